@@ -1,0 +1,99 @@
+# make            build otrace                        make V=1    show commands
+# make test       everything CI runs                  make SAN=1  ASan + UBSan
+# make demo       nginx -> Flask -> Node, PostgreSQL: see a trace
+# make help       list every target
+SHELL  := /bin/bash
+B      ?= build$(if $(SAN),-san)
+CLANG  ?= clang
+BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
+ARCH   ?= $(shell uname -m)
+BPF_ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(ARCH)))
+PREFIX ?= /usr
+
+CSTD   := -std=gnu11
+WARN   := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wundef -Wvla \
+          -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+          -Wwrite-strings -Wimplicit-fallthrough
+PKGS   := libbpf libelf zlib libprotobuf-c libcurl
+GIT    := $(shell git describe --always --dirty 2>/dev/null || echo none)
+CFLAGS ?= -O2 -g -fno-omit-frame-pointer
+ALL_CFLAGS := $(CSTD) $(WARN) -D_GNU_SOURCE -DXXH_INLINE_ALL -I. -I$(B) \
+          $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
+LIBS   := $(shell pkg-config --libs $(PKGS)) -lpthread -lm
+ifdef SAN
+ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all
+LDFLAGS    += -fsanitize=address,undefined
+endif
+
+ifneq ($(V),1)
+Q   := @
+msg  = @printf '  %-8s %s\n' '$(1)' '$(patsubst $(B)/%,%,$(2))';
+endif
+
+BPF_SRC := $(wildcard bpf/*.bpf.c)
+BPF_OBJ := $(BPF_SRC:%.bpf.c=$(B)/%.bpf.o)
+SRC     := $(filter-out agent/main.c,$(wildcard agent/*.c agent/*/*.c exporters/*.c))
+PROTO_O := $(B)/exporters/otlp.pb-c.o
+LIB_OBJ := $(SRC:%.c=$(B)/%.o) $(if $(wildcard exporters/otlp.proto),$(PROTO_O))
+UNIT    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
+
+.PHONY: all help clean bpf unit FORCE
+all: $(B)/otrace
+
+$(B)/otrace: $(B)/agent/main.o $(LIB_OBJ)
+	$(call msg,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Objects wait for what is generated; after that the .d files know.
+GEN := $(if $(BPF_SRC),$(B)/agent/otrace.skel.h) $(if $(wildcard exporters/otlp.proto),$(B)/exporters/otlp.pb-c.h)
+$(B)/%.o: %.c | $(GEN)
+	$(call msg,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/exporters/otlp.pb-c.c $(B)/exporters/otlp.pb-c.h &: exporters/otlp.proto
+	$(call msg,PROTOC,$@)
+	$(Q)mkdir -p $(B)/exporters && protoc-c --c_out=$(B)/exporters -Iexporters $<
+$(PROTO_O): $(B)/exporters/otlp.pb-c.c
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CSTD) -D_GNU_SOURCE -I$(B)/exporters $(CFLAGS) $(if $(SAN),-fsanitize=address,undefined) -c $< -o $@
+
+# One object per probe file, linked into one skeleton: maps in bpf/maps.bpf.h
+# are __weak, so every file may include it and the linker keeps one of each.
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call msg,BPF,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -mcpu=v3 -target bpf -Wall -Werror \
+		-D__TARGET_ARCH_$(BPF_ARCH) -Ibpf -I. -MMD -MP -c $< -o $@
+
+$(B)/otrace.bpf.o: $(BPF_OBJ)
+	$(call msg,BPFLD,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+# bpftool writes to stdout even when it fails: never straight into the target.
+$(B)/agent/otrace.skel.h: $(B)/otrace.bpf.o
+	$(call msg,SKEL,$@)
+	$(Q)mkdir -p $(@D) && $(BPFTOOL) gen skeleton $< name otrace_bpf > $@.tmp && mv $@.tmp $@
+
+bpf: $(B)/otrace.bpf.o ## the kernel side alone; ARCH=arm64 B=build-arm64 for another machine
+
+# A unit test links what it names in its first lines: // needs: agent/base/buf.c ..
+# so that it builds and breaks alone.
+needs = $(patsubst %.c,$(B)/%.o,$(shell sed -n 's|^// needs: ||p' tests/unit/$(1).c))
+define unit_rule
+$(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(call needs,$(1))
+	$$(call msg,LD,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS)
+endef
+$(foreach t,$(notdir $(UNIT)),$(eval $(call unit_rule,$(t))))
+
+unit: $(UNIT) ## unit tests (cmocka)
+	$(Q)for t in $(UNIT); do $$t || exit 1; done
+
+help: ## list every target
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST)
+
+clean: ## remove what was built
+	$(Q)rm -rf build build-*
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+.DELETE_ON_ERROR:
+.SECONDARY:

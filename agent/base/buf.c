@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* buf.c - bytes that grow, to a limit. */
+
+#include "agent/base/buf.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEFAULT_MAX (64u << 20)
+#define FIRST_CAP   256
+
+void otr_buf_fini(struct otr_buf *buf)
+{
+	free(buf->data);
+	buf->data = NULL;
+	buf->len = buf->cap = 0;
+	buf->rc = 0;
+}
+
+void otr_buf_reset(struct otr_buf *buf)
+{
+	buf->len = 0;
+	buf->rc = 0;
+}
+
+char *otr_buf_room(struct otr_buf *buf, size_t len)
+{
+	size_t max = buf->max ? buf->max : DEFAULT_MAX;
+	size_t cap = buf->cap ? buf->cap : FIRST_CAP;
+	char *data;
+
+	if (buf->rc)
+		return NULL;
+	if (len > max || buf->len > max - len) {
+		buf->rc = -EMSGSIZE;
+		return NULL;
+	}
+	while (cap < buf->len + len)
+		cap *= 2;
+	if (cap != buf->cap) {
+		data = realloc(buf->data, cap);
+		if (!data) {
+			buf->rc = -ENOMEM;
+			return NULL;
+		}
+		buf->data = data;
+		buf->cap = cap;
+	}
+	return buf->data + buf->len;
+}
+
+void otr_buf_add(struct otr_buf *buf, const void *data, size_t len)
+{
+	char *to = len ? otr_buf_room(buf, len) : NULL;
+
+	if (!to)
+		return;
+	memcpy(to, data, len);
+	buf->len += len;
+}
+
+void otr_buf_slice(struct otr_buf *buf, struct otr_slice s)
+{
+	otr_buf_add(buf, s.data, s.len);
+}
+
+void otr_buf_str(struct otr_buf *buf, const char *str)
+{
+	otr_buf_add(buf, str, strlen(str));
+}
+
+void otr_buf_byte(struct otr_buf *buf, char c)
+{
+	otr_buf_add(buf, &c, 1);
+}
+
+void otr_buf_printf(struct otr_buf *buf, const char *fmt, ...)
+{
+	va_list ap;
+	char *to;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	to = n >= 0 ? otr_buf_room(buf, (size_t)n + 1) : NULL;
+	if (!to)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(to, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	buf->len += (size_t)n;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_OWN_H
+#define OTR_OWN_H
+
+/* own.h - a local that owns something says so, and gives it up in one way only. */
+
+#define OTR_AUTO(fini) __attribute__((cleanup(fini)))
+
+/* Gives what `p` owns to the caller; `p` owns nothing any more. */
+#define OTR_TAKE(p)                     \
+	({                              \
+		__typeof__(p) p_ = (p); \
+		(p) = NULL;             \
+		p_;                     \
+	})
+
+#define OTR_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif /* OTR_OWN_H */

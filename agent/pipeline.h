@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_PIPELINE_H
+#define OTR_PIPELINE_H
+
+/*
+ * pipeline.h - the stages, joined: events in at one end, spans out at the other.
+ *
+ * The same for a live kernel and for a recording: nothing in here knows which.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/stitch/stitch.h"
+#include "agent/stream/stream.h"
+
+struct otr_event;
+struct otr_pipeline;
+struct otr_procs;
+
+struct otr_pipeline_config {
+	uint64_t hold_ns;
+	uint64_t seed;
+	otr_span_fn span; /* every finished span, borrowed */
+	otr_trace_fn trace;
+	/* The way back to the source; NULL in a replay. */
+	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir,
+		       enum otr_capture capture, uint32_t head_bytes);
+	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
+	void *arg; /* of all four */
+};
+
+int otr_pipeline_new(struct otr_pipeline **out,
+		     const struct otr_pipeline_config *cfg);
+void otr_pipeline_free(struct otr_pipeline **pp);
+
+/* Takes the next event, in order of time. OTR_EV_TICK lets time pass; nothing else
+ * does. Returns 0, or -ENOMEM: the event is lost, counted. */
+int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev);
+
+/* Ends and emits all that is open. */
+void otr_pipeline_flush(struct otr_pipeline *pl);
+
+struct otr_procs *otr_pipeline_procs(struct otr_pipeline *pl);
+const struct otr_streams *otr_pipeline_streams(const struct otr_pipeline *pl);
+const struct otr_stitch *otr_pipeline_stitch(const struct otr_pipeline *pl);
+
+#endif /* OTR_PIPELINE_H */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_RESOURCE_H
+#define OTR_RESOURCE_H
+
+/*
+ * resource.h - who sent it: processes, their names and attributes.
+ *
+ * Facts of a process come in events only: OTR_EV_PROC_EXEC and FORK from the
+ * kernel, OTR_EV_META read from /proc by read.c while the process lives. So a
+ * recording names its services on any machine.
+ */
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/base/slice.h"
+#include "agent/span.h"
+
+struct otr_event;
+
+/* Keys of OTR_EV_META. Appended, never reordered: recordings hold them. The
+ * record's hdr.tgid says of whom; 0: of the host, or of this session. */
+enum otr_meta {
+	OTR_META_NONE,
+	OTR_META_EXE,	   /* path of the executable */
+	OTR_META_CMDLINE,  /* arguments, NUL between */
+	OTR_META_CWD,	   /* working directory */
+	OTR_META_ENV,	   /* NAME=VALUE of OTEL_* and TRACEPARENT kin, NUL between */
+	OTR_META_CGROUP,   /* path, v2, as in /proc/PID/cgroup */
+	OTR_META_OWNER,	   /* name of its user */
+	OTR_META_START,	   /* its start, ns of CLOCK_REALTIME, decimal */
+	OTR_META_SERVICE,  /* the name the user gave it: wins over all */
+	OTR_META_HOST,	   /* tgid 0: host.name */
+	OTR_META_HOST_ID,  /* tgid 0: /etc/machine-id */
+	OTR_META_ARCH,	   /* tgid 0: amd64, arm64 */
+	OTR_META_JAR,	   /* manifest name or base name of a java -jar */
+	OTR_META_COMMAND,  /* tgid 0: how otrace was called, for the start line */
+	OTR_META_RUN_ROOT, /* this process is what `run` started: tgid of it */
+	OTR_META_MAX,
+};
+
+/* Immutable, counted, shared by threads. One per process and program: an exec
+ * makes a new one. */
+struct otr_resource {
+	atomic_uint refs;
+	uint32_t tgid;
+	struct otr_slice service; /* service.name, never empty */
+	const struct otr_attr *attrs; /* all resource attributes, service.name
+				       * and service.instance.id included */
+	uint16_t n_attrs;
+};
+
+struct otr_resource *otr_resource_ref(const struct otr_resource *res);
+void otr_resource_unref(struct otr_resource **resp);
+
+/* What is known of processes; one per pipeline. Bounded: exited ones are
+ * forgotten after a grace of 60 s of event time, then oldest first. */
+struct otr_procs;
+
+int otr_procs_new(struct otr_procs **out, size_t max);
+void otr_procs_free(struct otr_procs **pp);
+
+/* Takes one event; others than PROC_*, META and CLOCK are ignored. Borrows it. Returns
+ * 0 or -ENOMEM. */
+int otr_procs_event(struct otr_procs *procs, const struct otr_event *ev);
+
+/* The resource of a process, made when first asked for and again after its facts
+ * have changed. Lends it: take a reference to keep it. Never NULL but for want of
+ * memory: an unknown process is unknown_service, with its pid. */
+struct otr_resource *otr_procs_resource(struct otr_procs *procs, uint32_t tgid);
+
+/* The environment variable `name` of a process, as OTR_META_ENV told it (TRACEPARENT),
+ * or none. Dies with the next event. */
+struct otr_slice otr_procs_env(const struct otr_procs *procs, uint32_t tgid,
+			       const char *name);
+
+/* Reads /proc/TGID once and gives each fact to `put` as OTR_EV_META, checked and
+ * whole; `time_ns` is put in them. A process that is gone, or may not be read,
+ * gives fewer. Returns how many, or -ESRCH. Reads only /proc: never a file of the
+ * process's own choosing. */
+typedef void (*otr_meta_fn)(void *arg, const struct otr_event *ev);
+int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put, void *arg);
+
+/* Likewise of the host (tgid 0). */
+int otr_resource_read_host(uint64_t time_ns, otr_meta_fn put, void *arg);
+
+/* One fact, made by the caller's hand: text is cut at 65535 bytes. */
+void otr_meta_put(uint32_t tgid, enum otr_meta key, struct otr_slice text,
+		  uint64_t time_ns, otr_meta_fn put, void *arg);
+
+#endif /* OTR_RESOURCE_H */

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_SETTINGS_H
+#define OTR_SETTINGS_H
+
+/*
+ * settings.h - what the options of every command fill; the table is options.c.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct otr_option;
+
+enum otr_format { OTR_FORMAT_TEXT, OTR_FORMAT_LINE, OTR_FORMAT_JSONL };
+enum otr_color { OTR_COLOR_AUTO, OTR_COLOR_ALWAYS, OTR_COLOR_NEVER };
+
+struct otr_settings {
+	/* what */
+	bool no_follow;
+	char *service;
+	char *user;
+	char **ignore; /* "GET /health" */
+	char **rules;  /* "exe=..,port=..,mode=.." */
+	/* how */
+	char *propagators;
+	char **redact; /* further query keys to hide */
+	bool no_query_text;
+	/* how much */
+	uint64_t hold_ns;
+	/* show */
+	char *output;
+	int format; /* enum otr_format */
+	bool errors;
+	uint64_t slow_ns; /* 0: any */
+	bool no_live, no_summary, quiet;
+	int64_t rows;
+	bool spans;
+	int64_t print_rate; /* blocks per second */
+	int color;	    /* enum otr_color */
+	bool ascii;
+	bool verbose;
+	/* send */
+	char **exports;
+	/* keep */
+	char *record;
+	/* machine */
+	char *btf;
+	bool strict;
+	int log_level; /* enum otr_log_level */
+	/* doctor */
+	bool json;
+	bool quick;
+};
+
+/* Ends with a row whose name is NULL. */
+extern const struct otr_option otr_option_table[];
+
+#endif /* OTR_SETTINGS_H */

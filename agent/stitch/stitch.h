@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_STITCH_H
+#define OTR_STITCH_H
+
+/*
+ * stitch.h - messages in, spans out.
+ *
+ *	message -> pair -> span -> parent -> trace
+ *
+ * One stitcher belongs to one thread. It starts no threads, makes no system
+ * calls and learns the time only from the messages and from otr_stitch_tick(),
+ * so a recorded run replays to the same spans, byte for byte.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/event.h"
+
+struct otr_msg;
+struct otr_proto_ops;
+struct otr_resource;
+struct otr_span;
+struct otr_stitch; /* opaque; see stitch.c */
+
+struct otr_procs;
+
+struct otr_stitch_config {
+	size_t max_open; /* exchanges; beyond it the oldest is closed, counted */
+	uint64_t hold_ns;   /* how long a trace waits for late evidence */
+	uint64_t orphan_ns; /* a request unanswered this long is closed */
+	uint64_t close_ns;  /* a trace older than this is closed as it stands */
+	uint64_t seed;	    /* of the ids it makes */
+};
+
+/* One end of one message: who moved its first byte, where, when, and what the
+ * source knew of its cause. Filled in by stream/. */
+struct otr_side {
+	struct otr_ref ref; /* the place of the message's first byte */
+	const struct otr_ev_conn *conn; /* addresses, namespace, peer, ISNs */
+	uint32_t tgid;
+	uint64_t strand;
+	uint64_t start_ns;
+	const struct otr_cause *cause; /* of its first byte; NULL: nothing known */
+	const struct otr_proto_ops *proto;
+	struct otr_resource *resource;
+	enum otr_role role;
+};
+
+/* Called once per finished span. Take a reference to keep it. Must not call
+ * back into the stitcher. */
+typedef void (*otr_span_fn)(void *arg, struct otr_span *span);
+
+/* Called once when a trace is complete on this host: all its spans were emitted
+ * before. `proved`: no edge of it is weak. Later spans come alone. */
+typedef void (*otr_trace_fn)(void *arg, const uint8_t trace_id[16],
+			     bool proved);
+
+/* Makes a stitcher; `cfg` is copied. Returns 0 or -ENOMEM. On failure *out is
+ * untouched. */
+int otr_stitch_new(struct otr_stitch **out, const struct otr_stitch_config *cfg,
+		   otr_span_fn emit, otr_trace_fn done, void *arg);
+
+/* Frees *stp and sets it to NULL. Spans still open are dropped: call
+ * otr_stitch_flush() first to keep them. NULL in *stp is fine. */
+void otr_stitch_free(struct otr_stitch **stp);
+
+/* Takes one message seen at one end. Borrows both for the call. Returns 0 or
+ * -ENOMEM; after -ENOMEM the message is lost, counted, the stitcher sound. */
+int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side,
+		   const struct otr_msg *msg);
+
+/* The message that began at `ref` is over: its last byte moved at `until_ns`, before
+ * `end_pos`. Once after each otr_stitch_msg(). A reference into [ref, end_pos) means
+ * it. `cut`: bytes were lost, the end is not known. */
+void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref,
+		     uint64_t end_pos, uint64_t until_ns, int error, bool cut);
+
+/* A connection was first seen, or got facts it lacked: copies what it needs to pair
+ * both ends of a wire. */
+void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn);
+
+/* Takes late evidence of a parent. */
+int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev);
+
+/* Nothing more comes on this connection: requests without an answer end, failed by
+ * `error` or unanswered. A failed connect is a CLOSE with an error: no span, as no
+ * message was seen. */
+void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn,
+		      int error, uint64_t now_ns);
+
+/* The clock: what to add to CLOCK_MONOTONIC to have the time since the epoch. */
+void otr_stitch_clock(struct otr_stitch *st, uint64_t epoch_offset_ns);
+
+/* Tells the time, CLOCK_MONOTONIC, never backwards: releases traces whose edges
+ * are proved or whose hold is over, closes what has waited too long. */
+void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns);
+
+/* Emits every open span as it stands, as at shutdown. */
+void otr_stitch_flush(struct otr_stitch *st);
+
+/* How well parents are known, over all spans emitted. */
+struct otr_stitch_stats {
+	uint64_t spans, traces;
+	uint64_t proved, weak, roots, orphans, contradicted;
+	uint64_t open; /* exchanges now */
+};
+void otr_stitch_stats(const struct otr_stitch *st, struct otr_stitch_stats *out);
+
+#endif /* OTR_STITCH_H */

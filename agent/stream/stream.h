@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_STREAM_H
+#define OTR_STREAM_H
+
+/*
+ * stream.h - events in, messages out.
+ *
+ * Keeps every connection: its facts, one stream of bytes per layer and direction,
+ * its parser. A stream knows which bytes it has, which it may skip and which are
+ * missing (a hole); bytes are ordered by position, never by time. It asks the source,
+ * through `ops`, for what it needs: a capture policy, the state of a long run.
+ *
+ * Positions: TCP's are sequence numbers, unwrapped here to 64 bits whose low 32 are
+ * the kernel's; both ends of a wire therefore name a byte alike in the low 32 bits.
+ *
+ * One thread, no system calls, no clock: time comes with the events.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/event.h"
+
+struct otr_event;
+struct otr_msg;
+struct otr_procs;
+struct otr_side;
+struct otr_streams;
+
+/* What a stream says to the rest. All borrow their arguments for the call. */
+struct otr_stream_ops {
+	/* A message's head was read. `side->ref.pos` is its first byte, `side->start_ns`
+	 * when that moved. Both ends of a connection, if traced, tell it. */
+	void (*msg)(void *arg, const struct otr_side *side,
+		    const struct otr_msg *msg);
+
+	/* Its last byte moved, at `until_ns`, ending before `end_pos`: exactly once
+	 * after each msg(), perhaps at once, in order per direction. `error`: errno
+	 * that ended it, or 0; `cut`: bytes were lost, so the end is a guess and
+	 * must be marked so. */
+	void (*done)(void *arg, const struct otr_ref *ref, uint64_t end_pos,
+		     uint64_t until_ns, int error, bool cut);
+
+	/* A connection was first seen, or got facts it lacked. */
+	void (*open)(void *arg, const struct otr_ev_conn *conn);
+
+	/* Nothing more will come on this connection. */
+	void (*close)(void *arg, const struct otr_ev_conn *conn, int error,
+		      uint64_t time_ns);
+
+	/* How the source shall capture a direction from its next run on. */
+	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir,
+		       enum otr_capture capture, uint32_t head_bytes);
+
+	/* A message is longer than what the source copies: tell us, by OTR_EV_RUN with
+	 * `open` = 1, how the run goes on, until `want` is false. */
+	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
+};
+
+/* What the watchdog and the summary tell of a process's connections. */
+struct otr_stream_stat {
+	const struct otr_ev_conn *conn;
+	uint32_t tgid;
+	const char *proto;	/* name of its parser, or NULL */
+	uint64_t bytes;		/* moved in both directions */
+	uint64_t messages;	/* understood so far */
+	bool muted;
+	uint8_t head[8];	/* the first bytes seen */
+	uint8_t head_len;
+};
+
+struct otr_stream_config {
+	size_t max_conns; /* beyond it the one idle longest is evicted, counted */
+	size_t max_bytes; /* of all streams together; beyond: holes, counted */
+};
+
+/* Makes it; `cfg` and `ops` are copied, `procs` borrowed for its life. Returns 0
+ * or -ENOMEM; then *out is untouched. */
+int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cfg,
+		    const struct otr_stream_ops *ops, struct otr_procs *procs,
+		    void *arg);
+void otr_streams_free(struct otr_streams **sp);
+
+/* Takes one event of kinds CONN_OPEN, CONN_CLOSE, DATA, RUN, LISTEN, LOST, PROC_EXIT;
+ * ignores others. */
+void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev);
+
+/* Time passes: a response whose request has not come has waited 20 ms, a run has been
+ * quiet. */
+void otr_streams_tick(struct otr_streams *ss, uint64_t now_ns);
+
+/* Ends every message that is still open, as it stands. */
+void otr_streams_flush(struct otr_streams *ss, uint64_t now_ns);
+
+/* Tells of every connection, in no order. */
+void otr_streams_each(const struct otr_streams *ss,
+		      void (*fn)(void *arg, const struct otr_stream_stat *stat),
+		      void *arg);
+
+#endif /* OTR_STREAM_H */

@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""Fails when a function or a file outgrows its budget. Needs universal-ctags."""
+import json
+import statistics
+import subprocess
+import sys
+
+MAX_FUNC, MAX_C, MAX_H = 80, 500, 320  # lines
+
+
+def functions(paths):
+    out = subprocess.run(
+        ["ctags", "-L-", "--output-format=json", "--fields=+ne", "--kinds-C=f",
+         "--languages=C", "--langmap=C:.c.h", "-I", "SEC,__always_inline+", "-f-"],
+        input="\n".join(paths), capture_output=True, text=True, check=True).stdout
+    for tag in map(json.loads, out.splitlines()):
+        if "end" in tag:
+            yield tag["end"] - tag["line"] + 1, f'{tag["path"]}:{tag["line"]} {tag["name"]}()'
+
+
+def files(paths):
+    for path in paths:
+        with open(path, encoding="utf-8") as f:
+            yield sum(1 for _ in f), path
+
+
+paths = sys.argv[1:]
+funcs = sorted(functions(paths), reverse=True)
+bad = [f"{n:5} {what}" for n, what in funcs if n > MAX_FUNC]
+bad += [f"{n:5} {p}" for n, p in files(paths) if n > (MAX_H if p.endswith(".h") else MAX_C)]
+sizes = [n for n, _ in funcs] or [0]
+print(f"{len(funcs)} functions, median {statistics.median(sizes):.0f} lines, longest {sizes[0]}")
+print(*bad, sep="\n")
+sys.exit(bool(bad))
