@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct otr_option;
+#include "agent/config.h"
 
 enum otr_format { OTR_FORMAT_TEXT, OTR_FORMAT_LINE, OTR_FORMAT_JSONL };
 enum otr_color { OTR_COLOR_AUTO, OTR_COLOR_ALWAYS, OTR_COLOR_NEVER };

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * span_builder.c - the one way to make a span.
+ *
+ * While building, a slice's `data` is an offset into `text`, whose memory may move;
+ * finish() lays everything behind the span and turns offsets into addresses:
+ *
+ *	| struct otr_span | attrs[n_attrs] | links[n_links] | text |
+ */
+
+#include "agent/span_builder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "agent/base/own.h"
+#include "agent/resource/resource.h"
+
+#define TEXT_MAX 4096
+
+void otr_sb_reset(struct otr_span_builder *sb)
+{
+	otr_buf_reset(&sb->text);
+	memset(&sb->span, 0, sizeof(sb->span));
+	sb->span.kind = OTR_SPAN_INTERNAL;
+}
+
+void otr_sb_fini(struct otr_span_builder *sb)
+{
+	otr_buf_fini(&sb->text);
+}
+
+/* At most TEXT_MAX bytes, and no UTF-8 character cut in two. */
+static struct otr_slice clip(struct otr_slice s)
+{
+	if (s.len <= TEXT_MAX)
+		return s;
+	s.len = TEXT_MAX;
+	while (s.len && ((unsigned char)s.data[s.len] & 0xc0) == 0x80)
+		s.len--;
+	return s;
+}
+
+static struct otr_slice keep(struct otr_span_builder *sb, struct otr_slice s)
+{
+	size_t at = sb->text.len;
+
+	s = clip(s);
+	otr_buf_slice(&sb->text, s);
+	return (struct otr_slice){(const char *)at, s.len};
+}
+
+void otr_sb_name(struct otr_span_builder *sb, struct otr_slice name)
+{
+	sb->span.name = keep(sb, name);
+}
+
+void otr_sb_status(struct otr_span_builder *sb, struct otr_slice text)
+{
+	sb->span.status_text = keep(sb, text);
+}
+
+void otr_sb_trace_state(struct otr_span_builder *sb, struct otr_slice text)
+{
+	sb->span.trace_state = keep(sb, text);
+}
+
+static struct otr_attr *slot(struct otr_span_builder *sb, enum otr_key key)
+{
+	struct otr_span *sp = &sb->span;
+	struct otr_attr *at = sb->attrs;
+
+	if (key != OTR_KEY_CUSTOM)
+		for (; at < sb->attrs + sp->n_attrs; at++)
+			if (at->key == key)
+				return at;
+	if (sp->n_attrs == OTR_SPAN_ATTRS) {
+		sb->text.rc = -E2BIG;
+		return NULL;
+	}
+	at = &sb->attrs[sp->n_attrs++];
+	memset(at, 0, sizeof(*at));
+	at->key = (uint16_t)key;
+	return at;
+}
+
+void otr_sb_string(struct otr_span_builder *sb, enum otr_key key,
+		   struct otr_slice value)
+{
+	struct otr_attr *at = value.len ? slot(sb, key) : NULL;
+
+	if (!at)
+		return;
+	at->type = OTR_ATTR_STRING;
+	at->string = keep(sb, value);
+}
+
+void otr_sb_int(struct otr_span_builder *sb, enum otr_key key, int64_t value)
+{
+	struct otr_attr *at = slot(sb, key);
+
+	if (!at)
+		return;
+	at->type = OTR_ATTR_INT;
+	at->integer = value;
+}
+
+void otr_sb_bool(struct otr_span_builder *sb, enum otr_key key, bool value)
+{
+	struct otr_attr *at = slot(sb, key);
+
+	if (!at)
+		return;
+	at->type = OTR_ATTR_BOOL;
+	at->boolean = value;
+}
+
+void otr_sb_custom(struct otr_span_builder *sb, struct otr_slice name,
+		   struct otr_slice value)
+{
+	struct otr_attr *at = value.len ? slot(sb, OTR_KEY_CUSTOM) : NULL;
+
+	if (!at)
+		return;
+	at->type = OTR_ATTR_STRING;
+	at->name = keep(sb, name);
+	at->string = keep(sb, value);
+}
+
+void otr_sb_link(struct otr_span_builder *sb, const struct otr_link *link)
+{
+	if (sb->span.n_links < OTR_SPAN_LINKS)
+		sb->links[sb->span.n_links++] = *link;
+}
+
+void otr_sb_error(struct otr_span_builder *sb, struct otr_slice type)
+{
+	sb->span.failed = true;
+	otr_sb_string(sb, OTR_KEY_ERROR_TYPE, type);
+}
+
+struct otr_slice otr_sb_name_of(const struct otr_span_builder *sb)
+{
+	if (!sb->text.data)
+		return OTR_SLICE_NONE;
+	return (struct otr_slice){sb->text.data + (size_t)sb->span.name.data,
+				  sb->span.name.len};
+}
+
+static void settle(struct otr_slice *s, const char *text)
+{
+	s->data = s->len ? text + (size_t)s->data : NULL;
+}
+
+static void settle_attrs(struct otr_attr *at, size_t n, const char *text)
+{
+	for (; n--; at++) {
+		settle(&at->name, text);
+		if (at->type == OTR_ATTR_STRING)
+			settle(&at->string, text);
+	}
+}
+
+struct otr_span *otr_sb_finish(struct otr_span_builder *sb)
+{
+	size_t attrs = sb->span.n_attrs * sizeof(struct otr_attr);
+	size_t links = sb->span.n_links * sizeof(struct otr_link);
+	struct otr_span *sp;
+	char *at;
+
+	if (sb->text.rc)
+		return NULL;
+	sp = malloc(sizeof(*sp) + attrs + links + sb->text.len);
+	if (!sp)
+		return NULL;
+	*sp = sb->span;
+	atomic_init(&sp->refs, 1);
+	at = (char *)(sp + 1);
+	sp->attrs = memcpy(at, sb->attrs, attrs);
+	sp->links = memcpy(at + attrs, sb->links, links);
+	at += attrs + links;
+	if (sb->text.len)
+		memcpy(at, sb->text.data, sb->text.len);
+
+	settle(&sp->name, at);
+	settle(&sp->status_text, at);
+	settle(&sp->trace_state, at);
+	settle_attrs((struct otr_attr *)sp->attrs, sp->n_attrs, at);
+	if (sp->resource)
+		sp->resource = otr_resource_ref(sp->resource);
+	return sp;
+}
