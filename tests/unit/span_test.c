@@ -44,7 +44,7 @@ static void cuts_long_text_at_a_character(void **state)
 	char text[5000];
 
 	(void)state;
-	for (size_t i = 0; i + 1 < sizeof(text); i += 3)
+	for (size_t i = 0; i + 3 <= sizeof(text); i += 3)
 		memcpy(text + i, "\xe2\x82\xac", 3); /* a euro sign */
 	otr_sb_reset(&sb);
 	otr_sb_name(&sb, (struct otr_slice){text, 4998});
