@@ -61,7 +61,7 @@ $(PROTO_O): $(B)/exporters/otlp.pb-c.c
 # are __weak, so every file may include it and the linker keeps one of each.
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call msg,BPF,$@)
-	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -mcpu=v3 -target bpf -Wall -Werror \
+	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -mcpu=v3 -target bpf -Wall -Werror -Wno-unused-function \
 		-D__TARGET_ARCH_$(BPF_ARCH) -Ibpf -I. -MMD -MP -c $< -o $@
 
 $(B)/otrace.bpf.o: $(BPF_OBJ)
