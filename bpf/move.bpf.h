@@ -254,11 +254,9 @@ static __always_inline void otr_rules(struct otr_task *t, struct otr_conn *c,
 		     c->flow[OTR_DIR_OUT].capture == OTR_CAPTURE_CALLS) &&
 		    !otr_is_pump(t, c, *strand))
 			otr_rule_ask(t, st, c, mv, cause);
-		else
-			st->entry_ns = mv->now;
 	} else if (ask && mv->first) {
 		otr_rule_answered(t, st, c, mv);
-	} else {
+	} else if (st) {
 		st->entry_ns = mv->now;
 	}
 }

@@ -40,6 +40,8 @@ static inline __u64 otr_dir_key(__u64 conn, __u32 dir)
 	return conn << 1 | (dir & 1);
 }
 
+#define OTR_GO_UNKNOWN 1 /* go_goid: Go, but where goids lie is not known */
+
 /* What the agent tells of a process: map otr_targets, key tgid. */
 struct otr_target {
 	__u32 go_goid;	 /* offset of goid in a goroutine; 0: not Go */

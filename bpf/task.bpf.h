@@ -117,9 +117,11 @@ static __always_inline struct otr_strand *otr_strand_now(struct otr_task *t,
 	*name = t->tid;
 	if (!t->go_goid)
 		return &t->strand;
-	key.goid = otr_goid_now(t, &parent);
+	/* A Go program of a version whose layout we do not know: goroutines hop from
+	 * thread to thread, so nothing can be said. */
+	key.goid = t->go_goid == OTR_GO_UNKNOWN ? 0 : otr_goid_now(t, &parent);
 	if (!key.goid)
-		return &t->strand;
+		return NULL;
 	*name = key.goid | OTR_STRAND_GO;
 	g = bpf_map_lookup_elem(&otr_goroutines, &key);
 	if (!g)
