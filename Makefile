@@ -88,6 +88,8 @@ $(foreach t,$(notdir $(UNIT)),$(eval $(call unit_rule,$(t))))
 unit: $(UNIT) ## unit tests (cmocka)
 	$(Q)for t in $(UNIT); do $$t || exit 1; done
 
+-include scripts/cli.mk
+
 help: ## list every target
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST)
 
