@@ -125,8 +125,9 @@ struct otr_proto_ops {
 				struct otr_slice in, unsigned int flags,
 				uint64_t *used, struct otr_msg *msg);
 
-	/* Bytes were lost, or a message was ended by the end of its run. Forgets
-	 * what was open in this direction. Returns the offset in `in` of the next
+	/* Bytes were lost, or a message was ended by the end of its run, or parse()
+	 * said BAD (then `in` is what follows its first byte, or the same place
+	 * would be found again). Forgets what was open in this direction. Returns the offset in `in` of the next
 	 * place a message can start, or in.len if there is none. NULL: the
 	 * protocol cannot recover and the connection is dropped. */
 	size_t (*resync)(void *state, enum otr_dir dir, struct otr_slice in);
