@@ -68,6 +68,29 @@ int otr_bpf_list(struct otr_bpf *b)
 	return run_iter(b->skel->progs.otr_list_tasks);
 }
 
+int otr_bpf_listeners(struct otr_bpf *b, otr_event_fn fn, void *arg)
+{
+	struct bpf_program *files = b->skel->progs.otr_list_files;
+	uint32_t host = b->ctl->host;
+	int rc;
+
+	if (bpf_program__fd(files) < 0)
+		return -EOPNOTSUPP;
+	b->ctl->host = 1;
+	rc = run_iter(files);
+	b->ctl->host = host;
+	otr_bpf_drain(b, fn, arg);
+	return rc;
+}
+
+bool otr_bpf_limited(const struct otr_bpf *b)
+{
+	for (size_t row = 0; otr_probes[row].name; row++)
+		if (b->choice[row] < 0)
+			return true;
+	return false;
+}
+
 int otr_bpf_fd(const struct otr_bpf *b)
 {
 	return ring_buffer__epoll_fd(b->rings);

@@ -41,6 +41,13 @@ int otr_bpf_target(struct otr_bpf *b, uint32_t tgid, bool follow);
  * their threads. With `host`: the listeners of everybody. */
 int otr_bpf_list(struct otr_bpf *b);
 
+/* Tells of every listener of the machine at once, as OTR_EV_LISTEN; what else waits in
+ * the rings is handed to `fn` too. */
+int otr_bpf_listeners(struct otr_bpf *b, otr_event_fn fn, void *arg);
+
+/* Is a row of otr_probes not to be had here? */
+bool otr_bpf_limited(const struct otr_bpf *b);
+
 /* Readable when a ring is an eighth full. */
 int otr_bpf_fd(const struct otr_bpf *b);
 

@@ -13,22 +13,14 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/source/bpf_load.h"
 
 #define ROUNDS 5
 #define CALLS  200
 #define BYTES  256
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* A connection to ourselves, under a name that the kernel picks: an unnamed pair would
  * not be captured. */
@@ -56,12 +48,12 @@ static uint64_t best_round(const int end[2])
 	uint64_t best = UINT64_MAX, took;
 
 	for (int round = 0; round < ROUNDS; round++) {
-		took = now_ns();
+		took = otr_now();
 		for (int i = 0; i < CALLS; i++)
 			if (send(end[i & 1], bytes, sizeof(bytes), 0) < 0 ||
 			    recv(end[~i & 1], bytes, sizeof(bytes), 0) < 0)
 				return UINT64_MAX;
-		took = (now_ns() - took) / (2 * CALLS);
+		took = (otr_now() - took) / (2 * CALLS);
 		best = took < best ? took : best;
 	}
 	return best;
