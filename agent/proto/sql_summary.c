@@ -50,7 +50,7 @@ static const struct {
 	{"discard", FIRST_ONLY},  {"checkpoint", FIRST_ONLY},
 	{"cluster", FIRST_ONLY},  {"reindex", FIRST_ONLY},
 	{"refresh", FIRST_ONLY},  {"comment", FIRST_ONLY},
-	{"do", FIRST_ONLY},	  {"use", FIRST_ONLY},	 {"replace", OPERATION},
+	{"do", FIRST_ONLY},	  {"use", FIRST_ONLY},	 {"replace", FIRST_ONLY},
 	{"from", FROM},		  {"join", JOIN},	 {"into", INTO},
 	{"using", USING},	  {"only", SKIPPED},	 {"lateral", SKIPPED},
 	{"if", SKIPPED},	  {"not", SKIPPED},	 {"exists", SKIPPED},
@@ -84,7 +84,6 @@ struct summary {
 	bool list;     /* a comma brings another name */
 	bool sources;  /* USING brings a table: MERGE, DELETE */
 	bool opened;   /* the last token was '(' */
-	bool called;   /* the last token was a word: '(' is for its arguments */
 	size_t depth;
 	uint8_t parens[DEPTH]; /* enum paren, of those open */
 	bool lists[DEPTH];     /* `list` outside of each */
@@ -135,6 +134,14 @@ static bool is_operation(const struct summary *s)
 	       !last_is(s, "after") && !last_is(s, "instead");
 }
 
+/* Words that columns have for names too mean something only at the beginning. */
+static bool is_first(const struct summary *s, struct otr_slice text, int means)
+{
+	return means == OPERATION || s->first || s->opened ||
+	       otr_slice_eq_nocase(text, OTR_SLICE("update")) ||
+	       last_is(s, "explain") || last_is(s, "analyze");
+}
+
 static void operation(struct summary *s, struct otr_slice text, bool name,
 		      bool object)
 {
@@ -164,7 +171,8 @@ static bool keyword(struct summary *s, struct otr_slice text, int means)
 	case OPERATION:
 	case OP_NAME:
 	case OP_OBJECT:
-		if ((where(s) == ARGUMENTS && !s->opened) || !is_operation(s))
+		if ((where(s) == ARGUMENTS && !s->opened) || !is_operation(s) ||
+		    !is_first(s, text, means))
 			return !s->want;
 		operation(s, text, means != OPERATION, means == OP_OBJECT);
 		return true;
@@ -172,7 +180,7 @@ static bool keyword(struct summary *s, struct otr_slice text, int means)
 		if (s->first)
 			put(s, text);
 		s->list &= s->first;
-		return !s->want;
+		return !s->want || s->object; /* CREATE OR REPLACE */
 	case FROM:
 		tables(s, true);
 		return true;
@@ -230,8 +238,7 @@ static void open_paren(struct summary *s)
 {
 	enum paren what = s->want ? TABLES : ARGUMENTS;
 
-	if (what == ARGUMENTS && !s->called && where(s) == QUERY)
-		what = ARGUMENTS; /* QUERY, should SELECT follow */
+	/* ARGUMENTS become a QUERY, should SELECT follow */
 	if (s->depth < DEPTH) {
 		s->parens[s->depth] = (uint8_t)what;
 		s->lists[s->depth] = s->list;
@@ -290,7 +297,6 @@ static void take(struct summary *s, struct otr_slice sql,
 	} else if (tok.kind == OTR_SQL_OTHER)
 		sign(s, tok.text.data[0]);
 	s->opened = opens;
-	s->called = tok.kind == OTR_SQL_WORD;
 }
 
 size_t otr_sql_summary(char out[OTR_SQL_SUMMARY_MAX], struct otr_slice sql)
