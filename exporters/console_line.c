@@ -64,7 +64,7 @@ static void named(struct otr_buf *out, const char *key,
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
 	struct otr_label lb;
 
-	otr_label_of(otr_node_face(node), &lb);
+	otr_node_label(node, &lb);
 	otr_label_service(&text, &lb);
 	otr_buf_byte(&text, ' ');
 	otr_label_name(&text, &lb);

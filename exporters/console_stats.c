@@ -132,7 +132,7 @@ static void note_error(struct otr_stats *st, const struct otr_tree *tree)
 		return;
 	node = &tree->nodes[tree->first_error];
 	request = request_of(tree, node);
-	otr_label_of(otr_node_face(request), &lb);
+	otr_node_label(request, &lb);
 	otr_label_name(&text, &lb);
 	status = otr_label_status(otr_node_face(request), room);
 	if (status.len)
@@ -152,7 +152,7 @@ bool otr_stats_trace(struct otr_stats *st, const struct otr_tree *tree)
 	struct otr_stat *row;
 	bool fresh;
 
-	otr_label_of(otr_node_face(root), &lb);
+	otr_node_label(root, &lb);
 	otr_label_name(&name, &lb);
 	st->traces++;
 	st->holes += tree->cut > 0;

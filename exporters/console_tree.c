@@ -156,8 +156,9 @@ static void draw_label(struct block *b, const struct otr_row *row)
 	const struct otr_node *node = &b->tree->nodes[row->node];
 	unsigned int col = branches(b, row), room = b->label - 1;
 	struct otr_label lb;
+	int color;
 
-	otr_label_of(otr_node_face(node), &lb);
+	otr_node_label(node, &lb);
 	otr_label_service(&who, &lb);
 	otr_label_name(&name, &lb);
 	marks(b, row, &mark);
@@ -166,7 +167,9 @@ static void draw_label(struct block *b, const struct otr_row *row)
 		col += (unsigned int)snprintf(NULL, 0, "%ux ", row->count);
 	}
 	room = room > mark.len + col ? room - (unsigned int)mark.len - col : 0;
-	style(b->out, b->look, row->critical, lb.peer ? 2 : color_of(&lb));
+	/* Bold and dim at once is drawn as anything. */
+	color = !lb.peer ? color_of(&lb) : row->critical ? 0 : 2;
+	style(b->out, b->look, row->critical, color);
 	col += otr_cells_put(b->out, otr_buf_view(&who), room, b->look->ascii);
 	plain(b->out, b->look);
 	room = b->label - 1 > mark.len + col + 2
@@ -272,7 +275,7 @@ static void draw_bar(struct block *b, const struct otr_row *row)
 
 	if (node->server && row->count == 1)
 		far = place(b, node->server->start_ns, node->server->end_ns);
-	otr_label_of(otr_node_face(node), &lb);
+	otr_node_label(node, &lb);
 	otr_cells_blank(b->out, 1 + all.from);
 	style(b->out, b->look, false, color_of(&lb));
 	for (unsigned int i = all.from; i < all.to; i++)
@@ -373,7 +376,7 @@ static void draw_head(struct block *b, struct otr_slice note_text)
 	}
 	draw_status(b->out, b->look, root, 4);
 	otr_buf_byte(b->out, ' ');
-	otr_label_of(otr_node_face(root), &lb);
+	otr_node_label(root, &lb);
 	otr_label_name(&name, &lb);
 	head_tail(b->tree, note_text, &tail);
 	all -= wide ? 40 : 0;
