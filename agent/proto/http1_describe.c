@@ -15,6 +15,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
+#include "agent/proto/msg.h"
 #include "agent/proto/route.h"
 #include "agent/proto/side.h"
 #include "agent/proto/url.h"
@@ -36,11 +37,6 @@ struct exchange {
 	uint16_t port;
 	char host_text[OTR_ADDR_TEXT];
 };
-
-static struct otr_slice req_text(const struct exchange *ex, enum otr_key key)
-{
-	return otr_msg_string(ex->req, key, OTR_SLICE_NONE);
-}
 
 static bool is_standard(struct otr_slice method)
 {
@@ -69,7 +65,7 @@ static void find_scheme(struct exchange *ex)
 {
 	ex->scheme = scheme_word(ex->url.scheme);
 	if (!ex->scheme.len && ex->server)
-		ex->scheme = scheme_word(req_text(ex, OTR_KEY_URL_SCHEME));
+		ex->scheme = scheme_word(otr_msg_text(ex->req, OTR_KEY_URL_SCHEME));
 	if (!ex->scheme.len)
 		ex->scheme = ex->side->ref.layer == OTR_LAYER_TLS
 				     ? OTR_SLICE("https")
@@ -83,10 +79,9 @@ static void find_host(struct exchange *ex)
 	struct otr_slice name = ex->url.authority;
 
 	if (!name.len && ex->server)
-		name = otr_msg_string(ex->req, OTR_KEY_CUSTOM,
-				      OTR_HTTP1_FORWARDED_HOST);
+		name = otr_msg_custom(ex->req, OTR_HTTP1_FORWARDED_HOST);
 	if (!name.len)
-		name = req_text(ex, OTR_KEY_SERVER_ADDRESS);
+		name = otr_msg_text(ex->req, OTR_KEY_SERVER_ADDRESS);
 	ex->host = otr_url_host(name, &ex->port);
 	if (!ex->host.len)
 		ex->host = otr_side_server(ex->side, ex->host_text, &ex->port);
@@ -139,7 +134,7 @@ static int set_query(const struct exchange *ex, struct otr_span_builder *sb)
 static void set_server(const struct exchange *ex, struct otr_span_builder *sb)
 {
 	char buf[OTR_ADDR_TEXT];
-	struct otr_slice client = req_text(ex, OTR_KEY_CLIENT_ADDRESS);
+	struct otr_slice client = otr_msg_text(ex->req, OTR_KEY_CLIENT_ADDRESS);
 	uint16_t port;
 
 	client = otr_url_host(client, &port); /* Forwarded may give one */
@@ -149,7 +144,7 @@ static void set_server(const struct exchange *ex, struct otr_span_builder *sb)
 	otr_sb_string(sb, OTR_KEY_URL_PATH, ex->url.path);
 	otr_sb_string(sb, OTR_KEY_URL_SCHEME, ex->scheme);
 	otr_sb_string(sb, OTR_KEY_USER_AGENT_ORIGINAL,
-		      req_text(ex, OTR_KEY_USER_AGENT_ORIGINAL));
+		      otr_msg_text(ex->req, OTR_KEY_USER_AGENT_ORIGINAL));
 }
 
 /* Who answers has the routes: our service, or the host we ask. */
@@ -211,7 +206,7 @@ static void set_common(const struct exchange *ex, struct otr_span_builder *sb)
 	if (ex->port)
 		otr_sb_int(sb, OTR_KEY_SERVER_PORT, ex->port);
 	otr_sb_string(sb, OTR_KEY_NETWORK_PROTOCOL_VERSION,
-		      req_text(ex, OTR_KEY_NETWORK_PROTOCOL_VERSION));
+		      otr_msg_text(ex->req, OTR_KEY_NETWORK_PROTOCOL_VERSION));
 	otr_side_peer(ex->side, sb);
 	if (ex->req->partial)
 		otr_sb_string(sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("head"));

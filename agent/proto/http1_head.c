@@ -15,6 +15,7 @@
 #include "agent/proto/http1.h"
 
 #include "agent/base/own.h"
+#include "agent/proto/msg.h"
 #include "agent/proto/trace_context.h"
 
 #define METHOD_MAX 24
@@ -316,28 +317,6 @@ bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in,
 	return true;
 }
 
-static void tell(struct otr_msg *msg, enum otr_key key, struct otr_slice value)
-{
-	struct otr_attr *at;
-
-	if (!value.len || msg->n_attrs == OTR_MSG_ATTRS)
-		return;
-	at = &msg->attrs[msg->n_attrs++];
-	at->key = (uint16_t)key;
-	at->type = OTR_ATTR_STRING;
-	at->string = value;
-}
-
-static void tell_custom(struct otr_msg *msg, struct otr_slice name,
-			struct otr_slice value)
-{
-	uint8_t n = msg->n_attrs;
-
-	tell(msg, OTR_KEY_CUSTOM, value);
-	if (msg->n_attrs > n)
-		msg->attrs[n].name = name;
-}
-
 /* The first of a list, in X-Forwarded-*. */
 static struct otr_slice first_of(struct otr_slice list)
 {
@@ -385,15 +364,15 @@ static void tell_request(const struct otr_http1_head *head, struct otr_msg *msg)
 
 	msg->op = head->method;
 	msg->target = head->target;
-	tell(msg, OTR_KEY_SERVER_ADDRESS, head->host);
-	tell_custom(msg, OTR_HTTP1_FORWARDED_HOST, host);
-	tell(msg, OTR_KEY_URL_SCHEME,
-	     either(forwarded(head->forwarded, OTR_SLICE("proto")),
-		    first_of(head->x_forwarded_proto)));
-	tell(msg, OTR_KEY_CLIENT_ADDRESS,
-	     either(forwarded(head->forwarded, OTR_SLICE("for")),
-		    first_of(head->x_forwarded_for)));
-	tell(msg, OTR_KEY_USER_AGENT_ORIGINAL, head->user_agent);
+	otr_msg_add_text(msg, OTR_KEY_SERVER_ADDRESS, head->host);
+	otr_msg_add_custom(msg, OTR_HTTP1_FORWARDED_HOST, host);
+	otr_msg_add_text(msg, OTR_KEY_URL_SCHEME,
+			 either(forwarded(head->forwarded, OTR_SLICE("proto")),
+				first_of(head->x_forwarded_proto)));
+	otr_msg_add_text(msg, OTR_KEY_CLIENT_ADDRESS,
+			 either(forwarded(head->forwarded, OTR_SLICE("for")),
+				first_of(head->x_forwarded_for)));
+	otr_msg_add_text(msg, OTR_KEY_USER_AGENT_ORIGINAL, head->user_agent);
 	msg->baggage = head->baggage;
 	if (head->n_traceparent == 1 && otr_traceparent_valid(head->traceparent)) {
 		msg->trace_ctx = head->traceparent;
@@ -406,7 +385,7 @@ void otr_http1_head_tell(const struct otr_http1_head *head, struct otr_msg *msg)
 	msg->kind = head->response ? OTR_MSG_RESPONSE : OTR_MSG_REQUEST;
 	msg->status = head->status;
 	msg->failed = head->status >= 500;
-	tell(msg, OTR_KEY_NETWORK_PROTOCOL_VERSION, head->version);
+	otr_msg_add_text(msg, OTR_KEY_NETWORK_PROTOCOL_VERSION, head->version);
 	if (!head->response)
 		tell_request(head, msg);
 }

@@ -41,8 +41,10 @@ enum otr_parse {
 #define OTR_IN_EOF 2u
 
 /* `in` is the last bytes, 8 at most, of a run whose middle was not copied. Only for
- * protocols with body_by_tail, and only while a message with OTR_END_LATER is open in
- * this direction. Answers SKIP, *used == in.len, and `over` if the message ended there. */
+ * protocols with body_by_tail, and only while a message is open in this direction: one
+ * with OTR_END_LATER, or a row of SKIPs with `opens`. *used is in.len; the answer is
+ * SKIP, with `over` if the open message ended there, or MSG, if what the row opened
+ * did. Else, as BAD: it goes on, or nobody knows. */
 #define OTR_IN_TAIL 4u
 
 /*
@@ -57,9 +59,10 @@ enum otr_parse {
  * SKIP without `opens` breaks such a row. It ends as `end` says.
  *
  * Bytes that the parser would need next but were not captured: while a message is
- * open (LATER), the stream waits for the end of the run and gives its tail, if the
+ * open (LATER, or a row of `opens`), the stream waits for the end of the run and gives its tail, if the
  * protocol wants it; otherwise, or if the tail did not end it, the end of the run
- * (the other side speaks, the stream closes) ends it. Then, as after every hole,
+ * (the other side speaks, the stream closes) ends it; a row without its MSG is
+ * forgotten. Then, as after every hole,
  * resync() is called before the next parse(), and forgets what was open.
  */
 enum otr_end {

@@ -74,15 +74,3 @@ struct otr_slice otr_side_server(const struct otr_side *side,
 						     : &side->conn->remote,
 		       buf, port);
 }
-
-struct otr_slice otr_msg_string(const struct otr_msg *msg, unsigned int key,
-				struct otr_slice name)
-{
-	for (uint8_t i = 0; i < msg->n_attrs; i++)
-		if (msg->attrs[i].key == key &&
-		    msg->attrs[i].type == OTR_ATTR_STRING &&
-		    (key != OTR_KEY_CUSTOM ||
-		     otr_slice_eq(msg->attrs[i].name, name)))
-			return msg->attrs[i].string;
-	return OTR_SLICE_NONE;
-}

@@ -8,7 +8,6 @@
 
 #include "agent/base/slice.h"
 
-struct otr_msg;
 struct otr_addr;
 struct otr_side;
 struct otr_span_builder;
@@ -27,9 +26,5 @@ void otr_side_peer(const struct otr_side *side, struct otr_span_builder *sb);
  * client, the local one for a server. */
 struct otr_slice otr_side_server(const struct otr_side *side,
 				 char buf[OTR_ADDR_TEXT], uint16_t *port);
-
-/* The text of an attribute of `msg`, or none. `name` for OTR_KEY_CUSTOM. */
-struct otr_slice otr_msg_string(const struct otr_msg *msg, unsigned int key,
-				struct otr_slice name);
 
 #endif /* OTR_SIDE_H */
