@@ -61,7 +61,7 @@ $(PROTO_O): $(B)/exporters/otlp.pb-c.c
 # are __weak, so every file may include it and the linker keeps one of each.
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call msg,BPF,$@)
-	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -mcpu=v3 -target bpf -Wall -Werror \
+	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -mcpu=v3 -target bpf -Wall -Werror -Wno-unused-function \
 		-D__TARGET_ARCH_$(BPF_ARCH) -Ibpf -I. -MMD -MP -c $< -o $@
 
 $(B)/otrace.bpf.o: $(BPF_OBJ)
@@ -87,6 +87,8 @@ $(foreach t,$(notdir $(UNIT)),$(eval $(call unit_rule,$(t))))
 
 unit: $(UNIT) ## unit tests (cmocka)
 	$(Q)for t in $(UNIT); do $$t || exit 1; done
+
+-include scripts/cli.mk
 
 help: ## list every target
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST)

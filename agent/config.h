@@ -6,10 +6,11 @@
  * config.h - one table of options, many ways to set them.
  *
  * An option is declared once, in a table, and from that row come its flag, its
- * environment variable, its line in the config file, its default, its range
- * check, its --help text and its entry in otrace.yaml(5).
+ * environment variable, its default, its range check, its --help text, its entry
+ * in otrace(1) and in the completions of the shells.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,42 +18,49 @@
 struct otr_err;
 
 enum otr_option_type {
-	OTR_OPTION_BOOL,	    /* bool      on, off, true, false, 1, 0 */
-	OTR_OPTION_INT,	    /* int64_t   min..max */
-	OTR_OPTION_BYTES,    /* size_t    64KiB, 16MiB */
+	OTR_OPTION_BOOL,     /* bool      on, off, true, false, 1, 0 */
+	OTR_OPTION_INT,	     /* int64_t   min..max */
 	OTR_OPTION_DURATION, /* uint64_t  ns: 250ms, 5s */
-	OTR_OPTION_SHARE,    /* double    10%, 0.1 */
-	OTR_OPTION_RATE,     /* struct otr_rate   10%, 0.1, 100/s */
-	OTR_OPTION_ADDR,     /* struct otr_addr   127.0.0.1:4310 */
+	OTR_OPTION_RATE,     /* int64_t   per second: 10/s, 10 */
 	OTR_OPTION_ENUM,     /* int       one of `words` */
 	OTR_OPTION_STRING,   /* char *    owned by the config */
-	OTR_OPTION_LIST,     /* char **   comma-separated, or the option repeated */
+	OTR_OPTION_LIST, /* char **   the option repeated; `;` in a variable, for
+			  * a rule holds commas. NULL ends; NULL when empty */
 };
 
 struct otr_option {
-	/* "a-b" is the flag --a-b, the variable OTRACE_A_B, and a_b in the YAML
-	 * file. `env` is a standard variable to honour as well, or NULL. */
+	/* "a-b" is the flag --a-b and the variable OTRACE_A_B. `env` are standard
+	 * variables to honour as well, parted by blanks, the first one set wins;
+	 * or NULL. */
 	const char *name;
 	const char *env;
-	char letter;	       /* -o; 0: none */
-	uint32_t commands;     /* which commands take it, one bit each */
+	char letter;		  /* -o; 0: none */
+	uint32_t commands;	  /* which commands take it, one bit each */
 	const char *const *words; /* of an enum; NULL ends */
 
 	enum otr_option_type type;
 	size_t offset; /* of the field, within the struct the table fills */
 	const char *fallback;
-	int64_t min, max; /* inclusive, in the field's own unit; 0, 0: any */
-	const char *help; /* a sentence: capital, full stop */
+	int64_t min, max;  /* inclusive, in the field's own unit; 0, 0: any */
+	const char *group; /* its heading in --help=all */
+	const char *value; /* what its value is called; NULL for a bool */
+	const char
+		*help; /* sentences: capital, full stop. -h shows the first */
 };
 
-/* Where a value came from, weakest first: `otrace config show` prints it, and a weaker
- * origin never overrides a stronger one, so they can be read in any order. */
+/* Where a value came from, weakest first. A weaker origin never overrides a stronger
+ * one, so they can be read in any order. */
 enum otr_origin {
 	OTR_ORIGIN_DEFAULT,
-	OTR_ORIGIN_FILE,
-	OTR_ORIGIN_OTEL, /* OTEL_*: their own syntax, integers are ms */
+	OTR_ORIGIN_OTEL, /* OTEL_* */
 	OTR_ORIGIN_ENV,	 /* OTRACE_* */
 	OTR_ORIGIN_FLAG,
+};
+
+enum otr_help_asked {
+	OTR_HELP_NONE,
+	OTR_HELP_USUAL, /* -h, --help */
+	OTR_HELP_ALL,	/* --help=all */
 };
 
 /* A table bound to the struct it fills. */
@@ -60,12 +68,17 @@ struct otr_options {
 	const struct otr_option *table; /* ends with a row whose name is NULL */
 	void *dst;
 	uint8_t *origin; /* enum otr_origin, one per row */
+
+	/* Set after otr_options_init(): whose options these are. */
+	uint32_t command;	  /* its bit; 0: of all */
+	const char *name;	  /* "run", for messages; may be NULL */
+	enum otr_help_asked help; /* read by otr_options_args() */
 };
 
 /* Binds `table` to `dst` and sets every field to its fallback. Borrows both
  * until otr_options_fini(). Returns 0 or -ENOMEM. */
 int otr_options_init(struct otr_options *opts, const struct otr_option *table,
-		    void *dst);
+		     void *dst);
 
 /* Frees the strings set in `dst`, and lets go of both. */
 void otr_options_fini(struct otr_options *opts);
@@ -73,11 +86,39 @@ void otr_options_fini(struct otr_options *opts);
 /* Parses `text` into the option called `name`. Returns 0, -ENOENT for no such
  * option, or -EINVAL or -ERANGE for a bad value; `err` then quotes the text,
  * its origin and what would have been accepted, and nothing has changed. */
-int otr_options_set(struct otr_options *opts, const char *name, const char *text,
-		   enum otr_origin origin, struct otr_err *err);
+int otr_options_set(struct otr_options *opts, const char *name,
+		    const char *text, enum otr_origin origin,
+		    struct otr_err *err);
 
-/* Print the table: for a terminal, and as the body of otrace.yaml(5). */
+/* Reads the environment into every option of the command. Returns as set(). */
+int otr_options_env(struct otr_options *opts, struct otr_err *err);
+
+/* Reads the flags in `argv`, NULL at the end: --a=b, --a b, -o X, -oX, -q, --. What is
+ * no option moves to the front of `argv`, NULL after it. `end_at_arg`: the first such
+ * word ends the options, and all that follows stays as it is. Returns as set(); stops
+ * at once at a wish for help. */
+int otr_options_args(struct otr_options *opts, char **argv, bool end_at_arg,
+		     struct otr_err *err);
+
+/* Who set the option: "--export", "OTRACE_EXPORT", "OTEL_..": static, or from the
+ * table, or NULL when nobody did. */
+const char *otr_options_origin(const struct otr_options *opts,
+			       const char *name);
+
+/* The row called `name`, or NULL. */
+const struct otr_option *otr_option_find(const struct otr_option *table,
+					 const char *name);
+
+/* OTRACE_A_B of "a-b". */
+void otr_option_env_name(const struct otr_option *opt, char out[64]);
+
+/* Print the table, or what the command takes of it: for a terminal, by groups, and as
+ * the OPTIONS of otrace(1). */
 void otr_options_help(const struct otr_options *opts, FILE *out);
 void otr_options_mdoc(const struct otr_options *opts, FILE *out);
+
+/* One option for a terminal: "  -o, --output FILE    Sentence." Without `whole`, only
+ * the first sentence, cut at 80 columns. */
+void otr_option_print(const struct otr_option *opt, bool whole, FILE *out);
 
 #endif /* OTR_CONFIG_H */

@@ -42,6 +42,8 @@ struct otr_settings {
 	bool verbose;
 	/* send */
 	char **exports;
+	const char *exports_from; /* who named them: "--export", "OTRACE_EXPORT",
+				   * "OTEL_EXPORTER_OTLP_ENDPOINT" ..; or NULL */
 	/* keep */
 	char *record;
 	/* machine */

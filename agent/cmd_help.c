@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_help.c - otrace help [CMD], and what bare `otrace` and `CMD -h` print.
+ */
+
+#include "agent/cmd_help.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/err.h"
+#include "agent/cmd.h"
+#include "agent/settings.h"
+
+/* Bits of CapEff, linux/capability.h. */
+#define CAP_SYS_ADMIN 21
+#define CAP_PERFMON   38
+#define CAP_BPF	      39
+
+const struct otr_cmd *otr_cmd_find(const char *name)
+{
+	for (const struct otr_cmd *const *c = otr_cmds; *c; c++)
+		if (!strcmp((*c)->name, name))
+			return *c;
+	return NULL;
+}
+
+static uint64_t capabilities(void)
+{
+	unsigned long long caps = 0;
+	char line[256];
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "CapEff: %llx", &caps) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return caps;
+}
+
+/* One line, by checks that cost nothing: no program is loaded. */
+static void here(FILE *out)
+{
+	uint64_t caps = capabilities();
+	bool bpf = caps & (1ull << CAP_SYS_ADMIN) ||
+		   (caps & (1ull << CAP_BPF) && caps & (1ull << CAP_PERFMON));
+	bool btf = !access("/sys/kernel/btf/vmlinux", R_OK);
+
+	fprintf(out, "here: uid %u, ", (unsigned int)geteuid());
+	if (!bpf)
+		fputs(caps ? "without CAP_BPF and CAP_PERFMON"
+			   : "no capabilities",
+		      out);
+	else
+		fputs("may load probes", out);
+	if (bpf && btf)
+		fputs("; kernel with type information: all commands work\n",
+		      out);
+	else if (bpf)
+		fputs("; no kernel type information: needs --btf FILE\n", out);
+	else
+		fputs(": run, attach and agent need sudo\n", out);
+}
+
+int otr_help_bare(FILE *out)
+{
+	fprintf(out,
+		"otrace " OTR_VERSION ": distributed traces of running "
+				      "programs, their code unchanged\n"
+		"  sudo otrace run -- python3 app.py   start a program traced\n"
+		"  sudo otrace attach :8080            trace who serves a port "
+		"(or a PID, a NAME)\n"
+		"  otrace doctor                       what this machine "
+		"allows, and what to do\n"
+		"more: agent replay completion help     man otrace, CMD "
+		"--help\n");
+	here(out);
+	return OTR_EXIT_OK;
+}
+
+/* The options -h shows: those of `usual`, in its order. */
+static void usual(const struct otr_cmd *cmd, FILE *out)
+{
+	const char *at = cmd->usual ? cmd->usual : "";
+	const struct otr_option *opt;
+	char name[64];
+	size_t len;
+
+	while (*at) {
+		len = strcspn(at, ", ");
+		snprintf(name, sizeof(name), "%.*s", (int)len, at);
+		opt = otr_option_find(otr_option_table, name);
+		if (opt && (opt->commands & cmd->bit))
+			otr_option_print(opt, false, out);
+		at += len;
+		at += strspn(at, ", ");
+	}
+}
+
+static void examples(const struct otr_cmd *cmd, FILE *out)
+{
+	const char *const *e = cmd->examples;
+	size_t max = sizeof(cmd->examples) / sizeof(cmd->examples[0]);
+	int len;
+
+	if (!e[0])
+		return;
+	fputs("examples:\n", out);
+	for (size_t i = 0; i < max && e[i]; i++) {
+		len = (int)strcspn(e[i], "\t");
+		if (e[i][len])
+			fprintf(out, "  %-38.*s  %s\n", len, e[i],
+				e[i] + len + 1);
+		else
+			fprintf(out, "  %s\n", e[i]);
+	}
+}
+
+void otr_help_command(const struct otr_cmd *cmd, bool all, FILE *out)
+{
+	struct otr_options opts = { .table = otr_option_table,
+				    .command = cmd->bit };
+
+	fprintf(out, "otrace %s %s\n  %s\n", cmd->name, cmd->synopsis,
+		cmd->summary);
+	if (all)
+		otr_options_help(&opts, out);
+	else
+		usual(cmd, out);
+	fprintf(out, "%-26s%s\n", "  -h, --help[=all]",
+		all ? "The usual options; all of them." : "This; all options.");
+	examples(cmd, out);
+	if (cmd->exit_status)
+		fprintf(out, "exit status: %s\n", cmd->exit_status);
+}
+
+static int unknown_topic(const char *name)
+{
+	struct otr_err err;
+
+	otr_err_set(&err, "%s is no command      all commands: otrace help",
+		    name);
+	otr_err_print(&err, "help");
+	return OTR_EXIT_USAGE;
+}
+
+static void list(FILE *out)
+{
+	for (const struct otr_cmd *const *c = otr_cmds; *c; c++)
+		fprintf(out, "  otrace %s %s\n      %s\n", (*c)->name,
+			(*c)->synopsis, (*c)->summary);
+}
+
+static int run(const struct otr_settings *cfg, char **args)
+{
+	const struct otr_cmd *cmd = args[0] ? otr_cmd_find(args[0]) : NULL;
+
+	(void)cfg;
+	if (!args[0]) {
+		otr_help_bare(stdout);
+		list(stdout);
+	} else if (!strcmp(args[0], "man-page")) { /* for the Makefile */
+		otr_help_man(stdout);
+	} else if (cmd) {
+		otr_help_command(cmd, true, stdout);
+	} else {
+		return unknown_topic(args[0]);
+	}
+	return OTR_EXIT_OK;
+}
+
+const struct otr_cmd otr_cmd_help = {
+	.name = "help",
+	.bit = OTR_CMD_OTHER,
+	.synopsis = "[CMD]",
+	.summary = "every command, or all options of one",
+	.examples = { "otrace help run\tall options of run" },
+	.exit_status = "0; 2 no such command",
+	.run = run,
+};

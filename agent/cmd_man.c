@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_man.c - otrace(1), from the table of commands and the table of options.
+ *
+ * mdoc(7), as mandoc -T lint wants it. `make` writes it by `otrace help man-page`.
+ */
+
+#include <string.h>
+
+#include "agent/cmd.h"
+#include "agent/cmd_help.h"
+#include "agent/settings.h"
+
+/* Text of a row in mdoc: a dash is a minus, a backslash is shown. */
+static void text(const char *s, size_t len, FILE *out)
+{
+	for (size_t i = 0; i < len && s[i]; i++) {
+		if (s[i] == '\\')
+			fputs("\\e", out);
+		else if (s[i] == '-')
+			fputs("\\-", out);
+		else if (s[i] == '\'' && !i)
+			fputs("\\(aq", out);
+		else
+			fputc(s[i], out);
+	}
+}
+
+static void line(const char *s, FILE *out)
+{
+	text(s, strlen(s), out);
+	fputc('\n', out);
+}
+
+static void synopsis(FILE *out)
+{
+	fputs(".Sh SYNOPSIS\n", out);
+	for (const struct otr_cmd *const *c = otr_cmds; *c; c++) {
+		fprintf(out, ".Nm\n.Cm %s\n", (*c)->name);
+		line((*c)->synopsis, out);
+	}
+	fputs(".Nm\n.Fl \\-version\n", out);
+}
+
+static void command(const struct otr_cmd *cmd, FILE *out)
+{
+	const char *gap = "Options: ";
+
+	fprintf(out, ".It Cm %s ", cmd->name);
+	line(cmd->synopsis, out);
+	line(cmd->summary, out);
+	for (const struct otr_option *o = otr_option_table; o->name; o++) {
+		if (!(o->commands & cmd->bit))
+			continue;
+		fprintf(out, "%s.Fl \\-%s", *gap == 'O' ? "Options:\n" : " ,\n",
+			o->name);
+		gap = "";
+	}
+	if (!*gap)
+		fputs(" .\n", out);
+	if (cmd->exit_status) {
+		fputs("Exit status: ", out);
+		line(cmd->exit_status, out);
+	}
+}
+
+static void commands(FILE *out)
+{
+	fputs(".Sh COMMANDS\n.Bl -tag -width Ds\n", out);
+	for (const struct otr_cmd *const *c = otr_cmds; *c; c++)
+		command(*c, out);
+	fputs(".El\n", out);
+}
+
+static void options(FILE *out)
+{
+	struct otr_options opts = { .table = otr_option_table };
+
+	fputs(".Sh OPTIONS\n"
+	      "A flag wins over its\n"
+	      ".Ev OTRACE_*\n"
+	      "variable, that over an\n"
+	      ".Ev OTEL_*\n"
+	      "one, and that over the default.\n"
+	      "Durations end in us, ms, s, m or h.\n"
+	      "A variable that holds several values parts them by semicolons.\n"
+	      ".Bl -tag -width Ds\n"
+	      ".It Fl h , Fl \\-help Ns Op = Ns Cm all\n"
+	      "The usual options of a command; all of them.\n"
+	      ".El\n",
+	      out);
+	otr_options_mdoc(&opts, out);
+}
+
+static void examples(FILE *out)
+{
+	size_t len;
+
+	fputs(".Sh EXAMPLES\n.Bl -tag -width Ds\n", out);
+	for (const struct otr_cmd *const *c = otr_cmds; *c; c++) {
+		for (size_t i = 0; i < 4 && (*c)->examples[i]; i++) {
+			len = strcspn((*c)->examples[i], "\t");
+			fputs(".It Li ", out);
+			text((*c)->examples[i], len, out);
+			fputc('\n', out);
+			if ((*c)->examples[i][len])
+				line((*c)->examples[i] + len + 1, out);
+		}
+	}
+	fputs(".El\n", out);
+}
+
+void otr_help_man(FILE *out)
+{
+	fputs(".\\\" Made by otrace help man-page from agent/options.c.\n"
+	      ".Dd November 22, 2026\n"
+	      ".Dt OTRACE 1\n"
+	      ".Os\n"
+	      ".Sh NAME\n"
+	      ".Nm otrace\n"
+	      ".Nd distributed traces of running programs\n",
+	      out);
+	synopsis(out);
+	fputs(".Sh DESCRIPTION\n"
+	      ".Nm\n"
+	      "watches what programs send and receive, by eBPF, and prints "
+	      "the\n"
+	      "requests as trees of spans: who asked whom, and how long it "
+	      "took.\n"
+	      "The programs stay as they are.\n"
+	      ".Pp\n"
+	      "A parent that is not proved is marked with ~; what was cut by "
+	      "loss\n"
+	      "with ?; an error with !; a request without an answer with "
+	      "\\-.\n",
+	      out);
+	commands(out);
+	options(out);
+	fputs(".Sh ENVIRONMENT\n"
+	      ".Bl -tag -width Ds\n"
+	      ".It Ev NO_COLOR , TERM , COLUMNS , LC_ALL , LC_CTYPE , LANG\n"
+	      "As usual: no colour; the width; UTF\\-8 or ASCII.\n"
+	      ".El\n"
+	      ".Sh EXIT STATUS\n"
+	      ".Cm run\n"
+	      "leaves with the status of CMD; 125 if\n"
+	      ".Nm\n"
+	      "failed before CMD started, 126 if CMD cannot be executed, 127 "
+	      "if it\n"
+	      "is not found.\n"
+	      "The others: 0 done, 1 failed, 2 wrong usage, 3 limited, 4 no "
+	      "way to\n"
+	      "trace here, 5 ended because of\n"
+	      ".Fl \\-strict .\n",
+	      out);
+	examples(out);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.c - a table of options, bound to the struct it fills.
+ *
+ * Flags and variables both end in otr_options_set(), which alone knows who may
+ * override whom. Reading values is in config_value.c, printing in config_help.c.
+ */
+
+#include "agent/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/err.h"
+#include "agent/config_value.h"
+
+static void *field_of(const struct otr_options *opts,
+		      const struct otr_option *opt)
+{
+	return (char *)opts->dst + opt->offset;
+}
+
+static bool taken(const struct otr_options *opts, const struct otr_option *opt)
+{
+	return !opts->command || (opt->commands & opts->command);
+}
+
+static size_t count(const struct otr_option *table)
+{
+	size_t n = 0;
+
+	while (table[n].name)
+		n++;
+	return n;
+}
+
+int otr_options_init(struct otr_options *opts, const struct otr_option *table,
+		     void *dst)
+{
+	struct otr_err err;
+
+	memset(opts, 0, sizeof(*opts));
+	opts->origin = calloc(count(table) + 1, 1);
+	if (!opts->origin)
+		return -ENOMEM;
+	opts->table = table;
+	opts->dst = dst;
+	for (; table->name;
+	     table++) /* a bad fallback is found by the unit test */
+		if (table->fallback &&
+		    otr_value_parse(table, table->fallback, table->name,
+				    field_of(opts, table), &err) == -ENOMEM) {
+			otr_options_fini(opts);
+			return -ENOMEM;
+		}
+	return 0;
+}
+
+void otr_options_fini(struct otr_options *opts)
+{
+	const struct otr_option *opt = opts->table;
+
+	for (; opt && opt->name; opt++)
+		otr_value_clear(opt, field_of(opts, opt));
+	free(opts->origin);
+	memset(opts, 0, sizeof(*opts));
+}
+
+const struct otr_option *otr_option_find(const struct otr_option *table,
+					 const char *name)
+{
+	for (; table->name; table++)
+		if (!strcmp(table->name, name))
+			return table;
+	return NULL;
+}
+
+void otr_option_env_name(const struct otr_option *opt, char out[64])
+{
+	size_t len = (size_t)snprintf(out, 64, "OTRACE_%s", opt->name);
+
+	for (size_t i = 7; i < len && i < 63; i++) {
+		if (out[i] == '-')
+			out[i] = '_';
+		else if (out[i] >= 'a' && out[i] <= 'z')
+			out[i] = (char)(out[i] - 'a' + 'A');
+	}
+}
+
+/* The standard variable that is set, of those `opt` honours; its name in `name`. */
+static const char *standard(const struct otr_option *opt, char name[64])
+{
+	const char *at = opt->env, *value;
+	size_t len;
+
+	while (at && *at) {
+		len = strcspn(at, " ");
+		snprintf(name, 64, "%.*s", (int)len, at);
+		value = getenv(name);
+		if (value && *value) /* the specification: empty is unset */
+			return value;
+		at += len + strspn(at + len, " ");
+	}
+	return NULL;
+}
+
+static void origin_name(const struct otr_option *opt, enum otr_origin origin,
+			char out[64])
+{
+	if (origin == OTR_ORIGIN_FLAG)
+		snprintf(out, 64, "--%s", opt->name);
+	else if (origin == OTR_ORIGIN_ENV)
+		otr_option_env_name(opt, out);
+	else if (origin != OTR_ORIGIN_OTEL || !standard(opt, out))
+		snprintf(out, 64, "%s", opt->name);
+}
+
+const char *otr_options_origin(const struct otr_options *opts, const char *name)
+{
+	const struct otr_option *opt = otr_option_find(opts->table, name);
+	static char out[64];
+	enum otr_origin origin;
+
+	if (!opt)
+		return NULL;
+	origin = opts->origin[opt - opts->table];
+	if (origin == OTR_ORIGIN_DEFAULT)
+		return NULL;
+	origin_name(opt, origin, out);
+	return out;
+}
+
+int otr_options_set(struct otr_options *opts, const char *name,
+		    const char *text, enum otr_origin origin,
+		    struct otr_err *err)
+{
+	const struct otr_option *opt = otr_option_find(opts->table, name);
+	uint8_t *was;
+	char from[64];
+	int rc;
+	char **fresh = NULL;
+
+	if (!opt)
+		return -ENOENT;
+	was = &opts->origin[opt - opts->table];
+	if (*was > origin)
+		return 0;
+	origin_name(opt, origin, from);
+	if (opt->type != OTR_OPTION_LIST || *was == origin) {
+		rc = otr_value_parse(opt, text, from, field_of(opts, opt), err);
+		*was = rc ? *was : (uint8_t)origin;
+		return rc;
+	}
+	/* A stronger origin replaces the list of a weaker one. */
+	rc = otr_value_parse(opt, text, from, &fresh, err);
+	if (rc)
+		return rc;
+	otr_value_clear(opt, field_of(opts, opt));
+	*(char ***)field_of(opts, opt) = fresh;
+	*was = (uint8_t)origin;
+	return 0;
+}
+
+/* A variable's value; of a list, each item between semicolons. */
+static int set_variable(struct otr_options *opts, const struct otr_option *opt,
+			const char *text, enum otr_origin origin,
+			struct otr_err *err)
+{
+	char *copy, *item, *rest;
+	int rc = 0;
+
+	if (opt->type != OTR_OPTION_LIST)
+		return otr_options_set(opts, opt->name, text, origin, err);
+	copy = rest = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	while (!rc && (item = strsep(&rest, ";")))
+		if (*item)
+			rc = otr_options_set(opts, opt->name, item, origin,
+					     err);
+	free(copy);
+	return rc;
+}
+
+int otr_options_env(struct otr_options *opts, struct otr_err *err)
+{
+	const struct otr_option *opt;
+	const char *text;
+	char name[64];
+	int rc = 0;
+
+	for (opt = opts->table; opt->name && !rc; opt++) {
+		if (!taken(opts, opt))
+			continue;
+		text = standard(opt, name);
+		if (text)
+			rc = set_variable(opts, opt, text, OTR_ORIGIN_OTEL,
+					  err);
+		otr_option_env_name(opt, name);
+		text = getenv(name);
+		if (!rc && text && *text)
+			rc = set_variable(opts, opt, text, OTR_ORIGIN_ENV, err);
+	}
+	return rc;
+}

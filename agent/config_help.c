@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config_help.c - the table of options, printed: for a terminal, and as mdoc(7).
+ */
+
+#include <string.h>
+
+#include "agent/base/own.h"
+#include "agent/config.h"
+
+#define COLUMN 26 /* where sentences begin */
+#define WIDTH  80
+
+/* Headings of --help=all; the rows are in this order in the table too. */
+static const struct {
+	const char *group, *title;
+} titles[] = {
+	{ "what", "What is traced" },	{ "how", "How it is read" },
+	{ "how much", "How much" },	{ "show", "What is shown" },
+	{ "send", "Where it is sent" }, { "keep", "What is kept" },
+	{ "machine", "This machine" },	{ "doctor", "The report" },
+};
+
+static const char *title_of(const char *group)
+{
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(titles); i++)
+		if (!strcmp(titles[i].group, group))
+			return titles[i].title;
+	return group;
+}
+
+static bool shown(const struct otr_options *opts, const struct otr_option *opt)
+{
+	return !opts->command || (opt->commands & opts->command);
+}
+
+/* Prints words from column `at` on, broken at `WIDTH`. */
+static void wrap(const char *text, int at, FILE *out)
+{
+	int col = at, len;
+
+	while (*text) {
+		len = (int)strcspn(text, " ");
+		if (col > COLUMN && col + 1 + len > WIDTH) {
+			fprintf(out, "\n%*s", COLUMN, "");
+			col = COLUMN;
+		} else if (col > COLUMN) {
+			fputc(' ', out);
+			col++;
+		}
+		fprintf(out, "%.*s", len, text);
+		col += len;
+		text += len;
+		text += strspn(text, " ");
+	}
+	fputc('\n', out);
+}
+
+static size_t sentence(const char *text)
+{
+	const char *end = strstr(text, ". ");
+
+	return end ? (size_t)(end - text) + 1 : strlen(text);
+}
+
+static bool has_default(const struct otr_option *opt)
+{
+	return opt->fallback && strcmp(opt->fallback, "0");
+}
+
+void otr_option_print(const struct otr_option *opt, bool whole, FILE *out)
+{
+	char name[64], text[512];
+	int len;
+
+	len = snprintf(name, sizeof(name), "  %c%c%s --%s%s%s",
+		       opt->letter ? '-' : ' ', opt->letter ? opt->letter : ' ',
+		       opt->letter ? "," : " ", opt->name,
+		       opt->value ? " " : "", opt->value ? opt->value : "");
+	fprintf(out, "%-*s", COLUMN, name);
+	if (len >= COLUMN)
+		fprintf(out, "\n%*s", COLUMN, "");
+	len = (int)(whole ? strlen(opt->help) : sentence(opt->help));
+	snprintf(text, sizeof(text), "%.*s", len, opt->help);
+	if (whole && has_default(opt)) {
+		len = (int)strlen(text);
+		snprintf(text + len, sizeof(text) - (size_t)len,
+			 " Default: %s.", opt->fallback);
+	}
+	wrap(text, COLUMN, out);
+}
+
+void otr_options_help(const struct otr_options *opts, FILE *out)
+{
+	const char *group = "";
+
+	for (const struct otr_option *o = opts->table; o->name; o++) {
+		if (!shown(opts, o))
+			continue;
+		if (strcmp(group, o->group))
+			fprintf(out, "%s:\n", title_of(o->group));
+		group = o->group;
+		otr_option_print(o, true, out);
+	}
+}
+
+/* Text in mdoc: no line begins with a control character, no word is a macro. */
+static void roff(const char *text, FILE *out)
+{
+	for (; *text; text++) {
+		if (*text == '\\')
+			fputs("\\e", out);
+		else if (*text == '-')
+			fputs("\\-", out);
+		else
+			fputc(*text, out);
+		if (text[0] == '.' && text[1] == ' ') {
+			fputc('\n', out); /* a new sentence, a new line */
+			text++;
+		}
+	}
+	fputc('\n', out);
+}
+
+static void mdoc_one(const struct otr_option *opt, FILE *out)
+{
+	char env[64];
+
+	fputs(".It ", out);
+	if (opt->letter)
+		fprintf(out, "Fl %c , ", opt->letter);
+	fprintf(out, "Fl \\-%s", opt->name);
+	if (opt->value)
+		fprintf(out, " Ar %s", opt->value);
+	fputc('\n', out);
+	roff(opt->help, out);
+	if (has_default(opt)) {
+		fputs("Default: ", out);
+		roff(opt->fallback, out);
+	}
+	otr_option_env_name(opt, env);
+	fprintf(out, "Variable:\n.Ev %s%s\n", env, opt->env ? " ," : " .");
+	if (opt->env)
+		fprintf(out, ".Ev %s .\n", opt->env);
+}
+
+void otr_options_mdoc(const struct otr_options *opts, FILE *out)
+{
+	const char *group = "";
+
+	for (const struct otr_option *o = opts->table; o->name; o++) {
+		if (!shown(opts, o))
+			continue;
+		if (strcmp(group, o->group))
+			fprintf(out, "%s.Ss %s\n.Bl -tag -width Ds\n",
+				*group ? ".El\n" : "", title_of(o->group));
+		group = o->group;
+		mdoc_one(o, out);
+	}
+	if (*group)
+		fputs(".El\n", out);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* label.c - what a person calls a span. Names of attributes: agent/attr.def. */
+
+#include "agent/view/label.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/own.h"
+#include "agent/base/text.h"
+#include "agent/resource/resource.h"
+#include "agent/span.h"
+#include "bpf/event.h"
+
+/* Names by the conventions that nobody says. */
+static struct otr_slice spoken(struct otr_slice system)
+{
+	if (otr_slice_eq(system, OTR_SLICE("postgresql")))
+		return OTR_SLICE("postgres");
+	if (otr_slice_eq(system, OTR_SLICE("microsoft.sql_server")))
+		return OTR_SLICE("mssql");
+	return system;
+}
+
+/* Who was asked. */
+static void peer_of(const struct otr_span *sp, struct otr_label *out)
+{
+	struct otr_slice who = otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME);
+	int64_t port = otr_span_int(sp, OTR_KEY_SERVER_PORT, 0);
+
+	if (who.len) {
+		out->service = spoken(who);
+		out->peer = true;
+		return;
+	}
+	who = otr_span_string(sp, OTR_KEY_SERVER_ADDRESS);
+	if (!who.len) {
+		who = otr_span_string(sp, OTR_KEY_NETWORK_PEER_ADDRESS);
+		port = otr_span_int(sp, OTR_KEY_NETWORK_PEER_PORT, 0);
+	}
+	if (!who.len)
+		return;
+	out->service = who;
+	out->peer = true;
+	out->port = port == 80 || port == 443 ? 0 : port;
+}
+
+void otr_label_of(const struct otr_span *sp, struct otr_label *out)
+{
+	struct otr_slice summary =
+		otr_span_string(sp, OTR_KEY_DB_QUERY_SUMMARY);
+	struct otr_slice route = otr_span_string(sp, OTR_KEY_OTRACE_ROUTE);
+
+	*out = (struct otr_label){ .name = summary.len ? summary : sp->name };
+	out->service = sp->resource ? sp->resource->service
+				    : OTR_SLICE("unknown_service");
+	if (sp->kind == OTR_SPAN_CLIENT || sp->kind == OTR_SPAN_PRODUCER)
+		peer_of(sp, out);
+	if (route.len &&
+	    (!out->name.len || !memchr(out->name.data, '/', out->name.len)))
+		out->route = route;
+}
+
+void otr_label_service(struct otr_buf *out, const struct otr_label *lb)
+{
+	otr_text_escape(out, lb->service);
+	if (lb->port)
+		otr_buf_printf(out, ":%lld", (long long)lb->port);
+}
+
+void otr_label_name(struct otr_buf *out, const struct otr_label *lb)
+{
+	otr_text_escape(out, lb->name);
+	if (!lb->route.len)
+		return;
+	if (lb->name.len)
+		otr_buf_byte(out, ' ');
+	otr_text_escape(out, lb->route);
+}
+
+/* FNV-1a, 64 bits. */
+uint64_t otr_sum_bytes(uint64_t sum, const void *data, size_t len)
+{
+	const unsigned char *at = data;
+
+	sum ^= 0xcbf29ce484222325u;
+	for (size_t i = 0; i < len; i++)
+		sum = (sum ^ at[i]) * 0x100000001b3u;
+	return sum;
+}
+
+uint64_t otr_label_sum(const struct otr_label *lb)
+{
+	uint64_t sum = otr_sum_bytes(0, lb->service.data, lb->service.len);
+
+	sum = otr_sum_bytes(sum, &lb->port, sizeof(lb->port));
+	sum = otr_sum_bytes(sum, lb->name.data, lb->name.len);
+	return otr_sum_bytes(sum, lb->route.data, lb->route.len);
+}
+
+struct otr_slice otr_label_status(const struct otr_span *sp, char room[24])
+{
+	int64_t code = otr_span_int(sp, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0);
+	struct otr_slice text;
+
+	if (code) {
+		snprintf(room, 24, "%lld", (long long)code);
+		return otr_slice_str(room);
+	}
+	text = otr_span_string(sp, OTR_KEY_DB_RESPONSE_STATUS_CODE);
+	if (!text.len && sp->failed)
+		text = otr_span_string(sp, OTR_KEY_ERROR_TYPE);
+	if (otr_slice_eq(text, OTR_SLICE("_OTHER")) ||
+	    otr_slice_eq(text, OTR_SLICE("00000")))
+		return OTR_SLICE_NONE;
+	return text;
+}
+
+bool otr_label_unanswered(const struct otr_span *sp)
+{
+	/* HTTP has a status in every answer. */
+	return otr_span_string(sp, OTR_KEY_HTTP_REQUEST_METHOD).len &&
+	       !otr_span_int(sp, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0);
+}
+
+bool otr_label_weak(const struct otr_span *sp)
+{
+	return sp->evidence == OTR_EVIDENCE_WAKE ||
+	       sp->evidence == OTR_EVIDENCE_CLONE ||
+	       sp->evidence == OTR_EVIDENCE_EXEC;
+}
+
+bool otr_label_ignored(char *const *patterns, const struct otr_span *root)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf name = { 0 };
+	struct otr_label lb;
+
+	if (!patterns)
+		return false;
+	otr_label_of(root, &lb);
+	otr_label_name(&name, &lb);
+	otr_buf_byte(&name, '\0');
+	for (; !name.rc && *patterns; patterns++)
+		if (!fnmatch(*patterns, name.data, FNM_NOESCAPE))
+			return true;
+	return false;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tree.c - the spans of one trace become a tree.
+ *
+ *	sort by start -> find parents by id -> join both ends -> cut cycles -> link
+ */
+
+#include "agent/view/tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/own.h"
+#include "agent/span.h"
+#include "agent/view/label.h"
+#include "agent/view/tree_int.h"
+#include "bpf/event.h"
+
+struct work {
+	const struct otr_span **by_start;
+	size_t n;
+	uint32_t *slots; /* hash of span id -> index in by_start, plus 1 */
+	size_t mask;
+	uint32_t *node_of; /* span -> node */
+	uint32_t *
+		server_of; /* client span -> the server span it is joined with */
+	uint64_t *room;
+};
+
+static void work_fini(struct work *w)
+{
+	free(w->by_start);
+	free(w->slots);
+	free(w->node_of);
+	free(w->server_of);
+	free(w->room);
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct otr_span *x = *(const struct otr_span *const *)a;
+	const struct otr_span *y = *(const struct otr_span *const *)b;
+
+	if (x->start_ns != y->start_ns)
+		return x->start_ns < y->start_ns ? -1 : 1;
+	if (x->end_ns != y->end_ns)
+		return x->end_ns > y->end_ns ? -1 : 1; /* parents first */
+	return memcmp(x->span_id, y->span_id, sizeof(x->span_id));
+}
+
+static size_t slot_of(const struct work *w, const uint8_t id[8])
+{
+	uint64_t bits;
+
+	memcpy(&bits, id, sizeof(bits));
+	return (bits * 0x9e3779b97f4a7c15u >> 20) & w->mask;
+}
+
+static uint32_t find(const struct work *w, const uint8_t id[8])
+{
+	size_t at = slot_of(w, id);
+
+	for (; w->slots[at]; at = (at + 1) & w->mask)
+		if (!memcmp(w->by_start[w->slots[at] - 1]->span_id, id, 8))
+			return w->slots[at] - 1;
+	return OTR_NODE_NONE;
+}
+
+/* The first span of an id is the one its children mean. */
+static void index_ids(struct work *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		size_t at = slot_of(w, w->by_start[i]->span_id);
+
+		if (find(w, w->by_start[i]->span_id) != OTR_NODE_NONE)
+			continue;
+		while (w->slots[at])
+			at = (at + 1) & w->mask;
+		w->slots[at] = (uint32_t)i + 1;
+	}
+}
+
+static int work_init(struct work *w, const struct otr_span *const *spans,
+		     size_t n)
+{
+	size_t slots = 16;
+
+	while (slots < n * 2)
+		slots *= 2;
+	w->n = n;
+	w->mask = slots - 1;
+	w->by_start = malloc(n * sizeof(*w->by_start));
+	w->slots = calloc(slots, sizeof(*w->slots));
+	w->node_of = malloc(n * sizeof(*w->node_of));
+	w->server_of = malloc(n * sizeof(*w->server_of));
+	w->room = malloc(n * sizeof(*w->room));
+	if (!w->by_start || !w->slots || !w->node_of || !w->server_of ||
+	    !w->room)
+		return -ENOMEM;
+	memcpy(w->by_start, spans, n * sizeof(*w->by_start));
+	qsort(w->by_start, n, sizeof(*w->by_start), by_start);
+	memset(w->server_of, 0xff, n * sizeof(*w->server_of));
+	index_ids(w);
+	return 0;
+}
+
+static bool has_parent(const struct otr_span *sp)
+{
+	static const uint8_t none[8];
+
+	return memcmp(sp->parent_id, none, sizeof(none)) != 0;
+}
+
+/* The client span that asked what `sp` answers, or NONE. */
+static uint32_t client_of(const struct work *w, const struct otr_span *sp)
+{
+	uint32_t at;
+
+	if ((sp->kind != OTR_SPAN_SERVER && sp->kind != OTR_SPAN_CONSUMER) ||
+	    (sp->evidence != OTR_EVIDENCE_WIRE &&
+	     sp->evidence != OTR_EVIDENCE_HEADER) ||
+	    !has_parent(sp))
+		return OTR_NODE_NONE;
+	at = find(w, sp->parent_id);
+	if (at == OTR_NODE_NONE || (w->by_start[at]->kind != OTR_SPAN_CLIENT &&
+				    w->by_start[at]->kind != OTR_SPAN_PRODUCER))
+		return OTR_NODE_NONE;
+	return w->server_of[at] == OTR_NODE_NONE ? at : OTR_NODE_NONE;
+}
+
+/* Every span gets a node, but for servers that share their client's. */
+static void make_nodes(struct otr_tree *tree, struct work *w, bool join)
+{
+	struct otr_node *node;
+	uint32_t client;
+
+	memset(w->node_of, 0xff, w->n * sizeof(*w->node_of));
+	for (size_t i = 0; join && i < w->n; i++) {
+		client = client_of(w, w->by_start[i]);
+		if (client == OTR_NODE_NONE)
+			continue;
+		w->server_of[client] = (uint32_t)i;
+		w->node_of[i] = 0; /* for now: it has no node of its own */
+	}
+	for (size_t i = 0; i < w->n; i++) {
+		if (w->node_of[i] != OTR_NODE_NONE)
+			continue;
+		w->node_of[i] = tree->n;
+		node = &tree->nodes[tree->n++];
+		*node = (struct otr_node){ .span = w->by_start[i] };
+		if (w->server_of[i] != OTR_NODE_NONE)
+			node->server = w->by_start[w->server_of[i]];
+	}
+	for (size_t i = 0; i < w->n; i++)
+		if (w->server_of[i] != OTR_NODE_NONE)
+			w->node_of[w->server_of[i]] = w->node_of[i];
+}
+
+static void set_times(struct otr_node *node)
+{
+	const struct otr_span *sp = node->span, *far = node->server;
+
+	node->start_ns = sp->start_ns;
+	node->end_ns = sp->end_ns > sp->start_ns ? sp->end_ns : sp->start_ns;
+	node->failed = sp->failed || (far && far->failed);
+	if (far && far->start_ns < node->start_ns)
+		node->start_ns = far->start_ns;
+	if (far && far->end_ns > node->end_ns)
+		node->end_ns = far->end_ns;
+}
+
+static void find_parents(struct otr_tree *tree, const struct work *w)
+{
+	struct otr_node *node;
+	uint32_t at;
+
+	for (uint32_t i = 0; i < tree->n; i++) {
+		node = &tree->nodes[i];
+		node->parent = node->child = node->next = OTR_NODE_NONE;
+		set_times(node);
+		if (!has_parent(node->span))
+			continue;
+		at = find(w, node->span->parent_id);
+		if (at == OTR_NODE_NONE)
+			node->lost_parent = !node->span->parent_remote;
+		else if (w->node_of[at] != i)
+			node->parent = w->node_of[at];
+	}
+}
+
+/* Walks up from every node; who is met twice in one walk loses its parent. */
+static void cut_cycles(struct otr_tree *tree, uint64_t *walk)
+{
+	uint32_t at;
+
+	memset(walk, 0, tree->n * sizeof(*walk));
+	for (uint32_t i = 0; i < tree->n; i++) {
+		at = i;
+		while (at != OTR_NODE_NONE && !walk[at]) {
+			walk[at] = i + 1u;
+			if (tree->nodes[at].parent != OTR_NODE_NONE &&
+			    walk[tree->nodes[at].parent] == i + 1u)
+				tree->nodes[at].parent = OTR_NODE_NONE;
+			at = tree->nodes[at].parent;
+		}
+	}
+}
+
+/* Backwards, so that each list ends up in order of start. */
+static void link_children(struct otr_tree *tree)
+{
+	struct otr_node *node;
+	uint32_t *head;
+
+	tree->root = OTR_NODE_NONE;
+	for (uint32_t i = tree->n; i--;) {
+		node = &tree->nodes[i];
+		head = node->parent == OTR_NODE_NONE
+			       ? &tree->root
+			       : &tree->nodes[node->parent].child;
+		if (node->parent != OTR_NODE_NONE)
+			tree->nodes[node->parent].children++;
+		node->next = *head;
+		*head = i;
+	}
+}
+
+int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans,
+		   size_t n, bool join)
+{
+	OTR_AUTO(work_fini) struct work w = { 0 };
+
+	memset(tree, 0, sizeof(*tree));
+	if (n > UINT32_MAX / 4 || work_init(&w, spans, n))
+		return -ENOMEM;
+	tree->nodes = malloc(n * sizeof(*tree->nodes));
+	if (!tree->nodes)
+		return -ENOMEM;
+	tree->spans = n;
+	make_nodes(tree, &w, join);
+	find_parents(tree, &w);
+	cut_cycles(tree, w.room);
+	link_children(tree);
+	otr_tree_count(tree, w.room);
+	otr_tree_times(tree, (uint32_t *)w.room);
+	return 0;
+}
+
+void otr_tree_fini(struct otr_tree *tree)
+{
+	free(tree->nodes);
+	memset(tree, 0, sizeof(*tree));
+}
+
+const struct otr_span *otr_node_face(const struct otr_node *node)
+{
+	return node->server ? node->server : node->span;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tree_time.c - where the time of a trace went.
+ *
+ * Self time is a node's time less the union of its children's. The critical path is
+ * walked backwards from the end of the root: the child that ended last was waited for,
+ * then whatever had ended when that one began, and so on down.
+ */
+
+#include "agent/view/tree_int.h"
+
+#include <stdlib.h>
+
+#include "agent/resource/resource.h"
+#include "agent/span.h"
+#include "agent/view/label.h"
+
+/* For qsort_r(): latest end first. */
+static int later_end(const void *a, const void *b, void *arg)
+{
+	const struct otr_node *nodes = arg;
+	uint64_t x = nodes[*(const uint32_t *)a].end_ns;
+	uint64_t y = nodes[*(const uint32_t *)b].end_ns;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static uint32_t children_by_end(const struct otr_tree *tree, uint32_t at,
+				uint32_t *out)
+{
+	uint32_t n = 0;
+
+	for (at = tree->nodes[at].child; at != OTR_NODE_NONE;
+	     at = tree->nodes[at].next)
+		out[n++] = at;
+	qsort_r(out, n, sizeof(*out), later_end, tree->nodes);
+	return n;
+}
+
+/* Children come in order of start. */
+static uint64_t covered(const struct otr_tree *tree,
+			const struct otr_node *node)
+{
+	uint64_t sum = 0, until = node->start_ns, from, to;
+	const struct otr_node *kid;
+
+	for (uint32_t i = node->child; i != OTR_NODE_NONE; i = kid->next) {
+		kid = &tree->nodes[i];
+		from = kid->start_ns > until ? kid->start_ns : until;
+		to = kid->end_ns < node->end_ns ? kid->end_ns : node->end_ns;
+		if (to <= from)
+			continue;
+		sum += to - from;
+		until = to;
+	}
+	return sum;
+}
+
+/* How many children ran at once at most: starts against ends. */
+static uint32_t overlap(const struct otr_tree *tree, uint32_t at,
+			uint32_t *room)
+{
+	uint32_t n = children_by_end(tree, at, room), ended = n, most = 0,
+		 begun = 0;
+	const struct otr_node *kid;
+
+	for (uint32_t i = tree->nodes[at].child; i != OTR_NODE_NONE;
+	     i = kid->next) {
+		kid = &tree->nodes[i];
+		while (ended &&
+		       tree->nodes[room[ended - 1]].end_ns <= kid->start_ns)
+			ended--;
+		begun++;
+		if (begun - (n - ended) > most && begun > n - ended)
+			most = begun - (n - ended);
+	}
+	return most;
+}
+
+static void self_times(struct otr_tree *tree, uint32_t *room)
+{
+	struct otr_node *node;
+	uint32_t width;
+
+	tree->fan = OTR_NODE_NONE;
+	for (uint32_t i = 0; i < tree->n; i++) {
+		node = &tree->nodes[i];
+		node->self_ns = otr_node_ns(node) - covered(tree, node);
+		if (node->self_ns > tree->nodes[tree->slowest].self_ns)
+			tree->slowest = i;
+		width = node->children > 1 ? overlap(tree, i, room) : 0;
+		if (width > 1 && width > tree->fan_width) {
+			tree->fan = i;
+			tree->fan_width = width;
+		}
+	}
+}
+
+/* Marks the children of one node that were waited for. */
+static void mark(struct otr_tree *tree, uint32_t at, uint32_t *room)
+{
+	const struct otr_node *node = &tree->nodes[at];
+	uint32_t n = children_by_end(tree, at, room);
+	uint64_t until = node->end_ns, end;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct otr_node *kid = &tree->nodes[room[i]];
+
+		end = kid->end_ns < node->end_ns ? kid->end_ns : node->end_ns;
+		if (end > until || kid->start_ns > end)
+			continue;
+		kid->critical = true;
+		until = kid->start_ns > node->start_ns ? kid->start_ns
+						       : node->start_ns;
+	}
+}
+
+/* The next node in depth-first order below `top` that is critical, after `at`. */
+static uint32_t next_critical(const struct otr_tree *tree, uint32_t top,
+			      uint32_t at)
+{
+	const struct otr_node *nodes = tree->nodes;
+	uint32_t to = nodes[at].child;
+
+	for (;;) {
+		for (; to != OTR_NODE_NONE; to = nodes[to].next)
+			if (nodes[to].critical)
+				return to;
+		if (at == top)
+			return OTR_NODE_NONE;
+		to = nodes[at].next;
+		at = nodes[at].parent;
+	}
+}
+
+void otr_tree_times(struct otr_tree *tree, uint32_t *room)
+{
+	self_times(tree, room);
+	tree->nodes[tree->root].critical = true;
+	for (uint32_t at = tree->root; at != OTR_NODE_NONE;
+	     at = next_critical(tree, tree->root, at))
+		if (tree->nodes[at].child != OTR_NODE_NONE)
+			mark(tree, at, room);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void count_services(struct otr_tree *tree, uint64_t *room)
+{
+	const struct otr_resource *res;
+
+	for (uint32_t i = 0; i < tree->n; i++) {
+		res = otr_node_face(&tree->nodes[i])->resource;
+		room[i] = res ? otr_sum_bytes(0, res->service.data,
+					      res->service.len)
+			      : 0;
+	}
+	qsort(room, tree->n, sizeof(*room), by_number);
+	for (uint32_t i = 0; i < tree->n; i++)
+		tree->services += !i || room[i] != room[i - 1];
+}
+
+static void count_span(struct otr_tree *tree, const struct otr_span *sp)
+{
+	if (!sp)
+		return;
+	tree->failed += sp->failed;
+	tree->cut += sp->cut;
+	tree->weak += otr_label_weak(sp);
+}
+
+/* Failed, and no child of it did. */
+static bool origin(const struct otr_tree *tree, const struct otr_node *node)
+{
+	if (!node->failed)
+		return false;
+	for (uint32_t i = node->child; i != OTR_NODE_NONE;
+	     i = tree->nodes[i].next)
+		if (tree->nodes[i].failed)
+			return false;
+	return true;
+}
+
+void otr_tree_count(struct otr_tree *tree, uint64_t *room)
+{
+	const struct otr_node *node, *first;
+
+	tree->start_ns = tree->nodes[0].start_ns;
+	tree->first_error = OTR_NODE_NONE;
+	for (uint32_t i = 0; i < tree->n; i++) {
+		node = &tree->nodes[i];
+		first = tree->first_error == OTR_NODE_NONE
+				? NULL
+				: &tree->nodes[tree->first_error];
+		count_span(tree, node->span);
+		count_span(tree, node->server);
+		tree->orphans += node->parent == OTR_NODE_NONE &&
+				 node->span->n_links > 0;
+		if (node->start_ns < tree->start_ns)
+			tree->start_ns = node->start_ns;
+		if (node->end_ns > tree->end_ns)
+			tree->end_ns = node->end_ns;
+		if (origin(tree, node) &&
+		    (!first || node->end_ns < first->end_ns))
+			tree->first_error = i;
+	}
+	count_services(tree, room);
+}
