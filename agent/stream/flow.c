@@ -309,19 +309,25 @@ static bool await(struct otr_flow *fl, struct otr_way *way)
 
 /* The end of a run that was not copied: its last bytes may tell that a message is over.
  * So may those of a run that still goes on. */
-static bool ends_by_tail(struct otr_flow *fl, struct otr_way *way)
+static bool ends_by_tail(struct otr_flow *fl, struct otr_way *way,
+			 struct otr_msg *msg)
 {
 	struct otr_slice tail = { (const char *)way->half.tail,
 				  sizeof(way->half.tail) };
-	struct otr_msg msg = { 0 };
 	uint64_t used = 0;
 
-	if (way->end != OTR_END_LATER || !fl->proto->body_by_tail ||
-	    !way->half.has_tail)
+	if ((way->open && way->end != OTR_END_LATER) ||
+	    !fl->proto->body_by_tail || !way->half.has_tail)
 		return false;
-	return fl->proto->parse(fl->state, dir_of(fl, way), tail, OTR_IN_TAIL,
-				&used, &msg) == OTR_PARSE_SKIP &&
-	       msg.over;
+	switch (fl->proto->parse(fl->state, dir_of(fl, way), tail, OTR_IN_TAIL,
+				 &used, msg)) {
+	case OTR_PARSE_SKIP:
+		return way->open && msg->over;
+	case OTR_PARSE_MSG:
+		return !way->open;
+	default:
+		return false;
+	}
 }
 
 static void jump(struct otr_way *way, uint64_t to)
@@ -334,12 +340,14 @@ static void jump(struct otr_way *way, uint64_t to)
 	way->wait_ns = 0;
 }
 
-/* An open message has bytes that were not copied: it ends with its run. */
+/* A message has bytes that were not copied: it ends with its run. If it was not told
+ * yet, the tail must tell it. */
 static bool end_with_run(struct otr_flow *fl, struct otr_way *way)
 {
+	struct otr_msg msg = { 0 };
 	bool ended = otr_half_run_ended(&way->half) ||
 		     (way->patient && way->flipped);
-	bool told = ends_by_tail(fl, way);
+	bool told = ends_by_tail(fl, way, &msg);
 	uint64_t end = otr_half_run_end(&way->half), when_ns = 0;
 	bool exact = false;
 
@@ -349,9 +357,13 @@ static bool end_with_run(struct otr_flow *fl, struct otr_way *way)
 	}
 	if (!otr_half_moved(&way->half, end, &when_ns, &exact))
 		return false;
-	end_message(fl, way, end, when_ns, 0,
-		    !exact || (fl->proto->body_by_tail && !told &&
-			       way->end == OTR_END_LATER));
+	if (told && !way->open)
+		tell(fl, way, &msg);
+	if (way->open)
+		end_message(fl, way, end, when_ns, 0,
+			    !exact || (fl->proto->body_by_tail && !told &&
+				       way->end == OTR_END_LATER));
+	way->begun = false;
 	jump(way, end);
 	return true;
 }
@@ -360,7 +372,7 @@ static bool end_with_run(struct otr_flow *fl, struct otr_way *way)
 static bool across_gap(struct otr_flow *fl, struct otr_way *way,
 		       enum otr_follow follow)
 {
-	if (way->open && way->end != OTR_END_HERE) {
+	if ((way->open && way->end != OTR_END_HERE) || way->begun) {
 		if (end_with_run(fl, way))
 			return true;
 		await(fl, way);
@@ -454,11 +466,13 @@ static bool step(struct otr_flow *fl, struct otr_way *way)
 static void watch_if_long(struct otr_flow *fl, struct otr_way *way)
 {
 	uint64_t copied = way->half.run_pos + fl->proto->head_bytes;
-	bool beyond = way->end == OTR_END_HERE ? way->open_end > copied
-					       : way->half.moved_end >= copied;
+	bool beyond = way->open && way->end == OTR_END_HERE
+			      ? way->open_end > copied
+			      : way->half.moved_end >= copied;
 
 	watch(fl, way,
-	      way->open && beyond && fl->proto->capture == OTR_CAPTURE_HEAD);
+	      (way->open || way->begun) && beyond &&
+		      fl->proto->capture == OTR_CAPTURE_HEAD);
 }
 
 static void advance(struct otr_flow *fl, struct otr_way *way)
