@@ -59,6 +59,9 @@ int otr_bpf_drain(struct otr_bpf *b, otr_event_fn fn, void *arg);
  * events of `now_ns`. Arms what traced processes turned out to need. */
 void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn, void *arg);
 
+/* Attaches all that would be attached on need: doctor asks whether it can be. */
+void otr_bpf_arm_all(struct otr_bpf *b);
+
 /* The streams' wishes; see agent/stream/stream.h. */
 void otr_bpf_policy(struct otr_bpf *b, uint64_t conn, enum otr_dir dir,
 		    enum otr_capture capture, uint32_t head_bytes);

@@ -115,3 +115,10 @@ void otr_bpf_arm(struct otr_bpf *b)
 	arm(b, OTR_PROBE_WAITS, b->ctl->want_waits, &b->ctl->waits);
 	arm(b, OTR_PROBE_WAKES, b->ctl->want_wakes, &b->ctl->wakes);
 }
+
+void otr_bpf_arm_all(struct otr_bpf *b)
+{
+	b->ctl->want_waits = 1;
+	b->ctl->want_wakes = 1;
+	otr_bpf_arm(b);
+}
