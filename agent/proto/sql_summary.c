@@ -83,6 +83,7 @@ struct summary {
 	bool object;   /* a kind of object may come before it */
 	bool list;     /* a comma brings another name */
 	bool sources;  /* USING brings a table: MERGE, DELETE */
+	bool deaf;     /* COPY, REVOKE: FROM names no table */
 	bool opened;   /* the last token was '(' */
 	size_t depth;
 	uint8_t parens[DEPTH]; /* enum paren, of those open */
@@ -149,6 +150,7 @@ static void operation(struct summary *s, struct otr_slice text, bool name,
 	s->want = name;
 	s->object = object;
 	s->list = false;
+	s->deaf |= otr_slice_eq_nocase(text, OTR_SLICE("copy"));
 	s->sources = otr_slice_eq_nocase(text, OTR_SLICE("merge")) ||
 		     otr_slice_eq_nocase(text, OTR_SLICE("delete"));
 	if (s->opened && s->depth && s->depth <= DEPTH)
@@ -179,10 +181,12 @@ static bool keyword(struct summary *s, struct otr_slice text, int means)
 	case FIRST_ONLY:
 		if (s->first)
 			put(s, text);
+		s->deaf |= otr_slice_eq_nocase(text, OTR_SLICE("revoke"));
 		s->list &= s->first;
 		return !s->want || s->object; /* CREATE OR REPLACE */
 	case FROM:
-		tables(s, true);
+		if (!s->deaf || s->depth)
+			tables(s, true);
 		return true;
 	case JOIN:
 		tables(s, s->list);
@@ -267,6 +271,7 @@ static void sign(struct summary *s, char c)
 	else if (c == ';') {
 		s->first = true;
 		s->want = s->list = s->object = s->sources = false;
+		s->deaf = false;
 		s->depth = 0;
 	}
 }
