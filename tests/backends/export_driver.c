@@ -30,6 +30,7 @@
 #include "agent/loss.h"
 #include "agent/resource/resource.h"
 #include "agent/span_builder.h"
+#include "bpf/event.h"
 #include "exporters/queue.h"
 
 static struct {

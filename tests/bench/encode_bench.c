@@ -26,6 +26,7 @@
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
 #include "agent/span_builder.h"
+#include "bpf/event.h"
 #include "exporters/gzip.h"
 #include "exporters/otlp_encode.h"
 #include "exporters/otlp_json.h"
