@@ -21,9 +21,9 @@ ALL_CFLAGS := $(CSTD) $(WARN) -D_GNU_SOURCE -DXXH_INLINE_ALL -I. -I$(B) \
           $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
 LIBS   := $(shell pkg-config --libs $(PKGS)) -lpthread -lm
 ifdef SAN
-SAN_FLAGS  := -fsanitize=address,undefined
-ALL_CFLAGS += $(SAN_FLAGS) -fno-sanitize-recover=all
-LDFLAGS    += $(SAN_FLAGS)
+SANFLAGS   := -fsanitize=address,undefined -fno-sanitize-recover=all
+ALL_CFLAGS += $(SANFLAGS)
+LDFLAGS    += -fsanitize=address,undefined
 endif
 
 ifneq ($(V),1)
@@ -56,7 +56,7 @@ $(B)/exporters/otlp.pb-c.c $(B)/exporters/otlp.pb-c.h &: exporters/otlp.proto
 	$(Q)mkdir -p $(B)/exporters && protoc-c --c_out=$(B)/exporters -Iexporters $<
 $(PROTO_O): $(B)/exporters/otlp.pb-c.c
 	$(call msg,CC,$@)
-	$(Q)$(CC) $(CSTD) -D_GNU_SOURCE -I$(B)/exporters $(CFLAGS) $(SAN_FLAGS) -c $< -o $@
+	$(Q)$(CC) $(CSTD) -D_GNU_SOURCE -I$(B)/exporters $(CFLAGS) $(SANFLAGS) -c $< -o $@
 
 # One object per probe file, linked into one skeleton: maps in bpf/maps.bpf.h
 # are __weak, so every file may include it and the linker keeps one of each.
@@ -90,6 +90,7 @@ unit: $(UNIT) ## unit tests (cmocka)
 	$(Q)for t in $(UNIT); do $$t || exit 1; done
 
 -include scripts/cli.mk
+-include tests/backends/rules.mk
 
 help: ## list every target
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST)

@@ -161,7 +161,7 @@ static void instance(struct draft *d, const struct otr_make *from)
 static void process(struct draft *d, const struct otr_make *from)
 {
 	const struct otr_facts *f = from->facts;
-	struct otr_slice exe = f->text[OTR_META_EXE];
+	struct otr_slice exe = otr_name_exe(f->text[OTR_META_EXE]);
 	struct otr_attr *at = add(d, OTR_KEY_PROCESS_PID);
 	char when[64];
 
@@ -192,7 +192,7 @@ static void host(struct draft *d, const struct otr_facts *f)
 /* Not "opentelemetry", which is reserved for its own SDKs. */
 static void telemetry(struct draft *d, const struct otr_facts *f)
 {
-	struct otr_slice exe = f->text[OTR_META_EXE];
+	struct otr_slice exe = otr_name_exe(f->text[OTR_META_EXE]);
 
 	str(d, OTR_KEY_TELEMETRY_SDK_NAME, "otrace");
 	str(d, OTR_KEY_TELEMETRY_SDK_LANGUAGE,

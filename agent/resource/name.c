@@ -75,16 +75,21 @@ struct otr_slice otr_name_base(struct otr_slice path)
 	return otr_slice_sub(path, n, path.len);
 }
 
-struct otr_slice otr_name_family(struct otr_slice exe)
+struct otr_slice otr_name_exe(struct otr_slice link)
 {
 	static const char gone[] = " (deleted)";
-	struct otr_slice s = exe;
+	size_t n = sizeof(gone) - 1;
+
+	if (link.len > n && !memcmp(link.data + link.len - n, gone, n))
+		link.len -= n;
+	return link;
+}
+
+struct otr_slice otr_name_family(struct otr_slice exe)
+{
+	struct otr_slice s = otr_name_base(exe);
 	size_t n;
 
-	if (s.len > sizeof(gone) &&
-	    !memcmp(s.data + s.len - sizeof(gone) + 1, gone, sizeof(gone) - 1))
-		s.len -= sizeof(gone) - 1;
-	s = otr_name_base(s);
 	for (n = s.len; n && (isdigit((unsigned char)s.data[n - 1]) ||
 			      s.data[n - 1] == '.');)
 		n--;

@@ -47,6 +47,9 @@ typedef void (*otr_name_pair_fn)(void *arg, struct otr_slice key,
 				 struct otr_slice value);
 bool otr_name_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg);
 
+/* A link of /proc/PID/exe without the " (deleted)" the kernel adds. */
+struct otr_slice otr_name_exe(struct otr_slice link);
+
 /* Of a path: behind the last '/', and the runtime's family without its version
  * ("python3.11" is "python"). */
 struct otr_slice otr_name_base(struct otr_slice path);

@@ -275,6 +275,7 @@ static const struct runtime runtimes[] = {
 	{"bash", "-o -O --rcfile", "", "-c", "", read_script},
 	{"dash", "-o", "", "-c", "", read_script},
 	{"uwsgi", "", "", "", "", NULL},
+	{"uwsgi-core", "", "", "", "", NULL},
 };
 
 /* "gunicorn: master [orders.wsgi]", "puma 6.0 (tcp://..) [orders]": a title that took

@@ -142,7 +142,7 @@ static struct otr_slice folder(const struct otr_facts *facts,
 
 static struct otr_slice program_name(const struct otr_facts *facts)
 {
-	struct otr_slice exe = facts->text[OTR_META_EXE];
+	struct otr_slice exe = otr_name_exe(facts->text[OTR_META_EXE]);
 	struct otr_slice args = facts->text[OTR_META_CMDLINE];
 
 	if (!exe.len && args.len)
