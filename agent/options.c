@@ -52,8 +52,8 @@ const struct otr_option otr_option_table[] = {
 		  "Repeatable." },
 	{ LIST("rule", rules, "RULE", A | G), .group = "what",
 	  .help = "What to trace. "
-		  "exe=/usr/bin/node,cmd=*gunicorn*,port=3000,"
-		  "cgroup=/system.slice/*,mode=trace|off. Repeatable." },
+		  "exe=, cmd=, port=, cgroup=, mode=trace|off, as in "
+		  "exe=/usr/bin/node,port=3000. Repeatable." },
 
 	{ TEXT("propagators", propagators, "LIST", R | A | G), .group = "how",
 	  .env = "OTEL_PROPAGATORS", .fallback = "tracecontext,baggage",
