@@ -338,22 +338,23 @@ static const struct otr_span *pool(struct story *s, uint8_t first,
 	return span_of(s, OTR_SPAN_CLIENT, "/b");
 }
 
-static void late_evidence(void **state)
+static void pool_gives(uint8_t first, bool of_other, int evidence)
 {
 	struct story s;
+	const struct otr_span *b = pool(&s, first, of_other);
 
+	is_child(b, span_of(&s, OTR_SPAN_SERVER, "/a1"), evidence);
+	end(&s);
+}
+
+static void late_evidence(void **state)
+{
 	(void)state;
-	is_child(pool(&s, OTR_EVIDENCE_NONE, false),
-		 span_of(&s, OTR_SPAN_SERVER, "/a1"), OTR_EVIDENCE_HANDOFF);
-	end(&s);
+	pool_gives(OTR_EVIDENCE_NONE, false, OTR_EVIDENCE_HANDOFF);
 	/* it beats weak evidence */
-	is_child(pool(&s, OTR_EVIDENCE_WAKE, true),
-		 span_of(&s, OTR_SPAN_SERVER, "/a1"), OTR_EVIDENCE_HANDOFF);
-	end(&s);
+	pool_gives(OTR_EVIDENCE_WAKE, true, OTR_EVIDENCE_HANDOFF);
 	/* and agrees with what is known */
-	is_child(pool(&s, OTR_EVIDENCE_STRAND, false),
-		 span_of(&s, OTR_SPAN_SERVER, "/a1"), OTR_EVIDENCE_STRAND);
-	end(&s);
+	pool_gives(OTR_EVIDENCE_STRAND, false, OTR_EVIDENCE_STRAND);
 }
 
 static void two_candidates(void **state)
