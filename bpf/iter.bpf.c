@@ -38,13 +38,26 @@ int otr_list_tasks(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+/* Where this kernel keeps connections; see sys_data.bpf.c. */
+static __noinline struct otr_conn *entry_by_sk(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct otr_conn fresh = {};
+
+	bpf_map_update_elem(&otr_conns_by_sk, &key, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&otr_conns_by_sk, &key);
+}
+
 static __always_inline void list_conn(struct sock *sk, __u32 tgid)
 {
 	const __u32 none[2] = {};
 	struct otr_conn *c;
 
-	c = bpf_sk_storage_get(&otr_conns, sk, 0,
-			       BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (otr_ctl.by_sk)
+		c = entry_by_sk(sk);
+	else
+		c = bpf_sk_storage_get(&otr_conns, sk, 0,
+				       BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!c || c->family || otr_conn_init(c, sk))
 		return;
 	c->tgid = tgid;

@@ -15,9 +15,6 @@
 #include "event.h"
 #include "shared.h"
 
-/* Sizes that the agent lowers or raises before load. */
-#define OTR_CONNS 65536 /* connections open at once, of all traced processes */
-
 /* One thread of a traced process. Its presence is what "traced" means. */
 struct otr_task {
 	__u32 tgid; /* in the agent's pid namespace */
@@ -82,11 +79,12 @@ struct {
 	__type(value, struct otr_conn);
 } otr_conns SEC(".maps") __weak;
 
-/* The same where socket storage is refused (sys_data.bpf.c): by struct sock *. */
+/* The same where socket storage is refused (sys_data.bpf.c): by struct sock *. The agent
+ * makes it one entry large where it is not used. Here and below, what has no hook for its
+ * end (AF_UNIX) goes when it was not used for longest. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, OTR_CONNS);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
 	__type(key, __u64);
 	__type(value, struct otr_conn);
 } otr_conns_by_sk SEC(".maps") __weak;
@@ -94,9 +92,8 @@ struct {
 /* The last exchange of each inbound connection, by inode: a strand remembers only its
  * name, and asks here whether it is still open. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, OTR_CONNS);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
 	__type(key, __u64);
 	__type(value, struct otr_exch);
 } otr_exchs SEC(".maps") __weak;
@@ -120,17 +117,15 @@ struct {
 } otr_targets SEC(".maps") __weak;
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 2 * OTR_CONNS);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
 	__type(key, __u64);
 	__type(value, struct otr_policy);
 } otr_policies SEC(".maps") __weak;
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, OTR_CONNS);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
 	__type(key, __u64);
 	__type(value, struct otr_run_now);
 } otr_runs SEC(".maps") __weak;

@@ -67,9 +67,11 @@ struct otr_ctl {
 	__u32 waits;	  /* 1: waits are probed */
 	__u32 wakes;	  /* 1: wake-ups are probed */
 	__u32 policy_gen; /* moves when a policy changes */
+	__u32 by_sk;	  /* 1: connections lie in otr_conns_by_sk */
 	/* kernel -> agent */
 	__u32 want_waits; /* a traced process may be an event loop */
-	__u32 want_wakes; /* a traced process with several threads answers requests */
+	__u32 want_wakes; /* a traced process has several threads */
+	__u32 pad;
 };
 
 #endif /* OTR_SHARED_H */

@@ -1,143 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * sock_conn.bpf.c - the life of a connection: connect, listen, end.
- *
- * A state change by connect() happens in the process that calls it; all others may come
- * from an interrupt, so they speak of the socket's own entry, never of `current`.
+ * sock_conn.bpf.c - the life of a connection whose state lies in its socket's storage.
  */
 
-#include "move.bpf.h"
+#include "life.bpf.h"
 
-static __always_inline struct otr_conn *made(struct sock *sk)
+static __always_inline struct otr_conn *known(struct sock *sk)
 {
+	struct otr_conn *c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
+
+	return c && c->family ? c : NULL;
+}
+
+static __always_inline void connecting(struct sock *sk)
+{
+	struct otr_task *t = otr_task_now();
 	struct otr_conn *c;
 
+	if (!t)
+		return;
 	c = bpf_sk_storage_get(&otr_conns, sk, 0,
 			       BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!c)
 		otr_lost(OTR_LOSS_TABLE);
-	else if (!c->family && otr_conn_init(c, sk))
-		return NULL;
-	return c;
-}
-
-/* R4: a connect() that does not wait remembers for whom it is. */
-static __always_inline void connecting(struct sock *sk)
-{
-	struct otr_task *t = otr_task_now();
-	struct otr_mind *mind;
-	struct otr_strand *st;
-	struct otr_conn *c;
-	__u64 strand;
-
-	c = t ? made(sk) : NULL;
-	if (!c)
-		return;
-	otr_hit(OTR_HIT_LIFE);
-	c->role = OTR_ROLE_CLIENT;
-	c->tgid = t->tgid;
-	mind = otr_mind_of(t->tgid);
-	st = otr_strand_now(t, &strand);
-	c->dialer = strand;
-	if (!mind || !st || !c->nonblock || t->go_goid)
-		return;
-	if (!otr_ctl.waits)
-		otr_ctl.want_waits = 1;
-	otr_r4_born(st, mind, &c->asked, otr_exch_of(st->cur.conn),
-		    bpf_ktime_get_ns());
-}
-
-static __always_inline void tell(struct sock *sk, struct otr_conn *c, __u16 kind)
-{
-	const __u32 none[2] = {};
-
-	otr_emit_conn(sk, c, kind, bpf_ktime_get_ns(), none);
-}
-
-/* A connect() that failed: nobody will write. */
-static __always_inline void refused(struct sock *sk)
-{
-	struct otr_conn *c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
-
-	if (!c || !c->family || c->told)
-		return;
-	c->error = BPF_CORE_READ(sk, sk_err);
-	if (!c->error)
-		c->error = 110; /* ETIMEDOUT: the kernel gave up on the SYN */
-	if (!c->inode)
-		c->inode = otr_sock_inode(sk);
-	tell(sk, c, OTR_EV_CONN_CLOSE);
-}
-
-static __always_inline void listening(struct sock *sk)
-{
-	struct otr_task *t = otr_task_now();
-	struct otr_conn c = {};
-
-	if (!t && !otr_ctl.host)
-		return;
-	if (otr_conn_init(&c, sk))
-		return;
-	c.tgid = t ? t->tgid : otr_tgid_of(bpf_get_current_task_btf());
-	c.role = OTR_ROLE_SERVER;
-	tell(sk, &c, OTR_EV_LISTEN);
-}
-
-/* We sent our FIN: nothing more goes out. */
-static __always_inline void closing(struct sock *sk)
-{
-	struct otr_conn *c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
-
-	if (c && c->told && !c->flow[OTR_DIR_OUT].eof)
-		otr_end_run(c, OTR_DIR_OUT, 1, bpf_ktime_get_ns());
+	else if (c->family || !otr_conn_init(c, sk))
+		otr_connecting(t, c);
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(otr_state, struct sock *sk, int old, int new)
 {
-	if (old == TCP_CLOSE && new == TCP_SYN_SENT)
+	struct otr_conn *c;
+
+	if (old == TCP_CLOSE && new == TCP_SYN_SENT) {
 		connecting(sk);
-	else if (new == TCP_LISTEN)
-		listening(sk);
-	else if (old == TCP_SYN_SENT && new == TCP_CLOSE)
-		refused(sk);
+		return 0;
+	}
+	if (new == TCP_LISTEN) {
+		otr_listening(sk);
+		return 0;
+	}
+	c = known(sk);
+	if (!c)
+		return 0;
+	if (old == TCP_SYN_SENT && new == TCP_CLOSE)
+		otr_refused(sk, c);
 	else if (new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK)
-		closing(sk);
+		otr_closing(c);
 	return 0;
-}
-
-/* R8: what was open on it is nobody's current. */
-static __always_inline void forget(struct otr_conn *c)
-{
-	struct otr_exch *ex = otr_exch_of(c->inode);
-	__u64 in = otr_dir_key(c->inode, OTR_DIR_IN);
-	__u64 out = otr_dir_key(c->inode, OTR_DIR_OUT);
-	__u32 tgid;
-
-	if (ex) {
-		tgid = ex->tgid;
-		otr_exch_end(ex, bpf_map_lookup_elem(&otr_minds, &tgid));
-		bpf_map_delete_elem(&otr_exchs, &c->inode);
-	}
-	bpf_map_delete_elem(&otr_runs, &in);
-	bpf_map_delete_elem(&otr_runs, &out);
-	if (c->policy_gen) {
-		bpf_map_delete_elem(&otr_policies, &in);
-		bpf_map_delete_elem(&otr_policies, &out);
-	}
-}
-
-static __always_inline void ended(struct sock *sk, struct otr_conn *c)
-{
-	int err = BPF_CORE_READ(sk, sk_err);
-
-	if (err)
-		c->error = err;
-	if (c->last_dir != OTR_DIR_NONE)
-		otr_end_run(c, c->last_dir, 0, bpf_ktime_get_ns());
-	tell(sk, c, OTR_EV_CONN_CLOSE);
-	forget(c);
-	c->told = 0;
 }
 
 /* The end of a TCP socket, by whatever way. Its inode is gone by now: the entry in the
@@ -145,9 +55,9 @@ static __always_inline void ended(struct sock *sk, struct otr_conn *c)
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(otr_destroyed, struct sock *sk)
 {
-	struct otr_conn *c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
+	struct otr_conn *c = known(sk);
 
 	if (c && c->told)
-		ended(sk, c);
+		otr_ended(sk, c);
 	return 0;
 }

@@ -9,6 +9,7 @@
  * this needs it.
  */
 
+#include "fd.bpf.h"
 #include "move.bpf.h"
 
 struct sys_exit_ctx {
@@ -155,24 +156,11 @@ int otr_accept4(struct sys_exit_ctx *ctx)
 	return accepted(ctx);
 }
 
-static __always_inline struct file *file_of(unsigned int fd)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **at, *file = NULL;
-
-	if (fd >= BPF_CORE_READ(table, max_fds))
-		return NULL;
-	at = BPF_CORE_READ(table, fd);
-	bpf_probe_read_kernel(&file, sizeof(file), at + fd);
-	return file;
-}
-
 /* The name of the letter box behind a descriptor: a pipe's inode, an eventfd's context;
  * 0 for all else. Only an eventfd moves 8 bytes through an inode of no type. */
 static __always_inline __u64 box_of(unsigned int fd, long ret)
 {
-	struct file *file = file_of(fd);
+	struct file *file = otr_file_of_fd(fd);
 	__u16 mode;
 
 	if (!file)

@@ -19,15 +19,19 @@ struct otr_span;
 struct otr_stitch_stats;
 
 struct otr_console_config {
-	const struct otr_settings *cfg; /* format, width, colour, filters; borrowed */
-	int fd;			 /* where it writes; not closed */
-	bool terminal;		 /* fd is one: width from it, colour by default */
-	bool shared;		 /* CMD writes to that terminal too: begin each block
+	const struct otr_settings
+		*cfg;	    /* format, width, colour, filters; borrowed */
+	int fd;		    /* where it writes; not closed */
+	bool terminal;	    /* fd is one: width from it, colour by default */
+	bool shared;	    /* CMD writes to that terminal too: begin each block
 				  * with COLUMNS blanks and \r */
-	unsigned int width;	 /* 0: ask the terminal, else 100 */
+	unsigned int width; /* 0: COLUMNS, the terminal, else 100 */
+	int notice_fd; /* of notices; 0: stderr where fd is stdout, else fd, and
+			* nowhere in a machine's format */
 };
 
-int otr_console_new(struct otr_console **out, const struct otr_console_config *cfg);
+int otr_console_new(struct otr_console **out,
+		    const struct otr_console_config *cfg);
 void otr_console_free(struct otr_console **cp);
 
 /* The start line: `what` is "python3 app.py (4242)", `sources` "bpf". */
@@ -50,15 +54,16 @@ void otr_console_notice(struct otr_console *con, const char *text);
 
 /* What the summary needs beside the traces it saw itself. */
 struct otr_summary {
-	const char *what;	/* "python3 app.py: status 0" */
+	const char *what; /* "python3 app.py: status 0" */
 	uint64_t elapsed_ns;
 	const struct otr_stitch_stats *stats;
-	uint64_t cpu_ns;	/* of otrace itself */
-	uint64_t probes_ns;	/* hits times their price */
+	uint64_t cpu_ns;    /* of otrace itself */
+	uint64_t probes_ns; /* hits times their price */
 	uint64_t rss_bytes;
-	const char *not_seen;	/* lines, or "" */
-	const char *again;	/* a command that shows it again, or NULL */
+	const char *not_seen; /* lines, or "" */
+	const char *again;    /* a command that shows it again, or NULL */
 };
-void otr_console_summary(struct otr_console *con, const struct otr_summary *sum);
+void otr_console_summary(struct otr_console *con,
+			 const struct otr_summary *sum);
 
 #endif /* OTR_CONSOLE_H */

@@ -43,8 +43,8 @@ enum otr_parse {
 /* `in` is the last bytes, 8 at most, of a run whose middle was not copied. Only for
  * protocols with body_by_tail, and only while a message is open in this direction: one
  * with OTR_END_LATER, or a row of SKIPs with `opens`. *used is in.len; the answer is
- * SKIP, with `over` if the open message ended there, or MSG, if what the row opened
- * did. Else, as BAD: it goes on, or nobody knows. */
+ * SKIP, with `over` if the open message ended there; or MSG, if what the row opened
+ * did; or BAD. SKIP without `over`: it goes on, or nobody knows. */
 #define OTR_IN_TAIL 4u
 
 /*
@@ -59,11 +59,11 @@ enum otr_parse {
  * SKIP without `opens` breaks such a row. It ends as `end` says.
  *
  * Bytes that the parser would need next but were not captured: while a message is
- * open (LATER, or a row of `opens`), the stream waits for the end of the run and gives its tail, if the
- * protocol wants it; otherwise, or if the tail did not end it, the end of the run
- * (the other side speaks, the stream closes) ends it; a row without its MSG is
- * forgotten. Then, as after every hole,
- * resync() is called before the next parse(), and forgets what was open.
+ * open (LATER, or a row of `opens`), the stream waits for the end of the run and
+ * gives its tail, if the protocol wants it; otherwise, or if the tail did not end
+ * it, the end of the run (the other side speaks, the stream closes) ends it; a row
+ * without its MSG is forgotten. Then, as after every hole, resync() is called
+ * before the next parse(), and forgets what was open.
  */
 enum otr_end {
 	OTR_END_HERE,  /* *used bytes on; they may pass in.len, even by far */

@@ -39,7 +39,7 @@ static int attach_program(struct otr_bpf *b, const char *name)
 	return 0;
 }
 
-int otr_bpf_attach(struct otr_bpf *b, size_t row)
+static int attach_all(struct otr_bpf *b, size_t row)
 {
 	const struct otr_probe *probe = &otr_probes[row];
 	const char *const *programs;
@@ -77,18 +77,18 @@ static void *attach_with_tracefs(void *arg)
 		er->rc = -errno;
 		return NULL;
 	}
-	er->rc = otr_bpf_attach(er->b, er->row);
+	er->rc = attach_all(er->b, er->row);
 	return NULL;
 }
 
-static int attach_row(struct otr_bpf *b, size_t row)
+int otr_bpf_attach(struct otr_bpf *b, size_t row)
 {
 	struct errand er = {.b = b, .row = row};
 	pthread_t thread;
 
 	if (!access(TRACEFS "/events", X_OK) ||
 	    !access("/sys/kernel/debug/tracing/events", X_OK))
-		return otr_bpf_attach(b, row);
+		return attach_all(b, row);
 	if (pthread_create(&thread, NULL, attach_with_tracefs, &er))
 		return -EAGAIN;
 	pthread_join(thread, NULL);
@@ -106,7 +106,7 @@ static void arm(struct otr_bpf *b, enum otr_probe_when when, uint32_t want,
 	*armed = 1;
 	for (size_t row = 0; otr_probes[row].name; row++)
 		if (otr_probes[row].when == when && b->choice[row] >= 0 &&
-		    attach_row(b, row))
+		    otr_bpf_attach(b, row))
 			b->choice[row] = -1;
 }
 

@@ -138,10 +138,13 @@ static int open_skel(struct otr_bpf *b, const struct otr_bpf_config *cfg)
 		bpf_program__set_autoload(prog,
 					  chosen(b, bpf_program__name(prog)));
 	bpf_map__set_max_entries(b->skel->maps.otr_data, ring_bytes(b->cpus));
+	if (!b->choice[0])
+		bpf_map__set_max_entries(b->skel->maps.otr_conns_by_sk, 1);
 	b->ctl = &b->skel->bss->otr_ctl;
 	b->ctl->agent = (uint32_t)getpid();
 	b->ctl->host = cfg->host;
 	b->ctl->policy_gen = 1;
+	b->ctl->by_sk = b->choice[0] > 0;
 	return 0;
 }
 

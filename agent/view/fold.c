@@ -73,7 +73,7 @@ static struct like like_of(const struct otr_tree *tree, uint32_t i)
 	uint64_t sum;
 	bool weak = otr_label_weak(node->span);
 
-	otr_label_of(otr_node_face(node), &lb);
+	otr_node_label(node, &lb);
 	sum = otr_sum_bytes(otr_label_sum(&lb), &node->parent,
 			    sizeof(node->parent));
 	return (struct like){ otr_sum_bytes(sum, &weak, sizeof(weak)), i };

@@ -29,6 +29,8 @@ static uint64_t end_of(unsigned int step)
 	uint64_t n = p >= 4 ? (uint64_t)(17 + s) << (p - 4)
 			    : (uint64_t)(17 + s + (16u >> p) - 1) >> (4 - p);
 
+	if (step + 1 == OTR_HIST_POWERS * OTR_HIST_STEPS)
+		return UINT64_MAX; /* holds all that is longer, too */
 	return ((n - 1) << 10) - 1;
 }
 

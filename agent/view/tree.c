@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "agent/base/own.h"
+#include "agent/resource/resource.h"
 #include "agent/span.h"
 #include "agent/view/label.h"
 #include "agent/view/tree_int.h"
@@ -136,12 +137,13 @@ static void make_nodes(struct otr_tree *tree, struct work *w, bool join)
 	uint32_t client;
 
 	memset(w->node_of, 0xff, w->n * sizeof(*w->node_of));
-	for (size_t i = 0; join && i < w->n; i++) {
+	for (size_t i = 0; i < w->n; i++) {
 		client = client_of(w, w->by_start[i]);
 		if (client == OTR_NODE_NONE)
 			continue;
 		w->server_of[client] = (uint32_t)i;
-		w->node_of[i] = 0; /* for now: it has no node of its own */
+		if (join)
+			w->node_of[i] = 0; /* for now: it has none of its own */
 	}
 	for (size_t i = 0; i < w->n; i++) {
 		if (w->node_of[i] != OTR_NODE_NONE)
@@ -149,10 +151,11 @@ static void make_nodes(struct otr_tree *tree, struct work *w, bool join)
 		w->node_of[i] = tree->n;
 		node = &tree->nodes[tree->n++];
 		*node = (struct otr_node){ .span = w->by_start[i] };
-		if (w->server_of[i] != OTR_NODE_NONE)
+		node->answered = w->server_of[i] != OTR_NODE_NONE;
+		if (join && node->answered)
 			node->server = w->by_start[w->server_of[i]];
 	}
-	for (size_t i = 0; i < w->n; i++)
+	for (size_t i = 0; join && i < w->n; i++)
 		if (w->server_of[i] != OTR_NODE_NONE)
 			w->node_of[w->server_of[i]] = w->node_of[i];
 }
@@ -256,4 +259,16 @@ void otr_tree_fini(struct otr_tree *tree)
 const struct otr_span *otr_node_face(const struct otr_node *node)
 {
 	return node->server ? node->server : node->span;
+}
+
+void otr_node_label(const struct otr_node *node, struct otr_label *out)
+{
+	const struct otr_span *face = otr_node_face(node);
+
+	otr_label_of(face, out);
+	if (!out->peer || !node->answered || !face->resource)
+		return;
+	out->service = face->resource->service;
+	out->port = 0;
+	out->peer = false;
 }

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct otr_label;
 struct otr_span;
 
 #define OTR_NODE_NONE UINT32_MAX
@@ -30,6 +31,7 @@ struct otr_node {
 	uint64_t self_ns; /* during which no child ran */
 	bool critical;	  /* on the path that took the time */
 	bool failed;
+	bool answered;	  /* its server was seen: on this node or below */
 	bool lost_parent; /* it has one, and it is not here */
 };
 
@@ -54,6 +56,9 @@ void otr_tree_fini(struct otr_tree *tree);
 
 /* The span that names the node: the server's, if it was seen. */
 const struct otr_span *otr_node_face(const struct otr_node *node);
+
+/* What it is called; a client whose server was seen does not go by its peer's name. */
+void otr_node_label(const struct otr_node *node, struct otr_label *out);
 
 /* How long it took. */
 static inline uint64_t otr_node_ns(const struct otr_node *node)

@@ -19,7 +19,7 @@ void otr_words_node(struct otr_buf *out, const struct otr_node *node)
 	struct otr_label lb;
 	char room[24];
 
-	otr_label_of(sp, &lb);
+	otr_node_label(node, &lb);
 	otr_label_service(out, &lb);
 	otr_buf_byte(out, ' ');
 	otr_label_name(out, &lb);
@@ -39,7 +39,7 @@ static void under(struct otr_buf *out, const struct otr_tree *tree,
 	if (node->parent == OTR_NODE_NONE)
 		return;
 	above = &tree->nodes[node->parent];
-	otr_label_of(otr_node_face(above), &lb);
+	otr_node_label(above, &lb);
 	otr_buf_str(out, ", under ");
 	otr_label_service(out, &lb);
 	otr_buf_byte(out, ' ');
@@ -59,7 +59,7 @@ static void named(struct otr_buf *out, const struct otr_node *node)
 {
 	struct otr_label lb;
 
-	otr_label_of(otr_node_face(node), &lb);
+	otr_node_label(node, &lb);
 	otr_label_service(out, &lb);
 	otr_buf_byte(out, ' ');
 	otr_label_name(out, &lb);
@@ -104,7 +104,7 @@ static int repeated(struct otr_buf *out, const struct otr_tree *tree,
 	if (!most)
 		return 0;
 	sp = otr_node_face(&tree->nodes[most->node]);
-	otr_label_of(sp, &lb);
+	otr_node_label(&tree->nodes[most->node], &lb);
 	otr_buf_printf(
 		out, "%ux the same %s, one after the other: ", most->count,
 		otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME).len ? "query"

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * console.c - traces for a person: the life of the console, and what it writes when.
+ *
+ * Spans wait in console_pending.c until their trace is complete. Everything written is
+ * whole lines in one write(2): on a terminal that CMD writes to as well, each block
+ * begins with COLUMNS blanks and \r, which moves to a fresh line only if CMD left the
+ * cursor inside one.
+ */
+
+#include "exporters/console.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/base/own.h"
+#include "agent/base/text.h"
+#include "agent/cmd.h"
+#include "agent/span.h"
+#include "agent/view/label.h"
+#include "agent/view/units.h"
+#include "exporters/console_cells.h"
+#include "exporters/console_int.h"
+
+#define SECOND	   1000000000ull
+#define LOST_EVERY (10 * SECOND)
+#define FORGET	   (60 * SECOND) /* the stitcher closes a trace after 30 s */
+#define WIDTH_MIN  40		 /* narrower terminals wrap */
+#define WIDTH_MAX  200
+
+static bool utf8(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+	const char *value = NULL;
+
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(names) && !(value && *value); i++)
+		value = getenv(names[i]);
+	if (!value)
+		return false;
+	value = strrchr(value, '.');
+	return value && (!strncasecmp(value, ".utf-8", 6) ||
+			 !strncasecmp(value, ".utf8", 5));
+}
+
+static bool colored(const struct otr_console_config *cfg)
+{
+	const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (cfg->cfg->color != OTR_COLOR_AUTO)
+		return cfg->cfg->color == OTR_COLOR_ALWAYS;
+	return cfg->terminal && !(none && *none) &&
+	       !(term && !strcmp(term, "dumb"));
+}
+
+static unsigned int ask(int fd)
+{
+	struct winsize size;
+
+	return ioctl(fd, TIOCGWINSZ, &size) ? 0 : size.ws_col;
+}
+
+void otr_console_measure(struct otr_console *con)
+{
+	const char *columns = getenv("COLUMNS");
+	unsigned int width = con->cfg.width;
+
+	if (!width && columns)
+		width = (unsigned int)strtoul(columns, NULL, 10);
+	if (!width && con->cfg.terminal)
+		width = ask(con->cfg.fd);
+	if (!width)
+		width = con->cfg.terminal ? 80 : 100;
+	con->look.width = width < WIDTH_MIN   ? WIDTH_MIN
+			  : width > WIDTH_MAX ? WIDTH_MAX
+					      : width;
+}
+
+int otr_console_new(struct otr_console **out,
+		    const struct otr_console_config *cfg)
+{
+	OTR_AUTO(otr_console_free) struct otr_console *con = NULL;
+
+	con = calloc(1, sizeof(*con));
+	if (!con || otr_stats_init(&con->stats))
+		return -ENOMEM;
+	con->cfg = *cfg;
+	con->look.ascii = cfg->cfg->ascii || !utf8();
+	con->look.color = colored(cfg);
+	con->look.verbose = cfg->cfg->verbose;
+	otr_console_measure(con);
+	*out = OTR_TAKE(con);
+	return 0;
+}
+
+void otr_console_free(struct otr_console **cp)
+{
+	struct otr_console *con = OTR_TAKE(*cp);
+
+	if (!con)
+		return;
+	otr_pending_forget(&con->pending, UINT64_MAX);
+	otr_stats_fini(&con->stats);
+	otr_buf_fini(&con->out);
+	free(con);
+}
+
+/* A terminal stopped with Ctrl-S must not stop the tracing. */
+static bool writable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, 200) > 0;
+}
+
+static bool write_all(int fd, const char *data, size_t len)
+{
+	ssize_t n;
+
+	while (len) {
+		if (!writable(fd))
+			return false;
+		n = write(fd, data, len);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return false;
+		data += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return true;
+}
+
+static void put(struct otr_console *con, int fd)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf all = { 0 };
+
+	if (con->cfg.shared && con->out.len) {
+		otr_cells_blank(&all, con->look.width);
+		otr_buf_byte(&all, '\r');
+	}
+	otr_buf_slice(&all, otr_buf_view(&con->out));
+	if (con->out.rc || all.rc || !write_all(fd, all.data, all.len))
+		con->unwritten++;
+	otr_buf_reset(&con->out);
+}
+
+void otr_console_flush(struct otr_console *con)
+{
+	put(con, con->cfg.fd);
+}
+
+uint64_t otr_console_wall(const struct otr_console *con)
+{
+	struct timespec now;
+
+	if (con->epoch_ns)
+		return con->epoch_ns + (con->now_ns - con->at_ns);
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+void otr_console_clock(struct otr_buf *out, uint64_t epoch_ns, bool ms)
+{
+	time_t s = (time_t)(epoch_ns / SECOND);
+	struct tm tm;
+
+	localtime_r(&s, &tm);
+	otr_buf_printf(out, "%02d:%02d:%02d", tm.tm_hour, tm.tm_min, tm.tm_sec);
+	if (ms)
+		otr_buf_printf(out, ".%03u",
+			       (unsigned int)(epoch_ns / 1000000 % 1000));
+}
+
+static bool live(const struct otr_console *con)
+{
+	return !con->cfg.cfg->no_live && !con->cfg.cfg->quiet;
+}
+
+static bool text_format(const struct otr_console *con)
+{
+	return con->cfg.cfg->format == OTR_FORMAT_TEXT;
+}
+
+void otr_console_start(struct otr_console *con, const char *what,
+		       const char *sources)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf line = { 0 };
+
+	if (!live(con) || !text_format(con))
+		return;
+	otr_console_measure(con);
+	otr_buf_str(&line, "otrace " OTR_VERSION " ");
+	otr_text_escape(&line, otr_slice_str(what));
+	otr_buf_byte(&line, ' ');
+	otr_text_escape(&line, otr_slice_str(sources));
+	otr_buf_str(&con->out, con->look.color ? "\x1b[2m" : "");
+	otr_cells_put(&con->out, otr_buf_view(&line), con->look.width,
+		      con->look.ascii);
+	otr_buf_str(&con->out, con->look.color ? "\x1b[0m\n" : "\n");
+	otr_console_flush(con);
+}
+
+void otr_console_span(struct otr_console *con, struct otr_span *sp)
+{
+	if (sp->end_ns > con->epoch_ns) {
+		con->epoch_ns = sp->end_ns;
+		con->at_ns = con->now_ns;
+	}
+	otr_stats_span(&con->stats, sp);
+	otr_pending_add(&con->pending, sp, con->now_ns);
+}
+
+static bool wanted(const struct otr_console *con, const struct otr_tree *tree)
+{
+	const struct otr_settings *cfg = con->cfg.cfg;
+	const struct otr_node *root = &tree->nodes[tree->root];
+
+	return (!cfg->errors || tree->failed) &&
+	       otr_node_ns(root) >= cfg->slow_ns;
+}
+
+/* Errors, slow ones and the first of a route may use the whole limit; the others leave
+ * a quarter of it to those that may still come this second. */
+static bool within_limit(struct otr_console *con, const struct otr_tree *tree,
+			 bool first)
+{
+	uint64_t max = (uint64_t)con->cfg.cfg->print_rate;
+	bool matters = first || tree->failed ||
+		       otr_node_ns(&tree->nodes[tree->root]) >= SECOND;
+
+	if (!text_format(con) || !max)
+		return true;
+	con->flood.traces++;
+	if (con->flood.printed >= (matters ? max : max - max / 4))
+		return false;
+	con->flood.printed++;
+	return true;
+}
+
+static void print(struct otr_console *con, const struct otr_tree *tree,
+		  const struct otr_pending *p)
+{
+	const struct otr_span *const *spans =
+		(const struct otr_span *const *)p->spans;
+	int rc;
+
+	otr_console_measure(con);
+	switch (con->cfg.cfg->format) {
+	case OTR_FORMAT_JSONL:
+		rc = otr_console_json(&con->out, spans, p->n);
+		break;
+	case OTR_FORMAT_LINE:
+		rc = otr_console_logfmt(&con->out, tree);
+		break;
+	default:
+		rc = otr_console_block(&con->out, &con->look, tree,
+				       con->cfg.cfg->rows);
+		break;
+	}
+	if (rc)
+		con->unwritten++;
+	else
+		otr_console_flush(con);
+}
+
+void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
+		       bool proved)
+{
+	OTR_AUTO(otr_pending_free) struct otr_pending *p = NULL;
+	OTR_AUTO(otr_tree_fini) struct otr_tree tree = { 0 };
+	const struct otr_settings *cfg = con->cfg.cfg;
+	bool first;
+
+	(void)proved; /* every edge says so itself */
+	p = otr_pending_take(&con->pending, trace_id);
+	if (!p || !p->n)
+		return;
+	if (otr_tree_build(&tree, (const struct otr_span *const *)p->spans,
+			   p->n, !cfg->spans)) {
+		con->unwritten++;
+		return;
+	}
+	first = otr_stats_trace(&con->stats, &tree);
+	if (otr_label_ignored(cfg->ignore,
+			      otr_node_face(&tree.nodes[tree.root]))) {
+		con->stats.ignored++;
+		return;
+	}
+	if (live(con) && wanted(con, &tree) && within_limit(con, &tree, first))
+		print(con, &tree, p);
+}
+
+/* Cut at the width: a line that no span dates. */
+static void stamped(struct otr_console *con, struct otr_slice text)
+{
+	otr_console_measure(con);
+	otr_console_clock(&con->out, otr_console_wall(con), false);
+	otr_cells_put(&con->out, text, con->look.width - 8, con->look.ascii);
+	otr_buf_byte(&con->out, '\n');
+	otr_console_flush(con);
+}
+
+/* "GET /health x1,100 p50 300 us, ..": the three most frequent of this second. */
+static void busiest(struct otr_console *con, struct otr_buf *out)
+{
+	struct otr_stats_table *t = &con->stats.routes;
+	struct otr_stat *best;
+	char count[OTR_UNITS], time[OTR_UNITS];
+
+	for (int n = 0; n < 3; n++) {
+		best = NULL;
+		for (struct otr_stat *r = t->row; r < t->row + t->n; r++)
+			if (r->in_window &&
+			    (!best || r->in_window > best->in_window))
+				best = r;
+		if (!best)
+			return;
+		otr_units_count(best->in_window, count);
+		otr_units_duration(
+			best->hist ? otr_hist_quantile(best->hist, 0.5) : 0,
+			time);
+		otr_buf_printf(out, "%s%s x%s p50 %s", n ? ", " : ": ",
+			       best->name, count, time);
+		best->in_window = 0;
+	}
+}
+
+static void end_window(struct otr_console *con)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	struct otr_flood *fl = &con->flood;
+	char all[OTR_UNITS], some[OTR_UNITS];
+
+	if (fl->traces > fl->printed) {
+		otr_buf_printf(&text, "          %s traces in 1 s, %s printed",
+			       otr_units_count(fl->traces, all),
+			       otr_units_count(fl->printed, some));
+		busiest(con, &text);
+		stamped(con, otr_buf_view(&text));
+	}
+	for (size_t i = 0; i < con->stats.routes.n; i++)
+		con->stats.routes.row[i].in_window = 0;
+	*fl = (struct otr_flood){ .began_ns = con->now_ns };
+}
+
+/* Said once at most every 10 s, however much it is. */
+static void tell_losses(struct otr_console *con)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf what = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	uint64_t since = con->now_ns - con->lost_told_ns;
+
+	if (con->lost_told_ns && since < LOST_EVERY)
+		return;
+	if (!otr_console_losses(&what, con->lost, true))
+		return;
+	otr_buf_printf(&text,
+		       " LOST     %.*s; spans of this time may be missing",
+		       OTR_SLICE_ARG(otr_buf_view(&what)));
+	for (int i = 0; i < OTR_LOSS_MAX; i++)
+		con->lost[i] = otr_loss_get((enum otr_loss)i);
+	con->lost_told_ns = con->now_ns;
+	stamped(con, otr_buf_view(&text));
+}
+
+void otr_console_tick(struct otr_console *con, uint64_t now_ns)
+{
+	con->now_ns = now_ns;
+	if (now_ns > FORGET)
+		otr_pending_forget(&con->pending, now_ns - FORGET);
+	if (!live(con) || !text_format(con))
+		return;
+	if (now_ns - con->flood.began_ns >= SECOND)
+		end_window(con);
+	tell_losses(con);
+}
+
+/* Where notices go: never between the lines of a machine's format, nor on the stdout
+ * of attach and replay. */
+static int notice_fd(const struct otr_console *con)
+{
+	if (con->cfg.notice_fd)
+		return con->cfg.notice_fd;
+	if (con->cfg.fd == STDOUT_FILENO)
+		return STDERR_FILENO;
+	return text_format(con) ? con->cfg.fd : -1;
+}
+
+void otr_console_notice(struct otr_console *con, const char *text)
+{
+	int fd = notice_fd(con);
+	size_t len;
+
+	if (fd < 0)
+		return;
+	otr_console_measure(con);
+	for (;; text++) {
+		len = strcspn(text, "\n");
+		if (len)
+			otr_text_escape(&con->out,
+					(struct otr_slice){ text, len });
+		if (len)
+			otr_buf_byte(&con->out, '\n');
+		text += len;
+		if (!*text)
+			break;
+	}
+	put(con, fd);
+}

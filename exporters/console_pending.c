@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * console_pending.c - spans that wait for their trace to be complete.
+ *
+ * Bounded three ways: traces, spans, spans of one trace. The oldest trace goes first;
+ * what goes unprinted is counted.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/own.h"
+#include "agent/span.h"
+#include "exporters/console_int.h"
+
+static struct otr_pending **bucket_of(struct otr_pendings *ps,
+				      const uint8_t trace_id[16])
+{
+	uint64_t bits;
+
+	memcpy(&bits, trace_id + 8, sizeof(bits)); /* the random half */
+	bits *= 0x9e3779b97f4a7c15u;
+	return &ps->bucket[bits >> 54];
+}
+
+static struct otr_pending **find(struct otr_pendings *ps,
+				 const uint8_t trace_id[16])
+{
+	struct otr_pending **at = bucket_of(ps, trace_id);
+
+	while (*at && memcmp((*at)->trace_id, trace_id, 16))
+		at = &(*at)->next;
+	return at;
+}
+
+static struct otr_pending *detach(struct otr_pendings *ps,
+				  struct otr_pending **at)
+{
+	struct otr_pending *p = *at;
+
+	*at = p->next;
+	*(p->newer ? &p->newer->older : &ps->newest) = p->older;
+	*(p->older ? &p->older->newer : &ps->oldest) = p->newer;
+	ps->traces--;
+	ps->spans -= p->n;
+	return p;
+}
+
+static struct otr_pending *begin(struct otr_pendings *ps,
+				 struct otr_pending **at,
+				 const uint8_t trace_id[16])
+{
+	struct otr_pending *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	memcpy(p->trace_id, trace_id, sizeof(p->trace_id));
+	p->older = ps->newest;
+	*(ps->newest ? &ps->newest->newer : &ps->oldest) = p;
+	ps->newest = p;
+	ps->traces++;
+	*at = p;
+	return p;
+}
+
+static void drop_oldest(struct otr_pendings *ps)
+{
+	struct otr_pending *p = detach(ps, find(ps, ps->oldest->trace_id));
+
+	ps->dropped += p->n;
+	otr_loss_add(OTR_LOSS_EVICT, p->n);
+	otr_pending_free(&p);
+}
+
+static bool grow(struct otr_pending *p)
+{
+	size_t cap = p->cap ? p->cap * 2 : 8;
+	struct otr_span **spans = NULL;
+
+	if (p->n < p->cap)
+		return true;
+	if (p->n < OTR_TRACE_SPANS)
+		spans = realloc(p->spans, cap * sizeof(*spans));
+	if (!spans)
+		return false;
+	p->spans = spans;
+	p->cap = cap;
+	return true;
+}
+
+void otr_pending_add(struct otr_pendings *ps, struct otr_span *sp,
+		     uint64_t now_ns)
+{
+	struct otr_pending **at, *p;
+
+	while (ps->oldest && (ps->traces >= OTR_PENDING_TRACES ||
+			      ps->spans >= OTR_PENDING_SPANS))
+		drop_oldest(ps);
+	at = find(ps, sp->trace_id);
+	p = *at ? *at : begin(ps, at, sp->trace_id);
+	if (!p || !grow(p)) {
+		ps->dropped++;
+		otr_loss_add(OTR_LOSS_EVICT, 1);
+		return;
+	}
+	p->seen_ns = now_ns;
+	p->spans[p->n++] = otr_span_ref(sp);
+	ps->spans++;
+}
+
+struct otr_pending *otr_pending_take(struct otr_pendings *ps,
+				     const uint8_t trace_id[16])
+{
+	struct otr_pending **at = find(ps, trace_id);
+
+	return *at ? detach(ps, at) : NULL;
+}
+
+void otr_pending_free(struct otr_pending **pp)
+{
+	struct otr_pending *p = OTR_TAKE(*pp);
+
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n; i++)
+		otr_span_unref(&p->spans[i]);
+	free(p->spans);
+	free(p);
+}
+
+/* Spans that came after their trace was complete: counted when they came. */
+void otr_pending_forget(struct otr_pendings *ps, uint64_t ns)
+{
+	struct otr_pending *p;
+
+	while (ps->oldest && ps->oldest->seen_ns < ns) {
+		p = detach(ps, find(ps, ps->oldest->trace_id));
+		otr_pending_free(&p);
+	}
+}

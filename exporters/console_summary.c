@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * console_summary.c - the last lines: figures by service, the slowest, errors, what was
+ * not seen, what was lost, what it cost.
+ *
+ * Lines without content are left out, but for `lost` and `overhead`.
+ */
+
+#include <string.h>
+
+#include "agent/base/own.h"
+#include "agent/base/text.h"
+#include "agent/stitch/stitch.h"
+#include "agent/view/units.h"
+#include "exporters/console_cells.h"
+#include "exporters/console_int.h"
+
+#define ROWS	    10
+#define SERVICE_MAX 32
+
+/* One line, cut at the width; every line of the summary ends here. */
+static void line(struct otr_console *con, const struct otr_buf *text)
+{
+	otr_cells_put(&con->out, otr_buf_view(text), con->look.width,
+		      con->look.ascii);
+	otr_buf_byte(&con->out, '\n');
+}
+
+static void title(struct otr_console *con, const struct otr_summary *sum)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	uint64_t traces = sum->stats ? sum->stats->traces : con->stats.traces;
+	uint64_t spans = sum->stats ? sum->stats->spans : con->stats.spans;
+	char time[OTR_UNITS], a[OTR_UNITS], b[OTR_UNITS];
+
+	otr_buf_str(&text, "otrace: ");
+	otr_text_escape(&text, otr_slice_str(sum->what));
+	otr_buf_printf(&text, " after %s, %s trace%s, %s span%s",
+		       otr_units_duration(sum->elapsed_ns, time),
+		       otr_units_count(traces, a), traces == 1 ? "" : "s",
+		       otr_units_count(spans, b), spans == 1 ? "" : "s");
+	line(con, &text);
+}
+
+/* "3 0.2%", or "0". */
+static void errors_of(const struct otr_stat *row, char out[OTR_UNITS * 2])
+{
+	double part = 100.0 * (double)row->errors / (double)row->count;
+	char count[OTR_UNITS];
+
+	otr_units_count(row->errors, count);
+	if (row->errors)
+		snprintf(out, OTR_UNITS * 2, "%s %.*f%%", count, part < 9.95,
+			 part);
+	else
+		snprintf(out, OTR_UNITS * 2, "0");
+}
+
+static const char *quantile(const struct otr_stat *row, double share,
+			    char out[OTR_UNITS])
+{
+	return otr_units_duration(
+		row->hist ? otr_hist_quantile(row->hist, share) : 0, out);
+}
+
+struct widths {
+	unsigned int name;
+	int errors;
+};
+
+static struct widths measure(const struct otr_stats_table *t, size_t rows)
+{
+	struct widths w = { 10, 8 };
+	char text[OTR_UNITS * 2];
+	struct otr_slice name;
+
+	for (size_t i = 0; i < rows; i++) {
+		name = otr_slice_str(t->row[i].name);
+		if (otr_cells(name) > w.name)
+			w.name = otr_cells(name);
+		errors_of(&t->row[i], text);
+		if ((int)strlen(text) + 2 > w.errors)
+			w.errors = (int)strlen(text) + 2;
+	}
+	if (w.name > SERVICE_MAX)
+		w.name = SERVICE_MAX;
+	return w;
+}
+
+static void service(struct otr_console *con, const struct otr_summary *sum,
+		    const struct otr_stat *row, const struct widths *w)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf name = { 0 };
+	double s = (double)sum->elapsed_ns / 1e9;
+	char errors[OTR_UNITS * 2], count[OTR_UNITS];
+	char p50[OTR_UNITS], p95[OTR_UNITS], p99[OTR_UNITS];
+	unsigned int col;
+
+	otr_text_escape(&name, otr_slice_str(row->name));
+	col = otr_cells_put(&text, otr_buf_view(&name), w->name,
+			    con->look.ascii);
+	otr_cells_blank(&text, w->name - col);
+	errors_of(row, errors);
+	otr_buf_printf(&text, "%7s%7.1f%*s%8s%8s%8s",
+		       otr_units_count(row->count, count),
+		       s > 0 ? (double)row->count / s : 0, w->errors, errors,
+		       quantile(row, 0.50, p50), quantile(row, 0.95, p95),
+		       quantile(row, 0.99, p99));
+	line(con, &text);
+}
+
+static void services(struct otr_console *con, const struct otr_summary *sum)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	struct otr_stats_table *t = &con->stats.services;
+	size_t rows = t->n < ROWS ? t->n : ROWS;
+	struct widths w;
+
+	if (!rows)
+		return;
+	otr_stats_sort(t, true);
+	w = measure(t, rows);
+	otr_buf_printf(&text, "%-*s%7s%7s%*s%8s%8s%8s", (int)w.name, "service",
+		       "req", "req/s", w.errors, "errors", "p50", "p95", "p99");
+	line(con, &text);
+	for (size_t i = 0; i < rows; i++)
+		service(con, sum, &t->row[i], &w);
+}
+
+static void slowest(struct otr_console *con)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	char time[OTR_UNITS];
+
+	if (!con->stats.slowest.len)
+		return;
+	otr_buf_printf(&text, "slowest   %s %.*s",
+		       otr_units_duration(con->stats.slowest_ns, time),
+		       OTR_SLICE_ARG(otr_buf_view(&con->stats.slowest)));
+	while (text.len && text.data[text.len - 1] == ' ')
+		text.len--;
+	line(con, &text);
+}
+
+static void most(struct otr_console *con)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	struct otr_stats_table *t = &con->stats.routes;
+	char count[OTR_UNITS];
+
+	if (con->stats.traces < 2)
+		return;
+	otr_stats_sort(t, false);
+	for (size_t i = 0; i < t->n && i < 3; i++) {
+		otr_buf_printf(&text, "%s%s %s", i ? "   " : "most      ",
+			       t->row[i].name,
+			       otr_units_count(t->row[i].count, count));
+		if (!i)
+			otr_buf_printf(&text, " (%.0f%%)",
+				       100.0 * (double)t->row[i].count /
+					       (double)con->stats.traces);
+	}
+	line(con, &text);
+}
+
+static void errors(struct otr_console *con)
+{
+	struct otr_stats_table *t = &con->stats.errors;
+	char count[OTR_UNITS];
+
+	otr_stats_sort(t, false);
+	for (size_t i = 0; i < t->n && i < ROWS; i++) {
+		OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+
+		otr_buf_printf(&text, "%s%sx %s",
+			       i ? "          " : "errors    ",
+			       otr_units_count(t->row[i].count, count),
+			       t->row[i].name);
+		line(con, &text);
+	}
+}
+
+static void parents(struct otr_console *con, const struct otr_stitch_stats *st)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	char n[OTR_UNITS];
+
+	if (!st || !(st->proved + st->weak + st->orphans + st->contradicted))
+		return;
+	otr_buf_printf(&text, "parents   %s proved",
+		       otr_units_count(st->proved, n));
+	otr_buf_printf(&text, ", %s weak ~", otr_units_count(st->weak, n));
+	otr_buf_printf(&text, ", %s orphan", otr_units_count(st->orphans, n));
+	otr_buf_printf(&text, ", %s contradicted",
+		       otr_units_count(st->contradicted, n));
+	line(con, &text);
+}
+
+/* Each line of `not_seen` a row. */
+static void not_seen(struct otr_console *con, const char *text)
+{
+	const char *head = "not seen  ";
+	size_t len;
+
+	for (; text && *text; text += len + (text[len] != '\0')) {
+		OTR_AUTO(otr_buf_fini) struct otr_buf row = { 0 };
+
+		len = strcspn(text, "\n");
+		otr_buf_str(&row, head);
+		otr_text_escape(&row, (struct otr_slice){ text, len });
+		if (len)
+			line(con, &row);
+		head = "          ";
+	}
+}
+
+/* Passing on is the exporters' to tell; a mute parser is named as not seen. */
+static bool makes_holes(enum otr_loss cause)
+{
+	return cause != OTR_LOSS_CUT && cause != OTR_LOSS_PARSE &&
+	       cause != OTR_LOSS_QUEUE && cause != OTR_LOSS_REFUSED &&
+	       cause != OTR_LOSS_EXPORT;
+}
+
+uint64_t otr_console_losses(struct otr_buf *out, const uint64_t *told,
+			    bool live)
+{
+	uint64_t sum = 0, n;
+	char count[OTR_UNITS];
+
+	for (int i = 0; i < OTR_LOSS_MAX; i++) {
+		enum otr_loss cause = (enum otr_loss)i;
+
+		n = otr_loss_get(cause) - (told ? told[i] : 0);
+		if (!n || !otr_loss_word(cause) ||
+		    (live && !makes_holes(cause)))
+			continue;
+		otr_buf_printf(out, "%s%s %s (%s)", sum ? ", " : "",
+			       otr_units_count(n, count), otr_loss_unit(cause),
+			       otr_loss_word(cause));
+		sum += n;
+	}
+	return sum;
+}
+
+static void lost(struct otr_console *con)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	char n[OTR_UNITS];
+
+	otr_buf_str(&text, "lost      ");
+	if (!otr_console_losses(&text, NULL, false))
+		otr_buf_str(&text, "nothing");
+	if (con->stats.holes)
+		otr_buf_printf(&text, ": %s trace%s, marked \"?\"",
+			       otr_units_count(con->stats.holes, n),
+			       con->stats.holes == 1 ? " has holes"
+						     : "s have holes");
+	line(con, &text);
+	if (!con->unwritten)
+		return;
+	otr_buf_reset(&text);
+	otr_buf_printf(&text, "unprinted %s blocks: nobody read them",
+		       otr_units_count(con->unwritten, n));
+	line(con, &text);
+}
+
+static void overhead(struct otr_console *con, const struct otr_summary *sum)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	uint64_t traces = sum->stats ? sum->stats->traces : con->stats.traces;
+	double s = (double)sum->elapsed_ns / 1e9,
+	       cpu = (double)sum->cpu_ns / 1e9;
+	char t[OTR_UNITS];
+
+	otr_buf_printf(&text, "overhead  otrace %.2f s CPU (%.1f%% of a core)",
+		       cpu, s > 0 ? 100 * cpu / s : 0);
+	if (sum->probes_ns)
+		otr_buf_printf(&text, ", probes %.2f s",
+			       (double)sum->probes_ns / 1e9);
+	otr_buf_printf(&text, ", %s", otr_units_bytes(sum->rss_bytes, t));
+	if (traces)
+		otr_buf_printf(
+			&text, "; %s each",
+			otr_units_duration(
+				(sum->cpu_ns + sum->probes_ns) / traces, t));
+	line(con, &text);
+}
+
+void otr_console_summary(struct otr_console *con, const struct otr_summary *sum)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+
+	if (con->cfg.cfg->no_summary || con->cfg.cfg->quiet ||
+	    con->cfg.cfg->format != OTR_FORMAT_TEXT)
+		return;
+	otr_console_measure(con);
+	title(con, sum);
+	services(con, sum);
+	slowest(con);
+	most(con);
+	errors(con);
+	parents(con, sum->stats);
+	not_seen(con, sum->not_seen);
+	lost(con);
+	overhead(con, sum);
+	if (sum->again) {
+		otr_buf_printf(&text, "again     %s", sum->again);
+		line(con, &text);
+	}
+	otr_console_flush(con);
+}
