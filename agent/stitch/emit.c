@@ -15,7 +15,7 @@
 #include "agent/base/own.h"
 #include "agent/loss.h"
 
-static struct otr_slice error_of_client(int error)
+static struct otr_slice error_type(int error)
 {
 	switch (error) {
 	case ETIMEDOUT:
@@ -32,16 +32,18 @@ static struct otr_slice error_of_client(int error)
 	}
 }
 
-/* The connection ended before the answer did. At the server's end it is the client
- * that went, as a server that fails says so or is not there to be asked. */
+/* The connection ended before the answer did. With an error at the server's end it is
+ * the client that went; without one nobody can say who closed first. */
 static void set_error(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	bool broken = ex->error || ex->no_answer;
+	struct otr_slice type = error_type(ex->error);
 
 	if (!broken || ex->cut || st->sb.span.failed)
 		return;
-	otr_sb_error(&st->sb, otr_is_server(ex) ? OTR_SLICE("client_disconnect")
-						: error_of_client(ex->error));
+	if (otr_is_server(ex) && ex->error)
+		type = OTR_SLICE("client_disconnect");
+	otr_sb_error(&st->sb, type);
 }
 
 /* Two stamps bound one event where both ends were seen: a request is sent no later than

@@ -170,7 +170,7 @@ static struct otr_conn *make(struct otr_streams *ss, const struct otr_event *ev)
 		return NULL;
 	if (ss->n >= ss->cfg.max_conns && ss->by_use) {
 		otr_loss_add(OTR_LOSS_EVICT, 1);
-		end_conn(ss->by_use, 0, ev->time_ns);
+		end_conn(ss->by_use, ECANCELED, ev->time_ns);
 	}
 	cn->ss = ss;
 	cn->facts.hdr = *ev;
@@ -221,7 +221,7 @@ static void on_open(struct otr_streams *ss, const struct otr_ev_conn *ev)
 	uint8_t role;
 
 	if (cn && is_another(cn, ev))
-		end_conn(cn, 0, ev->hdr.time_ns);
+		end_conn(cn, ECANCELED, ev->hdr.time_ns);
 	cn = use(ss, &ev->hdr);
 	if (!cn)
 		return;
@@ -334,7 +334,7 @@ void otr_streams_tick(struct otr_streams *ss, uint64_t now_ns)
 void otr_streams_flush(struct otr_streams *ss, uint64_t now_ns)
 {
 	while (ss->by_use)
-		end_conn(ss->by_use, 0, now_ns);
+		end_conn(ss->by_use, ECANCELED, now_ns);
 }
 
 static void tell_stat(const struct otr_conn *cn,

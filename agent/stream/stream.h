@@ -45,7 +45,8 @@ struct otr_stream_ops {
 	/* A connection was first seen, or got facts it lacked. */
 	void (*open)(void *arg, const struct otr_ev_conn *conn);
 
-	/* Nothing more will come on this connection. */
+	/* Nothing more will come on this connection. ECANCELED: from us, as at
+	 * shutdown; how it would have ended is not known. */
 	void (*close)(void *arg, const struct otr_ev_conn *conn, int error,
 		      uint64_t time_ns);
 
