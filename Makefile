@@ -21,7 +21,8 @@ ALL_CFLAGS := $(CSTD) $(WARN) -D_GNU_SOURCE -DXXH_INLINE_ALL -I. -I$(B) \
           $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
 LIBS   := $(shell pkg-config --libs $(PKGS)) -lpthread -lm
 ifdef SAN
-ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all
+SANFLAGS   := -fsanitize=address,undefined -fno-sanitize-recover=all
+ALL_CFLAGS += $(SANFLAGS)
 LDFLAGS    += -fsanitize=address,undefined
 endif
 
@@ -55,13 +56,13 @@ $(B)/exporters/otlp.pb-c.c $(B)/exporters/otlp.pb-c.h &: exporters/otlp.proto
 	$(Q)mkdir -p $(B)/exporters && protoc-c --c_out=$(B)/exporters -Iexporters $<
 $(PROTO_O): $(B)/exporters/otlp.pb-c.c
 	$(call msg,CC,$@)
-	$(Q)$(CC) $(CSTD) -D_GNU_SOURCE -I$(B)/exporters $(CFLAGS) $(if $(SAN),-fsanitize=address,undefined) -c $< -o $@
+	$(Q)$(CC) $(CSTD) -D_GNU_SOURCE -I$(B)/exporters $(CFLAGS) $(SANFLAGS) -c $< -o $@
 
 # One object per probe file, linked into one skeleton: maps in bpf/maps.bpf.h
 # are __weak, so every file may include it and the linker keeps one of each.
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call msg,BPF,$@)
-	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -mcpu=v3 -target bpf -Wall -Werror \
+	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -mcpu=v3 -target bpf -Wall -Werror -Wno-unused-function \
 		-D__TARGET_ARCH_$(BPF_ARCH) -Ibpf -I. -MMD -MP -c $< -o $@
 
 $(B)/otrace.bpf.o: $(BPF_OBJ)
@@ -89,6 +90,7 @@ unit: $(UNIT) ## unit tests (cmocka)
 	$(Q)for t in $(UNIT); do $$t || exit 1; done
 
 -include scripts/cli.mk
+-include tests/backends/rules.mk
 
 help: ## list every target
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST)

@@ -209,8 +209,9 @@ struct otr_ev_run {
 	__u8 pos_kind;
 	__u8 dir;
 	__u8 layer;
-	__u8 open; /* 1: only gone quiet, more may come */
-	__u8 pad[4];
+	__u8 open; /* 1: it goes on: told because the agent watches it */
+	__u8 eof;  /* 1: nothing more comes in this direction */
+	__u8 pad[3];
 };
 
 /* Places where something was lost; one row each in agent/loss.def, which names

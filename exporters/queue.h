@@ -36,7 +36,11 @@ void otr_queue_push(struct otr_queue *q, struct otr_span *sp);
 void otr_queue_tick(struct otr_queue *q, otr_queue_notice_fn fn, void *arg);
 
 struct otr_queue_stats {
-	uint64_t accepted, refused, dropped, failed, waiting;
+	uint64_t accepted; /* by the backend */
+	uint64_t refused;  /* by the backend: OTR_LOSS_REFUSED */
+	uint64_t dropped;  /* the queue was full: OTR_LOSS_QUEUE */
+	uint64_t failed;   /* not delivered in time: OTR_LOSS_EXPORT */
+	uint64_t waiting;
 };
 void otr_queue_stats(struct otr_queue *q, struct otr_queue_stats *out);
 

@@ -25,22 +25,55 @@ struct otr_span_builder;
 
 enum otr_parse {
 	OTR_PARSE_MSG,	  /* *msg is whole, or `partial`; *used > 0 are spent */
-	OTR_PARSE_SKIP,	  /* *used > 0 are spent; nothing to report yet */
+	OTR_PARSE_SKIP,	  /* *used > 0 are spent; see `opens`, `over` below */
 	OTR_PARSE_MORE,	  /* `in` is a proper prefix; *used is 0, wait */
 	OTR_PARSE_BAD,	  /* not this protocol; *used is 0, resync or give up */
 	OTR_PARSE_SWITCH, /* *used are spent; msg->next speaks from here on, or,
 			   * when NULL, nobody we know: mute */
 };
 
-/* Set in `flags` of parse(). */
-#define OTR_IN_CUT \
-	1u	      /* capture ends here and more was moved: give what there
-		       * is (partial) or BAD, never MORE */
-#define OTR_IN_EOF 2u /* the stream ended here */
-#define OTR_IN_TAIL \
-	4u /* `in` is the last 8 bytes of a run whose middle was not
-			* copied (body_by_tail): MSG, the body is over; SKIP, more
-			* will come; BAD */
+/* Set in `flags` of parse(). With any of them the answer is never MORE. */
+
+/* Capture ends here and more was moved: give what there is. */
+#define OTR_IN_CUT 1u
+
+/* The stream ended here. `in` is not empty: the stream itself ends what is open. */
+#define OTR_IN_EOF 2u
+
+/* `in` is the last bytes, 8 at most, of a run whose middle was not copied. Only for
+ * protocols with body_by_tail, and only while a message is open in this direction: one
+ * with OTR_END_LATER, or a row of SKIPs with `opens`. *used is in.len; the answer is
+ * SKIP, with `over` if the open message ended there; or MSG, if what the row opened
+ * did; or BAD. SKIP without `over`: it goes on, or nobody knows. */
+#define OTR_IN_TAIL 4u
+
+/*
+ * Where a message begins and ends, for whoever calls parse():
+ *
+ *	SKIP opens   SKIP opens   MSG          SKIP         SKIP over
+ *	|------------|------------|------------|------------|-----------|
+ *	begins here                 end LATER                    ends here
+ *
+ * It begins at the first byte of the MSG's `in`, or, if SKIPs with `opens` came
+ * right before it in this direction, at the first byte of the first of those. Any
+ * SKIP without `opens` breaks such a row. It ends as `end` says.
+ *
+ * Bytes that the parser would need next but were not captured: while a message is
+ * open (LATER, or a row of `opens`), the stream waits for the end of the run and
+ * gives its tail, if the protocol wants it; otherwise, or if the tail did not end
+ * it, the end of the run (the other side speaks, the stream closes) ends it; a row
+ * without its MSG is forgotten. Then, as after every hole, resync() is called
+ * before the next parse(), and forgets what was open.
+ */
+enum otr_end {
+	OTR_END_HERE,  /* *used bytes on; they may pass in.len, even by far */
+	OTR_END_LATER, /* SKIPs follow in this direction; the last sets `over` */
+	OTR_END_RUN, /* not known (the head is cut): at the end of its run; the
+		      * bytes to there are its own, then resync() */
+};
+
+/* As *used: all that comes in this direction, until the stream ends. */
+#define OTR_USED_ALL UINT64_MAX
 
 enum otr_msg_kind {
 	OTR_MSG_REQUEST,
@@ -51,13 +84,20 @@ enum otr_msg_kind {
 #define OTR_MSG_ATTRS 16
 
 /* One message, in words every protocol shares. Slices point into the parser's
- * input or its state and die at the next call on the same state. */
+ * input or its state and die at the next call on the same state. The caller hands
+ * it to parse() zeroed, each time. */
 struct otr_msg {
 	enum otr_msg_kind kind;
+	enum otr_end end;    /* with MSG */
+	bool opens;	     /* with SKIP: part of the message the next MSG tells */
+	bool over;	     /* with SKIP: ends the open message, *used bytes on */
 	bool failed;	     /* the protocol itself reports an error */
-	bool partial;	     /* capture ended before the message did */
+	bool partial;	     /* capture ended before the message did: some texts
+			      * are cut or absent; `end` says if its end is known */
 	bool interim;	     /* 1xx, a row of many: the answer is not over */
 	int32_t status;	     /* its status code, 0 where it has none */
+	uint16_t skips; /* RESPONSE: this many requests after the one it answers were
+			 * thrown away by the server: they end here, unanswered */
 	uint64_t stream;     /* joins answer to question; 0: in order */
 	struct otr_slice op; /* "GET", "SELECT", "HGET" */
 	struct otr_slice target;    /* path, statement, key, topic */
@@ -88,9 +128,11 @@ struct otr_proto_ops {
 				struct otr_slice in, unsigned int flags,
 				uint64_t *used, struct otr_msg *msg);
 
-	/* Bytes were lost. Returns the offset in `in` of the next place a
-	 * message can start, or in.len if there is none. NULL: the protocol
-	 * cannot recover and the connection is dropped. */
+	/* Bytes were lost, or a message was ended by the end of its run, or parse()
+	 * said BAD (then `in` is what follows its first byte, or the same place
+	 * would be found again). Forgets what was open in this direction. Returns the offset in `in` of the next
+	 * place a message can start, or in.len if there is none. NULL: the
+	 * protocol cannot recover and the connection is dropped. */
 	size_t (*resync)(void *state, enum otr_dir dir, struct otr_slice in);
 
 	/* Names the span and sets its attributes, following the OpenTelemetry

@@ -42,7 +42,8 @@ struct otr_side {
 	uint32_t tgid;
 	uint64_t strand;
 	uint64_t start_ns;
-	const struct otr_cause *cause; /* of its first byte; NULL: nothing known */
+	const struct otr_cause
+		*cause; /* of its first byte; NULL: nothing known */
 	const struct otr_proto_ops *proto;
 	struct otr_resource *resource;
 	enum otr_role role;
@@ -93,6 +94,9 @@ void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn,
 /* The clock: what to add to CLOCK_MONOTONIC to have the time since the epoch. */
 void otr_stitch_clock(struct otr_stitch *st, uint64_t epoch_offset_ns);
 
+/* The seed of the ids made from now on, as recorded: before the first message. */
+void otr_stitch_seed(struct otr_stitch *st, uint64_t seed);
+
 /* Tells the time, CLOCK_MONOTONIC, never backwards: releases traces whose edges
  * are proved or whose hold is over, closes what has waited too long. */
 void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns);
@@ -106,6 +110,7 @@ struct otr_stitch_stats {
 	uint64_t proved, weak, roots, orphans, contradicted;
 	uint64_t open; /* exchanges now */
 };
-void otr_stitch_stats(const struct otr_stitch *st, struct otr_stitch_stats *out);
+void otr_stitch_stats(const struct otr_stitch *st,
+		      struct otr_stitch_stats *out);
 
 #endif /* OTR_STITCH_H */

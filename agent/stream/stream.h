@@ -45,7 +45,8 @@ struct otr_stream_ops {
 	/* A connection was first seen, or got facts it lacked. */
 	void (*open)(void *arg, const struct otr_ev_conn *conn);
 
-	/* Nothing more will come on this connection. */
+	/* Nothing more will come on this connection. ECANCELED: from us, as at
+	 * shutdown; how it would have ended is not known. */
 	void (*close)(void *arg, const struct otr_ev_conn *conn, int error,
 		      uint64_t time_ns);
 
@@ -62,11 +63,11 @@ struct otr_stream_ops {
 struct otr_stream_stat {
 	const struct otr_ev_conn *conn;
 	uint32_t tgid;
-	const char *proto;	/* name of its parser, or NULL */
-	uint64_t bytes;		/* moved in both directions */
-	uint64_t messages;	/* understood so far */
+	const char *proto; /* name of its parser, or NULL */
+	uint64_t bytes;	   /* moved in both directions */
+	uint64_t messages; /* understood so far */
 	bool muted;
-	uint8_t head[8];	/* the first bytes seen */
+	uint8_t head[8]; /* the first bytes seen */
 	uint8_t head_len;
 };
 
@@ -77,7 +78,8 @@ struct otr_stream_config {
 
 /* Makes it; `cfg` and `ops` are copied, `procs` borrowed for its life. Returns 0
  * or -ENOMEM; then *out is untouched. */
-int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cfg,
+int otr_streams_new(struct otr_streams **out,
+		    const struct otr_stream_config *cfg,
 		    const struct otr_stream_ops *ops, struct otr_procs *procs,
 		    void *arg);
 void otr_streams_free(struct otr_streams **sp);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_agent.c - `otrace agent`: the whole host, by rules; no terminal needed. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/err.h"
+#include "agent/base/log.h"
+#include "agent/cmd.h"
+#include "agent/loop.h"
+#include "agent/resource/procfs.h"
+#include "agent/rules.h"
+#include "agent/session.h"
+#include "agent/settings.h"
+#include "agent/sinks.h"
+
+#define DRAIN_NS (5 * OTR_NS_PER_S)
+
+struct agent {
+	const struct otr_settings *cfg;
+	struct otr_rules rules;
+	struct otr_loop loop;
+	struct otr_sinks *sinks;
+	struct otr_session *session;
+};
+
+static int fail(const struct otr_err *err, int status)
+{
+	otr_err_print(err, "agent");
+	return status;
+}
+
+static bool wanted(void *arg, uint32_t tgid, uint16_t port)
+{
+	const struct agent *ag = arg;
+	char exe[512] = "", cmd[1024] = "", cgroup[512] = "";
+	const struct otr_suspect who = {exe, cmd, cgroup, port};
+
+	/* A kernel thread, or one that has left already, has no executable. */
+	if (!otr_procfs_exe(tgid, exe, sizeof(exe)))
+		return false;
+	otr_procfs_cmdline(tgid, cmd, sizeof(cmd));
+	otr_procfs_cgroup(tgid, cgroup, sizeof(cgroup));
+	return otr_rules_judge(&ag->rules, &who);
+}
+
+/* Never ourselves, nor who started us. */
+static void judge(struct agent *ag, uint32_t tgid, uint16_t port)
+{
+	if (tgid == (uint32_t)getpid() || tgid == (uint32_t)getppid() ||
+	    otr_session_has(ag->session, tgid) || !wanted(ag, tgid, port))
+		return;
+	if (otr_session_target(ag->session, tgid))
+		otr_log(OTR_LOG_WARN, "pid %u cannot be traced", tgid);
+}
+
+static void judge_listener(void *arg, uint32_t tgid, uint16_t port)
+{
+	judge(arg, tgid, port);
+}
+
+static bool judge_running(void *arg, uint32_t pid)
+{
+	judge(arg, pid, 0);
+	return true;
+}
+
+static int open_all(struct agent *ag, struct otr_err *err)
+{
+	struct otr_sinks_config sinks = {.cfg = ag->cfg, .fd = -1};
+	struct otr_session_config session = {
+		.cfg = ag->cfg,
+		.host = true,
+		.wanted = wanted,
+		.arg = ag,
+	};
+
+	if (ag->cfg->output) {
+		sinks.fd = open(ag->cfg->output,
+				O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+		if (sinks.fd < 0) {
+			otr_err_set(err, "-o %s: %s", ag->cfg->output,
+				    strerror(errno));
+			return OTR_EXIT_FAILED;
+		}
+	}
+	if (otr_sinks_open(&ag->sinks, &sinks, err))
+		return OTR_EXIT_FAILED;
+	session.sinks = ag->sinks;
+	return otr_session_open(&ag->session, &session, err) ? OTR_EXIT_NO_WAY :
+							       0;
+}
+
+static void watch(struct agent *ag)
+{
+	uint64_t told = 0, alive = 0;
+	int signo = 0;
+
+	for (;;) {
+		if (otr_loop_wait(&ag->loop, ag->session, &signo) ==
+			    OTR_WOKE_SIGNAL &&
+		    (signo == SIGINT || signo == SIGTERM))
+			return;
+		if (otr_session_alive(ag->session) == alive ||
+		    otr_now() - told < OTR_NS_PER_S)
+			continue;
+		alive = otr_session_alive(ag->session);
+		told = otr_now();
+		otr_log(OTR_LOG_INFO, "watching %llu processes",
+			(unsigned long long)alive);
+	}
+}
+
+static int trace(struct agent *ag, struct otr_err *err)
+{
+	int rc = open_all(ag, err);
+
+	if (rc)
+		return fail(err, rc);
+	otr_session_listeners(ag->session, judge_listener, ag);
+	otr_procfs_each(judge_running, ag);
+	rc = otr_session_start(ag->session);
+	if (rc) {
+		otr_err_set(err, "cannot list what runs: %s", strerror(-rc));
+		return fail(err, OTR_EXIT_NO_WAY);
+	}
+	otr_log(OTR_LOG_INFO, "otrace %s: watching %zu processes", OTR_VERSION,
+		otr_session_alive(ag->session));
+	watch(ag);
+	otr_session_finish(ag->session);
+	otr_session_summary(ag->session, "agent");
+	otr_sinks_drain(ag->sinks, DRAIN_NS);
+	otr_log(OTR_LOG_INFO, "ended, %llu spans",
+		(unsigned long long)otr_sinks_spans(ag->sinks));
+	if (ag->cfg->strict && otr_session_flawed(ag->session))
+		return OTR_EXIT_STRICT;
+	return OTR_EXIT_OK;
+}
+
+static int cmd_agent(const struct otr_settings *cfg, char **args)
+{
+	struct agent ag = {.cfg = cfg};
+	struct otr_err err = {.text = ""};
+	int status;
+
+	otr_log_set((enum otr_log_level)cfg->log_level);
+	if (args[0]) {
+		otr_err_set(&err, "%s: agent takes no arguments", args[0]);
+		otr_err_hint(&err, "try  otrace attach %s      or a rule: --rule "
+				   "port=8080",
+			     args[0]);
+		return fail(&err, OTR_EXIT_USAGE);
+	}
+	if (otr_rules_parse(&ag.rules, cfg->rules, &err))
+		return fail(&err, OTR_EXIT_USAGE);
+	if (otr_loop_init(&ag.loop)) {
+		otr_err_set(&err, "signalfd: %s", strerror(errno));
+		return fail(&err, OTR_EXIT_FAILED);
+	}
+	status = trace(&ag, &err);
+	otr_session_close(&ag.session);
+	otr_sinks_close(&ag.sinks);
+	otr_loop_fini(&ag.loop);
+	return status;
+}
+
+const struct otr_cmd otr_cmd_agent = {
+	.name = "agent",
+	.bit = OTR_CMD_AGENT,
+	.synopsis = "[OPTIONS]",
+	.summary = "trace the whole host by rules: whoever listens on a port",
+	.usual = "rule,export,ignore,record,output,hold,log-level,strict",
+	.examples = {"sudo otrace agent --export http://collector:4318\tall services",
+		     "sudo otrace agent --rule port=8080 -o t.txt\tone of them",
+		     "sudo otrace agent --rule 'exe=*/redis*,mode=off'\tall but one"},
+	.exit_status = "0 done, 1 failed, 2 usage, 4 no way to trace here, 5 --strict",
+	.run = cmd_agent,
+};

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_attach.c - `otrace attach`: trace what runs already. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/err.h"
+#include "agent/base/own.h"
+#include "agent/cmd.h"
+#include "agent/loop.h"
+#include "agent/session.h"
+#include "agent/settings.h"
+#include "agent/sinks.h"
+#include "agent/targets.h"
+
+struct attach {
+	const struct otr_settings *cfg;
+	struct otr_targets targets;
+	struct otr_loop loop;
+	struct otr_sinks *sinks;
+	struct otr_session *session;
+};
+
+static int fail(const struct otr_err *err, int status)
+{
+	otr_err_print(err, "attach");
+	return status;
+}
+
+static int open_output(const struct otr_settings *cfg, struct otr_err *err)
+{
+	int fd;
+
+	if (!cfg->output)
+		return STDOUT_FILENO;
+	fd = open(cfg->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		otr_err_set(err, "-o %s: %s", cfg->output, strerror(errno));
+	return fd;
+}
+
+static int open_all(struct attach *at, struct otr_err *err)
+{
+	struct otr_sinks_config sinks = {.cfg = at->cfg};
+	struct otr_session_config session = {
+		.cfg = at->cfg,
+		.host = true,
+		.wanted = otr_targets_wanted,
+		.arg = &at->targets,
+	};
+
+	sinks.fd = open_output(at->cfg, err);
+	if (sinks.fd < 0 || otr_sinks_open(&at->sinks, &sinks, err))
+		return OTR_EXIT_FAILED;
+	session.sinks = at->sinks;
+	if (otr_session_open(&at->session, &session, err))
+		return OTR_EXIT_NO_WAY;
+	at->targets.session = at->session;
+	return 0;
+}
+
+/* Does a word follow whoever comes later? A PID does not. */
+static bool waits_for_more(char **words)
+{
+	for (; *words; words++)
+		if ((*words)[0] < '0' || (*words)[0] > '9')
+			return true;
+	return false;
+}
+
+static void watch(struct attach *at)
+{
+	bool follow = waits_for_more(at->targets.words);
+	enum otr_wakeup woke;
+	int signo = 0;
+
+	while (follow || otr_session_alive(at->session)) {
+		woke = otr_loop_wait(&at->loop, at->session, &signo);
+		if (woke != OTR_WOKE_SIGNAL)
+			continue;
+		if (signo != SIGUSR1)
+			break;
+		otr_session_summary(at->session, at->targets.title);
+	}
+}
+
+/* A second Ctrl-C, while we send what waits, ends us at once. */
+static void let_signals_end_us(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static int trace(struct attach *at, struct otr_err *err)
+{
+	char what[300];
+	int rc = open_all(at, err);
+
+	if (rc)
+		return fail(err, rc);
+	rc = otr_targets_resolve(&at->targets, err);
+	if (rc)
+		return fail(err, rc == -EINVAL ? OTR_EXIT_USAGE :
+						 OTR_EXIT_FAILED);
+	rc = otr_session_start(at->session);
+	if (rc) {
+		otr_err_set(err, "cannot list what runs: %s", strerror(-rc));
+		return fail(err, OTR_EXIT_NO_WAY);
+	}
+	otr_sinks_start_line(at->sinks, at->targets.title, "bpf");
+	watch(at);
+	let_signals_end_us();
+	otr_session_finish(at->session);
+	snprintf(what, sizeof(what), "%s: detached", at->targets.title);
+	otr_session_summary(at->session, what);
+	otr_sinks_drain(at->sinks, OTR_NS_PER_S);
+	if (at->cfg->strict && otr_session_flawed(at->session))
+		return OTR_EXIT_STRICT;
+	return OTR_EXIT_OK;
+}
+
+static int cmd_attach(const struct otr_settings *cfg, char **args)
+{
+	struct attach at = {.cfg = cfg, .targets = {.words = args}};
+	struct otr_err err = {.text = ""};
+	int status;
+
+	if (!args[0]) {
+		otr_err_set(&err, "no target given: a PID, a NAME or a :PORT");
+		otr_err_hint(&err, "try  sudo otrace attach :8080");
+		return fail(&err, OTR_EXIT_USAGE);
+	}
+	if (otr_loop_init(&at.loop)) {
+		otr_err_set(&err, "signalfd: %s", strerror(errno));
+		return fail(&err, OTR_EXIT_FAILED);
+	}
+	status = trace(&at, &err);
+	otr_session_close(&at.session);
+	otr_sinks_close(&at.sinks);
+	otr_loop_fini(&at.loop);
+	return status;
+}
+
+const struct otr_cmd otr_cmd_attach = {
+	.name = "attach",
+	.bit = OTR_CMD_ATTACH,
+	.synopsis = "[OPTIONS] TARGET..",
+	.summary = "trace what runs already: a PID, a NAME or a :PORT",
+	.usual = "output,format,export,record,service,no-follow,errors,slow,hold,quiet",
+	.examples = {"sudo otrace attach :8080\twhoever serves the port, and its "
+		     "children",
+		     "sudo otrace attach nginx gunicorn\tall processes of these names",
+		     "sudo otrace attach --format line 1234\tone line a trace"},
+	.exit_status = "0 done, 1 failed, 2 usage, 4 no way to trace here, 5 --strict",
+	.run = cmd_attach,
+};

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_run.c - `otrace run`: start a program traced, leave with its status.
+ *
+ * The child waits at a pipe until its process is traced, then executes CMD: its first
+ * system call is seen. Its streams, signals, terminal and environment are its own; we
+ * report to -o, or to the terminal beside it.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/err.h"
+#include "agent/base/own.h"
+#include "agent/cmd.h"
+#include "agent/loop.h"
+#include "agent/path.h"
+#include "agent/session.h"
+#include "agent/settings.h"
+#include "agent/sinks.h"
+
+#define DRAIN_NS OTR_NS_PER_S
+
+struct run {
+	const struct otr_settings *cfg;
+	char **argv;
+	char path[4096]; /* of the executable */
+	int report;	 /* where the console writes, -1: nowhere */
+	bool shared;
+	struct otr_loop loop;
+	struct otr_sinks *sinks;
+	struct otr_session *session;
+	pid_t pid;
+	int go; /* closing it lets the child go on */
+	int status;
+	uint64_t began_ns;
+};
+
+static int fail(const struct otr_err *err, int status)
+{
+	otr_err_print(err, "run");
+	return status;
+}
+
+/* -o FILE; else the terminal, if CMD has one; else somebody else must take the spans. */
+static int open_report(struct run *r, struct otr_err *err)
+{
+	const struct otr_settings *cfg = r->cfg;
+	int flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
+
+	r->report = -1;
+	if (cfg->output) {
+		r->report = open(cfg->output, flags | O_CREAT | O_TRUNC, 0644);
+		if (r->report >= 0)
+			return 0;
+		otr_err_set(err, "-o %s: %s; %s not started", cfg->output,
+			    strerror(errno), r->argv[0]);
+		return -errno;
+	}
+	if (isatty(STDOUT_FILENO) || isatty(STDERR_FILENO)) {
+		r->report = open("/dev/tty", flags);
+		r->shared = true;
+		if (r->report >= 0)
+			return 0;
+	}
+	if (cfg->record || (cfg->exports && cfg->exports[0]))
+		return 0;
+	otr_err_set(err,
+		    "nowhere to show traces: neither stdout nor stderr is a "
+		    "terminal; %s not started",
+		    r->argv[0]);
+	otr_err_hint(err, "try  -o FILE, -o /dev/stderr, or --export URL");
+	return -ENOTTY;
+}
+
+static int become(const char *name)
+{
+	struct passwd *pw;
+
+	errno = 0;
+	pw = getpwnam(name);
+	if (!pw || initgroups(name, pw->pw_gid) || setgid(pw->pw_gid) ||
+	    setuid(pw->pw_uid))
+		return -1;
+	setenv("HOME", pw->pw_dir, 1);
+	setenv("USER", name, 1);
+	setenv("LOGNAME", name, 1);
+	return 0;
+}
+
+/* The child: waits for its turn, then is CMD. What goes wrong is told through `bad`. */
+static void child(struct run *r, int wait_fd, int bad)
+{
+	char go;
+	int why;
+
+	if (read(wait_fd, &go, 1) != 1)
+		_exit(OTR_EXIT_RUN_FAILED); /* otrace gave up: it said why */
+	otr_loop_child();
+	if (!r->cfg->user || !become(r->cfg->user))
+		execv(r->path, r->argv);
+	why = errno;
+	if (write(bad, &why, sizeof(why)) < 0)
+		_exit(OTR_EXIT_RUN_FAILED);
+	_exit(why == ENOENT ? OTR_EXIT_RUN_MISSING : OTR_EXIT_RUN_CANNOT);
+}
+
+static int start_child(struct run *r, int *bad, struct otr_err *err)
+{
+	int go[2], told[2];
+
+	if (pipe2(go, O_CLOEXEC) || pipe2(told, O_CLOEXEC)) {
+		otr_err_set(err, "pipe: %s", strerror(errno));
+		return -errno;
+	}
+	r->pid = fork();
+	if (r->pid < 0) {
+		otr_err_set(err, "fork: %s", strerror(errno));
+		return -errno;
+	}
+	if (!r->pid) {
+		close(go[1]);
+		child(r, go[0], told[1]);
+	}
+	close(go[0]);
+	close(told[1]);
+	r->go = go[1];
+	*bad = told[0];
+	return 0;
+}
+
+static void start_line(struct run *r)
+{
+	char what[256];
+	size_t len = 0;
+
+	for (char **arg = r->argv; *arg && len < sizeof(what) - 40; arg++)
+		len += (size_t)snprintf(what + len, sizeof(what) - len - 32,
+					"%s%.80s", arg == r->argv ? "" : " ",
+					*arg);
+	if (len > sizeof(what) - 33)
+		len = sizeof(what) - 33;
+	snprintf(what + len, sizeof(what) - len, " (%d)", r->pid);
+	otr_sinks_start_line(r->sinks, what, "bpf");
+}
+
+static int open_all(struct run *r, struct otr_err *err)
+{
+	struct otr_sinks_config sinks = {
+		.cfg = r->cfg,
+		.fd = r->report,
+		.shared = r->shared,
+	};
+	struct otr_session_config session = {.cfg = r->cfg};
+	int rc;
+
+	rc = otr_sinks_open(&r->sinks, &sinks, err);
+	if (rc)
+		return rc;
+	session.sinks = r->sinks;
+	return otr_session_open(&r->session, &session, err);
+}
+
+/* Traced from here on; then CMD may go. Returns 0, or CMD's failed execution's status. */
+static int let_go(struct run *r, int bad, struct otr_err *err)
+{
+	int why = 0;
+
+	if (otr_session_target(r->session, (uint32_t)r->pid) ||
+	    otr_session_start(r->session)) {
+		otr_err_set(err, "cannot trace process %d: %s", r->pid,
+			    strerror(errno));
+		return OTR_EXIT_RUN_FAILED;
+	}
+	start_line(r);
+	r->began_ns = otr_now();
+	if (write(r->go, "", 1) != 1)
+		return OTR_EXIT_RUN_FAILED;
+	/* The other end closes when CMD runs. */
+	if (read(bad, &why, sizeof(why)) != sizeof(why))
+		return 0;
+	otr_err_set(err, "%s: cannot be executed: %s", r->path, strerror(why));
+	return why == ENOENT ? OTR_EXIT_RUN_MISSING : OTR_EXIT_RUN_CANNOT;
+}
+
+static void on_signal(struct run *r, int signo)
+{
+	/* Ctrl-C reaches CMD by the terminal; what is sent to us is passed on. */
+	if (signo == SIGTERM || signo == SIGHUP)
+		kill(r->pid, signo);
+	if (signo == SIGUSR1)
+		otr_session_summary(r->session, r->argv[0]);
+}
+
+static void wait_for_end(struct run *r)
+{
+	enum otr_wakeup woke;
+	int signo = 0;
+
+	do {
+		woke = otr_loop_wait(&r->loop, r->session, &signo);
+		if (woke == OTR_WOKE_SIGNAL)
+			on_signal(r, signo);
+	} while (woke != OTR_WOKE_CHILD);
+	waitpid(r->pid, &r->status, 0);
+}
+
+static void tell_end(struct run *r)
+{
+	char what[160];
+
+	if (WIFSIGNALED(r->status))
+		snprintf(what, sizeof(what), "%.100s: ended by signal %d (%s)",
+			 r->argv[0], WTERMSIG(r->status),
+			 sigabbrev_np(WTERMSIG(r->status)));
+	else
+		snprintf(what, sizeof(what), "%.100s: status %d", r->argv[0],
+			 WEXITSTATUS(r->status));
+	otr_session_summary(r->session, what);
+}
+
+/* CMD's end is ours: the same status, or the same signal. */
+static int leave_like(int status)
+{
+	const struct rlimit no_core = {0, 0};
+	sigset_t all;
+
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	setrlimit(RLIMIT_CORE, &no_core); /* the core is CMD's, not ours */
+	signal(WTERMSIG(status), SIG_DFL);
+	sigfillset(&all);
+	sigprocmask(SIG_UNBLOCK, &all, NULL);
+	raise(WTERMSIG(status));
+	return 128 + WTERMSIG(status);
+}
+
+static int trace(struct run *r, struct otr_err *err)
+{
+	int bad = -1, status;
+
+	if (open_all(r, err) || start_child(r, &bad, err))
+		return fail(err, OTR_EXIT_RUN_FAILED);
+	if (otr_loop_watch(&r->loop, r->pid)) {
+		otr_err_set(err, "pidfd_open: %s", strerror(errno));
+		return fail(err, OTR_EXIT_RUN_FAILED);
+	}
+	status = let_go(r, bad, err);
+	close(bad);
+	if (status) {
+		close(r->go);
+		waitpid(r->pid, NULL, 0);
+		return fail(err, status);
+	}
+	wait_for_end(r);
+	otr_session_finish(r->session);
+	tell_end(r);
+	otr_sinks_drain(r->sinks, 5 * DRAIN_NS);
+	if (r->cfg->strict && otr_session_flawed(r->session))
+		return OTR_EXIT_STRICT;
+	return -1;
+}
+
+static int find_program(struct run *r, struct otr_err *err)
+{
+	int rc = otr_path_find(r->argv[0], r->path, sizeof(r->path), err);
+
+	if (rc == -EACCES)
+		return OTR_EXIT_RUN_CANNOT;
+	return rc ? OTR_EXIT_RUN_MISSING : 0;
+}
+
+static int cmd_run(const struct otr_settings *cfg, char **args)
+{
+	struct run r = {.cfg = cfg, .argv = args, .report = -1, .go = -1};
+	struct otr_err err = {.text = ""};
+	int status;
+
+	if (!args[0]) {
+		otr_err_set(&err, "no program given");
+		otr_err_hint(&err, "try  otrace run -- python3 app.py");
+		return fail(&err, OTR_EXIT_RUN_FAILED);
+	}
+	status = find_program(&r, &err);
+	if (status)
+		return fail(&err, status);
+	if (cfg->user && !getpwnam(cfg->user)) {
+		otr_err_set(&err, "--user %s: no such user", cfg->user);
+		return fail(&err, OTR_EXIT_RUN_FAILED);
+	}
+	if (open_report(&r, &err) || otr_loop_init(&r.loop))
+		return fail(&err, OTR_EXIT_RUN_FAILED);
+	status = trace(&r, &err);
+	otr_session_close(&r.session);
+	otr_sinks_close(&r.sinks);
+	otr_loop_fini(&r.loop);
+	return status < 0 ? leave_like(r.status) : status;
+}
+
+const struct otr_cmd otr_cmd_run = {
+	.name = "run",
+	.bit = OTR_CMD_RUN,
+	.synopsis = "[OPTIONS] [--] CMD [ARG..]",
+	.summary = "start CMD traced, show its traces, leave with its exit status",
+	.usual = "output,format,export,record,service,user,no-follow,hold,quiet",
+	.examples = {"otrace run -- python3 app.py\tits traces beside its output",
+		     "otrace run -o t.txt -- make check\ttraces into a file",
+		     "otrace run --export http://127.0.0.1:4318 -- node s.js\tto a "
+		     "Collector"},
+	.exit_status = "CMD's; 125 otrace failed before CMD started, 126 CMD cannot be "
+		       "executed, 127 CMD not found",
+	.options_end_at_arg = 1,
+	.run = cmd_run,
+};

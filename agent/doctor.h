@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_DOCTOR_H
+#define OTR_DOCTOR_H
+
+/*
+ * doctor.h - what one check of `otrace doctor` found.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct otr_settings;
+
+enum otr_health {
+	OTR_HEALTH_OK,
+	OTR_HEALTH_LIMITED,
+	OTR_HEALTH_MISSING,
+};
+
+struct otr_check {
+	const char *id; /* stable: scripts read it */
+	enum otr_health state;
+	char found[200];
+	char consequence[200]; /* "" when ok */
+	char fix[200];
+};
+
+struct otr_selftest {
+	int ok;
+	uint64_t ns;	   /* from the request to the spans */
+	uint64_t price_ns; /* of a probed call */
+	char why[300];	   /* when not ok */
+};
+
+/* Loads, attaches, and lets a child of ours ask itself for one page over loopback: both
+ * ends must come out as two spans, joined by the wire. Fills `checks` with one row for
+ * each of otr_probes, at most `max`; returns how many. */
+size_t otr_selftest_run(const struct otr_settings *cfg, struct otr_selftest *st,
+			struct otr_check *checks, size_t max);
+
+#endif /* OTR_DOCTOR_H */

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * notseen.c - traffic that was there and was not understood.
+ *
+ * What it was is told from its first bytes, when they tell: TLS records begin with a
+ * type of 20 to 23 and version 3 (RFC 8446, 5.1), SSH with its name (RFC 4253, 4.2).
+ */
+
+#include "agent/notseen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/clock.h"
+#include "agent/base/own.h"
+#include "agent/pipeline.h"
+#include "agent/resource/resource.h"
+#include "agent/sinks.h"
+
+#define FIRST_NS (10 * OTR_NS_PER_S)
+#define EACH_NS	 (60 * OTR_NS_PER_S)
+#define ROWS_MAX 32
+
+struct row { /* connections of one process to one peer, not understood */
+	uint32_t tgid;
+	char peer[64];
+	const char *why;
+	uint64_t bytes, conns;
+	uint8_t head[8];
+	uint8_t head_len;
+};
+
+struct otr_notseen {
+	struct row rows[ROWS_MAX];
+	size_t n;
+	uint64_t next_ns;
+	struct otr_buf text;
+};
+
+int otr_notseen_new(struct otr_notseen **out)
+{
+	struct otr_notseen *ns = calloc(1, sizeof(*ns));
+
+	if (!ns)
+		return -ENOMEM;
+	ns->next_ns = FIRST_NS;
+	*out = ns;
+	return 0;
+}
+
+void otr_notseen_free(struct otr_notseen **np)
+{
+	struct otr_notseen *ns = OTR_TAKE(*np);
+
+	if (!ns)
+		return;
+	otr_buf_fini(&ns->text);
+	free(ns);
+}
+
+static const char *reason(const struct otr_stream_stat *stat)
+{
+	const uint8_t *h = stat->head;
+
+	if (!stat->head_len)
+		return "made before attach, waiting for a boundary";
+	if (stat->head_len >= 3 && h[0] >= 20 && h[0] <= 23 && h[1] == 3)
+		return "TLS: not readable here";
+	if (stat->head_len >= 4 && !memcmp(h, "SSH-", 4))
+		return "SSH: not readable";
+	return stat->proto ? "the parser gave up" : "unknown protocol";
+}
+
+static void peer_name(const struct otr_ev_conn *cn, char *out, size_t size)
+{
+	const struct otr_addr *a = cn->role == OTR_ROLE_SERVER ? &cn->local :
+								 &cn->remote;
+	char ip[INET6_ADDRSTRLEN] = "?";
+
+	if (a->family == AF_UNIX) {
+		snprintf(out, size, "unix:%.50s",
+			 cn->path[0] ? cn->path : cn->path + 1);
+		return;
+	}
+	inet_ntop(a->family == AF_INET ? AF_INET : AF_INET6, a->ip, ip,
+		  sizeof(ip));
+	snprintf(out, size, a->family == AF_INET ? "%s:%u" : "[%s]:%u", ip,
+		 a->port);
+}
+
+static struct row *row_of(struct otr_notseen *ns, uint32_t tgid,
+			  const char *peer, const char *why)
+{
+	struct row *at;
+
+	for (at = ns->rows; at < ns->rows + ns->n; at++)
+		if (at->tgid == tgid && at->why == why && !strcmp(at->peer, peer))
+			return at;
+	if (ns->n == ROWS_MAX)
+		return NULL;
+	memset(at, 0, sizeof(*at));
+	at->tgid = tgid;
+	at->why = why;
+	snprintf(at->peer, sizeof(at->peer), "%s", peer);
+	ns->n++;
+	return at;
+}
+
+static void add(void *arg, const struct otr_stream_stat *stat)
+{
+	struct otr_notseen *ns = arg;
+	char peer[64];
+	struct row *at;
+
+	if (stat->messages || !stat->bytes)
+		return;
+	peer_name(stat->conn, peer, sizeof(peer));
+	at = row_of(ns, stat->tgid, peer, reason(stat));
+	if (!at)
+		return;
+	at->bytes += stat->bytes;
+	at->conns++;
+	if (at->head_len)
+		return;
+	memcpy(at->head, stat->head, sizeof(at->head));
+	at->head_len = stat->head_len;
+}
+
+static void collect(struct otr_notseen *ns, struct otr_pipeline *pl)
+{
+	ns->n = 0;
+	otr_streams_each(otr_pipeline_streams(pl), add, ns);
+	otr_buf_reset(&ns->text);
+}
+
+static void amount(struct otr_buf *out, uint64_t bytes)
+{
+	if (bytes >= 1000000)
+		otr_buf_printf(out, "%.1f MB", (double)bytes / 1e6);
+	else if (bytes >= 1000)
+		otr_buf_printf(out, "%.0f kB", (double)bytes / 1e3);
+	else
+		otr_buf_printf(out, "%llu B", (unsigned long long)bytes);
+}
+
+static void print_row(struct otr_buf *out, struct otr_pipeline *pl,
+		      const struct row *at)
+{
+	struct otr_resource *res =
+		otr_procs_resource(otr_pipeline_procs(pl), at->tgid);
+	struct otr_slice name = res ? res->service : OTR_SLICE("process");
+
+	otr_buf_printf(out, "%.*s (pid %u): %llu connection%s to %s, ",
+		       OTR_SLICE_ARG(name), at->tgid,
+		       (unsigned long long)at->conns, at->conns == 1 ? "" : "s",
+		       at->peer);
+	amount(out, at->bytes);
+	otr_buf_printf(out, ", %s", at->why);
+	if (at->head_len && strstr(at->why, "unknown")) {
+		otr_buf_str(out, " (first bytes");
+		for (int i = 0; i < at->head_len; i++)
+			otr_buf_printf(out, " %02x", at->head[i]);
+		otr_buf_str(out, ")");
+	}
+}
+
+static void print_rows(struct otr_notseen *ns, struct otr_pipeline *pl)
+{
+	for (size_t i = 0; i < ns->n; i++) {
+		if (i)
+			otr_buf_byte(&ns->text, '\n');
+		print_row(&ns->text, pl, &ns->rows[i]);
+	}
+	otr_buf_byte(&ns->text, '\0');
+}
+
+void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks,
+		       uint64_t elapsed_ns)
+{
+	struct otr_pipeline *pl = otr_sinks_pipeline(sinks);
+
+	if (elapsed_ns < ns->next_ns || otr_sinks_spans(sinks))
+		return;
+	ns->next_ns = elapsed_ns + EACH_NS;
+	collect(ns, pl);
+	otr_buf_printf(&ns->text, "%llu s and no request understood\n",
+		       (unsigned long long)(elapsed_ns / OTR_NS_PER_S));
+	if (!ns->n)
+		otr_buf_str(&ns->text,
+			    "no traffic at all: idle, or it is not this process "
+			    "that serves; try  otrace attach :PORT");
+	print_rows(ns, pl);
+	if (!ns->text.rc)
+		otr_sinks_notice(sinks, ns->text.data);
+}
+
+const char *otr_notseen_lines(struct otr_notseen *ns, struct otr_pipeline *pl)
+{
+	collect(ns, pl);
+	print_rows(ns, pl);
+	return ns->text.rc ? "" : ns->text.data;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pipeline.c - the stages, joined; start reading here.
+ *
+ *	events -> streams -> messages -> stitcher -> spans
+ *	       -> procs (who) -------------^
+ *	       -> handoffs (late evidence) ^
+ *
+ * A function here only hands on: what an event means is said in its stage.
+ */
+
+#include "agent/pipeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "agent/base/own.h"
+#include "agent/loss.h"
+#include "agent/resource/resource.h"
+#include "bpf/event.h"
+
+#define MAX_PROCS 8192
+#define SECOND_NS 1000000000ull
+
+/* Bounds of what is followed at once: DESIGN section 6 allows 24 MiB at 1,000
+ * connections. */
+static const struct otr_stream_config stream_config = {
+	.max_conns = 65536,
+	.max_bytes = 64u << 20,
+};
+
+struct otr_pipeline {
+	struct otr_pipeline_config cfg;
+	struct otr_procs *procs;
+	struct otr_streams *streams;
+	struct otr_stitch *stitch;
+	uint64_t now_ns;
+	bool has_seed;
+};
+
+static void on_msg(void *arg, const struct otr_side *side,
+		   const struct otr_msg *msg)
+{
+	struct otr_pipeline *pl = arg;
+
+	otr_stitch_msg(pl->stitch, side, msg);
+}
+
+static void on_done(void *arg, const struct otr_ref *ref, uint64_t end_pos,
+		    uint64_t until_ns, int error, bool cut)
+{
+	struct otr_pipeline *pl = arg;
+
+	otr_stitch_done(pl->stitch, ref, end_pos, until_ns, error, cut);
+}
+
+static void on_open(void *arg, const struct otr_ev_conn *conn)
+{
+	struct otr_pipeline *pl = arg;
+
+	otr_stitch_conn(pl->stitch, conn);
+}
+
+static void on_close(void *arg, const struct otr_ev_conn *conn, int error,
+		     uint64_t time_ns)
+{
+	struct otr_pipeline *pl = arg;
+
+	otr_stitch_close(pl->stitch, conn, error, time_ns);
+}
+
+static void on_policy(void *arg, uint64_t conn, enum otr_dir dir,
+		      enum otr_capture capture, uint32_t head_bytes)
+{
+	struct otr_pipeline *pl = arg;
+
+	if (pl->cfg.policy)
+		pl->cfg.policy(pl->cfg.arg, conn, dir, capture, head_bytes);
+}
+
+static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
+{
+	struct otr_pipeline *pl = arg;
+
+	if (pl->cfg.watch)
+		pl->cfg.watch(pl->cfg.arg, conn, dir, want);
+}
+
+static const struct otr_stream_ops stream_ops = {
+	.msg = on_msg,
+	.done = on_done,
+	.open = on_open,
+	.close = on_close,
+	.policy = on_policy,
+	.watch = on_watch,
+};
+
+static int make_stages(struct otr_pipeline *pl)
+{
+	const struct otr_stitch_config cfg = {
+		.max_open = 65536,
+		.hold_ns = pl->cfg.hold_ns,
+		.orphan_ns = 600 * SECOND_NS,
+		.close_ns = 30 * SECOND_NS,
+		.seed = pl->cfg.seed,
+	};
+	int rc = otr_procs_new(&pl->procs, MAX_PROCS);
+
+	if (!rc)
+		rc = otr_streams_new(&pl->streams, &stream_config, &stream_ops,
+				     pl->procs, pl);
+	if (!rc)
+		rc = otr_stitch_new(&pl->stitch, &cfg, pl->cfg.span,
+				    pl->cfg.trace, pl->cfg.arg);
+	return rc;
+}
+
+int otr_pipeline_new(struct otr_pipeline **out,
+		     const struct otr_pipeline_config *cfg)
+{
+	OTR_AUTO(otr_pipeline_free) struct otr_pipeline *pl = NULL;
+	int rc;
+
+	pl = calloc(1, sizeof(*pl));
+	if (!pl)
+		return -ENOMEM;
+	pl->cfg = *cfg;
+	rc = make_stages(pl);
+	if (rc)
+		return rc;
+	*out = OTR_TAKE(pl);
+	return 0;
+}
+
+void otr_pipeline_free(struct otr_pipeline **pp)
+{
+	struct otr_pipeline *pl = OTR_TAKE(*pp);
+
+	if (!pl)
+		return;
+	otr_streams_free(&pl->streams);
+	otr_stitch_free(&pl->stitch);
+	otr_procs_free(&pl->procs);
+	free(pl);
+}
+
+static void take_clock(struct otr_pipeline *pl, const struct otr_ev_clock *ev)
+{
+	otr_stitch_clock(pl->stitch, ev->realtime_ns - ev->hdr.time_ns);
+	if (ev->seed && !pl->has_seed)
+		otr_stitch_seed(pl->stitch, ev->seed);
+	pl->has_seed = true;
+}
+
+static void tick(struct otr_pipeline *pl, uint64_t now_ns)
+{
+	if (now_ns > pl->now_ns)
+		pl->now_ns = now_ns;
+	otr_streams_tick(pl->streams, pl->now_ns);
+	otr_stitch_tick(pl->stitch, pl->now_ns);
+}
+
+int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
+{
+	const void *rec = ev;
+	int rc = otr_procs_event(pl->procs, ev);
+
+	switch (ev->kind) {
+	case OTR_EV_CLOCK:
+		take_clock(pl, rec);
+		break;
+	case OTR_EV_TICK:
+		tick(pl, ev->time_ns);
+		break;
+	case OTR_EV_HANDOFF:
+		otr_stitch_handoff(pl->stitch, rec);
+		break;
+	case OTR_EV_LOST:
+		otr_loss_add(((const struct otr_ev_lost *)rec)->cause,
+			     ((const struct otr_ev_lost *)rec)->n);
+		break;
+	default:
+		otr_streams_event(pl->streams, ev);
+		break;
+	}
+	return rc;
+}
+
+void otr_pipeline_flush(struct otr_pipeline *pl)
+{
+	otr_streams_flush(pl->streams, pl->now_ns);
+	otr_stitch_flush(pl->stitch);
+}
+
+struct otr_procs *otr_pipeline_procs(struct otr_pipeline *pl)
+{
+	return pl->procs;
+}
+
+const struct otr_streams *otr_pipeline_streams(const struct otr_pipeline *pl)
+{
+	return pl->streams;
+}
+
+const struct otr_stitch *otr_pipeline_stitch(const struct otr_pipeline *pl)
+{
+	return pl->stitch;
+}

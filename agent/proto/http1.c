@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http1.c - HTTP/1.0 and HTTP/1.1 on one connection (RFC 9112).
+ *
+ * A message is told at its head; the body is stepped over: by its length (section
+ * 6.2), chunk by chunk (7.1), or to the end of the stream (6.3). The length of an
+ * answer depends on the question, so methods in flight are kept in a short queue
+ * shared by both directions; an answer whose question was not seen is taken for one
+ * to GET.
+ *
+ * Departures, all lenient: bare LF ends a line, empty lines before a head are
+ * skipped (2.2 allows one), any token is a method, unknown field lines are ignored.
+ * HTTP/0.9 is not recognised. A head beyond 64 KiB is refused.
+ */
+
+#include "agent/proto/http1.h"
+
+#include "agent/base/own.h"
+
+static void pending_push(struct otr_http1 *h, enum otr_http1_method method)
+{
+	if (h->more || h->n == OTR_HTTP1_PENDING) {
+		if (h->more < UINT32_MAX)
+			h->more++;
+		return;
+	}
+	h->methods[(h->first + h->n++) % OTR_HTTP1_PENDING] = (uint8_t)method;
+}
+
+static enum otr_http1_method pending_pop(struct otr_http1 *h)
+{
+	enum otr_http1_method method;
+
+	if (!h->n) {
+		h->more -= h->more > 0;
+		return OTR_HTTP1_UNKNOWN;
+	}
+	method = h->methods[h->first];
+	h->first = (h->first + 1) % OTR_HTTP1_PENDING;
+	h->n--;
+	return method;
+}
+
+static enum otr_http1_method method_of(struct otr_slice name)
+{
+	if (otr_slice_eq(name, OTR_SLICE("HEAD")))
+		return OTR_HTTP1_NO_BODY;
+	if (otr_slice_eq(name, OTR_SLICE("CONNECT")))
+		return OTR_HTTP1_CONNECT;
+	return OTR_HTTP1_PLAIN;
+}
+
+/* The body ends with its run, as far as we can tell. */
+static void end_by_run(struct otr_http1_dir *d, struct otr_msg *msg)
+{
+	msg->end = OTR_END_RUN;
+	d->ended_by_run = true;
+}
+
+static void add_length(uint64_t *used, uint64_t length)
+{
+	*used = length < OTR_USED_ALL - *used ? *used + length : OTR_USED_ALL;
+}
+
+/* RFC 9112 section 6.3, for a head whose message may have a body. */
+static void frame(const struct otr_http1_head *head, struct otr_http1_dir *d,
+		  bool to_eof, uint64_t *used, struct otr_msg *msg)
+{
+	switch (head->framing) {
+	case OTR_HTTP1_LENGTH:
+		add_length(used, head->length);
+		break;
+	case OTR_HTTP1_CHUNKED:
+		msg->end = OTR_END_LATER;
+		d->phase = OTR_HTTP1_SIZE;
+		break;
+	case OTR_HTTP1_NONE:
+	case OTR_HTTP1_CODED:
+		if (to_eof)
+			*used = OTR_USED_ALL;
+		else if (head->response || head->framing == OTR_HTTP1_CODED)
+			end_by_run(d, msg);
+		break; /* a request without a word on it has no body */
+	case OTR_HTTP1_UNCLEAR:
+		end_by_run(d, msg);
+		break;
+	}
+}
+
+static void frame_request(struct otr_http1 *h, struct otr_http1_dir *d,
+			  const struct otr_http1_head *head, uint64_t *used,
+			  struct otr_msg *msg)
+{
+	pending_push(h, method_of(head->method));
+	frame(head, d, false, used, msg);
+}
+
+static void frame_response(struct otr_http1 *h, struct otr_http1_dir *d,
+			   const struct otr_http1_head *head, uint64_t *used,
+			   struct otr_msg *msg)
+{
+	enum otr_http1_method method;
+
+	msg->interim = head->status < 200 && head->status != 101;
+	if (msg->interim)
+		return;
+
+	method = pending_pop(h);
+	if (head->status == 101 ||
+	    (method == OTR_HTTP1_CONNECT && head->status < 300))
+		h->tunnel = true;
+	else if (method != OTR_HTTP1_NO_BODY && head->status != 204 &&
+		 head->status != 304)
+		frame(head, d, method != OTR_HTTP1_UNKNOWN, used, msg);
+}
+
+/* Tells the head that `in` is, or of which it is all there will be. */
+static enum otr_parse take(struct otr_http1 *h, struct otr_http1_dir *d,
+			   struct otr_slice in, bool whole, uint64_t *used,
+			   struct otr_msg *msg)
+{
+	struct otr_http1_head head;
+
+	if (!otr_http1_head_read(&head, in, whole))
+		return OTR_PARSE_BAD;
+	otr_http1_head_tell(&head, msg);
+	*used = in.len;
+	d->scanned = 0;
+	d->ended_by_run = false;
+	msg->partial = !whole;
+	if (head.response)
+		frame_response(h, d, &head, used, msg);
+	else
+		frame_request(h, d, &head, used, msg);
+	if (!whole) { /* what was found so far does not say how it goes on */
+		*used = in.len;
+		d->phase = OTR_HTTP1_HEAD;
+		end_by_run(d, msg);
+	}
+	return OTR_PARSE_MSG;
+}
+
+/* A head: whole, cut for good, or not yet here. */
+static enum otr_parse parse_head(struct otr_http1 *h, struct otr_http1_dir *d,
+				 struct otr_slice in, unsigned int flags,
+				 uint64_t *used, struct otr_msg *msg)
+{
+	size_t end;
+
+	if (!otr_http1_plausible(in))
+		return OTR_PARSE_BAD;
+	if (d->scanned > in.len)
+		d->scanned = 0;
+	end = otr_http1_head_end(in, d->scanned);
+	if (end > OTR_HTTP1_HEAD_MAX || (!end && in.len > OTR_HTTP1_HEAD_MAX))
+		return OTR_PARSE_BAD;
+	if (!end && !flags) {
+		d->scanned = (uint32_t)in.len;
+		return OTR_PARSE_MORE;
+	}
+	return take(h, d, otr_slice_sub(in, 0, end ? end : in.len), end > 0,
+		    used, msg);
+}
+
+static size_t empty_lines(struct otr_slice in)
+{
+	size_t i = 0;
+
+	while (i < in.len && (in.data[i] == '\r' || in.data[i] == '\n'))
+		i++;
+	return i;
+}
+
+static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in,
+			    unsigned int flags, uint64_t *used,
+			    struct otr_msg *msg)
+{
+	struct otr_http1 *h = state;
+	struct otr_http1_dir *d = &h->dirs[dir];
+
+	*used = 0;
+	if (!in.len)
+		return flags ? OTR_PARSE_BAD : OTR_PARSE_MORE;
+	if (h->tunnel) {
+		*used = in.len;
+		return OTR_PARSE_SWITCH;
+	}
+	if (flags & OTR_IN_TAIL)
+		return otr_http1_tail(d, in, used, msg);
+	if (d->phase != OTR_HTTP1_HEAD)
+		return otr_http1_chunks(d, in, flags, used, msg);
+
+	*used = empty_lines(in);
+	if (*used)
+		return OTR_PARSE_SKIP;
+	return parse_head(h, d, in, flags, used, msg);
+}
+
+/* What was in flight over a hole is unknown, so the queue is forgotten; a message
+ * that we ourselves could not follow to its end lost nothing else. */
+static void forget(struct otr_http1 *h, struct otr_http1_dir *d)
+{
+	if (d->phase == OTR_HTTP1_HEAD && !d->ended_by_run)
+		h->n = h->more = 0;
+	memset(d, 0, sizeof(*d));
+}
+
+/* Anywhere, not only behind a line end: what was lost may have held that. */
+static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
+{
+	struct otr_http1 *h = state;
+	size_t i;
+
+	forget(h, &h->dirs[dir]);
+	for (i = 0; i < in.len; i++)
+		if (otr_http1_certain(otr_slice_sub(in, i, in.len)))
+			break;
+	return i;
+}
+
+/* A first line that nothing else has; what lies behind it is not our business. */
+static bool sniff(enum otr_dir dir, struct otr_slice head)
+{
+	(void)dir;
+	return otr_http1_certain(head);
+}
+
+const struct otr_proto_ops otr_http1 = {
+	.name = "http1",
+	.state_size = sizeof(struct otr_http1),
+	.capture = OTR_CAPTURE_HEAD,
+	.head_bytes = 2048, /* cookies alone often fill 1 KiB */
+	.body_by_tail = true,
+	.sniff = sniff,
+	.parse = parse,
+	.resync = resync,
+	.describe = otr_http1_describe,
+};

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_HTTP1_H
+#define OTR_HTTP1_H
+
+/* http1.h - what the files of the HTTP/1 parser share; nobody else's business. */
+
+#include "agent/proto/proto.h"
+
+#define OTR_HTTP1_HEAD_MAX  65536 /* longer heads are not HTTP, or not honest */
+#define OTR_HTTP1_LINE_MAX  4096  /* of a chunk's size and extensions */
+#define OTR_HTTP1_PENDING   64	  /* requests in flight whose method we keep */
+
+/* A message's attribute of no convention: what the first proxy was asked for. */
+#define OTR_HTTP1_FORWARDED_HOST OTR_SLICE("forwarded.host")
+
+enum otr_http1_phase {
+	OTR_HTTP1_HEAD,	   /* a head begins here */
+	OTR_HTTP1_SIZE,	   /* the size of the first chunk */
+	OTR_HTTP1_NEXT,	   /* the line end of a chunk's data, then a size */
+	OTR_HTTP1_TRAILER, /* lines after the last chunk */
+	OTR_HTTP1_LOST,	   /* a chunk's size was cut: only a tail can tell */
+};
+
+/* What the length of an answer depends on. */
+enum otr_http1_method {
+	OTR_HTTP1_UNKNOWN, /* the request was not seen */
+	OTR_HTTP1_PLAIN,
+	OTR_HTTP1_NO_BODY, /* HEAD */
+	OTR_HTTP1_CONNECT,
+};
+
+struct otr_http1_dir {
+	uint32_t scanned; /* of the head at hand: no end of it before this */
+	uint8_t phase;	  /* enum otr_http1_phase */
+	bool ended_by_run; /* the last message was cut: a resync is no loss */
+};
+
+/* Of one connection; zeroed, it is ready. */
+struct otr_http1 {
+	struct otr_http1_dir dirs[2]; /* by enum otr_dir */
+	bool tunnel;		      /* after CONNECT or an upgrade */
+	uint8_t first;		      /* of `methods`, which is a ring */
+	uint8_t n;
+	uint32_t more; /* requests after those in the ring: methods forgotten */
+	uint8_t methods[OTR_HTTP1_PENDING]; /* enum otr_http1_method */
+};
+
+enum otr_http1_framing {
+	OTR_HTTP1_NONE, /* no word on a body */
+	OTR_HTTP1_LENGTH,
+	OTR_HTTP1_CHUNKED,
+	OTR_HTTP1_CODED,   /* coded, but not chunked: until the stream ends */
+	OTR_HTTP1_UNCLEAR, /* lengths contradict each other */
+};
+
+/* A head, read. Slices alias the bytes it was read from. */
+struct otr_http1_head {
+	bool response;
+	bool whole; /* its empty line was there */
+	int32_t status;
+	struct otr_slice method;
+	struct otr_slice target; /* as sent */
+	struct otr_slice version;
+	enum otr_http1_framing framing;
+	uint64_t length;
+	struct otr_slice host;
+	struct otr_slice forwarded; /* RFC 7239, the first field */
+	struct otr_slice x_forwarded_for;
+	struct otr_slice x_forwarded_host;
+	struct otr_slice x_forwarded_proto;
+	struct otr_slice user_agent;
+	struct otr_slice traceparent;
+	struct otr_slice tracestate;
+	struct otr_slice baggage;
+	uint8_t n_traceparent;
+};
+
+/* Could `in` be the beginning of a head? Looks at its first bytes only. */
+bool otr_http1_plausible(struct otr_slice in);
+
+/* Is there a first line at the front of `in` that cannot be anything else? Its line
+ * end is searched before `line_end` only. Needs a method we know. */
+bool otr_http1_certain(struct otr_slice in);
+
+/* Where the head that begins `in` ends, behind its empty line, or 0 if it is not
+ * there. No end lies before `from`. */
+size_t otr_http1_head_end(struct otr_slice in, size_t from);
+
+/* Reads the head in `in`, which may be cut anywhere (`whole` false). Returns false,
+ * `head` in any state, if its first line is no HTTP/1. */
+bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in,
+			 bool whole);
+
+/* Puts what the conventions ask for into `msg`. */
+void otr_http1_head_tell(const struct otr_http1_head *head, struct otr_msg *msg);
+
+/* Walks a chunked body, RFC 9112 section 7.1. */
+enum otr_parse otr_http1_chunks(struct otr_http1_dir *d, struct otr_slice in,
+				unsigned int flags, uint64_t *used,
+				struct otr_msg *msg);
+
+/* Do the last bytes of a run end a chunked body? */
+enum otr_parse otr_http1_tail(struct otr_http1_dir *d, struct otr_slice in,
+			      uint64_t *used, struct otr_msg *msg);
+
+int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
+		       const struct otr_msg *rsp, struct otr_span_builder *sb);
+
+extern const struct otr_proto_ops otr_http1;
+
+#endif /* OTR_HTTP1_H */

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http1_describe.c - the span of an HTTP exchange, by the OpenTelemetry conventions
+ * for HTTP spans 1.44 (stable).
+ *
+ * Departures: the target in a span's name is a route guessed from the path
+ * (route.h), told as otrace.route, never as http.route, which is the framework's to
+ * tell. Query keys that hide are compared without regard to case (url.h).
+ */
+
+#include "agent/proto/http1.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/own.h"
+#include "agent/proto/msg.h"
+#include "agent/proto/route.h"
+#include "agent/proto/side.h"
+#include "agent/proto/url.h"
+#include "agent/resource/resource.h"
+#include "agent/span_builder.h"
+#include "agent/stitch/stitch.h"
+
+#define TEXT_MAX 65536
+
+/* What is known of one exchange while it is described. */
+struct exchange {
+	const struct otr_side *side;
+	const struct otr_msg *req;
+	const struct otr_msg *rsp; /* may be NULL */
+	bool server;
+	struct otr_url url;
+	struct otr_slice scheme;
+	struct otr_slice host;
+	uint16_t port;
+	char host_text[OTR_ADDR_TEXT];
+};
+
+static bool is_standard(struct otr_slice method)
+{
+	static const char *const known[] = {
+		"GET",	   "HEAD",  "POST",  "PUT",   "DELETE",
+		"CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY",
+	};
+
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(known); i++)
+		if (otr_slice_eq(method, otr_slice_str(known[i])))
+			return true;
+	return false;
+}
+
+/* "http" or "https", never what a client made up. */
+static struct otr_slice scheme_word(struct otr_slice s)
+{
+	if (otr_slice_eq_nocase(s, OTR_SLICE("https")))
+		return OTR_SLICE("https");
+	if (otr_slice_eq_nocase(s, OTR_SLICE("http")))
+		return OTR_SLICE("http");
+	return OTR_SLICE_NONE;
+}
+
+static void find_scheme(struct exchange *ex)
+{
+	ex->scheme = scheme_word(ex->url.scheme);
+	if (!ex->scheme.len && ex->server)
+		ex->scheme = scheme_word(otr_msg_text(ex->req, OTR_KEY_URL_SCHEME));
+	if (!ex->scheme.len)
+		ex->scheme = ex->side->ref.layer == OTR_LAYER_TLS
+				     ? OTR_SLICE("https")
+				     : OTR_SLICE("http");
+}
+
+/* As the client named it: the target, what a proxy was asked for, Host. Failing
+ * that the socket's address. A name without a port means the scheme's. */
+static void find_host(struct exchange *ex)
+{
+	struct otr_slice name = ex->url.authority;
+
+	if (!name.len && ex->server)
+		name = otr_msg_custom(ex->req, OTR_HTTP1_FORWARDED_HOST);
+	if (!name.len)
+		name = otr_msg_text(ex->req, OTR_KEY_SERVER_ADDRESS);
+	ex->host = otr_url_host(name, &ex->port);
+	if (!ex->host.len)
+		ex->host = otr_side_server(ex->side, ex->host_text, &ex->port);
+	if (!ex->port && ex->host.len)
+		ex->port = ex->scheme.len == 5 ? 443 : 80;
+}
+
+static void put_host(const struct exchange *ex, struct otr_buf *out)
+{
+	bool v6 = memchr(ex->host.data, ':', ex->host.len) != NULL;
+
+	otr_buf_str(out, v6 ? "[" : "");
+	otr_buf_slice(out, ex->host);
+	otr_buf_str(out, v6 ? "]" : "");
+	if (ex->port != (ex->scheme.len == 5 ? 443 : 80))
+		otr_buf_printf(out, ":%u", (unsigned int)ex->port);
+}
+
+static int set_url_full(const struct exchange *ex, struct otr_span_builder *sb)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = TEXT_MAX};
+
+	if (!ex->host.len || !ex->url.path.len)
+		return 0;
+	otr_buf_slice(&text, ex->scheme);
+	otr_buf_str(&text, "://");
+	if (ex->url.authority.len)
+		otr_url_authority(&text, ex->url.authority);
+	else
+		put_host(ex, &text);
+	if (ex->url.path.data[0] == '/')
+		otr_buf_slice(&text, ex->url.path);
+	if (ex->url.query.len) {
+		otr_buf_byte(&text, '?');
+		otr_url_query(&text, ex->url.query);
+	}
+	otr_sb_string(sb, OTR_KEY_URL_FULL, otr_buf_view(&text));
+	return text.rc == -ENOMEM ? -ENOMEM : 0;
+}
+
+static int set_query(const struct exchange *ex, struct otr_span_builder *sb)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = TEXT_MAX};
+
+	otr_url_query(&text, ex->url.query);
+	otr_sb_string(sb, OTR_KEY_URL_QUERY, otr_buf_view(&text));
+	return text.rc == -ENOMEM ? -ENOMEM : 0;
+}
+
+static void set_server(const struct exchange *ex, struct otr_span_builder *sb)
+{
+	char buf[OTR_ADDR_TEXT];
+	struct otr_slice client = otr_msg_text(ex->req, OTR_KEY_CLIENT_ADDRESS);
+	uint16_t port;
+
+	client = otr_url_host(client, &port); /* Forwarded may give one */
+	if (!client.len && ex->side->conn)
+		client = otr_addr_text(&ex->side->conn->remote, buf);
+	otr_sb_string(sb, OTR_KEY_CLIENT_ADDRESS, client);
+	otr_sb_string(sb, OTR_KEY_URL_PATH, ex->url.path);
+	otr_sb_string(sb, OTR_KEY_URL_SCHEME, ex->scheme);
+	otr_sb_string(sb, OTR_KEY_USER_AGENT_ORIGINAL,
+		      otr_msg_text(ex->req, OTR_KEY_USER_AGENT_ORIGINAL));
+}
+
+/* Who answers has the routes: our service, or the host we ask. */
+static struct otr_slice route_owner(const struct exchange *ex)
+{
+	if (ex->server && ex->side->resource)
+		return ex->side->resource->service;
+	return ex->host;
+}
+
+static void set_name(const struct exchange *ex, struct otr_span_builder *sb)
+{
+	char name[OTR_ROUTE_MAX + 32];
+	char route[OTR_ROUTE_MAX];
+	struct otr_slice method = ex->req->op;
+	size_t n;
+	int len;
+
+	if (!is_standard(method))
+		method = OTR_SLICE("HTTP");
+	n = otr_route(route, route_owner(ex), ex->url.path,
+		      ex->rsp ? ex->rsp->status : 0);
+	len = snprintf(name, sizeof(name), "%.*s%s%.*s", OTR_SLICE_ARG(method),
+		       n ? " " : "", (int)n, route);
+	otr_sb_name(sb, (struct otr_slice){name, (size_t)len});
+	otr_sb_string(sb, OTR_KEY_OTRACE_ROUTE, (struct otr_slice){route, n});
+}
+
+static void set_method(const struct exchange *ex, struct otr_span_builder *sb)
+{
+	bool known = is_standard(ex->req->op);
+
+	otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD,
+		      known ? ex->req->op : OTR_SLICE("_OTHER"));
+	if (!known)
+		otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD_ORIGINAL,
+			      ex->req->op);
+}
+
+static void set_status(const struct exchange *ex, struct otr_span_builder *sb)
+{
+	char text[12];
+	int n;
+
+	if (!ex->rsp || !ex->rsp->status)
+		return;
+	otr_sb_int(sb, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, ex->rsp->status);
+	n = snprintf(text, sizeof(text), "%d", ex->rsp->status);
+	if (ex->rsp->status >= (ex->server ? 500 : 400))
+		otr_sb_error(sb, (struct otr_slice){text, (size_t)n});
+}
+
+static void set_common(const struct exchange *ex, struct otr_span_builder *sb)
+{
+	set_name(ex, sb);
+	set_method(ex, sb);
+	set_status(ex, sb);
+	otr_sb_string(sb, OTR_KEY_SERVER_ADDRESS, ex->host);
+	if (ex->port)
+		otr_sb_int(sb, OTR_KEY_SERVER_PORT, ex->port);
+	otr_sb_string(sb, OTR_KEY_NETWORK_PROTOCOL_VERSION,
+		      otr_msg_text(ex->req, OTR_KEY_NETWORK_PROTOCOL_VERSION));
+	otr_side_peer(ex->side, sb);
+	if (ex->req->partial)
+		otr_sb_string(sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("head"));
+}
+
+int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
+		       const struct otr_msg *rsp, struct otr_span_builder *sb)
+{
+	struct exchange ex = {
+		.side = side,
+		.req = req,
+		.rsp = rsp,
+		.server = side->role == OTR_ROLE_SERVER,
+	};
+
+	otr_url_split(&ex.url, req->target,
+		      otr_slice_eq(req->op, OTR_SLICE("CONNECT")));
+	find_scheme(&ex);
+	find_host(&ex);
+
+	sb->span.kind = ex.server ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
+	set_common(&ex, sb);
+	if (!ex.server)
+		return set_url_full(&ex, sb);
+	set_server(&ex, sb);
+	return set_query(&ex, sb);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http1_head.c - the head of an HTTP/1 message: RFC 9112 sections 2 to 6.1, RFC 9110
+ * section 5, RFC 7239 (Forwarded), W3C Trace Context and Baggage.
+ *
+ *	GET /a?b HTTP/1.1 CRLF			HTTP/1.1 200 OK CRLF
+ *	*( name ":" OWS value OWS CRLF )
+ *	CRLF
+ *
+ * Continuation lines (5.2, obsolete) are ignored. Of a field given twice the first
+ * counts, but for Content-Length, whose values must agree, and traceparent, which
+ * then counts as absent.
+ */
+
+#include "agent/proto/http1.h"
+
+#include "agent/base/own.h"
+#include "agent/proto/msg.h"
+#include "agent/proto/trace_context.h"
+
+#define METHOD_MAX 24
+#define FIRST_MIN  13 /* "HTTP/1.1 200" and its line end */
+
+/* RFC 9110, and of WebDAV and friends what is seen in the wild. */
+static const char *const methods[] = {
+	"GET",	    "POST",   "PUT",	   "HEAD",    "DELETE",	  "OPTIONS",
+	"PATCH",    "TRACE",  "CONNECT",   "QUERY",   "PROPFIND", "PROPPATCH",
+	"MKCOL",    "COPY",   "MOVE",	   "LOCK",    "UNLOCK",	  "REPORT",
+	"SEARCH",   "PURGE",  "SUBSCRIBE", "NOTIFY",  "LINK",	  "UNLINK",
+	"CHECKOUT", "MERGE",  "M-SEARCH",  "MKACTIVITY",
+};
+
+static bool is_token(char c)
+{
+	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9'))
+		return true;
+	return c && strchr("!#$%&'*+-.^_`|~", c);
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* As many bytes as both have are the same. */
+static bool agrees(struct otr_slice in, struct otr_slice with)
+{
+	size_t n = in.len < with.len ? in.len : with.len;
+
+	return !memcmp(in.data, with.data, n);
+}
+
+static struct otr_slice token(struct otr_slice in)
+{
+	size_t i = 0;
+
+	while (i < in.len && i <= METHOD_MAX && is_token(in.data[i]))
+		i++;
+	return otr_slice_sub(in, 0, i);
+}
+
+bool otr_http1_plausible(struct otr_slice in)
+{
+	struct otr_slice name;
+
+	if (agrees(in, OTR_SLICE("HTTP/1.")))
+		return true;
+	name = token(in);
+	if (!name.len || name.len > METHOD_MAX)
+		return false;
+	return name.len == in.len || in.data[name.len] == ' ';
+}
+
+static struct otr_slice known_method(struct otr_slice in)
+{
+	struct otr_slice m;
+
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(methods); i++) {
+		m = otr_slice_str(methods[i]);
+		if (in.len > m.len && in.data[m.len] == ' ' &&
+		    otr_slice_starts(in, m))
+			return m;
+	}
+	return OTR_SLICE_NONE;
+}
+
+/* A target of RFC 9112 section 3.2 as far as its first bytes say; `method` and its
+ * space were taken. */
+static bool target_begins(struct otr_slice method, struct otr_slice in)
+{
+	if (!in.len)
+		return false;
+	if (otr_slice_eq(method, OTR_SLICE("CONNECT")))
+		return is_token(in.data[0]) || in.data[0] == '[';
+	return in.data[0] == '/' || otr_slice_starts(in, OTR_SLICE("* ")) ||
+	       otr_slice_starts(in, OTR_SLICE("http://")) ||
+	       otr_slice_starts(in, OTR_SLICE("https://"));
+}
+
+static bool status_begins(struct otr_slice in)
+{
+	return in.len >= FIRST_MIN - 1 &&
+	       otr_slice_starts(in, OTR_SLICE("HTTP/1.")) &&
+	       is_digit(in.data[7]) && in.data[8] == ' ' &&
+	       in.data[9] >= '1' && in.data[9] <= '9' && is_digit(in.data[10]) &&
+	       is_digit(in.data[11]);
+}
+
+static struct otr_slice trim(struct otr_slice s)
+{
+	while (s.len && (s.data[0] == ' ' || s.data[0] == '\t'))
+		s = otr_slice_sub(s, 1, s.len);
+	while (s.len && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+/* Takes a line off `in`, without its end. False: `in` has no whole line. */
+static bool take_line(struct otr_slice *in, struct otr_slice *line)
+{
+	const char *lf = in->len ? memchr(in->data, '\n', in->len) : NULL;
+	size_t n;
+
+	if (!lf)
+		return false;
+	n = (size_t)(lf - in->data);
+	*line = otr_slice_sub(*in, 0, n && lf[-1] == '\r' ? n - 1 : n);
+	*in = otr_slice_sub(*in, n + 1, in->len);
+	return true;
+}
+
+/* "HTTP/1.x" at the end of a request line. */
+static bool ends_with_version(struct otr_slice line)
+{
+	const char *at;
+
+	if (line.len < 10)
+		return false;
+	at = line.data + line.len - 9;
+	return !memcmp(at, " HTTP/1.", 8) && is_digit(at[8]);
+}
+
+bool otr_http1_certain(struct otr_slice in)
+{
+	struct otr_slice method, line, rest;
+
+	if (status_begins(in))
+		return true;
+	method = known_method(in);
+	if (!method.len ||
+	    !target_begins(method, otr_slice_sub(in, method.len + 1, in.len)))
+		return false;
+	rest = otr_slice_sub(in, 0, 4 * OTR_SNIFF_MAX); /* bounds the work */
+	return !take_line(&rest, &line) || ends_with_version(line);
+}
+
+size_t otr_http1_head_end(struct otr_slice in, size_t from)
+{
+	const char *end = in.data + in.len, *lf;
+	const char *at = in.data + (from > 2 ? from - 2 : 0);
+
+	while (at < end && (lf = memchr(at, '\n', (size_t)(end - at)))) {
+		at = lf + 1;
+		if (at < end && *at == '\n')
+			return (size_t)(at + 1 - in.data);
+		if (at + 1 < end && at[0] == '\r' && at[1] == '\n')
+			return (size_t)(at + 2 - in.data);
+	}
+	return 0;
+}
+
+static bool printable(struct otr_slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.data[i] < ' ' || s.data[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool read_status_line(struct otr_http1_head *head, struct otr_slice line)
+{
+	if (!status_begins(line) || (line.len > 12 && line.data[12] != ' '))
+		return false;
+	head->response = true;
+	head->version = otr_slice_sub(line, 5, 3);
+	head->status = (line.data[9] - '0') * 100 + (line.data[10] - '0') * 10 +
+		       (line.data[11] - '0');
+	return true;
+}
+
+/* `cut`: the line goes on, so its version is not there to prove anything; then only
+ * a method we know will do. */
+static bool read_request_line(struct otr_http1_head *head, struct otr_slice line,
+			      bool cut)
+{
+	struct otr_slice rest;
+
+	head->method = cut ? known_method(line) : token(line);
+	if (!head->method.len || head->method.len > METHOD_MAX ||
+	    head->method.len >= line.len || line.data[head->method.len] != ' ')
+		return false;
+	rest = otr_slice_sub(line, head->method.len + 1, line.len);
+	if (cut) {
+		head->target = trim(rest);
+		return printable(rest) && target_begins(head->method, rest);
+	}
+	if (!ends_with_version(line) || !printable(line) || rest.len < 9)
+		return false;
+	head->version = otr_slice_sub(rest, rest.len - 3, 3);
+	head->target = trim(otr_slice_sub(rest, 0, rest.len - 9));
+	return head->target.len > 0;
+}
+
+static void read_length(struct otr_http1_head *head, struct otr_slice value)
+{
+	uint64_t n = 0;
+	bool ok = value.len > 0 && value.len <= 18;
+
+	for (size_t i = 0; ok && i < value.len; i++) {
+		ok = is_digit(value.data[i]);
+		n = n * 10 + (uint64_t)(value.data[i] - '0');
+	}
+	if (head->framing == OTR_HTTP1_CHUNKED ||
+	    head->framing == OTR_HTTP1_CODED)
+		return; /* section 6.3: the coding overrides the length */
+	if (!ok || (head->framing == OTR_HTTP1_LENGTH && head->length != n))
+		head->framing = OTR_HTTP1_UNCLEAR;
+	else if (head->framing == OTR_HTTP1_NONE)
+		head->framing = OTR_HTTP1_LENGTH;
+	head->length = n;
+}
+
+/* Chunked counts where it is the last coding. */
+static void read_coding(struct otr_http1_head *head, struct otr_slice value)
+{
+	size_t from = value.len;
+
+	while (from && value.data[from - 1] != ',')
+		from--;
+	value = trim(otr_slice_sub(value, from, value.len));
+	head->framing = otr_slice_eq_nocase(value, OTR_SLICE("chunked"))
+				? OTR_HTTP1_CHUNKED
+				: OTR_HTTP1_CODED;
+}
+
+static void read_traceparent(struct otr_http1_head *head, struct otr_slice value)
+{
+	if (head->n_traceparent < 2)
+		head->n_traceparent++;
+	head->traceparent = value;
+}
+
+#define TEXT_FIELDS(X)                                                         \
+	X(host, "host")                                                        \
+	X(forwarded, "forwarded")                                              \
+	X(x_forwarded_for, "x-forwarded-for")                                  \
+	X(x_forwarded_host, "x-forwarded-host")                                \
+	X(x_forwarded_proto, "x-forwarded-proto")                              \
+	X(user_agent, "user-agent")                                            \
+	X(tracestate, "tracestate")                                            \
+	X(baggage, "baggage")
+
+static const struct {
+	struct otr_slice name;
+	size_t at; /* of a slice in struct otr_http1_head; 0: `read` */
+	void (*read)(struct otr_http1_head *head, struct otr_slice value);
+} fields[] = {
+#define ROW(member, text)                                                      \
+	{{text, sizeof(text) - 1}, offsetof(struct otr_http1_head, member), NULL},
+	TEXT_FIELDS(ROW)
+#undef ROW
+	{{"content-length", 14}, 0, read_length},
+	{{"transfer-encoding", 17}, 0, read_coding},
+	{{"traceparent", 11}, 0, read_traceparent},
+};
+
+static void read_field(struct otr_http1_head *head, struct otr_slice line)
+{
+	const char *colon = memchr(line.data, ':', line.len);
+	struct otr_slice name, value, *slot;
+
+	if (!colon)
+		return;
+	name = otr_slice_sub(line, 0, (size_t)(colon - line.data));
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(fields); i++) {
+		if (!otr_slice_eq_nocase(name, fields[i].name))
+			continue;
+		value = trim(otr_slice_sub(line, name.len + 1, line.len));
+		if (fields[i].read) {
+			fields[i].read(head, value);
+			return;
+		}
+		slot = (struct otr_slice *)((char *)head + fields[i].at);
+		if (!slot->data)
+			*slot = value;
+		return;
+	}
+}
+
+bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in,
+			 bool whole)
+{
+	struct otr_slice line;
+	bool cut;
+
+	memset(head, 0, sizeof(*head));
+	head->whole = whole;
+	cut = !take_line(&in, &line);
+	if (cut)
+		line = in;
+	if (!read_status_line(head, line) && !read_request_line(head, line, cut))
+		return false;
+	while (!cut && take_line(&in, &line))
+		if (line.len)
+			read_field(head, line);
+	return true;
+}
+
+/* The first of a list, in X-Forwarded-*. */
+static struct otr_slice first_of(struct otr_slice list)
+{
+	const char *comma = list.len ? memchr(list.data, ',', list.len) : NULL;
+
+	if (comma)
+		list.len = (size_t)(comma - list.data);
+	return trim(list);
+}
+
+/* The value of `name` in the first element of a Forwarded field. */
+static struct otr_slice forwarded(struct otr_slice list, struct otr_slice name)
+{
+	struct otr_slice pair, value;
+	const char *semi;
+
+	for (list = first_of(list); list.len;
+	     list = otr_slice_sub(list, pair.len + 1, list.len)) {
+		semi = memchr(list.data, ';', list.len);
+		pair = list;
+		if (semi)
+			pair.len = (size_t)(semi - list.data);
+		value = trim(pair);
+		if (value.len <= name.len || value.data[name.len] != '=' ||
+		    !otr_slice_eq_nocase(otr_slice_sub(value, 0, name.len), name))
+			continue;
+		value = otr_slice_sub(value, name.len + 1, value.len);
+		if (value.len > 1 && value.data[0] == '"')
+			value = otr_slice_sub(value, 1, value.len - 2);
+		return value;
+	}
+	return OTR_SLICE_NONE;
+}
+
+static struct otr_slice either(struct otr_slice a, struct otr_slice b)
+{
+	return a.len ? a : b;
+}
+
+static void tell_request(const struct otr_http1_head *head, struct otr_msg *msg)
+{
+	struct otr_slice host = either(
+		forwarded(head->forwarded, OTR_SLICE("host")),
+		first_of(head->x_forwarded_host));
+
+	msg->op = head->method;
+	msg->target = head->target;
+	otr_msg_add_text(msg, OTR_KEY_SERVER_ADDRESS, head->host);
+	otr_msg_add_custom(msg, OTR_HTTP1_FORWARDED_HOST, host);
+	otr_msg_add_text(msg, OTR_KEY_URL_SCHEME,
+			 either(forwarded(head->forwarded, OTR_SLICE("proto")),
+				first_of(head->x_forwarded_proto)));
+	otr_msg_add_text(msg, OTR_KEY_CLIENT_ADDRESS,
+			 either(forwarded(head->forwarded, OTR_SLICE("for")),
+				first_of(head->x_forwarded_for)));
+	otr_msg_add_text(msg, OTR_KEY_USER_AGENT_ORIGINAL, head->user_agent);
+	msg->baggage = head->baggage;
+	if (head->n_traceparent == 1 && otr_traceparent_valid(head->traceparent)) {
+		msg->trace_ctx = head->traceparent;
+		msg->trace_state = head->tracestate;
+	}
+}
+
+void otr_http1_head_tell(const struct otr_http1_head *head, struct otr_msg *msg)
+{
+	msg->kind = head->response ? OTR_MSG_RESPONSE : OTR_MSG_REQUEST;
+	msg->status = head->status;
+	msg->failed = head->status >= 500;
+	otr_msg_add_text(msg, OTR_KEY_NETWORK_PROTOCOL_VERSION, head->version);
+	if (!head->response)
+		tell_request(head, msg);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pgsql.c - PostgreSQL's protocol 3 on one connection ("Frontend/Backend Protocol",
+ * chapter 55 of the manual of version 17).
+ *
+ *	| type, 1 byte | length, 4, big-endian, itself included | body |
+ *
+ * A request is a Query, an Execute of the extended protocol (it begins with the
+ * Parse or Bind of its batch), a FunctionCall, or a batch that only prepares. Its
+ * answer begins with the first message the server sends for it; that of a Query or
+ * of a batch in error is told at ReadyForQuery, since only then is it over. Each
+ * request has a serial number, its answer the same (msg.stream).
+ *
+ * Passwords, rows, parameters and COPY data are stepped over by their length.
+ * Departures: protocol 2 (before 7.4) is not spoken, encrypted GSSAPI is TLS to us.
+ */
+
+#include "agent/proto/pgsql.h"
+
+#include "agent/base/own.h"
+
+enum side { UNKNOWN, CLIENT, SERVER };
+
+#define UNDECIDED 64 /* bytes that have to tell whose they are */
+
+/* Whose are the bytes, met in the middle? */
+static enum side guess(struct otr_slice in)
+{
+	bool client = otr_pgsql_startup_valid(in) ||
+		      otr_pgsql_certain(true, in);
+	bool server = otr_pgsql_certain(false, in);
+
+	if (client == server)
+		return UNKNOWN;
+	return client ? CLIENT : SERVER;
+}
+
+static enum side side_of(const struct otr_pgsql *pg, enum otr_dir dir)
+{
+	if (!pg->client)
+		return UNKNOWN;
+	return pg->client == 1 + dir ? CLIENT : SERVER;
+}
+
+static void learn(struct otr_pgsql *pg, enum otr_dir dir, enum side side)
+{
+	pg->client = (uint8_t)(1 + (side == CLIENT ? dir : !dir));
+}
+
+/* The answer to SSLRequest and GSSENCRequest is one byte. */
+static enum otr_parse answer_encryption(struct otr_pgsql *pg,
+					struct otr_slice in, uint64_t *used)
+{
+	pg->asked = false;
+	if (in.data[0] != 'S' && in.data[0] != 'G' && in.data[0] != 'N')
+		return OTR_PARSE_BAD;
+	*used = 1;
+	if (in.data[0] == 'N')
+		return OTR_PARSE_SKIP;
+	pg->encrypted = true;
+	return OTR_PARSE_SWITCH;
+}
+
+static enum otr_parse typed(struct otr_pgsql *pg, bool client,
+			    struct otr_slice in, unsigned int flags,
+			    uint64_t *used, struct otr_msg *msg)
+{
+	struct otr_pgsql_frame fr;
+	size_t need;
+
+	if (!otr_pgsql_valid(client, in))
+		return OTR_PARSE_BAD;
+	if (in.len < 5) {
+		*used = flags ? in.len : 0; /* a hole begins in it */
+		return flags ? OTR_PARSE_SKIP : OTR_PARSE_MORE;
+	}
+	fr.type = in.data[0];
+	fr.size = (uint64_t)otr_pgsql_u32(in.data + 1) + 1;
+	need = otr_pgsql_need(client, fr.type);
+	need = fr.size - 5 < need ? (size_t)fr.size - 5 : need;
+	if (in.len - 5 < need && !flags)
+		return OTR_PARSE_MORE;
+	fr.body = otr_slice_sub(in, 5, need);
+	fr.whole = fr.body.len == fr.size - 5;
+	*used = fr.size;
+	return client ? otr_pgsql_front(pg, &fr, msg)
+		      : otr_pgsql_back(pg, &fr, msg);
+}
+
+/* Too little to tell, or whole and still not told. */
+static enum otr_parse undecided(struct otr_slice in, unsigned int flags)
+{
+	bool possible = otr_pgsql_startup_valid(in) ||
+			otr_pgsql_valid(true, in) || otr_pgsql_valid(false, in);
+
+	return possible && !flags && in.len < UNDECIDED ? OTR_PARSE_MORE
+							: OTR_PARSE_BAD;
+}
+
+static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in,
+			    unsigned int flags, uint64_t *used,
+			    struct otr_msg *msg)
+{
+	struct otr_pgsql *pg = state;
+	enum side side = side_of(pg, dir);
+
+	*used = 0;
+	if (!in.len)
+		return flags ? OTR_PARSE_BAD : OTR_PARSE_MORE;
+	if (pg->encrypted) {
+		*used = in.len;
+		return OTR_PARSE_SWITCH;
+	}
+	if (flags & OTR_IN_TAIL) {
+		*used = in.len;
+		return side == CLIENT ? otr_pgsql_front_tail(pg, in, msg)
+				      : otr_pgsql_back_tail(pg, in, msg);
+	}
+	if (side == UNKNOWN) {
+		side = guess(in);
+		if (side == UNKNOWN)
+			return undecided(in, flags);
+		learn(pg, dir, side);
+	}
+	if (side == CLIENT && !in.data[0])
+		return otr_pgsql_startup(pg, in, flags, used, msg);
+	if (side == SERVER && pg->asked && in.data[0] != 'E')
+		return answer_encryption(pg, in, used);
+	return typed(pg, side == CLIENT, in, flags, used, msg);
+}
+
+/* Batches that the server has still to finish. */
+static unsigned int batches(const struct otr_pgsql *pg)
+{
+	const struct otr_pgsql_debt *debt;
+	unsigned int n = 0;
+
+	for (uint8_t i = 0; i < pg->n; i++) {
+		debt = &pg->debts[(pg->first + i) % OTR_PGSQL_QUEUE];
+		if (debt->owed != OTR_PGSQL_OWES_ROWS)
+			n += debt->n < 2 ? debt->n : 2;
+	}
+	return n;
+}
+
+/* After a hole in the answers: who asked again has had the older ones. */
+static void settle(struct otr_pgsql *pg)
+{
+	memset(&pg->answer, 0, sizeof(pg->answer));
+	while (batches(pg) > 1)
+		otr_pgsql_paid(pg);
+}
+
+static bool starts_here(const struct otr_pgsql *pg, enum side side,
+			struct otr_slice in)
+{
+	(void)pg;
+	if (side == UNKNOWN)
+		return guess(in) != UNKNOWN;
+	return otr_pgsql_certain(side == CLIENT, in);
+}
+
+static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
+{
+	struct otr_pgsql *pg = state;
+	enum side side = side_of(pg, dir);
+	size_t i = 0;
+
+	if (side == CLIENT)
+		otr_pgsql_doubt(pg);
+	else
+		settle(pg);
+	while (i < in.len && !starts_here(pg, side, otr_slice_sub(in, i, in.len)))
+		i++;
+	return i;
+}
+
+static bool sniff(enum otr_dir dir, struct otr_slice head)
+{
+	(void)dir;
+	if (head.len >= 8 && otr_pgsql_startup_valid(head))
+		return true;
+	return guess(head) != UNKNOWN && head.data[0];
+}
+
+const struct otr_proto_ops otr_pgsql = {
+	.name = "pgsql",
+	.state_size = sizeof(struct otr_pgsql),
+	.capture = OTR_CAPTURE_CALLS,
+	.head_bytes = 4096, /* what ends an answer lies at the end of a call */
+	.body_by_tail = true,
+	.sniff = sniff,
+	.parse = parse,
+	.resync = resync,
+	.describe = otr_pgsql_describe,
+};

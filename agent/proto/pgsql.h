@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_PGSQL_H
+#define OTR_PGSQL_H
+
+/* pgsql.h - what the files of the PostgreSQL parser share; nobody else's business. */
+
+#include "agent/proto/proto.h"
+
+#define OTR_PGSQL_TEXT	  4096 /* of a statement, as told */
+#define OTR_PGSQL_KEPT	  2048 /* of a prepared one, as kept */
+#define OTR_PGSQL_ARENA	  16384
+#define OTR_PGSQL_STMTS	  64
+#define OTR_PGSQL_PORTALS 8
+#define OTR_PGSQL_QUEUE	  32
+#define OTR_PGSQL_NAME	  64 /* NAMEDATALEN */
+
+/* The words of msg.op. */
+#define OTR_PGSQL_QUERY	  OTR_SLICE("Query")	/* text may hold literals */
+#define OTR_PGSQL_EXECUTE OTR_SLICE("Execute")	/* of a prepared statement */
+#define OTR_PGSQL_PREPARE OTR_SLICE("Prepare")	/* a batch that only prepares */
+#define OTR_PGSQL_CALL	  OTR_SLICE("FunctionCall")
+#define OTR_PGSQL_CANCEL  OTR_SLICE("CancelRequest")
+
+/* A prepared statement; its text lies in the arena. */
+struct otr_pgsql_stmt {
+	uint64_t name; /* hash; 0: free */
+	uint16_t at;
+	uint16_t len;
+	bool cut; /* the text goes on */
+};
+
+struct otr_pgsql_portal {
+	uint64_t name; /* hash; 0: free */
+	uint64_t stmt;
+};
+
+/* What the server still owes, oldest first, equal neighbours counted together. */
+enum otr_pgsql_owed {
+	OTR_PGSQL_OWES_READY, /* an answer, told at ReadyForQuery: Query, Prepare */
+	OTR_PGSQL_OWES_ROWS,  /* an answer, told at its own end: Execute */
+	OTR_PGSQL_OWES_SYNC,  /* ReadyForQuery alone */
+};
+
+struct otr_pgsql_debt {
+	uint64_t serial; /* of the first request it stands for */
+	uint32_t n;
+	uint8_t owed; /* enum otr_pgsql_owed */
+};
+
+/* The answer that is coming in. */
+struct otr_pgsql_answer {
+	bool failed;	 /* ErrorResponse came */
+	bool has_rows;	 /* a command that returns rows was completed */
+	int64_t rows;
+	char state[5];	 /* SQLSTATE, with `failed` */
+};
+
+/* Of one connection; zeroed, it is ready. */
+struct otr_pgsql {
+	uint8_t client; /* 1 + direction of the client's bytes; 0: not known */
+	bool asked;	/* SSLRequest or GSSENCRequest: one byte answers */
+	bool encrypted;
+	bool parsed;   /* the batch prepared something .. */
+	bool executed; /* .. and ran something */
+	uint8_t first; /* of `debts`, a ring */
+	uint8_t n;
+	uint8_t next_stmt;
+	uint8_t next_portal;
+	uint16_t arena_at;
+	uint64_t serial; /* of the last request */
+	struct otr_pgsql_answer answer;
+	uint64_t running; /* hash of the statement last bound, parsed */
+	char database[OTR_PGSQL_NAME];
+	char user[OTR_PGSQL_NAME];
+	struct otr_pgsql_debt debts[OTR_PGSQL_QUEUE];
+	struct otr_pgsql_portal portals[OTR_PGSQL_PORTALS];
+	struct otr_pgsql_stmt stmts[OTR_PGSQL_STMTS];
+	char arena[OTR_PGSQL_ARENA];
+};
+
+/* One typed message: | type | length, itself included (4, big-endian) | body | */
+struct otr_pgsql_frame {
+	char type;
+	uint64_t size;	       /* of all of it */
+	struct otr_slice body; /* what is there of it */
+	bool whole;
+};
+
+/* How much of a body we need at most, by type and side. */
+size_t otr_pgsql_need(bool client, char type);
+
+/* Could a message begin `in`? Looks at the header and what it needs of the body; the
+ * less is there, the more is possible. */
+bool otr_pgsql_valid(bool client, struct otr_slice in);
+
+/* Stricter: does `in` hold whole messages of that side, one at least, and nothing but
+ * them, as far as it goes? For bytes from the middle of a connection. */
+bool otr_pgsql_certain(bool client, struct otr_slice in);
+
+/* A packet without a type: StartupMessage, SSLRequest, CancelRequest .. */
+bool otr_pgsql_startup_valid(struct otr_slice in);
+enum otr_parse otr_pgsql_startup(struct otr_pgsql *pg, struct otr_slice in,
+				 unsigned int flags, uint64_t *used,
+				 struct otr_msg *msg);
+
+/* One message of the client, of the server. The caller spends it. */
+enum otr_parse otr_pgsql_front(struct otr_pgsql *pg,
+			       const struct otr_pgsql_frame *fr,
+			       struct otr_msg *msg);
+enum otr_parse otr_pgsql_back(struct otr_pgsql *pg,
+			      const struct otr_pgsql_frame *fr,
+			      struct otr_msg *msg);
+
+/* The tail of a run whose middle was not seen. */
+enum otr_parse otr_pgsql_front_tail(struct otr_pgsql *pg, struct otr_slice in,
+				    struct otr_msg *msg);
+enum otr_parse otr_pgsql_back_tail(struct otr_pgsql *pg, struct otr_slice in,
+				   struct otr_msg *msg);
+
+/* Debts. */
+void otr_pgsql_owe(struct otr_pgsql *pg, enum otr_pgsql_owed owed);
+struct otr_pgsql_debt *otr_pgsql_debt(struct otr_pgsql *pg); /* oldest, or NULL */
+void otr_pgsql_paid(struct otr_pgsql *pg); /* one of the oldest */
+
+/* Prepared statements and portals, by name. */
+void otr_pgsql_prepare(struct otr_pgsql *pg, struct otr_slice name,
+		       struct otr_slice text, bool cut);
+void otr_pgsql_bind(struct otr_pgsql *pg, struct otr_slice portal,
+		    struct otr_slice stmt);
+void otr_pgsql_close(struct otr_pgsql *pg, char what, struct otr_slice name);
+const struct otr_pgsql_stmt *otr_pgsql_stmt(const struct otr_pgsql *pg,
+					    uint64_t name);
+uint64_t otr_pgsql_portal(const struct otr_pgsql *pg, struct otr_slice name);
+uint64_t otr_pgsql_hash(struct otr_slice name);
+
+/* The client's bytes have a hole: forget what a lost message may have replaced. */
+void otr_pgsql_doubt(struct otr_pgsql *pg);
+
+/* The text up to its NUL, which is taken off `in` too; `*whole`: the NUL was there. */
+struct otr_slice otr_pgsql_string(struct otr_slice *in, bool *whole);
+
+static inline uint32_t otr_pgsql_u32(const char *p)
+{
+	const unsigned char *u = (const unsigned char *)p;
+
+	return (uint32_t)u[0] << 24 | (uint32_t)u[1] << 16 |
+	       (uint32_t)u[2] << 8 | u[3];
+}
+
+int otr_pgsql_describe(const struct otr_side *side, const struct otr_msg *req,
+		       const struct otr_msg *rsp, struct otr_span_builder *sb);
+
+extern const struct otr_proto_ops otr_pgsql;
+
+#endif /* OTR_PGSQL_H */

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pgsql_back.c - what a PostgreSQL server says. Manual of version 17, sections 55.2,
+ * 55.7 and 55.8 (fields of errors).
+ *
+ * An error in a batch makes the server throw away what follows up to Sync: the answer
+ * in error is told at ReadyForQuery, with how many requests went with it. An answer
+ * that nobody we saw asked for is not told.
+ */
+
+#include "agent/base/own.h"
+#include "agent/proto/msg.h"
+#include "agent/proto/pgsql.h"
+
+/* Bytes of the answer to come, if one is owed. */
+static enum otr_parse part(struct otr_pgsql *pg, struct otr_msg *msg)
+{
+	const struct otr_pgsql_debt *debt = otr_pgsql_debt(pg);
+
+	msg->opens = debt && debt->owed != OTR_PGSQL_OWES_SYNC;
+	return OTR_PARSE_SKIP;
+}
+
+/* Class 00 is success, 01 a warning. */
+static bool is_error(const char state[5])
+{
+	return state[0] != '0' || (state[1] != '0' && state[1] != '1');
+}
+
+/* The oldest debt is paid by what came in. The code is copied no further than the
+ * message: it lies in the state, and stays until the next answer. */
+static enum otr_parse tell(struct otr_pgsql *pg, struct otr_msg *msg)
+{
+	struct otr_pgsql_answer *a = &pg->answer;
+
+	msg->kind = OTR_MSG_RESPONSE;
+	msg->stream = otr_pgsql_debt(pg)->serial;
+	if (a->failed) {
+		msg->failed = is_error(a->state);
+		otr_msg_add_text(msg, OTR_KEY_DB_RESPONSE_STATUS_CODE,
+				 (struct otr_slice){a->state, sizeof(a->state)});
+	} else if (a->has_rows) {
+		otr_msg_add_int(msg, OTR_KEY_DB_RESPONSE_RETURNED_ROWS, a->rows);
+	}
+	otr_pgsql_paid(pg);
+	a->failed = a->has_rows = false;
+	a->rows = 0;
+	return OTR_PARSE_MSG;
+}
+
+/* "SELECT 5": commands that return rows count them so; "INSERT 0 5" returns none. */
+static void count_rows(struct otr_pgsql_answer *a, struct otr_slice tag)
+{
+	static const char *const words[] = {"SELECT ", "FETCH ", "TABLE ",
+					    "VALUES "};
+	struct otr_slice word;
+	int64_t n = 0;
+
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(words); i++) {
+		word = otr_slice_str(words[i]);
+		if (!otr_slice_starts(tag, word))
+			continue;
+		for (size_t k = word.len; k < tag.len && k < word.len + 18 &&
+					  tag.data[k] >= '0' &&
+					  tag.data[k] <= '9'; k++)
+			n = n * 10 + (tag.data[k] - '0');
+		a->has_rows = true;
+		a->rows = a->rows < INT64_MAX - n ? a->rows + n : INT64_MAX;
+	}
+}
+
+static bool owes(struct otr_pgsql *pg, enum otr_pgsql_owed owed)
+{
+	const struct otr_pgsql_debt *debt = otr_pgsql_debt(pg);
+
+	return debt && debt->owed == owed;
+}
+
+static enum otr_parse complete(struct otr_pgsql *pg,
+			       const struct otr_pgsql_frame *fr,
+			       struct otr_msg *msg)
+{
+	struct otr_slice body = fr->body;
+	bool whole;
+
+	if (!otr_pgsql_debt(pg))
+		return OTR_PARSE_SKIP;
+	count_rows(&pg->answer, otr_pgsql_string(&body, &whole));
+	if (owes(pg, OTR_PGSQL_OWES_ROWS))
+		return tell(pg, msg);
+	return part(pg, msg);
+}
+
+/* EmptyQueryResponse, PortalSuspended. */
+static enum otr_parse stop(struct otr_pgsql *pg, struct otr_msg *msg)
+{
+	if (owes(pg, OTR_PGSQL_OWES_ROWS))
+		return tell(pg, msg);
+	return part(pg, msg);
+}
+
+/* | 'S' "ERROR" NUL | 'V' "ERROR" NUL | 'C' "42P01" NUL | .. | NUL |. Messages may hold
+ * what users keep secret: the code is all we take. */
+static bool read_error(struct otr_pgsql_answer *a, struct otr_slice in)
+{
+	struct otr_slice value;
+	bool fatal = false, whole = true;
+	char field;
+
+	memcpy(a->state, "XX000", sizeof(a->state)); /* should it give none */
+	a->failed = true;
+	while (whole && in.len && in.data[0]) {
+		field = in.data[0];
+		in = otr_slice_sub(in, 1, in.len);
+		value = otr_pgsql_string(&in, &whole);
+		if (field == 'C' && value.len == sizeof(a->state))
+			memcpy(a->state, value.data, value.len);
+		if (field == 'V')
+			fatal = otr_slice_eq(value, OTR_SLICE("FATAL")) ||
+				otr_slice_eq(value, OTR_SLICE("PANIC"));
+	}
+	return fatal;
+}
+
+static enum otr_parse error(struct otr_pgsql *pg,
+			    const struct otr_pgsql_frame *fr,
+			    struct otr_msg *msg)
+{
+	bool fatal;
+
+	if (!otr_pgsql_debt(pg) || owes(pg, OTR_PGSQL_OWES_SYNC))
+		return OTR_PARSE_SKIP;
+	fatal = read_error(&pg->answer, fr->body);
+	if (fatal) /* the connection ends here: nothing else will tell it */
+		return tell(pg, msg);
+	return part(pg, msg);
+}
+
+/* What a batch in error leaves unanswered, up to its Sync. */
+static uint16_t skip_batch(struct otr_pgsql *pg)
+{
+	uint32_t n = 0;
+
+	while (owes(pg, OTR_PGSQL_OWES_ROWS)) {
+		otr_pgsql_paid(pg);
+		n++;
+	}
+	if (owes(pg, OTR_PGSQL_OWES_SYNC))
+		otr_pgsql_paid(pg);
+	return n < UINT16_MAX ? (uint16_t)n : UINT16_MAX;
+}
+
+static enum otr_parse ready(struct otr_pgsql *pg, struct otr_msg *msg)
+{
+	if (owes(pg, OTR_PGSQL_OWES_READY))
+		return tell(pg, msg);
+	if (owes(pg, OTR_PGSQL_OWES_ROWS) && pg->answer.failed) {
+		tell(pg, msg);
+		msg->skips = skip_batch(pg);
+		return OTR_PARSE_MSG;
+	}
+	skip_batch(pg); /* answers that we did not see */
+	memset(&pg->answer, 0, sizeof(pg->answer));
+	return OTR_PARSE_SKIP;
+}
+
+enum otr_parse otr_pgsql_back(struct otr_pgsql *pg,
+			      const struct otr_pgsql_frame *fr,
+			      struct otr_msg *msg)
+{
+	pg->asked = false;
+	switch (fr->type) {
+	case 'C':
+		return complete(pg, fr, msg);
+	case 'I':
+	case 's':
+		return stop(pg, msg);
+	case 'E':
+		return error(pg, fr, msg);
+	case 'Z':
+		return ready(pg, msg);
+	default: /* rows and all else: stepped over */
+		return part(pg, msg);
+	}
+}
+
+/* An answer too long to be copied whole: ReadyForQuery is its last message. How it
+ * went is not known. */
+enum otr_parse otr_pgsql_back_tail(struct otr_pgsql *pg, struct otr_slice in,
+				   struct otr_msg *msg)
+{
+	static const char end[5] = {'Z', 0, 0, 0, 5};
+	const struct otr_pgsql_debt *debt = otr_pgsql_debt(pg);
+	bool failed = pg->answer.failed;
+
+	if (in.len < 6 || memcmp(in.data + in.len - 6, end, sizeof(end)) ||
+	    !debt || debt->owed == OTR_PGSQL_OWES_SYNC)
+		return OTR_PARSE_SKIP;
+	pg->answer.has_rows = false;
+	tell(pg, msg);
+	msg->partial = !failed;
+	if (debt->owed == OTR_PGSQL_OWES_ROWS)
+		skip_batch(pg);
+	return OTR_PARSE_MSG;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pgsql_check.c - which bytes can be a PostgreSQL message: sections 55.7 "Message
+ * Formats" and 55.2.1 "Start-up" of PostgreSQL 17's manual.
+ *
+ * Lengths are checked for each type, and where a body has a fixed beginning that too,
+ * since a connection met in its middle has nothing else that tells it.
+ */
+
+#include "agent/proto/pgsql.h"
+
+#include "agent/base/own.h"
+
+#define LENGTH_MAX  0x40000000u /* the server refuses more */
+#define STARTUP_MAX 10000u
+#define CHAIN	    4 /* messages looked at, to be certain */
+#define CERTAIN_MAX (1u << 20) /* a length that can be told from chance */
+
+/* How a body begins. */
+enum shape {
+	ANY,
+	EMPTY,
+	TEXT,	/* text up to the NUL that ends the body */
+	NAMES,	/* Parse, Bind, Execute: begins with a string */
+	TARGET, /* 'S' or 'P', a name, NUL */
+	COUNT,	/* a number of columns first */
+	STATUS, /* I, T or E */
+	FIELDS, /* of an error or a notice: a letter, a string .. */
+	AUTH,
+	COPY,	/* a format, 0 or 1, first */
+	PAIR,	/* two strings */
+	EXEC,	/* a string and a number, no more */
+	TAG,	/* of CommandComplete: upper-case words, numbers */
+};
+
+struct kind {
+	char type;
+	uint8_t shape;
+	uint8_t strong; /* alone enough to be certain of its side */
+	uint32_t least, most; /* of the length field; most 0: LENGTH_MAX */
+	size_t need; /* of the body */
+};
+
+static const struct kind front[] = {
+	{'Q', TEXT, 1, 5, 0, OTR_PGSQL_TEXT},
+	{'P', NAMES, 1, 8, 0, OTR_PGSQL_TEXT},
+	{'B', NAMES, 1, 12, 0, 256},
+	{'E', EXEC, 1, 9, 4 + 256, 256},
+	{'D', TARGET, 1, 6, 4 + 256, 256},
+	{'C', TARGET, 0, 6, 4 + 256, 256},
+	{'S', EMPTY, 1, 4, 4, 0},
+	{'H', EMPTY, 0, 4, 4, 0},
+	{'X', EMPTY, 0, 4, 4, 0},
+	{'F', ANY, 0, 14, 0, 0},
+	{'p', ANY, 0, 5, 65536, 0},
+	{'d', ANY, 0, 4, 0, 0},
+	{'c', EMPTY, 0, 4, 4, 0},
+	{'f', TEXT, 0, 5, 65536, 0},
+};
+
+static const struct kind back[] = {
+	{'R', AUTH, 1, 8, 65536, 4},
+	{'K', ANY, 0, 12, 4 + 260, 0},
+	{'S', PAIR, 0, 7, 65536, 2},
+	{'Z', STATUS, 1, 5, 5, 1},
+	{'T', COUNT, 1, 6, 0, 2},
+	{'D', COUNT, 0, 6, 0, 2},
+	{'C', TAG, 1, 6, 4 + 64, 64},
+	{'E', FIELDS, 1, 6, 1 << 20, 1024},
+	{'N', FIELDS, 1, 6, 1 << 20, 2},
+	{'I', EMPTY, 0, 4, 4, 0},
+	{'s', EMPTY, 0, 4, 4, 0},
+	{'1', EMPTY, 1, 4, 4, 0},
+	{'2', EMPTY, 1, 4, 4, 0},
+	{'3', EMPTY, 1, 4, 4, 0},
+	{'n', EMPTY, 1, 4, 4, 0},
+	{'t', COUNT, 0, 6, 0, 2},
+	{'A', ANY, 0, 10, 65536, 0},
+	{'G', COPY, 0, 7, 65536, 1},
+	{'H', COPY, 0, 7, 65536, 1},
+	{'W', COPY, 0, 7, 65536, 1},
+	{'d', ANY, 0, 4, 0, 0},
+	{'c', EMPTY, 0, 4, 4, 0},
+	{'V', ANY, 0, 8, 0, 0},
+	{'v', ANY, 0, 12, 65536, 0},
+};
+
+static const struct kind *kind_of(bool client, char type)
+{
+	const struct kind *k = client ? front : back;
+	const struct kind *end = k + (client ? OTR_ARRAY_SIZE(front)
+					     : OTR_ARRAY_SIZE(back));
+
+	for (; k < end; k++)
+		if (k->type == type)
+			return k;
+	return NULL;
+}
+
+size_t otr_pgsql_need(bool client, char type)
+{
+	const struct kind *k = kind_of(client, type);
+
+	return k ? k->need : 0;
+}
+
+/* No control characters but white space: what a person or a driver writes. */
+static bool is_text(struct otr_slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.data[i] < ' ' &&
+		    !memchr("\t\n\r\f\v", s.data[i], 5))
+			return false;
+	return true;
+}
+
+/* `whole`: `body` is all of it. */
+static bool text_ends_body(struct otr_slice body, bool whole)
+{
+	const char *nul = memchr(body.data, 0, body.len);
+
+	if (!nul)
+		return !whole && is_text(body);
+	return nul == body.data + body.len - 1 && whole &&
+	       is_text(otr_slice_sub(body, 0, body.len - 1));
+}
+
+/* What there is up to a NUL is text; without a NUL it is if the body goes on. */
+static bool begins_with_name(struct otr_slice body, bool whole)
+{
+	const char *nul = memchr(body.data, 0, body.len);
+	size_t n = nul ? (size_t)(nul - body.data) : body.len;
+
+	return (nul || !whole) && is_text(otr_slice_sub(body, 0, n));
+}
+
+static bool is_exec(struct otr_slice body, bool whole)
+{
+	const char *nul = memchr(body.data, 0, body.len);
+
+	return begins_with_name(body, whole) &&
+	       (!whole || body.data + body.len == nul + 5);
+}
+
+static bool is_tag(struct otr_slice body, bool whole)
+{
+	if (body.data[0] < 'A' || body.data[0] > 'Z')
+		return false;
+	for (size_t i = 0; i < body.len && body.data[i]; i++)
+		if (!(body.data[i] >= 'A' && body.data[i] <= 'Z') &&
+		    !(body.data[i] >= '0' && body.data[i] <= '9') &&
+		    body.data[i] != ' ')
+			return false;
+	return text_ends_body(body, whole);
+}
+
+static bool fits(enum shape shape, struct otr_slice body, bool whole)
+{
+	if (!body.len)
+		return true; /* not there yet: lengths spoke */
+	switch (shape) {
+	case TEXT:
+		return text_ends_body(body, whole);
+	case NAMES:
+	case PAIR:
+		return begins_with_name(body, whole);
+	case TARGET:
+		return (body.data[0] == 'S' || body.data[0] == 'P') &&
+		       (body.len == 1 ||
+			text_ends_body(otr_slice_sub(body, 1, body.len), whole));
+	case COUNT: /* 1664 columns at most */
+		return (unsigned char)body.data[0] <= 6;
+	case STATUS:
+		return memchr("ITE", body.data[0], 3) != NULL;
+	case FIELDS:
+		return body.data[0] == 'S' || body.data[0] == 'V';
+	case AUTH:
+		return !body.data[0];
+	case COPY:
+		return (unsigned char)body.data[0] <= 1;
+	case EXEC:
+		return is_exec(body, whole);
+	case TAG:
+		return is_tag(body, whole);
+	case ANY:
+	case EMPTY:
+		break;
+	}
+	return true;
+}
+
+/* The length field, as far as it is there, cannot be right. */
+static bool length_wrong(const struct kind *k, struct otr_slice in)
+{
+	uint32_t most = k->most ? k->most : LENGTH_MAX, len;
+
+	if (in.len < 5) /* its first byte says the most */
+		return in.len > 1 &&
+		       (unsigned char)in.data[1] > most >> 24;
+	len = otr_pgsql_u32(in.data + 1);
+	return len < k->least || len > most;
+}
+
+/* The body as far as it is there and needed. */
+static struct otr_slice body_of(const struct kind *k, struct otr_slice in,
+				bool *whole)
+{
+	uint32_t len = otr_pgsql_u32(in.data + 1) - 4;
+	size_t need = len < k->need ? len : k->need;
+	struct otr_slice body = otr_slice_sub(in, 5, need);
+
+	*whole = body.len == len;
+	return body;
+}
+
+static bool valid_kind(const struct kind *k, struct otr_slice in)
+{
+	bool whole;
+	struct otr_slice body;
+
+	if (!k || length_wrong(k, in))
+		return false;
+	if (in.len < 5)
+		return true;
+	body = body_of(k, in, &whole);
+	return fits((enum shape)k->shape, body, whole);
+}
+
+bool otr_pgsql_valid(bool client, struct otr_slice in)
+{
+	return in.len && valid_kind(kind_of(client, in.data[0]), in);
+}
+
+/* Its own type and body, or its length, are more than chance. */
+static bool is_strong(const struct kind *k, struct otr_slice in)
+{
+	return k && k->strong && in.len >= 5 && valid_kind(k, in) &&
+	       otr_pgsql_u32(in.data + 1) < CERTAIN_MAX &&
+	       (in.len > 5 || k->shape == EMPTY);
+}
+
+bool otr_pgsql_certain(bool client, struct otr_slice in)
+{
+	uint64_t size;
+
+	if (!in.len || !is_strong(kind_of(client, in.data[0]), in))
+		return false;
+	for (int i = 0; i < CHAIN && in.len; i++) {
+		if (!otr_pgsql_valid(client, in))
+			return false;
+		if (in.len < 5)
+			break;
+		size = (uint64_t)otr_pgsql_u32(in.data + 1) + 1;
+		if (size >= in.len)
+			break;
+		in = otr_slice_sub(in, (size_t)size, in.len);
+	}
+	return true;
+}
+
+bool otr_pgsql_startup_valid(struct otr_slice in)
+{
+	uint32_t len, code;
+
+	if (in.len < 8) /* its beginning: 0, 0, less than STARTUP_MAX, any */
+		return in.len && !in.data[0] && (in.len < 2 || !in.data[1]) &&
+		       (in.len < 3 || (unsigned char)in.data[2] <= STARTUP_MAX >> 8);
+	len = otr_pgsql_u32(in.data);
+	code = otr_pgsql_u32(in.data + 4);
+	if (len < 8 || len > STARTUP_MAX)
+		return false;
+	if (code >> 16 == 1234) /* requests: cancel, SSL, GSS */
+		return (code & 0xffff) >= 5678 && (code & 0xffff) <= 5680;
+	return code >> 16 == 3 && (code & 0xffff) < 10000;
+}

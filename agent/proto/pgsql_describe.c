@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pgsql_describe.c - the span of a PostgreSQL request, by the OpenTelemetry conventions
+ * for database spans 1.44.
+ *
+ * Departures: a text of the extended protocol that has no parameter is sanitised like
+ * one of the simple protocol, since its literals are then values. db.namespace is the
+ * database of the connection, without a schema. A batch that only prepares is named
+ * PREPARE and the summary.
+ */
+
+#include "agent/proto/pgsql.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/own.h"
+#include "agent/proto/msg.h"
+#include "agent/proto/side.h"
+#include "agent/proto/sql.h"
+#include "agent/span_builder.h"
+#include "agent/stitch/stitch.h"
+
+#define PORT	 5432
+#define NAME_MAX 320
+
+static bool is_op(const struct otr_msg *req, struct otr_slice op)
+{
+	return otr_slice_eq(req->op, op);
+}
+
+static int set_text(const struct otr_msg *req, struct otr_span_builder *sb)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = 2 * OTR_PGSQL_TEXT};
+
+	if (!is_op(req, OTR_PGSQL_QUERY) && otr_sql_has_parameters(req->target))
+		otr_buf_slice(&text, req->target);
+	else
+		otr_sql_sanitize(&text, req->target);
+	otr_sb_string(sb, OTR_KEY_DB_QUERY_TEXT, otr_buf_view(&text));
+	return text.rc == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* What is left to name a span whose statement is not known. */
+static struct otr_slice fallback(const struct otr_msg *req)
+{
+	struct otr_slice db = otr_msg_text(req, OTR_KEY_DB_NAMESPACE);
+
+	if (is_op(req, OTR_PGSQL_CANCEL))
+		return OTR_SLICE("CANCEL");
+	return db.len ? db : OTR_SLICE("postgresql");
+}
+
+static void set_name(const struct otr_msg *req, struct otr_span_builder *sb)
+{
+	char summary[OTR_SQL_SUMMARY_MAX], name[NAME_MAX];
+	struct otr_slice what = {summary, otr_sql_summary(summary, req->target)};
+	int n;
+
+	otr_sb_string(sb, OTR_KEY_DB_QUERY_SUMMARY, what);
+	if (!what.len)
+		what = fallback(req);
+	n = snprintf(name, sizeof(name), "%s%.*s",
+		     is_op(req, OTR_PGSQL_PREPARE) ? "PREPARE " : "",
+		     OTR_SLICE_ARG(what));
+	otr_sb_name(sb, (struct otr_slice){name, (size_t)n});
+}
+
+static void set_server(const struct otr_side *side, struct otr_span_builder *sb)
+{
+	char buf[OTR_ADDR_TEXT];
+	uint16_t port;
+
+	otr_sb_string(sb, OTR_KEY_SERVER_ADDRESS,
+		      otr_side_server(side, buf, &port));
+	if (port && port != PORT)
+		otr_sb_int(sb, OTR_KEY_SERVER_PORT, port);
+	otr_side_peer(side, sb);
+}
+
+static void set_answer(const struct otr_msg *rsp, struct otr_span_builder *sb)
+{
+	struct otr_slice state = otr_msg_text(rsp, OTR_KEY_DB_RESPONSE_STATUS_CODE);
+	int64_t rows = otr_msg_int(rsp, OTR_KEY_DB_RESPONSE_RETURNED_ROWS, -1);
+
+	otr_sb_string(sb, OTR_KEY_DB_RESPONSE_STATUS_CODE, state);
+	if (rsp->failed)
+		otr_sb_error(sb, state);
+	if (rows >= 0)
+		otr_sb_int(sb, OTR_KEY_DB_RESPONSE_RETURNED_ROWS, rows);
+	if (rsp->partial)
+		otr_sb_string(sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("answer"));
+}
+
+int otr_pgsql_describe(const struct otr_side *side, const struct otr_msg *req,
+		       const struct otr_msg *rsp, struct otr_span_builder *sb)
+{
+	sb->span.kind = side->role == OTR_ROLE_SERVER ? OTR_SPAN_SERVER
+						      : OTR_SPAN_CLIENT;
+	otr_sb_string(sb, OTR_KEY_DB_SYSTEM_NAME, OTR_SLICE("postgresql"));
+	otr_sb_string(sb, OTR_KEY_DB_NAMESPACE,
+		      otr_msg_text(req, OTR_KEY_DB_NAMESPACE));
+	set_name(req, sb);
+	set_server(side, sb);
+	otr_sb_string(sb, OTR_KEY_OTRACE_CUT,
+		      req->partial ? OTR_SLICE("statement")
+				   : otr_msg_text(req, OTR_KEY_OTRACE_CUT));
+	if (rsp)
+		set_answer(rsp, sb);
+	return set_text(req, sb);
+}

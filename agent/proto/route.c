@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * route.c - a path's route, guessed. DESIGN.md 3.11.
+ *
+ * A node is a place in a path: the owner and all segments before it, as they are in
+ * the route. It remembers which values it has shown, by their hashes. When the table
+ * is crowded the node idle longest of a few goes and learns anew.
+ */
+
+#include "agent/proto/route.h"
+
+#include "agent/base/own.h"
+
+#define NODES	   1024 /* a power of two */
+#define PROBES	   8
+#define KIDS_FIRST 32
+#define KIDS	   10
+#define DEPTH	   8
+#define SEG_MAX	   40
+
+struct node {
+	uint64_t key; /* 0: free */
+	uint64_t used;
+	uint32_t kids[KIDS_FIRST];
+	uint8_t n;
+	bool many; /* any value: {id} */
+};
+
+static struct node nodes[NODES];
+static uint64_t now; /* counts calls: the age of nodes */
+
+void otr_route_reset(void)
+{
+	memset(nodes, 0, sizeof(nodes));
+	now = 0;
+}
+
+/* FNV-1a: hostile collisions only make a route coarser. */
+static uint64_t hash(uint64_t h, struct otr_slice s)
+{
+	h ^= 0xcbf29ce484222325ULL;
+	for (size_t i = 0; i < s.len; i++)
+		h = (h ^ (unsigned char)s.data[i]) * 0x100000001b3ULL;
+	return h ? h : 1;
+}
+
+static struct node *node_of(uint64_t key)
+{
+	struct node *oldest = NULL, *nd;
+
+	for (uint64_t i = 0; i < PROBES; i++) {
+		nd = &nodes[((key >> 32) + i) & (NODES - 1)];
+		if (nd->key == key)
+			return nd;
+		if (!oldest || nd->used < oldest->used)
+			oldest = nd;
+	}
+	memset(oldest, 0, sizeof(*oldest));
+	oldest->key = key;
+	return oldest;
+}
+
+/* Has the place shown this value? Learns it if `learn`. */
+static bool shown(struct node *nd, struct otr_slice seg, size_t most, bool learn)
+{
+	uint32_t h = (uint32_t)(hash(0, seg) >> 16);
+
+	nd->used = ++now;
+	for (uint8_t i = 0; i < nd->n; i++)
+		if (nd->kids[i] == h)
+			return true;
+	if (!learn)
+		return false;
+	if (nd->n == most)
+		nd->many = true;
+	else
+		nd->kids[nd->n++] = h;
+	return true;
+}
+
+struct counts {
+	size_t digits, hex, other; /* other: neither hex nor a dash */
+	bool odd;		   /* no part of a route is written so */
+};
+
+static struct counts count(struct otr_slice s)
+{
+	struct counts n = {0};
+	unsigned char c;
+
+	for (size_t i = 0; i < s.len; i++) {
+		c = (unsigned char)otr_lower(s.data[i]);
+		if (c >= '0' && c <= '9')
+			n.digits++;
+		else if (c >= 'a' && c <= 'f')
+			n.hex++;
+		else if (c != '-')
+			n.other++;
+		if (c < '!' || c >= 0x7f || c == '%' || c == '@')
+			n.odd = true;
+	}
+	return n;
+}
+
+/* Made by a machine: 17, 2024-01-31, a UUID, 5f0e.., ORD-00123, a session's token. */
+static bool is_variable(struct otr_slice s)
+{
+	struct counts n = count(s);
+
+	if (n.odd || s.len > SEG_MAX)
+		return true;
+	if (n.digits && !n.other)
+		return !n.hex || s.len >= 8;
+	if (!n.other)
+		return s.len >= 16;
+	return (n.digits >= 4 && n.digits * 2 >= s.len) ||
+	       (n.digits >= 3 && s.len >= 20);
+}
+
+/* What stands for `seg` behind the route so far, or none: not to be told. */
+static struct otr_slice stand_in(struct otr_slice seg, uint64_t key, int depth,
+				 int status)
+{
+	struct node *nd;
+
+	if (is_variable(seg))
+		return OTR_SLICE("{id}");
+	nd = node_of(key);
+	if (!nd->many && !shown(nd, seg, depth ? KIDS : KIDS_FIRST, status != 404))
+		return OTR_SLICE_NONE;
+	return nd->many ? OTR_SLICE("{id}") : seg;
+}
+
+/* Takes "/segment" off `path`; parameters behind ';' are no part of it. */
+static struct otr_slice take_segment(struct otr_slice *path)
+{
+	struct otr_slice seg = otr_slice_sub(*path, 1, path->len);
+	const char *end = seg.len ? memchr(seg.data, '/', seg.len) : NULL;
+
+	if (end)
+		seg.len = (size_t)(end - seg.data);
+	*path = otr_slice_sub(*path, seg.len + 1, path->len);
+	end = seg.len ? memchr(seg.data, ';', seg.len) : NULL;
+	if (end)
+		seg.len = (size_t)(end - seg.data);
+	return seg;
+}
+
+static size_t put(char *out, size_t at, struct otr_slice s)
+{
+	out[at] = '/';
+	if (s.len)
+		memcpy(out + at + 1, s.data, s.len);
+	return at + 1 + s.len;
+}
+
+size_t otr_route(char out[OTR_ROUTE_MAX], struct otr_slice owner,
+		 struct otr_slice path, int status)
+{
+	struct otr_slice rest = OTR_SLICE("{rest}"), seg;
+	uint64_t key = hash(0, owner);
+	size_t at = 0;
+
+	if (!path.len || path.data[0] != '/')
+		return 0;
+	for (int depth = 0; path.len; depth++) {
+		seg = take_segment(&path);
+		if (depth == DEPTH || at + SEG_MAX + 8 > OTR_ROUTE_MAX)
+			return put(out, at, rest);
+		if (seg.len) {
+			seg = stand_in(seg, key, depth, status);
+			if (!seg.len)
+				return 0;
+		}
+		key = hash(key, seg);
+		at = put(out, at, seg);
+	}
+	return at;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_ROUTE_H
+#define OTR_ROUTE_H
+
+/*
+ * route.h - a path's route, guessed: few names for many paths.
+ *
+ *	/users/17/orders/0b5c..	->	/users/{id}/orders/{id}
+ *
+ * What looks made by a machine (numbers, UUIDs, hex, long tokens) becomes {id} at
+ * once. Of the rest, a place in a path that has shown too many values becomes {id}
+ * from then on: after 10, the first segment after 32 since that is where the parts
+ * of a service are told apart. What was answered 404 teaches nothing, and has no
+ * route where the path was not seen before.
+ *
+ * One table of fixed size for the process, used by one thread. Same calls, same
+ * answers.
+ */
+
+#include <stddef.h>
+
+#include "agent/base/slice.h"
+
+#define OTR_ROUTE_MAX 128
+
+/* Writes the route of `path` into `out`, no NUL at its end, and returns its length; 0:
+ * none. `owner` tells services apart: the one that answers. `status`: of the answer,
+ * 0 where there was none. */
+size_t otr_route(char out[OTR_ROUTE_MAX], struct otr_slice owner,
+		 struct otr_slice path, int status);
+
+/* Forgets all that was learned. */
+void otr_route_reset(void);
+
+#endif /* OTR_ROUTE_H */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* side.c - what every protocol tells of the connection a message was seen on. */
+
+#include "agent/proto/side.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include "agent/proto/proto.h"
+#include "agent/span_builder.h"
+#include "agent/stitch/stitch.h"
+
+struct otr_slice otr_addr_text(const struct otr_addr *addr,
+			       char buf[OTR_ADDR_TEXT])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	const void *ip = addr->ip;
+	int family = addr->family;
+
+	if (family == AF_INET6 && !memcmp(ip, mapped, sizeof(mapped))) {
+		family = AF_INET;
+		ip = addr->ip + sizeof(mapped);
+	}
+	if (family != AF_INET && family != AF_INET6)
+		return OTR_SLICE_NONE;
+	return otr_slice_str(inet_ntop(family, ip, buf, OTR_ADDR_TEXT));
+}
+
+/* The path of a Unix socket; an abstract name begins with '@' for people. */
+static struct otr_slice unix_path(const struct otr_ev_conn *conn,
+				  char buf[OTR_ADDR_TEXT])
+{
+	size_t n;
+
+	memcpy(buf, conn->path, sizeof(conn->path));
+	if (!buf[0] && buf[1])
+		buf[0] = '@';
+	n = strnlen(buf, OTR_ADDR_TEXT);
+	return n ? (struct otr_slice){buf, n} : OTR_SLICE_NONE;
+}
+
+static struct otr_slice address(const struct otr_ev_conn *conn,
+				const struct otr_addr *addr,
+				char buf[OTR_ADDR_TEXT], uint16_t *port)
+{
+	*port = 0;
+	if (conn->local.family == AF_UNIX || conn->remote.family == AF_UNIX)
+		return unix_path(conn, buf);
+	*port = addr->port;
+	return otr_addr_text(addr, buf);
+}
+
+void otr_side_peer(const struct otr_side *side, struct otr_span_builder *sb)
+{
+	char buf[OTR_ADDR_TEXT];
+	uint16_t port;
+
+	if (!side->conn)
+		return;
+	otr_sb_string(sb, OTR_KEY_NETWORK_PEER_ADDRESS,
+		      address(side->conn, &side->conn->remote, buf, &port));
+	if (port)
+		otr_sb_int(sb, OTR_KEY_NETWORK_PEER_PORT, port);
+}
+
+struct otr_slice otr_side_server(const struct otr_side *side,
+				 char buf[OTR_ADDR_TEXT], uint16_t *port)
+{
+	*port = 0;
+	if (!side->conn)
+		return OTR_SLICE_NONE;
+	return address(side->conn,
+		       side->role == OTR_ROLE_SERVER ? &side->conn->local
+						     : &side->conn->remote,
+		       buf, port);
+}

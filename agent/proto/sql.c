@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sql.c - statements made fit to be shown: OpenTelemetry's rules for db.query.text.
+ * Tokens are those of PostgreSQL 17, section 4.1: E'..', U&'..', $tag$..$tag$, nested
+ * comments. A sign before a number belongs to it, as the rules' examples have it.
+ */
+
+#include "agent/proto/sql.h"
+
+#include "agent/base/buf.h"
+#include "agent/proto/sql_lex.h"
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool begins_word(char c)
+{
+	c = otr_lower(c);
+	return (c >= 'a' && c <= 'z') || c == '_' || (unsigned char)c >= 0x80;
+}
+
+static bool in_word(char c)
+{
+	return begins_word(c) || is_digit(c) || c == '$';
+}
+
+/* The byte at `i`, or NUL past the end. */
+static char at(struct otr_slice in, size_t i)
+{
+	return i < in.len ? in.data[i] : 0;
+}
+
+/* Where what begins behind `i` with `quote` ends, its quote included. */
+static size_t quoted(struct otr_slice in, size_t i, char quote, bool backslash)
+{
+	while (i < in.len) {
+		if (backslash && in.data[i] == '\\')
+			i += 2;
+		else if (in.data[i++] == quote) {
+			if (at(in, i) != quote)
+				return i;
+			i++;
+		}
+	}
+	return in.len;
+}
+
+static size_t line_comment(struct otr_slice in, size_t i)
+{
+	while (i < in.len && in.data[i] != '\n' && in.data[i] != '\r')
+		i++;
+	return i;
+}
+
+static size_t block_comment(struct otr_slice in, size_t i)
+{
+	size_t depth = 1;
+
+	while (i < in.len && depth) {
+		if (in.data[i] == '*' && at(in, i + 1) == '/') {
+			depth--;
+			i += 2;
+		} else if (in.data[i] == '/' && at(in, i + 1) == '*') {
+			depth++;
+			i += 2;
+		} else {
+			i++;
+		}
+	}
+	return i < in.len ? i : in.len;
+}
+
+/* $tag$ .. $tag$, from its first byte; 0: it is none. */
+static size_t dollar_quoted(struct otr_slice in, size_t i)
+{
+	size_t tag = i + 1;
+	const char *end;
+
+	if (is_digit(at(in, tag)))
+		return 0;
+	while (in_word(at(in, tag)) && in.data[tag] != '$')
+		tag++;
+	if (at(in, tag) != '$')
+		return 0;
+	tag++;
+	end = memmem(in.data + tag, in.len - tag, in.data + i, tag - i);
+	return end ? (size_t)(end - in.data) + tag - i : in.len;
+}
+
+static size_t number(struct otr_slice in, size_t i)
+{
+	bool hex = at(in, i) == '0' && otr_lower(at(in, i + 1)) == 'x';
+
+	while (i < in.len && (in_word(in.data[i]) || in.data[i] == '.')) {
+		if (!hex && otr_lower(in.data[i]) == 'e' &&
+		    (at(in, i + 1) == '-' || at(in, i + 1) == '+'))
+			i++;
+		i++;
+	}
+	return i;
+}
+
+static bool begins_number(struct otr_slice in, size_t i)
+{
+	return is_digit(at(in, i)) ||
+	       (at(in, i) == '.' && is_digit(at(in, i + 1)));
+}
+
+/* E'..', B'..', X'..', N'..', U&'..': where the quote is, or 0. */
+static size_t prefixed_quote(struct otr_slice in, size_t i)
+{
+	char c = otr_lower(at(in, i));
+
+	if (at(in, i + 1) == '\'' && c && strchr("ebxn", c))
+		return i + 1;
+	if (c == 'u' && at(in, i + 1) == '&' && at(in, i + 2) == '\'')
+		return i + 2;
+	return 0;
+}
+
+static size_t word(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
+{
+	size_t quote = prefixed_quote(in, i), from = i;
+	struct otr_slice text;
+
+	if (quote) {
+		*kind = OTR_SQL_LITERAL;
+		return quoted(in, quote + 1, '\'', otr_lower(in.data[i]) == 'e');
+	}
+	while (i < in.len && in_word(in.data[i]))
+		i++;
+	text = otr_slice_sub(in, from, i - from);
+	*kind = otr_slice_eq_nocase(text, OTR_SLICE("true")) ||
+				otr_slice_eq_nocase(text, OTR_SLICE("false"))
+			? OTR_SQL_LITERAL
+			: OTR_SQL_WORD;
+	return i;
+}
+
+/* A name in quotes; one that never ends may as well be a literal. */
+static size_t quoted_name(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
+{
+	size_t end = quoted(in, i + 1, in.data[i], false);
+
+	*kind = end > i + 1 && in.data[end - 1] == in.data[i] ? OTR_SQL_QUOTED
+							      : OTR_SQL_LITERAL;
+	return end;
+}
+
+static size_t dollar(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
+{
+	size_t end = dollar_quoted(in, i);
+
+	if (end) {
+		*kind = OTR_SQL_LITERAL;
+		return end;
+	}
+	*kind = is_digit(at(in, i + 1)) ? OTR_SQL_PARAM : OTR_SQL_OTHER;
+	for (i++; *kind == OTR_SQL_PARAM && is_digit(at(in, i)); i++)
+		;
+	return i;
+}
+
+static size_t lex(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
+{
+	char c = in.data[i], next = at(in, i + 1);
+
+	if (is_space(c)) {
+		*kind = OTR_SQL_SPACE;
+		return i + 1;
+	}
+	if ((c == '-' && next == '-') || (c == '/' && next == '*')) {
+		*kind = OTR_SQL_COMMENT;
+		return c == '-' ? line_comment(in, i) : block_comment(in, i + 2);
+	}
+	if (begins_number(in, i) ||
+	    ((c == '-' || c == '+') && begins_number(in, i + 1))) {
+		*kind = OTR_SQL_LITERAL;
+		return number(in, i + (c == '-' || c == '+'));
+	}
+	if (c == '\'') {
+		*kind = OTR_SQL_LITERAL;
+		return quoted(in, i + 1, c, false);
+	}
+	if (c == '"' || c == '`')
+		return quoted_name(in, i, kind);
+	if (c == '$')
+		return dollar(in, i, kind);
+	if (begins_word(c))
+		return word(in, i, kind);
+	*kind = OTR_SQL_OTHER;
+	return i + 1;
+}
+
+struct otr_sql_token otr_sql_next(struct otr_slice in, size_t *from)
+{
+	struct otr_sql_token tok = {OTR_SQL_END, OTR_SLICE_NONE};
+	size_t end;
+
+	if (*from >= in.len)
+		return tok;
+	end = lex(in, *from, &tok.kind);
+	tok.text = otr_slice_sub(in, *from, end - *from);
+	*from = end;
+	return tok;
+}
+
+void otr_sql_sanitize(struct otr_buf *out, struct otr_slice sql)
+{
+	struct otr_sql_token tok;
+	size_t from = 0;
+
+	while ((tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END) {
+		if (tok.kind == OTR_SQL_LITERAL)
+			otr_buf_byte(out, '?');
+		else if (tok.kind != OTR_SQL_COMMENT)
+			otr_buf_slice(out, tok.text);
+	}
+}
+
+bool otr_sql_has_parameters(struct otr_slice sql)
+{
+	struct otr_sql_token tok;
+	size_t from = 0;
+
+	while ((tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END)
+		if (tok.kind == OTR_SQL_PARAM)
+			return true;
+	return false;
+}

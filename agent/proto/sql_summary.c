@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sql_summary.c - what a statement does, in a few words: OpenTelemetry's rules for
+ * db.query.summary.
+ *
+ *	INSERT INTO a SELECT x FROM b JOIN c ..	->	INSERT a SELECT b c
+ *
+ * Operations and their targets in order of the text, as they are written, nothing
+ * else. A FROM in the arguments of a function, as in EXTRACT(year FROM t), names no
+ * table; `parens` remembers what each open parenthesis is.
+ */
+
+#include "agent/base/own.h"
+#include "agent/proto/sql.h"
+#include "agent/proto/sql_lex.h"
+
+enum means {
+	OPERATION,  /* told; what follows names nothing yet */
+	OP_NAME,    /* told; a name follows */
+	OP_OBJECT,  /* told; a kind of object and its name follow */
+	FIRST_ONLY, /* told where it begins a statement */
+	FROM,	    /* a list of tables follows */
+	JOIN,	    /* a table follows */
+	INTO,	    /* likewise */
+	USING,	    /* likewise, in MERGE and DELETE */
+	SKIPPED,    /* stands between an operation and its name */
+	OBJECT,	    /* told behind OP_OBJECT, if nothing else was */
+	CLAUSE,	    /* ends a list of tables */
+};
+
+static const struct {
+	const char *text;
+	enum means means;
+} words[] = {
+	{"select", OPERATION},	  {"insert", OPERATION}, {"delete", OPERATION},
+	{"merge", OPERATION},	  {"update", OP_NAME},	 {"call", OP_NAME},
+	{"copy", OP_NAME},	  {"exec", OP_NAME},	 {"execute", OP_NAME},
+	{"create", OP_OBJECT},	  {"alter", OP_OBJECT},	 {"drop", OP_OBJECT},
+	{"truncate", OP_OBJECT},  {"begin", FIRST_ONLY}, {"commit", FIRST_ONLY},
+	{"rollback", FIRST_ONLY}, {"start", FIRST_ONLY}, {"end", FIRST_ONLY},
+	{"abort", FIRST_ONLY},	  {"set", FIRST_ONLY},	 {"show", FIRST_ONLY},
+	{"reset", FIRST_ONLY},	  {"vacuum", FIRST_ONLY}, {"analyze", FIRST_ONLY},
+	{"explain", FIRST_ONLY},  {"grant", FIRST_ONLY}, {"revoke", FIRST_ONLY},
+	{"listen", FIRST_ONLY},	  {"unlisten", FIRST_ONLY},
+	{"notify", FIRST_ONLY},	  {"declare", FIRST_ONLY},
+	{"close", FIRST_ONLY},	  {"fetch", FIRST_ONLY}, {"move", FIRST_ONLY},
+	{"lock", FIRST_ONLY},	  {"values", FIRST_ONLY},
+	{"savepoint", FIRST_ONLY}, {"release", FIRST_ONLY},
+	{"prepare", FIRST_ONLY},  {"deallocate", FIRST_ONLY},
+	{"discard", FIRST_ONLY},  {"checkpoint", FIRST_ONLY},
+	{"cluster", FIRST_ONLY},  {"reindex", FIRST_ONLY},
+	{"refresh", FIRST_ONLY},  {"comment", FIRST_ONLY},
+	{"do", FIRST_ONLY},	  {"use", FIRST_ONLY},	 {"replace", FIRST_ONLY},
+	{"from", FROM},		  {"join", JOIN},	 {"into", INTO},
+	{"using", USING},	  {"only", SKIPPED},	 {"lateral", SKIPPED},
+	{"if", SKIPPED},	  {"not", SKIPPED},	 {"exists", SKIPPED},
+	{"or", SKIPPED},	  {"unique", SKIPPED},	 {"temp", SKIPPED},
+	{"temporary", SKIPPED},	  {"unlogged", SKIPPED}, {"global", SKIPPED},
+	{"local", SKIPPED},	  {"concurrently", SKIPPED},
+	{"recursive", SKIPPED},	  {"materialized", SKIPPED},
+	{"table", OBJECT},	  {"index", OBJECT},	 {"view", OBJECT},
+	{"sequence", OBJECT},	  {"schema", OBJECT},	 {"database", OBJECT},
+	{"function", OBJECT},	  {"procedure", OBJECT}, {"trigger", OBJECT},
+	{"type", OBJECT},	  {"role", OBJECT},	 {"user", OBJECT},
+	{"extension", OBJECT},	  {"domain", OBJECT},	 {"policy", OBJECT},
+	{"where", CLAUSE},	  {"group", CLAUSE},	 {"order", CLAUSE},
+	{"having", CLAUSE},	  {"limit", CLAUSE},	 {"union", CLAUSE},
+	{"except", CLAUSE},	  {"intersect", CLAUSE}, {"on", CLAUSE},
+	{"returning", CLAUSE},	  {"window", CLAUSE},	 {"offset", CLAUSE},
+	{"for", CLAUSE},	  {"when", CLAUSE},
+};
+
+enum paren { ARGUMENTS, QUERY, TABLES };
+
+#define DEPTH 32
+
+struct summary {
+	char *out;
+	size_t len;
+	bool full;
+	bool first;    /* a statement begins here */
+	bool want;     /* a name comes next */
+	bool object;   /* a kind of object may come before it */
+	bool list;     /* a comma brings another name */
+	bool sources;  /* USING brings a table: MERGE, DELETE */
+	bool deaf;     /* COPY, REVOKE: FROM names no table */
+	bool opened;   /* the last token was '(' */
+	size_t depth;
+	uint8_t parens[DEPTH]; /* enum paren, of those open */
+	bool lists[DEPTH];     /* `list` outside of each */
+	struct otr_slice last; /* the last word */
+};
+
+static void put(struct summary *s, struct otr_slice text)
+{
+	size_t gap = s->len > 0;
+
+	if (s->full || s->len + gap + text.len > OTR_SQL_SUMMARY_MAX) {
+		s->full = true;
+		return;
+	}
+	if (gap)
+		s->out[s->len++] = ' ';
+	memcpy(s->out + s->len, text.data, text.len);
+	s->len += text.len;
+}
+
+static enum paren where(const struct summary *s)
+{
+	if (!s->depth)
+		return QUERY;
+	return s->depth <= DEPTH ? (enum paren)s->parens[s->depth - 1]
+				 : ARGUMENTS;
+}
+
+static int meaning(struct otr_slice word)
+{
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(words); i++)
+		if (otr_slice_eq_nocase(word, otr_slice_str(words[i].text)))
+			return (int)words[i].means;
+	return -1;
+}
+
+static bool last_is(const struct summary *s, const char *word)
+{
+	return otr_slice_eq_nocase(s->last, otr_slice_str(word));
+}
+
+/* FOR UPDATE, ON DELETE CASCADE, DO UPDATE SET: no operations. */
+static bool is_operation(const struct summary *s)
+{
+	return !last_is(s, "for") && !last_is(s, "on") && !last_is(s, "do") &&
+	       !last_is(s, "then") && !last_is(s, "key") && !last_is(s, "or") &&
+	       !last_is(s, "grant") && !last_is(s, "before") &&
+	       !last_is(s, "after") && !last_is(s, "instead");
+}
+
+/* Words that columns have for names too mean something only at the beginning. */
+static bool is_first(const struct summary *s, struct otr_slice text, int means)
+{
+	return means == OPERATION || s->first || s->opened ||
+	       otr_slice_eq_nocase(text, OTR_SLICE("update")) ||
+	       last_is(s, "explain") || last_is(s, "analyze");
+}
+
+static void operation(struct summary *s, struct otr_slice text, bool name,
+		      bool object)
+{
+	put(s, text);
+	s->want = name;
+	s->object = object;
+	s->list = false;
+	s->deaf |= otr_slice_eq_nocase(text, OTR_SLICE("copy"));
+	s->sources = otr_slice_eq_nocase(text, OTR_SLICE("merge")) ||
+		     otr_slice_eq_nocase(text, OTR_SLICE("delete"));
+	if (s->opened && s->depth && s->depth <= DEPTH)
+		s->parens[s->depth - 1] = QUERY;
+}
+
+static void tables(struct summary *s, bool list)
+{
+	if (where(s) == ARGUMENTS || last_is(s, "distinct"))
+		return;
+	s->want = true;
+	s->object = false;
+	s->list = list;
+}
+
+/* Returns whether the word was one of ours; else it may be a name. */
+static bool keyword(struct summary *s, struct otr_slice text, int means)
+{
+	switch (means) {
+	case OPERATION:
+	case OP_NAME:
+	case OP_OBJECT:
+		if ((where(s) == ARGUMENTS && !s->opened) || !is_operation(s) ||
+		    !is_first(s, text, means))
+			return !s->want;
+		operation(s, text, means != OPERATION, means == OP_OBJECT);
+		return true;
+	case FIRST_ONLY:
+		if (s->first)
+			put(s, text);
+		s->deaf |= otr_slice_eq_nocase(text, OTR_SLICE("revoke"));
+		s->list &= s->first;
+		return !s->want || s->object; /* CREATE OR REPLACE */
+	case FROM:
+		if (!s->deaf || s->depth)
+			tables(s, true);
+		return true;
+	case JOIN:
+		tables(s, s->list);
+		return true;
+	case INTO:
+		tables(s, false);
+		return true;
+	case USING:
+		if (s->sources)
+			tables(s, true);
+		return true;
+	case SKIPPED:
+		return s->want;
+	case OBJECT:
+		if (!s->object || !s->want)
+			return false;
+		put(s, text);
+		s->object = false;
+		return true;
+	case CLAUSE:
+		if (s->want)
+			return false;
+		s->list = false;
+		return true;
+	}
+	return false;
+}
+
+/* A name, with its qualifiers: dbo.Table, "my schema".t */
+static struct otr_slice whole_name(struct otr_slice sql,
+				   struct otr_sql_token tok, size_t *from)
+{
+	size_t begin = (size_t)(tok.text.data - sql.data), next = *from;
+
+	while (next < sql.len && sql.data[next] == '.') {
+		next++;
+		tok = otr_sql_next(sql, &next);
+		if (tok.kind != OTR_SQL_WORD && tok.kind != OTR_SQL_QUOTED)
+			break;
+		*from = next;
+	}
+	return otr_slice_sub(sql, begin, *from - begin);
+}
+
+static void name(struct summary *s, struct otr_slice sql,
+		 struct otr_sql_token tok, size_t *from)
+{
+	put(s, whole_name(sql, tok, from));
+	s->want = s->object = false;
+}
+
+static void open_paren(struct summary *s)
+{
+	enum paren what = s->want ? TABLES : ARGUMENTS;
+
+	/* ARGUMENTS become a QUERY, should SELECT follow */
+	if (s->depth < DEPTH) {
+		s->parens[s->depth] = (uint8_t)what;
+		s->lists[s->depth] = s->list;
+	}
+	s->depth++;
+	s->list = what == TABLES;
+}
+
+static void close_paren(struct summary *s)
+{
+	s->want = s->object = false;
+	if (!s->depth)
+		return;
+	s->depth--;
+	s->list = s->depth < DEPTH && s->lists[s->depth];
+}
+
+static void sign(struct summary *s, char c)
+{
+	if (c == '(')
+		open_paren(s);
+	else if (c == ')')
+		close_paren(s);
+	else if (c == ',' && s->list && where(s) != ARGUMENTS)
+		s->want = true;
+	else if (c == ';') {
+		s->first = true;
+		s->want = s->list = s->object = s->sources = false;
+		s->deaf = false;
+		s->depth = 0;
+	}
+}
+
+static void take_word(struct summary *s, struct otr_slice sql,
+		      struct otr_sql_token tok, size_t *from)
+{
+	if (!keyword(s, tok.text, meaning(tok.text)) && s->want)
+		name(s, sql, tok, from);
+	s->last = tok.text;
+	s->first = false;
+}
+
+/* A string where a table must be is its name, for some; not for a function's FROM. */
+static void take(struct summary *s, struct otr_slice sql,
+		 struct otr_sql_token tok, size_t *from)
+{
+	bool opens = tok.text.data[0] == '(';
+
+	if (tok.kind == OTR_SQL_WORD)
+		take_word(s, sql, tok, from);
+	else if (tok.kind == OTR_SQL_QUOTED ||
+		 (tok.kind == OTR_SQL_LITERAL && s->list &&
+		  tok.text.data[0] == '\'' && tok.text.len > 1 &&
+		  tok.text.data[tok.text.len - 1] == '\'')) {
+		if (s->want)
+			name(s, sql, tok, from);
+	} else if (tok.kind == OTR_SQL_OTHER)
+		sign(s, tok.text.data[0]);
+	s->opened = opens;
+}
+
+size_t otr_sql_summary(char out[OTR_SQL_SUMMARY_MAX], struct otr_slice sql)
+{
+	struct summary s = {.out = out, .first = true};
+	struct otr_sql_token tok;
+	size_t from = 0;
+
+	while (!s.full && (tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END)
+		if (tok.kind != OTR_SQL_SPACE && tok.kind != OTR_SQL_COMMENT)
+			take(&s, sql, tok, &from);
+	return s.len;
+}

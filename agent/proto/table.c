@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* table.c - every protocol we speak, strictest sniff first. */
+
+#include "agent/proto/http1.h"
+#include "agent/proto/pgsql.h"
+
+const struct otr_proto_ops *const otr_protos[] = {
+	&otr_pgsql,
+	&otr_http1,
+	NULL,
+};

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* url.c - request targets taken apart (RFC 3986), and made fit to be shown. */
+
+#include "agent/proto/url.h"
+
+#include <errno.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/own.h"
+
+#define EXTRA_KEYS 32
+#define KEY_MAX	   64
+#define HIDDEN	   "REDACTED"
+
+/* The conventions' list, then what else is a secret more often than not. */
+static const char *const secret_keys[] = {
+	"X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token",
+	"AWSAccessKeyId",  "Signature",	       "sig",
+	"X-Goog-Signature",
+
+	"token",	   "access_token",     "refresh_token",
+	"id_token",	   "api_key",	       "apikey",
+	"password",	   "passwd",	       "pwd",
+	"secret",	   "client_secret",    "code",
+	"state",	   "session",
+};
+
+/* What the user added; written at start-up only. */
+static char extra_keys[EXTRA_KEYS][KEY_MAX];
+static size_t n_extra;
+
+int otr_url_redact(struct otr_slice key)
+{
+	if (!key.len || key.len >= KEY_MAX || memchr(key.data, 0, key.len))
+		return -EINVAL;
+	if (n_extra == EXTRA_KEYS)
+		return -ENOSPC;
+	memcpy(extra_keys[n_extra], key.data, key.len);
+	extra_keys[n_extra++][key.len] = 0;
+	return 0;
+}
+
+static bool is_secret(struct otr_slice key)
+{
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(secret_keys); i++)
+		if (otr_slice_eq_nocase(key, otr_slice_str(secret_keys[i])))
+			return true;
+	for (size_t i = 0; i < n_extra; i++)
+		if (otr_slice_eq_nocase(key, otr_slice_str(extra_keys[i])))
+			return true;
+	return false;
+}
+
+/* Where the first of `set` is in `s`, or s.len. */
+static size_t find(struct otr_slice s, const char *set)
+{
+	size_t i = 0;
+
+	while (i < s.len && (!s.data[i] || !strchr(set, s.data[i])))
+		i++;
+	return i;
+}
+
+static void split_authority(struct otr_url *out, struct otr_slice *rest)
+{
+	size_t n = find(*rest, "/?#");
+
+	out->authority = otr_slice_sub(*rest, 0, n);
+	*rest = otr_slice_sub(*rest, n, rest->len);
+}
+
+void otr_url_split(struct otr_url *out, struct otr_slice target, bool connect)
+{
+	size_t n = find(target, ":/?#");
+
+	memset(out, 0, sizeof(*out));
+	if (connect) {
+		out->authority = target;
+		return;
+	}
+	if (n && otr_slice_starts(otr_slice_sub(target, n, target.len),
+				  OTR_SLICE("://"))) {
+		out->scheme = otr_slice_sub(target, 0, n);
+		target = otr_slice_sub(target, n + 3, target.len);
+		split_authority(out, &target);
+	}
+	target.len = find(target, "#");
+	n = find(target, "?");
+	out->path = otr_slice_sub(target, 0, n);
+	out->query = otr_slice_sub(target, n + 1, target.len);
+	if (!out->path.len && out->scheme.len)
+		out->path = OTR_SLICE("/");
+}
+
+/* What stands before the last '@' is userinfo. */
+static size_t userinfo(struct otr_slice authority)
+{
+	const char *at = authority.len
+				 ? memrchr(authority.data, '@', authority.len)
+				 : NULL;
+
+	return at ? (size_t)(at - authority.data) + 1 : 0;
+}
+
+static uint16_t read_port(struct otr_slice s)
+{
+	uint32_t port = 0;
+
+	if (s.len > 5)
+		return 0;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.data[i] < '0' || s.data[i] > '9')
+			return 0;
+		port = port * 10 + (uint32_t)(s.data[i] - '0');
+	}
+	return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
+struct otr_slice otr_url_host(struct otr_slice authority, uint16_t *port)
+{
+	struct otr_slice host = otr_slice_sub(authority, userinfo(authority),
+					      authority.len);
+	size_t colon = host.len;
+
+	if (host.len && host.data[0] == '[') {
+		colon = find(host, "]");
+		*port = read_port(otr_slice_sub(host, colon + 2, host.len));
+		return otr_slice_sub(host, 1, colon - 1);
+	}
+	while (colon && host.data[colon - 1] != ':')
+		colon--;
+	if (colon && memchr(host.data, ':', colon - 1))
+		colon = 0; /* a bare IPv6 address, in X-Forwarded-For */
+	*port = colon ? read_port(otr_slice_sub(host, colon, host.len)) : 0;
+	return colon ? otr_slice_sub(host, 0, colon - 1) : host;
+}
+
+void otr_url_authority(struct otr_buf *out, struct otr_slice authority)
+{
+	size_t n = userinfo(authority);
+
+	if (n)
+		otr_buf_str(out, HIDDEN ":" HIDDEN "@");
+	otr_buf_slice(out, otr_slice_sub(authority, n, authority.len));
+}
+
+static void put_pair(struct otr_buf *out, struct otr_slice pair)
+{
+	size_t n = find(pair, "=");
+
+	if (n == pair.len || !is_secret(otr_slice_sub(pair, 0, n))) {
+		otr_buf_slice(out, pair);
+		return;
+	}
+	otr_buf_slice(out, otr_slice_sub(pair, 0, n));
+	otr_buf_str(out, "=" HIDDEN);
+}
+
+void otr_url_query(struct otr_buf *out, struct otr_slice query)
+{
+	size_t n;
+
+	while (query.len) {
+		n = find(query, "&;");
+		put_pair(out, otr_slice_sub(query, 0, n));
+		if (n < query.len)
+			otr_buf_byte(out, query.data[n]);
+		query = otr_slice_sub(query, n + 1, query.len);
+	}
+}

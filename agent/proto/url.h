@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_URL_H
+#define OTR_URL_H
+
+/*
+ * url.h - request targets taken apart (RFC 3986), and made fit to be shown.
+ *
+ * Secrets do not leave: userinfo becomes REDACTED:REDACTED, so does the value of
+ * every query key that is on the list (its name stays). Keys are compared without
+ * regard to case.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/slice.h"
+
+struct otr_buf;
+
+/* Parts alias what was split; each may be absent. */
+struct otr_url {
+	struct otr_slice scheme;    /* of an absolute-form only */
+	struct otr_slice authority; /* likewise, or all of an authority-form */
+	struct otr_slice path;
+	struct otr_slice query; /* without '?'; a fragment is dropped */
+};
+
+/* Splits a request target, RFC 9112 section 3.2. `connect`: it is an authority. */
+void otr_url_split(struct otr_url *out, struct otr_slice target, bool connect);
+
+/* Splits "user:pw@host:port", brackets of an IPv6 address dropped. `*port` is 0
+ * where it gives none, or no number. Returns the host. */
+struct otr_slice otr_url_host(struct otr_slice authority, uint16_t *port);
+
+/* Appends a query without the values that shall not be seen. */
+void otr_url_query(struct otr_buf *out, struct otr_slice query);
+
+/* Appends an authority without its userinfo. */
+void otr_url_authority(struct otr_buf *out, struct otr_slice authority);
+
+/* Adds a query key to the list, at start-up. Returns 0, -EINVAL for an empty or
+ * overlong one, -ENOSPC when the list is full. */
+int otr_url_redact(struct otr_slice key);
+
+#endif /* OTR_URL_H */

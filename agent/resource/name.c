@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * name.c - what a process is called, from what is known of it.
+ *
+ * OpenTelemetry semantic conventions, "Service", and the specification of
+ * OTEL_RESOURCE_ATTRIBUTES: a value that cannot be decoded is discarded as a whole.
+ */
+
+#include "agent/resource/name.h"
+
+#include <ctype.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/own.h"
+#include "agent/base/text.h"
+#include "agent/resource/percent.h"
+#include "agent/resource/utf8.h"
+
+#define CONTAINER_ID 64
+
+struct otr_slice otr_name_env(struct otr_slice env, const char *name)
+{
+	size_t n = strlen(name), len;
+
+	for (; env.len; env = otr_slice_sub(env, len + 1, env.len)) {
+		len = strnlen(env.data, env.len);
+		if (len > n && env.data[n] == '=' && !memcmp(env.data, name, n))
+			return otr_slice_sub(env, n + 1, len - n - 1);
+	}
+	return OTR_SLICE_NONE;
+}
+
+static bool decode_pair(struct otr_buf *buf, struct otr_slice key,
+			struct otr_slice value, struct otr_slice *k,
+			struct otr_slice *v)
+{
+	size_t at;
+
+	otr_buf_reset(buf);
+	if (!value.data || !key.len || !otr_percent_decode(buf, key))
+		return false;
+	at = buf->len;
+	if (!otr_percent_decode(buf, value) || buf->rc)
+		return false;
+	*k = otr_slice_sub(otr_buf_view(buf), 0, at);
+	*v = otr_slice_sub(otr_buf_view(buf), at, buf->len);
+	return true;
+}
+
+static bool walk_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf buf = {0};
+	struct otr_slice key, value, k, v;
+
+	while (otr_pair_next(&text, &key, &value)) {
+		if (!decode_pair(&buf, key, value, &k, &v))
+			return false;
+		if (fn)
+			fn(arg, k, v);
+	}
+	return true;
+}
+
+bool otr_name_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg)
+{
+	return walk_pairs(text, NULL, NULL) && walk_pairs(text, fn, arg);
+}
+
+struct otr_slice otr_name_base(struct otr_slice path)
+{
+	size_t n = path.len;
+
+	while (n && path.data[n - 1] != '/')
+		n--;
+	return otr_slice_sub(path, n, path.len);
+}
+
+struct otr_slice otr_name_exe(struct otr_slice link)
+{
+	static const char gone[] = " (deleted)";
+	size_t n = sizeof(gone) - 1;
+
+	if (link.len > n && !memcmp(link.data + link.len - n, gone, n))
+		link.len -= n;
+	return link;
+}
+
+struct otr_slice otr_name_family(struct otr_slice exe)
+{
+	struct otr_slice s = otr_name_base(exe);
+	size_t n;
+
+	for (n = s.len; n && (isdigit((unsigned char)s.data[n - 1]) ||
+			      s.data[n - 1] == '.');)
+		n--;
+	return n ? otr_slice_sub(s, 0, n) : s;
+}
+
+const char *otr_name_language(struct otr_slice exe)
+{
+	static const char *const rows[][2] = {
+		{"python", "python"}, {"pypy", "python"}, {"uwsgi", "python"},
+		{"node", "nodejs"},   {"nodejs", "nodejs"}, {"bun", "nodejs"},
+		{"deno", "nodejs"},   {"java", "java"},	    {"go", "go"},
+		{"ruby", "ruby"},     {"php", "php"},	    {"php-fpm", "php"},
+		{"php-cgi", "php"},   {"dotnet", "dotnet"},
+		{"beam.smp", "erlang"},
+	};
+	struct otr_slice family = otr_name_family(exe);
+
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++)
+		if (otr_slice_eq(family, otr_slice_str(rows[i][0])))
+			return rows[i][1];
+	return "cpp";
+}
+
+struct otr_slice otr_name_container(struct otr_slice cgroup)
+{
+	struct otr_slice found = OTR_SLICE_NONE;
+	size_t run = 0;
+
+	for (size_t i = 0; i <= cgroup.len; i++) {
+		if (i < cgroup.len && isxdigit((unsigned char)cgroup.data[i])) {
+			run++;
+			continue;
+		}
+		if (run == CONTAINER_ID) /* the innermost container's */
+			found = otr_slice_sub(cgroup, i - run, run);
+		run = 0;
+	}
+	return found;
+}
+
+struct found {
+	char *out;
+	size_t len;
+};
+
+/* Bytes of anybody's making as a name: cut, valid, fit for a terminal. */
+static size_t clean(char *out, struct otr_slice s)
+{
+	size_t len = 0, n;
+
+	for (s = otr_trim(s); s.len; s = otr_slice_sub(s, n, s.len)) {
+		n = otr_text_char(otr_slice_sub(s, 0, 4));
+		if (len + (n ? n : 3) > OTR_SERVICE_MAX)
+			break;
+		memcpy(out + len, n ? s.data : "\xef\xbf\xbd", n ? n : 3);
+		len += n ? n : 3;
+		n = n ? n : otr_utf8_char(s); /* whole, where it is only unfit */
+		n = n ? n : 1;
+	}
+	out[len] = '\0';
+	return len;
+}
+
+static void on_pair(void *arg, struct otr_slice key, struct otr_slice value)
+{
+	struct found *f = arg;
+
+	if (otr_slice_eq(key, OTR_SLICE("service.name")))
+		f->len = clean(f->out, value);
+}
+
+static size_t told_by_env(struct otr_slice env, char *out)
+{
+	struct found f = {out, clean(out, otr_name_env(env, "OTEL_SERVICE_NAME"))};
+
+	if (!f.len)
+		otr_name_pairs(otr_name_env(env, "OTEL_RESOURCE_ATTRIBUTES"),
+			       on_pair, &f);
+	return f.len;
+}
+
+size_t otr_name_service(const struct otr_facts *facts,
+			char out[OTR_SERVICE_MAX + 1])
+{
+	size_t n = clean(out, facts->text[OTR_META_SERVICE]);
+
+	if (!n)
+		n = told_by_env(facts->text[OTR_META_ENV], out);
+	if (!n)
+		n = clean(out, otr_name_guess(facts));
+	if (!n)
+		n = clean(out, facts->comm);
+	return n ? n : clean(out, OTR_SLICE("unknown_service"));
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * name_args.c - which program an interpreter was told to run.
+ *
+ * One row a runtime: which of its options take a value, so that this is not taken for
+ * the script; what gives the name once the script is known is one function.
+ */
+
+#include "agent/resource/name_args.h"
+
+#include <ctype.h>
+
+#include "agent/base/own.h"
+#include "agent/resource/name.h"
+
+typedef void (*program_fn)(struct otr_program *pg, struct otr_slice rest);
+
+struct runtime {
+	const char *family;
+	const char *valued; /* options whose value is the next argument */
+	const char *module; /* the option before a module's or archive's name */
+	const char *command; /* .. before program text: there is no script */
+	const char *skip;    /* words before the script */
+	program_fn read;     /* `pg->path` is the script, `rest` what follows */
+};
+
+static bool listed(const char *list, struct otr_slice word)
+{
+	size_t n;
+
+	for (; list && *list; list += n + (list[n] == ' ')) {
+		n = strcspn(list, " ");
+		if (otr_slice_eq(word, (struct otr_slice){list, n}))
+			return true;
+	}
+	return false;
+}
+
+static bool take(struct otr_slice *args, struct otr_slice *arg)
+{
+	size_t n;
+
+	if (!args->len)
+		return false;
+	n = strnlen(args->data, args->len);
+	*arg = otr_slice_sub(*args, 0, n);
+	*args = otr_slice_sub(*args, n + 1, args->len);
+	return true;
+}
+
+static struct otr_slice before(struct otr_slice s, char c)
+{
+	const char *at = s.len ? memchr(s.data, c, s.len) : NULL;
+
+	return at ? otr_slice_sub(s, 0, (size_t)(at - s.data)) : s;
+}
+
+static struct otr_slice without(struct otr_slice s, const char *endings)
+{
+	size_t n;
+
+	for (; *endings; endings += n + (endings[n] == ' ')) {
+		n = strcspn(endings, " ");
+		if (s.len > n && !memcmp(s.data + s.len - n, endings, n))
+			return otr_slice_sub(s, 0, s.len - n);
+	}
+	return s;
+}
+
+/* The last part between dots that is not one of `dull`; else the last one. */
+static struct otr_slice last_part(struct otr_slice s, const char *dull)
+{
+	struct otr_slice part = s, rest = s;
+	size_t n;
+
+	while (rest.len) {
+		for (n = rest.len; n && rest.data[n - 1] != '.';)
+			n--;
+		part = otr_slice_sub(rest, n, rest.len);
+		if (part.len && !listed(dull, part))
+			return part;
+		rest = otr_slice_sub(rest, 0, n ? n - 1 : 0);
+	}
+	for (n = s.len; n && s.data[n - 1] != '.';)
+		n--;
+	return otr_slice_sub(s, n, s.len);
+}
+
+#define DULL_MODULES "app main wsgi asgi server application run manage __main__ api"
+
+static bool is_module(struct otr_slice s)
+{
+	if (!s.len || (!isalpha((unsigned char)s.data[0]) && s.data[0] != '_'))
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (!isalnum((unsigned char)s.data[i]) && s.data[i] != '_' &&
+		    s.data[i] != '.')
+			return false;
+	return true;
+}
+
+/* "orders.wsgi:app"; "localhost:8000", the value of an option, is not. */
+static bool is_app(struct otr_slice s)
+{
+	struct otr_slice mod = before(s, ':');
+	struct otr_slice attr = otr_slice_sub(s, mod.len + 1, s.len);
+
+	return mod.len < s.len && is_module(mod) && attr.len &&
+	       (isalpha((unsigned char)attr.data[0]) || attr.data[0] == '_');
+}
+
+/* The application a Python server was given: MODULE:ATTRIBUTE anywhere, else the last
+ * word that is a module and no option's value. */
+static struct otr_slice app_of(struct otr_slice args)
+{
+	struct otr_slice arg, best = OTR_SLICE_NONE;
+	bool value = false;
+
+	while (take(&args, &arg)) {
+		if (is_app(arg))
+			return before(arg, ':');
+		if (!value && is_module(arg))
+			best = arg;
+		value = arg.len && arg.data[0] == '-' &&
+			!memchr(arg.data, '=', arg.len);
+	}
+	return best;
+}
+
+/* Flask and Celery: --app NAME, -A NAME, --app=NAME. */
+static struct otr_slice app_option(struct otr_slice args)
+{
+	struct otr_slice arg, value;
+
+	while (take(&args, &arg)) {
+		value = before(arg, '=');
+		if (!listed("--app -A", value))
+			continue;
+		if (value.len < arg.len)
+			return otr_slice_sub(arg, value.len + 1, arg.len);
+		return take(&args, &arg) ? arg : OTR_SLICE_NONE;
+	}
+	return OTR_SLICE_NONE;
+}
+
+static struct otr_slice module_name(struct otr_slice module)
+{
+	module = without(otr_name_base(before(module, ':')), ".py");
+	return last_part(module, DULL_MODULES);
+}
+
+static void read_python(struct otr_program *pg, struct otr_slice rest)
+{
+	struct otr_slice tool = without(otr_name_base(pg->path), ".py");
+	struct otr_slice skip;
+
+	pg->name = tool;
+	if (listed("gunicorn uvicorn hypercorn daphne granian waitress-serve",
+		   tool)) {
+		pg->name = module_name(app_of(rest));
+		pg->path = OTR_SLICE_NONE; /* the server's, not the service's */
+	} else if (listed("flask celery", tool)) {
+		pg->name = module_name(app_option(rest));
+		pg->path = OTR_SLICE_NONE;
+	} else if (listed("streamlit fastapi", tool)) {
+		pg->path = OTR_SLICE_NONE;
+		while (take(&rest, &skip) && !pg->path.len)
+			if (skip.len > 3 && without(skip, ".py").len < skip.len)
+				pg->path = skip;
+		pg->name = module_name(pg->path);
+	} else if (!listed("http.server", tool)) {
+		pg->name = module_name(tool);
+	}
+}
+
+/* A program inside node_modules is a tool: the service is what it stands in. */
+static void read_node(struct otr_program *pg, struct otr_slice rest)
+{
+	const char *at = NULL;
+
+	(void)rest;
+	if (pg->path.len)
+		at = memmem(pg->path.data, pg->path.len, "node_modules/", 13);
+	pg->name = without(otr_name_base(pg->path), ".js .mjs .cjs .ts .mts");
+	if (!at && !otr_slice_starts(pg->name, OTR_SLICE("next-server")))
+		return;
+	pg->name = OTR_SLICE_NONE;
+	pg->path = at ? otr_slice_sub(pg->path, 0, (size_t)(at - pg->path.data)) :
+			OTR_SLICE_NONE;
+}
+
+static struct otr_slice jar_name(struct otr_slice path)
+{
+	struct otr_slice s = without(otr_name_base(path), ".jar .war");
+
+	for (size_t i = 1; i + 1 < s.len; i++)
+		if (s.data[i] == '-' && isdigit((unsigned char)s.data[i + 1]))
+			return otr_slice_sub(s, 0, i); /* -1.2.3-SNAPSHOT */
+	return s;
+}
+
+static void read_java(struct otr_program *pg, struct otr_slice rest)
+{
+	struct otr_slice s = pg->path;
+
+	(void)rest;
+	if (without(s, ".jar .war").len < s.len) {
+		pg->name = jar_name(s);
+		return;
+	}
+	pg->path = OTR_SLICE_NONE; /* a class, module/class */
+	if (memmem(s.data, s.len, "catalina", 8))
+		pg->name = OTR_SLICE("tomcat");
+	else
+		pg->name = last_part(otr_name_base(s),
+				     "Main Application App Server Bootstrap "
+				     "Launcher Start");
+}
+
+static void read_ruby(struct otr_program *pg, struct otr_slice rest)
+{
+	(void)rest;
+	pg->name = without(otr_name_base(pg->path), ".rb .ru");
+	if (!listed("puma rails rackup unicorn thin bundle sidekiq rake",
+		    pg->name))
+		return;
+	pg->name = OTR_SLICE_NONE;
+	pg->path = OTR_SLICE_NONE; /* the working directory is the project's */
+}
+
+static void read_script(struct otr_program *pg, struct otr_slice rest)
+{
+	(void)rest;
+	pg->name = without(otr_name_base(pg->path), ".php .pl .sh .dll");
+	if (listed("artisan console", pg->name))
+		pg->name = OTR_SLICE_NONE;
+}
+
+static void read_uwsgi(struct otr_program *pg, struct otr_slice rest)
+{
+	struct otr_slice arg;
+
+	pg->path = OTR_SLICE_NONE;
+	pg->name = OTR_SLICE_NONE;
+	while (take(&rest, &arg)) {
+		if (listed("-w --module --wsgi-file --wsgi --file", arg) &&
+		    take(&rest, &arg))
+			pg->name = module_name(arg);
+		else if (without(arg, ".ini .yaml .yml").len < arg.len &&
+			 !pg->name.len)
+			pg->name = without(otr_name_base(arg), ".ini .yaml .yml");
+	}
+}
+
+#define JAVA_VALUED                                                          \
+	"-cp -classpath --class-path -p --module-path --add-modules "       \
+	"--add-opens --add-exports --add-reads --upgrade-module-path"
+#define NODE_VALUED                                                         \
+	"-r --require --import --loader --experimental-loader --env-file " \
+	"-C --conditions --title --inspect-port --watch-path"
+
+static const struct runtime runtimes[] = {
+	{"python", "-W -X --check-hash-based-pycs", "-m", "-c", "", read_python},
+	{"pypy", "-W -X", "-m", "-c", "", read_python},
+	{"node", NODE_VALUED, "", "-e --eval -p --print", "", read_node},
+	{"nodejs", NODE_VALUED, "", "-e --eval -p --print", "", read_node},
+	{"deno", "-c --config", "", "eval", "run serve", read_node},
+	{"bun", "-r --preload", "", "-e", "run start", read_node},
+	{"java", JAVA_VALUED, "-jar -m --module", "", "", read_java},
+	{"ruby", "-I -r -C -E", "", "-e", "", read_ruby},
+	{"php", "-d -c -z", "-f", "-r", "", read_script},
+	{"perl", "-I", "", "-e -E", "", read_script},
+	{"dotnet", "", "", "", "exec run", read_script},
+	{"sh", "-o", "", "-c", "", read_script},
+	{"bash", "-o -O --rcfile", "", "-c", "", read_script},
+	{"dash", "-o", "", "-c", "", read_script},
+	{"uwsgi", "", "", "", "", NULL},
+	{"uwsgi-core", "", "", "", "", NULL},
+};
+
+/* "gunicorn: master [orders.wsgi]", "puma 6.0 (tcp://..) [orders]": a title that took
+ * the place of the arguments. */
+static bool read_title(struct otr_program *pg, struct otr_slice title)
+{
+	const char *from, *to;
+
+	if (!otr_slice_starts(title, OTR_SLICE("gunicorn: ")) &&
+	    !otr_slice_starts(title, OTR_SLICE("puma")))
+		return false;
+	from = memchr(title.data, '[', title.len);
+	to = from ? memchr(from, ']', (size_t)(title.data + title.len - from)) :
+		    NULL;
+	if (!to)
+		return false;
+	pg->name = module_name((struct otr_slice){from + 1,
+						  (size_t)(to - from - 1)});
+	return true;
+}
+
+/* Python's -um MODULE, -Xutf8 ..: letters in one word. */
+static bool bundled(const struct runtime *rt, struct otr_slice arg, char c)
+{
+	return rt->read == read_python && arg.len > 2 && arg.data[1] != '-' &&
+	       arg.data[1] != 'W' && arg.data[1] != 'X' &&
+	       arg.data[arg.len - 1] == c;
+}
+
+/* Finds the script in `args`; leaves what follows it. False: program text was given,
+ * or nothing. */
+static bool find_script(const struct runtime *rt, struct otr_slice *args,
+			struct otr_slice *script)
+{
+	struct otr_slice arg;
+
+	while (take(args, &arg)) {
+		if (listed(rt->command, arg) || bundled(rt, arg, 'c'))
+			return false;
+		if (listed(rt->module, arg) || bundled(rt, arg, 'm'))
+			return take(args, script);
+		if (listed(rt->valued, arg)) {
+			take(args, &arg);
+			continue;
+		}
+		if (!arg.len || arg.data[0] == '-' || listed(rt->skip, arg))
+			continue;
+		*script = arg;
+		return true;
+	}
+	return false;
+}
+
+bool otr_program_of(struct otr_program *pg, struct otr_slice family,
+		    const struct otr_facts *facts)
+{
+	struct otr_slice args = facts->text[OTR_META_CMDLINE], argv0;
+	const struct runtime *rt = runtimes;
+
+	while (!otr_slice_eq(family, otr_slice_str(rt->family)))
+		if (++rt == runtimes + OTR_ARRAY_SIZE(runtimes))
+			return false;
+	if (facts->text[OTR_META_JAR].len && rt->read == read_java) {
+		pg->path = facts->text[OTR_META_JAR];
+		pg->name = jar_name(pg->path);
+		return true;
+	}
+	if (read_title(pg, args) || !take(&args, &argv0))
+		return true;
+	if (!rt->read)
+		read_uwsgi(pg, args);
+	else if (find_script(rt, &args, &pg->path))
+		rt->read(pg, args);
+	return true;
+}

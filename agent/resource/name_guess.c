@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * name_guess.c - a service's name from its program and arguments.
+ *
+ * A program of its own is called by its executable. What an interpreter runs is called
+ * by the script, module, jar or class it was given. Many of these say nothing: of
+ * three services each started as `gunicorn app:app`, all would be "app", and a trace
+ * through them could not be read. So where the word is one of those that people give
+ * to every program (generic[]), a better one is sought: the systemd unit, else the
+ * folder that holds the script, else the next folder above that says more. Folders
+ * of temporary files and home folders say nothing. Found none: the word itself.
+ */
+
+#include "agent/resource/name.h"
+
+#include <ctype.h>
+
+#include "agent/base/own.h"
+#include "agent/resource/name_args.h"
+
+/* Words that everybody uses. */
+static const char *const generic[] = {
+	"app", "main", "index", "server", "start", "run", "wsgi", "asgi",
+	"application", "manage", "www", "__main__", "bootstrap", "program",
+	"python", "node", "nodejs", "java", "ruby", "php", "perl", "sh", "bash",
+	"dash", "dotnet", "deno", "bun", "uwsgi", "pypy",
+};
+
+/* Folders that say nothing of what they hold; so do those of generic[]. */
+static const char *const plain_dirs[] = {
+	"apps", "src", "code", "srv", "html", "home", "root", "opt", "usr",
+	"var", "lib", "local", "bin", "sbin", "dist", "build", "out", "target",
+	"workspace", "work", "current", "release", "releases", "public", "site",
+	"sites", "project", "projects", "dev", "data", "share", "libexec", "tmp",
+};
+
+/* Units that start other people's programs. */
+static const char *const carriers[] = {
+	"user@", "session-", "cron", "crond", "ssh", "sshd", "docker",
+	"containerd", "podman", "init", "systemd-",
+};
+
+static bool among(const char *const *list, size_t n, struct otr_slice s)
+{
+	for (size_t i = 0; i < n; i++)
+		if (otr_slice_eq_nocase(s, otr_slice_str(list[i])))
+			return true;
+	return false;
+}
+
+static bool is_generic(struct otr_slice s)
+{
+	return !s.len || among(generic, OTR_ARRAY_SIZE(generic), s);
+}
+
+/* Release numbers and hashes are no names. */
+static bool has_word(struct otr_slice s)
+{
+	size_t digits = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		digits += isxdigit((unsigned char)s.data[i]) != 0;
+	if (s.len >= 12 && digits == s.len)
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (isalpha((unsigned char)s.data[i]) || s.data[i] & 0x80)
+			return true;
+	return false;
+}
+
+static struct otr_slice dir_of(struct otr_slice path)
+{
+	size_t n = path.len - otr_name_base(path).len;
+
+	while (n && path.data[n - 1] == '/')
+		n--;
+	return otr_slice_sub(path, 0, n);
+}
+
+static bool is_temporary(struct otr_slice path)
+{
+	return otr_slice_starts(path, OTR_SLICE("/tmp/")) ||
+	       otr_slice_starts(path, OTR_SLICE("/var/tmp/")) ||
+	       otr_slice_starts(path, OTR_SLICE("/dev/shm/"));
+}
+
+/* The first folder, from `dir` upwards, that says something; or an empty slice. */
+static struct otr_slice telling(struct otr_slice dir)
+{
+	struct otr_slice base;
+
+	if (is_temporary(dir))
+		return OTR_SLICE_NONE;
+	for (; dir.len; dir = dir_of(dir)) {
+		base = otr_name_base(dir);
+		if (otr_slice_eq(dir_of(dir), OTR_SLICE("/home")))
+			break; /* a person, not a service */
+		if (has_word(base) && base.data[0] != '.' && !is_generic(base) &&
+		    !among(plain_dirs, OTR_ARRAY_SIZE(plain_dirs), base))
+			return base;
+	}
+	return OTR_SLICE_NONE;
+}
+
+/* "orders" of ..../orders.service, unless that unit starts other programs. */
+static struct otr_slice unit_of(struct otr_slice cgroup)
+{
+	static const char end[] = ".service";
+	struct otr_slice s;
+
+	for (; cgroup.len; cgroup = dir_of(cgroup)) {
+		s = otr_name_base(cgroup);
+		if (s.len < sizeof(end) ||
+		    memcmp(s.data + s.len - sizeof(end) + 1, end,
+			   sizeof(end) - 1))
+			continue;
+		s.len -= sizeof(end) - 1;
+		for (size_t i = 0; i < OTR_ARRAY_SIZE(carriers); i++) {
+			struct otr_slice c = otr_slice_str(carriers[i]);
+			bool front = strchr("@-", c.data[c.len - 1]) != NULL;
+
+			if (front ? otr_slice_starts(s, c) : otr_slice_eq(s, c))
+				return OTR_SLICE_NONE;
+		}
+		return s;
+	}
+	return OTR_SLICE_NONE;
+}
+
+/* The folder of the script, which may be given relative to the working directory. */
+static struct otr_slice folder(const struct otr_facts *facts,
+			       const struct otr_program *pg)
+{
+	struct otr_slice dir = dir_of(pg->path), found = OTR_SLICE_NONE;
+
+	if (pg->path.len && pg->path.data[0] == '/')
+		return telling(dir);
+	if (dir.len && !is_temporary(facts->text[OTR_META_CWD]))
+		found = telling(dir);
+	return found.len ? found : telling(facts->text[OTR_META_CWD]);
+}
+
+static struct otr_slice program_name(const struct otr_facts *facts)
+{
+	struct otr_slice exe = otr_name_exe(facts->text[OTR_META_EXE]);
+	struct otr_slice args = facts->text[OTR_META_CMDLINE];
+
+	if (!exe.len && args.len)
+		exe = otr_slice_sub(args, 0, strnlen(args.data, args.len));
+	return exe.len ? exe : facts->comm;
+}
+
+struct otr_slice otr_name_guess(const struct otr_facts *facts)
+{
+	struct otr_slice exe = program_name(facts), better;
+	struct otr_program pg = {0};
+
+	if (!otr_program_of(&pg, otr_name_family(exe), facts)) {
+		pg.name = otr_name_base(exe);
+		if (otr_slice_starts(pg.name, OTR_SLICE("php-fpm")))
+			pg.name = otr_name_family(exe);
+		pg.path = exe;
+	}
+	if (!is_generic(pg.name))
+		return pg.name;
+	better = unit_of(facts->text[OTR_META_CGROUP]);
+	if (!better.len)
+		better = folder(facts, &pg);
+	if (better.len)
+		return better;
+	return pg.name.len ? pg.name : otr_name_family(exe);
+}

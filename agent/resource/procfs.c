@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* procfs.c - the processes of the machine, as /proc lists them now; see proc(5). */
+
+#include "agent/resource/procfs.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void otr_procfs_each(bool (*fn)(void *arg, uint32_t pid), void *arg)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *de;
+
+	while (dir && (de = readdir(dir)))
+		if (isdigit((unsigned char)de->d_name[0]) &&
+		    !fn(arg, (uint32_t)strtoul(de->d_name, NULL, 10)))
+			break;
+	if (dir)
+		closedir(dir);
+}
+
+/* A file of /proc/PID into `out`, NUL at its end. Returns its length, -1 if it is gone. */
+static ssize_t slurp(uint32_t pid, const char *name, char *out, size_t size)
+{
+	char path[64];
+	size_t len = 0;
+	ssize_t n = 1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	while (n > 0 && len + 1 < size) {
+		n = read(fd, out + len, size - len - 1);
+		if (n > 0)
+			len += (size_t)n;
+	}
+	close(fd);
+	out[len] = 0;
+	return (ssize_t)len;
+}
+
+uint32_t otr_procfs_parent(uint32_t pid)
+{
+	char text[512];
+	unsigned int parent = 0;
+	const char *end;
+
+	/* The command in parentheses may hold anything: skip to the last one. */
+	if (slurp(pid, "stat", text, sizeof(text)) <= 0)
+		return 0;
+	end = strrchr(text, ')');
+	if (!end || sscanf(end, ") %*c %u", &parent) != 1)
+		return 0;
+	return parent;
+}
+
+bool otr_procfs_exe(uint32_t pid, char *out, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	n = readlink(path, out, size - 1);
+	if (n < 0)
+		return false;
+	out[n] = 0;
+	return true;
+}
+
+bool otr_procfs_cmdline(uint32_t pid, char *out, size_t size)
+{
+	ssize_t n = slurp(pid, "cmdline", out, size);
+
+	if (n <= 0)
+		return false;
+	for (ssize_t i = 0; i + 1 < n; i++)
+		if (!out[i])
+			out[i] = ' ';
+	return true;
+}
+
+bool otr_procfs_cgroup(uint32_t pid, char *out, size_t size)
+{
+	char text[PATH_MAX + 16];
+	const char *at;
+	size_t len;
+
+	if (slurp(pid, "cgroup", text, sizeof(text)) <= 0)
+		return false;
+	at = strstr(text, "0::");
+	if (!at)
+		return false;
+	at += 3;
+	len = strcspn(at, "\n");
+	if (len >= size)
+		return false;
+	memcpy(out, at, len);
+	out[len] = 0;
+	return true;
+}
+
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* The first two arguments that are no option: the program, and what it runs. */
+static bool names_it(char *args, ssize_t len, const char *name)
+{
+	int seen = 0;
+
+	for (ssize_t at = 0; at < len && seen < 2; at += (ssize_t)strlen(args + at) + 1) {
+		if (seen && args[at] == '-')
+			continue;
+		seen++;
+		if (!strcmp(base_of(args + at), name))
+			return true;
+	}
+	return false;
+}
+
+bool otr_procfs_is(uint32_t pid, const char *name)
+{
+	char text[4096];
+	ssize_t n;
+
+	if (otr_procfs_exe(pid, text, sizeof(text)) &&
+	    !strcmp(base_of(text), name))
+		return true;
+	n = slurp(pid, "cmdline", text, sizeof(text));
+	return n > 0 && names_it(text, n, name);
+}
+
+void otr_procfs_title(uint32_t pid, char *out, size_t size)
+{
+	char text[128];
+	const char *name;
+
+	if (!otr_procfs_cmdline(pid, text, sizeof(text)) &&
+	    slurp(pid, "comm", text, sizeof(text)) <= 0)
+		snprintf(text, sizeof(text), "process");
+	text[strcspn(text, "\n")] = 0;
+	/* The program by its base name, its arguments as they are. */
+	name = text + strcspn(text, " ");
+	while (name > text && name[-1] != '/')
+		name--;
+	snprintf(out, size, "%s", name);
+}

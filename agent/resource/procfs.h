@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_PROCFS_H
+#define OTR_PROCFS_H
+
+/*
+ * procfs.h - the processes of the machine, as /proc lists them now.
+ *
+ * For choosing what to trace at start; what happens later comes in events.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Calls `fn` for each process until it returns false. Kernel threads are left out where
+ * they have no command line. */
+void otr_procfs_each(bool (*fn)(void *arg, uint32_t pid), void *arg);
+
+/* Parent of a process, 0 if it is gone. */
+uint32_t otr_procfs_parent(uint32_t pid);
+
+/* Path of its executable into `out`. Returns false if it may not be read. */
+bool otr_procfs_exe(uint32_t pid, char *out, size_t size);
+
+/* Its arguments, joined by blanks, cut at `size`. */
+bool otr_procfs_cmdline(uint32_t pid, char *out, size_t size);
+
+/* Its cgroup (v2 path). */
+bool otr_procfs_cgroup(uint32_t pid, char *out, size_t size);
+
+/* Is `name` the base name of its executable, or of the script its interpreter runs? */
+bool otr_procfs_is(uint32_t pid, const char *name);
+
+/* "python3 app.py": how a person would call it, for messages. */
+void otr_procfs_title(uint32_t pid, char *out, size_t size);
+
+#endif /* OTR_PROCFS_H */

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * read.c - /proc of one process, and the host, as OTR_EV_META (proc(5)).
+ *
+ * Nothing here is believed or understood beyond what it takes to leave things out:
+ * of the environment only what OpenTelemetry defines travels, and of that no
+ * *_HEADERS, which hold passwords; events end up in recordings. All sizes are bounded.
+ * Users are looked up in /etc/passwd alone, since a directory service may block.
+ */
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/base/own.h"
+#include "agent/resource/resource.h"
+#include "bpf/event.h"
+
+#define ARGS_BYTES    4096
+#define ENVIRON_BYTES (256u << 10) /* looked through */
+#define ENV_BYTES     8192	   /* kept of it */
+#define SMALL_BYTES   4096
+#define TICK_NS	      10000000ull
+#define SECOND_NS     1000000000ull
+
+struct reader {
+	uint32_t tgid;
+	uint64_t time_ns;
+	otr_meta_fn put;
+	void *arg;
+	int n; /* facts given */
+};
+
+void otr_meta_put(uint32_t tgid, enum otr_meta key, struct otr_slice text,
+		  uint64_t time_ns, otr_meta_fn put, void *arg)
+{
+	uint16_t len = text.len < UINT16_MAX ? (uint16_t)text.len : UINT16_MAX;
+	struct otr_ev_meta *ev = calloc(1, sizeof(*ev) + len);
+
+	if (!ev)
+		return;
+	ev->hdr.kind = OTR_EV_META;
+	ev->hdr.hook = OTR_HOOK_AGENT;
+	ev->hdr.size = (uint32_t)sizeof(*ev) + len;
+	ev->hdr.time_ns = time_ns;
+	ev->hdr.tgid = tgid;
+	ev->hdr.tid = tgid;
+	ev->hdr.strand = tgid;
+	ev->key = (uint16_t)key;
+	ev->len = len;
+	if (len)
+		memcpy(ev->text, text.data, len);
+	put(arg, &ev->hdr);
+	free(ev);
+}
+
+static void give(struct reader *rd, enum otr_meta key, struct otr_slice text)
+{
+	if (!text.len)
+		return;
+	otr_meta_put(rd->tgid, key, text, rd->time_ns, rd->put, rd->arg);
+	rd->n++;
+}
+
+static void fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+/* Up to `size` bytes of a file. It may be one that changes while it is read. */
+static struct otr_slice slurp(int dir, const char *name, char *buf, size_t size)
+{
+	OTR_AUTO(fd_close) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (fd >= 0 && n > 0 && len < size) {
+		n = read(fd, buf + len, size - len);
+		if (n > 0)
+			len += (size_t)n;
+	}
+	return (struct otr_slice){buf, len};
+}
+
+static void read_link(struct reader *rd, int dir, const char *name,
+		      enum otr_meta key)
+{
+	char buf[SMALL_BYTES];
+	ssize_t n = readlinkat(dir, name, buf, sizeof(buf));
+
+	if (n > 0)
+		give(rd, key, (struct otr_slice){buf, (size_t)n});
+}
+
+static void read_args(struct reader *rd, int dir)
+{
+	char buf[ARGS_BYTES];
+	struct otr_slice s = slurp(dir, "cmdline", buf, sizeof(buf));
+
+	while (s.len && !s.data[s.len - 1])
+		s.len--; /* its last NUL; titles are padded with more */
+	give(rd, OTR_META_CMDLINE, s);
+}
+
+static bool is_wanted(struct otr_slice entry)
+{
+	static const char *const heads[] = {"OTEL_", "TRACEPARENT=",
+					    "TRACESTATE=", "BAGGAGE="};
+	const char *eq = entry.len ? memchr(entry.data, '=', entry.len) : NULL;
+	size_t name = eq ? (size_t)(eq - entry.data) : 0;
+
+	if (name >= 7 && !memcmp(eq - 7, "HEADERS", 7))
+		return false;
+	for (size_t i = 0; eq && i < OTR_ARRAY_SIZE(heads); i++)
+		if (otr_slice_starts(entry, otr_slice_str(heads[i])))
+			return true;
+	return false;
+}
+
+/* Moves what is wanted to the front of `all`; whole entries, NUL between. */
+static struct otr_slice pick_env(char *all, size_t size)
+{
+	struct otr_slice rest = {all, size}, entry;
+	size_t kept = 0;
+
+	while (rest.len) {
+		entry = otr_slice_sub(rest, 0, strnlen(rest.data, rest.len));
+		rest = otr_slice_sub(rest, entry.len + 1, rest.len);
+		if (!is_wanted(entry) || kept + entry.len + 1 > ENV_BYTES)
+			continue;
+		memmove(all + kept, entry.data, entry.len);
+		kept += entry.len;
+		all[kept++] = '\0';
+	}
+	return (struct otr_slice){all, kept ? kept - 1 : 0};
+}
+
+static void read_env(struct reader *rd, int dir)
+{
+	char *buf = malloc(ENVIRON_BYTES + 1);
+	struct otr_slice s;
+
+	if (!buf)
+		return;
+	s = slurp(dir, "environ", buf, ENVIRON_BYTES);
+	give(rd, OTR_META_ENV, pick_env(buf, s.len));
+	free(buf);
+}
+
+/* The path behind the second colon of "0::/path"; of version 1 the longest. */
+static void read_cgroup(struct reader *rd, int dir)
+{
+	struct otr_slice best = OTR_SLICE_NONE, line, rest;
+	char buf[SMALL_BYTES];
+
+	rest = slurp(dir, "cgroup", buf, sizeof(buf));
+	while (rest.len) {
+		const char *end = memchr(rest.data, '\n', rest.len);
+		const char *at;
+
+		line = otr_slice_sub(rest, 0,
+				     end ? (size_t)(end - rest.data) : rest.len);
+		rest = otr_slice_sub(rest, line.len + 1, rest.len);
+		at = line.len ? memchr(line.data, ':', line.len) : NULL;
+		at = at ? memchr(at + 1, ':',
+				 (size_t)(line.data + line.len - at - 1)) :
+			  NULL;
+		if (!at)
+			continue;
+		line = otr_slice_sub(line, (size_t)(at + 1 - line.data), line.len);
+		if (line.len > best.len)
+			best = line;
+	}
+	give(rd, OTR_META_CGROUP, best);
+}
+
+static bool passwd_name(uid_t uid, char *out, size_t size)
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	const struct passwd *pw;
+	bool found = false;
+
+	while (f && !found && (pw = fgetpwent(f))) {
+		found = pw->pw_uid == uid;
+		if (found)
+			snprintf(out, size, "%s", pw->pw_name);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static void read_owner(struct reader *rd, int dir)
+{
+	char name[256];
+	struct stat st;
+
+	if (fstat(dir, &st))
+		return;
+	if (!passwd_name(st.st_uid, name, sizeof(name)))
+		snprintf(name, sizeof(name), "%u", st.st_uid);
+	give(rd, OTR_META_OWNER, otr_slice_str(name));
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * SECOND_NS + (uint64_t)ts.tv_nsec;
+}
+
+/* Field 22 of stat counts ticks since boot; the name before it may hold anything, so
+ * fields are counted from its last parenthesis. */
+static void read_start(struct reader *rd, int dir)
+{
+	char buf[SMALL_BYTES], text[32];
+	struct otr_slice s = slurp(dir, "stat", buf, sizeof(buf) - 1);
+	unsigned long long ticks;
+	uint64_t epoch;
+	const char *at;
+
+	buf[s.len] = '\0';
+	at = strrchr(buf, ')');
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	if (!at || sscanf(at, " %llu", &ticks) != 1)
+		return;
+	epoch = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+	snprintf(text, sizeof(text), "%llu",
+		 (unsigned long long)(epoch - epoch % TICK_NS) +
+			 ticks * (SECOND_NS /
+				  (unsigned long long)sysconf(_SC_CLK_TCK)));
+	give(rd, OTR_META_START, otr_slice_str(text));
+}
+
+/* All through one descriptor of /proc/TGID: when the process ends and its number is
+ * used again, what is left to read fails, and does not tell of another. */
+int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put, void *arg)
+{
+	struct reader rd = {tgid, time_ns, put, arg, 0};
+	OTR_AUTO(fd_close) int dir = -1;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%u", tgid);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -ESRCH;
+	read_start(&rd, dir);
+	read_link(&rd, dir, "exe", OTR_META_EXE);
+	read_args(&rd, dir);
+	read_link(&rd, dir, "cwd", OTR_META_CWD);
+	read_env(&rd, dir);
+	read_cgroup(&rd, dir);
+	read_owner(&rd, dir);
+	return rd.n;
+}
+
+static void read_machine_id(struct reader *rd)
+{
+	char buf[64];
+	struct otr_slice s = slurp(AT_FDCWD, "/etc/machine-id", buf, sizeof(buf));
+
+	if (!s.len)
+		s = slurp(AT_FDCWD, "/var/lib/dbus/machine-id", buf, sizeof(buf));
+	while (s.len && isspace((unsigned char)s.data[s.len - 1]))
+		s.len--;
+	give(rd, OTR_META_HOST_ID, s);
+}
+
+/* As the conventions call it. */
+static const char *arch_of(const char *machine)
+{
+	if (!strcmp(machine, "x86_64"))
+		return "amd64";
+	if (!strcmp(machine, "aarch64"))
+		return "arm64";
+	return machine;
+}
+
+int otr_resource_read_host(uint64_t time_ns, otr_meta_fn put, void *arg)
+{
+	struct reader rd = {0, time_ns, put, arg, 0};
+	struct utsname un;
+
+	if (uname(&un))
+		return 0;
+	give(&rd, OTR_META_HOST, otr_slice_str(un.nodename));
+	give(&rd, OTR_META_ARCH, otr_slice_str(arch_of(un.machine)));
+	read_machine_id(&rd);
+	return rd.n;
+}

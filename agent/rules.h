@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_RULES_H
+#define OTR_RULES_H
+
+/*
+ * rules.h - which processes of a host are traced.
+ *
+ *	--rule exe=/usr/bin/node,cmd=*gunicorn*,port=3000,cgroup=/system.slice/x,mode=off
+ *
+ * All terms of a rule must hold; * and ? are wildcards. The last rule that fits decides.
+ * Without a rule of another mode than `off`: whoever listens on a port, but for a list of
+ * the host's own services.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct otr_err;
+
+#define OTR_RULES_MAX 64
+
+enum otr_mode {
+	OTR_MODE_TRACE,
+	OTR_MODE_OFF,
+};
+
+struct otr_rule {
+	char text[512]; /* as typed, cut at its terms */
+	const char *exe, *cmd, *cgroup; /* patterns, or NULL */
+	uint16_t port;			/* 0: any */
+	enum otr_mode mode;
+};
+
+struct otr_rules {
+	struct otr_rule rules[OTR_RULES_MAX];
+	size_t n;
+	bool chosen; /* a rule other than `off` is there: those alone */
+};
+
+/* What is known of a process when it is judged. */
+struct otr_suspect {
+	const char *exe, *cmd, *cgroup; /* "" where unknown */
+	uint16_t port;			/* it listens there; 0: it just started */
+};
+
+/* Parses every --rule. Returns 0, or -EINVAL with the reason in `err`. */
+int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err);
+
+/* Pure. */
+bool otr_rules_judge(const struct otr_rules *rules, const struct otr_suspect *who);
+
+#endif /* OTR_RULES_H */

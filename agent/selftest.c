@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * selftest.c - one real request, seen whole.
+ *
+ * Two children of ours, a client and a server, speak HTTP over loopback; the same probes,
+ * pipeline and stitcher as ever make spans of it. All is well when the server's span has
+ * the client's for a parent, proved by the wire.
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/err.h"
+#include "agent/doctor.h"
+#include "agent/pipeline.h"
+#include "agent/settings.h"
+#include "agent/source/bpf.h"
+#include "agent/source/probes.h"
+#include "agent/span.h"
+
+#define PATIENCE_NS (2 * OTR_NS_PER_S)
+
+static const char request[] = "GET /otrace-doctor HTTP/1.1\r\nHost: localhost\r\n\r\n";
+static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+struct seen {
+	struct otr_pipeline *pl;
+	int client, server;
+	uint8_t client_id[8];
+	int joined;
+	uint64_t first_ns; /* of the first byte */
+};
+
+static void on_span(void *arg, struct otr_span *sp)
+{
+	struct seen *se = arg;
+
+	if (sp->kind == OTR_SPAN_CLIENT) {
+		se->client++;
+		memcpy(se->client_id, sp->span_id, sizeof(se->client_id));
+	}
+	if (sp->kind == OTR_SPAN_SERVER) {
+		se->server++;
+		se->joined |= sp->evidence == OTR_EVIDENCE_WIRE;
+	}
+}
+
+static void on_trace(void *arg, const uint8_t trace_id[16], bool proved)
+{
+	(void)arg;
+	(void)trace_id;
+	(void)proved;
+}
+
+static int on_event(void *arg, const struct otr_event *ev)
+{
+	struct seen *se = arg;
+
+	if (ev->kind == OTR_EV_DATA && !se->first_ns)
+		se->first_ns = ev->time_ns;
+	return otr_pipeline_event(se->pl, ev);
+}
+
+/* Both wait for a byte on `go`; then they talk. */
+static void serve(int door, int go)
+{
+	char bytes[512];
+	int fd;
+
+	if (read(go, bytes, 1) != 1)
+		_exit(1);
+	fd = accept(door, NULL, NULL);
+	if (fd < 0 || recv(fd, bytes, sizeof(bytes), 0) <= 0 ||
+	    send(fd, answer, sizeof(answer) - 1, 0) < 0)
+		_exit(1);
+	_exit(recv(fd, bytes, sizeof(bytes), 0) != 0);
+}
+
+static void ask(const struct sockaddr_in *to, int go)
+{
+	char bytes[512];
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd < 0 || read(go, bytes, 1) != 1 ||
+	    connect(fd, (const struct sockaddr *)to, sizeof(*to)) ||
+	    send(fd, request, sizeof(request) - 1, 0) < 0)
+		_exit(1);
+	_exit(recv(fd, bytes, sizeof(bytes), 0) <= 0);
+}
+
+struct pair {
+	pid_t server, client;
+	int go;
+};
+
+static int start_pair(struct pair *p)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+	int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), go[2];
+
+	if (door < 0 || bind(door, (struct sockaddr *)&at, sizeof(at)) ||
+	    listen(door, 1) || getsockname(door, (struct sockaddr *)&at, &len) ||
+	    pipe2(go, O_CLOEXEC))
+		return -errno;
+	p->server = fork();
+	if (!p->server) {
+		close(go[1]);
+		serve(door, go[0]);
+	}
+	p->client = fork();
+	if (!p->client) {
+		close(go[1]);
+		ask(&at, go[0]);
+	}
+	close(door);
+	close(go[0]);
+	p->go = go[1];
+	return p->server < 0 || p->client < 0 ? -errno : 0;
+}
+
+static void end_pair(struct pair *p)
+{
+	close(p->go); /* whoever still waits ends */
+	if (p->client > 0)
+		waitpid(p->client, NULL, 0);
+	if (p->server > 0)
+		waitpid(p->server, NULL, 0);
+}
+
+/* Time for the stages, as session.c makes it. */
+static void pass(struct seen *se, uint64_t now)
+{
+	struct otr_event tick = {
+		.kind = OTR_EV_TICK, .size = sizeof(tick), .time_ns = now};
+
+	otr_pipeline_event(se->pl, &tick);
+}
+
+static void watch(struct otr_bpf *b, struct seen *se, struct otr_selftest *st)
+{
+	uint64_t began = otr_now(), now;
+
+	do {
+		usleep(1000);
+		otr_bpf_drain(b, on_event, se);
+		now = otr_now();
+		pass(se, now);
+	} while (!se->joined && now - began < PATIENCE_NS);
+	st->ok = se->client == 1 && se->server == 1 && se->joined;
+	st->ns = se->first_ns && now > se->first_ns ? now - se->first_ns : 0;
+	if (!st->ok)
+		snprintf(st->why, sizeof(st->why),
+			 "1 request gave %d client and %d server spans, %s joined",
+			 se->client, se->server, se->joined ? "" : "not");
+}
+
+static void request_once(struct otr_bpf *b, struct otr_selftest *st)
+{
+	struct seen se = {0};
+	const struct otr_pipeline_config cfg = {
+		.hold_ns = OTR_NS_PER_S,
+		.seed = 1,
+		.span = on_span,
+		.trace = on_trace,
+		.arg = &se,
+	};
+	struct pair p = {.go = -1};
+
+	if (otr_pipeline_new(&se.pl, &cfg) || start_pair(&p)) {
+		snprintf(st->why, sizeof(st->why), "cannot start: %s",
+			 strerror(errno));
+	} else if (otr_bpf_target(b, (uint32_t)p.server, false) ||
+		   otr_bpf_target(b, (uint32_t)p.client, false) ||
+		   otr_bpf_list(b) || write(p.go, "go", 2) != 2) {
+		snprintf(st->why, sizeof(st->why), "cannot trace: %s",
+			 strerror(errno));
+	} else {
+		watch(b, &se, st);
+	}
+	end_pair(&p);
+	otr_pipeline_free(&se.pl);
+}
+
+struct rows {
+	struct otr_check *checks;
+	size_t n, max;
+};
+
+static void add_row(void *arg, const struct otr_probe *row, const char *used,
+		    const char *why)
+{
+	struct rows *rows = arg;
+	struct otr_check *ck;
+
+	if (rows->n == rows->max)
+		return;
+	ck = &rows->checks[rows->n++];
+	memset(ck, 0, sizeof(*ck));
+	ck->id = row->name;
+	ck->state = used	? OTR_HEALTH_OK :
+		    row->required ? OTR_HEALTH_MISSING :
+				    OTR_HEALTH_LIMITED;
+	snprintf(ck->found, sizeof(ck->found), "%s", used ? used : why);
+	if (!used)
+		snprintf(ck->consequence, sizeof(ck->consequence), "%s",
+			 row->means);
+}
+
+size_t otr_selftest_run(const struct otr_settings *cfg, struct otr_selftest *st,
+			struct otr_check *checks, size_t max)
+{
+	const struct otr_bpf_config bpf = {
+		.btf = cfg->btf,
+		.force = getenv("OTRACE_PROBES"),
+	};
+	struct rows rows = {.checks = checks, .max = max};
+	struct otr_err err = {.text = ""};
+	struct otr_bpf *b = NULL;
+
+	memset(st, 0, sizeof(*st));
+	if (otr_bpf_open(&b, &bpf, &err)) {
+		snprintf(st->why, sizeof(st->why), "%.*s",
+			 (int)strcspn(err.text, "\n"), err.text);
+		return 0;
+	}
+	st->price_ns = otr_bpf_price_ns(b);
+	otr_bpf_arm_all(b);
+	otr_bpf_each(b, add_row, &rows);
+	request_once(b, st);
+	otr_bpf_close(&b);
+	return rows.n;
+}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session.c - one time of looking; see session.h.
+ *
+ * A step drains the rings into the merge, releases what is older than SETTLE_NS, and then
+ * lets that much time pass for the stages: by an OTR_EV_TICK, which is recorded, so that
+ * a replay sees the same time pass at the same places.
+ */
+
+#include "agent/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/err.h"
+#include "agent/base/own.h"
+#include "agent/loss.h"
+#include "agent/notseen.h"
+#include "agent/resource/procfs.h"
+#include "agent/resource/resource.h"
+#include "agent/settings.h"
+#include "agent/sinks.h"
+#include "agent/source/bpf.h"
+#include "agent/source/merge.h"
+#include "agent/source/record.h"
+#include "exporters/console.h"
+
+#define SETTLE_NS     (2 * OTR_NS_PER_MS) /* a record is visible so soon */
+#define MERGE_BYTES   (64u << 20)
+#define CLOCK_EACH_NS (60 * OTR_NS_PER_S)
+#define BUSY_MS	      10
+#define IDLE_MS	      100
+
+struct traced {
+	uint32_t tgid;
+	UT_hash_handle hh;
+};
+
+struct otr_session {
+	struct otr_session_config cfg;
+	struct otr_bpf *bpf;
+	struct otr_merge *merge;
+	struct otr_record *record;
+	struct traced *traced; /* by tgid */
+	uint64_t seed;
+	uint64_t began_ns;
+	uint64_t clock_ns; /* when the clock was told last */
+	uint64_t events;   /* of this step */
+	bool more;	   /* targets were added since the last listing */
+	struct otr_notseen *notseen;
+
+	/* Only during otr_session_listeners(). */
+	void (*on_listener)(void *arg, uint32_t tgid, uint16_t port);
+	void *listener_arg;
+};
+
+bool otr_session_has(const struct otr_session *s, uint32_t tgid)
+{
+	struct traced *at;
+
+	HASH_FIND(hh, s->traced, &tgid, sizeof(tgid), at);
+	return at;
+}
+
+size_t otr_session_alive(const struct otr_session *s)
+{
+	return HASH_COUNT(s->traced);
+}
+
+static void remember(struct otr_session *s, uint32_t tgid)
+{
+	struct traced *at = otr_session_has(s, tgid) ? NULL :
+						       calloc(1, sizeof(*at));
+
+	if (!at)
+		return;
+	at->tgid = tgid;
+	HASH_ADD(hh, s->traced, tgid, sizeof(at->tgid), at);
+}
+
+static void forget(struct otr_session *s, uint32_t tgid)
+{
+	struct traced *at;
+
+	HASH_FIND(hh, s->traced, &tgid, sizeof(tgid), at);
+	if (!at)
+		return;
+	HASH_DEL(s->traced, at);
+	free(at);
+}
+
+static void put(void *arg, const struct otr_event *ev)
+{
+	struct otr_session *s = arg;
+
+	if (otr_merge_add(s->merge, ev))
+		otr_loss_add(OTR_LOSS_EVICT, 1);
+}
+
+static void read_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns)
+{
+	const char *service = s->cfg.cfg->service;
+
+	otr_resource_read(tgid, time_ns, put, s);
+	if (service)
+		otr_meta_put(tgid, OTR_META_SERVICE, otr_slice_str(service),
+			     time_ns, put, s);
+}
+
+struct family {
+	struct otr_session *s;
+	size_t added;
+};
+
+static int target_one(struct otr_session *s, uint32_t tgid)
+{
+	int rc = otr_bpf_target(s->bpf, tgid, !s->cfg.cfg->no_follow);
+
+	if (rc)
+		return rc;
+	remember(s, tgid);
+	s->more = true;
+	read_facts(s, tgid, otr_now());
+	return 0;
+}
+
+static bool add_child(void *arg, uint32_t pid)
+{
+	struct family *fam = arg;
+
+	if (!otr_session_has(fam->s, pid) &&
+	    otr_session_has(fam->s, otr_procfs_parent(pid)) &&
+	    !target_one(fam->s, pid))
+		fam->added++;
+	return true;
+}
+
+int otr_session_target(struct otr_session *s, uint32_t tgid)
+{
+	struct family fam = {.s = s};
+	int rc = target_one(s, tgid);
+
+	if (rc || s->cfg.cfg->no_follow)
+		return rc;
+	/* Children of children: until a pass finds no more. */
+	do {
+		fam.added = 0;
+		otr_procfs_each(add_child, &fam);
+	} while (fam.added);
+	return 0;
+}
+
+static void maybe_wanted(struct otr_session *s, uint32_t tgid, uint16_t port)
+{
+	if (!tgid || tgid == (uint32_t)getpid() || otr_session_has(s, tgid) ||
+	    !s->cfg.wanted)
+		return;
+	if (s->cfg.wanted(s->cfg.arg, tgid, port))
+		otr_session_target(s, tgid);
+}
+
+/* A new program: its facts, and perhaps goroutines. Its threads are traced already,
+ * unless it was chosen just now. */
+static int executed(struct otr_session *s, const struct otr_event *ev)
+{
+	uint32_t goid, parent;
+
+	if (!otr_session_has(s, ev->tgid)) {
+		maybe_wanted(s, ev->tgid, 0);
+		if (otr_session_has(s, ev->tgid))
+			put(s, ev);
+		return 0;
+	}
+	put(s, ev);
+	read_facts(s, ev->tgid, ev->time_ns);
+	otr_go_layout(ev->tgid, &goid, &parent);
+	if (goid && !otr_bpf_target(s->bpf, ev->tgid, !s->cfg.cfg->no_follow))
+		s->more = true;
+	s->events++;
+	return 0;
+}
+
+/* A record as it is drained: what has to be done at once, since a process of 5 ms has
+ * left /proc before its record is released. */
+static int drained(void *arg, const struct otr_event *ev)
+{
+	struct otr_session *s = arg;
+	const struct otr_ev_conn *cn = (const void *)ev;
+
+	switch (ev->kind) {
+	case OTR_EV_PROC_EXEC:
+		return executed(s, ev);
+	case OTR_EV_PROC_FORK:
+		remember(s, ev->tgid);
+		break;
+	case OTR_EV_PROC_EXIT:
+		forget(s, ev->tgid);
+		break;
+	case OTR_EV_LISTEN:
+		maybe_wanted(s, ev->tgid, cn->local.port);
+		if (!otr_session_has(s, ev->tgid))
+			return 0;
+		break;
+	}
+	s->events++;
+	put(s, ev);
+	return 0;
+}
+
+static int listed(void *arg, const struct otr_event *ev)
+{
+	struct otr_session *s = arg;
+	const struct otr_ev_conn *cn = (const void *)ev;
+
+	if (ev->kind == OTR_EV_LISTEN && cn->local.family != AF_UNIX)
+		s->on_listener(s->listener_arg, ev->tgid, cn->local.port);
+	return 0;
+}
+
+void otr_session_listeners(struct otr_session *s,
+			   void (*fn)(void *arg, uint32_t tgid, uint16_t port),
+			   void *arg)
+{
+	s->on_listener = fn;
+	s->listener_arg = arg;
+	otr_bpf_listeners(s->bpf, listed, s);
+}
+
+/* Released, in order: what the pipeline and a recording see. */
+static int released(void *arg, const struct otr_event *ev)
+{
+	struct otr_session *s = arg;
+
+	if (s->record)
+		otr_record_put(s->record, ev);
+	otr_sinks_event(s->cfg.sinks, ev);
+	return 0;
+}
+
+static void tell_clock(struct otr_session *s, uint64_t now)
+{
+	struct otr_ev_clock clock = {
+		.hdr = {.kind = OTR_EV_CLOCK,
+			.hook = OTR_HOOK_AGENT,
+			.size = sizeof(clock),
+			.time_ns = now},
+		.realtime_ns = otr_clock(CLOCK_REALTIME),
+		.boottime_ns = otr_clock(CLOCK_BOOTTIME),
+		.seed = s->seed,
+	};
+
+	s->clock_ns = now;
+	put(s, &clock.hdr);
+}
+
+static void tick(struct otr_session *s, uint64_t time_ns)
+{
+	const struct otr_event ev = {
+		.kind = OTR_EV_TICK,
+		.hook = OTR_HOOK_AGENT,
+		.size = sizeof(ev),
+		.time_ns = time_ns,
+	};
+
+	released(s, &ev);
+}
+
+static void bpf_policy(void *arg, uint64_t conn, enum otr_dir dir,
+		       enum otr_capture capture, uint32_t head_bytes)
+{
+	otr_bpf_policy(arg, conn, dir, capture, head_bytes);
+}
+
+static void bpf_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
+{
+	otr_bpf_watch(arg, conn, dir, want);
+}
+
+int otr_session_open(struct otr_session **out,
+		     const struct otr_session_config *cfg, struct otr_err *err)
+{
+	OTR_AUTO(otr_session_close) struct otr_session *s = calloc(1, sizeof(*s));
+	const struct otr_bpf_config bpf = {
+		.btf = cfg->cfg->btf,
+		.host = cfg->host,
+		.force = getenv("OTRACE_PROBES"),
+	};
+	int rc;
+
+	if (!s || otr_merge_new(&s->merge, MERGE_BYTES) ||
+	    otr_notseen_new(&s->notseen)) {
+		otr_err_set(err, "out of memory");
+		return -ENOMEM;
+	}
+	s->cfg = *cfg;
+	if (getrandom(&s->seed, sizeof(s->seed), 0) != sizeof(s->seed))
+		s->seed = otr_clock(CLOCK_REALTIME);
+	if (cfg->cfg->record) {
+		rc = otr_record_open(&s->record, cfg->cfg->record, err);
+		if (rc)
+			return rc;
+	}
+	rc = otr_bpf_open(&s->bpf, &bpf, err);
+	if (rc)
+		return rc;
+	otr_sinks_bind(cfg->sinks, s->bpf, bpf_policy, bpf_watch);
+	s->began_ns = otr_now();
+	tell_clock(s, s->began_ns);
+	otr_resource_read_host(s->began_ns, put, s);
+	*out = OTR_TAKE(s);
+	return 0;
+}
+
+int otr_session_start(struct otr_session *s)
+{
+	s->more = false;
+	return otr_bpf_list(s->bpf);
+}
+
+int otr_session_fd(const struct otr_session *s)
+{
+	return otr_bpf_fd(s->bpf);
+}
+
+static void let_pass(struct otr_session *s, uint64_t until)
+{
+	otr_merge_release(s->merge, until, released, s);
+	tick(s, until);
+}
+
+int otr_session_step(struct otr_session *s)
+{
+	uint64_t now = otr_now();
+
+	s->events = 0;
+	if (now - s->clock_ns > CLOCK_EACH_NS)
+		tell_clock(s, now);
+	otr_bpf_drain(s->bpf, drained, s);
+	otr_bpf_poll(s->bpf, now, drained, s);
+	if (s->more)
+		otr_session_start(s);
+	let_pass(s, now - SETTLE_NS);
+	otr_sinks_tick(s->cfg.sinks, now);
+	otr_notseen_watch(s->notseen, s->cfg.sinks, now - s->began_ns);
+	return s->events ? BUSY_MS : IDLE_MS;
+}
+
+void otr_session_finish(struct otr_session *s)
+{
+	uint64_t now;
+
+	otr_bpf_drain(s->bpf, drained, s);
+	now = otr_now();
+	otr_bpf_poll(s->bpf, now, drained, s);
+	let_pass(s, now + 1);
+	otr_sinks_flush(s->cfg.sinks);
+	otr_sinks_tick(s->cfg.sinks, now);
+}
+
+static uint64_t own_cpu_ns(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	return (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) *
+		       OTR_NS_PER_S +
+	       (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
+}
+
+static uint64_t own_rss(void)
+{
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "%*u %lu", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void otr_session_summary(struct otr_session *s, const char *what)
+{
+	struct otr_pipeline *pl = otr_sinks_pipeline(s->cfg.sinks);
+	struct otr_console *con = otr_sinks_console(s->cfg.sinks);
+	struct otr_stitch_stats stats;
+	struct otr_summary sum = {
+		.what = what,
+		.elapsed_ns = otr_now() - s->began_ns,
+		.stats = &stats,
+		.cpu_ns = own_cpu_ns(),
+		.probes_ns = otr_bpf_cost_ns(s->bpf),
+		.rss_bytes = own_rss(),
+		.not_seen = otr_notseen_lines(s->notseen, pl),
+	};
+
+	if (!con)
+		return;
+	otr_stitch_stats(otr_pipeline_stitch(pl), &stats);
+	otr_console_summary(con, &sum);
+}
+
+bool otr_session_flawed(const struct otr_session *s)
+{
+	for (int cause = OTR_LOSS_NONE + 1; cause < OTR_LOSS_MAX; cause++)
+		if (otr_loss_get((enum otr_loss)cause))
+			return true;
+	return otr_bpf_limited(s->bpf);
+}
+
+void otr_session_close(struct otr_session **sp)
+{
+	struct otr_session *s = OTR_TAKE(*sp);
+	struct traced *at, *next;
+
+	if (!s)
+		return;
+	if (s->cfg.sinks)
+		otr_sinks_bind(s->cfg.sinks, NULL, NULL, NULL);
+	otr_bpf_close(&s->bpf);
+	otr_merge_free(&s->merge);
+	if (s->record && otr_record_close(&s->record)) {
+		struct otr_err err;
+
+		otr_err_set(&err, "%s: the recording is not whole: disk full?",
+			    s->cfg.cfg->record);
+		otr_err_print(&err, NULL);
+	}
+	HASH_ITER(hh, s->traced, at, next) {
+		HASH_DEL(s->traced, at);
+		free(at);
+	}
+	otr_notseen_free(&s->notseen);
+	free(s);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sinks.c - where spans go; see sinks.h. */
+
+#include "agent/sinks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/err.h"
+#include "agent/base/own.h"
+#include "agent/settings.h"
+#include "agent/span.h"
+#include "exporters/console.h"
+#include "exporters/queue.h"
+
+#define EXPORTS_MAX 16
+
+struct otr_sinks {
+	struct otr_sinks_config cfg;
+	struct otr_pipeline *pipeline;
+	struct otr_console *console;
+	struct otr_queue *queues[EXPORTS_MAX];
+	size_t n_queues;
+	uint64_t spans;
+};
+
+static void on_span(void *arg, struct otr_span *sp)
+{
+	struct otr_sinks *sk = arg;
+
+	sk->spans++;
+	if (sk->console)
+		otr_console_span(sk->console, sp);
+	for (size_t i = 0; i < sk->n_queues; i++)
+		otr_queue_push(sk->queues[i], sp);
+}
+
+static void on_trace(void *arg, const uint8_t trace_id[16], bool proved)
+{
+	struct otr_sinks *sk = arg;
+
+	if (sk->console)
+		otr_console_trace(sk->console, trace_id, proved);
+}
+
+static void on_policy(void *arg, uint64_t conn, enum otr_dir dir,
+		      enum otr_capture capture, uint32_t head_bytes)
+{
+	struct otr_sinks *sk = arg;
+
+	if (sk->cfg.policy)
+		sk->cfg.policy(sk->cfg.arg, conn, dir, capture, head_bytes);
+}
+
+static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
+{
+	struct otr_sinks *sk = arg;
+
+	if (sk->cfg.watch)
+		sk->cfg.watch(sk->cfg.arg, conn, dir, want);
+}
+
+static int open_exports(struct otr_sinks *sk, struct otr_err *err)
+{
+	char **urls = sk->cfg.cfg->exports;
+	int rc;
+
+	for (size_t i = 0; urls && urls[i]; i++) {
+		if (i == EXPORTS_MAX) {
+			otr_err_set(err, "more than %d --export", EXPORTS_MAX);
+			return -E2BIG;
+		}
+		rc = otr_queue_open(&sk->queues[i], urls[i],
+				    sk->cfg.cfg->exports_from, err);
+		if (rc)
+			return rc;
+		sk->n_queues++;
+	}
+	return 0;
+}
+
+static int open_console(struct otr_sinks *sk, struct otr_err *err)
+{
+	struct otr_console_config con = {
+		.cfg = sk->cfg.cfg,
+		.fd = sk->cfg.fd,
+		.terminal = isatty(sk->cfg.fd),
+		.shared = sk->cfg.shared,
+	};
+	int rc;
+
+	if (sk->cfg.fd < 0)
+		return 0;
+	rc = otr_console_new(&sk->console, &con);
+	if (rc)
+		otr_err_set(err, "out of memory");
+	return rc;
+}
+
+static int open_pipeline(struct otr_sinks *sk, struct otr_err *err)
+{
+	struct otr_pipeline_config pl = {
+		.hold_ns = sk->cfg.cfg->hold_ns,
+		.seed = sk->cfg.seed,
+		.span = on_span,
+		.trace = on_trace,
+		.policy = on_policy,
+		.watch = on_watch,
+		.arg = sk,
+	};
+	int rc = otr_pipeline_new(&sk->pipeline, &pl);
+
+	if (rc)
+		otr_err_set(err, "out of memory");
+	return rc;
+}
+
+int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg,
+		   struct otr_err *err)
+{
+	OTR_AUTO(otr_sinks_close) struct otr_sinks *sk = calloc(1, sizeof(*sk));
+	int rc;
+
+	if (!sk) {
+		otr_err_set(err, "out of memory");
+		return -ENOMEM;
+	}
+	sk->cfg = *cfg;
+	rc = open_exports(sk, err);
+	if (!rc)
+		rc = open_console(sk, err);
+	if (!rc)
+		rc = open_pipeline(sk, err);
+	if (rc)
+		return rc;
+	*out = OTR_TAKE(sk);
+	return 0;
+}
+
+void otr_sinks_bind(struct otr_sinks *sk, void *arg,
+		    void (*policy)(void *, uint64_t, enum otr_dir,
+				   enum otr_capture, uint32_t),
+		    void (*watch)(void *, uint64_t, enum otr_dir, bool))
+{
+	sk->cfg.arg = arg;
+	sk->cfg.policy = policy;
+	sk->cfg.watch = watch;
+}
+
+void otr_sinks_event(struct otr_sinks *sk, const struct otr_event *ev)
+{
+	otr_pipeline_event(sk->pipeline, ev);
+}
+
+static void on_notice(void *arg, const char *text)
+{
+	otr_sinks_notice(arg, text);
+}
+
+void otr_sinks_tick(struct otr_sinks *sk, uint64_t now_ns)
+{
+	if (sk->console)
+		otr_console_tick(sk->console, now_ns);
+	for (size_t i = 0; i < sk->n_queues; i++)
+		otr_queue_tick(sk->queues[i], on_notice, sk);
+}
+
+void otr_sinks_flush(struct otr_sinks *sk)
+{
+	otr_pipeline_flush(sk->pipeline);
+}
+
+void otr_sinks_notice(struct otr_sinks *sk, const char *text)
+{
+	struct otr_err line;
+
+	if (sk->console) {
+		otr_console_notice(sk->console, text);
+		return;
+	}
+	otr_err_set(&line, "%s", text);
+	otr_err_print(&line, NULL);
+}
+
+void otr_sinks_start_line(struct otr_sinks *sk, const char *what,
+			  const char *sources)
+{
+	if (sk->console)
+		otr_console_start(sk->console, what, sources);
+}
+
+struct otr_pipeline *otr_sinks_pipeline(struct otr_sinks *sk)
+{
+	return sk->pipeline;
+}
+
+struct otr_console *otr_sinks_console(struct otr_sinks *sk)
+{
+	return sk->console;
+}
+
+uint64_t otr_sinks_spans(const struct otr_sinks *sk)
+{
+	return sk->spans;
+}
+
+void otr_sinks_drain(struct otr_sinks *sk, uint64_t grace_ns)
+{
+	uint64_t deadline = otr_now() + grace_ns;
+
+	for (size_t i = 0; i < sk->n_queues; i++) {
+		otr_queue_tick(sk->queues[i], on_notice, sk);
+		otr_queue_close(&sk->queues[i], deadline);
+	}
+	sk->n_queues = 0;
+}
+
+void otr_sinks_close(struct otr_sinks **sp)
+{
+	struct otr_sinks *sk = OTR_TAKE(*sp);
+
+	if (!sk)
+		return;
+	otr_sinks_drain(sk, 0);
+	otr_pipeline_free(&sk->pipeline);
+	otr_console_free(&sk->console);
+	free(sk);
+}

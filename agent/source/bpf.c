@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bpf.c - the kernel as a source of events: what goes on while it runs. Loading and
+ * attaching are in bpf_load.c.
+ */
+
+#include "agent/source/bpf.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/own.h"
+#include "agent/loss.h"
+#include "agent/source/bpf_load.h"
+
+#include "agent/otrace.skel.h" /* speaks of types in bpf/shared.h */
+
+int otr_bpf_target(struct otr_bpf *b, uint32_t tgid, bool follow)
+{
+	struct otr_target target = {.follow = follow};
+
+	otr_go_layout(tgid, &target.go_goid, &target.go_parent);
+	if (bpf_map__update_elem(b->skel->maps.otr_targets, &tgid, sizeof(tgid),
+				 &target, sizeof(target), BPF_ANY))
+		return -errno;
+	return 0;
+}
+
+static void close_link(struct bpf_link **link)
+{
+	bpf_link__destroy(*link);
+}
+
+/* Runs an iterator to its end. */
+static int run_iter(struct bpf_program *prog)
+{
+	OTR_AUTO(close_link) struct bpf_link *link = NULL;
+	char rest[256];
+	int fd, rc = 0;
+	ssize_t n;
+
+	link = bpf_program__attach_iter(prog, NULL);
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0)
+		return -errno;
+	do {
+		n = read(fd, rest, sizeof(rest));
+	} while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+	if (n < 0)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+int otr_bpf_list(struct otr_bpf *b)
+{
+	struct bpf_program *files = b->skel->progs.otr_list_files;
+
+	/* Sockets first: one first seen after its thread is traced is new. */
+	if (bpf_program__fd(files) >= 0)
+		run_iter(files);
+	return run_iter(b->skel->progs.otr_list_tasks);
+}
+
+int otr_bpf_listeners(struct otr_bpf *b, otr_event_fn fn, void *arg)
+{
+	struct bpf_program *files = b->skel->progs.otr_list_files;
+	uint32_t host = b->ctl->host;
+	int rc;
+
+	if (bpf_program__fd(files) < 0)
+		return -EOPNOTSUPP;
+	b->ctl->host = 1;
+	rc = run_iter(files);
+	b->ctl->host = host;
+	otr_bpf_drain(b, fn, arg);
+	return rc;
+}
+
+bool otr_bpf_limited(const struct otr_bpf *b)
+{
+	for (size_t row = 0; otr_probes[row].name; row++)
+		if (b->choice[row] < 0)
+			return true;
+	return false;
+}
+
+int otr_bpf_fd(const struct otr_bpf *b)
+{
+	return ring_buffer__epoll_fd(b->rings);
+}
+
+/* One record, as it lies in the ring: copied, checked, handed on. */
+int otr_bpf_record(void *arg, void *data, size_t len)
+{
+	struct otr_bpf *b = arg;
+	const struct otr_event *ev;
+
+	if (len > sizeof(b->copy)) {
+		otr_loss_add(OTR_LOSS_RECORD, 1);
+		return 0;
+	}
+	memcpy(b->copy, data, len);
+	ev = otr_event_check(b->copy, len);
+	if (!ev) {
+		otr_loss_add(OTR_LOSS_RECORD, 1);
+		return 0;
+	}
+	b->fn(b->fn_arg, ev);
+	return 0;
+}
+
+int otr_bpf_drain(struct otr_bpf *b, otr_event_fn fn, void *arg)
+{
+	b->fn = fn;
+	b->fn_arg = arg;
+	return ring_buffer__consume(b->rings);
+}
+
+static uint64_t sum(const struct bpf_map *map, uint32_t key, uint64_t *values,
+		    int cpus)
+{
+	uint64_t n = 0;
+
+	if (bpf_map__lookup_elem(map, &key, sizeof(key), values,
+				 sizeof(*values) * (size_t)cpus, 0))
+		return 0;
+	for (int i = 0; i < cpus; i++)
+		n += values[i];
+	return n;
+}
+
+static void tell_losses(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn,
+			void *arg)
+{
+	struct otr_ev_lost lost = {
+		.hdr = {.kind = OTR_EV_LOST,
+			.hook = OTR_HOOK_AGENT,
+			.size = sizeof(lost),
+			.time_ns = now_ns},
+	};
+	uint64_t n;
+
+	for (uint32_t cause = 1; cause < OTR_LOSS_MAX; cause++) {
+		n = sum(b->skel->maps.otr_losses, cause, b->percpu, b->cpus);
+		if (n <= b->lost[cause])
+			continue;
+		lost.cause = cause;
+		lost.n = n - b->lost[cause];
+		b->lost[cause] = n;
+		otr_loss_add(cause, lost.n);
+		fn(arg, &lost.hdr);
+	}
+}
+
+static struct otr_watched *find_watched(struct otr_bpf *b, uint64_t key)
+{
+	for (size_t i = 0; i < b->n_watched; i++)
+		if (b->watched[i].key == key)
+			return &b->watched[i];
+	return NULL;
+}
+
+void otr_bpf_watch(struct otr_bpf *b, uint64_t conn, enum otr_dir dir, bool want)
+{
+	uint64_t key = otr_dir_key(conn, dir);
+	struct otr_watched *at = find_watched(b, key);
+
+	if (at && !want)
+		*at = b->watched[--b->n_watched];
+	if (at || !want)
+		return;
+	if (b->n_watched == OTR_WATCHED_MAX) {
+		otr_loss_add(OTR_LOSS_EVICT, 1);
+		return;
+	}
+	b->watched[b->n_watched++] = (struct otr_watched){.key = key};
+}
+
+static void tell_run(struct otr_watched *at, const struct otr_run_now *now,
+		     uint64_t now_ns, otr_event_fn fn, void *arg)
+{
+	struct otr_ev_run run = {
+		.hdr = {.kind = OTR_EV_RUN,
+			.hook = OTR_HOOK_AGENT,
+			.size = sizeof(run),
+			.time_ns = now_ns,
+			.conn = at->key >> 1},
+		.pos = now->pos,
+		.bytes = now->bytes,
+		.first_ns = now->first_ns,
+		.last_ns = now->last_ns,
+		.calls = now->calls,
+		.pos_kind = now->pos_kind,
+		.dir = at->key & 1,
+		.open = 1,
+	};
+
+	memcpy(run.tail, now->tail, sizeof(run.tail));
+	at->told_bytes = now->bytes;
+	at->told_quiet = now_ns - now->last_ns > OTR_QUIET_NS;
+	fn(arg, &run.hdr);
+}
+
+/* A run is told when it has moved on, and once more when it has gone quiet. */
+static void tell_runs(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn,
+		      void *arg)
+{
+	struct bpf_map *map = b->skel->maps.otr_runs;
+	struct otr_watched *at;
+	struct otr_run_now now;
+	bool quiet;
+
+	/* From the end: hearing of a run may make the stream let go of it. */
+	for (size_t i = b->n_watched; i-- > 0;) {
+		if (i >= b->n_watched)
+			continue;
+		at = &b->watched[i];
+		if (bpf_map__lookup_elem(map, &at->key, sizeof(at->key), &now,
+					 sizeof(now), 0))
+			continue;
+		quiet = now_ns > now.last_ns + OTR_QUIET_NS;
+		if (now.bytes == at->told_bytes && (!quiet || at->told_quiet))
+			continue;
+		if (now.first_ns <= now.last_ns)
+			tell_run(at, &now, now_ns, fn, arg);
+	}
+}
+
+void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn, void *arg)
+{
+	tell_runs(b, now_ns, fn, arg);
+	tell_losses(b, now_ns, fn, arg);
+	otr_bpf_arm(b);
+}
+
+void otr_bpf_policy(struct otr_bpf *b, uint64_t conn, enum otr_dir dir,
+		    enum otr_capture capture, uint32_t head_bytes)
+{
+	uint64_t key = otr_dir_key(conn, dir);
+	struct otr_policy policy = {
+		.capture = capture,
+		.head_bytes = head_bytes ? head_bytes : OTR_HEAD_BYTES,
+	};
+
+	if (policy.head_bytes > OTR_DATA_MAX)
+		policy.head_bytes = OTR_DATA_MAX;
+	if (bpf_map__update_elem(b->skel->maps.otr_policies, &key, sizeof(key),
+				 &policy, sizeof(policy), BPF_ANY))
+		otr_loss_add(OTR_LOSS_TABLE, 1);
+	__atomic_add_fetch(&b->ctl->policy_gen, 1, __ATOMIC_RELEASE);
+}
+
+uint64_t otr_bpf_hits(const struct otr_bpf *b, enum otr_hit hook)
+{
+	uint64_t values[OTR_CPUS_MAX];
+
+	return sum(b->skel->maps.otr_hits, hook, values, b->cpus);
+}
+
+uint64_t otr_bpf_cost_ns(const struct otr_bpf *b)
+{
+	uint64_t calls = otr_bpf_hits(b, OTR_HIT_DATA) +
+			 otr_bpf_hits(b, OTR_HIT_LIFE);
+	uint64_t light = otr_bpf_hits(b, OTR_HIT_WAIT) +
+			 otr_bpf_hits(b, OTR_HIT_WAKE);
+
+	/* A wait or a wake-up moves no bytes: a third of a captured call. */
+	return calls * b->price_ns + light * b->price_ns / 3;
+}
+
+uint64_t otr_bpf_price_ns(const struct otr_bpf *b)
+{
+	return b->price_ns;
+}
+
+const char *otr_bpf_log(const struct otr_bpf *b)
+{
+	return b->log.data ? b->log.data : "";
+}

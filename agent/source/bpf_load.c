@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bpf_load.c - programs into the kernel.
+ *
+ * The best choice of every row is tried; when the kernel refuses a program, its row moves
+ * to the next choice and all is tried again. So what is found out is what this kernel
+ * does, not what its version promises.
+ */
+
+#include "agent/source/bpf_load.h"
+
+#include "agent/otrace.skel.h" /* speaks of types in bpf/shared.h */
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "agent/base/err.h"
+#include "agent/base/own.h"
+
+#define RING_PER_CORE (1u << 20)
+#define RING_MIN      (4u << 20)
+#define RING_MAX      (64u << 20)
+
+static struct otr_buf *log_to; /* libbpf has one printer for the process */
+
+static int keep_log(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[4096];
+	int n;
+
+	if (level == LIBBPF_DEBUG || !log_to)
+		return 0;
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	if (n > 0)
+		otr_buf_str(log_to, line);
+	return n;
+}
+
+/* A row's choice on trial, or NULL where the row was given up. */
+static const char *const *programs_of(const struct otr_bpf *b, size_t row)
+{
+	return b->choice[row] < 0 ?
+		       NULL :
+		       otr_probes[row].choices[b->choice[row]].programs;
+}
+
+static bool in_row(const struct otr_bpf *b, size_t row, const char *name)
+{
+	const char *const *programs = programs_of(b, row);
+
+	for (size_t i = 0; programs && i < OTR_PROBE_PROGRAMS && programs[i]; i++)
+		if (!strcmp(programs[i], name))
+			return true;
+	return false;
+}
+
+static bool chosen(const struct otr_bpf *b, const char *name)
+{
+	for (size_t row = 0; otr_probes[row].name; row++)
+		if (in_row(b, row, name))
+			return true;
+	return false;
+}
+
+/* 4 MiB up to 4 cores, 1 MiB for each beyond, to 64: a power of two. */
+static uint32_t ring_bytes(int cpus)
+{
+	uint32_t want = (uint32_t)cpus * RING_PER_CORE, size = RING_MIN;
+
+	while (size < want && size < RING_MAX)
+		size *= 2;
+	return size;
+}
+
+/* Which program did the kernel, or libbpf, refuse? Its name comes last in the log. */
+static bool refused_name(const struct otr_buf *log, char *name, size_t size)
+{
+	const char *at, *last = NULL;
+	size_t len;
+
+	if (!log->data || log->rc)
+		return false;
+	for (at = log->data; (at = strstr(at, "prog '")); at++)
+		last = at + strlen("prog '");
+	if (!last)
+		return false;
+	len = strcspn(last, "'\n");
+	if (len >= size)
+		return false;
+	memcpy(name, last, len);
+	name[len] = 0;
+	return true;
+}
+
+/* The kernel's own last word on it, for `doctor`. */
+static void keep_why(struct otr_bpf *b, size_t row, const char *name, int rc)
+{
+	snprintf(b->why[row], sizeof(b->why[row]), "%s (%s): %s",
+		 otr_probes[row].choices[b->choice[row]].what, name,
+		 strerror(-rc));
+}
+
+/* Moves the row of a refused program on. Returns false when that was its last choice and
+ * nothing works without it. */
+static bool next_choice(struct otr_bpf *b, const char *name, int rc)
+{
+	for (size_t row = 0; otr_probes[row].name; row++) {
+		if (!in_row(b, row, name))
+			continue;
+		keep_why(b, row, name, rc);
+		b->choice[row]++;
+		if (b->choice[row] < 2 &&
+		    otr_probes[row].choices[b->choice[row]].what)
+			return true;
+		b->choice[row] = -1;
+		return !otr_probes[row].required;
+	}
+	return false;
+}
+
+static int open_skel(struct otr_bpf *b, const struct otr_bpf_config *cfg)
+{
+	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts,
+			    .btf_custom_path = cfg->btf);
+	struct bpf_program *prog;
+
+	b->skel = otrace_bpf__open_opts(&opts);
+	if (!b->skel)
+		return -errno;
+	bpf_object__for_each_program(prog, b->skel->obj)
+		bpf_program__set_autoload(prog,
+					  chosen(b, bpf_program__name(prog)));
+	bpf_map__set_max_entries(b->skel->maps.otr_data, ring_bytes(b->cpus));
+	if (!b->choice[0])
+		bpf_map__set_max_entries(b->skel->maps.otr_conns_by_sk, 1);
+	b->ctl = &b->skel->bss->otr_ctl;
+	b->ctl->agent = (uint32_t)getpid();
+	b->ctl->host = cfg->host;
+	b->ctl->policy_gen = 1;
+	b->ctl->by_sk = b->choice[0] > 0;
+	return 0;
+}
+
+static int try_load(struct otr_bpf *b, const struct otr_bpf_config *cfg)
+{
+	int rc;
+
+	otr_buf_reset(&b->log);
+	rc = open_skel(b, cfg);
+	if (!rc)
+		rc = otrace_bpf__load(b->skel);
+	otr_buf_byte(&b->log, '\0');
+	if (!rc) {
+		b->ctl = &b->skel->bss->otr_ctl; /* mapped anew by load */
+		return 0;
+	}
+	if (b->skel)
+		otrace_bpf__destroy(b->skel);
+	b->skel = NULL;
+	return rc;
+}
+
+static void force_out(struct otr_bpf *b, const char *what)
+{
+	for (size_t row = 0; what && otr_probes[row].name; row++)
+		if (!strcmp(otr_probes[row].choices[0].what, what)) {
+			b->choice[row] = 1;
+			snprintf(b->why[row], sizeof(b->why[row]),
+				 "%s: left out by OTRACE_PROBES", what);
+		}
+}
+
+static int no_privilege(struct otr_err *err, int rc)
+{
+	otr_err_set(err,
+		    "cannot load the kernel probes: uid %u lacks CAP_BPF and "
+		    "CAP_PERFMON (bpf: %s)",
+		    getuid(), strerror(-rc));
+	otr_err_hint(err, "try  sudo otrace ..");
+	return -EPERM;
+}
+
+static int no_btf(struct otr_err *err, const char *path, int rc)
+{
+	struct utsname host;
+
+	uname(&host);
+	otr_err_set(err, "no type information for kernel %s: %s: %s",
+		    host.release, path, strerror(rc));
+	otr_err_hint(err, "needs a kernel built with CONFIG_DEBUG_INFO_BTF=y "
+			  "(usual since 5.8) or --btf FILE");
+	return -ENOENT;
+}
+
+static int no_way(struct otr_bpf *b, struct otr_err *err, const char *name, int rc)
+{
+	struct utsname host;
+
+	uname(&host);
+	otr_err_set(err, "kernel %s does not take what is needed: %s: %s",
+		    host.release, name, strerror(-rc));
+	for (size_t row = 0; otr_probes[row].name; row++)
+		if (b->choice[row] < 0 && otr_probes[row].required)
+			otr_err_hint(err, "without it %s",
+				     otr_probes[row].means);
+	otr_err_hint(err, "try  otrace doctor      it tells what this kernel has; "
+			  "-v shows the kernel's own words");
+	return -EOPNOTSUPP;
+}
+
+static int load(struct otr_bpf *b, const struct otr_bpf_config *cfg,
+		struct otr_err *err)
+{
+	const char *btf = cfg->btf ? cfg->btf : "/sys/kernel/btf/vmlinux";
+	char name[64];
+	int rc;
+
+	if (access(btf, R_OK))
+		return no_btf(err, btf, errno);
+	force_out(b, cfg->force);
+	while ((rc = try_load(b, cfg))) {
+		if (rc == -EPERM || rc == -EACCES || geteuid() != 0)
+			if (!refused_name(&b->log, name, sizeof(name)) ||
+			    rc == -EPERM)
+				return no_privilege(err, rc);
+		if (!refused_name(&b->log, name, sizeof(name)))
+			return no_way(b, err, "a map", rc);
+		if (!next_choice(b, name, rc))
+			return no_way(b, err, name, rc);
+	}
+	return 0;
+}
+
+static int open_rings(struct otr_bpf *b)
+{
+	int facts = bpf_map__fd(b->skel->maps.otr_facts);
+	int data = bpf_map__fd(b->skel->maps.otr_data);
+
+	/* In this order they are drained: what is said of a connection comes
+	 * before its bytes. */
+	b->rings = ring_buffer__new(facts, otr_bpf_record, b, NULL);
+	if (!b->rings)
+		return -errno;
+	return ring_buffer__add(b->rings, data, otr_bpf_record, b);
+}
+
+static int attach_start(struct otr_bpf *b, struct otr_err *err)
+{
+	int rc;
+
+	for (size_t row = 0; otr_probes[row].name; row++) {
+		if (otr_probes[row].when != OTR_PROBE_START)
+			continue;
+		rc = otr_bpf_attach(b, row);
+		if (rc)
+			return no_way(b, err, otr_probes[row].name, rc);
+	}
+	return 0;
+}
+
+int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg,
+		 struct otr_err *err)
+{
+	OTR_AUTO(otr_bpf_close) struct otr_bpf *b = calloc(1, sizeof(*b));
+	int rc;
+
+	if (!b) {
+		otr_err_set(err, "out of memory");
+		return -ENOMEM;
+	}
+	b->log.max = 1 << 20;
+	b->cpus = libbpf_num_possible_cpus();
+	if (b->cpus < 1 || b->cpus > OTR_CPUS_MAX) {
+		otr_err_set(err, "%d CPUs: at most %d can be counted", b->cpus,
+			    OTR_CPUS_MAX);
+		return -EOPNOTSUPP;
+	}
+	libbpf_set_print(keep_log);
+	log_to = &b->log;
+	rc = load(b, cfg, err);
+	log_to = NULL;
+	if (rc)
+		return rc;
+	rc = open_rings(b);
+	if (rc) {
+		otr_err_set(err, "cannot map the rings: %s", strerror(-rc));
+		return rc;
+	}
+	rc = attach_start(b, err);
+	if (rc)
+		return rc;
+	b->price_ns = otr_bpf_measure(b);
+	*out = OTR_TAKE(b);
+	return 0;
+}
+
+void otr_bpf_close(struct otr_bpf **bp)
+{
+	struct otr_bpf *b = OTR_TAKE(*bp);
+
+	if (!b)
+		return;
+	while (b->n_links)
+		bpf_link__destroy(b->links[--b->n_links]);
+	ring_buffer__free(b->rings);
+	if (b->skel)
+		otrace_bpf__destroy(b->skel);
+	otr_buf_fini(&b->log);
+	free(b);
+}
+
+void otr_bpf_each(const struct otr_bpf *b,
+		  void (*fn)(void *arg, const struct otr_probe *row,
+			     const char *used, const char *why),
+		  void *arg)
+{
+	for (size_t row = 0; otr_probes[row].name; row++)
+		fn(arg, &otr_probes[row],
+		   b->choice[row] < 0 ?
+			   NULL :
+			   otr_probes[row].choices[b->choice[row]].what,
+		   b->why[row]);
+}

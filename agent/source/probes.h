@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_PROBES_H
+#define OTR_PROBES_H
+
+/*
+ * probes.h - what we ask of the kernel, and what it gives: one row a capability.
+ *
+ * Best choice first; the first that the kernel takes is used. Support is found by
+ * loading the real program, never by asking a version.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OTR_PROBE_PROGRAMS 12
+
+enum otr_probe_when {
+	OTR_PROBE_START, /* attached at start */
+	OTR_PROBE_WAITS, /* while a traced process may be an event loop */
+	OTR_PROBE_WAKES, /* while a traced process has several threads */
+	OTR_PROBE_LIST,	 /* an iterator, run when asked */
+};
+
+struct otr_probe {
+	const char *name;  /* as `otrace doctor` prints it */
+	const char *means; /* what is lost without it, in words */
+	bool required;	   /* the agent is no use without it */
+	enum otr_probe_when when;
+	struct {
+		const char *what; /* "socket lengths (6.3+)" */
+		const char *programs[OTR_PROBE_PROGRAMS]; /* NULL ends */
+	} choices[2];
+};
+
+/* Ends with a row whose name is NULL. */
+extern const struct otr_probe otr_probes[];
+
+#endif /* OTR_PROBES_H */

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * emit.c - the span of an exchange that is over.
+ *
+ * Its parser names it and tells what both messages said; here come its times, its ids,
+ * and what went wrong outside of any message (error.type: CONVENTIONS 2.1).
+ */
+
+#include "agent/stitch/exchange.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/own.h"
+#include "agent/loss.h"
+
+static struct otr_slice error_type(int error)
+{
+	switch (error) {
+	case ETIMEDOUT:
+		return OTR_SLICE("timeout");
+	case ECONNREFUSED:
+		return OTR_SLICE("connection_refused");
+	case ECONNRESET:
+	case EPIPE:
+		return OTR_SLICE("connection_reset");
+	case 0:
+		return OTR_SLICE("connection_closed");
+	default:
+		return OTR_SLICE("_OTHER");
+	}
+}
+
+/* The connection ended before the answer did. With an error at the server's end it is
+ * the client that went; without one nobody can say who closed first. */
+static void set_error(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	bool broken = ex->error || ex->no_answer;
+	struct otr_slice type = error_type(ex->error);
+
+	if (!broken || ex->cut || st->sb.span.failed)
+		return;
+	if (otr_is_server(ex) && ex->error)
+		type = OTR_SLICE("client_disconnect");
+	otr_sb_error(&st->sb, type);
+}
+
+/* Two stamps bound one event where both ends were seen: a request is sent no later than
+ * it is read. Any other child before its parent has a clock to blame. */
+static void set_times(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	struct otr_span *sp = &st->sb.span;
+	uint64_t start = ex->start_ns;
+
+	if (!otr_is_server(ex) && ex->peer && ex->peer->start_ns < start)
+		start = ex->peer->start_ns;
+	if (ex->evidence != OTR_EVIDENCE_WIRE && start < ex->parent_start_ns)
+		otr_sb_string(&st->sb, OTR_KEY_OTRACE_CLOCK,
+			      OTR_SLICE("before parent"));
+	sp->start_ns = start + st->epoch_ns;
+	sp->end_ns = ex->end_ns + st->epoch_ns;
+}
+
+static void set_ids(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	struct otr_span *sp = &st->sb.span;
+
+	memcpy(sp->trace_id, ex->trace->id, sizeof(sp->trace_id));
+	memcpy(sp->span_id, ex->span_id, sizeof(sp->span_id));
+	memcpy(sp->parent_id, ex->parent_id, sizeof(sp->parent_id));
+	sp->flags = ex->trace->flags;
+	sp->evidence = ex->evidence;
+	sp->parent_remote = ex->remote;
+	otr_sb_trace_state(&st->sb, ex->req->trace_state);
+	for (uint8_t i = 0; i < ex->n_links; i++)
+		otr_sb_link(&st->sb, &ex->links[i]);
+}
+
+static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	if (!ex->cut)
+		return;
+	otr_loss_add(OTR_LOSS_CUT, 1);
+	st->sb.span.cut = true;
+	otr_sb_string(&st->sb, OTR_KEY_OTRACE_CUT,
+		      ex->answered ? OTR_SLICE("end") : OTR_SLICE("answer"));
+}
+
+static void count(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	struct otr_stitch_stats *stats = &st->stats;
+
+	stats->spans++;
+	if (otr_is_proved(ex->evidence))
+		stats->proved++;
+	else if (ex->evidence)
+		stats->weak++;
+	else if (ex->disputed)
+		stats->contradicted++;
+	else if (!otr_is_server(ex) && ex->doubtful)
+		stats->orphans++;
+	else
+		stats->roots++;
+}
+
+static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	struct otr_side side = {
+		.ref = ex->ref,
+		.conn = &ex->wire->facts,
+		.tgid = ex->tgid,
+		.strand = ex->strand,
+		.start_ns = ex->start_ns,
+		.proto = ex->proto,
+		.resource = ex->resource,
+		.role = otr_is_server(ex) ? OTR_ROLE_SERVER : OTR_ROLE_CLIENT,
+	};
+
+	otr_sb_reset(&st->sb);
+	st->sb.span.kind =
+		otr_is_server(ex) ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
+	st->sb.span.scope = ex->proto->name;
+	st->sb.span.resource = ex->resource;
+	return ex->proto->describe(&side, ex->req, ex->rsp, &st->sb);
+}
+
+/* What it held is not needed any more; its ids are, for a while. */
+static void let_go(struct otr_exchange *ex)
+{
+	free(ex->rsp);
+	ex->rsp = NULL;
+}
+
+void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
+
+	if (otr_is_server(ex) && !otr_server_shown(ex->proto))
+		return;
+	if (!describe(st, ex)) {
+		set_ids(st, ex);
+		set_times(st, ex);
+		set_cut(st, ex);
+		set_error(st, ex);
+		sp = otr_sb_finish(&st->sb);
+	}
+	let_go(ex);
+	if (!sp) {
+		otr_loss_add(OTR_LOSS_CUT, 1); /* no memory */
+		return;
+	}
+	count(st, ex);
+	st->emit(st->arg, sp);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exchange.c - the life of an exchange: begun by a request, ended by its answer's last
+ * byte, kept for a while after its span is out, so that late children find its id.
+ */
+
+#include "agent/stitch/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/resource/resource.h"
+
+bool otr_server_shown(const struct otr_proto_ops *proto)
+{
+	return !strncmp(proto->name, "http", 4);
+}
+
+struct otr_strand *otr_strand_find(const struct otr_stitch *st, uint32_t tgid,
+				   uint64_t strand)
+{
+	struct otr_strand_key key = { strand, tgid };
+	struct otr_strand *of = NULL;
+
+	HASH_FIND(hh, st->strands, &key, sizeof(key), of);
+	return of;
+}
+
+static void remember_strand(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_strand *of = otr_strand_find(st, ex->tgid, ex->strand);
+
+	if (!of) {
+		of = calloc(1, sizeof(*of));
+		if (!of)
+			return; /* late evidence will not find it */
+		of->key = (struct otr_strand_key){ ex->strand, ex->tgid };
+		HASH_ADD(hh, st->strands, key, sizeof(of->key), of);
+	}
+	DL_APPEND2(of->sent, ex, strand_prev, strand_next);
+	ex->of_strand = of;
+}
+
+static void forget_strand(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_strand *of = ex->of_strand;
+
+	if (!of)
+		return;
+	ex->of_strand = NULL;
+	DL_DELETE2(of->sent, ex, strand_prev, strand_next);
+	if (of->sent)
+		return;
+	HASH_DEL(st->strands, of);
+	free(of);
+}
+
+static void count_busy(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_busy *busy = NULL;
+
+	HASH_FIND(hh, st->busy, &ex->tgid, sizeof(ex->tgid), busy);
+	if (!busy) {
+		busy = calloc(1, sizeof(*busy));
+		if (!busy)
+			return;
+		busy->tgid = ex->tgid;
+		HASH_ADD(hh, st->busy, tgid, sizeof(busy->tgid), busy);
+	}
+	busy->open++;
+	ex->busy = true;
+}
+
+static void uncount_busy(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_busy *busy = NULL;
+
+	if (!ex->busy)
+		return;
+	ex->busy = false;
+	HASH_FIND(hh, st->busy, &ex->tgid, sizeof(ex->tgid), busy);
+	if (!busy || --busy->open)
+		return;
+	HASH_DEL(st->busy, busy);
+	free(busy);
+}
+
+static bool is_busy(const struct otr_stitch *st, uint32_t tgid)
+{
+	struct otr_busy *busy = NULL;
+
+	HASH_FIND(hh, st->busy, &tgid, sizeof(tgid), busy);
+	return busy;
+}
+
+static void enlist(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	DL_APPEND2(ex->wire->all, ex, wire_prev, wire_next);
+	DL_APPEND(st->live, ex);
+	if (!ex->oneway) {
+		DL_APPEND2(ex->wire->unanswered, ex, wait_prev, wait_next);
+		ex->waits = true;
+	}
+	st->n++;
+	st->stats.open++;
+	if (otr_is_server(ex)) {
+		count_busy(st, ex);
+	} else {
+		ex->doubtful = is_busy(st, ex->tgid);
+		remember_strand(st, ex);
+	}
+}
+
+struct otr_exchange *otr_exchange_new(struct otr_stitch *st,
+				      struct otr_wire *wire,
+				      const struct otr_side *side,
+				      const struct otr_msg *msg)
+{
+	struct otr_exchange *ex = calloc(1, sizeof(*ex));
+	struct otr_msg *req = otr_msg_copy(msg);
+	struct otr_trace *tr = otr_trace_new();
+
+	if (!ex || !req || !tr) {
+		free(ex);
+		free(req);
+		free(tr);
+		return NULL;
+	}
+	ex->wire = wire;
+	ex->ref = side->ref;
+	ex->tgid = side->tgid;
+	ex->strand = side->strand;
+	ex->start_ns = side->start_ns;
+	ex->proto = side->proto;
+	ex->resource = side->resource ? otr_resource_ref(side->resource) : NULL;
+	ex->stream = msg->stream;
+	ex->oneway = msg->kind == OTR_MSG_ONEWAY;
+	ex->req = req;
+	ex->has_header = otr_traceparent_read(&ex->header, req->trace_ctx);
+	otr_ids_span(&st->ids, ex->span_id);
+	enlist(st, ex);
+	DL_APPEND(st->open, tr);
+	otr_trace_add(st, tr, ex);
+	return ex;
+}
+
+/* Nobody points at what is freed. */
+static void forget(struct otr_exchange *ex)
+{
+	struct otr_exchange *other;
+
+	for (size_t i = 0; i < OTR_LAYER_MAX; i++)
+		for (size_t dir = 0; dir < 2; dir++)
+			if (ex->wire->now[i][dir] == ex)
+				ex->wire->now[i][dir] = NULL;
+	otr_exchange_answered(ex);
+	if (ex->peer)
+		ex->peer->peer = NULL;
+	if (ex->parent)
+		ex->parent->n_kids--;
+	if (!ex->n_kids)
+		return;
+	DL_FOREACH2(ex->trace->members, other, member_next)
+	if (other->parent == ex)
+		other->parent = NULL;
+}
+
+void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_wire *wire = ex->wire;
+
+	forget(ex);
+	forget_strand(st, ex);
+	uncount_busy(st, ex);
+	if (!ex->over)
+		st->stats.open--;
+	if (ex->sent)
+		DL_DELETE(st->kept, ex);
+	else
+		DL_DELETE(st->live, ex);
+	otr_trace_remove(st, ex);
+	DL_DELETE2(wire->all, ex, wire_prev, wire_next);
+	st->n--;
+	otr_wire_put(wire);
+	if (ex->resource)
+		otr_resource_unref(&ex->resource);
+	free(ex->req);
+	free(ex->rsp);
+	free(ex);
+}
+
+void otr_exchange_answered(struct otr_exchange *ex)
+{
+	if (!ex->waits)
+		return;
+	ex->waits = false;
+	DL_DELETE2(ex->wire->unanswered, ex, wait_prev, wait_next);
+}
+
+void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex,
+		      uint64_t end_ns)
+{
+	if (ex->over)
+		return;
+	ex->over = true;
+	ex->end_ns = end_ns > ex->start_ns ? end_ns : ex->start_ns;
+	uncount_busy(st, ex);
+	st->stats.open--;
+	otr_exchange_answered(ex);
+	otr_trace_over(st, ex);
+}
+
+/* Is the byte `pos`, which is not before `ex`, in its request? */
+static bool holds(const struct otr_exchange *ex, uint64_t pos)
+{
+	uint32_t from = (uint32_t)pos - (uint32_t)ex->ref.pos;
+
+	return !ex->end_pos || from < ex->end_pos - ex->ref.pos;
+}
+
+struct otr_exchange *otr_exchange_at(const struct otr_stitch *st,
+				     const struct otr_ref *ref)
+{
+	struct otr_wire *wire = otr_wire_find(st, ref->conn);
+	struct otr_exchange *ex =
+		wire && wire->all ? wire->all->wire_prev : NULL;
+
+	/* The newest first: the first that begins at or before it, or none. */
+	for (; ex; ex = ex == wire->all ? NULL : ex->wire_prev) {
+		if (ex->ref.layer != ref->layer || ex->ref.dir != ref->dir)
+			continue;
+		if ((int32_t)((uint32_t)ref->pos - (uint32_t)ex->ref.pos) >= 0)
+			return holds(ex, ref->pos) ? ex : NULL;
+	}
+	return NULL;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_EXCHANGE_H
+#define OTR_EXCHANGE_H
+
+/*
+ * exchange.h - what the stitcher keeps: exchanges, the wires they travel on, the traces
+ * they make. Inside of stitch/ only.
+ *
+ *	wire -- exchange, exchange ..     one end of a connection
+ *	  |         |
+ *	 peer      peer                   the other end, when it is ours too
+ *	            |
+ *	trace -- exchange, exchange ..    joined by who is whose parent
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "agent/proto/proto.h"
+#include "agent/proto/trace_context.h"
+#include "agent/span_builder.h"
+#include "agent/stitch/ids.h"
+#include "agent/stitch/stitch.h"
+
+#define OTR_EXCHANGE_LINKS 4
+
+struct otr_strand_key {
+	uint64_t strand;
+	uint64_t tgid;
+};
+
+/* Requests one strand sent: where late evidence looks for them. */
+struct otr_strand {
+	UT_hash_handle hh;
+	struct otr_strand_key key;
+	struct otr_exchange *sent; /* by strand_prev, strand_next */
+};
+
+/* How many inbound exchanges a process has open. */
+struct otr_busy {
+	UT_hash_handle hh;
+	uint32_t tgid;
+	uint32_t open;
+};
+
+/* One end of a connection. */
+struct otr_wire {
+	UT_hash_handle hh;     /* by conn, while open */
+	UT_hash_handle by_isn; /* by isn, while open, TCP only */
+	struct otr_ev_conn facts;
+	uint64_t conn;
+	uint64_t isn; /* out in the high half, in in the low one */
+	struct otr_wire *peer;
+	struct otr_exchange *all; /* by wire_prev, wire_next, oldest first */
+	struct otr_exchange *unanswered; /* by wait_prev, wait_next */
+	struct otr_exchange
+		*now[OTR_LAYER_MAX][2]; /* whose message has no end */
+	bool closed;
+	bool indexed; /* in by_isn */
+};
+
+struct otr_trace {
+	struct otr_trace *prev, *next;
+	struct otr_exchange *members; /* by member_prev, member_next */
+	uint8_t id[16];
+	uint8_t flags;
+	bool has_id;
+	bool settled; /* nothing open: in st->settled, else in st->open */
+	bool told;    /* done() was called */
+	bool proved;  /* all that was emitted so far */
+	uint32_t n_open, n_unsent;
+	uint64_t last_end_ns;
+	uint64_t waits_since_ns; /* the oldest end that was not emitted */
+};
+
+/* One request and its response, at one end. */
+struct otr_exchange {
+	struct otr_exchange *wire_prev, *wire_next;
+	struct otr_exchange *member_prev, *member_next;
+	struct otr_exchange *strand_prev, *strand_next;
+	struct otr_exchange *wait_prev, *wait_next;
+	struct otr_exchange *prev,
+		*next; /* st->live, or st->kept once emitted */
+	struct otr_wire *wire;
+	struct otr_trace *trace;
+	struct otr_strand *of_strand;
+	struct otr_exchange *parent; /* while both are kept */
+	uint32_t n_kids;	     /* that point here by `parent` */
+	struct otr_exchange *peer;
+
+	struct otr_ref ref; /* of the request; dir tells the role */
+	uint64_t end_pos;   /* of the request; 0 while not known */
+	uint64_t stream;
+	uint64_t strand;
+	uint32_t tgid;
+	uint64_t start_ns, end_ns;
+	uint64_t kept_until_ns;
+	const struct otr_proto_ops *proto;
+	struct otr_resource *resource;
+	struct otr_msg *req, *rsp; /* copies, each in one allocation */
+
+	bool waits;    /* in the wire's list of those unanswered */
+	bool answered; /* the head of the answer came */
+	bool over;
+	bool sent; /* emitted, or found not worth it */
+	bool oneway;
+	bool no_answer;
+	bool cut;
+	bool doubtful; /* its process had inbound exchanges open: an orphan? */
+	bool disputed; /* proved candidates disagree: a root, with links */
+	bool remote;   /* the parent is on no host we see */
+	bool has_header;
+	bool busy; /* counted in its process's otr_busy */
+	int error;
+
+	struct otr_traceparent header;
+	uint8_t span_id[8];
+	uint8_t parent_id[8];
+	uint8_t evidence;
+	uint8_t n_links;
+	uint64_t parent_start_ns;
+	struct otr_link links[OTR_EXCHANGE_LINKS];
+};
+
+struct otr_stitch {
+	struct otr_stitch_config cfg;
+	otr_span_fn emit;
+	otr_trace_fn done;
+	void *arg;
+	struct otr_ids_maker ids;
+	uint64_t epoch_ns;
+	uint64_t now_ns;
+	uint64_t swept_ns;
+	struct otr_wire *wires, *by_isn;
+	struct otr_strand *strands;
+	struct otr_busy *busy;
+	struct otr_exchange *live; /* not emitted, oldest first */
+	struct otr_exchange *kept; /* emitted, oldest first */
+	struct otr_trace *open, *settled;
+	size_t n; /* exchanges, kept ones too */
+	struct otr_span_builder sb;
+	struct otr_stitch_stats stats;
+};
+
+static inline bool otr_is_server(const struct otr_exchange *ex)
+{
+	return ex->ref.dir == OTR_DIR_IN;
+}
+
+static inline bool otr_is_proved(uint8_t evidence)
+{
+	return evidence != OTR_EVIDENCE_NONE && evidence < OTR_EVIDENCE_WAKE;
+}
+
+/* exchange.c: their life. */
+
+/* Makes the exchange that `side` and `msg` begin. NULL for want of memory. */
+struct otr_exchange *otr_exchange_new(struct otr_stitch *st,
+				      struct otr_wire *wire,
+				      const struct otr_side *side,
+				      const struct otr_msg *msg);
+void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex);
+
+/* Its answer's last byte moved, or none will come. */
+void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex,
+		      uint64_t end_ns);
+
+/* The head of its answer came, or none will. */
+void otr_exchange_answered(struct otr_exchange *ex);
+
+/* The exchange whose request holds the byte `ref` names, or NULL. */
+struct otr_exchange *otr_exchange_at(const struct otr_stitch *st,
+				     const struct otr_ref *ref);
+
+/* The requests of a strand, or NULL. */
+struct otr_strand *otr_strand_find(const struct otr_stitch *st, uint32_t tgid,
+				   uint64_t strand);
+
+/* Does a server's end of `proto` become a span? A database's does not. */
+bool otr_server_shown(const struct otr_proto_ops *proto);
+
+/* wire.c: ends of connections. */
+struct otr_wire *otr_wire_find(const struct otr_stitch *st, uint64_t conn);
+struct otr_wire *otr_wire_get(struct otr_stitch *st,
+			      const struct otr_ev_conn *facts);
+void otr_wire_close(struct otr_stitch *st, struct otr_wire *wire);
+
+/* Frees it if closed and empty. */
+void otr_wire_put(struct otr_wire *wire);
+
+/* The same request at the other end of its wire, or NULL. */
+struct otr_exchange *otr_wire_mate(const struct otr_exchange *ex);
+
+/* parent.c: who is whose. */
+void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
+		     const struct otr_cause *cause);
+void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex,
+		     struct otr_exchange *parent);
+
+/* trace.c: what belongs together, and when it is ready. */
+struct otr_trace *otr_trace_new(void);
+
+/* Gives the trace an id, if it has none; false if it has another one. */
+bool otr_trace_take_id(struct otr_trace *tr, const uint8_t id[16],
+		       uint8_t flags);
+void otr_trace_name(struct otr_stitch *st, struct otr_trace *tr);
+
+/* `from`'s members become `to`'s; false, with nothing done, if both have ids that
+ * differ. */
+bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to,
+		    struct otr_trace *from);
+
+/* Takes `ex` and all below it out, into a trace of their own. False: no memory. */
+bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex);
+
+void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr,
+		   struct otr_exchange *ex);
+void otr_trace_remove(struct otr_stitch *st, struct otr_exchange *ex);
+
+/* `ex` is over: is all of its trace? */
+void otr_trace_over(struct otr_stitch *st, struct otr_exchange *ex);
+
+/* Emits what is over. Once all is, tells so. */
+void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr);
+
+/* Emits every trace that is ready at st->now_ns. */
+void otr_trace_tick(struct otr_stitch *st);
+
+/* Emits those with something over for longer than cfg.close_ns. */
+void otr_trace_sweep(struct otr_stitch *st);
+
+/* emit.c: the span of an exchange that is over. */
+void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex);
+
+/* copy.c: a message that outlives the parser's input; one allocation, free() it. */
+struct otr_msg *otr_msg_copy(const struct otr_msg *msg);
+
+#endif /* OTR_EXCHANGE_H */

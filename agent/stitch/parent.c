@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * parent.c - who is whose parent, or nobody's.
+ *
+ * A request we see at the client's end has, best first, the parent that its process
+ * had in hand (struct otr_cause) or the span its traceparent names. One we see at the
+ * server's end has the client's end of the same wire, or the span its traceparent
+ * names.
+ *
+ * Where a request carries a traceparent (T, S) and we see both ends C and D of its
+ * wire, C is made a span between them, D its child:
+ *
+ *	shim injected it      S is C's own id: nothing to decide.
+ *	a proxy passed it on  S is an ancestor of whoever sent C: D is nearer to C.
+ *	an SDK wrote it       S is the SDK's span of this very exchange, told to its
+ *			      own backend. C is what the wire saw of it: child of
+ *			      who had it in hand, if that is in T or in no trace yet
+ *			      (then it is in T now), else of S. So all we emit is
+ *			      one tree, complete without the SDK's spans, in the same
+ *			      trace as theirs, with nothing said twice by us and no
+ *			      edge that is not true. Only D's edge to S is left out;
+ *			      S -> C -> D, or S and C side by side, say the same.
+ *
+ * If what had C in hand is in another trace, the ids on the wire win: C and D are in T,
+ * with a link to it (DESIGN 3.2). Two proved candidates: a root with links to both.
+ */
+
+#include "agent/stitch/exchange.h"
+
+#include <string.h>
+
+#define CLOCKS_NS (1 * 1000000ull) /* stamps of two threads differ by less */
+
+static void leave_parent(struct otr_exchange *ex)
+{
+	if (ex->parent)
+		ex->parent->n_kids--;
+	ex->parent = NULL;
+}
+
+static void set_parent(struct otr_exchange *ex, struct otr_exchange *parent,
+		       uint8_t evidence)
+{
+	/* What is no span cannot be a parent: its own is. */
+	bool shown = !otr_is_server(parent) || otr_server_shown(parent->proto);
+
+	leave_parent(ex);
+	memcpy(ex->parent_id, shown ? parent->span_id : parent->parent_id,
+	       sizeof(ex->parent_id));
+	ex->parent = parent;
+	parent->n_kids++;
+	ex->parent_start_ns = parent->start_ns;
+	ex->evidence = evidence;
+	ex->remote = false;
+}
+
+static void set_remote(struct otr_exchange *ex)
+{
+	memcpy(ex->parent_id, ex->header.span_id, sizeof(ex->parent_id));
+	ex->evidence = OTR_EVIDENCE_HEADER;
+	ex->remote = true;
+}
+
+static void set_root(struct otr_exchange *ex)
+{
+	leave_parent(ex);
+	memset(ex->parent_id, 0, sizeof(ex->parent_id));
+	ex->evidence = OTR_EVIDENCE_NONE;
+	ex->remote = false;
+	ex->parent_start_ns = 0;
+}
+
+/* A link needs the other's ids now, as it may be gone later. */
+static void add_link(struct otr_stitch *st, struct otr_exchange *ex,
+		     struct otr_exchange *to, uint8_t evidence)
+{
+	struct otr_link *ln = &ex->links[ex->n_links];
+
+	for (uint8_t i = 0; i < ex->n_links; i++)
+		if (!memcmp(ex->links[i].span_id, to->span_id, 8))
+			return;
+	if (ex->n_links == OTR_EXCHANGE_LINKS)
+		return;
+	otr_trace_name(st, to->trace);
+	memcpy(ln->trace_id, to->trace->id, sizeof(ln->trace_id));
+	memcpy(ln->span_id, to->span_id, sizeof(ln->span_id));
+	ln->evidence = evidence;
+	ex->n_links++;
+}
+
+/* Is `to` above `ex`, or `ex` itself? */
+static bool is_below(const struct otr_exchange *ex,
+		     const struct otr_exchange *to)
+{
+	for (; ex; ex = ex->parent)
+		if (ex == to)
+			return true;
+	return false;
+}
+
+static bool adopt(struct otr_stitch *st, struct otr_exchange *ex,
+		  struct otr_exchange *parent, uint8_t evidence)
+{
+	if (is_below(parent, ex) ||
+	    !otr_trace_join(st, parent->trace, ex->trace))
+		return false;
+	set_parent(ex, parent, evidence);
+	return true;
+}
+
+/* Only these may come from another process than the one that read the request. */
+static bool crosses_processes(uint8_t evidence)
+{
+	return evidence == OTR_EVIDENCE_CLONE ||
+	       evidence == OTR_EVIDENCE_EXEC || evidence == OTR_EVIDENCE_LETTER;
+}
+
+/* The inbound exchange that the source says these bytes are made for, if it can be:
+ * answered before they were sent, it is what the strand forgot to let go of. */
+static struct otr_exchange *claimed(const struct otr_stitch *st,
+				    const struct otr_exchange *ex,
+				    const struct otr_cause *cause)
+{
+	struct otr_exchange *parent;
+
+	if (!cause || cause->evidence == OTR_EVIDENCE_NONE ||
+	    !cause->parent.conn)
+		return NULL;
+	parent = otr_exchange_at(st, &cause->parent);
+	if (!parent || parent == ex)
+		return NULL;
+	if (parent->tgid != ex->tgid && !crosses_processes(cause->evidence))
+		return NULL;
+	if (parent->over && parent->end_ns < ex->start_ns)
+		return NULL;
+	return parent;
+}
+
+static bool was_injected(const struct otr_exchange *ex,
+			 const struct otr_cause *cause)
+{
+	return cause && cause->ids == OTR_IDS_INJECTED && ex->has_header &&
+	       !memcmp(cause->span_id, ex->header.span_id, 8);
+}
+
+static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
+			    const struct otr_cause *cause)
+{
+	struct otr_exchange *parent = claimed(st, ex, cause);
+	bool ours = was_injected(ex, cause);
+
+	if (ours)
+		memcpy(ex->span_id, cause->span_id, sizeof(ex->span_id));
+	if (ex->has_header)
+		otr_trace_take_id(ex->trace, ex->header.trace_id,
+				  ex->header.flags);
+	if (parent && adopt(st, ex, parent, cause->evidence))
+		return;
+	if (ex->has_header && !ours)
+		set_remote(ex);
+	if (parent)
+		add_link(st, ex, parent, cause->evidence);
+}
+
+/* Both ends of one exchange are seen. */
+static void join_ends(struct otr_stitch *st, struct otr_exchange *client,
+		      struct otr_exchange *server)
+{
+	client->peer = server;
+	server->peer = client;
+	if (!adopt(st, server, client, OTR_EVIDENCE_WIRE))
+		add_link(st, server, client, OTR_EVIDENCE_WIRE);
+}
+
+void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
+		     const struct otr_cause *cause)
+{
+	struct otr_exchange *mate = otr_wire_mate(ex);
+
+	if (!otr_is_server(ex)) {
+		find_for_client(st, ex, cause);
+		if (mate)
+			join_ends(st, ex, mate);
+		return;
+	}
+	if (ex->has_header) {
+		otr_trace_take_id(ex->trace, ex->header.trace_id,
+				  ex->header.flags);
+		set_remote(ex);
+	}
+	if (mate)
+		join_ends(st, mate, ex);
+}
+
+static void dispute(struct otr_stitch *st, struct otr_exchange *ex,
+		    struct otr_exchange *late)
+{
+	struct otr_exchange *was = ex->parent;
+
+	if (was && was != late)
+		add_link(st, ex, was, ex->evidence);
+	add_link(st, ex, late, OTR_EVIDENCE_HANDOFF);
+	if (ex->evidence == OTR_EVIDENCE_HEADER || !otr_trace_split(st, ex))
+		return;
+	set_root(ex);
+	ex->disputed = true;
+}
+
+/* Who waited for the work of `ex`'s strand was woken: it was done for `parent`. */
+void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex,
+		     struct otr_exchange *parent)
+{
+	if (ex->sent || ex->parent == parent ||
+	    parent->start_ns > ex->start_ns + CLOCKS_NS)
+		return;
+	if (ex->disputed || otr_is_proved(ex->evidence)) {
+		dispute(st, ex, parent);
+		return;
+	}
+	if (ex->evidence && !otr_trace_split(st, ex))
+		return;
+	set_root(ex);
+	if (!adopt(st, ex, parent, OTR_EVIDENCE_HANDOFF))
+		add_link(st, ex, parent, OTR_EVIDENCE_HANDOFF);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stitch.c - messages in, spans out: the way a message takes through the other files.
+ *
+ *	message -> wire.c -> exchange.c -> parent.c -> trace.c -> emit.c -> span
+ *
+ * Responses belong to requests in order, or by the number both carry (`stream`). All
+ * tables are bounded by cfg.max_open: what was emitted goes first, then the oldest open
+ * exchange is closed as it stands, counted.
+ */
+
+#include "agent/stitch/stitch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "agent/base/own.h"
+#include "agent/loss.h"
+#include "agent/stitch/exchange.h"
+
+#define SWEEP_NS 1000000000ull
+
+int otr_stitch_new(struct otr_stitch **out, const struct otr_stitch_config *cfg,
+		   otr_span_fn emit, otr_trace_fn done, void *arg)
+{
+	struct otr_stitch *st = calloc(1, sizeof(*st));
+
+	if (!st)
+		return -ENOMEM;
+	st->cfg = *cfg;
+	st->emit = emit;
+	st->done = done;
+	st->arg = arg;
+	st->ids.seed = cfg->seed;
+	*out = st;
+	return 0;
+}
+
+void otr_stitch_free(struct otr_stitch **stp)
+{
+	struct otr_stitch *st = OTR_TAKE(*stp);
+
+	if (!st)
+		return;
+	while (st->live)
+		otr_exchange_free(st, st->live);
+	while (st->kept)
+		otr_exchange_free(st, st->kept);
+	while (st->wires) {
+		struct otr_wire *wire = st->wires;
+
+		otr_wire_close(st, wire);
+		otr_wire_put(wire);
+	}
+	otr_sb_fini(&st->sb);
+	free(st);
+}
+
+void otr_stitch_seed(struct otr_stitch *st, uint64_t seed)
+{
+	st->ids.seed = seed;
+}
+
+void otr_stitch_clock(struct otr_stitch *st, uint64_t epoch_offset_ns)
+{
+	st->epoch_ns = epoch_offset_ns;
+}
+
+void otr_stitch_stats(const struct otr_stitch *st, struct otr_stitch_stats *out)
+{
+	*out = st->stats;
+}
+
+void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn)
+{
+	otr_wire_get(st, conn);
+}
+
+static void end_cut(struct otr_stitch *st, struct otr_exchange *ex,
+		    uint64_t end_ns)
+{
+	ex->cut = true;
+	otr_exchange_end(st, ex, end_ns);
+}
+
+/* Makes room for one more. */
+static void evict(struct otr_stitch *st)
+{
+	struct otr_exchange *ex = st->kept;
+
+	if (!ex) {
+		ex = st->live;
+		otr_loss_add(OTR_LOSS_EVICT, 1);
+		if (!ex->over)
+			end_cut(st, ex, st->now_ns);
+		otr_trace_emit(st, ex->trace);
+	}
+	otr_exchange_free(st, ex);
+}
+
+static int take_request(struct otr_stitch *st, struct otr_wire *wire,
+			const struct otr_side *side, const struct otr_msg *msg)
+{
+	struct otr_exchange *ex;
+
+	while (st->n && st->n >= st->cfg.max_open)
+		evict(st);
+	ex = otr_exchange_new(st, wire, side, msg);
+	if (!ex)
+		return -ENOMEM;
+	wire->now[side->ref.layer][side->ref.dir] = ex;
+	otr_parent_find(st, ex, side->cause);
+	return 0;
+}
+
+/* The oldest request of this connection that waits for such an answer. */
+static struct otr_exchange *asked(const struct otr_wire *wire,
+				  const struct otr_side *side, uint64_t stream)
+{
+	struct otr_exchange *ex;
+
+	DL_FOREACH2(wire->unanswered, ex, wait_next)
+	if (ex->ref.layer == side->ref.layer && ex->ref.dir != side->ref.dir &&
+	    ex->stream == stream)
+		return ex;
+	return NULL;
+}
+
+/* The server threw these away: they have no answer, and that is no failure of theirs. */
+static void end_skipped(struct otr_stitch *st, const struct otr_wire *wire,
+			const struct otr_side *side, const struct otr_msg *msg)
+{
+	struct otr_exchange *ex;
+
+	for (uint16_t i = 0; i < msg->skips; i++) {
+		ex = asked(wire, side, msg->stream);
+		if (!ex)
+			return;
+		otr_exchange_end(st, ex, side->start_ns);
+	}
+}
+
+static int take_response(struct otr_stitch *st, struct otr_wire *wire,
+			 const struct otr_side *side, const struct otr_msg *msg)
+{
+	struct otr_exchange *ex = asked(wire, side, msg->stream);
+
+	wire->now[side->ref.layer][side->ref.dir] = NULL;
+	if (!ex || msg->interim)
+		return 0;
+	ex->answered = true;
+	otr_exchange_answered(ex);
+	wire->now[side->ref.layer][side->ref.dir] = ex;
+	end_skipped(st, wire, side, msg);
+	ex->rsp = otr_msg_copy(msg);
+	return ex->rsp ? 0 : -ENOMEM;
+}
+
+int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side,
+		   const struct otr_msg *msg)
+{
+	struct otr_wire *wire = otr_wire_find(st, side->ref.conn);
+	int rc;
+
+	if (!wire)
+		wire = otr_wire_get(st, side->conn);
+	if (!wire)
+		rc = -ENOMEM;
+	else if (msg->kind == OTR_MSG_RESPONSE)
+		rc = take_response(st, wire, side, msg);
+	else
+		rc = take_request(st, wire, side, msg);
+	if (rc)
+		otr_loss_add(OTR_LOSS_CUT, 1);
+	return rc;
+}
+
+static void end_request(struct otr_stitch *st, struct otr_exchange *ex,
+			uint64_t end_pos, uint64_t until_ns)
+{
+	ex->end_pos = end_pos;
+	if (ex->oneway)
+		otr_exchange_end(st, ex, until_ns);
+}
+
+void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref,
+		     uint64_t end_pos, uint64_t until_ns, int error, bool cut)
+{
+	struct otr_wire *wire = otr_wire_find(st, ref->conn);
+	struct otr_exchange *ex = wire ? wire->now[ref->layer][ref->dir] : NULL;
+
+	if (!ex)
+		return;
+	wire->now[ref->layer][ref->dir] = NULL;
+	if (ex->ref.dir == ref->dir) {
+		end_request(st, ex, end_pos, until_ns);
+		return;
+	}
+	ex->error = error == ECANCELED ? 0 : error;
+	ex->cut = cut || error == ECANCELED;
+	otr_exchange_end(st, ex, until_ns);
+}
+
+int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
+{
+	struct otr_exchange *parent = otr_exchange_at(st, &ev->parent), *ex;
+	struct otr_strand *of =
+		otr_strand_find(st, ev->hdr.tgid, ev->hdr.strand);
+	uint64_t since = ev->since_ns > ev->strand_since_ns
+				 ? ev->since_ns
+				 : ev->strand_since_ns;
+
+	if (!of || !parent || parent->tgid != ev->hdr.tgid)
+		return 0;
+	DL_FOREACH2(of->sent, ex, strand_next)
+	if (ex->start_ns >= since && ex->start_ns <= ev->hdr.time_ns)
+		otr_parent_late(st, ex, parent);
+	return 0;
+}
+
+static void end_unanswered(struct otr_stitch *st, struct otr_exchange *ex,
+			   int error, uint64_t now_ns)
+{
+	ex->cut = error == ECANCELED;
+	ex->error = ex->cut ? 0 : error;
+	ex->no_answer = !ex->cut && !ex->answered;
+	otr_exchange_end(st, ex, now_ns);
+}
+
+void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn,
+		      int error, uint64_t now_ns)
+{
+	struct otr_wire *wire = otr_wire_find(st, conn->hdr.conn);
+	struct otr_exchange *ex;
+
+	if (!wire)
+		return;
+	DL_FOREACH2(wire->all, ex, wire_next)
+	if (!ex->over)
+		end_unanswered(st, ex, error, now_ns);
+	otr_wire_close(st, wire);
+	otr_wire_put(wire);
+}
+
+static void drop_kept(struct otr_stitch *st)
+{
+	while (st->kept && st->kept->kept_until_ns <= st->now_ns)
+		otr_exchange_free(st, st->kept);
+}
+
+/* Nobody answered for so long that nobody will. */
+static void drop_orphans(struct otr_stitch *st)
+{
+	struct otr_exchange *ex, *tmp;
+
+	DL_FOREACH_SAFE(st->live, ex, tmp)
+	if (!ex->over && !ex->answered &&
+	    ex->start_ns + st->cfg.orphan_ns < st->now_ns)
+		end_cut(st, ex, st->now_ns);
+}
+
+void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
+{
+	if (now_ns < st->now_ns)
+		return;
+	st->now_ns = now_ns;
+	otr_trace_tick(st);
+	drop_kept(st);
+	if (now_ns < st->swept_ns + SWEEP_NS)
+		return;
+	st->swept_ns = now_ns;
+	drop_orphans(st);
+	otr_trace_sweep(st);
+}
+
+void otr_stitch_flush(struct otr_stitch *st)
+{
+	struct otr_exchange *ex, *tmp;
+
+	DL_FOREACH_SAFE(st->live, ex, tmp)
+	if (!ex->over)
+		end_cut(st, ex, st->now_ns);
+	while (st->settled)
+		otr_trace_emit(st, st->settled);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trace.c - exchanges that belong together, and when they go out.
+ *
+ * Every exchange begins as a trace of its own; finding a parent joins two. A trace is
+ * settled when nothing in it is open. It then goes out after a short while if every
+ * edge is proved, as an answer's last byte at one end may come before that at the
+ * other; else after the hold, since late evidence may come.
+ */
+
+#include "agent/stitch/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SETTLE_NS (50 * 1000000ull)   /* UX 3 */
+#define KEEP_NS	  (2000 * 1000000ull) /* what is out, for late children */
+
+struct otr_trace *otr_trace_new(void)
+{
+	struct otr_trace *tr = calloc(1, sizeof(*tr));
+
+	if (tr)
+		tr->proved = true;
+	return tr;
+}
+
+static void list(struct otr_stitch *st, struct otr_trace *tr, bool settled)
+{
+	if (tr->settled == settled)
+		return;
+	tr->settled = settled;
+	if (settled) {
+		DL_DELETE(st->open, tr);
+		DL_APPEND(st->settled, tr);
+	} else {
+		DL_DELETE(st->settled, tr);
+		DL_APPEND(st->open, tr);
+	}
+}
+
+static void drop(struct otr_stitch *st, struct otr_trace *tr)
+{
+	if (tr->settled)
+		DL_DELETE(st->settled, tr);
+	else
+		DL_DELETE(st->open, tr);
+	free(tr);
+}
+
+bool otr_trace_take_id(struct otr_trace *tr, const uint8_t id[16],
+		       uint8_t flags)
+{
+	if (tr->has_id)
+		return !memcmp(tr->id, id, sizeof(tr->id));
+	memcpy(tr->id, id, sizeof(tr->id));
+	tr->flags = flags;
+	tr->has_id = true;
+	return true;
+}
+
+void otr_trace_name(struct otr_stitch *st, struct otr_trace *tr)
+{
+	uint8_t id[16];
+
+	if (tr->has_id)
+		return;
+	otr_ids_trace(&st->ids, id);
+	otr_trace_take_id(tr, id, OTR_FLAG_SAMPLED | OTR_FLAG_RANDOM);
+}
+
+static void note_end(struct otr_trace *tr, const struct otr_exchange *ex)
+{
+	if (!ex->over || ex->sent)
+		return;
+	if (ex->end_ns > tr->last_end_ns)
+		tr->last_end_ns = ex->end_ns;
+	if (!tr->waits_since_ns || ex->end_ns < tr->waits_since_ns)
+		tr->waits_since_ns = ex->end_ns;
+}
+
+void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr,
+		   struct otr_exchange *ex)
+{
+	ex->trace = tr;
+	DL_APPEND2(tr->members, ex, member_prev, member_next);
+	tr->n_open += !ex->over;
+	tr->n_unsent += !ex->sent;
+	note_end(tr, ex);
+	if (tr->n_open)
+		list(st, tr, false);
+}
+
+/* Is all of it over, and some of it not yet out? */
+static void check(struct otr_stitch *st, struct otr_trace *tr)
+{
+	list(st, tr, !tr->n_open && tr->n_unsent);
+}
+
+static void take_out(struct otr_exchange *ex)
+{
+	struct otr_trace *tr = ex->trace;
+
+	DL_DELETE2(tr->members, ex, member_prev, member_next);
+	tr->n_open -= !ex->over;
+	tr->n_unsent -= !ex->sent;
+}
+
+void otr_trace_remove(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_trace *tr = ex->trace;
+
+	take_out(ex);
+	if (!tr->members)
+		drop(st, tr);
+	else
+		check(st, tr);
+}
+
+bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to,
+		    struct otr_trace *from)
+{
+	struct otr_exchange *ex;
+
+	if (to == from)
+		return true;
+	if (from->has_id && !otr_trace_take_id(to, from->id, from->flags))
+		return false;
+	to->proved = to->proved && from->proved;
+	while ((ex = from->members)) {
+		take_out(ex);
+		otr_trace_add(st, to, ex);
+	}
+	drop(st, from);
+	check(st, to);
+	return true;
+}
+
+static bool is_below(const struct otr_exchange *ex,
+		     const struct otr_exchange *top)
+{
+	while (ex && ex != top)
+		ex = ex->parent;
+	return ex;
+}
+
+bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_trace *was = ex->trace, *tr = otr_trace_new();
+	struct otr_exchange *at, *tmp;
+
+	if (!tr)
+		return false;
+	DL_APPEND(st->open, tr);
+	DL_FOREACH_SAFE2(was->members, at, tmp, member_next)
+	{
+		if (!is_below(at, ex))
+			continue;
+		take_out(at);
+		otr_trace_add(st, tr, at);
+	}
+	check(st, tr);
+	if (was->members)
+		check(st, was);
+	else
+		drop(st, was);
+	return true;
+}
+
+void otr_trace_over(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	ex->trace->n_open--;
+	note_end(ex->trace, ex);
+	check(st, ex->trace);
+}
+
+/* No late evidence can change it, or nobody expects any. */
+static bool is_certain(const struct otr_exchange *ex)
+{
+	if (ex->evidence)
+		return otr_is_proved(ex->evidence);
+	return otr_is_server(ex) || !ex->doubtful || ex->disputed;
+}
+
+static bool all_certain(const struct otr_trace *tr)
+{
+	const struct otr_exchange *ex;
+
+	DL_FOREACH2(tr->members, ex, member_next)
+	if (!ex->sent && !is_certain(ex))
+		return false;
+	return true;
+}
+
+static bool is_weak(const struct otr_exchange *ex)
+{
+	return ex->evidence && !otr_is_proved(ex->evidence);
+}
+
+static void send_one(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_trace *tr = ex->trace;
+
+	tr->proved = tr->proved && !is_weak(ex);
+	otr_exchange_emit(st, ex);
+	ex->sent = true;
+	ex->kept_until_ns = st->now_ns + KEEP_NS;
+	tr->n_unsent--;
+	DL_DELETE(st->live, ex);
+	DL_APPEND(st->kept, ex);
+}
+
+void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr)
+{
+	struct otr_exchange *ex;
+
+	otr_trace_name(st, tr);
+	tr->waits_since_ns = 0;
+	DL_FOREACH2(tr->members, ex, member_next)
+	if (ex->over && !ex->sent)
+		send_one(st, ex);
+	list(st, tr, false);
+	if (tr->n_open || tr->told)
+		return;
+	tr->told = true;
+	st->stats.traces++;
+	if (st->done)
+		st->done(st->arg, tr->id, tr->proved);
+}
+
+void otr_trace_tick(struct otr_stitch *st)
+{
+	struct otr_trace *tr, *tmp;
+	uint64_t wait_ns;
+
+	DL_FOREACH_SAFE(st->settled, tr, tmp)
+	{
+		if (st->now_ns < tr->last_end_ns + SETTLE_NS)
+			continue;
+		wait_ns = all_certain(tr) ? SETTLE_NS : st->cfg.hold_ns;
+		if (st->now_ns >= tr->last_end_ns + wait_ns)
+			otr_trace_emit(st, tr);
+	}
+}
+
+/* Part of it is over for long, another is not: what is over goes out. */
+void otr_trace_sweep(struct otr_stitch *st)
+{
+	struct otr_trace *tr, *tmp;
+
+	DL_FOREACH_SAFE(st->open, tr, tmp)
+	if (tr->waits_since_ns &&
+	    st->now_ns > tr->waits_since_ns + st->cfg.close_ns)
+		otr_trace_emit(st, tr);
+}

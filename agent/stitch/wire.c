@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wire.c - ends of connections, and which two are one wire.
+ *
+ * Two TCP ends are one wire when what one sent first the other received first, both
+ * ways: 64 bits of initial sequence numbers, whatever NAT made of the addresses. The
+ * SYN itself counts as one, and kernels differ in whether it was counted when they were
+ * asked: one more or less is the same. Unix sockets know their peer.
+ *
+ * One request then has one place at both ends: the position of its first byte. Offsets
+ * of Unix sockets agree only if both ends were seen from their start; else the request
+ * is paired if it is the only one open at either end.
+ */
+
+#include "agent/stitch/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t isn_key(uint32_t out, uint32_t in)
+{
+	return (uint64_t)out << 32 | in;
+}
+
+struct otr_wire *otr_wire_find(const struct otr_stitch *st, uint64_t conn)
+{
+	struct otr_wire *wire = NULL;
+
+	HASH_FIND(hh, st->wires, &conn, sizeof(conn), wire);
+	return wire;
+}
+
+static void unindex(struct otr_stitch *st, struct otr_wire *wire)
+{
+	if (!wire->indexed)
+		return;
+	HASH_DELETE(by_isn, st->by_isn, wire);
+	wire->indexed = false;
+}
+
+static void index_isn(struct otr_stitch *st, struct otr_wire *wire)
+{
+	struct otr_wire *same = NULL;
+
+	unindex(st, wire);
+	wire->isn = isn_key(wire->facts.isn_out, wire->facts.isn_in);
+	if (!wire->isn)
+		return;
+	HASH_FIND(by_isn, st->by_isn, &wire->isn, sizeof(wire->isn), same);
+	if (same)
+		unindex(st, same);
+	HASH_ADD(by_isn, st->by_isn, isn, sizeof(wire->isn), wire);
+	wire->indexed = true;
+}
+
+static struct otr_wire *find_by_isn(const struct otr_stitch *st,
+				    const struct otr_wire *wire)
+{
+	struct otr_wire *peer = NULL;
+
+	for (uint32_t i = 0; wire->isn && i < 9; i++) {
+		uint64_t key = isn_key(wire->facts.isn_in + i / 3 - 1,
+				       wire->facts.isn_out + i % 3 - 1);
+
+		HASH_FIND(by_isn, st->by_isn, &key, sizeof(key), peer);
+		if (peer && peer != wire)
+			return peer;
+	}
+	return NULL;
+}
+
+/* A Unix socket may know its peer before the peer knows it. */
+static struct otr_wire *find_unix(const struct otr_stitch *st,
+				  const struct otr_wire *wire)
+{
+	struct otr_wire *peer;
+
+	if (!wire->facts.peer || wire->facts.peer == wire->conn)
+		return NULL;
+	peer = otr_wire_find(st, wire->facts.peer);
+	return peer && (!peer->facts.peer || peer->facts.peer == wire->conn)
+		       ? peer
+		       : NULL;
+}
+
+static void find_peer(struct otr_stitch *st, struct otr_wire *wire)
+{
+	struct otr_wire *peer = find_unix(st, wire);
+
+	if (!peer)
+		peer = find_by_isn(st, wire);
+	if (!peer || wire->peer || peer->peer)
+		return;
+	wire->peer = peer;
+	peer->peer = wire;
+}
+
+struct otr_wire *otr_wire_get(struct otr_stitch *st,
+			      const struct otr_ev_conn *facts)
+{
+	struct otr_wire *wire = otr_wire_find(st, facts->hdr.conn);
+
+	if (!wire) {
+		wire = calloc(1, sizeof(*wire));
+		if (!wire)
+			return NULL;
+		wire->conn = facts->hdr.conn;
+		HASH_ADD(hh, st->wires, conn, sizeof(wire->conn), wire);
+	}
+	wire->facts = *facts;
+	index_isn(st, wire);
+	if (!wire->peer)
+		find_peer(st, wire);
+	return wire;
+}
+
+void otr_wire_close(struct otr_stitch *st, struct otr_wire *wire)
+{
+	if (wire->closed)
+		return;
+	wire->closed = true;
+	HASH_DEL(st->wires, wire);
+	unindex(st, wire);
+}
+
+void otr_wire_put(struct otr_wire *wire)
+{
+	if (!wire->closed || wire->all)
+		return;
+	if (wire->peer)
+		wire->peer->peer = NULL;
+	free(wire);
+}
+
+/* The only exchange of `wire` that is open and has no mate, or NULL. */
+static struct otr_exchange *only_open(const struct otr_wire *wire, uint8_t dir)
+{
+	struct otr_exchange *ex, *only = NULL;
+
+	DL_FOREACH2(wire->unanswered, ex, wait_next)
+	{
+		if (ex->peer || ex->ref.dir != dir)
+			continue;
+		if (only)
+			return NULL;
+		only = ex;
+	}
+	return only;
+}
+
+static bool same_stream(const struct otr_exchange *a,
+			const struct otr_exchange *b)
+{
+	return a->ref.layer == b->ref.layer && a->ref.dir != b->ref.dir &&
+	       a->ref.pos_kind == b->ref.pos_kind;
+}
+
+/* The one of `peer` that begins where `ex` does: the newest first, until they lie before
+ * it. */
+static struct otr_exchange *at_same_place(const struct otr_wire *peer,
+					  const struct otr_exchange *ex)
+{
+	struct otr_exchange *mate = peer->all ? peer->all->wire_prev : NULL;
+	int32_t apart;
+
+	for (; mate; mate = mate == peer->all ? NULL : mate->wire_prev) {
+		if (!same_stream(ex, mate))
+			continue;
+		apart = (int32_t)((uint32_t)mate->ref.pos -
+				  (uint32_t)ex->ref.pos);
+		if (apart <= 0)
+			return apart || mate->peer ? NULL : mate;
+	}
+	return NULL;
+}
+
+struct otr_exchange *otr_wire_mate(const struct otr_exchange *ex)
+{
+	const struct otr_wire *wire = ex->wire, *peer = wire->peer;
+
+	if (!peer)
+		return NULL;
+	if (ex->ref.pos_kind == OTR_POS_OFFSET &&
+	    !(wire->facts.seen_open && peer->facts.seen_open))
+		return only_open(wire, ex->ref.dir) == ex
+			       ? only_open(peer, !ex->ref.dir)
+			       : NULL;
+	return at_same_place(peer, ex);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_FLOW_H
+#define OTR_FLOW_H
+
+/*
+ * flow.h - one layer of one connection: two halves and the parser that reads them.
+ * Inside of stream/ only.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/proto/proto.h"
+#include "agent/stitch/stitch.h"
+#include "agent/stream/half.h"
+#include "agent/stream/stream.h"
+
+#define OTR_HEAD_DEFAULT 1024u /* what the source copies of a run unasked */
+
+struct otr_conn;
+struct otr_flow;
+
+struct otr_way { /* one direction of a flow */
+	struct otr_half half;
+	struct otr_origin begin; /* of the message being read */
+	bool begun;		 /* SKIPs with `opens` came before it */
+	bool open;		 /* a message was told, its end is to come */
+	enum otr_end end;	 /* how it ends */
+	uint64_t open_pos, open_end;
+	uint64_t wait_ns; /* since when it waits: for a request, for a hole */
+	bool patient;	  /* it has waited long enough */
+	bool resync;	  /* bytes were missing: find where to go on */
+	bool pass;	  /* not understood: skip to the next run */
+	bool watching;
+	bool flipped; /* the other side has spoken since its latest run */
+	bool ended;   /* nothing more will come */
+};
+
+struct otr_flow {
+	struct otr_conn *conn;
+	uint8_t layer;
+	uint8_t pos_kind;
+	bool muted;
+	bool waiting; /* in the list of those that tick() looks at */
+	bool knows_asker;
+	enum otr_dir asker; /* the direction of requests */
+	uint8_t tries;	    /* runs that nobody understood */
+	uint8_t bad;	    /* times in a row that the parser said so */
+	uint32_t unanswered;
+	uint32_t head_bytes;	  /* what the source was asked for */
+	enum otr_capture capture; /* likewise */
+	uint64_t messages;
+	const struct otr_proto_ops *proto;
+	void *state;
+	struct otr_way ways[2];
+	struct otr_flow *prev, *next; /* of those waiting */
+};
+
+struct otr_flow *otr_flow_new(struct otr_conn *conn, uint8_t layer,
+			      struct otr_budget *budget);
+void otr_flow_free(struct otr_flow *fl);
+
+void otr_flow_data(struct otr_flow *fl, const struct otr_ev_data *ev);
+void otr_flow_run(struct otr_flow *fl, const struct otr_ev_run *ev);
+
+/* Time passes; says whether it still waits for something. */
+void otr_flow_tick(struct otr_flow *fl, uint64_t now_ns);
+
+/* The stream ended: so does every message. */
+void otr_flow_end(struct otr_flow *fl, int error);
+
+/* What a flow asks of the table it lives in; stream.c. */
+const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn);
+void otr_conn_role(struct otr_conn *cn, enum otr_role role);
+void otr_conn_msg(struct otr_conn *cn, struct otr_side *side,
+		  const struct otr_msg *msg);
+void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref,
+		   uint64_t end_pos, uint64_t until_ns, int error, bool cut);
+void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir,
+		     enum otr_capture capture, uint32_t head_bytes);
+void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want);
+void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want);
+
+#endif /* OTR_FLOW_H */

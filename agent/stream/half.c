@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * half.c - one direction of one stream: bytes at positions, and what is missing.
+ *
+ * In the usual case a record begins where the last one ended, and its bytes go straight
+ * into `buf`; its piece remembers only who and when. A piece keeps its own bytes while
+ * something before it is missing.
+ */
+
+#include "agent/stream/half.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/own.h"
+
+/* Positions begin here, so that none before the first one seen is negative. */
+#define FIRST_EPOCH (1ull << 32)
+
+void otr_half_init(struct otr_half *h, struct otr_budget *budget)
+{
+	memset(h, 0, sizeof(*h));
+	h->budget = budget;
+	h->buf.max = 2 * OTR_HALF_MAX;
+}
+
+static void piece_free(struct otr_half *h, struct otr_piece *p)
+{
+	h->budget->used -= p->cost;
+	free(p);
+}
+
+static void drop_first(struct otr_half *h)
+{
+	struct otr_piece *p = h->pieces;
+
+	h->pieces = p->next;
+	if (h->to_join == p)
+		h->to_join = p->next;
+	if (h->last == p)
+		h->last = NULL;
+	piece_free(h, p);
+}
+
+void otr_half_restart(struct otr_half *h)
+{
+	while (h->pieces)
+		drop_first(h);
+	otr_buf_reset(&h->buf);
+	h->head = 0;
+	h->begun = false;
+}
+
+void otr_half_fini(struct otr_half *h)
+{
+	otr_half_restart(h);
+	otr_buf_fini(&h->buf);
+}
+
+uint64_t otr_half_place(const struct otr_half *h, uint64_t pos,
+			uint8_t pos_kind)
+{
+	uint64_t near = h->moved_end ? h->moved_end : FIRST_EPOCH + pos;
+
+	if (pos_kind != OTR_POS_TCP_SEQ)
+		return FIRST_EPOCH + pos;
+	if ((uint32_t)h->run_pos == (uint32_t)pos && h->run_pos)
+		return h->run_pos; /* a run may be longer than 2 GiB */
+	return near +
+	       (uint64_t)(int64_t)(int32_t)((uint32_t)pos - (uint32_t)near);
+}
+
+static uint64_t joined_end(const struct otr_half *h)
+{
+	return h->at + (h->buf.len - h->head);
+}
+
+/* Makes room at the front of buf when most of it is spent. */
+static void compact(struct otr_half *h)
+{
+	size_t left = h->buf.len - h->head;
+
+	if (!h->head || (left && h->head < h->buf.len / 2))
+		return;
+	memmove(h->buf.data, h->buf.data + h->head, left);
+	h->buf.len = left;
+	h->head = 0;
+}
+
+/* Takes the bytes of `p`, which start at or before joined_end, from `data`. */
+static void join(struct otr_half *h, const struct otr_piece *p,
+		 const uint8_t *data)
+{
+	uint64_t known = joined_end(h) - p->pos;
+
+	if (known >= p->cap)
+		return;
+	compact(h);
+	otr_buf_add(&h->buf, data + known, p->cap - known);
+}
+
+/* A gap stands between the bytes at hand and `p`. */
+static bool is_apart(const struct otr_half *h, const struct otr_piece *p)
+{
+	return p->pos > joined_end(h) || h->buf.len - h->head > OTR_HALF_MAX;
+}
+
+static void join_waiting(struct otr_half *h)
+{
+	for (; h->to_join && !is_apart(h, h->to_join);
+	     h->to_join = h->to_join->next)
+		join(h, h->to_join, h->to_join->data);
+}
+
+static struct otr_piece *find_before(const struct otr_half *h, uint64_t pos)
+{
+	struct otr_piece *before = NULL;
+
+	if (h->last && h->last->pos <= pos)
+		return h->last;
+	for (struct otr_piece *p = h->pieces; p && p->pos <= pos; p = p->next)
+		before = p;
+	return before;
+}
+
+/* Cuts off what the neighbours have; false when nothing is left. */
+static bool trim(const struct otr_piece *before, const struct otr_piece *after,
+		 struct otr_piece *key, uint64_t *skipped)
+{
+	uint64_t from =
+		before && before->end > key->pos ? before->end : key->pos;
+	uint64_t to = after && after->pos < key->end ? after->pos : key->end;
+
+	if (from >= to)
+		return false;
+	*skipped = from - key->pos;
+	key->cap = key->cap > *skipped ? key->cap - (uint32_t)*skipped : 0;
+	if (key->cap > to - from)
+		key->cap = (uint32_t)(to - from);
+	key->pos = from;
+	key->end = to;
+	return true;
+}
+
+static void note_moved(struct otr_half *h, const struct otr_piece *p)
+{
+	h->total += p->end - p->pos;
+	if (p->end <= h->moved_end && h->moved_end)
+		return;
+	h->moved_end = p->end;
+	h->moved_ns = p->from.time_ns;
+}
+
+static void link_piece(struct otr_half *h, struct otr_piece *before,
+		       struct otr_piece *p)
+{
+	struct otr_piece **at = before ? &before->next : &h->pieces;
+
+	p->next = *at;
+	*at = p;
+	if (!p->next)
+		h->last = p;
+}
+
+/* All before it is joined, and so can it be. */
+static bool joins_now(const struct otr_half *h, const struct otr_piece *key,
+		      const struct otr_piece *before)
+{
+	return !h->to_join && before == h->last && !is_apart(h, key);
+}
+
+static int add(struct otr_half *h, struct otr_piece *key, const uint8_t *data)
+{
+	struct otr_piece *before = find_before(h, key->pos), *p;
+	struct otr_piece *after = before ? before->next : h->pieces;
+	uint64_t skipped;
+	bool now;
+
+	if (!trim(before, after, key, &skipped))
+		return 0;
+	key->cost = (uint32_t)sizeof(*p) + key->cap;
+	if (h->budget->used + key->cost > h->budget->max)
+		key->cap = 0;
+	now = joins_now(h, key, before);
+	p = malloc(sizeof(*p) + (now ? 0 : key->cap));
+	if (!p)
+		return -ENOMEM;
+	*p = *key;
+	h->budget->used += p->cost;
+	note_moved(h, p);
+	link_piece(h, before, p);
+	if (now) {
+		join(h, p, data + skipped);
+		return 0;
+	}
+	if (p->cap)
+		memcpy(p->data, data + skipped, p->cap);
+	if (!h->to_join || h->to_join->pos > p->pos)
+		h->to_join = p;
+	join_waiting(h);
+	return 0;
+}
+
+static void begin(struct otr_half *h, uint64_t pos)
+{
+	h->begun = true;
+	h->at = pos;
+	h->moved_end = pos;
+}
+
+int otr_half_data(struct otr_half *h, const struct otr_ev_data *ev)
+{
+	uint64_t pos = otr_half_place(h, ev->pos, ev->pos_kind);
+	struct otr_piece key = {
+		.pos = pos,
+		.end = pos + ev->moved,
+		.from = { .pos = pos,
+			  .start_ns = ev->dir == OTR_DIR_IN ? ev->hdr.time_ns
+							    : ev->start_ns,
+			  .time_ns = ev->hdr.time_ns,
+			  .strand = ev->hdr.strand,
+			  .tgid = ev->hdr.tgid,
+			  .cause = ev->cause },
+		.cap = ev->cap,
+		.first = ev->first,
+	};
+
+	if (!h->begun)
+		begin(h, pos);
+	if (key.end <= h->at && key.end <= h->moved_end)
+		return 0;
+	if (ev->first && pos >= h->moved_end) {
+		h->run_pos = pos;
+		h->run_over = h->has_tail = false;
+	}
+	return add(h, &key, ev->data);
+}
+
+void otr_half_run(struct otr_half *h, const struct otr_ev_run *ev)
+{
+	uint64_t pos = otr_half_place(h, ev->pos, ev->pos_kind);
+	struct otr_piece key = {
+		.pos = pos > h->moved_end ? pos : h->moved_end,
+		.end = pos + ev->bytes,
+		.from = { .pos = pos,
+			  .start_ns = ev->first_ns,
+			  .time_ns = ev->last_ns,
+			  .strand = ev->hdr.strand,
+			  .tgid = ev->hdr.tgid },
+	};
+
+	if (!h->begun || pos < h->run_pos)
+		return;
+	if (key.end > key.pos)
+		add(h, &key, NULL);
+	h->run_pos = pos;
+	h->run_over = !ev->open;
+	h->has_tail = ev->bytes >= sizeof(h->tail);
+	memcpy(h->tail, ev->tail, sizeof(h->tail));
+}
+
+struct otr_slice otr_half_bytes(const struct otr_half *h)
+{
+	size_t left = h->buf.len - h->head;
+
+	return (struct otr_slice){ left ? h->buf.data + h->head : "", left };
+}
+
+static const struct otr_piece *covering(const struct otr_half *h, uint64_t pos)
+{
+	for (const struct otr_piece *p = h->pieces; p && p->pos <= pos;
+	     p = p->next)
+		if (pos < p->end)
+			return p;
+	return NULL;
+}
+
+enum otr_follow otr_half_follow(const struct otr_half *h)
+{
+	uint64_t end = joined_end(h);
+
+	if (covering(h, end))
+		return OTR_FOLLOW_GAP;
+	return end < h->moved_end ? OTR_FOLLOW_HOLE : OTR_FOLLOW_NOTHING;
+}
+
+void otr_half_spend(struct otr_half *h, uint64_t n)
+{
+	size_t left = h->buf.len - h->head;
+
+	h->head += n < left ? n : left;
+	h->at = n > UINT64_MAX - h->at ? UINT64_MAX : h->at + n;
+	if (h->head == h->buf.len) {
+		otr_buf_reset(&h->buf);
+		h->head = 0;
+	}
+	join_waiting(h);
+}
+
+/* A piece whose kept bytes reach past `pos`. */
+static const struct otr_piece *next_kept(const struct otr_half *h, uint64_t pos)
+{
+	const struct otr_piece *p = h->pieces;
+
+	while (p && p->pos + p->cap <= pos)
+		p = p->next;
+	return p;
+}
+
+uint64_t otr_half_gap_end(const struct otr_half *h)
+{
+	const struct otr_piece *p = next_kept(h, joined_end(h));
+
+	return p ? p->pos : h->moved_end;
+}
+
+/* The first piece after `at` that opens another run. */
+static const struct otr_piece *next_run(const struct otr_half *h)
+{
+	const struct otr_piece *p = h->pieces;
+
+	while (p && (!p->first || p->pos <= h->at))
+		p = p->next;
+	return p;
+}
+
+uint64_t otr_half_run_end(const struct otr_half *h)
+{
+	const struct otr_piece *p = next_run(h);
+
+	return p ? p->pos : h->moved_end;
+}
+
+bool otr_half_run_ended(const struct otr_half *h)
+{
+	return h->run_over || next_run(h);
+}
+
+bool otr_half_moved(const struct otr_half *h, uint64_t end, uint64_t *when_ns,
+		    bool *exact)
+{
+	const struct otr_piece *p = h->pieces;
+
+	if (end > h->moved_end)
+		return false;
+	*when_ns = h->spent_ns;
+	for (; p && p->pos < end; p = p->next) {
+		*when_ns = p->from.time_ns;
+		*exact = end <= p->end;
+		if (*exact)
+			return true;
+	}
+	*exact = false;
+	return true;
+}
+
+const struct otr_origin *otr_half_origin(const struct otr_half *h, uint64_t pos)
+{
+	const struct otr_piece *p = covering(h, pos);
+
+	return p ? &p->from : NULL;
+}
+
+void otr_half_retire(struct otr_half *h)
+{
+	while (h->pieces && h->pieces->end <= h->at) {
+		h->spent_ns = h->pieces->from.time_ns;
+		drop_first(h);
+	}
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stream.c - the table of connections, and which event goes to which of them.
+ *
+ * A connection is named by the inode of its socket. Inodes come again: an OPEN with
+ * other sequence numbers or another peer is another connection. The one idle longest
+ * goes when the table is full.
+ */
+
+#include "agent/stream/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "agent/base/own.h"
+#include "agent/loss.h"
+#include "agent/proto/proto.h"
+#include "agent/resource/resource.h"
+#include "agent/stream/flow.h"
+
+struct otr_conn {
+	UT_hash_handle hh;
+	struct otr_conn *prev, *next; /* by use, the one idle longest first */
+	struct otr_streams *ss;
+	struct otr_ev_conn facts; /* hdr.conn is the key */
+	struct otr_flow *flows[OTR_LAYER_MAX];
+	uint32_t tgid; /* who moved bytes last */
+	bool known;    /* facts came, not only bytes */
+	uint8_t head[8];
+	uint8_t head_len;
+};
+
+struct otr_streams {
+	struct otr_stream_config cfg;
+	struct otr_stream_ops ops;
+	void *arg;
+	struct otr_procs *procs;
+	struct otr_conn *conns; /* hash by facts.hdr.conn */
+	struct otr_conn *by_use;
+	size_t n;
+	struct otr_flow *waiting;
+	struct otr_budget budget;
+};
+
+int otr_streams_new(struct otr_streams **out,
+		    const struct otr_stream_config *cfg,
+		    const struct otr_stream_ops *ops, struct otr_procs *procs,
+		    void *arg)
+{
+	struct otr_streams *ss = calloc(1, sizeof(*ss));
+
+	if (!ss)
+		return -ENOMEM;
+	ss->cfg = *cfg;
+	ss->ops = *ops;
+	ss->procs = procs;
+	ss->arg = arg;
+	ss->budget.max = cfg->max_bytes;
+	*out = ss;
+	return 0;
+}
+
+static void conn_free(struct otr_conn *cn)
+{
+	struct otr_streams *ss = cn->ss;
+
+	for (size_t i = 0; i < OTR_LAYER_MAX; i++)
+		otr_flow_free(cn->flows[i]);
+	DL_DELETE(ss->by_use, cn);
+	HASH_DEL(ss->conns, cn);
+	ss->n--;
+	free(cn);
+}
+
+void otr_streams_free(struct otr_streams **sp)
+{
+	struct otr_streams *ss = OTR_TAKE(*sp);
+
+	if (!ss)
+		return;
+	while (ss->by_use)
+		conn_free(ss->by_use);
+	free(ss);
+}
+
+/* What flows ask of their connection. */
+
+const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn)
+{
+	return &cn->facts;
+}
+
+void otr_conn_role(struct otr_conn *cn, enum otr_role role)
+{
+	if (cn->facts.role == role)
+		return;
+	cn->facts.role = (uint8_t)role;
+	cn->ss->ops.open(cn->ss->arg, &cn->facts);
+}
+
+void otr_conn_msg(struct otr_conn *cn, struct otr_side *side,
+		  const struct otr_msg *msg)
+{
+	side->resource = otr_procs_resource(cn->ss->procs, side->tgid);
+	cn->ss->ops.msg(cn->ss->arg, side, msg);
+}
+
+void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref,
+		   uint64_t end_pos, uint64_t until_ns, int error, bool cut)
+{
+	cn->ss->ops.done(cn->ss->arg, ref, end_pos, until_ns, error, cut);
+}
+
+void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir,
+		     enum otr_capture capture, uint32_t head_bytes)
+{
+	if (cn->ss->ops.policy)
+		cn->ss->ops.policy(cn->ss->arg, cn->facts.hdr.conn, dir,
+				   capture, head_bytes);
+}
+
+void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want)
+{
+	if (cn->ss->ops.watch)
+		cn->ss->ops.watch(cn->ss->arg, cn->facts.hdr.conn, dir, want);
+}
+
+void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want)
+{
+	if (fl->waiting == want)
+		return;
+	fl->waiting = want;
+	if (want)
+		DL_APPEND(cn->ss->waiting, fl);
+	else
+		DL_DELETE(cn->ss->waiting, fl);
+}
+
+/* The table. */
+
+static void end_conn(struct otr_conn *cn, int error, uint64_t now_ns)
+{
+	struct otr_streams *ss = cn->ss;
+
+	for (size_t i = 0; i < OTR_LAYER_MAX; i++)
+		if (cn->flows[i])
+			otr_flow_end(cn->flows[i], error);
+	ss->ops.close(ss->arg, &cn->facts, error, now_ns);
+	conn_free(cn);
+}
+
+static struct otr_conn *find(const struct otr_streams *ss, uint64_t id)
+{
+	struct otr_conn *cn = NULL;
+
+	HASH_FIND(hh, ss->conns, &id, sizeof(id), cn);
+	return cn;
+}
+
+static struct otr_conn *make(struct otr_streams *ss, const struct otr_event *ev)
+{
+	struct otr_conn *cn = calloc(1, sizeof(*cn));
+
+	if (!cn)
+		return NULL;
+	if (ss->n >= ss->cfg.max_conns && ss->by_use) {
+		otr_loss_add(OTR_LOSS_EVICT, 1);
+		end_conn(ss->by_use, ECANCELED, ev->time_ns);
+	}
+	cn->ss = ss;
+	cn->facts.hdr = *ev;
+	HASH_ADD(hh, ss->conns, facts.hdr.conn, sizeof(uint64_t), cn);
+	DL_APPEND(ss->by_use, cn);
+	ss->n++;
+	return cn;
+}
+
+static struct otr_conn *use(struct otr_streams *ss, const struct otr_event *ev)
+{
+	struct otr_conn *cn = find(ss, ev->conn);
+
+	if (!cn)
+		return make(ss, ev);
+	DL_DELETE(ss->by_use, cn);
+	DL_APPEND(ss->by_use, cn);
+	return cn;
+}
+
+/* ::ffff:a.b.c.d is a.b.c.d. */
+static void unmap(struct otr_addr *addr)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (addr->family != AF_INET6 ||
+	    memcmp(addr->ip, mapped, sizeof(mapped)))
+		return;
+	addr->family = AF_INET;
+	memmove(addr->ip, addr->ip + 12, 4);
+	memset(addr->ip + 4, 0, 12);
+}
+
+static bool is_another(const struct otr_conn *cn, const struct otr_ev_conn *ev)
+{
+	const struct otr_ev_conn *was = &cn->facts;
+
+	if (!cn->known)
+		return false;
+	return (was->isn_out | was->isn_in &&
+		(was->isn_out != ev->isn_out || was->isn_in != ev->isn_in)) ||
+	       (was->peer && ev->peer && was->peer != ev->peer);
+}
+
+static void on_open(struct otr_streams *ss, const struct otr_ev_conn *ev)
+{
+	struct otr_conn *cn = find(ss, ev->hdr.conn);
+	uint8_t role;
+
+	if (cn && is_another(cn, ev))
+		end_conn(cn, ECANCELED, ev->hdr.time_ns);
+	cn = use(ss, &ev->hdr);
+	if (!cn)
+		return;
+	role = cn->facts.role;
+	cn->facts = *ev;
+	cn->known = true;
+	if (cn->facts.role == OTR_ROLE_UNKNOWN)
+		cn->facts.role = role;
+	unmap(&cn->facts.local);
+	unmap(&cn->facts.remote);
+	ss->ops.open(ss->arg, &cn->facts);
+}
+
+static void on_close(struct otr_streams *ss, const struct otr_ev_conn *ev)
+{
+	struct otr_conn *cn = find(ss, ev->hdr.conn);
+
+	if (cn)
+		end_conn(cn, ev->error, ev->hdr.time_ns);
+}
+
+static struct otr_flow *flow_of(struct otr_conn *cn, uint8_t layer)
+{
+	struct otr_flow *fl = cn->flows[layer];
+
+	if (fl)
+		return fl;
+	fl = otr_flow_new(cn, layer, &cn->ss->budget);
+	if (!fl)
+		return NULL;
+	fl->knows_asker = cn->facts.role != OTR_ROLE_UNKNOWN;
+	fl->asker =
+		cn->facts.role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN;
+	cn->flows[layer] = fl;
+	return fl;
+}
+
+static void keep_head(struct otr_conn *cn, const struct otr_ev_data *ev)
+{
+	if (cn->head_len || !ev->cap)
+		return;
+	cn->head_len = (uint8_t)(ev->cap < sizeof(cn->head) ? ev->cap
+							    : sizeof(cn->head));
+	memcpy(cn->head, ev->data, cn->head_len);
+}
+
+static void on_data(struct otr_streams *ss, const struct otr_ev_data *ev)
+{
+	struct otr_conn *cn = ev->hdr.conn ? use(ss, &ev->hdr) : NULL;
+	struct otr_flow *fl = cn ? flow_of(cn, ev->layer) : NULL;
+
+	if (!fl)
+		return;
+	cn->tgid = ev->hdr.tgid;
+	keep_head(cn, ev);
+	otr_flow_data(fl, ev);
+}
+
+static void on_run(struct otr_streams *ss, const struct otr_ev_run *ev)
+{
+	struct otr_conn *cn = find(ss, ev->hdr.conn);
+
+	if (cn && cn->flows[ev->layer])
+		otr_flow_run(cn->flows[ev->layer], ev);
+}
+
+/* A Unix socket has no close of its own to be seen. */
+static void on_exit_of(struct otr_streams *ss, const struct otr_event *ev)
+{
+	struct otr_conn *cn, *tmp;
+
+	DL_FOREACH_SAFE(ss->by_use, cn, tmp)
+	if (cn->tgid == ev->tgid && cn->facts.local.family == AF_UNIX)
+		end_conn(cn, 0, ev->time_ns);
+}
+
+void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev)
+{
+	const void *rec = ev;
+
+	switch (ev->kind) {
+	case OTR_EV_CONN_OPEN:
+		on_open(ss, rec);
+		break;
+	case OTR_EV_CONN_CLOSE:
+		on_close(ss, rec);
+		break;
+	case OTR_EV_DATA:
+		on_data(ss, rec);
+		break;
+	case OTR_EV_RUN:
+		on_run(ss, rec);
+		break;
+	case OTR_EV_PROC_EXIT:
+		on_exit_of(ss, ev);
+		break;
+	default:
+		break;
+	}
+}
+
+void otr_streams_tick(struct otr_streams *ss, uint64_t now_ns)
+{
+	struct otr_flow *fl, *tmp;
+
+	DL_FOREACH_SAFE(ss->waiting, fl, tmp)
+	otr_flow_tick(fl, now_ns);
+}
+
+void otr_streams_flush(struct otr_streams *ss, uint64_t now_ns)
+{
+	while (ss->by_use)
+		end_conn(ss->by_use, ECANCELED, now_ns);
+}
+
+static void tell_stat(const struct otr_conn *cn,
+		      void (*fn)(void *, const struct otr_stream_stat *),
+		      void *arg)
+{
+	struct otr_stream_stat stat = { .conn = &cn->facts,
+					.tgid = cn->tgid,
+					.head_len = cn->head_len };
+
+	memcpy(stat.head, cn->head, sizeof(stat.head));
+	for (size_t i = 0; i < OTR_LAYER_MAX; i++) {
+		const struct otr_flow *fl = cn->flows[i];
+
+		if (!fl)
+			continue;
+		stat.muted |= fl->muted;
+		stat.messages += fl->messages;
+		stat.bytes += fl->ways[0].half.total + fl->ways[1].half.total;
+		if (fl->proto)
+			stat.proto = fl->proto->name;
+	}
+	fn(arg, &stat);
+}
+
+void otr_streams_each(const struct otr_streams *ss,
+		      void (*fn)(void *arg, const struct otr_stream_stat *stat),
+		      void *arg)
+{
+	const struct otr_conn *cn;
+
+	DL_FOREACH(ss->by_use, cn)
+	tell_stat(cn, fn, arg);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* targets.c - what a person names to be traced; see targets.h. */
+
+#include "agent/targets.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/err.h"
+#include "agent/resource/procfs.h"
+#include "agent/session.h"
+
+struct search {
+	struct otr_targets *t;
+	const char *name;
+	uint16_t port;
+	size_t found;
+	char others[256]; /* ports that somebody listens on, for the message */
+	int rc;
+};
+
+static bool is_number(const char *word)
+{
+	if (!*word)
+		return false;
+	while (isdigit((unsigned char)*word))
+		word++;
+	return !*word;
+}
+
+static bool is_port(const char *word, uint16_t *port)
+{
+	unsigned long n;
+
+	if (word[0] != ':' || !is_number(word + 1) || strlen(word) > 6)
+		return false;
+	n = strtoul(word + 1, NULL, 10);
+	*port = (uint16_t)n;
+	return n && n <= 65535;
+}
+
+static void choose(struct search *se, uint32_t pid)
+{
+	struct otr_targets *t = se->t;
+	char title[200];
+
+	if (pid == (uint32_t)getpid() || pid == (uint32_t)getppid())
+		return;
+	se->found++;
+	if (otr_session_has(t->session, pid))
+		return;
+	if (!t->found++) {
+		otr_procfs_title(pid, title, sizeof(title));
+		snprintf(t->title, sizeof(t->title), "%s (%u)", title, pid);
+	}
+	se->rc = otr_session_target(t->session, pid);
+}
+
+static bool if_named(void *arg, uint32_t pid)
+{
+	struct search *se = arg;
+
+	if (otr_procfs_is(pid, se->name))
+		choose(se, pid);
+	return true;
+}
+
+static void if_on_port(void *arg, uint32_t tgid, uint16_t port)
+{
+	struct search *se = arg;
+	size_t len = strlen(se->others);
+	char word[16];
+
+	if (port == se->port)
+		choose(se, tgid);
+	snprintf(word, sizeof(word), " :%u", port);
+	if (!strstr(se->others, word))
+		snprintf(se->others + len, sizeof(se->others) - len, "%s", word);
+}
+
+static int no_pid(const char *word, struct otr_err *err)
+{
+	otr_err_set(err, "no process %s: /proc/%s is not there", word, word);
+	otr_err_hint(err, "try  otrace attach NAME, or otrace attach :PORT     "
+			  "both follow restarts");
+	return -ESRCH;
+}
+
+static int by_pid(struct search *se, const char *word, struct otr_err *err)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%.20s", word);
+	if (strlen(word) > 10 || access(path, F_OK))
+		return no_pid(word, err);
+	if (strtoul(word, NULL, 10) == (unsigned long)getpid()) {
+		otr_err_set(err, "process %s is otrace itself", word);
+		return -EINVAL;
+	}
+	choose(se, (uint32_t)strtoul(word, NULL, 10));
+	return 0;
+}
+
+static int by_port(struct search *se, struct otr_err *err)
+{
+	otr_session_listeners(se->t->session, if_on_port, se);
+	if (se->found)
+		return 0;
+	otr_err_set(err, "nobody listens on port %u, in any network namespace",
+		    se->port);
+	if (se->others[0])
+		otr_err_hint(err, "listened on:%s", se->others);
+	return -ESRCH;
+}
+
+static int by_name(struct search *se, const char *word, struct otr_err *err)
+{
+	se->name = word;
+	otr_procfs_each(if_named, se);
+	if (se->found)
+		return 0;
+	otr_err_set(err, "no process is called %s: no executable or script of "
+			 "that name runs", word);
+	otr_err_hint(err, "try  otrace run -- %s      or otrace attach :PORT",
+		     word);
+	return -ESRCH;
+}
+
+static int resolve_one(struct otr_targets *t, const char *word, struct otr_err *err)
+{
+	struct search se = {.t = t};
+	int rc;
+
+	if (word[0] == ':' && !is_port(word, &se.port)) {
+		otr_err_set(err, "%s: not a port; right: :1 to :65535", word);
+		return -EINVAL;
+	}
+	if (is_number(word))
+		rc = by_pid(&se, word, err);
+	else
+		rc = se.port ? by_port(&se, err) : by_name(&se, word, err);
+	if (!rc && se.rc) {
+		otr_err_set(err, "%s: cannot be traced: %s", word,
+			    strerror(-se.rc));
+		rc = se.rc;
+	}
+	return rc;
+}
+
+int otr_targets_resolve(struct otr_targets *t, struct otr_err *err)
+{
+	int rc = 0;
+
+	for (char **word = t->words; *word && !rc; word++)
+		rc = resolve_one(t, *word, err);
+	return rc;
+}
+
+bool otr_targets_wanted(void *arg, uint32_t tgid, uint16_t port)
+{
+	struct otr_targets *t = arg;
+	uint16_t named;
+
+	for (char **word = t->words; *word; word++) {
+		if (is_number(*word))
+			continue;
+		if (is_port(*word, &named) ? named == port && port :
+					     !port && otr_procfs_is(tgid, *word))
+			return true;
+	}
+	return false;
+}

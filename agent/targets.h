@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_TARGETS_H
+#define OTR_TARGETS_H
+
+/*
+ * targets.h - what a person names to be traced: a PID, a NAME, a :PORT.
+ *
+ * Ports and names are followed: whoever listens there, or is called so, later on.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct otr_err;
+struct otr_session;
+
+struct otr_targets {
+	char **words; /* as typed, NULL ends; borrowed */
+	struct otr_session *session;
+	char title[256]; /* of what was found first, for the start line */
+	size_t found;
+};
+
+/* Chooses every process that a word means. Returns 0, or -ESRCH, -EPERM or -EINVAL with
+ * the reason in `err`: each word must mean something. */
+int otr_targets_resolve(struct otr_targets *t, struct otr_err *err);
+
+/* Does a process that just executed a program (`port` 0), or listens on `port`, belong to
+ * them? For struct otr_session_config; `arg` is the struct otr_targets. */
+bool otr_targets_wanted(void *arg, uint32_t tgid, uint16_t port);
+
+#endif /* OTR_TARGETS_H */

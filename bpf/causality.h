@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_CAUSALITY_H
+#define OTR_CAUSALITY_H
+
+/*
+ * causality.h - who caused what: the rules of parenthood, R1 to R10.
+ *
+ * Pure functions over small structs: no allocation, no clock, no loop. They have two
+ * homes, BPF and a library inside the traced process, and are tested natively
+ * (tests/unit/causality_test.c). The caller finds the structs and orders the calls as
+ * the strand made them.
+ *
+ *	strand     a thread, or a goroutine: what runs one thing at a time
+ *	exchange   one request and its answer on one connection; *inbound* where our
+ *	           process answers, *outbound* where it asks
+ *	current    the inbound exchange a strand works for, if that is known
+ *	LOOP       a strand that waited for several descriptors, or whose process is MUX:
+ *	           a strand of it read a second request before it answered its first
+ *	turn       of a LOOP strand: from one real wait to the next
+ *	solo(x)    x is the one open inbound exchange of the process
+ *
+ * What is *believed* (and feeds R2) is kept apart from what is *claimed* (and leaves):
+ * a wrong parent is worse than none.
+ *
+ *	R1  any bytes of a request        current = it, STRONG
+ *	R2  response                      current = its believed parent if open, else none;
+ *	                                  different parents in one read: none. A blocking
+ *	                                  strand that holds it already: no change. What was
+ *	                                  WEAK stays WEAK
+ *	R3  first response bytes          answered; current = none. Before that, if LOOP and
+ *	                                  more than one inbound open: current agrees:
+ *	                                  doubt -= 1; another: doubt = 3000. Written by
+ *	                                  another strand than read it, both readers of
+ *	                                  requests (work stealing): doubt = 3000. A process
+ *	                                  starts with doubt = 32 (probation)
+ *	R4  first bytes of a request out  parent, first match: claim of R10; what connect() =
+ *	                                  EINPROGRESS remembered, even "none"; current.
+ *	                                  Withheld: LOOP and doubt and not solo; WEAK and not
+ *	                                  solo; a timer may be what runs; the connection was
+ *	                                  freed and taken within this turn while others starve
+ *	R5  wait                          for one descriptor: keep. timeout not 0: current =
+ *	                                  none, new turn. timeout 0: same turn; current stays
+ *	                                  only if exactly one open exchange was read in it
+ *	R7  clone                         only STRONG is inherited, as WEAK
+ *	R8  closed                        nobody's current
+ *	R9  eventfd, pipe, socket pair    a write leaves current, a read takes it, if all
+ *	                                  writers agree and solo
+ *	R10 idle outbound connection      a blocking strand whose current is from R1 reads
+ *	                                  EAGAIN from it, polls it, epoll_ctl()s it: claim
+ *
+ * R6c (who wakes a waiting strand did its work) is late evidence: wake.bpf.h.
+ */
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#include "event.h"
+
+#define OTR_PROBATION 32   /* tests a process has to pass before it is believed */
+#define OTR_DISGRACE  3000 /* and after it failed one */
+
+enum otr_level {
+	OTR_LEVEL_NONE,
+	OTR_LEVEL_WEAK,
+	OTR_LEVEL_STRONG,
+};
+
+/* An inbound exchange, by the place of its first byte; conn == 0: none. */
+struct otr_xref {
+	__u64 conn;
+	__u64 pos;
+};
+
+/* The last exchange of one inbound connection. */
+struct otr_exch {
+	__u64 pos;	/* of its first byte */
+	__u64 reader;	/* the strand that read it */
+	__u32 inflight; /* outbound requests made for it and not answered */
+	__u32 tgid;	/* the process that read it */
+	__u8 pos_kind;	/* enum otr_pos_kind */
+	__u8 open;	/* 1: no byte of the answer was written yet */
+	__u8 pad[6];
+};
+
+/* One process. Counters move by atomic adds, from any of its threads. */
+struct otr_mind {
+	__u32 open;	/* inbound exchanges not answered */
+	__u32 starving; /* of these, with nothing in flight */
+	__u32 orphans;	/* outbound requests in flight that have no parent */
+	__u32 doubt;
+	__u8 mux;
+	__u8 go; /* strands are goroutines: no turns, no tests */
+	__u8 pad[2];
+};
+
+enum otr_turn { /* exchanges whose bytes a loop read since it last really waited */
+	OTR_TURN_NONE,
+	OTR_TURN_ONE,	/* of one, strand.turn */
+	OTR_TURN_MIXED, /* of several, or of one that is not known */
+};
+
+struct otr_strand {
+	struct otr_xref cur;
+	struct otr_xref mine; /* the request it read last */
+	struct otr_xref turn;
+	__u64 freed;	  /* connection whose answer this turn read last; 0: none */
+	__u64 handled;	  /* connection it handled last: one descriptor counts once */
+	__u64 entry_ns;	  /* its last event: no later than its next wait began */
+	__u64 due_ns;	  /* from here on a timer of the loop may run; 0: none set */
+	__s32 left;	  /* descriptors the wait returned, not handled yet */
+	__u8 level;	  /* enum otr_level, of cur */
+	__u8 evidence;	  /* enum otr_evidence, of cur */
+	__u8 from_request; /* cur was set by R1 */
+	__u8 loop;
+	__u8 waited;	  /* a wait of it was seen: its turns are known */
+	__u8 turn_kind;	  /* enum otr_turn */
+	__u8 pad[6];
+};
+
+/* What an outbound connection remembers of the requests on it. */
+struct otr_asked {
+	struct otr_xref believed; /* of all requests since the last answer */
+	struct otr_xref born;	  /* what connect() remembered */
+	struct otr_xref claim;	  /* R10 */
+	__u8 pending;	/* requests since the last answer: 0, 1, 2 = more */
+	__u8 mixed;	/* they were believed to have different parents */
+	__u8 weak;	/* what was believed was WEAK */
+	__u8 has_born;
+	__u8 pad[4];
+};
+
+#define OTR_LAW static inline __attribute__((always_inline))
+
+OTR_LAW int otr_xref_is(const struct otr_xref *a, const struct otr_xref *b)
+{
+	return a->conn == b->conn && a->pos == b->pos;
+}
+
+/* R8. `ex` is the exchange last seen on ref->conn, or NULL. */
+OTR_LAW int otr_xref_open(const struct otr_xref *ref, const struct otr_exch *ex)
+{
+	return ref->conn && ex && ex->open && ex->pos == ref->pos;
+}
+
+OTR_LAW void otr_mind_init(struct otr_mind *mind)
+{
+	__builtin_memset(mind, 0, sizeof(*mind));
+	mind->doubt = OTR_PROBATION;
+}
+
+OTR_LAW int otr_is_loop(const struct otr_strand *st, const struct otr_mind *mind)
+{
+	return !mind->go && (st->loop || mind->mux);
+}
+
+OTR_LAW void otr_set(struct otr_strand *st, const struct otr_xref *ref,
+		     enum otr_level level, enum otr_evidence why)
+{
+	if (ref) {
+		st->cur = *ref;
+		st->level = level;
+		st->evidence = why;
+	} else {
+		st->cur.conn = 0;
+		st->cur.pos = 0;
+		st->level = OTR_LEVEL_NONE;
+		st->evidence = OTR_EVIDENCE_NONE;
+	}
+	st->from_request = 0;
+}
+
+/* This strand now handles something of `ref` (NULL: of nobody we know) that came
+ * over `conn`. */
+OTR_LAW void otr_join(struct otr_strand *st, const struct otr_xref *ref,
+		      enum otr_level level, __u64 conn)
+{
+	if (!ref)
+		st->turn_kind = OTR_TURN_MIXED;
+	else if (st->turn_kind == OTR_TURN_NONE) {
+		st->turn = *ref;
+		st->turn_kind = OTR_TURN_ONE;
+	} else if (st->turn_kind == OTR_TURN_ONE && !otr_xref_is(&st->turn, ref))
+		st->turn_kind = OTR_TURN_MIXED;
+	otr_set(st, ref, level, OTR_EVIDENCE_STRAND);
+	if (st->handled != conn) {
+		st->handled = conn;
+		st->left--;
+	}
+}
+
+/* The exchange is over, answered or closed: once. Returns whether it was open. */
+OTR_LAW int otr_exch_end(struct otr_exch *ex, struct otr_mind *mind)
+{
+	if (!ex->open)
+		return 0;
+	ex->open = 0;
+	if (mind) {
+		__sync_fetch_and_add(&mind->open, -1);
+		if (!ex->inflight)
+			__sync_fetch_and_add(&mind->starving, -1);
+	}
+	return 1;
+}
+
+/* One more (`by` = 1) or less (-1) in flight for an open exchange. */
+OTR_LAW void otr_flight(struct otr_mind *mind, struct otr_exch *ex, int by)
+{
+	if (by > 0) {
+		if (!__sync_fetch_and_add(&ex->inflight, 1))
+			__sync_fetch_and_add(&mind->starving, -1);
+	} else if (ex->inflight) {
+		if (__sync_fetch_and_add(&ex->inflight, -1) == 1)
+			__sync_fetch_and_add(&mind->starving, 1);
+	}
+}
+
+/* R1: the first bytes of a request, at `ref`. `mine` is the exchange last seen on
+ * st->mine.conn, or NULL. */
+OTR_LAW void otr_r1_first(struct otr_strand *st, struct otr_mind *mind,
+			  struct otr_exch *ex, const struct otr_xref *ref,
+			  const struct otr_exch *mine, __u64 strand, __u64 now)
+{
+	otr_exch_end(ex, mind); /* one that was never answered */
+	/* No blocking thread reads a second request before it answered its first. */
+	if (!mind->go && otr_xref_open(&st->mine, mine) &&
+	    st->mine.conn != ref->conn)
+		mind->mux = 1;
+	ex->pos = ref->pos;
+	ex->reader = strand;
+	ex->inflight = 0;
+	ex->open = 1;
+	__sync_fetch_and_add(&mind->open, 1);
+	__sync_fetch_and_add(&mind->starving, 1);
+	st->mine = *ref;
+	st->freed = 0;
+	st->entry_ns = now;
+	otr_join(st, ref, OTR_LEVEL_STRONG, ref->conn);
+	st->from_request = 1;
+}
+
+/* R1: more bytes of it. */
+OTR_LAW void otr_r1_more(struct otr_strand *st, const struct otr_exch *ex,
+			 const struct otr_xref *ref, __u64 now)
+{
+	st->entry_ns = now;
+	if (!otr_xref_open(ref, ex))
+		return;
+	otr_join(st, ref, OTR_LEVEL_STRONG, ref->conn);
+	st->from_request = 1;
+}
+
+/* R3: the first bytes of the answer to `ref`. */
+OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_mind *mind,
+			   struct otr_exch *ex, const struct otr_xref *ref,
+			   int reader_is_other, __u64 now)
+{
+	st->entry_ns = now;
+	st->freed = 0;
+	if (otr_is_loop(st, mind) && mind->open > 1 && st->cur.conn) {
+		if (!otr_xref_is(&st->cur, ref))
+			mind->doubt = OTR_DISGRACE;
+		else if (mind->doubt)
+			mind->doubt--;
+	}
+	/* Tasks move between threads that read: a work stealer. */
+	if (!mind->go && reader_is_other && st->mine.conn)
+		mind->doubt = OTR_DISGRACE;
+	otr_exch_end(ex, mind);
+	otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
+}
+
+/* May a timer of this loop be what runs? */
+OTR_LAW int otr_timer_due(const struct otr_strand *st, __u64 now)
+{
+	return st->due_ns && now >= st->due_ns && st->left <= 0;
+}
+
+/* Drops a current that is closed (R8). `ex`: of st->cur.conn, or NULL. */
+OTR_LAW void otr_refresh(struct otr_strand *st, const struct otr_exch *ex)
+{
+	if (st->cur.conn && !otr_xref_open(&st->cur, ex))
+		otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
+}
+
+/* What current says to R4 and to connect(); st->cur must be fresh. */
+OTR_LAW int otr_current(const struct otr_strand *st, const struct otr_mind *mind,
+			__u64 now)
+{
+	if (!st->cur.conn)
+		return 0;
+	if (mind->go)
+		return 1;
+	if (st->level == OTR_LEVEL_WEAK && mind->open != 1)
+		return 0;
+	return !(otr_is_loop(st, mind) && otr_timer_due(st, now));
+}
+
+/* connect() said EINPROGRESS: the connection remembers what was current. */
+OTR_LAW void otr_r4_born(struct otr_strand *st, struct otr_mind *mind,
+			 struct otr_asked *asked, struct otr_exch *cur_ex,
+			 __u64 now)
+{
+	if (mind->go)
+		return;
+	otr_refresh(st, cur_ex);
+	asked->has_born = 1;
+	asked->born.conn = 0;
+	asked->born.pos = 0;
+	if (otr_current(st, mind, now)) {
+		asked->born = st->cur;
+		otr_flight(mind, cur_ex, 1); /* it waits: it is not starving */
+	}
+	st->entry_ns = now;
+}
+
+/*
+ * R4: the first bytes of an outbound request. Sets `believed` (conn 0: none) and
+ * returns the evidence with which it may be claimed, or NONE. `claim_ex`, `born_ex`,
+ * `cur_ex`: the exchanges last seen on those connections, or NULL. `turns`: waits are
+ * probed; without them what a loop does cannot be told apart (`may_loop`).
+ */
+OTR_LAW enum otr_evidence
+otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
+	   struct otr_asked *asked, const struct otr_exch *claim_ex,
+	   struct otr_exch *born_ex, const struct otr_exch *cur_ex,
+	   int may_loop, __u64 conn, __u64 now, struct otr_xref *believed)
+{
+	enum otr_evidence why = OTR_EVIDENCE_NONE;
+	int weak = 0;
+
+	believed->conn = 0;
+	believed->pos = 0;
+	otr_refresh(st, cur_ex);
+	if (asked->has_born) {
+		if (otr_xref_open(&asked->born, born_ex)) {
+			*believed = asked->born;
+			why = OTR_EVIDENCE_BORN;
+			otr_flight(mind, born_ex, -1);
+		}
+	} else if (otr_xref_open(&asked->claim, claim_ex)) {
+		*believed = asked->claim;
+		why = OTR_EVIDENCE_CLAIM;
+	} else if (otr_current(st, mind, now)) {
+		*believed = st->cur;
+		why = (enum otr_evidence)st->evidence;
+		weak = st->level == OTR_LEVEL_WEAK;
+		/* Freed and taken in one turn: it may be for a request that waited for
+		 * a free connection. `starving` counts others that have nothing in
+		 * flight; ours has, or is the one we think of. */
+		if (st->freed == conn && cur_ex &&
+		    mind->starving - (cur_ex->inflight == 0) > mind->orphans) {
+			believed->conn = 0;
+			why = OTR_EVIDENCE_NONE;
+		}
+	}
+	asked->has_born = 0;
+	asked->claim.conn = 0;
+	st->entry_ns = now;
+	asked->weak = (__u8)weak;
+	if (!believed->conn || mind->go)
+		return why;
+	if (why == OTR_EVIDENCE_CLAIM)
+		return why;
+	if (may_loop && !st->waited)
+		return OTR_EVIDENCE_NONE;
+	if (otr_is_loop(st, mind) && mind->doubt && mind->open != 1)
+		return OTR_EVIDENCE_NONE;
+	return why;
+}
+
+/* Books the request just asked: `ex` is the exchange of `believed`, or NULL. */
+OTR_LAW void otr_r4_book(struct otr_mind *mind, struct otr_asked *asked,
+			 const struct otr_xref *believed, struct otr_exch *ex)
+{
+	if (!asked->pending) {
+		asked->believed = *believed;
+		asked->mixed = 0;
+		asked->pending = 1;
+	} else {
+		asked->pending = 2;
+		if (!otr_xref_is(&asked->believed, believed))
+			asked->mixed = 1;
+	}
+	if (!believed->conn)
+		__sync_fetch_and_add(&mind->orphans, 1);
+	else if (otr_xref_open(believed, ex))
+		otr_flight(mind, ex, 1);
+}
+
+/* R2: the first bytes of an answer. `ex`: of asked->believed.conn, or NULL. */
+OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_mind *mind,
+			   struct otr_asked *asked, struct otr_exch *ex,
+			   __u64 conn, __u64 now)
+{
+	struct otr_xref parent = asked->believed;
+	int open = otr_xref_open(&parent, ex);
+	int weak = st->level == OTR_LEVEL_WEAK || asked->weak;
+
+	st->entry_ns = now;
+	if (asked->pending) {
+		if (!parent.conn) {
+			if (mind->orphans)
+				__sync_fetch_and_add(&mind->orphans, -1);
+		} else if (open)
+			otr_flight(mind, ex, -1);
+	}
+	if (asked->mixed)
+		open = 0;
+	asked->pending = 0;
+	asked->mixed = 0;
+	asked->believed.conn = 0;
+	if (mind->go)
+		return; /* a connection's own goroutine serves many */
+	if (!otr_is_loop(st, mind) && st->cur.conn && open &&
+	    otr_xref_is(&st->cur, &parent)) {
+		st->freed = 0; /* blocked in its own call: nothing new */
+		return;
+	}
+	if (!otr_is_loop(st, mind))
+		weak = 1;
+	otr_join(st, open ? &parent : 0,
+		 weak ? OTR_LEVEL_WEAK : OTR_LEVEL_STRONG, conn);
+	if (!open)
+		st->level = OTR_LEVEL_NONE;
+	st->freed = conn;
+}
+
+/* R5: a wait for several descriptors returned `ret`. `timeout_ns` < 0: for ever.
+ * `turn_ex`: of st->turn.conn, or NULL. */
+OTR_LAW void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_ex,
+			 __s64 timeout_ns, __s32 ret, __u64 now)
+{
+	int one = st->turn_kind == OTR_TURN_ONE &&
+		  otr_xref_open(&st->turn, turn_ex);
+
+	st->handled = 0;
+	st->left = ret > 0 ? ret : 0;
+	st->loop = 1;
+	st->waited = 1;
+	st->freed = 0;
+	if (!timeout_ns) {
+		/* It did not wait: it has work of its own left, of the same turn. */
+		if (one)
+			otr_set(st, &st->turn, OTR_LEVEL_STRONG,
+				OTR_EVIDENCE_STRAND);
+		else
+			otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
+		if (st->turn_kind == OTR_TURN_ONE && !one)
+			st->turn_kind = OTR_TURN_NONE;
+		st->entry_ns = now;
+		return;
+	}
+	st->turn_kind = OTR_TURN_NONE;
+	otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
+	st->due_ns = 0;
+	if (timeout_ns > 0)
+		st->due_ns = st->entry_ns + (__u64)timeout_ns - 1000000;
+	if (!ret)
+		st->due_ns = 1; /* it ran out: timers are due now */
+	st->entry_ns = now;
+}
+
+/* R5: a wait for one descriptor keeps. */
+OTR_LAW void otr_r5_one(struct otr_strand *st, __u64 now)
+{
+	st->entry_ns = now;
+	st->waited = 1;
+}
+
+/* R7. `child` is zeroed; `from`'s current must be fresh. */
+OTR_LAW void otr_r7_clone(const struct otr_strand *from, struct otr_strand *child,
+			  enum otr_evidence why)
+{
+	if (from->cur.conn && from->level >= OTR_LEVEL_STRONG)
+		otr_set(child, &from->cur, OTR_LEVEL_WEAK, why);
+}
+
+/* R10: the strand looks at an idle outbound connection; st->cur must be fresh. */
+OTR_LAW void otr_r10_touch(struct otr_strand *st, const struct otr_mind *mind,
+			   struct otr_asked *asked, __u64 now)
+{
+	st->entry_ns = now;
+	if (asked->pending || !st->cur.conn || !st->from_request)
+		return;
+	if (!otr_is_loop(st, mind))
+		asked->claim = st->cur;
+}
+
+/* R9: a letter box: what its writers had as current since it was last read. */
+struct otr_letter {
+	struct otr_xref from;
+	__u8 many; /* writers disagreed, or had none */
+	__u8 full;
+	__u8 pad[6];
+};
+
+OTR_LAW void otr_r9_write(struct otr_strand *st, struct otr_letter *box, __u64 now)
+{
+	st->entry_ns = now;
+	if (!st->cur.conn ||
+	    (box->full && !otr_xref_is(&box->from, &st->cur)))
+		box->many = 1;
+	box->from = st->cur;
+	box->full = 1;
+}
+
+/* `ex`: of box->from.conn, or NULL. `key` tells the descriptor. */
+OTR_LAW void otr_r9_read(struct otr_strand *st, const struct otr_mind *mind,
+			 struct otr_letter *box, const struct otr_exch *ex,
+			 __u64 key, __u64 now)
+{
+	int known = box->full && !box->many && otr_xref_open(&box->from, ex) &&
+		    mind->open == 1;
+
+	st->entry_ns = now;
+	otr_join(st, known ? &box->from : 0, OTR_LEVEL_STRONG, key);
+	if (known)
+		st->evidence = OTR_EVIDENCE_LETTER;
+	box->full = 0;
+	box->many = 0;
+}
+
+#endif /* OTR_CAUSALITY_H */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_DATA_BPF_H
+#define OTR_DATA_BPF_H
+
+/*
+ * data.bpf.h - a call that moved bytes, or found none. Shared by the two ways of seeing
+ * them; both found the connection already.
+ */
+
+#include "life.bpf.h"
+
+/* R10: a read that found nothing is a look at an idle connection. */
+static __always_inline void otr_touched(struct otr_task *t, struct otr_conn *c)
+{
+	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_strand *st;
+	__u64 strand;
+
+	st = otr_strand_now(t, &strand);
+	if (!mind || !st || c->role != OTR_ROLE_CLIENT)
+		return;
+	otr_refresh(st, otr_exch_of(st->cur.conn));
+	otr_r10_touch(st, mind, &c->asked, bpf_ktime_get_ns());
+}
+
+static __always_inline void otr_over(struct otr_conn *c, __u8 dir, int ret)
+{
+	if (c->flow[dir & 1].eof || !c->told)
+		return;
+	if (ret < 0)
+		c->error = -ret;
+	otr_end_run(c, dir, 1, bpf_ktime_get_ns());
+}
+
+/* Interrupted, to be restarted, or about other things than the connection's life. */
+static __always_inline int otr_passing(int ret)
+{
+	return ret > -32 || (ret <= -512 && ret >= -530);
+}
+
+/* No bytes: end of file, an error, or nothing there yet. */
+static __always_inline void otr_not_moved(struct otr_task *t, struct sock *sk,
+					  struct otr_conn *c, __u8 dir, int ret)
+{
+	const __u32 none[2] = {};
+
+	if (ret == -EAGAIN)
+		otr_touched(t, c);
+	else if (ret < 0 && !otr_passing(ret))
+		otr_over(c, dir, ret);
+	else if (!ret && dir == OTR_DIR_IN)
+		otr_over(c, dir, 0);
+	else
+		return;
+	/* AF_UNIX has no hook for its end: nothing more is coming, so it is told. */
+	if (c->family == AF_UNIX && c->told && c->flow[OTR_DIR_IN].eof) {
+		otr_emit_conn(sk, c, OTR_EV_CONN_CLOSE, bpf_ktime_get_ns(), none);
+		otr_forget(c);
+		c->told = 0;
+	}
+}
+
+/* `mv` has what moved and where; `regs` of the call. */
+static __always_inline void otr_take(struct otr_task *t, struct sock *sk,
+				     struct otr_conn *c, struct otr_move *mv,
+				     struct pt_regs *regs)
+{
+	struct otr_strand *st;
+	__u64 strand;
+
+	if (!c->pair) {
+		otr_moved(t, sk, c, mv, regs);
+		return;
+	}
+	/* A pair made by one process wakes its loop: one box a process. */
+	st = otr_strand_now(t, &strand);
+	otr_rule_letter(t, st, t->tgid, mv->dir == OTR_DIR_OUT, mv->now);
+}
+
+#endif /* OTR_DATA_BPF_H */

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_EMIT_BPF_H
+#define OTR_EMIT_BPF_H
+
+/*
+ * emit.bpf.h - records, into the rings.
+ *
+ * A record is reserved in a size class (a constant, as the verifier wants it) and filled
+ * in place; hdr.size says what is used. Every byte up to there is written.
+ */
+
+#include "payload.bpf.h"
+#include "sock.bpf.h"
+#include "task.bpf.h"
+
+/* Waking the agent costs more than a record: it drains by a timer, and is woken only
+ * when a ring is an eighth full. */
+static __always_inline __u64 otr_wake_flags(void *ring, __u64 eighth)
+{
+	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > eighth ?
+		       BPF_RB_FORCE_WAKEUP :
+		       BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void otr_head(struct otr_event *hdr, __u16 kind,
+				     __u16 hook, __u32 size, __u64 now)
+{
+	hdr->kind = kind;
+	hdr->hook = hook;
+	hdr->size = size;
+	hdr->time_ns = now;
+}
+
+static __always_inline void otr_submit_fact(void *rec)
+{
+	bpf_ringbuf_submit(rec, otr_wake_flags(&otr_facts, (1 << 20) / 8));
+}
+
+static __always_inline void *otr_reserve_fact(__u32 size)
+{
+	void *rec = bpf_ringbuf_reserve(&otr_facts, size, 0);
+
+	if (!rec)
+		otr_lost(OTR_LOSS_FACTS);
+	return rec;
+}
+
+/* CONN_OPEN, CONN_CLOSE or LISTEN. */
+static __always_inline void otr_emit_conn(struct sock *sk, struct otr_conn *c,
+					  __u16 kind, __u64 now,
+					  const __u32 fresh[2])
+{
+	struct otr_ev_conn *cn = otr_reserve_fact(sizeof(*cn));
+
+	if (!cn)
+		return;
+	__builtin_memset(cn, 0, sizeof(*cn));
+	otr_head(&cn->hdr, kind, OTR_HOOK_SOCKET, sizeof(*cn), now);
+	cn->hdr.tgid = c->tgid;
+	cn->hdr.conn = c->inode;
+	otr_sock_facts(sk, c, cn, fresh);
+	if (kind == OTR_EV_CONN_CLOSE) {
+		cn->bytes_in = c->flow[OTR_DIR_IN].total;
+		cn->bytes_out = c->flow[OTR_DIR_OUT].total;
+		cn->error = c->error;
+	}
+	otr_submit_fact(cn);
+}
+
+/* A run has ended, and some of its bytes gave no record. */
+static __noinline void otr_emit_run(struct otr_conn *c, __u8 dir, __u8 eof,
+				    __u64 now)
+{
+	struct otr_flow *f = &c->flow[dir & 1];
+	struct otr_ev_run *run = otr_reserve_fact(sizeof(*run));
+
+	if (!run)
+		return;
+	__builtin_memset(run, 0, sizeof(*run));
+	otr_head(&run->hdr, OTR_EV_RUN, OTR_HOOK_SOCKET, sizeof(*run), now);
+	run->hdr.tgid = c->tgid;
+	run->hdr.conn = c->inode;
+	run->pos = f->pos;
+	run->bytes = f->bytes;
+	run->first_ns = f->first_ns;
+	run->last_ns = f->last_ns;
+	run->calls = f->calls;
+	run->error = c->error;
+	run->pos_kind = c->pos_kind;
+	run->dir = dir;
+	run->eof = eof;
+	__builtin_memcpy(run->tail, f->tail, sizeof(run->tail));
+	otr_submit_fact(run);
+}
+
+/* Fills all of a DATA record but its payload. */
+static __always_inline void otr_fill_data(struct otr_ev_data *rec,
+					  const struct otr_task *t,
+					  const struct otr_conn *c, __u64 strand,
+					  const struct otr_move *mv,
+					  const struct otr_cause *cause)
+{
+	otr_head(&rec->hdr, OTR_EV_DATA, OTR_HOOK_SOCKET, sizeof(*rec), mv->now);
+	rec->hdr.tgid = t->tgid;
+	rec->hdr.tid = t->tid;
+	rec->hdr.strand = strand;
+	rec->hdr.conn = c->inode;
+	rec->cause = *cause;
+	rec->start_ns = mv->now;
+	rec->pos = mv->pos;
+	rec->moved = mv->moved;
+	rec->cap = 0;
+	rec->pos_kind = c->pos_kind;
+	rec->dir = mv->dir;
+	rec->layer = OTR_LAYER_SOCKET;
+	rec->first = mv->first;
+}
+
+/* Each class has a call of its own: bpf_ringbuf_reserve() takes constants only. */
+static __always_inline int otr_emit_class(const struct otr_task *t,
+					  const struct otr_conn *c, __u64 strand,
+					  const struct otr_move *mv,
+					  const struct otr_cause *cause,
+					  __u32 cap, const __u32 size)
+{
+	struct otr_ev_data *rec;
+
+	rec = bpf_ringbuf_reserve(&otr_data, sizeof(*rec) + size, 0);
+	if (!rec) {
+		otr_lost(OTR_LOSS_RING);
+		return 0;
+	}
+	otr_fill_data(rec, t, c, strand, mv, cause);
+	if (size && cap) {
+		cap = otr_copy((char *)(rec + 1), size, cap, mv);
+		if (!cap)
+			otr_lost(OTR_LOSS_FAULT);
+		rec->cap = cap;
+		rec->hdr.size = sizeof(*rec) + cap;
+	}
+	bpf_ringbuf_submit(rec, otr_wake_flags(&otr_data, (4 << 20) / 8));
+	return cap;
+}
+
+/* One DATA record with the first `cap` bytes. Returns how many were copied. */
+static __always_inline int otr_emit_data(const struct otr_task *t,
+					 const struct otr_conn *c, __u64 strand,
+					 const struct otr_move *mv,
+					 const struct otr_cause *cause, __u32 cap)
+{
+	__u32 room = mv->kind == OTR_BYTES_IOV ? cap * 2 : cap;
+
+	if (mv->kind == OTR_BYTES_NONE)
+		return otr_emit_class(t, c, strand, mv, cause, 0, 0);
+	if (room <= 256)
+		return otr_emit_class(t, c, strand, mv, cause, cap, 256);
+	if (room <= 1024)
+		return otr_emit_class(t, c, strand, mv, cause, cap, 1024);
+	if (room <= 4096)
+		return otr_emit_class(t, c, strand, mv, cause, cap, 4096);
+	return otr_emit_class(t, c, strand, mv, cause, cap, 16384);
+}
+
+#endif /* OTR_EMIT_BPF_H */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_LIFE_BPF_H
+#define OTR_LIFE_BPF_H
+
+/*
+ * life.bpf.h - the life of a connection: connect, listen, end. Shared by the two ways of
+ * keeping connections, sock_conn.bpf.c and sys_data.bpf.c.
+ *
+ * A state change by connect() happens in the process that calls it; all others may come
+ * from an interrupt, so they speak of the socket's own entry, never of `current`.
+ */
+
+#include "move.bpf.h"
+
+/* R4: a connect() that does not wait remembers for whom it is. */
+static __always_inline void otr_connecting(struct otr_task *t, struct otr_conn *c)
+{
+	struct otr_mind *mind;
+	struct otr_strand *st;
+	__u64 strand;
+
+	otr_hit(OTR_HIT_LIFE);
+	c->role = OTR_ROLE_CLIENT;
+	c->tgid = t->tgid;
+	mind = otr_mind_of(t->tgid);
+	st = otr_strand_now(t, &strand);
+	c->dialer = strand;
+	if (!mind || !st || !c->nonblock || t->go_goid)
+		return;
+	if (!otr_ctl.waits)
+		otr_ctl.want_waits = 1;
+	otr_r4_born(st, mind, &c->asked, otr_exch_of(st->cur.conn),
+		    bpf_ktime_get_ns());
+}
+
+static __always_inline void otr_tell(struct sock *sk, struct otr_conn *c, __u16 kind)
+{
+	const __u32 none[2] = {};
+
+	otr_emit_conn(sk, c, kind, bpf_ktime_get_ns(), none);
+}
+
+/* A connect() that failed: nobody will write. */
+static __always_inline void otr_refused(struct sock *sk, struct otr_conn *c)
+{
+	if (c->told)
+		return;
+	c->error = BPF_CORE_READ(sk, sk_err);
+	if (!c->error)
+		c->error = 110; /* ETIMEDOUT: the kernel gave up on the SYN */
+	if (!c->inode)
+		c->inode = otr_sock_inode(sk);
+	otr_tell(sk, c, OTR_EV_CONN_CLOSE);
+}
+
+static __always_inline void otr_listening(struct sock *sk)
+{
+	struct otr_task *t = otr_task_now();
+	struct otr_conn c = {};
+
+	if (!t && !otr_ctl.host)
+		return;
+	if (otr_conn_init(&c, sk))
+		return;
+	c.tgid = t ? t->tgid : otr_tgid_of(bpf_get_current_task_btf());
+	c.role = OTR_ROLE_SERVER;
+	otr_tell(sk, &c, OTR_EV_LISTEN);
+}
+
+/* We sent our FIN: nothing more goes out. */
+static __always_inline void otr_closing(struct otr_conn *c)
+{
+	if (c->told && !c->flow[OTR_DIR_OUT].eof)
+		otr_end_run(c, OTR_DIR_OUT, 1, bpf_ktime_get_ns());
+}
+
+/* R8: what was open on it is nobody's current. */
+static __always_inline void otr_forget(struct otr_conn *c)
+{
+	struct otr_exch *ex = otr_exch_of(c->inode);
+	__u64 in = otr_dir_key(c->inode, OTR_DIR_IN);
+	__u64 out = otr_dir_key(c->inode, OTR_DIR_OUT);
+	__u32 tgid;
+
+	if (ex) {
+		tgid = ex->tgid;
+		otr_exch_end(ex, bpf_map_lookup_elem(&otr_minds, &tgid));
+		bpf_map_delete_elem(&otr_exchs, &c->inode);
+	}
+	bpf_map_delete_elem(&otr_runs, &in);
+	bpf_map_delete_elem(&otr_runs, &out);
+	if (c->policy_gen) {
+		bpf_map_delete_elem(&otr_policies, &in);
+		bpf_map_delete_elem(&otr_policies, &out);
+	}
+}
+
+static __always_inline void otr_ended(struct sock *sk, struct otr_conn *c)
+{
+	int err = BPF_CORE_READ(sk, sk_err);
+
+	if (err)
+		c->error = err;
+	if (c->last_dir != OTR_DIR_NONE)
+		otr_end_run(c, c->last_dir, 0, bpf_ktime_get_ns());
+	otr_tell(sk, c, OTR_EV_CONN_CLOSE);
+	otr_forget(c);
+	c->told = 0;
+}
+
+#endif /* OTR_LIFE_BPF_H */

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_MOVE_BPF_H
+#define OTR_MOVE_BPF_H
+
+/*
+ * move.bpf.h - what is done about bytes that a traced process moved: the run they belong
+ * to, what they say of causality, how much of them is copied. Shared by the two ways of
+ * seeing them, sock_data.bpf.c and sys_data.bpf.c.
+ */
+
+#include "emit.bpf.h"
+
+/* The policy of a direction is looked up when a run starts after any has changed. */
+static __always_inline void otr_refresh_policy(struct otr_conn *c, __u8 dir)
+{
+	__u64 key = otr_dir_key(c->inode, dir);
+	struct otr_policy *p = bpf_map_lookup_elem(&otr_policies, &key);
+	struct otr_flow *f = &c->flow[dir & 1];
+
+	f->capture = p ? p->capture : OTR_CAPTURE_HEAD;
+	f->head_bytes = p ? p->head_bytes : OTR_HEAD_BYTES;
+}
+
+static __always_inline void otr_end_run(struct otr_conn *c, __u8 dir, __u8 eof,
+					__u64 now)
+{
+	__u64 key = otr_dir_key(c->inode, dir);
+	struct otr_flow *f = &c->flow[dir & 1];
+
+	if (f->cut || eof || c->error)
+		otr_emit_run(c, dir, eof, now);
+	if (f->cut)
+		bpf_map_delete_elem(&otr_runs, &key);
+	f->cut = 0;
+	f->eof = eof;
+}
+
+static __always_inline void otr_begin_run(struct otr_conn *c,
+					  const struct otr_move *mv)
+{
+	struct otr_flow *f = &c->flow[mv->dir & 1];
+
+	if (c->last_dir != OTR_DIR_NONE)
+		otr_end_run(c, c->last_dir, 0, mv->now);
+	c->last_dir = mv->dir;
+	f->pos = mv->pos;
+	f->bytes = 0;
+	f->calls = 0;
+	f->copied = 0;
+	f->cut = 0;
+	f->first_ns = mv->now;
+	if (c->policy_gen != otr_ctl.policy_gen) {
+		c->policy_gen = otr_ctl.policy_gen;
+		otr_refresh_policy(c, OTR_DIR_IN);
+		otr_refresh_policy(c, OTR_DIR_OUT);
+	}
+}
+
+/* The run is longer than what is copied: the agent may look at it as it goes on. */
+static __always_inline void otr_tell_run(struct otr_conn *c, __u8 dir)
+{
+	__u64 key = otr_dir_key(c->inode, dir);
+	struct otr_flow *f = &c->flow[dir & 1];
+	struct otr_run_now fresh = {}, *run = &fresh;
+
+	run = bpf_map_lookup_elem(&otr_runs, &key);
+	if (!run) {
+		if (bpf_map_update_elem(&otr_runs, &key, &fresh, BPF_ANY)) {
+			otr_lost(OTR_LOSS_TABLE);
+			return;
+		}
+		run = bpf_map_lookup_elem(&otr_runs, &key);
+		if (!run)
+			return;
+	}
+	run->pos = f->pos;
+	run->first_ns = f->first_ns;
+	run->calls = f->calls;
+	run->pos_kind = c->pos_kind;
+	__builtin_memcpy(run->tail, f->tail, sizeof(run->tail));
+	run->last_ns = f->last_ns;
+	run->bytes = f->bytes;
+}
+
+static __always_inline void otr_cause_of(struct otr_cause *cause,
+					 const struct otr_xref *parent,
+					 const struct otr_exch *ex,
+					 enum otr_evidence why)
+{
+	if (why == OTR_EVIDENCE_NONE)
+		return;
+	cause->parent.conn = parent->conn;
+	cause->parent.pos = parent->pos;
+	cause->parent.layer = OTR_LAYER_SOCKET;
+	cause->parent.dir = OTR_DIR_IN;
+	cause->parent.pos_kind = ex ? ex->pos_kind : OTR_POS_OFFSET;
+	cause->evidence = why;
+}
+
+/* The exchange of an inbound connection, made at its first request. */
+static __always_inline struct otr_exch *otr_exch_make(const struct otr_conn *c,
+						      __u32 tgid)
+{
+	struct otr_exch *ex = otr_exch_of(c->inode), fresh = {};
+
+	if (ex)
+		return ex;
+	fresh.tgid = tgid;
+	fresh.pos_kind = c->pos_kind;
+	bpf_map_update_elem(&otr_exchs, &c->inode, &fresh, BPF_NOEXIST);
+	ex = otr_exch_of(c->inode);
+	if (!ex)
+		otr_lost(OTR_LOSS_TABLE);
+	return ex;
+}
+
+/* R1 */
+static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st,
+				       struct otr_conn *c, struct otr_move *mv,
+				       __u64 strand)
+{
+	struct otr_exch *ex = otr_exch_make(c, t->tgid);
+	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_xref ref = {.conn = c->inode, .pos = mv->pos};
+
+	if (!ex || !mind || !st)
+		return 0;
+	mind->go = t->go_goid != 0;
+	if (mv->first) {
+		ex->tgid = t->tgid;
+		otr_r1_first(st, mind, ex, &ref, otr_exch_of(st->mine.conn),
+			     strand, mv->now);
+	} else {
+		ref.pos = c->flow[OTR_DIR_IN].pos;
+		otr_r1_more(st, ex, &ref, mv->now);
+	}
+	return 0;
+}
+
+/* R3 */
+static __noinline int otr_rule_answer(struct otr_task *t, struct otr_strand *st,
+				      struct otr_conn *c, struct otr_move *mv,
+				      __u64 strand)
+{
+	struct otr_exch *ex = otr_exch_of(c->inode);
+	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_xref ref = {.conn = c->inode};
+
+	if (!mind || !st)
+		return 0;
+	st->entry_ns = mv->now;
+	if (!mv->first || !ex || !ex->open)
+		return 0;
+	ref.pos = ex->pos;
+	otr_r3_answer(st, mind, ex, &ref, ex->reader != strand, mv->now);
+	return 0;
+}
+
+/* In Go a connection's own goroutine, made by who dialled it, serves many. */
+static __always_inline int otr_is_pump(const struct otr_task *t,
+				       const struct otr_conn *c, __u64 strand)
+{
+	struct otr_go_key key = {.goid = strand & ~OTR_STRAND_GO,
+				 .tgid = t->tgid};
+	struct otr_goroutine *g;
+
+	if (!t->go_goid || !c->dialer)
+		return 0;
+	g = bpf_map_lookup_elem(&otr_goroutines, &key);
+	return g && g->strand.level == OTR_LEVEL_WEAK &&
+	       (g->parent | OTR_STRAND_GO) == c->dialer;
+}
+
+/* R4 */
+static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
+				   struct otr_conn *c, struct otr_move *mv,
+				   struct otr_cause *cause)
+{
+	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_xref parent;
+	struct otr_exch *ex;
+	int may_loop = c->nonblock && !t->go_goid;
+	enum otr_evidence why;
+
+	if (!mind || !st)
+		return 0;
+	if (may_loop && !otr_ctl.waits)
+		otr_ctl.want_waits = 1;
+	why = otr_r4_ask(st, mind, &c->asked, otr_exch_of(c->asked.claim.conn),
+			 otr_exch_of(c->asked.born.conn),
+			 otr_exch_of(st->cur.conn), may_loop, c->inode, mv->now,
+			 &parent);
+	ex = otr_exch_of(parent.conn);
+	otr_r4_book(mind, &c->asked, &parent, ex);
+	otr_cause_of(cause, &parent, ex, why);
+	return 0;
+}
+
+/* R2 */
+static __noinline int otr_rule_answered(struct otr_task *t, struct otr_strand *st,
+					struct otr_conn *c, struct otr_move *mv)
+{
+	struct otr_mind *mind = otr_mind_of(t->tgid);
+
+	if (!mind || !st)
+		return 0;
+	otr_refresh(st, otr_exch_of(st->cur.conn));
+	otr_r2_answer(st, mind, &c->asked, otr_exch_of(c->asked.believed.conn),
+		      c->inode, mv->now);
+	return 0;
+}
+
+/* R9 over an unnamed pair: the box is named by the lower inode of the two; which of
+ * the ends writes does not matter for what it is used for, waking a loop. */
+static __noinline int otr_rule_letter(struct otr_task *t, struct otr_strand *st,
+				      __u64 box_key, int write, __u64 now)
+{
+	struct otr_letter *box = bpf_map_lookup_elem(&otr_letters, &box_key);
+	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_letter fresh = {};
+
+	if (!mind || !st || mind->go)
+		return 0;
+	if (!box) {
+		bpf_map_update_elem(&otr_letters, &box_key, &fresh, BPF_ANY);
+		box = bpf_map_lookup_elem(&otr_letters, &box_key);
+		if (!box)
+			return 0;
+	}
+	otr_refresh(st, otr_exch_of(st->cur.conn));
+	if (write)
+		otr_r9_write(st, box, now);
+	else
+		otr_r9_read(st, mind, box, otr_exch_of(box->from.conn), box_key,
+			    now);
+	return 0;
+}
+
+/* Applies the rules to bytes that moved; fills `cause` for an outbound request. */
+static __always_inline void otr_rules(struct otr_task *t, struct otr_conn *c,
+				      struct otr_move *mv, struct otr_cause *cause,
+				      __u64 *strand)
+{
+	struct otr_strand *st = otr_strand_now(t, strand);
+	int ask = c->role == OTR_ROLE_CLIENT;
+
+	if (c->role == OTR_ROLE_SERVER) {
+		if (mv->dir == OTR_DIR_IN)
+			otr_rule_request(t, st, c, mv, *strand);
+		else
+			otr_rule_answer(t, st, c, mv, *strand);
+	} else if (ask && mv->dir == OTR_DIR_OUT) {
+		if ((mv->first ||
+		     c->flow[OTR_DIR_OUT].capture == OTR_CAPTURE_CALLS) &&
+		    !otr_is_pump(t, c, *strand))
+			otr_rule_ask(t, st, c, mv, cause);
+	} else if (ask && mv->first) {
+		otr_rule_answered(t, st, c, mv);
+	} else if (st) {
+		st->entry_ns = mv->now;
+	}
+}
+
+/* How many bytes of this call are copied. */
+static __always_inline __u32 otr_cap(const struct otr_flow *f,
+				     const struct otr_move *mv)
+{
+	__u32 left = f->head_bytes;
+
+	if (f->capture == OTR_CAPTURE_MUTE)
+		return 0;
+	if (f->capture == OTR_CAPTURE_HEAD)
+		left = f->copied < left ? left - f->copied : 0;
+	return mv->moved < left ? mv->moved : left;
+}
+
+static __always_inline void otr_tell_open(struct otr_task *t, struct sock *sk,
+					  struct otr_conn *c,
+					  const struct otr_move *mv)
+{
+	__u32 fresh[2] = {};
+
+	c->tgid = t->tgid;
+	if (!c->inode)
+		c->inode = otr_sock_inode(sk); /* it had no descriptor yet */
+	if (c->told || !c->inode)
+		return;
+	c->told = 1;
+	if (mv->dir == OTR_DIR_OUT)
+		fresh[OTR_DIR_OUT] = mv->moved;
+	else
+		fresh[OTR_DIR_IN] = mv->moved;
+	otr_emit_conn(sk, c, OTR_EV_CONN_OPEN, mv->now, fresh);
+}
+
+/*
+ * A traced process moved `mv->moved` bytes. `regs`: of the system call, or NULL where it
+ * is known to hold no address of the bytes.
+ */
+static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
+				      struct otr_conn *c, struct otr_move *mv,
+				      struct pt_regs *regs)
+{
+	struct otr_flow *f = &c->flow[mv->dir & 1];
+	struct otr_cause cause = {};
+	__u64 strand = t->tid;
+	__u32 cap;
+
+	if (!c->told || c->tgid != t->tgid)
+		otr_tell_open(t, sk, c, mv);
+	mv->first = c->last_dir != mv->dir;
+	if (mv->first)
+		otr_begin_run(c, mv);
+	if (c->role == OTR_ROLE_UNKNOWN && !c->pair)
+		c->role = mv->dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT :
+						   OTR_ROLE_SERVER;
+	f->bytes += mv->moved;
+	f->total += mv->moved;
+	f->calls++;
+	f->last_ns = mv->now;
+	otr_rules(t, c, mv, &cause, &strand);
+
+	cap = otr_cap(f, mv);
+	if (cap < mv->moved || cap)
+		otr_find_bytes(mv, regs);
+	if (cap) {
+		cap = otr_emit_data(t, c, strand, mv, &cause, cap);
+		f->copied += cap;
+	}
+	if (cap < mv->moved) {
+		f->cut = 1;
+		otr_keep_tail(f->tail, mv);
+		otr_tell_run(c, mv->dir);
+	}
+}
+
+#endif /* OTR_MOVE_BPF_H */

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_PAYLOAD_BPF_H
+#define OTR_PAYLOAD_BPF_H
+
+/*
+ * payload.bpf.h - where the bytes of a system call lie, and how they are copied.
+ *
+ * The hooks fire inside the call, so the caller's registers still hold its arguments:
+ * nothing is carried from entry to exit. What moves bytes without an address of them
+ * (sendfile, splice, io_uring, sendmmsg) is counted and leaves a known gap.
+ */
+
+#include "maps.bpf.h"
+
+enum otr_bytes {
+	OTR_BYTES_NONE,
+	OTR_BYTES_PLAIN, /* one buffer */
+	OTR_BYTES_IOV,	 /* an array of them */
+};
+
+/* What one call moved over one socket. */
+struct otr_move {
+	__u64 now;
+	__u64 pos;
+	__u64 base;  /* user address: of the bytes, or of the iovecs */
+	__u64 count; /* iovecs */
+	__u32 moved;
+	__u8 kind; /* enum otr_bytes */
+	__u8 dir;
+	__u8 first;
+	__u8 pad;
+};
+
+#define OTR_IOVS 8 /* looked at; the rest is a known gap */
+
+#if defined(__TARGET_ARCH_x86)
+enum {
+	NR_READ = 0,
+	NR_WRITE = 1,
+	NR_READV = 19,
+	NR_WRITEV = 20,
+	NR_SENDTO = 44,
+	NR_RECVFROM = 45,
+	NR_SENDMSG = 46,
+	NR_RECVMSG = 47,
+	NR_FUTEX = 202,
+};
+#define OTR_NR(regs)   BPF_CORE_READ(regs, orig_ax)
+#define OTR_ARG0(regs) BPF_CORE_READ(regs, di)
+#define OTR_ARG1(regs) BPF_CORE_READ(regs, si)
+#define OTR_ARG2(regs) BPF_CORE_READ(regs, dx)
+#define OTR_ARG3(regs) BPF_CORE_READ(regs, r10)
+/* A 32-bit program numbers its calls another way: not read. */
+#define OTR_FOREIGN(regs) (BPF_CORE_READ(regs, cs) == 0x23)
+#else
+enum {
+	NR_READ = 63,
+	NR_WRITE = 64,
+	NR_READV = 65,
+	NR_WRITEV = 66,
+	NR_SENDTO = 206,
+	NR_RECVFROM = 207,
+	NR_SENDMSG = 211,
+	NR_RECVMSG = 212,
+	NR_FUTEX = 98,
+};
+#define OTR_NR(regs)	  ((unsigned long)BPF_CORE_READ(regs, syscallno))
+#define OTR_ARG0(regs)	  BPF_CORE_READ(regs, orig_x0)
+#define OTR_ARG1(regs)	  BPF_CORE_READ(regs, regs[1])
+#define OTR_ARG2(regs)	  BPF_CORE_READ(regs, regs[2])
+#define OTR_ARG3(regs)	  BPF_CORE_READ(regs, regs[3])
+#define OTR_FOREIGN(regs) (BPF_CORE_READ(regs, pstate) & 0x10)
+#endif
+
+static __always_inline void otr_find_msg(struct otr_move *mv, __u64 msg)
+{
+	struct user_msghdr hdr = {};
+
+	bpf_probe_read_user(&hdr, sizeof(hdr), (void *)msg);
+	mv->base = (__u64)hdr.msg_iov;
+	mv->count = hdr.msg_iovlen;
+	mv->kind = OTR_BYTES_IOV;
+}
+
+/* Where the current call's bytes lie: fills base, count and kind. */
+static __always_inline void otr_find_bytes(struct otr_move *mv,
+					   struct pt_regs *regs)
+{
+	if (OTR_FOREIGN(regs))
+		return;
+	mv->base = OTR_ARG1(regs);
+	switch (OTR_NR(regs)) {
+	case NR_READ:
+	case NR_WRITE:
+	case NR_SENDTO:
+	case NR_RECVFROM:
+		mv->kind = OTR_BYTES_PLAIN;
+		break;
+	case NR_READV:
+	case NR_WRITEV:
+		mv->kind = OTR_BYTES_IOV;
+		mv->count = OTR_ARG2(regs);
+		break;
+	case NR_SENDMSG:
+	case NR_RECVMSG:
+		otr_find_msg(mv, mv->base);
+		break;
+	}
+	if (mv->kind == OTR_BYTES_IOV && mv->count == 1) {
+		struct iovec one = {};
+
+		bpf_probe_read_user(&one, sizeof(one), (void *)mv->base);
+		mv->base = (__u64)one.iov_base;
+		mv->kind = OTR_BYTES_PLAIN;
+	}
+}
+
+/* Copies at most `cap` bytes to `to`, a buffer of `size` bytes, a constant. An array of
+ * buffers gets half of it: off < size/2 and n <= size/2 is what a verifier can follow.
+ * Returns how many. */
+static __always_inline __u32 otr_gather(char *to, __u32 size, __u32 cap,
+					const struct otr_move *mv)
+{
+	struct iovec *at = (void *)mv->base;
+	__u32 off = 0;
+
+	for (int i = 0; i < OTR_IOVS; i++) {
+		struct iovec one = {};
+		__u64 n;
+
+		if (i >= mv->count || off >= cap || off >= size / 2)
+			break;
+		if (bpf_probe_read_user(&one, sizeof(one), at + i))
+			break;
+		n = one.iov_len;
+		if (n > cap - off)
+			n = cap - off;
+		asm volatile("" : "+r"(n));
+		if (n > size / 2)
+			n = size / 2;
+		if (bpf_probe_read_user(to + off, n, one.iov_base))
+			break;
+		off += n;
+		asm volatile("" : "+r"(off));
+	}
+	return off > cap ? cap : off;
+}
+
+static __always_inline __u32 otr_copy(char *to, __u32 size, __u32 cap,
+				      const struct otr_move *mv)
+{
+	__u64 n = cap;
+
+	if (mv->kind == OTR_BYTES_IOV)
+		return otr_gather(to, size, cap, mv);
+	/* clang loses the bound unless the value is opaque before the clamp. */
+	asm volatile("" : "+r"(n));
+	if (n > size)
+		n = size;
+	if (bpf_probe_read_user(to, n, (void *)mv->base))
+		return 0;
+	return n;
+}
+
+/* The address of the last bytes that a call over several buffers moved, and how many of
+ * them lie there together. */
+static __always_inline __u64 otr_last_iov(const struct otr_move *mv, __u32 *n)
+{
+	struct iovec *at = (void *)mv->base;
+	__u64 left = mv->moved;
+
+	for (int i = 0; i < OTR_IOVS; i++) {
+		struct iovec one = {};
+
+		if (i >= mv->count ||
+		    bpf_probe_read_user(&one, sizeof(one), at + i))
+			break;
+		if (left <= one.iov_len) {
+			*n = left;
+			return (__u64)one.iov_base + left;
+		}
+		left -= one.iov_len;
+	}
+	*n = 0;
+	return 0;
+}
+
+/* Keeps the last 8 bytes of the run: they tell the end of a chunked body. */
+static __always_inline void otr_keep_tail(__u8 tail[8], const struct otr_move *mv)
+{
+	__u64 end = mv->base + mv->moved;
+	__u32 n = mv->moved;
+	__u64 was, fresh = 0;
+
+	if (mv->kind == OTR_BYTES_NONE) {
+		__builtin_memset(tail, 0, 8);
+		return;
+	}
+	if (mv->kind == OTR_BYTES_IOV)
+		end = otr_last_iov(mv, &n);
+	if (n >= 8) {
+		bpf_probe_read_user(tail, 8, (void *)(end - 8));
+		return;
+	}
+	if (!n)
+		return;
+	__builtin_memcpy(&was, tail, 8);
+	n &= 7;
+	bpf_probe_read_user(&fresh, n, (void *)(end - n));
+	/* Little endian: older bytes sink, new ones come on top. */
+	was = was >> (8 * n) | fresh << (64 - 8 * n);
+	__builtin_memcpy(tail, &was, 8);
+}
+
+#endif /* OTR_PAYLOAD_BPF_H */

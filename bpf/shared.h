@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_SHARED_H
+#define OTR_SHARED_H
+
+/*
+ * shared.h - what programs in the kernel and the agent share besides records: the
+ * values of maps that both touch, and the block of switches and counters.
+ */
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#include "event.h"
+
+/* How one direction of a connection is captured: agent -> kernel, map otr_policies,
+ * key otr_dir_key(). Absent: HEAD with OTR_HEAD_BYTES. */
+struct otr_policy {
+	__u32 head_bytes; /* per run (HEAD) or per call (CALLS) */
+	__u32 capture;	  /* enum otr_capture */
+};
+
+#define OTR_HEAD_BYTES 1024
+
+/* A run that is longer than what was copied: kernel -> agent, map otr_runs, key
+ * otr_dir_key(). Gone once the run has ended. */
+struct otr_run_now {
+	__u64 pos;
+	__u64 bytes;
+	__u64 first_ns;
+	__u64 last_ns;
+	__u32 calls;
+	__u8 pos_kind;
+	__u8 pad[3];
+	__u8 tail[8];
+};
+
+static inline __u64 otr_dir_key(__u64 conn, __u32 dir)
+{
+	return conn << 1 | (dir & 1);
+}
+
+#define OTR_GO_UNKNOWN 1 /* go_goid: Go, but where goids lie is not known */
+
+/* What the agent tells of a process: map otr_targets, key tgid. */
+struct otr_target {
+	__u32 go_goid;	 /* offset of goid in a goroutine; 0: not Go */
+	__u32 go_parent; /* of parentGoid; 0: not known */
+	__u32 follow;	 /* its children are traced too */
+	__u32 pad;
+};
+
+/* Hooks that are counted, so that overhead can be told: hits times price. */
+enum otr_hit {
+	OTR_HIT_DATA, /* a socket call of a traced process, captured or not */
+	OTR_HIT_WAIT, /* a wait of a traced process */
+	OTR_HIT_LIFE, /* connect, close, fork, exec, exit */
+	OTR_HIT_WAKE,
+	OTR_HIT_MAX,
+};
+
+/* Switches and notes, one block in the programs' .bss, mapped by the agent. */
+struct otr_ctl {
+	__u32 agent;	  /* the agent's own tgid: never traced */
+	__u32 pid_level;  /* depth of the agent's pid namespace */
+	__u32 host;	  /* 1: exec and listen of every process are told */
+	__u32 waits;	  /* 1: waits are probed */
+	__u32 wakes;	  /* 1: wake-ups are probed */
+	__u32 policy_gen; /* moves when a policy changes */
+	__u32 by_sk;	  /* 1: connections lie in otr_conns_by_sk */
+	/* kernel -> agent */
+	__u32 want_waits; /* a traced process may be an event loop */
+	__u32 want_wakes; /* a traced process has several threads */
+	__u32 pad;
+};
+
+#endif /* OTR_SHARED_H */

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_SOCK_BPF_H
+#define OTR_SOCK_BPF_H
+
+/*
+ * sock.bpf.h - facts of a socket, read once when its connection is first seen.
+ *
+ * All reads are by address (probe reads): slow, and good in every kind of program. What
+ * is read for every call is in sock_data.bpf.c and sys_data.bpf.c.
+ */
+
+#include "maps.bpf.h"
+
+static __always_inline __u64 otr_sock_inode(struct sock *sk)
+{
+	struct socket *so = BPF_CORE_READ(sk, sk_socket);
+	struct inode *in;
+	unsigned long ino = 0;
+
+	if (!so)
+		return 0;
+	in = (void *)so + bpf_core_field_offset(struct socket_alloc, vfs_inode);
+	bpf_core_read(&ino, sizeof(ino), &in->i_ino);
+	return ino;
+}
+
+static __always_inline int otr_sock_nonblock(struct sock *sk)
+{
+	return !!(BPF_CORE_READ(sk, sk_socket, file, f_flags) & O_NONBLOCK);
+}
+
+/* Only streams are followed. */
+static __always_inline int otr_sock_wanted(struct sock *sk, __u16 *family)
+{
+	*family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if (*family == AF_UNIX)
+		return BPF_CORE_READ(sk, sk_type) == SOCK_STREAM;
+	if (*family != AF_INET && *family != AF_INET6)
+		return 0;
+	return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+}
+
+/* An accepted socket is a copy of its listener, and keeps the backlog; a socket that
+ * called connect() has none. An accepted AF_UNIX socket keeps the listener's name. */
+static __always_inline enum otr_role otr_sock_role(struct sock *sk, __u16 family)
+{
+	struct unix_sock *u = (void *)sk;
+	struct sock *peer;
+
+	if (family != AF_UNIX)
+		return BPF_CORE_READ(sk, sk_max_ack_backlog) ? OTR_ROLE_SERVER :
+							       OTR_ROLE_CLIENT;
+	if (BPF_CORE_READ(u, addr))
+		return OTR_ROLE_SERVER;
+	peer = BPF_CORE_READ(u, peer);
+	if (peer && BPF_CORE_READ((struct unix_sock *)peer, addr))
+		return OTR_ROLE_CLIENT;
+	return OTR_ROLE_UNKNOWN;
+}
+
+static __always_inline void otr_addr4(struct otr_addr *a, __be32 ip, __u16 port)
+{
+	a->family = AF_INET;
+	a->port = port;
+	__builtin_memcpy(a->ip, &ip, 4);
+}
+
+static __always_inline void otr_addrs_inet(struct sock *sk, __u16 family,
+					   struct otr_addr *local,
+					   struct otr_addr *remote)
+{
+	__u16 dport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	__u16 sport = BPF_CORE_READ(sk, __sk_common.skc_num);
+
+	if (family == AF_INET) {
+		otr_addr4(local, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr),
+			  sport);
+		otr_addr4(remote, BPF_CORE_READ(sk, __sk_common.skc_daddr),
+			  dport);
+		return;
+	}
+	local->family = remote->family = AF_INET6;
+	local->port = sport;
+	remote->port = dport;
+	BPF_CORE_READ_INTO(&local->ip, sk, __sk_common.skc_v6_rcv_saddr);
+	BPF_CORE_READ_INTO(&remote->ip, sk, __sk_common.skc_v6_daddr);
+}
+
+/* The name of a server's socket: its own at the server, the peer's at the client. */
+static __always_inline void otr_unix_path(struct sock *sk, char *path)
+{
+	struct unix_address *a = BPF_CORE_READ((struct unix_sock *)sk, addr);
+	struct sock *peer;
+	int len;
+
+	if (!a) {
+		peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+		a = peer ? BPF_CORE_READ((struct unix_sock *)peer, addr) : NULL;
+	}
+	if (!a)
+		return;
+	len = BPF_CORE_READ(a, len) - 2;
+	if (len <= 0)
+		return;
+	if (len > 108)
+		len = 108;
+	bpf_core_read(path, len,
+		      (void *)a + bpf_core_field_offset(struct unix_address, name) +
+			      2);
+}
+
+/* The sequence numbers of the first byte in both directions, at any age of the
+ * connection. Only who called connect() counts its SYN in bytes_acked. */
+static __always_inline void otr_sock_isns(struct sock *sk, struct otr_ev_conn *cn)
+{
+	struct tcp_sock *tp = (void *)sk;
+
+	cn->isn_out = BPF_CORE_READ(tp, snd_una) -
+		      (__u32)BPF_CORE_READ(tp, bytes_acked) +
+		      (cn->role == OTR_ROLE_CLIENT);
+	cn->isn_in = BPF_CORE_READ(tp, rcv_nxt) -
+		     (__u32)BPF_CORE_READ(tp, bytes_received);
+}
+
+static __always_inline __u32 otr_sock_netns(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+/* `fresh`: bytes of each direction that were moved just now, by enum otr_dir. */
+static __always_inline void otr_sock_facts(struct sock *sk,
+					   const struct otr_conn *c,
+					   struct otr_ev_conn *cn,
+					   const __u32 fresh[2])
+{
+	struct tcp_sock *tp = (void *)sk;
+	struct sock *peer;
+
+	cn->netns = otr_sock_netns(sk);
+	cn->type = BPF_CORE_READ(sk, sk_type);
+	cn->protocol = c->family == AF_UNIX ? 0 : IPPROTO_TCP;
+	cn->role = c->role;
+	cn->seen_open = c->seen_open;
+	if (c->family == AF_UNIX) {
+		cn->local.family = cn->remote.family = AF_UNIX;
+		peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+		cn->peer = peer ? otr_sock_inode(peer) : 0;
+		otr_unix_path(sk, cn->path);
+		return;
+	}
+	otr_addrs_inet(sk, c->family, &cn->local, &cn->remote);
+	otr_sock_isns(sk, cn);
+	cn->seen_open =
+		BPF_CORE_READ(tp, write_seq) - cn->isn_out == fresh[OTR_DIR_OUT] &&
+		BPF_CORE_READ(tp, copied_seq) - cn->isn_in == fresh[OTR_DIR_IN];
+}
+
+/* Fills a new entry; `role` UNKNOWN: found out. Returns 0, or -1 where the socket is
+ * none that is followed. */
+static __always_inline int otr_conn_init(struct otr_conn *c, struct sock *sk)
+{
+	__u16 family;
+
+	if (!otr_sock_wanted(sk, &family))
+		return -1;
+	c->family = family;
+	c->inode = otr_sock_inode(sk);
+	c->role = otr_sock_role(sk, family);
+	c->last_dir = OTR_DIR_NONE;
+	c->nonblock = otr_sock_nonblock(sk);
+	c->policy_gen = ~0u;
+	if (family == AF_UNIX) {
+		/* Those that were there before us were listed at start. */
+		c->seen_open = 1;
+		c->pos_kind = OTR_POS_OFFSET;
+		c->pair = c->role == OTR_ROLE_UNKNOWN;
+		return 0;
+	}
+	c->pos_kind = OTR_POS_TCP_SEQ;
+	return 0;
+}
+
+#endif /* OTR_SOCK_BPF_H */

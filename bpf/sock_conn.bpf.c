@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * sock_conn.bpf.c - the life of a connection whose state lies in its socket's storage.
+ */
+
+#include "life.bpf.h"
+
+static __always_inline struct otr_conn *known(struct sock *sk)
+{
+	struct otr_conn *c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
+
+	return c && c->family ? c : NULL;
+}
+
+static __always_inline void connecting(struct sock *sk)
+{
+	struct otr_task *t = otr_task_now();
+	struct otr_conn *c;
+
+	if (!t)
+		return;
+	c = bpf_sk_storage_get(&otr_conns, sk, 0,
+			       BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!c)
+		otr_lost(OTR_LOSS_TABLE);
+	else if (c->family || !otr_conn_init(c, sk))
+		otr_connecting(t, c);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(otr_state, struct sock *sk, int old, int new)
+{
+	struct otr_conn *c;
+
+	if (old == TCP_CLOSE && new == TCP_SYN_SENT) {
+		connecting(sk);
+		return 0;
+	}
+	if (new == TCP_LISTEN) {
+		otr_listening(sk);
+		return 0;
+	}
+	c = known(sk);
+	if (!c)
+		return 0;
+	if (old == TCP_SYN_SENT && new == TCP_CLOSE)
+		otr_refused(sk, c);
+	else if (new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK)
+		otr_closing(c);
+	return 0;
+}
+
+/* The end of a TCP socket, by whatever way. Its inode is gone by now: the entry in the
+ * socket's own storage still knows it. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(otr_destroyed, struct sock *sk)
+{
+	struct otr_conn *c = known(sk);
+
+	if (c && c->told)
+		otr_ended(sk, c);
+	return 0;
+}

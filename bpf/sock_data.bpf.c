@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * sock_data.bpf.c - bytes that sockets move.
+ *
+ * sock_send_length and sock_recv_length fire once per message, whatever system
+ * call moved it, with the sock as a trusted argument; nothing is paid by calls
+ * that move no bytes. The caller's registers still hold the arguments, so nothing
+ * is carried from entry to exit in a map. Linux 6.3; older: sys_data.bpf.c.
+ */
+
+#include "data.bpf.h"
+
+static __always_inline struct otr_conn *conn_of(struct sock *sk)
+{
+	struct otr_conn *c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
+
+	if (c)
+		return c;
+	c = bpf_sk_storage_get(&otr_conns, sk, 0,
+			       BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!c) {
+		otr_lost(OTR_LOSS_TABLE);
+		return NULL;
+	}
+	if (otr_conn_init(c, sk))
+		c->family = 0; /* remembered as none of ours */
+	return c;
+}
+
+/* The place of the first of `ret` bytes just moved, in this direction's stream. */
+static __always_inline __u64 place(struct sock *sk, struct otr_conn *c, __u8 dir,
+				   int ret)
+{
+	struct tcp_sock *tp;
+
+	if (c->pos_kind == OTR_POS_OFFSET)
+		return c->flow[dir & 1].total;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	return (__u32)((dir == OTR_DIR_OUT ? tp->write_seq : tp->copied_seq) -
+		       ret);
+}
+
+static __always_inline int sock_data(struct sock *sk, __u8 dir, int ret, int flags)
+{
+	struct otr_task *t = otr_task_now();
+	struct otr_move mv = {};
+	struct otr_conn *c;
+
+	if (!t || flags & MSG_PEEK)
+		return 0;
+	otr_hit(OTR_HIT_DATA);
+	if (ret <= 0) {
+		c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
+		if (c && c->family)
+			otr_not_moved(t, sk, c, dir, ret);
+		return 0;
+	}
+	c = conn_of(sk);
+	if (!c || !c->family)
+		return 0;
+	mv.now = bpf_ktime_get_ns();
+	mv.moved = ret;
+	mv.dir = dir;
+	mv.pos = place(sk, c, dir, ret);
+	otr_take(t, sk, c, &mv,
+		 (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()));
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(otr_sent, struct sock *sk, int ret, int flags)
+{
+	return sock_data(sk, OTR_DIR_OUT, ret, flags);
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(otr_received, struct sock *sk, int ret, int flags)
+{
+	return sock_data(sk, OTR_DIR_IN, ret, flags);
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * sys_data.bpf.c - the same as sock_data.bpf.c by the exits of system calls, for kernels
+ * before 6.3.
+ *
+ * A classic tracepoint sees a descriptor, not a socket: it is walked to by address, and
+ * socket storage is refused, so connections lie in a hash by the address of their sock,
+ * which tcp_destroy_sock empties. The number of a descriptor is never kept: at the exit
+ * of close() it is a new socket's already.
+ */
+
+#include "data.bpf.h"
+#include "fd.bpf.h"
+
+struct sys_exit_ctx {
+	__u64 common;
+	long id;
+	long ret;
+};
+
+static __always_inline struct otr_conn *known(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct otr_conn *c = bpf_map_lookup_elem(&otr_conns_by_sk, &key);
+
+	return c && c->family ? c : NULL;
+}
+
+static __noinline struct otr_conn *make(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct otr_conn fresh = {};
+
+	if (otr_conn_init(&fresh, sk))
+		return NULL;
+	if (bpf_map_update_elem(&otr_conns_by_sk, &key, &fresh, BPF_ANY))
+		otr_lost(OTR_LOSS_TABLE);
+	return bpf_map_lookup_elem(&otr_conns_by_sk, &key);
+}
+
+/* The address of a sock is used again: another inode means another connection. */
+static __always_inline struct otr_conn *conn_of(struct sock *sk)
+{
+	struct otr_conn *c = known(sk);
+
+	if (c && c->family == AF_UNIX && c->inode != otr_sock_inode(sk))
+		c = NULL;
+	return c ? c : make(sk);
+}
+
+static __always_inline __u64 place(struct sock *sk, struct otr_conn *c, __u8 dir,
+				   long ret)
+{
+	struct tcp_sock *tp = (void *)sk;
+	__u32 seq;
+
+	if (c->pos_kind == OTR_POS_OFFSET)
+		return c->flow[dir & 1].total;
+	seq = dir == OTR_DIR_OUT ? BPF_CORE_READ(tp, write_seq) :
+				   BPF_CORE_READ(tp, copied_seq);
+	return (__u32)(seq - (__u32)ret);
+}
+
+static __always_inline struct pt_regs *regs_now(void)
+{
+	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
+
+static __always_inline int sys_data(struct sys_exit_ctx *ctx, __u8 dir,
+				    struct sock *sk)
+{
+	struct otr_task *t = otr_task_now();
+	struct otr_move mv = {};
+	struct otr_conn *c;
+
+	if (!t || !sk)
+		return 0;
+	otr_hit(OTR_HIT_DATA);
+	c = ctx->ret > 0 ? conn_of(sk) : known(sk);
+	if (!c)
+		return 0;
+	if (ctx->ret <= 0) {
+		otr_not_moved(t, sk, c, dir, ctx->ret);
+		return 0;
+	}
+	mv.now = bpf_ktime_get_ns();
+	mv.moved = ctx->ret;
+	mv.dir = dir;
+	mv.pos = place(sk, c, dir, ctx->ret);
+	otr_take(t, sk, c, &mv, regs_now());
+	return 0;
+}
+
+/* The socket of the first argument, if the thread is traced at all. */
+static __always_inline struct sock *sock_arg(void)
+{
+	return otr_task_now() ? otr_sock_of_fd(OTR_ARG0(regs_now())) : NULL;
+}
+
+#define MOVES(name, call, dir)                              \
+	SEC("tp/syscalls/sys_exit_" call)                   \
+	int name(struct sys_exit_ctx *ctx)                  \
+	{                                                   \
+		struct sock *sk = sock_arg();               \
+                                                            \
+		return sk ? sys_data(ctx, dir, sk) : 0;     \
+	}
+
+MOVES(otr_x_read, "read", OTR_DIR_IN)
+MOVES(otr_x_readv, "readv", OTR_DIR_IN)
+MOVES(otr_x_write, "write", OTR_DIR_OUT)
+MOVES(otr_x_writev, "writev", OTR_DIR_OUT)
+MOVES(otr_x_sendto, "sendto", OTR_DIR_OUT)
+MOVES(otr_x_sendmsg, "sendmsg", OTR_DIR_OUT)
+MOVES(otr_x_sendfile, "sendfile64", OTR_DIR_OUT)
+
+/* A peek takes nothing from the stream. */
+SEC("tp/syscalls/sys_exit_recvfrom")
+int otr_x_recvfrom(struct sys_exit_ctx *ctx)
+{
+	struct sock *sk = sock_arg();
+
+	if (!sk || OTR_ARG3(regs_now()) & MSG_PEEK)
+		return 0;
+	return sys_data(ctx, OTR_DIR_IN, sk);
+}
+
+SEC("tp/syscalls/sys_exit_recvmsg")
+int otr_x_recvmsg(struct sys_exit_ctx *ctx)
+{
+	struct sock *sk = sock_arg();
+
+	if (!sk || OTR_ARG2(regs_now()) & MSG_PEEK)
+		return 0;
+	return sys_data(ctx, OTR_DIR_IN, sk);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(otr_x_state, struct sock *sk, int old, int new)
+{
+	struct otr_conn *c;
+	struct otr_task *t;
+
+	if (new == TCP_LISTEN) {
+		otr_listening(sk);
+		return 0;
+	}
+	if (old == TCP_CLOSE && new == TCP_SYN_SENT) {
+		t = otr_task_now();
+		c = t ? make(sk) : NULL;
+		if (c)
+			otr_connecting(t, c);
+		return 0;
+	}
+	c = known(sk);
+	if (!c)
+		return 0;
+	if (old == TCP_SYN_SENT && new == TCP_CLOSE)
+		otr_refused(sk, c);
+	else if (new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK)
+		otr_closing(c);
+	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(otr_x_destroyed, struct sock *sk)
+{
+	struct otr_conn *c = known(sk);
+	__u64 key = (__u64)sk;
+
+	if (!c)
+		return 0;
+	if (c->told)
+		otr_ended(sk, c);
+	bpf_map_delete_elem(&otr_conns_by_sk, &key);
+	return 0;
+}

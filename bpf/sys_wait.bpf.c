@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * sys_wait.bpf.c - waits for many descriptors (R5), and what a loop handles that is no
+ * byte of a stream: accept, eventfd, pipe (R9).
+ *
+ * Arming any exit of a system call costs every system call of the machine 31 to 50 ns, so
+ * these are attached only while a traced process needs them (otr_ctl.waits): one that
+ * has non-blocking sockets. A classic tracepoint cannot reach socket storage; none of
+ * this needs it.
+ */
+
+#include "fd.bpf.h"
+#include "move.bpf.h"
+
+struct sys_exit_ctx {
+	__u64 common;
+	long id;
+	long ret;
+};
+
+static __always_inline struct pt_regs *regs_now(void)
+{
+	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
+
+static __always_inline int wait_many(struct otr_task *t, __s64 timeout_ns, long ret)
+{
+	struct otr_strand *st = &t->strand;
+
+	otr_refresh(st, otr_exch_of(st->cur.conn));
+	otr_r5_wait(st, otr_exch_of(st->turn.conn), timeout_ns, ret,
+		    bpf_ktime_get_ns());
+	return 0;
+}
+
+static __always_inline __s64 from_ms(int ms)
+{
+	return ms < 0 ? -1 : ms * 1000000ll;
+}
+
+/* Its remaining time is written back by some calls, so only "0" is to be believed. */
+static __always_inline __s64 from_timespec(unsigned long addr)
+{
+	__s64 ts[2] = {-1, 0};
+
+	if (!addr || bpf_probe_read_user(ts, sizeof(ts), (void *)addr))
+		return -1;
+	return ts[0] || ts[1] ? -1 : 0;
+}
+
+static __always_inline int waited(struct sys_exit_ctx *ctx, int many, __s64 timeout)
+{
+	struct otr_task *t = otr_task_now();
+
+	if (!t || t->go_goid)
+		return 0;
+	otr_hit(OTR_HIT_WAIT);
+	if (many)
+		return wait_many(t, timeout, ctx->ret);
+	otr_r5_one(&t->strand, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* epoll with room for one event is a thread that waits for its own one socket, unless
+ * its process is known to serve many at once. */
+static __always_inline int many_events(struct pt_regs *regs)
+{
+	struct otr_task *t = otr_task_now();
+	struct otr_mind *mind;
+	__u32 tgid;
+
+	if (!t || OTR_ARG2(regs) != 1)
+		return 1;
+	tgid = t->tgid;
+	mind = bpf_map_lookup_elem(&otr_minds, &tgid);
+	return mind && mind->mux;
+}
+
+SEC("tp/syscalls/sys_exit_epoll_wait")
+int otr_epoll_wait(struct sys_exit_ctx *ctx)
+{
+	struct pt_regs *regs = regs_now();
+
+	return waited(ctx, many_events(regs), from_ms(OTR_ARG3(regs)));
+}
+
+SEC("tp/syscalls/sys_exit_epoll_pwait")
+int otr_epoll_pwait(struct sys_exit_ctx *ctx)
+{
+	struct pt_regs *regs = regs_now();
+
+	return waited(ctx, many_events(regs), from_ms(OTR_ARG3(regs)));
+}
+
+SEC("tp/syscalls/sys_exit_epoll_pwait2")
+int otr_epollpwait2(struct sys_exit_ctx *ctx)
+{
+	struct pt_regs *regs = regs_now();
+
+	return waited(ctx, many_events(regs), from_timespec(OTR_ARG3(regs)));
+}
+
+SEC("tp/syscalls/sys_exit_poll")
+int otr_poll(struct sys_exit_ctx *ctx)
+{
+	struct pt_regs *regs = regs_now();
+
+	return waited(ctx, OTR_ARG1(regs) > 1, from_ms(OTR_ARG2(regs)));
+}
+
+SEC("tp/syscalls/sys_exit_ppoll")
+int otr_ppoll(struct sys_exit_ctx *ctx)
+{
+	struct pt_regs *regs = regs_now();
+
+	return waited(ctx, OTR_ARG1(regs) > 1, from_timespec(OTR_ARG2(regs)));
+}
+
+/* How many descriptors select() looks at is not told apart: many. */
+SEC("tp/syscalls/sys_exit_select")
+int otr_select(struct sys_exit_ctx *ctx)
+{
+	return waited(ctx, 1, -1);
+}
+
+SEC("tp/syscalls/sys_exit_pselect6")
+int otr_pselect6(struct sys_exit_ctx *ctx)
+{
+	return waited(ctx, 1, -1);
+}
+
+/* A new connection is one descriptor handled, for nobody yet. */
+static __always_inline int accepted(struct sys_exit_ctx *ctx)
+{
+	struct otr_task *t = otr_task_now();
+
+	if (!t || ctx->ret < 0)
+		return 0;
+	t->strand.entry_ns = bpf_ktime_get_ns();
+	if (t->strand.handled != 1) {
+		t->strand.handled = 1;
+		t->strand.left--;
+	}
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_accept")
+int otr_accept(struct sys_exit_ctx *ctx)
+{
+	return accepted(ctx);
+}
+
+SEC("tp/syscalls/sys_exit_accept4")
+int otr_accept4(struct sys_exit_ctx *ctx)
+{
+	return accepted(ctx);
+}
+
+/* The name of the letter box behind a descriptor: a pipe's inode, an eventfd's context;
+ * 0 for all else. Only an eventfd moves 8 bytes through an inode of no type. */
+static __always_inline __u64 box_of(unsigned int fd, long ret)
+{
+	struct file *file = otr_file_of_fd(fd);
+	__u16 mode;
+
+	if (!file)
+		return 0;
+	mode = BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
+	if (mode == S_IFIFO)
+		return BPF_CORE_READ(file, f_inode, i_ino);
+	if (!mode && ret == 8)
+		return (__u64)BPF_CORE_READ(file, private_data);
+	return 0;
+}
+
+static __always_inline int letter(struct sys_exit_ctx *ctx, int write)
+{
+	struct otr_task *t = otr_task_now();
+	__u64 key;
+
+	if (!t || t->go_goid || ctx->ret <= 0)
+		return 0;
+	key = box_of(OTR_ARG0(regs_now()), ctx->ret);
+	if (key)
+		otr_rule_letter(t, &t->strand, key, write, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_read")
+int otr_read(struct sys_exit_ctx *ctx)
+{
+	return letter(ctx, 0);
+}
+
+SEC("tp/syscalls/sys_exit_write")
+int otr_write(struct sys_exit_ctx *ctx)
+{
+	return letter(ctx, 1);
+}

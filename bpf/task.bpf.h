@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_TASK_BPF_H
+#define OTR_TASK_BPF_H
+
+/* task.bpf.h - threads: which are traced, what they are called, what they run. */
+
+#include "maps.bpf.h"
+
+#define OTR_STRAND_GO (1ull << 63) /* the rest is a goid */
+
+static __always_inline __u32 otr_nr(struct pid *pid)
+{
+	__u32 level = BPF_CORE_READ(pid, level);
+	struct upid id = {};
+
+	if (level < otr_ctl.pid_level)
+		return 0;
+	level = otr_ctl.pid_level;
+	if (level > 4)
+		return 0;
+	bpf_core_read(&id, sizeof(id),
+		      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+			      level * bpf_core_type_size(struct upid));
+	return id.nr;
+}
+
+/* Names of a task in the agent's pid namespace. At depth 0 they are its own. */
+static __always_inline __u32 otr_tid_of(struct task_struct *task)
+{
+	if (!otr_ctl.pid_level)
+		return BPF_CORE_READ(task, pid);
+	return otr_nr(BPF_CORE_READ(task, thread_pid));
+}
+
+static __always_inline __u32 otr_tgid_of(struct task_struct *task)
+{
+	if (!otr_ctl.pid_level)
+		return BPF_CORE_READ(task, tgid);
+	return otr_nr(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
+}
+
+/* The state of the running thread, or NULL: it is not traced. */
+static __always_inline struct otr_task *otr_task_now(void)
+{
+	return bpf_task_storage_get(&otr_tasks, bpf_get_current_task_btf(), 0,
+				    0);
+}
+
+static __always_inline struct otr_mind *otr_mind_of(__u32 tgid)
+{
+	struct otr_mind *mind = bpf_map_lookup_elem(&otr_minds, &tgid);
+	struct otr_mind fresh;
+
+	if (mind)
+		return mind;
+	otr_mind_init(&fresh);
+	bpf_map_update_elem(&otr_minds, &tgid, &fresh, BPF_NOEXIST);
+	mind = bpf_map_lookup_elem(&otr_minds, &tgid);
+	if (!mind)
+		otr_lost(OTR_LOSS_TABLE);
+	return mind;
+}
+
+static __always_inline struct otr_exch *otr_exch_of(__u64 conn)
+{
+	return conn ? bpf_map_lookup_elem(&otr_exchs, &conn) : NULL;
+}
+
+/* The goroutine that runs on this thread, 0 where it is none. */
+static __always_inline __u64 otr_goid_now(const struct otr_task *t, __u64 *parent)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	unsigned long base, g = 0;
+	__u64 goid = 0;
+
+#if defined(__TARGET_ARCH_x86)
+	base = BPF_CORE_READ(task, thread.fsbase);
+	bpf_probe_read_user(&g, sizeof(g), (void *)(base - 8));
+#else
+	base = 0; /* arm64 keeps g in a register */
+	g = PT_REGS_PARM1((struct pt_regs *)bpf_task_pt_regs(task)) & 0;
+	(void)base;
+#endif
+	if (!g)
+		return 0;
+	bpf_probe_read_user(&goid, sizeof(goid), (void *)(g + t->go_goid));
+	if (t->go_parent)
+		bpf_probe_read_user(parent, sizeof(*parent),
+				    (void *)(g + t->go_parent));
+	return goid;
+}
+
+/* A goroutine seen for the first time has what its maker had (R7), as WEAK. */
+static __always_inline struct otr_goroutine *
+otr_go_new(const struct otr_go_key *key, __u64 parent)
+{
+	struct otr_go_key up = {.goid = parent, .tgid = key->tgid};
+	struct otr_goroutine fresh = {.parent = parent};
+	struct otr_goroutine *from;
+
+	from = parent ? bpf_map_lookup_elem(&otr_goroutines, &up) : NULL;
+	if (from && from->strand.cur.conn)
+		otr_set(&fresh.strand, &from->strand.cur, OTR_LEVEL_WEAK,
+			OTR_EVIDENCE_CLONE);
+	bpf_map_update_elem(&otr_goroutines, key, &fresh, BPF_ANY);
+	return bpf_map_lookup_elem(&otr_goroutines, key);
+}
+
+/* The strand that runs: a thread, or a goroutine where we can tell. */
+static __always_inline struct otr_strand *otr_strand_now(struct otr_task *t,
+							 __u64 *name)
+{
+	struct otr_go_key key = {.tgid = t->tgid};
+	struct otr_goroutine *g;
+	__u64 parent = 0;
+
+	*name = t->tid;
+	if (!t->go_goid)
+		return &t->strand;
+	/* A Go program of a version whose layout we do not know: goroutines hop from
+	 * thread to thread, so nothing can be said. */
+	key.goid = t->go_goid == OTR_GO_UNKNOWN ? 0 : otr_goid_now(t, &parent);
+	if (!key.goid)
+		return NULL;
+	*name = key.goid | OTR_STRAND_GO;
+	g = bpf_map_lookup_elem(&otr_goroutines, &key);
+	if (!g)
+		g = otr_go_new(&key, parent);
+	return g ? &g->strand : &t->strand;
+}
+
+#endif /* OTR_TASK_BPF_H */

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * file.c - traces into a file: OTLP JSON, a line for each request, as the OTLP file
+ * exporter specification has it and a Collector's otlpjsonfile receiver reads it.
+ *
+ * The file holds whole lines at any time: one that could not be written to its end is
+ * taken back. It is begun anew at each start. A pipe or terminal does too, without
+ * the taking back.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/err.h"
+#include "exporters/exporter.h"
+#include "exporters/otlp_json.h"
+
+struct file {
+	int fd;
+	bool regular;
+	char *where;
+	struct otr_buf line;
+};
+
+/* "file:a/b" and "file:///a/b": what stands behind. */
+static const char *path_of(const char *url)
+{
+	const char *path = url + strlen("file:");
+
+	return strncmp(path, "///", 3) ? path : path + 2;
+}
+
+static int refuse(const struct otr_destination *dest, int rc, struct otr_err *err)
+{
+	otr_err_set(err, "export to %s (from %s): %s", dest->url, dest->origin,
+		    rc == -ENXIO ? "a pipe that nobody reads" : strerror(-rc));
+	return rc;
+}
+
+/* Not blocking: a pipe without a reader must not stop the agent's start. */
+static int file_open(void *state, const struct otr_destination *dest,
+		     struct otr_err *err)
+{
+	const char *path = path_of(dest->url);
+	struct file *f = state;
+	struct stat st;
+	int rc;
+
+	if (!*path) {
+		otr_err_set(err, "export to %s (from %s): no file is named",
+			    dest->url, dest->origin);
+		otr_err_hint(err, "right: file:traces.jsonl, file:///var/tmp/traces.jsonl");
+		return -EINVAL;
+	}
+	f->where = strdup(dest->url);
+	if (!f->where)
+		return refuse(dest, -ENOMEM, err);
+	f->fd = open(path,
+		     O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK |
+			     O_NOCTTY,
+		     0644);
+	if (f->fd < 0 || fstat(f->fd, &st)) {
+		rc = -errno;
+		free(f->where);
+		return refuse(dest, rc, err);
+	}
+	f->regular = S_ISREG(st.st_mode);
+	return 0;
+}
+
+static const char *file_where(const void *state)
+{
+	return ((const struct file *)state)->where;
+}
+
+/* Waits until the pipe takes more, or until the deadline. */
+static int writable(int fd, const _Atomic uint64_t *deadline_ns)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec >=
+	    *deadline_ns)
+		return -ETIMEDOUT;
+	return poll(&pfd, 1, 50) < 0 && errno != EINTR ? -errno : 0;
+}
+
+static int write_all(struct file *f, const _Atomic uint64_t *deadline_ns)
+{
+	size_t done = 0;
+	ssize_t n;
+	int rc = 0;
+
+	while (!rc && done < f->line.len) {
+		n = write(f->fd, f->line.data + done, f->line.len - done);
+		if (n > 0)
+			done += (size_t)n;
+		else if (n < 0 && errno == EAGAIN)
+			rc = writable(f->fd, deadline_ns);
+		else if (n < 0 && errno != EINTR)
+			rc = -errno;
+	}
+	if (!done)
+		return rc;
+	return rc && !f->regular ? -EPIPE : rc; /* half a line is out */
+}
+
+static enum otr_push file_push(void *state, const struct otr_span *const *spans,
+			       size_t n, const _Atomic uint64_t *deadline_ns,
+			       struct otr_push_result *res)
+{
+	struct file *f = state;
+	off_t from = f->regular ? lseek(f->fd, 0, SEEK_CUR) : 0;
+	int rc;
+
+	otr_buf_reset(&f->line);
+	rc = otr_otlp_json_line(&f->line, spans, n);
+	if (!rc)
+		rc = write_all(f, deadline_ns);
+	if (!rc)
+		return OTR_PUSH_OK;
+	if (f->regular && (ftruncate(f->fd, from) ||
+			   lseek(f->fd, from, SEEK_SET) != from))
+		rc = -EPIPE;
+	strncpy(res->why, strerror(-rc), sizeof(res->why) - 1);
+	return rc == -EPIPE || rc == -EMSGSIZE ? OTR_PUSH_DROP : OTR_PUSH_RETRY;
+}
+
+static void file_close(void *state)
+{
+	struct file *f = state;
+
+	close(f->fd);
+	free(f->where);
+	otr_buf_fini(&f->line);
+}
+
+const struct otr_exporter_ops otr_exporter_file = {
+	.name = "file",
+	.schemes = (const char *const[]){"file", NULL},
+	.help = "file:X.jsonl: OTLP JSON, a line for each batch.",
+	.state_size = sizeof(struct file),
+	.open = file_open,
+	.where = file_where,
+	.push = file_push,
+	.close = file_close,
+};

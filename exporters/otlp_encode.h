@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_OTLP_ENCODE_H
+#define OTR_OTLP_ENCODE_H
+
+/* otlp_encode.h - spans as the protobuf bytes of one ExportTraceServiceRequest. */
+
+#include <stddef.h>
+
+#include "exporters/arena.h"
+#include "exporters/otlp_group.h"
+
+struct otr_buf;
+struct otr_span;
+
+/* Memory only, reused: the bytes depend on the spans and nothing else. */
+struct otr_otlp_encoder { /* begins zeroed */
+	struct otr_arena arena;
+	struct otr_otlp_groups groups;
+};
+
+void otr_otlp_encoder_fini(struct otr_otlp_encoder *enc);
+
+/* Appends one request with `n` spans to `out`. Borrows them. Returns 0, -ENOMEM, or
+ * -EMSGSIZE where it is more than `out` may hold; `out` is then as it was. */
+int otr_otlp_encode(struct otr_otlp_encoder *enc,
+		    const struct otr_span *const *spans, size_t n,
+		    struct otr_buf *out);
+
+#endif /* OTR_OTLP_ENCODE_H */

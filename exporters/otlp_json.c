@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * otlp_json.c - spans as OTLP JSON, a line for each request.
+ *
+ * OTLP 1.11, "JSON Protobuf Encoding": names in lowerCamelCase, ids in hex, enums as
+ * numbers, 64-bit integers as strings; fields at their default are left out. Text as
+ * RFC 8259 wants it: what is no UTF-8 becomes U+FFFD. DEL, U+2028 and U+2029 are
+ * escaped too, since people paste such lines into terminals and scripts.
+ */
+
+#include "exporters/otlp_json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/own.h"
+#include "agent/cmd.h"
+#include "agent/resource/resource.h"
+#include "agent/resource/utf8.h"
+#include "agent/span.h"
+#include "exporters/otlp_group.h"
+
+static bool plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+static size_t plain_run(struct otr_slice s)
+{
+	size_t n = 0;
+
+	while (n < s.len && plain((unsigned char)s.data[n]))
+		n++;
+	return n;
+}
+
+/* One character that is not plain; returns how many bytes of `s` it was. */
+static size_t special(struct otr_buf *out, struct otr_slice s)
+{
+	static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+	size_t n = otr_utf8_char(s);
+
+	for (const char *f = short_forms; *f; f += 2) {
+		if (*f != s.data[0])
+			continue;
+		otr_buf_byte(out, '\\');
+		otr_buf_byte(out, f[1]);
+		return 1;
+	}
+	if (!n)
+		otr_buf_str(out, "\xef\xbf\xbd");
+	else if (n == 1)
+		otr_buf_printf(out, "\\u%04x", (unsigned char)s.data[0]);
+	else if (n == 3 && !memcmp(s.data, "\xe2\x80\xa8", 2) &&
+		 ((unsigned char)s.data[2] & 0xfe) == 0xa8)
+		otr_buf_printf(out, "\\u20%02x",
+			       (unsigned char)s.data[2] - 0x80u);
+	else
+		otr_buf_add(out, s.data, n);
+	return n ? n : 1;
+}
+
+static void text(struct otr_buf *out, struct otr_slice s)
+{
+	size_t n;
+
+	otr_buf_byte(out, '"');
+	while (s.len) {
+		n = plain_run(s);
+		otr_buf_add(out, s.data, n);
+		s = otr_slice_sub(s, n, s.len);
+		if (s.len)
+			s = otr_slice_sub(s, special(out, s), s.len);
+	}
+	otr_buf_byte(out, '"');
+}
+
+static void hex(struct otr_buf *out, const char *key, const uint8_t *id,
+		size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *to;
+
+	otr_buf_str(out, key);
+	to = otr_buf_room(out, 2 * len + 1);
+	if (!to)
+		return;
+	for (size_t i = 0; i < len; i++) {
+		*to++ = digits[id[i] >> 4];
+		*to++ = digits[id[i] & 15];
+	}
+	*to = '"';
+	out->len += 2 * len + 1;
+}
+
+/* JSON knows no such numbers; protobuf's mapping spells them. */
+static void real(struct otr_buf *out, double v)
+{
+	if (isnan(v))
+		otr_buf_str(out, "\"NaN\"");
+	else if (isinf(v))
+		otr_buf_str(out, v < 0 ? "\"-Infinity\"" : "\"Infinity\"");
+	else
+		otr_buf_printf(out, "%.17g", v);
+}
+
+static void strings(struct otr_buf *out, struct otr_slice s)
+{
+	const char *comma = "";
+	size_t len;
+
+	otr_buf_str(out, "{\"arrayValue\":{\"values\":[");
+	for (; s.len; s = otr_slice_sub(s, len + 1, s.len)) {
+		len = strnlen(s.data, s.len);
+		otr_buf_str(out, comma);
+		otr_buf_str(out, "{\"stringValue\":");
+		text(out, otr_slice_sub(s, 0, len));
+		otr_buf_byte(out, '}');
+		comma = ",";
+	}
+	otr_buf_str(out, "]}}");
+}
+
+static void value(struct otr_buf *out, const struct otr_attr *at)
+{
+	switch ((enum otr_attr_type)at->type) {
+	case OTR_ATTR_STRING:
+		otr_buf_str(out, "{\"stringValue\":");
+		text(out, at->string);
+		otr_buf_byte(out, '}');
+		break;
+	case OTR_ATTR_INT:
+		otr_buf_printf(out, "{\"intValue\":\"%" PRId64 "\"}",
+			       at->integer);
+		break;
+	case OTR_ATTR_BOOL:
+		otr_buf_str(out, at->boolean ? "{\"boolValue\":true}" :
+					       "{\"boolValue\":false}");
+		break;
+	case OTR_ATTR_DOUBLE:
+		otr_buf_str(out, "{\"doubleValue\":");
+		real(out, at->real);
+		otr_buf_byte(out, '}');
+		break;
+	case OTR_ATTR_STRINGS:
+		strings(out, at->string);
+		break;
+	}
+}
+
+static void pair(struct otr_buf *out, const struct otr_attr *at,
+		 const char *comma)
+{
+	otr_buf_str(out, comma);
+	otr_buf_str(out, "{\"key\":");
+	text(out, at->key == OTR_KEY_CUSTOM ?
+			  at->name :
+			  otr_slice_str(otr_key_name(at->key)));
+	otr_buf_str(out, ",\"value\":");
+	value(out, at);
+	otr_buf_byte(out, '}');
+}
+
+static struct otr_attr attr_string(enum otr_key key, const char *str)
+{
+	return (struct otr_attr){.key = (uint16_t)key,
+				 .type = OTR_ATTR_STRING,
+				 .string = otr_slice_str(str)};
+}
+
+/* `own` are attributes made of plain fields. */
+static void attrs(struct otr_buf *out, const struct otr_attr *at, size_t n,
+		  const struct otr_attr *own, size_t n_own)
+{
+	const char *comma = "";
+
+	if (!n && !n_own)
+		return;
+	otr_buf_str(out, ",\"attributes\":[");
+	for (size_t i = 0; i < n + n_own; i++) {
+		pair(out, i < n ? &at[i] : &own[i - n], comma);
+		comma = ",";
+	}
+	otr_buf_byte(out, ']');
+}
+
+static void span_attrs(struct otr_buf *out, const struct otr_span *sp)
+{
+	const char *why = otr_otlp_evidence(sp->evidence);
+	struct otr_attr own[2];
+	size_t n = 0;
+
+	if (why)
+		own[n++] = attr_string(OTR_KEY_OTRACE_PARENT_EVIDENCE, why);
+	if (sp->cut && !otr_span_string(sp, OTR_KEY_OTRACE_CUT).len)
+		own[n++] = attr_string(OTR_KEY_OTRACE_CUT, "true");
+	attrs(out, sp->attrs, sp->n_attrs, own, n);
+}
+
+static void links(struct otr_buf *out, const struct otr_span *sp)
+{
+	const struct otr_link *ln = sp->links;
+	struct otr_attr own;
+	const char *why;
+
+	if (!sp->n_links)
+		return;
+	otr_buf_str(out, ",\"links\":[");
+	for (; ln < sp->links + sp->n_links; ln++) {
+		otr_buf_str(out, ln == sp->links ? "{" : ",{");
+		hex(out, "\"traceId\":\"", ln->trace_id, sizeof(ln->trace_id));
+		hex(out, ",\"spanId\":\"", ln->span_id, sizeof(ln->span_id));
+		why = otr_otlp_evidence(ln->evidence);
+		own = attr_string(OTR_KEY_OTRACE_PARENT_EVIDENCE, why);
+		attrs(out, NULL, 0, &own, why != NULL);
+		otr_buf_byte(out, '}');
+	}
+	otr_buf_byte(out, ']');
+}
+
+static void status(struct otr_buf *out, const struct otr_span *sp)
+{
+	if (!sp->failed)
+		return;
+	otr_buf_str(out, ",\"status\":{");
+	if (sp->status_text.len) {
+		otr_buf_str(out, "\"message\":");
+		text(out, sp->status_text);
+		otr_buf_byte(out, ',');
+	}
+	otr_buf_str(out, "\"code\":2}");
+}
+
+static void ids(struct otr_buf *out, const struct otr_span *sp)
+{
+	static const uint8_t none[sizeof(sp->parent_id)];
+
+	hex(out, "{\"traceId\":\"", sp->trace_id, sizeof(sp->trace_id));
+	hex(out, ",\"spanId\":\"", sp->span_id, sizeof(sp->span_id));
+	if (memcmp(sp->parent_id, none, sizeof(none)))
+		hex(out, ",\"parentSpanId\":\"", sp->parent_id,
+		    sizeof(sp->parent_id));
+	if (sp->trace_state.len) {
+		otr_buf_str(out, ",\"traceState\":");
+		text(out, sp->trace_state);
+	}
+}
+
+static void span(struct otr_buf *out, const struct otr_span *sp)
+{
+	ids(out, sp);
+	otr_buf_str(out, ",\"name\":");
+	text(out, sp->name);
+	otr_buf_printf(out,
+		       ",\"kind\":%u,\"startTimeUnixNano\":\"%" PRIu64
+		       "\",\"endTimeUnixNano\":\"%" PRIu64 "\"",
+		       sp->kind, sp->start_ns, sp->end_ns);
+	span_attrs(out, sp);
+	links(out, sp);
+	status(out, sp);
+	otr_buf_printf(out, ",\"flags\":%u}", otr_otlp_flags(sp));
+}
+
+static void scope_spans(struct otr_buf *out, const struct otr_otlp_groups *g,
+			const struct otr_otlp_group *gr,
+			const struct otr_span *const *spans)
+{
+	otr_buf_str(out, "{\"scope\":{\"name\":");
+	text(out, otr_slice_str(gr->scope));
+	otr_buf_str(out, ",\"version\":\"" OTR_VERSION "\"},\"spans\":[");
+	for (uint32_t i = gr->first; i != OTR_GROUP_END; i = g->after[i]) {
+		if (i != gr->first)
+			otr_buf_byte(out, ',');
+		span(out, spans[i]);
+	}
+	otr_buf_str(out, "],\"schemaUrl\":\"" OTR_OTLP_SCHEMA "\"}");
+}
+
+static void resource(struct otr_buf *out, const struct otr_resource *res)
+{
+	struct otr_attr own =
+		attr_string(OTR_KEY_SERVICE_NAME, OTR_OTLP_UNKNOWN);
+	const struct otr_attr *at = res ? res->attrs : &own;
+	size_t n = res ? res->n_attrs : 1;
+
+	otr_buf_str(out, "{\"resource\":{\"attributes\":[");
+	for (size_t i = 0; i < n; i++)
+		pair(out, &at[i], i ? "," : "");
+	otr_buf_str(out, "]},\"scopeSpans\":[");
+}
+
+static void request(struct otr_buf *out, const struct otr_otlp_groups *g,
+		    const struct otr_span *const *spans)
+{
+	otr_buf_str(out, "{\"resourceSpans\":[");
+	for (uint32_t lead = 0; lead < g->n; lead++) {
+		if (!g->at[lead].lead)
+			continue;
+		if (lead)
+			otr_buf_byte(out, ',');
+		resource(out, g->at[lead].resource);
+		for (uint32_t i = lead; i != OTR_GROUP_END; i = g->at[i].peer) {
+			if (i != lead)
+				otr_buf_byte(out, ',');
+			scope_spans(out, g, &g->at[i], spans);
+		}
+		otr_buf_str(out, "],\"schemaUrl\":\"" OTR_OTLP_SCHEMA "\"}");
+	}
+	otr_buf_str(out, "]}\n");
+}
+
+int otr_otlp_json_line(struct otr_buf *out, const struct otr_span *const *spans,
+		       size_t n)
+{
+	OTR_AUTO(otr_otlp_groups_fini) struct otr_otlp_groups g = {0};
+	size_t from = out->len;
+	int rc;
+
+	if (!n)
+		return 0;
+	if (otr_otlp_group(&g, spans, n))
+		return -ENOMEM;
+	request(out, &g, spans);
+	rc = out->rc;
+	if (rc) {
+		out->len = from;
+		out->rc = 0;
+	}
+	return rc;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * otlp_response.c - what an OTLP/HTTP server's answer means for a batch.
+ *
+ * OTLP 1.11, "OTLP/HTTP Response": 429, 502, 503 and 504 may be tried again, nothing
+ * else; a partial success is final. A body is only read for its message and count, so
+ * one that cannot be understood changes nothing. In JSON the two members are looked
+ * for by name alone: no parser is worth that much here.
+ */
+
+#include "exporters/otlp_response.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exporters/otlp.pb-c.h"
+
+/* What follows `"name":` in `body`, blanks and one quote passed over. */
+static struct otr_slice member(struct otr_slice body, const char *name)
+{
+	char key[32];
+	int len = snprintf(key, sizeof(key), "\"%s\"", name);
+	const char *at = NULL;
+
+	if (body.len)
+		at = memmem(body.data, body.len, key, (size_t)len);
+	if (!at)
+		return OTR_SLICE_NONE;
+	body = otr_slice_sub(body, (size_t)(at - body.data) + (size_t)len,
+			     body.len);
+	while (body.len && strchr(" \t\r\n:", *body.data) && *body.data)
+		body = otr_slice_sub(body, 1, body.len);
+	return body.len && *body.data == '"' ? otr_slice_sub(body, 1, body.len) :
+					       body;
+}
+
+static size_t json_number(struct otr_slice body, const char *name)
+{
+	struct otr_slice s = member(body, name);
+	size_t n = 0;
+
+	for (; s.len && isdigit((unsigned char)*s.data) && n < UINT32_MAX;
+	     s = otr_slice_sub(s, 1, s.len))
+		n = n * 10 + (size_t)(*s.data - '0');
+	return n;
+}
+
+static void say(struct otr_push_result *res, const char *text, size_t len)
+{
+	size_t at = strlen(res->why);
+
+	if (!len)
+		return;
+	snprintf(res->why + at, sizeof(res->why) - at, "%s%.*s", at ? ": " : "",
+		 (int)(len < sizeof(res->why) ? len : sizeof(res->why)), text);
+	for (char *c = res->why + at; *c; c++)
+		if (*c == '\n' || *c == '\r')
+			*c = ' '; /* a line of its own is ours to begin */
+}
+
+static void json_say(struct otr_push_result *res, struct otr_slice body,
+		     const char *name)
+{
+	struct otr_slice s = member(body, name);
+	const char *end = s.len ? memchr(s.data, '"', s.len) : NULL;
+
+	if (end)
+		say(res, s.data, (size_t)(end - s.data));
+}
+
+static void partial_protobuf(const struct otr_otlp_response *rsp, size_t n,
+			     struct otr_push_result *res)
+{
+	Otlp__ExportTraceServiceResponse *msg =
+		otlp__export_trace_service_response__unpack(
+			NULL, rsp->body.len, (const uint8_t *)rsp->body.data);
+	Otlp__ExportTracePartialSuccess *part = msg ? msg->partial_success : NULL;
+
+	if (part && part->rejected_spans > 0)
+		res->rejected = (uint64_t)part->rejected_spans < n ?
+					(size_t)part->rejected_spans :
+					n;
+	if (part)
+		say(res, part->error_message, strlen(part->error_message));
+	if (msg)
+		otlp__export_trace_service_response__free_unpacked(msg, NULL);
+}
+
+static void partial(const struct otr_otlp_response *rsp, size_t n,
+		    struct otr_push_result *res)
+{
+	size_t lost;
+
+	if (rsp->protobuf)
+		partial_protobuf(rsp, n, res);
+	if (!rsp->json)
+		return;
+	lost = json_number(rsp->body, "rejectedSpans");
+	res->rejected = lost < n ? lost : n;
+	json_say(res, rsp->body, "errorMessage");
+}
+
+static void refusal(const struct otr_otlp_response *rsp,
+		    struct otr_push_result *res)
+{
+	Otlp__RpcStatus *st;
+
+	snprintf(res->why, sizeof(res->why), "HTTP %ld", rsp->status);
+	if (rsp->json)
+		json_say(res, rsp->body, "message");
+	if (!rsp->protobuf)
+		return;
+	st = otlp__rpc_status__unpack(NULL, rsp->body.len,
+				      (const uint8_t *)rsp->body.data);
+	if (!st)
+		return;
+	say(res, st->message, strlen(st->message));
+	otlp__rpc_status__free_unpacked(st, NULL);
+}
+
+enum otr_push otr_otlp_judge(const struct otr_otlp_response *rsp, size_t n,
+			     struct otr_push_result *res)
+{
+	if (rsp->status >= 200 && rsp->status < 300) {
+		partial(rsp, n, res);
+		return OTR_PUSH_OK;
+	}
+	refusal(rsp, res);
+	switch (rsp->status) {
+	case 429:
+	case 502:
+	case 503:
+	case 504:
+		if (rsp->retry_after_s > 0)
+			res->retry_after_ns =
+				(uint64_t)rsp->retry_after_s * 1000000000u;
+		return OTR_PUSH_RETRY;
+	default:
+		return OTR_PUSH_DROP;
+	}
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_OTLP_RESPONSE_H
+#define OTR_OTLP_RESPONSE_H
+
+/* otlp_response.h - what an OTLP/HTTP server's answer means for a batch. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "agent/base/slice.h"
+#include "exporters/exporter.h"
+
+struct otr_otlp_response {
+	long status;
+	bool json, protobuf; /* by its Content-Type; neither: not read */
+	struct otr_slice body;
+	long retry_after_s; /* 0: not said */
+};
+
+/* Judges a batch of `n` spans by the answer; fills in `res`. */
+enum otr_push otr_otlp_judge(const struct otr_otlp_response *rsp, size_t n,
+			     struct otr_push_result *res);
+
+#endif /* OTR_OTLP_RESPONSE_H */

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue.c - a bounded queue and a thread per destination.
+ *
+ *	ring:   [ . . s s s s s s s s . . ]      head: the oldest
+ *	              |<-batch->|                still counted until it is delivered
+ *
+ * The OpenTelemetry specification, "Batching processor", with a shorter delay. Spans
+ * of a batch stay in the ring while it is tried again, so that the bound holds for
+ * all that waits. The core thread only ever holds the lock for a few stores.
+ */
+
+#include "exporters/queue.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/err.h"
+#include "agent/base/own.h"
+#include "agent/loss.h"
+#include "agent/span.h"
+#include "exporters/backoff.h"
+#include "exporters/exporter.h"
+#include "exporters/health.h"
+#include "exporters/queue_config.h"
+
+#define MS	    1000000ull
+#define BATCH_BYTES (4u << 20) /* a Collector takes 20 MiB at most */
+#define GIVE_UP_NS  (300000 * MS)
+#define LAST_TRY_NS (250 * MS) /* between tries once we close */
+#define NOTICES_MAX 4096       /* bytes, while nobody ticks */
+
+struct otr_queue {
+	const struct otr_exporter_ops *ops;
+	void *state;   /* of the exporter; the thread's alone */
+	char *origin;
+	struct otr_queue_config cfg;
+	const struct otr_span **batch; /* the thread's alone */
+	struct otr_health health;      /* likewise */
+	pthread_t thread;
+	_Atomic uint64_t push_deadline_ns; /* of the push that runs */
+
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t wake;
+	struct otr_span **ring;
+	size_t head, count;
+	uint64_t since_ns; /* the oldest not in a batch came then */
+	bool closing, told_full;
+	uint64_t close_ns; /* deadline */
+	struct otr_buf notices; /* NUL behind each */
+	struct otr_queue_stats stats;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Sleeps until `at_ns` or a signal; the lock is held. */
+static void wait_until(struct otr_queue *q, uint64_t at_ns)
+{
+	struct timespec ts = {(time_t)(at_ns / 1000000000u),
+			      (long)(at_ns % 1000000000u)};
+
+	pthread_cond_timedwait(&q->wake, &q->lock, &ts);
+}
+
+static struct otr_span **slot(const struct otr_queue *q, size_t i)
+{
+	return &q->ring[(q->head + i) % q->cfg.queue_max];
+}
+
+static size_t bytes_of(const struct otr_span *sp)
+{
+	size_t n = sizeof(*sp) + sp->name.len + sp->status_text.len;
+
+	for (uint16_t i = 0; i < sp->n_attrs; i++)
+		if (sp->attrs[i].type == OTR_ATTR_STRING)
+			n += 32 + sp->attrs[i].string.len;
+	return n;
+}
+
+/* The oldest spans, as many as go in one batch. */
+static size_t gather(struct otr_queue *q)
+{
+	size_t n = 0, bytes = 0;
+
+	while (n < q->count && n < q->cfg.batch_max && bytes < BATCH_BYTES) {
+		q->batch[n] = *slot(q, n);
+		bytes += bytes_of(q->batch[n++]);
+	}
+	q->since_ns = now_ns(); /* the others came after, or go next */
+	return n;
+}
+
+/* Waits for spans and gathers a batch; 0: none will come any more. */
+static size_t next_batch(struct otr_queue *q)
+{
+	while (!q->closing && q->count < q->cfg.batch_max &&
+	       (!q->count || now_ns() < q->since_ns + q->cfg.delay_ns)) {
+		if (q->count)
+			wait_until(q, q->since_ns + q->cfg.delay_ns);
+		else
+			pthread_cond_wait(&q->wake, &q->lock);
+	}
+	return gather(q);
+}
+
+/* Takes the batch of `n` out of the ring. Freeing it needs no lock. */
+static void forget(struct otr_queue *q, size_t n)
+{
+	struct otr_span *sp;
+
+	q->head = (q->head + n) % q->cfg.queue_max;
+	q->count -= n;
+	pthread_mutex_unlock(&q->lock);
+	for (size_t i = 0; i < n; i++) {
+		sp = (struct otr_span *)(uintptr_t)q->batch[i];
+		otr_span_unref(&sp);
+	}
+	pthread_mutex_lock(&q->lock);
+}
+
+static void count_taken(struct otr_queue *q, size_t n, size_t rejected)
+{
+	q->stats.accepted += n - rejected;
+	q->stats.refused += rejected;
+	if (rejected)
+		otr_loss_add(OTR_LOSS_REFUSED, rejected);
+}
+
+static void count_failed(struct otr_queue *q, size_t n)
+{
+	q->stats.failed += n;
+	if (n)
+		otr_loss_add(OTR_LOSS_EXPORT, n);
+}
+
+/* The pushing itself, without the lock. */
+static enum otr_push push_once(struct otr_queue *q, size_t n,
+			       struct otr_push_result *res)
+{
+	uint64_t deadline = now_ns() + q->cfg.push_ns;
+	enum otr_push out;
+
+	if (q->cfg.push_ns == UINT64_MAX)
+		deadline = UINT64_MAX;
+	if (q->closing && q->close_ns < deadline)
+		deadline = q->close_ns;
+	q->push_deadline_ns = deadline;
+	memset(res, 0, sizeof(*res));
+	pthread_mutex_unlock(&q->lock);
+	out = q->ops->push(q->state, q->batch, n, &q->push_deadline_ns, res);
+	pthread_mutex_lock(&q->lock);
+	return out;
+}
+
+static void note(struct otr_queue *q, const struct otr_health_push *push)
+{
+	size_t before = q->notices.len;
+
+	if (before > NOTICES_MAX)
+		return;
+	otr_health_note(&q->health, push, &q->notices);
+	if (q->notices.len > before)
+		otr_buf_byte(&q->notices, '\0');
+	if (push->outcome != OTR_PUSH_RETRY)
+		q->told_full = false;
+}
+
+static uint64_t pause_after(struct otr_queue *q, struct otr_backoff *bo,
+			    const struct otr_push_result *res)
+{
+	uint64_t own = otr_backoff_next(bo);
+
+	if (res->retry_after_ns)
+		return res->retry_after_ns;
+	return q->closing && own > LAST_TRY_NS ? LAST_TRY_NS : own;
+}
+
+/* Is there a point in trying again after `pause`? */
+static bool hopeless(const struct otr_queue *q, uint64_t began, uint64_t pause)
+{
+	uint64_t then = now_ns() + pause;
+
+	if (q->closing && (then >= q->close_ns ||
+			   q->health.failures >= OTR_HEALTH_TRIES))
+		return true;
+	return then - began > GIVE_UP_NS;
+}
+
+/* Sleeps through the pause, but no longer once we close. */
+static void rest(struct otr_queue *q, uint64_t pause)
+{
+	bool closing = q->closing;
+	uint64_t until = now_ns() + pause;
+
+	while (q->closing == closing && now_ns() < until)
+		wait_until(q, until);
+}
+
+/* Tries until the `n` spans of the batch are taken, refused, or given up. */
+static void deliver(struct otr_queue *q, size_t n)
+{
+	struct otr_backoff bo = {0};
+	struct otr_push_result res;
+	uint64_t began = now_ns(), pause = 0;
+	enum otr_push out;
+
+	for (;;) {
+		out = push_once(q, n, &res);
+		if (out == OTR_PUSH_RETRY)
+			pause = pause_after(q, &bo, &res);
+		note(q, &(struct otr_health_push){
+				.where = q->ops->where(q->state),
+				.origin = q->origin,
+				.outcome = out,
+				.res = &res,
+				.n = n,
+				.waiting = q->count -
+					   (out == OTR_PUSH_RETRY ? 0 : n),
+				.room = q->cfg.queue_max,
+				.now_ns = now_ns(),
+				.next_ns = pause});
+		if (out != OTR_PUSH_RETRY || hopeless(q, began, pause))
+			break;
+		rest(q, pause);
+	}
+	if (out == OTR_PUSH_RETRY)
+		count_failed(q, n);
+	else
+		count_taken(q, n, out == OTR_PUSH_DROP ? n : res.rejected);
+	forget(q, n);
+}
+
+/* The end has come and nobody takes what is left. */
+static bool lost_cause(const struct otr_queue *q)
+{
+	return q->closing && (now_ns() >= q->close_ns ||
+			      q->health.failures >= OTR_HEALTH_TRIES);
+}
+
+static void *work(void *arg)
+{
+	struct otr_queue *q = arg;
+	size_t n;
+
+	pthread_mutex_lock(&q->lock);
+	while ((n = next_batch(q)) && !lost_cause(q))
+		deliver(q, n);
+	for (; n; n = gather(q)) {
+		count_failed(q, n);
+		forget(q, n);
+	}
+	pthread_mutex_unlock(&q->lock);
+	return NULL;
+}
+
+void otr_queue_push(struct otr_queue *q, struct otr_span *sp)
+{
+	size_t fresh;
+
+	pthread_mutex_lock(&q->lock);
+	if (q->count == q->cfg.queue_max || q->closing) {
+		q->stats.dropped++;
+		pthread_mutex_unlock(&q->lock);
+		otr_loss_add(OTR_LOSS_QUEUE, 1);
+		return;
+	}
+	*slot(q, q->count++) = otr_span_ref(sp);
+	fresh = q->count;
+	if (fresh == 1)
+		q->since_ns = now_ns();
+	if (fresh == 1 || fresh == q->cfg.batch_max)
+		pthread_cond_signal(&q->wake);
+	pthread_mutex_unlock(&q->lock);
+}
+
+static void note_full(struct otr_queue *q)
+{
+	if (q->told_full || q->count < q->cfg.queue_max || !q->stats.dropped)
+		return;
+	q->told_full = true;
+	otr_buf_printf(&q->notices,
+		       "export to %s (from %s): %zu spans wait, no room for "
+		       "more: %llu lost so far\n"
+		       "tracing goes on; what comes is lost until there is room.",
+		       q->ops->where(q->state), q->origin, q->count,
+		       (unsigned long long)q->stats.dropped);
+	otr_buf_byte(&q->notices, '\0');
+}
+
+void otr_queue_tick(struct otr_queue *q, otr_queue_notice_fn fn, void *arg)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf mine = {0};
+	const char *text;
+
+	pthread_mutex_lock(&q->lock);
+	note_full(q);
+	mine = q->notices;
+	memset(&q->notices, 0, sizeof(q->notices));
+	pthread_mutex_unlock(&q->lock);
+
+	for (text = mine.data; text && text < mine.data + mine.len;
+	     text += strlen(text) + 1)
+		fn(arg, text);
+}
+
+void otr_queue_stats(struct otr_queue *q, struct otr_queue_stats *out)
+{
+	pthread_mutex_lock(&q->lock);
+	*out = q->stats;
+	out->waiting = q->count;
+	pthread_mutex_unlock(&q->lock);
+}
+
+static void queue_free(struct otr_queue **qp)
+{
+	struct otr_queue *q = OTR_TAKE(*qp);
+
+	if (!q)
+		return;
+	pthread_mutex_destroy(&q->lock);
+	pthread_cond_destroy(&q->wake);
+	otr_buf_fini(&q->notices);
+	free(q->state);
+	free(q->origin);
+	free(q->batch);
+	free(q->ring);
+	free(q);
+}
+
+static struct otr_queue *queue_new(const struct otr_exporter_ops *ops,
+				   const char *origin)
+{
+	OTR_AUTO(queue_free) struct otr_queue *q = calloc(1, sizeof(*q));
+	pthread_condattr_t clock;
+
+	if (!q)
+		return NULL;
+	pthread_mutex_init(&q->lock, NULL);
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&q->wake, &clock);
+	pthread_condattr_destroy(&clock);
+	otr_queue_config_read(&q->cfg);
+	q->ops = ops;
+	q->origin = strdup(origin);
+	q->state = calloc(1, ops->state_size);
+	q->ring = calloc(q->cfg.queue_max, sizeof(struct otr_span *));
+	q->batch = calloc(q->cfg.batch_max, sizeof(struct otr_span *));
+	if (!q->origin || !q->state || !q->ring || !q->batch)
+		return NULL;
+	return OTR_TAKE(q);
+}
+
+/* No signal is for this thread: the agent's are handled elsewhere, and SIGPIPE would
+ * come out of TLS. */
+static int start(struct otr_queue *q)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = -pthread_create(&q->thread, NULL, work, q);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!rc)
+		pthread_setname_np(q->thread, "otrace-export");
+	return rc;
+}
+
+int otr_queue_open(struct otr_queue **out, const char *url, const char *origin,
+		   struct otr_err *err)
+{
+	struct otr_destination dest = {url, origin};
+	const struct otr_exporter_ops *ops = otr_exporter_of(&dest, err);
+	OTR_AUTO(queue_free) struct otr_queue *q = NULL;
+	int rc;
+
+	if (!ops)
+		return -EINVAL;
+	q = queue_new(ops, dest.origin);
+	if (!q) {
+		otr_err_set(err, "export: out of memory");
+		return -ENOMEM;
+	}
+	rc = ops->open(q->state, &dest, err);
+	if (rc)
+		return rc;
+	rc = start(q);
+	if (rc) {
+		otr_err_set(err, "export: no thread: %s", strerror(-rc));
+		ops->close(q->state);
+		return rc;
+	}
+	*out = OTR_TAKE(q);
+	return 0;
+}
+
+void otr_queue_close(struct otr_queue **qp, uint64_t deadline_ns)
+{
+	OTR_AUTO(queue_free) struct otr_queue *q = OTR_TAKE(*qp);
+
+	if (!q)
+		return;
+	pthread_mutex_lock(&q->lock);
+	q->closing = true;
+	q->close_ns = deadline_ns;
+	if (deadline_ns < q->push_deadline_ns)
+		q->push_deadline_ns = deadline_ns;
+	pthread_cond_signal(&q->wake);
+	pthread_mutex_unlock(&q->lock);
+
+	pthread_join(q->thread, NULL);
+	q->ops->close(q->state);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* table.c - every exporter built in. */
+
+#include "exporters/exporter.h"
+
+extern const struct otr_exporter_ops otr_exporter_otlp_http, otr_exporter_file;
+
+const struct otr_exporter_ops *const otr_exporters[] = {
+	&otr_exporter_otlp_http,
+	&otr_exporter_file,
+	NULL,
+};

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/pipeline.c agent/loss.c agent/span.c agent/span_builder.c
+// needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
+// needs: agent/proto/http1.c agent/proto/http1_body.c
+// needs: agent/proto/http1_describe.c agent/proto/http1_head.c
+// needs: agent/proto/msg.c agent/proto/route.c agent/proto/side.c
+// needs: agent/proto/table.c agent/proto/trace_context.c agent/proto/url.c
+// needs: agent/resource/counted.c agent/resource/make.c agent/resource/name.c
+// needs: agent/resource/name_args.c agent/resource/name_guess.c
+// needs: agent/resource/percent.c agent/resource/procfs.c
+// needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
+// needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c
+// needs: agent/stitch/exchange.c agent/stitch/ids.c agent/stitch/parent.c
+// needs: agent/stitch/stitch.c agent/stitch/trace.c agent/stitch/wire.c
+// needs: agent/stream/flow.c agent/stream/half.c agent/stream/stream.c
+// needs: agent/source/event.c agent/source/record.c
+/* parent_test.c - who is whose parent, and when a trace goes out. */
+
+#include "tests/unit/story.h"
+
+#define TRACE "0af7651916cd43dd8448eb211c80319c"
+#define WITH(path, span)                       \
+	"GET " path " HTTP/1.1\r\nHost: a\r\n" \
+	"traceparent: 00-" TRACE "-" span "-01\r\n\r\n"
+
+static const uint8_t trace_id[16] = { 0x0a, 0xf7, 0x65, 0x19, 0x16, 0xcd,
+				      0x43, 0xdd, 0x84, 0x48, 0xeb, 0x21,
+				      0x1c, 0x80, 0x31, 0x9c };
+static const uint8_t span_1[8] = { 0x11, 0x11, 0x11, 0x11,
+				   0x11, 0x11, 0x11, 0x11 };
+static const uint8_t span_2[8] = { 0x22, 0x22, 0x22, 0x22,
+				   0x22, 0x22, 0x22, 0x22 };
+
+/* A -> B: inbound at A, which asks B over a wire both ends of which are seen. */
+static void both_ends_and_what_caused_them(void **state)
+{
+	struct story s;
+	struct end in = tcp_server(100, 10, 1);
+	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
+	const struct otr_span *a, *c, *b;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &in);
+	gets(&s.mk, &in, GET("/a"));
+	opens(&s.mk, &cl);
+	made_for(&cl, &in, 3, OTR_EVIDENCE_STRAND);
+	sends(&s.mk, &cl, GET("/b"));
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, GET("/b"));
+	sends(&s.mk, &sv, OK);
+	gets(&s.mk, &cl, OK);
+	sends(&s.mk, &in, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 3);
+	assert_int_equal(s.traces, 1);
+	assert_true(s.proved);
+	a = span_of(&s, OTR_SPAN_SERVER, "/a");
+	c = span_of(&s, OTR_SPAN_CLIENT, "/b");
+	b = span_of(&s, OTR_SPAN_SERVER, "/b");
+	is_root(a);
+	is_child(c, a, OTR_EVIDENCE_STRAND);
+	is_child(b, c, OTR_EVIDENCE_WIRE);
+	end(&s);
+}
+
+/* The reader's stamp came before the sender's: two bounds of one event. */
+static void server_is_seen_first(void **state)
+{
+	struct story s;
+	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
+	const struct otr_span *c, *b;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	opens(&s.mk, &cl);
+	gets(&s.mk, &sv, GET("/b"));
+	sends(&s.mk, &cl, GET("/b"));
+	sends(&s.mk, &sv, OK);
+	gets(&s.mk, &cl, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 2);
+	c = span_of(&s, OTR_SPAN_CLIENT, "/b");
+	b = span_of(&s, OTR_SPAN_SERVER, "/b");
+	is_child(b, c, OTR_EVIDENCE_WIRE);
+	assert_int_equal(c->start_ns, b->start_ns);
+	assert_false(otr_span_string(b, OTR_KEY_OTRACE_CLOCK).len);
+	end(&s);
+}
+
+/* One kernel counts the SYN, the other does not; addresses say nothing. */
+static void one_off_by_the_syn(void **state)
+{
+	struct story s;
+	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
+
+	(void)state;
+	begin(&s);
+	sv.isn_in++;
+	sv.port = 8080;
+	opens(&s.mk, &cl);
+	opens(&s.mk, &sv);
+	sends(&s.mk, &cl, GET("/b"));
+	gets(&s.mk, &sv, GET("/b"));
+	sends(&s.mk, &sv, OK);
+	gets(&s.mk, &cl, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.traces, 1);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"),
+		 span_of(&s, OTR_SPAN_CLIENT, "/b"), OTR_EVIDENCE_WIRE);
+	end(&s);
+}
+
+static struct end unix_end(uint64_t conn, uint64_t peer, uint32_t tgid,
+			   uint8_t role)
+{
+	struct end e = tcp_end(conn, tgid, role, 0, 0);
+
+	e.pos_kind = OTR_POS_OFFSET;
+	e.peer = peer;
+	e.pos[0] = e.pos[1] = 0;
+	return e;
+}
+
+static void unix_pair(bool from_the_start)
+{
+	struct story s;
+	struct end cl = unix_end(101, 102, 10, OTR_ROLE_CLIENT);
+	struct end sv = unix_end(102, 101, 20, OTR_ROLE_SERVER);
+
+	begin(&s);
+	cl.unseen_open = sv.unseen_open = !from_the_start;
+	cl.pos[OTR_DIR_OUT] = from_the_start ? 0 : 777;
+	opens(&s.mk, &cl);
+	opens(&s.mk, &sv);
+	for (int i = 0; i < 2; i++) {
+		sends(&s.mk, &cl, i ? GET("/c") : GET("/b"));
+		gets(&s.mk, &sv, i ? GET("/c") : GET("/b"));
+		sends(&s.mk, &sv, OK);
+		gets(&s.mk, &cl, OK);
+	}
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 4);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"),
+		 span_of(&s, OTR_SPAN_CLIENT, "/b"), OTR_EVIDENCE_WIRE);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/c"),
+		 span_of(&s, OTR_SPAN_CLIENT, "/c"), OTR_EVIDENCE_WIRE);
+	end(&s);
+}
+
+static void unix_sockets(void **state)
+{
+	(void)state;
+	unix_pair(true);
+	unix_pair(false);
+}
+
+static void header_names_the_parent(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, WITH("/a", "1111111111111111"));
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 1);
+	assert_memory_equal(s.spans[0]->trace_id, trace_id, 16);
+	assert_memory_equal(s.spans[0]->parent_id, span_1, 8);
+	assert_int_equal(s.spans[0]->evidence, OTR_EVIDENCE_HEADER);
+	assert_true(s.spans[0]->parent_remote);
+	assert_int_equal(s.spans[0]->flags, 1);
+	end(&s);
+}
+
+/* in (a) -> client -> server (b); the last two carry `header`. */
+static void chain(struct story *s, const char *a, const char *b,
+		  uint8_t evidence)
+{
+	struct end in = tcp_server(100, 10, 1);
+	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
+
+	begin(s);
+	opens(&s->mk, &in);
+	opens(&s->mk, &cl);
+	opens(&s->mk, &sv);
+	gets(&s->mk, &in, a);
+	if (evidence)
+		made_for(&cl, &in, 1, evidence);
+	sends(&s->mk, &cl, b);
+	gets(&s->mk, &sv, b);
+	sends(&s->mk, &sv, OK);
+	gets(&s->mk, &cl, OK);
+	sends(&s->mk, &in, OK);
+	ticks(&s->mk, 1200 * MS);
+	assert_int_equal(s->n, 3);
+}
+
+static void proxy_passes_the_header_on(void **state)
+{
+	struct story s;
+	const struct otr_span *a, *b, *c;
+
+	(void)state;
+	chain(&s, WITH("/a", "1111111111111111"),
+	      WITH("/b", "1111111111111111"), OTR_EVIDENCE_STRAND);
+	a = span_of(&s, OTR_SPAN_SERVER, "/a");
+	b = span_of(&s, OTR_SPAN_SERVER, "/b");
+	c = span_of(&s, OTR_SPAN_CLIENT, "/b");
+	assert_memory_equal(a->parent_id, span_1, 8);
+	is_child(c, a, OTR_EVIDENCE_STRAND);
+	is_child(b, c, OTR_EVIDENCE_WIRE);
+	end(&s);
+}
+
+/* An SDK in a's process begins the trace: all of ours is in it, as one tree. */
+static void sdk_writes_the_header(void **state)
+{
+	struct story s;
+	const struct otr_span *a, *b, *c;
+
+	(void)state;
+	chain(&s, GET("/a"), WITH("/b", "2222222222222222"),
+	      OTR_EVIDENCE_STRAND);
+	a = span_of(&s, OTR_SPAN_SERVER, "/a");
+	b = span_of(&s, OTR_SPAN_SERVER, "/b");
+	c = span_of(&s, OTR_SPAN_CLIENT, "/b");
+	assert_memory_equal(a->trace_id, trace_id, 16);
+	is_root(a);
+	is_child(c, a, OTR_EVIDENCE_STRAND);
+	is_child(b, c, OTR_EVIDENCE_WIRE);
+	end(&s);
+
+	chain(&s, GET("/a"), WITH("/b", "2222222222222222"), 0);
+	a = span_of(&s, OTR_SPAN_SERVER, "/a");
+	b = span_of(&s, OTR_SPAN_SERVER, "/b");
+	c = span_of(&s, OTR_SPAN_CLIENT, "/b");
+	assert_memory_not_equal(a->trace_id, trace_id, 16);
+	assert_memory_equal(c->parent_id, span_2, 8);
+	assert_int_equal(c->evidence, OTR_EVIDENCE_HEADER);
+	is_child(b, c, OTR_EVIDENCE_WIRE);
+	end(&s);
+}
+
+/* The ids on the wire win over what was in hand; a link tells. */
+static void sdk_begins_another_trace(void **state)
+{
+	struct story s;
+	const struct otr_span *a, *c;
+
+	(void)state;
+	chain(&s,
+	      "GET /a HTTP/1.1\r\ntraceparent: "
+	      "00-ffffffffffffffffffffffffffffffff-1111111111111111-01"
+	      "\r\n\r\n",
+	      WITH("/b", "2222222222222222"), OTR_EVIDENCE_STRAND);
+	a = span_of(&s, OTR_SPAN_SERVER, "/a");
+	c = span_of(&s, OTR_SPAN_CLIENT, "/b");
+	assert_memory_equal(c->trace_id, trace_id, 16);
+	assert_memory_equal(c->parent_id, span_2, 8);
+	assert_int_equal(c->n_links, 1);
+	assert_memory_equal(c->links[0].span_id, a->span_id, 8);
+	assert_memory_equal(c->links[0].trace_id, a->trace_id, 16);
+	end(&s);
+}
+
+/* Weak evidence: not before the hold is over. */
+static void weak_waits(void **state)
+{
+	struct story s;
+	struct end in = tcp_server(100, 10, 1), cl = tcp_client(101, 10, 2);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &in);
+	opens(&s.mk, &cl);
+	gets(&s.mk, &in, GET("/a"));
+	made_for(&cl, &in, 1, OTR_EVIDENCE_WAKE);
+	sends(&s.mk, &cl, GET("/b"));
+	gets(&s.mk, &cl, OK);
+	sends(&s.mk, &in, OK);
+	ticks(&s.mk, 900 * MS);
+	assert_int_equal(s.n, 0);
+	ticks(&s.mk, 200 * MS);
+	assert_int_equal(s.n, 2);
+	assert_false(s.proved);
+	is_child(span_of(&s, OTR_SPAN_CLIENT, "/b"),
+		 span_of(&s, OTR_SPAN_SERVER, "/a"), OTR_EVIDENCE_WAKE);
+	end(&s);
+}
+
+static void hands_off(struct story *s, const struct end *worker,
+		      const struct end *of, uint64_t since_ns)
+{
+	struct otr_ev_handoff ho = {
+		.hdr = stamp(&s->mk, worker, OTR_EV_HANDOFF, sizeof(ho)),
+		.parent = { .conn = of->conn,
+			    .pos = (uint32_t)(of->pos[OTR_DIR_IN] - 1),
+			    .dir = OTR_DIR_IN,
+			    .pos_kind = OTR_POS_TCP_SEQ },
+		.since_ns = since_ns,
+		.strand_since_ns = since_ns,
+	};
+
+	ho.hdr.conn = 0;
+	give(&s->mk, &ho);
+}
+
+/* Two inbound requests; a pool's thread asks for one of them. `first`: what the source
+ * said when it asked. */
+static const struct otr_span *pool(struct story *s, uint8_t first,
+				   bool of_other)
+{
+	struct end in1 = tcp_server(100, 10, 1), in2 = tcp_server(110, 10, 3);
+	struct end cl = tcp_client(101, 10, 2);
+	uint64_t since;
+
+	begin(s);
+	cl.tid = 77;
+	opens(&s->mk, &in1);
+	opens(&s->mk, &in2);
+	opens(&s->mk, &cl);
+	gets(&s->mk, &in1, GET("/a1"));
+	gets(&s->mk, &in2, GET("/a2"));
+	since = s->mk.now_ns;
+	if (first)
+		made_for(&cl, of_other ? &in2 : &in1, 1, first);
+	sends(&s->mk, &cl, GET("/b"));
+	gets(&s->mk, &cl, OK);
+	hands_off(s, &cl, &in1, since);
+	sends(&s->mk, &in1, OK);
+	sends(&s->mk, &in2, OK);
+	ticks(&s->mk, 1200 * MS);
+	assert_int_equal(s->n, 3);
+	return span_of(s, OTR_SPAN_CLIENT, "/b");
+}
+
+static void pool_gives(uint8_t first, bool of_other, int evidence)
+{
+	struct story s;
+	const struct otr_span *b = pool(&s, first, of_other);
+
+	is_child(b, span_of(&s, OTR_SPAN_SERVER, "/a1"), evidence);
+	end(&s);
+}
+
+static void late_evidence(void **state)
+{
+	(void)state;
+	pool_gives(OTR_EVIDENCE_NONE, false, OTR_EVIDENCE_HANDOFF);
+	/* it beats weak evidence */
+	pool_gives(OTR_EVIDENCE_WAKE, true, OTR_EVIDENCE_HANDOFF);
+	/* and agrees with what is known */
+	pool_gives(OTR_EVIDENCE_STRAND, false, OTR_EVIDENCE_STRAND);
+}
+
+static void two_candidates(void **state)
+{
+	struct story s;
+	const struct otr_span *b = NULL;
+	struct otr_stitch_stats stats;
+
+	(void)state;
+	b = pool(&s, OTR_EVIDENCE_STRAND, true);
+	is_root(b);
+	assert_int_equal(b->n_links, 2);
+	assert_int_equal(s.traces, 3);
+	otr_stitch_stats(otr_pipeline_stitch(s.pl), &stats);
+	assert_int_equal(stats.contradicted, 1);
+	end(&s);
+}
+
+/* Nothing known, others open: an orphan, told after the hold. */
+static void orphan(void **state)
+{
+	struct story s;
+	struct end in = tcp_server(100, 10, 1), cl = tcp_client(101, 10, 2);
+	struct otr_stitch_stats stats;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &in);
+	opens(&s.mk, &cl);
+	gets(&s.mk, &in, GET("/a"));
+	sends(&s.mk, &cl, GET("/b"));
+	gets(&s.mk, &cl, OK);
+	sends(&s.mk, &in, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 1);
+	ticks(&s.mk, 1000 * MS);
+	assert_int_equal(s.n, 2);
+	is_root(span_of(&s, OTR_SPAN_CLIENT, "/b"));
+	otr_stitch_stats(otr_pipeline_stitch(s.pl), &stats);
+	assert_int_equal(stats.orphans, 1);
+	end(&s);
+}
+
+/* Work after the answer is nobody's child. */
+static void after_the_answer(void **state)
+{
+	struct story s;
+	struct end in = tcp_server(100, 10, 1), cl = tcp_client(101, 10, 2);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &in);
+	opens(&s.mk, &cl);
+	gets(&s.mk, &in, GET("/a"));
+	sends(&s.mk, &in, OK);
+	made_for(&cl, &in, 1, OTR_EVIDENCE_STRAND);
+	sends(&s.mk, &cl, GET("/b"));
+	gets(&s.mk, &cl, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 2);
+	is_root(span_of(&s, OTR_SPAN_CLIENT, "/b"));
+	end(&s);
+}
+
+/* A child that is open keeps its trace; what is over for 30 s goes out. */
+static void slow_child(void **state)
+{
+	struct story s;
+	struct end in = tcp_server(100, 10, 1), cl = tcp_client(101, 10, 2);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &in);
+	opens(&s.mk, &cl);
+	gets(&s.mk, &in, GET("/a"));
+	made_for(&cl, &in, 1, OTR_EVIDENCE_STRAND);
+	sends(&s.mk, &cl, GET("/b"));
+	sends(&s.mk, &in, OK);
+	ticks(&s.mk, 20000 * MS);
+	assert_int_equal(s.n, 0);
+	ticks(&s.mk, 15000 * MS);
+	assert_int_equal(s.n, 1);
+	assert_int_equal(s.traces, 0);
+	gets(&s.mk, &cl, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 2);
+	assert_int_equal(s.traces, 1);
+	is_child(span_of(&s, OTR_SPAN_CLIENT, "/b"),
+		 span_of(&s, OTR_SPAN_SERVER, "/a"), OTR_EVIDENCE_STRAND);
+	end(&s);
+}
+
+/* A claim that points into another process's request is not believed. */
+static void another_process(void **state)
+{
+	struct story s;
+	struct end in = tcp_server(100, 10, 1), cl = tcp_client(101, 11, 2);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &in);
+	opens(&s.mk, &cl);
+	gets(&s.mk, &in, GET("/a"));
+	made_for(&cl, &in, 1, OTR_EVIDENCE_STRAND);
+	sends(&s.mk, &cl, GET("/b"));
+	gets(&s.mk, &cl, OK);
+	sends(&s.mk, &in, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 2);
+	is_root(span_of(&s, OTR_SPAN_CLIENT, "/b"));
+	end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_ends_and_what_caused_them),
+		cmocka_unit_test(server_is_seen_first),
+		cmocka_unit_test(one_off_by_the_syn),
+		cmocka_unit_test(unix_sockets),
+		cmocka_unit_test(header_names_the_parent),
+		cmocka_unit_test(proxy_passes_the_header_on),
+		cmocka_unit_test(sdk_writes_the_header),
+		cmocka_unit_test(sdk_begins_another_trace),
+		cmocka_unit_test(weak_waits),
+		cmocka_unit_test(late_evidence),
+		cmocka_unit_test(two_candidates),
+		cmocka_unit_test(orphan),
+		cmocka_unit_test(after_the_answer),
+		cmocka_unit_test(slow_child),
+		cmocka_unit_test(another_process),
+	};
+
+	return cmocka_run_group_tests_name("parent", tests, NULL, NULL);
+}

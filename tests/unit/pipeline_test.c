@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/pipeline.c agent/loss.c agent/span.c agent/span_builder.c
+// needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
+// needs: agent/proto/http1.c agent/proto/http1_body.c
+// needs: agent/proto/http1_describe.c agent/proto/http1_head.c
+// needs: agent/proto/msg.c agent/proto/route.c agent/proto/side.c
+// needs: agent/proto/table.c agent/proto/trace_context.c agent/proto/url.c
+// needs: agent/resource/counted.c agent/resource/make.c agent/resource/name.c
+// needs: agent/resource/name_args.c agent/resource/name_guess.c
+// needs: agent/resource/percent.c agent/resource/procfs.c
+// needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
+// needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c
+// needs: agent/stitch/exchange.c agent/stitch/ids.c agent/stitch/parent.c
+// needs: agent/stitch/stitch.c agent/stitch/trace.c agent/stitch/wire.c
+// needs: agent/stream/flow.c agent/stream/half.c agent/stream/stream.c
+// needs: agent/source/event.c agent/source/record.c
+/* pipeline_test.c - one connection: what its bytes make of spans. */
+
+#include <errno.h>
+
+#include "tests/unit/story.h"
+
+static void one_request(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, GET("/a"));
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 1);
+	assert_int_equal(s.traces, 1);
+	assert_true(s.proved);
+	is_root(span_of(&s, OTR_SPAN_SERVER, "/a"));
+	assert_int_equal(
+		otr_span_int(s.spans[0], OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0),
+		200);
+	assert_int_equal(s.spans[0]->end_ns - s.spans[0]->start_ns, MS / 10);
+	assert_int_equal(s.spans[0]->flags, 3);
+	end(&s);
+}
+
+static void keep_alive(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	for (int i = 0; i < 5; i++) {
+		gets(&s.mk, &sv, GET("/a"));
+		sends(&s.mk, &sv, OK);
+	}
+	closes(&s.mk, &sv, 0); /* idle: no error, no span */
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 5);
+	assert_int_equal(s.traces, 5);
+	for (size_t i = 0; i < s.n; i++)
+		assert_false(s.spans[i]->failed);
+	end(&s);
+}
+
+static void pipelined(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, GET("/a") GET("/b") GET("/c"));
+	sends(&s.mk, &sv, OK);
+	sends(&s.mk, &sv, "HTTP/1.1 404 Not\r\nContent-Length: 0\r\n\r\n" OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 3);
+	assert_int_equal(otr_span_int(span_of(&s, OTR_SPAN_SERVER, "/b"),
+				      OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0),
+			 404);
+	end(&s);
+}
+
+static void byte_by_byte(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+	const char *head = GET("/slow");
+	uint64_t began;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	began = s.mk.now_ns + MS / 10;
+	for (; *head; head++)
+		move(&s.mk, &sv, OTR_DIR_IN, head, 1, 1);
+	for (head = OK; *head; head++)
+		move(&s.mk, &sv, OTR_DIR_OUT, head, 1, 1);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 1);
+	assert_int_equal(s.spans[0]->start_ns, began);
+	assert_int_equal(s.spans[0]->end_ns, s.mk.now_ns - 100 * MS);
+	end(&s);
+}
+
+#define BIG 10000000ull
+
+/* Nothing is copied of a body but the run's state, asked for by watch. */
+static void long_body(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+	uint64_t last;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, GET("/big"));
+	sends(&s.mk, &sv,
+	      "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n");
+	assert_int_equal(s.watched, 1);
+	pours(&s.mk, &sv, OTR_DIR_OUT, BIG / 2);
+	run_is(&s.mk, &sv, OTR_DIR_OUT, true, "");
+	ticks(&s.mk, 300 * MS);
+	assert_int_equal(s.n, 0);
+	pours(&s.mk, &sv, OTR_DIR_OUT, BIG - BIG / 2);
+	last = s.mk.now_ns;
+	ticks(&s.mk, 20 * MS);
+	run_is(&s.mk, &sv, OTR_DIR_OUT, true, "");
+	assert_int_equal(s.watched, 0);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 1);
+	assert_int_equal(s.spans[0]->end_ns, last);
+	assert_false(s.spans[0]->cut);
+
+	/* and the connection goes on */
+	gets(&s.mk, &sv, GET("/next"));
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 2);
+	end(&s);
+}
+
+static void chunked_by_tail(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+	uint64_t last;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, GET("/chunked"));
+	sends(&s.mk, &sv,
+	      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	      "100000\r\nabc");
+	pours(&s.mk, &sv, OTR_DIR_OUT, BIG);
+	run_is(&s.mk, &sv, OTR_DIR_OUT, true, "more abc");
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 0);
+	pours(&s.mk, &sv, OTR_DIR_OUT, 100);
+	last = s.mk.now_ns;
+	run_is(&s.mk, &sv, OTR_DIR_OUT, true, "\r\n0\r\n\r\n");
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 1);
+	assert_int_equal(s.spans[0]->end_ns, last);
+	assert_false(s.spans[0]->cut);
+	gets(&s.mk, &sv, GET("/next"));
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 2);
+	end(&s);
+}
+
+static void expects_continue(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv,
+	     "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+	     "Expect: 100-continue\r\n\r\n");
+	sends(&s.mk, &sv, "HTTP/1.1 100 Continue\r\n\r\n");
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 0);
+	gets(&s.mk, &sv, "12345");
+	sends(&s.mk, &sv, OK);
+	gets(&s.mk, &sv, GET("/next"));
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 2);
+	end(&s);
+}
+
+static void answers_without_body(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, "HEAD /h HTTP/1.1\r\nHost: a\r\n\r\n");
+	sends(&s.mk, &sv, "HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n");
+	gets(&s.mk, &sv, GET("/none"));
+	sends(&s.mk, &sv, "HTTP/1.1 204 No Content\r\n\r\n");
+	gets(&s.mk, &sv, GET("/same"));
+	sends(&s.mk, &sv,
+	      "HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\n\r\n");
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 3);
+	end(&s);
+}
+
+static void client_goes_amid_the_body(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, GET("/big"));
+	sends(&s.mk, &sv,
+	      "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n");
+	closes(&s.mk, &sv, ECONNRESET);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 1);
+	assert_true(s.spans[0]->failed);
+	assert_true(
+		otr_slice_eq(otr_span_string(s.spans[0], OTR_KEY_ERROR_TYPE),
+			     OTR_SLICE("client_disconnect")));
+	end(&s);
+}
+
+static void nobody_answers(void **state)
+{
+	struct story s;
+	struct end cl = tcp_client(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &cl);
+	sends(&s.mk, &cl, GET("/void"));
+	ticks(&s.mk, 500 * MS);
+	assert_int_equal(s.n, 0);
+	closes(&s.mk, &cl, ETIMEDOUT);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 1);
+	assert_true(
+		otr_slice_eq(otr_span_string(s.spans[0], OTR_KEY_ERROR_TYPE),
+			     OTR_SLICE("timeout")));
+	end(&s);
+}
+
+static void lost_amid_a_body(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv,
+	     "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n");
+	sv.pos[OTR_DIR_IN] += 400; /* never told */
+	gets(&s.mk, &sv,
+	     "12345678901234567890"
+	     "12345678901234567890"
+	     "12345678901234567890"
+	     "12345678901234567890"
+	     "12345678901234567890");
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 1); /* stepped over: nothing was needed of it */
+	assert_false(s.spans[0]->cut);
+	end(&s);
+}
+
+/* A hole where a head should be: the next whole request is found again. */
+static void lost_amid_heads(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+	uint64_t holes = otr_loss_get(OTR_LOSS_HOLE);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, GET("/a"));
+	sends(&s.mk, &sv, OK);
+	sv.pos[OTR_DIR_IN] += 40; /* a whole request, lost */
+	sv.pos[OTR_DIR_OUT] += 40;
+	sv.run_dir = -1;
+	gets(&s.mk, &sv, GET("/c"));
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 200 * MS);
+	assert_int_equal(s.n, 2);
+	span_of(&s, OTR_SPAN_SERVER, "/c");
+	assert_true(otr_loss_get(OTR_LOSS_HOLE) > holes);
+	end(&s);
+}
+
+/* Attached while a response was on its way. */
+static void joined_in_the_middle(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	sv.unseen_open = true;
+	opens(&s.mk, &sv);
+	sends(&s.mk, &sv, "the rest of some body that nobody knows");
+	gets(&s.mk, &sv, GET("/a"));
+	sends(&s.mk, &sv, OK);
+	sends(&s.mk, &sv, OK); /* nobody asked: dropped */
+	ticks(&s.mk, 100 * MS);
+	gets(&s.mk, &sv, GET("/b"));
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 2);
+	end(&s);
+}
+
+/* Sequence numbers come around within the stream. */
+static void wraps_at_4_gib(void **state)
+{
+	struct story s;
+	struct end sv = tcp_end(100, 10, OTR_ROLE_SERVER, UINT32_MAX - 20,
+				UINT32_MAX - 50);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	for (int i = 0; i < 4; i++) {
+		gets(&s.mk, &sv, GET("/a"));
+		sends(&s.mk, &sv, OK);
+	}
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 4);
+
+	/* a single run of 5 GiB */
+	gets(&s.mk, &sv, GET("/huge"));
+	sends(&s.mk, &sv,
+	      "HTTP/1.1 200 OK\r\nContent-Length: 5368709120\r\n\r\n");
+	for (int i = 0; i < 5; i++) {
+		pours(&s.mk, &sv, OTR_DIR_OUT, 1ull << 30);
+		run_is(&s.mk, &sv, OTR_DIR_OUT, true, "");
+		ticks(&s.mk, 20 * MS);
+	}
+	gets(&s.mk, &sv, GET("/b"));
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 6);
+	assert_false(span_of(&s, OTR_SPAN_SERVER, "/huge")->cut);
+	end(&s);
+}
+
+/* The same bytes told twice, and a record that overlaps. */
+static void told_twice(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+	uint64_t pos;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	pos = sv.pos[OTR_DIR_IN];
+	gets(&s.mk, &sv, "GET /a HTTP/1.1\r\n");
+	sv.pos[OTR_DIR_IN] = pos + 4;
+	gets(&s.mk, &sv, "/a HTTP/1.1\r\nHost: a\r\n\r\n");
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 1);
+	end(&s);
+}
+
+/* Another thread's read was stamped before the write it answers. */
+static void answer_stamped_first(void **state)
+{
+	struct story s;
+	struct end cl = tcp_client(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &cl);
+	gets(&s.mk, &cl, OK);
+	sends(&s.mk, &cl, GET("/a"));
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 1);
+	assert_int_equal(
+		otr_span_int(s.spans[0], OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0),
+		200);
+	end(&s);
+}
+
+static void nobodys_protocol(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	for (int i = 0; i < 20; i++) {
+		gets(&s.mk, &sv, "\x01\x02\x03\x04 something else");
+		sends(&s.mk, &sv, "\x05 not yours");
+	}
+	ticks(&s.mk, 100 * MS);
+	closes(&s.mk, &sv, 0);
+	assert_int_equal(s.n, 0);
+	end(&s);
+}
+
+static void until_it_closes(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, "GET /old HTTP/1.0\r\n\r\n");
+	sends(&s.mk, &sv, "HTTP/1.0 200 OK\r\n\r\nall there is");
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 0);
+	closes(&s.mk, &sv, 0);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 1);
+	assert_false(s.spans[0]->failed);
+	end(&s);
+}
+
+static void stopped_amid_a_request(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, GET("/a"));
+	ticks(&s.mk, 10 * MS);
+	otr_pipeline_flush(s.pl);
+	assert_int_equal(s.n, 1);
+	assert_true(s.spans[0]->cut);
+	assert_false(s.spans[0]->failed);
+	end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_request),
+		cmocka_unit_test(keep_alive),
+		cmocka_unit_test(pipelined),
+		cmocka_unit_test(byte_by_byte),
+		cmocka_unit_test(long_body),
+		cmocka_unit_test(chunked_by_tail),
+		cmocka_unit_test(expects_continue),
+		cmocka_unit_test(answers_without_body),
+		cmocka_unit_test(client_goes_amid_the_body),
+		cmocka_unit_test(nobody_answers),
+		cmocka_unit_test(lost_amid_a_body),
+		cmocka_unit_test(lost_amid_heads),
+		cmocka_unit_test(joined_in_the_middle),
+		cmocka_unit_test(wraps_at_4_gib),
+		cmocka_unit_test(told_twice),
+		cmocka_unit_test(answer_stamped_first),
+		cmocka_unit_test(nobodys_protocol),
+		cmocka_unit_test(until_it_closes),
+		cmocka_unit_test(stopped_amid_a_request),
+	};
+
+	return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: tests/fuzz/laws.c tests/fuzz/laws_describe.c tests/fuzz/conv.c
+// needs: agent/proto/table.c agent/proto/http1.c agent/proto/http1_head.c
+// needs: agent/proto/http1_body.c agent/proto/http1_describe.c agent/proto/url.c
+// needs: agent/proto/route.c agent/proto/side.c agent/proto/trace_context.c
+// needs: agent/proto/msg.c agent/proto/pgsql.c agent/proto/pgsql_front.c
+// needs: agent/proto/pgsql_back.c agent/proto/pgsql_stmt.c agent/proto/pgsql_check.c
+// needs: agent/proto/pgsql_describe.c agent/proto/sql.c agent/proto/sql_summary.c
+// needs: agent/span.c agent/span_builder.c agent/resource/counted.c
+// needs: agent/base/buf.c agent/base/text.c
+/*
+ * proto_laws_test.c - every row of otr_protos[] keeps the laws of a parser on its
+ * golden conversations, and reads from them what they are known to say.
+ *
+ * OTR_GOLDEN=print prints what is read, as lines for the golden file.
+ */
+
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "agent/base/own.h"
+#include "tests/fuzz/laws.h"
+
+static void print(const char *path, const struct otr_buf *out)
+{
+	const char *line = out->data, *end = line + out->len, *lf;
+
+	printf("%s\n", path);
+	for (; line < end; line = lf + 1) {
+		lf = memchr(line, '\n', (size_t)(end - line));
+		printf("= %.*s\n", (int)(lf - line), line);
+	}
+}
+
+static void check_golden(const struct otr_proto_ops *proto, const char *path)
+{
+	OTR_AUTO(otr_conv_fini) struct otr_conv cv = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
+
+	assert_int_equal(otr_conv_load(&cv, path), 0);
+	assert_true(cv.n > 0);
+	otr_laws_run(proto, &cv, 0, &out);
+	if (getenv("OTR_GOLDEN")) {
+		print(path, &out);
+	} else if (!otr_slice_eq(otr_buf_view(&out), otr_buf_view(&cv.expect))) {
+		print(path, &out);
+		fail_msg("%s: other messages than expected", path);
+	}
+	otr_laws_check(proto, &cv);
+}
+
+static void each_golden(void (*fn)(const struct otr_proto_ops *, const char *))
+{
+	char pattern[256];
+	glob_t found;
+
+	for (size_t i = 0; otr_protos[i]; i++) {
+		snprintf(pattern, sizeof(pattern), "tests/golden/proto/%s/*.conv",
+			 otr_protos[i]->name);
+		assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+		for (size_t k = 0; k < found.gl_pathc; k++)
+			fn(otr_protos[i], found.gl_pathv[k]);
+		globfree(&found);
+	}
+}
+
+static void goldens_say_what_is_known(void **state)
+{
+	(void)state;
+	each_golden(check_golden);
+}
+
+static size_t n_recovered;
+
+static void recover(const struct otr_proto_ops *proto, const char *path)
+{
+	const struct otr_slice garbage[] = {
+		OTR_SLICE("\0\0\0\0\0\0\0\0\0\0"),
+		OTR_SLICE("lorem ipsum\r\n"),
+		OTR_SLICE("\xff\xfe\x80{\"a\": [1, 2, 3]}"),
+		OTR_SLICE("0123456789abcdef0123456789abcdef\n"),
+	};
+	OTR_AUTO(otr_conv_fini) struct otr_conv cv = {0};
+
+	assert_int_equal(otr_conv_load(&cv, path), 0);
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(garbage); i++)
+		n_recovered += otr_laws_recover(proto, &cv, OTR_DIR_OUT,
+						garbage[i]) +
+			       otr_laws_recover(proto, &cv, OTR_DIR_IN, garbage[i]);
+}
+
+static void finds_messages_behind_garbage(void **state)
+{
+	(void)state;
+	each_golden(recover);
+	assert_true(n_recovered > 20);
+}
+
+/* A conversation of one protocol is no other's. */
+static void check_sniff(const struct otr_proto_ops *proto, const char *path)
+{
+	OTR_AUTO(otr_conv_fini) struct otr_conv cv = {0};
+	struct otr_slice head;
+
+	assert_int_equal(otr_conv_load(&cv, path), 0);
+	head = otr_slice_sub(cv.pieces[0].data, 0, OTR_SNIFF_MAX);
+	if (strstr(path, "mid_") || strstr(path, "bad_"))
+		return;
+	for (size_t i = 0; otr_protos[i]; i++)
+		if (otr_protos[i]->sniff(cv.pieces[0].dir, head) !=
+		    (otr_protos[i] == proto))
+			fail_msg("%s: %s", path, otr_protos[i]->name);
+}
+
+static void each_is_sniffed_by_its_own(void **state)
+{
+	(void)state;
+	each_golden(check_sniff);
+}
+
+/* A head that arrives byte by byte is not read again from its start each time. */
+static void long_heads_cost_what_they_are_long(void **state)
+{
+	OTR_AUTO(otr_conv_fini) struct otr_conv cv = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
+	static char head[60000];
+	struct otr_piece piece = {OTR_DIR_OUT, {head, sizeof(head)}};
+
+	(void)state;
+	memset(head, 'a', sizeof(head));
+	memcpy(head, "GET / HTTP/1.1\r\nX: ", 19);
+	memcpy(head + sizeof(head) - 4, "\r\n\r\n", 4);
+	cv = (struct otr_conv){.pieces = &piece, .n = 1};
+	for (size_t i = 0; otr_protos[i]; i++)
+		otr_laws_run(otr_protos[i], &cv, 64, &out);
+	cv.pieces = NULL;
+	assert_non_null(strstr(out.data, "GET"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(goldens_say_what_is_known),
+		cmocka_unit_test(finds_messages_behind_garbage),
+		cmocka_unit_test(each_is_sniffed_by_its_own),
+		cmocka_unit_test(long_heads_cost_what_they_are_long),
+	};
+
+	return cmocka_run_group_tests_name("proto_laws", tests, NULL, NULL);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/source/event.c agent/source/merge.c agent/source/record.c agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
+/* source_test.c - the door, the order of events, and a session in a file. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/base/err.h"
+#include "agent/base/own.h"
+#include "agent/loss.h"
+#include "agent/source/merge.h"
+#include "agent/source/record.h"
+
+static struct otr_event tick(uint64_t time_ns, uint32_t tid)
+{
+	return (struct otr_event){ .kind = OTR_EV_TICK,
+				   .hook = OTR_HOOK_AGENT,
+				   .size = sizeof(struct otr_event),
+				   .time_ns = time_ns,
+				   .tid = tid };
+}
+
+union big {
+	struct otr_ev_data data;
+	uint8_t bytes[sizeof(struct otr_ev_data) + 16];
+	uint64_t align;
+};
+
+static union big data_of(uint32_t cap, uint64_t moved)
+{
+	union big b = { 0 };
+
+	b.data.hdr = tick(5, 1);
+	b.data.hdr.kind = OTR_EV_DATA;
+	b.data.hdr.size = sizeof(struct otr_ev_data) + cap;
+	b.data.hdr.conn = 7;
+	b.data.cap = cap;
+	b.data.moved = moved;
+	return b;
+}
+
+static void door_refuses_what_lies(void **state)
+{
+	union big b = data_of(8, 100);
+
+	(void)state;
+	assert_non_null(otr_event_check(&b, sizeof(b)));
+	assert_null(otr_event_check(&b, b.data.hdr.size - 1)); /* too long */
+	b.data.cap = 9; /* says more than it has */
+	assert_null(otr_event_check(&b, sizeof(b)));
+	b = data_of(8, 7); /* kept more than moved */
+	assert_null(otr_event_check(&b, sizeof(b)));
+	b = data_of(8, 8);
+	b.data.layer = OTR_LAYER_MAX;
+	assert_null(otr_event_check(&b, sizeof(b)));
+	b = data_of(8, 8);
+	b.data.cause.parent.dir = 9;
+	assert_null(otr_event_check(&b, sizeof(b)));
+	b = data_of(8, 8);
+	b.data.hdr.kind = OTR_EV_MAX;
+	assert_null(otr_event_check(&b, sizeof(b)));
+	b.data.hdr.kind = OTR_EV_NONE;
+	assert_null(otr_event_check(&b, sizeof(b)));
+	assert_null(otr_event_check(&b, 8));
+}
+
+struct seen {
+	uint32_t tids[16];
+	size_t n;
+};
+
+static int see(void *arg, const struct otr_event *ev)
+{
+	struct seen *seen = arg;
+
+	assert_true(seen->n < OTR_ARRAY_SIZE(seen->tids));
+	seen->tids[seen->n++] = ev->tid;
+	return 0;
+}
+
+static void add(struct otr_merge *m, uint64_t time_ns, uint32_t tid)
+{
+	struct otr_event ev = tick(time_ns, tid);
+
+	assert_int_equal(otr_merge_add(m, &ev), 0);
+}
+
+static void merge_orders_by_time_then_arrival(void **state)
+{
+	static const uint32_t want[] = { 1, 2, 3, 4, 5, 6 };
+	OTR_AUTO(otr_merge_free) struct otr_merge *m = NULL;
+	struct seen seen = { 0 };
+	uint64_t late = otr_loss_get(OTR_LOSS_STRAGGLER);
+
+	(void)state;
+	assert_int_equal(otr_merge_new(&m, 1 << 20), 0);
+	add(m, 30, 4);
+	add(m, 10, 1);
+	add(m, 20, 2);
+	add(m, 20, 3);
+	otr_merge_release(m, 30, see, &seen);
+	assert_int_equal(seen.n, 3);
+	otr_merge_release(m, 31, see, &seen);
+	assert_int_equal(seen.n, 4);
+	assert_int_equal(otr_loss_get(OTR_LOSS_STRAGGLER), late);
+	add(m, 40, 6);
+	add(m, 15, 5); /* its time was released */
+	assert_int_equal(otr_loss_get(OTR_LOSS_STRAGGLER), late + 1);
+	otr_merge_release(m, UINT64_MAX, see, &seen);
+	assert_int_equal(seen.n, 6);
+	assert_memory_equal(seen.tids, want, sizeof(want));
+}
+
+static void merge_is_bounded(void **state)
+{
+	OTR_AUTO(otr_merge_free) struct otr_merge *m = NULL;
+	struct seen seen = { 0 };
+
+	(void)state;
+	assert_int_equal(otr_merge_new(&m, 2 * sizeof(struct otr_event)), 0);
+	for (uint32_t i = 1; i <= 5; i++)
+		add(m, 100 + i, i);
+	otr_merge_release(m, 0, see, &seen);
+	assert_int_equal(seen.n, 3); /* the oldest went early */
+	assert_int_equal(seen.tids[0], 1);
+}
+
+static void write_session(const char *path)
+{
+	struct otr_record *rec = NULL;
+	struct otr_err err = { 0 };
+	union big b = data_of(3, 9);
+	struct otr_event ev = tick(1, 1);
+
+	assert_int_equal(otr_record_open(&rec, path, &err), 0);
+	otr_record_put(rec, &ev);
+	otr_record_put(rec, &b.data.hdr);
+	ev.tid = 3;
+	otr_record_put(rec, &ev);
+	assert_int_equal(otr_record_close(&rec), 0);
+	assert_null(rec);
+}
+
+static void a_session_reads_back(void **state)
+{
+	char path[] = "/tmp/otr-record-XXXXXX";
+	struct seen seen = { 0 };
+	struct otr_err err = { 0 };
+
+	(void)state;
+	close(mkstemp(path));
+	write_session(path);
+	assert_int_equal(otr_record_read(path, see, &seen, &err), 0);
+	assert_int_equal(seen.n, 3);
+	assert_int_equal(seen.tids[2], 3);
+
+	/* cut short: what came before is given, the place is named */
+	seen.n = 0;
+	assert_int_equal(truncate(path, 16 + 40 + 136 + 8), 0);
+	assert_int_equal(otr_record_read(path, see, &seen, &err), -EINVAL);
+	assert_int_equal(seen.n, 2);
+	assert_non_null(strstr(err.text, "at byte 192"));
+
+	assert_int_equal(truncate(path, 4), 0);
+	assert_int_equal(otr_record_read(path, see, &seen, &err), -EINVAL);
+	unlink(path);
+	assert_int_equal(otr_record_read(path, see, &seen, &err), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(door_refuses_what_lies),
+		cmocka_unit_test(merge_orders_by_time_then_arrival),
+		cmocka_unit_test(merge_is_bounded),
+		cmocka_unit_test(a_session_reads_back),
+	};
+
+	return cmocka_run_group_tests_name("source", tests, NULL, NULL);
+}

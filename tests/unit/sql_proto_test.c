@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/proto/sql.c agent/proto/sql_summary.c agent/base/buf.c
+/* sql_proto_test.c - the conventions' examples for query text and summary, and the
+ * traps of PostgreSQL's dialect. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/own.h"
+#include "agent/proto/sql.h"
+
+static const struct {
+	const char *sql;
+	const char *text; /* NULL: as it is */
+	const char *summary;
+} rows[] = {
+	/* the conventions' own */
+	{"SELECT 12, -12, +12", "SELECT ?, ?, ?", "SELECT"},
+	{"SELECT 99+100", "SELECT ??", "SELECT"},
+	{"SELECT 12.34, -1.2, +1.2, .01", "SELECT ?, ?, ?, ?", "SELECT"},
+	{"SELECT 12e3, 1.2E-3, -1e+10", "SELECT ?, ?, ?", "SELECT"},
+	{"SELECT 0xDEADBEEF, 0XdeadBEEF", "SELECT ?, ?", "SELECT"},
+	{"SELECT 'hello'", "SELECT ?", "SELECT"},
+	{"SELECT 'My name''s not important'", "SELECT ?", "SELECT"},
+	{"SELECT c3po, r2d2 FROM covid19 WHERE n1h1=1234",
+	 "SELECT c3po, r2d2 FROM covid19 WHERE n1h1=?", "SELECT covid19"},
+	{"SELECT a FROM dbo.Table JOIN dbo.AnotherTable", NULL,
+	 "SELECT dbo.Table dbo.AnotherTable"},
+	{"SELECT column -- end of line comment\nFROM /* block \n comment */ table",
+	 "SELECT column \nFROM  table", "SELECT table"},
+	{"INSERT INTO shipping_details (a, b) SELECT a, b FROM orders WHERE "
+	 "order_id = 1",
+	 "INSERT INTO shipping_details (a, b) SELECT a, b FROM orders WHERE "
+	 "order_id = ?",
+	 "INSERT shipping_details SELECT orders"},
+	{"SELECT order_date FROM (SELECT * FROM orders o JOIN customers c ON "
+	 "o.customer_id = c.customer_id)",
+	 NULL, "SELECT SELECT orders customers"},
+	{"SELEcT order_date FROM ORders", NULL, "SELEcT ORders"},
+	{"SELECT * FROM Orders o, OrderDetails od", NULL,
+	 "SELECT Orders OrderDetails"},
+	{"CREATE  TABLE MyTable ( ID NOT NULL IDENTITY(1,1) PRIMARY KEY )",
+	 "CREATE  TABLE MyTable ( ID NOT NULL IDENTITY(?,?) PRIMARY KEY )",
+	 "CREATE TABLE MyTable"},
+	{"ALTER TABLE MyTable ADD Name varchar(255)",
+	 "ALTER TABLE MyTable ADD Name varchar(?)", "ALTER TABLE MyTable"},
+	{"DROP TABLE MyTable", NULL, "DROP TABLE MyTable"},
+	{"SELECT * FROM table WHERE value IN (123, 456, 'abc')",
+	 "SELECT * FROM table WHERE value IN (?, ?, ?)", "SELECT table"},
+	{"SELECT { guid '01234567-89ab-cdef-0123-456789abcdef' }",
+	 "SELECT { guid ? }", "SELECT"},
+	{"SELECT * FROM a CROSS JOIN b", NULL, "SELECT a b"},
+	{"SELECT *\nFROM\n  t\nWHERE x = 'a\nb'", "SELECT *\nFROM\n  t\nWHERE x = ?",
+	 "SELECT t"},
+	{"SELECT * FROM \"song list\", 'artists'", "SELECT * FROM \"song list\", ?",
+	 "SELECT \"song list\" 'artists'"},
+	{"call proc(1)", "call proc(?)", "call proc"},
+	{"select lower, UPPER from MixedCase", NULL, "select MixedCase"},
+
+	/* PostgreSQL's strings */
+	{"SELECT E'it\\'s', 1", "SELECT ?, ?", "SELECT"},
+	{"SELECT 'a\\', b FROM t", "SELECT ?, b FROM t", "SELECT t"},
+	{"SELECT U&'d\\0061t', N'x', B'01', X'ff'", "SELECT ?, ?, ?, ?", "SELECT"},
+	{"SELECT $$it's$$, $tag$ $$ $tag$ FROM t", "SELECT ?, ? FROM t", "SELECT t"},
+	{"SELECT '1'::int, a::text FROM t", "SELECT ?::int, a::text FROM t",
+	 "SELECT t"},
+	{"SELECT * FROM t WHERE a = $1 AND b = $22", NULL, "SELECT t"},
+	{"SELECT a FROM \"we\"\"ird\".\"t 1\"", NULL, "SELECT \"we\"\"ird\".\"t 1\""},
+	{"SELECT /* a /* nested */ 'secret' */ b FROM t", "SELECT  b FROM t",
+	 "SELECT t"},
+	{"SELECT true, FALSE, null, truely", "SELECT ?, ?, null, truely", "SELECT"},
+	{"SELECT DATE '2024-01-31', INTERVAL '1 day'", "SELECT DATE ?, INTERVAL ?",
+	 "SELECT"},
+	{"SELECT a->1, a->>'k', b[1:2] FROM t", "SELECT a->?, a->>?, b[?:?] FROM t",
+	 "SELECT t"},
+	{"SELECT 1_000, 0b101, 0o17", "SELECT ?, ?, ?", "SELECT"},
+
+	/* what does not end is redacted to the end */
+	{"SELECT 'secret", "SELECT ?", "SELECT"},
+	{"SELECT 'secret''", "SELECT ?", "SELECT"},
+	{"SELECT E'secret\\", "SELECT ?", "SELECT"},
+	{"SELECT $x$secret $x", "SELECT ?", "SELECT"},
+	{"SELECT \"secret", "SELECT ?", "SELECT"},
+	{"SELECT a /* secret", "SELECT a ", "SELECT"},
+	{"SELECT * FROM t, 'secret", "SELECT * FROM t, ?", "SELECT t"},
+
+	/* what names tables, and what does not */
+	{"SELECT EXTRACT(year FROM 'secret'), trim('x' FROM b) FROM t",
+	 "SELECT EXTRACT(year FROM ?), trim(? FROM b) FROM t", "SELECT t"},
+	{"SELECT a IS DISTINCT FROM b FROM t", NULL, "SELECT t"},
+	{"SELECT * FROM t WHERE id IN (SELECT id FROM u) ORDER BY a, b", NULL,
+	 "SELECT t SELECT u"},
+	{"SELECT * FROM a LEFT JOIN b USING (x), c", NULL, "SELECT a b c"},
+	{"SELECT * FROM a, LATERAL (SELECT 1 FROM b) l",
+	 "SELECT * FROM a, LATERAL (SELECT ? FROM b) l", "SELECT a SELECT b"},
+	{"SELECT * FROM t FOR UPDATE", NULL, "SELECT t"},
+	{"SELECT 1 FROM ONLY t", "SELECT ? FROM ONLY t", "SELECT t"},
+	{"WITH x AS (SELECT a FROM b) SELECT c FROM x", NULL,
+	 "SELECT b SELECT x"},
+	{"UPDATE t SET a = 1 FROM u WHERE t.x = u.x",
+	 "UPDATE t SET a = ? FROM u WHERE t.x = u.x", "UPDATE t u"},
+	{"DELETE FROM t WHERE a = 'x'", "DELETE FROM t WHERE a = ?", "DELETE t"},
+	{"INSERT INTO t VALUES (1) ON CONFLICT DO UPDATE SET a = 2",
+	 "INSERT INTO t VALUES (?) ON CONFLICT DO UPDATE SET a = ?", "INSERT t"},
+	{"MERGE INTO t USING s ON t.a = s.a WHEN MATCHED THEN DELETE", NULL,
+	 "MERGE t s"},
+	{"BEGIN; UPDATE a SET b = 1; COMMIT", "BEGIN; UPDATE a SET b = ?; COMMIT",
+	 "BEGIN UPDATE a COMMIT"},
+	{"CREATE UNIQUE INDEX IF NOT EXISTS i ON t (a)", NULL, "CREATE INDEX i"},
+	{"CREATE OR REPLACE FUNCTION f() RETURNS int AS $$ DELETE FROM x $$",
+	 "CREATE OR REPLACE FUNCTION f() RETURNS int AS ?", "CREATE FUNCTION f"},
+	{"DROP TABLE IF EXISTS a.b", NULL, "DROP TABLE a.b"},
+	{"TRUNCATE t", NULL, "TRUNCATE t"},
+	{"COPY t (a, b) FROM STDIN", NULL, "COPY t"},
+	{"EXPLAIN ANALYZE SELECT * FROM t", NULL, "EXPLAIN SELECT t"},
+	{"SET search_path TO x", NULL, "SET"},
+	{"secret words", NULL, ""},
+	{"", NULL, ""},
+};
+
+static void check(const char *sql, const char *text, const char *summary)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
+	char got[OTR_SQL_SUMMARY_MAX];
+	size_t n = otr_sql_summary(got, otr_slice_str(sql));
+
+	otr_sql_sanitize(&out, otr_slice_str(sql));
+	if (!otr_slice_eq(otr_buf_view(&out), otr_slice_str(text)) ||
+	    !otr_slice_eq((struct otr_slice){got, n}, otr_slice_str(summary)))
+		fail_msg("%s\n  text    %.*s\n  wanted  %s\n  summary %.*s\n"
+			 "  wanted  %s",
+			 sql, OTR_SLICE_ARG(out), text, (int)n, got, summary);
+}
+
+static void every_example(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++)
+		check(rows[i].sql, rows[i].text ? rows[i].text : rows[i].sql,
+		      rows[i].summary);
+}
+
+static void summary_is_never_cut_in_a_token(void **state)
+{
+	char sql[2000] = "SELECT * FROM table0";
+	char got[OTR_SQL_SUMMARY_MAX];
+	size_t n;
+
+	(void)state;
+	for (int i = 1; i < 100; i++)
+		snprintf(sql + strlen(sql), 20, ", table%d", i);
+	n = otr_sql_summary(got, otr_slice_str(sql));
+	assert_in_range(n, 240, 255);
+	assert_true(got[n - 1] >= '0' && got[n - 1] <= '9');
+	assert_memory_equal(got, "SELECT table0 table1 ", 21);
+}
+
+static void knows_what_has_parameters(void **state)
+{
+	(void)state;
+	assert_true(otr_sql_has_parameters(OTR_SLICE("SELECT $1")));
+	assert_false(otr_sql_has_parameters(OTR_SLICE("SELECT '$1', a$1")));
+	assert_false(otr_sql_has_parameters(OTR_SLICE("SELECT $a$ $1 $a$")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_example),
+		cmocka_unit_test(summary_is_never_cut_in_a_token),
+		cmocka_unit_test(knows_what_has_parameters),
+	};
+
+	return cmocka_run_group_tests_name("sql", tests, NULL, NULL);
+}
