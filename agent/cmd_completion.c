@@ -19,7 +19,8 @@ static bool takes_file(const struct otr_option *opt)
 	return opt->value && !strcmp(opt->value, "FILE");
 }
 
-/* Text between single quotes, for all three shells; the first sentence of it. */
+/* Text between single quotes, for all three shells; the first sentence of
+ * it. */
 static void quoted(const char *text, FILE *out)
 {
 	const char *end = strstr(text, ". ");
@@ -28,7 +29,8 @@ static void quoted(const char *text, FILE *out)
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '.' && i + 1 == len)
 			continue;
-		/* [ ] : part the fields of a zsh row; no help text needs them. */
+		/* [ ] : part the fields of a zsh row; no help text needs
+		 * them. */
 		fputc(strchr("'\\[]:", text[i]) ? ' ' : text[i], out);
 	}
 }

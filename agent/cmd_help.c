@@ -68,7 +68,7 @@ int otr_help_bare(FILE *out)
 {
 	fprintf(out,
 		"otrace " OTR_VERSION ": distributed traces of running "
-				      "programs, their code unchanged\n"
+		"programs, their code unchanged\n"
 		"  sudo otrace run -- python3 app.py   start a program traced\n"
 		"  sudo otrace attach :8080            trace who serves a port "
 		"(or a PID, a NAME)\n"
@@ -118,6 +118,20 @@ static void examples(const struct otr_cmd *cmd, FILE *out)
 	}
 }
 
+static void wrapped(const char *text, FILE *out)
+{
+	int col = fprintf(out, "exit status:"), len;
+
+	for (; *text; text += strspn(text, " ")) {
+		len = (int)strcspn(text, " ");
+		if (col + 1 + len > 80)
+			col = fprintf(out, "\n            ") - 1;
+		col += fprintf(out, " %.*s", len, text);
+		text += len;
+	}
+	fputc('\n', out);
+}
+
 void otr_help_command(const struct otr_cmd *cmd, bool all, FILE *out)
 {
 	struct otr_options opts = { .table = otr_option_table,
@@ -133,7 +147,7 @@ void otr_help_command(const struct otr_cmd *cmd, bool all, FILE *out)
 		all ? "The usual options; all of them." : "This; all options.");
 	examples(cmd, out);
 	if (cmd->exit_status)
-		fprintf(out, "exit status: %s\n", cmd->exit_status);
+		wrapped(cmd->exit_status, out);
 }
 
 static int unknown_topic(const char *name)

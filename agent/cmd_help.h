@@ -15,7 +15,8 @@ const struct otr_cmd *otr_cmd_find(const char *name);
 /* What bare `otrace` prints. Returns the exit status. */
 int otr_help_bare(FILE *out);
 
-/* `CMD -h`, at most 24 lines of 80 columns; with `all`, every option by groups. */
+/* `CMD -h`, at most 24 lines of 80 columns; with `all`, every option by
+ * groups. */
 void otr_help_command(const struct otr_cmd *cmd, bool all, FILE *out);
 
 /* otrace(1), as mdoc. cmd_man.c. */

@@ -2,7 +2,8 @@
 /*
  * cmd_man.c - otrace(1), from the table of commands and the table of options.
  *
- * mdoc(7), as mandoc -T lint wants it. `make` writes it by `otrace help man-page`.
+ * mdoc(7), as mandoc -T lint wants it. `make` writes it by `otrace help
+ * man-page`.
  */
 
 #include <string.h>

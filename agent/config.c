@@ -3,7 +3,8 @@
  * config.c - a table of options, bound to the struct it fills.
  *
  * Flags and variables both end in otr_options_set(), which alone knows who may
- * override whom. Reading values is in config_value.c, printing in config_help.c.
+ * override whom. Reading values is in config_value.c, printing in
+ * config_help.c.
  */
 
 #include "agent/config.h"
@@ -88,7 +89,8 @@ void otr_option_env_name(const struct otr_option *opt, char out[64])
 	}
 }
 
-/* The standard variable that is set, of those `opt` honours; its name in `name`. */
+/* The standard variable that is set, of those `opt` honours; its name in
+ * `name`. */
 static const char *standard(const struct otr_option *opt, char name[64])
 {
 	const char *at = opt->env, *value;

@@ -6,8 +6,8 @@
  * config.h - one table of options, many ways to set them.
  *
  * An option is declared once, in a table, and from that row come its flag, its
- * environment variable, its default, its range check, its --help text, its entry
- * in otrace(1) and in the completions of the shells.
+ * environment variable, its default, its range check, its --help text, its
+ * entry in otrace(1) and in the completions of the shells.
  */
 
 #include <stdbool.h>
@@ -24,14 +24,14 @@ enum otr_option_type {
 	OTR_OPTION_RATE,     /* int64_t   per second: 10/s, 10 */
 	OTR_OPTION_ENUM,     /* int       one of `words` */
 	OTR_OPTION_STRING,   /* char *    owned by the config */
-	OTR_OPTION_LIST, /* char **   the option repeated; `;` in a variable, for
+	OTR_OPTION_LIST, /* char **   the option repeated; `;` in a variable:
 			  * a rule holds commas. NULL ends; NULL when empty */
 };
 
 struct otr_option {
-	/* "a-b" is the flag --a-b and the variable OTRACE_A_B. `env` are standard
-	 * variables to honour as well, parted by blanks, the first one set wins;
-	 * or NULL. */
+	/* "a-b" is the flag --a-b and the variable OTRACE_A_B. `env` are
+	 * standard variables to honour as well, parted by blanks, the first one
+	 * set wins; or NULL. */
 	const char *name;
 	const char *env;
 	char letter;		  /* -o; 0: none */
@@ -48,8 +48,8 @@ struct otr_option {
 		*help; /* sentences: capital, full stop. -h shows the first */
 };
 
-/* Where a value came from, weakest first. A weaker origin never overrides a stronger
- * one, so they can be read in any order. */
+/* Where a value came from, weakest first. A weaker origin never overrides a
+ * stronger one, so they can be read in any order. */
 enum otr_origin {
 	OTR_ORIGIN_DEFAULT,
 	OTR_ORIGIN_OTEL, /* OTEL_* */
@@ -93,15 +93,15 @@ int otr_options_set(struct otr_options *opts, const char *name,
 /* Reads the environment into every option of the command. Returns as set(). */
 int otr_options_env(struct otr_options *opts, struct otr_err *err);
 
-/* Reads the flags in `argv`, NULL at the end: --a=b, --a b, -o X, -oX, -q, --. What is
- * no option moves to the front of `argv`, NULL after it. `end_at_arg`: the first such
- * word ends the options, and all that follows stays as it is. Returns as set(); stops
- * at once at a wish for help. */
+/* Reads the flags in `argv`, NULL at the end: --a=b, --a b, -o X, -oX, -q, --.
+ * What is no option moves to the front of `argv`, NULL after it. `end_at_arg`:
+ * the first such word ends the options, and all that follows stays as it is.
+ * Returns as set(); stops at once at a wish for help. */
 int otr_options_args(struct otr_options *opts, char **argv, bool end_at_arg,
 		     struct otr_err *err);
 
-/* Who set the option: "--export", "OTRACE_EXPORT", "OTEL_..": static, or from the
- * table, or NULL when nobody did. */
+/* Who set the option: "--export", "OTRACE_EXPORT", "OTEL_..": static, or from
+ * the table, or NULL when nobody did. */
 const char *otr_options_origin(const struct otr_options *opts,
 			       const char *name);
 
@@ -112,13 +112,13 @@ const struct otr_option *otr_option_find(const struct otr_option *table,
 /* OTRACE_A_B of "a-b". */
 void otr_option_env_name(const struct otr_option *opt, char out[64]);
 
-/* Print the table, or what the command takes of it: for a terminal, by groups, and as
- * the OPTIONS of otrace(1). */
+/* Print the table, or what the command takes of it: for a terminal, by groups,
+ * and as the OPTIONS of otrace(1). */
 void otr_options_help(const struct otr_options *opts, FILE *out);
 void otr_options_mdoc(const struct otr_options *opts, FILE *out);
 
-/* One option for a terminal: "  -o, --output FILE    Sentence." Without `whole`, only
- * the first sentence, cut at 80 columns. */
+/* One option for a terminal: "  -o, --output FILE    Sentence." Without
+ * `whole`, only the first sentence. */
 void otr_option_print(const struct otr_option *opt, bool whole, FILE *out);
 
 #endif /* OTR_CONFIG_H */

@@ -2,8 +2,9 @@
 /*
  * config_args.c - the words of a command line become options.
  *
- * Not getopt: the options of `run` end at CMD, what is wrong is answered with what was
- * probably meant, and no option may be shortened, for scripts break later.
+ * Not getopt: the options of `run` end at CMD, what is wrong is answered with
+ * what was probably meant, and no option may be shortened, for scripts break
+ * later.
  */
 
 #include <errno.h>

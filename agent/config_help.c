@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_help.c - the table of options, printed: for a terminal, and as mdoc(7).
+ * config_help.c - the table of options, printed: for a terminal, and as
+ * mdoc(7).
  */
 
 #include <string.h>

@@ -2,8 +2,9 @@
 /*
  * config_value.c - text becomes a value of an option.
  *
- * One small function a type. Each says what it read, where that stood, and what would
- * have been right; none changes the field unless all of the text was good.
+ * One small function a type. Each says what it read, where that stood, and what
+ * would have been right; none changes the field unless all of the text was
+ * good.
  */
 
 #include "agent/config_value.h"

@@ -2,8 +2,8 @@
 /*
  * main.c - finds the command, reads its options, calls it.
  *
- * A command is one row below and one file; help, man page and completions are made
- * from the same rows.
+ * A command is one row below and one file; help, man page and completions are
+ * made from the same rows.
  */
 
 #include <errno.h>

@@ -2,8 +2,9 @@
 /*
  * options.c - every option of every command, one row each.
  *
- * Flag, variable, default, check, help, man page and completions come from the row.
- * The first sentence of a help text is all that `CMD -h` has room for: 50 characters.
+ * Flag, variable, default, check, help, man page and completions come from the
+ * row. The first sentence of a help text is all that `CMD -h` has room for: 50
+ * characters.
  */
 
 #include "agent/settings.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console.c - traces for a person: the life of the console, and what it writes when.
+ * console.c - traces for a person: the life of the console, and what it writes
+ * when.
  *
- * Spans wait in console_pending.c until their trace is complete. Everything written is
- * whole lines in one write(2): on a terminal that CMD writes to as well, each block
- * begins with COLUMNS blanks and \r, which moves to a fresh line only if CMD left the
- * cursor inside one.
+ * Spans wait in console_pending.c until their trace is complete. Everything
+ * written is whole lines in one write(2): on a terminal that CMD writes to as
+ * well, each block begins with COLUMNS blanks and \r, which moves to a fresh
+ * line only if CMD left the cursor inside one.
  */
 
 #include "exporters/console.h"
@@ -222,8 +223,8 @@ static bool wanted(const struct otr_console *con, const struct otr_tree *tree)
 	       otr_node_ns(root) >= cfg->slow_ns;
 }
 
-/* Errors, slow ones and the first of a route may use the whole limit; the others leave
- * a quarter of it to those that may still come this second. */
+/* Errors, slow ones and the first of a route may use the whole limit; the
+ * others leave a quarter of it to those that may still come this second. */
 static bool within_limit(struct otr_console *con, const struct otr_tree *tree,
 			 bool first)
 {
@@ -303,7 +304,8 @@ static void stamped(struct otr_console *con, struct otr_slice text)
 	otr_console_flush(con);
 }
 
-/* "GET /health x1,100 p50 300 us, ..": the three most frequent of this second. */
+/* "GET /health x1,100 p50 300 us, ..": the three most frequent of this
+ * second. */
 static void busiest(struct otr_console *con, struct otr_buf *out)
 {
 	struct otr_stats_table *t = &con->stats.routes;
@@ -378,8 +380,8 @@ void otr_console_tick(struct otr_console *con, uint64_t now_ns)
 	tell_losses(con);
 }
 
-/* Where notices go: never between the lines of a machine's format, nor on the stdout
- * of attach and replay. */
+/* Where notices go: never between the lines of a machine's format, nor on the
+ * stdout of attach and replay. */
 static int notice_fd(const struct otr_console *con)
 {
 	if (con->cfg.notice_fd)

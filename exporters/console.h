@@ -5,8 +5,9 @@
 /*
  * console.h - traces for a person: trees as they finish, notices, the summary.
  *
- * It is fed by the core thread, beside the exporters, and never blocks it for long: each
- * block is one write(2) of whole lines. Text only; what redraws is elsewhere.
+ * It is fed by the core thread, beside the exporters, and never blocks it for
+ * long: each block is one write(2) of whole lines. Text only; what redraws is
+ * elsewhere.
  */
 
 #include <stdbool.h>
@@ -41,12 +42,13 @@ void otr_console_start(struct otr_console *con, const char *what,
 /* Takes one finished span (keeps a reference until its trace is printed). */
 void otr_console_span(struct otr_console *con, struct otr_span *sp);
 
-/* The trace is complete: print it, or count it where the flood limit is reached. */
+/* The trace is complete: print it, or count it where the flood limit is
+ * reached. */
 void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
 		       bool proved);
 
-/* Time passes (CLOCK_MONOTONIC): flood, LOST and open lines; forgets traces that
- * never completed. */
+/* Time passes (CLOCK_MONOTONIC): flood, LOST and open lines; forgets traces
+ * that never completed. */
 void otr_console_tick(struct otr_console *con, uint64_t now_ns);
 
 /* Prints one notice, "otrace: .." with its further lines, escaped, at once. */

@@ -2,8 +2,9 @@
 /*
  * console_cells.c - text in columns of a terminal.
  *
- * Widths are Unicode's East Asian Width, W and F, in whole blocks: a table of our own,
- * for wcwidth() answers for the C locale only when no other is installed.
+ * Widths are Unicode's East Asian Width, W and F, in whole blocks: a table of
+ * our own, for wcwidth() answers for the C locale only when no other is
+ * installed.
  */
 
 #include "exporters/console_cells.h"
@@ -40,7 +41,8 @@ static unsigned int cells_of(const char *at, size_t n)
 	return 1;
 }
 
-/* Bytes and columns of the character at the head; a broken byte is one of each. */
+/* Bytes and columns of the character at the head; a broken byte is one of
+ * each. */
 static size_t next(struct otr_slice s, size_t at, unsigned int *cells)
 {
 	size_t n = otr_text_char(otr_slice_sub(s, at, 4));

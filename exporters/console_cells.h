@@ -13,8 +13,8 @@ struct otr_buf;
 /* How many columns `s` takes: 2 for East Asian wide characters, 0 for marks. */
 unsigned int otr_cells(struct otr_slice s);
 
-/* Appends `s`, `max` columns of it, the last one an ellipsis where it was cut. `ascii`:
- * what is none becomes ?. Returns the columns used. */
+/* Appends `s`, `max` columns of it, the last one an ellipsis where it was cut.
+ * `ascii`: what is none becomes ?. Returns the columns used. */
 unsigned int otr_cells_put(struct otr_buf *out, struct otr_slice s,
 			   unsigned int max, bool ascii);
 

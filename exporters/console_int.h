@@ -94,7 +94,8 @@ void otr_stats_fini(struct otr_stats *st);
 struct otr_stat *otr_stats_row(struct otr_stats_table *t, struct otr_slice name,
 			       bool *fresh);
 
-/* Counts a span, and a whole trace. Returns true for the first trace of its route. */
+/* Counts a span, and a whole trace. Returns true for the first trace of its
+ * route. */
 void otr_stats_span(struct otr_stats *st, const struct otr_span *sp);
 bool otr_stats_trace(struct otr_stats *st, const struct otr_tree *tree);
 
@@ -141,8 +142,9 @@ int otr_console_logfmt(struct otr_buf *out, const struct otr_tree *tree);
 int otr_console_json(struct otr_buf *out, const struct otr_span *const *spans,
 		     size_t n);
 
-/* "312 events (ring), 4 spans (cut)" of what was lost beyond `told` (may be NULL) into
- * `out`; returns how much. `live`: only what makes holes in traces. */
+/* "312 events (ring), 4 spans (cut)" of what was lost beyond `told` (may be
+ * NULL) into `out`; returns how much. `live`: only what makes holes in
+ * traces. */
 uint64_t otr_console_losses(struct otr_buf *out, const uint64_t *told,
 			    bool live);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_line.c - a trace as one line: logfmt for grep, OTLP JSON for programs.
+ * console_line.c - a trace as one line: logfmt for grep, OTLP JSON for
+ * programs.
  *
  * Keys of logfmt only ever get added.
  */

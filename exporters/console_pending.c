@@ -2,8 +2,8 @@
 /*
  * console_pending.c - spans that wait for their trace to be complete.
  *
- * Bounded three ways: traces, spans, spans of one trace. The oldest trace goes first;
- * what goes unprinted is counted.
+ * Bounded three ways: traces, spans, spans of one trace. The oldest trace goes
+ * first; what goes unprinted is counted.
  */
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* console_stats.c - what is counted for flood lines and the summary. Bounded: what
- * finds no room is counted as `rest`. */
+/* console_stats.c - what is counted for flood lines and the summary. Bounded:
+ * what finds no room is counted as `rest`. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -108,7 +108,8 @@ static void note_slowest(struct otr_stats *st, const struct otr_tree *tree,
 	otr_words_why(&st->slowest, tree);
 }
 
-/* The request that an error made fail: the nearest one above that has a server. */
+/* The request that an error made fail: the nearest one above that has a
+ * server. */
 static const struct otr_node *request_of(const struct otr_tree *tree,
 					 const struct otr_node *node)
 {

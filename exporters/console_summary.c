@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_summary.c - the last lines: figures by service, the slowest, errors, what was
- * not seen, what was lost, what it cost.
+ * console_summary.c - the last lines: figures by service, the slowest, errors,
+ * what was not seen, what was lost, what it cost.
  *
  * Lines without content are left out, but for `lost` and `overhead`.
  */

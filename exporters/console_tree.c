@@ -3,7 +3,7 @@
  * console_tree.c - a trace as a block of rows.
  *
  *	| label .................... | status | duration | | bar ........ |
- *	  W - 17 - B                    7          9      1   B = (W - 17) * 2 / 5
+ *	  W - 17 - B                    7          9      1   B: 2/5 of W - 17
  *
  * Below 60 columns there is no bar. Colour never says what the text does not.
  */
@@ -127,8 +127,8 @@ static const char *evidence_name(uint8_t evidence)
 							      : "";
 }
 
-/* What follows the name and is never cut: the mark of a weak parent, with -v how the
- * parent is known, and why a row has none. */
+/* What follows the name and is never cut: the mark of a weak parent, with -v
+ * how the parent is known, and why a row has none. */
 static void marks(struct block *b, const struct otr_row *row,
 		  struct otr_buf *out)
 {
@@ -299,7 +299,8 @@ static void draw_row(struct block *b, const struct otr_row *row)
 	otr_buf_byte(b->out, '\n');
 }
 
-/* "orphan: orders sent it while 3 requests were open .." and kin; "" for most. */
+/* "orphan: orders sent it while 3 requests were open .." and kin; "" for
+ * most. */
 static void note(const struct otr_tree *tree, struct otr_buf *out)
 {
 	const struct otr_span *sp = tree->nodes[tree->root].span;

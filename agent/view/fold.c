@@ -168,7 +168,8 @@ static void order(struct fold *f)
 	qsort_r(f->order, f->n_units, sizeof(*f->order), by_worth, f);
 }
 
-/* How many rows keeping `i` with all above it costs; more than `room`: too many. */
+/* How many rows keeping `i` with all above it costs; more than `room`: too
+ * many. */
 static uint32_t price(const struct fold *f, uint32_t i, uint32_t room)
 {
 	uint32_t n = 0;

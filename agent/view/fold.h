@@ -5,9 +5,10 @@
 /*
  * fold.h - which rows of a tree are worth a person's screen.
  *
- * Four or more sibling leaves of one name are one row. If that is still more than
- * `max` rows, the root stays, errors (where they began first), the critical path, then
- * the longest; a row whose parent went hangs from the next one up.
+ * Four or more sibling leaves of one name are one row. If that is still more
+ * than `max` rows, the root stays, errors (where they began first), the
+ * critical path, then the longest; a row whose parent went hangs from the next
+ * one up.
  */
 
 #include "agent/view/tree.h"

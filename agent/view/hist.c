@@ -8,8 +8,8 @@
 #include "agent/base/own.h"
 
 /*
- * In units of 1.024 us, `n` with its highest bit at `p` lies in row p; the four bits
- * below that one tell the step:    1 s s s s x x x
+ * In units of 1.024 us, `n` with its highest bit at `p` lies in row p; the
+ * four bits below that one tell the step:    1 s s s s x x x
  */
 static unsigned int step_of(uint64_t ns)
 {

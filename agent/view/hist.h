@@ -5,8 +5,8 @@
 /*
  * hist.h - quantiles of durations in little room.
  *
- * Log-linear: 16 steps to each power of two, so a quantile is at most 6.3 % too high (below
- * 16 us: 1 us), and never too low: 2.3 KiB for 1 us to 19 hours.
+ * Log-linear: 16 steps to each power of two, so a quantile is at most 6.3 % too
+ * high (below 16 us: 1 us), and never too low: 2.3 KiB for 1 us to 19 hours.
  */
 
 #include <stdint.h>
@@ -21,7 +21,8 @@ struct otr_hist {
 
 void otr_hist_add(struct otr_hist *h, uint64_t ns);
 
-/* The duration that `share` (0.95) of all do not exceed; 0 when there are none. */
+/* The duration that `share` (0.95) of all do not exceed; 0 when there are
+ * none. */
 uint64_t otr_hist_quantile(const struct otr_hist *h, double share);
 
 #endif /* OTR_VIEW_HIST_H */

@@ -46,6 +46,12 @@ static void peer_of(const struct otr_span *sp, struct otr_label *out)
 	out->port = port == 80 || port == 443 ? 0 : port;
 }
 
+static bool ends_with(struct otr_slice s, struct otr_slice end)
+{
+	return s.len >= end.len &&
+	       otr_slice_eq(otr_slice_sub(s, s.len - end.len, end.len), end);
+}
+
 void otr_label_of(const struct otr_span *sp, struct otr_label *out)
 {
 	struct otr_slice summary =
@@ -57,8 +63,7 @@ void otr_label_of(const struct otr_span *sp, struct otr_label *out)
 				    : OTR_SLICE("unknown_service");
 	if (sp->kind == OTR_SPAN_CLIENT || sp->kind == OTR_SPAN_PRODUCER)
 		peer_of(sp, out);
-	if (route.len &&
-	    (!out->name.len || !memchr(out->name.data, '/', out->name.len)))
+	if (route.len && !ends_with(out->name, route))
 		out->route = route;
 }
 

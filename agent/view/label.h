@@ -32,14 +32,15 @@ void otr_label_of(const struct otr_span *sp, struct otr_label *out);
 void otr_label_service(struct otr_buf *out, const struct otr_label *lb);
 void otr_label_name(struct otr_buf *out, const struct otr_label *lb);
 
-/* Equal labels have equal sums; those of different ones differ but for chance. */
+/* Equal labels have equal sums; those of different ones differ but for
+ * chance. */
 uint64_t otr_label_sum(const struct otr_label *lb);
 
 /* Bytes into a sum that was begun with 0. */
 uint64_t otr_sum_bytes(uint64_t sum, const void *data, size_t len);
 
-/* What the last column says, without marks: "500", "23505", "WRONGTYPE"; "" when
- * there is nothing to say. */
+/* What the last column says, without marks: "500", "23505", "WRONGTYPE"; ""
+ * when there is nothing to say. */
 struct otr_slice otr_label_status(const struct otr_span *sp, char room[24]);
 
 /* Did it end without an answer? */

@@ -2,7 +2,7 @@
 /*
  * tree.c - the spans of one trace become a tree.
  *
- *	sort by start -> find parents by id -> join both ends -> cut cycles -> link
+ *	sort by start -> find parents -> join both ends -> cut cycles -> link
  */
 
 #include "agent/view/tree.h"
@@ -23,9 +23,8 @@ struct work {
 	size_t n;
 	uint32_t *slots; /* hash of span id -> index in by_start, plus 1 */
 	size_t mask;
-	uint32_t *node_of; /* span -> node */
-	uint32_t *
-		server_of; /* client span -> the server span it is joined with */
+	uint32_t *node_of;   /* span -> node */
+	uint32_t *server_of; /* client span -> server span */
 	uint64_t *room;
 };
 

@@ -5,9 +5,9 @@
 /*
  * tree.h - the spans of one trace as a tree, analysed once for every view.
  *
- * Times are taken as they are, never adjusted. Nothing here recurses: a chain of
- * 50,000 spans is as good as any. Missing parents make further roots; a cycle is cut
- * at its first span.
+ * Times are taken as they are, never adjusted. Nothing here recurses: a chain
+ * of 50,000 spans is as good as any. Missing parents make further roots; a
+ * cycle is cut at its first span.
  */
 
 #include <stdbool.h>
@@ -48,8 +48,8 @@ struct otr_tree {
 	uint32_t fan_width;   /* how many of them at once */
 };
 
-/* Makes the tree of `n` spans, at least one; `join`: client and server of one exchange
- * share a node. Returns 0 or -ENOMEM: then nothing is held. */
+/* Makes the tree of `n` spans, at least one; `join`: client and server of one
+ * exchange share a node. Returns 0 or -ENOMEM: then nothing is held. */
 int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans,
 		   size_t n, bool join);
 void otr_tree_fini(struct otr_tree *tree);
@@ -57,7 +57,8 @@ void otr_tree_fini(struct otr_tree *tree);
 /* The span that names the node: the server's, if it was seen. */
 const struct otr_span *otr_node_face(const struct otr_node *node);
 
-/* What it is called; a client whose server was seen does not go by its peer's name. */
+/* What it is called; a client whose server was seen does not go by its peer's
+ * name. */
 void otr_node_label(const struct otr_node *node, struct otr_label *out);
 
 /* How long it took. */

@@ -2,9 +2,9 @@
 /*
  * tree_time.c - where the time of a trace went.
  *
- * Self time is a node's time less the union of its children's. The critical path is
- * walked backwards from the end of the root: the child that ended last was waited for,
- * then whatever had ended when that one began, and so on down.
+ * Self time is a node's time less the union of its children's. The critical
+ * path is walked backwards from the end of the root: the child that ended last
+ * was waited for, then whatever had ended when that one began, and so on down.
  */
 
 #include "agent/view/tree_int.h"
@@ -115,7 +115,8 @@ static void mark(struct otr_tree *tree, uint32_t at, uint32_t *room)
 	}
 }
 
-/* The next node in depth-first order below `top` that is critical, after `at`. */
+/* The next node in depth-first order below `top` that is critical, after
+ * `at`. */
 static uint32_t next_critical(const struct otr_tree *tree, uint32_t top,
 			      uint32_t at)
 {

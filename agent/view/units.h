@@ -9,7 +9,8 @@
 /* Room for any of them, the final NUL included. */
 #define OTR_UNITS 32
 
-/* Three digits and a unit: "412 us", "96.0 ms", "1.82 s", "16.7 m". Returns `out`. */
+/* Three digits and a unit: "412 us", "96.0 ms", "1.82 s", "16.7 m". Returns
+ * `out`. */
 const char *otr_units_duration(uint64_t ns, char out[OTR_UNITS]);
 
 /* "1,208". */

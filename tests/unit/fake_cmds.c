@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fake_cmds.c - rows of commands for tests that link no command: weak, so that the
- * real ones win where they are there.
+ * fake_cmds.c - rows of commands for tests that link no command: weak, so that
+ * the real ones win where they are there.
  */
 
 #include <stdlib.h>
