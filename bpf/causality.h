@@ -23,7 +23,7 @@
  * a wrong parent is worse than none.
  *
  *	R1  any bytes of a request        current = it, STRONG
- *	R2  response                      current = its believed parent if open, else none;
+ *	R2  any bytes of a response       current = its believed parent if open, else none;
  *	                                  different parents in one read: none. A blocking
  *	                                  strand that holds it already: no change. What was
  *	                                  WEAK stays WEAK
@@ -123,6 +123,7 @@ struct otr_asked {
 	struct otr_xref believed; /* of all requests since the last answer */
 	struct otr_xref born;	  /* what connect() remembered */
 	struct otr_xref claim;	  /* R10 */
+	struct otr_xref answered; /* the parent that R2 found for this answer */
 	__u8 pending;	/* requests since the last answer: 0, 1, 2 = more */
 	__u8 mixed;	/* they were believed to have different parents */
 	__u8 weak;	/* what was believed was WEAK */
@@ -407,6 +408,8 @@ OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_mind *mind,
 	}
 	if (asked->mixed)
 		open = 0;
+	asked->answered.conn = open ? parent.conn : 0;
+	asked->answered.pos = parent.pos;
 	asked->pending = 0;
 	asked->mixed = 0;
 	asked->believed.conn = 0;
@@ -421,8 +424,21 @@ OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_mind *mind,
 		weak = 1;
 	otr_join(st, open ? &parent : 0,
 		 weak ? OTR_LEVEL_WEAK : OTR_LEVEL_STRONG, conn);
-	if (!open)
-		st->level = OTR_LEVEL_NONE;
+	st->freed = conn;
+}
+
+/* R2: more bytes of the same answer, perhaps in another turn. `ex`: of
+ * asked->answered.conn, or NULL. */
+OTR_LAW void otr_r2_more(struct otr_strand *st, const struct otr_mind *mind,
+			 struct otr_asked *asked, const struct otr_exch *ex,
+			 __u64 conn, __u64 now)
+{
+	int open = otr_xref_open(&asked->answered, ex);
+
+	st->entry_ns = now;
+	if (!otr_is_loop(st, mind))
+		return; /* blocked in its own call: nothing new */
+	otr_join(st, open ? &asked->answered : 0, OTR_LEVEL_STRONG, conn);
 	st->freed = conn;
 }
 

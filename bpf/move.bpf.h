@@ -206,6 +206,12 @@ static __noinline int otr_rule_answered(struct otr_task *t, struct otr_strand *s
 
 	if (!mind || !st)
 		return 0;
+	if (!mv->first) {
+		otr_r2_more(st, mind, &c->asked,
+			    otr_exch_of(c->asked.answered.conn), c->inode,
+			    mv->now);
+		return 0;
+	}
 	otr_refresh(st, otr_exch_of(st->cur.conn));
 	otr_r2_answer(st, mind, &c->asked, otr_exch_of(c->asked.believed.conn),
 		      c->inode, mv->now);
@@ -256,7 +262,9 @@ static __always_inline void otr_rules(struct otr_task *t, struct otr_conn *c,
 		     c->flow[OTR_DIR_OUT].capture == OTR_CAPTURE_CALLS) &&
 		    !otr_is_pump(t, c, *strand))
 			otr_rule_ask(t, st, c, mv, cause);
-	} else if (ask && mv->first) {
+		else if (st)
+			st->entry_ns = mv->now;
+	} else if (ask) {
 		otr_rule_answered(t, st, c, mv);
 	} else if (st) {
 		st->entry_ns = mv->now;

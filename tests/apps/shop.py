@@ -1,11 +1,12 @@
 # shop.py - a small shop: the Flask service of the demo and of the tests.
 #
 #   GET /checkout?id=N   asks the price service, reads and writes the database
+#   GET /query?id=N      reads the database, nothing else
 #   GET /slow?id=N       a slow statement
 #   GET /fail?id=N       a statement the database refuses: answered with 500
 #
-# The id comes back in every request and statement it makes, so that a test can tell
-# which caused which. No tracing code in here.
+# The id comes back in every request and statement it makes (there as a column's name:
+# values are hidden), so that a test can tell which caused which. No tracing code in here.
 import os
 
 import psycopg2
@@ -34,11 +35,21 @@ def checkout():
     here, what = connection(), request.args.get("id", "0")
     price = here.http.get(f"{PRICES}/price/{what}?id={what}", timeout=10).text
     cursor = here.pg.cursor()
-    cursor.execute("SELECT name FROM items WHERE id = %s", (int(what) % 3,))
+    cursor.execute(f"SELECT name AS id_{int(what)} FROM items WHERE id = %s",
+                   (int(what) % 3,))
     name = cursor.fetchone()
-    cursor.execute("INSERT INTO orders (item, tag) VALUES (%s, %s)",
+    cursor.execute("INSERT INTO orders (item, tag) VALUES (%s, %s) "
+                   f"RETURNING item AS id_{int(what)}",
                    (int(what) % 3, "id=" + what))
     return f"{name} {price}\n"
+
+
+@app.get("/query")
+def query():
+    what = int(request.args.get("id", "0"))
+    cursor = connection().pg.cursor()
+    cursor.execute(f"SELECT name AS id_{what} FROM items WHERE id = %s", (what % 3,))
+    return f"{cursor.fetchone()}\n"
 
 
 @app.get("/slow")
