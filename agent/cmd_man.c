@@ -61,6 +61,7 @@ static void command(const struct otr_cmd *cmd, FILE *out)
 	fprintf(out, ".It Cm %s ", cmd->name);
 	line(cmd->synopsis, out);
 	line(cmd->summary, out);
+	fputs(".Pp\n", out);
 	for (const struct otr_option *o = otr_option_table; o->name; o++) {
 		if (!(o->commands & cmd->bit))
 			continue;
@@ -71,7 +72,7 @@ static void command(const struct otr_cmd *cmd, FILE *out)
 	if (!*gap)
 		fputs(" .\n", out);
 	if (cmd->exit_status) {
-		fputs("Exit status:\n", out);
+		fputs(".Pp\nExit status:\n", out);
 		line(cmd->exit_status, out);
 	}
 }
