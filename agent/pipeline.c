@@ -15,7 +15,6 @@
 #include <stdlib.h>
 
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/resource/resource.h"
 #include "bpf/event.h"
 
@@ -174,10 +173,6 @@ int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 		break;
 	case OTR_EV_HANDOFF:
 		otr_stitch_handoff(pl->stitch, rec);
-		break;
-	case OTR_EV_LOST:
-		otr_loss_add(((const struct otr_ev_lost *)rec)->cause,
-			     ((const struct otr_ev_lost *)rec)->n);
 		break;
 	default:
 		otr_streams_event(pl->streams, ev);

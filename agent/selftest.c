@@ -23,16 +23,20 @@
 #include "agent/pipeline.h"
 #include "agent/settings.h"
 #include "agent/source/bpf.h"
+#include "agent/source/merge.h"
 #include "agent/source/probes.h"
 #include "agent/span.h"
 
+#define MERGE_BYTES (1u << 20)
 #define PATIENCE_NS (2 * OTR_NS_PER_S)
+#define SETTLE_NS   (2 * OTR_NS_PER_MS) /* as in session.c */
 
 static const char request[] = "GET /otrace-doctor HTTP/1.1\r\nHost: localhost\r\n\r\n";
 static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 struct seen {
 	struct otr_pipeline *pl;
+	struct otr_merge *merge;
 	int client, server;
 	uint8_t client_id[8];
 	int joined;
@@ -60,7 +64,14 @@ static void on_trace(void *arg, const uint8_t trace_id[16], bool proved)
 	(void)proved;
 }
 
-static int on_event(void *arg, const struct otr_event *ev)
+static int drained(void *arg, const struct otr_event *ev)
+{
+	struct seen *se = arg;
+
+	return otr_merge_add(se->merge, ev);
+}
+
+static int released(void *arg, const struct otr_event *ev)
 {
 	struct seen *se = arg;
 
@@ -137,12 +148,13 @@ static void end_pair(struct pair *p)
 		waitpid(p->server, NULL, 0);
 }
 
-/* Time for the stages, as session.c makes it. */
-static void pass(struct seen *se, uint64_t now)
+/* Events and time for the stages, as session.c gives them. */
+static void pass(struct seen *se, uint64_t until)
 {
-	struct otr_event tick = {
-		.kind = OTR_EV_TICK, .size = sizeof(tick), .time_ns = now};
+	const struct otr_event tick = {
+		.kind = OTR_EV_TICK, .size = sizeof(tick), .time_ns = until};
 
+	otr_merge_release(se->merge, until, released, se);
 	otr_pipeline_event(se->pl, &tick);
 }
 
@@ -152,9 +164,9 @@ static void watch(struct otr_bpf *b, struct seen *se, struct otr_selftest *st)
 
 	do {
 		usleep(1000);
-		otr_bpf_drain(b, on_event, se);
 		now = otr_now();
-		pass(se, now);
+		otr_bpf_drain(b, drained, se);
+		pass(se, now - SETTLE_NS);
 	} while (!se->joined && now - began < PATIENCE_NS);
 	st->ok = se->client == 1 && se->server == 1 && se->joined;
 	st->ns = se->first_ns && now > se->first_ns ? now - se->first_ns : 0;
@@ -176,7 +188,8 @@ static void request_once(struct otr_bpf *b, struct otr_selftest *st)
 	};
 	struct pair p = {.go = -1};
 
-	if (otr_pipeline_new(&se.pl, &cfg) || start_pair(&p)) {
+	if (otr_pipeline_new(&se.pl, &cfg) || otr_merge_new(&se.merge, MERGE_BYTES) ||
+	    start_pair(&p)) {
 		snprintf(st->why, sizeof(st->why), "cannot start: %s",
 			 strerror(errno));
 	} else if (otr_bpf_target(b, (uint32_t)p.server, false) ||
@@ -188,6 +201,7 @@ static void request_once(struct otr_bpf *b, struct otr_selftest *st)
 		watch(b, &se, st);
 	}
 	end_pair(&p);
+	otr_merge_free(&se.merge);
 	otr_pipeline_free(&se.pl);
 }
 

@@ -83,6 +83,7 @@ int otr_list_files(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
+	struct otr_target *target;
 	struct socket *so;
 	struct sock *sk;
 	__u32 tgid;
@@ -97,13 +98,17 @@ int otr_list_files(struct bpf_iter__task_file *ctx)
 	if (!sk)
 		return 0;
 	tgid = otr_tgid_of(task);
+	target = bpf_map_lookup_elem(&otr_targets, &tgid);
+	/* Who has sockets that do not block waits for many: be ready before it does. */
+	if (target && !target->go_goid && file->f_flags & O_NONBLOCK)
+		otr_ctl.want_waits = 1;
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (state == TCP_LISTEN) {
-		if (otr_ctl.host || bpf_map_lookup_elem(&otr_targets, &tgid))
+		if (otr_ctl.host || target)
 			list_listen(sk, tgid);
 		return 0;
 	}
-	if (state == TCP_ESTABLISHED && bpf_map_lookup_elem(&otr_targets, &tgid))
+	if (state == TCP_ESTABLISHED && target)
 		list_conn(sk, tgid);
 	return 0;
 }

@@ -137,7 +137,8 @@ static unsigned int batches(const struct otr_pgsql *pg)
 
 	for (uint8_t i = 0; i < pg->n; i++) {
 		debt = &pg->debts[(pg->first + i) % OTR_PGSQL_QUEUE];
-		if (debt->owed != OTR_PGSQL_OWES_ROWS)
+		if (debt->owed == OTR_PGSQL_OWES_READY ||
+		    debt->owed == OTR_PGSQL_OWES_SYNC)
 			n += debt->n < 2 ? debt->n : 2;
 	}
 	return n;
@@ -151,10 +152,8 @@ static void settle(struct otr_pgsql *pg)
 		otr_pgsql_paid(pg);
 }
 
-static bool starts_here(const struct otr_pgsql *pg, enum side side,
-			struct otr_slice in)
+static bool starts_here(enum side side, struct otr_slice in)
 {
-	(void)pg;
 	if (side == UNKNOWN)
 		return guess(in) != UNKNOWN;
 	return otr_pgsql_certain(side == CLIENT, in);
@@ -170,7 +169,7 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 		otr_pgsql_doubt(pg);
 	else
 		settle(pg);
-	while (i < in.len && !starts_here(pg, side, otr_slice_sub(in, i, in.len)))
+	while (i < in.len && !starts_here(side, otr_slice_sub(in, i, in.len)))
 		i++;
 	return i;
 }

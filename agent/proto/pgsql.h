@@ -38,6 +38,8 @@ struct otr_pgsql_portal {
 enum otr_pgsql_owed {
 	OTR_PGSQL_OWES_READY, /* an answer, told at ReadyForQuery: Query, Prepare */
 	OTR_PGSQL_OWES_ROWS,  /* an answer, told at its own end: Execute */
+	OTR_PGSQL_OWES_PARSE, /* an answer, told at ParseComplete: Prepare, flushed */
+	OTR_PGSQL_OWES_SHAPE, /* likewise, told when the statement is described */
 	OTR_PGSQL_OWES_SYNC,  /* ReadyForQuery alone */
 };
 
@@ -61,7 +63,8 @@ struct otr_pgsql {
 	bool asked;	/* SSLRequest or GSSENCRequest: one byte answers */
 	bool encrypted;
 	bool parsed;   /* the batch prepared something .. */
-	bool executed; /* .. and ran something */
+	bool described; /* .. and asked what it gives */
+	bool executed;	/* .. and ran something */
 	uint8_t first; /* of `debts`, a ring */
 	uint8_t n;
 	uint8_t next_stmt;

@@ -99,6 +99,15 @@ static enum otr_parse stop(struct otr_pgsql *pg, struct otr_msg *msg)
 	return part(pg, msg);
 }
 
+/* What a flushed Prepare waited for. */
+static enum otr_parse prepared(struct otr_pgsql *pg, enum otr_pgsql_owed owed,
+			       struct otr_msg *msg)
+{
+	if (owes(pg, owed))
+		return tell(pg, msg);
+	return part(pg, msg);
+}
+
 /* | 'S' "ERROR" NUL | 'V' "ERROR" NUL | 'C' "42P01" NUL | .. | NUL |. Messages may hold
  * what users keep secret: the code is all we take. */
 static bool read_error(struct otr_pgsql_answer *a, struct otr_slice in)
@@ -126,12 +135,15 @@ static enum otr_parse error(struct otr_pgsql *pg,
 			    const struct otr_pgsql_frame *fr,
 			    struct otr_msg *msg)
 {
-	bool fatal;
+	bool fatal = read_error(&pg->answer, fr->body);
 
-	if (!otr_pgsql_debt(pg) || owes(pg, OTR_PGSQL_OWES_SYNC))
+	if (!otr_pgsql_debt(pg) || owes(pg, OTR_PGSQL_OWES_SYNC)) {
+		pg->answer.failed = !fatal; /* of a batch not asked for yet */
 		return OTR_PARSE_SKIP;
-	fatal = read_error(&pg->answer, fr->body);
-	if (fatal) /* the connection ends here: nothing else will tell it */
+	}
+	/* Fatal: the connection ends here. Flushed: Sync comes only after this. */
+	if (fatal || owes(pg, OTR_PGSQL_OWES_PARSE) ||
+	    owes(pg, OTR_PGSQL_OWES_SHAPE))
 		return tell(pg, msg);
 	return part(pg, msg);
 }
@@ -141,7 +153,9 @@ static uint16_t skip_batch(struct otr_pgsql *pg)
 {
 	uint32_t n = 0;
 
-	while (owes(pg, OTR_PGSQL_OWES_ROWS)) {
+	while (owes(pg, OTR_PGSQL_OWES_ROWS) ||
+	       owes(pg, OTR_PGSQL_OWES_PARSE) ||
+	       owes(pg, OTR_PGSQL_OWES_SHAPE)) {
 		otr_pgsql_paid(pg);
 		n++;
 	}
@@ -170,6 +184,11 @@ enum otr_parse otr_pgsql_back(struct otr_pgsql *pg,
 {
 	pg->asked = false;
 	switch (fr->type) {
+	case '1':
+		return prepared(pg, OTR_PGSQL_OWES_PARSE, msg);
+	case 'T':
+	case 'n':
+		return prepared(pg, OTR_PGSQL_OWES_SHAPE, msg);
 	case 'C':
 		return complete(pg, fr, msg);
 	case 'I':

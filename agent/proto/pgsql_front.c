@@ -182,13 +182,26 @@ static enum otr_parse sync(struct otr_pgsql *pg, struct otr_msg *msg)
 {
 	bool prepared = pg->parsed && !pg->executed;
 
-	pg->parsed = pg->executed = false;
+	pg->parsed = pg->described = pg->executed = false;
 	if (!prepared) {
 		otr_pgsql_owe(pg, OTR_PGSQL_OWES_SYNC);
 		return OTR_PARSE_SKIP;
 	}
 	tell_text(pg, pg->running, msg);
 	return ask(pg, OTR_PGSQL_PREPARE, OTR_PGSQL_OWES_READY, msg);
+}
+
+/* Likewise for drivers that look at what they prepared before they run it. */
+static enum otr_parse flush(struct otr_pgsql *pg, struct otr_msg *msg)
+{
+	enum otr_pgsql_owed owed = pg->described ? OTR_PGSQL_OWES_SHAPE
+						 : OTR_PGSQL_OWES_PARSE;
+
+	if (!pg->parsed || pg->executed)
+		return OTR_PARSE_SKIP;
+	pg->parsed = pg->described = false;
+	tell_text(pg, pg->running, msg);
+	return ask(pg, OTR_PGSQL_PREPARE, owed, msg);
 }
 
 static enum otr_parse close_named(struct otr_pgsql *pg,
@@ -220,11 +233,14 @@ enum otr_parse otr_pgsql_front(struct otr_pgsql *pg,
 		return sync(pg, msg);
 	case 'F':
 		return ask(pg, OTR_PGSQL_CALL, OTR_PGSQL_OWES_READY, msg);
+	case 'H':
+		return flush(pg, msg);
 	case 'D':
+		pg->described = true;
 		return part(msg);
 	case 'C':
 		return close_named(pg, fr);
-	default: /* COPY, passwords, Flush, Terminate: stepped over */
+	default: /* COPY, passwords, Terminate: stepped over */
 		return OTR_PARSE_SKIP;
 	}
 }
@@ -239,7 +255,7 @@ enum otr_parse otr_pgsql_front_tail(struct otr_pgsql *pg, struct otr_slice in,
 	if (in.len != sizeof(end) || memcmp(in.data, end, sizeof(end)) ||
 	    !pg->running || pg->executed)
 		return OTR_PARSE_SKIP;
-	pg->parsed = false;
+	pg->parsed = pg->described = false;
 	msg->partial = true;
 	tell_text(pg, pg->running, msg);
 	ask(pg, OTR_PGSQL_EXECUTE, OTR_PGSQL_OWES_ROWS, msg);

@@ -121,7 +121,7 @@ void otr_pgsql_doubt(struct otr_pgsql *pg)
 		s->name = 0;
 	memset(pg->portals, 0, sizeof(pg->portals));
 	pg->running = 0;
-	pg->parsed = pg->executed = false;
+	pg->parsed = pg->described = pg->executed = false;
 }
 
 struct otr_pgsql_debt *otr_pgsql_debt(struct otr_pgsql *pg)

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_replay.c - `otrace replay`: recordings become traces again.
+ *
+ * Time is the recording's: a file that was recorded over an hour is through in a moment,
+ * and what comes out is what came out then, byte for byte.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/base/err.h"
+#include "agent/base/own.h"
+#include "agent/cmd.h"
+#include "agent/loss.h"
+#include "agent/settings.h"
+#include "agent/sinks.h"
+#include "agent/source/record.h"
+#include "bpf/event.h"
+#include "exporters/console.h"
+
+struct replay {
+	const struct otr_settings *cfg;
+	struct otr_sinks *sinks;
+	int fd;
+	uint64_t events;
+	uint64_t first_ns, last_ns;
+};
+
+/* Live, the source counts what it lost. */
+static void count_lost(const void *ev)
+{
+	const struct otr_ev_lost *lost = ev;
+
+	otr_loss_add((enum otr_loss)lost->cause, lost->n);
+}
+
+static int take(void *arg, const struct otr_event *ev)
+{
+	struct replay *re = arg;
+
+	re->events++;
+	if (!re->first_ns)
+		re->first_ns = ev->time_ns;
+	if (ev->time_ns > re->last_ns)
+		re->last_ns = ev->time_ns;
+	if (ev->kind == OTR_EV_LOST)
+		count_lost(ev);
+	otr_sinks_event(re->sinks, ev);
+	if (ev->kind == OTR_EV_TICK)
+		otr_sinks_tick(re->sinks, ev->time_ns);
+	return 0;
+}
+
+static void tell_summary(struct replay *re, const char *path)
+{
+	struct otr_console *con = otr_sinks_console(re->sinks);
+	struct otr_stitch_stats stats;
+	struct otr_summary sum = {
+		.elapsed_ns = re->last_ns - re->first_ns,
+		.stats = &stats,
+		.not_seen = "",
+	};
+	char what[512];
+
+	if (!con)
+		return;
+	snprintf(what, sizeof(what), "%s: %llu events", path,
+		 (unsigned long long)re->events);
+	sum.what = what;
+	otr_stitch_stats(otr_pipeline_stitch(otr_sinks_pipeline(re->sinks)),
+			 &stats);
+	otr_console_summary(con, &sum);
+}
+
+static int replay_file(struct replay *re, const char *path, struct otr_err *err)
+{
+	struct otr_sinks_config sinks = { .cfg = re->cfg, .fd = re->fd };
+	int rc = otr_sinks_open(&re->sinks, &sinks, err);
+
+	if (rc)
+		return rc;
+	otr_sinks_start_line(re->sinks, path, "replay");
+	re->events = re->first_ns = re->last_ns = 0;
+	rc = otr_record_read(path, take, re, err);
+	if (re->events) { /* a damaged file still tells what it can */
+		otr_sinks_flush(re->sinks);
+		otr_sinks_tick(re->sinks, re->last_ns);
+		tell_summary(re, path);
+	}
+	otr_sinks_drain(re->sinks, 5 * OTR_NS_PER_S);
+	otr_sinks_close(&re->sinks);
+	return rc;
+}
+
+static int open_output(const struct otr_settings *cfg, struct otr_err *err)
+{
+	int fd = STDOUT_FILENO;
+
+	if (cfg->output)
+		fd = open(cfg->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+			  0644);
+	if (fd < 0)
+		otr_err_set(err, "-o %s: %s", cfg->output, strerror(errno));
+	return fd;
+}
+
+static bool lost_any(void)
+{
+	for (int cause = OTR_LOSS_NONE + 1; cause < OTR_LOSS_MAX; cause++)
+		if (otr_loss_get((enum otr_loss)cause))
+			return true;
+	return false;
+}
+
+static int replay_all(struct replay *re, char **paths)
+{
+	struct otr_err err = { .text = "" };
+	int status = OTR_EXIT_OK;
+
+	re->fd = open_output(re->cfg, &err);
+	if (re->fd < 0) {
+		otr_err_print(&err, "replay");
+		return OTR_EXIT_FAILED;
+	}
+	for (; *paths; paths++) {
+		if (!replay_file(re, *paths, &err))
+			continue;
+		otr_err_print(&err, "replay");
+		status = OTR_EXIT_FAILED;
+	}
+	if (re->cfg->output)
+		close(re->fd);
+	if (status == OTR_EXIT_OK && re->cfg->strict && lost_any())
+		return OTR_EXIT_STRICT;
+	return status;
+}
+
+static int cmd_replay(const struct otr_settings *cfg, char **args)
+{
+	struct replay re = { .cfg = cfg };
+	struct otr_err err = { .text = "" };
+
+	if (args[0])
+		return replay_all(&re, args);
+	otr_err_set(&err, "no recording given");
+	otr_err_hint(&err, "make one with  otrace run --record FILE -- CMD");
+	otr_err_print(&err, "replay");
+	return OTR_EXIT_USAGE;
+}
+
+const struct otr_cmd otr_cmd_replay = {
+	.name = "replay",
+	.bit = OTR_CMD_REPLAY,
+	.synopsis = "[OPTIONS] FILE..",
+	.summary = "make traces of recordings again",
+	.usual = "output,format,export,errors,slow,hold",
+	.examples = { "otrace replay bug.otr\tthe same trees as then",
+		      "otrace replay --format jsonl bug.otr\tone span a line",
+		      "otrace replay --export http://127.0.0.1:4318 bug.otr\t"
+		      "send them" },
+	.exit_status = "0 done, 1 failed, 2 usage, 5 --strict",
+	.run = cmd_replay,
+};

@@ -1,0 +1,117 @@
+# services.sh - real services for the demo and the tests. To be sourced.
+#
+# Everything runs in $SVC, on free ports of loopback, from the machine's packages, and
+# ends with svc_stop: only processes started here are ended, by pid. PostgreSQL does not
+# run as root, so $SVC must be a place that others may enter.
+# shellcheck shell=bash
+
+svc_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+SVC_PIDS=()
+
+svc_init() { # a folder for logs, data and sockets
+	SVC=$(mktemp -d "${TMPDIR:-/tmp}/otrace-services.XXXXXX")
+	chmod 755 "$SVC"
+	cp "$svc_root"/tests/apps/* "$SVC"/
+	chmod a+r "$SVC"/*
+}
+
+svc_port() { # prints a port that nobody has
+	/usr/bin/python3 - <<-'PY'
+		import socket
+		s = socket.socket()
+		s.bind(("127.0.0.1", 0))
+		print(s.getsockname()[1])
+	PY
+}
+
+svc_start() { # LOG CMD..: in the background; its pid in $!
+	local log=$SVC/$1.log
+	shift
+	"$@" >"$log" 2>&1 </dev/null &
+	SVC_PIDS+=($!)
+}
+
+svc_wait_port() { # PORT [SECONDS]
+	local i
+	for ((i = 0; i < ${2:-15} * 20; i++)); do
+		(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return 0
+		sleep 0.05
+	done
+	echo "services: nobody listens on port $1" >&2
+	tail -n 5 "$SVC"/*.log >&2
+	return 1
+}
+
+svc_as_postgres() {
+	if [ "$(id -u)" = 0 ]; then
+		(cd / && setpriv --reuid=postgres --regid=postgres --init-groups "$@")
+	else
+		"$@"
+	fi
+}
+
+svc_postgres() { # sets DSN, PGPORT_; socket in $SVC
+	local bin
+	bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+	PG_PORT=$(svc_port)
+	mkdir "$SVC/pg"
+	[ "$(id -u)" != 0 ] || chown postgres: "$SVC/pg"
+	svc_as_postgres "$bin/initdb" -D "$SVC/pg/data" -A trust -U postgres -N \
+		--locale=C >"$SVC/initdb.log" 2>&1 || { cat "$SVC/initdb.log" >&2; return 1; }
+	if [ "$(id -u)" = 0 ]; then
+		svc_start postgres setpriv --reuid=postgres --regid=postgres --init-groups \
+			"$bin/postgres" -D "$SVC/pg/data" -p "$PG_PORT" -k "$SVC/pg" \
+			-c listen_addresses=127.0.0.1 -c fsync=off
+	else
+		svc_start postgres "$bin/postgres" -D "$SVC/pg/data" -p "$PG_PORT" -k "$SVC/pg" \
+			-c listen_addresses=127.0.0.1 -c fsync=off
+	fi
+	PG_PID=$!
+	svc_wait_port "$PG_PORT"
+	DSN="host=${PG_HOST:-$SVC/pg} port=$PG_PORT user=postgres dbname=postgres"
+	local i
+	for ((i = 0; i < 100; i++)); do
+		psql -q "$DSN" -f "$SVC/shop.sql" >"$SVC/psql.log" 2>&1 && return 0
+		sleep 0.1
+	done
+	cat "$SVC/psql.log" >&2
+	return 1
+}
+
+svc_node() { # BACK or nothing; sets NODE_PORT, NODE_PID
+	NODE_PORT=$(svc_port)
+	BACK=${1:-} svc_start "node.$NODE_PORT" env BACK="${1:-}" node "$SVC/prices.js" "$NODE_PORT"
+	NODE_PID=$!
+	svc_wait_port "$NODE_PORT"
+}
+
+svc_gunicorn() { # APP WORKERS THREADS; sets GUNICORN_PORT, GUNICORN_PID
+	GUNICORN_PORT=$(svc_port)
+	svc_start gunicorn env -C "$SVC" PRICES="http://127.0.0.1:${NODE_PORT:-1}" DSN="${DSN:-}" \
+		/usr/bin/python3 /usr/bin/gunicorn -w "$2" --threads "$3" \
+		-b "127.0.0.1:$GUNICORN_PORT" --keep-alive 60 "$1"
+	GUNICORN_PID=$!
+	svc_wait_port "$GUNICORN_PORT"
+}
+
+svc_nginx() { # UPSTREAM_PORT; sets NGINX_PORT, NGINX_PID
+	NGINX_PORT=$(svc_port)
+	mkdir -p "$SVC/nginx"
+	sed -e "s|@DIR@|$SVC/nginx|g" -e "s|@PORT@|$NGINX_PORT|" -e "s|@UPSTREAM@|$1|" \
+		"$SVC/nginx.conf" >"$SVC/nginx/nginx.conf"
+	svc_start nginx nginx -p "$SVC/nginx" -c "$SVC/nginx/nginx.conf" -g 'daemon off;'
+	NGINX_PID=$!
+	svc_wait_port "$NGINX_PORT"
+}
+
+svc_stop() {
+	local pid
+	for pid in "${SVC_PIDS[@]}"; do
+		kill "$pid" 2>/dev/null
+	done
+	for pid in "${SVC_PIDS[@]}"; do
+		wait "$pid" 2>/dev/null
+	done
+	SVC_PIDS=()
+	[ -z "${SVC:-}" ] || rm -rf "$SVC"
+}
