@@ -61,12 +61,11 @@ static void command(const struct otr_cmd *cmd, FILE *out)
 	fprintf(out, ".It Cm %s ", cmd->name);
 	line(cmd->synopsis, out);
 	line(cmd->summary, out);
-	fputs(".Pp\n", out);
 	for (const struct otr_option *o = otr_option_table; o->name; o++) {
 		if (!(o->commands & cmd->bit))
 			continue;
-		fprintf(out, "%s.Fl \\-%s", *gap == 'O' ? "Options:\n" : " ,\n",
-			o->name);
+		fprintf(out, "%s.Fl \\-%s",
+			*gap == 'O' ? ".Pp\nOptions:\n" : " ,\n", o->name);
 		gap = "";
 	}
 	if (!*gap)
