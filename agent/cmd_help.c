@@ -99,23 +99,36 @@ static void usual(const struct otr_cmd *cmd, FILE *out)
 	}
 }
 
+/* "command<tab>what it does": on one line where that fits. */
+static void example(const char *text, int column, FILE *out)
+{
+	int len = (int)strcspn(text, "\t");
+	const char *what = text[len] ? text + len + 1 : "";
+
+	fprintf(out, "  %.*s", len, text);
+	len = len > column ? len : column;
+	if (4 + len + strlen(what) > 80)
+		fprintf(out, "\n      %s\n", what);
+	else
+		fprintf(out, "%*s  %s\n", len - (int)strcspn(text, "\t"), "",
+			what);
+}
+
 static void examples(const struct otr_cmd *cmd, FILE *out)
 {
-	const char *const *e = cmd->examples;
-	size_t max = sizeof(cmd->examples) / sizeof(cmd->examples[0]);
-	int len;
+	size_t max = sizeof(cmd->examples) / sizeof(cmd->examples[0]), n = 0;
+	int column = 0, len;
 
-	if (!e[0])
-		return;
-	fputs("examples:\n", out);
-	for (size_t i = 0; i < max && e[i]; i++) {
-		len = (int)strcspn(e[i], "\t");
-		if (e[i][len])
-			fprintf(out, "  %-38.*s  %s\n", len, e[i],
-				e[i] + len + 1);
-		else
-			fprintf(out, "  %s\n", e[i]);
+	while (n < max && cmd->examples[n])
+		n++;
+	if (n)
+		fputs("examples:\n", out);
+	for (size_t i = 0; i < n; i++) {
+		len = (int)strcspn(cmd->examples[i], "\t");
+		column = len > column && len < 40 ? len : column;
 	}
+	for (size_t i = 0; i < n; i++)
+		example(cmd->examples[i], column, out);
 }
 
 static void wrapped(const char *text, FILE *out)

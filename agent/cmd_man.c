@@ -27,9 +27,20 @@ static void text(const char *s, size_t len, FILE *out)
 	}
 }
 
+/* Lines of mdoc stay below 80 columns. */
 static void line(const char *s, FILE *out)
 {
-	text(s, strlen(s), out);
+	size_t col = 0, len;
+
+	for (; *s; s += strspn(s, " ")) {
+		len = strcspn(s, " ");
+		if (col)
+			fputc(col + len > 70 ? '\n' : ' ', out);
+		col = col + len > 70 ? 0 : col;
+		text(s, len, out);
+		col += len + 1;
+		s += len;
+	}
 	fputc('\n', out);
 }
 
@@ -53,14 +64,14 @@ static void command(const struct otr_cmd *cmd, FILE *out)
 	for (const struct otr_option *o = otr_option_table; o->name; o++) {
 		if (!(o->commands & cmd->bit))
 			continue;
-		fprintf(out, "%s.Fl \\-%s", *gap == 'O' ? "Options:\n" : " ,\n",
-			o->name);
+		fprintf(out, "%s.Fl \\-%s",
+			*gap == 'O' ? ".Pp\nOptions:\n" : " ,\n", o->name);
 		gap = "";
 	}
 	if (!*gap)
 		fputs(" .\n", out);
 	if (cmd->exit_status) {
-		fputs("Exit status: ", out);
+		fputs(".Pp\nExit status:\n", out);
 		line(cmd->exit_status, out);
 	}
 }

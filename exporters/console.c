@@ -189,17 +189,22 @@ void otr_console_start(struct otr_console *con, const char *what,
 		       const char *sources)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf line = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf how = { 0 };
+	static const char head[] = "otrace " OTR_VERSION " ";
+	unsigned int col;
 
 	if (!live(con) || !text_format(con))
 		return;
 	otr_console_measure(con);
-	otr_buf_str(&line, "otrace " OTR_VERSION " ");
+	otr_text_escape(&how, otr_slice_str(sources));
 	otr_text_escape(&line, otr_slice_str(what));
-	otr_buf_byte(&line, ' ');
-	otr_text_escape(&line, otr_slice_str(sources));
+	col = (unsigned int)strlen(head) + 1 + otr_cells(otr_buf_view(&how));
+	col = con->look.width > col + 10 ? con->look.width - col : 10;
 	otr_buf_str(&con->out, con->look.color ? "\x1b[2m" : "");
-	otr_cells_put(&con->out, otr_buf_view(&line), con->look.width,
-		      con->look.ascii);
+	otr_buf_str(&con->out, head);
+	otr_cells_put(&con->out, otr_buf_view(&line), col, con->look.ascii);
+	otr_buf_byte(&con->out, ' '); /* by what it sees is never cut off */
+	otr_buf_slice(&con->out, otr_buf_view(&how));
 	otr_buf_str(&con->out, con->look.color ? "\x1b[0m\n" : "\n");
 	otr_console_flush(con);
 }

@@ -6,7 +6,6 @@
  * Keys of logfmt only ever get added.
  */
 
-#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -16,14 +15,7 @@
 #include "agent/view/label.h"
 #include "agent/view/units.h"
 #include "exporters/console_int.h"
-
-#if __has_include("exporters/otlp_json.h")
 #include "exporters/otlp_json.h"
-#else
-/* Until the exporters' branch is merged: the only place that knows. */
-int otr_otlp_json_line(struct otr_buf *out, const struct otr_span *const *spans,
-		       size_t n) __attribute__((weak));
-#endif
 
 static void stamp(struct otr_buf *out, uint64_t epoch_ns)
 {
@@ -111,16 +103,8 @@ int otr_console_logfmt(struct otr_buf *out, const struct otr_tree *tree)
 	return out->rc;
 }
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Waddress" /* not weak once merged */
 int otr_console_json(struct otr_buf *out, const struct otr_span *const *spans,
 		     size_t n)
 {
-	if (!otr_otlp_json_line)
-		return -ENOSYS;
-	otr_otlp_json_line(out, spans, n);
-	if (out->len && out->data[out->len - 1] != '\n')
-		otr_buf_byte(out, '\n');
-	return out->rc;
+	return otr_otlp_json_line(out, spans, n);
 }
-#pragma GCC diagnostic pop

@@ -5,8 +5,9 @@
 set -eu
 
 otrace=${1:-build/otrace}
-page=$(mktemp)
-trap 'rm -f "$page"' EXIT
+dir=$(mktemp -d)
+page=$dir/otrace.1
+trap 'rm -rf "$dir"' EXIT
 
 "$otrace" help man-page >"$page"
 mandoc -T lint -W style "$page"

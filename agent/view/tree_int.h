@@ -10,7 +10,8 @@
  * tree_time.c. */
 void otr_tree_times(struct otr_tree *tree, uint32_t *room);
 
-/* Counts, first error, services. `room` holds tree->n numbers. tree_time.c. */
+/* Counts, first error, services. `room` holds tree->spans numbers. tree_time.c.
+ */
 void otr_tree_count(struct otr_tree *tree, uint64_t *room);
 
 #endif /* OTR_VIEW_TREE_INT_H */

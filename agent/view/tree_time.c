@@ -151,18 +151,25 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static uint64_t service_sum(const struct otr_span *sp)
+{
+	const struct otr_resource *res = sp->resource;
+
+	return res ? otr_sum_bytes(0, res->service.data, res->service.len) : 0;
+}
+
 static void count_services(struct otr_tree *tree, uint64_t *room)
 {
-	const struct otr_resource *res;
+	const struct otr_node *node;
+	size_t n = 0;
 
-	for (uint32_t i = 0; i < tree->n; i++) {
-		res = otr_node_face(&tree->nodes[i])->resource;
-		room[i] = res ? otr_sum_bytes(0, res->service.data,
-					      res->service.len)
-			      : 0;
+	for (node = tree->nodes; node < tree->nodes + tree->n; node++) {
+		room[n++] = service_sum(node->span);
+		if (node->server)
+			room[n++] = service_sum(node->server);
 	}
-	qsort(room, tree->n, sizeof(*room), by_number);
-	for (uint32_t i = 0; i < tree->n; i++)
+	qsort(room, n, sizeof(*room), by_number);
+	for (size_t i = 0; i < n; i++)
 		tree->services += !i || room[i] != room[i - 1];
 }
 

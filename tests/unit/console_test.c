@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: exporters/console.c exporters/console_cells.c exporters/console_pending.c exporters/console_stats.c exporters/console_tree.c exporters/console_line.c exporters/console_summary.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c agent/view/fold.c agent/view/words.c agent/view/units.c agent/view/hist.c agent/loss.c agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c agent/base/text.c tests/unit/make_spans.c
+// needs: exporters/otlp_json.c exporters/otlp_group.c agent/resource/utf8.c exporters/console.c exporters/console_cells.c exporters/console_pending.c exporters/console_stats.c exporters/console_tree.c exporters/console_line.c exporters/console_summary.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c agent/view/fold.c agent/view/words.c agent/view/units.c agent/view/hist.c agent/loss.c agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c agent/base/text.c tests/unit/make_spans.c
 /*
  * console_test.c - what the console writes, against tests/golden/console/.
  * GOLDEN=update writes them anew: look at the difference before committing it.
@@ -174,6 +174,20 @@ GOLDEN(draws_in_color, "80-color", 80, (void)0)
 GOLDEN(draws_evidence, "120-verbose", 120, (PLAIN, b->cfg.verbose = true))
 GOLDEN(draws_all_spans, "120-spans", 120, (PLAIN, b->cfg.spans = true))
 GOLDEN(prints_a_line, "line", 80, b->cfg.format = OTR_FORMAT_LINE)
+
+static void prints_json(void **state)
+{
+	struct bench *b = *state;
+	char *text;
+
+	b->cfg.format = OTR_FORMAT_JSONL;
+	open_console(b, 80, false);
+	otr_console_start(b->con, "x", "bpf");
+	checkout(b, 1);
+	text = written(b);
+	assert_memory_equal(text, "{\"resourceSpans\":[", 18);
+	assert_string_equal(strchr(text, '\n'), "\n"); /* one line, no other */
+}
 
 static void knows_a_file_from_a_terminal(void **state)
 {
@@ -425,6 +439,7 @@ int main(void)
 		T(draws_evidence),
 		T(draws_all_spans),
 		T(prints_a_line),
+		T(prints_json),
 		T(knows_a_file_from_a_terminal),
 		T(never_exceeds_the_width),
 		T(tells_orphans_and_far_parents),
