@@ -219,7 +219,9 @@ static int listed(void *arg, const struct otr_event *ev)
 	struct otr_session *s = arg;
 	const struct otr_ev_conn *cn = (const void *)ev;
 
-	if (ev->kind == OTR_EV_LISTEN && cn->local.family != AF_UNIX)
+	if (ev->kind != OTR_EV_LISTEN)
+		return drained(s, ev); /* of what is traced already */
+	if (cn->local.family != AF_UNIX)
 		s->on_listener(s->listener_arg, ev->tgid, cn->local.port);
 	return 0;
 }

@@ -61,8 +61,10 @@ static __always_inline void list_conn(struct sock *sk, __u32 tgid)
 	if (!c || c->family || otr_conn_init(c, sk))
 		return;
 	c->tgid = tgid;
-	c->told = 1;
 	c->seen_open = 0;
+	if (c->pair)
+		return;
+	c->told = 1;
 	otr_emit_conn(sk, c, OTR_EV_CONN_OPEN, bpf_ktime_get_ns(), none);
 }
 
