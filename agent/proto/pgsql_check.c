@@ -231,9 +231,10 @@ bool otr_pgsql_valid(bool client, struct otr_slice in)
 	return in.len && valid_kind(kind_of(client, in.data[0]), in);
 }
 
-/* Its own type and body, or its length, are more than chance. */
-static bool is_strong(const struct kind *k, struct otr_slice in)
+bool otr_pgsql_strong(bool client, struct otr_slice in)
 {
+	const struct kind *k = in.len ? kind_of(client, in.data[0]) : NULL;
+
 	return k && k->strong && in.len >= 5 && valid_kind(k, in) &&
 	       otr_pgsql_u32(in.data + 1) < CERTAIN_MAX &&
 	       (in.len > 5 || k->shape == EMPTY);
@@ -243,7 +244,7 @@ bool otr_pgsql_certain(bool client, struct otr_slice in)
 {
 	uint64_t size;
 
-	if (!in.len || !is_strong(kind_of(client, in.data[0]), in))
+	if (!otr_pgsql_strong(client, in))
 		return false;
 	for (int i = 0; i < CHAIN && in.len; i++) {
 		if (!otr_pgsql_valid(client, in))

@@ -28,7 +28,7 @@ fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one
 			-rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
 			-artifact_prefix=$(FUZZ_B)/$$p- \
 			$(FUZZ_B)/$$p.corpus tests/fuzz/corpus/$$p 2>&1 | \
-			{ grep -E 'ERROR|law |SUMMARY|Test unit|executed_units' || true; } | \
+			{ grep -E '^==.*ERROR|^law |SUMMARY|Test unit|executed_units' || true; } | \
 			sed "s/^/  $$p: /"; \
 	done
 
