@@ -174,12 +174,17 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 	return i;
 }
 
+/* The first message has to be whole, or all that a sniff shows of it: MySQL's packets
+ * can begin alike. */
 static bool sniff(enum otr_dir dir, struct otr_slice head)
 {
 	(void)dir;
 	if (head.len >= 8 && otr_pgsql_startup_valid(head))
-		return true;
-	return head.data[0] && guess(head, otr_pgsql_certain) != UNKNOWN;
+		return head.len > 8 || head.data[4]; /* a request for encryption */
+	if (head.len < 5 || !head.data[0] ||
+	    (head.len < OTR_SNIFF_MAX && head.len <= otr_pgsql_u32(head.data + 1)))
+		return false;
+	return guess(head, otr_pgsql_certain) != UNKNOWN;
 }
 
 const struct otr_proto_ops otr_pgsql = {

@@ -272,5 +272,9 @@ bool otr_pgsql_startup_valid(struct otr_slice in)
 		return false;
 	if (code >> 16 == 1234) /* requests: cancel, SSL, GSS */
 		return (code & 0xffff) >= 5678 && (code & 0xffff) <= 5680;
-	return code >> 16 == 3 && (code & 0xffff) < 10000;
+	/* A name of a parameter follows; Kafka's Metadata request begins alike, but
+	 * there it is a number. */
+	return code >> 16 == 3 && (code & 0xffff) < 10000 &&
+	       (in.len == 8 || in.data[8] == '_' ||
+		(in.data[8] >= 'a' && in.data[8] <= 'z'));
 }
