@@ -274,7 +274,7 @@ bool otr_pgsql_startup_valid(struct otr_slice in)
 		return (code & 0xffff) >= 5678 && (code & 0xffff) <= 5680;
 	/* A name of a parameter follows; Kafka's Metadata request begins alike, but
 	 * there it is a number. */
-	return code >> 16 == 3 && (code & 0xffff) < 10000 &&
+	return code >> 16 == 3 && (code & 0xffff) < 10000 && len > 8 &&
 	       (in.len == 8 || in.data[8] == '_' ||
 		(in.data[8] >= 'a' && in.data[8] <= 'z'));
 }
