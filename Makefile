@@ -98,6 +98,7 @@ help: ## list every target
 clean: ## remove what was built
 	$(Q)rm -rf build build-*
 
+-include tests/fuzz/rules.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .DELETE_ON_ERROR:
 .SECONDARY:

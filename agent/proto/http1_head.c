@@ -152,7 +152,9 @@ bool otr_http1_certain(struct otr_slice in)
 	    !target_begins(method, otr_slice_sub(in, method.len + 1, in.len)))
 		return false;
 	rest = otr_slice_sub(in, 0, 4 * OTR_SNIFF_MAX); /* bounds the work */
-	return !take_line(&rest, &line) || ends_with_version(line);
+	if (!take_line(&rest, &line)) /* RTSP and SIP have "OPTIONS *" too */
+		return in.data[method.len + 1] != '*';
+	return ends_with_version(line);
 }
 
 size_t otr_http1_head_end(struct otr_slice in, size_t from)

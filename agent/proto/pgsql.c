@@ -24,11 +24,11 @@ enum side { UNKNOWN, CLIENT, SERVER };
 #define UNDECIDED 64 /* bytes that have to tell whose they are */
 
 /* Whose are the bytes, met in the middle? */
-static enum side guess(struct otr_slice in)
+static enum side guess(struct otr_slice in,
+		       bool (*test)(bool client, struct otr_slice in))
 {
-	bool client = otr_pgsql_startup_valid(in) ||
-		      otr_pgsql_certain(true, in);
-	bool server = otr_pgsql_certain(false, in);
+	bool client = otr_pgsql_startup_valid(in) || test(true, in);
+	bool server = test(false, in);
 
 	if (client == server)
 		return UNKNOWN;
@@ -117,7 +117,7 @@ static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in,
 				      : otr_pgsql_back_tail(pg, in, msg);
 	}
 	if (side == UNKNOWN) {
-		side = guess(in);
+		side = guess(in, otr_pgsql_strong);
 		if (side == UNKNOWN)
 			return undecided(in, flags);
 		learn(pg, dir, side);
@@ -155,7 +155,7 @@ static void settle(struct otr_pgsql *pg)
 static bool starts_here(enum side side, struct otr_slice in)
 {
 	if (side == UNKNOWN)
-		return guess(in) != UNKNOWN;
+		return guess(in, otr_pgsql_certain) != UNKNOWN;
 	return otr_pgsql_certain(side == CLIENT, in);
 }
 
@@ -174,12 +174,17 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 	return i;
 }
 
+/* The first message has to be whole, or all that a sniff shows of it: MySQL's packets
+ * can begin alike. */
 static bool sniff(enum otr_dir dir, struct otr_slice head)
 {
 	(void)dir;
 	if (head.len >= 8 && otr_pgsql_startup_valid(head))
-		return true;
-	return guess(head) != UNKNOWN && head.data[0];
+		return head.len > 8 || head.data[4]; /* a request for encryption */
+	if (head.len < 5 || !head.data[0] ||
+	    (head.len < OTR_SNIFF_MAX && head.len <= otr_pgsql_u32(head.data + 1)))
+		return false;
+	return guess(head, otr_pgsql_certain) != UNKNOWN;
 }
 
 const struct otr_proto_ops otr_pgsql = {

@@ -96,8 +96,12 @@ size_t otr_pgsql_need(bool client, char type);
  * less is there, the more is possible. */
 bool otr_pgsql_valid(bool client, struct otr_slice in);
 
-/* Stricter: does `in` hold whole messages of that side, one at least, and nothing but
- * them, as far as it goes? For bytes from the middle of a connection. */
+/* Stricter: are its type, length and body more than chance? Only the message at the
+ * front counts, so the answer does not depend on how bytes were cut. */
+bool otr_pgsql_strong(bool client, struct otr_slice in);
+
+/* Stricter still: do messages of that side follow it, as far as `in` goes? To find
+ * the place where one begins. */
 bool otr_pgsql_certain(bool client, struct otr_slice in);
 
 /* A packet without a type: StartupMessage, SSLRequest, CancelRequest .. */

@@ -231,9 +231,10 @@ bool otr_pgsql_valid(bool client, struct otr_slice in)
 	return in.len && valid_kind(kind_of(client, in.data[0]), in);
 }
 
-/* Its own type and body, or its length, are more than chance. */
-static bool is_strong(const struct kind *k, struct otr_slice in)
+bool otr_pgsql_strong(bool client, struct otr_slice in)
 {
+	const struct kind *k = in.len ? kind_of(client, in.data[0]) : NULL;
+
 	return k && k->strong && in.len >= 5 && valid_kind(k, in) &&
 	       otr_pgsql_u32(in.data + 1) < CERTAIN_MAX &&
 	       (in.len > 5 || k->shape == EMPTY);
@@ -243,7 +244,7 @@ bool otr_pgsql_certain(bool client, struct otr_slice in)
 {
 	uint64_t size;
 
-	if (!in.len || !is_strong(kind_of(client, in.data[0]), in))
+	if (!otr_pgsql_strong(client, in))
 		return false;
 	for (int i = 0; i < CHAIN && in.len; i++) {
 		if (!otr_pgsql_valid(client, in))
@@ -271,5 +272,9 @@ bool otr_pgsql_startup_valid(struct otr_slice in)
 		return false;
 	if (code >> 16 == 1234) /* requests: cancel, SSL, GSS */
 		return (code & 0xffff) >= 5678 && (code & 0xffff) <= 5680;
-	return code >> 16 == 3 && (code & 0xffff) < 10000;
+	/* A name of a parameter follows; Kafka's Metadata request begins alike, but
+	 * there it is a number. */
+	return code >> 16 == 3 && (code & 0xffff) < 10000 && len > 8 &&
+	       (in.len == 8 || in.data[8] == '_' ||
+		(in.data[8] >= 'a' && in.data[8] <= 'z'));
 }

@@ -38,7 +38,7 @@ static int add(struct otr_conv *cv, enum otr_dir dir, struct otr_slice data)
 /* `bytes` moves no more. */
 static void settle(struct otr_conv *cv)
 {
-	for (size_t i = 0; i < cv->n; i++)
+	for (size_t i = 0; cv->bytes.data && i < cv->n; i++)
 		cv->pieces[i].data.data = cv->bytes.data + cv->at[i];
 }
 

@@ -125,6 +125,31 @@ static void each_is_sniffed_by_its_own(void **state)
 	each_golden(check_sniff);
 }
 
+static void others_are_not_sniffed(void **state)
+{
+	const struct otr_slice heads[] = {
+		OTR_SLICE("\0\0\0\x1a\0\3\0\x9\0\0\0\1\0\4demo\0"), /* Kafka */
+		OTR_SLICE("*1\r\n$4\r\nPING\r\n"),
+		OTR_SLICE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+		OTR_SLICE("Q\0\0\0\x16SELECT a FROM t WHERE"), /* MySQL, prepare */
+		OTR_SLICE("\x16\3\1\2\0\1\0\1\xfc\3\3"), /* TLS */
+		OTR_SLICE("SSH-2.0-OpenSSH_9.2\r\n"),
+		OTR_SLICE("OPTIONS * RTSP/1.0\r\n\r\n"),
+		OTR_SLICE("get key\r\n"),
+		OTR_SLICE("GET key\r\n"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(heads); i++)
+		for (size_t k = 0; otr_protos[k]; k++)
+			for (size_t n = 1; n <= heads[i].len; n++)
+				if (otr_protos[k]->sniff(
+					    OTR_DIR_OUT,
+					    otr_slice_sub(heads[i], 0, n)))
+					fail_msg("%zu bytes of head %zu: %s", n, i,
+						 otr_protos[k]->name);
+}
+
 /* A head that arrives byte by byte is not read again from its start each time. */
 static void long_heads_cost_what_they_are_long(void **state)
 {
@@ -150,6 +175,7 @@ int main(void)
 		cmocka_unit_test(goldens_say_what_is_known),
 		cmocka_unit_test(finds_messages_behind_garbage),
 		cmocka_unit_test(each_is_sniffed_by_its_own),
+		cmocka_unit_test(others_are_not_sniffed),
 		cmocka_unit_test(long_heads_cost_what_they_are_long),
 	};
 

@@ -1,0 +1,43 @@
+# rules.mk - fuzzers, by libFuzzer. Included by the Makefile.
+#
+#	make fuzz T=60 [P=http1]	each for T seconds, in turn
+#
+# Seeds are in tests/fuzz/corpus/NAME; what is found goes to $(FUZZ_B)/NAME.corpus, and
+# a crash to $(FUZZ_B)/NAME-crash-..: run the fuzzer with that file to see it again.
+FUZZ_B     := build-fuzz
+FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+ifeq ($(wildcard agent/source/event.c),)
+FUZZ_NAMES := $(filter-out event,$(FUZZ_NAMES))
+endif
+P ?= $(FUZZ_NAMES)
+T ?= 60
+
+FUZZ_FLAGS := $(CSTD) $(WARN) -D_GNU_SOURCE -DXXH_INLINE_ALL -I. -O1 -g \
+	-fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
+	-fno-sanitize-recover=all
+FUZZ_SRC   := $(wildcard agent/proto/*.c agent/base/*.c) agent/span.c \
+	agent/span_builder.c agent/resource/counted.c \
+	tests/fuzz/laws.c tests/fuzz/laws_describe.c tests/fuzz/conv.c \
+	$(wildcard agent/source/event.c)
+
+.PHONY: fuzz fuzz-seeds
+fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one
+	$(Q)set -e -o pipefail; for p in $(P); do \
+		mkdir -p $(FUZZ_B)/$$p.corpus tests/fuzz/corpus/$$p; \
+		$(FUZZ_B)/fuzz_$$p -max_total_time=$(T) -max_len=8192 -timeout=10 \
+			-rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
+			-artifact_prefix=$(FUZZ_B)/$$p- \
+			$(FUZZ_B)/$$p.corpus tests/fuzz/corpus/$$p 2>&1 | \
+			{ grep -E '^==.*ERROR|^law |SUMMARY|Test unit|executed_units' || true; } | \
+			sed "s/^/  $$p: /"; \
+	done
+
+$(FUZZ_B)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard agent/proto/*.h tests/fuzz/*.h)
+	$(call msg,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_FLAGS) -o $@ $< $(FUZZ_SRC)
+
+fuzz-seeds: ## make the fuzzers' seeds of the golden conversations
+	$(Q)for d in tests/golden/proto/*/; do \
+		p=$$(basename $$d); \
+		python3 tests/fuzz/seed.py tests/fuzz/corpus/$$p $$d*.conv; \
+	done
