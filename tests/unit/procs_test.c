@@ -2,7 +2,7 @@
 // needs: agent/resource/counted.c agent/resource/make.c agent/resource/name.c
 // needs: agent/resource/name_args.c agent/resource/name_guess.c agent/resource/percent.c
 // needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
-// needs: agent/resource/uuid5.c agent/span.c agent/base/buf.c agent/base/text.c
+// needs: agent/resource/uuid5.c agent/loss.c agent/span.c agent/base/buf.c agent/base/text.c
 /* procs_test.c - what is known of processes, from events. */
 
 #include <setjmp.h>
@@ -53,7 +53,7 @@ static void meta(uint32_t tgid, enum otr_meta key, const char *text)
 static void proc(enum otr_event_kind kind, uint32_t tgid, uint32_t ppid,
 		 uint64_t start_ns, const char *exe)
 {
-	char bytes[256] = {0};
+	char bytes[256] = { 0 };
 	struct otr_ev_proc *ev = (struct otr_ev_proc *)bytes;
 
 	ev->hdr.kind = (uint16_t)kind;
@@ -70,10 +70,10 @@ static void proc(enum otr_event_kind kind, uint32_t tgid, uint32_t ppid,
 
 static void clock_is(uint64_t realtime_ns, uint64_t boottime_ns)
 {
-	struct otr_ev_clock ev = {.hdr.kind = OTR_EV_CLOCK,
-				  .hdr.size = sizeof(ev),
-				  .realtime_ns = realtime_ns,
-				  .boottime_ns = boottime_ns};
+	struct otr_ev_clock ev = { .hdr.kind = OTR_EV_CLOCK,
+				   .hdr.size = sizeof(ev),
+				   .realtime_ns = realtime_ns,
+				   .boottime_ns = boottime_ns };
 
 	take(NULL, &ev.hdr);
 }
@@ -98,9 +98,10 @@ static const char *attr(uint32_t tgid, const char *name)
 
 	for (uint16_t i = 0; i < res->n_attrs; i++) {
 		const struct otr_attr *at = &res->attrs[i];
-		struct otr_slice key = at->key == OTR_KEY_CUSTOM ?
-					       at->name :
-					       otr_slice_str(otr_key_name(at->key));
+		struct otr_slice key =
+			at->key == OTR_KEY_CUSTOM
+				? at->name
+				: otr_slice_str(otr_key_name(at->key));
 
 		if (!otr_slice_eq(key, otr_slice_str(name)))
 			continue;
@@ -146,7 +147,7 @@ static void a_given_name_stays_with_the_process(void **state)
 static void titles_do_not_rename(void **state)
 {
 	static const char args[] = "python3\0orders.py";
-	struct otr_slice s = {args, sizeof(args) - 1};
+	struct otr_slice s = { args, sizeof(args) - 1 };
 
 	(void)state;
 	meta(10, OTR_META_EXE, "/usr/bin/python3.11");
@@ -237,15 +238,17 @@ static void attributes_are_as_the_conventions_say(void **state)
 
 static void hashes_by_the_book(void **state)
 {
-	static const uint8_t dns[16] = {0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad,
-					0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0,
-					0x4f, 0xd4, 0x30, 0xc8};
-	static const uint8_t abc[20] = {0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81,
-					0x6a, 0xba, 0x3e, 0x25, 0x71, 0x78, 0x50,
-					0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d};
-	static const uint8_t two[20] = {0x84, 0x98, 0x3e, 0x44, 0x1c, 0x3b, 0xd2,
-					0x6e, 0xba, 0xae, 0x4a, 0xa1, 0xf9, 0x51,
-					0x29, 0xe5, 0xe5, 0x46, 0x70, 0xf1};
+	static const uint8_t dns[16] = { 0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad,
+					 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0,
+					 0x4f, 0xd4, 0x30, 0xc8 };
+	static const uint8_t abc[20] = { 0xa9, 0x99, 0x3e, 0x36, 0x47,
+					 0x06, 0x81, 0x6a, 0xba, 0x3e,
+					 0x25, 0x71, 0x78, 0x50, 0xc2,
+					 0x6c, 0x9c, 0xd0, 0xd8, 0x9d };
+	static const uint8_t two[20] = { 0x84, 0x98, 0x3e, 0x44, 0x1c,
+					 0x3b, 0xd2, 0x6e, 0xba, 0xae,
+					 0x4a, 0xa1, 0xf9, 0x51, 0x29,
+					 0xe5, 0xe5, 0x46, 0x70, 0xf1 };
 	char text[OTR_UUID_TEXT];
 	uint8_t h[20];
 
@@ -264,8 +267,10 @@ static void reads_this_process(void **state)
 	char pid[16];
 
 	(void)state;
-	setenv("OTEL_X_HEADERS", "secret", 1); /* too late for /proc, harmless */
-	assert_true(otr_resource_read((uint32_t)getpid(), now_ns, take, NULL) >= 6);
+	setenv("OTEL_X_HEADERS", "secret",
+	       1); /* too late for /proc, harmless */
+	assert_true(otr_resource_read((uint32_t)getpid(), now_ns, take, NULL) >=
+		    6);
 	assert_true(otr_resource_read_host(now_ns, take, NULL) >= 2);
 	assert_string_equal(service((uint32_t)getpid()), "procs_test");
 	snprintf(pid, sizeof(pid), "%d", getpid());
@@ -282,7 +287,8 @@ int main(void)
 			forked_workers_are_their_parents_service, fresh, drop),
 		cmocka_unit_test_setup_teardown(
 			a_given_name_stays_with_the_process, fresh, drop),
-		cmocka_unit_test_setup_teardown(titles_do_not_rename, fresh, drop),
+		cmocka_unit_test_setup_teardown(titles_do_not_rename, fresh,
+						drop),
 		cmocka_unit_test_setup_teardown(unknown_ones_have_a_name_too,
 						fresh, drop),
 		cmocka_unit_test_setup_teardown(
@@ -292,7 +298,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			attributes_are_as_the_conventions_say, fresh, drop),
 		cmocka_unit_test(hashes_by_the_book),
-		cmocka_unit_test_setup_teardown(reads_this_process, fresh, drop),
+		cmocka_unit_test_setup_teardown(reads_this_process, fresh,
+						drop),
 	};
 
 	return cmocka_run_group_tests_name("procs", tests, NULL, NULL);

@@ -78,14 +78,14 @@ static void fake_close(void *state)
 
 static const struct otr_exporter_ops fake = {
 	.name = "fake",
-	.schemes = (const char *const[]){"fake", NULL},
+	.schemes = (const char *const[]){ "fake", NULL },
 	.state_size = 1,
 	.open = fake_open,
 	.where = fake_where,
 	.push = fake_push,
 	.close = fake_close,
 };
-const struct otr_exporter_ops *const otr_exporters[] = {&fake, NULL};
+const struct otr_exporter_ops *const otr_exporters[] = { &fake, NULL };
 
 static struct otr_queue *begin(void)
 {
@@ -104,7 +104,7 @@ static struct otr_queue *begin(void)
 
 static void push(struct otr_queue *q, uint64_t from, uint64_t n)
 {
-	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
+	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = { 0 };
 	struct otr_span *sp;
 
 	for (uint64_t i = from; i < from + n; i++) {
