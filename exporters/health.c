@@ -135,3 +135,14 @@ void otr_health_note(struct otr_health *he, const struct otr_health_push *push,
 	else
 		note_success(he, push, out);
 }
+
+void otr_health_full(const char *where, const char *origin, size_t waiting,
+		     uint64_t lost, struct otr_buf *out)
+{
+	otr_buf_printf(out, "export to %s (from %s): ", where, origin);
+	spans(out, waiting);
+	otr_buf_str(out, " wait, no room for more: ");
+	number(out, lost);
+	otr_buf_str(out, " lost so far\ntracing goes on; what comes is lost "
+			 "until there is room.");
+}

@@ -289,13 +289,8 @@ static void note_full(struct otr_queue *q)
 	if (q->told_full || q->count < q->cfg.queue_max || !q->stats.dropped)
 		return;
 	q->told_full = true;
-	otr_buf_printf(
-		&q->notices,
-		"export to %s (from %s): %zu spans wait, no room for "
-		"more: %llu lost so far\n"
-		"tracing goes on; what comes is lost until there is room.",
-		q->ops->where(q->state), q->origin, q->count,
-		(unsigned long long)q->stats.dropped);
+	otr_health_full(q->ops->where(q->state), q->origin, q->count,
+			q->stats.dropped, &q->notices);
 	otr_buf_byte(&q->notices, '\0');
 }
 
