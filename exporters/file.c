@@ -37,7 +37,8 @@ static const char *path_of(const char *url)
 	return strncmp(path, "///", 3) ? path : path + 2;
 }
 
-static int refuse(const struct otr_destination *dest, int rc, struct otr_err *err)
+static int refuse(const struct otr_destination *dest, int rc,
+		  struct otr_err *err)
 {
 	otr_err_set(err, "export to %s (from %s): %s", dest->url, dest->origin,
 		    rc == -ENXIO ? "a pipe that nobody reads" : strerror(-rc));
@@ -56,7 +57,8 @@ static int file_open(void *state, const struct otr_destination *dest,
 	if (!*path) {
 		otr_err_set(err, "export to %s (from %s): no file is named",
 			    dest->url, dest->origin);
-		otr_err_hint(err, "right: file:traces.jsonl, file:///var/tmp/traces.jsonl");
+		otr_err_hint(err, "right: file:traces.jsonl, "
+				  "file:///var/tmp/traces.jsonl");
 		return -EINVAL;
 	}
 	f->where = strdup(dest->url);
@@ -83,7 +85,7 @@ static const char *file_where(const void *state)
 /* Waits until the pipe takes more, or until the deadline. */
 static int writable(int fd, const _Atomic uint64_t *deadline_ns)
 {
-	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -127,8 +129,8 @@ static enum otr_push file_push(void *state, const struct otr_span *const *spans,
 		rc = write_all(f, deadline_ns);
 	if (!rc)
 		return OTR_PUSH_OK;
-	if (f->regular && (ftruncate(f->fd, from) ||
-			   lseek(f->fd, from, SEEK_SET) != from))
+	if (f->regular &&
+	    (ftruncate(f->fd, from) || lseek(f->fd, from, SEEK_SET) != from))
 		rc = -EPIPE;
 	strncpy(res->why, strerror(-rc), sizeof(res->why) - 1);
 	return rc == -EPIPE || rc == -EMSGSIZE ? OTR_PUSH_DROP : OTR_PUSH_RETRY;
@@ -145,7 +147,7 @@ static void file_close(void *state)
 
 const struct otr_exporter_ops otr_exporter_file = {
 	.name = "file",
-	.schemes = (const char *const[]){"file", NULL},
+	.schemes = (const char *const[]){ "file", NULL },
 	.help = "file:X.jsonl: OTLP JSON, a line for each batch.",
 	.state_size = sizeof(struct file),
 	.open = file_open,

@@ -51,7 +51,8 @@ static void failing(const struct otr_health *he,
 	otr_buf_printf(out, "%.*s, %u times in %" PRIu64 " s\n", (int)len, why,
 		       he->failures, seconds(push->now_ns - he->since_ns));
 	spans(out, push->waiting);
-	otr_buf_printf(out, " wait%s, room for ", push->waiting == 1 ? "s" : "");
+	otr_buf_printf(out, " wait%s, room for ",
+		       push->waiting == 1 ? "s" : "");
 	number(out, push->room);
 	otr_buf_printf(out, ", next try in %" PRIu64 " s; tracing goes on.",
 		       seconds(push->next_ns));
@@ -63,8 +64,9 @@ static void refusing(const struct otr_health_push *push, uint64_t lost,
 		     struct otr_buf *out)
 {
 	head(out, push);
-	otr_buf_printf(out, "%s\n", push->res->why[0] ? push->res->why :
-							"a part was refused");
+	otr_buf_printf(out, "%s\n",
+		       push->res->why[0] ? push->res->why
+					 : "a part was refused");
 	spans(out, lost);
 	otr_buf_printf(out, " of %zu %s lost, not sent again; tracing goes on.",
 		       push->n, lost == 1 ? "is" : "are");
@@ -87,7 +89,8 @@ static void taking(const struct otr_health *he,
 }
 
 static void note_failure(struct otr_health *he,
-			 const struct otr_health_push *push, struct otr_buf *out)
+			 const struct otr_health_push *push,
+			 struct otr_buf *out)
 {
 	if (!he->failures++)
 		he->since_ns = push->now_ns;
@@ -111,7 +114,8 @@ static void note_refusal(struct otr_health *he,
 }
 
 static void note_success(struct otr_health *he,
-			 const struct otr_health_push *push, struct otr_buf *out)
+			 const struct otr_health_push *push,
+			 struct otr_buf *out)
 {
 	if (he->told != OTR_HEALTH_TAKING)
 		taking(he, push, out);
@@ -130,4 +134,15 @@ void otr_health_note(struct otr_health *he, const struct otr_health_push *push,
 		note_refusal(he, push, push->res->rejected, out);
 	else
 		note_success(he, push, out);
+}
+
+void otr_health_full(const char *where, const char *origin, size_t waiting,
+		     uint64_t lost, struct otr_buf *out)
+{
+	otr_buf_printf(out, "export to %s (from %s): ", where, origin);
+	spans(out, waiting);
+	otr_buf_str(out, " wait, no room for more: ");
+	number(out, lost);
+	otr_buf_str(out, " lost so far\ntracing goes on; what comes is lost "
+			 "until there is room.");
 }

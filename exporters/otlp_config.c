@@ -80,7 +80,7 @@ static bool ends_in(const char *path, const char *end)
 static int set_path(CURLU *u, const char *origin)
 {
 	OTR_AUTO(str_free) char *path = NULL;
-	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf out = { 0 };
 
 	if (!strcmp(origin, TRACES_VAR))
 		return 0; /* an empty path is "/" to libcurl already */
@@ -165,8 +165,11 @@ static int bad_url(const struct otr_destination *dest, struct otr_err *err)
 	bool secret = strchr(dest->url, '@') != NULL;
 
 	otr_err_set(err, "export to %s (from %s): this is no URL of OTLP/HTTP",
-		    secret ? "a URL with credentials" : dest->url, dest->origin);
-	otr_err_hint(err, "right: http://localhost:4318, https://collector.example/otlp");
+		    secret ? "a URL with credentials" : dest->url,
+		    dest->origin);
+	otr_err_hint(
+		err,
+		"right: http://localhost:4318, https://collector.example/otlp");
 	return -EINVAL;
 }
 
@@ -186,7 +189,8 @@ static int read_url(struct otr_otlp_config *cfg,
 static int no_grpc(const struct otr_otlp_config *cfg, const char *why,
 		   struct otr_err *err)
 {
-	otr_err_set(err, "export to %s: %s, and otrace speaks OTLP over HTTP only",
+	otr_err_set(err,
+		    "export to %s: %s, and otrace speaks OTLP over HTTP only",
 		    cfg->shown, why);
 	otr_err_hint(err, "try  the collector's HTTP port, usually 4318, with "
 			  "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf");
@@ -207,7 +211,8 @@ static int read_protocol(struct otr_otlp_config *cfg, struct otr_err *err)
 	if (!cfg->json)
 		otr_log(OTR_LOG_WARN,
 			"OTEL_EXPORTER_OTLP_PROTOCOL: \"%s\" is ignored; "
-			"right: http/protobuf, http/json", v);
+			"right: http/protobuf, http/json",
+			v);
 	return 0;
 }
 
@@ -219,7 +224,8 @@ static void read_compression(struct otr_otlp_config *cfg)
 	if (v && cfg->gzip && strcasecmp(v, "gzip"))
 		otr_log(OTR_LOG_WARN,
 			"OTEL_EXPORTER_OTLP_COMPRESSION: \"%s\" is ignored; "
-			"right: gzip, none", v);
+			"right: gzip, none",
+			v);
 }
 
 static void read_timeout(struct otr_otlp_config *cfg)
@@ -234,8 +240,10 @@ static void read_timeout(struct otr_otlp_config *cfg)
 		if (!isdigit((unsigned char)*v) || *end || errno ||
 		    ms > UINT32_MAX) {
 			otr_log(OTR_LOG_WARN,
-				"OTEL_EXPORTER_OTLP_TIMEOUT: \"%s\" is ignored; "
-				"right: milliseconds, as 10000", v);
+				"OTEL_EXPORTER_OTLP_TIMEOUT: \"%s\" is "
+				"ignored; "
+				"right: milliseconds, as 10000",
+				v);
 			ms = TIMEOUT_MS;
 		}
 	}
@@ -250,8 +258,9 @@ static int file(const struct otr_otlp_config *cfg, const char *what,
 	*out = path;
 	if (!path || !access(path, R_OK))
 		return 0;
-	otr_err_set(err, "export to %s: cannot read %s (from "
-			 "OTEL_EXPORTER_OTLP_%s): %s",
+	otr_err_set(err,
+		    "export to %s: cannot read %s (from "
+		    "OTEL_EXPORTER_OTLP_%s): %s",
 		    cfg->shown, path, what, strerror(errno));
 	return -EINVAL;
 }
@@ -266,7 +275,8 @@ static int read_files(struct otr_otlp_config *cfg, struct otr_err *err)
 }
 
 int otr_otlp_config_read(struct otr_otlp_config *cfg,
-			 const struct otr_destination *dest, struct otr_err *err)
+			 const struct otr_destination *dest,
+			 struct otr_err *err)
 {
 	int rc;
 

@@ -25,15 +25,16 @@ struct otr_otlp_config {
 	uint16_t port;
 	bool json; /* http/json instead of http/protobuf */
 	bool gzip;
-	uint64_t timeout_ns; /* of one attempt; UINT64_MAX: none */
-	struct curl_slist *headers; /* the user's */
+	uint64_t timeout_ns;	     /* of one attempt; UINT64_MAX: none */
+	struct curl_slist *headers;  /* the user's */
 	const char *ca, *cert, *key; /* files; NULL: none. Of the environment */
 };
 
 /* Reads `dest` and the environment. Returns 0, or -EINVAL or -ENOMEM with the reason
  * in `err`; `cfg` then holds nothing. */
 int otr_otlp_config_read(struct otr_otlp_config *cfg,
-			 const struct otr_destination *dest, struct otr_err *err);
+			 const struct otr_destination *dest,
+			 struct otr_err *err);
 void otr_otlp_config_fini(struct otr_otlp_config *cfg);
 
 /* The endpoint that the environment names, and in which variable; NULL: none. */

@@ -55,7 +55,7 @@ static char *text(struct otr_arena *ar, struct otr_slice s)
 
 static struct kvs kvs_new(struct otr_arena *ar, size_t max)
 {
-	struct kvs out = {0};
+	struct kvs out = { 0 };
 
 	out.at = alloc(ar, max, sizeof(*out.at));
 	out.kv = alloc(ar, max, sizeof(*out.kv));
@@ -152,18 +152,19 @@ static void add_attrs(struct otr_arena *ar, struct kvs *kvs,
 	Otlp__AnyValue *v;
 
 	for (; at < end; at++) {
-		v = add(kvs, at->key == OTR_KEY_CUSTOM ? text(ar, at->name) :
-							 otr_key_name(at->key));
+		v = add(kvs, at->key == OTR_KEY_CUSTOM ? text(ar, at->name)
+						       : otr_key_name(at->key));
 		if (v)
 			set_value(ar, v, at);
 	}
 }
 
-static Otlp__Span__Link *link_of(struct otr_arena *ar, const struct otr_link *ln)
+static Otlp__Span__Link *link_of(struct otr_arena *ar,
+				 const struct otr_link *ln)
 {
 	const char *why = otr_otlp_evidence(ln->evidence);
 	Otlp__Span__Link *out = alloc(ar, 1, sizeof(*out));
-	struct kvs kvs = {0};
+	struct kvs kvs = { 0 };
 
 	if (!out)
 		return NULL;
@@ -189,7 +190,8 @@ static void set_links(struct otr_arena *ar, Otlp__Span *out,
 	if (!out->links)
 		return;
 	for (; out->n_links < sp->n_links; out->n_links++)
-		out->links[out->n_links] = link_of(ar, &sp->links[out->n_links]);
+		out->links[out->n_links] =
+			link_of(ar, &sp->links[out->n_links]);
 }
 
 static void set_attrs(struct otr_arena *ar, Otlp__Span *out,
@@ -342,7 +344,8 @@ static void build(const struct job *job, Otlp__ExportTraceServiceRequest *req)
 {
 	const struct otr_otlp_groups *g = job->groups;
 
-	req->resource_spans = alloc(job->ar, g->n, sizeof(*req->resource_spans));
+	req->resource_spans =
+		alloc(job->ar, g->n, sizeof(*req->resource_spans));
 	for (uint32_t i = 0; req->resource_spans && i < g->n; i++)
 		if (g->at[i].lead)
 			req->resource_spans[req->n_resource_spans++] =
@@ -359,7 +362,8 @@ static int pack(const Otlp__ExportTraceServiceRequest *req, struct otr_buf *out)
 		out->rc = 0; /* nothing was written: it is as it was */
 		return rc;
 	}
-	out->len += otlp__export_trace_service_request__pack(req, (uint8_t *)to);
+	out->len +=
+		otlp__export_trace_service_request__pack(req, (uint8_t *)to);
 	return 0;
 }
 
@@ -369,7 +373,7 @@ int otr_otlp_encode(struct otr_otlp_encoder *enc,
 {
 	Otlp__ExportTraceServiceRequest req =
 		OTLP__EXPORT_TRACE_SERVICE_REQUEST__INIT;
-	struct job job = {&enc->arena, &enc->groups, spans};
+	struct job job = { &enc->arena, &enc->groups, spans };
 
 	if (otr_otlp_group(&enc->groups, spans, n))
 		return -ENOMEM;

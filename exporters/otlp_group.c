@@ -96,8 +96,8 @@ static uint32_t group_of(struct otr_otlp_groups *g, const struct otr_span *sp,
 	return add(g, sp, scope);
 }
 
-int otr_otlp_group(struct otr_otlp_groups *g, const struct otr_span *const *spans,
-		   size_t n)
+int otr_otlp_group(struct otr_otlp_groups *g,
+		   const struct otr_span *const *spans, size_t n)
 {
 	struct otr_otlp_group *gr;
 	uint32_t in = 0;

@@ -82,7 +82,7 @@ static void warn(struct otr_slice key)
 
 struct curl_slist *otr_otlp_headers(const char *text)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf line = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf line = { 0 };
 	struct otr_slice list = otr_slice_str(text), key, value;
 	struct curl_slist *out = NULL, *more;
 

@@ -84,9 +84,10 @@ static bool add_header(struct curl_slist **list, const char *line)
 static bool make_headers(struct http *h)
 {
 	const struct otr_otlp_config *cfg = &h->cfg;
-	bool ok = add_header(&h->headers,
-			     cfg->json ? "Content-Type: application/json" :
-					 "Content-Type: application/x-protobuf");
+	bool ok =
+		add_header(&h->headers,
+			   cfg->json ? "Content-Type: application/json"
+				     : "Content-Type: application/x-protobuf");
 
 	if (cfg->gzip)
 		ok = ok && add_header(&h->headers, "Content-Encoding: gzip");
@@ -270,9 +271,10 @@ static enum otr_push no_answer(const struct http *h, CURLcode rc,
 	}
 }
 
-static enum otr_push judge(struct http *h, size_t n, struct otr_push_result *res)
+static enum otr_push judge(struct http *h, size_t n,
+			   struct otr_push_result *res)
 {
-	struct otr_otlp_response rsp = {.body = otr_buf_view(&h->answer)};
+	struct otr_otlp_response rsp = { .body = otr_buf_view(&h->answer) };
 	curl_off_t retry_after = 0;
 	char *type = NULL;
 
@@ -315,13 +317,13 @@ static enum otr_push http_push(void *state, const struct otr_span *const *spans,
 	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE,
 			 (curl_off_t)body.len);
 	rc = run(h, until, deadline_ns);
-	return answered(h, rc) ? judge(h, n, res) :
-				 no_answer(h, rc, now_ns() - start, res);
+	return answered(h, rc) ? judge(h, n, res)
+			       : no_answer(h, rc, now_ns() - start, res);
 }
 
 const struct otr_exporter_ops otr_exporter_otlp_http = {
 	.name = "otlp-http",
-	.schemes = (const char *const[]){"http", "https", NULL},
+	.schemes = (const char *const[]){ "http", "https", NULL },
 	.help = "http://HOST:4318, https://..: OTLP over HTTP, to a Collector, "
 		"Jaeger, Tempo.",
 	.state_size = sizeof(struct http),

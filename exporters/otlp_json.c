@@ -136,8 +136,8 @@ static void value(struct otr_buf *out, const struct otr_attr *at)
 			       at->integer);
 		break;
 	case OTR_ATTR_BOOL:
-		otr_buf_str(out, at->boolean ? "{\"boolValue\":true}" :
-					       "{\"boolValue\":false}");
+		otr_buf_str(out, at->boolean ? "{\"boolValue\":true}"
+					     : "{\"boolValue\":false}");
 		break;
 	case OTR_ATTR_DOUBLE:
 		otr_buf_str(out, "{\"doubleValue\":");
@@ -155,9 +155,9 @@ static void pair(struct otr_buf *out, const struct otr_attr *at,
 {
 	otr_buf_str(out, comma);
 	otr_buf_str(out, "{\"key\":");
-	text(out, at->key == OTR_KEY_CUSTOM ?
-			  at->name :
-			  otr_slice_str(otr_key_name(at->key)));
+	text(out, at->key == OTR_KEY_CUSTOM
+			  ? at->name
+			  : otr_slice_str(otr_key_name(at->key)));
 	otr_buf_str(out, ",\"value\":");
 	value(out, at);
 	otr_buf_byte(out, '}');
@@ -165,9 +165,9 @@ static void pair(struct otr_buf *out, const struct otr_attr *at,
 
 static struct otr_attr attr_string(enum otr_key key, const char *str)
 {
-	return (struct otr_attr){.key = (uint16_t)key,
-				 .type = OTR_ATTR_STRING,
-				 .string = otr_slice_str(str)};
+	return (struct otr_attr){ .key = (uint16_t)key,
+				  .type = OTR_ATTR_STRING,
+				  .string = otr_slice_str(str) };
 }
 
 /* `own` are attributes made of plain fields. */
@@ -314,7 +314,7 @@ static void request(struct otr_buf *out, const struct otr_otlp_groups *g,
 int otr_otlp_json_line(struct otr_buf *out, const struct otr_span *const *spans,
 		       size_t n)
 {
-	OTR_AUTO(otr_otlp_groups_fini) struct otr_otlp_groups g = {0};
+	OTR_AUTO(otr_otlp_groups_fini) struct otr_otlp_groups g = { 0 };
 	size_t from = out->len;
 	int rc;
 

@@ -32,8 +32,8 @@ static struct otr_slice member(struct otr_slice body, const char *name)
 			     body.len);
 	while (body.len && strchr(" \t\r\n:", *body.data) && *body.data)
 		body = otr_slice_sub(body, 1, body.len);
-	return body.len && *body.data == '"' ? otr_slice_sub(body, 1, body.len) :
-					       body;
+	return body.len && *body.data == '"' ? otr_slice_sub(body, 1, body.len)
+					     : body;
 }
 
 static size_t json_number(struct otr_slice body, const char *name)
@@ -76,12 +76,13 @@ static void partial_protobuf(const struct otr_otlp_response *rsp, size_t n,
 	Otlp__ExportTraceServiceResponse *msg =
 		otlp__export_trace_service_response__unpack(
 			NULL, rsp->body.len, (const uint8_t *)rsp->body.data);
-	Otlp__ExportTracePartialSuccess *part = msg ? msg->partial_success : NULL;
+	Otlp__ExportTracePartialSuccess *part =
+		msg ? msg->partial_success : NULL;
 
 	if (part && part->rejected_spans > 0)
-		res->rejected = (uint64_t)part->rejected_spans < n ?
-					(size_t)part->rejected_spans :
-					n;
+		res->rejected = (uint64_t)part->rejected_spans < n
+					? (size_t)part->rejected_spans
+					: n;
 	if (part)
 		say(res, part->error_message, strlen(part->error_message));
 	if (msg)

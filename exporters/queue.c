@@ -37,7 +37,7 @@
 
 struct otr_queue {
 	const struct otr_exporter_ops *ops;
-	void *state;   /* of the exporter; the thread's alone */
+	void *state; /* of the exporter; the thread's alone */
 	char *origin;
 	struct otr_queue_config cfg;
 	const struct otr_span **batch; /* the thread's alone */
@@ -51,7 +51,7 @@ struct otr_queue {
 	size_t head, count;
 	uint64_t since_ns; /* the oldest not in a batch came then */
 	bool closing, told_full;
-	uint64_t close_ns; /* deadline */
+	uint64_t close_ns;	/* deadline */
 	struct otr_buf notices; /* NUL behind each */
 	struct otr_queue_stats stats;
 };
@@ -67,8 +67,8 @@ static uint64_t now_ns(void)
 /* Sleeps until `at_ns` or a signal; the lock is held. */
 static void wait_until(struct otr_queue *q, uint64_t at_ns)
 {
-	struct timespec ts = {(time_t)(at_ns / 1000000000u),
-			      (long)(at_ns % 1000000000u)};
+	struct timespec ts = { (time_t)(at_ns / 1000000000u),
+			       (long)(at_ns % 1000000000u) };
 
 	pthread_cond_timedwait(&q->wake, &q->lock, &ts);
 }
@@ -191,8 +191,8 @@ static bool hopeless(const struct otr_queue *q, uint64_t began, uint64_t pause)
 {
 	uint64_t then = now_ns() + pause;
 
-	if (q->closing && (then >= q->close_ns ||
-			   q->health.failures >= OTR_HEALTH_TRIES))
+	if (q->closing &&
+	    (then >= q->close_ns || q->health.failures >= OTR_HEALTH_TRIES))
 		return true;
 	return then - began > GIVE_UP_NS;
 }
@@ -210,7 +210,7 @@ static void rest(struct otr_queue *q, uint64_t pause)
 /* Tries until the `n` spans of the batch are taken, refused, or given up. */
 static void deliver(struct otr_queue *q, size_t n)
 {
-	struct otr_backoff bo = {0};
+	struct otr_backoff bo = { 0 };
 	struct otr_push_result res;
 	uint64_t began = now_ns(), pause = 0;
 	enum otr_push out;
@@ -229,7 +229,7 @@ static void deliver(struct otr_queue *q, size_t n)
 					   (out == OTR_PUSH_RETRY ? 0 : n),
 				.room = q->cfg.queue_max,
 				.now_ns = now_ns(),
-				.next_ns = pause});
+				.next_ns = pause });
 		if (out != OTR_PUSH_RETRY || hopeless(q, began, pause))
 			break;
 		rest(q, pause);
@@ -289,18 +289,14 @@ static void note_full(struct otr_queue *q)
 	if (q->told_full || q->count < q->cfg.queue_max || !q->stats.dropped)
 		return;
 	q->told_full = true;
-	otr_buf_printf(&q->notices,
-		       "export to %s (from %s): %zu spans wait, no room for "
-		       "more: %llu lost so far\n"
-		       "tracing goes on; what comes is lost until there is room.",
-		       q->ops->where(q->state), q->origin, q->count,
-		       (unsigned long long)q->stats.dropped);
+	otr_health_full(q->ops->where(q->state), q->origin, q->count,
+			q->stats.dropped, &q->notices);
 	otr_buf_byte(&q->notices, '\0');
 }
 
 void otr_queue_tick(struct otr_queue *q, otr_queue_notice_fn fn, void *arg)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf mine = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf mine = { 0 };
 	const char *text;
 
 	pthread_mutex_lock(&q->lock);
@@ -381,7 +377,7 @@ static int start(struct otr_queue *q)
 int otr_queue_open(struct otr_queue **out, const char *url, const char *origin,
 		   struct otr_err *err)
 {
-	struct otr_destination dest = {url, origin};
+	struct otr_destination dest = { url, origin };
 	const struct otr_exporter_ops *ops = otr_exporter_of(&dest, err);
 	OTR_AUTO(queue_free) struct otr_queue *q = NULL;
 	int rc;

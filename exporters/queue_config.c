@@ -29,11 +29,12 @@ static uint64_t number(const char *name, uint64_t fallback, uint64_t min,
 		return fallback;
 	errno = 0;
 	n = strtoull(v, &end, 10);
-	if (isdigit((unsigned char)*v) && !*end && !errno && n >= min && n <= max)
+	if (isdigit((unsigned char)*v) && !*end && !errno && n >= min &&
+	    n <= max)
 		return n;
 	otr_log(OTR_LOG_WARN,
-		"%s: \"%s\" is ignored; right: %llu to %llu, usually %llu", name,
-		v, (unsigned long long)min, (unsigned long long)max,
+		"%s: \"%s\" is ignored; right: %llu to %llu, usually %llu",
+		name, v, (unsigned long long)min, (unsigned long long)max,
 		(unsigned long long)fallback);
 	return fallback;
 }
@@ -73,7 +74,7 @@ static void list_schemes(struct otr_buf *out)
 /* The text may hold a password: nothing behind the scheme is quoted. */
 static void no_exporter(const struct otr_destination *dest, struct otr_err *err)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf list = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf list = { 0 };
 	size_t n = strcspn(dest->url, ":");
 	bool any = dest->url[n] && n < 32;
 
@@ -94,7 +95,7 @@ const struct otr_exporter_ops *otr_exporter_of(struct otr_destination *dest,
 	const char *origin, *url = otr_otlp_env_endpoint(&origin);
 
 	if (url && !strcmp(dest->origin, "OTEL_EXPORTER_OTLP_ENDPOINT"))
-		*dest = (struct otr_destination){url, origin};
+		*dest = (struct otr_destination){ url, origin };
 	for (const struct otr_exporter_ops *const *ops = otr_exporters; *ops;
 	     ops++)
 		if (has_scheme(*ops, dest->url))

@@ -53,7 +53,7 @@ static struct otr_slice keep(struct draft *d, struct otr_slice s)
 	to = otr_buf_room(&d->text, OTR_UTF8_COPY_MAX(s.len) + 1);
 	if (to)
 		d->text.len += otr_utf8_copy(to, s);
-	return (struct otr_slice){(const char *)at, d->text.len - at};
+	return (struct otr_slice){ (const char *)at, d->text.len - at };
 }
 
 static bool has(const struct draft *d, enum otr_key key)
@@ -68,7 +68,7 @@ static struct otr_attr *add(struct draft *d, enum otr_key key)
 {
 	if (d->n == ATTRS_MAX || (key != OTR_KEY_CUSTOM && has(d, key)))
 		return NULL;
-	d->at[d->n] = (struct otr_attr){.key = (uint16_t)key};
+	d->at[d->n] = (struct otr_attr){ .key = (uint16_t)key };
 	return &d->at[d->n++];
 }
 
@@ -138,10 +138,10 @@ static size_t iso(char *out, size_t size, uint64_t ns)
 	struct tm tm;
 
 	gmtime_r(&s, &tm);
-	return (size_t)snprintf(out, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ",
-				tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-				tm.tm_hour, tm.tm_min, tm.tm_sec,
-				(unsigned int)(ns / 1000000u % 1000u));
+	return (size_t)snprintf(
+		out, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ",
+		tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+		tm.tm_min, tm.tm_sec, (unsigned int)(ns / 1000000u % 1000u));
 }
 
 /* The same process has the same id after a restart of ours; no other has it. */
@@ -154,7 +154,7 @@ static void instance(struct draft *d, const struct otr_make *from)
 			 host.len ? host.data : "", from->tgid,
 			 from->created_ns / 1000000u);
 
-	otr_uuid5(id, instance_ns, (struct otr_slice){name, (size_t)n});
+	otr_uuid5(id, instance_ns, (struct otr_slice){ name, (size_t)n });
 	str(d, OTR_KEY_SERVICE_INSTANCE_ID, id);
 }
 
@@ -207,7 +207,7 @@ static void fill(struct draft *d, const struct otr_make *from)
 	char service[OTR_SERVICE_MAX + 1];
 	size_t len = otr_name_service(from->facts, service);
 
-	text(d, OTR_KEY_SERVICE_NAME, (struct otr_slice){service, len});
+	text(d, OTR_KEY_SERVICE_NAME, (struct otr_slice){ service, len });
 	telemetry(d, from->facts);
 	otr_name_pairs(otr_name_env(from->facts->text[OTR_META_ENV],
 				    "OTEL_RESOURCE_ATTRIBUTES"),
@@ -249,7 +249,7 @@ static struct otr_resource *finish(const struct draft *d, uint32_t tgid)
 
 struct otr_resource *otr_resource_make(const struct otr_make *from)
 {
-	OTR_AUTO(draft_fini) struct draft d = {0};
+	OTR_AUTO(draft_fini) struct draft d = { 0 };
 
 	fill(&d, from);
 	return d.text.rc ? NULL : finish(&d, from->tgid);

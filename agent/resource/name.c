@@ -49,7 +49,7 @@ static bool decode_pair(struct otr_buf *buf, struct otr_slice key,
 
 static bool walk_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf buf = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf buf = { 0 };
 	struct otr_slice key, value, k, v;
 
 	while (otr_pair_next(&text, &key, &value)) {
@@ -99,12 +99,14 @@ struct otr_slice otr_name_family(struct otr_slice exe)
 const char *otr_name_language(struct otr_slice exe)
 {
 	static const char *const rows[][2] = {
-		{"python", "python"}, {"pypy", "python"}, {"uwsgi", "python"},
-		{"node", "nodejs"},   {"nodejs", "nodejs"}, {"bun", "nodejs"},
-		{"deno", "nodejs"},   {"java", "java"},	    {"go", "go"},
-		{"ruby", "ruby"},     {"php", "php"},	    {"php-fpm", "php"},
-		{"php-cgi", "php"},   {"dotnet", "dotnet"},
-		{"beam.smp", "erlang"},
+		{ "python", "python" },	  { "pypy", "python" },
+		{ "uwsgi", "python" },	  { "node", "nodejs" },
+		{ "nodejs", "nodejs" },	  { "bun", "nodejs" },
+		{ "deno", "nodejs" },	  { "java", "java" },
+		{ "go", "go" },		  { "ruby", "ruby" },
+		{ "php", "php" },	  { "php-fpm", "php" },
+		{ "php-cgi", "php" },	  { "dotnet", "dotnet" },
+		{ "beam.smp", "erlang" },
 	};
 	struct otr_slice family = otr_name_family(exe);
 
@@ -147,7 +149,8 @@ static size_t clean(char *out, struct otr_slice s)
 			break;
 		memcpy(out + len, n ? s.data : "\xef\xbf\xbd", n ? n : 3);
 		len += n ? n : 3;
-		n = n ? n : otr_utf8_char(s); /* whole, where it is only unfit */
+		n = n ? n
+		      : otr_utf8_char(s); /* whole, where it is only unfit */
 		n = n ? n : 1;
 	}
 	out[len] = '\0';
@@ -164,7 +167,8 @@ static void on_pair(void *arg, struct otr_slice key, struct otr_slice value)
 
 static size_t told_by_env(struct otr_slice env, char *out)
 {
-	struct found f = {out, clean(out, otr_name_env(env, "OTEL_SERVICE_NAME"))};
+	struct found f = { out,
+			   clean(out, otr_name_env(env, "OTEL_SERVICE_NAME")) };
 
 	if (!f.len)
 		otr_name_pairs(otr_name_env(env, "OTEL_RESOURCE_ATTRIBUTES"),

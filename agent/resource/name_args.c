@@ -30,7 +30,7 @@ static bool listed(const char *list, struct otr_slice word)
 
 	for (; list && *list; list += n + (list[n] == ' ')) {
 		n = strcspn(list, " ");
-		if (otr_slice_eq(word, (struct otr_slice){list, n}))
+		if (otr_slice_eq(word, (struct otr_slice){ list, n }))
 			return true;
 	}
 	return false;
@@ -86,7 +86,8 @@ static struct otr_slice last_part(struct otr_slice s, const char *dull)
 	return otr_slice_sub(s, n, s.len);
 }
 
-#define DULL_MODULES "app main wsgi asgi server application run manage __main__ api"
+#define DULL_MODULES \
+	"app main wsgi asgi server application run manage __main__ api"
 
 static bool is_module(struct otr_slice s)
 {
@@ -185,8 +186,8 @@ static void read_node(struct otr_program *pg, struct otr_slice rest)
 	if (!at && !otr_slice_starts(pg->name, OTR_SLICE("next-server")))
 		return;
 	pg->name = OTR_SLICE_NONE;
-	pg->path = at ? otr_slice_sub(pg->path, 0, (size_t)(at - pg->path.data)) :
-			OTR_SLICE_NONE;
+	pg->path = at ? otr_slice_sub(pg->path, 0, (size_t)(at - pg->path.data))
+		      : OTR_SLICE_NONE;
 }
 
 static struct otr_slice jar_name(struct otr_slice path)
@@ -248,34 +249,36 @@ static void read_uwsgi(struct otr_program *pg, struct otr_slice rest)
 			pg->name = module_name(arg);
 		else if (without(arg, ".ini .yaml .yml").len < arg.len &&
 			 !pg->name.len)
-			pg->name = without(otr_name_base(arg), ".ini .yaml .yml");
+			pg->name =
+				without(otr_name_base(arg), ".ini .yaml .yml");
 	}
 }
 
-#define JAVA_VALUED                                                          \
-	"-cp -classpath --class-path -p --module-path --add-modules "       \
+#define JAVA_VALUED                                                   \
+	"-cp -classpath --class-path -p --module-path --add-modules " \
 	"--add-opens --add-exports --add-reads --upgrade-module-path"
-#define NODE_VALUED                                                         \
+#define NODE_VALUED                                                        \
 	"-r --require --import --loader --experimental-loader --env-file " \
 	"-C --conditions --title --inspect-port --watch-path"
 
 static const struct runtime runtimes[] = {
-	{"python", "-W -X --check-hash-based-pycs", "-m", "-c", "", read_python},
-	{"pypy", "-W -X", "-m", "-c", "", read_python},
-	{"node", NODE_VALUED, "", "-e --eval -p --print", "", read_node},
-	{"nodejs", NODE_VALUED, "", "-e --eval -p --print", "", read_node},
-	{"deno", "-c --config", "", "eval", "run serve", read_node},
-	{"bun", "-r --preload", "", "-e", "run start", read_node},
-	{"java", JAVA_VALUED, "-jar -m --module", "", "", read_java},
-	{"ruby", "-I -r -C -E", "", "-e", "", read_ruby},
-	{"php", "-d -c -z", "-f", "-r", "", read_script},
-	{"perl", "-I", "", "-e -E", "", read_script},
-	{"dotnet", "", "", "", "exec run", read_script},
-	{"sh", "-o", "", "-c", "", read_script},
-	{"bash", "-o -O --rcfile", "", "-c", "", read_script},
-	{"dash", "-o", "", "-c", "", read_script},
-	{"uwsgi", "", "", "", "", NULL},
-	{"uwsgi-core", "", "", "", "", NULL},
+	{ "python", "-W -X --check-hash-based-pycs", "-m", "-c", "",
+	  read_python },
+	{ "pypy", "-W -X", "-m", "-c", "", read_python },
+	{ "node", NODE_VALUED, "", "-e --eval -p --print", "", read_node },
+	{ "nodejs", NODE_VALUED, "", "-e --eval -p --print", "", read_node },
+	{ "deno", "-c --config", "", "eval", "run serve", read_node },
+	{ "bun", "-r --preload", "", "-e", "run start", read_node },
+	{ "java", JAVA_VALUED, "-jar -m --module", "", "", read_java },
+	{ "ruby", "-I -r -C -E", "", "-e", "", read_ruby },
+	{ "php", "-d -c -z", "-f", "-r", "", read_script },
+	{ "perl", "-I", "", "-e -E", "", read_script },
+	{ "dotnet", "", "", "", "exec run", read_script },
+	{ "sh", "-o", "", "-c", "", read_script },
+	{ "bash", "-o -O --rcfile", "", "-c", "", read_script },
+	{ "dash", "-o", "", "-c", "", read_script },
+	{ "uwsgi", "", "", "", "", NULL },
+	{ "uwsgi-core", "", "", "", "", NULL },
 };
 
 /* "gunicorn: master [orders.wsgi]", "puma 6.0 (tcp://..) [orders]": a title that took
@@ -288,12 +291,12 @@ static bool read_title(struct otr_program *pg, struct otr_slice title)
 	    !otr_slice_starts(title, OTR_SLICE("puma")))
 		return false;
 	from = memchr(title.data, '[', title.len);
-	to = from ? memchr(from, ']', (size_t)(title.data + title.len - from)) :
-		    NULL;
+	to = from ? memchr(from, ']', (size_t)(title.data + title.len - from))
+		  : NULL;
 	if (!to)
 		return false;
-	pg->name = module_name((struct otr_slice){from + 1,
-						  (size_t)(to - from - 1)});
+	pg->name = module_name(
+		(struct otr_slice){ from + 1, (size_t)(to - from - 1) });
 	return true;
 }
 

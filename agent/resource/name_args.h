@@ -11,8 +11,10 @@
 struct otr_facts;
 
 struct otr_program {
-	struct otr_slice name; /* "orders" of orders.py; empty: it does not say */
-	struct otr_slice path; /* of the script or archive, as given; may be empty */
+	struct otr_slice
+		name; /* "orders" of orders.py; empty: it does not say */
+	struct otr_slice
+		path; /* of the script or archive, as given; may be empty */
 };
 
 /* Reads the arguments of the runtime `family` ("python"). False: it is none, so the

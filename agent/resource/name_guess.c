@@ -20,24 +20,27 @@
 
 /* Words that everybody uses. */
 static const char *const generic[] = {
-	"app", "main", "index", "server", "start", "run", "wsgi", "asgi",
-	"application", "manage", "www", "__main__", "bootstrap", "program",
-	"python", "node", "nodejs", "java", "ruby", "php", "perl", "sh", "bash",
-	"dash", "dotnet", "deno", "bun", "uwsgi", "pypy",
+	"app",	     "main",	"index",       "server", "start",  "run",
+	"wsgi",	     "asgi",	"application", "manage", "www",	   "__main__",
+	"bootstrap", "program", "python",      "node",	 "nodejs", "java",
+	"ruby",	     "php",	"perl",	       "sh",	 "bash",   "dash",
+	"dotnet",    "deno",	"bun",	       "uwsgi",	 "pypy",
 };
 
 /* Folders that say nothing of what they hold; so do those of generic[]. */
 static const char *const plain_dirs[] = {
-	"apps", "src", "code", "srv", "html", "home", "root", "opt", "usr",
-	"var", "lib", "local", "bin", "sbin", "dist", "build", "out", "target",
-	"workspace", "work", "current", "release", "releases", "public", "site",
-	"sites", "project", "projects", "dev", "data", "share", "libexec", "tmp",
+	"apps",	     "src",	"code",	   "srv",      "html",	   "home",
+	"root",	     "opt",	"usr",	   "var",      "lib",	   "local",
+	"bin",	     "sbin",	"dist",	   "build",    "out",	   "target",
+	"workspace", "work",	"current", "release",  "releases", "public",
+	"site",	     "sites",	"project", "projects", "dev",	   "data",
+	"share",     "libexec", "tmp",
 };
 
 /* Units that start other people's programs. */
 static const char *const carriers[] = {
-	"user@", "session-", "cron", "crond", "ssh", "sshd", "docker",
-	"containerd", "podman", "init", "systemd-",
+	"user@",  "session-",	"cron",	  "crond", "ssh",      "sshd",
+	"docker", "containerd", "podman", "init",  "systemd-",
 };
 
 static bool among(const char *const *list, size_t n, struct otr_slice s)
@@ -95,7 +98,8 @@ static struct otr_slice telling(struct otr_slice dir)
 		base = otr_name_base(dir);
 		if (otr_slice_eq(dir_of(dir), OTR_SLICE("/home")))
 			break; /* a person, not a service */
-		if (has_word(base) && base.data[0] != '.' && !is_generic(base) &&
+		if (has_word(base) && base.data[0] != '.' &&
+		    !is_generic(base) &&
 		    !among(plain_dirs, OTR_ARRAY_SIZE(plain_dirs), base))
 			return base;
 	}
@@ -153,7 +157,7 @@ static struct otr_slice program_name(const struct otr_facts *facts)
 struct otr_slice otr_name_guess(const struct otr_facts *facts)
 {
 	struct otr_slice exe = program_name(facts), better;
-	struct otr_program pg = {0};
+	struct otr_program pg = { 0 };
 
 	if (!otr_program_of(&pg, otr_name_family(exe), facts)) {
 		pg.name = otr_name_base(exe);

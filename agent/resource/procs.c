@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "agent/base/own.h"
+#include "agent/loss.h"
 #include "agent/resource/make.h"
 #include "agent/resource/resource.h"
 #include "bpf/event.h"
@@ -43,7 +44,7 @@ struct proc {
 	bool named;	  /* OTR_META_SERVICE is its own, not its parent's */
 	unsigned int age; /* of the host's facts in `resource` */
 	struct otr_resource *resource; /* NULL: to be made */
-	UT_hash_handle hh; /* also the order of arrival */
+	UT_hash_handle hh;	       /* also the order of arrival */
 };
 
 struct otr_procs {
@@ -88,7 +89,7 @@ static int fact_set(struct facts *f, size_t key, struct otr_slice s)
 		memcpy(copy, s.data, s.len);
 	}
 	free((char *)(uintptr_t)f->known.text[key].data);
-	f->known.text[key] = (struct otr_slice){copy, s.len};
+	f->known.text[key] = (struct otr_slice){ copy, s.len };
 	return 0;
 }
 
@@ -97,8 +98,8 @@ static void set_comm(struct facts *f, const char comm[16])
 	if (!comm[0])
 		return;
 	memcpy(f->comm, comm, sizeof(f->comm));
-	f->known.comm = (struct otr_slice){f->comm,
-					   strnlen(f->comm, sizeof(f->comm))};
+	f->known.comm = (struct otr_slice){ f->comm,
+					    strnlen(f->comm, sizeof(f->comm)) };
 }
 
 /* Makes the facts of `p` its own, so that they can change. */
@@ -142,6 +143,8 @@ static void make_room(struct otr_procs *procs)
 		return;
 	while (p && !p->exit_ns)
 		p = p->hh.next;
+	if (!p)
+		otr_loss_add(OTR_LOSS_EVICT, 1);
 	forget(procs, p ? p : procs->all);
 }
 
@@ -153,8 +156,8 @@ static void forget_exited(struct otr_procs *procs)
 		return;
 	procs->swept_ns = procs->now_ns;
 	HASH_ITER(hh, procs->all, p, next)
-		if (p->exit_ns && p->exit_ns + GRACE_NS < procs->now_ns)
-			forget(procs, p);
+	if (p->exit_ns && p->exit_ns + GRACE_NS < procs->now_ns)
+		forget(procs, p);
 }
 
 static struct proc *find(const struct otr_procs *procs, uint32_t tgid)
@@ -230,8 +233,8 @@ static bool is_other(const struct proc *p, const struct otr_ev_proc *ev)
 
 static int take_exec(struct otr_procs *procs, const struct otr_ev_proc *ev)
 {
-	struct otr_slice exe = {ev->text, ev->exe_len};
-	struct otr_slice args = {ev->text + ev->exe_len, ev->args_len};
+	struct otr_slice exe = { ev->text, ev->exe_len };
+	struct otr_slice args = { ev->text + ev->exe_len, ev->args_len };
 	struct proc *p = find(procs, ev->hdr.tgid);
 	struct facts *f;
 
@@ -252,9 +255,9 @@ static int take_exec(struct otr_procs *procs, const struct otr_ev_proc *ev)
 	if (!p->named)
 		fact_set(f, OTR_META_SERVICE, OTR_SLICE_NONE);
 	return fact_set(f, OTR_META_EXE, exe) ||
-			       fact_set(f, OTR_META_CMDLINE, args) ?
-		       -ENOMEM :
-		       0;
+			       fact_set(f, OTR_META_CMDLINE, args)
+		       ? -ENOMEM
+		       : 0;
 }
 
 static int take_exit(struct otr_procs *procs, const struct otr_ev_proc *ev)
@@ -288,7 +291,8 @@ static bool is_title(const struct facts *f, struct otr_slice args)
 	return have.len && !otr_slice_starts(args, have);
 }
 
-static int take_host_meta(struct otr_procs *procs, size_t key, struct otr_slice s)
+static int take_host_meta(struct otr_procs *procs, size_t key,
+			  struct otr_slice s)
 {
 	if (otr_slice_eq(procs->host->known.text[key], s))
 		return 0;
@@ -298,8 +302,8 @@ static int take_host_meta(struct otr_procs *procs, size_t key, struct otr_slice 
 
 static int take_meta(struct otr_procs *procs, const struct otr_ev_meta *ev)
 {
-	struct otr_slice s = {ev->text,
-			      ev->len < TEXT_BYTES ? ev->len : TEXT_BYTES};
+	struct otr_slice s = { ev->text,
+			       ev->len < TEXT_BYTES ? ev->len : TEXT_BYTES };
 	struct proc *p;
 
 	if (ev->key == OTR_META_NONE || ev->key >= OTR_META_MAX)
@@ -358,8 +362,8 @@ int otr_procs_event(struct otr_procs *procs, const struct otr_event *ev)
 static struct otr_resource *make(const struct otr_procs *procs, struct proc *p)
 {
 	if (!p->created_ns && p->start_ns && procs->epoch_ns)
-		p->created_ns = procs->epoch_ns + p->start_ns -
-				p->start_ns % TICK_NS;
+		p->created_ns =
+			procs->epoch_ns + p->start_ns - p->start_ns % TICK_NS;
 	p->age = procs->host_age;
 	return otr_resource_make(&(struct otr_make){
 		.facts = &p->facts->known,
@@ -415,7 +419,7 @@ void otr_procs_free(struct otr_procs **pp)
 	if (!procs)
 		return;
 	HASH_ITER(hh, procs->all, p, next)
-		forget(procs, p);
+	forget(procs, p);
 	facts_unref(&procs->host);
 	free(procs);
 }

@@ -87,7 +87,7 @@ static struct otr_slice slurp(int dir, const char *name, char *buf, size_t size)
 		if (n > 0)
 			len += (size_t)n;
 	}
-	return (struct otr_slice){buf, len};
+	return (struct otr_slice){ buf, len };
 }
 
 static void read_link(struct reader *rd, int dir, const char *name,
@@ -97,7 +97,7 @@ static void read_link(struct reader *rd, int dir, const char *name,
 	ssize_t n = readlinkat(dir, name, buf, sizeof(buf));
 
 	if (n > 0)
-		give(rd, key, (struct otr_slice){buf, (size_t)n});
+		give(rd, key, (struct otr_slice){ buf, (size_t)n });
 }
 
 static void read_args(struct reader *rd, int dir)
@@ -112,8 +112,8 @@ static void read_args(struct reader *rd, int dir)
 
 static bool is_wanted(struct otr_slice entry)
 {
-	static const char *const heads[] = {"OTEL_", "TRACEPARENT=",
-					    "TRACESTATE=", "BAGGAGE="};
+	static const char *const heads[] = { "OTEL_", "TRACEPARENT=",
+					     "TRACESTATE=", "BAGGAGE=" };
 	const char *eq = entry.len ? memchr(entry.data, '=', entry.len) : NULL;
 	size_t name = eq ? (size_t)(eq - entry.data) : 0;
 
@@ -128,7 +128,7 @@ static bool is_wanted(struct otr_slice entry)
 /* Moves what is wanted to the front of `all`; whole entries, NUL between. */
 static struct otr_slice pick_env(char *all, size_t size)
 {
-	struct otr_slice rest = {all, size}, entry;
+	struct otr_slice rest = { all, size }, entry;
 	size_t kept = 0;
 
 	while (rest.len) {
@@ -140,7 +140,7 @@ static struct otr_slice pick_env(char *all, size_t size)
 		kept += entry.len;
 		all[kept++] = '\0';
 	}
-	return (struct otr_slice){all, kept ? kept - 1 : 0};
+	return (struct otr_slice){ all, kept ? kept - 1 : 0 };
 }
 
 static void read_env(struct reader *rd, int dir)
@@ -166,16 +166,17 @@ static void read_cgroup(struct reader *rd, int dir)
 		const char *end = memchr(rest.data, '\n', rest.len);
 		const char *at;
 
-		line = otr_slice_sub(rest, 0,
-				     end ? (size_t)(end - rest.data) : rest.len);
+		line = otr_slice_sub(
+			rest, 0, end ? (size_t)(end - rest.data) : rest.len);
 		rest = otr_slice_sub(rest, line.len + 1, rest.len);
 		at = line.len ? memchr(line.data, ':', line.len) : NULL;
 		at = at ? memchr(at + 1, ':',
-				 (size_t)(line.data + line.len - at - 1)) :
-			  NULL;
+				 (size_t)(line.data + line.len - at - 1))
+			: NULL;
 		if (!at)
 			continue;
-		line = otr_slice_sub(line, (size_t)(at + 1 - line.data), line.len);
+		line = otr_slice_sub(line, (size_t)(at + 1 - line.data),
+				     line.len);
 		if (line.len > best.len)
 			best = line;
 	}
@@ -244,9 +245,10 @@ static void read_start(struct reader *rd, int dir)
 
 /* All through one descriptor of /proc/TGID: when the process ends and its number is
  * used again, what is left to read fails, and does not tell of another. */
-int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put, void *arg)
+int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put,
+		      void *arg)
 {
-	struct reader rd = {tgid, time_ns, put, arg, 0};
+	struct reader rd = { tgid, time_ns, put, arg, 0 };
 	OTR_AUTO(fd_close) int dir = -1;
 	char path[32];
 
@@ -267,10 +269,12 @@ int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put, void *ar
 static void read_machine_id(struct reader *rd)
 {
 	char buf[64];
-	struct otr_slice s = slurp(AT_FDCWD, "/etc/machine-id", buf, sizeof(buf));
+	struct otr_slice s =
+		slurp(AT_FDCWD, "/etc/machine-id", buf, sizeof(buf));
 
 	if (!s.len)
-		s = slurp(AT_FDCWD, "/var/lib/dbus/machine-id", buf, sizeof(buf));
+		s = slurp(AT_FDCWD, "/var/lib/dbus/machine-id", buf,
+			  sizeof(buf));
 	while (s.len && isspace((unsigned char)s.data[s.len - 1]))
 		s.len--;
 	give(rd, OTR_META_HOST_ID, s);
@@ -288,7 +292,7 @@ static const char *arch_of(const char *machine)
 
 int otr_resource_read_host(uint64_t time_ns, otr_meta_fn put, void *arg)
 {
-	struct reader rd = {0, time_ns, put, arg, 0};
+	struct reader rd = { 0, time_ns, put, arg, 0 };
 	struct utsname un;
 
 	if (uname(&un))

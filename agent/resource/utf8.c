@@ -14,14 +14,14 @@ static size_t expected(unsigned char a, unsigned char b)
 		return b >= 0x80 && b <= 0xbf ? 2 : 0;
 	if (a >= 0xe0 && a <= 0xef)
 		return b >= (a == 0xe0 ? 0xa0 : 0x80) &&
-				       b <= (a == 0xed ? 0x9f : 0xbf) ?
-			       3 :
-			       0;
+				       b <= (a == 0xed ? 0x9f : 0xbf)
+			       ? 3
+			       : 0;
 	if (a >= 0xf0 && a <= 0xf4)
 		return b >= (a == 0xf0 ? 0x90 : 0x80) &&
-				       b <= (a == 0xf4 ? 0x8f : 0xbf) ?
-			       4 :
-			       0;
+				       b <= (a == 0xf4 ? 0x8f : 0xbf)
+			       ? 4
+			       : 0;
 	return 0;
 }
 

@@ -19,93 +19,100 @@ static const struct {
 	const char *exe, *args, *cwd, *cgroup, *env, *want;
 } rows[] = {
 	/* told */
-	{"/usr/bin/node", "node|x.js", "/", "", "OTEL_SERVICE_NAME=cart", "cart"},
-	{"/usr/bin/node", "node|x.js", "/", "",
-	 "OTEL_RESOURCE_ATTRIBUTES=a=b,service.name=my%20cart", "my cart"},
-	{"/usr/bin/node", "node|x.js", "/", "",
-	 "OTEL_RESOURCE_ATTRIBUTES=service.name=cart,x=%zz", "x"},
-	{"/usr/bin/node", "node|x.js", "/", "",
-	 "OTEL_SERVICE_NAME=a|OTEL_RESOURCE_ATTRIBUTES=service.name=b", "a"},
+	{ "/usr/bin/node", "node|x.js", "/", "", "OTEL_SERVICE_NAME=cart",
+	  "cart" },
+	{ "/usr/bin/node", "node|x.js", "/", "",
+	  "OTEL_RESOURCE_ATTRIBUTES=a=b,service.name=my%20cart", "my cart" },
+	{ "/usr/bin/node", "node|x.js", "/", "",
+	  "OTEL_RESOURCE_ATTRIBUTES=service.name=cart,x=%zz", "x" },
+	{ "/usr/bin/node", "node|x.js", "/", "",
+	  "OTEL_SERVICE_NAME=a|OTEL_RESOURCE_ATTRIBUTES=service.name=b", "a" },
 	/* programs of their own */
-	{"/usr/sbin/nginx", "nginx: worker process", "/", "", "", "nginx"},
-	{"/usr/lib/postgresql/15/bin/postgres", "postgres: 15/main: walwriter",
-	 "/", "", "", "postgres"},
-	{"/usr/bin/redis-server", "redis-server *:6379", "/", "", "",
-	 "redis-server"},
-	{"/opt/shop/bin/checkout (deleted)", "./checkout", "/", "", "",
-	 "checkout"},
-	{"/srv/orders/server", "./server", "/srv/orders", "", "", "orders"},
-	{"/usr/sbin/php-fpm8.2", "php-fpm: pool www", "/", "", "", "php-fpm"},
+	{ "/usr/sbin/nginx", "nginx: worker process", "/", "", "", "nginx" },
+	{ "/usr/lib/postgresql/15/bin/postgres", "postgres: 15/main: walwriter",
+	  "/", "", "", "postgres" },
+	{ "/usr/bin/redis-server", "redis-server *:6379", "/", "", "",
+	  "redis-server" },
+	{ "/opt/shop/bin/checkout (deleted)", "./checkout", "/", "", "",
+	  "checkout" },
+	{ "/srv/orders/server", "./server", "/srv/orders", "", "", "orders" },
+	{ "/usr/sbin/php-fpm8.2", "php-fpm: pool www", "/", "", "", "php-fpm" },
 	/* Python */
-	{"/usr/bin/python3.11", "python3|orders.py|--port|80", "/x", "", "",
-	 "orders"},
-	{"/usr/bin/python3.11", "python3|app.py", "/tmp/t.x", "", "", "app"},
-	{"/usr/bin/python3.11", "python3|app.py", "/srv/orders", "", "", "orders"},
-	{"/usr/bin/python3.11", "python3|-u|-W|ignore|/srv/mail/src/main.py", "/",
-	 "", "", "mail"},
-	{"/usr/bin/python3.11", "python3|-m|billing.worker", "/", "", "",
-	 "worker"},
-	{"/usr/bin/python3.11", "python3|-m|billing.main", "/", "", "", "billing"},
-	{"/usr/bin/python3.11", "python3|-um|http.server", "/", "", "",
-	 "http.server"},
-	{"/usr/bin/python3.11", "python3|-c|import x", "/", "", "", "python"},
-	{"/usr/bin/python3.11",
-	 "/venv/bin/python|/venv/bin/gunicorn|-w|4|-b|localhost:8000|app:app",
-	 "/srv/orders", "", "", "orders"},
-	{"/usr/bin/python3.11", "python|/usr/bin/gunicorn|app:app", "/app", "", "",
-	 "app"},
-	{"/usr/bin/python3.11", "python|/usr/bin/gunicorn|-w|4|shop.wsgi", "/app",
-	 "", "", "shop"},
-	{"/usr/bin/python3.11", "gunicorn: master [shop.wsgi]", "/", "", "",
-	 "shop"},
-	{"/usr/bin/python3.11", "python|/v/bin/uvicorn|--port|80|cart.main:app",
-	 "/", "", "", "cart"},
-	{"/usr/bin/python3.11", "python|/v/bin/flask|--app|cart|run", "/", "", "",
-	 "cart"},
-	{"/usr/bin/python3.11", "python|/v/bin/flask|run", "/srv/cart", "", "",
-	 "cart"},
-	{"/usr/bin/python3.11", "python|manage.py|runserver", "/srv/shop", "", "",
-	 "shop"},
-	{"/usr/bin/python3.11", "python|/v/bin/celery|-A|mail.app|worker", "/", "",
-	 "", "mail"},
-	{"/usr/bin/uwsgi-core", "uwsgi", "/", "", "", "uwsgi-core"},
-	{"/usr/bin/uwsgi", "uwsgi|--http|:80|--module|cart.wsgi:app", "/", "", "",
-	 "cart"},
-	{"/usr/bin/python3.11", "python3|app.py", "/app",
-	 "/system.slice/orders.service", "", "orders"},
-	{"/usr/bin/python3.11", "python3|app.py", "/app",
-	 "/user.slice/user-1000.slice/user@1000.service/app.slice/t.scope", "",
-	 "app"},
+	{ "/usr/bin/python3.11", "python3|orders.py|--port|80", "/x", "", "",
+	  "orders" },
+	{ "/usr/bin/python3.11", "python3|app.py", "/tmp/t.x", "", "", "app" },
+	{ "/usr/bin/python3.11", "python3|app.py", "/srv/orders", "", "",
+	  "orders" },
+	{ "/usr/bin/python3.11", "python3|-u|-W|ignore|/srv/mail/src/main.py",
+	  "/", "", "", "mail" },
+	{ "/usr/bin/python3.11", "python3|-m|billing.worker", "/", "", "",
+	  "worker" },
+	{ "/usr/bin/python3.11", "python3|-m|billing.main", "/", "", "",
+	  "billing" },
+	{ "/usr/bin/python3.11", "python3|-um|http.server", "/", "", "",
+	  "http.server" },
+	{ "/usr/bin/python3.11", "python3|-c|import x", "/", "", "", "python" },
+	{ "/usr/bin/python3.11",
+	  "/venv/bin/python|/venv/bin/gunicorn|-w|4|-b|localhost:8000|app:app",
+	  "/srv/orders", "", "", "orders" },
+	{ "/usr/bin/python3.11", "python|/usr/bin/gunicorn|app:app", "/app", "",
+	  "", "app" },
+	{ "/usr/bin/python3.11", "python|/usr/bin/gunicorn|-w|4|shop.wsgi",
+	  "/app", "", "", "shop" },
+	{ "/usr/bin/python3.11", "gunicorn: master [shop.wsgi]", "/", "", "",
+	  "shop" },
+	{ "/usr/bin/python3.11",
+	  "python|/v/bin/uvicorn|--port|80|cart.main:app", "/", "", "",
+	  "cart" },
+	{ "/usr/bin/python3.11", "python|/v/bin/flask|--app|cart|run", "/", "",
+	  "", "cart" },
+	{ "/usr/bin/python3.11", "python|/v/bin/flask|run", "/srv/cart", "", "",
+	  "cart" },
+	{ "/usr/bin/python3.11", "python|manage.py|runserver", "/srv/shop", "",
+	  "", "shop" },
+	{ "/usr/bin/python3.11", "python|/v/bin/celery|-A|mail.app|worker", "/",
+	  "", "", "mail" },
+	{ "/usr/bin/uwsgi-core", "uwsgi", "/", "", "", "uwsgi-core" },
+	{ "/usr/bin/uwsgi", "uwsgi|--http|:80|--module|cart.wsgi:app", "/", "",
+	  "", "cart" },
+	{ "/usr/bin/python3.11", "python3|app.py", "/app",
+	  "/system.slice/orders.service", "", "orders" },
+	{ "/usr/bin/python3.11", "python3|app.py", "/app",
+	  "/user.slice/user-1000.slice/user@1000.service/app.slice/t.scope", "",
+	  "app" },
 	/* Node */
-	{"/usr/bin/node", "node|cart.js", "/", "", "", "cart"},
-	{"/usr/bin/node", "node|--require|./x.js|--inspect|dist/index.js",
-	 "/srv/cart", "", "", "cart"},
-	{"/usr/bin/node", "node|/home/ann/server.js", "/", "", "", "server"},
-	{"/usr/bin/node", "node|/srv/web/node_modules/.bin/next|start", "/", "",
-	 "", "web"},
-	{"/usr/bin/node", "node|/srv/cart/releases/20260102/app.mjs", "/", "", "",
-	 "cart"},
+	{ "/usr/bin/node", "node|cart.js", "/", "", "", "cart" },
+	{ "/usr/bin/node", "node|--require|./x.js|--inspect|dist/index.js",
+	  "/srv/cart", "", "", "cart" },
+	{ "/usr/bin/node", "node|/home/ann/server.js", "/", "", "", "server" },
+	{ "/usr/bin/node", "node|/srv/web/node_modules/.bin/next|start", "/",
+	  "", "", "web" },
+	{ "/usr/bin/node", "node|/srv/cart/releases/20260102/app.mjs", "/", "",
+	  "", "cart" },
 	/* Java */
-	{"/usr/bin/java", "java|-Xmx1g|-jar|/o/orders-1.2.3-SNAPSHOT.jar|x", "/",
-	 "", "", "orders"},
-	{"/usr/bin/java", "java|-cp|a.jar:b|com.acme.orders.Main", "/", "", "",
-	 "orders"},
-	{"/usr/bin/java", "java|-cp|a|org.apache.catalina.startup.Bootstrap|start",
-	 "/", "", "", "tomcat"},
-	{"/usr/bin/java", "java|-cp|a|kafka.Kafka|c", "/", "", "", "Kafka"},
+	{ "/usr/bin/java", "java|-Xmx1g|-jar|/o/orders-1.2.3-SNAPSHOT.jar|x",
+	  "/", "", "", "orders" },
+	{ "/usr/bin/java", "java|-cp|a.jar:b|com.acme.orders.Main", "/", "", "",
+	  "orders" },
+	{ "/usr/bin/java",
+	  "java|-cp|a|org.apache.catalina.startup.Bootstrap|start", "/", "", "",
+	  "tomcat" },
+	{ "/usr/bin/java", "java|-cp|a|kafka.Kafka|c", "/", "", "", "Kafka" },
 	/* Ruby, PHP, .NET, shells */
-	{"/usr/bin/ruby3.1", "puma 6.0.0 (tcp://0.0.0.0:3000) [blog]", "/", "", "",
-	 "blog"},
-	{"/usr/bin/ruby3.1", "ruby|bin/rails|server", "/srv/blog", "", "", "blog"},
-	{"/usr/bin/ruby3.1", "ruby|mailer.rb", "/", "", "", "mailer"},
-	{"/usr/bin/php8.2", "php|artisan|serve", "/srv/shop", "", "", "shop"},
-	{"/usr/bin/dotnet", "dotnet|Orders.dll", "/", "", "", "Orders"},
-	{"/usr/bin/bash", "bash|/opt/x/backup.sh", "/", "", "", "backup"},
+	{ "/usr/bin/ruby3.1", "puma 6.0.0 (tcp://0.0.0.0:3000) [blog]", "/", "",
+	  "", "blog" },
+	{ "/usr/bin/ruby3.1", "ruby|bin/rails|server", "/srv/blog", "", "",
+	  "blog" },
+	{ "/usr/bin/ruby3.1", "ruby|mailer.rb", "/", "", "", "mailer" },
+	{ "/usr/bin/php8.2", "php|artisan|serve", "/srv/shop", "", "", "shop" },
+	{ "/usr/bin/dotnet", "dotnet|Orders.dll", "/", "", "", "Orders" },
+	{ "/usr/bin/bash", "bash|/opt/x/backup.sh", "/", "", "", "backup" },
 	/* little, or hostile */
-	{"", "", "", "", "", "unknown_service"},
-	{"", "python3|-", "", "", "", "python"},
-	{"/bin/a\xff\x1b[2J", "a", "/", "", "", "a\xef\xbf\xbd\xef\xbf\xbd[2J"},
-	{"/usr/bin/node", "node|", "/", "", "", "node"},
+	{ "", "", "", "", "", "unknown_service" },
+	{ "", "python3|-", "", "", "", "python" },
+	{ "/bin/a\xff\x1b[2J", "a", "/", "", "",
+	  "a\xef\xbf\xbd\xef\xbf\xbd[2J" },
+	{ "/usr/bin/node", "node|", "/", "", "", "node" },
 };
 
 static struct otr_slice lines(char *to, const char *from)
@@ -114,7 +121,7 @@ static struct otr_slice lines(char *to, const char *from)
 
 	for (size_t i = 0; i < n; i++)
 		to[i] = from[i] == '|' ? '\0' : from[i];
-	return (struct otr_slice){n ? to : NULL, n};
+	return (struct otr_slice){ n ? to : NULL, n };
 }
 
 static void names_services(void **state)
@@ -140,17 +147,17 @@ static void names_services(void **state)
 static void the_users_word_wins_and_is_cut(void **state)
 {
 	char out[OTR_SERVICE_MAX + 1], name[130];
-	struct otr_facts f = {0};
+	struct otr_facts f = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i + 2 <= sizeof(name); i += 2)
 		memcpy(name + i, "\xc3\xa4", 2);
 	name[0] = 'x', name[1] = 'y';
 	f.text[OTR_META_ENV] = OTR_SLICE("OTEL_SERVICE_NAME=no");
-	f.text[OTR_META_SERVICE] = (struct otr_slice){name, sizeof(name)};
+	f.text[OTR_META_SERVICE] = (struct otr_slice){ name, sizeof(name) };
 	assert_int_equal(otr_name_service(&f, out), 128);
 	name[2] = 'z';
-	f.text[OTR_META_SERVICE] = (struct otr_slice){name, 3};
+	f.text[OTR_META_SERVICE] = (struct otr_slice){ name, 3 };
 	assert_int_equal(otr_name_service(&f, out), 3);
 	assert_string_equal(out, "xyz");
 }
@@ -177,24 +184,25 @@ static void knows_languages_and_containers(void **state)
 /* Any bytes at all: no crash, never empty, never beyond the bounds. */
 static void takes_any_bytes(void **state)
 {
-	static const char *const exes[] = {"python3", "node", "java", "ruby",
-					   "uwsgi", "php", "x"};
+	static const char *const exes[] = { "python3", "node", "java", "ruby",
+					    "uwsgi",   "php",  "x" };
 	char bytes[64], out[OTR_SERVICE_MAX + 1];
-	struct otr_facts f = {0};
+	struct otr_facts f = { 0 };
 	uint32_t dice = 1;
 
 	(void)state;
 	for (size_t turn = 0; turn < 20000; turn++) {
 		for (size_t i = 0; i < sizeof(bytes); i++) {
 			dice = dice * 1664525 + 1013904223;
-			bytes[i] = "-mpcjar.:/=%[]\0\0\0 \xc3\xa4\xff" "1"
-				[(dice >> 16) % 22];
+			bytes[i] = "-mpcjar.:/=%[]\0\0\0 \xc3\xa4\xff"
+				   "1"[(dice >> 16) % 22];
 		}
 		f.text[OTR_META_EXE] =
 			otr_slice_str(exes[turn % OTR_ARRAY_SIZE(exes)]);
 		for (size_t k = OTR_META_CMDLINE; k <= OTR_META_CGROUP; k++)
-			f.text[k] = (struct otr_slice){
-				bytes + k, (dice >> (k + 8)) % 50};
+			f.text[k] =
+				(struct otr_slice){ bytes + k,
+						    (dice >> (k + 8)) % 50 };
 		assert_in_range(otr_name_service(&f, out), 1, OTR_SERVICE_MAX);
 	}
 }

@@ -33,7 +33,8 @@ static struct otr_span *spans[4];
 
 static struct otr_resource *resource(const char *name)
 {
-	struct otr_resource *res = calloc(1, sizeof(*res) + sizeof(struct otr_attr));
+	struct otr_resource *res =
+		calloc(1, sizeof(*res) + sizeof(struct otr_attr));
 	struct otr_attr *at = (struct otr_attr *)(res + 1);
 
 	atomic_init(&res->refs, 1);
@@ -56,9 +57,9 @@ static void ids(struct otr_span *sp, uint8_t n)
 
 static int make(void **state)
 {
-	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
-	static const char *const scopes[] = {"otrace/http", "otrace/http",
-					     "otrace/redis", "otrace/http"};
+	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = { 0 };
+	static const char *const scopes[] = { "otrace/http", "otrace/http",
+					      "otrace/redis", "otrace/http" };
 
 	(void)state;
 	resources[0] = resource("A");
@@ -84,10 +85,11 @@ static int make(void **state)
 			otr_sb_int(&sb, OTR_KEY_SERVER_PORT, -1);
 			otr_sb_bool(&sb, OTR_KEY_OTRACE_CLOCK, false);
 			otr_sb_custom(&sb, OTR_SLICE("x.y"), OTR_SLICE("z"));
-			otr_sb_link(&sb, &(struct otr_link){
-						 .trace_id = {1},
-						 .span_id = {2},
-						 .evidence = OTR_EVIDENCE_WAKE});
+			otr_sb_link(&sb,
+				    &(struct otr_link){
+					    .trace_id = { 1 },
+					    .span_id = { 2 },
+					    .evidence = OTR_EVIDENCE_WAKE });
 		}
 		spans[i] = otr_sb_finish(&sb);
 	}
@@ -126,16 +128,16 @@ static const Otlp__AnyValue *value(Otlp__KeyValue *const *at, size_t n,
 
 static void groups_by_resource_and_scope(void **state)
 {
-	OTR_AUTO(otr_otlp_encoder_fini) struct otr_otlp_encoder enc = {0};
-	OTR_AUTO(otr_buf_fini) struct otr_buf buf = {0};
+	OTR_AUTO(otr_otlp_encoder_fini) struct otr_otlp_encoder enc = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf buf = { 0 };
 	Otlp__ExportTraceServiceRequest *req;
 	Otlp__ScopeSpans *ss;
 
 	(void)state;
 	for (int turn = 0; turn < 2; turn++) { /* reused, the same */
 		otr_buf_reset(&buf);
-		assert_int_equal(otr_otlp_encode(&enc, (const void *)spans, 4,
-						 &buf), 0);
+		assert_int_equal(
+			otr_otlp_encode(&enc, (const void *)spans, 4, &buf), 0);
 		req = decode(&buf);
 		assert_int_equal(req->n_resource_spans, 2);
 		assert_int_equal(req->resource_spans[0]->n_scope_spans, 2);
@@ -163,22 +165,24 @@ static void check_plain(const Otlp__Span *sp)
 	assert_int_equal(sp->status->code, 2);
 	assert_string_equal(sp->status->message, "it \"broke\"\n");
 	assert_int_equal(sp->n_links, 1);
-	assert_string_equal(value(sp->links[0]->attributes, 1,
-				  "otrace.parent.evidence")->string_value,
-			    "wake");
+	assert_string_equal(
+		value(sp->links[0]->attributes, 1, "otrace.parent.evidence")
+			->string_value,
+		"wake");
 }
 
 static void keeps_every_field(void **state)
 {
-	OTR_AUTO(otr_otlp_encoder_fini) struct otr_otlp_encoder enc = {0};
-	OTR_AUTO(otr_buf_fini) struct otr_buf buf = {0};
+	OTR_AUTO(otr_otlp_encoder_fini) struct otr_otlp_encoder enc = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf buf = { 0 };
 	Otlp__ExportTraceServiceRequest *req;
 	Otlp__KeyValue **at;
 	const Otlp__Span *sp;
 	size_t n;
 
 	(void)state;
-	assert_int_equal(otr_otlp_encode(&enc, (const void *)spans, 4, &buf), 0);
+	assert_int_equal(otr_otlp_encode(&enc, (const void *)spans, 4, &buf),
+			 0);
 	req = decode(&buf);
 	sp = req->resource_spans[0]->scope_spans[0]->spans[0];
 	check_plain(sp);
@@ -191,8 +195,8 @@ static void keeps_every_field(void **state)
 			 OTLP__ANY_VALUE__VALUE_BOOL_VALUE);
 	assert_string_equal(value(at, n, "x.y")->string_value, "z");
 	assert_string_equal(value(at, n, "otrace.cut")->string_value, "true");
-	assert_string_equal(value(at, n, "otrace.parent.evidence")->string_value,
-			    "header");
+	assert_string_equal(
+		value(at, n, "otrace.parent.evidence")->string_value, "header");
 	sp = req->resource_spans[1]->scope_spans[0]->spans[0];
 	assert_null(sp->status);
 	assert_int_equal(sp->parent_span_id.len, 0);
@@ -202,8 +206,8 @@ static void keeps_every_field(void **state)
 
 static void stops_at_the_limit(void **state)
 {
-	OTR_AUTO(otr_otlp_encoder_fini) struct otr_otlp_encoder enc = {0};
-	struct otr_buf buf = {.max = 100};
+	OTR_AUTO(otr_otlp_encoder_fini) struct otr_otlp_encoder enc = { 0 };
+	struct otr_buf buf = { .max = 100 };
 
 	(void)state;
 	assert_int_equal(otr_otlp_encode(&enc, (const void *)spans, 4, &buf),
@@ -230,7 +234,7 @@ static void writes_json(void **state)
 		"\"flags\":771}",
 		"\"flags\":256}",
 	};
-	OTR_AUTO(otr_buf_fini) struct otr_buf buf = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf buf = { 0 };
 
 	(void)state;
 	assert_int_equal(otr_otlp_json_line(&buf, (const void *)spans, 4), 0);
@@ -244,9 +248,9 @@ static void writes_json(void **state)
 
 static void escapes_what_json_and_terminals_mind(void **state)
 {
-	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
+	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = { 0 };
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
-	OTR_AUTO(otr_buf_fini) struct otr_buf buf = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf buf = { 0 };
 
 	(void)state;
 	otr_sb_reset(&sb);
@@ -265,7 +269,8 @@ static void knows_utf8(void **state)
 	char out[32];
 
 	(void)state;
-	assert_int_equal(otr_utf8_valid(SLICE_OF("abcdefgh\xc3\xa4ijklmnop")), 18);
+	assert_int_equal(otr_utf8_valid(SLICE_OF("abcdefgh\xc3\xa4ijklmnop")),
+			 18);
 	assert_int_equal(otr_utf8_valid(SLICE_OF("abcdefghi\x00")), 9);
 	assert_int_equal(otr_utf8_valid(SLICE_OF("\xc0\x80")), 0);
 	assert_int_equal(otr_utf8_valid(SLICE_OF("\xe0\x9f\x80")), 0);
@@ -278,15 +283,16 @@ static void knows_utf8(void **state)
 
 static void packs_what_gunzip_unpacks(void **state)
 {
-	OTR_AUTO(otr_gzip_fini) struct otr_gzip gz = {0};
-	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
-	z_stream zs = {0};
+	OTR_AUTO(otr_gzip_fini) struct otr_gzip gz = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf out = { 0 };
+	z_stream zs = { 0 };
 	char back[64];
 
 	(void)state;
 	for (int turn = 0; turn < 2; turn++) {
 		otr_buf_reset(&out);
-		assert_int_equal(otr_gzip(&gz, &out, OTR_SLICE("hello hello")), 0);
+		assert_int_equal(otr_gzip(&gz, &out, OTR_SLICE("hello hello")),
+				 0);
 		assert_int_equal(inflateInit2(&zs, MAX_WBITS + 16), Z_OK);
 		zs.next_in = (Bytef *)out.data;
 		zs.avail_in = (uInt)out.len;
@@ -301,11 +307,11 @@ static void packs_what_gunzip_unpacks(void **state)
 static enum otr_push judge(long status, const char *body, bool json,
 			   struct otr_push_result *res)
 {
-	struct otr_otlp_response rsp = {.status = status,
-					.json = json,
-					.protobuf = !json,
-					.body = otr_slice_str(body),
-					.retry_after_s = 3};
+	struct otr_otlp_response rsp = { .status = status,
+					 .json = json,
+					 .protobuf = !json,
+					 .body = otr_slice_str(body),
+					 .retry_after_s = 3 };
 
 	memset(res, 0, sizeof(*res));
 	return otr_otlp_judge(&rsp, 10, res);
@@ -321,15 +327,18 @@ static void judges_answers(void **state)
 			 OTR_PUSH_OK);
 	assert_int_equal(res.rejected, 3);
 	assert_string_equal(res.why, "no");
-	judge(200, "{\"partialSuccess\": {\"rejectedSpans\": \"99\", "
-		   "\"errorMessage\":\"bad\nkey\"}}", true, &res);
+	judge(200,
+	      "{\"partialSuccess\": {\"rejectedSpans\": \"99\", "
+	      "\"errorMessage\":\"bad\nkey\"}}",
+	      true, &res);
 	assert_int_equal(res.rejected, 10);
 	assert_string_equal(res.why, "bad key");
 	assert_int_equal(judge(429, "", true, &res), OTR_PUSH_RETRY);
 	assert_int_equal(res.retry_after_ns, 3000000000u);
 	assert_int_equal(judge(503, "", true, &res), OTR_PUSH_RETRY);
 	assert_int_equal(judge(500, "", true, &res), OTR_PUSH_DROP);
-	assert_int_equal(judge(400, "\x12\x04nope", false, &res), OTR_PUSH_DROP);
+	assert_int_equal(judge(400, "\x12\x04nope", false, &res),
+			 OTR_PUSH_DROP);
 	assert_string_equal(res.why, "HTTP 400: nope");
 	assert_int_equal(judge(200, "\xff\xff\xff", false, &res), OTR_PUSH_OK);
 	assert_int_equal(judge(301, "<html>", false, &res), OTR_PUSH_DROP);

@@ -1,0 +1,283 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# export.bats - spans on their way to backends: good ones, bad ones, none at all.
+# Run from the root of the repository after `make`; the Collector and the witness are
+# built once into $OTRACE_CACHE (~/.cache/otrace), and left out where they cannot be.
+
+setup_file() {
+	export CACHE=${OTRACE_CACHE:-${HOME:-/var}/.cache/otrace}
+	make -s export-driver >&2
+}
+
+setup() {
+	here=tests/backends
+	dir=$(mktemp -d)
+	pids=()
+	unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
+	unset "${!OTEL_@}"
+}
+
+teardown() {
+	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+	rm -rf "$dir"
+}
+
+mock() { # PLAN..: starts the server, sets $url
+	python3 $here/otlp_mock.py "$dir" "$@" 3>&- &
+	pids+=($!)
+	for _ in $(seq 100); do [ -s "$dir/port" ] && break; sleep 0.05; done
+	url=http://127.0.0.1:$(cat "$dir/port")
+}
+
+drive() { # ARG..: runs the driver; its figures in $figures
+	run timeout 60 build/tests/backends/export_driver "$@"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	figures=" ${lines[-1]} "
+}
+
+figure() { # NAME: of $figures
+	sed -n "s/.* $1=\([0-9]*\) .*/\1/p" <<<"$figures"
+}
+
+have() { # NAME=N..: among the figures
+	for want in "$@"; do
+		[[ $figures == *" $want "* ]] || { echo "no $want in $figures"; return 1; }
+	done
+}
+
+requests() { wc -l <"$dir/requests"; }
+
+header() { # N NAME: of a request
+	python3 -c '
+import json, sys
+print(json.loads(open(sys.argv[1]).readlines()[int(sys.argv[2])])["headers"].get(sys.argv[3], ""))
+' "$dir/requests" "$1" "$2"
+}
+
+seconds_between() { # N M: two requests, in tenths
+	python3 -c '
+import json, sys
+t = [json.loads(l)["time"] for l in open(sys.argv[1])]
+print(round((t[int(sys.argv[3])] - t[int(sys.argv[2])]) * 10))
+' "$dir/requests" "$1" "$2"
+}
+
+witness() { # FILE..: what it says in $output; skips where it cannot be had
+	$here/get-witness.sh "$CACHE" || skip "no witness"
+	run "$CACHE/venv/bin/python" $here/witness.py "$@"
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "a good backend: everything arrives, in batches, on one connection" {
+	mock ok
+	drive "$url" spans=1100 linger=1500
+	have delivered=1100 queue=0 refused=0 export=0 accepted=1100 waiting=0
+	[ "$(requests)" -eq 3 ]
+	[ "$(grep -o '"peer": [0-9]*' "$dir/requests" | sort -u | wc -l)" -eq 1 ]
+	grep -q '"path": "/v1/traces"' "$dir/requests"
+}
+
+@test "headers: type, gzip, agent, and those of the user" {
+	mock ok
+	OTEL_EXPORTER_OTLP_HEADERS='api-key=s%20cret, x=y' drive "$url"
+	[ "$(header 0 content-type)" = application/x-protobuf ]
+	[ "$(header 0 content-encoding)" = gzip ]
+	[[ "$(header 0 user-agent)" =~ ^otrace/[0-9.]+\ OTel-OTLP-Exporter-C/ ]]
+	[ "$(header 0 api-key)" = 's cret' ]
+	[ "$(header 0 x)" = y ]
+	gunzip -c <"$dir/0.body" >/dev/null
+}
+
+@test "compression can be turned off, and JSON asked for" {
+	mock ok
+	OTEL_EXPORTER_OTLP_COMPRESSION=none OTEL_EXPORTER_OTLP_PROTOCOL=http/json \
+		drive "$url"
+	[ "$(header 0 content-encoding)" = "" ]
+	[ "$(header 0 content-type)" = application/json ]
+	python3 -m json.tool <"$dir/0.body" >/dev/null
+}
+
+@test "429 with Retry-After: the same batch again, then" {
+	mock retry:2 ok
+	drive "$url" linger=4000
+	have delivered=100 export=0 refused=0 accepted=100
+	[ "$(requests)" -eq 2 ]
+	[ "$(seconds_between 0 1)" -ge 19 ]
+	[ "$(seconds_between 0 1)" -le 30 ]
+}
+
+@test "503 with a date as Retry-After" {
+	mock date:3 ok
+	drive "$url" linger=5000
+	have delivered=100
+	[ "$(seconds_between 0 1)" -ge 15 ]
+	[ "$(seconds_between 0 1)" -le 40 ]
+}
+
+@test "a connection cut off, 503, 502: tried again, told only after three times" {
+	mock close 503 502 ok
+	drive "$url" linger=13000
+	have delivered=100 refused=0 export=0
+	[ "$(requests)" -eq 4 ]
+	[[ $output == *"otrace: export to $url/v1/traces (from --export): HTTP 502: not today, 3 times in "* ]]
+	[[ $output == *"reached again after "* ]]
+}
+
+@test "400: dropped, counted, told, never sent again" {
+	mock 400
+	drive "$url" linger=2500
+	have delivered=0 refused=100 export=0
+	[ "$(requests)" -eq 1 ]
+	[[ $output == *"HTTP 400: not today"*"100 spans of 100 are lost, not sent again"* ]]
+}
+
+@test "partial success: counted, never sent again" {
+	mock partial:7
+	drive "$url" linger=2500
+	have delivered=93 refused=7
+	[ "$(requests)" -eq 1 ]
+	[[ $output == *"no room for all"* ]]
+}
+
+@test "partial success in JSON" {
+	mock jpartial:7
+	OTEL_EXPORTER_OTLP_PROTOCOL=http/json drive "$url" linger=2500
+	have delivered=93 refused=7
+}
+
+@test "nobody there: nothing blocks, all is counted, the port is named" {
+	mock ok
+	kill "${pids[0]}"; wait "${pids[0]}" || true
+	OTEL_BSP_MAX_QUEUE_SIZE=200 drive "$url" spans=1000 linger=6500 \
+		origin=OTEL_EXPORTER_OTLP_ENDPOINT
+	have delivered=0 queue=800 export=200
+	[ "$(figure slowest_us)" -lt 50000 ]
+	[ "$(figure close_ms)" -lt 2000 ]
+	[[ $output == *"export to $url/v1/traces (from OTEL_EXPORTER_OTLP_ENDPOINT): connection refused, 3 times in "* ]]
+	[[ $output == *"200 spans wait, room for 200, next try in "*" s; tracing goes on. Nothing listens on port "*" here."* ]]
+	[ "$(grep -c 'connection refused' <<<"$output")" -eq 1 ]
+}
+
+@test "a slow backend: the deadline of closing holds" {
+	mock slow:30
+	drive "$url" spans=600 close=700
+	have delivered=0 export=600
+	[ "$(figure slowest_us)" -lt 50000 ]
+	[ "$(figure close_ms)" -lt 1200 ]
+}
+
+@test "a slow backend: OTEL_EXPORTER_OTLP_TIMEOUT ends a try" {
+	mock slow:5 ok
+	OTEL_EXPORTER_OTLP_TIMEOUT=300 drive "$url" linger=4500
+	have delivered=100
+	[ "$(seconds_between 0 1)" -le 30 ]
+}
+
+@test "an endless answer is cut off" {
+	mock huge
+	drive "$url" linger=2500
+	have delivered=100
+	[ "$(requests)" -eq 1 ]
+}
+
+@test "TLS with a CA of our own, and without trusting it" {
+	tls_files
+	MOCK_CERT=$dir/s.pem MOCK_KEY=$dir/s.key mock ok
+	OTEL_EXPORTER_OTLP_CERTIFICATE=$dir/ca.pem \
+		drive "https://localhost:${url##*:}" linger=1500
+	have delivered=100
+	drive "https://localhost:${url##*:}" close=1000
+	have delivered=0 export=100
+}
+
+@test "TLS with a certificate of the client" {
+	tls_files
+	MOCK_CERT=$dir/s.pem MOCK_KEY=$dir/s.key MOCK_CA=$dir/ca.pem mock ok
+	export OTEL_EXPORTER_OTLP_CERTIFICATE=$dir/ca.pem
+	drive "https://localhost:${url##*:}" close=1500
+	have delivered=0
+	OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=$dir/s.pem \
+		OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=$dir/s.key \
+		drive "https://localhost:${url##*:}" linger=1500
+	have delivered=100
+}
+
+tls_files() {
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca \
+		-keyout "$dir/ca.key" -out "$dir/ca.pem" 2>/dev/null
+	openssl req -newkey rsa:2048 -nodes -subj /CN=localhost \
+		-keyout "$dir/s.key" -out "$dir/s.csr" 2>/dev/null
+	openssl x509 -req -in "$dir/s.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" \
+		-CAcreateserial -days 2 -out "$dir/s.pem" \
+		-extfile <(echo subjectAltName=DNS:localhost,IP:127.0.0.1) 2>/dev/null
+}
+
+@test "passwords in a URL are in no message, and are sent" {
+	mock 400
+	drive "http://me:pa55@127.0.0.1:${url##*:}" linger=2000
+	[[ $output != *pa55* ]]
+	[[ $output == *"http://REDACTED:REDACTED@127.0.0.1:"* ]]
+	[ "$(header 0 authorization)" = "Basic $(printf me:pa55 | base64)" ]
+}
+
+@test "what is no backend is refused at once, with a way out" {
+	for bad in grpc://c:4317 http://c:4317 c:4318 http:// file: "file:$dir/no/x"; do
+		run build/tests/backends/export_driver "$bad"
+		echo "$output"
+		[ "$status" -eq 1 ]
+		[[ ${lines[0]} == "otrace run: export to "* ]]
+	done
+}
+
+@test "a file: whole lines, begun anew, mode 0644" {
+	echo old >"$dir/x.jsonl"
+	(umask 022; rm "$dir/x.jsonl"; drive "file:$dir/x.jsonl" spans=600)
+	drive "file:$dir/x.jsonl" spans=600
+	have delivered=600
+	[ "$(wc -l <"$dir/x.jsonl")" -eq 2 ]
+	[ "$(stat -c %a "$dir/x.jsonl")" = 644 ]
+	[ "$(grep -o '"traceId":"abab' "$dir/x.jsonl" | wc -l)" -eq 600 ]
+}
+
+@test "a full disk: no half line, counted" {
+	drive file:/dev/full close=700
+	have delivered=0 export=100
+}
+
+@test "the witness knows every field, of protobuf, JSON and the file alike" {
+	mock ok
+	drive "$url" spans=70
+	witness "$dir"/*.body
+	[[ $output == "spans=70 links=10 errors=14 services=export_driver,orders scopes=otrace/http,otrace/pgsql,otrace/redis unknown=[]" ]]
+	local protobuf=$output
+	drive "file:$dir/x.jsonl" spans=70
+	witness "$dir/x.jsonl"
+	[ "$output" = "$protobuf" ]
+}
+
+@test "a real Collector takes protobuf, JSON and the lines of the file" {
+	nice -n 10 $here/get-otelcol.sh "$CACHE" >&2 || skip "no Collector"
+	OTELCOL_HTTP=$(python3 -c 'import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	OTELCOL_OUT=$dir OTELCOL_HTTP=$OTELCOL_HTTP \
+		"$CACHE/otelcol" --config $here/conf/otelcol.yaml >"$dir/log" 2>&1 3>&- &
+	pids+=($!)
+	url=http://127.0.0.1:$OTELCOL_HTTP
+	for _ in $(seq 200); do
+		curl -s -o "$dir/probe" "$url/" && break
+		sleep 0.1
+	done
+	drive "$url" spans=700
+	have delivered=700
+	OTEL_EXPORTER_OTLP_PROTOCOL=http/json drive "$url" spans=30
+	have delivered=30
+	drive "file:$dir/x.line" spans=20
+	curl -sf -H 'Content-Type: application/json' --data-binary "@$dir/x.line" \
+		"$url/v1/traces"
+	sleep 0.5
+	[ "$(grep -o '"spanId":"' "$dir/traces.jsonl" | wc -l)" -eq $((750 + 108)) ]
+	grep -q '"service.name","value":{"stringValue":"orders"}' "$dir/traces.jsonl"
+	grep -q '"otrace.parent.evidence","value":{"stringValue":"wire"}' "$dir/traces.jsonl"
+}
