@@ -601,7 +601,7 @@ void otr_flow_run(struct otr_flow *fl, const struct otr_ev_run *ev)
 
 static void tick_way(struct otr_flow *fl, struct otr_way *way, uint64_t now_ns)
 {
-	if (!fl->proto || !way->wait_ns || now_ns - way->wait_ns < WAIT_NS)
+	if (!fl->proto || !way->wait_ns || now_ns < way->wait_ns + WAIT_NS)
 		return;
 	way->patient = true;
 	way->wait_ns = 0;
