@@ -17,6 +17,7 @@
 #include "agent/stream/stream.h"
 
 #define OTR_HEAD_DEFAULT 1024u /* what the source copies of a run unasked */
+#define OTR_FLOW_TRIES	 8     /* runs that may be shown to sniff() in vain */
 
 struct otr_conn;
 struct otr_flow;
@@ -69,6 +70,43 @@ void otr_flow_tick(struct otr_flow *fl, uint64_t now_ns);
 
 /* The stream ended: so does every message. */
 void otr_flow_end(struct otr_flow *fl, int error);
+
+/* Speaks `proto` from here on; false: NULL, or no memory. */
+bool otr_flow_take(struct otr_flow *fl, const struct otr_proto_ops *proto);
+
+/* Ends what is open and reads no more; mute() tells the source, too. */
+void otr_flow_shut(struct otr_flow *fl);
+void otr_flow_mute(struct otr_flow *fl);
+
+/* read.c: takes what messages there are off `way`. */
+void otr_flow_read(struct otr_flow *fl, struct otr_way *way);
+
+/* message.c: tells of messages. */
+static inline enum otr_dir otr_way_dir(const struct otr_flow *fl,
+				       const struct otr_way *way)
+{
+	return (enum otr_dir)(way - fl->ways);
+}
+
+static inline struct otr_way *otr_way_other(struct otr_flow *fl,
+					    const struct otr_way *way)
+{
+	return &fl->ways[!otr_way_dir(fl, way)];
+}
+
+/* The message at hand begins at `at`: kept, as its piece may be spent before it is told. */
+void otr_way_mark(struct otr_way *way);
+void otr_way_tell(struct otr_flow *fl, struct otr_way *way,
+		  const struct otr_msg *msg);
+
+/* The open message ends: now; if the byte before its known end has moved; or as it
+ * stands, as nobody will tell how. */
+void otr_way_end(struct otr_flow *fl, struct otr_way *way, uint64_t end,
+		 uint64_t when_ns, int error, bool cut);
+void otr_way_check_end(struct otr_flow *fl, struct otr_way *way);
+void otr_way_abandon(struct otr_flow *fl, struct otr_way *way);
+
+void otr_way_watch(struct otr_flow *fl, struct otr_way *way, bool want);
 
 /* What a flow asks of the table it lives in; stream.c. */
 const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn);

@@ -190,12 +190,14 @@ static int add(struct otr_half *h, struct otr_piece *key, const uint8_t *data)
 	h->budget->used += p->cost;
 	note_moved(h, p);
 	link_piece(h, before, p);
+	if (p->cap)
+		data += skipped;
 	if (now) {
-		join(h, p, data + skipped);
+		join(h, p, data);
 		return 0;
 	}
 	if (p->cap)
-		memcpy(p->data, data + skipped, p->cap);
+		memcpy(p->data, data, p->cap);
 	if (!h->to_join || h->to_join->pos > p->pos)
 		h->to_join = p;
 	join_waiting(h);

@@ -3,7 +3,10 @@
 // needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
 // needs: agent/proto/http1.c agent/proto/http1_body.c
 // needs: agent/proto/http1_describe.c agent/proto/http1_head.c
-// needs: agent/proto/msg.c agent/proto/route.c agent/proto/side.c
+// needs: agent/proto/msg.c agent/proto/pgsql.c agent/proto/pgsql_back.c
+// needs: agent/proto/pgsql_check.c agent/proto/pgsql_describe.c
+// needs: agent/proto/pgsql_front.c agent/proto/pgsql_stmt.c agent/proto/route.c
+// needs: agent/proto/side.c agent/proto/sql.c agent/proto/sql_summary.c
 // needs: agent/proto/table.c agent/proto/trace_context.c agent/proto/url.c
 // needs: agent/resource/counted.c agent/resource/make.c agent/resource/name.c
 // needs: agent/resource/name_args.c agent/resource/name_guess.c
@@ -12,7 +15,7 @@
 // needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c
 // needs: agent/stitch/exchange.c agent/stitch/ids.c agent/stitch/parent.c
 // needs: agent/stitch/stitch.c agent/stitch/trace.c agent/stitch/wire.c
-// needs: agent/stream/flow.c agent/stream/half.c agent/stream/stream.c
+// needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half.c agent/stream/stream.c
 // needs: agent/source/event.c agent/source/record.c
 /* parent_test.c - who is whose parent, and when a trace goes out. */
 

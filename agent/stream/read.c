@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * read.c - messages off one direction, as far as its bytes are there.
+ *
+ * What proto.h says of bytes that are missing is done here: step() reads, across_gap()
+ * goes on behind what was not copied or was lost.
+ *
+ * Requests are told before their responses: of a protocol that copies heads of runs, a
+ * response without a request waits, since another thread's read may have been stamped
+ * before the write it answers. It goes first when it was clearly earlier.
+ */
+
+#include "agent/stream/flow.h"
+
+#include "agent/loss.h"
+#include "agent/proto/proto.h"
+
+#define MAX_BAD 16 /* places tried by resync() without a message */
+
+static void take_head(struct otr_flow *fl, struct otr_way *way, uint64_t used,
+		      const struct otr_msg *msg)
+{
+	way->end = msg->end;
+	if (!way->begun)
+		otr_way_mark(way);
+	way->begun = false;
+	way->open_end = used > UINT64_MAX - way->half.at ? OTR_USED_ALL
+							 : way->half.at + used;
+	otr_way_tell(fl, way, msg);
+	otr_half_spend(&way->half, used);
+	otr_way_check_end(fl, way);
+}
+
+static void take_skip(struct otr_flow *fl, struct otr_way *way, uint64_t used,
+		      const struct otr_msg *msg)
+{
+	if (msg->opens && !way->begun)
+		otr_way_mark(way);
+	way->begun = msg->opens;
+	if (msg->over && way->open) {
+		way->end = OTR_END_HERE;
+		way->open_end = way->half.at + used;
+	}
+	otr_half_spend(&way->half, used);
+	otr_way_check_end(fl, way);
+}
+
+/* Not what it was taken for: somebody else's if nothing was understood so far, else
+ * from the next place on that looks like a message. */
+static void take_bad(struct otr_flow *fl, struct otr_way *way,
+		     struct otr_slice in)
+{
+	size_t from;
+
+	otr_way_abandon(fl, way);
+	if (!fl->messages && ++fl->tries < OTR_FLOW_TRIES) {
+		otr_flow_take(fl, NULL);
+		way->pass = true;
+		return;
+	}
+	if (!fl->proto->resync || ++fl->bad > MAX_BAD) {
+		otr_loss_add(OTR_LOSS_PARSE, 1);
+		otr_flow_mute(fl);
+		return;
+	}
+	from = 1 + fl->proto->resync(fl->state, otr_way_dir(fl, way),
+				     otr_slice_sub(in, 1, in.len));
+	otr_half_spend(&way->half, from < in.len ? from : in.len);
+}
+
+/* A response without a request, of a protocol where that is an accident. */
+static bool must_wait(struct otr_flow *fl, struct otr_way *way)
+{
+	if (fl->proto->capture != OTR_CAPTURE_HEAD || !fl->knows_asker ||
+	    otr_way_dir(fl, way) == fl->asker || fl->unanswered || way->open ||
+	    way->patient)
+		return false;
+	if (!way->wait_ns)
+		way->wait_ns = way->half.moved_ns;
+	otr_conn_wait(fl->conn, fl, true);
+	return true;
+}
+
+/* The same for what is missing where it is needed. */
+static bool await(struct otr_flow *fl, struct otr_way *way)
+{
+	if (way->patient)
+		return false;
+	if (!way->wait_ns)
+		way->wait_ns = way->half.moved_ns;
+	otr_conn_wait(fl->conn, fl, true);
+	return true;
+}
+
+/* The end of a run that was not copied: its last bytes may tell that a message is over.
+ * So may those of a run that still goes on. */
+static bool ends_by_tail(struct otr_flow *fl, struct otr_way *way,
+			 struct otr_msg *msg)
+{
+	struct otr_slice tail = { (const char *)way->half.tail,
+				  sizeof(way->half.tail) };
+	uint64_t used = 0;
+
+	if ((way->open && way->end != OTR_END_LATER) ||
+	    !fl->proto->body_by_tail || !way->half.has_tail)
+		return false;
+	switch (fl->proto->parse(fl->state, otr_way_dir(fl, way), tail,
+				 OTR_IN_TAIL, &used, msg)) {
+	case OTR_PARSE_SKIP:
+		return way->open && msg->over;
+	case OTR_PARSE_MSG:
+		return !way->open;
+	default:
+		return false;
+	}
+}
+
+static void jump(struct otr_way *way, uint64_t to)
+{
+	uint64_t at = way->half.at;
+
+	otr_half_spend(&way->half, to > at ? to - at : 0);
+	way->resync = true;
+	way->patient = false;
+	way->wait_ns = 0;
+}
+
+/* A message has bytes that were not copied: it ends with its run. If it was not told
+ * yet, the tail must tell it. */
+static bool end_with_run(struct otr_flow *fl, struct otr_way *way)
+{
+	struct otr_msg msg = { 0 };
+	bool ended = otr_half_run_ended(&way->half) ||
+		     (way->patient && way->flipped);
+	bool told = ends_by_tail(fl, way, &msg);
+	uint64_t end = otr_half_run_end(&way->half), when_ns = 0;
+	bool exact = false;
+
+	if (!told && !ended) {
+		way->patient = false;
+		return false;
+	}
+	if (!otr_half_moved(&way->half, end, &when_ns, &exact))
+		return false;
+	if (told && !way->open)
+		otr_way_tell(fl, way, &msg);
+	if (way->open)
+		otr_way_end(fl, way, end, when_ns, 0,
+			    !exact || (fl->proto->body_by_tail && !told &&
+				       way->end == OTR_END_LATER));
+	way->begun = false;
+	jump(way, end);
+	return true;
+}
+
+/* Nothing left to parse before a gap. Returns whether to go on behind it. */
+static bool across_gap(struct otr_flow *fl, struct otr_way *way,
+		       enum otr_follow follow)
+{
+	if ((way->open && way->end != OTR_END_HERE) || way->begun) {
+		if (end_with_run(fl, way))
+			return true;
+		await(fl, way);
+		return false;
+	}
+	if (follow == OTR_FOLLOW_HOLE && await(fl, way))
+		return false;
+	if (follow == OTR_FOLLOW_HOLE)
+		otr_loss_add(OTR_LOSS_HOLE, 1);
+	way->begun = false;
+	jump(way, otr_half_gap_end(&way->half));
+	return true;
+}
+
+static unsigned int flags_of(const struct otr_way *way, enum otr_follow follow)
+{
+	if (follow == OTR_FOLLOW_NOTHING)
+		return way->ended ? OTR_IN_EOF : 0;
+	return follow == OTR_FOLLOW_GAP || way->patient ? OTR_IN_CUT : 0;
+}
+
+static bool find_again(struct otr_flow *fl, struct otr_way *way,
+		       struct otr_slice in)
+{
+	size_t from;
+
+	if (!fl->proto->resync) {
+		otr_loss_add(OTR_LOSS_PARSE, 1);
+		otr_flow_mute(fl);
+		return false;
+	}
+	from = fl->proto->resync(fl->state, otr_way_dir(fl, way), in);
+	way->resync = from >= in.len;
+	otr_half_spend(&way->half, from);
+	return true;
+}
+
+static bool parse_one(struct otr_flow *fl, struct otr_way *way,
+		      struct otr_slice in, enum otr_follow follow)
+{
+	struct otr_msg msg = { 0 };
+	uint64_t used = 0;
+
+	switch (fl->proto->parse(fl->state, otr_way_dir(fl, way), in,
+				 flags_of(way, follow), &used, &msg)) {
+	case OTR_PARSE_MSG:
+		take_head(fl, way, used, &msg);
+		return true;
+	case OTR_PARSE_SKIP:
+		take_skip(fl, way, used, &msg);
+		return true;
+	case OTR_PARSE_MORE:
+		if (follow == OTR_FOLLOW_HOLE)
+			await(fl, way);
+		return false;
+	case OTR_PARSE_SWITCH:
+		otr_half_spend(&way->half, used);
+		if (!otr_flow_take(fl, msg.next))
+			otr_flow_mute(fl);
+		return true;
+	case OTR_PARSE_BAD:
+		break;
+	}
+	take_bad(fl, way, in);
+	return true;
+}
+
+/* Spends at most one message. Returns whether there may be more to do. */
+static bool step(struct otr_flow *fl, struct otr_way *way)
+{
+	struct otr_slice in;
+	enum otr_follow follow;
+
+	otr_way_check_end(fl, way);
+	otr_half_retire(&way->half);
+	in = otr_half_bytes(&way->half);
+	follow = otr_half_follow(&way->half);
+	if (!in.len && follow == OTR_FOLLOW_NOTHING)
+		return false;
+	/* What is left of a run whose message ends with it is that message's. */
+	if (!in.len || (way->open && way->end == OTR_END_RUN))
+		return across_gap(fl, way, follow);
+	if (must_wait(fl, way))
+		return false;
+	if (way->resync)
+		return find_again(fl, way, in);
+	return parse_one(fl, way, in, follow);
+}
+
+/* The source copies no more of this run, and its end is what we need. */
+static void watch_if_long(struct otr_flow *fl, struct otr_way *way)
+{
+	uint64_t copied = way->half.run_pos + fl->proto->head_bytes;
+	bool beyond = way->open && way->end == OTR_END_HERE
+			      ? way->open_end > copied
+			      : way->half.moved_end >= copied;
+
+	otr_way_watch(fl, way,
+		      (way->open || way->begun) && beyond &&
+			      fl->proto->capture == OTR_CAPTURE_HEAD);
+}
+
+void otr_flow_read(struct otr_flow *fl, struct otr_way *way)
+{
+	uint32_t before = fl->unanswered;
+
+	while (fl->proto && step(fl, way))
+		;
+	if (!fl->proto)
+		return;
+	watch_if_long(fl, way);
+	/* A request came: the answer that waited for it may go. */
+	if (fl->unanswered > before && otr_way_other(fl, way)->wait_ns) {
+		otr_way_other(fl, way)->wait_ns = 0;
+		otr_flow_read(fl, otr_way_other(fl, way));
+	}
+}
