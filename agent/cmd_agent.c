@@ -2,7 +2,6 @@
 /* cmd_agent.c - `otrace agent`: the whole host, by rules; no terminal needed. */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,15 +79,6 @@ static int open_all(struct agent *ag, struct otr_err *err)
 		.arg = ag,
 	};
 
-	if (ag->cfg->output) {
-		sinks.fd = open(ag->cfg->output,
-				O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-		if (sinks.fd < 0) {
-			otr_err_set(err, "-o %s: %s", ag->cfg->output,
-				    strerror(errno));
-			return OTR_EXIT_FAILED;
-		}
-	}
 	if (otr_sinks_open(&ag->sinks, &sinks, err))
 		return OTR_EXIT_FAILED;
 	session.sinks = ag->sinks;
@@ -174,9 +164,9 @@ const struct otr_cmd otr_cmd_agent = {
 	.bit = OTR_CMD_AGENT,
 	.synopsis = "[OPTIONS]",
 	.summary = "trace the whole host by rules: whoever listens on a port",
-	.usual = "rule,export,ignore,record,output,hold,log-level,strict",
+	.usual = "rule,export,ignore,record,hold,log-level,strict",
 	.examples = {"sudo otrace agent --export http://collector:4318\tall services",
-		     "sudo otrace agent --rule port=8080 -o t.txt\tone of them",
+		     "sudo otrace agent --rule port=8080 --export file:t.jsonl\tone",
 		     "sudo otrace agent --rule 'exe=*/redis*,mode=off'\tall but one"},
 	.exit_status = "0 done, 1 failed, 2 usage, 4 no way to trace here, 5 --strict",
 	.run = cmd_agent,

@@ -77,7 +77,8 @@ static __noinline void otr_emit_run(struct otr_conn *c, __u8 dir, __u8 eof,
 	if (!run)
 		return;
 	__builtin_memset(run, 0, sizeof(*run));
-	otr_head(&run->hdr, OTR_EV_RUN, OTR_HOOK_SOCKET, sizeof(*run), now);
+	/* Before what ended it, in the order of times too. */
+	otr_head(&run->hdr, OTR_EV_RUN, OTR_HOOK_SOCKET, sizeof(*run), now - 1);
 	run->hdr.tgid = c->tgid;
 	run->hdr.conn = c->inode;
 	run->pos = f->pos;
