@@ -79,6 +79,7 @@ http() { # PORT: the HTTP server of these tests; its pid in $pid
 }
 
 attach() { # ARG..: `otrace attach` until it has begun; its pid in $tracer
+	local pid
 	bg tracer "$OTRACE" attach -o "$dir/text" --export "file:$dir/spans" "$@"
 	tracer=$pid
 	until_true 10 grep -q '^otrace 0' "$dir/text" || { cat "$dir/tracer.err"; return 1; }
