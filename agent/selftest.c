@@ -235,6 +235,7 @@ size_t otr_selftest_run(const struct otr_settings *cfg, struct otr_selftest *st,
 {
 	const struct otr_bpf_config bpf = {
 		.btf = cfg->btf,
+		.verbose = cfg->verbose,
 		.force = getenv("OTRACE_PROBES"),
 	};
 	struct rows rows = {.checks = checks, .max = max};

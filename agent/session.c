@@ -292,6 +292,7 @@ int otr_session_open(struct otr_session **out,
 	const struct otr_bpf_config bpf = {
 		.btf = cfg->cfg->btf,
 		.host = cfg->host,
+		.verbose = cfg->cfg->verbose,
 		.force = getenv("OTRACE_PROBES"),
 	};
 	int rc;

@@ -4,12 +4,16 @@
 #include "agent/sinks.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/proto/proto.h"
+#include "agent/proto/url.h"
 #include "agent/settings.h"
 #include "agent/span.h"
 #include "exporters/console.h"
@@ -117,6 +121,43 @@ static int open_pipeline(struct otr_sinks *sk, struct otr_err *err)
 	return rc;
 }
 
+/* "tracecontext,baggage", or "none". */
+static int set_propagators(const char *list, struct otr_err *err)
+{
+	char text[256], *save = NULL;
+
+	otr_proto_settings.no_trace_context = true;
+	otr_proto_settings.no_baggage = true;
+	snprintf(text, sizeof(text), "%s", list ? list : "tracecontext,baggage");
+	for (char *word = strtok_r(text, ", ", &save); word;
+	     word = strtok_r(NULL, ", ", &save)) {
+		if (!strcmp(word, "tracecontext"))
+			otr_proto_settings.no_trace_context = false;
+		else if (!strcmp(word, "baggage"))
+			otr_proto_settings.no_baggage = false;
+		else if (strcmp(word, "none")) {
+			otr_err_set(err, "--propagators %s: %s is not read here",
+				    list, word);
+			otr_err_hint(err, "right: tracecontext, baggage, none");
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* What parsers shall read, and hide. */
+static int set_up_parsers(const struct otr_settings *cfg, struct otr_err *err)
+{
+	otr_proto_settings.no_query_text = cfg->no_query_text;
+	for (char **key = cfg->redact; key && *key; key++)
+		if (otr_url_redact(otr_slice_str(*key))) {
+			otr_err_set(err, "--redact %s: empty, too long, or one too "
+					 "many", *key);
+			return -EINVAL;
+		}
+	return set_propagators(cfg->propagators, err);
+}
+
 int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg,
 		   struct otr_err *err)
 {
@@ -128,7 +169,9 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg,
 		return -ENOMEM;
 	}
 	sk->cfg = *cfg;
-	rc = open_exports(sk, err);
+	rc = set_up_parsers(cfg->cfg, err);
+	if (!rc)
+		rc = open_exports(sk, err);
 	if (!rc)
 		rc = open_console(sk, err);
 	if (!rc)

@@ -23,6 +23,7 @@ struct otr_err;
 struct otr_bpf_config {
 	const char *btf;   /* path of the kernel's BTF; NULL: the kernel's own */
 	bool host;	   /* tell exec and listen of every process */
+	bool verbose;	   /* print the kernel's words when loading fails */
 	const char *force; /* choices to leave out, for tests: "socket lengths" */
 };
 

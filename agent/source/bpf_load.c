@@ -286,6 +286,8 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg,
 	log_to = &b->log;
 	rc = load(b, cfg, err);
 	log_to = NULL;
+	if (rc && cfg->verbose && b->log.data)
+		fputs(b->log.data, stderr);
 	if (rc)
 		return rc;
 	rc = open_rings(b);

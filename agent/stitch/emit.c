@@ -120,7 +120,7 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 	otr_sb_reset(&st->sb);
 	st->sb.span.kind =
 		otr_is_server(ex) ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
-	st->sb.span.scope = ex->proto->name;
+	st->sb.span.scope = ex->proto->scope;
 	st->sb.span.resource = ex->resource;
 	return ex->proto->describe(&side, ex->req, ex->rsp, &st->sb);
 }

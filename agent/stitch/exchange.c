@@ -13,7 +13,7 @@
 
 bool otr_server_shown(const struct otr_proto_ops *proto)
 {
-	return !strncmp(proto->name, "http", 4);
+	return !proto->client_only;
 }
 
 struct otr_strand *otr_strand_find(const struct otr_stitch *st, uint32_t tgid,
