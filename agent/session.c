@@ -50,6 +50,7 @@ struct otr_session {
 	struct otr_record *record;
 	struct traced *traced; /* by tgid */
 	uint64_t seed;
+	uint64_t opened_ns; /* before loading */
 	uint64_t began_ns;
 	uint64_t clock_ns; /* when the clock was told last */
 	uint64_t events;   /* of this step */
@@ -303,6 +304,7 @@ int otr_session_open(struct otr_session **out,
 		return -ENOMEM;
 	}
 	s->cfg = *cfg;
+	s->opened_ns = otr_now();
 	if (getrandom(&s->seed, sizeof(s->seed), 0) != sizeof(s->seed))
 		s->seed = otr_clock(CLOCK_REALTIME);
 	if (cfg->cfg->record) {
@@ -400,6 +402,7 @@ void otr_session_summary(struct otr_session *s, const char *what)
 		.elapsed_ns = otr_now() - s->began_ns,
 		.stats = &stats,
 		.cpu_ns = own_cpu_ns(),
+		.lived_ns = otr_now() - s->opened_ns,
 		.probes_ns = otr_bpf_cost_ns(s->bpf),
 		.rss_bytes = own_rss(),
 		.not_seen = otr_notseen_lines(s->notseen, pl),

@@ -270,7 +270,8 @@ static void overhead(struct otr_console *con, const struct otr_summary *sum)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
 	uint64_t traces = sum->stats ? sum->stats->traces : con->stats.traces;
-	double s = (double)sum->elapsed_ns / 1e9,
+	uint64_t lived = sum->lived_ns ? sum->lived_ns : sum->elapsed_ns;
+	double s = (double)lived / 1e9,
 	       cpu = (double)sum->cpu_ns / 1e9;
 	char t[OTR_UNITS];
 
