@@ -348,7 +348,7 @@ int otr_session_step(struct otr_session *s)
 	if (now - s->clock_ns > CLOCK_EACH_NS)
 		tell_clock(s, now);
 	otr_bpf_drain(s->bpf, drained, s);
-	otr_bpf_poll(s->bpf, now, drained, s);
+	otr_bpf_poll(s->bpf, now, false, drained, s);
 	if (s->more)
 		otr_session_start(s);
 	let_pass(s, now - SETTLE_NS);
@@ -363,7 +363,7 @@ void otr_session_finish(struct otr_session *s)
 
 	otr_bpf_drain(s->bpf, drained, s);
 	now = otr_now();
-	otr_bpf_poll(s->bpf, now, drained, s);
+	otr_bpf_poll(s->bpf, now, true, drained, s);
 	let_pass(s, now + 1);
 	otr_sinks_flush(s->cfg.sinks);
 	otr_sinks_tick(s->cfg.sinks, now);
