@@ -78,8 +78,8 @@ static void if_on_port(void *arg, uint32_t tgid, uint16_t port)
 
 	if (port == se->port)
 		choose(se, tgid);
-	snprintf(word, sizeof(word), " :%u", port);
-	if (!strstr(se->others, word))
+	snprintf(word, sizeof(word), ":%u ", port);
+	if (!strstr(se->others, word) && len + sizeof(word) < sizeof(se->others))
 		snprintf(se->others + len, sizeof(se->others) - len, "%s", word);
 }
 
@@ -114,7 +114,7 @@ static int by_port(struct search *se, struct otr_err *err)
 	otr_err_set(err, "nobody listens on port %u, in any network namespace",
 		    se->port);
 	if (se->others[0])
-		otr_err_hint(err, "listened on:%s", se->others);
+		otr_err_hint(err, "listened on: %s", se->others);
 	return -ESRCH;
 }
 

@@ -111,7 +111,7 @@ static __always_inline void tell_exec(struct task_struct *task,
 	pr->exe_len = got;
 	pr->args_len = n;
 	pr->hdr.size = sizeof(*pr) + got + n;
-	otr_submit_fact(pr);
+	otr_submit_news(pr);
 }
 
 SEC("tp_btf/sched_process_exec")
