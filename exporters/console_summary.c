@@ -275,6 +275,8 @@ static void overhead(struct otr_console *con, const struct otr_summary *sum)
 	       cpu = (double)sum->cpu_ns / 1e9;
 	char t[OTR_UNITS];
 
+	if (!sum->cpu_ns && !sum->rss_bytes)
+		return; /* a replay costs nobody anything */
 	otr_buf_printf(&text, "overhead  otrace %.2f s CPU (%.1f%% of a core)",
 		       cpu, s > 0 ? 100 * cpu / s : 0);
 	if (sum->probes_ns)
