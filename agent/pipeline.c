@@ -85,6 +85,14 @@ static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
 		pl->cfg.watch(pl->cfg.arg, conn, dir, want);
 }
 
+static void on_ended(void *arg, const struct otr_stream_stat *stat)
+{
+	struct otr_pipeline *pl = arg;
+
+	if (pl->cfg.ended)
+		pl->cfg.ended(pl->cfg.arg, stat);
+}
+
 static const struct otr_stream_ops stream_ops = {
 	.msg = on_msg,
 	.done = on_done,
@@ -92,6 +100,7 @@ static const struct otr_stream_ops stream_ops = {
 	.close = on_close,
 	.policy = on_policy,
 	.watch = on_watch,
+	.ended = on_ended,
 };
 
 static int make_stages(struct otr_pipeline *pl)

@@ -55,7 +55,6 @@ struct otr_session {
 	uint64_t clock_ns; /* when the clock was told last */
 	uint64_t events;   /* of this step */
 	bool more;	   /* targets were added since the last listing */
-	struct otr_notseen *notseen;
 
 	/* Only during otr_session_listeners(). */
 	void (*on_listener)(void *arg, uint32_t tgid, uint16_t port);
@@ -298,8 +297,7 @@ int otr_session_open(struct otr_session **out,
 	};
 	int rc;
 
-	if (!s || otr_merge_new(&s->merge, MERGE_BYTES) ||
-	    otr_notseen_new(&s->notseen)) {
+	if (!s || otr_merge_new(&s->merge, MERGE_BYTES)) {
 		otr_err_set(err, "out of memory");
 		return -ENOMEM;
 	}
@@ -353,7 +351,7 @@ int otr_session_step(struct otr_session *s)
 		otr_session_start(s);
 	let_pass(s, now - SETTLE_NS);
 	otr_sinks_tick(s->cfg.sinks, now);
-	otr_notseen_watch(s->notseen, s->cfg.sinks, now - s->began_ns);
+	otr_notseen_watch(otr_sinks_notseen(s->cfg.sinks), s->cfg.sinks, now - s->began_ns);
 	return s->events ? BUSY_MS : IDLE_MS;
 }
 
@@ -405,7 +403,7 @@ void otr_session_summary(struct otr_session *s, const char *what)
 		.lived_ns = otr_now() - s->opened_ns,
 		.probes_ns = otr_bpf_cost_ns(s->bpf),
 		.rss_bytes = own_rss(),
-		.not_seen = otr_notseen_lines(s->notseen, pl),
+		.not_seen = otr_notseen_lines(otr_sinks_notseen(s->cfg.sinks), pl),
 	};
 
 	if (!con)
@@ -444,6 +442,5 @@ void otr_session_close(struct otr_session **sp)
 		HASH_DEL(s->traced, at);
 		free(at);
 	}
-	otr_notseen_free(&s->notseen);
 	free(s);
 }

@@ -14,6 +14,7 @@
 #include "agent/base/own.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/url.h"
+#include "agent/notseen.h"
 #include "agent/settings.h"
 #include "agent/span.h"
 #include "exporters/console.h"
@@ -28,6 +29,7 @@ struct otr_sinks {
 	struct otr_sinks_config cfg;
 	struct otr_pipeline *pipeline;
 	struct otr_console *console;
+	struct otr_notseen *notseen;
 	struct otr_queue *queues[EXPORTS_MAX];
 	size_t n_queues;
 	uint64_t spans;
@@ -92,6 +94,13 @@ static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
 		sk->cfg.watch(sk->cfg.arg, conn, dir, want);
 }
 
+static void on_ended(void *arg, const struct otr_stream_stat *stat)
+{
+	struct otr_sinks *sk = arg;
+
+	otr_notseen_ended(sk->notseen, sk->pipeline, stat);
+}
+
 static int open_exports(struct otr_sinks *sk, struct otr_err *err)
 {
 	char **urls = sk->cfg.cfg->exports;
@@ -138,6 +147,7 @@ static int open_pipeline(struct otr_sinks *sk, struct otr_err *err)
 		.trace = on_trace,
 		.policy = on_policy,
 		.watch = on_watch,
+		.ended = on_ended,
 		.arg = sk,
 	};
 	int rc = otr_pipeline_new(&sk->pipeline, &pl);
@@ -197,7 +207,11 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg,
 	sk->cfg = *cfg;
 	rc = set_up_parsers(cfg->cfg, err);
 	if (!rc)
-		rc = open_exports(sk, err);
+		if (otr_notseen_new(&sk->notseen)) {
+		otr_err_set(err, "out of memory");
+		return -ENOMEM;
+	}
+	rc = open_exports(sk, err);
 	if (!rc)
 		rc = open_console(sk, err);
 	if (!rc)
@@ -265,6 +279,11 @@ struct otr_pipeline *otr_sinks_pipeline(struct otr_sinks *sk)
 	return sk->pipeline;
 }
 
+struct otr_notseen *otr_sinks_notseen(struct otr_sinks *sk)
+{
+	return sk->notseen;
+}
+
 struct otr_console *otr_sinks_console(struct otr_sinks *sk)
 {
 	return sk->console;
@@ -295,5 +314,6 @@ void otr_sinks_close(struct otr_sinks **sp)
 	otr_sinks_drain(sk, 0);
 	otr_pipeline_free(&sk->pipeline);
 	otr_console_free(&sk->console);
+	otr_notseen_free(&sk->notseen);
 	free(sk);
 }

@@ -15,6 +15,7 @@
 struct otr_console;
 struct otr_err;
 struct otr_event;
+struct otr_notseen;
 struct otr_settings;
 struct otr_sinks;
 
@@ -59,6 +60,7 @@ void otr_sinks_start_line(struct otr_sinks *sk, const char *what,
 			  const char *sources);
 
 struct otr_pipeline *otr_sinks_pipeline(struct otr_sinks *sk);
+struct otr_notseen *otr_sinks_notseen(struct otr_sinks *sk);
 struct otr_console *otr_sinks_console(struct otr_sinks *sk); /* or NULL */
 
 /* How many spans went through. */

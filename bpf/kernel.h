@@ -264,6 +264,7 @@ struct unix_sock {
 struct seq_file;
 struct bpf_iter_meta {
 	struct seq_file *seq;
+	__u64 seq_num;
 };
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;

@@ -24,6 +24,12 @@ static __always_inline __u32 otr_nr(struct pid *pid)
 	return id.nr;
 }
 
+/* How deep the pid namespace of a task lies. */
+static __always_inline __u32 otr_depth(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, thread_pid, level);
+}
+
 /* Names of a task in the agent's pid namespace. At depth 0 they are its own. */
 static __always_inline __u32 otr_tid_of(struct task_struct *task)
 {

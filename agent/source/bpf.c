@@ -68,6 +68,11 @@ int otr_bpf_list(struct otr_bpf *b)
 	return run_iter(b->skel->progs.otr_list_tasks);
 }
 
+int otr_bpf_names(struct otr_bpf *b)
+{
+	return run_iter(b->skel->progs.otr_list_tasks);
+}
+
 int otr_bpf_listeners(struct otr_bpf *b, otr_event_fn fn, void *arg)
 {
 	struct bpf_program *files = b->skel->progs.otr_list_files;

@@ -65,4 +65,8 @@ void otr_bpf_arm(struct otr_bpf *b);
 /* Measures what a socket call costs with and without us. price.c */
 uint64_t otr_bpf_measure(struct otr_bpf *b);
 
+/* Has the kernel find out how deep our pid namespace lies: from then on all records name
+ * processes as we see them. */
+int otr_bpf_names(struct otr_bpf *b);
+
 #endif /* OTR_BPF_LOAD_H */

@@ -135,10 +135,13 @@ def hostile():
 
 
 def escape():
-    sock = dial()
-    sock.sendall(b"GET /a\x1b]52;c;eA==\x07\xe2\x80\xaeb\xff\xc3 HTTP/1.1\r\nHost: x\x1b[2J\r\n"
-                 b"User-Agent: \x1b[31mred\xff\r\n\r\n")
-    sock.recv(4096)
+    for path, agent in ((b"/a\xe2\x80\xaeb\xff\xc3?q=\xff", b"r\xffd\xe2\x80\xae"),
+                        (b"/a\x1b]52;c;eA==\x07", b"\x1b[31mred")):
+        sock = dial()
+        sock.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nUser-Agent: " + agent +
+                     b"\r\nConnection: close\r\n\r\n")
+        while sock.recv(4096):
+            pass
 
 
 {"continue": expect, "exit": exits}.get(sys.argv[2], globals().get(sys.argv[2]))()
