@@ -81,7 +81,11 @@ static void tell_summary(struct replay *re, const char *path)
 
 static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 {
-	struct otr_sinks_config sinks = { .cfg = re->cfg, .fd = re->fd };
+	struct otr_sinks_config sinks = {
+		.cfg = re->cfg,
+		.fd = re->fd,
+		.patient = true,
+	};
 	int rc = otr_sinks_open(&re->sinks, &sinks, err);
 
 	if (rc)

@@ -105,7 +105,7 @@ static const struct otr_stream_ops stream_ops = {
 
 static int make_stages(struct otr_pipeline *pl)
 {
-	const struct otr_stitch_config cfg = {
+	struct otr_stitch_config cfg = {
 		.max_open = 65536,
 		.hold_ns = pl->cfg.hold_ns,
 		.orphan_ns = 600 * SECOND_NS,
@@ -117,6 +117,7 @@ static int make_stages(struct otr_pipeline *pl)
 	if (!rc)
 		rc = otr_streams_new(&pl->streams, &stream_config, &stream_ops,
 				     pl->procs, pl);
+	cfg.procs = pl->procs;
 	if (!rc)
 		rc = otr_stitch_new(&pl->stitch, &cfg, pl->cfg.span,
 				    pl->cfg.trace, pl->cfg.arg);

@@ -50,6 +50,7 @@ struct otr_session {
 	struct otr_record *record;
 	struct traced *traced; /* by tgid */
 	uint64_t seed;
+	uint64_t opened_ns; /* before loading */
 	uint64_t began_ns;
 	uint64_t clock_ns; /* when the clock was told last */
 	uint64_t events;   /* of this step */
@@ -301,6 +302,7 @@ int otr_session_open(struct otr_session **out,
 		return -ENOMEM;
 	}
 	s->cfg = *cfg;
+	s->opened_ns = otr_now();
 	if (getrandom(&s->seed, sizeof(s->seed), 0) != sizeof(s->seed))
 		s->seed = otr_clock(CLOCK_REALTIME);
 	if (cfg->cfg->record) {
@@ -344,7 +346,7 @@ int otr_session_step(struct otr_session *s)
 	if (now - s->clock_ns > CLOCK_EACH_NS)
 		tell_clock(s, now);
 	otr_bpf_drain(s->bpf, drained, s);
-	otr_bpf_poll(s->bpf, now, drained, s);
+	otr_bpf_poll(s->bpf, now, false, drained, s);
 	if (s->more)
 		otr_session_start(s);
 	let_pass(s, now - SETTLE_NS);
@@ -359,7 +361,7 @@ void otr_session_finish(struct otr_session *s)
 
 	otr_bpf_drain(s->bpf, drained, s);
 	now = otr_now();
-	otr_bpf_poll(s->bpf, now, drained, s);
+	otr_bpf_poll(s->bpf, now, true, drained, s);
 	let_pass(s, now + 1);
 	otr_sinks_flush(s->cfg.sinks);
 	otr_sinks_tick(s->cfg.sinks, now);
@@ -398,6 +400,7 @@ void otr_session_summary(struct otr_session *s, const char *what)
 		.elapsed_ns = otr_now() - s->began_ns,
 		.stats = &stats,
 		.cpu_ns = own_cpu_ns(),
+		.lived_ns = otr_now() - s->opened_ns,
 		.probes_ns = otr_bpf_cost_ns(s->bpf),
 		.rss_bytes = own_rss(),
 		.not_seen = otr_notseen_lines(otr_sinks_notseen(s->cfg.sinks), pl),

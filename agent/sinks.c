@@ -21,6 +21,9 @@
 #include "exporters/queue.h"
 
 #define EXPORTS_MAX 16
+#define ROOM	    1024
+#define NAP_US	    500
+#define PATIENCE_US 5000000
 
 struct otr_sinks {
 	struct otr_sinks_config cfg;
@@ -32,6 +35,26 @@ struct otr_sinks {
 	uint64_t spans;
 };
 
+/* Waits until the queue has room, unless its backend stands still. */
+static void wait_for_room(struct otr_sinks *sk, struct otr_queue *q)
+{
+	struct otr_queue_stats stats;
+	uint64_t left = 0, tries = 0;
+
+	for (;;) {
+		otr_queue_stats(q, &stats);
+		if (stats.waiting < ROOM)
+			return;
+		tries = stats.waiting == left ? tries + 1 : 0;
+		left = stats.waiting;
+		if (tries * NAP_US > PATIENCE_US) {
+			sk->cfg.patient = false;
+			return;
+		}
+		usleep(NAP_US);
+	}
+}
+
 static void on_span(void *arg, struct otr_span *sp)
 {
 	struct otr_sinks *sk = arg;
@@ -39,8 +62,11 @@ static void on_span(void *arg, struct otr_span *sp)
 	sk->spans++;
 	if (sk->console)
 		otr_console_span(sk->console, sp);
-	for (size_t i = 0; i < sk->n_queues; i++)
+	for (size_t i = 0; i < sk->n_queues; i++) {
+		if (sk->cfg.patient)
+			wait_for_room(sk, sk->queues[i]);
 		otr_queue_push(sk->queues[i], sp);
+	}
 }
 
 static void on_trace(void *arg, const uint8_t trace_id[16], bool proved)

@@ -23,6 +23,7 @@ struct otr_sinks_config {
 	const struct otr_settings *cfg; /* borrowed */
 	int fd;	       /* where the console writes; -1: no console. Not closed */
 	bool shared;   /* a started program writes there too */
+	bool patient;  /* what was recorded can wait: exporters get all of it */
 	uint64_t seed; /* of the ids */
 
 	/* The way back to the source, or NULL; see agent/pipeline.h. */

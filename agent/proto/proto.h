@@ -104,9 +104,11 @@ struct otr_msg {
 	struct otr_slice trace_ctx; /* traceparent, empty when absent */
 	struct otr_slice trace_state;
 	struct otr_slice baggage;
-	struct otr_attr attrs[OTR_MSG_ATTRS]; /* what the conventions ask for */
-	uint8_t n_attrs;
 	const struct otr_proto_ops *next; /* with SWITCH */
+	uint8_t n_attrs;
+
+	/* What the conventions ask for. The last: a copy ends with those used. */
+	struct otr_attr attrs[OTR_MSG_ATTRS];
 };
 
 struct otr_proto_ops {

@@ -238,10 +238,15 @@ static void tell_runs(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn,
 	}
 }
 
-void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn, void *arg)
+/* Reading a counter is a system call, and there are many: not at each step of 10 ms. */
+void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn,
+		  void *arg)
 {
 	tell_runs(b, now_ns, fn, arg);
-	tell_losses(b, now_ns, fn, arg);
+	if (all || now_ns - b->losses_ns >= OTR_LOSSES_NS) {
+		b->losses_ns = now_ns;
+		tell_losses(b, now_ns, fn, arg);
+	}
 	otr_bpf_arm(b);
 }
 
