@@ -89,7 +89,7 @@ ask() { curl -s -m 20 "$@"; }
 	sleep 0.5
 	detach
 	spans 'len(V) == 40' 'len(C) == 20' 'sum(v.evidence == "wire" for v in V) == 20' \
-		'all(parent(c) is None or parent(c).attr["url.query"] == c.attr["url.full"].split("?")[1] for c in C)' \
+		'all(parent(c) is None or parent(c).attr["url.query"] == c.attr["url.full"].split("?")[1] for c in C)'
 }
 
 @test "nginx -> gunicorn over a unix socket: joined by wire" {
