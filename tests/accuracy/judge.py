@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""judge.py TRACES.jsonl [ENTRY ..] - are the parents right?
+"""judge.py TRACES.jsonl [--entry SERVICE ..] - are the parents right?
 
 Every request and statement of the test programs carries the id of the request it was
 made for, so the truth is in the spans themselves: a parent with another id is wrong, a
@@ -80,7 +80,7 @@ def judge(all_spans, entries, skip):
 def main():
     args = argparse.ArgumentParser()
     args.add_argument("traces")
-    args.add_argument("entry", nargs="*")
+    args.add_argument("--entry", nargs="+", default=[])
     args.add_argument("--name", default="")
     args.add_argument("--clients", type=int, default=0)
     args.add_argument("--from", dest="skip", type=int, default=0)

@@ -96,7 +96,7 @@ app() { # LOG CMD.. with @PORT@: sets APP_PORT
 case_nginx_flask_pg() {
 	svc_postgres && svc_gunicorn shop:app 1 16 && svc_nginx "$GUNICORN_PORT" || return 1
 	each nginx-flask-pg "$NGINX_PORT" /query ":$NGINX_PORT :$GUNICORN_PORT :$PG_PORT" \
-		nginx --from 300 --least 99
+		--entry nginx --from 300 --least 99
 }
 
 case_nginx_node_node() {
@@ -105,7 +105,7 @@ case_nginx_node_node() {
 	last=$NODE_PORT
 	svc_node "http://127.0.0.1:$last" && svc_nginx "$NODE_PORT" || return 1
 	each nginx-node-node "$NGINX_PORT" /price ":$NGINX_PORT :$NODE_PORT :$last" \
-		nginx --from 1000 --least 95
+		--entry nginx --from 1000 --least 95
 }
 
 case_pool_python() {
