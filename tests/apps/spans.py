@@ -67,7 +67,7 @@ def main():
             print(f"{type(err).__name__}: {err}: {text}")
         bad = 1
     if bad:
-        for s in sorted(S, key=lambda s: s.start)[:60]:
+        for s in sorted(S, key=lambda s: s.start)[:12]:
             print("  ", s)
     return bad
 
