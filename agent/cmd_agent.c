@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@ struct agent {
 	struct otr_loop loop;
 	struct otr_sinks *sinks;
 	struct otr_session *session;
+	uint32_t *judged; /* by a port they listen on, at start */
+	size_t n_judged;
 };
 
 static int fail(const struct otr_err *err, int status)
@@ -58,14 +61,34 @@ static void judge(struct agent *ag, uint32_t tgid, uint16_t port)
 		otr_log(OTR_LOG_WARN, "pid %u cannot be traced", tgid);
 }
 
+static bool was_judged(const struct agent *ag, uint32_t tgid)
+{
+	for (size_t i = 0; i < ag->n_judged; i++)
+		if (ag->judged[i] == tgid)
+			return true;
+	return false;
+}
+
 static void judge_listener(void *arg, uint32_t tgid, uint16_t port)
 {
-	judge(arg, tgid, port);
+	struct agent *ag = arg;
+	uint32_t *more;
+
+	judge(ag, tgid, port);
+	if (was_judged(ag, tgid))
+		return;
+	more = realloc(ag->judged, (ag->n_judged + 1) * sizeof(*more));
+	if (!more)
+		return;
+	ag->judged = more;
+	more[ag->n_judged++] = tgid;
 }
 
 static bool judge_running(void *arg, uint32_t pid)
 {
-	judge(arg, pid, 0);
+	/* What a rule said of its port holds. */
+	if (!was_judged(arg, pid))
+		judge(arg, pid, 0);
 	return true;
 }
 
@@ -156,6 +179,7 @@ static int cmd_agent(const struct otr_settings *cfg, char **args)
 	otr_session_close(&ag.session);
 	otr_sinks_close(&ag.sinks);
 	otr_loop_fini(&ag.loop);
+	free(ag.judged);
 	return status;
 }
 

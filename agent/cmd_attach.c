@@ -21,6 +21,7 @@
 struct attach {
 	const struct otr_settings *cfg;
 	struct otr_targets targets;
+	char title[128];
 	struct otr_loop loop;
 	struct otr_sinks *sinks;
 	struct otr_session *session;
@@ -85,7 +86,7 @@ static void watch(struct attach *at)
 			continue;
 		if (signo != SIGUSR1)
 			break;
-		otr_session_summary(at->session, at->targets.title);
+		otr_session_summary(at->session, at->title);
 	}
 }
 
@@ -102,7 +103,7 @@ static void let_signals_end_us(void)
 
 static int trace(struct attach *at, struct otr_err *err)
 {
-	char what[300];
+	char what[160];
 	int rc = open_all(at, err);
 
 	if (rc)
@@ -116,11 +117,12 @@ static int trace(struct attach *at, struct otr_err *err)
 		otr_err_set(err, "cannot list what runs: %s", strerror(-rc));
 		return fail(err, OTR_EXIT_NO_WAY);
 	}
-	otr_sinks_start_line(at->sinks, at->targets.title, "bpf");
+	otr_targets_title(&at->targets, at->title, sizeof(at->title));
+	otr_sinks_start_line(at->sinks, at->title, "bpf");
 	watch(at);
 	let_signals_end_us();
 	otr_session_finish(at->session);
-	snprintf(what, sizeof(what), "%s: detached", at->targets.title);
+	snprintf(what, sizeof(what), "%s: detached", at->title);
 	otr_session_summary(at->session, what);
 	otr_sinks_drain(at->sinks, OTR_NS_PER_S);
 	if (at->cfg->strict && otr_session_flawed(at->session))

@@ -17,6 +17,7 @@
 #include "agent/base/own.h"
 #include "agent/cmd.h"
 #include "agent/loss.h"
+#include "agent/notseen.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
 #include "agent/source/record.h"
@@ -63,7 +64,6 @@ static void tell_summary(struct replay *re, const char *path)
 	struct otr_summary sum = {
 		.elapsed_ns = re->last_ns - re->first_ns,
 		.stats = &stats,
-		.not_seen = "",
 	};
 	char what[512];
 
@@ -72,6 +72,8 @@ static void tell_summary(struct replay *re, const char *path)
 	snprintf(what, sizeof(what), "%s: %llu events", path,
 		 (unsigned long long)re->events);
 	sum.what = what;
+	sum.not_seen = otr_notseen_lines(otr_sinks_notseen(re->sinks),
+					 otr_sinks_pipeline(re->sinks));
 	otr_stitch_stats(otr_pipeline_stitch(otr_sinks_pipeline(re->sinks)),
 			 &stats);
 	otr_console_summary(con, &sum);
@@ -79,7 +81,11 @@ static void tell_summary(struct replay *re, const char *path)
 
 static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 {
-	struct otr_sinks_config sinks = { .cfg = re->cfg, .fd = re->fd };
+	struct otr_sinks_config sinks = {
+		.cfg = re->cfg,
+		.fd = re->fd,
+		.patient = true,
+	};
 	int rc = otr_sinks_open(&re->sinks, &sinks, err);
 
 	if (rc)

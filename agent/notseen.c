@@ -28,6 +28,7 @@
 
 struct row { /* connections of one process to one peer, not understood */
 	uint32_t tgid;
+	char name[64]; /* of the process's service */
 	char peer[64];
 	const char *why;
 	uint64_t bytes, conns;
@@ -35,9 +36,14 @@ struct row { /* connections of one process to one peer, not understood */
 	uint8_t head_len;
 };
 
-struct otr_notseen {
+struct table {
 	struct row rows[ROWS_MAX];
 	size_t n;
+};
+
+struct otr_notseen {
+	struct table gone; /* of connections that are over */
+	struct table all;  /* these and those that are open, as told last */
 	uint64_t next_ns;
 	struct otr_buf text;
 };
@@ -93,36 +99,41 @@ static void peer_name(const struct otr_ev_conn *cn, char *out, size_t size)
 		 a->port);
 }
 
-static struct row *row_of(struct otr_notseen *ns, uint32_t tgid,
-			  const char *peer, const char *why)
+static struct row *row_of(struct table *tb, uint32_t tgid, const char *peer,
+			  const char *why)
 {
 	struct row *at;
 
-	for (at = ns->rows; at < ns->rows + ns->n; at++)
+	for (at = tb->rows; at < tb->rows + tb->n; at++)
 		if (at->tgid == tgid && at->why == why && !strcmp(at->peer, peer))
 			return at;
-	if (ns->n == ROWS_MAX)
+	if (tb->n == ROWS_MAX)
 		return NULL;
 	memset(at, 0, sizeof(*at));
 	at->tgid = tgid;
 	at->why = why;
 	snprintf(at->peer, sizeof(at->peer), "%s", peer);
-	ns->n++;
+	tb->n++;
 	return at;
 }
 
-static void add(void *arg, const struct otr_stream_stat *stat)
+static void add(struct table *tb, struct otr_pipeline *pl,
+		const struct otr_stream_stat *stat)
 {
-	struct otr_notseen *ns = arg;
+	struct otr_resource *res;
 	char peer[64];
 	struct row *at;
 
 	if (stat->messages || !stat->bytes)
 		return;
 	peer_name(stat->conn, peer, sizeof(peer));
-	at = row_of(ns, stat->tgid, peer, reason(stat));
+	at = row_of(tb, stat->tgid, peer, reason(stat));
 	if (!at)
 		return;
+	res = otr_procs_resource(otr_pipeline_procs(pl), stat->tgid);
+	if (!at->name[0])
+		snprintf(at->name, sizeof(at->name), "%.*s",
+			 OTR_SLICE_ARG(res ? res->service : OTR_SLICE("process")));
 	at->bytes += stat->bytes;
 	at->conns++;
 	if (at->head_len)
@@ -131,10 +142,30 @@ static void add(void *arg, const struct otr_stream_stat *stat)
 	at->head_len = stat->head_len;
 }
 
+void otr_notseen_ended(struct otr_notseen *ns, struct otr_pipeline *pl,
+		       const struct otr_stream_stat *stat)
+{
+	add(&ns->gone, pl, stat);
+}
+
+struct open_conns {
+	struct table *into;
+	struct otr_pipeline *pl;
+};
+
+static void add_open(void *arg, const struct otr_stream_stat *stat)
+{
+	const struct open_conns *oc = arg;
+
+	add(oc->into, oc->pl, stat);
+}
+
 static void collect(struct otr_notseen *ns, struct otr_pipeline *pl)
 {
-	ns->n = 0;
-	otr_streams_each(otr_pipeline_streams(pl), add, ns);
+	struct open_conns oc = {&ns->all, pl};
+
+	ns->all = ns->gone;
+	otr_streams_each(otr_pipeline_streams(pl), add_open, &oc);
 	otr_buf_reset(&ns->text);
 }
 
@@ -148,15 +179,10 @@ static void amount(struct otr_buf *out, uint64_t bytes)
 		otr_buf_printf(out, "%llu B", (unsigned long long)bytes);
 }
 
-static void print_row(struct otr_buf *out, struct otr_pipeline *pl,
-		      const struct row *at)
+static void print_row(struct otr_buf *out, const struct row *at)
 {
-	struct otr_resource *res =
-		otr_procs_resource(otr_pipeline_procs(pl), at->tgid);
-	struct otr_slice name = res ? res->service : OTR_SLICE("process");
-
-	otr_buf_printf(out, "%.*s (pid %u): %llu connection%s to %s, ",
-		       OTR_SLICE_ARG(name), at->tgid,
+	otr_buf_printf(out, "%s (pid %u): %llu connection%s to %s, ", at->name,
+		       at->tgid,
 		       (unsigned long long)at->conns, at->conns == 1 ? "" : "s",
 		       at->peer);
 	amount(out, at->bytes);
@@ -169,12 +195,12 @@ static void print_row(struct otr_buf *out, struct otr_pipeline *pl,
 	}
 }
 
-static void print_rows(struct otr_notseen *ns, struct otr_pipeline *pl)
+static void print_rows(struct otr_notseen *ns)
 {
-	for (size_t i = 0; i < ns->n; i++) {
+	for (size_t i = 0; i < ns->all.n; i++) {
 		if (i)
 			otr_buf_byte(&ns->text, '\n');
-		print_row(&ns->text, pl, &ns->rows[i]);
+		print_row(&ns->text, &ns->all.rows[i]);
 	}
 	otr_buf_byte(&ns->text, '\0');
 }
@@ -190,11 +216,11 @@ void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks,
 	collect(ns, pl);
 	otr_buf_printf(&ns->text, "%llu s and no request understood\n",
 		       (unsigned long long)(elapsed_ns / OTR_NS_PER_S));
-	if (!ns->n)
+	if (!ns->all.n)
 		otr_buf_str(&ns->text,
 			    "no traffic at all: idle, or it is not this process "
 			    "that serves; try  otrace attach :PORT");
-	print_rows(ns, pl);
+	print_rows(ns);
 	if (!ns->text.rc)
 		otr_sinks_notice(sinks, ns->text.data);
 }
@@ -202,6 +228,6 @@ void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks,
 const char *otr_notseen_lines(struct otr_notseen *ns, struct otr_pipeline *pl)
 {
 	collect(ns, pl);
-	print_rows(ns, pl);
+	print_rows(ns);
 	return ns->text.rc ? "" : ns->text.data;
 }

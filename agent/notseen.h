@@ -12,9 +12,14 @@
 struct otr_notseen;
 struct otr_pipeline;
 struct otr_sinks;
+struct otr_stream_stat;
 
 int otr_notseen_new(struct otr_notseen **out);
 void otr_notseen_free(struct otr_notseen **np);
+
+/* A connection is over: what was not read of it is kept for the summary. */
+void otr_notseen_ended(struct otr_notseen *ns, struct otr_pipeline *pl,
+		       const struct otr_stream_stat *stat);
 
 /* After 10 s without a span, though bytes moved, says once a minute at most which
  * connections they were and why. */

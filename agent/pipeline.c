@@ -85,6 +85,14 @@ static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
 		pl->cfg.watch(pl->cfg.arg, conn, dir, want);
 }
 
+static void on_ended(void *arg, const struct otr_stream_stat *stat)
+{
+	struct otr_pipeline *pl = arg;
+
+	if (pl->cfg.ended)
+		pl->cfg.ended(pl->cfg.arg, stat);
+}
+
 static const struct otr_stream_ops stream_ops = {
 	.msg = on_msg,
 	.done = on_done,
@@ -92,11 +100,12 @@ static const struct otr_stream_ops stream_ops = {
 	.close = on_close,
 	.policy = on_policy,
 	.watch = on_watch,
+	.ended = on_ended,
 };
 
 static int make_stages(struct otr_pipeline *pl)
 {
-	const struct otr_stitch_config cfg = {
+	struct otr_stitch_config cfg = {
 		.max_open = 65536,
 		.hold_ns = pl->cfg.hold_ns,
 		.orphan_ns = 600 * SECOND_NS,
@@ -108,6 +117,7 @@ static int make_stages(struct otr_pipeline *pl)
 	if (!rc)
 		rc = otr_streams_new(&pl->streams, &stream_config, &stream_ops,
 				     pl->procs, pl);
+	cfg.procs = pl->procs;
 	if (!rc)
 		rc = otr_stitch_new(&pl->stitch, &cfg, pl->cfg.span,
 				    pl->cfg.trace, pl->cfg.arg);

@@ -27,7 +27,9 @@ struct otr_pipeline_config {
 	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir,
 		       enum otr_capture capture, uint32_t head_bytes);
 	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
-	void *arg; /* of all four */
+	/* What is known of a connection at its end; or NULL. */
+	void (*ended)(void *arg, const struct otr_stream_stat *stat);
+	void *arg; /* of all five */
 };
 
 int otr_pipeline_new(struct otr_pipeline **out,

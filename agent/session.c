@@ -50,11 +50,11 @@ struct otr_session {
 	struct otr_record *record;
 	struct traced *traced; /* by tgid */
 	uint64_t seed;
+	uint64_t opened_ns; /* before loading */
 	uint64_t began_ns;
 	uint64_t clock_ns; /* when the clock was told last */
 	uint64_t events;   /* of this step */
 	bool more;	   /* targets were added since the last listing */
-	struct otr_notseen *notseen;
 
 	/* Only during otr_session_listeners(). */
 	void (*on_listener)(void *arg, uint32_t tgid, uint16_t port);
@@ -114,6 +114,21 @@ static void read_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns)
 			     time_ns, put, s);
 }
 
+/* Said once, when a process is chosen: its status stays, the rest of it is traced. */
+static void warn_of_ring(struct otr_session *s, uint32_t tgid)
+{
+	char title[64], text[200];
+
+	if (otr_procfs_fds(tgid, "anon_inode:[io_uring]") <= 0)
+		return;
+	otr_procfs_title(tgid, title, sizeof(title));
+	snprintf(text, sizeof(text),
+		 "fds of %.60s (pid %u): io_uring in use: what it moves that "
+		 "way is counted, not read\ntracing goes on with the rest",
+		 title, tgid);
+	otr_sinks_notice(s->cfg.sinks, text);
+}
+
 struct family {
 	struct otr_session *s;
 	size_t added;
@@ -128,6 +143,7 @@ static int target_one(struct otr_session *s, uint32_t tgid)
 	remember(s, tgid);
 	s->more = true;
 	read_facts(s, tgid, otr_now());
+	warn_of_ring(s, tgid);
 	return 0;
 }
 
@@ -292,16 +308,17 @@ int otr_session_open(struct otr_session **out,
 	const struct otr_bpf_config bpf = {
 		.btf = cfg->cfg->btf,
 		.host = cfg->host,
+		.verbose = cfg->cfg->verbose,
 		.force = getenv("OTRACE_PROBES"),
 	};
 	int rc;
 
-	if (!s || otr_merge_new(&s->merge, MERGE_BYTES) ||
-	    otr_notseen_new(&s->notseen)) {
+	if (!s || otr_merge_new(&s->merge, MERGE_BYTES)) {
 		otr_err_set(err, "out of memory");
 		return -ENOMEM;
 	}
 	s->cfg = *cfg;
+	s->opened_ns = otr_now();
 	if (getrandom(&s->seed, sizeof(s->seed), 0) != sizeof(s->seed))
 		s->seed = otr_clock(CLOCK_REALTIME);
 	if (cfg->cfg->record) {
@@ -345,12 +362,12 @@ int otr_session_step(struct otr_session *s)
 	if (now - s->clock_ns > CLOCK_EACH_NS)
 		tell_clock(s, now);
 	otr_bpf_drain(s->bpf, drained, s);
-	otr_bpf_poll(s->bpf, now, drained, s);
+	otr_bpf_poll(s->bpf, now, false, drained, s);
 	if (s->more)
 		otr_session_start(s);
 	let_pass(s, now - SETTLE_NS);
 	otr_sinks_tick(s->cfg.sinks, now);
-	otr_notseen_watch(s->notseen, s->cfg.sinks, now - s->began_ns);
+	otr_notseen_watch(otr_sinks_notseen(s->cfg.sinks), s->cfg.sinks, now - s->began_ns);
 	return s->events ? BUSY_MS : IDLE_MS;
 }
 
@@ -360,7 +377,7 @@ void otr_session_finish(struct otr_session *s)
 
 	otr_bpf_drain(s->bpf, drained, s);
 	now = otr_now();
-	otr_bpf_poll(s->bpf, now, drained, s);
+	otr_bpf_poll(s->bpf, now, true, drained, s);
 	let_pass(s, now + 1);
 	otr_sinks_flush(s->cfg.sinks);
 	otr_sinks_tick(s->cfg.sinks, now);
@@ -399,9 +416,10 @@ void otr_session_summary(struct otr_session *s, const char *what)
 		.elapsed_ns = otr_now() - s->began_ns,
 		.stats = &stats,
 		.cpu_ns = own_cpu_ns(),
+		.lived_ns = otr_now() - s->opened_ns,
 		.probes_ns = otr_bpf_cost_ns(s->bpf),
 		.rss_bytes = own_rss(),
-		.not_seen = otr_notseen_lines(s->notseen, pl),
+		.not_seen = otr_notseen_lines(otr_sinks_notseen(s->cfg.sinks), pl),
 	};
 
 	if (!con)
@@ -440,6 +458,5 @@ void otr_session_close(struct otr_session **sp)
 		HASH_DEL(s->traced, at);
 		free(at);
 	}
-	otr_notseen_free(&s->notseen);
 	free(s);
 }

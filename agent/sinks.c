@@ -4,27 +4,56 @@
 #include "agent/sinks.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/proto/proto.h"
+#include "agent/proto/url.h"
+#include "agent/notseen.h"
 #include "agent/settings.h"
 #include "agent/span.h"
 #include "exporters/console.h"
 #include "exporters/queue.h"
 
 #define EXPORTS_MAX 16
+#define ROOM	    1024
+#define NAP_US	    500
+#define PATIENCE_US 5000000
 
 struct otr_sinks {
 	struct otr_sinks_config cfg;
 	struct otr_pipeline *pipeline;
 	struct otr_console *console;
+	struct otr_notseen *notseen;
 	struct otr_queue *queues[EXPORTS_MAX];
 	size_t n_queues;
 	uint64_t spans;
 };
+
+/* Waits until the queue has room, unless its backend stands still. */
+static void wait_for_room(struct otr_sinks *sk, struct otr_queue *q)
+{
+	struct otr_queue_stats stats;
+	uint64_t left = 0, tries = 0;
+
+	for (;;) {
+		otr_queue_stats(q, &stats);
+		if (stats.waiting < ROOM)
+			return;
+		tries = stats.waiting == left ? tries + 1 : 0;
+		left = stats.waiting;
+		if (tries * NAP_US > PATIENCE_US) {
+			sk->cfg.patient = false;
+			return;
+		}
+		usleep(NAP_US);
+	}
+}
 
 static void on_span(void *arg, struct otr_span *sp)
 {
@@ -33,8 +62,11 @@ static void on_span(void *arg, struct otr_span *sp)
 	sk->spans++;
 	if (sk->console)
 		otr_console_span(sk->console, sp);
-	for (size_t i = 0; i < sk->n_queues; i++)
+	for (size_t i = 0; i < sk->n_queues; i++) {
+		if (sk->cfg.patient)
+			wait_for_room(sk, sk->queues[i]);
 		otr_queue_push(sk->queues[i], sp);
+	}
 }
 
 static void on_trace(void *arg, const uint8_t trace_id[16], bool proved)
@@ -60,6 +92,13 @@ static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
 
 	if (sk->cfg.watch)
 		sk->cfg.watch(sk->cfg.arg, conn, dir, want);
+}
+
+static void on_ended(void *arg, const struct otr_stream_stat *stat)
+{
+	struct otr_sinks *sk = arg;
+
+	otr_notseen_ended(sk->notseen, sk->pipeline, stat);
 }
 
 static int open_exports(struct otr_sinks *sk, struct otr_err *err)
@@ -108,6 +147,7 @@ static int open_pipeline(struct otr_sinks *sk, struct otr_err *err)
 		.trace = on_trace,
 		.policy = on_policy,
 		.watch = on_watch,
+		.ended = on_ended,
 		.arg = sk,
 	};
 	int rc = otr_pipeline_new(&sk->pipeline, &pl);
@@ -115,6 +155,43 @@ static int open_pipeline(struct otr_sinks *sk, struct otr_err *err)
 	if (rc)
 		otr_err_set(err, "out of memory");
 	return rc;
+}
+
+/* "tracecontext,baggage", or "none". */
+static int set_propagators(const char *list, struct otr_err *err)
+{
+	char text[256], *save = NULL;
+
+	otr_proto_settings.no_trace_context = true;
+	otr_proto_settings.no_baggage = true;
+	snprintf(text, sizeof(text), "%s", list ? list : "tracecontext,baggage");
+	for (char *word = strtok_r(text, ", ", &save); word;
+	     word = strtok_r(NULL, ", ", &save)) {
+		if (!strcmp(word, "tracecontext"))
+			otr_proto_settings.no_trace_context = false;
+		else if (!strcmp(word, "baggage"))
+			otr_proto_settings.no_baggage = false;
+		else if (strcmp(word, "none")) {
+			otr_err_set(err, "--propagators %s: %s is not read here",
+				    list, word);
+			otr_err_hint(err, "right: tracecontext, baggage, none");
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* What parsers shall read, and hide. */
+static int set_up_parsers(const struct otr_settings *cfg, struct otr_err *err)
+{
+	otr_proto_settings.no_query_text = cfg->no_query_text;
+	for (char **key = cfg->redact; key && *key; key++)
+		if (otr_url_redact(otr_slice_str(*key))) {
+			otr_err_set(err, "--redact %s: empty, too long, or one too "
+					 "many", *key);
+			return -EINVAL;
+		}
+	return set_propagators(cfg->propagators, err);
 }
 
 int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg,
@@ -128,6 +205,12 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg,
 		return -ENOMEM;
 	}
 	sk->cfg = *cfg;
+	rc = set_up_parsers(cfg->cfg, err);
+	if (!rc)
+		if (otr_notseen_new(&sk->notseen)) {
+		otr_err_set(err, "out of memory");
+		return -ENOMEM;
+	}
 	rc = open_exports(sk, err);
 	if (!rc)
 		rc = open_console(sk, err);
@@ -196,6 +279,11 @@ struct otr_pipeline *otr_sinks_pipeline(struct otr_sinks *sk)
 	return sk->pipeline;
 }
 
+struct otr_notseen *otr_sinks_notseen(struct otr_sinks *sk)
+{
+	return sk->notseen;
+}
+
 struct otr_console *otr_sinks_console(struct otr_sinks *sk)
 {
 	return sk->console;
@@ -226,5 +314,6 @@ void otr_sinks_close(struct otr_sinks **sp)
 	otr_sinks_drain(sk, 0);
 	otr_pipeline_free(&sk->pipeline);
 	otr_console_free(&sk->console);
+	otr_notseen_free(&sk->notseen);
 	free(sk);
 }

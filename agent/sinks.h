@@ -15,6 +15,7 @@
 struct otr_console;
 struct otr_err;
 struct otr_event;
+struct otr_notseen;
 struct otr_settings;
 struct otr_sinks;
 
@@ -22,6 +23,7 @@ struct otr_sinks_config {
 	const struct otr_settings *cfg; /* borrowed */
 	int fd;	       /* where the console writes; -1: no console. Not closed */
 	bool shared;   /* a started program writes there too */
+	bool patient;  /* what was recorded can wait: exporters get all of it */
 	uint64_t seed; /* of the ids */
 
 	/* The way back to the source, or NULL; see agent/pipeline.h. */
@@ -58,6 +60,7 @@ void otr_sinks_start_line(struct otr_sinks *sk, const char *what,
 			  const char *sources);
 
 struct otr_pipeline *otr_sinks_pipeline(struct otr_sinks *sk);
+struct otr_notseen *otr_sinks_notseen(struct otr_sinks *sk);
 struct otr_console *otr_sinks_console(struct otr_sinks *sk); /* or NULL */
 
 /* How many spans went through. */

@@ -46,7 +46,7 @@ static bool is_port(const char *word, uint16_t *port)
 static void choose(struct search *se, uint32_t pid)
 {
 	struct otr_targets *t = se->t;
-	char title[200];
+	char title[128];
 
 	if (pid == (uint32_t)getpid() || pid == (uint32_t)getppid())
 		return;
@@ -55,7 +55,8 @@ static void choose(struct search *se, uint32_t pid)
 		return;
 	if (!t->found++) {
 		otr_procfs_title(pid, title, sizeof(title));
-		snprintf(t->title, sizeof(t->title), "%s (%u)", title, pid);
+		snprintf(t->first, sizeof(t->first), "%.44s%s (%u)", title,
+			 strlen(title) > 44 ? ".." : "", pid);
 	}
 	se->rc = otr_session_target(t->session, pid);
 }
@@ -77,8 +78,8 @@ static void if_on_port(void *arg, uint32_t tgid, uint16_t port)
 
 	if (port == se->port)
 		choose(se, tgid);
-	snprintf(word, sizeof(word), " :%u", port);
-	if (!strstr(se->others, word))
+	snprintf(word, sizeof(word), ":%u ", port);
+	if (!strstr(se->others, word) && len + sizeof(word) < sizeof(se->others))
 		snprintf(se->others + len, sizeof(se->others) - len, "%s", word);
 }
 
@@ -113,7 +114,7 @@ static int by_port(struct search *se, struct otr_err *err)
 	otr_err_set(err, "nobody listens on port %u, in any network namespace",
 		    se->port);
 	if (se->others[0])
-		otr_err_hint(err, "listened on:%s", se->others);
+		otr_err_hint(err, "listened on: %s", se->others);
 	return -ESRCH;
 }
 
@@ -158,6 +159,16 @@ int otr_targets_resolve(struct otr_targets *t, struct otr_err *err)
 	for (char **word = t->words; *word && !rc; word++)
 		rc = resolve_one(t, *word, err);
 	return rc;
+}
+
+void otr_targets_title(const struct otr_targets *t, char *out, size_t size)
+{
+	size_t more = otr_session_alive(t->session);
+
+	if (more > 1)
+		snprintf(out, size, "%s and %zu more", t->first, more - 1);
+	else
+		snprintf(out, size, "%s", t->first);
 }
 
 bool otr_targets_wanted(void *arg, uint32_t tgid, uint16_t port)

@@ -18,9 +18,12 @@ struct otr_session;
 struct otr_targets {
 	char **words; /* as typed, NULL ends; borrowed */
 	struct otr_session *session;
-	char title[256]; /* of what was found first, for the start line */
+	char first[64];	/* what was found first, as a person would call it */
 	size_t found;
 };
+
+/* "python3 app.py (4242) and 3 more", for the start line. */
+void otr_targets_title(const struct otr_targets *t, char *out, size_t size);
 
 /* Chooses every process that a word means. Returns 0, or -ESRCH, -EPERM or -EINVAL with
  * the reason in `err`: each word must mean something. */

@@ -36,6 +36,12 @@ static __always_inline void otr_submit_fact(void *rec)
 	bpf_ringbuf_submit(rec, otr_wake_flags(&otr_facts, (1 << 20) / 8));
 }
 
+/* Of a process that may have to be traced before it does anything: now. */
+static __always_inline void otr_submit_news(void *rec)
+{
+	bpf_ringbuf_submit(rec, BPF_RB_FORCE_WAKEUP);
+}
+
 static __always_inline void *otr_reserve_fact(__u32 size)
 {
 	void *rec = bpf_ringbuf_reserve(&otr_facts, size, 0);
@@ -64,7 +70,10 @@ static __always_inline void otr_emit_conn(struct sock *sk, struct otr_conn *c,
 		cn->bytes_out = c->flow[OTR_DIR_OUT].total;
 		cn->error = c->error;
 	}
-	otr_submit_fact(cn);
+	if (kind == OTR_EV_LISTEN)
+		otr_submit_news(cn);
+	else
+		otr_submit_fact(cn);
 }
 
 /* A run has ended, and some of its bytes gave no record. */

@@ -16,6 +16,8 @@ int otr_list_tasks(struct bpf_iter__task *ctx)
 	struct otr_task *t;
 	__u32 tgid;
 
+	if (!ctx->meta->seq_num) /* this runs in the agent itself */
+		otr_ctl.pid_level = otr_depth(bpf_get_current_task_btf());
 	if (!task || BPF_CORE_READ(task, flags) & PF_KTHREAD)
 		return 0;
 	tgid = otr_tgid_of(task);

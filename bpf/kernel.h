@@ -47,7 +47,9 @@ enum {
 	TCP_SYN_RECV = 3,
 	TCP_FIN_WAIT1 = 4,
 	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
 	TCP_LAST_ACK = 9,
+	TCP_CLOSING = 11,
 	TCP_LISTEN = 10,
 };
 enum { PIDTYPE_PID, PIDTYPE_TGID };
@@ -263,6 +265,7 @@ struct unix_sock {
 struct seq_file;
 struct bpf_iter_meta {
 	struct seq_file *seq;
+	__u64 seq_num;
 };
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;

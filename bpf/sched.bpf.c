@@ -44,13 +44,11 @@ static __always_inline void tell_fork(struct task_struct *child)
 static __always_inline void inherit(struct otr_task *from, struct otr_task *to)
 {
 	struct otr_strand *st = &from->strand;
-	__u64 name;
 
 	if (from->go_goid)
 		return; /* what a thread runs is not what made it */
 	otr_refresh(st, otr_exch_of(st->cur.conn));
 	otr_r7_clone(st, &to->strand, OTR_EVIDENCE_CLONE);
-	(void)name;
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -111,7 +109,7 @@ static __always_inline void tell_exec(struct task_struct *task,
 	pr->exe_len = got;
 	pr->args_len = n;
 	pr->hdr.size = sizeof(*pr) + got + n;
-	otr_submit_fact(pr);
+	otr_submit_news(pr);
 }
 
 SEC("tp_btf/sched_process_exec")

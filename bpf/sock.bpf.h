@@ -115,6 +115,15 @@ static __always_inline void otr_unix_path(struct sock *sk, char *path)
 			      2);
 }
 
+/* The peer's FIN counts one in the sequence, and a read that takes the last bytes may take
+ * it too: it is no byte of the stream. */
+static __always_inline __u32 otr_fin_taken(__u8 state, __u32 copied, __u32 next)
+{
+	return (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK ||
+		state == TCP_CLOSING || state == TCP_CLOSE) &&
+	       copied == next;
+}
+
 /* The sequence numbers of the first byte in both directions, at any age of the
  * connection. Only who called connect() counts its SYN in bytes_acked. */
 static __always_inline void otr_sock_isns(struct sock *sk, struct otr_ev_conn *cn)

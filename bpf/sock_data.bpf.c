@@ -38,8 +38,11 @@ static __always_inline __u64 place(struct sock *sk, struct otr_conn *c, __u8 dir
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
-	return (__u32)((dir == OTR_DIR_OUT ? tp->write_seq : tp->copied_seq) -
-		       ret);
+	if (dir == OTR_DIR_OUT)
+		return (__u32)(tp->write_seq - ret);
+	return (__u32)(tp->copied_seq - ret -
+		       otr_fin_taken(sk->__sk_common.skc_state, tp->copied_seq,
+				     tp->rcv_nxt));
 }
 
 static __always_inline int sock_data(struct sock *sk, __u8 dir, int ret, int flags)

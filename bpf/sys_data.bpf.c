@@ -56,9 +56,12 @@ static __always_inline __u64 place(struct sock *sk, struct otr_conn *c, __u8 dir
 
 	if (c->pos_kind == OTR_POS_OFFSET)
 		return c->flow[dir & 1].total;
-	seq = dir == OTR_DIR_OUT ? BPF_CORE_READ(tp, write_seq) :
-				   BPF_CORE_READ(tp, copied_seq);
-	return (__u32)(seq - (__u32)ret);
+	if (dir == OTR_DIR_OUT)
+		return (__u32)(BPF_CORE_READ(tp, write_seq) - (__u32)ret);
+	seq = BPF_CORE_READ(tp, copied_seq);
+	return seq - (__u32)ret -
+	       otr_fin_taken(BPF_CORE_READ(sk, __sk_common.skc_state), seq,
+			     BPF_CORE_READ(tp, rcv_nxt));
 }
 
 static __always_inline struct pt_regs *regs_now(void)

@@ -59,7 +59,8 @@ struct otr_summary {
 	const char *what; /* "python3 app.py: status 0" */
 	uint64_t elapsed_ns;
 	const struct otr_stitch_stats *stats;
-	uint64_t cpu_ns;    /* of otrace itself */
+	uint64_t cpu_ns;    /* of otrace itself, */
+	uint64_t lived_ns;  /* in that time; 0: elapsed_ns */
 	uint64_t probes_ns; /* hits times their price */
 	uint64_t rss_bytes;
 	const char *not_seen; /* lines, or "" */

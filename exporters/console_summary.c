@@ -270,10 +270,13 @@ static void overhead(struct otr_console *con, const struct otr_summary *sum)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
 	uint64_t traces = sum->stats ? sum->stats->traces : con->stats.traces;
-	double s = (double)sum->elapsed_ns / 1e9,
+	uint64_t lived = sum->lived_ns ? sum->lived_ns : sum->elapsed_ns;
+	double s = (double)lived / 1e9,
 	       cpu = (double)sum->cpu_ns / 1e9;
 	char t[OTR_UNITS];
 
+	if (!sum->cpu_ns && !sum->rss_bytes)
+		return; /* a replay costs nobody anything */
 	otr_buf_printf(&text, "overhead  otrace %.2f s CPU (%.1f%% of a core)",
 		       cpu, s > 0 ? 100 * cpu / s : 0);
 	if (sum->probes_ns)

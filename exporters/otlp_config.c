@@ -3,8 +3,8 @@
  * otlp_config.c - where OTLP goes and how: OTEL_EXPORTER_OTLP_* and a URL, read.
  *
  * The OpenTelemetry specification, "OpenTelemetry Protocol Exporter". Two departures:
- * compression is gzip unless a variable says none, as the wire is dearer than the
- * 2 us; and a URL given by --export that ends in /v1/traces is taken as it is, since
+ * compression is gzip unless a variable says none or the way stays on this host, as
+ * a wire is dearer than the 1 us a span, loopback is not; and a URL given by --export that ends in /v1/traces is taken as it is, since
  * people paste both forms. A URL for gRPC is refused here, never sent HTTP/1.
  */
 
@@ -216,11 +216,19 @@ static int read_protocol(struct otr_otlp_config *cfg, struct otr_err *err)
 	return 0;
 }
 
+/* Loopback, by name or number: the bytes cross no wire. */
+static bool is_here(const char *host)
+{
+	return host && (!strcasecmp(host, "localhost") ||
+			!strncmp(host, "127.", 4) || !strcmp(host, "::1") ||
+			!strcmp(host, "[::1]"));
+}
+
 static void read_compression(struct otr_otlp_config *cfg)
 {
 	const char *v = var("COMPRESSION");
 
-	cfg->gzip = !v || strcasecmp(v, "none");
+	cfg->gzip = v ? strcasecmp(v, "none") != 0 : !is_here(cfg->host);
 	if (v && cfg->gzip && strcasecmp(v, "gzip"))
 		otr_log(OTR_LOG_WARN,
 			"OTEL_EXPORTER_OTLP_COMPRESSION: \"%s\" is ignored; "

@@ -189,6 +189,8 @@ static bool sniff(enum otr_dir dir, struct otr_slice head)
 
 const struct otr_proto_ops otr_pgsql = {
 	.name = "pgsql",
+	.scope = "otrace/postgresql",
+	.client_only = true,
 	.state_size = sizeof(struct otr_pgsql),
 	.capture = OTR_CAPTURE_CALLS,
 	.head_bytes = 4096, /* what ends an answer lies at the end of a call */

@@ -34,6 +34,8 @@ static int set_text(const struct otr_msg *req, struct otr_span_builder *sb)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = 2 * OTR_PGSQL_TEXT};
 
+	if (otr_proto_settings.no_query_text)
+		return 0;
 	if (!is_op(req, OTR_PGSQL_QUERY) && otr_sql_has_parameters(req->target))
 		otr_buf_slice(&text, req->target);
 	else

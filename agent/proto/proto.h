@@ -104,13 +104,21 @@ struct otr_msg {
 	struct otr_slice trace_ctx; /* traceparent, empty when absent */
 	struct otr_slice trace_state;
 	struct otr_slice baggage;
-	struct otr_attr attrs[OTR_MSG_ATTRS]; /* what the conventions ask for */
-	uint8_t n_attrs;
 	const struct otr_proto_ops *next; /* with SWITCH */
+	uint8_t n_attrs;
+
+	/* What the conventions ask for. The last: a copy ends with those used. */
+	struct otr_attr attrs[OTR_MSG_ATTRS];
 };
 
 struct otr_proto_ops {
-	const char *name;  /* "http1", as in scopes, counters and the manual */
+	const char *name;  /* "http1", as in counters and the manual */
+	const char *scope; /* of its spans: "otrace/http" */
+
+	/* Its server's end is no span, only an end of the wire: a database that is
+	 * traced itself says nothing that its client did not. */
+	bool client_only;
+
 	size_t state_size; /* bytes of per-connection state, zeroed; may be 0 */
 	enum otr_capture capture;
 	uint32_t head_bytes; /* asked for per run, or per call */
@@ -147,6 +155,14 @@ struct otr_proto_ops {
 };
 
 #define OTR_SNIFF_MAX 64
+
+/* What a user set, for all of them; written once, before any parse. */
+struct otr_proto_settings {
+	bool no_query_text;    /* keep no text of database queries */
+	bool no_trace_context; /* do not read traceparent and tracestate */
+	bool no_baggage;
+};
+extern struct otr_proto_settings otr_proto_settings;
 
 /* Every protocol we speak, strictest sniff first; ends with NULL. */
 extern const struct otr_proto_ops *const otr_protos[];

@@ -250,7 +250,7 @@ static int take_exec(struct otr_procs *procs, const struct otr_ev_proc *ev)
 	changed(p);
 	f = p->facts;
 	set_comm(f, ev->comm);
-	fact_set(f, OTR_META_ENV, OTR_SLICE_NONE);
+	/* The environment is inherited, until it is read anew. */
 	fact_set(f, OTR_META_JAR, OTR_SLICE_NONE);
 	if (!p->named)
 		fact_set(f, OTR_META_SERVICE, OTR_SLICE_NONE);

@@ -151,7 +151,11 @@ static void read_env(struct reader *rd, int dir)
 	if (!buf)
 		return;
 	s = slurp(dir, "environ", buf, ENVIRON_BYTES);
-	give(rd, OTR_META_ENV, pick_env(buf, s.len));
+	if (s.len) { /* none of ours is a fact too: what an exec left behind goes */
+		otr_meta_put(rd->tgid, OTR_META_ENV, pick_env(buf, s.len),
+			     rd->time_ns, rd->put, rd->arg);
+		rd->n++;
+	}
 	free(buf);
 }
 

@@ -68,6 +68,11 @@ int otr_bpf_list(struct otr_bpf *b)
 	return run_iter(b->skel->progs.otr_list_tasks);
 }
 
+int otr_bpf_names(struct otr_bpf *b)
+{
+	return run_iter(b->skel->progs.otr_list_tasks);
+}
+
 int otr_bpf_listeners(struct otr_bpf *b, otr_event_fn fn, void *arg)
 {
 	struct bpf_program *files = b->skel->progs.otr_list_files;
@@ -233,10 +238,15 @@ static void tell_runs(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn,
 	}
 }
 
-void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn, void *arg)
+/* Reading a counter is a system call, and there are many: not at each step of 10 ms. */
+void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn,
+		  void *arg)
 {
 	tell_runs(b, now_ns, fn, arg);
-	tell_losses(b, now_ns, fn, arg);
+	if (all || now_ns - b->losses_ns >= OTR_LOSSES_NS) {
+		b->losses_ns = now_ns;
+		tell_losses(b, now_ns, fn, arg);
+	}
 	otr_bpf_arm(b);
 }
 

@@ -23,6 +23,7 @@ struct otr_err;
 struct otr_bpf_config {
 	const char *btf;   /* path of the kernel's BTF; NULL: the kernel's own */
 	bool host;	   /* tell exec and listen of every process */
+	bool verbose;	   /* print the kernel's words when loading fails */
 	const char *force; /* choices to leave out, for tests: "socket lengths" */
 };
 
@@ -55,9 +56,11 @@ int otr_bpf_fd(const struct otr_bpf *b);
  * many, or -errno. */
 int otr_bpf_drain(struct otr_bpf *b, otr_event_fn fn, void *arg);
 
-/* What is not in a ring: runs that are watched, and losses since the last time, as
- * events of `now_ns`. Arms what traced processes turned out to need. */
-void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn, void *arg);
+/* What is not in a ring: runs that are watched, and (each 200 ms, or with `all`) losses
+ * since the last time, as events of `now_ns`. Arms what traced processes turned out to
+ * need. */
+void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn,
+		  void *arg);
 
 /* Attaches all that would be attached on need: doctor asks whether it can be. */
 void otr_bpf_arm_all(struct otr_bpf *b);

@@ -286,6 +286,8 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg,
 	log_to = &b->log;
 	rc = load(b, cfg, err);
 	log_to = NULL;
+	if (rc && cfg->verbose && b->log.data)
+		fputs(b->log.data, stderr);
 	if (rc)
 		return rc;
 	rc = open_rings(b);
@@ -296,6 +298,11 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg,
 	rc = attach_start(b, err);
 	if (rc)
 		return rc;
+	rc = otr_bpf_names(b);
+	if (rc) {
+		otr_err_set(err, "cannot list what runs: %s", strerror(-rc));
+		return rc;
+	}
 	b->price_ns = otr_bpf_measure(b);
 	*out = OTR_TAKE(b);
 	return 0;

@@ -17,6 +17,7 @@ struct ring_buffer;
 #define OTR_CPUS_MAX	1024
 #define OTR_PROBES_MAX	8
 #define OTR_QUIET_NS	50000000ull
+#define OTR_LOSSES_NS	200000000ull
 
 struct otr_watched {
 	uint64_t key;
@@ -38,6 +39,7 @@ struct otr_bpf {
 
 	otr_event_fn fn; /* during a drain */
 	void *fn_arg;
+	uint64_t losses_ns; /* when losses were read last */
 	uint64_t lost[OTR_LOSS_MAX];
 	uint64_t percpu[OTR_CPUS_MAX];
 	struct otr_watched watched[OTR_WATCHED_MAX];
@@ -62,5 +64,9 @@ void otr_bpf_arm(struct otr_bpf *b);
 
 /* Measures what a socket call costs with and without us. price.c */
 uint64_t otr_bpf_measure(struct otr_bpf *b);
+
+/* Has the kernel find out how deep our pid namespace lies: from then on all records name
+ * processes as we see them. */
+int otr_bpf_names(struct otr_bpf *b);
 
 #endif /* OTR_BPF_LOAD_H */

@@ -4,6 +4,9 @@
  *
  * A heap by time, then by arrival: equal times keep the order of their source. What
  * comes after the watermark passed its time is counted and goes out next, late.
+ *
+ * Records lie in chunks, one behind the other; a chunk is used anew once the last of its
+ * records went out. They come and go nearly in order, so a few chunks do.
  */
 
 #include "agent/source/merge.h"
@@ -18,11 +21,21 @@
 #include "bpf/event.h"
 
 #define FIRST_SLOTS 1024
+#define CHUNK_BYTES (64u << 10)
+#define SPARE_MAX   8 /* empty chunks kept */
+
+struct chunk {
+	struct chunk *next; /* of the spare ones */
+	size_t records;	    /* that lie here still */
+	size_t used, size;
+	_Alignas(struct otr_event) char data[];
+};
 
 struct slot {
 	uint64_t time_ns;
 	uint64_t arrival;
-	struct otr_event *ev; /* owned */
+	struct otr_event *ev; /* in `chunk` */
+	struct chunk *chunk;
 };
 
 struct otr_merge {
@@ -31,7 +44,73 @@ struct otr_merge {
 	size_t bytes, max_bytes;
 	uint64_t arrivals;
 	uint64_t watermark_ns; /* everything before it was released */
+	struct chunk *filling;
+	struct chunk *spare;
+	size_t n_spare;
 };
+
+static struct chunk *chunk_new(struct otr_merge *m, size_t room)
+{
+	struct chunk *ch = m->spare;
+
+	if (ch && room <= CHUNK_BYTES) {
+		m->spare = ch->next;
+		m->n_spare--;
+		return ch;
+	}
+	if (room < CHUNK_BYTES)
+		room = CHUNK_BYTES;
+	ch = malloc(sizeof(*ch) + room);
+	if (!ch)
+		return NULL;
+	ch->records = ch->used = 0;
+	ch->size = room;
+	return ch;
+}
+
+static void chunk_free(struct otr_merge *m, struct chunk *ch)
+{
+	if (ch->size > CHUNK_BYTES || m->n_spare == SPARE_MAX) {
+		free(ch);
+		return;
+	}
+	ch->used = 0;
+	ch->next = m->spare;
+	m->spare = ch;
+	m->n_spare++;
+}
+
+/* One record less in it. */
+static void chunk_put(struct otr_merge *m, struct chunk *ch)
+{
+	if (--ch->records)
+		return;
+	if (ch == m->filling)
+		ch->used = 0;
+	else
+		chunk_free(m, ch);
+}
+
+/* A place of `size` bytes in m->filling, or NULL. */
+static void *take_room(struct otr_merge *m, size_t size)
+{
+	struct chunk *ch = m->filling;
+	void *at;
+
+	size = (size + 7) & ~(size_t)7;
+	if (!ch || ch->size - ch->used < size) {
+		ch = chunk_new(m, size);
+		if (!ch)
+			return NULL;
+		if (m->filling && !m->filling->records)
+			chunk_free(m, m->filling);
+		m->filling = ch;
+	}
+	at = ch->data + ch->used;
+	ch->used += size;
+	ch->records++;
+	return at;
+}
 
 int otr_merge_new(struct otr_merge **out, size_t max_bytes)
 {
@@ -51,11 +130,17 @@ int otr_merge_new(struct otr_merge **out, size_t max_bytes)
 void otr_merge_free(struct otr_merge **mp)
 {
 	struct otr_merge *m = OTR_TAKE(*mp);
+	struct chunk *ch;
 
 	if (!m)
 		return;
 	for (size_t i = 0; i < m->n; i++)
-		free(m->heap[i].ev);
+		chunk_put(m, m->heap[i].chunk);
+	free(m->filling);
+	while ((ch = m->spare)) {
+		m->spare = ch->next;
+		free(ch);
+	}
 	free(m->heap);
 	free(m);
 }
@@ -114,41 +199,42 @@ int otr_merge_add(struct otr_merge *m, const struct otr_event *ev)
 
 	if (grow(m))
 		return -ENOMEM;
-	copy = malloc(ev->size);
+	copy = take_room(m, ev->size);
 	if (!copy)
 		return -ENOMEM;
 	memcpy(copy, ev, ev->size);
 	if (ev->time_ns < m->watermark_ns)
 		otr_loss_add(OTR_LOSS_STRAGGLER, 1);
 
-	m->heap[m->n] = (struct slot){ ev->time_ns, m->arrivals++, copy };
+	m->heap[m->n] = (struct slot){ ev->time_ns, m->arrivals++, copy,
+				       m->filling };
 	sift_up(m->heap, m->n++);
 	m->bytes += ev->size;
 	return 0;
 }
 
-static struct otr_event *take_first(struct otr_merge *m)
+static struct slot take_first(struct otr_merge *m)
 {
-	struct otr_event *ev = m->heap[0].ev;
+	struct slot first = m->heap[0];
 
 	m->heap[0] = m->heap[--m->n];
 	sift_down(m->heap, m->n);
-	m->bytes -= ev->size;
-	return ev;
+	m->bytes -= first.ev->size;
+	return first;
 }
 
 void otr_merge_release(struct otr_merge *m, uint64_t until_ns, otr_event_fn fn,
 		       void *arg)
 {
-	struct otr_event *ev;
+	struct slot first;
 
 	while (m->n &&
 	       (m->heap[0].time_ns < until_ns || m->bytes > m->max_bytes)) {
-		ev = take_first(m);
-		if (ev->time_ns > m->watermark_ns)
-			m->watermark_ns = ev->time_ns;
-		fn(arg, ev);
-		free(ev);
+		first = take_first(m);
+		if (first.time_ns > m->watermark_ns)
+			m->watermark_ns = first.time_ns;
+		fn(arg, first.ev);
+		chunk_put(m, first.chunk);
 	}
 	if (until_ns > m->watermark_ns)
 		m->watermark_ns = until_ns;

@@ -2,7 +2,7 @@
 /*
  * copy.c - a message that outlives the parser's input.
  *
- *	| struct otr_msg | texts, one after the other |
+ *	| struct otr_msg, but the attributes it does not use | texts, one after the other |
  */
 
 #include "agent/stitch/exchange.h"
@@ -48,15 +48,18 @@ static void move_texts(struct mover *mv, struct otr_msg *msg)
 
 struct otr_msg *otr_msg_copy(const struct otr_msg *msg)
 {
-	struct otr_msg counted = *msg, *copy;
+	size_t fixed = offsetof(struct otr_msg, attrs) +
+		       msg->n_attrs * sizeof(msg->attrs[0]);
+	struct otr_msg counted, *copy;
 	struct mover mv = { 0 };
 
+	memcpy(&counted, msg, fixed);
 	move_texts(&mv, &counted);
-	copy = malloc(sizeof(*copy) + mv.len);
+	copy = malloc(fixed + mv.len);
 	if (!copy)
 		return NULL;
-	*copy = *msg;
-	mv = (struct mover){ .at = (char *)(copy + 1) };
+	memcpy(copy, msg, fixed);
+	mv = (struct mover){ .at = (char *)copy + fixed };
 	move_texts(&mv, copy);
 	return copy;
 }

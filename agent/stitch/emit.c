@@ -120,24 +120,28 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 	otr_sb_reset(&st->sb);
 	st->sb.span.kind =
 		otr_is_server(ex) ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
-	st->sb.span.scope = ex->proto->name;
+	st->sb.span.scope = ex->proto->scope;
 	st->sb.span.resource = ex->resource;
 	return ex->proto->describe(&side, ex->req, ex->rsp, &st->sb);
 }
 
-/* What it held is not needed any more; its ids are, for a while. */
+/* What it held is not needed any more; its ids are, for a while: thousands a second are
+ * kept for two, so the messages would be most of what the agent holds. */
 static void let_go(struct otr_exchange *ex)
 {
+	free(ex->req);
 	free(ex->rsp);
-	ex->rsp = NULL;
+	ex->req = ex->rsp = NULL;
 }
 
 void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
 
-	if (otr_is_server(ex) && !otr_server_shown(ex->proto))
+	if (otr_is_server(ex) && !otr_server_shown(ex->proto)) {
+		let_go(ex);
 		return;
+	}
 	if (!describe(st, ex)) {
 		set_ids(st, ex);
 		set_times(st, ex);

@@ -13,7 +13,7 @@
 
 bool otr_server_shown(const struct otr_proto_ops *proto)
 {
-	return !strncmp(proto->name, "http", 4);
+	return !proto->client_only;
 }
 
 struct otr_strand *otr_strand_find(const struct otr_stitch *st, uint32_t tgid,
@@ -139,7 +139,6 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st,
 	ex->has_header = otr_traceparent_read(&ex->header, req->trace_ctx);
 	otr_ids_span(&st->ids, ex->span_id);
 	enlist(st, ex);
-	DL_APPEND(st->open, tr);
 	otr_trace_add(st, tr, ex);
 	return ex;
 }

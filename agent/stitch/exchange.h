@@ -65,11 +65,11 @@ struct otr_wire {
 
 struct otr_trace {
 	struct otr_trace *prev, *next;
+	struct otr_trace **in; /* st->open, st->settled; NULL: all is out */
 	struct otr_exchange *members; /* by member_prev, member_next */
 	uint8_t id[16];
 	uint8_t flags;
 	bool has_id;
-	bool settled; /* nothing open: in st->settled, else in st->open */
 	bool told;    /* done() was called */
 	bool proved;  /* all that was emitted so far */
 	uint32_t n_open, n_unsent;

@@ -29,6 +29,8 @@
 
 #include <string.h>
 
+#include "agent/resource/resource.h"
+
 #define CLOCKS_NS (1 * 1000000ull) /* stamps of two threads differ by less */
 
 static void leave_parent(struct otr_exchange *ex)
@@ -143,6 +145,22 @@ static bool was_injected(const struct otr_exchange *ex,
 	       !memcmp(cause->span_id, ex->header.span_id, 8);
 }
 
+/* A process that serves nobody now may have been started for somebody: its environment
+ * says so (OpenTelemetry, environment variables as context propagation carriers). */
+static void find_in_environment(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_slice text;
+
+	if (!st->cfg.procs || ex->doubtful)
+		return;
+	text = otr_procs_env(st->cfg.procs, ex->tgid, "TRACEPARENT");
+	if (!text.len || !otr_traceparent_read(&ex->header, text))
+		return;
+	otr_trace_take_id(ex->trace, ex->header.trace_id, ex->header.flags);
+	set_remote(ex);
+	ex->evidence = OTR_EVIDENCE_EXEC;
+}
+
 static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 			    const struct otr_cause *cause)
 {
@@ -160,6 +178,8 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 		set_remote(ex);
 	if (parent)
 		add_link(st, ex, parent, cause->evidence);
+	else if (!ex->has_header)
+		find_in_environment(st, ex);
 }
 
 /* Both ends of one exchange are seen. */

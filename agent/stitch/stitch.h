@@ -32,6 +32,7 @@ struct otr_stitch_config {
 	uint64_t orphan_ns; /* a request unanswered this long is closed */
 	uint64_t close_ns;  /* a trace older than this is closed as it stands */
 	uint64_t seed;	    /* of the ids it makes */
+	const struct otr_procs *procs; /* borrowed: environments, or NULL */
 };
 
 /* One end of one message: who moved its first byte, where, when, and what the

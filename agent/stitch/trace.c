@@ -25,26 +25,20 @@ struct otr_trace *otr_trace_new(void)
 	return tr;
 }
 
-static void list(struct otr_stitch *st, struct otr_trace *tr, bool settled)
+static void list(struct otr_trace *tr, struct otr_trace **in)
 {
-	if (tr->settled == settled)
+	if (tr->in == in)
 		return;
-	tr->settled = settled;
-	if (settled) {
-		DL_DELETE(st->open, tr);
-		DL_APPEND(st->settled, tr);
-	} else {
-		DL_DELETE(st->settled, tr);
-		DL_APPEND(st->open, tr);
-	}
+	if (tr->in)
+		DL_DELETE(*tr->in, tr);
+	if (in)
+		DL_APPEND(*in, tr);
+	tr->in = in;
 }
 
-static void drop(struct otr_stitch *st, struct otr_trace *tr)
+static void drop(struct otr_trace *tr)
 {
-	if (tr->settled)
-		DL_DELETE(st->settled, tr);
-	else
-		DL_DELETE(st->open, tr);
+	list(tr, NULL);
 	free(tr);
 }
 
@@ -88,13 +82,16 @@ void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr,
 	tr->n_unsent += !ex->sent;
 	note_end(tr, ex);
 	if (tr->n_open)
-		list(st, tr, false);
+		list(tr, &st->open);
 }
 
-/* Is all of it over, and some of it not yet out? */
+/* Is something of it open; is all of it over, and some not yet out? What is all out is
+ * in no list: of those there are thousands, and nobody asks for them. */
 static void check(struct otr_stitch *st, struct otr_trace *tr)
 {
-	list(st, tr, !tr->n_open && tr->n_unsent);
+	list(tr, tr->n_open   ? &st->open :
+		 tr->n_unsent ? &st->settled :
+				NULL);
 }
 
 static void take_out(struct otr_exchange *ex)
@@ -112,7 +109,7 @@ void otr_trace_remove(struct otr_stitch *st, struct otr_exchange *ex)
 
 	take_out(ex);
 	if (!tr->members)
-		drop(st, tr);
+		drop(tr);
 	else
 		check(st, tr);
 }
@@ -131,7 +128,7 @@ bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to,
 		take_out(ex);
 		otr_trace_add(st, to, ex);
 	}
-	drop(st, from);
+	drop(from);
 	check(st, to);
 	return true;
 }
@@ -151,7 +148,6 @@ bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex)
 
 	if (!tr)
 		return false;
-	DL_APPEND(st->open, tr);
 	DL_FOREACH_SAFE2(was->members, at, tmp, member_next)
 	{
 		if (!is_below(at, ex))
@@ -163,7 +159,7 @@ bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex)
 	if (was->members)
 		check(st, was);
 	else
-		drop(st, was);
+		drop(was);
 	return true;
 }
 
@@ -219,7 +215,7 @@ void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr)
 	DL_FOREACH2(tr->members, ex, member_next)
 	if (ex->over && !ex->sent)
 		send_one(st, ex);
-	list(st, tr, false);
+	check(st, tr);
 	if (tr->n_open || tr->told)
 		return;
 	tr->told = true;

@@ -204,8 +204,11 @@ void otr_flow_run(struct otr_flow *fl, const struct otr_ev_run *ev)
 {
 	struct otr_way *way = &fl->ways[ev->dir];
 
-	if (fl->muted)
+	if (fl->muted) {
+		if (!ev->open) /* counted all the same */
+			way->half.total += ev->bytes;
 		return;
+	}
 	otr_half_run(&way->half, ev);
 	if (fl->proto)
 		otr_flow_read(fl, way);

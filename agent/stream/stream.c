@@ -143,6 +143,32 @@ void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want)
 
 /* The table. */
 
+static void tell_stat(const struct otr_conn *cn,
+		      void (*fn)(void *, const struct otr_stream_stat *),
+		      void *arg)
+{
+	struct otr_stream_stat stat = { .conn = &cn->facts,
+					.tgid = cn->tgid,
+					.head_len = cn->head_len };
+
+	memcpy(stat.head, cn->head, sizeof(stat.head));
+	for (size_t i = 0; i < OTR_LAYER_MAX; i++) {
+		const struct otr_flow *fl = cn->flows[i];
+
+		if (!fl)
+			continue;
+		stat.muted |= fl->muted;
+		stat.messages += fl->messages;
+		stat.bytes += fl->ways[0].half.total + fl->ways[1].half.total;
+		if (fl->proto)
+			stat.proto = fl->proto->name;
+	}
+	/* At its end the source tells the sum, whatever was read of it. */
+	if (cn->facts.bytes_in + cn->facts.bytes_out)
+		stat.bytes = cn->facts.bytes_in + cn->facts.bytes_out;
+	fn(arg, &stat);
+}
+
 static void end_conn(struct otr_conn *cn, int error, uint64_t now_ns)
 {
 	struct otr_streams *ss = cn->ss;
@@ -151,6 +177,8 @@ static void end_conn(struct otr_conn *cn, int error, uint64_t now_ns)
 		if (cn->flows[i])
 			otr_flow_end(cn->flows[i], error);
 	ss->ops.close(ss->arg, &cn->facts, error, now_ns);
+	if (ss->ops.ended)
+		tell_stat(cn, ss->ops.ended, ss->arg);
 	conn_free(cn);
 }
 
@@ -239,8 +267,11 @@ static void on_close(struct otr_streams *ss, const struct otr_ev_conn *ev)
 {
 	struct otr_conn *cn = find(ss, ev->hdr.conn);
 
-	if (cn)
-		end_conn(cn, ev->error, ev->hdr.time_ns);
+	if (!cn)
+		return;
+	cn->facts.bytes_in = ev->bytes_in;
+	cn->facts.bytes_out = ev->bytes_out;
+	end_conn(cn, ev->error, ev->hdr.time_ns);
 }
 
 static struct otr_flow *flow_of(struct otr_conn *cn, uint8_t layer)
@@ -335,29 +366,6 @@ void otr_streams_flush(struct otr_streams *ss, uint64_t now_ns)
 {
 	while (ss->by_use)
 		end_conn(ss->by_use, ECANCELED, now_ns);
-}
-
-static void tell_stat(const struct otr_conn *cn,
-		      void (*fn)(void *, const struct otr_stream_stat *),
-		      void *arg)
-{
-	struct otr_stream_stat stat = { .conn = &cn->facts,
-					.tgid = cn->tgid,
-					.head_len = cn->head_len };
-
-	memcpy(stat.head, cn->head, sizeof(stat.head));
-	for (size_t i = 0; i < OTR_LAYER_MAX; i++) {
-		const struct otr_flow *fl = cn->flows[i];
-
-		if (!fl)
-			continue;
-		stat.muted |= fl->muted;
-		stat.messages += fl->messages;
-		stat.bytes += fl->ways[0].half.total + fl->ways[1].half.total;
-		if (fl->proto)
-			stat.proto = fl->proto->name;
-	}
-	fn(arg, &stat);
 }
 
 void otr_streams_each(const struct otr_streams *ss,

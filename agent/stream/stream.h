@@ -26,6 +26,7 @@ struct otr_event;
 struct otr_msg;
 struct otr_procs;
 struct otr_side;
+struct otr_stream_stat;
 struct otr_streams;
 
 /* What a stream says to the rest. All borrow their arguments for the call. */
@@ -57,6 +58,9 @@ struct otr_stream_ops {
 	/* A message is longer than what the source copies: tell us, by OTR_EV_RUN with
 	 * `open` = 1, how the run goes on, until `want` is false. */
 	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
+
+	/* The last that is known of a connection, just before it is forgotten. */
+	void (*ended)(void *arg, const struct otr_stream_stat *stat);
 };
 
 /* What the watchdog and the summary tell of a process's connections. */

@@ -125,7 +125,10 @@ static void forked_workers_are_their_parents_service(void **state)
 	assert_true(otr_slice_eq(otr_procs_env(procs, 11, "OTEL_SERVICE_NAME"),
 				 OTR_SLICE("cart")));
 
-	proc(OTR_EV_PROC_EXEC, 11, 10, 6, "/usr/bin/mail"); /* now its own */
+	/* Another program, in the environment it was given, until that is read. */
+	proc(OTR_EV_PROC_EXEC, 11, 10, 6, "/usr/bin/mail");
+	assert_string_equal(service(11), "cart");
+	meta(11, OTR_META_ENV, "");
 	assert_string_equal(service(11), "mail");
 	assert_string_equal(service(10), "cart");
 }

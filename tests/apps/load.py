@@ -1,0 +1,33 @@
+"""load.py PORT PATH CONNECTIONS SECONDS - keep-alive load; prints `good N bad M`. A request
+fails when its answer is not 200 with the whole of its body, or does not come."""
+import http.client
+import sys
+import threading
+import time
+
+port, path, n, until = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), time.time() + float(sys.argv[4])
+good, bad = [0] * n, [0] * n
+
+
+def work(i):
+    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    while time.time() < until:
+        try:
+            conn.request("GET", path)
+            answer = conn.getresponse()
+            body = answer.read()
+            if answer.status == 200 and len(body) == int(answer.headers["content-length"]):
+                good[i] += 1
+                continue
+        except (OSError, http.client.HTTPException) as err:
+            print(repr(err), file=sys.stderr)
+            conn.close()
+        bad[i] += 1
+
+
+threads = [threading.Thread(target=work, args=(i,)) for i in range(n)]
+for t in threads:
+    t.start()
+for t in threads:
+    t.join()
+print("good", sum(good), "bad", sum(bad))

@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# agent.bats - `otrace agent`: the host by rules; what runs, what is executed, what listens.
+# Other tests run beside this one, so the rules here name what is ours.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() {
+	live_setup
+	port=$(free_port)
+	mine=mine$RANDOM.py
+	cp "$APPS/httpd.py" "$dir/$mine"
+}
+teardown() { live_teardown; }
+
+agent() { # ARG..: until it watches; its pid in $tracer
+	local pid
+	bg tracer "$OTRACE" agent --export "file:$dir/spans" "$@"
+	tracer=$pid
+	until_true 10 grep -q 'watching' "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1; }
+}
+
+stop() {
+	sleep 0.3
+	kill -TERM "$tracer"
+	ended "$tracer"
+	cat "$dir/tracer.err"
+	[ "$status" -eq 0 ]
+	[ ! -s "$dir/tracer.out" ]
+}
+
+serve() { # PORT: under our own name
+	bg "serve$1" $PY "$dir/$mine" "$1"
+	up "$1"
+}
+
+ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
+
+@test "cmd=: what runs, and what is started later" {
+	later=$(free_port)
+	serve "$port"
+	agent --rule "cmd=*$mine*"
+	serve "$later"
+	ask "$port" /running
+	ask "$later" /later
+	stop
+	spans 'len(S) == 2' '{s.name for s in S} == {"GET /running", "GET /later"}'
+}
+
+@test "port=: who listens on it, now or later; nobody else" {
+	other=$(free_port)
+	later=$(free_port)
+	serve "$port"
+	serve "$other"
+	agent --rule "port=$port" --rule "port=$later"
+	serve "$later"
+	ask "$port" /yes
+	ask "$other" /no
+	ask "$later" /later
+	stop
+	spans 'len(S) == 2' '{s.name for s in S} == {"GET /yes", "GET /later"}'
+}
+
+@test "exe=: by its executable" {
+	cp "$(command -v curl)" "$dir/fetch$RANDOM"
+	fetch=$(echo "$dir"/fetch*)
+	serve "$port"
+	agent --rule "exe=$dir/fetch*"
+	"$fetch" -s "127.0.0.1:$port/one" >/dev/null
+	"$fetch" -s "127.0.0.1:$port/two" >/dev/null
+	ask "$port" /other
+	stop
+	spans 'len(S) == 2' 'all(s.kind == "client" for s in S)'
+}
+
+@test "mode=off wins over what came before it" {
+	other=$(free_port)
+	serve "$port"
+	serve "$other"
+	agent --rule "cmd=*$mine*" --rule "port=$other,mode=off"
+	ask "$port" /on
+	ask "$other" /off
+	stop
+	spans 'all(s.name == "GET /on" for s in S)' 'len(S) == 1'
+}
+
+@test "cgroup=: by the group it is in" {
+	group=$(sed -n 's/^0:://p' /proc/self/cgroup)
+	serve "$port"
+	agent --rule "cmd=*$mine*,cgroup=/nosuchgroup*"
+	ask "$port" /not
+	stop
+	[ ! -s "$dir/spans" ]
+	mount=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
+	[ -n "$mount" ]
+	mkdir "$mount/otrace-bats-$$"
+	echo $$ >"$mount/otrace-bats-$$/cgroup.procs"
+	serve2=$(free_port)
+	bg grouped $PY "$dir/$mine" "$serve2"
+	echo $$ >"$mount$group/cgroup.procs"
+	up "$serve2"
+	agent --rule "cgroup=/otrace-bats-*"
+	ask "$serve2" /grouped
+	ask "$port" /not
+	kill "$pid"
+	stop
+	ended "$pid"
+	rmdir "$mount/otrace-bats-$$"
+	spans 'len(S) == 1' 'S[0].name == "GET /grouped"'
+}
+
+@test "no rule: who listens is traced, the deny list is not" {
+	cp /usr/bin/python3 "$dir/sshd"
+	other=$(free_port)
+	serve "$port"
+	agent
+	bg denied "$dir/sshd" "$dir/$mine" "$other"
+	up "$other"
+	ask "$port" /served
+	ask "$other" /denied
+	stop
+	spans "any(s.path == '/served' for s in V)" "not any('/denied' in s.path for s in V)"
+}
+
+@test "a container's pid namespace: its processes are found from outside, and by an agent inside" {
+	serve "$port"
+	unshare --pid --fork --mount-proc bash -c "
+		$PY $dir/$mine $(free_port) & sleep 0.4
+		'$OTRACE' agent --rule 'cmd=*$mine*' --export file:$dir/spans 2>$dir/log & a=\$!
+		for _ in \$(seq 100); do grep -q watching $dir/log && break; sleep 0.05; done
+		exec 3<>/dev/tcp/127.0.0.1/\$(ss -Hltnp | sed -n 's/.*:\([0-9]*\) .*pid=2,.*/\1/p' | head -n 1)
+		printf 'GET /inside HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&3; cat <&3 >/dev/null
+		sleep 0.2; kill -TERM \$a; wait \$a"
+	cat "$dir/log"
+	spans 'len(S) == 1' 'S[0].name == "GET /inside"'
+	agent --rule "cmd=*$mine*"
+	later=$(free_port)
+	bg inner unshare --pid --fork $PY "$dir/$mine" "$later"
+	up "$later"
+	ask "$later" /outside
+	stop
+	spans 'any(s.name == "GET /outside" for s in S)'
+}
+
+@test "rules that are wrong: what was read, what would be right" {
+	for bad in port=x port=99999 mode=on colour=red exe; do
+		run "$OTRACE" agent --rule "$bad"
+		echo "$output"
+		[ "$status" -eq 2 ]
+		[[ ${lines[0]} == "otrace agent: --rule $bad: "*"right"* || ${lines[1]} == *right:* ]]
+	done
+	run "$OTRACE" agent --rule pory=80
+	[[ $output == *"pory is no key; did you mean port?"* ]]
+	run "$OTRACE" agent 1234
+	[ "$status" -eq 2 ]
+}
+
+@test "processes that come and go: every request is there, none twice" {
+	serve "$port"
+	agent --rule "cmd=*$mine*"
+	for i in $(seq 6); do
+		other=$(free_port)
+		bg short $PY "$dir/$mine" "$other"
+		up "$other"
+		ask "$other" "/life/$i"
+		kill "$pid"
+		ended "$pid"
+	done
+	stop
+	spans 'len(S) == 6' 'len({s.pid for s in S}) == 6'
+}

@@ -1,0 +1,191 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# attach.bats - `otrace attach`: what runs already, with what it had open before.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() { live_setup; port=$(free_port); }
+teardown() { live_teardown; }
+
+ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
+
+@test "by PID; the summary comes within 1.5 s of Ctrl-C, the target stays" {
+	http "$port"
+	target=$pid
+	attach "$target"
+	ask /a
+	sleep 0.3
+	before=$(date +%s%N)
+	detach
+	[ $((($(date +%s%N) - before) / 1000000)) -lt 1500 ]
+	grep -q "($target): detached after" "$dir/text"
+	spans 'len(S) == 1' 'S[0].name == "GET /a" and S[0].kind == "server"' "S[0].pid == $target"
+	kill -0 "$target"
+	[ "$(curl -s "127.0.0.1:$port/b")" = "hello /b" ]
+}
+
+@test "by NAME: every process of it, also one that starts later" {
+	name=shop$RANDOM.py
+	cp "$APPS/httpd.py" "$dir/$name"
+	later=$(free_port)
+	bg one $PY "$dir/$name" "$port"
+	up "$port"
+	attach "$name"
+	ask /first
+	bg two $PY "$dir/$name" "$later"
+	up "$later"
+	curl -s "127.0.0.1:$later/second" >/dev/null
+	sleep 0.2
+	detach
+	spans 'len(S) == 2' '{s.name for s in S} == {"GET /first", "GET /second"}' \
+		'len({s.pid for s in S}) == 2'
+}
+
+@test "by :PORT; who listens there later is followed, and its children" {
+	http "$port"
+	first=$pid
+	attach ":$port"
+	ask /old
+	kill "$first"
+	ended "$first"
+	http "$port"
+	ask /new
+	sleep 0.2
+	detach
+	spans '{s.name for s in S} == {"GET /old", "GET /new"}' 'len(S) == 2' \
+		'len({s.pid for s in S}) == 2'
+}
+
+@test "a port that was taken over by another program after an exec" {
+	http "$port"
+	first=$pid
+	attach ":$port"
+	kill "$first"
+	ended "$first"
+	bg again sh -c "exec $PY $APPS/httpd.py $port"
+	up "$port"
+	ask /exec
+	sleep 0.2
+	detach
+	spans 'any(s.name == "GET /exec" for s in S)'
+}
+
+@test "two targets at once" {
+	other=$(free_port)
+	http "$port"
+	http "$other"
+	attach ":$port" "$pid"
+	ask /one
+	curl -s "127.0.0.1:$other/two" >/dev/null
+	sleep 0.2
+	detach
+	spans 'len(S) == 2' '{s.name for s in S} == {"GET /one", "GET /two"}'
+}
+
+@test "the end of the target ends attach PID" {
+	http "$port"
+	target=$pid
+	attach "$target"
+	ask /last
+	kill "$target"
+	ended "$tracer"
+	[ "$status" -eq 0 ]
+	spans 'len(S) == 1'
+	grep -q ': detached' "$dir/text"
+}
+
+@test "SIGTERM ends it as Ctrl-C does; SIGUSR1 shows the summary so far" {
+	http "$port"
+	attach ":$port"
+	ask /x
+	sleep 0.2
+	kill -USR1 "$tracer"
+	until_true 3 grep -q '^httpd  *1 ' "$dir/text"
+	kill -TERM "$tracer"
+	ended "$tracer"
+	[ "$status" -eq 0 ]
+	[ "$(grep -c '^lost  *nothing' "$dir/text")" -eq 2 ]
+}
+
+@test "keep-alive connections that were open before: the next request is a span" {
+	http "$port"
+	bg client $PY "$APPS/pool.py" "$port" 4 "$dir/go"
+	until_true 10 grep -q ready "$dir/client.out"
+	attach ":$port"
+	touch "$dir/go"
+	ended "$pid"
+	cat "$dir/client.out"
+	grep -q 'ok 12' "$dir/client.out"
+	sleep 0.3
+	detach
+	spans 'len(V) == 12' 'all(s.code == 200 and s.name == "GET /after/{id}" for s in V)'
+}
+
+@test "pooled connections of a client that is attached in its middle" {
+	http "$port"
+	bg client $PY "$APPS/pool.py" "$port" 3 "$dir/go"
+	client=$pid
+	until_true 10 grep -q ready "$dir/client.out"
+	attach "$client"
+	touch "$dir/go"
+	ended "$tracer"
+	[ "$status" -eq 0 ]
+	spans 'len(C) == 9' 'all(s.code == 200 for s in C)'
+}
+
+@test "attached in the middle of a request and of an answer: the next are whole, nothing is made up" {
+	http "$port"
+	bg client $PY "$APPS/midway.py" "$port" "$dir/go"
+	until_true 10 grep -q ready "$dir/client.out"
+	attach ":$port"
+	touch "$dir/go"
+	ended "$pid"
+	cat "$dir/client.out" "$dir/client.err"
+	grep -q '^ok$' "$dir/client.out"
+	sleep 0.3
+	detach
+	spans 'sum(s.name == "GET /whole" for s in V) == 2' 'len(V) <= 4' \
+		'all(s.name in ("GET /whole", "GET", "GET /slow/{id}", "HTTP", "GET /begun") for s in V)' \
+		'all(s.ms < 5000 for s in V)'
+}
+
+@test "an unknown port: which ports there are; an unknown name; a PID that is not there" {
+	http "$port"
+	dead=$(bash -c 'echo $$')
+	free=$(free_port)
+	run "$OTRACE" attach ":$free"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = "otrace attach: nobody listens on port $free, in any network namespace" ]
+	[[ ${lines[1]} == *"listened on:"*" :$port "* ]]
+	run "$OTRACE" attach nosuchprogram
+	[ "$status" -eq 1 ]
+	[[ ${lines[0]} == "otrace attach: no process is called nosuchprogram:"* ]]
+	run "$OTRACE" attach "$dead"
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = "otrace attach: no process $dead: /proc/$dead is not there" ]
+	[[ ${lines[1]} == *"try  otrace attach"* ]]
+	run "$OTRACE" attach :99999
+	[ "$status" -eq 2 ]
+	[[ ${lines[0]} == *":99999: not a port; right: :1 to :65535" ]]
+	run "$OTRACE" attach
+	[ "$status" -eq 2 ]
+}
+
+@test "--format line and jsonl on stdout alone; notices on stderr" {
+	http "$port"
+	bg tracer "$OTRACE" attach --format line ":$port"
+	sleep 0.6
+	ask /x
+	sleep 0.3
+	kill -INT "$pid"
+	ended "$pid"
+	grep -q '^ts=.* trace=[0-9a-f]* dur=.* root="httpd GET /x" spans=1 ' "$dir/tracer.out"
+	bg tracer "$OTRACE" attach --format jsonl ":$port"
+	sleep 0.6
+	ask /y
+	sleep 0.3
+	kill -INT "$pid"
+	ended "$pid"
+	$PY "$APPS/spans.py" "$dir/tracer.out" 'len(S) == 1' 'S[0].name == "GET /y"'
+}

@@ -1,0 +1,204 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# edges.bats - unusual traffic: understood, or left alone; never harmed, never made up.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() { live_setup; opts=(); port=$(free_port); }
+teardown() { live_teardown; }
+
+raw() { # SCRIPT-NAME [ARG..]: a client of tests/apps/raw.py against $port, traced with the server
+	traced bash -c '
+		'"$PY $APPS/httpd.py $port"' & server=$!
+		for _ in $(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/'"$port"') 2>/dev/null && break; sleep 0.05; done
+		'"$PY $APPS/raw.py $port"' "$@"; rc=$?
+		sleep 0.1; kill $server; exit $rc' x "$@"
+	cat "$dir/out"
+}
+
+joined='all(parent(v) and parent(v).kind == "client" and v.evidence == "wire" for v in V)'
+
+@test "a head in writes of one byte" {
+	raw bytewise
+	spans 'len(V) == 1' 'len(C) == 1' 'V[0].code == 200 and V[0].path == "/byte"' "$joined" \
+		'V[0].ms > 30' 'C[0].ms >= V[0].ms'
+}
+
+@test "ten pipelined requests, in one write" {
+	raw pipelined
+	spans 'len(V) == 10' 'len(C) == 10' 'sorted(v.path for v in V) == ["/pipe/%d" % i for i in range(10)]' \
+		"$joined" 'all(parent(v).attr["url.full"].endswith(v.path) for v in V)'
+}
+
+@test "chunked answers and chunked uploads" {
+	raw chunked
+	spans 'len(V) == 2' 'len(C) == 2' 'all(s.code == 200 for s in S)' "$joined" \
+		'[v for v in V if v.path == "/chunked/8"][0].ms >= 75'
+}
+
+@test "100-continue: one span, with the final status" {
+	raw continue
+	spans 'len(V) == 1' 'len(C) == 1' 'all(s.code == 200 and s.name == "POST /up" for s in S)' "$joined"
+}
+
+@test "HEAD, 204 and 304 have no body; what follows on the connection is understood" {
+	raw nobody
+	spans 'len(V) == 4' 'len(C) == 4' '[v.code for v in sorted(V, key=lambda v: v.start)] == [200, 204, 304, 200]' \
+		"$joined" 'not any(s.error for s in S)'
+}
+
+@test "a client that is gone in the middle of the body: an error, no wrong time" {
+	raw gone
+	spans 'len(V) == 1' 'len(C) == 1' 'V[0].path == "/big/30000000"' 'all(s.ms < 5000 for s in S)' \
+		'C[0].code == 200'
+}
+
+@test "a server that exits in the middle of its answer" {
+	http "$port"
+	traced $PY "$APPS/raw.py" "$port" exit
+	spans 'len(C) == 1' 'C[0].code == 200' 'C[0].error'
+}
+
+@test "a client that exits in the middle of its request" {
+	raw halfrequest
+	spans 'len(V) <= 1' 'all(s.error or s.code == 0 for s in S)'
+}
+
+@test "a refused connect is the program's to handle: the same answer, nothing made up" {
+	free=$(free_port)
+	run -7 curl -s "127.0.0.1:$free/x"
+	run -7 "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- curl -s "127.0.0.1:$free/x"
+	spans 'len(S) == 0' # a span of its own needs a protocol, and none was spoken
+}
+
+@test "400, 404 and 500 are told apart" {
+	raw statuses
+	spans 'len(V) == 3' 'sorted(v.code for v in V if v.error) == [500]' \
+		'sorted(c.code for c in C if c.error) == [404, 418, 500]'
+}
+
+@test "fork with an open exchange: the child's calls belong to it or to nobody" {
+	back=$(free_port)
+	http "$back"
+	traced $PY "$APPS/forker.py" "$port" "$back"
+	cat "$dir/out"
+	spans 'len([v for v in V]) == 1' 'len(C) >= 2' \
+		'all(not c.parent or c.trace == V[0].trace for c in C if c.path != "/entry")'
+}
+
+@test "10 MB by sendfile: unharmed, and cheap" {
+	command -v nginx
+	head -c 10000000 /dev/urandom >"$dir/big"
+	sed -e "s|@DIR@|$dir|g" -e "s|@PORT@|$port|" -e "s|@UPSTREAM@|1|" -e 's|http {|http { sendfile on;|' \
+		"$APPS/nginx.conf" >"$dir/nginx.conf"
+	opts=(--record "$dir/rec")
+	traced bash -c 'nginx -p "$1" -c "$1/nginx.conf" -g "daemon off; master_process off;" 2>"$1/nginx.log" & n=$!
+		for _ in $(seq 100); do curl -s -o "$1/got" "127.0.0.1:$2/files/big" && break; sleep 0.05; done
+		kill -QUIT $n; wait $n' x "$dir" "$port"
+	cmp "$dir/big" "$dir/got"
+	spans 'len(V) == 1' 'V[0].code == 200' '[c for c in C if c.code][0].span == V[0].parent'
+	size=$(stat -c %s "$dir/rec")
+	echo "recording: $size bytes"
+	[ "$size" -lt 60000 ]
+}
+
+@test "10 MB uploaded: unharmed, cheap, and the server span begins with its first byte" {
+	head -c 10000000 /dev/urandom >"$dir/big"
+	opts=(--record "$dir/rec")
+	traced bash -c "$PY $APPS/httpd.py $port & server=\$!
+		for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break; sleep 0.05; done
+		curl -s -H Expect: --limit-rate 20M --data-binary @$dir/big 127.0.0.1:$port/up; kill \$server"
+	[ "$(cat "$dir/out")" = "10000000 $(sha256sum <"$dir/big" | cut -d ' ' -f 1)" ]
+	spans 'len(V) == 1 and len(C) == 1' "$joined" '0 <= V[0].start - C[0].start < 0.05' \
+		'V[0].ms > 300' 'V[0].end <= C[0].end + 0.005'
+	size=$(stat -c %s "$dir/rec")
+	echo "recording: $size bytes"
+	[ "$size" -lt 120000 ]
+}
+
+@test "what is no HTTP: muted, unharmed, named in not seen" {
+	export COLUMNS=200
+	opts=(--record "$dir/rec")
+	raw foreign
+	# Both ends, 40 times 9,004 bytes each way.
+	grep -q '^not seen .*: 2 connections to .*, 1.4 MB, unknown protocol (first bytes 16 f1 09 44' "$dir/text"
+	size=$(stat -c %s "$dir/rec")
+	echo "recording: $size bytes"
+	[ "$size" -lt 300000 ]
+	spans 'all(s.name.startswith("GET /") for s in S)'
+}
+
+@test "HTTP at first, then hostile bytes: the parser gives up, that is told" {
+	raw hostile
+	spans 'sum(v.code == 200 for v in V) == 1' 'all(s.name.startswith("GET /good") or s.error for s in S)'
+}
+
+no_control() { # FILE..: no byte a terminal obeys, no bidi control, valid UTF-8
+	$PY - "$@" <<-'P'
+		import re, sys
+		for path in sys.argv[1:]:
+		    text = open(path, "rb").read().decode()
+		    assert text, path
+		    bad = re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+		    assert not bad, (path, bad)
+	P
+}
+
+@test "control characters and broken text: escaped in console, line, not seen and errors" {
+	evil=$dir/$'e\x1b]52;c;eA==\x07v\xe2\x80\xae\xff.py'
+	cp "$APPS/httpd.py" "$evil"
+	for format in text line; do
+		"$OTRACE" run -o "$dir/$format" --format $format --export "file:$dir/spans" -- \
+			$PY "$evil" "$port" 3>&- 2>"$dir/log" &
+		pid=$!
+		pids+=($pid)
+		up "$port"
+		$PY "$APPS/raw.py" "$port" escape
+		sleep 0.4
+		kill -TERM $pid
+		ended $pid
+	done
+	no_control "$dir/text" "$dir/line"
+	grep -q 'e\\x1b\]52' "$dir/text"
+	# JSON may hold bidi controls, escaped or not, but no control bytes.
+	! grep -qP '[\x00-\x08\x0b-\x1f\x7f]' "$dir/spans" || false
+	spans 'len(V) == 1' '"\x1b" not in V[0].path' 'V[0].path.startswith("/a")'
+	run "$OTRACE" attach $'\x1b[31mred'
+	[ "$status" -eq 1 ]
+	echo "$output" >"$dir/message"
+	no_control "$dir/message"
+}
+
+@test "IPv6, and IPv4 mapped into it" {
+	traced bash -c "$PY $APPS/httpd.py $port :: & server=\$!
+		for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break; sleep 0.05; done
+		curl -s '[::1]:$port/six'; curl -s '127.0.0.1:$port/mapped'; kill \$server"
+	spans 'len(V) == 2 and len(C) == 2' "$joined" \
+		'[v for v in V if v.path == "/six"][0].attr["network.peer.address"] == "::1"' \
+		'[v for v in V if v.path == "/mapped"][0].attr["network.peer.address"] == "127.0.0.1"'
+}
+
+@test "AF_UNIX: both ends joined by wire" {
+	traced bash -c "UNIX=$dir/sock $PY $APPS/httpd.py 0 & server=\$!
+		for _ in \$(seq 200); do [ -S $dir/sock ] && break; sleep 0.05; done; sleep 0.1
+		curl -s --unix-socket $dir/sock http://x/one; curl -s --unix-socket $dir/sock http://x/two; kill \$server"
+	[ "$(grep -c hello "$dir/out")" -eq 2 ]
+	spans 'len(V) == 2 and len(C) == 2' "$joined"
+}
+
+@test "a pid used again is another process" {
+	# In a pid namespace of its own the next pid can be said.
+	http "$port"
+	cat >"$dir/again" <<-S
+		for name in one two three; do
+			echo 400 >/proc/sys/kernel/ns_last_pid
+			bash -c 'echo pid \$\$; exec $PY $APPS/get.py $port /\$1' x \$name
+		done
+	S
+	unshare --pid --fork --mount-proc "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- \
+		bash "$dir/again" >"$dir/out"
+	cat "$dir/out"
+	[ "$(grep -c 'pid 401' "$dir/out")" -eq 3 ]
+	spans 'len(S) == 3' '{s.name for s in S} == {"GET /one", "GET /two", "GET /three"}' \
+		'len({s.resource["service.instance.id"] for s in S}) == 3'
+}

@@ -1,0 +1,103 @@
+# helpers.bash - what the live tests share. Sourced by `load helpers`.
+#
+# A test starts processes with `bg` and ends them by pid in teardown; it works in $dir,
+# on ports of its own, so that several files run side by side.
+# shellcheck shell=bash
+
+live_setup() {
+	[ "$(id -u)" = 0 ] || { echo "these tests need root" >&2; return 1; }
+	ROOT=$PWD
+	OTRACE=$ROOT/${OTRACE:-build/otrace}
+	APPS=$ROOT/tests/apps
+	PY=/usr/bin/python3
+	dir=$(mktemp -d "${TMPDIR:-/tmp}/otrace-bats.XXXXXX")
+	chmod 755 "$dir"
+	pids=()
+	unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
+	unset "${!OTEL_@}" "${!OTRACE_@}"
+}
+
+live_teardown() {
+	local pid
+	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+	for pid in "${pids[@]}"; do
+		for _ in $(seq 40); do kill -0 "$pid" 2>/dev/null || continue 2; sleep 0.05; done
+		kill -9 "$pid" 2>/dev/null || true
+	done
+	rm -rf "$dir"
+}
+
+bg() { # NAME CMD..: in the background, its streams in $dir/NAME.{out,err}; pid in $pid
+	local name=$1
+	shift
+	"$@" >"$dir/$name.out" 2>"$dir/$name.err" </dev/null 3>&- &
+	pid=$!
+	pids+=("$pid")
+}
+
+free_port() {
+	$PY -c 'import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+up() { # PORT [HOST]: somebody listens
+	for _ in $(seq 200); do
+		(exec 4<>"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null && return 0
+		sleep 0.05
+	done
+	echo "nobody listens on $1"
+	tail -n 5 "$dir"/*.err
+	return 1
+}
+
+until_true() { # SECONDS CMD..
+	local n=$(($1 * 20))
+	shift
+	for _ in $(seq "$n"); do
+		"$@" >/dev/null 2>&1 && return 0
+		sleep 0.05
+	done
+	echo "not within time: $*"
+	return 1
+}
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+ended() { # PID: its exit status in $status
+	for _ in $(seq 200); do
+		gone "$1" && break
+		sleep 0.05
+	done
+	gone "$1" || { echo "process $1 does not end"; return 1; }
+	status=0
+	wait "$1" || status=$?
+}
+
+http() { # PORT: the HTTP server of these tests; its pid in $pid
+	bg "http$1" $PY "$APPS/httpd.py" "$1"
+	up "$1"
+}
+
+attach() { # ARG..: `otrace attach` until it has begun; its pid in $tracer
+	local pid
+	bg tracer "$OTRACE" attach -o "$dir/text" --export "file:$dir/spans" "$@"
+	tracer=$pid
+	until_true 10 grep -q '^otrace 0' "$dir/text" || { cat "$dir/tracer.err"; return 1; }
+}
+
+detach() { # its summary is in $dir/text, its spans in $dir/spans
+	kill -INT "$tracer"
+	ended "$tracer"
+	cat "$dir/text"
+	cat "$dir/tracer.err"
+	[ "$status" -eq 0 ]
+}
+
+traced() { # CMD..: `otrace run`, its own output in $dir/out, $dir/err; must succeed
+	"$OTRACE" run -o "$dir/text" --export "file:$dir/spans" "${opts[@]}" -- "$@" \
+		>"$dir/out" 2>"$dir/err" 3>&- || { cat "$dir/err" "$dir/text"; return 1; }
+	cat "$dir/text"
+}
+
+# EXPR..: each a Python expression over the spans in $dir/spans; all must be true.
+spans() { $PY "$APPS/spans.py" "$dir/spans" "$@"; }

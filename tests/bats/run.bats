@@ -1,0 +1,196 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# run.bats - `otrace run`: the program's streams, status, signals and terminal are its own.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() { live_setup; opts=(); }
+teardown() { live_teardown; }
+
+same_as_bare() { # CMD..: streams, byte for byte, and status
+	local bare=0 traced=0
+	"$@" >"$dir/a.out" 2>"$dir/a.err" </dev/null 3>&- || bare=$?
+	"$OTRACE" run -o "$dir/text" -- "$@" >"$dir/b.out" 2>"$dir/b.err" </dev/null 3>&- ||
+		traced=$?
+	echo "$*: bare $bare, traced $traced"
+	cmp "$dir/a.out" "$dir/b.out"
+	cmp "$dir/a.err" "$dir/b.err"
+	[ "$bare" -eq "$traced" ]
+}
+
+@test "both streams and the status are the program's own" {
+	same_as_bare echo hello
+	same_as_bare sh -c 'echo out; echo err >&2; exit 7'
+	same_as_bare ls -l /nonexistent /etc/passwd
+	same_as_bare seq 1 200000
+	same_as_bare env -u _ env # the shell sets _, to what it started
+	same_as_bare $PY -c 'import sys, os; print(sorted(os.environ)); sys.exit("bad")'
+	same_as_bare perl -e 'print STDERR "e" x 100000; print "o" x 100000; exit 255'
+	same_as_bare node -e 'console.log(process.argv.length); console.error("x"); process.exit(3)'
+	same_as_bare dd if=/bin/bash bs=4096 status=none
+	same_as_bare bash -c 'ulimit -a; umask; trap; kill -l; ls -l /proc/self/fd | wc -l'
+}
+
+@test "signal masks and dispositions are the program's own" {
+	same_as_bare grep -E '^(Sig|Shd)' /proc/self/status
+}
+
+@test "stdin is the program's" {
+	seq 1 50000 | "$OTRACE" run -o "$dir/text" -- sha256sum >"$dir/got"
+	[ "$(cat "$dir/got")" = "$(seq 1 50000 | sha256sum)" ]
+}
+
+@test "a killing signal ends otrace the same way" {
+	for signal in TERM KILL SEGV ABRT USR2 PIPE INT; do
+		run bash -c "ulimit -c 0; '$OTRACE' run -o '$dir/text' -- sh -c 'kill -$signal \$\$'"
+		want=$((128 + $(kill -l $signal)))
+		echo "$signal: $status, right is $want"
+		[ "$status" -eq "$want" ]
+		grep -q "ended by signal $((want - 128)) " "$dir/text"
+	done
+	# A shell says 143 also for exit 143: here the kernel is asked.
+	$PY -c 'import subprocess, sys
+sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
+		"$OTRACE" run -o "$dir/text" -- sh -c 'kill $$'
+}
+
+@test "125, 126, 127" {
+	run "$OTRACE" run -o /nonexistent/x -- true
+	[ "$status" -eq 125 ]
+	[[ $output == "otrace run: -o /nonexistent/x: No such file or directory; true not started" ]]
+	echo "no program" >"$dir/file"
+	run "$OTRACE" run -o "$dir/text" -- "$dir/file"
+	[ "$status" -eq 126 ]
+	chmod +x "$dir/file"
+	printf '\x7fELFbroken' >"$dir/file"
+	run "$OTRACE" run -o "$dir/text" -- "$dir/file"
+	echo "$output"
+	[ "$status" -eq 126 ]
+	run "$OTRACE" run -o "$dir/text" -- /
+	[ "$status" -eq 126 ]
+	run -127 "$OTRACE" run -o "$dir/text" -- pyhton3
+	[[ $output == "otrace run: pyhton3: not found in PATH ($PATH); did you mean python3?"* ]]
+	run -127 "$OTRACE" run -o "$dir/text" -- /nonexistent/program
+}
+
+@test "a script without #! runs as a shell would run it" {
+	printf 'echo plain $1\n' >"$dir/script"
+	chmod +x "$dir/script"
+	run "$OTRACE" run -o "$dir/text" -- "$dir/script" x
+	echo "$output"
+	[ "$status" -eq 126 ] || [ "$output" = "plain x" ]
+}
+
+@test "-u: uid, gid, groups and HOME of the user" {
+	chmod 777 "$dir"
+	run "$OTRACE" run -o "$dir/text" -u nobody -- sh -c 'id -un; id -Gn; echo $HOME'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = nobody ]
+	[ "${lines[1]}" = nogroup ]
+	[ "${lines[2]}" = /nonexistent ]
+	run "$OTRACE" run -o "$dir/text" -u nosuchuser -- true
+	[ "$status" -eq 125 ]
+	[ "$output" = "otrace run: --user nosuchuser: no such user" ]
+}
+
+@test "Ctrl-C goes to the group: the handler runs, its status is kept, the summary comes" {
+	# What a shell starts in the background ignores SIGINT: not what a terminal gives.
+	bg run setsid env --default-signal=INT "$OTRACE" run -o "$dir/text" -- \
+		sh -c 'trap "echo caught; exit 42" INT; echo ready; while :; do sleep 0.1; done'
+	until_true 10 grep -q ready "$dir/run.out"
+	[ "$(ps -o pgid= -p "$pid" | tr -d ' ')" -eq "$pid" ]
+	kill -INT -- "-$pid"
+	ended "$pid"
+	[ "$status" -eq 42 ]
+	[ "$(cat "$dir/run.out")" = $'ready\ncaught' ]
+	grep -q 'sh: status 42 after' "$dir/text"
+}
+
+@test "SIGTERM and SIGHUP are passed on" {
+	for signal in TERM HUP; do
+		bg run "$OTRACE" run -o "$dir/text" -- \
+			sh -c "trap 'echo caught; exit 9' $signal; echo ready; while :; do sleep 0.05; done"
+		until_true 10 grep -q ready "$dir/run.out"
+		kill -$signal "$pid"
+		ended "$pid"
+		[ "$status" -eq 9 ]
+		grep -q caught "$dir/run.out"
+	done
+}
+
+@test "SIGUSR1 prints the summary so far, the program goes on" {
+	port=$(free_port)
+	bg run "$OTRACE" run -o "$dir/text" -- $PY "$APPS/httpd.py" "$port"
+	up "$port"
+	curl -s "127.0.0.1:$port/one" >/dev/null
+	sleep 0.3
+	kill -USR1 "$pid"
+	until_true 3 grep -q '^httpd  *1 ' "$dir/text"
+	curl -s "127.0.0.1:$port/two" >/dev/null
+	kill "$pid"
+	ended "$pid"
+	[ "$status" -eq 143 ]
+	cat "$dir/text"
+	[ "$(grep -c '^service ' "$dir/text")" -eq 2 ]
+	grep -q '2 traces, 2 spans' "$dir/text"
+}
+
+@test "children are followed, through forks and execs, and daemons; --no-follow does not" {
+	port=$(free_port)
+	http "$port"
+	cat >"$dir/chain" <<-'S'
+		#!/bin/sh
+		# fork, exec, fork, exec; the last one's parent is gone by then
+		sh -c 'exec sh -c "(sleep 0.2; exec curl -s $1/deep) & " x "$1"' x "$1"
+		env curl -s "$1/env"
+		(curl -s "$1/sub") | cat
+		sleep 0.5
+	S
+	chmod +x "$dir/chain"
+	traced "$dir/chain" "127.0.0.1:$port"
+	[ "$(grep -c hello "$dir/out")" -eq 3 ]
+	spans 'len(S) == 3' 'all(s.service == "curl" and s.kind == "client" for s in S)' \
+		'{s.name for s in S} == {"GET /deep", "GET /env", "GET /sub"}'
+	opts=(--no-follow)
+	traced "$dir/chain" "127.0.0.1:$port"
+	[ ! -s "$dir/spans" ]
+}
+
+@test "a program of 5 ms is seen whole" {
+	port=$(free_port)
+	http "$port"
+	for i in 1 2 3 4 5; do
+		traced curl -s "127.0.0.1:$port/quick/$i"
+		spans 'len(S) == 1' 'S[0].service == "curl" and S[0].code == 200'
+	done
+}
+
+@test "exec in the first process: the new program's name, its traffic" {
+	port=$(free_port)
+	http "$port"
+	traced sh -c "exec curl -s 127.0.0.1:$port/x"
+	spans 'len(S) == 1' 'S[0].service == "curl"'
+}
+
+@test "--service names the first process" {
+	port=$(free_port)
+	http "$port"
+	opts=(--service orders)
+	traced curl -s "127.0.0.1:$port/x"
+	spans 'len(S) == 1' 'S[0].service == "orders"'
+}
+
+@test "nowhere to show: refused before the program starts" {
+	run "$OTRACE" run -- touch "$dir/started"
+	[ "$status" -eq 125 ]
+	[ "${lines[0]}" = "otrace run: nowhere to show traces: neither stdout nor stderr is a terminal; touch not started" ]
+	[[ ${lines[1]} == *"try  -o FILE"* ]]
+	[ ! -e "$dir/started" ]
+}
+
+@test "-o /dev/stderr writes there because it was told to" {
+	"$OTRACE" run -o /dev/stderr -- echo hello >"$dir/a" 2>"$dir/b"
+	[ "$(cat "$dir/a")" = hello ]
+	grep -q 'echo: status 0' "$dir/b"
+}
