@@ -17,7 +17,7 @@
 #include "agent/resource/procfs.h"
 #include "agent/settings.h"
 
-#define CHECKS_MAX 16
+#define CHECKS_MAX 24
 
 struct doctor {
 	const struct otr_settings *cfg;
@@ -177,6 +177,20 @@ static void check_self(struct doctor *dr)
 		 "nothing can be traced here");
 }
 
+static bool is_pid(const char *word)
+{
+	return *word && strlen(word) < 10 && !word[strspn(word, "0123456789")];
+}
+
+static bool check_pid(struct doctor *dr, const char *word)
+{
+	size_t n = otr_doctor_pid((uint32_t)strtoul(word, NULL, 10),
+				  &dr->checks[dr->n], CHECKS_MAX - dr->n);
+
+	dr->n += n;
+	return n;
+}
+
 static enum otr_health worst(const struct doctor *dr)
 {
 	enum otr_health state = OTR_HEALTH_OK;
@@ -275,8 +289,9 @@ static int cmd_doctor(const struct otr_settings *cfg, char **args)
 	struct doctor dr = {.cfg = cfg};
 	struct otr_err err = {.text = ""};
 
-	if (args[0]) {
-		otr_err_set(&err, "%s: doctor takes no arguments yet", args[0]);
+	if (args[0] && (!is_pid(args[0]) || args[1])) {
+		otr_err_set(&err, "%s: not a PID", args[args[1] && is_pid(args[0])]);
+		otr_err_hint(&err, "right: otrace doctor, or otrace doctor 1234");
 		otr_err_print(&err, "doctor");
 		return OTR_EXIT_USAGE;
 	}
@@ -284,6 +299,12 @@ static int cmd_doctor(const struct otr_settings *cfg, char **args)
 	check_privilege(&dr);
 	check_container(&dr);
 	check_self(&dr);
+	if (args[0] && !check_pid(&dr, args[0])) {
+		otr_err_set(&err, "no process %s: /proc/%s is not there", args[0],
+			    args[0]);
+		otr_err_print(&err, "doctor");
+		return OTR_EXIT_FAILED;
+	}
 	if (cfg->json)
 		print_json(&dr);
 	else
@@ -294,10 +315,11 @@ static int cmd_doctor(const struct otr_settings *cfg, char **args)
 const struct otr_cmd otr_cmd_doctor = {
 	.name = "doctor",
 	.bit = OTR_CMD_DOCTOR,
-	.synopsis = "[OPTIONS]",
+	.synopsis = "[OPTIONS] [PID]",
 	.summary = "what this machine allows, and what to do",
 	.usual = "quick,quiet,json,btf",
 	.examples = {"sudo otrace doctor\twith one real request to itself",
+		     "sudo otrace doctor 4242\twhat is seen of one process",
 		     "otrace doctor --quick\tno program is loaded",
 		     "otrace doctor --json\tfor scripts"},
 	.exit_status = "0 full, 3 limited, 4 nothing can be traced",

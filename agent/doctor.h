@@ -25,12 +25,18 @@ struct otr_check {
 	char fix[200];
 };
 
+#define OTR_DOCTOR_WIDTH 59 /* of what was found, on a terminal */
+
 struct otr_selftest {
 	int ok;
 	uint64_t ns;	   /* from the request to the spans */
 	uint64_t price_ns; /* of a probed call */
 	char why[300];	   /* when not ok */
 };
+
+/* What is seen of one process, and what is not: rows as above, at most `max`. Returns
+ * how many; 0: there is no such process. doctor_pid.c */
+size_t otr_doctor_pid(uint32_t pid, struct otr_check *checks, size_t max);
 
 /* Loads, attaches, and lets a child of ours ask itself for one page over loopback: both
  * ends must come out as two spans, joined by the wire. Fills `checks` with one row for

@@ -21,6 +21,7 @@
 #include "agent/base/err.h"
 #include "agent/doctor.h"
 #include "agent/pipeline.h"
+#include "agent/resource/procfs.h"
 #include "agent/settings.h"
 #include "agent/source/bpf.h"
 #include "agent/source/merge.h"
@@ -176,6 +177,47 @@ static void watch(struct otr_bpf *b, struct seen *se, struct otr_selftest *st)
 			 se->client, se->server, se->joined ? "" : "not");
 }
 
+struct here {
+	struct otr_check *ck;
+	size_t n;
+};
+
+static int add_listener(void *arg, const struct otr_event *ev)
+{
+	const struct otr_ev_conn *cn = (const void *)ev;
+	struct here *here = arg;
+	size_t len = strlen(here->ck->found);
+	char word[48], name[32], exe[512];
+
+	if (ev->kind != OTR_EV_LISTEN || cn->local.family == AF_UNIX ||
+	    !otr_procfs_exe(ev->tgid, exe, sizeof(exe)))
+		return 0;
+	snprintf(name, sizeof(name), "%.24s", strrchr(exe, '/') + 1);
+	snprintf(word, sizeof(word), "%s :%u,", name, cn->local.port);
+	if (strstr(here->ck->found, word) ||
+	    len + strlen(word) + 4 > OTR_DOCTOR_WIDTH)
+		return 0;
+	snprintf(here->ck->found + len, sizeof(here->ck->found) - len, " %s",
+		 word);
+	here->n++;
+	return 0;
+}
+
+/* Who listens on a port: what could be attached to. */
+static void list_here(struct otr_bpf *b, struct otr_check *ck)
+{
+	struct here here = {.ck = ck};
+
+	memset(ck, 0, sizeof(*ck));
+	ck->id = "here";
+	snprintf(ck->found, sizeof(ck->found), "listen:");
+	otr_bpf_listeners(b, add_listener, &here);
+	if (here.n)
+		ck->found[strlen(ck->found) - 1] = 0; /* the last comma */
+	else
+		snprintf(ck->found, sizeof(ck->found), "nobody listens on a port");
+}
+
 static void request_once(struct otr_bpf *b, struct otr_selftest *st)
 {
 	struct seen se = {0};
@@ -251,6 +293,8 @@ size_t otr_selftest_run(const struct otr_settings *cfg, struct otr_selftest *st,
 	st->price_ns = otr_bpf_price_ns(b);
 	otr_bpf_arm_all(b);
 	otr_bpf_each(b, add_row, &rows);
+	if (rows.n < max)
+		list_here(b, &checks[rows.n++]);
 	request_once(b, st);
 	otr_bpf_close(&b);
 	return rows.n;

@@ -114,6 +114,21 @@ static void read_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns)
 			     time_ns, put, s);
 }
 
+/* Said once, when a process is chosen: its status stays, the rest of it is traced. */
+static void warn_of_ring(struct otr_session *s, uint32_t tgid)
+{
+	char title[64], text[200];
+
+	if (otr_procfs_fds(tgid, "anon_inode:[io_uring]") <= 0)
+		return;
+	otr_procfs_title(tgid, title, sizeof(title));
+	snprintf(text, sizeof(text),
+		 "fds of %.60s (pid %u): io_uring in use: what it moves that "
+		 "way is counted, not read\ntracing goes on with the rest",
+		 title, tgid);
+	otr_sinks_notice(s->cfg.sinks, text);
+}
+
 struct family {
 	struct otr_session *s;
 	size_t added;
@@ -128,6 +143,7 @@ static int target_one(struct otr_session *s, uint32_t tgid)
 	remember(s, tgid);
 	s->more = true;
 	read_facts(s, tgid, otr_now());
+	warn_of_ring(s, tgid);
 	return 0;
 }
 

@@ -31,6 +31,7 @@ typedef _Bool bool;
 #define AF_INET6 10
 #define SOCK_STREAM 1
 #define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
 #define EAGAIN	 11
 #define EINPROGRESS 115
 #define MSG_PEEK 2

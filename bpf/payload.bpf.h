@@ -45,13 +45,13 @@ enum {
 	NR_RECVMSG = 47,
 	NR_FUTEX = 202,
 };
-#define OTR_NR(regs)   BPF_CORE_READ(regs, orig_ax)
-#define OTR_ARG0(regs) BPF_CORE_READ(regs, di)
-#define OTR_ARG1(regs) BPF_CORE_READ(regs, si)
-#define OTR_ARG2(regs) BPF_CORE_READ(regs, dx)
-#define OTR_ARG3(regs) BPF_CORE_READ(regs, r10)
+#define OTR_NR(r)   BPF_CORE_READ(r, orig_ax)
+#define OTR_ARG0(r) BPF_CORE_READ(r, di)
+#define OTR_ARG1(r) BPF_CORE_READ(r, si)
+#define OTR_ARG2(r) BPF_CORE_READ(r, dx)
+#define OTR_ARG3(r) BPF_CORE_READ(r, r10)
 /* A 32-bit program numbers its calls another way: not read. */
-#define OTR_FOREIGN(regs) (BPF_CORE_READ(regs, cs) == 0x23)
+#define OTR_FOREIGN(r) (BPF_CORE_READ(r, cs) == 0x23)
 #else
 enum {
 	NR_READ = 63,
@@ -64,12 +64,12 @@ enum {
 	NR_RECVMSG = 212,
 	NR_FUTEX = 98,
 };
-#define OTR_NR(regs)	  ((unsigned long)BPF_CORE_READ(regs, syscallno))
-#define OTR_ARG0(regs)	  BPF_CORE_READ(regs, orig_x0)
-#define OTR_ARG1(regs)	  BPF_CORE_READ(regs, regs[1])
-#define OTR_ARG2(regs)	  BPF_CORE_READ(regs, regs[2])
-#define OTR_ARG3(regs)	  BPF_CORE_READ(regs, regs[3])
-#define OTR_FOREIGN(regs) (BPF_CORE_READ(regs, pstate) & 0x10)
+#define OTR_NR(r)	  ((unsigned long)BPF_CORE_READ(r, syscallno))
+#define OTR_ARG0(r)	  BPF_CORE_READ(r, orig_x0)
+#define OTR_ARG1(r)	  BPF_CORE_READ(r, regs[1])
+#define OTR_ARG2(r)	  BPF_CORE_READ(r, regs[2])
+#define OTR_ARG3(r)	  BPF_CORE_READ(r, regs[3])
+#define OTR_FOREIGN(r) (BPF_CORE_READ(r, pstate) & 0x10)
 #endif
 
 static __always_inline void otr_find_msg(struct otr_move *mv, __u64 msg)

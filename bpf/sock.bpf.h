@@ -32,12 +32,18 @@ static __always_inline int otr_sock_nonblock(struct sock *sk)
 /* Only streams are followed. */
 static __always_inline int otr_sock_wanted(struct sock *sk, __u16 *family)
 {
+	__u16 protocol;
+
 	*family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	if (*family == AF_UNIX)
 		return BPF_CORE_READ(sk, sk_type) == SOCK_STREAM;
 	if (*family != AF_INET && *family != AF_INET6)
 		return 0;
-	return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+	protocol = BPF_CORE_READ(sk, sk_protocol);
+	/* What a Go program listens on; what it accepts from others than MPTCP is TCP. */
+	if (protocol == IPPROTO_MPTCP)
+		return BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN;
+	return protocol == IPPROTO_TCP;
 }
 
 /* An accepted socket is a copy of its listener, and keeps the backlog; a socket that

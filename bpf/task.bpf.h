@@ -72,21 +72,30 @@ static __always_inline struct otr_exch *otr_exch_of(__u64 conn)
 	return conn ? bpf_map_lookup_elem(&otr_exchs, &conn) : NULL;
 }
 
+/* Go's pointer to the struct g that runs: on x86 below the thread's own storage, on arm64
+ * in register 28 (Go's internal ABI). */
+static __always_inline unsigned long otr_go_g(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	unsigned long g = 0;
+
+#if defined(__TARGET_ARCH_x86)
+	bpf_probe_read_user(&g, sizeof(g),
+			    (void *)(BPF_CORE_READ(task, thread.fsbase) - 8));
+#else
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+	g = BPF_CORE_READ(regs, regs[28]);
+#endif
+	return g;
+}
+
 /* The goroutine that runs on this thread, 0 where it is none. */
 static __always_inline __u64 otr_goid_now(const struct otr_task *t, __u64 *parent)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	unsigned long base, g = 0;
+	unsigned long g = otr_go_g();
 	__u64 goid = 0;
 
-#if defined(__TARGET_ARCH_x86)
-	base = BPF_CORE_READ(task, thread.fsbase);
-	bpf_probe_read_user(&g, sizeof(g), (void *)(base - 8));
-#else
-	base = 0; /* arm64 keeps g in a register */
-	g = PT_REGS_PARM1((struct pt_regs *)bpf_task_pt_regs(task)) & 0;
-	(void)base;
-#endif
 	if (!g)
 		return 0;
 	bpf_probe_read_user(&goid, sizeof(goid), (void *)(g + t->go_goid));

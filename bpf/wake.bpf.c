@@ -6,18 +6,45 @@
  * it did its work, so what the worker sent meanwhile was for the sleeper's exchange: late
  * evidence, told to the agent, which re-parents. A futex on which two sleepers were seen
  * is out for 10 s. Attached only while a traced process has several threads.
+ *
+ * Only a long wait on a condition or a semaphore counts: mutexes, an interpreter's lock
+ * and sockets wake a worker in the midst of its work, and say nothing of where it began.
+ * A thread that is at a request it read itself does nobody else's work.
+ *
+ * Where one job ends and the next begins cannot be seen if nobody slept: not who asked,
+ * as the work was done before, nor the worker, as there was more. So all that a worker
+ * sent is the sleeper's only if the sleeper is also who woke it; else its last request
+ * alone. (Python pool, 16 clients, answers in no time: 136 of 9,682 wrong before.)
  */
 
 #include "emit.bpf.h"
 
 #define SHARED_NS 10000000000ull
 
-static __always_inline unsigned long futex_word(struct task_struct *task)
-{
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+#define FUTEX_OP_MASK	  127
+#define FUTEX_WAIT_BITSET 9
+#define FUTEX_ON_REALTIME 256
+#define SHORT_NS	  100000000ll /* of a wait: 100 ms */
 
-	return OTR_NR(regs) == NR_FUTEX && !OTR_FOREIGN(regs) ? OTR_ARG0(regs) :
-								0;
+static __always_inline int in_futex(const struct pt_regs *regs)
+{
+	return OTR_NR(regs) == NR_FUTEX && !OTR_FOREIGN(regs);
+}
+
+/* Some locks wait with a deadline near at hand. One on the real-time clock cannot be told
+ * from here: no lock that we know of uses it. Read in the same process. */
+static __always_inline int waits_long(const struct pt_regs *regs, __u64 now)
+{
+	unsigned long until = OTR_ARG3(regs);
+	__s64 ts[2] = {};
+
+	if ((OTR_ARG1(regs) & FUTEX_OP_MASK) != FUTEX_WAIT_BITSET)
+		return 0; /* FUTEX_WAIT: a mutex (glibc) */
+	if (!until || OTR_ARG1(regs) & FUTEX_ON_REALTIME)
+		return 1;
+	if (bpf_probe_read_user(ts, sizeof(ts), (void *)until))
+		return 0;
+	return ts[0] * 1000000000ll + ts[1] - (__s64)now >= SHORT_NS;
 }
 
 /* Did only `sleeper` ever sleep there, as far as we saw? */
@@ -61,37 +88,53 @@ static __always_inline void tell(struct otr_task *waker, struct otr_task *woken,
 	ho->woken = woken->tid;
 	ho->since_ns = st->entry_ns;
 	ho->strand_since_ns = waker->woken_ns;
+	if (waker->woken_by != woken->tid && waker->asked_ns > waker->woken_ns)
+		ho->strand_since_ns = waker->asked_ns;
 	otr_submit_fact(ho);
+}
+
+/* A thread that read a request and has not answered it. */
+static __always_inline int serves(struct otr_task *t)
+{
+	struct otr_strand *st = &t->strand;
+
+	return st->from_request && st->level == OTR_LEVEL_STRONG &&
+	       otr_xref_open(&st->cur, otr_exch_of(st->cur.conn));
 }
 
 SEC("tp_btf/sched_waking")
 int BPF_PROG(otr_waking, struct task_struct *task)
 {
 	struct otr_task *woken, *waker;
+	struct pt_regs *regs, *mine;
 	struct otr_exch *ex;
-	unsigned long word;
 	__u64 now;
-	int mine;
 
 	woken = bpf_task_storage_get(&otr_tasks, task, 0, 0);
 	if (!woken || woken->go_goid)
 		return 0;
 	otr_hit(OTR_HIT_WAKE);
-	now = bpf_ktime_get_ns();
-	word = futex_word(task);
-	waker = word ? otr_task_now() : NULL;
-	if (!waker || waker == woken || waker->tgid != woken->tgid ||
-	    futex_word(bpf_get_current_task_btf()) != word) {
-		woken->woken_ns = now;
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	if (!in_futex(regs))
 		return 0;
-	}
-	mine = private_word(woken->tgid, word, woken->tid, now);
-	ex = otr_exch_of(woken->strand.cur.conn);
-	if (mine && woken->strand.level == OTR_LEVEL_STRONG &&
-	    otr_xref_open(&woken->strand.cur, ex)) {
-		tell(waker, woken, ex, now);
-		waker->woken_ns = now;
-	}
+	waker = otr_task_now();
+	mine = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	if (!waker || waker == woken || waker->tgid != woken->tgid ||
+	    !in_futex(mine) || OTR_ARG0(mine) != OTR_ARG0(regs))
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (!waits_long(regs, now))
+		return 0;
 	woken->woken_ns = now;
+	woken->woken_by = waker->tid;
+	if (!private_word(woken->tgid, OTR_ARG0(regs), woken->tid, now))
+		return 0;
+	ex = otr_exch_of(woken->strand.cur.conn);
+	if (woken->strand.level != OTR_LEVEL_STRONG ||
+	    !otr_xref_open(&woken->strand.cur, ex) || serves(waker))
+		return 0;
+	tell(waker, woken, ex, now);
+	waker->woken_ns = now; /* what comes next is another's */
+	waker->woken_by = 0;
 	return 0;
 }

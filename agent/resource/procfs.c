@@ -141,6 +141,53 @@ bool otr_procfs_is(uint32_t pid, const char *name)
 	return n > 0 && names_it(text, n, name);
 }
 
+int otr_procfs_fds(uint32_t pid, const char *kind)
+{
+	char path[64], is[64];
+	struct dirent *de;
+	int n = 0;
+	ssize_t len;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%u/fd", pid);
+	dir = opendir(path);
+	if (!dir)
+		return -1;
+	while ((de = readdir(dir))) {
+		len = readlinkat(dirfd(dir), de->d_name, is, sizeof(is) - 1);
+		if (len <= 0)
+			continue;
+		is[len] = 0;
+		n += !strncmp(is, kind, strlen(kind));
+	}
+	closedir(dir);
+	return n;
+}
+
+void otr_procfs_tls(uint32_t pid, char *out, size_t size)
+{
+	static const char *const names[] = {"/libssl.so", "/libgnutls.so",
+					    "/libnss3.so"};
+	char path[64], *line = NULL;
+	size_t cap = 0;
+	FILE *f;
+
+	out[0] = 0;
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	f = fopen(path, "re");
+	while (f && !out[0] && getline(&line, &cap, f) > 0)
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			const char *at = strstr(line, names[i]);
+
+			if (at)
+				snprintf(out, size, "%.*s",
+					 (int)strcspn(at + 1, " \n"), at + 1);
+		}
+	free(line);
+	if (f)
+		fclose(f);
+}
+
 void otr_procfs_title(uint32_t pid, char *out, size_t size)
 {
 	char text[128];

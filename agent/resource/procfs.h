@@ -31,6 +31,13 @@ bool otr_procfs_cgroup(uint32_t pid, char *out, size_t size);
 /* Is `name` the base name of its executable, or of the script its interpreter runs? */
 bool otr_procfs_is(uint32_t pid, const char *name);
 
+/* How many of its descriptors are `kind`, as their link begins: "socket:",
+ * "anon_inode:[io_uring]". -1: may not be read. */
+int otr_procfs_fds(uint32_t pid, const char *kind);
+
+/* The TLS library it has mapped ("libssl.so.3"), or "" where there is none. */
+void otr_procfs_tls(uint32_t pid, char *out, size_t size);
+
 /* "python3 app.py": how a person would call it, for messages. */
 void otr_procfs_title(uint32_t pid, char *out, size_t size);
 

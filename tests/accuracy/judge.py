@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""judge.py TRACES.jsonl ENTRY [..] - are the parents right?
+"""judge.py TRACES.jsonl [--entry SERVICE ..] - are the parents right?
 
 Every request and statement of the test programs carries the id of the request it was
 made for, so the truth is in the spans themselves: a parent with another id is wrong, a
 span that should have a parent and has none is an orphan. SERVER spans of the ENTRY
-services are roots. With `--from N` requests before the Nth of the entry do not count
-(probation). Prints one line, and the first wrong ones; exits 1 where a parent is wrong
-or fewer than --least % are right. `own:` in a name marks what is nobody's child.
+services (without any: of all) are roots. With `--from N` requests before the Nth of the
+entry do not count (probation). What asks for /own is nobody's child: any parent is wrong.
+
+Prints one row of run.sh's table, and the first wrong ones; exits 1 where a parent is
+wrong (with --precision P: where fewer than P % of those claimed are right), where fewer
+than --least % have their parent, or where nothing was seen.
 """
 import argparse
 import collections
@@ -40,7 +43,7 @@ class Span:
         found = ID.search(text)
         self.service, self.kind, self.name = service, raw["kind"], raw["name"]
         self.id = found and found.group(1)
-        self.own = "own" in text
+        self.own = "/own" in text
         self.span, self.parent = raw["spanId"], raw.get("parentSpanId", "")
         self.trace, self.start = raw["traceId"], int(raw["startTimeUnixNano"])
         self.evidence = at.get("otrace.parent.evidence", "none")
@@ -48,15 +51,18 @@ class Span:
 
 def judge(all_spans, entries, skip):
     known = {s.span: s for s in all_spans}
-    firsts = sorted(s.start for s in all_spans if s.kind == 2 and s.service in entries)
+    def is_entry(span):
+        return not entries or span.service in entries
+
+    firsts = sorted(s.start for s in all_spans if s.kind == 2 and is_entry(s))
     since = firsts[skip] if skip < len(firsts) else (firsts[-1] if firsts else 0)
     count, wrong, why = collections.Counter(), [], collections.Counter()
     for s in all_spans:
-        if s.id is None or (s.kind == 2 and s.service in entries) or s.start < since:
+        if s.id is None or (s.kind == 2 and is_entry(s)) or s.start < since:
             continue
         parent = known.get(s.parent)
-        if s.own:
-            verdict = "wrong" if s.parent else "right"
+        if s.own and s.kind == 3:
+            verdict = "wrong" if s.parent else "own"
         elif not s.parent:
             verdict = "orphan"
         elif parent is None:
@@ -74,27 +80,40 @@ def judge(all_spans, entries, skip):
 def main():
     args = argparse.ArgumentParser()
     args.add_argument("traces")
-    args.add_argument("entry", nargs="+")
+    args.add_argument("--entry", nargs="+", default=[])
     args.add_argument("--name", default="")
+    args.add_argument("--clients", type=int, default=0)
     args.add_argument("--from", dest="skip", type=int, default=0)
     args.add_argument("--least", type=float, default=0)
+    args.add_argument("--precision", type=float, default=100)
+    args.add_argument("--own", action="store_true", help="some must be nobody's child")
     args.add_argument("--requests", type=int, default=0, help="as the load counted them")
     args = args.parse_args()
     everything = [Span(*pair) for pair in spans(args.traces)]
     count, wrong, why = judge(everything, args.entry, args.skip)
-    total = sum(count.values())
-    roots = sum(s.kind == 2 and s.service in args.entry for s in everything)
-    recall = 100 * count["right"] / total if total else 0
-    print(f"{args.name:34} roots {roots:6}  right {count['right']:7}  wrong {count['wrong']:4}"
-          f"  orphan {count['orphan']:5}  lost {count['lost']:4}  {recall:6.2f} %"
-          f"  {dict(why)}")
+    right, total = count["right"], sum(count.values()) - count["own"]
+    roots = sum(s.kind == 2 and (not args.entry or s.service in args.entry)
+                for s in everything)
+    recall = 100 * right / total if total else 0
+    precise = 100 * right / (right + len(wrong)) if right + len(wrong) else 100
+    bad = []
+    if precise < args.precision:
+        bad.append(f"{precise:.3f} % of the parents are right, not {args.precision} %")
+    if recall < args.least:
+        bad.append(f"{recall:.2f} % have their parent, not {args.least} %")
+    if not total or (args.own and not count["own"]):
+        bad.append("nothing to judge")
+    if roots < 0.99 * args.requests:
+        bad.append(f"{args.requests} requests were sent, {roots} roots seen")
+    print(f"{args.name:26} {args.clients:3} {roots:7} {right:7} {len(wrong):6}"
+          f" {count['orphan']:7} {count['lost']:5} {count['own']:5} {recall:8.2f}"
+          f"  {'FAIL' if bad else 'ok'}  " + " ".join(f"{k} {v}" for k, v in why.items()))
     for s, parent in wrong[:5]:
         print(f"   wrong: {s.service} {s.name} id {s.id} has {parent and parent.name}"
               f" id {parent and parent.id} by {s.evidence}")
-    if args.requests and roots < 0.99 * args.requests:
-        print(f"   {args.requests} requests were sent, {roots} roots seen")
-        return 1
-    return 1 if count["wrong"] or not total or recall < args.least else 0
+    for text in bad:
+        print("   " + text)
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

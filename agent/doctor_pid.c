@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* doctor_pid.c - what would be seen of one process, and what not. */
+
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base/own.h"
+#include "agent/doctor.h"
+#include "agent/resource/procfs.h"
+#include "agent/source/bpf.h"
+#include "bpf/shared.h"
+
+static void what(uint32_t pid, struct otr_check *ck)
+{
+	char title[120];
+
+	otr_procfs_title(pid, title, sizeof(title));
+	ck->id = "process";
+	snprintf(ck->found, sizeof(ck->found), "%.100s (%u)", title, pid);
+}
+
+/* A 32-bit program numbers its system calls another way. */
+static void width(uint32_t pid, struct otr_check *ck)
+{
+	unsigned char ident[EI_NIDENT] = "";
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck->id = "program";
+	if (fd < 0 || read(fd, ident, sizeof(ident)) != sizeof(ident)) {
+		ck->state = OTR_HEALTH_LIMITED;
+		snprintf(ck->found, sizeof(ck->found), "may not be read");
+	} else if (ident[EI_CLASS] != ELFCLASS64) {
+		ck->state = OTR_HEALTH_LIMITED;
+		snprintf(ck->found, sizeof(ck->found), "32 bits");
+		snprintf(ck->consequence, sizeof(ck->consequence),
+			 "its traffic is counted, not read");
+	} else {
+		snprintf(ck->found, sizeof(ck->found), "64 bits");
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void go(uint32_t pid, struct otr_check *ck)
+{
+	uint32_t goid, parent;
+
+	otr_go_layout(pid, &goid, &parent);
+	ck->id = "strands";
+	if (goid == OTR_GO_UNKNOWN) {
+		ck->state = OTR_HEALTH_LIMITED;
+		snprintf(ck->found, sizeof(ck->found),
+			 "Go, of a version whose layout is not known");
+		snprintf(ck->consequence, sizeof(ck->consequence),
+			 "its requests get no parents inside the process");
+	} else {
+		snprintf(ck->found, sizeof(ck->found), "%s",
+			 goid ? "goroutines" : "threads");
+	}
+}
+
+static void ring(uint32_t pid, struct otr_check *ck)
+{
+	int rings = otr_procfs_fds(pid, "anon_inode:[io_uring]");
+	int sockets = otr_procfs_fds(pid, "socket:");
+
+	ck->id = "sockets";
+	if (sockets < 0) {
+		ck->state = OTR_HEALTH_LIMITED;
+		snprintf(ck->found, sizeof(ck->found), "may not be listed");
+		return;
+	}
+	snprintf(ck->found, sizeof(ck->found), "%d%s", sockets,
+		 rings ? ", io_uring in use" : "");
+	if (!rings)
+		return;
+	ck->state = OTR_HEALTH_LIMITED;
+	snprintf(ck->consequence, sizeof(ck->consequence),
+		 "what it moves by io_uring is counted, not read");
+	snprintf(ck->fix, sizeof(ck->fix), "io_uring off in its configuration");
+}
+
+static void tls(uint32_t pid, struct otr_check *ck)
+{
+	char lib[64];
+
+	otr_procfs_tls(pid, lib, sizeof(lib));
+	ck->id = "tls";
+	snprintf(ck->found, sizeof(ck->found), "%s",
+		 lib[0] ? lib : "no library that we know is mapped");
+	if (!lib[0])
+		return;
+	ck->state = OTR_HEALTH_LIMITED;
+	snprintf(ck->consequence, sizeof(ck->consequence),
+		 "where it encrypts, only sizes and times are seen");
+}
+
+size_t otr_doctor_pid(uint32_t pid, struct otr_check *checks, size_t max)
+{
+	static void (*const rows[])(uint32_t pid, struct otr_check *ck) = {
+		what, width, go, ring, tls};
+	char path[64];
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%u", pid);
+	if (access(path, F_OK))
+		return 0;
+	for (; n < OTR_ARRAY_SIZE(rows) && n < max; n++) {
+		memset(&checks[n], 0, sizeof(checks[n]));
+		rows[n](pid, &checks[n]);
+	}
+	return n;
+}

@@ -1,0 +1,197 @@
+#!/usr/bin/env bash
+# run.sh [quick | CASE..] - are the parents right? One row a case and number of clients.
+#
+#	cases      nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c
+#	           asyncio go-db go-nested go-http own-flask own-node own-asyncio
+#	quick      what fits into 90 s
+#	CLIENTS    "1 16 64"            SECONDS_EACH  of load, 3
+#	KEEP=DIR   keeps what was traced, and --record with RECORD=1
+#
+# Run as root, from anywhere, after `make`. Exits 1 where a threshold is missed.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+B=${B:-build}
+# shellcheck source=scripts/services.sh
+. scripts/services.sh
+here=tests/accuracy
+LOAD_SECONDS=${SECONDS_EACH:-3}
+failed=0
+
+fail() {
+	echo "run.sh: $*" >&2
+	failed=1
+	return 1
+}
+
+attach() { # NAME TARGET..: returns once it traces; its pid in AGENT
+	local name=$1 i
+	shift
+	local more=()
+	[ -z "${RECORD:-}" ] || more=(--record "$OUT/$name.rec")
+	# All spans are to be judged: none may be thrown away on the way to the file.
+	OTEL_BSP_MAX_QUEUE_SIZE=100000 "$B/otrace" attach --export "file:$OUT/$name.jsonl" -o "$OUT/$name.txt" --no-live \
+		"${more[@]}" "$@" >"$OUT/$name.log" 2>&1 </dev/null &
+	AGENT=$!
+	for ((i = 0; i < 200; i++)); do
+		# It says nothing with -o; when its probes are in, listing takes a moment.
+		if find "/proc/$AGENT/fd" -lname '*bpf*link*' 2>/dev/null | grep -q .; then
+			sleep 0.3
+			return 0
+		fi
+		kill -0 "$AGENT" 2>/dev/null || break
+		sleep 0.05
+	done
+	cat "$OUT/$name.log" >&2
+	kill "$AGENT" 2>/dev/null
+	return 1
+}
+
+load() { # CLIENTS PORT PATH: bounded; sets SENT
+	local out
+	out=$(timeout $((LOAD_SECONDS + 10)) wrk -t1 -c"$1" -d"${LOAD_SECONDS}s" --timeout 5s \
+		-s "$here/ids.lua" "http://127.0.0.1:$2" -- "$3")
+	SENT=$(sed -n 's/^ *\([0-9]*\) requests in .*/\1/p' <<<"$out")
+	if grep -q 'Non-2xx\|Socket errors' <<<"$out"; then
+		fail "errors under load: $(grep 'Non-2xx\|Socket errors' <<<"$out")"
+	fi
+}
+
+# One row: traces the targets while PATH of PORT is asked.
+measure() { # NAME CLIENTS PORT PATH "TARGET.." [JUDGE ARG..]
+	local name=$1 clients=$2 port=$3 path=$4 targets=$5
+	local file=$name.$clients
+	shift 5
+	# shellcheck disable=SC2086
+	attach "$file" $targets || { fail "$name: cannot attach"; return; }
+	load "$clients" "$port" "$path"
+	sleep 0.3
+	kill -INT "$AGENT"
+	wait "$AGENT" || fail "$name: otrace failed: $(tail -n 3 "$OUT/$file.log")"
+	python3 $here/judge.py "$OUT/$file.jsonl" --name "$name" --clients "$clients" \
+		--requests "${SENT:-0}" "$@" || failed=1
+	[ -n "${KEEP:-}" ] || rm -f "$OUT/$file".*
+}
+
+each() { # NAME PORT PATH TARGETS [JUDGE ARG..]: at all numbers of clients
+	local name=$1 clients
+	shift
+	for clients in $CLIENTS; do
+		measure "$name" "$clients" "$@"
+	done
+}
+
+back() { # sets BACK_PORT
+	BACK_PORT=$(svc_port)
+	svc_start back node "$SVC/back.js" "$BACK_PORT"
+	svc_wait_port "$BACK_PORT"
+	export PRICES=http://127.0.0.1:$BACK_PORT
+	NODE_PORT=$BACK_PORT
+}
+
+app() { # LOG CMD.. with @PORT@: sets APP_PORT
+	APP_PORT=$(svc_port)
+	svc_start "${@//@PORT@/$APP_PORT}"
+	svc_wait_port "$APP_PORT"
+}
+
+case_nginx_flask_pg() {
+	svc_postgres && svc_gunicorn shop:app 1 16 && svc_nginx "$GUNICORN_PORT" || return 1
+	each nginx-flask-pg "$NGINX_PORT" /query ":$NGINX_PORT :$GUNICORN_PORT :$PG_PORT" \
+		--entry nginx --from 300 --least 99
+}
+
+node_chain() { # sets NGINX_PORT, NODE_PORT, LAST
+	svc_node || return 1
+	LAST=$NODE_PORT
+	svc_node "http://127.0.0.1:$LAST" && svc_nginx "$NODE_PORT"
+}
+
+case_nginx_node_node() {
+	SOCKETS=128 node_chain || return 1
+	each nginx-node-node "$NGINX_PORT" /price ":$NGINX_PORT :$NODE_PORT :$LAST" \
+		--entry nginx --from 1000 --least 95
+}
+
+# 64 requests wait for 8 connections: in the program, where nobody sees who is next.
+case_nginx_node_queue() {
+	SOCKETS=8 node_chain || return 1
+	each nginx-node-queue "$NGINX_PORT" /price ":$NGINX_PORT :$NODE_PORT :$LAST" \
+		--entry nginx --from 1000
+}
+
+case_pool_python() {
+	back && svc_gunicorn calls:app 1 16 || return 1
+	each pool-python "$GUNICORN_PORT" /pooled ":$GUNICORN_PORT" --precision 99.9
+}
+
+case_pool_c() {
+	mkdir -p "$B/tests/apps"
+	${CC:-cc} -O2 -D_GNU_SOURCE -o "$B/tests/apps/pool" tests/apps/pool.c -lpthread &&
+		back && app pool "$B/tests/apps/pool" @PORT@ "$BACK_PORT" || return 1
+	each pool-c "$APP_PORT" /call ":$APP_PORT" --precision 99.9
+}
+
+case_asyncio() {
+	back && app aio /usr/bin/python3 "$SVC/calls_aio.py" @PORT@ "$PRICES" || return 1
+	each asyncio "$APP_PORT" /call ":$APP_PORT"
+}
+
+go_app() {
+	mkdir -p "$B/tests/apps"
+	if [ tests/apps/calls.go -nt "$B/tests/apps/calls" ]; then
+		go build -o "$B/tests/apps/calls" tests/apps/calls.go || return 1
+	fi
+	back && app go "$B/tests/apps/calls" @PORT@ "127.0.0.1:$BACK_PORT"
+}
+
+case_go_db() { go_app && each go-db "$APP_PORT" /db ":$APP_PORT"; }
+case_go_nested() { go_app && each go-nested "$APP_PORT" /nested ":$APP_PORT"; }
+case_go_http() { go_app && each go-http "$APP_PORT" /http ":$APP_PORT"; }
+
+case_own_flask() {
+	back && OWN=1 svc_gunicorn calls:app 1 16 || return 1
+	each own-flask "$GUNICORN_PORT" /direct ":$GUNICORN_PORT" --own --least 99
+}
+
+case_own_node() {
+	back && app own node "$SVC/calls.js" @PORT@ "$PRICES" || return 1
+	each own-node "$APP_PORT" /call ":$APP_PORT" --own
+}
+
+case_own_asyncio() {
+	back && OWN=1 app aio /usr/bin/python3 "$SVC/calls_aio.py" @PORT@ "$PRICES" || return 1
+	each own-asyncio "$APP_PORT" /call ":$APP_PORT" --own
+}
+
+all="nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c asyncio go-db go-nested go-http
+	own-flask own-node own-asyncio"
+quick="nginx-flask-pg nginx-node-node pool-python own-flask own-node own-asyncio"
+OUT=${KEEP:-$(mktemp -d)}
+mkdir -p "$OUT"
+
+one() { # CASE
+	svc_init
+	"case_${1//-/_}" || fail "$1: its services did not start"
+	svc_stop
+}
+
+trap 'kill "${AGENT:-}" 2>/dev/null; svc_stop; [ -n "${KEEP:-}" ] || rm -rf "$OUT"' EXIT
+if [ "${1:-}" = quick ]; then
+	CLIENTS=${CLIENTS:-16}
+	LOAD_SECONDS=${SECONDS_EACH:-2}
+	# shellcheck disable=SC2086
+	set -- $quick
+fi
+CLIENTS=${CLIENTS:-1 16 64}
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- $all
+printf '%-26s %3s %7s %7s %6s %7s %5s %5s %8s\n' case c roots right wrong orphan lost own \
+	'right %'
+for name; do
+	if [[ " $(echo $all) " != *" $name "* ]]; then
+		fail "no case $name"
+		continue
+	fi
+	one "$name"
+done
+exit $failed

@@ -1,0 +1,8 @@
+// back.js - answers anything with "7", after 0 to 3 ms: answers overtake each other
+// (accuracy tests).
+'use strict'
+require('http').createServer((req, res) => {
+  const wait = Number(/id=(\d+)/.exec(req.url)?.[1] || 0) % 4
+  if (wait) setTimeout(() => res.end('7\n'), wait)
+  else res.end('7\n')
+}).listen(Number(process.argv[2]), '127.0.0.1')
