@@ -90,11 +90,15 @@ ssl_mode() { # on | off
 }
 
 @test "both ends: one span a statement, the client's" {
-	attach ":$PG_PORT" sql.py
-	$PY "$APPS/sql.py" "$DSN sslmode=disable" plain
+	bg client $PY "$APPS/sql.py" "$DSN sslmode=disable" pooled "$dir/go"
+	until_true 10 grep -q ready "$dir/client.out"
+	attach ":$PG_PORT" "$pid"
+	touch "$dir/go"
+	ended "$pid"
+	[ "$status" -eq 0 ]
 	sleep 0.3
 	detach
-	spans 'len(S) == 1' 'C[0].name == "SELECT items"' 'C[0].service == "sql"'
+	spans 'len(S) == 4' 'all(s.service == "sql" and s.kind == "client" for s in S)'
 }
 
 @test "attached to a pool: statements prepared before are marked unknown, new ones are read" {
