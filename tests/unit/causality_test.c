@@ -21,9 +21,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "bpf/causality.h"
 
@@ -93,9 +94,8 @@ static void ask(struct world *w, int i)
 
 	w->last[1][i] = '>';
 	why = otr_r4_ask(st, &w->mind, asked, exch_of(w, asked->claim.conn),
-			 exch_of(w, asked->born.conn),
-			 exch_of(w, st->cur.conn), w->nonblock, 100 + i, w->now,
-			 &parent);
+			 exch_of(w, asked->born.conn), exch_of(w, st->cur.conn),
+			 w->nonblock, 100 + i, w->now, &parent);
 	otr_r4_book(&w->mind, asked, &parent, exch_of(w, parent.conn));
 	w->claims[n] = why ? (char)('a' + parent.conn - 1) : '-';
 }
@@ -116,7 +116,9 @@ static void answered(struct world *w, int i)
 
 static void wait_many(struct world *w, char how)
 {
-	int64_t timeout = how == ' ' ? -1 : how == 'x' ? (int64_t)MS : (how - '0') * (int64_t)MS;
+	int64_t timeout = how == ' '   ? -1
+			  : how == 'x' ? (int64_t)MS
+				       : (how - '0') * (int64_t)MS;
 	struct otr_strand *st = fresh(w);
 
 	otr_r5_wait(st, exch_of(w, st->turn.conn), timeout, how != 'x', w->now);
@@ -221,7 +223,8 @@ static void tell(struct world *w, const char *steps)
 	otr_mind_init(&w->mind);
 	w->now = 1000 * MS;
 	snprintf(line, sizeof(line), "%s", steps);
-	for (s = strtok_r(line, " ", &save); s; s = strtok_r(NULL, " ", &save)) {
+	for (s = strtok_r(line, " ", &save); s;
+	     s = strtok_r(NULL, " ", &save)) {
 		step(w, s);
 		counts_hold(w, steps);
 	}
@@ -247,7 +250,8 @@ static const struct tale tales[] = {
 	{ "an answer to nobody", "D 1> w a< 1< 2>", "--" },
 	{ "an answer for what is over", "D w a< 1> w a> w b< w 1< 2>", "a-" },
 	{ "two parents in one answer", "D w a< 1> w b< 1> w 1< 2>", "ab-" },
-	{ "a pool's thread that reads it is no better known", "D a< k1 s1 1> 1< s2 b< s1 2>", "a-" },
+	{ "a pool's thread that reads it is no better known",
+	  "D a< k1 s1 1> 1< s2 b< s1 2>", "a-" },
 	/* R3 */
 	{ "answered", "a< a> 1>", "-" },
 	/* R4 */
@@ -256,8 +260,8 @@ static const struct tale tales[] = {
 	{ "born for who is gone", "D w a< 1c w a> w b< 1>", "-" },
 	{ "born once", "D w a< 1c w b< w 1> w 1< w b< 1>", "ab" },
 	{ "born in doubt", "w a< 1c w b< w 1>", "-" },
-	{ "freed and taken while another starves",
-	  "D w a< 1> w b< w 1< 1>", "a-" },
+	{ "freed and taken while another starves", "D w a< 1> w b< w 1< 1>",
+	  "a-" },
 	{ "freed and taken, nobody starves", "D w a< 1> w b< 2> w 1< 1>",
 	  "aba" },
 	{ "freed and taken, who starves is served by an orphan",
@@ -285,10 +289,13 @@ static const struct tale tales[] = {
 	{ "timeout 0: a mixed turn", "D w a< b< w0 1>", "-" },
 	{ "mixed till the next real wait", "D w a< b< w0 w0 1> w a< 1>", "-a" },
 	{ "timeout 0: one of the turn is over", "D w a< a> w0 1>", "-" },
-	{ "timeout 0: what was left runs among what comes", "D w a< w0 a> w b< w0 c< 1>", "-" },
-	{ "timeout 0: but not where callbacks run at once", "D w a< w0 b< 1>", "b" },
+	{ "timeout 0: what was left runs among what comes",
+	  "D w a< w0 a> w b< w0 c< 1>", "-" },
+	{ "timeout 0: but not where callbacks run at once", "D w a< w0 b< 1>",
+	  "b" },
 	{ "timeout 0: more of the same", "D w b< w a< w0 a< 1>", "a" },
-	{ "timeout 0: what a timer left runs first", "D w c< w0 c> b< w9 a< +9 w0 1>", "-" },
+	{ "timeout 0: what a timer left runs first",
+	  "D w c< w0 c> b< w9 a< +9 w0 1>", "-" },
 	/* R7 */
 	{ "a thread made for a request", "a< k1 s1 1>", "a" },
 	{ "weak, and not alone", "a< k1 s2 b< s1 1>", "-" },
@@ -344,12 +351,12 @@ static void doubt(void **state)
 	doubt_is("", OTR_PROBATION);
 	doubt_is("w a< w b< b>", OTR_PROBATION - 1);
 	doubt_is("D w a< w b< b>", 0);
-	doubt_is("w a< a>", OTR_PROBATION);		/* alone is no test */
-	doubt_is("w a< w b< w b>", OTR_PROBATION);	/* nor is not knowing */
+	doubt_is("w a< a>", OTR_PROBATION);	   /* alone is no test */
+	doubt_is("w a< w b< w b>", OTR_PROBATION); /* nor is not knowing */
 	doubt_is("D w a< w b< a>", OTR_DISGRACE);
-	doubt_is("D a< s1 b< s0 a>", 0);		/* threads block */
-	doubt_is("D a< s1 b< a>", OTR_DISGRACE);	/* a work stealer */
-	doubt_is("D a< s1 a>", 0);			/* who only writes */
+	doubt_is("D a< s1 b< s0 a>", 0);	 /* threads block */
+	doubt_is("D a< s1 b< a>", OTR_DISGRACE); /* a work stealer */
+	doubt_is("D a< s1 a>", 0);		 /* who only writes */
 	doubt_is("G D a< s1 b< a>", 0);
 }
 
