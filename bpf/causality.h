@@ -286,7 +286,10 @@ OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_mind *mind,
 	st->entry_ns = now;
 	st->freed = 0;
 	otr_left_over(st);
-	if (otr_is_loop(st, mind) && mind->open > 1 && st->cur.conn) {
+	/* A turn whose wait was not seen, since waits are probed a moment after the
+	 * rest, tests nothing (and claims nothing: R4). */
+	if (otr_is_loop(st, mind) && st->waited && mind->open > 1 &&
+	    st->cur.conn) {
 		if (!otr_xref_is(&st->cur, ref))
 			mind->doubt = OTR_DISGRACE;
 		else if (mind->doubt)

@@ -358,6 +358,7 @@ static void doubt(void **state)
 	doubt_is("D a< s1 b< a>", OTR_DISGRACE); /* a work stealer */
 	doubt_is("D a< s1 a>", 0);		 /* who only writes */
 	doubt_is("G D a< s1 b< a>", 0);
+	doubt_is("D a< b< a>", 0); /* its waits are not seen yet */
 }
 
 static void mux_is(const char *steps, int mux)
