@@ -390,8 +390,10 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 		return why;
 	if (why == OTR_EVIDENCE_CLAIM)
 		return why;
-	if (may_loop && !st->waited)
+	if (may_loop && !st->waited) {
+		believed->conn = 0; /* nor is it to be believed at the answer */
 		return OTR_EVIDENCE_NONE;
+	}
 	if (otr_is_loop(st, mind) && mind->doubt && mind->open != 1)
 		return OTR_EVIDENCE_NONE;
 	return why;

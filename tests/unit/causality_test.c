@@ -270,6 +270,7 @@ static const struct tale tales[] = {
 	  "aa" },
 	{ "taken in a later turn", "D w a< 1> w b< w 1< w a< 1>", "aa" },
 	{ "waits are not probed yet", "N a< 1>", "-" },
+	{ "nor were they when it asked", "D N a< 1> w 1< 2>", "--" },
 	{ "waits are probed", "N p a< 1>", "a" },
 	{ "a claim needs no waits", "a< 1? N s1 1>", "a" },
 	/* probation and disgrace */
