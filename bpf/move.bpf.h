@@ -331,6 +331,8 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 	f->last_ns = mv->now;
 	otr_rules(t, c, mv, &cause, &strand);
 
+	if (f->capture == OTR_CAPTURE_MUTE)
+		return; /* counted in `total`: nobody reads its runs */
 	cap = otr_cap(f, mv);
 	if (cap < mv->moved || cap)
 		otr_find_bytes(mv, regs);
