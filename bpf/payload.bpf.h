@@ -64,12 +64,12 @@ enum {
 	NR_RECVMSG = 212,
 	NR_FUTEX = 98,
 };
-#define OTR_NR(regs)	  ((unsigned long)BPF_CORE_READ(regs, syscallno))
-#define OTR_ARG0(regs)	  BPF_CORE_READ(regs, orig_x0)
-#define OTR_ARG1(regs)	  BPF_CORE_READ(regs, regs[1])
-#define OTR_ARG2(regs)	  BPF_CORE_READ(regs, regs[2])
-#define OTR_ARG3(regs)	  BPF_CORE_READ(regs, regs[3])
-#define OTR_FOREIGN(regs) (BPF_CORE_READ(regs, pstate) & 0x10)
+#define OTR_NR(r)	  ((unsigned long)BPF_CORE_READ(r, syscallno))
+#define OTR_ARG0(r)	  BPF_CORE_READ(r, orig_x0)
+#define OTR_ARG1(r)	  BPF_CORE_READ(r, regs[1])
+#define OTR_ARG2(r)	  BPF_CORE_READ(r, regs[2])
+#define OTR_ARG3(r)	  BPF_CORE_READ(r, regs[3])
+#define OTR_FOREIGN(r) (BPF_CORE_READ(r, pstate) & 0x10)
 #endif
 
 static __always_inline void otr_find_msg(struct otr_move *mv, __u64 msg)
