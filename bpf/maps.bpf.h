@@ -22,8 +22,9 @@ struct otr_task {
 	__u32 go_goid;
 	__u32 go_parent;
 	__u32 follow;
-	__u32 pad;
-	__u64 woken_ns;	 /* R6c: it is at its work since */
+	__u32 woken_by;	 /* R6c: the thread that woke it for its work; 0: none */
+	__u64 woken_ns;	 /* it is at its work since */
+	__u64 asked_ns;	 /* its last outbound request */
 	struct otr_strand strand;
 };
 

@@ -188,6 +188,7 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 		return 0;
 	if (may_loop)
 		otr_ctl.want_waits = 1;
+	t->asked_ns = mv->now;
 	why = otr_r4_ask(st, mind, &c->asked, otr_exch_of(c->asked.claim.conn),
 			 otr_exch_of(c->asked.born.conn),
 			 otr_exch_of(st->cur.conn), may_loop, c->inode, mv->now,
@@ -330,6 +331,8 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 	f->last_ns = mv->now;
 	otr_rules(t, c, mv, &cause, &strand);
 
+	if (f->capture == OTR_CAPTURE_MUTE)
+		return; /* counted in `total`: nobody reads its runs */
 	cap = otr_cap(f, mv);
 	if (cap < mv->moved || cap)
 		otr_find_bytes(mv, regs);

@@ -67,8 +67,7 @@ static __always_inline int sock_data(struct sock *sk, __u8 dir, int ret, int fla
 	mv.moved = ret;
 	mv.dir = dir;
 	mv.pos = place(sk, c, dir, ret);
-	otr_take(t, sk, c, &mv,
-		 (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()));
+	otr_take(t, sk, c, &mv, otr_regs_now());
 	return 0;
 }
 

@@ -64,11 +64,6 @@ static __always_inline __u64 place(struct sock *sk, struct otr_conn *c, __u8 dir
 			     BPF_CORE_READ(tp, rcv_nxt));
 }
 
-static __always_inline struct pt_regs *regs_now(void)
-{
-	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-}
-
 static __always_inline int sys_data(struct sys_exit_ctx *ctx, __u8 dir,
 				    struct sock *sk)
 {
@@ -90,14 +85,14 @@ static __always_inline int sys_data(struct sys_exit_ctx *ctx, __u8 dir,
 	mv.moved = ctx->ret;
 	mv.dir = dir;
 	mv.pos = place(sk, c, dir, ctx->ret);
-	otr_take(t, sk, c, &mv, regs_now());
+	otr_take(t, sk, c, &mv, otr_regs_now());
 	return 0;
 }
 
 /* The socket of the first argument, if the thread is traced at all. */
 static __always_inline struct sock *sock_arg(void)
 {
-	return otr_task_now() ? otr_sock_of_fd(OTR_ARG0(regs_now())) : NULL;
+	return otr_task_now() ? otr_sock_of_fd(OTR_ARG0(otr_regs_now())) : NULL;
 }
 
 #define MOVES(name, call, dir)                              \
@@ -123,7 +118,7 @@ int otr_x_recvfrom(struct sys_exit_ctx *ctx)
 {
 	struct sock *sk = sock_arg();
 
-	if (!sk || OTR_ARG3(regs_now()) & MSG_PEEK)
+	if (!sk || OTR_ARG3(otr_regs_now()) & MSG_PEEK)
 		return 0;
 	return sys_data(ctx, OTR_DIR_IN, sk);
 }
@@ -133,7 +128,7 @@ int otr_x_recvmsg(struct sys_exit_ctx *ctx)
 {
 	struct sock *sk = sock_arg();
 
-	if (!sk || OTR_ARG2(regs_now()) & MSG_PEEK)
+	if (!sk || OTR_ARG2(otr_regs_now()) & MSG_PEEK)
 		return 0;
 	return sys_data(ctx, OTR_DIR_IN, sk);
 }

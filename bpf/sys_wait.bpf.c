@@ -18,11 +18,6 @@ struct sys_exit_ctx {
 	long ret;
 };
 
-static __always_inline struct pt_regs *regs_now(void)
-{
-	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-}
-
 static __always_inline int wait_many(struct otr_task *t, __s64 timeout_ns, long ret)
 {
 	struct otr_strand *st = &t->strand;
@@ -79,7 +74,7 @@ static __always_inline int many_events(struct pt_regs *regs)
 SEC("tp/syscalls/sys_exit_epoll_wait")
 int otr_epoll_wait(struct sys_exit_ctx *ctx)
 {
-	struct pt_regs *regs = regs_now();
+	struct pt_regs *regs = otr_regs_now();
 
 	return waited(ctx, many_events(regs), from_ms(OTR_ARG3(regs)));
 }
@@ -87,7 +82,7 @@ int otr_epoll_wait(struct sys_exit_ctx *ctx)
 SEC("tp/syscalls/sys_exit_epoll_pwait")
 int otr_epoll_pwait(struct sys_exit_ctx *ctx)
 {
-	struct pt_regs *regs = regs_now();
+	struct pt_regs *regs = otr_regs_now();
 
 	return waited(ctx, many_events(regs), from_ms(OTR_ARG3(regs)));
 }
@@ -95,7 +90,7 @@ int otr_epoll_pwait(struct sys_exit_ctx *ctx)
 SEC("tp/syscalls/sys_exit_epoll_pwait2")
 int otr_epollpwait2(struct sys_exit_ctx *ctx)
 {
-	struct pt_regs *regs = regs_now();
+	struct pt_regs *regs = otr_regs_now();
 
 	return waited(ctx, many_events(regs), from_timespec(OTR_ARG3(regs)));
 }
@@ -103,7 +98,7 @@ int otr_epollpwait2(struct sys_exit_ctx *ctx)
 SEC("tp/syscalls/sys_exit_poll")
 int otr_poll(struct sys_exit_ctx *ctx)
 {
-	struct pt_regs *regs = regs_now();
+	struct pt_regs *regs = otr_regs_now();
 
 	return waited(ctx, OTR_ARG1(regs) > 1, from_ms(OTR_ARG2(regs)));
 }
@@ -111,7 +106,7 @@ int otr_poll(struct sys_exit_ctx *ctx)
 SEC("tp/syscalls/sys_exit_ppoll")
 int otr_ppoll(struct sys_exit_ctx *ctx)
 {
-	struct pt_regs *regs = regs_now();
+	struct pt_regs *regs = otr_regs_now();
 
 	return waited(ctx, OTR_ARG1(regs) > 1, from_timespec(OTR_ARG2(regs)));
 }
@@ -180,7 +175,7 @@ static __always_inline int letter(struct sys_exit_ctx *ctx, int write)
 
 	if (!t || t->go_goid || ctx->ret <= 0)
 		return 0;
-	key = box_of(OTR_ARG0(regs_now()), ctx->ret);
+	key = box_of(OTR_ARG0(otr_regs_now()), ctx->ret);
 	if (key)
 		otr_rule_letter(t, &t->strand, key, write, bpf_ktime_get_ns());
 	return 0;

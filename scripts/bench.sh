@@ -99,15 +99,15 @@ row_start() { # until the probes are in: the start line is written
 
 # KIND: two ping-pongs by turns, the second one traced. Sets BARE and TRACED, in ns.
 pingpong() {
-	local i n=12 who
+	local i n=25 who
 	for who in bare traced; do
 		rm -f "$SVC/$who.in" "$SVC/$who.ns"
 		mkfifo "$SVC/$who.in"
 	done
-	"$B/pingpong" "$1" 20 2000 <"$SVC/bare.in" >"$SVC/bare.ns" &
+	"$B/pingpong" "$1" 10 400 <"$SVC/bare.in" >"$SVC/bare.ns" &
 	local one=$!
 	exec 8>"$SVC/bare.in"
-	"$B/pingpong" "$1" 20 2000 <"$SVC/traced.in" >"$SVC/traced.ns" &
+	"$B/pingpong" "$1" 10 400 <"$SVC/traced.in" >"$SVC/traced.ns" &
 	local two=$!
 	exec 9>"$SVC/traced.in"
 	agent $two
@@ -116,6 +116,7 @@ pingpong() {
 		while [ "$(wc -l <"$SVC/bare.ns")" -lt $i ]; do sleep 0.002; done
 		echo go >&9
 		while [ "$(wc -l <"$SVC/traced.ns")" -lt $i ]; do sleep 0.002; done
+		sleep 0.03 # its ring is emptied: what is not recorded would cost less
 	done
 	agent_end
 	exec 8>&- 9>&-
@@ -138,7 +139,8 @@ other() { # WHAT BUDGET TARGET: getppid() of a process that is not traced
 	for ((i = 0; i < 5; i++)); do
 		echo go | "$B/pingpong" getppid 10 100000 >>"$SVC/bare.ns"
 		agent "$3"
-		[ "$3" != ":$FILE_PORT" ] || "$B/openloop" "$FILE_PORT" /files/small 4 100 0.2 >/dev/null
+		[ "$3" != ":$FILE_PORT" ] || "$B/openloop" "$FILE_PORT" /files/small 4 100 0.3 >/dev/null
+		sleep 0.2 # armed
 		echo go | "$B/pingpong" getppid 10 100000 >>"$SVC/traced.ns"
 		agent_end
 	done

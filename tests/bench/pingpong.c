@@ -5,7 +5,7 @@
  *	pingpong tcp|unix|getppid ROUNDS CALLS
  *
  * One process talks to itself, by turns, 256 bytes each way: no switch of tasks is in
- * the figure. Each line read from stdin ("go") makes it run ROUNDS rounds and print the
+ * the figure. It speaks HTTP, as what nobody understands is soon no longer captured. Each line read from stdin ("go") makes it run ROUNDS rounds and print the
  * least time of a call, in ns: so that a script can run several of these by turns, one
  * traced and one not. Ends at the end of stdin.
  */
@@ -63,13 +63,28 @@ static int join_tcp(void)
 	return join(AF_INET, (struct sockaddr *)&name, sizeof(name), sizeof(name));
 }
 
+static char said[2][BYTES + 1];
+
+static void write_messages(void)
+{
+	int n = snprintf(said[0], BYTES, "GET /ping HTTP/1.1\r\nHost: here\r\nX-Fill: ");
+
+	memset(said[0] + n, 'x', (size_t)(BYTES - 4 - n));
+	memcpy(said[0] + BYTES - 4, "\r\n\r\n", 4);
+	n = snprintf(said[1], BYTES, "HTTP/1.1 200 OK\r\nContent-Length: 216\r\n\r\n");
+	memset(said[1] + n, 'x', (size_t)(BYTES - n));
+	snprintf(said[1], BYTES, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n",
+		 BYTES - n);
+	said[1][n] = 'x';
+}
+
 static void talk(int calls)
 {
-	char bytes[BYTES] = "GET /ping HTTP/1.1\r\nHost: here\r\n\r\n";
+	char bytes[BYTES];
 
 	for (int i = 0; i < calls / 2; i++)
-		if (send(end[i & 1], bytes, sizeof(bytes), 0) < 0 ||
-		    recv(end[~i & 1], bytes, sizeof(bytes), MSG_WAITALL) < 0)
+		if (send(end[i & 1], said[i & 1], BYTES, 0) < 0 ||
+		    recv(end[~i & 1], bytes, BYTES, MSG_WAITALL) < 0)
 			exit(1);
 }
 
@@ -91,6 +106,7 @@ int main(int argc, char **argv)
 		fn = other;
 	else if (strcmp(argv[1], "unix") ? join_tcp() : join_unix())
 		return 1;
+	write_messages();
 	while (fgets(line, sizeof(line), stdin)) {
 		best = 1e18;
 		for (int i = 0; i < atoi(argv[2]); i++) {
