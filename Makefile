@@ -92,7 +92,7 @@ endef
 $(foreach t,$(notdir $(UNIT)),$(eval $(call unit_rule,$(t))))
 
 unit: $(UNIT) ## unit tests (cmocka)
-	$(Q)for t in $(UNIT); do $$t || exit 1; done
+	$(Q)rc=0; for t in $(UNIT); do $$t || rc=1; done; exit $$rc
 
 -include scripts/cli.mk
 -include scripts/test.mk

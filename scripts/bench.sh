@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # bench.sh [ROW..] - what otrace costs here, as a table (the budgets of DESIGN section 6).
 #
 # Bare and traced runs take turns; of times the least counts, of ratios the median. All

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # cli.mk - what is made from the tables: version, man page, completions; install.
 
 # Written only when it changes, so that main.o is rebuilt only then.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # services.sh - real services for the demo and the tests. To be sourced.
 #
 # Everything runs in $SVC, on free ports of loopback, from the machine's packages, and

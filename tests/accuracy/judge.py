@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """judge.py TRACES.jsonl [--entry SERVICE ..] - are the parents right?
 
 Every request and statement of the test programs carries the id of the request it was

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # run.sh [quick | CASE..] - are the parents right? One row a case and number of clients.
 #
 #	cases      nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // back.js - answers anything with "7", after 0 to 3 ms: answers overtake each other
 // (accuracy tests).
 'use strict'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // calls.go - a Go service that asks another in three ways (accuracy tests).
 //
 //	calls PORT BACK      BACK is host:port

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // calls.js - a Node service that asks another, beside work of its own (accuracy tests).
 //
 //   node calls.js PORT BACK      GET /call?id=N asks BACK/price?id=N

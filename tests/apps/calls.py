@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # calls.py - a Flask service whose calls are made in less direct ways (accuracy tests).
 #
 #   GET /direct?id=N   the handler's own thread asks

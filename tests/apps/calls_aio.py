@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # calls_aio.py - an aiohttp service that asks another (accuracy tests).
 #
 #   python3 calls_aio.py PORT BACK      GET /call?id=N asks BACK/price?id=N

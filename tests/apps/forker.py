@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """forker.py PORT BACK - a server that forks in mid-request; the child asks BACK, too."""
 import http.client
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """get.py PORT PATH - one GET request."""
 import sys
 import urllib.request

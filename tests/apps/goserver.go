@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // goserver.go PORT [BACK]: an HTTP server that asks BACK first, if there is one.
 package main
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """httpd.py PORT [HOST] - an HTTP server for the tests: GET /big/N answers N bytes, /slow/MS
 waits, /status/CODE answers so, /exit ends the process in mid-answer, the rest `hello PATH`.
 POST answers the length and SHA-256 of what came; UNIX=path listens there instead."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """load.py PORT PATH CONNECTIONS SECONDS - keep-alive load; prints `good N bad M`. A request
 fails when its answer is not 200 with the whole of its body, or does not come."""
 import http.client

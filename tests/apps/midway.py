@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """midway.py PORT GO - one connection stops inside its request's head, another waits for a
 slow answer; once the file GO is there both go on, and make one whole request more."""
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """pool.py PORT N GO - N keep-alive connections, used once each; once the file GO is there,
 three requests more on each of them, all at the same time. Prints `ready`, then `ok COUNT`."""
 import http.client

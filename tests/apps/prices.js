@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // prices.js - the price service of the demo and of the tests: plain Node, no packages.
 //
 //   GET /price/N   a price

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """raw.py PORT WHAT - odd but known traffic for httpd.py; fails if an answer is not right."""
 import http.client
 import os

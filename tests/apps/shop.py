@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shop.py - a small shop: the Flask service of the demo and of the tests.
 #
 #   GET /checkout?id=N   asks the price service, reads and writes the database

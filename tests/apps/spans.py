@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """spans.py FILE EXPR.. - expressions that must be true of exported spans (OTLP JSON lines).
 
 `S` is a list of all spans: .service .name .kind (client, server, internal) .attr .parent

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """sql.py DSN WHAT [GO] - traffic with PostgreSQL by psycopg2, and by libpq itself for what
 psycopg2 has no words for (extended protocol, pipelines). Fails if an answer is not right."""
 import ctypes

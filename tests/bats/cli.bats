@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # cli.bats - the command line as it is typed. OTRACE names the binary.
 
 setup() {

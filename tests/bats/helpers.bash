@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # helpers.bash - what the live tests share. Sourced by `load helpers`.
 #
 # A test starts processes with `bg` and ends them by pid in teardown; it works in $dir,

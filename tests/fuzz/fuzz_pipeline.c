@@ -98,8 +98,8 @@ static const char *const beginnings[] = {
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
 	"HTTP/1.1 200 OK\r\n\r\n",
 	"0\r\n\r\n",
-	"GET /t HTTP/1.1\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-"
-	"b7ad6b7169203331-01\r\n\r\n",
+	("GET /t HTTP/1.1\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-"
+	 "b7ad6b7169203331-01\r\n\r\n"),
 };
 
 static size_t payload(struct input *in, uint8_t *out)

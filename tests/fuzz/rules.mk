@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # rules.mk - fuzzers, by libFuzzer. Included by the Makefile.
 #
 #	make fuzz T=60 [P=http1]	each for T seconds, in turn

@@ -66,7 +66,7 @@ for meta in "$@"; do
 		echo "ok $n - $meta: $said, $((SECONDS - since)) s"
 	else
 		echo "not ok $n - $meta, $((SECONDS - since)) s"
-		sed 's/^/# /' <<<"$said"
+		printf '# %s\n' "$said"
 		tail -n 60 "$out/$meta.console" | tr -d '\r' | cut -c1-200 | sed 's/^/# | /'
 		bad=1
 	fi

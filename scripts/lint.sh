@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# lint.sh - what can be said of the sources without building them. Prints TAP.
+# Formatting is not checked: clang-format of Debian 12 and the sources do not agree.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+n=0 bad=0
+files() { git ls-files -- "$@"; }
+
+check() { # WHAT FUNCTION: prints what is wrong, or nothing
+	local said
+	n=$((n + 1))
+	if said=$("$2" 2>&1) && [ -z "$said" ]; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		printf '%s\n' "$said" | sed 's/^/# /'
+		bad=1
+	fi
+}
+
+sizes() {
+	local said
+	# shellcheck disable=SC2046 # no name has a blank
+	said=$(python3 scripts/check_size.py $(files '*.c' '*.h')) || echo "$said"
+}
+
+shell() { # what the sourcing script sets or uses is its own
+	files '*.sh' '*.bash' .ci/run | xargs shellcheck -x -S warning -e SC2034,SC2048,SC2154
+}
+
+alone() { # the project refers to nothing outside of it
+	files | grep -v '^scripts/lint.sh$' | xargs grep -nIE '\.\./shared|/work/'
+	true
+}
+
+licences() {
+	local file
+	files '*.c' '*.h' '*.mk' '*.sh' '*.bash' '*.bats' '*.py' '*.js' '*.go' |
+		while read -r file; do
+			head -n 3 "$file" | grep -q SPDX-License-Identifier ||
+				echo "$file: no SPDX-License-Identifier in its first lines"
+		done
+}
+
+readmes() { # one of its own, or a word in the one above
+	local folder
+	files '*.c' '*.h' '*.sh' '*.py' '*.bats' '*.md' | xargs -n 1 dirname | sort -u | grep -v '^\.$' |
+		while read -r folder; do
+			[ -e "$folder/README.md" ] ||
+				grep -qs "\`$(basename "$folder")/" "$(dirname "$folder")/README.md" ||
+				echo "$folder: no README.md, and no word of it in the one above"
+		done
+}
+
+check "functions and files within their budgets" sizes
+check "shell scripts" shell
+check "nothing refers to what is outside" alone
+check "licences" licences
+check "every folder says what it is for" readmes
+echo "1..$n"
+exit $bad

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# test.sh [all] - everything CI runs; with `all`, the long steps at full length.
+#
+# Two steps at a time, each with a log of its own, build/test/STEP.log, of which the end
+# is shown when it fails. The last line counts the tests in all logs (TAP, cmocka); a step
+# that counts none is one. What needs root is left out, and said, where there is none.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+logs=build/test
+jobs=2
+export OTRACE_CACHE=${OTRACE_CACHE:-/var/cache/otrace}
+fuzz_seconds=5 accuracy=quick
+[ "${1:-}" != all ] || { fuzz_seconds=60 && accuracy=; }
+
+passed=0 failed=0 skipped=0
+count() { # LOG STATUS: what a log holds, added to the three
+	local ok=0 bad=0 skip=0
+	read -r ok bad skip < <(awk '
+		/^not ok / { bad++; next }
+		/^ok .*# (skip|SKIP)/ { skip++; next }
+		/^ok / { ok++ }
+		/^\[  PASSED  \] [0-9]+ test/ { ok += $4 }
+		/^\[  FAILED  \] .*[0-9]+ test\(s\)/ { sub(/ test\(s\).*/, ""); bad += $NF }
+		END { print ok + 0, bad + 0, skip + 0 }' "$1")
+	[ "$2" = 0 ] || [ "$bad" -gt 0 ] || bad=1
+	[ $((ok + bad + skip)) -gt 0 ] || ok=1
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+}
+
+step() { # NAME CMD..: now
+	local name=$1 since=$SECONDS status=0
+	shift
+	timeout -k 10 1200 "$@" >"$logs/$name.log" 2>&1 </dev/null || status=$?
+	echo "$status" >"$logs/$name.status"
+	if [ "$status" = 0 ]; then
+		printf '  ok     %-12s %4d s\n' "$name" $((SECONDS - since))
+	else
+		printf '  FAILED %-12s %4d s, status %s: %s\n' "$name" $((SECONDS - since)) \
+			"$status" "$logs/$name.log"
+		grep -A 12 '^not ok' "$logs/$name.log" | head -n 60
+		tail -n 25 "$logs/$name.log"
+	fi
+	return "$status"
+}
+
+beside() { # NAME CMD..: as soon as there is room
+	while [ "$(jobs -rp | wc -l)" -ge $jobs ]; do wait -n; done
+	step "$@" &
+}
+
+rm -rf $logs
+mkdir -p $logs
+since=$SECONDS
+step setup scripts/setup.sh || { echo "0 passed, 1 failed" && exit 1; }
+step build make -j2 || { echo "0 passed, 1 failed" && exit 1; }
+
+beside export nice bats tests/bats/export.bats # waits most of the time
+beside lint scripts/lint.sh
+beside unit make -j2 unit
+beside arm64 make -s bpf ARCH=arm64 B=build-arm64
+beside unit-san make -j2 unit SAN=1
+beside fuzz make -j2 fuzz T=$fuzz_seconds
+if [ "$(id -u)" = 0 ]; then
+	for file in tests/bats/*.bats; do
+		name=$(basename "$file" .bats)
+		[ "$name" = export ] || beside "$name" bats "$file"
+	done
+	beside vm tests/vm/run.sh
+	wait
+	step demo scripts/demo.sh # these two want the machine for themselves
+	[ ! -x tests/accuracy/run.sh ] || step accuracy tests/accuracy/run.sh $accuracy
+else
+	beside cli bats tests/bats/cli.bats
+	echo "  left out, without root: what traces, the kernels in QEMU, the demo"
+fi
+wait
+
+for log in "$logs"/*.log; do
+	case $log in */setup.log | */build.log) continue ;; esac
+	count "$log" "$(cat "${log%.log}.status")"
+done
+echo "  $((SECONDS - since)) s; logs in $logs"
+echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
+[ $failed = 0 ]
