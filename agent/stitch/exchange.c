@@ -185,6 +185,7 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 		otr_resource_unref(&ex->resource);
 	free(ex->req);
 	free(ex->rsp);
+	free(ex->links);
 	otr_spares_put(&st->old_exchanges, ex);
 }
 

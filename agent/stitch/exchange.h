@@ -124,7 +124,7 @@ struct otr_exchange {
 	uint8_t evidence;
 	uint8_t n_links;
 	uint64_t parent_start_ns;
-	struct otr_link links[OTR_EXCHANGE_LINKS];
+	struct otr_link *links; /* OTR_EXCHANGE_LINKS, or NULL: few have any */
 };
 
 struct otr_stitch {
