@@ -18,8 +18,8 @@ PKGS   := libbpf libelf zlib libprotobuf-c libcurl
 GIT    := $(shell git describe --always --dirty 2>/dev/null || echo none)
 CFLAGS ?= -O2 -g -fno-omit-frame-pointer
 ALL_CFLAGS := $(CSTD) $(WARN) -D_GNU_SOURCE -DXXH_INLINE_ALL -I. -I$(B) \
-          $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
-LIBS   := $(shell pkg-config --libs $(PKGS)) -lpthread -lm
+          $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
+LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
 ifdef SAN
 SANFLAGS   := -fsanitize=address,undefined -fno-sanitize-recover=all
 ALL_CFLAGS += $(SANFLAGS)
@@ -45,13 +45,18 @@ $(B)/otrace: $(B)/agent/main.o $(LIB_OBJ)
 	$(call msg,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# A bare machine is told what to do before a compiler says that a header lacks.
+$(B)/packages:
+	$(Q)mkdir -p $(@D); pkg-config --exists $(PKGS) && command -v $(CLANG) >/dev/null || { \
+		echo 'packages lack:  try  scripts/setup.sh build' >&2; exit 1; }; touch $@
+
 # Objects wait for what is generated; after that the .d files know.
 GEN := $(if $(BPF_SRC),$(B)/agent/otrace.skel.h) $(if $(wildcard exporters/otlp.proto),$(B)/exporters/otlp.pb-c.h)
-$(B)/%.o: %.c | $(GEN)
+$(B)/%.o: %.c | $(B)/packages $(GEN)
 	$(call msg,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/exporters/otlp.pb-c.c $(B)/exporters/otlp.pb-c.h &: exporters/otlp.proto
+$(B)/exporters/otlp.pb-c.c $(B)/exporters/otlp.pb-c.h &: exporters/otlp.proto | $(B)/packages
 	$(call msg,PROTOC,$@)
 	$(Q)mkdir -p $(B)/exporters && protoc-c --c_out=$(B)/exporters -Iexporters $<
 $(PROTO_O): $(B)/exporters/otlp.pb-c.c
@@ -60,7 +65,7 @@ $(PROTO_O): $(B)/exporters/otlp.pb-c.c
 
 # One object per probe file, linked into one skeleton: maps in bpf/maps.bpf.h
 # are __weak, so every file may include it and the linker keeps one of each.
-$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c | $(B)/packages
 	$(call msg,BPF,$@)
 	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -mcpu=v3 -target bpf -Wall -Werror -Wno-unused-function \
 		-D__TARGET_ARCH_$(BPF_ARCH) -Ibpf -I. -MMD -MP -c $< -o $@
@@ -90,6 +95,7 @@ unit: $(UNIT) ## unit tests (cmocka)
 	$(Q)for t in $(UNIT); do $$t || exit 1; done
 
 -include scripts/cli.mk
+-include scripts/test.mk
 -include tests/backends/rules.mk
 
 help: ## list every target

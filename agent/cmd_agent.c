@@ -146,8 +146,8 @@ static int trace(struct agent *ag, struct otr_err *err)
 		otr_session_alive(ag->session));
 	watch(ag);
 	otr_session_finish(ag->session);
-	otr_session_summary(ag->session, "agent");
 	otr_sinks_drain(ag->sinks, DRAIN_NS);
+	otr_session_summary(ag->session, "agent");
 	otr_log(OTR_LOG_INFO, "ended, %llu spans",
 		(unsigned long long)otr_sinks_spans(ag->sinks));
 	if (ag->cfg->strict && otr_session_flawed(ag->session))

@@ -123,8 +123,8 @@ static int trace(struct attach *at, struct otr_err *err)
 	let_signals_end_us();
 	otr_session_finish(at->session);
 	snprintf(what, sizeof(what), "%s: detached", at->title);
-	otr_session_summary(at->session, what);
 	otr_sinks_drain(at->sinks, OTR_NS_PER_S);
+	otr_session_summary(at->session, what);
 	if (at->cfg->strict && otr_session_flawed(at->session))
 		return OTR_EXIT_STRICT;
 	return OTR_EXIT_OK;

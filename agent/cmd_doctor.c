@@ -11,6 +11,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/base/privilege.h"
 #include "agent/base/text.h"
 #include "agent/cmd.h"
 #include "agent/doctor.h"
@@ -85,35 +86,21 @@ static void check_kernel(struct doctor *dr)
 		 "a kernel with CONFIG_DEBUG_INFO_BTF=y, or --btf FILE");
 }
 
-static uint64_t capabilities(void)
-{
-	unsigned long long caps = 0;
-	char line[256];
-	FILE *f = fopen("/proc/self/status", "re");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return caps;
-}
-
 static void check_privilege(struct doctor *dr)
 {
 	static const struct {
 		int bit;
 		const char *name;
-	} wanted[] = {{39, "BPF"},
-		      {38, "PERFMON"},
-		      {19, "SYS_PTRACE"},
-		      {2, "DAC_READ_SEARCH"}};
+	} wanted[] = {{OTR_CAP_BPF, "BPF"},
+		      {OTR_CAP_PERFMON, "PERFMON"},
+		      {OTR_CAP_SYS_PTRACE, "SYS_PTRACE"},
+		      {OTR_CAP_DAC_READ_SEARCH, "DAC_READ_SEARCH"}};
 	struct otr_check *ck = add(dr, "privilege");
-	uint64_t caps = capabilities();
+	uint64_t caps = otr_capabilities();
 	char has[80] = "", lacks[80] = "";
 
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(wanted); i++) {
-		char *to = caps >> wanted[i].bit & 1 ? has : lacks;
+		char *to = otr_capable(caps, wanted[i].bit) ? has : lacks;
 		size_t len = strlen(to);
 
 		snprintf(to + len, sizeof(has) - len, " %s", wanted[i].name);

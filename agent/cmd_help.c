@@ -3,6 +3,7 @@
  * cmd_help.c - otrace help [CMD], and what bare `otrace` and `CMD -h` print.
  */
 
+#include "agent/base/privilege.h"
 #include "agent/cmd_help.h"
 
 #include <stdint.h>
@@ -13,11 +14,6 @@
 #include "agent/cmd.h"
 #include "agent/settings.h"
 
-/* Bits of CapEff, linux/capability.h. */
-#define CAP_SYS_ADMIN 21
-#define CAP_PERFMON   38
-#define CAP_BPF	      39
-
 const struct otr_cmd *otr_cmd_find(const char *name)
 {
 	for (const struct otr_cmd *const *c = otr_cmds; *c; c++)
@@ -26,26 +22,13 @@ const struct otr_cmd *otr_cmd_find(const char *name)
 	return NULL;
 }
 
-static uint64_t capabilities(void)
-{
-	unsigned long long caps = 0;
-	char line[256];
-	FILE *f = fopen("/proc/self/status", "re");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return caps;
-}
-
 /* One line, by checks that cost nothing: no program is loaded. */
 static void here(FILE *out)
 {
-	uint64_t caps = capabilities();
-	bool bpf = caps & (1ull << CAP_SYS_ADMIN) ||
-		   (caps & (1ull << CAP_BPF) && caps & (1ull << CAP_PERFMON));
+	uint64_t caps = otr_capabilities();
+	bool bpf = otr_capable(caps, OTR_CAP_SYS_ADMIN) ||
+		   (otr_capable(caps, OTR_CAP_BPF) &&
+		    otr_capable(caps, OTR_CAP_PERFMON));
 	bool btf = !access("/sys/kernel/btf/vmlinux", R_OK);
 
 	fprintf(out, "here: uid %u, ", (unsigned int)geteuid());

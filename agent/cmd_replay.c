@@ -96,9 +96,10 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 	if (re->events) { /* a damaged file still tells what it can */
 		otr_sinks_flush(re->sinks);
 		otr_sinks_tick(re->sinks, re->last_ns);
-		tell_summary(re, path);
 	}
 	otr_sinks_drain(re->sinks, 5 * OTR_NS_PER_S);
+	if (re->events)
+		tell_summary(re, path);
 	otr_sinks_close(&re->sinks);
 	return rc;
 }

@@ -264,8 +264,8 @@ static int trace(struct run *r, struct otr_err *err)
 	}
 	wait_for_end(r);
 	otr_session_finish(r->session);
-	tell_end(r);
 	otr_sinks_drain(r->sinks, 5 * DRAIN_NS);
+	tell_end(r);
 	if (r->cfg->strict && otr_session_flawed(r->session))
 		return OTR_EXIT_STRICT;
 	return -1;

@@ -77,6 +77,9 @@ static const char *reason(const struct otr_stream_stat *stat)
 		return "made before attach, waiting for a boundary";
 	if (stat->head_len >= 3 && h[0] >= 20 && h[0] <= 23 && h[1] == 3)
 		return "TLS: not readable here";
+	/* PostgreSQL's SSLRequest: what follows is TLS, or it would have been read. */
+	if (stat->head_len == 8 && !memcmp(h, "\0\0\0\x08\x04\xd2\x16\x2f", 8))
+		return "TLS: not readable here";
 	if (stat->head_len >= 4 && !memcmp(h, "SSH-", 4))
 		return "SSH: not readable";
 	return stat->proto ? "the parser gave up" : "unknown protocol";

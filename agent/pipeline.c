@@ -211,3 +211,8 @@ const struct otr_stitch *otr_pipeline_stitch(const struct otr_pipeline *pl)
 {
 	return pl->stitch;
 }
+
+struct otr_stitch *otr_pipeline_stitcher(struct otr_pipeline *pl)
+{
+	return pl->stitch;
+}

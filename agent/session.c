@@ -52,6 +52,7 @@ struct otr_session {
 	uint64_t seed;
 	uint64_t opened_ns; /* before loading */
 	uint64_t began_ns;
+	uint64_t ended_ns; /* 0: it goes on */
 	uint64_t clock_ns; /* when the clock was told last */
 	uint64_t events;   /* of this step */
 	bool more;	   /* targets were added since the last listing */
@@ -377,6 +378,7 @@ void otr_session_finish(struct otr_session *s)
 
 	otr_bpf_drain(s->bpf, drained, s);
 	now = otr_now();
+	s->ended_ns = now;
 	otr_bpf_poll(s->bpf, now, true, drained, s);
 	let_pass(s, now + 1);
 	otr_sinks_flush(s->cfg.sinks);
@@ -413,7 +415,8 @@ void otr_session_summary(struct otr_session *s, const char *what)
 	struct otr_stitch_stats stats;
 	struct otr_summary sum = {
 		.what = what,
-		.elapsed_ns = otr_now() - s->began_ns,
+		.elapsed_ns = (s->ended_ns ? s->ended_ns : otr_now()) -
+			      s->began_ns,
 		.stats = &stats,
 		.cpu_ns = own_cpu_ns(),
 		.lived_ns = otr_now() - s->opened_ns,

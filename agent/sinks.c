@@ -33,6 +33,7 @@ struct otr_sinks {
 	struct otr_queue *queues[EXPORTS_MAX];
 	size_t n_queues;
 	uint64_t spans;
+	uint64_t open_ns; /* when long requests were told last */
 };
 
 /* Waits until the queue has room, unless its backend stands still. */
@@ -242,8 +243,24 @@ static void on_notice(void *arg, const char *text)
 	otr_sinks_notice(arg, text);
 }
 
+static void on_open(void *arg, struct otr_span *root, struct otr_span *waits)
+{
+	otr_console_open(arg, root, waits);
+}
+
+/* Once a second is often enough for what lasts five. */
+static void tell_open(struct otr_sinks *sk, uint64_t now_ns)
+{
+	if (!sk->console || now_ns < sk->open_ns + OTR_NS_PER_S)
+		return;
+	sk->open_ns = now_ns;
+	otr_stitch_each_open(otr_pipeline_stitcher(sk->pipeline), on_open,
+			     sk->console);
+}
+
 void otr_sinks_tick(struct otr_sinks *sk, uint64_t now_ns)
 {
+	tell_open(sk, now_ns);
 	if (sk->console)
 		otr_console_tick(sk->console, now_ns);
 	for (size_t i = 0; i < sk->n_queues; i++)

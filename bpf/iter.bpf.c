@@ -44,9 +44,10 @@ int otr_list_tasks(struct bpf_iter__task *ctx)
 static __noinline struct otr_conn *entry_by_sk(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
-	struct otr_conn fresh = {};
+	struct otr_conn *fresh = otr_conn_fresh(1);
 
-	bpf_map_update_elem(&otr_conns_by_sk, &key, &fresh, BPF_NOEXIST);
+	if (fresh)
+		bpf_map_update_elem(&otr_conns_by_sk, &key, fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&otr_conns_by_sk, &key);
 }
 

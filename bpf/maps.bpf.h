@@ -22,8 +22,9 @@ struct otr_task {
 	__u32 go_goid;
 	__u32 go_parent;
 	__u32 follow;
-	__u32 pad;
-	__u64 woken_ns;	 /* R6c: it is at its work since */
+	__u32 woken_by;	 /* R6c: the thread that woke it for its work; 0: none */
+	__u64 woken_ns;	 /* it is at its work since */
+	__u64 asked_ns;	 /* its last outbound request */
 	struct otr_strand strand;
 };
 
@@ -88,6 +89,25 @@ struct {
 	__type(key, __u64);
 	__type(value, struct otr_conn);
 } otr_conns_by_sk SEC(".maps") __weak;
+
+/* Where such an entry is filled: on the stack, 512 bytes with all that call each other,
+ * there is no room for it before Linux 6.12. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct otr_conn);
+} otr_fresh_conn SEC(".maps") __weak;
+
+/* `who`: 0, or 1 for an iterator, which a tracepoint may interrupt. */
+static __always_inline struct otr_conn *otr_conn_fresh(__u32 who)
+{
+	struct otr_conn *c = bpf_map_lookup_elem(&otr_fresh_conn, &who);
+
+	if (c)
+		__builtin_memset(c, 0, sizeof(*c));
+	return c;
+}
 
 /* The last exchange of each inbound connection, by inode: a strand remembers only its
  * name, and asks here whether it is still open. */

@@ -188,6 +188,7 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 		return 0;
 	if (may_loop)
 		otr_ctl.want_waits = 1;
+	t->asked_ns = mv->now;
 	why = otr_r4_ask(st, mind, &c->asked, otr_exch_of(c->asked.claim.conn),
 			 otr_exch_of(c->asked.born.conn),
 			 otr_exch_of(st->cur.conn), may_loop, c->inode, mv->now,

@@ -57,13 +57,13 @@ enum {
 	NR_RECVMSG = 47,
 	NR_FUTEX = 202,
 };
-#define OTR_NR(regs)   ((regs)->orig_ax)
-#define OTR_ARG0(regs) ((regs)->di)
-#define OTR_ARG1(regs) ((regs)->si)
-#define OTR_ARG2(regs) ((regs)->dx)
-#define OTR_ARG3(regs) ((regs)->r10)
+#define OTR_NR(r)   ((r)->orig_ax)
+#define OTR_ARG0(r) ((r)->di)
+#define OTR_ARG1(r) ((r)->si)
+#define OTR_ARG2(r) ((r)->dx)
+#define OTR_ARG3(r) ((r)->r10)
 /* A 32-bit program numbers its calls another way: not read. */
-#define OTR_FOREIGN(regs) ((regs)->cs == 0x23)
+#define OTR_FOREIGN(r) ((r)->cs == 0x23)
 #else
 enum {
 	NR_READ = 63,
@@ -76,12 +76,12 @@ enum {
 	NR_RECVMSG = 212,
 	NR_FUTEX = 98,
 };
-#define OTR_NR(regs)	  ((unsigned long)(regs)->syscallno)
-#define OTR_ARG0(regs)	  ((regs)->orig_x0)
-#define OTR_ARG1(regs)	  ((regs)->regs[1])
-#define OTR_ARG2(regs)	  ((regs)->regs[2])
-#define OTR_ARG3(regs)	  ((regs)->regs[3])
-#define OTR_FOREIGN(regs) ((regs)->pstate & 0x10)
+#define OTR_NR(r)	  ((unsigned long)(r)->syscallno)
+#define OTR_ARG0(r)	  ((r)->orig_x0)
+#define OTR_ARG1(r)	  ((r)->regs[1])
+#define OTR_ARG2(r)	  ((r)->regs[2])
+#define OTR_ARG3(r)	  ((r)->regs[3])
+#define OTR_FOREIGN(r) ((r)->pstate & 0x10)
 #endif
 
 static __always_inline void otr_find_msg(struct otr_move *mv, __u64 msg)

@@ -90,7 +90,7 @@ static __always_inline void tell_exec(struct task_struct *task,
 	unsigned long from = BPF_CORE_READ(mm, arg_start);
 	__u64 n = BPF_CORE_READ(mm, arg_end) - from;
 	struct otr_ev_proc *pr;
-	long got;
+	__u64 got;
 
 	pr = otr_reserve_fact(sizeof(*pr) + EXE_MAX + ARGS_MAX);
 	if (!pr)
@@ -98,9 +98,10 @@ static __always_inline void tell_exec(struct task_struct *task,
 	fill_proc(pr, task, OTR_EV_PROC_EXEC);
 	got = bpf_probe_read_kernel_str(pr->text, EXE_MAX,
 					BPF_CORE_READ(bprm, filename));
-	if (got < 1 || got > EXE_MAX)
-		got = 1;
 	got--; /* its NUL is not counted, and overwritten */
+	asm volatile("" : "+r"(got)); /* or bounds are checked before, on another */
+	if (got >= EXE_MAX)
+		got = 0; /* an error too */
 	asm volatile("" : "+r"(n));
 	if (n > ARGS_MAX)
 		n = ARGS_MAX;

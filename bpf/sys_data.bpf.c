@@ -29,11 +29,11 @@ static __always_inline struct otr_conn *known(struct sock *sk)
 static __noinline struct otr_conn *make(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
-	struct otr_conn fresh = {};
+	struct otr_conn *fresh = otr_conn_fresh(0);
 
-	if (otr_conn_init(&fresh, sk))
+	if (!fresh || otr_conn_init(fresh, sk))
 		return NULL;
-	if (bpf_map_update_elem(&otr_conns_by_sk, &key, &fresh, BPF_ANY))
+	if (bpf_map_update_elem(&otr_conns_by_sk, &key, fresh, BPF_ANY))
 		otr_lost(OTR_LOSS_TABLE);
 	return bpf_map_lookup_elem(&otr_conns_by_sk, &key);
 }

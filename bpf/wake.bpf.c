@@ -10,6 +10,11 @@
  * Only a long wait on a condition or a semaphore counts: mutexes, an interpreter's lock
  * and sockets wake a worker in the midst of its work, and say nothing of where it began.
  * A thread that is at a request it read itself does nobody else's work.
+ *
+ * Where one job ends and the next begins cannot be seen if nobody slept: not who asked,
+ * as the work was done before, nor the worker, as there was more. So all that a worker
+ * sent is the sleeper's only if the sleeper is also who woke it; else its last request
+ * alone. (Python pool, 16 clients, answers in no time: 136 of 9,682 wrong before.)
  */
 
 #include "emit.bpf.h"
@@ -83,6 +88,8 @@ static __always_inline void tell(struct otr_task *waker, struct otr_task *woken,
 	ho->woken = woken->tid;
 	ho->since_ns = st->entry_ns;
 	ho->strand_since_ns = waker->woken_ns;
+	if (waker->woken_by != woken->tid && waker->asked_ns > waker->woken_ns)
+		ho->strand_since_ns = waker->asked_ns;
 	otr_submit_fact(ho);
 }
 
@@ -119,6 +126,7 @@ int BPF_PROG(otr_waking, struct task_struct *task)
 	if (!waits_long(regs, now))
 		return 0;
 	woken->woken_ns = now;
+	woken->woken_by = waker->tid;
 	if (!private_word(woken->tgid, OTR_ARG0(regs), woken->tid, now))
 		return 0;
 	ex = otr_exch_of(woken->strand.cur.conn);
@@ -127,5 +135,6 @@ int BPF_PROG(otr_waking, struct task_struct *task)
 		return 0;
 	tell(waker, woken, ex, now);
 	waker->woken_ns = now; /* what comes next is another's */
+	waker->woken_by = 0;
 	return 0;
 }

@@ -373,6 +373,42 @@ static void tell_losses(struct otr_console *con)
 	stamped(con, otr_buf_view(&text));
 }
 
+static void add_label(struct otr_buf *out, const struct otr_span *sp, bool first)
+{
+	char time[OTR_UNITS];
+	struct otr_label lb;
+
+	otr_label_of(sp, &lb);
+	if (first) {
+		otr_label_name(out, &lb);
+		otr_buf_str(out, "  ");
+		otr_label_service(out, &lb);
+	} else {
+		otr_label_service(out, &lb);
+		otr_buf_byte(out, ' ');
+		otr_label_name(out, &lb);
+	}
+	otr_buf_printf(out, "%s%s", first ? "  " : " ",
+		       otr_units_duration(sp->end_ns - sp->start_ns, time));
+}
+
+void otr_console_open(struct otr_console *con, const struct otr_span *root,
+		      const struct otr_span *waits)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+
+	if (!live(con) || !text_format(con))
+		return;
+	otr_buf_str(&text, "         open ");
+	add_label(&text, root, true);
+	otr_buf_str(&text, " so far");
+	if (waits) {
+		otr_buf_str(&text, ", waiting for ");
+		add_label(&text, waits, false);
+	}
+	stamped(con, otr_buf_view(&text));
+}
+
 void otr_console_tick(struct otr_console *con, uint64_t now_ns)
 {
 	con->now_ns = now_ns;

@@ -47,6 +47,10 @@ void otr_console_span(struct otr_console *con, struct otr_span *sp);
 void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
 		       bool proved);
 
+/* A request is open since long: `root` as it stands, `waits` what it waits for, or NULL. */
+void otr_console_open(struct otr_console *con, const struct otr_span *root,
+		      const struct otr_span *waits);
+
 /* Time passes (CLOCK_MONOTONIC): flood, LOST and open lines; forgets traces
  * that never completed. */
 void otr_console_tick(struct otr_console *con, uint64_t now_ns);

@@ -27,19 +27,23 @@
 #define RING_PER_CORE (1u << 20)
 #define RING_MIN      (4u << 20)
 #define RING_MAX      (64u << 20)
+#define KEEP_LOG      6000 /* bytes of one message */
 
 static struct otr_buf *log_to; /* libbpf has one printer for the process */
 
+/* A verifier's log is one message, and the reason stands at its end. */
 static int keep_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	char line[4096];
+	char *text;
 	int n;
 
 	if (level == LIBBPF_DEBUG || !log_to)
 		return 0;
-	n = vsnprintf(line, sizeof(line), fmt, ap);
-	if (n > 0)
-		otr_buf_str(log_to, line);
+	n = vasprintf(&text, fmt, ap);
+	if (n < 0)
+		return 0;
+	otr_buf_str(log_to, n > KEEP_LOG ? text + n - KEEP_LOG : text);
+	free(text);
 	return n;
 }
 

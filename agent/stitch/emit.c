@@ -134,6 +134,16 @@ static void let_go(struct otr_exchange *ex)
 	ex->req = ex->rsp = NULL;
 }
 
+struct otr_span *otr_exchange_now(struct otr_stitch *st,
+				  const struct otr_exchange *ex)
+{
+	if (!ex->req || describe(st, ex))
+		return NULL;
+	st->sb.span.start_ns = ex->start_ns + st->epoch_ns;
+	st->sb.span.end_ns = st->now_ns + st->epoch_ns;
+	return otr_sb_finish(&st->sb);
+}
+
 void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;

@@ -116,6 +116,7 @@ struct otr_exchange {
 	bool remote;   /* the parent is on no host we see */
 	bool has_header;
 	bool busy; /* counted in its process's otr_busy */
+	uint16_t told_s; /* told as open at this age */
 	int error;
 
 	struct otr_traceparent header;
@@ -237,6 +238,10 @@ void otr_trace_sweep(struct otr_stitch *st);
 
 /* emit.c: the span of an exchange that is over. */
 void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex);
+
+/* The span of one that is open, as if it ended now; NULL: it cannot be told. */
+struct otr_span *otr_exchange_now(struct otr_stitch *st,
+				  const struct otr_exchange *ex);
 
 /* copy.c: a message that outlives the parser's input; one allocation, free() it. */
 struct otr_msg *otr_msg_copy(const struct otr_msg *msg);

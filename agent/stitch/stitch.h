@@ -105,6 +105,13 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns);
 /* Emits every open span as it stands, as at shutdown. */
 void otr_stitch_flush(struct otr_stitch *st);
 
+/* Tells of requests that have been open for 5, 10, 30, 60 s and each minute more, roots
+ * alone: the span as it stands now (its end is now), and the youngest request still open
+ * below it, or NULL. Both are lent for the call. */
+typedef void (*otr_open_fn)(void *arg, struct otr_span *root,
+			    struct otr_span *waits);
+void otr_stitch_each_open(struct otr_stitch *st, otr_open_fn fn, void *arg);
+
 /* How well parents are known, over all spans emitted. */
 struct otr_stitch_stats {
 	uint64_t spans, traces;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # run.sh [quick | CASE..] - are the parents right? One row a case and number of clients.
 #
-#	cases      nginx-flask-pg nginx-node-node pool-python pool-c asyncio go-db go-nested
-#	           go-http own-flask own-node own-asyncio
+#	cases      nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c
+#	           asyncio go-db go-nested go-http own-flask own-node own-asyncio
 #	quick      what fits into 90 s
 #	CLIENTS    "1 16 64"            SECONDS_EACH  of load, 3
 #	KEEP=DIR   keeps what was traced, and --record with RECORD=1
@@ -28,7 +28,8 @@ attach() { # NAME TARGET..: returns once it traces; its pid in AGENT
 	shift
 	local more=()
 	[ -z "${RECORD:-}" ] || more=(--record "$OUT/$name.rec")
-	"$B/otrace" attach --export "file:$OUT/$name.jsonl" -o "$OUT/$name.txt" --no-live \
+	# All spans are to be judged: none may be thrown away on the way to the file.
+	OTEL_BSP_MAX_QUEUE_SIZE=100000 "$B/otrace" attach --export "file:$OUT/$name.jsonl" -o "$OUT/$name.txt" --no-live \
 		"${more[@]}" "$@" >"$OUT/$name.log" 2>&1 </dev/null &
 	AGENT=$!
 	for ((i = 0; i < 200; i++)); do
@@ -99,13 +100,23 @@ case_nginx_flask_pg() {
 		--entry nginx --from 300 --least 99
 }
 
-case_nginx_node_node() {
-	local last
+node_chain() { # sets NGINX_PORT, NODE_PORT, LAST
 	svc_node || return 1
-	last=$NODE_PORT
-	svc_node "http://127.0.0.1:$last" && svc_nginx "$NODE_PORT" || return 1
-	each nginx-node-node "$NGINX_PORT" /price ":$NGINX_PORT :$NODE_PORT :$last" \
+	LAST=$NODE_PORT
+	svc_node "http://127.0.0.1:$LAST" && svc_nginx "$NODE_PORT"
+}
+
+case_nginx_node_node() {
+	SOCKETS=128 node_chain || return 1
+	each nginx-node-node "$NGINX_PORT" /price ":$NGINX_PORT :$NODE_PORT :$LAST" \
 		--entry nginx --from 1000 --least 95
+}
+
+# 64 requests wait for 8 connections: in the program, where nobody sees who is next.
+case_nginx_node_queue() {
+	SOCKETS=8 node_chain || return 1
+	each nginx-node-queue "$NGINX_PORT" /price ":$NGINX_PORT :$NODE_PORT :$LAST" \
+		--entry nginx --from 1000
 }
 
 case_pool_python() {
@@ -152,7 +163,7 @@ case_own_asyncio() {
 	each own-asyncio "$APP_PORT" /call ":$APP_PORT" --own
 }
 
-all="nginx-flask-pg nginx-node-node pool-python pool-c asyncio go-db go-nested go-http
+all="nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c asyncio go-db go-nested go-http
 	own-flask own-node own-asyncio"
 quick="nginx-flask-pg nginx-node-node pool-python own-flask own-node own-asyncio"
 OUT=${KEEP:-$(mktemp -d)}

@@ -6,7 +6,7 @@
 'use strict'
 const http = require('http')
 const [port, back] = process.argv.slice(2)
-const agent = new http.Agent({ keepAlive: true, maxSockets: 32 })
+const agent = new http.Agent({ keepAlive: true, maxSockets: Number(process.env.SOCKETS || 32) })
 
 function ask (path, done) {
   http.get(back + path, { agent }, (answer) => {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/pipeline.c agent/loss.c agent/span.c agent/span_builder.c
+// needs: agent/stitch/open.c agent/pipeline.c agent/loss.c agent/span.c agent/span_builder.c
 // needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
 // needs: agent/proto/http1.c agent/proto/http1_body.c
 // needs: agent/proto/http1_describe.c agent/proto/http1_head.c
@@ -64,6 +64,40 @@ static void keep_alive(void **state)
 	assert_int_equal(s.traces, 5);
 	for (size_t i = 0; i < s.n; i++)
 		assert_false(s.spans[i]->failed);
+	end(&s);
+}
+
+static void count_open(void *arg, struct otr_span *root, struct otr_span *waits)
+{
+	int *told = arg;
+
+	assert_true(otr_slice_eq(root->name, OTR_SLICE("GET /a")));
+	assert_null(waits);
+	(*told)++;
+}
+
+/* Told at 5 and 10 s, once each, and no more once it is answered. */
+static void open_for_long(void **state)
+{
+	struct story s;
+	struct end sv = tcp_server(100, 10, 1);
+	int told = 0;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, GET("/a"));
+	for (int i = 0; i < 24; i++) {
+		ticks(&s.mk, 500 * MS);
+		otr_stitch_each_open(otr_pipeline_stitcher(s.pl), count_open,
+				     &told);
+	}
+	assert_int_equal(told, 2);
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 30000 * MS);
+	otr_stitch_each_open(otr_pipeline_stitcher(s.pl), count_open, &told);
+	assert_int_equal(told, 2);
+	assert_int_equal(s.n, 1);
 	end(&s);
 }
 
@@ -463,6 +497,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_request),
 		cmocka_unit_test(keep_alive),
+		cmocka_unit_test(open_for_long),
 		cmocka_unit_test(pipelined),
 		cmocka_unit_test(byte_by_byte),
 		cmocka_unit_test(long_body),

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* open.c - requests that take long, told while they do. */
+
+#include "agent/base/own.h"
+#include "agent/stitch/exchange.h"
+
+#define SECOND_NS 1000000000ull
+
+/* The age at which an exchange is told next: 5, 10, 30, 60 s, then each minute. */
+static uint16_t next_age(uint16_t told_s)
+{
+	static const uint16_t ages[] = { 5, 10, 30, 60 };
+
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(ages); i++)
+		if (told_s < ages[i])
+			return ages[i];
+	return told_s < UINT16_MAX - 60 ? told_s + 60 : UINT16_MAX;
+}
+
+/* What it waits for now: of all that is open in its trace, what was asked last. */
+static const struct otr_exchange *youngest(const struct otr_exchange *root)
+{
+	const struct otr_exchange *ex, *best = NULL;
+
+	DL_FOREACH2(root->trace->members, ex, member_next)
+	{
+		if (ex != root && !ex->over && !otr_is_server(ex) &&
+		    (!best || ex->start_ns > best->start_ns))
+			best = ex;
+	}
+	return best;
+}
+
+static void tell(struct otr_stitch *st, const struct otr_exchange *ex,
+		 otr_open_fn fn, void *arg)
+{
+	OTR_AUTO(otr_span_unref) struct otr_span *root = NULL;
+	OTR_AUTO(otr_span_unref) struct otr_span *waits = NULL;
+	const struct otr_exchange *below = youngest(ex);
+
+	root = otr_exchange_now(st, ex);
+	if (below)
+		waits = otr_exchange_now(st, below);
+	if (root)
+		fn(arg, root, waits);
+}
+
+void otr_stitch_each_open(struct otr_stitch *st, otr_open_fn fn, void *arg)
+{
+	struct otr_exchange *ex;
+	uint64_t age_s;
+
+	DL_FOREACH(st->live, ex)
+	{
+		if (ex->start_ns + 5 * SECOND_NS > st->now_ns)
+			return; /* the rest is younger */
+		age_s = (st->now_ns - ex->start_ns) / SECOND_NS;
+		if (ex->over || ex->parent || !otr_is_server(ex) ||
+		    age_s < next_age(ex->told_s))
+			continue;
+		ex->told_s = next_age(ex->told_s);
+		tell(st, ex, fn, arg);
+	}
+}

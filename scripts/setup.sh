@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# setup.sh - installs what is lacking on a bare Debian 12, from its own packages.
+#
+#   scripts/setup.sh [--check] [build|demo|test]..
+#
+# No group means all. --check installs nothing: it names what lacks, and exits 1. Nothing
+# is done, and nothing said, twice: the second run ends at once. No service that a package
+# brings is started.
+set -euo pipefail
+
+# One package a word; PACKAGE=COMMAND: the command will do, wherever it comes from.
+build="gcc libc6-dev make pkg-config clang libbpf-dev bpftool=/usr/sbin/bpftool libelf-dev
+	zlib1g-dev libprotobuf-c-dev protobuf-c-compiler libcurl4-openssl-dev uthash-dev
+	libxxhash-dev"
+demo="nginx-light=nginx python3 gunicorn python3-flask python3-psycopg2 python3-requests
+	postgresql nodejs=node curl=curl"
+test="libcmocka-dev bats shellcheck=shellcheck universal-ctags mandoc=mandoc
+	bsdextrautils jq=jq git=git openssl=openssl iproute2 nftables procps psmisc tmux=tmux
+	libclang-rt-14-dev python3-aiohttp python3-venv redis-server=redis-server wrk=wrk
+	qemu-system-x86=qemu-system-x86_64 busybox-static cpio=cpio xz-utils=xz"
+
+say() { printf 'packages   %s\n' "$*"; }
+
+wanted() { # GROUP..: their words
+	local group
+	for group in "$@"; do
+		case $group in
+		build) echo "$build" ;;
+		demo) echo "$demo" ;;
+		test) echo "$test" ;;
+		*) echo "setup.sh: no group $group: build, demo or test" >&2 && exit 2 ;;
+		esac
+	done
+}
+
+lacking() { # WORD..: what is not there
+	local word here
+	here=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "${@%%=*}" 2>/dev/null || true)
+	for word in "$@"; do
+		[[ $'\n'$here$'\n' != *$'\n'"ii  ${word%%=*}"$'\n'* ]] || continue
+		[[ $word != *=* ]] || ! command -v "${word#*=}" >/dev/null || continue
+		echo "${word%%=*}"
+	done
+}
+
+# Packages start their daemons unless this file says no. The one there is comes back.
+policy=/usr/sbin/policy-rc.d
+hold_services() {
+	[ ! -e $policy ] || mv $policy $policy.otrace
+	trap release_services EXIT
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod 755 $policy
+}
+release_services() {
+	rm -f $policy
+	[ ! -e $policy.otrace ] || mv $policy.otrace $policy
+}
+
+install() { # PACKAGE..
+	local log
+	log=$(mktemp)
+	export DEBIAN_FRONTEND=noninteractive
+	hold_services
+	if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+		-o DPkg::Lock::Timeout=300 "$@"; } >"$log" 2>&1 </dev/null; then
+		tail -n 20 "$log" >&2
+		echo "setup.sh: apt-get failed; all it said: $log" >&2
+		return 1
+	fi
+	rm -f "$log"
+}
+
+check=
+[ "${1:-}" != --check ] || { check=1 && shift; }
+[ $# -gt 0 ] || set -- build demo test
+words=$(wanted "$@")
+command -v dpkg-query >/dev/null || {
+	echo "setup.sh: no Debian here: what these packages hold, install by hand:" >&2
+	sed 's/=[^ ]*//g; s/^[[:space:]]*/  /' <<<"$words" >&2
+	exit 1
+}
+# shellcheck disable=SC2086 # words
+lacks=$(lacking $words | tr '\n' ' ')
+if [ -z "$lacks" ]; then
+	say "all there ($*)"
+elif [ -n "$check" ]; then
+	say "lacking: $lacks"
+	exit 1
+elif [ "$(id -u)" != 0 ]; then
+	say "lacking: $lacks"
+	echo "           try  sudo scripts/setup.sh $*"
+	exit 1
+else
+	since=$SECONDS
+	# shellcheck disable=SC2086 # words
+	install $lacks
+	say "${lacks}installed, $((SECONDS - since)) s; no service was started"
+fi

@@ -1,0 +1,125 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# postgres.bats - a real PostgreSQL, asked by psql, psycopg2 and bytes of our own.
+
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup_file() {
+	source scripts/services.sh
+	svc_init
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+		-keyout "$SVC/server.key" -out "$SVC/server.crt" 2>/dev/null
+	PG_HOST=127.0.0.1 svc_postgres 3>&-
+	# From now on it takes TLS, too; who asks for none gets none.
+	install -o postgres -g postgres -m 600 "$SVC/server.key" "$SVC/server.crt" "$SVC/pg/data/"
+	export DSN SVC PG_PORT PG_PID
+}
+teardown_file() {
+	kill "$PG_PID"
+	for _ in $(seq 100); do kill -0 "$PG_PID" 2>/dev/null || break; sleep 0.05; done
+	rm -rf "$SVC"
+}
+setup() { live_setup; opts=(); }
+teardown() { live_teardown; }
+
+sql() { traced $PY "$APPS/sql.py" "$DSN sslmode=${ssl:-disable}" "$@"; cat "$dir/out"; }
+ssl_mode() { # on | off
+	psql -q "$DSN sslmode=disable" -c "ALTER SYSTEM SET ssl = $1" -c 'SELECT pg_reload_conf()' >/dev/null
+	sleep 0.3
+}
+
+@test "psql, simple statements: text, summary, rows, SQLSTATE; the answers are right" {
+	traced psql -X -q -t -A "$DSN sslmode=disable" -c "SELECT name FROM items WHERE id = 1" \
+		-c "SELECT count(*) FROM items JOIN orders ON item = id WHERE tag = 'secret'"
+	[ "$(cat "$dir/out")" = $'ink\n0' ]
+	spans 'len(C) == 2' 'C[0].attr["db.system.name"] == "postgresql"' \
+		'{c.name for c in C} == {"SELECT items", "SELECT items orders"}' \
+		'{c.text for c in C} == {"SELECT name FROM items WHERE id = ?", "SELECT count(*) FROM items JOIN orders ON item = id WHERE tag = ?"}' \
+		'not any(c.error for c in C)' 'not any("secret" in str(c.attr) for c in C)'
+}
+
+@test "an error: SQLSTATE, and the session goes on" {
+	sql error
+	spans 'len([c for c in C if c.error]) == 1' \
+		'[c for c in C if c.error][0].attr["db.response.status_code"] == "42P01"' \
+		'any(c.name == "SELECT items" and not c.error for c in C)'
+}
+
+@test "extended protocol: parse, bind, execute; named statements used again" {
+	sql extended
+	spans 'sum(c.text == "SELECT name FROM items WHERE id = $1" for c in C) >= 5' \
+		'all(not c.error for c in C)' 'sorted(c.name for c in C) == ["PREPARE SELECT items"] + ["SELECT items"] * 5'
+}
+
+@test "a pipeline: several statements, one Sync" {
+	sql pipeline
+	spans 'sum("pipe" in c.text for c in C) == 3' '[c.error for c in sorted(C, key=lambda c: c.text)] == [False, True, False] or sum(c.error for c in C) in (1, 2)'
+}
+
+@test "COPY in and out: one span each, the rows unharmed and not copied" {
+	opts=(--record "$dir/rec")
+	sql copy
+	spans 'sorted(c.name for c in C)[:2] == ["COPY bulk", "COPY bulk"]' 'all(not c.error for c in C)'
+	size=$(stat -c %s "$dir/rec")
+	echo "recording: $size bytes"
+	[ "$size" -lt 250000 ]
+}
+
+@test "cancel: 57014, and the statement took as long as it took" {
+	sql cancel
+	spans '[c for c in C if c.error][0].attr["db.response.status_code"] == "57014"' \
+		'250 < [c for c in C if c.error][0].ms < 3000'
+}
+
+@test "SSLRequest refused: read as plain text from then on" {
+	ssl_mode off
+	ssl=prefer
+	sql plain
+	spans 'sum(c.name == "SELECT items" for c in C) == 1'
+}
+
+@test "SSLRequest accepted: unharmed, named in not seen" {
+	ssl_mode on
+	ssl=require
+	export COLUMNS=160
+	sql plain
+	ssl_mode off
+	spans 'not any("items" in c.name for c in C)'
+	grep -q "^not seen .*:$PG_PORT, .*TLS: not readable here" "$dir/text"
+}
+
+@test "both ends: one span a statement, the client's" {
+	bg client $PY "$APPS/sql.py" "$DSN sslmode=disable" pooled "$dir/go"
+	until_true 10 grep -q ready "$dir/client.out"
+	attach ":$PG_PORT" "$pid"
+	touch "$dir/go"
+	ended "$pid"
+	[ "$status" -eq 0 ]
+	sleep 0.3
+	detach
+	spans 'len(S) == 4' 'all(s.service == "sql" and s.kind == "client" for s in S)'
+}
+
+@test "attached to a pool: statements prepared before are marked unknown, new ones are read" {
+	bg client $PY "$APPS/sql.py" "$DSN sslmode=disable" pooled "$dir/go"
+	client=$pid
+	until_true 10 grep -q ready "$dir/client.out"
+	attach "$client"
+	touch "$dir/go"
+	ended "$tracer"
+	cat "$dir/text"
+	grep -q '^ok' "$dir/client.out"
+	spans 'sum(c.text == "SELECT 5 AS pooled" or c.text == "SELECT ? AS pooled" for c in C) == 1' \
+		'len(C) == 4' 'all(not c.error for c in C)' \
+		'sum(not c.text for c in C) == 3' 'all(c.name for c in C)'
+}
+
+@test "a large answer and a large statement: unharmed, cheap" {
+	opts=(--record "$dir/rec")
+	sql large
+	spans 'len(C) == 2' 'all(not c.error for c in C)'
+	size=$(stat -c %s "$dir/rec")
+	echo "recording: $size bytes"
+	[ "$size" -lt 500000 ]
+}

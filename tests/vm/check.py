@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""check.py KERNEL_PACKAGE CONSOLE - is what a guest printed what it should be?
+
+Doctor's rows, and the spans of hop's requests: a client's and a server's on each of two
+wires, every server's under its client's, the second client's under the first server's.
+Prints one line, or what is wrong; exits 1 then.
+"""
+import json
+import sys
+
+SERVER, CLIENT = 2, 3
+BYTES = {"linux-image-amd64": "system-call exits"}  # 6.1; those after have the better
+ROWS = ["bytes", "processes", "before us", "waits", "wake-ups", "self-test"]
+
+
+def parts(path):
+    """What stands after each `=== name`."""
+    name, found = "boot", {}
+    with open(path, encoding="utf-8", errors="replace") as console:
+        for line in console:
+            line = line.rstrip("\r\n")
+            if line.startswith("=== "):
+                name = line[4:]
+            else:
+                found.setdefault(name, []).append(line)
+    return found
+
+
+def attribute(holder, key):
+    return next((next(iter(a["value"].values())) for a in holder["attributes"]
+                 if a["key"] == key), None)
+
+
+def spans(lines):
+    for line in lines:
+        if line.startswith("{"):
+            for resource in json.loads(line)["resourceSpans"]:
+                for scope in resource["scopeSpans"]:
+                    yield from scope["spans"]
+
+
+def check_doctor(meta, lines):
+    for row in ROWS:
+        line = next((at for at in lines if at.startswith(row)), None)
+        if not line or not line.endswith(" ok"):
+            yield f"doctor: row {row}: {line}"
+    want = BYTES.get(meta, "socket lengths")
+    if not any(line.startswith("bytes") and want in line for line in lines):
+        yield f"doctor: bytes are not seen by {want}"
+    if "status 0" not in lines:
+        yield "doctor: not FULL"
+
+
+def above(known, span, *want):
+    """Is `span` under one of these (kind, words of the name), each under the next?"""
+    for kind, words, evidence in want:
+        if attribute(span, "otrace.parent.evidence") != evidence and evidence:
+            return False
+        span = known.get(span.get("parentSpanId"))
+        if not span or span["kind"] != kind or words not in span["name"]:
+            return False
+    return not span.get("parentSpanId")
+
+
+def check_trace(part, found, path):
+    all_spans = list(spans(found.get(part + ".jsonl", [])))
+    known = {s["spanId"]: s for s in all_spans}
+    ends = [s for s in all_spans if s["kind"] == SERVER and "/behind" in s["name"]]
+    whole = [s for s in ends if above(known, s, (CLIENT, "/behind", "wire"),
+                                      (SERVER, path, "strand" if part == "run" else None),
+                                      (CLIENT, path, "wire"))]
+    if len(whole) != 3 or len(all_spans) != 12:
+        yield f"{part}: {len(whole)} whole traces of 3, {len(all_spans)} spans of 12"
+    if "status 0" not in found.get(part, []):
+        yield f"{part}: its exit status was not 0"
+    if not any(line.startswith("lost ") and "nothing" in line for line in found.get(part, [])):
+        yield f"{part}: something was lost"
+
+
+def main():
+    meta, path = sys.argv[1:]
+    found = parts(path)
+    wrong = [*check_doctor(meta, found.get("doctor", [])),
+             *check_trace("run", found, "/chain"), *check_trace("attach", found, "/late")]
+    if "end" not in found:
+        wrong.append("the guest did not come to its end")
+    print("\n".join(wrong) if wrong else
+          f"{found['kernel'][0]}, run and attach: 6 whole traces, 24 spans")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
