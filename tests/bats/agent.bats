@@ -124,7 +124,7 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 
 @test "a container's pid namespace: its processes are found from outside, and by an agent inside" {
 	serve "$port"
-	unshare --pid --fork --mount-proc bash -c "
+	unshare --pid --kill-child --fork --mount-proc bash -c "
 		$PY $dir/$mine $(free_port) & sleep 0.4
 		'$OTRACE' agent --rule 'cmd=*$mine*' --export file:$dir/spans 2>$dir/log & a=\$!
 		for _ in \$(seq 100); do grep -q watching $dir/log && break; sleep 0.05; done
@@ -135,7 +135,7 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	spans 'len(S) == 1' 'S[0].name == "GET /inside"'
 	agent --rule "cmd=*$mine*"
 	later=$(free_port)
-	bg inner unshare --pid --fork $PY "$dir/$mine" "$later"
+	bg inner unshare --pid --kill-child --fork $PY "$dir/$mine" "$later"
 	up "$later"
 	ask "$later" /outside
 	stop

@@ -195,7 +195,7 @@ no_control() { # FILE..: no byte a terminal obeys, no bidi control, valid UTF-8
 			bash -c 'echo pid \$\$; exec $PY $APPS/get.py $port /\$1' x \$name
 		done
 	S
-	unshare --pid --fork --mount-proc "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- \
+	unshare --pid --kill-child --fork --mount-proc "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- \
 		bash "$dir/again" >"$dir/out"
 	cat "$dir/out"
 	[ "$(grep -c 'pid 401' "$dir/out")" -eq 3 ]
