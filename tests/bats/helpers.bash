@@ -75,7 +75,7 @@ ended() { # PID: its exit status in $status
 }
 
 http() { # PORT: the HTTP server of these tests; its pid in $pid
-	bg "http$1" $PY "$APPS/httpd.py" "$1"
+	bg "http$1" "$PY" "$APPS/httpd.py" "$1"
 	up "$1"
 }
 
