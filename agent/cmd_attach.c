@@ -47,7 +47,10 @@ static int open_output(const struct otr_settings *cfg, struct otr_err *err)
 
 static int open_all(struct attach *at, struct otr_err *err)
 {
-	struct otr_sinks_config sinks = {.cfg = at->cfg};
+	struct otr_sinks_config sinks = {
+		.cfg = at->cfg,
+		.notice_fd = STDERR_FILENO,
+	};
 	struct otr_session_config session = {
 		.cfg = at->cfg,
 		.host = true,

@@ -83,7 +83,8 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 {
 	struct otr_sinks_config sinks = {
 		.cfg = re->cfg,
-		.fd = re->fd,
+					  .fd = re->fd,
+					  .notice_fd = STDERR_FILENO,
 		.patient = true,
 	};
 	int rc = otr_sinks_open(&re->sinks, &sinks, err);

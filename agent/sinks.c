@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/buf.h"
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
@@ -128,6 +129,7 @@ static int open_console(struct otr_sinks *sk, struct otr_err *err)
 		.fd = sk->cfg.fd,
 		.terminal = isatty(sk->cfg.fd),
 		.shared = sk->cfg.shared,
+		.notice_fd = sk->cfg.notice_fd,
 	};
 	int rc;
 
@@ -272,12 +274,28 @@ void otr_sinks_flush(struct otr_sinks *sk)
 	otr_pipeline_flush(sk->pipeline);
 }
 
+/* As otr_err_print() would: the first line is ours, the others hang under it. */
+static void console_notice(struct otr_console *con, const char *text)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
+
+	otr_buf_str(&out, "otrace: ");
+	for (; *text; text++) {
+		otr_buf_byte(&out, *text);
+		if (*text == '\n')
+			otr_buf_str(&out, "    ");
+	}
+	otr_buf_byte(&out, '\0');
+	if (!out.rc)
+		otr_console_notice(con, out.data);
+}
+
 void otr_sinks_notice(struct otr_sinks *sk, const char *text)
 {
 	struct otr_err line;
 
 	if (sk->console) {
-		otr_console_notice(sk->console, text);
+		console_notice(sk->console, text);
 		return;
 	}
 	otr_err_set(&line, "%s", text);

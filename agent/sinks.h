@@ -22,6 +22,7 @@ struct otr_sinks;
 struct otr_sinks_config {
 	const struct otr_settings *cfg; /* borrowed */
 	int fd;	       /* where the console writes; -1: no console. Not closed */
+	int notice_fd; /* for notices; 0: by the console's own choice */
 	bool shared;   /* a started program writes there too */
 	bool patient;  /* what was recorded can wait: exporters get all of it */
 	uint64_t seed; /* of the ids */

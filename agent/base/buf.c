@@ -78,13 +78,18 @@ void otr_buf_byte(struct otr_buf *buf, char c)
 
 void otr_buf_printf(struct otr_buf *buf, const char *fmt, ...)
 {
+	size_t room = buf->rc ? 0 : buf->cap - buf->len;
 	va_list ap;
 	char *to;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(room ? buf->data + buf->len : NULL, room, fmt, ap);
 	va_end(ap);
+	if (n >= 0 && (size_t)n < room) {
+		buf->len += (size_t)n;
+		return;
+	}
 	to = n >= 0 ? otr_buf_room(buf, (size_t)n + 1) : NULL;
 	if (!to)
 		return;

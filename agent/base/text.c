@@ -52,11 +52,22 @@ size_t otr_text_char(struct otr_slice s)
 	return unsafe(c) ? 0 : n;
 }
 
+/* How many bytes at the front are printable ASCII: nearly always all of them. */
+static size_t plain(struct otr_slice s)
+{
+	size_t n = 0;
+
+	while (n < s.len && s.data[n] >= 0x20 && s.data[n] < 0x7f)
+		n++;
+	return n;
+}
+
 void otr_text_escape(struct otr_buf *out, struct otr_slice s)
 {
-	size_t n;
+	size_t n = plain(s);
 
-	for (size_t i = 0; i < s.len; i += n ? n : 1) {
+	otr_buf_add(out, s.data, n);
+	for (size_t i = n; i < s.len; i += n ? n : 1) {
 		n = otr_text_char(otr_slice_sub(s, i, 4));
 		if (n)
 			otr_buf_add(out, s.data + i, n);

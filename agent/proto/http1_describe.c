@@ -160,16 +160,18 @@ static void set_name(const struct exchange *ex, struct otr_span_builder *sb)
 	char name[OTR_ROUTE_MAX + 32];
 	char route[OTR_ROUTE_MAX];
 	struct otr_slice method = ex->req->op;
-	size_t n;
-	int len;
+	size_t n, len;
 
 	if (!is_standard(method))
 		method = OTR_SLICE("HTTP");
 	n = otr_route(route, route_owner(ex), ex->url.path,
 		      ex->rsp ? ex->rsp->status : 0);
-	len = snprintf(name, sizeof(name), "%.*s%s%.*s", OTR_SLICE_ARG(method),
-		       n ? " " : "", (int)n, route);
-	otr_sb_name(sb, (struct otr_slice){name, (size_t)len});
+	len = method.len; /* of a standard method: 7 at most */
+	memcpy(name, method.data, len);
+	if (n)
+		name[len++] = ' ';
+	memcpy(name + len, route, n);
+	otr_sb_name(sb, (struct otr_slice){name, len + n});
 	otr_sb_string(sb, OTR_KEY_OTRACE_ROUTE, (struct otr_slice){route, n});
 }
 
@@ -192,9 +194,10 @@ static void set_status(const struct exchange *ex, struct otr_span_builder *sb)
 	if (!ex->rsp || !ex->rsp->status)
 		return;
 	otr_sb_int(sb, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, ex->rsp->status);
+	if (ex->rsp->status < (ex->server ? 500 : 400))
+		return;
 	n = snprintf(text, sizeof(text), "%d", ex->rsp->status);
-	if (ex->rsp->status >= (ex->server ? 500 : 400))
-		otr_sb_error(sb, (struct otr_slice){text, (size_t)n});
+	otr_sb_error(sb, (struct otr_slice){text, (size_t)n});
 }
 
 static void set_common(const struct exchange *ex, struct otr_span_builder *sb)

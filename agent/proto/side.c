@@ -10,20 +10,36 @@
 #include "agent/span_builder.h"
 #include "agent/stitch/stitch.h"
 
+/* As inet_ntop() writes it, which takes a tenth of all that is done for a span. */
+static struct otr_slice text_of_v4(const uint8_t *ip, char buf[OTR_ADDR_TEXT])
+{
+	char *at = buf;
+
+	for (int i = 0; i < 4; i++) {
+		if (i)
+			*at++ = '.';
+		if (ip[i] >= 100)
+			*at++ = (char)('0' + ip[i] / 100);
+		if (ip[i] >= 10)
+			*at++ = (char)('0' + ip[i] / 10 % 10);
+		*at++ = (char)('0' + ip[i] % 10);
+	}
+	*at = '\0';
+	return (struct otr_slice){buf, (size_t)(at - buf)};
+}
+
 struct otr_slice otr_addr_text(const struct otr_addr *addr,
 			       char buf[OTR_ADDR_TEXT])
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	const void *ip = addr->ip;
-	int family = addr->family;
 
-	if (family == AF_INET6 && !memcmp(ip, mapped, sizeof(mapped))) {
-		family = AF_INET;
-		ip = addr->ip + sizeof(mapped);
-	}
-	if (family != AF_INET && family != AF_INET6)
+	if (addr->family == AF_INET)
+		return text_of_v4(addr->ip, buf);
+	if (addr->family != AF_INET6)
 		return OTR_SLICE_NONE;
-	return otr_slice_str(inet_ntop(family, ip, buf, OTR_ADDR_TEXT));
+	if (!memcmp(addr->ip, mapped, sizeof(mapped)))
+		return text_of_v4(addr->ip + sizeof(mapped), buf);
+	return otr_slice_str(inet_ntop(AF_INET6, addr->ip, buf, OTR_ADDR_TEXT));
 }
 
 /* The path of a Unix socket; an abstract name begins with '@' for people. */

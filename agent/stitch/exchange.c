@@ -116,14 +116,14 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st,
 				      const struct otr_side *side,
 				      const struct otr_msg *msg)
 {
-	struct otr_exchange *ex = calloc(1, sizeof(*ex));
+	struct otr_exchange *ex = otr_spares_get(&st->old_exchanges, sizeof(*ex));
 	struct otr_msg *req = otr_msg_copy(msg);
-	struct otr_trace *tr = otr_trace_new();
+	struct otr_trace *tr = otr_trace_new(st);
 
 	if (!ex || !req || !tr) {
-		free(ex);
+		otr_spares_put(&st->old_exchanges, ex);
 		free(req);
-		free(tr);
+		otr_spares_put(&st->old_traces, tr);
 		return NULL;
 	}
 	ex->wire = wire;
@@ -185,7 +185,8 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 		otr_resource_unref(&ex->resource);
 	free(ex->req);
 	free(ex->rsp);
-	free(ex);
+	free(ex->links);
+	otr_spares_put(&st->old_exchanges, ex);
 }
 
 void otr_exchange_answered(struct otr_exchange *ex)

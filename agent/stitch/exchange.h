@@ -20,6 +20,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "agent/base/spares.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/trace_context.h"
 #include "agent/span_builder.h"
@@ -124,7 +125,7 @@ struct otr_exchange {
 	uint8_t evidence;
 	uint8_t n_links;
 	uint64_t parent_start_ns;
-	struct otr_link links[OTR_EXCHANGE_LINKS];
+	struct otr_link *links; /* OTR_EXCHANGE_LINKS, or NULL: few have any */
 };
 
 struct otr_stitch {
@@ -142,6 +143,7 @@ struct otr_stitch {
 	struct otr_exchange *live; /* not emitted, oldest first */
 	struct otr_exchange *kept; /* emitted, oldest first */
 	struct otr_trace *open, *settled;
+	struct otr_spares old_exchanges, old_traces;
 	size_t n; /* exchanges, kept ones too */
 	struct otr_span_builder sb;
 	struct otr_stitch_stats stats;
@@ -203,7 +205,7 @@ void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex,
 		     struct otr_exchange *parent);
 
 /* trace.c: what belongs together, and when it is ready. */
-struct otr_trace *otr_trace_new(void);
+struct otr_trace *otr_trace_new(struct otr_stitch *st);
 
 /* Gives the trace an id, if it has none; false if it has another one. */
 bool otr_trace_take_id(struct otr_trace *tr, const uint8_t id[16],

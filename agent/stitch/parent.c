@@ -27,6 +27,7 @@
 
 #include "agent/stitch/exchange.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/resource/resource.h"
@@ -76,13 +77,18 @@ static void set_root(struct otr_exchange *ex)
 static void add_link(struct otr_stitch *st, struct otr_exchange *ex,
 		     struct otr_exchange *to, uint8_t evidence)
 {
-	struct otr_link *ln = &ex->links[ex->n_links];
+	struct otr_link *ln;
 
 	for (uint8_t i = 0; i < ex->n_links; i++)
 		if (!memcmp(ex->links[i].span_id, to->span_id, 8))
 			return;
 	if (ex->n_links == OTR_EXCHANGE_LINKS)
 		return;
+	if (!ex->links)
+		ex->links = calloc(OTR_EXCHANGE_LINKS, sizeof(*ex->links));
+	if (!ex->links)
+		return;
+	ln = &ex->links[ex->n_links];
 	otr_trace_name(st, to->trace);
 	memcpy(ln->trace_id, to->trace->id, sizeof(ln->trace_id));
 	memcpy(ln->span_id, to->span_id, sizeof(ln->span_id));

@@ -52,6 +52,8 @@ void otr_stitch_free(struct otr_stitch **stp)
 		otr_wire_close(st, wire);
 		otr_wire_put(wire);
 	}
+	otr_spares_fini(&st->old_exchanges);
+	otr_spares_fini(&st->old_traces);
 	otr_sb_fini(&st->sb);
 	free(st);
 }

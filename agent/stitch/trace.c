@@ -16,9 +16,9 @@
 #define SETTLE_NS (50 * 1000000ull)   /* UX 3 */
 #define KEEP_NS	  (2000 * 1000000ull) /* what is out, for late children */
 
-struct otr_trace *otr_trace_new(void)
+struct otr_trace *otr_trace_new(struct otr_stitch *st)
 {
-	struct otr_trace *tr = calloc(1, sizeof(*tr));
+	struct otr_trace *tr = otr_spares_get(&st->old_traces, sizeof(*tr));
 
 	if (tr)
 		tr->proved = true;
@@ -36,10 +36,10 @@ static void list(struct otr_trace *tr, struct otr_trace **in)
 	tr->in = in;
 }
 
-static void drop(struct otr_trace *tr)
+static void drop(struct otr_stitch *st, struct otr_trace *tr)
 {
 	list(tr, NULL);
-	free(tr);
+	otr_spares_put(&st->old_traces, tr);
 }
 
 bool otr_trace_take_id(struct otr_trace *tr, const uint8_t id[16],
@@ -109,7 +109,7 @@ void otr_trace_remove(struct otr_stitch *st, struct otr_exchange *ex)
 
 	take_out(ex);
 	if (!tr->members)
-		drop(tr);
+		drop(st, tr);
 	else
 		check(st, tr);
 }
@@ -128,7 +128,7 @@ bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to,
 		take_out(ex);
 		otr_trace_add(st, to, ex);
 	}
-	drop(from);
+	drop(st, from);
 	check(st, to);
 	return true;
 }
@@ -143,7 +143,7 @@ static bool is_below(const struct otr_exchange *ex,
 
 bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	struct otr_trace *was = ex->trace, *tr = otr_trace_new();
+	struct otr_trace *was = ex->trace, *tr = otr_trace_new(st);
 	struct otr_exchange *at, *tmp;
 
 	if (!tr)
@@ -159,7 +159,7 @@ bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex)
 	if (was->members)
 		check(st, was);
 	else
-		drop(was);
+		drop(st, was);
 	return true;
 }
 

@@ -28,7 +28,10 @@ void otr_half_init(struct otr_half *h, struct otr_budget *budget)
 static void piece_free(struct otr_half *h, struct otr_piece *p)
 {
 	h->budget->used -= p->cost;
-	free(p);
+	if (p->bare)
+		otr_spares_put(&h->budget->pieces, p);
+	else
+		free(p);
 }
 
 static void drop_first(struct otr_half *h)
@@ -183,7 +186,9 @@ static int add(struct otr_half *h, struct otr_piece *key, const uint8_t *data)
 	if (h->budget->used + key->cost > h->budget->max)
 		key->cap = 0;
 	now = joins_now(h, key, before);
-	p = malloc(sizeof(*p) + (now ? 0 : key->cap));
+	key->bare = now || !key->cap;
+	p = key->bare ? otr_spares_get(&h->budget->pieces, sizeof(*p)) :
+			malloc(sizeof(*p) + key->cap);
 	if (!p)
 		return -ENOMEM;
 	*p = *key;

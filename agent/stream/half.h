@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/spares.h"
 #include "bpf/event.h"
 
 /* Unparsed bytes of one half; more than that is treated as not captured. */
@@ -42,12 +43,14 @@ struct otr_piece {
 	uint32_t cap;	/* bytes kept, from pos on */
 	uint32_t cost;	/* what it counts for in the budget */
 	bool first;	/* opens a run */
+	bool bare;	/* no room in data */
 	uint8_t data[]; /* none where they went straight into buf */
 };
 
 /* Memory of all halves together. */
 struct otr_budget {
 	size_t used, max;
+	struct otr_spares pieces; /* that keep no bytes: nearly all */
 };
 
 struct otr_half {

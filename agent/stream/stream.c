@@ -85,6 +85,7 @@ void otr_streams_free(struct otr_streams **sp)
 		return;
 	while (ss->by_use)
 		conn_free(ss->by_use);
+	otr_spares_fini(&ss->budget.pieces);
 	free(ss);
 }
 

@@ -3,8 +3,8 @@
 # run.sh [quick | CASE..] - are the parents right? One row a case and number of clients.
 #
 #	cases      nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c
-#	           asyncio go-db go-nested go-http own-flask own-node own-asyncio
-#	quick      what fits into 90 s
+#	           late-node late-flask asyncio go-db go-nested go-http own-flask own-node own-asyncio
+#	quick      six of them at 16 clients, 40 s
 #	CLIENTS    "1 16 64"            SECONDS_EACH  of load, 3
 #	KEEP=DIR   keeps what was traced, and --record with RECORD=1
 #
@@ -60,16 +60,26 @@ load() { # CLIENTS PORT PATH: bounded; sets SENT
 # One row: traces the targets while PATH of PORT is asked.
 measure() { # NAME CLIENTS PORT PATH "TARGET.." [JUDGE ARG..]
 	local name=$1 clients=$2 port=$3 path=$4 targets=$5
-	local file=$name.$clients
+	local file=$name.$clients loader
+	SENT=0
 	shift 5
+	if [ -n "${LATE:-}" ]; then
+		load "$clients" "$port" "$path" &
+		loader=$!
+		sleep 0.5
+	fi
 	# shellcheck disable=SC2086
 	attach "$file" $targets || { fail "$name: cannot attach"; return; }
-	load "$clients" "$port" "$path"
+	if [ -n "${LATE:-}" ]; then
+		wait "$loader"
+	else
+		load "$clients" "$port" "$path"
+	fi
 	sleep 0.3
 	kill -INT "$AGENT"
 	wait "$AGENT" || fail "$name: otrace failed: $(tail -n 3 "$OUT/$file.log")"
-	python3 $here/judge.py "$OUT/$file.jsonl" --name "$name" --clients "$clients" \
-		--requests "${SENT:-0}" "$@" || failed=1
+	python3 "$here/judge.py" "$OUT/$file.jsonl" --name "$name" --clients "$clients" \
+		--requests "$SENT" "$@" || failed=1
 	[ -n "${KEEP:-}" ] || rm -f "$OUT/$file".*
 }
 
@@ -111,6 +121,19 @@ case_nginx_node_node() {
 	SOCKETS=128 node_chain || return 1
 	each nginx-node-node "$NGINX_PORT" /price ":$NGINX_PORT :$NODE_PORT :$LAST" \
 		--entry nginx --from 1000 --least 95
+}
+
+# Attached under load: connections, exchanges and turns are met half way.
+case_late_node() {
+	SOCKETS=128 node_chain || return 1
+	LATE=1 each late-node "$NGINX_PORT" /price ":$NGINX_PORT :$NODE_PORT :$LAST" \
+		--entry nginx --from 1000
+}
+
+case_late_flask() {
+	svc_postgres && svc_gunicorn shop:app 1 16 && svc_nginx "$GUNICORN_PORT" || return 1
+	LATE=1 each late-flask "$NGINX_PORT" /query ":$NGINX_PORT :$GUNICORN_PORT :$PG_PORT" \
+		--entry nginx --from 300
 }
 
 # 64 requests wait for 8 connections: in the program, where nobody sees who is next.
@@ -165,7 +188,7 @@ case_own_asyncio() {
 }
 
 all="nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c asyncio go-db go-nested go-http
-	own-flask own-node own-asyncio"
+	own-flask own-node own-asyncio late-node late-flask"
 quick="nginx-flask-pg nginx-node-node pool-python own-flask own-node own-asyncio"
 OUT=${KEEP:-$(mktemp -d)}
 mkdir -p "$OUT"
@@ -189,7 +212,7 @@ CLIENTS=${CLIENTS:-1 16 64}
 printf '%-26s %3s %7s %7s %6s %7s %5s %5s %8s\n' case c roots right wrong orphan lost own \
 	'right %'
 for name; do
-	if [[ " $(echo $all) " != *" $name "* ]]; then
+	if [[ " ${all//[[:space:]]/ } " != *" $name "* ]]; then
 		fail "no case $name"
 		continue
 	fi

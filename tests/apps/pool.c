@@ -89,7 +89,8 @@ static void *work(void *arg)
 				 "GET /price?id=%s HTTP/1.1\r\nHost: b\r\n\r\n",
 				 job->id);
 
-		if (write(fd, buf, n) != n || read_message(fd, buf, sizeof(buf)))
+		if (write(fd, buf, n) != n ||
+		    read_message(fd, buf, sizeof(buf)))
 			exit(1);
 		pthread_mutex_lock(&job->lock);
 		job->is_done = 1;

@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# terminal.bats - `otrace run` beside a program on one terminal, in tmux.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() {
+	live_setup
+	port=$(free_port)
+	tmux=(tmux -L "otr$$-$RANDOM" -f /dev/null)
+	export -n TMUX
+	unset TMUX
+}
+teardown() {
+	"${tmux[@]}" kill-server 2>/dev/null || true
+	live_teardown
+}
+
+terminal() { # WIDTH: a shell that waits
+	"${tmux[@]}" new-session -d -x "$1" -y 60 'PS1="$ " exec bash --norc' 3>&-
+	sleep 0.3
+}
+type_in() { "${tmux[@]}" send-keys "$1" Enter; }
+screen() { "${tmux[@]}" capture-pane -p -S -; }
+shows() { screen | grep -q -e "$1"; }
+
+@test "traces are on the terminal, streams in their files" {
+	http "$port"
+	terminal 100
+	type_in "$OTRACE run -- curl -s 127.0.0.1:$port/x 2>$dir/err"
+	until_true 10 shows 'curl: status 0 after'
+	screen
+	shows '200 GET /x'
+	shows 'hello /x'
+	[ ! -s "$dir/err" ]
+}
+
+@test "stty is the same after the end, after SIGKILL, and while it runs" {
+	terminal 100
+	type_in "stty -a >$dir/a; $OTRACE run -- stty -a >$dir/b; stty -a >$dir/c; touch $dir/done1"
+	until_true 10 test -e "$dir/done1"
+	cmp "$dir/a" "$dir/b"
+	cmp "$dir/a" "$dir/c"
+	type_in "$OTRACE run -- sh -c 'kill -9 \$PPID'; stty -a >$dir/d; touch $dir/done2"
+	until_true 10 test -e "$dir/done2"
+	cmp "$dir/a" "$dir/d"
+}
+
+@test "no block begins inside a half line of the program's" {
+	http "$port"
+	terminal 80
+	cat >"$dir/half.py" <<-'P'
+		import http.client, sys, time
+		for i in range(60):
+		    sys.stdout.write("half-%d..." % i)
+		    sys.stdout.flush()
+		    if i % 10 == 0:
+		        c = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
+		        c.request("GET", "/h"); c.getresponse().read(); c.close()
+		    time.sleep(0.02)
+		    if i % 3 == 2:
+		        print()
+	P
+	type_in "clear; $OTRACE run -- $PY $dir/half.py $port; touch $dir/done"
+	until_true 15 test -e "$dir/done"
+	sleep 0.3
+	screen >"$dir/screen"
+	cat "$dir/screen"
+	# A line of ours has nothing of the program's before it.
+	[ "$(grep -c 'GET /h ' "$dir/screen")" -ge 6 ]
+	! grep -E 'half-[0-9]+\.\.\..*(GET /h|otrace:|lost  )' "$dir/screen" || false
+}
+
+@test "Ctrl-C by the terminal: the program's handler, its status, then the summary" {
+	terminal 100
+	type_in "$OTRACE run -- sh -c 'trap \"echo caught; exit 42\" INT; echo ready; while :; do sleep 0.1; done'; echo status \$?"
+	until_true 10 shows '^ready'
+	"${tmux[@]}" send-keys C-c
+	until_true 10 shows 'status 42$'
+	screen
+	shows 'caught'
+	shows 'sh: status 42 after'
+}
+
+@test "Ctrl-Z and fg work as without otrace" {
+	terminal 100
+	type_in "$OTRACE run -- $PY -c 'import time; print(\"ready\", flush=True); time.sleep(3); print(\"woken\")'; echo status \$?"
+	until_true 10 shows '^ready'
+	"${tmux[@]}" send-keys C-z
+	sleep 0.5
+	type_in fg
+	until_true 10 shows 'status 0$\|status 1[0-9][0-9]$'
+	until_true 10 shows woken
+}
+
+@test "a program that reads the terminal gets what is typed" {
+	terminal 100
+	type_in "$OTRACE run -- sh -c 'read line; echo got:\$line'"
+	sleep 0.6
+	type_in "some words"
+	until_true 10 shows '^got:some words'
+}
+
+@test "rows fit the width: 60, 80, 120" {
+	http "$port"
+	for width in 60 80 120; do
+		terminal $width
+		type_in "clear; $OTRACE run -- curl -s 127.0.0.1:$port/aaaaaaaaaaaaaaaa/bbbbbbbbbbbbbbbbbbb/cccccccccccccccccc; touch $dir/done$width"
+		until_true 10 test -e "$dir/done$width"
+		sleep 0.2
+		# Lines that tmux had to break are joined by -J.
+		"${tmux[@]}" capture-pane -p -J -S - | sed '1,/hello/d' >"$dir/screen"
+		cat "$dir/screen"
+		[ "$(wc -L <"$dir/screen")" -le $width ]
+		"${tmux[@]}" kill-server
+		sleep 0.2
+	done
+}

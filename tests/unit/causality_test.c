@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs:
+/*
+ * causality_test.c - the rules of parenthood, told as small stories.
+ *
+ * A story is a line of steps; each request out is answered by a letter in `claims`: the
+ * inbound connection it is claimed for, '-' for none.
+ *
+ *	a< a> ax    a request comes on inbound connection a (to d); is answered; is closed
+ *	1> 1<       a request goes out on connection 1 (to 4); an answer comes
+ *	1c 1?       connect() = EINPROGRESS; a look at the idle connection
+ *	w w0 p      a wait for many without end; with timeout 0; for one descriptor
+ *	w9 wx       a wait of at most 9 ms; one that ran out
+ *	L> L<       the letter box is written; is read
+ *	s1 k1       strand 1 (to 3) goes on from here; strand 1 is made by this one
+ *	+6          6 ms pass
+ *	D G N       the process has passed its tests; is written in Go; sockets do not block
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bpf/causality.h"
+
+#define MS 1000000ull
+
+struct world {
+	struct otr_mind mind;
+	struct otr_strand strands[4];
+	struct otr_exch exchs[4];  /* of inbound connections 1 to 4 */
+	struct otr_asked asked[4]; /* of outbound connections */
+	char last[2][4];	   /* what was moved last: '<' or '>' */
+	struct otr_letter box;
+	uint64_t now, place;
+	int self, nonblock;
+	char claims[16];
+};
+
+static struct otr_exch *exch_of(struct world *w, uint64_t conn)
+{
+	return conn ? &w->exchs[conn - 1] : NULL;
+}
+
+static struct otr_strand *self(struct world *w)
+{
+	return &w->strands[w->self];
+}
+
+/* As the callers do: what is closed is nobody's current. */
+static struct otr_strand *fresh(struct world *w)
+{
+	otr_refresh(self(w), exch_of(w, self(w)->cur.conn));
+	return self(w);
+}
+
+static void request(struct world *w, int i)
+{
+	struct otr_xref ref = { .conn = i + 1, .pos = ++w->place };
+	struct otr_strand *st = self(w);
+
+	if (w->last[0][i] == '<') {
+		ref.pos = w->exchs[i].pos;
+		otr_r1_more(st, &w->exchs[i], &ref, w->now);
+		return;
+	}
+	w->last[0][i] = '<';
+	otr_r1_first(st, &w->mind, &w->exchs[i], &ref,
+		     exch_of(w, st->mine.conn), w->self, w->now);
+}
+
+static void answer(struct world *w, int i)
+{
+	struct otr_xref ref = { .conn = i + 1, .pos = w->exchs[i].pos };
+
+	w->last[0][i] = '>';
+	if (w->exchs[i].open)
+		otr_r3_answer(self(w), &w->mind, &w->exchs[i], &ref,
+			      w->exchs[i].reader != (uint64_t)w->self, w->now);
+}
+
+static void ask(struct world *w, int i)
+{
+	struct otr_asked *asked = &w->asked[i];
+	struct otr_strand *st = self(w);
+	struct otr_xref parent;
+	size_t n = strlen(w->claims);
+	int why;
+
+	w->last[1][i] = '>';
+	why = otr_r4_ask(st, &w->mind, asked, exch_of(w, asked->claim.conn),
+			 exch_of(w, asked->born.conn), exch_of(w, st->cur.conn),
+			 w->nonblock, 100 + i, w->now, &parent);
+	otr_r4_book(&w->mind, asked, &parent, exch_of(w, parent.conn));
+	w->claims[n] = why ? (char)('a' + parent.conn - 1) : '-';
+}
+
+static void answered(struct world *w, int i)
+{
+	struct otr_asked *asked = &w->asked[i];
+
+	if (w->last[1][i] == '<') {
+		otr_r2_more(self(w), &w->mind, asked,
+			    exch_of(w, asked->answered.conn), 100 + i, w->now);
+		return;
+	}
+	w->last[1][i] = '<';
+	otr_r2_answer(fresh(w), &w->mind, asked,
+		      exch_of(w, asked->believed.conn), 100 + i, w->now);
+}
+
+static void wait_many(struct world *w, char how)
+{
+	int64_t timeout = how == ' '   ? -1
+			  : how == 'x' ? (int64_t)MS
+				       : (how - '0') * (int64_t)MS;
+	struct otr_strand *st = fresh(w);
+
+	otr_r5_wait(st, exch_of(w, st->turn.conn), timeout, how != 'x', w->now);
+}
+
+static void letter(struct world *w, char way)
+{
+	if (way == '>')
+		otr_r9_write(fresh(w), &w->box, w->now);
+	else
+		otr_r9_read(fresh(w), &w->mind, &w->box,
+			    exch_of(w, w->box.from.conn), 99, w->now);
+}
+
+static void inbound(struct world *w, int i, char what)
+{
+	if (what == '<')
+		request(w, i);
+	else if (what == '>')
+		answer(w, i);
+	else
+		otr_exch_end(&w->exchs[i], &w->mind);
+}
+
+static void outbound(struct world *w, int i, char what)
+{
+	struct otr_strand *st = self(w);
+
+	if (what == '>')
+		ask(w, i);
+	else if (what == '<')
+		answered(w, i);
+	else if (what == 'c')
+		otr_r4_born(st, &w->mind, &w->asked[i],
+			    exch_of(w, st->cur.conn), w->now);
+	else
+		otr_r10_touch(fresh(w), &w->mind, &w->asked[i], w->now);
+}
+
+static void setting(struct world *w, char what)
+{
+	switch (what) {
+	case 'D':
+		w->mind.doubt = 0;
+		break;
+	case 'G':
+		w->mind.go = 1;
+		break;
+	case 'N':
+		w->nonblock = 1;
+		break;
+	default:
+		fail_msg("no step %c", what);
+	}
+}
+
+static void step(struct world *w, const char *s)
+{
+	char what = s[1] ? s[1] : ' ';
+
+	w->now += 1000;
+	if (*s >= 'a' && *s <= 'd')
+		inbound(w, *s - 'a', what);
+	else if (*s >= '1' && *s <= '4')
+		outbound(w, *s - '1', what);
+	else if (*s == 'w')
+		wait_many(w, what);
+	else if (*s == 'p')
+		otr_r5_one(self(w), w->now);
+	else if (*s == 'L')
+		letter(w, what);
+	else if (*s == 's')
+		w->self = what - '0';
+	else if (*s == 'k')
+		otr_r7_clone(fresh(w), &w->strands[what - '0'],
+			     OTR_EVIDENCE_CLONE);
+	else if (*s == '+')
+		w->now += (what - '0') * MS;
+	else
+		setting(w, *s);
+}
+
+/* Counters say what is there, whatever happened. */
+static void counts_hold(const struct world *w, const char *steps)
+{
+	uint32_t open = 0, starving = 0;
+
+	for (int i = 0; i < 4; i++) {
+		open += w->exchs[i].open;
+		starving += w->exchs[i].open && !w->exchs[i].inflight;
+	}
+	if (w->mind.open != open || w->mind.starving != starving)
+		fail_msg("%s: %u open, %u starving, not %u, %u", steps,
+			 w->mind.open, w->mind.starving, open, starving);
+}
+
+static void tell(struct world *w, const char *steps)
+{
+	char line[128], *save = NULL, *s;
+
+	memset(w, 0, sizeof(*w));
+	otr_mind_init(&w->mind);
+	w->now = 1000 * MS;
+	snprintf(line, sizeof(line), "%s", steps);
+	for (s = strtok_r(line, " ", &save); s;
+	     s = strtok_r(NULL, " ", &save)) {
+		step(w, s);
+		counts_hold(w, steps);
+	}
+}
+
+struct tale {
+	const char *what, *steps, *claims;
+};
+
+static const struct tale tales[] = {
+	/* R1 */
+	{ "reads, then asks", "a< 1>", "a" },
+	{ "reads in two, then asks", "a< a< 1>", "a" },
+	{ "nothing was read", "1>", "-" },
+	{ "the newest request is current", "D a< b< 1>", "b" },
+	{ "two threads, two requests", "a< s1 b< 1> s0 2>", "ba" },
+	{ "a second request on the same connection", "a< 1> a> a< 2>", "aa" },
+	/* R2 */
+	{ "blocked in its own call", "a< 1> 1< 1>", "aa" },
+	{ "an answer tells a loop whose turn it is",
+	  "D w a< 1> w b< 2> w 1< 3>", "aba" },
+	{ "so does each read of it", "D w a< 1> w b< 2> w 1< w 1< 3>", "aba" },
+	{ "an answer to nobody", "D 1> w a< 1< 2>", "--" },
+	{ "an answer for what is over", "D w a< 1> w a> w b< w 1< 2>", "a-" },
+	{ "two parents in one answer", "D w a< 1> w b< 1> w 1< 2>", "ab-" },
+	{ "a pool's thread that reads it is no better known",
+	  "D a< k1 s1 1> 1< s2 b< s1 2>", "a-" },
+	/* R3 */
+	{ "answered", "a< a> 1>", "-" },
+	/* R4 */
+	{ "born for another turn", "D w a< 1c w b< w 1>", "a" },
+	{ "born for nobody", "D w 1c w a< 1>", "-" },
+	{ "born for who is gone", "D w a< 1c w a> w b< 1>", "-" },
+	{ "born once", "D w a< 1c w b< w 1> w 1< w b< 1>", "ab" },
+	{ "born in doubt", "w a< 1c w b< w 1>", "-" },
+	{ "freed and taken while another starves", "D w a< 1> w b< w 1< 1>",
+	  "a-" },
+	{ "freed and taken, nobody starves", "D w a< 1> w b< 2> w 1< 1>",
+	  "aba" },
+	{ "freed and taken, who starves is served by an orphan",
+	  "D 3> w a< 1> w b< w 1< 1>", "-aa" },
+	{ "another connection than the one freed", "D w a< 1> w b< w 1< 2>",
+	  "aa" },
+	{ "taken in a later turn", "D w a< 1> w b< w 1< w a< 1>", "aa" },
+	{ "waits are not probed yet", "N a< 1>", "-" },
+	{ "nor were they when it asked", "D N a< 1> w 1< 2>", "--" },
+	{ "waits are probed", "N p a< 1>", "a" },
+	{ "a claim needs no waits", "a< 1? N s1 1>", "a" },
+	/* probation and disgrace */
+	{ "in doubt, alone", "w a< 1>", "a" },
+	{ "in doubt, two", "w a< w b< 1>", "-" },
+	{ "a blocking thread is no loop", "a< s1 b< 1>", "b" },
+	{ "disgraced", "D w a< w b< a> w c< 1>", "-" },
+	/* timers */
+	{ "before a timer is due", "D w a< 1> w b< 2> w9 1< 3>", "aba" },
+	{ "a timer may be what runs", "D w a< 1> w b< 2> w9 1< +9 3>", "ab-" },
+	{ "but not while an event waits", "D w a< w b< 2> w9 +9 3>", "b-" },
+	{ "a wait ran out", "D w a< 1> w b< 2> wx 1< 3>", "ab-" },
+	/* R5 */
+	{ "a wait for one keeps", "a< p 1>", "a" },
+	{ "a wait for many forgets", "a< w 1>", "-" },
+	{ "timeout 0: the same turn", "D w b< w a< w0 1>", "a" },
+	{ "timeout 0: a mixed turn", "D w a< b< w0 1>", "-" },
+	{ "mixed till the next real wait", "D w a< b< w0 w0 1> w a< 1>", "-a" },
+	{ "timeout 0: one of the turn is over", "D w a< a> w0 1>", "-" },
+	{ "timeout 0: what was left runs among what comes",
+	  "D w a< w0 a> w b< w0 c< 1>", "-" },
+	{ "timeout 0: but not where callbacks run at once", "D w a< w0 b< 1>",
+	  "b" },
+	{ "timeout 0: more of the same", "D w b< w a< w0 a< 1>", "a" },
+	{ "timeout 0: what a timer left runs first",
+	  "D w c< w0 c> b< w9 a< +9 w0 1>", "-" },
+	/* R7 */
+	{ "a thread made for a request", "a< k1 s1 1>", "a" },
+	{ "weak, and not alone", "a< k1 s2 b< s1 1>", "-" },
+	{ "weak is not inherited", "a< k1 s1 k2 s2 1>", "-" },
+	/* R8 */
+	{ "closed", "a< ax 1>", "-" },
+	{ "closed behind its thread", "a< k1 ax s1 1>", "-" },
+	/* R9 */
+	{ "a letter", "a< L> s1 L< 1>", "a" },
+	{ "letters of two", "a< L> s1 b< L> s2 L< 1>", "-" },
+	{ "a letter of nobody", "s1 L> s0 a< L> s2 L< 1>", "-" },
+	{ "a letter while two are open", "a< L> s1 b< s2 L< 1>", "-" },
+	{ "a letter is read once", "a< L> s1 L< s2 L< 1>", "-" },
+	/* R10 */
+	{ "who looks at a connection is about to use it", "a< 1? s1 1>", "a" },
+	{ "a claim is used once", "a< 1? s1 1> 1< s2 1>", "a-" },
+	{ "a claim of what is over", "a< 1? a> s1 1>", "-" },
+	{ "a loop looks at many", "w a< 1? s1 1>", "-" },
+	{ "not idle", "a< 1> 1? s1 1>", "a-" },
+	{ "a claim in doubt", "a< 1? s2 b< s3 w 1>", "a" },
+	/* goroutines */
+	{ "a goroutine of a goroutine, among others",
+	  "G a< k1 s2 b< s1 1> s2 2>", "ab" },
+	{ "a goroutine reads for many", "G a< 1> s1 1< 2>", "a-" },
+	{ "born says nothing", "G a< 1c s1 b< 1>", "b" },
+};
+
+static void all_tales(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tales) / sizeof(*tales); i++) {
+		tell(&w, tales[i].steps);
+		if (strcmp(w.claims, tales[i].claims))
+			fail_msg("%s: %s gave %s, not %s", tales[i].what,
+				 tales[i].steps, w.claims, tales[i].claims);
+	}
+}
+
+static void doubt_is(const char *steps, uint32_t doubt)
+{
+	struct world w;
+
+	tell(&w, steps);
+	if (w.mind.doubt != doubt)
+		fail_msg("%s: doubt %u, not %u", steps, w.mind.doubt, doubt);
+}
+
+static void doubt(void **state)
+{
+	(void)state;
+	doubt_is("", OTR_PROBATION);
+	doubt_is("w a< w b< b>", OTR_PROBATION - 1);
+	doubt_is("D w a< w b< b>", 0);
+	doubt_is("w a< a>", OTR_PROBATION);	   /* alone is no test */
+	doubt_is("w a< w b< w b>", OTR_PROBATION); /* nor is not knowing */
+	doubt_is("D w a< w b< a>", OTR_DISGRACE);
+	doubt_is("D a< s1 b< s0 a>", 0);	 /* threads block */
+	doubt_is("D a< s1 b< a>", OTR_DISGRACE); /* a work stealer */
+	doubt_is("D a< s1 a>", 0);		 /* who only writes */
+	doubt_is("G D a< s1 b< a>", 0);
+	doubt_is("D a< b< a>", 0); /* its waits are not seen yet */
+}
+
+static void mux_is(const char *steps, int mux)
+{
+	struct world w;
+
+	tell(&w, steps);
+	assert_int_equal(w.mind.mux, mux);
+}
+
+static void mux(void **state)
+{
+	(void)state;
+	mux_is("a< b<", 1);
+	mux_is("a< a> b<", 0);
+	mux_is("a< s1 b<", 0);
+	mux_is("a< ax b<", 0);
+	mux_is("G a< b<", 0);
+}
+
+/* Probation ends after so many tests as it says, and then a loop is believed. */
+static void probation_ends(void **state)
+{
+	struct world w;
+
+	(void)state;
+	tell(&w, "w a<");
+	for (int i = 0; i < OTR_PROBATION; i++) {
+		step(&w, "w");
+		step(&w, "b<");
+		step(&w, "1>");
+		step(&w, "1<");
+		assert_string_equal(w.claims, "-");
+		step(&w, "b>");
+		memset(w.claims, 0, sizeof(w.claims));
+	}
+	step(&w, "w");
+	step(&w, "b<");
+	step(&w, "1>");
+	assert_string_equal(w.claims, "b");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_tales),
+		cmocka_unit_test(doubt),
+		cmocka_unit_test(mux),
+		cmocka_unit_test(probation_ends),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
