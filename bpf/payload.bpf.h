@@ -31,6 +31,13 @@ struct otr_move {
 	__u8 pad;
 };
 
+/* n = min(n, max), in one register: clang likes to compare a copy of what it then loads
+ * from the stack, and a verifier before 6.2 does not join the two. */
+#define otr_clamp(n, max)                              \
+	asm volatile("if %0 < %1 goto +1\n\t%0 = %1"   \
+		     : "+r"(n)                         \
+		     : "i"(max))
+
 #define OTR_IOVS 8 /* looked at; the rest is a known gap */
 
 /* What bpf_task_pt_regs() gives is a pointer of a known type: its fields are loads, not
@@ -130,7 +137,7 @@ static __always_inline void otr_find_bytes(struct otr_move *mv,
 /* Copies at most `cap` bytes to `to`, a buffer of `size` bytes, a constant. An array of
  * buffers gets half of it: off < size/2 and n <= size/2 is what a verifier can follow.
  * Returns how many. */
-static __always_inline __u32 otr_gather(char *to, __u32 size, __u32 cap,
+static __always_inline __u32 otr_gather(char *to, const __u32 size, __u32 cap,
 					const struct otr_move *mv)
 {
 	struct iovec *at = (void *)mv->base;
@@ -147,9 +154,7 @@ static __always_inline __u32 otr_gather(char *to, __u32 size, __u32 cap,
 		n = one.iov_len;
 		if (n > cap - off)
 			n = cap - off;
-		asm volatile("" : "+r"(n));
-		if (n > size / 2)
-			n = size / 2;
+		otr_clamp(n, size / 2);
 		if (bpf_probe_read_user(to + off, n, one.iov_base))
 			break;
 		off += n;
@@ -158,17 +163,14 @@ static __always_inline __u32 otr_gather(char *to, __u32 size, __u32 cap,
 	return off > cap ? cap : off;
 }
 
-static __always_inline __u32 otr_copy(char *to, __u32 size, __u32 cap,
+static __always_inline __u32 otr_copy(char *to, const __u32 size, __u32 cap,
 				      const struct otr_move *mv)
 {
 	__u64 n = cap;
 
 	if (mv->kind == OTR_BYTES_IOV)
 		return otr_gather(to, size, cap, mv);
-	/* clang loses the bound unless the value is opaque before the clamp. */
-	asm volatile("" : "+r"(n));
-	if (n > size)
-		n = size;
+	otr_clamp(n, size);
 	if (bpf_probe_read_user(to, n, (void *)mv->base))
 		return 0;
 	return n;

@@ -55,7 +55,7 @@ ask() { # PATH
 started() { # LOG: waits for the start line
 	local i
 	for ((i = 0; i < 150; i++)); do
-		grep -q '^otrace ' "$1" && return 0
+		grep -q 'otrace [0-9]' "$1" && return 0
 		kill -0 "$tracer" 2>/dev/null || break
 		sleep 0.1
 	done

@@ -32,7 +32,7 @@ same_as_bare() { # CMD..: streams, byte for byte, and status
 }
 
 @test "signal masks and dispositions are the program's own" {
-	# Not signals 32 and 33, glibc's own: posix_spawn() (make) leaves them ignored.
+	# Not SigQ, which all processes share, and not signals 32 and 33, glibc's own: posix_spawn() (make) leaves them ignored.
 	same_as_bare sh -c "grep -E '^(Sig[^Q]|Shd)' /proc/self/status |
 		sed 's/^\(SigIgn:.[0-9a-f]\{7\}\)./\1-/'"
 }

@@ -13,13 +13,19 @@ endif
 P ?= $(FUZZ_NAMES)
 T ?= 60
 
-FUZZ_FLAGS := $(CSTD) $(WARN) -D_GNU_SOURCE -DXXH_INLINE_ALL -I. -O1 -g \
+FUZZ_FLAGS := $(CSTD) $(WARN) -Wno-implicit-fallthrough -D_GNU_SOURCE -DXXH_INLINE_ALL -I. -O1 -g \
 	-fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all
 FUZZ_SRC   := $(wildcard agent/proto/*.c agent/base/*.c) agent/span.c \
 	agent/span_builder.c agent/resource/counted.c \
 	tests/fuzz/laws.c tests/fuzz/laws_describe.c tests/fuzz/conv.c \
 	$(wildcard agent/source/event.c)
+
+# All that a pipeline is made of, for the one fuzzer that drives it.
+FUZZ_PIPE := $(filter-out $(FUZZ_SRC),$(wildcard agent/pipeline.c agent/loss.c \
+	agent/stream/*.c agent/stitch/*.c agent/resource/*.c))
+$(FUZZ_B)/fuzz_pipeline: FUZZ_MORE := $(FUZZ_PIPE)
+$(FUZZ_B)/fuzz_pipeline: $(FUZZ_PIPE)
 
 .PHONY: fuzz fuzz-seeds
 fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one
@@ -35,7 +41,7 @@ fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one
 
 $(FUZZ_B)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard agent/proto/*.h tests/fuzz/*.h)
 	$(call msg,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_FLAGS) -o $@ $< $(FUZZ_SRC)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_FLAGS) -o $@ $< $(FUZZ_SRC) $(FUZZ_MORE)
 
 fuzz-seeds: ## make the fuzzers' seeds of the golden conversations
 	$(Q)for d in tests/golden/proto/*/; do \
