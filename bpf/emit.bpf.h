@@ -13,13 +13,15 @@
 #include "sock.bpf.h"
 #include "task.bpf.h"
 
-/* Waking the agent costs more than a record: it drains by a timer, and is woken only
- * when a ring is an eighth full. */
+/* Waking the agent costs more than a record, an interrupt: it drains by a timer, and is
+ * woken when a ring is an eighth full, once until it came. */
 static __always_inline __u64 otr_wake_flags(void *ring, __u64 eighth)
 {
-	return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > eighth ?
-		       BPF_RB_FORCE_WAKEUP :
-		       BPF_RB_NO_WAKEUP;
+	if (otr_ctl.woken ||
+	    bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <= eighth)
+		return BPF_RB_NO_WAKEUP;
+	otr_ctl.woken = 1;
+	return BPF_RB_FORCE_WAKEUP;
 }
 
 static __always_inline void otr_head(struct otr_event *hdr, __u16 kind,

@@ -71,7 +71,7 @@ struct otr_ctl {
 	/* kernel -> agent */
 	__u32 want_waits; /* a traced process may be an event loop */
 	__u32 want_wakes; /* a traced process has several threads */
-	__u32 pad;
+	__u32 woken; /* 1: the agent is on its way to the rings; it clears this */
 };
 
 #endif /* OTR_SHARED_H */

@@ -125,6 +125,8 @@ int otr_bpf_drain(struct otr_bpf *b, otr_event_fn fn, void *arg)
 {
 	b->fn = fn;
 	b->fn_arg = arg;
+	/* Before: what comes meanwhile may wake us again. */
+	__atomic_store_n(&b->ctl->woken, 0, __ATOMIC_SEQ_CST);
 	return ring_buffer__consume(b->rings);
 }
 
