@@ -277,7 +277,7 @@ static void ctl(void **state)
 	FIELD(otr_ctl, by_sk, 24, 4);
 	FIELD(otr_ctl, want_waits, 28, 4);
 	FIELD(otr_ctl, want_wakes, 32, 4);
-	FIELD(otr_ctl, pad, 36, 4);
+	FIELD(otr_ctl, woken, 36, 4);
 	END(otr_ctl, 40);
 }
 
