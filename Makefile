@@ -38,7 +38,7 @@ PROTO_O := $(B)/exporters/otlp.pb-c.o
 LIB_OBJ := $(SRC:%.c=$(B)/%.o) $(if $(wildcard exporters/otlp.proto),$(PROTO_O))
 UNIT    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 
-.PHONY: all help clean bpf unit FORCE
+.PHONY: all help clean bench bpf unit FORCE
 all: $(B)/otrace
 
 $(B)/otrace: $(B)/agent/main.o $(LIB_OBJ)
@@ -93,6 +93,9 @@ $(foreach t,$(notdir $(UNIT)),$(eval $(call unit_rule,$(t))))
 
 unit: $(UNIT) ## unit tests (cmocka)
 	$(Q)rc=0; for t in $(UNIT); do $$t || rc=1; done; exit $$rc
+
+bench: all ## what it costs, budget by budget (root)
+	$(Q)scripts/bench.sh
 
 -include scripts/cli.mk
 -include scripts/test.mk
