@@ -177,6 +177,16 @@ OTR_LAW void otr_set(struct otr_strand *st, const struct otr_xref *ref,
 	st->from_request = 0;
 }
 
+/* One of the descriptors that the wait returned is handled: what comes when all are may be
+ * a timer's. An end of file counts, and a connection that came about. */
+OTR_LAW void otr_handle(struct otr_strand *st, __u64 conn)
+{
+	if (st->handled != conn) {
+		st->handled = conn;
+		st->left--;
+	}
+}
+
 /* This strand now handles something of `ref` (NULL: of nobody we know) that came
  * over `conn`. */
 OTR_LAW void otr_join(struct otr_strand *st, const struct otr_xref *ref,
@@ -192,10 +202,7 @@ OTR_LAW void otr_join(struct otr_strand *st, const struct otr_xref *ref,
 	if (st->carried && st->defers && st->turn_kind == OTR_TURN_MIXED)
 		ref = 0;
 	otr_set(st, ref, level, OTR_EVIDENCE_STRAND);
-	if (st->handled != conn) {
-		st->handled = conn;
-		st->left--;
-	}
+	otr_handle(st, conn);
 }
 
 /* The exchange is over, answered or closed: once. Returns whether it was open. */
@@ -380,7 +387,9 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 			why = OTR_EVIDENCE_NONE;
 		}
 	}
-	if (!asked->has_born)
+	if (asked->has_born)
+		otr_handle(st, conn);
+	else
 		otr_left_over(st);
 	asked->has_born = 0;
 	asked->claim.conn = 0;

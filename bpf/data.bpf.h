@@ -48,9 +48,10 @@ static __always_inline void otr_not_moved(struct otr_task *t, struct sock *sk,
 		otr_touched(t, c);
 	else if (ret < 0 && !otr_passing(ret))
 		otr_over(c, dir, ret);
-	else if (!ret && dir == OTR_DIR_IN)
+	else if (!ret && dir == OTR_DIR_IN) {
+		otr_handle(&t->strand, c->inode);
 		otr_over(c, dir, 0);
-	else
+	} else
 		return;
 	/* AF_UNIX has no hook for its end: nothing more is coming, so it is told. */
 	if (c->family == AF_UNIX && c->told && c->flow[OTR_DIR_IN].eof) {
