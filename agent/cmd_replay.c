@@ -27,6 +27,7 @@
 struct replay {
 	const struct otr_settings *cfg;
 	struct otr_sinks *sinks;
+	const char *path;
 	int fd;
 	uint64_t events;
 	uint64_t first_ns, last_ns;
@@ -44,7 +45,8 @@ static int take(void *arg, const struct otr_event *ev)
 {
 	struct replay *re = arg;
 
-	re->events++;
+	if (!re->events++)
+		otr_sinks_start_line(re->sinks, re->path, "replay");
 	if (!re->first_ns)
 		re->first_ns = ev->time_ns;
 	if (ev->time_ns > re->last_ns)
@@ -91,7 +93,7 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 
 	if (rc)
 		return rc;
-	otr_sinks_start_line(re->sinks, path, "replay");
+	re->path = path;
 	re->events = re->first_ns = re->last_ns = 0;
 	rc = otr_record_read(path, take, re, err);
 	if (re->events) { /* a damaged file still tells what it can */
