@@ -212,15 +212,31 @@ struct otr_sql_token otr_sql_next(struct otr_slice in, size_t *from)
 	return tok;
 }
 
+/* A comment parts what stands around it; once it is gone a blank does, unless there was
+ * one: SELECT followed by a comment and a name is not one word. */
+static void part(struct otr_buf *out, enum otr_sql_kind next)
+{
+	if (out->len && next != OTR_SQL_SPACE && !is_space(out->data[out->len - 1]))
+		otr_buf_byte(out, ' ');
+}
+
 void otr_sql_sanitize(struct otr_buf *out, struct otr_slice sql)
 {
 	struct otr_sql_token tok;
+	bool parted = false;
 	size_t from = 0;
 
 	while ((tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END) {
+		if (tok.kind == OTR_SQL_COMMENT) {
+			parted = true;
+			continue;
+		}
+		if (parted)
+			part(out, tok.kind);
+		parted = false;
 		if (tok.kind == OTR_SQL_LITERAL)
 			otr_buf_byte(out, '?');
-		else if (tok.kind != OTR_SQL_COMMENT)
+		else
 			otr_buf_slice(out, tok.text);
 	}
 }

@@ -34,6 +34,8 @@ static const struct {
 	 "SELECT dbo.Table dbo.AnotherTable"},
 	{"SELECT column -- end of line comment\nFROM /* block \n comment */ table",
 	 "SELECT column \nFROM  table", "SELECT table"},
+	{"SELECT/**/a/* b */FROM/**/t-/**/-1", "SELECT a FROM t- ?",
+	 "SELECT t"},
 	{"INSERT INTO shipping_details (a, b) SELECT a, b FROM orders WHERE "
 	 "order_id = 1",
 	 "INSERT INTO shipping_details (a, b) SELECT a, b FROM orders WHERE "
