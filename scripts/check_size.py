@@ -8,7 +8,7 @@ import sys
 
 MAX_FUNC, MAX_C, MAX_H = 80, 500, 320  # lines
 MAX_TEST = 600  # tests are tables and stories
-MAX_BPF_H = 600  # headers in bpf/ hold the code that programs share
+MAX_BPF_H = 400  # headers in bpf/ hold the code that programs share
 
 
 def functions(paths):

@@ -45,6 +45,7 @@ struct otr_flow {
 	bool muted;
 	bool waiting; /* in the list of those that tick() looks at */
 	bool knows_asker;
+	bool seen_open; /* from its first byte: no answer is to an older request */
 	enum otr_dir asker; /* the direction of requests */
 	uint8_t tries;	    /* runs that nobody understood */
 	uint8_t bad;	    /* times in a row that the parser said so */

@@ -68,9 +68,19 @@ static void take_bad(struct otr_flow *fl, struct otr_way *way,
 	otr_half_spend(&way->half, from < in.len ? from : in.len);
 }
 
-/* A response without a request, of a protocol where that is an accident. */
+/*
+ * A response without a request, of a protocol where that is an accident: does its request
+ * come yet? Only at the client's end, where another thread may have read the answer before
+ * the sender was stamped; a server has read what it answers. And not what comes first on a
+ * connection that was there before us: that answers what was asked before us. Had it waited,
+ * each request from then on would be given the answer to the one before.
+ */
 static bool must_wait(struct otr_flow *fl, struct otr_way *way)
 {
+	if (fl->knows_asker && fl->asker == OTR_DIR_IN)
+		return false;
+	if (!fl->seen_open && !fl->messages)
+		return false;
 	if (fl->proto->capture != OTR_CAPTURE_HEAD || !fl->knows_asker ||
 	    otr_way_dir(fl, way) == fl->asker || fl->unanswered || way->open ||
 	    way->patient)

@@ -285,6 +285,7 @@ static struct otr_flow *flow_of(struct otr_conn *cn, uint8_t layer)
 	if (!fl)
 		return NULL;
 	fl->knows_asker = cn->facts.role != OTR_ROLE_UNKNOWN;
+	fl->seen_open = cn->facts.seen_open;
 	fl->asker =
 		cn->facts.role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN;
 	cn->flows[layer] = fl;
