@@ -365,6 +365,46 @@ static void joined_in_the_middle(void **state)
 	end(&s);
 }
 
+#define GONE "HTTP/1.1 410 Gone\r\nContent-Length: 2\r\n\r\nno"
+
+/* Attached between a request and its whole answer, at either end: the next request, which
+ * follows at once, has its own answer and not that one. */
+static void joined_before_an_answer(void **state)
+{
+	struct end ends[] = { tcp_server(100, 10, 1), tcp_client(100, 10, 1) };
+	struct story s;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct end *e = &ends[i];
+
+		begin(&s);
+		e->unseen_open = true;
+		opens(&s.mk, e);
+		if (i)
+			gets(&s.mk, e, GONE);
+		else
+			sends(&s.mk, e, GONE);
+		for (int n = 0; n < 3; n++) {
+			if (i)
+				sends(&s.mk, e, GET("/a")), gets(&s.mk, e, OK);
+			else
+				gets(&s.mk, e, GET("/a")), sends(&s.mk, e, OK);
+		}
+		ticks(&s.mk, 2000 * MS);
+		assert_int_equal(s.n, 3);
+		for (size_t n = 0; n < s.n; n++) {
+			assert_int_equal(
+				otr_span_int(s.spans[n],
+					     OTR_KEY_HTTP_RESPONSE_STATUS_CODE,
+					     0),
+				200);
+			assert_true(s.spans[n]->end_ns > s.spans[n]->start_ns);
+		}
+		end(&s);
+	}
+}
+
 /* Sequence numbers come around within the stream. */
 static void wraps_at_4_gib(void **state)
 {
@@ -509,6 +549,7 @@ int main(void)
 		cmocka_unit_test(lost_amid_a_body),
 		cmocka_unit_test(lost_amid_heads),
 		cmocka_unit_test(joined_in_the_middle),
+		cmocka_unit_test(joined_before_an_answer),
 		cmocka_unit_test(wraps_at_4_gib),
 		cmocka_unit_test(told_twice),
 		cmocka_unit_test(answer_stamped_first),

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_MIND_H
+#define OTR_MIND_H
+
+/*
+ * mind.h - what the rules of causality.h keep: of exchanges, processes, strands,
+ * connections and letter boxes; and the small steps that all rules share.
+ */
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#include "event.h"
+
+#define OTR_PROBATION 32   /* tests a process has to pass before it is believed */
+#define OTR_DISGRACE  3000 /* and after it failed one */
+
+enum otr_level {
+	OTR_LEVEL_NONE,
+	OTR_LEVEL_WEAK,
+	OTR_LEVEL_STRONG,
+};
+
+/* An inbound exchange, by the place of its first byte; conn == 0: none. */
+struct otr_xref {
+	__u64 conn;
+	__u64 pos;
+};
+
+/* The last exchange of one inbound connection. */
+struct otr_exch {
+	__u64 pos;	/* of its first byte */
+	__u64 reader;	/* the strand that read it */
+	__u32 inflight; /* outbound requests made for it and not answered */
+	__u32 tgid;	/* the process that read it */
+	__u8 pos_kind;	/* enum otr_pos_kind */
+	__u8 open;	/* 1: no byte of the answer was written yet */
+	__u8 pad[6];
+};
+
+/* One process. Counters move by atomic adds, from any of its threads. */
+struct otr_mind {
+	__u32 open;	/* inbound exchanges not answered */
+	__u32 starving; /* of these, with nothing in flight */
+	__u32 orphans;	/* outbound requests in flight that have no parent */
+	__u32 doubt;
+	__u8 mux;
+	__u8 go; /* strands are goroutines: no turns, no tests */
+	__u8 pad[2];
+};
+
+enum otr_turn { /* exchanges whose bytes a loop read since it last really waited */
+	OTR_TURN_NONE,
+	OTR_TURN_ONE,	/* of one, strand.turn */
+	OTR_TURN_MIXED, /* of several, or of one that is not known */
+};
+
+struct otr_strand {
+	struct otr_xref cur;
+	struct otr_xref mine; /* the request it read last */
+	struct otr_xref turn;
+	__u64 freed;	  /* connection whose answer this turn read last; 0: none */
+	__u64 handled;	  /* connection it handled last: one descriptor counts once */
+	__u64 entry_ns;	  /* its last event: no later than its next wait began */
+	__u64 due_ns;	  /* from here on a timer of the loop may run; 0: none set */
+	__s32 left;	  /* descriptors the wait returned, not handled yet */
+	__u8 level;	  /* enum otr_level, of cur */
+	__u8 evidence;	  /* enum otr_evidence, of cur */
+	__u8 from_request; /* cur was set by R1 */
+	__u8 loop;
+	__u8 waited;	  /* a wait of it was seen: its turns are known */
+	__u8 turn_kind;	  /* enum otr_turn */
+	__u8 carried;	  /* work of this turn was left when it looked for more */
+	__u8 defers;	  /* and such work runs before what came: see otr_left_over */
+	__u8 pad[4];
+};
+
+/* What an outbound connection remembers of the requests on it. */
+struct otr_asked {
+	struct otr_xref believed; /* of all requests since the last answer */
+	struct otr_xref born;	  /* what connect() remembered */
+	struct otr_xref claim;	  /* R10 */
+	struct otr_xref answered; /* the parent that R2 found for this answer */
+	__u8 pending;	/* requests since the last answer: 0, 1, 2 = more */
+	__u8 mixed;	/* they were believed to have different parents */
+	__u8 weak;	/* what was believed was WEAK */
+	__u8 has_born;
+	__u8 pad[4];
+};
+
+#define OTR_LAW static inline __attribute__((always_inline))
+
+OTR_LAW int otr_xref_is(const struct otr_xref *a, const struct otr_xref *b)
+{
+	return a->conn == b->conn && a->pos == b->pos;
+}
+
+/* R8. `ex` is the exchange last seen on ref->conn, or NULL. */
+OTR_LAW int otr_xref_open(const struct otr_xref *ref, const struct otr_exch *ex)
+{
+	return ref->conn && ex && ex->open && ex->pos == ref->pos;
+}
+
+OTR_LAW void otr_mind_init(struct otr_mind *mind)
+{
+	__builtin_memset(mind, 0, sizeof(*mind));
+	mind->doubt = OTR_PROBATION;
+}
+
+OTR_LAW int otr_is_loop(const struct otr_strand *st, const struct otr_mind *mind)
+{
+	return !mind->go && (st->loop || mind->mux);
+}
+
+OTR_LAW void otr_set(struct otr_strand *st, const struct otr_xref *ref,
+		     enum otr_level level, enum otr_evidence why)
+{
+	if (ref) {
+		st->cur = *ref;
+		st->level = level;
+		st->evidence = why;
+	} else {
+		st->cur.conn = 0;
+		st->cur.pos = 0;
+		st->level = OTR_LEVEL_NONE;
+		st->evidence = OTR_EVIDENCE_NONE;
+	}
+	st->from_request = 0;
+}
+
+/* One of the descriptors that the wait returned is handled: what comes when all are may be
+ * a timer's. An end of file counts, and a connection that came about. */
+OTR_LAW void otr_handle(struct otr_strand *st, __u64 conn)
+{
+	if (st->handled != conn) {
+		st->handled = conn;
+		st->left--;
+	}
+}
+
+/* This strand now handles something of `ref` (NULL: of nobody we know) that came
+ * over `conn`. */
+OTR_LAW void otr_join(struct otr_strand *st, const struct otr_xref *ref,
+		      enum otr_level level, __u64 conn)
+{
+	if (!ref)
+		st->turn_kind = OTR_TURN_MIXED;
+	else if (st->turn_kind == OTR_TURN_NONE) {
+		st->turn = *ref;
+		st->turn_kind = OTR_TURN_ONE;
+	} else if (st->turn_kind == OTR_TURN_ONE && !otr_xref_is(&st->turn, ref))
+		st->turn_kind = OTR_TURN_MIXED;
+	if (st->carried && st->defers && st->turn_kind == OTR_TURN_MIXED)
+		ref = 0;
+	otr_set(st, ref, level, OTR_EVIDENCE_STRAND);
+	otr_handle(st, conn);
+}
+
+/* The exchange is over, answered or closed: once. Returns whether it was open. */
+OTR_LAW int otr_exch_end(struct otr_exch *ex, struct otr_mind *mind)
+{
+	if (!ex->open)
+		return 0;
+	ex->open = 0;
+	if (mind) {
+		__sync_fetch_and_add(&mind->open, -1);
+		if (!ex->inflight)
+			__sync_fetch_and_add(&mind->starving, -1);
+	}
+	return 1;
+}
+
+/* One more (`by` = 1) or less (-1) in flight for an open exchange. */
+OTR_LAW void otr_flight(struct otr_mind *mind, struct otr_exch *ex, int by)
+{
+	if (by > 0) {
+		if (!__sync_fetch_and_add(&ex->inflight, 1))
+			__sync_fetch_and_add(&mind->starving, -1);
+	} else if (ex->inflight) {
+		if (__sync_fetch_and_add(&ex->inflight, -1) == 1)
+			__sync_fetch_and_add(&mind->starving, 1);
+	}
+}
+
+/* R9: a letter box: what its writers had as current since it was last read. */
+struct otr_letter {
+	struct otr_xref from;
+	__u8 many; /* writers disagreed, or had none */
+	__u8 full;
+	__u8 pad[6];
+};
+
+#endif /* OTR_MIND_H */

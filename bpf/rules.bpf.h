@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_RULES_BPF_H
+#define OTR_RULES_BPF_H
+
+/*
+ * rules.bpf.h - the rules of causality.h at home in the kernel: finds the minds, strands
+ * and exchanges they speak of, and tells which rule it is that bytes call for.
+ */
+
+#include "emit.bpf.h"
+
+static __always_inline void otr_cause_of(struct otr_cause *cause,
+					 const struct otr_xref *parent,
+					 const struct otr_exch *ex,
+					 enum otr_evidence why)
+{
+	if (why == OTR_EVIDENCE_NONE)
+		return;
+	cause->parent.conn = parent->conn;
+	cause->parent.pos = parent->pos;
+	cause->parent.layer = OTR_LAYER_SOCKET;
+	cause->parent.dir = OTR_DIR_IN;
+	cause->parent.pos_kind = ex ? ex->pos_kind : OTR_POS_OFFSET;
+	cause->evidence = why;
+}
+
+/* The exchange of an inbound connection, made at its first request. */
+static __always_inline struct otr_exch *otr_exch_make(const struct otr_conn *c,
+						      __u32 tgid)
+{
+	struct otr_exch *ex = otr_exch_of(c->inode), fresh = {};
+
+	if (ex)
+		return ex;
+	fresh.tgid = tgid;
+	fresh.pos_kind = c->pos_kind;
+	bpf_map_update_elem(&otr_exchs, &c->inode, &fresh, BPF_NOEXIST);
+	ex = otr_exch_of(c->inode);
+	if (!ex)
+		otr_lost(OTR_LOSS_TABLE);
+	return ex;
+}
+
+/* R1 */
+static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st,
+				       struct otr_conn *c, struct otr_move *mv,
+				       __u64 strand)
+{
+	struct otr_exch *ex = otr_exch_make(c, t->tgid);
+	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_xref ref = {.conn = c->inode, .pos = mv->pos};
+
+	if (!ex || !mind || !st)
+		return 0;
+	mind->go = t->go_goid != 0;
+	if (c->nonblock && !mind->go)
+		otr_ctl.want_waits = 1;
+	if (mv->first) {
+		ex->tgid = t->tgid;
+		otr_r1_first(st, mind, ex, &ref, otr_exch_of(st->mine.conn),
+			     strand, mv->now);
+	} else {
+		ref.pos = c->flow[OTR_DIR_IN].pos;
+		otr_r1_more(st, ex, &ref, mv->now);
+	}
+	return 0;
+}
+
+/* R3 */
+static __noinline int otr_rule_answer(struct otr_task *t, struct otr_strand *st,
+				      struct otr_conn *c, struct otr_move *mv,
+				      __u64 strand)
+{
+	struct otr_exch *ex = otr_exch_of(c->inode);
+	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_xref ref = {.conn = c->inode};
+
+	if (!mind || !st)
+		return 0;
+	st->entry_ns = mv->now;
+	if (!mv->first || !ex || !ex->open)
+		return 0;
+	ref.pos = ex->pos;
+	otr_r3_answer(st, mind, ex, &ref, ex->reader != strand, mv->now);
+	return 0;
+}
+
+/* In Go a connection's own goroutine, made by who dialled it, serves many. */
+static __always_inline int otr_is_pump(const struct otr_task *t,
+				       const struct otr_conn *c, __u64 strand)
+{
+	struct otr_go_key key = {.goid = strand & ~OTR_STRAND_GO,
+				 .tgid = t->tgid};
+	struct otr_goroutine *g;
+
+	if (!t->go_goid || !c->dialer)
+		return 0;
+	g = bpf_map_lookup_elem(&otr_goroutines, &key);
+	return g && g->strand.level == OTR_LEVEL_WEAK &&
+	       (g->parent | OTR_STRAND_GO) == c->dialer;
+}
+
+/* R4 */
+static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
+				   struct otr_conn *c, struct otr_move *mv,
+				   struct otr_cause *cause)
+{
+	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_xref parent;
+	struct otr_exch *ex;
+	int may_loop = c->nonblock && !t->go_goid;
+	enum otr_evidence why;
+
+	if (!mind || !st)
+		return 0;
+	if (may_loop)
+		otr_ctl.want_waits = 1;
+	t->asked_ns = mv->now;
+	why = otr_r4_ask(st, mind, &c->asked, otr_exch_of(c->asked.claim.conn),
+			 otr_exch_of(c->asked.born.conn),
+			 otr_exch_of(st->cur.conn), may_loop, c->inode, mv->now,
+			 &parent);
+	ex = otr_exch_of(parent.conn);
+	otr_r4_book(mind, &c->asked, &parent, ex);
+	otr_cause_of(cause, &parent, ex, why);
+	return 0;
+}
+
+/* R2 */
+static __noinline int otr_rule_answered(struct otr_task *t, struct otr_strand *st,
+					struct otr_conn *c, struct otr_move *mv)
+{
+	struct otr_mind *mind = otr_mind_of(t->tgid);
+
+	if (!mind || !st)
+		return 0;
+	if (!mv->first) {
+		otr_r2_more(st, mind, &c->asked,
+			    otr_exch_of(c->asked.answered.conn), c->inode,
+			    mv->now);
+		return 0;
+	}
+	otr_refresh(st, otr_exch_of(st->cur.conn));
+	otr_r2_answer(st, mind, &c->asked, otr_exch_of(c->asked.believed.conn),
+		      c->inode, mv->now);
+	return 0;
+}
+
+/* R9 over an unnamed pair: the box is named by the lower inode of the two; which of
+ * the ends writes does not matter for what it is used for, waking a loop. */
+static __noinline int otr_rule_letter(struct otr_task *t, struct otr_strand *st,
+				      __u64 box_key, int write, __u64 now)
+{
+	struct otr_letter *box = bpf_map_lookup_elem(&otr_letters, &box_key);
+	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_letter fresh = {};
+
+	if (!mind || !st || mind->go)
+		return 0;
+	if (!box) {
+		bpf_map_update_elem(&otr_letters, &box_key, &fresh, BPF_ANY);
+		box = bpf_map_lookup_elem(&otr_letters, &box_key);
+		if (!box)
+			return 0;
+	}
+	otr_refresh(st, otr_exch_of(st->cur.conn));
+	if (write)
+		otr_r9_write(st, box, now);
+	else
+		otr_r9_read(st, mind, box, otr_exch_of(box->from.conn), box_key,
+			    now);
+	return 0;
+}
+
+/* Applies the rules to bytes that moved; fills `cause` for an outbound request. */
+static __always_inline void otr_rules(struct otr_task *t, struct otr_conn *c,
+				      struct otr_move *mv, struct otr_cause *cause,
+				      __u64 *strand)
+{
+	struct otr_strand *st = otr_strand_now(t, strand);
+	int ask = c->role == OTR_ROLE_CLIENT;
+
+	if (c->role == OTR_ROLE_SERVER) {
+		if (mv->dir == OTR_DIR_IN)
+			otr_rule_request(t, st, c, mv, *strand);
+		else
+			otr_rule_answer(t, st, c, mv, *strand);
+	} else if (ask && mv->dir == OTR_DIR_OUT) {
+		if ((mv->first ||
+		     c->flow[OTR_DIR_OUT].capture == OTR_CAPTURE_CALLS) &&
+		    !otr_is_pump(t, c, *strand))
+			otr_rule_ask(t, st, c, mv, cause);
+		else if (st)
+			st->entry_ns = mv->now;
+	} else if (ask) {
+		otr_rule_answered(t, st, c, mv);
+	} else if (st) {
+		st->entry_ns = mv->now;
+	}
+}
+
+#endif /* OTR_RULES_BPF_H */
