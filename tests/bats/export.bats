@@ -63,8 +63,8 @@ print(round((t[int(sys.argv[3])] - t[int(sys.argv[2])]) * 10))
 ' "$dir/requests" "$1" "$2"
 }
 
-witness() { # FILE..: what it says in $output; skips where it cannot be had
-	$here/get-witness.sh "$CACHE" || skip "no witness"
+witness() { # FILE..: what it says in $output
+	$here/get-witness.sh "$CACHE"
 	run "$CACHE/venv/bin/python" $here/witness.py "$@"
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -259,7 +259,9 @@ tls_files() {
 }
 
 @test "a real Collector takes protobuf, JSON and the lines of the file" {
-	nice -n 10 $here/get-otelcol.sh "$CACHE" >&2 || skip "no Collector"
+	# Debian 12's own Go is too old to build it: said and counted, where no other is.
+	go version | grep -qE 'go1\.(2[4-9]|[3-9][0-9])' || skip "no Go that can build the Collector"
+	nice -n 10 $here/get-otelcol.sh "$CACHE" >&2
 	OTELCOL_HTTP=$(python3 -c 'import socket
 s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	OTELCOL_OUT=$dir OTELCOL_HTTP=$OTELCOL_HTTP \
