@@ -23,6 +23,7 @@
 
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/resource/procfs.h"
 
 #define RING_PER_CORE (1u << 20)
 #define RING_MIN      (4u << 20)
@@ -183,11 +184,16 @@ static void force_out(struct otr_bpf *b, const char *what)
 
 static int no_privilege(struct otr_err *err, int rc)
 {
+	char call[120];
+
 	otr_err_set(err,
 		    "cannot load the kernel probes: uid %u lacks CAP_BPF and "
 		    "CAP_PERFMON (bpf: %s)",
 		    getuid(), strerror(-rc));
-	otr_err_hint(err, "try  sudo otrace ..");
+	/* The same words, to be pasted; where they were long, only how to begin. */
+	otr_procfs_title((uint32_t)getpid(), call, sizeof(call));
+	otr_err_hint(err, "try  sudo %s",
+		     strlen(call) + 1 < sizeof(call) ? call : "otrace ..");
 	return -EPERM;
 }
 
