@@ -27,7 +27,7 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	is_message attach
 	[ "$status" -eq 4 ]
 	[[ ${lines[0]} == "otrace attach: cannot load the kernel probes: uid 65534 lacks "*CAP_BPF*CAP_PERFMON* ]]
-	[[ ${lines[1]} == *"try  sudo otrace"* ]]
+	[[ ${lines[1]} == *"try  sudo otrace attach 1"* ]]
 	run as_nobody "$dir/otrace" agent
 	[ "$status" -eq 4 ]
 	[[ $output == *"uid 65534 lacks"* ]]
