@@ -44,7 +44,7 @@ static const struct otr_option *meant(const struct otr_options *opts,
 	return best;
 }
 
-/* "all options: otrace run --help=all", the way UX 2.4 puts it. */
+/* "all options: otrace run --help=all". */
 #define WHERE "      all options: otrace%s%s --help=all"
 
 static int unknown(const struct args *in, const char *dashes, const char *name)

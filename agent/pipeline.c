@@ -21,7 +21,7 @@
 #define MAX_PROCS 8192
 #define SECOND_NS 1000000000ull
 
-/* Bounds of what is followed at once: DESIGN section 6 allows 24 MiB at 1,000
+/* Bounds of what is followed at once: the budget is 24 MiB at 1,000
  * connections. */
 static const struct otr_stream_config stream_config = {
 	.max_conns = 65536,

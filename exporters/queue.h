@@ -21,7 +21,7 @@ struct otr_span;
 struct otr_queue; /* shared by the core thread and its own */
 
 /* One line for a person when a destination's state changes: refused, reached again, in
- * the form of UX error 5. Called on the core thread from otr_queue_tick(). */
+ * the form of queue_test.c. Called on the core thread from otr_queue_tick(). */
 typedef void (*otr_queue_notice_fn)(void *arg, const char *text);
 
 /* Starts the destination `url` (from option or variable `origin`, named in messages).

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# bench.sh [ROW..] - what otrace costs here, as a table (the budgets of DESIGN section 6).
+# bench.sh [ROW..] - what otrace costs here, as a table (docs/OVERHEAD.md says what the rows mean).
 #
 # Bare and traced runs take turns; of times the least counts, of ratios the median. All
 # figures are this machine's, and those of a busy one are noise: only the difference or

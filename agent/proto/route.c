@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * route.c - a path's route, guessed. DESIGN.md 3.11.
+ * route.c - a path's route, guessed.
  *
  * A node is a place in a path: the owner and all segments before it, as they are in
  * the route. It remembers which values it has shown, by their hashes. When the table

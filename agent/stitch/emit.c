@@ -3,7 +3,7 @@
  * emit.c - the span of an exchange that is over.
  *
  * Its parser names it and tells what both messages said; here come its times, its ids,
- * and what went wrong outside of any message (error.type: CONVENTIONS 2.1).
+ * and what went wrong outside of any message (error.type of the semantic conventions).
  */
 
 #include "agent/stitch/exchange.h"

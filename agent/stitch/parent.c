@@ -22,7 +22,7 @@
  *			      S -> C -> D, or S and C side by side, say the same.
  *
  * If what had C in hand is in another trace, the ids on the wire win: C and D are in T,
- * with a link to it (DESIGN 3.2). Two proved candidates: a root with links to both.
+ * with a link to it. Two proved candidates: a root with links to both.
  */
 
 #include "agent/stitch/exchange.h"

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETTLE_NS (50 * 1000000ull)   /* UX 3 */
+#define SETTLE_NS (50 * 1000000ull)   /* after its last end */
 #define KEEP_NS	  (2000 * 1000000ull) /* what is out, for late children */
 
 struct otr_trace *otr_trace_new(struct otr_stitch *st)

@@ -76,7 +76,7 @@ ask() { curl -s -m 20 "$@"; }
 	up "$back"
 	bg front "$GOBIN_" "$port" "http://127.0.0.1:$back"
 	up "$port"
-	# Without helpers inside the process most of its calls are orphans (CAUSALITY.md).
+	# Without helpers inside the process most of its calls are orphans (docs/ACCURACY.md).
 	attach goserver
 	$PY - "$port" <<-'P'
 		import sys, threading, urllib.request

@@ -189,7 +189,7 @@ static void quotes_what_is_wrong(void **state)
 	unsetenv("OTRACE_SLOW");
 }
 
-/* UX 8.11: thirty slips of the finger. */
+/* Thirty slips of the finger. */
 static void knows_what_was_meant(void **state)
 {
 	static const char *const slips[][2] = {

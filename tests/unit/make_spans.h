@@ -28,7 +28,7 @@ struct make {
 /* One span of the trace numbered `trace`; gives one reference. */
 struct otr_span *make_span(uint32_t trace, const struct make *m);
 
-/* The checkout of UX 3: 58 spans, 4 services. Returns how many were put. */
+/* A checkout: 58 spans, 4 services. Returns how many were put. */
 size_t make_checkout(uint32_t trace, struct otr_span *out[64]);
 
 #endif /* OTR_MAKE_SPANS_H */
