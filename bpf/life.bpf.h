@@ -75,6 +75,16 @@ static __always_inline void otr_closing(struct otr_conn *c)
 		otr_end_run(c, OTR_DIR_OUT, 1, bpf_ktime_get_ns());
 }
 
+/* What a change of state means for a connection that we know. */
+static __always_inline void otr_state_moved(struct sock *sk, struct otr_conn *c,
+					    int old, int new)
+{
+	if (old == TCP_SYN_SENT && new == TCP_CLOSE)
+		otr_refused(sk, c);
+	else if (new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK)
+		otr_closing(c);
+}
+
 /* R8: what was open on it is nobody's current. */
 static __always_inline void otr_forget(struct otr_conn *c)
 {

@@ -151,12 +151,8 @@ int BPF_PROG(otr_x_state, struct sock *sk, int old, int new)
 		return 0;
 	}
 	c = known(sk);
-	if (!c)
-		return 0;
-	if (old == TCP_SYN_SENT && new == TCP_CLOSE)
-		otr_refused(sk, c);
-	else if (new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK)
-		otr_closing(c);
+	if (c)
+		otr_state_moved(sk, c, old, new);
 	return 0;
 }
 
