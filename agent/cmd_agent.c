@@ -37,25 +37,22 @@ static int fail(const struct otr_err *err, int status)
 	return status;
 }
 
-static bool wanted(void *arg, uint32_t tgid, uint16_t port)
+static enum otr_verdict wanted(void *arg, const struct otr_suspect *who)
 {
 	const struct agent *ag = arg;
-	char exe[512] = "", cmd[1024] = "", cgroup[512] = "";
-	const struct otr_suspect who = {exe, cmd, cgroup, port};
 
-	/* A kernel thread, or one that has left already, has no executable. */
-	if (!otr_procfs_exe(tgid, exe, sizeof(exe)))
-		return false;
-	otr_procfs_cmdline(tgid, cmd, sizeof(cmd));
-	otr_procfs_cgroup(tgid, cgroup, sizeof(cgroup));
-	return otr_rules_judge(&ag->rules, &who);
+	return otr_rules_judge(&ag->rules, who);
 }
 
 /* Never ourselves, nor who started us. */
 static void judge(struct agent *ag, uint32_t tgid, uint16_t port)
 {
+	struct otr_suspect who;
+
 	if (tgid == (uint32_t)getpid() || tgid == (uint32_t)getppid() ||
-	    otr_session_has(ag->session, tgid) || !wanted(ag, tgid, port))
+	    otr_session_has(ag->session, tgid) ||
+	    !otr_suspect_read(&who, tgid, port, NULL) ||
+	    wanted(ag, &who) != OTR_VERDICT_TRACE)
 		return;
 	if (otr_session_target(ag->session, tgid))
 		otr_log(OTR_LOG_WARN, "pid %u cannot be traced", tgid);
@@ -98,6 +95,7 @@ static int open_all(struct agent *ag, struct otr_err *err)
 	struct otr_session_config session = {
 		.cfg = ag->cfg,
 		.host = true,
+		.at_exec = otr_rules_at_exec(&ag->rules),
 		.wanted = wanted,
 		.arg = ag,
 	};

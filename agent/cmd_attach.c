@@ -51,9 +51,11 @@ static int open_all(struct attach *at, struct otr_err *err)
 		.cfg = at->cfg,
 		.notice_fd = STDERR_FILENO,
 	};
+	bool names = otr_targets_follow_names(at->targets.words);
 	struct otr_session_config session = {
 		.cfg = at->cfg,
-		.host = true,
+		.host = names || otr_targets_follow_ports(at->targets.words),
+		.at_exec = names,
 		.wanted = otr_targets_wanted,
 		.arg = &at->targets,
 	};
@@ -68,18 +70,10 @@ static int open_all(struct attach *at, struct otr_err *err)
 	return 0;
 }
 
-/* Does a word follow whoever comes later? A PID does not. */
-static bool waits_for_more(char **words)
-{
-	for (; *words; words++)
-		if ((*words)[0] < '0' || (*words)[0] > '9')
-			return true;
-	return false;
-}
-
 static void watch(struct attach *at)
 {
-	bool follow = waits_for_more(at->targets.words);
+	bool follow = otr_targets_follow_names(at->targets.words) ||
+		      otr_targets_follow_ports(at->targets.words);
 	enum otr_wakeup woke;
 	int signo = 0;
 

@@ -148,12 +148,25 @@ static bool is_denied(const char *exe)
 	return false;
 }
 
-bool otr_rules_judge(const struct otr_rules *rules, const struct otr_suspect *who)
+bool otr_rules_at_exec(const struct otr_rules *rules)
 {
-	bool yes = !rules->chosen && who->port && !is_denied(who->exe);
+	for (size_t i = 0; i < rules->n; i++)
+		if (rules->rules[i].mode != OTR_MODE_OFF && !rules->rules[i].port)
+			return true;
+	return false;
+}
 
+enum otr_verdict otr_rules_judge(const struct otr_rules *rules,
+				 const struct otr_suspect *who)
+{
+	enum otr_verdict is = OTR_VERDICT_NONE;
+
+	if (!rules->chosen && who->port && !is_denied(who->exe))
+		is = OTR_VERDICT_TRACE;
 	for (size_t i = 0; i < rules->n; i++)
 		if (rule_fits(&rules->rules[i], who))
-			yes = rules->rules[i].mode != OTR_MODE_OFF;
-	return yes;
+			is = rules->rules[i].mode == OTR_MODE_OFF ?
+				     OTR_VERDICT_OFF :
+				     OTR_VERDICT_TRACE;
+	return is;
 }

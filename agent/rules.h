@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/suspect.h"
+
 struct otr_err;
 
 #define OTR_RULES_MAX 64
@@ -38,16 +40,14 @@ struct otr_rules {
 	bool chosen; /* a rule other than `off` is there: those alone */
 };
 
-/* What is known of a process when it is judged. */
-struct otr_suspect {
-	const char *exe, *cmd, *cgroup; /* "" where unknown */
-	uint16_t port;			/* it listens there; 0: it just started */
-};
-
 /* Parses every --rule. Returns 0, or -EINVAL with the reason in `err`. */
 int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err);
 
+/* May a process be chosen before it listens anywhere? */
+bool otr_rules_at_exec(const struct otr_rules *rules);
+
 /* Pure. */
-bool otr_rules_judge(const struct otr_rules *rules, const struct otr_suspect *who);
+enum otr_verdict otr_rules_judge(const struct otr_rules *rules,
+				 const struct otr_suspect *who);
 
 #endif /* OTR_RULES_H */

@@ -236,7 +236,7 @@ static void request_once(struct otr_bpf *b, struct otr_selftest *st)
 			 strerror(errno));
 	} else if (otr_bpf_target(b, (uint32_t)p.server, false) ||
 		   otr_bpf_target(b, (uint32_t)p.client, false) ||
-		   otr_bpf_list(b) || write(p.go, "go", 2) != 2) {
+		   otr_bpf_list(b, 0) || write(p.go, "go", 2) != 2) {
 		snprintf(st->why, sizeof(st->why), "cannot trace: %s",
 			 strerror(errno));
 	} else {

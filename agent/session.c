@@ -16,11 +16,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/chosen.h"
 #include "agent/loss.h"
 #include "agent/notseen.h"
 #include "agent/resource/procfs.h"
@@ -38,24 +38,19 @@
 #define BUSY_MS	      10
 #define IDLE_MS	      100
 
-struct traced {
-	uint32_t tgid;
-	UT_hash_handle hh;
-};
-
 struct otr_session {
 	struct otr_session_config cfg;
 	struct otr_bpf *bpf;
 	struct otr_merge *merge;
 	struct otr_record *record;
-	struct traced *traced; /* by tgid */
+	struct otr_chosen *chosen;
 	uint64_t seed;
 	uint64_t opened_ns; /* before loading */
 	uint64_t began_ns;
 	uint64_t ended_ns; /* 0: it goes on */
 	uint64_t clock_ns; /* when the clock was told last */
 	uint64_t events;   /* of this step */
-	bool more;	   /* targets were added since the last listing */
+	bool started;	   /* what was there has been listed */
 
 	/* Only during otr_session_listeners(). */
 	void (*on_listener)(void *arg, uint32_t tgid, uint16_t port);
@@ -64,37 +59,12 @@ struct otr_session {
 
 bool otr_session_has(const struct otr_session *s, uint32_t tgid)
 {
-	struct traced *at;
-
-	HASH_FIND(hh, s->traced, &tgid, sizeof(tgid), at);
-	return at;
+	return otr_chosen_has(s->chosen, tgid);
 }
 
 size_t otr_session_alive(const struct otr_session *s)
 {
-	return HASH_COUNT(s->traced);
-}
-
-static void remember(struct otr_session *s, uint32_t tgid)
-{
-	struct traced *at = otr_session_has(s, tgid) ? NULL :
-						       calloc(1, sizeof(*at));
-
-	if (!at)
-		return;
-	at->tgid = tgid;
-	HASH_ADD(hh, s->traced, tgid, sizeof(at->tgid), at);
-}
-
-static void forget(struct otr_session *s, uint32_t tgid)
-{
-	struct traced *at;
-
-	HASH_FIND(hh, s->traced, &tgid, sizeof(tgid), at);
-	if (!at)
-		return;
-	HASH_DEL(s->traced, at);
-	free(at);
+	return otr_chosen_count(s->chosen);
 }
 
 static void put(void *arg, const struct otr_event *ev)
@@ -141,8 +111,9 @@ static int target_one(struct otr_session *s, uint32_t tgid)
 
 	if (rc)
 		return rc;
-	remember(s, tgid);
-	s->more = true;
+	otr_chosen_add(s->chosen, tgid);
+	if (s->started)
+		otr_bpf_list(s->bpf, tgid);
 	read_facts(s, tgid, otr_now());
 	warn_of_ring(s, tgid);
 	return 0;
@@ -174,34 +145,70 @@ int otr_session_target(struct otr_session *s, uint32_t tgid)
 	return 0;
 }
 
-static void maybe_wanted(struct otr_session *s, uint32_t tgid, uint16_t port)
+static void untarget(struct otr_session *s, uint32_t tgid)
 {
-	if (!tgid || tgid == (uint32_t)getpid() || otr_session_has(s, tgid) ||
-	    !s->cfg.wanted)
+	bool traced = otr_session_has(s, tgid);
+
+	otr_chosen_refuse(s->chosen, tgid, otr_now());
+	if (traced)
+		otr_bpf_untarget(s->bpf, tgid);
+}
+
+/* It executes a program (`exec`), or listens on a port: is it traced from now on? One that
+ * is traced stays so, unless somebody said no. */
+static void judge(struct otr_session *s, uint32_t tgid, uint16_t port,
+		  const struct otr_ev_proc *exec)
+{
+	bool traced = otr_session_has(s, tgid);
+	enum otr_verdict is = OTR_VERDICT_NONE;
+	struct otr_suspect who;
+
+	if (!s->cfg.wanted || !tgid || tgid == (uint32_t)getpid())
 		return;
-	if (s->cfg.wanted(s->cfg.arg, tgid, port))
+	if (otr_suspect_read(&who, tgid, port, exec))
+		is = s->cfg.wanted(s->cfg.arg, &who);
+	if (is == OTR_VERDICT_OFF || (is == OTR_VERDICT_NONE && !traced))
+		untarget(s, tgid);
+	else if (is == OTR_VERDICT_TRACE && !traced && exec)
+		target_one(s, tgid); /* it has no children yet */
+	else if (is == OTR_VERDICT_TRACE && !traced)
 		otr_session_target(s, tgid);
 }
 
-/* A new program: its facts, and perhaps goroutines. Its threads are traced already,
- * unless it was chosen just now. */
-static int executed(struct otr_session *s, const struct otr_event *ev)
+/* A traced process is another program now: its facts, and perhaps goroutines. */
+static void changed(struct otr_session *s, const struct otr_event *ev)
 {
 	uint32_t goid, parent;
 
-	if (!otr_session_has(s, ev->tgid)) {
-		maybe_wanted(s, ev->tgid, 0);
-		if (otr_session_has(s, ev->tgid))
-			put(s, ev);
-		return 0;
-	}
-	put(s, ev);
 	read_facts(s, ev->tgid, ev->time_ns);
 	otr_go_layout(ev->tgid, &goid, &parent);
 	if (goid && !otr_bpf_target(s->bpf, ev->tgid, !s->cfg.cfg->no_follow))
-		s->more = true;
+		otr_bpf_list(s->bpf, ev->tgid);
+}
+
+static void executed(struct otr_session *s, const struct otr_event *ev)
+{
+	bool traced = otr_session_has(s, ev->tgid);
+
+	if (traced || s->cfg.at_exec)
+		judge(s, ev->tgid, 0, (const void *)ev);
+	if (!otr_session_has(s, ev->tgid))
+		return;
+	put(s, ev);
+	if (traced)
+		changed(s, ev);
 	s->events++;
-	return 0;
+}
+
+/* A child is what its parent is. */
+static void forked(struct otr_session *s, const struct otr_event *ev)
+{
+	const struct otr_ev_proc *pr = (const void *)ev;
+
+	if (otr_chosen_refused(s->chosen, pr->ppid))
+		otr_chosen_refuse(s->chosen, ev->tgid, ev->time_ns);
+	else
+		otr_chosen_add(s->chosen, ev->tgid);
 }
 
 /* A record as it is drained: what has to be done at once, since a process of 5 ms has
@@ -213,15 +220,16 @@ static int drained(void *arg, const struct otr_event *ev)
 
 	switch (ev->kind) {
 	case OTR_EV_PROC_EXEC:
-		return executed(s, ev);
+		executed(s, ev);
+		return 0;
 	case OTR_EV_PROC_FORK:
-		remember(s, ev->tgid);
+		forked(s, ev);
 		break;
 	case OTR_EV_PROC_EXIT:
-		forget(s, ev->tgid);
+		otr_chosen_remove(s->chosen, ev->tgid);
 		break;
 	case OTR_EV_LISTEN:
-		maybe_wanted(s, ev->tgid, cn->local.port);
+		judge(s, ev->tgid, cn->local.port, NULL);
 		if (!otr_session_has(s, ev->tgid))
 			return 0;
 		break;
@@ -257,6 +265,8 @@ static int released(void *arg, const struct otr_event *ev)
 {
 	struct otr_session *s = arg;
 
+	if (otr_chosen_refused(s->chosen, ev->tgid))
+		return 0; /* it was on trial */
 	if (s->record)
 		otr_record_put(s->record, ev);
 	otr_sinks_event(s->cfg.sinks, ev);
@@ -309,12 +319,15 @@ int otr_session_open(struct otr_session **out,
 	const struct otr_bpf_config bpf = {
 		.btf = cfg->cfg->btf,
 		.host = cfg->host,
+		.trials = cfg->at_exec,
+		.follow = !cfg->cfg->no_follow,
 		.verbose = cfg->cfg->verbose,
 		.force = getenv("OTRACE_PROBES"),
 	};
 	int rc;
 
-	if (!s || otr_merge_new(&s->merge, MERGE_BYTES)) {
+	if (!s || otr_chosen_new(&s->chosen) ||
+	    otr_merge_new(&s->merge, MERGE_BYTES)) {
 		otr_err_set(err, "out of memory");
 		return -ENOMEM;
 	}
@@ -340,8 +353,8 @@ int otr_session_open(struct otr_session **out,
 
 int otr_session_start(struct otr_session *s)
 {
-	s->more = false;
-	return otr_bpf_list(s->bpf);
+	s->started = true;
+	return otr_bpf_list(s->bpf, 0);
 }
 
 int otr_session_fd(const struct otr_session *s)
@@ -364,8 +377,7 @@ int otr_session_step(struct otr_session *s)
 		tell_clock(s, now);
 	otr_bpf_drain(s->bpf, drained, s);
 	otr_bpf_poll(s->bpf, now, false, drained, s);
-	if (s->more)
-		otr_session_start(s);
+	otr_chosen_tick(s->chosen, now);
 	let_pass(s, now - SETTLE_NS);
 	otr_sinks_tick(s->cfg.sinks, now);
 	otr_notseen_watch(otr_sinks_notseen(s->cfg.sinks), s->cfg.sinks, now - s->began_ns);
@@ -442,7 +454,6 @@ bool otr_session_flawed(const struct otr_session *s)
 void otr_session_close(struct otr_session **sp)
 {
 	struct otr_session *s = OTR_TAKE(*sp);
-	struct traced *at, *next;
 
 	if (!s)
 		return;
@@ -457,9 +468,6 @@ void otr_session_close(struct otr_session **sp)
 			    s->cfg.cfg->record);
 		otr_err_print(&err, NULL);
 	}
-	HASH_ITER(hh, s->traced, at, next) {
-		HASH_DEL(s->traced, at);
-		free(at);
-	}
+	otr_chosen_free(&s->chosen);
 	free(s);
 }

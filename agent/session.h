@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/suspect.h"
+
 struct otr_err;
 struct otr_event;
 struct otr_session;
@@ -26,9 +28,11 @@ struct otr_session_config {
 	struct otr_sinks *sinks;	/* likewise */
 	bool host; /* hear of exec and listen of every process */
 
-	/* Decides, when a process that is not traced yet executes a program
-	 * (`port` 0) or listens on a port, whether it is traced from now on. NULL: none. */
-	bool (*wanted)(void *arg, uint32_t tgid, uint16_t port);
+	bool at_exec; /* and a program may be wanted before it listens */
+
+	/* Decides, when a process executes a program (`port` 0) or listens on a port,
+	 * whether it is traced from now on. NULL: none. */
+	enum otr_verdict (*wanted)(void *arg, const struct otr_suspect *who);
 	void *arg;
 };
 
@@ -38,7 +42,7 @@ int otr_session_open(struct otr_session **out,
 		     const struct otr_session_config *cfg, struct otr_err *err);
 
 /* Traces a process (and with it those of its children that live already, unless
- * --no-follow), from the next otr_session_start() or _step() on. */
+ * --no-follow); before otr_session_start(), from that on. */
 int otr_session_target(struct otr_session *s, uint32_t tgid);
 
 /* Tells of every listening socket of the machine: port and process. */

@@ -171,7 +171,7 @@ void otr_targets_title(const struct otr_targets *t, char *out, size_t size)
 		snprintf(out, size, "%s", t->first);
 }
 
-bool otr_targets_wanted(void *arg, uint32_t tgid, uint16_t port)
+enum otr_verdict otr_targets_wanted(void *arg, const struct otr_suspect *who)
 {
 	struct otr_targets *t = arg;
 	uint16_t named;
@@ -179,9 +179,25 @@ bool otr_targets_wanted(void *arg, uint32_t tgid, uint16_t port)
 	for (char **word = t->words; *word; word++) {
 		if (is_number(*word))
 			continue;
-		if (is_port(*word, &named) ? named == port && port :
-					     !port && otr_procfs_is(tgid, *word))
-			return true;
+		if (is_port(*word, &named) ? named == who->port && who->port :
+					     !who->port && otr_suspect_is(who, *word))
+			return OTR_VERDICT_TRACE;
 	}
+	return OTR_VERDICT_NONE;
+}
+
+bool otr_targets_follow_ports(char **words)
+{
+	for (; *words; words++)
+		if ((*words)[0] == ':')
+			return true;
+	return false;
+}
+
+bool otr_targets_follow_names(char **words)
+{
+	for (; *words; words++)
+		if ((*words)[0] != ':' && !is_number(*words))
+			return true;
 	return false;
 }

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/suspect.h"
+
 struct otr_err;
 struct otr_session;
 
@@ -29,8 +31,12 @@ void otr_targets_title(const struct otr_targets *t, char *out, size_t size);
  * the reason in `err`: each word must mean something. */
 int otr_targets_resolve(struct otr_targets *t, struct otr_err *err);
 
-/* Does a process that just executed a program (`port` 0), or listens on `port`, belong to
- * them? For struct otr_session_config; `arg` is the struct otr_targets. */
-bool otr_targets_wanted(void *arg, uint32_t tgid, uint16_t port);
+/* Does a process that just executed a program, or listens on a port, belong to them? For
+ * struct otr_session_config; `arg` is the struct otr_targets. */
+enum otr_verdict otr_targets_wanted(void *arg, const struct otr_suspect *who);
+
+/* Is any of them a :PORT, or a NAME: does it follow who comes later? */
+bool otr_targets_follow_ports(char **words);
+bool otr_targets_follow_names(char **words);
 
 #endif /* OTR_TARGETS_H */

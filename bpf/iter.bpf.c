@@ -24,19 +24,24 @@ int otr_list_tasks(struct bpf_iter__task *ctx)
 	target = bpf_map_lookup_elem(&otr_targets, &tgid);
 	if (!target)
 		return 0;
+	if (target->off) {
+		bpf_task_storage_delete(&otr_tasks, task);
+		return 0;
+	}
 	t = bpf_task_storage_get(&otr_tasks, task, 0,
 				 BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t) {
 		otr_lost(OTR_LOSS_TABLE);
 		return 0;
 	}
-	if (!t->tgid && BPF_CORE_READ(task, signal, nr_threads) > 1)
+	if ((!t->tgid || t->trial_ns) && BPF_CORE_READ(task, signal, nr_threads) > 1)
 		otr_ctl.want_wakes = 1;
 	t->tgid = tgid;
 	t->tid = otr_tid_of(task);
 	t->go_goid = target->go_goid;
 	t->go_parent = target->go_parent;
 	t->follow = target->follow;
+	t->trial_ns = 0;
 	return 0;
 }
 
@@ -104,6 +109,8 @@ int otr_list_files(struct bpf_iter__task_file *ctx)
 		return 0;
 	tgid = otr_tgid_of(task);
 	target = bpf_map_lookup_elem(&otr_targets, &tgid);
+	if (target && target->off)
+		target = NULL;
 	/* Who has sockets that do not block waits for many: be ready before it does. */
 	if (target && !target->go_goid && file->f_flags & O_NONBLOCK)
 		otr_ctl.want_waits = 1;

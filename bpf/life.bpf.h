@@ -27,7 +27,7 @@ static __always_inline void otr_connecting(struct otr_task *t, struct otr_conn *
 	c->dialer = strand;
 	if (!mind || !st || !c->nonblock || t->go_goid)
 		return;
-	otr_ctl.want_waits = 1;
+	otr_want_waits(t);
 	otr_r4_born(st, mind, &c->asked, otr_exch_of(st->cur.conn),
 		    bpf_ktime_get_ns());
 }
@@ -62,7 +62,9 @@ static __always_inline void otr_listening(struct sock *sk)
 	if (otr_conn_init(&c, sk))
 		return;
 	if (t && c.nonblock && !t->go_goid)
-		otr_ctl.want_waits = 1;
+		otr_want_waits(t);
+	if (!t)
+		otr_try(bpf_get_current_task_btf());
 	c.tgid = t ? t->tgid : otr_tgid_of(bpf_get_current_task_btf());
 	c.role = OTR_ROLE_SERVER;
 	otr_tell(sk, &c, OTR_EV_LISTEN);

@@ -15,7 +15,7 @@
 #include "event.h"
 #include "shared.h"
 
-/* One thread of a traced process. Its presence is what "traced" means. */
+/* One thread of a traced process, or of one on trial. Its presence is what "traced" means. */
 struct otr_task {
 	__u32 tgid; /* in the agent's pid namespace */
 	__u32 tid;
@@ -25,6 +25,7 @@ struct otr_task {
 	__u32 woken_by;	 /* R6c: the thread that woke it for its work; 0: none */
 	__u64 woken_ns;	 /* it is at its work since */
 	__u64 asked_ns;	 /* its last outbound request */
+	__u64 trial_ns;	 /* 0: chosen; else traced until then, unless it is */
 	struct otr_strand strand;
 };
 

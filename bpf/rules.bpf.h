@@ -54,7 +54,7 @@ static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st
 		return 0;
 	mind->go = t->go_goid != 0;
 	if (c->nonblock && !mind->go)
-		otr_ctl.want_waits = 1;
+		otr_want_waits(t);
 	if (mv->first) {
 		ex->tgid = t->tgid;
 		otr_r1_first(st, mind, ex, &ref, otr_exch_of(st->mine.conn),
@@ -114,7 +114,7 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 	if (!mind || !st)
 		return 0;
 	if (may_loop)
-		otr_ctl.want_waits = 1;
+		otr_want_waits(t);
 	t->asked_ns = mv->now;
 	why = otr_r4_ask(st, mind, &c->asked, otr_exch_of(c->asked.claim.conn),
 			 otr_exch_of(c->asked.born.conn),

@@ -73,10 +73,11 @@ int BPF_PROG(otr_fork, struct task_struct *parent, struct task_struct *child)
 	to->go_goid = from->go_goid;
 	to->go_parent = from->go_parent;
 	to->follow = from->follow;
+	to->trial_ns = from->trial_ns;
 	inherit(from, to);
 	if (process)
 		tell_fork(child);
-	else
+	else if (!from->trial_ns)
 		otr_ctl.want_wakes = 1;
 	return 0;
 }
@@ -135,6 +136,8 @@ int BPF_PROG(otr_exec, struct task_struct *task, int old_pid,
 		t->go_goid = 0;
 		bpf_map_delete_elem(&otr_minds, &t->tgid);
 	}
+	if (otr_ctl.trials && (!t || t->trial_ns))
+		otr_try(task);
 	tell_exec(task, bprm);
 	return 0;
 }

@@ -47,8 +47,12 @@ struct otr_target {
 	__u32 go_goid;	 /* offset of goid in a goroutine; 0: not Go */
 	__u32 go_parent; /* of parentGoid; 0: not known */
 	__u32 follow;	 /* its children are traced too */
-	__u32 pad;
+	__u32 off;	 /* 1: no longer: the next listing lets go of it */
 };
+
+/* A process that may have to be traced from its first byte is traced on trial for so
+ * long: by then the agent has said what it is to be. */
+#define OTR_TRIAL_NS 1000000000ull
 
 /* Hooks that are counted, so that overhead can be told: hits times price. */
 enum otr_hit {
@@ -68,6 +72,8 @@ struct otr_ctl {
 	__u32 wakes;	  /* 1: wake-ups are probed */
 	__u32 policy_gen; /* moves when a policy changes */
 	__u32 by_sk;	  /* 1: connections lie in otr_conns_by_sk */
+	__u32 trials;	  /* 1: who executes a program is on trial */
+	__u32 follow;	  /* 1: children of who is on trial are, too */
 	/* kernel -> agent */
 	__u32 want_waits; /* a traced process may be an event loop */
 	__u32 want_wakes; /* a traced process has several threads */

@@ -45,11 +45,54 @@ static __always_inline __u32 otr_tgid_of(struct task_struct *task)
 	return otr_nr(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
 }
 
+/* Who executes a program, or listens, may be one the agent wants, and may be done before
+ * the agent has looked: it is traced meanwhile, and the agent drops what it did not want. */
+static __always_inline void otr_try(struct task_struct *task)
+{
+	struct otr_task *t = bpf_task_storage_get(
+		&otr_tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!t) {
+		otr_lost(OTR_LOSS_TABLE);
+		return;
+	}
+	t->tgid = otr_tgid_of(task);
+	t->tid = otr_tid_of(task);
+	t->follow = otr_ctl.follow;
+	t->trial_ns = bpf_ktime_get_ns() + OTR_TRIAL_NS;
+}
+
+/* Still on trial, or let go of now. */
+static __noinline int otr_on_trial(struct otr_task *t)
+{
+	__u32 tgid = t->tgid;
+
+	if (bpf_ktime_get_ns() < t->trial_ns)
+		return 1;
+	if (bpf_map_lookup_elem(&otr_targets, &tgid)) {
+		t->trial_ns = 0;
+		return 1;
+	}
+	bpf_task_storage_delete(&otr_tasks, bpf_get_current_task_btf());
+	return 0;
+}
+
 /* The state of the running thread, or NULL: it is not traced. */
 static __always_inline struct otr_task *otr_task_now(void)
 {
-	return bpf_task_storage_get(&otr_tasks, bpf_get_current_task_btf(), 0,
-				    0);
+	struct otr_task *t;
+
+	t = bpf_task_storage_get(&otr_tasks, bpf_get_current_task_btf(), 0, 0);
+	if (t && t->trial_ns && !otr_on_trial(t))
+		return NULL;
+	return t;
+}
+
+/* These probes cost the whole machine: not for one that may not be traced. */
+static __always_inline void otr_want_waits(const struct otr_task *t)
+{
+	if (!t->trial_ns)
+		otr_ctl.want_waits = 1;
 }
 
 static __always_inline struct otr_mind *otr_mind_of(__u32 tgid)

@@ -75,13 +75,20 @@ bool otr_procfs_exe(uint32_t pid, char *out, size_t size)
 	return true;
 }
 
-bool otr_procfs_cmdline(uint32_t pid, char *out, size_t size)
+size_t otr_procfs_args(uint32_t pid, char *out, size_t size)
 {
 	ssize_t n = slurp(pid, "cmdline", out, size);
 
-	if (n <= 0)
+	return n > 0 ? (size_t)n : 0;
+}
+
+bool otr_procfs_cmdline(uint32_t pid, char *out, size_t size)
+{
+	size_t n = otr_procfs_args(pid, out, size);
+
+	if (!n)
 		return false;
-	for (ssize_t i = 0; i + 1 < n; i++)
+	for (size_t i = 0; i + 1 < n; i++)
 		if (!out[i])
 			out[i] = ' ';
 	return true;
@@ -115,11 +122,11 @@ static const char *base_of(const char *path)
 }
 
 /* The first two arguments that are no option: the program, and what it runs. */
-static bool names_it(char *args, ssize_t len, const char *name)
+static bool names_it(const char *args, size_t len, const char *name)
 {
 	int seen = 0;
 
-	for (ssize_t at = 0; at < len && seen < 2; at += (ssize_t)strlen(args + at) + 1) {
+	for (size_t at = 0; at < len && seen < 2; at += strlen(args + at) + 1) {
 		if (seen && args[at] == '-')
 			continue;
 		seen++;
@@ -129,16 +136,19 @@ static bool names_it(char *args, ssize_t len, const char *name)
 	return false;
 }
 
+bool otr_procfs_names(const char *exe, const char *args, size_t len, const char *name)
+{
+	return !strcmp(base_of(exe), name) || names_it(args, len, name);
+}
+
 bool otr_procfs_is(uint32_t pid, const char *name)
 {
-	char text[4096];
-	ssize_t n;
+	char exe[PATH_MAX] = "", args[4096];
+	size_t len;
 
-	if (otr_procfs_exe(pid, text, sizeof(text)) &&
-	    !strcmp(base_of(text), name))
-		return true;
-	n = slurp(pid, "cmdline", text, sizeof(text));
-	return n > 0 && names_it(text, n, name);
+	otr_procfs_exe(pid, exe, sizeof(exe));
+	len = otr_procfs_args(pid, args, sizeof(args));
+	return otr_procfs_names(exe, args, len, name);
 }
 
 int otr_procfs_fds(uint32_t pid, const char *kind)

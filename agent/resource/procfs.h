@@ -25,11 +25,17 @@ bool otr_procfs_exe(uint32_t pid, char *out, size_t size);
 /* Its arguments, joined by blanks, cut at `size`. */
 bool otr_procfs_cmdline(uint32_t pid, char *out, size_t size);
 
+/* Its arguments, each ended by a NUL, cut at `size` - 1. Returns how many bytes. */
+size_t otr_procfs_args(uint32_t pid, char *out, size_t size);
+
 /* Its cgroup (v2 path). */
 bool otr_procfs_cgroup(uint32_t pid, char *out, size_t size);
 
 /* Is `name` the base name of its executable, or of the script its interpreter runs? */
 bool otr_procfs_is(uint32_t pid, const char *name);
+
+/* The same, of what was read before: `args` each ended by a NUL, one more behind them. */
+bool otr_procfs_names(const char *exe, const char *args, size_t len, const char *name);
 
 /* How many of its descriptors are `kind`, as their link begins: "socket:",
  * "anon_inode:[io_uring]". -1: may not be read. */

@@ -35,15 +35,27 @@ static void close_link(struct bpf_link **link)
 	bpf_link__destroy(*link);
 }
 
-/* Runs an iterator to its end. */
-static int run_iter(struct bpf_program *prog)
+static struct bpf_link *attach_iter(struct bpf_program *prog, uint32_t tgid)
+{
+	union bpf_iter_link_info info = {.task = {.pid = tgid}};
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info,
+		    .link_info_len = sizeof(info));
+	struct bpf_link *link = NULL;
+
+	if (tgid)
+		link = bpf_program__attach_iter(prog, &opts);
+	return link ? link : bpf_program__attach_iter(prog, NULL);
+}
+
+/* Runs an iterator to its end, over one process or (0) all. */
+static int run_iter(struct bpf_program *prog, uint32_t tgid)
 {
 	OTR_AUTO(close_link) struct bpf_link *link = NULL;
 	char rest[256];
 	int fd, rc = 0;
 	ssize_t n;
 
-	link = bpf_program__attach_iter(prog, NULL);
+	link = attach_iter(prog, tgid);
 	if (!link)
 		return -errno;
 	fd = bpf_iter_create(bpf_link__fd(link));
@@ -58,19 +70,31 @@ static int run_iter(struct bpf_program *prog)
 	return rc;
 }
 
-int otr_bpf_list(struct otr_bpf *b)
+int otr_bpf_list(struct otr_bpf *b, uint32_t tgid)
 {
 	struct bpf_program *files = b->skel->progs.otr_list_files;
 
 	/* Sockets first: one first seen after its thread is traced is new. */
 	if (bpf_program__fd(files) >= 0)
-		run_iter(files);
-	return run_iter(b->skel->progs.otr_list_tasks);
+		run_iter(files, tgid);
+	return run_iter(b->skel->progs.otr_list_tasks, tgid);
+}
+
+void otr_bpf_untarget(struct otr_bpf *b, uint32_t tgid)
+{
+	struct bpf_map *map = b->skel->maps.otr_targets;
+	struct otr_target target = {.off = 1};
+
+	if (bpf_map__update_elem(map, &tgid, sizeof(tgid), &target,
+				 sizeof(target), BPF_ANY))
+		return;
+	run_iter(b->skel->progs.otr_list_tasks, tgid);
+	bpf_map__delete_elem(map, &tgid, sizeof(tgid), 0);
 }
 
 int otr_bpf_names(struct otr_bpf *b)
 {
-	return run_iter(b->skel->progs.otr_list_tasks);
+	return run_iter(b->skel->progs.otr_list_tasks, (uint32_t)getpid());
 }
 
 int otr_bpf_listeners(struct otr_bpf *b, otr_event_fn fn, void *arg)
@@ -82,7 +106,7 @@ int otr_bpf_listeners(struct otr_bpf *b, otr_event_fn fn, void *arg)
 	if (bpf_program__fd(files) < 0)
 		return -EOPNOTSUPP;
 	b->ctl->host = 1;
-	rc = run_iter(files);
+	rc = run_iter(files, 0);
 	b->ctl->host = host;
 	otr_bpf_drain(b, fn, arg);
 	return rc;

@@ -23,6 +23,8 @@ struct otr_err;
 struct otr_bpf_config {
 	const char *btf;   /* path of the kernel's BTF; NULL: the kernel's own */
 	bool host;	   /* tell exec and listen of every process */
+	bool trials;	   /* trace on trial who executes a program, not only who listens */
+	bool follow;	   /* and its children */
 	bool verbose;	   /* print the kernel's words when loading fails */
 	const char *force; /* choices to leave out, for tests: "socket lengths" */
 };
@@ -38,9 +40,13 @@ void otr_bpf_close(struct otr_bpf **bp);
  * effect with the next otr_bpf_list(). Returns 0 or -errno. */
 int otr_bpf_target(struct otr_bpf *b, uint32_t tgid, bool follow);
 
+/* Lets go of a process at once. What it moved meanwhile may still come. */
+void otr_bpf_untarget(struct otr_bpf *b, uint32_t tgid);
+
 /* Looks at what is there: sockets of new targets (as CONN_OPEN, LISTEN in the ring), then
- * their threads. With `host`: the listeners of everybody. */
-int otr_bpf_list(struct otr_bpf *b);
+ * their threads. With `host`: the listeners of everybody. `tgid`: this process alone
+ * (Linux 6.1 and later; else all); 0: all. */
+int otr_bpf_list(struct otr_bpf *b, uint32_t tgid);
 
 /* Tells of every listener of the machine at once, as OTR_EV_LISTEN; what else waits in
  * the rings is handed to `fn` too. */

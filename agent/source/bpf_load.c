@@ -148,6 +148,8 @@ static int open_skel(struct otr_bpf *b, const struct otr_bpf_config *cfg)
 	b->ctl = &b->skel->bss->otr_ctl;
 	b->ctl->agent = (uint32_t)getpid();
 	b->ctl->host = cfg->host;
+	b->ctl->trials = cfg->trials;
+	b->ctl->follow = cfg->follow;
 	b->ctl->policy_gen = 1;
 	b->ctl->by_sk = b->choice[0] > 0;
 	return 0;

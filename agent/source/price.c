@@ -96,7 +96,7 @@ uint64_t otr_bpf_measure(struct otr_bpf *b)
 		child(talk[1]);
 	close(talk[1]);
 	if (pid > 0 && read(talk[0], &ready, 1) == 1 &&
-	    !otr_bpf_target(b, (uint32_t)pid, false) && !otr_bpf_list(b) &&
+	    !otr_bpf_target(b, (uint32_t)pid, false) && !otr_bpf_list(b, (uint32_t)pid) &&
 	    write(talk[0], "", 1) == 1 &&
 	    read(talk[0], &price, sizeof(price)) != sizeof(price))
 		price = 0;

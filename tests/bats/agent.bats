@@ -73,6 +73,36 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	spans 'len(S) == 2' 'all(s.kind == "client" for s in S)'
 }
 
+@test "exe=: processes that are gone before anybody looks at them" {
+	cp "$(command -v curl)" "$dir/brief$RANDOM"
+	brief=$(echo "$dir"/brief*)
+	serve "$port"
+	agent --rule "exe=$dir/brief*"
+	kill -STOP "$tracer"
+	for i in one two three; do "$brief" -s "127.0.0.1:$port/$i" >/dev/null; done
+	curl -s "127.0.0.1:$port/other" >/dev/null
+	kill -CONT "$tracer"
+	stop
+	spans '{s.name for s in S} == {"GET /one", "GET /two", "GET /three"}' 'all(s.kind == "client" for s in S)'
+}
+
+@test "mode=off: a process that comes to it later is let go of" {
+	off=$(free_port)
+	agent --rule "cmd=*$mine*" --rule "port=$off,mode=off" --rule "exe=*/curl,mode=off"
+	serve "$port"
+	ask "$port" /on
+	bg both $PY -c "
+import runpy, subprocess, sys, threading
+sys.argv = ['$mine', '$off']
+runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
+	up "$off"
+	ask "$off" /off
+	bg shell sh -c "sleep 0.2; curl -s 127.0.0.1:$port/child; exit # $mine"
+	ended "$pid"
+	stop
+	spans '{s.path for s in V} == {"/on", "/child"}' 'all(s.kind == "server" for s in S)'
+}
+
 @test "mode=off wins over what came before it" {
 	other=$(free_port)
 	serve "$port"

@@ -259,7 +259,7 @@ static void target(void **state)
 	FIELD(otr_target, go_goid, 0, 4);
 	FIELD(otr_target, go_parent, 4, 4);
 	FIELD(otr_target, follow, 8, 4);
-	FIELD(otr_target, pad, 12, 4);
+	FIELD(otr_target, off, 12, 4);
 	END(otr_target, 16);
 }
 
@@ -275,10 +275,12 @@ static void ctl(void **state)
 	FIELD(otr_ctl, wakes, 16, 4);
 	FIELD(otr_ctl, policy_gen, 20, 4);
 	FIELD(otr_ctl, by_sk, 24, 4);
-	FIELD(otr_ctl, want_waits, 28, 4);
-	FIELD(otr_ctl, want_wakes, 32, 4);
-	FIELD(otr_ctl, woken, 36, 4);
-	END(otr_ctl, 40);
+	FIELD(otr_ctl, trials, 28, 4);
+	FIELD(otr_ctl, follow, 32, 4);
+	FIELD(otr_ctl, want_waits, 36, 4);
+	FIELD(otr_ctl, want_wakes, 40, 4);
+	FIELD(otr_ctl, woken, 44, 4);
+	END(otr_ctl, 48);
 }
 
 static void order_of_event_kind(void **state)

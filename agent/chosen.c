@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chosen.c - which processes a session traces; see chosen.h. */
+
+#include "agent/chosen.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "agent/base/own.h"
+#include "bpf/shared.h"
+
+/* Records of it may still be on their way through the merge. */
+#define REFUSED_NS (2 * OTR_TRIAL_NS)
+
+struct judged {
+	uint32_t tgid;
+	uint64_t refused_ns; /* when; 0: it is traced */
+	UT_hash_handle hh;
+};
+
+struct otr_chosen {
+	struct judged *by_tgid;
+	size_t traced;
+};
+
+int otr_chosen_new(struct otr_chosen **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+static void drop(struct otr_chosen *c, struct judged *at)
+{
+	c->traced -= !at->refused_ns;
+	HASH_DEL(c->by_tgid, at);
+	free(at);
+}
+
+void otr_chosen_free(struct otr_chosen **cp)
+{
+	struct otr_chosen *c = OTR_TAKE(*cp);
+	struct judged *at, *next;
+
+	if (!c)
+		return;
+	HASH_ITER(hh, c->by_tgid, at, next)
+		drop(c, at);
+	free(c);
+}
+
+static struct judged *find(const struct otr_chosen *c, uint32_t tgid)
+{
+	struct judged *at;
+
+	HASH_FIND(hh, c->by_tgid, &tgid, sizeof(tgid), at);
+	return at;
+}
+
+static void judge(struct otr_chosen *c, uint32_t tgid, uint64_t refused_ns)
+{
+	struct judged *at = find(c, tgid);
+
+	if (at)
+		drop(c, at);
+	at = calloc(1, sizeof(*at));
+	if (!at)
+		return;
+	at->tgid = tgid;
+	at->refused_ns = refused_ns;
+	HASH_ADD(hh, c->by_tgid, tgid, sizeof(at->tgid), at);
+	c->traced += !refused_ns;
+}
+
+void otr_chosen_add(struct otr_chosen *c, uint32_t tgid)
+{
+	judge(c, tgid, 0);
+}
+
+void otr_chosen_refuse(struct otr_chosen *c, uint32_t tgid, uint64_t now_ns)
+{
+	judge(c, tgid, now_ns);
+}
+
+void otr_chosen_remove(struct otr_chosen *c, uint32_t tgid)
+{
+	struct judged *at = find(c, tgid);
+
+	if (at && !at->refused_ns)
+		drop(c, at);
+}
+
+bool otr_chosen_has(const struct otr_chosen *c, uint32_t tgid)
+{
+	const struct judged *at = find(c, tgid);
+
+	return at && !at->refused_ns;
+}
+
+bool otr_chosen_refused(const struct otr_chosen *c, uint32_t tgid)
+{
+	const struct judged *at = find(c, tgid);
+
+	return at && at->refused_ns;
+}
+
+size_t otr_chosen_count(const struct otr_chosen *c)
+{
+	return c->traced;
+}
+
+void otr_chosen_tick(struct otr_chosen *c, uint64_t now_ns)
+{
+	struct judged *at, *next;
+
+	HASH_ITER(hh, c->by_tgid, at, next)
+		if (at->refused_ns && now_ns > at->refused_ns + REFUSED_NS)
+			drop(c, at);
+}
