@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shim.c - processes that carry the shim, and their rings; see shim.h. */
+
+#include "agent/source/shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+#include <utlist.h>
+
+#include "agent/base/err.h"
+#include "agent/base/own.h"
+#include "agent/loss.h"
+#include "agent/source/watch.h"
+
+#define ALL	   (OTR_RING_HEAD + OTR_RING_BYTES)
+#define SEALS	   (F_SEAL_SHRINK | F_SEAL_GROW)
+#define LOOK_NS	   50000000ull /* between two looks whether a process lives */
+#define ABANDON_NS 1000000000ull
+
+struct shim {
+	struct otr_ring_reader rd;
+	uint32_t tgid;
+	int pidfd; /* -1: it has ended */
+	uint64_t looked_ns;
+	uint64_t stuck_ns; /* since when nothing could be read, though there is some */
+	uint64_t told_dropped;
+	struct shim *prev, *next;
+};
+
+/* Whose ring holds the state of a connection. */
+struct holder {
+	uint64_t conn;
+	struct shim *shim;
+	UT_hash_handle hh;
+};
+
+struct otr_shims {
+	int fd;
+	char session[72]; /* NAME.SECRET */
+	struct shim *all;
+	size_t n;
+	struct holder *by_conn;
+	struct otr_watch watch;
+	uint64_t counts[OTR_SHIM_COUNTS]; /* of those that have ended */
+};
+
+static int make_names(struct otr_shims *s)
+{
+	uint64_t bits[3];
+
+	if (getrandom(bits, sizeof(bits), 0) != sizeof(bits))
+		return -errno;
+	snprintf(s->session, sizeof(s->session), "otrace-%d-%08x.%016llx%016llx",
+		 getpid(), (unsigned int)bits[0], (unsigned long long)bits[1],
+		 (unsigned long long)bits[2]);
+	return 0;
+}
+
+static int listen_there(struct otr_shims *s)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	size_t len = strcspn(s->session, ".");
+
+	s->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->fd < 0)
+		return -errno;
+	memcpy(at.sun_path + 1, s->session, len);
+	if (setsockopt(s->fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) ||
+	    bind(s->fd, (void *)&at,
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len)))
+		return -errno;
+	return 0;
+}
+
+int otr_shims_open(struct otr_shims **out, struct otr_err *err)
+{
+	OTR_AUTO(otr_shims_close) struct otr_shims *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s) {
+		otr_err_set(err, "out of memory");
+		return -ENOMEM;
+	}
+	s->fd = -1;
+	rc = make_names(s);
+	if (!rc)
+		rc = listen_there(s);
+	if (rc) {
+		otr_err_set(err, "socket for the library: %s", strerror(-rc));
+		return rc;
+	}
+	*out = OTR_TAKE(s);
+	return 0;
+}
+
+static void forget_conns(struct otr_shims *s, const struct shim *sh)
+{
+	struct holder *at, *next;
+
+	HASH_ITER(hh, s->by_conn, at, next)
+		if (at->shim == sh) {
+			HASH_DEL(s->by_conn, at);
+			free(at);
+		}
+}
+
+static void let_go(struct otr_shims *s, struct shim *sh)
+{
+	__atomic_store_n(&sh->rd.ring->off, 1, __ATOMIC_RELEASE);
+	for (int i = 0; i < OTR_SHIM_COUNTS; i++)
+		s->counts[i] += __atomic_load_n(&sh->rd.ring->counts[i],
+						__ATOMIC_RELAXED);
+	forget_conns(s, sh);
+	munmap(sh->rd.ring, ALL + OTR_RING_BYTES);
+	if (sh->pidfd >= 0)
+		close(sh->pidfd);
+	DL_DELETE(s->all, sh);
+	s->n--;
+	free(sh);
+}
+
+void otr_shims_close(struct otr_shims **sp)
+{
+	struct otr_shims *s = OTR_TAKE(*sp);
+
+	if (!s)
+		return;
+	while (s->all)
+		let_go(s, s->all);
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s);
+}
+
+const char *otr_shims_session(const struct otr_shims *s)
+{
+	return s->session;
+}
+
+int otr_shims_fd(const struct otr_shims *s)
+{
+	return s->fd;
+}
+
+size_t otr_shims_alive(const struct otr_shims *s)
+{
+	return s->n;
+}
+
+/* Sealed, so that nobody can shrink it under us, and as large as a ring is. */
+static bool is_ring(int fd)
+{
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & SEALS) == SEALS && !fstat(fd, &st) &&
+	       st.st_size == ALL;
+}
+
+static struct otr_ring *map_ring(int fd)
+{
+	const int how = MAP_SHARED | MAP_FIXED, rw = PROT_READ | PROT_WRITE;
+	char *at = mmap(NULL, ALL + OTR_RING_BYTES, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct otr_ring *ring = (void *)at;
+
+	if (at == MAP_FAILED)
+		return NULL;
+	if (mmap(at, ALL, rw, how, fd, 0) == MAP_FAILED ||
+	    mmap(at + ALL, OTR_RING_BYTES, rw, how, fd, OTR_RING_HEAD) == MAP_FAILED ||
+	    ring->magic != OTR_RING_MAGIC || ring->abi != OTR_ABI ||
+	    ring->bytes != OTR_RING_BYTES) {
+		munmap(at, ALL + OTR_RING_BYTES);
+		return NULL;
+	}
+	return ring;
+}
+
+/* Returns 0, or -1: it is no ring, or there is no room for one more. */
+static int take_ring(struct otr_shims *s, int fd, uint32_t tgid)
+{
+	struct shim *sh;
+
+	if (s->n >= OTR_SHIM_RINGS || !is_ring(fd))
+		return -1;
+	sh = calloc(1, sizeof(*sh));
+	if (!sh)
+		return -1;
+	sh->rd.ring = map_ring(fd);
+	if (!sh->rd.ring) {
+		free(sh);
+		return -1;
+	}
+	sh->rd.slots = (const char *)sh->rd.ring + OTR_RING_HEAD;
+	sh->tgid = tgid;
+	sh->pidfd = (int)syscall(SYS_pidfd_open, (pid_t)tgid, 0);
+	DL_APPEND(s->all, sh);
+	s->n++;
+	return 0;
+}
+
+/* The descriptor that came with a message (others are closed), and who sent it. */
+static int unpack(struct msghdr *msg, uint32_t *tgid)
+{
+	int fds[4], fd = -1;
+	struct ucred who;
+	size_t n;
+
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR(msg, cm)) {
+		if (cm->cmsg_level != SOL_SOCKET)
+			continue;
+		if (cm->cmsg_type == SCM_CREDENTIALS) {
+			memcpy(&who, CMSG_DATA(cm), sizeof(who));
+			*tgid = (uint32_t)who.pid;
+		}
+		if (cm->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds, CMSG_DATA(cm), (n < 4 ? n : 4) * sizeof(int));
+		for (size_t i = 0; i < n && i < 4; i++) {
+			if (fd >= 0)
+				close(fd);
+			fd = fds[i];
+		}
+	}
+	return fd;
+}
+
+/* Returns false when no offer waits. */
+static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
+{
+	char text[sizeof(s->session)],
+		space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(4 * sizeof(int))];
+	struct iovec one = {text, sizeof(text)};
+	struct msghdr msg = {.msg_iov = &one,
+			     .msg_iovlen = 1,
+			     .msg_control = space,
+			     .msg_controllen = sizeof(space)};
+	ssize_t n = recvmsg(s->fd, &msg, MSG_CMSG_CLOEXEC);
+	uint32_t tgid = 0;
+	int fd;
+
+	if (n < 0)
+		return errno == EINTR;
+	fd = unpack(&msg, &tgid);
+	if (fd < 0)
+		return true;
+	if ((size_t)n == strlen(s->session) && !memcmp(text, s->session, (size_t)n) &&
+	    tgid && !take_ring(s, fd, tgid))
+		born(arg, tgid);
+	else
+		otr_loss_add(OTR_LOSS_RECORD, 1);
+	close(fd);
+	return true;
+}
+
+static struct holder *find_holder(struct otr_shims *s, uint64_t conn)
+{
+	struct holder *at;
+
+	HASH_FIND(hh, s->by_conn, &conn, sizeof(conn), at);
+	return at;
+}
+
+/* Keeps in mind where a connection is at home. */
+static void follow(struct otr_shims *s, struct shim *sh, const struct otr_event *ev)
+{
+	struct holder *at;
+
+	if (ev->kind != OTR_EV_CONN_OPEN && ev->kind != OTR_EV_CONN_CLOSE)
+		return;
+	at = find_holder(s, ev->conn);
+	if (at && ev->kind == OTR_EV_CONN_CLOSE) {
+		HASH_DEL(s->by_conn, at);
+		free(at);
+		return;
+	}
+	if (!at && ev->kind == OTR_EV_CONN_OPEN) {
+		at = calloc(1, sizeof(*at));
+		if (!at)
+			return;
+		at->conn = ev->conn;
+		HASH_ADD(hh, s->by_conn, conn, sizeof(at->conn), at);
+	}
+	if (at)
+		at->shim = sh;
+}
+
+static bool has_ended(struct shim *sh, uint64_t now_ns)
+{
+	struct pollfd pf = {.fd = sh->pidfd, .events = POLLIN};
+
+	if (sh->pidfd < 0)
+		return true;
+	if (now_ns - sh->looked_ns < LOOK_NS)
+		return false;
+	sh->looked_ns = now_ns;
+	return poll(&pf, 1, 0) > 0;
+}
+
+static void tell_exit(const struct shim *sh, uint64_t now_ns, otr_event_fn fn, void *arg)
+{
+	const struct otr_ev_proc pr = {
+		.hdr = {.kind = OTR_EV_PROC_EXIT,
+			.hook = OTR_HOOK_PRELOAD,
+			.size = sizeof(pr),
+			.time_ns = now_ns,
+			.tgid = sh->tgid,
+			.tid = sh->tgid,
+			.strand = sh->tgid},
+	};
+
+	fn(arg, &pr.hdr);
+}
+
+/* A slot that stays unfinished while its process lives was left by a thread that was
+ * cancelled in it: it is given a second. */
+static bool is_stuck(struct shim *sh, int n, uint64_t now_ns)
+{
+	uint64_t head = __atomic_load_n(&sh->rd.ring->head, __ATOMIC_RELAXED);
+
+	if (n || head == sh->rd.tail)
+		sh->stuck_ns = 0;
+	else if (!sh->stuck_ns)
+		sh->stuck_ns = now_ns;
+	return sh->stuck_ns && now_ns - sh->stuck_ns > ABANDON_NS;
+}
+
+static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool over,
+		     otr_event_fn fn, void *arg)
+{
+	const struct otr_event *ev;
+	int n = 0;
+
+	/* No more than a whole ring at once: others wait. */
+	while (n < (int)(OTR_RING_BYTES / OTR_RING_SLOT) &&
+	       (ev = otr_ring_next(&sh->rd, sh->tgid, now_ns, over))) {
+		follow(s, sh, ev);
+		fn(arg, ev);
+		n++;
+	}
+	return n;
+}
+
+static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_event_fn fn,
+		 void *arg)
+{
+	bool over = has_ended(sh, now_ns);
+	int n = drain_one(s, sh, now_ns, over, fn, arg);
+
+	if (!over && is_stuck(sh, n, now_ns))
+		n += drain_one(s, sh, now_ns, true, fn, arg);
+	if (over || sh->rd.broken) {
+		tell_exit(sh, now_ns, fn, arg);
+		let_go(s, sh);
+	}
+	return n;
+}
+
+int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born,
+		    otr_event_fn fn, void *arg)
+{
+	struct shim *sh, *next;
+	int n = 0;
+
+	while (next_offer(s, born, arg))
+		;
+	DL_FOREACH_SAFE(s->all, sh, next)
+	n += visit(s, sh, now_ns, fn, arg);
+	return n;
+}
+
+static void tell_dropped(struct shim *sh, uint64_t now_ns, otr_event_fn fn, void *arg)
+{
+	uint64_t n = __atomic_load_n(&sh->rd.ring->counts[OTR_SHIM_DROPPED],
+				     __ATOMIC_RELAXED);
+	struct otr_ev_lost lost = {
+		.hdr = {.kind = OTR_EV_LOST,
+			.hook = OTR_HOOK_AGENT,
+			.size = sizeof(lost),
+			.time_ns = now_ns,
+			.tgid = sh->tgid},
+		.cause = OTR_LOSS_RING,
+		.n = n - sh->told_dropped,
+	};
+
+	if (n <= sh->told_dropped)
+		return;
+	sh->told_dropped = n;
+	otr_loss_add(OTR_LOSS_RING, lost.n);
+	fn(arg, &lost.hdr);
+}
+
+/* A copy that was not written to while it was made. */
+static bool look_at_run(void *ctx, uint64_t key, struct otr_run_now *now)
+{
+	struct holder *at = find_holder(ctx, key >> 1);
+	uint32_t place = otr_ring_hash(key), seq;
+	const struct otr_ring_run *r;
+
+	for (uint32_t i = 0; at && i < 8; i++) {
+		r = &at->shim->rd.ring->runs[(place + i) % OTR_RING_RUNS];
+		if (__atomic_load_n(&r->key, __ATOMIC_ACQUIRE) != key)
+			continue;
+		seq = __atomic_load_n(&r->seq, __ATOMIC_ACQUIRE);
+		memcpy(now, (const void *)&r->now, sizeof(*now));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		return !(seq & 1) && __atomic_load_n(&r->seq, __ATOMIC_RELAXED) == seq &&
+		       now->pos_kind <= OTR_POS_TCP_SEQ && now->pos < 1ull << 62 &&
+		       now->bytes < 1ull << 62 && now->last_ns < 1ull << 62;
+	}
+	return false;
+}
+
+void otr_shims_poll(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void *arg)
+{
+	struct shim *sh;
+
+	otr_watch_tell(&s->watch, now_ns, look_at_run, s, fn, arg);
+	DL_FOREACH(s->all, sh)
+	tell_dropped(sh, now_ns, fn, arg);
+}
+
+void otr_shims_policy(struct otr_shims *s, uint64_t conn, enum otr_dir dir,
+		      enum otr_capture capture, uint32_t head_bytes)
+{
+	struct holder *at = find_holder(s, conn);
+	uint64_t key = otr_dir_key(conn, dir);
+	uint32_t place = otr_ring_hash(key), to;
+	struct otr_ring *ring;
+
+	if (!at)
+		return;
+	ring = at->shim->rd.ring;
+	to = place % OTR_RING_POLICIES;
+	for (uint32_t i = 8; i-- > 0;) {
+		uint32_t here = (place + i) % OTR_RING_POLICIES;
+
+		if (!ring->policies[here].key || ring->policies[here].key == key)
+			to = here;
+	}
+	ring->policies[to].policy = (struct otr_policy){
+		.capture = capture,
+		.head_bytes = head_bytes ? head_bytes : OTR_HEAD_BYTES,
+	};
+	ring->policies[to].key = key;
+	__atomic_fetch_add(&ring->policy_gen, 1, __ATOMIC_RELEASE);
+}
+
+void otr_shims_watch(struct otr_shims *s, uint64_t conn, enum otr_dir dir, bool want)
+{
+	otr_watch_set(&s->watch, otr_dir_key(conn, dir), want);
+}
+
+uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what)
+{
+	uint64_t n = s->counts[what];
+	const struct shim *sh;
+
+	DL_FOREACH(s->all, sh)
+	n += __atomic_load_n(&sh->rd.ring->counts[what], __ATOMIC_RELAXED);
+	return n;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fd.c - descriptors: what lies behind a number, and whether it still does.
+ *
+ * A number is looked at when it is first used, and again when a message begins on it:
+ * close() may be called past us (Node does), or by a child that shares our memory for a
+ * moment (vfork). So close() is a hint, and the inode of the socket is the truth.
+ */
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/real.h"
+#include "preload/shim.h"
+
+#define LOOK_AGAIN 64 /* calls on what was no socket, until it is looked at again */
+
+/* libc's own has had this name only since 2.33. */
+static int stat_of(int fd, struct stat *st)
+{
+	return (int)syscall(SYS_fstat, fd, st);
+}
+
+static int is_number(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, level, name, &value, &len) ? -1 : value;
+}
+
+/* A name of both ends makes a connection; a pair made at once has none. */
+static int is_named(int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t mine = sizeof(sa), theirs = sizeof(sa);
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &mine) ||
+	    getpeername(fd, (struct sockaddr *)&sa, &theirs))
+		return 1;
+	return mine > sizeof(sa.ss_family) || theirs > sizeof(sa.ss_family);
+}
+
+static void look_at_socket(int fd, struct otr_fd *f)
+{
+	int family = is_number(fd, SOL_SOCKET, SO_DOMAIN);
+
+	f->kind = OTR_FD_OTHER;
+	if (is_number(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM)
+		return;
+	if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
+		return;
+	f->family = (uint16_t)family;
+	f->kind = OTR_FD_STREAM;
+	if (family == AF_UNIX && !is_named(fd))
+		f->kind = OTR_FD_PAIR;
+	f->nonblock = (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+}
+
+/* All but what a hint said of it just now. */
+static void forget(struct otr_fd *f)
+{
+	memset(f, 0, offsetof(struct otr_fd, header));
+	f->last_dir = OTR_DIR_NONE;
+	f->policy_gen = ~0u;
+}
+
+static void look(int fd, struct otr_fd *f)
+{
+	struct stat st;
+
+	if (stat_of(fd, &st))
+		return;
+	f->inode = st.st_ino;
+	if (S_ISSOCK(st.st_mode))
+		look_at_socket(fd, f);
+	else if (S_ISFIFO(st.st_mode))
+		f->kind = OTR_FD_PIPE;
+	else if (!(st.st_mode & S_IFMT))
+		f->kind = OTR_FD_EVENT; /* or another file without a type */
+	else
+		f->kind = OTR_FD_OTHER;
+}
+
+struct otr_fd *otr_fd_slot(int fd)
+{
+	return (uint32_t)fd < otr_shim.n_fds ? &otr_shim.fds[fd] : NULL;
+}
+
+struct otr_fd *otr_fd_of(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	if (!f)
+		return NULL;
+	if (f->kind == OTR_FD_OTHER && ++f->looked % LOOK_AGAIN)
+		return NULL;
+	if ((f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER) && !otr_shim.sealed) {
+		uint8_t role = f->role, seen = f->seen_open;
+
+		forget(f);
+		f->role = role;
+		f->seen_open = seen;
+		look(fd, f);
+	}
+	return f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER ? NULL : f;
+}
+
+struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+{
+	struct stat st;
+
+	if (otr_shim.sealed || stat_of(fd, &st) || st.st_ino == f->inode)
+		return f;
+	otr_fd_closed(fd);
+	return otr_fd_of(fd);
+}
+
+void otr_fd_closed(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	if (!f || f->kind == OTR_FD_NEW)
+		return;
+	/* A vfork()ed child closes its own copies, in our memory. */
+	if (f->kind == OTR_FD_STREAM && f->told_by) {
+		if (getpid() != otr_shim.pid)
+			return;
+		otr_tell_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
+	}
+	forget(f);
+}
+
+/* socket(), accept(), connect(): the number is a socket of this role now, seen from its
+ * first byte. */
+void otr_fd_made(int fd, int role)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	if (!f)
+		return;
+	if (role != OTR_ROLE_CLIENT || f->kind != OTR_FD_STREAM)
+		otr_fd_closed(fd);
+	f->kind = f->kind == OTR_FD_STREAM ? OTR_FD_STREAM : OTR_FD_NEW;
+	f->role = (uint8_t)role;
+	f->seen_open = 1;
+}
