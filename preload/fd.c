@@ -25,6 +25,15 @@ static int stat_of(int fd, struct stat *st)
 	return (int)syscall(SYS_fstat, fd, st);
 }
 
+uint32_t otr_netns(void)
+{
+	struct stat st;
+
+	return syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &st, 0) ?
+		       0 :
+		       (uint32_t)st.st_ino;
+}
+
 static int is_number(int fd, int level, int name)
 {
 	int value = -1;

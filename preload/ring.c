@@ -129,6 +129,7 @@ int otr_ring_ready(void)
 	sh->slots = (char *)ring + OTR_RING_HEAD;
 	__atomic_store_n(&sh->ring, ring, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
+	otr_shim.netns = otr_netns();
 	otr_tell_process();
 	return 1;
 }

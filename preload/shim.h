@@ -118,6 +118,7 @@ struct otr_shim {
 	uint64_t random[2];
 	char session[108]; /* NAME.SECRET: the agent's socket, and what it wants to hear */
 	uint16_t session_len, name_len;
+	uint32_t netns; /* its inode */
 	const char *exe;
 	char **argv;
 };
@@ -152,7 +153,9 @@ uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_
 void otr_tell_going(struct otr_fd *f, int dir);
 void otr_forget_going(struct otr_fd *f, int dir);
 
-/* fd.c: NULL: not one we follow. */
+/* fd.c: the inode of our network namespace, 0 where it cannot be told */
+uint32_t otr_netns(void);
+/* NULL: not one we follow. */
 struct otr_fd *otr_fd_of(int fd);
 struct otr_fd *otr_fd_slot(int fd);
 /* Before a message begins: is it still the same socket? Looks at it anew if not. */

@@ -123,6 +123,7 @@ void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 	cn->type = SOCK_STREAM;
 	cn->protocol = f->family == AF_UNIX ? 0 : IPPROTO_TCP;
 	cn->role = f->role;
+	cn->netns = otr_shim.netns;
 	cn->seen_open = f->seen_open;
 	cn->error = error;
 	if (kind == OTR_EV_CONN_CLOSE) {

@@ -170,6 +170,7 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 
 	forget(ex);
 	forget_strand(st, ex);
+	otr_named_remove(st, ex);
 	uncount_busy(st, ex);
 	if (!ex->over)
 		st->stats.open--;
