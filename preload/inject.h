@@ -39,7 +39,8 @@ size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *ou
 int otr_head_has(const struct iovec *iov, int n, const char *name);
 
 /*
- * The caller's `n` bytes went out with `added` bytes put in at `at`, and the kernel took
+ * The caller's `n` bytes went out with `added` bytes put in at `at` (0 < at < n: what follows
+ * carries the rest of them), and the kernel took
  * `k` (> 0) of the n + added. Returns what the caller is told it took; *rest is how many
  * of the added bytes still have to go before the caller's next ones. *whole is 0 where
  * none of the added ones went: nothing was put in.
