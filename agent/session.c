@@ -13,13 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/base/usage.h"
 #include "agent/chosen.h"
 #include "agent/loss.h"
 #include "agent/notseen.h"
@@ -422,43 +422,22 @@ void otr_session_finish(struct otr_session *s)
 	otr_sinks_tick(s->cfg.sinks, now);
 }
 
-static uint64_t own_cpu_ns(void)
-{
-	struct rusage ru;
-
-	getrusage(RUSAGE_SELF, &ru);
-	return (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) *
-		       OTR_NS_PER_S +
-	       (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
-}
-
-static uint64_t own_rss(void)
-{
-	unsigned long pages = 0;
-	FILE *f = fopen("/proc/self/statm", "re");
-
-	if (!f)
-		return 0;
-	if (fscanf(f, "%*u %lu", &pages) != 1)
-		pages = 0;
-	fclose(f);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 void otr_session_summary(struct otr_session *s, const char *what)
 {
 	struct otr_pipeline *pl = otr_sinks_pipeline(s->cfg.sinks);
 	struct otr_console *con = otr_sinks_console(s->cfg.sinks);
 	struct otr_stitch_stats stats;
+	char headers[200];
 	struct otr_summary sum = {
 		.what = what,
 		.elapsed_ns = (s->ended_ns ? s->ended_ns : otr_now()) -
 			      s->began_ns,
 		.stats = &stats,
-		.cpu_ns = own_cpu_ns(),
+		.cpu_ns = otr_usage_cpu_ns(),
 		.lived_ns = otr_now() - s->opened_ns,
 		.probes_ns = otr_sources_cost_ns(s->src),
-		.rss_bytes = own_rss(),
+		.rss_bytes = otr_usage_rss(),
+		.headers = otr_sources_headers(s->src, headers, sizeof(headers)),
 		.not_seen = otr_notseen_lines(otr_sinks_notseen(s->cfg.sinks), pl),
 	};
 

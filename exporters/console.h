@@ -68,6 +68,7 @@ struct otr_summary {
 	uint64_t probes_ns; /* hits times their price */
 	uint64_t rss_bytes;
 	const char *not_seen; /* lines, or "" */
+	const char *headers;  /* of trace headers put on the wire, or "" */
 	const char *again;    /* a command that shows it again, or NULL */
 };
 void otr_console_summary(struct otr_console *con,

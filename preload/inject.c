@@ -84,19 +84,19 @@ static void forward(struct cursor *c, size_t n)
 }
 
 /* CONNECT and TRACE are nobody's to add to; unknown methods may be another protocol. */
-static int is_method(const char *text, size_t len)
+static enum otr_head read_method(const char *text, size_t len)
 {
 	static const char *const methods[] = {"GET ",	 "POST ",    "PUT ",
 					      "HEAD ",	 "DELETE ",  "PATCH ",
 					      "OPTIONS "};
 
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+	for (size_t i = 0; len && i < sizeof(methods) / sizeof(methods[0]); i++) {
 		size_t n = strlen(methods[i]);
 
-		if (len >= n && !memcmp(text, methods[i], n))
-			return 1;
+		if (!memcmp(text, methods[i], len < n ? len : n))
+			return len < n ? OTR_HEAD_SPLIT : OTR_HEAD_WHOLE;
 	}
-	return 0;
+	return OTR_HEAD_NONE;
 }
 
 static int ends_as_http1(const struct cursor *start, size_t line)
@@ -133,8 +133,10 @@ enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end)
 	char text[NAME_ROOM];
 	size_t len = peek(c, text, sizeof(text));
 
-	if (!is_method(text, len))
-		return OTR_HEAD_NONE;
+	enum otr_head is = read_method(text, len);
+
+	if (is != OTR_HEAD_WHOLE)
+		return is;
 	if (!next_line(&c))
 		return OTR_HEAD_SPLIT;
 	if (!ends_as_http1(&start, c.pos))

@@ -4,6 +4,7 @@
 #include "agent/source/sources.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -173,7 +174,33 @@ uint64_t otr_sources_cost_ns(const struct otr_sources *s)
 	return s->bpf ? otr_bpf_cost_ns(s->bpf) : 0;
 }
 
-uint64_t otr_sources_count(const struct otr_sources *s, enum otr_shim_count what)
+const char *otr_sources_headers(const struct otr_sources *s, char *out, size_t size)
 {
-	return s->shims ? otr_shims_count(s->shims, what) : 0;
+	static const struct {
+		enum otr_shim_count what;
+		const char *words;
+	} rows[] = {
+		{OTR_SHIM_HAD_ONE, "had one"},
+		{OTR_SHIM_SPLIT, "heads in several writes"},
+		{OTR_SHIM_ODD, "unusual"},
+		{OTR_SHIM_UNKNOWN, "their trace not known"},
+		{OTR_SHIM_CUT_SHORT, "cut by the kernel"},
+	};
+	const char *comma = "; left alone: ";
+	uint64_t n = s->shims ? otr_shims_count(s->shims, OTR_SHIM_INJECTED) : 0;
+	size_t len = (size_t)snprintf(out, size, "%llu put in", (unsigned long long)n);
+	bool any = n > 0;
+
+	for (size_t i = 0; s->shims && i < OTR_ARRAY_SIZE(rows) && len < size; i++) {
+		n = otr_shims_count(s->shims, rows[i].what);
+		if (!n)
+			continue;
+		len += (size_t)snprintf(out + len, size - len, "%s%llu %s", comma,
+					(unsigned long long)n, rows[i].words);
+		comma = ", ";
+		any = true;
+	}
+	if (!any)
+		out[0] = 0;
+	return out;
 }

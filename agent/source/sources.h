@@ -61,7 +61,8 @@ void otr_sources_listeners(struct otr_sources *s, otr_event_fn fn, void *arg);
 bool otr_sources_limited(const struct otr_sources *s);
 uint64_t otr_sources_cost_ns(const struct otr_sources *s);
 
-/* Of the library alone: what all shims counted. */
-uint64_t otr_sources_count(const struct otr_sources *s, enum otr_shim_count what);
+/* Of the library alone: what all shims did about trace headers, in words: "12 put in; left
+ * alone: 2 had one". "" where there was none. Returns `out`. */
+const char *otr_sources_headers(const struct otr_sources *s, char *out, size_t size);
 
 #endif /* OTR_SOURCES_H */

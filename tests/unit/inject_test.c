@@ -61,6 +61,9 @@ static const struct vector vectors[] = {
 	{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", OTR_HEAD_NONE},
 	{"CONNECT a:443 HTTP/1.1\r\n\r\n", OTR_HEAD_NONE},
 	{"SSH-2.0-x\r\n", OTR_HEAD_NONE},
+	{"G", OTR_HEAD_SPLIT},
+	{"DELET", OTR_HEAD_SPLIT},
+	{"GX", OTR_HEAD_NONE},
 	{"", OTR_HEAD_NONE},
 };
 
