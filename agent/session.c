@@ -145,6 +145,11 @@ int otr_session_target(struct otr_session *s, uint32_t tgid)
 	return 0;
 }
 
+void otr_session_root(struct otr_session *s, uint32_t tgid)
+{
+	otr_meta_put(tgid, OTR_META_RUN_ROOT, OTR_SLICE_NONE, otr_now(), put, s);
+}
+
 static void untarget(struct otr_session *s, uint32_t tgid)
 {
 	bool traced = otr_session_has(s, tgid);

@@ -144,11 +144,20 @@ struct otr_span *otr_exchange_now(struct otr_stitch *st,
 	return otr_sb_finish(&st->sb);
 }
 
+/* What only holds others together is none: a database's end, a process that did nothing
+ * we saw. */
+static bool is_span(const struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	if (ex == st->run.ex)
+		return ex->n_kids || st->run.told;
+	return !otr_is_server(ex) || otr_server_shown(ex->proto);
+}
+
 void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
 
-	if (otr_is_server(ex) && !otr_server_shown(ex->proto)) {
+	if (!is_span(st, ex)) {
 		let_go(ex);
 		return;
 	}
@@ -165,5 +174,7 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 		return;
 	}
 	count(st, ex);
+	ex->trace->shown = true;
+	st->run.told += st->run.ex && ex->parent == st->run.ex;
 	st->emit(st->arg, sp);
 }

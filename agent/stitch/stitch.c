@@ -52,6 +52,7 @@ void otr_stitch_free(struct otr_stitch **stp)
 		otr_wire_close(st, wire);
 		otr_wire_put(wire);
 	}
+	otr_process_fini(st);
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);
 	otr_sb_fini(&st->sb);
@@ -266,6 +267,7 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	if (now_ns < st->now_ns)
 		return;
 	st->now_ns = now_ns;
+	otr_process_tick(st);
 	otr_trace_tick(st);
 	drop_kept(st);
 	if (now_ns < st->swept_ns + SWEEP_NS)

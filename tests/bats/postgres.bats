@@ -123,3 +123,39 @@ ssl_mode() { # on | off
 	echo "recording: $size bytes"
 	[ "$size" -lt 500000 ]
 }
+
+@test "a script that calls curl twice and psql is one trace, and again in a replay" {
+	port=$(free_port)
+	http "$port"
+	cat >"$dir/deploy.sh" <<-'S'
+		#!/bin/sh
+		curl -s "$1/one"
+		psql -X -q -t -A "$2" -c "SELECT name FROM items WHERE id = 1"
+		curl -s "$1/two"
+		exit "${3:-0}"
+	S
+	chmod +x "$dir/deploy.sh"
+	opts=(--record "$dir/rec")
+	traced "$dir/deploy.sh" "127.0.0.1:$port" "$DSN sslmode=disable"
+	grep -q ' 1 trace, 4 spans$' "$dir/text"
+	grep -q '^deploy  deploy.sh ' "$dir/text"
+	grep -Eq '(└╌|`~)postgres  SELECT items  ~|(├╌|\|~)postgres  SELECT items  ~' "$dir/text"
+	spans 'len(P) == 1' 'len(S) == 3' 'len({s.trace for s in S + P}) == 1' \
+		'P[0].kind == "internal" and P[0].name == "deploy.sh" and not P[0].parent' \
+		'P[0].service == "deploy" and P[0].attr["process.executable.name"] == "dash"' \
+		'int(P[0].attr["process.exit.code"]) == 0 and not P[0].error' \
+		'int(P[0].attr["process.pid"]) == P[0].pid' \
+		'all(parent(s) is P[0] and s.evidence == "exec" for s in S)' \
+		'sorted(s.service for s in S) == ["curl", "curl", "psql"]' \
+		'all(P[0].start <= s.start and s.end <= P[0].end for s in S)'
+	"$OTRACE" replay --export "file:$dir/again" "$dir/rec" >"$dir/tree"
+	one() { grep -o '"traceId":.*' "$1" | sort; }
+	[ "$(one "$dir/spans")" = "$(one "$dir/again")" ]
+	[ "$(grep -A4 '^deploy' "$dir/text")" = "$(grep -A4 '^deploy' "$dir/tree")" ]
+
+	opts=()
+	rm "$dir/spans"
+	run -3 "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- \
+		"$dir/deploy.sh" "127.0.0.1:$port" "$DSN sslmode=disable" 3
+	spans 'P[0].error and P[0].attr["error.type"] == "3"' 'int(P[0].attr["process.exit.code"]) == 3'
+}

@@ -241,6 +241,26 @@ static void tells_orphans_and_far_parents(void **state)
 	compare("parents", written(b));
 }
 
+/* What `run` started, and what it called. */
+static void draws_a_script(void **state)
+{
+	static const struct make rows[] = {
+		{ OTR_SPAN_INTERNAL, 0, 1, 0, "deploy", "deploy.sh", 0, 96, .exit = 3,
+		  .error = "3" },
+		{ OTR_SPAN_CLIENT, OTR_EVIDENCE_EXEC, 2, 1, "curl", "GET", 12, 20,
+		  200, .host = "api.example.com" },
+		{ OTR_SPAN_CLIENT, OTR_EVIDENCE_CLONE, 3, 1, "psql", "SELECT", 60, 30,
+		  .db = "postgresql", .summary = "SELECT items" },
+	};
+	struct bench *b = *state;
+
+	open_console(b, 80, false);
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++)
+		give(b, 0xde910e, &rows[i]);
+	finish(b, 0xde910e);
+	compare("script", written(b));
+}
+
 static void limits_a_flood(void **state)
 {
 	struct bench *b = *state;
@@ -443,6 +463,7 @@ int main(void)
 		T(knows_a_file_from_a_terminal),
 		T(never_exceeds_the_width),
 		T(tells_orphans_and_far_parents),
+		T(draws_a_script),
 		T(limits_a_flood),
 		T(sums_up),
 		T(filters),
