@@ -197,6 +197,19 @@ static void parents(struct otr_console *con, const struct otr_stitch_stats *st)
 	line(con, &text);
 }
 
+static void ignored(struct otr_console *con)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	char n[OTR_UNITS];
+
+	if (!con->stats.ignored)
+		return;
+	otr_buf_printf(&text, "ignored   %s trace%s: counted, not kept (--ignore)",
+		       otr_units_count(con->stats.ignored, n),
+		       con->stats.ignored == 1 ? "" : "s");
+	line(con, &text);
+}
+
 /* Each line of `not_seen` a row. */
 static void not_seen(struct otr_console *con, const char *text)
 {
@@ -305,6 +318,7 @@ void otr_console_summary(struct otr_console *con, const struct otr_summary *sum)
 	most(con);
 	errors(con);
 	parents(con, sum->stats);
+	ignored(con);
 	not_seen(con, sum->not_seen);
 	lost(con);
 	overhead(con, sum);

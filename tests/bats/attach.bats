@@ -189,3 +189,17 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	ended "$pid"
 	$PY "$APPS/spans.py" "$dir/tracer.out" 'len(S) == 1' 'S[0].name == "GET /y"'
 }
+
+@test "--ignore: counted, in no export; what is not ignored is" {
+	http "$port"
+	attach --ignore 'GET /health*' ":$port"
+	for i in 1 2 3; do ask "/health"; done
+	ask /page
+	sleep 0.3
+	detach
+	spans '[s.name for s in S] == ["GET /page"]'
+	grep -q '^ignored   3 traces: counted, not kept (--ignore)$' "$dir/text"
+	grep -q 'detached after .*, 4 traces, 4 s' "$dir/text"
+	grep -q '^most      GET /health 3 ' "$dir/text"
+	! grep -Eq '200 GET /health' "$dir/text"
+}
