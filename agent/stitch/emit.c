@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "agent/base/own.h"
-#include "agent/loss.h"
 
 static struct otr_slice error_type(int error)
 {
@@ -81,7 +80,7 @@ static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	if (!ex->cut)
 		return;
-	otr_loss_add(OTR_LOSS_CUT, 1);
+	otr_exchange_lost(ex, OTR_LOSS_CUT);
 	st->sb.span.cut = true;
 	otr_sb_string(&st->sb, OTR_KEY_OTRACE_CUT,
 		      ex->answered ? OTR_SLICE("end") : OTR_SLICE("answer"));
@@ -170,7 +169,7 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 	}
 	let_go(ex);
 	if (!sp) {
-		otr_loss_add(OTR_LOSS_CUT, 1); /* no memory */
+		otr_exchange_lost(ex, OTR_LOSS_CUT); /* no memory */
 		return;
 	}
 	count(st, ex);

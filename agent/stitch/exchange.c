@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/loss.h"
 #include "agent/resource/resource.h"
 
 bool otr_server_shown(const struct otr_proto_ops *proto)
@@ -194,6 +195,12 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 	free(ex->rsp);
 	free(ex->links);
 	otr_spares_put(&st->old_exchanges, ex);
+}
+
+void otr_exchange_lost(const struct otr_exchange *ex, enum otr_loss cause)
+{
+	otr_loss_of(cause, 1,
+		    ex->resource ? ex->resource->service : OTR_SLICE_NONE);
 }
 
 void otr_exchange_answered(struct otr_exchange *ex)

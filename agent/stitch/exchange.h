@@ -189,6 +189,9 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex);
 void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex,
 		      uint64_t end_ns);
 
+/* Counts what is lost of it, by its service. */
+void otr_exchange_lost(const struct otr_exchange *ex, enum otr_loss cause);
+
 /* The head of its answer came, or none will. */
 void otr_exchange_answered(struct otr_exchange *ex);
 

@@ -256,9 +256,14 @@ static void dispute(struct otr_stitch *st, struct otr_exchange *ex,
 void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex,
 		     struct otr_exchange *parent)
 {
-	if (ex->sent || ex->parent == parent ||
+	if (ex->parent == parent ||
 	    parent->start_ns > ex->start_ns + CLOCKS_NS)
 		return;
+	if (ex->sent) {
+		if (memcmp(ex->parent_id, parent->span_id, 8))
+			otr_exchange_lost(ex, OTR_LOSS_LATE);
+		return;
+	}
 	if (ex->disputed || otr_is_proved(ex->evidence)) {
 		dispute(st, ex, parent);
 		return;
