@@ -101,6 +101,25 @@ ssl_mode() { # on | off
 	spans 'len(S) == 4' 'all(s.service == "sql" and s.kind == "client" for s in S)'
 }
 
+@test "attached to the server alone: what is missing is said at once, with the next step" {
+	export COLUMNS=160
+	attach ":$PG_PORT"
+	until_true 5 grep -q 'serves PostgreSQL: a database is seen by who asks it, so none of this is shown yet$' "$dir/tracer.err"
+	grep -q '^    try  sudo otrace attach NAME  ' "$dir/tracer.err"
+	psql -X -q "$DSN sslmode=disable" -c 'SELECT 1' >/dev/null
+	sleep 0.3
+	detach
+	grep -q ' 0 traces, 0 spans$' "$dir/text"
+	run -1 grep 'no request understood' "$dir/tracer.err"
+	[ "$(grep -c serves "$dir/tracer.err")" -eq 1 ]
+	rm "$dir/text" "$dir/spans"
+	bg client $PY "$APPS/sql.py" "$DSN sslmode=disable" pooled "$dir/go"
+	until_true 10 grep -q ready "$dir/client.out"
+	attach ":$PG_PORT" "$pid"
+	detach
+	run -1 grep 'serves PostgreSQL' "$dir/tracer.err"
+}
+
 @test "attached to a pool: statements prepared before are marked unknown, new ones are read" {
 	bg client $PY "$APPS/sql.py" "$DSN sslmode=disable" pooled "$dir/go"
 	client=$pid
