@@ -199,7 +199,10 @@ static int set_propagators(const char *list, struct otr_err *err)
 /* What parsers shall read, and hide. */
 static int set_up_parsers(const struct otr_settings *cfg, struct otr_err *err)
 {
+	const char *methods = getenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS");
+
 	otr_proto_settings.no_query_text = cfg->no_query_text;
+	otr_proto_settings.http_methods = methods && *methods ? methods : NULL;
 	for (char **key = cfg->redact; key && *key; key++)
 		if (otr_url_redact(otr_slice_str(*key))) {
 			otr_err_set(err, "--redact %s: empty, too long, or one too "

@@ -163,6 +163,9 @@ struct otr_proto_settings {
 	bool no_query_text;    /* keep no text of database queries */
 	bool no_trace_context; /* do not read traceparent and tracestate */
 	bool no_baggage;
+	/* HTTP methods that are called by their names, commas between; NULL: the
+	 * conventions'. */
+	const char *http_methods;
 };
 extern struct otr_proto_settings otr_proto_settings;
 

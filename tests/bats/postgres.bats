@@ -101,6 +101,19 @@ ssl_mode() { # on | off
 	spans 'len(S) == 4' 'all(s.service == "sql" and s.kind == "client" for s in S)'
 }
 
+@test "a traceparent in a comment is the parent; the text is kept without it" {
+	tp=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+	traced psql -X -q -t -A "$DSN sslmode=disable" -c "SELECT name FROM items WHERE id = 1 /*app='x',traceparent='$tp'*/"
+	[ "$(cat "$dir/out")" = ink ]
+	spans 'len(C) == 1' 'C[0].trace == "0af7651916cd43dd8448eb211c80319c"' \
+		'C[0].parent == "b7ad6b7169203331" and C[0].evidence == "header"' \
+		'C[0].text.strip() == "SELECT name FROM items WHERE id = ?"' 'not P'
+	rm "$dir/spans"
+	opts=(--propagators none)
+	traced psql -X -q -t -A "$DSN sslmode=disable" -c "SELECT 1 /*traceparent='$tp'*/"
+	spans 'C[0].trace != "0af7651916cd43dd8448eb211c80319c"' 'C[0].evidence == "exec"'
+}
+
 @test "attached to the server alone: what is missing is said at once, with the next step" {
 	export COLUMNS=160
 	attach ":$PG_PORT"
