@@ -10,9 +10,10 @@
  *
  *	who has served a request, and whom it makes after that, calls on its own account:
  *		a timer's call does not belong to the start of the server.
- *	if the first process itself serves, or runs for longer than a trace is kept
- *		together (close_ns), it is let go of: what it and its children called
- *		becomes what it is without it. Else a worker of a week were one trace.
+ *	if the first process itself serves, runs for longer than a trace is kept together
+ *		(close_ns), or calls as only a load generator does, it is let go of: what
+ *		it and its children called becomes what it is without it. Else a worker
+ *		of a week were one trace.
  *
  * What was let go of is no span; nor is a process without children.
  */
@@ -27,6 +28,8 @@
 #include "agent/base/own.h"
 #include "agent/resource/name.h"
 #include "agent/resource/resource.h"
+
+#define KIDS_MAX 4096 /* they wait for its end */
 
 static struct otr_slice executable(const struct otr_resource *res)
 {
@@ -250,24 +253,6 @@ static struct otr_slice context(const struct otr_stitch *st, uint32_t tgid)
 	return otr_procs_env(st->cfg.procs, tgid, "TRACEPARENT");
 }
 
-/* The first process's for a request of its family that nothing else accounts for. */
-struct otr_exchange *otr_process_for(struct otr_stitch *st,
-				     const struct otr_exchange *ex,
-				     uint8_t *evidence)
-{
-	const struct otr_kin *kin = kin_of(st, ex->tgid);
-	struct otr_exchange *root = st->run.ex;
-
-	if (!root || root->over || !kin || kin->served || ex->doubtful)
-		return NULL;
-	/* A context of its own, set on the way, is nearer. */
-	if (!otr_slice_eq(context(st, ex->tgid), context(st, root->tgid)))
-		return NULL;
-	*evidence = kin->evidence;
-	learn(st, root);
-	return root;
-}
-
 static void let_go(struct otr_stitch *st)
 {
 	struct otr_exchange *root = st->run.ex;
@@ -281,6 +266,28 @@ static void let_go(struct otr_stitch *st)
 static bool may_go(const struct otr_stitch *st)
 {
 	return st->run.ex && !st->run.ex->over && !st->run.told;
+}
+
+/* The first process's for a request of its family that nothing else accounts for. */
+struct otr_exchange *otr_process_for(struct otr_stitch *st,
+				     const struct otr_exchange *ex,
+				     uint8_t *evidence)
+{
+	const struct otr_kin *kin = kin_of(st, ex->tgid);
+	struct otr_exchange *root = st->run.ex;
+
+	if (!root || root->over || !kin || kin->served || ex->doubtful)
+		return NULL;
+	if (root->n_kids >= KIDS_MAX && may_go(st)) {
+		let_go(st);
+		return NULL;
+	}
+	/* A context of its own, set on the way, is nearer. */
+	if (!otr_slice_eq(context(st, ex->tgid), context(st, root->tgid)))
+		return NULL;
+	*evidence = kin->evidence;
+	learn(st, root);
+	return root;
 }
 
 void otr_process_serves(struct otr_stitch *st, uint32_t tgid)

@@ -20,6 +20,7 @@
 // needs: agent/source/event.c agent/source/record.c
 /* process_test.c - the process that `run` started, as the root of what it did. */
 
+#define MAX_SPANS 8192 /* a load is let go of at once */
 #include "tests/unit/story.h"
 
 #define RUN    10 /* what `run` started */
@@ -315,6 +316,34 @@ static void a_worker_is_no_root(void **state)
 	end(&s);
 }
 
+/* 5,000 calls are a load, not a piece of work: nothing waits for the end, nor is lost. */
+static void a_load_is_no_root(void **state)
+{
+	static struct story s;
+	struct end cl = tcp_client(101, RUN, 2);
+	uint64_t evicted = otr_loss_get(OTR_LOSS_EVICT);
+	size_t n = 0;
+
+	(void)state;
+	runs(&s, "/usr/bin/wrk");
+	opens(&s.mk, &cl);
+	for (int i = 0; i < 5000; i++) {
+		sends(&s.mk, &cl, GET("/load"));
+		gets(&s.mk, &cl, OK);
+		if (i % 8)
+			continue;
+		ticks(&s.mk, 20 * MS); /* 13 s in all */
+		for (n += s.n; s.n;) {
+			is_root(s.spans[s.n - 1]);
+			assert_int_equal(s.spans[s.n - 1]->kind, OTR_SPAN_CLIENT);
+			otr_span_unref(&s.spans[--s.n]);
+		}
+	}
+	assert_in_range(n, 1, 4999);
+	assert_int_equal(otr_loss_get(OTR_LOSS_EVICT), evicted);
+	end(&s);
+}
+
 #define CONTEXT(id) \
 	"TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-" id "-01"
 
@@ -389,6 +418,7 @@ int main(void)
 		cmocka_unit_test(a_server_among_its_children),
 		cmocka_unit_test(a_server_is_no_root),
 		cmocka_unit_test(a_worker_is_no_root),
+		cmocka_unit_test(a_load_is_no_root),
 		cmocka_unit_test(the_environment_is_its_parent),
 		cmocka_unit_test(nonsense_harms_nothing),
 	};
