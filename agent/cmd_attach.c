@@ -87,6 +87,23 @@ static void watch(struct attach *at)
 	}
 }
 
+/* Else a person waits for what cannot come. */
+static void warn_of_mute(struct attach *at)
+{
+	const struct otr_targets *t = &at->targets;
+	char text[400];
+
+	if (!t->found || t->mute < t->found)
+		return;
+	snprintf(text, sizeof(text),
+		 "%s serves %s: a database is seen by who asks it, so none of "
+		 "this is shown yet\n"
+		 "try  sudo otrace attach NAME      of a program that asks it, or "
+		 "all of the host:  sudo otrace agent --export URL",
+		 t->first, t->server_title);
+	otr_sinks_notice(at->sinks, text);
+}
+
 /* A second Ctrl-C, while we send what waits, ends us at once. */
 static void let_signals_end_us(void)
 {
@@ -116,6 +133,7 @@ static int trace(struct attach *at, struct otr_err *err)
 	}
 	otr_targets_title(&at->targets, at->title, sizeof(at->title));
 	otr_sinks_start_line(at->sinks, at->title, "bpf");
+	warn_of_mute(at);
 	watch(at);
 	let_signals_end_us();
 	otr_session_finish(at->session);

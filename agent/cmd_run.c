@@ -188,6 +188,7 @@ static int let_go(struct run *r, int bad, struct otr_err *err)
 			    strerror(errno));
 		return OTR_EXIT_RUN_FAILED;
 	}
+	otr_session_root(r->session, (uint32_t)r->pid);
 	start_line(r);
 	r->began_ns = otr_now();
 	if (write(r->go, "", 1) != 1)

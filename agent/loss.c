@@ -3,7 +3,10 @@
 
 #include "agent/loss.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
 
 static const struct {
 	const char *word, *unit, *meaning;
@@ -16,9 +19,76 @@ static const struct {
 
 static _Atomic uint64_t counts[OTR_LOSS_MAX];
 
+/* Whose they were, where that is known; appended to, so that a row keeps its place. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct otr_loss_share shares[OTR_LOSS_SHARES];
+static size_t n_shares;
+
 void otr_loss_add(enum otr_loss cause, uint64_t n)
 {
 	atomic_fetch_add_explicit(&counts[cause], n, memory_order_relaxed);
+}
+
+static bool is_of(const struct otr_loss_share *sh, enum otr_loss cause,
+		  struct otr_slice service)
+{
+	return sh->cause == cause &&
+	       otr_slice_eq(otr_slice_str(sh->service), service);
+}
+
+static struct otr_loss_share *share_of(enum otr_loss cause,
+				       struct otr_slice service)
+{
+	struct otr_loss_share *sh = shares;
+
+	for (; sh < shares + n_shares; sh++)
+		if (is_of(sh, cause, service))
+			return sh;
+	if (n_shares == OTR_LOSS_SHARES)
+		return NULL;
+	n_shares++;
+	sh->cause = cause;
+	memcpy(sh->service, service.data, service.len);
+	sh->service[service.len] = '\0';
+	sh->n = 0;
+	return sh;
+}
+
+/* To what fits; no character is cut in two. */
+static struct otr_slice clip(struct otr_slice s)
+{
+	if (s.len < sizeof(shares[0].service))
+		return s;
+	s.len = sizeof(shares[0].service) - 1;
+	while (s.len && (s.data[s.len] & 0xc0) == 0x80)
+		s.len--;
+	return s;
+}
+
+void otr_loss_of(enum otr_loss cause, uint64_t n, struct otr_slice service)
+{
+	struct otr_loss_share *sh;
+
+	otr_loss_add(cause, n);
+	service = clip(service);
+	if (!service.len)
+		return;
+	pthread_mutex_lock(&lock);
+	sh = share_of(cause, service);
+	if (sh)
+		sh->n += n;
+	pthread_mutex_unlock(&lock);
+}
+
+size_t otr_loss_shares(struct otr_loss_share out[OTR_LOSS_SHARES])
+{
+	size_t n;
+
+	pthread_mutex_lock(&lock);
+	n = n_shares;
+	memcpy(out, shares, n * sizeof(*out));
+	pthread_mutex_unlock(&lock);
+	return n;
 }
 
 uint64_t otr_loss_get(enum otr_loss cause)

@@ -5,15 +5,32 @@
 /*
  * loss.h - everything that was lost, counted.
  *
- * Whoever drops something adds to one row. Shared by all threads: the counters
- * are atomic. Rows and their words: agent/loss.def.
+ * Whoever drops something adds to one row. Shared by all threads. Rows and their words:
+ * agent/loss.def. What a process or a connection of it lost is counted by service, too;
+ * what a ring of the kernel lost is nobody's in particular.
  */
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "agent/base/slice.h"
 #include "bpf/event.h"
 
+#define OTR_LOSS_SHARES 64 /* further services count in the sums alone */
+
+struct otr_loss_share {
+	enum otr_loss cause;
+	char service[48];
+	uint64_t n;
+};
+
 void otr_loss_add(enum otr_loss cause, uint64_t n);
+
+/* Likewise, of a service; an empty name is nobody's. */
+void otr_loss_of(enum otr_loss cause, uint64_t n, struct otr_slice service);
+
+/* Gives every share so far; one keeps its place for good. Returns how many. */
+size_t otr_loss_shares(struct otr_loss_share out[OTR_LOSS_SHARES]);
 
 uint64_t otr_loss_get(enum otr_loss cause);
 

@@ -212,8 +212,10 @@ void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks,
 		       uint64_t elapsed_ns)
 {
 	struct otr_pipeline *pl = otr_sinks_pipeline(sinks);
+	struct otr_stitch_stats stats;
 
-	if (elapsed_ns < ns->next_ns || otr_sinks_spans(sinks))
+	otr_stitch_stats(otr_pipeline_stitch(pl), &stats);
+	if (elapsed_ns < ns->next_ns || stats.requests)
 		return;
 	ns->next_ns = elapsed_ns + EACH_NS;
 	collect(ns, pl);

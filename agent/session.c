@@ -76,8 +76,11 @@ static void put(void *arg, const struct otr_event *ev)
 static void read_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns)
 {
 	const char *service = s->cfg.cfg->service;
+	char go[OTR_GO_VERSION];
 
 	otr_resource_read(tgid, time_ns, put, s);
+	if (otr_go_version(tgid, go))
+		otr_meta_put(tgid, OTR_META_GO, otr_slice_str(go), time_ns, put, s);
 	if (service)
 		otr_meta_put(tgid, OTR_META_SERVICE, otr_slice_str(service),
 			     time_ns, put, s);
@@ -141,6 +144,11 @@ int otr_session_target(struct otr_session *s, uint32_t tgid)
 		otr_procfs_each(add_child, &fam);
 	} while (fam.added);
 	return 0;
+}
+
+void otr_session_root(struct otr_session *s, uint32_t tgid)
+{
+	otr_meta_put(tgid, OTR_META_RUN_ROOT, OTR_SLICE_NONE, otr_now(), put, s);
 }
 
 static void untarget(struct otr_session *s, uint32_t tgid)

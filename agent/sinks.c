@@ -13,6 +13,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/held.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/url.h"
 #include "agent/notseen.h"
@@ -31,6 +32,7 @@ struct otr_sinks {
 	struct otr_pipeline *pipeline;
 	struct otr_console *console;
 	struct otr_notseen *notseen;
+	struct otr_held held;
 	struct otr_queue *queues[EXPORTS_MAX];
 	size_t n_queues;
 	uint64_t spans;
@@ -57,13 +59,11 @@ static void wait_for_room(struct otr_sinks *sk, struct otr_queue *q)
 	}
 }
 
-static void on_span(void *arg, struct otr_span *sp)
+/* Nobody ignores its trace: it is for the exporters. */
+static void export_span(void *arg, struct otr_span *sp)
 {
 	struct otr_sinks *sk = arg;
 
-	sk->spans++;
-	if (sk->console)
-		otr_console_span(sk->console, sp);
 	for (size_t i = 0; i < sk->n_queues; i++) {
 		if (sk->cfg.patient)
 			wait_for_room(sk, sk->queues[i]);
@@ -71,10 +71,22 @@ static void on_span(void *arg, struct otr_span *sp)
 	}
 }
 
+static void on_span(void *arg, struct otr_span *sp)
+{
+	struct otr_sinks *sk = arg;
+
+	sk->spans++;
+	if (sk->console)
+		otr_console_span(sk->console, sp);
+	if (sk->n_queues)
+		otr_held_span(&sk->held, sp);
+}
+
 static void on_trace(void *arg, const uint8_t trace_id[16], bool proved)
 {
 	struct otr_sinks *sk = arg;
 
+	otr_held_trace(&sk->held, trace_id);
 	if (sk->console)
 		otr_console_trace(sk->console, trace_id, proved);
 }
@@ -187,7 +199,10 @@ static int set_propagators(const char *list, struct otr_err *err)
 /* What parsers shall read, and hide. */
 static int set_up_parsers(const struct otr_settings *cfg, struct otr_err *err)
 {
+	const char *methods = getenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS");
+
 	otr_proto_settings.no_query_text = cfg->no_query_text;
+	otr_proto_settings.http_methods = methods && *methods ? methods : NULL;
 	for (char **key = cfg->redact; key && *key; key++)
 		if (otr_url_redact(otr_slice_str(*key))) {
 			otr_err_set(err, "--redact %s: empty, too long, or one too "
@@ -208,13 +223,16 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg,
 		return -ENOMEM;
 	}
 	sk->cfg = *cfg;
+	sk->held.ignore = cfg->cfg->ignore;
+	sk->held.pass = export_span;
+	sk->held.arg = sk;
 	rc = set_up_parsers(cfg->cfg, err);
-	if (!rc)
-		if (otr_notseen_new(&sk->notseen)) {
+	if (!rc && otr_notseen_new(&sk->notseen)) {
 		otr_err_set(err, "out of memory");
 		return -ENOMEM;
 	}
-	rc = open_exports(sk, err);
+	if (!rc)
+		rc = open_exports(sk, err);
 	if (!rc)
 		rc = open_console(sk, err);
 	if (!rc)
@@ -263,6 +281,7 @@ static void tell_open(struct otr_sinks *sk, uint64_t now_ns)
 void otr_sinks_tick(struct otr_sinks *sk, uint64_t now_ns)
 {
 	tell_open(sk, now_ns);
+	otr_held_flush(&sk->held);
 	if (sk->console)
 		otr_console_tick(sk->console, now_ns);
 	for (size_t i = 0; i < sk->n_queues; i++)
@@ -333,6 +352,7 @@ void otr_sinks_drain(struct otr_sinks *sk, uint64_t grace_ns)
 {
 	uint64_t deadline = otr_now() + grace_ns;
 
+	otr_held_flush(&sk->held);
 	for (size_t i = 0; i < sk->n_queues; i++) {
 		otr_queue_tick(sk->queues[i], on_notice, sk);
 		otr_queue_close(&sk->queues[i], deadline);
@@ -349,6 +369,7 @@ void otr_sinks_close(struct otr_sinks **sp)
 	otr_sinks_drain(sk, 0);
 	otr_pipeline_free(&sk->pipeline);
 	otr_console_free(&sk->console);
+	otr_held_fini(&sk->held);
 	otr_notseen_free(&sk->notseen);
 	free(sk);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/base/err.h"
+#include "agent/proto/proto.h"
 #include "agent/resource/procfs.h"
 #include "agent/session.h"
 
@@ -43,6 +44,21 @@ static bool is_port(const char *word, uint16_t *port)
 	return n && n <= 65535;
 }
 
+/* Its spans are its clients' (struct otr_proto_ops). */
+static void note_mute(struct otr_targets *t, uint32_t pid)
+{
+	const struct otr_proto_ops *const *proto = otr_protos;
+
+	for (; *proto; proto++) {
+		if (!(*proto)->client_only ||
+		    !otr_procfs_is(pid, (*proto)->server_exe))
+			continue;
+		t->mute++;
+		t->server_title = (*proto)->server_title;
+		return;
+	}
+}
+
 static void choose(struct search *se, uint32_t pid)
 {
 	struct otr_targets *t = se->t;
@@ -58,6 +74,7 @@ static void choose(struct search *se, uint32_t pid)
 		snprintf(t->first, sizeof(t->first), "%.44s%s (%u)", title,
 			 strlen(title) > 44 ? ".." : "", pid);
 	}
+	note_mute(t, pid);
 	se->rc = otr_session_target(t->session, pid);
 }
 

@@ -22,6 +22,8 @@ struct otr_targets {
 	struct otr_session *session;
 	char first[64];	/* what was found first, as a person would call it */
 	size_t found;
+	size_t mute; /* of these: servers that are seen by their clients alone */
+	const char *server_title; /* of the latest of them: "PostgreSQL" */
 };
 
 /* "python3 app.py (4242) and 3 more", for the start line. */

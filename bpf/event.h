@@ -233,6 +233,7 @@ enum otr_loss {
 	OTR_LOSS_QUEUE,	    /* an exporter's queue was full: spans */
 	OTR_LOSS_REFUSED,   /* a backend refused spans, wholly or in part */
 	OTR_LOSS_EXPORT,    /* a backend was not reached in time: spans */
+	OTR_LOSS_LATE,	    /* evidence of a parent came after its span was out */
 	OTR_LOSS_MAX,
 };
 

@@ -353,24 +353,34 @@ static void end_window(struct otr_console *con)
 	*fl = (struct otr_flood){ .began_ns = con->now_ns };
 }
 
-/* Said once at most every 10 s, however much it is. */
-static void tell_losses(struct otr_console *con)
+static bool tell_loss(struct otr_console *con, enum otr_losses which,
+		      const char *so)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf what = { 0 };
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
-	uint64_t since = con->now_ns - con->lost_told_ns;
 
-	if (con->lost_told_ns && since < LOST_EVERY)
-		return;
-	if (!otr_console_losses(&what, con->lost, true))
-		return;
-	otr_buf_printf(&text,
-		       " LOST     %.*s; spans of this time may be missing",
-		       OTR_SLICE_ARG(otr_buf_view(&what)));
-	for (int i = 0; i < OTR_LOSS_MAX; i++)
-		con->lost[i] = otr_loss_get((enum otr_loss)i);
-	con->lost_told_ns = con->now_ns;
+	if (!otr_console_losses(&what, con, which))
+		return false;
+	otr_buf_printf(&text, " LOST     %.*s; %s",
+		       OTR_SLICE_ARG(otr_buf_view(&what)), so);
 	stamped(con, otr_buf_view(&text));
+	return true;
+}
+
+/* Said once at most every 10 s, however much it is. */
+static void tell_losses(struct otr_console *con)
+{
+	bool told;
+
+	if (con->lost_told_ns && con->now_ns - con->lost_told_ns < LOST_EVERY)
+		return;
+	told = tell_loss(con, OTR_LOSSES_HOLES,
+			 "spans of this time may be missing");
+	told |= tell_loss(con, OTR_LOSSES_SENT, "no backend has them");
+	if (!told)
+		return;
+	otr_console_told(con);
+	con->lost_told_ns = con->now_ns;
 }
 
 static void add_label(struct otr_buf *out, const struct otr_span *sp, bool first)

@@ -10,6 +10,7 @@
  *	console_stats.c    what is counted for flood lines and the summary
  *	console_tree.c     a trace as a block of rows
  *	console_line.c     a trace as one line: logfmt, JSON
+ *	console_loss.c     what was lost, in words
  *	console_summary.c  the last lines
  */
 
@@ -117,6 +118,7 @@ struct otr_console {
 	uint64_t now_ns;	  /* of the last tick */
 	uint64_t epoch_ns, at_ns; /* a span ended then, when `now` was this */
 	uint64_t lost[OTR_LOSS_MAX]; /* told already */
+	uint64_t lost_by[OTR_LOSS_SHARES]; /* likewise, by share */
 	uint64_t lost_told_ns;
 	uint64_t unwritten; /* blocks: nobody read */
 	bool gone;	    /* the reader is */
@@ -142,10 +144,18 @@ int otr_console_logfmt(struct otr_buf *out, const struct otr_tree *tree);
 int otr_console_json(struct otr_buf *out, const struct otr_span *const *spans,
 		     size_t n);
 
-/* "312 events (ring), 4 spans (cut)" of what was lost beyond `told` (may be
- * NULL) into `out`; returns how much. `live`: only what makes holes in
- * traces. */
-uint64_t otr_console_losses(struct otr_buf *out, const uint64_t *told,
-			    bool live);
+/* Which losses: all, those that make holes in traces, those of the way to a backend. */
+enum otr_losses {
+	OTR_LOSSES_ALL,
+	OTR_LOSSES_HOLES,
+	OTR_LOSSES_SENT,
+};
+
+/* "312 events (ring), 4 spans (cut: web 3, cart 1)" of what was lost, into `out`; but for
+ * ALL, only what was not told yet: otr_console_told() says that it was. Returns how much.
+ * console_loss.c */
+uint64_t otr_console_losses(struct otr_buf *out, const struct otr_console *con,
+			    enum otr_losses which);
+void otr_console_told(struct otr_console *con);
 
 #endif /* OTR_CONSOLE_INT_H */

@@ -197,6 +197,19 @@ static void parents(struct otr_console *con, const struct otr_stitch_stats *st)
 	line(con, &text);
 }
 
+static void ignored(struct otr_console *con)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	char n[OTR_UNITS];
+
+	if (!con->stats.ignored)
+		return;
+	otr_buf_printf(&text, "ignored   %s trace%s: counted, not kept (--ignore)",
+		       otr_units_count(con->stats.ignored, n),
+		       con->stats.ignored == 1 ? "" : "s");
+	line(con, &text);
+}
+
 /* Each line of `not_seen` a row. */
 static void not_seen(struct otr_console *con, const char *text)
 {
@@ -215,42 +228,13 @@ static void not_seen(struct otr_console *con, const char *text)
 	}
 }
 
-/* Passing on is the exporters' to tell; a mute parser is named as not seen. */
-static bool makes_holes(enum otr_loss cause)
-{
-	return cause != OTR_LOSS_CUT && cause != OTR_LOSS_PARSE &&
-	       cause != OTR_LOSS_QUEUE && cause != OTR_LOSS_REFUSED &&
-	       cause != OTR_LOSS_EXPORT;
-}
-
-uint64_t otr_console_losses(struct otr_buf *out, const uint64_t *told,
-			    bool live)
-{
-	uint64_t sum = 0, n;
-	char count[OTR_UNITS];
-
-	for (int i = 0; i < OTR_LOSS_MAX; i++) {
-		enum otr_loss cause = (enum otr_loss)i;
-
-		n = otr_loss_get(cause) - (told ? told[i] : 0);
-		if (!n || !otr_loss_word(cause) ||
-		    (live && !makes_holes(cause)))
-			continue;
-		otr_buf_printf(out, "%s%s %s (%s)", sum ? ", " : "",
-			       otr_units_count(n, count), otr_loss_unit(cause),
-			       otr_loss_word(cause));
-		sum += n;
-	}
-	return sum;
-}
-
 static void lost(struct otr_console *con)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
 	char n[OTR_UNITS];
 
 	otr_buf_str(&text, "lost      ");
-	if (!otr_console_losses(&text, NULL, false))
+	if (!otr_console_losses(&text, con, OTR_LOSSES_ALL))
 		otr_buf_str(&text, "nothing");
 	if (con->stats.holes)
 		otr_buf_printf(&text, ": %s trace%s, marked \"?\"",
@@ -310,6 +294,7 @@ void otr_console_summary(struct otr_console *con, const struct otr_summary *sum)
 		line(con, &text);
 		otr_buf_reset(&text);
 	}
+	ignored(con);
 	not_seen(con, sum->not_seen);
 	lost(con);
 	overhead(con, sum);

@@ -23,6 +23,7 @@
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/loss.h"
+#include "agent/resource/resource.h"
 #include "agent/span.h"
 #include "exporters/backoff.h"
 #include "exporters/exporter.h"
@@ -129,19 +130,28 @@ static void forget(struct otr_queue *q, size_t n)
 	pthread_mutex_lock(&q->lock);
 }
 
+static void count_span(enum otr_loss cause, const struct otr_span *sp)
+{
+	otr_loss_of(cause, 1,
+		    sp->resource ? sp->resource->service : OTR_SLICE_NONE);
+}
+
+/* Of a batch that was refused in part nobody says which. */
 static void count_taken(struct otr_queue *q, size_t n, size_t rejected)
 {
 	q->stats.accepted += n - rejected;
 	q->stats.refused += rejected;
-	if (rejected)
+	for (size_t i = 0; rejected == n && i < n; i++)
+		count_span(OTR_LOSS_REFUSED, q->batch[i]);
+	if (rejected && rejected < n)
 		otr_loss_add(OTR_LOSS_REFUSED, rejected);
 }
 
 static void count_failed(struct otr_queue *q, size_t n)
 {
 	q->stats.failed += n;
-	if (n)
-		otr_loss_add(OTR_LOSS_EXPORT, n);
+	for (size_t i = 0; i < n; i++)
+		count_span(OTR_LOSS_EXPORT, q->batch[i]);
 }
 
 /* The pushing itself, without the lock. */
@@ -272,7 +282,7 @@ void otr_queue_push(struct otr_queue *q, struct otr_span *sp)
 	if (q->count == q->cfg.queue_max || q->closing) {
 		q->stats.dropped++;
 		pthread_mutex_unlock(&q->lock);
-		otr_loss_add(OTR_LOSS_QUEUE, 1);
+		count_span(OTR_LOSS_QUEUE, sp);
 		return;
 	}
 	*slot(q, q->count++) = otr_span_ref(sp);

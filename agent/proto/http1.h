@@ -8,6 +8,8 @@
 
 #define OTR_HTTP1_HEAD_MAX  65536 /* longer heads are not HTTP, or not honest */
 #define OTR_HTTP1_LINE_MAX  4096  /* of a chunk's size and extensions */
+#define OTR_HTTP1_TRACESTATES 8	  /* fields of one head; a list may be split */
+#define OTR_HTTP1_METHOD_MAX  24
 #define OTR_HTTP1_PENDING   64	  /* requests in flight whose method we keep */
 
 /* A message's attribute of no convention: what the first proxy was asked for. */
@@ -70,9 +72,9 @@ struct otr_http1_head {
 	struct otr_slice x_forwarded_proto;
 	struct otr_slice user_agent;
 	struct otr_slice traceparent;
-	struct otr_slice tracestate;
+	struct otr_slice tracestate[OTR_HTTP1_TRACESTATES];
 	struct otr_slice baggage;
-	uint8_t n_traceparent;
+	uint8_t n_traceparent, n_tracestate;
 };
 
 /* Could `in` be the beginning of a head? Looks at its first bytes only. */

@@ -38,6 +38,20 @@ struct exchange {
 	char host_text[OTR_ADDR_TEXT];
 };
 
+/* OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS takes the place of the conventions' list. */
+static bool is_listed(const char *list, struct otr_slice method)
+{
+	size_t n;
+
+	for (list += strspn(list, ", "); *list; list += strspn(list, ", ")) {
+		n = strcspn(list, ", ");
+		if (otr_slice_eq((struct otr_slice){list, n}, method))
+			return true;
+		list += n;
+	}
+	return false;
+}
+
 static bool is_standard(struct otr_slice method)
 {
 	static const char *const known[] = {
@@ -45,6 +59,10 @@ static bool is_standard(struct otr_slice method)
 		"CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY",
 	};
 
+	if (!method.len || method.len > OTR_HTTP1_METHOD_MAX)
+		return false;
+	if (otr_proto_settings.http_methods)
+		return is_listed(otr_proto_settings.http_methods, method);
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(known); i++)
 		if (otr_slice_eq(method, otr_slice_str(known[i])))
 			return true;
@@ -166,7 +184,7 @@ static void set_name(const struct exchange *ex, struct otr_span_builder *sb)
 		method = OTR_SLICE("HTTP");
 	n = otr_route(route, route_owner(ex), ex->url.path,
 		      ex->rsp ? ex->rsp->status : 0);
-	len = method.len; /* of a standard method: 7 at most */
+	len = method.len; /* OTR_HTTP1_METHOD_MAX at most */
 	memcpy(name, method.data, len);
 	if (n)
 		name[len++] = ' ';

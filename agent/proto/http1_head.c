@@ -8,8 +8,8 @@
  *	CRLF
  *
  * Continuation lines (5.2, obsolete) are ignored. Of a field given twice the first
- * counts, but for Content-Length, whose values must agree, and traceparent, which
- * then counts as absent.
+ * counts, but for Content-Length, whose values must agree, traceparent, which then counts
+ * as absent, and tracestate, a list that may be split over fields (RFC 9110, 5.3).
  */
 
 #include "agent/proto/http1.h"
@@ -18,7 +18,8 @@
 #include "agent/proto/msg.h"
 #include "agent/proto/trace_context.h"
 
-#define METHOD_MAX 24
+#define METHOD_MAX OTR_HTTP1_METHOD_MAX
+#define TRACESTATE_MAX 4096 /* 512 are to be passed on, at least */
 #define FIRST_MIN  13 /* "HTTP/1.1 200" and its line end */
 
 /* RFC 9110, and of WebDAV and friends what is seen in the wild. */
@@ -253,6 +254,12 @@ static void read_traceparent(struct otr_http1_head *head, struct otr_slice value
 	head->traceparent = value;
 }
 
+static void read_tracestate(struct otr_http1_head *head, struct otr_slice value)
+{
+	if (value.len && head->n_tracestate < OTR_HTTP1_TRACESTATES)
+		head->tracestate[head->n_tracestate++] = value;
+}
+
 #define TEXT_FIELDS(X)                                                         \
 	X(host, "host")                                                        \
 	X(forwarded, "forwarded")                                              \
@@ -260,7 +267,6 @@ static void read_traceparent(struct otr_http1_head *head, struct otr_slice value
 	X(x_forwarded_host, "x-forwarded-host")                                \
 	X(x_forwarded_proto, "x-forwarded-proto")                              \
 	X(user_agent, "user-agent")                                            \
-	X(tracestate, "tracestate")                                            \
 	X(baggage, "baggage")
 
 static const struct {
@@ -275,6 +281,7 @@ static const struct {
 	{{"content-length", 14}, 0, read_length},
 	{{"transfer-encoding", 17}, 0, read_coding},
 	{{"traceparent", 11}, 0, read_traceparent},
+	{{"tracestate", 10}, 0, read_tracestate},
 };
 
 static void read_field(struct otr_http1_head *head, struct otr_slice line)
@@ -358,6 +365,28 @@ static struct otr_slice either(struct otr_slice a, struct otr_slice b)
 	return a.len ? a : b;
 }
 
+/* What was sent in several fields, in one; whole fields alone, as members must not be cut
+ * (W3C Trace Context, 3.3). Good until the next head of this thread that has several. */
+static struct otr_slice tracestate(const struct otr_http1_head *head)
+{
+	static _Thread_local char all[TRACESTATE_MAX];
+	struct otr_slice one;
+	size_t len = 0;
+
+	if (head->n_tracestate < 2)
+		return head->tracestate[0];
+	for (uint8_t i = 0; i < head->n_tracestate; i++) {
+		one = head->tracestate[i];
+		if (len + 1 + one.len > sizeof(all))
+			break;
+		if (len)
+			all[len++] = ',';
+		memcpy(all + len, one.data, one.len);
+		len += one.len;
+	}
+	return (struct otr_slice){all, len};
+}
+
 static void tell_request(const struct otr_http1_head *head, struct otr_msg *msg)
 {
 	struct otr_slice host = either(
@@ -381,7 +410,7 @@ static void tell_request(const struct otr_http1_head *head, struct otr_msg *msg)
 		return;
 	if (head->n_traceparent == 1 && otr_traceparent_valid(head->traceparent)) {
 		msg->trace_ctx = head->traceparent;
-		msg->trace_state = head->tracestate;
+		msg->trace_state = tracestate(head);
 	}
 }
 

@@ -73,6 +73,7 @@ struct otr_pgsql {
 	uint64_t serial; /* of the last request */
 	struct otr_pgsql_answer answer;
 	uint64_t running; /* hash of the statement last bound, parsed */
+	uint64_t fresh;	  /* of the one that this batch brought, while `parsed` */
 	char database[OTR_PGSQL_NAME];
 	char user[OTR_PGSQL_NAME];
 	struct otr_pgsql_debt debts[OTR_PGSQL_QUEUE];

@@ -37,7 +37,7 @@ static int set_text(const struct otr_msg *req, struct otr_span_builder *sb)
 	if (otr_proto_settings.no_query_text)
 		return 0;
 	if (!is_op(req, OTR_PGSQL_QUERY) && otr_sql_has_parameters(req->target))
-		otr_buf_slice(&text, req->target);
+		otr_sql_without_context(&text, req->target);
 	else
 		otr_sql_sanitize(&text, req->target);
 	otr_sb_string(sb, OTR_KEY_DB_QUERY_TEXT, otr_buf_view(&text));

@@ -10,6 +10,8 @@
 #include "agent/base/own.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/pgsql.h"
+#include "agent/proto/sql.h"
+#include "agent/proto/trace_context.h"
 
 #define CODE_CANCEL 80877102u
 #define CODE_SSL    80877103u
@@ -121,6 +123,16 @@ static enum otr_parse part(struct otr_msg *msg)
 	return OTR_PARSE_SKIP;
 }
 
+/* A driver may tell of its span in a comment. It counts for the batch that brought the
+ * text: a statement run again later still says what it said first. */
+static void tell_context(struct otr_msg *msg)
+{
+	struct otr_slice context = otr_sql_context(msg->target);
+
+	if (!otr_proto_settings.no_trace_context && otr_traceparent_valid(context))
+		msg->trace_ctx = context;
+}
+
 static enum otr_parse query(struct otr_pgsql *pg,
 			    const struct otr_pgsql_frame *fr,
 			    struct otr_msg *msg)
@@ -130,6 +142,7 @@ static enum otr_parse query(struct otr_pgsql *pg,
 
 	msg->target = otr_pgsql_string(&body, &whole);
 	msg->partial = !whole;
+	tell_context(msg);
 	return ask(pg, OTR_PGSQL_QUERY, OTR_PGSQL_OWES_READY, msg);
 }
 
@@ -144,7 +157,7 @@ static enum otr_parse parse(struct otr_pgsql *pg,
 	text = otr_pgsql_string(&body, &all);
 	if (whole)
 		otr_pgsql_prepare(pg, name, text, !all);
-	pg->running = whole ? otr_pgsql_hash(name) : 0;
+	pg->running = pg->fresh = whole ? otr_pgsql_hash(name) : 0;
 	pg->parsed = true;
 	return part(msg);
 }
@@ -169,10 +182,14 @@ static enum otr_parse execute(struct otr_pgsql *pg,
 			      struct otr_msg *msg)
 {
 	struct otr_slice body = fr->body;
+	uint64_t stmt;
 	bool whole;
 
 	pg->executed = true;
-	tell_text(pg, otr_pgsql_portal(pg, otr_pgsql_string(&body, &whole)), msg);
+	stmt = otr_pgsql_portal(pg, otr_pgsql_string(&body, &whole));
+	tell_text(pg, stmt, msg);
+	if (pg->parsed && stmt == pg->fresh)
+		tell_context(msg);
 	return ask(pg, OTR_PGSQL_EXECUTE, OTR_PGSQL_OWES_ROWS, msg);
 }
 
@@ -188,6 +205,8 @@ static enum otr_parse sync(struct otr_pgsql *pg, struct otr_msg *msg)
 		return OTR_PARSE_SKIP;
 	}
 	tell_text(pg, pg->running, msg);
+	if (pg->running == pg->fresh)
+		tell_context(msg);
 	return ask(pg, OTR_PGSQL_PREPARE, OTR_PGSQL_OWES_READY, msg);
 }
 
@@ -201,6 +220,8 @@ static enum otr_parse flush(struct otr_pgsql *pg, struct otr_msg *msg)
 		return OTR_PARSE_SKIP;
 	pg->parsed = pg->described = false;
 	tell_text(pg, pg->running, msg);
+	if (pg->running == pg->fresh)
+		tell_context(msg);
 	return ask(pg, OTR_PGSQL_PREPARE, owed, msg);
 }
 

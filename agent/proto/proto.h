@@ -118,6 +118,8 @@ struct otr_proto_ops {
 	/* Its server's end is no span, only an end of the wire: a database that is
 	 * traced itself says nothing that its client did not. */
 	bool client_only;
+	/* Then: what people call that server, and its executable. */
+	const char *server_title, *server_exe;
 
 	size_t state_size; /* bytes of per-connection state, zeroed; may be 0 */
 	enum otr_capture capture;
@@ -161,6 +163,9 @@ struct otr_proto_settings {
 	bool no_query_text;    /* keep no text of database queries */
 	bool no_trace_context; /* do not read traceparent and tracestate */
 	bool no_baggage;
+	/* HTTP methods that are called by their names, commas between; NULL: the
+	 * conventions'. */
+	const char *http_methods;
 };
 extern struct otr_proto_settings otr_proto_settings;
 

@@ -251,3 +251,60 @@ bool otr_sql_has_parameters(struct otr_slice sql)
 			return true;
 	return false;
 }
+
+/* The value of traceparent='..' in a comment, as sqlcommenter writes it; it has no
+ * character that would be escaped. */
+static struct otr_slice context_in(struct otr_slice comment)
+{
+	static const char key[] = "traceparent='";
+	const char *end = comment.data + comment.len, *at, *quote;
+
+	at = memmem(comment.data, comment.len, key, sizeof(key) - 1);
+	if (!at || (at[-1] != '*' && at[-1] != ',' && !is_space(at[-1])))
+		return OTR_SLICE_NONE;
+	at += sizeof(key) - 1;
+	quote = memchr(at, '\'', (size_t)(end - at));
+	if (!quote)
+		return OTR_SLICE_NONE;
+	return (struct otr_slice){at, (size_t)(quote - at)};
+}
+
+static bool has_context(struct otr_slice sql)
+{
+	return sql.len && memmem(sql.data, sql.len, "traceparent='", 13);
+}
+
+struct otr_slice otr_sql_context(struct otr_slice sql)
+{
+	struct otr_slice found = OTR_SLICE_NONE, one;
+	struct otr_sql_token tok;
+	size_t from = 0;
+
+	if (!has_context(sql))
+		return found;
+	while ((tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END) {
+		one = tok.kind == OTR_SQL_COMMENT ? context_in(tok.text)
+						  : OTR_SLICE_NONE;
+		if (one.len && found.len)
+			return OTR_SLICE_NONE; /* of which one? */
+		if (one.len)
+			found = one;
+	}
+	return found;
+}
+
+void otr_sql_without_context(struct otr_buf *out, struct otr_slice sql)
+{
+	size_t from = 0, before = out->len;
+	struct otr_sql_token tok;
+
+	if (!has_context(sql)) {
+		otr_buf_slice(out, sql);
+		return;
+	}
+	while ((tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END)
+		if (tok.kind != OTR_SQL_COMMENT || !has_context(tok.text))
+			otr_buf_slice(out, tok.text);
+	while (out->len > before && is_space(out->data[out->len - 1]))
+		out->len--;
+}

@@ -29,4 +29,11 @@ size_t otr_sql_summary(char out[OTR_SQL_SUMMARY_MAX], struct otr_slice sql);
 /* Does it have a place for a parameter, as $1? Then its literals are its author's. */
 bool otr_sql_has_parameters(struct otr_slice sql);
 
+/* The traceparent that a comment of it holds, as sqlcommenter appends them; a none slice if
+ * there is none, or more than one. It may be malformed. */
+struct otr_slice otr_sql_context(struct otr_slice sql);
+
+/* Appends `sql` as it is, but for comments with a traceparent: no two would be alike. */
+void otr_sql_without_context(struct otr_buf *out, struct otr_slice sql);
+
 #endif /* OTR_SQL_H */

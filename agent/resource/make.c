@@ -177,6 +177,9 @@ static void process(struct draft *d, const struct otr_make *from)
 	     exe.len ? otr_name_base(exe) : f->comm);
 	text(d, OTR_KEY_PROCESS_EXECUTABLE_PATH, exe);
 	text(d, OTR_KEY_PROCESS_OWNER, f->text[OTR_META_OWNER]);
+	if (f->text[OTR_META_GO].len)
+		str(d, OTR_KEY_PROCESS_RUNTIME_NAME, "go");
+	text(d, OTR_KEY_PROCESS_RUNTIME_VERSION, f->text[OTR_META_GO]);
 	text(d, OTR_KEY_CONTAINER_ID,
 	     otr_name_container(f->text[OTR_META_CGROUP]));
 }
@@ -196,7 +199,8 @@ static void telemetry(struct draft *d, const struct otr_facts *f)
 
 	str(d, OTR_KEY_TELEMETRY_SDK_NAME, "otrace");
 	str(d, OTR_KEY_TELEMETRY_SDK_LANGUAGE,
-	    otr_name_language(exe.len ? exe : f->comm));
+	    f->text[OTR_META_GO].len ? "go"
+				     : otr_name_language(exe.len ? exe : f->comm));
 	str(d, OTR_KEY_TELEMETRY_SDK_VERSION, OTR_VERSION);
 	str(d, OTR_KEY_TELEMETRY_DISTRO_NAME, "otrace");
 	str(d, OTR_KEY_TELEMETRY_DISTRO_VERSION, OTR_VERSION);

@@ -18,6 +18,8 @@
 #include "agent/base/own.h"
 #include "agent/resource/name_args.h"
 
+#define COMM_MAX 15
+
 /* Words that everybody uses. */
 static const char *const generic[] = {
 	"app",	     "main",	"index",       "server", "start",  "run",
@@ -144,13 +146,33 @@ static struct otr_slice folder(const struct otr_facts *facts,
 	return found.len ? found : telling(facts->text[OTR_META_CWD]);
 }
 
+/* The kernel keeps 15 characters of what was executed. */
+static bool is_comm(struct otr_slice path, struct otr_slice comm)
+{
+	struct otr_slice base = otr_name_base(path);
+
+	return comm.len && otr_slice_eq(otr_slice_sub(base, 0, COMM_MAX), comm);
+}
+
+/* One file may be many programs: /usr/bin/redis-server is a link to redis-check-rdb. Then
+ * both the kernel and the first argument tell what it was executed as. */
 static struct otr_slice program_name(const struct otr_facts *facts)
 {
 	struct otr_slice exe = otr_name_exe(facts->text[OTR_META_EXE]);
-	struct otr_slice args = facts->text[OTR_META_CMDLINE];
+	struct otr_slice args = facts->text[OTR_META_CMDLINE], first;
+	size_t n = args.len ? strnlen(args.data, args.len) : 0;
 
-	if (!exe.len && args.len)
-		exe = otr_slice_sub(args, 0, strnlen(args.data, args.len));
+	first = otr_slice_sub(args, 0, n);
+	if (exe.len && !is_comm(exe, facts->comm)) {
+		/* A title has blanks where arguments have NULs. */
+		const char *blank = n ? memchr(first.data, ' ', n) : NULL;
+
+		if (blank)
+			first.len = (size_t)(blank - first.data);
+		return is_comm(first, facts->comm) ? first : exe;
+	}
+	if (!exe.len)
+		exe = first;
 	return exe.len ? exe : facts->comm;
 }
 

@@ -252,6 +252,7 @@ static int take_exec(struct otr_procs *procs, const struct otr_ev_proc *ev)
 	set_comm(f, ev->comm);
 	/* The environment is inherited, until it is read anew. */
 	fact_set(f, OTR_META_JAR, OTR_SLICE_NONE);
+	fact_set(f, OTR_META_GO, OTR_SLICE_NONE);
 	if (!p->named)
 		fact_set(f, OTR_META_SERVICE, OTR_SLICE_NONE);
 	return fact_set(f, OTR_META_EXE, exe) ||
@@ -300,6 +301,16 @@ static int take_host_meta(struct otr_procs *procs, size_t key,
 	return fact_set(procs->host, key, s);
 }
 
+static void learn_comm(struct facts *f, struct otr_slice s)
+{
+	char comm[sizeof(f->comm)] = "";
+
+	s = otr_slice_sub(s, 0, sizeof(comm) - 1);
+	if (s.len)
+		memcpy(comm, s.data, s.len);
+	set_comm(f, comm);
+}
+
 static int take_meta(struct otr_procs *procs, const struct otr_ev_meta *ev)
 {
 	struct otr_slice s = { ev->text,
@@ -325,6 +336,10 @@ static int take_meta(struct otr_procs *procs, const struct otr_ev_meta *ev)
 	if (facts_own(p))
 		return -ENOMEM;
 	changed(p);
+	if (ev->key == OTR_META_COMM) {
+		learn_comm(p->facts, s);
+		return 0;
+	}
 	return fact_set(p->facts, ev->key, s);
 }
 

@@ -100,6 +100,16 @@ static void read_link(struct reader *rd, int dir, const char *name,
 		give(rd, key, (struct otr_slice){ buf, (size_t)n });
 }
 
+static void read_comm(struct reader *rd, int dir)
+{
+	char buf[32];
+	struct otr_slice s = slurp(dir, "comm", buf, sizeof(buf));
+
+	while (s.len && s.data[s.len - 1] == '\n')
+		s.len--;
+	give(rd, OTR_META_COMM, s);
+}
+
 static void read_args(struct reader *rd, int dir)
 {
 	char buf[ARGS_BYTES];
@@ -262,6 +272,7 @@ int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put,
 		return -ESRCH;
 	read_start(&rd, dir);
 	read_link(&rd, dir, "exe", OTR_META_EXE);
+	read_comm(&rd, dir);
 	read_args(&rd, dir);
 	read_link(&rd, dir, "cwd", OTR_META_CWD);
 	read_env(&rd, dir);

@@ -37,6 +37,8 @@ enum otr_meta {
 	OTR_META_JAR,	   /* manifest name or base name of a java -jar */
 	OTR_META_COMMAND,  /* tgid 0: how otrace was called, for the start line */
 	OTR_META_RUN_ROOT, /* this process is what `run` started: tgid of it */
+	OTR_META_COMM, /* name of its first thread: 15 characters */
+	OTR_META_GO,   /* the version of Go that built it: "go1.26.1" */
 	OTR_META_MAX,
 };
 

@@ -97,4 +97,9 @@ const char *otr_bpf_log(const struct otr_bpf *b);
  * program. golang.c. */
 void otr_go_layout(uint32_t tgid, uint32_t *goid, uint32_t *parent);
 
+/* The version of Go its executable was built with ("go1.26.1"; "" before 1.18). False: it
+ * is no Go program. golang.c. */
+#define OTR_GO_VERSION 64
+bool otr_go_version(uint32_t tgid, char out[OTR_GO_VERSION]);
+
 #endif /* OTR_BPF_H */

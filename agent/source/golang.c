@@ -85,21 +85,33 @@ static void look_up(struct otr_slice version, uint32_t *goid, uint32_t *parent)
 	}
 }
 
-void otr_go_layout(uint32_t tgid, uint32_t *goid, uint32_t *parent)
+bool otr_go_version(uint32_t tgid, char out[OTR_GO_VERSION])
 {
 	OTR_AUTO(close_fd) int fd = -1;
 	OTR_AUTO(end_elf) Elf *elf = NULL;
+	struct otr_slice version;
 	Elf_Data *info;
 	char path[64];
 
-	*goid = *parent = 0;
 	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return;
+		return false;
 	elf_version(EV_CURRENT);
 	elf = elf_begin(fd, ELF_C_READ, NULL);
 	info = elf ? section(elf, ".go.buildinfo") : NULL;
-	if (info && info->d_buf)
-		look_up(version_of(info), goid, parent);
+	if (!info || !info->d_buf)
+		return false;
+	version = version_of(info);
+	snprintf(out, OTR_GO_VERSION, "%.*s", OTR_SLICE_ARG(version));
+	return true;
+}
+
+void otr_go_layout(uint32_t tgid, uint32_t *goid, uint32_t *parent)
+{
+	char version[OTR_GO_VERSION];
+
+	*goid = *parent = 0;
+	if (otr_go_version(tgid, version))
+		look_up(otr_slice_str(version), goid, parent);
 }

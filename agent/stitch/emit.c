@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "agent/base/own.h"
-#include "agent/loss.h"
 
 static struct otr_slice error_type(int error)
 {
@@ -81,7 +80,7 @@ static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	if (!ex->cut)
 		return;
-	otr_loss_add(OTR_LOSS_CUT, 1);
+	otr_exchange_lost(ex, OTR_LOSS_CUT);
 	st->sb.span.cut = true;
 	otr_sb_string(&st->sb, OTR_KEY_OTRACE_CUT,
 		      ex->answered ? OTR_SLICE("end") : OTR_SLICE("answer"));
@@ -144,11 +143,20 @@ struct otr_span *otr_exchange_now(struct otr_stitch *st,
 	return otr_sb_finish(&st->sb);
 }
 
+/* What only holds others together is none: a database's end, a process that did nothing
+ * we saw. */
+static bool is_span(const struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	if (ex == st->run.ex)
+		return ex->n_kids || st->run.told;
+	return !otr_is_server(ex) || otr_server_shown(ex->proto);
+}
+
 void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
 
-	if (otr_is_server(ex) && !otr_server_shown(ex->proto)) {
+	if (!is_span(st, ex)) {
 		let_go(ex);
 		return;
 	}
@@ -161,9 +169,11 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 	}
 	let_go(ex);
 	if (!sp) {
-		otr_loss_add(OTR_LOSS_CUT, 1); /* no memory */
+		otr_exchange_lost(ex, OTR_LOSS_CUT); /* no memory */
 		return;
 	}
 	count(st, ex);
+	ex->trace->shown = true;
+	st->run.told += st->run.ex && ex->parent == st->run.ex;
 	st->emit(st->arg, sp);
 }

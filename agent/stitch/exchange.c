@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/loss.h"
 #include "agent/resource/resource.h"
 
 bool otr_server_shown(const struct otr_proto_ops *proto)
@@ -138,6 +139,7 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st,
 	ex->req = req;
 	ex->has_header = otr_traceparent_read(&ex->header, req->trace_ctx);
 	otr_ids_span(&st->ids, ex->span_id);
+	st->stats.requests++;
 	enlist(st, ex);
 	otr_trace_add(st, tr, ex);
 	return ex;
@@ -157,11 +159,15 @@ static void forget(struct otr_exchange *ex)
 		ex->peer->peer = NULL;
 	if (ex->parent)
 		ex->parent->n_kids--;
-	if (!ex->n_kids)
-		return;
 	DL_FOREACH2(ex->trace->members, other, member_next)
-	if (other->parent == ex)
+	{
+		if (!ex->n_kids)
+			return;
+		if (other->parent != ex)
+			continue;
 		other->parent = NULL;
+		ex->n_kids--;
+	}
 }
 
 void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
@@ -169,6 +175,8 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 	struct otr_wire *wire = ex->wire;
 
 	forget(ex);
+	if (st->run.ex == ex)
+		st->run = (struct otr_run){ .kin = st->run.kin };
 	forget_strand(st, ex);
 	otr_named_remove(st, ex);
 	uncount_busy(st, ex);
@@ -188,6 +196,12 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 	free(ex->rsp);
 	free(ex->links);
 	otr_spares_put(&st->old_exchanges, ex);
+}
+
+void otr_exchange_lost(const struct otr_exchange *ex, enum otr_loss cause)
+{
+	otr_loss_of(cause, 1,
+		    ex->resource ? ex->resource->service : OTR_SLICE_NONE);
 }
 
 void otr_exchange_answered(struct otr_exchange *ex)

@@ -54,6 +54,21 @@ struct otr_wire_ends {
 	uint32_t netns;
 };
 
+/* A process that `run` started, or one of its family. */
+struct otr_kin {
+	UT_hash_handle hh;
+	uint32_t tgid;
+	uint8_t evidence; /* how it comes from the first: EXEC, CLONE */
+	bool served;	  /* a request, or its maker had */
+};
+
+struct otr_run {
+	uint32_t tgid; /* of the first process; 0: there is none */
+	struct otr_exchange *ex; /* stands for it; NULL before it executes */
+	struct otr_kin *kin;
+	uint32_t told; /* its children that are out */
+};
+
 /* One end of a connection. */
 struct otr_wire {
 	UT_hash_handle hh;     /* by conn, while open */
@@ -80,6 +95,7 @@ struct otr_trace {
 	uint8_t flags;
 	bool has_id;
 	bool told;    /* done() was called */
+	bool shown;   /* it has spans */
 	bool proved;  /* all that was emitted so far */
 	uint32_t n_open, n_unsent;
 	uint64_t last_end_ns;
@@ -151,6 +167,7 @@ struct otr_stitch {
 	struct otr_exchange *named_clients, *named_servers;
 	struct otr_strand *strands;
 	struct otr_busy *busy;
+	struct otr_run run;
 	struct otr_exchange *live; /* not emitted, oldest first */
 	struct otr_exchange *kept; /* emitted, oldest first */
 	struct otr_trace *open, *settled;
@@ -182,6 +199,9 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex);
 /* Its answer's last byte moved, or none will come. */
 void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex,
 		      uint64_t end_ns);
+
+/* Counts what is lost of it, by its service. */
+void otr_exchange_lost(const struct otr_exchange *ex, enum otr_loss cause);
 
 /* The head of its answer came, or none will. */
 void otr_exchange_answered(struct otr_exchange *ex);
@@ -221,6 +241,23 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
 void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex,
 		     struct otr_exchange *parent);
 
+/* It has no parent after all, but what the environment says. Its trace is its own. */
+void otr_parent_none(struct otr_stitch *st, struct otr_exchange *ex);
+
+/* process.c: the process that `run` started. */
+void otr_process_fini(struct otr_stitch *st);
+
+/* It, if a request that nothing else accounts for is its work, and how that is known. */
+struct otr_exchange *otr_process_for(struct otr_stitch *st,
+				     const struct otr_exchange *ex,
+				     uint8_t *evidence);
+
+/* `tgid` serves a request: from now on it calls on its own account. */
+void otr_process_serves(struct otr_stitch *st, uint32_t tgid);
+
+/* Lets go of a process that runs for too long to be one piece of work. */
+void otr_process_tick(struct otr_stitch *st);
+
 /* trace.c: what belongs together, and when it is ready. */
 struct otr_trace *otr_trace_new(struct otr_stitch *st);
 
@@ -236,6 +273,10 @@ bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to,
 
 /* Takes `ex` and all below it out, into a trace of their own. False: no memory. */
 bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex);
+
+/* Each child of `root` goes, with all below it, into a trace of its own, and has no parent.
+ * False: no memory, some are left. */
+bool otr_trace_disband(struct otr_stitch *st, struct otr_exchange *root);
 
 void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr,
 		   struct otr_exchange *ex);

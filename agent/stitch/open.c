@@ -45,6 +45,12 @@ static void tell(struct otr_stitch *st, const struct otr_exchange *ex,
 		fn(arg, root, waits);
 }
 
+/* What a person waits for: not a call alone, nor a process that has made none. */
+static bool is_told(const struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	return otr_is_server(ex) || (ex == st->run.ex && ex->n_kids);
+}
+
 void otr_stitch_each_open(struct otr_stitch *st, otr_open_fn fn, void *arg)
 {
 	struct otr_exchange *ex;
@@ -55,7 +61,7 @@ void otr_stitch_each_open(struct otr_stitch *st, otr_open_fn fn, void *arg)
 		if (ex->start_ns + 5 * SECOND_NS > st->now_ns)
 			return; /* the rest is younger */
 		age_s = (st->now_ns - ex->start_ns) / SECOND_NS;
-		if (ex->over || ex->parent || !otr_is_server(ex) ||
+		if (ex->over || ex->parent || !is_told(st, ex) ||
 		    age_s < next_age(ex->told_s))
 			continue;
 		ex->told_s = next_age(ex->told_s);

@@ -167,6 +167,25 @@ static void find_in_environment(struct otr_stitch *st, struct otr_exchange *ex)
 	ex->evidence = OTR_EVIDENCE_EXEC;
 }
 
+/* The root of a run, which itself may have been started for somebody. */
+static bool find_process(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	uint8_t evidence = OTR_EVIDENCE_NONE;
+	struct otr_exchange *root = otr_process_for(st, ex, &evidence);
+
+	if (!root)
+		return false;
+	if (!root->n_kids && !root->evidence)
+		find_in_environment(st, root);
+	return adopt(st, ex, root, evidence);
+}
+
+void otr_parent_none(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	set_root(ex);
+	find_in_environment(st, ex);
+}
+
 static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 			    const struct otr_cause *cause)
 {
@@ -186,7 +205,7 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 		set_remote(ex);
 	if (parent)
 		add_link(st, ex, parent, cause->evidence);
-	else if (!ex->has_header)
+	else if (!ex->has_header && !find_process(st, ex))
 		find_in_environment(st, ex);
 }
 
@@ -213,6 +232,7 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
 			join_ends(st, ex, mate);
 		return;
 	}
+	otr_process_serves(st, ex->tgid);
 	if (ex->has_header) {
 		otr_trace_take_id(ex->trace, ex->header.trace_id,
 				  ex->header.flags);
@@ -243,9 +263,14 @@ static void dispute(struct otr_stitch *st, struct otr_exchange *ex,
 void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex,
 		     struct otr_exchange *parent)
 {
-	if (ex->sent || ex->parent == parent ||
+	if (ex->parent == parent ||
 	    parent->start_ns > ex->start_ns + CLOCKS_NS)
 		return;
+	if (ex->sent) {
+		if (memcmp(ex->parent_id, parent->span_id, 8))
+			otr_exchange_lost(ex, OTR_LOSS_LATE);
+		return;
+	}
 	if (ex->disputed || otr_is_proved(ex->evidence)) {
 		dispute(st, ex, parent);
 		return;

@@ -16,6 +16,7 @@
 
 #include "agent/base/own.h"
 #include "agent/loss.h"
+#include "agent/resource/resource.h"
 #include "agent/stitch/exchange.h"
 
 #define SWEEP_NS 1000000000ull
@@ -52,6 +53,7 @@ void otr_stitch_free(struct otr_stitch **stp)
 		otr_wire_close(st, wire);
 		otr_wire_put(wire);
 	}
+	otr_process_fini(st);
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);
 	otr_sb_fini(&st->sb);
@@ -92,7 +94,7 @@ static void evict(struct otr_stitch *st)
 
 	if (!ex) {
 		ex = st->live;
-		otr_loss_add(OTR_LOSS_EVICT, 1);
+		otr_exchange_lost(ex, OTR_LOSS_EVICT);
 		if (!ex->over)
 			end_cut(st, ex, st->now_ns);
 		otr_trace_emit(st, ex->trace);
@@ -173,7 +175,9 @@ int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side,
 	else
 		rc = take_request(st, wire, side, msg);
 	if (rc)
-		otr_loss_add(OTR_LOSS_CUT, 1);
+		otr_loss_of(OTR_LOSS_CUT, 1,
+			    side->resource ? side->resource->service :
+					     OTR_SLICE_NONE);
 	return rc;
 }
 
@@ -266,6 +270,7 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	if (now_ns < st->now_ns)
 		return;
 	st->now_ns = now_ns;
+	otr_process_tick(st);
 	otr_trace_tick(st);
 	drop_kept(st);
 	if (now_ns < st->swept_ns + SWEEP_NS)

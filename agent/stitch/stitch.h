@@ -32,7 +32,7 @@ struct otr_stitch_config {
 	uint64_t orphan_ns; /* a request unanswered this long is closed */
 	uint64_t close_ns;  /* a trace older than this is closed as it stands */
 	uint64_t seed;	    /* of the ids it makes */
-	const struct otr_procs *procs; /* borrowed: environments, or NULL */
+	struct otr_procs *procs; /* borrowed: environments, or NULL */
 };
 
 /* One end of one message: who moved its first byte, where, when, and what the
@@ -83,6 +83,10 @@ void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref,
  * both ends of a wire. */
 void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn);
 
+/* Takes what processes do (PROC_*, META), for the one that `run` started: the root of
+ * what it and its children call. Others are ignored. */
+void otr_stitch_process(struct otr_stitch *st, const struct otr_event *ev);
+
 /* Takes late evidence of a parent. */
 int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev);
 
@@ -117,6 +121,7 @@ struct otr_stitch_stats {
 	uint64_t spans, traces;
 	uint64_t proved, weak, roots, orphans, contradicted;
 	uint64_t open; /* exchanges now */
+	uint64_t requests; /* understood, whatever became of them */
 };
 void otr_stitch_stats(const struct otr_stitch *st,
 		      struct otr_stitch_stats *out);

@@ -124,6 +124,7 @@ bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to,
 	if (from->has_id && !otr_trace_take_id(to, from->id, from->flags))
 		return false;
 	to->proved = to->proved && from->proved;
+	to->shown = to->shown || from->shown;
 	while ((ex = from->members)) {
 		take_out(ex);
 		otr_trace_add(st, to, ex);
@@ -161,6 +162,47 @@ bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex)
 	else
 		drop(st, was);
 	return true;
+}
+
+static struct otr_exchange *top_of(struct otr_exchange *ex,
+				   const struct otr_exchange *root)
+{
+	while (ex->parent && ex->parent != root)
+		ex = ex->parent;
+	return ex;
+}
+
+static bool move_alone(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_trace *tr = otr_trace_new(st);
+
+	if (!tr)
+		return false;
+	take_out(ex);
+	otr_trace_add(st, tr, ex);
+	otr_parent_none(st, ex);
+	check(st, tr);
+	return true;
+}
+
+bool otr_trace_disband(struct otr_stitch *st, struct otr_exchange *root)
+{
+	struct otr_trace *was = root->trace;
+	struct otr_exchange *ex, *top;
+
+	for (;;) {
+		ex = was->members == root ? root->member_next : was->members;
+		if (!ex)
+			return true;
+		top = top_of(ex, root);
+		if (top->trace == was && !move_alone(st, top))
+			return false;
+		if (ex == top)
+			continue;
+		take_out(ex);
+		otr_trace_add(st, top->trace, ex);
+		check(st, top->trace);
+	}
 }
 
 void otr_trace_over(struct otr_stitch *st, struct otr_exchange *ex)
@@ -216,7 +258,7 @@ void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr)
 	if (ex->over && !ex->sent)
 		send_one(st, ex);
 	check(st, tr);
-	if (tr->n_open || tr->told)
+	if (tr->n_open || tr->told || !tr->shown)
 		return;
 	tr->told = true;
 	st->stats.traces++;

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/proto/proto.h"
 
 #define WAIT_NS (20 * 1000000ull) /* for a request, a hole, a run's record */
@@ -193,7 +192,7 @@ void otr_flow_data(struct otr_flow *fl, const struct otr_ev_data *ev)
 		otr_way_other(fl, way)->flipped = true;
 	}
 	if (otr_half_data(&way->half, ev))
-		otr_loss_add(OTR_LOSS_HOLE, 1);
+		otr_conn_lost(fl->conn, OTR_LOSS_HOLE);
 	if (fl->proto)
 		otr_flow_read(fl, way);
 	else

@@ -119,6 +119,7 @@ void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref,
 void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir,
 		     enum otr_capture capture, uint32_t head_bytes);
 void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want);
+void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause);
 void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want);
 
 #endif /* OTR_FLOW_H */

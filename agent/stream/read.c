@@ -12,7 +12,6 @@
 
 #include "agent/stream/flow.h"
 
-#include "agent/loss.h"
 #include "agent/proto/proto.h"
 
 #define MAX_BAD 16 /* places tried by resync() without a message */
@@ -59,7 +58,7 @@ static void take_bad(struct otr_flow *fl, struct otr_way *way,
 		return;
 	}
 	if (!fl->proto->resync || ++fl->bad > MAX_BAD) {
-		otr_loss_add(OTR_LOSS_PARSE, 1);
+		otr_conn_lost(fl->conn, OTR_LOSS_PARSE);
 		otr_flow_mute(fl);
 		return;
 	}
@@ -176,7 +175,7 @@ static bool across_gap(struct otr_flow *fl, struct otr_way *way,
 	if (follow == OTR_FOLLOW_HOLE && await(fl, way))
 		return false;
 	if (follow == OTR_FOLLOW_HOLE)
-		otr_loss_add(OTR_LOSS_HOLE, 1);
+		otr_conn_lost(fl->conn, OTR_LOSS_HOLE);
 	way->begun = false;
 	jump(way, otr_half_gap_end(&way->half));
 	return true;
@@ -195,7 +194,7 @@ static bool find_again(struct otr_flow *fl, struct otr_way *way,
 	size_t from;
 
 	if (!fl->proto->resync) {
-		otr_loss_add(OTR_LOSS_PARSE, 1);
+		otr_conn_lost(fl->conn, OTR_LOSS_PARSE);
 		otr_flow_mute(fl);
 		return false;
 	}

@@ -117,6 +117,16 @@ void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref,
 	cn->ss->ops.done(cn->ss->arg, ref, end_pos, until_ns, error, cut);
 }
 
+/* Whose connection it is that lost something: who moved bytes last. */
+void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause)
+{
+	struct otr_resource *res = NULL;
+
+	if (cn->tgid && cn->ss->procs)
+		res = otr_procs_resource(cn->ss->procs, cn->tgid);
+	otr_loss_of(cause, 1, res ? res->service : OTR_SLICE_NONE);
+}
+
 void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir,
 		     enum otr_capture capture, uint32_t head_bytes)
 {
@@ -198,7 +208,7 @@ static struct otr_conn *make(struct otr_streams *ss, const struct otr_event *ev)
 	if (!cn)
 		return NULL;
 	if (ss->n >= ss->cfg.max_conns && ss->by_use) {
-		otr_loss_add(OTR_LOSS_EVICT, 1);
+		otr_conn_lost(ss->by_use, OTR_LOSS_EVICT);
 		end_conn(ss->by_use, ECANCELED, ev->time_ns);
 	}
 	cn->ss = ss;

@@ -109,6 +109,8 @@ struct otr_slice otr_label_status(const struct otr_span *sp, char room[24])
 	int64_t code = otr_span_int(sp, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0);
 	struct otr_slice text;
 
+	if (!code) /* of the process that `run` started */
+		code = otr_span_int(sp, OTR_KEY_PROCESS_EXIT_CODE, 0);
 	if (code) {
 		snprintf(room, 24, "%lld", (long long)code);
 		return otr_slice_str(room);

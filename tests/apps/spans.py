@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """spans.py FILE EXPR.. - expressions that must be true of exported spans (OTLP JSON lines).
 
-`S` is a list of all spans: .service .name .kind (client, server, internal) .attr .parent
-.span .trace .start .end (seconds) .error .evidence .pid; `C`, `V` its clients and servers.
+`P` is a list of the spans of processes that `run` started, `S` of all others: .service .name
+.kind (client, server, internal) .attr .parent .span .trace .start .end (seconds) .error
+.evidence .pid; `C`, `V` its clients and servers.
 `parent(s)` is the span it names, or None. Prints the spans when an expression is false.
 """
 import json
@@ -53,9 +54,10 @@ def read(path):
 
 
 def main():
-    S = list(read(sys.argv[1]))
-    known = {s.span: s for s in S}
-    scope = {"S": S, "C": [s for s in S if s.kind == "client"],
+    everything = list(read(sys.argv[1]))
+    known = {s.span: s for s in everything}
+    S = [s for s in everything if s.scope != "otrace/process"]
+    scope = {"S": S, "P": [s for s in everything if s.scope == "otrace/process"], "C": [s for s in S if s.kind == "client"],
              "V": [s for s in S if s.kind == "server"],
              "parent": lambda s: known.get(s.parent), "known": known}
     bad = 0
@@ -68,7 +70,7 @@ def main():
             print(f"{type(err).__name__}: {err}: {text}")
         bad = 1
     if bad:
-        for s in sorted(S, key=lambda s: s.start)[:12]:
+        for s in sorted(everything, key=lambda s: s.start)[:12]:
             print("  ", s)
     return bad
 

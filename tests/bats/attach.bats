@@ -189,3 +189,33 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	ended "$pid"
 	$PY "$APPS/spans.py" "$dir/tracer.out" 'len(S) == 1' 'S[0].name == "GET /y"'
 }
+
+@test "--ignore: counted, in no export; what is not ignored is" {
+	http "$port"
+	export COLUMNS=140
+	attach --ignore 'GET /health*' ":$port"
+	for i in 1 2 3; do ask "/health"; done
+	ask /page
+	sleep 0.3
+	detach
+	spans '[s.name for s in S] == ["GET /page"]'
+	grep -q '^ignored   3 traces: counted, not kept (--ignore)$' "$dir/text"
+	grep -q 'detached after .*, 4 traces, 4 spans$' "$dir/text"
+	grep -q '^most      GET /health 3 ' "$dir/text"
+	! grep -Eq '200 GET /health' "$dir/text"
+}
+
+@test "what an export queue drops is told while it happens, with whose it was" {
+	http "$port"
+	nobody=$(free_port)
+	export COLUMNS=160 OTEL_BSP_MAX_QUEUE_SIZE=4 OTEL_BSP_MAX_EXPORT_BATCH_SIZE=2
+	bg tracer "$OTRACE" attach -o "$dir/text" --export "http://127.0.0.1:$nobody" ":$port"
+	tracer=$pid
+	until_true 10 grep -q '^otrace 0' "$dir/text"
+	for i in $(seq 12); do ask "/$i"; done
+	until_true 5 grep -Eq '^[0-9:]{8} LOST     [0-9]+ spans \(queue: httpd [0-9]+\); no backend has them$' "$dir/text"
+	kill -INT "$tracer"
+	ended "$tracer"
+	cat "$dir/text"
+	grep -Eq '^lost      [0-9]+ spans \(queue: httpd [0-9]+\), [0-9]+ spans \(export: httpd [0-9]+\)$' "$dir/text"
+}

@@ -89,7 +89,10 @@ ask() { curl -s -m 20 "$@"; }
 	sleep 0.5
 	detach
 	spans 'len(V) == 40' 'len(C) == 20' 'sum(v.evidence == "wire" for v in V) == 20' \
-		'all(parent(c) is None or parent(c).attr["url.query"] == c.attr["url.full"].split("?")[1] for c in C)'
+		'all(parent(c) is None or parent(c).attr["url.query"] == c.attr["url.full"].split("?")[1] for c in C)' \
+		'all(s.resource["telemetry.sdk.language"] == "go" for s in S)' \
+		'all(s.resource["process.runtime.name"] == "go" for s in S)' \
+		'all(s.resource["process.runtime.version"].startswith("go1.") for s in S)'
 }
 
 @test "nginx -> gunicorn over a unix socket: joined by wire" {
@@ -118,7 +121,7 @@ ask() { curl -s -m 20 "$@"; }
 	for i in $(seq 5); do redis-cli -p "$port" PING >/dev/null; done
 	sleep 0.2
 	detach
-	grep -q '^not seen  redis.* connections\? to 127.0.0.1:'"$port"', .*unknown protocol (first bytes 2a ' "$dir/text"
+	grep -q '^not seen  redis-server (pid [0-9]*): .* connections\? to 127.0.0.1:'"$port"', .*unknown protocol (first bytes 2a ' "$dir/text"
 	[ ! -s "$dir/spans" ]
 	size=$(stat -c %s "$dir/rec")
 	echo "recording: $size bytes"

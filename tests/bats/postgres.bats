@@ -101,6 +101,38 @@ ssl_mode() { # on | off
 	spans 'len(S) == 4' 'all(s.service == "sql" and s.kind == "client" for s in S)'
 }
 
+@test "a traceparent in a comment is the parent; the text is kept without it" {
+	tp=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+	traced psql -X -q -t -A "$DSN sslmode=disable" -c "SELECT name FROM items WHERE id = 1 /*app='x',traceparent='$tp'*/"
+	[ "$(cat "$dir/out")" = ink ]
+	spans 'len(C) == 1' 'C[0].trace == "0af7651916cd43dd8448eb211c80319c"' \
+		'C[0].parent == "b7ad6b7169203331" and C[0].evidence == "header"' \
+		'C[0].text.strip() == "SELECT name FROM items WHERE id = ?"' 'not P'
+	rm "$dir/spans"
+	opts=(--propagators none)
+	traced psql -X -q -t -A "$DSN sslmode=disable" -c "SELECT 1 /*traceparent='$tp'*/"
+	spans 'C[0].trace != "0af7651916cd43dd8448eb211c80319c"' 'C[0].evidence == "exec"'
+}
+
+@test "attached to the server alone: what is missing is said at once, with the next step" {
+	export COLUMNS=160
+	attach ":$PG_PORT"
+	until_true 5 grep -q 'serves PostgreSQL: a database is seen by who asks it, so none of this is shown yet$' "$dir/tracer.err"
+	grep -q '^    try  sudo otrace attach NAME  ' "$dir/tracer.err"
+	psql -X -q "$DSN sslmode=disable" -c 'SELECT 1' >/dev/null
+	sleep 0.3
+	detach
+	grep -q ' 0 traces, 0 spans$' "$dir/text"
+	run -1 grep 'no request understood' "$dir/tracer.err"
+	[ "$(grep -c serves "$dir/tracer.err")" -eq 1 ]
+	rm "$dir/text" "$dir/spans"
+	bg client $PY "$APPS/sql.py" "$DSN sslmode=disable" pooled "$dir/go"
+	until_true 10 grep -q ready "$dir/client.out"
+	attach ":$PG_PORT" "$pid"
+	detach
+	run -1 grep 'serves PostgreSQL' "$dir/tracer.err"
+}
+
 @test "attached to a pool: statements prepared before are marked unknown, new ones are read" {
 	bg client $PY "$APPS/sql.py" "$DSN sslmode=disable" pooled "$dir/go"
 	client=$pid
@@ -122,4 +154,40 @@ ssl_mode() { # on | off
 	size=$(stat -c %s "$dir/rec")
 	echo "recording: $size bytes"
 	[ "$size" -lt 500000 ]
+}
+
+@test "a script that calls curl twice and psql is one trace, and again in a replay" {
+	port=$(free_port)
+	http "$port"
+	cat >"$dir/deploy.sh" <<-'S'
+		#!/bin/sh
+		curl -s "$1/one"
+		psql -X -q -t -A "$2" -c "SELECT name FROM items WHERE id = 1"
+		curl -s "$1/two"
+		exit "${3:-0}"
+	S
+	chmod +x "$dir/deploy.sh"
+	opts=(--record "$dir/rec")
+	traced "$dir/deploy.sh" "127.0.0.1:$port" "$DSN sslmode=disable"
+	grep -q ' 1 trace, 4 spans$' "$dir/text"
+	grep -q '^deploy  deploy.sh ' "$dir/text"
+	grep -Eq '(└╌|`~)postgres  SELECT items  ~|(├╌|\|~)postgres  SELECT items  ~' "$dir/text"
+	spans 'len(P) == 1' 'len(S) == 3' 'len({s.trace for s in S + P}) == 1' \
+		'P[0].kind == "internal" and P[0].name == "deploy.sh" and not P[0].parent' \
+		'P[0].service == "deploy" and P[0].attr["process.executable.name"] == "dash"' \
+		'int(P[0].attr["process.exit.code"]) == 0 and not P[0].error' \
+		'int(P[0].attr["process.pid"]) == P[0].pid' \
+		'all(parent(s) is P[0] and s.evidence == "exec" for s in S)' \
+		'sorted(s.service for s in S) == ["curl", "curl", "psql"]' \
+		'all(P[0].start <= s.start and s.end <= P[0].end for s in S)'
+	"$OTRACE" replay --export "file:$dir/again" "$dir/rec" >"$dir/tree"
+	one() { grep -o '"traceId":.*' "$1" | sort; }
+	[ "$(one "$dir/spans")" = "$(one "$dir/again")" ]
+	[ "$(grep -A4 '^deploy' "$dir/text")" = "$(grep -A4 '^deploy' "$dir/tree")" ]
+
+	opts=()
+	rm "$dir/spans"
+	run -3 "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- \
+		"$dir/deploy.sh" "127.0.0.1:$port" "$DSN sslmode=disable" 3
+	spans 'P[0].error and P[0].attr["error.type"] == "3"' 'int(P[0].attr["process.exit.code"]) == 3'
 }

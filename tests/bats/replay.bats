@@ -90,7 +90,7 @@ replay() { "$OTRACE" replay --format jsonl --no-summary -o "$dir/$1" "$dir/rec.o
 	echo bad >"$dir/bad"
 	run --separate-stderr "$OTRACE" replay --format jsonl --no-summary "$dir/rec.otr" "$dir/bad" "$dir/rec.otr"
 	[ "$status" -eq 1 ]
-	[ "$(echo "$output" | grep -o '"spanId"' | wc -l)" -eq 12 ]
+	[ "$(echo "$output" | grep -o '"spanId"' | wc -l)" -eq 14 ]
 }
 
 @test "random bytes after the head of a recording harm nothing" {

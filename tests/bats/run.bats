@@ -196,3 +196,40 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	[ "$(cat "$dir/a")" = hello ]
 	grep -q 'echo: status 0' "$dir/b"
 }
+
+@test "a server is no root of its requests, nor of what it asks on its own account" {
+	port=$(free_port)
+	http "$port"
+	web=$(free_port)
+	cat >"$dir/web.py" <<-'P'
+		import http.server, sys, threading, time, urllib.request
+		def ask(path): urllib.request.urlopen(sys.argv[2] + path).read()
+		class H(http.server.BaseHTTPRequestHandler):
+		    def do_GET(self):
+		        self.send_response(200); self.end_headers()
+		    def log_message(self, *args): pass
+		ask("/config")
+		srv = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), H)
+		print("listens", flush=True)
+		srv.handle_request()
+		ask("/timer")
+	P
+	bg run "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- \
+		$PY "$dir/web.py" "$web" "http://127.0.0.1:$port"
+	until_true 10 grep -q listens "$dir/run.out"
+	curl -s "127.0.0.1:$web/in"
+	ended "$pid"
+	cat "$dir/text"
+	[ "$status" -eq 0 ]
+	spans 'not P' 'len(S) == 3' 'len({s.trace for s in S}) == 3' 'not any(s.parent for s in S)'
+}
+
+@test "TRACEPARENT of the caller is the parent of the program's span" {
+	port=$(free_port)
+	http "$port"
+	export TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+	traced sh -c "curl -s 127.0.0.1:$port/x; true"
+	spans 'P[0].trace == "0af7651916cd43dd8448eb211c80319c"' 'P[0].parent == "b7ad6b7169203331"' \
+		'S[0].parent == P[0].span and S[0].trace == P[0].trace'
+	[ "$(cat "$dir/out")" = "$(curl -s "127.0.0.1:$port/x")" ]
+}

@@ -174,6 +174,37 @@ static void give_handoff(struct input *in, unsigned int conn)
 	give(in, &ho);
 }
 
+static void give_proc(struct input *in, unsigned int conn)
+{
+	static const uint16_t kinds[] = { OTR_EV_PROC_FORK, OTR_EV_PROC_EXEC,
+					  OTR_EV_PROC_EXIT };
+	union {
+		struct otr_ev_proc pr;
+		uint8_t room[sizeof(struct otr_ev_proc) + 8];
+	} u = { 0 };
+	uint8_t bits = take(in);
+
+	u.pr.hdr = head(in, kinds[bits % 3], sizeof(u.pr), conn);
+	u.pr.hdr.conn = 0;
+	u.pr.ppid = bits >> 6;
+	u.pr.exit_code = (int8_t)bits * 77;
+	if (bits % 3 == 1) {
+		u.pr.exe_len = bits >> 5; /* 7 at most */
+		memcpy(u.pr.text, "/bin/a", 7);
+		u.pr.hdr.size += u.pr.exe_len;
+	}
+	give(in, &u);
+}
+
+static void give_root(struct input *in, unsigned int conn)
+{
+	struct otr_ev_meta meta = { .key = OTR_META_RUN_ROOT };
+
+	meta.hdr = head(in, OTR_EV_META, sizeof(meta), conn);
+	meta.hdr.conn = 0;
+	give(in, &meta);
+}
+
 static void step(struct input *in)
 {
 	uint8_t what = take(in);
@@ -198,6 +229,12 @@ static void step(struct input *in)
 		tick = head(in, OTR_EV_TICK, sizeof(tick), conn);
 		tick.time_ns = in->now_ns += (uint64_t)take(in) << 24;
 		give(in, &tick);
+		break;
+	case 6:
+		give_root(in, conn);
+		break;
+	case 7:
+		give_proc(in, conn);
 		break;
 	default:
 		give_data(in, conn, dir);

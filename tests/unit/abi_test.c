@@ -400,7 +400,8 @@ static void order_of_loss(void **state)
 	assert_int_equal(OTR_LOSS_QUEUE, 12);
 	assert_int_equal(OTR_LOSS_REFUSED, 13);
 	assert_int_equal(OTR_LOSS_EXPORT, 14);
-	assert_int_equal(OTR_LOSS_MAX, 15);
+	assert_int_equal(OTR_LOSS_LATE, 15);
+	assert_int_equal(OTR_LOSS_MAX, 16);
 }
 
 static void order_of_hit(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: exporters/otlp_json.c exporters/otlp_group.c agent/resource/utf8.c exporters/console.c exporters/console_cells.c exporters/console_pending.c exporters/console_stats.c exporters/console_tree.c exporters/console_line.c exporters/console_summary.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c agent/view/fold.c agent/view/words.c agent/view/units.c agent/view/hist.c agent/loss.c agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c agent/base/text.c tests/unit/make_spans.c
+// needs: exporters/otlp_json.c exporters/otlp_group.c agent/resource/utf8.c exporters/console.c exporters/console_cells.c exporters/console_pending.c exporters/console_stats.c exporters/console_tree.c exporters/console_line.c exporters/console_loss.c exporters/console_summary.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c agent/view/fold.c agent/view/words.c agent/view/units.c agent/view/hist.c agent/loss.c agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c agent/base/text.c tests/unit/make_spans.c
 /*
  * console_test.c - what the console writes, against tests/golden/console/.
  * GOLDEN=update writes them anew: look at the difference before committing it.
@@ -25,6 +25,7 @@
 #include "agent/stitch/stitch.h"
 #include "exporters/console.h"
 #include "exporters/console_cells.h"
+#include "exporters/console_int.h"
 #include "tests/unit/make_spans.h"
 
 #define SECOND 1000000000ull
@@ -241,6 +242,26 @@ static void tells_orphans_and_far_parents(void **state)
 	compare("parents", written(b));
 }
 
+/* What `run` started, and what it called. */
+static void draws_a_script(void **state)
+{
+	static const struct make rows[] = {
+		{ OTR_SPAN_INTERNAL, 0, 1, 0, "deploy", "deploy.sh", 0, 96, .exit = 3,
+		  .error = "3" },
+		{ OTR_SPAN_CLIENT, OTR_EVIDENCE_EXEC, 2, 1, "curl", "GET", 12, 20,
+		  200, .host = "api.example.com" },
+		{ OTR_SPAN_CLIENT, OTR_EVIDENCE_CLONE, 3, 1, "psql", "SELECT", 60, 30,
+		  .db = "postgresql", .summary = "SELECT items" },
+	};
+	struct bench *b = *state;
+
+	open_console(b, 80, false);
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++)
+		give(b, 0xde910e, &rows[i]);
+	finish(b, 0xde910e);
+	compare("script", written(b));
+}
+
 static void limits_a_flood(void **state)
 {
 	struct bench *b = *state;
@@ -281,6 +302,54 @@ static void tells_losses_at_most_every_ten_seconds(void **state)
 	assert_string_equal(written(b), "");
 	otr_console_tick(b->con, 12 * SECOND);
 	assert_non_null(strstr(written(b), "LOST     5 events (ring)"));
+}
+
+static void tells_whose_loss_it_is(void **state)
+{
+	struct bench *b = *state;
+
+	open_console(b, 160, false);
+	otr_console_tick(b->con, SECOND);
+	otr_console_told(b->con); /* of other tests */
+	forget(b);
+	otr_loss_of(OTR_LOSS_HOLE, 12, OTR_SLICE("orders"));
+	otr_loss_of(OTR_LOSS_HOLE, 300, OTR_SLICE("front\x1b[2J"));
+	otr_loss_add(OTR_LOSS_HOLE, 1);
+	otr_loss_of(OTR_LOSS_CUT, 7, OTR_SLICE("orders"));
+	otr_console_tick(b->con, 12 * SECOND);
+	assert_non_null(strstr(written(b),
+			       " LOST     313 holes (hole: front\\x1b[2J 300, orders "
+			       "12); spans of this time may be missing\n"));
+	forget(b);
+	otr_loss_of(OTR_LOSS_QUEUE, 1, OTR_SLICE("a"));
+	otr_loss_of(OTR_LOSS_QUEUE, 4, OTR_SLICE("d"));
+	otr_loss_of(OTR_LOSS_QUEUE, 3, OTR_SLICE("c"));
+	otr_loss_of(OTR_LOSS_QUEUE, 2, OTR_SLICE("b"));
+	otr_loss_of(OTR_LOSS_HOLE, 1, OTR_SLICE("orders"));
+	otr_console_tick(b->con, 13 * SECOND);
+	assert_string_equal(written(b), "");
+	otr_console_tick(b->con, 23 * SECOND);
+	assert_non_null(strstr(written(b), " LOST     1 holes (hole: orders 1); "
+					   "spans of this time"));
+	assert_non_null(strstr(b->text, " LOST     10 spans (queue: d 4, c 3, b 2, "
+					"..); no backend has them\n"));
+}
+
+/* More services than there is room for count in the sums. */
+static void shares_are_bounded(void **state)
+{
+	struct otr_loss_share shares[OTR_LOSS_SHARES];
+	uint64_t before = otr_loss_get(OTR_LOSS_EVICT);
+	char name[80];
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "%070d\xc3\xa4", i);
+		otr_loss_of(OTR_LOSS_EVICT, 1, otr_slice_str(name + i % 50));
+	}
+	otr_loss_of(OTR_LOSS_EVICT, 1, OTR_SLICE_NONE);
+	assert_int_equal(otr_loss_get(OTR_LOSS_EVICT), before + 201);
+	assert_true(otr_loss_shares(shares) <= OTR_LOSS_SHARES);
 }
 
 static void sums_up(void **state)
@@ -443,6 +512,7 @@ int main(void)
 		T(knows_a_file_from_a_terminal),
 		T(never_exceeds_the_width),
 		T(tells_orphans_and_far_parents),
+		T(draws_a_script),
 		T(limits_a_flood),
 		T(sums_up),
 		T(filters),
@@ -451,6 +521,8 @@ int main(void)
 		T(shows_hostile_bytes_escaped),
 		T(tells_losses_at_most_every_ten_seconds),
 		T(forgets_what_never_ends),
+		T(tells_whose_loss_it_is),
+		T(shares_are_bounded),
 	};
 
 	return cmocka_run_group_tests_name("console", tests, NULL, NULL);

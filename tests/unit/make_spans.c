@@ -46,6 +46,8 @@ static void attributes(struct otr_span_builder *sb, const struct make *m)
 			      otr_slice_str(m->host));
 		otr_sb_int(sb, OTR_KEY_SERVER_PORT, 8080);
 	}
+	if (m->exit)
+		otr_sb_int(sb, OTR_KEY_PROCESS_EXIT_CODE, m->exit);
 	if (m->error)
 		otr_sb_error(sb, otr_slice_str(m->error));
 	if (m->error && m->db)

@@ -23,6 +23,7 @@ struct make {
 	const char *host; /* server.address */
 	int links;
 	bool cut, remote;
+	int exit; /* of a process */
 };
 
 /* One span of the trace numbered `trace`; gives one reference. */

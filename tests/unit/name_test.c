@@ -144,6 +144,42 @@ static void names_services(void **state)
 	}
 }
 
+/* One file may be many programs: what was executed, where two agree on it. */
+static void names_what_was_executed(void **state)
+{
+	static const struct {
+		const char *exe, *args, *comm, *want;
+	} as[] = {
+		{ "/usr/bin/redis-check-rdb", "redis-server *:6379",
+		  "redis-server", "redis-server" },
+		{ "/usr/bin/redis-check-rdb", "/usr/bin/redis-server|*:6379",
+		  "redis-server", "redis-server" },
+		{ "/bin/busybox", "httpd|-f", "httpd", "httpd" },
+		{ "/opt/bin/multi", "/opt/bin/a-very-long-program|x",
+		  "a-very-long-pro", "a-very-long-program" },
+		{ "/opt/bin/cart-service-v2", "/opt/bin/cart-service-v2",
+		  "cart-service-v2", "cart-service-v2" },
+		{ "/opt/bin/cart", "orders", "worker", "cart" },
+		{ "/opt/bin/cart", "orders", "cart", "cart" },
+		{ "/opt/bin/cart", "orders", "", "cart" },
+		{ "/usr/bin/python3.11", "python3|orders.py", "python3", "orders" },
+		{ "/usr/bin/dash", "/bin/sh|/opt/deploy.sh", "deploy.sh", "deploy" },
+		{ "", "", "cart", "cart" },
+	};
+	char args[256], out[OTR_SERVICE_MAX + 1];
+	struct otr_facts f;
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(as); i++) {
+		memset(&f, 0, sizeof(f));
+		f.text[OTR_META_EXE] = otr_slice_str(as[i].exe);
+		f.text[OTR_META_CMDLINE] = lines(args, as[i].args);
+		f.comm = otr_slice_str(as[i].comm);
+		otr_name_service(&f, out);
+		assert_string_equal(out, as[i].want);
+	}
+}
+
 static void the_users_word_wins_and_is_cut(void **state)
 {
 	char out[OTR_SERVICE_MAX + 1], name[130];
@@ -200,7 +236,7 @@ static void takes_any_bytes(void **state)
 		f.text[OTR_META_EXE] =
 			otr_slice_str(exes[turn % OTR_ARRAY_SIZE(exes)]);
 		for (size_t k = OTR_META_CMDLINE; k <= OTR_META_CGROUP; k++)
-			f.text[k] =
+			f.comm = f.text[k] =
 				(struct otr_slice){ bytes + k,
 						    (dice >> (k + 8)) % 50 };
 		assert_in_range(otr_name_service(&f, out), 1, OTR_SERVICE_MAX);
@@ -211,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_services),
+		cmocka_unit_test(names_what_was_executed),
 		cmocka_unit_test(the_users_word_wins_and_is_cut),
 		cmocka_unit_test(knows_languages_and_containers),
 		cmocka_unit_test(takes_any_bytes),

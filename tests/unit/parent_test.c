@@ -14,7 +14,8 @@
 // needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
 // needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c
 // needs: agent/stitch/exchange.c agent/stitch/ids.c agent/stitch/parent.c
-// needs: agent/stitch/stitch.c agent/stitch/trace.c agent/stitch/wire.c agent/stitch/named.c
+// needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
+// needs: agent/stitch/named.c agent/stitch/wire.c
 // needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half.c agent/stream/stream.c
 // needs: agent/source/event.c agent/source/record.c
 /* parent_test.c - who is whose parent, and when a trace goes out. */
@@ -376,6 +377,56 @@ static void two_candidates(void **state)
 	end(&s);
 }
 
+/* Its span is out as a root: that one was lost is counted, of its service. */
+static void too_late(void **state)
+{
+	struct story s;
+	struct end in = tcp_server(100, 10, 1), cl = tcp_client(101, 10, 2);
+	uint64_t before = otr_loss_get(OTR_LOSS_LATE), since;
+	struct otr_loss_share shares[OTR_LOSS_SHARES];
+	size_t n;
+
+	(void)state;
+	begin(&s);
+	cl.tid = 77;
+	opens(&s.mk, &in);
+	opens(&s.mk, &cl);
+	gets(&s.mk, &in, GET("/a"));
+	since = s.mk.now_ns;
+	sends(&s.mk, &cl, GET("/b"));
+	gets(&s.mk, &cl, OK);
+	ticks(&s.mk, 1200 * MS);
+	is_root(span_of(&s, OTR_SPAN_CLIENT, "/b"));
+	assert_int_equal(otr_loss_get(OTR_LOSS_LATE), before);
+	hands_off(&s, &cl, &in, since);
+	assert_int_equal(otr_loss_get(OTR_LOSS_LATE), before + 1);
+	n = otr_loss_shares(shares);
+	while (n && shares[n - 1].cause != OTR_LOSS_LATE)
+		n--;
+	assert_true(n);
+	assert_string_equal(shares[n - 1].service, "unknown_service");
+	end(&s);
+
+	/* What it had is what comes late: nothing is lost. */
+	begin(&s);
+	in = tcp_server(100, 10, 1);
+	cl = tcp_client(101, 10, 2);
+	cl.tid = 77;
+	opens(&s.mk, &in);
+	opens(&s.mk, &cl);
+	gets(&s.mk, &in, GET("/a"));
+	since = s.mk.now_ns;
+	made_for(&cl, &in, 1, OTR_EVIDENCE_STRAND);
+	sends(&s.mk, &cl, GET("/b"));
+	gets(&s.mk, &cl, OK);
+	sends(&s.mk, &in, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 2);
+	hands_off(&s, &cl, &in, since);
+	assert_int_equal(otr_loss_get(OTR_LOSS_LATE), before + 1);
+	end(&s);
+}
+
 /* Nothing known, others open: an orphan, told after the hold. */
 static void orphan(void **state)
 {
@@ -484,6 +535,7 @@ int main(void)
 		cmocka_unit_test(sdk_begins_another_trace),
 		cmocka_unit_test(weak_waits),
 		cmocka_unit_test(late_evidence),
+		cmocka_unit_test(too_late),
 		cmocka_unit_test(two_candidates),
 		cmocka_unit_test(orphan),
 		cmocka_unit_test(after_the_answer),

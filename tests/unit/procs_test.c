@@ -210,6 +210,27 @@ static void forgets_in_time_and_in_number(void **state)
 	assert_string_equal(service(20), "unknown_service");
 }
 
+static void go_programs_and_links(void **state)
+{
+	(void)state;
+	meta(10, OTR_META_EXE, "/srv/orders");
+	meta(10, OTR_META_GO, "go1.26.1");
+	assert_string_equal(attr(10, "telemetry.sdk.language"), "go");
+	assert_string_equal(attr(10, "process.runtime.name"), "go");
+	assert_string_equal(attr(10, "process.runtime.version"), "go1.26.1");
+	proc(OTR_EV_PROC_EXEC, 10, 1, 0, "/bin/x");
+	assert_string_equal(attr(10, "process.runtime.version"), "");
+	assert_string_equal(attr(10, "telemetry.sdk.language"), "cpp");
+	/* attached: what it is called comes from /proc */
+	meta(11, OTR_META_EXE, "/usr/bin/redis-check-rdb");
+	meta(11, OTR_META_CMDLINE, "redis-server *:6379");
+	assert_string_equal(service(11), "redis-check-rdb");
+	meta(11, OTR_META_COMM, "redis-server-that-is-too-long");
+	assert_string_equal(service(11), "redis-check-rdb");
+	meta(11, OTR_META_COMM, "redis-server");
+	assert_string_equal(service(11), "redis-server");
+}
+
 static void attributes_are_as_the_conventions_say(void **state)
 {
 	(void)state;
@@ -226,6 +247,7 @@ static void attributes_are_as_the_conventions_say(void **state)
 	assert_string_equal(attr(10, "team"), "a");
 	assert_string_equal(attr(10, "telemetry.sdk.name"), "otrace");
 	assert_string_equal(attr(10, "telemetry.sdk.language"), "python");
+	assert_string_equal(attr(10, "process.runtime.name"), "");
 	assert_string_equal(attr(10, "host.name"), "mine");
 	assert_string_equal(attr(10, "host.id"), "0123");
 	assert_string_equal(attr(10, "os.type"), "linux");
@@ -300,6 +322,8 @@ int main(void)
 						fresh, drop),
 		cmocka_unit_test_setup_teardown(
 			attributes_are_as_the_conventions_say, fresh, drop),
+		cmocka_unit_test_setup_teardown(go_programs_and_links, fresh,
+						drop),
 		cmocka_unit_test(hashes_by_the_book),
 		cmocka_unit_test_setup_teardown(reads_this_process, fresh,
 						drop),

@@ -119,6 +119,46 @@ static void http_server(void **state)
 	assert_int_equal(otr_span_int(sp, OTR_KEY_SERVER_PORT, 0), 443);
 }
 
+static const char *method_told(const char *request)
+{
+	static char got[80];
+	struct otr_span *sp = http_span(request, 200, OTR_ROLE_SERVER);
+
+	const char *blank = memchr(sp->name.data, ' ', sp->name.len);
+
+	snprintf(got, sizeof(got), "%.*s %.*s %.*s",
+		 blank ? (int)(blank - sp->name.data) : (int)sp->name.len,
+		 sp->name.data,
+		 OTR_SLICE_ARG(otr_span_string(sp, OTR_KEY_HTTP_REQUEST_METHOD)),
+		 OTR_SLICE_ARG(otr_span_string(
+			 sp, OTR_KEY_HTTP_REQUEST_METHOD_ORIGINAL)));
+	otr_span_unref(&sp);
+	return got;
+}
+
+/* OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS: in place of the conventions', case counts. */
+static void http_methods_are_a_users_choice(void **state)
+{
+	(void)state;
+	assert_string_equal(method_told("PURGE /a HTTP/1.1\r\n\r\n"),
+			    "HTTP _OTHER PURGE");
+	otr_proto_settings.http_methods = "GET, PURGE,,abcdefghijklmnopqrstuvwx";
+	assert_string_equal(method_told("PURGE /a HTTP/1.1\r\n\r\n"),
+			    "PURGE PURGE ");
+	assert_string_equal(method_told("purge /a HTTP/1.1\r\n\r\n"),
+			    "HTTP _OTHER purge");
+	assert_string_equal(method_told("POST /a HTTP/1.1\r\n\r\n"),
+			    "HTTP _OTHER POST");
+	assert_string_equal(
+		method_told("abcdefghijklmnopqrstuvwx /a HTTP/1.1\r\n\r\n"),
+		"abcdefghijklmnopqrstuvwx abcdefghijklmnopqrstuvwx ");
+	otr_proto_settings.http_methods = "";
+	assert_string_equal(method_told("GET /a HTTP/1.1\r\n\r\n"),
+			    "HTTP _OTHER GET");
+	otr_proto_settings.http_methods = NULL;
+	assert_string_equal(method_told("GET /a HTTP/1.1\r\n\r\n"), "GET GET ");
+}
+
 static void http_userinfo_is_hidden(void **state)
 {
 	OTR_AUTO(otr_span_unref) struct otr_span *sp =
@@ -244,6 +284,7 @@ int main(void)
 		cmocka_unit_test(http_client),
 		cmocka_unit_test(http_server),
 		cmocka_unit_test(http_userinfo_is_hidden),
+		cmocka_unit_test(http_methods_are_a_users_choice),
 		cmocka_unit_test(routes),
 		cmocka_unit_test(http_cut),
 		cmocka_unit_test(pgsql_spans),

@@ -171,12 +171,48 @@ static void knows_what_has_parameters(void **state)
 	assert_false(otr_sql_has_parameters(OTR_SLICE("SELECT $a$ $1 $a$")));
 }
 
+static void reads_and_hides_a_context(void **state)
+{
+	static const struct {
+		const char *sql, *context, *without;
+	} in[] = {
+		{"SELECT $1", "", "SELECT $1"},
+		{"SELECT $1 /*traceparent='00-ab'*/", "00-ab", "SELECT $1"},
+		{"SELECT $1 /*a='b',traceparent='00-ab',z='x'*/ ", "00-ab",
+		 "SELECT $1"},
+		{"/* traceparent='00-ab' */ SELECT $1", "00-ab", " SELECT $1"},
+		{"SELECT $1 -- traceparent='x'\nFROM t", "x", "SELECT $1 \nFROM t"},
+		{"SELECT 'traceparent=''x'' ', $1 /* y */", "",
+		 "SELECT 'traceparent=''x'' ', $1 /* y */"},
+		{"SELECT /*traceparent='x", "", "SELECT"},
+		{"SELECT /*traceparent='", "", "SELECT"},
+		{"SELECT /*xtraceparent='a'*/", "", "SELECT"},
+		{"SELECT /*traceparent='a'*//*traceparent='b'*/", "", "SELECT"},
+		{"", "", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(in); i++) {
+		OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
+		struct otr_slice sql = otr_slice_str(in[i].sql), got;
+
+		got = otr_sql_context(sql);
+		otr_sql_without_context(&out, sql);
+		if (!otr_slice_eq(got, otr_slice_str(in[i].context)) ||
+		    !otr_slice_eq(otr_buf_view(&out),
+				  otr_slice_str(in[i].without)))
+			fail_msg("%s: %.*s, %.*s", in[i].sql, OTR_SLICE_ARG(got),
+				 OTR_SLICE_ARG(out));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_example),
 		cmocka_unit_test(summary_is_never_cut_in_a_token),
 		cmocka_unit_test(knows_what_has_parameters),
+		cmocka_unit_test(reads_and_hides_a_context),
 	};
 
 	return cmocka_run_group_tests_name("sql", tests, NULL, NULL);

@@ -17,7 +17,9 @@
 #include "agent/span.h"
 #include "tests/unit/event_maker.h"
 
+#ifndef MAX_SPANS
 #define MAX_SPANS 32
+#endif
 
 struct story {
 	struct maker mk;

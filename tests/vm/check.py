@@ -3,13 +3,14 @@
 """check.py KERNEL_PACKAGE CONSOLE - is what a guest printed what it should be?
 
 Doctor's rows, and the spans of hop's requests: a client's and a server's on each of two
-wires, every server's under its client's, the second client's under the first server's.
+wires, every server's under its client's, the second client's under the first server's, and
+the first client's under the program's where that was started by `run`.
 Prints one line, or what is wrong; exits 1 then.
 """
 import json
 import sys
 
-SERVER, CLIENT = 2, 3
+PROCESS, SERVER, CLIENT = 1, 2, 3
 BYTES = {"linux-image-amd64": "system-call exits"}  # 6.1; those after have the better
 ROWS = ["bytes", "processes", "before us", "waits", "wake-ups", "self-test"]
 
@@ -60,7 +61,8 @@ def above(known, span, *want):
         span = known.get(span.get("parentSpanId"))
         if not span or span["kind"] != kind or words not in span["name"]:
             return False
-    return not span.get("parentSpanId")
+    parent = known.get(span.get("parentSpanId"))
+    return parent["kind"] == PROCESS if parent else not span.get("parentSpanId")
 
 
 def check_trace(part, found, path):
@@ -70,8 +72,11 @@ def check_trace(part, found, path):
     whole = [s for s in ends if above(known, s, (CLIENT, "/behind", "wire"),
                                       (SERVER, path, "strand" if part == "run" else None),
                                       (CLIENT, path, "wire"))]
-    if len(whole) != 3 or len(all_spans) != 12:
-        yield f"{part}: {len(whole)} whole traces of 3, {len(all_spans)} spans of 12"
+    roots = [s for s in all_spans if s["kind"] == PROCESS]
+    spans_of = len(all_spans) - len(roots)
+    if len(whole) != 3 or spans_of != 12 or len(roots) != (part == "run"):
+        yield (f"{part}: {len(whole)} whole traces of 3, {spans_of} spans of 12,"
+               f" {len(roots)} of a process")
     if "status 0" not in found.get(part, []):
         yield f"{part}: its exit status was not 0"
     if not any(line.startswith("lost ") and "nothing" in line for line in found.get(part, [])):

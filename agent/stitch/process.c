@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * process.c - the process that `otrace run` started, as the root of what it did.
+ *
+ * A script that calls curl twice and psql once is one piece of work: one trace, whose
+ * root is the script. So a request of that process, or of one it made, which nothing
+ * else accounts for, is its child; weakly, since all that is known is who started whom.
+ *
+ * Nobody's stay nobody's where the process is no piece of work but a service:
+ *
+ *	who has served a request, and whom it makes after that, calls on its own account:
+ *		a timer's call does not belong to the start of the server.
+ *	if the first process itself serves, runs for longer than a trace is kept together
+ *		(close_ns), or calls as only a load generator does, it is let go of: what
+ *		it and its children called becomes what it is without it. Else a worker
+ *		of a week were one trace.
+ *
+ * What was let go of is no span; nor is a process without children.
+ */
+
+#include "agent/stitch/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "agent/base/own.h"
+#include "agent/resource/name.h"
+#include "agent/resource/resource.h"
+
+#define KIDS_MAX 4096 /* they wait for its end */
+
+static struct otr_slice executable(const struct otr_resource *res)
+{
+	for (uint16_t i = 0; res && i < res->n_attrs; i++)
+		if (res->attrs[i].key == OTR_KEY_PROCESS_EXECUTABLE_NAME)
+			return res->attrs[i].string;
+	return OTR_SLICE_NONE;
+}
+
+/* As a shell puts it, with the signal's number in the exit code. */
+static void describe_end(int status, struct otr_span_builder *sb)
+{
+	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	int code = sig ? 128 + sig : WEXITSTATUS(status);
+	const char *name = sig ? sigabbrev_np(sig) : NULL;
+	char text[32];
+
+	otr_sb_int(sb, OTR_KEY_PROCESS_EXIT_CODE, code);
+	if (name)
+		snprintf(text, sizeof(text), "SIG%s", name);
+	else
+		snprintf(text, sizeof(text), "%d", code);
+	if (code)
+		otr_sb_error(sb, otr_slice_str(text));
+}
+
+static int describe(const struct otr_side *side, const struct otr_msg *req,
+		    const struct otr_msg *rsp, struct otr_span_builder *sb)
+{
+	struct otr_slice exe = executable(side->resource);
+
+	sb->span.kind = OTR_SPAN_INTERNAL;
+	otr_sb_name(sb, req->op.len ? req->op : exe);
+	otr_sb_string(sb, OTR_KEY_PROCESS_EXECUTABLE_NAME, exe);
+	otr_sb_int(sb, OTR_KEY_PROCESS_PID, side->tgid);
+	if (rsp)
+		describe_end(rsp->status, sb);
+	return 0;
+}
+
+static const struct otr_proto_ops process_ops = {
+	.name = "process",
+	.scope = "otrace/process",
+	.describe = describe,
+};
+
+static struct otr_kin *kin_of(const struct otr_stitch *st, uint32_t tgid)
+{
+	struct otr_kin *kin = NULL;
+
+	HASH_FIND(hh, st->run.kin, &tgid, sizeof(tgid), kin);
+	return kin;
+}
+
+static struct otr_kin *kin_add(struct otr_stitch *st, uint32_t tgid)
+{
+	struct otr_kin *kin = kin_of(st, tgid);
+
+	if (kin || !(kin = calloc(1, sizeof(*kin))))
+		return kin;
+	kin->tgid = tgid;
+	HASH_ADD(hh, st->run.kin, tgid, sizeof(kin->tgid), kin);
+	return kin;
+}
+
+static void kin_drop(struct otr_stitch *st, struct otr_kin *kin)
+{
+	if (!kin)
+		return;
+	HASH_DEL(st->run.kin, kin);
+	free(kin);
+}
+
+static void forget_all(struct otr_stitch *st)
+{
+	struct otr_kin *kin, *next;
+
+	HASH_ITER(hh, st->run.kin, kin, next)
+	kin_drop(st, kin);
+	st->run.tgid = 0;
+}
+
+void otr_process_fini(struct otr_stitch *st)
+{
+	forget_all(st);
+}
+
+/* It is on no connection: its wire is closed from the start, and ends with it. */
+static void begin(struct otr_stitch *st, const struct otr_event *ev)
+{
+	struct otr_exchange *ex = otr_spares_get(&st->old_exchanges, sizeof(*ex));
+	struct otr_trace *tr = otr_trace_new(st);
+	struct otr_wire *wire = calloc(1, sizeof(*wire));
+	struct otr_msg *req = otr_msg_copy(&(struct otr_msg){ 0 });
+
+	if (!ex || !tr || !wire || !req) {
+		otr_spares_put(&st->old_exchanges, ex);
+		otr_spares_put(&st->old_traces, tr);
+		free(wire);
+		free(req);
+		forget_all(st);
+		return;
+	}
+	wire->closed = true;
+	ex->wire = wire;
+	ex->req = req;
+	ex->ref.dir = OTR_DIR_OUT;
+	ex->tgid = ev->tgid;
+	ex->strand = ev->strand;
+	ex->start_ns = ev->time_ns;
+	ex->proto = &process_ops;
+	ex->answered = true; /* nobody waits for one */
+	otr_ids_span(&st->ids, ex->span_id);
+	DL_APPEND2(wire->all, ex, wire_prev, wire_next);
+	DL_APPEND(st->live, ex);
+	st->n++;
+	st->stats.open++;
+	otr_trace_add(st, tr, ex);
+	st->run.ex = ex;
+}
+
+/* What was executed is its name: deploy.sh, though it is sh that runs. */
+static void name(struct otr_exchange *ex, const struct otr_ev_proc *ev)
+{
+	struct otr_slice exe = { ev->text, ev->exe_len };
+	struct otr_msg msg = { .op = otr_name_base(exe) }, *copy;
+
+	copy = otr_msg_copy(&msg);
+	if (!copy)
+		return;
+	free(ex->req);
+	ex->req = copy;
+}
+
+static void learn(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_resource *res =
+		st->cfg.procs ? otr_procs_resource(st->cfg.procs, ex->tgid) : NULL;
+
+	if (!res || res == ex->resource)
+		return;
+	if (ex->resource)
+		otr_resource_unref(&ex->resource);
+	ex->resource = otr_resource_ref(res);
+}
+
+static void on_exec(struct otr_stitch *st, const struct otr_ev_proc *ev)
+{
+	struct otr_kin *kin = kin_of(st, ev->hdr.tgid);
+
+	if (kin)
+		kin->evidence = OTR_EVIDENCE_EXEC;
+	if (ev->hdr.tgid != st->run.tgid)
+		return;
+	if (!st->run.ex)
+		begin(st, &ev->hdr);
+	if (st->run.ex)
+		name(st->run.ex, ev);
+}
+
+static void on_fork(struct otr_stitch *st, const struct otr_ev_proc *ev)
+{
+	const struct otr_kin *from = kin_of(st, ev->ppid);
+	struct otr_kin *kin = from ? kin_add(st, ev->hdr.tgid) : NULL;
+
+	if (!kin)
+		return;
+	kin->evidence = OTR_EVIDENCE_CLONE;
+	kin->served = from->served;
+}
+
+static void on_end(struct otr_stitch *st, const struct otr_ev_proc *ev)
+{
+	struct otr_exchange *ex = st->run.ex;
+	struct otr_msg msg = { .status = ev->exit_code };
+
+	kin_drop(st, kin_of(st, ev->hdr.tgid));
+	if (ev->hdr.tgid != st->run.tgid)
+		return;
+	forget_all(st);
+	if (!ex || ex->over)
+		return;
+	learn(st, ex);
+	ex->rsp = otr_msg_copy(&msg);
+	otr_exchange_end(st, ex, ev->hdr.time_ns);
+}
+
+static void on_root(struct otr_stitch *st, uint32_t tgid)
+{
+	struct otr_kin *kin;
+
+	if (st->run.tgid || st->run.ex)
+		return;
+	st->run.tgid = tgid;
+	kin = kin_add(st, tgid);
+	if (kin)
+		kin->evidence = OTR_EVIDENCE_EXEC;
+}
+
+void otr_stitch_process(struct otr_stitch *st, const struct otr_event *ev)
+{
+	const struct otr_ev_meta *meta = (const void *)ev;
+	const struct otr_ev_proc *proc = (const void *)ev;
+
+	if (ev->kind == OTR_EV_META && meta->key == OTR_META_RUN_ROOT)
+		on_root(st, ev->tgid);
+	if (!st->run.tgid)
+		return;
+	if (ev->kind == OTR_EV_PROC_FORK)
+		on_fork(st, proc);
+	else if (ev->kind == OTR_EV_PROC_EXEC)
+		on_exec(st, proc);
+	else if (ev->kind == OTR_EV_PROC_EXIT)
+		on_end(st, proc);
+}
+
+static struct otr_slice context(const struct otr_stitch *st, uint32_t tgid)
+{
+	if (!st->cfg.procs)
+		return OTR_SLICE_NONE;
+	return otr_procs_env(st->cfg.procs, tgid, "TRACEPARENT");
+}
+
+static void let_go(struct otr_stitch *st)
+{
+	struct otr_exchange *root = st->run.ex;
+
+	forget_all(st);
+	if (otr_trace_disband(st, root))
+		otr_exchange_free(st, root);
+}
+
+/* Some are out already, as its children: it has to be there then. */
+static bool may_go(const struct otr_stitch *st)
+{
+	return st->run.ex && !st->run.ex->over && !st->run.told;
+}
+
+/* The first process's for a request of its family that nothing else accounts for. */
+struct otr_exchange *otr_process_for(struct otr_stitch *st,
+				     const struct otr_exchange *ex,
+				     uint8_t *evidence)
+{
+	const struct otr_kin *kin = kin_of(st, ex->tgid);
+	struct otr_exchange *root = st->run.ex;
+
+	if (!root || root->over || !kin || kin->served || ex->doubtful)
+		return NULL;
+	if (root->n_kids >= KIDS_MAX && may_go(st)) {
+		let_go(st);
+		return NULL;
+	}
+	/* A context of its own, set on the way, is nearer. */
+	if (!otr_slice_eq(context(st, ex->tgid), context(st, root->tgid)))
+		return NULL;
+	*evidence = kin->evidence;
+	learn(st, root);
+	return root;
+}
+
+void otr_process_serves(struct otr_stitch *st, uint32_t tgid)
+{
+	struct otr_kin *kin = kin_of(st, tgid);
+
+	if (kin)
+		kin->served = true;
+	if (kin && tgid == st->run.tgid && may_go(st))
+		let_go(st);
+}
+
+void otr_process_tick(struct otr_stitch *st)
+{
+	if (may_go(st) && st->now_ns > st->run.ex->start_ns + st->cfg.close_ns)
+		let_go(st);
+}
