@@ -146,7 +146,7 @@ enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end)
 		len = peek(c, text, sizeof(text));
 		if (len >= 2 && text[0] == '\r' && text[1] == '\n')
 			return OTR_HEAD_WHOLE;
-		if (len && (text[0] == '\n' || text[0] == '\r'))
+		if (len > (text[0] == '\r') && (text[0] == '\n' || text[0] == '\r'))
 			return OTR_HEAD_ODD; /* bare line feeds: readers differ */
 		if (names(text, len, "traceparent"))
 			return OTR_HEAD_HAS_ONE;

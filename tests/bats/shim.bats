@@ -136,6 +136,23 @@ syswrite $s, "GET /pl HTTP/1.0\r\nHost: x\r\n\r\n"; print grep /hello/, <$s>;'
 		'sum(s.parent == "" for s in S) == 1'
 }
 
+@test "2 KB buffers, never blocking, random pieces, a signal each millisecond: no byte wrong" {
+	local seed=${TORTURE_SEED:-$RANDOM} n=${TORTURE:-2000} server
+	cc -O2 -D_GNU_SOURCE -o "$dir/torture" "$APPS/torture.c"
+	bg server "$dir/torture" serve "$port"
+	server=$pid
+	until_true 10 listens "$port"
+	echo "seed $seed"
+	opts=(--no-bpf --no-live)
+	traced "$dir/torture" ask "$port" "$n" "$seed"
+	ended "$server"
+	cat "$dir/server.out"
+	[ "$status" -eq 0 ]
+	read -r _ requests _ injected _ wrong <"$dir/server.out"
+	[ "$requests" -eq "$n" ] && [ "$wrong" -eq 0 ] && [ "$injected" -gt $((n / 2)) ]
+	grep -q "headers   $injected put in" "$dir/text"
+}
+
 @test "other hosts (network namespaces): joined by the header alone" {
 	ns=otr$RANDOM
 	ip netns add "$ns"
