@@ -63,6 +63,7 @@ struct otr_conn {
 	__u8 pair;	/* an unnamed AF_UNIX pair: a letter box (R9) */
 	__u8 nonblock;
 	__u8 seen_open;
+	__u8 let_go; /* the exchange going on is not told: no CPU for it */
 };
 
 /* Owner: task.bpf.h. */

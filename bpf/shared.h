@@ -78,6 +78,8 @@ struct otr_ctl {
 	__u32 want_waits; /* a traced process may be an event loop */
 	__u32 want_wakes; /* a traced process has several threads */
 	__u32 woken; /* 1: the agent is on its way to the rings; it clears this */
+	/* agent -> kernel */
+	__u32 paused; /* 1: requests that begin now are let go, each with its answer */
 };
 
 #endif /* OTR_SHARED_H */
