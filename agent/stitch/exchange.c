@@ -12,6 +12,8 @@
 #include "agent/loss.h"
 #include "agent/resource/resource.h"
 
+#define NEAR_NS (10 * 1000000000ull) /* pauses come each second or two */
+
 bool otr_server_shown(const struct otr_proto_ops *proto)
 {
 	return !proto->client_only;
@@ -218,10 +220,18 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex,
 		return;
 	ex->over = true;
 	ex->end_ns = end_ns > ex->start_ns ? end_ns : ex->start_ns;
+	/* What it asked of others since was let go. */
+	if (ex->start_ns <= st->paused_ns)
+		ex->thinned = true;
 	uncount_busy(st, ex);
 	st->stats.open--;
 	otr_exchange_answered(ex);
 	otr_trace_over(st, ex);
+}
+
+bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	return st->paused_ns && ex->start_ns < st->paused_ns + NEAR_NS;
 }
 
 /* Is the byte `pos`, which is not before `ex`, in its request? */
