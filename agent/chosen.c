@@ -109,6 +109,14 @@ size_t otr_chosen_count(const struct otr_chosen *c)
 	return c->traced;
 }
 
+void otr_chosen_each(const struct otr_chosen *c, void (*fn)(void *arg, uint32_t tgid),
+		     void *arg)
+{
+	for (const struct judged *at = c->by_tgid; at; at = at->hh.next)
+		if (!at->refused_ns)
+			fn(arg, at->tgid);
+}
+
 void otr_chosen_tick(struct otr_chosen *c, uint64_t now_ns)
 {
 	struct judged *at, *next;

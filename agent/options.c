@@ -71,6 +71,18 @@ const struct otr_option otr_option_table[] = {
 	  .help = "How long a trace waits for late evidence. "
 		  "Only where a parent is not proved yet." },
 
+	{ .name = "cpu-budget",
+	  .type = OTR_OPTION_SHARE,
+	  FIELD(cpu_budget),
+	  .value = "SHARE",
+	  .commands = R | A | G,
+	  .group = "how much",
+	  .fallback = "10%",
+	  .help = "CPU that tracing may take. "
+		  "Of one core, or of what the traced processes use if that is "
+		  "more. Over it, requests are let go whole, and counted. "
+		  "0: no limit." },
+
 	{ TEXT("output", output, "FILE", R | A | P), .letter = 'o',
 	  .group = "show",
 	  .help = "Write traces and summary to FILE. No colour then." },

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +22,7 @@
 #include "agent/chosen.h"
 #include "agent/loss.h"
 #include "agent/notseen.h"
+#include "agent/pace.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
 #include "agent/settings.h"
@@ -44,6 +44,7 @@ struct otr_session {
 	struct otr_merge *merge;
 	struct otr_record *record;
 	struct otr_chosen *chosen;
+	struct otr_pace pace;
 	uint64_t seed;
 	uint64_t opened_ns; /* before loading */
 	uint64_t began_ns;
@@ -320,6 +321,32 @@ static void bpf_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
 	otr_bpf_watch(arg, conn, dir, want);
 }
 
+static void add_cpu(void *sum_ns, uint32_t tgid)
+{
+	*(uint64_t *)sum_ns += otr_procfs_cpu_ns(tgid);
+}
+
+static uint64_t traced_cpu_ns(void *arg)
+{
+	struct otr_session *s = arg;
+	uint64_t sum_ns = 0;
+
+	otr_chosen_each(s->chosen, add_cpu, &sum_ns);
+	return sum_ns;
+}
+
+static void set_pace(struct otr_session *s)
+{
+	s->pace = (struct otr_pace){
+		.bpf = s->bpf,
+		.sinks = s->cfg.sinks,
+		.put = put,
+		.traced_ns = traced_cpu_ns,
+		.arg = s,
+	};
+	otr_pace_start(&s->pace, s->cfg.cfg->cpu_budget, s->began_ns);
+}
+
 int otr_session_open(struct otr_session **out,
 		     const struct otr_session_config *cfg, struct otr_err *err)
 {
@@ -355,6 +382,7 @@ int otr_session_open(struct otr_session **out,
 	s->began_ns = otr_now();
 	tell_clock(s, s->began_ns);
 	otr_resource_read_host(s->began_ns, put, s);
+	set_pace(s);
 	*out = OTR_TAKE(s);
 	return 0;
 }
@@ -389,7 +417,7 @@ int otr_session_step(struct otr_session *s)
 	let_pass(s, now - SETTLE_NS);
 	otr_sinks_tick(s->cfg.sinks, now);
 	otr_notseen_watch(otr_sinks_notseen(s->cfg.sinks), s->cfg.sinks, now - s->began_ns);
-	return s->events ? BUSY_MS : IDLE_MS;
+	return otr_pace_step(&s->pace, now, s->events ? BUSY_MS : IDLE_MS);
 }
 
 void otr_session_finish(struct otr_session *s)
@@ -403,16 +431,6 @@ void otr_session_finish(struct otr_session *s)
 	let_pass(s, now + 1);
 	otr_sinks_flush(s->cfg.sinks);
 	otr_sinks_tick(s->cfg.sinks, now);
-}
-
-static uint64_t own_cpu_ns(void)
-{
-	struct rusage ru;
-
-	getrusage(RUSAGE_SELF, &ru);
-	return (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) *
-		       OTR_NS_PER_S +
-	       (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
 }
 
 static uint64_t own_rss(void)
@@ -438,10 +456,11 @@ void otr_session_summary(struct otr_session *s, const char *what)
 		.elapsed_ns = (s->ended_ns ? s->ended_ns : otr_now()) -
 			      s->began_ns,
 		.stats = &stats,
-		.cpu_ns = own_cpu_ns(),
+		.cpu_ns = otr_pace_own_ns(),
 		.lived_ns = otr_now() - s->opened_ns,
 		.probes_ns = otr_bpf_cost_ns(s->bpf),
 		.rss_bytes = own_rss(),
+		.budget = otr_pace_line(&s->pace),
 		.not_seen = otr_notseen_lines(otr_sinks_notseen(s->cfg.sinks), pl),
 	};
 

@@ -29,8 +29,8 @@ attach() { # NAME TARGET..: returns once it traces; its pid in AGENT
 	shift
 	local more=()
 	[ -z "${RECORD:-}" ] || more=(--record "$OUT/$name.rec")
-	# All spans are to be judged: none may be thrown away on the way to the file.
-	OTEL_BSP_MAX_QUEUE_SIZE=100000 "$B/otrace" attach --export "file:$OUT/$name.jsonl" -o "$OUT/$name.txt" --no-live \
+	# All spans are to be judged: none may be let go, or thrown away on the way.
+	OTRACE_CPU_BUDGET=0 OTEL_BSP_MAX_QUEUE_SIZE=100000 "$B/otrace" attach --export "file:$OUT/$name.jsonl" -o "$OUT/$name.txt" --no-live \
 		"${more[@]}" "$@" >"$OUT/$name.log" 2>&1 </dev/null &
 	AGENT=$!
 	for ((i = 0; i < 200; i++)); do
