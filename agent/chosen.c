@@ -69,6 +69,10 @@ static void judge(struct otr_chosen *c, uint32_t tgid, uint64_t refused_ns)
 	at->tgid = tgid;
 	at->refused_ns = refused_ns;
 	HASH_ADD(hh, c->by_tgid, tgid, sizeof(at->tgid), at);
+	if (!at->hh.tbl) {
+		free(at);
+		return;
+	}
 	c->traced += !refused_ns;
 }
 

@@ -48,8 +48,8 @@ say_range() {
 	read -r lower mid upper < <(ratios "$5" | sort -g |
 		awk -v l="$lower" '{ a[NR] = ($1 - 1) * 100 } END {
 			printf "%+.1f %+.1f %+.1f", a[l], a[int((NR + 1) / 2)], a[NR + 1 - l] }')
-	[ "$(calc "$upper <= $4 ? 1 : 0" 0)" = 0 ] || verdict=ok
-	[ "$(calc "$lower > $4 ? 1 : 0" 0)" = 0 ] || verdict=MISSED MISSED=1
+	[ "$(calc "($upper <= $4) ? 1 : 0" 0)" = 0 ] || verdict=ok
+	[ "$(calc "($lower > $4) ? 1 : 0" 0)" = 0 ] || verdict=MISSED MISSED=1
 	row "$1" "$2" "$3" "$mid %" "$4 %" "$verdict: $lower to $upper %, $n pairs"
 }
 calc() { awk "BEGIN { printf \"%.${2:-2}f\", $1 }"; }

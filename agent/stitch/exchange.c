@@ -39,6 +39,10 @@ static void remember_strand(struct otr_stitch *st, struct otr_exchange *ex)
 			return; /* late evidence will not find it */
 		of->key = (struct otr_strand_key){ ex->strand, ex->tgid };
 		HASH_ADD(hh, st->strands, key, sizeof(of->key), of);
+		if (!of->hh.tbl) {
+			free(of);
+			return;
+		}
 	}
 	DL_APPEND2(of->sent, ex, strand_prev, strand_next);
 	ex->of_strand = of;
@@ -69,6 +73,10 @@ static void count_busy(struct otr_stitch *st, struct otr_exchange *ex)
 			return;
 		busy->tgid = ex->tgid;
 		HASH_ADD(hh, st->busy, tgid, sizeof(busy->tgid), busy);
+		if (!busy->hh.tbl) {
+			free(busy);
+			return;
+		}
 	}
 	busy->open++;
 	ex->busy = true;

@@ -220,6 +220,11 @@ static struct otr_conn *make(struct otr_streams *ss, const struct otr_event *ev)
 	cn->ss = ss;
 	cn->facts.hdr = *ev;
 	HASH_ADD(hh, ss->conns, facts.hdr.conn, sizeof(uint64_t), cn);
+	if (!cn->hh.tbl) {
+		otr_loss_add(OTR_LOSS_EVICT, 1);
+		free(cn);
+		return NULL;
+	}
 	DL_APPEND(ss->by_use, cn);
 	ss->n++;
 	return cn;
