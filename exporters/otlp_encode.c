@@ -1,271 +1,389 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * otlp_encode.c - spans as the protobuf bytes of one ExportTraceServiceRequest
- * (OTLP 1.11), written by pb.c, field by field in the order of their numbers.
+ * (OTLP 1.11), packed by protobuf-c.
  *
- * protobuf-c would have every attribute built as three structs, measured, and then packed:
- * three times the work, a third of what a span cost. Its reader is what the tests use, and
- * exporters/otlp.proto has the numbers.
+ * The structs that protobuf-c reads lie in an arena, all attributes of a span in one
+ * piece, so that a warm encoder calls malloc for nothing. protobuf-c has strings end
+ * at a NUL: a value with one inside gets U+FFFD in its place, as does every byte that
+ * is no UTF-8, since receivers refuse a whole request for one bad string.
  */
 
 #include "exporters/otlp_encode.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
 #include "agent/cmd.h"
 #include "agent/resource/resource.h"
+#include "agent/resource/utf8.h"
 #include "agent/span.h"
-#include "exporters/pb.h"
+#include "exporters/otlp.pb-c.h"
 
-/* Numbers of exporters/otlp.proto. */
-enum request { REQUEST_RESOURCE_SPANS = 1 };
-enum resource_spans { RS_RESOURCE = 1, RS_SCOPE_SPANS, RS_SCHEMA_URL };
-enum scope_spans { SS_SCOPE = 1, SS_SPANS, SS_SCHEMA_URL };
-enum scope { SCOPE_NAME = 1, SCOPE_VERSION };
-enum resource { RESOURCE_ATTRIBUTES = 1 };
-enum key_value { KV_KEY = 1, KV_VALUE };
-enum array { ARRAY_VALUES = 1 };
-enum status { STATUS_MESSAGE = 2, STATUS_CODE, STATUS_CODE_ERROR = 2 };
-enum any { ANY_STRING = 1, ANY_BOOL, ANY_INT, ANY_DOUBLE, ANY_ARRAY };
-enum link { LINK_TRACE_ID = 1, LINK_SPAN_ID, LINK_ATTRIBUTES = 4 };
-enum span {
-	SPAN_TRACE_ID = 1,
-	SPAN_SPAN_ID,
-	SPAN_TRACE_STATE,
-	SPAN_PARENT_SPAN_ID,
-	SPAN_NAME,
-	SPAN_KIND,
-	SPAN_START,
-	SPAN_END,
-	SPAN_ATTRIBUTES,
-	SPAN_LINKS = 13,
-	SPAN_STATUS = 15,
-	SPAN_FLAGS,
+/* The header of protobuf-c wants char *, its packer only reads. */
+#define TEXT(literal) ((char *)(uintptr_t)(literal))
+
+/* `n` attributes under construction: pointers, keys and values side by side. */
+struct kvs {
+	Otlp__KeyValue **at;
+	Otlp__KeyValue *kv;
+	Otlp__AnyValue *value;
+	size_t n;
 };
 
-/* A plain field: none where it is empty. */
-static void text(struct otr_buf *out, uint32_t field, struct otr_slice s)
+static void *alloc(struct otr_arena *ar, size_t n, size_t size)
 {
+	return n ? otr_arena_alloc(ar, n * size) : NULL;
+}
+
+static char *text(struct otr_arena *ar, struct otr_slice s)
+{
+	bool whole = otr_utf8_valid(s) == s.len;
+	char *to = NULL;
+
 	if (s.len)
-		otr_pb_text(out, field, s);
+		to = otr_arena_alloc(
+			ar, 1 + (whole ? s.len : OTR_UTF8_COPY_MAX(s.len)));
+	if (!to)
+		return TEXT("");
+	if (whole)
+		memcpy(to, s.data, s.len);
+	to[whole ? s.len : otr_utf8_copy(to, s)] = '\0';
+	return to;
+}
+
+static struct kvs kvs_new(struct otr_arena *ar, size_t max)
+{
+	struct kvs out = { 0 };
+
+	out.at = alloc(ar, max, sizeof(*out.at));
+	out.kv = alloc(ar, max, sizeof(*out.kv));
+	out.value = alloc(ar, max, sizeof(*out.value));
+	return out;
+}
+
+/* A new attribute; its value is still to be set. NULL when memory ran out. */
+static Otlp__AnyValue *add(struct kvs *kvs, const char *key)
+{
+	static const Otlp__KeyValue kv0 = OTLP__KEY_VALUE__INIT;
+	static const Otlp__AnyValue value0 = OTLP__ANY_VALUE__INIT;
+	size_t i = kvs->n;
+
+	if (!kvs->value)
+		return NULL;
+	kvs->value[i] = value0;
+	kvs->kv[i] = kv0;
+	kvs->kv[i].key = TEXT(key);
+	kvs->kv[i].value = &kvs->value[i];
+	kvs->at[i] = &kvs->kv[i];
+	kvs->n++;
+	return &kvs->value[i];
+}
+
+static void set_string(Otlp__AnyValue *v, const char *str)
+{
+	v->value_case = OTLP__ANY_VALUE__VALUE_STRING_VALUE;
+	v->string_value = TEXT(str);
+}
+
+static void add_string(struct kvs *kvs, const char *key, const char *str)
+{
+	Otlp__AnyValue *v = add(kvs, key);
+
+	if (v)
+		set_string(v, str);
 }
 
 /* NUL stands between the strings of `s`. */
-static void put_strings(struct otr_buf *out, struct otr_slice s)
+static void set_strings(struct otr_arena *ar, Otlp__AnyValue *v,
+			struct otr_slice s)
 {
-	size_t array = otr_pb_begin(out, ANY_ARRAY), value, len;
+	Otlp__ArrayValue *list = alloc(ar, 1, sizeof(*list));
+	Otlp__AnyValue *each;
+	size_t max = 1, len;
 
-	for (; s.len; s = otr_slice_sub(s, len + 1, s.len)) {
+	for (size_t i = 0; i < s.len; i++)
+		max += s.data[i] == '\0';
+	each = alloc(ar, max, sizeof(*each));
+	if (!list || !each)
+		return;
+	otlp__array_value__init(list);
+	list->values = alloc(ar, max, sizeof(Otlp__AnyValue *));
+	for (; list->values && s.len; s = otr_slice_sub(s, len + 1, s.len)) {
 		len = strnlen(s.data, s.len);
-		value = otr_pb_begin(out, ARRAY_VALUES);
-		otr_pb_text(out, ANY_STRING, otr_slice_sub(s, 0, len));
-		otr_pb_end(out, value);
+		otlp__any_value__init(each);
+		set_string(each, text(ar, otr_slice_sub(s, 0, len)));
+		list->values[list->n_values++] = each++;
 	}
-	otr_pb_end(out, array);
+	v->value_case = OTLP__ANY_VALUE__VALUE_ARRAY_VALUE;
+	v->array_value = list;
 }
 
-static void put_double(struct otr_buf *out, double real)
-{
-	uint64_t bits;
-
-	memcpy(&bits, &real, sizeof(bits));
-	otr_pb_fixed64(out, ANY_DOUBLE, bits);
-}
-
-static void put_value(struct otr_buf *out, const struct otr_attr *at)
+static void set_value(struct otr_arena *ar, Otlp__AnyValue *v,
+		      const struct otr_attr *at)
 {
 	switch ((enum otr_attr_type)at->type) {
 	case OTR_ATTR_STRING:
-		otr_pb_text(out, ANY_STRING, at->string);
+		set_string(v, text(ar, at->string));
 		break;
 	case OTR_ATTR_INT:
-		otr_pb_varint(out, ANY_INT, (uint64_t)at->integer);
+		v->value_case = OTLP__ANY_VALUE__VALUE_INT_VALUE;
+		v->int_value = at->integer;
 		break;
 	case OTR_ATTR_BOOL:
-		otr_pb_varint(out, ANY_BOOL, at->boolean);
+		v->value_case = OTLP__ANY_VALUE__VALUE_BOOL_VALUE;
+		v->bool_value = at->boolean;
 		break;
 	case OTR_ATTR_DOUBLE:
-		put_double(out, at->real);
+		v->value_case = OTLP__ANY_VALUE__VALUE_DOUBLE_VALUE;
+		v->double_value = at->real;
 		break;
 	case OTR_ATTR_STRINGS:
-		put_strings(out, at->string);
+		set_strings(ar, v, at->string);
 		break;
 	}
 }
 
-/* Names of our own are good UTF-8. */
-static void put_key(struct otr_buf *out, const struct otr_attr *at)
+static void add_attrs(struct otr_arena *ar, struct kvs *kvs,
+		      const struct otr_attr *at, size_t n)
 {
-	const char *name = otr_key_name(at->key);
+	const struct otr_attr *end = at + n;
+	Otlp__AnyValue *v;
 
-	if (at->key == OTR_KEY_CUSTOM)
-		text(out, KV_KEY, at->name);
-	else
-		otr_pb_bytes(out, KV_KEY, name, strlen(name));
+	for (; at < end; at++) {
+		v = add(kvs, at->key == OTR_KEY_CUSTOM ? text(ar, at->name)
+						       : otr_key_name(at->key));
+		if (v)
+			set_value(ar, v, at);
+	}
 }
 
-static void put_attr(struct otr_buf *out, uint32_t field, const struct otr_attr *at)
-{
-	size_t kv = otr_pb_begin(out, field), value;
-
-	put_key(out, at);
-	value = otr_pb_begin(out, KV_VALUE);
-	put_value(out, at);
-	otr_pb_end(out, value);
-	otr_pb_end(out, kv);
-}
-
-static void put_string(struct otr_buf *out, uint32_t field, enum otr_key key,
-		       const char *str)
-{
-	const struct otr_attr at = {
-		.key = (uint16_t)key,
-		.type = OTR_ATTR_STRING,
-		.string = otr_slice_str(str),
-	};
-
-	put_attr(out, field, &at);
-}
-
-static void put_attrs(struct otr_buf *out, const struct otr_span *sp)
-{
-	const char *why = otr_otlp_evidence(sp->evidence);
-
-	for (size_t i = 0; i < sp->n_attrs; i++)
-		put_attr(out, SPAN_ATTRIBUTES, &sp->attrs[i]);
-	if (why)
-		put_string(out, SPAN_ATTRIBUTES, OTR_KEY_OTRACE_PARENT_EVIDENCE, why);
-	if (sp->cut && !otr_span_string(sp, OTR_KEY_OTRACE_CUT).len)
-		put_string(out, SPAN_ATTRIBUTES, OTR_KEY_OTRACE_CUT, "true");
-}
-
-static void put_link(struct otr_buf *out, const struct otr_link *ln)
+static Otlp__Span__Link *link_of(struct otr_arena *ar,
+				 const struct otr_link *ln)
 {
 	const char *why = otr_otlp_evidence(ln->evidence);
-	size_t begun = otr_pb_begin(out, SPAN_LINKS);
+	Otlp__Span__Link *out = alloc(ar, 1, sizeof(*out));
+	struct kvs kvs = { 0 };
 
-	otr_pb_bytes(out, LINK_TRACE_ID, ln->trace_id, sizeof(ln->trace_id));
-	otr_pb_bytes(out, LINK_SPAN_ID, ln->span_id, sizeof(ln->span_id));
-	if (why)
-		put_string(out, LINK_ATTRIBUTES, OTR_KEY_OTRACE_PARENT_EVIDENCE, why);
-	otr_pb_end(out, begun);
+	if (!out)
+		return NULL;
+	otlp__span__link__init(out);
+	out->trace_id.data = (uint8_t *)(uintptr_t)ln->trace_id;
+	out->trace_id.len = sizeof(ln->trace_id);
+	out->span_id.data = (uint8_t *)(uintptr_t)ln->span_id;
+	out->span_id.len = sizeof(ln->span_id);
+	if (why) {
+		kvs = kvs_new(ar, 1);
+		add_string(&kvs, otr_key_name(OTR_KEY_OTRACE_PARENT_EVIDENCE),
+			   why);
+	}
+	out->attributes = kvs.at;
+	out->n_attributes = kvs.n;
+	return out;
 }
 
-static void put_status(struct otr_buf *out, const struct otr_span *sp)
+static void set_links(struct otr_arena *ar, Otlp__Span *out,
+		      const struct otr_span *sp)
 {
-	size_t begun;
-
-	if (!sp->failed)
+	out->links = alloc(ar, sp->n_links, sizeof(*out->links));
+	if (!out->links)
 		return;
-	begun = otr_pb_begin(out, SPAN_STATUS);
-	text(out, STATUS_MESSAGE, sp->status_text);
-	otr_pb_varint(out, STATUS_CODE, STATUS_CODE_ERROR);
-	otr_pb_end(out, begun);
+	for (; out->n_links < sp->n_links; out->n_links++)
+		out->links[out->n_links] =
+			link_of(ar, &sp->links[out->n_links]);
 }
 
-static void put_ids(struct otr_buf *out, const struct otr_span *sp)
+static void set_attrs(struct otr_arena *ar, Otlp__Span *out,
+		      const struct otr_span *sp)
+{
+	const char *why = otr_otlp_evidence(sp->evidence);
+	struct kvs kvs = kvs_new(ar, sp->n_attrs + 2u);
+
+	add_attrs(ar, &kvs, sp->attrs, sp->n_attrs);
+	if (why)
+		add_string(&kvs, otr_key_name(OTR_KEY_OTRACE_PARENT_EVIDENCE),
+			   why);
+	if (sp->cut && !otr_span_string(sp, OTR_KEY_OTRACE_CUT).len)
+		add_string(&kvs, otr_key_name(OTR_KEY_OTRACE_CUT), "true");
+	out->attributes = kvs.at;
+	out->n_attributes = kvs.n;
+}
+
+static void set_ids(Otlp__Span *out, const struct otr_span *sp)
 {
 	static const uint8_t none[sizeof(sp->parent_id)];
 
-	otr_pb_bytes(out, SPAN_TRACE_ID, sp->trace_id, sizeof(sp->trace_id));
-	otr_pb_bytes(out, SPAN_SPAN_ID, sp->span_id, sizeof(sp->span_id));
-	text(out, SPAN_TRACE_STATE, sp->trace_state);
-	if (memcmp(sp->parent_id, none, sizeof(none)))
-		otr_pb_bytes(out, SPAN_PARENT_SPAN_ID, sp->parent_id,
-			     sizeof(sp->parent_id));
+	out->trace_id.data = (uint8_t *)(uintptr_t)sp->trace_id;
+	out->trace_id.len = sizeof(sp->trace_id);
+	out->span_id.data = (uint8_t *)(uintptr_t)sp->span_id;
+	out->span_id.len = sizeof(sp->span_id);
+	if (!memcmp(sp->parent_id, none, sizeof(none)))
+		return;
+	out->parent_span_id.data = (uint8_t *)(uintptr_t)sp->parent_id;
+	out->parent_span_id.len = sizeof(sp->parent_id);
 }
 
-static void put_span(struct otr_buf *out, const struct otr_span *sp)
+static void set_status(struct otr_arena *ar, Otlp__Span *out,
+		       const struct otr_span *sp)
 {
-	size_t begun = otr_pb_begin(out, SS_SPANS);
+	Otlp__Status *st = sp->failed ? alloc(ar, 1, sizeof(*st)) : NULL;
 
-	put_ids(out, sp);
-	text(out, SPAN_NAME, sp->name);
-	if (sp->kind)
-		otr_pb_varint(out, SPAN_KIND, sp->kind);
-	if (sp->start_ns)
-		otr_pb_fixed64(out, SPAN_START, sp->start_ns);
-	if (sp->end_ns)
-		otr_pb_fixed64(out, SPAN_END, sp->end_ns);
-	put_attrs(out, sp);
-	for (size_t i = 0; i < sp->n_links; i++)
-		put_link(out, &sp->links[i]);
-	put_status(out, sp);
-	otr_pb_fixed32(out, SPAN_FLAGS, otr_otlp_flags(sp));
-	otr_pb_end(out, begun);
+	if (!st)
+		return;
+	otlp__status__init(st);
+	st->code = OTLP__STATUS__STATUS_CODE__STATUS_CODE_ERROR;
+	st->message = text(ar, sp->status_text);
+	out->status = st;
+}
+
+static Otlp__Span *span_of(struct otr_arena *ar, const struct otr_span *sp)
+{
+	Otlp__Span *out = alloc(ar, 1, sizeof(*out));
+
+	if (!out)
+		return NULL;
+	otlp__span__init(out);
+	set_ids(out, sp);
+	out->trace_state = text(ar, sp->trace_state);
+	out->name = text(ar, sp->name);
+	out->kind = (Otlp__Span__SpanKind)sp->kind;
+	out->start_time_unix_nano = sp->start_ns;
+	out->end_time_unix_nano = sp->end_ns;
+	out->flags = otr_otlp_flags(sp);
+	set_attrs(ar, out, sp);
+	set_links(ar, out, sp);
+	set_status(ar, out, sp);
+	return out;
 }
 
 /* What one call works on. */
 struct job {
-	struct otr_buf *out;
+	struct otr_arena *ar;
 	const struct otr_otlp_groups *groups;
 	const struct otr_span *const *spans;
 };
 
-static void put_scope(const struct job *job, const struct otr_otlp_group *gr)
+static Otlp__InstrumentationScope *scope_of(struct otr_arena *ar,
+					    const char *name)
 {
-	size_t begun = otr_pb_begin(job->out, RS_SCOPE_SPANS);
-	size_t scope = otr_pb_begin(job->out, SS_SCOPE);
+	Otlp__InstrumentationScope *out = alloc(ar, 1, sizeof(*out));
 
-	text(job->out, SCOPE_NAME, otr_slice_str(gr->scope));
-	text(job->out, SCOPE_VERSION, OTR_SLICE(OTR_VERSION));
-	otr_pb_end(job->out, scope);
-	for (uint32_t i = gr->first; i != OTR_GROUP_END; i = job->groups->after[i])
-		put_span(job->out, job->spans[i]);
-	text(job->out, SS_SCHEMA_URL, OTR_SLICE(OTR_OTLP_SCHEMA));
-	otr_pb_end(job->out, begun);
+	if (!out)
+		return NULL;
+	otlp__instrumentation_scope__init(out);
+	out->name = TEXT(name);
+	out->version = TEXT(OTR_VERSION);
+	return out;
 }
 
-static void put_resource(struct otr_buf *out, const struct otr_resource *res)
+static Otlp__ScopeSpans *scope_spans(const struct job *job,
+				     const struct otr_otlp_group *gr)
 {
-	size_t begun = otr_pb_begin(out, RS_RESOURCE);
+	const uint32_t *after = job->groups->after;
+	Otlp__ScopeSpans *out = alloc(job->ar, 1, sizeof(*out));
+	size_t n = 0;
 
-	for (size_t i = 0; res && i < res->n_attrs; i++)
-		put_attr(out, RESOURCE_ATTRIBUTES, &res->attrs[i]);
-	if (!res)
-		put_string(out, RESOURCE_ATTRIBUTES, OTR_KEY_SERVICE_NAME,
+	if (!out)
+		return NULL;
+	otlp__scope_spans__init(out);
+	out->schema_url = TEXT(OTR_OTLP_SCHEMA);
+	out->scope = scope_of(job->ar, gr->scope);
+	for (uint32_t i = gr->first; i != OTR_GROUP_END; i = after[i])
+		n++;
+	out->spans = alloc(job->ar, n, sizeof(*out->spans));
+	if (!out->spans)
+		return NULL;
+	for (uint32_t i = gr->first; i != OTR_GROUP_END; i = after[i])
+		out->spans[out->n_spans++] = span_of(job->ar, job->spans[i]);
+	return out;
+}
+
+static Otlp__Resource *resource_of(struct otr_arena *ar,
+				   const struct otr_resource *res)
+{
+	Otlp__Resource *out = alloc(ar, 1, sizeof(*out));
+	struct kvs kvs = kvs_new(ar, res ? res->n_attrs : 1);
+
+	if (!out)
+		return NULL;
+	otlp__resource__init(out);
+	if (res)
+		add_attrs(ar, &kvs, res->attrs, res->n_attrs);
+	else
+		add_string(&kvs, otr_key_name(OTR_KEY_SERVICE_NAME),
 			   OTR_OTLP_UNKNOWN);
-	otr_pb_end(out, begun);
+	out->attributes = kvs.at;
+	out->n_attributes = kvs.n;
+	return out;
 }
 
-/* All groups of the resource that `lead` is the first of. */
-static void put_resource_spans(const struct job *job, uint32_t lead)
+static Otlp__ResourceSpans *resource_spans(const struct job *job, uint32_t lead)
 {
 	const struct otr_otlp_group *at = job->groups->at;
-	size_t begun = otr_pb_begin(job->out, REQUEST_RESOURCE_SPANS);
+	Otlp__ResourceSpans *out = alloc(job->ar, 1, sizeof(*out));
+	size_t n = 0;
 
-	put_resource(job->out, at[lead].resource);
+	if (!out)
+		return NULL;
+	otlp__resource_spans__init(out);
+	out->schema_url = TEXT(OTR_OTLP_SCHEMA);
+	out->resource = resource_of(job->ar, at[lead].resource);
 	for (uint32_t i = lead; i != OTR_GROUP_END; i = at[i].peer)
-		put_scope(job, &at[i]);
-	text(job->out, RS_SCHEMA_URL, OTR_SLICE(OTR_OTLP_SCHEMA));
-	otr_pb_end(job->out, begun);
+		n++;
+	out->scope_spans = alloc(job->ar, n, sizeof(*out->scope_spans));
+	if (!out->scope_spans)
+		return NULL;
+	for (uint32_t i = lead; i != OTR_GROUP_END; i = at[i].peer)
+		out->scope_spans[out->n_scope_spans++] =
+			scope_spans(job, &at[i]);
+	return out;
+}
+
+static void build(const struct job *job, Otlp__ExportTraceServiceRequest *req)
+{
+	const struct otr_otlp_groups *g = job->groups;
+
+	req->resource_spans =
+		alloc(job->ar, g->n, sizeof(*req->resource_spans));
+	for (uint32_t i = 0; req->resource_spans && i < g->n; i++)
+		if (g->at[i].lead)
+			req->resource_spans[req->n_resource_spans++] =
+				resource_spans(job, i);
+}
+
+static int pack(const Otlp__ExportTraceServiceRequest *req, struct otr_buf *out)
+{
+	size_t len = otlp__export_trace_service_request__get_packed_size(req);
+	char *to = otr_buf_room(out, len + 1);
+	int rc = out->rc;
+
+	if (!to) {
+		out->rc = 0; /* nothing was written: it is as it was */
+		return rc;
+	}
+	out->len +=
+		otlp__export_trace_service_request__pack(req, (uint8_t *)to);
+	return 0;
 }
 
 int otr_otlp_encode(struct otr_otlp_encoder *enc,
 		    const struct otr_span *const *spans, size_t n,
 		    struct otr_buf *out)
 {
-	const struct job job = {out, &enc->groups, spans};
-	size_t was = out->len;
-	int rc;
+	Otlp__ExportTraceServiceRequest req =
+		OTLP__EXPORT_TRACE_SERVICE_REQUEST__INIT;
+	struct job job = { &enc->arena, &enc->groups, spans };
 
 	if (otr_otlp_group(&enc->groups, spans, n))
 		return -ENOMEM;
-	for (uint32_t i = 0; i < enc->groups.n; i++)
-		if (enc->groups.at[i].lead)
-			put_resource_spans(&job, i);
-	rc = out->rc;
-	if (rc) { /* it is as it was */
-		out->len = was;
-		out->rc = 0;
-	}
-	return rc;
+	otr_arena_reset(&enc->arena);
+	build(&job, &req);
+	return enc->arena.rc ? enc->arena.rc : pack(&req, out);
 }
 
 void otr_otlp_encoder_fini(struct otr_otlp_encoder *enc)
 {
+	otr_arena_fini(&enc->arena);
 	otr_otlp_groups_fini(&enc->groups);
 }

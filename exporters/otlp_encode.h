@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "exporters/arena.h"
 #include "exporters/otlp_group.h"
 
 struct otr_buf;
@@ -13,6 +14,7 @@ struct otr_span;
 
 /* Memory only, reused: the bytes depend on the spans and nothing else. */
 struct otr_otlp_encoder { /* begins zeroed */
+	struct otr_arena arena;
 	struct otr_otlp_groups groups;
 };
 

@@ -25,7 +25,7 @@ void otr_buf_reset(struct otr_buf *buf)
 	buf->rc = 0;
 }
 
-char *otr_buf_grow(struct otr_buf *buf, size_t len)
+char *otr_buf_room(struct otr_buf *buf, size_t len)
 {
 	size_t max = buf->max ? buf->max : DEFAULT_MAX;
 	size_t cap = buf->cap ? buf->cap : FIRST_CAP;
@@ -39,8 +39,6 @@ char *otr_buf_grow(struct otr_buf *buf, size_t len)
 	}
 	while (cap < buf->len + len)
 		cap *= 2;
-	if (cap > max)
-		cap = max; /* so that what there is room for is within the limit */
 	if (cap != buf->cap) {
 		data = realloc(buf->data, cap);
 		if (!data) {

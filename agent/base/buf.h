@@ -30,10 +30,7 @@ void otr_buf_reset(struct otr_buf *buf);
 
 /* Makes room for `len` more bytes and returns where they go, or NULL. They
  * count once `len` is raised by the caller. */
-static inline char *otr_buf_room(struct otr_buf *buf, size_t len);
-
-/* The same where it has to grow. */
-char *otr_buf_grow(struct otr_buf *buf, size_t len);
+char *otr_buf_room(struct otr_buf *buf, size_t len);
 
 void otr_buf_add(struct otr_buf *buf, const void *data, size_t len);
 void otr_buf_slice(struct otr_buf *buf, struct otr_slice s);
@@ -41,13 +38,6 @@ void otr_buf_str(struct otr_buf *buf, const char *str);
 void otr_buf_byte(struct otr_buf *buf, char c);
 void otr_buf_printf(struct otr_buf *buf, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-
-static inline char *otr_buf_room(struct otr_buf *buf, size_t len)
-{
-	if (buf->rc || buf->cap - buf->len < len || !buf->cap)
-		return otr_buf_grow(buf, len);
-	return buf->data + buf->len;
-}
 
 static inline struct otr_slice otr_buf_view(const struct otr_buf *buf)
 {
