@@ -17,11 +17,11 @@ agent() { # ARG..: until it watches; its pid in $tracer
 	local pid
 	bg tracer "$OTRACE" agent --export "file:$dir/spans" "$@"
 	tracer=$pid
-	until_true 10 grep -q 'watching' "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1; }
+	until_true 30 grep -q 'watching' "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1; }
 }
 
 stop() {
-	sleep 0.3
+	quiet
 	kill -TERM "$tracer"
 	ended "$tracer"
 	cat "$dir/tracer.err"
@@ -54,6 +54,7 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	serve "$other"
 	agent --rule "port=$port" --rule "port=$later"
 	serve "$later"
+	met "$later"
 	ask "$port" /yes
 	ask "$other" /no
 	ask "$later" /later
@@ -146,15 +147,14 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 	cat >"$dir/alone" <<-S
 		$PY $dir/$mine $port &
 		$OTRACE agent --export file:$dir/spans 2>$dir/log & agent=\$!
-		for _ in \$(seq 100); do grep -q watching $dir/log && break; sleep 0.05; done
+		until grep -q watching $dir/log; do sleep 0.05; done
 		$dir/sshd $dir/$mine $other &
-		for p in $port $other; do
-			for _ in \$(seq 100); do (exec 4<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null && break; sleep 0.05; done
-		done
+		until curl -s -o $dir/answer 127.0.0.1:$other/denied; do sleep 0.05; done
+		until curl -s -o $dir/answer 127.0.0.1:$port/met; grep -q /met $dir/spans; do sleep 0.05; done
 		curl -s 127.0.0.1:$port/served; curl -s 127.0.0.1:$other/denied
 		sleep 0.3; kill -TERM \$agent; wait \$agent; echo status \$?
 	S
-	unshare --pid --kill-child --fork --mount-proc bash "$dir/alone" >"$dir/out" 3>&-
+	timeout 60 unshare --pid --kill-child --fork --mount-proc bash "$dir/alone" >"$dir/out" 3>&-
 	cat "$dir/out" "$dir/log"
 	grep -q 'status 0' "$dir/out"
 	[ "$(grep -c hello "$dir/out")" -eq 2 ]
@@ -163,13 +163,14 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 
 @test "a container's pid namespace: its processes are found from outside, and by an agent inside" {
 	serve "$port"
-	unshare --pid --kill-child --fork --mount-proc bash -c "
-		$PY $dir/$mine $(free_port) & sleep 0.4
+	later=$(free_port)
+	timeout 60 unshare --pid --kill-child --fork --mount-proc bash -c "
+		$PY $dir/$mine $later &
+		until curl -s -o $dir/answer 127.0.0.1:$later/before; do sleep 0.05; done
 		'$OTRACE' agent --rule 'cmd=*$mine*' --export file:$dir/spans 2>$dir/log & a=\$!
-		for _ in \$(seq 100); do grep -q watching $dir/log && break; sleep 0.05; done
-		exec 3<>/dev/tcp/127.0.0.1/\$(ss -Hltnp | sed -n 's/.*:\([0-9]*\) .*pid=2,.*/\1/p' | head -n 1)
-		printf 'GET /inside HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&3; cat <&3 >/dev/null
-		sleep 0.2; kill -TERM \$a; wait \$a"
+		until grep -q watching $dir/log; do sleep 0.05; done
+		curl -s -o $dir/answer 127.0.0.1:$later/inside
+		sleep 0.3; kill -TERM \$a; wait \$a"
 	cat "$dir/log"
 	spans 'len(S) == 1' 'S[0].name == "GET /inside"'
 	agent --rule "cmd=*$mine*"
