@@ -35,6 +35,7 @@ live_teardown() {
 bg() { # NAME CMD..: in the background, its streams in $dir/NAME.{out,err}; pid in $pid
 	local name=$1
 	shift
+	rm -f "$dir/$name.out" "$dir/$name.err" # what the one before said
 	"$@" >"$dir/$name.out" 2>"$dir/$name.err" </dev/null 3>&- &
 	pid=$!
 	pids+=("$pid")
@@ -102,6 +103,7 @@ http() { # PORT: the HTTP server of these tests; its pid in $pid
 
 attach() { # ARG..: `otrace attach` until it has begun; its pid in $tracer
 	local pid
+	rm -f "$dir/text"
 	bg tracer "$OTRACE" attach -o "$dir/text" --export "file:$dir/spans" "$@"
 	tracer=$pid
 	until_true 30 grep -q '^otrace 0' "$dir/text" || { cat "$dir/tracer.err"; return 1; }

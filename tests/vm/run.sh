@@ -42,7 +42,7 @@ initramfs() { # into $out/initrd
 }
 
 boot() { # META: what it printed in $out/META.console
-	timeout 150 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 \
+	timeout 400 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 \
 		-kernel "$cache/$1/vmlinuz" -initrd "$out/initrd" \
 		-append 'console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off' \
 		-nic none -display none -monitor none -serial stdio -no-reboot \
