@@ -45,7 +45,6 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	kill "$first"
 	ended "$first"
 	http "$port"
-	met "$port"
 	ask /new
 	detach
 	spans '{s.name for s in S} == {"GET /old", "GET /new"}' 'len(S) == 2' \
@@ -60,7 +59,6 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	ended "$first"
 	bg again sh -c "exec $PY $APPS/httpd.py $port"
 	up "$port"
-	met "$port"
 	ask /exec
 	detach
 	spans 'any(s.name == "GET /exec" for s in S)'

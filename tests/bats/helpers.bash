@@ -87,14 +87,12 @@ asleep() { # PID..: they, and what descends from them
 		}'
 }
 
-# Not every output says when it began, and who begins to listen is known a moment later:
-# asks until an answer was traced.
-seen() { until_true 30 asked_and_seen "$@"; } # FILE PORT PATH [PREFIX..]
+# Not every output says when it began: asks until an answer was traced.
+seen() { until_true 30 asked_and_seen "$@"; } # FILE PORT PATH
 asked_and_seen() {
-	"${@:4}" curl -s -m 10 -o "$dir/answer" "127.0.0.1:$2$3"
+	curl -s -m 10 -o "$dir/answer" "127.0.0.1:$2$3"
 	grep -q -e "$3" "$1"
 }
-met() { seen "$dir/spans" "$1" /met "${@:2}"; } # PORT [PREFIX..]; spans.py leaves these out
 
 http() { # PORT: the HTTP server of these tests; its pid in $pid
 	bg "http$1" "$PY" "$APPS/httpd.py" "$1"
