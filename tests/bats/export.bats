@@ -64,7 +64,8 @@ print(round((t[int(sys.argv[3])] - t[int(sys.argv[2])]) * 10))
 }
 
 witness() { # FILE..: what it says in $output
-	$here/get-witness.sh "$CACHE"
+	$here/get-witness.sh "$CACHE" >"$dir/get" 2>&1 ||
+		skip "the witness cannot be fetched: $(tail -n 1 "$dir/get")"
 	run "$CACHE/venv/bin/python" $here/witness.py "$@"
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -259,7 +260,8 @@ tls_files() {
 @test "a real Collector takes protobuf, JSON and the lines of the file" {
 	# Debian 12's own Go is too old to build it: said and counted, where no other is.
 	go version | grep -qE 'go1\.(2[4-9]|[3-9][0-9])' || skip "no Go that can build the Collector"
-	nice -n 10 $here/get-otelcol.sh "$CACHE" >&2
+	nice -n 10 $here/get-otelcol.sh "$CACHE" >"$dir/get" 2>&1 ||
+		skip "the Collector cannot be built: $(tail -n 1 "$dir/get")"
 	OTELCOL_HTTP=$(python3 -c 'import socket
 s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	OTELCOL_OUT=$dir OTELCOL_HTTP=$OTELCOL_HTTP \

@@ -62,6 +62,7 @@ still_there() { # FILE of `held`: how many of them the kernel still has
 
 @test "stopped (SIGSTOP) for 3 s under load: no request is slower for it; losses are counted" {
 	http "$port"
+	room_for_all
 	attach ":$port"
 	kill -STOP "$tracer"
 	$PY "$APPS/load.py" "$port" /x 4 3 >"$dir/load"
@@ -117,6 +118,7 @@ still_there() { # FILE of `held`: how many of them the kernel still has
 
 @test "a thousand connections that come and go: the agent's memory stays" {
 	http "$port"
+	room_for_all
 	attach ":$port"
 	ask() { $PY - "$port" <<-'P'
 		import http.client, sys

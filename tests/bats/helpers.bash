@@ -99,6 +99,10 @@ http() { # PORT: the HTTP server of these tests; its pid in $pid
 	up "$1"
 }
 
+# Load makes more spans at once than wait for a file by default: the tests that count them
+# all say so first.
+room_for_all() { export OTEL_BSP_MAX_QUEUE_SIZE=100000; }
+
 attach() { # ARG..: `otrace attach` until it has begun; its pid in $tracer
 	local pid
 	rm -f "$dir/text"

@@ -38,6 +38,7 @@ up_in() { # NS PORT
 		bg "app-${s##*-}" ip netns exec "$s" $PY "$dir/app-${s##*-}.py" 8080
 		up_in "$s" 8080
 	done
+	room_for_all
 	attach :8080
 	bg client1 ip netns exec "$one" $PY "$APPS/load.py" 8080 /one 2 1
 	first=$pid
