@@ -163,6 +163,8 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 
 @test "a container's pid namespace: its processes are found from outside, and by an agent inside" {
 	serve "$port"
+	bg others bash -c "while :; do curl -s -o $dir/other 127.0.0.1:$port/others; done"
+	others=$pid
 	later=$(free_port)
 	timeout 60 unshare --pid --kill-child --fork --mount-proc bash -c "
 		$PY $dir/$mine $later &
@@ -172,7 +174,9 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 		curl -s -o $dir/answer 127.0.0.1:$later/inside
 		sleep 0.3; kill -TERM \$a; wait \$a"
 	cat "$dir/log"
-	spans 'len(S) == 1' 'S[0].name == "GET /inside"'
+	kill "$others"
+	ended "$others"
+	spans 'len(S) == 1' 'S[0].name == "GET /inside"' # nobody from outside
 	agent --rule "cmd=*$mine*"
 	later=$(free_port)
 	bg inner unshare --pid --kill-child --fork $PY "$dir/$mine" "$later"
