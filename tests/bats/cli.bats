@@ -57,7 +57,7 @@ setup() {
 @test "an option of another command says whose it is" {
 	run "$OTRACE" run --rule x -- true
 	[ "$status" -eq 125 ]
-	[[ "$output" == *"it is one of attach, agent"* ]]
+	[[ "$output" == *"it is one of agent"* ]]
 }
 
 @test "a bad variable is named" {
