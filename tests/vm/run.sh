@@ -15,8 +15,10 @@ out=${OUT:-build/vm}
 
 fetch() { # META: its vmlinuz in $cache/META
 	local package
-	[ ! -s "$cache/$1/vmlinuz" ] || return 0
 	mkdir -p "$cache/$1"
+	exec 9>"$cache/$1/.lock" # another run may want the same now
+	flock 9
+	[ ! -s "$cache/$1/vmlinuz" ] || return 0
 	package=$(apt-cache depends "$1" | awk '/Depends: linux-image-/ { print $2; exit }')
 	[ -n "$package" ] || return 1
 	(cd "$cache/$1" && apt-get -qq -o APT::Sandbox::User=root download "$package") || return 1
@@ -61,6 +63,7 @@ for meta in "$@"; do
 		echo "ok $n - $meta # SKIP cannot be fetched"
 		continue
 	fi
+	exec 9>&-
 	boot "$meta" || true
 	if said=$(/usr/bin/python3 $here/check.py "$meta" "$out/$meta.console"); then
 		echo "ok $n - $meta: $said, $((SECONDS - since)) s"
