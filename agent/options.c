@@ -51,7 +51,7 @@ const struct otr_option otr_option_table[] = {
 	  .help = "Count such traces, keep none. As in "
 		  "--ignore 'GET /health'; * stands for anything. "
 		  "Repeatable." },
-	{ LIST("rule", rules, "RULE", A | G), .group = "what",
+	{ LIST("rule", rules, "RULE", G), .group = "what",
 	  .help = "What to trace. "
 		  "exe=, cmd=, port=, cgroup=, mode=trace|off, as in "
 		  "exe=/usr/bin/node,port=3000. Repeatable." },

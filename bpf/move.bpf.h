@@ -164,8 +164,8 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 		cap = otr_emit_data(t, c, strand, mv, &cause, cap);
 		f->copied += cap;
 	}
-	if (cap < mv->moved) {
-		f->cut = 1;
+	f->cut |= cap < mv->moved;
+	if (f->cut) { /* the tail of a cut run may lie in a call that was copied whole */
 		otr_keep_tail(f->tail, mv);
 		otr_tell_run(c, mv->dir);
 	}

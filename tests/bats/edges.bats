@@ -21,7 +21,7 @@ joined='all(parent(v) and parent(v).kind == "client" and v.evidence == "wire" fo
 @test "a head in writes of one byte" {
 	raw bytewise
 	spans 'len(V) == 1' 'len(C) == 1' 'V[0].code == 200 and V[0].path == "/byte"' "$joined" \
-		'V[0].ms > 30' 'C[0].ms >= V[0].ms'
+		'V[0].ms > 30' 'C[0].ms > 30'
 }
 
 @test "ten pipelined requests, in one write" {
@@ -109,8 +109,8 @@ joined='all(parent(v) and parent(v).kind == "client" and v.evidence == "wire" fo
 		for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break; sleep 0.05; done
 		curl -s -H Expect: --limit-rate 20M --data-binary @$dir/big 127.0.0.1:$port/up; kill \$server"
 	[ "$(cat "$dir/out")" = "10000000 $(sha256sum <"$dir/big" | cut -d ' ' -f 1)" ]
-	spans 'len(V) == 1 and len(C) == 1' "$joined" '0 <= V[0].start - C[0].start < 0.05' \
-		'V[0].ms > 300' 'V[0].end <= C[0].end + 0.005'
+	spans 'len(V) == 1 and len(C) == 1' "$joined" 'C[0].ms > 400' \
+		'abs(V[0].start - C[0].start) < C[0].ms / 2000' 'abs(V[0].end - C[0].end) < C[0].ms / 2000'
 	size=$(stat -c %s "$dir/rec")
 	echo "recording: $size bytes"
 	[ "$size" -lt 120000 ]
@@ -154,7 +154,6 @@ no_control() { # FILE..: no byte a terminal obeys, no bidi control, valid UTF-8
 		pids+=($pid)
 		up "$port"
 		$PY "$APPS/raw.py" "$port" escape
-		sleep 0.4
 		kill -TERM $pid
 		ended $pid
 	done

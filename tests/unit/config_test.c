@@ -198,7 +198,7 @@ static void quotes_what_is_wrong(void **state)
 		  "      all options: otrace run --help=all",
 		  -ENOENT },
 		{ "--rule=x",
-		  "--rule is no option of run: it is one of attach, agent",
+		  "--rule is no option of run: it is one of agent",
 		  -ENOENT },
 		{ "-X",
 		  "unknown option -X      all options: otrace run --help=all",
