@@ -13,6 +13,7 @@
 
 #include "causality.h"
 #include "event.h"
+#include "frames.h"
 #include "shared.h"
 
 /* One thread of a traced process, or of one on trial. Its presence is what "traced" means. */
@@ -44,6 +45,7 @@ struct otr_flow { /* one direction of a connection; the run that is going on */
 	__u8 eof;
 	__u8 pad;
 	__u8 tail[8];
+	struct otr_frames frames;
 };
 
 #define OTR_DIR_NONE 2
@@ -64,6 +66,8 @@ struct otr_conn {
 	__u8 pair;	/* an unnamed AF_UNIX pair: a letter box (R9) */
 	__u8 nonblock;
 	__u8 seen_open;
+	__u8 opening;	/* enum otr_opening */
+	__u8 pad[7];
 };
 
 /* Owner: task.bpf.h. */
