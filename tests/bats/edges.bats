@@ -201,3 +201,47 @@ no_control() { # FILE..: no byte a terminal obeys, no bidi control, valid UTF-8
 	spans 'len(S) == 3' '{s.name for s in S} == {"GET /one", "GET /two", "GET /three"}' \
 		'len({s.resource["service.instance.id"] for s in S}) == 3'
 }
+
+# The first requests may come before waits are probed.
+looks() { # HOW
+	local back=$port
+	http "$back"
+	port=$(free_port)
+	bg looks "$PY" "$APPS/looks.py" "$port" "$back" "$1"
+	up "$port"
+	attach "$pid"
+	curl -s "127.0.0.1:$port/[1-30]" >"$dir/out"
+	detach
+	[ "$(grep -c ok "$dir/out")" -eq 30 ]
+	spans 'len(V) == 30 and len(C) == 30' 'sum(c.evidence == "claim" for c in C) >= 15' \
+		'all(c.attr["url.full"].endswith(parent(c).path) for c in C if c.parent)'
+}
+
+@test "who polls an idle connection is about to use it" { looks poll; }
+
+@test "so is who has an idle connection watched" { looks epoll; }
+
+kept() { grep -a -o "$1" "$dir/record" | wc -l; }
+
+@test "HTTP/2: every frame is kept but the payload of DATA, however calls cut them" {
+	export COLUMNS=200
+	http "$port"
+	opts=(--record "$dir/record")
+	traced $PY "$APPS/raw.py" "$port" http2
+	grep -q '^not seen .*HTTP/2: not read yet' "$dir/text"
+	[ "$(kept heading)" -eq 6 ]
+	[ "$(kept settings)" -eq 2 ]
+	[ "$(kept answered)" -ge 16 ]
+	[ "$(kept payload)" -eq 0 ]
+	grep -q '^lost *nothing' "$dir/text"
+}
+
+@test "SSH is named, and muted from its second call on" {
+	export COLUMNS=200
+	http "$port"
+	opts=(--record "$dir/record")
+	traced $PY "$APPS/raw.py" "$port" ssh
+	grep -q '^not seen .*SSH: not readable' "$dir/text"
+	[ "$(kept 'SSH-2.0-')" -ge 1 ]
+	[ "$(kept secret)" -eq 0 ]
+}
