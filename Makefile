@@ -17,7 +17,8 @@ WARN   := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wundef -Wvla \
 PKGS   := libbpf libelf zlib libprotobuf-c libcurl
 GIT    := $(shell git describe --always --dirty 2>/dev/null || echo none)
 CFLAGS ?= -O2 -g -fno-omit-frame-pointer
-ALL_CFLAGS := $(CSTD) $(WARN) -D_GNU_SOURCE -DXXH_INLINE_ALL -I. -I$(B) \
+# uthash would end the agent where it finds no memory; so it leaves hh.tbl NULL.
+ALL_CFLAGS := $(CSTD) $(WARN) -D_GNU_SOURCE -DXXH_INLINE_ALL -DHASH_NONFATAL_OOM=1 -I. -I$(B) \
           $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
 LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
 ifdef SAN

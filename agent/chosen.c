@@ -69,6 +69,10 @@ static void judge(struct otr_chosen *c, uint32_t tgid, uint64_t refused_ns)
 	at->tgid = tgid;
 	at->refused_ns = refused_ns;
 	HASH_ADD(hh, c->by_tgid, tgid, sizeof(at->tgid), at);
+	if (!at->hh.tbl) {
+		free(at);
+		return;
+	}
 	c->traced += !refused_ns;
 }
 
@@ -107,6 +111,14 @@ bool otr_chosen_refused(const struct otr_chosen *c, uint32_t tgid)
 size_t otr_chosen_count(const struct otr_chosen *c)
 {
 	return c->traced;
+}
+
+void otr_chosen_each(const struct otr_chosen *c, void (*fn)(void *arg, uint32_t tgid),
+		     void *arg)
+{
+	for (const struct judged *at = c->by_tgid; at; at = at->hh.next)
+		if (!at->refused_ns)
+			fn(arg, at->tgid);
 }
 
 void otr_chosen_tick(struct otr_chosen *c, uint64_t now_ns)

@@ -37,6 +37,10 @@ bool otr_chosen_refused(const struct otr_chosen *c, uint32_t tgid);
 /* How many are traced. */
 size_t otr_chosen_count(const struct otr_chosen *c);
 
+/* Calls `fn` for each that is traced. */
+void otr_chosen_each(const struct otr_chosen *c, void (*fn)(void *arg, uint32_t tgid),
+		     void *arg);
+
 /* Forgets refusals that the kernel has carried out. */
 void otr_chosen_tick(struct otr_chosen *c, uint64_t now_ns);
 

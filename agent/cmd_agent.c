@@ -186,7 +186,7 @@ const struct otr_cmd otr_cmd_agent = {
 	.bit = OTR_CMD_AGENT,
 	.synopsis = "[OPTIONS]",
 	.summary = "trace the whole host by rules: whoever listens on a port",
-	.usual = "rule,export,ignore,record,hold,log-level,strict",
+	.usual = "rule,export,ignore,record,hold,cpu-budget,log-level,strict",
 	.examples = {"sudo otrace agent --export http://collector:4318\tall services",
 		     "sudo otrace agent --rule port=8080 --export file:t.jsonl\tone",
 		     "sudo otrace agent --rule 'exe=*/redis*,mode=off'\tall but one"},

@@ -361,7 +361,7 @@ const struct otr_cmd otr_cmd_run = {
 		     "otrace run -o t.txt -- make check\ttraces into a file",
 		     "otrace run --export http://127.0.0.1:4318 -- node s.js\tto a "
 		     "Collector"},
-	.exit_status = "CMD's; 125 otrace failed before CMD started, 126 CMD cannot be "
+	.exit_status = "CMD's; 5 --strict, 125 otrace failed before CMD started, 126 CMD cannot be "
 		       "executed, 127 CMD not found",
 	.options_end_at_arg = 1,
 	.run = cmd_run,

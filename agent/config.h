@@ -22,6 +22,7 @@ enum otr_option_type {
 	OTR_OPTION_INT,	     /* int64_t   min..max */
 	OTR_OPTION_DURATION, /* uint64_t  ns: 250ms, 5s */
 	OTR_OPTION_RATE,     /* int64_t   per second: 10/s, 10 */
+	OTR_OPTION_SHARE,    /* double    of 1: 10%, 0.1 */
 	OTR_OPTION_ENUM,     /* int       one of `words` */
 	OTR_OPTION_STRING,   /* char *    owned by the config */
 	OTR_OPTION_LIST, /* char **   the option repeated; `;` in a variable:

@@ -154,6 +154,25 @@ static int parse_duration(const char *text, const char *from, uint64_t *field,
 		     "250ms, 1.5s, 5m (us ms s m h)");
 }
 
+static int parse_share(const char *text, const char *from, double *field,
+		       struct otr_err *err)
+{
+	const char *unit;
+	double n = decimal(text, &unit);
+
+	if (unit != text && !strcmp(unit, "%"))
+		n /= 100;
+	else if (unit == text || *unit)
+		return wrong(err, from, text, "a share", "10%, 0.1 (the same)");
+	if (n > 1) {
+		otr_err_set(err, "%s: %s is out of range", from, text);
+		otr_err_hint(err, "right: 0 to 100%%");
+		return -ERANGE;
+	}
+	*field = n;
+	return 0;
+}
+
 static int parse_enum(const struct otr_option *opt, const char *text,
 		      const char *from, int *field, struct otr_err *err)
 {
@@ -232,6 +251,8 @@ int otr_value_parse(const struct otr_option *opt, const char *text,
 		return parse_int(opt, text, from, field, err);
 	case OTR_OPTION_DURATION:
 		return parse_duration(text, from, field, err);
+	case OTR_OPTION_SHARE:
+		return parse_share(text, from, field, err);
 	case OTR_OPTION_ENUM:
 		return parse_enum(opt, text, from, field, err);
 	case OTR_OPTION_STRING:

@@ -3,7 +3,8 @@
  * notseen.c - traffic that was there and was not understood.
  *
  * What it was is told from its first bytes, when they tell: TLS records begin with a
- * type of 20 to 23 and version 3 (RFC 8446, 5.1), SSH with its name (RFC 4253, 4.2).
+ * type of 20 to 23 and version 3 (RFC 8446, 5.1), SSH with its name (RFC 4253, 4.2), HTTP/2
+ * with its preface (RFC 9113, 3.4).
  */
 
 #include "agent/notseen.h"
@@ -19,6 +20,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/own.h"
 #include "agent/pipeline.h"
+#include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
 #include "agent/sinks.h"
 
@@ -82,6 +84,8 @@ static const char *reason(const struct otr_stream_stat *stat)
 		return "TLS: not readable here";
 	if (stat->head_len >= 4 && !memcmp(h, "SSH-", 4))
 		return "SSH: not readable";
+	if (stat->head_len == 8 && !memcmp(h, "PRI * HT", 8))
+		return "HTTP/2: not read yet";
 	return stat->proto ? "the parser gave up" : "unknown protocol";
 }
 
@@ -235,4 +239,18 @@ const char *otr_notseen_lines(struct otr_notseen *ns, struct otr_pipeline *pl)
 	collect(ns, pl);
 	print_rows(ns);
 	return ns->text.rc ? "" : ns->text.data;
+}
+
+void otr_notseen_ring(struct otr_sinks *sinks, uint32_t tgid)
+{
+	char title[64], text[200];
+
+	if (otr_procfs_fds(tgid, "anon_inode:[io_uring]") <= 0)
+		return;
+	otr_procfs_title(tgid, title, sizeof(title));
+	snprintf(text, sizeof(text),
+		 "fds of %.60s (pid %u): io_uring in use: what it moves that "
+		 "way is counted, not read\ntracing goes on with the rest",
+		 title, tgid);
+	otr_sinks_notice(sinks, text);
 }

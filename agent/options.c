@@ -51,7 +51,7 @@ const struct otr_option otr_option_table[] = {
 	  .help = "Count such traces, keep none. As in "
 		  "--ignore 'GET /health'; * stands for anything. "
 		  "Repeatable." },
-	{ LIST("rule", rules, "RULE", A | G), .group = "what",
+	{ LIST("rule", rules, "RULE", G), .group = "what",
 	  .help = "What to trace. "
 		  "exe=, cmd=, port=, cgroup=, mode=trace|off, as in "
 		  "exe=/usr/bin/node,port=3000. Repeatable." },
@@ -73,6 +73,18 @@ const struct otr_option otr_option_table[] = {
 	  .fallback = "1s",
 	  .help = "How long a trace waits for late evidence. "
 		  "Only where a parent is not proved yet." },
+
+	{ .name = "cpu-budget",
+	  .type = OTR_OPTION_SHARE,
+	  FIELD(cpu_budget),
+	  .value = "SHARE",
+	  .commands = R | A | G,
+	  .group = "how much",
+	  .fallback = "10%",
+	  .help = "CPU that tracing may take. "
+		  "Of one core, or of what the traced processes use if that is "
+		  "more. Over it, requests are let go whole, and counted. "
+		  "0: no limit." },
 
 	{ TEXT("output", output, "FILE", R | A | P), .letter = 'o',
 	  .group = "show",

@@ -169,6 +169,13 @@ static void tick(struct otr_pipeline *pl, uint64_t now_ns)
 	otr_stitch_tick(pl->stitch, pl->now_ns);
 }
 
+static void take_loss(struct otr_pipeline *pl, const struct otr_ev_lost *ev)
+{
+	if (otr_lost_is_pause(ev))
+		otr_stitch_pause(pl->stitch, ev->hdr.time_ns);
+	otr_streams_event(pl->streams, &ev->hdr);
+}
+
 int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 {
 	const void *rec = ev;
@@ -180,6 +187,9 @@ int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 		break;
 	case OTR_EV_TICK:
 		tick(pl, ev->time_ns);
+		break;
+	case OTR_EV_LOST:
+		take_loss(pl, rec);
 		break;
 	case OTR_EV_HANDOFF:
 		otr_stitch_handoff(pl->stitch, rec);

@@ -30,6 +30,7 @@
 
 #define MERGE_BYTES (1u << 20)
 #define PATIENCE_NS (2 * OTR_NS_PER_S)
+#define TRIES	    3 /* an emulated CPU may stand still between a clock and a record */
 #define SETTLE_NS   (2 * OTR_NS_PER_MS) /* as in session.c */
 
 static const char request[] = "GET /otrace-doctor HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -70,6 +71,13 @@ static int drained(void *arg, const struct otr_event *ev)
 	struct seen *se = arg;
 
 	return otr_merge_add(se->merge, ev);
+}
+
+static int dropped(void *arg, const struct otr_event *ev)
+{
+	(void)arg;
+	(void)ev;
+	return 0;
 }
 
 static int released(void *arg, const struct otr_event *ev)
@@ -243,6 +251,7 @@ static void request_once(struct otr_bpf *b, struct otr_selftest *st)
 		watch(b, &se, st);
 	}
 	end_pair(&p);
+	otr_bpf_drain(b, dropped, NULL); /* their ends are nothing to another pair */
 	otr_merge_free(&se.merge);
 	otr_pipeline_free(&se.pl);
 }
@@ -295,7 +304,8 @@ size_t otr_selftest_run(const struct otr_settings *cfg, struct otr_selftest *st,
 	otr_bpf_each(b, add_row, &rows);
 	if (rows.n < max)
 		list_here(b, &checks[rows.n++]);
-	request_once(b, st);
+	for (int i = 0; i < TRIES && !st->ok; i++)
+		request_once(b, st);
 	otr_bpf_close(&b);
 	return rows.n;
 }

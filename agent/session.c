@@ -23,6 +23,7 @@
 #include "agent/chosen.h"
 #include "agent/loss.h"
 #include "agent/notseen.h"
+#include "agent/pace.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
 #include "agent/settings.h"
@@ -42,6 +43,7 @@ struct otr_session {
 	struct otr_merge *merge;
 	struct otr_record *record;
 	struct otr_chosen *chosen;
+	struct otr_pace pace;
 	uint64_t seed;
 	uint64_t opened_ns; /* before loading */
 	uint64_t began_ns;
@@ -86,21 +88,6 @@ static void read_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns)
 			     time_ns, put, s);
 }
 
-/* Said once, when a process is chosen: its status stays, the rest of it is traced. */
-static void warn_of_ring(struct otr_session *s, uint32_t tgid)
-{
-	char title[64], text[200];
-
-	if (otr_procfs_fds(tgid, "anon_inode:[io_uring]") <= 0)
-		return;
-	otr_procfs_title(tgid, title, sizeof(title));
-	snprintf(text, sizeof(text),
-		 "fds of %.60s (pid %u): io_uring in use: what it moves that "
-		 "way is counted, not read\ntracing goes on with the rest",
-		 title, tgid);
-	otr_sinks_notice(s->cfg.sinks, text);
-}
-
 struct family {
 	struct otr_session *s;
 	size_t added;
@@ -116,7 +103,7 @@ static int target_one(struct otr_session *s, uint32_t tgid)
 	if (s->started)
 		otr_sources_list(s->src, tgid);
 	read_facts(s, tgid, otr_now());
-	warn_of_ring(s, tgid);
+	otr_notseen_ring(s->cfg.sinks, tgid);
 	return 0;
 }
 
@@ -331,6 +318,33 @@ static void born(void *arg, uint32_t tgid)
 	otr_chosen_add(s->chosen, tgid);
 }
 
+static void add_cpu(void *sum_ns, uint32_t tgid)
+{
+	*(uint64_t *)sum_ns += otr_procfs_cpu_ns(tgid);
+}
+
+static uint64_t traced_cpu_ns(void *arg)
+{
+	const struct otr_session *s = arg;
+	uint64_t sum_ns = 0;
+
+	otr_chosen_each(s->chosen, add_cpu, &sum_ns);
+	return sum_ns;
+}
+
+static void set_pace(struct otr_session *s)
+{
+	s->pace = (struct otr_pace){
+		.src = s->src,
+		.sinks = s->cfg.sinks,
+		.put = put,
+		.traced_ns = traced_cpu_ns,
+		.arg = s,
+	};
+	/* The library has no pauses yet. */
+	otr_pace_start(&s->pace, s->cfg.shim ? 0 : s->cfg.cfg->cpu_budget, s->began_ns);
+}
+
 int otr_session_open(struct otr_session **out,
 		     const struct otr_session_config *cfg, struct otr_err *err)
 {
@@ -370,6 +384,7 @@ int otr_session_open(struct otr_session **out,
 	s->began_ns = otr_now();
 	tell_clock(s, s->began_ns);
 	otr_resource_read_host(s->began_ns, put, s);
+	set_pace(s);
 	*out = OTR_TAKE(s);
 	return 0;
 }
@@ -414,7 +429,7 @@ int otr_session_step(struct otr_session *s)
 	let_pass(s, now - SETTLE_NS);
 	otr_sinks_tick(s->cfg.sinks, now);
 	otr_notseen_watch(otr_sinks_notseen(s->cfg.sinks), s->cfg.sinks, now - s->began_ns);
-	return otr_sources_rest_ms(s->src, s->events);
+	return otr_pace_step(&s->pace, now, otr_sources_rest_ms(s->src, s->events));
 }
 
 void otr_session_finish(struct otr_session *s)
@@ -446,6 +461,7 @@ void otr_session_summary(struct otr_session *s, const char *what)
 		.probes_ns = otr_sources_cost_ns(s->src),
 		.rss_bytes = otr_usage_rss(),
 		.headers = otr_sources_headers(s->src, headers, sizeof(headers)),
+		.budget = otr_pace_line(&s->pace),
 		.not_seen = otr_notseen_lines(otr_sinks_notseen(s->cfg.sinks), pl),
 	};
 
@@ -457,10 +473,7 @@ void otr_session_summary(struct otr_session *s, const char *what)
 
 bool otr_session_flawed(const struct otr_session *s)
 {
-	for (int cause = OTR_LOSS_NONE + 1; cause < OTR_LOSS_MAX; cause++)
-		if (otr_loss_get((enum otr_loss)cause))
-			return true;
-	return otr_sources_limited(s->src);
+	return otr_loss_any() || otr_sources_limited(s->src);
 }
 
 void otr_session_close(struct otr_session **sp)

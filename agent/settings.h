@@ -29,6 +29,7 @@ struct otr_settings {
 	bool no_query_text;
 	/* how much */
 	uint64_t hold_ns;
+	double cpu_budget; /* share of a core, or of what is traced; 0: no limit */
 	/* show */
 	char *output;
 	int format; /* enum otr_format */

@@ -85,8 +85,7 @@ enum otr_pos_kind {
 enum otr_capture {
 	OTR_CAPTURE_HEAD, /* the first bytes of each run: HTTP/1, the default */
 	OTR_CAPTURE_CALLS, /* the first bytes of each call: PostgreSQL, Redis */
-	OTR_CAPTURE_FRAMES, /* HTTP/2: every frame but the payload of DATA; as
-			     * CALLS until a parser asks for it */
+	OTR_CAPTURE_FRAMES, /* HTTP/2: every frame but the payload of DATA */
 	OTR_CAPTURE_MUTE,   /* counts only */
 };
 
@@ -234,6 +233,7 @@ enum otr_loss {
 	OTR_LOSS_REFUSED,   /* a backend refused spans, wholly or in part */
 	OTR_LOSS_EXPORT,    /* a backend was not reached in time: spans */
 	OTR_LOSS_LATE,	    /* evidence of a parent came after its span was out */
+	OTR_LOSS_BUDGET,    /* requests let go, for want of CPU (--cpu-budget) */
 	OTR_LOSS_MAX,
 };
 
@@ -280,7 +280,7 @@ struct otr_ev_meta {
 
 struct otr_ev_lost {
 	struct otr_event hdr; /* tgid and conn where known, else 0 */
-	__u64 n;
+	__u64 n; /* 0, with BUDGET: from here on requests are let go */
 	__u32 cause; /* enum otr_loss: one row per counter */
 	__u32 pad;
 };
@@ -295,6 +295,11 @@ _Static_assert(sizeof(struct otr_ev_proc) == 96, "ABI: otr_ev_proc");
 _Static_assert(sizeof(struct otr_ev_clock) == 64, "ABI: otr_ev_clock");
 _Static_assert(sizeof(struct otr_ev_meta) == 48, "ABI: otr_ev_meta");
 _Static_assert(sizeof(struct otr_ev_lost) == 56, "ABI: otr_ev_lost");
+
+static inline int otr_lost_is_pause(const struct otr_ev_lost *ev)
+{
+	return ev->cause == OTR_LOSS_BUDGET && !ev->n;
+}
 
 #pragma GCC diagnostic pop
 

@@ -112,11 +112,14 @@ static __always_inline void otr_ended(struct sock *sk, struct otr_conn *c)
 {
 	int err = BPF_CORE_READ(sk, sk_err);
 
+	if (!c->told && !c->let_go)
+		return;
 	if (err)
 		c->error = err;
-	if (c->last_dir != OTR_DIR_NONE)
+	if (c->told && c->last_dir != OTR_DIR_NONE)
 		otr_end_run(c, c->last_dir, 0, bpf_ktime_get_ns());
-	otr_tell(sk, c, OTR_EV_CONN_CLOSE);
+	if (c->told)
+		otr_tell(sk, c, OTR_EV_CONN_CLOSE);
 	otr_forget(c);
 	c->told = 0;
 }

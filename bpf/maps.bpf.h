@@ -13,6 +13,7 @@
 
 #include "causality.h"
 #include "event.h"
+#include "frames.h"
 #include "shared.h"
 
 /* One thread of a traced process, or of one on trial. Its presence is what "traced" means. */
@@ -27,6 +28,7 @@ struct otr_task {
 	__u64 asked_ns;	 /* its last outbound request */
 	__u64 trial_ns;	 /* 0: chosen; else traced until then, unless it is */
 	struct otr_strand strand;
+	__u64 got_ns;	 /* the last answer it read to one */
 };
 
 struct otr_flow { /* one direction of a connection; the run that is going on */
@@ -43,6 +45,7 @@ struct otr_flow { /* one direction of a connection; the run that is going on */
 	__u8 eof;
 	__u8 pad;
 	__u8 tail[8];
+	struct otr_frames frames;
 };
 
 #define OTR_DIR_NONE 2
@@ -63,6 +66,9 @@ struct otr_conn {
 	__u8 pair;	/* an unnamed AF_UNIX pair: a letter box (R9) */
 	__u8 nonblock;
 	__u8 seen_open;
+	__u8 let_go; /* the exchange going on is not told: no CPU for it */
+	__u8 opening;	/* enum otr_opening */
+	__u8 pad[6];
 };
 
 /* Owner: task.bpf.h. */
@@ -159,6 +165,16 @@ struct {
 	__type(key, __u64);
 	__type(value, struct otr_letter);
 } otr_letters SEC(".maps") __weak;
+
+/* R10: looks at outbound connections, by their inode, from where socket storage is
+ * refused. Few are looked at by one thread and written by another. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct otr_look);
+} otr_looks SEC(".maps") __weak;
+__u32 otr_any_looks __weak = 0; /* 1: there has been one */
 
 /* R6c: who slept on a futex. */
 struct otr_futex_key {

@@ -15,6 +15,7 @@
 
 #define OTR_PROBATION 32   /* tests a process has to pass before it is believed */
 #define OTR_DISGRACE  3000 /* and after it failed one */
+#define OTR_RELAYED   100  /* R6c: after a lock was handed on: pools had 1 of 3,600 */
 
 enum otr_level {
 	OTR_LEVEL_NONE,
@@ -48,6 +49,7 @@ struct otr_mind {
 	__u8 mux;
 	__u8 go; /* strands are goroutines: no turns, no tests */
 	__u8 pad[2];
+	__u32 relays; /* wake-ups that have to be plain before R6c is believed */
 };
 
 enum otr_turn { /* exchanges whose bytes a loop read since it last really waited */
@@ -73,7 +75,8 @@ struct otr_strand {
 	__u8 turn_kind;	  /* enum otr_turn */
 	__u8 carried;	  /* work of this turn was left when it looked for more */
 	__u8 defers;	  /* and such work runs before what came: see otr_left_over */
-	__u8 pad[4];
+	__u8 blocks;	  /* it reads requests from sockets that block: no loop */
+	__u8 pad[3];
 };
 
 /* What an outbound connection remembers of the requests on it. */
@@ -106,11 +109,19 @@ OTR_LAW void otr_mind_init(struct otr_mind *mind)
 {
 	__builtin_memset(mind, 0, sizeof(*mind));
 	mind->doubt = OTR_PROBATION;
+	mind->relays = OTR_PROBATION;
 }
 
 OTR_LAW int otr_is_loop(const struct otr_strand *st, const struct otr_mind *mind)
 {
 	return !mind->go && (st->loop || mind->mux);
+}
+
+/* Is what it has as current of its present turn? Waits are probed a moment after the rest:
+ * until one of it was seen, a loop may have begun another since. */
+OTR_LAW int otr_is_known(const struct otr_strand *st)
+{
+	return st->waited || st->blocks;
 }
 
 OTR_LAW void otr_set(struct otr_strand *st, const struct otr_xref *ref,
@@ -189,6 +200,15 @@ struct otr_letter {
 	__u8 many; /* writers disagreed, or had none */
 	__u8 full;
 	__u8 pad[6];
+};
+
+/* R10: a look at a connection where its state cannot be reached. It counts for the request
+ * that comes next if none of its bytes moved since, in either direction: then nothing was
+ * on its way when it was looked at. */
+struct otr_look {
+	struct otr_xref claim;
+	__u32 sent; /* sequence numbers of what comes next */
+	__u32 got;
 };
 
 #endif /* OTR_MIND_H */

@@ -8,7 +8,16 @@
  * seeing them, sock_data.bpf.c and sys_data.bpf.c.
  */
 
+#include "frames.bpf.h"
 #include "rules.bpf.h"
+
+/* How a connection is captured that the agent has said nothing of. */
+static __always_inline __u32 otr_own_policy(const struct otr_conn *c)
+{
+	return c->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES :
+	       c->opening == OTR_OPENING_SSH   ? OTR_CAPTURE_MUTE :
+						 OTR_CAPTURE_HEAD;
+}
 
 /* The policy of a direction is looked up when a run starts after any has changed. */
 static __always_inline void otr_refresh_policy(struct otr_conn *c, __u8 dir)
@@ -17,8 +26,14 @@ static __always_inline void otr_refresh_policy(struct otr_conn *c, __u8 dir)
 	struct otr_policy *p = bpf_map_lookup_elem(&otr_policies, &key);
 	struct otr_flow *f = &c->flow[dir & 1];
 
-	f->capture = p ? p->capture : OTR_CAPTURE_HEAD;
+	f->capture = p ? p->capture : otr_own_policy(c);
 	f->head_bytes = p ? p->head_bytes : OTR_HEAD_BYTES;
+}
+
+static __always_inline void otr_refresh_policies(struct otr_conn *c)
+{
+	otr_refresh_policy(c, OTR_DIR_IN);
+	otr_refresh_policy(c, OTR_DIR_OUT);
 }
 
 static __always_inline void otr_end_run(struct otr_conn *c, __u8 dir, __u8 eof,
@@ -27,7 +42,7 @@ static __always_inline void otr_end_run(struct otr_conn *c, __u8 dir, __u8 eof,
 	__u64 key = otr_dir_key(c->inode, dir);
 	struct otr_flow *f = &c->flow[dir & 1];
 
-	if (f->cut || eof || c->error)
+	if (!c->let_go && (f->cut || eof || c->error))
 		otr_emit_run(c, dir, eof, now);
 	if (f->cut)
 		bpf_map_delete_elem(&otr_runs, &key);
@@ -51,8 +66,7 @@ static __always_inline void otr_begin_run(struct otr_conn *c,
 	f->first_ns = mv->now;
 	if (c->policy_gen != otr_ctl.policy_gen) {
 		c->policy_gen = otr_ctl.policy_gen;
-		otr_refresh_policy(c, OTR_DIR_IN);
-		otr_refresh_policy(c, OTR_DIR_OUT);
+		otr_refresh_policies(c);
 	}
 }
 
@@ -95,6 +109,19 @@ static __always_inline __u32 otr_cap(const struct otr_flow *f,
 	return mv->moved < left ? mv->moved : left;
 }
 
+/* Over its CPU budget the agent lets requests go: each whole, with its answer, so that
+ * none is seen by half. Causality goes on: what is traced later needs it. */
+static __always_inline void otr_let_go(struct otr_conn *c, const struct otr_move *mv)
+{
+	__u8 asks = c->role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN;
+
+	if (!mv->first || mv->dir != asks || c->role == OTR_ROLE_UNKNOWN)
+		return;
+	c->let_go = otr_ctl.paused != 0;
+	if (c->let_go && c->flow[mv->dir & 1].capture != OTR_CAPTURE_MUTE)
+		otr_lost(OTR_LOSS_BUDGET);
+}
+
 static __always_inline void otr_tell_open(struct otr_task *t, struct sock *sk,
 					  struct otr_conn *c,
 					  const struct otr_move *mv)
@@ -102,9 +129,7 @@ static __always_inline void otr_tell_open(struct otr_task *t, struct sock *sk,
 	__u32 fresh[2] = {};
 
 	c->tgid = t->tgid;
-	if (!c->inode)
-		c->inode = otr_sock_inode(sk); /* it had no descriptor yet */
-	if (c->told || !c->inode)
+	if (c->told || !c->inode || c->let_go)
 		return;
 	c->told = 1;
 	if (mv->dir == OTR_DIR_OUT)
@@ -127,11 +152,14 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 	__u64 strand = t->tid;
 	__u32 cap;
 
+	mv->first = c->last_dir != mv->dir;
+	if (!c->inode)
+		c->inode = otr_sock_inode(sk); /* it had no descriptor yet */
+	if (mv->first)
+		otr_begin_run(c, mv); /* and ends the last one, let go or not */
+	otr_let_go(c, mv);
 	if (!c->told || c->tgid != t->tgid)
 		otr_tell_open(t, sk, c, mv);
-	mv->first = c->last_dir != mv->dir;
-	if (mv->first)
-		otr_begin_run(c, mv);
 	if (c->role == OTR_ROLE_UNKNOWN && !c->pair)
 		c->role = mv->dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT :
 						   OTR_ROLE_SERVER;
@@ -141,17 +169,24 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 	f->last_ns = mv->now;
 	otr_rules(t, c, mv, &cause, &strand);
 
-	if (f->capture == OTR_CAPTURE_MUTE)
+	if (f->capture == OTR_CAPTURE_MUTE || c->let_go)
 		return; /* counted in `total`: nobody reads its runs */
+	otr_find_bytes(mv, regs);
+	if (f->total == mv->moved && otr_open(c, mv) == OTR_OPENING_HTTP2)
+		otr_refresh_policies(c);
+	if (f->capture == OTR_CAPTURE_FRAMES) {
+		otr_frames(t, c, mv, &cause, strand);
+		return;
+	}
 	cap = otr_cap(f, mv);
-	if (cap < mv->moved || cap)
-		otr_find_bytes(mv, regs);
 	if (cap) {
 		cap = otr_emit_data(t, c, strand, mv, &cause, cap);
 		f->copied += cap;
 	}
-	if (cap < mv->moved) {
-		f->cut = 1;
+	if (c->opening == OTR_OPENING_SSH)
+		otr_refresh_policies(c); /* what was copied names it */
+	f->cut |= cap < mv->moved;
+	if (f->cut) { /* the tail of a cut run may lie in a call that was copied whole */
 		otr_keep_tail(f->tail, mv);
 		otr_tell_run(c, mv->dir);
 	}

@@ -58,7 +58,7 @@ static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st
 	if (mv->first) {
 		ex->tgid = t->tgid;
 		otr_r1_first(st, mind, ex, &ref, otr_exch_of(st->mine.conn),
-			     strand, mv->now);
+			     c->nonblock && !mind->go, strand, mv->now);
 	} else {
 		ref.pos = c->flow[OTR_DIR_IN].pos;
 		otr_r1_more(st, ex, &ref, mv->now);
@@ -100,6 +100,19 @@ static __always_inline int otr_is_pump(const struct otr_task *t,
 	       (g->parent | OTR_STRAND_GO) == c->dialer;
 }
 
+/* R10: was it looked at since its bytes moved last? */
+static __noinline int otr_rule_looked(struct otr_conn *c, const struct otr_move *mv)
+{
+	const struct otr_flow *in = &c->flow[OTR_DIR_IN];
+	struct otr_look *look = bpf_map_lookup_elem(&otr_looks, &c->inode);
+
+	if (!look)
+		return 0;
+	otr_r10_looked(&c->asked, look, mv->pos, in->pos + in->bytes);
+	bpf_map_delete_elem(&otr_looks, &c->inode);
+	return 0;
+}
+
 /* R4 */
 static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 				   struct otr_conn *c, struct otr_move *mv,
@@ -116,6 +129,8 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 	if (may_loop)
 		otr_want_waits(t);
 	t->asked_ns = mv->now;
+	if (otr_any_looks && !c->asked.pending)
+		otr_rule_looked(c, mv);
 	why = otr_r4_ask(st, mind, &c->asked, otr_exch_of(c->asked.claim.conn),
 			 otr_exch_of(c->asked.born.conn),
 			 otr_exch_of(st->cur.conn), may_loop, c->inode, mv->now,
@@ -134,6 +149,7 @@ static __noinline int otr_rule_answered(struct otr_task *t, struct otr_strand *s
 
 	if (!mind || !st)
 		return 0;
+	t->got_ns = mv->now;
 	if (!mv->first) {
 		otr_r2_more(st, mind, &c->asked,
 			    otr_exch_of(c->asked.answered.conn), c->inode,
@@ -172,6 +188,13 @@ static __noinline int otr_rule_letter(struct otr_task *t, struct otr_strand *st,
 	return 0;
 }
 
+/* Each call may be a request of its own. */
+static __always_inline int otr_by_call(const struct otr_flow *out)
+{
+	return out->capture == OTR_CAPTURE_CALLS ||
+	       out->capture == OTR_CAPTURE_FRAMES;
+}
+
 /* Applies the rules to bytes that moved; fills `cause` for an outbound request. */
 static __always_inline void otr_rules(struct otr_task *t, struct otr_conn *c,
 				      struct otr_move *mv, struct otr_cause *cause,
@@ -186,8 +209,7 @@ static __always_inline void otr_rules(struct otr_task *t, struct otr_conn *c,
 		else
 			otr_rule_answer(t, st, c, mv, *strand);
 	} else if (ask && mv->dir == OTR_DIR_OUT) {
-		if ((mv->first ||
-		     c->flow[OTR_DIR_OUT].capture == OTR_CAPTURE_CALLS) &&
+		if ((mv->first || otr_by_call(&c->flow[OTR_DIR_OUT])) &&
 		    !otr_is_pump(t, c, *strand))
 			otr_rule_ask(t, st, c, mv, cause);
 		else if (st)

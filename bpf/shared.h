@@ -20,7 +20,8 @@ struct otr_policy {
 	__u32 capture;	  /* enum otr_capture */
 };
 
-#define OTR_HEAD_BYTES 1024
+#define OTR_HEAD_BYTES	 1024
+#define OTR_FRAMES_BYTES 4096 /* of what lies between two payloads of DATA */
 
 /* A run that is longer than what was copied: kernel -> agent, map otr_runs, key
  * otr_dir_key(). Gone once the run has ended. */
@@ -78,6 +79,8 @@ struct otr_ctl {
 	__u32 want_waits; /* a traced process may be an event loop */
 	__u32 want_wakes; /* a traced process has several threads */
 	__u32 woken; /* 1: the agent is on its way to the rings; it clears this */
+	/* agent -> kernel */
+	__u32 paused; /* 1: requests that begin now are let go, each with its answer */
 };
 
 #endif /* OTR_SHARED_H */

@@ -53,7 +53,7 @@ int BPF_PROG(otr_destroyed, struct sock *sk)
 {
 	struct otr_conn *c = known(sk);
 
-	if (c && c->told)
+	if (c)
 		otr_ended(sk, c);
 	return 0;
 }

@@ -164,8 +164,7 @@ int BPF_PROG(otr_x_destroyed, struct sock *sk)
 
 	if (!c)
 		return 0;
-	if (c->told)
-		otr_ended(sk, c);
+	otr_ended(sk, c);
 	bpf_map_delete_elem(&otr_conns_by_sk, &key);
 	return 0;
 }

@@ -49,14 +49,17 @@ static __always_inline __u32 otr_tgid_of(struct task_struct *task)
  * the agent has looked: it is traced meanwhile, and the agent drops what it did not want. */
 static __always_inline void otr_try(struct task_struct *task)
 {
-	struct otr_task *t = bpf_task_storage_get(
-		&otr_tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	__u32 tgid = otr_tgid_of(task);
+	struct otr_task *t;
 
+	if (!tgid)
+		return; /* not in the agent's pid namespace: none of its business */
+	t = bpf_task_storage_get(&otr_tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t) {
 		otr_lost(OTR_LOSS_TABLE);
 		return;
 	}
-	t->tgid = otr_tgid_of(task);
+	t->tgid = tgid;
 	t->tid = otr_tid_of(task);
 	t->follow = otr_ctl.follow;
 	t->trial_ns = bpf_ktime_get_ns() + OTR_TRIAL_NS;

@@ -67,6 +67,7 @@ struct otr_summary {
 	uint64_t lived_ns;  /* in that time; 0: elapsed_ns */
 	uint64_t probes_ns; /* hits times their price */
 	uint64_t rss_bytes;
+	const char *budget;   /* how it was kept, or NULL: all was traced */
 	const char *not_seen; /* lines, or "" */
 	const char *headers;  /* of trace headers put on the wire, or "" */
 	const char *again;    /* a command that shows it again, or NULL */

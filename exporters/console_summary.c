@@ -296,6 +296,11 @@ void otr_console_summary(struct otr_console *con, const struct otr_summary *sum)
 	}
 	ignored(con);
 	not_seen(con, sum->not_seen);
+	if (sum->budget) {
+		otr_buf_printf(&text, "budget    %s", sum->budget);
+		line(con, &text);
+		otr_buf_reset(&text);
+	}
 	lost(con);
 	overhead(con, sum);
 	if (sum->again) {

@@ -29,7 +29,8 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 	if (first) {
 		sv->exch.tgid = (uint32_t)otr_shim.pid;
 		otr_r1_first(st, &otr_shim.mind, &sv->exch, &ref,
-			     otr_exch_of(st->mine.conn), (uint64_t)self->tid, now);
+			     otr_exch_of(st->mine.conn), f->nonblock,
+			     (uint64_t)self->tid, now);
 		otr_served_ids(sv, iov, n);
 	} else {
 		ref.pos = f->way[OTR_DIR_IN].pos;

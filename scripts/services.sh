@@ -16,12 +16,20 @@ svc_init() { # a folder for logs, data and sockets
 	chmod a+r "$SVC"/*
 }
 
+# Below those that the kernel gives to who connects: nobody gets it between now and then.
 svc_port() { # prints a port that nobody has
 	/usr/bin/python3 - <<-'PY'
-		import socket
-		s = socket.socket()
-		s.bind(("127.0.0.1", 0))
-		print(s.getsockname()[1])
+		import random, socket
+		while True:
+		    port = random.randrange(10000, 32000)
+		    try:
+		        for family, host in ((socket.AF_INET, ""), (socket.AF_INET6, "::")):
+		            with socket.socket(family) as s:
+		                s.bind((host, port))
+		    except OSError:
+		        continue
+		    print(port)
+		    break
 	PY
 }
 
@@ -34,7 +42,7 @@ svc_start() { # LOG CMD..: in the background; its pid in $!
 
 svc_wait_port() { # PORT [SECONDS]
 	local i
-	for ((i = 0; i < ${2:-15} * 20; i++)); do
+	for ((i = 0; i < ${2:-60} * 20; i++)); do
 		(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return 0
 		sleep 0.05
 	done
@@ -71,7 +79,7 @@ svc_postgres() { # sets DSN, PGPORT_; socket in $SVC
 	svc_wait_port "$PG_PORT"
 	DSN="host=${PG_HOST:-$SVC/pg} port=$PG_PORT user=postgres dbname=postgres"
 	local i
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 600; i++)); do
 		psql -q "$DSN" -f "$SVC/shop.sql" >"$SVC/psql.log" 2>&1 && return 0
 		sleep 0.1
 	done

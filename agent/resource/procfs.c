@@ -62,6 +62,21 @@ uint32_t otr_procfs_parent(uint32_t pid)
 	return parent;
 }
 
+uint64_t otr_procfs_cpu_ns(uint32_t pid)
+{
+	unsigned long long user = 0, sys = 0;
+	char text[512];
+	const char *end;
+
+	if (slurp(pid, "stat", text, sizeof(text)) <= 0)
+		return 0;
+	end = strrchr(text, ')');
+	if (!end || sscanf(end, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
+			   &user, &sys) != 2)
+		return 0;
+	return (user + sys) * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
 bool otr_procfs_exe(uint32_t pid, char *out, size_t size)
 {
 	char path[64];

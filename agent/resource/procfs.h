@@ -19,6 +19,9 @@ void otr_procfs_each(bool (*fn)(void *arg, uint32_t pid), void *arg);
 /* Parent of a process, 0 if it is gone. */
 uint32_t otr_procfs_parent(uint32_t pid);
 
+/* CPU of all its threads so far, in steps of 10 ms; 0 if it is gone. */
+uint64_t otr_procfs_cpu_ns(uint32_t pid);
+
 /* Path of its executable into `out`. Returns false if it may not be read. */
 bool otr_procfs_exe(uint32_t pid, char *out, size_t size);
 

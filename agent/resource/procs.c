@@ -14,15 +14,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <uthash.h>
+
 #include "agent/base/own.h"
 #include "agent/loss.h"
 #include "agent/resource/make.h"
 #include "agent/resource/resource.h"
 #include "bpf/event.h"
-
-/* For want of memory a new process is left out of the table, not the agent ended. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 #define GRACE_NS   60000000000ull
 #define SWEEP_NS   1000000000ull

@@ -250,6 +250,11 @@ uint64_t otr_bpf_cost_ns(const struct otr_bpf *b)
 	return calls * b->price_ns + light * b->price_ns / 3;
 }
 
+void otr_bpf_pause(struct otr_bpf *b, bool pause)
+{
+	__atomic_store_n(&b->ctl->paused, pause, __ATOMIC_RELEASE);
+}
+
 uint64_t otr_bpf_price_ns(const struct otr_bpf *b)
 {
 	return b->price_ns;

@@ -76,6 +76,10 @@ void otr_bpf_policy(struct otr_bpf *b, uint64_t conn, enum otr_dir dir,
 		    enum otr_capture capture, uint32_t head_bytes);
 void otr_bpf_watch(struct otr_bpf *b, uint64_t conn, enum otr_dir dir, bool want);
 
+/* While paused, requests that begin are let go, each with its answer, and counted
+ * (OTR_LOSS_BUDGET); those that were begun before are told to their ends. */
+void otr_bpf_pause(struct otr_bpf *b, bool pause);
+
 /* CPU that the probes took of the traced programs: hits times a price measured at start
  * on a socket pair of our own. */
 uint64_t otr_bpf_cost_ns(const struct otr_bpf *b);

@@ -72,7 +72,7 @@ static void *attach_with_tracefs(void *arg)
 	struct errand *er = arg;
 
 	if (unshare(CLONE_NEWNS) ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount(NULL, "/sys", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("tracefs", TRACEFS, "tracefs", 0, NULL)) {
 		er->rc = -errno;
 		return NULL;

@@ -174,6 +174,12 @@ uint64_t otr_sources_cost_ns(const struct otr_sources *s)
 	return s->bpf ? otr_bpf_cost_ns(s->bpf) : 0;
 }
 
+void otr_sources_pause(struct otr_sources *s, bool pause)
+{
+	if (s->bpf)
+		otr_bpf_pause(s->bpf, pause);
+}
+
 const char *otr_sources_headers(const struct otr_sources *s, char *out, size_t size)
 {
 	static const struct {

@@ -60,6 +60,7 @@ int otr_sources_list(struct otr_sources *s, uint32_t tgid);
 void otr_sources_listeners(struct otr_sources *s, otr_event_fn fn, void *arg);
 bool otr_sources_limited(const struct otr_sources *s);
 uint64_t otr_sources_cost_ns(const struct otr_sources *s);
+void otr_sources_pause(struct otr_sources *s, bool pause);
 
 /* Of the library alone: what all shims did about trace headers, in words: "12 put in; left
  * alone: 2 had one". "" where there was none. Returns `out`. */

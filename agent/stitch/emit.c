@@ -76,12 +76,24 @@ static void set_ids(struct otr_stitch *st, const struct otr_exchange *ex)
 		otr_sb_link(&st->sb, &ex->links[i]);
 }
 
+/* One end of it is seen, and the other end's connection, but not this request on it. */
+static bool lacks_mate(const struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	return ex->wire->peer && !ex->peer && otr_exchange_paused(st, ex);
+}
+
 static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 {
-	if (!ex->cut)
+	bool thinned = ex->thinned || lacks_mate(st, ex);
+
+	if (!ex->cut && !thinned)
 		return;
-	otr_exchange_lost(ex, OTR_LOSS_CUT);
 	st->sb.span.cut = true;
+	if (!ex->cut) { /* its requests are counted as lost already */
+		otr_sb_string(&st->sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("budget"));
+		return;
+	}
+	otr_exchange_lost(ex, OTR_LOSS_CUT);
 	otr_sb_string(&st->sb, OTR_KEY_OTRACE_CUT,
 		      ex->answered ? OTR_SLICE("end") : OTR_SLICE("answer"));
 }

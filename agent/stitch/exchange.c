@@ -12,6 +12,8 @@
 #include "agent/loss.h"
 #include "agent/resource/resource.h"
 
+#define NEAR_NS (10 * 1000000000ull) /* pauses come each second or two */
+
 bool otr_server_shown(const struct otr_proto_ops *proto)
 {
 	return !proto->client_only;
@@ -37,6 +39,10 @@ static void remember_strand(struct otr_stitch *st, struct otr_exchange *ex)
 			return; /* late evidence will not find it */
 		of->key = (struct otr_strand_key){ ex->strand, ex->tgid };
 		HASH_ADD(hh, st->strands, key, sizeof(of->key), of);
+		if (!of->hh.tbl) {
+			free(of);
+			return;
+		}
 	}
 	DL_APPEND2(of->sent, ex, strand_prev, strand_next);
 	ex->of_strand = of;
@@ -67,6 +73,10 @@ static void count_busy(struct otr_stitch *st, struct otr_exchange *ex)
 			return;
 		busy->tgid = ex->tgid;
 		HASH_ADD(hh, st->busy, tgid, sizeof(busy->tgid), busy);
+		if (!busy->hh.tbl) {
+			free(busy);
+			return;
+		}
 	}
 	busy->open++;
 	ex->busy = true;
@@ -219,10 +229,18 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex,
 		return;
 	ex->over = true;
 	ex->end_ns = end_ns > ex->start_ns ? end_ns : ex->start_ns;
+	/* What it asked of others since was let go. */
+	if (ex->start_ns <= st->paused_ns)
+		ex->thinned = true;
 	uncount_busy(st, ex);
 	st->stats.open--;
 	otr_exchange_answered(ex);
 	otr_trace_over(st, ex);
+}
+
+bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	return st->paused_ns && ex->start_ns < st->paused_ns + NEAR_NS;
 }
 
 /* Is the byte `pos`, which is not before `ex`, in its request? */

@@ -136,6 +136,7 @@ struct otr_exchange {
 	bool oneway;
 	bool no_answer;
 	bool cut;
+	bool thinned; /* requests around it were let go: parts may be missing */
 	bool doubtful; /* its process had inbound exchanges open: an orphan? */
 	bool disputed; /* proved candidates disagree: a root, with links */
 	bool remote;   /* the parent is on no host we see */
@@ -162,6 +163,7 @@ struct otr_stitch {
 	struct otr_ids_maker ids;
 	uint64_t epoch_ns;
 	uint64_t now_ns;
+	uint64_t paused_ns; /* when the source began to let requests go, last */
 	uint64_t swept_ns;
 	struct otr_wire *wires, *by_isn, *by_ends;
 	struct otr_exchange *named_clients, *named_servers;
@@ -202,6 +204,10 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex,
 
 /* Counts what is lost of it, by its service. */
 void otr_exchange_lost(const struct otr_exchange *ex, enum otr_loss cause);
+
+/* Were requests let go about the time of `ex`? What is missing near it then may be one
+ * of them. */
+bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange *ex);
 
 /* The head of its answer came, or none will. */
 void otr_exchange_answered(struct otr_exchange *ex);

@@ -126,7 +126,7 @@ static bool crosses_processes(uint8_t evidence)
 /* The inbound exchange that the source says these bytes are made for, if it can be:
  * answered before they were sent, it is what the strand forgot to let go of. */
 static struct otr_exchange *claimed(const struct otr_stitch *st,
-				    const struct otr_exchange *ex,
+				    struct otr_exchange *ex,
 				    const struct otr_cause *cause)
 {
 	struct otr_exchange *parent;
@@ -135,6 +135,8 @@ static struct otr_exchange *claimed(const struct otr_stitch *st,
 	    !cause->parent.conn)
 		return NULL;
 	parent = otr_exchange_at(st, &cause->parent);
+	if (!parent && otr_exchange_paused(st, ex))
+		ex->thinned = true; /* it was let go: this is no root */
 	if (!parent || parent == ex)
 		return NULL;
 	if (parent->tgid != ex->tgid && !crosses_processes(cause->evidence))

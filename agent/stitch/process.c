@@ -92,7 +92,10 @@ static struct otr_kin *kin_add(struct otr_stitch *st, uint32_t tgid)
 		return kin;
 	kin->tgid = tgid;
 	HASH_ADD(hh, st->run.kin, tgid, sizeof(kin->tgid), kin);
-	return kin;
+	if (kin->hh.tbl)
+		return kin;
+	free(kin); /* no memory */
+	return NULL;
 }
 
 static void kin_drop(struct otr_stitch *st, struct otr_kin *kin)

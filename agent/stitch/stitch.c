@@ -70,6 +70,11 @@ void otr_stitch_clock(struct otr_stitch *st, uint64_t epoch_offset_ns)
 	st->epoch_ns = epoch_offset_ns;
 }
 
+void otr_stitch_pause(struct otr_stitch *st, uint64_t now_ns)
+{
+	st->paused_ns = now_ns;
+}
+
 void otr_stitch_stats(const struct otr_stitch *st, struct otr_stitch_stats *out)
 {
 	*out = st->stats;

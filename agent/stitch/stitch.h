@@ -99,6 +99,10 @@ void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn,
 /* The clock: what to add to CLOCK_MONOTONIC to have the time since the epoch. */
 void otr_stitch_clock(struct otr_stitch *st, uint64_t epoch_offset_ns);
 
+/* From now on the source lets requests go, until it tells of some again. What may lack
+ * parts because of it is marked. */
+void otr_stitch_pause(struct otr_stitch *st, uint64_t now_ns);
+
 /* The seed of the ids made from now on, as recorded: before the first message. */
 void otr_stitch_seed(struct otr_stitch *st, uint64_t seed);
 

@@ -76,7 +76,7 @@ static void index_wire(struct otr_stitch *st, struct otr_wire *wire)
 	if (same)
 		unindex(st, same);
 	HASH_ADD(by_isn, st->by_isn, isn, sizeof(wire->isn), wire);
-	wire->indexed = true;
+	wire->indexed = wire->by_isn.tbl; /* without memory: a wire of one end */
 }
 
 static struct otr_wire *find_by_ends(const struct otr_stitch *st,
@@ -150,6 +150,10 @@ struct otr_wire *otr_wire_get(struct otr_stitch *st,
 			return NULL;
 		wire->conn = facts->hdr.conn;
 		HASH_ADD(hh, st->wires, conn, sizeof(wire->conn), wire);
+		if (!wire->hh.tbl) {
+			free(wire);
+			return NULL;
+		}
 	}
 	wire->facts = *facts;
 	index_wire(st, wire);

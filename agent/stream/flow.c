@@ -176,6 +176,34 @@ static void let_go_first(struct otr_flow *fl, struct otr_way *way,
 	way->wait_ns = 0;
 }
 
+/* From where it goes on, without what lies before. */
+static void begin_anew(struct otr_flow *fl, struct otr_way *way)
+{
+	otr_way_abandon(fl, way);
+	otr_half_restart(&way->half);
+	way->resync = true;
+	way->patient = false;
+	way->wait_ns = 0;
+}
+
+/* The source has paused: it let requests go, each with its answer. What it tells next on
+ * this connection begins a request; what is missing before it is no hole. */
+static void after_pause(struct otr_flow *fl, const struct otr_ev_data *ev)
+{
+	const struct otr_half *half = &fl->ways[ev->dir].half;
+	uint32_t pauses = otr_conn_pauses(fl->conn);
+
+	if (fl->pauses == pauses || !ev->first || ev->dir != fl->asker)
+		return;
+	fl->pauses = pauses;
+	if (!half->begun || otr_half_place(half, ev->pos, ev->pos_kind) <=
+				    half->moved_end)
+		return;
+	begin_anew(fl, &fl->ways[fl->asker]);
+	begin_anew(fl, &fl->ways[!fl->asker]);
+	fl->unanswered = 0;
+}
+
 void otr_flow_data(struct otr_flow *fl, const struct otr_ev_data *ev)
 {
 	struct otr_way *way = &fl->ways[ev->dir];
@@ -184,6 +212,8 @@ void otr_flow_data(struct otr_flow *fl, const struct otr_ev_data *ev)
 		return;
 	if (fl->proto && fl->knows_asker && ev->dir == fl->asker)
 		let_go_first(fl, otr_way_other(fl, way), ev);
+	if (fl->proto && fl->knows_asker)
+		after_pause(fl, ev);
 	if (fl->muted || !begins(fl, way, ev))
 		return;
 	fl->pos_kind = ev->pos_kind;

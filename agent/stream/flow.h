@@ -50,6 +50,7 @@ struct otr_flow {
 	uint8_t tries;	    /* runs that nobody understood */
 	uint8_t bad;	    /* times in a row that the parser said so */
 	uint32_t unanswered;
+	uint32_t pauses; /* of the source that were dealt with */
 	uint32_t head_bytes;	  /* what the source was asked for */
 	enum otr_capture capture; /* likewise */
 	uint64_t messages;
@@ -121,5 +122,6 @@ void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir,
 void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want);
 void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause);
 void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want);
+uint32_t otr_conn_pauses(const struct otr_conn *cn);
 
 #endif /* OTR_FLOW_H */

@@ -45,6 +45,7 @@ struct otr_streams {
 	size_t n;
 	struct otr_flow *waiting;
 	struct otr_budget budget;
+	uint32_t pauses; /* of the source */
 };
 
 int otr_streams_new(struct otr_streams **out,
@@ -152,6 +153,11 @@ void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want)
 		DL_DELETE(cn->ss->waiting, fl);
 }
 
+uint32_t otr_conn_pauses(const struct otr_conn *cn)
+{
+	return cn->ss->pauses;
+}
+
 /* The table. */
 
 static void tell_stat(const struct otr_conn *cn,
@@ -214,6 +220,11 @@ static struct otr_conn *make(struct otr_streams *ss, const struct otr_event *ev)
 	cn->ss = ss;
 	cn->facts.hdr = *ev;
 	HASH_ADD(hh, ss->conns, facts.hdr.conn, sizeof(uint64_t), cn);
+	if (!cn->hh.tbl) {
+		otr_loss_add(OTR_LOSS_EVICT, 1);
+		free(cn);
+		return NULL;
+	}
 	DL_APPEND(ss->by_use, cn);
 	ss->n++;
 	return cn;
@@ -296,6 +307,7 @@ static struct otr_flow *flow_of(struct otr_conn *cn, uint8_t layer)
 		return NULL;
 	fl->knows_asker = cn->facts.role != OTR_ROLE_UNKNOWN;
 	fl->seen_open = cn->facts.seen_open;
+	fl->pauses = cn->ss->pauses;
 	fl->asker =
 		cn->facts.role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN;
 	cn->flows[layer] = fl;
@@ -321,6 +333,11 @@ static void on_data(struct otr_streams *ss, const struct otr_ev_data *ev)
 	cn->tgid = ev->hdr.tgid;
 	keep_head(cn, ev);
 	otr_flow_data(fl, ev);
+}
+
+static void on_lost(struct otr_streams *ss, const struct otr_ev_lost *ev)
+{
+	ss->pauses += otr_lost_is_pause(ev);
 }
 
 static void on_run(struct otr_streams *ss, const struct otr_ev_run *ev)
@@ -358,6 +375,9 @@ void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev)
 		break;
 	case OTR_EV_RUN:
 		on_run(ss, rec);
+		break;
+	case OTR_EV_LOST:
+		on_lost(ss, rec);
 		break;
 	case OTR_EV_PROC_EXIT:
 		on_exit_of(ss, ev);

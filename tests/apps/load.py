@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """load.py PORT PATH CONNECTIONS SECONDS - keep-alive load; prints `good N bad M`. A request
-fails when its answer is not 200 with the whole of its body, or does not come."""
+fails when its answer is not 200 with the whole of its body, or does not come. SIGTERM ends it early."""
 import http.client
+import signal
 import sys
 import threading
 import time
 
 port, path, n, until = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), time.time() + float(sys.argv[4])
 good, bad = [0] * n, [0] * n
+
+
+def enough(signo, frame):
+    global until
+    until = 0
 
 
 def work(i):
@@ -26,6 +32,7 @@ def work(i):
         bad[i] += 1
 
 
+signal.signal(signal.SIGTERM, enough)
 threads = [threading.Thread(target=work, args=(i,)) for i in range(n)]
 for t in threads:
     t.start()

@@ -110,10 +110,12 @@ def cancel():
     conn, cur = connect()
     threading.Timer(0.4, conn.cancel).start()
     try:
+        since = time.time()
         cur.execute("SELECT pg_sleep(30)")
         raise SystemExit("not cancelled")
     except psycopg2.Error as err:
         assert err.pgcode == "57014", err.pgcode
+        print("took", int((time.time() - since) * 1000))
 
 
 def large():

@@ -14,9 +14,11 @@
 /*
  * export_driver.c - pushes made-up spans through a queue, as the agent does.
  *
- *	export_driver URL [spans=N] [rate=N/s] [linger=MS] [close=MS] [origin=NAME]
+ *	export_driver URL [spans=N] [rate=N/s] [linger=MS] [until=MS] [told=N] [close=MS]
+ *		[origin=NAME]
  *
- * Prints notices as they come, then one line of figures; `slowest` is the longest that
+ * Lingers; then waits until all spans have met their fate, or N notices came, at most
+ * until=MS. Prints notices as they come, then one line of figures; `slowest` is the longest that
  * a push or a tick kept its caller. Two services, three scopes, every kind of value.
  */
 
@@ -35,9 +37,10 @@
 
 static struct {
 	size_t spans, rate;
-	uint64_t linger_ms, close_ms;
+	uint64_t linger_ms, until_ms, told, close_ms;
 	const char *origin;
-} opt = { 100, 0, 0, 5000, "--export" };
+} opt = { 100, 0, 0, 60000, 0, 20000, "--export" };
+static uint64_t told;
 
 static uint64_t now_ns(void)
 {
@@ -103,6 +106,7 @@ static struct otr_span *make_span(struct otr_span_builder *sb,
 static void notice(void *arg, const char *text)
 {
 	(void)arg;
+	told++;
 	printf("otrace: %s\n", text);
 	fflush(stdout);
 }
@@ -136,11 +140,23 @@ static uint64_t push_all(struct otr_queue *q, struct otr_procs *procs)
 	return slowest;
 }
 
+static bool settled(struct otr_queue *q)
+{
+	struct otr_queue_stats st;
+
+	otr_queue_stats(q, &st);
+	return opt.told ? told >= opt.told :
+			  st.accepted + st.refused + st.dropped + st.failed >=
+				  opt.spans;
+}
+
 static void linger(struct otr_queue *q)
 {
-	uint64_t until = now_ns() + opt.linger_ms * 1000000u;
+	uint64_t from = now_ns();
+	uint64_t least = from + opt.linger_ms * 1000000u;
+	uint64_t most = least + opt.until_ms * 1000000u;
 
-	while (now_ns() < until) {
+	while (now_ns() < least || (!settled(q) && now_ns() < most)) {
 		timed_tick(q);
 		usleep(20000);
 	}
@@ -153,6 +169,8 @@ static void read_options(char **args)
 		sscanf(*args, "spans=%zu", &opt.spans);
 		sscanf(*args, "rate=%zu", &opt.rate);
 		sscanf(*args, "linger=%lu", &opt.linger_ms);
+		sscanf(*args, "until=%lu", &opt.until_ms);
+		sscanf(*args, "told=%lu", &opt.told);
 		sscanf(*args, "close=%lu", &opt.close_ms);
 		if (!strncmp(*args, "origin=", 7))
 			opt.origin = *args + 7;

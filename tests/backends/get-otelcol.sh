@@ -10,6 +10,8 @@ stamp="otelcol $ver $(cksum <"$here/conf/otelcol-builder.yaml")"
 
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
+exec 9>"$dir/.otelcol.lock" # another run may want the same now
+flock 9
 if [ -x "$dir/otelcol" ] && [ "$(cat "$dir/.otelcol" 2>/dev/null)" = "$stamp" ]; then
 	exit 0
 fi

@@ -7,6 +7,8 @@ dir=${1:?usage: $0 DIR}
 want=opentelemetry-proto==1.45.2
 
 mkdir -p "$dir"
+exec 9>"$dir/.witness.lock" # another run may want the same now
+flock 9
 if [ "$(cat "$dir/.witness" 2>/dev/null)" = "$want" ]; then
 	exit 0
 fi

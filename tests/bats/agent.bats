@@ -17,11 +17,11 @@ agent() { # ARG..: until it watches; its pid in $tracer
 	local pid
 	bg tracer "$OTRACE" agent --export "file:$dir/spans" "$@"
 	tracer=$pid
-	until_true 10 grep -q 'watching' "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1; }
+	until_true 30 grep -q 'watching' "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1; }
 }
 
 stop() {
-	sleep 0.3
+	quiet
 	kill -TERM "$tracer"
 	ended "$tracer"
 	cat "$dir/tracer.err"
@@ -146,15 +146,15 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 	cat >"$dir/alone" <<-S
 		$PY $dir/$mine $port &
 		$OTRACE agent --export file:$dir/spans 2>$dir/log & agent=\$!
-		for _ in \$(seq 100); do grep -q watching $dir/log && break; sleep 0.05; done
+		until grep -q watching $dir/log; do sleep 0.05; done
 		$dir/sshd $dir/$mine $other &
 		for p in $port $other; do
-			for _ in \$(seq 100); do (exec 4<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null && break; sleep 0.05; done
+			until (exec 4<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null; do sleep 0.05; done
 		done
 		curl -s 127.0.0.1:$port/served; curl -s 127.0.0.1:$other/denied
 		sleep 0.3; kill -TERM \$agent; wait \$agent; echo status \$?
 	S
-	unshare --pid --kill-child --fork --mount-proc bash "$dir/alone" >"$dir/out" 3>&-
+	timeout 60 unshare --pid --kill-child --fork --mount-proc bash "$dir/alone" >"$dir/out" 3>&-
 	cat "$dir/out" "$dir/log"
 	grep -q 'status 0' "$dir/out"
 	[ "$(grep -c hello "$dir/out")" -eq 2 ]
@@ -163,15 +163,20 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 
 @test "a container's pid namespace: its processes are found from outside, and by an agent inside" {
 	serve "$port"
-	unshare --pid --kill-child --fork --mount-proc bash -c "
-		$PY $dir/$mine $(free_port) & sleep 0.4
+	bg others bash -c "while :; do curl -s -o $dir/other 127.0.0.1:$port/others; done"
+	others=$pid
+	later=$(free_port)
+	timeout 60 unshare --pid --kill-child --fork --mount-proc bash -c "
+		$PY $dir/$mine $later &
+		until curl -s -o $dir/answer 127.0.0.1:$later/before; do sleep 0.05; done
 		'$OTRACE' agent --rule 'cmd=*$mine*' --export file:$dir/spans 2>$dir/log & a=\$!
-		for _ in \$(seq 100); do grep -q watching $dir/log && break; sleep 0.05; done
-		exec 3<>/dev/tcp/127.0.0.1/\$(ss -Hltnp | sed -n 's/.*:\([0-9]*\) .*pid=2,.*/\1/p' | head -n 1)
-		printf 'GET /inside HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&3; cat <&3 >/dev/null
-		sleep 0.2; kill -TERM \$a; wait \$a"
+		until grep -q watching $dir/log; do sleep 0.05; done
+		curl -s -o $dir/answer 127.0.0.1:$later/inside
+		sleep 0.3; kill -TERM \$a; wait \$a"
 	cat "$dir/log"
-	spans 'len(S) == 1' 'S[0].name == "GET /inside"'
+	kill "$others"
+	ended "$others"
+	spans 'len(S) == 1' 'S[0].name == "GET /inside"' # nobody from outside
 	agent --rule "cmd=*$mine*"
 	later=$(free_port)
 	bg inner unshare --pid --kill-child --fork $PY "$dir/$mine" "$later"

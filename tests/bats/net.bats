@@ -25,7 +25,7 @@ space() { # NAME: made; its full name in $ns
 in_space() { ip netns exec "$@"; }
 
 up_in() { # NS PORT
-	until_true 10 in_space "$1" bash -c "exec 4<>/dev/tcp/127.0.0.1/$2"
+	until_true 30 in_space "$1" bash -c "exec 4<>/dev/tcp/127.0.0.1/$2"
 }
 
 @test "two namespaces with the same 127.0.0.1:8080: nothing is mixed" {
@@ -38,12 +38,12 @@ up_in() { # NS PORT
 		bg "app-${s##*-}" ip netns exec "$s" $PY "$dir/app-${s##*-}.py" 8080
 		up_in "$s" 8080
 	done
+	room_for_all
 	attach :8080
 	bg client1 ip netns exec "$one" $PY "$APPS/load.py" 8080 /one 2 1
 	first=$pid
 	in_space "$two" $PY "$APPS/load.py" 8080 /two 2 1
 	ended "$first"
-	sleep 0.3
 	detach
 	spans 'len(V) > 20' '{s.path for s in V if s.service == "app-one"} == {"/one"}' \
 		'{s.path for s in V if s.service == "app-two"} == {"/two"}' 'not any(s.parent for s in V)'
@@ -60,7 +60,9 @@ up_in() { # NS PORT
 	traced bash -c "
 		ip netns exec $one $PY $APPS/httpd.py 8080 & a=\$!
 		ip netns exec $two $PY $APPS/httpd.py 8080 & b=\$!
-		sleep 0.7
+		for s in $one $two; do
+			until ip netns exec \$s bash -c 'exec 4<>/dev/tcp/127.0.0.1/8080' 2>/dev/null; do sleep 0.05; done
+		done
 		ip netns exec $one bash $dir/pair.sh one & c=\$!
 		ip netns exec $two bash $dir/pair.sh two; wait \$c; kill \$a \$b"
 	[ "$(grep -c hello "$dir/out")" -eq 10 ]
@@ -93,7 +95,7 @@ up_in() { # NS PORT
 	ip -n "$client" route add default via 10.99.0.2
 	traced bash -c "
 		ip netns exec $server $PY $APPS/httpd.py 8080 0.0.0.0 & a=\$!
-		for _ in \$(seq 100); do ip netns exec $server bash -c 'exec 4<>/dev/tcp/127.0.0.1/8080' 2>/dev/null && break; sleep 0.05; done
+		for _ in \$(seq 600); do ip netns exec $server bash -c 'exec 4<>/dev/tcp/127.0.0.1/8080' 2>/dev/null && break; sleep 0.05; done
 		ip netns exec $client curl -s -m 5 http://10.200.0.1/nat/1
 		ip netns exec $client curl -s -m 5 http://10.99.0.2/nat/2
 		kill \$a"
@@ -116,7 +118,6 @@ up_in() { # NS PORT
 	bg app2 ip netns exec "$ns" $PY "$APPS/httpd.py" "$port"
 	up_in "$ns" "$port"
 	in_space "$ns" curl -s "127.0.0.1:$port/second" >/dev/null
-	sleep 0.3
 	detach
 	spans 'sorted(v.path for v in V) == ["/first", "/second"]'
 }

@@ -17,17 +17,18 @@ setup_file() {
 }
 teardown_file() {
 	kill "$PG_PID"
-	for _ in $(seq 100); do kill -0 "$PG_PID" 2>/dev/null || break; sleep 0.05; done
+	for _ in $(seq 600); do kill -0 "$PG_PID" 2>/dev/null || break; sleep 0.05; done
 	rm -rf "$SVC"
 }
-setup() { live_setup; opts=(); }
+setup() { live_setup; opts=(); SVC_PIDS=("$PG_PID"); }
 teardown() { live_teardown; }
 
 sql() { traced $PY "$APPS/sql.py" "$DSN sslmode=${ssl:-disable}" "$@"; cat "$dir/out"; }
 ssl_mode() { # on | off
 	psql -q "$DSN sslmode=disable" -c "ALTER SYSTEM SET ssl = $1" -c 'SELECT pg_reload_conf()' >/dev/null
-	sleep 0.3
+	until_true 30 ssl_is "$1"
 }
+ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 
 @test "psql, simple statements: text, summary, rows, SQLSTATE; the answers are right" {
 	traced psql -X -q -t -A "$DSN sslmode=disable" -c "SELECT name FROM items WHERE id = 1" \
@@ -57,19 +58,24 @@ ssl_mode() { # on | off
 	spans 'sum("pipe" in c.text for c in C) == 3' '[c.error for c in sorted(C, key=lambda c: c.text)] == [False, True, False] or sum(c.error for c in C) in (1, 2)'
 }
 
-@test "COPY in and out: one span each, the rows unharmed and not copied" {
+@test "COPY in and out: one span each, the rows unharmed, of each call its beginning kept" {
 	opts=(--record "$dir/rec")
 	sql copy
 	spans 'sorted(c.name for c in C)[:2] == ["COPY bulk", "COPY bulk"]' 'all(not c.error for c in C)'
 	size=$(stat -c %s "$dir/rec")
-	echo "recording: $size bytes"
-	[ "$size" -lt 250000 ]
+	echo "recording: $size bytes of 6.0 MB" # calls of 8 KiB and 16 KiB, of which 4 are kept
+	[ "$size" -lt 4000000 ]
+}
+
+@test "an answer of which the middle was not copied, but the end was: it is over" {
+	traced $PY "$APPS/pgcut.py"
+	spans 'sorted(c.name for c in C) == ["SELECT long", "SELECT short"]' 'all(not c.error for c in C)'
 }
 
 @test "cancel: 57014, and the statement took as long as it took" {
 	sql cancel
 	spans '[c for c in C if c.error][0].attr["db.response.status_code"] == "57014"' \
-		'250 < [c for c in C if c.error][0].ms < 3000'
+		"$(sed -n 's/^took //p' "$dir/out") / 2 < [c for c in C if c.error][0].ms < 25000"
 }
 
 @test "SSLRequest refused: read as plain text from then on" {
@@ -91,12 +97,11 @@ ssl_mode() { # on | off
 
 @test "both ends: one span a statement, the client's" {
 	bg client $PY "$APPS/sql.py" "$DSN sslmode=disable" pooled "$dir/go"
-	until_true 10 grep -q ready "$dir/client.out"
+	until_true 30 grep -q ready "$dir/client.out"
 	attach ":$PG_PORT" "$pid"
 	touch "$dir/go"
 	ended "$pid"
 	[ "$status" -eq 0 ]
-	sleep 0.3
 	detach
 	spans 'len(S) == 4' 'all(s.service == "sql" and s.kind == "client" for s in S)'
 }
@@ -136,7 +141,7 @@ ssl_mode() { # on | off
 @test "attached to a pool: statements prepared before are marked unknown, new ones are read" {
 	bg client $PY "$APPS/sql.py" "$DSN sslmode=disable" pooled "$dir/go"
 	client=$pid
-	until_true 10 grep -q ready "$dir/client.out"
+	until_true 30 grep -q ready "$dir/client.out"
 	attach "$client"
 	touch "$dir/go"
 	ended "$tracer"

@@ -100,7 +100,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	# What a shell starts in the background ignores SIGINT: not what a terminal gives.
 	bg run setsid env --default-signal=INT "$OTRACE" run -o "$dir/text" -- \
 		sh -c 'trap "echo caught; exit 42" INT; echo ready; while :; do sleep 0.1; done'
-	until_true 10 grep -q ready "$dir/run.out"
+	until_true 30 grep -q ready "$dir/run.out"
 	[ "$(ps -o pgid= -p "$pid" | tr -d ' ')" -eq "$pid" ]
 	kill -INT -- "-$pid"
 	ended "$pid"
@@ -113,7 +113,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	for signal in TERM HUP; do
 		bg run "$OTRACE" run -o "$dir/text" -- \
 			sh -c "trap 'echo caught; exit 9' $signal; echo ready; while :; do sleep 0.05; done"
-		until_true 10 grep -q ready "$dir/run.out"
+		until_true 30 grep -q ready "$dir/run.out"
 		kill -$signal "$pid"
 		ended "$pid"
 		[ "$status" -eq 9 ]
@@ -126,9 +126,9 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	bg run "$OTRACE" run -o "$dir/text" -- $PY "$APPS/httpd.py" "$port"
 	up "$port"
 	curl -s "127.0.0.1:$port/one" >/dev/null
-	sleep 0.3
+	until_true 30 grep -q 'GET /one' "$dir/text"
 	kill -USR1 "$pid"
-	until_true 3 grep -q '^httpd  *1 ' "$dir/text"
+	until_true 30 grep -q '^httpd  *1 ' "$dir/text"
 	curl -s "127.0.0.1:$port/two" >/dev/null
 	kill "$pid"
 	ended "$pid"
@@ -144,18 +144,19 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	cat >"$dir/chain" <<-'S'
 		#!/bin/sh
 		# fork, exec, fork, exec; the last one's parent is gone by then
-		sh -c 'exec sh -c "(sleep 0.2; exec curl -s $1/deep) & " x "$1"' x "$1"
+		sh -c 'exec sh -c "(sleep 0.2; exec curl -s $1/deep -o $2) & " x "$1" "$2"' x "$1" "$2"
 		env curl -s "$1/env"
 		(curl -s "$1/sub") | cat
-		sleep 0.5
+		until [ -s "$2" ]; do sleep 0.05; done
+		cat "$2"
 	S
 	chmod +x "$dir/chain"
-	traced "$dir/chain" "127.0.0.1:$port"
+	traced "$dir/chain" "127.0.0.1:$port" "$dir/deep"
 	[ "$(grep -c hello "$dir/out")" -eq 3 ]
 	spans 'len(S) == 3' 'all(s.service == "curl" and s.kind == "client" for s in S)' \
 		'{s.name for s in S} == {"GET /deep", "GET /env", "GET /sub"}'
 	opts=(--no-follow)
-	traced "$dir/chain" "127.0.0.1:$port"
+	traced "$dir/chain" "127.0.0.1:$port" "$dir/deep"
 	[ ! -s "$dir/spans" ]
 }
 

@@ -18,17 +18,18 @@ teardown() {
 
 terminal() { # WIDTH: a shell that waits
 	"${tmux[@]}" new-session -d -x "$1" -y 60 'PS1="$ " exec bash --norc' 3>&-
-	sleep 0.3
+	until_true 30 shows '^\$'
 }
 type_in() { "${tmux[@]}" send-keys "$1" Enter; }
 screen() { "${tmux[@]}" capture-pane -p -S -; }
+no_server() { ! "${tmux[@]}" has-session; }
 shows() { screen | grep -q -e "$1"; }
 
 @test "traces are on the terminal, streams in their files" {
 	http "$port"
 	terminal 100
 	type_in "$OTRACE run -- curl -s 127.0.0.1:$port/x 2>$dir/err"
-	until_true 10 shows 'curl: status 0 after'
+	until_true 30 shows 'curl: status 0 after'
 	screen
 	shows '^curl  curl  .* ms '
 	shows 'GET /x  ~  .* 200 '
@@ -39,11 +40,11 @@ shows() { screen | grep -q -e "$1"; }
 @test "stty is the same after the end, after SIGKILL, and while it runs" {
 	terminal 100
 	type_in "stty -a >$dir/a; $OTRACE run -- stty -a >$dir/b; stty -a >$dir/c; touch $dir/done1"
-	until_true 10 test -e "$dir/done1"
+	until_true 30 test -e "$dir/done1"
 	cmp "$dir/a" "$dir/b"
 	cmp "$dir/a" "$dir/c"
 	type_in "$OTRACE run -- sh -c 'kill -9 \$PPID'; stty -a >$dir/d; touch $dir/done2"
-	until_true 10 test -e "$dir/done2"
+	until_true 30 test -e "$dir/done2"
 	cmp "$dir/a" "$dir/d"
 }
 
@@ -70,8 +71,8 @@ shows() { screen | grep -q -e "$1"; }
 		curl -s "127.0.0.1:$port/h"
 		sleep 0.1
 	done
-	until_true 15 test -e "$dir/done"
-	sleep 0.3
+	until_true 30 test -e "$dir/done"
+	until_true 30 shows '^lost '
 	screen >"$dir/screen"
 	cat "$dir/screen"
 	# A line of ours has nothing of the program's before it.
@@ -82,9 +83,9 @@ shows() { screen | grep -q -e "$1"; }
 @test "Ctrl-C by the terminal: the program's handler, its status, then the summary" {
 	terminal 100
 	type_in "$OTRACE run -- sh -c 'trap \"echo caught; exit 42\" INT; echo ready; while :; do sleep 0.1; done'; echo status \$?"
-	until_true 10 shows '^ready'
+	until_true 30 shows '^ready'
 	"${tmux[@]}" send-keys C-c
-	until_true 10 shows 'status 42$'
+	until_true 30 shows 'status 42$'
 	screen
 	shows 'caught'
 	shows 'sh: status 42 after'
@@ -93,20 +94,20 @@ shows() { screen | grep -q -e "$1"; }
 @test "Ctrl-Z and fg work as without otrace" {
 	terminal 100
 	type_in "$OTRACE run -- $PY -c 'import time; print(\"ready\", flush=True); time.sleep(3); print(\"woken\")'; echo status \$?"
-	until_true 10 shows '^ready'
+	until_true 30 shows '^ready'
 	"${tmux[@]}" send-keys C-z
-	sleep 0.5
+	until_true 30 shows 'Stopped\|woken'
 	type_in fg
-	until_true 10 shows 'status 0$\|status 1[0-9][0-9]$'
-	until_true 10 shows woken
+	until_true 30 shows 'status 0$\|status 1[0-9][0-9]$'
+	until_true 30 shows woken
 }
 
 @test "a program that reads the terminal gets what is typed" {
 	terminal 100
-	type_in "$OTRACE run -- sh -c 'read line; echo got:\$line'"
-	sleep 0.6
+	type_in "$OTRACE run -- sh -c 'echo ready; read line; echo got:\$line'"
+	until_true 30 shows '^ready'
 	type_in "some words"
-	until_true 10 shows '^got:some words'
+	until_true 30 shows '^got:some words'
 }
 
 @test "rows fit the width: 60, 80, 120" {
@@ -114,13 +115,13 @@ shows() { screen | grep -q -e "$1"; }
 	for width in 60 80 120; do
 		terminal $width
 		type_in "clear; $OTRACE run -- curl -s 127.0.0.1:$port/aaaaaaaaaaaaaaaa/bbbbbbbbbbbbbbbbbbb/cccccccccccccccccc; touch $dir/done$width"
-		until_true 10 test -e "$dir/done$width"
-		sleep 0.2
+		until_true 30 test -e "$dir/done$width"
+		until_true 30 shows '^lost '
 		# Lines that tmux had to break are joined by -J.
 		"${tmux[@]}" capture-pane -p -J -S - | sed '1,/hello/d' >"$dir/screen"
 		cat "$dir/screen"
 		[ "$(wc -L <"$dir/screen")" -le $width ]
 		"${tmux[@]}" kill-server
-		sleep 0.2
+		until_true 30 no_server
 	done
 }

@@ -280,7 +280,8 @@ static void ctl(void **state)
 	FIELD(otr_ctl, want_waits, 36, 4);
 	FIELD(otr_ctl, want_wakes, 40, 4);
 	FIELD(otr_ctl, woken, 44, 4);
-	END(otr_ctl, 48);
+	FIELD(otr_ctl, paused, 48, 4);
+	END(otr_ctl, 52);
 }
 
 static void order_of_event_kind(void **state)
@@ -401,7 +402,8 @@ static void order_of_loss(void **state)
 	assert_int_equal(OTR_LOSS_REFUSED, 13);
 	assert_int_equal(OTR_LOSS_EXPORT, 14);
 	assert_int_equal(OTR_LOSS_LATE, 15);
-	assert_int_equal(OTR_LOSS_MAX, 16);
+	assert_int_equal(OTR_LOSS_BUDGET, 16);
+	assert_int_equal(OTR_LOSS_MAX, 17);
 }
 
 static void order_of_hit(void **state)

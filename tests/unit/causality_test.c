@@ -8,11 +8,14 @@
  *
  *	a< a> ax    a request comes on inbound connection a (to d); is answered; is closed
  *	1> 1<       a request goes out on connection 1 (to 4); an answer comes
- *	1c 1?       connect() = EINPROGRESS; a look at the idle connection
+ *	1c 1? 1!    connect() = EINPROGRESS; a look at the idle connection; a look from
+ *	            where it cannot be seen whether it is idle
  *	w w0 p      a wait for many without end; with timeout 0; for one descriptor
  *	w9 wx       a wait of at most 9 ms; one that ran out
  *	L> L<       the letter box is written; is read
  *	s1 k1       strand 1 (to 3) goes on from here; strand 1 is made by this one
+ *	f1 F1       strand 1 waits, and is woken by this one, which waits for no answer;
+ *	            which does: what that is evidence of, in `claims` too
  *	+6          6 ms pass
  *	D G N       the process has passed its tests; is written in Go; sockets do not block
  */
@@ -36,6 +39,8 @@ struct world {
 	struct otr_exch exchs[4];  /* of inbound connections 1 to 4 */
 	struct otr_asked asked[4]; /* of outbound connections */
 	char last[2][4];	   /* what was moved last: '<' or '>' */
+	struct otr_look looks[4];
+	uint32_t moved[2][4]; /* bytes of it: sent, got */
 	struct otr_letter box;
 	uint64_t now, place;
 	int self, nonblock;
@@ -71,7 +76,7 @@ static void request(struct world *w, int i)
 	}
 	w->last[0][i] = '<';
 	otr_r1_first(st, &w->mind, &w->exchs[i], &ref,
-		     exch_of(w, st->mine.conn), w->self, w->now);
+		     exch_of(w, st->mine.conn), w->nonblock, w->self, w->now);
 }
 
 static void answer(struct world *w, int i)
@@ -93,6 +98,12 @@ static void ask(struct world *w, int i)
 	int why;
 
 	w->last[1][i] = '>';
+	if (!asked->pending && w->looks[i].claim.conn) {
+		otr_r10_looked(asked, &w->looks[i], w->moved[0][i],
+			       w->moved[1][i]);
+		w->looks[i].claim.conn = 0;
+	}
+	w->moved[0][i]++;
 	why = otr_r4_ask(st, &w->mind, asked, exch_of(w, asked->claim.conn),
 			 exch_of(w, asked->born.conn), exch_of(w, st->cur.conn),
 			 w->nonblock, 100 + i, w->now, &parent);
@@ -104,6 +115,7 @@ static void answered(struct world *w, int i)
 {
 	struct otr_asked *asked = &w->asked[i];
 
+	w->moved[1][i]++;
 	if (w->last[1][i] == '<') {
 		otr_r2_more(self(w), &w->mind, asked,
 			    exch_of(w, asked->answered.conn), 100 + i, w->now);
@@ -133,6 +145,16 @@ static void letter(struct world *w, char way)
 			    exch_of(w, w->box.from.conn), 99, w->now);
 }
 
+static void wake(struct world *w, int i, int asking)
+{
+	size_t n = strlen(w->claims);
+	struct otr_strand *woken = &w->strands[i];
+
+	w->claims[n] = otr_r6c_woken(self(w), &w->mind, asking)
+			       ? (char)('a' + woken->cur.conn - 1)
+			       : '-';
+}
+
 static void inbound(struct world *w, int i, char what)
 {
 	if (what == '<')
@@ -141,6 +163,15 @@ static void inbound(struct world *w, int i, char what)
 		answer(w, i);
 	else
 		otr_exch_end(&w->exchs[i], &w->mind);
+}
+
+/* Where the connection's state is out of reach. */
+static void look(struct world *w, int i)
+{
+	if (otr_r10_claims(fresh(w), &w->mind, w->now))
+		w->looks[i] = (struct otr_look){ .claim = self(w)->cur,
+						 .sent = w->moved[0][i],
+						 .got = w->moved[1][i] };
 }
 
 static void outbound(struct world *w, int i, char what)
@@ -154,6 +185,8 @@ static void outbound(struct world *w, int i, char what)
 	else if (what == 'c')
 		otr_r4_born(st, &w->mind, &w->asked[i],
 			    exch_of(w, st->cur.conn), w->now);
+	else if (what == '!')
+		look(w, i);
 	else
 		otr_r10_touch(fresh(w), &w->mind, &w->asked[i], w->now);
 }
@@ -163,6 +196,7 @@ static void setting(struct world *w, char what)
 	switch (what) {
 	case 'D':
 		w->mind.doubt = 0;
+		w->mind.relays = 0;
 		break;
 	case 'G':
 		w->mind.go = 1;
@@ -195,6 +229,8 @@ static void step(struct world *w, const char *s)
 	else if (*s == 'k')
 		otr_r7_clone(fresh(w), &w->strands[what - '0'],
 			     OTR_EVIDENCE_CLONE);
+	else if (*s == 'f' || *s == 'F')
+		wake(w, what - '0', *s == 'F');
 	else if (*s == '+')
 		w->now += (what - '0') * MS;
 	else
@@ -273,6 +309,9 @@ static const struct tale tales[] = {
 	{ "nor were they when it asked", "D N a< 1> w 1< 2>", "--" },
 	{ "waits are probed", "N p a< 1>", "a" },
 	{ "a claim needs no waits", "a< 1? N s1 1>", "a" },
+	{ "born when waits were not probed", "D N a< 1c w 1>", "-" },
+	{ "nor is a look then one of a blocking strand", "D N a< 1? w 1>", "-" },
+	{ "born for who reads a socket that blocks", "D a< N 1c s1 1>", "a" },
 	/* probation and disgrace */
 	{ "in doubt, alone", "w a< 1>", "a" },
 	{ "in doubt, two", "w a< w b< 1>", "-" },
@@ -297,6 +336,12 @@ static const struct tale tales[] = {
 	{ "timeout 0: more of the same", "D w b< w a< w0 a< 1>", "a" },
 	{ "timeout 0: what a timer left runs first",
 	  "D w c< w0 c> b< w9 a< +9 w0 1>", "-" },
+	/* R6c */
+	{ "who woke it did its work", "D a< s1 b< s2 f0 f1", "ab" },
+	{ "but not who reads requests", "D a< s1 b< b> f0", "-" },
+	{ "nor who waits for an answer", "D a< s1 F0", "-" },
+	{ "nor anybody soon after", "D a< s1 b< s2 F0 f0 f1", "---" },
+	{ "at first alone", "a< s2 f0 s1 b< s2 f0", "a-" },
 	/* R7 */
 	{ "a thread made for a request", "a< k1 s1 1>", "a" },
 	{ "weak, and not alone", "a< k1 s2 b< s1 1>", "-" },
@@ -317,6 +362,11 @@ static const struct tale tales[] = {
 	{ "a loop looks at many", "w a< 1? s1 1>", "-" },
 	{ "not idle", "a< 1> 1? s1 1>", "a-" },
 	{ "a claim in doubt", "a< 1? s2 b< s3 w 1>", "a" },
+	{ "polled, and used", "a< 1! s1 1>", "a" },
+	{ "polled for its answer, then used by another",
+	  "a< 1> 1! 1< s1 b< 2> s2 1>", "ab-" },
+	{ "polled, used, and used again", "a< 1! s1 1> 1< s2 1>", "a-" },
+	{ "polled for what is over", "a< 1! a> s1 1>", "-" },
 	/* goroutines */
 	{ "a goroutine of a goroutine, among others",
 	  "G a< k1 s2 b< s1 1> s2 2>", "ab" },
@@ -402,6 +452,25 @@ static void probation_ends(void **state)
 	assert_string_equal(w.claims, "b");
 }
 
+/* So many wake-ups of a pool, and it is believed; one lock that is handed on, and not. */
+static void relays_end(void **state)
+{
+	struct world w;
+
+	(void)state;
+	tell(&w, "a< s1 b< s2");
+	w.mind.relays = OTR_RELAYED;
+	for (int i = 0; i < OTR_RELAYED; i++) {
+		step(&w, "f0");
+		assert_string_equal(w.claims, "-");
+		memset(w.claims, 0, sizeof(w.claims));
+	}
+	step(&w, "f0");
+	step(&w, "F0");
+	step(&w, "f0");
+	assert_string_equal(w.claims, "a--");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +478,7 @@ int main(void)
 		cmocka_unit_test(doubt),
 		cmocka_unit_test(mux),
 		cmocka_unit_test(probation_ends),
+		cmocka_unit_test(relays_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,6 +142,26 @@ static void lets_the_stronger_origin_win(void **state)
 	unsetenv("OTRACE_RULE");
 }
 
+static void reads_shares(void **state)
+{
+	static const struct {
+		const char *word;
+		double share;
+	} rows[] = {
+		{ "--cpu-budget=10%", 0.1 },   { "--cpu-budget=0.25", 0.25 },
+		{ "--cpu-budget=0", 0 },       { "--cpu-budget=100%", 1 },
+		{ "--cpu-budget=0.5%", 0.005 },
+	};
+	struct bench *b = *state;
+
+	assert_true(b->cfg.cpu_budget > 0.099 && b->cfg.cpu_budget < 0.101);
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++) {
+		assert_int_equal(args(b, ARGV(W(rows[i].word), W("x"))), 0);
+		assert_true(b->cfg.cpu_budget > rows[i].share - 1e-9 &&
+			    b->cfg.cpu_budget < rows[i].share + 1e-9);
+	}
+}
+
 static void quotes_what_is_wrong(void **state)
 {
 	static const struct {
@@ -161,6 +181,13 @@ static void quotes_what_is_wrong(void **state)
 		{ "--rows=many",
 		  "--rows: \"many\" is not a whole number\nright: 30",
 		  -EINVAL },
+		{ "--cpu-budget=10 %",
+		  "--cpu-budget: \"10 %\" is not a share\n"
+		  "right: 10%, 0.1 (the same)",
+		  -EINVAL },
+		{ "--cpu-budget=101%",
+		  "--cpu-budget: 101% is out of range\nright: 0 to 100%",
+		  -ERANGE },
 		{ "--slow", "--slow has no value: --slow D", -EINVAL },
 		{ "--errrors",
 		  "unknown option --errrors; did you mean --errors?"
@@ -171,7 +198,7 @@ static void quotes_what_is_wrong(void **state)
 		  "      all options: otrace run --help=all",
 		  -ENOENT },
 		{ "--rule=x",
-		  "--rule is no option of run: it is one of attach, agent",
+		  "--rule is no option of run: it is one of agent",
 		  -ENOENT },
 		{ "-X",
 		  "unknown option -X      all options: otrace run --help=all",
@@ -352,6 +379,7 @@ int main(void)
 		T(takes_two_dashes_as_the_end),
 		T(mixes_words_and_options_elsewhere),
 		T(lets_the_stronger_origin_win),
+		T(reads_shares),
 		T(quotes_what_is_wrong),
 		T(knows_what_was_meant),
 		T(lists_each_option_everywhere),

@@ -5,7 +5,7 @@
  *	hop serve PORT [NEXT]		answers; first asks the server at NEXT, if any,
  *					over one connection kept open
  *	hop ask PORT PATH..		one GET each, on one connection; with a PATH
- *					`-` it waits for a line on stdin in between
+ *					`-` it says so and waits for a line on stdin
  *	hop chain PORT			two servers, one behind the other, and three
  *					requests: all there is to trace, in one command
  */
@@ -93,10 +93,13 @@ static void ask(int port, char **path)
 	int fd = connect_to(port);
 
 	for (; *path; path++) {
-		if (**path == '-')
-			getchar();
-		else
+		if (**path != '-') {
 			get(fd, *path);
+			continue;
+		}
+		puts("waits");
+		fflush(stdout);
+		getchar();
 	}
 	close(fd);
 }

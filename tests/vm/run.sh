@@ -15,8 +15,10 @@ out=${OUT:-build/vm}
 
 fetch() { # META: its vmlinuz in $cache/META
 	local package
-	[ ! -s "$cache/$1/vmlinuz" ] || return 0
 	mkdir -p "$cache/$1"
+	exec 9>"$cache/$1/.lock" # another run may want the same now
+	flock 9
+	[ ! -s "$cache/$1/vmlinuz" ] || return 0
 	package=$(apt-cache depends "$1" | awk '/Depends: linux-image-/ { print $2; exit }')
 	[ -n "$package" ] || return 1
 	(cd "$cache/$1" && apt-get -qq -o APT::Sandbox::User=root download "$package") || return 1
@@ -42,7 +44,7 @@ initramfs() { # into $out/initrd
 }
 
 boot() { # META: what it printed in $out/META.console
-	timeout 150 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 \
+	timeout 400 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 \
 		-kernel "$cache/$1/vmlinuz" -initrd "$out/initrd" \
 		-append 'console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off' \
 		-nic none -display none -monitor none -serial stdio -no-reboot \
@@ -61,6 +63,7 @@ for meta in "$@"; do
 		echo "ok $n - $meta # SKIP cannot be fetched"
 		continue
 	fi
+	exec 9>&-
 	boot "$meta" || true
 	if said=$(/usr/bin/python3 $here/check.py "$meta" "$out/$meta.console"); then
 		echo "ok $n - $meta: $said, $((SECONDS - since)) s"

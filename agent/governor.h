@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_GOVERNOR_H
+#define OTR_GOVERNOR_H
+
+/*
+ * governor.h - how much of the time is traced, so that --cpu-budget is kept.
+ *
+ * Time goes in periods of 2 s. At level 0 all of it is traced, at level n the first 1/2^n
+ * of each period; requests that begin in the rest are let go, each with its answer. So a
+ * trace is seen whole, by all the processes it passes, or not at all, but at the edges of a
+ * pause, which are marked.
+ *
+ *	|#########|#########|####.....|##.......|#........|##.......|####.....|#########|
+ *	   over     over      over      over      within    half would do, twice   lifted
+ *
+ * Arithmetic alone: no clock, no kernel; agent/pace.c has those.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OTR_GOVERNOR_PERIOD_NS 2000000000ull
+#define OTR_GOVERNOR_GRACE_NS  2000000000ull /* at start: listing what is there */
+#define OTR_GOVERNOR_LEVELS    6	     /* the last: 31 ms of 2 s */
+
+/* What was used so far; only differences count. */
+struct otr_usage {
+	uint64_t now_ns;
+	uint64_t cost_ns;   /* CPU of the agent and of its probes */
+	uint64_t traced_ns; /* CPU of the traced processes; 0: not known */
+};
+
+struct otr_governor {
+	double share; /* of a core, or of what is traced if that is more; 0: no limit */
+	unsigned int level;
+	bool over;	      /* the last period, at level 0, was over the budget */
+	struct otr_usage was; /* when the period began */
+	double spent, allowed; /* in the last period, in cores */
+	uint64_t thin_ns;      /* time spent at a level above 0 */
+	uint64_t seen_ns;      /* of which so much was traced */
+};
+
+void otr_governor_init(struct otr_governor *g, double share,
+		       const struct otr_usage *now);
+
+/* Has the period ended? */
+bool otr_governor_due(const struct otr_governor *g, uint64_t now_ns);
+
+/* Ends it: more than was allowed raises the level, less than half lowers it by one. One
+ * period of excess is let pass at level 0. Returns whether the level has changed. */
+bool otr_governor_judge(struct otr_governor *g, const struct otr_usage *now);
+
+/* Is this the part of the period that is not traced? */
+bool otr_governor_pauses(const struct otr_governor *g, uint64_t now_ns);
+
+/* How long until that changes, or the period ends. */
+uint64_t otr_governor_until(const struct otr_governor *g, uint64_t now_ns);
+
+#endif /* OTR_GOVERNOR_H */

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pace.c - keeps a session within --cpu-budget; see pace.h.
+ *
+ * What the traced processes use is read only where it matters: when one core's share is
+ * passed. The note of a pause goes the way of all events, so that streams and stitcher know
+ * of it, and a replay does.
+ */
+
+#include "agent/pace.h"
+
+#include <stdio.h>
+
+#include "agent/base/clock.h"
+#include "agent/sinks.h"
+#include "agent/base/usage.h"
+#include "agent/source/sources.h"
+#include "bpf/event.h"
+
+#define TELL_NS (10 * OTR_NS_PER_S) /* deeper or less deep: no more often than that */
+
+static struct otr_usage usage(const struct otr_pace *p, uint64_t now_ns)
+{
+	return (struct otr_usage){
+		.now_ns = now_ns,
+		.cost_ns = otr_usage_cpu_ns() + otr_sources_cost_ns(p->src),
+	};
+}
+
+void otr_pace_start(struct otr_pace *p, double share, uint64_t now_ns)
+{
+	struct otr_usage now = usage(p, now_ns);
+
+	otr_governor_init(&p->governor, share, &now);
+}
+
+/* Stamped once the probes have been told: what is older was traced, if it was seen. */
+static void tell_pause(struct otr_pace *p)
+{
+	struct otr_ev_lost lost = {
+		.hdr = {.kind = OTR_EV_LOST,
+			.hook = OTR_HOOK_AGENT,
+			.size = sizeof(lost),
+			.time_ns = otr_now()},
+		.cause = OTR_LOSS_BUDGET,
+	};
+
+	p->put(p->arg, &lost.hdr);
+}
+
+static void set_paused(struct otr_pace *p, uint64_t now_ns)
+{
+	bool pause = otr_governor_pauses(&p->governor, now_ns);
+
+	if (pause == p->paused)
+		return;
+	p->paused = pause;
+	otr_sources_pause(p->src, pause);
+	if (pause)
+		tell_pause(p);
+}
+
+/* `was`: the level before. The beginning and the end are always told, and now and then
+ * that it got tighter. */
+static void tell(struct otr_pace *p, unsigned int was, uint64_t now_ns)
+{
+	const struct otr_governor *g = &p->governor;
+	double each = 2.0 / (double)(1u << g->level);
+	char text[320];
+	int n;
+
+	if (was && g->level &&
+	    (g->level < was || now_ns < p->told_ns + TELL_NS))
+		return;
+	p->told_ns = now_ns;
+	n = snprintf(text, sizeof(text), "CPU budget: %.1f%% of a core used, %.1f%% "
+		     "allowed (--cpu-budget %g%%): ", 100 * g->spent,
+		     100 * g->allowed, 100 * g->share);
+	if (!g->level)
+		snprintf(text + n, sizeof(text) - (size_t)n,
+			 "all requests are traced again");
+	else
+		snprintf(text + n, sizeof(text) - (size_t)n,
+			 "traced for %.2g s in each 2 s\nother requests are let go, "
+			 "whole, and counted as lost; traces that a pause cuts are "
+			 "marked \"?\"", each);
+	otr_sinks_notice(p->sinks, text);
+}
+
+static void judge(struct otr_pace *p, uint64_t now_ns)
+{
+	struct otr_governor *g = &p->governor;
+	struct otr_usage now = usage(p, now_ns);
+	unsigned int was = g->level;
+
+	if (g->level ||
+	    (double)(now.cost_ns - g->was.cost_ns) >
+		    g->share * (double)(now_ns - g->was.now_ns))
+		now.traced_ns = p->traced_ns(p->arg);
+	if (otr_governor_judge(g, &now))
+		tell(p, was, now_ns);
+}
+
+int otr_pace_step(struct otr_pace *p, uint64_t now_ns, int wait_ms)
+{
+	uint64_t until_ms;
+
+	if (otr_governor_due(&p->governor, now_ns))
+		judge(p, now_ns);
+	set_paused(p, now_ns);
+	if (!p->governor.level)
+		return wait_ms;
+	until_ms = otr_governor_until(&p->governor, now_ns) / OTR_NS_PER_MS + 1;
+	return until_ms < (uint64_t)wait_ms ? (int)until_ms : wait_ms;
+}
+
+const char *otr_pace_line(struct otr_pace *p)
+{
+	const struct otr_governor *g = &p->governor;
+
+	if (!g->thin_ns)
+		return NULL;
+	snprintf(p->line, sizeof(p->line),
+		 "over --cpu-budget %g%% for %.0f s: traced for %.1f s of it, in "
+		 "pieces; the rest is lost below",
+		 100 * g->share, (double)g->thin_ns / 1e9, (double)g->seen_ns / 1e9);
+	return p->line;
+}

@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# governor.bats - --cpu-budget: too little for the load, what is let go is counted, what is
+# shown is whole or marked, and it ends with the load.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() {
+	live_setup
+	back=$(free_port)
+	front=$(free_port)
+	bg back node "$APPS/prices.js" "$back"
+	backs=$pid
+	up "$back"
+	BACK=http://127.0.0.1:$back bg front node "$APPS/prices.js" "$front"
+	up "$front"
+}
+teardown() { live_teardown; }
+
+load() { # SECONDS: 16 connections, none of which may notice anything
+	run -0 wrk -t1 -c16 -d"$1" "http://127.0.0.1:$front/price/7"
+	[[ "$output" =~ [1-9][0-9]*\ requests\ in ]]
+	[[ "$output" != *Non-2xx* && "$output" != *'Socket errors'* ]]
+}
+
+burn() { # until the notice came, and then with pauses
+	for _ in $(seq 20); do
+		load 2s
+		! grep -q 'traced for' "$dir/tracer.err" || { load 5s; return; }
+	done
+	cat "$dir/tracer.err"
+	return 1
+}
+
+@test "over its budget it says so, counts what it lets go, and takes it back" {
+	OTEL_BSP_MAX_QUEUE_SIZE=100000 attach --cpu-budget 1% --slow 1h ":$front" ":$back"
+	burn
+	grep -q 'CPU budget: .*% of a core used, [0-9.]*% allowed (--cpu-budget 1%): traced for' "$dir/tracer.err"
+	until_true 60 grep -q 'all requests are traced again' "$dir/tracer.err"
+	curl -s "127.0.0.1:$front/price/after" >/dev/null
+	sleep 0.3
+	detach
+	grep -Eq '^lost .*[0-9] requests \(budget\)' "$dir/text"
+	# A pause leaves no hole. (A machine so busy that the ring was full does.)
+	grep -q '^lost .*(ring)' "$dir/text" || ! grep -q '^lost .*(hole)' "$dir/text"
+	grep -Eq '^budget +over --cpu-budget 1% for [0-9]+ s: traced for' "$dir/text"
+	# Whole, or marked: nobody asks the back but the front.
+	spans "all(s.parent in known or 'otrace.cut' in s.attr for s in V if s.pid == $backs)" \
+		"len([s for s in S if s.attr.get('otrace.cut') == 'budget']) < len(S) / 2" \
+		"sum(s.path == '/price/after' for s in S) >= 2" \
+		"not any('otrace.cut' in s.attr for s in S if s.path == '/price/after')"
+}
+
+@test "a replay of it marks the same spans" {
+	OTEL_BSP_MAX_QUEUE_SIZE=100000 attach --cpu-budget 1% --slow 1h --record "$dir/r.otr" ":$front" ":$back"
+	burn
+	detach
+	"$OTRACE" replay --no-live -o "$dir/again" --export "file:$dir/spans.again" "$dir/r.otr"
+	grep -Eq '^lost .*requests \(budget\)' "$dir/again"
+	for f in spans spans.again; do
+		grep -o '"otrace.cut","value":{"stringValue":"[a-z]*"' "$dir/$f" | sort | uniq -c >"$dir/$f.cut"
+	done
+	[ -s "$dir/spans.cut" ]
+	diff "$dir/spans.cut" "$dir/spans.again.cut"
+}
+
+@test "--cpu-budget 0: no limit, whatever it costs" {
+	attach --cpu-budget 0 --slow 1h ":$front" ":$back"
+	load 8s
+	detach
+	! grep -q 'budget' "$dir/text" "$dir/tracer.err"
+}
+
+@test "a share is read as such, or refused" {
+	run -2 "$OTRACE" attach --cpu-budget 1e9 ":$front"
+	[[ "$output" == *'"1e9" is not a share'*'10%, 0.1 (the same)'* ]]
+	run -2 "$OTRACE" attach --cpu-budget 150% ":$front"
+	[[ "$output" == *'150% is out of range'*'0 to 100%'* ]]
+	OTRACE_CPU_BUDGET=often run -2 "$OTRACE" attach ":$front"
+	[[ "$output" == *OTRACE_CPU_BUDGET*'"often" is not a share'* ]]
+}

@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# limits.bats - what cannot be seen is told in time; --strict makes a status of it.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() { live_setup; opts=(); port=$(free_port); }
+teardown() { live_teardown; }
+
+ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
+
+told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1; }; }
+
+@test "10 s with traffic and no request understood: which connections, and why" {
+	tls=$(free_port)
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout "$dir/key" -out "$dir/cert" 2>/dev/null
+	bg tls openssl s_server -quiet -accept "$tls" -key "$dir/key" -cert "$dir/cert"
+	bg redis redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$dir"
+	up "$port"
+	up "$tls"
+	attach ":$port" ":$tls"
+	redis-cli -p "$port" PING
+	echo "secret words" | openssl s_client -quiet -connect "127.0.0.1:$tls" 2>/dev/null
+	until_true 60 told 'unknown protocol'
+	told '^otrace: 1[0-9] s and no request understood$'
+	told "^ *redis-[a-z-]* (pid [0-9]*): 1 connection to 127.0.0.1:$port, .* unknown protocol (first bytes 2a "
+	told "^ *openssl (pid [0-9]*): 1 connection to 127.0.0.1:$tls, .* TLS: not readable here"
+	detach
+}
+
+@test "10 s and no traffic at all: told so; one request, and nothing is told" {
+	other=$(free_port)
+	http "$port"
+	http "$other"
+	attach ":$port"
+	idle=$tracer
+	bg busy "$OTRACE" attach -o "$dir/other" --export "file:$dir/spans2" ":$other"
+	busy=$pid
+	seen "$dir/spans2" "$other" /busy
+	until_true 60 told 'no traffic at all: idle, or it is not this process that serves; try  otrace attach :PORT'
+	[ "$(grep -c 'no request understood' "$dir/tracer.err")" -eq 1 ]
+	run cat "$dir/busy.err"
+	[ "$output" = "" ]
+	kill -INT "$busy" "$idle"
+	ended "$busy"
+	ended "$idle"
+}
+
+@test "--strict: 0 when nothing is lost, of run the program's own status" {
+	http "$port"
+	attach --strict ":$port"
+	ask /x
+	detach
+	run "$OTRACE" run --strict -o "$dir/run" -- curl -s "127.0.0.1:$port/y"
+	[ "$status" -eq 0 ]
+	[ "$output" = "hello /y" ]
+	run "$OTRACE" run --strict -o "$dir/run" -- sh -c 'exit 3'
+	[ "$status" -eq 3 ]
+}
+
+@test "--strict: 5 when spans are lost, of attach, run and replay; without it 0" {
+	down=$(free_port)
+	http "$port"
+	for strict in "" --strict; do
+		want=${strict:+5}
+		want=${want:-0}
+		bg tracer "$OTRACE" attach $strict -o "$dir/text" --export "http://127.0.0.1:$down" ":$port"
+		tracer=$pid
+		seen "$dir/text" "$port" /lost
+		kill -INT "$tracer"
+		ended "$tracer"
+		grep '^lost  *[0-9]* spans\? (export)' "$dir/text"
+		[ "$status" -eq "$want" ]
+		run "$OTRACE" run $strict -o "$dir/run" --export "http://127.0.0.1:$down" -- \
+			curl -s "127.0.0.1:$port/y"
+		[ "$status" -eq "$want" ]
+		run "$OTRACE" replay $strict -o "$dir/replay" tests/golden/recordings/lost.otr
+		[ "$status" -eq "$want" ]
+	done
+}
+
+@test "9: io_uring: said at once; its answers are unharmed, the rest is traced" {
+	${CC:-cc} -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o "$dir/uring" "$APPS/uring.c"
+	http "$port"
+	bg uring "$dir/uring" "$port" "$dir/go"
+	uring=$pid
+	until_true 30 grep -q ready "$dir/uring.out"
+	attach "$uring" ":$port"
+	told "^otrace: fds of uring .*(pid $uring): io_uring in use: what it moves that way is counted, not read$"
+	told '^ *tracing goes on with the rest$'
+	touch "$dir/go"
+	ended "$uring"
+	[ "$status" -eq 0 ]
+	grep -q 'hello /ring' "$dir/uring.out"
+	detach
+	spans 'len(V) == 1' 'V[0].path == "/ring" and V[0].code == 200'
+}
+
+@test "2: a kernel that gives no type information" {
+	run unshare -m sh -c "mount -t tmpfs none /sys/kernel/btf && exec '$OTRACE' attach 1"
+	echo "$output"
+	[ "$status" -eq 4 ]
+	[[ ${lines[0]} == "otrace attach: no type information for kernel $(uname -r): /sys/kernel/btf/vmlinux: No such file or directory" ]]
+	[[ $output == *CONFIG_DEBUG_INFO_BTF=y* ]]
+	run unshare -m sh -c "mount -t tmpfs none /sys/kernel/btf && exec '$OTRACE' doctor"
+	echo "$output"
+	[ "$status" -eq 4 ]
+	[[ $output == *NOTHING* ]]
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/governor.c
+/* governor_test.c - what was spent, in which time: how much of it is traced from now on. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "agent/governor.h"
+
+#define PERIOD OTR_GOVERNOR_PERIOD_NS
+#define BEGAN  1000000000ull
+
+static struct otr_usage used = {.now_ns = BEGAN, .cost_ns = 123456789};
+
+static void begin(struct otr_governor *g, double share)
+{
+	used = (struct otr_usage){.now_ns = BEGAN, .cost_ns = 123456789};
+	otr_governor_init(g, share, &used);
+	used.now_ns += OTR_GOVERNOR_GRACE_NS;
+}
+
+/* One period in which `cores` were spent, and `traced` used by the programs. */
+static bool spend(struct otr_governor *g, double cores, double traced)
+{
+	used.now_ns += PERIOD;
+	used.cost_ns += (uint64_t)(cores * (double)PERIOD);
+	used.traced_ns += (uint64_t)(traced * (double)PERIOD);
+	assert_true(otr_governor_due(g, used.now_ns));
+	assert_false(otr_governor_due(g, used.now_ns - 1));
+	return otr_governor_judge(g, &used);
+}
+
+static void within_budget_nothing_changes(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, 0.1);
+	for (int i = 0; i < 100; i++)
+		assert_false(spend(&g, 0.099, 0));
+	assert_int_equal(g.level, 0);
+	assert_int_equal(g.thin_ns, 0);
+	assert_false(otr_governor_pauses(&g, used.now_ns + PERIOD / 2));
+}
+
+static void no_budget_is_never_due(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, 0);
+	assert_false(otr_governor_due(&g, UINT64_MAX / 2));
+}
+
+/* Loading and listing at start are not judged. */
+static void grace_at_start(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, 0.1);
+	assert_false(otr_governor_due(&g, BEGAN + OTR_GOVERNOR_GRACE_NS));
+	assert_true(otr_governor_due(&g, BEGAN + OTR_GOVERNOR_GRACE_NS + PERIOD));
+}
+
+static void one_burst_is_let_pass(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, 0.1);
+	for (int i = 0; i < 10; i++) {
+		assert_false(spend(&g, 0.9, 0));
+		assert_false(spend(&g, 0.05, 0));
+	}
+	assert_int_equal(g.level, 0);
+}
+
+/* As far as halving would do; then by what it really cost. */
+static void excess_is_halved(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, 0.1);
+	spend(&g, 0.5, 0);
+	assert_true(spend(&g, 0.5, 0));
+	assert_int_equal(g.level, 3); /* an eighth of 0.5 is 0.0625 */
+	assert_true(spend(&g, 0.12, 0)); /* probes cost in pauses, too */
+	assert_int_equal(g.level, 4);
+	assert_false(spend(&g, 0.08, 0));
+	assert_int_equal(g.thin_ns, 2 * PERIOD);
+	assert_int_equal(g.seen_ns, PERIOD / 8 + PERIOD / 16);
+}
+
+static void it_goes_no_further_than_the_last_level(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, 0.0001);
+	for (int i = 0; i < 9; i++)
+		spend(&g, 2, 0);
+	assert_int_equal(g.level, OTR_GOVERNOR_LEVELS);
+	assert_false(otr_governor_pauses(&g, used.now_ns + PERIOD / 64 - 1));
+	assert_true(otr_governor_pauses(&g, used.now_ns + PERIOD / 64));
+}
+
+static void it_is_lifted_step_by_step(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, 0.1);
+	spend(&g, 0.35, 0);
+	spend(&g, 0.35, 0);
+	assert_int_equal(g.level, 2);
+	assert_false(spend(&g, 0.05, 0)); /* twice that would leave no room */
+	assert_true(spend(&g, 0.04, 0));
+	assert_int_equal(g.level, 1);
+	assert_true(spend(&g, 0, 0));
+	assert_int_equal(g.level, 0);
+	assert_false(spend(&g, 0.5, 0)); /* a burst again */
+}
+
+/* Of what the traced processes use, where that is more than a core. */
+static void many_cores_allow_more(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, 0.1);
+	for (int i = 0; i < 4; i++)
+		spend(&g, 0.35, 4);
+	assert_int_equal(g.level, 0);
+	spend(&g, 0.35, 0.5);
+	assert_true(spend(&g, 0.35, 0.5));
+	assert_true(g.allowed > 0.099 && g.allowed < 0.101);
+}
+
+/* Processes that have ended take their CPU with them: a core is allowed, no less. */
+static void sums_that_shrink(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, 0.1);
+	spend(&g, 0.05, 4);
+	used.traced_ns = 1;
+	spend(&g, 0.05, 0);
+	assert_true(g.allowed > 0.099 && g.allowed < 0.101);
+	assert_int_equal(g.level, 0);
+}
+
+static void a_period_begins_traced(void **state)
+{
+	struct otr_governor g;
+	uint64_t at;
+
+	(void)state;
+	begin(&g, 0.1);
+	spend(&g, 0.15, 0);
+	spend(&g, 0.15, 0);
+	at = used.now_ns;
+	assert_int_equal(g.level, 1);
+	assert_false(otr_governor_pauses(&g, at));
+	assert_int_equal(otr_governor_until(&g, at), PERIOD / 2);
+	assert_true(otr_governor_pauses(&g, at + PERIOD / 2));
+	assert_int_equal(otr_governor_until(&g, at + PERIOD / 2), PERIOD / 2);
+	assert_int_equal(otr_governor_until(&g, at + 2 * PERIOD), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(within_budget_nothing_changes),
+		cmocka_unit_test(no_budget_is_never_due),
+		cmocka_unit_test(grace_at_start),
+		cmocka_unit_test(one_burst_is_let_pass),
+		cmocka_unit_test(excess_is_halved),
+		cmocka_unit_test(it_goes_no_further_than_the_last_level),
+		cmocka_unit_test(it_is_lifted_step_by_step),
+		cmocka_unit_test(many_cores_allow_more),
+		cmocka_unit_test(sums_that_shrink),
+		cmocka_unit_test(a_period_begins_traced),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

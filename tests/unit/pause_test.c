@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/stitch/open.c agent/pipeline.c agent/loss.c agent/span.c agent/span_builder.c
+// needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
+// needs: agent/proto/http1.c agent/proto/http1_body.c
+// needs: agent/proto/http1_describe.c agent/proto/http1_head.c
+// needs: agent/proto/msg.c agent/proto/pgsql.c agent/proto/pgsql_back.c
+// needs: agent/proto/pgsql_check.c agent/proto/pgsql_describe.c
+// needs: agent/proto/pgsql_front.c agent/proto/pgsql_stmt.c agent/proto/route.c
+// needs: agent/proto/side.c agent/proto/sql.c agent/proto/sql_summary.c
+// needs: agent/proto/table.c agent/proto/trace_context.c agent/proto/url.c
+// needs: agent/resource/counted.c agent/resource/make.c agent/resource/name.c
+// needs: agent/resource/name_args.c agent/resource/name_guess.c
+// needs: agent/resource/percent.c agent/resource/procfs.c
+// needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
+// needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c
+// needs: agent/stitch/exchange.c agent/stitch/ids.c agent/stitch/parent.c
+// needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
+// needs: agent/stitch/named.c agent/stitch/wire.c
+// needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half.c agent/stream/stream.c
+// needs: agent/source/event.c agent/source/record.c
+
+/* pause_test.c - the source let requests go, to keep its CPU budget: what is told before
+ * and after is whole, or marked. */
+
+#include "tests/unit/story.h"
+
+static void pauses(struct maker *mk)
+{
+	struct otr_ev_lost lost = {
+		.hdr = stamp(mk, NULL, OTR_EV_LOST, sizeof(lost)),
+		.cause = OTR_LOSS_BUDGET,
+	};
+
+	give(mk, &lost);
+}
+
+/* A request and its answer that nobody tells of. */
+static void lets_go(struct end *e)
+{
+	e->pos[OTR_DIR_IN] += 40;
+	e->pos[OTR_DIR_OUT] += 40;
+	e->run_dir = -1;
+}
+
+static bool is_marked(const struct otr_span *sp)
+{
+	return sp->cut && otr_slice_eq(otr_span_string(sp, OTR_KEY_OTRACE_CUT),
+				       OTR_SLICE("budget"));
+}
+
+/* It goes on with the next request, at once: no hole, nothing to wait for. */
+static void no_hole(void **state)
+{
+	uint64_t holes = otr_loss_get(OTR_LOSS_HOLE);
+	struct end sv = tcp_server(100, 10, 1);
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	for (int i = 0; i < 3; i++) {
+		gets(&s.mk, &sv, GET("/a"));
+		sends(&s.mk, &sv, OK);
+		pauses(&s.mk);
+		lets_go(&sv);
+	}
+	gets(&s.mk, &sv, GET("/b"));
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 60 * MS);
+	assert_int_equal(s.n, 4);
+	assert_false(span_of(&s, OTR_SPAN_SERVER, "/b")->cut);
+	assert_int_equal(otr_loss_get(OTR_LOSS_HOLE), holes);
+	end(&s);
+}
+
+/* Open when the pause began: what it asked of others since is not seen. */
+static void open_meanwhile(void **state)
+{
+	struct end sv = tcp_server(100, 10, 1);
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, GET("/a"));
+	pauses(&s.mk);
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 60 * MS);
+	assert_int_equal(s.n, 1);
+	assert_true(is_marked(s.spans[0]));
+	end(&s);
+}
+
+/* Its parent was let go: no root, though it looks like one. */
+static void child_of_what_was_let_go(void **state)
+{
+	struct end in = tcp_server(100, 10, 1), cl = tcp_client(101, 10, 2);
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &in);
+	opens(&s.mk, &cl);
+	pauses(&s.mk);
+	lets_go(&in);
+	made_for(&cl, &in, 3, OTR_EVIDENCE_STRAND);
+	sends(&s.mk, &cl, GET("/b"));
+	gets(&s.mk, &cl, OK);
+	ticks(&s.mk, 60 * MS);
+	assert_int_equal(s.n, 1);
+	assert_true(is_marked(span_of(&s, OTR_SPAN_CLIENT, "/b")));
+	end(&s);
+}
+
+/* Both ends of a wire, one of which had told of the request when the other did not. */
+static void one_end_alone(void **state)
+{
+	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &cl);
+	opens(&s.mk, &sv);
+	pauses(&s.mk);
+	gets(&s.mk, &sv, GET("/b"));
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 60 * MS);
+	assert_int_equal(s.n, 1);
+	assert_true(is_marked(span_of(&s, OTR_SPAN_SERVER, "/b")));
+	end(&s);
+}
+
+/* Long after the last pause nothing is blamed on it. */
+static void long_ago(void **state)
+{
+	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &cl);
+	opens(&s.mk, &sv);
+	pauses(&s.mk);
+	ticks(&s.mk, 11000 * MS);
+	gets(&s.mk, &sv, GET("/b"));
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 60 * MS);
+	assert_int_equal(s.n, 1);
+	assert_false(s.spans[0]->cut);
+	end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_hole),
+		cmocka_unit_test(open_meanwhile),
+		cmocka_unit_test(child_of_what_was_let_go),
+		cmocka_unit_test(one_end_alone),
+		cmocka_unit_test(long_ago),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
