@@ -10,7 +10,10 @@ setup() {
 	port=$(free_port)
 	opts=(--no-bpf)
 }
-teardown() { live_teardown; }
+teardown() {
+	[ -z "${ns:-}" ] || ip netns del "$ns" 2>/dev/null || true
+	live_teardown
+}
 
 # NAME CMD..: raw, then with the library, both through the relay at $relay. What the client
 # sent is in $dir/wire.raw and $dir/wire.shim.
@@ -164,11 +167,10 @@ syswrite $s, "GET /pl HTTP/1.0\r\nHost: x\r\n\r\n"; print grep /hello/, <$s>;'
 	ip netns exec "$ns" ip link set "${ns}b" up
 	bg far ip netns exec "$ns" "$OTRACE" run --no-bpf -o "$dir/far.text" \
 		--export "file:$dir/far" -- $PY "$APPS/httpd.py" "$port" 10.199.7.2
-	up "$port" 10.199.7.2
+	until_true 10 bash -c "exec 4<>/dev/tcp/10.199.7.2/$port" || { cat "$dir"/far.*; return 1; }
 	traced curl -s "http://10.199.7.2:$port/far"
 	kill "$pid"
 	ended "$pid"
-	ip netns del "$ns"
 	cat "$dir/far" >>"$dir/spans"
 	spans 'len(S) == 2' 'len({s.trace for s in S}) == 1' \
 		'V[0].parent == [s for s in S if s.kind == "client"][0].span'
