@@ -52,7 +52,10 @@
  *	R10 idle outbound connection      a blocking strand whose current is from R1 reads
  *	                                  EAGAIN from it, polls it, epoll_ctl()s it: claim
  *
- * R6c (who wakes a waiting strand did its work) is late evidence: wake.bpf.c.
+ *	R6c a strand that waits for its work is woken: late evidence that who woke it did
+ *	    that work (wake.bpf.c finds them). Not by who ever read a request, or waits for
+ *	    an answer now: it has work of its own, and handed a lock on. Then, and at first,
+ *	    so many wake-ups have to be plain before one is believed, but for solo
  */
 
 #include "mind.h"
@@ -367,6 +370,25 @@ OTR_LAW void otr_r10_touch(struct otr_strand *st, const struct otr_mind *mind,
 		return;
 	if (!otr_is_loop(st, mind))
 		asked->claim = st->cur;
+}
+
+/*
+ * R6c: is it evidence that `waker` woke one that waits, at a request, on a word on which
+ * nobody else waits? `asking`: the waker waits for an answer. An interpreter's lock that is
+ * handed from thread to thread (Ruby) is such a word, too: there one in four or more of
+ * the wakers has work of its own, in pools none.
+ */
+OTR_LAW int otr_r6c_woken(const struct otr_strand *waker, struct otr_mind *mind,
+			  int asking)
+{
+	if (waker->mine.conn || asking) {
+		mind->relays = OTR_RELAYED;
+		return 0;
+	}
+	if (!mind->relays)
+		return 1;
+	mind->relays--;
+	return mind->open == 1;
 }
 
 OTR_LAW void otr_r9_write(struct otr_strand *st, struct otr_letter *box, __u64 now)

@@ -27,6 +27,7 @@ struct otr_task {
 	__u64 asked_ns;	 /* its last outbound request */
 	__u64 trial_ns;	 /* 0: chosen; else traced until then, unless it is */
 	struct otr_strand strand;
+	__u64 got_ns;	 /* the last answer it read to one */
 };
 
 struct otr_flow { /* one direction of a connection; the run that is going on */

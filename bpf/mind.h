@@ -15,6 +15,7 @@
 
 #define OTR_PROBATION 32   /* tests a process has to pass before it is believed */
 #define OTR_DISGRACE  3000 /* and after it failed one */
+#define OTR_RELAYED   100  /* R6c: after a lock was handed on: pools had 1 of 3,600 */
 
 enum otr_level {
 	OTR_LEVEL_NONE,
@@ -48,6 +49,7 @@ struct otr_mind {
 	__u8 mux;
 	__u8 go; /* strands are goroutines: no turns, no tests */
 	__u8 pad[2];
+	__u32 relays; /* wake-ups that have to be plain before R6c is believed */
 };
 
 enum otr_turn { /* exchanges whose bytes a loop read since it last really waited */
@@ -106,6 +108,7 @@ OTR_LAW void otr_mind_init(struct otr_mind *mind)
 {
 	__builtin_memset(mind, 0, sizeof(*mind));
 	mind->doubt = OTR_PROBATION;
+	mind->relays = OTR_PROBATION;
 }
 
 OTR_LAW int otr_is_loop(const struct otr_strand *st, const struct otr_mind *mind)

@@ -134,6 +134,7 @@ static __noinline int otr_rule_answered(struct otr_task *t, struct otr_strand *s
 
 	if (!mind || !st)
 		return 0;
+	t->got_ns = mv->now;
 	if (!mv->first) {
 		otr_r2_more(st, mind, &c->asked,
 			    otr_exch_of(c->asked.answered.conn), c->inode,

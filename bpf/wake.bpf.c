@@ -9,12 +9,15 @@
  *
  * Only a long wait on a condition or a semaphore counts: mutexes, an interpreter's lock
  * and sockets wake a worker in the midst of its work, and say nothing of where it began.
- * A thread that is at a request it read itself does nobody else's work.
+ * A thread that reads requests itself does nobody else's work.
  *
  * Where one job ends and the next begins cannot be seen if nobody slept: not who asked,
  * as the work was done before, nor the worker, as there was more. So all that a worker
  * sent is the sleeper's only if the sleeper is also who woke it; else its last request
  * alone. (Python pool, 16 clients, answers in no time: 136 of 9,682 wrong before.)
+ *
+ * An interpreter's lock handed to the next in a queue (Ruby) looks like all this; what
+ * tells it apart is in causality.h. (puma, 64 clients: 600 of 695 wrong before.)
  */
 
 #include "emit.bpf.h"
@@ -93,20 +96,12 @@ static __always_inline void tell(struct otr_task *waker, struct otr_task *woken,
 	otr_submit_fact(ho);
 }
 
-/* A thread that read a request and has not answered it. */
-static __always_inline int serves(struct otr_task *t)
-{
-	struct otr_strand *st = &t->strand;
-
-	return st->from_request && st->level == OTR_LEVEL_STRONG &&
-	       otr_xref_open(&st->cur, otr_exch_of(st->cur.conn));
-}
-
 SEC("tp_btf/sched_waking")
 int BPF_PROG(otr_waking, struct task_struct *task)
 {
 	struct otr_task *woken, *waker;
 	struct pt_regs *regs, *mine;
+	struct otr_mind *mind;
 	struct otr_exch *ex;
 	__u64 now;
 
@@ -131,7 +126,11 @@ int BPF_PROG(otr_waking, struct task_struct *task)
 		return 0;
 	ex = otr_exch_of(woken->strand.cur.conn);
 	if (woken->strand.level != OTR_LEVEL_STRONG ||
-	    !otr_xref_open(&woken->strand.cur, ex) || serves(waker))
+	    !otr_xref_open(&woken->strand.cur, ex))
+		return 0;
+	mind = otr_mind_of(waker->tgid);
+	if (!mind || !otr_r6c_woken(&waker->strand, mind,
+				    waker->asked_ns > waker->got_ns))
 		return 0;
 	tell(waker, woken, ex, now);
 	waker->woken_ns = now; /* what comes next is another's */

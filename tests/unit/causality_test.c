@@ -13,6 +13,8 @@
  *	w9 wx       a wait of at most 9 ms; one that ran out
  *	L> L<       the letter box is written; is read
  *	s1 k1       strand 1 (to 3) goes on from here; strand 1 is made by this one
+ *	f1 F1       strand 1 waits, and is woken by this one, which waits for no answer;
+ *	            which does: what that is evidence of, in `claims` too
  *	+6          6 ms pass
  *	D G N       the process has passed its tests; is written in Go; sockets do not block
  */
@@ -133,6 +135,16 @@ static void letter(struct world *w, char way)
 			    exch_of(w, w->box.from.conn), 99, w->now);
 }
 
+static void wake(struct world *w, int i, int asking)
+{
+	size_t n = strlen(w->claims);
+	struct otr_strand *woken = &w->strands[i];
+
+	w->claims[n] = otr_r6c_woken(self(w), &w->mind, asking)
+			       ? (char)('a' + woken->cur.conn - 1)
+			       : '-';
+}
+
 static void inbound(struct world *w, int i, char what)
 {
 	if (what == '<')
@@ -163,6 +175,7 @@ static void setting(struct world *w, char what)
 	switch (what) {
 	case 'D':
 		w->mind.doubt = 0;
+		w->mind.relays = 0;
 		break;
 	case 'G':
 		w->mind.go = 1;
@@ -195,6 +208,8 @@ static void step(struct world *w, const char *s)
 	else if (*s == 'k')
 		otr_r7_clone(fresh(w), &w->strands[what - '0'],
 			     OTR_EVIDENCE_CLONE);
+	else if (*s == 'f' || *s == 'F')
+		wake(w, what - '0', *s == 'F');
 	else if (*s == '+')
 		w->now += (what - '0') * MS;
 	else
@@ -297,6 +312,12 @@ static const struct tale tales[] = {
 	{ "timeout 0: more of the same", "D w b< w a< w0 a< 1>", "a" },
 	{ "timeout 0: what a timer left runs first",
 	  "D w c< w0 c> b< w9 a< +9 w0 1>", "-" },
+	/* R6c */
+	{ "who woke it did its work", "D a< s1 b< s2 f0 f1", "ab" },
+	{ "but not who reads requests", "D a< s1 b< b> f0", "-" },
+	{ "nor who waits for an answer", "D a< s1 F0", "-" },
+	{ "nor anybody soon after", "D a< s1 b< s2 F0 f0 f1", "---" },
+	{ "at first alone", "a< s2 f0 s1 b< s2 f0", "a-" },
 	/* R7 */
 	{ "a thread made for a request", "a< k1 s1 1>", "a" },
 	{ "weak, and not alone", "a< k1 s2 b< s1 1>", "-" },
@@ -402,6 +423,25 @@ static void probation_ends(void **state)
 	assert_string_equal(w.claims, "b");
 }
 
+/* So many wake-ups of a pool, and it is believed; one lock that is handed on, and not. */
+static void relays_end(void **state)
+{
+	struct world w;
+
+	(void)state;
+	tell(&w, "a< s1 b< s2");
+	w.mind.relays = OTR_RELAYED;
+	for (int i = 0; i < OTR_RELAYED; i++) {
+		step(&w, "f0");
+		assert_string_equal(w.claims, "-");
+		memset(w.claims, 0, sizeof(w.claims));
+	}
+	step(&w, "f0");
+	step(&w, "F0");
+	step(&w, "f0");
+	assert_string_equal(w.claims, "a--");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +449,7 @@ int main(void)
 		cmocka_unit_test(doubt),
 		cmocka_unit_test(mux),
 		cmocka_unit_test(probation_ends),
+		cmocka_unit_test(relays_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
