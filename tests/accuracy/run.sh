@@ -3,7 +3,8 @@
 # run.sh [quick | CASE..] - are the parents right? One row a case and number of clients.
 #
 #	cases      nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c
-#	           late-node late-flask asyncio go-db go-nested go-http own-flask own-node own-asyncio
+#	           late-node late-flask asyncio go-db go-nested go-http java-url java-client
+#	           java-async puma puma-thread gevent uvloop own-flask own-node own-asyncio
 #	quick      six of them at 16 clients, 40 s
 #	CLIENTS    "1 16 64"            SECONDS_EACH  of load, 3
 #	KEEP=DIR   keeps what was traced, and --record with RECORD=1
@@ -172,6 +173,36 @@ case_go_db() { go_app && each go-db "$APP_PORT" /db ":$APP_PORT"; }
 case_go_nested() { go_app && each go-nested "$APP_PORT" /nested ":$APP_PORT"; }
 case_go_http() { go_app && each go-http "$APP_PORT" /http ":$APP_PORT"; }
 
+java_app() {
+	mkdir -p "$B/tests/apps"
+	if [ tests/apps/Calls.java -nt "$B/tests/apps/Calls.class" ]; then
+		javac -d "$B/tests/apps" tests/apps/Calls.java || return 1
+	fi
+	back && app java java -Xmx512m -cp "$B/tests/apps" Calls @PORT@ "$PRICES"
+}
+
+case_java_url() { java_app && each java-url "$APP_PORT" /url ":$APP_PORT"; }
+case_java_client() { java_app && each java-client "$APP_PORT" /client ":$APP_PORT"; }
+case_java_async() { java_app && each java-async "$APP_PORT" /async ":$APP_PORT"; }
+
+puma_app() {
+	back && app puma puma -e production -t 16:16 -b "tcp://127.0.0.1:@PORT@" "$SVC/calls.ru"
+}
+
+case_puma() { puma_app && each puma "$APP_PORT" /direct ":$APP_PORT"; }
+case_puma_thread() { puma_app && each puma-thread "$APP_PORT" /pooled ":$APP_PORT"; }
+
+case_gevent() {
+	back && app gevent env -C "$SVC" /usr/bin/python3 /usr/bin/gunicorn -k gevent -w 1 \
+		-b 127.0.0.1:@PORT@ --keep-alive 60 calls:app || return 1
+	each gevent "$APP_PORT" /direct ":$APP_PORT" --from 300
+}
+
+case_uvloop() {
+	back && app aio env UVLOOP=1 /usr/bin/python3 "$SVC/calls_aio.py" @PORT@ "$PRICES" || return 1
+	each uvloop "$APP_PORT" /call ":$APP_PORT"
+}
+
 case_own_flask() {
 	back && OWN=1 svc_gunicorn calls:app 1 16 || return 1
 	each own-flask "$GUNICORN_PORT" /direct ":$GUNICORN_PORT" --own --least 99
@@ -188,6 +219,7 @@ case_own_asyncio() {
 }
 
 all="nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c asyncio go-db go-nested go-http
+	java-url java-client java-async puma puma-thread gevent uvloop
 	own-flask own-node own-asyncio late-node late-flask"
 quick="nginx-flask-pg nginx-node-node pool-python own-flask own-node own-asyncio"
 OUT=${KEEP:-$(mktemp -d)}

@@ -3,7 +3,7 @@
 #
 #   python3 calls_aio.py PORT BACK      GET /call?id=N asks BACK/price?id=N
 #
-# With OWN=1 a task asks for /own?id=.. now and then: that is nobody's child.
+# With UVLOOP=1 on uvloop's loop. With OWN=1 a task asks for /own?id=.. now and then: that is nobody's child.
 import asyncio
 import itertools
 import os
@@ -39,6 +39,10 @@ async def life(app):
     await app["http"].close()
 
 
+if os.environ.get("UVLOOP"):
+    import uvloop
+
+    uvloop.install()
 service = web.Application()
 service.router.add_get("/call", call)
 service.cleanup_ctx.append(life)
