@@ -61,10 +61,11 @@
 #include "mind.h"
 
 /* R1: the first bytes of a request, at `ref`. `mine` is the exchange last seen on
- * st->mine.conn, or NULL. */
+ * st->mine.conn, or NULL. `may_loop`: the socket does not block. */
 OTR_LAW void otr_r1_first(struct otr_strand *st, struct otr_mind *mind,
 			  struct otr_exch *ex, const struct otr_xref *ref,
-			  const struct otr_exch *mine, __u64 strand, __u64 now)
+			  const struct otr_exch *mine, int may_loop,
+			  __u64 strand, __u64 now)
 {
 	otr_exch_end(ex, mind); /* one that was never answered */
 	/* No blocking thread reads a second request before it answered its first. */
@@ -78,6 +79,7 @@ OTR_LAW void otr_r1_first(struct otr_strand *st, struct otr_mind *mind,
 	__sync_fetch_and_add(&mind->open, 1);
 	__sync_fetch_and_add(&mind->starving, 1);
 	st->mine = *ref;
+	st->blocks = !may_loop;
 	st->freed = 0;
 	st->entry_ns = now;
 	otr_join(st, ref, OTR_LEVEL_STRONG, ref->conn);
@@ -169,7 +171,7 @@ OTR_LAW void otr_r4_born(struct otr_strand *st, struct otr_mind *mind,
 	asked->has_born = 1;
 	asked->born.conn = 0;
 	asked->born.pos = 0;
-	if (otr_current(st, mind, now)) {
+	if (otr_is_known(st) && otr_current(st, mind, now)) {
 		asked->born = st->cur;
 		otr_flight(mind, cur_ex, 1); /* it waits: it is not starving */
 	}
@@ -179,8 +181,8 @@ OTR_LAW void otr_r4_born(struct otr_strand *st, struct otr_mind *mind,
 /*
  * R4: the first bytes of an outbound request. Sets `believed` (conn 0: none) and
  * returns the evidence with which it may be claimed, or NONE. `claim_ex`, `born_ex`,
- * `cur_ex`: the exchanges last seen on those connections, or NULL. `turns`: waits are
- * probed; without them what a loop does cannot be told apart (`may_loop`).
+ * `cur_ex`: the exchanges last seen on those connections, or NULL. `may_loop`: the socket
+ * does not block.
  */
 OTR_LAW enum otr_evidence
 otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
@@ -228,7 +230,7 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 		return why;
 	if (why == OTR_EVIDENCE_CLAIM)
 		return why;
-	if (may_loop && !st->waited) {
+	if (may_loop && why != OTR_EVIDENCE_BORN && !otr_is_known(st)) {
 		believed->conn = 0; /* nor is it to be believed at the answer */
 		return OTR_EVIDENCE_NONE;
 	}
@@ -368,7 +370,7 @@ OTR_LAW void otr_r10_touch(struct otr_strand *st, const struct otr_mind *mind,
 	st->entry_ns = now;
 	if (asked->pending || !st->cur.conn || !st->from_request)
 		return;
-	if (!otr_is_loop(st, mind))
+	if (!otr_is_loop(st, mind) && otr_is_known(st))
 		asked->claim = st->cur;
 }
 

@@ -75,7 +75,8 @@ struct otr_strand {
 	__u8 turn_kind;	  /* enum otr_turn */
 	__u8 carried;	  /* work of this turn was left when it looked for more */
 	__u8 defers;	  /* and such work runs before what came: see otr_left_over */
-	__u8 pad[4];
+	__u8 blocks;	  /* it reads requests from sockets that block: no loop */
+	__u8 pad[3];
 };
 
 /* What an outbound connection remembers of the requests on it. */
@@ -114,6 +115,13 @@ OTR_LAW void otr_mind_init(struct otr_mind *mind)
 OTR_LAW int otr_is_loop(const struct otr_strand *st, const struct otr_mind *mind)
 {
 	return !mind->go && (st->loop || mind->mux);
+}
+
+/* Is what it has as current of its present turn? Waits are probed a moment after the rest:
+ * until one of it was seen, a loop may have begun another since. */
+OTR_LAW int otr_is_known(const struct otr_strand *st)
+{
+	return st->waited || st->blocks;
 }
 
 OTR_LAW void otr_set(struct otr_strand *st, const struct otr_xref *ref,

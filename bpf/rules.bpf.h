@@ -58,7 +58,7 @@ static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st
 	if (mv->first) {
 		ex->tgid = t->tgid;
 		otr_r1_first(st, mind, ex, &ref, otr_exch_of(st->mine.conn),
-			     strand, mv->now);
+			     c->nonblock && !mind->go, strand, mv->now);
 	} else {
 		ref.pos = c->flow[OTR_DIR_IN].pos;
 		otr_r1_more(st, ex, &ref, mv->now);

@@ -73,7 +73,7 @@ static void request(struct world *w, int i)
 	}
 	w->last[0][i] = '<';
 	otr_r1_first(st, &w->mind, &w->exchs[i], &ref,
-		     exch_of(w, st->mine.conn), w->self, w->now);
+		     exch_of(w, st->mine.conn), w->nonblock, w->self, w->now);
 }
 
 static void answer(struct world *w, int i)
@@ -288,6 +288,9 @@ static const struct tale tales[] = {
 	{ "nor were they when it asked", "D N a< 1> w 1< 2>", "--" },
 	{ "waits are probed", "N p a< 1>", "a" },
 	{ "a claim needs no waits", "a< 1? N s1 1>", "a" },
+	{ "born when waits were not probed", "D N a< 1c w 1>", "-" },
+	{ "nor is a look then one of a blocking strand", "D N a< 1? w 1>", "-" },
+	{ "born for who reads a socket that blocks", "D a< N 1c s1 1>", "a" },
 	/* probation and disgrace */
 	{ "in doubt, alone", "w a< 1>", "a" },
 	{ "in doubt, two", "w a< w b< 1>", "-" },
