@@ -363,15 +363,30 @@ OTR_LAW void otr_r7_clone(const struct otr_strand *from, struct otr_strand *chil
 		otr_set(child, &from->cur, OTR_LEVEL_WEAK, why);
 }
 
-/* R10: the strand looks at an idle outbound connection; st->cur must be fresh. */
+/* R10: may this strand claim what it looks at? st->cur must be fresh. */
+OTR_LAW int otr_r10_claims(struct otr_strand *st, const struct otr_mind *mind,
+			   __u64 now)
+{
+	st->entry_ns = now;
+	return st->cur.conn && st->from_request && !otr_is_loop(st, mind) &&
+	       otr_is_known(st);
+}
+
+/* R10: it looks at an outbound connection, idle where nothing is pending. */
 OTR_LAW void otr_r10_touch(struct otr_strand *st, const struct otr_mind *mind,
 			   struct otr_asked *asked, __u64 now)
 {
-	st->entry_ns = now;
-	if (asked->pending || !st->cur.conn || !st->from_request)
-		return;
-	if (!otr_is_loop(st, mind) && otr_is_known(st))
+	if (otr_r10_claims(st, mind, now) && !asked->pending)
 		asked->claim = st->cur;
+}
+
+/* R10: a look, where the connection's state was out of reach; `sent` and `got`: where the
+ * streams stand now that a request is to go out. */
+OTR_LAW void otr_r10_looked(struct otr_asked *asked, const struct otr_look *look,
+			    __u32 sent, __u32 got)
+{
+	if (look->sent == sent && look->got == got)
+		asked->claim = look->claim;
 }
 
 /*

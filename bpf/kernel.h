@@ -35,6 +35,7 @@ typedef _Bool bool;
 #define EAGAIN	 11
 #define EINPROGRESS 115
 #define MSG_PEEK 2
+#define EPOLL_CTL_DEL 2
 #define O_NONBLOCK 04000
 #define S_IFMT	 0170000
 #define S_IFSOCK 0140000

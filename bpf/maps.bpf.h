@@ -162,6 +162,16 @@ struct {
 	__type(value, struct otr_letter);
 } otr_letters SEC(".maps") __weak;
 
+/* R10: looks at outbound connections, by their inode, from where socket storage is
+ * refused. Few are looked at by one thread and written by another. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct otr_look);
+} otr_looks SEC(".maps") __weak;
+__u32 otr_any_looks __weak = 0; /* 1: there has been one */
+
 /* R6c: who slept on a futex. */
 struct otr_futex_key {
 	__u64 addr;

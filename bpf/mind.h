@@ -202,4 +202,13 @@ struct otr_letter {
 	__u8 pad[6];
 };
 
+/* R10: a look at a connection where its state cannot be reached. It counts for the request
+ * that comes next if none of its bytes moved since, in either direction: then nothing was
+ * on its way when it was looked at. */
+struct otr_look {
+	struct otr_xref claim;
+	__u32 sent; /* sequence numbers of what comes next */
+	__u32 got;
+};
+
 #endif /* OTR_MIND_H */

@@ -100,6 +100,19 @@ static __always_inline int otr_is_pump(const struct otr_task *t,
 	       (g->parent | OTR_STRAND_GO) == c->dialer;
 }
 
+/* R10: was it looked at since its bytes moved last? */
+static __noinline int otr_rule_looked(struct otr_conn *c, const struct otr_move *mv)
+{
+	const struct otr_flow *in = &c->flow[OTR_DIR_IN];
+	struct otr_look *look = bpf_map_lookup_elem(&otr_looks, &c->inode);
+
+	if (!look)
+		return 0;
+	otr_r10_looked(&c->asked, look, mv->pos, in->pos + in->bytes);
+	bpf_map_delete_elem(&otr_looks, &c->inode);
+	return 0;
+}
+
 /* R4 */
 static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 				   struct otr_conn *c, struct otr_move *mv,
@@ -116,6 +129,8 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 	if (may_loop)
 		otr_want_waits(t);
 	t->asked_ns = mv->now;
+	if (otr_any_looks && !c->asked.pending)
+		otr_rule_looked(c, mv);
 	why = otr_r4_ask(st, mind, &c->asked, otr_exch_of(c->asked.claim.conn),
 			 otr_exch_of(c->asked.born.conn),
 			 otr_exch_of(st->cur.conn), may_loop, c->inode, mv->now,

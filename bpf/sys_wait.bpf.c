@@ -28,6 +28,33 @@ static __always_inline int wait_many(struct otr_task *t, __s64 timeout_ns, long 
 	return 0;
 }
 
+/* R10: a blocking strand looks at a connection; whether it is idle shows when it is used. */
+static __noinline int look_at(struct otr_task *t, unsigned int fd)
+{
+	struct sock *sk = otr_sock_of_fd(fd);
+	struct tcp_sock *tp = (void *)sk;
+	struct otr_strand *st = &t->strand;
+	struct otr_look look;
+	struct otr_mind *mind;
+	__u64 conn;
+	__u16 family;
+
+	mind = otr_mind_of(t->tgid);
+	otr_refresh(st, otr_exch_of(st->cur.conn));
+	if (!sk || !mind || !otr_r10_claims(st, mind, bpf_ktime_get_ns()))
+		return 0;
+	if (!otr_sock_wanted(sk, &family) || family == AF_UNIX ||
+	    otr_sock_role(sk, family) != OTR_ROLE_CLIENT)
+		return 0;
+	conn = otr_sock_inode(sk);
+	look.claim = st->cur;
+	look.sent = BPF_CORE_READ(tp, write_seq);
+	look.got = BPF_CORE_READ(tp, copied_seq);
+	bpf_map_update_elem(&otr_looks, &conn, &look, BPF_ANY);
+	otr_any_looks = 1;
+	return 0;
+}
+
 static __always_inline __s64 from_ms(int ms)
 {
 	return ms < 0 ? -1 : ms * 1000000ll;
@@ -53,6 +80,20 @@ static __always_inline int waited(struct sys_exit_ctx *ctx, int many, __s64 time
 	if (many)
 		return wait_many(t, timeout, ctx->ret);
 	otr_r5_one(&t->strand, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* poll() of one descriptor is a wait and a look. */
+static __always_inline int polled(struct sys_exit_ctx *ctx, __s64 timeout)
+{
+	struct pt_regs *regs = otr_regs_now();
+	struct otr_task *t = otr_task_now();
+	int fd;
+
+	waited(ctx, OTR_ARG1(regs) > 1, timeout);
+	if (t && !t->go_goid && OTR_ARG1(regs) == 1 && ctx->ret >= 0 &&
+	    !bpf_probe_read_user(&fd, sizeof(fd), (void *)OTR_ARG0(regs)))
+		look_at(t, fd);
 	return 0;
 }
 
@@ -100,7 +141,7 @@ int otr_poll(struct sys_exit_ctx *ctx)
 {
 	struct pt_regs *regs = otr_regs_now();
 
-	return waited(ctx, OTR_ARG1(regs) > 1, from_ms(OTR_ARG2(regs)));
+	return polled(ctx, from_ms(OTR_ARG2(regs)));
 }
 
 SEC("tp/syscalls/sys_exit_ppoll")
@@ -108,7 +149,19 @@ int otr_ppoll(struct sys_exit_ctx *ctx)
 {
 	struct pt_regs *regs = otr_regs_now();
 
-	return waited(ctx, OTR_ARG1(regs) > 1, from_timespec(OTR_ARG2(regs)));
+	return polled(ctx, from_timespec(OTR_ARG2(regs)));
+}
+
+/* Who has a loop watch a connection is about to use it. */
+SEC("tp/syscalls/sys_exit_epoll_ctl")
+int otr_epoll_ctl(struct sys_exit_ctx *ctx)
+{
+	struct pt_regs *regs = otr_regs_now();
+	struct otr_task *t = otr_task_now();
+
+	if (t && !t->go_goid && !ctx->ret && OTR_ARG1(regs) != EPOLL_CTL_DEL)
+		look_at(t, OTR_ARG2(regs));
+	return 0;
 }
 
 /* How many descriptors select() looks at is not told apart: many. */

@@ -49,7 +49,8 @@ const struct otr_probe otr_probes[] = {
 			{"system-call exits",
 			 {"otr_epoll_wait", "otr_epoll_pwait", "otr_epollpwait2",
 			  "otr_poll", "otr_ppoll", "otr_select", "otr_pselect6",
-			  "otr_accept", "otr_accept4", "otr_read", "otr_write"}},
+			  "otr_accept", "otr_accept4", "otr_read", "otr_write",
+			  "otr_epoll_ctl"}},
 		},
 	},
 	{

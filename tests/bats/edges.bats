@@ -202,3 +202,22 @@ no_control() { # FILE..: no byte a terminal obeys, no bidi control, valid UTF-8
 	spans 'len(S) == 3' '{s.name for s in S} == {"GET /one", "GET /two", "GET /three"}' \
 		'len({s.resource["service.instance.id"] for s in S}) == 3'
 }
+
+# The first requests may come before waits are probed.
+looks() { # HOW
+	local back=$port
+	http "$back"
+	port=$(free_port)
+	bg looks "$PY" "$APPS/looks.py" "$port" "$back" "$1"
+	up "$port"
+	attach "$pid"
+	curl -s "127.0.0.1:$port/[1-30]" >"$dir/out"
+	detach
+	[ "$(grep -c ok "$dir/out")" -eq 30 ]
+	spans 'len(V) == 30 and len(C) == 30' 'sum(c.evidence == "claim" for c in C) >= 15' \
+		'all(c.attr["url.full"].endswith(parent(c).path) for c in C if c.parent)'
+}
+
+@test "who polls an idle connection is about to use it" { looks poll; }
+
+@test "so is who has an idle connection watched" { looks epoll; }

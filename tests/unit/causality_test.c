@@ -8,7 +8,8 @@
  *
  *	a< a> ax    a request comes on inbound connection a (to d); is answered; is closed
  *	1> 1<       a request goes out on connection 1 (to 4); an answer comes
- *	1c 1?       connect() = EINPROGRESS; a look at the idle connection
+ *	1c 1? 1!    connect() = EINPROGRESS; a look at the idle connection; a look from
+ *	            where it cannot be seen whether it is idle
  *	w w0 p      a wait for many without end; with timeout 0; for one descriptor
  *	w9 wx       a wait of at most 9 ms; one that ran out
  *	L> L<       the letter box is written; is read
@@ -38,6 +39,8 @@ struct world {
 	struct otr_exch exchs[4];  /* of inbound connections 1 to 4 */
 	struct otr_asked asked[4]; /* of outbound connections */
 	char last[2][4];	   /* what was moved last: '<' or '>' */
+	struct otr_look looks[4];
+	uint32_t moved[2][4]; /* bytes of it: sent, got */
 	struct otr_letter box;
 	uint64_t now, place;
 	int self, nonblock;
@@ -95,6 +98,12 @@ static void ask(struct world *w, int i)
 	int why;
 
 	w->last[1][i] = '>';
+	if (!asked->pending && w->looks[i].claim.conn) {
+		otr_r10_looked(asked, &w->looks[i], w->moved[0][i],
+			       w->moved[1][i]);
+		w->looks[i].claim.conn = 0;
+	}
+	w->moved[0][i]++;
 	why = otr_r4_ask(st, &w->mind, asked, exch_of(w, asked->claim.conn),
 			 exch_of(w, asked->born.conn), exch_of(w, st->cur.conn),
 			 w->nonblock, 100 + i, w->now, &parent);
@@ -106,6 +115,7 @@ static void answered(struct world *w, int i)
 {
 	struct otr_asked *asked = &w->asked[i];
 
+	w->moved[1][i]++;
 	if (w->last[1][i] == '<') {
 		otr_r2_more(self(w), &w->mind, asked,
 			    exch_of(w, asked->answered.conn), 100 + i, w->now);
@@ -155,6 +165,15 @@ static void inbound(struct world *w, int i, char what)
 		otr_exch_end(&w->exchs[i], &w->mind);
 }
 
+/* Where the connection's state is out of reach. */
+static void look(struct world *w, int i)
+{
+	if (otr_r10_claims(fresh(w), &w->mind, w->now))
+		w->looks[i] = (struct otr_look){ .claim = self(w)->cur,
+						 .sent = w->moved[0][i],
+						 .got = w->moved[1][i] };
+}
+
 static void outbound(struct world *w, int i, char what)
 {
 	struct otr_strand *st = self(w);
@@ -166,6 +185,8 @@ static void outbound(struct world *w, int i, char what)
 	else if (what == 'c')
 		otr_r4_born(st, &w->mind, &w->asked[i],
 			    exch_of(w, st->cur.conn), w->now);
+	else if (what == '!')
+		look(w, i);
 	else
 		otr_r10_touch(fresh(w), &w->mind, &w->asked[i], w->now);
 }
@@ -341,6 +362,11 @@ static const struct tale tales[] = {
 	{ "a loop looks at many", "w a< 1? s1 1>", "-" },
 	{ "not idle", "a< 1> 1? s1 1>", "a-" },
 	{ "a claim in doubt", "a< 1? s2 b< s3 w 1>", "a" },
+	{ "polled, and used", "a< 1! s1 1>", "a" },
+	{ "polled for its answer, then used by another",
+	  "a< 1> 1! 1< s1 b< 2> s2 1>", "ab-" },
+	{ "polled, used, and used again", "a< 1! s1 1> 1< s2 1>", "a-" },
+	{ "polled for what is over", "a< 1! a> s1 1>", "-" },
 	/* goroutines */
 	{ "a goroutine of a goroutine, among others",
 	  "G a< k1 s2 b< s1 1> s2 2>", "ab" },
