@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_FRAMES_H
+#define OTR_FRAMES_H
+
+/*
+ * frames.h - what the source knows of protocols by itself, from their first bytes, and the
+ * walk along the frames of HTTP/2 (RFC 9113, 4.1) that tells payload of DATA, which is
+ * not copied, from all else:
+ *
+ *	| length 24 | type 8 | flags 8 | stream 32 | length bytes of payload | ..
+ *
+ * Pure and bounded; tested natively (tests/unit/frames_test.c).
+ */
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+enum otr_opening {
+	OTR_OPENING_OTHER,
+	OTR_OPENING_HTTP2, /* the client's preface: capture by FRAMES */
+	OTR_OPENING_SSH,   /* nothing to be read: MUTE */
+};
+
+#define OTR_OPENING_BYTES 8  /* that are looked at */
+#define OTR_PREFACE_BYTES 24 /* "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" */
+#define OTR_FRAME_HEAD	  9
+
+/* Where the walk stands in one direction. All zero: before a frame. */
+struct otr_frames {
+	__u32 left;   /* bytes of the frame's payload to come; its length so far
+		       * while `have` is not 0 */
+	__u8 have;    /* bytes of a header that is not whole yet */
+	__u8 preface; /* bytes of the preface to come */
+	__u8 data;    /* the frame at hand is DATA */
+	__u8 lost;    /* bytes could not be read: calls are copied as they come */
+};
+
+/* Of the bytes of a call: `copy` from `off` on are copied, and stand for `len`. */
+struct otr_segment {
+	__u32 off;
+	__u32 copy;
+	__u32 len;
+};
+
+static inline __attribute__((always_inline)) enum otr_opening
+otr_opening_of(const __u8 first[OTR_OPENING_BYTES])
+{
+	if (!__builtin_memcmp(first, "PRI * HT", 8))
+		return OTR_OPENING_HTTP2;
+	if (!__builtin_memcmp(first, "SSH-", 4))
+		return OTR_OPENING_SSH;
+	return OTR_OPENING_OTHER;
+}
+
+/* Takes one byte of a header. */
+static inline __attribute__((always_inline)) void
+otr_frames_byte(struct otr_frames *fr, __u8 byte)
+{
+	if (!fr->have)
+		fr->left = 0;
+	if (fr->have < 3)
+		fr->left = fr->left << 8 | byte;
+	else if (fr->have == 3)
+		fr->data = !byte;
+	fr->have = fr->have + 1 < OTR_FRAME_HEAD ? fr->have + 1 : 0;
+}
+
+/* Does the walk need to read what comes next, a header? */
+static inline __attribute__((always_inline)) int
+otr_frames_reads(const struct otr_frames *fr)
+{
+	return !fr->preface && (fr->have || !fr->left);
+}
+
+/* Steps over the next bytes that are of one kind, of the `n` that moved; `at` holds the
+ * first min(n, OTR_FRAME_HEAD) of them where otr_frames_reads(). Returns how many, and in
+ * *copy whether they are to be copied. */
+static inline __attribute__((always_inline)) __u32
+otr_frames_step(struct otr_frames *fr, const __u8 *at, __u32 n, int *copy)
+{
+	__u32 head = OTR_FRAME_HEAD - fr->have;
+
+	*copy = 1;
+	if (fr->preface) {
+		n = n < fr->preface ? n : fr->preface;
+		fr->preface -= n;
+		return n;
+	}
+	if (!fr->have && fr->left) {
+		n = n < fr->left ? n : fr->left;
+		fr->left -= n;
+		*copy = !fr->data;
+		return n;
+	}
+	n = n < head ? n : head;
+	for (__u32 i = 0; i < OTR_FRAME_HEAD; i++)
+		if (i < n)
+			otr_frames_byte(fr, at[i]);
+	return n;
+}
+
+/* Adds `n` bytes to a segment. Returns 0 where they begin another: the caller sends this
+ * one first, sets it to zero length behind its end, and comes again. */
+static inline __attribute__((always_inline)) int
+otr_segment_add(struct otr_segment *seg, __u32 n, int copy)
+{
+	if (copy && seg->copy < seg->len)
+		return 0;
+	seg->len += n;
+	if (copy)
+		seg->copy += n;
+	return 1;
+}
+
+#endif /* OTR_FRAMES_H */

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs:
+/*
+ * frames_test.c - the walk along HTTP/2 frames, as the kernel side does it: what is copied,
+ * however the bytes are cut into calls.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bpf/frames.h"
+
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+struct wire {
+	uint8_t bytes[4096];
+	uint8_t kept[4096]; /* what is to be copied, by its place: 1 */
+	size_t n;
+};
+
+static void put(struct wire *w, const void *bytes, size_t n, int copy)
+{
+	assert_true(w->n + n <= sizeof(w->bytes));
+	if (bytes)
+		memcpy(w->bytes + w->n, bytes, n);
+	else
+		memset(w->bytes + w->n, 'x', n);
+	memset(w->kept + w->n, copy, n);
+	w->n += n;
+}
+
+static void frame(struct wire *w, int type, uint32_t len)
+{
+	const uint8_t head[OTR_FRAME_HEAD] = {
+		(uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len,
+		(uint8_t)type,	      0x4,		   0, 0, 0, 1
+	};
+
+	put(w, head, sizeof(head), 1);
+	put(w, NULL, len, type != 0);
+}
+
+/* Walks over one call, and marks what its segments copy. */
+static void call(struct otr_frames *fr, const struct wire *w, size_t from,
+		 size_t to, uint8_t *copied)
+{
+	struct otr_segment seg = { 0 };
+	uint32_t off = 0, n;
+	int copy;
+
+	while (from + off < to) {
+		n = otr_frames_step(fr, w->bytes + from + off,
+				    (uint32_t)(to - from) - off, &copy);
+		assert_true(n > 0);
+		if (!otr_segment_add(&seg, n, copy)) {
+			memset(copied + from + seg.off, 1, seg.copy);
+			seg = (struct otr_segment){ .off = off };
+			assert_true(otr_segment_add(&seg, n, copy));
+		}
+		off += n;
+	}
+	assert_int_equal(seg.off + seg.len, to - from); /* nothing is left out */
+	memset(copied + from + seg.off, 1, seg.copy);
+}
+
+static struct wire conversation(void)
+{
+	struct wire w = { .n = 0 };
+
+	put(&w, PREFACE, OTR_PREFACE_BYTES, 1);
+	frame(&w, 4, 18);  /* SETTINGS */
+	frame(&w, 1, 120); /* HEADERS */
+	frame(&w, 0, 700); /* DATA */
+	frame(&w, 0, 0);
+	frame(&w, 8, 4); /* WINDOW_UPDATE */
+	frame(&w, 0, 300);
+	frame(&w, 1, 30);
+	return w;
+}
+
+static void any_cut(void **state)
+{
+	struct wire w = conversation();
+	uint8_t copied[sizeof(w.bytes)];
+
+	(void)state;
+	for (size_t size = 1; size <= w.n; size++) {
+		struct otr_frames fr = { .preface = OTR_PREFACE_BYTES };
+
+		memset(copied, 0, sizeof(copied));
+		for (size_t at = 0; at < w.n; at += size)
+			call(&fr, &w, at, at + size < w.n ? at + size : w.n,
+			     copied);
+		assert_memory_equal(copied, w.kept, w.n);
+		assert_true(otr_frames_reads(&fr)); /* before a frame */
+		assert_int_equal(fr.have, 0);
+	}
+}
+
+static void longest_frame(void **state)
+{
+	const uint8_t head[OTR_FRAME_HEAD] = { 0xff, 0xff, 0xff };
+	struct otr_frames fr = { 0 };
+	int copy;
+
+	(void)state;
+	assert_int_equal(otr_frames_step(&fr, head, 9, &copy), 9);
+	assert_int_equal(fr.left, 0xffffff);
+	assert_int_equal(otr_frames_step(&fr, NULL, 0x7fffffff, &copy), 0xffffff);
+	assert_false(copy);
+	assert_true(otr_frames_reads(&fr));
+}
+
+static void openings(void **state)
+{
+	(void)state;
+	assert_int_equal(otr_opening_of((const uint8_t *)PREFACE),
+			 OTR_OPENING_HTTP2);
+	assert_int_equal(otr_opening_of((const uint8_t *)"SSH-2.0-"),
+			 OTR_OPENING_SSH);
+	assert_int_equal(otr_opening_of((const uint8_t *)"PRI * HX"),
+			 OTR_OPENING_OTHER);
+	assert_int_equal(otr_opening_of((const uint8_t *)"GET / HT"),
+			 OTR_OPENING_OTHER);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(any_cut),
+		cmocka_unit_test(longest_frame),
+		cmocka_unit_test(openings),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
