@@ -3,7 +3,8 @@
  * notseen.c - traffic that was there and was not understood.
  *
  * What it was is told from its first bytes, when they tell: TLS records begin with a
- * type of 20 to 23 and version 3 (RFC 8446, 5.1), SSH with its name (RFC 4253, 4.2).
+ * type of 20 to 23 and version 3 (RFC 8446, 5.1), SSH with its name (RFC 4253, 4.2), HTTP/2
+ * with its preface (RFC 9113, 3.4).
  */
 
 #include "agent/notseen.h"
@@ -82,6 +83,8 @@ static const char *reason(const struct otr_stream_stat *stat)
 		return "TLS: not readable here";
 	if (stat->head_len >= 4 && !memcmp(h, "SSH-", 4))
 		return "SSH: not readable";
+	if (stat->head_len == 8 && !memcmp(h, "PRI * HT", 8))
+		return "HTTP/2: not read yet";
 	return stat->proto ? "the parser gave up" : "unknown protocol";
 }
 

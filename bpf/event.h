@@ -85,8 +85,7 @@ enum otr_pos_kind {
 enum otr_capture {
 	OTR_CAPTURE_HEAD, /* the first bytes of each run: HTTP/1, the default */
 	OTR_CAPTURE_CALLS, /* the first bytes of each call: PostgreSQL, Redis */
-	OTR_CAPTURE_FRAMES, /* HTTP/2: every frame but the payload of DATA; as
-			     * CALLS until a parser asks for it */
+	OTR_CAPTURE_FRAMES, /* HTTP/2: every frame but the payload of DATA */
 	OTR_CAPTURE_MUTE,   /* counts only */
 };
 

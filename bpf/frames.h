@@ -36,9 +36,8 @@ struct otr_frames {
 	__u8 lost;    /* bytes could not be read: calls are copied as they come */
 };
 
-/* Of the bytes of a call: `copy` from `off` on are copied, and stand for `len`. */
+/* Of the bytes of a call: the first `copy` of `len` are copied. */
 struct otr_segment {
-	__u32 off;
 	__u32 copy;
 	__u32 len;
 };
@@ -53,7 +52,7 @@ otr_opening_of(const __u8 first[OTR_OPENING_BYTES])
 	return OTR_OPENING_OTHER;
 }
 
-/* Takes one byte of a header. */
+/* One byte of a header that was cut. */
 static inline __attribute__((always_inline)) void
 otr_frames_byte(struct otr_frames *fr, __u8 byte)
 {
@@ -73,14 +72,12 @@ otr_frames_reads(const struct otr_frames *fr)
 	return !fr->preface && (fr->have || !fr->left);
 }
 
-/* Steps over the next bytes that are of one kind, of the `n` that moved; `at` holds the
- * first min(n, OTR_FRAME_HEAD) of them where otr_frames_reads(). Returns how many, and in
- * *copy whether they are to be copied. */
+/* Steps over some of the next `n` bytes that moved, all of one kind; `at` holds the first
+ * min(n, OTR_FRAME_HEAD) of them where otr_frames_reads(). Returns how many, and in *copy
+ * whether they are to be copied. */
 static inline __attribute__((always_inline)) __u32
 otr_frames_step(struct otr_frames *fr, const __u8 *at, __u32 n, int *copy)
 {
-	__u32 head = OTR_FRAME_HEAD - fr->have;
-
 	*copy = 1;
 	if (fr->preface) {
 		n = n < fr->preface ? n : fr->preface;
@@ -93,15 +90,17 @@ otr_frames_step(struct otr_frames *fr, const __u8 *at, __u32 n, int *copy)
 		*copy = !fr->data;
 		return n;
 	}
-	n = n < head ? n : head;
-	for (__u32 i = 0; i < OTR_FRAME_HEAD; i++)
-		if (i < n)
-			otr_frames_byte(fr, at[i]);
-	return n;
+	if (fr->have || n < OTR_FRAME_HEAD) {
+		otr_frames_byte(fr, at[0]);
+		return 1;
+	}
+	fr->left = (__u32)at[0] << 16 | (__u32)at[1] << 8 | at[2];
+	fr->data = !at[3];
+	return OTR_FRAME_HEAD;
 }
 
 /* Adds `n` bytes to a segment. Returns 0 where they begin another: the caller sends this
- * one first, sets it to zero length behind its end, and comes again. */
+ * one first, empties it, and comes again. */
 static inline __attribute__((always_inline)) int
 otr_segment_add(struct otr_segment *seg, __u32 n, int copy)
 {

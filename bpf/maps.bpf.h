@@ -13,6 +13,7 @@
 
 #include "causality.h"
 #include "event.h"
+#include "frames.h"
 #include "shared.h"
 
 /* One thread of a traced process, or of one on trial. Its presence is what "traced" means. */
@@ -44,6 +45,7 @@ struct otr_flow { /* one direction of a connection; the run that is going on */
 	__u8 eof;
 	__u8 pad;
 	__u8 tail[8];
+	struct otr_frames frames;
 };
 
 #define OTR_DIR_NONE 2
@@ -65,6 +67,8 @@ struct otr_conn {
 	__u8 nonblock;
 	__u8 seen_open;
 	__u8 let_go; /* the exchange going on is not told: no CPU for it */
+	__u8 opening;	/* enum otr_opening */
+	__u8 pad[6];
 };
 
 /* Owner: task.bpf.h. */

@@ -8,7 +8,16 @@
  * seeing them, sock_data.bpf.c and sys_data.bpf.c.
  */
 
+#include "frames.bpf.h"
 #include "rules.bpf.h"
+
+/* How a connection is captured that the agent has said nothing of. */
+static __always_inline __u32 otr_own_policy(const struct otr_conn *c)
+{
+	return c->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES :
+	       c->opening == OTR_OPENING_SSH   ? OTR_CAPTURE_MUTE :
+						 OTR_CAPTURE_HEAD;
+}
 
 /* The policy of a direction is looked up when a run starts after any has changed. */
 static __always_inline void otr_refresh_policy(struct otr_conn *c, __u8 dir)
@@ -17,8 +26,14 @@ static __always_inline void otr_refresh_policy(struct otr_conn *c, __u8 dir)
 	struct otr_policy *p = bpf_map_lookup_elem(&otr_policies, &key);
 	struct otr_flow *f = &c->flow[dir & 1];
 
-	f->capture = p ? p->capture : OTR_CAPTURE_HEAD;
+	f->capture = p ? p->capture : otr_own_policy(c);
 	f->head_bytes = p ? p->head_bytes : OTR_HEAD_BYTES;
+}
+
+static __always_inline void otr_refresh_policies(struct otr_conn *c)
+{
+	otr_refresh_policy(c, OTR_DIR_IN);
+	otr_refresh_policy(c, OTR_DIR_OUT);
 }
 
 static __always_inline void otr_end_run(struct otr_conn *c, __u8 dir, __u8 eof,
@@ -51,8 +66,7 @@ static __always_inline void otr_begin_run(struct otr_conn *c,
 	f->first_ns = mv->now;
 	if (c->policy_gen != otr_ctl.policy_gen) {
 		c->policy_gen = otr_ctl.policy_gen;
-		otr_refresh_policy(c, OTR_DIR_IN);
-		otr_refresh_policy(c, OTR_DIR_OUT);
+		otr_refresh_policies(c);
 	}
 }
 
@@ -157,13 +171,20 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 
 	if (f->capture == OTR_CAPTURE_MUTE || c->let_go)
 		return; /* counted in `total`: nobody reads its runs */
+	otr_find_bytes(mv, regs);
+	if (f->total == mv->moved && otr_open(c, mv) == OTR_OPENING_HTTP2)
+		otr_refresh_policies(c);
+	if (f->capture == OTR_CAPTURE_FRAMES) {
+		otr_frames(t, c, mv, &cause, strand);
+		return;
+	}
 	cap = otr_cap(f, mv);
-	if (cap < mv->moved || cap)
-		otr_find_bytes(mv, regs);
 	if (cap) {
 		cap = otr_emit_data(t, c, strand, mv, &cause, cap);
 		f->copied += cap;
 	}
+	if (c->opening == OTR_OPENING_SSH)
+		otr_refresh_policies(c); /* what was copied names it */
 	if (cap < mv->moved) {
 		f->cut = 1;
 		otr_keep_tail(f->tail, mv);

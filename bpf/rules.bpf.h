@@ -188,6 +188,13 @@ static __noinline int otr_rule_letter(struct otr_task *t, struct otr_strand *st,
 	return 0;
 }
 
+/* Each call may be a request of its own. */
+static __always_inline int otr_by_call(const struct otr_flow *out)
+{
+	return out->capture == OTR_CAPTURE_CALLS ||
+	       out->capture == OTR_CAPTURE_FRAMES;
+}
+
 /* Applies the rules to bytes that moved; fills `cause` for an outbound request. */
 static __always_inline void otr_rules(struct otr_task *t, struct otr_conn *c,
 				      struct otr_move *mv, struct otr_cause *cause,
@@ -202,8 +209,7 @@ static __always_inline void otr_rules(struct otr_task *t, struct otr_conn *c,
 		else
 			otr_rule_answer(t, st, c, mv, *strand);
 	} else if (ask && mv->dir == OTR_DIR_OUT) {
-		if ((mv->first ||
-		     c->flow[OTR_DIR_OUT].capture == OTR_CAPTURE_CALLS) &&
+		if ((mv->first || otr_by_call(&c->flow[OTR_DIR_OUT])) &&
 		    !otr_is_pump(t, c, *strand))
 			otr_rule_ask(t, st, c, mv, cause);
 		else if (st)

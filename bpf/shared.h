@@ -20,7 +20,8 @@ struct otr_policy {
 	__u32 capture;	  /* enum otr_capture */
 };
 
-#define OTR_HEAD_BYTES 1024
+#define OTR_HEAD_BYTES	 1024
+#define OTR_FRAMES_BYTES 4096 /* of what lies between two payloads of DATA */
 
 /* A run that is longer than what was copied: kernel -> agent, map otr_runs, key
  * otr_dir_key(). Gone once the run has ended. */

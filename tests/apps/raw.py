@@ -108,19 +108,50 @@ def statuses():
 
 def foreign():
     """A protocol nobody knows, between two sockets of our own."""
-    server = socket.socket()
-    server.bind(("127.0.0.1", 0))
-    server.listen()
-    ours = socket.create_connection(server.getsockname())
-    theirs, _ = server.accept()
+    ours, theirs = between()
     data = b"\x16\xf1\x09\x44" + os.urandom(9000)
     for _ in range(40):
         for one, other in ((ours, theirs), (theirs, ours)):
             one.sendall(data)
-            got = b""
-            while len(got) < len(data):
-                got += other.recv(65536)
-            assert got == data
+            assert take(other, len(data)) == data
+
+
+def http2():
+    """Frames of HTTP/2, in one call of three buffers and in calls of 7 bytes."""
+    def frame(kind, payload):
+        return len(payload).to_bytes(3, "big") + bytes([kind, 4, 0, 0, 0, 1]) + payload
+
+    data = frame(0, b"payload." * 2000)
+    told = b"".join(frame(1, b"heading%d" % i) + data for i in range(3))
+    ours, theirs = between()
+    begin = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    sent = ours.sendmsg([begin, frame(4, b"settings") + told[:5000], told[5000:]])
+    assert take(theirs, 41 + len(told))[41:] == told and sent == 41 + len(told)
+    answer = frame(1, b"answered" * 20)
+    for at in range(0, len(answer), 7):
+        theirs.sendall(answer[at:at + 7])
+    assert take(ours, len(answer)) == answer
+
+
+def ssh():
+    ours, theirs = between()
+    for text in b"SSH-2.0-x\r\n", b"secret" * 100, b"secret" * 100:
+        for one, other in ((ours, theirs), (theirs, ours)):
+            one.sendall(text)
+            assert take(other, len(text)) == text
+
+
+def between():
+    """A connection to ourselves."""
+    server = socket.create_server(("127.0.0.1", 0))
+    return socket.create_connection(server.getsockname()), server.accept()[0]
+
+
+def take(sock, n):
+    got = b""
+    while len(got) < n:
+        got += sock.recv(n - len(got))
+    return got
 
 
 def hostile():

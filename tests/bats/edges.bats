@@ -221,3 +221,28 @@ looks() { # HOW
 @test "who polls an idle connection is about to use it" { looks poll; }
 
 @test "so is who has an idle connection watched" { looks epoll; }
+
+kept() { grep -a -o "$1" "$dir/record" | wc -l; }
+
+@test "HTTP/2: every frame is kept but the payload of DATA, however calls cut them" {
+	export COLUMNS=200
+	http "$port"
+	opts=(--record "$dir/record")
+	traced $PY "$APPS/raw.py" "$port" http2
+	grep -q '^not seen .*HTTP/2: not read yet' "$dir/text"
+	[ "$(kept heading)" -eq 6 ]
+	[ "$(kept settings)" -eq 2 ]
+	[ "$(kept answered)" -ge 16 ]
+	[ "$(kept payload)" -eq 0 ]
+	grep -q '^lost *nothing' "$dir/text"
+}
+
+@test "SSH is named, and muted from its second call on" {
+	export COLUMNS=200
+	http "$port"
+	opts=(--record "$dir/record")
+	traced $PY "$APPS/raw.py" "$port" ssh
+	grep -q '^not seen .*SSH: not readable' "$dir/text"
+	[ "$(kept 'SSH-2.0-')" -ge 1 ]
+	[ "$(kept secret)" -eq 0 ]
+}

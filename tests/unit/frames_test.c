@@ -45,27 +45,35 @@ static void frame(struct wire *w, int type, uint32_t len)
 	put(w, NULL, len, type != 0);
 }
 
-/* Walks over one call, and marks what its segments copy. */
+/* Marks what a segment copies; returns where the next one begins. */
+static size_t tell(struct otr_segment *seg, size_t at, uint8_t *copied)
+{
+	memset(copied + at, 1, seg->copy);
+	at += seg->len;
+	*seg = (struct otr_segment){ 0 };
+	return at;
+}
+
+/* Walks over one call. */
 static void call(struct otr_frames *fr, const struct wire *w, size_t from,
 		 size_t to, uint8_t *copied)
 {
 	struct otr_segment seg = { 0 };
-	uint32_t off = 0, n;
+	size_t at = from, begin = from;
+	uint32_t n;
 	int copy;
 
-	while (from + off < to) {
-		n = otr_frames_step(fr, w->bytes + from + off,
-				    (uint32_t)(to - from) - off, &copy);
+	while (at < to) {
+		n = otr_frames_step(fr, w->bytes + at, (uint32_t)(to - at),
+				    &copy);
 		assert_true(n > 0);
 		if (!otr_segment_add(&seg, n, copy)) {
-			memset(copied + from + seg.off, 1, seg.copy);
-			seg = (struct otr_segment){ .off = off };
+			begin = tell(&seg, begin, copied);
 			assert_true(otr_segment_add(&seg, n, copy));
 		}
-		off += n;
+		at += n;
 	}
-	assert_int_equal(seg.off + seg.len, to - from); /* nothing is left out */
-	memset(copied + from + seg.off, 1, seg.copy);
+	assert_int_equal(tell(&seg, begin, copied), to); /* nothing is left out */
 }
 
 static struct wire conversation(void)

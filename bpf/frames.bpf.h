@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_FRAMES_BPF_H
+#define OTR_FRAMES_BPF_H
+
+/* frames.bpf.h - the walk of frames.h at home in the kernel: one record for each stretch
+ * of a call that is copied, with what is left out behind it counted in `moved`. */
+
+#include "emit.bpf.h"
+#include "frames.h"
+
+#define OTR_FRAMES_STEPS 256 /* of one buffer: two a frame; then it is lost */
+
+/* The stack has no room for another `mv`, 512 bytes with all that call each other. */
+struct otr_walk {
+	struct otr_task *task;
+	struct otr_conn *conn;
+	struct otr_frames *fr;
+	struct otr_move *mv; /* of one buffer, from where the segment begins */
+	const struct otr_cause *cause;
+	__u64 strand;
+	__u32 left; /* bytes of the buffer that the walk has not come to */
+	struct otr_segment seg;
+};
+
+/* One record, with the first mv->count bytes. This and otr_walk() are not static: so each is verified once, and not again
+ * for every way that leads there, which is more than a verifier has patience for. */
+__weak __noinline int otr_tell_frames(struct otr_task *t, struct otr_conn *c,
+				      const struct otr_move *mv,
+				      const struct otr_cause *cause, __u64 strand)
+{
+	if (!t || !c || !mv || !cause)
+		return 0;
+	if (mv->count <= 256)
+		return otr_emit_class(t, c, strand, mv, cause, mv->count, 256);
+	return otr_emit_class(t, c, strand, mv, cause, mv->count,
+			      OTR_FRAMES_BYTES);
+}
+
+static __always_inline void otr_walk_tell(struct otr_walk *w)
+{
+	struct otr_move *mv = w->mv;
+
+	if (!w->seg.len)
+		return;
+	mv->moved = w->seg.len;
+	mv->count = w->seg.copy;
+	otr_tell_frames(w->task, w->conn, mv, w->cause, w->strand);
+	mv->pos += mv->moved;
+	mv->base += mv->moved;
+	mv->first = 0;
+	w->seg.copy = 0;
+	w->seg.len = 0;
+}
+
+/* What comes next, where it has to be read. */
+static __always_inline int otr_walk_peek(const struct otr_walk *w, __u8 *head)
+{
+	__u64 n = w->left;
+
+	if (!otr_frames_reads(w->fr))
+		return 0;
+	otr_clamp(n, OTR_FRAME_HEAD);
+	return bpf_probe_read_user(head, n, (void *)(w->mv->base + w->seg.len));
+}
+
+static int otr_walk_step(__u32 i, struct otr_walk *w)
+{
+	__u8 head[OTR_FRAME_HEAD] = {};
+	int copy;
+	__u32 n;
+
+	if (!w->left || otr_walk_peek(w, head))
+		return 1;
+	/* `lost` is 0: but a verifier, which follows every value that it knows, does
+	 * not know it, and so sees one step where it would try them all. */
+	n = otr_frames_step(w->fr, head, w->left, &copy) + w->fr->lost;
+	if (!otr_segment_add(&w->seg, n, copy)) {
+		otr_walk_tell(w);
+		otr_segment_add(&w->seg, n, copy);
+	}
+	w->left -= n;
+	return 0;
+}
+
+/* One buffer; spends `mv`. What the walk does not come to is copied as it came. */
+__weak __noinline int otr_walk(struct otr_task *t, struct otr_conn *c,
+			       struct otr_move *mv,
+			       const struct otr_cause *cause, __u64 strand)
+{
+	struct otr_walk w = {
+		.task = t,
+		.conn = c,
+		.mv = mv,
+		.cause = cause,
+		.strand = strand,
+	};
+
+	if (!t || !c || !mv || !cause)
+		return 0;
+	w.left = mv->moved;
+	w.fr = &c->flow[mv->dir & 1].frames;
+	if (!w.fr->lost)
+		bpf_loop(OTR_FRAMES_STEPS, otr_walk_step, &w, 0);
+	if (w.left) {
+		otr_walk_tell(&w);
+		w.fr->lost = 1;
+		w.seg.copy = w.left;
+		w.seg.len = w.left;
+	}
+	otr_walk_tell(&w);
+	return 0;
+}
+
+/* Buffer by buffer. Returns how many bytes were not reached. */
+static __always_inline __u32 otr_walk_iovs(struct otr_task *t, struct otr_conn *c,
+					   struct otr_move *mv,
+					   const struct otr_cause *cause,
+					   __u64 strand)
+{
+	struct iovec *at = (void *)mv->base;
+	__u64 count = mv->count;
+	__u32 n, left = mv->moved;
+
+	mv->kind = OTR_BYTES_PLAIN; /* what is walked along is one buffer */
+	for (int i = 0; i < OTR_IOVS; i++) {
+		struct iovec one = {};
+
+		if (i >= count || !left ||
+		    bpf_probe_read_user(&one, sizeof(one), at + i))
+			break;
+		n = one.iov_len < left ? one.iov_len : left;
+		mv->base = (__u64)one.iov_base;
+		mv->moved = n;
+		otr_walk(t, c, mv, cause, strand);
+		left -= n;
+	}
+	return left;
+}
+
+/* A call of a connection that is captured by frames; spends `mv`. */
+static __always_inline void otr_frames(struct otr_task *t, struct otr_conn *c,
+				       struct otr_move *mv,
+				       const struct otr_cause *cause, __u64 strand)
+{
+	__u32 left = mv->moved;
+
+	if (mv->kind == OTR_BYTES_PLAIN) {
+		otr_walk(t, c, mv, cause, strand);
+		left = 0;
+	} else if (mv->kind == OTR_BYTES_IOV)
+		left = otr_walk_iovs(t, c, mv, cause, strand);
+	if (left) /* the next header may be anywhere */
+		c->flow[mv->dir & 1].frames.lost = 1;
+}
+
+/* The first bytes of a direction: what does the source know of them by itself? */
+static __always_inline __u8 otr_open(struct otr_conn *c, const struct otr_move *mv)
+{
+	__u8 first[OTR_OPENING_BYTES] = {};
+	__u64 at = mv->base;
+	struct iovec one = {};
+
+	if (mv->kind == OTR_BYTES_IOV) {
+		bpf_probe_read_user(&one, sizeof(one), (void *)at);
+		at = one.iov_len < sizeof(first) ? 0 : (__u64)one.iov_base;
+	}
+	if (mv->kind == OTR_BYTES_NONE || mv->moved < sizeof(first) ||
+	    bpf_probe_read_user(first, sizeof(first), (void *)at))
+		return OTR_OPENING_OTHER;
+	if (!c->opening)
+		c->opening = otr_opening_of(first);
+	if (c->opening == OTR_OPENING_HTTP2 && otr_opening_of(first))
+		c->flow[mv->dir & 1].frames.preface = OTR_PREFACE_BYTES;
+	return c->opening;
+}
+
+#endif /* OTR_FRAMES_BPF_H */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_HANDOVER_H
+#define OTR_HANDOVER_H
+
+/* handover.h - the rules about what one strand leaves to another: R6c, R9 and R10 of
+ * causality.h, which says what they are, and through which they are to be had. */
+
+#include "mind.h"
+
+/* R10: may this strand claim what it looks at? st->cur must be fresh. */
+OTR_LAW int otr_r10_claims(struct otr_strand *st, const struct otr_mind *mind,
+			   __u64 now)
+{
+	st->entry_ns = now;
+	return st->cur.conn && st->from_request && !otr_is_loop(st, mind) &&
+	       otr_is_known(st);
+}
+
+/* R10: it looks at an outbound connection, idle where nothing is pending. */
+OTR_LAW void otr_r10_touch(struct otr_strand *st, const struct otr_mind *mind,
+			   struct otr_asked *asked, __u64 now)
+{
+	if (otr_r10_claims(st, mind, now) && !asked->pending)
+		asked->claim = st->cur;
+}
+
+/* R10: a look, where the connection's state was out of reach; `sent` and `got`: where the
+ * streams stand now that a request is to go out. */
+OTR_LAW void otr_r10_looked(struct otr_asked *asked, const struct otr_look *look,
+			    __u32 sent, __u32 got)
+{
+	if (look->sent == sent && look->got == got)
+		asked->claim = look->claim;
+}
+
+/*
+ * R6c: is it evidence that `waker` woke one that waits, at a request, on a word on which
+ * nobody else waits? `asking`: the waker waits for an answer. An interpreter's lock that is
+ * handed from thread to thread (Ruby) is such a word, too: there one in four or more of
+ * the wakers has work of its own, in pools none.
+ */
+OTR_LAW int otr_r6c_woken(const struct otr_strand *waker, struct otr_mind *mind,
+			  int asking)
+{
+	if (waker->mine.conn || asking) {
+		mind->relays = OTR_RELAYED;
+		return 0;
+	}
+	if (!mind->relays)
+		return 1;
+	mind->relays--;
+	return mind->open == 1;
+}
+
+OTR_LAW void otr_r9_write(struct otr_strand *st, struct otr_letter *box, __u64 now)
+{
+	st->entry_ns = now;
+	if (!st->cur.conn ||
+	    (box->full && !otr_xref_is(&box->from, &st->cur)))
+		box->many = 1;
+	box->from = st->cur;
+	box->full = 1;
+}
+
+/* `ex`: of box->from.conn, or NULL. `key` tells the descriptor. */
+OTR_LAW void otr_r9_read(struct otr_strand *st, const struct otr_mind *mind,
+			 struct otr_letter *box, const struct otr_exch *ex,
+			 __u64 key, __u64 now)
+{
+	int known = box->full && !box->many && otr_xref_open(&box->from, ex) &&
+		    mind->open == 1;
+
+	st->entry_ns = now;
+	otr_join(st, known ? &box->from : 0, OTR_LEVEL_STRONG, key);
+	if (known)
+		st->evidence = OTR_EVIDENCE_LETTER;
+	box->full = 0;
+	box->many = 0;
+}
+
+#endif /* OTR_HANDOVER_H */
