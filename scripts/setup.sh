@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # setup.sh - installs what is lacking on a bare Debian 12, from its own packages.
 #
-#   scripts/setup.sh [--check] [build|demo|test]..
+#   scripts/setup.sh [--check] [build|demo|test|accuracy]..
 #
-# No group means all. --check installs nothing: it names what lacks, and exits 1. Nothing
+# No group means all but accuracy: the languages that only the long run of
+# tests/accuracy needs. --check installs nothing: it names what lacks, and exits 1. Nothing
 # is done, and nothing said, twice: the second run ends at once. No service that a package
 # brings is started.
 set -euo pipefail
@@ -20,6 +21,9 @@ test="libcmocka-dev bats shellcheck=shellcheck universal-ctags mandoc=mandoc
 	libclang-rt-14-dev python3-aiohttp python3-venv redis-server=redis-server wrk=wrk
 	qemu-system-x86=qemu-system-x86_64 busybox-static cpio=cpio xz-utils=xz"
 
+accuracy="default-jdk-headless=javac ruby=ruby puma=puma python3-gevent python3-uvloop
+	golang-go=go"
+
 say() { printf 'packages   %s\n' "$*"; }
 
 wanted() { # GROUP..: their words
@@ -29,7 +33,8 @@ wanted() { # GROUP..: their words
 		build) echo "$build" ;;
 		demo) echo "$demo" ;;
 		test) echo "$test" ;;
-		*) echo "setup.sh: no group $group: build, demo or test" >&2 && exit 2 ;;
+		accuracy) echo "$accuracy" ;;
+		*) echo "setup.sh: no group $group: build, demo, test or accuracy" >&2 && exit 2 ;;
 		esac
 	done
 }
