@@ -70,7 +70,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 		seen "$dir/text" "$port" /lost
 		kill -INT "$tracer"
 		ended "$tracer"
-		grep '^lost  *[0-9]* spans\? (export)' "$dir/text"
+		grep '^lost  *[0-9]* spans\? (export\>' "$dir/text"
 		[ "$status" -eq "$want" ]
 		run "$OTRACE" run $strict -o "$dir/run" --export "http://127.0.0.1:$down" -- \
 			curl -s "127.0.0.1:$port/y"
