@@ -169,6 +169,7 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 	f->last_ns = mv->now;
 	otr_rules(t, c, mv, &cause, &strand);
 
+	f->frames.lost |= c->let_go; /* it is not walked along */
 	if (f->capture == OTR_CAPTURE_MUTE || c->let_go)
 		return; /* counted in `total`: nobody reads its runs */
 	otr_find_bytes(mv, regs);

@@ -91,7 +91,7 @@ asleep() { # PID..: they, and what descends from them
 seen() { until_true 30 asked_and_seen "$@"; } # FILE PORT PATH
 asked_and_seen() {
 	curl -s -m 10 -o "$dir/answer" "127.0.0.1:$2$3"
-	grep -q -e "$3" "$1"
+	grep -q -e "GET $3" "$1" # a path alone may be a part of where we are
 }
 
 http() { # PORT: the HTTP server of these tests; its pid in $pid

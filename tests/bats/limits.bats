@@ -64,12 +64,13 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	for strict in "" --strict; do
 		want=${strict:+5}
 		want=${want:-0}
+		rm -f "$dir/text" # what the one before said
 		bg tracer "$OTRACE" attach $strict -o "$dir/text" --export "http://127.0.0.1:$down" ":$port"
 		tracer=$pid
 		seen "$dir/text" "$port" /lost
 		kill -INT "$tracer"
 		ended "$tracer"
-		grep '^lost  *[0-9]* spans\? (export)' "$dir/text"
+		grep '^lost  *[0-9]* spans\? (export\>' "$dir/text"
 		[ "$status" -eq "$want" ]
 		run "$OTRACE" run $strict -o "$dir/run" --export "http://127.0.0.1:$down" -- \
 			curl -s "127.0.0.1:$port/y"
