@@ -186,6 +186,29 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 	spans 'any(s.name == "GET /outside" for s in S)'
 }
 
+@test "a pid that comes again is another process, with its own name" {
+	cp "$APPS/httpd.py" "$dir/alpha.py"
+	cp "$APPS/httpd.py" "$dir/beta.py"
+	later=$(free_port)
+	cat >"$dir/twice" <<-S
+		'$OTRACE' agent --rule 'cmd=*$dir/*.py*' --export file:$dir/spans 2>$dir/log & agent=\$!
+		until grep -q watching $dir/log; do sleep 0.05; done
+		for name in alpha beta; do
+			echo 4000 >/proc/sys/kernel/ns_last_pid
+			$PY $dir/\$name.py $later & echo \$! >>$dir/pids
+			pid=\$!
+			until curl -s -o $dir/answer 127.0.0.1:$later/\$name; do sleep 0.05; done
+			kill \$pid; wait \$pid
+		done
+		kill -TERM \$agent; wait \$agent
+	S
+	timeout 60 unshare --pid --kill-child --fork --mount-proc bash "$dir/twice" 3>&-
+	cat "$dir/log" "$dir/pids"
+	[ "$(sort -u "$dir/pids")" = 4001 ]
+	spans '{(s.service, s.pid, s.path) for s in V} == {("alpha", 4001, "/alpha"), ("beta", 4001, "/beta")}' \
+		'len({s.resource["service.instance.id"] for s in V}) == 2'
+}
+
 @test "rules that are wrong: what was read, what would be right" {
 	for bad in port=x port=99999 mode=on colour=red exe; do
 		run "$OTRACE" agent --rule "$bad"
