@@ -112,7 +112,8 @@ static void child(struct run *r, int wait_fd, int bad)
 		_exit(OTR_EXIT_RUN_FAILED); /* otrace gave up: it said why */
 	otr_loop_child();
 	if (r->shim)
-		otr_launch_environment(r->library, otr_session_join(r->session));
+		otr_launch_environment(r->library, otr_session_join(r->session),
+				       !r->cfg->no_inject);
 	if (!r->cfg->user || !become(r->cfg->user))
 		execv(r->path, r->argv);
 	why = errno;

@@ -109,7 +109,7 @@ enum otr_launch otr_launch_can(const char *path)
 	return can;
 }
 
-void otr_launch_environment(const char *library, const char *session)
+void otr_launch_environment(const char *library, const char *session, bool inject)
 {
 	const char *have = getenv("LD_PRELOAD");
 	char text[2 * PATH_MAX];
@@ -118,4 +118,6 @@ void otr_launch_environment(const char *library, const char *session)
 		 have && have[0] ? ":" : "", library);
 	setenv("LD_PRELOAD", text, 1);
 	setenv("OTRACE_SESSION", session, 1);
+	if (!inject)
+		setenv("OTRACE_NO_INJECT", "1", 1);
 }

@@ -4,6 +4,7 @@
 
 /* launch.h - starting a program with the library (preload/) in it. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct otr_err;
@@ -22,7 +23,8 @@ enum otr_launch {
 /* Can the program at `path` carry the library? Of a script: its interpreter. */
 enum otr_launch otr_launch_can(const char *path);
 
-/* Sets LD_PRELOAD (behind what is there) and OTRACE_SESSION in our environment. */
-void otr_launch_environment(const char *library, const char *session);
+/* Sets LD_PRELOAD (behind what is there) and OTRACE_SESSION in our environment; without
+ * `inject` also that nothing is put on requests. */
+void otr_launch_environment(const char *library, const char *session, bool inject);
 
 #endif /* OTR_LAUNCH_H */

@@ -189,6 +189,15 @@ for i in range(30):
 	spans 'len(S) == 30'
 }
 
+@test "--no-inject: it looks, and leaves every byte as it is" {
+	relay
+	"$OTRACE" run --no-bpf --no-inject -o "$dir/text" --export "file:$dir/spans" -- \
+		curl -s "127.0.0.1:$relay/a" 3>&-
+	settled
+	! grep -qi traceparent "$dir/wire"
+	spans 'len(S) == 1' 'S[0].name == "GET /a"'
+}
+
 @test "switched off by its environment, and by the end of otrace" {
 	relay
 	OTRACE_DISABLED=1 both_ways curl -s "127.0.0.1:$relay/a"
