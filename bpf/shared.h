@@ -32,7 +32,8 @@ struct otr_run_now {
 	__u64 last_ns;
 	__u32 calls;
 	__u8 pos_kind;
-	__u8 pad[3];
+	__u8 layer; /* enum otr_layer */
+	__u8 pad[2];
 	__u8 tail[8];
 };
 

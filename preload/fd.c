@@ -119,11 +119,16 @@ struct otr_fd *otr_fd_of(int fd)
 	return f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER ? NULL : f;
 }
 
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+int otr_fd_is(int fd, const struct otr_fd *f)
 {
 	struct stat st;
 
-	if (otr_shim.sealed || stat_of(fd, &st) || st.st_ino == f->inode)
+	return otr_shim.sealed || stat_of(fd, &st) || st.st_ino == f->inode;
+}
+
+struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+{
+	if (otr_fd_is(fd, f))
 		return f;
 	otr_fd_closed(fd);
 	return otr_fd_of(fd);

@@ -113,6 +113,11 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 	int first = f->last_dir != dir;
 	uint32_t cap;
 
+	if (f->opaque) {
+		w->total += moved;
+		otr_handle(&self->strand, f->inode);
+		return;
+	}
 	if (!otr_ring_ready())
 		return;
 	learn_role(f, dir);
@@ -145,17 +150,19 @@ static int is_passing(int error)
 void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssize_t ret,
 		   int error)
 {
+	struct otr_fd *talk = otr_fd_talk(f);
+
 	if (ret < 0 && error == EAGAIN) {
-		otr_rules_touch(self, f, otr_clock_ns());
+		otr_rules_touch(self, talk, otr_clock_ns());
 		return;
 	}
-	if (f->told_by != otr_shim.pid || f->way[dir].eof || !otr_shim.ring)
+	if (f->told_by != otr_shim.pid || talk->way[dir].eof || !otr_shim.ring)
 		return;
 	if (!ret && dir == OTR_DIR_IN) {
 		otr_handle(&self->strand, f->inode);
-		end_run(f, dir, 1);
+		end_run(talk, dir, 1);
 	} else if (ret < 0 && !is_passing(error)) {
-		end_run(f, dir, 1);
+		end_run(talk, dir, 1);
 		otr_tell_conn(fd, f, OTR_EV_CONN_CLOSE, error);
 		f->told_by = 0;
 	}

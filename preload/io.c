@@ -69,11 +69,11 @@ static void splice_in(struct plan *p, const struct otr_out *o)
 	p->n += beyond(p->iov + p->n, o->iov, o->n, p->at);
 }
 
-static int may_add(const struct otr_out *o, const struct otr_fd *f)
+static int may_add(const struct otr_fd *f)
 {
 	if (otr_shim.quiet || f->role == OTR_ROLE_SERVER || f->last_dir == OTR_DIR_OUT)
 		return 0;
-	return f->way[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE && o->n > 0;
+	return f->way[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
 }
 
 static int is_plain(const struct otr_out *o)
@@ -82,8 +82,8 @@ static int is_plain(const struct otr_out *o)
 	       !(o->msg && (o->msg->msg_name || o->msg->msg_controllen));
 }
 
-/* What is true of the bytes about to go out, and whether a header goes with them. */
-static void decide(struct otr_self *self, const struct otr_out *o, struct plan *p)
+size_t otr_header_for(struct otr_self *self, struct otr_fd *f, const struct iovec *iov,
+		      int n, int plain, uint64_t now, size_t *at)
 {
 	static const uint8_t why[] = {
 		[OTR_HEAD_HAS_ONE] = OTR_SHIM_HAD_ONE,
@@ -92,18 +92,18 @@ static void decide(struct otr_self *self, const struct otr_out *o, struct plan *
 	};
 	enum otr_head head;
 
-	p->f->cause.ids = OTR_IDS_NONE; /* of a call that the kernel refused */
-	if (!may_add(o, p->f))
-		return;
-	head = otr_head_read(o->iov, o->n, &p->at);
+	f->cause.ids = OTR_IDS_NONE; /* of a call that the kernel refused */
+	if (!may_add(f) || n <= 0)
+		return 0;
+	head = otr_head_read(iov, n, at);
 	if (head == OTR_HEAD_NONE || !otr_ring_ready())
-		return;
-	if (head == OTR_HEAD_WHOLE && is_plain(o)) {
-		otr_rules_ask(self, p->f, p->start_ns);
-		p->added = otr_header_make(p->f, o->iov, o->n);
-	} else {
-		otr_count(head == OTR_HEAD_WHOLE ? OTR_SHIM_ODD : why[head]);
+		return 0;
+	if (head == OTR_HEAD_WHOLE && plain) {
+		otr_rules_ask(self, f, now);
+		return otr_header_make(f, iov, n);
 	}
+	otr_count(head == OTR_HEAD_WHOLE ? OTR_SHIM_ODD : why[head]);
+	return 0;
 }
 
 /* The same kind of call with other pieces. */
@@ -194,7 +194,7 @@ static size_t length(const struct otr_out *o)
 static int prepare(const struct otr_out *o, struct plan *p)
 {
 	struct otr_self *self = otr_enter();
-	int error = errno;
+	int error = errno, below = 0;
 
 	p->f = NULL;
 	p->added = 0;
@@ -203,12 +203,16 @@ static int prepare(const struct otr_out *o, struct plan *p)
 	p->f = otr_fd_of(o->fd);
 	if (p->f && p->f->kind == OTR_FD_STREAM) {
 		p->start_ns = otr_clock_ns();
+		below = otr_tls_below(self, o->fd, p->f, o->iov, o->n);
+	}
+	if (p->f && p->f->kind == OTR_FD_STREAM && !below) {
 		if (p->f->rest ||
 		    (p->f->role != OTR_ROLE_SERVER && p->f->last_dir != OTR_DIR_OUT))
 			p->f = otr_fd_again(o->fd, p->f);
 	}
-	if (p->f && p->f->kind == OTR_FD_STREAM && !p->f->rest)
-		decide(self, o, p);
+	if (p->f && p->f->kind == OTR_FD_STREAM && !p->f->rest && !below)
+		p->added = otr_header_for(self, p->f, o->iov, o->n, is_plain(o),
+					  p->start_ns, &p->at);
 	otr_leave(self);
 	errno = error;
 	return p->f != NULL;
@@ -262,12 +266,32 @@ ssize_t otr_out(const struct otr_out *o)
 	return ret;
 }
 
-void otr_in(const struct otr_in *in, ssize_t ret)
+/* Into a socket. */
+static void received(struct otr_self *self, const struct otr_in *in, struct otr_fd *f,
+		     ssize_t ret, int error)
 {
 	struct iovec seen[OTR_PIECES];
+	int n = 0;
+
+	if (ret <= 0) {
+		otr_not_moved(self, in->fd, f, OTR_DIR_IN, ret, error);
+		return;
+	}
+	if (!(in->flags & MSG_TRUNC))
+		n = trim(seen, in->iov, in->n, (size_t)ret);
+	if (!otr_tls_below(self, in->fd, f, seen, n) && f->role != OTR_ROLE_CLIENT &&
+	    f->last_dir != OTR_DIR_IN)
+		f = otr_fd_again(in->fd, f);
+	if (f && f->kind == OTR_FD_STREAM)
+		otr_moved(self, in->fd, f, OTR_DIR_IN, (uint64_t)ret, otr_clock_ns(),
+			  seen, n);
+}
+
+void otr_in(const struct otr_in *in, ssize_t ret)
+{
 	struct otr_self *self;
 	struct otr_fd *f;
-	int error = errno, n;
+	int error = errno;
 
 	if (*otr_shim.off || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
 		return;
@@ -275,18 +299,10 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 	if (!self)
 		return;
 	f = otr_fd_of(in->fd);
-	if (f && f->kind == OTR_FD_STREAM && f->role != OTR_ROLE_CLIENT && ret > 0 &&
-	    f->last_dir != OTR_DIR_IN)
-		f = otr_fd_again(in->fd, f);
-	if (f && f->kind == OTR_FD_STREAM && ret > 0) {
-		n = in->flags & MSG_TRUNC ? 0 : trim(seen, in->iov, in->n, (size_t)ret);
-		otr_moved(self, in->fd, f, OTR_DIR_IN, (uint64_t)ret, otr_clock_ns(),
-			  seen, n);
-	} else if (f && f->kind == OTR_FD_STREAM) {
-		otr_not_moved(self, in->fd, f, OTR_DIR_IN, ret, error);
-	} else if (f && ret > 0 && (f->kind != OTR_FD_EVENT || ret == 8)) {
+	if (f && f->kind == OTR_FD_STREAM)
+		received(self, in, f, ret, error);
+	else if (f && ret > 0 && (f->kind != OTR_FD_EVENT || ret == 8))
 		otr_rules_letter(self, box_key(in->fd, f), 0, otr_clock_ns());
-	}
 	otr_leave(self);
 	errno = error;
 }

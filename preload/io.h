@@ -9,6 +9,8 @@
  * back (value, errno, bytes) is what it would have had without us.
  */
 
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -39,6 +41,16 @@ struct otr_in {
 
 /* Makes the call, perhaps with a header put in. */
 ssize_t otr_out(const struct otr_out *o);
+
+/*
+ * `f` is about to send `iov`: which header goes with it? Returns its length (it lies in
+ * f->header), and in *at where it goes in; 0: none, and the reason is counted. `plain`: the
+ * call is one that may be changed.
+ */
+struct otr_self;
+struct otr_fd;
+size_t otr_header_for(struct otr_self *self, struct otr_fd *f, const struct iovec *iov,
+		      int n, int plain, uint64_t now, size_t *at);
 
 /* After a call that received: `ret` and errno are as it left them, and stay so. */
 void otr_in(const struct otr_in *in, ssize_t ret);

@@ -8,11 +8,15 @@
 static void cause_of(struct otr_cause *cause, const struct otr_xref *parent,
 		     enum otr_evidence why)
 {
+	const struct otr_served *sv = otr_served_of(parent->conn);
+
 	if (why == OTR_EVIDENCE_NONE)
 		return;
 	cause->parent.conn = parent->conn;
 	cause->parent.pos = parent->pos;
 	cause->parent.dir = OTR_DIR_IN;
+	if (sv)
+		cause->parent.layer = sv->layer;
 	cause->evidence = (uint8_t)why;
 }
 
@@ -27,6 +31,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 	if (!sv)
 		return;
 	if (first) {
+		sv->layer = f->layer;
 		sv->exch.tgid = (uint32_t)otr_shim.pid;
 		otr_r1_first(st, &otr_shim.mind, &sv->exch, &ref,
 			     otr_exch_of(st->mine.conn), f->nonblock,

@@ -71,7 +71,7 @@ static int may_be_here(const char *exe)
 	return 1;
 }
 
-static void *room(size_t size)
+void *otr_room(size_t size)
 {
 	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -94,11 +94,12 @@ static int make_room(void)
 	struct otr_shim *sh = &otr_shim;
 
 	sh->n_fds = most_fds();
-	sh->fds = room(sh->n_fds * sizeof(*sh->fds));
-	sh->served = room(OTR_EXCHS * sizeof(*sh->served));
-	sh->selves = room(OTR_STRANDS * sizeof(*sh->selves));
-	sh->alive = room(4096);
-	return sh->fds && sh->served && sh->selves && sh->alive &&
+	sh->fds = otr_room(sh->n_fds * sizeof(*sh->fds));
+	sh->talks = otr_room(sh->n_fds * sizeof(*sh->talks));
+	sh->served = otr_room(OTR_EXCHS * sizeof(*sh->served));
+	sh->selves = otr_room(OTR_STRANDS * sizeof(*sh->selves));
+	sh->alive = otr_room(4096);
+	return sh->fds && sh->talks && sh->served && sh->selves && sh->alive && otr_tls_room() &&
 	       !madvise(sh->alive, 4096, MADV_WIPEONFORK);
 }
 

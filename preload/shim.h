@@ -66,6 +66,8 @@ struct otr_fd {
 	uint8_t last_dir;
 	uint8_t nonblock;
 	uint8_t has_cause; /* R4 was asked; the bytes are not out yet */
+	uint8_t layer;	   /* enum otr_layer */
+	uint8_t opaque;	   /* ciphertext: what is said lies in otr_fd_talk() */
 	/* What of our header still has to go before the caller's next bytes. */
 	uint16_t rest, rest_at;
 	char header[OTR_HEADER_MAX];
@@ -77,6 +79,7 @@ struct otr_served {
 	struct otr_exch exch;
 	uint8_t trace_id[16];
 	uint8_t flags;
+	uint8_t layer;	 /* where the request was read */
 	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it */
 	uint16_t state_len, baggage_len;
 	char state[OTR_TRACESTATE_MAX];
@@ -88,6 +91,11 @@ struct otr_self {
 	int32_t tid; /* 0: free */
 	int32_t inside; /* in a wrapper: what it calls passes through */
 	struct otr_strand strand;
+	/* In a call of a TLS library; see tls.c. */
+	uintptr_t tls_frame; /* of our wrapper; 0: in none */
+	const void *tls_session;
+	int32_t tls_fd; /* whose ciphertext it moved; -1: none yet */
+	int32_t tls_hello;
 };
 
 struct otr_box {
@@ -110,7 +118,9 @@ struct otr_shim {
 	struct otr_ring *ring;
 	char *slots; /* mapped twice in a row, so that no slot wraps */
 	struct otr_fd *fds;
+	struct otr_fd *talks; /* by the same number: plaintext of those that are opaque */
 	uint32_t n_fds;
+	struct otr_tls *tls;
 	struct otr_served *served;
 	struct otr_self *selves;
 	struct otr_mind mind;
@@ -129,6 +139,8 @@ extern struct otr_shim otr_shim;
  * follow. */
 struct otr_self *otr_enter(void);
 void otr_leave(struct otr_self *self);
+/* Zeroed pages, the kernel's until they are used; NULL: none. For the constructor. */
+void *otr_room(size_t size);
 
 /* strand.c */
 struct otr_self *otr_self_now(void);
@@ -160,8 +172,16 @@ struct otr_fd *otr_fd_of(int fd);
 struct otr_fd *otr_fd_slot(int fd);
 /* Before a message begins: is it still the same socket? Looks at it anew if not. */
 struct otr_fd *otr_fd_again(int fd, struct otr_fd *f);
+int otr_fd_is(int fd, const struct otr_fd *f);
 void otr_fd_closed(int fd);
 void otr_fd_made(int fd, int role);
+
+/* tls.c: where what is said on `f` is kept: itself, or its plaintext. */
+struct otr_fd *otr_fd_talk(struct otr_fd *f);
+/* Are these bytes ciphertext, since a TLS library moves them now, or did before? */
+int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
+		  const struct iovec *iov, int n);
+int otr_tls_room(void);
 
 /* serve.c: exchanges and letter boxes by name. */
 struct otr_served *otr_served_of(uint64_t conn);

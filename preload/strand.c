@@ -54,6 +54,7 @@ struct otr_self *otr_self_now(void)
 	if (!at)
 		return NULL;
 	at->inside = 0;
+	at->tls_frame = 0;
 	memset(&at->strand, 0, sizeof(at->strand));
 	mine = at;
 	return at;

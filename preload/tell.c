@@ -154,6 +154,7 @@ void otr_tell_run(struct otr_fd *f, int dir, int eof)
 	run->last_ns = w->last_ns;
 	run->calls = w->calls;
 	run->dir = (uint8_t)dir;
+	run->layer = f->layer;
 	run->eof = (uint8_t)eof;
 	memcpy(run->tail, w->tail, sizeof(run->tail));
 	otr_ring_commit(place);
@@ -193,6 +194,7 @@ uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_
 	rec->moved = moved;
 	rec->cap = cap;
 	rec->dir = (uint8_t)dir;
+	rec->layer = f->layer;
 	rec->first = (uint8_t)first;
 	otr_ring_commit(place);
 	return cap;
@@ -233,6 +235,7 @@ void otr_tell_going(struct otr_fd *f, int dir)
 	r->now.last_ns = w->last_ns;
 	r->now.calls = w->calls;
 	r->now.pos_kind = OTR_POS_OFFSET;
+	r->now.layer = f->layer;
 	memcpy(r->now.tail, w->tail, sizeof(r->now.tail));
 	__atomic_fetch_add(&r->seq, 1, __ATOMIC_ACQ_REL);
 }

@@ -421,7 +421,8 @@ static bool look_at_run(void *ctx, uint64_t key, struct otr_run_now *now)
 		memcpy(now, (const void *)&r->now, sizeof(*now));
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		return !(seq & 1) && __atomic_load_n(&r->seq, __ATOMIC_RELAXED) == seq &&
-		       now->pos_kind <= OTR_POS_TCP_SEQ && now->pos < 1ull << 62 &&
+		       now->pos_kind <= OTR_POS_TCP_SEQ && now->layer < OTR_LAYER_MAX &&
+		       now->pos < 1ull << 62 &&
 		       now->bytes < 1ull << 62 && now->last_ns < 1ull << 62;
 	}
 	return false;

@@ -46,6 +46,7 @@ static void tell_run(struct otr_watched *at, const struct otr_run_now *now,
 		.calls = now->calls,
 		.pos_kind = now->pos_kind,
 		.dir = at->key & 1,
+		.layer = now->layer,
 		.open = 1,
 	};
 

@@ -246,7 +246,8 @@ static void run_now(void **state)
 	FIELD(otr_run_now, last_ns, 24, 8);
 	FIELD(otr_run_now, calls, 32, 4);
 	FIELD(otr_run_now, pos_kind, 36, 1);
-	FIELD(otr_run_now, pad, 37, 3);
+	FIELD(otr_run_now, layer, 37, 1);
+	FIELD(otr_run_now, pad, 38, 2);
 	FIELD(otr_run_now, tail, 40, 8);
 	END(otr_run_now, 48);
 }

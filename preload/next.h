@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_NEXT_H
+#define OTR_NEXT_H
+
+/*
+ * next.h - functions of libraries other than libc, that ours stand before.
+ *
+ * There is no one next function: a program may have two such libraries, or one that only
+ * the module that calls it can see (Python's _ssl, loaded RTLD_LOCAL). So it is looked up
+ * for whom it is called by, once a place of call.
+ */
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+enum otr_next_fn {
+	OTR_SSL_WRITE,
+	OTR_SSL_WRITE_EX,
+	OTR_SSL_READ,
+	OTR_SSL_READ_EX,
+	OTR_SSL_CONNECT,
+	OTR_SSL_ACCEPT,
+	OTR_SSL_DO_HANDSHAKE,
+	OTR_SSL_FREE,
+	OTR_GNUTLS_SEND,
+	OTR_GNUTLS_RECV,
+	OTR_GNUTLS_HANDSHAKE,
+	OTR_GNUTLS_DEINIT,
+	OTR_NEXT_MAX,
+};
+
+/* The function that a call returning to `from` would have reached without us, or NULL: then
+ * nothing may be called. errno is kept. */
+void *otr_next(enum otr_next_fn which, const void *from);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_NEXT_H */

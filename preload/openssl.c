@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * openssl.c - what stands before OpenSSL's functions (and LibreSSL's). Between the library's
+ * own call and our return nothing of it is called: its queue of errors stays as it is.
+ */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdint.h>
+
+#include "preload/next.h"
+#include "preload/tls.h"
+
+#define FROM __builtin_return_address(0)
+
+typedef int (*io_fn)(void *, void *, int);
+typedef int (*io_ex_fn)(void *, void *, size_t, size_t *);
+typedef int (*plain_fn)(void *);
+
+int SSL_write(void *ssl, const void *buf, int n);
+int SSL_write_ex(void *ssl, const void *buf, size_t n, size_t *done);
+int SSL_read(void *ssl, void *buf, int n);
+int SSL_read_ex(void *ssl, void *buf, size_t n, size_t *done);
+int SSL_connect(void *ssl);
+int SSL_accept(void *ssl);
+int SSL_do_handshake(void *ssl);
+void SSL_free(void *ssl);
+
+static ssize_t make_io(const struct otr_tls_call *c, void *buf, size_t n)
+{
+	return ((io_fn)c->next)((void *)c->session, buf, (int)n);
+}
+
+/* 1 means that some went, and `done` how many. */
+static ssize_t make_io_ex(const struct otr_tls_call *c, void *buf, size_t n)
+{
+	size_t done = 0;
+	int ret = ((io_ex_fn)c->next)((void *)c->session, buf, n, &done);
+
+	return ret > 0 ? (ssize_t)done : ret;
+}
+
+static ssize_t make_plain(const struct otr_tls_call *c, void *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((plain_fn)c->next)((void *)c->session);
+}
+
+static int missing(void)
+{
+	errno = ENOSYS;
+	return -1;
+}
+
+int SSL_write(void *ssl, const void *buf, int n)
+{
+	void *next = otr_next(OTR_SSL_WRITE, FROM);
+
+	if (!next)
+		return missing();
+	if (n <= 0)
+		return ((io_fn)next)(ssl, (void *)buf, n);
+	return (int)otr_tls_write(&(struct otr_tls_call){ssl, next, make_io, 0}, buf,
+				  (size_t)n);
+}
+
+int SSL_read(void *ssl, void *buf, int n)
+{
+	void *next = otr_next(OTR_SSL_READ, FROM);
+
+	if (!next)
+		return missing();
+	if (n <= 0)
+		return ((io_fn)next)(ssl, buf, n);
+	return (int)otr_tls_read(&(struct otr_tls_call){ssl, next, make_io, 0}, buf,
+				 (size_t)n);
+}
+
+static int as_ex(ssize_t ret, size_t *done)
+{
+	if (ret <= 0)
+		return (int)ret;
+	*done = (size_t)ret;
+	return 1;
+}
+
+int SSL_write_ex(void *ssl, const void *buf, size_t n, size_t *done)
+{
+	void *next = otr_next(OTR_SSL_WRITE_EX, FROM);
+
+	if (!next)
+		return missing() + 1;
+	if (!n || n > SSIZE_MAX || !done)
+		return ((io_ex_fn)next)(ssl, (void *)buf, n, done);
+	return as_ex(otr_tls_write(&(struct otr_tls_call){ssl, next, make_io_ex, 0}, buf,
+				   n),
+		     done);
+}
+
+int SSL_read_ex(void *ssl, void *buf, size_t n, size_t *done)
+{
+	void *next = otr_next(OTR_SSL_READ_EX, FROM);
+
+	if (!next)
+		return missing() + 1;
+	if (!n || n > SSIZE_MAX || !done)
+		return ((io_ex_fn)next)(ssl, buf, n, done);
+	return as_ex(otr_tls_read(&(struct otr_tls_call){ssl, next, make_io_ex, 0}, buf,
+				  n),
+		     done);
+}
+
+static int handshake(void *ssl, void *next)
+{
+	if (!next)
+		return missing();
+	return (int)otr_tls_other(&(struct otr_tls_call){ssl, next, make_plain, 1});
+}
+
+int SSL_connect(void *ssl)
+{
+	return handshake(ssl, otr_next(OTR_SSL_CONNECT, FROM));
+}
+
+int SSL_accept(void *ssl)
+{
+	return handshake(ssl, otr_next(OTR_SSL_ACCEPT, FROM));
+}
+
+int SSL_do_handshake(void *ssl)
+{
+	return handshake(ssl, otr_next(OTR_SSL_DO_HANDSHAKE, FROM));
+}
+
+void SSL_free(void *ssl)
+{
+	void (*next)(void *) = otr_next(OTR_SSL_FREE, FROM);
+
+	otr_tls_over(ssl);
+	if (next)
+		next(ssl);
+}

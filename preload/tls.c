@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tls.c - what is said inside TLS, seen and added to where the TLS library is called.
+ *
+ * Which connection: the socket whose ciphertext the library moved while this thread was in
+ * a call for that session, be it a handshake; bytes that look like a TLS record prove it.
+ * A session that moves none (memory BIO) is not followed. From then on the socket itself is
+ * opaque: its bytes are counted, and rules and parsers see the plaintext alone.
+ *
+ * A header goes in only where all fits one record, so that a library takes all of it or
+ * nothing. One that took nothing must be given the same bytes again: they are kept.
+ */
+
+#include "preload/tls.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "preload/inject.h"
+#include "preload/io.h"
+#include "preload/shim.h"
+
+#define SESSIONS 1024 /* followed at once */
+#define PROBES	 8
+#define RECORD	 16384 /* of plaintext, the most that one holds */
+#define NEAR	 65536 /* of stack that a library takes below our frame */
+
+struct otr_tls {
+	const void *session; /* NULL: free */
+	uint64_t conn;	     /* inode of its socket */
+	int32_t fd;
+	/* What goes out in place of the caller's bytes; len 0: nothing. */
+	uint32_t len, at, added, gone;
+	char bytes[RECORD];
+};
+
+int otr_tls_room(void)
+{
+	otr_shim.tls = otr_room(SESSIONS * sizeof(*otr_shim.tls));
+	return otr_shim.tls != NULL;
+}
+
+static struct otr_tls *place(const void *session, uint32_t i)
+{
+	return &otr_shim.tls[(otr_ring_hash((uintptr_t)session) + i) % SESSIONS];
+}
+
+static struct otr_tls *find(const void *session)
+{
+	for (uint32_t i = 0; session && otr_shim.tls && i < PROBES; i++)
+		if (__atomic_load_n(&place(session, i)->session, __ATOMIC_ACQUIRE) ==
+		    session)
+			return place(session, i);
+	return NULL;
+}
+
+/* Its socket is no more, and nobody told us of its own end. */
+static int is_left(const struct otr_tls *t)
+{
+	const struct otr_fd *f = otr_fd_slot(t->fd);
+
+	return !f || f->inode != t->conn;
+}
+
+static int take(struct otr_tls *t, const void *was, const void *session)
+{
+	return __atomic_compare_exchange_n(&t->session, &was, session, 0,
+					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static struct otr_tls *make(const void *session)
+{
+	struct otr_tls *t = find(session);
+
+	for (uint32_t i = 0; !t && i < PROBES; i++)
+		if (!place(session, i)->session && take(place(session, i), NULL, session))
+			t = place(session, i);
+	for (uint32_t i = 0; !t && i < PROBES; i++) {
+		struct otr_tls *old = place(session, i);
+
+		if (is_left(old) && take(old, old->session, session)) {
+			old->len = 0;
+			t = old;
+		}
+	}
+	return t;
+}
+
+void otr_tls_over(const void *session)
+{
+	struct otr_tls *t = find(session);
+
+	if (!t)
+		return;
+	t->len = 0;
+	__atomic_store_n(&t->session, NULL, __ATOMIC_RELEASE);
+}
+
+/* Below: the socket calls of a TLS library. */
+
+/* Is this thread in one? A call that was left by longjmp stands above us no more, and a
+ * fiber that is run meanwhile has its stack elsewhere. */
+static int is_inside(const struct otr_self *self)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+	return self->tls_frame && here < self->tls_frame &&
+	       self->tls_frame - here < NEAR;
+}
+
+/* The header of a record: 20 to 23, version 3.x, a length. */
+static int is_record(const struct iovec *iov, int n)
+{
+	const uint8_t *p = n > 0 ? iov->iov_base : NULL;
+
+	return p && iov->iov_len >= 5 && p[0] >= 20 && p[0] <= 23 && p[1] == 3 &&
+	       p[2] <= 4 && (p[3] << 8 | p[4]) <= RECORD + 2048;
+}
+
+struct otr_fd *otr_fd_talk(struct otr_fd *f)
+{
+	return f->opaque ? &otr_shim.talks[f - otr_shim.fds] : f;
+}
+
+/* What was known of the socket is true of what is said on it: whose it is, and for whom it
+ * was connected. */
+static void begin_talk(struct otr_fd *f)
+{
+	struct otr_fd *talk = &otr_shim.talks[f - otr_shim.fds];
+
+	memset(talk, 0, offsetof(struct otr_fd, header));
+	talk->inode = f->inode;
+	talk->asked = f->asked;
+	talk->family = f->family;
+	talk->kind = f->kind;
+	talk->role = f->role;
+	talk->seen_open = f->seen_open;
+	talk->nonblock = f->nonblock;
+	talk->layer = OTR_LAYER_TLS;
+	talk->last_dir = OTR_DIR_NONE;
+	talk->policy_gen = ~0u;
+	f->opaque = 1;
+}
+
+int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
+		  const struct iovec *iov, int n)
+{
+	if (!is_inside(self))
+		return f->opaque && otr_fd_is(fd, f);
+	if (f->opaque && self->tls_hello && !otr_fd_is(fd, f))
+		f = otr_fd_again(fd, f);
+	if (!f || f->kind != OTR_FD_STREAM)
+		return 0;
+	if (!f->opaque && !is_record(iov, n))
+		return 0;
+	if (!f->opaque)
+		begin_talk(f);
+	self->tls_fd = fd;
+	return 1;
+}
+
+/* Above: calls for a session. */
+
+/* The socket of a session, if it still is. `begins`: a message does, so look. */
+static struct otr_fd *socket_of(const struct otr_tls *t, int dir)
+{
+	struct otr_fd *f = t ? otr_fd_of(t->fd) : NULL;
+
+	if (!f || f->kind != OTR_FD_STREAM || !f->opaque || f->inode != t->conn)
+		return NULL;
+	return otr_fd_talk(f)->last_dir == dir || otr_fd_is(t->fd, f) ? f : NULL;
+}
+
+static void learn(struct otr_self *self, const void *session)
+{
+	struct otr_fd *f = otr_fd_slot(self->tls_fd);
+	struct otr_tls *t = f && f->opaque ? make(session) : NULL;
+
+	if (!t)
+		return;
+	t->fd = self->tls_fd;
+	t->conn = f->inode;
+}
+
+static void tell(struct otr_self *self, const struct otr_tls *t, int dir,
+		 const void *bytes, size_t n, uint64_t start_ns)
+{
+	const struct iovec iov = {(void *)bytes, n};
+	struct otr_fd *f = socket_of(t, dir), *talk;
+
+	if (!f || !otr_ring_ready())
+		return;
+	talk = otr_fd_talk(f);
+	if (talk->role == OTR_ROLE_UNKNOWN)
+		talk->role = dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER;
+	f->role = talk->role;
+	if (f->told_by != otr_shim.pid)
+		otr_tell_conn(t->fd, f, OTR_EV_CONN_OPEN, 0);
+	talk->told_by = f->told_by;
+	otr_moved(self, t->fd, talk, dir, n, start_ns, &iov, 1);
+}
+
+/* The library's call. We are `inside` only before and after it. */
+static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *buf,
+		    size_t n)
+{
+	int error;
+	ssize_t ret;
+
+	self->tls_session = c->session;
+	self->tls_hello = c->hello;
+	self->tls_fd = -1;
+	self->tls_frame = (uintptr_t)__builtin_frame_address(0);
+	otr_leave(self);
+	ret = c->make(c, buf, n);
+	error = errno;
+	self->tls_frame = 0;
+	if (self->tls_fd >= 0 && !*otr_shim.off && otr_enter()) {
+		learn(self, c->session);
+		otr_leave(self);
+	}
+	errno = error;
+	return ret;
+}
+
+/* NULL: this call is none of ours: we are switched off, or it is made by another TLS
+ * library (TLS within TLS), which has the plaintext. */
+static struct otr_self *begin(const struct otr_tls_call *c)
+{
+	struct otr_self *self = *otr_shim.off ? NULL : otr_enter();
+
+	if (self && is_inside(self) && self->tls_session != c->session) {
+		otr_leave(self);
+		return NULL;
+	}
+	return self;
+}
+
+/* Of the caller's bytes, with ours at `at`, so many are gone when `gone` of all are. */
+static size_t of_caller(const struct otr_tls *t, uint32_t gone)
+{
+	if (gone <= t->at)
+		return gone;
+	return gone < t->at + t->added ? t->at : gone - t->added;
+}
+
+/* Is the call a retry of what could not go yet? The same bytes, or more. GnuTLS takes a
+ * NULL for it. */
+static int is_retry(const struct otr_tls *t, const void *buf, size_t n)
+{
+	size_t from = of_caller(t, t->gone), all = t->len - t->added, head = 0;
+
+	if (!buf && !n)
+		return 1;
+	if (n < all - from)
+		return 0;
+	if (from < t->at)
+		head = t->at - from;
+	return !memcmp(buf, t->bytes + from, head) &&
+	       !memcmp((const char *)buf + head, t->bytes + from + head + t->added,
+		       all - from - head);
+}
+
+/* Puts a header in, if there is one to put. */
+static void prepare(struct otr_self *self, struct otr_tls *t, const void *buf, size_t n,
+		    uint64_t now)
+{
+	const struct iovec iov = {(void *)buf, n};
+	struct otr_fd *f = socket_of(t, OTR_DIR_OUT), *talk;
+	size_t at, added;
+
+	if (!f)
+		return;
+	talk = otr_fd_talk(f);
+	added = otr_header_for(self, talk, &iov, 1, n + OTR_HEADER_MAX <= RECORD, now,
+			       &at);
+	if (!added)
+		return;
+	memcpy(t->bytes, buf, at);
+	memcpy(t->bytes + at, talk->header, added);
+	memcpy(t->bytes + at + added, (const char *)buf + at, n - at);
+	t->at = (uint32_t)at;
+	t->added = (uint32_t)added;
+	t->gone = 0;
+	t->len = (uint32_t)(n + added);
+}
+
+/* `k` more of the kept bytes are gone. Returns how many of the caller's these were. */
+static ssize_t went(struct otr_self *self, struct otr_tls *t, size_t k, uint64_t start_ns)
+{
+	struct otr_fd *f = socket_of(t, OTR_DIR_OUT), *talk = f ? otr_fd_talk(f) : NULL;
+	size_t was = of_caller(t, t->gone);
+	uint32_t from = t->gone;
+
+	t->gone += (uint32_t)k;
+	if (!from && t->gone > t->at) {
+		otr_count(OTR_SHIM_INJECTED);
+		if (talk && talk->has_cause) {
+			talk->cause.added = (uint16_t)(t->gone < t->at + t->added ?
+							       t->gone - t->at :
+							       t->added);
+			talk->cause.added_at = (uint16_t)t->at;
+		}
+	} else if (!from) {
+		otr_count(OTR_SHIM_CUT_SHORT);
+		if (talk)
+			talk->cause.ids = OTR_IDS_NONE;
+	}
+	if (self)
+		tell(self, t, OTR_DIR_OUT, t->bytes + from, k, start_ns);
+	if (t->gone <= t->at || t->gone >= t->at + t->added)
+		t->len = 0; /* the caller goes on with bytes of its own */
+	return (ssize_t)(of_caller(t, t->gone) - was);
+}
+
+/*
+ * In place of the caller's bytes, ours: until some of its own are gone, or none may go. What
+ * the library has begun is ended so, even if we were switched off meanwhile (`self` NULL).
+ */
+static ssize_t write_kept(const struct otr_tls_call *c, struct otr_self *self,
+			  struct otr_tls *t)
+{
+	uint64_t start_ns = otr_clock_ns();
+	void *bytes = t->bytes + t->gone;
+	size_t n = t->len - t->gone;
+	ssize_t k, ret;
+	int error;
+
+	k = self ? call(c, self, bytes, n) : c->make(c, bytes, n);
+	if (k <= 0)
+		return k;
+	error = errno;
+	self = self ? begin(c) : NULL;
+	ret = went(self, t, (size_t)k, start_ns);
+	errno = error;
+	if (!ret)
+		return write_kept(c, self, t); /* only ours went */
+	if (self)
+		otr_leave(self);
+	return ret;
+}
+
+/* Sees to it that what goes out is right: the caller's bytes, or those kept for it. */
+static void choose(struct otr_self *self, struct otr_tls *t, const void *buf, size_t n)
+{
+	if (t->len && !is_retry(t, buf, n))
+		t->len = 0;
+	else if (!t->len && self && buf)
+		prepare(self, t, buf, n, otr_clock_ns());
+}
+
+ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n)
+{
+	int error = errno;
+	struct otr_self *self = begin(c);
+	struct otr_tls *t = find(c->session);
+	uint64_t start_ns;
+	ssize_t ret;
+
+	if (t)
+		choose(self, t, buf, n);
+	errno = error;
+	if (t && t->len)
+		return write_kept(c, self, t);
+	if (!self)
+		return c->make(c, (void *)buf, n);
+	start_ns = otr_clock_ns();
+	ret = call(c, self, (void *)buf, n);
+	error = errno;
+	if (ret > 0 && buf && (self = begin(c))) {
+		tell(self, find(c->session), OTR_DIR_OUT, buf, (size_t)ret, start_ns);
+		otr_leave(self);
+	}
+	errno = error;
+	return ret;
+}
+
+ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)
+{
+	struct otr_self *self = begin(c);
+	ssize_t ret;
+	int error;
+
+	if (!self)
+		return c->make(c, buf, n);
+	ret = call(c, self, buf, n);
+	error = errno;
+	if (ret > 0 && (self = begin(c))) {
+		tell(self, find(c->session), OTR_DIR_IN, buf, (size_t)ret,
+		     otr_clock_ns());
+		otr_leave(self);
+	}
+	errno = error;
+	return ret;
+}
+
+ssize_t otr_tls_other(const struct otr_tls_call *c)
+{
+	struct otr_self *self = begin(c);
+
+	return self ? call(c, self, NULL, 0) : c->make(c, NULL, 0);
+}

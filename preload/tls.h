@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_TLS_H
+#define OTR_TLS_H
+
+/*
+ * tls.h - a call of a TLS library, whatever the library; openssl.c and gnutls.c describe
+ * theirs and hand it over.
+ */
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+struct otr_tls_call {
+	const void *session;
+	void *next; /* the library's own function */
+	/* Calls it: > 0 is how many bytes, all else is the library's answer. */
+	ssize_t (*make)(const struct otr_tls_call *c, void *buf, size_t n);
+	int hello; /* a handshake */
+};
+
+/* Each makes the call, and returns what it returned, in the caller's own bytes. */
+ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n);
+ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n);
+ssize_t otr_tls_other(const struct otr_tls_call *c);
+
+/* The session is no more. */
+void otr_tls_over(const void *session);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_TLS_H */

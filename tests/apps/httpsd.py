@@ -1,0 +1,37 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""httpsd.py PORT DIR FILE - an HTTPS server of tests.
+
+Its certificate is DIR/cert.pem, its key DIR/key.pem. Appends the head of each request to
+FILE as it came; answers with the path and the length of the body."""
+import http.server
+import ssl
+import sys
+
+PORT, DIR, FILE = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with open(FILE, "a", encoding="latin-1") as out:
+            out.write(f"{self.requestline}\n{self.headers}")
+        text = f"hello {self.path} {len(body)}\n".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = answer
+
+    def log_message(self, *args):
+        pass
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(DIR + "/cert.pem", DIR + "/key.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+server.serve_forever()
