@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""httpsd.py PORT DIR FILE - an HTTPS server of tests.
+"""httpsd.py PORT DIR FILE [RCVBUF] - an HTTPS server of tests.
 
 Its certificate is DIR/cert.pem, its key DIR/key.pem. Appends the head of each request to
-FILE as it came; answers with the path and the length of the body."""
+FILE as it came; answers with the path and the length and checksum of the body."""
 import http.server
+import socket
 import ssl
 import sys
+import zlib
 
 PORT, DIR, FILE = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 
@@ -18,7 +20,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         with open(FILE, "a", encoding="latin-1") as out:
             out.write(f"{self.requestline}\n{self.headers}")
-        text = f"hello {self.path} {len(body)}\n".encode()
+        text = f"hello {self.path} {len(body)} {zlib.crc32(body)}\n".encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
@@ -30,6 +32,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def narrow(self):
+    self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(sys.argv[4]))
+    http.server.HTTPServer.server_bind(self)
+
+
+if len(sys.argv) > 4:
+    http.server.ThreadingHTTPServer.server_bind = narrow
 server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(DIR + "/cert.pem", DIR + "/key.pem")
