@@ -144,6 +144,7 @@ void otr_fd_closed(int fd)
 	if (f->kind == OTR_FD_STREAM && f->told_by) {
 		if (getpid() != otr_shim.pid)
 			return;
+		otr_runs_over(f);
 		otr_tell_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
 	}
 	forget(f);

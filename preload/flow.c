@@ -140,6 +140,14 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 	}
 }
 
+void otr_runs_over(struct otr_fd *f)
+{
+	struct otr_fd *talk = otr_fd_talk(f);
+
+	if (otr_shim.ring && talk->last_dir != OTR_DIR_NONE && !talk->way[talk->last_dir].eof)
+		end_run(talk, talk->last_dir, 0);
+}
+
 static int is_passing(int error)
 {
 	return error == EAGAIN || error == EINTR || error == EINPROGRESS ||

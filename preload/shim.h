@@ -194,6 +194,8 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 	       uint64_t start_ns, const struct iovec *iov, int n);
 void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssize_t ret,
 		   int error);
+/* Before the connection's end is told: how far its run went. */
+void otr_runs_over(struct otr_fd *f);
 
 /* rules.c: causality.h at home in a process. */
 void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first,

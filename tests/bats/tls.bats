@@ -164,5 +164,5 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	spans 'len([s for s in S if s.name == "GET /outer"]) == 4' \
 		'len({s.trace for s in S if s.name == "GET /outer"}) == 1' \
 		'[s.attr["url.scheme"] for s in V if s.name == "GET /outer"] == ["https"] * 2' \
-		'all(parent(v).kind == "client" for v in V)'
+		'all(parent(v).kind == "client" for v in V)' 'not any(s.error for s in S)'
 }
