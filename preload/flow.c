@@ -27,6 +27,9 @@ static void take_policy(struct otr_fd *f, int dir)
 		w->capture = (uint8_t)ring->policies[place].policy.capture;
 		w->head_bytes = ring->policies[place].policy.head_bytes;
 	}
+	/* What was said of the ciphertext before says nothing of this. */
+	if (f->layer != OTR_LAYER_SOCKET && w->capture == OTR_CAPTURE_MUTE)
+		w->capture = OTR_CAPTURE_HEAD;
 	if (w->head_bytes > OTR_DATA_MAX)
 		w->head_bytes = OTR_DATA_MAX;
 }

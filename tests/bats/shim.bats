@@ -245,6 +245,6 @@ for i in range(30):
 	printf '%s\n' "$newest" GLIBC_2.28 | sort -V | tail -n 1 | grep -qx GLIBC_2.28
 	readelf --dyn-syms -W "$so" | awk '$5 == "GLOBAL" && $7 != "UND" { print $8 }' | sort >"$dir/out"
 	sed -n '/global:/,/local:/p' preload/exports.map | tr ';\t ' '\n\n\n' |
-		grep -xE '[a-z_0-9]+' | sort >"$dir/map"
+		grep -xE '[A-Za-z_0-9]+' | sort >"$dir/map"
 	diff "$dir/map" "$dir/out"
 }

@@ -13,7 +13,10 @@ setup() {
 	: >"$dir/heads"
 	port=$(free_port)
 }
-teardown() { live_teardown; }
+teardown() {
+	live_teardown
+	[ -z "${SVC:-}" ] || rm -rf "$SVC"
+}
 
 https() { # [RCVBUF]: the server of these tests
 	bg https "$PY" "$APPS/httpsd.py" "$port" "$dir" "$dir/heads" "$@"
@@ -165,4 +168,21 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 		'len({s.trace for s in S if s.name == "GET /outer"}) == 1' \
 		'[s.attr["url.scheme"] for s in V if s.name == "GET /outer"] == ["https"] * 2' \
 		'all(parent(v).kind == "client" for v in V)' 'not any(s.error for s in S)'
+}
+
+@test "psql, sslmode=require: its statements, read inside TLS" {
+	local dsn
+	svc_init
+	svc_postgres 3>&-
+	pids+=("$PG_PID")
+	install -o postgres -g postgres -m 600 "$dir/key.pem" "$SVC/pg/data/server.key"
+	install -o postgres -g postgres -m 600 "$dir/cert.pem" "$SVC/pg/data/server.crt"
+	psql -q "$DSN" -c 'alter system set ssl = on' -c 'select pg_reload_conf()' >/dev/null
+	dsn="host=127.0.0.1 port=$PG_PORT user=postgres dbname=postgres sslmode=require"
+	until_true 30 psql -q "$dsn" -c 'select 1'
+	both_ways psql -X "$dsn" -c 'select ssl from pg_stat_ssl where pid = pg_backend_pid()' \
+		-c 'select 40 + 2 as sum'
+	grep -qx ' t' "$dir/out"
+	spans 'len(C) == 2' '{c.text for c in C} == {"select ssl from pg_stat_ssl where pid = pg_backend_pid()", "select ? + ? as sum"}' \
+		'not any(c.error for c in C)'
 }
