@@ -129,6 +129,25 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	grep -q "headers   60 put in" "$dir/text"
 }
 
+@test "records of 512 bytes, all of a piece or a part of it: what is sent arrives, in order" {
+	local part
+	https 2048
+	opts+=(--no-live)
+	cc -D_GNU_SOURCE -o "$dir/torture" "$APPS/tlstorture.c" -l:libssl.so.3 -l:libcrypto.so.3
+	for part in 0 1; do
+		: >"$dir/heads"
+		"$OTRACE" run "${opts[@]}" -o "$dir/text" -- "$dir/torture" "$port" 60 "$part" \
+			>"$dir/out" 2>"$dir/err" 3>&-
+		cat "$dir/text" "$dir/out" "$dir/err"
+		[ "$(cat "$dir/out")" = 60 ]
+		read -r _ waits _ parts <"$dir/err"
+		[ "$waits" -gt 0 ] && [ $((parts > 0)) = "$part" ]
+		injected=$(grep -c ^traceparent: "$dir/heads")
+		[ "$injected" -gt 10 ]
+		grep -q "headers   $injected put in" "$dir/text"
+	done
+}
+
 @test "curl -> nginx -> Python, TLS all the way: one trace, and files whole" {
 	local front
 	front=$(free_port)
