@@ -33,7 +33,7 @@ initramfs() { # into $out/initrd
 	rm -rf "$root"
 	mkdir -p "$root/bin" "$root/lib64"
 	cp "$(command -v busybox)" "$root/bin/busybox"
-	cp build/otrace "$root/bin/"
+	cp build/otrace build/libotrace.so "$root/bin/"
 	gcc -O2 -Wall -Wextra -Werror -static -o "$root/bin/hop" $here/hop.c
 	install -m755 $here/init "$root/init"
 	ldd build/otrace | grep -o '/[^ ]*' | while read -r lib; do
