@@ -308,9 +308,10 @@ static ssize_t went(struct otr_self *self, struct otr_tls *t, size_t k, uint64_t
 	}
 	if (self)
 		tell(self, t, OTR_DIR_OUT, t->bytes + from, k, start_ns);
-	if (t->gone <= t->at || t->gone >= t->at + t->added)
+	was = of_caller(t, t->gone) - was;
+	if (was && (t->gone <= t->at || t->gone >= t->at + t->added))
 		t->len = 0; /* the caller goes on with bytes of its own */
-	return (ssize_t)(of_caller(t, t->gone) - was);
+	return (ssize_t)was;
 }
 
 /*

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/tls.c
+/*
+ * tls_test.c - a TLS library that takes what it likes, when it likes: the stream is the
+ * caller's with one header or none, a call made again brings the same bytes, and the caller
+ * is told of its own alone.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "preload/io.h"
+#include "preload/shim.h"
+#include "preload/tls.h"
+
+#define FD     7
+#define AT     5
+#define HEADER "[ten here]"
+#define ADDED  (sizeof(HEADER) - 1)
+
+static const char body[] = "GET / and what else is asked for";
+#define N (sizeof(body) - 1)
+
+static struct otr_self self;
+static const uint32_t on, off = 1;
+struct otr_shim otr_shim;
+static size_t told;
+
+struct otr_self *otr_enter(void)
+{
+	if (self.inside)
+		return NULL;
+	self.inside = 1;
+	return &self;
+}
+
+void otr_leave(struct otr_self *at)
+{
+	at->inside = 0;
+}
+
+void *otr_room(size_t size)
+{
+	return calloc(1, size);
+}
+
+struct otr_fd *otr_fd_slot(int fd)
+{
+	return fd == FD ? &otr_shim.fds[FD] : NULL;
+}
+
+struct otr_fd *otr_fd_of(int fd)
+{
+	return otr_fd_slot(fd);
+}
+
+int otr_fd_is(int fd, const struct otr_fd *f)
+{
+	return f == otr_fd_slot(fd);
+}
+
+struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+{
+	(void)fd;
+	return f;
+}
+
+size_t otr_header_for(struct otr_self *at, struct otr_fd *f, const struct iovec *iov,
+		      int n, int plain, uint64_t now, size_t *place)
+{
+	(void)at;
+	(void)now;
+	if (!plain || n != 1 || memcmp(iov->iov_base, "GET ", 4))
+		return 0;
+	memcpy(f->header, HEADER, ADDED);
+	*place = AT;
+	return ADDED;
+}
+
+void otr_moved(struct otr_self *at, int fd, struct otr_fd *f, int dir, uint64_t moved,
+	       uint64_t start_ns, const struct iovec *iov, int n)
+{
+	(void)at;
+	(void)fd;
+	(void)dir;
+	(void)start_ns;
+	(void)iov;
+	(void)n;
+	assert_int_equal(f->layer, OTR_LAYER_TLS);
+	told += moved;
+}
+
+void otr_count(enum otr_shim_count what)
+{
+	(void)what;
+}
+
+int otr_ring_ready(void)
+{
+	return 1;
+}
+
+void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
+{
+	(void)fd;
+	(void)f;
+	(void)kind;
+	(void)error;
+}
+
+uint64_t otr_clock_ns(void)
+{
+	return 1;
+}
+
+/* The library: what it was given so far, and what it will take. */
+static char stream[256], again[256];
+static size_t len, again_len, plan[4];
+static int step;
+
+static ssize_t take(const struct otr_tls_call *c, void *buf, size_t n)
+{
+	size_t k = plan[step < 3 ? step : 3];
+
+	(void)c;
+	if (again_len) {
+		assert_true(n >= again_len);
+		assert_memory_equal(buf, again, again_len);
+		again_len = 0;
+	}
+	step++;
+	if (!k) { /* WANT_WRITE */
+		memcpy(again, buf, n);
+		again_len = n;
+		return -1;
+	}
+	if (k > n)
+		k = n;
+	memcpy(stream + len, buf, k);
+	len += k;
+	return (ssize_t)k;
+}
+
+static ssize_t hello(const struct otr_tls_call *c, void *buf, size_t n)
+{
+	char record[] = "\x16\x03\x01\x00\x10 hello";
+	const struct iovec iov = {record, sizeof(record)};
+
+	(void)c;
+	(void)buf;
+	(void)n;
+	if (self.tls_hello)
+		otr_tls_below(&self, FD, &otr_shim.fds[FD], &iov, 1);
+	return 1;
+}
+
+static void fresh(int known)
+{
+	const struct otr_tls_call c = {&on, NULL, hello, 1};
+
+	free(otr_shim.fds);
+	free(otr_shim.talks);
+	free(otr_shim.tls);
+	memset(&self, 0, sizeof(self));
+	otr_shim.off = &on;
+	otr_shim.fds = calloc(FD + 1, sizeof(*otr_shim.fds));
+	otr_shim.talks = calloc(FD + 1, sizeof(*otr_shim.talks));
+	assert_true(otr_tls_room());
+	otr_shim.fds[FD].inode = 99;
+	otr_shim.fds[FD].kind = OTR_FD_STREAM;
+	otr_shim.fds[FD].role = OTR_ROLE_CLIENT;
+	len = again_len = told = 0;
+	step = 0;
+	if (known)
+		assert_int_equal(otr_tls_other(&c), 1);
+	assert_int_equal(otr_shim.fds[FD].opaque, known);
+}
+
+/* As a caller does that may be told of a part; `move`: from another place each time. */
+static void send_all(int switched_off, int move)
+{
+	const struct otr_tls_call c = {&on, NULL, take, 0};
+	char copy[2][N];
+	size_t sent = 0;
+	ssize_t ret;
+
+	for (int i = 0; sent < N; i++) {
+		assert_true(i < 100);
+		memcpy(copy[i & 1], body, N);
+		ret = otr_tls_write(&c, (move ? copy[i & 1] : body) + sent, N - sent);
+		assert_true(ret == -1 || (ret > 0 && (size_t)ret <= N - sent));
+		if (ret > 0)
+			sent += (size_t)ret;
+		if (switched_off)
+			otr_shim.off = &off;
+	}
+}
+
+static int has_header(void)
+{
+	return len == N + ADDED && !memcmp(stream, body, AT) &&
+	       !memcmp(stream + AT, HEADER, ADDED) &&
+	       !memcmp(stream + AT + ADDED, body + AT, N - AT);
+}
+
+static int is_plain(void)
+{
+	return len == N && !memcmp(stream, body, N);
+}
+
+static void one_header_or_none(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < (N + ADDED + 1) * (N + ADDED + 1) * 4; i++) {
+		size_t how = i % 4, first = i / 4 % (N + ADDED + 1);
+
+		fresh(1);
+		plan[0] = first;
+		plan[1] = i / 4 / (N + ADDED + 1);
+		plan[2] = 3;
+		plan[3] = 1000;
+		send_all(how & 1, how >> 1);
+		assert_int_equal(self.inside, 0);
+		if (!first)
+			first = plan[1] ? plan[1] : plan[2];
+		assert_true(first > AT ? has_header() : is_plain());
+		if (!(how & 1))
+			assert_int_equal(told, len);
+	}
+}
+
+static void an_unknown_session_is_left_alone(void **state)
+{
+	(void)state;
+	fresh(0);
+	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
+	send_all(0, 0);
+	assert_true(is_plain());
+	assert_int_equal(told, 0);
+}
+
+/* What is kept for a call is not sent for another. */
+static void other_bytes_are_the_callers(void **state)
+{
+	const struct otr_tls_call c = {&on, NULL, take, 0};
+	char other[N];
+
+	(void)state;
+	fresh(1);
+	plan[0] = 0;
+	plan[1] = plan[2] = plan[3] = 1000;
+	assert_int_equal(otr_tls_write(&c, body, N), -1);
+	again_len = 0;
+	memset(other, 'o', N);
+	assert_int_equal(otr_tls_write(&c, other, N), N);
+	assert_int_equal(len, N);
+	assert_memory_equal(stream, other, N);
+}
+
+static void a_session_that_is_over_is_forgotten(void **state)
+{
+	(void)state;
+	fresh(1);
+	otr_tls_over(&on);
+	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
+	send_all(0, 0);
+	assert_true(is_plain());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_header_or_none),
+		cmocka_unit_test(an_unknown_session_is_left_alone),
+		cmocka_unit_test(other_bytes_are_the_callers),
+		cmocka_unit_test(a_session_that_is_over_is_forgotten),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
