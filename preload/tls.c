@@ -236,29 +236,16 @@ static struct otr_self *begin(const struct otr_tls_call *c)
 	return self;
 }
 
-/* Of the caller's bytes, with ours at `at`, so many are gone when `gone` of all are. */
-static size_t of_caller(const struct otr_tls *t, uint32_t gone)
-{
-	if (gone <= t->at)
-		return gone;
-	return gone < t->at + t->added ? t->at : gone - t->added;
-}
-
-/* Is the call a retry of what could not go yet? The same bytes, or more. GnuTLS takes a
+/* Is the call a retry of what could not go at all? The same bytes, or more. GnuTLS takes a
  * NULL for it. */
 static int is_retry(const struct otr_tls *t, const void *buf, size_t n)
 {
-	size_t from = of_caller(t, t->gone), all = t->len - t->added, head = 0;
+	size_t all = t->len - t->added;
 
 	if (!buf && !n)
 		return 1;
-	if (n < all - from)
-		return 0;
-	if (from < t->at)
-		head = t->at - from;
-	return !memcmp(buf, t->bytes + from, head) &&
-	       !memcmp((const char *)buf + head, t->bytes + from + head + t->added,
-		       all - from - head);
+	return n >= all && !memcmp(buf, t->bytes, t->at) &&
+	       !memcmp((const char *)buf + t->at, t->bytes + t->at + t->added, all - t->at);
 }
 
 /* Puts a header in, if there is one to put. */
@@ -285,84 +272,74 @@ static void prepare(struct otr_self *self, struct otr_tls *t, const void *buf, s
 	t->len = (uint32_t)(n + added);
 }
 
-/* `k` more of the kept bytes are gone. Returns how many of the caller's these were. */
-static ssize_t went(struct otr_self *self, struct otr_tls *t, size_t k, uint64_t start_ns)
+/* What the record that is told now says of our header in it. */
+static void mark(const struct otr_tls *t)
 {
 	struct otr_fd *f = socket_of(t, OTR_DIR_OUT), *talk = f ? otr_fd_talk(f) : NULL;
-	size_t was = of_caller(t, t->gone);
-	uint32_t from = t->gone;
+	uint32_t end = t->at + t->added;
 
-	t->gone += (uint32_t)k;
-	if (!from && t->gone > t->at) {
-		otr_count(OTR_SHIM_INJECTED);
-		if (talk && talk->has_cause) {
-			talk->cause.added = (uint16_t)(t->gone < t->at + t->added ?
-							       t->gone - t->at :
-							       t->added);
-			talk->cause.added_at = (uint16_t)t->at;
-		}
-	} else if (!from) {
-		otr_count(OTR_SHIM_CUT_SHORT);
-		if (talk)
-			talk->cause.ids = OTR_IDS_NONE;
+	otr_count(t->gone > t->at ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
+	if (!talk)
+		return;
+	if (t->gone <= t->at) {
+		talk->cause.ids = OTR_IDS_NONE;
+	} else if (talk->has_cause) {
+		talk->cause.added = (uint16_t)((t->gone < end ? t->gone : end) - t->at);
+		talk->cause.added_at = (uint16_t)t->at;
+	}
+}
+
+/* `k` more of the kept bytes are gone. Of ours the rest is kept until it is, too; the
+ * caller goes on with bytes of its own. Returns how many of its bytes these were. */
+static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k,
+		    uint64_t start_ns)
+{
+	uint32_t from = t->gone, end = t->at + t->added;
+	ssize_t ret = 0;
+
+	t->gone += k;
+	if (!from) {
+		mark(t);
+		ret = t->gone <= t->at ? t->gone : t->gone < end ? t->at : t->gone - t->added;
 	}
 	if (self)
 		tell(self, t, OTR_DIR_OUT, t->bytes + from, k, start_ns);
-	was = of_caller(t, t->gone) - was;
-	if (was && (t->gone <= t->at || t->gone >= t->at + t->added))
-		t->len = 0; /* the caller goes on with bytes of its own */
-	return (ssize_t)was;
+	t->len = t->gone > t->at && t->gone < end ? end : 0;
+	return ret;
 }
 
 /*
- * In place of the caller's bytes, ours: until some of its own are gone, or none may go. What
- * the library has begun is ended so, even if we were switched off meanwhile (`self` NULL).
+ * In place of the caller's bytes, those kept. What the library has begun is ended so, even
+ * if we were switched off meanwhile (`self` NULL). Returns 1: *ret is for the caller; 0: the
+ * rest of our header went, and now its bytes may.
  */
-static ssize_t write_kept(const struct otr_tls_call *c, struct otr_self *self,
-			  struct otr_tls *t)
+static int write_kept(const struct otr_tls_call *c, struct otr_self *self,
+		      struct otr_tls *t, ssize_t *ret)
 {
 	uint64_t start_ns = otr_clock_ns();
 	void *bytes = t->bytes + t->gone;
 	size_t n = t->len - t->gone;
-	ssize_t k, ret;
 	int error;
 
-	k = self ? call(c, self, bytes, n) : c->make(c, bytes, n);
-	if (k <= 0)
-		return k;
+	*ret = self ? call(c, self, bytes, n) : c->make(c, bytes, n);
+	if (*ret <= 0)
+		return 1;
 	error = errno;
 	self = self ? begin(c) : NULL;
-	ret = went(self, t, (size_t)k, start_ns);
-	errno = error;
-	if (!ret)
-		return write_kept(c, self, t); /* only ours went */
+	*ret = went(self, t, (uint32_t)*ret, start_ns);
 	if (self)
 		otr_leave(self);
-	return ret;
+	errno = error;
+	return *ret > 0;
 }
 
-/* Sees to it that what goes out is right: the caller's bytes, or those kept for it. */
-static void choose(struct otr_self *self, struct otr_tls *t, const void *buf, size_t n)
+static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self,
+			 const void *buf, size_t n)
 {
-	if (t->len && !is_retry(t, buf, n))
-		t->len = 0;
-	else if (!t->len && self && buf)
-		prepare(self, t, buf, n, otr_clock_ns());
-}
-
-ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n)
-{
-	int error = errno;
-	struct otr_self *self = begin(c);
-	struct otr_tls *t = find(c->session);
 	uint64_t start_ns;
 	ssize_t ret;
+	int error;
 
-	if (t)
-		choose(self, t, buf, n);
-	errno = error;
-	if (t && t->len)
-		return write_kept(c, self, t);
 	if (!self)
 		return c->make(c, (void *)buf, n);
 	start_ns = otr_clock_ns();
@@ -374,6 +351,33 @@ ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n)
 	}
 	errno = error;
 	return ret;
+}
+
+/* Sees to it that what goes out is right: the caller's bytes, or those kept for it. */
+static void choose(struct otr_self *self, struct otr_tls *t, const void *buf, size_t n)
+{
+	if (t->len && !t->gone && !is_retry(t, buf, n))
+		t->len = 0;
+	else if (!t->len && self && buf)
+		prepare(self, t, buf, n, otr_clock_ns());
+}
+
+ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n)
+{
+	int error = errno;
+	struct otr_self *self = begin(c);
+	struct otr_tls *t = find(c->session);
+	ssize_t ret;
+
+	if (t)
+		choose(self, t, buf, n);
+	errno = error;
+	while (t && t->len) {
+		if (write_kept(c, self, t, &ret))
+			return ret;
+		self = self ? begin(c) : NULL;
+	}
+	return write_own(c, self, buf, n);
 }
 
 ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)

@@ -183,19 +183,21 @@ static void fresh(int known)
 	assert_int_equal(otr_shim.fds[FD].opaque, known);
 }
 
-/* As a caller does that may be told of a part; `move`: from another place each time. */
-static void send_all(int switched_off, int move)
+/* As a caller does that may be told of a part, and goes on with `most` bytes a call;
+ * `move`: from another place each time. */
+static void send_all(int switched_off, int move, size_t most)
 {
 	const struct otr_tls_call c = {&on, NULL, take, 0};
 	char copy[2][N];
-	size_t sent = 0;
+	size_t sent = 0, n;
 	ssize_t ret;
 
 	for (int i = 0; sent < N; i++) {
 		assert_true(i < 100);
 		memcpy(copy[i & 1], body, N);
-		ret = otr_tls_write(&c, (move ? copy[i & 1] : body) + sent, N - sent);
-		assert_true(ret == -1 || (ret > 0 && (size_t)ret <= N - sent));
+		n = sent && N - sent > most ? most : N - sent;
+		ret = otr_tls_write(&c, (move ? copy[i & 1] : body) + sent, n);
+		assert_true(ret == -1 || (ret > 0 && (size_t)ret <= n));
 		if (ret > 0)
 			sent += (size_t)ret;
 		if (switched_off)
@@ -218,15 +220,15 @@ static int is_plain(void)
 static void one_header_or_none(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < (N + ADDED + 1) * (N + ADDED + 1) * 4; i++) {
-		size_t how = i % 4, first = i / 4 % (N + ADDED + 1);
+	for (size_t i = 0; i < (N + ADDED + 1) * (N + ADDED + 1) * 8; i++) {
+		size_t how = i % 8, first = i / 8 % (N + ADDED + 1);
 
 		fresh(1);
 		plan[0] = first;
-		plan[1] = i / 4 / (N + ADDED + 1);
+		plan[1] = i / 8 / (N + ADDED + 1);
 		plan[2] = 3;
 		plan[3] = 1000;
-		send_all(how & 1, how >> 1);
+		send_all(how & 1, how & 2, how & 4 ? 2 : N);
 		assert_int_equal(self.inside, 0);
 		if (!first)
 			first = plan[1] ? plan[1] : plan[2];
@@ -241,7 +243,7 @@ static void an_unknown_session_is_left_alone(void **state)
 	(void)state;
 	fresh(0);
 	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
-	send_all(0, 0);
+	send_all(0, 0, N);
 	assert_true(is_plain());
 	assert_int_equal(told, 0);
 }
@@ -270,7 +272,7 @@ static void a_session_that_is_over_is_forgotten(void **state)
 	fresh(1);
 	otr_tls_over(&on);
 	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
-	send_all(0, 0);
+	send_all(0, 0, N);
 	assert_true(is_plain());
 }
 
