@@ -65,7 +65,8 @@ measure() { # NAME CLIENTS PORT PATH "TARGET.." [JUDGE ARG..]
 	SENT=0
 	shift 5
 	if [ -n "${LATE:-}" ]; then
-		load "$clients" "$port" "$path" &
+		# Long enough for an attach that such a load holds up.
+		LOAD_SECONDS=$((LOAD_SECONDS + 3)) load "$clients" "$port" "$path" &
 		loader=$!
 		sleep 0.5
 	fi
