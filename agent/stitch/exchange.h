@@ -230,6 +230,10 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
 void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex,
 		     struct otr_exchange *parent);
 
+/* Both ends of `wire` are known now: what it carried before is joined to its mate. The
+ * facts of a connection may come after its bytes, where a CPU stood still. */
+void otr_parent_wired(struct otr_stitch *st, struct otr_wire *wire);
+
 /* It has no parent after all, but what the environment says. Its trace is its own. */
 void otr_parent_none(struct otr_stitch *st, struct otr_exchange *ex);
 

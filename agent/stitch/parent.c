@@ -240,6 +240,27 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
 		join_ends(st, mate, ex);
 }
 
+/* A server's end that is out already stays the root it was told to be. */
+static void join_late(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_exchange *mate = ex->peer ? NULL : otr_wire_mate(ex);
+
+	if (!mate)
+		return;
+	if (otr_is_server(ex) && !ex->sent)
+		join_ends(st, mate, ex);
+	else if (otr_is_server(mate) && !mate->sent)
+		join_ends(st, ex, mate);
+}
+
+void otr_parent_wired(struct otr_stitch *st, struct otr_wire *wire)
+{
+	struct otr_exchange *ex;
+
+	DL_FOREACH2(wire->all, ex, wire_next)
+	join_late(st, ex);
+}
+
 static void dispute(struct otr_stitch *st, struct otr_exchange *ex,
 		    struct otr_exchange *late)
 {
