@@ -49,7 +49,7 @@ ssize_t write(int fd, const void *buf, size_t len)
 
 ssize_t writev(int fd, const struct iovec *iov, int n)
 {
-	return otr_out(&(struct otr_out){.fd = fd, .iov = iov, .n = n > 0 ? n : 0,
+	return otr_out(&(struct otr_out){.fd = fd, .iov = iov, .n = n,
 					 .call = as_writev});
 }
 

@@ -142,6 +142,8 @@ int otr_ring_ready(void)
 	sh->slots = (char *)ring + OTR_RING_HEAD;
 	__atomic_store_n(&sh->ring, ring, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
+	/* What was to be told before there was room among the offers. */
+	__atomic_fetch_add(&ring->counts[OTR_SHIM_DROPPED], sh->tries, __ATOMIC_RELAXED);
 	otr_shim.netns = otr_netns();
 	otr_tell_process();
 	return 1;
