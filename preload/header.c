@@ -72,11 +72,11 @@ static int read_parent(struct otr_served *sv, const char *text, size_t len)
 }
 
 /*
- * The trace of a request just read. A head that did not come whole may still name one, so
- * nothing is made up for it. Without a traceparent the trace begins here, under an id that
- * is told to whoever is asked on its behalf.
+ * A head that did not come whole may still name a trace, so nothing is made up for it.
+ * Without a traceparent the trace begins here, under an id that is told to whoever is asked
+ * on its behalf.
  */
-void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n)
+static void take_ids(struct otr_served *sv, const struct iovec *iov, int n)
 {
 	char text[128];
 	size_t len, end;
@@ -99,6 +99,14 @@ void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n)
 	}
 	sv->baggage_len = (uint16_t)otr_head_value(iov, n, "baggage", sv->baggage,
 						   sizeof(sv->baggage), &whole);
+}
+
+/* Other threads may read them meanwhile: they find `seq` odd, or changed. */
+void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n)
+{
+	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_ACQ_REL);
+	take_ids(sv, iov, n);
+	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_ACQ_REL);
 }
 
 static char *hex(char *out, const uint8_t *bytes, size_t n)
@@ -128,18 +136,13 @@ static char *put_line(char *out, const char *name, const char *value, size_t len
 }
 
 /* The trace these bytes are in; 0: it cannot be told. */
-static int choose_trace(struct otr_cause *cause, const struct otr_served **from)
+static int choose_trace(struct otr_cause *cause, const struct otr_served *from)
 {
-	const struct otr_served *sv = NULL;
-
-	if (cause->parent.conn)
-		sv = otr_served_of(cause->parent.conn);
-	*from = sv;
-	if (cause->parent.conn && (!sv || !sv->has_ids))
+	if (cause->parent.conn && (!from || !from->has_ids))
 		return 0;
-	if (sv) {
-		memcpy(cause->trace_id, sv->trace_id, sizeof(cause->trace_id));
-		cause->flags = sv->flags;
+	if (from) {
+		memcpy(cause->trace_id, from->trace_id, sizeof(cause->trace_id));
+		cause->flags = from->flags;
 	} else {
 		random_id(cause->trace_id, sizeof(cause->trace_id));
 		cause->flags = 1;
@@ -147,19 +150,40 @@ static int choose_trace(struct otr_cause *cause, const struct otr_served **from)
 	return 1;
 }
 
+static uint32_t seq_of(const struct otr_served *sv)
+{
+	return sv ? __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE) : 0;
+}
+
+static int is_same(const struct otr_served *sv, uint64_t conn, uint32_t seq)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return !sv || (sv->conn == conn && !(seq & 1) && seq_of(sv) == seq);
+}
+
+static char *put_lists(char *out, const struct otr_served *from, const struct iovec *iov,
+		       int n)
+{
+	size_t state = from->state_len, baggage = from->baggage_len;
+
+	if (state <= sizeof(from->state) && !otr_head_has(iov, n, "tracestate"))
+		out = put_line(out, "tracestate: ", from->state, state);
+	if (baggage <= sizeof(from->baggage) && !otr_head_has(iov, n, "baggage"))
+		out = put_line(out, "baggage: ", from->baggage, baggage);
+	return out;
+}
+
 /* A list that the program sends by itself stays alone. */
-size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n)
+size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out)
 {
 	struct otr_cause *cause = &f->cause;
-	const struct otr_served *from;
-	char *out = f->header;
+	const struct otr_served *from = otr_served_of(cause->parent.conn);
+	const char *begin = out;
+	uint32_t seq = seq_of(from);
 
-	if (!choose_trace(cause, &from)) {
-		otr_count(OTR_SHIM_UNKNOWN);
+	if (!choose_trace(cause, from))
 		return 0;
-	}
 	random_id(cause->span_id, sizeof(cause->span_id));
-	cause->ids = OTR_IDS_INJECTED;
 	out = put(out, "traceparent: 00-", 16);
 	out = hex(out, cause->trace_id, 16);
 	*out++ = '-';
@@ -167,9 +191,54 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n)
 	*out++ = '-';
 	out = hex(out, &cause->flags, 1);
 	out = put(out, "\r\n", 2);
-	if (from && !otr_head_has(iov, n, "tracestate"))
-		out = put_line(out, "tracestate: ", from->state, from->state_len);
-	if (from && !otr_head_has(iov, n, "baggage"))
-		out = put_line(out, "baggage: ", from->baggage, from->baggage_len);
-	return (size_t)(out - f->header);
+	if (from)
+		out = put_lists(out, from, iov, n);
+	if (!is_same(from, cause->parent.conn, seq))
+		return 0; /* its next request was read meanwhile, by another thread */
+	cause->ids = OTR_IDS_INJECTED;
+	return (size_t)(out - begin);
+}
+
+struct otr_header *otr_header_of(const struct otr_fd *f)
+{
+	return &otr_shim.headers[f->header - 1];
+}
+
+struct otr_header *otr_header_claim(struct otr_fd *f)
+{
+	uint32_t none;
+	uint16_t free = 0;
+
+	for (uint16_t i = 0; i < OTR_HEADERS; i++) {
+		none = 0;
+		if (otr_shim.headers[i].taken ||
+		    !__atomic_compare_exchange_n(&otr_shim.headers[i].taken, &none, 1, 0,
+						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			continue;
+		if (__atomic_compare_exchange_n(&f->header, &free, (uint16_t)(i + 1), 0,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return &otr_shim.headers[i];
+		__atomic_store_n(&otr_shim.headers[i].taken, 0, __ATOMIC_RELEASE);
+		break;
+	}
+	return NULL;
+}
+
+void otr_header_rest(struct otr_fd *f, size_t rest, size_t at)
+{
+	if (rest && !f->rest)
+		__atomic_fetch_add(&otr_shim.owing, 1, __ATOMIC_RELAXED);
+	if (!rest && f->rest)
+		__atomic_fetch_sub(&otr_shim.owing, 1, __ATOMIC_RELAXED);
+	f->rest = (uint16_t)rest;
+	f->rest_at = (uint16_t)at;
+}
+
+void otr_header_free(struct otr_fd *f)
+{
+	struct otr_header *hd = otr_header_of(f);
+
+	otr_header_rest(f, 0, 0);
+	f->header = 0;
+	__atomic_store_n(&hd->taken, 0, __ATOMIC_RELEASE);
 }

@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -100,6 +101,54 @@ int close(int fd)
 	return otr_real.close(fd);
 }
 
+/* `to` was closed on the way, past our close(). */
+static int made_again(int from, int to, int ret)
+{
+	int error = errno;
+	struct otr_self *self = ret < 0 || from == to || *otr_shim.off ? NULL : otr_enter();
+
+	if (self) {
+		otr_fd_closed(to);
+		otr_leave(self);
+	}
+	errno = error;
+	return ret;
+}
+
+int dup2(int from, int to)
+{
+	return made_again(from, to, otr_real.dup2(from, to));
+}
+
+int dup3(int from, int to, int flags)
+{
+	return made_again(from, to, otr_real.dup3(from, to, flags));
+}
+
+/* Descriptors that came with a message are others than those that had their numbers. */
+void otr_came(const struct msghdr *msg)
+{
+	struct otr_self *self = NULL;
+	int error = errno, fd;
+	size_t n;
+
+	if (!msg->msg_control || *otr_shim.off)
+		return;
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR((void *)msg, cm)) {
+		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+			continue;
+		self = otr_enter();
+		n = self ? (cm->cmsg_len - CMSG_LEN(0)) / sizeof(fd) : 0;
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(cm) + i * sizeof(fd), sizeof(fd));
+			otr_fd_closed(fd);
+		}
+		if (self)
+			otr_leave(self);
+	}
+	errno = error;
+}
+
 /* The program filters its system calls from here on: we make none that it does not make.
  * In strict mode not even the time may be asked for. */
 int prctl(int what, ...)
@@ -112,6 +161,9 @@ int prctl(int what, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(args, unsigned long);
 	va_end(args);
+	/* Filters are mostly set past us, by a bare seccomp(): but this comes before. */
+	if (what == PR_SET_NO_NEW_PRIVS)
+		otr_shim.sealed = 1;
 	if (what == PR_SET_SECCOMP) {
 		otr_shim.sealed = 1;
 		if (a[0] == SECCOMP_MODE_STRICT)

@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -162,6 +163,23 @@ static int raw_prctl(int what, unsigned long a, unsigned long b, unsigned long c
 	return (int)RAW(SYS_prctl, what, a, b, c, d);
 }
 
+static int raw_dup3(int from, int to, int flags)
+{
+	return (int)RAW(SYS_dup3, from, to, flags);
+}
+
+static int raw_dup2(int from, int to)
+{
+	if (from == to)
+		return RAW(SYS_fcntl, from, F_GETFD) < 0 ? -1 : to;
+	return raw_dup3(from, to, 0);
+}
+
+static void raw_chk_fail(void)
+{
+	__builtin_trap();
+}
+
 struct otr_real otr_real = {
 	.read = raw_read,
 	.write = raw_write,
@@ -186,6 +204,9 @@ struct otr_real otr_real = {
 	.poll = raw_poll,
 	.ppoll = raw_ppoll,
 	.select = raw_select,
+	.dup2 = raw_dup2,
+	.dup3 = raw_dup3,
+	.chk_fail = raw_chk_fail,
 	.prctl = raw_prctl,
 };
 
@@ -201,6 +222,7 @@ static const struct {
 	ROW(accept),	ROW(accept4),  ROW(socket),	 ROW(shutdown),
 	ROW(close),	ROW(poll),     ROW(ppoll),	 ROW(select),
 	ROW(epoll_ctl), ROW(prctl),    ROW(epoll_wait), ROW(epoll_pwait),
+	ROW(dup2),	ROW(dup3),     {"__chk_fail", offsetof(struct otr_real, chk_fail)},
 };
 
 void otr_real_find(void)

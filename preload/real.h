@@ -41,6 +41,9 @@ struct otr_real {
 	int (*poll)(struct pollfd *, nfds_t, int);
 	int (*ppoll)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
 	int (*select)(int, fd_set *, fd_set *, fd_set *, struct timeval *);
+	int (*dup2)(int, int);
+	int (*dup3)(int, int, int);
+	void (*chk_fail)(void);
 	int (*prctl)(int, unsigned long, unsigned long, unsigned long, unsigned long);
 };
 

@@ -16,6 +16,9 @@
 #include "preload/shim.h"
 
 static __thread struct otr_self *mine __attribute__((tls_model("initial-exec")));
+/* Calls of a thread without a slot: it asks for one seldom, since the kernel is asked then. */
+static __thread uint32_t without __attribute__((tls_model("initial-exec")));
+#define SELDOM 1024
 
 static int take(struct otr_self *at, int32_t was, int32_t tid)
 {
@@ -48,11 +51,14 @@ struct otr_self *otr_self_now(void)
 {
 	struct otr_self *at = mine;
 
-	if (at || otr_shim.sealed)
+	if (at || otr_shim.sealed || (without && without++ % SELDOM))
 		return at;
 	at = find_slot((int32_t)syscall(SYS_gettid));
-	if (!at)
+	if (!at) {
+		without++;
 		return NULL;
+	}
+	without = 0;
 	at->inside = 0;
 	memset(&at->strand, 0, sizeof(at->strand));
 	mine = at;

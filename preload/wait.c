@@ -28,10 +28,10 @@ static void waited(int many, int64_t timeout_ns, int ret)
 
 static void looked_at(int fd)
 {
-	struct otr_fd *f = *otr_shim.off ? NULL : otr_fd_slot(fd);
+	struct otr_fd *f = *otr_shim.off ? NULL : otr_fd_known(fd);
 	struct otr_self *self;
 
-	if (!f || f->kind != OTR_FD_STREAM)
+	if (!f)
 		return;
 	self = otr_enter();
 	if (!self)
