@@ -40,7 +40,20 @@ LIB_OBJ := $(SRC:%.c=$(B)/%.o) $(if $(wildcard exporters/otlp.proto),$(PROTO_O))
 UNIT    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 
 .PHONY: all help clean bench bpf unit FORCE
-all: $(B)/otrace
+all: $(B)/otrace $(B)/libotrace.so
+
+# The library lives in other people's programs: libc alone, any libc, and no thread-local
+# storage but what the loader has room for at once.
+SHIM_SRC := $(wildcard preload/*.c)
+SHIM_CFLAGS := -O2 -g -fPIC -fno-stack-protector -U_FORTIFY_SOURCE \
+          -ftls-model=initial-exec -fno-asynchronous-unwind-tables
+$(B)/preload/%.o: preload/%.c
+	$(call msg,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CSTD) $(WARN) -D_GNU_SOURCE -I. $(SHIM_CFLAGS) -MMD -MP -c $< -o $@
+$(B)/libotrace.so: $(SHIM_SRC:%.c=$(B)/%.o) preload/exports.map
+	$(call msg,LD,$@)
+	$(Q)$(CC) -shared -Wl,-z,now,-z,relro,-z,noexecstack,--version-script=preload/exports.map \
+		-o $@ $(filter %.o,$^)
 
 $(B)/otrace: $(B)/agent/main.o $(LIB_OBJ)
 	$(call msg,LD,$@)

@@ -26,6 +26,7 @@ struct doctor {
 	size_t n;
 	struct otr_selftest test;
 	bool tested;
+	bool shim; /* `run` works by the library */
 };
 
 static struct otr_check *add(struct doctor *dr, const char *id)
@@ -114,7 +115,7 @@ static void check_privilege(struct doctor *dr)
 			    OTR_HEALTH_LIMITED;
 	snprintf(ck->consequence, sizeof(ck->consequence), "lacks%s: %s", lacks,
 		 ck->state == OTR_HEALTH_MISSING ?
-			 "nothing can be traced" :
+			 "no attach, no static programs (Go), no host view" :
 			 "processes of others are not named");
 	snprintf(ck->fix, sizeof(ck->fix), "sudo otrace ..");
 }
@@ -140,6 +141,14 @@ static void check_container(struct doctor *dr)
 	snprintf(ck->fix, sizeof(ck->fix), "--pid=host (hostPID: true)");
 }
 
+static void check_shim(struct doctor *dr)
+{
+	struct otr_check *ck = add(dr, "shim");
+
+	otr_doctor_shim(ck);
+	dr->shim = ck->state == OTR_HEALTH_OK;
+}
+
 static void check_self(struct doctor *dr)
 {
 	struct otr_check *ck;
@@ -161,7 +170,8 @@ static void check_self(struct doctor *dr)
 	ck->state = OTR_HEALTH_MISSING;
 	snprintf(ck->found, sizeof(ck->found), "%.190s", dr->test.why);
 	snprintf(ck->consequence, sizeof(ck->consequence),
-		 "nothing can be traced here");
+		 dr->shim ? "no attach, no agent: run works by the library" :
+			    "nothing can be traced here");
 }
 
 static bool is_pid(const char *word)
@@ -178,29 +188,42 @@ static bool check_pid(struct doctor *dr, const char *word)
 	return n;
 }
 
-static enum otr_health worst(const struct doctor *dr)
+enum verdict { FULL, LIMITED, SHIM_ALONE, NOTHING };
+
+static enum verdict verdict(const struct doctor *dr)
 {
+	static const enum verdict by_state[] = {FULL, LIMITED, NOTHING};
 	enum otr_health state = OTR_HEALTH_OK;
 
 	for (size_t i = 0; i < dr->n; i++)
 		if (dr->checks[i].state > state)
 			state = dr->checks[i].state;
-	return state;
+	if (state == OTR_HEALTH_MISSING && dr->shim)
+		return SHIM_ALONE;
+	return by_state[state];
 }
 
-static const char *verdict(const struct doctor *dr)
+static void print_next(const struct doctor *dr)
 {
-	static const char *const words[] = {"FULL", "LIMITED", "NOTHING"};
+	static const char *const next[] = {
+		[FULL] = "sudo otrace attach :PORT      otrace run -- CMD",
+		[LIMITED] = "sudo otrace attach :PORT      otrace run -- CMD",
+		[SHIM_ALONE] = "otrace run -- CMD",
+	};
 
-	return words[worst(dr)];
+	if (!dr->cfg->quiet && verdict(dr) != NOTHING)
+		printf("next        %s\n", next[verdict(dr)]);
 }
 
 static void print_text(const struct doctor *dr)
 {
 	static const char *const words[] = {"ok", "limited", "missing"};
+	static const char *const verdicts[] = {"FULL", "LIMITED", "SHIM ALONE",
+					       "NOTHING"};
 	const struct otr_check *ck;
 
-	printf("%-71s %7s\n", "otrace " OTR_VERSION " doctor", verdict(dr));
+	printf("%-68s %10s\n", "otrace " OTR_VERSION " doctor",
+	       verdicts[verdict(dr)]);
 	for (size_t i = 0; i < dr->n; i++) {
 		ck = &dr->checks[i];
 		if (dr->cfg->quiet && ck->state == OTR_HEALTH_OK)
@@ -211,9 +234,7 @@ static void print_text(const struct doctor *dr)
 		if (ck->fix[0])
 			printf("            fix: %s\n", ck->fix);
 	}
-	if (!dr->cfg->quiet && worst(dr) != OTR_HEALTH_MISSING)
-		printf("next        sudo otrace attach :PORT      otrace run -- "
-		       "CMD\n");
+	print_next(dr);
 }
 
 static void json_text(struct otr_buf *out, const char *key, const char *text)
@@ -250,11 +271,12 @@ static void json_check(struct otr_buf *out, const struct otr_check *ck)
 static void print_json(const struct doctor *dr)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
-	static const char *const words[] = {"full", "limited", "nothing"};
+	static const char *const words[] = {"full", "limited", "shim alone",
+					    "nothing"};
 
 	otr_buf_byte(&out, '{');
 	json_text(&out, "version", OTR_VERSION);
-	otr_buf_printf(&out, ",\"verdict\":\"%s\",\"checks\":[", words[worst(dr)]);
+	otr_buf_printf(&out, ",\"verdict\":\"%s\",\"checks\":[", words[verdict(dr)]);
 	for (size_t i = 0; i < dr->n; i++) {
 		if (i)
 			otr_buf_byte(&out, ',');
@@ -272,7 +294,7 @@ static void print_json(const struct doctor *dr)
 static int cmd_doctor(const struct otr_settings *cfg, char **args)
 {
 	static const int status[] = {OTR_EXIT_OK, OTR_EXIT_LIMITED,
-				     OTR_EXIT_NO_WAY};
+				     OTR_EXIT_LIMITED, OTR_EXIT_NO_WAY};
 	struct doctor dr = {.cfg = cfg};
 	struct otr_err err = {.text = ""};
 
@@ -285,6 +307,7 @@ static int cmd_doctor(const struct otr_settings *cfg, char **args)
 	check_kernel(&dr);
 	check_privilege(&dr);
 	check_container(&dr);
+	check_shim(&dr);
 	check_self(&dr);
 	if (args[0] && !check_pid(&dr, args[0])) {
 		otr_err_set(&err, "no process %s: /proc/%s is not there", args[0],
@@ -296,7 +319,7 @@ static int cmd_doctor(const struct otr_settings *cfg, char **args)
 		print_json(&dr);
 	else
 		print_text(&dr);
-	return status[worst(&dr)];
+	return status[verdict(&dr)];
 }
 
 const struct otr_cmd otr_cmd_doctor = {
@@ -309,6 +332,6 @@ const struct otr_cmd otr_cmd_doctor = {
 		     "sudo otrace doctor 4242\twhat is seen of one process",
 		     "otrace doctor --quick\tno program is loaded",
 		     "otrace doctor --json\tfor scripts"},
-	.exit_status = "0 full, 3 limited, 4 nothing can be traced",
+	.exit_status = "0 full, 3 limited or run alone, 4 nothing can be traced",
 	.run = cmd_doctor,
 };

@@ -22,7 +22,9 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/base/privilege.h"
 #include "agent/cmd.h"
+#include "agent/launch.h"
 #include "agent/loop.h"
 #include "agent/path.h"
 #include "agent/session.h"
@@ -37,6 +39,8 @@ struct run {
 	char path[4096]; /* of the executable */
 	int report;	 /* where the console writes, -1: nowhere */
 	bool shared;
+	bool shim; /* traced by the library in it, not from the kernel */
+	char library[4096];
 	struct otr_loop loop;
 	struct otr_sinks *sinks;
 	struct otr_session *session;
@@ -107,6 +111,9 @@ static void child(struct run *r, int wait_fd, int bad)
 	if (read(wait_fd, &go, 1) != 1)
 		_exit(OTR_EXIT_RUN_FAILED); /* otrace gave up: it said why */
 	otr_loop_child();
+	if (r->shim)
+		otr_launch_environment(r->library, otr_session_join(r->session),
+				       !r->cfg->no_inject);
 	if (!r->cfg->user || !become(r->cfg->user))
 		execv(r->path, r->argv);
 	why = errno;
@@ -151,7 +158,7 @@ static void start_line(struct run *r)
 	if (len > sizeof(what) - 33)
 		len = sizeof(what) - 33;
 	snprintf(what + len, sizeof(what) - len, " (%d)", r->pid);
-	otr_sinks_start_line(r->sinks, what, "bpf");
+	otr_sinks_start_line(r->sinks, what, otr_session_source(r->session));
 }
 
 static int open_all(struct run *r, struct otr_err *err)
@@ -161,7 +168,7 @@ static int open_all(struct run *r, struct otr_err *err)
 		.fd = r->report,
 		.shared = r->shared,
 	};
-	struct otr_session_config session = {.cfg = r->cfg};
+	struct otr_session_config session = {.cfg = r->cfg, .shim = r->shim};
 	int rc;
 
 	rc = otr_sinks_open(&r->sinks, &sinks, err);
@@ -272,6 +279,41 @@ static int trace(struct run *r, struct otr_err *err)
 	return -1;
 }
 
+static bool has_privilege(void)
+{
+	uint64_t caps = otr_capabilities();
+
+	return otr_capable(caps, OTR_CAP_SYS_ADMIN) ||
+	       (otr_capable(caps, OTR_CAP_BPF) && otr_capable(caps, OTR_CAP_PERFMON));
+}
+
+/* Without privilege, or with --no-bpf, the program carries the library: if it can. */
+static int choose_source(struct run *r, struct otr_err *err)
+{
+	static const char *const why[] = {
+		[OTR_LAUNCH_STATIC] = "is statically linked",
+		[OTR_LAUNCH_SETUID] = "is set-uid",
+	};
+	enum otr_launch can = OTR_LAUNCH_YES;
+
+	r->shim = r->cfg->no_bpf || !has_privilege();
+	if (!r->shim)
+		return 0;
+	if (otr_launch_library(r->library, sizeof(r->library), err))
+		return OTR_EXIT_RUN_FAILED;
+	can = otr_launch_can(r->path);
+	if (can != OTR_LAUNCH_STATIC && can != OTR_LAUNCH_SETUID)
+		return 0;
+	otr_err_set(err, "%s %s: the library cannot be loaded into it, and %s leaves "
+			 "nothing else; not started",
+		    r->argv[0], why[can],
+		    r->cfg->no_bpf ? "--no-bpf" : "a lack of privilege");
+	otr_err_hint(err, "try  sudo otrace run -- %s       kernel probes see static "
+			  "programs too",
+		     r->argv[0]);
+	return OTR_EXIT_RUN_FAILED;
+}
+
 static int find_program(struct run *r, struct otr_err *err)
 {
 	int rc = otr_path_find(r->argv[0], r->path, sizeof(r->path), err);
@@ -293,6 +335,8 @@ static int cmd_run(const struct otr_settings *cfg, char **args)
 		return fail(&err, OTR_EXIT_RUN_FAILED);
 	}
 	status = find_program(&r, &err);
+	if (!status)
+		status = choose_source(&r, &err);
 	if (status)
 		return fail(&err, status);
 	if (cfg->user && !getpwnam(cfg->user)) {

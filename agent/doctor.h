@@ -44,4 +44,7 @@ size_t otr_doctor_pid(uint32_t pid, struct otr_check *checks, size_t max);
 size_t otr_selftest_run(const struct otr_settings *cfg, struct otr_selftest *st,
 			struct otr_check *checks, size_t max);
 
+/* Tries to load the library into a program, for `otrace run` without privilege. */
+void otr_doctor_shim(struct otr_check *ck);
+
 #endif /* OTR_DOCTOR_H */

@@ -96,6 +96,14 @@ uint64_t otr_loss_get(enum otr_loss cause)
 	return atomic_load_explicit(&counts[cause], memory_order_relaxed);
 }
 
+bool otr_loss_any(void)
+{
+	for (int cause = OTR_LOSS_NONE + 1; cause < OTR_LOSS_MAX; cause++)
+		if (otr_loss_get((enum otr_loss)cause))
+			return true;
+	return false;
+}
+
 const char *otr_loss_word(enum otr_loss cause)
 {
 	return rows[cause].word;

@@ -10,6 +10,7 @@
  * what a ring of the kernel lost is nobody's in particular.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,9 @@ void otr_loss_of(enum otr_loss cause, uint64_t n, struct otr_slice service);
 size_t otr_loss_shares(struct otr_loss_share out[OTR_LOSS_SHARES]);
 
 uint64_t otr_loss_get(enum otr_loss cause);
+
+/* Was anything lost at all? */
+bool otr_loss_any(void);
 
 /* What people call it ("ring"), what it counts ("events"), what it means. */
 const char *otr_loss_word(enum otr_loss cause);

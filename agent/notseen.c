@@ -20,6 +20,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/own.h"
 #include "agent/pipeline.h"
+#include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
 #include "agent/sinks.h"
 
@@ -238,4 +239,18 @@ const char *otr_notseen_lines(struct otr_notseen *ns, struct otr_pipeline *pl)
 	collect(ns, pl);
 	print_rows(ns);
 	return ns->text.rc ? "" : ns->text.data;
+}
+
+void otr_notseen_ring(struct otr_sinks *sinks, uint32_t tgid)
+{
+	char title[64], text[200];
+
+	if (otr_procfs_fds(tgid, "anon_inode:[io_uring]") <= 0)
+		return;
+	otr_procfs_title(tgid, title, sizeof(title));
+	snprintf(text, sizeof(text),
+		 "fds of %.60s (pid %u): io_uring in use: what it moves that "
+		 "way is counted, not read\ntracing goes on with the rest",
+		 title, tgid);
+	otr_sinks_notice(sinks, text);
 }

@@ -26,6 +26,10 @@ void otr_notseen_ended(struct otr_notseen *ns, struct otr_pipeline *pl,
 void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks,
 		       uint64_t elapsed_ns);
 
+/* A process was chosen that uses io_uring: says so, once. Its status stays, the rest of it
+ * is traced. */
+void otr_notseen_ring(struct otr_sinks *sinks, uint32_t tgid);
+
 /* One line a process and peer whose traffic was not read, or "". Lives until the next
  * call. */
 const char *otr_notseen_lines(struct otr_notseen *ns, struct otr_pipeline *pl);

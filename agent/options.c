@@ -56,6 +56,12 @@ const struct otr_option otr_option_table[] = {
 		  "exe=, cmd=, port=, cgroup=, mode=trace|off, as in "
 		  "exe=/usr/bin/node,port=3000. Repeatable." },
 
+	{ FLAG("no-bpf", no_bpf, R), .group = "how",
+	  .help = "No kernel probes: trace by the library alone. "
+		  "It is loaded into CMD and its children, and needs no privilege." },
+	{ FLAG("no-inject", no_inject, R), .group = "how",
+	  .help = "Put no traceparent on requests. "
+		  "The library only looks; without it nothing is put in anyway." },
 	{ TEXT("propagators", propagators, "LIST", R | A | G), .group = "how",
 	  .env = "OTEL_PROPAGATORS", .fallback = "tracecontext,baggage",
 	  .help = "Trace headers that are read." },

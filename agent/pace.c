@@ -10,30 +10,20 @@
 #include "agent/pace.h"
 
 #include <stdio.h>
-#include <sys/resource.h>
 
 #include "agent/base/clock.h"
 #include "agent/sinks.h"
-#include "agent/source/bpf.h"
+#include "agent/base/usage.h"
+#include "agent/source/sources.h"
 #include "bpf/event.h"
 
 #define TELL_NS (10 * OTR_NS_PER_S) /* deeper or less deep: no more often than that */
-
-uint64_t otr_pace_own_ns(void)
-{
-	struct rusage ru;
-
-	getrusage(RUSAGE_SELF, &ru);
-	return (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) *
-		       OTR_NS_PER_S +
-	       (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
-}
 
 static struct otr_usage usage(const struct otr_pace *p, uint64_t now_ns)
 {
 	return (struct otr_usage){
 		.now_ns = now_ns,
-		.cost_ns = otr_pace_own_ns() + otr_bpf_cost_ns(p->bpf),
+		.cost_ns = otr_usage_cpu_ns() + otr_sources_cost_ns(p->src),
 	};
 }
 
@@ -65,7 +55,7 @@ static void set_paused(struct otr_pace *p, uint64_t now_ns)
 	if (pause == p->paused)
 		return;
 	p->paused = pause;
-	otr_bpf_pause(p->bpf, pause);
+	otr_sources_pause(p->src, pause);
 	if (pause)
 		tell_pause(p);
 }

@@ -12,13 +12,13 @@
 
 #include "agent/governor.h"
 
-struct otr_bpf;
+struct otr_sources;
 struct otr_event;
 struct otr_sinks;
 
 struct otr_pace {
 	struct otr_governor governor;
-	struct otr_bpf *bpf;	 /* borrowed, as is all here */
+	struct otr_sources *src; /* borrowed, as is all here */
 	struct otr_sinks *sinks; /* for what is said */
 	/* Takes the notes of pauses, which are recorded. */
 	void (*put)(void *arg, const struct otr_event *ev);
@@ -40,8 +40,5 @@ int otr_pace_step(struct otr_pace *p, uint64_t now_ns, int wait_ms);
 
 /* For the summary: "over 10% for 8 s; .."; NULL where all was traced. */
 const char *otr_pace_line(struct otr_pace *p);
-
-/* CPU of this process so far. */
-uint64_t otr_pace_own_ns(void);
 
 #endif /* OTR_PACE_H */

@@ -19,6 +19,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/base/usage.h"
 #include "agent/chosen.h"
 #include "agent/loss.h"
 #include "agent/notseen.h"
@@ -27,20 +28,18 @@
 #include "agent/resource/resource.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
-#include "agent/source/bpf.h"
 #include "agent/source/merge.h"
 #include "agent/source/record.h"
+#include "agent/source/sources.h"
 #include "exporters/console.h"
 
 #define SETTLE_NS     (2 * OTR_NS_PER_MS) /* a record is visible so soon */
 #define MERGE_BYTES   (64u << 20)
 #define CLOCK_EACH_NS (60 * OTR_NS_PER_S)
-#define BUSY_MS	      10
-#define IDLE_MS	      100
 
 struct otr_session {
 	struct otr_session_config cfg;
-	struct otr_bpf *bpf;
+	struct otr_sources *src;
 	struct otr_merge *merge;
 	struct otr_record *record;
 	struct otr_chosen *chosen;
@@ -89,21 +88,6 @@ static void read_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns)
 			     time_ns, put, s);
 }
 
-/* Said once, when a process is chosen: its status stays, the rest of it is traced. */
-static void warn_of_ring(struct otr_session *s, uint32_t tgid)
-{
-	char title[64], text[200];
-
-	if (otr_procfs_fds(tgid, "anon_inode:[io_uring]") <= 0)
-		return;
-	otr_procfs_title(tgid, title, sizeof(title));
-	snprintf(text, sizeof(text),
-		 "fds of %.60s (pid %u): io_uring in use: what it moves that "
-		 "way is counted, not read\ntracing goes on with the rest",
-		 title, tgid);
-	otr_sinks_notice(s->cfg.sinks, text);
-}
-
 struct family {
 	struct otr_session *s;
 	size_t added;
@@ -111,15 +95,15 @@ struct family {
 
 static int target_one(struct otr_session *s, uint32_t tgid)
 {
-	int rc = otr_bpf_target(s->bpf, tgid, !s->cfg.cfg->no_follow);
+	int rc = otr_sources_target(s->src, tgid, !s->cfg.cfg->no_follow);
 
 	if (rc)
 		return rc;
 	otr_chosen_add(s->chosen, tgid);
 	if (s->started)
-		otr_bpf_list(s->bpf, tgid);
+		otr_sources_list(s->src, tgid);
 	read_facts(s, tgid, otr_now());
-	warn_of_ring(s, tgid);
+	otr_notseen_ring(s->cfg.sinks, tgid);
 	return 0;
 }
 
@@ -160,7 +144,7 @@ static void untarget(struct otr_session *s, uint32_t tgid)
 
 	otr_chosen_refuse(s->chosen, tgid, otr_now());
 	if (traced)
-		otr_bpf_untarget(s->bpf, tgid);
+		otr_sources_untarget(s->src, tgid);
 }
 
 /* It executes a program (`exec`), or listens on a port: is it traced from now on? One that
@@ -191,14 +175,19 @@ static void changed(struct otr_session *s, const struct otr_event *ev)
 
 	read_facts(s, ev->tgid, ev->time_ns);
 	otr_go_layout(ev->tgid, &goid, &parent);
-	if (goid && !otr_bpf_target(s->bpf, ev->tgid, !s->cfg.cfg->no_follow))
-		otr_bpf_list(s->bpf, ev->tgid);
+	if (goid && !otr_sources_target(s->src, ev->tgid, !s->cfg.cfg->no_follow))
+		otr_sources_list(s->src, ev->tgid);
 }
 
 static void executed(struct otr_session *s, const struct otr_event *ev)
 {
 	bool traced = otr_session_has(s, ev->tgid);
 
+	if (ev->hook == OTR_HOOK_PRELOAD) {
+		put(s, ev);
+		read_facts(s, ev->tgid, ev->time_ns);
+		return;
+	}
 	if (traced || s->cfg.at_exec)
 		judge(s, ev->tgid, 0, (const void *)ev);
 	if (!otr_session_has(s, ev->tgid))
@@ -266,7 +255,7 @@ void otr_session_listeners(struct otr_session *s,
 {
 	s->on_listener = fn;
 	s->listener_arg = arg;
-	otr_bpf_listeners(s->bpf, listed, s);
+	otr_sources_listeners(s->src, listed, s);
 }
 
 /* Released, in order: what the pipeline and a recording see. */
@@ -310,15 +299,23 @@ static void tick(struct otr_session *s, uint64_t time_ns)
 	released(s, &ev);
 }
 
-static void bpf_policy(void *arg, uint64_t conn, enum otr_dir dir,
-		       enum otr_capture capture, uint32_t head_bytes)
+static void on_policy(void *arg, uint64_t conn, enum otr_dir dir,
+		      enum otr_capture capture, uint32_t head_bytes)
 {
-	otr_bpf_policy(arg, conn, dir, capture, head_bytes);
+	otr_sources_policy(arg, conn, dir, capture, head_bytes);
 }
 
-static void bpf_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
+static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
 {
-	otr_bpf_watch(arg, conn, dir, want);
+	otr_sources_watch(arg, conn, dir, want);
+}
+
+/* A process carries the library. Its facts are read when its first record says so. */
+static void born(void *arg, uint32_t tgid)
+{
+	struct otr_session *s = arg;
+
+	otr_chosen_add(s->chosen, tgid);
 }
 
 static void add_cpu(void *sum_ns, uint32_t tgid)
@@ -328,7 +325,7 @@ static void add_cpu(void *sum_ns, uint32_t tgid)
 
 static uint64_t traced_cpu_ns(void *arg)
 {
-	struct otr_session *s = arg;
+	const struct otr_session *s = arg;
 	uint64_t sum_ns = 0;
 
 	otr_chosen_each(s->chosen, add_cpu, &sum_ns);
@@ -338,26 +335,31 @@ static uint64_t traced_cpu_ns(void *arg)
 static void set_pace(struct otr_session *s)
 {
 	s->pace = (struct otr_pace){
-		.bpf = s->bpf,
+		.src = s->src,
 		.sinks = s->cfg.sinks,
 		.put = put,
 		.traced_ns = traced_cpu_ns,
 		.arg = s,
 	};
-	otr_pace_start(&s->pace, s->cfg.cfg->cpu_budget, s->began_ns);
+	/* The library has no pauses yet. */
+	otr_pace_start(&s->pace, s->cfg.shim ? 0 : s->cfg.cfg->cpu_budget, s->began_ns);
 }
 
 int otr_session_open(struct otr_session **out,
 		     const struct otr_session_config *cfg, struct otr_err *err)
 {
 	OTR_AUTO(otr_session_close) struct otr_session *s = calloc(1, sizeof(*s));
-	const struct otr_bpf_config bpf = {
-		.btf = cfg->cfg->btf,
-		.host = cfg->host,
-		.trials = cfg->at_exec,
-		.follow = !cfg->cfg->no_follow,
-		.verbose = cfg->cfg->verbose,
-		.force = getenv("OTRACE_PROBES"),
+	const struct otr_sources_config src = {
+		.use_bpf = !cfg->shim,
+		.use_shim = cfg->shim,
+		.bpf = {.btf = cfg->cfg->btf,
+			.host = cfg->host,
+			.trials = cfg->at_exec,
+			.follow = !cfg->cfg->no_follow,
+			.verbose = cfg->cfg->verbose,
+			.force = getenv("OTRACE_PROBES")},
+		.born = born,
+		.arg = s,
 	};
 	int rc;
 
@@ -375,10 +377,10 @@ int otr_session_open(struct otr_session **out,
 		if (rc)
 			return rc;
 	}
-	rc = otr_bpf_open(&s->bpf, &bpf, err);
+	rc = otr_sources_open(&s->src, &src, err);
 	if (rc)
 		return rc;
-	otr_sinks_bind(cfg->sinks, s->bpf, bpf_policy, bpf_watch);
+	otr_sinks_bind(cfg->sinks, s->src, on_policy, on_watch);
 	s->began_ns = otr_now();
 	tell_clock(s, s->began_ns);
 	otr_resource_read_host(s->began_ns, put, s);
@@ -390,12 +392,22 @@ int otr_session_open(struct otr_session **out,
 int otr_session_start(struct otr_session *s)
 {
 	s->started = true;
-	return otr_bpf_list(s->bpf, 0);
+	return otr_sources_list(s->src, 0);
+}
+
+const char *otr_session_join(const struct otr_session *s)
+{
+	return otr_sources_session(s->src);
+}
+
+const char *otr_session_source(const struct otr_session *s)
+{
+	return otr_sources_name(s->src);
 }
 
 int otr_session_fd(const struct otr_session *s)
 {
-	return otr_bpf_fd(s->bpf);
+	return otr_sources_fd(s->src);
 }
 
 static void let_pass(struct otr_session *s, uint64_t until)
@@ -411,39 +423,26 @@ int otr_session_step(struct otr_session *s)
 	s->events = 0;
 	if (now - s->clock_ns > CLOCK_EACH_NS)
 		tell_clock(s, now);
-	otr_bpf_drain(s->bpf, drained, s);
-	otr_bpf_poll(s->bpf, now, false, drained, s);
+	otr_sources_drain(s->src, now, drained, s);
+	otr_sources_poll(s->src, now, false, drained, s);
 	otr_chosen_tick(s->chosen, now);
 	let_pass(s, now - SETTLE_NS);
 	otr_sinks_tick(s->cfg.sinks, now);
 	otr_notseen_watch(otr_sinks_notseen(s->cfg.sinks), s->cfg.sinks, now - s->began_ns);
-	return otr_pace_step(&s->pace, now, s->events ? BUSY_MS : IDLE_MS);
+	return otr_pace_step(&s->pace, now, otr_sources_rest_ms(s->src, s->events));
 }
 
 void otr_session_finish(struct otr_session *s)
 {
 	uint64_t now;
 
-	otr_bpf_drain(s->bpf, drained, s);
+	otr_sources_drain(s->src, otr_now(), drained, s);
 	now = otr_now();
 	s->ended_ns = now;
-	otr_bpf_poll(s->bpf, now, true, drained, s);
+	otr_sources_poll(s->src, now, true, drained, s);
 	let_pass(s, now + 1);
 	otr_sinks_flush(s->cfg.sinks);
 	otr_sinks_tick(s->cfg.sinks, now);
-}
-
-static uint64_t own_rss(void)
-{
-	unsigned long pages = 0;
-	FILE *f = fopen("/proc/self/statm", "re");
-
-	if (!f)
-		return 0;
-	if (fscanf(f, "%*u %lu", &pages) != 1)
-		pages = 0;
-	fclose(f);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 void otr_session_summary(struct otr_session *s, const char *what)
@@ -451,15 +450,17 @@ void otr_session_summary(struct otr_session *s, const char *what)
 	struct otr_pipeline *pl = otr_sinks_pipeline(s->cfg.sinks);
 	struct otr_console *con = otr_sinks_console(s->cfg.sinks);
 	struct otr_stitch_stats stats;
+	char headers[200];
 	struct otr_summary sum = {
 		.what = what,
 		.elapsed_ns = (s->ended_ns ? s->ended_ns : otr_now()) -
 			      s->began_ns,
 		.stats = &stats,
-		.cpu_ns = otr_pace_own_ns(),
+		.cpu_ns = otr_usage_cpu_ns(),
 		.lived_ns = otr_now() - s->opened_ns,
-		.probes_ns = otr_bpf_cost_ns(s->bpf),
-		.rss_bytes = own_rss(),
+		.probes_ns = otr_sources_cost_ns(s->src),
+		.rss_bytes = otr_usage_rss(),
+		.headers = otr_sources_headers(s->src, headers, sizeof(headers)),
 		.budget = otr_pace_line(&s->pace),
 		.not_seen = otr_notseen_lines(otr_sinks_notseen(s->cfg.sinks), pl),
 	};
@@ -472,10 +473,7 @@ void otr_session_summary(struct otr_session *s, const char *what)
 
 bool otr_session_flawed(const struct otr_session *s)
 {
-	for (int cause = OTR_LOSS_NONE + 1; cause < OTR_LOSS_MAX; cause++)
-		if (otr_loss_get((enum otr_loss)cause))
-			return true;
-	return otr_bpf_limited(s->bpf);
+	return otr_loss_any() || otr_sources_limited(s->src);
 }
 
 void otr_session_close(struct otr_session **sp)
@@ -486,7 +484,7 @@ void otr_session_close(struct otr_session **sp)
 		return;
 	if (s->cfg.sinks)
 		otr_sinks_bind(s->cfg.sinks, NULL, NULL, NULL);
-	otr_bpf_close(&s->bpf);
+	otr_sources_close(&s->src);
 	otr_merge_free(&s->merge);
 	if (s->record && otr_record_close(&s->record)) {
 		struct otr_err err;

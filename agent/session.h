@@ -26,6 +26,7 @@ struct otr_sinks;
 struct otr_session_config {
 	const struct otr_settings *cfg; /* borrowed for the session's life */
 	struct otr_sinks *sinks;	/* likewise */
+	bool shim; /* by the library alone: no probes in the kernel */
 	bool host; /* hear of exec and listen of every process */
 
 	bool at_exec; /* and a program may be wanted before it listens */
@@ -56,6 +57,12 @@ void otr_session_listeners(struct otr_session *s,
 
 /* Begins: facts of the host and of all targets, their sockets, their threads. */
 int otr_session_start(struct otr_session *s);
+
+/* What OTRACE_SESSION is set to in a program that carries the library; NULL: none. */
+const char *otr_session_join(const struct otr_session *s);
+
+/* "bpf" or "shim": what it draws from. */
+const char *otr_session_source(const struct otr_session *s);
 
 /* A descriptor that is readable when a step is due early. */
 int otr_session_fd(const struct otr_session *s);

@@ -18,6 +18,8 @@ enum otr_color { OTR_COLOR_AUTO, OTR_COLOR_ALWAYS, OTR_COLOR_NEVER };
 struct otr_settings {
 	/* what */
 	bool no_follow;
+	bool no_bpf;
+	bool no_inject;
 	char *service;
 	char *user;
 	char **ignore; /* "GET /health" */

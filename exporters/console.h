@@ -69,6 +69,7 @@ struct otr_summary {
 	uint64_t rss_bytes;
 	const char *budget;   /* how it was kept, or NULL: all was traced */
 	const char *not_seen; /* lines, or "" */
+	const char *headers;  /* of trace headers put on the wire, or "" */
 	const char *again;    /* a command that shows it again, or NULL */
 };
 void otr_console_summary(struct otr_console *con,

@@ -289,6 +289,11 @@ void otr_console_summary(struct otr_console *con, const struct otr_summary *sum)
 	most(con);
 	errors(con);
 	parents(con, sum->stats);
+	if (sum->headers && sum->headers[0]) {
+		otr_buf_printf(&text, "headers   %s", sum->headers);
+		line(con, &text);
+		otr_buf_reset(&text);
+	}
 	ignored(con);
 	not_seen(con, sum->not_seen);
 	if (sum->budget) {

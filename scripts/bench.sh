@@ -13,7 +13,7 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . scripts/services.sh
 
-ROWS="start tcp unix tcp61 unix61 untraced waits cpu memory loss nginx budget service"
+ROWS="start tcp unix tcp61 unix61 untraced waits cpu memory loss nginx budget service shimtcp shimunix shimnginx"
 OTRACE=${OTRACE:-build/otrace}
 B=build/bench
 RING_MIB=5 # both rings; each is mapped twice in a row
@@ -124,10 +124,12 @@ pingpong() {
 	"$B/pingpong" "$1" 10 400 <"$SVC/bare.in" >"$SVC/bare.ns" &
 	local one=$!
 	exec 8>"$SVC/bare.in"
-	"$B/pingpong" "$1" 10 400 <"$SVC/traced.in" >"$SVC/traced.ns" &
+	# The library only looks: messages of a fixed size have no room for a header.
+	OTRACE_NO_INJECT=1 ${SHIM:-} "$B/pingpong" "$1" 10 400 <"$SVC/traced.in" \
+		>"$SVC/traced.ns" 2>"$SVC/shim.err" &
 	local two=$!
 	exec 9>"$SVC/traced.in"
-	agent $two
+	[ -n "${SHIM:-}" ] || agent $two
 	for ((i = 1; i <= n; i++)); do
 		echo go >&8
 		while [ "$(wc -l <"$SVC/bare.ns")" -lt $i ]; do sleep 0.002; done
@@ -165,6 +167,40 @@ other() { # WHAT BUDGET TARGET: getppid() of a process that is not traced
 	BARE=$(least "$SVC/bare.ns") TRACED=$(least "$SVC/traced.ns")
 	say "$1" "$BARE ns" "$TRACED ns" "+$(calc "$TRACED - $BARE" 0) ns" "$2 ns" \
 		"$TRACED - $BARE <= $2"
+}
+shim() { SHIM="$OTRACE run --no-bpf --no-live -o $SVC/agent.txt --" "$@"; }
+row_shimtcp() { shim call "library: socket call, TCP loopback" tcp 300; }
+row_shimunix() { shim call "library: socket call, AF_UNIX" unix 300; }
+# Two nginx, one of them with the library in it, by turns; the agent is where there is room.
+row_shimnginx() {
+	local i name
+	rm -f "$SVC"/{bare,traced}.{cpu,rate}
+	file_server
+	local bare=$FILE_PORT bare_pid=$FILE_PID traced traced_pid
+	traced=$(svc_port)
+	sed "s|listen .*;|listen 127.0.0.1:$traced;|; s|/pid;|/pid2;|" \
+		"$SVC/nginx/nginx.conf" >"$SVC/nginx/nginx2.conf"
+	"$OTRACE" run --no-bpf --no-live -o "$SVC/agent.txt" -- nginx -p "$SVC/nginx" \
+		-c "$SVC/nginx/nginx2.conf" -g 'daemon off;' 2>/dev/null &
+	AGENT=$!
+	svc_wait_port "$traced"
+	traced_pid=$(cat "/proc/$AGENT/task/$AGENT/children")
+	for i in $(family "$bare_pid") $(family "${traced_pid% }"); do
+		taskset -cp 0 "$i" >/dev/null
+	done
+	for ((i = 0; i < 6; i++)); do
+		for name in $([ $((i % 2)) = 0 ] && echo bare traced || echo traced bare); do
+			[ $name = bare ] && FILE_PORT=$bare FILE_PID=$bare_pid
+			[ $name = traced ] && FILE_PORT=$traced FILE_PID=${traced_pid% }
+			flood $name
+		done
+	done
+	FILE_PORT=$bare FILE_PID=$bare_pid
+	kill "${traced_pid% }"
+	wait "$AGENT"
+	AGENT=
+	say_saturated "library: nginx, 1 KiB file, saturated" "x0.90" "$(ratio rate) >= 0.9"
+	grep -E '^lost' "$SVC/agent.txt" | sed 's/^/    /'
 }
 row_untraced() {
 	sleep 60 &

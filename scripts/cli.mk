@@ -20,8 +20,9 @@ completions: $(B)/otrace ## completions of bash, zsh and fish
 		$(B)/otrace completion $$s > $(B)/otrace.$$s || exit 1; done
 
 # Debian's places; /usr/bin when PREFIX is /usr.
-install: $(B)/otrace man completions ## DESTDIR= PREFIX=
+install: $(B)/otrace $(B)/libotrace.so man completions ## DESTDIR= PREFIX=
 	install -Dm755 $(B)/otrace $(DESTDIR)$(PREFIX)/bin/otrace
+	install -Dm755 $(B)/libotrace.so $(DESTDIR)$(PREFIX)/lib/otrace/libotrace.so
 	install -Dm644 $(B)/otrace.1 $(DESTDIR)$(PREFIX)/share/man/man1/otrace.1
 	install -Dm644 $(B)/otrace.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/otrace
 	install -Dm644 $(B)/otrace.zsh $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_otrace

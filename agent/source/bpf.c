@@ -190,85 +190,24 @@ static void tell_losses(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn,
 	}
 }
 
-static struct otr_watched *find_watched(struct otr_bpf *b, uint64_t key)
-{
-	for (size_t i = 0; i < b->n_watched; i++)
-		if (b->watched[i].key == key)
-			return &b->watched[i];
-	return NULL;
-}
-
 void otr_bpf_watch(struct otr_bpf *b, uint64_t conn, enum otr_dir dir, bool want)
 {
-	uint64_t key = otr_dir_key(conn, dir);
-	struct otr_watched *at = find_watched(b, key);
-
-	if (at && !want)
-		*at = b->watched[--b->n_watched];
-	if (at || !want)
-		return;
-	if (b->n_watched == OTR_WATCHED_MAX) {
-		otr_loss_add(OTR_LOSS_EVICT, 1);
-		return;
-	}
-	b->watched[b->n_watched++] = (struct otr_watched){.key = key};
+	otr_watch_set(&b->watch, otr_dir_key(conn, dir), want);
 }
 
-static void tell_run(struct otr_watched *at, const struct otr_run_now *now,
-		     uint64_t now_ns, otr_event_fn fn, void *arg)
+static bool look_at_run(void *ctx, uint64_t key, struct otr_run_now *now)
 {
-	struct otr_ev_run run = {
-		.hdr = {.kind = OTR_EV_RUN,
-			.hook = OTR_HOOK_AGENT,
-			.size = sizeof(run),
-			.time_ns = now_ns,
-			.conn = at->key >> 1},
-		.pos = now->pos,
-		.bytes = now->bytes,
-		.first_ns = now->first_ns,
-		.last_ns = now->last_ns,
-		.calls = now->calls,
-		.pos_kind = now->pos_kind,
-		.dir = at->key & 1,
-		.open = 1,
-	};
+	const struct otr_bpf *b = ctx;
 
-	memcpy(run.tail, now->tail, sizeof(run.tail));
-	at->told_bytes = now->bytes;
-	at->told_quiet = now_ns - now->last_ns > OTR_QUIET_NS;
-	fn(arg, &run.hdr);
-}
-
-/* A run is told when it has moved on, and once more when it has gone quiet. */
-static void tell_runs(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn,
-		      void *arg)
-{
-	struct bpf_map *map = b->skel->maps.otr_runs;
-	struct otr_watched *at;
-	struct otr_run_now now;
-	bool quiet;
-
-	/* From the end: hearing of a run may make the stream let go of it. */
-	for (size_t i = b->n_watched; i-- > 0;) {
-		if (i >= b->n_watched)
-			continue;
-		at = &b->watched[i];
-		if (bpf_map__lookup_elem(map, &at->key, sizeof(at->key), &now,
-					 sizeof(now), 0))
-			continue;
-		quiet = now_ns > now.last_ns + OTR_QUIET_NS;
-		if (now.bytes == at->told_bytes && (!quiet || at->told_quiet))
-			continue;
-		if (now.first_ns <= now.last_ns)
-			tell_run(at, &now, now_ns, fn, arg);
-	}
+	return !bpf_map__lookup_elem(b->skel->maps.otr_runs, &key, sizeof(key), now,
+				     sizeof(*now), 0);
 }
 
 /* Reading a counter is a system call, and there are many: not at each step of 10 ms. */
 void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn,
 		  void *arg)
 {
-	tell_runs(b, now_ns, fn, arg);
+	otr_watch_tell(&b->watch, now_ns, look_at_run, b, fn, arg);
 	if (all || now_ns - b->losses_ns >= OTR_LOSSES_NS) {
 		b->losses_ns = now_ns;
 		tell_losses(b, now_ns, fn, arg);

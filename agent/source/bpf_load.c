@@ -196,6 +196,8 @@ static int no_privilege(struct otr_err *err, int rc)
 	otr_procfs_title((uint32_t)getpid(), call, sizeof(call));
 	otr_err_hint(err, "try  sudo %s",
 		     strlen(call) + 1 < sizeof(call) ? call : "otrace ..");
+	otr_err_hint(err, "or, with no privilege and from its start:  otrace run "
+			  "--no-bpf -- CMD");
 	return -EPERM;
 }
 
@@ -208,6 +210,7 @@ static int no_btf(struct otr_err *err, const char *path, int rc)
 		    host.release, path, strerror(rc));
 	otr_err_hint(err, "needs a kernel built with CONFIG_DEBUG_INFO_BTF=y "
 			  "(usual since 5.8) or --btf FILE");
+	otr_err_hint(err, "try  otrace run --no-bpf -- CMD");
 	return -ENOENT;
 }
 

@@ -7,23 +7,16 @@
 #include "agent/base/buf.h"
 #include "agent/source/bpf.h"
 #include "agent/source/probes.h"
+#include "agent/source/watch.h"
 #include "bpf/shared.h"
 
 struct bpf_link;
 struct otrace_bpf;
 struct ring_buffer;
 
-#define OTR_WATCHED_MAX 4096
 #define OTR_CPUS_MAX	1024
 #define OTR_PROBES_MAX	8
-#define OTR_QUIET_NS	50000000ull
 #define OTR_LOSSES_NS	200000000ull
-
-struct otr_watched {
-	uint64_t key;
-	uint64_t told_bytes;
-	bool told_quiet;
-};
 
 struct otr_bpf {
 	struct otrace_bpf *skel;
@@ -42,8 +35,7 @@ struct otr_bpf {
 	uint64_t losses_ns; /* when losses were read last */
 	uint64_t lost[OTR_LOSS_MAX];
 	uint64_t percpu[OTR_CPUS_MAX];
-	struct otr_watched watched[OTR_WATCHED_MAX];
-	size_t n_watched;
+	struct otr_watch watch;
 	uint64_t price_ns;
 	struct otr_buf log;
 	_Alignas(16) unsigned char

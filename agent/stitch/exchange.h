@@ -48,6 +48,12 @@ struct otr_busy {
 	uint32_t open;
 };
 
+/* What names a TCP connection within one network, as one end sees it. */
+struct otr_wire_ends {
+	struct otr_addr local, remote;
+	uint32_t netns;
+};
+
 /* A process that `run` started, or one of its family. */
 struct otr_kin {
 	UT_hash_handle hh;
@@ -67,6 +73,8 @@ struct otr_run {
 struct otr_wire {
 	UT_hash_handle hh;     /* by conn, while open */
 	UT_hash_handle by_isn; /* by isn, while open, TCP only */
+	UT_hash_handle by_ends; /* by ends, where there is no isn */
+	struct otr_wire_ends ends;
 	struct otr_ev_conn facts;
 	uint64_t conn;
 	uint64_t isn; /* out in the high half, in in the low one */
@@ -76,7 +84,7 @@ struct otr_wire {
 	struct otr_exchange
 		*now[OTR_LAYER_MAX][2]; /* whose message has no end */
 	bool closed;
-	bool indexed; /* in by_isn */
+	bool indexed; /* in by_isn, or by_ends */
 };
 
 struct otr_trace {
@@ -108,6 +116,7 @@ struct otr_exchange {
 	struct otr_exchange *parent; /* while both are kept */
 	uint32_t n_kids;	     /* that point here by `parent` */
 	struct otr_exchange *peer;
+	UT_hash_handle by_name; /* by header.span_id, if `named` */
 
 	struct otr_ref ref; /* of the request; dir tells the role */
 	uint64_t end_pos;   /* of the request; 0 while not known */
@@ -132,6 +141,7 @@ struct otr_exchange {
 	bool disputed; /* proved candidates disagree: a root, with links */
 	bool remote;   /* the parent is on no host we see */
 	bool has_header;
+	bool named; /* its header is one we put there, or perhaps was */
 	bool busy; /* counted in its process's otr_busy */
 	uint16_t told_s; /* told as open at this age */
 	int error;
@@ -155,7 +165,8 @@ struct otr_stitch {
 	uint64_t now_ns;
 	uint64_t paused_ns; /* when the source began to let requests go, last */
 	uint64_t swept_ns;
-	struct otr_wire *wires, *by_isn;
+	struct otr_wire *wires, *by_isn, *by_ends;
+	struct otr_exchange *named_clients, *named_servers;
 	struct otr_strand *strands;
 	struct otr_busy *busy;
 	struct otr_run run;
@@ -223,6 +234,12 @@ void otr_wire_put(struct otr_wire *wire);
 
 /* The same request at the other end of its wire, or NULL. */
 struct otr_exchange *otr_wire_mate(const struct otr_exchange *ex);
+
+/* named.c: the other end of a request by the id on its wire, or NULL; `ex` has ours, or (a
+ * server's) perhaps ours. */
+struct otr_exchange *otr_named_mate(struct otr_stitch *st, const struct otr_exchange *ex);
+void otr_named_add(struct otr_stitch *st, struct otr_exchange *ex);
+void otr_named_remove(struct otr_stitch *st, struct otr_exchange *ex);
 
 /* parent.c: who is whose. */
 void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,

@@ -194,8 +194,10 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 	struct otr_exchange *parent = claimed(st, ex, cause);
 	bool ours = was_injected(ex, cause);
 
-	if (ours)
+	if (ours) {
 		memcpy(ex->span_id, cause->span_id, sizeof(ex->span_id));
+		otr_named_add(st, ex);
+	}
 	if (ex->has_header)
 		otr_trace_take_id(ex->trace, ex->header.trace_id,
 				  ex->header.flags);
@@ -226,6 +228,8 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
 
 	if (!otr_is_server(ex)) {
 		find_for_client(st, ex, cause);
+		if (!mate)
+			mate = otr_named_mate(st, ex);
 		if (mate)
 			join_ends(st, ex, mate);
 		return;
@@ -235,7 +239,10 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
 		otr_trace_take_id(ex->trace, ex->header.trace_id,
 				  ex->header.flags);
 		set_remote(ex);
+		otr_named_add(st, ex);
 	}
+	if (!mate)
+		mate = otr_named_mate(st, ex);
 	if (mate)
 		join_ends(st, mate, ex);
 }

@@ -14,6 +14,7 @@
 
 #include "agent/stitch/exchange.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,23 +35,64 @@ static void unindex(struct otr_stitch *st, struct otr_wire *wire)
 {
 	if (!wire->indexed)
 		return;
-	HASH_DELETE(by_isn, st->by_isn, wire);
+	if (wire->isn)
+		HASH_DELETE(by_isn, st->by_isn, wire);
+	else
+		HASH_DELETE(by_ends, st->by_ends, wire);
 	wire->indexed = false;
 }
 
-static void index_isn(struct otr_stitch *st, struct otr_wire *wire)
+/* Without sequence numbers (the library cannot ask for them) addresses must do: within one
+ * network namespace, of connections that are open. */
+static void index_ends(struct otr_stitch *st, struct otr_wire *wire)
+{
+	const struct otr_ev_conn *facts = &wire->facts;
+	struct otr_wire *same = NULL;
+
+	memset(&wire->ends, 0, sizeof(wire->ends));
+	if (facts->protocol != IPPROTO_TCP || !facts->local.port || !facts->remote.port)
+		return;
+	wire->ends.local = facts->local;
+	wire->ends.remote = facts->remote;
+	wire->ends.netns = facts->netns;
+	HASH_FIND(by_ends, st->by_ends, &wire->ends, sizeof(wire->ends), same);
+	if (same)
+		unindex(st, same);
+	HASH_ADD(by_ends, st->by_ends, ends, sizeof(wire->ends), wire);
+	wire->indexed = true;
+}
+
+static void index_wire(struct otr_stitch *st, struct otr_wire *wire)
 {
 	struct otr_wire *same = NULL;
 
 	unindex(st, wire);
 	wire->isn = isn_key(wire->facts.isn_out, wire->facts.isn_in);
-	if (!wire->isn)
+	if (!wire->isn) {
+		index_ends(st, wire);
 		return;
+	}
 	HASH_FIND(by_isn, st->by_isn, &wire->isn, sizeof(wire->isn), same);
 	if (same)
 		unindex(st, same);
 	HASH_ADD(by_isn, st->by_isn, isn, sizeof(wire->isn), wire);
 	wire->indexed = wire->by_isn.tbl; /* without memory: a wire of one end */
+}
+
+static struct otr_wire *find_by_ends(const struct otr_stitch *st,
+				     const struct otr_wire *wire)
+{
+	struct otr_wire *peer = NULL;
+	struct otr_wire_ends seen;
+
+	if (wire->isn || !wire->indexed)
+		return NULL;
+	memset(&seen, 0, sizeof(seen));
+	seen.local = wire->ends.remote;
+	seen.remote = wire->ends.local;
+	seen.netns = wire->ends.netns;
+	HASH_FIND(by_ends, st->by_ends, &seen, sizeof(seen), peer);
+	return peer != wire ? peer : NULL;
 }
 
 static struct otr_wire *find_by_isn(const struct otr_stitch *st,
@@ -89,6 +131,8 @@ static void find_peer(struct otr_stitch *st, struct otr_wire *wire)
 
 	if (!peer)
 		peer = find_by_isn(st, wire);
+	if (!peer)
+		peer = find_by_ends(st, wire);
 	if (!peer || wire->peer || peer->peer)
 		return;
 	wire->peer = peer;
@@ -113,7 +157,7 @@ struct otr_wire *otr_wire_get(struct otr_stitch *st,
 		}
 	}
 	wire->facts = *facts;
-	index_isn(st, wire);
+	index_wire(st, wire);
 	if (!wire->peer)
 		find_peer(st, wire);
 	return wire;

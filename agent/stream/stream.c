@@ -354,7 +354,8 @@ static void on_exit_of(struct otr_streams *ss, const struct otr_event *ev)
 	struct otr_conn *cn, *tmp;
 
 	DL_FOREACH_SAFE(ss->by_use, cn, tmp)
-	if (cn->tgid == ev->tgid && cn->facts.local.family == AF_UNIX)
+	if (cn->tgid == ev->tgid && (cn->facts.local.family == AF_UNIX ||
+				     cn->facts.hdr.hook == OTR_HOOK_PRELOAD))
 		end_conn(cn, 0, ev->time_ns);
 }
 

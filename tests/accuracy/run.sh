@@ -7,6 +7,7 @@
 #	           java-async puma puma-thread gevent uvloop own-flask own-node own-asyncio
 #	quick      six of them at 16 clients, 40 s
 #	CLIENTS    "1 16 64"            SECONDS_EACH  of load, 3
+#	SHIM=1     by the library in the services, no probes in the kernel; any user
 #	KEEP=DIR   keeps what was traced, and --record with RECORD=1
 #
 # Run as root, from anywhere, after `make`. Exits 1 where a threshold is missed.
@@ -50,7 +51,8 @@ attach() { # NAME TARGET..: returns once it traces; its pid in AGENT
 
 load() { # CLIENTS PORT PATH: bounded; sets SENT
 	local out
-	out=$(timeout $((LOAD_SECONDS + 10)) wrk -t1 -c"$1" -d"${LOAD_SECONDS}s" --timeout 5s \
+	# shellcheck disable=SC2086
+	out=$(timeout $((LOAD_SECONDS + 10)) env -u LD_PRELOAD wrk -t1 -c"$1" -d"${LOAD_SECONDS}s" --timeout 5s \
 		-s "$here/ids.lua" "http://127.0.0.1:$2" -- "$3")
 	SENT=$(sed -n 's/^ *\([0-9]*\) requests in .*/\1/p' <<<"$out")
 	if grep -q 'Non-2xx\|Socket errors' <<<"$out"; then
@@ -64,6 +66,12 @@ measure() { # NAME CLIENTS PORT PATH "TARGET.." [JUDGE ARG..]
 	local file=$name.$clients loader
 	SENT=0
 	shift 5
+	if [ -n "${INSIDE:-}" ]; then
+		load "$clients" "$port" "$path"
+		sleep 0.3
+		echo "$name $clients $SENT $*" >>"$INSIDE"
+		return
+	fi
 	if [ -n "${LATE:-}" ]; then
 		# Long enough for an attach that such a load holds up.
 		LOAD_SECONDS=$((LOAD_SECONDS + 3)) load "$clients" "$port" "$path" &
@@ -232,6 +240,22 @@ one() { # CASE
 	svc_stop
 }
 
+# The services of a case are children of `otrace run`; what they did is judged after it.
+shim_one() { # CASE
+	local clients name requests more
+	for clients in $CLIENTS; do
+		rm -f "$OUT/inside"
+		OTEL_BSP_MAX_QUEUE_SIZE=100000 CLIENTS=$clients INSIDE=$OUT/inside "$B/otrace" run \
+			--no-bpf --export "file:$OUT/$1.jsonl" -o "$OUT/$1.txt" --no-live \
+			-- "$here/run.sh" "$1" >"$OUT/$1.log" 2>&1 </dev/null
+		[ -s "$OUT/inside" ] || { fail "$1: $(tail -n 3 "$OUT/$1.log")"; return; }
+		read -r name clients requests more <"$OUT/inside"
+		# shellcheck disable=SC2086
+		python3 "$here/judge.py" "$OUT/$1.jsonl" --name "$name" --clients "$clients" \
+			--requests "$requests" $more || failed=1
+	done
+}
+
 trap 'kill "${AGENT:-}" 2>/dev/null; svc_stop; [ -n "${KEEP:-}" ] || rm -rf "$OUT"' EXIT
 if [ "${1:-}" = quick ]; then
 	CLIENTS=${CLIENTS:-16}
@@ -242,13 +266,17 @@ fi
 CLIENTS=${CLIENTS:-1 16 64}
 # shellcheck disable=SC2086
 [ $# -gt 0 ] || set -- $all
-printf '%-26s %3s %7s %7s %6s %7s %5s %5s %8s\n' case c roots right wrong orphan lost own \
+[ -n "${INSIDE:-}" ] || printf '%-26s %3s %7s %7s %6s %7s %5s %5s %8s\n' case c roots right wrong orphan lost own \
 	'right %'
 for name; do
 	if [[ " ${all//[[:space:]]/ } " != *" $name "* ]]; then
 		fail "no case $name"
 		continue
 	fi
-	one "$name"
+	if [ -n "${SHIM:-}" ] && [ -z "${INSIDE:-}" ]; then
+		shim_one "$name"
+	else
+		one "$name"
+	fi
 done
 exit $failed

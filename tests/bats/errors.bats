@@ -32,11 +32,22 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	[ "$status" -eq 4 ]
 	[[ $output == *"uid 65534 lacks"* ]]
 	chmod 777 "$dir"
+	# run needs none, if the library is there.
 	run as_nobody "$dir/otrace" run -o "$dir/t" -- touch "$dir/started"
 	is_message run
 	[ "$status" -eq 125 ]
-	[[ ${lines[0]} == "otrace run: cannot load the kernel probes: uid 65534 lacks "* ]]
+	[[ ${lines[0]} == *"libotrace.so: No such file or directory" ]]
 	[ ! -e "$dir/started" ]
+	run as_nobody "$dir/otrace" doctor --quick
+	[ "$status" -eq 4 ]
+	[[ ${lines[0]} == *NOTHING ]]
+	cp "$(dirname "$OTRACE")/libotrace.so" "$dir/"
+	run as_nobody "$dir/otrace" doctor --quick
+	[ "$status" -eq 3 ]
+	[[ ${lines[0]} == *"SHIM ALONE" ]]
+	run as_nobody "$dir/otrace" run -o "$dir/t" -- touch "$dir/started"
+	[ "$status" -eq 0 ]
+	[ -e "$dir/started" ]
 }
 
 @test "1: root without the capabilities: these are named" {

@@ -27,6 +27,9 @@ FUZZ_PIPE := $(filter-out $(FUZZ_SRC),$(wildcard agent/pipeline.c agent/loss.c \
 $(FUZZ_B)/fuzz_pipeline: FUZZ_MORE := $(FUZZ_PIPE)
 $(FUZZ_B)/fuzz_pipeline: $(FUZZ_PIPE)
 
+$(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring.c agent/loss.c
+$(FUZZ_B)/fuzz_ring: agent/source/ring.c
+
 .PHONY: fuzz fuzz-seeds
 fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one
 	$(Q)set -e -o pipefail; for p in $(P); do \

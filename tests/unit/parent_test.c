@@ -15,7 +15,7 @@
 // needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c
 // needs: agent/stitch/exchange.c agent/stitch/ids.c agent/stitch/parent.c
 // needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
-// needs: agent/stitch/wire.c
+// needs: agent/stitch/named.c agent/stitch/wire.c
 // needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half.c agent/stream/stream.c
 // needs: agent/source/event.c agent/source/record.c
 /* parent_test.c - who is whose parent, and when a trace goes out. */

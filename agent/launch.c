@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* launch.c - starting a program with the library in it; see launch.h. */
+
+#include "agent/launch.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "agent/base/err.h"
+
+#define NAME	"libotrace.so"
+#define SCRIPTS 4 /* one may be run by another, so often */
+
+/* The loader takes LD_PRELOAD apart at blanks and colons. */
+static int cannot_name(const char *path, struct otr_err *err)
+{
+	otr_err_set(err, "%s: a path with a blank or a colon cannot be preloaded", path);
+	otr_err_hint(err, "put otrace and its library where the path has none");
+	return -EINVAL;
+}
+
+int otr_launch_library(char *out, size_t size, struct otr_err *err)
+{
+	static const char *const places[] = {"", "../lib/otrace/"};
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	self[n > 0 ? n : 0] = 0;
+	slash = strrchr(self, '/');
+	if (slash)
+		slash[1] = 0;
+	for (size_t i = 0; slash && i < 2; i++) {
+		snprintf(out, size, "%s%s" NAME, self, places[i]);
+		if (!access(out, R_OK))
+			return strpbrk(out, " :") ? cannot_name(out, err) : 0;
+		if (errno == EACCES)
+			break;
+	}
+	n = -errno;
+	otr_err_set(err, "%s: %s", out, strerror(-(int)n));
+	otr_err_hint(err, "it belongs beside otrace, or into ../lib/otrace, readable by "
+			  "all: make install");
+	return (int)n;
+}
+
+/* Has it a program header that names a loader? */
+static enum otr_launch read_elf(int fd, const Elf64_Ehdr *eh)
+{
+	Elf64_Phdr ph;
+
+	if (eh->e_ident[EI_CLASS] != ELFCLASS64 || eh->e_phentsize != sizeof(ph))
+		return OTR_LAUNCH_UNKNOWN;
+	for (unsigned int i = 0; i < eh->e_phnum; i++) {
+		if (pread(fd, &ph, sizeof(ph),
+			  (off_t)(eh->e_phoff + i * sizeof(ph))) != sizeof(ph))
+			return OTR_LAUNCH_UNKNOWN;
+		if (ph.p_type == PT_INTERP)
+			return OTR_LAUNCH_YES;
+	}
+	return OTR_LAUNCH_STATIC;
+}
+
+/* "#! /usr/bin/python3 -u": the path. */
+static bool interpreter(const char *line, char *out, size_t size)
+{
+	size_t len;
+
+	if (strncmp(line, "#!", 2))
+		return false;
+	line += 2 + strspn(line + 2, " \t");
+	len = strcspn(line, " \t\r\n");
+	if (!len || len >= size)
+		return false;
+	memcpy(out, line, len);
+	out[len] = 0;
+	return true;
+}
+
+/* Then the loader takes no library from the environment. */
+static bool gains_rights(int fd)
+{
+	struct stat st;
+
+	return (!fstat(fd, &st) && st.st_mode & (S_ISUID | S_ISGID)) ||
+	       fgetxattr(fd, "security.capability", NULL, 0) > 0;
+}
+
+enum otr_launch otr_launch_can(const char *path)
+{
+	enum otr_launch can = OTR_LAUNCH_UNKNOWN;
+	char next[PATH_MAX];
+	union {
+		Elf64_Ehdr eh;
+		char line[512];
+	} head;
+	ssize_t n;
+	int fd;
+
+	for (int i = 0; i < SCRIPTS; i++) {
+		memset(&head, 0, sizeof(head));
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0)
+			return OTR_LAUNCH_UNKNOWN;
+		n = read(fd, &head, sizeof(head) - 1);
+		if (n >= (ssize_t)sizeof(head.eh) &&
+		    !memcmp(head.eh.e_ident, ELFMAG, SELFMAG))
+			can = read_elf(fd, &head.eh);
+		if (can == OTR_LAUNCH_YES && getuid() && gains_rights(fd))
+			can = OTR_LAUNCH_SETUID;
+		close(fd);
+		if (can != OTR_LAUNCH_UNKNOWN ||
+		    !interpreter(head.line, next, sizeof(next)))
+			break;
+		path = next;
+	}
+	return can;
+}
+
+/* Behind what the variable holds, so that what comes first stays first. */
+static void append(const char *name, const char *value)
+{
+	const char *have = getenv(name);
+	char *text = NULL;
+
+	if (!have || !have[0])
+		setenv(name, value, 1);
+	else if (asprintf(&text, "%s:%s", have, value) > 0)
+		setenv(name, text, 1);
+	free(text);
+}
+
+void otr_launch_environment(const char *library, const char *session, bool inject)
+{
+	append("LD_PRELOAD", library);
+	/* A program built with gcc's address sanitizer ends at once where another library is
+	 * loaded before its own. Ours stays out of its way. */
+	append("ASAN_OPTIONS", "verify_asan_link_order=0");
+	setenv("OTRACE_SESSION", session, 1);
+	if (!inject)
+		setenv("OTRACE_NO_INJECT", "1", 1);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_LAUNCH_H
+#define OTR_LAUNCH_H
+
+/* launch.h - starting a program with the library (preload/) in it. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct otr_err;
+
+/* The path of libotrace.so: beside otrace (where it was built), else under its prefix's
+ * lib/otrace. Returns 0, or -ENOENT or -EACCES with the places looked at in `err`. */
+int otr_launch_library(char *out, size_t size, struct otr_err *err);
+
+enum otr_launch {
+	OTR_LAUNCH_YES,
+	OTR_LAUNCH_STATIC, /* no dynamic loader runs in it */
+	OTR_LAUNCH_SETUID, /* the loader takes no libraries from the environment */
+	OTR_LAUNCH_UNKNOWN, /* not a program we can read: a script, or foreign */
+};
+
+/* Can the program at `path` carry the library? Of a script: its interpreter. */
+enum otr_launch otr_launch_can(const char *path);
+
+/* Sets LD_PRELOAD (behind what is there) and OTRACE_SESSION in our environment; without
+ * `inject` also that nothing is put on requests. */
+void otr_launch_environment(const char *library, const char *session, bool inject);
+
+#endif /* OTR_LAUNCH_H */

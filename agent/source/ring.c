@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ring.c - reads one shim's ring; see bpf/ring.h.
+ *
+ * The process may write anywhere in it at any time. So every number is read once, bounded,
+ * and used from where it was copied to.
+ */
+
+#include <string.h>
+
+#include "agent/loss.h"
+#include "agent/source/shim.h"
+
+static uint64_t head_of(struct otr_ring_reader *rd)
+{
+	uint64_t head = __atomic_load_n(&rd->ring->head, __ATOMIC_ACQUIRE);
+
+	if (head - rd->tail > OTR_RING_BYTES || head % OTR_RING_SLOT) {
+		rd->broken = true;
+		otr_loss_add(OTR_LOSS_RECORD, 1);
+		return rd->tail;
+	}
+	return head;
+}
+
+static const struct otr_ring_slot *slot_at(const struct otr_ring_reader *rd, uint64_t at)
+{
+	return (const void *)(rd->slots + at % OTR_RING_BYTES);
+}
+
+static bool is_whole(const struct otr_ring_reader *rd, uint64_t at)
+{
+	return __atomic_load_n(&slot_at(rd, at)->stamp, __ATOMIC_ACQUIRE) ==
+	       otr_ring_stamp(at);
+}
+
+/* Whoever wrote here will not finish: on to the next slot that is whole. */
+static void step_over(struct otr_ring_reader *rd, uint64_t head)
+{
+	otr_loss_add(OTR_LOSS_RECORD, 1);
+	do
+		rd->tail += OTR_RING_SLOT;
+	while (rd->tail < head && !is_whole(rd, rd->tail));
+}
+
+static const struct otr_event *take(struct otr_ring_reader *rd, uint64_t head,
+				    uint32_t tgid, uint64_t now_ns)
+{
+	const struct otr_ring_slot *slot = slot_at(rd, rd->tail);
+	uint32_t size = __atomic_load_n(&slot->size, __ATOMIC_RELAXED);
+	struct otr_event *ev = (void *)rd->copy;
+
+	if (size > sizeof(rd->copy) || size < sizeof(*ev) ||
+	    otr_ring_room(size) > head - rd->tail) {
+		step_over(rd, head);
+		return NULL;
+	}
+	memcpy(rd->copy, slot + 1, size);
+	rd->tail += otr_ring_room(size);
+	ev->tgid = tgid;
+	ev->hook = OTR_HOOK_PRELOAD;
+	if (ev->time_ns > now_ns)
+		ev->time_ns = now_ns;
+	if (ev->kind == OTR_EV_META || ev->kind == OTR_EV_TICK ||
+	    ev->kind == OTR_EV_CLOCK || ev->kind == OTR_EV_LOST ||
+	    !otr_event_check(rd->copy, size)) {
+		otr_loss_add(OTR_LOSS_RECORD, 1); /* those are the agent's to say */
+		return NULL;
+	}
+	return ev;
+}
+
+const struct otr_event *otr_ring_next(struct otr_ring_reader *rd, uint32_t tgid,
+				      uint64_t now_ns, bool over)
+{
+	uint64_t head = rd->broken ? rd->tail : head_of(rd);
+	const struct otr_event *ev = NULL;
+
+	while (!ev && rd->tail < head) {
+		if (is_whole(rd, rd->tail))
+			ev = take(rd, head, tgid, now_ns);
+		else if (over)
+			step_over(rd, head);
+		else
+			break;
+	}
+	__atomic_store_n(&rd->ring->tail, rd->tail, __ATOMIC_RELEASE);
+	return ev;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_SOURCE_SHIM_H
+#define OTR_SOURCE_SHIM_H
+
+/*
+ * shim.h - the library inside traced processes (preload/) as a source of events.
+ *
+ * A process that carries it offers a ring (bpf/ring.h) over a socket whose name and secret
+ * it was given in OTRACE_SESSION. What lies in the ring is the process's own word: each
+ * record is copied, then checked, and named as the process that the kernel says it is.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/source/source.h"
+#include "bpf/event.h"
+#include "bpf/ring.h"
+
+struct otr_err;
+struct otr_shims;
+
+#define OTR_SHIM_RINGS 4096 /* processes at once */
+
+/* A process has offered its ring: it is traced from its first byte. */
+typedef void (*otr_shim_born_fn)(void *arg, uint32_t tgid);
+
+/* Makes the socket. Returns 0, or -errno with the reason in `err`. */
+int otr_shims_open(struct otr_shims **out, struct otr_err *err);
+
+/* Tells every shim to call through from now on, and lets go of its ring. NULL is fine. */
+void otr_shims_close(struct otr_shims **sp);
+
+/* What OTRACE_SESSION is set to for those that may join. */
+const char *otr_shims_session(const struct otr_shims *s);
+
+/* Readable when a process offers a ring. */
+int otr_shims_fd(const struct otr_shims *s);
+
+/* How many processes have a ring. */
+size_t otr_shims_alive(const struct otr_shims *s);
+
+/* Takes offers, then all that lies in the rings. A process that has ended gives
+ * OTR_EV_PROC_EXIT last. Returns how many records. */
+int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born,
+		    otr_event_fn fn, void *arg);
+
+/* What is not in a ring: runs that are watched, and records that found no room. */
+void otr_shims_poll(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void *arg);
+
+/* The streams' wishes; see agent/stream/stream.h. */
+void otr_shims_policy(struct otr_shims *s, uint64_t conn, enum otr_dir dir,
+		      enum otr_capture capture, uint32_t head_bytes);
+void otr_shims_watch(struct otr_shims *s, uint64_t conn, enum otr_dir dir, bool want);
+
+/* What all shims have counted so far, by enum otr_shim_count. */
+uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what);
+
+/* One mapped ring, read by one thread: for otr_shims_drain() and for the fuzzer. `size`:
+ * of the mapping, the slots mapped twice. */
+struct otr_ring_reader {
+	struct otr_ring *ring;
+	const char *slots;
+	uint64_t tail;
+	bool broken; /* what it says cannot be: it is not read any more */
+	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
+};
+
+/* The next record, copied, checked and renamed, or NULL: none is whole yet. `over`: nobody
+ * writes any more, so what is not whole is stepped over. */
+const struct otr_event *otr_ring_next(struct otr_ring_reader *rd, uint32_t tgid,
+				      uint64_t now_ns, bool over);
+
+#endif /* OTR_SOURCE_SHIM_H */

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sources.c - all that a session draws from; see sources.h. */
+
+#include "agent/source/sources.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "agent/base/err.h"
+#include "agent/base/own.h"
+
+struct otr_sources {
+	struct otr_bpf *bpf;
+	struct otr_shims *shims;
+	otr_shim_born_fn born;
+	void *arg;
+	int epoll;
+};
+
+static int wait_for(struct otr_sources *s, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+static int open_each(struct otr_sources *s, const struct otr_sources_config *cfg,
+		     struct otr_err *err)
+{
+	int rc = 0;
+
+	if (cfg->use_bpf)
+		rc = otr_bpf_open(&s->bpf, &cfg->bpf, err);
+	if (!rc && cfg->use_shim)
+		rc = otr_shims_open(&s->shims, err);
+	if (rc)
+		return rc;
+	if (s->bpf)
+		rc = wait_for(s, otr_bpf_fd(s->bpf));
+	if (!rc && s->shims)
+		rc = wait_for(s, otr_shims_fd(s->shims));
+	if (rc)
+		otr_err_set(err, "epoll_ctl: %s", strerror(-rc));
+	return rc;
+}
+
+int otr_sources_open(struct otr_sources **out, const struct otr_sources_config *cfg,
+		     struct otr_err *err)
+{
+	OTR_AUTO(otr_sources_close) struct otr_sources *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s) {
+		otr_err_set(err, "out of memory");
+		return -ENOMEM;
+	}
+	s->born = cfg->born;
+	s->arg = cfg->arg;
+	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (s->epoll < 0) {
+		otr_err_set(err, "epoll_create1: %s", strerror(errno));
+		return -errno;
+	}
+	rc = open_each(s, cfg, err);
+	if (!rc)
+		*out = OTR_TAKE(s);
+	return rc;
+}
+
+void otr_sources_close(struct otr_sources **sp)
+{
+	struct otr_sources *s = OTR_TAKE(*sp);
+
+	if (!s)
+		return;
+	otr_bpf_close(&s->bpf);
+	otr_shims_close(&s->shims);
+	if (s->epoll >= 0)
+		close(s->epoll);
+	free(s);
+}
+
+const char *otr_sources_name(const struct otr_sources *s)
+{
+	if (!s->shims)
+		return "bpf";
+	return s->bpf ? "bpf + shim" : "shim";
+}
+
+const char *otr_sources_session(const struct otr_sources *s)
+{
+	return s->shims ? otr_shims_session(s->shims) : NULL;
+}
+
+int otr_sources_fd(const struct otr_sources *s)
+{
+	return s->epoll;
+}
+
+int otr_sources_rest_ms(const struct otr_sources *s, bool busy)
+{
+	if (s->shims && otr_shims_alive(s->shims))
+		return busy ? 2 : 20;
+	return busy ? 10 : 100;
+}
+
+void otr_sources_drain(struct otr_sources *s, uint64_t now_ns, otr_event_fn fn, void *arg)
+{
+	if (s->bpf)
+		otr_bpf_drain(s->bpf, fn, arg);
+	if (s->shims)
+		otr_shims_drain(s->shims, now_ns, s->born, fn, arg);
+}
+
+void otr_sources_poll(struct otr_sources *s, uint64_t now_ns, bool all, otr_event_fn fn,
+		      void *arg)
+{
+	if (s->bpf)
+		otr_bpf_poll(s->bpf, now_ns, all, fn, arg);
+	if (s->shims)
+		otr_shims_poll(s->shims, now_ns, fn, arg);
+}
+
+void otr_sources_policy(struct otr_sources *s, uint64_t conn, enum otr_dir dir,
+			enum otr_capture capture, uint32_t head_bytes)
+{
+	if (s->bpf)
+		otr_bpf_policy(s->bpf, conn, dir, capture, head_bytes);
+	if (s->shims)
+		otr_shims_policy(s->shims, conn, dir, capture, head_bytes);
+}
+
+void otr_sources_watch(struct otr_sources *s, uint64_t conn, enum otr_dir dir, bool want)
+{
+	if (s->bpf)
+		otr_bpf_watch(s->bpf, conn, dir, want);
+	if (s->shims)
+		otr_shims_watch(s->shims, conn, dir, want);
+}
+
+int otr_sources_target(struct otr_sources *s, uint32_t tgid, bool follow)
+{
+	return s->bpf ? otr_bpf_target(s->bpf, tgid, follow) : 0;
+}
+
+void otr_sources_untarget(struct otr_sources *s, uint32_t tgid)
+{
+	if (s->bpf)
+		otr_bpf_untarget(s->bpf, tgid);
+}
+
+int otr_sources_list(struct otr_sources *s, uint32_t tgid)
+{
+	return s->bpf ? otr_bpf_list(s->bpf, tgid) : 0;
+}
+
+void otr_sources_listeners(struct otr_sources *s, otr_event_fn fn, void *arg)
+{
+	if (s->bpf)
+		otr_bpf_listeners(s->bpf, fn, arg);
+}
+
+bool otr_sources_limited(const struct otr_sources *s)
+{
+	return s->bpf && otr_bpf_limited(s->bpf);
+}
+
+uint64_t otr_sources_cost_ns(const struct otr_sources *s)
+{
+	return s->bpf ? otr_bpf_cost_ns(s->bpf) : 0;
+}
+
+void otr_sources_pause(struct otr_sources *s, bool pause)
+{
+	if (s->bpf)
+		otr_bpf_pause(s->bpf, pause);
+}
+
+const char *otr_sources_headers(const struct otr_sources *s, char *out, size_t size)
+{
+	static const struct {
+		enum otr_shim_count what;
+		const char *words;
+	} rows[] = {
+		{OTR_SHIM_HAD_ONE, "had one"},
+		{OTR_SHIM_SPLIT, "heads in several writes"},
+		{OTR_SHIM_ODD, "unusual"},
+		{OTR_SHIM_UNKNOWN, "their trace not known"},
+		{OTR_SHIM_CUT_SHORT, "cut by the kernel"},
+	};
+	const char *comma = "; left alone: ";
+	uint64_t n = s->shims ? otr_shims_count(s->shims, OTR_SHIM_INJECTED) : 0;
+	size_t len = (size_t)snprintf(out, size, "%llu put in", (unsigned long long)n);
+	bool any = n > 0;
+
+	for (size_t i = 0; s->shims && i < OTR_ARRAY_SIZE(rows) && len < size; i++) {
+		n = otr_shims_count(s->shims, rows[i].what);
+		if (!n)
+			continue;
+		len += (size_t)snprintf(out + len, size - len, "%s%llu %s", comma,
+					(unsigned long long)n, rows[i].words);
+		comma = ", ";
+		any = true;
+	}
+	if (!any)
+		out[0] = 0;
+	return out;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_RING_H
+#define OTR_RING_H
+
+/*
+ * ring.h - shared memory between one traced process and the agent: records of event.h,
+ * written by preload/, read by agent/source/shim.c.
+ *
+ * One sealed memfd per process, so that neither end can shrink it under the other. Many
+ * threads write, one reader reads; nobody waits for anybody:
+ *
+ *	reserve   head moves by compare-and-swap; no room: a counter, and that is all
+ *	commit    the slot's stamp, which only this place in the stream can have, is
+ *		  written last
+ *	read      a slot whose stamp is right is copied, then checked; one whose stamp is
+ *		  not is being written, or its writer was killed: the reader finds the
+ *		  next right stamp behind it
+ *
+ * The reader trusts nothing here: the process may write whatever it likes.
+ */
+
+#include "shared.h"
+
+#define OTR_RING_MAGIC	  0x676e6952u /* "Ring" */
+#define OTR_RING_BYTES	  (256u << 10)
+#define OTR_RING_SLOT	  64u /* slots begin at multiples of it */
+#define OTR_RING_POLICIES 128
+#define OTR_RING_RUNS	  63
+
+/* What the shim counts, by name in the summary. */
+enum otr_shim_count {
+	OTR_SHIM_DROPPED,     /* the ring was full: records */
+	OTR_SHIM_INJECTED,    /* requests that left with our header */
+	OTR_SHIM_HAD_ONE,     /* that had a traceparent already */
+	OTR_SHIM_SPLIT,	      /* whose head came in several calls */
+	OTR_SHIM_ODD,	      /* calls with flags, sizes or methods we leave alone */
+	OTR_SHIM_UNKNOWN,     /* the trace they belong to is not known */
+	OTR_SHIM_CUT_SHORT,   /* the kernel took less than the request line */
+	OTR_SHIM_COUNTS,
+};
+
+/* A slot: this, then one record of `size` bytes. */
+struct otr_ring_slot {
+	__u32 stamp; /* otr_ring_stamp() of its place, once it is whole */
+	__u32 size;
+};
+
+/* A run that is longer than what was copied, and goes on. */
+struct otr_ring_run {
+	__u64 key; /* otr_dir_key(); 0: none */
+	__u32 seq; /* odd while it is written */
+	__u32 pad;
+	struct otr_run_now now;
+};
+
+struct otr_ring {
+	__u32 magic;
+	__u32 abi;   /* OTR_ABI */
+	__u32 bytes; /* OTR_RING_BYTES */
+	__u32 tgid;  /* as the process sees itself */
+	__u8 pad0[48];
+
+	/* Written by the process. */
+	__u64 head; /* next free place, ever growing */
+	__u64 counts[OTR_SHIM_COUNTS];
+
+	/* Written by the agent. */
+	__u64 tail __attribute__((aligned(64))); /* what was read */
+	__u32 off; /* 1: the shim calls through from now on */
+	__u32 policy_gen;
+	__u8 pad1[48];
+	struct {
+		__u64 key; /* otr_dir_key(); 0: none */
+		struct otr_policy policy;
+	} policies[OTR_RING_POLICIES];
+
+	/* Written by the process. */
+	__u64 runs_lost;
+	struct otr_ring_run runs[OTR_RING_RUNS];
+};
+
+#define OTR_RING_HEAD 8192u /* bytes before the first slot */
+
+_Static_assert(sizeof(struct otr_ring) <= OTR_RING_HEAD, "the head of the ring");
+
+static inline __u32 otr_ring_stamp(__u64 place)
+{
+	return (__u32)(place / OTR_RING_SLOT) * 2654435761u ^ OTR_RING_MAGIC;
+}
+
+static inline __u64 otr_ring_room(__u32 size)
+{
+	return (sizeof(struct otr_ring_slot) + size + OTR_RING_SLOT - 1) &
+	       ~(__u64)(OTR_RING_SLOT - 1);
+}
+
+/* Where a policy or a run of a direction is looked for, and the next seven. */
+static inline __u32 otr_ring_hash(__u64 key)
+{
+	return (__u32)(key * 0x9e3779b97f4a7c15ull >> 33);
+}
+
+#endif /* OTR_RING_H */

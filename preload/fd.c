@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fd.c - descriptors: what lies behind a number, and whether it still does.
+ *
+ * A number is looked at when it is first used, and again when a message begins on it:
+ * close() may be called past us (Node does), or by a child that shares our memory for a
+ * moment (vfork). So close() is a hint, and the inode of the socket is the truth.
+ */
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/real.h"
+#include "preload/shim.h"
+
+#define LOOK_AGAIN 64 /* calls on what was no socket, until it is looked at again */
+
+/* libc's own has had this name only since 2.33. */
+static int stat_of(int fd, struct stat *st)
+{
+	return (int)syscall(SYS_fstat, fd, st);
+}
+
+uint32_t otr_netns(void)
+{
+	struct stat st;
+
+	return syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &st, 0) ?
+		       0 :
+		       (uint32_t)st.st_ino;
+}
+
+static int is_number(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, level, name, &value, &len) ? -1 : value;
+}
+
+/* A name of both ends makes a connection; a pair made at once has none. */
+static int is_named(int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t mine = sizeof(sa), theirs = sizeof(sa);
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &mine) ||
+	    getpeername(fd, (struct sockaddr *)&sa, &theirs))
+		return 1;
+	return mine > sizeof(sa.ss_family) || theirs > sizeof(sa.ss_family);
+}
+
+static void look_at_socket(int fd, struct otr_fd *f)
+{
+	int family = is_number(fd, SOL_SOCKET, SO_DOMAIN);
+
+	f->kind = OTR_FD_OTHER;
+	if (is_number(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM)
+		return;
+	if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
+		return;
+	f->family = (uint16_t)family;
+	f->kind = OTR_FD_STREAM;
+	if (family == AF_UNIX && !is_named(fd))
+		f->kind = OTR_FD_PAIR;
+	f->nonblock = (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+}
+
+/* All but what a hint said of it just now. */
+static void forget(struct otr_fd *f)
+{
+	if (f->header)
+		otr_header_free(f);
+	memset(f, 0, sizeof(*f));
+	f->last_dir = OTR_DIR_NONE;
+	f->policy_gen = ~0u;
+}
+
+static uint32_t *home_of(uint64_t inode)
+{
+	return &otr_shim.homes[otr_ring_hash(inode) % OTR_HOMES];
+}
+
+/* One socket may have several numbers (dup, inetd's 0 and 1): one of them keeps the state,
+ * so that the connection's bytes are counted once. */
+static void find_home(int fd, struct otr_fd *f)
+{
+	uint32_t hint = *home_of(f->inode);
+	struct otr_fd *home = hint ? otr_fd_slot((int)hint - 1) : NULL;
+
+	if (home && home != f && home->kind == OTR_FD_STREAM && home->inode == f->inode) {
+		f->kind = OTR_FD_ALIAS;
+		f->home = (uint16_t)(hint - 1);
+		home->dup = (uint16_t)fd + 1;
+	} else if (f->kind == OTR_FD_STREAM) {
+		*home_of(f->inode) = (uint32_t)fd + 1;
+	}
+}
+
+/* The number that kept the state is closed: an alias takes it over. */
+static int has_heir(struct otr_fd *f)
+{
+	int number = (int)f->dup - 1;
+	struct otr_fd *heir = otr_fd_slot(number);
+
+	if (!f->dup || !heir || heir->kind != OTR_FD_ALIAS || heir->inode != f->inode ||
+	    otr_fd_is_other(number, f))
+		return 0;
+	*heir = *f;
+	heir->dup = 0;
+	*home_of(f->inode) = (uint32_t)number + 1;
+	f->header = 0; /* it goes along */
+	return 1;
+}
+
+static void look(int fd, struct otr_fd *f)
+{
+	struct stat st;
+
+	if (stat_of(fd, &st))
+		return;
+	f->inode = st.st_ino;
+	if (S_ISSOCK(st.st_mode))
+		look_at_socket(fd, f);
+	else if (S_ISFIFO(st.st_mode))
+		f->kind = OTR_FD_PIPE;
+	else if (!(st.st_mode & S_IFMT))
+		f->kind = OTR_FD_EVENT; /* or another file without a type */
+	else
+		f->kind = OTR_FD_OTHER;
+	if (f->kind == OTR_FD_STREAM)
+		find_home(fd, f);
+}
+
+struct otr_fd *otr_fd_slot(int fd)
+{
+	return (uint32_t)fd < otr_shim.n_fds ? &otr_shim.fds[fd] : NULL;
+}
+
+struct otr_fd *otr_fd_of(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	if (!f)
+		return NULL;
+	if (f->kind == OTR_FD_ALIAS) {
+		if (otr_fd_known(fd))
+			return otr_fd_known(fd);
+		forget(f);
+	}
+	if (f->kind == OTR_FD_OTHER && ++f->looked % LOOK_AGAIN)
+		return NULL;
+	if ((f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER) && !otr_shim.sealed) {
+		uint8_t role = f->role, seen = f->seen_open;
+
+		forget(f);
+		f->role = role;
+		f->seen_open = seen;
+		look(fd, f);
+	}
+	if (f->kind == OTR_FD_ALIAS)
+		return otr_fd_known(fd);
+	return f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER ? NULL : f;
+}
+
+struct otr_fd *otr_fd_known(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd), *home;
+
+	if (!f || f->kind == OTR_FD_STREAM)
+		return f;
+	if (f->kind != OTR_FD_ALIAS)
+		return NULL;
+	home = &otr_shim.fds[f->home];
+	return home->kind == OTR_FD_STREAM && home->inode == f->inode ? home : NULL;
+}
+
+int otr_fd_is_other(int fd, const struct otr_fd *f)
+{
+	struct stat st;
+
+	return !otr_shim.sealed && (stat_of(fd, &st) || st.st_ino != f->inode);
+}
+
+struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+{
+	struct stat st;
+
+	if (otr_shim.sealed || stat_of(fd, &st) || st.st_ino == f->inode)
+		return f;
+	otr_fd_closed(fd);
+	return otr_fd_of(fd);
+}
+
+void otr_fd_closed(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	/* A vfork()ed child closes its own copies, in our memory. */
+	if (!f || f->kind == OTR_FD_NEW || getpid() != otr_shim.pid)
+		return;
+	if (f->kind == OTR_FD_STREAM && !has_heir(f) && f->told_by)
+		otr_tell_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
+	forget(f);
+}
+
+/* socket(), accept(), connect(): the number is a socket of this role now, seen from its
+ * first byte. */
+void otr_fd_made(int fd, int role)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	if (!f)
+		return;
+	if (role != OTR_ROLE_CLIENT || f->kind != OTR_FD_STREAM)
+		otr_fd_closed(fd);
+	f->kind = f->kind == OTR_FD_STREAM ? OTR_FD_STREAM : OTR_FD_NEW;
+	f->role = (uint8_t)role;
+	f->seen_open = 1;
+}

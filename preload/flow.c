@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flow.c - bytes that were moved: the run they belong to, what they say of causality, how
+ * much of them is copied. The counterpart of bpf/move.bpf.h.
+ */
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "preload/shim.h"
+
+static void take_policy(struct otr_fd *f, int dir)
+{
+	const struct otr_ring *ring = otr_shim.ring;
+	uint64_t key = otr_dir_key(f->inode, (uint32_t)dir);
+	uint32_t at = otr_ring_hash(key);
+	struct otr_way *w = &f->way[dir];
+
+	w->capture = OTR_CAPTURE_HEAD;
+	w->head_bytes = OTR_HEAD_BYTES;
+	for (uint32_t i = 0; i < 8; i++) {
+		uint32_t place = (at + i) % OTR_RING_POLICIES;
+
+		if (ring->policies[place].key != key)
+			continue;
+		w->capture = (uint8_t)ring->policies[place].policy.capture;
+		w->head_bytes = ring->policies[place].policy.head_bytes;
+	}
+	if (w->head_bytes > OTR_DATA_MAX)
+		w->head_bytes = OTR_DATA_MAX;
+}
+
+static void end_run(struct otr_fd *f, int dir, int eof)
+{
+	struct otr_way *w = &f->way[dir];
+
+	if (w->cut || eof)
+		otr_tell_run(f, dir, eof);
+	if (w->cut)
+		otr_forget_going(f, dir);
+	w->cut = 0;
+	w->eof = (uint8_t)eof;
+}
+
+static void begin_run(struct otr_fd *f, int dir, uint64_t now)
+{
+	struct otr_way *w = &f->way[dir];
+
+	if (f->last_dir != OTR_DIR_NONE)
+		end_run(f, f->last_dir, 0);
+	f->last_dir = (uint8_t)dir;
+	w->pos = w->total;
+	w->bytes = 0;
+	w->calls = 0;
+	w->copied = 0;
+	w->cut = 0;
+	w->first_ns = now;
+	if (f->policy_gen == otr_shim.ring->policy_gen)
+		return;
+	f->policy_gen = otr_shim.ring->policy_gen;
+	take_policy(f, OTR_DIR_IN);
+	take_policy(f, OTR_DIR_OUT);
+}
+
+static uint32_t to_copy(const struct otr_way *w, uint64_t moved)
+{
+	uint32_t left = w->head_bytes;
+
+	if (w->capture == OTR_CAPTURE_MUTE)
+		return 0;
+	if (w->capture == OTR_CAPTURE_HEAD)
+		left = w->copied < left ? left - w->copied : 0;
+	return moved < left ? (uint32_t)moved : left;
+}
+
+/* The last 8 bytes of the run: they tell the end of a chunked body. Of a call that was not
+ * seen whole they are not known. */
+static void keep_tail(uint8_t tail[8], uint64_t moved, const struct iovec *iov, int n)
+{
+	for (int i = 0; i < n; i++)
+		moved -= iov[i].iov_len;
+	if (moved) {
+		memset(tail, 0, 8);
+		return;
+	}
+	for (; n; iov++, n--) {
+		const uint8_t *from = iov->iov_base;
+		size_t len = iov->iov_len;
+
+		if (len >= 8) {
+			memcpy(tail, from + len - 8, 8);
+			continue;
+		}
+		memmove(tail, tail + len, 8 - len);
+		memcpy(tail + 8 - len, from, len);
+	}
+}
+
+static void learn_role(struct otr_fd *f, int dir)
+{
+	if (f->role == OTR_ROLE_UNKNOWN)
+		f->role = dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER;
+}
+
+static void count_in(struct otr_way *w, uint64_t moved, uint64_t now)
+{
+	w->bytes += moved;
+	w->total += moved;
+	w->calls++;
+	w->last_ns = now;
+}
+
+void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
+	       uint64_t start_ns, const struct iovec *iov, int n)
+{
+	struct otr_way *w = &f->way[dir];
+	struct otr_cause cause = {.evidence = 0};
+	uint64_t now = otr_clock_ns(), pos = w->total;
+	int first = f->last_dir != dir;
+	uint32_t cap;
+
+	if (!otr_ring_ready())
+		return;
+	learn_role(f, dir);
+	if (f->told_by != otr_shim.pid)
+		otr_tell_conn(fd, f, OTR_EV_CONN_OPEN, 0);
+	if (first)
+		begin_run(f, dir, now);
+	count_in(w, moved, now);
+	otr_rules_moved(self, f, dir, first, pos, now, iov, n, &cause);
+	if (w->capture == OTR_CAPTURE_MUTE)
+		return;
+	cap = n ? to_copy(w, moved) : 0;
+	if (cap)
+		w->copied += otr_tell_data(f, self, dir, pos, moved, start_ns, first,
+					   &cause, iov, n, cap);
+	if (cap < moved) {
+		w->cut = 1;
+		keep_tail(w->tail, moved, iov, n);
+		otr_tell_going(f, dir);
+	}
+}
+
+static int is_passing(int error)
+{
+	return error == EAGAIN || error == EINTR || error == EINPROGRESS ||
+	       error == EALREADY || error == EFAULT || error == EINVAL ||
+	       error == ENOBUFS || error == ENOMEM;
+}
+
+void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssize_t ret,
+		   int error)
+{
+	if (ret < 0 && error == EAGAIN) {
+		otr_rules_touch(self, f, otr_clock_ns());
+		return;
+	}
+	if (f->told_by != otr_shim.pid || f->way[dir].eof || !otr_shim.ring)
+		return;
+	if (!ret && dir == OTR_DIR_IN) {
+		otr_handle(&self->strand, f->inode);
+		end_run(f, dir, 1);
+	} else if (ret < 0 && !is_passing(error)) {
+		end_run(f, dir, 1);
+		otr_tell_conn(fd, f, OTR_EV_CONN_CLOSE, error);
+		f->told_by = 0;
+	}
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * header.c - traces: which one a request is in, and the header that says so (W3C Trace
+ * Context). An id is made here only where it goes on a wire.
+ */
+
+#include <stddef.h>
+#include <string.h>
+
+#include "preload/inject.h"
+#include "preload/shim.h"
+
+#define PARENT_LEN 55 /* 00-TRACE-SPAN-FLAGS */
+
+/* splitmix64 over a counter that threads share: no two values alike. */
+uint64_t otr_random(void)
+{
+	uint64_t z = __atomic_add_fetch(&otr_shim.random[0], 0x9e3779b97f4a7c15ull,
+					__ATOMIC_RELAXED) ^
+		     otr_shim.random[1];
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	z ^= z >> 31;
+	return z ? z : 1;
+}
+
+static void random_id(uint8_t *id, size_t size)
+{
+	uint64_t bits;
+
+	for (size_t at = 0; at < size; at += sizeof(bits)) {
+		bits = otr_random();
+		memcpy(id + at, &bits, sizeof(bits));
+	}
+}
+
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int unhex(const char *text, uint8_t *out, size_t size)
+{
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return 0;
+		out[i] = (uint8_t)(high << 4 | low);
+		any |= out[i];
+	}
+	return any || size == 1;
+}
+
+/* Is it one to follow? Then the trace is known. */
+static int read_parent(struct otr_served *sv, const char *text, size_t len)
+{
+	uint8_t version, span[8];
+
+	if (len < PARENT_LEN || text[2] != '-' || text[35] != '-' || text[52] != '-')
+		return 0;
+	if (!unhex(text, &version, 1) || version == 0xff ||
+	    (!version && len != PARENT_LEN) || (len > PARENT_LEN && text[55] != '-'))
+		return 0;
+	return unhex(text + 3, sv->trace_id, 16) && unhex(text + 36, span, 8) &&
+	       unhex(text + 53, &sv->flags, 1);
+}
+
+/*
+ * A head that did not come whole may still name a trace, so nothing is made up for it.
+ * Without a traceparent the trace begins here, under an id that is told to whoever is asked
+ * on its behalf.
+ */
+static void take_ids(struct otr_served *sv, const struct iovec *iov, int n)
+{
+	char text[128];
+	size_t len, end;
+	int whole;
+
+	sv->has_ids = 0;
+	sv->state_len = sv->baggage_len = 0;
+	if (otr_head_read(iov, n, &end) == OTR_HEAD_NONE)
+		return;
+	len = otr_head_value(iov, n, "traceparent", text, sizeof(text), &whole);
+	if (!whole)
+		return;
+	sv->has_ids = 1;
+	if (len && read_parent(sv, text, len)) {
+		sv->state_len = (uint16_t)otr_head_value(iov, n, "tracestate", sv->state,
+							 sizeof(sv->state), &whole);
+	} else {
+		random_id(sv->trace_id, sizeof(sv->trace_id));
+		sv->flags = 1;
+	}
+	sv->baggage_len = (uint16_t)otr_head_value(iov, n, "baggage", sv->baggage,
+						   sizeof(sv->baggage), &whole);
+}
+
+/* Other threads may read them meanwhile: they find `seq` odd, or changed. */
+void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n)
+{
+	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_ACQ_REL);
+	take_ids(sv, iov, n);
+	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_ACQ_REL);
+}
+
+static char *hex(char *out, const uint8_t *bytes, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
+	}
+	return out;
+}
+
+static char *put(char *out, const char *text, size_t len)
+{
+	memcpy(out, text, len);
+	return out + len;
+}
+
+static char *put_line(char *out, const char *name, const char *value, size_t len)
+{
+	if (!len)
+		return out;
+	out = put(out, name, strlen(name));
+	out = put(out, value, len);
+	return put(out, "\r\n", 2);
+}
+
+/* The trace these bytes are in; 0: it cannot be told. */
+static int choose_trace(struct otr_cause *cause, const struct otr_served *from)
+{
+	if (cause->parent.conn && (!from || !from->has_ids))
+		return 0;
+	if (from) {
+		memcpy(cause->trace_id, from->trace_id, sizeof(cause->trace_id));
+		cause->flags = from->flags;
+	} else {
+		random_id(cause->trace_id, sizeof(cause->trace_id));
+		cause->flags = 1;
+	}
+	return 1;
+}
+
+static uint32_t seq_of(const struct otr_served *sv)
+{
+	return sv ? __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE) : 0;
+}
+
+static int is_same(const struct otr_served *sv, uint64_t conn, uint32_t seq)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return !sv || (sv->conn == conn && !(seq & 1) && seq_of(sv) == seq);
+}
+
+static char *put_lists(char *out, const struct otr_served *from, const struct iovec *iov,
+		       int n)
+{
+	size_t state = from->state_len, baggage = from->baggage_len;
+
+	if (state <= sizeof(from->state) && !otr_head_has(iov, n, "tracestate"))
+		out = put_line(out, "tracestate: ", from->state, state);
+	if (baggage <= sizeof(from->baggage) && !otr_head_has(iov, n, "baggage"))
+		out = put_line(out, "baggage: ", from->baggage, baggage);
+	return out;
+}
+
+/* A list that the program sends by itself stays alone. */
+size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out)
+{
+	struct otr_cause *cause = &f->cause;
+	const struct otr_served *from = otr_served_of(cause->parent.conn);
+	const char *begin = out;
+	uint32_t seq = seq_of(from);
+
+	if (!choose_trace(cause, from))
+		return 0;
+	random_id(cause->span_id, sizeof(cause->span_id));
+	out = put(out, "traceparent: 00-", 16);
+	out = hex(out, cause->trace_id, 16);
+	*out++ = '-';
+	out = hex(out, cause->span_id, 8);
+	*out++ = '-';
+	out = hex(out, &cause->flags, 1);
+	out = put(out, "\r\n", 2);
+	if (from)
+		out = put_lists(out, from, iov, n);
+	if (!is_same(from, cause->parent.conn, seq))
+		return 0; /* its next request was read meanwhile, by another thread */
+	cause->ids = OTR_IDS_INJECTED;
+	return (size_t)(out - begin);
+}
+
+struct otr_header *otr_header_of(const struct otr_fd *f)
+{
+	return &otr_shim.headers[f->header - 1];
+}
+
+struct otr_header *otr_header_claim(struct otr_fd *f)
+{
+	uint32_t none;
+	uint16_t free = 0;
+
+	for (uint16_t i = 0; i < OTR_HEADERS; i++) {
+		none = 0;
+		if (otr_shim.headers[i].taken ||
+		    !__atomic_compare_exchange_n(&otr_shim.headers[i].taken, &none, 1, 0,
+						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			continue;
+		if (__atomic_compare_exchange_n(&f->header, &free, (uint16_t)(i + 1), 0,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return &otr_shim.headers[i];
+		__atomic_store_n(&otr_shim.headers[i].taken, 0, __ATOMIC_RELEASE);
+		break;
+	}
+	return NULL;
+}
+
+void otr_header_rest(struct otr_fd *f, size_t rest, size_t at)
+{
+	if (rest && !f->rest)
+		__atomic_fetch_add(&otr_shim.owing, 1, __ATOMIC_RELAXED);
+	if (!rest && f->rest)
+		__atomic_fetch_sub(&otr_shim.owing, 1, __ATOMIC_RELAXED);
+	f->rest = (uint16_t)rest;
+	f->rest_at = (uint16_t)at;
+}
+
+void otr_header_free(struct otr_fd *f)
+{
+	struct otr_header *hd = otr_header_of(f);
+
+	otr_header_rest(f, 0, 0);
+	f->header = 0;
+	__atomic_store_n(&hd->taken, 0, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_INJECT_H
+#define OTR_INJECT_H
+
+/*
+ * inject.h - may a header be put into these bytes, where, and what is then true.
+ *
+ * Pure: no system call, no allocation, no state; tests/unit/inject_test.c tries every
+ * answer a kernel can give.
+ */
+
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+#define OTR_HEAD_MAX 16384 /* a longer head is left alone */
+
+enum otr_head {
+	OTR_HEAD_WHOLE,	  /* a whole head without traceparent */
+	OTR_HEAD_HAS_ONE, /* there is a traceparent */
+	OTR_HEAD_SPLIT,	  /* the head does not end in these bytes */
+	OTR_HEAD_ODD,	  /* a request, but not one to touch */
+	OTR_HEAD_NONE,	  /* no HTTP/1 request */
+};
+
+/* Reads the head of an HTTP/1 request (RFC 9112). WHOLE: *line_end is where the request
+ * line ends, the only place where a header is put in. */
+enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end);
+
+/* The value of the first header `name` (lower case) within a head, copied to `out`, cut at
+ * both ends of blanks. Returns its length; 0: not there, empty, or longer than `size`.
+ * `whole`: set to whether the head's end was seen. */
+size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *out,
+		      size_t size, int *whole);
+
+/* Is there such a header at all, whatever its value? */
+int otr_head_has(const struct iovec *iov, int n, const char *name);
+
+/*
+ * The caller's `n` bytes went out with `added` bytes put in at `at` (0 < at < n: what follows
+ * carries the rest of them), and the kernel took
+ * `k` (> 0) of the n + added. Returns what the caller is told it took; *rest is how many
+ * of the added bytes still have to go before the caller's next ones. *whole is 0 where
+ * none of the added ones went: nothing was put in.
+ */
+ssize_t otr_account(size_t at, size_t added, ssize_t k, size_t *rest, int *whole);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_INJECT_H */

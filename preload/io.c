@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * io.c - one call that moves bytes; see io.h.
+ *
+ * We are `inside` only before and after the call itself: while it blocks, a handler of a
+ * signal may run, and may leave by longjmp.
+ */
+
+#include "preload/io.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "preload/inject.h"
+#include "preload/real.h"
+#include "preload/shim.h"
+
+/* Flags with which a call means what it means without them. */
+#define PLAIN (MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE)
+
+struct plan {
+	struct otr_fd *f;
+	struct otr_header *header; /* NULL: none goes in */
+	size_t added;		   /* its length */
+	uint64_t start_ns;
+	struct otr_seen seen;
+	int n; /* pieces in seen.iov, ours among them */
+};
+
+/* The first `len` bytes of `iov`, in pieces. Returns how many pieces. */
+static int trim(struct iovec *out, const struct iovec *iov, int n, size_t len)
+{
+	int got = 0;
+
+	for (; n && len && got < OTR_PIECES; iov++, n--) {
+		out[got] = *iov;
+		if (out[got].iov_len > len)
+			out[got].iov_len = len;
+		len -= out[got].iov_len;
+		got += out[got].iov_len > 0;
+	}
+	return got;
+}
+
+/* What lies behind the first `len` bytes of `iov`. Returns how many pieces. */
+static int beyond(struct iovec *out, const struct iovec *iov, int n, size_t len)
+{
+	int got = 0;
+
+	for (; n; iov++, n--) {
+		if (len >= iov->iov_len) {
+			len -= iov->iov_len;
+			continue;
+		}
+		out[got++] = (struct iovec){(char *)iov->iov_base + len,
+					    iov->iov_len - len};
+		len = 0;
+	}
+	return got;
+}
+
+/* The caller's pieces with ours at its place. */
+static void splice_in(struct plan *p)
+{
+	struct otr_seen *s = &p->seen;
+
+	p->n = trim(s->iov, s->all, s->n_all, s->at);
+	s->iov[p->n++] = (struct iovec){p->header->text, p->added};
+	p->n += beyond(s->iov + p->n, s->all, s->n_all, s->at);
+}
+
+static int may_add(const struct otr_fd *f)
+{
+	return !otr_shim.quiet && !otr_shim.sealed && f->role != OTR_ROLE_SERVER &&
+	       f->last_dir != OTR_DIR_OUT && f->talk.state == OTR_TALK_START &&
+	       f->way[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
+}
+
+static int is_plain(const struct otr_out *o, const struct otr_seen *seen)
+{
+	return !(o->flags & ~PLAIN) && seen->n_all <= OTR_PIECES - 2 &&
+	       !(o->msg && (o->msg->msg_name || o->msg->msg_controllen));
+}
+
+static void add(struct otr_self *self, struct plan *p)
+{
+	p->header = otr_header_claim(p->f);
+	if (!p->header) {
+		otr_count(OTR_SHIM_ODD);
+		return;
+	}
+	otr_rules_ask(self, p->f, p->start_ns);
+	p->added = otr_header_make(p->f, p->seen.iov, p->seen.n, p->header->text);
+	if (p->added)
+		return;
+	otr_count(OTR_SHIM_UNKNOWN);
+	otr_header_free(p->f);
+	p->header = NULL;
+}
+
+/* What is true of the bytes about to go out, and whether a header goes with them. */
+static void decide(struct otr_self *self, const struct otr_out *o, struct plan *p)
+{
+	static const uint8_t why[] = {
+		[OTR_HEAD_HAS_ONE] = OTR_SHIM_HAD_ONE,
+		[OTR_HEAD_SPLIT] = OTR_SHIM_SPLIT,
+		[OTR_HEAD_ODD] = OTR_SHIM_ODD,
+		[OTR_HEAD_WHOLE] = OTR_SHIM_ODD,
+	};
+	enum otr_head head;
+
+	p->f->cause.ids = OTR_IDS_NONE; /* of a call that the kernel refused */
+	if (!may_add(p->f))
+		return;
+	head = otr_safe_head(o, &p->seen);
+	if (head == OTR_HEAD_NONE || !otr_ring_ready())
+		return;
+	if (head == OTR_HEAD_WHOLE && is_plain(o, &p->seen))
+		add(self, p);
+	else
+		otr_count(why[head]);
+}
+
+/* The same kind of call with other pieces. */
+static ssize_t send_pieces(const struct otr_out *o, const struct iovec *iov, int n)
+{
+	struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+
+	if (o->is_message)
+		return otr_real.sendmsg(o->fd, &msg, o->flags);
+	return otr_real.writev(o->fd, iov, n);
+}
+
+static void tell_moved(const struct plan *p, int fd, const struct iovec *iov, int n,
+		       size_t moved)
+{
+	struct iovec seen[OTR_PIECES];
+	struct otr_self *self;
+	int error = errno;
+
+	self = otr_enter();
+	if (!self)
+		return;
+	n = trim(seen, iov, n, moved);
+	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, seen, n);
+	otr_leave(self);
+	errno = error;
+}
+
+static ssize_t send_added(const struct otr_out *o, struct plan *p)
+{
+	size_t rest, at = p->seen.at;
+	struct otr_fd *f = p->f;
+	ssize_t k, ret;
+	int whole;
+
+	splice_in(p);
+	k = send_pieces(o, p->seen.iov, p->n);
+	if (k <= 0) {
+		otr_header_free(f);
+		return k;
+	}
+	ret = otr_account(at, p->added, k, &rest, &whole);
+	otr_count(whole ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
+	if (whole && f->has_cause) {
+		f->cause.added = (uint16_t)(p->added - rest);
+		f->cause.added_at = (uint16_t)at;
+	} else {
+		f->cause.ids = OTR_IDS_NONE;
+	}
+	tell_moved(p, o->fd, p->seen.iov, p->n, (size_t)k);
+	otr_talk_went(&f->talk, (uint64_t)ret, p->seen.all, p->seen.n_all);
+	if (rest)
+		otr_header_rest(f, rest, p->added - rest);
+	else
+		otr_header_free(f);
+	return ret;
+}
+
+static void prepare(const struct otr_out *o, struct plan *p)
+{
+	struct otr_self *self;
+	int error = errno;
+
+	p->header = NULL;
+	p->start_ns = otr_clock_ns();
+	self = otr_enter();
+	if (!self)
+		return;
+	if (p->f->role != OTR_ROLE_SERVER && p->f->last_dir != OTR_DIR_OUT)
+		p->f = otr_fd_again(o->fd, p->f);
+	if (p->f && p->f->kind == OTR_FD_STREAM)
+		decide(self, o, p);
+	otr_leave(self);
+	errno = error;
+}
+
+static uint64_t box_key(int fd, const struct otr_fd *f)
+{
+	if (f->kind == OTR_FD_PIPE)
+		return f->inode;
+	/* Pairs and eventfds wake loops: pairs one box a process, eventfds by number,
+	 * as all of them have one inode. */
+	return f->kind == OTR_FD_PAIR ? 1 : 1ull << 32 | (uint32_t)fd;
+}
+
+/* What a plain call did: its pieces may be read now, since the kernel read them. */
+static void after(const struct otr_out *o, const struct plan *p, ssize_t ret, int error)
+{
+	const struct iovec *iov = ret > 0 && o->is_sendmsg ? o->msg->msg_iov : o->iov;
+	int n = ret > 0 && o->is_sendmsg ? (int)o->msg->msg_iovlen : o->n;
+	struct otr_self *self;
+
+	if (ret > 0) {
+		tell_moved(p, o->fd, iov, n, (size_t)ret);
+		if (p->f->role != OTR_ROLE_SERVER)
+			otr_talk_went(&p->f->talk, (uint64_t)ret, iov, n);
+		return;
+	}
+	self = otr_enter();
+	if (!self)
+		return;
+	otr_not_moved(self, o->fd, p->f, OTR_DIR_OUT, ret, error);
+	otr_leave(self);
+}
+
+/* Apart, so that a call on anything else needs no room on the stack. */
+__attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o,
+						   struct otr_fd *f)
+{
+	struct plan p;
+	ssize_t ret;
+	int error;
+
+	p.f = f;
+	prepare(o, &p);
+	if (p.header)
+		ret = send_added(o, &p);
+	else
+		ret = o->call(o);
+	error = errno;
+	if (p.f && p.f->kind == OTR_FD_STREAM && (!p.header || ret < 0))
+		after(o, &p, ret, error);
+	errno = error;
+	return ret;
+}
+
+static ssize_t on_letter(const struct otr_out *o, const struct otr_fd *f)
+{
+	ssize_t ret = o->call(o);
+	struct otr_self *self;
+	int error = errno;
+
+	if (ret <= 0 || (f->kind == OTR_FD_EVENT && ret != 8))
+		return ret;
+	self = otr_enter();
+	if (self) {
+		otr_rules_letter(self, box_key(o->fd, f), 1, otr_clock_ns());
+		otr_leave(self);
+	}
+	errno = error;
+	return ret;
+}
+
+static struct otr_fd *look_at(int fd)
+{
+	int error = errno;
+	struct otr_self *self = otr_enter();
+	struct otr_fd *f = NULL;
+
+	if (self) {
+		f = otr_fd_of(fd);
+		otr_leave(self);
+	}
+	errno = error;
+	return f;
+}
+
+ssize_t otr_out(const struct otr_out *o)
+{
+	struct otr_fd *f;
+
+	if (otr_shim.owing && otr_out_first(o->fd, o->is_message, o->flags))
+		return -1;
+	f = *otr_shim.off ? NULL : look_at(o->fd);
+	if (!f)
+		return o->call(o);
+	return f->kind == OTR_FD_STREAM ? on_stream(o, f) : on_letter(o, f);
+}
+
+void otr_in(const struct otr_in *in, ssize_t ret)
+{
+	struct iovec seen[OTR_PIECES];
+	struct otr_self *self;
+	struct otr_fd *f;
+	int error = errno, n;
+
+	if (*otr_shim.off || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
+		return;
+	self = otr_enter();
+	if (!self)
+		return;
+	f = otr_fd_of(in->fd);
+	if (f && f->kind == OTR_FD_STREAM && f->role != OTR_ROLE_CLIENT && ret > 0 &&
+	    f->last_dir != OTR_DIR_IN)
+		f = otr_fd_again(in->fd, f);
+	if (f && f->kind == OTR_FD_STREAM && ret > 0) {
+		n = in->flags & MSG_TRUNC ? 0 : trim(seen, in->iov, in->n, (size_t)ret);
+		otr_moved(self, in->fd, f, OTR_DIR_IN, (uint64_t)ret, otr_clock_ns(),
+			  seen, n);
+	} else if (f && f->kind == OTR_FD_STREAM) {
+		otr_not_moved(self, in->fd, f, OTR_DIR_IN, ret, error);
+	} else if (f && ret > 0 && (f->kind != OTR_FD_EVENT || ret == 8)) {
+		otr_rules_letter(self, box_key(in->fd, f), 0, otr_clock_ns());
+	}
+	otr_leave(self);
+	errno = error;
+}
+
+static void tell_sent(int fd, const struct iovec *iov, int n, ssize_t ret)
+{
+	struct otr_self *self;
+	struct otr_fd *f;
+	int error = errno;
+
+	if (*otr_shim.off)
+		return;
+	self = otr_enter();
+	if (!self)
+		return;
+	f = otr_fd_of(fd);
+	if (f && f->kind == OTR_FD_STREAM && ret > 0)
+		otr_moved(self, fd, f, OTR_DIR_OUT, (uint64_t)ret, otr_clock_ns(), iov, n);
+	else if (f && f->kind == OTR_FD_STREAM)
+		otr_not_moved(self, fd, f, OTR_DIR_OUT, ret, error);
+	otr_leave(self);
+	errno = error;
+}
+
+void otr_out_unseen(int fd, ssize_t ret)
+{
+	struct otr_fd *f;
+
+	tell_sent(fd, NULL, 0, ret);
+	f = *otr_shim.off || ret <= 0 ? NULL : otr_fd_known(fd);
+	if (f && f->kind == OTR_FD_STREAM && f->role != OTR_ROLE_SERVER)
+		otr_talk_went(&f->talk, (uint64_t)ret, NULL, 0);
+}
+
+static ssize_t send_first(int fd, int is_message, int flags, const struct iovec *rest)
+{
+	if (!is_message)
+		return otr_real.write(fd, rest->iov_base, rest->iov_len);
+	return otr_real.send(fd, rest->iov_base, rest->iov_len,
+			     (flags & (MSG_DONTWAIT | MSG_NOSIGNAL)) | MSG_MORE);
+}
+
+/* As if nothing of the caller's had been sent yet: it blocks or fails as that would. */
+int otr_out_first(int fd, int is_message, int flags)
+{
+	struct otr_fd *f = otr_fd_known(fd);
+	int error = errno;
+	struct iovec rest;
+	ssize_t k;
+
+	if (f && f->rest && otr_fd_is_other(fd, f))
+		otr_header_free(f); /* its socket is gone */
+	while (f && f->rest) {
+		rest = (struct iovec){otr_header_of(f)->text + f->rest_at, f->rest};
+		k = send_first(fd, is_message, flags, &rest);
+		if (k <= 0)
+			return -1;
+		tell_sent(fd, &rest, 1, k);
+		if ((size_t)k < f->rest)
+			otr_header_rest(f, f->rest - (size_t)k, f->rest_at + (size_t)k);
+		else
+			otr_header_free(f);
+	}
+	errno = error;
+	return 0;
+}

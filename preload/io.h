@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_IO_H
+#define OTR_IO_H
+
+/*
+ * io.h - one call that moves bytes, whatever it is called.
+ *
+ * The wrappers of exports.c describe their call and hand it over; what the caller gets
+ * back (value, errno, bytes) is what it would have had without us.
+ */
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "preload/inject.h"
+
+#define OTR_PIECES 60 /* of a call we look into; of longer ones only so many */
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+/* What a call that sends was. */
+struct otr_out {
+	int fd;
+	int flags;
+	int is_message; /* send, sendto, sendmsg; else write, writev */
+	int is_sendmsg; /* the pieces are those of `msg`, the caller's own */
+	const struct msghdr *msg;
+	const struct iovec *iov; /* ours if `buf` is set, else the caller's own */
+	int n;
+	/* The call itself, as it was made. */
+	ssize_t (*call)(const struct otr_out *o);
+	const void *buf;
+	size_t len;
+};
+
+struct otr_in {
+	int fd;
+	int flags;
+	const struct iovec *iov;
+	int n;
+};
+
+/* What was found in a call before it was made. */
+struct otr_seen {
+	const struct iovec *all; /* the caller's pieces; NULL: not to be read */
+	int n_all;
+	size_t at; /* where a header goes in */
+	int n;
+	struct iovec iov[OTR_PIECES + 2]; /* the first bytes of them, safe to read */
+};
+
+/* safe.c: otr_head_read() of bytes of which nobody has said yet that they can be read. */
+enum otr_head otr_safe_head(const struct otr_out *o, struct otr_seen *seen);
+
+/* Makes the call, perhaps with a header put in. */
+ssize_t otr_out(const struct otr_out *o);
+
+/* After a call that received: `ret` and errno are as it left them, and stay so. */
+void otr_in(const struct otr_in *in, ssize_t ret);
+
+/* After a call that sent what cannot be looked at (sendfile, splice). */
+void otr_out_unseen(int fd, ssize_t ret);
+
+/* Before any call that sends: what is left of a header goes first, also when nothing else
+ * is done any more. Returns 0, or -1 with errno where it cannot go yet. */
+int otr_out_first(int fd, int is_message, int flags);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_IO_H */

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net.c - the life of connections: hints, since it can be lived past us; see fd.c. */
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "preload/real.h"
+#include "preload/shim.h"
+
+static void hint_made(int fd, int role)
+{
+	int error = errno;
+	struct otr_self *self = *otr_shim.off ? NULL : otr_enter();
+
+	if (self) {
+		otr_fd_made(fd, role);
+		otr_leave(self);
+	}
+	errno = error;
+}
+
+int socket(int family, int type, int protocol)
+{
+	int fd = otr_real.socket(family, type, protocol);
+
+	if (fd >= 0)
+		hint_made(fd, OTR_ROLE_UNKNOWN);
+	return fd;
+}
+
+/* R4: one that does not wait remembers for whom it is. */
+static void dialled(int fd, int ret, int error)
+{
+	struct otr_self *self = *otr_shim.off ? NULL : otr_enter();
+	struct otr_strand *st;
+	struct otr_fd *f;
+
+	if (!self)
+		return;
+	otr_fd_made(fd, OTR_ROLE_CLIENT);
+	f = otr_fd_of(fd);
+	st = &self->strand;
+	if (f && f->kind == OTR_FD_STREAM && ret && error == EINPROGRESS)
+		otr_r4_born(st, &otr_shim.mind, &f->asked, otr_exch_of(st->cur.conn),
+			    otr_clock_ns());
+	otr_leave(self);
+}
+
+int connect(int fd, const struct sockaddr *to, socklen_t len)
+{
+	int ret = otr_real.connect(fd, to, len), error = errno;
+
+	if (!ret || error == EINPROGRESS)
+		dialled(fd, ret, error);
+	errno = error;
+	return ret;
+}
+
+/* A new connection is one descriptor handled, for nobody yet. */
+static int accepted(int fd)
+{
+	int error = errno;
+	struct otr_self *self = *otr_shim.off || fd < 0 ? NULL : otr_enter();
+
+	if (self) {
+		otr_fd_made(fd, OTR_ROLE_SERVER);
+		self->strand.entry_ns = otr_clock_ns();
+		otr_handle(&self->strand, 1);
+		otr_leave(self);
+	}
+	errno = error;
+	return fd;
+}
+
+int accept(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	return accepted(otr_real.accept(fd, sa, len));
+}
+
+int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+	return accepted(otr_real.accept4(fd, sa, len, flags));
+}
+
+int close(int fd)
+{
+	struct otr_fd *f = *otr_shim.off ? NULL : otr_fd_slot(fd);
+	struct otr_self *self = f && f->kind != OTR_FD_NEW ? otr_enter() : NULL;
+	int error = errno;
+
+	if (self) {
+		otr_fd_closed(fd);
+		otr_leave(self);
+	}
+	errno = error;
+	return otr_real.close(fd);
+}
+
+/* `to` was closed on the way, past our close(). */
+static int made_again(int from, int to, int ret)
+{
+	int error = errno;
+	struct otr_self *self = ret < 0 || from == to || *otr_shim.off ? NULL : otr_enter();
+
+	if (self) {
+		otr_fd_closed(to);
+		otr_leave(self);
+	}
+	errno = error;
+	return ret;
+}
+
+int dup2(int from, int to)
+{
+	return made_again(from, to, otr_real.dup2(from, to));
+}
+
+int dup3(int from, int to, int flags)
+{
+	return made_again(from, to, otr_real.dup3(from, to, flags));
+}
+
+/* Descriptors that came with a message are others than those that had their numbers. */
+void otr_came(const struct msghdr *msg)
+{
+	struct otr_self *self = NULL;
+	int error = errno, fd;
+	size_t n;
+
+	if (!msg->msg_control || *otr_shim.off)
+		return;
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR((void *)msg, cm)) {
+		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+			continue;
+		self = otr_enter();
+		n = self ? (cm->cmsg_len - CMSG_LEN(0)) / sizeof(fd) : 0;
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(cm) + i * sizeof(fd), sizeof(fd));
+			otr_fd_closed(fd);
+		}
+		if (self)
+			otr_leave(self);
+	}
+	errno = error;
+}
+
+/* The program filters its system calls from here on: we make none that it does not make.
+ * In strict mode not even the time may be asked for. */
+int prctl(int what, ...)
+{
+	static const uint32_t never = 1;
+	unsigned long a[4];
+	va_list args;
+
+	va_start(args, what);
+	for (int i = 0; i < 4; i++)
+		a[i] = va_arg(args, unsigned long);
+	va_end(args);
+	/* Filters are mostly set past us, by a bare seccomp(): but this comes before. */
+	if (what == PR_SET_NO_NEW_PRIVS)
+		otr_shim.sealed = 1;
+	if (what == PR_SET_SECCOMP) {
+		otr_shim.sealed = 1;
+		if (a[0] == SECCOMP_MODE_STRICT)
+			otr_shim.off = &never;
+	}
+	return otr_real.prctl(what, a[0], a[1], a[2], a[3]);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* real.c - the functions that ours stand before; see real.h. */
+
+#include "preload/real.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* dlsym is weak: where it is not in libc (before glibc 2.34 it was in libdl, which a
+ * program may not have), the system calls below stay. */
+#if defined(__GLIBC__) && defined(__x86_64__)
+__asm__(".symver dlsym,dlsym@GLIBC_2.2.5");
+#elif defined(__GLIBC__) && defined(__aarch64__)
+__asm__(".symver dlsym,dlsym@GLIBC_2.17");
+#endif
+#pragma weak dlsym
+
+#define RAW(n, ...) syscall(n, __VA_ARGS__)
+
+static ssize_t raw_read(int fd, void *buf, size_t n)
+{
+	return RAW(SYS_read, fd, buf, n);
+}
+
+static ssize_t raw_write(int fd, const void *buf, size_t n)
+{
+	return RAW(SYS_write, fd, buf, n);
+}
+
+static ssize_t raw_readv(int fd, const struct iovec *iov, int n)
+{
+	return RAW(SYS_readv, fd, iov, n);
+}
+
+static ssize_t raw_writev(int fd, const struct iovec *iov, int n)
+{
+	return RAW(SYS_writev, fd, iov, n);
+}
+
+static ssize_t raw_recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *sa,
+			    socklen_t *len)
+{
+	return RAW(SYS_recvfrom, fd, buf, n, flags, sa, len);
+}
+
+static ssize_t raw_sendto(int fd, const void *buf, size_t n, int flags,
+			  const struct sockaddr *sa, socklen_t len)
+{
+	return RAW(SYS_sendto, fd, buf, n, flags, sa, len);
+}
+
+static ssize_t raw_recv(int fd, void *buf, size_t n, int flags)
+{
+	return raw_recvfrom(fd, buf, n, flags, NULL, NULL);
+}
+
+static ssize_t raw_send(int fd, const void *buf, size_t n, int flags)
+{
+	return raw_sendto(fd, buf, n, flags, NULL, 0);
+}
+
+static ssize_t raw_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	return RAW(SYS_recvmsg, fd, msg, flags);
+}
+
+static ssize_t raw_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	return RAW(SYS_sendmsg, fd, msg, flags);
+}
+
+static ssize_t raw_sendfile(int out, int in, off_t *at, size_t n)
+{
+	return RAW(SYS_sendfile, out, in, at, n);
+}
+
+static int raw_connect(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	return (int)RAW(SYS_connect, fd, sa, len);
+}
+
+static int raw_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+	return (int)RAW(SYS_accept4, fd, sa, len, flags);
+}
+
+static int raw_accept(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	return raw_accept4(fd, sa, len, 0);
+}
+
+static int raw_socket(int family, int type, int protocol)
+{
+	return (int)RAW(SYS_socket, family, type, protocol);
+}
+
+static int raw_shutdown(int fd, int how)
+{
+	return (int)RAW(SYS_shutdown, fd, how);
+}
+
+static int raw_close(int fd)
+{
+	return (int)RAW(SYS_close, fd);
+}
+
+#define SIGSET_BYTES 8 /* of the kernel's sigset_t */
+
+static int raw_epoll_pwait(int ep, struct epoll_event *evs, int n, int ms,
+			   const sigset_t *mask)
+{
+	return (int)RAW(SYS_epoll_pwait, ep, evs, n, ms, mask, SIGSET_BYTES);
+}
+
+static int raw_epoll_wait(int ep, struct epoll_event *evs, int n, int ms)
+{
+	return raw_epoll_pwait(ep, evs, n, ms, NULL);
+}
+
+static int raw_epoll_ctl(int ep, int op, int fd, struct epoll_event *ev)
+{
+	return (int)RAW(SYS_epoll_ctl, ep, op, fd, ev);
+}
+
+static int raw_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
+		     const sigset_t *mask)
+{
+	struct timespec left = {0}; /* the kernel writes into its own */
+
+	if (ts)
+		left = *ts;
+	return (int)RAW(SYS_ppoll, fds, n, ts ? &left : NULL, mask, SIGSET_BYTES);
+}
+
+static int raw_poll(struct pollfd *fds, nfds_t n, int ms)
+{
+	const struct timespec ts = {ms / 1000, (long)(ms % 1000) * 1000000};
+
+	return raw_ppoll(fds, n, ms < 0 ? NULL : &ts, NULL);
+}
+
+static int raw_select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *tv)
+{
+	struct timespec ts = {0};
+	int rc;
+
+	if (tv)
+		ts = (struct timespec){tv->tv_sec, tv->tv_usec * 1000};
+	rc = (int)RAW(SYS_pselect6, n, r, w, x, tv ? &ts : NULL, NULL);
+	if (tv)
+		*tv = (struct timeval){ts.tv_sec, ts.tv_nsec / 1000};
+	return rc;
+}
+
+static int raw_prctl(int what, unsigned long a, unsigned long b, unsigned long c,
+		     unsigned long d)
+{
+	return (int)RAW(SYS_prctl, what, a, b, c, d);
+}
+
+static int raw_dup3(int from, int to, int flags)
+{
+	return (int)RAW(SYS_dup3, from, to, flags);
+}
+
+static int raw_dup2(int from, int to)
+{
+	if (from == to)
+		return RAW(SYS_fcntl, from, F_GETFD) < 0 ? -1 : to;
+	return raw_dup3(from, to, 0);
+}
+
+static void raw_chk_fail(void)
+{
+	__builtin_trap();
+}
+
+struct otr_real otr_real = {
+	.read = raw_read,
+	.write = raw_write,
+	.readv = raw_readv,
+	.writev = raw_writev,
+	.recv = raw_recv,
+	.send = raw_send,
+	.recvfrom = raw_recvfrom,
+	.sendto = raw_sendto,
+	.recvmsg = raw_recvmsg,
+	.sendmsg = raw_sendmsg,
+	.sendfile = raw_sendfile,
+	.connect = raw_connect,
+	.accept = raw_accept,
+	.accept4 = raw_accept4,
+	.socket = raw_socket,
+	.shutdown = raw_shutdown,
+	.close = raw_close,
+	.epoll_wait = raw_epoll_wait,
+	.epoll_pwait = raw_epoll_pwait,
+	.epoll_ctl = raw_epoll_ctl,
+	.poll = raw_poll,
+	.ppoll = raw_ppoll,
+	.select = raw_select,
+	.dup2 = raw_dup2,
+	.dup3 = raw_dup3,
+	.chk_fail = raw_chk_fail,
+	.prctl = raw_prctl,
+};
+
+/* One row a function: its name, and where its address is kept. */
+#define ROW(name) {#name, offsetof(struct otr_real, name)}
+static const struct {
+	const char *name;
+	size_t at;
+} rows[] = {
+	ROW(read),	ROW(write),    ROW(readv),	 ROW(writev),
+	ROW(recv),	ROW(send),     ROW(recvfrom),	 ROW(sendto),
+	ROW(recvmsg),	ROW(sendmsg),  ROW(sendfile),	 ROW(connect),
+	ROW(accept),	ROW(accept4),  ROW(socket),	 ROW(shutdown),
+	ROW(close),	ROW(poll),     ROW(ppoll),	 ROW(select),
+	ROW(epoll_ctl), ROW(prctl),    ROW(epoll_wait), ROW(epoll_pwait),
+	ROW(dup2),	ROW(dup3),     {"__chk_fail", offsetof(struct otr_real, chk_fail)},
+};
+
+void otr_real_find(void)
+{
+	void *at;
+
+	if (!dlsym)
+		return;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		at = dlsym(RTLD_NEXT, rows[i].name);
+		if (at)
+			memcpy((char *)&otr_real + rows[i].at, &at, sizeof(at));
+	}
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ring.c - the way of records to the agent; see bpf/ring.h. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "preload/real.h"
+#include "preload/shim.h"
+
+#define ALL (OTR_RING_HEAD + OTR_RING_BYTES)
+
+static int make_memfd(void)
+{
+	int fd = (int)syscall(SYS_memfd_create, "otrace-ring",
+			      MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -1;
+	if (ftruncate(fd, ALL) || fcntl(fd, F_ADD_SEALS,
+					F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
+		syscall(SYS_close, fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Slots are mapped twice in a row: what goes over the end comes in again at the front. */
+static char *map(int fd)
+{
+	const int how = MAP_SHARED | MAP_FIXED, rw = PROT_READ | PROT_WRITE;
+	char *at = mmap(NULL, ALL + OTR_RING_BYTES, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
+		return NULL;
+	if (mmap(at, ALL, rw, how, fd, 0) == MAP_FAILED ||
+	    mmap(at + ALL, OTR_RING_BYTES, rw, how, fd, OTR_RING_HEAD) == MAP_FAILED) {
+		munmap(at, ALL + OTR_RING_BYTES);
+		return NULL;
+	}
+	return at;
+}
+
+/* One message, never waiting, with what only this session's children know. The agent keeps
+ * the descriptor, we do not. Bare system calls: a thread may be cancelled in libc's. Returns
+ * 0, -1, or 1: too many processes begin at once. */
+static int offer(int ring)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {.space = ""};
+	struct iovec one = {.iov_base = otr_shim.session,
+			    .iov_len = otr_shim.session_len};
+	struct msghdr msg = {.msg_name = &to,
+			     .msg_iov = &one,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
+	int fd = (int)syscall(SYS_socket, AF_UNIX,
+			      SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	ssize_t n;
+	int busy;
+
+	if (fd < 0)
+		return -1;
+	/* Abstract: its name begins with a NUL. */
+	memcpy(to.sun_path + 1, otr_shim.session, otr_shim.name_len);
+	msg.msg_namelen = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1 +
+			  otr_shim.name_len;
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &ring, sizeof(ring));
+	n = syscall(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	busy = n < 0 && errno == EAGAIN;
+	syscall(SYS_close, fd);
+	if (busy)
+		return 1;
+	return n > 0 ? 0 : -1;
+}
+
+/* Nobody sees the ring before the agent has it: it is taken back if it is not to be had. */
+static struct otr_ring *make_ring(int *busy)
+{
+	int fd = make_memfd(), rc;
+	struct otr_ring *ring;
+
+	if (fd < 0)
+		return NULL;
+	ring = (struct otr_ring *)map(fd);
+	if (ring) {
+		ring->magic = OTR_RING_MAGIC;
+		ring->abi = OTR_ABI;
+		ring->bytes = OTR_RING_BYTES;
+		ring->tgid = (uint32_t)otr_shim.pid;
+		ring->policy_gen = 1;
+		rc = offer(fd);
+		*busy = rc > 0;
+		if (rc) {
+			munmap(ring, ALL + OTR_RING_BYTES);
+			ring = NULL;
+		}
+	}
+	syscall(SYS_close, fd);
+	return ring;
+}
+
+int otr_ring_ready(void)
+{
+	struct otr_shim *sh = &otr_shim;
+	struct otr_ring *ring;
+	uint8_t not_yet = 0;
+	int busy = 0;
+
+	if (__atomic_load_n(&sh->ring, __ATOMIC_ACQUIRE))
+		return 1;
+	if (sh->sealed || sh->failed ||
+	    !__atomic_compare_exchange_n(&sh->offered, &not_yet, 1, 0, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return 0;
+	ring = make_ring(&busy);
+	if (!ring && busy && ++sh->tries < OTR_TRIES) {
+		__atomic_store_n(&sh->offered, 0, __ATOMIC_RELEASE);
+		return 0;
+	}
+	if (!ring) {
+		sh->failed = 1;
+		sh->idle = 1;
+		return 0;
+	}
+	sh->slots = (char *)ring + OTR_RING_HEAD;
+	__atomic_store_n(&sh->ring, ring, __ATOMIC_RELEASE);
+	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
+	/* What was to be told before there was room among the offers. */
+	__atomic_fetch_add(&ring->counts[OTR_SHIM_DROPPED], sh->tries, __ATOMIC_RELAXED);
+	otr_shim.netns = otr_netns();
+	otr_tell_process();
+	return 1;
+}
+
+void otr_count(enum otr_shim_count what)
+{
+	if (otr_shim.ring)
+		__atomic_fetch_add(&otr_shim.ring->counts[what], 1, __ATOMIC_RELAXED);
+}
+
+void *otr_ring_reserve(uint32_t size, uint64_t *place)
+{
+	struct otr_ring *ring = otr_shim.ring;
+	uint64_t need = otr_ring_room(size), head, tail;
+	struct otr_ring_slot *slot;
+
+	if (!ring)
+		return NULL;
+	head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+	do {
+		tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+		if (head + need - tail > OTR_RING_BYTES) {
+			otr_count(OTR_SHIM_DROPPED);
+			return NULL;
+		}
+	} while (!__atomic_compare_exchange_n(&ring->head, &head, head + need, 1,
+					      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	slot = (struct otr_ring_slot *)(otr_shim.slots + head % OTR_RING_BYTES);
+	slot->size = size;
+	*place = head;
+	return slot + 1;
+}
+
+void otr_ring_commit(uint64_t place)
+{
+	struct otr_ring_slot *slot =
+		(struct otr_ring_slot *)(otr_shim.slots + place % OTR_RING_BYTES);
+
+	__atomic_store_n(&slot->stamp, otr_ring_stamp(place), __ATOMIC_RELEASE);
+}

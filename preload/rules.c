@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rules.c - causality.h at home in a process; the counterpart of bpf/rules.bpf.h. */
+
+#include <stddef.h>
+
+#include "preload/shim.h"
+
+static void cause_of(struct otr_cause *cause, const struct otr_xref *parent,
+		     enum otr_evidence why)
+{
+	if (why == OTR_EVIDENCE_NONE)
+		return;
+	cause->parent.conn = parent->conn;
+	cause->parent.pos = parent->pos;
+	cause->parent.dir = OTR_DIR_IN;
+	cause->evidence = (uint8_t)why;
+}
+
+/* R1 */
+static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t pos,
+		    uint64_t now, const struct iovec *iov, int n)
+{
+	struct otr_strand *st = &self->strand;
+	struct otr_served *sv = otr_served_make(f->inode);
+	struct otr_xref ref = {.conn = f->inode, .pos = pos};
+
+	if (!sv)
+		return;
+	if (first) {
+		sv->exch.tgid = (uint32_t)otr_shim.pid;
+		otr_r1_first(st, &otr_shim.mind, &sv->exch, &ref,
+			     otr_exch_of(st->mine.conn), f->nonblock,
+			     (uint64_t)self->tid, now);
+		otr_served_ids(sv, iov, n);
+	} else {
+		ref.pos = f->way[OTR_DIR_IN].pos;
+		otr_r1_more(st, &sv->exch, &ref, now);
+	}
+}
+
+/* R3 */
+static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t now)
+{
+	struct otr_strand *st = &self->strand;
+	struct otr_exch *ex = otr_exch_of(f->inode);
+	struct otr_xref ref = {.conn = f->inode};
+
+	st->entry_ns = now;
+	if (!first || !ex || !ex->open)
+		return;
+	ref.pos = ex->pos;
+	otr_r3_answer(st, &otr_shim.mind, ex, &ref, ex->reader != (uint64_t)self->tid,
+		      now);
+}
+
+/* R4 */
+void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
+{
+	struct otr_strand *st = &self->strand;
+	struct otr_asked *asked = &f->asked;
+	struct otr_xref parent;
+	enum otr_evidence why;
+
+	if (f->has_cause)
+		return;
+	f->cause = (struct otr_cause){.evidence = 0};
+	why = otr_r4_ask(st, &otr_shim.mind, asked, otr_exch_of(asked->claim.conn),
+			 otr_exch_of(asked->born.conn), otr_exch_of(st->cur.conn),
+			 f->nonblock, f->inode, now, &parent);
+	otr_r4_book(&otr_shim.mind, asked, &parent, otr_exch_of(parent.conn));
+	cause_of(&f->cause, &parent, why);
+	f->has_cause = 1;
+}
+
+/* R2 */
+static void answered(struct otr_self *self, struct otr_fd *f, int first, uint64_t now)
+{
+	struct otr_strand *st = &self->strand;
+	struct otr_asked *asked = &f->asked;
+
+	if (!first) {
+		otr_r2_more(st, &otr_shim.mind, asked, otr_exch_of(asked->answered.conn),
+			    f->inode, now);
+		return;
+	}
+	otr_refresh(st, otr_exch_of(st->cur.conn));
+	otr_r2_answer(st, &otr_shim.mind, asked, otr_exch_of(asked->believed.conn),
+		      f->inode, now);
+}
+
+static void asked(struct otr_self *self, struct otr_fd *f, int first, uint64_t now,
+		  struct otr_cause *cause)
+{
+	if (!first && f->way[OTR_DIR_OUT].capture != OTR_CAPTURE_CALLS && !f->has_cause) {
+		self->strand.entry_ns = now;
+		return;
+	}
+	otr_rules_ask(self, f, now);
+	*cause = f->cause;
+	f->has_cause = 0;
+}
+
+void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first,
+		     uint64_t pos, uint64_t now, const struct iovec *iov, int n,
+		     struct otr_cause *cause)
+{
+	if (f->role == OTR_ROLE_SERVER && dir == OTR_DIR_IN)
+		request(self, f, first, pos, now, iov, n);
+	else if (f->role == OTR_ROLE_SERVER)
+		answer(self, f, first, now);
+	else if (dir == OTR_DIR_OUT)
+		asked(self, f, first, now, cause);
+	else
+		answered(self, f, first, now);
+}
+
+/* R10 */
+void otr_rules_touch(struct otr_self *self, struct otr_fd *f, uint64_t now)
+{
+	struct otr_strand *st = &self->strand;
+
+	if (f->role != OTR_ROLE_CLIENT)
+		return;
+	otr_refresh(st, otr_exch_of(st->cur.conn));
+	otr_r10_touch(st, &otr_shim.mind, &f->asked, now);
+}
+
+/* R9 */
+void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t now)
+{
+	struct otr_strand *st = &self->strand;
+	struct otr_letter *box = otr_box_of(key);
+
+	if (!box)
+		return;
+	otr_refresh(st, otr_exch_of(st->cur.conn));
+	if (write)
+		otr_r9_write(st, box, now);
+	else
+		otr_r9_read(st, &otr_shim.mind, box, otr_exch_of(box->from.conn), key,
+			    now);
+}

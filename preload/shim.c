@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shim.c - the library wakes up in a process: may it be there, and what does it need.
+ *
+ * The environment is read here alone: some programs (nginx) clear it.
+ */
+
+#include "preload/shim.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "preload/real.h"
+
+#define FDS_MAX	65536
+#define FDS_FEW 1024 /* where the program may not have much memory */
+#define PAGE	65536 /* the largest there is */
+
+/* What *alive holds; 0 in a child. */
+#define ALIVE_YES   1
+#define ALIVE_BEGUN 2 /* by another thread, this moment */
+
+struct otr_shim otr_shim = {.off = &otr_shim.idle, .idle = 1};
+
+/* Programs in which there is nothing to see, or that look at other processes. */
+static const char *const denied[] = {
+	"otrace", "sshd",   "sudo", "su",     "gdb",	"strace",  "ltrace",
+	"perf",	  "ld",	    "as",   "cc1",    "dpkg",	"apt-get", "systemd",
+	"sh",	  "tmux",   "dash", "ldconfig",
+};
+
+/* A tool that replaces the same functions must come first: leave it alone. */
+extern void __asan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+
+/* valgrind says so by its own libraries, which are loaded as we are. */
+static int is_watched(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return __asan_init || __tsan_init || __msan_init ||
+	       (preload && strstr(preload, "/vgpreload_"));
+}
+
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static int is_denied(const char *exe)
+{
+	const char *base = base_of(exe);
+
+	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++)
+		if (!strcmp(base, denied[i]))
+			return 1;
+	return !strncmp(base, "valgrind", 8);
+}
+
+static int may_be_here(const char *exe)
+{
+	const char *agent = getenv("OTRACE_SESSION");
+	const char *disabled = getenv("OTRACE_DISABLED");
+	size_t len = agent ? strlen(agent) : 0;
+	const char *dot = agent ? strchr(agent, '.') : NULL;
+
+	if (getauxval(AT_SECURE) || is_watched() || is_denied(exe))
+		return 0;
+	if (disabled && !strcmp(disabled, "1"))
+		return 0;
+	/* Without an agent there is nobody to tell. */
+	if (!dot || len >= sizeof(otr_shim.session))
+		return 0;
+	memcpy(otr_shim.session, agent, len);
+	otr_shim.session_len = (uint16_t)len;
+	otr_shim.name_len = (uint16_t)(dot - agent);
+	otr_shim.quiet = getenv("OTRACE_NO_INJECT") != NULL;
+	return 1;
+}
+
+static uint32_t most_fds(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur != RLIM_INFINITY)
+		return FDS_FEW;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max > FDS_MAX)
+		return FDS_MAX;
+	return (uint32_t)limit.rlim_max;
+}
+
+/* Pages are the kernel's until they are used. */
+static int make_room(void)
+{
+	enum { ALIVE, FDS, SERVED, SELVES, HEADERS, HOMES, ROOMS };
+	struct otr_shim *sh = &otr_shim;
+	size_t all = 0, sizes[ROOMS] = {
+		[ALIVE] = PAGE,
+		[SERVED] = OTR_EXCHS * sizeof(*sh->served),
+		[SELVES] = OTR_STRANDS * sizeof(*sh->selves),
+		[HEADERS] = OTR_HEADERS * sizeof(*sh->headers),
+		[HOMES] = OTR_HOMES * sizeof(*sh->homes),
+	};
+	uint8_t *rooms[ROOMS], *at;
+
+	sh->n_fds = most_fds();
+	sizes[FDS] = sh->n_fds * sizeof(*sh->fds);
+	for (int i = 0; i < ROOMS; i++)
+		all += sizes[i] = (sizes[i] + PAGE - 1) / PAGE * PAGE;
+	at = mmap(NULL, all, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED || madvise(at, sizes[ALIVE], MADV_WIPEONFORK))
+		return 0; /* the pages, where there are some, are not used */
+	for (int i = 0; i < ROOMS; at += sizes[i++])
+		rooms[i] = at;
+	sh->alive = rooms[ALIVE];
+	sh->fds = (void *)rooms[FDS];
+	sh->served = (void *)rooms[SERVED];
+	sh->selves = (void *)rooms[SELVES];
+	sh->headers = (void *)rooms[HEADERS];
+	sh->homes = (void *)rooms[HOMES];
+	return 1;
+}
+
+/* The kernel gave every process 16 random bytes; children of one share them. */
+static void seed(void)
+{
+	const void *bytes = (const void *)getauxval(AT_RANDOM);
+
+	if (bytes)
+		memcpy(otr_shim.random, bytes, sizeof(otr_shim.random));
+	otr_shim.random[0] ^= (uint64_t)getpid() << 32 ^ otr_clock_ns();
+}
+
+static void begin(void)
+{
+	struct otr_shim *sh = &otr_shim;
+
+	sh->pid = getpid();
+	sh->offered = 0;
+	sh->failed = 0;
+	sh->tries = 0;
+	sh->ring = NULL;
+	sh->off = &sh->idle;
+	otr_mind_init(&sh->mind);
+	seed();
+	__atomic_store_n(sh->alive, ALIVE_YES, __ATOMIC_RELEASE);
+}
+
+/* What the parent knew of its own exchanges and strands is the parent's: this process has
+ * no current but what it inherits, weakly. Its connections go on. */
+static int begin_anew(void)
+{
+	struct otr_ring *ring = otr_shim.ring;
+	uint8_t not_yet = 0;
+
+	/* One thread does, once; a handler of a signal in it, or another, calls through. */
+	if (!__atomic_compare_exchange_n(otr_shim.alive, &not_yet, ALIVE_BEGUN, 0,
+					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return 0;
+	otr_shim.off = &otr_shim.idle;
+	otr_shim.ring = NULL;
+	if (ring)
+		munmap(ring, OTR_RING_HEAD + 2 * OTR_RING_BYTES);
+	otr_self_forked();
+	begin();
+	return 1;
+}
+
+__attribute__((constructor)) static void wake_up(int argc, char **argv)
+{
+	const char *exe = (const char *)getauxval(AT_EXECFN);
+	int error = errno;
+
+	otr_real_find();
+	otr_shim.exe = exe ? exe : "";
+	otr_shim.argv = argc > 0 ? argv : NULL;
+	if (may_be_here(otr_shim.exe) && make_room()) {
+		begin();
+		__atomic_store_n(&otr_shim.idle, 0, __ATOMIC_RELEASE);
+	}
+	errno = error;
+}
+
+struct otr_self *otr_enter(void)
+{
+	struct otr_self *self;
+
+	if (*otr_shim.alive != ALIVE_YES && !begin_anew())
+		return NULL;
+	self = otr_self_now();
+	if (!self || self->inside)
+		return NULL;
+	self->inside = 1;
+	return self;
+}
+
+void otr_leave(struct otr_self *self)
+{
+	self->inside = 0;
+}

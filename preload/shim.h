@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_SHIM_H
+#define OTR_SHIM_H
+
+/*
+ * shim.h - what the library keeps inside a traced process.
+ *
+ * It never blocks, allocates, locks, logs, starts a thread or keeps a descriptor. All of
+ * it lies in static memory and in mappings made once; what does not fit is not followed,
+ * and counted. Every wrapper calls through when anything is unusual.
+ */
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "bpf/causality.h"
+#include "bpf/ring.h"
+#include "preload/talk.h"
+
+#define OTR_STRANDS 4096 /* threads followed at once */
+#define OTR_EXCHS   2048 /* inbound connections with an exchange */
+#define OTR_BOXES   64	 /* letter boxes (R9) */
+#define OTR_HEADERS 256	 /* headers on their way at once */
+#define OTR_TRIES   100
+#define OTR_HOMES   4096 /* hints where a socket's state lies */
+
+#define OTR_TRACESTATE_MAX 512 /* the least the W3C asks everybody to carry */
+#define OTR_BAGGAGE_MAX	   1024
+#define OTR_HEADER_MAX	   (70 + 14 + OTR_TRACESTATE_MAX + 11 + OTR_BAGGAGE_MAX)
+
+enum otr_fd_kind {
+	OTR_FD_NEW, /* not looked at yet */
+	OTR_FD_OTHER,
+	OTR_FD_STREAM, /* a stream socket, TCP or AF_UNIX */
+	OTR_FD_PAIR,   /* an unnamed AF_UNIX pair: a letter box */
+	OTR_FD_PIPE,
+	OTR_FD_EVENT,
+	OTR_FD_ALIAS, /* another number has the state of this socket: `home` */
+};
+
+/* One direction of a connection; the run that is going on. */
+struct otr_way {
+	uint64_t pos; /* of the run's first byte */
+	uint64_t bytes;
+	uint64_t first_ns, last_ns;
+	uint64_t total; /* since we first saw the connection */
+	uint32_t calls, copied, head_bytes;
+	uint8_t capture;
+	uint8_t cut; /* bytes of this run were moved without a record */
+	uint8_t eof;
+	uint8_t tail[8];
+};
+
+#define OTR_DIR_NONE 2
+
+/* What is known of a descriptor. The number may be another's at any time (closed by a
+ * system call we do not see): `inode` is compared when a message begins. */
+struct otr_fd {
+	uint64_t inode; /* 0: not known */
+	struct otr_way way[2];
+	struct otr_asked asked;
+	struct otr_cause cause; /* of the request about to go out */
+	struct otr_talk talk;	/* of a client */
+	uint32_t policy_gen;
+	int32_t told_by; /* the process that told of it; 0: none */
+	uint16_t looked; /* calls since it was found to be no socket */
+	uint16_t family;
+	uint8_t kind; /* enum otr_fd_kind */
+	uint8_t role;
+	uint8_t seen_open;
+	uint8_t last_dir;
+	uint8_t nonblock;
+	uint8_t has_cause; /* R4 was asked; the bytes are not out yet */
+	uint16_t dup;	   /* an alias of this socket's, + 1; 0: none known */
+	uint16_t home;	   /* of an alias */
+	/* Place in the table of headers, + 1: one is going out, by one thread. And what of it
+	 * still has to go before the caller's next bytes. */
+	uint16_t header, rest, rest_at;
+};
+
+struct otr_header {
+	uint32_t taken;
+	char text[OTR_HEADER_MAX];
+};
+
+/* The last exchange of an inbound connection, and the trace it is in. */
+struct otr_served {
+	uint64_t conn;
+	uint32_t seq; /* odd while the ids are written */
+	uint32_t pad;
+	struct otr_exch exch;
+	uint8_t trace_id[16];
+	uint8_t flags;
+	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it */
+	uint16_t state_len, baggage_len;
+	char state[OTR_TRACESTATE_MAX];
+	char baggage[OTR_BAGGAGE_MAX];
+};
+
+/* One thread. */
+struct otr_self {
+	int32_t tid; /* 0: free */
+	int32_t inside; /* in a wrapper: what it calls passes through */
+	struct otr_strand strand;
+};
+
+struct otr_box {
+	uint64_t key;
+	struct otr_letter letter;
+};
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+struct otr_shim {
+	/* Tested first by every wrapper. Points to `idle` until there is a ring. */
+	const volatile uint32_t *off;
+	uint32_t idle; /* 1: before the constructor, or switched off */
+	int32_t pid;
+	uint8_t sealed;	  /* the program filters its system calls: we make none */
+	uint8_t quiet;	  /* 1: only observe, inject nothing */
+	uint8_t offered;
+	uint8_t failed;	  /* no ring is to be had */
+	uint8_t tries;	  /* to offer one, when too many did */
+	uint8_t *alive;	  /* wiped by fork: 0 in a child that has not begun anew */
+	struct otr_ring *ring;
+	char *slots; /* mapped twice in a row, so that no slot wraps */
+	struct otr_fd *fds;
+	uint32_t n_fds;
+	uint32_t owing; /* connections on which a part of a header still has to go */
+	uint32_t *homes; /* by inode: number + 1 */
+	struct otr_header *headers;
+	struct otr_served *served;
+	struct otr_self *selves;
+	struct otr_mind mind;
+	struct otr_box boxes[OTR_BOXES];
+	uint64_t random[2];
+	char session[108]; /* NAME.SECRET: the agent's socket, and what it wants to hear */
+	uint16_t session_len, name_len;
+	uint32_t netns; /* its inode */
+	const char *exe;
+	char **argv;
+};
+
+extern struct otr_shim otr_shim;
+
+/* shim.c: is this thread to be observed now? NULL: call through. Else otr_leave() must
+ * follow. */
+struct otr_self *otr_enter(void);
+void otr_leave(struct otr_self *self);
+
+/* strand.c */
+struct otr_self *otr_self_now(void);
+void otr_self_forked(void);
+
+/* ring.c: makes the ring and offers it, once. */
+int otr_ring_ready(void);
+void otr_count(enum otr_shim_count what);
+/* Room for a record of `size` bytes, or NULL, counted; then otr_ring_commit(). */
+void *otr_ring_reserve(uint32_t size, uint64_t *place);
+void otr_ring_commit(uint64_t place);
+
+/* tell.c: records. */
+uint64_t otr_clock_ns(void);
+void otr_tell_process(void);
+void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error);
+void otr_tell_run(struct otr_fd *f, int dir, int eof);
+uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
+		       uint64_t moved, uint64_t start_ns, int first,
+		       const struct otr_cause *cause, const struct iovec *iov, int n,
+		       uint32_t cap);
+void otr_tell_going(struct otr_fd *f, int dir);
+void otr_forget_going(struct otr_fd *f, int dir);
+
+/* fd.c: the inode of our network namespace, 0 where it cannot be told */
+uint32_t otr_netns(void);
+/* NULL: not one we follow. */
+struct otr_fd *otr_fd_of(int fd);
+struct otr_fd *otr_fd_slot(int fd);
+/* As it was found last, without looking: NULL where that is no stream. */
+struct otr_fd *otr_fd_known(int fd);
+/* Is it surely another socket by now? */
+int otr_fd_is_other(int fd, const struct otr_fd *f);
+/* Before a message begins: is it still the same socket? Looks at it anew if not. */
+struct otr_fd *otr_fd_again(int fd, struct otr_fd *f);
+void otr_fd_closed(int fd);
+void otr_fd_made(int fd, int role);
+
+/* net.c: a message came, perhaps with descriptors in it. */
+struct msghdr;
+void otr_came(const struct msghdr *msg);
+
+/* serve.c: exchanges and letter boxes by name. */
+struct otr_served *otr_served_of(uint64_t conn);
+struct otr_served *otr_served_make(uint64_t conn);
+struct otr_exch *otr_exch_of(uint64_t conn);
+struct otr_letter *otr_box_of(uint64_t key);
+
+/* flow.c: bytes were moved, or were not. `iov` holds what the kernel took or gave. */
+void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
+	       uint64_t start_ns, const struct iovec *iov, int n);
+void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssize_t ret,
+		   int error);
+
+/* rules.c: causality.h at home in a process. */
+void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first,
+		     uint64_t pos, uint64_t now, const struct iovec *iov, int n,
+		     struct otr_cause *cause);
+/* R4 for the request that is about to go out on `f`: once, into f->cause. */
+void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now);
+void otr_rules_touch(struct otr_self *self, struct otr_fd *f, uint64_t now);
+void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t now);
+
+/* header.c: ids and what is put on the wire. Returns the header's length, 0: none is to be
+ * put in; f->cause then says what it says. */
+void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n);
+size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out);
+/* Room for a header that goes out on `f`; NULL: none, or another thread has one on it. */
+struct otr_header *otr_header_claim(struct otr_fd *f);
+struct otr_header *otr_header_of(const struct otr_fd *f);
+void otr_header_free(struct otr_fd *f);
+void otr_header_rest(struct otr_fd *f, size_t rest, size_t at);
+uint64_t otr_random(void);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_SHIM_H */

@@ -1,0 +1,250 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shim.bats - the library in real programs: the same bytes but for our header, the same
+# output, status and errors; and traces without any privilege.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() {
+	live_setup
+	port=$(free_port)
+	opts=(--no-bpf)
+}
+teardown() {
+	[ -z "${ns:-}" ] || ip netns del "$ns" 2>/dev/null || true
+	live_teardown
+}
+
+# NAME CMD..: raw, then with the library, both through the relay at $relay. What the client
+# sent is in $dir/wire.raw and $dir/wire.shim.
+both_ways() {
+	local a=0 b=0
+	: >"$dir/wire"
+	"$@" >"$dir/out.raw" 2>"$dir/err.raw" </dev/null 3>&- || a=$?
+	settled && cp "$dir/wire" "$dir/wire.raw"
+	: >"$dir/wire"
+	"$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@" \
+		>"$dir/out" 2>"$dir/err" </dev/null 3>&- || b=$?
+	settled && cp "$dir/wire" "$dir/wire.shim"
+	cat "$dir/text" "$dir/err"
+	[ "$a" = "$b" ]
+	cmp "$dir/out.raw" "$dir/out"
+	cmp "$dir/err.raw" "$dir/err"
+}
+
+# The relay writes when a connection is over.
+settled() { until_true 10 grep -q ===== "$dir/wire"; }
+
+relay() {
+	http "$port"
+	relay=$(free_port)
+	bg relay $PY "$APPS/relay.py" "$relay" "$port" "$dir/wire"
+	: >"$dir/wire"
+	until_true 10 listens "$relay"
+}
+
+listens() { ss -Hltn "sport = :$1" | grep -q .; }
+
+# N: so many headers of ours, and without them the same bytes.
+injected() {
+	grep -ac '^traceparent: 00-[0-9a-f]\{32\}-[0-9a-f]\{16\}-01' "$dir/wire.shim" | grep -qx "$1" ||
+		{ cat -A "$dir/wire.shim" | head -n 40; return 1; }
+	sed '/^traceparent: 00-[0-9a-f]*-[0-9a-f]*-01\r$/d' "$dir/wire.shim" | cmp - "$dir/wire.raw"
+}
+
+@test "curl: GET, two URLs on one connection, POST, 1 MB, 100-continue: one header each" {
+	relay
+	both_ways curl -s "127.0.0.1:$relay/a"
+	injected 1
+	spans 'len(S) == 1' 'S[0].name == "GET /a"' 'S[0].kind == "client"'
+	both_ways curl -s "127.0.0.1:$relay/a" "127.0.0.1:$relay/b"
+	injected 2
+	both_ways curl -s -d hello "127.0.0.1:$relay/p"
+	injected 1
+	head -c 1000000 /dev/zero | tr '\0' x >"$dir/big"
+	both_ways curl -s --data-binary "@$dir/big" "127.0.0.1:$relay/p"
+	injected 1
+	spans 'len(S) == 1' 'S[0].name == "POST /p"'
+	both_ways curl -s -H 'Expect: 100-continue' -d hello "127.0.0.1:$relay/p"
+	injected 1
+}
+
+@test "a traceparent that is there is kept, whatever its spelling, and none is added" {
+	relay
+	for header in 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' \
+		'TRACEPARENT:00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'; do
+		both_ways curl -s -H "$header" "127.0.0.1:$relay/a"
+		cmp "$dir/wire.raw" "$dir/wire.shim"
+		spans 'S[0].trace == "0af7651916cd43dd8448eb211c80319c"'
+	done
+}
+
+@test "wget, Python, Node, Perl, Java: their own output, one header a request" {
+	relay
+	both_ways wget -q -O - "127.0.0.1:$relay/w"
+	injected 1
+	both_ways $PY -c "
+import urllib.request
+for path in 'xy': print(urllib.request.urlopen('http://127.0.0.1:$relay/' + path).read())
+body = b'GET / HTTP/1.1\r\n\r\n'
+print(urllib.request.urlopen('http://127.0.0.1:$relay/p', body).read())"
+	injected 3
+	both_ways node -e "
+require('http').get('http://127.0.0.1:$relay/n', (r) => r.pipe(process.stdout))"
+	injected 1
+	both_ways perl -e '
+use IO::Socket; my $s = IO::Socket::INET->new("127.0.0.1:'"$relay"'");
+syswrite $s, "GET /pl HTTP/1.0\r\nHost: x\r\n\r\n"; print grep /hello/, <$s>;'
+	injected 1
+}
+
+@test "a head in several writes, pipelined ones, another protocol: left alone, counted" {
+	relay
+	both_ways $PY "$APPS/raw.py" "$relay" bytewise
+	cmp "$dir/wire.raw" "$dir/wire.shim"
+	grep -q 'left alone: .*in several writes' "$dir/text"
+	both_ways $PY "$APPS/raw.py" "$relay" pipelined
+	injected 1
+}
+
+@test "an ordinary user: from curl through nginx and gunicorn to the next, one trace" {
+	local back=$port front
+	http "$back"
+	front=$(free_port)
+	cat >"$dir/app.py" <<-P
+		import sys, http.server, urllib.request
+		class H(http.server.BaseHTTPRequestHandler):
+		    def do_GET(self):
+		        body = urllib.request.urlopen("http://127.0.0.1:$back/inner").read()
+		        self.send_response(200)
+		        self.send_header("Content-Length", str(len(body)))
+		        self.end_headers()
+		        self.wfile.write(body)
+		    def log_message(self, *args): pass
+		http.server.ThreadingHTTPServer(("127.0.0.1", $front), H).serve_forever()
+	P
+	cat >"$dir/all" <<-S
+		$PY $dir/app.py & app=\$!
+		for _ in \$(seq 100); do (exec 4<>/dev/tcp/127.0.0.1/$front) 2>/dev/null && break; sleep 0.05; done
+		curl -s http://127.0.0.1:$front/outer
+		kill \$app
+	S
+	chmod -R a+rwX "$dir"
+	setpriv --reuid=65534 --regid=65534 --clear-groups env HOME=/tmp \
+		"$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- bash "$dir/all" 3>&-
+	cat "$dir/text"
+	head -n 1 "$dir/text" | grep -q shim
+	spans 'len(S) == 3' 'len({s.trace for s in S}) == 1' \
+		'sorted(s.kind + " " + s.name for s in S) == ["client GET /inner", "client GET /outer", "server GET /outer"]' \
+		'sum(s.parent == "" for s in S) == 1'
+}
+
+@test "2 KB buffers, never blocking, random pieces, a signal each millisecond: no byte wrong" {
+	local seed=${TORTURE_SEED:-$RANDOM} n=${TORTURE:-2000} server
+	cc -O2 -D_GNU_SOURCE -o "$dir/torture" "$APPS/torture.c"
+	bg server "$dir/torture" serve "$port"
+	server=$pid
+	until_true 10 listens "$port"
+	echo "seed $seed"
+	opts=(--no-bpf --no-live)
+	traced "$dir/torture" ask "$port" "$n" "$seed"
+	ended "$server"
+	cat "$dir/server.out"
+	[ "$status" -eq 0 ]
+	read -r _ requests _ injected _ wrong <"$dir/server.out"
+	[ "$requests" -eq "$n" ] && [ "$wrong" -eq 0 ] && [ "$injected" -gt $((n / 2)) ]
+	grep -q "headers   $injected put in" "$dir/text"
+}
+
+@test "other hosts (network namespaces): joined by the header alone" {
+	ns=otr$RANDOM
+	ip netns add "$ns"
+	ip link add "$ns" type veth peer name "${ns}b"
+	ip link set "${ns}b" netns "$ns"
+	ip addr add 10.199.7.1/24 dev "$ns"
+	ip link set "$ns" up
+	ip netns exec "$ns" ip addr add 10.199.7.2/24 dev "${ns}b"
+	ip netns exec "$ns" ip link set "${ns}b" up
+	bg far ip netns exec "$ns" "$OTRACE" run --no-bpf -o "$dir/far.text" \
+		--export "file:$dir/far" -- $PY "$APPS/httpd.py" "$port" 10.199.7.2
+	until_true 10 bash -c "exec 4<>/dev/tcp/10.199.7.2/$port" || { cat "$dir"/far.*; return 1; }
+	traced curl -s "http://10.199.7.2:$port/far"
+	kill "$pid"
+	ended "$pid"
+	cat "$dir/far" >>"$dir/spans"
+	spans 'len(S) == 2' 'len({s.trace for s in S}) == 1' \
+		'V[0].parent == [s for s in S if s.kind == "client"][0].span'
+}
+
+@test "children by vfork, and descriptors closed in them: connections stay what they are" {
+	relay
+	both_ways $PY -c "
+import http.client, subprocess
+c = http.client.HTTPConnection('127.0.0.1', $relay)
+for i in range(30):
+    c.request('GET', '/%d' % i)
+    print(c.getresponse().read())
+    subprocess.run(['/bin/true'], close_fds=True)"
+	injected 30
+	spans 'len(S) == 30'
+}
+
+@test "--no-inject: it looks, and leaves every byte as it is" {
+	relay
+	"$OTRACE" run --no-bpf --no-inject -o "$dir/text" --export "file:$dir/spans" -- \
+		curl -s "127.0.0.1:$relay/a" 3>&-
+	settled
+	! grep -qi traceparent "$dir/wire"
+	spans 'len(S) == 1' 'S[0].name == "GET /a"'
+}
+
+@test "switched off by its environment, and by the end of otrace" {
+	relay
+	OTRACE_DISABLED=1 both_ways curl -s "127.0.0.1:$relay/a"
+	cmp "$dir/wire.raw" "$dir/wire.shim"
+	[ ! -s "$dir/spans" ]
+	cat >"$dir/long.py" <<-P
+		import http.client, sys, time
+		c = http.client.HTTPConnection("127.0.0.1", $port)
+		for i in range(60):
+		    c.request("GET", "/%d" % i)
+		    assert c.getresponse().read()
+		    time.sleep(0.05)
+		open("$dir/done", "w").write("done")
+	P
+	bg tracer "$OTRACE" run --no-bpf -o "$dir/text" -- $PY "$dir/long.py"
+	sleep 1
+	kill -9 "$pid"
+	until_true 10 test -s "$dir/done"
+}
+
+@test "what cannot carry it is said before it starts; a library that is not there, too" {
+	cat >"$dir/s.c" <<<'int main(void) { return 3; }'
+	cc -static -o "$dir/static" "$dir/s.c"
+	run "$OTRACE" run --no-bpf -o "$dir/text" -- "$dir/static"
+	echo "$output"
+	[ "$status" -eq 125 ]
+	[[ ${lines[0]} == "otrace run: $dir/static is statically linked: "*"not started" ]]
+	[[ ${lines[1]} == *"try  sudo otrace run -- $dir/static"* ]]
+	mkdir "$dir/alone"
+	cp "$OTRACE" "$dir/alone/"
+	run "$dir/alone/otrace" run --no-bpf -o "$dir/text" -- true
+	echo "$output"
+	[ "$status" -eq 125 ]
+	[[ ${lines[0]} == *libotrace.so*"No such file"* ]]
+}
+
+@test "the library needs libc alone, of 2.28 or later, and lets out what it stands for" {
+	so=$(dirname "$OTRACE")/libotrace.so
+	[ "$(readelf -d "$so" | grep -c NEEDED)" -eq 1 ]
+	readelf -d "$so" | grep -q 'NEEDED.*libc.so.6'
+	readelf -d "$so" | grep -q 'BIND_NOW'
+	readelf -lW "$so" | grep 'GNU_STACK' | grep -q 'RW '
+	[ $(($(readelf -lW "$so" | awk '$1 == "TLS" { print $6 }'))) -le 64 ]
+	newest=$(readelf --dyn-syms -W "$so" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
+	printf '%s\n' "$newest" GLIBC_2.28 | sort -V | tail -n 1 | grep -qx GLIBC_2.28
+	readelf --dyn-syms -W "$so" | awk '$5 == "GLOBAL" && $7 != "UND" { print $8 }' | sort >"$dir/out"
+	sed -n '/global:/,/local:/p' preload/exports.map | tr ';\t ' '\n\n\n' |
+		grep -xE '[a-z_0-9]+' | sort >"$dir/map"
+	diff "$dir/map" "$dir/out"
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/inject.c
+/*
+ * inject_test.c - a header goes in once, in its place, or not at all; and the caller is
+ * told the truth about its own bytes, whatever the kernel takes.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "preload/inject.h"
+
+#define LINE "GET /a HTTP/1.1\r\n"
+
+static enum otr_head read_in_pieces(const char *text, size_t piece, size_t *line_end)
+{
+	struct iovec iov[512];
+	size_t len = strlen(text);
+	int n = 0;
+
+	for (size_t at = 0; at < len; at += piece) {
+		iov[n].iov_base = (char *)text + at;
+		iov[n++].iov_len = len - at < piece ? len - at : piece;
+		iov[n++] = (struct iovec){0}; /* empty pieces are allowed */
+	}
+	return otr_head_read(iov, n, line_end);
+}
+
+struct vector {
+	const char *head;
+	enum otr_head is;
+};
+
+static const struct vector vectors[] = {
+	{LINE "Host: x\r\n\r\n", OTR_HEAD_WHOLE},
+	{LINE "Host: x\r\n\r\nbody GET / HTTP/1.1\r\n", OTR_HEAD_WHOLE},
+	{"POST /p HTTP/1.0\r\n\r\n", OTR_HEAD_WHOLE},
+	{LINE "traceparent: 00-1\r\n\r\n", OTR_HEAD_HAS_ONE},
+	{LINE "TraceParent:00-1\r\n\r\n", OTR_HEAD_HAS_ONE},
+	{LINE "Host: x\r\nTRACEPARENT : x\r\n\r\n", OTR_HEAD_HAS_ONE},
+	{LINE "x-traceparent: 1\r\n\r\n", OTR_HEAD_WHOLE},
+	{LINE "traceparents: 1\r\n\r\n", OTR_HEAD_WHOLE},
+	{LINE "Host: x\r\n\r\ntraceparent: in the body\r\n", OTR_HEAD_WHOLE},
+	{LINE "Host: x\r\n", OTR_HEAD_SPLIT},
+	{LINE "Host: x", OTR_HEAD_SPLIT},
+	{LINE, OTR_HEAD_SPLIT},
+	{"GET /a HT", OTR_HEAD_SPLIT},
+	{"GET /a HTTP/1.1\nHost: x\n\n", OTR_HEAD_ODD},
+	{LINE "Host: x\n\nbody", OTR_HEAD_ODD},
+	{"GET /a HTTP/2.0\r\n\r\n", OTR_HEAD_ODD},
+	{"GET\r\n\r\n", OTR_HEAD_NONE},
+	{"GET /\r\n\r\n", OTR_HEAD_ODD},
+	{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", OTR_HEAD_NONE},
+	{"CONNECT a:443 HTTP/1.1\r\n\r\n", OTR_HEAD_NONE},
+	{"SSH-2.0-x\r\n", OTR_HEAD_NONE},
+	{"G", OTR_HEAD_SPLIT},
+	{"DELET", OTR_HEAD_SPLIT},
+	{"GX", OTR_HEAD_NONE},
+	{"", OTR_HEAD_NONE},
+};
+
+static void heads(void **state)
+{
+	size_t end;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
+		for (size_t piece = 1; piece < 40; piece++) {
+			end = 0;
+			if (read_in_pieces(vectors[i].head, piece, &end) != vectors[i].is)
+				fail_msg("piece %zu of: %s", piece, vectors[i].head);
+			if (vectors[i].is == OTR_HEAD_WHOLE)
+				assert_memory_equal(vectors[i].head + end - 2, "\r\n", 2);
+		}
+}
+
+static void a_long_head_is_left_alone(void **state)
+{
+	char *text = malloc(OTR_HEAD_MAX + 4096);
+	size_t len = (size_t)sprintf(text, LINE), end;
+	const struct iovec one = {text, OTR_HEAD_MAX + 2000};
+
+	(void)state;
+	while (len < OTR_HEAD_MAX + 1000)
+		len += (size_t)sprintf(text + len, "X: %0100d\r\n", 1);
+	len += (size_t)sprintf(text + len, "traceparent: x\r\n\r\n");
+	assert_int_equal(otr_head_read(&one, 1, &end), OTR_HEAD_ODD);
+	free(text);
+}
+
+static void values(void **state)
+{
+	const char head[] = LINE "Host: x\r\nBaggage:  a=1,b=2 \r\nEvil: a\r\n"
+				 "Tracestate: x=1\ry\r\n\r\nbaggage: body";
+	const struct iovec two[] = {{(char *)head, 25},
+				    {(char *)head + 25, sizeof(head) - 26}};
+	char out[64];
+	int whole;
+
+	(void)state;
+	assert_int_equal(otr_head_value(two, 2, "baggage", out, sizeof(out), &whole), 7);
+	assert_memory_equal(out, "a=1,b=2", 7);
+	assert_true(whole);
+	assert_int_equal(otr_head_value(two, 2, "baggage", out, 4, &whole), 0);
+	/* A bare CR would end a line for some readers. */
+	assert_int_equal(otr_head_value(two, 2, "tracestate", out, sizeof(out), &whole), 0);
+	assert_int_equal(otr_head_value(two, 1, "baggage", out, sizeof(out), &whole), 0);
+	assert_false(whole);
+	assert_true(otr_head_has(two, 2, "tracestate"));
+	assert_false(otr_head_has(two, 2, "traceparent"));
+}
+
+/* The peer's end of it all. */
+struct peer {
+	char got[128];
+	size_t len;
+};
+
+static void kernel_takes(struct peer *peer, const char *a, size_t na, const char *b, size_t nb,
+			 size_t k)
+{
+	char all[128];
+
+	memcpy(all, a, na);
+	memcpy(all + na, b, nb);
+	assert_true(k <= na + nb);
+	memcpy(peer->got + peer->len, all, k);
+	peer->len += k;
+}
+
+/*
+ * A caller that writes its `n` bytes until all are gone, a kernel that takes `k` at first
+ * and then `step` at a time, a header of `added` bytes to go in at `at`.
+ */
+static void story(size_t n, size_t at, size_t added, size_t k, size_t step)
+{
+	char bytes[64], head[32], wire[128];
+	struct peer peer = {.len = 0};
+	size_t rest, sent, take;
+	ssize_t told;
+	int whole;
+
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = (char)('a' + i % 26);
+	memset(head, '#', sizeof(head));
+	memcpy(wire, bytes, at);
+	memcpy(wire + at, head, added);
+	memcpy(wire + at + added, bytes + at, n - at);
+	memcpy(peer.got, wire, k);
+	peer.len = k;
+
+	told = otr_account(at, added, (ssize_t)k, &rest, &whole);
+	assert_true(told >= 0 && told <= (ssize_t)n);
+	assert_true(told > 0 || !at);
+	assert_int_equal(whole, k > at);
+	sent = (size_t)told;
+	while (sent < n) {
+		/* What is left of the header goes first, by itself. */
+		take = rest ? rest : n - sent;
+		take = take < step ? take : step;
+		kernel_takes(&peer, head + added - rest, rest, bytes + sent, n - sent,
+			     take);
+		if (rest)
+			rest -= take;
+		else
+			sent += take;
+	}
+	assert_int_equal(rest, 0);
+	if (whole)
+		assert_memory_equal(peer.got, wire, n + added);
+	else
+		assert_memory_equal(peer.got, bytes, n);
+	assert_int_equal(peer.len, whole ? n + added : n);
+}
+
+static void every_answer_of_a_kernel(void **state)
+{
+	(void)state;
+	for (size_t n = 2; n <= 24; n++)
+		for (size_t at = 1; at < n; at++)
+			for (size_t added = 1; added <= 9; added++)
+				for (size_t k = 1; k <= n + added; k++)
+					for (size_t step = 1; step <= n + added; step++)
+						story(n, at, added, k, step);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(heads),
+		cmocka_unit_test(a_long_head_is_left_alone),
+		cmocka_unit_test(values),
+		cmocka_unit_test(every_answer_of_a_kernel),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

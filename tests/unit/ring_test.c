@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/ring.c preload/real.c agent/source/ring.c agent/source/event.c agent/loss.c
+/*
+ * ring_test.c - records go through the ring: in order, over its end, past slots that were
+ * never finished; and nothing a process writes there is believed.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "agent/base/own.h"
+#include "agent/loss.h"
+#include "agent/source/shim.h"
+#include "preload/shim.h"
+
+struct otr_shim otr_shim; /* shim.c's, without its constructor */
+
+void otr_tell_process(void)
+{
+}
+
+uint32_t otr_netns(void)
+{
+	return 1;
+}
+
+static struct otr_ring_reader rd;
+
+static int begin(void **state)
+{
+	int fd = memfd_create("ring", 0);
+	char *at = mmap(NULL, OTR_RING_HEAD + 2 * OTR_RING_BYTES, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	if (ftruncate(fd, OTR_RING_HEAD + OTR_RING_BYTES))
+		return -1;
+	mmap(at, OTR_RING_HEAD + OTR_RING_BYTES, PROT_READ | PROT_WRITE,
+	     MAP_SHARED | MAP_FIXED, fd, 0);
+	mmap(at + OTR_RING_HEAD + OTR_RING_BYTES, OTR_RING_BYTES, PROT_READ | PROT_WRITE,
+	     MAP_SHARED | MAP_FIXED, fd, OTR_RING_HEAD);
+	close(fd);
+	memset(&rd, 0, sizeof(rd));
+	rd.ring = otr_shim.ring = (void *)at;
+	rd.slots = otr_shim.slots = at + OTR_RING_HEAD;
+	return 0;
+}
+
+static int put(uint32_t conn, uint32_t cap, bool finish)
+{
+	struct otr_ev_data *rec;
+	uint64_t place;
+
+	rec = otr_ring_reserve((uint32_t)sizeof(*rec) + cap, &place);
+	if (!rec)
+		return -1;
+	memset(rec, 0, sizeof(*rec) + cap);
+	rec->hdr.kind = OTR_EV_DATA;
+	rec->hdr.size = (uint32_t)sizeof(*rec) + cap;
+	rec->hdr.conn = conn;
+	rec->moved = cap ? cap : 1;
+	rec->cap = cap;
+	if (finish)
+		otr_ring_commit(place);
+	return 0;
+}
+
+static void over_the_end_many_times(void **state)
+{
+	const struct otr_event *ev;
+
+	(void)state;
+	for (uint32_t i = 1; i < 20000; i++) {
+		assert_int_equal(put(i, i * 37 % 5000, true), 0);
+		ev = otr_ring_next(&rd, 9, 5, false);
+		assert_non_null(ev);
+		assert_int_equal(ev->conn, i);
+		assert_int_equal(ev->tgid, 9);
+		assert_int_equal(ev->hook, OTR_HOOK_PRELOAD);
+	}
+	assert_null(otr_ring_next(&rd, 9, 5, false));
+}
+
+static void full_is_counted(void **state)
+{
+	uint32_t n = 0;
+
+	(void)state;
+	while (!put(++n, 1000, true))
+		;
+	assert_int_equal(otr_shim.ring->counts[OTR_SHIM_DROPPED], 1);
+	for (uint32_t i = 1; i < n; i++)
+		assert_int_equal(otr_ring_next(&rd, 9, 5, false)->conn, i);
+	assert_null(otr_ring_next(&rd, 9, 5, false));
+	assert_int_equal(put(n, 1000, true), 0);
+}
+
+static void a_writer_that_was_killed(void **state)
+{
+	(void)state;
+	put(1, 10, true);
+	put(2, 3000, false);
+	put(3, 10, true);
+	assert_int_equal(otr_ring_next(&rd, 9, 5, false)->conn, 1);
+	/* It may still be at it. */
+	assert_null(otr_ring_next(&rd, 9, 5, false));
+	assert_int_equal(otr_ring_next(&rd, 9, 5, true)->conn, 3);
+	assert_null(otr_ring_next(&rd, 9, 5, true));
+}
+
+static void what_cannot_be(void **state)
+{
+	struct otr_ev_data *rec;
+	uint64_t place, was = otr_loss_get(OTR_LOSS_RECORD);
+
+	(void)state;
+	/* A size beyond the ring, a record that lies, a kind that is the agent's. */
+	put(1, 10, true);
+	((struct otr_ring_slot *)otr_shim.slots)->size = 1u << 30;
+	put(2, 10, true);
+	assert_int_equal(otr_ring_next(&rd, 9, 5, false)->conn, 2);
+
+	rec = otr_ring_reserve(sizeof(*rec), &place);
+	memset(rec, 0, sizeof(*rec));
+	rec->hdr.kind = OTR_EV_META;
+	rec->hdr.size = sizeof(*rec);
+	otr_ring_commit(place);
+	assert_null(otr_ring_next(&rd, 9, 5, false));
+	assert_int_equal(otr_loss_get(OTR_LOSS_RECORD), was + 2);
+
+	/* A head that is further than the ring is long, or nowhere. */
+	otr_shim.ring->head += 2 * OTR_RING_BYTES;
+	assert_null(otr_ring_next(&rd, 9, 5, false));
+	assert_true(rd.broken);
+}
+
+static void time_is_not_from_the_future(void **state)
+{
+	struct otr_ev_data *rec = (void *)(otr_shim.slots + sizeof(struct otr_ring_slot));
+
+	(void)state;
+	put(1, 10, true);
+	rec->hdr.time_ns = 1ull << 60;
+	assert_int_equal(otr_ring_next(&rd, 9, 77, false)->time_ns, 77);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, begin)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(over_the_end_many_times),	  TEST(full_is_counted),
+		TEST(a_writer_that_was_killed),	  TEST(what_cannot_be),
+		TEST(time_is_not_from_the_future),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
