@@ -10,8 +10,10 @@
 #include "agent/session.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -133,9 +135,42 @@ int otr_session_target(struct otr_session *s, uint32_t tgid)
 	return 0;
 }
 
-void otr_session_root(struct otr_session *s, uint32_t tgid)
+_Static_assert(OTR_RING_META_ENV == OTR_META_ENV, "what a process tells itself");
+
+static void tell_proc(struct otr_session *s, uint16_t kind, uint32_t tgid,
+		      const char *exe, int status)
 {
-	otr_meta_put(tgid, OTR_META_RUN_ROOT, OTR_SLICE_NONE, otr_now(), put, s);
+	size_t len = strnlen(exe, PATH_MAX);
+	struct otr_ev_proc *pr = calloc(1, sizeof(*pr) + len);
+
+	if (!pr)
+		return;
+	pr->hdr = (struct otr_event){.kind = kind,
+				     .hook = OTR_HOOK_AGENT,
+				     .size = (uint32_t)(sizeof(*pr) + len),
+				     .time_ns = otr_now(),
+				     .tgid = tgid,
+				     .tid = tgid,
+				     .strand = tgid};
+	pr->exit_code = status;
+	pr->exe_len = (uint16_t)len;
+	memcpy(pr->text, exe, len);
+	put(s, &pr->hdr);
+	free(pr);
+}
+
+void otr_session_root(struct otr_session *s, uint32_t tgid, const char *names,
+		      const char *exe)
+{
+	otr_meta_put(tgid, OTR_META_RUN_ROOT, otr_slice_str(names), otr_now(), put, s);
+	if (s->cfg.shim)
+		tell_proc(s, OTR_EV_PROC_EXEC, tgid, exe, 0);
+}
+
+void otr_session_root_ended(struct otr_session *s, uint32_t tgid, int status)
+{
+	if (s->cfg.shim)
+		tell_proc(s, OTR_EV_PROC_EXIT, tgid, "", status);
 }
 
 static void untarget(struct otr_session *s, uint32_t tgid)
@@ -184,8 +219,7 @@ static void executed(struct otr_session *s, const struct otr_event *ev)
 	bool traced = otr_session_has(s, ev->tgid);
 
 	if (ev->hook == OTR_HOOK_PRELOAD) {
-		put(s, ev);
-		read_facts(s, ev->tgid, ev->time_ns);
+		put(s, ev); /* what it says of its environment comes next */
 		return;
 	}
 	if (traced || s->cfg.at_exec)
@@ -223,6 +257,10 @@ static int drained(void *arg, const struct otr_event *ev)
 	case OTR_EV_PROC_FORK:
 		forked(s, ev);
 		break;
+	case OTR_EV_META: /* the process itself; what /proc says is more, if it is there */
+		put(s, ev);
+		read_facts(s, ev->tgid, ev->time_ns);
+		return 0;
 	case OTR_EV_PROC_EXIT:
 		otr_chosen_remove(s->chosen, ev->tgid);
 		break;

@@ -10,7 +10,7 @@
 #include "preload/inject.h"
 #include "preload/shim.h"
 
-#define PARENT_LEN 55 /* 00-TRACE-SPAN-FLAGS */
+#define CALLS_MAX 4096 /* more, and it is a load generator: no one piece of work */
 
 /* splitmix64 over a counter that threads share: no two values alike. */
 uint64_t otr_random(void)
@@ -35,42 +35,6 @@ static void random_id(uint8_t *id, size_t size)
 	}
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int unhex(const char *text, uint8_t *out, size_t size)
-{
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < size; i++) {
-		int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return 0;
-		out[i] = (uint8_t)(high << 4 | low);
-		any |= out[i];
-	}
-	return any || size == 1;
-}
-
-/* Is it one to follow? Then the trace is known. */
-static int read_parent(struct otr_served *sv, const char *text, size_t len)
-{
-	uint8_t version, span[8];
-
-	if (len < PARENT_LEN || text[2] != '-' || text[35] != '-' || text[52] != '-')
-		return 0;
-	if (!unhex(text, &version, 1) || version == 0xff ||
-	    (!version && len != PARENT_LEN) || (len > PARENT_LEN && text[55] != '-'))
-		return 0;
-	return unhex(text + 3, sv->trace_id, 16) && unhex(text + 36, span, 8) &&
-	       unhex(text + 53, &sv->flags, 1);
-}
-
 /*
  * The trace of a request just read. A head that did not come whole may still name one, so
  * nothing is made up for it. Without a traceparent the trace begins here, under an id that
@@ -78,6 +42,7 @@ static int read_parent(struct otr_served *sv, const char *text, size_t len)
  */
 void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n)
 {
+	uint8_t span[8];
 	char text[128];
 	size_t len, end;
 	int whole;
@@ -90,7 +55,8 @@ void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n)
 	if (!whole)
 		return;
 	sv->has_ids = 1;
-	if (len && read_parent(sv, text, len)) {
+	random_id(sv->span_id, sizeof(sv->span_id));
+	if (len && otr_parent_read(text, len, sv->trace_id, span, &sv->flags)) {
 		sv->state_len = (uint16_t)otr_head_value(iov, n, "tracestate", sv->state,
 							 sizeof(sv->state), &whole);
 	} else {
@@ -99,17 +65,6 @@ void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n)
 	}
 	sv->baggage_len = (uint16_t)otr_head_value(iov, n, "baggage", sv->baggage,
 						   sizeof(sv->baggage), &whole);
-}
-
-static char *hex(char *out, const uint8_t *bytes, size_t n)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n; i++) {
-		*out++ = digits[bytes[i] >> 4];
-		*out++ = digits[bytes[i] & 15];
-	}
-	return out;
 }
 
 static char *put(char *out, const char *text, size_t len)
@@ -127,23 +82,51 @@ static char *put_line(char *out, const char *name, const char *value, size_t len
 	return put(out, "\r\n", 2);
 }
 
-/* The trace these bytes are in; 0: it cannot be told. */
-static int choose_trace(struct otr_cause *cause, const struct otr_served **from)
-{
-	const struct otr_served *sv = NULL;
+/* A trace, and the lists that go with it. */
+struct chosen {
+	const char *state, *baggage;
+	size_t state_len, baggage_len;
+};
 
-	if (cause->parent.conn)
-		sv = otr_served_of(cause->parent.conn);
-	*from = sv;
-	if (cause->parent.conn && (!sv || !sv->has_ids))
-		return 0;
-	if (sv) {
-		memcpy(cause->trace_id, sv->trace_id, sizeof(cause->trace_id));
-		cause->flags = sv->flags;
-	} else {
+static void choose(struct otr_cause *cause, const uint8_t trace_id[16], uint8_t flags)
+{
+	memcpy(cause->trace_id, trace_id, sizeof(cause->trace_id));
+	cause->flags = flags;
+}
+
+/* Nobody's request: it is in the trace this process was started in, or in one of its own.
+ * While others are served it may be for one of them. */
+static void choose_own(struct otr_cause *cause, struct chosen *out)
+{
+	const struct otr_started *st = &otr_shim.started;
+
+	if (otr_shim.mind.open ||
+	    !otr_started_holds(st, otr_shim.alone, otr_clock_ns())) {
 		random_id(cause->trace_id, sizeof(cause->trace_id));
 		cause->flags = 1;
+		return;
 	}
+	if (st->by_run && ++otr_shim.calls > CALLS_MAX)
+		otr_shim.alone = 1;
+	choose(cause, st->trace_id, st->flags);
+	*out = (struct chosen){st->state, st->baggage, st->state_len, st->baggage_len};
+}
+
+/* The trace these bytes are in; 0: it cannot be told. */
+static int choose_trace(struct otr_cause *cause, struct chosen *out)
+{
+	const struct otr_served *sv;
+
+	*out = (struct chosen){.state = NULL};
+	if (!cause->parent.conn) {
+		choose_own(cause, out);
+		return 1;
+	}
+	sv = otr_served_of(cause->parent.conn);
+	if (!sv || !sv->has_ids)
+		return 0;
+	choose(cause, sv->trace_id, sv->flags);
+	*out = (struct chosen){sv->state, sv->baggage, sv->state_len, sv->baggage_len};
 	return 1;
 }
 
@@ -151,7 +134,7 @@ static int choose_trace(struct otr_cause *cause, const struct otr_served **from)
 size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n)
 {
 	struct otr_cause *cause = &f->cause;
-	const struct otr_served *from;
+	struct chosen from;
 	char *out = f->header;
 
 	if (!choose_trace(cause, &from)) {
@@ -161,15 +144,15 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n)
 	random_id(cause->span_id, sizeof(cause->span_id));
 	cause->ids = OTR_IDS_INJECTED;
 	out = put(out, "traceparent: 00-", 16);
-	out = hex(out, cause->trace_id, 16);
+	out = otr_hex(out, cause->trace_id, 16);
 	*out++ = '-';
-	out = hex(out, cause->span_id, 8);
+	out = otr_hex(out, cause->span_id, 8);
 	*out++ = '-';
-	out = hex(out, &cause->flags, 1);
+	out = otr_hex(out, &cause->flags, 1);
 	out = put(out, "\r\n", 2);
-	if (from && !otr_head_has(iov, n, "tracestate"))
-		out = put_line(out, "tracestate: ", from->state, from->state_len);
-	if (from && !otr_head_has(iov, n, "baggage"))
-		out = put_line(out, "baggage: ", from->baggage, from->baggage_len);
+	if (from.state_len && !otr_head_has(iov, n, "tracestate"))
+		out = put_line(out, "tracestate: ", from.state, from.state_len);
+	if (from.baggage_len && !otr_head_has(iov, n, "baggage"))
+		out = put_line(out, "baggage: ", from.baggage, from.baggage_len);
 	return (size_t)(out - f->header);
 }

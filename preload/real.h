@@ -8,6 +8,7 @@
  */
 
 #include <poll.h>
+#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -41,6 +42,15 @@ struct otr_real {
 	int (*poll)(struct pollfd *, nfds_t, int);
 	int (*ppoll)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
 	int (*select)(int, fd_set *, fd_set *, fd_set *, struct timeval *);
+	int (*execve)(const char *, char *const[], char *const[]);
+	int (*execv)(const char *, char *const[]);
+	int (*execvp)(const char *, char *const[]);
+	int (*execvpe)(const char *, char *const[], char *const[]);
+	int (*fexecve)(int, char *const[], char *const[]);
+	int (*posix_spawn)(pid_t *, const char *, const posix_spawn_file_actions_t *,
+			   const posix_spawnattr_t *, char *const[], char *const[]);
+	int (*posix_spawnp)(pid_t *, const char *, const posix_spawn_file_actions_t *,
+			    const posix_spawnattr_t *, char *const[], char *const[]);
 	int (*prctl)(int, unsigned long, unsigned long, unsigned long, unsigned long);
 };
 
@@ -48,6 +58,10 @@ extern struct otr_real otr_real;
 
 /* Looks them up. Needs no memory; safe before and after other constructors. */
 void otr_real_find(void);
+
+/* find.c: a function of libc by name, without dlsym(); NULL: not there. Takes the default
+ * version where there are several. */
+void *otr_find(const char *name);
 
 #pragma GCC visibility pop
 

@@ -131,6 +131,7 @@ int otr_ring_ready(void)
 	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
 	otr_shim.netns = otr_netns();
 	otr_tell_process();
+	otr_tell_environment();
 	return 1;
 }
 

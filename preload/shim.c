@@ -20,6 +20,8 @@
 
 #define FDS_MAX 65536
 
+extern char **environ;
+
 struct otr_shim otr_shim = {.off = &otr_shim.idle, .idle = 1};
 
 /* Programs in which there is nothing to see, or that look at other processes. */
@@ -145,6 +147,7 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	otr_shim.exe = exe ? exe : "";
 	otr_shim.argv = argc > 0 ? argv : NULL;
 	if (may_be_here(otr_shim.exe) && make_room()) {
+		otr_started_read(&otr_shim.started, environ);
 		begin();
 		__atomic_store_n(&otr_shim.idle, 0, __ATOMIC_RELEASE);
 	}

@@ -16,14 +16,13 @@
 
 #include "bpf/causality.h"
 #include "bpf/ring.h"
+#include "preload/environ.h"
 
 #define OTR_STRANDS 1024 /* threads followed at once */
 #define OTR_EXCHS   2048 /* inbound connections with an exchange */
 #define OTR_BOXES   64	 /* letter boxes (R9) */
 
-#define OTR_TRACESTATE_MAX 512 /* the least the W3C asks everybody to carry */
-#define OTR_BAGGAGE_MAX	   1024
-#define OTR_HEADER_MAX	   (70 + 14 + OTR_TRACESTATE_MAX + 11 + OTR_BAGGAGE_MAX)
+#define OTR_HEADER_MAX (70 + 14 + OTR_TRACESTATE_MAX + 11 + OTR_BAGGAGE_MAX)
 
 enum otr_fd_kind {
 	OTR_FD_NEW, /* not looked at yet */
@@ -76,6 +75,7 @@ struct otr_served {
 	uint64_t conn;
 	struct otr_exch exch;
 	uint8_t trace_id[16];
+	uint8_t span_id[8]; /* its own */
 	uint8_t flags;
 	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it */
 	uint16_t state_len, baggage_len;
@@ -106,6 +106,8 @@ struct otr_shim {
 	uint8_t quiet;	  /* 1: only observe, inject nothing */
 	uint8_t offered;
 	uint8_t failed;	  /* no ring is to be had */
+	uint8_t alone; /* calls on its own account: it has served, or its maker had */
+	uint32_t calls; /* in the trace of `run` */
 	uint8_t *alive;	  /* wiped by fork: 0 in a child that has not begun anew */
 	struct otr_ring *ring;
 	char *slots; /* mapped twice in a row, so that no slot wraps */
@@ -121,6 +123,7 @@ struct otr_shim {
 	uint32_t netns; /* its inode */
 	const char *exe;
 	char **argv;
+	struct otr_started started; /* in which trace */
 };
 
 extern struct otr_shim otr_shim;
@@ -132,6 +135,7 @@ void otr_leave(struct otr_self *self);
 
 /* strand.c */
 struct otr_self *otr_self_now(void);
+const struct otr_self *otr_self_peek(void); /* as it is, or NULL */
 void otr_self_forked(void);
 
 /* ring.c: makes the ring and offers it, once. */
@@ -144,6 +148,7 @@ void otr_ring_commit(uint64_t place);
 /* tell.c: records. */
 uint64_t otr_clock_ns(void);
 void otr_tell_process(void);
+void otr_tell_environment(void);
 void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error);
 void otr_tell_run(struct otr_fd *f, int dir, int eof);
 uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,

@@ -59,6 +59,11 @@ struct otr_self *otr_self_now(void)
 	return at;
 }
 
+const struct otr_self *otr_self_peek(void)
+{
+	return mine;
+}
+
 /* In the child of a fork its one thread is another; its current is its maker's, weak. */
 void otr_self_forked(void)
 {
