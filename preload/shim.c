@@ -134,8 +134,8 @@ static void begin_anew(void)
 {
 	if (otr_shim.ring)
 		munmap(otr_shim.ring, OTR_RING_HEAD + 2 * OTR_RING_BYTES);
-	otr_self_forked();
 	begin();
+	otr_self_forked();
 }
 
 __attribute__((constructor)) static void wake_up(int argc, char **argv)
