@@ -291,8 +291,10 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 	errno = error;
 }
 
-void otr_out_unseen(int fd, ssize_t ret)
+/* A stream socket's bytes in direction `dir`; of other descriptors nothing is said. */
+static void told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret)
 {
+	struct iovec seen[OTR_PIECES];
 	struct otr_self *self;
 	struct otr_fd *f;
 	int error = errno;
@@ -303,12 +305,29 @@ void otr_out_unseen(int fd, ssize_t ret)
 	if (!self)
 		return;
 	f = otr_fd_of(fd);
-	if (f && f->kind == OTR_FD_STREAM && ret > 0)
-		otr_moved(self, fd, f, OTR_DIR_OUT, (uint64_t)ret, otr_clock_ns(), NULL, 0);
-	else if (f && f->kind == OTR_FD_STREAM)
-		otr_not_moved(self, fd, f, OTR_DIR_OUT, ret, error);
+	if (f && f->kind == OTR_FD_STREAM && ret > 0) {
+		n = trim(seen, iov, n, (size_t)ret);
+		otr_moved(self, fd, f, dir, (uint64_t)ret, otr_clock_ns(), seen, n);
+	} else if (f && f->kind == OTR_FD_STREAM) {
+		otr_not_moved(self, fd, f, dir, ret, error);
+	}
 	otr_leave(self);
 	errno = error;
+}
+
+void otr_out_told(int fd, const struct iovec *iov, int n, ssize_t ret)
+{
+	told(fd, OTR_DIR_OUT, iov, n, ret);
+}
+
+void otr_out_unseen(int fd, ssize_t ret)
+{
+	told(fd, OTR_DIR_OUT, NULL, 0, ret);
+}
+
+void otr_in_unseen(int fd, ssize_t ret)
+{
+	told(fd, OTR_DIR_IN, NULL, 0, ret);
 }
 
 int otr_out_first(int fd)

@@ -100,6 +100,31 @@ int close(int fd)
 	return otr_real.close(fd);
 }
 
+/* Another stands behind the number now. */
+static int replaced(int fd, int to, int ret)
+{
+	struct otr_fd *f = *otr_shim.off || ret < 0 || fd == to ? NULL : otr_fd_slot(to);
+	struct otr_self *self = f && f->kind != OTR_FD_NEW ? otr_enter() : NULL;
+	int error = errno;
+
+	if (self) {
+		otr_fd_closed(to);
+		otr_leave(self);
+	}
+	errno = error;
+	return ret;
+}
+
+int dup2(int fd, int to)
+{
+	return replaced(fd, to, otr_real.dup2(fd, to));
+}
+
+int dup3(int fd, int to, int flags)
+{
+	return replaced(fd, to, otr_real.dup3(fd, to, flags));
+}
+
 /* The program filters its system calls from here on: we make none that it does not make.
  * In strict mode not even the time may be asked for. */
 int prctl(int what, ...)

@@ -198,6 +198,16 @@ for i in range(30):
 	spans 'len(S) == 1' 'S[0].name == "GET /a"'
 }
 
+@test "several messages in a call, splice, dup2, close past libc: the same answers" {
+	relay
+	cc -O2 -D_GNU_SOURCE -o "$dir/bulk" "$APPS/bulk.c"
+	both_ways "$dir/bulk" "$relay"
+	grep -q '^messages hello /many' "$dir/out"
+	grep -q '^spliced hello /spliced' "$dir/out"
+	injected 1
+	spans '{s.path or s.attr["url.full"].rsplit("/", 1)[1] for s in S} >= {"many", "doubled"}'
+}
+
 @test "switched off by its environment, and by the end of otrace" {
 	relay
 	OTRACE_DISABLED=1 both_ways curl -s "127.0.0.1:$relay/a"

@@ -115,7 +115,9 @@ served() { # the server ends, and what it was told of is in $dir/spans
 @test "a server: who it starts for a request is in that request's trace" {
 	http "$port"
 	web=$(free_port)
-	server 'body = subprocess.run(["sh", "-c", "env; curl -s 127.0.0.1:'"$port"'/inner"], capture_output=True).stdout'
+	# By vfork, and by fork with calls before the exec.
+	server 'how = {"preexec_fn": lambda: None} if self.path == "/other" else {}
+body = subprocess.run(["sh", "-c", "env; curl -s 127.0.0.1:'"$port"'/inner"], capture_output=True, **how).stdout'
 	curl -s -H 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' \
 		-H 'tracestate: vendor=1' -H 'baggage: user=7' "127.0.0.1:$web/outer" >"$dir/env"
 	curl -s "127.0.0.1:$web/other" >"$dir/env2"
@@ -215,13 +217,21 @@ body = b"done"'
     body = subprocess.run(["env"], env=env, capture_output=True).stdout
     assert body.count(b"\nMANY_") == 10000
     body = b"same" if env["TRACEPARENT"].encode() in body else b"changed"
+if self.path == "/posix":
+    r, w = os.pipe()
+    pid = os.posix_spawn("/usr/bin/env", ["env"], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, w, 1)])
+    os.close(w)
+    text = open(r, "rb").read().decode()
+    os.waitpid(pid, 0)
+    body = b"same" if os.environ["TRACEPARENT"] in text or "\nTRACEPARENT=" not in text else b"said"
 args = self.path.strip("/").split(",")
 r = subprocess.run(["'"$dir"'/spawn", args[0], *[a.replace("|", "/") for a in args[1:]]], capture_output=True)
-if self.path != "/many": body = r.stdout + b"status %d\n" % r.returncode'
+if self.path not in ("/many", "/posix"): body = r.stdout + b"status %d\n" % r.returncode'
 	curl -s "127.0.0.1:$web/spawn,|usr|bin|env" >"$dir/env"
 	[ "$(grep -c '^TRACEPARENT=' "$dir/env")" = 1 ]
 	[ "$(curl -s "127.0.0.1:$web/execv,|no|such")" = "$(printf '2\nstatus 1')" ]
 	[ "$(curl -s "127.0.0.1:$web/spawnp,no-such")" = "$(printf '2\nstatus 1')" ]
 	[ "$(curl -s "127.0.0.1:$web/many")" = same ]
+	[ "$(curl -s "127.0.0.1:$web/posix")" = said ]
 	served
 }
