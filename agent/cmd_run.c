@@ -27,6 +27,7 @@
 #include "agent/launch.h"
 #include "agent/loop.h"
 #include "agent/path.h"
+#include "agent/root.h"
 #include "agent/session.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
@@ -192,7 +193,7 @@ static int let_go(struct run *r, int bad, struct otr_err *err)
 			    strerror(errno));
 		return OTR_EXIT_RUN_FAILED;
 	}
-	otr_session_root(r->session, (uint32_t)r->pid, r->root.names, r->path);
+	otr_root_began(r->session, (uint32_t)r->pid, r->root.names, r->path, r->shim);
 	start_line(r);
 	r->began_ns = otr_now();
 	if (write(r->go, "", 1) != 1)
@@ -276,7 +277,8 @@ static int trace(struct run *r, struct otr_err *err)
 		return fail(err, status);
 	}
 	wait_for_end(r);
-	otr_session_root_ended(r->session, (uint32_t)r->pid, r->status);
+	if (r->shim)
+		otr_root_ended(r->session, (uint32_t)r->pid, r->status);
 	otr_session_finish(r->session);
 	otr_sinks_drain(r->sinks, 5 * DRAIN_NS);
 	tell_end(r);

@@ -10,10 +10,8 @@
 #include "agent/session.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -135,42 +133,9 @@ int otr_session_target(struct otr_session *s, uint32_t tgid)
 	return 0;
 }
 
-_Static_assert(OTR_RING_META_ENV == OTR_META_ENV, "what a process tells itself");
-
-static void tell_proc(struct otr_session *s, uint16_t kind, uint32_t tgid,
-		      const char *exe, int status)
+void otr_session_tell(void *session, const struct otr_event *ev)
 {
-	size_t len = strnlen(exe, PATH_MAX);
-	struct otr_ev_proc *pr = calloc(1, sizeof(*pr) + len);
-
-	if (!pr)
-		return;
-	pr->hdr = (struct otr_event){.kind = kind,
-				     .hook = OTR_HOOK_AGENT,
-				     .size = (uint32_t)(sizeof(*pr) + len),
-				     .time_ns = otr_now(),
-				     .tgid = tgid,
-				     .tid = tgid,
-				     .strand = tgid};
-	pr->exit_code = status;
-	pr->exe_len = (uint16_t)len;
-	memcpy(pr->text, exe, len);
-	put(s, &pr->hdr);
-	free(pr);
-}
-
-void otr_session_root(struct otr_session *s, uint32_t tgid, const char *names,
-		      const char *exe)
-{
-	otr_meta_put(tgid, OTR_META_RUN_ROOT, otr_slice_str(names), otr_now(), put, s);
-	if (s->cfg.shim)
-		tell_proc(s, OTR_EV_PROC_EXEC, tgid, exe, 0);
-}
-
-void otr_session_root_ended(struct otr_session *s, uint32_t tgid, int status)
-{
-	if (s->cfg.shim)
-		tell_proc(s, OTR_EV_PROC_EXIT, tgid, "", status);
+	put(session, ev);
 }
 
 static void untarget(struct otr_session *s, uint32_t tgid)
@@ -218,10 +183,6 @@ static void executed(struct otr_session *s, const struct otr_event *ev)
 {
 	bool traced = otr_session_has(s, ev->tgid);
 
-	if (ev->hook == OTR_HOOK_PRELOAD) {
-		put(s, ev); /* what it says of its environment comes next */
-		return;
-	}
 	if (traced || s->cfg.at_exec)
 		judge(s, ev->tgid, 0, (const void *)ev);
 	if (!otr_session_has(s, ev->tgid))
@@ -252,6 +213,8 @@ static int drained(void *arg, const struct otr_event *ev)
 
 	switch (ev->kind) {
 	case OTR_EV_PROC_EXEC:
+		if (ev->hook == OTR_HOOK_PRELOAD)
+			break; /* what it says of its environment comes next */
 		executed(s, ev);
 		return 0;
 	case OTR_EV_PROC_FORK:

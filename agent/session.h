@@ -46,12 +46,8 @@ int otr_session_open(struct otr_session **out,
  * --no-follow); before otr_session_start(), from that on. */
 int otr_session_target(struct otr_session *s, uint32_t tgid);
 
-/* Says, for the record too, that `run` started this process, before it executes `exe`: it is
- * the root of what it does, by the name (launch.h) that it was told in its environment, or
- * "". And that it has ended. Of both the kernel tells by itself where it is asked. */
-void otr_session_root(struct otr_session *s, uint32_t tgid, const char *names,
-		      const char *exe);
-void otr_session_root_ended(struct otr_session *s, uint32_t tgid, int status);
+/* Takes in, for the record too, what its owner knows itself (root.h). */
+void otr_session_tell(void *session, const struct otr_event *ev);
 
 /* Tells of every listening socket of the machine: port and process. */
 void otr_session_listeners(struct otr_session *s,

@@ -5,6 +5,7 @@
  */
 
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/process.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -26,6 +26,7 @@
  */
 
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/process.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -16,9 +16,13 @@
  *		of a week were one trace.
  *
  * What was let go of is no span; nor is a process without children.
+ *
+ * With the library nobody tells of forks. There the process is named before it starts, and
+ * whose environment has the name (TRACEPARENT) is its work, by the same rules.
  */
 
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/process.h"
 
 #include <stdio.h>
 #include <stdlib.h>
