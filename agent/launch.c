@@ -10,11 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/proto/trace_context.h"
 
 #define NAME	"libotrace.so"
 #define SCRIPTS 4 /* one may be run by another, so often */
@@ -136,6 +139,47 @@ static void append(const char *name, const char *value)
 	else if (asprintf(&text, "%s:%s", have, value) > 0)
 		setenv(name, text, 1);
 	free(text);
+}
+
+static void hex(char *out, const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* As long as the stitcher keeps it together: see process.c there. */
+#define TOGETHER_NS (30 * OTR_NS_PER_S)
+
+void otr_launch_root(struct otr_launch_root *root)
+{
+	const char *had = getenv("TRACEPARENT");
+	struct otr_traceparent outer = {.flags = 1}, own;
+	char trace[33], span[17], above[17] = "0000000000000000";
+	bool has = had && otr_traceparent_read(&outer, otr_slice_str(had));
+
+	memset(root, 0, sizeof(*root));
+	if (getrandom(&own, sizeof(own), 0) != sizeof(own))
+		return;
+	own.span_id[0] |= 1; /* not zero */
+	own.trace_id[0] |= 1;
+	hex(trace, has ? outer.trace_id : own.trace_id, 16);
+	hex(span, own.span_id, 8);
+	if (has)
+		hex(above, outer.span_id, 8);
+	snprintf(root->parent, sizeof(root->parent), "00-%s-%s-%02x", trace, span,
+		 has ? outer.flags : 1);
+	snprintf(root->run, sizeof(root->run), "%s-%s-%016llx", span, above,
+		 (unsigned long long)(otr_now() + TOGETHER_NS));
+	snprintf(root->names, sizeof(root->names), "%s%s%.55s", root->parent,
+		 has ? " " : "", has ? had : "");
+}
+
+void otr_launch_named(const struct otr_launch_root *root)
+{
+	if (!root->parent[0])
+		return;
+	setenv("TRACEPARENT", root->parent, 1);
+	setenv("OTRACE_RUN", root->run, 1);
 }
 
 void otr_launch_environment(const char *library, const char *session, bool inject)

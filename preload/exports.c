@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * exports.c - the functions that stand before those of libc, and no others: calls that move
- * bytes. net.c and wait.c have the rest; exports.map lets nothing else out.
+ * bytes. bulk.c, net.c, wait.c and exec.c have the rest; exports.map lets nothing else out.
  */
 
 #include <errno.h>
 #include <stddef.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "preload/io.h"
@@ -79,21 +78,6 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 					 .is_sendmsg = 1, .msg = msg,
 					 .call = as_sendmsg});
 }
-
-ssize_t sendfile(int out, int in, off_t *at, size_t len)
-{
-	ssize_t ret;
-
-	if (otr_shim.owing && otr_out_first(out, 0, 0))
-		return -1;
-	ret = otr_real.sendfile(out, in, at, len);
-	otr_out_unseen(out, ret);
-	return ret;
-}
-
-/* off_t has 64 bits wherever this is built. */
-ssize_t sendfile64(int out, int in, off64_t *at, size_t len)
-	__attribute__((alias("sendfile")));
 
 static void took(int fd, const struct iovec *iov, int n, int flags, ssize_t ret)
 {

@@ -319,8 +319,10 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 	errno = error;
 }
 
-static void tell_sent(int fd, const struct iovec *iov, int n, ssize_t ret)
+/* A stream socket's bytes in direction `dir`; of other descriptors nothing is said. */
+static void told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret)
 {
+	struct iovec seen[OTR_PIECES];
 	struct otr_self *self;
 	struct otr_fd *f;
 	int error = errno;
@@ -331,22 +333,40 @@ static void tell_sent(int fd, const struct iovec *iov, int n, ssize_t ret)
 	if (!self)
 		return;
 	f = otr_fd_of(fd);
-	if (f && f->kind == OTR_FD_STREAM && ret > 0)
-		otr_moved(self, fd, f, OTR_DIR_OUT, (uint64_t)ret, otr_clock_ns(), iov, n);
-	else if (f && f->kind == OTR_FD_STREAM)
-		otr_not_moved(self, fd, f, OTR_DIR_OUT, ret, error);
+	if (f && f->kind == OTR_FD_STREAM && ret > 0) {
+		n = trim(seen, iov, n, (size_t)ret);
+		otr_moved(self, fd, f, dir, (uint64_t)ret, otr_clock_ns(), seen, n);
+	} else if (f && f->kind == OTR_FD_STREAM) {
+		otr_not_moved(self, fd, f, dir, ret, error);
+	}
 	otr_leave(self);
 	errno = error;
 }
 
-void otr_out_unseen(int fd, ssize_t ret)
+/* Sent past otr_out(): where the client is in what it says moves on with it. */
+static void went(int fd, const struct iovec *iov, int n, ssize_t ret)
 {
 	struct otr_fd *f;
 
-	tell_sent(fd, NULL, 0, ret);
+	told(fd, OTR_DIR_OUT, iov, n, ret);
 	f = *otr_shim.off || ret <= 0 ? NULL : otr_fd_known(fd);
 	if (f && f->kind == OTR_FD_STREAM && f->role != OTR_ROLE_SERVER)
-		otr_talk_went(&f->talk, (uint64_t)ret, NULL, 0);
+		otr_talk_went(&f->talk, (uint64_t)ret, iov, n);
+}
+
+void otr_out_told(int fd, const struct iovec *iov, int n, ssize_t ret)
+{
+	went(fd, iov, n, ret);
+}
+
+void otr_out_unseen(int fd, ssize_t ret)
+{
+	went(fd, NULL, 0, ret);
+}
+
+void otr_in_unseen(int fd, ssize_t ret)
+{
+	told(fd, OTR_DIR_IN, NULL, 0, ret);
 }
 
 static ssize_t send_first(int fd, int is_message, int flags, const struct iovec *rest)
@@ -372,7 +392,7 @@ int otr_out_first(int fd, int is_message, int flags)
 		k = send_first(fd, is_message, flags, &rest);
 		if (k <= 0)
 			return -1;
-		tell_sent(fd, &rest, 1, k);
+		told(fd, OTR_DIR_OUT, &rest, 1, k);
 		if ((size_t)k < f->rest)
 			otr_header_rest(f, f->rest - (size_t)k, f->rest_at + (size_t)k);
 		else

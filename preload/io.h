@@ -58,8 +58,12 @@ ssize_t otr_out(const struct otr_out *o);
 /* After a call that received: `ret` and errno are as it left them, and stay so. */
 void otr_in(const struct otr_in *in, ssize_t ret);
 
-/* After a call that sent what cannot be looked at (sendfile, splice). */
+/* After a call that sent what cannot be looked at (sendfile, splice), or received it. */
 void otr_out_unseen(int fd, ssize_t ret);
+void otr_in_unseen(int fd, ssize_t ret);
+
+/* After a call that sent what nothing was put into. */
+void otr_out_told(int fd, const struct iovec *iov, int n, ssize_t ret);
 
 /* Before any call that sends: what is left of a header goes first, also when nothing else
  * is done any more. Returns 0, or -1 with errno where it cannot go yet. */

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/real.h"
@@ -87,7 +88,7 @@ int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 	return accepted(otr_real.accept4(fd, sa, len, flags));
 }
 
-int close(int fd)
+static void closing(int fd)
 {
 	struct otr_fd *f = *otr_shim.off ? NULL : otr_fd_slot(fd);
 	struct otr_self *self = f && f->kind != OTR_FD_NEW ? otr_enter() : NULL;
@@ -98,14 +99,20 @@ int close(int fd)
 		otr_leave(self);
 	}
 	errno = error;
+}
+
+int close(int fd)
+{
+	closing(fd);
 	return otr_real.close(fd);
 }
 
-/* `to` was closed on the way, past our close(). */
-static int made_again(int from, int to, int ret)
+/* Another stands behind the number now. */
+static int replaced(int fd, int to, int ret)
 {
+	struct otr_fd *f = *otr_shim.off || ret < 0 || fd == to ? NULL : otr_fd_slot(to);
+	struct otr_self *self = f && f->kind != OTR_FD_NEW ? otr_enter() : NULL;
 	int error = errno;
-	struct otr_self *self = ret < 0 || from == to || *otr_shim.off ? NULL : otr_enter();
 
 	if (self) {
 		otr_fd_closed(to);
@@ -115,14 +122,14 @@ static int made_again(int from, int to, int ret)
 	return ret;
 }
 
-int dup2(int from, int to)
+int dup2(int fd, int to)
 {
-	return made_again(from, to, otr_real.dup2(from, to));
+	return replaced(fd, to, otr_real.dup2(fd, to));
 }
 
-int dup3(int from, int to, int flags)
+int dup3(int fd, int to, int flags)
 {
-	return made_again(from, to, otr_real.dup3(from, to, flags));
+	return replaced(fd, to, otr_real.dup3(fd, to, flags));
 }
 
 /* Descriptors that came with a message are others than those that had their numbers. */
@@ -151,9 +158,71 @@ void otr_came(const struct msghdr *msg)
 
 /* The program filters its system calls from here on: we make none that it does not make.
  * In strict mode not even the time may be asked for. */
-int prctl(int what, ...)
+static void seal(int strict)
 {
 	static const uint32_t never = 1;
+
+	otr_shim.sealed = 1;
+	if (strict)
+		otr_shim.off = &never;
+}
+
+/* Six words go on as they came, as libc's does it; what is not there is not looked at. */
+static long raw(long number, const long a[6])
+{
+	long ret;
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = a[3];
+	register long r8 __asm__("r8") = a[4];
+	register long r9 __asm__("r9") = a[5];
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8),
+			   "r"(r9)
+			 : "rcx", "r11", "memory");
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a[0];
+	register long x1 __asm__("x1") = a[1];
+	register long x2 __asm__("x2") = a[2];
+	register long x3 __asm__("x3") = a[3];
+	register long x4 __asm__("x4") = a[4];
+	register long x5 __asm__("x5") = a[5];
+
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	ret = x0;
+#else
+#error "no system calls known for this machine"
+#endif
+	if (ret >= 0 || ret < -4095)
+		return ret;
+	errno = (int)-ret;
+	return -1;
+}
+
+/* Node closes so. Our own calls come this way too: nothing here calls a wrapper. */
+long syscall(long number, ...)
+{
+	va_list args;
+	long a[6];
+
+	va_start(args, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(args, long);
+	va_end(args);
+	if (number == SYS_close)
+		closing((int)a[0]);
+	else if (number == SYS_seccomp)
+		seal(a[0] == SECCOMP_SET_MODE_STRICT);
+	return raw(number, a);
+}
+
+int prctl(int what, ...)
+{
 	unsigned long a[4];
 	va_list args;
 
@@ -164,10 +233,7 @@ int prctl(int what, ...)
 	/* Filters are mostly set past us, by a bare seccomp(): but this comes before. */
 	if (what == PR_SET_NO_NEW_PRIVS)
 		otr_shim.sealed = 1;
-	if (what == PR_SET_SECCOMP) {
-		otr_shim.sealed = 1;
-		if (a[0] == SECCOMP_MODE_STRICT)
-			otr_shim.off = &never;
-	}
+	if (what == PR_SET_SECCOMP)
+		seal(a[0] == SECCOMP_MODE_STRICT);
 	return otr_real.prctl(what, a[0], a[1], a[2], a[3]);
 }

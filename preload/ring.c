@@ -146,6 +146,7 @@ int otr_ring_ready(void)
 	__atomic_fetch_add(&ring->counts[OTR_SHIM_DROPPED], sh->tries, __ATOMIC_RELAXED);
 	otr_shim.netns = otr_netns();
 	otr_tell_process();
+	otr_tell_environment();
 	return 1;
 }
 

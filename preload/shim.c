@@ -26,6 +26,8 @@
 #define ALIVE_YES   1
 #define ALIVE_BEGUN 2 /* by another thread, this moment */
 
+extern char **environ;
+
 struct otr_shim otr_shim = {.off = &otr_shim.idle, .idle = 1};
 
 /* Programs in which there is nothing to see, or that look at other processes. */
@@ -171,8 +173,8 @@ static int begin_anew(void)
 	otr_shim.ring = NULL;
 	if (ring)
 		munmap(ring, OTR_RING_HEAD + 2 * OTR_RING_BYTES);
-	otr_self_forked();
 	begin();
+	otr_self_forked();
 	return 1;
 }
 
@@ -185,6 +187,7 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	otr_shim.exe = exe ? exe : "";
 	otr_shim.argv = argc > 0 ? argv : NULL;
 	if (may_be_here(otr_shim.exe) && make_room()) {
+		otr_started_read(&otr_shim.started, environ);
 		begin();
 		__atomic_store_n(&otr_shim.idle, 0, __ATOMIC_RELEASE);
 	}

@@ -16,6 +16,7 @@
 
 #include "bpf/causality.h"
 #include "bpf/ring.h"
+#include "preload/environ.h"
 #include "preload/talk.h"
 
 #define OTR_STRANDS 4096 /* threads followed at once */
@@ -25,9 +26,7 @@
 #define OTR_TRIES   100
 #define OTR_HOMES   4096 /* hints where a socket's state lies */
 
-#define OTR_TRACESTATE_MAX 512 /* the least the W3C asks everybody to carry */
-#define OTR_BAGGAGE_MAX	   1024
-#define OTR_HEADER_MAX	   (70 + 14 + OTR_TRACESTATE_MAX + 11 + OTR_BAGGAGE_MAX)
+#define OTR_HEADER_MAX (70 + 14 + OTR_TRACESTATE_MAX + 11 + OTR_BAGGAGE_MAX)
 
 enum otr_fd_kind {
 	OTR_FD_NEW, /* not looked at yet */
@@ -91,6 +90,7 @@ struct otr_served {
 	uint32_t pad;
 	struct otr_exch exch;
 	uint8_t trace_id[16];
+	uint8_t span_id[8]; /* its own */
 	uint8_t flags;
 	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it */
 	uint16_t state_len, baggage_len;
@@ -122,6 +122,8 @@ struct otr_shim {
 	uint8_t offered;
 	uint8_t failed;	  /* no ring is to be had */
 	uint8_t tries;	  /* to offer one, when too many did */
+	uint8_t alone; /* calls on its own account: it has served, or its maker had */
+	uint32_t calls; /* in the trace of `run` */
 	uint8_t *alive;	  /* wiped by fork: 0 in a child that has not begun anew */
 	struct otr_ring *ring;
 	char *slots; /* mapped twice in a row, so that no slot wraps */
@@ -140,6 +142,7 @@ struct otr_shim {
 	uint32_t netns; /* its inode */
 	const char *exe;
 	char **argv;
+	struct otr_started started; /* in which trace */
 };
 
 extern struct otr_shim otr_shim;
@@ -151,6 +154,7 @@ void otr_leave(struct otr_self *self);
 
 /* strand.c */
 struct otr_self *otr_self_now(void);
+const struct otr_self *otr_self_peek(void); /* as it is, or NULL */
 void otr_self_forked(void);
 
 /* ring.c: makes the ring and offers it, once. */
@@ -163,6 +167,7 @@ void otr_ring_commit(uint64_t place);
 /* tell.c: records. */
 uint64_t otr_clock_ns(void);
 void otr_tell_process(void);
+void otr_tell_environment(void);
 void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error);
 void otr_tell_run(struct otr_fd *f, int dir, int eof);
 uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,

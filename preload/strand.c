@@ -65,6 +65,11 @@ struct otr_self *otr_self_now(void)
 	return at;
 }
 
+const struct otr_self *otr_self_peek(void)
+{
+	return mine;
+}
+
 /* In the child of a fork its one thread is another; its current is its maker's, weak. */
 void otr_self_forked(void)
 {
@@ -76,4 +81,5 @@ void otr_self_forked(void)
 	mine->tid = (int32_t)syscall(SYS_gettid);
 	otr_r7_clone(&mine->strand, &kept, OTR_EVIDENCE_CLONE);
 	mine->strand = kept;
+	otr_shim.mind.open = kept.cur.conn != 0; /* what a weak one is trusted with */
 }
