@@ -143,7 +143,7 @@ ask_always() {
 	reload+=($!)
 	for _ in 1 2 3; do
 		sleep 0.5
-		kill -HUP "$(cat "$dir/nginx.pid")"
+		kill -HUP "$(cat "$dir/nginx.pid")" "$(cat "$dir/gunicorn.pid")"
 	done
 	touch "$dir/stop"
 	wait "${reload[@]}"
