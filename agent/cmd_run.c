@@ -300,7 +300,7 @@ static int choose_source(struct run *r, struct otr_err *err)
 {
 	static const char *const why[] = {
 		[OTR_LAUNCH_STATIC] = "is statically linked",
-		[OTR_LAUNCH_SETUID] = "is set-uid",
+		[OTR_LAUNCH_SETUID] = "runs with rights of its own (set-uid, set-gid, capabilities)",
 	};
 	enum otr_launch can = OTR_LAUNCH_YES;
 

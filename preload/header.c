@@ -182,9 +182,16 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 	return (size_t)(out - begin);
 }
 
-struct otr_header *otr_header_of(const struct otr_fd *f)
+int otr_header_left(const struct otr_fd *f, struct iovec *rest)
 {
-	return &otr_shim.headers[f->header - 1];
+	uint16_t place = __atomic_load_n(&f->header, __ATOMIC_ACQUIRE);
+	uint16_t len = __atomic_load_n(&f->rest, __ATOMIC_RELAXED);
+	uint16_t at = __atomic_load_n(&f->rest_at, __ATOMIC_RELAXED);
+
+	if (!place || !len || len + at > OTR_HEADER_MAX)
+		return 0;
+	*rest = (struct iovec){otr_shim.headers[place - 1].text + at, len};
+	return 1;
 }
 
 struct otr_header *otr_header_claim(struct otr_fd *f)
@@ -209,19 +216,22 @@ struct otr_header *otr_header_claim(struct otr_fd *f)
 
 void otr_header_rest(struct otr_fd *f, size_t rest, size_t at)
 {
-	if (rest && !f->rest)
-		__atomic_fetch_add(&otr_shim.owing, 1, __ATOMIC_RELAXED);
-	if (!rest && f->rest)
-		__atomic_fetch_sub(&otr_shim.owing, 1, __ATOMIC_RELAXED);
-	f->rest = (uint16_t)rest;
+	uint16_t had;
+
 	f->rest_at = (uint16_t)at;
+	had = __atomic_exchange_n(&f->rest, (uint16_t)rest, __ATOMIC_ACQ_REL);
+	if (rest && !had)
+		__atomic_fetch_add(&otr_shim.owing, 1, __ATOMIC_RELAXED);
+	if (!rest && had)
+		__atomic_fetch_sub(&otr_shim.owing, 1, __ATOMIC_RELAXED);
 }
 
 void otr_header_free(struct otr_fd *f)
 {
-	struct otr_header *hd = otr_header_of(f);
+	uint16_t place;
 
 	otr_header_rest(f, 0, 0);
-	f->header = 0;
-	__atomic_store_n(&hd->taken, 0, __ATOMIC_RELEASE);
+	place = __atomic_exchange_n(&f->header, 0, __ATOMIC_ACQ_REL);
+	if (place)
+		__atomic_store_n(&otr_shim.headers[place - 1].taken, 0, __ATOMIC_RELEASE);
 }

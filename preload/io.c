@@ -387,14 +387,14 @@ int otr_out_first(int fd, int is_message, int flags)
 
 	if (f && f->rest && otr_fd_is_other(fd, f))
 		otr_header_free(f); /* its socket is gone */
-	while (f && f->rest) {
-		rest = (struct iovec){otr_header_of(f)->text + f->rest_at, f->rest};
+	while (f && otr_header_left(f, &rest)) {
 		k = send_first(fd, is_message, flags, &rest);
 		if (k <= 0)
 			return -1;
 		told(fd, OTR_DIR_OUT, &rest, 1, k);
-		if ((size_t)k < f->rest)
-			otr_header_rest(f, f->rest - (size_t)k, f->rest_at + (size_t)k);
+		if ((size_t)k < rest.iov_len)
+			otr_header_rest(f, rest.iov_len - (size_t)k,
+					f->rest_at + (size_t)k);
 		else
 			otr_header_free(f);
 	}

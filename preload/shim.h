@@ -222,7 +222,8 @@ void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n);
 size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out);
 /* Room for a header that goes out on `f`; NULL: none, or another thread has one on it. */
 struct otr_header *otr_header_claim(struct otr_fd *f);
-struct otr_header *otr_header_of(const struct otr_fd *f);
+/* What of it still has to go; 0: nothing. */
+int otr_header_left(const struct otr_fd *f, struct iovec *rest);
 void otr_header_free(struct otr_fd *f);
 void otr_header_rest(struct otr_fd *f, size_t rest, size_t at);
 uint64_t otr_random(void);

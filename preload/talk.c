@@ -5,14 +5,23 @@
 
 #include <string.h>
 
+/* Read once: threads that write one socket at once may be here both, and write nonsense into
+ * the line, but not beyond it. */
+static size_t kept(const struct otr_talk *t)
+{
+	size_t len = __atomic_load_n(&t->len, __ATOMIC_RELAXED);
+
+	return len < sizeof(t->line) ? len : sizeof(t->line);
+}
+
 static void keep(struct otr_talk *t, const char *from, size_t n)
 {
-	size_t room = sizeof(t->line) - t->len;
+	size_t len = kept(t);
 
-	if (n > room)
-		n = room;
-	memcpy(t->line + t->len, from, n);
-	t->len = (uint8_t)(t->len + n);
+	if (n > sizeof(t->line) - len)
+		n = sizeof(t->line) - len;
+	memcpy(t->line + len, from, n);
+	t->len = (uint8_t)(len + n);
 }
 
 /* The first bytes of a request line, as many as there are. */
@@ -115,9 +124,9 @@ static size_t in_body(struct otr_talk *t, size_t n)
  * does the same is taken for the end only if a call ends there. */
 static size_t in_chunks(struct otr_talk *t, const char *from, size_t n)
 {
-	size_t last = n < 5 ? n : 5, had = t->len < 5 - last ? t->len : 5 - last;
+	size_t last = n < 5 ? n : 5, len = kept(t), had = len < 5 - last ? len : 5 - last;
 
-	memmove(t->line, t->line + t->len - had, had);
+	memmove(t->line, t->line + len - had, had);
 	memcpy(t->line + had, from + n - last, last);
 	t->len = (uint8_t)(had + last);
 	return n;

@@ -263,6 +263,51 @@ static void sockets(void)
 	wait(NULL);
 }
 
+/* Threads that write one connection without a lock, a whole request each time. */
+#define WRITERS	 4
+#define REQUESTS 1000
+static void *writes(void *arg)
+{
+	for (int i = 0; i < REQUESTS; i++)
+		if (send(*(int *)arg, GET, strlen(GET), 0) != (ssize_t)strlen(GET))
+			fail("send");
+	return NULL;
+}
+
+static void *reads(void *arg)
+{
+	char away[4096];
+
+	while (recv(*(int *)arg, away, sizeof(away), 0) > 0)
+		;
+	return NULL;
+}
+
+static void crowd(void)
+{
+	int fd[2], n = 0, wrong = 0;
+	pthread_t id[WRITERS + 1];
+	char line[256];
+	FILE *in;
+
+	pair(fd);
+	for (int i = 0; i <= WRITERS; i++)
+		pthread_create(&id[i], NULL, i ? writes : reads, &fd[0]);
+	in = fdopen(fd[1], "r");
+	while (n < WRITERS * REQUESTS && fgets(line, sizeof(line), in)) {
+		if (!strcmp(line, "\r\n")) {
+			n++;
+			send(fd[1], "HTTP/1.1 204 No\r\n\r\n", 19, 0);
+		} else if (strcmp(line, "GET /edges HTTP/1.1\r\n") != 0 &&
+			   strcmp(line, "Host: edges\r\n") != 0) {
+			wrong += strncmp(line, "traceparent: 00-", 16) != 0 ||
+				 strlen(line) != 70;
+		}
+	}
+	printf("requests %d wrong %d\n", n, wrong);
+	exit(0);
+}
+
 static void *in_thread(void *arg)
 {
 	sockets();
@@ -322,7 +367,7 @@ static const struct {
 	void (*run)(void);
 } rows[] = {
 	{"calls", calls}, {"sockets", sockets}, {"thread", thread},
-	{"strict", strict}, {"filter", filter},
+	{"crowd", crowd}, {"strict", strict}, {"filter", filter},
 };
 
 int main(int argc, char **argv)

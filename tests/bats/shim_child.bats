@@ -26,7 +26,7 @@ teardown() { live_teardown; }
 
 # NAME: the environment that was printed, without what is ours.
 plain() {
-	grep -avE '^(LD_PRELOAD|OTRACE_SESSION|OTRACE_RUN|TRACEPARENT|TRACESTATE|BAGGAGE|_)=' "$dir/$1" |
+	grep -avE '^(LD_PRELOAD|ASAN_OPTIONS|OTRACE_SESSION|OTRACE_RUN|TRACEPARENT|TRACESTATE|BAGGAGE|_)=' "$dir/$1" |
 		sort >"$dir/$1.plain"
 }
 

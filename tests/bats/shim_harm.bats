@@ -44,6 +44,12 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	spans 'len(C) == 8'
 }
 
+@test "threads that write one connection without a lock: no byte wrong" {
+	edges
+	same "$dir/edges" crowd
+	grep -qx 'requests 4000 wrong 0' "$dir/out"
+}
+
 @test "a program that filters its system calls meets none of ours" {
 	edges
 	same "$dir/edges" strict
@@ -143,7 +149,7 @@ ask_always() {
 	reload+=($!)
 	for _ in 1 2 3; do
 		sleep 0.5
-		kill -HUP "$(cat "$dir/nginx.pid")"
+		kill -HUP "$(cat "$dir/nginx.pid")" "$(cat "$dir/gunicorn.pid")"
 	done
 	touch "$dir/stop"
 	wait "${reload[@]}"

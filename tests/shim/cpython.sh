@@ -15,16 +15,21 @@ trap 'rm -rf "$dir"' EXIT
 python=/usr/bin/python3.11
 [ $# -gt 0 ] || set -- test_socket test_ssl test_subprocess test_httplib test_asyncio
 
-outcomes() { # FILE: one test a line, its outcome behind it
-	sed -nE 's/^(test[^ ]* \([^)]*\)).* \.\.\. .*(ok|FAIL|ERROR|skipped.*|expected failure)$/\1 \2/p' "$1" | sort
+outcomes() { # FILE.xml: one test a line, its outcome behind it
+	"$python" -c '
+import sys, xml.etree.ElementTree as tree
+for case in tree.parse(sys.argv[1]).iter("testcase"):
+    print(case.get("name"), case.get("result"), *[child.tag for child in case
+          if child.tag not in ("system-out", "system-err")])' "$1" | sort
 }
 
 run() { # HOW TEST CMD..
 	local how=$1 test=$2
 	shift 2
-	(cd "$dir" && timeout 300 "$@" "$python" -m test -v -i '*VSOCK*' "$test") \
-		>"$dir/$test.$how" 2>&1 </dev/null || echo "$test $how: status $?"
-	outcomes "$dir/$test.$how" >"$dir/$test.$how.all"
+	(cd "$dir" && timeout 300 "$@" "$python" -m test --junit-xml "$dir/$test.$how.xml" \
+		-i '*VSOCK*' "$test") >"$dir/$test.$how" 2>&1 </dev/null ||
+		echo "$test $how: status $?"
+	outcomes "$dir/$test.$how.xml" >"$dir/$test.$how.all"
 }
 
 rc=0
