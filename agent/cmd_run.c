@@ -27,6 +27,7 @@
 #include "agent/launch.h"
 #include "agent/loop.h"
 #include "agent/path.h"
+#include "agent/root.h"
 #include "agent/session.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
@@ -41,6 +42,7 @@ struct run {
 	bool shared;
 	bool shim; /* traced by the library in it, not from the kernel */
 	char library[4096];
+	struct otr_launch_root root; /* with the library: what CMD is told it is */
 	struct otr_loop loop;
 	struct otr_sinks *sinks;
 	struct otr_session *session;
@@ -111,6 +113,8 @@ static void child(struct run *r, int wait_fd, int bad)
 	if (read(wait_fd, &go, 1) != 1)
 		_exit(OTR_EXIT_RUN_FAILED); /* otrace gave up: it said why */
 	otr_loop_child();
+	if (r->shim)
+		otr_launch_named(&r->root);
 	if (r->shim)
 		otr_launch_environment(r->library, otr_session_join(r->session),
 				       !r->cfg->no_inject);
@@ -189,7 +193,7 @@ static int let_go(struct run *r, int bad, struct otr_err *err)
 			    strerror(errno));
 		return OTR_EXIT_RUN_FAILED;
 	}
-	otr_session_root(r->session, (uint32_t)r->pid);
+	otr_root_began(r->session, (uint32_t)r->pid, r->root.names, r->path, r->shim);
 	start_line(r);
 	r->began_ns = otr_now();
 	if (write(r->go, "", 1) != 1)
@@ -257,6 +261,8 @@ static int trace(struct run *r, struct otr_err *err)
 {
 	int bad = -1, status;
 
+	if (r->shim)
+		otr_launch_root(&r->root);
 	if (open_all(r, err) || start_child(r, &bad, err))
 		return fail(err, OTR_EXIT_RUN_FAILED);
 	if (otr_loop_watch(&r->loop, r->pid)) {
@@ -271,6 +277,8 @@ static int trace(struct run *r, struct otr_err *err)
 		return fail(err, status);
 	}
 	wait_for_end(r);
+	if (r->shim)
+		otr_root_ended(r->session, (uint32_t)r->pid, r->status);
 	otr_session_finish(r->session);
 	otr_sinks_drain(r->sinks, 5 * DRAIN_NS);
 	tell_end(r);
@@ -292,7 +300,7 @@ static int choose_source(struct run *r, struct otr_err *err)
 {
 	static const char *const why[] = {
 		[OTR_LAUNCH_STATIC] = "is statically linked",
-		[OTR_LAUNCH_SETUID] = "is set-uid",
+		[OTR_LAUNCH_SETUID] = "runs with rights of its own (set-uid, set-gid, capabilities)",
 	};
 	enum otr_launch can = OTR_LAUNCH_YES;
 

@@ -10,13 +10,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/proto/trace_context.h"
 
 #define NAME	"libotrace.so"
 #define SCRIPTS 4 /* one may be run by another, so often */
+
+/* The loader takes LD_PRELOAD apart at blanks and colons. */
+static int cannot_name(const char *path, struct otr_err *err)
+{
+	otr_err_set(err, "%s: a path with a blank or a colon cannot be preloaded", path);
+	otr_err_hint(err, "put otrace and its library where the path has none");
+	return -EINVAL;
+}
 
 int otr_launch_library(char *out, size_t size, struct otr_err *err)
 {
@@ -32,7 +44,7 @@ int otr_launch_library(char *out, size_t size, struct otr_err *err)
 	for (size_t i = 0; slash && i < 2; i++) {
 		snprintf(out, size, "%s%s" NAME, self, places[i]);
 		if (!access(out, R_OK))
-			return 0;
+			return strpbrk(out, " :") ? cannot_name(out, err) : 0;
 		if (errno == EACCES)
 			break;
 	}
@@ -76,6 +88,15 @@ static bool interpreter(const char *line, char *out, size_t size)
 	return true;
 }
 
+/* Then the loader takes no library from the environment. */
+static bool gains_rights(int fd)
+{
+	struct stat st;
+
+	return (!fstat(fd, &st) && st.st_mode & (S_ISUID | S_ISGID)) ||
+	       fgetxattr(fd, "security.capability", NULL, 0) > 0;
+}
+
 enum otr_launch otr_launch_can(const char *path)
 {
 	enum otr_launch can = OTR_LAUNCH_UNKNOWN;
@@ -84,21 +105,19 @@ enum otr_launch otr_launch_can(const char *path)
 		Elf64_Ehdr eh;
 		char line[512];
 	} head;
-	struct stat st;
 	ssize_t n;
 	int fd;
 
 	for (int i = 0; i < SCRIPTS; i++) {
 		memset(&head, 0, sizeof(head));
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		if (fd < 0)
 			return OTR_LAUNCH_UNKNOWN;
 		n = read(fd, &head, sizeof(head) - 1);
 		if (n >= (ssize_t)sizeof(head.eh) &&
 		    !memcmp(head.eh.e_ident, ELFMAG, SELFMAG))
 			can = read_elf(fd, &head.eh);
-		if (can == OTR_LAUNCH_YES && !fstat(fd, &st) && getuid() &&
-		    st.st_mode & (S_ISUID | S_ISGID))
+		if (can == OTR_LAUNCH_YES && getuid() && gains_rights(fd))
 			can = OTR_LAUNCH_SETUID;
 		close(fd);
 		if (can != OTR_LAUNCH_UNKNOWN ||
@@ -109,14 +128,66 @@ enum otr_launch otr_launch_can(const char *path)
 	return can;
 }
 
+/* Behind what the variable holds, so that what comes first stays first. */
+static void append(const char *name, const char *value)
+{
+	const char *have = getenv(name);
+	char *text = NULL;
+
+	if (!have || !have[0])
+		setenv(name, value, 1);
+	else if (asprintf(&text, "%s:%s", have, value) > 0)
+		setenv(name, text, 1);
+	free(text);
+}
+
+static void hex(char *out, const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+/* As long as the stitcher keeps it together: see process.c there. */
+#define TOGETHER_NS (30 * OTR_NS_PER_S)
+
+void otr_launch_root(struct otr_launch_root *root)
+{
+	const char *had = getenv("TRACEPARENT");
+	struct otr_traceparent outer = {.flags = 1}, own;
+	char trace[33], span[17], above[17] = "0000000000000000";
+	bool has = had && otr_traceparent_read(&outer, otr_slice_str(had));
+
+	memset(root, 0, sizeof(*root));
+	if (getrandom(&own, sizeof(own), 0) != sizeof(own))
+		return;
+	own.span_id[0] |= 1; /* not zero */
+	own.trace_id[0] |= 1;
+	hex(trace, has ? outer.trace_id : own.trace_id, 16);
+	hex(span, own.span_id, 8);
+	if (has)
+		hex(above, outer.span_id, 8);
+	snprintf(root->parent, sizeof(root->parent), "00-%s-%s-%02x", trace, span,
+		 has ? outer.flags : 1);
+	snprintf(root->run, sizeof(root->run), "%s-%s-%016llx", span, above,
+		 (unsigned long long)(otr_now() + TOGETHER_NS));
+	snprintf(root->names, sizeof(root->names), "%s%s%.55s", root->parent,
+		 has ? " " : "", has ? had : "");
+}
+
+void otr_launch_named(const struct otr_launch_root *root)
+{
+	if (!root->parent[0])
+		return;
+	setenv("TRACEPARENT", root->parent, 1);
+	setenv("OTRACE_RUN", root->run, 1);
+}
+
 void otr_launch_environment(const char *library, const char *session, bool inject)
 {
-	const char *have = getenv("LD_PRELOAD");
-	char text[2 * PATH_MAX];
-
-	snprintf(text, sizeof(text), "%s%s%s", have ? have : "",
-		 have && have[0] ? ":" : "", library);
-	setenv("LD_PRELOAD", text, 1);
+	append("LD_PRELOAD", library);
+	/* A program built with gcc's address sanitizer ends at once where another library is
+	 * loaded before its own. Ours stays out of its way. */
+	append("ASAN_OPTIONS", "verify_asan_link_order=0");
 	setenv("OTRACE_SESSION", session, 1);
 	if (!inject)
 		setenv("OTRACE_NO_INJECT", "1", 1);

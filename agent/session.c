@@ -133,9 +133,9 @@ int otr_session_target(struct otr_session *s, uint32_t tgid)
 	return 0;
 }
 
-void otr_session_root(struct otr_session *s, uint32_t tgid)
+void otr_session_tell(void *session, const struct otr_event *ev)
 {
-	otr_meta_put(tgid, OTR_META_RUN_ROOT, OTR_SLICE_NONE, otr_now(), put, s);
+	put(session, ev);
 }
 
 static void untarget(struct otr_session *s, uint32_t tgid)
@@ -183,11 +183,6 @@ static void executed(struct otr_session *s, const struct otr_event *ev)
 {
 	bool traced = otr_session_has(s, ev->tgid);
 
-	if (ev->hook == OTR_HOOK_PRELOAD) {
-		put(s, ev);
-		read_facts(s, ev->tgid, ev->time_ns);
-		return;
-	}
 	if (traced || s->cfg.at_exec)
 		judge(s, ev->tgid, 0, (const void *)ev);
 	if (!otr_session_has(s, ev->tgid))
@@ -218,11 +213,17 @@ static int drained(void *arg, const struct otr_event *ev)
 
 	switch (ev->kind) {
 	case OTR_EV_PROC_EXEC:
+		if (ev->hook == OTR_HOOK_PRELOAD)
+			break; /* what it says of its environment comes next */
 		executed(s, ev);
 		return 0;
 	case OTR_EV_PROC_FORK:
 		forked(s, ev);
 		break;
+	case OTR_EV_META: /* the process itself; what /proc says is more, if it is there */
+		put(s, ev);
+		read_facts(s, ev->tgid, ev->time_ns);
+		return 0;
 	case OTR_EV_PROC_EXIT:
 		otr_chosen_remove(s->chosen, ev->tgid);
 		break;

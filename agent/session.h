@@ -46,9 +46,8 @@ int otr_session_open(struct otr_session **out,
  * --no-follow); before otr_session_start(), from that on. */
 int otr_session_target(struct otr_session *s, uint32_t tgid);
 
-/* Says, for the record too, that `run` started this process, before it executes: it is the
- * root of what it does. */
-void otr_session_root(struct otr_session *s, uint32_t tgid);
+/* Takes in, for the record too, what its owner knows itself (root.h). */
+void otr_session_tell(void *session, const struct otr_event *ev);
 
 /* Tells of every listening socket of the machine: port and process. */
 void otr_session_listeners(struct otr_session *s,

@@ -154,20 +154,27 @@ static __always_inline int otr_emit_class(const struct otr_task *t,
 	return cap;
 }
 
-/* One DATA record with the first `cap` bytes. Returns how many were copied. */
-static __always_inline int otr_emit_data(const struct otr_task *t,
-					 const struct otr_conn *c, __u64 strand,
-					 const struct otr_move *mv,
-					 const struct otr_cause *cause, __u32 cap)
+/* One DATA record with the first mv->seg.copy bytes. Returns how many were copied. Not
+ * static: so it is verified once, and not again for every way that leads there, which is
+ * most of what loading takes, or more than a verifier has patience for. */
+__weak __noinline int otr_emit_data(const struct otr_task *t, const struct otr_conn *c,
+				    const struct otr_move *mv,
+				    const struct otr_cause *cause, __u64 strand)
 {
-	__u32 room = mv->kind == OTR_BYTES_IOV ? cap * 2 : cap;
+	__u32 cap, room;
 
+	if (!t || !c || !mv || !cause)
+		return 0;
+	cap = mv->seg.copy;
+	room = mv->kind == OTR_BYTES_IOV ? cap * 2 : cap;
 	if (mv->kind == OTR_BYTES_NONE)
 		return otr_emit_class(t, c, strand, mv, cause, 0, 0);
 	if (room <= 256)
 		return otr_emit_class(t, c, strand, mv, cause, cap, 256);
 	if (room <= 1024)
 		return otr_emit_class(t, c, strand, mv, cause, cap, 1024);
+	if (room <= 2048) /* a head of 1024 in several buffers */
+		return otr_emit_class(t, c, strand, mv, cause, cap, 2048);
 	if (room <= 4096)
 		return otr_emit_class(t, c, strand, mv, cause, cap, 4096);
 	return otr_emit_class(t, c, strand, mv, cause, cap, 16384);

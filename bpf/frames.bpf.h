@@ -10,7 +10,9 @@
 
 #define OTR_FRAMES_STEPS 256 /* of one buffer: two a frame; then it is lost */
 
-/* The stack has no room for another `mv`, 512 bytes with all that call each other. */
+/* The stack has no room for another `mv`, 512 bytes with all that call each other. The
+ * segment lies in `mv`, not here: what a verifier does not follow, it has not to try for
+ * every length that it may have (260,000 steps instead of 37,000). */
 struct otr_walk {
 	struct otr_task *task;
 	struct otr_conn *conn;
@@ -19,37 +21,23 @@ struct otr_walk {
 	const struct otr_cause *cause;
 	__u64 strand;
 	__u32 left; /* bytes of the buffer that the walk has not come to */
-	struct otr_segment seg;
 };
-
-/* One record, with the first mv->count bytes. This and otr_walk() are not static: so each is verified once, and not again
- * for every way that leads there, which is more than a verifier has patience for. */
-__weak __noinline int otr_tell_frames(struct otr_task *t, struct otr_conn *c,
-				      const struct otr_move *mv,
-				      const struct otr_cause *cause, __u64 strand)
-{
-	if (!t || !c || !mv || !cause)
-		return 0;
-	if (mv->count <= 256)
-		return otr_emit_class(t, c, strand, mv, cause, mv->count, 256);
-	return otr_emit_class(t, c, strand, mv, cause, mv->count,
-			      OTR_FRAMES_BYTES);
-}
 
 static __always_inline void otr_walk_tell(struct otr_walk *w)
 {
 	struct otr_move *mv = w->mv;
 
-	if (!w->seg.len)
+	if (!mv->seg.len)
 		return;
-	mv->moved = w->seg.len;
-	mv->count = w->seg.copy;
-	otr_tell_frames(w->task, w->conn, mv, w->cause, w->strand);
+	mv->moved = mv->seg.len;
+	if (mv->seg.copy > OTR_FRAMES_BYTES)
+		mv->seg.copy = OTR_FRAMES_BYTES;
+	otr_emit_data(w->task, w->conn, mv, w->cause, w->strand);
 	mv->pos += mv->moved;
 	mv->base += mv->moved;
 	mv->first = 0;
-	w->seg.copy = 0;
-	w->seg.len = 0;
+	mv->seg.copy = 0;
+	mv->seg.len = 0;
 }
 
 /* What comes next, where it has to be read. */
@@ -60,7 +48,7 @@ static __always_inline int otr_walk_peek(const struct otr_walk *w, __u8 *head)
 	if (!otr_frames_reads(w->fr))
 		return 0;
 	otr_clamp(n, OTR_FRAME_HEAD);
-	return bpf_probe_read_user(head, n, (void *)(w->mv->base + w->seg.len));
+	return bpf_probe_read_user(head, n, (void *)(w->mv->base + w->mv->seg.len));
 }
 
 static int otr_walk_step(__u32 i, struct otr_walk *w)
@@ -71,18 +59,17 @@ static int otr_walk_step(__u32 i, struct otr_walk *w)
 
 	if (!w->left || otr_walk_peek(w, head))
 		return 1;
-	/* `lost` is 0: but a verifier, which follows every value that it knows, does
-	 * not know it, and so sees one step where it would try them all. */
-	n = otr_frames_step(w->fr, head, w->left, &copy) + w->fr->lost;
-	if (!otr_segment_add(&w->seg, n, copy)) {
+	n = otr_frames_step(w->fr, head, w->left, &copy);
+	if (!otr_segment_add(&w->mv->seg, n, copy)) {
 		otr_walk_tell(w);
-		otr_segment_add(&w->seg, n, copy);
+		otr_segment_add(&w->mv->seg, n, copy);
 	}
 	w->left -= n;
 	return 0;
 }
 
-/* One buffer; spends `mv`. What the walk does not come to is copied as it came. */
+/* One buffer; spends `mv`. What the walk does not come to is copied as it came. Verified
+ * once, as otr_emit_data() is. */
 __weak __noinline int otr_walk(struct otr_task *t, struct otr_conn *c,
 			       struct otr_move *mv,
 			       const struct otr_cause *cause, __u64 strand)
@@ -104,8 +91,8 @@ __weak __noinline int otr_walk(struct otr_task *t, struct otr_conn *c,
 	if (w.left) {
 		otr_walk_tell(&w);
 		w.fr->lost = 1;
-		w.seg.copy = w.left;
-		w.seg.len = w.left;
+		mv->seg.copy = w.left;
+		mv->seg.len = w.left;
 	}
 	otr_walk_tell(&w);
 	return 0;

@@ -181,7 +181,8 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 	}
 	cap = otr_cap(f, mv);
 	if (cap) {
-		cap = otr_emit_data(t, c, strand, mv, &cause, cap);
+		mv->seg.copy = cap;
+		cap = otr_emit_data(t, c, mv, &cause, strand);
 		f->copied += cap;
 	}
 	if (c->opening == OTR_OPENING_SSH)

@@ -29,6 +29,7 @@ struct otr_move {
 	__u8 dir;
 	__u8 first;
 	__u8 pad;
+	struct otr_segment seg; /* `copy`: of what is recorded next */
 };
 
 /* n = min(n, max), in one register: clang likes to compare a copy of what it then loads
@@ -204,7 +205,7 @@ static __always_inline void otr_keep_tail(__u8 tail[8], const struct otr_move *m
 {
 	__u64 end = mv->base + mv->moved;
 	__u32 n = mv->moved;
-	__u64 was, fresh = 0;
+	__u64 was, few, fresh = 0;
 
 	if (mv->kind == OTR_BYTES_NONE) {
 		__builtin_memset(tail, 0, 8);
@@ -219,10 +220,11 @@ static __always_inline void otr_keep_tail(__u8 tail[8], const struct otr_move *m
 	if (!n)
 		return;
 	__builtin_memcpy(&was, tail, 8);
-	n &= 7;
-	bpf_probe_read_user(&fresh, n, (void *)(end - n));
+	few = n;
+	otr_clamp(few, 7);
+	bpf_probe_read_user(&fresh, few, (void *)(end - few));
 	/* Little endian: older bytes sink, new ones come on top. */
-	was = was >> (8 * n) | fresh << (64 - 8 * n);
+	was = was >> (8 * few) | fresh << (64 - 8 * few);
 	__builtin_memcpy(tail, &was, 8);
 }
 

@@ -26,6 +26,7 @@
 #define OTR_RING_SLOT	  64u /* slots begin at multiples of it */
 #define OTR_RING_POLICIES 128
 #define OTR_RING_RUNS	  63
+#define OTR_RING_META_ENV 4u /* OTR_META_ENV: the only fact that a process tells itself */
 
 /* What the shim counts, by name in the summary. */
 enum otr_shim_count {

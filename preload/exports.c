@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * exports.c - the functions that stand before those of libc, and no others: calls that move
- * bytes. net.c and wait.c have the rest; exports.map lets nothing else out.
+ * bytes. bulk.c, net.c, wait.c and exec.c have the rest; exports.map lets nothing else out.
  */
 
 #include <errno.h>
 #include <stddef.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "preload/io.h"
@@ -49,7 +48,7 @@ ssize_t write(int fd, const void *buf, size_t len)
 
 ssize_t writev(int fd, const struct iovec *iov, int n)
 {
-	return otr_out(&(struct otr_out){.fd = fd, .iov = iov, .n = n > 0 ? n : 0,
+	return otr_out(&(struct otr_out){.fd = fd, .iov = iov, .n = n,
 					 .call = as_writev});
 }
 
@@ -75,29 +74,10 @@ ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sock
 
 ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	/* A bad pointer is the kernel's to refuse: we must not read it first. */
-	if (*otr_shim.off || !msg)
-		return otr_real.sendmsg(fd, msg, flags);
 	return otr_out(&(struct otr_out){.fd = fd, .flags = flags, .is_message = 1,
-					 .msg = msg, .iov = msg->msg_iov,
-					 .n = (int)msg->msg_iovlen,
+					 .is_sendmsg = 1, .msg = msg,
 					 .call = as_sendmsg});
 }
-
-ssize_t sendfile(int out, int in, off_t *at, size_t len)
-{
-	ssize_t ret;
-
-	if (otr_out_first(out))
-		return -1;
-	ret = otr_real.sendfile(out, in, at, len);
-	otr_out_unseen(out, ret);
-	return ret;
-}
-
-/* off_t has 64 bits wherever this is built. */
-ssize_t sendfile64(int out, int in, off64_t *at, size_t len)
-	__attribute__((alias("sendfile")));
 
 static void took(int fd, const struct iovec *iov, int n, int flags, ssize_t ret)
 {
@@ -144,7 +124,9 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	ssize_t ret = otr_real.recvmsg(fd, msg, flags);
 
-	if (ret >= 0 && msg)
+	if (ret >= 0)
+		otr_came(msg); /* what the kernel filled can be read */
+	if (ret >= 0)
 		took(fd, msg->msg_iov, (int)msg->msg_iovlen, flags, ret);
 	else
 		took(fd, NULL, 0, flags, ret);
@@ -160,7 +142,7 @@ ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags,
 static void check(size_t len, size_t room)
 {
 	if (len > room)
-		__builtin_trap(); /* as libc does: the program is broken */
+		otr_real.chk_fail(); /* as libc does: the program is broken */
 }
 
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)

@@ -73,9 +73,48 @@ static void look_at_socket(int fd, struct otr_fd *f)
 /* All but what a hint said of it just now. */
 static void forget(struct otr_fd *f)
 {
-	memset(f, 0, offsetof(struct otr_fd, header));
+	if (f->header)
+		otr_header_free(f);
+	memset(f, 0, sizeof(*f));
 	f->last_dir = OTR_DIR_NONE;
 	f->policy_gen = ~0u;
+}
+
+static uint32_t *home_of(uint64_t inode)
+{
+	return &otr_shim.homes[otr_ring_hash(inode) % OTR_HOMES];
+}
+
+/* One socket may have several numbers (dup, inetd's 0 and 1): one of them keeps the state,
+ * so that the connection's bytes are counted once. */
+static void find_home(int fd, struct otr_fd *f)
+{
+	uint32_t hint = *home_of(f->inode);
+	struct otr_fd *home = hint ? otr_fd_slot((int)hint - 1) : NULL;
+
+	if (home && home != f && home->kind == OTR_FD_STREAM && home->inode == f->inode) {
+		f->kind = OTR_FD_ALIAS;
+		f->home = (uint16_t)(hint - 1);
+		home->dup = (uint16_t)fd + 1;
+	} else if (f->kind == OTR_FD_STREAM) {
+		*home_of(f->inode) = (uint32_t)fd + 1;
+	}
+}
+
+/* The number that kept the state is closed: an alias takes it over. */
+static int has_heir(struct otr_fd *f)
+{
+	int number = (int)f->dup - 1;
+	struct otr_fd *heir = otr_fd_slot(number);
+
+	if (!f->dup || !heir || heir->kind != OTR_FD_ALIAS || heir->inode != f->inode ||
+	    otr_fd_is_other(number, f))
+		return 0;
+	*heir = *f;
+	heir->dup = 0;
+	*home_of(f->inode) = (uint32_t)number + 1;
+	f->header = 0; /* it goes along */
+	return 1;
 }
 
 static void look(int fd, struct otr_fd *f)
@@ -93,6 +132,8 @@ static void look(int fd, struct otr_fd *f)
 		f->kind = OTR_FD_EVENT; /* or another file without a type */
 	else
 		f->kind = OTR_FD_OTHER;
+	if (f->kind == OTR_FD_STREAM)
+		find_home(fd, f);
 }
 
 struct otr_fd *otr_fd_slot(int fd)
@@ -106,6 +147,11 @@ struct otr_fd *otr_fd_of(int fd)
 
 	if (!f)
 		return NULL;
+	if (f->kind == OTR_FD_ALIAS) {
+		if (otr_fd_known(fd))
+			return otr_fd_known(fd);
+		forget(f);
+	}
 	if (f->kind == OTR_FD_OTHER && ++f->looked % LOOK_AGAIN)
 		return NULL;
 	if ((f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER) && !otr_shim.sealed) {
@@ -116,7 +162,28 @@ struct otr_fd *otr_fd_of(int fd)
 		f->seen_open = seen;
 		look(fd, f);
 	}
+	if (f->kind == OTR_FD_ALIAS)
+		return otr_fd_known(fd);
 	return f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER ? NULL : f;
+}
+
+struct otr_fd *otr_fd_known(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd), *home;
+
+	if (!f || f->kind == OTR_FD_STREAM)
+		return f;
+	if (f->kind != OTR_FD_ALIAS)
+		return NULL;
+	home = &otr_shim.fds[f->home];
+	return home->kind == OTR_FD_STREAM && home->inode == f->inode ? home : NULL;
+}
+
+int otr_fd_is_other(int fd, const struct otr_fd *f)
+{
+	struct stat st;
+
+	return !otr_shim.sealed && (stat_of(fd, &st) || st.st_ino != f->inode);
 }
 
 int otr_fd_is(int fd, const struct otr_fd *f)
@@ -138,12 +205,10 @@ void otr_fd_closed(int fd)
 {
 	struct otr_fd *f = otr_fd_slot(fd);
 
-	if (!f || f->kind == OTR_FD_NEW)
-		return;
 	/* A vfork()ed child closes its own copies, in our memory. */
-	if (f->kind == OTR_FD_STREAM && f->told_by) {
-		if (getpid() != otr_shim.pid)
-			return;
+	if (!f || f->kind == OTR_FD_NEW || getpid() != otr_shim.pid)
+		return;
+	if (f->kind == OTR_FD_STREAM && !has_heir(f) && f->told_by) {
 		otr_runs_over(f);
 		otr_tell_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
 	}

@@ -77,9 +77,16 @@ static uint32_t to_copy(const struct otr_way *w, uint64_t moved)
 	return moved < left ? (uint32_t)moved : left;
 }
 
-/* The last 8 bytes of the run: they tell the end of a chunked body. */
-static void keep_tail(uint8_t tail[8], const struct iovec *iov, int n)
+/* The last 8 bytes of the run: they tell the end of a chunked body. Of a call that was not
+ * seen whole they are not known. */
+static void keep_tail(uint8_t tail[8], uint64_t moved, const struct iovec *iov, int n)
 {
+	for (int i = 0; i < n; i++)
+		moved -= iov[i].iov_len;
+	if (moved) {
+		memset(tail, 0, 8);
+		return;
+	}
 	for (; n; iov++, n--) {
 		const uint8_t *from = iov->iov_base;
 		size_t len = iov->iov_len;
@@ -138,7 +145,7 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 					   &cause, iov, n, cap);
 	if (cap < moved) {
 		w->cut = 1;
-		keep_tail(w->tail, iov, n);
+		keep_tail(w->tail, moved, iov, n);
 		otr_tell_going(f, dir);
 	}
 }

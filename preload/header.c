@@ -10,7 +10,7 @@
 #include "preload/inject.h"
 #include "preload/shim.h"
 
-#define PARENT_LEN 55 /* 00-TRACE-SPAN-FLAGS */
+#define CALLS_MAX 4096 /* more, and it is a load generator: no one piece of work */
 
 /* splitmix64 over a counter that threads share: no two values alike. */
 uint64_t otr_random(void)
@@ -35,49 +35,14 @@ static void random_id(uint8_t *id, size_t size)
 	}
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int unhex(const char *text, uint8_t *out, size_t size)
-{
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < size; i++) {
-		int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return 0;
-		out[i] = (uint8_t)(high << 4 | low);
-		any |= out[i];
-	}
-	return any || size == 1;
-}
-
-/* Is it one to follow? Then the trace is known. */
-static int read_parent(struct otr_served *sv, const char *text, size_t len)
-{
-	uint8_t version, span[8];
-
-	if (len < PARENT_LEN || text[2] != '-' || text[35] != '-' || text[52] != '-')
-		return 0;
-	if (!unhex(text, &version, 1) || version == 0xff ||
-	    (!version && len != PARENT_LEN) || (len > PARENT_LEN && text[55] != '-'))
-		return 0;
-	return unhex(text + 3, sv->trace_id, 16) && unhex(text + 36, span, 8) &&
-	       unhex(text + 53, &sv->flags, 1);
-}
-
 /*
- * The trace of a request just read. A head that did not come whole may still name one, so
- * nothing is made up for it. Without a traceparent the trace begins here, under an id that
- * is told to whoever is asked on its behalf.
+ * A head that did not come whole may still name a trace, so nothing is made up for it.
+ * Without a traceparent the trace begins here, under an id that is told to whoever is asked
+ * on its behalf.
  */
-void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n)
+static void take_ids(struct otr_served *sv, const struct iovec *iov, int n)
 {
+	uint8_t span[8];
 	char text[128];
 	size_t len, end;
 	int whole;
@@ -90,7 +55,8 @@ void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n)
 	if (!whole)
 		return;
 	sv->has_ids = 1;
-	if (len && read_parent(sv, text, len)) {
+	random_id(sv->span_id, sizeof(sv->span_id));
+	if (len && otr_parent_read(text, len, sv->trace_id, span, &sv->flags)) {
 		sv->state_len = (uint16_t)otr_head_value(iov, n, "tracestate", sv->state,
 							 sizeof(sv->state), &whole);
 	} else {
@@ -101,15 +67,12 @@ void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n)
 						   sizeof(sv->baggage), &whole);
 }
 
-static char *hex(char *out, const uint8_t *bytes, size_t n)
+/* Other threads may read them meanwhile: they find `seq` odd, or changed. */
+void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n)
 {
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n; i++) {
-		*out++ = digits[bytes[i] >> 4];
-		*out++ = digits[bytes[i] & 15];
-	}
-	return out;
+	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_ACQ_REL);
+	take_ids(sv, iov, n);
+	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_ACQ_REL);
 }
 
 static char *put(char *out, const char *text, size_t len)
@@ -127,49 +90,148 @@ static char *put_line(char *out, const char *name, const char *value, size_t len
 	return put(out, "\r\n", 2);
 }
 
-/* The trace these bytes are in; 0: it cannot be told. */
-static int choose_trace(struct otr_cause *cause, const struct otr_served **from)
-{
-	const struct otr_served *sv = NULL;
+/* A trace, and the lists that go with it. */
+struct chosen {
+	const char *state, *baggage;
+	size_t state_len, baggage_len;
+};
 
-	if (cause->parent.conn)
-		sv = otr_served_of(cause->parent.conn);
-	*from = sv;
-	if (cause->parent.conn && (!sv || !sv->has_ids))
-		return 0;
-	if (sv) {
-		memcpy(cause->trace_id, sv->trace_id, sizeof(cause->trace_id));
-		cause->flags = sv->flags;
-	} else {
+static void choose(struct otr_cause *cause, const uint8_t trace_id[16], uint8_t flags)
+{
+	memcpy(cause->trace_id, trace_id, sizeof(cause->trace_id));
+	cause->flags = flags;
+}
+
+/* Nobody's request: it is in the trace this process was started in, or in one of its own.
+ * While others are served it may be for one of them. */
+static void choose_own(struct otr_cause *cause, struct chosen *out)
+{
+	const struct otr_started *st = &otr_shim.started;
+
+	if (otr_shim.mind.open ||
+	    !otr_started_holds(st, otr_shim.alone, otr_clock_ns())) {
 		random_id(cause->trace_id, sizeof(cause->trace_id));
 		cause->flags = 1;
+		return;
 	}
+	if (st->by_run && ++otr_shim.calls > CALLS_MAX)
+		otr_shim.alone = 1;
+	choose(cause, st->trace_id, st->flags);
+	*out = (struct chosen){st->state, st->baggage, st->state_len, st->baggage_len};
+}
+
+/* The trace these bytes are in; 0: it cannot be told. */
+static int choose_trace(struct otr_cause *cause, const struct otr_served *sv,
+			struct chosen *out)
+{
+	*out = (struct chosen){.state = NULL};
+	if (!cause->parent.conn) {
+		choose_own(cause, out);
+		return 1;
+	}
+	if (!sv || !sv->has_ids)
+		return 0;
+	choose(cause, sv->trace_id, sv->flags);
+	*out = (struct chosen){sv->state, sv->baggage, sv->state_len, sv->baggage_len};
 	return 1;
 }
 
+static uint32_t seq_of(const struct otr_served *sv)
+{
+	return sv ? __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE) : 0;
+}
+
+static int is_same(const struct otr_served *sv, uint64_t conn, uint32_t seq)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return !sv || (sv->conn == conn && !(seq & 1) && seq_of(sv) == seq);
+}
+
+static char *put_lists(char *out, const struct chosen *from, const struct iovec *iov, int n)
+{
+	if (from->state_len <= OTR_TRACESTATE_MAX && !otr_head_has(iov, n, "tracestate"))
+		out = put_line(out, "tracestate: ", from->state, from->state_len);
+	if (from->baggage_len <= OTR_BAGGAGE_MAX && !otr_head_has(iov, n, "baggage"))
+		out = put_line(out, "baggage: ", from->baggage, from->baggage_len);
+	return out;
+}
+
 /* A list that the program sends by itself stays alone. */
-size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n)
+size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out)
 {
 	struct otr_cause *cause = &f->cause;
-	const struct otr_served *from;
-	char *out = f->header;
+	const struct otr_served *sv = otr_served_of(cause->parent.conn);
+	const char *begin = out;
+	uint32_t seq = seq_of(sv);
+	struct chosen from;
 
-	if (!choose_trace(cause, &from)) {
-		otr_count(OTR_SHIM_UNKNOWN);
+	if (!choose_trace(cause, sv, &from))
 		return 0;
-	}
 	random_id(cause->span_id, sizeof(cause->span_id));
-	cause->ids = OTR_IDS_INJECTED;
 	out = put(out, "traceparent: 00-", 16);
-	out = hex(out, cause->trace_id, 16);
+	out = otr_hex(out, cause->trace_id, 16);
 	*out++ = '-';
-	out = hex(out, cause->span_id, 8);
+	out = otr_hex(out, cause->span_id, 8);
 	*out++ = '-';
-	out = hex(out, &cause->flags, 1);
+	out = otr_hex(out, &cause->flags, 1);
 	out = put(out, "\r\n", 2);
-	if (from && !otr_head_has(iov, n, "tracestate"))
-		out = put_line(out, "tracestate: ", from->state, from->state_len);
-	if (from && !otr_head_has(iov, n, "baggage"))
-		out = put_line(out, "baggage: ", from->baggage, from->baggage_len);
-	return (size_t)(out - f->header);
+	out = put_lists(out, &from, iov, n);
+	if (!is_same(sv, cause->parent.conn, seq))
+		return 0; /* its next request was read meanwhile, by another thread */
+	cause->ids = OTR_IDS_INJECTED;
+	return (size_t)(out - begin);
+}
+
+int otr_header_left(const struct otr_fd *f, struct iovec *rest)
+{
+	uint16_t place = __atomic_load_n(&f->header, __ATOMIC_ACQUIRE);
+	uint16_t len = __atomic_load_n(&f->rest, __ATOMIC_RELAXED);
+	uint16_t at = __atomic_load_n(&f->rest_at, __ATOMIC_RELAXED);
+
+	if (!place || !len || len + at > OTR_HEADER_MAX)
+		return 0;
+	*rest = (struct iovec){otr_shim.headers[place - 1].text + at, len};
+	return 1;
+}
+
+struct otr_header *otr_header_claim(struct otr_fd *f)
+{
+	uint32_t none;
+	uint16_t free = 0;
+
+	for (uint16_t i = 0; i < OTR_HEADERS; i++) {
+		none = 0;
+		if (otr_shim.headers[i].taken ||
+		    !__atomic_compare_exchange_n(&otr_shim.headers[i].taken, &none, 1, 0,
+						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			continue;
+		if (__atomic_compare_exchange_n(&f->header, &free, (uint16_t)(i + 1), 0,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return &otr_shim.headers[i];
+		__atomic_store_n(&otr_shim.headers[i].taken, 0, __ATOMIC_RELEASE);
+		break;
+	}
+	return NULL;
+}
+
+void otr_header_rest(struct otr_fd *f, size_t rest, size_t at)
+{
+	uint16_t had;
+
+	f->rest_at = (uint16_t)at;
+	had = __atomic_exchange_n(&f->rest, (uint16_t)rest, __ATOMIC_ACQ_REL);
+	if (rest && !had)
+		__atomic_fetch_add(&otr_shim.owing, 1, __ATOMIC_RELAXED);
+	if (!rest && had)
+		__atomic_fetch_sub(&otr_shim.owing, 1, __ATOMIC_RELAXED);
+}
+
+void otr_header_free(struct otr_fd *f)
+{
+	uint16_t place;
+
+	otr_header_rest(f, 0, 0);
+	place = __atomic_exchange_n(&f->header, 0, __ATOMIC_ACQ_REL);
+	if (place)
+		__atomic_store_n(&otr_shim.headers[place - 1].taken, 0, __ATOMIC_RELEASE);
 }

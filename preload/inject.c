@@ -235,16 +235,3 @@ ssize_t otr_account(size_t at, size_t added, ssize_t k, size_t *rest, int *whole
 	}
 	return (ssize_t)(took - added);
 }
-
-ssize_t otr_account_rest(size_t *rest, ssize_t k)
-{
-	size_t took = (size_t)k;
-
-	if (took <= *rest) {
-		*rest -= took;
-		return 0;
-	}
-	took -= *rest;
-	*rest = 0;
-	return (ssize_t)took;
-}

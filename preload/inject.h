@@ -47,10 +47,6 @@ int otr_head_has(const struct iovec *iov, int n, const char *name);
  */
 ssize_t otr_account(size_t at, size_t added, ssize_t k, size_t *rest, int *whole);
 
-/* The same for a call before whose bytes `rest` added ones went: of the `k` (> 0) taken
- * the caller's part, 0 where there was none. *rest is what still has to go. */
-ssize_t otr_account_rest(size_t *rest, ssize_t k);
-
 #pragma GCC visibility pop
 
 #endif /* OTR_INJECT_H */

@@ -22,11 +22,11 @@
 
 struct plan {
 	struct otr_fd *f;
-	size_t at;    /* where the header goes in */
-	size_t added; /* its length; 0: none */
+	struct otr_header *header; /* NULL: none goes in */
+	size_t added;		   /* its length */
 	uint64_t start_ns;
-	struct iovec iov[OTR_PIECES + 2];
-	int n;
+	struct otr_seen seen;
+	int n; /* pieces in seen.iov, ours among them */
 };
 
 /* The first `len` bytes of `iov`, in pieces. Returns how many pieces. */
@@ -61,49 +61,91 @@ static int beyond(struct iovec *out, const struct iovec *iov, int n, size_t len)
 	return got;
 }
 
-/* The caller's pieces with ours at `p->at`. */
-static void splice_in(struct plan *p, const struct otr_out *o)
+/* The caller's pieces with ours at its place. */
+static void splice_in(struct plan *p)
 {
-	p->n = trim(p->iov, o->iov, o->n, p->at);
-	p->iov[p->n++] = (struct iovec){p->f->header, p->added};
-	p->n += beyond(p->iov + p->n, o->iov, o->n, p->at);
+	struct otr_seen *s = &p->seen;
+
+	p->n = trim(s->iov, s->all, s->n_all, s->at);
+	s->iov[p->n++] = (struct iovec){p->header->text, p->added};
+	p->n += beyond(s->iov + p->n, s->all, s->n_all, s->at);
 }
+
+/* Why a head gets no header of ours. */
+static const uint8_t why[] = {
+	[OTR_HEAD_HAS_ONE] = OTR_SHIM_HAD_ONE,
+	[OTR_HEAD_SPLIT] = OTR_SHIM_SPLIT,
+	[OTR_HEAD_ODD] = OTR_SHIM_ODD,
+	[OTR_HEAD_WHOLE] = OTR_SHIM_ODD,
+};
 
 static int may_add(const struct otr_fd *f)
 {
-	if (otr_shim.quiet || f->role == OTR_ROLE_SERVER || f->last_dir == OTR_DIR_OUT)
-		return 0;
-	return f->way[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
+	return !otr_shim.quiet && !otr_shim.sealed && f->role != OTR_ROLE_SERVER &&
+	       f->last_dir != OTR_DIR_OUT && f->talk.state == OTR_TALK_START &&
+	       f->way[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
 }
 
-static int is_plain(const struct otr_out *o)
+static int is_plain(const struct otr_out *o, const struct otr_seen *seen)
 {
-	return !(o->flags & ~PLAIN) && o->n <= OTR_PIECES - 2 &&
+	return !(o->flags & ~PLAIN) && seen->n_all <= OTR_PIECES - 2 &&
 	       !(o->msg && (o->msg->msg_name || o->msg->msg_controllen));
 }
 
-size_t otr_header_for(struct otr_self *self, struct otr_fd *f, const struct iovec *iov,
-		      int n, int plain, uint64_t now, size_t *at)
+static void add(struct otr_self *self, struct plan *p)
 {
-	static const uint8_t why[] = {
-		[OTR_HEAD_HAS_ONE] = OTR_SHIM_HAD_ONE,
-		[OTR_HEAD_SPLIT] = OTR_SHIM_SPLIT,
-		[OTR_HEAD_ODD] = OTR_SHIM_ODD,
-	};
+	p->header = otr_header_claim(p->f);
+	if (!p->header) {
+		otr_count(OTR_SHIM_ODD);
+		return;
+	}
+	otr_rules_ask(self, p->f, p->start_ns);
+	p->added = otr_header_make(p->f, p->seen.iov, p->seen.n, p->header->text);
+	if (p->added)
+		return;
+	otr_count(OTR_SHIM_UNKNOWN);
+	otr_header_free(p->f);
+	p->header = NULL;
+}
+
+/* What is true of the bytes about to go out, and whether a header goes with them. */
+static void decide(struct otr_self *self, const struct otr_out *o, struct plan *p)
+{
 	enum otr_head head;
 
-	f->cause.ids = OTR_IDS_NONE; /* of a call that the kernel refused */
-	if (!may_add(f) || n <= 0)
+	p->f->cause.ids = OTR_IDS_NONE; /* of a call that the kernel refused */
+	if (!may_add(p->f))
+		return;
+	head = otr_safe_head(o, &p->seen);
+	if (head == OTR_HEAD_NONE || !otr_ring_ready())
+		return;
+	if (head == OTR_HEAD_WHOLE && is_plain(o, &p->seen))
+		add(self, p);
+	else
+		otr_count(why[head]);
+}
+
+size_t otr_header_for(struct otr_self *self, struct otr_fd *f, const struct iovec *iov,
+		      int n, int plain, uint64_t now, size_t *at, char *out)
+{
+	enum otr_head head;
+	size_t len;
+
+	f->cause.ids = OTR_IDS_NONE; /* of a call that was refused */
+	if (!may_add(f))
 		return 0;
 	head = otr_head_read(iov, n, at);
 	if (head == OTR_HEAD_NONE || !otr_ring_ready())
 		return 0;
-	if (head == OTR_HEAD_WHOLE && plain) {
-		otr_rules_ask(self, f, now);
-		return otr_header_make(f, iov, n);
+	if (head != OTR_HEAD_WHOLE || !plain) {
+		otr_count(why[head]);
+		return 0;
 	}
-	otr_count(head == OTR_HEAD_WHOLE ? OTR_SHIM_ODD : why[head]);
-	return 0;
+	otr_rules_ask(self, f, now);
+	len = otr_header_make(f, iov, n, out);
+	if (!len)
+		otr_count(OTR_SHIM_UNKNOWN);
+	return len;
 }
 
 /* The same kind of call with other pieces. */
@@ -117,105 +159,79 @@ static ssize_t send_pieces(const struct otr_out *o, const struct iovec *iov, int
 }
 
 static void tell_moved(const struct plan *p, int fd, const struct iovec *iov, int n,
-		       size_t moved, size_t added, size_t at)
+		       size_t moved)
 {
-	struct otr_self *self = otr_enter();
 	struct iovec seen[OTR_PIECES];
-	struct otr_fd *f = p->f;
+	struct otr_self *self;
+	int error = errno;
 
+	self = otr_enter();
 	if (!self)
 		return;
-	if (f->has_cause && added) {
-		f->cause.added = (uint16_t)added;
-		f->cause.added_at = (uint16_t)at;
-	}
 	n = trim(seen, iov, n, moved);
-	otr_moved(self, fd, f, OTR_DIR_OUT, moved, p->start_ns, seen, n);
+	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, seen, n);
 	otr_leave(self);
+	errno = error;
 }
 
 static ssize_t send_added(const struct otr_out *o, struct plan *p)
 {
-	size_t rest, gone;
+	size_t rest, at = p->seen.at;
+	struct otr_fd *f = p->f;
 	ssize_t k, ret;
 	int whole;
 
-	splice_in(p, o);
-	k = send_pieces(o, p->iov, p->n);
-	if (k <= 0)
+	splice_in(p);
+	k = send_pieces(o, p->seen.iov, p->n);
+	if (k <= 0) {
+		otr_header_free(f);
 		return k;
-	ret = otr_account(p->at, p->added, k, &rest, &whole);
-	p->f->rest = (uint16_t)rest;
-	p->f->rest_at = (uint16_t)(p->added - rest);
-	if (!whole) {
-		p->f->cause.ids = OTR_IDS_NONE;
-		otr_count(OTR_SHIM_CUT_SHORT);
+	}
+	ret = otr_account(at, p->added, k, &rest, &whole);
+	otr_count(whole ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
+	if (whole && f->has_cause) {
+		f->cause.added = (uint16_t)(p->added - rest);
+		f->cause.added_at = (uint16_t)at;
 	} else {
-		otr_count(OTR_SHIM_INJECTED);
+		f->cause.ids = OTR_IDS_NONE;
 	}
-	gone = whole ? p->added - rest : 0;
-	tell_moved(p, o->fd, p->iov, p->n, (size_t)k, gone, p->at);
+	tell_moved(p, o->fd, p->seen.iov, p->n, (size_t)k);
+	otr_talk_went(&f->talk, (uint64_t)ret, p->seen.all, p->seen.n_all);
+	if (rest)
+		otr_header_rest(f, rest, p->added - rest);
+	else
+		otr_header_free(f);
 	return ret;
 }
 
-/* What is left of the header goes before the caller's bytes. Where it alone went, it is
- * as if nothing had been sent yet: again, and it blocks or fails as the caller's would. */
-static ssize_t send_rest(const struct otr_out *o, struct plan *p)
+/* Does a TLS library send this? Its own pieces can be read; a caller's are not. */
+static int is_below(struct otr_self *self, const struct otr_out *o, struct otr_fd *f)
 {
-	size_t rest, had;
-	ssize_t k, ret = 0;
-
-	while (!ret) {
-		had = rest = p->f->rest;
-		p->iov[0] = (struct iovec){p->f->header + p->f->rest_at, had};
-		p->n = 1 + trim(p->iov + (had > 0), o->iov, o->n, SIZE_MAX);
-		if (!had)
-			p->n--;
-		k = send_pieces(o, p->iov, p->n);
-		if (k <= 0)
-			return k;
-		ret = otr_account_rest(&rest, k);
-		p->f->rest = (uint16_t)rest;
-		p->f->rest_at = (uint16_t)(p->f->rest_at + had - rest);
-		tell_moved(p, o->fd, p->iov, p->n, (size_t)k, 0, 0);
-	}
-	return ret;
+	if (!otr_tls_inside(self))
+		return otr_tls_below(self, o->fd, f, NULL, 0);
+	if (o->is_sendmsg)
+		return otr_tls_below(self, o->fd, f, o->msg->msg_iov,
+				     (int)o->msg->msg_iovlen);
+	return otr_tls_below(self, o->fd, f, o->iov, o->n);
 }
 
-static size_t length(const struct otr_out *o)
+static void prepare(const struct otr_out *o, struct plan *p)
 {
-	size_t len = 0;
+	struct otr_self *self;
+	int error = errno, below;
 
-	for (int i = 0; i < o->n; i++)
-		len += o->iov[i].iov_len;
-	return len;
-}
-
-static int prepare(const struct otr_out *o, struct plan *p)
-{
-	struct otr_self *self = otr_enter();
-	int error = errno, below = 0;
-
-	p->f = NULL;
-	p->added = 0;
+	p->header = NULL;
+	p->start_ns = otr_clock_ns();
+	self = otr_enter();
 	if (!self)
-		return 0;
-	p->f = otr_fd_of(o->fd);
-	if (p->f && p->f->kind == OTR_FD_STREAM) {
-		p->start_ns = otr_clock_ns();
-		below = otr_tls_below(self, o->fd, p->f, o->iov, o->n);
-	}
-	if (p->f && p->f->kind == OTR_FD_STREAM && !below) {
-		if (p->f->rest ||
-		    (p->f->role != OTR_ROLE_SERVER && p->f->last_dir != OTR_DIR_OUT))
-			p->f = otr_fd_again(o->fd, p->f);
-	}
-	if (p->f && p->f->kind == OTR_FD_STREAM && !p->f->rest && !below)
-		p->added = otr_header_for(self, p->f, o->iov, o->n, is_plain(o),
-					  p->start_ns, &p->at);
+		return;
+	below = is_below(self, o, p->f);
+	if (!below && p->f->role != OTR_ROLE_SERVER && p->f->last_dir != OTR_DIR_OUT)
+		p->f = otr_fd_again(o->fd, p->f);
+	if (!below && p->f && p->f->kind == OTR_FD_STREAM)
+		decide(self, o, p);
 	otr_leave(self);
 	errno = error;
-	return p->f != NULL;
 }
 
 static uint64_t box_key(int fd, const struct otr_fd *f)
@@ -227,43 +243,88 @@ static uint64_t box_key(int fd, const struct otr_fd *f)
 	return f->kind == OTR_FD_PAIR ? 1 : 1ull << 32 | (uint32_t)fd;
 }
 
-/* What a plain call did. */
+/* What a plain call did: its pieces may be read now, since the kernel read them. */
 static void after(const struct otr_out *o, const struct plan *p, ssize_t ret, int error)
 {
+	const struct iovec *iov = ret > 0 && o->is_sendmsg ? o->msg->msg_iov : o->iov;
+	int n = ret > 0 && o->is_sendmsg ? (int)o->msg->msg_iovlen : o->n;
 	struct otr_self *self;
 
-	if (ret > 0 && p->f->kind == OTR_FD_STREAM) {
-		tell_moved(p, o->fd, o->iov, o->n, (size_t)ret, 0, 0);
+	if (ret > 0) {
+		tell_moved(p, o->fd, iov, n, (size_t)ret);
+		if (p->f->role != OTR_ROLE_SERVER)
+			otr_talk_went(&p->f->talk, (uint64_t)ret, iov, n);
 		return;
 	}
 	self = otr_enter();
 	if (!self)
 		return;
-	if (p->f->kind == OTR_FD_STREAM)
-		otr_not_moved(self, o->fd, p->f, OTR_DIR_OUT, ret, error);
-	else if (ret > 0 && (p->f->kind != OTR_FD_EVENT || ret == 8))
-		otr_rules_letter(self, box_key(o->fd, p->f), 1, otr_clock_ns());
+	otr_not_moved(self, o->fd, p->f, OTR_DIR_OUT, ret, error);
 	otr_leave(self);
+}
+
+/* Apart, so that a call on anything else needs no room on the stack. */
+__attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o,
+						   struct otr_fd *f)
+{
+	struct plan p;
+	ssize_t ret;
+	int error;
+
+	p.f = f;
+	prepare(o, &p);
+	if (p.header)
+		ret = send_added(o, &p);
+	else
+		ret = o->call(o);
+	error = errno;
+	if (p.f && p.f->kind == OTR_FD_STREAM && (!p.header || ret < 0))
+		after(o, &p, ret, error);
+	errno = error;
+	return ret;
+}
+
+static ssize_t on_letter(const struct otr_out *o, const struct otr_fd *f)
+{
+	ssize_t ret = o->call(o);
+	struct otr_self *self;
+	int error = errno;
+
+	if (ret <= 0 || (f->kind == OTR_FD_EVENT && ret != 8))
+		return ret;
+	self = otr_enter();
+	if (self) {
+		otr_rules_letter(self, box_key(o->fd, f), 1, otr_clock_ns());
+		otr_leave(self);
+	}
+	errno = error;
+	return ret;
+}
+
+static struct otr_fd *look_at(int fd)
+{
+	int error = errno;
+	struct otr_self *self = otr_enter();
+	struct otr_fd *f = NULL;
+
+	if (self) {
+		f = otr_fd_of(fd);
+		otr_leave(self);
+	}
+	errno = error;
+	return f;
 }
 
 ssize_t otr_out(const struct otr_out *o)
 {
-	struct plan p;
-	ssize_t ret;
-	int error, plain;
+	struct otr_fd *f;
 
-	if (*otr_shim.off || !prepare(o, &p))
+	if (otr_shim.owing && otr_out_first(o->fd, o->is_message, o->flags))
+		return -1;
+	f = *otr_shim.off ? NULL : look_at(o->fd);
+	if (!f)
 		return o->call(o);
-	plain = !p.added && !(p.f->rest && length(o));
-	if (plain)
-		ret = o->call(o);
-	else
-		ret = p.added ? send_added(o, &p) : send_rest(o, &p);
-	error = errno;
-	if (plain || ret < 0)
-		after(o, &p, ret, error);
-	errno = error;
-	return ret;
+	return f->kind == OTR_FD_STREAM ? on_stream(o, f) : on_letter(o, f);
 }
 
 /* Into a socket. */
@@ -307,8 +368,10 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 	errno = error;
 }
 
-void otr_out_unseen(int fd, ssize_t ret)
+/* A stream socket's bytes in direction `dir`; of other descriptors nothing is said. */
+static void told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret)
 {
+	struct iovec seen[OTR_PIECES];
 	struct otr_self *self;
 	struct otr_fd *f;
 	int error = errno;
@@ -319,28 +382,71 @@ void otr_out_unseen(int fd, ssize_t ret)
 	if (!self)
 		return;
 	f = otr_fd_of(fd);
-	if (f && f->kind == OTR_FD_STREAM && ret > 0)
-		otr_moved(self, fd, f, OTR_DIR_OUT, (uint64_t)ret, otr_clock_ns(), NULL, 0);
-	else if (f && f->kind == OTR_FD_STREAM)
-		otr_not_moved(self, fd, f, OTR_DIR_OUT, ret, error);
+	if (f && f->kind == OTR_FD_STREAM && ret > 0) {
+		n = trim(seen, iov, n, (size_t)ret);
+		otr_moved(self, fd, f, dir, (uint64_t)ret, otr_clock_ns(), seen, n);
+	} else if (f && f->kind == OTR_FD_STREAM) {
+		otr_not_moved(self, fd, f, dir, ret, error);
+	}
 	otr_leave(self);
 	errno = error;
 }
 
-int otr_out_first(int fd)
+/* Sent past otr_out(): where the client is in what it says moves on with it. */
+static void went(int fd, const struct iovec *iov, int n, ssize_t ret)
 {
-	struct otr_fd *f = *otr_shim.off ? NULL : otr_fd_slot(fd);
+	struct otr_fd *f;
+
+	told(fd, OTR_DIR_OUT, iov, n, ret);
+	f = *otr_shim.off || ret <= 0 ? NULL : otr_fd_known(fd);
+	if (f && f->kind == OTR_FD_STREAM && f->role != OTR_ROLE_SERVER)
+		otr_talk_went(&f->talk, (uint64_t)ret, iov, n);
+}
+
+void otr_out_told(int fd, const struct iovec *iov, int n, ssize_t ret)
+{
+	went(fd, iov, n, ret);
+}
+
+void otr_out_unseen(int fd, ssize_t ret)
+{
+	went(fd, NULL, 0, ret);
+}
+
+void otr_in_unseen(int fd, ssize_t ret)
+{
+	told(fd, OTR_DIR_IN, NULL, 0, ret);
+}
+
+static ssize_t send_first(int fd, int is_message, int flags, const struct iovec *rest)
+{
+	if (!is_message)
+		return otr_real.write(fd, rest->iov_base, rest->iov_len);
+	return otr_real.send(fd, rest->iov_base, rest->iov_len,
+			     (flags & (MSG_DONTWAIT | MSG_NOSIGNAL)) | MSG_MORE);
+}
+
+/* As if nothing of the caller's had been sent yet: it blocks or fails as that would. */
+int otr_out_first(int fd, int is_message, int flags)
+{
+	struct otr_fd *f = otr_fd_known(fd);
+	int error = errno;
 	struct iovec rest;
 	ssize_t k;
 
-	while (f && f->rest) {
-		rest = (struct iovec){f->header + f->rest_at, f->rest};
-		k = otr_real.writev(fd, &rest, 1);
+	if (f && f->rest && otr_fd_is_other(fd, f))
+		otr_header_free(f); /* its socket is gone */
+	while (f && otr_header_left(f, &rest)) {
+		k = send_first(fd, is_message, flags, &rest);
 		if (k <= 0)
 			return -1;
-		f->rest = (uint16_t)(f->rest - k);
-		f->rest_at = (uint16_t)(f->rest_at + k);
-		otr_out_unseen(fd, k);
+		told(fd, OTR_DIR_OUT, &rest, 1, k);
+		if ((size_t)k < rest.iov_len)
+			otr_header_rest(f, rest.iov_len - (size_t)k,
+					f->rest_at + (size_t)k);
+		else
+			otr_header_free(f);
 	}
+	errno = error;
 	return 0;
 }

@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "preload/inject.h"
+
 #define OTR_PIECES 60 /* of a call we look into; of longer ones only so many */
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
@@ -23,8 +25,9 @@ struct otr_out {
 	int fd;
 	int flags;
 	int is_message; /* send, sendto, sendmsg; else write, writev */
+	int is_sendmsg; /* the pieces are those of `msg`, the caller's own */
 	const struct msghdr *msg;
-	const struct iovec *iov;
+	const struct iovec *iov; /* ours if `buf` is set, else the caller's own */
 	int n;
 	/* The call itself, as it was made. */
 	ssize_t (*call)(const struct otr_out *o);
@@ -39,28 +42,44 @@ struct otr_in {
 	int n;
 };
 
+/* What was found in a call before it was made. */
+struct otr_seen {
+	const struct iovec *all; /* the caller's pieces; NULL: not to be read */
+	int n_all;
+	size_t at; /* where a header goes in */
+	int n;
+	struct iovec iov[OTR_PIECES + 2]; /* the first bytes of them, safe to read */
+};
+
+/* safe.c: otr_head_read() of bytes of which nobody has said yet that they can be read. */
+enum otr_head otr_safe_head(const struct otr_out *o, struct otr_seen *seen);
+
 /* Makes the call, perhaps with a header put in. */
 ssize_t otr_out(const struct otr_out *o);
 
 /*
- * `f` is about to send `iov`: which header goes with it? Returns its length (it lies in
- * f->header), and in *at where it goes in; 0: none, and the reason is counted. `plain`: the
+ * `f` is about to send `iov`: which header goes with it? Writes it to `out`,
+ * OTR_HEADER_MAX bytes, and returns its length, and in *at where it goes in; 0: none, and the reason is counted. `plain`: the
  * call is one that may be changed.
  */
 struct otr_self;
 struct otr_fd;
 size_t otr_header_for(struct otr_self *self, struct otr_fd *f, const struct iovec *iov,
-		      int n, int plain, uint64_t now, size_t *at);
+		      int n, int plain, uint64_t now, size_t *at, char *out);
 
 /* After a call that received: `ret` and errno are as it left them, and stay so. */
 void otr_in(const struct otr_in *in, ssize_t ret);
 
-/* After a call that sent what cannot be looked at (sendfile, splice). */
+/* After a call that sent what cannot be looked at (sendfile, splice), or received it. */
 void otr_out_unseen(int fd, ssize_t ret);
+void otr_in_unseen(int fd, ssize_t ret);
 
-/* Before such a call: what is left of a header goes first. Returns 0, or -1 with errno
- * where it cannot go yet. */
-int otr_out_first(int fd);
+/* After a call that sent what nothing was put into. */
+void otr_out_told(int fd, const struct iovec *iov, int n, ssize_t ret);
+
+/* Before any call that sends: what is left of a header goes first, also when nothing else
+ * is done any more. Returns 0, or -1 with errno where it cannot go yet. */
+int otr_out_first(int fd, int is_message, int flags);
 
 #pragma GCC visibility pop
 

@@ -5,7 +5,9 @@
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/real.h"
@@ -86,7 +88,7 @@ int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 	return accepted(otr_real.accept4(fd, sa, len, flags));
 }
 
-int close(int fd)
+static void closing(int fd)
 {
 	struct otr_fd *f = *otr_shim.off ? NULL : otr_fd_slot(fd);
 	struct otr_self *self = f && f->kind != OTR_FD_NEW ? otr_enter() : NULL;
@@ -97,14 +99,130 @@ int close(int fd)
 		otr_leave(self);
 	}
 	errno = error;
+}
+
+int close(int fd)
+{
+	closing(fd);
 	return otr_real.close(fd);
+}
+
+/* Another stands behind the number now. */
+static int replaced(int fd, int to, int ret)
+{
+	struct otr_fd *f = *otr_shim.off || ret < 0 || fd == to ? NULL : otr_fd_slot(to);
+	struct otr_self *self = f && f->kind != OTR_FD_NEW ? otr_enter() : NULL;
+	int error = errno;
+
+	if (self) {
+		otr_fd_closed(to);
+		otr_leave(self);
+	}
+	errno = error;
+	return ret;
+}
+
+int dup2(int fd, int to)
+{
+	return replaced(fd, to, otr_real.dup2(fd, to));
+}
+
+int dup3(int fd, int to, int flags)
+{
+	return replaced(fd, to, otr_real.dup3(fd, to, flags));
+}
+
+/* Descriptors that came with a message are others than those that had their numbers. */
+void otr_came(const struct msghdr *msg)
+{
+	struct otr_self *self = NULL;
+	int error = errno, fd;
+	size_t n;
+
+	if (!msg->msg_control || *otr_shim.off)
+		return;
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR((void *)msg, cm)) {
+		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+			continue;
+		self = otr_enter();
+		n = self ? (cm->cmsg_len - CMSG_LEN(0)) / sizeof(fd) : 0;
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(cm) + i * sizeof(fd), sizeof(fd));
+			otr_fd_closed(fd);
+		}
+		if (self)
+			otr_leave(self);
+	}
+	errno = error;
 }
 
 /* The program filters its system calls from here on: we make none that it does not make.
  * In strict mode not even the time may be asked for. */
-int prctl(int what, ...)
+static void seal(int strict)
 {
 	static const uint32_t never = 1;
+
+	otr_shim.sealed = 1;
+	if (strict)
+		otr_shim.off = &never;
+}
+
+/* Six words go on as they came, as libc's does it; what is not there is not looked at. */
+static long raw(long number, const long a[6])
+{
+	long ret;
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = a[3];
+	register long r8 __asm__("r8") = a[4];
+	register long r9 __asm__("r9") = a[5];
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8),
+			   "r"(r9)
+			 : "rcx", "r11", "memory");
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a[0];
+	register long x1 __asm__("x1") = a[1];
+	register long x2 __asm__("x2") = a[2];
+	register long x3 __asm__("x3") = a[3];
+	register long x4 __asm__("x4") = a[4];
+	register long x5 __asm__("x5") = a[5];
+
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	ret = x0;
+#else
+#error "no system calls known for this machine"
+#endif
+	if (ret >= 0 || ret < -4095)
+		return ret;
+	errno = (int)-ret;
+	return -1;
+}
+
+/* Node closes so. Our own calls come this way too: nothing here calls a wrapper. */
+long syscall(long number, ...)
+{
+	va_list args;
+	long a[6];
+
+	va_start(args, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(args, long);
+	va_end(args);
+	if (number == SYS_close)
+		closing((int)a[0]);
+	else if (number == SYS_seccomp)
+		seal(a[0] == SECCOMP_SET_MODE_STRICT);
+	return raw(number, a);
+}
+
+int prctl(int what, ...)
+{
 	unsigned long a[4];
 	va_list args;
 
@@ -112,10 +230,10 @@ int prctl(int what, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(args, unsigned long);
 	va_end(args);
-	if (what == PR_SET_SECCOMP) {
+	/* Filters are mostly set past us, by a bare seccomp(): but this comes before. */
+	if (what == PR_SET_NO_NEW_PRIVS)
 		otr_shim.sealed = 1;
-		if (a[0] == SECCOMP_MODE_STRICT)
-			otr_shim.off = &never;
-	}
+	if (what == PR_SET_SECCOMP)
+		seal(a[0] == SECCOMP_MODE_STRICT);
 	return otr_real.prctl(what, a[0], a[1], a[2], a[3]);
 }

@@ -5,7 +5,9 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,6 +20,8 @@ __asm__(".symver dlsym,dlsym@GLIBC_2.2.5");
 __asm__(".symver dlsym,dlsym@GLIBC_2.17");
 #endif
 #pragma weak dlsym
+
+extern char **environ;
 
 #define RAW(n, ...) syscall(n, __VA_ARGS__)
 
@@ -162,6 +166,93 @@ static int raw_prctl(int what, unsigned long a, unsigned long b, unsigned long c
 	return (int)RAW(SYS_prctl, what, a, b, c, d);
 }
 
+static int raw_pselect(int n, fd_set *r, fd_set *w, fd_set *x, const struct timespec *ts,
+		       const sigset_t *mask)
+{
+	const uintptr_t both[2] = {(uintptr_t)mask, SIGSET_BYTES};
+	struct timespec left = {0}; /* the kernel writes into its own */
+
+	if (ts)
+		left = *ts;
+	return (int)RAW(SYS_pselect6, n, r, w, x, ts ? &left : NULL, both);
+}
+
+/* Since Linux 5.11 and glibc 2.35: a program that has it may still be on an older kernel. */
+static int raw_epoll_pwait2(int ep, struct epoll_event *evs, int n,
+			    const struct timespec *ts, const sigset_t *mask)
+{
+	return (int)RAW(SYS_epoll_pwait2, ep, evs, n, ts, mask, SIGSET_BYTES);
+}
+
+static int raw_sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
+{
+	return (int)RAW(SYS_sendmmsg, fd, msgs, n, flags);
+}
+
+static int raw_recvmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags,
+			struct timespec *ts)
+{
+	return (int)RAW(SYS_recvmmsg, fd, msgs, n, flags, ts);
+}
+
+static ssize_t raw_splice(int in, off64_t *from, int out, off64_t *to, size_t n,
+			  unsigned int flags)
+{
+	return RAW(SYS_splice, in, from, out, to, n, flags);
+}
+
+static int raw_dup3(int fd, int to, int flags)
+{
+	return (int)RAW(SYS_dup3, fd, to, flags);
+}
+
+static int raw_dup2(int fd, int to)
+{
+	return fd == to ? fcntl(fd, F_GETFD) < 0 ? -1 : to : raw_dup3(fd, to, 0);
+}
+
+static int raw_execve(const char *path, char *const argv[], char *const envp[])
+{
+	return (int)RAW(SYS_execve, path, argv, envp);
+}
+
+static int raw_execv(const char *path, char *const argv[])
+{
+	return raw_execve(path, argv, environ);
+}
+
+static int raw_fexecve(int fd, char *const argv[], char *const envp[])
+{
+	return (int)RAW(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
+}
+
+/* What libc makes of several system calls has no bare one: find.c finds it wherever there
+ * is a libc, so these stand in for nothing that can be. */
+static int no_execvpe(const char *file, char *const argv[], char *const envp[])
+{
+	(void)file, (void)argv, (void)envp;
+	errno = ENOSYS;
+	return -1;
+}
+
+static int no_execvp(const char *file, char *const argv[])
+{
+	return no_execvpe(file, argv, NULL);
+}
+
+static int no_spawn(pid_t *pid, const char *file,
+		    const posix_spawn_file_actions_t *actions,
+		    const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	(void)pid, (void)file, (void)actions, (void)attr, (void)argv, (void)envp;
+	return ENOSYS;
+}
+
+static void raw_chk_fail(void)
+{
+	__builtin_trap();
+}
+
 struct otr_real otr_real = {
 	.read = raw_read,
 	.write = raw_write,
@@ -186,7 +277,22 @@ struct otr_real otr_real = {
 	.poll = raw_poll,
 	.ppoll = raw_ppoll,
 	.select = raw_select,
+	.chk_fail = raw_chk_fail,
 	.prctl = raw_prctl,
+	.pselect = raw_pselect,
+	.epoll_pwait2 = raw_epoll_pwait2,
+	.sendmmsg = raw_sendmmsg,
+	.recvmmsg = raw_recvmmsg,
+	.splice = raw_splice,
+	.dup2 = raw_dup2,
+	.dup3 = raw_dup3,
+	.execve = raw_execve,
+	.execv = raw_execv,
+	.execvp = no_execvp,
+	.execvpe = no_execvpe,
+	.fexecve = raw_fexecve,
+	.posix_spawn = no_spawn,
+	.posix_spawnp = no_spawn,
 };
 
 /* One row a function: its name, and where its address is kept. */
@@ -201,16 +307,19 @@ static const struct {
 	ROW(accept),	ROW(accept4),  ROW(socket),	 ROW(shutdown),
 	ROW(close),	ROW(poll),     ROW(ppoll),	 ROW(select),
 	ROW(epoll_ctl), ROW(prctl),    ROW(epoll_wait), ROW(epoll_pwait),
+	ROW(pselect),	ROW(sendmmsg), ROW(recvmmsg),	 ROW(epoll_pwait2),
+	ROW(splice),	ROW(dup2),     ROW(dup3),
+	ROW(execve),	ROW(execv),    ROW(execvp),	 ROW(execvpe),
+	ROW(fexecve),	ROW(posix_spawn), ROW(posix_spawnp),
+	{"__chk_fail", offsetof(struct otr_real, chk_fail)},
 };
 
 void otr_real_find(void)
 {
 	void *at;
 
-	if (!dlsym)
-		return;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		at = dlsym(RTLD_NEXT, rows[i].name);
+		at = dlsym ? dlsym(RTLD_NEXT, rows[i].name) : otr_find(rows[i].name);
 		if (at)
 			memcpy((char *)&otr_real + rows[i].at, &at, sizeof(at));
 	}

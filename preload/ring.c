@@ -26,7 +26,7 @@ static int make_memfd(void)
 		return -1;
 	if (ftruncate(fd, ALL) || fcntl(fd, F_ADD_SEALS,
 					F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
-		otr_real.close(fd);
+		syscall(SYS_close, fd);
 		return -1;
 	}
 	return fd;
@@ -50,7 +50,8 @@ static char *map(int fd)
 }
 
 /* One message, never waiting, with what only this session's children know. The agent keeps
- * the descriptor, we do not. */
+ * the descriptor, we do not. Bare system calls: a thread may be cancelled in libc's. Returns
+ * 0, -1, or 1: too many processes begin at once. */
 static int offer(int ring)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -66,8 +67,10 @@ static int offer(int ring)
 			     .msg_control = &control,
 			     .msg_controllen = sizeof(control)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
-	int fd = otr_real.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = (int)syscall(SYS_socket, AF_UNIX,
+			      SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	ssize_t n;
+	int busy;
 
 	if (fd < 0)
 		return -1;
@@ -79,15 +82,18 @@ static int offer(int ring)
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cm), &ring, sizeof(ring));
-	n = otr_real.sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	otr_real.close(fd);
+	n = syscall(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	busy = n < 0 && errno == EAGAIN;
+	syscall(SYS_close, fd);
+	if (busy)
+		return 1;
 	return n > 0 ? 0 : -1;
 }
 
 /* Nobody sees the ring before the agent has it: it is taken back if it is not to be had. */
-static struct otr_ring *make_ring(void)
+static struct otr_ring *make_ring(int *busy)
 {
-	int fd = make_memfd();
+	int fd = make_memfd(), rc;
 	struct otr_ring *ring;
 
 	if (fd < 0)
@@ -99,12 +105,14 @@ static struct otr_ring *make_ring(void)
 		ring->bytes = OTR_RING_BYTES;
 		ring->tgid = (uint32_t)otr_shim.pid;
 		ring->policy_gen = 1;
-		if (offer(fd)) {
+		rc = offer(fd);
+		*busy = rc > 0;
+		if (rc) {
 			munmap(ring, ALL + OTR_RING_BYTES);
 			ring = NULL;
 		}
 	}
-	otr_real.close(fd);
+	syscall(SYS_close, fd);
 	return ring;
 }
 
@@ -113,6 +121,7 @@ int otr_ring_ready(void)
 	struct otr_shim *sh = &otr_shim;
 	struct otr_ring *ring;
 	uint8_t not_yet = 0;
+	int busy = 0;
 
 	if (__atomic_load_n(&sh->ring, __ATOMIC_ACQUIRE))
 		return 1;
@@ -120,7 +129,11 @@ int otr_ring_ready(void)
 	    !__atomic_compare_exchange_n(&sh->offered, &not_yet, 1, 0, __ATOMIC_ACQ_REL,
 					 __ATOMIC_RELAXED))
 		return 0;
-	ring = make_ring();
+	ring = make_ring(&busy);
+	if (!ring && busy && ++sh->tries < OTR_TRIES) {
+		__atomic_store_n(&sh->offered, 0, __ATOMIC_RELEASE);
+		return 0;
+	}
 	if (!ring) {
 		sh->failed = 1;
 		sh->idle = 1;
@@ -129,8 +142,11 @@ int otr_ring_ready(void)
 	sh->slots = (char *)ring + OTR_RING_HEAD;
 	__atomic_store_n(&sh->ring, ring, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
+	/* What was to be told before there was room among the offers. */
+	__atomic_fetch_add(&ring->counts[OTR_SHIM_DROPPED], sh->tries, __ATOMIC_RELAXED);
 	otr_shim.netns = otr_netns();
 	otr_tell_process();
+	otr_tell_environment();
 	return 1;
 }
 

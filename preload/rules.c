@@ -2,6 +2,7 @@
 /* rules.c - causality.h at home in a process; the counterpart of bpf/rules.bpf.h. */
 
 #include <stddef.h>
+#include <string.h>
 
 #include "preload/shim.h"
 
@@ -20,14 +21,27 @@ static void cause_of(struct otr_cause *cause, const struct otr_xref *parent,
 	cause->evidence = (uint8_t)why;
 }
 
+/* The name of its span, for the children that are started for it. */
+static void name(struct otr_cause *cause, const struct otr_served *sv)
+{
+	if (!sv->has_ids)
+		return;
+	cause->ids = OTR_IDS_READ;
+	cause->flags = sv->flags;
+	memcpy(cause->trace_id, sv->trace_id, sizeof(cause->trace_id));
+	memcpy(cause->span_id, sv->span_id, sizeof(cause->span_id));
+}
+
 /* R1 */
 static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t pos,
-		    uint64_t now, const struct iovec *iov, int n)
+		    uint64_t now, const struct iovec *iov, int n,
+		    struct otr_cause *cause)
 {
 	struct otr_strand *st = &self->strand;
 	struct otr_served *sv = otr_served_make(f->inode);
 	struct otr_xref ref = {.conn = f->inode, .pos = pos};
 
+	otr_shim.alone = 1;
 	if (!sv)
 		return;
 	if (first) {
@@ -37,6 +51,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 			     otr_exch_of(st->mine.conn), f->nonblock,
 			     (uint64_t)self->tid, now);
 		otr_served_ids(sv, iov, n);
+		name(cause, sv);
 	} else {
 		ref.pos = f->way[OTR_DIR_IN].pos;
 		otr_r1_more(st, &sv->exch, &ref, now);
@@ -110,7 +125,7 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 		     struct otr_cause *cause)
 {
 	if (f->role == OTR_ROLE_SERVER && dir == OTR_DIR_IN)
-		request(self, f, first, pos, now, iov, n);
+		request(self, f, first, pos, now, iov, n, cause);
 	else if (f->role == OTR_ROLE_SERVER)
 		answer(self, f, first, now);
 	else if (dir == OTR_DIR_OUT)

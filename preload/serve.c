@@ -31,6 +31,7 @@ static struct otr_served *take(struct otr_served *sv, uint64_t was, uint64_t con
 	if (!__atomic_compare_exchange_n(&sv->conn, &was, conn, 0, __ATOMIC_ACQ_REL,
 					 __ATOMIC_RELAXED))
 		return NULL;
+	__atomic_fetch_add(&sv->seq, 2, __ATOMIC_ACQ_REL);
 	memset(&sv->exch, 0, sizeof(*sv) - offsetof(struct otr_served, exch) -
 				     OTR_TRACESTATE_MAX - OTR_BAGGAGE_MAX);
 	return sv;

@@ -18,7 +18,15 @@
 
 #include "preload/real.h"
 
-#define FDS_MAX 65536
+#define FDS_MAX	65536
+#define FDS_FEW 1024 /* where the program may not have much memory */
+#define PAGE	65536 /* the largest there is */
+
+/* What *alive holds; 0 in a child. */
+#define ALIVE_YES   1
+#define ALIVE_BEGUN 2 /* by another thread, this moment */
+
+extern char **environ;
 
 struct otr_shim otr_shim = {.off = &otr_shim.idle, .idle = 1};
 
@@ -32,6 +40,16 @@ static const char *const denied[] = {
 /* A tool that replaces the same functions must come first: leave it alone. */
 extern void __asan_init(void) __attribute__((weak));
 extern void __tsan_init(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+
+/* valgrind says so by its own libraries, which are loaded as we are. */
+static int is_watched(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return __asan_init || __tsan_init || __msan_init ||
+	       (preload && strstr(preload, "/vgpreload_"));
+}
 
 static const char *base_of(const char *path)
 {
@@ -57,7 +75,7 @@ static int may_be_here(const char *exe)
 	size_t len = agent ? strlen(agent) : 0;
 	const char *dot = agent ? strchr(agent, '.') : NULL;
 
-	if (getauxval(AT_SECURE) || __asan_init || __tsan_init || is_denied(exe))
+	if (getauxval(AT_SECURE) || is_watched() || is_denied(exe))
 		return 0;
 	if (disabled && !strcmp(disabled, "1"))
 		return 0;
@@ -83,6 +101,8 @@ static uint32_t most_fds(void)
 {
 	struct rlimit limit;
 
+	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur != RLIM_INFINITY)
+		return FDS_FEW;
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max > FDS_MAX)
 		return FDS_MAX;
 	return (uint32_t)limit.rlim_max;
@@ -91,16 +111,35 @@ static uint32_t most_fds(void)
 /* Pages are the kernel's until they are used. */
 static int make_room(void)
 {
+	enum { ALIVE, FDS, TALKS, SERVED, SELVES, HEADERS, HOMES, ROOMS };
 	struct otr_shim *sh = &otr_shim;
+	size_t all = 0, sizes[ROOMS] = {
+		[ALIVE] = PAGE,
+		[SERVED] = OTR_EXCHS * sizeof(*sh->served),
+		[SELVES] = OTR_STRANDS * sizeof(*sh->selves),
+		[HEADERS] = OTR_HEADERS * sizeof(*sh->headers),
+		[HOMES] = OTR_HOMES * sizeof(*sh->homes),
+	};
+	uint8_t *rooms[ROOMS], *at;
 
 	sh->n_fds = most_fds();
-	sh->fds = otr_room(sh->n_fds * sizeof(*sh->fds));
-	sh->talks = otr_room(sh->n_fds * sizeof(*sh->talks));
-	sh->served = otr_room(OTR_EXCHS * sizeof(*sh->served));
-	sh->selves = otr_room(OTR_STRANDS * sizeof(*sh->selves));
-	sh->alive = otr_room(4096);
-	return sh->fds && sh->talks && sh->served && sh->selves && sh->alive && otr_tls_room() &&
-	       !madvise(sh->alive, 4096, MADV_WIPEONFORK);
+	sizes[FDS] = sizes[TALKS] = sh->n_fds * sizeof(*sh->fds);
+	for (int i = 0; i < ROOMS; i++)
+		all += sizes[i] = (sizes[i] + PAGE - 1) / PAGE * PAGE;
+	at = mmap(NULL, all, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED || madvise(at, sizes[ALIVE], MADV_WIPEONFORK))
+		return 0; /* the pages, where there are some, are not used */
+	for (int i = 0; i < ROOMS; at += sizes[i++])
+		rooms[i] = at;
+	sh->alive = rooms[ALIVE];
+	sh->fds = (void *)rooms[FDS];
+	sh->talks = (void *)rooms[TALKS];
+	sh->served = (void *)rooms[SERVED];
+	sh->selves = (void *)rooms[SELVES];
+	sh->headers = (void *)rooms[HEADERS];
+	sh->homes = (void *)rooms[HOMES];
+	return otr_tls_room();
 }
 
 /* The kernel gave every process 16 random bytes; children of one share them. */
@@ -120,21 +159,32 @@ static void begin(void)
 	sh->pid = getpid();
 	sh->offered = 0;
 	sh->failed = 0;
+	sh->tries = 0;
 	sh->ring = NULL;
 	sh->off = &sh->idle;
 	otr_mind_init(&sh->mind);
 	seed();
-	*sh->alive = 1;
+	__atomic_store_n(sh->alive, ALIVE_YES, __ATOMIC_RELEASE);
 }
 
 /* What the parent knew of its own exchanges and strands is the parent's: this process has
  * no current but what it inherits, weakly. Its connections go on. */
-static void begin_anew(void)
+static int begin_anew(void)
 {
-	if (otr_shim.ring)
-		munmap(otr_shim.ring, OTR_RING_HEAD + 2 * OTR_RING_BYTES);
-	otr_self_forked();
+	struct otr_ring *ring = otr_shim.ring;
+	uint8_t not_yet = 0;
+
+	/* One thread does, once; a handler of a signal in it, or another, calls through. */
+	if (!__atomic_compare_exchange_n(otr_shim.alive, &not_yet, ALIVE_BEGUN, 0,
+					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return 0;
+	otr_shim.off = &otr_shim.idle;
+	otr_shim.ring = NULL;
+	if (ring)
+		munmap(ring, OTR_RING_HEAD + 2 * OTR_RING_BYTES);
 	begin();
+	otr_self_forked();
+	return 1;
 }
 
 __attribute__((constructor)) static void wake_up(int argc, char **argv)
@@ -146,6 +196,7 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	otr_shim.exe = exe ? exe : "";
 	otr_shim.argv = argc > 0 ? argv : NULL;
 	if (may_be_here(otr_shim.exe) && make_room()) {
+		otr_started_read(&otr_shim.started, environ);
 		begin();
 		__atomic_store_n(&otr_shim.idle, 0, __ATOMIC_RELEASE);
 	}
@@ -156,8 +207,8 @@ struct otr_self *otr_enter(void)
 {
 	struct otr_self *self;
 
-	if (!*otr_shim.alive)
-		begin_anew();
+	if (*otr_shim.alive != ALIVE_YES && !begin_anew())
+		return NULL;
 	self = otr_self_now();
 	if (!self || self->inside)
 		return NULL;

@@ -16,14 +16,17 @@
 
 #include "bpf/causality.h"
 #include "bpf/ring.h"
+#include "preload/environ.h"
+#include "preload/talk.h"
 
-#define OTR_STRANDS 1024 /* threads followed at once */
+#define OTR_STRANDS 4096 /* threads followed at once */
 #define OTR_EXCHS   2048 /* inbound connections with an exchange */
 #define OTR_BOXES   64	 /* letter boxes (R9) */
+#define OTR_HEADERS 256	 /* headers on their way at once */
+#define OTR_TRIES   100
+#define OTR_HOMES   4096 /* hints where a socket's state lies */
 
-#define OTR_TRACESTATE_MAX 512 /* the least the W3C asks everybody to carry */
-#define OTR_BAGGAGE_MAX	   1024
-#define OTR_HEADER_MAX	   (70 + 14 + OTR_TRACESTATE_MAX + 11 + OTR_BAGGAGE_MAX)
+#define OTR_HEADER_MAX (70 + 14 + OTR_TRACESTATE_MAX + 11 + OTR_BAGGAGE_MAX)
 
 enum otr_fd_kind {
 	OTR_FD_NEW, /* not looked at yet */
@@ -32,6 +35,7 @@ enum otr_fd_kind {
 	OTR_FD_PAIR,   /* an unnamed AF_UNIX pair: a letter box */
 	OTR_FD_PIPE,
 	OTR_FD_EVENT,
+	OTR_FD_ALIAS, /* another number has the state of this socket: `home` */
 };
 
 /* One direction of a connection; the run that is going on. */
@@ -56,6 +60,7 @@ struct otr_fd {
 	struct otr_way way[2];
 	struct otr_asked asked;
 	struct otr_cause cause; /* of the request about to go out */
+	struct otr_talk talk;	/* of a client */
 	uint32_t policy_gen;
 	int32_t told_by; /* the process that told of it; 0: none */
 	uint16_t looked; /* calls since it was found to be no socket */
@@ -68,16 +73,26 @@ struct otr_fd {
 	uint8_t has_cause; /* R4 was asked; the bytes are not out yet */
 	uint8_t layer;	   /* enum otr_layer */
 	uint8_t opaque;	   /* ciphertext: what is said lies in otr_fd_talk() */
-	/* What of our header still has to go before the caller's next bytes. */
-	uint16_t rest, rest_at;
-	char header[OTR_HEADER_MAX];
+	uint16_t dup;	   /* an alias of this socket's, + 1; 0: none known */
+	uint16_t home;	   /* of an alias */
+	/* Place in the table of headers, + 1: one is going out, by one thread. And what of it
+	 * still has to go before the caller's next bytes. */
+	uint16_t header, rest, rest_at;
+};
+
+struct otr_header {
+	uint32_t taken;
+	char text[OTR_HEADER_MAX];
 };
 
 /* The last exchange of an inbound connection, and the trace it is in. */
 struct otr_served {
 	uint64_t conn;
+	uint32_t seq; /* odd while the ids are written */
+	uint32_t pad;
 	struct otr_exch exch;
 	uint8_t trace_id[16];
+	uint8_t span_id[8]; /* its own */
 	uint8_t flags;
 	uint8_t layer;	 /* where the request was read */
 	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it */
@@ -114,6 +129,9 @@ struct otr_shim {
 	uint8_t quiet;	  /* 1: only observe, inject nothing */
 	uint8_t offered;
 	uint8_t failed;	  /* no ring is to be had */
+	uint8_t tries;	  /* to offer one, when too many did */
+	uint8_t alone; /* calls on its own account: it has served, or its maker had */
+	uint32_t calls; /* in the trace of `run` */
 	uint8_t *alive;	  /* wiped by fork: 0 in a child that has not begun anew */
 	struct otr_ring *ring;
 	char *slots; /* mapped twice in a row, so that no slot wraps */
@@ -121,6 +139,9 @@ struct otr_shim {
 	struct otr_fd *talks; /* by the same number: plaintext of those that are opaque */
 	uint32_t n_fds;
 	struct otr_tls *tls;
+	uint32_t owing; /* connections on which a part of a header still has to go */
+	uint32_t *homes; /* by inode: number + 1 */
+	struct otr_header *headers;
 	struct otr_served *served;
 	struct otr_self *selves;
 	struct otr_mind mind;
@@ -131,6 +152,7 @@ struct otr_shim {
 	uint32_t netns; /* its inode */
 	const char *exe;
 	char **argv;
+	struct otr_started started; /* in which trace */
 };
 
 extern struct otr_shim otr_shim;
@@ -144,6 +166,7 @@ void *otr_room(size_t size);
 
 /* strand.c */
 struct otr_self *otr_self_now(void);
+const struct otr_self *otr_self_peek(void); /* as it is, or NULL */
 void otr_self_forked(void);
 
 /* ring.c: makes the ring and offers it, once. */
@@ -156,6 +179,7 @@ void otr_ring_commit(uint64_t place);
 /* tell.c: records. */
 uint64_t otr_clock_ns(void);
 void otr_tell_process(void);
+void otr_tell_environment(void);
 void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error);
 void otr_tell_run(struct otr_fd *f, int dir, int eof);
 uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
@@ -170,6 +194,10 @@ uint32_t otr_netns(void);
 /* NULL: not one we follow. */
 struct otr_fd *otr_fd_of(int fd);
 struct otr_fd *otr_fd_slot(int fd);
+/* As it was found last, without looking: NULL where that is no stream. */
+struct otr_fd *otr_fd_known(int fd);
+/* Is it surely another socket by now? */
+int otr_fd_is_other(int fd, const struct otr_fd *f);
 /* Before a message begins: is it still the same socket? Looks at it anew if not. */
 struct otr_fd *otr_fd_again(int fd, struct otr_fd *f);
 int otr_fd_is(int fd, const struct otr_fd *f);
@@ -181,7 +209,12 @@ struct otr_fd *otr_fd_talk(struct otr_fd *f);
 /* Are these bytes ciphertext, since a TLS library moves them now, or did before? */
 int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 		  const struct iovec *iov, int n);
+/* Is this thread in a call of one? */
+int otr_tls_inside(const struct otr_self *self);
 int otr_tls_room(void);
+/* net.c: a message came, perhaps with descriptors in it. */
+struct msghdr;
+void otr_came(const struct msghdr *msg);
 
 /* serve.c: exchanges and letter boxes by name. */
 struct otr_served *otr_served_of(uint64_t conn);
@@ -209,7 +242,13 @@ void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t n
 /* header.c: ids and what is put on the wire. Returns the header's length, 0: none is to be
  * put in; f->cause then says what it says. */
 void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n);
-size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n);
+size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out);
+/* Room for a header that goes out on `f`; NULL: none, or another thread has one on it. */
+struct otr_header *otr_header_claim(struct otr_fd *f);
+/* What of it still has to go; 0: nothing. */
+int otr_header_left(const struct otr_fd *f, struct iovec *rest);
+void otr_header_free(struct otr_fd *f);
+void otr_header_rest(struct otr_fd *f, size_t rest, size_t at);
 uint64_t otr_random(void);
 
 #pragma GCC visibility pop

@@ -16,6 +16,9 @@
 #include "preload/shim.h"
 
 static __thread struct otr_self *mine __attribute__((tls_model("initial-exec")));
+/* Calls of a thread without a slot: it asks for one seldom, since the kernel is asked then. */
+static __thread uint32_t without __attribute__((tls_model("initial-exec")));
+#define SELDOM 1024
 
 static int take(struct otr_self *at, int32_t was, int32_t tid)
 {
@@ -48,16 +51,24 @@ struct otr_self *otr_self_now(void)
 {
 	struct otr_self *at = mine;
 
-	if (at || otr_shim.sealed)
+	if (at || otr_shim.sealed || (without && without++ % SELDOM))
 		return at;
 	at = find_slot((int32_t)syscall(SYS_gettid));
-	if (!at)
+	if (!at) {
+		without++;
 		return NULL;
+	}
+	without = 0;
 	at->inside = 0;
 	at->tls_frame = 0;
 	memset(&at->strand, 0, sizeof(at->strand));
 	mine = at;
 	return at;
+}
+
+const struct otr_self *otr_self_peek(void)
+{
+	return mine;
 }
 
 /* In the child of a fork its one thread is another; its current is its maker's, weak. */
@@ -71,4 +82,5 @@ void otr_self_forked(void)
 	mine->tid = (int32_t)syscall(SYS_gettid);
 	otr_r7_clone(&mine->strand, &kept, OTR_EVIDENCE_CLONE);
 	mine->strand = kept;
+	otr_shim.mind.open = kept.cur.conn != 0; /* what a weak one is trusted with */
 }

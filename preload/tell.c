@@ -76,6 +76,29 @@ void otr_tell_process(void)
 	otr_ring_commit(place);
 }
 
+/* In which trace it was started: the agent may come too late to read it. Always told, once
+ * what it is called was. */
+void otr_tell_environment(void)
+{
+	const struct otr_started *st = &otr_shim.started;
+	uint32_t len = st->known ? 12 + OTR_PARENT_LEN : 0;
+	struct otr_ev_meta *meta;
+	uint64_t place;
+
+	meta = otr_ring_reserve((uint32_t)sizeof(*meta) + len, &place);
+	if (!meta)
+		return;
+	memset(meta, 0, sizeof(*meta));
+	head(&meta->hdr, OTR_EV_META, (uint32_t)sizeof(*meta) + len, 0);
+	meta->key = OTR_RING_META_ENV;
+	meta->len = (uint16_t)len;
+	if (len) {
+		memcpy(meta->text, "TRACEPARENT=", 12);
+		memcpy(meta->text + 12, st->parent, OTR_PARENT_LEN);
+	}
+	otr_ring_commit(place);
+}
+
 static void put_addr(struct otr_addr *to, char *path, const struct sockaddr_storage *sa,
 		     socklen_t len)
 {

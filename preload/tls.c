@@ -100,7 +100,7 @@ void otr_tls_over(const void *session)
 
 /* Is this thread in one? A call that was left by longjmp stands above us no more, and a
  * fiber that is run meanwhile has its stack elsewhere. */
-static int is_inside(const struct otr_self *self)
+int otr_tls_inside(const struct otr_self *self)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 
@@ -128,7 +128,7 @@ static void begin_talk(struct otr_fd *f)
 {
 	struct otr_fd *talk = &otr_shim.talks[f - otr_shim.fds];
 
-	memset(talk, 0, offsetof(struct otr_fd, header));
+	memset(talk, 0, sizeof(*talk));
 	talk->inode = f->inode;
 	talk->asked = f->asked;
 	talk->family = f->family;
@@ -145,7 +145,7 @@ static void begin_talk(struct otr_fd *f)
 int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 		  const struct iovec *iov, int n)
 {
-	if (!is_inside(self))
+	if (!otr_tls_inside(self))
 		return f->opaque && otr_fd_is(fd, f);
 	if (f->opaque && self->tls_hello && !otr_fd_is(fd, f))
 		f = otr_fd_again(fd, f);
@@ -200,6 +200,19 @@ static void tell(struct otr_self *self, const struct otr_tls *t, int dir,
 	otr_moved(self, t->fd, talk, dir, n, start_ns, &iov, 1);
 }
 
+/* Where a client is in what it says moves on with all that goes out, whoever looks. */
+static void follow(const struct otr_tls *t, const void *bytes, size_t n)
+{
+	const struct iovec iov = {(void *)bytes, n};
+	struct otr_fd *f = t ? otr_fd_slot(t->fd) : NULL, *talk;
+
+	if (!f || !f->opaque || f->inode != t->conn)
+		return;
+	talk = otr_fd_talk(f);
+	if (talk->role != OTR_ROLE_SERVER)
+		otr_talk_went(&talk->talk, n, &iov, 1);
+}
+
 /* The library's call. We are `inside` only before and after it. */
 static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *buf,
 		    size_t n)
@@ -229,7 +242,7 @@ static struct otr_self *begin(const struct otr_tls_call *c)
 {
 	struct otr_self *self = *otr_shim.off ? NULL : otr_enter();
 
-	if (self && is_inside(self) && self->tls_session != c->session) {
+	if (self && otr_tls_inside(self) && self->tls_session != c->session) {
 		otr_leave(self);
 		return NULL;
 	}
@@ -254,17 +267,18 @@ static void prepare(struct otr_self *self, struct otr_tls *t, const void *buf, s
 {
 	const struct iovec iov = {(void *)buf, n};
 	struct otr_fd *f = socket_of(t, OTR_DIR_OUT), *talk;
+	char header[OTR_HEADER_MAX];
 	size_t at, added;
 
 	if (!f)
 		return;
 	talk = otr_fd_talk(f);
 	added = otr_header_for(self, talk, &iov, 1, n + OTR_HEADER_MAX <= RECORD, now,
-			       &at);
+			       &at, header);
 	if (!added)
 		return;
 	memcpy(t->bytes, buf, at);
-	memcpy(t->bytes + at, talk->header, added);
+	memcpy(t->bytes + at, header, added);
 	memcpy(t->bytes + at + added, (const char *)buf + at, n - at);
 	t->at = (uint32_t)at;
 	t->added = (uint32_t)added;
@@ -304,6 +318,7 @@ static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k,
 	}
 	if (self)
 		tell(self, t, OTR_DIR_OUT, t->bytes + from, k, start_ns);
+	follow(t, t->bytes + from, k);
 	t->len = t->gone > t->at && t->gone < end ? end : 0;
 	return ret;
 }
@@ -349,6 +364,8 @@ static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self,
 		tell(self, find(c->session), OTR_DIR_OUT, buf, (size_t)ret, start_ns);
 		otr_leave(self);
 	}
+	if (ret > 0 && buf)
+		follow(find(c->session), buf, (size_t)ret);
 	errno = error;
 	return ret;
 }

@@ -28,10 +28,10 @@ static void waited(int many, int64_t timeout_ns, int ret)
 
 static void looked_at(int fd)
 {
-	struct otr_fd *f = *otr_shim.off ? NULL : otr_fd_slot(fd);
+	struct otr_fd *f = *otr_shim.off ? NULL : otr_fd_known(fd);
 	struct otr_self *self;
 
-	if (!f || f->kind != OTR_FD_STREAM)
+	if (!f)
 		return;
 	self = otr_enter();
 	if (!self)
@@ -73,6 +73,16 @@ int epoll_pwait(int ep, struct epoll_event *evs, int max, int ms, const sigset_t
 	return ret;
 }
 
+int epoll_pwait2(int ep, struct epoll_event *evs, int max, const struct timespec *ts,
+		 const sigset_t *mask)
+{
+	int64_t timeout = from_timespec(ts);
+	int ret = otr_real.epoll_pwait2(ep, evs, max, ts, mask);
+
+	waited(is_many(max), timeout, ret);
+	return ret;
+}
+
 int epoll_ctl(int ep, int op, int fd, struct epoll_event *ev)
 {
 	int ret = otr_real.epoll_ctl(ep, op, fd, ev), error = errno;
@@ -110,6 +120,16 @@ int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *tv)
 {
 	int64_t timeout = tv ? (int64_t)tv->tv_sec * 1000000000 + tv->tv_usec * 1000 : -1;
 	int ret = otr_real.select(n, r, w, x, tv);
+
+	waited(1, timeout, ret);
+	return ret;
+}
+
+int pselect(int n, fd_set *r, fd_set *w, fd_set *x, const struct timespec *ts,
+	    const sigset_t *mask)
+{
+	int64_t timeout = from_timespec(ts);
+	int ret = otr_real.pselect(n, r, w, x, ts, mask);
 
 	waited(1, timeout, ret);
 	return ret;

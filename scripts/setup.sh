@@ -18,7 +18,7 @@ demo="nginx-light=nginx python3 gunicorn python3-flask python3-psycopg2 python3-
 	postgresql nodejs=node curl=curl"
 test="libcmocka-dev bats shellcheck=shellcheck universal-ctags mandoc=mandoc
 	bsdextrautils jq=jq git=git openssl=openssl wget=wget iproute2 nftables procps psmisc tmux=tmux
-	libclang-rt-14-dev python3-aiohttp python3-venv redis-server=redis-server wrk=wrk
+	libclang-rt-14-dev valgrind=valgrind musl-tools=musl-gcc gdb=gdb python3-aiohttp python3-venv redis-server=redis-server wrk=wrk
 	golang-go=go zsh=zsh fish=fish
 	qemu-system-x86=qemu-system-x86_64 busybox-static cpio=cpio xz-utils=xz"
 

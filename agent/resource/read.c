@@ -22,6 +22,9 @@
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
 #include "bpf/event.h"
+#include "bpf/ring.h"
+
+_Static_assert(OTR_RING_META_ENV == OTR_META_ENV, "what a process tells itself");
 
 #define ARGS_BYTES    4096
 #define ENVIRON_BYTES (256u << 10) /* looked through */

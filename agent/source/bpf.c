@@ -259,8 +259,3 @@ uint64_t otr_bpf_price_ns(const struct otr_bpf *b)
 {
 	return b->price_ns;
 }
-
-const char *otr_bpf_log(const struct otr_bpf *b)
-{
-	return b->log.data ? b->log.data : "";
-}

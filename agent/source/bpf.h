@@ -25,7 +25,7 @@ struct otr_bpf_config {
 	bool host;	   /* tell exec and listen of every process */
 	bool trials;	   /* trace on trial who executes a program, not only who listens */
 	bool follow;	   /* and its children */
-	bool verbose;	   /* print the kernel's words when loading fails */
+	bool verbose;	   /* print the kernel's words when it takes not all */
 	const char *force; /* choices to leave out, for tests: "socket lengths" */
 };
 
@@ -93,9 +93,6 @@ void otr_bpf_each(const struct otr_bpf *b,
 		  void (*fn)(void *arg, const struct otr_probe *row,
 			     const char *used, const char *why),
 		  void *arg);
-
-/* The verifier's and libbpf's words of the last load, for -v; "" if there are none. */
-const char *otr_bpf_log(const struct otr_bpf *b);
 
 /* How a process's goroutines are told apart, from its executable: 0 where it is no Go
  * program. golang.c. */

@@ -274,10 +274,37 @@ static int attach_start(struct otr_bpf *b, struct otr_err *err)
 		if (otr_probes[row].when != OTR_PROBE_START)
 			continue;
 		rc = otr_bpf_attach(b, row);
-		if (rc)
-			return no_way(b, err, otr_probes[row].name, rc);
+		if (!rc)
+			continue;
+		otr_buf_printf(&b->log, "%s: %s\n", otr_probes[row].name,
+			       b->why[row]);
+		return no_way(b, err, otr_probes[row].name, rc);
 	}
 	return 0;
+}
+
+static int load_and_attach(struct otr_bpf *b, const struct otr_bpf_config *cfg,
+			   struct otr_err *err)
+{
+	int rc = load(b, cfg, err);
+
+	if (rc)
+		return rc;
+	rc = open_rings(b);
+	if (rc) {
+		otr_err_set(err, "cannot map the rings: %s", strerror(-rc));
+		return rc;
+	}
+	otr_buf_reset(&b->log);
+	return attach_start(b, err);
+}
+
+static void print_log(const struct otr_bpf *b)
+{
+	const char *text = b->log.data;
+
+	if (text)
+		fwrite(text, 1, strnlen(text, b->log.len), stderr);
 }
 
 int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg,
@@ -299,18 +326,10 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg,
 	}
 	libbpf_set_print(keep_log);
 	log_to = &b->log;
-	rc = load(b, cfg, err);
+	rc = load_and_attach(b, cfg, err);
 	log_to = NULL;
-	if (rc && cfg->verbose && b->log.data)
-		fputs(b->log.data, stderr);
-	if (rc)
-		return rc;
-	rc = open_rings(b);
-	if (rc) {
-		otr_err_set(err, "cannot map the rings: %s", strerror(-rc));
-		return rc;
-	}
-	rc = attach_start(b, err);
+	if (rc && cfg->verbose)
+		print_log(b);
 	if (rc)
 		return rc;
 	rc = otr_bpf_names(b);

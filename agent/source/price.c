@@ -92,8 +92,10 @@ uint64_t otr_bpf_measure(struct otr_bpf *b)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, talk))
 		return 0;
 	pid = fork();
-	if (!pid)
+	if (!pid) {
+		close(talk[0]); /* or it would wait for itself, and we for it */
 		child(talk[1]);
+	}
 	close(talk[1]);
 	if (pid > 0 && read(talk[0], &ready, 1) == 1 &&
 	    !otr_bpf_target(b, (uint32_t)pid, false) && !otr_bpf_list(b, (uint32_t)pid) &&

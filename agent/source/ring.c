@@ -43,6 +43,17 @@ static void step_over(struct otr_ring_reader *rd, uint64_t head)
 	while (rd->tail < head && !is_whole(rd, rd->tail));
 }
 
+/* A process may speak for its own bytes and environment; the rest is the agent's to say. */
+static bool is_agents(const struct otr_event *ev)
+{
+	const struct otr_ev_meta *meta = (const void *)ev;
+
+	if (ev->kind == OTR_EV_META)
+		return meta->key != OTR_RING_META_ENV;
+	return ev->kind == OTR_EV_TICK || ev->kind == OTR_EV_CLOCK ||
+	       ev->kind == OTR_EV_LOST;
+}
+
 static const struct otr_event *take(struct otr_ring_reader *rd, uint64_t head,
 				    uint32_t tgid, uint64_t now_ns)
 {
@@ -61,10 +72,8 @@ static const struct otr_event *take(struct otr_ring_reader *rd, uint64_t head,
 	ev->hook = OTR_HOOK_PRELOAD;
 	if (ev->time_ns > now_ns)
 		ev->time_ns = now_ns;
-	if (ev->kind == OTR_EV_META || ev->kind == OTR_EV_TICK ||
-	    ev->kind == OTR_EV_CLOCK || ev->kind == OTR_EV_LOST ||
-	    !otr_event_check(rd->copy, size)) {
-		otr_loss_add(OTR_LOSS_RECORD, 1); /* those are the agent's to say */
+	if (!otr_event_check(rd->copy, size) || is_agents(ev)) {
+		otr_loss_add(OTR_LOSS_RECORD, 1);
 		return NULL;
 	}
 	return ev;

@@ -6,16 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define HASH_NONFATAL_OOM 1
@@ -25,20 +21,25 @@
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/loss.h"
+#include "agent/source/offer.h"
 #include "agent/source/watch.h"
 
 #define ALL	   (OTR_RING_HEAD + OTR_RING_BYTES)
 #define SEALS	   (F_SEAL_SHRINK | F_SEAL_GROW)
 #define LOOK_NS	   50000000ull /* between two looks whether a process lives */
 #define ABANDON_NS 1000000000ull
+#define OFFERS	   64	  /* taken at once: the rings are read in between */
+#define CONNS	   262144 /* whose home is kept in mind, of all rings */
 
 struct shim {
 	struct otr_ring_reader rd;
 	uint32_t tgid;
 	int pidfd; /* -1: it has ended */
+	bool replaced; /* its process has offered another since: by exec */
 	uint64_t looked_ns;
 	uint64_t stuck_ns; /* since when nothing could be read, though there is some */
 	uint64_t told_dropped;
+	struct holder *conns;
 	struct shim *prev, *next;
 };
 
@@ -46,6 +47,7 @@ struct shim {
 struct holder {
 	uint64_t conn;
 	struct shim *shim;
+	struct holder *prev, *next; /* of the same shim */
 	UT_hash_handle hh;
 };
 
@@ -55,37 +57,10 @@ struct otr_shims {
 	struct shim *all;
 	size_t n;
 	struct holder *by_conn;
+	size_t conns;
 	struct otr_watch watch;
 	uint64_t counts[OTR_SHIM_COUNTS]; /* of those that have ended */
 };
-
-static int make_names(struct otr_shims *s)
-{
-	uint64_t bits[3];
-
-	if (getrandom(bits, sizeof(bits), 0) != sizeof(bits))
-		return -errno;
-	snprintf(s->session, sizeof(s->session), "otrace-%d-%08x.%016llx%016llx",
-		 getpid(), (unsigned int)bits[0], (unsigned long long)bits[1],
-		 (unsigned long long)bits[2]);
-	return 0;
-}
-
-static int listen_there(struct otr_shims *s)
-{
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	size_t len = strcspn(s->session, ".");
-
-	s->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->fd < 0)
-		return -errno;
-	memcpy(at.sun_path + 1, s->session, len);
-	if (setsockopt(s->fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) ||
-	    bind(s->fd, (void *)&at,
-		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len)))
-		return -errno;
-	return 0;
-}
 
 int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 {
@@ -96,11 +71,8 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 		otr_err_set(err, "out of memory");
 		return -ENOMEM;
 	}
-	s->fd = -1;
-	rc = make_names(s);
-	if (!rc)
-		rc = listen_there(s);
-	if (rc) {
+	rc = s->fd = otr_offer_open(s->session, sizeof(s->session));
+	if (rc < 0) {
 		otr_err_set(err, "socket for the library: %s", strerror(-rc));
 		return rc;
 	}
@@ -108,24 +80,28 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 	return 0;
 }
 
-static void forget_conns(struct otr_shims *s, const struct shim *sh)
+static void forget_conn(struct otr_shims *s, struct holder *at)
 {
-	struct holder *at, *next;
+	DL_DELETE(at->shim->conns, at);
+	HASH_DEL(s->by_conn, at);
+	s->conns--;
+	free(at);
+}
 
-	HASH_ITER(hh, s->by_conn, at, next)
-		if (at->shim == sh) {
-			HASH_DEL(s->by_conn, at);
-			free(at);
-		}
+/* It calls through from now on. Not where its process has ended: children that it forked
+ * look here until they begin with rings of their own. */
+static void switch_off(struct shim *sh)
+{
+	__atomic_store_n(&sh->rd.ring->off, 1, __ATOMIC_RELEASE);
 }
 
 static void let_go(struct otr_shims *s, struct shim *sh)
 {
-	__atomic_store_n(&sh->rd.ring->off, 1, __ATOMIC_RELEASE);
 	for (int i = 0; i < OTR_SHIM_COUNTS; i++)
 		s->counts[i] += __atomic_load_n(&sh->rd.ring->counts[i],
 						__ATOMIC_RELAXED);
-	forget_conns(s, sh);
+	while (sh->conns)
+		forget_conn(s, sh->conns);
 	munmap(sh->rd.ring, ALL + OTR_RING_BYTES);
 	if (sh->pidfd >= 0)
 		close(sh->pidfd);
@@ -140,8 +116,10 @@ void otr_shims_close(struct otr_shims **sp)
 
 	if (!s)
 		return;
-	while (s->all)
+	while (s->all) {
+		switch_off(s->all);
 		let_go(s, s->all);
+	}
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s);
@@ -194,7 +172,7 @@ static struct otr_ring *map_ring(int fd)
 /* Returns 0, or -1: it is no ring, or there is no room for one more. */
 static int take_ring(struct otr_shims *s, int fd, uint32_t tgid)
 {
-	struct shim *sh;
+	struct shim *sh, *old;
 
 	if (s->n >= OTR_SHIM_RINGS || !is_ring(fd))
 		return -1;
@@ -207,6 +185,8 @@ static int take_ring(struct otr_shims *s, int fd, uint32_t tgid)
 		return -1;
 	}
 	sh->rd.slots = (const char *)sh->rd.ring + OTR_RING_HEAD;
+	DL_FOREACH(s->all, old)
+	old->replaced |= old->tgid == tgid;
 	sh->tgid = tgid;
 	sh->pidfd = (int)syscall(SYS_pidfd_open, (pid_t)tgid, 0);
 	DL_APPEND(s->all, sh);
@@ -214,54 +194,15 @@ static int take_ring(struct otr_shims *s, int fd, uint32_t tgid)
 	return 0;
 }
 
-/* The descriptor that came with a message (others are closed), and who sent it. */
-static int unpack(struct msghdr *msg, uint32_t *tgid)
-{
-	int fds[4], fd = -1;
-	struct ucred who;
-	size_t n;
-
-	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR(msg, cm)) {
-		if (cm->cmsg_level != SOL_SOCKET)
-			continue;
-		if (cm->cmsg_type == SCM_CREDENTIALS) {
-			memcpy(&who, CMSG_DATA(cm), sizeof(who));
-			*tgid = (uint32_t)who.pid;
-		}
-		if (cm->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(cm), (n < 4 ? n : 4) * sizeof(int));
-		for (size_t i = 0; i < n && i < 4; i++) {
-			if (fd >= 0)
-				close(fd);
-			fd = fds[i];
-		}
-	}
-	return fd;
-}
-
 /* Returns false when no offer waits. */
 static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
 {
-	char text[sizeof(s->session)],
-		space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(4 * sizeof(int))];
-	struct iovec one = {text, sizeof(text)};
-	struct msghdr msg = {.msg_iov = &one,
-			     .msg_iovlen = 1,
-			     .msg_control = space,
-			     .msg_controllen = sizeof(space)};
-	ssize_t n = recvmsg(s->fd, &msg, MSG_CMSG_CLOEXEC);
 	uint32_t tgid = 0;
-	int fd;
+	int fd = otr_offer_next(s->fd, s->session, &tgid);
 
-	if (n < 0)
-		return errno == EINTR;
-	fd = unpack(&msg, &tgid);
 	if (fd < 0)
-		return true;
-	if ((size_t)n == strlen(s->session) && !memcmp(text, s->session, (size_t)n) &&
-	    tgid && !take_ring(s, fd, tgid))
+		return fd != -EAGAIN;
+	if (!take_ring(s, fd, tgid))
 		born(arg, tgid);
 	else
 		otr_loss_add(OTR_LOSS_RECORD, 1);
@@ -277,7 +218,33 @@ static struct holder *find_holder(struct otr_shims *s, uint64_t conn)
 	return at;
 }
 
-/* Keeps in mind where a connection is at home. */
+static void move_home(struct holder *at, struct shim *sh)
+{
+	if (at->shim)
+		DL_DELETE(at->shim->conns, at);
+	at->shim = sh;
+	DL_APPEND(sh->conns, at);
+}
+
+static void add_conn(struct otr_shims *s, struct shim *sh, uint64_t conn)
+{
+	struct holder *at = s->conns < CONNS ? calloc(1, sizeof(*at)) : NULL;
+
+	if (!at) {
+		otr_loss_add(OTR_LOSS_EVICT, 1);
+		return;
+	}
+	at->conn = conn;
+	HASH_ADD(hh, s->by_conn, conn, sizeof(at->conn), at);
+	if (!at->hh.tbl) {
+		free(at);
+		return;
+	}
+	s->conns++;
+	move_home(at, sh);
+}
+
+/* Keeps in mind where a connection is at home: with who told of it last. */
 static void follow(struct otr_shims *s, struct shim *sh, const struct otr_event *ev)
 {
 	struct holder *at;
@@ -285,20 +252,12 @@ static void follow(struct otr_shims *s, struct shim *sh, const struct otr_event 
 	if (ev->kind != OTR_EV_CONN_OPEN && ev->kind != OTR_EV_CONN_CLOSE)
 		return;
 	at = find_holder(s, ev->conn);
-	if (at && ev->kind == OTR_EV_CONN_CLOSE) {
-		HASH_DEL(s->by_conn, at);
-		free(at);
-		return;
-	}
-	if (!at && ev->kind == OTR_EV_CONN_OPEN) {
-		at = calloc(1, sizeof(*at));
-		if (!at)
-			return;
-		at->conn = ev->conn;
-		HASH_ADD(hh, s->by_conn, conn, sizeof(at->conn), at);
-	}
-	if (at)
-		at->shim = sh;
+	if (ev->kind == OTR_EV_CONN_OPEN && at)
+		move_home(at, sh);
+	else if (ev->kind == OTR_EV_CONN_OPEN)
+		add_conn(s, sh, ev->conn);
+	else if (at && at->shim == sh)
+		forget_conn(s, at);
 }
 
 static bool has_ended(struct shim *sh, uint64_t now_ns)
@@ -360,15 +319,17 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_event_fn fn,
 		 void *arg)
 {
-	bool over = has_ended(sh, now_ns);
+	bool over = sh->replaced || has_ended(sh, now_ns);
 	int n = drain_one(s, sh, now_ns, over, fn, arg);
 
 	if (!over && is_stuck(sh, n, now_ns))
 		n += drain_one(s, sh, now_ns, true, fn, arg);
-	if (over || sh->rd.broken) {
+	if (sh->rd.broken)
+		switch_off(sh);
+	if (!sh->replaced && (over || sh->rd.broken))
 		tell_exit(sh, now_ns, fn, arg);
+	if (over || sh->rd.broken)
 		let_go(s, sh);
-	}
 	return n;
 }
 
@@ -378,7 +339,7 @@ int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born,
 	struct shim *sh, *next;
 	int n = 0;
 
-	while (next_offer(s, born, arg))
+	for (int i = 0; i < OFFERS && next_offer(s, born, arg); i++)
 		;
 	DL_FOREACH_SAFE(s->all, sh, next)
 	n += visit(s, sh, now_ns, fn, arg);

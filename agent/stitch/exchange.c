@@ -5,6 +5,7 @@
  */
 
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/process.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -186,7 +187,7 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 
 	forget(ex);
 	if (st->run.ex == ex)
-		st->run = (struct otr_run){ .kin = st->run.kin };
+		otr_process_freed(st);
 	forget_strand(st, ex);
 	otr_named_remove(st, ex);
 	uncount_busy(st, ex);

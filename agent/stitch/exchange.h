@@ -67,6 +67,9 @@ struct otr_run {
 	struct otr_exchange *ex; /* stands for it; NULL before it executes */
 	struct otr_kin *kin;
 	uint32_t told; /* its children that are out */
+	bool named; /* its children know it by `own`, from their environment */
+	bool gone; /* let go of: no span */
+	struct otr_traceparent own, outer; /* outer: all zero, if it had none itself */
 };
 
 /* One end of a connection. */
@@ -117,6 +120,7 @@ struct otr_exchange {
 	uint32_t n_kids;	     /* that point here by `parent` */
 	struct otr_exchange *peer;
 	UT_hash_handle by_name; /* by header.span_id, if `named` */
+	UT_hash_handle by_own; /* by span_id, if `owned` */
 
 	struct otr_ref ref; /* of the request; dir tells the role */
 	uint64_t end_pos;   /* of the request; 0 while not known */
@@ -142,6 +146,7 @@ struct otr_exchange {
 	bool remote;   /* the parent is on no host we see */
 	bool has_header;
 	bool named; /* its header is one we put there, or perhaps was */
+	bool owned; /* its process tells its children this span's id */
 	bool busy; /* counted in its process's otr_busy */
 	uint16_t told_s; /* told as open at this age */
 	int error;
@@ -166,7 +171,7 @@ struct otr_stitch {
 	uint64_t paused_ns; /* when the source began to let requests go, last */
 	uint64_t swept_ns;
 	struct otr_wire *wires, *by_isn, *by_ends;
-	struct otr_exchange *named_clients, *named_servers;
+	struct otr_exchange *named_clients, *named_servers, *owned;
 	struct otr_strand *strands;
 	struct otr_busy *busy;
 	struct otr_run run;
@@ -241,28 +246,22 @@ struct otr_exchange *otr_named_mate(struct otr_stitch *st, const struct otr_exch
 void otr_named_add(struct otr_stitch *st, struct otr_exchange *ex);
 void otr_named_remove(struct otr_stitch *st, struct otr_exchange *ex);
 
+/* A server's span has the id its process gave it; later, which exchange has this id. */
+void otr_owned_add(struct otr_stitch *st, struct otr_exchange *ex, const uint8_t span_id[8]);
+struct otr_exchange *otr_owned_find(struct otr_stitch *st, const uint8_t span_id[8]);
+
 /* parent.c: who is whose. */
 void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
 		     const struct otr_cause *cause);
 void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex,
 		     struct otr_exchange *parent);
 
+/* Both ends of `wire` are known now: what it carried before is joined to its mate. The
+ * facts of a connection may come after its bytes, where a CPU stood still. */
+void otr_parent_wired(struct otr_stitch *st, struct otr_wire *wire);
+
 /* It has no parent after all, but what the environment says. Its trace is its own. */
 void otr_parent_none(struct otr_stitch *st, struct otr_exchange *ex);
-
-/* process.c: the process that `run` started. */
-void otr_process_fini(struct otr_stitch *st);
-
-/* It, if a request that nothing else accounts for is its work, and how that is known. */
-struct otr_exchange *otr_process_for(struct otr_stitch *st,
-				     const struct otr_exchange *ex,
-				     uint8_t *evidence);
-
-/* `tgid` serves a request: from now on it calls on its own account. */
-void otr_process_serves(struct otr_stitch *st, uint32_t tgid);
-
-/* Lets go of a process that runs for too long to be one piece of work. */
-void otr_process_tick(struct otr_stitch *st);
 
 /* trace.c: what belongs together, and when it is ready. */
 struct otr_trace *otr_trace_new(struct otr_stitch *st);

@@ -10,6 +10,8 @@
 
 #include "agent/stitch/exchange.h"
 
+#include <string.h>
+
 static struct otr_exchange **table(struct otr_stitch *st, bool server)
 {
 	return server ? &st->named_servers : &st->named_clients;
@@ -45,8 +47,37 @@ void otr_named_add(struct otr_stitch *st, struct otr_exchange *ex)
 	ex->named = true;
 }
 
+struct otr_exchange *otr_owned_find(struct otr_stitch *st, const uint8_t span_id[8])
+{
+	struct otr_exchange *ex;
+
+	HASH_FIND(by_own, st->owned, span_id, 8, ex);
+	return ex;
+}
+
+/* Of several requests in one piece of data the first is meant. */
+void otr_owned_add(struct otr_stitch *st, struct otr_exchange *ex, const uint8_t span_id[8])
+{
+	static const uint8_t none[8];
+
+	if (!memcmp(span_id, none, 8) || otr_owned_find(st, span_id))
+		return;
+	memcpy(ex->span_id, span_id, 8);
+	HASH_ADD(by_own, st->owned, span_id, 8, ex);
+	ex->owned = ex->by_own.tbl != NULL;
+}
+
+static void disown(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	if (!ex->owned)
+		return;
+	HASH_DELETE(by_own, st->owned, ex);
+	ex->owned = false;
+}
+
 void otr_named_remove(struct otr_stitch *st, struct otr_exchange *ex)
 {
+	disown(st, ex);
 	if (!ex->named)
 		return;
 	HASH_DELETE(by_name, *table(st, otr_is_server(ex)), ex);

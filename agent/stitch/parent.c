@@ -26,6 +26,7 @@
  */
 
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/process.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,10 +58,11 @@ static void set_parent(struct otr_exchange *ex, struct otr_exchange *parent,
 	ex->remote = false;
 }
 
-static void set_remote(struct otr_exchange *ex)
+static void set_remote(struct otr_exchange *ex, const struct otr_traceparent *parent,
+		       uint8_t evidence)
 {
-	memcpy(ex->parent_id, ex->header.span_id, sizeof(ex->parent_id));
-	ex->evidence = OTR_EVIDENCE_HEADER;
+	memcpy(ex->parent_id, parent->span_id, sizeof(ex->parent_id));
+	ex->evidence = evidence;
 	ex->remote = true;
 }
 
@@ -157,16 +159,23 @@ static bool was_injected(const struct otr_exchange *ex,
  * says so (OpenTelemetry, environment variables as context propagation carriers). */
 static void find_in_environment(struct otr_stitch *st, struct otr_exchange *ex)
 {
+	struct otr_exchange *by = NULL;
+	struct otr_traceparent said;
 	struct otr_slice text;
 
 	if (!st->cfg.procs || ex->doubtful)
 		return;
 	text = otr_procs_env(st->cfg.procs, ex->tgid, "TRACEPARENT");
-	if (!text.len || !otr_traceparent_read(&ex->header, text))
+	if (!text.len || !otr_traceparent_read(&said, text) ||
+	    !otr_process_said(st, ex, &said, &by))
 		return;
-	otr_trace_take_id(ex->trace, ex->header.trace_id, ex->header.flags);
-	set_remote(ex);
-	ex->evidence = OTR_EVIDENCE_EXEC;
+	if (!by)
+		by = otr_owned_find(st, said.span_id);
+	if (by && !adopt(st, ex, by, OTR_EVIDENCE_EXEC))
+		add_link(st, ex, by, OTR_EVIDENCE_EXEC);
+	if (by || !otr_trace_take_id(ex->trace, said.trace_id, said.flags))
+		return; /* it went out in a trace of its own */
+	set_remote(ex, &said, OTR_EVIDENCE_EXEC);
 }
 
 /* The root of a run, which itself may have been started for somebody. */
@@ -204,10 +213,10 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 	if (parent && adopt(st, ex, parent, cause->evidence))
 		return;
 	if (ex->has_header && !ours)
-		set_remote(ex);
+		set_remote(ex, &ex->header, OTR_EVIDENCE_HEADER);
 	if (parent)
 		add_link(st, ex, parent, cause->evidence);
-	else if (!ex->has_header && !find_process(st, ex))
+	else if ((!ex->has_header || ours) && !find_process(st, ex))
 		find_in_environment(st, ex);
 }
 
@@ -235,16 +244,39 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
 		return;
 	}
 	otr_process_serves(st, ex->tgid);
+	if (cause && cause->ids == OTR_IDS_READ)
+		otr_owned_add(st, ex, cause->span_id);
 	if (ex->has_header) {
 		otr_trace_take_id(ex->trace, ex->header.trace_id,
 				  ex->header.flags);
-		set_remote(ex);
+		set_remote(ex, &ex->header, OTR_EVIDENCE_HEADER);
 		otr_named_add(st, ex);
 	}
 	if (!mate)
 		mate = otr_named_mate(st, ex);
 	if (mate)
 		join_ends(st, mate, ex);
+}
+
+/* A server's end that is out already stays the root it was told to be. */
+static void join_late(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_exchange *mate = ex->peer ? NULL : otr_wire_mate(ex);
+
+	if (!mate)
+		return;
+	if (otr_is_server(ex) && !ex->sent)
+		join_ends(st, mate, ex);
+	else if (otr_is_server(mate) && !mate->sent)
+		join_ends(st, ex, mate);
+}
+
+void otr_parent_wired(struct otr_stitch *st, struct otr_wire *wire)
+{
+	struct otr_exchange *ex;
+
+	DL_FOREACH2(wire->all, ex, wire_next)
+	join_late(st, ex);
 }
 
 static void dispute(struct otr_stitch *st, struct otr_exchange *ex,

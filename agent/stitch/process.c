@@ -16,9 +16,13 @@
  *		of a week were one trace.
  *
  * What was let go of is no span; nor is a process without children.
+ *
+ * With the library nobody tells of forks. There the process is named before it starts, and
+ * whose environment has the name (TRACEPARENT) is its work, by the same rules.
  */
 
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/process.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +124,30 @@ void otr_process_fini(struct otr_stitch *st)
 	forget_all(st);
 }
 
+/* Its names stay: they are in environments. */
+void otr_process_freed(struct otr_stitch *st)
+{
+	st->run.ex = NULL;
+	st->run.tgid = 0;
+	st->run.told = 0;
+}
+
+/* Its id and its parent are what its environment says. */
+static void take_names(const struct otr_run *run, struct otr_exchange *ex)
+{
+	static const uint8_t none[8];
+
+	if (!run->named)
+		return;
+	memcpy(ex->span_id, run->own.span_id, sizeof(ex->span_id));
+	otr_trace_take_id(ex->trace, run->own.trace_id, run->own.flags);
+	if (!memcmp(run->outer.span_id, none, sizeof(none)))
+		return;
+	memcpy(ex->parent_id, run->outer.span_id, sizeof(ex->parent_id));
+	ex->evidence = OTR_EVIDENCE_EXEC;
+	ex->remote = true;
+}
+
 /* It is on no connection: its wire is closed from the start, and ends with it. */
 static void begin(struct otr_stitch *st, const struct otr_event *ev)
 {
@@ -151,6 +179,7 @@ static void begin(struct otr_stitch *st, const struct otr_event *ev)
 	st->n++;
 	st->stats.open++;
 	otr_trace_add(st, tr, ex);
+	take_names(&st->run, ex);
 	st->run.ex = ex;
 }
 
@@ -179,13 +208,28 @@ static void learn(struct otr_stitch *st, struct otr_exchange *ex)
 	ex->resource = otr_resource_ref(res);
 }
 
+/* All that carry the library descend from it: who made them may not have told of itself. */
+static struct otr_kin *carries(struct otr_stitch *st, const struct otr_ev_proc *ev)
+{
+	const struct otr_kin *from = kin_of(st, ev->ppid);
+	struct otr_kin *kin = kin_of(st, ev->hdr.tgid);
+
+	if (kin || ev->hdr.hook != OTR_HOOK_PRELOAD)
+		return kin;
+	kin = kin_add(st, ev->hdr.tgid);
+	if (kin)
+		kin->served = from && from->served;
+	return kin;
+}
+
 static void on_exec(struct otr_stitch *st, const struct otr_ev_proc *ev)
 {
-	struct otr_kin *kin = kin_of(st, ev->hdr.tgid);
+	struct otr_kin *kin = carries(st, ev);
 
 	if (kin)
 		kin->evidence = OTR_EVIDENCE_EXEC;
-	if (ev->hdr.tgid != st->run.tgid)
+	/* The library tells what it is in, which may be the shell that runs a script. */
+	if (ev->hdr.tgid != st->run.tgid || ev->hdr.hook == OTR_HOOK_PRELOAD)
 		return;
 	if (!st->run.ex)
 		begin(st, &ev->hdr);
@@ -209,6 +253,9 @@ static void on_end(struct otr_stitch *st, const struct otr_ev_proc *ev)
 	struct otr_exchange *ex = st->run.ex;
 	struct otr_msg msg = { .status = ev->exit_code };
 
+	/* The library cannot know how its process ended. */
+	if (ev->hdr.tgid == st->run.tgid && ev->hdr.hook == OTR_HOOK_PRELOAD)
+		return;
 	kin_drop(st, kin_of(st, ev->hdr.tgid));
 	if (ev->hdr.tgid != st->run.tgid)
 		return;
@@ -220,13 +267,27 @@ static void on_end(struct otr_stitch *st, const struct otr_ev_proc *ev)
 	otr_exchange_end(st, ex, ev->hdr.time_ns);
 }
 
-static void on_root(struct otr_stitch *st, uint32_t tgid)
+/* "00-TRACE-SPAN-FLAGS", and behind a blank what was above it. */
+static void read_names(struct otr_run *run, struct otr_slice text)
+{
+	size_t len = text.len < 55 ? text.len : 55;
+
+	run->gone = false;
+	run->outer = (struct otr_traceparent){ .flags = 0 };
+	run->named = otr_traceparent_read(&run->own, otr_slice_sub(text, 0, len));
+	if (text.len > 56 &&
+	    !otr_traceparent_read(&run->outer, otr_slice_sub(text, 56, text.len)))
+		run->outer = (struct otr_traceparent){ .flags = 0 };
+}
+
+static void on_root(struct otr_stitch *st, uint32_t tgid, struct otr_slice names)
 {
 	struct otr_kin *kin;
 
 	if (st->run.tgid || st->run.ex)
 		return;
 	st->run.tgid = tgid;
+	read_names(&st->run, names);
 	kin = kin_add(st, tgid);
 	if (kin)
 		kin->evidence = OTR_EVIDENCE_EXEC;
@@ -238,7 +299,7 @@ void otr_stitch_process(struct otr_stitch *st, const struct otr_event *ev)
 	const struct otr_ev_proc *proc = (const void *)ev;
 
 	if (ev->kind == OTR_EV_META && meta->key == OTR_META_RUN_ROOT)
-		on_root(st, ev->tgid);
+		on_root(st, ev->tgid, (struct otr_slice){ meta->text, meta->len });
 	if (!st->run.tgid)
 		return;
 	if (ev->kind == OTR_EV_PROC_FORK)
@@ -261,6 +322,7 @@ static void let_go(struct otr_stitch *st)
 	struct otr_exchange *root = st->run.ex;
 
 	forget_all(st);
+	st->run.gone = true;
 	if (otr_trace_disband(st, root))
 		otr_exchange_free(st, root);
 }
@@ -279,7 +341,10 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st,
 	const struct otr_kin *kin = kin_of(st, ex->tgid);
 	struct otr_exchange *root = st->run.ex;
 
-	if (!root || root->over || !kin || kin->served || ex->doubtful)
+	/* Where it has a name, who is its work says so. */
+	if (!root || root->over || st->run.named)
+		return NULL;
+	if (!kin || kin->served || ex->doubtful)
 		return NULL;
 	if (root->n_kids >= KIDS_MAX && may_go(st)) {
 		let_go(st);
@@ -291,6 +356,33 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st,
 	*evidence = kin->evidence;
 	learn(st, root);
 	return root;
+}
+
+/* Can it be a parent still? One that is out as no span cannot. */
+static bool is_there(const struct otr_stitch *st, uint32_t tgid)
+{
+	const struct otr_exchange *root = st->run.ex;
+	const struct otr_kin *kin = kin_of(st, tgid);
+
+	return root && !st->run.gone && !(kin && kin->served) &&
+	       (!root->sent || st->run.told) && root->n_kids < KIDS_MAX;
+}
+
+bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
+		      struct otr_traceparent *said, struct otr_exchange **root)
+{
+	static const uint8_t none[8];
+
+	if (!st->run.named || memcmp(said->span_id, st->run.own.span_id, 8) ||
+	    memcmp(said->trace_id, st->run.own.trace_id, 16))
+		return true;
+	if (is_there(st, ex->tgid)) {
+		learn(st, st->run.ex);
+		*root = st->run.ex;
+		return true;
+	}
+	*said = st->run.outer;
+	return memcmp(said->span_id, none, sizeof(none)) != 0;
 }
 
 void otr_process_serves(struct otr_stitch *st, uint32_t tgid)

@@ -18,6 +18,7 @@
 #include "agent/loss.h"
 #include "agent/resource/resource.h"
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/process.h"
 
 #define SWEEP_NS 1000000000ull
 

@@ -137,6 +137,7 @@ static void find_peer(struct otr_stitch *st, struct otr_wire *wire)
 		return;
 	wire->peer = peer;
 	peer->peer = wire;
+	otr_parent_wired(st, wire);
 }
 
 struct otr_wire *otr_wire_get(struct otr_stitch *st,

@@ -73,7 +73,8 @@ measure() { # NAME CLIENTS PORT PATH "TARGET.." [JUDGE ARG..]
 		return
 	fi
 	if [ -n "${LATE:-}" ]; then
-		load "$clients" "$port" "$path" &
+		# Long enough for an attach that such a load holds up.
+		LOAD_SECONDS=$((LOAD_SECONDS + 3)) load "$clients" "$port" "$path" &
 		loader=$!
 		sleep 0.5
 	fi

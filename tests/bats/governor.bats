@@ -27,6 +27,9 @@ load() {
 	[ "$sent" -gt 0 ] && [ "$sent" = "$answered" ]
 }
 
+# As many as it can take, so that some are on their way whenever a pause begins.
+flood() { run -0 wrk -t1 -c16 -d5s "http://127.0.0.1:$front/price/7"; }
+
 burn() { # until the notice came, and then with pauses
 	for _ in $(seq 20); do
 		load 2
@@ -58,6 +61,7 @@ burn() { # until the notice came, and then with pauses
 @test "a replay of it marks the same spans" {
 	OTEL_BSP_MAX_QUEUE_SIZE=100000 attach --cpu-budget 1% --slow 1h --record "$dir/r.otr" ":$front" ":$back"
 	burn
+	flood
 	detach
 	"$OTRACE" replay --no-live -o "$dir/again" --export "file:$dir/spans.again" "$dir/r.otr"
 	grep -Eq '^lost .*requests \(budget\)' "$dir/again"

@@ -105,6 +105,6 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	[[ $output == *CONFIG_DEBUG_INFO_BTF=y* ]]
 	run unshare -m sh -c "mount -t tmpfs none /sys/kernel/btf && exec '$OTRACE' doctor"
 	echo "$output"
-	[ "$status" -eq 4 ]
-	[[ $output == *NOTHING* ]]
+	[ "$status" -eq 3 ]
+	[[ $output == *"SHIM ALONE"* && $output == *"no BTF"*missing* ]]
 }

@@ -136,7 +136,7 @@ syswrite $s, "GET /pl HTTP/1.0\r\nHost: x\r\n\r\n"; print grep /hello/, <$s>;'
 	head -n 1 "$dir/text" | grep -q shim
 	spans 'len(S) == 3' 'len({s.trace for s in S}) == 1' \
 		'sorted(s.kind + " " + s.name for s in S) == ["client GET /inner", "client GET /outer", "server GET /outer"]' \
-		'sum(s.parent == "" for s in S) == 1'
+		'sum(s.parent == "" for s in S + P) == 1'
 }
 
 @test "2 KB buffers, never blocking, random pieces, a signal each millisecond: no byte wrong" {
@@ -196,6 +196,16 @@ for i in range(30):
 	settled
 	! grep -qi traceparent "$dir/wire"
 	spans 'len(S) == 1' 'S[0].name == "GET /a"'
+}
+
+@test "several messages in a call, splice, dup2, close past libc: the same answers" {
+	relay
+	cc -O2 -D_GNU_SOURCE -o "$dir/bulk" "$APPS/bulk.c"
+	both_ways "$dir/bulk" "$relay"
+	grep -q '^messages hello /many' "$dir/out"
+	grep -q '^spliced hello /spliced' "$dir/out"
+	injected 1
+	spans '{s.path or s.attr["url.full"].rsplit("/", 1)[1] for s in S} >= {"many", "doubled"}'
 }
 
 @test "switched off by its environment, and by the end of otrace" {

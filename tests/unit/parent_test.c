@@ -116,6 +116,49 @@ static void one_off_by_the_syn(void **state)
 	end(&s);
 }
 
+/* Who fills in the facts of a connection stood still, so they come after its bytes. */
+static void facts_come_late(void **state)
+{
+	struct story s;
+	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
+
+	(void)state;
+	begin(&s);
+	gets(&s.mk, &sv, GET("/b"));
+	opens(&s.mk, &cl);
+	sends(&s.mk, &cl, GET("/b"));
+	opens(&s.mk, &sv);
+	sends(&s.mk, &sv, OK);
+	gets(&s.mk, &cl, OK);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 2);
+	assert_int_equal(s.traces, 1);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"),
+		 span_of(&s, OTR_SPAN_CLIENT, "/b"), OTR_EVIDENCE_WIRE);
+	end(&s);
+}
+
+/* Likewise at the client's end. */
+static void facts_of_the_client_come_late(void **state)
+{
+	struct story s;
+	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
+
+	(void)state;
+	begin(&s);
+	sends(&s.mk, &cl, GET("/b"));
+	opens(&s.mk, &sv);
+	gets(&s.mk, &sv, GET("/b"));
+	sends(&s.mk, &sv, OK);
+	gets(&s.mk, &cl, OK);
+	opens(&s.mk, &cl);
+	ticks(&s.mk, 100 * MS);
+	assert_int_equal(s.n, 2);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"),
+		 span_of(&s, OTR_SPAN_CLIENT, "/b"), OTR_EVIDENCE_WIRE);
+	end(&s);
+}
+
 static struct end unix_end(uint64_t conn, uint64_t peer, uint32_t tgid,
 			   uint8_t role)
 {
@@ -528,6 +571,8 @@ int main(void)
 		cmocka_unit_test(both_ends_and_what_caused_them),
 		cmocka_unit_test(server_is_seen_first),
 		cmocka_unit_test(one_off_by_the_syn),
+		cmocka_unit_test(facts_come_late),
+		cmocka_unit_test(facts_of_the_client_come_late),
 		cmocka_unit_test(unix_sockets),
 		cmocka_unit_test(header_names_the_parent),
 		cmocka_unit_test(proxy_passes_the_header_on),

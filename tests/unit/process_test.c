@@ -383,6 +383,104 @@ static void the_environment_is_its_parent(void **state)
 	end(&s);
 }
 
+#define OWN   "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+#define OUTER "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
+
+static void carries(struct story *s, uint32_t tgid, uint32_t ppid, const char *env)
+{
+	struct end e = { .tgid = tgid, .tid = tgid };
+	struct otr_ev_proc pr = { .ppid = ppid };
+
+	s->mk.now_ns += MS;
+	pr.hdr = stamp(&s->mk, &e, OTR_EV_PROC_EXEC, sizeof(pr));
+	pr.hdr.hook = OTR_HOOK_PRELOAD;
+	give(&s->mk, &pr);
+	meta(s, tgid, OTR_META_ENV, env);
+}
+
+static void runs_named(struct story *s, const char *names)
+{
+	begin(s);
+	meta(s, RUN, OTR_META_RUN_ROOT, names);
+	executes(s, RUN, "/home/me/deploy.sh");
+}
+
+/* With the library nobody tells of forks: who is its work is told so by its environment. */
+static void by_name_it_is_the_parent(void **state)
+{
+	const struct otr_span *root;
+	struct story s;
+
+	(void)state;
+	runs_named(&s, OWN " " OUTER);
+	carries(&s, RUN, 1, "TRACEPARENT=" OWN);
+	carries(&s, 21, 20, "TRACEPARENT=" OWN);
+	asks(&s, 21, "/below");
+	carries(&s, 22, 20, "");
+	asks(&s, 22, "/cleared");
+	carries(&s, 23, 20, "TRACEPARENT=00-11111111111111111111111111111111-"
+			    "2222222222222222-01");
+	asks(&s, 23, "/other");
+	exits(&s, RUN, 3 << 8);
+	ticks(&s.mk, 2 * SECOND);
+	root = process_of(&s);
+	is_text(root->name, "deploy.sh");
+	assert_int_equal(root->span_id[0], 0xb7);
+	assert_int_equal(root->parent_id[1], 0xf0);
+	assert_int_equal(root->trace_id[0], 0x0a);
+	is_child(span_of(&s, OTR_SPAN_CLIENT, "/below"), root, OTR_EVIDENCE_EXEC);
+	is_root(span_of(&s, OTR_SPAN_CLIENT, "/cleared"));
+	assert_int_equal(span_of(&s, OTR_SPAN_CLIENT, "/other")->parent_id[0], 0x22);
+	end(&s);
+}
+
+/* Its name stays in environments when it is let go of: then what was above it is meant. */
+static void a_name_outlives_it(void **state)
+{
+	struct story s;
+
+	(void)state;
+	runs_named(&s, OWN);
+	carries(&s, RUN, 1, "TRACEPARENT=" OWN);
+	asks(&s, RUN, "/start");
+	serves(&s, RUN);
+	asks(&s, RUN, "/timer");
+	exits(&s, RUN, 0);
+	ticks(&s.mk, 2 * SECOND);
+	assert_null(process_of(&s));
+	is_root(span_of(&s, OTR_SPAN_CLIENT, "/start"));
+	is_root(span_of(&s, OTR_SPAN_CLIENT, "/timer"));
+	end(&s);
+	runs_named(&s, OWN " " OUTER);
+	carries(&s, RUN, 1, "TRACEPARENT=" OWN);
+	serves(&s, RUN);
+	asks(&s, RUN, "/timer");
+	exits(&s, RUN, 0);
+	ticks(&s.mk, 2 * SECOND);
+	assert_int_equal(span_of(&s, OTR_SPAN_CLIENT, "/timer")->parent_id[1], 0xf0);
+	end(&s);
+}
+
+/* The library cannot tell how its process ended: who ran it does. */
+static void the_end_is_told_by_who_ran_it(void **state)
+{
+	struct end e = { .tgid = RUN, .tid = RUN };
+	struct otr_ev_proc pr = { .ppid = 1 };
+	struct story s;
+
+	(void)state;
+	runs_named(&s, OWN);
+	carries(&s, RUN, 1, "TRACEPARENT=" OWN);
+	asks(&s, RUN, "/x");
+	pr.hdr = stamp(&s.mk, &e, OTR_EV_PROC_EXIT, sizeof(pr));
+	pr.hdr.hook = OTR_HOOK_PRELOAD;
+	give(&s.mk, &pr);
+	exits(&s, RUN, 3 << 8);
+	ticks(&s.mk, 2 * SECOND);
+	assert_int_equal(otr_span_int(process_of(&s), OTR_KEY_PROCESS_EXIT_CODE, -1), 3);
+	end(&s);
+}
+
 /* `run` tells of one; a recording may say anything. */
 static void nonsense_harms_nothing(void **state)
 {
@@ -392,7 +490,7 @@ static void nonsense_harms_nothing(void **state)
 	begin(&s);
 	executes(&s, RUN, "/bin/a");
 	meta(&s, RUN, OTR_META_RUN_ROOT, "");
-	meta(&s, 12, OTR_META_RUN_ROOT, "");
+	meta(&s, 12, OTR_META_RUN_ROOT, "00-zz");
 	exits(&s, RUN, 0);
 	exits(&s, RUN, 0);
 	meta(&s, RUN, OTR_META_RUN_ROOT, "");
@@ -420,6 +518,9 @@ int main(void)
 		cmocka_unit_test(a_worker_is_no_root),
 		cmocka_unit_test(a_load_is_no_root),
 		cmocka_unit_test(the_environment_is_its_parent),
+		cmocka_unit_test(by_name_it_is_the_parent),
+		cmocka_unit_test(a_name_outlives_it),
+		cmocka_unit_test(the_end_is_told_by_who_ran_it),
 		cmocka_unit_test(nonsense_harms_nothing),
 	};
 

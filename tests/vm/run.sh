@@ -31,9 +31,10 @@ fetch() { # META: its vmlinuz in $cache/META
 initramfs() { # into $out/initrd
 	local root=$out/root lib
 	rm -rf "$root"
-	mkdir -p "$root/bin" "$root/lib64"
+	mkdir -p "$root/bin" "$root/lib64" "$root/lib/otrace"
 	cp "$(command -v busybox)" "$root/bin/busybox"
-	cp build/otrace build/libotrace.so "$root/bin/"
+	cp build/otrace "$root/bin/"
+	cp build/libotrace.so "$root/lib/otrace/"
 	gcc -O2 -Wall -Wextra -Werror -static -o "$root/bin/hop" $here/hop.c
 	install -m755 $here/init "$root/init"
 	ldd build/otrace | grep -o '/[^ ]*' | while read -r lib; do

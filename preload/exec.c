@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exec.c - programs that are started: their environment says in which trace.
+ *
+ * In a child made by vfork() all memory is its parent's, so nothing is written here but on
+ * the stack. What the program itself has set is left as it is: it is nearer.
+ */
+
+#include <alloca.h>
+#include <errno.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "preload/environ.h"
+#include "preload/real.h"
+#include "preload/shim.h"
+
+extern char **environ;
+
+/* The exchange this thread works for, if it can be told; nothing is refreshed. */
+static const struct otr_served *current(uint64_t now)
+{
+	const struct otr_self *self = otr_self_peek();
+	const struct otr_served *sv;
+
+	if (!self || !self->strand.cur.conn)
+		return NULL;
+	sv = otr_served_of(self->strand.cur.conn);
+	if (!sv || !sv->has_ids || !otr_xref_open(&self->strand.cur, &sv->exch))
+		return NULL;
+	return otr_current(&self->strand, &otr_shim.mind, now) ? sv : NULL;
+}
+
+static int is_own(const char *parent)
+{
+	const struct otr_started *st = &otr_shim.started;
+
+	return parent && (!st->known || strcmp(parent, st->parent) != 0);
+}
+
+/* What the child's environment shall say. Returns 0: what is there. */
+static int choose(struct otr_carry *carry, char *const *env)
+{
+	const struct otr_started *st = &otr_shim.started;
+	uint64_t now = otr_clock_ns();
+	const struct otr_served *sv = current(now);
+	const char *parent;
+
+	if (!sv && !otr_run_over(st, otr_shim.alone, now))
+		return 0;
+	parent = otr_env_get(env, "TRACEPARENT");
+	if (is_own(parent) || (!sv && !parent))
+		return 0;
+	carry->parent[0] = 0;
+	if (sv) {
+		otr_carry_parent(carry, sv->trace_id, sv->span_id, sv->flags);
+		otr_carry_lists(carry, sv->state, sv->state_len, sv->baggage,
+				sv->baggage_len);
+		return 1;
+	}
+	if (st->run.has_outer)
+		otr_carry_parent(carry, st->trace_id, st->run.outer, st->flags);
+	otr_carry_lists(carry, st->state, st->run.has_outer ? st->state_len : 0,
+			st->baggage, st->baggage_len);
+	return 1;
+}
+
+/* How many pointers the child's environment takes; 0: it stays as it is. */
+static size_t prepare(struct otr_carry *carry, char *const *env)
+{
+	int error = errno, change;
+
+	if (*otr_shim.off || otr_shim.sealed || !env)
+		return 0;
+	change = choose(carry, env);
+	errno = error;
+	return change ? otr_carry_room(env) : 0;
+}
+
+/* The environment to use: `env` is a variable of the caller's, the copy in its frame. */
+#define CARRY(env, carry, n)                                                       \
+	do {                                                                       \
+		if (n)                                                             \
+			env = otr_carry_copy(carry, env, alloca((n) * sizeof(*env))); \
+	} while (0)
+
+int execve(const char *path, char *const argv[], char *const envp[])
+{
+	struct otr_carry carry;
+	size_t n = prepare(&carry, envp);
+
+	CARRY(envp, &carry, n);
+	return otr_real.execve(path, argv, envp);
+}
+
+int execv(const char *path, char *const argv[])
+{
+	struct otr_carry carry;
+	char *const *envp = environ;
+	size_t n = prepare(&carry, envp);
+
+	if (!n)
+		return otr_real.execv(path, argv);
+	CARRY(envp, &carry, n);
+	return otr_real.execve(path, argv, envp);
+}
+
+int execvpe(const char *file, char *const argv[], char *const envp[])
+{
+	struct otr_carry carry;
+	size_t n = prepare(&carry, envp);
+
+	CARRY(envp, &carry, n);
+	return otr_real.execvpe(file, argv, envp);
+}
+
+int execvp(const char *file, char *const argv[])
+{
+	struct otr_carry carry;
+	char *const *envp = environ;
+	size_t n = prepare(&carry, envp);
+
+	if (!n)
+		return otr_real.execvp(file, argv);
+	CARRY(envp, &carry, n);
+	return otr_real.execvpe(file, argv, envp);
+}
+
+int fexecve(int fd, char *const argv[], char *const envp[])
+{
+	struct otr_carry carry;
+	size_t n = prepare(&carry, envp);
+
+	CARRY(envp, &carry, n);
+	return otr_real.fexecve(fd, argv, envp);
+}
+
+int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+		const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	struct otr_carry carry;
+	size_t n = prepare(&carry, envp);
+
+	CARRY(envp, &carry, n);
+	return otr_real.posix_spawn(pid, path, actions, attr, argv,
+				    envp);
+}
+
+int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+		 const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	struct otr_carry carry;
+	size_t n = prepare(&carry, envp);
+
+	CARRY(envp, &carry, n);
+	return otr_real.posix_spawnp(pid, file, actions, attr, argv,
+				     envp);
+}
+
+/* The arguments of a call that lists them, on the stack, as libc does it: counted, then
+ * collected, with the NULL behind them. */
+static size_t count(va_list args)
+{
+	size_t n = 1;
+
+	while (va_arg(args, const char *))
+		n++;
+	return n;
+}
+
+static void collect(char **out, const char *first, size_t n, va_list args)
+{
+	out[0] = (char *)first;
+	for (size_t i = 1; i <= n; i++)
+		out[i] = va_arg(args, char *);
+}
+
+int execl(const char *path, const char *first, ...)
+{
+	va_list args;
+	char **argv;
+	size_t n;
+
+	va_start(args, first);
+	n = count(args);
+	va_end(args);
+	argv = alloca((n + 1) * sizeof(char *));
+	va_start(args, first);
+	collect(argv, first, n, args);
+	va_end(args);
+	return execv(path, argv);
+}
+
+int execlp(const char *file, const char *first, ...)
+{
+	va_list args;
+	char **argv;
+	size_t n;
+
+	va_start(args, first);
+	n = count(args);
+	va_end(args);
+	argv = alloca((n + 1) * sizeof(char *));
+	va_start(args, first);
+	collect(argv, first, n, args);
+	va_end(args);
+	return execvp(file, argv);
+}
+
+int execle(const char *path, const char *first, ...)
+{
+	char **argv, *const *envp;
+	va_list args;
+	size_t n;
+
+	va_start(args, first);
+	n = count(args);
+	va_end(args);
+	argv = alloca((n + 1) * sizeof(char *));
+	va_start(args, first);
+	collect(argv, first, n, args);
+	envp = va_arg(args, char *const *);
+	va_end(args);
+	return execve(path, argv, envp);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* talk.c - where a client is in what it says (RFC 9112); see talk.h. */
+
+#include "preload/talk.h"
+
+#include <string.h>
+
+/* Read once: threads that write one socket at once may be here both, and write nonsense into
+ * the line, but not beyond it. */
+static size_t kept(const struct otr_talk *t)
+{
+	size_t len = __atomic_load_n(&t->len, __ATOMIC_RELAXED);
+
+	return len < sizeof(t->line) ? len : sizeof(t->line);
+}
+
+static void keep(struct otr_talk *t, const char *from, size_t n)
+{
+	size_t len = kept(t);
+
+	if (n > sizeof(t->line) - len)
+		n = sizeof(t->line) - len;
+	memcpy(t->line + len, from, n);
+	t->len = (uint8_t)(len + n);
+}
+
+/* The first bytes of a request line, as many as there are. */
+static int is_method(const char *line, size_t len)
+{
+	static const char *const methods[] = {"GET ",	 "POST ",    "PUT ",	 "HEAD ",
+					      "DELETE ", "PATCH ",   "OPTIONS ", "TRACE ",
+					      "CONNECT "};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		size_t n = strlen(methods[i]);
+
+		if (!memcmp(line, methods[i], len < n ? len : n))
+			return 1;
+	}
+	return 0;
+}
+
+static int names(const struct otr_talk *t, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (t->len < n)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if ((t->line[i] | 0x20) != (name[i] | 0x20))
+			return 0;
+	return 1;
+}
+
+static void take_length(struct otr_talk *t, size_t at)
+{
+	uint64_t n = 0;
+
+	while (at < t->len && (t->line[at] == ' ' || t->line[at] == '\t'))
+		at++;
+	for (; at < t->len && t->line[at] >= '0' && t->line[at] <= '9'; at++)
+		n = n < 1ull << 58 ? n * 10 + (uint64_t)(t->line[at] - '0') : n;
+	/* Said twice, or not a number that ends within what we keep. */
+	if (t->left || n >= 1ull << 58 || at >= t->len ||
+	    (t->line[at] != '\r' && t->line[at] != '\n' && t->line[at] != ' '))
+		t->opaque = 1;
+	t->left = n;
+}
+
+static void end_head(struct otr_talk *t)
+{
+	t->state = t->left ? OTR_TALK_BODY : OTR_TALK_START;
+	if (t->chunks)
+		t->state = OTR_TALK_CHUNKS;
+	if (t->opaque || (t->chunks && t->left))
+		t->state = OTR_TALK_OPAQUE;
+	t->lines = t->chunks = 0;
+}
+
+static void end_line(struct otr_talk *t)
+{
+	if (!t->lines) {
+		t->opaque = !is_method(t->line, t->len);
+		t->lines = 1;
+		t->left = 0;
+	} else if (t->line[0] == '\n' || (t->len > 1 && t->line[0] == '\r')) {
+		end_head(t);
+	} else if (names(t, "content-length:")) {
+		take_length(t, strlen("content-length:"));
+	} else if (names(t, "transfer-encoding")) {
+		t->chunks = 1;
+	} else if (names(t, "content-length") || names(t, "upgrade:") ||
+		   t->line[0] == ' ' || t->line[0] == '\t') {
+		t->opaque = 1; /* folded, spelt oddly, or another protocol to come */
+	}
+	t->len = 0;
+}
+
+static size_t in_head(struct otr_talk *t, const char *from, size_t n)
+{
+	const char *lf = memchr(from, '\n', n);
+	size_t took = lf ? (size_t)(lf - from) + 1 : n;
+
+	t->state = OTR_TALK_HEAD;
+	keep(t, from, took);
+	if (!t->lines && !is_method(t->line, t->len))
+		t->state = OTR_TALK_OPAQUE;
+	else if (lf)
+		end_line(t);
+	return took;
+}
+
+static size_t in_body(struct otr_talk *t, size_t n)
+{
+	size_t took = n < t->left ? n : (size_t)t->left;
+
+	t->left -= took;
+	if (!t->left)
+		t->state = OTR_TALK_START;
+	return took;
+}
+
+/* The last of what went out is kept; where it ends as chunks do, they have ended: data that
+ * does the same is taken for the end only if a call ends there. */
+static size_t in_chunks(struct otr_talk *t, const char *from, size_t n)
+{
+	size_t last = n < 5 ? n : 5, len = kept(t), had = len < 5 - last ? len : 5 - last;
+
+	memmove(t->line, t->line + len - had, had);
+	memcpy(t->line + had, from + n - last, last);
+	t->len = (uint8_t)(had + last);
+	return n;
+}
+
+static void end_chunks(struct otr_talk *t)
+{
+	if (t->state != OTR_TALK_CHUNKS || t->len != 5 || memcmp(t->line, "0\r\n\r\n", 5) != 0)
+		return;
+	t->state = OTR_TALK_START;
+	t->len = 0;
+}
+
+static size_t step(struct otr_talk *t, const char *from, size_t n)
+{
+	switch (t->state) {
+	case OTR_TALK_START:
+	case OTR_TALK_HEAD:
+		return in_head(t, from, n);
+	case OTR_TALK_BODY:
+		return in_body(t, n);
+	case OTR_TALK_CHUNKS:
+		return in_chunks(t, from, n);
+	}
+	return n;
+}
+
+/* Bytes that are not to be seen. */
+static void unseen(struct otr_talk *t, uint64_t n)
+{
+	if (t->state == OTR_TALK_BODY && n <= t->left) {
+		t->left -= n;
+		t->state = t->left ? OTR_TALK_BODY : OTR_TALK_START;
+	} else if (n) {
+		t->state = OTR_TALK_OPAQUE;
+	}
+}
+
+void otr_talk_went(struct otr_talk *t, uint64_t moved, const struct iovec *iov, int n)
+{
+	for (; n && moved && t->state != OTR_TALK_OPAQUE; iov++, n--) {
+		const char *from = iov->iov_base;
+		size_t len = iov->iov_len < moved ? iov->iov_len : (size_t)moved;
+
+		moved -= len;
+		for (size_t at = 0; at < len;)
+			at += step(t, from + at, len - at);
+	}
+	unseen(t, moved);
+	end_chunks(t);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_TALK_H
+#define OTR_TALK_H
+
+/*
+ * talk.h - where a client is in what it says: does its next byte begin a request?
+ *
+ * A body may hold anything, also what looks like a request, and a server may say something
+ * before it is over (100 Continue). So all that went out is followed, whatever calls it
+ * came in; where that fails once, nothing is put into this connection any more.
+ * Pure: tests/unit/talk_test.c.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+enum otr_talk_state {
+	OTR_TALK_START, /* the next byte begins a request */
+	OTR_TALK_HEAD,
+	OTR_TALK_BODY, /* `left` bytes of it */
+	OTR_TALK_CHUNKS,
+	OTR_TALK_OPAQUE, /* not to be followed */
+};
+
+#define OTR_TALK_LINE 40 /* of a line that is kept: names and lengths are shorter */
+
+struct otr_talk {
+	uint64_t left;
+	uint8_t state; /* enum otr_talk_state */
+	uint8_t lines; /* whole ones of this head: 0, 1 = some */
+	uint8_t chunks; /* what follows this head */
+	uint8_t opaque;
+	uint8_t len;
+	char line[OTR_TALK_LINE];
+};
+
+/* `moved` bytes went out, the first of which are in `iov`. */
+void otr_talk_went(struct otr_talk *t, uint64_t moved, const struct iovec *iov, int n);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_TALK_H */

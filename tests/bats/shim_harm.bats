@@ -1,0 +1,223 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shim_harm.bats - the library does no harm: odd calls, sandboxes, debuggers, other libcs,
+# servers that are reloaded, and otrace killed, all under load.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() {
+	live_setup
+	port=$(free_port)
+	opts=(--no-bpf)
+}
+teardown() { live_teardown; }
+
+shim() { "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@"; }
+
+# CMD..: the same status, output and errors with the library as without.
+same() {
+	local a=0 b=0
+	"$@" >"$dir/out.raw" 2>"$dir/err.raw" </dev/null 3>&- || a=$?
+	shim "$@" >"$dir/out" 2>"$dir/err" </dev/null 3>&- || b=$?
+	echo "$* : $a $b"
+	diff "$dir/out.raw" "$dir/out"
+	diff "$dir/err.raw" "$dir/err"
+	[ "$a" = "$b" ]
+}
+
+edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
+
+@test "odd calls, bad pointers, absurd sizes: the same value and errno from each" {
+	edges
+	same "$dir/edges" calls
+	[ "$(wc -l <"$dir/out")" -gt 50 ]
+	! grep -q 'errno != 77 1' "$dir/out"
+}
+
+@test "sockets with two numbers, passed in messages, closed past libc, in children" {
+	edges
+	same "$dir/edges" sockets
+	# One more is sent by stdio, which no library before libc sees.
+	spans 'all(s.name == "GET /edges" for s in S)' 'len(C) == 8' \
+		'{s.parent for s in V if s.parent} == {s.span for s in C}'
+	same "$dir/edges" thread
+	spans 'len(C) == 8'
+}
+
+@test "threads that write one connection without a lock: no byte wrong" {
+	edges
+	same "$dir/edges" crowd
+	grep -qx 'requests 4000 wrong 0' "$dir/out"
+}
+
+@test "a program that filters its system calls meets none of ours" {
+	edges
+	same "$dir/edges" strict
+	same "$dir/edges" filter
+}
+
+@test "a body that looks like a request, sent after 100 Continue, stays as it is" {
+	http "$port"
+	relay=$(free_port)
+	bg relay $PY "$APPS/relay.py" "$relay" "$port" "$dir/wire"
+	up "$relay"
+	: >"$dir/wire"
+	printf 'GET /evil HTTP/1.1\r\nHost: x\r\n\r\n' >"$dir/body"
+	shim curl -s -H 'Expect: 100-continue' --data-binary "@$dir/body" "127.0.0.1:$relay/p" \
+		>"$dir/out" 3>&-
+	until_true 10 grep -q evil "$dir/wire"
+	cat -A "$dir/wire"
+	[ "$(grep -c ^traceparent "$dir/wire")" -eq 1 ]
+	[[ $(cat "$dir/out") == "31 "* ]]
+	tail -c 38 "$dir/wire" | head -c 31 | cmp - "$dir/body"
+}
+
+@test "address sanitizer, valgrind, gdb: they work as without" {
+	cat >"$dir/a.c" <<-'C'
+		#include <stdio.h>
+		#include <stdlib.h>
+		int main(int n, char **v) { char *p = malloc(3); p[2] = (char)n; puts(v[0] ? "ran" : ""); n = p[n + 1] + 3; free(p); return n; }
+	C
+	cc -fsanitize=address -o "$dir/asan" "$dir/a.c"
+	same "$dir/asan"
+	grep -q ran "$dir/out"
+	run shim "$dir/asan" one
+	[[ $output == *heap-buffer-overflow* ]]
+	same valgrind -q --error-exitcode=9 /bin/true
+	http "$port"
+	same valgrind -q --error-exitcode=9 curl -s "127.0.0.1:$port/v"
+	shim gdb -nx -q -batch -ex run -ex 'print $_exitcode' /bin/false >"$dir/out" 2>"$dir/err" 3>&-
+	grep -q '= 1' "$dir/out"
+}
+
+@test "static, musl, setuid, in a user namespace, with little memory: no word, no other status" {
+	printf '#include <unistd.h>\nint main(void) { return write(1, "hello", 5) + (getuid() != geteuid()); }\n' >"$dir/h.c"
+	cc -static -o "$dir/static" "$dir/h.c"
+	musl-gcc -o "$dir/musl" "$dir/h.c"
+	cc -o "$dir/suid" "$dir/h.c"
+	chmod 4755 "$dir/suid"
+	same bash -c "$dir/static; [ \$? = 5 ]"
+	same "$dir/musl"
+	[ "$(cat "$dir/out")" = hello ]
+	chmod 777 "$dir"
+	chmod a+rw "$dir"/*
+	same setpriv --reuid=65534 --regid=65534 --clear-groups bash -c "$dir/suid; [ \$? = 6 ]"
+	same unshare -U true
+	same bash -c 'ulimit -v 60000; exec cat /dev/null'
+}
+
+# URL: asks in a row until $dir/stop is there; how often, and how often in vain.
+ask_always() {
+	$PY - "$1" "$dir/stop" <<-'P' 3>&-
+		import http.client, os, sys, urllib.parse
+		at, good, bad = urllib.parse.urlsplit(sys.argv[1]), 0, 0
+		while not os.path.exists(sys.argv[2]) or good < 50:
+		    try:
+		        c = http.client.HTTPConnection(at.netloc, timeout=20)
+		        c.request("GET", at.path)
+		        assert c.getresponse().status == 200
+		        good += 1
+		    except Exception as e:
+		        bad += 1
+		        print(repr(e))
+		        if bad > 20: break
+		print("good", good, "bad", bad)
+	P
+}
+
+@test "gunicorn and nginx reloaded under load: no request fails" {
+	cat >"$dir/app.py" <<-'P'
+		def app(env, start):
+		    start("200 OK", [("Content-Length", "2")])
+		    return [b"ok"]
+	P
+	local front reload=()
+	front=$(free_port)
+	cat >"$dir/nginx.conf" <<-N
+		daemon off; worker_processes 2; pid $dir/nginx.pid; error_log $dir/nginx.log;
+		events {}
+		http { access_log off; server { listen 127.0.0.1:$front; location / { return 200 ok; } } }
+	N
+	bg gunicorn "$OTRACE" run --no-bpf -o "$dir/gtext" -- gunicorn -w 2 -b "127.0.0.1:$port" \
+		--chdir "$dir" -p "$dir/gunicorn.pid" app:app
+	bg nginx "$OTRACE" run --no-bpf -o "$dir/ntext" -- nginx -p "$dir" -c "$dir/nginx.conf"
+	up "$port"
+	up "$front"
+	ask_always "http://127.0.0.1:$port/" >"$dir/asked.g" &
+	reload+=($!)
+	ask_always "http://127.0.0.1:$front/" >"$dir/asked.n" &
+	reload+=($!)
+	for _ in 1 2 3; do
+		sleep 0.5
+		kill -HUP "$(cat "$dir/nginx.pid")" "$(cat "$dir/gunicorn.pid")"
+	done
+	touch "$dir/stop"
+	wait "${reload[@]}"
+	cat "$dir/asked.g" "$dir/asked.n"
+	grep -q 'bad 0' "$dir/asked.g"
+	grep -q 'bad 0' "$dir/asked.n"
+}
+
+@test "otrace killed five times under load: no request fails, and the server lives" {
+	cat >"$dir/serve" <<-S
+		exec $PY $APPS/httpd.py $port
+	S
+	for i in 1 2 3 4 5; do
+		bg "tracer$i" "$OTRACE" run --no-bpf -o "$dir/text" -- bash "$dir/serve"
+		tracer=$pid
+		up "$port"
+		rm -f "$dir/stop"
+		ask_always "http://127.0.0.1:$port/k" >"$dir/asked" &
+		asking=$!
+		sleep 0.3
+		server=$(pgrep -P "$tracer")
+		kill -9 "$tracer"
+		sleep 0.3
+		touch "$dir/stop"
+		wait "$asking"
+		cat "$dir/asked"
+		grep -q 'bad 0' "$dir/asked"
+		kill -0 "$server"
+		kill "$server"
+		until_true 10 gone "$server"
+	done
+}
+
+lost() { # events that the summary says are missing
+	local n
+	n=$(sed -n 's/^lost  *\([0-9]*\) events.*/\1/p' "$dir/text")
+	echo "${n:-0}"
+}
+
+@test "a hundred processes that begin at once, while strangers fill the socket: all are seen" {
+	http "$port"
+	cat >"$dir/all" <<-S
+		name=\${OTRACE_SESSION%%.*}
+		setpriv --reuid=65534 --regid=65534 --clear-groups $PY -c '
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+		for i in range(2000):
+		    try: s.sendto(b"x" * 80, "\0" + sys.argv[1])
+		    except OSError: pass' "\$name"
+		for i in \$(seq 100); do curl -s -o /dev/null http://127.0.0.1:$port/\$i http://127.0.0.1:$port/\$i & done
+		wait
+	S
+	traced bash "$dir/all"
+	# Offers wait in few places (10, mostly): what came too early is counted.
+	spans 'len({s.pid for s in C}) == 100' "len(C) + $(lost) >= 200"
+}
+
+@test "a daemon whose parent ends at once is traced" {
+	cat >"$dir/daemon.py" <<-P
+		import os, socket, time, urllib.request
+		urllib.request.urlopen("http://127.0.0.1:$port/parent").read()
+		if os.fork(): os._exit(0)
+		os.setsid()
+		time.sleep(1)
+		urllib.request.urlopen("http://127.0.0.1:$port/child").read()
+		open("$dir/done", "w").write("x")
+	P
+	http "$port"
+	traced bash -c "$PY $dir/daemon.py; while [ ! -s $dir/done ]; do sleep 0.1; done"
+	spans '{s.name for s in S} == {"GET /parent", "GET /child"}'
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/environ.c preload/find.c
+/* environ_test.c - traces in environments; and functions found without dlsym(). */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <dlfcn.h>
+
+#include "preload/environ.h"
+#include "preload/real.h"
+
+#define T "0af7651916cd43dd8448eb211c80319c"
+#define S "b7ad6b7169203331"
+#define O "00f067aa0ba902b7"
+#define Z "0000000000000000"
+
+static struct otr_started started(const char *const *env)
+{
+	struct otr_started st;
+
+	otr_started_read(&st, (char *const *)env);
+	return st;
+}
+
+static void only_a_sound_traceparent_is_followed(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"00",
+		"00-" T "-" S "-0",
+		"00-" T "-" S "-01-more",
+		"ff-" T "-" S "-01",
+		"00-" Z Z "-" S "-01",
+		"00-" T "-" Z "-01",
+		"00-" T "x" S "-01",
+		"00-0AF7651916CD43DD8448EB211C80319C-" S "-01",
+	};
+	uint8_t trace[16], span[8], flags;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(otr_parent_read(bad[i], strlen(bad[i]), trace, span, &flags));
+	assert_true(otr_parent_read("01-" T "-" S "-03-more", 60, trace, span, &flags));
+	assert_int_equal(flags, 3);
+	assert_int_equal(trace[0], 0x0a);
+	assert_int_equal(span[7], 0x31);
+}
+
+static void what_a_process_was_told(void **state)
+{
+	const char *none[] = {"PATH=/bin", "XTRACEPARENT=00-" T "-" S "-01", NULL};
+	const char *all[] = {"TRACEPARENT=00-" T "-" S "-01", "TRACESTATE=a=1",
+		       "BAGGAGE=b=2\r\nX: y", NULL};
+	struct otr_started st = started(none);
+
+	(void)state;
+	assert_false(st.known);
+	st = started(all);
+	assert_true(st.known);
+	assert_false(st.by_run);
+	assert_string_equal(st.parent, "00-" T "-" S "-01");
+	assert_int_equal(st.state_len, 3);
+	assert_int_equal(st.baggage_len, 0); /* it would end a header */
+	assert_true(otr_started_holds(&st, 1, 1));
+	assert_false(otr_run_over(&st, 1, 1));
+}
+
+static void what_run_said_ends(void **state)
+{
+	const char *alone[] = {"TRACEPARENT=00-" T "-" S "-01",
+			 "OTRACE_RUN=" S "-" Z "-00000000000003e8", NULL};
+	const char *below[] = {"TRACEPARENT=00-" T "-" S "-01",
+			 "OTRACE_RUN=" S "-" O "-00000000000003e8", NULL};
+	const char *other[] = {"TRACEPARENT=00-" T "-" O "-01",
+			 "OTRACE_RUN=" S "-" Z "-00000000000003e8", NULL};
+	struct otr_started st = started(alone);
+
+	(void)state;
+	assert_true(otr_started_holds(&st, 0, 1000));
+	assert_false(otr_started_holds(&st, 0, 1001));
+	assert_false(otr_started_holds(&st, 1, 1));
+	st = started(below);
+	assert_true(otr_run_over(&st, 1, 1));
+	assert_true(otr_started_holds(&st, 1, 1)); /* what was above stays */
+	st = started(other);
+	assert_false(otr_run_over(&st, 1, 5000)); /* the program's own */
+}
+
+static void a_copy_replaces_ours_and_nothing_else(void **state)
+{
+	const char *env[] = {"A=1", "TRACEPARENT=x", "TRACEPARENTS=2", "BAGGAGE=old",
+		       "TRACESTATE=old", "A=1", NULL};
+	char *copy[sizeof(env) / sizeof(env[0]) + 3];
+	struct otr_carry carry;
+	uint8_t trace[16] = {0x0a}, span[8] = {0xb7};
+
+	(void)state;
+	otr_carry_parent(&carry, trace, span, 1);
+	otr_carry_lists(&carry, "s=1", 3, "", 0);
+	assert_int_equal(otr_carry_room((char **)env), 10);
+	otr_carry_copy(&carry, (char **)env, copy);
+	assert_ptr_equal(copy[0], env[0]);
+	assert_ptr_equal(copy[1], env[2]);
+	assert_ptr_equal(copy[2], env[5]);
+	assert_string_equal(copy[3], "TRACEPARENT=00-0a000000000000000000000000000000-"
+				     "b700000000000000-01");
+	assert_string_equal(copy[4], "TRACESTATE=s=1");
+	assert_null(copy[5]);
+}
+
+static void too_many_entries_are_not_copied(void **state)
+{
+	char **env = calloc(OTR_ENTRIES_MAX + 1, sizeof(*env));
+
+	(void)state;
+	assert_non_null(env);
+	for (size_t i = 0; i < OTR_ENTRIES_MAX; i++)
+		env[i] = (char *)"A=1";
+	assert_int_equal(otr_carry_room(env), 0);
+	env[OTR_ENTRIES_MAX - 1] = NULL;
+	assert_int_equal(otr_carry_room(env), OTR_ENTRIES_MAX + 3);
+	free(env);
+}
+
+static void functions_are_found_as_dlsym_finds_them(void **state)
+{
+	static const char *const names[] = {"posix_spawn", "posix_spawnp", "execvpe",
+					    "execve",	   "read",	   "close"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_ptr_equal(otr_find(names[i]),
+				 dlsym(dlopen("libc.so.6", RTLD_LAZY), names[i]));
+	assert_null(otr_find("otr_no_such_function"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_a_sound_traceparent_is_followed),
+		cmocka_unit_test(what_a_process_was_told),
+		cmocka_unit_test(what_run_said_ends),
+		cmocka_unit_test(a_copy_replaces_ours_and_nothing_else),
+		cmocka_unit_test(too_many_entries_are_not_copied),
+		cmocka_unit_test(functions_are_found_as_dlsym_finds_them),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

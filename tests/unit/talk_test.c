@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/talk.c
+/* talk_test.c - where a client is in what it says, whatever pieces it says it in. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "preload/talk.h"
+
+static void say(struct otr_talk *t, const char *text)
+{
+	const struct iovec one = {(void *)text, strlen(text)};
+
+	otr_talk_went(t, one.iov_len, &one, 1);
+}
+
+/* What state `text` leads to, in pieces of `step` bytes. */
+static int after(const char *text, size_t step)
+{
+	struct otr_talk t = {.left = 0};
+	size_t len = strlen(text);
+
+	for (size_t at = 0; at < len; at += step) {
+		const struct iovec one = {(void *)(text + at),
+					  len - at < step ? len - at : step};
+
+		otr_talk_went(&t, one.iov_len, &one, 1);
+	}
+	return t.state;
+}
+
+#define POST "POST /p HTTP/1.1\r\nHost: x\r\n"
+
+static void leads_there_in_any_pieces(void **state)
+{
+	static const struct {
+		const char *text;
+		int state;
+	} rows[] = {
+		{"", OTR_TALK_START},
+		{"GE", OTR_TALK_HEAD},
+		{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", OTR_TALK_START},
+		{"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n\r\n", OTR_TALK_START},
+		{"GET / HTTP/1.1\r\nHost: x\r\n", OTR_TALK_HEAD},
+		{POST "Content-Length: 5\r\n\r\n", OTR_TALK_BODY},
+		{POST "Content-Length: 5\r\n\r\nGET ", OTR_TALK_BODY},
+		{POST "cONTENT-lENGTH:5\r\n\r\nGET /", OTR_TALK_START},
+		{POST "Content-Length: 0\r\n\r\n", OTR_TALK_START},
+		{POST "Content-Length: 5\r\n\r\nhelloGET", OTR_TALK_HEAD},
+		{POST "Content-Length: 5\r\n\r\nhello\x16", OTR_TALK_OPAQUE},
+		{POST "Content-Length: 5, 5\r\n\r\n", OTR_TALK_OPAQUE},
+		{POST "Content-Length: x\r\n\r\n", OTR_TALK_OPAQUE},
+		{POST "Content-Length : 5\r\n\r\n", OTR_TALK_OPAQUE},
+		{POST "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", OTR_TALK_OPAQUE},
+		{POST "Content-Length: 99999999999999999999\r\n\r\n", OTR_TALK_OPAQUE},
+		{POST "Transfer-Encoding: chunked\r\n\r\n", OTR_TALK_CHUNKS},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", OTR_TALK_CHUNKS},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", OTR_TALK_START},
+		{POST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", OTR_TALK_OPAQUE},
+		{"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", OTR_TALK_OPAQUE},
+		{"GET / HTTP/1.1\r\nUpgrade-Insecure-Requests: 1\r\n\r\n", OTR_TALK_START},
+		{"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", OTR_TALK_OPAQUE},
+		{"PRI * HTTP/2.0\r\n\r\n", OTR_TALK_OPAQUE},
+		{"EHLO x\r\n", OTR_TALK_OPAQUE},
+		{"\x16\x03\x01", OTR_TALK_OPAQUE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (size_t step = 1; step < 90; step++)
+			assert_int_equal(after(rows[i].text, step), rows[i].state);
+}
+
+static void a_long_line_is_no_trouble(void **state)
+{
+	struct otr_talk t = {.left = 0};
+	char text[9000];
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	memcpy(text, "GET /", 5);
+	text[sizeof(text) - 1] = 0;
+	say(&t, text);
+	say(&t, " HTTP/1.1\r\nCookie: ");
+	memset(text, 'y', 8);
+	say(&t, text);
+	say(&t, "\r\n\r\n");
+	assert_int_equal(t.state, OTR_TALK_START);
+}
+
+static void bytes_not_seen_may_be_a_body_and_nothing_else(void **state)
+{
+	struct otr_talk t = {.left = 0}, other = {.left = 0};
+
+	(void)state;
+	say(&t, POST "Content-Length: 100000\r\n\r\n");
+	otr_talk_went(&t, 60000, NULL, 0);
+	assert_int_equal(t.state, OTR_TALK_BODY);
+	otr_talk_went(&t, 40000, NULL, 0);
+	assert_int_equal(t.state, OTR_TALK_START);
+	otr_talk_went(&t, 1, NULL, 0);
+	assert_int_equal(t.state, OTR_TALK_OPAQUE);
+	otr_talk_went(&other, 0, NULL, 0);
+	assert_int_equal(other.state, OTR_TALK_START);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(leads_there_in_any_pieces),
+		cmocka_unit_test(a_long_line_is_no_trouble),
+		cmocka_unit_test(bytes_not_seen_may_be_a_body_and_nothing_else),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
