@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
@@ -18,6 +19,7 @@
 #include "agent/cmd.h"
 #include "agent/loss.h"
 #include "agent/notseen.h"
+#include "agent/progress.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
 #include "agent/source/record.h"
@@ -29,7 +31,8 @@ struct replay {
 	struct otr_sinks *sinks;
 	const char *path;
 	int fd;
-	uint64_t events;
+	uint64_t events, bytes;
+	struct otr_progress progress;
 	uint64_t first_ns, last_ns;
 };
 
@@ -45,6 +48,8 @@ static int take(void *arg, const struct otr_event *ev)
 {
 	struct replay *re = arg;
 
+	re->bytes += ev->size;
+	otr_progress_step(&re->progress, re->bytes, otr_sinks_spans(re->sinks));
 	if (!re->events++)
 		otr_sinks_start_line(re->sinks, re->path, "replay");
 	if (!re->first_ns)
@@ -81,6 +86,19 @@ static void tell_summary(struct replay *re, const char *path)
 	otr_console_summary(con, &sum);
 }
 
+static uint64_t size_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : (uint64_t)st.st_size;
+}
+
+/* Traces go to the terminal that progress would be told on. */
+static bool is_shared(const struct replay *re)
+{
+	return !re->cfg->no_live && !re->cfg->quiet && isatty(re->fd);
+}
+
 static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 {
 	struct otr_sinks_config sinks = {
@@ -94,12 +112,14 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 	if (rc)
 		return rc;
 	re->path = path;
-	re->events = re->first_ns = re->last_ns = 0;
+	re->events = re->bytes = re->first_ns = re->last_ns = 0;
+	otr_progress_begin(&re->progress, "replay", path, size_of(path), is_shared(re));
 	rc = otr_record_read(path, take, re, err);
 	if (re->events) { /* a damaged file still tells what it can */
 		otr_sinks_flush(re->sinks);
 		otr_sinks_tick(re->sinks, re->last_ns);
 	}
+	otr_progress_end(&re->progress, otr_sinks_spans(re->sinks));
 	otr_sinks_drain(re->sinks, 5 * OTR_NS_PER_S);
 	if (re->events)
 		tell_summary(re, path);
@@ -117,14 +137,6 @@ static int open_output(const struct otr_settings *cfg, struct otr_err *err)
 	if (fd < 0)
 		otr_err_set(err, "-o %s: %s", cfg->output, strerror(errno));
 	return fd;
-}
-
-static bool lost_any(void)
-{
-	for (int cause = OTR_LOSS_NONE + 1; cause < OTR_LOSS_MAX; cause++)
-		if (otr_loss_get((enum otr_loss)cause))
-			return true;
-	return false;
 }
 
 static int replay_all(struct replay *re, char **paths)
@@ -145,7 +157,7 @@ static int replay_all(struct replay *re, char **paths)
 	}
 	if (re->cfg->output)
 		close(re->fd);
-	if (status == OTR_EXIT_OK && re->cfg->strict && lost_any())
+	if (status == OTR_EXIT_OK && re->cfg->strict && otr_loss_any())
 		return OTR_EXIT_STRICT;
 	return status;
 }

@@ -100,3 +100,27 @@ replay() { "$OTRACE" replay --format jsonl --no-summary -o "$dir/$1" "$dir/rec.o
 		[ "$status" -eq 1 ]
 	done
 }
+
+@test "one that takes longer than a second says what it does, on stderr alone" {
+	$PY - tests/golden/recordings/shop.otr "$dir/long.otr" <<-P
+		import sys
+		data = open(sys.argv[1], "rb").read()
+		with open(sys.argv[2], "wb") as out:
+		    out.write(data[:16])
+		    for _ in range(120_000_000 // len(data)):
+		        out.write(data[16:])
+	P
+	bg long "$OTRACE" replay -o "$dir/long.text" "$dir/long.otr"
+	until_true 10 test -s "$dir/long.text"
+	kill -STOP "$pid" # so it takes that long on every machine
+	sleep 1.2
+	kill -CONT "$pid"
+	ended "$pid"
+	cat "$dir/long.err"
+	[ "$status" -eq 0 ]
+	[ ! -s "$dir/long.out" ]
+	grep -Eq "^otrace replay: reading $dir/long.otr, 11[0-9] MiB$" "$dir/long.err"
+	grep -Eq "^otrace replay: read $dir/long.otr, [0-9,]+ spans in [0-9]+ s$" "$dir/long.err"
+	run "$OTRACE" replay --no-live -o "$dir/text" tests/golden/recordings/shop.otr
+	[ -z "$output" ]
+}
