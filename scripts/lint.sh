@@ -29,9 +29,18 @@ shell() { # what the sourcing script sets or uses is its own
 	files '*.sh' '*.bash' .ci/run | xargs shellcheck -x -S warning -e SC2034,SC2048,SC2154
 }
 
-alone() { # the project refers to nothing outside of it
-	files | grep -v '^scripts/lint.sh$' | xargs grep -nIE '\.\./shared|/work/'
-	true
+alone() { # the project refers to nothing outside of it: what a page links to is here
+	local page link
+	files '*.md' | while read -r page; do
+		grep -oE '\]\([^)#]+' "$page" | sed 's/^](//' | grep -vE '^[a-z]+:' |
+			while read -r link; do
+				case $(realpath -m "$(dirname "$page")/$link") in
+				"$PWD"/*) [ -e "$(dirname "$page")/$link" ] && continue ;;
+				esac
+				echo "$page: $link: not in the project"
+			done
+	done
+	true # a page without links
 }
 
 licences() {
