@@ -160,36 +160,31 @@ int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t 
 				     envp);
 }
 
-/* The arguments of a call that lists them, on the stack, as libc does it: counted, then
- * collected, with the NULL behind them. */
-static size_t count(va_list args)
-{
-	size_t n = 1;
-
-	while (va_arg(args, const char *))
-		n++;
-	return n;
-}
-
-static void collect(char **out, const char *first, size_t n, va_list args)
-{
-	out[0] = (char *)first;
-	for (size_t i = 1; i <= n; i++)
-		out[i] = va_arg(args, char *);
-}
+/*
+ * The arguments of a call that lists them, in its own frame, as libc has it: counted, then
+ * collected, with the NULL behind them; `args` then stands behind that. A macro, since the
+ * memory is the frame's, and a va_list is of no use after a function had it.
+ */
+#define COLLECT(argv, first, args)                                 \
+	do {                                                       \
+		size_t n_ = 1;                                     \
+		va_start(args, first);                             \
+		while (va_arg(args, const char *))                 \
+			n_++;                                      \
+		va_end(args);                                      \
+		argv = alloca((n_ + 1) * sizeof(char *));          \
+		argv[0] = (char *)first;                           \
+		va_start(args, first);                             \
+		for (size_t i_ = 1; i_ <= n_; i_++)                \
+			argv[i_] = va_arg(args, char *);           \
+	} while (0)
 
 int execl(const char *path, const char *first, ...)
 {
 	va_list args;
 	char **argv;
-	size_t n;
 
-	va_start(args, first);
-	n = count(args);
-	va_end(args);
-	argv = alloca((n + 1) * sizeof(char *));
-	va_start(args, first);
-	collect(argv, first, n, args);
+	COLLECT(argv, first, args);
 	va_end(args);
 	return execv(path, argv);
 }
@@ -198,14 +193,8 @@ int execlp(const char *file, const char *first, ...)
 {
 	va_list args;
 	char **argv;
-	size_t n;
 
-	va_start(args, first);
-	n = count(args);
-	va_end(args);
-	argv = alloca((n + 1) * sizeof(char *));
-	va_start(args, first);
-	collect(argv, first, n, args);
+	COLLECT(argv, first, args);
 	va_end(args);
 	return execvp(file, argv);
 }
@@ -214,14 +203,8 @@ int execle(const char *path, const char *first, ...)
 {
 	char **argv, *const *envp;
 	va_list args;
-	size_t n;
 
-	va_start(args, first);
-	n = count(args);
-	va_end(args);
-	argv = alloca((n + 1) * sizeof(char *));
-	va_start(args, first);
-	collect(argv, first, n, args);
+	COLLECT(argv, first, args);
 	envp = va_arg(args, char *const *);
 	va_end(args);
 	return execve(path, argv, envp);
