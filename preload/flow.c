@@ -143,8 +143,8 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 	if (cap)
 		w->copied += otr_tell_data(f, self, dir, pos, moved, start_ns, first,
 					   &cause, iov, n, cap);
-	if (cap < moved) {
-		w->cut = 1;
+	w->cut |= cap < moved;
+	if (w->cut) { /* the tail of a cut run may lie in a call that was copied whole */
 		keep_tail(w->tail, moved, iov, n);
 		otr_tell_going(f, dir);
 	}

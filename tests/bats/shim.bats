@@ -156,6 +156,11 @@ syswrite $s, "GET /pl HTTP/1.0\r\nHost: x\r\n\r\n"; print grep /hello/, <$s>;'
 	grep -q "headers   $injected put in" "$dir/text"
 }
 
+@test "an answer of which the middle was not copied, but the end was: it is over" {
+	traced $PY "$APPS/pgcut.py"
+	spans 'sorted(c.name for c in C) == ["SELECT long", "SELECT short"]' 'all(not c.error for c in C)'
+}
+
 @test "other hosts (network namespaces): joined by the header alone" {
 	ns=otr$RANDOM
 	ip netns add "$ns"
