@@ -24,6 +24,7 @@
 #define OTR_RING_MAGIC	  0x676e6952u /* "Ring" */
 #define OTR_RING_BYTES	  (256u << 10)
 #define OTR_RING_SLOT	  64u /* slots begin at multiples of it */
+#define OTR_RING_DOORS	  16u  /* sockets at which rings are offered: NAME0 to NAMEf */
 #define OTR_RING_POLICIES 128
 #define OTR_RING_RUNS	  63
 #define OTR_RING_META_ENV 4u /* OTR_META_ENV: the only fact that a process tells itself */

@@ -69,21 +69,26 @@ static int offer(int ring)
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 	int fd = (int)syscall(SYS_socket, AF_UNIX,
 			      SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	ssize_t n;
-	int busy;
+	ssize_t n = -1;
+	int busy = 1;
 
 	if (fd < 0)
 		return -1;
 	/* Abstract: its name begins with a NUL. */
 	memcpy(to.sun_path + 1, otr_shim.session, otr_shim.name_len);
-	msg.msg_namelen = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1 +
+	msg.msg_namelen = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 2 +
 			  otr_shim.name_len;
 	cm->cmsg_level = SOL_SOCKET;
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cm), &ring, sizeof(ring));
-	n = syscall(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	busy = n < 0 && errno == EAGAIN;
+	/* Those that begin together have pids in a row: each its own door, then any. */
+	for (uint32_t i = 0; busy && i < OTR_RING_DOORS; i++) {
+		to.sun_path[1 + otr_shim.name_len] = "0123456789abcdef"
+			[((uint32_t)otr_shim.pid + i) % OTR_RING_DOORS];
+		n = syscall(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		busy = n < 0 && errno == EAGAIN;
+	}
 	syscall(SYS_close, fd);
 	if (busy)
 		return 1;

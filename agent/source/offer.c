@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* offer.c - the socket at which rings are offered; see offer.h. */
+/* offer.c - the doors at which rings are offered; see offer.h. */
 
 #include "agent/source/offer.h"
 
@@ -8,6 +8,8 @@
 #include <linux/filter.h>
 #include <stdio.h>
 #include <string.h>
+#include <stddef.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -49,27 +51,69 @@ static int only_with_secret(int fd, const char *session)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
 }
 
-int otr_offer_open(char *session, size_t size)
+/* Returns its descriptor or -errno. */
+static int open_door(const struct otr_offers *o, uint32_t door)
 {
-	int rc = make_names(session, size), fd;
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	size_t len = strcspn(session, ".");
+	size_t len = strcspn(o->session, ".");
+	int rc, fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (rc)
-		return rc;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	memcpy(at.sun_path + 1, session, len); /* abstract: a NUL comes first */
+	memcpy(at.sun_path + 1, o->session, len); /* abstract: a NUL comes first */
+	at.sun_path[1 + len] = "0123456789abcdef"[door];
 	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) ||
-	    only_with_secret(fd, session) ||
+	    only_with_secret(fd, o->session) ||
 	    bind(fd, (void *)&at,
-		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len))) {
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 2 + len))) {
 		rc = -errno;
 		close(fd);
 		return rc;
 	}
 	return fd;
+}
+
+static int open_all(struct otr_offers *o)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	for (uint32_t i = 0; i < OTR_RING_DOORS; i++) {
+		o->door[i] = open_door(o, i);
+		if (o->door[i] < 0)
+			return o->door[i];
+		ev.data.fd = o->door[i];
+		if (epoll_ctl(o->epoll, EPOLL_CTL_ADD, o->door[i], &ev))
+			return -errno;
+	}
+	return 0;
+}
+
+int otr_offers_open(struct otr_offers *o)
+{
+	int rc;
+
+	for (uint32_t i = 0; i < OTR_RING_DOORS; i++)
+		o->door[i] = -1;
+	o->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (o->epoll < 0)
+		return -errno;
+	rc = make_names(o->session, sizeof(o->session));
+	if (!rc)
+		rc = open_all(o);
+	if (rc)
+		otr_offers_close(o);
+	return rc;
+}
+
+void otr_offers_close(struct otr_offers *o)
+{
+	for (uint32_t i = 0; i < OTR_RING_DOORS; i++)
+		if (o->door[i] >= 0)
+			close(o->door[i]);
+	if (o->epoll >= 0)
+		close(o->epoll);
+	memset(o->door, 0xff, sizeof(o->door));
+	o->epoll = -1;
 }
 
 /* The last of the descriptors that came (others are closed), and who sent it. */
@@ -99,7 +143,7 @@ static int unpack(struct msghdr *msg, uint32_t *tgid)
 	return fd;
 }
 
-int otr_offer_next(int fd, const char *session, uint32_t *tgid)
+int otr_offers_next(struct otr_offers *o, uint32_t *tgid)
 {
 	char text[128], space[CMSG_SPACE(sizeof(struct ucred)) +
 			      CMSG_SPACE(FDS * sizeof(int))];
@@ -108,14 +152,18 @@ int otr_offer_next(int fd, const char *session, uint32_t *tgid)
 			     .msg_iovlen = 1,
 			     .msg_control = space,
 			     .msg_controllen = sizeof(space)};
-	ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	struct epoll_event at;
+	ssize_t n;
 	int given;
 
+	if (epoll_wait(o->epoll, &at, 1, 0) <= 0)
+		return -EAGAIN;
+	n = recvmsg(at.data.fd, &msg, MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EINTR ? -EINVAL : -EAGAIN;
 	*tgid = 0;
 	given = unpack(&msg, tgid);
-	if ((size_t)n == strlen(session) && !memcmp(text, session, (size_t)n) && *tgid)
+	if ((size_t)n == strlen(o->session) && !memcmp(text, o->session, (size_t)n) && *tgid)
 		return given < 0 ? -EINVAL : given;
 	if (given >= 0)
 		close(given);

@@ -3,20 +3,30 @@
 #define OTR_SOURCE_OFFER_H
 
 /*
- * offer.h - the socket at which processes with the library offer their rings.
+ * offer.h - the doors at which processes with the library offer their rings: several
+ * sockets, since in each only a few offers can wait (net.unix.max_dgram_qlen, mostly 10).
  *
- * Its name can be read by everybody in this network namespace; the secret that must come
+ * Their names can be read by everybody in this network namespace; the secret that must come
  * with an offer only by the processes of this session.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Makes it. Returns its descriptor, or -errno; NAME.SECRET is then in `session`. */
-int otr_offer_open(char *session, size_t size);
+#include "bpf/ring.h"
 
-/* The descriptor that the next offer gives (yours to close), and the process the kernel says
- * it is from. -EAGAIN: none waits; -EINVAL: one that was none, and is gone. */
-int otr_offer_next(int fd, const char *session, uint32_t *tgid);
+struct otr_offers {
+	char session[72];	/* NAME.SECRET; a door is NAME and a hexadecimal digit */
+	int door[OTR_RING_DOORS]; /* -1: not open */
+	int epoll;		/* readable when an offer waits */
+};
+
+/* Opens all doors. Returns 0 or -errno, and then none is open. */
+int otr_offers_open(struct otr_offers *o);
+void otr_offers_close(struct otr_offers *o);
+
+/* The descriptor that the next offer gives (yours to close), and the process the
+ * kernel says it is from. -EAGAIN: none waits; -EINVAL: one that was none, and is gone. */
+int otr_offers_next(struct otr_offers *o, uint32_t *tgid);
 
 #endif /* OTR_SOURCE_OFFER_H */

@@ -52,8 +52,7 @@ struct holder {
 };
 
 struct otr_shims {
-	int fd;
-	char session[72]; /* NAME.SECRET */
+	struct otr_offers offers;
 	struct shim *all;
 	size_t n;
 	struct holder *by_conn;
@@ -71,9 +70,13 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 		otr_err_set(err, "out of memory");
 		return -ENOMEM;
 	}
-	rc = s->fd = otr_offer_open(s->session, sizeof(s->session));
-	if (rc < 0) {
-		otr_err_set(err, "socket for the library: %s", strerror(-rc));
+	rc = otr_offers_open(&s->offers);
+	if (rc) {
+		otr_err_set(err, "sockets for the library: %s", strerror(-rc));
+		if (rc == -EMFILE)
+			otr_err_hint(err, "right: %u descriptors more (ulimit -n)",
+				     OTR_RING_DOORS + 1);
+		free(OTR_TAKE(s));
 		return rc;
 	}
 	*out = OTR_TAKE(s);
@@ -120,19 +123,18 @@ void otr_shims_close(struct otr_shims **sp)
 		switch_off(s->all);
 		let_go(s, s->all);
 	}
-	if (s->fd >= 0)
-		close(s->fd);
+	otr_offers_close(&s->offers);
 	free(s);
 }
 
 const char *otr_shims_session(const struct otr_shims *s)
 {
-	return s->session;
+	return s->offers.session;
 }
 
 int otr_shims_fd(const struct otr_shims *s)
 {
-	return s->fd;
+	return s->offers.epoll;
 }
 
 size_t otr_shims_alive(const struct otr_shims *s)
@@ -198,7 +200,7 @@ static int take_ring(struct otr_shims *s, int fd, uint32_t tgid)
 static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
 {
 	uint32_t tgid = 0;
-	int fd = otr_offer_next(s->fd, s->session, &tgid);
+	int fd = otr_offers_next(&s->offers, &tgid);
 
 	if (fd < 0)
 		return fd != -EAGAIN;

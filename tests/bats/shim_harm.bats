@@ -197,7 +197,7 @@ lost() { # events that the summary says are missing
 		import socket, sys
 		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 		for i in range(2000):
-		    try: s.sendto(b"x" * 80, "\0" + sys.argv[1])
+		    try: s.sendto(b"x" * 80, "\0" + sys.argv[1] + "%x" % (i % 16))
 		    except OSError: pass' "\$name"
 		for i in \$(seq 100); do curl -s -o /dev/null http://127.0.0.1:$port/\$i http://127.0.0.1:$port/\$i & done
 		wait
