@@ -22,6 +22,17 @@ live_setup() {
 	unset "${!OTEL_@}" "${!OTRACE_@}"
 }
 
+# For tests of the library: otrace and it where every user can read them, which this folder
+# may not be.
+shim_setup() {
+	local from=$OTRACE
+	mkdir "$dir/bin"
+	cp "$from" "$(dirname "$from")/libotrace.so" "$dir/bin/"
+	OTRACE=$dir/bin/otrace
+	opts=(--no-bpf)
+	port=$(free_port)
+}
+
 live_teardown() {
 	local pid
 	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done

@@ -7,8 +7,7 @@ bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
-	port=$(free_port)
-	opts=(--no-bpf)
+	shim_setup
 }
 teardown() {
 	[ -z "${ns:-}" ] || ip netns del "$ns" 2>/dev/null || true
@@ -130,7 +129,7 @@ syswrite $s, "GET /pl HTTP/1.0\r\nHost: x\r\n\r\n"; print grep /hello/, <$s>;'
 		kill \$app
 	S
 	chmod -R a+rwX "$dir"
-	setpriv --reuid=65534 --regid=65534 --clear-groups env HOME=/tmp \
+	setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/tmp \
 		"$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- bash "$dir/all" 3>&-
 	cat "$dir/text"
 	head -n 1 "$dir/text" | grep -q shim

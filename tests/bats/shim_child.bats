@@ -19,8 +19,7 @@ teardown_file() {
 setup() {
 	live_setup
 	unset TRACEPARENT TRACESTATE BAGGAGE
-	port=$(free_port)
-	opts=(--no-bpf)
+	shim_setup
 }
 teardown() { live_teardown; }
 

@@ -7,8 +7,7 @@ bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
-	port=$(free_port)
-	opts=(--no-bpf)
+	shim_setup
 }
 teardown() { live_teardown; }
 

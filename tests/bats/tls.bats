@@ -7,11 +7,10 @@ bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
-	opts=(--no-bpf)
+	shim_setup
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/key.pem" -out "$dir/cert.pem" \
 		-days 2 -subj /CN=localhost -addext 'subjectAltName=DNS:localhost' 2>/dev/null
 	: >"$dir/heads"
-	port=$(free_port)
 }
 teardown() {
 	live_teardown
