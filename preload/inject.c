@@ -83,20 +83,30 @@ static void forward(struct cursor *c, size_t n)
 	}
 }
 
+#define METHOD(text, add) {text, sizeof(text) - 1, add}
 /* CONNECT and TRACE are nobody's to add to; unknown methods may be another protocol. */
+static const struct otr_method methods[] = {
+	METHOD("GET ", 1),	METHOD("POST ", 1),  METHOD("PUT ", 1),
+	METHOD("HEAD ", 1),	METHOD("DELETE ", 1), METHOD("PATCH ", 1),
+	METHOD("OPTIONS ", 1), METHOD("TRACE ", 0), METHOD("CONNECT ", 0),
+};
+
+const struct otr_method *otr_method_of(const char *line, size_t len)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (!memcmp(line, methods[i].text,
+			    len < methods[i].len ? len : methods[i].len))
+			return &methods[i];
+	return NULL;
+}
+
 static enum otr_head read_method(const char *text, size_t len)
 {
-	static const char *const methods[] = {"GET ",	 "POST ",    "PUT ",
-					      "HEAD ",	 "DELETE ",  "PATCH ",
-					      "OPTIONS "};
+	const struct otr_method *m = len ? otr_method_of(text, len) : NULL;
 
-	for (size_t i = 0; len && i < sizeof(methods) / sizeof(methods[0]); i++) {
-		size_t n = strlen(methods[i]);
-
-		if (!memcmp(text, methods[i], len < n ? len : n))
-			return len < n ? OTR_HEAD_SPLIT : OTR_HEAD_WHOLE;
-	}
-	return OTR_HEAD_NONE;
+	if (!m || !m->add)
+		return OTR_HEAD_NONE;
+	return len < m->len ? OTR_HEAD_SPLIT : OTR_HEAD_WHOLE;
 }
 
 static int ends_as_http1(const struct cursor *start, size_t line)

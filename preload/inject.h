@@ -25,6 +25,16 @@ enum otr_head {
 	OTR_HEAD_NONE,	  /* no HTTP/1 request */
 };
 
+struct otr_method {
+	const char *text; /* a blank at its end */
+	size_t len;
+	int add; /* a header may be put into its requests */
+};
+
+/* The first method that a request line of which `len` bytes are there can begin with; NULL:
+ * it is none. */
+const struct otr_method *otr_method_of(const char *line, size_t len);
+
 /* Reads the head of an HTTP/1 request (RFC 9112). WHOLE: *line_end is where the request
  * line ends, the only place where a header is put in. */
 enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "preload/inject.h"
+
 /* Read once: threads that write one socket at once may be here both, and write nonsense into
  * the line, but not beyond it. */
 static size_t kept(const struct otr_talk *t)
@@ -22,22 +24,6 @@ static void keep(struct otr_talk *t, const char *from, size_t n)
 		n = sizeof(t->line) - len;
 	memcpy(t->line + len, from, n);
 	t->len = (uint8_t)(len + n);
-}
-
-/* The first bytes of a request line, as many as there are. */
-static int is_method(const char *line, size_t len)
-{
-	static const char *const methods[] = {"GET ",	 "POST ",    "PUT ",	 "HEAD ",
-					      "DELETE ", "PATCH ",   "OPTIONS ", "TRACE ",
-					      "CONNECT "};
-
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		size_t n = strlen(methods[i]);
-
-		if (!memcmp(line, methods[i], len < n ? len : n))
-			return 1;
-	}
-	return 0;
 }
 
 static int names(const struct otr_talk *t, const char *name)
@@ -80,7 +66,7 @@ static void end_head(struct otr_talk *t)
 static void end_line(struct otr_talk *t)
 {
 	if (!t->lines) {
-		t->opaque = !is_method(t->line, t->len);
+		t->opaque = !otr_method_of(t->line, t->len);
 		t->lines = 1;
 		t->left = 0;
 	} else if (t->line[0] == '\n' || (t->len > 1 && t->line[0] == '\r')) {
@@ -103,7 +89,7 @@ static size_t in_head(struct otr_talk *t, const char *from, size_t n)
 
 	t->state = OTR_TALK_HEAD;
 	keep(t, from, took);
-	if (!t->lines && !is_method(t->line, t->len))
+	if (!t->lines && !otr_method_of(t->line, t->len))
 		t->state = OTR_TALK_OPAQUE;
 	else if (lf)
 		end_line(t);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/talk.c
+// needs: preload/inject.c preload/talk.c
 /* talk_test.c - where a client is in what it says, whatever pieces it says it in. */
 
 #include <setjmp.h>
