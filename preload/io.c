@@ -92,20 +92,26 @@ static int is_plain(const struct otr_out *o, const struct otr_seen *seen)
 	       !(o->msg && (o->msg->msg_name || o->msg->msg_controllen));
 }
 
-static void add(struct otr_self *self, struct plan *p)
+/* Does one go into a request with this head? If not, the reason is counted. */
+static int is_wanted(enum otr_head head, int plain)
 {
-	p->header = otr_header_claim(p->f);
-	if (!p->header) {
-		otr_count(OTR_SHIM_ODD);
-		return;
-	}
-	otr_rules_ask(self, p->f, p->start_ns);
-	p->added = otr_header_make(p->f, p->seen.iov, p->seen.n, p->header->text);
-	if (p->added)
-		return;
-	otr_count(OTR_SHIM_UNKNOWN);
-	otr_header_free(p->f);
-	p->header = NULL;
+	if (head == OTR_HEAD_NONE || !otr_ring_ready())
+		return 0;
+	if (head != OTR_HEAD_WHOLE || !plain)
+		otr_count(why[head]);
+	return head == OTR_HEAD_WHOLE && plain;
+}
+
+static size_t make(struct otr_self *self, struct otr_fd *f, const struct iovec *iov, int n,
+		   uint64_t now, char *out)
+{
+	size_t len;
+
+	otr_rules_ask(self, f, now);
+	len = otr_header_make(f, iov, n, out);
+	if (!len)
+		otr_count(OTR_SHIM_UNKNOWN);
+	return len;
 }
 
 /* What is true of the bytes about to go out, and whether a header goes with them. */
@@ -117,35 +123,28 @@ static void decide(struct otr_self *self, const struct otr_out *o, struct plan *
 	if (!may_add(p->f))
 		return;
 	head = otr_safe_head(o, &p->seen);
-	if (head == OTR_HEAD_NONE || !otr_ring_ready())
+	/* A head was read, so the message can be. */
+	if (!is_wanted(head, head == OTR_HEAD_WHOLE && is_plain(o, &p->seen)))
 		return;
-	if (head == OTR_HEAD_WHOLE && is_plain(o, &p->seen))
-		add(self, p);
-	else
-		otr_count(why[head]);
+	p->header = otr_header_claim(p->f);
+	if (!p->header) {
+		otr_count(OTR_SHIM_ODD);
+		return;
+	}
+	p->added = make(self, p->f, p->seen.iov, p->seen.n, p->start_ns, p->header->text);
+	if (p->added)
+		return;
+	otr_header_free(p->f);
+	p->header = NULL;
 }
 
 size_t otr_header_for(struct otr_self *self, struct otr_fd *f, const struct iovec *iov,
 		      int n, int plain, uint64_t now, size_t *at, char *out)
 {
-	enum otr_head head;
-	size_t len;
-
 	f->cause.ids = OTR_IDS_NONE; /* of a call that was refused */
-	if (!may_add(f))
+	if (!may_add(f) || !is_wanted(otr_head_read(iov, n, at), plain))
 		return 0;
-	head = otr_head_read(iov, n, at);
-	if (head == OTR_HEAD_NONE || !otr_ring_ready())
-		return 0;
-	if (head != OTR_HEAD_WHOLE || !plain) {
-		otr_count(why[head]);
-		return 0;
-	}
-	otr_rules_ask(self, f, now);
-	len = otr_header_make(f, iov, n, out);
-	if (!len)
-		otr_count(OTR_SHIM_UNKNOWN);
-	return len;
+	return make(self, f, iov, n, now, out);
 }
 
 /* The same kind of call with other pieces. */
