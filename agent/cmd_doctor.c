@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_doctor.c - `otrace doctor`: what this machine allows, and what to do. */
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,8 @@ static bool check_pid(struct doctor *dr, const char *word)
 
 enum verdict { FULL, LIMITED, SHIM_ALONE, NOTHING };
 
+static const char *const verdicts[] = {"FULL", "LIMITED", "SHIM ALONE", "NOTHING"};
+
 static enum verdict verdict(const struct doctor *dr)
 {
 	static const enum verdict by_state[] = {FULL, LIMITED, NOTHING};
@@ -218,8 +221,6 @@ static void print_next(const struct doctor *dr)
 static void print_text(const struct doctor *dr)
 {
 	static const char *const words[] = {"ok", "limited", "missing"};
-	static const char *const verdicts[] = {"FULL", "LIMITED", "SHIM ALONE",
-					       "NOTHING"};
 	const struct otr_check *ck;
 
 	printf("%-68s %10s\n", "otrace " OTR_VERSION " doctor",
@@ -271,12 +272,14 @@ static void json_check(struct otr_buf *out, const struct otr_check *ck)
 static void print_json(const struct doctor *dr)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
-	static const char *const words[] = {"full", "limited", "shim alone",
-					    "nothing"};
+	const char *word = verdicts[verdict(dr)];
 
 	otr_buf_byte(&out, '{');
 	json_text(&out, "version", OTR_VERSION);
-	otr_buf_printf(&out, ",\"verdict\":\"%s\",\"checks\":[", words[verdict(dr)]);
+	otr_buf_str(&out, ",\"verdict\":\"");
+	for (; *word; word++)
+		otr_buf_byte(&out, (char)tolower((unsigned char)*word));
+	otr_buf_str(&out, "\",\"checks\":[");
 	for (size_t i = 0; i < dr->n; i++) {
 		if (i)
 			otr_buf_byte(&out, ',');
