@@ -40,8 +40,10 @@ struct run {
 	char path[4096]; /* of the executable */
 	int report;	 /* where the console writes, -1: nowhere */
 	bool shared;
-	bool shim; /* traced by the library in it, not from the kernel */
+	bool probes;  /* traced from the kernel */
+	bool carries; /* traced by the library in it; with both, nothing twice */
 	char library[4096];
+	struct otr_err notice; /* what is not used of these two, and why; "": nothing */
 	struct otr_launch_root root; /* with the library: what CMD is told it is */
 	struct otr_loop loop;
 	struct otr_sinks *sinks;
@@ -113,11 +115,11 @@ static void child(struct run *r, int wait_fd, int bad)
 	if (read(wait_fd, &go, 1) != 1)
 		_exit(OTR_EXIT_RUN_FAILED); /* otrace gave up: it said why */
 	otr_loop_child();
-	if (r->shim)
+	if (r->carries) {
 		otr_launch_named(&r->root);
-	if (r->shim)
 		otr_launch_environment(r->library, otr_session_join(r->session),
-				       !r->cfg->no_inject);
+				       !r->cfg->no_inject, !r->cfg->no_follow);
+	}
 	if (!r->cfg->user || !become(r->cfg->user))
 		execv(r->path, r->argv);
 	why = errno;
@@ -165,6 +167,18 @@ static void start_line(struct run *r)
 	otr_sinks_start_line(r->sinks, what, otr_session_source(r->session));
 }
 
+static int open_session(struct run *r, struct otr_err *err)
+{
+	const struct otr_session_config session = {
+		.cfg = r->cfg,
+		.sinks = r->sinks,
+		.no_probes = !r->probes,
+		.library = r->carries,
+	};
+
+	return otr_session_open(&r->session, &session, err);
+}
+
 static int open_all(struct run *r, struct otr_err *err)
 {
 	struct otr_sinks_config sinks = {
@@ -172,14 +186,19 @@ static int open_all(struct run *r, struct otr_err *err)
 		.fd = r->report,
 		.shared = r->shared,
 	};
-	struct otr_session_config session = {.cfg = r->cfg, .shim = r->shim};
 	int rc;
 
 	rc = otr_sinks_open(&r->sinks, &sinks, err);
 	if (rc)
 		return rc;
-	session.sinks = r->sinks;
-	return otr_session_open(&r->session, &session, err);
+	rc = open_session(r, err);
+	if (!rc || !r->probes || !r->carries || r->cfg->btf)
+		return rc;
+	/* A kernel that takes no probes: the rest goes on. */
+	r->probes = false;
+	otr_err_set(&r->notice, "no kernel probes, so not static programs (Go): %s",
+		    err->text);
+	return open_session(r, err);
 }
 
 /* Traced from here on; then CMD may go. Returns 0, or CMD's failed execution's status. */
@@ -193,8 +212,10 @@ static int let_go(struct run *r, int bad, struct otr_err *err)
 			    strerror(errno));
 		return OTR_EXIT_RUN_FAILED;
 	}
-	otr_root_began(r->session, (uint32_t)r->pid, r->root.names, r->path, r->shim);
+	otr_root_began(r->session, (uint32_t)r->pid, r->root.names, r->path, !r->probes);
 	start_line(r);
+	if (r->notice.text[0])
+		otr_sinks_notice(r->sinks, r->notice.text);
 	r->began_ns = otr_now();
 	if (write(r->go, "", 1) != 1)
 		return OTR_EXIT_RUN_FAILED;
@@ -261,7 +282,7 @@ static int trace(struct run *r, struct otr_err *err)
 {
 	int bad = -1, status;
 
-	if (r->shim)
+	if (r->carries)
 		otr_launch_root(&r->root);
 	if (open_all(r, err) || start_child(r, &bad, err))
 		return fail(err, OTR_EXIT_RUN_FAILED);
@@ -277,7 +298,7 @@ static int trace(struct run *r, struct otr_err *err)
 		return fail(err, status);
 	}
 	wait_for_end(r);
-	if (r->shim)
+	if (!r->probes)
 		otr_root_ended(r->session, (uint32_t)r->pid, r->status);
 	otr_session_finish(r->session);
 	otr_sinks_drain(r->sinks, 5 * DRAIN_NS);
@@ -295,23 +316,32 @@ static bool has_privilege(void)
 	       (otr_capable(caps, OTR_CAP_BPF) && otr_capable(caps, OTR_CAP_PERFMON));
 }
 
-/* Without privilege, or with --no-bpf, the program carries the library: if it can. */
-static int choose_source(struct run *r, struct otr_err *err)
+/* The library cannot be used: so be it where the kernel sees the program. */
+static int without_library(struct run *r, struct otr_err *err)
+{
+	r->carries = false;
+	if (!r->probes)
+		return OTR_EXIT_RUN_FAILED;
+	otr_err_set(&r->notice, "probes alone, no traceparent is put in: %s", err->text);
+	return 0;
+}
+
+/* A program that cannot carry the library may start others that can. */
+static int check_program(struct run *r, struct otr_err *err)
 {
 	static const char *const why[] = {
 		[OTR_LAUNCH_STATIC] = "is statically linked",
 		[OTR_LAUNCH_SETUID] = "runs with rights of its own (set-uid, set-gid, capabilities)",
 	};
-	enum otr_launch can = OTR_LAUNCH_YES;
+	enum otr_launch can = otr_launch_can(r->path);
 
-	r->shim = r->cfg->no_bpf || !has_privilege();
-	if (!r->shim)
-		return 0;
-	if (otr_launch_library(r->library, sizeof(r->library), err))
-		return OTR_EXIT_RUN_FAILED;
-	can = otr_launch_can(r->path);
 	if (can != OTR_LAUNCH_STATIC && can != OTR_LAUNCH_SETUID)
 		return 0;
+	if (r->probes) {
+		otr_err_set(&r->notice, "%s %s: seen by kernel probes, no traceparent is "
+				   "put in", r->argv[0], why[can]);
+		return 0;
+	}
 	otr_err_set(err, "%s %s: the library cannot be loaded into it, and %s leaves "
 			 "nothing else; not started",
 		    r->argv[0], why[can],
@@ -320,6 +350,24 @@ static int choose_source(struct run *r, struct otr_err *err)
 			  "programs too",
 		     r->argv[0]);
 	return OTR_EXIT_RUN_FAILED;
+}
+
+/* Both, where both can be had: the library where it can be loaded, probes for the rest. */
+static int choose_source(struct run *r, struct otr_err *err)
+{
+	r->probes = !r->cfg->no_bpf && has_privilege();
+	r->carries = !r->cfg->no_shim;
+	if (!r->probes && !r->carries) {
+		otr_err_set(err, "--no-shim and %s leave nothing to trace with; not started",
+			    r->cfg->no_bpf ? "--no-bpf" : "a lack of privilege");
+		otr_err_hint(err, "try  otrace run -- %s", r->argv[0]);
+		return OTR_EXIT_RUN_FAILED;
+	}
+	if (!r->carries)
+		return 0;
+	if (otr_launch_library(r->library, sizeof(r->library), err))
+		return without_library(r, err);
+	return check_program(r, err);
 }
 
 static int find_program(struct run *r, struct otr_err *err)

@@ -182,8 +182,11 @@ void otr_launch_named(const struct otr_launch_root *root)
 	setenv("OTRACE_RUN", root->run, 1);
 }
 
-void otr_launch_environment(const char *library, const char *session, bool inject)
+void otr_launch_environment(const char *library, const char *session, bool inject,
+			    bool follow)
 {
+	char only[16];
+
 	append("LD_PRELOAD", library);
 	/* A program built with gcc's address sanitizer ends at once where another library is
 	 * loaded before its own. Ours stays out of its way. */
@@ -191,4 +194,8 @@ void otr_launch_environment(const char *library, const char *session, bool injec
 	setenv("OTRACE_SESSION", session, 1);
 	if (!inject)
 		setenv("OTRACE_NO_INJECT", "1", 1);
+	if (follow)
+		return;
+	snprintf(only, sizeof(only), "%d", getpid());
+	setenv("OTRACE_ONLY", only, 1);
 }

@@ -124,26 +124,40 @@ static struct row *row_of(struct table *tb, uint32_t tgid, const char *peer,
 	return at;
 }
 
-static void add(struct table *tb, struct otr_pipeline *pl,
-		const struct otr_stream_stat *stat)
+static struct row *name_row(struct table *tb, struct otr_pipeline *pl,
+			    const struct otr_stream_stat *stat, const char *why,
+			    uint64_t bytes)
 {
 	struct otr_resource *res;
 	char peer[64];
 	struct row *at;
 
-	if (stat->messages || !stat->bytes)
-		return;
 	peer_name(stat->conn, peer, sizeof(peer));
-	at = row_of(tb, stat->tgid, peer, reason(stat));
+	at = row_of(tb, stat->tgid, peer, why);
 	if (!at)
-		return;
+		return NULL;
 	res = otr_procs_resource(otr_pipeline_procs(pl), stat->tgid);
 	if (!at->name[0])
 		snprintf(at->name, sizeof(at->name), "%.*s",
 			 OTR_SLICE_ARG(res ? res->service : OTR_SLICE("process")));
-	at->bytes += stat->bytes;
+	at->bytes += bytes;
 	at->conns++;
-	if (at->head_len)
+	return at;
+}
+
+static void add(struct table *tb, struct otr_pipeline *pl,
+		const struct otr_stream_stat *stat)
+{
+	static const char past[] =
+		"past the library (stdio, direct system calls, io_uring)";
+	struct row *at;
+
+	if (stat->past)
+		name_row(tb, pl, stat, past, stat->past);
+	if (stat->messages || stat->bytes <= stat->past)
+		return;
+	at = name_row(tb, pl, stat, reason(stat), stat->bytes - stat->past);
+	if (!at || at->head_len)
 		return;
 	memcpy(at->head, stat->head, sizeof(at->head));
 	at->head_len = stat->head_len;

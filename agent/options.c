@@ -59,6 +59,9 @@ const struct otr_option otr_option_table[] = {
 	{ FLAG("no-bpf", no_bpf, R), .group = "how",
 	  .help = "No kernel probes: trace by the library alone. "
 		  "It is loaded into CMD and its children, and needs no privilege." },
+	{ FLAG("no-shim", no_shim, R), .group = "how",
+	  .help = "No library in CMD: trace by kernel probes alone. "
+		  "They need privilege, see static programs too, and put nothing in." },
 	{ FLAG("no-inject", no_inject, R), .group = "how",
 	  .help = "Put no traceparent on requests. "
 		  "The library only looks; without it nothing is put in anyway." },

@@ -28,12 +28,14 @@
 #include "agent/resource/resource.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
+#include "agent/source/made.h"
 #include "agent/source/merge.h"
 #include "agent/source/record.h"
 #include "agent/source/sources.h"
 #include "exporters/console.h"
 
 #define SETTLE_NS     (2 * OTR_NS_PER_MS) /* a record is visible so soon */
+#define SETTLE_LIB_NS (20 * OTR_NS_PER_MS) /* a thread may be halted in the midst of it */
 #define MERGE_BYTES   (64u << 20)
 #define CLOCK_EACH_NS (60 * OTR_NS_PER_S)
 
@@ -222,7 +224,8 @@ static int drained(void *arg, const struct otr_event *ev)
 		break;
 	case OTR_EV_META: /* the process itself; what /proc says is more, if it is there */
 		put(s, ev);
-		read_facts(s, ev->tgid, ev->time_ns);
+		if (s->cfg.no_probes)
+			read_facts(s, ev->tgid, ev->time_ns);
 		return 0;
 	case OTR_EV_PROC_EXIT:
 		otr_chosen_remove(s->chosen, ev->tgid);
@@ -259,30 +262,30 @@ void otr_session_listeners(struct otr_session *s,
 	otr_sources_listeners(s->src, listed, s);
 }
 
-/* Released, in order: what the pipeline and a recording see. */
-static int released(void *arg, const struct otr_event *ev)
+/* What the pipeline and a recording see. */
+static int placed(void *arg, const struct otr_event *ev)
 {
 	struct otr_session *s = arg;
 
-	if (otr_chosen_refused(s->chosen, ev->tgid))
-		return 0; /* it was on trial */
 	if (s->record)
 		otr_record_put(s->record, ev);
 	otr_sinks_event(s->cfg.sinks, ev);
 	return 0;
 }
 
+/* Released, in order. */
+static int released(void *arg, const struct otr_event *ev)
+{
+	struct otr_session *s = arg;
+
+	if (!otr_chosen_refused(s->chosen, ev->tgid)) /* else it was on trial */
+		otr_sources_place(s->src, ev, placed, s);
+	return 0;
+}
+
 static void tell_clock(struct otr_session *s, uint64_t now)
 {
-	struct otr_ev_clock clock = {
-		.hdr = {.kind = OTR_EV_CLOCK,
-			.hook = OTR_HOOK_AGENT,
-			.size = sizeof(clock),
-			.time_ns = now},
-		.realtime_ns = otr_clock(CLOCK_REALTIME),
-		.boottime_ns = otr_clock(CLOCK_BOOTTIME),
-		.seed = s->seed,
-	};
+	const struct otr_ev_clock clock = otr_made_clock(now, s->seed);
 
 	s->clock_ns = now;
 	put(s, &clock.hdr);
@@ -290,12 +293,7 @@ static void tell_clock(struct otr_session *s, uint64_t now)
 
 static void tick(struct otr_session *s, uint64_t time_ns)
 {
-	const struct otr_event ev = {
-		.kind = OTR_EV_TICK,
-		.hook = OTR_HOOK_AGENT,
-		.size = sizeof(ev),
-		.time_ns = time_ns,
-	};
+	const struct otr_event ev = otr_made_tick(time_ns);
 
 	released(s, &ev);
 }
@@ -343,7 +341,7 @@ static void set_pace(struct otr_session *s)
 		.arg = s,
 	};
 	/* The library has no pauses yet. */
-	otr_pace_start(&s->pace, s->cfg.shim ? 0 : s->cfg.cfg->cpu_budget, s->began_ns);
+	otr_pace_start(&s->pace, s->cfg.no_probes ? 0 : s->cfg.cfg->cpu_budget, s->began_ns);
 }
 
 int otr_session_open(struct otr_session **out,
@@ -351,8 +349,8 @@ int otr_session_open(struct otr_session **out,
 {
 	OTR_AUTO(otr_session_close) struct otr_session *s = calloc(1, sizeof(*s));
 	const struct otr_sources_config src = {
-		.use_bpf = !cfg->shim,
-		.use_shim = cfg->shim,
+		.use_bpf = !cfg->no_probes,
+		.use_shim = cfg->library,
 		.bpf = {.btf = cfg->cfg->btf,
 			.host = cfg->host,
 			.trials = cfg->at_exec,
@@ -427,7 +425,7 @@ int otr_session_step(struct otr_session *s)
 	otr_sources_drain(s->src, now, drained, s);
 	otr_sources_poll(s->src, now, false, drained, s);
 	otr_chosen_tick(s->chosen, now);
-	let_pass(s, now - SETTLE_NS);
+	let_pass(s, now - (s->cfg.library ? SETTLE_LIB_NS : SETTLE_NS));
 	otr_sinks_tick(s->cfg.sinks, now);
 	otr_notseen_watch(otr_sinks_notseen(s->cfg.sinks), s->cfg.sinks, now - s->began_ns);
 	return otr_pace_step(&s->pace, now, otr_sources_rest_ms(s->src, s->events));

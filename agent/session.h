@@ -26,7 +26,8 @@ struct otr_sinks;
 struct otr_session_config {
 	const struct otr_settings *cfg; /* borrowed for the session's life */
 	struct otr_sinks *sinks;	/* likewise */
-	bool shim; /* by the library alone: no probes in the kernel */
+	bool no_probes; /* none in the kernel: by the library alone */
+	bool library;	/* programs may carry it (otr_session_join()) */
 	bool host; /* hear of exec and listen of every process */
 
 	bool at_exec; /* and a program may be wanted before it listens */
@@ -60,7 +61,7 @@ int otr_session_start(struct otr_session *s);
 /* What OTRACE_SESSION is set to in a program that carries the library; NULL: none. */
 const char *otr_session_join(const struct otr_session *s);
 
-/* "bpf" or "shim": what it draws from. */
+/* "bpf", "shim" or "bpf+shim": what it draws from. */
 const char *otr_session_source(const struct otr_session *s);
 
 /* A descriptor that is readable when a step is due early. */

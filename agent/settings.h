@@ -19,6 +19,7 @@ struct otr_settings {
 	/* what */
 	bool no_follow;
 	bool no_bpf;
+	bool no_shim;
 	bool no_inject;
 	char *service;
 	char *user;

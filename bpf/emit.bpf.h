@@ -67,11 +67,13 @@ static __always_inline void otr_emit_conn(struct sock *sk, struct otr_conn *c,
 	cn->hdr.tgid = c->tgid;
 	cn->hdr.conn = c->inode;
 	otr_sock_facts(sk, c, cn, fresh);
-	if (kind == OTR_EV_CONN_CLOSE) {
+	cn->by_lib = c->by_lib;
+	if (kind == OTR_EV_CONN_CLOSE || c->by_lib == OTR_BY_LIB_MIXED) {
 		cn->bytes_in = c->flow[OTR_DIR_IN].total;
 		cn->bytes_out = c->flow[OTR_DIR_OUT].total;
-		cn->error = c->error;
 	}
+	if (kind == OTR_EV_CONN_CLOSE)
+		cn->error = c->error;
 	if (kind == OTR_EV_LISTEN)
 		otr_submit_news(cn);
 	else

@@ -47,6 +47,7 @@ enum otr_event_kind {
 	OTR_EV_PROC_FORK, /* struct otr_ev_proc: prefork workers never exec */
 	OTR_EV_LISTEN,	  /* struct otr_ev_conn: local address only */
 	OTR_EV_TICK, /* struct otr_event: idle time passed, so replay knows */
+	OTR_EV_PAST, /* struct otr_ev_past: made by the agent, before a CONN_CLOSE */
 	OTR_EV_MAX,
 };
 
@@ -113,6 +114,14 @@ enum otr_role {
 	OTR_ROLE_SERVER
 };
 
+/* From the kernel: what moved a connection's bytes. */
+enum otr_by_lib {
+	OTR_BY_LIB_NONE, /* nothing yet */
+	OTR_BY_LIB_ALL,	 /* processes that carry the library: it tells of them */
+	OTR_BY_LIB_NO,	 /* others: the kernel does */
+	OTR_BY_LIB_MIXED,
+};
+
 /* Where ids in a record come from. Only ids that were on a wire travel. */
 enum otr_ids {
 	OTR_IDS_NONE,
@@ -142,7 +151,7 @@ struct otr_ev_conn {
 	struct otr_addr local;
 	struct otr_addr remote;
 	__u64 peer;	 /* AF_UNIX: the other end's conn; 0 otherwise */
-	__u64 bytes_in;	 /* totals, set on close only */
+	__u64 bytes_in;	 /* totals, on close; and when by_lib becomes MIXED */
 	__u64 bytes_out; /* likewise */
 	__u32 netns;	 /* inode of the network namespace */
 	__u32 isn_out;	/* TCP: initial sequence numbers; both ends of a wire */
@@ -152,7 +161,8 @@ struct otr_ev_conn {
 	__u16 protocol; /* IPPROTO_TCP ..; 0 for AF_UNIX */
 	__u8 role;	/* enum otr_role */
 	__u8 seen_open; /* 1: seen from its first byte */
-	__u8 pad[2];
+	__u8 by_lib; /* enum otr_by_lib: who tells of its bytes */
+	__u8 pad;
 	char path[112]; /* AF_UNIX; a leading NUL: abstract */
 };
 
@@ -285,6 +295,12 @@ struct otr_ev_lost {
 	__u32 pad;
 };
 
+/* Bytes of a connection that moved past the library in its process. */
+struct otr_ev_past {
+	struct otr_event hdr; /* tgid, conn */
+	__u64 bytes;
+};
+
 _Static_assert(sizeof(struct otr_event) == 40, "ABI: otr_event");
 _Static_assert(sizeof(struct otr_ev_conn) == 240, "ABI: otr_ev_conn");
 _Static_assert(sizeof(struct otr_cause) == 56, "ABI: otr_cause");
@@ -295,6 +311,7 @@ _Static_assert(sizeof(struct otr_ev_proc) == 96, "ABI: otr_ev_proc");
 _Static_assert(sizeof(struct otr_ev_clock) == 64, "ABI: otr_ev_clock");
 _Static_assert(sizeof(struct otr_ev_meta) == 48, "ABI: otr_ev_meta");
 _Static_assert(sizeof(struct otr_ev_lost) == 56, "ABI: otr_ev_lost");
+_Static_assert(sizeof(struct otr_ev_past) == 48, "ABI: otr_ev_past");
 
 static inline int otr_lost_is_pause(const struct otr_ev_lost *ev)
 {

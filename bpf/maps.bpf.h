@@ -29,6 +29,8 @@ struct otr_task {
 	__u64 trial_ns;	 /* 0: chosen; else traced until then, unless it is */
 	struct otr_strand strand;
 	__u64 got_ns;	 /* the last answer it read to one */
+	__u32 libs_gen;	 /* of which `has_lib` is */
+	__u32 has_lib;	 /* its process carries the library: bytes are told there */
 };
 
 struct otr_flow { /* one direction of a connection; the run that is going on */
@@ -68,7 +70,8 @@ struct otr_conn {
 	__u8 seen_open;
 	__u8 let_go; /* the exchange going on is not told: no CPU for it */
 	__u8 opening;	/* enum otr_opening */
-	__u8 pad[6];
+	__u8 by_lib;	/* enum otr_by_lib */
+	__u8 pad[5];
 };
 
 /* Owner: task.bpf.h. */
@@ -142,6 +145,24 @@ struct {
 	__type(key, __u32);
 	__type(value, struct otr_target);
 } otr_targets SEC(".maps") __weak;
+
+/* Processes that carry the library and have offered their ring, by tgid: they tell of
+ * their bytes themselves. Owner: lib.bpf.h; the agent takes out whom it did not take. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u32);
+} otr_libs SEC(".maps") __weak;
+
+/* The sockets at which rings are offered, by inode: written by the agent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u64);
+	__type(value, __u32);
+} otr_doors SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

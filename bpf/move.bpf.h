@@ -9,6 +9,7 @@
  */
 
 #include "frames.bpf.h"
+#include "lib.bpf.h"
 #include "rules.bpf.h"
 
 /* How a connection is captured that the agent has said nothing of. */
@@ -42,7 +43,7 @@ static __always_inline void otr_end_run(struct otr_conn *c, __u8 dir, __u8 eof,
 	__u64 key = otr_dir_key(c->inode, dir);
 	struct otr_flow *f = &c->flow[dir & 1];
 
-	if (!c->let_go && (f->cut || eof || c->error))
+	if (!c->let_go && c->by_lib != OTR_BY_LIB_ALL && (f->cut || eof || c->error))
 		otr_emit_run(c, dir, eof, now);
 	if (f->cut)
 		bpf_map_delete_elem(&otr_runs, &key);
@@ -122,6 +123,16 @@ static __always_inline void otr_let_go(struct otr_conn *c, const struct otr_move
 		otr_lost(OTR_LOSS_BUDGET);
 }
 
+/* From here on the library tells of its bytes: how many moved before, so that it is known
+ * where its own count begins. */
+static __always_inline void otr_tell_change(struct sock *sk, struct otr_conn *c, __u64 now)
+{
+	const __u32 none[2] = {};
+
+	if (c->told)
+		otr_emit_conn(sk, c, OTR_EV_CONN_OPEN, now, none);
+}
+
 static __always_inline void otr_tell_open(struct otr_task *t, struct sock *sk,
 					  struct otr_conn *c,
 					  const struct otr_move *mv)
@@ -150,14 +161,21 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 	struct otr_flow *f = &c->flow[mv->dir & 1];
 	struct otr_cause cause = {};
 	__u64 strand = t->tid;
+	int has_lib = otr_has_lib(t);
 	__u32 cap;
 
+	if (has_lib && c->by_lib == OTR_BY_LIB_NO) {
+		c->by_lib = OTR_BY_LIB_MIXED;
+		otr_tell_change(sk, c, mv->now);
+	}
+	c->by_lib |= has_lib ? OTR_BY_LIB_ALL : OTR_BY_LIB_NO;
 	mv->first = c->last_dir != mv->dir;
 	if (!c->inode)
 		c->inode = otr_sock_inode(sk); /* it had no descriptor yet */
 	if (mv->first)
 		otr_begin_run(c, mv); /* and ends the last one, let go or not */
-	otr_let_go(c, mv);
+	if (!has_lib)
+		otr_let_go(c, mv);
 	if (!c->told || c->tgid != t->tgid)
 		otr_tell_open(t, sk, c, mv);
 	if (c->role == OTR_ROLE_UNKNOWN && !c->pair)
@@ -169,8 +187,8 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 	f->last_ns = mv->now;
 	otr_rules(t, c, mv, &cause, &strand);
 
-	f->frames.lost |= c->let_go; /* it is not walked along */
-	if (f->capture == OTR_CAPTURE_MUTE || c->let_go)
+	f->frames.lost |= c->let_go | has_lib; /* it is not walked along */
+	if (has_lib || f->capture == OTR_CAPTURE_MUTE || c->let_go)
 		return; /* counted in `total`: nobody reads its runs */
 	otr_find_bytes(mv, regs);
 	if (f->total == mv->moved && otr_open(c, mv) == OTR_OPENING_HTTP2)

@@ -70,7 +70,8 @@ struct otr_ring {
 	__u64 tail __attribute__((aligned(64))); /* what was read */
 	__u32 off; /* 1: the shim calls through from now on */
 	__u32 policy_gen;
-	__u8 pad1[48];
+	__u32 late; /* 1: the kernel side tells who did whose work, after it was done (R6c) */
+	__u8 pad1[44];
 	struct {
 		__u64 key; /* otr_dir_key(); 0: none */
 		struct otr_policy policy;

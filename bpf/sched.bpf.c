@@ -7,6 +7,7 @@
  */
 
 #include "emit.bpf.h"
+#include "lib.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -134,6 +135,7 @@ int BPF_PROG(otr_exec, struct task_struct *task, int old_pid,
 		t->strand = kept;
 		t->tid = otr_tid_of(task);
 		t->go_goid = 0;
+		otr_lib_gone(t);
 		bpf_map_delete_elem(&otr_minds, &t->tgid);
 	}
 	if (otr_ctl.trials && (!t || t->trial_ns))
@@ -153,6 +155,7 @@ int BPF_PROG(otr_exit, struct task_struct *task)
 	otr_hit(OTR_HIT_LIFE);
 	bpf_map_delete_elem(&otr_minds, &t->tgid);
 	bpf_map_delete_elem(&otr_targets, &t->tgid);
+	otr_lib_gone(t);
 	pr = otr_reserve_fact(sizeof(*pr));
 	if (!pr)
 		return 0;

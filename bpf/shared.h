@@ -82,6 +82,8 @@ struct otr_ctl {
 	__u32 woken; /* 1: the agent is on its way to the rings; it clears this */
 	/* agent -> kernel */
 	__u32 paused; /* 1: requests that begin now are let go, each with its answer */
+	/* Moves when a process begins or ends to carry the library (otr_libs): both sides add. */
+	__u32 libs_gen;
 };
 
 #endif /* OTR_SHARED_H */

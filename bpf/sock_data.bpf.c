@@ -10,7 +10,7 @@
 
 #include "data.bpf.h"
 
-static __always_inline struct otr_conn *conn_of(struct sock *sk)
+static __always_inline struct otr_conn *conn_of(struct otr_task *t, struct sock *sk)
 {
 	struct otr_conn *c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
 
@@ -22,8 +22,10 @@ static __always_inline struct otr_conn *conn_of(struct sock *sk)
 		otr_lost(OTR_LOSS_TABLE);
 		return NULL;
 	}
-	if (otr_conn_init(c, sk))
+	if (otr_conn_init(c, sk)) {
 		c->family = 0; /* remembered as none of ours */
+		otr_offered(t, sk);
+	}
 	return c;
 }
 
@@ -60,7 +62,7 @@ static __always_inline int sock_data(struct sock *sk, __u8 dir, int ret, int fla
 			otr_not_moved(t, sk, c, dir, ret);
 		return 0;
 	}
-	c = conn_of(sk);
+	c = conn_of(t, sk);
 	if (!c || !c->family)
 		return 0;
 	mv.now = bpf_ktime_get_ns();

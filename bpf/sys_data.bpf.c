@@ -75,8 +75,11 @@ static __always_inline int sys_data(struct sys_exit_ctx *ctx, __u8 dir,
 		return 0;
 	otr_hit(OTR_HIT_DATA);
 	c = ctx->ret > 0 ? conn_of(sk) : known(sk);
-	if (!c)
+	if (!c) {
+		if (ctx->ret > 0)
+			otr_offered(t, sk);
 		return 0;
+	}
 	if (ctx->ret <= 0) {
 		otr_not_moved(t, sk, c, dir, ctx->ret);
 		return 0;

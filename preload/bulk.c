@@ -16,6 +16,7 @@ ssize_t sendfile(int out, int in, off_t *at, size_t len)
 
 	if (otr_shim.owing && otr_out_first(out, 0, 0))
 		return -1;
+	otr_before(out);
 	ret = otr_real.sendfile(out, in, at, len);
 	otr_out_unseen(out, ret);
 	return ret;
@@ -32,6 +33,8 @@ ssize_t splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned
 
 	if (otr_shim.owing && otr_out_first(out, 0, 0))
 		return -1;
+	otr_before(in);
+	otr_before(out);
 	ret = otr_real.splice(in, from, out, to, len, flags);
 	otr_in_unseen(in, ret);
 	otr_out_unseen(out, ret);
@@ -44,6 +47,7 @@ int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 
 	if (otr_shim.owing && otr_out_first(fd, 1, flags))
 		return -1;
+	otr_before(fd);
 	ret = otr_real.sendmmsg(fd, msgs, n, flags);
 	error = errno;
 	for (int i = 0; i < ret; i++)
@@ -57,7 +61,11 @@ int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 
 int recvmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags, struct timespec *ts)
 {
-	int ret = otr_real.recvmmsg(fd, msgs, n, flags, ts), error = errno;
+	int ret, error;
+
+	otr_before(fd);
+	ret = otr_real.recvmmsg(fd, msgs, n, flags, ts);
+	error = errno;
 
 	for (int i = 0; i < ret; i++)
 		otr_in(&(struct otr_in){.fd = fd,

@@ -87,16 +87,20 @@ static void took(int fd, const struct iovec *iov, int n, int flags, ssize_t ret)
 ssize_t read(int fd, void *buf, size_t len)
 {
 	const struct iovec one = {buf, len};
-	ssize_t ret = otr_real.read(fd, buf, len);
+	ssize_t ret;
 
+	otr_before(fd);
+	ret = otr_real.read(fd, buf, len);
 	took(fd, &one, 1, 0, ret);
 	return ret;
 }
 
 ssize_t readv(int fd, const struct iovec *iov, int n)
 {
-	ssize_t ret = otr_real.readv(fd, iov, n);
+	ssize_t ret;
 
+	otr_before(fd);
+	ret = otr_real.readv(fd, iov, n);
 	took(fd, iov, n, 0, ret);
 	return ret;
 }
@@ -104,8 +108,10 @@ ssize_t readv(int fd, const struct iovec *iov, int n)
 ssize_t recv(int fd, void *buf, size_t len, int flags)
 {
 	const struct iovec one = {buf, len};
-	ssize_t ret = otr_real.recv(fd, buf, len, flags);
+	ssize_t ret;
 
+	otr_before(fd);
+	ret = otr_real.recv(fd, buf, len, flags);
 	took(fd, &one, 1, flags, ret);
 	return ret;
 }
@@ -114,16 +120,20 @@ ssize_t recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *from
 		 socklen_t *from_len)
 {
 	const struct iovec one = {buf, len};
-	ssize_t ret = otr_real.recvfrom(fd, buf, len, flags, from, from_len);
+	ssize_t ret;
 
+	otr_before(fd);
+	ret = otr_real.recvfrom(fd, buf, len, flags, from, from_len);
 	took(fd, &one, 1, flags, ret);
 	return ret;
 }
 
 ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	ssize_t ret = otr_real.recvmsg(fd, msg, flags);
+	ssize_t ret;
 
+	otr_before(fd);
+	ret = otr_real.recvmsg(fd, msg, flags);
 	if (ret >= 0)
 		otr_came(msg); /* what the kernel filled can be read */
 	if (ret >= 0)

@@ -10,6 +10,14 @@
 
 #include "preload/shim.h"
 
+/* How a connection is captured that the agent has said nothing of. */
+static uint8_t own_policy(const struct otr_fd *f)
+{
+	return f->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES :
+	       f->opening == OTR_OPENING_SSH   ? OTR_CAPTURE_MUTE :
+						 OTR_CAPTURE_HEAD;
+}
+
 static void take_policy(struct otr_fd *f, int dir)
 {
 	const struct otr_ring *ring = otr_shim.ring;
@@ -17,7 +25,7 @@ static void take_policy(struct otr_fd *f, int dir)
 	uint32_t at = otr_ring_hash(key);
 	struct otr_way *w = &f->way[dir];
 
-	w->capture = OTR_CAPTURE_HEAD;
+	w->capture = own_policy(f);
 	w->head_bytes = OTR_HEAD_BYTES;
 	for (uint32_t i = 0; i < 8; i++) {
 		uint32_t place = (at + i) % OTR_RING_POLICIES;
@@ -29,9 +37,16 @@ static void take_policy(struct otr_fd *f, int dir)
 	}
 	/* What was said of the ciphertext before says nothing of this. */
 	if (f->layer != OTR_LAYER_SOCKET && w->capture == OTR_CAPTURE_MUTE)
-		w->capture = OTR_CAPTURE_HEAD;
+		w->capture = own_policy(f);
 	if (w->head_bytes > OTR_DATA_MAX)
 		w->head_bytes = OTR_DATA_MAX;
+}
+
+static void take_policies(struct otr_fd *f)
+{
+	f->policy_gen = otr_shim.ring->policy_gen;
+	take_policy(f, OTR_DIR_IN);
+	take_policy(f, OTR_DIR_OUT);
 }
 
 static void end_run(struct otr_fd *f, int dir, int eof)
@@ -59,11 +74,10 @@ static void begin_run(struct otr_fd *f, int dir, uint64_t now)
 	w->copied = 0;
 	w->cut = 0;
 	w->first_ns = now;
-	if (f->policy_gen == otr_shim.ring->policy_gen)
-		return;
-	f->policy_gen = otr_shim.ring->policy_gen;
-	take_policy(f, OTR_DIR_IN);
-	take_policy(f, OTR_DIR_OUT);
+	if (!otr_shim.ring)
+		w->head_bytes = OTR_HEAD_BYTES;
+	else if (f->policy_gen != otr_shim.ring->policy_gen)
+		take_policies(f);
 }
 
 static uint32_t to_copy(const struct otr_way *w, uint64_t moved)
@@ -100,10 +114,15 @@ static void keep_tail(uint8_t tail[8], uint64_t moved, const struct iovec *iov, 
 	}
 }
 
-static void learn_role(struct otr_fd *f, int dir)
+/* Of a connection whose beginning was not seen: who speaks first asks, unless it is an
+ * answer that comes first. */
+static void learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 {
+	int answer = n && iov->iov_len >= 7 && !memcmp(iov->iov_base, "HTTP/1.", 7);
+
 	if (f->role == OTR_ROLE_UNKNOWN)
-		f->role = dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER;
+		f->role = (dir == OTR_DIR_OUT) != answer ? OTR_ROLE_CLIENT :
+							   OTR_ROLE_SERVER;
 }
 
 static void count_in(struct otr_way *w, uint64_t moved, uint64_t now)
@@ -114,40 +133,60 @@ static void count_in(struct otr_way *w, uint64_t moved, uint64_t now)
 	w->last_ns = now;
 }
 
+/* What is copied of a call by the first bytes of its run, or of itself. */
+static void tell_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
+		      uint64_t moved, uint64_t start_ns, int first,
+		      const struct otr_cause *cause, const struct iovec *iov, int n)
+{
+	struct otr_way *w = &f->way[dir];
+	uint32_t cap = n ? to_copy(w, moved) : 0;
+
+	if (cap)
+		w->copied += otr_tell_data(f, self, dir, pos, moved, start_ns, first,
+					   cause, iov, n, cap);
+	w->cut |= cap < moved;
+	if (w->cut) { /* the tail of a cut run may lie in a call that was copied whole */
+		keep_tail(w->tail, moved, iov, n);
+		otr_tell_going(f, dir);
+	}
+}
+
 void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 	       uint64_t start_ns, const struct iovec *iov, int n)
 {
 	struct otr_way *w = &f->way[dir];
 	struct otr_cause cause = {.evidence = 0};
 	uint64_t now = otr_clock_ns(), pos = w->total;
-	int first = f->last_dir != dir;
-	uint32_t cap;
+	int first = f->last_dir != dir, ready;
 
 	if (f->opaque) {
 		w->total += moved;
 		otr_handle(&self->strand, f->inode);
 		return;
 	}
-	if (!otr_ring_ready())
-		return;
-	learn_role(f, dir);
-	if (f->told_by != otr_shim.pid)
+	/* Where there is none, or another thread makes it this moment, bytes are counted all
+	 * the same: what follows has its right place. */
+	ready = otr_ring_ready();
+	learn_role(f, dir, iov, n);
+	if (ready && f->told_by != otr_shim.pid)
 		otr_tell_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	if (first)
 		begin_run(f, dir, now);
 	count_in(w, moved, now);
 	otr_rules_moved(self, f, dir, first, pos, now, iov, n, &cause);
-	if (w->capture == OTR_CAPTURE_MUTE)
+	if (!ready) {
+		w->cut = 1;
+		__atomic_fetch_add(&otr_shim.unsaid, 1, __ATOMIC_RELAXED);
 		return;
-	cap = n ? to_copy(w, moved) : 0;
-	if (cap)
-		w->copied += otr_tell_data(f, self, dir, pos, moved, start_ns, first,
-					   &cause, iov, n, cap);
-	w->cut |= cap < moved;
-	if (w->cut) { /* the tail of a cut run may lie in a call that was copied whole */
-		keep_tail(w->tail, moved, iov, n);
-		otr_tell_going(f, dir);
 	}
+	if (!pos && otr_open(f, dir, iov, n) == OTR_OPENING_HTTP2)
+		take_policies(f);
+	if (w->capture == OTR_CAPTURE_FRAMES)
+		otr_frames_moved(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
+	else if (w->capture != OTR_CAPTURE_MUTE)
+		tell_head(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
+	if (!pos && f->opening == OTR_OPENING_SSH)
+		take_policies(f); /* what was copied names it */
 }
 
 void otr_runs_over(struct otr_fd *f)

@@ -224,6 +224,7 @@ static void prepare(const struct otr_out *o, struct plan *p)
 	self = otr_enter();
 	if (!self)
 		return;
+	otr_ring_ready(); /* before its first byte moves: see otr_before() */
 	below = is_below(self, o, p->f);
 	if (!below && p->f->role != OTR_ROLE_SERVER && p->f->last_dir != OTR_DIR_OUT)
 		p->f = otr_fd_again(o->fd, p->f);

@@ -61,14 +61,15 @@ static int offer(int ring)
 	} control = {.space = ""};
 	struct iovec one = {.iov_base = otr_shim.session,
 			    .iov_len = otr_shim.session_len};
-	struct msghdr msg = {.msg_name = &to,
-			     .msg_iov = &one,
+	struct msghdr msg = {.msg_iov = &one,
 			     .msg_iovlen = 1,
 			     .msg_control = &control,
 			     .msg_controllen = sizeof(control)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 	int fd = (int)syscall(SYS_socket, AF_UNIX,
 			      SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	socklen_t len = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 2 +
+			otr_shim.name_len;
 	ssize_t n = -1;
 	int busy = 1;
 
@@ -76,8 +77,6 @@ static int offer(int ring)
 		return -1;
 	/* Abstract: its name begins with a NUL. */
 	memcpy(to.sun_path + 1, otr_shim.session, otr_shim.name_len);
-	msg.msg_namelen = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 2 +
-			  otr_shim.name_len;
 	cm->cmsg_level = SOL_SOCKET;
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(sizeof(int));
@@ -86,7 +85,11 @@ static int offer(int ring)
 	for (uint32_t i = 0; busy && i < OTR_RING_DOORS; i++) {
 		to.sun_path[1 + otr_shim.name_len] = "0123456789abcdef"
 			[((uint32_t)otr_shim.pid + i) % OTR_RING_DOORS];
-		n = syscall(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		/* Connected, since by its peer the kernel side knows what is said here:
+		 * from this call on it leaves our bytes to us (bpf/lib.bpf.h). */
+		n = syscall(SYS_connect, fd, &to, len);
+		if (!n)
+			n = syscall(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 		busy = n < 0 && errno == EAGAIN;
 	}
 	syscall(SYS_close, fd);
@@ -95,64 +98,88 @@ static int offer(int ring)
 	return n > 0 ? 0 : -1;
 }
 
-/* Nobody sees the ring before the agent has it: it is taken back if it is not to be had. */
-static struct otr_ring *make_ring(int *busy)
+/* From here on threads write into it. */
+static void publish(struct otr_ring *ring)
+{
+	struct otr_shim *sh = &otr_shim;
+
+	ring->magic = OTR_RING_MAGIC;
+	ring->abi = OTR_ABI;
+	ring->bytes = OTR_RING_BYTES;
+	ring->tgid = (uint32_t)sh->pid;
+	ring->policy_gen = 1;
+	ring->counts[OTR_SHIM_DROPPED] = sh->unsaid;
+	sh->netns = otr_netns();
+	sh->slots = (char *)ring + OTR_RING_HEAD;
+	__atomic_store_n(&sh->ring, ring, __ATOMIC_RELEASE);
+	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
+	otr_tell_process();
+	otr_tell_environment();
+}
+
+/* Nobody will read it; what is in it is lost. It stays where it is: another thread may be
+ * writing this moment. */
+static void take_back(const struct otr_ring *ring)
+{
+	const struct otr_ring_slot *slot;
+	uint64_t at = 0;
+
+	__atomic_store_n(&otr_shim.off, &otr_shim.idle, __ATOMIC_RELEASE);
+	while (at < ring->head && at < OTR_RING_BYTES) {
+		slot = (const void *)(otr_shim.slots + at);
+		at += otr_ring_room(slot->size);
+		__atomic_fetch_add(&otr_shim.unsaid, 1, __ATOMIC_RELAXED);
+	}
+}
+
+/*
+ * A ring that is offered is in use already: from the moment it is, the kernel side leaves
+ * all bytes of this process to it, whatever other threads do. Returns 0, -1 or 1 as
+ * offer().
+ */
+static int make_ring(void)
 {
 	int fd = make_memfd(), rc;
 	struct otr_ring *ring;
 
 	if (fd < 0)
-		return NULL;
+		return -1;
 	ring = (struct otr_ring *)map(fd);
+	rc = ring ? 0 : -1;
 	if (ring) {
-		ring->magic = OTR_RING_MAGIC;
-		ring->abi = OTR_ABI;
-		ring->bytes = OTR_RING_BYTES;
-		ring->tgid = (uint32_t)otr_shim.pid;
-		ring->policy_gen = 1;
+		publish(ring);
 		rc = offer(fd);
-		*busy = rc > 0;
-		if (rc) {
-			munmap(ring, ALL + OTR_RING_BYTES);
-			ring = NULL;
-		}
 	}
+	if (ring && rc)
+		take_back(ring);
 	syscall(SYS_close, fd);
-	return ring;
+	return rc;
 }
 
 int otr_ring_ready(void)
 {
 	struct otr_shim *sh = &otr_shim;
-	struct otr_ring *ring;
 	uint8_t not_yet = 0;
-	int busy = 0;
+	int rc;
 
-	if (__atomic_load_n(&sh->ring, __ATOMIC_ACQUIRE))
+	if (__atomic_load_n(&sh->given, __ATOMIC_ACQUIRE))
 		return 1;
-	if (sh->sealed || sh->failed ||
-	    !__atomic_compare_exchange_n(&sh->offered, &not_yet, 1, 0, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
+	if (sh->sealed || sh->failed)
 		return 0;
-	ring = make_ring(&busy);
-	if (!ring && busy && ++sh->tries < OTR_TRIES) {
+	if (!__atomic_compare_exchange_n(&sh->offered, &not_yet, 1, 0, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return __atomic_load_n(&sh->ring, __ATOMIC_ACQUIRE) != NULL;
+	rc = make_ring();
+	if (rc > 0 && ++sh->tries < OTR_TRIES) {
 		__atomic_store_n(&sh->offered, 0, __ATOMIC_RELEASE);
 		return 0;
 	}
-	if (!ring) {
+	if (rc) {
 		sh->failed = 1;
 		sh->idle = 1;
-		return 0;
 	}
-	sh->slots = (char *)ring + OTR_RING_HEAD;
-	__atomic_store_n(&sh->ring, ring, __ATOMIC_RELEASE);
-	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
-	/* What was to be told before there was room among the offers. */
-	__atomic_fetch_add(&ring->counts[OTR_SHIM_DROPPED], sh->tries, __ATOMIC_RELAXED);
-	otr_shim.netns = otr_netns();
-	otr_tell_process();
-	otr_tell_environment();
-	return 1;
+	__atomic_store_n(&sh->given, !rc, __ATOMIC_RELEASE);
+	return !rc;
 }
 
 void otr_count(enum otr_shim_count what)

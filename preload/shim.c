@@ -72,12 +72,16 @@ static int may_be_here(const char *exe)
 {
 	const char *agent = getenv("OTRACE_SESSION");
 	const char *disabled = getenv("OTRACE_DISABLED");
+	const char *only = getenv("OTRACE_ONLY"); /* --no-follow: its children are not meant */
 	size_t len = agent ? strlen(agent) : 0;
 	const char *dot = agent ? strchr(agent, '.') : NULL;
 
 	if (getauxval(AT_SECURE) || is_watched() || is_denied(exe))
 		return 0;
 	if (disabled && !strcmp(disabled, "1"))
+		return 0;
+	otr_shim.only = only != NULL;
+	if (only && atoi(only) != getpid())
 		return 0;
 	/* Without an agent there is nobody to tell. */
 	if (!dot || len >= sizeof(otr_shim.session))
@@ -158,6 +162,8 @@ static void begin(void)
 
 	sh->pid = getpid();
 	sh->offered = 0;
+	sh->given = 0;
+	sh->unsaid = 0;
 	sh->failed = 0;
 	sh->tries = 0;
 	sh->ring = NULL;
@@ -180,9 +186,13 @@ static int begin_anew(void)
 		return 0;
 	otr_shim.off = &otr_shim.idle;
 	otr_shim.ring = NULL;
+	otr_shim.idle = otr_shim.only;
+	if (!otr_shim.only)
+		begin(); /* from here on other threads are seen, too: soon */
 	if (ring)
 		munmap(ring, OTR_RING_HEAD + 2 * OTR_RING_BYTES);
-	begin();
+	if (otr_shim.only)
+		return 0;
 	otr_self_forked();
 	return 1;
 }
@@ -219,4 +229,17 @@ struct otr_self *otr_enter(void)
 void otr_leave(struct otr_self *self)
 {
 	self->inside = 0;
+}
+
+void otr_offer_early(int fd)
+{
+	int error = errno;
+	struct otr_self *self = otr_enter();
+	struct otr_fd *f = self ? otr_fd_of(fd) : NULL;
+
+	if (f && f->kind == OTR_FD_STREAM)
+		otr_ring_ready();
+	if (self)
+		otr_leave(self);
+	errno = error;
 }

@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 
 #include "bpf/causality.h"
+#include "bpf/frames.h"
 #include "bpf/ring.h"
 #include "preload/environ.h"
 #include "preload/talk.h"
@@ -49,6 +50,7 @@ struct otr_way {
 	uint8_t cut; /* bytes of this run were moved without a record */
 	uint8_t eof;
 	uint8_t tail[8];
+	struct otr_frames frames;
 };
 
 #define OTR_DIR_NONE 2
@@ -72,6 +74,7 @@ struct otr_fd {
 	uint8_t nonblock;
 	uint8_t has_cause; /* R4 was asked; the bytes are not out yet */
 	uint8_t layer;	   /* enum otr_layer */
+	uint8_t opening;   /* enum otr_opening */
 	uint8_t opaque;	   /* ciphertext: what is said lies in otr_fd_talk() */
 	uint16_t dup;	   /* an alias of this socket's, + 1; 0: none known */
 	uint16_t home;	   /* of an alias */
@@ -127,11 +130,14 @@ struct otr_shim {
 	int32_t pid;
 	uint8_t sealed;	  /* the program filters its system calls: we make none */
 	uint8_t quiet;	  /* 1: only observe, inject nothing */
-	uint8_t offered;
+	uint8_t only;	  /* 1: children that it forks are not traced */
+	uint8_t offered;  /* one thread does, or has */
+	uint8_t given;	  /* the agent has it */
 	uint8_t failed;	  /* no ring is to be had */
 	uint8_t tries;	  /* to offer one, when too many did */
 	uint8_t alone; /* calls on its own account: it has served, or its maker had */
 	uint32_t calls; /* in the trace of `run` */
+	uint32_t unsaid; /* records before there was a ring, or in one that nobody took */
 	uint8_t *alive;	  /* wiped by fork: 0 in a child that has not begun anew */
 	struct otr_ring *ring;
 	char *slots; /* mapped twice in a row, so that no slot wraps */
@@ -161,6 +167,14 @@ extern struct otr_shim otr_shim;
  * follow. */
 struct otr_self *otr_enter(void);
 void otr_leave(struct otr_self *self);
+/* Before the first byte of a socket moves: the ring is offered, so that the kernel side
+ * leaves it, and all that follow, to us. */
+void otr_offer_early(int fd);
+static inline void otr_before(int fd)
+{
+	if (!*otr_shim.off && (!otr_shim.given || !*otr_shim.alive))
+		otr_offer_early(fd);
+}
 /* Zeroed pages, the kernel's until they are used; NULL: none. For the constructor. */
 void *otr_room(size_t size);
 
@@ -229,6 +243,13 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		   int error);
 /* Before the connection's end is told: how far its run went. */
 void otr_runs_over(struct otr_fd *f);
+
+/* frames.c: bytes of a connection that is captured by frames. */
+void otr_frames_moved(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
+		      uint64_t moved, uint64_t start_ns, int first,
+		      const struct otr_cause *cause, const struct iovec *iov, int n);
+/* The first bytes of a direction: do they say by themselves how it is captured? */
+enum otr_opening otr_open(struct otr_fd *f, int dir, const struct iovec *iov, int n);
 
 /* rules.c: causality.h at home in a process. */
 void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first,

@@ -250,6 +250,48 @@ uint64_t otr_bpf_cost_ns(const struct otr_bpf *b)
 	return calls * b->price_ns + light * b->price_ns / 3;
 }
 
+int otr_bpf_door(struct otr_bpf *b, uint64_t inode)
+{
+	uint32_t yes = 1;
+
+	return bpf_map__update_elem(b->skel->maps.otr_doors, &inode, sizeof(inode), &yes,
+				    sizeof(yes), BPF_ANY);
+}
+
+/* Its offer may be on its way to us: it is marked first, and taken out the next time. */
+static void doubt_lib(struct otr_bpf *b, uint32_t tgid)
+{
+	const struct bpf_map *libs = b->skel->maps.otr_libs;
+	uint32_t marked = 2, value;
+
+	if (bpf_map__lookup_elem(libs, &tgid, sizeof(tgid), &value, sizeof(value), 0))
+		return;
+	if (value != marked) {
+		bpf_map__update_elem(libs, &tgid, sizeof(tgid), &marked, sizeof(marked),
+				     BPF_EXIST);
+		return;
+	}
+	bpf_map__delete_elem(libs, &tgid, sizeof(tgid), 0);
+	__atomic_add_fetch(&b->ctl->libs_gen, 1, __ATOMIC_RELEASE);
+}
+
+void otr_bpf_sweep_libs(struct otr_bpf *b, bool (*known)(void *arg, uint32_t tgid),
+			void *arg)
+{
+	const struct bpf_map *libs = b->skel->maps.otr_libs;
+	uint32_t tgid, next, *at = NULL;
+	int left = (int)bpf_map__max_entries(libs);
+
+	while (left-- && !bpf_map__get_next_key(libs, at, &next, sizeof(next))) {
+		if (at && !known(arg, tgid))
+			doubt_lib(b, tgid);
+		tgid = next;
+		at = &tgid;
+	}
+	if (at && !known(arg, tgid))
+		doubt_lib(b, tgid);
+}
+
 void otr_bpf_pause(struct otr_bpf *b, bool pause)
 {
 	__atomic_store_n(&b->ctl->paused, pause, __ATOMIC_RELEASE);

@@ -76,6 +76,15 @@ void otr_bpf_policy(struct otr_bpf *b, uint64_t conn, enum otr_dir dir,
 		    enum otr_capture capture, uint32_t head_bytes);
 void otr_bpf_watch(struct otr_bpf *b, uint64_t conn, enum otr_dir dir, bool want);
 
+/* A socket at which processes offer the library's ring, by inode: who does so is not
+ * observed from the kernel any more, but counted (bpf/lib.bpf.h). Returns 0 or -errno. */
+int otr_bpf_door(struct otr_bpf *b, uint64_t inode);
+
+/* Observes again who said to carry the library and is not known to (`known`), once it has
+ * said so for a while. */
+void otr_bpf_sweep_libs(struct otr_bpf *b, bool (*known)(void *arg, uint32_t tgid),
+			void *arg);
+
 /* While paused, requests that begin are let go, each with its answer, and counted
  * (OTR_LOSS_BUDGET); those that were begun before are told to their ends. */
 void otr_bpf_pause(struct otr_bpf *b, bool pause);

@@ -32,6 +32,7 @@ static bool conn_ok(const struct otr_event *ev)
 	const struct otr_ev_conn *cn = (const void *)ev;
 
 	return exact(ev, sizeof(*cn), 0) && cn->role <= OTR_ROLE_SERVER &&
+	       cn->by_lib <= OTR_BY_LIB_MIXED &&
 	       (ev->conn || ev->kind == OTR_EV_LISTEN);
 }
 
@@ -105,6 +106,11 @@ static bool lost_ok(const struct otr_event *ev)
 	return exact(ev, sizeof(*lo), 0) && lo->cause < OTR_LOSS_MAX;
 }
 
+static bool past_ok(const struct otr_event *ev)
+{
+	return exact(ev, sizeof(struct otr_ev_past), 0);
+}
+
 static bool tick_ok(const struct otr_event *ev)
 {
 	return exact(ev, sizeof(*ev), 0);
@@ -124,6 +130,7 @@ static const struct door doors[OTR_EV_MAX] = {
 	[OTR_EV_PROC_FORK] = { sizeof(struct otr_ev_proc), proc_ok },
 	[OTR_EV_LISTEN] = { sizeof(struct otr_ev_conn), conn_ok },
 	[OTR_EV_TICK] = { sizeof(struct otr_event), tick_ok },
+	[OTR_EV_PAST] = { sizeof(struct otr_ev_past), past_ok },
 };
 
 const struct otr_event *otr_event_check(const void *copy, size_t len)

@@ -51,7 +51,7 @@ static bool is_agents(const struct otr_event *ev)
 	if (ev->kind == OTR_EV_META)
 		return meta->key != OTR_RING_META_ENV;
 	return ev->kind == OTR_EV_TICK || ev->kind == OTR_EV_CLOCK ||
-	       ev->kind == OTR_EV_LOST;
+	       ev->kind == OTR_EV_LOST || ev->kind == OTR_EV_PAST;
 }
 
 static const struct otr_event *take(struct otr_ring_reader *rd, uint64_t head,

@@ -59,6 +59,7 @@ struct otr_shims {
 	size_t conns;
 	struct otr_watch watch;
 	uint64_t counts[OTR_SHIM_COUNTS]; /* of those that have ended */
+	bool late;
 };
 
 int otr_shims_open(struct otr_shims **out, struct otr_err *err)
@@ -142,6 +143,29 @@ size_t otr_shims_alive(const struct otr_shims *s)
 	return s->n;
 }
 
+void otr_shims_late(struct otr_shims *s)
+{
+	s->late = true;
+}
+
+bool otr_shims_has(const struct otr_shims *s, uint32_t tgid)
+{
+	const struct shim *sh;
+
+	DL_FOREACH(s->all, sh)
+	if (sh->tgid == tgid && !sh->rd.broken)
+		return true;
+	return false;
+}
+
+void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_RING_DOORS])
+{
+	struct stat st;
+
+	for (uint32_t i = 0; i < OTR_RING_DOORS; i++)
+		inodes[i] = fstat(s->offers.door[i], &st) ? 0 : st.st_ino;
+}
+
 /* Sealed, so that nobody can shrink it under us, and as large as a ring is. */
 static bool is_ring(int fd)
 {
@@ -186,6 +210,7 @@ static int take_ring(struct otr_shims *s, int fd, uint32_t tgid)
 		free(sh);
 		return -1;
 	}
+	sh->rd.ring->late = s->late;
 	sh->rd.slots = (const char *)sh->rd.ring + OTR_RING_HEAD;
 	DL_FOREACH(s->all, old)
 	old->replaced |= old->tgid == tgid;

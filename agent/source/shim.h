@@ -40,6 +40,15 @@ int otr_shims_fd(const struct otr_shims *s);
 /* How many processes have a ring. */
 size_t otr_shims_alive(const struct otr_shims *s);
 
+/* Others tell late who did whose work: see `late` in bpf/ring.h. */
+void otr_shims_late(struct otr_shims *s);
+
+/* Has this process a ring? */
+bool otr_shims_has(const struct otr_shims *s, uint32_t tgid);
+
+/* The inodes of the sockets at which rings are offered. */
+void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_RING_DOORS]);
+
 /* Takes offers, then all that lies in the rings. A process that has ended gives
  * OTR_EV_PROC_EXIT last. Returns how many records. */
 int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born,

@@ -12,13 +12,20 @@
 
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/source/places.h"
+
+#define SWEEP_NS 500000000ull
 
 struct otr_sources {
 	struct otr_bpf *bpf;
 	struct otr_shims *shims;
+	struct otr_places *places; /* where both are used */
 	otr_shim_born_fn born;
 	void *arg;
 	int epoll;
+	uint64_t swept_ns;
+	otr_event_fn fn; /* during a drain */
+	void *fn_arg;
 };
 
 static int wait_for(struct otr_sources *s, int fd)
@@ -26,6 +33,19 @@ static int wait_for(struct otr_sources *s, int fd)
 	struct epoll_event ev = {.events = EPOLLIN};
 
 	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+/* Who carries the library is not observed twice. */
+static int join_both(struct otr_sources *s)
+{
+	uint64_t doors[OTR_RING_DOORS];
+	int rc = otr_places_new(&s->places);
+
+	otr_shims_late(s->shims);
+	otr_shims_doors(s->shims, doors);
+	for (uint32_t i = 0; !rc && i < OTR_RING_DOORS; i++)
+		rc = otr_bpf_door(s->bpf, doors[i]);
+	return rc;
 }
 
 static int open_each(struct otr_sources *s, const struct otr_sources_config *cfg,
@@ -43,8 +63,10 @@ static int open_each(struct otr_sources *s, const struct otr_sources_config *cfg
 		rc = wait_for(s, otr_bpf_fd(s->bpf));
 	if (!rc && s->shims)
 		rc = wait_for(s, otr_shims_fd(s->shims));
+	if (!rc && s->bpf && s->shims)
+		rc = join_both(s);
 	if (rc)
-		otr_err_set(err, "epoll_ctl: %s", strerror(-rc));
+		otr_err_set(err, "two sources at once: %s", strerror(-rc));
 	return rc;
 }
 
@@ -79,6 +101,7 @@ void otr_sources_close(struct otr_sources **sp)
 		return;
 	otr_bpf_close(&s->bpf);
 	otr_shims_close(&s->shims);
+	otr_places_free(&s->places);
 	if (s->epoll >= 0)
 		close(s->epoll);
 	free(s);
@@ -88,7 +111,7 @@ const char *otr_sources_name(const struct otr_sources *s)
 {
 	if (!s->shims)
 		return "bpf";
-	return s->bpf ? "bpf + shim" : "shim";
+	return s->bpf ? "bpf+shim" : "shim";
 }
 
 const char *otr_sources_session(const struct otr_sources *s)
@@ -108,12 +131,55 @@ int otr_sources_rest_ms(const struct otr_sources *s, bool busy)
 	return busy ? 10 : 100;
 }
 
+static void was_born(void *arg, uint32_t tgid)
+{
+	struct otr_sources *s = arg;
+
+	s->born(s->arg, tgid);
+}
+
+/* The life of processes is the kernel's to tell where it does. */
+static int from_library(void *arg, const struct otr_event *ev)
+{
+	struct otr_sources *s = arg;
+
+	if (s->bpf && (ev->kind == OTR_EV_PROC_EXEC || ev->kind == OTR_EV_PROC_EXIT))
+		return 0;
+	return s->fn(s->fn_arg, ev);
+}
+
+static bool carries_library(void *arg, uint32_t tgid)
+{
+	return otr_shims_has(arg, tgid);
+}
+
+static void sweep(struct otr_sources *s, uint64_t now_ns)
+{
+	if (now_ns - s->swept_ns < SWEEP_NS)
+		return;
+	s->swept_ns = now_ns;
+	otr_bpf_sweep_libs(s->bpf, carries_library, s->shims);
+}
+
 void otr_sources_drain(struct otr_sources *s, uint64_t now_ns, otr_event_fn fn, void *arg)
 {
+	s->fn = fn;
+	s->fn_arg = arg;
 	if (s->bpf)
 		otr_bpf_drain(s->bpf, fn, arg);
 	if (s->shims)
-		otr_shims_drain(s->shims, now_ns, s->born, fn, arg);
+		otr_shims_drain(s->shims, now_ns, was_born, from_library, s);
+	if (s->bpf && s->shims)
+		sweep(s, now_ns);
+}
+
+void otr_sources_place(struct otr_sources *s, const struct otr_event *ev, otr_event_fn fn,
+		       void *arg)
+{
+	if (s->places)
+		otr_places_event(s->places, ev, fn, arg);
+	else
+		fn(arg, ev);
 }
 
 void otr_sources_poll(struct otr_sources *s, uint64_t now_ns, bool all, otr_event_fn fn,

@@ -28,7 +28,7 @@ int otr_sources_open(struct otr_sources **out, const struct otr_sources_config *
 		     struct otr_err *err);
 void otr_sources_close(struct otr_sources **sp);
 
-/* "bpf", "shim" */
+/* "bpf", "shim", "bpf+shim" */
 const char *otr_sources_name(const struct otr_sources *s);
 
 /* What OTRACE_SESSION is set to in a program that shall join; NULL: none can. */
@@ -42,6 +42,10 @@ int otr_sources_rest_ms(const struct otr_sources *s, bool busy);
 
 /* Hands over all that waits. */
 void otr_sources_drain(struct otr_sources *s, uint64_t now_ns, otr_event_fn fn,
+		       void *arg);
+
+/* An event that was put in order, as it goes on from here; see places.h. */
+void otr_sources_place(struct otr_sources *s, const struct otr_event *ev, otr_event_fn fn,
 		       void *arg);
 
 /* What is not in a ring; see otr_bpf_poll(). */

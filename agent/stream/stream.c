@@ -31,6 +31,7 @@ struct otr_conn {
 	struct otr_flow *flows[OTR_LAYER_MAX];
 	uint32_t tgid; /* who moved bytes last */
 	bool known;    /* facts came, not only bytes */
+	uint64_t past; /* bytes that moved past the library in its process */
 	uint8_t head[8];
 	uint8_t head_len;
 };
@@ -165,7 +166,8 @@ static void tell_stat(const struct otr_conn *cn,
 		      void *arg)
 {
 	struct otr_stream_stat stat = { .conn = &cn->facts,
-					.tgid = cn->tgid,
+					.tgid = cn->tgid ? cn->tgid : cn->facts.hdr.tgid,
+					.past = cn->past,
 					.head_len = cn->head_len };
 
 	memcpy(stat.head, cn->head, sizeof(stat.head));
@@ -348,6 +350,14 @@ static void on_run(struct otr_streams *ss, const struct otr_ev_run *ev)
 		otr_flow_run(cn->flows[ev->layer], ev);
 }
 
+static void on_past(struct otr_streams *ss, const struct otr_ev_past *ev)
+{
+	struct otr_conn *cn = find(ss, ev->hdr.conn);
+
+	if (cn)
+		cn->past += ev->bytes;
+}
+
 /* A Unix socket has no close of its own to be seen. */
 static void on_exit_of(struct otr_streams *ss, const struct otr_event *ev)
 {
@@ -378,6 +388,9 @@ void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev)
 		break;
 	case OTR_EV_LOST:
 		on_lost(ss, rec);
+		break;
+	case OTR_EV_PAST:
+		on_past(ss, rec);
 		break;
 	case OTR_EV_PROC_EXIT:
 		on_exit_of(ss, ev);

@@ -69,6 +69,7 @@ struct otr_stream_stat {
 	uint32_t tgid;
 	const char *proto; /* name of its parser, or NULL */
 	uint64_t bytes;	   /* moved in both directions */
+	uint64_t past;	   /* of these past the library: nobody saw what they were */
 	uint64_t messages; /* understood so far */
 	bool muted;
 	uint8_t head[8]; /* the first bytes seen */
@@ -88,7 +89,7 @@ int otr_streams_new(struct otr_streams **out,
 		    void *arg);
 void otr_streams_free(struct otr_streams **sp);
 
-/* Takes one event of kinds CONN_OPEN, CONN_CLOSE, DATA, RUN, LISTEN, LOST, PROC_EXIT;
+/* Takes one event of kinds CONN_OPEN, CONN_CLOSE, DATA, RUN, LISTEN, LOST, PAST, PROC_EXIT;
  * ignores others. */
 void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev);
 

@@ -62,9 +62,11 @@ def judge(all_spans, entries, skip):
         if s.id is None or (s.kind == 2 and is_entry(s)) or s.start < since:
             continue
         parent = known.get(s.parent)
+        # The process that `run` started is nobody's request: as no parent at all.
+        claims = s.parent and not (parent and parent.kind == 1)
         if s.own and s.kind == 3:
-            verdict = "wrong" if s.parent else "own"
-        elif not s.parent:
+            verdict = "wrong" if claims else "own"
+        elif not claims:
             verdict = "orphan"
         elif parent is None:
             verdict = "lost"

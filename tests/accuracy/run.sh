@@ -8,6 +8,7 @@
 #	quick      six of them at 16 clients, 40 s
 #	CLIENTS    "1 16 64"            SECONDS_EACH  of load, 3
 #	SHIM=1     by the library in the services, no probes in the kernel; any user
+#	SHIM=both  by the library in the services, and probes in the kernel
 #	KEEP=DIR   keeps what was traced, and --record with RECORD=1
 #
 # Run as root, from anywhere, after `make`. Exits 1 where a threshold is missed.
@@ -52,12 +53,22 @@ attach() { # NAME TARGET..: returns once it traces; its pid in AGENT
 load() { # CLIENTS PORT PATH: bounded; sets SENT
 	local out
 	# shellcheck disable=SC2086
-	out=$(timeout $((LOAD_SECONDS + 10)) env -u LD_PRELOAD wrk -t1 -c"$1" -d"${LOAD_SECONDS}s" --timeout 5s \
+	out=$(timeout $((LOAD_SECONDS + 10)) wrk -t1 -c"$1" -d"${LOAD_SECONDS}s" --timeout 5s \
 		-s "$here/ids.lua" "http://127.0.0.1:$2" -- "$3")
 	SENT=$(sed -n 's/^ *\([0-9]*\) requests in .*/\1/p' <<<"$out")
 	if grep -q 'Non-2xx\|Socket errors' <<<"$out"; then
 		fail "errors under load: $(grep 'Non-2xx\|Socket errors' <<<"$out")"
 	fi
+}
+
+# The load comes from outside of what is traced: who loads asks for it here.
+loads_outside() { # ASK TELL: pipes
+	local clients port path
+	while read -r clients port path <"$1"; do
+		[ "$clients" != over ] || return 0
+		load "$clients" "$port" "$path"
+		echo "$SENT" >"$2"
+	done
 }
 
 # One row: traces the targets while PATH of PORT is asked.
@@ -67,7 +78,8 @@ measure() { # NAME CLIENTS PORT PATH "TARGET.." [JUDGE ARG..]
 	SENT=0
 	shift 5
 	if [ -n "${INSIDE:-}" ]; then
-		load "$clients" "$port" "$path"
+		echo "$clients $port $path" >"$INSIDE.ask"
+		read -r SENT <"$INSIDE.told"
 		sleep 0.3
 		echo "$name $clients $SENT $*" >>"$INSIDE"
 		return
@@ -242,11 +254,16 @@ one() { # CASE
 
 # The services of a case are children of `otrace run`; what they did is judged after it.
 shim_one() { # CASE
-	local clients name requests more
+	local clients name requests more source=--no-bpf
+	[ "$SHIM" != both ] || source=
+	rm -f "$OUT/inside.ask" "$OUT/inside.told"
+	mkfifo "$OUT/inside.ask" "$OUT/inside.told"
+	loads_outside "$OUT/inside.ask" "$OUT/inside.told" &
 	for clients in $CLIENTS; do
 		rm -f "$OUT/inside"
-		OTEL_BSP_MAX_QUEUE_SIZE=100000 CLIENTS=$clients INSIDE=$OUT/inside "$B/otrace" run \
-			--no-bpf --export "file:$OUT/$1.jsonl" -o "$OUT/$1.txt" --no-live \
+		# shellcheck disable=SC2086
+		OTRACE_CPU_BUDGET=0 OTEL_BSP_MAX_QUEUE_SIZE=100000 CLIENTS=$clients \
+			INSIDE=$OUT/inside "$B/otrace" run $source --export "file:$OUT/$1.jsonl" -o "$OUT/$1.txt" --no-live \
 			-- "$here/run.sh" "$1" >"$OUT/$1.log" 2>&1 </dev/null
 		[ -s "$OUT/inside" ] || { fail "$1: $(tail -n 3 "$OUT/$1.log")"; return; }
 		read -r name clients requests more <"$OUT/inside"
@@ -254,6 +271,8 @@ shim_one() { # CASE
 		python3 "$here/judge.py" "$OUT/$1.jsonl" --name "$name" --clients "$clients" \
 			--requests "$requests" $more || failed=1
 	done
+	timeout 5 sh -c "echo over >$OUT/inside.ask"
+	wait
 }
 
 trap 'kill "${AGENT:-}" 2>/dev/null; svc_stop; [ -n "${KEEP:-}" ] || rm -rf "$OUT"' EXIT

@@ -89,6 +89,7 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	ssl_mode on
 	ssl=require
 	export COLUMNS=160
+	opts=(--no-shim)
 	sql plain
 	ssl_mode off
 	spans 'not any("items" in c.name for c in C)'

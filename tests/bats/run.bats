@@ -7,6 +7,9 @@ load helpers
 setup() { live_setup; opts=(); }
 teardown() { live_teardown; }
 
+# What CMD's environment gains, that children can join.
+added='(LD_PRELOAD|ASAN_OPTIONS|OTRACE_SESSION|OTRACE_RUN|TRACEPARENT|_)'
+
 same_as_bare() { # CMD..: streams, byte for byte, and status
 	local bare=0 traced=0
 	"$@" >"$dir/a.out" 2>"$dir/a.err" </dev/null 3>&- || bare=$?
@@ -23,8 +26,10 @@ same_as_bare() { # CMD..: streams, byte for byte, and status
 	same_as_bare sh -c 'echo out; echo err >&2; exit 7'
 	same_as_bare ls -l /nonexistent /etc/passwd
 	same_as_bare seq 1 200000
-	same_as_bare env -u _ env # the shell sets _, to what it started
-	same_as_bare $PY -c 'import sys, os; print(sorted(os.environ)); sys.exit("bad")'
+	same_as_bare sh -c "env | grep -avE '^$added='" # the shell sets _, to what it started
+	same_as_bare $PY -c 'import sys, os; print(sorted(set(os.environ) - set("'"${added//[|()]/ }"'".split()))); sys.exit("bad")'
+	"$OTRACE" run --no-shim -o "$dir/text" -- env -u _ env >"$dir/b.out"
+	env -u _ env | cmp - "$dir/b.out" # probes add nothing at all
 	same_as_bare perl -e 'print STDERR "e" x 100000; print "o" x 100000; exit 255'
 	same_as_bare node -e 'console.log(process.argv.length); console.error("x"); process.exit(3)'
 	same_as_bare dd if=/bin/bash bs=4096 status=none

@@ -78,7 +78,8 @@ static void ev_conn(void **state)
 	FIELD(otr_ev_conn, protocol, 122, 2);
 	FIELD(otr_ev_conn, role, 124, 1);
 	FIELD(otr_ev_conn, seen_open, 125, 1);
-	FIELD(otr_ev_conn, pad, 126, 2);
+	FIELD(otr_ev_conn, by_lib, 126, 1);
+	FIELD(otr_ev_conn, pad, 127, 1);
 	FIELD(otr_ev_conn, path, 128, 112);
 	END(otr_ev_conn, 240);
 }
@@ -282,7 +283,8 @@ static void ctl(void **state)
 	FIELD(otr_ctl, want_wakes, 40, 4);
 	FIELD(otr_ctl, woken, 44, 4);
 	FIELD(otr_ctl, paused, 48, 4);
-	END(otr_ctl, 52);
+	FIELD(otr_ctl, libs_gen, 52, 4);
+	END(otr_ctl, 56);
 }
 
 static void order_of_event_kind(void **state)
@@ -302,7 +304,8 @@ static void order_of_event_kind(void **state)
 	assert_int_equal(OTR_EV_PROC_FORK, 11);
 	assert_int_equal(OTR_EV_LISTEN, 12);
 	assert_int_equal(OTR_EV_TICK, 13);
-	assert_int_equal(OTR_EV_MAX, 14);
+	assert_int_equal(OTR_EV_PAST, 14);
+	assert_int_equal(OTR_EV_MAX, 15);
 }
 
 static void order_of_hook(void **state)

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* places.c - two sources that speak of one connection; see places.h. */
+
+#include "agent/source/places.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "agent/base/own.h"
+#include "agent/loss.h"
+#include "bpf/event.h"
+
+#define CONNS 262144 /* at once; of more the library's own places are kept */
+
+struct place {
+	uint64_t conn;
+	struct otr_ev_conn facts; /* the kernel's */
+	uint32_t teller;	  /* the process whose library told of it; 0: none */
+	bool shared;		  /* more than one did */
+	bool mixed;		  /* its first bytes moved without a library */
+	uint64_t before[2];	  /* so many, by enum otr_dir */
+	uint32_t first[2];	  /* where the library's first byte is */
+	bool by_seq;		  /* its places are sequence numbers */
+	bool counted;		  /* `bytes` is all that the library saw */
+	uint64_t bytes;
+	UT_hash_handle hh;
+};
+
+struct otr_places {
+	struct place *by_conn;
+	size_t n;
+	bool lossy; /* records of a library were lost: what it told is not all */
+	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
+};
+
+int otr_places_new(struct otr_places **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+static void drop(struct otr_places *p, struct place *at)
+{
+	HASH_DEL(p->by_conn, at);
+	p->n--;
+	free(at);
+}
+
+void otr_places_free(struct otr_places **pp)
+{
+	struct otr_places *p = OTR_TAKE(*pp);
+
+	if (!p)
+		return;
+	while (p->by_conn)
+		drop(p, p->by_conn);
+	free(p);
+}
+
+static struct place *find(const struct otr_places *p, uint64_t conn)
+{
+	struct place *at;
+
+	HASH_FIND(hh, p->by_conn, &conn, sizeof(conn), at);
+	return at;
+}
+
+static struct place *make(struct otr_places *p, uint64_t conn)
+{
+	struct place *at = p->n < CONNS ? calloc(1, sizeof(*at)) : NULL;
+
+	if (!at) {
+		otr_loss_add(OTR_LOSS_EVICT, 1);
+		return NULL;
+	}
+	at->conn = conn;
+	HASH_ADD(hh, p->by_conn, conn, sizeof(at->conn), at);
+	if (!at->hh.tbl) {
+		free(at);
+		return NULL;
+	}
+	p->n++;
+	return at;
+}
+
+static bool is_library(const struct otr_event *ev)
+{
+	return ev->hook == OTR_HOOK_PRELOAD;
+}
+
+static bool is_same(const struct place *at, const struct otr_ev_conn *cn)
+{
+	return at->facts.isn_out == cn->isn_out && at->facts.isn_in == cn->isn_in;
+}
+
+/* Returns false: told again, since from here on the library tells of its bytes, and counts
+ * them from the first that it sees. */
+static bool kernel_opens(struct otr_places *p, const struct otr_ev_conn *cn)
+{
+	struct place *at = find(p, cn->hdr.conn);
+
+	if (at && cn->by_lib == OTR_BY_LIB_MIXED && is_same(at, cn)) {
+		at->mixed = true;
+		at->before[OTR_DIR_IN] = cn->bytes_in;
+		at->before[OTR_DIR_OUT] = cn->bytes_out;
+		return false;
+	}
+	if (at)
+		drop(p, at); /* the inode is another connection's now */
+	at = make(p, cn->hdr.conn);
+	if (!at)
+		return true;
+	at->facts = *cn;
+	return true;
+}
+
+/* Returns false: the kernel knows more of it. */
+static bool library_opens(struct otr_places *p, const struct otr_ev_conn *cn)
+{
+	struct place *at = find(p, cn->hdr.conn);
+
+	if (!at)
+		return true;
+	at->shared = at->teller && at->teller != cn->hdr.tgid;
+	at->teller = cn->hdr.tgid;
+	at->by_seq = at->facts.protocol == IPPROTO_TCP && at->facts.seen_open &&
+		     (at->mixed || cn->seen_open);
+	/* It may have counted what the kernel told of while it was about to say so. */
+	at->first[OTR_DIR_IN] = at->facts.isn_in +
+				(cn->seen_open ? 0 : (uint32_t)at->before[OTR_DIR_IN]);
+	at->first[OTR_DIR_OUT] = at->facts.isn_out +
+				 (cn->seen_open ? 0 : (uint32_t)at->before[OTR_DIR_OUT]);
+	return false;
+}
+
+/* Returns false: the kernel tells of its end, too. */
+static bool library_closes(struct otr_places *p, const struct otr_ev_conn *cn)
+{
+	struct place *at = find(p, cn->hdr.conn);
+
+	if (!at)
+		return true;
+	at->counted = true;
+	at->bytes = cn->bytes_in + cn->bytes_out;
+	/* A socket of AF_UNIX has no end that the kernel tells. */
+	return at->facts.protocol != IPPROTO_TCP;
+}
+
+/* What the kernel counted and the library did not; 0 where either may be wrong. */
+static uint64_t past(const struct otr_places *p, const struct place *at,
+		     const struct otr_ev_conn *cn)
+{
+	uint64_t all = cn->bytes_in + cn->bytes_out;
+
+	if (cn->by_lib != OTR_BY_LIB_ALL || at->shared || p->lossy)
+		return 0;
+	if (at->counted)
+		return all > at->bytes ? all - at->bytes : 0;
+	return at->teller ? 0 : all;
+}
+
+static void kernel_closes(struct otr_places *p, const struct otr_ev_conn *cn,
+			  otr_event_fn fn, void *arg)
+{
+	struct place *at = find(p, cn->hdr.conn);
+	struct otr_ev_past ev = {.hdr = cn->hdr, .bytes = at ? past(p, at, cn) : 0};
+
+	ev.hdr.kind = OTR_EV_PAST;
+	ev.hdr.hook = OTR_HOOK_AGENT;
+	ev.hdr.size = sizeof(ev);
+	if (ev.bytes)
+		fn(arg, &ev.hdr);
+	if (at)
+		drop(p, at);
+}
+
+/* Turns an offset into the sequence number it has. */
+static void to_seq(const struct otr_places *p, uint64_t conn, uint8_t layer, uint8_t dir,
+		   __u64 *pos, uint8_t *pos_kind)
+{
+	const struct place *at;
+
+	if (!conn || layer != OTR_LAYER_SOCKET || *pos_kind != OTR_POS_OFFSET)
+		return;
+	at = find(p, conn);
+	if (!at || !at->by_seq)
+		return;
+	*pos = (uint32_t)(*pos + at->first[dir]);
+	*pos_kind = OTR_POS_TCP_SEQ;
+}
+
+static const struct otr_event *with_seq(struct otr_places *p, const struct otr_event *ev)
+{
+	struct otr_ev_data *da = (void *)p->copy;
+	struct otr_ev_run *run = (void *)p->copy;
+	struct otr_ref *parent = &da->cause.parent;
+
+	memcpy(p->copy, ev, ev->size);
+	if (ev->kind == OTR_EV_RUN) {
+		to_seq(p, ev->conn, run->layer, run->dir, &run->pos, &run->pos_kind);
+		return &run->hdr;
+	}
+	to_seq(p, ev->conn, da->layer, da->dir, &da->pos, &da->pos_kind);
+	to_seq(p, parent->conn, parent->layer, parent->dir, &parent->pos,
+	       &parent->pos_kind);
+	return &da->hdr;
+}
+
+void otr_places_event(struct otr_places *p, const struct otr_event *ev, otr_event_fn fn,
+		      void *arg)
+{
+	const void *rec = ev;
+
+	switch (ev->kind) {
+	case OTR_EV_CONN_OPEN:
+		if (!(is_library(ev) ? library_opens(p, rec) : kernel_opens(p, rec)))
+			return;
+		break;
+	case OTR_EV_CONN_CLOSE:
+		if (!is_library(ev))
+			kernel_closes(p, rec, fn, arg);
+		else if (!library_closes(p, rec))
+			return;
+		break;
+	case OTR_EV_DATA:
+	case OTR_EV_RUN: /* of a library's run the agent may tell, too (watch.h) */
+		if (is_library(ev) || ev->hook == OTR_HOOK_AGENT)
+			ev = with_seq(p, ev);
+		break;
+	case OTR_EV_LOST:
+		p->lossy |= ev->tgid && ((const struct otr_ev_lost *)rec)->cause ==
+						OTR_LOSS_RING;
+		break;
+	}
+	fn(arg, ev);
+}

@@ -1,0 +1,137 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# both.bats - `run` as root: the library in programs that can carry it, kernel probes for the
+# others; nobody is observed twice, and one trace runs through all.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() {
+	live_setup
+	shim_setup
+	opts=()
+	export COLUMNS=200
+	http "$port"
+}
+teardown() { live_teardown; }
+
+past() { # NAME [CC OPTION..]
+	local name=$1
+	shift
+	${CC:-cc} -O2 -Wall -Wextra -Werror -D_GNU_SOURCE "$@" -o "$dir/$name" "$APPS/past.c"
+}
+
+# A server of its own in each run, so that both ends are traced: $1 SCRIPT with $p, its port.
+with_server() {
+	cat >"$dir/script" <<-S
+		p=$(free_port)
+		$PY $APPS/httpd.py \$p 2>/dev/null &
+		server=\$!
+		until (exec 3<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null; do sleep 0.02; done
+		$1
+		kill \$server
+	S
+	traced bash "$dir/script"
+}
+
+@test "who carries the library is told of by it alone: no byte twice" {
+	opts=(--record "$dir/record")
+	with_server 'curl -s 127.0.0.1:$p/unmistakable'
+	grep -q '^otrace .* bpf+shim$' "$dir/text"
+	[ "$(grep -ao 'GET /unmistakable' "$dir/record" | wc -l)" -eq 2 ] # one at each end
+	spans '[s.kind for s in S if s.name == "GET /unmistakable"].count("client") == 1' \
+		'[s.kind for s in S if s.name == "GET /unmistakable"].count("server") == 1' \
+		'all(parent(s) is s0 for s in V for s0 in C if s0.name == s.name)'
+	grep -q '^lost *nothing' "$dir/text"
+	! grep '^not seen' "$dir/text"
+}
+
+@test "a static program is seen by the probes: one trace through it and the others" {
+	past static -static
+	with_server "curl -s 127.0.0.1:\$p/carries; $dir/static \$p calls /static"
+	grep -q '^hello /static' "$dir/out"
+	spans 'len({s.trace for s in S + P}) == 1' 'len(P) == 1' \
+		'[s.service for s in C if s.name == "GET /static"] == ["static"]' \
+		'[parent(s).service for s in V if s.name == "GET /static"] == ["static"]' \
+		'[parent(s).service for s in V if s.name == "GET /carries"] == ["curl"]'
+	grep -q '^headers *1 put in$' "$dir/text"
+}
+
+@test "a static CMD: said once, and traced" {
+	past static -static
+	traced "$dir/static" "$port" calls /alone
+	spans 'len(C) == 1' 'C[0].name == "GET /alone"'
+	[ "$(grep -c 'is statically linked: seen by kernel probes, no traceparent is put in' "$dir/text")" -eq 1 ]
+}
+
+@test "stdio on a socket, direct system calls: unharmed, named in not seen" {
+	past past
+	for how in stdio direct; do
+		# Its library sees no byte, and never says that it is there: the probes do it.
+		traced "$dir/past" "$port" "$how" /alone
+		spans '[s.name for s in C] == ["GET /alone"]'
+		! grep '^not seen' "$dir/text"
+		traced "$dir/past" "$port" calls /before "$how" "/$how" calls /after
+		grep -q "^hello /$how" "$dir/out"
+		grep "^not seen  past (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*past the library (stdio, direct system calls, io_uring)\$" \
+			"$dir/text"
+		spans '[s.name for s in C] == ["GET /before", "GET /after"]'
+	done
+	traced "$dir/past" "$port" calls /calls
+	! grep '^not seen' "$dir/text"
+	spans 'len(C) == 1'
+}
+
+@test "forks, many threads that begin at once: each byte once" {
+	cat >"$dir/many.py" <<-'P'
+		import os, sys, threading, urllib.request
+		def ask(path):
+		    urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}{path}").read()
+		for child in range(4):
+		    if os.fork() == 0:
+		        ts = [threading.Thread(target=ask, args=(f"/c{child}t{i}",)) for i in range(8)]
+		        [t.start() for t in ts]
+		        [t.join() for t in ts]
+		        os._exit(0)
+		for child in range(4):
+		    os.wait()
+	P
+	for _ in 1 2 3; do
+		traced $PY "$dir/many.py" "$port"
+		spans 'sorted(s.name for s in C) == sorted(f"GET /c{c}t{t}" for c in range(4) for t in range(8))'
+		! grep '^not seen' "$dir/text"
+	done
+}
+
+@test "--no-shim: by the probes alone, and nothing is put in" {
+	opts=(--no-shim)
+	with_server 'curl -s 127.0.0.1:$p/bare; env >&2'
+	! grep -E 'LD_PRELOAD|OTRACE_|TRACEPARENT' "$dir/err"
+	spans '[parent(s).service for s in V if s.name == "GET /bare"] == ["curl"]'
+	! grep '^headers' "$dir/text"
+	run "$OTRACE" run --no-shim --no-bpf -o "$dir/t" -- touch "$dir/started"
+	[ "$status" -eq 125 ]
+	[[ ${lines[0]} == "otrace run: --no-shim and --no-bpf leave nothing to trace with; not started" ]]
+	[ ! -e "$dir/started" ]
+}
+
+@test "a missing library, a kernel that takes no probes: said once, the rest goes on" {
+	mkdir "$dir/alone"
+	cp "$OTRACE" "$dir/alone/"
+	OTRACE=$dir/alone/otrace traced curl -s "127.0.0.1:$port/probes"
+	spans 'len(C) == 1'
+	[ "$(grep -c 'probes alone, no traceparent is put in: .*libotrace.so: No such file' "$dir/text")" -eq 1 ]
+	unshare -m sh -c "mount -t tmpfs none /sys/kernel/btf && exec '$OTRACE' run -o '$dir/text' \
+		--export 'file:$dir/spans' -- curl -s '127.0.0.1:$port/library'" >"$dir/out"
+	spans 'len(C) == 1'
+	[ "$(grep -c 'no kernel probes, so not static programs (Go): ' "$dir/text")" -eq 1 ]
+	grep -q '^otrace .* shim$' "$dir/text"
+}
+
+@test "work handed to a pool: the kernel says who did whose, and no other trace is in the way" {
+	SHIM=both SECONDS_EACH=1 CLIENTS=4 run "$ROOT/tests/accuracy/run.sh" pool-c
+	echo "$output"
+	[ "$status" -eq 0 ]
+	read -r _ _ _ right wrong _ <<<"${lines[1]}"
+	[ "$right" -gt 100 ]
+	[ "$wrong" -eq 0 ]
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/source/places.c agent/loss.c
+/* places_test.c - what the kernel and the library in a process say of one connection. */
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "agent/source/places.h"
+#include "bpf/event.h"
+
+#define CONN 7001
+#define ISN_OUT 0xfffffff0u /* so that places go round */
+#define ISN_IN	1000u
+
+static union {
+	struct otr_event hdr;
+	struct otr_ev_data data;
+	struct otr_ev_run run;
+	struct otr_ev_past past;
+	struct otr_ev_conn conn;
+} got[4];
+static size_t n_got;
+
+static int keep(void *arg, const struct otr_event *ev)
+{
+	(void)arg;
+	assert_true(n_got < 4);
+	memcpy(&got[n_got++], ev, ev->size);
+	return 0;
+}
+
+static void give(struct otr_places *p, const void *ev)
+{
+	n_got = 0;
+	otr_places_event(p, ev, keep, NULL);
+}
+
+static struct otr_ev_conn conn(uint16_t kind, uint16_t hook)
+{
+	return (struct otr_ev_conn){
+		.hdr = {.kind = kind, .hook = hook, .size = sizeof(struct otr_ev_conn),
+			.tgid = 42, .conn = CONN},
+		.isn_out = hook == OTR_HOOK_SOCKET ? ISN_OUT : 0,
+		.isn_in = hook == OTR_HOOK_SOCKET ? ISN_IN : 0,
+		.protocol = IPPROTO_TCP,
+		.seen_open = 1,
+		.by_lib = hook == OTR_HOOK_SOCKET ? OTR_BY_LIB_ALL : 0,
+	};
+}
+
+static void open_both(struct otr_places *p)
+{
+	struct otr_ev_conn kernel = conn(OTR_EV_CONN_OPEN, OTR_HOOK_SOCKET);
+	struct otr_ev_conn library = conn(OTR_EV_CONN_OPEN, OTR_HOOK_PRELOAD);
+
+	give(p, &kernel);
+	assert_int_equal(n_got, 1);
+	give(p, &library);
+	assert_int_equal(n_got, 0); /* the kernel knows more */
+}
+
+/* `in` + `out`: what each says had moved at the end. Returns what moved past the library. */
+static uint64_t close_both(struct otr_places *p, uint64_t kernels, int64_t librarys)
+{
+	struct otr_ev_conn kernel = conn(OTR_EV_CONN_CLOSE, OTR_HOOK_SOCKET);
+	struct otr_ev_conn library = conn(OTR_EV_CONN_CLOSE, OTR_HOOK_PRELOAD);
+
+	library.bytes_in = (uint64_t)librarys;
+	kernel.bytes_out = kernels;
+	if (librarys >= 0) {
+		give(p, &library);
+		assert_int_equal(n_got, 0);
+	}
+	give(p, &kernel);
+	assert_int_equal(got[n_got - 1].hdr.kind, OTR_EV_CONN_CLOSE);
+	if (n_got == 1)
+		return 0;
+	assert_int_equal(n_got, 2);
+	assert_int_equal(got[0].hdr.kind, OTR_EV_PAST);
+	assert_int_equal(got[0].hdr.conn, CONN);
+	assert_int_equal(got[0].hdr.tgid, 42);
+	return got[0].past.bytes;
+}
+
+static struct otr_ev_data data(uint16_t hook, uint8_t dir, uint64_t pos)
+{
+	return (struct otr_ev_data){
+		.hdr = {.kind = OTR_EV_DATA, .hook = hook, .size = sizeof(struct otr_ev_data),
+			.tgid = 42, .conn = CONN},
+		.cause.parent = {.conn = CONN, .pos = 5, .dir = OTR_DIR_IN},
+		.pos = pos,
+		.dir = dir,
+		.moved = 10,
+	};
+}
+
+static void offsets_become_sequence_numbers(void **state)
+{
+	struct otr_ev_data out = data(OTR_HOOK_PRELOAD, OTR_DIR_OUT, 0x20);
+	struct otr_ev_data in = data(OTR_HOOK_PRELOAD, OTR_DIR_IN, 7);
+	struct otr_ev_run run = {.hdr = {.kind = OTR_EV_RUN, .hook = OTR_HOOK_AGENT,
+					 .size = sizeof(run), .conn = CONN},
+				 .pos = 7};
+	struct otr_places *p = NULL;
+
+	(void)state;
+	assert_int_equal(otr_places_new(&p), 0);
+	open_both(p);
+	give(p, &out);
+	assert_int_equal(got[0].data.pos, 0x10); /* 32 bits, round */
+	assert_int_equal(got[0].data.pos_kind, OTR_POS_TCP_SEQ);
+	assert_int_equal(got[0].data.cause.parent.pos, ISN_IN + 5);
+	assert_int_equal(got[0].data.cause.parent.pos_kind, OTR_POS_TCP_SEQ);
+	give(p, &in);
+	assert_int_equal(got[0].data.pos, ISN_IN + 7);
+	give(p, &run);
+	assert_int_equal(got[0].run.pos, ISN_IN + 7);
+	assert_int_equal(got[0].run.pos_kind, OTR_POS_TCP_SEQ);
+	otr_places_free(&p);
+}
+
+static void what_has_none_stays(void **state)
+{
+	struct otr_ev_data out = data(OTR_HOOK_PRELOAD, OTR_DIR_OUT, 3), kernel;
+	struct otr_ev_conn late = conn(OTR_EV_CONN_OPEN, OTR_HOOK_PRELOAD);
+	struct otr_places *p = NULL;
+
+	(void)state;
+	assert_int_equal(otr_places_new(&p), 0);
+	give(p, &late); /* the kernel has not told of it: it is all there is */
+	assert_int_equal(n_got, 1);
+	give(p, &out);
+	assert_int_equal(got[0].data.pos, 3);
+	open_both(p);
+	out.layer = OTR_LAYER_TLS; /* plaintext has no sequence numbers */
+	give(p, &out);
+	assert_int_equal(got[0].data.pos, 3);
+	assert_int_equal(got[0].data.pos_kind, OTR_POS_OFFSET);
+	kernel = data(OTR_HOOK_SOCKET, OTR_DIR_OUT, 99);
+	kernel.pos_kind = OTR_POS_TCP_SEQ;
+	give(p, &kernel);
+	assert_int_equal(got[0].data.pos, 99);
+	late.seen_open = 0; /* its offsets begin nobody knows where */
+	give(p, &late);
+	out.layer = OTR_LAYER_SOCKET;
+	give(p, &out);
+	assert_int_equal(got[0].data.pos_kind, OTR_POS_OFFSET);
+	otr_places_free(&p);
+}
+
+static void what_moved_past_is_told(void **state)
+{
+	struct otr_ev_conn stdio = conn(OTR_EV_CONN_OPEN, OTR_HOOK_SOCKET);
+	struct otr_places *p = NULL;
+
+	(void)state;
+	assert_int_equal(otr_places_new(&p), 0);
+	open_both(p);
+	assert_int_equal(close_both(p, 100, 100), 0);
+	open_both(p);
+	assert_int_equal(close_both(p, 100, 60), 40);
+	open_both(p); /* the process ended without closing it: nobody counted */
+	assert_int_equal(close_both(p, 100, -1), 0);
+	give(p, &stdio); /* the library never saw a byte */
+	assert_int_equal(close_both(p, 100, -1), 100);
+	otr_places_free(&p);
+}
+
+static void nothing_is_told_where_counts_may_be_wrong(void **state)
+{
+	struct otr_ev_conn other = conn(OTR_EV_CONN_OPEN, OTR_HOOK_PRELOAD);
+	struct otr_ev_lost lost = {.hdr = {.kind = OTR_EV_LOST, .hook = OTR_HOOK_AGENT,
+					   .size = sizeof(lost), .tgid = 42},
+				   .cause = OTR_LOSS_RING};
+	struct otr_places *p = NULL;
+
+	(void)state;
+	assert_int_equal(otr_places_new(&p), 0);
+	open_both(p);
+	other.hdr.tgid = 43; /* two processes share it */
+	give(p, &other);
+	assert_int_equal(close_both(p, 100, 60), 0);
+	open_both(p);
+	give(p, &lost);
+	assert_int_equal(close_both(p, 100, 60), 0);
+	otr_places_free(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(offsets_become_sequence_numbers),
+		cmocka_unit_test(what_has_none_stays),
+		cmocka_unit_test(what_moved_past_is_told),
+		cmocka_unit_test(nothing_is_told_where_counts_may_be_wrong),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
