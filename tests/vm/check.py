@@ -71,13 +71,16 @@ def check_trace(part, found, path):
     known = {s["spanId"]: s for s in all_spans}
     ends = [s for s in all_spans if s["kind"] == SERVER and "/behind" in s["name"]]
     whole = [s for s in ends if above(known, s, (CLIENT, "/behind", "wire"),
-                                      (SERVER, path, "strand" if part == "run" else None),
+                                      (SERVER, path, None if part == "attach" else "strand"),
                                       (CLIENT, path, "wire"))]
     roots = [s for s in all_spans if s["kind"] == PROCESS]
     spans_of = len(all_spans) - len(roots)
-    if len(whole) != 3 or spans_of != 12 or len(roots) != (part == "run"):
+    if len(whole) != 3 or spans_of != 12 or len(roots) != (part != "attach"):
         yield (f"{part}: {len(whole)} whole traces of 3, {spans_of} spans of 12,"
                f" {len(roots)} of a process")
+    if part == "both" and not any(re.fullmatch(r"headers +6 put in", line.strip())
+                                  for line in found.get(part, [])):
+        yield "both: no header in each of 6 requests"
     if "status 0" not in found.get(part, []):
         yield f"{part}: its exit status was not 0"
     # An emulated CPU may stand still while it writes a record: that comes late, and is kept.
@@ -90,11 +93,12 @@ def main():
     meta, path = sys.argv[1:]
     found = parts(path)
     wrong = [*check_doctor(meta, found.get("doctor", [])),
-             *check_trace("run", found, "/chain"), *check_trace("attach", found, "/late")]
+             *check_trace("run", found, "/chain"), *check_trace("both", found, "/chain"),
+             *check_trace("attach", found, "/late")]
     if "end" not in found:
         wrong.append("the guest did not come to its end")
     print("\n".join(wrong) if wrong else
-          f"{found['kernel'][0]}, run and attach: 6 whole traces, 24 spans")
+          f"{found['kernel'][0]}, run, with the library, and attach: 9 whole traces, 36 spans")
     return 1 if wrong else 0
 
 

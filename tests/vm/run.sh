@@ -36,6 +36,7 @@ initramfs() { # into $out/initrd
 	cp build/otrace "$root/bin/"
 	cp build/libotrace.so "$root/lib/otrace/"
 	gcc -O2 -Wall -Wextra -Werror -static -o "$root/bin/hop" $here/hop.c
+	gcc -O2 -Wall -Wextra -Werror -o "$root/bin/hop-dynamic" $here/hop.c
 	install -m755 $here/init "$root/init"
 	ldd build/otrace | grep -o '/[^ ]*' | while read -r lib; do
 		mkdir -p "$root$(dirname "$lib")"
