@@ -14,7 +14,7 @@
 #include "agent/base/own.h"
 #include "agent/source/places.h"
 
-#define SWEEP_NS 500000000ull
+#define SWEEP_NS 2000000000ull
 
 struct otr_sources {
 	struct otr_bpf *bpf;
