@@ -157,7 +157,8 @@ void otr_came(const struct msghdr *msg)
 }
 
 /* The program filters its system calls from here on: we make none that it does not make.
- * In strict mode not even the time may be asked for. */
+ * In strict mode not even the time may be asked for. That it gives up privileges it could
+ * gain (PR_SET_NO_NEW_PRIVS) is no filter yet: haproxy does that alone. */
 static void seal(int strict)
 {
 	static const uint32_t never = 1;
@@ -204,7 +205,8 @@ static long raw(long number, const long a[6])
 	return -1;
 }
 
-/* Node closes so. Our own calls come this way too: nothing here calls a wrapper. */
+/* Node closes so, and libseccomp sets its filters. Our own calls come this way too: nothing
+ * here calls a wrapper. */
 long syscall(long number, ...)
 {
 	va_list args;
@@ -230,9 +232,6 @@ int prctl(int what, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(args, unsigned long);
 	va_end(args);
-	/* Filters are mostly set past us, by a bare seccomp(): but this comes before. */
-	if (what == PR_SET_NO_NEW_PRIVS)
-		otr_shim.sealed = 1;
 	if (what == PR_SET_SECCOMP)
 		seal(a[0] == SECCOMP_MODE_STRICT);
 	return otr_real.prctl(what, a[0], a[1], a[2], a[3]);
