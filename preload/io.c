@@ -25,6 +25,7 @@ struct plan {
 	struct otr_header *header; /* NULL: none goes in */
 	size_t added;		   /* its length */
 	uint64_t start_ns;
+	uint64_t came; /* in the other direction, before the call */
 	struct otr_seen seen;
 	int n; /* pieces in seen.iov, ours among them */
 };
@@ -173,6 +174,17 @@ static void tell_moved(const struct plan *p, int fd, const struct iovec *iov, in
 	errno = error;
 }
 
+/* Before the call's end was told, another thread had the answer to what it sent: that the
+ * answer came last stays true. */
+static void outrun(const struct plan *p)
+{
+	struct otr_fd *f = p->f;
+
+	if (f->role == OTR_ROLE_CLIENT && f->talk.state == OTR_TALK_START &&
+	    f->way[OTR_DIR_IN].total != p->came)
+		f->last_dir = OTR_DIR_IN;
+}
+
 static ssize_t send_added(const struct otr_out *o, struct plan *p)
 {
 	size_t rest, at = p->seen.at;
@@ -196,6 +208,7 @@ static ssize_t send_added(const struct otr_out *o, struct plan *p)
 	}
 	tell_moved(p, o->fd, p->seen.iov, p->n, (size_t)k);
 	otr_talk_went(&f->talk, (uint64_t)ret, p->seen.all, p->seen.n_all);
+	outrun(p);
 	if (rest)
 		otr_header_rest(f, rest, p->added - rest);
 	else
@@ -220,6 +233,7 @@ static void prepare(const struct otr_out *o, struct plan *p)
 	int error = errno, below;
 
 	p->header = NULL;
+	p->came = p->f->way[OTR_DIR_IN].total;
 	p->start_ns = otr_clock_ns();
 	self = otr_enter();
 	if (!self)
@@ -227,6 +241,8 @@ static void prepare(const struct otr_out *o, struct plan *p)
 	below = is_below(self, o, p->f);
 	if (!below && p->f->role != OTR_ROLE_SERVER && p->f->last_dir != OTR_DIR_OUT)
 		p->f = otr_fd_again(o->fd, p->f);
+	if (p->f)
+		p->came = p->f->way[OTR_DIR_IN].total;
 	if (!below && p->f && p->f->kind == OTR_FD_STREAM)
 		decide(self, o, p);
 	otr_leave(self);
@@ -253,6 +269,7 @@ static void after(const struct otr_out *o, const struct plan *p, ssize_t ret, in
 		tell_moved(p, o->fd, iov, n, (size_t)ret);
 		if (p->f->role != OTR_ROLE_SERVER)
 			otr_talk_went(&p->f->talk, (uint64_t)ret, iov, n);
+		outrun(p);
 		return;
 	}
 	self = otr_enter();

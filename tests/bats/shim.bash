@@ -114,5 +114,5 @@ server_both_ways() {
 	diff "$dir/said.raw" "$dir/said"
 }
 
-# What a server said, without times and process ids.
-said() { sed 's/[0-9]\+/N/g' "$dir/server.out" "$dir/server.err" | sort -u; }
+# What a server said, without times, process ids and addresses.
+said() { sed -E 's/0x[0-9a-f]+|[0-9]+/N/g' "$dir/server.out" "$dir/server.err" | sort -u; }
