@@ -8,6 +8,7 @@
 
 #include "preload/io.h"
 
+#include <alloca.h>
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -158,10 +159,9 @@ static ssize_t send_pieces(const struct otr_out *o, const struct iovec *iov, int
 	return otr_real.writev(o->fd, iov, n);
 }
 
-static void tell_moved(const struct plan *p, int fd, const struct iovec *iov, int n,
-		       size_t moved)
+static void tell_moved(struct plan *p, int fd, const struct iovec *iov, int n, size_t moved)
 {
-	struct iovec seen[OTR_PIECES];
+	struct iovec *seen = p->seen.iov; /* perhaps `iov` itself */
 	struct otr_self *self;
 	int error = errno;
 
@@ -259,7 +259,7 @@ static uint64_t box_key(int fd, const struct otr_fd *f)
 }
 
 /* What a plain call did: its pieces may be read now, since the kernel read them. */
-static void after(const struct otr_out *o, const struct plan *p, ssize_t ret, int error)
+static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int error)
 {
 	const struct iovec *iov = ret > 0 && o->is_sendmsg ? o->msg->msg_iov : o->iov;
 	int n = ret > 0 && o->is_sendmsg ? (int)o->msg->msg_iovlen : o->n;
@@ -279,15 +279,26 @@ static void after(const struct otr_out *o, const struct plan *p, ssize_t ret, in
 	otr_leave(self);
 }
 
+/* Handlers of signals have as little as 2 KB of stack: room for the pieces that there are,
+ * and of a message for as many as there may be. */
+static size_t n_pieces(int is_sendmsg, int n)
+{
+	if (is_sendmsg || n > OTR_PIECES)
+		return OTR_PIECES;
+	return n > 0 ? (size_t)n : 0;
+}
+
 /* Apart, so that a call on anything else needs no room on the stack. */
 __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o,
 						   struct otr_fd *f)
 {
+	size_t room = n_pieces(o->is_sendmsg, o->n) + 2; /* ours, and what it cuts in two */
 	struct plan p;
 	ssize_t ret;
 	int error;
 
 	p.f = f;
+	p.seen.iov = alloca(room * sizeof(*p.seen.iov));
 	prepare(o, &p);
 	if (p.header)
 		ret = send_added(o, &p);
@@ -347,7 +358,7 @@ ssize_t otr_out(const struct otr_out *o)
 static void received(struct otr_self *self, const struct otr_in *in, struct otr_fd *f,
 		     ssize_t ret, int error)
 {
-	struct iovec seen[OTR_PIECES];
+	struct iovec *seen = alloca(n_pieces(0, in->n) * sizeof(*seen));
 	int n = 0;
 
 	if (ret <= 0) {
@@ -387,7 +398,7 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 /* A stream socket's bytes in direction `dir`; of other descriptors nothing is said. */
 static void told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret)
 {
-	struct iovec seen[OTR_PIECES];
+	struct iovec *seen = alloca(n_pieces(0, n) * sizeof(*seen));
 	struct otr_self *self;
 	struct otr_fd *f;
 	int error = errno;

@@ -49,6 +49,17 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	grep -qx 'requests 4000 wrong 0' "$dir/out"
 }
 
+@test "calls cancelled, left by siglongjmp, made on 2 KB of stack: as without" {
+	local n=${TORTURE:-300} mode
+	cc -O1 -fexceptions -Wl,-z,now -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
+	for mode in cancel jump stack; do
+		same "$dir/torn" $mode "$n"
+		grep -qx 'one more, whole: 1' "$dir/out"
+		grep -q '^headers .*put in' "$dir/text"
+	done
+	grep -qx "handled $n wrong 0" "$dir/out"
+}
+
 @test "a program that filters its system calls meets none of ours" {
 	edges
 	same "$dir/edges" strict
