@@ -33,6 +33,21 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	! grep -q 'errno != 77 1' "$dir/out"
 }
 
+@test "flags, 1,024 pieces, read-only memory, other scopes, main's first moment: the same" {
+	local lib=$dir/corners.so
+	cc -O1 -D_GNU_SOURCE -o "$dir/corners" "$APPS/corners.c"
+	cc -O1 -fPIC -shared -D_GNU_SOURCE -o "$lib" "$APPS/corners.c"
+	same "$dir/corners" flags
+	[ "$(grep -c ' 38, 1$' "$dir/out")" -eq 5 ]
+	same "$dir/corners" messages
+	grep -qx 'writev 1024 38 -: 38, 1' "$dir/out"
+	grep -qx 'passed 38, 38 with a descriptor' "$dir/out"
+	same "$dir/corners" scopes "$lib"
+	[ "$(grep -c ' 38, 1$' "$dir/out")" -eq 2 ]
+	same "$dir/corners" birth
+	grep -q '^errno 0 ' "$dir/out"
+}
+
 @test "sockets with two numbers, passed in messages, closed past libc, in children" {
 	edges
 	same "$dir/edges" sockets
@@ -193,9 +208,36 @@ ask_always() {
 	done
 }
 
+@test "otrace stopped: the program goes on, the ring fills, what is lost is counted" {
+	cc -O2 -D_GNU_SOURCE -o "$dir/torture" "$APPS/torture.c"
+	bg server "$dir/torture" serve "$port"
+	server=$pid
+	cat >"$dir/all" <<-S
+		touch $dir/begun
+		while [ ! -e $dir/go ]; do sleep 0.02; done
+		$dir/torture ask $port 3000 1 && touch $dir/done
+		while [ ! -e $dir/end ]; do sleep 0.02; done
+	S
+	bg tracer "$OTRACE" run --no-bpf -o "$dir/text" -- bash "$dir/all"
+	tracer=$pid
+	until_true 20 test -e "$dir/begun"
+	kill -STOP "$tracer"
+	touch "$dir/go"
+	until_true 60 test -e "$dir/done"
+	kill -CONT "$tracer"
+	ended "$server"
+	touch "$dir/end"
+	ended "$tracer"
+	cat "$dir/text" "$dir/tracer.err" "$dir/server.out"
+	[ "$status" -eq 0 ]
+	grep -q '^requests 3000 .* wrong 0$' "$dir/server.out"
+	[ "$(lost)" -gt 1000 ]
+}
+
 lost() { # events that the summary says are missing
 	local n
-	n=$(sed -n 's/^lost  *\([0-9]*\) events.*/\1/p' "$dir/text")
+	n=$(sed -n 's/^lost  *\([0-9,]*\) events.*/\1/p' "$dir/text")
+	n=${n//,/}
 	echo "${n:-0}"
 }
 
