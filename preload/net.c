@@ -62,7 +62,8 @@ int connect(int fd, const struct sockaddr *to, socklen_t len)
 	return ret;
 }
 
-/* A new connection is one descriptor handled, for nobody yet. */
+/* A new connection is one descriptor handled, for nobody yet. The ring is made now: when
+ * several threads begin to read at once, those that find it half made say nothing. */
 static int accepted(int fd)
 {
 	int error = errno;
@@ -70,6 +71,7 @@ static int accepted(int fd)
 
 	if (self) {
 		otr_fd_made(fd, OTR_ROLE_SERVER);
+		otr_ring_ready();
 		self->strand.entry_ns = otr_clock_ns();
 		otr_handle(&self->strand, 1);
 		otr_leave(self);

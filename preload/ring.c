@@ -121,18 +121,31 @@ static struct otr_ring *make_ring(int *busy)
 	return ring;
 }
 
+/* Calls of which nothing was said, since another thread made the ring just then. */
+static uint32_t missed;
+
+static int may_make(struct otr_shim *sh)
+{
+	uint8_t not_yet = 0;
+
+	if (sh->sealed || sh->failed)
+		return 0;
+	if (__atomic_compare_exchange_n(&sh->offered, &not_yet, 1, 0, __ATOMIC_ACQ_REL,
+					__ATOMIC_RELAXED))
+		return 1;
+	__atomic_fetch_add(&missed, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
 int otr_ring_ready(void)
 {
 	struct otr_shim *sh = &otr_shim;
 	struct otr_ring *ring;
-	uint8_t not_yet = 0;
 	int busy = 0;
 
 	if (__atomic_load_n(&sh->ring, __ATOMIC_ACQUIRE))
 		return 1;
-	if (sh->sealed || sh->failed ||
-	    !__atomic_compare_exchange_n(&sh->offered, &not_yet, 1, 0, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
+	if (!may_make(sh))
 		return 0;
 	ring = make_ring(&busy);
 	if (!ring && busy && ++sh->tries < OTR_TRIES) {
@@ -148,7 +161,9 @@ int otr_ring_ready(void)
 	__atomic_store_n(&sh->ring, ring, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
 	/* What was to be told before there was room among the offers. */
-	__atomic_fetch_add(&ring->counts[OTR_SHIM_DROPPED], sh->tries, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&ring->counts[OTR_SHIM_DROPPED],
+			   sh->tries + __atomic_exchange_n(&missed, 0, __ATOMIC_RELAXED),
+			   __ATOMIC_RELAXED);
 	otr_shim.netns = otr_netns();
 	otr_tell_process();
 	otr_tell_environment();
