@@ -39,14 +39,14 @@ PROTO_O := $(B)/exporters/otlp.pb-c.o
 LIB_OBJ := $(SRC:%.c=$(B)/%.o) $(if $(wildcard exporters/otlp.proto),$(PROTO_O))
 UNIT    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 
-.PHONY: all help clean bench bpf unit FORCE
+.PHONY: all help clean bench bpf preload unit FORCE
 all: $(B)/otrace $(B)/libotrace.so
 
 # The library lives in other people's programs: libc alone, any libc, and no thread-local
 # storage but what the loader has room for at once.
 SHIM_SRC := $(wildcard preload/*.c)
 SHIM_CFLAGS := -O2 -g -fPIC -fno-stack-protector -U_FORTIFY_SOURCE \
-          -ftls-model=initial-exec -fno-asynchronous-unwind-tables
+          -ftls-model=initial-exec -fasynchronous-unwind-tables
 $(B)/preload/%.o: preload/%.c
 	$(call msg,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CSTD) $(WARN) -D_GNU_SOURCE -I. $(SHIM_CFLAGS) -MMD -MP -c $< -o $@
@@ -94,6 +94,8 @@ $(B)/agent/otrace.skel.h: $(B)/otrace.bpf.o
 	$(Q)mkdir -p $(@D) && $(BPFTOOL) gen skeleton $< name otrace_bpf > $@.tmp && mv $@.tmp $@
 
 bpf: $(B)/otrace.bpf.o ## the kernel side alone; ARCH=arm64 B=build-arm64 for another machine
+
+preload: $(B)/libotrace.so ## the library alone; CC=aarch64-linux-gnu-gcc B=build-arm64 for another machine
 
 # A unit test links what it names in its first lines: // needs: agent/base/buf.c ..
 # so that it builds and breaks alone.

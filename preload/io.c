@@ -8,6 +8,7 @@
 
 #include "preload/io.h"
 
+#include <alloca.h>
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct plan {
 	struct otr_header *header; /* NULL: none goes in */
 	size_t added;		   /* its length */
 	uint64_t start_ns;
+	uint64_t came; /* in the other direction, before the call */
 	struct otr_seen seen;
 	int n; /* pieces in seen.iov, ours among them */
 };
@@ -157,10 +159,9 @@ static ssize_t send_pieces(const struct otr_out *o, const struct iovec *iov, int
 	return otr_real.writev(o->fd, iov, n);
 }
 
-static void tell_moved(const struct plan *p, int fd, const struct iovec *iov, int n,
-		       size_t moved)
+static void tell_moved(struct plan *p, int fd, const struct iovec *iov, int n, size_t moved)
 {
-	struct iovec seen[OTR_PIECES];
+	struct iovec *seen = p->seen.iov; /* perhaps `iov` itself */
 	struct otr_self *self;
 	int error = errno;
 
@@ -171,6 +172,17 @@ static void tell_moved(const struct plan *p, int fd, const struct iovec *iov, in
 	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, seen, n);
 	otr_leave(self);
 	errno = error;
+}
+
+/* Before the call's end was told, another thread had the answer to what it sent: that the
+ * answer came last stays true. */
+static void outrun(const struct plan *p)
+{
+	struct otr_fd *f = p->f;
+
+	if (f->role == OTR_ROLE_CLIENT && f->talk.state == OTR_TALK_START &&
+	    f->way[OTR_DIR_IN].total != p->came)
+		f->last_dir = OTR_DIR_IN;
 }
 
 static ssize_t send_added(const struct otr_out *o, struct plan *p)
@@ -196,6 +208,7 @@ static ssize_t send_added(const struct otr_out *o, struct plan *p)
 	}
 	tell_moved(p, o->fd, p->seen.iov, p->n, (size_t)k);
 	otr_talk_went(&f->talk, (uint64_t)ret, p->seen.all, p->seen.n_all);
+	outrun(p);
 	if (rest)
 		otr_header_rest(f, rest, p->added - rest);
 	else
@@ -220,6 +233,7 @@ static void prepare(const struct otr_out *o, struct plan *p)
 	int error = errno, below;
 
 	p->header = NULL;
+	p->came = p->f->way[OTR_DIR_IN].total;
 	p->start_ns = otr_clock_ns();
 	self = otr_enter();
 	if (!self)
@@ -228,6 +242,8 @@ static void prepare(const struct otr_out *o, struct plan *p)
 	below = is_below(self, o, p->f);
 	if (!below && p->f->role != OTR_ROLE_SERVER && p->f->last_dir != OTR_DIR_OUT)
 		p->f = otr_fd_again(o->fd, p->f);
+	if (p->f)
+		p->came = p->f->way[OTR_DIR_IN].total;
 	if (!below && p->f && p->f->kind == OTR_FD_STREAM)
 		decide(self, o, p);
 	otr_leave(self);
@@ -244,7 +260,7 @@ static uint64_t box_key(int fd, const struct otr_fd *f)
 }
 
 /* What a plain call did: its pieces may be read now, since the kernel read them. */
-static void after(const struct otr_out *o, const struct plan *p, ssize_t ret, int error)
+static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int error)
 {
 	const struct iovec *iov = ret > 0 && o->is_sendmsg ? o->msg->msg_iov : o->iov;
 	int n = ret > 0 && o->is_sendmsg ? (int)o->msg->msg_iovlen : o->n;
@@ -254,6 +270,7 @@ static void after(const struct otr_out *o, const struct plan *p, ssize_t ret, in
 		tell_moved(p, o->fd, iov, n, (size_t)ret);
 		if (p->f->role != OTR_ROLE_SERVER)
 			otr_talk_went(&p->f->talk, (uint64_t)ret, iov, n);
+		outrun(p);
 		return;
 	}
 	self = otr_enter();
@@ -263,15 +280,26 @@ static void after(const struct otr_out *o, const struct plan *p, ssize_t ret, in
 	otr_leave(self);
 }
 
+/* Handlers of signals have as little as 2 KB of stack: room for the pieces that there are,
+ * and of a message for as many as there may be. */
+static size_t n_pieces(int is_sendmsg, int n)
+{
+	if (is_sendmsg || n > OTR_PIECES)
+		return OTR_PIECES;
+	return n > 0 ? (size_t)n : 0;
+}
+
 /* Apart, so that a call on anything else needs no room on the stack. */
 __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o,
 						   struct otr_fd *f)
 {
+	size_t room = n_pieces(o->is_sendmsg, o->n) + 2; /* ours, and what it cuts in two */
 	struct plan p;
 	ssize_t ret;
 	int error;
 
 	p.f = f;
+	p.seen.iov = alloca(room * sizeof(*p.seen.iov));
 	prepare(o, &p);
 	if (p.header)
 		ret = send_added(o, &p);
@@ -331,7 +359,7 @@ ssize_t otr_out(const struct otr_out *o)
 static void received(struct otr_self *self, const struct otr_in *in, struct otr_fd *f,
 		     ssize_t ret, int error)
 {
-	struct iovec seen[OTR_PIECES];
+	struct iovec *seen = alloca(n_pieces(0, in->n) * sizeof(*seen));
 	int n = 0;
 
 	if (ret <= 0) {
@@ -371,7 +399,7 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 /* A stream socket's bytes in direction `dir`; of other descriptors nothing is said. */
 static void told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret)
 {
-	struct iovec seen[OTR_PIECES];
+	struct iovec *seen = alloca(n_pieces(0, n) * sizeof(*seen));
 	struct otr_self *self;
 	struct otr_fd *f;
 	int error = errno;

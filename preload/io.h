@@ -48,7 +48,7 @@ struct otr_seen {
 	int n_all;
 	size_t at; /* where a header goes in */
 	int n;
-	struct iovec iov[OTR_PIECES + 2]; /* the first bytes of them, safe to read */
+	struct iovec *iov; /* the first bytes of them, safe to read */
 };
 
 /* safe.c: otr_head_read() of bytes of which nobody has said yet that they can be read. */

@@ -62,7 +62,8 @@ int connect(int fd, const struct sockaddr *to, socklen_t len)
 	return ret;
 }
 
-/* A new connection is one descriptor handled, for nobody yet. */
+/* A new connection is one descriptor handled, for nobody yet. The ring is made now: when
+ * several threads begin to read at once, those that find it half made say nothing. */
 static int accepted(int fd)
 {
 	int error = errno;
@@ -70,6 +71,7 @@ static int accepted(int fd)
 
 	if (self) {
 		otr_fd_made(fd, OTR_ROLE_SERVER);
+		otr_ring_ready();
 		self->strand.entry_ns = otr_clock_ns();
 		otr_handle(&self->strand, 1);
 		otr_leave(self);
@@ -157,7 +159,8 @@ void otr_came(const struct msghdr *msg)
 }
 
 /* The program filters its system calls from here on: we make none that it does not make.
- * In strict mode not even the time may be asked for. */
+ * In strict mode not even the time may be asked for. That it gives up privileges it could
+ * gain (PR_SET_NO_NEW_PRIVS) is no filter yet: haproxy does that alone. */
 static void seal(int strict)
 {
 	static const uint32_t never = 1;
@@ -204,7 +207,8 @@ static long raw(long number, const long a[6])
 	return -1;
 }
 
-/* Node closes so. Our own calls come this way too: nothing here calls a wrapper. */
+/* Node closes so, and libseccomp sets its filters. Our own calls come this way too: nothing
+ * here calls a wrapper. */
 long syscall(long number, ...)
 {
 	va_list args;
@@ -230,9 +234,6 @@ int prctl(int what, ...)
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(args, unsigned long);
 	va_end(args);
-	/* Filters are mostly set past us, by a bare seccomp(): but this comes before. */
-	if (what == PR_SET_NO_NEW_PRIVS)
-		otr_shim.sealed = 1;
 	if (what == PR_SET_SECCOMP)
 		seal(a[0] == SECCOMP_MODE_STRICT);
 	return otr_real.prctl(what, a[0], a[1], a[2], a[3]);

@@ -8,12 +8,14 @@
 #include "preload/shim.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/real.h"
@@ -213,16 +215,27 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	errno = error;
 }
 
+/* A handler of a signal that came while we were in a wrapper may have left it by longjmp():
+ * then this call is made from above its frame, and not on a handler's own stack. */
+static int was_left(const struct otr_self *self, uintptr_t frame)
+{
+	stack_t at;
+
+	return frame >= self->inside && !otr_shim.sealed &&
+	       !syscall(SYS_sigaltstack, NULL, &at) && !(at.ss_flags & SS_ONSTACK);
+}
+
 struct otr_self *otr_enter(void)
 {
+	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	struct otr_self *self;
 
 	if (*otr_shim.alive != ALIVE_YES && !begin_anew())
 		return NULL;
 	self = otr_self_now();
-	if (!self || self->inside)
+	if (!self || (self->inside && !was_left(self, frame)))
 		return NULL;
-	self->inside = 1;
+	self->inside = frame;
 	return self;
 }
 

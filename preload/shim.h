@@ -107,7 +107,8 @@ struct otr_served {
 /* One thread. */
 struct otr_self {
 	int32_t tid; /* 0: free */
-	int32_t inside; /* in a wrapper: what it calls passes through */
+	/* Frame of the wrapper it is in: what is called from there passes through. 0: none */
+	uintptr_t inside;
 	struct otr_strand strand;
 	/* In a call of a TLS library; see tls.c. */
 	uintptr_t tls_frame; /* of our wrapper; 0: in none */

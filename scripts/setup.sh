@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # setup.sh - installs what is lacking on a bare Debian 12, from its own packages.
 #
-#   scripts/setup.sh [--check] [build|demo|test|accuracy]..
+#   scripts/setup.sh [--check] [build|demo|test|accuracy|programs]..
 #
-# No group means all but accuracy: the languages that only the long run of
-# tests/accuracy needs. --check installs nothing: it names what lacks, and exits 1. Nothing
-# is done, and nothing said, twice: the second run ends at once. No service that a package
-# brings is started.
+# No group means all but the last two, which `make test-all` alone needs: the languages of
+# tests/accuracy, and programs for tests/shim. --check installs nothing: it names what
+# lacks, and exits 1. Nothing is done, and nothing said, twice: the second run ends at once.
+# No service that a package brings is started.
 set -euo pipefail
 
 # One package a word; PACKAGE=COMMAND: the command will do, wherever it comes from.
@@ -20,10 +20,16 @@ test="libcmocka-dev bats shellcheck=shellcheck universal-ctags mandoc=mandoc
 	bsdextrautils jq=jq git=git openssl=openssl wget=wget iproute2 nftables procps psmisc tmux=tmux
 	libclang-rt-14-dev valgrind=valgrind musl-tools=musl-gcc gdb=gdb python3-aiohttp python3-venv redis-server=redis-server wrk=wrk
 	golang-go=go zsh=zsh fish=fish
+	gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross
 	qemu-system-x86=qemu-system-x86_64 busybox-static cpio=cpio xz-utils=xz"
 
 accuracy="default-jdk-headless=javac ruby=ruby puma=puma python3-gevent python3-uvloop
 	golang-go=go"
+
+programs="apache2-bin apache2-utils=ab haproxy=haproxy lighttpd=lighttpd caddy=caddy
+	php8.2-fpm php8.2-cli php8.2-curl php8.2-pgsql uwsgi-core uwsgi-plugin-python3 ruby-webrick
+	libwww-perl libio-socket-ssl-perl liblwp-protocol-https-perl lynx=lynx aria2=aria2c rustc=rustc sudo=sudo iputils-ping=ping
+	libpython3.11-testsuite qemu-user=qemu-aarch64"
 
 say() { printf 'packages   %s\n' "$*"; }
 
@@ -35,7 +41,8 @@ wanted() { # GROUP..: their words
 		demo) echo "$demo" ;;
 		test) echo "$test" ;;
 		accuracy) echo "$accuracy" ;;
-		*) echo "setup.sh: no group $group: build, demo, test or accuracy" >&2 && exit 2 ;;
+		programs) echo "$programs" ;;
+		*) echo "setup.sh: no group $group: build, demo, test, accuracy, programs" >&2 && exit 2 ;;
 		esac
 	done
 }

@@ -10,8 +10,13 @@ cd "$(dirname "$0")/.." || exit 1
 logs=build/test
 jobs=2
 export OTRACE_CACHE=${OTRACE_CACHE:-/var/cache/otrace}
-fuzz_seconds=5 accuracy=quick
-[ "${1:-}" != all ] || { fuzz_seconds=60 && accuracy=; }
+fuzz_seconds=5 accuracy=quick groups=() long=()
+if [ "${1:-}" = all ]; then
+	fuzz_seconds=60 accuracy=
+	groups=(build demo test accuracy programs)
+	long=(tests/shim/*.bats)
+	export TORTURE=50000
+fi
 
 passed=0 failed=0 skipped=0
 count() { # LOG STATUS: what a log holds, added to the three
@@ -52,13 +57,13 @@ beside() { # NAME CMD..: as soon as there is room
 rm -rf $logs
 mkdir -p $logs
 since=$SECONDS
-step setup scripts/setup.sh || { echo "0 passed, 1 failed" && exit 1; }
+step setup scripts/setup.sh "${groups[@]}" || { echo "0 passed, 1 failed" && exit 1; }
 step build make -j2 || { echo "0 passed, 1 failed" && exit 1; }
 
 beside export nice bats tests/bats/export.bats # waits most of the time
 beside lint scripts/lint.sh
 beside unit make -j2 unit
-beside arm64 make -s bpf ARCH=arm64 B=build-arm64
+beside arm64 make -s bpf preload ARCH=arm64 CC=aarch64-linux-gnu-gcc B=build-arm64
 beside unit-san make -j2 unit SAN=1
 beside fuzz make -j2 fuzz T=$fuzz_seconds
 if [ "$(id -u)" = 0 ]; then
@@ -66,6 +71,10 @@ if [ "$(id -u)" = 0 ]; then
 		name=$(basename "$file" .bats)
 		[[ $name = export || $name = http ]] || beside "$name" bats "$file"
 	done
+	for file in "${long[@]}"; do
+		beside "shim-$(basename "$file" .bats)" bats "$file"
+	done
+	[ ${#long[@]} = 0 ] || beside cpython tests/shim/cpython.sh
 	beside vm tests/vm/run.sh
 	wait
 	# These want the machine for themselves: load, and no record lost.

@@ -47,7 +47,18 @@ class Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
+    def chunks(self):
+        digest, n = hashlib.sha256(), 0
+        while size := int(self.rfile.readline(), 16):
+            digest.update(self.rfile.read(size))
+            n += size
+            self.rfile.readline()
+        self.rfile.readline()
+        self.answer(200, f"{n} {digest.hexdigest()}\n".encode())
+
     def do_POST(self):
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            return self.chunks()
         left, digest = int(self.headers.get("Content-Length", 0)), hashlib.sha256()
         n = left
         while left:
@@ -57,6 +68,8 @@ class Handler(BaseHTTPRequestHandler):
             digest.update(part)
             left -= len(part)
         self.answer(200, f"{n} {digest.hexdigest()}\n".encode())
+
+    do_PUT = do_POST
 
     def log_message(self, *args):
         pass

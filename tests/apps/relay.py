@@ -2,22 +2,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """relay.py PORT TO FILE - keeps what goes over the wire.
 
-Listens on PORT, passes each connection on to TO, and appends what the client sent to FILE,
-connections in the order in which they came, each ended by a line. Bytes as they are."""
+Listens on PORT, passes each connection on to TO, and appends what the client sent to FILE
+when it is over, each ended by a line. Bytes as they are."""
 import selectors
 import socket
 import sys
+import threading
 
 
 def main():
     port, to, path = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    srv = socket.create_server(("127.0.0.1", port))
+    srv = socket.create_server(("127.0.0.1", port), backlog=256)
     while True:
         near, _ = srv.accept()
-        far = socket.create_connection(("127.0.0.1", to))
-        sent = pump(near, far)
-        with open(path, "ab") as out:
-            out.write(sent + b"\n=====\n")
+        threading.Thread(target=one, args=(near, to, path), daemon=True).start()
+
+
+def one(near, to, path):
+    far = socket.create_connection(("127.0.0.1", to))
+    sent = pump(near, far)
+    with open(path, "ab") as out:
+        out.write(sent + b"\n=====\n")
 
 
 def pump(near, far):

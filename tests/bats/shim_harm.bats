@@ -33,6 +33,21 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	! grep -q 'errno != 77 1' "$dir/out"
 }
 
+@test "flags, 1,024 pieces, read-only memory, other scopes, main's first moment: the same" {
+	local lib=$dir/corners.so
+	cc -O1 -D_GNU_SOURCE -o "$dir/corners" "$APPS/corners.c"
+	cc -O1 -fPIC -shared -D_GNU_SOURCE -o "$lib" "$APPS/corners.c"
+	same "$dir/corners" flags
+	[ "$(grep -c ' 38, 1$' "$dir/out")" -eq 5 ]
+	same "$dir/corners" messages
+	grep -qx 'writev 1024 38 -: 38, 1' "$dir/out"
+	grep -qx 'passed 38, 38 with a descriptor' "$dir/out"
+	same "$dir/corners" scopes "$lib"
+	[ "$(grep -c ' 38, 1$' "$dir/out")" -eq 2 ]
+	same "$dir/corners" birth
+	grep -q '^errno 0 ' "$dir/out"
+}
+
 @test "sockets with two numbers, passed in messages, closed past libc, in children" {
 	edges
 	same "$dir/edges" sockets
@@ -47,6 +62,17 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	edges
 	same "$dir/edges" crowd
 	grep -qx 'requests 4000 wrong 0' "$dir/out"
+}
+
+@test "calls cancelled, left by siglongjmp, made on 2 KB of stack: as without" {
+	local n=$((${TORTURE:-3000} / 10)) mode
+	cc -O1 -fexceptions -Wl,-z,now -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
+	for mode in cancel jump stack; do
+		same "$dir/torn" $mode "$n"
+		grep -qx 'one more, whole: 1' "$dir/out"
+		grep -q '^headers .*put in' "$dir/text"
+	done
+	grep -qx "handled $n wrong 0" "$dir/out"
 }
 
 @test "a program that filters its system calls meets none of ours" {
@@ -182,9 +208,48 @@ ask_always() {
 	done
 }
 
+@test "otrace stopped: the program goes on, the ring fills, what is lost is counted" {
+	cat >"$dir/serve.py" <<-P
+		import socket
+		c = socket.create_server(("127.0.0.1", $port)).accept()[0]
+		while c.recv(4096): c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	P
+	cat >"$dir/ask.py" <<-P
+		import http.client, os, time
+		def wait(name):
+		    while not os.path.exists("$dir/" + name): time.sleep(0.02)
+		c = http.client.HTTPConnection("127.0.0.1", $port)
+		for i in range(5000):
+		    c.request("GET", "/stopped")
+		    assert c.getresponse().read() == b"ok"
+		    if not i:
+		        open("$dir/begun", "w").close()
+		        wait("go")
+		open("$dir/done", "w").close()
+		wait("end")
+	P
+	bg server $PY "$dir/serve.py"
+	until_true 20 bound "$port"
+	bg tracer "$OTRACE" run --no-bpf -o "$dir/text" -- $PY "$dir/ask.py"
+	tracer=$pid
+	until_true 20 test -e "$dir/begun"
+	kill -STOP "$tracer"
+	touch "$dir/go"
+	until_true 60 test -e "$dir/done"
+	kill -CONT "$tracer"
+	until_true 20 grep -q 'LOST.*(ring)' "$dir/text"
+	touch "$dir/end"
+	ended "$tracer"
+	cat "$dir/text" "$dir/tracer.err"
+	[ "$status" -eq 0 ]
+	[ "$(lost)" -gt 1000 ]
+}
+bound() { ss -Hltn "sport = :$1" | grep -q .; }
+
 lost() { # events that the summary says are missing
 	local n
-	n=$(sed -n 's/^lost  *\([0-9]*\) events.*/\1/p' "$dir/text")
+	n=$(sed -n 's/^lost  *\([0-9,]*\) events.*/\1/p' "$dir/text")
+	n=${n//,/}
 	echo "${n:-0}"
 }
 

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * torn.c - calls that are left in the middle, and calls from places with little room.
+ *
+ *	torn cancel N	threads cancelled while they send: what they hold is given back
+ *	torn jump N	a handler leaves a blocked call by siglongjmp()
+ *	torn stack N	handlers on a stack of their own with 2 KB to spare send requests
+ *
+ * Each prints what it saw; and then sends one request more, in the plain way, and tells
+ * whether that came whole.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define GET "GET /torn HTTP/1.1\r\nHost: torn\r\n\r\n"
+
+static int fd[2];
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+/* A connection to ourselves, with little room. */
+static void pair(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+	int door = socket(AF_INET, SOCK_STREAM, 0), size = 2048;
+
+	setsockopt(door, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (bind(door, (void *)&at, sizeof(at)) || listen(door, 1) ||
+	    getsockname(door, (void *)&at, &len))
+		die("listen");
+	fd[0] = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (connect(fd[0], (void *)&at, sizeof(at)))
+		die("connect");
+	fd[1] = accept(door, NULL, NULL);
+	close(door);
+}
+
+static void part(void)
+{
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* One request and its answer: is it as it was sent, with a header of ours or without? */
+static int is_whole(void)
+{
+	char got[512];
+	ssize_t n = read(fd[1], got, sizeof(got) - 1);
+	size_t line = strlen("GET /torn HTTP/1.1\r\n");
+
+	if (n < (ssize_t)strlen(GET))
+		return 0;
+	got[n] = 0;
+	if (!strncmp(got + line, "traceparent: 00-", 16))
+		memmove(got + line, got + line + 70, (size_t)n - line - 70 + 1);
+	if (write(fd[1], "HTTP/1.1 204 No\r\n\r\n", 19) != 19 ||
+	    read(fd[0], got + 256, 19) != 19)
+		return 0;
+	return !strcmp(got, GET);
+}
+
+static void once_more(void)
+{
+	pair();
+	if (write(fd[0], GET, strlen(GET)) != (ssize_t)strlen(GET))
+		die("write");
+	printf("one more, whole: %d\n", is_whole());
+	part();
+}
+
+static int given_back; /* by threads that were cancelled */
+
+static void give_back(int *held)
+{
+	given_back += *held;
+}
+
+/* The first goes through; the next, 1 MB of them, do not. */
+static void *sends(void *big)
+{
+	int held __attribute__((cleanup(give_back))) = 1;
+
+	if (send(fd[0], GET, strlen(GET), 0) < 0 || !is_whole())
+		return "not whole";
+	memcpy(big, "POST /torn HTTP/1.1\r\nContent-Length: 1048000\r\n\r\n", 49);
+	send(fd[0], big, 1 << 20, 0);
+	return "sent";
+}
+
+static int is_full(void)
+{
+	char byte;
+
+	return recv(fd[1], &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+static void cancel(int times)
+{
+	char *big = calloc(1, 1 << 20);
+	int cancelled = 0;
+	pthread_t id;
+	void *why;
+
+	for (int i = 0; i < times; i++) {
+		pair();
+		pthread_create(&id, NULL, sends, big);
+		while (!is_full())
+			usleep(100);
+		pthread_cancel(id);
+		pthread_join(id, &why);
+		cancelled += why == PTHREAD_CANCELED;
+		if (why != PTHREAD_CANCELED)
+			printf("%s\n", (char *)why);
+		part();
+	}
+	printf("cancelled %d given back %d\n", cancelled, given_back);
+}
+
+static sigjmp_buf out;
+
+static void jumps(int signo)
+{
+	(void)signo;
+	siglongjmp(out, 1);
+}
+
+static void alarm_us(suseconds_t us)
+{
+	const struct itimerval once = {.it_value = {0, us}};
+
+	setitimer(ITIMER_REAL, &once, NULL);
+}
+
+static void jump(int times)
+{
+	static volatile int jumped, sent;
+	char *big = calloc(1, 1 << 20);
+
+	memcpy(big, "POST /torn HTTP/1.1\r\nContent-Length: 1048000\r\n\r\n", 49);
+	signal(SIGALRM, jumps);
+	for (volatile int i = 0; i < times; i++) {
+		pair();
+		if (sigsetjmp(out, 1)) {
+			jumped++;
+		} else {
+			alarm_us(300 + i % 500);
+			sent += (int)send(fd[0], big, 1 << 20, 0);
+		}
+		part();
+	}
+	printf("jumped %d sent %d\n", jumped, sent);
+}
+
+static volatile sig_atomic_t handled, wrong;
+
+static void sends_here(int signo)
+{
+	int error = errno;
+
+	(void)signo;
+	if (handled % 2)
+		wrong += write(fd[0], GET, strlen(GET)) != (ssize_t)strlen(GET);
+	else
+		wrong += send(fd[0], GET, strlen(GET), 0) != (ssize_t)strlen(GET);
+	handled++;
+	errno = error;
+}
+
+/* Below it no page is there. */
+static void stack(int times)
+{
+	size_t page = 4096, room = getauxval(AT_MINSIGSTKSZ) + 2048;
+	size_t pages = (room + page - 1) / page * page;
+	char *at = mmap(NULL, pages + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct sigaction on = {.sa_handler = sends_here, .sa_flags = SA_ONSTACK};
+	stack_t here = {.ss_sp = at + page, .ss_size = room};
+
+	if (at == MAP_FAILED || mprotect(at + page, pages, PROT_READ | PROT_WRITE) ||
+	    sigaltstack(&here, NULL) || sigaction(SIGUSR1, &on, NULL))
+		die("sigaltstack");
+	for (int i = 0; i < times; i++) {
+		pair();
+		raise(SIGUSR1);
+		wrong += !is_whole();
+		part();
+	}
+	printf("handled %d wrong %d\n", (int)handled, (int)wrong);
+}
+
+int main(int argc, char **argv)
+{
+	int times = argc == 3 ? atoi(argv[2]) : 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (times && !strcmp(argv[1], "cancel"))
+		cancel(times);
+	else if (times && !strcmp(argv[1], "jump"))
+		jump(times);
+	else if (times && !strcmp(argv[1], "stack"))
+		stack(times);
+	else
+		return 2;
+	once_more();
+	return 0;
+}

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+# shim.bash - a program raw and with the library, side by side. `load helpers` first.
+# shellcheck shell=bash
+
+# Who runs the programs: root, or nobody in particular.
+user=()
+as_nobody() {
+	chmod -R a+rwX "$dir"
+	user=(setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/tmp)
+}
+
+# CMD..: raw, then with the library: the same status, output and errors. What a client sent
+# through `relay` is in $dir/wire.raw and $dir/wire.shim.
+both_ways() {
+	local a=0 b=0
+	: >"$dir/wire"
+	"${user[@]}" "$@" >"$dir/out.raw" 2>"$dir/err.raw" </dev/null 3>&- || a=$?
+	settled && cp "$dir/wire" "$dir/wire.raw"
+	: >"$dir/wire"
+	"${user[@]}" "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@" \
+		>"$dir/out" 2>"$dir/err" </dev/null 3>&- || b=$?
+	settled && cp "$dir/wire" "$dir/wire.shim"
+	cat "$dir/text" "$dir/err"
+	[ "$a" = "$b" ]
+	cmp "$dir/out.raw" "$dir/out"
+	cmp "$dir/err.raw" "$dir/err"
+}
+
+# The relay writes when a connection is over.
+settled() { until_true 10 grep -aq ===== "$dir/wire"; }
+
+relay() { # from $relay to the HTTP server at $port; what came is in $dir/wire
+	http "$port"
+	relay=$(free_port)
+	bg relay $PY "$APPS/relay.py" "$relay" "$port" "$dir/wire"
+	relay_pid=$pid
+	: >"$dir/wire"
+	until_true 10 bound "$relay"
+}
+
+# It has a thread for each connection that is not over.
+drained() { [ "$(ls "/proc/$relay_pid/task" | wc -l)" -eq 1 ]; }
+
+bound() { ss -Hltn "sport = :$1" | grep -q .; }
+
+# What a client sent, without our header; connections and lines in any order with `sort`.
+plain_wire() { sed '/^traceparent: 00-[0-9a-f]*-[0-9a-f]*-01\r$/d' "$dir/wire.shim"; }
+headers() { grep -ac '^traceparent: 00-[0-9a-f]\{32\}-[0-9a-f]\{16\}-01' "$dir/wire.shim"; }
+
+# N: so many headers of ours, and without them the same bytes.
+injected() {
+	headers | grep -qx "$1" || { cat -A "$dir/wire.shim" | head -n 40; return 1; }
+	plain_wire | cmp - "$dir/wire.raw"
+}
+
+# The same of many connections at once: their lines, whatever their order and number.
+injected_unordered() {
+	headers | grep -qx "$1" || { headers; head -n 40 "$dir/wire.shim" | cat -A; return 1; }
+	cmp <(plain_wire | lines) <(lines <"$dir/wire.raw")
+}
+lines() { grep -avxE '|=====' | sort; } # those that the relay puts in are not
+
+# PID: it and what descends from it: program, threads, what its descriptors are.
+census() {
+	$PY - "$1" <<-'P'
+		import os, re, sys
+		def of(pid, name): return open(f"/proc/{pid}/{name}").read()
+		def fds(pid):
+		    for fd in os.listdir(f"/proc/{pid}/fd"):
+		        yield re.sub(r"\[\d+\]|\d+", "", os.readlink(f"/proc/{pid}/fd/{fd}"))
+		def all_of(pid):
+		    yield f"{of(pid, 'comm').strip()} threads {len(os.listdir(f'/proc/{pid}/task'))} " + " ".join(sorted(fds(pid)))
+		    for tid in os.listdir(f"/proc/{pid}/task"):
+		        for child in of(pid, f"task/{tid}/children").split():
+		            yield from all_of(child)
+		print("\n".join(sorted(all_of(sys.argv[1]))))
+	P
+}
+
+alike() { census "$1" >"$dir/census" 2>/dev/null && cmp -s "$dir/census.raw" "$dir/census"; }
+
+# PORT SIGNAL CMD..: a server, asked by the test's function `ask`: raw, then with the library:
+# the same answers, the same threads and descriptors behind them, the same words and status.
+server_both_ways() {
+	local web=$1 signal=$2 a b main
+	shift 2
+	: >"$dir/wire"
+	bg server "${user[@]}" "$@"
+	main=$pid
+	up "$web"
+	ask >"$dir/answers.raw" 2>&1 3>&-
+	sleep 0.3
+	census "$main" >"$dir/census.raw"
+	kill "-$signal" "$main"
+	ended "$main"
+	a=$status
+	said >"$dir/said.raw"
+	[ -z "${relay:-}" ] || until_true 10 drained
+	cp "$dir/wire" "$dir/wire.raw"
+	: >"$dir/wire"
+	bg server "${user[@]}" "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@"
+	up "$web"
+	main=$(pgrep -P "$pid")
+	ask >"$dir/answers" 2>&1 3>&-
+	until_true 15 alike "$main" || diff "$dir/census.raw" "$dir/census"
+	kill "-$signal" "$main"
+	ended "$pid"
+	b=$status
+	[ -z "${relay:-}" ] || until_true 10 drained
+	cp "$dir/wire" "$dir/wire.shim"
+	said >"$dir/said"
+	cat "$dir/text"
+	[ "$a" = "$b" ]
+	cmp "$dir/answers.raw" "$dir/answers"
+	diff "$dir/said.raw" "$dir/said"
+}
+
+# What a server said, without times, process ids and addresses.
+said() { sed -E 's/0x[0-9a-f]+|[0-9]+/N/g' "$dir/server.out" "$dir/server.err" | sort -u; }

@@ -1,0 +1,55 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# clients.bats - programs that ask for something, raw and with the library.
+#
+#	scripts/setup.sh programs && bats tests/shim/clients.bats
+
+bats_require_minimum_version 1.5.0
+load ../bats/helpers
+load ../bats/shim
+setup() {
+	live_setup
+	shim_setup
+}
+teardown() { live_teardown; }
+
+@test "Perl: HTTP::Tiny, LWP" {
+	relay
+	as_nobody
+	user+=(PERL_HASH_SEED=0) # the order of headers
+	both_ways perl -MHTTP::Tiny -e '
+		my $h = HTTP::Tiny->new; my $u = "http://127.0.0.1:'"$relay"'";
+		print $h->get("$u/tiny/$_")->{content} for 1 .. 3;
+		print $h->post("$u/tiny", {content => "x" x 100000})->{content};'
+	injected 4
+	spans 'len(C) == 4' 'all(c.code == 200 for c in C)'
+	both_ways perl -MLWP::UserAgent -e '
+		my $u = LWP::UserAgent->new(keep_alive => 1);
+		print $u->get("http://127.0.0.1:'"$relay"'/lwp/$_")->content for 1 .. 3;
+		print $u->post("http://127.0.0.1:'"$relay"'/lwp", Content => "y" x 100000)->content;'
+	injected 4
+	spans 'len(C) == 4' 'all(c.code == 200 for c in C)'
+}
+
+@test "lynx, aria2" {
+	relay
+	as_nobody
+	both_ways env LYNX_CFG=/dev/null lynx -cfg=/dev/null -dump "http://127.0.0.1:$relay/lynx"
+	injected 1
+	both_ways aria2c -q --allow-overwrite=true --auto-file-renaming=false -d "$dir" -o got "http://127.0.0.1:$relay/big/3000000"
+	injected_unordered 1
+	[ "$(stat -c %s "$dir/got")" -eq 3000000 ]
+}
+
+@test "Rust's std: a head in pieces is left alone, and that is counted" {
+	relay
+	rustc -O -o "$dir/std" "$APPS/std.rs"
+	as_nobody
+	both_ways "$dir/std" "$relay"
+	until_true 10 drained
+	cp "$dir/wire" "$dir/wire.shim"
+	[ "$(headers)" -eq 9 ]
+	! grep -A 1 pieces "$dir/wire.shim" | grep -q traceparent
+	grep -q 'left alone: 1 .*in several writes' "$dir/text"
+	spans 'len(C) == 10' 'all(c.code == 200 for c in C)'
+}

@@ -1,0 +1,66 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# machines.bats - the library for arm64, in qemu's emulation of programs, and programs with
+# more or fewer privileges than who started them.
+#
+#	scripts/setup.sh programs && bats tests/shim/machines.bats
+
+bats_require_minimum_version 1.5.0
+load ../bats/helpers
+load ../bats/shim
+setup() {
+	live_setup
+	shim_setup
+}
+teardown() { live_teardown; }
+
+# PROGRAM ARG..: what an arm64 process does, without the library and with its own.
+emulated() {
+	local a=0 b=0
+	qemu-aarch64 -L /usr/aarch64-linux-gnu "$@" >"$dir/out.raw" 2>"$dir/err.raw" 3>&- || a=$?
+	cat >"$dir/emulate" <<-S
+		unset LD_PRELOAD # of the emulator
+		exec qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_PRELOAD=$dir/arm64/libotrace.so "\$@"
+	S
+	"$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- sh "$dir/emulate" "$@" \
+		>"$dir/out" 2>"$dir/err" 3>&- || b=$?
+	cat "$dir/text"
+	[ "$a" = "$b" ]
+	diff "$dir/out.raw" "$dir/out"
+	diff "$dir/err.raw" "$dir/err"
+}
+
+@test "arm64: the same values and bytes, headers, spans" {
+	relay
+	make -s preload CC=aarch64-linux-gnu-gcc B="$dir/arm64"
+	aarch64-linux-gnu-gcc -D_GNU_SOURCE -o "$dir/get" "$APPS/get.c"
+	aarch64-linux-gnu-gcc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread
+	: >"$dir/wire"
+	emulated "$dir/get" "$relay"
+	until_true 10 drained
+	[ "$(grep -ac '^traceparent: 00-' "$dir/wire")" -eq 1 ]
+	spans 'len(C) == 1' 'C[0].name == "GET /get" and C[0].code == 200'
+	emulated "$dir/edges" calls
+	[ "$(wc -l <"$dir/out")" -gt 50 ]
+	emulated "$dir/edges" sockets
+	spans 'len(C) == 8' '{s.parent for s in V if s.parent} == {s.span for s in C}'
+	emulated "$dir/edges" crowd
+	grep -qx 'requests 4000 wrong 0' "$dir/out"
+}
+
+@test "sudo, ping, a setuid program of nobody's: no word of ours, the same status" {
+	relay
+	printf '#include <unistd.h>\nint main(void) { return 10 * !geteuid(); }\n' >"$dir/h.c"
+	cc -o "$dir/suid" "$dir/h.c"
+	chmod 4755 "$dir/suid"
+	both_ways sudo -n -u nobody curl -s "127.0.0.1:$relay/sudo"
+	as_nobody
+	chmod 4755 "$dir/suid"
+	both_ways bash -c "$dir/suid; [ \$? = 10 ] && curl -s 127.0.0.1:$relay/after"
+	injected 1
+	settled() { true; } # the rest asks nobody
+	both_ways bash -c 'sudo -n true; echo $?'
+	both_ways bash -c 'ping -q -c 1 127.0.0.1 | grep -c " 0% packet loss"'
+	grep -qx 1 "$dir/out"
+	both_ways unshare -U id -u
+}
