@@ -182,13 +182,11 @@ void otr_launch_named(const struct otr_launch_root *root)
 	setenv("OTRACE_RUN", root->run, 1);
 }
 
-void otr_launch_environment(const char *library, const char *session, bool inject)
+void otr_launch_environment(const char *library, const char *session)
 {
 	append("LD_PRELOAD", library);
 	/* A program built with gcc's address sanitizer ends at once where another library is
 	 * loaded before its own. Ours stays out of its way. */
 	append("ASAN_OPTIONS", "verify_asan_link_order=0");
 	setenv("OTRACE_SESSION", session, 1);
-	if (!inject)
-		setenv("OTRACE_NO_INJECT", "1", 1);
 }

@@ -35,8 +35,7 @@ void otr_launch_root(struct otr_launch_root *root);
 /* Sets it in our environment. */
 void otr_launch_named(const struct otr_launch_root *root);
 
-/* Sets LD_PRELOAD (behind what is there) and OTRACE_SESSION in our environment; without
- * `inject` also that nothing is put on requests. */
-void otr_launch_environment(const char *library, const char *session, bool inject);
+/* Sets LD_PRELOAD (behind what is there) and OTRACE_SESSION in our environment. */
+void otr_launch_environment(const char *library, const char *session);
 
 #endif /* OTR_LAUNCH_H */

@@ -179,18 +179,19 @@ static void changed(struct otr_session *s, const struct otr_event *ev)
 		otr_sources_list(s->src, ev->tgid);
 }
 
-static void executed(struct otr_session *s, const struct otr_event *ev)
+static int executed(struct otr_session *s, const struct otr_event *ev)
 {
 	bool traced = otr_session_has(s, ev->tgid);
 
 	if (traced || s->cfg.at_exec)
 		judge(s, ev->tgid, 0, (const void *)ev);
 	if (!otr_session_has(s, ev->tgid))
-		return;
+		return 0;
 	put(s, ev);
 	if (traced)
 		changed(s, ev);
 	s->events++;
+	return 0;
 }
 
 /* A child is what its parent is. */
@@ -213,10 +214,10 @@ static int drained(void *arg, const struct otr_event *ev)
 
 	switch (ev->kind) {
 	case OTR_EV_PROC_EXEC:
-		if (ev->hook == OTR_HOOK_PRELOAD)
-			break; /* what it says of its environment comes next */
-		executed(s, ev);
-		return 0;
+		if (ev->hook != OTR_HOOK_PRELOAD)
+			return executed(s, ev);
+		judge(s, ev->tgid, 0, (const void *)ev);
+		break; /* what it says of its environment comes next */
 	case OTR_EV_PROC_FORK:
 		forked(s, ev);
 		break;
@@ -342,8 +343,7 @@ static void set_pace(struct otr_session *s)
 		.traced_ns = traced_cpu_ns,
 		.arg = s,
 	};
-	/* The library has no pauses yet. */
-	otr_pace_start(&s->pace, s->cfg.shim ? 0 : s->cfg.cfg->cpu_budget, s->began_ns);
+	otr_pace_start(&s->pace, s->cfg.cfg->cpu_budget, s->began_ns);
 }
 
 int otr_session_open(struct otr_session **out,
@@ -359,6 +359,7 @@ int otr_session_open(struct otr_session **out,
 			.follow = !cfg->cfg->no_follow,
 			.verbose = cfg->cfg->verbose,
 			.force = getenv("OTRACE_PROBES")},
+		.say = cfg->say,
 		.born = born,
 		.arg = s,
 	};

@@ -19,6 +19,7 @@
 
 struct otr_err;
 struct otr_event;
+struct otr_ring_switches;
 struct otr_session;
 struct otr_settings;
 struct otr_sinks;
@@ -27,6 +28,7 @@ struct otr_session_config {
 	const struct otr_settings *cfg; /* borrowed for the session's life */
 	struct otr_sinks *sinks;	/* likewise */
 	bool shim; /* by the library alone: no probes in the kernel */
+	const struct otr_ring_switches *say; /* to processes with the library; NULL: nothing */
 	bool host; /* hear of exec and listen of every process */
 
 	bool at_exec; /* and a program may be wanted before it listens */
