@@ -243,18 +243,15 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 		     otr_event_fn fn, void *arg)
 {
 	const struct otr_event *ev;
-	uint64_t most = 0, begun = sh->rd.tail;
 	int n = 0;
 
 	/* No more than a whole ring at once: others wait. */
 	while (n < (int)(OTR_RING_BYTES / OTR_RING_SLOT) &&
 	       (ev = otr_ring_next(&sh->rd, sh->tgid, now_ns, over))) {
-		most = n ? most : sh->rd.head - begun;
 		otr_shims_follow(s, sh, ev);
 		fn(arg, ev);
 		n++;
 	}
-	s->pressed |= most > OTR_RING_BYTES / 2;
 	s->cost_ns += (uint64_t)n * PRICE_TOLD;
 	return n;
 }
@@ -320,7 +317,6 @@ int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born,
 	struct shim *sh, *next;
 	int n = 0;
 
-	s->pressed = false;
 	for (int i = 0; i < OFFERS && next_offer(s, born, arg); i++)
 		;
 	DL_FOREACH_SAFE(s->all, sh, next)
@@ -345,11 +341,6 @@ uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what)
 	DL_FOREACH(s->all, sh)
 	n += __atomic_load_n(&sh->rd.ring->counts[what], __ATOMIC_RELAXED);
 	return n;
-}
-
-bool otr_shims_pressed(const struct otr_shims *s)
-{
-	return s->pressed;
 }
 
 uint64_t otr_shims_cost_ns(const struct otr_shims *s)

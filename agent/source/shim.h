@@ -53,9 +53,6 @@ void otr_shims_policy(struct otr_shims *s, uint64_t conn, enum otr_dir dir,
 		      enum otr_capture capture, uint32_t head_bytes);
 void otr_shims_watch(struct otr_shims *s, uint64_t conn, enum otr_dir dir, bool want);
 
-/* Was a ring more than half full when it was drained last? Then drain again at once. */
-bool otr_shims_pressed(const struct otr_shims *s);
-
 /* CPU that the library took from those it is in: what it told and let go, by a price each. */
 uint64_t otr_shims_cost_ns(const struct otr_shims *s);
 

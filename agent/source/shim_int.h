@@ -42,7 +42,6 @@ struct otr_shims {
 	struct otr_watch watch;
 	uint64_t counts[OTR_SHIM_COUNTS]; /* of those that have ended */
 	uint64_t cost_ns;
-	bool pressed; /* a ring was more than half full */
 	bool paused;
 	struct otr_ring_switches say;
 };

@@ -105,8 +105,6 @@ int otr_sources_fd(const struct otr_sources *s)
 
 int otr_sources_rest_ms(const struct otr_sources *s, bool busy)
 {
-	if (s->shims && otr_shims_pressed(s->shims))
-		return 0;
 	if (s->shims && otr_shims_alive(s->shims))
 		return busy ? 2 : 20;
 	return busy ? 10 : 100;
