@@ -78,6 +78,8 @@ int otr_hosts_have(const struct otr_ring_hosts *hosts, const char *host, size_t 
 
 	if (!it.port)
 		it.port = port;
+	if (it.len && it.name[it.len - 1] == '.')
+		it.len--; /* the same, from the root of all names */
 	for (uint32_t i = 0; i < n && i < OTR_RING_HOSTS; i++) {
 		row = read_place(hosts->name[i],
 				 strnlen(hosts->name[i], OTR_RING_HOST));

@@ -133,6 +133,11 @@ static struct otr_ring *map_ring(int fd)
 	return ring;
 }
 
+bool otr_shims_room(size_t all, size_t theirs, uint32_t uid)
+{
+	return all < OTR_SHIM_RINGS && (uid == geteuid() || theirs < FOREIGN);
+}
+
 /* Is there room for one more ring of this process? Its older ones are over. */
 static bool has_room(struct otr_shims *s, uint32_t tgid, uint32_t uid)
 {
@@ -144,7 +149,7 @@ static bool has_room(struct otr_shims *s, uint32_t tgid, uint32_t uid)
 		at->replaced |= at->tgid == tgid;
 		theirs += at->uid == uid;
 	}
-	return s->n < OTR_SHIM_RINGS && (uid == geteuid() || theirs < FOREIGN);
+	return otr_shims_room(s->n, theirs, uid);
 }
 
 /* All that is said so far. The process has begun: it follows what its environment says. */

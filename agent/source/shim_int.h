@@ -46,6 +46,9 @@ struct otr_shims {
 	struct otr_ring_switches say;
 };
 
+/* May a process of this user have one more, beside so many, of whom so many are its user's? */
+bool otr_shims_room(size_t all, size_t theirs, uint32_t uid);
+
 /* Keeps in mind where a connection is at home: with who told of it last. */
 void otr_shims_follow(struct otr_shims *s, struct shim *sh, const struct otr_event *ev);
 
