@@ -61,18 +61,27 @@ static void switch_off(struct shim *sh)
 	__atomic_store_n(&sh->rd.ring->off, 1, __ATOMIC_RELEASE);
 }
 
+static int drop(struct shim *sh)
+{
+	int rc = sh->rd.ring ? -EMFILE : -EINVAL;
+
+	if (sh->rd.ring)
+		munmap(sh->rd.ring, ALL + OTR_RING_BYTES);
+	if (sh->pidfd >= 0)
+		close(sh->pidfd);
+	free(sh);
+	return rc;
+}
+
 static void let_go(struct otr_shims *s, struct shim *sh)
 {
 	for (int i = 0; i < OTR_SHIM_COUNTS; i++)
 		s->counts[i] += __atomic_load_n(&sh->rd.ring->counts[i],
 						__ATOMIC_RELAXED);
 	otr_shims_forget(s, sh);
-	munmap(sh->rd.ring, ALL + OTR_RING_BYTES);
-	if (sh->pidfd >= 0)
-		close(sh->pidfd);
 	DL_DELETE(s->all, sh);
 	s->n--;
-	free(sh);
+	drop(sh);
 }
 
 void otr_shims_close(struct otr_shims **sp)
@@ -164,42 +173,53 @@ static void greet(const struct otr_shims *s, struct shim *sh)
 	__atomic_store_n(&sh->rd.ring->paused, s->paused, __ATOMIC_RELEASE);
 }
 
-/* Returns 0, or -1: it is no ring. */
+/* Returns 0, -EINVAL: it is no ring, or -EMFILE: one descriptor too many. */
 static int take_ring(struct otr_shims *s, int fd, uint32_t tgid, uint32_t uid)
 {
 	struct shim *sh = is_ring(fd) ? calloc(1, sizeof(*sh)) : NULL;
 
 	if (!sh)
-		return -1;
+		return -EINVAL;
 	sh->rd.ring = map_ring(fd);
-	if (!sh->rd.ring) {
-		free(sh);
-		return -1;
-	}
+	sh->pidfd = (int)syscall(SYS_pidfd_open, (pid_t)tgid, 0);
+	if (!sh->rd.ring || (sh->pidfd < 0 && errno == EMFILE))
+		return drop(sh);
 	sh->rd.slots = (const char *)sh->rd.ring + OTR_RING_HEAD;
 	sh->tgid = tgid;
 	sh->uid = uid;
-	sh->pidfd = (int)syscall(SYS_pidfd_open, (pid_t)tgid, 0);
 	greet(s, sh);
 	DL_APPEND(s->all, sh);
 	s->n++;
 	return 0;
 }
 
+/* Nobody will read it: its process calls through, so that no header names what nobody has
+ * seen. */
+static void refuse(int fd)
+{
+	struct otr_ring *ring = is_ring(fd) ? map_ring(fd) : NULL;
+
+	if (!ring)
+		return;
+	__atomic_store_n(&ring->off, 1, __ATOMIC_RELEASE);
+	munmap(ring, ALL + OTR_RING_BYTES);
+}
+
 /* Returns false when no offer waits. */
 static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
 {
 	uint32_t tgid = 0, uid = 0;
-	int fd = otr_offers_next(&s->offers, &tgid, &uid);
+	int rc, fd = otr_offers_next(&s->offers, &tgid, &uid);
 
 	if (fd < 0)
 		return fd != -EAGAIN;
-	if (!has_room(s, tgid, uid))
-		otr_loss_add(OTR_LOSS_EVICT, 1);
-	else if (take_ring(s, fd, tgid, uid))
-		otr_loss_add(OTR_LOSS_RECORD, 1);
-	else
+	rc = has_room(s, tgid, uid) ? take_ring(s, fd, tgid, uid) : -EMFILE;
+	if (!rc)
 		born(arg, tgid);
+	else
+		refuse(fd);
+	if (rc)
+		otr_loss_add(rc == -EMFILE ? OTR_LOSS_EVICT : OTR_LOSS_RECORD, 1);
 	close(fd);
 	return true;
 }

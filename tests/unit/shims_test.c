@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent/base/err.h"
@@ -188,6 +189,31 @@ static void the_last_of_one_that_is_over(void **state)
 	assert_int_equal(otr_shims_count(shims, OTR_SHIM_LET_GO), 1);
 }
 
+/* Without a descriptor more nobody would know when it ends: it is refused, and switched off
+ * so that it names no span that nobody sees. */
+static void no_descriptor_for_it(void **state)
+{
+	struct rlimit had, few;
+	uint64_t was = otr_loss_get(OTR_LOSS_EVICT);
+	int next = dup(0);
+
+	(void)state;
+	say_session();
+	otr_shim.pid = getpid();
+	assert_true(otr_ring_ready());
+	assert_false(*otr_shim.off);
+	getrlimit(RLIMIT_NOFILE, &had);
+	few = had;
+	few.rlim_cur = (rlim_t)next + 1; /* for the ring itself */
+	close(next);
+	setrlimit(RLIMIT_NOFILE, &few);
+	otr_shims_drain(shims, 1, is_born, came, NULL);
+	setrlimit(RLIMIT_NOFILE, &had);
+	assert_int_equal(otr_shims_alive(shims), 0);
+	assert_int_equal(otr_loss_get(OTR_LOSS_EVICT), was + 1);
+	assert_true(*otr_shim.off);
+}
+
 /* So that one user's processes leave room for the others'. */
 static void a_quarter_for_another_user(void **state)
 {
@@ -209,6 +235,7 @@ int main(void)
 		TEST(what_is_said_is_heard), TEST(one_is_switched_off),
 		TEST(what_it_counts),	     TEST(its_switches_are_not_believed),
 		TEST(the_last_of_one_that_is_over), TEST(a_quarter_for_another_user),
+		TEST(no_descriptor_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
