@@ -455,12 +455,12 @@ void otr_session_summary(struct otr_session *s, const char *what)
 	char headers[200];
 	struct otr_summary sum = {
 		.what = what,
-		.elapsed_ns = (s->ended_ns ? s->ended_ns : otr_now()) -
-			      s->began_ns,
+		.elapsed_ns = (s->ended_ns ? s->ended_ns : otr_now()) - s->began_ns,
 		.stats = &stats,
 		.cpu_ns = otr_usage_cpu_ns(),
 		.lived_ns = otr_now() - s->opened_ns,
-		.probes_ns = otr_sources_cost_ns(s->src),
+		.inside_ns = otr_sources_cost_ns(s->src),
+		.library_ns = otr_sources_library_ns(s->src),
 		.rss_bytes = otr_usage_rss(),
 		.headers = otr_sources_headers(s->src, headers, sizeof(headers)),
 		.budget = otr_pace_line(&s->pace),

@@ -175,8 +175,12 @@ bool otr_sources_limited(const struct otr_sources *s)
 
 uint64_t otr_sources_cost_ns(const struct otr_sources *s)
 {
-	return (s->bpf ? otr_bpf_cost_ns(s->bpf) : 0) +
-	       (s->shims ? otr_shims_cost_ns(s->shims) : 0);
+	return (s->bpf ? otr_bpf_cost_ns(s->bpf) : 0) + otr_sources_library_ns(s);
+}
+
+uint64_t otr_sources_library_ns(const struct otr_sources *s)
+{
+	return s->shims ? otr_shims_cost_ns(s->shims) : 0;
 }
 
 void otr_sources_pause(struct otr_sources *s, bool pause)

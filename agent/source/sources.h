@@ -65,7 +65,8 @@ void otr_sources_untarget(struct otr_sources *s, uint32_t tgid);
 uint64_t otr_sources_cost_ns(const struct otr_sources *s);
 void otr_sources_pause(struct otr_sources *s, bool pause);
 
-/* Of the library alone: what its processes are told. */
+/* Of the library alone: what it costs; what its processes are told. */
+uint64_t otr_sources_library_ns(const struct otr_sources *s);
 void otr_sources_say(struct otr_sources *s, const struct otr_ring_switches *say);
 
 /* Of the library alone: what all shims did about trace headers, in words: "12 put in; left
