@@ -182,8 +182,7 @@ void otr_launch_named(const struct otr_launch_root *root)
 	setenv("OTRACE_RUN", root->run, 1);
 }
 
-void otr_launch_environment(const char *library, const char *session, bool inject,
-			    bool follow)
+void otr_launch_environment(const char *library, const char *session, bool follow)
 {
 	char only[16];
 
@@ -192,8 +191,6 @@ void otr_launch_environment(const char *library, const char *session, bool injec
 	 * loaded before its own. Ours stays out of its way. */
 	append("ASAN_OPTIONS", "verify_asan_link_order=0");
 	setenv("OTRACE_SESSION", session, 1);
-	if (!inject)
-		setenv("OTRACE_NO_INJECT", "1", 1);
 	if (follow)
 		return;
 	snprintf(only, sizeof(only), "%d", getpid());

@@ -16,7 +16,8 @@
 #include "agent/loss.h"
 #include "bpf/event.h"
 
-#define CONNS 262144 /* at once; of more the library's own places are kept */
+#define CONNS	262144 /* at once; of more the library's own places are kept */
+#define TELLERS 16384
 
 struct place {
 	uint64_t conn;
@@ -32,8 +33,15 @@ struct place {
 	UT_hash_handle hh;
 };
 
+/* A process whose library has told of a connection: not told to observe nothing. */
+struct teller {
+	uint32_t tgid;
+	UT_hash_handle hh;
+};
+
 struct otr_places {
 	struct place *by_conn;
+	struct teller *tellers;
 	size_t n;
 	bool lossy; /* records of a library were lost: what it told is not all */
 	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
@@ -52,6 +60,35 @@ static void drop(struct otr_places *p, struct place *at)
 	free(at);
 }
 
+static struct teller *teller_of(const struct otr_places *p, uint32_t tgid)
+{
+	struct teller *at;
+
+	HASH_FIND(hh, p->tellers, &tgid, sizeof(tgid), at);
+	return at;
+}
+
+static void drop_teller(struct otr_places *p, struct teller *at)
+{
+	HASH_DEL(p->tellers, at);
+	free(at);
+}
+
+/* A process ends before its connections do: it goes when there are many after it. */
+static void tells(struct otr_places *p, uint32_t tgid)
+{
+	struct teller *at = teller_of(p, tgid) ? NULL : calloc(1, sizeof(*at));
+
+	if (!at)
+		return;
+	if (HASH_COUNT(p->tellers) >= TELLERS)
+		drop_teller(p, p->tellers);
+	at->tgid = tgid;
+	HASH_ADD(hh, p->tellers, tgid, sizeof(at->tgid), at);
+	if (!at->hh.tbl)
+		free(at);
+}
+
 void otr_places_free(struct otr_places **pp)
 {
 	struct otr_places *p = OTR_TAKE(*pp);
@@ -60,6 +97,8 @@ void otr_places_free(struct otr_places **pp)
 		return;
 	while (p->by_conn)
 		drop(p, p->by_conn);
+	while (p->tellers)
+		drop_teller(p, p->tellers);
 	free(p);
 }
 
@@ -125,6 +164,7 @@ static bool library_opens(struct otr_places *p, const struct otr_ev_conn *cn)
 {
 	struct place *at = find(p, cn->hdr.conn);
 
+	tells(p, cn->hdr.tgid);
 	if (!at)
 		return true;
 	at->shared = at->teller && at->teller != cn->hdr.tgid;
@@ -162,7 +202,7 @@ static uint64_t past(const struct otr_places *p, const struct place *at,
 		return 0;
 	if (at->counted)
 		return all > at->bytes ? all - at->bytes : 0;
-	return at->teller ? 0 : all;
+	return at->teller || !teller_of(p, at->facts.hdr.tgid) ? 0 : all;
 }
 
 static void kernel_closes(struct otr_places *p, const struct otr_ev_conn *cn,
@@ -212,6 +252,12 @@ static const struct otr_event *with_seq(struct otr_places *p, const struct otr_e
 	return &da->hdr;
 }
 
+/* From here on what a library told is not all that it saw. */
+static bool hides(const struct otr_ev_lost *ev)
+{
+	return ev->cause == OTR_LOSS_BUDGET || (ev->cause == OTR_LOSS_RING && ev->hdr.tgid);
+}
+
 void otr_places_event(struct otr_places *p, const struct otr_event *ev, otr_event_fn fn,
 		      void *arg)
 {
@@ -234,8 +280,7 @@ void otr_places_event(struct otr_places *p, const struct otr_event *ev, otr_even
 			ev = with_seq(p, ev);
 		break;
 	case OTR_EV_LOST:
-		p->lossy |= ev->tgid && ((const struct otr_ev_lost *)rec)->cause ==
-						OTR_LOSS_RING;
+		p->lossy |= hides(rec);
 		break;
 	}
 	fn(arg, ev);
