@@ -46,6 +46,8 @@ static const char *const names[OTR_NEXT_MAX] = {
 	[OTR_GNUTLS_RECV] = "gnutls_record_recv",
 	[OTR_GNUTLS_HANDSHAKE] = "gnutls_handshake",
 	[OTR_GNUTLS_DEINIT] = "gnutls_deinit",
+	[OTR_NGHTTP2_REQUEST] = "nghttp2_submit_request",
+	[OTR_NGHTTP2_REQUEST2] = "nghttp2_submit_request2",
 };
 
 #define BUSY 1 /* being written: an address that nobody calls from */

@@ -271,6 +271,8 @@ int otr_header_left(const struct otr_fd *f, struct iovec *rest);
 void otr_header_free(struct otr_fd *f);
 void otr_header_rest(struct otr_fd *f, size_t rest, size_t at);
 uint64_t otr_random(void);
+/* One more request in the trace that the process was started in. */
+void otr_own_call(void);
 
 #pragma GCC visibility pop
 
