@@ -54,18 +54,24 @@ static void let_go(struct otr_fields *fl)
 		__atomic_store_n(&fl->taken, 0, __ATOMIC_RELEASE);
 }
 
-/* The exchange this thread works for, by what R4 asks before a request goes out on a
- * connection that does not block. */
-static const struct otr_served *current(struct otr_self *self)
+/*
+ * The exchange this thread works for, by what R4 asks before a request goes out on a
+ * connection that does not block. A new connection has cost libcurl a wait for two
+ * descriptors by now (its own to be woken by is one), after which nothing is current (R5):
+ * still, a thread that reads its requests from sockets that block has only that one in hand.
+ */
+static const struct otr_xref *current(struct otr_strand *st)
 {
-	struct otr_strand *st = &self->strand;
 	const struct otr_mind *mind = &otr_shim.mind;
 
+	if (!st->cur.conn)
+		return st->blocks && !mind->mux &&
+				       otr_xref_open(&st->mine, otr_exch_of(st->mine.conn)) ?
+			       &st->mine :
+			       NULL;
 	if (!otr_is_known(st) || !otr_current(st, mind, otr_clock_ns()))
 		return NULL;
-	if (otr_is_loop(st, mind) && mind->doubt && mind->open != 1)
-		return NULL;
-	return otr_served_of(st->cur.conn);
+	return otr_is_loop(st, mind) && mind->doubt && mind->open != 1 ? NULL : &st->cur;
 }
 
 /* Its span, unless another thread reads the next request of its connection meanwhile. */
@@ -111,12 +117,12 @@ static int name_started(struct otr_named *out)
 /* While others are served, what nobody is known to have asked for may be for one of them. */
 static int name(struct otr_named *out, struct otr_self *self)
 {
-	uint64_t conn = self->strand.cur.conn;
-	const struct otr_served *sv = current(self);
+	const struct otr_xref *by = current(&self->strand);
+	const struct otr_served *sv = by ? otr_served_of(by->conn) : NULL;
 
-	if (sv)
-		return name_served(out, sv, conn);
-	return !conn && !otr_shim.mind.open && name_started(out);
+	if (by)
+		return sv && name_served(out, sv, by->conn);
+	return !self->strand.cur.conn && !otr_shim.mind.open && name_started(out);
 }
 
 static struct otr_fields *fill(struct otr_self *self, const struct otr_nv *nv, size_t n)

@@ -178,6 +178,17 @@ static void find_in_environment(struct otr_stitch *st, struct otr_exchange *ex)
 	set_remote(ex, &said, OTR_EVIDENCE_EXEC);
 }
 
+/* The span that its header names: one of ours, or on no host we see. */
+static void find_by_header(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_exchange *by = otr_process_named(st, &ex->header);
+
+	if (!by)
+		by = otr_owned_find(st, ex->header.span_id);
+	if (!by || !adopt(st, ex, by, OTR_EVIDENCE_HEADER))
+		set_remote(ex, &ex->header, OTR_EVIDENCE_HEADER);
+}
+
 /* The root of a run, which itself may have been started for somebody. */
 static bool find_process(struct otr_stitch *st, struct otr_exchange *ex)
 {
@@ -213,7 +224,7 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 	if (parent && adopt(st, ex, parent, cause->evidence))
 		return;
 	if (ex->has_header && !ours)
-		set_remote(ex, &ex->header, OTR_EVIDENCE_HEADER);
+		find_by_header(st, ex);
 	if (parent)
 		add_link(st, ex, parent, cause->evidence);
 	else if ((!ex->has_header || ours) && !find_process(st, ex))
@@ -249,7 +260,7 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
 	if (ex->has_header) {
 		otr_trace_take_id(ex->trace, ex->header.trace_id,
 				  ex->header.flags);
-		set_remote(ex, &ex->header, OTR_EVIDENCE_HEADER);
+		find_by_header(st, ex);
 		otr_named_add(st, ex);
 	}
 	if (!mate)

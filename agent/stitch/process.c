@@ -358,29 +358,41 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st,
 	return root;
 }
 
+static bool is_its_name(const struct otr_stitch *st, const struct otr_traceparent *said)
+{
+	return st->run.named && !memcmp(said->span_id, st->run.own.span_id, 8) &&
+	       !memcmp(said->trace_id, st->run.own.trace_id, 16);
+}
+
 /* Can it be a parent still? One that is out as no span cannot. */
-static bool is_there(const struct otr_stitch *st, uint32_t tgid)
+static bool is_there(const struct otr_stitch *st)
 {
 	const struct otr_exchange *root = st->run.ex;
-	const struct otr_kin *kin = kin_of(st, tgid);
 
-	return root && !st->run.gone && !(kin && kin->served) &&
-	       (!root->sent || st->run.told) && root->n_kids < KIDS_MAX;
+	return root && !st->run.gone && (!root->sent || st->run.told) &&
+	       root->n_kids < KIDS_MAX;
+}
+
+struct otr_exchange *otr_process_named(struct otr_stitch *st,
+				       const struct otr_traceparent *said)
+{
+	if (!is_its_name(st, said) || !is_there(st))
+		return NULL;
+	learn(st, st->run.ex);
+	return st->run.ex;
 }
 
 bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
 		      struct otr_traceparent *said, struct otr_exchange **root)
 {
 	static const uint8_t none[8];
+	const struct otr_kin *kin = kin_of(st, ex->tgid);
 
-	if (!st->run.named || memcmp(said->span_id, st->run.own.span_id, 8) ||
-	    memcmp(said->trace_id, st->run.own.trace_id, 16))
+	if (!is_its_name(st, said))
 		return true;
-	if (is_there(st, ex->tgid)) {
-		learn(st, st->run.ex);
-		*root = st->run.ex;
+	*root = kin && kin->served ? NULL : otr_process_named(st, said);
+	if (*root)
 		return true;
-	}
 	*said = st->run.outer;
 	return memcmp(said->span_id, none, sizeof(none)) != 0;
 }
