@@ -94,6 +94,15 @@ static int name_served(struct otr_named *out, const struct otr_served *sv, uint6
 	       __atomic_load_n(&sv->seq, __ATOMIC_RELAXED) == seq;
 }
 
+/* Whose spans nobody here may see is told of it: so it is to be one itself. Once. */
+static void tell_named(void)
+{
+	static int32_t told_by;
+
+	if (__atomic_exchange_n(&told_by, otr_shim.pid, __ATOMIC_RELAXED) != otr_shim.pid)
+		otr_tell_named();
+}
+
 /* What the process was started for: the program that `run` started, while that is one piece
  * of work, else what that was started for. */
 static int name_started(struct otr_named *out)
@@ -111,6 +120,8 @@ static int name_started(struct otr_named *out)
 	out->baggage_len = st->baggage_len;
 	memcpy(out->state, st->state, sizeof(out->state));
 	memcpy(out->baggage, st->baggage, sizeof(out->baggage));
+	if (!over)
+		tell_named();
 	return 1;
 }
 

@@ -194,6 +194,7 @@ void otr_ring_commit(uint64_t place);
 uint64_t otr_clock_ns(void);
 void otr_tell_process(void);
 void otr_tell_environment(void);
+void otr_tell_named(void); /* what its environment named, others were told, too */
 void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error);
 void otr_tell_run(struct otr_fd *f, int dir, int eof);
 uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,

@@ -117,3 +117,10 @@ all_of() {
 			'[parent(s).service for s in C if s.service == "nginx"] == ["h2midway"] * 3'
 	done
 }
+
+@test "a server that nobody here sees has a parent: the program itself is a span" {
+	in_front
+	both_ways curl -s --http2 --cacert "$dir/cert.pem" "https://localhost:$front/a"
+	id=$(sed -n 's/^traceparent: 00-[0-9a-f]*-\([0-9a-f]*\)-01$/\1/p' "$dir/heads")
+	spans 'S == []' "[(p.service, p.span) for p in P] == [('curl', '$id')]"
+}
