@@ -244,6 +244,9 @@ struct otr_exchange *otr_wire_mate(const struct otr_exchange *ex);
 /* named.c: the other end of a request by the id on its wire, or NULL; `ex` has ours, or (a
  * server's) perhaps ours. */
 struct otr_exchange *otr_named_mate(struct otr_stitch *st, const struct otr_exchange *ex);
+/* The request that `ex`'s process read under the very name that `ex` passes on: we made it for
+ * that one request, so nobody else can have it. NULL: none. */
+struct otr_exchange *otr_named_reader(struct otr_stitch *st, const struct otr_exchange *ex);
 void otr_named_add(struct otr_stitch *st, struct otr_exchange *ex);
 void otr_named_remove(struct otr_stitch *st, struct otr_exchange *ex);
 

@@ -47,6 +47,17 @@ void otr_named_add(struct otr_stitch *st, struct otr_exchange *ex)
 	ex->named = true;
 }
 
+struct otr_exchange *otr_named_reader(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	struct otr_exchange *by = find(st, false, ex->header.span_id);
+	struct otr_exchange *reader = by ? by->peer : NULL;
+
+	if (!reader || reader->tgid != ex->tgid || reader == ex ||
+	    (reader->over && reader->end_ns < ex->start_ns))
+		return NULL;
+	return reader;
+}
+
 struct otr_exchange *otr_owned_find(struct otr_stitch *st, const uint8_t span_id[8])
 {
 	struct otr_exchange *ex;

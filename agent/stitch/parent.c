@@ -178,11 +178,14 @@ static void find_in_environment(struct otr_stitch *st, struct otr_exchange *ex)
 	set_remote(ex, &said, OTR_EVIDENCE_EXEC);
 }
 
-/* The span that its header names: one of ours, or on no host we see. */
+/* The span that its header names, one of ours or on no host we see; nearer is who read that
+ * header and passed it on. */
 static void find_by_header(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	struct otr_exchange *by = otr_process_named(st, &ex->header);
 
+	if (!by && !otr_is_server(ex))
+		by = otr_named_reader(st, ex);
 	if (!by)
 		by = otr_owned_find(st, ex->header.span_id);
 	if (!by || !adopt(st, ex, by, OTR_EVIDENCE_HEADER))
