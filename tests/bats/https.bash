@@ -7,6 +7,8 @@ https_setup() {
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/key.pem" -out "$dir/cert.pem" \
 		-days 2 -subj /CN=localhost -addext 'subjectAltName=DNS:localhost' 2>/dev/null
 	: >"$dir/heads"
+	# What says elsewhere whom to trust: each client is told of the certificate itself.
+	unset CURL_CA_BUNDLE REQUESTS_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR GIT_SSL_CAINFO
 }
 
 https() { # [RCVBUF]: the server of these tests
@@ -43,7 +45,8 @@ same_heads() {
 	sed '/^traceparent: 00-[0-9a-f]*-[0-9a-f]*-01$/d' "$dir/heads.shim" | cmp - "$dir/heads.raw"
 }
 
-# PORT LINE..: nginx.conf with TLS and HTTP/2 on PORT, its locations as LINEs say.
+# PORT LINE..: nginx.conf with TLS and HTTP/2 on PORT, its locations as LINEs say; a log in
+# the format `named` has each request line and the traceparent.
 nginx_conf() {
 	local front=$1
 	shift
@@ -51,7 +54,7 @@ nginx_conf() {
 		pid $dir/pid; error_log $dir/nginx.log; daemon off; worker_processes 1;
 		events { }
 		http {
-			access_log off;
+			access_log off; log_format named '\$request \$http_traceparent';
 			client_body_temp_path $dir/b; proxy_temp_path $dir/p;
 			fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
 			proxy_http_version 1.1;

@@ -82,6 +82,73 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	grep -q "not seen .*TLS: not readable here" "$dir/text"
 }
 
+@test "requests (urllib3): a session, its body apart from its head" {
+	https
+	cat >"$dir/ask.py" <<-P
+		import requests
+		session = requests.Session()
+		session.verify = "$dir/cert.pem"
+		for path in "ab":
+		    print(session.get("https://localhost:$port/" + path).text)
+		print(session.post("https://localhost:$port/p", data="GET / HTTP/1.1\r\n\r\n").text)
+	P
+	both_ways $PY "$dir/ask.py"
+	injected 3
+	spans '[s.name for s in S] == ["GET /a", "GET /b", "POST /p"]'
+}
+
+@test "aiohttp (memory BIO): eight connections at once, none told of wrongly" {
+	https
+	cat >"$dir/aio.py" <<-P
+		import aiohttp, asyncio, ssl
+		trust = ssl.create_default_context(cafile="$dir/cert.pem")
+		async def main():
+		    tcp = aiohttp.TCPConnector(ssl=trust)
+		    async with aiohttp.ClientSession(connector=tcp) as session:
+		        async def ask(i):
+		            async with session.get("https://localhost:$port/%d" % i) as answer:
+		                return await answer.text()
+		        print(await asyncio.gather(*[ask(i) for i in range(8)]))
+		asyncio.run(main())
+	P
+	both_ways $PY "$dir/aio.py"
+	cmp <(sort "$dir/heads.raw") <(sort "$dir/heads.shim")
+	spans 'S == []'
+	grep -q "not seen .*8 connections to 127.0.0.1:$port, .*TLS: not readable here" "$dir/text"
+}
+
+@test "git (its helper, GnuTLS): a clone in clear, in TLS, by HTTP/2: each request named" {
+	local front clear how
+	front=$(free_port)
+	clear=$(free_port)
+	git init -q "$dir/src"
+	date >"$dir/src/file"
+	git -C "$dir/src" add .
+	git -C "$dir/src" -c user.name=a -c user.email=a@b commit -qm first
+	git clone -q --bare "$dir/src" "$dir/bare.git"
+	git -C "$dir/bare.git" update-server-info
+	chmod -R a+rX "$dir"
+	nginx_conf "$front" "listen 127.0.0.1:$clear;" "root $dir;" \
+		"access_log $dir/heads named;" >"$dir/nginx.conf"
+	bg nginx nginx -c "$dir/nginx.conf"
+	up "$front"
+	export GIT_SSL_CAINFO=$dir/cert.pem
+	for how in "http://localhost:$clear HTTP/1.1" "https://localhost:$front HTTP/1.1" \
+		"https://localhost:$front HTTP/2"; do
+		cat >"$dir/clone" <<-S
+			rm -rf $dir/got
+			git -c http.version=${how#* } clone ${how% *}/bare.git $dir/got && cat $dir/got/file
+		S
+		both_ways sh "$dir/clone"
+		[ "$(wc -l <"$dir/heads")" -ge 5 ]
+		! grep -v ' 00-[0-9a-f]\{32\}-[0-9a-f]\{16\}-01$' "$dir/heads"
+		cmp <(sort "$dir/heads.raw") <(sed 's/ 00-[^ ]*$/ -/' "$dir/heads" | sort)
+		[ "$(sed 's/.* 00-\([0-9a-f]*\).*/\1/' "$dir/heads" | sort -u)" = \
+			"$($PY -c "import json; print(json.loads(open('$dir/spans').readline())['resourceSpans'][0]['scopeSpans'][0]['spans'][0]['traceId'])")" ]
+	done
+	spans 'S == []' 'len(P) == 1' # of HTTP/2 the program alone is one
+}
+
 @test "never blocking, through small buffers: what TLS could not write comes again, whole" {
 	https 2048
 	opts+=(--no-live)
@@ -140,6 +207,62 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 		'len({s.trace for s in S if s.name == "GET /outer"}) == 1' \
 		'[s.attr["url.scheme"] for s in V if s.name == "GET /outer"] == ["https"] * 2' \
 		'all(parent(v).kind == "client" for v in V)' 'not any(s.error for s in S)'
+}
+
+@test "nginx, TLS on both sides, 20 at once: each call in its own request's trace" {
+	local front
+	front=$(free_port)
+	nginx_conf "$front" "location / { proxy_pass https://127.0.0.1:$port; }" >"$dir/nginx.conf"
+	cat >"$dir/all" <<-S
+		$PY $APPS/httpsd.py $port $dir $dir/heads & app=\$!
+		nginx -c $dir/nginx.conf & nginx=\$!
+		for p in $port $front; do
+			for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null && break; sleep 0.05; done
+		done
+		seq 40 | xargs -P 20 -I{} curl -s --http1.1 --cacert $dir/cert.pem https://localhost:$front/n{}
+		kill \$nginx \$app
+	S
+	room_for_all
+	traced bash "$dir/all"
+	[ "$(sort -u "$dir/out" | wc -l)" = 40 ]
+	spans 'len(S) == 160' 'all(parent(s).asked in ("", s.asked) for s in S)'
+}
+
+@test "RTLD_DEEPBIND: left out for PHP's extensions; in another program nothing is" {
+	local name
+	https
+	cc -shared -fPIC -o "$dir/ext.so" "$APPS/ext.c" -lcurl
+	for name in php-like other; do
+		cc -o "$dir/$name" "$APPS/deepbind.c"
+		both_ways "$dir/$name" "$dir/ext.so" "https://localhost:$port/e" "$dir/cert.pem"
+		grep -qx 'hello /e 0 0' "$dir/out"
+		[ $name = other ] || injected 1
+	done
+	cmp "$dir/heads.raw" "$dir/heads.shim"
+}
+
+@test "dlopen: a library still finds its own by its own run path; errors are as they were" {
+	mkdir "$dir/sub"
+	echo 'int here;' | cc -shared -fPIC -x c -o "$dir/sub/libinner.so" -
+	cc -shared -fPIC -O0 -x c -Wl,-rpath,'$ORIGIN' -o "$dir/sub/libouter.so" - <<-C
+		#include <dlfcn.h>
+		int outer(void) { void *at = dlopen("libinner.so", RTLD_NOW); return at != 0; }
+	C
+	cat >"$dir/opens.c" <<-C
+		#include <dlfcn.h>
+		#include <stdio.h>
+		int main(void)
+		{
+			int (*outer)(void) = dlsym(dlopen("$dir/sub/libouter.so", RTLD_NOW), "outer");
+
+			printf("%d\n", outer());
+			printf("%d %s\n", dlopen("lacks.so", RTLD_NOW) != NULL, dlerror());
+			return 0;
+		}
+	C
+	cc -o "$dir/opens" "$dir/opens.c"
+	both_ways "$dir/opens"
+	[ "$(head -n 1 "$dir/out")" = 1 ]
 }
 
 @test "psql, sslmode=require: its statements, read inside TLS" {
