@@ -226,6 +226,8 @@ int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 		  const struct iovec *iov, int n);
 /* Is this thread in a call of one? */
 int otr_tls_inside(const struct otr_self *self);
+/* Ciphertext of `f` was sent: is its plaintext known? */
+void otr_tls_beside(const struct otr_self *self, struct otr_fd *f);
 int otr_tls_room(void);
 /* net.c: a message came, perhaps with descriptors in it. */
 struct msghdr;

@@ -159,6 +159,15 @@ int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 	return 1;
 }
 
+/* What was sent in no call that we stand before (early data, SSL_sendfile,
+ * gnutls_record_send2) may have been a part of a request: where a next one begins is not
+ * known any more, so nothing is put into this connection. */
+void otr_tls_beside(const struct otr_self *self, struct otr_fd *f)
+{
+	if (!otr_tls_inside(self))
+		otr_fd_talk(f)->talk.state = OTR_TALK_OPAQUE;
+}
+
 /* Above: calls for a session. */
 
 /* The socket of a session, if it still is. `begins`: a message does, so look. */

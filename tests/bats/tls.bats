@@ -182,6 +182,14 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	done
 }
 
+@test "plaintext that went past us: what follows it is left as it is" {
+	https
+	cc -o "$dir/beside" "$APPS/tlsbeside.c" -l:libgnutls.so.30
+	both_ways "$dir/beside" "$port"
+	cmp "$dir/heads.raw" "$dir/heads.shim"
+	grep -q '^hello /p 35 ' "$dir/out"
+}
+
 @test "curl -> nginx -> Python, TLS all the way: one trace, and files whole" {
 	local front
 	front=$(free_port)
