@@ -42,10 +42,12 @@ static const char *const names[OTR_NEXT_MAX] = {
 	[OTR_SSL_ACCEPT] = "SSL_accept",
 	[OTR_SSL_DO_HANDSHAKE] = "SSL_do_handshake",
 	[OTR_SSL_FREE] = "SSL_free",
+	[OTR_SSL_EARLY] = "SSL_write_early_data",
 	[OTR_GNUTLS_SEND] = "gnutls_record_send",
 	[OTR_GNUTLS_RECV] = "gnutls_record_recv",
 	[OTR_GNUTLS_HANDSHAKE] = "gnutls_handshake",
 	[OTR_GNUTLS_DEINIT] = "gnutls_deinit",
+	[OTR_GNUTLS_EARLY] = "gnutls_record_send_early_data",
 	[OTR_NGHTTP2_REQUEST] = "nghttp2_submit_request",
 	[OTR_NGHTTP2_REQUEST2] = "nghttp2_submit_request2",
 };

@@ -25,6 +25,7 @@ int SSL_connect(void *ssl);
 int SSL_accept(void *ssl);
 int SSL_do_handshake(void *ssl);
 void SSL_free(void *ssl);
+int SSL_write_early_data(void *ssl, const void *buf, size_t n, size_t *done);
 
 static ssize_t make_io(const struct otr_tls_call *c, void *buf, size_t n)
 {
@@ -140,4 +141,14 @@ void SSL_free(void *ssl)
 	otr_tls_over(ssl);
 	if (next)
 		next(ssl);
+}
+
+int SSL_write_early_data(void *ssl, const void *buf, size_t n, size_t *done)
+{
+	io_ex_fn next = otr_next(OTR_SSL_EARLY, FROM);
+
+	if (!next)
+		return missing() + 1;
+	otr_tls_early(ssl);
+	return next(ssl, (void *)buf, n, done);
 }

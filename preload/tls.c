@@ -29,6 +29,7 @@ struct otr_tls {
 	const void *session; /* NULL: free */
 	uint64_t conn;	     /* inode of its socket */
 	int32_t fd;
+	uint32_t early; /* it may have begun with a part of a request */
 	/* What goes out in place of the caller's bytes; len 0: nothing. */
 	uint32_t len, at, added, gone;
 	char bytes[RECORD];
@@ -79,11 +80,19 @@ static struct otr_tls *make(const void *session)
 		struct otr_tls *old = place(session, i);
 
 		if (is_left(old) && take(old, old->session, session)) {
-			old->len = 0;
+			old->len = old->early = 0;
 			t = old;
 		}
 	}
 	return t;
+}
+
+void otr_tls_early(const void *session)
+{
+	struct otr_tls *t = *otr_shim.off ? NULL : make(session);
+
+	if (t)
+		t->early = 1;
 }
 
 void otr_tls_over(const void *session)
@@ -92,7 +101,7 @@ void otr_tls_over(const void *session)
 
 	if (!t)
 		return;
-	t->len = 0;
+	t->len = t->early = 0;
 	__atomic_store_n(&t->session, NULL, __ATOMIC_RELEASE);
 }
 
@@ -159,9 +168,9 @@ int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 	return 1;
 }
 
-/* What was sent in no call that we stand before (early data, SSL_sendfile,
- * gnutls_record_send2) may have been a part of a request: where a next one begins is not
- * known any more, so nothing is put into this connection. */
+/* What was sent in no call that we stand before (SSL_sendfile, gnutls_record_send2) may have
+ * been a part of a request: where a next one begins is not known any more, so nothing is put
+ * into this connection. */
 void otr_tls_beside(const struct otr_self *self, struct otr_fd *f)
 {
 	if (!otr_tls_inside(self))
@@ -279,7 +288,7 @@ static void prepare(struct otr_self *self, struct otr_tls *t, const void *buf, s
 	char header[OTR_HEADER_MAX];
 	size_t at, added;
 
-	if (!f)
+	if (!f || t->early)
 		return;
 	talk = otr_fd_talk(f);
 	added = otr_header_for(self, talk, &iov, 1, n + OTR_HEADER_MAX <= RECORD, now,
