@@ -43,6 +43,7 @@ static const char *const names[OTR_NEXT_MAX] = {
 	[OTR_SSL_DO_HANDSHAKE] = "SSL_do_handshake",
 	[OTR_SSL_FREE] = "SSL_free",
 	[OTR_SSL_EARLY] = "SSL_write_early_data",
+	[OTR_SSL_SENDFILE] = "SSL_sendfile",
 	[OTR_GNUTLS_SEND] = "gnutls_record_send",
 	[OTR_GNUTLS_RECV] = "gnutls_record_recv",
 	[OTR_GNUTLS_HANDSHAKE] = "gnutls_handshake",

@@ -190,6 +190,35 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	grep -q '^hello /p 35 ' "$dir/out"
 }
 
+@test "records made by the kernel: what is seen twice counts once, and what sendfile sends" {
+	cat >"$dir/ktlsd.py" <<-P
+		import socket, zlib
+		server = socket.create_server(("127.0.0.1", $port))
+		while True:
+		    near = server.accept()[0]
+		    stream = near.makefile("rb")
+		    if stream.read(10) != b"\x16\x03\x01\x00\x05hello":
+		        continue
+		    while line := stream.readline():
+		        head = [line]
+		        while (line := stream.readline()) not in (b"\r\n", b""): head.append(line)
+		        with open("$dir/heads", "ab") as out: out.write(b"".join(head).replace(b"\r", b""))
+		        n = int(head[-1].split()[1])
+		        text = b"%d\n" % zlib.crc32(stream.read(n))
+		        near.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
+	P
+	bg ktlsd "$PY" "$dir/ktlsd.py"
+	up "$port"
+	# Of a body that looks like a request nothing may be taken for one.
+	for _ in $(seq 3000); do printf 'GET /body HTTP/1.1\r\nHost: a\r\n\r\n'; done >"$dir/body"
+	cc -DLIBRARY -shared -fPIC -o "$dir/libkernel.so" "$APPS/ktls.c"
+	cc -o "$dir/ktls" "$APPS/ktls.c" -L"$dir" -lkernel -Wl,-rpath,"$dir"
+	both_ways "$dir/ktls" "$port" "$dir/body"
+	injected 2
+	spans '[s.name for s in S] == ["POST /a", "POST /b"]' 'all(s.code == 200 for s in S)' \
+		"all(s.attr['url.full'] == 'https://localhost' + s.asked for s in S)"
+}
+
 @test "curl -> nginx -> Python, TLS all the way: one trace, and files whole" {
 	local front
 	front=$(free_port)
