@@ -27,10 +27,9 @@
 #define OTR_RING_DOORS	  16u  /* sockets at which rings are offered: NAME0 to NAMEf */
 #define OTR_RING_POLICIES 128
 #define OTR_RING_RUNS	  63
+#define OTR_RING_META_ENV 4u /* OTR_META_ENV: the only fact that a process tells itself */
 
-/* The only facts that a process tells itself, by their keys in agent/resource/resource.h. */
-#define OTR_RING_META_ENV   4u
-#define OTR_RING_META_NAMED 17u
+#define OTR_RING_META_NAMED 17u /* OTR_META_NAMED: but for this one */
 
 /* What the shim counts, by name in the summary. */
 enum otr_shim_count {
