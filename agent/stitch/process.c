@@ -299,12 +299,17 @@ static bool is_its_name(const struct otr_stitch *st, const struct otr_traceparen
 	       !memcmp(said->trace_id, st->run.own.trace_id, 16);
 }
 
+static bool is_old(const struct otr_stitch *st)
+{
+	return st->now_ns > st->run.ex->start_ns + st->cfg.close_ns;
+}
+
 /* Can it be a parent still? One that is out as no span cannot. */
 static bool is_there(const struct otr_stitch *st)
 {
 	const struct otr_exchange *root = st->run.ex;
 
-	return root && !st->run.gone && (!root->sent || st->run.told) &&
+	return root && !st->run.gone && (!root->sent || st->run.told) && !is_old(st) &&
 	       root->n_kids < KIDS_MAX;
 }
 
@@ -420,6 +425,6 @@ void otr_process_serves(struct otr_stitch *st, uint32_t tgid)
 
 void otr_process_tick(struct otr_stitch *st)
 {
-	if (may_go(st) && st->now_ns > st->run.ex->start_ns + st->cfg.close_ns)
+	if (may_go(st) && is_old(st))
 		let_go(st);
 }

@@ -108,6 +108,26 @@ static void a_run_that_was_named_is_a_span(void **state)
 	end(&s);
 }
 
+/* It is a span, since it was named, but no one piece of work: nobody is joined to it. */
+static void a_run_of_a_minute_takes_no_more(void **state)
+{
+	struct end cl = tcp_client(101, 20, 2);
+	struct story s;
+
+	(void)state;
+	runs(&s);
+	meta(&s, OTR_META_NAMED, ROOT);
+	ticks(&s.mk, 60000 * MS);
+	opens(&s.mk, &cl);
+	sends(&s.mk, &cl, WITH("/b", ROOT));
+	gets(&s.mk, &cl, OK);
+	ticks(&s.mk, 3000 * MS);
+	assert_true(span_of(&s, OTR_SPAN_CLIENT, "/b")->parent_remote);
+	ends(&s);
+	assert_int_equal(s.n, 2);
+	end(&s);
+}
+
 /* Client (injected) -> proxy -> server; who the proxy asks for was not known in it. */
 static void a_proxy(struct story *s, uint32_t tgid, uint64_t late_ns)
 {
@@ -162,6 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_header_names_the_run),
 		cmocka_unit_test(a_run_that_was_named_is_a_span),
+		cmocka_unit_test(a_run_of_a_minute_takes_no_more),
 		cmocka_unit_test(who_read_our_header_passed_it_on),
 	};
 
