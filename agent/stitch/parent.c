@@ -190,6 +190,8 @@ static void find_by_header(struct otr_stitch *st, struct otr_exchange *ex)
 		by = otr_owned_find(st, ex->header.span_id);
 	if (!by || !adopt(st, ex, by, OTR_EVIDENCE_HEADER))
 		set_remote(ex, &ex->header, OTR_EVIDENCE_HEADER);
+	if (ex->remote && !otr_is_server(ex))
+		otr_named_add(st, ex);
 }
 
 /* The root of a run, which itself may have been started for somebody. */
@@ -238,10 +240,15 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 static void join_ends(struct otr_stitch *st, struct otr_exchange *client,
 		      struct otr_exchange *server)
 {
+	struct otr_exchange *passed;
+
 	client->peer = server;
 	server->peer = client;
 	if (!adopt(st, server, client, OTR_EVIDENCE_WIRE))
 		add_link(st, server, client, OTR_EVIDENCE_WIRE);
+	passed = otr_named_passed(st, client);
+	if (passed)
+		adopt(st, passed, server, OTR_EVIDENCE_HEADER);
 }
 
 void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,

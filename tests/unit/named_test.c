@@ -177,12 +177,43 @@ static void who_read_our_header_passed_it_on(void **state)
 	end(&s);
 }
 
+/* The records of who asked came last: its process had just begun. */
+static void who_asked_is_known_last(void **state)
+{
+	struct end c1 = tcp_client(100, 20, 1), s1 = tcp_server(101, 30, 1);
+	struct end c2 = tcp_client(102, 30, 2);
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &s1);
+	opens(&s.mk, &c2);
+	opens(&s.mk, &c1);
+	gets(&s.mk, &s1, WITH("/out", TRACE "3333333333333333-01"));
+	sends(&s.mk, &c2, WITH("/in", TRACE "3333333333333333-01"));
+	c1.cause = (struct otr_cause){.ids = OTR_IDS_INJECTED};
+	memcpy(c1.cause.span_id, span_3, sizeof(span_3));
+	sends(&s.mk, &c1, WITH("/out", TRACE "3333333333333333-01"));
+	gets(&s.mk, &c2, OK);
+	sends(&s.mk, &s1, OK);
+	gets(&s.mk, &c1, OK);
+	ticks(&s.mk, 3000 * MS);
+	assert_int_equal(s.n, 3);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/out"), span_of(&s, OTR_SPAN_CLIENT, "/out"),
+		 OTR_EVIDENCE_WIRE);
+	is_child(span_of(&s, OTR_SPAN_CLIENT, "/in"), span_of(&s, OTR_SPAN_SERVER, "/out"),
+		 OTR_EVIDENCE_HEADER);
+	assert_int_equal(s.traces, 1);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_header_names_the_run),
 		cmocka_unit_test(a_run_that_was_named_is_a_span),
 		cmocka_unit_test(a_run_of_a_minute_takes_no_more),
+		cmocka_unit_test(who_asked_is_known_last),
 		cmocka_unit_test(who_read_our_header_passed_it_on),
 	};
 
