@@ -31,6 +31,8 @@
 #define OTR_RING_HOSTS	  16
 #define OTR_RING_HOST	  64 /* bytes of one, its NUL among them */
 
+#define OTR_RING_META_NAMED 17u /* OTR_META_NAMED: but for this one */
+
 /* What the shim counts, by name in the summary. */
 enum otr_shim_count {
 	OTR_SHIM_DROPPED,     /* the ring was full: records */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * find.c - a function of libc by name, without dlsym(): before glibc 2.34 that was in a
+ * find.c - a function of libc (or of its libdl) by name, without dlsym(): before glibc 2.34 that was in a
  * library of its own, which a program may not have loaded.
  */
 
@@ -96,7 +96,8 @@ static int visit(struct dl_phdr_info *lib, size_t size, void *arg)
 	struct tables t;
 
 	(void)size;
-	if (!slash || strncmp(slash, "/libc.", 6) || !read_tables(&t, lib))
+	if (!slash || (strncmp(slash, "/libc.", 6) && strncmp(slash, "/libdl.", 7)) ||
+	    !read_tables(&t, lib))
 		return 0;
 	w->at = look_up(&t, w->name);
 	return w->at != NULL;

@@ -190,6 +190,8 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 
 	if (f->opaque) {
 		w->total += moved;
+		if (dir == OTR_DIR_OUT)
+			otr_tls_beside(self, f);
 		otr_handle(&self->strand, f->inode);
 		return;
 	}

@@ -16,6 +16,7 @@ ssize_t gnutls_record_send(void *session, const void *data, size_t n);
 ssize_t gnutls_record_recv(void *session, void *data, size_t n);
 int gnutls_handshake(void *session);
 void gnutls_deinit(void *session);
+ssize_t gnutls_record_send_early_data(void *session, const void *data, size_t n);
 
 static ssize_t make_io(const struct otr_tls_call *c, void *buf, size_t n)
 {
@@ -63,4 +64,14 @@ void gnutls_deinit(void *session)
 	otr_tls_over(session);
 	if (next)
 		next(session);
+}
+
+ssize_t gnutls_record_send_early_data(void *session, const void *data, size_t n)
+{
+	io_fn next = otr_next(OTR_GNUTLS_EARLY, FROM);
+
+	if (!next)
+		return INTERNAL;
+	otr_tls_early(session);
+	return next(session, (void *)data, n);
 }

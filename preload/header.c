@@ -124,6 +124,12 @@ static void choose(struct otr_cause *cause, const uint8_t trace_id[16], uint8_t 
 	cause->flags = flags;
 }
 
+void otr_own_call(void)
+{
+	if (otr_shim.started.by_run && ++otr_shim.calls > CALLS_MAX)
+		otr_shim.alone = 1;
+}
+
 /* Nobody's request: it is in the trace this process was started in, or in one of its own.
  * While others are served it may be for one of them. */
 static void choose_own(struct otr_cause *cause, struct chosen *out)
@@ -135,8 +141,7 @@ static void choose_own(struct otr_cause *cause, struct chosen *out)
 		begin_trace(cause->trace_id, &cause->flags);
 		return;
 	}
-	if (st->by_run && ++otr_shim.calls > CALLS_MAX)
-		otr_shim.alone = 1;
+	otr_own_call();
 	choose(cause, st->trace_id, st->flags);
 	*out = (struct chosen){st->state, st->baggage, st->state_len, st->baggage_len, NULL};
 	/* The root of `run` is a span only if something below it is. */

@@ -95,8 +95,7 @@ static int is_plain(const struct otr_out *o, const struct otr_seen *seen)
 	       !(o->msg && (o->msg->msg_name || o->msg->msg_controllen));
 }
 
-/* Does one go into a request with this head? If not, the reason is counted. */
-static int is_wanted(enum otr_head head, int plain)
+int otr_is_wanted(enum otr_head head, int plain)
 {
 	if (head == OTR_HEAD_NONE || !otr_ring_ready())
 		return 0;
@@ -149,7 +148,7 @@ static void decide(struct otr_self *self, const struct otr_out *o, struct plan *
 		return;
 	head = otr_safe_head(o, &p->seen);
 	/* A head was read, so the message can be. */
-	if (!is_wanted(head, head == OTR_HEAD_WHOLE && is_plain(o, &p->seen)))
+	if (!otr_is_wanted(head, head == OTR_HEAD_WHOLE && is_plain(o, &p->seen)))
 		return;
 	p->header = otr_header_claim(p->f);
 	if (!p->header) {
@@ -167,7 +166,7 @@ size_t otr_header_for(struct otr_self *self, struct otr_fd *f, const struct iove
 		      int n, int plain, uint64_t now, size_t *at, char *out)
 {
 	f->cause.ids = OTR_IDS_NONE; /* of a call that was refused */
-	if (!may_add(f) || !is_wanted(otr_head_read(iov, n, at), plain))
+	if (!may_add(f) || !otr_is_wanted(otr_head_read(iov, n, at), plain))
 		return 0;
 	return make(self, f, iov, n, now, out);
 }

@@ -67,6 +67,10 @@ struct otr_fd;
 size_t otr_header_for(struct otr_self *self, struct otr_fd *f, const struct iovec *iov,
 		      int n, int plain, uint64_t now, size_t *at, char *out);
 
+/* Does a header go into a request with this head, by a call that may be changed (`plain`)?
+ * If not, the reason is counted. */
+int otr_is_wanted(enum otr_head head, int plain);
+
 /* After a call that received: `ret` and errno are as it left them, and stay so. */
 void otr_in(const struct otr_in *in, ssize_t ret);
 

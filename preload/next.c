@@ -34,6 +34,8 @@ __asm__(".symver dladdr1,dladdr1@GLIBC_2.17");
 #define SITES 16 /* a function; the calls of more are looked up each time */
 
 static const char *const names[OTR_NEXT_MAX] = {
+	[OTR_NGHTTP2_REQUEST] = "nghttp2_submit_request",
+	[OTR_NGHTTP2_REQUEST2] = "nghttp2_submit_request2",
 	[OTR_SSL_WRITE] = "SSL_write",
 	[OTR_SSL_WRITE_EX] = "SSL_write_ex",
 	[OTR_SSL_READ] = "SSL_read",
@@ -42,6 +44,9 @@ static const char *const names[OTR_NEXT_MAX] = {
 	[OTR_SSL_ACCEPT] = "SSL_accept",
 	[OTR_SSL_DO_HANDSHAKE] = "SSL_do_handshake",
 	[OTR_SSL_FREE] = "SSL_free",
+	[OTR_SSL_EARLY] = "SSL_write_early_data",
+	[OTR_SSL_SENDFILE] = "SSL_sendfile",
+	[OTR_GNUTLS_EARLY] = "gnutls_record_send_early_data",
 	[OTR_GNUTLS_SEND] = "gnutls_record_send",
 	[OTR_GNUTLS_RECV] = "gnutls_record_recv",
 	[OTR_GNUTLS_HANDSHAKE] = "gnutls_handshake",

@@ -13,6 +13,8 @@
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 enum otr_next_fn {
+	OTR_NGHTTP2_REQUEST,
+	OTR_NGHTTP2_REQUEST2,
 	OTR_SSL_WRITE,
 	OTR_SSL_WRITE_EX,
 	OTR_SSL_READ,
@@ -21,6 +23,9 @@ enum otr_next_fn {
 	OTR_SSL_ACCEPT,
 	OTR_SSL_DO_HANDSHAKE,
 	OTR_SSL_FREE,
+	OTR_SSL_EARLY,
+	OTR_SSL_SENDFILE,
+	OTR_GNUTLS_EARLY,
 	OTR_GNUTLS_SEND,
 	OTR_GNUTLS_RECV,
 	OTR_GNUTLS_HANDSHAKE,

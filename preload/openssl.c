@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "preload/next.h"
 #include "preload/tls.h"
@@ -16,6 +17,7 @@
 typedef int (*io_fn)(void *, void *, int);
 typedef int (*io_ex_fn)(void *, void *, size_t, size_t *);
 typedef int (*plain_fn)(void *);
+typedef ssize_t (*sendfile_fn)(void *, int, off_t, size_t, int);
 
 int SSL_write(void *ssl, const void *buf, int n);
 int SSL_write_ex(void *ssl, const void *buf, size_t n, size_t *done);
@@ -25,6 +27,8 @@ int SSL_connect(void *ssl);
 int SSL_accept(void *ssl);
 int SSL_do_handshake(void *ssl);
 void SSL_free(void *ssl);
+int SSL_write_early_data(void *ssl, const void *buf, size_t n, size_t *done);
+ssize_t SSL_sendfile(void *ssl, int fd, off_t at, size_t n, int flags);
 
 static ssize_t make_io(const struct otr_tls_call *c, void *buf, size_t n)
 {
@@ -140,4 +144,39 @@ void SSL_free(void *ssl)
 	otr_tls_over(ssl);
 	if (next)
 		next(ssl);
+}
+
+int SSL_write_early_data(void *ssl, const void *buf, size_t n, size_t *done)
+{
+	io_ex_fn next = otr_next(OTR_SSL_EARLY, FROM);
+
+	if (!next)
+		return missing() + 1;
+	otr_tls_early(ssl);
+	return next(ssl, (void *)buf, n, done);
+}
+
+struct file {
+	struct otr_tls_call call;
+	int fd, flags;
+	off_t at;
+};
+
+static ssize_t make_sendfile(const struct otr_tls_call *c, void *buf, size_t n)
+{
+	const struct file *file = (const void *)c;
+
+	(void)buf;
+	return ((sendfile_fn)c->next)((void *)c->session, file->fd, file->at, n,
+				      file->flags);
+}
+
+ssize_t SSL_sendfile(void *ssl, int fd, off_t at, size_t n, int flags)
+{
+	void *next = otr_next(OTR_SSL_SENDFILE, FROM);
+	struct file file = {{ssl, next, make_sendfile, 0}, fd, flags, at};
+
+	if (!next)
+		return missing();
+	return otr_tls_write_unseen(&file.call, n);
 }

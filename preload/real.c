@@ -324,3 +324,28 @@ void otr_real_find(void)
 			memcpy((char *)&otr_real + rows[i].at, &at, sizeof(at));
 	}
 }
+
+/* Where there is none, nobody has dlopen() but by us. */
+static void *no_dlopen(const char *path, int mode)
+{
+	(void)path, (void)mode;
+	return NULL;
+}
+
+otr_dlopen_fn otr_real_dlopen(void)
+{
+	static otr_dlopen_fn found;
+	otr_dlopen_fn fn = __atomic_load_n(&found, __ATOMIC_RELAXED);
+	void *at;
+
+	if (fn)
+		return fn;
+	at = dlsym ? dlsym(RTLD_NEXT, "dlopen") : NULL;
+	if (!at)
+		at = otr_find("dlopen");
+	memcpy(&fn, &at, sizeof(fn));
+	if (!fn)
+		return no_dlopen;
+	__atomic_store_n(&found, fn, __ATOMIC_RELAXED);
+	return fn;
+}

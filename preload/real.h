@@ -69,7 +69,11 @@ extern struct otr_real otr_real;
 /* Looks them up. Needs no memory; safe before and after other constructors. */
 void otr_real_find(void);
 
-/* find.c: a function of libc by name, without dlsym(); NULL: not there. Takes the default
+/* The next dlopen(), which other libraries may want before we wake up; never NULL. */
+typedef void *(*otr_dlopen_fn)(const char *, int);
+otr_dlopen_fn otr_real_dlopen(void);
+
+/* find.c: a function of libc, or of its libdl, by name, without dlsym(); NULL: not there. Takes the default
  * version where there are several. */
 void *otr_find(const char *name);
 

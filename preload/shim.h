@@ -200,6 +200,7 @@ void otr_ring_commit(uint64_t place);
 uint64_t otr_clock_ns(void);
 void otr_tell_process(void);
 void otr_tell_environment(void);
+void otr_tell_named(void); /* what its environment named, others were told, too */
 void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error);
 void otr_tell_run(struct otr_fd *f, int dir, int eof);
 uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
@@ -231,6 +232,8 @@ int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 		  const struct iovec *iov, int n);
 /* Is this thread in a call of one? */
 int otr_tls_inside(const struct otr_self *self);
+/* Ciphertext of `f` was sent: is its plaintext known? */
+void otr_tls_beside(const struct otr_self *self, struct otr_fd *f);
 int otr_tls_room(void);
 /* net.c: a message came, perhaps with descriptors in it. */
 struct msghdr;
@@ -281,6 +284,8 @@ int otr_header_left(const struct otr_fd *f, struct iovec *rest);
 void otr_header_free(struct otr_fd *f);
 void otr_header_rest(struct otr_fd *f, size_t rest, size_t at);
 uint64_t otr_random(void);
+/* One more request in the trace that the process was started in. */
+void otr_own_call(void);
 
 #pragma GCC visibility pop
 

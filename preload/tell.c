@@ -76,12 +76,9 @@ void otr_tell_process(void)
 	otr_ring_commit(place);
 }
 
-/* In which trace it was started: the agent may come too late to read it. Always told, once
- * what it is called was. */
-void otr_tell_environment(void)
+static void tell_fact(uint16_t key, const char *name, const char *value, uint32_t value_len)
 {
-	const struct otr_started *st = &otr_shim.started;
-	uint32_t len = st->known ? 12 + OTR_PARENT_LEN : 0;
+	uint32_t name_len = (uint32_t)strlen(name), len = name_len + value_len;
 	struct otr_ev_meta *meta;
 	uint64_t place;
 
@@ -90,13 +87,26 @@ void otr_tell_environment(void)
 		return;
 	memset(meta, 0, sizeof(*meta));
 	head(&meta->hdr, OTR_EV_META, (uint32_t)sizeof(*meta) + len, 0);
-	meta->key = OTR_RING_META_ENV;
+	meta->key = key;
 	meta->len = (uint16_t)len;
-	if (len) {
-		memcpy(meta->text, "TRACEPARENT=", 12);
-		memcpy(meta->text + 12, st->parent, OTR_PARENT_LEN);
-	}
+	memcpy(meta->text, name, name_len);
+	memcpy(meta->text + name_len, value, value_len);
 	otr_ring_commit(place);
+}
+
+/* In which trace it was started: the agent may come too late to read it. Always told, once
+ * what it is called was. */
+void otr_tell_environment(void)
+{
+	const struct otr_started *st = &otr_shim.started;
+
+	tell_fact(OTR_RING_META_ENV, st->known ? "TRACEPARENT=" : "", st->parent,
+		  st->known ? OTR_PARENT_LEN : 0);
+}
+
+void otr_tell_named(void)
+{
+	tell_fact(OTR_RING_META_NAMED, "", otr_shim.started.parent, OTR_PARENT_LEN);
 }
 
 static void put_addr(struct otr_addr *to, char *path, const struct sockaddr_storage *sa,

@@ -29,6 +29,7 @@ struct otr_tls {
 	const void *session; /* NULL: free */
 	uint64_t conn;	     /* inode of its socket */
 	int32_t fd;
+	uint32_t early; /* it may have begun with a part of a request */
 	/* What goes out in place of the caller's bytes; len 0: nothing. */
 	uint32_t len, at, added, gone;
 	char bytes[RECORD];
@@ -79,11 +80,19 @@ static struct otr_tls *make(const void *session)
 		struct otr_tls *old = place(session, i);
 
 		if (is_left(old) && take(old, old->session, session)) {
-			old->len = 0;
+			old->len = old->early = 0;
 			t = old;
 		}
 	}
 	return t;
+}
+
+void otr_tls_early(const void *session)
+{
+	struct otr_tls *t = *otr_shim.off ? NULL : make(session);
+
+	if (t)
+		t->early = 1;
 }
 
 void otr_tls_over(const void *session)
@@ -92,7 +101,7 @@ void otr_tls_over(const void *session)
 
 	if (!t)
 		return;
-	t->len = 0;
+	t->len = t->early = 0;
 	__atomic_store_n(&t->session, NULL, __ATOMIC_RELEASE);
 }
 
@@ -159,6 +168,15 @@ int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 	return 1;
 }
 
+/* What was sent in no call that we stand before (gnutls_record_send2) may have been a part of
+ * a request: where a next one begins is not known any more, so nothing is put into this
+ * connection. */
+void otr_tls_beside(const struct otr_self *self, struct otr_fd *f)
+{
+	if (!otr_tls_inside(self))
+		otr_fd_talk(f)->talk.state = OTR_TALK_OPAQUE;
+}
+
 /* Above: calls for a session. */
 
 /* The socket of a session, if it still is. `begins`: a message does, so look. */
@@ -182,6 +200,7 @@ static void learn(struct otr_self *self, const void *session)
 	t->conn = f->inode;
 }
 
+/* `bytes` NULL: they cannot be looked at. */
 static void tell(struct otr_self *self, const struct otr_tls *t, int dir,
 		 const void *bytes, size_t n, uint64_t start_ns)
 {
@@ -197,7 +216,7 @@ static void tell(struct otr_self *self, const struct otr_tls *t, int dir,
 	if (f->told_by != otr_shim.pid && !otr_lets_go(talk, dir))
 		otr_tell_conn(t->fd, f, OTR_EV_CONN_OPEN, 0);
 	talk->told_by = f->told_by;
-	otr_moved(self, t->fd, talk, dir, n, start_ns, &iov, 1);
+	otr_moved(self, t->fd, talk, dir, n, start_ns, &iov, bytes ? 1 : 0);
 }
 
 /* Where a client is in what it says moves on with all that goes out, whoever looks. */
@@ -210,7 +229,7 @@ static void follow(const struct otr_tls *t, const void *bytes, size_t n)
 		return;
 	talk = otr_fd_talk(f);
 	if (talk->role != OTR_ROLE_SERVER)
-		otr_talk_went(&talk->talk, n, &iov, 1);
+		otr_talk_went(&talk->talk, n, &iov, bytes ? 1 : 0);
 }
 
 /* The library's call. We are `inside` only before and after it. */
@@ -270,7 +289,7 @@ static void prepare(struct otr_self *self, struct otr_tls *t, const void *buf, s
 	char header[OTR_HEADER_MAX];
 	size_t at, added;
 
-	if (!f)
+	if (!f || t->early)
 		return;
 	talk = otr_fd_talk(f);
 	added = otr_header_for(self, talk, &iov, 1, n + OTR_HEADER_MAX <= RECORD, now,
@@ -348,6 +367,7 @@ static int write_kept(const struct otr_tls_call *c, struct otr_self *self,
 	return *ret > 0;
 }
 
+/* The caller's own bytes; `buf` NULL: they cannot be looked at. */
 static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self,
 			 const void *buf, size_t n)
 {
@@ -360,11 +380,11 @@ static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self,
 	start_ns = otr_clock_ns();
 	ret = call(c, self, (void *)buf, n);
 	error = errno;
-	if (ret > 0 && buf && (self = begin(c))) {
+	if (ret > 0 && (self = begin(c))) {
 		tell(self, find(c->session), OTR_DIR_OUT, buf, (size_t)ret, start_ns);
 		otr_leave(self);
 	}
-	if (ret > 0 && buf)
+	if (ret > 0)
 		follow(find(c->session), buf, (size_t)ret);
 	errno = error;
 	return ret;
@@ -395,6 +415,11 @@ ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n)
 		self = self ? begin(c) : NULL;
 	}
 	return write_own(c, self, buf, n);
+}
+
+ssize_t otr_tls_write_unseen(const struct otr_tls_call *c, size_t n)
+{
+	return write_own(c, begin(c), NULL, n);
 }
 
 ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)

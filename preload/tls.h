@@ -23,7 +23,13 @@ struct otr_tls_call {
 /* Each makes the call, and returns what it returned, in the caller's own bytes. */
 ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n);
 ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n);
+/* What it sends cannot be looked at. */
+ssize_t otr_tls_write_unseen(const struct otr_tls_call *c, size_t n);
 ssize_t otr_tls_other(const struct otr_tls_call *c);
+
+/* What is said next on the session goes with its handshake, and is not seen: nothing is put
+ * into what follows. */
+void otr_tls_early(const void *session);
 
 /* The session is no more. */
 void otr_tls_over(const void *session);

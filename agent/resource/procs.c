@@ -315,8 +315,9 @@ static int take_meta(struct otr_procs *procs, const struct otr_ev_meta *ev)
 			       ev->len < TEXT_BYTES ? ev->len : TEXT_BYTES };
 	struct proc *p;
 
-	if (ev->key == OTR_META_NONE || ev->key >= OTR_META_MAX)
-		return 0; /* of a younger otrace */
+	if (ev->key == OTR_META_NONE || ev->key == OTR_META_NAMED ||
+	    ev->key >= OTR_META_MAX)
+		return 0; /* no fact about it, or of a younger otrace */
 	if (!ev->hdr.tgid)
 		return take_host_meta(procs, ev->key, s);
 	p = find_or_insert(procs, ev->hdr.tgid);

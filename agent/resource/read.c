@@ -24,7 +24,8 @@
 #include "bpf/event.h"
 #include "bpf/ring.h"
 
-_Static_assert(OTR_RING_META_ENV == OTR_META_ENV, "what a process tells itself");
+_Static_assert(OTR_RING_META_ENV == OTR_META_ENV && OTR_RING_META_NAMED == OTR_META_NAMED,
+	       "what a process tells itself");
 
 #define ARGS_BYTES    4096
 #define ENVIRON_BYTES (256u << 10) /* looked through */

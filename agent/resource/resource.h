@@ -39,6 +39,7 @@ enum otr_meta {
 	OTR_META_RUN_ROOT, /* this process is what `run` started: tgid of it */
 	OTR_META_COMM, /* name of its first thread: 15 characters */
 	OTR_META_GO,   /* the version of Go that built it: "go1.26.1" */
+	OTR_META_NAMED, /* a traceparent it was started with, and passed on unchanged */
 	OTR_META_MAX,
 };
 

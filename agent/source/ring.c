@@ -65,7 +65,8 @@ static bool is_agents(const struct otr_event *ev)
 	const struct otr_ev_meta *meta = (const void *)ev;
 
 	if (ev->kind == OTR_EV_META)
-		return meta->key != OTR_RING_META_ENV;
+		return meta->key != OTR_RING_META_ENV &&
+		       meta->key != OTR_RING_META_NAMED;
 	return ev->kind == OTR_EV_TICK || ev->kind == OTR_EV_CLOCK ||
 	       ev->kind == OTR_EV_LOST || ev->kind == OTR_EV_PAST;
 }

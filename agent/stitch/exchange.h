@@ -66,7 +66,7 @@ struct otr_run {
 	uint32_t tgid; /* of the first process; 0: there is none */
 	struct otr_exchange *ex; /* stands for it; NULL before it executes */
 	struct otr_kin *kin;
-	uint32_t told; /* its children that are out */
+	uint32_t told; /* its children that are out, and who else named it */
 	bool named; /* its children know it by `own`, from their environment */
 	bool gone; /* let go of: no span */
 	struct otr_traceparent own, outer; /* outer: all zero, if it had none itself */
@@ -146,7 +146,7 @@ struct otr_exchange {
 	bool disputed; /* proved candidates disagree: a root, with links */
 	bool remote;   /* the parent is on no host we see */
 	bool has_header;
-	bool named; /* its header is one we put there, or perhaps was */
+	bool named; /* its header is one we put there, or perhaps was, or passed on */
 	bool owned; /* its process tells its children this span's id */
 	bool busy; /* counted in its process's otr_busy */
 	uint16_t told_s; /* told as open at this age */
@@ -172,7 +172,7 @@ struct otr_stitch {
 	uint64_t paused_ns; /* when the source began to let requests go, last */
 	uint64_t swept_ns;
 	struct otr_wire *wires, *by_isn, *by_ends;
-	struct otr_exchange *named_clients, *named_servers, *owned;
+	struct otr_exchange *named_clients, *named_servers, *passed_on, *owned;
 	struct otr_strand *strands;
 	struct otr_busy *busy;
 	struct otr_run run;
@@ -244,6 +244,11 @@ struct otr_exchange *otr_wire_mate(const struct otr_exchange *ex);
 /* named.c: the other end of a request by the id on its wire, or NULL; `ex` has ours, or (a
  * server's) perhaps ours. */
 struct otr_exchange *otr_named_mate(struct otr_stitch *st, const struct otr_exchange *ex);
+/* The request that `ex`'s process read under the very name that `ex` passes on: we made it for
+ * that one request, so nobody else can have it. NULL: none. */
+struct otr_exchange *otr_named_reader(struct otr_stitch *st, const struct otr_exchange *ex);
+/* The other way about: it came before the client's end `by`, just joined to its peer. */
+struct otr_exchange *otr_named_passed(struct otr_stitch *st, const struct otr_exchange *by);
 void otr_named_add(struct otr_stitch *st, struct otr_exchange *ex);
 void otr_named_remove(struct otr_stitch *st, struct otr_exchange *ex);
 

@@ -12,17 +12,24 @@
 
 #include <string.h>
 
-static struct otr_exchange **table(struct otr_stitch *st, bool server)
+/* Does a client's end carry its own id, or one that was passed on? */
+static bool is_own(const struct otr_exchange *ex)
 {
-	return server ? &st->named_servers : &st->named_clients;
+	return !memcmp(ex->span_id, ex->header.span_id, sizeof(ex->span_id));
 }
 
-static struct otr_exchange *find(struct otr_stitch *st, bool server,
-				 const uint8_t span_id[8])
+static struct otr_exchange **table_of(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	if (otr_is_server(ex))
+		return &st->named_servers;
+	return is_own(ex) ? &st->named_clients : &st->passed_on;
+}
+
+static struct otr_exchange *find(struct otr_exchange *table, const uint8_t span_id[8])
 {
 	struct otr_exchange *ex;
 
-	HASH_FIND(by_name, *table(st, server), span_id, 8, ex);
+	HASH_FIND(by_name, table, span_id, 8, ex);
 	return ex;
 }
 
@@ -30,21 +37,45 @@ struct otr_exchange *otr_named_mate(struct otr_stitch *st, const struct otr_exch
 {
 	struct otr_exchange *mate;
 
-	if (!ex->has_header || (!otr_is_server(ex) && !ex->named))
+	if (!ex->has_header || (!otr_is_server(ex) && !(ex->named && is_own(ex))))
 		return NULL;
-	mate = find(st, !otr_is_server(ex), ex->header.span_id);
+	mate = find(otr_is_server(ex) ? st->named_clients : st->named_servers,
+		    ex->header.span_id);
 	return mate && !mate->peer ? mate : NULL;
 }
 
 void otr_named_add(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	bool server = otr_is_server(ex);
+	struct otr_exchange **table = table_of(st, ex);
 
 	/* The first of a name: what comes later had it passed on. */
-	if (ex->named || find(st, server, ex->header.span_id))
+	if (ex->named || find(*table, ex->header.span_id))
 		return;
-	HASH_ADD(by_name, *table(st, server), header.span_id, 8, ex);
-	ex->named = true;
+	HASH_ADD(by_name, *table, header.span_id, 8, ex);
+	ex->named = ex->by_name.tbl != NULL;
+}
+
+static bool can_pass_on(const struct otr_exchange *reader, const struct otr_exchange *ex)
+{
+	return reader->tgid == ex->tgid && reader != ex &&
+	       !(reader->over && reader->end_ns < ex->start_ns);
+}
+
+struct otr_exchange *otr_named_reader(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	struct otr_exchange *by = find(st->named_clients, ex->header.span_id);
+
+	return by && by->peer && can_pass_on(by->peer, ex) ? by->peer : NULL;
+}
+
+struct otr_exchange *otr_named_passed(struct otr_stitch *st, const struct otr_exchange *by)
+{
+	struct otr_exchange *ex;
+
+	if (!by->named || !is_own(by))
+		return NULL;
+	ex = find(st->passed_on, by->header.span_id);
+	return ex && ex->remote && !ex->sent && can_pass_on(by->peer, ex) ? ex : NULL;
 }
 
 struct otr_exchange *otr_owned_find(struct otr_stitch *st, const uint8_t span_id[8])
@@ -80,6 +111,6 @@ void otr_named_remove(struct otr_stitch *st, struct otr_exchange *ex)
 	disown(st, ex);
 	if (!ex->named)
 		return;
-	HASH_DELETE(by_name, *table(st, otr_is_server(ex)), ex);
+	HASH_DELETE(by_name, *table_of(st, ex), ex);
 	ex->named = false;
 }

@@ -178,6 +178,22 @@ static void find_in_environment(struct otr_stitch *st, struct otr_exchange *ex)
 	set_remote(ex, &said, OTR_EVIDENCE_EXEC);
 }
 
+/* The span that its header names, one of ours or on no host we see; nearer is who read that
+ * header and passed it on. */
+static void find_by_header(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_exchange *by = otr_process_named(st, &ex->header);
+
+	if (!by && !otr_is_server(ex))
+		by = otr_named_reader(st, ex);
+	if (!by)
+		by = otr_owned_find(st, ex->header.span_id);
+	if (!by || !adopt(st, ex, by, OTR_EVIDENCE_HEADER))
+		set_remote(ex, &ex->header, OTR_EVIDENCE_HEADER);
+	if (ex->remote && !otr_is_server(ex))
+		otr_named_add(st, ex);
+}
+
 /* The root of a run, which itself may have been started for somebody. */
 static bool find_process(struct otr_stitch *st, struct otr_exchange *ex)
 {
@@ -213,7 +229,7 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 	if (parent && adopt(st, ex, parent, cause->evidence))
 		return;
 	if (ex->has_header && !ours)
-		set_remote(ex, &ex->header, OTR_EVIDENCE_HEADER);
+		find_by_header(st, ex);
 	if (parent)
 		add_link(st, ex, parent, cause->evidence);
 	else if ((!ex->has_header || ours) && !find_process(st, ex))
@@ -224,10 +240,15 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 static void join_ends(struct otr_stitch *st, struct otr_exchange *client,
 		      struct otr_exchange *server)
 {
+	struct otr_exchange *passed;
+
 	client->peer = server;
 	server->peer = client;
 	if (!adopt(st, server, client, OTR_EVIDENCE_WIRE))
 		add_link(st, server, client, OTR_EVIDENCE_WIRE);
+	passed = otr_named_passed(st, client);
+	if (passed)
+		adopt(st, passed, server, OTR_EVIDENCE_HEADER);
 }
 
 void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
@@ -249,7 +270,7 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
 	if (ex->has_header) {
 		otr_trace_take_id(ex->trace, ex->header.trace_id,
 				  ex->header.flags);
-		set_remote(ex, &ex->header, OTR_EVIDENCE_HEADER);
+		find_by_header(st, ex);
 		otr_named_add(st, ex);
 	}
 	if (!mate)

@@ -293,6 +293,44 @@ static void on_root(struct otr_stitch *st, uint32_t tgid, struct otr_slice names
 		kin->evidence = OTR_EVIDENCE_EXEC;
 }
 
+static bool is_its_name(const struct otr_stitch *st, const struct otr_traceparent *said)
+{
+	return st->run.named && !memcmp(said->span_id, st->run.own.span_id, 8) &&
+	       !memcmp(said->trace_id, st->run.own.trace_id, 16);
+}
+
+static bool is_old(const struct otr_stitch *st)
+{
+	return st->now_ns > st->run.ex->start_ns + st->cfg.close_ns;
+}
+
+/* Can it be a parent still? One that is out as no span cannot. */
+static bool is_there(const struct otr_stitch *st)
+{
+	const struct otr_exchange *root = st->run.ex;
+
+	return root && !st->run.gone && (!root->sent || st->run.told) && !is_old(st) &&
+	       root->n_kids < KIDS_MAX;
+}
+
+struct otr_exchange *otr_process_named(struct otr_stitch *st,
+				       const struct otr_traceparent *said)
+{
+	if (!is_its_name(st, said) || !is_there(st))
+		return NULL;
+	learn(st, st->run.ex);
+	return st->run.ex;
+}
+
+/* Who was told of it cannot be seen: it has to be there. */
+static void on_named(struct otr_stitch *st, struct otr_slice text)
+{
+	struct otr_traceparent said;
+
+	if (otr_traceparent_read(&said, text) && otr_process_named(st, &said))
+		st->run.told++;
+}
+
 void otr_stitch_process(struct otr_stitch *st, const struct otr_event *ev)
 {
 	const struct otr_ev_meta *meta = (const void *)ev;
@@ -302,7 +340,9 @@ void otr_stitch_process(struct otr_stitch *st, const struct otr_event *ev)
 		on_root(st, ev->tgid, (struct otr_slice){ meta->text, meta->len });
 	if (!st->run.tgid)
 		return;
-	if (ev->kind == OTR_EV_PROC_FORK)
+	if (ev->kind == OTR_EV_META && meta->key == OTR_META_NAMED)
+		on_named(st, (struct otr_slice){ meta->text, meta->len });
+	else if (ev->kind == OTR_EV_PROC_FORK)
 		on_fork(st, proc);
 	else if (ev->kind == OTR_EV_PROC_EXEC)
 		on_exec(st, proc);
@@ -358,29 +398,17 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st,
 	return root;
 }
 
-/* Can it be a parent still? One that is out as no span cannot. */
-static bool is_there(const struct otr_stitch *st, uint32_t tgid)
-{
-	const struct otr_exchange *root = st->run.ex;
-	const struct otr_kin *kin = kin_of(st, tgid);
-
-	return root && !st->run.gone && !(kin && kin->served) &&
-	       (!root->sent || st->run.told) && root->n_kids < KIDS_MAX;
-}
-
 bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
 		      struct otr_traceparent *said, struct otr_exchange **root)
 {
 	static const uint8_t none[8];
+	const struct otr_kin *kin = kin_of(st, ex->tgid);
 
-	if (!st->run.named || memcmp(said->span_id, st->run.own.span_id, 8) ||
-	    memcmp(said->trace_id, st->run.own.trace_id, 16))
+	if (!is_its_name(st, said))
 		return true;
-	if (is_there(st, ex->tgid)) {
-		learn(st, st->run.ex);
-		*root = st->run.ex;
+	*root = kin && kin->served ? NULL : otr_process_named(st, said);
+	if (*root)
 		return true;
-	}
 	*said = st->run.outer;
 	return memcmp(said->span_id, none, sizeof(none)) != 0;
 }
@@ -397,6 +425,6 @@ void otr_process_serves(struct otr_stitch *st, uint32_t tgid)
 
 void otr_process_tick(struct otr_stitch *st)
 {
-	if (may_go(st) && st->now_ns > st->run.ex->start_ns + st->cfg.close_ns)
+	if (may_go(st) && is_old(st))
 		let_go(st);
 }

@@ -25,6 +25,10 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st,
 bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
 		      struct otr_traceparent *said, struct otr_exchange **root);
 
+/* It, if it is what a header names, `said`, and can be a parent still; else NULL. */
+struct otr_exchange *otr_process_named(struct otr_stitch *st,
+				       const struct otr_traceparent *said);
+
 /* `tgid` serves a request: from now on it calls on its own account. */
 void otr_process_serves(struct otr_stitch *st, uint32_t tgid);
 

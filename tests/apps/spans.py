@@ -9,6 +9,7 @@
 """
 import json
 import sys
+from urllib.parse import urlsplit
 
 KINDS = {1: "internal", 2: "server", 3: "client"}
 
@@ -36,6 +37,7 @@ class Span:
         self.links = raw.get("links", [])
         self.code = int(self.attr.get("http.response.status_code", 0))
         self.path = self.attr.get("url.path", "")
+        self.asked = self.path or urlsplit(self.attr.get("url.full", "")).path
         self.text = self.attr.get("db.query.text", "")
 
     def __repr__(self):

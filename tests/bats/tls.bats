@@ -5,47 +5,15 @@
 
 bats_require_minimum_version 1.5.0
 load helpers
+load https
 setup() {
 	live_setup
 	shim_setup
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/key.pem" -out "$dir/cert.pem" \
-		-days 2 -subj /CN=localhost -addext 'subjectAltName=DNS:localhost' 2>/dev/null
-	: >"$dir/heads"
+	https_setup
 }
 teardown() {
 	live_teardown
 	[ -z "${SVC:-}" ] || rm -rf "$SVC"
-}
-
-https() { # [RCVBUF]: the server of these tests
-	bg https "$PY" "$APPS/httpsd.py" "$port" "$dir" "$dir/heads" "$@"
-	up "$port"
-}
-
-# CMD..: raw, then with the library; what the server read is in $dir/heads.{raw,shim}.
-both_ways() {
-	local a=0 b=0
-	: >"$dir/heads"
-	"$@" >"$dir/out.raw" 2>"$dir/err.raw" </dev/null 3>&- || a=$?
-	cp "$dir/heads" "$dir/heads.raw"
-	: >"$dir/heads"
-	"$OTRACE" run "${opts[@]}" -o "$dir/text" --export "file:$dir/spans" -- "$@" \
-		>"$dir/out" 2>"$dir/err" </dev/null 3>&- || b=$?
-	cp "$dir/heads" "$dir/heads.shim"
-	cat "$dir/text" "$dir/err"
-	[ "$a" = 0 ] && [ "$b" = 0 ]
-	[ -s "$dir/out.raw" ]
-	cmp "$dir/out.raw" "$dir/out"
-	cmp "$dir/err.raw" "$dir/err"
-}
-
-# N: so many headers of ours, each behind its request line; without them, the same heads.
-injected() {
-	grep -A 1 ' HTTP/1.1$' "$dir/heads.shim" |
-		grep -c '^traceparent: 00-[0-9a-f]\{32\}-[0-9a-f]\{16\}-01$' | grep -qx "$1" ||
-		{ head -n 40 "$dir/heads.shim"; return 1; }
-	sed '/^traceparent: 00-[0-9a-f]*-[0-9a-f]*-01$/d' "$dir/heads.shim" |
-		cmp - "$dir/heads.raw"
 }
 
 is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.full"].split("/")[2].split(":")[1]'
@@ -114,6 +82,73 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	grep -q "not seen .*TLS: not readable here" "$dir/text"
 }
 
+@test "requests (urllib3): a session, its body apart from its head" {
+	https
+	cat >"$dir/ask.py" <<-P
+		import requests
+		session = requests.Session()
+		session.verify = "$dir/cert.pem"
+		for path in "ab":
+		    print(session.get("https://localhost:$port/" + path).text)
+		print(session.post("https://localhost:$port/p", data="GET / HTTP/1.1\r\n\r\n").text)
+	P
+	both_ways $PY "$dir/ask.py"
+	injected 3
+	spans '[s.name for s in S] == ["GET /a", "GET /b", "POST /p"]'
+}
+
+@test "aiohttp (memory BIO): eight connections at once, none told of wrongly" {
+	https
+	cat >"$dir/aio.py" <<-P
+		import aiohttp, asyncio, ssl
+		trust = ssl.create_default_context(cafile="$dir/cert.pem")
+		async def main():
+		    tcp = aiohttp.TCPConnector(ssl=trust)
+		    async with aiohttp.ClientSession(connector=tcp) as session:
+		        async def ask(i):
+		            async with session.get("https://localhost:$port/%d" % i) as answer:
+		                return await answer.text()
+		        print(await asyncio.gather(*[ask(i) for i in range(8)]))
+		asyncio.run(main())
+	P
+	both_ways $PY "$dir/aio.py"
+	cmp <(sort "$dir/heads.raw") <(sort "$dir/heads.shim")
+	spans 'S == []'
+	grep -q "not seen .*8 connections to 127.0.0.1:$port, .*TLS: not readable here" "$dir/text"
+}
+
+@test "git (its helper, GnuTLS): a clone in clear, in TLS, by HTTP/2: each request named" {
+	local front clear how
+	front=$(free_port)
+	clear=$(free_port)
+	git init -q "$dir/src"
+	date >"$dir/src/file"
+	git -C "$dir/src" add .
+	git -C "$dir/src" -c user.name=a -c user.email=a@b commit -qm first
+	git clone -q --bare "$dir/src" "$dir/bare.git"
+	git -C "$dir/bare.git" update-server-info
+	chmod -R a+rX "$dir"
+	nginx_conf "$front" "listen 127.0.0.1:$clear;" "root $dir;" \
+		"access_log $dir/heads named;" >"$dir/nginx.conf"
+	bg nginx nginx -c "$dir/nginx.conf"
+	up "$front"
+	export GIT_SSL_CAINFO=$dir/cert.pem
+	for how in "http://localhost:$clear HTTP/1.1" "https://localhost:$front HTTP/1.1" \
+		"https://localhost:$front HTTP/2"; do
+		cat >"$dir/clone" <<-S
+			rm -rf $dir/got
+			git -c http.version=${how#* } clone ${how% *}/bare.git $dir/got && cat $dir/got/file
+		S
+		both_ways sh "$dir/clone"
+		[ "$(wc -l <"$dir/heads")" -ge 5 ]
+		! grep -v ' 00-[0-9a-f]\{32\}-[0-9a-f]\{16\}-01$' "$dir/heads"
+		cmp <(sort "$dir/heads.raw") <(sed 's/ 00-[^ ]*$/ -/' "$dir/heads" | sort)
+		[ "$(sed 's/.* 00-\([0-9a-f]*\).*/\1/' "$dir/heads" | sort -u)" = \
+			"$($PY -c "import json; print(json.loads(open('$dir/spans').readline())['resourceSpans'][0]['scopeSpans'][0]['spans'][0]['traceId'])")" ]
+	done
+	spans 'S == []' 'len(P) == 1' # of HTTP/2 the program alone is one
+}
+
 @test "never blocking, through small buffers: what TLS could not write comes again, whole" {
 	https 2048
 	opts+=(--no-live)
@@ -147,28 +182,51 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	done
 }
 
+@test "plaintext that went past us: what follows it is left as it is" {
+	https
+	cc -o "$dir/beside" "$APPS/tlsbeside.c" -l:libgnutls.so.30
+	both_ways "$dir/beside" "$port"
+	cmp "$dir/heads.raw" "$dir/heads.shim"
+	grep -q '^hello /p 35 ' "$dir/out"
+}
+
+@test "records made by the kernel: what is seen twice counts once, and what sendfile sends" {
+	cat >"$dir/ktlsd.py" <<-P
+		import socket, zlib
+		server = socket.create_server(("127.0.0.1", $port))
+		while True:
+		    near = server.accept()[0]
+		    stream = near.makefile("rb")
+		    if stream.read(10) != b"\x16\x03\x01\x00\x05hello":
+		        continue
+		    while line := stream.readline():
+		        head = [line]
+		        while (line := stream.readline()) not in (b"\r\n", b""): head.append(line)
+		        with open("$dir/heads", "ab") as out: out.write(b"".join(head).replace(b"\r", b""))
+		        n = int(head[-1].split()[1])
+		        text = b"%d\n" % zlib.crc32(stream.read(n))
+		        near.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
+	P
+	bg ktlsd "$PY" "$dir/ktlsd.py"
+	up "$port"
+	# Of a body that looks like a request nothing may be taken for one.
+	for _ in $(seq 3000); do printf 'GET /body HTTP/1.1\r\nHost: a\r\n\r\n'; done >"$dir/body"
+	cc -DLIBRARY -shared -fPIC -o "$dir/libkernel.so" "$APPS/ktls.c"
+	cc -o "$dir/ktls" "$APPS/ktls.c" -L"$dir" -lkernel -Wl,-rpath,"$dir"
+	both_ways "$dir/ktls" "$port" "$dir/body"
+	injected 2
+	spans '[s.name for s in S] == ["POST /a", "POST /b"]' 'all(s.code == 200 for s in S)' \
+		"all(s.attr['url.full'] == 'https://localhost' + s.asked for s in S)"
+}
+
 @test "curl -> nginx -> Python, TLS all the way: one trace, and files whole" {
 	local front
 	front=$(free_port)
 	head -c 3000000 /dev/urandom >"$dir/big"
 	chmod 755 "$dir"
 	chmod 644 "$dir/big"
-	cat >"$dir/nginx.conf" <<-C
-		pid $dir/pid; error_log $dir/nginx.log; daemon off; worker_processes 1;
-		events { }
-		http {
-			access_log off;
-			client_body_temp_path $dir/b; proxy_temp_path $dir/p;
-			fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
-			server {
-				listen 127.0.0.1:$front ssl;
-				ssl_certificate $dir/cert.pem;
-				ssl_certificate_key $dir/key.pem;
-				location / { proxy_pass https://127.0.0.1:$port; proxy_http_version 1.1; }
-				location /files/ { alias $dir/; }
-			}
-		}
-	C
+	nginx_conf "$front" "location / { proxy_pass https://127.0.0.1:$port; }" \
+		"location /files/ { alias $dir/; }" >"$dir/nginx.conf"
 	cat >"$dir/all" <<-S
 		$PY $APPS/httpsd.py $port $dir $dir/heads & app=\$!
 		nginx -c $dir/nginx.conf & nginx=\$!
@@ -186,6 +244,62 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 		'len({s.trace for s in S if s.name == "GET /outer"}) == 1' \
 		'[s.attr["url.scheme"] for s in V if s.name == "GET /outer"] == ["https"] * 2' \
 		'all(parent(v).kind == "client" for v in V)' 'not any(s.error for s in S)'
+}
+
+@test "nginx, TLS on both sides, 20 at once: each call in its own request's trace" {
+	local front
+	front=$(free_port)
+	nginx_conf "$front" "location / { proxy_pass https://127.0.0.1:$port; }" >"$dir/nginx.conf"
+	cat >"$dir/all" <<-S
+		$PY $APPS/httpsd.py $port $dir $dir/heads & app=\$!
+		nginx -c $dir/nginx.conf & nginx=\$!
+		for p in $port $front; do
+			for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null && break; sleep 0.05; done
+		done
+		seq 40 | xargs -P 20 -I{} curl -s --http1.1 --cacert $dir/cert.pem https://localhost:$front/n{}
+		kill \$nginx \$app
+	S
+	room_for_all
+	traced bash "$dir/all"
+	[ "$(sort -u "$dir/out" | wc -l)" = 40 ]
+	spans 'len(S) == 160' 'all(parent(s).asked in ("", s.asked) for s in S)'
+}
+
+@test "RTLD_DEEPBIND: left out for PHP's extensions; in another program nothing is" {
+	local name
+	https
+	cc -shared -fPIC -o "$dir/ext.so" "$APPS/ext.c" -lcurl
+	for name in php-like other; do
+		cc -o "$dir/$name" "$APPS/deepbind.c"
+		both_ways "$dir/$name" "$dir/ext.so" "https://localhost:$port/e" "$dir/cert.pem"
+		grep -qx 'hello /e 0 0' "$dir/out"
+		[ $name = other ] || injected 1
+	done
+	cmp "$dir/heads.raw" "$dir/heads.shim"
+}
+
+@test "dlopen: a library still finds its own by its own run path; errors are as they were" {
+	mkdir "$dir/sub"
+	echo 'int here;' | cc -shared -fPIC -x c -o "$dir/sub/libinner.so" -
+	cc -shared -fPIC -O0 -x c -Wl,-rpath,'$ORIGIN' -o "$dir/sub/libouter.so" - <<-C
+		#include <dlfcn.h>
+		int outer(void) { void *at = dlopen("libinner.so", RTLD_NOW); return at != 0; }
+	C
+	cat >"$dir/opens.c" <<-C
+		#include <dlfcn.h>
+		#include <stdio.h>
+		int main(void)
+		{
+			int (*outer)(void) = dlsym(dlopen("$dir/sub/libouter.so", RTLD_NOW), "outer");
+
+			printf("%d\n", outer());
+			printf("%d %s\n", dlopen("lacks.so", RTLD_NOW) != NULL, dlerror());
+			return 0;
+		}
+	C
+	cc -o "$dir/opens" "$dir/opens.c"
+	both_ways "$dir/opens"
+	[ "$(head -n 1 "$dir/out")" = 1 ]
 }
 
 @test "psql, sslmode=require: its statements, read inside TLS" {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/flow.c
+// needs: preload/flow.c preload/frames.c
 /* letgo_test.c - the library lets requests go: each whole, decided at its first byte; what
  * was begun before is told to its end. */
 

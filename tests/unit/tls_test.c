@@ -284,6 +284,28 @@ static void a_session_that_is_over_is_forgotten(void **state)
 	assert_true(is_plain());
 }
 
+/* It went with the handshake, or past us: what follows may be a body. */
+static void after_what_was_not_seen_nothing_goes_in(void **state)
+{
+	(void)state;
+	fresh(1);
+	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
+	otr_tls_early(&on);
+	send_all(0, 0, N);
+	assert_true(is_plain());
+	otr_tls_over(&on);
+
+	fresh(1);
+	send_all(0, 0, N);
+	assert_true(has_header());
+	self.tls_frame = (uintptr_t)__builtin_frame_address(0) + 64;
+	otr_tls_beside(&self, &otr_shim.fds[FD]);
+	assert_int_equal(otr_shim.talks[FD].talk.state, OTR_TALK_HEAD);
+	self.tls_frame = 0;
+	otr_tls_beside(&self, &otr_shim.fds[FD]);
+	assert_int_equal(otr_shim.talks[FD].talk.state, OTR_TALK_OPAQUE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +313,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_session_is_left_alone),
 		cmocka_unit_test(other_bytes_are_the_callers),
 		cmocka_unit_test(a_session_that_is_over_is_forgotten),
+		cmocka_unit_test(after_what_was_not_seen_nothing_goes_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * nghttp2.c - HTTP/2 requests of clients on libnghttp2 (curl): a traceparent is one more
+ * field in the list the library is given. Its bytes are never touched.
+ *
+ * What is said in HTTP/2 is not read, so the request has no span of its own: the field names
+ * one that is there, that of the request this thread works for, or of what the process was
+ * started for. Where neither is known there is none.
+ */
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "preload/fields.h"
+#include "preload/io.h"
+#include "preload/next.h"
+#include "preload/shim.h"
+
+#define FROM	__builtin_return_address(0)
+#define STATE	(-519) /* NGHTTP2_ERR_INVALID_STATE */
+#define AT_ONCE 16     /* lists; one is in use for as long as the library copies it */
+
+typedef int32_t (*submit_fn)(void *, const void *, const struct otr_nv *, size_t,
+			     const void *, void *);
+
+int32_t nghttp2_submit_request(void *session, const void *priority,
+			       const struct otr_nv *nv, size_t n, const void *body,
+			       void *user);
+int32_t nghttp2_submit_request2(void *session, const void *priority,
+				const struct otr_nv *nv, size_t n, const void *body,
+				void *user);
+
+/* Not on the stack, which may be small. Those a fork found in use are free in the child. */
+static struct otr_fields lists[AT_ONCE];
+
+static struct otr_fields *claim(void)
+{
+	int32_t was;
+
+	for (int i = 0; i < AT_ONCE; i++) {
+		was = __atomic_load_n(&lists[i].taken, __ATOMIC_RELAXED);
+		if (was != otr_shim.pid &&
+		    __atomic_compare_exchange_n(&lists[i].taken, &was, otr_shim.pid, 0,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return &lists[i];
+	}
+	return NULL;
+}
+
+static void let_go(struct otr_fields *fl)
+{
+	if (fl)
+		__atomic_store_n(&fl->taken, 0, __ATOMIC_RELEASE);
+}
+
+/*
+ * The exchange this thread works for, by what R4 asks before a request goes out on a
+ * connection that does not block. A new connection has cost libcurl a wait for two
+ * descriptors by now (its own to be woken by is one), after which nothing is current (R5):
+ * still, a thread that reads its requests from sockets that block has only that one in hand.
+ */
+static const struct otr_xref *current(struct otr_strand *st)
+{
+	const struct otr_mind *mind = &otr_shim.mind;
+
+	if (!st->cur.conn)
+		return st->blocks && !mind->mux &&
+				       otr_xref_open(&st->mine, otr_exch_of(st->mine.conn)) ?
+			       &st->mine :
+			       NULL;
+	if (!otr_is_known(st) || !otr_current(st, mind, otr_clock_ns()))
+		return NULL;
+	return otr_is_loop(st, mind) && mind->doubt && mind->open != 1 ? NULL : &st->cur;
+}
+
+/* Its span, unless another thread reads the next request of its connection meanwhile. */
+static int name_served(struct otr_named *out, const struct otr_served *sv, uint64_t conn)
+{
+	uint32_t seq = __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE);
+
+	if (!sv->has_ids || sv->state_len > sizeof(out->state) ||
+	    sv->baggage_len > sizeof(out->baggage))
+		return 0;
+	memcpy(out->trace_id, sv->trace_id, sizeof(out->trace_id));
+	memcpy(out->span_id, sv->span_id, sizeof(out->span_id));
+	out->flags = sv->flags;
+	out->state_len = sv->state_len;
+	out->baggage_len = sv->baggage_len;
+	memcpy(out->state, sv->state, sizeof(out->state));
+	memcpy(out->baggage, sv->baggage, sizeof(out->baggage));
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return sv->conn == conn && !(seq & 1) &&
+	       __atomic_load_n(&sv->seq, __ATOMIC_RELAXED) == seq;
+}
+
+/* Whose spans nobody here may see is told of it: so it is to be one itself. Once. */
+static void tell_named(void)
+{
+	static int32_t told_by;
+
+	if (__atomic_exchange_n(&told_by, otr_shim.pid, __ATOMIC_RELAXED) != otr_shim.pid)
+		otr_tell_named();
+}
+
+/* What the process was started for: the program that `run` started, while that is one piece
+ * of work, else what that was started for. */
+static int name_started(struct otr_named *out)
+{
+	const struct otr_started *st = &otr_shim.started;
+	int over = otr_run_over(st, otr_shim.alone, otr_clock_ns());
+
+	if (!st->known || (over && !st->run.has_outer))
+		return 0;
+	otr_own_call();
+	memcpy(out->trace_id, st->trace_id, sizeof(out->trace_id));
+	memcpy(out->span_id, over ? st->run.outer : st->span_id, sizeof(out->span_id));
+	out->flags = st->flags;
+	out->state_len = st->state_len;
+	out->baggage_len = st->baggage_len;
+	memcpy(out->state, st->state, sizeof(out->state));
+	memcpy(out->baggage, st->baggage, sizeof(out->baggage));
+	if (!over)
+		tell_named();
+	return 1;
+}
+
+/* While others are served, what nobody is known to have asked for may be for one of them. */
+static int name(struct otr_named *out, struct otr_self *self)
+{
+	const struct otr_xref *by = current(&self->strand);
+	const struct otr_served *sv = by ? otr_served_of(by->conn) : NULL;
+
+	if (by)
+		return sv && name_served(out, sv, by->conn);
+	return !self->strand.cur.conn && !otr_shim.mind.open && name_started(out);
+}
+
+static struct otr_fields *fill(struct otr_self *self, const struct otr_nv *nv, size_t n)
+{
+	struct otr_fields *fl;
+
+	if (!otr_is_wanted(otr_fields_read(nv, n), 1))
+		return NULL;
+	fl = claim();
+	otr_refresh(&self->strand, otr_exch_of(self->strand.cur.conn));
+	if (fl && name(&fl->span, self)) {
+		otr_fields_make(fl, nv, n);
+		return fl;
+	}
+	otr_count(fl ? OTR_SHIM_UNKNOWN : OTR_SHIM_ODD);
+	let_go(fl);
+	return NULL;
+}
+
+/* The list to submit in place of the caller's; NULL: the caller's own. */
+static struct otr_fields *prepare(const struct otr_nv *nv, size_t n)
+{
+	struct otr_fields *fl = NULL;
+	struct otr_self *self;
+	int error = errno;
+
+	if (*otr_shim.off || otr_shim.quiet || otr_shim.sealed)
+		return NULL;
+	self = otr_enter();
+	if (self) {
+		fl = fill(self, nv, n);
+		otr_leave(self);
+	}
+	errno = error;
+	return fl;
+}
+
+static int32_t submit(submit_fn next, void *session, const void *priority,
+		      const struct otr_nv *nv, size_t n, const void *body, void *user)
+{
+	struct otr_fields *fl = next ? prepare(nv, n) : NULL;
+	int32_t ret;
+
+	if (!next)
+		return STATE;
+	if (!fl)
+		return next(session, priority, nv, n, body, user);
+	ret = next(session, priority, fl->nv, fl->n, body, user);
+	if (ret > 0) /* the stream's number: it will be sent */
+		otr_count(OTR_SHIM_INJECTED);
+	let_go(fl);
+	return ret;
+}
+
+int32_t nghttp2_submit_request(void *session, const void *priority,
+			       const struct otr_nv *nv, size_t n, const void *body,
+			       void *user)
+{
+	return submit(otr_next(OTR_NGHTTP2_REQUEST, FROM), session, priority, nv, n, body,
+		      user);
+}
+
+int32_t nghttp2_submit_request2(void *session, const void *priority,
+				const struct otr_nv *nv, size_t n, const void *body,
+				void *user)
+{
+	return submit(otr_next(OTR_NGHTTP2_REQUEST2, FROM), session, priority, nv, n, body,
+		      user);
+}

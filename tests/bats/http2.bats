@@ -1,0 +1,126 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# http2.bats - clients on libnghttp2 with the library: the same output and status, and one
+# traceparent a request, which names a span that is there.
+
+bats_require_minimum_version 1.5.0
+load helpers
+load https
+setup() {
+	live_setup
+	shim_setup
+	https_setup
+	front=$(free_port)
+	clear=$(free_port)
+	chmod 755 "$dir"
+}
+teardown() { live_teardown; }
+
+# URL: nginx with HTTP/2 on $front, and on $clear without TLS, before it.
+before() {
+	nginx_conf "$front" "listen 127.0.0.1:$clear http2;" \
+		"location / { proxy_pass $1; proxy_set_header Connection ''; }" >"$dir/nginx.conf"
+}
+
+in_front() {
+	https
+	before "https://127.0.0.1:$port"
+	bg nginx nginx -c "$dir/nginx.conf"
+	up "$front"
+}
+
+# N: so many requests with a header of ours, in one trace; without them, the same heads.
+added() {
+	[ "$(grep -c '^traceparent: ' "$dir/heads.shim")" = "$1" ]
+	[ "$(grep -o '^traceparent: 00-[0-9a-f]\{32\}' "$dir/heads.shim" | sort -u | wc -l)" = 1 ]
+	same_heads
+	grep -q "headers   $1 put in\$" "$dir/text"
+}
+
+# Everything in one process tree: PROGRAM [ARG..]; its servers end with it.
+all_of() {
+	cat >"$dir/all" <<-S
+		$PY $APPS/httpd.py $port & app=\$!
+		nginx -c $dir/nginx.conf & nginx=\$!
+		for p in $port $front; do
+			for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null && break; sleep 0.05; done
+		done
+		$*
+		kill \$nginx \$app
+		wait
+	S
+	traced bash "$dir/all"
+}
+
+@test "curl: TLS and clear, two on one connection, POST of 1 MB: one field each" {
+	in_front
+	both_ways curl -sv --http2 --cacert "$dir/cert.pem" -w '%{http_version}' -o /dev/null \
+		--stderr /dev/null "https://localhost:$front/a"
+	grep -qx 2 "$dir/out"
+	added 1
+	both_ways curl -s --http2 --cacert "$dir/cert.pem" "https://localhost:$front/a" \
+		"https://localhost:$front/b"
+	added 2
+	both_ways curl -s --http2-prior-knowledge "http://localhost:$clear/c"
+	added 1
+	head -c 1000000 /dev/urandom >"$dir/big"
+	both_ways curl -s --http2 --cacert "$dir/cert.pem" --data-binary "@$dir/big" \
+		"https://localhost:$front/p"
+	added 1
+}
+
+@test "a traceparent that is there is kept, and none is added with --no-inject" {
+	in_front
+	both_ways curl -s --http2 --cacert "$dir/cert.pem" "https://localhost:$front/a" \
+		-H 'TraceParent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+	cmp "$dir/heads.raw" "$dir/heads.shim"
+	grep -q '^traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01$' "$dir/heads"
+	grep -q 'headers   0 put in; left alone: 1 had one' "$dir/text"
+	opts+=(--no-inject)
+	both_ways curl -s --http2 --cacert "$dir/cert.pem" "https://localhost:$front/a"
+	cmp "$dir/heads.raw" "$dir/heads.shim"
+}
+
+@test "the lists that go with a trace go with it, but for those of the program's own" {
+	in_front
+	export TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+	export TRACESTATE=a=b BAGGAGE=who=me
+	both_ways curl -s --http2 --cacert "$dir/cert.pem" "https://localhost:$front/a" -H 'Baggage: own=1'
+	grep -q '^traceparent: 00-0af7651916cd43dd8448eb211c80319c-' "$dir/heads"
+	grep -qx 'tracestate: a=b' "$dir/heads"
+	[ "$(grep '^baggage' "$dir/heads")" = 'baggage: own=1' ]
+}
+
+@test "curl -> nginx -> Python: one trace, each parent a span that is there" {
+	before "http://127.0.0.1:$port"
+	all_of "curl -s --http2 --cacert $dir/cert.pem https://localhost:$front/tls
+		curl -s --http2-prior-knowledge http://localhost:$clear/clear"
+	printf 'hello /tls\nhello /clear\n' | cmp - "$dir/out"
+	spans 'len(P) == 1' 'len(S) == 4' 'len({s.trace for s in S + P}) == 1' \
+		'all(parent(s) for s in S)' 'all(parent(c) is P[0] for c in C)' \
+		'all(parent(v).name == v.name for v in V)'
+}
+
+@test "a server's calls, on a connection of each or of all: each its own request's" {
+	local midway=$port more
+	cc -o "$dir/h2midway" "$APPS/h2midway.c" -lcurl
+	for more in '' new; do
+		port=$(free_port)
+		midway=$(free_port)
+		before "http://127.0.0.1:$port"
+		all_of "$dir/h2midway $midway https://localhost:$front $more & app=\"\$app \$!\"
+			for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$midway) 2>/dev/null && break; sleep 0.05; done
+			for i in a b c; do curl -s http://127.0.0.1:$midway/\$i; done"
+		printf 'hello /%s\n' a b c | cmp - "$dir/out"
+		spans 'len(S) == 12' 'all(parent(s) for s in S)' \
+			'all(parent(s).name == s.name for s in S if parent(s) is not P[0])' \
+			'[parent(s).service for s in C if s.service == "nginx"] == ["h2midway"] * 3'
+	done
+}
+
+@test "a server that nobody here sees has a parent: the program itself is a span" {
+	in_front
+	both_ways curl -s --http2 --cacert "$dir/cert.pem" "https://localhost:$front/a"
+	id=$(sed -n 's/^traceparent: 00-[0-9a-f]*-\([0-9a-f]*\)-01$/\1/p' "$dir/heads")
+	spans 'S == []' "[(p.service, p.span) for p in P] == [('curl', '$id')]"
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/pipeline.c agent/loss.c agent/span.c agent/span_builder.c
+// needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
+// needs: agent/proto/http1.c agent/proto/http1_body.c
+// needs: agent/proto/http1_describe.c agent/proto/http1_head.c
+// needs: agent/proto/msg.c agent/proto/pgsql.c agent/proto/pgsql_back.c
+// needs: agent/proto/pgsql_check.c agent/proto/pgsql_describe.c
+// needs: agent/proto/pgsql_front.c agent/proto/pgsql_stmt.c agent/proto/route.c
+// needs: agent/proto/side.c agent/proto/sql.c agent/proto/sql_summary.c
+// needs: agent/proto/table.c agent/proto/trace_context.c agent/proto/url.c
+// needs: agent/resource/counted.c agent/resource/make.c agent/resource/name.c
+// needs: agent/resource/name_args.c agent/resource/name_guess.c
+// needs: agent/resource/percent.c agent/resource/procfs.c
+// needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
+// needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c
+// needs: agent/stitch/exchange.c agent/stitch/ids.c agent/stitch/parent.c
+// needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
+// needs: agent/stitch/named.c agent/stitch/wire.c
+// needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half.c agent/stream/stream.c
+// needs: agent/source/event.c agent/source/record.c
+/* named_test.c - spans of ours that a traceparent names, where nothing nearer is known. */
+
+#include "tests/unit/story.h"
+
+#define TRACE "00-0af7651916cd43dd8448eb211c80319c-"
+#define ROOT  TRACE "5555555555555555-01"
+#define WITH(path, parent) \
+	"GET " path " HTTP/1.1\r\nHost: a\r\ntraceparent: " parent "\r\n\r\n"
+#define RUN 10
+
+static const uint8_t span_3[8] = {0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33};
+
+static void put_meta(void *arg, const struct otr_event *ev)
+{
+	feed(arg, ev);
+}
+
+static void meta(struct story *s, enum otr_meta key, const char *text)
+{
+	otr_meta_put(RUN, key, otr_slice_str(text), s->mk.now_ns, put_meta, s);
+}
+
+static void proc(struct story *s, uint16_t kind)
+{
+	struct end e = {.tgid = RUN, .tid = RUN};
+	struct otr_ev_proc pr = {.ppid = 1};
+
+	s->mk.now_ns += MS;
+	pr.hdr = stamp(&s->mk, &e, kind, sizeof(pr));
+	give(&s->mk, &pr);
+}
+
+static void runs(struct story *s)
+{
+	begin(s);
+	meta(s, OTR_META_RUN_ROOT, ROOT);
+	proc(s, OTR_EV_PROC_EXEC);
+}
+
+static void ends(struct story *s)
+{
+	proc(s, OTR_EV_PROC_EXIT);
+	ticks(&s->mk, 3000 * MS);
+}
+
+/* What HTTP/2 asked for is not read; what came of it behind a proxy is. */
+static void a_header_names_the_run(void **state)
+{
+	struct end cl = tcp_client(101, 20, 2), sv = tcp_server(102, 30, 2);
+	struct story s;
+
+	(void)state;
+	runs(&s);
+	opens(&s.mk, &cl);
+	opens(&s.mk, &sv);
+	sends(&s.mk, &cl, WITH("/b", ROOT));
+	gets(&s.mk, &sv, WITH("/b", ROOT));
+	sends(&s.mk, &sv, OK);
+	gets(&s.mk, &cl, OK);
+	ends(&s);
+	assert_int_equal(s.n, 3);
+	assert_int_equal(s.spans[0]->kind, OTR_SPAN_INTERNAL);
+	is_child(span_of(&s, OTR_SPAN_CLIENT, "/b"), s.spans[0], OTR_EVIDENCE_HEADER);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"), span_of(&s, OTR_SPAN_CLIENT, "/b"),
+		 OTR_EVIDENCE_WIRE);
+	assert_int_equal(s.traces, 1);
+	end(&s);
+}
+
+/* Nobody here saw who was told of it; and what another trace is called is not it. */
+static void a_run_that_was_named_is_a_span(void **state)
+{
+	struct story s;
+
+	(void)state;
+	runs(&s);
+	meta(&s, OTR_META_NAMED, ROOT);
+	ends(&s);
+	assert_int_equal(s.n, 1);
+	assert_int_equal(s.spans[0]->kind, OTR_SPAN_INTERNAL);
+	end(&s);
+
+	runs(&s);
+	meta(&s, OTR_META_NAMED, TRACE "6666666666666666-01");
+	meta(&s, OTR_META_NAMED, "");
+	ends(&s);
+	assert_int_equal(s.n, 0);
+	end(&s);
+}
+
+/* It is a span, since it was named, but no one piece of work: nobody is joined to it. */
+static void a_run_of_a_minute_takes_no_more(void **state)
+{
+	struct end cl = tcp_client(101, 20, 2);
+	struct story s;
+
+	(void)state;
+	runs(&s);
+	meta(&s, OTR_META_NAMED, ROOT);
+	ticks(&s.mk, 60000 * MS);
+	opens(&s.mk, &cl);
+	sends(&s.mk, &cl, WITH("/b", ROOT));
+	gets(&s.mk, &cl, OK);
+	ticks(&s.mk, 3000 * MS);
+	assert_true(span_of(&s, OTR_SPAN_CLIENT, "/b")->parent_remote);
+	ends(&s);
+	assert_int_equal(s.n, 2);
+	end(&s);
+}
+
+/* Client (injected) -> proxy -> server; who the proxy asks for was not known in it. */
+static void a_proxy(struct story *s, uint32_t tgid, uint64_t late_ns)
+{
+	struct end c1 = tcp_client(100, 20, 1), s1 = tcp_server(101, 30, 1);
+	struct end c2 = tcp_client(102, tgid, 2);
+
+	begin(s);
+	opens(&s->mk, &c1);
+	opens(&s->mk, &s1);
+	opens(&s->mk, &c2);
+	c1.cause = (struct otr_cause){.ids = OTR_IDS_INJECTED};
+	memcpy(c1.cause.span_id, span_3, sizeof(span_3));
+	sends(&s->mk, &c1, WITH("/out", TRACE "3333333333333333-01"));
+	gets(&s->mk, &s1, WITH("/out", TRACE "3333333333333333-01"));
+	if (late_ns)
+		sends(&s->mk, &s1, OK);
+	ticks(&s->mk, late_ns);
+	sends(&s->mk, &c2, WITH("/in", TRACE "3333333333333333-01"));
+	gets(&s->mk, &c2, OK);
+	if (!late_ns)
+		sends(&s->mk, &s1, OK);
+	gets(&s->mk, &c1, OK);
+	ticks(&s->mk, 3000 * MS);
+	assert_int_equal(s->n, 3);
+}
+
+static void who_read_our_header_passed_it_on(void **state)
+{
+	const struct otr_span *in;
+	struct story s;
+
+	(void)state;
+	a_proxy(&s, 30, 0);
+	is_child(span_of(&s, OTR_SPAN_CLIENT, "/in"), span_of(&s, OTR_SPAN_SERVER, "/out"),
+		 OTR_EVIDENCE_HEADER);
+	assert_int_equal(s.traces, 1);
+	end(&s);
+
+	a_proxy(&s, 31, 0); /* another process than read it */
+	in = span_of(&s, OTR_SPAN_CLIENT, "/in");
+	assert_memory_equal(in->parent_id, span_3, 8);
+	end(&s);
+
+	a_proxy(&s, 30, 50 * MS); /* its answer is out */
+	in = span_of(&s, OTR_SPAN_CLIENT, "/in");
+	assert_memory_equal(in->parent_id, span_3, 8);
+	end(&s);
+}
+
+/* The records of who asked came last: its process had just begun. */
+static void who_asked_is_known_last(void **state)
+{
+	struct end c1 = tcp_client(100, 20, 1), s1 = tcp_server(101, 30, 1);
+	struct end c2 = tcp_client(102, 30, 2);
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &s1);
+	opens(&s.mk, &c2);
+	opens(&s.mk, &c1);
+	gets(&s.mk, &s1, WITH("/out", TRACE "3333333333333333-01"));
+	sends(&s.mk, &c2, WITH("/in", TRACE "3333333333333333-01"));
+	c1.cause = (struct otr_cause){.ids = OTR_IDS_INJECTED};
+	memcpy(c1.cause.span_id, span_3, sizeof(span_3));
+	sends(&s.mk, &c1, WITH("/out", TRACE "3333333333333333-01"));
+	gets(&s.mk, &c2, OK);
+	sends(&s.mk, &s1, OK);
+	gets(&s.mk, &c1, OK);
+	ticks(&s.mk, 3000 * MS);
+	assert_int_equal(s.n, 3);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/out"), span_of(&s, OTR_SPAN_CLIENT, "/out"),
+		 OTR_EVIDENCE_WIRE);
+	is_child(span_of(&s, OTR_SPAN_CLIENT, "/in"), span_of(&s, OTR_SPAN_SERVER, "/out"),
+		 OTR_EVIDENCE_HEADER);
+	assert_int_equal(s.traces, 1);
+	end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_header_names_the_run),
+		cmocka_unit_test(a_run_that_was_named_is_a_span),
+		cmocka_unit_test(a_run_of_a_minute_takes_no_more),
+		cmocka_unit_test(who_asked_is_known_last),
+		cmocka_unit_test(who_read_our_header_passed_it_on),
+	};
+
+	return cmocka_run_group_tests_name("named", tests, NULL, NULL);
+}
