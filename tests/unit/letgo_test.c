@@ -29,6 +29,12 @@ static void tell(char what)
 	told[len] = what;
 }
 
+void otr_tls_beside(const struct otr_self *s, struct otr_fd *f)
+{
+	(void)s;
+	(void)f;
+}
+
 uint64_t otr_clock_ns(void)
 {
 	return 1;
