@@ -158,16 +158,27 @@ void otr_came(const struct msghdr *msg)
 	errno = error;
 }
 
-/* The program filters its system calls from here on: we make none that it does not make.
- * In strict mode not even the time may be asked for. That it gives up privileges it could
- * gain (PR_SET_NO_NEW_PRIVS) is no filter yet: haproxy does that alone. */
-static void seal(int strict)
+/* The program filters its system calls from here on: it may be killed for any that it does
+ * not make itself, be it for the time where that is one. So nothing is done any more. That
+ * it gives up privileges it could gain (PR_SET_NO_NEW_PRIVS) is no filter yet: haproxy does
+ * that alone. */
+static const volatile uint32_t *seal(void)
 {
 	static const uint32_t never = 1;
+	const volatile uint32_t *was = otr_shim.off;
 
 	otr_shim.sealed = 1;
-	if (strict)
-		otr_shim.off = &never;
+	otr_shim.off = &never;
+	return was;
+}
+
+/* It was refused: libseccomp asks so what there is. */
+static void unseal(const volatile uint32_t *was)
+{
+	if (otr_shim.off == was)
+		return; /* by an earlier filter */
+	otr_shim.sealed = 0;
+	otr_shim.off = was;
 }
 
 /* Six words go on as they came, as libc's does it; what is not there is not looked at. */
@@ -207,6 +218,16 @@ static long raw(long number, const long a[6])
 	return -1;
 }
 
+static long filtered(const long a[6])
+{
+	const volatile uint32_t *was = seal();
+	long ret = raw(SYS_seccomp, a);
+
+	if (ret < 0)
+		unseal(was);
+	return ret;
+}
+
 /* Node closes so, and libseccomp sets its filters. Our own calls come this way too: nothing
  * here calls a wrapper. */
 long syscall(long number, ...)
@@ -218,23 +239,29 @@ long syscall(long number, ...)
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(args, long);
 	va_end(args);
+	if (number == SYS_seccomp && a[0] <= SECCOMP_SET_MODE_FILTER)
+		return filtered(a);
 	if (number == SYS_close)
 		closing((int)a[0]);
-	else if (number == SYS_seccomp)
-		seal(a[0] == SECCOMP_SET_MODE_STRICT);
 	return raw(number, a);
 }
 
 int prctl(int what, ...)
 {
+	const volatile uint32_t *was;
 	unsigned long a[4];
 	va_list args;
+	int ret;
 
 	va_start(args, what);
 	for (int i = 0; i < 4; i++)
 		a[i] = va_arg(args, unsigned long);
 	va_end(args);
-	if (what == PR_SET_SECCOMP)
-		seal(a[0] == SECCOMP_MODE_STRICT);
-	return otr_real.prctl(what, a[0], a[1], a[2], a[3]);
+	if (what != PR_SET_SECCOMP)
+		return otr_real.prctl(what, a[0], a[1], a[2], a[3]);
+	was = seal();
+	ret = otr_real.prctl(what, a[0], a[1], a[2], a[3]);
+	if (ret)
+		unseal(was);
+	return ret;
 }

@@ -338,27 +338,34 @@ static void strict(void)
 	syscall(SYS_exit, 7);
 }
 
-/* A program that sandboxes itself as libseccomp does it: all but what it uses kills. */
+/* A program that sandboxes itself as libseccomp does it, between two connections: all but
+ * what it uses kills. */
 static void filter(void)
 {
-	static const int may[] = {SYS_read, SYS_write, SYS_exit_group};
+	static const int may[] = {SYS_read, SYS_write, SYS_close, SYS_exit_group};
 	struct sock_filter code[8] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
-	struct sock_fprog prog = {.len = 6, .filter = code};
+	struct sock_fprog prog = {.len = 7, .filter = code};
 	int fd[2];
 
-	for (unsigned char i = 0; i < 3; i++)
+	for (unsigned char i = 0; i < 4; i++)
 		code[1 + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
 							   (unsigned int)may[i],
-							   (unsigned char)(3 - i), 0);
-	code[4] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	code[5] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+							   (unsigned char)(4 - i), 0);
+	code[5] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	code[6] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	pair(fd);
+	exchange("before", fd[0], fd[1]);
+	close(fd[0]);
+	close(fd[1]);
 	pair(fd);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog))
 		_exit(8);
 	if (write(fd[0], GET, strlen(GET)) < 0 || read(fd[1], text, 36) < 0)
 		_exit(9);
+	close(fd[0]);
+	close(fd[1]);
 	_exit(7);
 }
 

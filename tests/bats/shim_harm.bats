@@ -79,6 +79,7 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	edges
 	same "$dir/edges" strict
 	same "$dir/edges" filter
+	grep -q '^before' "$dir/out"
 }
 
 @test "a body that looks like a request, sent after 100 Continue, stays as it is" {
