@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,9 +27,11 @@
 #include "agent/loop.h"
 #include "agent/path.h"
 #include "agent/root.h"
+#include "agent/rules.h"
 #include "agent/session.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
+#include "agent/switches.h"
 
 #define DRAIN_NS OTR_NS_PER_S
 
@@ -44,6 +45,8 @@ struct run {
 	bool carries; /* traced by the library in it; with both, nothing twice */
 	char library[4096];
 	struct otr_err notice; /* what is not used of these two, and why; "": nothing */
+	struct otr_rules rules;
+	struct otr_ring_switches say; /* to the library */
 	struct otr_launch_root root; /* with the library: what CMD is told it is */
 	struct otr_loop loop;
 	struct otr_sinks *sinks;
@@ -91,21 +94,6 @@ static int open_report(struct run *r, struct otr_err *err)
 	return -ENOTTY;
 }
 
-static int become(const char *name)
-{
-	struct passwd *pw;
-
-	errno = 0;
-	pw = getpwnam(name);
-	if (!pw || initgroups(name, pw->pw_gid) || setgid(pw->pw_gid) ||
-	    setuid(pw->pw_uid))
-		return -1;
-	setenv("HOME", pw->pw_dir, 1);
-	setenv("USER", name, 1);
-	setenv("LOGNAME", name, 1);
-	return 0;
-}
-
 /* The child: waits for its turn, then is CMD. What goes wrong is told through `bad`. */
 static void child(struct run *r, int wait_fd, int bad)
 {
@@ -118,9 +106,10 @@ static void child(struct run *r, int wait_fd, int bad)
 	if (r->carries) {
 		otr_launch_named(&r->root);
 		otr_launch_environment(r->library, otr_session_join(r->session),
-				       !r->cfg->no_inject, !r->cfg->no_follow);
+				       !r->cfg->no_follow);
+		otr_switches_environment(r->cfg);
 	}
-	if (!r->cfg->user || !become(r->cfg->user))
+	if (!r->cfg->user || !otr_launch_become(r->cfg->user))
 		execv(r->path, r->argv);
 	why = errno;
 	if (write(bad, &why, sizeof(why)) < 0)
@@ -167,6 +156,14 @@ static void start_line(struct run *r)
 	otr_sinks_start_line(r->sinks, what, otr_session_source(r->session));
 }
 
+/* What is started is traced, unless a rule says no. */
+static enum otr_verdict wanted(void *arg, const struct otr_suspect *who)
+{
+	const struct run *r = arg;
+
+	return otr_rules_judge(&r->rules, who);
+}
+
 static int open_session(struct run *r, struct otr_err *err)
 {
 	const struct otr_session_config session = {
@@ -174,6 +171,9 @@ static int open_session(struct run *r, struct otr_err *err)
 		.sinks = r->sinks,
 		.no_probes = !r->probes,
 		.library = r->carries,
+		.say = &r->say,
+		.wanted = r->rules.n ? wanted : NULL,
+		.arg = r,
 	};
 
 	return otr_session_open(&r->session, &session, err);
@@ -379,6 +379,66 @@ static int find_program(struct run *r, struct otr_err *err)
 	return rc ? OTR_EXIT_RUN_MISSING : 0;
 }
 
+/* CMD as it is: nothing is added to it, and we are gone. */
+static int run_untraced(struct run *r, struct otr_err *err)
+{
+	otr_err_set(err, "OTRACE_DISABLED=1: %s runs untraced", r->argv[0]);
+	otr_err_print(err, "run");
+	if (r->cfg->user && otr_launch_become(r->cfg->user)) {
+		otr_err_set(err, "--user %s: %s", r->cfg->user, strerror(errno));
+		return OTR_EXIT_RUN_FAILED;
+	}
+	execv(r->path, r->argv);
+	otr_err_set(err, "%s: cannot be executed: %s", r->path, strerror(errno));
+	return errno == ENOENT ? OTR_EXIT_RUN_MISSING : OTR_EXIT_RUN_CANNOT;
+}
+
+/* What is asked of the library, before anything is begun. */
+static int read_switches(struct run *r, struct otr_err *err)
+{
+	if (otr_rules_parse(&r->rules, r->cfg->rules, err) ||
+	    otr_switches_read(&r->say, r->cfg, err))
+		return OTR_EXIT_RUN_FAILED;
+	if (!r->cfg->no_observe || !r->probes)
+		return 0;
+	otr_err_set(err, "--no-observe: the kernel's probes would look all the same");
+	otr_err_hint(err, "try  otrace run --no-bpf --no-observe -- %s", r->argv[0]);
+	return OTR_EXIT_RUN_FAILED;
+}
+
+/* His programs would run without it, and say so on their stderr. */
+static int check_library(struct run *r, struct otr_err *err)
+{
+	if (!r->carries || !r->cfg->user ||
+	    otr_launch_readable(r->library, r->cfg->user))
+		return 0;
+	otr_err_set(err, "%s: user %s cannot read it%s%s", r->library, r->cfg->user,
+		    r->probes ? "" : "; not started: ", r->probes ? "" : r->argv[0]);
+	if (!r->probes)
+		otr_err_hint(err, "it belongs where every user can read it: make install");
+	return without_library(r, err);
+}
+
+static int prepare(struct run *r, struct otr_err *err)
+{
+	bool disabled;
+	int status = find_program(r, err);
+
+	if (!status && otr_switches_disabled(&disabled, err))
+		status = OTR_EXIT_RUN_FAILED;
+	if (!status && r->cfg->user && !getpwnam(r->cfg->user)) {
+		otr_err_set(err, "--user %s: no such user", r->cfg->user);
+		status = OTR_EXIT_RUN_FAILED;
+	}
+	if (!status && disabled)
+		return run_untraced(r, err);
+	if (!status)
+		status = choose_source(r, err);
+	if (!status)
+		status = check_library(r, err);
+	return status ? status : read_switches(r, err);
+}
+
 static int cmd_run(const struct otr_settings *cfg, char **args)
 {
 	struct run r = {.cfg = cfg, .argv = args, .report = -1, .go = -1};
@@ -390,15 +450,9 @@ static int cmd_run(const struct otr_settings *cfg, char **args)
 		otr_err_hint(&err, "try  otrace run -- python3 app.py");
 		return fail(&err, OTR_EXIT_RUN_FAILED);
 	}
-	status = find_program(&r, &err);
-	if (!status)
-		status = choose_source(&r, &err);
+	status = prepare(&r, &err);
 	if (status)
 		return fail(&err, status);
-	if (cfg->user && !getpwnam(cfg->user)) {
-		otr_err_set(&err, "--user %s: no such user", cfg->user);
-		return fail(&err, OTR_EXIT_RUN_FAILED);
-	}
 	if (open_report(&r, &err) || otr_loop_init(&r.loop))
 		return fail(&err, OTR_EXIT_RUN_FAILED);
 	status = trace(&r, &err);

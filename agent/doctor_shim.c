@@ -27,7 +27,7 @@ static bool loads(const char *library)
 	pid = fork();
 	if (!pid) {
 		dup2(complaints[1], STDERR_FILENO);
-		otr_launch_environment(library, "none.none", false, true);
+		otr_launch_environment(library, "none.none", true);
 		execlp("true", "true", (char *)NULL);
 		_exit(127);
 	}

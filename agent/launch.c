@@ -6,12 +6,15 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -182,8 +185,7 @@ void otr_launch_named(const struct otr_launch_root *root)
 	setenv("OTRACE_RUN", root->run, 1);
 }
 
-void otr_launch_environment(const char *library, const char *session, bool inject,
-			    bool follow)
+void otr_launch_environment(const char *library, const char *session, bool follow)
 {
 	char only[16];
 
@@ -192,10 +194,33 @@ void otr_launch_environment(const char *library, const char *session, bool injec
 	 * loaded before its own. Ours stays out of its way. */
 	append("ASAN_OPTIONS", "verify_asan_link_order=0");
 	setenv("OTRACE_SESSION", session, 1);
-	if (!inject)
-		setenv("OTRACE_NO_INJECT", "1", 1);
 	if (follow)
 		return;
 	snprintf(only, sizeof(only), "%d", getpid());
 	setenv("OTRACE_ONLY", only, 1);
+}
+
+int otr_launch_become(const char *name)
+{
+	struct passwd *pw;
+
+	errno = 0;
+	pw = getpwnam(name);
+	if (!pw || initgroups(name, pw->pw_gid) || setgid(pw->pw_gid) ||
+	    setuid(pw->pw_uid))
+		return -1;
+	setenv("HOME", pw->pw_dir, 1);
+	setenv("USER", name, 1);
+	setenv("LOGNAME", name, 1);
+	return 0;
+}
+
+bool otr_launch_readable(const char *library, const char *user)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(!otr_launch_become(user) && access(library, R_OK) ? 1 : 0);
+	return pid < 0 || waitpid(pid, &status, 0) != pid || !status;
 }

@@ -51,7 +51,7 @@ const struct otr_option otr_option_table[] = {
 	  .help = "Count such traces, keep none. As in "
 		  "--ignore 'GET /health'; * stands for anything. "
 		  "Repeatable." },
-	{ LIST("rule", rules, "RULE", G), .group = "what",
+	{ LIST("rule", rules, "RULE", R | G), .group = "what",
 	  .help = "What to trace. "
 		  "exe=, cmd=, port=, cgroup=, mode=trace|off, as in "
 		  "exe=/usr/bin/node,port=3000. Repeatable." },
@@ -65,6 +65,13 @@ const struct otr_option otr_option_table[] = {
 	{ FLAG("no-inject", no_inject, R), .group = "how",
 	  .help = "Put no traceparent on requests. "
 		  "The library only looks; without it nothing is put in anyway." },
+	{ LIST("no-inject-to", no_inject_to, "HOST", R), .group = "how",
+	  .help = "Put no traceparent on requests to HOST. "
+		  "HOST, HOST:PORT, *.SUFFIX, as the Host header has it. Repeatable." },
+	{ FLAG("no-observe", no_observe, R), .group = "how",
+	  .help = "Only pass on which trace a request is in. "
+		  "The library tells nothing, so its spans are missing: what it "
+		  "sends names the span above them. With --no-bpf alone." },
 	{ TEXT("propagators", propagators, "LIST", R | A | G), .group = "how",
 	  .env = "OTEL_PROPAGATORS", .fallback = "tracecontext,baggage",
 	  .help = "Trace headers that are read." },

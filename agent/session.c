@@ -181,18 +181,19 @@ static void changed(struct otr_session *s, const struct otr_event *ev)
 		otr_sources_list(s->src, ev->tgid);
 }
 
-static void executed(struct otr_session *s, const struct otr_event *ev)
+static int executed(struct otr_session *s, const struct otr_event *ev)
 {
 	bool traced = otr_session_has(s, ev->tgid);
 
 	if (traced || s->cfg.at_exec)
 		judge(s, ev->tgid, 0, (const void *)ev);
 	if (!otr_session_has(s, ev->tgid))
-		return;
+		return 0;
 	put(s, ev);
 	if (traced)
 		changed(s, ev);
 	s->events++;
+	return 0;
 }
 
 /* A child is what its parent is. */
@@ -215,10 +216,10 @@ static int drained(void *arg, const struct otr_event *ev)
 
 	switch (ev->kind) {
 	case OTR_EV_PROC_EXEC:
-		if (ev->hook == OTR_HOOK_PRELOAD)
-			break; /* what it says of its environment comes next */
-		executed(s, ev);
-		return 0;
+		if (ev->hook != OTR_HOOK_PRELOAD)
+			return executed(s, ev);
+		judge(s, ev->tgid, 0, (const void *)ev);
+		break; /* what it says of its environment comes next */
 	case OTR_EV_PROC_FORK:
 		forked(s, ev);
 		break;
@@ -340,8 +341,7 @@ static void set_pace(struct otr_session *s)
 		.traced_ns = traced_cpu_ns,
 		.arg = s,
 	};
-	/* The library has no pauses yet. */
-	otr_pace_start(&s->pace, s->cfg.no_probes ? 0 : s->cfg.cfg->cpu_budget, s->began_ns);
+	otr_pace_start(&s->pace, s->cfg.cfg->cpu_budget, s->began_ns);
 }
 
 int otr_session_open(struct otr_session **out,
@@ -357,6 +357,7 @@ int otr_session_open(struct otr_session **out,
 			.follow = !cfg->cfg->no_follow,
 			.verbose = cfg->cfg->verbose,
 			.force = getenv("OTRACE_PROBES")},
+		.say = cfg->say,
 		.born = born,
 		.arg = s,
 	};
@@ -452,12 +453,12 @@ void otr_session_summary(struct otr_session *s, const char *what)
 	char headers[200];
 	struct otr_summary sum = {
 		.what = what,
-		.elapsed_ns = (s->ended_ns ? s->ended_ns : otr_now()) -
-			      s->began_ns,
+		.elapsed_ns = (s->ended_ns ? s->ended_ns : otr_now()) - s->began_ns,
 		.stats = &stats,
 		.cpu_ns = otr_usage_cpu_ns(),
 		.lived_ns = otr_now() - s->opened_ns,
-		.probes_ns = otr_sources_cost_ns(s->src),
+		.inside_ns = otr_sources_cost_ns(s->src),
+		.library_ns = otr_sources_library_ns(s->src),
 		.rss_bytes = otr_usage_rss(),
 		.headers = otr_sources_headers(s->src, headers, sizeof(headers)),
 		.budget = otr_pace_line(&s->pace),

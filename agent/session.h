@@ -19,6 +19,7 @@
 
 struct otr_err;
 struct otr_event;
+struct otr_ring_switches;
 struct otr_session;
 struct otr_settings;
 struct otr_sinks;
@@ -28,6 +29,7 @@ struct otr_session_config {
 	struct otr_sinks *sinks;	/* likewise */
 	bool no_probes; /* none in the kernel: by the library alone */
 	bool library;	/* programs may carry it (otr_session_join()) */
+	const struct otr_ring_switches *say; /* to those that do; NULL: nothing */
 	bool host; /* hear of exec and listen of every process */
 
 	bool at_exec; /* and a program may be wanted before it listens */

@@ -21,6 +21,8 @@ struct otr_settings {
 	bool no_bpf;
 	bool no_shim;
 	bool no_inject;
+	bool no_observe;
+	char **no_inject_to; /* "api.example.com", "*.local:8080" */
 	char *service;
 	char *user;
 	char **ignore; /* "GET /health" */

@@ -21,13 +21,15 @@
 
 #include "shared.h"
 
-#define OTR_RING_MAGIC	  0x676e6952u /* "Ring" */
-#define OTR_RING_BYTES	  (256u << 10)
+#define OTR_RING_MAGIC	  0x326e6952u /* "Rin2": another layout, another word */
+#define OTR_RING_BYTES	  (512u << 10) /* 18 ms of nginx at 40,000 requests a second */
 #define OTR_RING_SLOT	  64u /* slots begin at multiples of it */
 #define OTR_RING_DOORS	  16u  /* sockets at which rings are offered: NAME0 to NAMEf */
 #define OTR_RING_POLICIES 128
 #define OTR_RING_RUNS	  63
 #define OTR_RING_META_ENV 4u /* OTR_META_ENV: the only fact that a process tells itself */
+#define OTR_RING_HOSTS	  16
+#define OTR_RING_HOST	  64 /* bytes of one, its NUL among them */
 
 /* What the shim counts, by name in the summary. */
 enum otr_shim_count {
@@ -38,6 +40,9 @@ enum otr_shim_count {
 	OTR_SHIM_ODD,	      /* calls with flags, sizes or methods we leave alone */
 	OTR_SHIM_UNKNOWN,     /* the trace they belong to is not known */
 	OTR_SHIM_CUT_SHORT,   /* the kernel took less than the request line */
+	OTR_SHIM_DENIED,      /* to a host that is to get none */
+	OTR_SHIM_NAMELESS,    /* not observed, and nothing above it that could be named */
+	OTR_SHIM_LET_GO,      /* requests that began while `paused`, and their answers */
 	OTR_SHIM_COUNTS,
 };
 
@@ -55,6 +60,27 @@ struct otr_ring_run {
 	struct otr_run_now now;
 };
 
+/* What is told to a process, by its environment when it starts and by the agent at any
+ * time: what either says holds. */
+#define OTR_RING_NO_INJECT  1u /* it only looks */
+#define OTR_RING_NO_OBSERVE 2u /* it only passes on which trace a request is in */
+
+/* "host", "host:port", "*.suffix", "*.suffix:port"; rows are added, never taken back. */
+struct otr_ring_hosts {
+	__u32 n;
+	__u32 pad;
+	char name[OTR_RING_HOSTS][OTR_RING_HOST];
+};
+
+struct otr_ring_switches {
+	__u32 flags; /* OTR_RING_NO_.. */
+	__u32 pad;
+	/* A trace that begins here is sampled if the low 56 bits of its id are no less. 0: all
+	 * are, 1 << 56: none is. It decides the flag on the wire alone. */
+	__u64 threshold;
+	struct otr_ring_hosts hosts; /* that get no header of ours */
+};
+
 struct otr_ring {
 	__u32 magic;
 	__u32 abi;   /* OTR_ABI */
@@ -66,12 +92,13 @@ struct otr_ring {
 	__u64 head; /* next free place, ever growing */
 	__u64 counts[OTR_SHIM_COUNTS];
 
-	/* Written by the agent. */
+	/* Written by the agent; the tail often, so it has a cache line of its own. */
 	__u64 tail __attribute__((aligned(64))); /* what was read */
-	__u32 off; /* 1: the shim calls through from now on */
+	__u32 off __attribute__((aligned(64))); /* 1: the shim calls through from now on */
 	__u32 policy_gen;
 	__u32 late; /* 1: the kernel side tells who did whose work, after it was done (R6c) */
-	__u8 pad1[44];
+	__u32 paused; /* 1: requests that begin now are let go, each with its answer */
+	struct otr_ring_switches say;
 	struct {
 		__u64 key; /* otr_dir_key(); 0: none */
 		struct otr_policy policy;

@@ -65,7 +65,8 @@ struct otr_summary {
 	const struct otr_stitch_stats *stats;
 	uint64_t cpu_ns;    /* of otrace itself, */
 	uint64_t lived_ns;  /* in that time; 0: elapsed_ns */
-	uint64_t probes_ns; /* hits times their price */
+	uint64_t inside_ns; /* in the programs it traced: calls times their price */
+	uint64_t library_ns; /* of which by the library; the rest by probes */
 	uint64_t rss_bytes;
 	const char *budget;   /* how it was kept, or NULL: all was traced */
 	const char *not_seen; /* lines, or "" */

@@ -263,15 +263,18 @@ static void overhead(struct otr_console *con, const struct otr_summary *sum)
 		return; /* a replay costs nobody anything */
 	otr_buf_printf(&text, "overhead  otrace %.2f s CPU (%.1f%% of a core)",
 		       cpu, s > 0 ? 100 * cpu / s : 0);
-	if (sum->probes_ns)
+	if (sum->inside_ns > sum->library_ns)
 		otr_buf_printf(&text, ", probes %.2f s",
-			       (double)sum->probes_ns / 1e9);
+			       (double)(sum->inside_ns - sum->library_ns) / 1e9);
+	if (sum->library_ns)
+		otr_buf_printf(&text, ", library %.2f s",
+			       (double)sum->library_ns / 1e9);
 	otr_buf_printf(&text, ", %s", otr_units_bytes(sum->rss_bytes, t));
 	if (traces)
 		otr_buf_printf(
 			&text, "; %s each",
 			otr_units_duration(
-				(sum->cpu_ns + sum->probes_ns) / traces, t));
+				(sum->cpu_ns + sum->inside_ns) / traces, t));
 	line(con, &text);
 }
 

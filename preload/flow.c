@@ -49,11 +49,41 @@ static void take_policies(struct otr_fd *f)
 	take_policy(f, OTR_DIR_OUT);
 }
 
+static int asks(const struct otr_fd *f, int dir)
+{
+	return (dir == OTR_DIR_IN) == (f->role == OTR_ROLE_SERVER);
+}
+
+/* The counterpart of otr_let_go() there: a request goes with its answer, so that none is
+ * seen by half; causality goes on. */
+int otr_lets_go(const struct otr_fd *f, int dir)
+{
+	const struct otr_ring *ring = otr_shim.ring;
+	int begins = f->last_dir != dir && asks(f, dir);
+
+	if (!begins && f->last_dir != OTR_DIR_NONE)
+		return f->let_go;
+	if (f->has_cause)
+		return f->let_next;
+	return otr_is_told(OTR_RING_NO_OBSERVE) ||
+	       (begins && ring && __atomic_load_n(&ring->paused, __ATOMIC_RELAXED));
+}
+
+/* Counted where it is for want of CPU. */
+static void let_go(struct otr_fd *f, int dir, int first, int go)
+{
+	f->let_go = (uint8_t)go;
+	f->way[dir].frames.lost |= go; /* it is not walked along */
+	if (go && first && asks(f, dir) &&
+	    f->way[dir].capture != OTR_CAPTURE_MUTE && !otr_is_told(OTR_RING_NO_OBSERVE))
+		otr_count(OTR_SHIM_LET_GO);
+}
+
 static void end_run(struct otr_fd *f, int dir, int eof)
 {
 	struct otr_way *w = &f->way[dir];
 
-	if (w->cut || eof)
+	if (!f->let_go && (w->cut || eof))
 		otr_tell_run(f, dir, eof);
 	if (w->cut)
 		otr_forget_going(f, dir);
@@ -157,7 +187,7 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 	struct otr_way *w = &f->way[dir];
 	struct otr_cause cause = {.evidence = 0};
 	uint64_t now = otr_clock_ns(), pos = w->total;
-	int first = f->last_dir != dir, ready;
+	int first = f->last_dir != dir, ready, go;
 
 	if (f->opaque) {
 		w->total += moved;
@@ -168,19 +198,23 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 	 * the same: what follows has its right place. */
 	ready = otr_ring_ready();
 	learn_role(f, dir, iov, n);
-	if (ready && f->told_by != otr_shim.pid)
-		otr_tell_conn(fd, f, OTR_EV_CONN_OPEN, 0);
+	go = otr_lets_go(f, dir);
 	if (first)
-		begin_run(f, dir, now);
+		begin_run(f, dir, now); /* and ends the last one, let go or not */
+	let_go(f, dir, first, go);
+	if (ready && !go && f->told_by != otr_shim.pid)
+		otr_tell_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	count_in(w, moved, now);
 	otr_rules_moved(self, f, dir, first, pos, now, iov, n, &cause);
+	if (ready && !pos && otr_open(f, dir, iov, n) == OTR_OPENING_HTTP2)
+		take_policies(f);
+	if (go)
+		return;
 	if (!ready) {
 		w->cut = 1;
 		__atomic_fetch_add(&otr_shim.unsaid, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	if (!pos && otr_open(f, dir, iov, n) == OTR_OPENING_HTTP2)
-		take_policies(f);
 	if (w->capture == OTR_CAPTURE_FRAMES)
 		otr_frames_moved(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
 	else if (w->capture != OTR_CAPTURE_MUTE)

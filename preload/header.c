@@ -10,6 +10,7 @@
 #include "preload/inject.h"
 #include "preload/shim.h"
 
+#define SAMPLE_BITS 56
 #define CALLS_MAX 4096 /* more, and it is a load generator: no one piece of work */
 
 /* splitmix64 over a counter that threads share: no two values alike. */
@@ -35,43 +36,65 @@ static void random_id(uint8_t *id, size_t size)
 	}
 }
 
+/* Consistent probability: who else looks at this id with this threshold says the same. */
+int otr_sampled(const uint8_t trace_id[16], uint64_t threshold)
+{
+	uint64_t low = 0;
+
+	for (int i = 16 - SAMPLE_BITS / 8; i < 16; i++)
+		low = low << 8 | trace_id[i];
+	return low >= threshold;
+}
+
+/* A trace begins here: whether it is sampled is decided once, now. */
+static void begin_trace(uint8_t trace_id[16], uint8_t *flags)
+{
+	const struct otr_ring *ring = otr_shim.ring;
+
+	random_id(trace_id, 16);
+	*flags = (uint8_t)otr_sampled(trace_id, ring ? ring->say.threshold : 0);
+}
+
 /*
  * A head that did not come whole may still name a trace, so nothing is made up for it.
  * Without a traceparent the trace begins here, under an id that is told to whoever is asked
- * on its behalf.
+ * on its behalf. A request that is let go has no span of its own: what is asked for it names
+ * the one above, and no trace begins with it.
  */
-static void take_ids(struct otr_served *sv, const struct iovec *iov, int n)
+static void take_ids(struct otr_served *sv, const struct iovec *iov, int n, int let_go)
 {
-	uint8_t span[8];
+	enum { PARENT, STATE, BAGGAGE, WANTED };
 	char text[128];
-	size_t len, end;
-	int whole;
+	struct otr_want want[WANTED] = {
+		[PARENT] = {"traceparent", text, sizeof(text), 0},
+		[STATE] = {"tracestate", sv->state, sizeof(sv->state), 0},
+		[BAGGAGE] = {"baggage", sv->baggage, sizeof(sv->baggage), 0},
+	};
+	int has;
 
 	sv->has_ids = 0;
 	sv->state_len = sv->baggage_len = 0;
-	if (otr_head_read(iov, n, &end) == OTR_HEAD_NONE)
+	if (!otr_head_begins(iov, n) || !otr_head_values(iov, n, want, WANTED))
 		return;
-	len = otr_head_value(iov, n, "traceparent", text, sizeof(text), &whole);
-	if (!whole)
+	has = otr_parent_read(text, want[PARENT].len, sv->trace_id, sv->span_id,
+			      &sv->flags);
+	if (!has && let_go)
 		return;
+	if (!has)
+		begin_trace(sv->trace_id, &sv->flags);
+	if (!let_go)
+		random_id(sv->span_id, sizeof(sv->span_id));
+	if (has)
+		sv->state_len = (uint16_t)want[STATE].len;
+	sv->baggage_len = (uint16_t)want[BAGGAGE].len;
 	sv->has_ids = 1;
-	random_id(sv->span_id, sizeof(sv->span_id));
-	if (len && otr_parent_read(text, len, sv->trace_id, span, &sv->flags)) {
-		sv->state_len = (uint16_t)otr_head_value(iov, n, "tracestate", sv->state,
-							 sizeof(sv->state), &whole);
-	} else {
-		random_id(sv->trace_id, sizeof(sv->trace_id));
-		sv->flags = 1;
-	}
-	sv->baggage_len = (uint16_t)otr_head_value(iov, n, "baggage", sv->baggage,
-						   sizeof(sv->baggage), &whole);
 }
 
 /* Other threads may read them meanwhile: they find `seq` odd, or changed. */
-void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n)
+void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n, int let_go)
 {
 	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_ACQ_REL);
-	take_ids(sv, iov, n);
+	take_ids(sv, iov, n, let_go);
 	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_ACQ_REL);
 }
 
@@ -90,10 +113,11 @@ static char *put_line(char *out, const char *name, const char *value, size_t len
 	return put(out, "\r\n", 2);
 }
 
-/* A trace, and the lists that go with it. */
+/* The lists that go with a trace, and the span above; NULL: there is none. */
 struct chosen {
 	const char *state, *baggage;
 	size_t state_len, baggage_len;
+	const uint8_t *above;
 };
 
 static void choose(struct otr_cause *cause, const uint8_t trace_id[16], uint8_t flags)
@@ -110,14 +134,18 @@ static void choose_own(struct otr_cause *cause, struct chosen *out)
 
 	if (otr_shim.mind.open ||
 	    !otr_started_holds(st, otr_shim.alone, otr_clock_ns())) {
-		random_id(cause->trace_id, sizeof(cause->trace_id));
-		cause->flags = 1;
+		begin_trace(cause->trace_id, &cause->flags);
 		return;
 	}
 	if (st->by_run && ++otr_shim.calls > CALLS_MAX)
 		otr_shim.alone = 1;
 	choose(cause, st->trace_id, st->flags);
-	*out = (struct chosen){st->state, st->baggage, st->state_len, st->baggage_len};
+	*out = (struct chosen){st->state, st->baggage, st->state_len, st->baggage_len, NULL};
+	/* The root of `run` is a span only if something below it is. */
+	if (!st->by_run)
+		out->above = st->span_id;
+	else if (st->run.has_outer)
+		out->above = st->run.outer;
 }
 
 /* A thread of a pool, which reads no requests itself, asks while some are open: for whom is
@@ -144,7 +172,8 @@ static int choose_trace(struct otr_cause *cause, const struct otr_served *sv,
 	if (!sv || !sv->has_ids)
 		return 0;
 	choose(cause, sv->trace_id, sv->flags);
-	*out = (struct chosen){sv->state, sv->baggage, sv->state_len, sv->baggage_len};
+	*out = (struct chosen){sv->state, sv->baggage, sv->state_len, sv->baggage_len,
+			       sv->span_id};
 	return 1;
 }
 
@@ -168,6 +197,19 @@ static char *put_lists(char *out, const struct chosen *from, const struct iovec 
 	return out;
 }
 
+/* Of the request that goes out; where that will not be told it is the one above, which is.
+ * Returns 0 where there is none to name. */
+static int choose_span(struct otr_fd *f, const struct chosen *from)
+{
+	uint8_t *id = f->cause.span_id;
+
+	if (!f->let_next)
+		random_id(id, sizeof(f->cause.span_id));
+	else if (from->above)
+		memcpy(id, from->above, sizeof(f->cause.span_id));
+	return !f->let_next || from->above;
+}
+
 /* A list that the program sends by itself stays alone. */
 size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out)
 {
@@ -177,9 +219,8 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 	uint32_t seq = seq_of(sv);
 	struct chosen from;
 
-	if (!choose_trace(cause, sv, &from))
+	if (!choose_trace(cause, sv, &from) || !choose_span(f, &from))
 		return 0;
-	random_id(cause->span_id, sizeof(cause->span_id));
 	out = put(out, "traceparent: 00-", 16);
 	out = otr_hex(out, cause->trace_id, 16);
 	*out++ = '-';

@@ -188,18 +188,37 @@ void otr_count(enum otr_shim_count what)
 		__atomic_fetch_add(&otr_shim.ring->counts[what], 1, __ATOMIC_RELAXED);
 }
 
+int otr_is_told(uint32_t flag)
+{
+	const struct otr_ring *ring = otr_shim.ring;
+
+	return (otr_shim.say.flags & flag) || (ring && (ring->say.flags & flag));
+}
+
+/* The agent writes the tail while it reads: we look there only where what we saw last leaves
+ * no room, since each look takes the line from it. An older tail only leaves less. */
+static int has_room(const struct otr_ring *ring, uint64_t end)
+{
+	uint64_t *seen = &otr_shim.tail;
+
+	if (end - __atomic_load_n(seen, __ATOMIC_ACQUIRE) <= OTR_RING_BYTES)
+		return 1;
+	__atomic_store_n(seen, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE),
+			 __ATOMIC_RELEASE);
+	return end - __atomic_load_n(seen, __ATOMIC_RELAXED) <= OTR_RING_BYTES;
+}
+
 void *otr_ring_reserve(uint32_t size, uint64_t *place)
 {
 	struct otr_ring *ring = otr_shim.ring;
-	uint64_t need = otr_ring_room(size), head, tail;
+	uint64_t need = otr_ring_room(size), head;
 	struct otr_ring_slot *slot;
 
 	if (!ring)
 		return NULL;
 	head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
 	do {
-		tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
-		if (head + need - tail > OTR_RING_BYTES) {
+		if (!has_room(ring, head + need)) {
 			otr_count(OTR_SHIM_DROPPED);
 			return NULL;
 		}

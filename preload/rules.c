@@ -50,7 +50,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		otr_r1_first(st, &otr_shim.mind, &sv->exch, &ref,
 			     otr_exch_of(st->mine.conn), f->nonblock,
 			     (uint64_t)self->tid, now);
-		otr_served_ids(sv, iov, n);
+		otr_served_ids(sv, iov, n, f->let_go);
 		name(cause, sv);
 	} else {
 		ref.pos = f->way[OTR_DIR_IN].pos;
@@ -89,6 +89,7 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 			 f->nonblock, f->inode, now, &parent);
 	otr_r4_book(&otr_shim.mind, asked, &parent, otr_exch_of(parent.conn));
 	cause_of(&f->cause, &parent, why);
+	f->let_next = (uint8_t)otr_lets_go(f, OTR_DIR_OUT);
 	f->has_cause = 1;
 }
 

@@ -8,6 +8,7 @@
 #include "preload/shim.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "preload/real.h"
+#include "preload/told.h"
 
 #define FDS_MAX	65536
 #define FDS_FEW 1024 /* where the program may not have much memory */
@@ -70,17 +72,62 @@ static int is_denied(const char *exe)
 	return !strncmp(base, "valgrind", 8);
 }
 
+/* As the agent sees it: what runs, not by which name it was started. */
+static void read_cmd(char *cmd, size_t size)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/cmdline",
+			      O_RDONLY | O_CLOEXEC);
+	long n = fd < 0 ? 0 : syscall(SYS_read, fd, cmd, size - 1);
+
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+	cmd[n > 0 ? n : 0] = 0;
+	for (long i = 0; i + 1 < n; i++)
+		if (!cmd[i])
+			cmd[i] = ' ';
+}
+
+static int is_refused(void)
+{
+	const char *rules = getenv("OTRACE_RULE");
+	char exe[512], cmd[1024];
+	ssize_t n;
+
+	if (!rules || !*rules)
+		return 0;
+	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	exe[n > 0 ? n : 0] = 0;
+	read_cmd(cmd, sizeof(cmd));
+	return otr_rules_refuse(rules, exe, cmd);
+}
+
+/* One way to say yes: who starts us has checked the rest. */
+static int is_set(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && !strcmp(value, "1");
+}
+
+static void read_switches(struct otr_ring_switches *say)
+{
+	if (is_set("OTRACE_NO_INJECT"))
+		say->flags |= OTR_RING_NO_INJECT;
+	if (is_set("OTRACE_NO_OBSERVE"))
+		say->flags |= OTR_RING_NO_OBSERVE;
+	otr_hosts_read(&say->hosts, getenv("OTRACE_NO_INJECT_TO"));
+}
+
 static int may_be_here(const char *exe)
 {
 	const char *agent = getenv("OTRACE_SESSION");
-	const char *disabled = getenv("OTRACE_DISABLED");
 	const char *only = getenv("OTRACE_ONLY"); /* --no-follow: its children are not meant */
 	size_t len = agent ? strlen(agent) : 0;
 	const char *dot = agent ? strchr(agent, '.') : NULL;
 
 	if (getauxval(AT_SECURE) || is_watched() || is_denied(exe))
 		return 0;
-	if (disabled && !strcmp(disabled, "1"))
+	if (is_set("OTRACE_DISABLED"))
 		return 0;
 	otr_shim.only = only != NULL;
 	if (only && atoi(only) != getpid())
@@ -91,7 +138,7 @@ static int may_be_here(const char *exe)
 	memcpy(otr_shim.session, agent, len);
 	otr_shim.session_len = (uint16_t)len;
 	otr_shim.name_len = (uint16_t)(dot - agent);
-	otr_shim.quiet = getenv("OTRACE_NO_INJECT") != NULL;
+	read_switches(&otr_shim.say);
 	return 1;
 }
 
@@ -169,6 +216,7 @@ static void begin(void)
 	sh->failed = 0;
 	sh->tries = 0;
 	sh->ring = NULL;
+	sh->tail = 0;
 	sh->off = &sh->idle;
 	otr_mind_init(&sh->mind);
 	seed();
@@ -207,7 +255,7 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	otr_real_find();
 	otr_shim.exe = exe ? exe : "";
 	otr_shim.argv = argc > 0 ? argv : NULL;
-	if (may_be_here(otr_shim.exe) && make_room()) {
+	if (may_be_here(otr_shim.exe) && !is_refused() && make_room()) {
 		otr_started_read(&otr_shim.started, environ);
 		begin();
 		__atomic_store_n(&otr_shim.idle, 0, __ATOMIC_RELEASE);

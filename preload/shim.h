@@ -76,6 +76,8 @@ struct otr_fd {
 	uint8_t layer;	   /* enum otr_layer */
 	uint8_t opening;   /* enum otr_opening */
 	uint8_t opaque;	   /* ciphertext: what is said lies in otr_fd_talk() */
+	uint8_t let_go;	   /* the exchange that goes on is not told */
+	uint8_t let_next;  /* nor will be the one whose cause was asked for */
 	uint16_t dup;	   /* an alias of this socket's, + 1; 0: none known */
 	uint16_t home;	   /* of an alias */
 	/* Place in the table of headers, + 1: one is going out, by one thread. And what of it
@@ -95,7 +97,7 @@ struct otr_served {
 	uint32_t pad;
 	struct otr_exch exch;
 	uint8_t trace_id[16];
-	uint8_t span_id[8]; /* its own */
+	uint8_t span_id[8]; /* its own; of one that is let go, that of who asked */
 	uint8_t flags;
 	uint8_t layer;	 /* where the request was read */
 	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it */
@@ -130,7 +132,6 @@ struct otr_shim {
 	uint32_t idle; /* 1: before the constructor, or switched off */
 	int32_t pid;
 	uint8_t sealed;	  /* the program filters its system calls: we make none */
-	uint8_t quiet;	  /* 1: only observe, inject nothing */
 	uint8_t only;	  /* 1: children that it forks are not traced */
 	uint8_t offered;  /* one thread does, or has */
 	uint8_t given;	  /* the agent has it */
@@ -139,6 +140,8 @@ struct otr_shim {
 	uint8_t alone; /* calls on its own account: it has served, or its maker had */
 	uint32_t calls; /* in the trace of `run` */
 	uint32_t unsaid; /* records before there was a ring, or in one that nobody took */
+	uint64_t tail; /* of the ring, as it was read last */
+	struct otr_ring_switches say; /* by our environment */
 	uint8_t *alive;	  /* wiped by fork: 0 in a child that has not begun anew */
 	struct otr_ring *ring;
 	char *slots; /* mapped twice in a row, so that no slot wraps */
@@ -187,6 +190,8 @@ void otr_self_forked(void);
 /* ring.c: makes the ring and offers it, once. */
 int otr_ring_ready(void);
 void otr_count(enum otr_shim_count what);
+/* Is this switch on, OTR_RING_NO_..? */
+int otr_is_told(uint32_t flag);
 /* Room for a record of `size` bytes, or NULL, counted; then otr_ring_commit(). */
 void *otr_ring_reserve(uint32_t size, uint64_t *place);
 void otr_ring_commit(uint64_t place);
@@ -242,6 +247,8 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 	       uint64_t start_ns, const struct iovec *iov, int n);
 void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssize_t ret,
 		   int error);
+/* Will what moves now in this direction not be told? Decided where a request begins. */
+int otr_lets_go(const struct otr_fd *f, int dir);
 /* Before the connection's end is told: how far its run went. */
 void otr_runs_over(struct otr_fd *f);
 
@@ -263,7 +270,9 @@ void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t n
 
 /* header.c: ids and what is put on the wire. Returns the header's length, 0: none is to be
  * put in; f->cause then says what it says. */
-void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n);
+void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n, int let_go);
+/* Is a trace with this id sampled? See bpf/ring.h. */
+int otr_sampled(const uint8_t trace_id[16], uint64_t threshold);
 size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out);
 /* Room for a header that goes out on `f`; NULL: none, or another thread has one on it. */
 struct otr_header *otr_header_claim(struct otr_fd *f);

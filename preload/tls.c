@@ -194,7 +194,7 @@ static void tell(struct otr_self *self, const struct otr_tls *t, int dir,
 	if (talk->role == OTR_ROLE_UNKNOWN)
 		talk->role = dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER;
 	f->role = talk->role;
-	if (f->told_by != otr_shim.pid)
+	if (f->told_by != otr_shim.pid && !otr_lets_go(talk, dir))
 		otr_tell_conn(t->fd, f, OTR_EV_CONN_OPEN, 0);
 	talk->told_by = f->told_by;
 	otr_moved(self, t->fd, talk, dir, n, start_ns, &iov, 1);

@@ -13,7 +13,7 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . scripts/services.sh
 
-ROWS="start tcp unix tcp61 unix61 untraced waits cpu memory loss nginx budget service shimtcp shimunix shimnginx"
+ROWS="start tcp unix tcp61 unix61 untraced waits cpu memory loss nginx budget service shimtcp shimunix shimnginx shimbudget"
 OTRACE=${OTRACE:-build/otrace}
 B=build/bench
 RING_MIB=5 # both rings; each is mapped twice in a row
@@ -172,7 +172,7 @@ shim() { SHIM="$OTRACE run --no-bpf --no-live -o $SVC/agent.txt --" "$@"; }
 row_shimtcp() { shim call "library: socket call, TCP loopback" tcp 300; }
 row_shimunix() { shim call "library: socket call, AF_UNIX" unix 300; }
 # Two nginx, one of them with the library in it, by turns; the agent is where there is room.
-row_shimnginx() {
+shim_saturated() { # PAIRS
 	local i name
 	rm -f "$SVC"/{bare,traced}.{cpu,rate}
 	file_server
@@ -188,7 +188,8 @@ row_shimnginx() {
 	for i in $(family "$bare_pid") $(family "${traced_pid% }"); do
 		taskset -cp 0 "$i" >/dev/null
 	done
-	for ((i = 0; i < 6; i++)); do
+	FILE_PORT=$traced ${WARM:-true}
+	for ((i = 0; i < $1; i++)); do
 		for name in $([ $((i % 2)) = 0 ] && echo bare traced || echo traced bare); do
 			[ $name = bare ] && FILE_PORT=$bare FILE_PID=$bare_pid
 			[ $name = traced ] && FILE_PORT=$traced FILE_PID=${traced_pid% }
@@ -199,8 +200,16 @@ row_shimnginx() {
 	kill "${traced_pid% }"
 	wait "$AGENT"
 	AGENT=
-	say_saturated "library: nginx, 1 KiB file, saturated" "x0.90" "$(ratio rate) >= 0.9"
+}
+row_shimnginx() {
+	shim_saturated 6
+	say_saturated "library: nginx, saturated, no budget" - 1
 	grep -E '^lost' "$SVC/agent.txt" | sed 's/^/    /'
+}
+row_shimbudget() {
+	OTRACE_CPU_BUDGET=10% WARM=warm FLOOD_S=4 shim_saturated 4
+	say_saturated "  the same with --cpu-budget 10%, default" x0.90 "$(ratio rate) >= 0.9"
+	sed -n 's/^budget */    /p; s/^lost */    lost /p' "$SVC/agent.txt"
 }
 row_untraced() {
 	sleep 60 &

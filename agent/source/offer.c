@@ -117,7 +117,7 @@ void otr_offers_close(struct otr_offers *o)
 }
 
 /* The last of the descriptors that came (others are closed), and who sent it. */
-static int unpack(struct msghdr *msg, uint32_t *tgid)
+static int unpack(struct msghdr *msg, uint32_t *tgid, uint32_t *uid)
 {
 	int fds[FDS], fd = -1;
 	struct ucred who;
@@ -129,6 +129,7 @@ static int unpack(struct msghdr *msg, uint32_t *tgid)
 		if (cm->cmsg_type == SCM_CREDENTIALS) {
 			memcpy(&who, CMSG_DATA(cm), sizeof(who));
 			*tgid = (uint32_t)who.pid;
+			*uid = (uint32_t)who.uid;
 		}
 		if (cm->cmsg_type != SCM_RIGHTS)
 			continue;
@@ -143,7 +144,7 @@ static int unpack(struct msghdr *msg, uint32_t *tgid)
 	return fd;
 }
 
-int otr_offers_next(struct otr_offers *o, uint32_t *tgid)
+int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid)
 {
 	char text[128], space[CMSG_SPACE(sizeof(struct ucred)) +
 			      CMSG_SPACE(FDS * sizeof(int))];
@@ -162,7 +163,7 @@ int otr_offers_next(struct otr_offers *o, uint32_t *tgid)
 	if (n < 0)
 		return errno == EINTR ? -EINVAL : -EAGAIN;
 	*tgid = 0;
-	given = unpack(&msg, tgid);
+	given = unpack(&msg, tgid, uid);
 	if ((size_t)n == strlen(o->session) && !memcmp(text, o->session, (size_t)n) && *tgid)
 		return given < 0 ? -EINVAL : given;
 	if (given >= 0)

@@ -25,8 +25,8 @@ struct otr_offers {
 int otr_offers_open(struct otr_offers *o);
 void otr_offers_close(struct otr_offers *o);
 
-/* The descriptor that the next offer gives (yours to close), and the process the
- * kernel says it is from. -EAGAIN: none waits; -EINVAL: one that was none, and is gone. */
-int otr_offers_next(struct otr_offers *o, uint32_t *tgid);
+/* The descriptor that the next offer gives (yours to close), and the process and the user
+ * the kernel says it is from. -EAGAIN: none waits; -EINVAL: one that was none, and is gone. */
+int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid);
 
 #endif /* OTR_SOURCE_OFFER_H */

@@ -11,16 +11,32 @@
 #include "agent/loss.h"
 #include "agent/source/shim.h"
 
+#define GIVE_BACK (OTR_RING_BYTES / 16)
+
+/* Read anew only where all up to the last one was taken. */
 static uint64_t head_of(struct otr_ring_reader *rd)
 {
-	uint64_t head = __atomic_load_n(&rd->ring->head, __ATOMIC_ACQUIRE);
+	uint64_t head = rd->head;
 
+	if (rd->tail < head)
+		return head;
+	head = __atomic_load_n(&rd->ring->head, __ATOMIC_ACQUIRE);
 	if (head - rd->tail > OTR_RING_BYTES || head % OTR_RING_SLOT) {
 		rd->broken = true;
 		otr_loss_add(OTR_LOSS_RECORD, 1);
 		return rd->tail;
 	}
+	rd->head = head;
 	return head;
+}
+
+/* Room for more; not for each record, since whoever writes would look at each time. */
+static void give_back(struct otr_ring_reader *rd, bool all)
+{
+	if (rd->tail - rd->given < (all ? 1 : GIVE_BACK))
+		return;
+	rd->given = rd->tail;
+	__atomic_store_n(&rd->ring->tail, rd->tail, __ATOMIC_RELEASE);
 }
 
 static const struct otr_ring_slot *slot_at(const struct otr_ring_reader *rd, uint64_t at)
@@ -93,6 +109,6 @@ const struct otr_event *otr_ring_next(struct otr_ring_reader *rd, uint32_t tgid,
 		else
 			break;
 	}
-	__atomic_store_n(&rd->ring->tail, rd->tail, __ATOMIC_RELEASE);
+	give_back(rd, !ev);
 	return ev;
 }

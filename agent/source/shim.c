@@ -14,53 +14,23 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-#include <utlist.h>
-
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/loss.h"
-#include "agent/source/offer.h"
-#include "agent/source/watch.h"
+#include "agent/source/shim_int.h"
 
 #define ALL	   (OTR_RING_HEAD + OTR_RING_BYTES)
 #define SEALS	   (F_SEAL_SHRINK | F_SEAL_GROW)
 #define LOOK_NS	   50000000ull /* between two looks whether a process lives */
 #define ABANDON_NS 1000000000ull
 #define OFFERS	   64	  /* taken at once: the rings are read in between */
-#define CONNS	   262144 /* whose home is kept in mind, of all rings */
+#define FOREIGN	   (OTR_SHIM_RINGS / 4) /* of one user who is not this session's */
 
-struct shim {
-	struct otr_ring_reader rd;
-	uint32_t tgid;
-	int pidfd; /* -1: it has ended */
-	bool replaced; /* its process has offered another since: by exec */
-	uint64_t looked_ns;
-	uint64_t stuck_ns; /* since when nothing could be read, though there is some */
-	uint64_t told_dropped;
-	struct holder *conns;
-	struct shim *prev, *next;
-};
-
-/* Whose ring holds the state of a connection. */
-struct holder {
-	uint64_t conn;
-	struct shim *shim;
-	struct holder *prev, *next; /* of the same shim */
-	UT_hash_handle hh;
-};
-
-struct otr_shims {
-	struct otr_offers offers;
-	struct shim *all;
-	size_t n;
-	struct holder *by_conn;
-	size_t conns;
-	struct otr_watch watch;
-	uint64_t counts[OTR_SHIM_COUNTS]; /* of those that have ended */
-	bool late;
-};
+/* What a record costs the process that writes it, in ns, and a request that is let go:
+ * measured by scripts/bench.sh shimtcp shimnginx. */
+#define PRICE_TOLD   250
+#define PRICE_LET_GO 500
+#define COUNT_MOST   (1u << 20) /* between two looks: more is not so */
 
 int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 {
@@ -84,14 +54,6 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 	return 0;
 }
 
-static void forget_conn(struct otr_shims *s, struct holder *at)
-{
-	DL_DELETE(at->shim->conns, at);
-	HASH_DEL(s->by_conn, at);
-	s->conns--;
-	free(at);
-}
-
 /* It calls through from now on. Not where its process has ended: children that it forked
  * look here until they begin with rings of their own. */
 static void switch_off(struct shim *sh)
@@ -99,19 +61,27 @@ static void switch_off(struct shim *sh)
 	__atomic_store_n(&sh->rd.ring->off, 1, __ATOMIC_RELEASE);
 }
 
+static int drop(struct shim *sh)
+{
+	int rc = sh->rd.ring ? -EMFILE : -EINVAL;
+
+	if (sh->rd.ring)
+		munmap(sh->rd.ring, ALL + OTR_RING_BYTES);
+	if (sh->pidfd >= 0)
+		close(sh->pidfd);
+	free(sh);
+	return rc;
+}
+
 static void let_go(struct otr_shims *s, struct shim *sh)
 {
 	for (int i = 0; i < OTR_SHIM_COUNTS; i++)
 		s->counts[i] += __atomic_load_n(&sh->rd.ring->counts[i],
 						__ATOMIC_RELAXED);
-	while (sh->conns)
-		forget_conn(s, sh->conns);
-	munmap(sh->rd.ring, ALL + OTR_RING_BYTES);
-	if (sh->pidfd >= 0)
-		close(sh->pidfd);
+	otr_shims_forget(s, sh);
 	DL_DELETE(s->all, sh);
 	s->n--;
-	free(sh);
+	drop(sh);
 }
 
 void otr_shims_close(struct otr_shims **sp)
@@ -195,96 +165,87 @@ static struct otr_ring *map_ring(int fd)
 	return ring;
 }
 
-/* Returns 0, or -1: it is no ring, or there is no room for one more. */
-static int take_ring(struct otr_shims *s, int fd, uint32_t tgid)
+bool otr_shims_room(size_t all, size_t theirs, uint32_t uid)
 {
-	struct shim *sh, *old;
+	return all < OTR_SHIM_RINGS && (uid == geteuid() || theirs < FOREIGN);
+}
 
-	if (s->n >= OTR_SHIM_RINGS || !is_ring(fd))
-		return -1;
-	sh = calloc(1, sizeof(*sh));
-	if (!sh)
-		return -1;
-	sh->rd.ring = map_ring(fd);
-	if (!sh->rd.ring) {
-		free(sh);
-		return -1;
+/* Is there room for one more ring of this process? Its older ones are over. */
+static bool has_room(struct otr_shims *s, uint32_t tgid, uint32_t uid)
+{
+	size_t theirs = 0;
+	struct shim *at;
+
+	DL_FOREACH(s->all, at)
+	{
+		at->replaced |= at->tgid == tgid;
+		theirs += at->uid == uid;
 	}
+	return otr_shims_room(s->n, theirs, uid);
+}
+
+/* All that is said so far. The process has begun: it follows what its environment says. */
+static void greet(const struct otr_shims *s, struct shim *sh)
+{
+	struct otr_ring_switches *to = &sh->rd.ring->say;
+
 	sh->rd.ring->late = s->late;
-	sh->rd.slots = (const char *)sh->rd.ring + OTR_RING_HEAD;
-	DL_FOREACH(s->all, old)
-	old->replaced |= old->tgid == tgid;
-	sh->tgid = tgid;
+	to->flags = s->say.flags;
+	to->threshold = s->say.threshold;
+	memcpy(to->hosts.name, s->say.hosts.name, sizeof(to->hosts.name));
+	__atomic_store_n(&to->hosts.n, s->say.hosts.n, __ATOMIC_RELEASE);
+	__atomic_store_n(&sh->rd.ring->paused, s->paused, __ATOMIC_RELEASE);
+}
+
+/* Returns 0, -EINVAL: it is no ring, or -EMFILE: one descriptor too many. */
+static int take_ring(struct otr_shims *s, int fd, uint32_t tgid, uint32_t uid)
+{
+	struct shim *sh = is_ring(fd) ? calloc(1, sizeof(*sh)) : NULL;
+
+	if (!sh)
+		return -EINVAL;
+	sh->rd.ring = map_ring(fd);
 	sh->pidfd = (int)syscall(SYS_pidfd_open, (pid_t)tgid, 0);
+	if (!sh->rd.ring || (sh->pidfd < 0 && errno == EMFILE))
+		return drop(sh);
+	sh->rd.slots = (const char *)sh->rd.ring + OTR_RING_HEAD;
+	sh->tgid = tgid;
+	sh->uid = uid;
+	greet(s, sh);
 	DL_APPEND(s->all, sh);
 	s->n++;
 	return 0;
 }
 
+/* Nobody will read it: its process calls through, so that no header names what nobody has
+ * seen. */
+static void refuse(int fd)
+{
+	struct otr_ring *ring = is_ring(fd) ? map_ring(fd) : NULL;
+
+	if (!ring)
+		return;
+	__atomic_store_n(&ring->off, 1, __ATOMIC_RELEASE);
+	munmap(ring, ALL + OTR_RING_BYTES);
+}
+
 /* Returns false when no offer waits. */
 static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
 {
-	uint32_t tgid = 0;
-	int fd = otr_offers_next(&s->offers, &tgid);
+	uint32_t tgid = 0, uid = 0;
+	int rc, fd = otr_offers_next(&s->offers, &tgid, &uid);
 
 	if (fd < 0)
 		return fd != -EAGAIN;
-	if (!take_ring(s, fd, tgid))
+	rc = has_room(s, tgid, uid) ? take_ring(s, fd, tgid, uid) : -EMFILE;
+	if (!rc)
 		born(arg, tgid);
 	else
-		otr_loss_add(OTR_LOSS_RECORD, 1);
+		refuse(fd);
+	if (rc)
+		otr_loss_add(rc == -EMFILE ? OTR_LOSS_EVICT : OTR_LOSS_RECORD, 1);
 	close(fd);
 	return true;
-}
-
-static struct holder *find_holder(struct otr_shims *s, uint64_t conn)
-{
-	struct holder *at;
-
-	HASH_FIND(hh, s->by_conn, &conn, sizeof(conn), at);
-	return at;
-}
-
-static void move_home(struct holder *at, struct shim *sh)
-{
-	if (at->shim)
-		DL_DELETE(at->shim->conns, at);
-	at->shim = sh;
-	DL_APPEND(sh->conns, at);
-}
-
-static void add_conn(struct otr_shims *s, struct shim *sh, uint64_t conn)
-{
-	struct holder *at = s->conns < CONNS ? calloc(1, sizeof(*at)) : NULL;
-
-	if (!at) {
-		otr_loss_add(OTR_LOSS_EVICT, 1);
-		return;
-	}
-	at->conn = conn;
-	HASH_ADD(hh, s->by_conn, conn, sizeof(at->conn), at);
-	if (!at->hh.tbl) {
-		free(at);
-		return;
-	}
-	s->conns++;
-	move_home(at, sh);
-}
-
-/* Keeps in mind where a connection is at home: with who told of it last. */
-static void follow(struct otr_shims *s, struct shim *sh, const struct otr_event *ev)
-{
-	struct holder *at;
-
-	if (ev->kind != OTR_EV_CONN_OPEN && ev->kind != OTR_EV_CONN_CLOSE)
-		return;
-	at = find_holder(s, ev->conn);
-	if (ev->kind == OTR_EV_CONN_OPEN && at)
-		move_home(at, sh);
-	else if (ev->kind == OTR_EV_CONN_OPEN)
-		add_conn(s, sh, ev->conn);
-	else if (at && at->shim == sh)
-		forget_conn(s, at);
 }
 
 static bool has_ended(struct shim *sh, uint64_t now_ns)
@@ -336,11 +297,48 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 	/* No more than a whole ring at once: others wait. */
 	while (n < (int)(OTR_RING_BYTES / OTR_RING_SLOT) &&
 	       (ev = otr_ring_next(&sh->rd, sh->tgid, now_ns, over))) {
-		follow(s, sh, ev);
+		otr_shims_follow(s, sh, ev);
 		fn(arg, ev);
 		n++;
 	}
+	s->cost_ns += (uint64_t)n * PRICE_TOLD;
 	return n;
+}
+
+/* What a process counts that is a loss. It may write what it likes there. */
+static const struct {
+	enum otr_shim_count what;
+	enum otr_loss cause;
+	uint64_t price_ns;
+} losses[] = {
+	{OTR_SHIM_DROPPED, OTR_LOSS_RING, PRICE_TOLD},
+	{OTR_SHIM_LET_GO, OTR_LOSS_BUDGET, PRICE_LET_GO},
+};
+
+static void tell_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
+			otr_event_fn fn, void *arg)
+{
+	struct otr_ev_lost lost = {
+		.hdr = {.kind = OTR_EV_LOST,
+			.hook = OTR_HOOK_AGENT,
+			.size = sizeof(lost),
+			.time_ns = now_ns,
+			.tgid = sh->tgid},
+	};
+	uint64_t n, *told;
+
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(losses); i++) {
+		told = &sh->told[losses[i].what];
+		n = __atomic_load_n(&sh->rd.ring->counts[losses[i].what], __ATOMIC_RELAXED);
+		if (n <= *told)
+			continue;
+		lost.cause = losses[i].cause;
+		lost.n = n - *told < COUNT_MOST ? n - *told : COUNT_MOST;
+		*told = n;
+		s->cost_ns += lost.n * losses[i].price_ns;
+		otr_loss_add(losses[i].cause, lost.n);
+		fn(arg, &lost.hdr);
+	}
 }
 
 static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_event_fn fn,
@@ -353,6 +351,8 @@ static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_even
 		n += drain_one(s, sh, now_ns, true, fn, arg);
 	if (sh->rd.broken)
 		switch_off(sh);
+	if (over || sh->rd.broken)
+		tell_losses(s, sh, now_ns, fn, arg);
 	if (!sh->replaced && (over || sh->rd.broken))
 		tell_exit(sh, now_ns, fn, arg);
 	if (over || sh->rd.broken)
@@ -373,87 +373,13 @@ int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born,
 	return n;
 }
 
-static void tell_dropped(struct shim *sh, uint64_t now_ns, otr_event_fn fn, void *arg)
-{
-	uint64_t n = __atomic_load_n(&sh->rd.ring->counts[OTR_SHIM_DROPPED],
-				     __ATOMIC_RELAXED);
-	struct otr_ev_lost lost = {
-		.hdr = {.kind = OTR_EV_LOST,
-			.hook = OTR_HOOK_AGENT,
-			.size = sizeof(lost),
-			.time_ns = now_ns,
-			.tgid = sh->tgid},
-		.cause = OTR_LOSS_RING,
-		.n = n - sh->told_dropped,
-	};
-
-	if (n <= sh->told_dropped)
-		return;
-	sh->told_dropped = n;
-	otr_loss_add(OTR_LOSS_RING, lost.n);
-	fn(arg, &lost.hdr);
-}
-
-/* A copy that was not written to while it was made. */
-static bool look_at_run(void *ctx, uint64_t key, struct otr_run_now *now)
-{
-	struct holder *at = find_holder(ctx, key >> 1);
-	uint32_t place = otr_ring_hash(key), seq;
-	const struct otr_ring_run *r;
-
-	for (uint32_t i = 0; at && i < 8; i++) {
-		r = &at->shim->rd.ring->runs[(place + i) % OTR_RING_RUNS];
-		if (__atomic_load_n(&r->key, __ATOMIC_ACQUIRE) != key)
-			continue;
-		seq = __atomic_load_n(&r->seq, __ATOMIC_ACQUIRE);
-		memcpy(now, (const void *)&r->now, sizeof(*now));
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		return !(seq & 1) && __atomic_load_n(&r->seq, __ATOMIC_RELAXED) == seq &&
-		       now->pos_kind <= OTR_POS_TCP_SEQ && now->layer < OTR_LAYER_MAX &&
-		       now->pos < 1ull << 62 &&
-		       now->bytes < 1ull << 62 && now->last_ns < 1ull << 62;
-	}
-	return false;
-}
-
 void otr_shims_poll(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void *arg)
 {
 	struct shim *sh;
 
-	otr_watch_tell(&s->watch, now_ns, look_at_run, s, fn, arg);
+	otr_watch_tell(&s->watch, now_ns, otr_shims_look, s, fn, arg);
 	DL_FOREACH(s->all, sh)
-	tell_dropped(sh, now_ns, fn, arg);
-}
-
-void otr_shims_policy(struct otr_shims *s, uint64_t conn, enum otr_dir dir,
-		      enum otr_capture capture, uint32_t head_bytes)
-{
-	struct holder *at = find_holder(s, conn);
-	uint64_t key = otr_dir_key(conn, dir);
-	uint32_t place = otr_ring_hash(key), to;
-	struct otr_ring *ring;
-
-	if (!at)
-		return;
-	ring = at->shim->rd.ring;
-	to = place % OTR_RING_POLICIES;
-	for (uint32_t i = 8; i-- > 0;) {
-		uint32_t here = (place + i) % OTR_RING_POLICIES;
-
-		if (!ring->policies[here].key || ring->policies[here].key == key)
-			to = here;
-	}
-	ring->policies[to].policy = (struct otr_policy){
-		.capture = capture,
-		.head_bytes = head_bytes ? head_bytes : OTR_HEAD_BYTES,
-	};
-	ring->policies[to].key = key;
-	__atomic_fetch_add(&ring->policy_gen, 1, __ATOMIC_RELEASE);
-}
-
-void otr_shims_watch(struct otr_shims *s, uint64_t conn, enum otr_dir dir, bool want)
-{
-	otr_watch_set(&s->watch, otr_dir_key(conn, dir), want);
+	tell_losses(s, sh, now_ns, fn, arg);
 }
 
 uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what)
@@ -464,4 +390,36 @@ uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what)
 	DL_FOREACH(s->all, sh)
 	n += __atomic_load_n(&sh->rd.ring->counts[what], __ATOMIC_RELAXED);
 	return n;
+}
+
+uint64_t otr_shims_cost_ns(const struct otr_shims *s)
+{
+	return s->cost_ns;
+}
+
+void otr_shims_pause(struct otr_shims *s, bool pause)
+{
+	struct shim *sh;
+
+	s->paused = pause;
+	DL_FOREACH(s->all, sh)
+	__atomic_store_n(&sh->rd.ring->paused, pause, __ATOMIC_RELEASE);
+}
+
+void otr_shims_say(struct otr_shims *s, const struct otr_ring_switches *say)
+{
+	struct shim *sh;
+
+	s->say = *say;
+	DL_FOREACH(s->all, sh)
+	greet(s, sh);
+}
+
+void otr_shims_off(struct otr_shims *s, uint32_t tgid)
+{
+	struct shim *sh;
+
+	DL_FOREACH(s->all, sh)
+	if (sh->tgid == tgid && !sh->replaced)
+		switch_off(sh);
 }

@@ -20,7 +20,7 @@
 struct otr_err;
 struct otr_shims;
 
-#define OTR_SHIM_RINGS 4096 /* processes at once */
+#define OTR_SHIM_RINGS 4096 /* processes at once; of another user's than ours a quarter */
 
 /* A process has offered its ring: it is traced from its first byte. */
 typedef void (*otr_shim_born_fn)(void *arg, uint32_t tgid);
@@ -62,6 +62,19 @@ void otr_shims_policy(struct otr_shims *s, uint64_t conn, enum otr_dir dir,
 		      enum otr_capture capture, uint32_t head_bytes);
 void otr_shims_watch(struct otr_shims *s, uint64_t conn, enum otr_dir dir, bool want);
 
+/* CPU that the library took from those it is in: what it told and let go, by a price each. */
+uint64_t otr_shims_cost_ns(const struct otr_shims *s);
+
+/* Requests that begin from now on are let go, each with its answer, and counted
+ * (OTR_LOSS_BUDGET); those that were begun before are told to their ends. */
+void otr_shims_pause(struct otr_shims *s, bool pause);
+
+/* Said to all that have a ring, and to all that will. */
+void otr_shims_say(struct otr_shims *s, const struct otr_ring_switches *say);
+
+/* This process calls through from now on. */
+void otr_shims_off(struct otr_shims *s, uint32_t tgid);
+
 /* What all shims have counted so far, by enum otr_shim_count. */
 uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what);
 
@@ -71,6 +84,8 @@ struct otr_ring_reader {
 	struct otr_ring *ring;
 	const char *slots;
 	uint64_t tail;
+	uint64_t head; /* as it was read last: whose line it lies in is the process's */
+	uint64_t given; /* the tail that the process was told of */
 	bool broken; /* what it says cannot be: it is not read any more */
 	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
 };

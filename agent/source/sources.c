@@ -59,6 +59,8 @@ static int open_each(struct otr_sources *s, const struct otr_sources_config *cfg
 		rc = otr_shims_open(&s->shims, err);
 	if (rc)
 		return rc;
+	if (cfg->say)
+		otr_sources_say(s, cfg->say);
 	if (s->bpf)
 		rc = wait_for(s, otr_bpf_fd(s->bpf));
 	if (!rc && s->shims)
@@ -217,6 +219,8 @@ void otr_sources_untarget(struct otr_sources *s, uint32_t tgid)
 {
 	if (s->bpf)
 		otr_bpf_untarget(s->bpf, tgid);
+	if (s->shims)
+		otr_shims_off(s->shims, tgid);
 }
 
 int otr_sources_list(struct otr_sources *s, uint32_t tgid)
@@ -237,13 +241,26 @@ bool otr_sources_limited(const struct otr_sources *s)
 
 uint64_t otr_sources_cost_ns(const struct otr_sources *s)
 {
-	return s->bpf ? otr_bpf_cost_ns(s->bpf) : 0;
+	return (s->bpf ? otr_bpf_cost_ns(s->bpf) : 0) + otr_sources_library_ns(s);
+}
+
+uint64_t otr_sources_library_ns(const struct otr_sources *s)
+{
+	return s->shims ? otr_shims_cost_ns(s->shims) : 0;
 }
 
 void otr_sources_pause(struct otr_sources *s, bool pause)
 {
 	if (s->bpf)
 		otr_bpf_pause(s->bpf, pause);
+	if (s->shims)
+		otr_shims_pause(s->shims, pause);
+}
+
+void otr_sources_say(struct otr_sources *s, const struct otr_ring_switches *say)
+{
+	if (s->shims)
+		otr_shims_say(s->shims, say);
 }
 
 const char *otr_sources_headers(const struct otr_sources *s, char *out, size_t size)
@@ -257,6 +274,8 @@ const char *otr_sources_headers(const struct otr_sources *s, char *out, size_t s
 		{OTR_SHIM_ODD, "unusual"},
 		{OTR_SHIM_UNKNOWN, "their trace not known"},
 		{OTR_SHIM_CUT_SHORT, "cut by the kernel"},
+		{OTR_SHIM_DENIED, "host denied"},
+		{OTR_SHIM_NAMELESS, "no span to name"},
 	};
 	const char *comma = "; left alone: ";
 	uint64_t n = s->shims ? otr_shims_count(s->shims, OTR_SHIM_INJECTED) : 0;

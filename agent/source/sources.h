@@ -18,6 +18,7 @@ struct otr_sources;
 struct otr_sources_config {
 	bool use_bpf, use_shim;
 	struct otr_bpf_config bpf;
+	const struct otr_ring_switches *say; /* to the library from the start; or NULL */
 	otr_shim_born_fn born; /* a process carries the library, and has said so */
 	void *arg;	       /* of born() */
 };
@@ -59,12 +60,18 @@ void otr_sources_watch(struct otr_sources *s, uint64_t conn, enum otr_dir dir, b
 
 /* Of the kernel alone; see bpf.h. */
 int otr_sources_target(struct otr_sources *s, uint32_t tgid, bool follow);
-void otr_sources_untarget(struct otr_sources *s, uint32_t tgid);
 int otr_sources_list(struct otr_sources *s, uint32_t tgid);
 void otr_sources_listeners(struct otr_sources *s, otr_event_fn fn, void *arg);
 bool otr_sources_limited(const struct otr_sources *s);
+
+/* Of both: a process is let go of; what they cost; requests that begin now are let go. */
+void otr_sources_untarget(struct otr_sources *s, uint32_t tgid);
 uint64_t otr_sources_cost_ns(const struct otr_sources *s);
 void otr_sources_pause(struct otr_sources *s, bool pause);
+
+/* Of the library alone: what it costs; what its processes are told. */
+uint64_t otr_sources_library_ns(const struct otr_sources *s);
+void otr_sources_say(struct otr_sources *s, const struct otr_ring_switches *say);
 
 /* Of the library alone: what all shims did about trace headers, in words: "12 put in; left
  * alone: 2 had one". "" where there was none. Returns `out`. */

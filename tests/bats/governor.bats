@@ -79,6 +79,59 @@ burn() { # until the notice came, and then with pauses
 	! grep -q 'budget' "$dir/text" "$dir/tracer.err"
 }
 
+# The same by the library: two servers with it in them, one agent.
+shim_pair() { # ARG..: its pid in $tracer
+	shim_setup
+	back=$(free_port)
+	front=$(free_port)
+	cat >"$dir/pair" <<-S
+		trap 'kill 0' TERM
+		node "$APPS/prices.js" "$back" &
+		BACK=http://127.0.0.1:$back node "$APPS/prices.js" "$front" &
+		wait
+	S
+	OTEL_BSP_MAX_QUEUE_SIZE=100000 bg tracer setsid "$OTRACE" run --no-bpf --slow 1h \
+		-o "$dir/text" --export "file:$dir/spans" "$@" -- bash "$dir/pair"
+	tracer=$pid
+	up "$back"
+	up "$front"
+}
+end_pair() {
+	quiet
+	kill -TERM "$tracer"
+	until_true 30 gone "$tracer"
+	cat "$dir/text"
+}
+
+@test "the library over its budget: the same notice, the same count, whole or marked spans" {
+	shim_pair --cpu-budget 1%
+	noticed() { grep -q 'CPU budget: .*traced for' "$dir/text"; }
+	for _ in $(seq 20); do load 2; ! noticed || break; done
+	noticed
+	load 5
+	until_true 60 grep -q 'all requests are traced again' "$dir/text"
+	curl -s "127.0.0.1:$front/price/after" >/dev/null
+	sleep 0.3
+	end_pair
+	grep -Eq '^lost .*[0-9] requests \(budget\)' "$dir/text"
+	grep -q '^lost .*(ring)' "$dir/text" || ! grep -q '^lost .*(hole)' "$dir/text"
+	grep -Eq '^budget +over --cpu-budget 1% for [0-9]+ s: traced for' "$dir/text"
+	# Nobody asks the back but the front, and each request has a header or none that names
+	# what is not there.
+	spans "any(int(s.attr['server.port']) == $back for s in V)" \
+		"all(s.parent in known or 'otrace.cut' in s.attr for s in V if int(s.attr['server.port']) == $back)" \
+		"len([s for s in S if s.attr.get('otrace.cut') == 'budget']) < len(S) / 2" \
+		"sum(s.path == '/price/after' for s in S) >= 2" \
+		"not any('otrace.cut' in s.attr for s in S if s.path == '/price/after')"
+}
+
+@test "the library, --cpu-budget 0: no limit, whatever it costs" {
+	shim_pair --cpu-budget 0
+	load 8
+	end_pair
+	! grep -q 'budget' "$dir/text" "$dir/tracer.err"
+}
+
 @test "a share is read as such, or refused" {
 	run -2 "$OTRACE" attach --cpu-budget 1e9 ":$front"
 	[[ "$output" == *'"1e9" is not a share'*'10%, 0.1 (the same)'* ]]

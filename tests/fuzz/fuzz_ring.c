@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_ring.c - a ring that a traced process wrote as it liked: what is read of it is
- * checked and whole, and reading comes to an end. */
+/* fuzz_ring.c - a ring that a traced process wrote as it liked, and goes on to: what is read
+ * of it is checked and whole, and reading comes to an end. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +41,17 @@ static uint64_t lay_out(const uint8_t *data, size_t size, uint64_t tail)
 	return at;
 }
 
+/* Its head while it is read: counts, the agent's own fields, all but where the head is. */
+static void scribble(const uint8_t *data, size_t size)
+{
+	uint64_t head = ring.head;
+
+	if (size > sizeof(ring))
+		size = sizeof(ring);
+	memcpy(&ring, data, size);
+	ring.head = head;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct otr_ring_reader rd;
@@ -53,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rd.ring = &ring;
 	rd.slots = slots;
 	rd.broken = false;
+	rd.head = rd.given = 0;
 	rd.tail = (uint64_t)(data[0] % 8) * OTR_RING_SLOT;
 	ring.head = lay_out(data + 4, size - 4, rd.tail) + (data[1] & 1 ? data[2] : 0);
 	while ((ev = otr_ring_next(&rd, 7, 1000, data[3] & 1))) {
@@ -61,6 +73,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		for (uint32_t i = 0; i < ev->size; i++)
 			sum += ((const unsigned char *)ev)[i];
+		if (data[3] & 2)
+			scribble(data, size);
+		if (data[3] & 4 && n == data[2] % 8)
+			ring.head += data[2]; /* forwards, crookedly: once at most */
 	}
 	return 0;
 }

@@ -122,13 +122,12 @@ static void lets_the_stronger_origin_win(void **state)
 	setenv("OTRACE_IGNORE", "GET /a;GET /b,c", 1);
 	setenv("OTRACE_SERVICE", "env", 1);
 	setenv("OTEL_SERVICE_NAME", "otel", 1);
-	setenv("OTRACE_RULE", "port=1", 1); /* none of run's */
+	setenv("OTRACE_LOG_LEVEL", "none", 1); /* none of run's */
 	assert_int_equal(args(b, ARGV(W("--service"), W("flag"), W("x"))), 0);
 	assert_int_equal(otr_options_env(&b->opts, &b->err), 0);
 	assert_string_equal(b->cfg.service, "flag");
 	assert_string_equal(b->cfg.ignore[1], "GET /b,c");
 	assert_null(b->cfg.ignore[2]);
-	assert_null(b->cfg.rules);
 	assert_string_equal(b->cfg.exports[0], "http://otel");
 	assert_string_equal(otr_options_origin(&b->opts, "export"),
 			    "OTEL_EXPORTER_OTLP_ENDPOINT");
@@ -139,7 +138,7 @@ static void lets_the_stronger_origin_win(void **state)
 	unsetenv("OTRACE_IGNORE");
 	unsetenv("OTRACE_SERVICE");
 	unsetenv("OTEL_SERVICE_NAME");
-	unsetenv("OTRACE_RULE");
+	unsetenv("OTRACE_LOG_LEVEL");
 }
 
 static void reads_shares(void **state)
@@ -197,8 +196,8 @@ static void quotes_what_is_wrong(void **state)
 		  "unknown option --fromat; did you mean --format F?"
 		  "      all options: otrace run --help=all",
 		  -ENOENT },
-		{ "--rule=x",
-		  "--rule is no option of run: it is one of agent",
+		{ "--log-level=info",
+		  "--log-level is no option of run: it is one of agent",
 		  -ENOENT },
 		{ "-X",
 		  "unknown option -X      all options: otrace run --help=all",

@@ -376,7 +376,7 @@ static void sums_up(void **state)
 				.elapsed_ns = 42300000000,
 				.stats = &stats,
 				.cpu_ns = 310000000,
-				.probes_ns = 120000000,
+				.inside_ns = 120000000,
 				.rss_bytes = 14 << 20,
 				.not_seen = "app (pid 4260): TLS by rustls\n"
 					    "db (pid 1): \x1b[2J\n" });

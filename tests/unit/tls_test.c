@@ -46,6 +46,13 @@ void otr_leave(struct otr_self *at)
 	at->inside = 0;
 }
 
+int otr_lets_go(const struct otr_fd *f, int dir)
+{
+	(void)f;
+	(void)dir;
+	return 0;
+}
+
 void *otr_room(size_t size)
 {
 	return calloc(1, size);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shim_conn.c - in which ring the state of a connection lies, and what is said of it there. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/loss.h"
+#include "agent/source/shim_int.h"
+
+#define CONNS 262144 /* whose home is kept in mind, of all rings */
+
+static struct holder *find_holder(struct otr_shims *s, uint64_t conn)
+{
+	struct holder *at;
+
+	HASH_FIND(hh, s->by_conn, &conn, sizeof(conn), at);
+	return at;
+}
+
+static void move_home(struct holder *at, struct shim *sh)
+{
+	if (at->shim)
+		DL_DELETE(at->shim->conns, at);
+	at->shim = sh;
+	DL_APPEND(sh->conns, at);
+}
+
+static void add_conn(struct otr_shims *s, struct shim *sh, uint64_t conn)
+{
+	struct holder *at = s->conns < CONNS ? calloc(1, sizeof(*at)) : NULL;
+
+	if (!at) {
+		otr_loss_add(OTR_LOSS_EVICT, 1);
+		return;
+	}
+	at->conn = conn;
+	HASH_ADD(hh, s->by_conn, conn, sizeof(at->conn), at);
+	if (!at->hh.tbl) {
+		free(at);
+		return;
+	}
+	s->conns++;
+	move_home(at, sh);
+}
+
+static void forget_conn(struct otr_shims *s, struct holder *at)
+{
+	DL_DELETE(at->shim->conns, at);
+	HASH_DEL(s->by_conn, at);
+	s->conns--;
+	free(at);
+}
+
+void otr_shims_forget(struct otr_shims *s, struct shim *sh)
+{
+	while (sh->conns)
+		forget_conn(s, sh->conns);
+}
+
+void otr_shims_follow(struct otr_shims *s, struct shim *sh, const struct otr_event *ev)
+{
+	struct holder *at;
+
+	if (ev->kind != OTR_EV_CONN_OPEN && ev->kind != OTR_EV_CONN_CLOSE)
+		return;
+	at = find_holder(s, ev->conn);
+	if (ev->kind == OTR_EV_CONN_OPEN && at)
+		move_home(at, sh);
+	else if (ev->kind == OTR_EV_CONN_OPEN)
+		add_conn(s, sh, ev->conn);
+	else if (at && at->shim == sh)
+		forget_conn(s, at);
+}
+
+/* A copy that was not written to while it was made. */
+bool otr_shims_look(void *ctx, uint64_t key, struct otr_run_now *now)
+{
+	struct holder *at = find_holder(ctx, key >> 1);
+	uint32_t place = otr_ring_hash(key), seq;
+	const struct otr_ring_run *r;
+
+	for (uint32_t i = 0; at && i < 8; i++) {
+		r = &at->shim->rd.ring->runs[(place + i) % OTR_RING_RUNS];
+		if (__atomic_load_n(&r->key, __ATOMIC_ACQUIRE) != key)
+			continue;
+		seq = __atomic_load_n(&r->seq, __ATOMIC_ACQUIRE);
+		memcpy(now, (const void *)&r->now, sizeof(*now));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		return !(seq & 1) && __atomic_load_n(&r->seq, __ATOMIC_RELAXED) == seq &&
+		       now->pos_kind <= OTR_POS_TCP_SEQ && now->layer < OTR_LAYER_MAX &&
+		       now->pos < 1ull << 62 &&
+		       now->bytes < 1ull << 62 && now->last_ns < 1ull << 62;
+	}
+	return false;
+}
+
+void otr_shims_policy(struct otr_shims *s, uint64_t conn, enum otr_dir dir,
+		      enum otr_capture capture, uint32_t head_bytes)
+{
+	struct holder *at = find_holder(s, conn);
+	uint64_t key = otr_dir_key(conn, dir);
+	uint32_t place = otr_ring_hash(key), to;
+	struct otr_ring *ring;
+
+	if (!at)
+		return;
+	ring = at->shim->rd.ring;
+	to = place % OTR_RING_POLICIES;
+	for (uint32_t i = 8; i-- > 0;) {
+		uint32_t here = (place + i) % OTR_RING_POLICIES;
+
+		if (!ring->policies[here].key || ring->policies[here].key == key)
+			to = here;
+	}
+	ring->policies[to].policy = (struct otr_policy){
+		.capture = capture,
+		.head_bytes = head_bytes ? head_bytes : OTR_HEAD_BYTES,
+	};
+	ring->policies[to].key = key;
+	__atomic_fetch_add(&ring->policy_gen, 1, __ATOMIC_RELEASE);
+}
+
+void otr_shims_watch(struct otr_shims *s, uint64_t conn, enum otr_dir dir, bool want)
+{
+	otr_watch_set(&s->watch, otr_dir_key(conn, dir), want);
+}

@@ -1,0 +1,183 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shim_switch.bats - what a user can switch in programs with the library: hosts and programs
+# that are left alone, only looking, only passing on, not at all; and that a wrong value is
+# said by the launcher, once.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() {
+	live_setup
+	shim_setup
+	PARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331
+}
+teardown() { live_teardown; }
+
+relay() {
+	http "$port"
+	relay=$(free_port)
+	bg relay $PY "$APPS/relay.py" "$relay" "$port" "$dir/wire"
+	: >"$dir/wire"
+	until_true 10 grep -q ":$(printf %04X "$relay") 00000000:0000 0A" /proc/net/tcp
+}
+settled() { until_true 10 grep -q ===== "$dir/wire"; }
+headers() { grep -aic '^traceparent:' "$dir/wire"; }
+
+# ARG..: run is not started, with status 125; its words are in $lines.
+refused() {
+	run "$OTRACE" run -o "$dir/text" "$@" -- touch "$dir/started"
+	echo "$output"
+	[ "$status" -eq 125 ]
+	[ ! -e "$dir/started" ]
+	[ "${#lines[@]}" -le 2 ] # what is wrong, what would be right
+}
+
+@test "--no-inject-to: requests to these hosts stay as they are, others do not" {
+	relay
+	opts+=(--no-inject-to "127.0.0.1:$relay" --no-inject-to '*.example')
+	traced curl -s "127.0.0.1:$relay/a" -H 'Host: a.example' "127.0.0.1:$relay/b"
+	settled
+	[ "$(headers)" = 0 ]
+	grep -q 'left alone: 2 host denied' "$dir/text"
+	spans 'len(C) == 2'
+	: >"$dir/wire"
+	traced curl -s -H 'Host: example' "127.0.0.1:$relay/c"
+	settled
+	[ "$(headers)" = 1 ]
+	: >"$dir/wire"
+	opts=(--no-bpf)
+	export OTRACE_NO_INJECT_TO="LOCALHOST;other"
+	traced curl -s -H 'Host: localhost' "127.0.0.1:$relay/d"
+	settled
+	[ "$(headers)" = 0 ]
+}
+
+@test "--rule exe=..,mode=off: that program is left alone, by the library and by the kernel" {
+	relay
+	cat >"$dir/s" <<-S
+		curl -s 127.0.0.1:$relay/curl
+		$PY -c 'import urllib.request; urllib.request.urlopen("http://127.0.0.1:$relay/python").read()'
+	S
+	opts+=(--rule 'exe=*/curl,mode=off')
+	traced sh "$dir/s"
+	settled
+	[ "$(headers)" = 1 ]
+	spans '[c.path or c.attr["url.full"].rsplit("/", 1)[1] for c in C] == ["python"]'
+	opts=(--rule 'exe=*/curl,mode=off')
+	traced sh "$dir/s"
+	spans '[c.path or c.attr["url.full"].rsplit("/", 1)[1] for c in C] == ["python"]'
+	# The last rule that fits decides; arguments are looked at, too.
+	opts=(--no-bpf --rule 'exe=*/curl,mode=off' --rule 'cmd=curl*/curl,mode=trace')
+	traced sh "$dir/s"
+	spans 'len(C) == 2'
+}
+
+@test "a rule that only the agent can judge switches a process off while it runs" {
+	relay
+	cat >"$dir/long.py" <<-P
+		import sys, time, urllib.request
+		def ask(i):
+		    urllib.request.urlopen("http://127.0.0.1:$relay/").read()
+		    while True:
+		        said = open("$dir/wire").read().split("=====")
+		        if len(said) > i + 1:
+		            return "traceparent" in said[i]
+		        time.sleep(0.01)
+		for i in range(200):
+		    if not ask(i):
+		        sys.exit(any(ask(i + more) for more in range(1, 6)))
+		sys.exit("still on")
+	P
+	opts+=(--rule 'cgroup=*,mode=off')
+	traced $PY "$dir/long.py"
+	[ ! -s "$dir/spans" ] || spans 'len(C) == 0'
+}
+
+@test "--no-observe: what came in is passed on as it came, and nothing is told" {
+	local front back=$port
+	relay
+	front=$(free_port)
+	cat >"$dir/app.py" <<-P
+		import http.server, urllib.request
+		class H(http.server.BaseHTTPRequestHandler):
+		    protocol_version = "HTTP/1.1"
+		    def do_GET(self):
+		        body = urllib.request.urlopen("http://127.0.0.1:$relay/inner").read()
+		        self.send_response(200)
+		        self.send_header("Content-Length", str(len(body)))
+		        self.end_headers()
+		        self.wfile.write(body)
+		    def log_message(self, *args): pass
+		http.server.HTTPServer(("127.0.0.1", $front), H).serve_forever()
+	P
+	bg tracer "$OTRACE" run --no-bpf --no-observe -o "$dir/text" --export "file:$dir/spans" -- \
+		$PY "$dir/app.py"
+	up "$front"
+	curl -s -m 10 -H "traceparent: $PARENT-00" "127.0.0.1:$front/outer"
+	settled
+	grep -aq "^traceparent: $PARENT-00" "$dir/wire"
+	: >"$dir/wire"
+	curl -s -m 10 "127.0.0.1:$front/outer" # no trace begins where it would have no root
+	settled
+	[ "$(headers)" = 0 ]
+	kill -TERM "$pid"
+	until_true 10 gone "$pid"
+	cat "$dir/text"
+	grep -q 'headers   1 put in; left alone: 1 no span to name' "$dir/text"
+	[ ! -s "$dir/spans" ]
+}
+
+@test "OTRACE_DISABLED=1: CMD runs with nothing added, otrace says so and is gone" {
+	env -u _ printenv | sort >"$dir/env.raw"
+	OTRACE_DISABLED=1 "$OTRACE" run -- bash -c 'env -u _ printenv | grep -v ^OTRACE_DISABLED | sort; exit 7' \
+		>"$dir/env" 2>"$dir/err" || status=$?
+	[ "$status" -eq 7 ]
+	cat "$dir/err"
+	[ "$(cat "$dir/err")" = 'otrace run: OTRACE_DISABLED=1: bash runs untraced' ]
+	diff <(grep -v ^SHLVL "$dir/env.raw") <(grep -v ^SHLVL "$dir/env")
+	# Also of one program in what is traced.
+	relay
+	traced env OTRACE_DISABLED=1 curl -s "127.0.0.1:$relay/a"
+	settled
+	[ "$(headers)" = 0 ]
+}
+
+@test "a wrong value is said by the launcher, which starts nothing" {
+	local value
+	for value in http://a a/b '*' 'a b' 'a:0' 'a:65536' '[::1' '*.' "$(printf 'a%.0s' $(seq 64))"; do
+		refused --no-bpf --no-inject-to "$value"
+		[[ ${lines[0]} == "otrace run: --no-inject-to: \"$value\" "* ]]
+		[[ ${lines[1]} == *"right: HOST, HOST:PORT, *.SUFFIX"* ]]
+	done
+	for value in '[::1]:80' '*.a.example:8080' 'a_b-c'; do
+		"$OTRACE" run --no-bpf -o "$dir/text" --no-inject-to "$value" -- true
+	done
+	OTRACE_NO_INJECT_TO='a b' refused --no-bpf
+	OTRACE_NO_INJECT_TO="$(seq -s ';' 17)" refused --no-bpf
+	[[ ${lines[0]} == *"more than 16"* ]]
+	OTRACE_DISABLED=yes refused
+	[[ ${lines[0]} == 'otrace run: OTRACE_DISABLED: "yes" is not 1 or 0' ]]
+	OTRACE_NO_INJECT=maybe refused
+	[[ ${lines[0]} == 'otrace run: OTRACE_NO_INJECT: "maybe" is not on or off' ]]
+	OTRACE_RULE='exe=a,mode=of' refused
+	[[ ${lines[0]} == *'mode=of: right: trace or off' ]]
+	refused --no-bpf --no-inject --no-observe
+	refused --no-observe
+	[[ ${lines[1]} == *'try  otrace run --no-bpf --no-observe'* ]]
+}
+
+@test "off, 0 and nothing mean off: a header goes in all the same" {
+	relay
+	OTRACE_NO_INJECT=off OTRACE_NO_OBSERVE=0 OTRACE_DISABLED='' traced curl -s "127.0.0.1:$relay/a"
+	settled
+	[ "$(headers)" = 1 ]
+	spans 'len(C) == 1'
+}
+
+@test "-u USER who cannot read the library: said before anything starts" {
+	chmod 700 "$dir/bin"
+	refused --no-bpf -u nobody
+	[[ ${lines[0]} == "otrace run: $dir/bin/libotrace.so: user nobody cannot read it; not started: touch" ]]
+	chmod 755 "$dir/bin"
+	"$OTRACE" run --no-bpf -o "$dir/text" -u nobody -- true
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/header.c preload/inject.c preload/environ.c
+/* header_test.c - which trace and which span a header names, and whether it is sampled. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "preload/shim.h"
+
+#define TRACE "0af7651916cd43dd8448eb211c80319c"
+#define ABOVE "b7ad6b7169203331"
+#define WITH  "GET / HTTP/1.1\r\ntraceparent: 00-" TRACE "-" ABOVE "-00\r\n\r\n"
+#define BARE  "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+#define ALL   (1ull << 56)
+
+struct otr_shim otr_shim;
+static struct otr_ring ring;
+static struct otr_served served;
+static struct otr_fd fd;
+static char text[OTR_HEADER_MAX + 1];
+
+uint64_t otr_clock_ns(void)
+{
+	return 1;
+}
+
+const struct otr_self *otr_self_peek(void)
+{
+	return NULL;
+}
+
+struct otr_served *otr_served_of(uint64_t conn)
+{
+	return conn == served.conn ? &served : NULL;
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	memset(&ring, 0, sizeof(ring));
+	memset(&served, 0, sizeof(served));
+	memset(&fd, 0, sizeof(fd));
+	memset(&otr_shim.started, 0, sizeof(otr_shim.started));
+	otr_shim.ring = &ring;
+	served.conn = 4;
+	return 0;
+}
+
+static void serves(const char *head, int let_go)
+{
+	const struct iovec iov = {(char *)head, strlen(head)};
+
+	otr_served_ids(&served, &iov, 1, let_go);
+	fd.cause.parent.conn = served.conn;
+}
+
+/* Returns the header of what is asked then, or "". */
+static const char *asks(void)
+{
+	const struct iovec iov = {(char *)BARE, strlen(BARE)};
+
+	text[otr_header_make(&fd, &iov, 1, text)] = 0;
+	return text;
+}
+
+static uint8_t flag(void)
+{
+	assert_int_equal(strlen(text), 70);
+	assert_true(text[67] == '0' || text[67] == '1');
+	return (uint8_t)(text[67] - '0');
+}
+
+static void thresholds(void **state)
+{
+	uint8_t id[16] = {0};
+
+	(void)state;
+	assert_true(otr_sampled(id, 0));
+	assert_false(otr_sampled(id, 1));
+	memset(id, 0xff, 9); /* the first 9 bytes do not count */
+	assert_false(otr_sampled(id, 1));
+	memset(id, 0xff, 16);
+	assert_true(otr_sampled(id, ALL - 1));
+	assert_false(otr_sampled(id, ALL));
+	memset(id, 0, 16);
+	id[9] = 0x80;
+	assert_true(otr_sampled(id, ALL / 2));
+	assert_false(otr_sampled(id, ALL / 2 + 1));
+}
+
+/* Decided where the trace begins, for all of it, by its id alone. */
+static void a_share_of_traces(void **state)
+{
+	uint8_t id[16];
+	size_t sampled = 0;
+
+	(void)state;
+	ring.say.threshold = ALL / 4; /* three of four */
+	for (int i = 0; i < 4000; i++) {
+		serves(BARE, 0);
+		asks();
+		memcpy(id, fd.cause.trace_id, 16);
+		assert_memory_equal(id, served.trace_id, 16);
+		assert_int_equal(flag(), otr_sampled(id, ALL / 4));
+		assert_int_equal(served.flags, flag());
+		ring.say.threshold = ALL; /* it was decided */
+		asks();
+		assert_int_equal(flag(), served.flags);
+		ring.say.threshold = ALL / 4;
+		sampled += served.flags;
+	}
+	assert_in_range(sampled, 2800, 3200);
+	fd.cause.parent.conn = 0; /* nobody's: a trace of its own */
+	ring.say.threshold = ALL;
+	asks();
+	assert_int_equal(flag(), 0);
+}
+
+static void what_came_in_is_respected(void **state)
+{
+	(void)state;
+	serves(WITH, 0);
+	asks();
+	assert_memory_equal(text, "traceparent: 00-" TRACE "-", 49);
+	assert_memory_not_equal(text + 49, ABOVE, 16);
+	assert_memory_not_equal(fd.cause.span_id, served.span_id, 8);
+	assert_int_equal(flag(), 0); /* though all are sampled that begin here */
+}
+
+/* What is not told has no span: the header names the nearest one that is. */
+static void of_what_is_let_go(void **state)
+{
+	(void)state;
+	fd.let_next = 1;
+	serves(WITH, 1);
+	assert_string_equal(asks(), "traceparent: 00-" TRACE "-" ABOVE "-00\r\n");
+	serves(BARE, 1);
+	assert_string_equal(asks(), "");
+	serves(BARE, 0); /* begun before the pause: its own span is told */
+	asks();
+	assert_memory_equal(fd.cause.span_id, served.span_id, 8);
+	fd.cause.parent.conn = 0; /* nobody's, in nobody's trace */
+	assert_string_equal(asks(), "");
+}
+
+static void in_the_trace_it_was_started_in(void **state)
+{
+	static char parent[] = "TRACEPARENT=00-" TRACE "-" ABOVE "-01";
+	static char run[] = "OTRACE_RUN=" ABOVE "-00f067aa0ba902b7-7fffffffffffffff";
+	char *env[] = {parent, NULL, NULL};
+
+	(void)state;
+	fd.let_next = 1;
+	otr_started_read(&otr_shim.started, env);
+	assert_string_equal(asks(), "traceparent: 00-" TRACE "-" ABOVE "-01\r\n");
+	env[1] = run; /* the root of `run` may be no span: who stands above it */
+	otr_started_read(&otr_shim.started, env);
+	assert_string_equal(asks(), "traceparent: 00-" TRACE "-00f067aa0ba902b7-01\r\n");
+	memset(run + 28, '0', 16); /* nobody does */
+	otr_started_read(&otr_shim.started, env);
+	assert_string_equal(asks(), "");
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, begin)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(thresholds),
+		TEST(a_share_of_traces),
+		TEST(what_came_in_is_respected),
+		TEST(of_what_is_let_go),
+		TEST(in_the_trace_it_was_started_in),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

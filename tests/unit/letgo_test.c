@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/flow.c
+/* letgo_test.c - the library lets requests go: each whole, decided at its first byte; what
+ * was begun before is told to its end. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "preload/shim.h"
+
+struct otr_shim otr_shim;
+static struct otr_ring ring;
+static struct otr_self self;
+static struct otr_fd fd;
+static char told[64]; /* o opened, d data, r run, c closed: in their order */
+
+static void tell(char what)
+{
+	size_t len = strlen(told);
+
+	assert_true(len + 1 < sizeof(told));
+	told[len] = what;
+}
+
+uint64_t otr_clock_ns(void)
+{
+	return 1;
+}
+
+int otr_ring_ready(void)
+{
+	return 1;
+}
+
+void otr_count(enum otr_shim_count what)
+{
+	ring.counts[what]++;
+}
+
+int otr_is_told(uint32_t flag)
+{
+	return ring.say.flags & flag ? 1 : 0;
+}
+
+void otr_tell_conn(int number, struct otr_fd *f, uint16_t kind, int error)
+{
+	(void)number;
+	(void)error;
+	tell(kind == OTR_EV_CONN_OPEN ? 'o' : 'c');
+	f->told_by = otr_shim.pid;
+}
+
+void otr_tell_run(struct otr_fd *f, int dir, int eof)
+{
+	(void)f;
+	(void)dir;
+	(void)eof;
+	tell('r');
+}
+
+uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *at, int dir, uint64_t pos,
+		       uint64_t moved, uint64_t start_ns, int first,
+		       const struct otr_cause *cause, const struct iovec *iov, int n,
+		       uint32_t cap)
+{
+	(void)f, (void)at, (void)dir, (void)pos, (void)moved, (void)start_ns, (void)first;
+	(void)cause, (void)iov, (void)n;
+	tell('d');
+	return cap;
+}
+
+enum otr_opening otr_open(struct otr_fd *f, int dir, const struct iovec *iov, int n)
+{
+	(void)f, (void)dir, (void)iov, (void)n;
+	return OTR_OPENING_OTHER;
+}
+
+void otr_frames_moved(struct otr_fd *f, struct otr_self *at, int dir, uint64_t pos,
+		      uint64_t moved, uint64_t start_ns, int first,
+		      const struct otr_cause *cause, const struct iovec *iov, int n)
+{
+	(void)f, (void)at, (void)dir, (void)pos, (void)moved, (void)start_ns, (void)first;
+	(void)cause, (void)iov, (void)n;
+	tell('f');
+}
+
+void otr_tell_going(struct otr_fd *f, int dir)
+{
+	(void)f, (void)dir;
+}
+
+void otr_forget_going(struct otr_fd *f, int dir)
+{
+	(void)f, (void)dir;
+}
+
+struct otr_fd *otr_fd_talk(struct otr_fd *f)
+{
+	return f;
+}
+
+void otr_rules_moved(struct otr_self *at, struct otr_fd *f, int dir, int first, uint64_t pos,
+		     uint64_t now, const struct iovec *iov, int n, struct otr_cause *cause)
+{
+	(void)at, (void)dir, (void)first, (void)pos, (void)now, (void)iov, (void)n;
+	(void)cause;
+	f->has_cause = 0;
+}
+
+void otr_rules_touch(struct otr_self *at, struct otr_fd *f, uint64_t now)
+{
+	(void)at, (void)f, (void)now;
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	memset(&ring, 0, sizeof(ring));
+	memset(&fd, 0, sizeof(fd));
+	memset(told, 0, sizeof(told));
+	otr_shim.ring = &ring;
+	otr_shim.pid = 7;
+	fd.inode = 5;
+	fd.kind = OTR_FD_STREAM;
+	fd.role = OTR_ROLE_SERVER;
+	fd.last_dir = OTR_DIR_NONE;
+	fd.policy_gen = ~0u;
+	return 0;
+}
+
+static void move(int dir, uint64_t bytes, size_t seen)
+{
+	static char text[4096];
+	const struct iovec iov = {text, seen};
+
+	otr_moved(&self, 3, &fd, dir, bytes, 0, &iov, seen ? 1 : 0);
+}
+
+/* A request and an answer of which a part is sent past us. */
+static void exchange(void)
+{
+	move(OTR_DIR_IN, 50, 50);
+	move(OTR_DIR_OUT, 100, 100);
+	move(OTR_DIR_OUT, 900, 0);
+}
+
+static void whole_ones(void **state)
+{
+	(void)state;
+	ring.paused = 1;
+	exchange();
+	exchange();
+	assert_string_equal(told, ""); /* nor that there is a connection */
+	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 2);
+	assert_int_equal(fd.way[OTR_DIR_OUT].total, 2000); /* positions go on */
+	ring.paused = 0;
+	exchange();
+	exchange();
+	assert_string_equal(told, "oddrdd");
+	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 2);
+}
+
+static void begun_before(void **state)
+{
+	(void)state;
+	move(OTR_DIR_IN, 50, 50);
+	ring.paused = 1;
+	move(OTR_DIR_IN, 50, 50);
+	move(OTR_DIR_OUT, 100, 100);
+	move(OTR_DIR_OUT, 900, 0);
+	assert_string_equal(told, "oddd");
+	exchange(); /* its first byte ends what was told */
+	assert_string_equal(told, "odddr");
+	ring.paused = 0;
+	move(OTR_DIR_OUT, 10, 10); /* the end of one that was let go */
+	otr_not_moved(&self, 3, &fd, OTR_DIR_IN, 0, 0);
+	assert_string_equal(told, "odddr");
+	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 1);
+}
+
+/* Its header was made when it was asked for whom it is: that holds. */
+static void a_client_that_asked(void **state)
+{
+	(void)state;
+	fd.role = OTR_ROLE_UNKNOWN;
+	ring.paused = 1;
+	assert_true(otr_lets_go(&fd, OTR_DIR_OUT));
+	fd.let_next = 1;
+	fd.has_cause = 1;
+	ring.paused = 0;
+	move(OTR_DIR_OUT, 50, 50);
+	move(OTR_DIR_IN, 100, 100);
+	assert_string_equal(told, "");
+	fd.let_next = 0;
+	fd.has_cause = 1;
+	ring.paused = 1;
+	move(OTR_DIR_OUT, 50, 50);
+	move(OTR_DIR_IN, 100, 100);
+	assert_string_equal(told, "odd");
+	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 1);
+}
+
+static void what_nobody_reads_is_no_loss(void **state)
+{
+	(void)state;
+	ring.paused = 1;
+	for (uint32_t i = 0; i < OTR_RING_POLICIES; i++) {
+		ring.policies[i].key = otr_dir_key(fd.inode, i & 1);
+		ring.policies[i].policy.capture = OTR_CAPTURE_MUTE;
+	}
+	exchange();
+	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 0);
+}
+
+static void only_passing_on(void **state)
+{
+	(void)state;
+	fd.role = OTR_ROLE_CLIENT;
+	ring.say.flags = OTR_RING_NO_OBSERVE;
+	move(OTR_DIR_IN, 20, 20); /* who greets first */
+	move(OTR_DIR_OUT, 50, 50);
+	move(OTR_DIR_IN, 20, 20);
+	assert_string_equal(told, "");
+	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 0);
+	ring.say.flags = 0;
+	move(OTR_DIR_IN, 20, 20);
+	assert_string_equal(told, "");
+	move(OTR_DIR_OUT, 50, 50);
+	assert_string_equal(told, "od");
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, begin)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(whole_ones),		   TEST(begun_before),
+		TEST(a_client_that_asked),	   TEST(what_nobody_reads_is_no_loss),
+		TEST(only_passing_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/ring.c preload/real.c preload/find.c agent/source/ring.c agent/source/event.c
+// needs: agent/source/shim.c agent/source/shim_conn.c agent/source/offer.c agent/source/watch.c
+// needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
+/* shims_test.c - a process and the agent at both ends of a ring: what is said reaches it at
+ * once, and what it counts is believed only so far. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "agent/base/err.h"
+#include "agent/loss.h"
+#include "agent/source/shim.h"
+#include "agent/source/shim_int.h"
+#include "preload/real.h"
+#include "preload/shim.h"
+
+struct otr_shim otr_shim; /* shim.c's, without its constructor */
+static struct otr_shims *shims;
+static uint32_t born;
+static uint64_t lost[OTR_LOSS_MAX];
+
+void otr_tell_process(void)
+{
+}
+
+void otr_tell_environment(void)
+{
+}
+
+uint32_t otr_netns(void)
+{
+	return 1;
+}
+
+static void is_born(void *arg, uint32_t tgid)
+{
+	(void)arg;
+	born = tgid;
+}
+
+static int came(void *arg, const struct otr_event *ev)
+{
+	const struct otr_ev_lost *at = (const void *)ev;
+
+	(void)arg;
+	if (ev->kind == OTR_EV_LOST)
+		lost[at->cause] += at->n;
+	return 0;
+}
+
+static void say_session(void)
+{
+	const char *session = otr_shims_session(shims);
+
+	memset(&otr_shim, 0, sizeof(otr_shim));
+	otr_shim.session_len = (uint16_t)strlen(session);
+	otr_shim.name_len = (uint16_t)strcspn(session, ".");
+	memcpy(otr_shim.session, session, otr_shim.session_len);
+}
+
+/* This process has the library, and offers its ring to itself. */
+static void joins(void)
+{
+	say_session();
+	otr_shim.pid = getpid();
+	assert_true(otr_ring_ready());
+	born = 0;
+	otr_shims_drain(shims, 1, is_born, came, NULL);
+	assert_int_equal(born, getpid());
+}
+
+static int begin(void **state)
+{
+	struct otr_err err;
+
+	(void)state;
+	memset(lost, 0, sizeof(lost));
+	otr_real_find();
+	return otr_shims_open(&shims, &err);
+}
+
+static int end(void **state)
+{
+	(void)state;
+	otr_shims_close(&shims);
+	return 0;
+}
+
+static void what_is_said_is_heard(void **state)
+{
+	struct otr_ring_switches say = {.flags = OTR_RING_NO_INJECT, .threshold = 9};
+
+	(void)state;
+	say.hosts.n = 1;
+	strcpy(say.hosts.name[0], "a.example");
+	otr_shims_say(shims, &say);
+	otr_shims_pause(shims, true);
+	joins(); /* after it was said */
+	assert_true(otr_is_told(OTR_RING_NO_INJECT));
+	assert_false(otr_is_told(OTR_RING_NO_OBSERVE));
+	assert_true(otr_shim.ring->paused);
+	assert_int_equal(otr_shim.ring->say.threshold, 9);
+	assert_string_equal(otr_shim.ring->say.hosts.name[0], "a.example");
+	otr_shims_pause(shims, false);
+	assert_false(otr_shim.ring->paused);
+	say.flags = OTR_RING_NO_OBSERVE;
+	say.hosts.n = 2;
+	strcpy(say.hosts.name[1], "b");
+	otr_shims_say(shims, &say);
+	assert_true(otr_is_told(OTR_RING_NO_OBSERVE));
+	assert_false(otr_is_told(OTR_RING_NO_INJECT));
+	assert_int_equal(otr_shim.ring->say.hosts.n, 2);
+	otr_shim.say.flags = OTR_RING_NO_INJECT; /* by its environment: it holds, too */
+	assert_true(otr_is_told(OTR_RING_NO_INJECT));
+}
+
+static void one_is_switched_off(void **state)
+{
+	(void)state;
+	joins();
+	otr_shims_off(shims, 1);
+	assert_false(*otr_shim.off);
+	otr_shims_off(shims, (uint32_t)getpid());
+	assert_true(*otr_shim.off);
+}
+
+static void what_it_counts(void **state)
+{
+	(void)state;
+	joins();
+	otr_count(OTR_SHIM_LET_GO);
+	otr_count(OTR_SHIM_LET_GO);
+	otr_count(OTR_SHIM_DROPPED);
+	otr_shims_poll(shims, 2, came, NULL);
+	otr_shims_poll(shims, 3, came, NULL);
+	assert_int_equal(lost[OTR_LOSS_BUDGET], 2);
+	assert_int_equal(lost[OTR_LOSS_RING], 1);
+	assert_in_range(otr_shims_cost_ns(shims), 1, 10000);
+	/* A number that cannot be is no hour of CPU; one that goes back is nothing. */
+	otr_shim.ring->counts[OTR_SHIM_LET_GO] = 1ull << 60;
+	otr_shims_poll(shims, 4, came, NULL);
+	assert_true(lost[OTR_LOSS_BUDGET] <= 2 + (1u << 20));
+	assert_true(otr_shims_cost_ns(shims) < 1000000000);
+	otr_shim.ring->counts[OTR_SHIM_LET_GO] = 0;
+	otr_shims_poll(shims, 5, came, NULL);
+	assert_true(lost[OTR_LOSS_BUDGET] <= 2 + (1u << 20));
+}
+
+/* All that the agent writes there is its to write: it does not read it back. */
+static void its_switches_are_not_believed(void **state)
+{
+	struct otr_ring_switches say = {.flags = OTR_RING_NO_INJECT};
+
+	(void)state;
+	otr_shims_say(shims, &say);
+	joins();
+	memset(&otr_shim.ring->tail, 0xff, sizeof(otr_shim.ring->tail));
+	memset(&otr_shim.ring->say, 0xff, sizeof(otr_shim.ring->say));
+	otr_shims_drain(shims, 2, is_born, came, NULL);
+	otr_shims_pause(shims, true);
+	otr_shims_say(shims, &say);
+	assert_int_equal(otr_shim.ring->say.flags, OTR_RING_NO_INJECT);
+	assert_int_equal(otr_shim.ring->say.hosts.n, 0);
+	assert_int_equal(otr_shim.ring->paused, 1);
+	otr_shim.ring->magic = 0;
+	otr_shim.ring->bytes = 1u << 31;
+	otr_shims_poll(shims, 3, came, NULL);
+	assert_int_equal(otr_shims_alive(shims), 1);
+}
+
+/* What was counted last, by one that is over, counts. */
+static void the_last_of_one_that_is_over(void **state)
+{
+	(void)state;
+	joins();
+	otr_count(OTR_SHIM_LET_GO);
+	joins(); /* another program in the same process */
+	assert_int_equal(otr_shims_alive(shims), 1);
+	assert_int_equal(lost[OTR_LOSS_BUDGET], 1);
+	assert_int_equal(otr_shims_count(shims, OTR_SHIM_LET_GO), 1);
+}
+
+/* Without a descriptor more nobody would know when it ends: it is refused, and switched off
+ * so that it names no span that nobody sees. */
+static void no_descriptor_for_it(void **state)
+{
+	struct rlimit had, few;
+	uint64_t was = otr_loss_get(OTR_LOSS_EVICT);
+	int next = dup(0);
+
+	(void)state;
+	say_session();
+	otr_shim.pid = getpid();
+	assert_true(otr_ring_ready());
+	assert_false(*otr_shim.off);
+	getrlimit(RLIMIT_NOFILE, &had);
+	few = had;
+	few.rlim_cur = (rlim_t)next + 1; /* for the ring itself */
+	close(next);
+	setrlimit(RLIMIT_NOFILE, &few);
+	otr_shims_drain(shims, 1, is_born, came, NULL);
+	setrlimit(RLIMIT_NOFILE, &had);
+	assert_int_equal(otr_shims_alive(shims), 0);
+	assert_int_equal(otr_loss_get(OTR_LOSS_EVICT), was + 1);
+	assert_true(*otr_shim.off);
+}
+
+/* So that one user's processes leave room for the others'. */
+static void a_quarter_for_another_user(void **state)
+{
+	const size_t quarter = OTR_SHIM_RINGS / 4;
+
+	(void)state;
+	assert_true(otr_shims_room(quarter, quarter - 1, geteuid() + 1));
+	assert_false(otr_shims_room(quarter, quarter, geteuid() + 1));
+	assert_true(otr_shims_room(quarter, quarter, geteuid()));
+	assert_true(otr_shims_room(OTR_SHIM_RINGS - 1, 0, geteuid() + 1));
+	assert_false(otr_shims_room(OTR_SHIM_RINGS, 0, geteuid()));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_said_is_heard), TEST(one_is_switched_off),
+		TEST(what_it_counts),	     TEST(its_switches_are_not_believed),
+		TEST(the_last_of_one_that_is_over), TEST(a_quarter_for_another_user),
+		TEST(no_descriptor_for_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
