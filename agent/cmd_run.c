@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -95,21 +94,6 @@ static int open_report(struct run *r, struct otr_err *err)
 	return -ENOTTY;
 }
 
-static int become(const char *name)
-{
-	struct passwd *pw;
-
-	errno = 0;
-	pw = getpwnam(name);
-	if (!pw || initgroups(name, pw->pw_gid) || setgid(pw->pw_gid) ||
-	    setuid(pw->pw_uid))
-		return -1;
-	setenv("HOME", pw->pw_dir, 1);
-	setenv("USER", name, 1);
-	setenv("LOGNAME", name, 1);
-	return 0;
-}
-
 /* The child: waits for its turn, then is CMD. What goes wrong is told through `bad`. */
 static void child(struct run *r, int wait_fd, int bad)
 {
@@ -125,7 +109,7 @@ static void child(struct run *r, int wait_fd, int bad)
 				       !r->cfg->no_follow);
 		otr_switches_environment(r->cfg);
 	}
-	if (!r->cfg->user || !become(r->cfg->user))
+	if (!r->cfg->user || !otr_launch_become(r->cfg->user))
 		execv(r->path, r->argv);
 	why = errno;
 	if (write(bad, &why, sizeof(why)) < 0)
@@ -400,7 +384,7 @@ static int run_untraced(struct run *r, struct otr_err *err)
 {
 	otr_err_set(err, "OTRACE_DISABLED=1: %s runs untraced", r->argv[0]);
 	otr_err_print(err, "run");
-	if (r->cfg->user && become(r->cfg->user)) {
+	if (r->cfg->user && otr_launch_become(r->cfg->user)) {
 		otr_err_set(err, "--user %s: %s", r->cfg->user, strerror(errno));
 		return OTR_EXIT_RUN_FAILED;
 	}
@@ -422,24 +406,16 @@ static int read_switches(struct run *r, struct otr_err *err)
 	return OTR_EXIT_RUN_FAILED;
 }
 
-/* Another user may not be able to read what we can: his programs would run without it, and
- * say so on their stderr. */
+/* His programs would run without it, and say so on their stderr. */
 static int check_library(struct run *r, struct otr_err *err)
 {
-	int status = 0;
-	pid_t pid;
-
-	if (!r->carries || !r->cfg->user)
+	if (!r->carries || !r->cfg->user ||
+	    otr_launch_readable(r->library, r->cfg->user))
 		return 0;
-	pid = fork();
-	if (!pid)
-		_exit(!become(r->cfg->user) && access(r->library, R_OK) ? 1 : 0);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !status)
-		return 0;
-	otr_err_set(err, "%s: user %s cannot read it%s%s%s", r->library, r->cfg->user,
-		    r->probes ? "" : "; ", r->probes ? "" : r->argv[0],
-		    r->probes ? "" : " not started");
-	otr_err_hint(err, "it belongs where every user can read it: make install");
+	otr_err_set(err, "%s: user %s cannot read it%s%s", r->library, r->cfg->user,
+		    r->probes ? "" : "; not started: ", r->probes ? "" : r->argv[0]);
+	if (!r->probes)
+		otr_err_hint(err, "it belongs where every user can read it: make install");
 	return without_library(r, err);
 }
 

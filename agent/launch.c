@@ -6,12 +6,15 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -195,4 +198,29 @@ void otr_launch_environment(const char *library, const char *session, bool follo
 		return;
 	snprintf(only, sizeof(only), "%d", getpid());
 	setenv("OTRACE_ONLY", only, 1);
+}
+
+int otr_launch_become(const char *name)
+{
+	struct passwd *pw;
+
+	errno = 0;
+	pw = getpwnam(name);
+	if (!pw || initgroups(name, pw->pw_gid) || setgid(pw->pw_gid) ||
+	    setuid(pw->pw_uid))
+		return -1;
+	setenv("HOME", pw->pw_dir, 1);
+	setenv("USER", name, 1);
+	setenv("LOGNAME", name, 1);
+	return 0;
+}
+
+bool otr_launch_readable(const char *library, const char *user)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(!otr_launch_become(user) && access(library, R_OK) ? 1 : 0);
+	return pid < 0 || waitpid(pid, &status, 0) != pid || !status;
 }

@@ -39,4 +39,10 @@ void otr_launch_named(const struct otr_launch_root *root);
  * `follow` also that this process alone is meant. */
 void otr_launch_environment(const char *library, const char *session, bool follow);
 
+/* Makes this process that user's: uid, gid, groups, HOME. Returns 0, or -1 with errno. */
+int otr_launch_become(const char *user);
+
+/* Can that user read it? True also where that cannot be told. */
+bool otr_launch_readable(const char *library, const char *user);
+
 #endif /* OTR_LAUNCH_H */

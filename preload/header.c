@@ -63,28 +63,30 @@ static void begin_trace(uint8_t trace_id[16], uint8_t *flags)
  */
 static void take_ids(struct otr_served *sv, const struct iovec *iov, int n, int let_go)
 {
+	enum { PARENT, STATE, BAGGAGE, WANTED };
 	char text[128];
-	size_t len, end;
-	int whole;
+	struct otr_want want[WANTED] = {
+		[PARENT] = {"traceparent", text, sizeof(text), 0},
+		[STATE] = {"tracestate", sv->state, sizeof(sv->state), 0},
+		[BAGGAGE] = {"baggage", sv->baggage, sizeof(sv->baggage), 0},
+	};
+	int has;
 
 	sv->has_ids = 0;
 	sv->state_len = sv->baggage_len = 0;
-	if (otr_head_read(iov, n, &end) == OTR_HEAD_NONE)
+	if (!otr_head_begins(iov, n) || !otr_head_values(iov, n, want, WANTED))
 		return;
-	len = otr_head_value(iov, n, "traceparent", text, sizeof(text), &whole);
-	if (!whole)
+	has = otr_parent_read(text, want[PARENT].len, sv->trace_id, sv->span_id,
+			      &sv->flags);
+	if (!has && let_go)
 		return;
-	if (len && otr_parent_read(text, len, sv->trace_id, sv->span_id, &sv->flags))
-		sv->state_len = (uint16_t)otr_head_value(iov, n, "tracestate", sv->state,
-							 sizeof(sv->state), &whole);
-	else if (let_go)
-		return;
-	else
+	if (!has)
 		begin_trace(sv->trace_id, &sv->flags);
 	if (!let_go)
 		random_id(sv->span_id, sizeof(sv->span_id));
-	sv->baggage_len = (uint16_t)otr_head_value(iov, n, "baggage", sv->baggage,
-						   sizeof(sv->baggage), &whole);
+	if (has)
+		sv->state_len = (uint16_t)want[STATE].len;
+	sv->baggage_len = (uint16_t)want[BAGGAGE].len;
 	sv->has_ids = 1;
 }
 

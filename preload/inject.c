@@ -127,7 +127,7 @@ static int names(const char *line, size_t len, const char *name)
 {
 	size_t n = strlen(name), i;
 
-	if (len <= n)
+	if (len <= n || (line[0] | 0x20) != name[0])
 		return 0;
 	for (i = 0; i < n; i++)
 		if ((line[i] | 0x20) != name[i])
@@ -167,6 +167,13 @@ enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end)
 	}
 }
 
+int otr_head_begins(const struct iovec *iov, int n)
+{
+	char text[NAME_ROOM];
+
+	return read_method(text, peek(begin(iov, n), text, sizeof(text))) != OTR_HEAD_NONE;
+}
+
 int otr_head_has(const struct iovec *iov, int n, const char *name)
 {
 	struct cursor c = begin(iov, n);
@@ -204,31 +211,42 @@ static size_t take_value(struct cursor c, char *out, size_t size)
 	return len - skip;
 }
 
+static void take(struct cursor c, const char *line, size_t len, struct otr_want *want)
+{
+	size_t until = strlen(want->name);
+
+	while (until < len && line[until] != ':')
+		until++;
+	if (until == len)
+		return; /* blanks before the colon: not for us */
+	forward(&c, until + 1);
+	want->len = take_value(c, want->out, want->size);
+}
+
+int otr_head_values(const struct iovec *iov, int n, struct otr_want *want, int count)
+{
+	struct cursor c = begin(iov, n);
+	char text[NAME_ROOM];
+	size_t len;
+
+	while (next_line(&c) && c.pos <= OTR_HEAD_MAX) {
+		len = peek(c, text, sizeof(text));
+		if (len >= 2 && text[0] == '\r' && text[1] == '\n')
+			return 1;
+		for (int i = 0; i < count; i++)
+			if (!want[i].len && names(text, len, want[i].name))
+				take(c, text, len, &want[i]);
+	}
+	return 0;
+}
+
 size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *out,
 		      size_t size, int *whole)
 {
-	struct cursor c = begin(iov, n);
-	size_t len, found = 0, until;
-	char text[NAME_ROOM];
+	struct otr_want want = {name, out, size, 0};
 
-	*whole = 0;
-	while (next_line(&c) && c.pos <= OTR_HEAD_MAX) {
-		len = peek(c, text, sizeof(text));
-		if (len >= 2 && text[0] == '\r' && text[1] == '\n') {
-			*whole = 1;
-			break;
-		}
-		if (found || !names(text, len, name))
-			continue;
-		until = strlen(name);
-		while (until < len && text[until] != ':')
-			until++;
-		if (until == len)
-			continue; /* blanks before the colon: not for us */
-		forward(&c, until + 1);
-		found = take_value(c, out, size);
-	}
-	return found;
+	*whole = otr_head_values(iov, n, &want, 1);
+	return want.len;
 }
 
 ssize_t otr_account(size_t at, size_t added, ssize_t k, size_t *rest, int *whole)

@@ -39,9 +39,22 @@ const struct otr_method *otr_method_of(const char *line, size_t len);
  * line ends, the only place where a header is put in. */
 enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end);
 
-/* The value of the first header `name` (lower case) within a head, copied to `out`, cut at
- * both ends of blanks. Returns its length; 0: not there, empty, or longer than `size`.
- * `whole`: set to whether the head's end was seen. */
+/* Do these bytes begin a request? The first line alone is looked at. */
+int otr_head_begins(const struct iovec *iov, int n);
+
+/* A header that is looked for, and where its value goes: that of the first one that has any,
+ * cut at both ends of blanks. `len` 0: not there, empty, or longer than `size`. */
+struct otr_want {
+	const char *name; /* lower case */
+	char *out;
+	size_t size, len;
+};
+
+/* All of them in one pass; `len` of each is 0 before. Returns whether the head's end was
+ * seen. */
+int otr_head_values(const struct iovec *iov, int n, struct otr_want *want, int count);
+
+/* Likewise of one. Returns its length. */
 size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *out,
 		      size_t size, int *whole);
 

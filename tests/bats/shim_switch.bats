@@ -177,7 +177,7 @@ refused() {
 @test "-u USER who cannot read the library: said before anything starts" {
 	chmod 700 "$dir/bin"
 	refused --no-bpf -u nobody
-	[[ ${lines[0]} == "otrace run: $dir/bin/libotrace.so: user nobody cannot read it; touch not started" ]]
+	[[ ${lines[0]} == "otrace run: $dir/bin/libotrace.so: user nobody cannot read it; not started: touch" ]]
 	chmod 755 "$dir/bin"
 	"$OTRACE" run --no-bpf -o "$dir/text" -u nobody -- true
 }

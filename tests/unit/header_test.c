@@ -21,11 +21,6 @@
 #define ALL   (1ull << 56)
 
 struct otr_shim otr_shim;
-
-const struct otr_self *otr_self_peek(void)
-{
-	return NULL;
-}
 static struct otr_ring ring;
 static struct otr_served served;
 static struct otr_fd fd;
@@ -34,6 +29,11 @@ static char text[OTR_HEADER_MAX + 1];
 uint64_t otr_clock_ns(void)
 {
 	return 1;
+}
+
+const struct otr_self *otr_self_peek(void)
+{
+	return NULL;
 }
 
 struct otr_served *otr_served_of(uint64_t conn)
