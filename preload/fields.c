@@ -12,7 +12,7 @@ static int is(const struct otr_nv *nv, const char *name)
 	       !strncasecmp((const char *)nv->name, name, nv->namelen);
 }
 
-static const struct otr_nv *find(const struct otr_nv *nv, size_t n, const char *name)
+const struct otr_nv *otr_fields_find(const struct otr_nv *nv, size_t n, const char *name)
 {
 	for (; n; nv++, n--)
 		if (is(nv, name))
@@ -38,16 +38,16 @@ enum otr_head otr_fields_read(const struct otr_nv *nv, size_t n)
 			return OTR_HEAD_ODD;
 		bytes += nv[i].namelen + nv[i].valuelen;
 	}
-	if (find(nv, n, "traceparent"))
+	if (otr_fields_find(nv, n, "traceparent"))
 		return OTR_HEAD_HAS_ONE;
-	method = find(nv, n, ":method");
+	method = otr_fields_find(nv, n, ":method");
 	return bytes > OTR_HEAD_MAX || !method || is_tunnel(method) ? OTR_HEAD_ODD :
 								      OTR_HEAD_WHOLE;
 }
 
 static void add(struct otr_fields *fl, const char *name, char *value, size_t len)
 {
-	if (len && !find(fl->nv, fl->n, name))
+	if (len && !otr_fields_find(fl->nv, fl->n, name))
 		fl->nv[fl->n++] = (struct otr_nv){(uint8_t *)name, (uint8_t *)value,
 						  strlen(name), len, 0};
 }

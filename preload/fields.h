@@ -42,6 +42,9 @@ struct otr_fields {
 	struct otr_nv nv[OTR_FIELDS_MAX + 3];
 };
 
+/* The first field of this name, or NULL. */
+const struct otr_nv *otr_fields_find(const struct otr_nv *nv, size_t n, const char *name);
+
 /* WHOLE: a traceparent may go with these. */
 enum otr_head otr_fields_read(const struct otr_nv *nv, size_t n);
 

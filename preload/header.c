@@ -9,6 +9,7 @@
 
 #include "preload/inject.h"
 #include "preload/shim.h"
+#include "preload/told.h"
 
 #define SAMPLE_BITS 56
 #define CALLS_MAX 4096 /* more, and it is a load generator: no one piece of work */
@@ -250,6 +251,29 @@ int otr_header_left(const struct otr_fd *f, struct iovec *rest)
 		return 0;
 	*rest = (struct iovec){otr_shim.headers[place - 1].text + at, len};
 	return 1;
+}
+
+int otr_host_denied(const char *host, size_t len, unsigned int port)
+{
+	const struct otr_ring_hosts *own = &otr_shim.say.hosts;
+	const struct otr_ring_hosts *agents = &otr_shim.ring->say.hosts;
+
+	if (!own->n && !agents->n)
+		return 0;
+	return !len || otr_hosts_have(own, host, len, port) ||
+	       otr_hosts_have(agents, host, len, port);
+}
+
+int otr_header_denied(const struct otr_fd *f, const struct iovec *iov, int n)
+{
+	char host[256];
+	int whole;
+	size_t len;
+
+	if (!otr_shim.say.hosts.n && !otr_shim.ring->say.hosts.n)
+		return 0;
+	len = otr_head_value(iov, n, "host", host, sizeof(host), &whole);
+	return otr_host_denied(host, len, f->layer == OTR_LAYER_SOCKET ? 80 : 443);
 }
 
 struct otr_header *otr_header_claim(struct otr_fd *f)

@@ -17,7 +17,6 @@
 #include "preload/inject.h"
 #include "preload/real.h"
 #include "preload/shim.h"
-#include "preload/told.h"
 
 /* Flags with which a call means what it means without them. */
 #define PLAIN (MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE)
@@ -104,30 +103,12 @@ int otr_is_wanted(enum otr_head head, int plain)
 	return head == OTR_HEAD_WHOLE && plain;
 }
 
-/* One that names no host may be for any of them. */
-__attribute__((noinline)) static int is_denied(const struct otr_fd *f,
-					       const struct iovec *iov, int n)
-{
-	const struct otr_ring_hosts *own = &otr_shim.say.hosts;
-	const struct otr_ring_hosts *agents = &otr_shim.ring->say.hosts;
-	unsigned int port = f->layer == OTR_LAYER_SOCKET ? 80 : 443;
-	char host[256];
-	size_t len;
-	int whole;
-
-	if (!own->n && !agents->n)
-		return 0;
-	len = otr_head_value(iov, n, "host", host, sizeof(host), &whole);
-	return !len || otr_hosts_have(own, host, len, port) ||
-	       otr_hosts_have(agents, host, len, port);
-}
-
 static size_t make(struct otr_self *self, struct otr_fd *f, const struct iovec *iov, int n,
 		   uint64_t now, char *out)
 {
 	size_t len;
 
-	if (is_denied(f, iov, n)) {
+	if (otr_header_denied(f, iov, n)) {
 		otr_count(OTR_SHIM_DENIED);
 		return 0;
 	}

@@ -136,12 +136,28 @@ static int name(struct otr_named *out, struct otr_self *self)
 	return !self->strand.cur.conn && !otr_shim.mind.open && name_started(out);
 }
 
+static int is_denied(const struct otr_nv *nv, size_t n)
+{
+	const struct otr_nv *scheme = otr_fields_find(nv, n, ":scheme");
+	const struct otr_nv *host = otr_fields_find(nv, n, ":authority");
+	unsigned int port = scheme && scheme->valuelen == 4 ? 80 : 443;
+
+	if (!host)
+		host = otr_fields_find(nv, n, "host");
+	return otr_host_denied(host ? (const char *)host->value : NULL,
+			       host ? host->valuelen : 0, port);
+}
+
 static struct otr_fields *fill(struct otr_self *self, const struct otr_nv *nv, size_t n)
 {
 	struct otr_fields *fl;
 
 	if (!otr_is_wanted(otr_fields_read(nv, n), 1))
 		return NULL;
+	if (is_denied(nv, n)) {
+		otr_count(OTR_SHIM_DENIED);
+		return NULL;
+	}
 	fl = claim();
 	otr_refresh(&self->strand, otr_exch_of(self->strand.cur.conn));
 	if (fl && name(&fl->span, self)) {

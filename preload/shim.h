@@ -277,6 +277,10 @@ void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n, int l
 /* Is a trace with this id sampled? See bpf/ring.h. */
 int otr_sampled(const uint8_t trace_id[16], uint64_t threshold);
 size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out);
+/* Is this, or the one that a head names, a host that gets no header? One that is not named may
+ * be any of them. `port`: where the name has none. There is a ring. */
+int otr_host_denied(const char *host, size_t len, unsigned int port);
+int otr_header_denied(const struct otr_fd *f, const struct iovec *iov, int n);
 /* Room for a header that goes out on `f`; NULL: none, or another thread has one on it. */
 struct otr_header *otr_header_claim(struct otr_fd *f);
 /* What of it still has to go; 0: nothing. */

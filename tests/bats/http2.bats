@@ -81,6 +81,16 @@ all_of() {
 	cmp "$dir/heads.raw" "$dir/heads.shim"
 }
 
+@test "--no-inject-to: a host by its :authority" {
+	in_front
+	opts+=(--no-inject-to "localhost:$front")
+	both_ways curl -s --http2 --cacert "$dir/cert.pem" "https://localhost:$front/a"
+	cmp "$dir/heads.raw" "$dir/heads.shim"
+	grep -q 'headers   0 put in; left alone: 1 ' "$dir/text"
+	both_ways curl -s --http2-prior-knowledge "http://localhost:$clear/c"
+	added 1
+}
+
 @test "the lists that go with a trace go with it, but for those of the program's own" {
 	in_front
 	export TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/header.c preload/inject.c preload/environ.c
+// needs: preload/told.c preload/header.c preload/inject.c preload/environ.c
 /* header_test.c - which trace and which span a header names, and whether it is sampled. */
 
 #include <setjmp.h>
