@@ -69,6 +69,8 @@ void otr_flow_shut(struct otr_flow *fl)
 void otr_flow_mute(struct otr_flow *fl)
 {
 	otr_flow_shut(fl);
+	if (fl->layer == OTR_LAYER_LIB)
+		return;
 	otr_conn_policy(fl->conn, OTR_DIR_IN, OTR_CAPTURE_MUTE, 0);
 	otr_conn_policy(fl->conn, OTR_DIR_OUT, OTR_CAPTURE_MUTE, 0);
 }
@@ -80,6 +82,8 @@ static void ask_policy(struct otr_flow *fl)
 	if (proto->capture == fl->capture &&
 	    proto->head_bytes == fl->head_bytes)
 		return;
+	if (fl->layer == OTR_LAYER_LIB)
+		return; /* a policy is the connection's: its bytes are not wanted */
 	fl->capture = proto->capture;
 	fl->head_bytes = proto->head_bytes;
 	otr_conn_policy(fl->conn, OTR_DIR_IN, proto->capture,

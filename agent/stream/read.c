@@ -8,6 +8,10 @@
  * Requests are told before their responses: of a protocol that copies heads of runs, a
  * response without a request waits, since another thread's read may have been stamped
  * before the write it answers. It goes first when it was clearly earlier.
+ *
+ * Of a protocol that copies calls, both directions are read in order of time: where one of
+ * them waits for what was lost, the other waits with it. Else, behind a loss, answers would
+ * be given to other requests than theirs, for good.
  */
 
 #include "agent/stream/flow.h"
@@ -269,12 +273,49 @@ static void watch_if_long(struct otr_flow *fl, struct otr_way *way)
 			      fl->proto->capture == OTR_CAPTURE_HEAD);
 }
 
+/* When what comes next on `way` moved; UINT64_MAX: nothing waits there. */
+static uint64_t next_ns(const struct otr_way *way)
+{
+	const struct otr_piece *p = way->half.pieces;
+
+	while (p && p->end <= way->half.at)
+		p = p->next;
+	return p ? p->from.start_ns : UINT64_MAX;
+}
+
+static bool is_at_hole(const struct otr_way *way)
+{
+	return way->wait_ns && otr_half_follow(&way->half) == OTR_FOLLOW_HOLE;
+}
+
+/* Which of both is to be read on, when `way` was; `stuck`: can it not? NULL: neither. */
+static struct otr_way *in_turn(struct otr_flow *fl, struct otr_way *way, const bool stuck[2])
+{
+	struct otr_way *other = otr_way_other(fl, way);
+	bool can = !stuck[otr_way_dir(fl, way)];
+
+	if (fl->proto->capture != OTR_CAPTURE_CALLS || next_ns(other) >= next_ns(way))
+		return can ? way : NULL;
+	if (!stuck[otr_way_dir(fl, other)])
+		return other;
+	return can && !is_at_hole(other) ? way : NULL;
+}
+
+static void read_in_turn(struct otr_flow *fl, struct otr_way *way)
+{
+	bool stuck[2] = {false, false};
+	struct otr_way *now = way;
+
+	while (fl->proto && (now = in_turn(fl, way, stuck)))
+		if (!step(fl, now))
+			stuck[otr_way_dir(fl, now)] = true;
+}
+
 void otr_flow_read(struct otr_flow *fl, struct otr_way *way)
 {
 	uint32_t before = fl->unanswered;
 
-	while (fl->proto && step(fl, way))
-		;
+	read_in_turn(fl, way);
 	if (!fl->proto)
 		return;
 	watch_if_long(fl, way);

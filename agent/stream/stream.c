@@ -325,10 +325,23 @@ static void keep_head(struct otr_conn *cn, const struct otr_ev_data *ev)
 	memcpy(cn->head, ev->data, cn->head_len);
 }
 
+/* Where a library tells what it is asked, the bytes below say it once more: they are not
+ * read from its first word on, which it told before it sent any. */
+static bool says_it_again(struct otr_conn *cn, uint8_t layer)
+{
+	if (layer == OTR_LAYER_LIB && !cn->flows[layer])
+		for (uint8_t i = 0; i < OTR_LAYER_LIB; i++)
+			if (cn->flows[i] && !cn->flows[i]->muted)
+				otr_flow_mute(cn->flows[i]);
+	return layer != OTR_LAYER_LIB && cn->flows[OTR_LAYER_LIB];
+}
+
 static void on_data(struct otr_streams *ss, const struct otr_ev_data *ev)
 {
 	struct otr_conn *cn = ev->hdr.conn ? use(ss, &ev->hdr) : NULL;
-	struct otr_flow *fl = cn ? flow_of(cn, ev->layer) : NULL;
+	struct otr_flow *fl = cn && !says_it_again(cn, ev->layer) ?
+				      flow_of(cn, ev->layer) :
+				      NULL;
 
 	if (!fl)
 		return;

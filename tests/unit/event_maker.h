@@ -40,6 +40,7 @@ struct end {
 	uint32_t tgid, tid;
 	uint8_t role;
 	uint8_t pos_kind;
+	uint8_t layer;
 	uint32_t isn_out, isn_in;
 	uint64_t peer;
 	uint16_t port;		/* of the server */
@@ -161,8 +162,8 @@ static inline void ticks(struct maker *mk, uint64_t ns)
 }
 
 /* The record a source makes of a run's state. */
-static inline void run_is(struct maker *mk, struct end *e, int dir, bool open,
-			  const char *tail)
+static inline void tell_run(struct maker *mk, struct end *e, int dir, bool open,
+			    const char *tail, size_t len)
 {
 	struct otr_ev_run run = {
 		.hdr = stamp(mk, e, OTR_EV_RUN, sizeof(run)),
@@ -173,14 +174,27 @@ static inline void run_is(struct maker *mk, struct end *e, int dir, bool open,
 		.calls = 1,
 		.pos_kind = e->pos_kind,
 		.dir = (uint8_t)dir,
+		.layer = e->layer,
 		.open = open,
 	};
-	size_t len = strlen(tail);
 
 	if (e->pos_kind == OTR_POS_TCP_SEQ)
 		run.pos = (uint32_t)run.pos;
 	memcpy(run.tail + sizeof(run.tail) - len, tail, len);
 	give(mk, &run);
+}
+
+static inline void run_is(struct maker *mk, struct end *e, int dir, bool open,
+			  const char *tail)
+{
+	tell_run(mk, e, dir, open, tail, strlen(tail));
+}
+
+/* It ended with these 8 bytes, whatever they are. */
+static inline void run_ends(struct maker *mk, struct end *e, int dir,
+			    const char *tail)
+{
+	tell_run(mk, e, dir, false, tail, 8);
 }
 
 static inline void move(struct maker *mk, struct end *e, int dir,
@@ -216,6 +230,7 @@ static inline void move(struct maker *mk, struct end *e, int dir,
 	da->cap = (uint32_t)cap;
 	da->pos_kind = e->pos_kind;
 	da->dir = (uint8_t)dir;
+	da->layer = e->layer;
 	da->first = first;
 	memcpy(da->data, data, cap);
 	if (dir == OTR_DIR_OUT && first) {
