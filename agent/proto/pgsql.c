@@ -70,9 +70,11 @@ static enum otr_parse typed(struct otr_pgsql *pg, bool client,
 
 	if (!otr_pgsql_valid(client, in))
 		return OTR_PARSE_BAD;
+	if (in.len < 5 && !flags)
+		return OTR_PARSE_MORE;
 	if (in.len < 5) {
-		*used = flags ? in.len : 0; /* a hole begins in it */
-		return flags ? OTR_PARSE_SKIP : OTR_PARSE_MORE;
+		*used = in.len; /* a hole begins in it */
+		return client ? OTR_PARSE_SKIP : otr_pgsql_back_part(pg, msg);
 	}
 	fr.type = in.data[0];
 	fr.size = (uint64_t)otr_pgsql_u32(in.data + 1) + 1;

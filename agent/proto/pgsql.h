@@ -119,6 +119,9 @@ enum otr_parse otr_pgsql_back(struct otr_pgsql *pg,
 			      const struct otr_pgsql_frame *fr,
 			      struct otr_msg *msg);
 
+/* Something of the server's, of which no more is there than that it began. */
+enum otr_parse otr_pgsql_back_part(struct otr_pgsql *pg, struct otr_msg *msg);
+
 /* The tail of a run whose middle was not seen. */
 enum otr_parse otr_pgsql_front_tail(struct otr_pgsql *pg, struct otr_slice in,
 				    struct otr_msg *msg);

@@ -13,7 +13,7 @@
 #include "agent/proto/pgsql.h"
 
 /* Bytes of the answer to come, if one is owed. */
-static enum otr_parse part(struct otr_pgsql *pg, struct otr_msg *msg)
+enum otr_parse otr_pgsql_back_part(struct otr_pgsql *pg, struct otr_msg *msg)
 {
 	const struct otr_pgsql_debt *debt = otr_pgsql_debt(pg);
 
@@ -80,15 +80,18 @@ static enum otr_parse complete(struct otr_pgsql *pg,
 			       const struct otr_pgsql_frame *fr,
 			       struct otr_msg *msg)
 {
-	struct otr_slice body = fr->body;
+	struct otr_slice body = fr->body, tag;
 	bool whole;
 
 	if (!otr_pgsql_debt(pg))
 		return OTR_PARSE_SKIP;
-	count_rows(&pg->answer, otr_pgsql_string(&body, &whole));
-	if (owes(pg, OTR_PGSQL_OWES_ROWS))
-		return tell(pg, msg);
-	return part(pg, msg);
+	tag = otr_pgsql_string(&body, &whole);
+	if (whole)
+		count_rows(&pg->answer, tag);
+	if (!owes(pg, OTR_PGSQL_OWES_ROWS))
+		return otr_pgsql_back_part(pg, msg);
+	msg->partial = !whole;
+	return tell(pg, msg);
 }
 
 /* EmptyQueryResponse, PortalSuspended. */
@@ -96,7 +99,7 @@ static enum otr_parse stop(struct otr_pgsql *pg, struct otr_msg *msg)
 {
 	if (owes(pg, OTR_PGSQL_OWES_ROWS))
 		return tell(pg, msg);
-	return part(pg, msg);
+	return otr_pgsql_back_part(pg, msg);
 }
 
 /* What a flushed Prepare waited for. */
@@ -105,7 +108,7 @@ static enum otr_parse prepared(struct otr_pgsql *pg, enum otr_pgsql_owed owed,
 {
 	if (owes(pg, owed))
 		return tell(pg, msg);
-	return part(pg, msg);
+	return otr_pgsql_back_part(pg, msg);
 }
 
 /* | 'S' "ERROR" NUL | 'V' "ERROR" NUL | 'C' "42P01" NUL | .. | NUL |. Messages may hold
@@ -145,7 +148,7 @@ static enum otr_parse error(struct otr_pgsql *pg,
 	if (fatal || owes(pg, OTR_PGSQL_OWES_PARSE) ||
 	    owes(pg, OTR_PGSQL_OWES_SHAPE))
 		return tell(pg, msg);
-	return part(pg, msg);
+	return otr_pgsql_back_part(pg, msg);
 }
 
 /* What a batch in error leaves unanswered, up to its Sync. */
@@ -199,7 +202,7 @@ enum otr_parse otr_pgsql_back(struct otr_pgsql *pg,
 	case 'Z':
 		return ready(pg, msg);
 	default: /* rows and all else: stepped over */
-		return part(pg, msg);
+		return otr_pgsql_back_part(pg, msg);
 	}
 }
 

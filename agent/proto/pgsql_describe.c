@@ -40,6 +40,8 @@ static int set_text(const struct otr_msg *req, struct otr_span_builder *sb)
 		otr_sql_without_context(&text, req->target);
 	else
 		otr_sql_sanitize(&text, req->target);
+	while (req->trace_ctx.len && text.len && text.data[text.len - 1] == ' ')
+		text.len--; /* what stood before the comment that held it */
 	otr_sb_string(sb, OTR_KEY_DB_QUERY_TEXT, otr_buf_view(&text));
 	return text.rc == -ENOMEM ? -ENOMEM : 0;
 }
