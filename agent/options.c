@@ -72,6 +72,9 @@ const struct otr_option otr_option_table[] = {
 	  .help = "Only pass on which trace a request is in. "
 		  "The library tells nothing, so its spans are missing: what it "
 		  "sends names the span above them. With --no-bpf alone." },
+	{ FLAG("sql-comment", sql_comment, R), .group = "how",
+	  .help = "Put traceparent on statements, too, in a comment. "
+		  "The library does, where libpq is called with the text to run." },
 	{ TEXT("propagators", propagators, "LIST", R | A | G), .group = "how",
 	  .env = "OTEL_PROPAGATORS", .fallback = "tracecontext,baggage",
 	  .help = "Trace headers that are read." },

@@ -23,6 +23,7 @@ struct otr_settings {
 	bool no_inject;
 	bool no_observe;
 	char **no_inject_to; /* "api.example.com", "*.local:8080" */
+	bool sql_comment;
 	char *service;
 	char *user;
 	char **ignore; /* "GET /health" */

@@ -124,6 +124,7 @@ void otr_switches_environment(const struct otr_settings *cfg)
 {
 	set_flag("OTRACE_NO_INJECT", cfg->no_inject);
 	set_flag("OTRACE_NO_OBSERVE", cfg->no_observe);
+	set_flag("OTRACE_SQL_COMMENT", cfg->sql_comment);
 	set_list("OTRACE_NO_INJECT_TO", cfg->no_inject_to);
 	set_list("OTRACE_RULE", cfg->rules);
 }

@@ -27,6 +27,11 @@ static void take_policy(struct otr_fd *f, int dir)
 
 	w->capture = own_policy(f);
 	w->head_bytes = OTR_HEAD_BYTES;
+	if (f->layer == OTR_LAYER_LIB) { /* we told it what it is to be read as */
+		w->capture = OTR_CAPTURE_CALLS;
+		w->head_bytes = OTR_LIB_BYTES;
+		return;
+	}
 	for (uint32_t i = 0; i < 8; i++) {
 		uint32_t place = (at + i) % OTR_RING_POLICIES;
 

@@ -13,6 +13,7 @@
 #include <link.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* As in real.c: weak, since before glibc 2.34 they were in libdl. */
 #if defined(__GLIBC__) && defined(__x86_64__)
@@ -31,7 +32,7 @@ __asm__(".symver dladdr1,dladdr1@GLIBC_2.17");
 #pragma weak dlclose
 #pragma weak dladdr1
 
-#define SITES 16 /* a function; the calls of more are looked up each time */
+#define SITES 64 /* a function; the calls of more are looked up each time */
 
 static const char *const names[OTR_NEXT_MAX] = {
 	[OTR_NGHTTP2_REQUEST] = "nghttp2_submit_request",
@@ -51,6 +52,19 @@ static const char *const names[OTR_NEXT_MAX] = {
 	[OTR_GNUTLS_RECV] = "gnutls_record_recv",
 	[OTR_GNUTLS_HANDSHAKE] = "gnutls_handshake",
 	[OTR_GNUTLS_DEINIT] = "gnutls_deinit",
+	[OTR_PQ_EXEC] = "PQexec",
+	[OTR_PQ_EXEC_PARAMS] = "PQexecParams",
+	[OTR_PQ_EXEC_PREPARE] = "PQprepare",
+	[OTR_PQ_EXEC_PREPARED] = "PQexecPrepared",
+	[OTR_PQ_FN] = "PQfn",
+	[OTR_PQ_SEND_QUERY] = "PQsendQuery",
+	[OTR_PQ_SEND_PARAMS] = "PQsendQueryParams",
+	[OTR_PQ_SEND_PREPARE] = "PQsendPrepare",
+	[OTR_PQ_SEND_PREPARED] = "PQsendQueryPrepared",
+	[OTR_PQ_SEND_FLUSH] = "PQsendFlushRequest",
+	[OTR_PQ_PIPELINE_SYNC] = "PQpipelineSync",
+	[OTR_PQ_SEND_SYNC] = "PQsendPipelineSync",
+	[OTR_PQ_GET_RESULT] = "PQgetResult",
 };
 
 #define BUSY 1 /* being written: an address that nobody calls from */
@@ -154,4 +168,50 @@ void *otr_next(enum otr_next_fn which, const void *from)
 	}
 	errno = error;
 	return fn;
+}
+
+static const struct link_map *module_of(const void *at, Dl_info *info)
+{
+	struct link_map *map = NULL;
+
+	if (!dlsym || !dlopen || !dlclose || !dladdr1 ||
+	    !dladdr1(at, info, (void **)&map, RTLD_DL_LINKMAP))
+		return NULL;
+	return map;
+}
+
+/* Its ELF header lies at its beginning. */
+int otr_next_module(const void *fn, uintptr_t *begin, uintptr_t *end)
+{
+	const ElfW(Ehdr) *eh;
+	const ElfW(Phdr) *ph;
+	Dl_info info;
+
+	if (!module_of(fn, &info))
+		return 0;
+	eh = info.dli_fbase;
+	if (!eh || memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0)
+		return 0;
+	ph = (const void *)((const char *)eh + eh->e_phoff);
+	*begin = *end = (uintptr_t)eh;
+	for (uint32_t i = 0; i < eh->e_phnum; i++)
+		if (ph[i].p_type == PT_LOAD && *begin + ph[i].p_vaddr + ph[i].p_memsz > *end)
+			*end = *begin + ph[i].p_vaddr + ph[i].p_memsz;
+	return (uintptr_t)fn < *end;
+}
+
+void *otr_next_beside(const void *fn, const char *name)
+{
+	const struct link_map *map;
+	int error = errno;
+	Dl_info info, other;
+	void *got = NULL;
+
+	map = module_of(fn, &info);
+	if (map)
+		got = in_scope_of(map, name);
+	if (got && module_of(got, &other) != map)
+		got = NULL;
+	errno = error;
+	return got;
 }

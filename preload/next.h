@@ -10,6 +10,8 @@
  * for whom it is called by, once a place of call.
  */
 
+#include <stdint.h>
+
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 enum otr_next_fn {
@@ -30,12 +32,31 @@ enum otr_next_fn {
 	OTR_GNUTLS_RECV,
 	OTR_GNUTLS_HANDSHAKE,
 	OTR_GNUTLS_DEINIT,
+	OTR_PQ_EXEC,
+	OTR_PQ_EXEC_PARAMS,
+	OTR_PQ_EXEC_PREPARE,
+	OTR_PQ_EXEC_PREPARED,
+	OTR_PQ_FN,
+	OTR_PQ_SEND_QUERY,
+	OTR_PQ_SEND_PARAMS,
+	OTR_PQ_SEND_PREPARE,
+	OTR_PQ_SEND_PREPARED,
+	OTR_PQ_SEND_FLUSH,
+	OTR_PQ_PIPELINE_SYNC,
+	OTR_PQ_SEND_SYNC,
+	OTR_PQ_GET_RESULT,
 	OTR_NEXT_MAX,
 };
 
 /* The function that a call returning to `from` would have reached without us, or NULL: then
  * nothing may be called. errno is kept. */
 void *otr_next(enum otr_next_fn which, const void *from);
+
+/* Where the module (library or program) that has `fn` begins and ends; 0: not known. */
+int otr_next_module(const void *fn, uintptr_t *begin, uintptr_t *end);
+
+/* Another function of the very module that has `fn`, or NULL. errno is kept. */
+void *otr_next_beside(const void *fn, const char *name);
 
 #pragma GCC visibility pop
 

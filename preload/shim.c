@@ -192,7 +192,7 @@ static int make_room(void)
 	sh->selves = (void *)rooms[SELVES];
 	sh->headers = (void *)rooms[HEADERS];
 	sh->homes = (void *)rooms[HOMES];
-	return otr_tls_room();
+	return otr_tls_room() && otr_pq_room(is_set("OTRACE_SQL_COMMENT"));
 }
 
 /* The kernel gave every process 16 random bytes; children of one share them. */

@@ -27,6 +27,8 @@
 #define OTR_TRIES   100
 #define OTR_HOMES   4096 /* hints where a socket's state lies */
 
+#define OTR_LIB_BYTES 4160 /* told of one call of a client library: see pqwire.h */
+
 #define OTR_HEADER_MAX (70 + 14 + OTR_TRACESTATE_MAX + 11 + OTR_BAGGAGE_MAX)
 
 enum otr_fd_kind {
@@ -75,7 +77,8 @@ struct otr_fd {
 	uint8_t has_cause; /* R4 was asked; the bytes are not out yet */
 	uint8_t layer;	   /* enum otr_layer */
 	uint8_t opening;   /* enum otr_opening */
-	uint8_t opaque;	   /* ciphertext: what is said lies in otr_fd_talk() */
+	uint8_t opaque;	   /* what is said lies in otr_fd_talk(): these are ciphertext, or
+			    * what a library makes of calls that are told */
 	uint8_t let_go;	   /* the exchange that goes on is not told */
 	uint8_t let_next;  /* nor will be the one whose cause was asked for */
 	uint16_t dup;	   /* an alias of this socket's, + 1; 0: none known */
@@ -117,6 +120,10 @@ struct otr_self {
 	const void *tls_session;
 	int32_t tls_fd; /* whose ciphertext it moved; -1: none yet */
 	int32_t tls_hello;
+	/* In a call of libpq that waits for its answer; see pq.c. */
+	uintptr_t pq_frame;
+	const void *pq_conn;
+	int32_t pq_asked; /* it made another call of libpq's, to ask */
 };
 
 struct otr_box {
@@ -146,9 +153,11 @@ struct otr_shim {
 	struct otr_ring *ring;
 	char *slots; /* mapped twice in a row, so that no slot wraps */
 	struct otr_fd *fds;
-	struct otr_fd *talks; /* by the same number: plaintext of those that are opaque */
+	struct otr_fd *talks; /* by the same number, of those that are opaque */
 	uint32_t n_fds;
 	struct otr_tls *tls;
+	struct otr_pq *pqs;
+	char *pq_texts; /* statements with a comment of ours; NULL: none are made */
 	uint32_t owing; /* connections on which a part of a header still has to go */
 	uint32_t *homes; /* by inode: number + 1 */
 	struct otr_header *headers;
@@ -225,8 +234,10 @@ int otr_fd_is(int fd, const struct otr_fd *f);
 void otr_fd_closed(int fd);
 void otr_fd_made(int fd, int role);
 
-/* tls.c: where what is said on `f` is kept: itself, or its plaintext. */
+/* tls.c: where what is said on `f` is kept: itself, or of what lies above it. */
 struct otr_fd *otr_fd_talk(struct otr_fd *f);
+/* From now on that is `layer`, whose place this gives; the socket is opaque. */
+struct otr_fd *otr_fd_begin_talk(struct otr_fd *f, uint8_t layer);
 /* Are these bytes ciphertext, since a TLS library moves them now, or did before? */
 int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 		  const struct iovec *iov, int n);
@@ -235,6 +246,8 @@ int otr_tls_inside(const struct otr_self *self);
 /* Ciphertext of `f` was sent: is its plaintext known? */
 void otr_tls_beside(const struct otr_self *self, struct otr_fd *f);
 int otr_tls_room(void);
+/* pq.c; `comment`: statements may get one. */
+int otr_pq_room(int comment);
 /* net.c: a message came, perhaps with descriptors in it. */
 struct msghdr;
 void otr_came(const struct msghdr *msg);

@@ -133,22 +133,24 @@ struct otr_fd *otr_fd_talk(struct otr_fd *f)
 
 /* What was known of the socket is true of what is said on it: whose it is, and for whom it
  * was connected. */
-static void begin_talk(struct otr_fd *f)
+struct otr_fd *otr_fd_begin_talk(struct otr_fd *f, uint8_t layer)
 {
 	struct otr_fd *talk = &otr_shim.talks[f - otr_shim.fds];
+	struct otr_asked asked = otr_fd_talk(f)->asked;
 
 	memset(talk, 0, sizeof(*talk));
 	talk->inode = f->inode;
-	talk->asked = f->asked;
+	talk->asked = asked;
 	talk->family = f->family;
 	talk->kind = f->kind;
 	talk->role = f->role;
 	talk->seen_open = f->seen_open;
 	talk->nonblock = f->nonblock;
-	talk->layer = OTR_LAYER_TLS;
+	talk->layer = layer;
 	talk->last_dir = OTR_DIR_NONE;
 	talk->policy_gen = ~0u;
 	f->opaque = 1;
+	return talk;
 }
 
 int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
@@ -163,7 +165,7 @@ int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 	if (!f->opaque && !is_record(iov, n))
 		return 0;
 	if (!f->opaque)
-		begin_talk(f);
+		otr_fd_begin_talk(f, OTR_LAYER_TLS);
 	self->tls_fd = fd;
 	return 1;
 }
@@ -179,12 +181,18 @@ void otr_tls_beside(const struct otr_self *self, struct otr_fd *f)
 
 /* Above: calls for a session. */
 
+/* Is its plaintext what we tell? Not where the calls that make it are told (pq.c). */
+static int is_told(const struct otr_tls *t, struct otr_fd *f)
+{
+	return f && f->opaque && f->inode == t->conn && otr_fd_talk(f)->layer == OTR_LAYER_TLS;
+}
+
 /* The socket of a session, if it still is. `begins`: a message does, so look. */
 static struct otr_fd *socket_of(const struct otr_tls *t, int dir)
 {
 	struct otr_fd *f = t ? otr_fd_of(t->fd) : NULL;
 
-	if (!f || f->kind != OTR_FD_STREAM || !f->opaque || f->inode != t->conn)
+	if (!is_told(t, f) || f->kind != OTR_FD_STREAM)
 		return NULL;
 	return otr_fd_talk(f)->last_dir == dir || otr_fd_is(t->fd, f) ? f : NULL;
 }
@@ -225,7 +233,7 @@ static void follow(const struct otr_tls *t, const void *bytes, size_t n)
 	const struct iovec iov = {(void *)bytes, n};
 	struct otr_fd *f = t ? otr_fd_slot(t->fd) : NULL, *talk;
 
-	if (!f || !f->opaque || f->inode != t->conn)
+	if (!is_told(t, f))
 		return;
 	talk = otr_fd_talk(f);
 	if (talk->role != OTR_ROLE_SERVER)
