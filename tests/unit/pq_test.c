@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/pq.c preload/pqtell.c preload/pqwire.c preload/comment.c
+/*
+ * pq_test.c - a libpq that calls us, or does not, and is not always seen: what is told is
+ * what it was asked, each once, and nothing is answered by another's result.
+ *
+ * What is told is a line: '>' and the types of messages that go out, '<' and of those that
+ * come in, '?' where bytes came that were not copied.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "preload/comment.h"
+#include "preload/pq.h"
+#include "preload/shim.h"
+
+#define FD 7
+
+struct otr_shim otr_shim;
+static struct otr_self self;
+static const uint32_t on, off = 1;
+static char line[512];
+static int counts[OTR_SHIM_COUNTS];
+
+/* Of the library: */
+struct otr_self *otr_enter(void)
+{
+	if (self.inside)
+		return NULL;
+	self.inside = 1;
+	return &self;
+}
+
+void otr_leave(struct otr_self *at)
+{
+	at->inside = 0;
+}
+
+void *otr_room(size_t size)
+{
+	return calloc(1, size);
+}
+
+struct otr_fd *otr_fd_of(int fd)
+{
+	return fd == FD ? &otr_shim.fds[FD] : NULL;
+}
+
+struct otr_fd *otr_fd_known(int fd)
+{
+	return otr_fd_of(fd);
+}
+
+struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+{
+	(void)fd;
+	return f;
+}
+
+struct otr_fd *otr_fd_talk(struct otr_fd *f)
+{
+	return f->opaque ? &otr_shim.talks[f - otr_shim.fds] : f;
+}
+
+struct otr_fd *otr_fd_begin_talk(struct otr_fd *f, uint8_t layer)
+{
+	f->opaque = 1;
+	memset(otr_fd_talk(f), 0, sizeof(*f));
+	otr_fd_talk(f)->layer = layer;
+	return otr_fd_talk(f);
+}
+
+int otr_is_told(uint32_t flag)
+{
+	(void)flag;
+	return 0;
+}
+
+int otr_ring_ready(void)
+{
+	return 1;
+}
+
+void otr_runs_over(struct otr_fd *f)
+{
+	(void)f;
+}
+
+void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
+{
+	(void)fd;
+	(void)kind;
+	(void)error;
+	f->told_by = otr_shim.pid;
+}
+
+uint64_t otr_clock_ns(void)
+{
+	return 1;
+}
+
+void otr_count(enum otr_shim_count what)
+{
+	counts[what]++;
+}
+
+void otr_rules_ask(struct otr_self *at, struct otr_fd *f, uint64_t now)
+{
+	(void)at;
+	(void)now;
+	f->has_cause = 1;
+}
+
+#define TP "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out)
+{
+	(void)iov;
+	assert_int_equal(n, 0);
+	f->cause.ids = OTR_IDS_INJECTED;
+	memcpy(out, "traceparent: " TP "\r\n", 70);
+	return 70;
+}
+
+static void note(int dir, char type)
+{
+	size_t at = strlen(line);
+	char mark = dir == OTR_DIR_OUT ? '>' : '<';
+	const char *last = strpbrk(line, "<>") ? line + at : NULL;
+
+	while (last && *last != '<' && *last != '>')
+		last--;
+	assert_true(at + 3 < sizeof(line));
+	if (!last || *last != mark)
+		line[at++] = mark;
+	line[at] = type;
+	line[at + 1] = 0;
+}
+
+uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *at, int dir, uint64_t pos,
+		       uint64_t moved, uint64_t start_ns, int first,
+		       const struct otr_cause *cause, const struct iovec *iov, int n,
+		       uint32_t cap)
+{
+	(void)f;
+	(void)at;
+	(void)start_ns;
+	(void)first;
+	(void)cause;
+	(void)iov;
+	(void)n;
+	assert_int_equal(pos, 0);
+	assert_int_equal(moved, cap);
+	note(dir, '.');
+	return cap;
+}
+
+void otr_moved(struct otr_self *at, int fd, struct otr_fd *f, int dir, uint64_t moved,
+	       uint64_t start_ns, const struct iovec *iov, int n)
+{
+	char bytes[1024];
+	size_t len = 0, size;
+
+	assert_true(at->inside);
+	assert_int_equal(fd, FD);
+	assert_int_equal(f->layer, OTR_LAYER_LIB);
+	assert_true(start_ns);
+	if (dir == OTR_DIR_OUT)
+		f->has_cause = 0;
+	for (int i = 0; i < n; i++) {
+		assert_true(len + iov[i].iov_len <= sizeof(bytes));
+		memcpy(bytes + len, iov[i].iov_base, iov[i].iov_len);
+		len += iov[i].iov_len;
+	}
+	if (!n)
+		note(dir, '?');
+	assert_true(!n || len == moved);
+	for (size_t i = 0; i < len; i += size) {
+		size = 1 + ((size_t)(uint8_t)bytes[i + 3] << 8 | (uint8_t)bytes[i + 4]);
+		note(dir, bytes[i]);
+	}
+}
+
+/* libpq: */
+struct result {
+	int status;
+	const char *tag, *code;
+};
+
+static int active, pipelined, status;
+static char db[1], result_text[64];
+
+static int get_socket(const void *conn)
+{
+	(void)conn;
+	return FD;
+}
+
+static int get_status(const void *conn)
+{
+	(void)conn;
+	return status;
+}
+
+static int get_transaction(const void *conn)
+{
+	(void)conn;
+	return active;
+}
+
+static char *get_name(const void *conn)
+{
+	(void)conn;
+	return (char *)"me";
+}
+
+static int get_result(const void *res)
+{
+	return ((const struct result *)res)->status;
+}
+
+static char *get_tag(void *res)
+{
+	strcpy(result_text, ((const struct result *)res)->tag);
+	return result_text;
+}
+
+static char *get_field(const void *res, int which)
+{
+	return which == 'C' ? (char *)((const struct result *)res)->code : NULL;
+}
+
+static int get_pipeline(const void *conn)
+{
+	(void)conn;
+	return pipelined;
+}
+
+static char code[16]; /* where it lies */
+static struct otr_pq_lib lib;
+
+struct otr_pq_lib *otr_pq_lib_of(const void *fn)
+{
+	assert_ptr_equal(fn, code);
+	return &lib;
+}
+
+static struct result rows = {2, "SELECT 1", NULL}, done = {1, "", NULL}, copying = {4, "", NULL},
+		     bad = {7, "", "42P01"}, broken = {7, "", NULL}, one_row = {9, "", NULL},
+		     chunk = {12, "", NULL}, last_chunk = {12, "SELECT 9", NULL}, end = {2, "", NULL},
+		     synced = {10, "", NULL}, aborted = {11, "", NULL};
+
+static int setup(void **state)
+{
+	(void)state;
+	free(otr_shim.fds);
+	free(otr_shim.talks);
+	free(otr_shim.pqs);
+	memset(&otr_shim, 0, sizeof(otr_shim));
+	memset(&self, 0, sizeof(self));
+	memset(counts, 0, sizeof(counts));
+	otr_shim.off = &on;
+	otr_shim.pid = 1;
+	otr_shim.fds = calloc(16, sizeof(struct otr_fd));
+	otr_shim.talks = calloc(16, sizeof(struct otr_fd));
+	otr_shim.fds[FD].kind = OTR_FD_STREAM;
+	otr_shim.fds[FD].inode = 100;
+	assert_true(otr_pq_room(0));
+	lib = (struct otr_pq_lib){(uintptr_t)code, (uintptr_t)code + sizeof(code), get_socket,
+				  get_status, get_transaction, get_name, get_name, get_result,
+				  get_tag, get_field, get_pipeline, 0};
+	active = pipelined = status = 0;
+	line[0] = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	setup(state);
+	free(otr_shim.fds);
+	free(otr_shim.talks);
+	free(otr_shim.pqs);
+	otr_shim.fds = otr_shim.talks = NULL;
+	otr_shim.pqs = NULL;
+	return 0;
+}
+
+static struct otr_pq_call call(enum otr_pq_kind kind, int waits)
+{
+	return (struct otr_pq_call){.kind = kind, .fn = code, .from = db, .conn = db,
+				    .text = "SELECT 1", .name = "p", .waits = waits};
+}
+
+static void asks(enum otr_pq_kind kind, int ok)
+{
+	struct otr_pq_call c = call(kind, 0);
+
+	otr_pq_begin(&c);
+	otr_pq_asked(&c, ok);
+}
+
+static void gets(struct result *res)
+{
+	otr_pq_got(code, db, res);
+}
+
+/* By libpq itself: deeper in the stack than the call that it is made in. */
+__attribute__((noinline)) static void asks_within(enum otr_pq_kind kind, int ok)
+{
+	struct otr_pq_call c = call(kind, 0);
+
+	c.from = code + 1;
+	otr_pq_begin(&c);
+	otr_pq_asked(&c, ok);
+}
+
+static void is_line(const char *want)
+{
+	assert_string_equal(line, want);
+	line[0] = 0;
+}
+
+static void asked_and_read(void **state)
+{
+	(void)state;
+	asks(OTR_PQ_QUERY, 1);
+	gets(&rows);
+	gets(NULL);
+	is_line(">.Q<CZ");
+	gets(NULL); /* and once more, as nothing is asked */
+	is_line("");
+	asks(OTR_PQ_PREPARE, 1);
+	gets(&done);
+	gets(NULL);
+	asks(OTR_PQ_PREPARED, 1);
+	gets(&one_row);
+	gets(&one_row);
+	gets(&rows);
+	gets(NULL);
+	asks(OTR_PQ_PARAMS, 1);
+	gets(&bad);
+	gets(NULL);
+	is_line(">PS<1Z>BES<CZ>PBES<EZ");
+	asks(OTR_PQ_QUERY, 0); /* refused */
+	gets(NULL);
+	is_line("");
+	assert_false(otr_shim.talks[FD].has_cause);
+	asks(OTR_PQ_QUERY, 1);
+	gets(&copying);
+	gets(&copying);
+	gets(&rows);
+	gets(NULL);
+	is_line(">Q<CZ");
+	asks(OTR_PQ_PARAMS, 1);
+	gets(&chunk);
+	gets(&last_chunk);
+	gets(&end);
+	gets(NULL);
+	asks(OTR_PQ_PARAMS, 1);
+	gets(&chunk);
+	gets(&rows);
+	gets(NULL);
+	is_line(">PBES<CZ>PBES<CZ");
+}
+
+static void waits(int reaches, int sent, struct result *res)
+{
+	struct otr_pq_call c = call(OTR_PQ_QUERY, 1);
+
+	otr_pq_begin(&c);
+	if (reaches) {
+		gets(NULL); /* what is left of the one before */
+		asks_within(OTR_PQ_QUERY, sent);
+	}
+	if (reaches && sent) {
+		gets(res);
+		if (res != &copying)
+			gets(NULL);
+	}
+	otr_pq_waited(&c, res);
+	assert_int_equal(self.pq_frame, 0);
+	assert_null(self.pq_conn);
+}
+
+static void waited_for(void **state)
+{
+	(void)state;
+	waits(1, 1, &rows);
+	waits(1, 1, &bad);
+	is_line(">.Q<CZ>Q<EZ");
+	waits(1, 0, NULL);
+	is_line("");
+	assert_false(otr_shim.talks[FD].has_cause);
+	waits(1, 1, &copying);
+	gets(&rows);
+	gets(NULL);
+	is_line(">Q<CZ");
+	assert_false(lib.silent);
+}
+
+static void its_own_calls_do_not_reach_us(void **state)
+{
+	struct otr_pq_call c = call(OTR_PQ_QUERY, 1);
+
+	(void)state;
+	waits(0, 1, NULL); /* nobody knows */
+	is_line(">.");
+	waits(0, 1, &rows);
+	is_line(">Q<CZ");
+	otr_pq_begin(&c);
+	is_line(">Q"); /* from then on before it is made */
+	otr_pq_waited(&c, &bad);
+	is_line("<EZ");
+	waits(0, 1, &copying);
+	gets(&rows);
+	gets(NULL);
+	is_line(">Q<CZ");
+	asks(OTR_PQ_QUERY, 1); /* read by the call that comes next */
+	waits(0, 1, &rows);
+	is_line(">Q<?>Q<CZ");
+	waits(0, 1, &broken);
+	is_line(">Q");
+	waits(0, 1, &rows);
+	is_line("<?>Q<CZ");
+}
+
+static void a_pipeline(void **state)
+{
+	(void)state;
+	asks(OTR_PQ_QUERY, 1);
+	gets(&rows);
+	gets(NULL);
+	is_line(">.Q<CZ");
+	pipelined = 1;
+	asks(OTR_PQ_PARAMS, 1);
+	asks(OTR_PQ_PARAMS, 1);
+	asks(OTR_PQ_SYNC, 1);
+	asks(OTR_PQ_PREPARED, 1);
+	is_line(">PBEPBESBE");
+	gets(&bad);
+	gets(NULL);
+	gets(&aborted);
+	gets(NULL);
+	gets(&synced);
+	asks(OTR_PQ_SYNC, 1);
+	gets(&rows);
+	gets(NULL);
+	gets(&synced);
+	is_line("<EZ>S<CZ");
+	pipelined = 0;
+	gets(NULL);
+	is_line("");
+	asks(OTR_PQ_QUERY, 1);
+	is_line(">Q");
+}
+
+static void what_libpq_does_of_its_own(void **state)
+{
+	(void)state;
+	asks_within(OTR_PQ_QUERY, 1);
+	gets(&rows);
+	gets(NULL);
+	is_line("");
+	assert_false(otr_shim.fds[FD].opaque);
+	waits(1, 1, &rows);
+	is_line(">.Q<CZ");
+	asks_within(OTR_PQ_QUERY, 1); /* told of here by now, as nothing else is */
+	gets(&rows);
+	gets(NULL);
+	is_line(">Q<CZ");
+}
+
+/* Another's result is never this one's. */
+static void switched_off_meanwhile(void **state)
+{
+	(void)state;
+	asks(OTR_PQ_QUERY, 1);
+	otr_shim.off = &off;
+	gets(&rows);
+	gets(NULL);
+	asks(OTR_PQ_QUERY, 1);
+	otr_shim.off = &on;
+	gets(&bad);
+	is_line(">.Q");
+	active = 1;
+	asks(OTR_PQ_PARAMS, 1); /* in the midst of what we did not see */
+	is_line("");
+	active = 0;
+	gets(NULL);
+	asks(OTR_PQ_QUERY, 1);
+	gets(&rows);
+	gets(NULL);
+	is_line("<?>Q<CZ");
+	otr_shim.off = &off;
+	waits(1, 1, &rows);
+	otr_shim.off = &on;
+	waits(1, 1, &rows);
+	is_line("<?>Q<CZ");
+}
+
+static void another_socket(void **state)
+{
+	(void)state;
+	asks(OTR_PQ_QUERY, 1);
+	is_line(">.Q");
+	memset(&otr_shim.fds[FD], 0, sizeof(struct otr_fd)); /* PQreset */
+	otr_shim.fds[FD].kind = OTR_FD_STREAM;
+	otr_shim.fds[FD].inode = 101;
+	gets(&rows);
+	gets(NULL);
+	is_line("");
+	status = 1; /* not connected */
+	asks(OTR_PQ_QUERY, 0);
+	is_line("");
+	status = 0;
+	asks(OTR_PQ_QUERY, 1);
+	is_line(">.Q");
+}
+
+/* A call that was left by longjmp is above us no more. */
+static void left(void **state)
+{
+	struct otr_pq_call c = call(OTR_PQ_QUERY, 1);
+
+	(void)state;
+	asks(OTR_PQ_QUERY, 1);
+	gets(NULL);
+	is_line(">.Q<Z");
+	otr_pq_begin(&c);
+	self.pq_frame = 16; /* deeper than we are now */
+	asks_within(OTR_PQ_QUERY, 1);
+	assert_int_equal(self.pq_frame, 0);
+	assert_false(self.pq_asked);
+}
+
+static void comments(void **state)
+{
+	static char text[OTR_PQ_TEXT];
+	struct otr_pq_call c = call(OTR_PQ_QUERY, 0), inner;
+
+	(void)state;
+	free(otr_shim.pqs);
+	assert_true(otr_pq_room(1));
+	otr_pq_begin(&c);
+	assert_string_equal(c.text, "SELECT 1 /*traceparent='" TP "'*/");
+	inner = c; /* libpq hands it on */
+	otr_pq_begin(&inner);
+	assert_ptr_equal(inner.text, c.text);
+	assert_int_equal(counts[OTR_SHIM_INJECTED], 1);
+	for (enum otr_pq_kind kind = OTR_PQ_PARAMS; kind <= OTR_PQ_SYNC; kind++) {
+		c = call(kind, 0);
+		otr_pq_begin(&c);
+		assert_int_equal(kind == OTR_PQ_PARAMS, strlen(c.text) > 8);
+	}
+	memset(text, '1', sizeof(text) - 1); /* none that is told only in part */
+	for (size_t len = OTR_PQ_TEXT; len > 1000; len--) {
+		text[len - 1] = 0;
+		c = call(len % 2 ? OTR_PQ_QUERY : OTR_PQ_PARAMS, 0);
+		c.text = text;
+		otr_pq_begin(&c);
+		assert_int_equal(c.text != text, len + OTR_COMMENT_LEN <=
+							 (len % 2 ? OTR_PQ_TEXT : OTR_PQ_KEPT));
+	}
+	free(otr_shim.pq_texts);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(asked_and_read), TEST(waited_for), TEST(its_own_calls_do_not_reach_us),
+		TEST(a_pipeline), TEST(what_libpq_does_of_its_own),
+		TEST(switched_off_meanwhile), TEST(another_socket), TEST(left), TEST(comments),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
