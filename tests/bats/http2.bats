@@ -101,14 +101,18 @@ all_of() {
 	[ "$(grep '^baggage' "$dir/heads")" = 'baggage: own=1' ]
 }
 
-@test "curl -> nginx -> Python: one trace, each parent a span that is there" {
+@test "curl -> nginx -> Python: one trace, each parent a span that is there; with probes, too" {
 	before "http://127.0.0.1:$port"
-	all_of "curl -s --http2 --cacert $dir/cert.pem https://localhost:$front/tls
-		curl -s --http2-prior-knowledge http://localhost:$clear/clear"
-	printf 'hello /tls\nhello /clear\n' | cmp - "$dir/out"
-	spans 'len(P) == 1' 'len(S) == 4' 'len({s.trace for s in S + P}) == 1' \
-		'all(parent(s) for s in S)' 'all(parent(c) is P[0] for c in C)' \
-		'all(parent(v).name == v.name for v in V)'
+	for source in shim bpf+shim; do
+		[ $source = shim ] || opts=()
+		all_of "curl -s --http2 --cacert $dir/cert.pem https://localhost:$front/tls
+			curl -s --http2-prior-knowledge http://localhost:$clear/clear"
+		head -n 1 "$dir/text" | grep -q " $source\$"
+		printf 'hello /tls\nhello /clear\n' | cmp - "$dir/out"
+		spans 'len(P) == 1' 'len(S) == 4' 'len({s.trace for s in S + P}) == 1' \
+			'all(parent(s) for s in S)' 'all(parent(c) is P[0] for c in C)' \
+			'all(parent(v).name == v.name for v in V)'
+	done
 }
 
 @test "a server's calls, on a connection of each or of all: each its own request's" {
