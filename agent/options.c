@@ -70,8 +70,8 @@ const struct otr_option otr_option_table[] = {
 		  "HOST, HOST:PORT, *.SUFFIX, as the Host header has it. Repeatable." },
 	{ FLAG("no-observe", no_observe, R), .group = "how",
 	  .help = "Only pass on which trace a request is in. "
-		  "The library tells nothing, so its spans are missing: what it "
-		  "sends names the span above them. With --no-bpf alone." },
+		  "Its own spans are missing: what it sends names the one above. "
+		  "With --no-bpf." },
 	{ FLAG("sql-comment", sql_comment, R), .group = "how",
 	  .help = "Put traceparent on statements, too, in a comment. "
 		  "The library does, where libpq is called with the text to run." },

@@ -55,7 +55,7 @@ setup() {
 }
 
 @test "an option of another command says whose it is" {
-	run "$OTRACE" run --rule x -- true
+	run "$OTRACE" run --log-level x -- true
 	[ "$status" -eq 125 ]
 	[[ "$output" == *"it is one of agent"* ]]
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "preload/shim.h"
+#include "preload/told.h"
 
 #define TRACE "0af7651916cd43dd8448eb211c80319c"
 #define ABOVE "b7ad6b7169203331"
@@ -168,6 +169,28 @@ static void in_the_trace_it_was_started_in(void **state)
 	assert_string_equal(asks(), "");
 }
 
+/* By the environment or by the agent; which port is meant where none is said. */
+static void hosts_that_get_none(void **state)
+{
+	static const char named[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+	static const char nameless[] = "GET / HTTP/1.0\r\n\r\n";
+	const struct iovec one = {(char *)named, strlen(named)};
+	const struct iovec none = {(char *)nameless, strlen(nameless)};
+
+	(void)state;
+	assert_false(otr_header_denied(&fd, &none, 1));
+	strcpy(ring.say.hosts.name[0], "x:443");
+	ring.say.hosts.n = 1;
+	assert_false(otr_header_denied(&fd, &one, 1));
+	assert_true(otr_header_denied(&fd, &none, 1));
+	fd.layer = OTR_LAYER_TLS;
+	assert_true(otr_header_denied(&fd, &one, 1));
+	fd.layer = OTR_LAYER_SOCKET;
+	otr_hosts_read(&otr_shim.say.hosts, "x");
+	assert_true(otr_header_denied(&fd, &one, 1));
+	otr_shim.say.hosts.n = 0;
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, begin)
 
 int main(void)
@@ -178,6 +201,7 @@ int main(void)
 		TEST(what_came_in_is_respected),
 		TEST(of_what_is_let_go),
 		TEST(in_the_trace_it_was_started_in),
+		TEST(hosts_that_get_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
