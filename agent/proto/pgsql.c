@@ -193,6 +193,7 @@ const struct otr_proto_ops otr_pgsql = {
 	.name = "pgsql",
 	.scope = "otrace/postgresql",
 	.client_only = true,
+	.in_order = true,
 	.server_title = "PostgreSQL",
 	.server_exe = "postgres",
 	.state_size = sizeof(struct otr_pgsql),

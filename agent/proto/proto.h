@@ -118,7 +118,9 @@ struct otr_proto_ops {
 	/* Its server's end is no span, only an end of the wire: a database that is
 	 * traced itself says nothing that its client did not. */
 	bool client_only;
-	/* Then: what people call that server, and its executable. */
+	/* Answers come in order of `stream`: a request that is passed over has lost its own. */
+	bool in_order;
+	/* With client_only: what people call that server, and its executable. */
 	const char *server_title, *server_exe;
 
 	size_t state_size; /* bytes of per-connection state, zeroed; may be 0 */

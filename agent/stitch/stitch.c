@@ -143,11 +143,23 @@ static void end_skipped(struct otr_stitch *st, const struct otr_wire *wire,
 	struct otr_exchange *ex;
 
 	for (uint16_t i = 0; i < msg->skips; i++) {
-		ex = asked(wire, side, msg->stream);
+		ex = asked(wire, side, msg->stream ? msg->stream + 1u + i : 0);
 		if (!ex)
 			return;
 		otr_exchange_end(st, ex, side->start_ns);
 	}
+}
+
+/* The answer to one that was asked later has come: theirs were not seen. */
+static void end_passed_over(struct otr_stitch *st, const struct otr_wire *wire,
+			    const struct otr_side *side, uint64_t stream)
+{
+	struct otr_exchange *ex, *tmp;
+
+	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next)
+	if (ex->ref.layer == side->ref.layer && ex->ref.dir != side->ref.dir &&
+	    ex->stream < stream)
+		end_cut(st, ex, side->start_ns);
 }
 
 static int take_response(struct otr_stitch *st, struct otr_wire *wire,
@@ -158,6 +170,8 @@ static int take_response(struct otr_stitch *st, struct otr_wire *wire,
 	wire->now[side->ref.layer][side->ref.dir] = NULL;
 	if (!ex || msg->interim)
 		return 0;
+	if (ex->proto->in_order)
+		end_passed_over(st, wire, side, msg->stream);
 	ex->answered = true;
 	otr_exchange_answered(ex);
 	wire->now[side->ref.layer][side->ref.dir] = ex;
