@@ -5,6 +5,7 @@
 
 bats_require_minimum_version 1.5.0
 load helpers
+load shim
 setup() {
 	live_setup
 	shim_setup
@@ -245,7 +246,6 @@ ask_always() {
 	[ "$status" -eq 0 ]
 	[ "$(lost)" -gt 1000 ]
 }
-bound() { ss -Hltn "sport = :$1" | grep -q .; }
 
 lost() { # events that the summary says are missing
 	local n

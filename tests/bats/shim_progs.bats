@@ -47,6 +47,30 @@ teardown() {
 
 beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they live by
 
+@test "nginx: a worker that is killed takes nothing along that it had told" {
+	cat >"$dir/nginx.conf" <<-N
+		daemon off; worker_processes 1; pid $dir/nginx.pid; error_log $dir/nginx.log;
+		events {}
+		http { access_log off; server { listen 127.0.0.1:$web; location / { return 200 ok; } } }
+	N
+	as_nobody
+	bg nginx "${user[@]}" "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- \
+		nginx -p "$dir" -c "$dir/nginx.conf"
+	local run=$pid worker
+	up "$web"
+	worker=$(pgrep -P "$(pgrep -P "$run")")
+	curl -s "127.0.0.1:$web/[1-50]" >"$dir/out"
+	kill -9 "$worker"
+	until_true 10 gone "$worker"
+	until_true 10 curl -sf "127.0.0.1:$web/first"
+	curl -s "127.0.0.1:$web/[1-9]" >>"$dir/out"
+	kill -QUIT "$(pgrep -P "$run")"
+	ended "$run"
+	cat "$dir/text"
+	[ "$(grep -o ok "$dir/out" | wc -l)" -eq 59 ]
+	spans 'len(V) == 60' 'len({v.pid for v in V}) == 2'
+}
+
 @test "Python's multiprocessing, by fork and by spawn" {
 	relay
 	cat >"$dir/many.py" <<-P

@@ -6,6 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 load helpers
+load shim
 setup() {
 	live_setup
 	shim_setup
@@ -13,14 +14,6 @@ setup() {
 }
 teardown() { live_teardown; }
 
-relay() {
-	http "$port"
-	relay=$(free_port)
-	bg relay $PY "$APPS/relay.py" "$relay" "$port" "$dir/wire"
-	: >"$dir/wire"
-	until_true 10 grep -q ":$(printf %04X "$relay") 00000000:0000 0A" /proc/net/tcp
-}
-settled() { until_true 10 grep -q ===== "$dir/wire"; }
 headers() { grep -aic '^traceparent:' "$dir/wire"; }
 
 # ARG..: run is not started, with status 125; its words are in $lines.

@@ -141,9 +141,11 @@ no_pool() { sed -E 's/threads [0-9]+//; s/socket: *//g; s/ $//'; }
 	local n
 	n=$(headers)
 	echo "$n headers"
-	[ "$n" -ge 18 ]
+	[ "$n" -ge 36 ]
 	injected_unordered "$n"
-	spans 'len([c for c in C if c.name == "GET /stream"]) == 20' 'not V'
+	spans 'len([c for c in C if c.name == "GET /stream"]) == 20' 'not V' \
+		'len([c for c in C if c.name == "GET /curl"]) == 20' \
+		'len([c for c in C if c.text.startswith("SELECT")]) >= 20'
 }
 
 @test "PHP: alone" {
