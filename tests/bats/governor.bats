@@ -90,7 +90,7 @@ shim_pair() { # ARG..: its pid in $tracer
 		BACK=http://127.0.0.1:$back node "$APPS/prices.js" "$front" &
 		wait
 	S
-	OTEL_BSP_MAX_QUEUE_SIZE=100000 bg tracer setsid "$OTRACE" run --no-bpf --slow 1h \
+	OTEL_BSP_MAX_QUEUE_SIZE=100000 bg tracer setsid "$OTRACE" run --slow 1h \
 		-o "$dir/text" --export "file:$dir/spans" "$@" -- bash "$dir/pair"
 	tracer=$pid
 	up "$back"
@@ -103,8 +103,8 @@ end_pair() {
 	cat "$dir/text"
 }
 
-@test "the library over its budget: the same notice, the same count, whole or marked spans" {
-	shim_pair --cpu-budget 1%
+over_its_budget() { # ARG..
+	shim_pair --cpu-budget 1% "$@"
 	noticed() { grep -q 'CPU budget: .*traced for' "$dir/text"; }
 	for _ in $(seq 20); do load 2; ! noticed || break; done
 	noticed
@@ -125,8 +125,16 @@ end_pair() {
 		"not any('otrace.cut' in s.attr for s in S if s.path == '/price/after')"
 }
 
+@test "the library over its budget: the same notice, the same count, whole or marked spans" {
+	over_its_budget --no-bpf
+}
+
+@test "both at once over their budget: they pause together" {
+	over_its_budget
+}
+
 @test "the library, --cpu-budget 0: no limit, whatever it costs" {
-	shim_pair --cpu-budget 0
+	shim_pair --no-bpf --cpu-budget 0
 	load 8
 	end_pair
 	! grep -q 'budget' "$dir/text" "$dir/tracer.err"
