@@ -26,6 +26,7 @@ struct otr_task {
 	__u32 woken_by;	 /* R6c: the thread that woke it for its work; 0: none */
 	__u64 woken_ns;	 /* it is at its work since */
 	__u64 asked_ns;	 /* its last outbound request */
+	__u64 asks_ns;	 /* that may have begun as early as this: a library's clock is read before */
 	__u64 trial_ns;	 /* 0: chosen; else traced until then, unless it is */
 	struct otr_strand strand;
 	__u64 got_ns;	 /* the last answer it read to one */

@@ -128,6 +128,7 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 		return 0;
 	if (may_loop)
 		otr_want_waits(t);
+	t->asks_ns = (t->asked_ns > t->got_ns ? t->asked_ns : t->got_ns) + 1;
 	t->asked_ns = mv->now;
 	if (otr_any_looks && !c->asked.pending)
 		otr_rule_looked(c, mv);

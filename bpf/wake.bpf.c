@@ -91,8 +91,8 @@ static __always_inline void tell(struct otr_task *waker, struct otr_task *woken,
 	ho->woken = woken->tid;
 	ho->since_ns = st->entry_ns;
 	ho->strand_since_ns = waker->woken_ns;
-	if (waker->woken_by != woken->tid && waker->asked_ns > waker->woken_ns)
-		ho->strand_since_ns = waker->asked_ns;
+	if (waker->woken_by != woken->tid && waker->asks_ns > waker->woken_ns)
+		ho->strand_since_ns = waker->asks_ns;
 	otr_submit_fact(ho);
 }
 

@@ -143,7 +143,6 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st,
 	ex->tgid = side->tgid;
 	ex->strand = side->strand;
 	ex->start_ns = side->start_ns;
-	ex->moved_ns = side->moved_ns > side->start_ns ? side->moved_ns : side->start_ns;
 	ex->proto = side->proto;
 	ex->resource = side->resource ? otr_resource_ref(side->resource) : NULL;
 	ex->stream = msg->stream;

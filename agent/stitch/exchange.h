@@ -128,7 +128,6 @@ struct otr_exchange {
 	uint64_t strand;
 	uint32_t tgid;
 	uint64_t start_ns, end_ns;
-	uint64_t moved_ns; /* the call that began it returned */
 	uint64_t kept_until_ns;
 	const struct otr_proto_ops *proto;
 	struct otr_resource *resource;

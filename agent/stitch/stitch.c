@@ -239,7 +239,7 @@ int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
 	if (!of || !parent || parent->tgid != ev->hdr.tgid)
 		return 0;
 	DL_FOREACH2(of->sent, ex, strand_next)
-	if (ex->moved_ns >= since && ex->start_ns <= ev->hdr.time_ns)
+	if (ex->start_ns >= since && ex->start_ns <= ev->hdr.time_ns)
 		otr_parent_late(st, ex, parent);
 	return 0;
 }

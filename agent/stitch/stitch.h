@@ -43,7 +43,6 @@ struct otr_side {
 	uint32_t tgid;
 	uint64_t strand;
 	uint64_t start_ns;
-	uint64_t moved_ns; /* when the call that began then returned */
 	const struct otr_cause
 		*cause; /* of its first byte; NULL: nothing known */
 	const struct otr_proto_ops *proto;

@@ -97,7 +97,6 @@ void otr_way_tell(struct otr_flow *fl, struct otr_way *way,
 		.tgid = way->begin.tgid,
 		.strand = way->begin.strand,
 		.start_ns = way->begin.start_ns,
-		.moved_ns = way->begin.time_ns,
 		.cause = &way->begin.cause,
 		.proto = fl->proto,
 	};
