@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """relay.py PORT TO FILE - keeps what goes over the wire.
 
-Listens on PORT, passes each connection on to TO, and appends what the client sent to FILE
-when it is over, each ended by a line. Bytes as they are."""
+Listens on PORT, passes each connection on to TO, and appends what the client sent to FILE,
+connections in the order in which they came, each ended by a line. Bytes as they are."""
 import selectors
 import socket
 import sys
@@ -13,14 +13,18 @@ import threading
 def main():
     port, to, path = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     srv = socket.create_server(("127.0.0.1", port), backlog=256)
+    before = None
     while True:
         near, _ = srv.accept()
-        threading.Thread(target=one, args=(near, to, path), daemon=True).start()
+        before = threading.Thread(target=one, args=(near, to, path, before), daemon=True)
+        before.start()
 
 
-def one(near, to, path):
+def one(near, to, path, before):
     far = socket.create_connection(("127.0.0.1", to))
     sent = pump(near, far)
+    if before:
+        before.join()
     with open(path, "ab") as out:
         out.write(sent + b"\n=====\n")
 

@@ -26,8 +26,8 @@ both_ways() {
 	cmp "$dir/err.raw" "$dir/err"
 }
 
-# The relay writes when a connection is over.
-settled() { until_true 10 grep -aq ===== "$dir/wire"; }
+# The relay writes when a connection is over, and those before it.
+settled() { until_true 10 grep -aq ===== "$dir/wire" && until_true 10 drained; }
 
 relay() { # from $relay to the HTTP server at $port; what came is in $dir/wire
 	http "$port"

@@ -82,8 +82,6 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they 
 	as_nobody
 	for how in fork spawn; do
 		both_ways $PY "$dir/many.py" $how
-		until_true 10 drained
-		cp "$dir/wire" "$dir/wire.shim"
 		[ "$(headers)" -eq 12 ]
 		spans 'len(C) == 12' 'len({c.trace for c in C}) == 1'
 	done
@@ -119,7 +117,10 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they 
 		census "$1" | sort -u >"$dir/census"
 		[ "$(head -n 1 "$dir/census.raw")" = "$(head -n 1 "$dir/census")" ]
 	}
-	said() { grep -hE 'FATAL|PANIC|terminated|rror' "$dir"/server.{out,err} | sed 's/^.* UTC//' | sort; }
+	said() { # that it was asked too early is chance
+		grep -hE 'FATAL|PANIC|terminated|rror' "$dir"/server.{out,err} | grep -v 'starting up' |
+			sed 's/^.* UTC//' | sort
+	}
 	server_both_ways "$web" INT "$bin/postgres" -D "$dir/pg/data" -p "$web" -k "$dir/pg" \
 		-c listen_addresses=127.0.0.1 -c fsync=off
 	grep -q '50 42' "$dir/answers"
