@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # setup.sh - installs what is lacking on a bare Debian 12, from its own packages.
 #
-#   scripts/setup.sh [--check] [build|demo|test|accuracy|programs]..
+#   scripts/setup.sh [--check] [build|demo|test|accuracy|programs|bench]..
 #
-# No group means all but the last two, which `make test-all` alone needs: the languages of
-# tests/accuracy, and programs for tests/shim. --check installs nothing: it names what
+# No group means the first three. `make test-all` alone needs two more: the languages of
+# tests/accuracy, and programs for tests/shim; and one row of `make bench` the last. --check installs nothing: it names what
 # lacks, and exits 1. Nothing is done, and nothing said, twice: the second run ends at once.
 # No service that a package brings is started.
 set -euo pipefail
@@ -31,6 +31,8 @@ programs="apache2-bin apache2-utils=ab haproxy=haproxy lighttpd=lighttpd caddy=c
 	libwww-perl libio-socket-ssl-perl liblwp-protocol-https-perl lynx=lynx aria2=aria2c rustc=rustc sudo=sudo iputils-ping=ping
 	libpython3.11-testsuite qemu-user=qemu-aarch64"
 
+bench="node-express"
+
 say() { printf 'packages   %s\n' "$*"; }
 
 wanted() { # GROUP..: their words
@@ -42,7 +44,8 @@ wanted() { # GROUP..: their words
 		test) echo "$test" ;;
 		accuracy) echo "$accuracy" ;;
 		programs) echo "$programs" ;;
-		*) echo "setup.sh: no group $group: build, demo, test, accuracy, programs" >&2 && exit 2 ;;
+		bench) echo "$bench" ;;
+		*) echo "setup.sh: no group $group: build, demo, test, accuracy, programs, bench" >&2 && exit 2 ;;
 		esac
 	done
 }

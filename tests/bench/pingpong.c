@@ -2,15 +2,26 @@
 /*
  * pingpong.c - what a socket call costs, bare or traced; and any other system call.
  *
- *	pingpong tcp|unix|getppid ROUNDS CALLS
+ *	pingpong KIND ROUNDS CALLS
  *
- * One process talks to itself, by turns, 256 bytes each way: no switch of tasks is in
- * the figure. It speaks HTTP, as what nobody understands is soon no longer captured. Each line read from stdin ("go") makes it run ROUNDS rounds and print the
- * least time of a call, in ns: so that a script can run several of these by turns, one
- * traced and one not. Ends at the end of stdin.
+ * One process talks to itself, by turns: no switch of tasks is in the figure. Kinds:
+ *
+ *	tcp, unix	256 bytes each way. They are HTTP, as what nobody understands is soon
+ *			no longer captured. What arrives has the size of what was sent, so
+ *			nothing may be put in
+ *	mute		the same by an opening that is never captured
+ *	request		HTTP whose messages may grow on their way; CALLS counts requests, each
+ *			of them four calls. At its end it writes to stderr how many had grown
+ *	write, read	256 bytes, on /dev/null and /dev/zero
+ *	getppid		no descriptor
+ *
+ * Each line read from stdin ("go") makes it run ROUNDS rounds and print the least time of
+ * a call, in ns: so that a script can run several of these by turns, one traced and one
+ * not. Ends at the end of stdin.
  */
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -64,6 +75,8 @@ static int join_tcp(void)
 }
 
 static char said[2][BYTES + 1];
+static int device;
+static unsigned long asked, grown;
 
 static void write_messages(void)
 {
@@ -78,6 +91,13 @@ static void write_messages(void)
 	said[1][n] = 'x';
 }
 
+static void write_opening(void)
+{
+	memset(said, 'x', sizeof(said));
+	memcpy(said[0], "SSH-2.0-ping\r\n", 14);
+	memcpy(said[1], "SSH-2.0-pong\r\n", 14);
+}
+
 static void talk(int calls)
 {
 	char bytes[BYTES];
@@ -88,35 +108,106 @@ static void talk(int calls)
 			exit(1);
 }
 
+/* A message arrives whole: on loopback send() puts it into the other end's queue. */
+static void request(int calls)
+{
+	char bytes[4 * BYTES];
+	ssize_t got;
+
+	for (int i = 0; i < calls; i++) {
+		if (send(end[0], said[0], BYTES, 0) < 0)
+			exit(1);
+		got = recv(end[1], bytes, sizeof(bytes), 0);
+		if (got < BYTES || memcmp(bytes + got - 4, "\r\n\r\n", 4))
+			exit(1);
+		asked++;
+		grown += got > BYTES;
+		if (send(end[1], said[1], BYTES, 0) < 0 ||
+		    recv(end[0], bytes, sizeof(bytes), 0) != BYTES)
+			exit(1);
+	}
+}
+
+static void write_device(int calls)
+{
+	for (int i = 0; i < calls; i++)
+		if (write(device, said, BYTES) != BYTES)
+			exit(1);
+}
+
+static void read_device(int calls)
+{
+	char bytes[BYTES];
+
+	for (int i = 0; i < calls; i++)
+		if (read(device, bytes, BYTES) != BYTES)
+			exit(1);
+}
+
 static void other(int calls)
 {
 	for (int i = 0; i < calls; i++)
 		syscall(SYS_getppid);
 }
 
+static int open_null(void)
+{
+	device = open("/dev/null", O_WRONLY);
+	return device < 0;
+}
+
+static int open_zero(void)
+{
+	device = open("/dev/zero", O_RDONLY);
+	return device < 0;
+}
+
+static const struct kind {
+	const char *name;
+	int (*begin)(void);
+	void (*words)(void);
+	void (*run)(int calls);
+} kinds[] = {
+	{"tcp", join_tcp, write_messages, talk},
+	{"unix", join_unix, write_messages, talk},
+	{"mute", join_unix, write_opening, talk},
+	{"request", join_unix, write_messages, request},
+	{"write", open_null, NULL, write_device},
+	{"read", open_zero, NULL, read_device},
+	{"getppid", NULL, NULL, other},
+};
+
+static double least_of(const struct kind *kind, int rounds, int calls)
+{
+	double best = 1e18, took;
+
+	for (int i = 0; i < rounds; i++) {
+		took = now_ns();
+		kind->run(calls);
+		took = (now_ns() - took) / calls;
+		best = took < best ? took : best;
+	}
+	return best;
+}
+
 int main(int argc, char **argv)
 {
-	void (*fn)(int) = talk;
-	double best, took;
+	const struct kind *kind = kinds, *last = kinds + sizeof(kinds) / sizeof(kinds[0]);
 	char line[16];
 
-	if (argc != 4)
+	while (argc == 4 && kind < last && strcmp(argv[1], kind->name))
+		kind++;
+	if (argc != 4 || kind == last)
 		return 2;
-	if (!strcmp(argv[1], "getppid"))
-		fn = other;
-	else if (strcmp(argv[1], "unix") ? join_tcp() : join_unix())
+	if (kind->begin && kind->begin())
 		return 1;
-	write_messages();
+	if (kind->words)
+		kind->words();
 	while (fgets(line, sizeof(line), stdin)) {
-		best = 1e18;
-		for (int i = 0; i < atoi(argv[2]); i++) {
-			took = now_ns();
-			fn(atoi(argv[3]));
-			took = (now_ns() - took) / atoi(argv[3]);
-			best = took < best ? took : best;
-		}
-		printf("%.1f\n", best);
+		printf("%.1f\n", least_of(kind, atoi(argv[2]), atoi(argv[3])));
 		fflush(stdout);
 	}
+	if (asked)
+		fprintf(stderr, "%lu of %lu had grown\n", grown, asked);
 	return 0;
 }
