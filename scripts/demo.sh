@@ -1,66 +1,76 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# demo.sh - the first minute: real, unmodified services on free ports, a few requests,
-# and what otrace saw of them. On a terminal it goes on tracing until Ctrl-C; without one
-# it ends by itself, and fails unless a whole tree was seen (demo_check.py).
+# demo.sh - the first minute: real, unmodified services on free ports, started by `otrace
+# run`, a few requests, and what otrace saw of them. As root by kernel probes and the library,
+# else by the library alone. On a terminal it goes on tracing until Ctrl-C; without one it
+# ends by itself, and fails unless a whole tree was seen (demo_check.py).
+#
+# demo.sh --services DIR: what is traced; it ends when DIR/stop is written to.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/services.sh
 
 step() { printf '[%s/4] %-10s %s\n' "$@"; }
-tool() { # ARG..: becomes otrace, drawn for where we print
-	exec env COLUMNS="$columns" build/otrace attach --color "$color" "$@" \
-		":$NGINX_PORT" ":$GUNICORN_PORT" ":$NODE_PORT" ":$PG_PORT"
-}
-
 packages() {
 	local said
 	said=$(scripts/setup.sh build demo) || { echo "[1/4] $said" && exit 1; }
 	echo "[1/4] $said"
-	[ "$(id -u)" = 0 ] || {
-		echo "      tracing what runs already needs root:  try  sudo make demo"
-		exit 1
-	}
 }
 
 build() {
 	local since=$SECONDS
-	make -s -j"$(nproc)" build/otrace >build.log 2>&1 || { cat build.log && exit 1; }
+	make -s -j"$(nproc)" build/otrace build/libotrace.so >build.log 2>&1 || { cat build.log && exit 1; }
 	rm -f build.log
 	step 2 build "build/otrace, $((SECONDS - since)) s"
 }
 
-services() {
-	local since=$SECONDS
-	trap stop EXIT
+# Traced: the services, until it is over.
+services() { # DIR
+	trap 'set +e; svc_stop' EXIT # waits for what it killed
 	svc_init
 	svc_node ''
 	svc_postgres
 	svc_gunicorn shop:app 2 2
 	svc_nginx "$GUNICORN_PORT"
+	printf '%s\n' "NGINX_PORT=$NGINX_PORT GUNICORN_PORT=$GUNICORN_PORT" \
+		"NODE_PORT=$NODE_PORT PG_PORT=$PG_PORT SVC=$SVC" >"$1/ports.new"
+	mv "$1/ports.new" "$1/ports"
+	read -r _ <"$1/stop" || true
+}
+
+up() { # they are there, and traced from their first byte
+	local since=$SECONDS i
+	here=$(mktemp -d "${TMPDIR:-/tmp}/otrace-demo.XXXXXX")
+	trap stop EXIT
+	mkfifo "$here/stop"
+	OTEL_BSP_SCHEDULE_DELAY=200 COLUMNS=$columns build/otrace run --color "$color" --print 0 \
+		--export "file:$here/spans" -o "$here/seen" -- scripts/demo.sh --services "$here" \
+		>"$here/log" 2>&1 </dev/null &
+	tracer=$!
+	for ((i = 0; i < 1200; i++)); do
+		[ ! -e "$here/ports" ] || break
+		kill -0 "$tracer" 2>/dev/null || { cat "$here/log" "$here/seen" && return 1; }
+		sleep 0.1
+	done
+	. "$here/ports"
 	step 3 services "nginx :$NGINX_PORT -> gunicorn/flask :$GUNICORN_PORT -> node :$NODE_PORT,\
  postgresql :$PG_PORT; in $SVC, $((SECONDS - since)) s"
 }
 
-stop() { # svc_stop waits for what it killed
+down() {
+	echo >"$here/stop"
+	wait "$tracer" || { cat "$here/log" "$here/seen" && return 1; }
+	tracer=
+}
+
+stop() {
 	set +e
-	[ -z "${tracer:-}" ] || kill -KILL "$tracer" 2>/dev/null
-	svc_stop
+	[ -z "${tracer:-}" ] || down
+	rm -rf "$here"
 }
 
 ask() { # PATH
 	curl -s -o /dev/null --max-time 20 "http://127.0.0.1:$NGINX_PORT$1"
-}
-
-started() { # LOG: waits for the start line
-	local i
-	for ((i = 0; i < 150; i++)); do
-		grep -q 'otrace [0-9]' "$1" && return 0
-		kill -0 "$tracer" 2>/dev/null || break
-		sleep 0.1
-	done
-	cat "$1" >&2
-	return 1
 }
 
 # One trace of each kind, and the summary: 20 blocks would scroll by.
@@ -77,23 +87,47 @@ pick() {
 	show'
 }
 
+# By what it is traced, as the start line has it.
+source_of() {
+	case $(sed -n '1s/.* //p' "$here/seen") in
+	bpf+shim*) echo "kernel probes + library" ;;
+	shim*) echo "the library alone, no privilege" ;;
+	*) echo "kernel probes" ;;
+	esac
+}
+
+# Spans are in the file soon after they are whole.
+check() {
+	local i
+	for ((i = 0; i < 50; i++)); do
+		/usr/bin/python3 scripts/demo_check.py "$here/spans" >"$here/checked" 2>&1 && break
+		sleep 0.2
+	done
+	cat "$here/checked"
+	! grep -q NONE "$here/checked"
+}
+
+summary() {
+	kill -USR1 "$tracer"
+	local i
+	for ((i = 0; i < 50; i++)); do
+		grep -q '^overhead' "$here/seen" && return 0
+		sleep 0.1
+	done
+}
+
 trace() {
-	local i seen=$SVC/seen.txt spans=$SVC/spans.jsonl
-	step 4 tracing "kernel probes; 20 requests, one slow, one failing: a block of each kind"
+	local i
+	step 4 tracing "$(source_of); 20 requests, one slow, one failing: a block of each kind"
 	echo
-	tool --print 0 --export "file:$spans" >"$seen" 2>&1 &
-	tracer=$!
-	started "$seen"
 	for i in $(seq 18); do ask "/checkout?id=$i"; done
 	ask "/slow?id=19"
 	ask "/fail?id=20"
 	sleep 1.3 # the hold time: what is not proved yet
-	kill -TERM "$tracer"
-	wait "$tracer" || { cat "$seen" && return 1; }
-	tracer=
-	pick <"$seen"
+	summary
+	pick <"$here/seen"
 	echo
-	/usr/bin/python3 scripts/demo_check.py "$spans"
+	check
 }
 
 yours() {
@@ -106,15 +140,20 @@ stay() {
 		"(or /slow, /fail) is shown here, until Ctrl-C"
 	echo
 	trap : INT
-	(tool) || true
+	tail -n 0 -F "$here/seen" 2>/dev/null || true
 }
 
+if [ "${1:-}" = --services ]; then
+	services "$2"
+	exit 0
+fi
 columns=100 color=never
 [ ! -t 1 ] || { columns=$(tput cols 2>/dev/null || echo 100) && color=always; }
 [ -z "${NO_COLOR:-}" ] || color=never
 packages
 build
-services
+up
 trace
 yours
 [ ! -t 0 ] || [ ! -t 1 ] || stay
+down
