@@ -45,8 +45,19 @@ static void set_error(struct otr_stitch *st, const struct otr_exchange *ex)
 	otr_sb_error(&st->sb, type);
 }
 
-/* Two stamps bound one event where both ends were seen: a request is sent no later than
- * it is read. Any other child before its parent has a clock to blame. */
+/* Two stamps bound one event where both ends were seen: an answer is sent no later than it
+ * is read, */
+static uint64_t end_of(const struct otr_exchange *ex)
+{
+	const struct otr_exchange *reader = otr_is_server(ex) ? ex->peer : NULL;
+
+	if (!reader || !reader->over || reader->cut || reader->error || ex->cut ||
+	    reader->end_ns > ex->end_ns || reader->end_ns < ex->start_ns)
+		return ex->end_ns;
+	return reader->end_ns;
+}
+
+/* and so is a request. Any other child before its parent has a clock to blame. */
 static void set_times(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_span *sp = &st->sb.span;
@@ -58,7 +69,7 @@ static void set_times(struct otr_stitch *st, const struct otr_exchange *ex)
 		otr_sb_string(&st->sb, OTR_KEY_OTRACE_CLOCK,
 			      OTR_SLICE("before parent"));
 	sp->start_ns = start + st->epoch_ns;
-	sp->end_ns = ex->end_ns + st->epoch_ns;
+	sp->end_ns = end_of(ex) + st->epoch_ns;
 }
 
 static void set_ids(struct otr_stitch *st, const struct otr_exchange *ex)

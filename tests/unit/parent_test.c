@@ -68,8 +68,8 @@ static void both_ends_and_what_caused_them(void **state)
 	end(&s);
 }
 
-/* The reader's stamp came before the sender's: two bounds of one event. */
-static void server_is_seen_first(void **state)
+/* The readers' stamps came before the senders': two bounds of one event. */
+static void readers_are_seen_first(void **state)
 {
 	struct story s;
 	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
@@ -81,14 +81,16 @@ static void server_is_seen_first(void **state)
 	opens(&s.mk, &cl);
 	gets(&s.mk, &sv, GET("/b"));
 	sends(&s.mk, &cl, GET("/b"));
-	sends(&s.mk, &sv, OK);
 	gets(&s.mk, &cl, OK);
+	sends(&s.mk, &sv, OK);
 	ticks(&s.mk, 100 * MS);
 	assert_int_equal(s.n, 2);
 	c = span_of(&s, OTR_SPAN_CLIENT, "/b");
 	b = span_of(&s, OTR_SPAN_SERVER, "/b");
 	is_child(b, c, OTR_EVIDENCE_WIRE);
 	assert_int_equal(c->start_ns, b->start_ns);
+	assert_int_equal(c->end_ns, b->end_ns);
+	assert_true(b->end_ns > b->start_ns);
 	assert_false(otr_span_string(b, OTR_KEY_OTRACE_CLOCK).len);
 	end(&s);
 }
@@ -569,7 +571,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_ends_and_what_caused_them),
-		cmocka_unit_test(server_is_seen_first),
+		cmocka_unit_test(readers_are_seen_first),
 		cmocka_unit_test(one_off_by_the_syn),
 		cmocka_unit_test(facts_come_late),
 		cmocka_unit_test(facts_of_the_client_come_late),
