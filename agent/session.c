@@ -150,7 +150,7 @@ static void untarget(struct otr_session *s, uint32_t tgid)
 }
 
 /* It executes a program (`exec`), or listens on a port: is it traced from now on? One that
- * is traced stays so, unless somebody said no. */
+ * is traced stays so, unless somebody said no, or its environment does. */
 static void judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 		  const struct otr_ev_proc *exec)
 {
@@ -158,11 +158,14 @@ static void judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 	enum otr_verdict is = OTR_VERDICT_NONE;
 	struct otr_suspect who;
 
-	if (!s->cfg.wanted || !tgid || tgid == (uint32_t)getpid())
+	if (!tgid || tgid == (uint32_t)getpid())
 		return;
-	if (otr_suspect_read(&who, tgid, port, exec))
+	if (s->cfg.wanted && otr_suspect_read(&who, tgid, port, exec))
 		is = s->cfg.wanted(s->cfg.arg, &who);
-	if (is == OTR_VERDICT_OFF || (is == OTR_VERDICT_NONE && !traced))
+	if (((exec && traced) || is == OTR_VERDICT_TRACE) &&
+	    otr_procfs_env_has(tgid, "OTRACE_DISABLED=1"))
+		is = OTR_VERDICT_OFF;
+	if (is == OTR_VERDICT_OFF || (is == OTR_VERDICT_NONE && !traced && s->cfg.wanted))
 		untarget(s, tgid);
 	else if (is == OTR_VERDICT_TRACE && !traced && exec)
 		target_one(s, tgid); /* it has no children yet */
@@ -207,8 +210,7 @@ static void forked(struct otr_session *s, const struct otr_event *ev)
 		otr_chosen_add(s->chosen, ev->tgid);
 }
 
-/* A record as it is drained: what has to be done at once, since a process of 5 ms has
- * left /proc before its record is released. */
+/* As it is drained: a process of 5 ms has left /proc before its record is released. */
 static int drained(void *arg, const struct otr_event *ev)
 {
 	struct otr_session *s = arg;

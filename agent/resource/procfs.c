@@ -47,6 +47,20 @@ static ssize_t slurp(uint32_t pid, const char *name, char *out, size_t size)
 	return (ssize_t)len;
 }
 
+#define ENVIRON_BYTES (256u << 10) /* what lies behind is not looked at */
+
+bool otr_procfs_env_has(uint32_t pid, const char *entry)
+{
+	char *text = malloc(ENVIRON_BYTES);
+	ssize_t len = text ? slurp(pid, "environ", text, ENVIRON_BYTES) : 0;
+	bool has = false;
+
+	for (ssize_t at = 0; at < len && !has; at += (ssize_t)strlen(text + at) + 1)
+		has = !strcmp(text + at, entry);
+	free(text);
+	return has;
+}
+
 uint32_t otr_procfs_parent(uint32_t pid)
 {
 	char text[512];

@@ -31,6 +31,9 @@ bool otr_procfs_cmdline(uint32_t pid, char *out, size_t size);
 /* Its arguments, each ended by a NUL, cut at `size` - 1. Returns how many bytes. */
 size_t otr_procfs_args(uint32_t pid, char *out, size_t size);
 
+/* Does its environment, as it was when it was executed, hold this entry, "NAME=VALUE"? */
+bool otr_procfs_env_has(uint32_t pid, const char *entry);
+
 /* Its cgroup (v2 path). */
 bool otr_procfs_cgroup(uint32_t pid, char *out, size_t size);
 

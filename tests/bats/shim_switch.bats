@@ -128,11 +128,16 @@ refused() {
 	cat "$dir/err"
 	[ "$(cat "$dir/err")" = 'otrace run: OTRACE_DISABLED=1: bash runs untraced' ]
 	diff <(grep -v ^SHLVL "$dir/env.raw") <(grep -v ^SHLVL "$dir/env")
-	# Also of one program in what is traced.
+	# Also of one program in what is traced, by the library or by probes.
 	relay
 	traced env OTRACE_DISABLED=1 curl -s "127.0.0.1:$relay/a"
 	settled
 	[ "$(headers)" = 0 ]
+	for opts in --no-bpf --no-shim --spans; do
+		traced bash -c "OTRACE_DISABLED=1 $PY '$APPS/get.py' $relay /off; curl -s 127.0.0.1:$relay/on"
+		grep -q 'hello /off' "$dir/out"
+		spans '[c.path or c.attr["url.full"].rsplit("/", 1)[1] for c in C] == ["on"]'
+	done
 }
 
 @test "a wrong value is said by the launcher, which starts nothing" {
