@@ -61,6 +61,8 @@ int BPF_PROG(otr_fork, struct task_struct *parent, struct task_struct *child)
 	from = bpf_task_storage_get(&otr_tasks, parent, 0, 0);
 	if (!from || (process && !from->follow))
 		return 0;
+	if (from->trial_ns && !otr_on_trial(from))
+		return 0; /* let go of: so is its child */
 	otr_hit(OTR_HIT_LIFE);
 	to = bpf_task_storage_get(&otr_tasks, child, 0,
 				  BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -122,6 +124,8 @@ int BPF_PROG(otr_exec, struct task_struct *task, int old_pid,
 	struct otr_task *t = bpf_task_storage_get(&otr_tasks, task, 0, 0);
 	struct otr_strand kept = {};
 
+	if (t && t->trial_ns && !otr_on_trial(t))
+		t = NULL;
 	if (!t && !otr_ctl.host)
 		return 0;
 	if (t) {

@@ -206,3 +206,29 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	cat "$dir/text"
 	grep -Eq '^lost      [0-9]+ spans \(queue: httpd [0-9]+\), [0-9]+ spans \(export: httpd [0-9]+\)$' "$dir/text"
 }
+
+@test "who listens beside a target is on trial for a second; its children are nobody's after that" {
+	http "$port"
+	attach ":$port"
+	other=$(free_port)
+	cat >"$dir/foreign.py" <<-'P'
+		import os, socket, sys, time
+		first = socket.create_server(("127.0.0.1", 0))
+		time.sleep(3)
+		if os.fork() == 0:
+		    serve = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+		    while True:
+		        conn, _ = serve.accept()
+		        conn.recv(4096)
+		        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		        conn.close()
+		os.wait()
+	P
+	bg foreign $PY "$dir/foreign.py" "$other"
+	up "$other"
+	pids+=("$(pgrep -P "$pid")")
+	for _ in 1 2 3; do curl -s "127.0.0.1:$other/foreign"; done
+	ask /mine
+	detach
+	spans '{s.name for s in S} == {"GET /mine"}'
+}
