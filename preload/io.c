@@ -375,8 +375,7 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 	    f->last_dir != OTR_DIR_IN)
 		f = otr_fd_again(in->fd, f);
 	if (f && f->kind == OTR_FD_STREAM)
-		otr_moved(self, in->fd, f, OTR_DIR_IN, (uint64_t)ret, otr_clock_ns(),
-			  seen, n);
+		otr_moved(self, in->fd, f, OTR_DIR_IN, (uint64_t)ret, 0, seen, n);
 }
 
 void otr_in(const struct otr_in *in, ssize_t ret)
@@ -415,7 +414,7 @@ static void told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret)
 	f = otr_fd_of(fd);
 	if (f && f->kind == OTR_FD_STREAM && ret > 0) {
 		n = trim(seen, iov, n, (size_t)ret);
-		otr_moved(self, fd, f, dir, (uint64_t)ret, otr_clock_ns(), seen, n);
+		otr_moved(self, fd, f, dir, (uint64_t)ret, 0, seen, n);
 	} else if (f && f->kind == OTR_FD_STREAM) {
 		otr_not_moved(self, fd, f, dir, ret, error);
 	}

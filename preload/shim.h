@@ -114,6 +114,7 @@ struct otr_self {
 	int32_t tid; /* 0: free */
 	/* Frame of the wrapper it is in: what is called from there passes through. 0: none */
 	uintptr_t inside;
+	uint64_t now_ns; /* while bytes that were moved are told of: when. 0: not that */
 	struct otr_strand strand;
 	/* In a call of a TLS library; see tls.c. */
 	uintptr_t tls_frame; /* of our wrapper; 0: in none */
@@ -258,7 +259,8 @@ struct otr_served *otr_served_make(uint64_t conn);
 struct otr_exch *otr_exch_of(uint64_t conn);
 struct otr_letter *otr_box_of(uint64_t key);
 
-/* flow.c: bytes were moved, or were not. `iov` holds what the kernel took or gave. */
+/* flow.c: bytes were moved, or were not. `iov` holds what the kernel took or gave. `start_ns`:
+ * when the call began; 0: not known. */
 void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 	       uint64_t start_ns, const struct iovec *iov, int n);
 void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssize_t ret,

@@ -441,8 +441,7 @@ ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)
 	ret = call(c, self, buf, n);
 	error = errno;
 	if (ret > 0 && (self = begin(c))) {
-		tell(self, find(c->session), OTR_DIR_IN, buf, (size_t)ret,
-		     otr_clock_ns());
+		tell(self, find(c->session), OTR_DIR_IN, buf, (size_t)ret, 0);
 		otr_leave(self);
 	}
 	errno = error;
