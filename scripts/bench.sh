@@ -5,7 +5,7 @@
 # Bare and traced runs take turns; of times the least counts, of ratios the median. All
 # figures are this machine's, and those of a busy one are noise: only the difference or
 # the ratio of one run says something. Needs root, nginx, wrk, gunicorn, PostgreSQL, Node.
-# Without arguments: every row below, in MINUTES minutes. Exit status 1: a budget is missed.
+# Without arguments: every row below, in a quarter of an hour. Exit status 1: a budget is missed.
 #
 # OTRACE=FILE measures another build; PAIRS=N compares the service N times (20, 10 s each).
 # The rows of programs with the library in them (shim..) are in bench_shim.sh.
