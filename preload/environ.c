@@ -7,24 +7,25 @@
 
 static const char *const names[] = {"TRACEPARENT=", "TRACESTATE=", "BAGGAGE="};
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* One more than the digit is worth; 0: none. By tests, of digits that are random, each would
+ * be guessed wrong every third time. */
+static const uint8_t worth[256] = {
+	['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+	['6'] = 7, ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 static int unhex(const char *text, uint8_t *out, size_t size)
 {
 	uint8_t any = 0;
 
 	for (size_t i = 0; i < size; i++) {
-		int high = digit(text[2 * i]);
-		int low = high < 0 ? -1 : digit(text[2 * i + 1]);
+		uint8_t high = worth[(uint8_t)text[2 * i]];
+		uint8_t low = high ? worth[(uint8_t)text[2 * i + 1]] : 0;
 
-		if (high < 0 || low < 0)
+		if (!low)
 			return 0;
-		out[i] = (uint8_t)(high << 4 | low);
+		out[i] = (uint8_t)((high - 1) << 4 | (low - 1));
 		any |= out[i];
 	}
 	return any || size == 1;

@@ -107,8 +107,6 @@ static char *put(char *out, const char *text, size_t len)
 
 static char *put_line(char *out, const char *name, const char *value, size_t len)
 {
-	if (!len)
-		return out;
 	out = put(out, name, strlen(name));
 	out = put(out, value, len);
 	return put(out, "\r\n", 2);
@@ -196,9 +194,11 @@ static int is_same(const struct otr_served *sv, uint64_t conn, uint32_t seq)
 
 static char *put_lists(char *out, const struct chosen *from, const struct iovec *iov, int n)
 {
-	if (from->state_len <= OTR_TRACESTATE_MAX && !otr_head_has(iov, n, "tracestate"))
+	size_t state = from->state_len, baggage = from->baggage_len;
+
+	if (state && state <= OTR_TRACESTATE_MAX && !otr_head_has(iov, n, "tracestate"))
 		out = put_line(out, "tracestate: ", from->state, from->state_len);
-	if (from->baggage_len <= OTR_BAGGAGE_MAX && !otr_head_has(iov, n, "baggage"))
+	if (baggage && baggage <= OTR_BAGGAGE_MAX && !otr_head_has(iov, n, "baggage"))
 		out = put_line(out, "baggage: ", from->baggage, from->baggage_len);
 	return out;
 }

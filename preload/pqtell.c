@@ -33,8 +33,7 @@ static void tell_in(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f,
 	const struct iovec iov = {(void *)bytes, n};
 
 	if (n)
-		otr_moved(self, pq->fd, otr_fd_talk(f), OTR_DIR_IN, n, otr_clock_ns(), &iov,
-			  1);
+		otr_moved(self, pq->fd, otr_fd_talk(f), OTR_DIR_IN, n, 0, &iov, 1);
 }
 
 static void tell_short(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f, char type)
@@ -46,7 +45,7 @@ static void tell_short(struct otr_self *self, struct otr_pq *pq, struct otr_fd *
 
 static void tell_unseen(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
-	otr_moved(self, pq->fd, otr_fd_talk(f), OTR_DIR_IN, 1, otr_clock_ns(), NULL, 0);
+	otr_moved(self, pq->fd, otr_fd_talk(f), OTR_DIR_IN, 1, 0, NULL, 0);
 }
 
 /* The layer begins. This is no request of the program's, so no rule is asked. */

@@ -284,6 +284,7 @@ struct otr_self *otr_enter(void)
 	if (!self || (self->inside && !was_left(self, frame)))
 		return NULL;
 	self->inside = frame;
+	self->now_ns = 0; /* of a call that was left by longjmp() */
 	return self;
 }
 

@@ -114,6 +114,7 @@ struct otr_self {
 	int32_t tid; /* 0: free */
 	/* Frame of the wrapper it is in: what is called from there passes through. 0: none */
 	uintptr_t inside;
+	uint64_t now_ns; /* while bytes that were moved are told of: when. 0: not that */
 	struct otr_strand strand;
 	/* In a call of a TLS library; see tls.c. */
 	uintptr_t tls_frame; /* of our wrapper; 0: in none */

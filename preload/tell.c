@@ -32,7 +32,7 @@ static void head(struct otr_event *hdr, uint16_t kind, uint32_t size, uint64_t c
 	hdr->kind = kind;
 	hdr->hook = OTR_HOOK_PRELOAD;
 	hdr->size = size;
-	hdr->time_ns = otr_clock_ns();
+	hdr->time_ns = self && self->now_ns ? self->now_ns : otr_clock_ns();
 	hdr->tgid = (uint32_t)otr_shim.pid;
 	hdr->tid = self ? (uint32_t)self->tid : hdr->tgid;
 	hdr->strand = hdr->tid;

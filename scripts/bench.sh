@@ -4,21 +4,25 @@
 #
 # Bare and traced runs take turns; of times the least counts, of ratios the median. All
 # figures are this machine's, and those of a busy one are noise: only the difference or
-# the ratio of one run says something. Needs root, nginx, wrk, gunicorn, PostgreSQL.
-# Without arguments: every row below, in eight minutes. Exit status 1: a budget is missed.
+# the ratio of one run says something. Needs root, nginx, wrk, gunicorn, PostgreSQL, Node.
+# Without arguments: every row below, in a quarter of an hour. Exit status 1: a budget is missed.
 #
 # OTRACE=FILE measures another build; PAIRS=N compares the service N times (20, 10 s each).
+# The rows of programs with the library in them (shim..) are in bench_shim.sh.
 # No --cpu-budget is set but where a row says so: what is measured is what all costs.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . scripts/services.sh
+. scripts/bench_shim.sh
 
-ROWS="start tcp unix tcp61 unix61 untraced waits cpu memory loss nginx budget service shimtcp shimunix shimnginx shimbudget"
+ROWS="start tcp unix tcp61 unix61 untraced waits cpu memory loss nginx budget service
+	shimidle shimtcp shimunix shiminject bothtcp shimnginx shimbudget shimproxy shimservice
+	shimnode shimmem"
 OTRACE=${OTRACE:-build/otrace}
 B=build/bench
 RING_MIB=5 # both rings; each is mapped twice in a row
 AGENT='' SINK_PORT='' FILE_PORT='' MISSED=0
-PAIRS=${PAIRS:-20}
+PAIRS_SHIM=${PAIRS:-10} PAIRS=${PAIRS:-20}
 export OTRACE_CPU_BUDGET=0
 
 build() {
@@ -60,10 +64,13 @@ cpu_us() { # PID..: of all their threads, by the scheduler
 	for pid; do cat /proc/"$pid"/task/*/schedstat; done 2>/dev/null |
 		awk '{ t += $1 } END { printf "%.0f", t / 1000 }'
 }
-family() { # PID: it and all below it
-	local kid
-	echo "$1"
-	for kid in $(cat /proc/"$1"/task/*/children 2>/dev/null); do family "$kid"; done
+family() { # PID..: they and all below them
+	local pid
+	for pid; do
+		echo "$pid"
+		# shellcheck disable=SC2046
+		family $(cat /proc/"$pid"/task/*/children 2>/dev/null)
+	done
 }
 
 agent() { # attach's arguments; its pid in $AGENT
@@ -114,34 +121,43 @@ row_start() { # until the probes are in: the start line is written
 	say "start to probes attached" - "$best ms" "$best ms" "300 ms" "$best <= 300"
 }
 
-# KIND: two ping-pongs by turns, the second one traced. Sets BARE and TRACED, in ns.
+# NAME KIND: a ping-pong that waits to be told; its pid in $!. Under `run` where $SHIM is set.
+# A ring of the library holds two rounds: what is not recorded would cost less.
+pingpong_start() {
+	local cmd=(env OTRACE_NO_INJECT=1) rounds=10 calls=400
+	rm -f "$SVC/$1.in" "$SVC/$1.ns"
+	mkfifo "$SVC/$1.in"
+	[ "$1" != injected ] || cmd=(env OTRACE_NO_INJECT=0)
+	[ -z "${SHIM+is set}" ] || rounds=2
+	[ "$2" != request ] || calls=100
+	# shellcheck disable=SC2206 # words
+	[ -z "${SHIM+is set}" ] || [ "$1" = bare ] ||
+		cmd+=("$OTRACE" run $SHIM --no-live -o "$SVC/agent.txt" --)
+	"${cmd[@]}" "$B/pingpong" "$2" $rounds $calls <"$SVC/$1.in" >"$SVC/$1.ns" 2>"$SVC/$1.err" &
+}
+# KIND [NAME]: two ping-pongs by turns, the second one traced (or NAME). Sets BARE and TRACED, in ns.
 pingpong() {
-	local i n=25 who
-	for who in bare traced; do
-		rm -f "$SVC/$who.in" "$SVC/$who.ns"
-		mkfifo "$SVC/$who.in"
-	done
-	"$B/pingpong" "$1" 10 400 <"$SVC/bare.in" >"$SVC/bare.ns" &
-	local one=$!
+	local i n=25 who two=${2:-traced} pids=()
+	[ -z "${SHIM+is set}" ] || n=75
+	pingpong_start bare "$1"
+	pids+=($!)
 	exec 8>"$SVC/bare.in"
-	# The library only looks: messages of a fixed size have no room for a header.
-	OTRACE_NO_INJECT=1 ${SHIM:-} "$B/pingpong" "$1" 10 400 <"$SVC/traced.in" \
-		>"$SVC/traced.ns" 2>"$SVC/shim.err" &
-	local two=$!
-	exec 9>"$SVC/traced.in"
-	[ -n "${SHIM:-}" ] || agent $two
+	pingpong_start "$two" "$1"
+	pids+=($!)
+	exec 9>"$SVC/$two.in"
+	[ -n "${SHIM+is set}" ] || agent $!
 	for ((i = 1; i <= n; i++)); do
 		echo go >&8
 		while [ "$(wc -l <"$SVC/bare.ns")" -lt $i ]; do sleep 0.002; done
 		echo go >&9
-		while [ "$(wc -l <"$SVC/traced.ns")" -lt $i ]; do sleep 0.002; done
-		sleep 0.03 # its ring is emptied: what is not recorded would cost less
+		while [ "$(wc -l <"$SVC/$two.ns")" -lt $i ]; do sleep 0.002; done
+		sleep 0.03 # its ring is emptied
 	done
 	agent_end
 	exec 8>&- 9>&-
-	wait $one $two
+	wait "${pids[@]}"
 	# Not the first ten: on a busy machine the agent may have come late.
-	BARE=$(tail -n +11 "$SVC/bare.ns" | least) TRACED=$(tail -n +11 "$SVC/traced.ns" | least)
+	BARE=$(tail -n +11 "$SVC/bare.ns" | least) TRACED=$(tail -n +11 "$SVC/$two.ns" | least)
 }
 call() { # WHAT KIND BUDGET
 	pingpong "$2"
@@ -167,49 +183,6 @@ other() { # WHAT BUDGET TARGET: getppid() of a process that is not traced
 	BARE=$(least "$SVC/bare.ns") TRACED=$(least "$SVC/traced.ns")
 	say "$1" "$BARE ns" "$TRACED ns" "+$(calc "$TRACED - $BARE" 0) ns" "$2 ns" \
 		"$TRACED - $BARE <= $2"
-}
-shim() { SHIM="$OTRACE run --no-bpf --no-live -o $SVC/agent.txt --" "$@"; }
-row_shimtcp() { shim call "library: socket call, TCP loopback" tcp 300; }
-row_shimunix() { shim call "library: socket call, AF_UNIX" unix 300; }
-# Two nginx, one of them with the library in it, by turns; the agent is where there is room.
-shim_saturated() { # PAIRS
-	local i name
-	rm -f "$SVC"/{bare,traced}.{cpu,rate}
-	file_server
-	local bare=$FILE_PORT bare_pid=$FILE_PID traced traced_pid
-	traced=$(svc_port)
-	sed "s|listen .*;|listen 127.0.0.1:$traced;|; s|/pid;|/pid2;|" \
-		"$SVC/nginx/nginx.conf" >"$SVC/nginx/nginx2.conf"
-	"$OTRACE" run --no-bpf --no-live -o "$SVC/agent.txt" -- nginx -p "$SVC/nginx" \
-		-c "$SVC/nginx/nginx2.conf" -g 'daemon off;' 2>/dev/null &
-	AGENT=$!
-	svc_wait_port "$traced"
-	traced_pid=$(cat "/proc/$AGENT/task/$AGENT/children")
-	for i in $(family "$bare_pid") $(family "${traced_pid% }"); do
-		taskset -cp 0 "$i" >/dev/null
-	done
-	FILE_PORT=$traced ${WARM:-true}
-	for ((i = 0; i < $1; i++)); do
-		for name in $([ $((i % 2)) = 0 ] && echo bare traced || echo traced bare); do
-			[ $name = bare ] && FILE_PORT=$bare FILE_PID=$bare_pid
-			[ $name = traced ] && FILE_PORT=$traced FILE_PID=${traced_pid% }
-			flood $name
-		done
-	done
-	FILE_PORT=$bare FILE_PID=$bare_pid
-	kill "${traced_pid% }"
-	wait "$AGENT"
-	AGENT=
-}
-row_shimnginx() {
-	shim_saturated 6
-	say_saturated "library: nginx, saturated, no budget" - 1
-	grep -E '^lost' "$SVC/agent.txt" | sed 's/^/    /'
-}
-row_shimbudget() {
-	OTRACE_CPU_BUDGET=10% WARM=warm FLOOD_S=4 shim_saturated 4
-	say_saturated "  the same with --cpu-budget 10%, default" x0.90 "$(ratio rate) >= 0.9"
-	sed -n 's/^budget */    /p; s/^lost */    lost /p' "$SVC/agent.txt"
 }
 row_untraced() {
 	sleep 60 &
@@ -264,14 +237,17 @@ row_loss() {
 	done
 }
 
-flood() { # NAME: one run; appends rate and CPU of nginx per request
+# NAME: one run; appends rate and CPU per request. Who is asked: $ASK_PORT, $ASK_PATH (%d in it
+# becomes a number), and whose CPU it is: $ASK_PIDS.
+flood() {
 	local from got
 	# shellcheck disable=SC2046
-	from=$(cpu_us $(family "$FILE_PID"))
-	got=$(taskset -c 1 wrk -t1 -c32 -d"${FLOOD_S:-2}" "http://127.0.0.1:$FILE_PORT/files/small" |
+	from=$(cpu_us $(family $ASK_PIDS))
+	got=$(taskset -c "${FLOOD_CPU:-1}" wrk -t1 -c"${FLOOD_CONNS:-32}" -d"${FLOOD_S:-2}" \
+		"http://127.0.0.1:$ASK_PORT${ASK_PATH/\%d/1}" |
 		awk '/requests in/ { n = $1 } /^Requests\/sec/ { print n, $2 }')
 	# shellcheck disable=SC2046
-	calc "($(cpu_us $(family "$FILE_PID")) - $from) / ${got% *}" >>"$SVC/$1.cpu"
+	calc "($(cpu_us $(family $ASK_PIDS)) - $from) / ${got% *}" >>"$SVC/$1.cpu"
 	echo >>"$SVC/$1.cpu"
 	echo "${got#* }" >>"$SVC/$1.rate"
 }
@@ -281,7 +257,7 @@ ratio() { calc "$(ratios "$1" | median)" 3; } # FILE: traced over bare, their me
 pairs() { # N RUN TARGET..
 	local i n=$1 run=$2
 	shift 2
-	rm -f "$SVC"/{bare,traced}.{cpu,rate,p99}
+	rm -f "$SVC"/{bare,traced}.{cpu,rate,p99,half}
 	for ((i = 0; i < n; i++)); do
 		[ $((i % 2)) = 1 ] || $run bare
 		agent "$@"
@@ -294,14 +270,15 @@ pairs() { # N RUN TARGET..
 saturated() { # PAIRS: nginx has core 0, wrk core 1; the agent is wherever there is room
 	local i
 	file_server
+	ASK_PORT=$FILE_PORT ASK_PATH=/files/small ASK_PIDS=$FILE_PID
 	for i in $(family "$FILE_PID"); do taskset -cp 0 "$i" >/dev/null; done
 	pairs "$1" flood ":$FILE_PORT"
 	for i in $(family "$FILE_PID"); do taskset -cp 0-$(($(nproc) - 1)) "$i" >/dev/null; done
 }
-say_saturated() { # WHAT BUDGET CONDITION
+say_saturated() { # WHAT BUDGET CONDITION [WHO]
 	say "$1" "$(calc "$(median "$SVC/bare.rate")" 0)/s" \
 		"$(calc "$(median "$SVC/traced.rate")" 0)/s" "x$(ratio rate)" "$2" "$3"
-	say "  CPU of nginx per request" "$(median "$SVC/bare.cpu") us" \
+	say "  CPU of ${4:-nginx} per request" "$(median "$SVC/bare.cpu") us" \
 		"$(median "$SVC/traced.cpu") us" "x$(ratio cpu)" - 1
 }
 row_nginx() {
@@ -309,7 +286,7 @@ row_nginx() {
 	say_saturated "nginx, 1 KiB file, saturated, no budget" - 1
 }
 warm() { # until the governor has found its level
-	taskset -c 1 wrk -t1 -c32 -d11 "http://127.0.0.1:$FILE_PORT/files/small" >/dev/null
+	taskset -c 1 wrk -t1 -c32 -d11 "http://127.0.0.1:$ASK_PORT$ASK_PATH" >/dev/null
 }
 row_budget() { # four seconds: two periods of the governor
 	OTRACE_CPU_BUDGET=10% WARM=warm FLOOD_S=4 saturated 4
@@ -317,25 +294,36 @@ row_budget() { # four seconds: two periods of the governor
 	sed -n 's/^budget */    /p; s/^lost */    lost /p' "$SVC/agent.txt"
 }
 
-load() { # NAME: one run; appends p99 and CPU
+load() { # NAME: one run at half of what it can; appends p99 and CPU
 	local from got
 	# shellcheck disable=SC2046
-	from=$(cpu_us $(family "$GUNICORN_PID") $(family "$PG_PID"))
-	got=$("$B/openloop" "$GUNICORN_PORT" '/query?id=%d' 16 "$RATE" 4)
+	from=$(cpu_us $(family $ASK_PIDS))
+	got=$("$B/openloop" "$ASK_PORT" "$ASK_PATH" 16 "$RATE" 4)
 	# shellcheck disable=SC2046
-	calc "($(cpu_us $(family "$GUNICORN_PID") $(family "$PG_PID")) - $from) / $(cut -d' ' -f2 <<<"$got")" 1 >>"$SVC/$1.cpu"
-	echo >>"$SVC/$1.cpu"
+	calc "($(cpu_us $(family $ASK_PIDS)) - $from) / $(cut -d' ' -f2 <<<"$got")" 1 >>"$SVC/$1.half"
+	echo >>"$SVC/$1.half"
 	cut -d' ' -f4 <<<"$got" >>"$SVC/$1.p99"
 }
-row_service() {
-	svc_postgres && svc_gunicorn shop:app 2 8 || return
-	RATE=$(wrk -t1 -c16 -d3 "http://127.0.0.1:$GUNICORN_PORT/query?id=1" |
+half_rate() { # of whom is asked; sets RATE
+	RATE=$(wrk -t1 -c16 -d3 "http://127.0.0.1:$ASK_PORT${ASK_PATH/\%d/1}" |
 		awk '/^Requests\/sec/ { printf "%d", $2 / 2 }')
-	pairs "$PAIRS" load ":$GUNICORN_PORT" ":$PG_PORT"
-	say_range "Flask + PostgreSQL at $RATE/s: p99" "$(median "$SVC/bare.p99") us" \
+}
+say_half() { # WHAT WHO
+	say_range "$1 at $RATE/s: p99" "$(median "$SVC/bare.p99") us" \
 		"$(median "$SVC/traced.p99") us" 5 p99
-	say_range "  CPU of the service per request" "$(median "$SVC/bare.cpu") us" \
-		"$(median "$SVC/traced.cpu") us" 3 cpu
+	say_range "  CPU of $2 per request" "$(median "$SVC/bare.half") us" \
+		"$(median "$SVC/traced.half") us" 3 half
+}
+flask() { # one more: $GUNICORN_PORT, $GUNICORN_PID
+	[ -n "${PG_PORT:-}" ] || svc_postgres || return
+	svc_gunicorn shop:app 2 8
+}
+row_service() {
+	flask || return
+	ASK_PORT=$GUNICORN_PORT ASK_PATH='/query?id=%d' ASK_PIDS="$GUNICORN_PID $PG_PID"
+	half_rate
+	pairs "$PAIRS" load ":$GUNICORN_PORT" ":$PG_PORT"
+	say_half "Flask + PostgreSQL" "the service"
 }
 
 build

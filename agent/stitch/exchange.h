@@ -103,6 +103,7 @@ struct otr_trace {
 	uint32_t n_open, n_unsent;
 	uint64_t last_end_ns;
 	uint64_t waits_since_ns; /* the oldest end that was not emitted */
+	uint64_t settled_ns; /* when it was; st->settled is in this order */
 };
 
 /* One request and its response, at one end. */
