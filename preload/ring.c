@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -17,10 +18,20 @@
 
 #define ALL (OTR_RING_HEAD + OTR_RING_BYTES)
 
+/* A limit on the size of files holds for memory that has a descriptor, too: who would pass it
+ * is killed (SIGXFSZ). */
+static int may_be_so_large(void)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur >= ALL;
+}
+
 static int make_memfd(void)
 {
-	int fd = (int)syscall(SYS_memfd_create, "otrace-ring",
-			      MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = may_be_so_large() ? (int)syscall(SYS_memfd_create, "otrace-ring",
+						  MFD_CLOEXEC | MFD_ALLOW_SEALING) :
+				     -1;
 
 	if (fd < 0)
 		return -1;

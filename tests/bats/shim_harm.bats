@@ -133,6 +133,15 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	same bash -c 'ulimit -v 60000; exec cat /dev/null'
 }
 
+@test "limits on the size of files and of memory: they hold for the program alone" {
+	http "$port"
+	same bash -c "ulimit -f 100; exec curl -s 127.0.0.1:$port/small"
+	same bash -c "ulimit -d 65536; exec $PY -c 'len(bytes(50 << 20))'"
+	same bash -c "ulimit -v 98304; exec $PY -c 'len(bytes(60 << 20))'"
+	same bash -c "ulimit -v 1048576; exec curl -s 127.0.0.1:$port/roomy"
+	spans '[s.name for s in S] == ["GET /roomy"]'
+}
+
 # URL: asks in a row until $dir/stop is there; how often, and how often in vain.
 ask_always() {
 	$PY - "$1" "$dir/stop" <<-'P' 3>&-
