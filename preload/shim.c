@@ -234,6 +234,17 @@ static void begin(void)
 	__atomic_store_n(sh->alive, ALIVE_YES, __ATOMIC_RELEASE);
 }
 
+/* The parent's. Another thread may be about to look at its head, so pages stay there, which
+ * say nothing. */
+static void leave_ring(struct otr_ring *ring)
+{
+	void *head = mmap(ring, OTR_RING_HEAD, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	if (head != MAP_FAILED)
+		munmap((char *)ring + OTR_RING_HEAD, 2 * OTR_RING_BYTES);
+}
+
 /* What the parent knew of its own exchanges and strands is the parent's: this process has
  * no current but what it inherits, weakly. Its connections go on. */
 static int begin_anew(void)
@@ -251,7 +262,7 @@ static int begin_anew(void)
 	if (!otr_shim.only)
 		begin(); /* from here on other threads are seen, too: soon */
 	if (ring)
-		munmap(ring, OTR_RING_HEAD + 2 * OTR_RING_BYTES);
+		leave_ring(ring);
 	if (otr_shim.only)
 		return 0;
 	otr_self_forked();

@@ -65,7 +65,7 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	grep -qx 'requests 4000 wrong 0' "$dir/out"
 }
 
-@test "calls cancelled, left by siglongjmp, made on 2 KB of stack: as without" {
+@test "calls cancelled, left by siglongjmp, made on 2 KB of stack, first by many threads of a child: as without" {
 	local n=$((${TORTURE:-3000} / 10)) mode
 	cc -O1 -fexceptions -Wl,-z,now -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
 	for mode in cancel jump stack; do
@@ -74,6 +74,8 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 		grep -q '^headers .*put in' "$dir/text"
 	done
 	grep -qx "handled $n wrong 0" "$dir/out"
+	same "$dir/torn" fork $((n * 4))
+	grep -qx "children $((n * 4)) bad 0" "$dir/out"
 }
 
 @test "a program that filters its system calls meets none of ours" {
