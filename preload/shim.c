@@ -259,6 +259,7 @@ static int begin_anew(void)
 	otr_shim.off = &otr_shim.idle;
 	otr_shim.ring = NULL;
 	otr_shim.idle = otr_shim.only;
+	otr_ring_forked();
 	if (!otr_shim.only)
 		begin(); /* from here on other threads are seen, too: soon */
 	if (ring)

@@ -12,8 +12,11 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/base/err.h"
@@ -36,8 +39,56 @@ void otr_tell_environment(void)
 {
 }
 
+static int rings_open(void)
+{
+	char name[64], to[64];
+	int n = 0;
+
+	for (int fd = 0; fd < 100; fd++) {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		memset(to, 0, sizeof(to));
+		n += readlink(name, to, sizeof(to) - 1) > 0 &&
+		     strstr(to, "memfd:otrace-ring") != NULL;
+	}
+	return n;
+}
+
+/* What a child does that is made now. */
+static int (*child)(void);
+
+static int closes(void)
+{
+	int was = rings_open();
+
+	otr_ring_forked();
+	return was == 1 && !rings_open();
+}
+
+/* It has closed all that it had, and the number is another's. */
+static int keeps(void)
+{
+	struct stat st;
+
+	for (int fd = 3; fd < 100; fd++)
+		dup2(0, fd);
+	otr_ring_forked();
+	for (int fd = 3; fd < 100; fd++)
+		if (fstat(fd, &st))
+			return 0;
+	return 1;
+}
+
+/* Asked for while a ring is made. */
 uint32_t otr_netns(void)
 {
+	int status = 0;
+	pid_t pid = child ? fork() : -1;
+
+	if (!pid)
+		_exit(!child());
+	if (pid > 0)
+		waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
 	return 1;
 }
 
@@ -229,13 +280,24 @@ static void a_quarter_for_another_user(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
+static void a_child_that_is_made_meanwhile(void **state)
+{
+	(void)state;
+	child = closes;
+	joins();
+	child = keeps;
+	joins();
+	child = NULL;
+	assert_int_equal(rings_open(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_said_is_heard), TEST(one_is_switched_off),
 		TEST(what_it_counts),	     TEST(its_switches_are_not_believed),
 		TEST(the_last_of_one_that_is_over), TEST(a_quarter_for_another_user),
-		TEST(no_descriptor_for_it),
+		TEST(no_descriptor_for_it), TEST(a_child_that_is_made_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
