@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/loss.h"
 #include "agent/source/shim.h"
@@ -30,6 +31,7 @@ struct otr_shim otr_shim; /* shim.c's, without its constructor */
 static struct otr_shims *shims;
 static uint32_t born;
 static uint64_t lost[OTR_LOSS_MAX];
+static uint64_t told_ns; /* of the last connection */
 
 void otr_tell_process(void)
 {
@@ -105,6 +107,8 @@ static int came(void *arg, const struct otr_event *ev)
 	(void)arg;
 	if (ev->kind == OTR_EV_LOST)
 		lost[at->cause] += at->n;
+	if (ev->kind == OTR_EV_CONN_OPEN)
+		told_ns = ev->time_ns;
 	return 0;
 }
 
@@ -291,6 +295,34 @@ static void a_child_that_is_made_meanwhile(void **state)
 	assert_int_equal(rings_open(), 0);
 }
 
+static uint64_t tells_at(uint64_t time_ns, uint64_t now_ns)
+{
+	struct otr_ev_conn *cn;
+	uint64_t place;
+
+	cn = otr_ring_reserve(sizeof(*cn), &place);
+	memset(cn, 0, sizeof(*cn));
+	cn->hdr = (struct otr_event){.kind = OTR_EV_CONN_OPEN, .hook = OTR_HOOK_PRELOAD,
+				     .size = sizeof(*cn), .time_ns = time_ns, .conn = 1};
+	otr_ring_commit(place);
+	otr_shims_drain(shims, now_ns, is_born, came, NULL);
+	return told_ns;
+}
+
+/* The rings are read for a while: what was told meanwhile keeps its time, which the kernel
+ * side's records are ordered by, too. */
+static void its_times(void **state)
+{
+	uint64_t now = otr_now(), at;
+
+	(void)state;
+	joins();
+	assert_int_equal(tells_at(now - 7, now), now - 7);
+	assert_int_equal(tells_at(now, now - 5 * OTR_NS_PER_MS), now);
+	at = tells_at(now + 60 * OTR_NS_PER_S, now);
+	assert_in_range(at, now, otr_now());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +330,7 @@ int main(void)
 		TEST(what_it_counts),	     TEST(its_switches_are_not_believed),
 		TEST(the_last_of_one_that_is_over), TEST(a_quarter_for_another_user),
 		TEST(no_descriptor_for_it), TEST(a_child_that_is_made_meanwhile),
+		TEST(its_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
