@@ -230,6 +230,22 @@ static void leave_frame(struct otr_pq_call *c, int *asked)
 	self->pq_asked = c->was_asked;
 }
 
+/* Where there is none libpq refuses the call. */
+static int has_words(const struct otr_pq_call *c)
+{
+	switch (c->kind) {
+	case OTR_PQ_QUERY:
+	case OTR_PQ_PARAMS:
+		return c->text != NULL;
+	case OTR_PQ_PREPARE:
+		return c->text && c->name;
+	case OTR_PQ_PREPARED:
+		return c->name != NULL;
+	default:
+		return 1;
+	}
+}
+
 /* No other call will tell of it. */
 static void tell_before(struct otr_self *self, struct otr_pq_call *c)
 {
@@ -248,7 +264,7 @@ static void look(struct otr_self *self, struct otr_pq_call *c)
 	if (within)
 		self->pq_asked = 1;
 	c->lib = otr_pq_lib_of(c->fn);
-	c->pq = c->lib ? ready(self, c) : NULL;
+	c->pq = c->lib && has_words(c) ? ready(self, c) : NULL;
 	if (c->pq) {
 		c->pipelined = c->lib->pipeline && c->lib->pipeline(c->conn);
 		ask(self, c, within);

@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -17,16 +19,67 @@
 
 #define ALL (OTR_RING_HEAD + OTR_RING_BYTES)
 
+/* What is open while a ring is made. Another thread may fork meanwhile: its child has them,
+ * too, and cannot know that it has. */
+enum { RING, DOOR, MADE };
+static struct {
+	int32_t fd; /* + 1; 0: none */
+	dev_t dev;
+	ino_t inode;
+} made[MADE];
+
+static void is_open(int which, int fd)
+{
+	struct stat st;
+
+	if (fd < 0 || syscall(SYS_fstat, fd, &st))
+		return;
+	made[which].dev = st.st_dev;
+	made[which].inode = st.st_ino;
+	__atomic_store_n(&made[which].fd, fd + 1, __ATOMIC_RELEASE);
+}
+
+static void shut(int which, int fd)
+{
+	syscall(SYS_close, fd);
+	__atomic_store_n(&made[which].fd, 0, __ATOMIC_RELEASE);
+}
+
+void otr_ring_forked(void)
+{
+	struct stat st;
+	int fd;
+
+	for (int i = 0; i < MADE; i++) {
+		fd = made[i].fd - 1;
+		made[i].fd = 0;
+		if (fd >= 0 && !syscall(SYS_fstat, fd, &st) && st.st_dev == made[i].dev &&
+		    st.st_ino == made[i].inode)
+			syscall(SYS_close, fd);
+	}
+}
+
+/* A limit on the size of files holds for memory that has a descriptor, too: who would pass it
+ * is killed (SIGXFSZ). */
+static int may_be_so_large(void)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur >= ALL;
+}
+
 static int make_memfd(void)
 {
-	int fd = (int)syscall(SYS_memfd_create, "otrace-ring",
-			      MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = may_be_so_large() ? (int)syscall(SYS_memfd_create, "otrace-ring",
+						  MFD_CLOEXEC | MFD_ALLOW_SEALING) :
+				     -1;
 
 	if (fd < 0)
 		return -1;
+	is_open(RING, fd);
 	if (ftruncate(fd, ALL) || fcntl(fd, F_ADD_SEALS,
 					F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
-		syscall(SYS_close, fd);
+		shut(RING, fd);
 		return -1;
 	}
 	return fd;
@@ -75,6 +128,7 @@ static int offer(int ring)
 
 	if (fd < 0)
 		return -1;
+	is_open(DOOR, fd);
 	/* Abstract: its name begins with a NUL. */
 	memcpy(to.sun_path + 1, otr_shim.session, otr_shim.name_len);
 	cm->cmsg_level = SOL_SOCKET;
@@ -92,7 +146,7 @@ static int offer(int ring)
 			n = syscall(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 		busy = n < 0 && errno == EAGAIN;
 	}
-	syscall(SYS_close, fd);
+	shut(DOOR, fd);
 	if (busy)
 		return 1;
 	return n > 0 ? 0 : -1;
@@ -153,7 +207,7 @@ static int make_ring(void)
 	}
 	if (ring && rc)
 		take_back(ring);
-	syscall(SYS_close, fd);
+	shut(RING, fd);
 	return rc;
 }
 

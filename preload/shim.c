@@ -24,6 +24,7 @@
 
 #define FDS_MAX	65536
 #define FDS_FEW 1024 /* where the program may not have much memory */
+#define ROOMY	(256u << 20) /* with less of it we are not there: it is the program's */
 #define PAGE	65536 /* the largest there is */
 
 /* What *alive holds; 0 in a child. */
@@ -150,11 +151,21 @@ void *otr_room(size_t size)
 	return at == MAP_FAILED ? NULL : at;
 }
 
+/* What is mapped counts, be it used or not. */
+static rlim_t most_memory(void)
+{
+	struct rlimit all, data;
+
+	if (getrlimit(RLIMIT_AS, &all) || getrlimit(RLIMIT_DATA, &data))
+		return 0;
+	return all.rlim_cur < data.rlim_cur ? all.rlim_cur : data.rlim_cur;
+}
+
 static uint32_t most_fds(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur != RLIM_INFINITY)
+	if (most_memory() != RLIM_INFINITY)
 		return FDS_FEW;
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max > FDS_MAX)
 		return FDS_MAX;
@@ -223,6 +234,17 @@ static void begin(void)
 	__atomic_store_n(sh->alive, ALIVE_YES, __ATOMIC_RELEASE);
 }
 
+/* The parent's. Another thread may be about to look at its head, so pages stay there, which
+ * say nothing. */
+static void leave_ring(struct otr_ring *ring)
+{
+	void *head = mmap(ring, OTR_RING_HEAD, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	if (head != MAP_FAILED)
+		munmap((char *)ring + OTR_RING_HEAD, 2 * OTR_RING_BYTES);
+}
+
 /* What the parent knew of its own exchanges and strands is the parent's: this process has
  * no current but what it inherits, weakly. Its connections go on. */
 static int begin_anew(void)
@@ -237,10 +259,11 @@ static int begin_anew(void)
 	otr_shim.off = &otr_shim.idle;
 	otr_shim.ring = NULL;
 	otr_shim.idle = otr_shim.only;
+	otr_ring_forked();
 	if (!otr_shim.only)
 		begin(); /* from here on other threads are seen, too: soon */
 	if (ring)
-		munmap(ring, OTR_RING_HEAD + 2 * OTR_RING_BYTES);
+		leave_ring(ring);
 	if (otr_shim.only)
 		return 0;
 	otr_self_forked();
@@ -255,7 +278,7 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	otr_real_find();
 	otr_shim.exe = exe ? exe : "";
 	otr_shim.argv = argc > 0 ? argv : NULL;
-	if (may_be_here(otr_shim.exe) && !is_refused() && make_room()) {
+	if (may_be_here(otr_shim.exe) && !is_refused() && most_memory() >= ROOMY && make_room()) {
 		otr_started_read(&otr_shim.started, environ);
 		begin();
 		__atomic_store_n(&otr_shim.idle, 0, __ATOMIC_RELEASE);

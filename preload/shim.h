@@ -199,6 +199,8 @@ void otr_self_forked(void);
 
 /* ring.c: makes the ring and offers it, once. */
 int otr_ring_ready(void);
+/* In a child: closes what was open in its parent for that. */
+void otr_ring_forked(void);
 void otr_count(enum otr_shim_count what);
 /* Is this switch on, OTR_RING_NO_..? */
 int otr_is_told(uint32_t flag);

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "agent/base/clock.h"
 #include "agent/loss.h"
 #include "agent/source/shim.h"
 
@@ -71,6 +72,14 @@ static bool is_agents(const struct otr_event *ev)
 	       ev->kind == OTR_EV_LOST || ev->kind == OTR_EV_PAST;
 }
 
+/* It may be told after `now_ns` was read, but not before it happens. */
+static uint64_t past(uint64_t time_ns, uint64_t now_ns)
+{
+	if (time_ns > now_ns)
+		now_ns = otr_now();
+	return time_ns < now_ns ? time_ns : now_ns;
+}
+
 static const struct otr_event *take(struct otr_ring_reader *rd, uint64_t head,
 				    uint32_t tgid, uint64_t now_ns)
 {
@@ -87,8 +96,7 @@ static const struct otr_event *take(struct otr_ring_reader *rd, uint64_t head,
 	rd->tail += otr_ring_room(size);
 	ev->tgid = tgid;
 	ev->hook = OTR_HOOK_PRELOAD;
-	if (ev->time_ns > now_ns)
-		ev->time_ns = now_ns;
+	ev->time_ns = past(ev->time_ns, now_ns);
 	if (!otr_event_check(rd->copy, size) || is_agents(ev)) {
 		otr_loss_add(OTR_LOSS_RECORD, 1);
 		return NULL;

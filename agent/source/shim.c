@@ -266,7 +266,7 @@ static void tell_exit(const struct shim *sh, uint64_t now_ns, otr_event_fn fn, v
 		.hdr = {.kind = OTR_EV_PROC_EXIT,
 			.hook = OTR_HOOK_PRELOAD,
 			.size = sizeof(pr),
-			.time_ns = now_ns,
+			.time_ns = now_ns > sh->last_ns ? now_ns : sh->last_ns,
 			.tgid = sh->tgid,
 			.tid = sh->tgid,
 			.strand = sh->tgid},
@@ -298,6 +298,8 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 	while (n < (int)(OTR_RING_BYTES / OTR_RING_SLOT) &&
 	       (ev = otr_ring_next(&sh->rd, sh->tgid, now_ns, over))) {
 		otr_shims_follow(s, sh, ev);
+		if (ev->time_ns > sh->last_ns)
+			sh->last_ns = ev->time_ns;
 		fn(arg, ev);
 		n++;
 	}

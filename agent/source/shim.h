@@ -90,7 +90,8 @@ struct otr_ring_reader {
 	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
 };
 
-/* The next record, copied, checked and renamed, or NULL: none is whole yet. `over`: nobody
+/* The next record, copied, checked and renamed, or NULL: none is whole yet. `now_ns`: as the
+ * clock was read last; what is later than the clock is now is put to that. `over`: nobody
  * writes any more, so what is not whole is stepped over. */
 const struct otr_event *otr_ring_next(struct otr_ring_reader *rd, uint32_t tgid,
 				      uint64_t now_ns, bool over);

@@ -18,6 +18,7 @@ struct shim {
 	int pidfd; /* -1: it has ended */
 	bool replaced; /* its process has offered another since: by exec */
 	uint64_t looked_ns;
+	uint64_t last_ns; /* of its records */
 	uint64_t stuck_ns; /* since when nothing could be read, though there is some */
 	uint32_t uid;
 	uint64_t told[OTR_SHIM_COUNTS]; /* of what it counts, so much */

@@ -5,6 +5,7 @@
  *	torn cancel N	threads cancelled while they send: what they hold is given back
  *	torn jump N	a handler leaves a blocked call by siglongjmp()
  *	torn stack N	handlers on a stack of their own with 2 KB to spare send requests
+ *	torn fork N	children whose threads all begin at once
  *
  * Each prints what it saw; and then sends one request more, in the plain way, and tells
  * whether that came whole.
@@ -24,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define GET "GET /torn HTTP/1.1\r\nHost: torn\r\n\r\n"
@@ -209,6 +211,48 @@ static void stack(int times)
 	printf("handled %d wrong %d\n", (int)handled, (int)wrong);
 }
 
+static volatile int begun;
+
+static void *calls(void *none)
+{
+	while (!begun)
+		;
+	for (int i = 0; i < 1000; i++)
+		send(-1, "", 1, 0);
+	return none;
+}
+
+static void child(int after)
+{
+	pthread_t id[4];
+
+	for (int i = 0; i < 4; i++)
+		pthread_create(&id[i], NULL, calls, NULL);
+	for (volatile int i = 0; i < after; i++)
+		;
+	begun = 1;
+	for (int i = 0; i < 4; i++)
+		pthread_join(id[i], NULL);
+	_exit(0);
+}
+
+static void forks(int times)
+{
+	int status, bad = 0;
+	pid_t pid;
+
+	pair();
+	for (int i = 0; i < times; i++) {
+		pid = fork();
+		if (!pid)
+			child(i % 50 * 200);
+		waitpid(pid, &status, 0);
+		bad += status != 0;
+	}
+	part();
+	printf("children %d bad %d\n", times, bad);
+}
+
 int main(int argc, char **argv)
 {
 	int times = argc == 3 ? atoi(argv[2]) : 0;
@@ -220,6 +264,8 @@ int main(int argc, char **argv)
 		jump(times);
 	else if (times && !strcmp(argv[1], "stack"))
 		stack(times);
+	else if (times && !strcmp(argv[1], "fork"))
+		forks(times);
 	else
 		return 2;
 	once_more();

@@ -65,7 +65,7 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	grep -qx 'requests 4000 wrong 0' "$dir/out"
 }
 
-@test "calls cancelled, left by siglongjmp, made on 2 KB of stack: as without" {
+@test "calls cancelled, left by siglongjmp, made on 2 KB of stack, first by many threads of a child: as without" {
 	local n=$((${TORTURE:-3000} / 10)) mode
 	cc -O1 -fexceptions -Wl,-z,now -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
 	for mode in cancel jump stack; do
@@ -74,6 +74,8 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 		grep -q '^headers .*put in' "$dir/text"
 	done
 	grep -qx "handled $n wrong 0" "$dir/out"
+	same "$dir/torn" fork $((n * 4))
+	grep -qx "children $((n * 4)) bad 0" "$dir/out"
 }
 
 @test "a program that filters its system calls meets none of ours" {
@@ -131,6 +133,15 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	same setpriv --reuid=65534 --regid=65534 --clear-groups bash -c "$dir/suid; [ \$? = 6 ]"
 	same unshare -U true
 	same bash -c 'ulimit -v 60000; exec cat /dev/null'
+}
+
+@test "limits on the size of files and of memory: they hold for the program alone" {
+	http "$port"
+	same bash -c "ulimit -f 100; exec curl -s 127.0.0.1:$port/small"
+	same bash -c "ulimit -d 65536; exec $PY -c 'len(bytes(50 << 20))'"
+	same bash -c "ulimit -v 98304; exec $PY -c 'len(bytes(60 << 20))'"
+	same bash -c "ulimit -v 1048576; exec curl -s 127.0.0.1:$port/roomy"
+	spans '[s.name for s in S] == ["GET /roomy"]'
 }
 
 # URL: asks in a row until $dir/stop is there; how often, and how often in vain.

@@ -430,6 +430,13 @@ static void its_own_calls_do_not_reach_us(void **state)
 	is_line(">Q");
 	waits(0, 1, &rows);
 	is_line("<?>Q<CZ");
+	for (int kind = OTR_PQ_QUERY; kind <= OTR_PQ_PREPARED; kind++) { /* libpq refuses it */
+		c = call((enum otr_pq_kind)kind, 1);
+		c.name = c.text = NULL;
+		otr_pq_begin(&c);
+		otr_pq_waited(&c, NULL);
+		is_line("");
+	}
 }
 
 static void a_pipeline(void **state)

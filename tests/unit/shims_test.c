@@ -12,10 +12,14 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/loss.h"
 #include "agent/source/shim.h"
@@ -27,6 +31,7 @@ struct otr_shim otr_shim; /* shim.c's, without its constructor */
 static struct otr_shims *shims;
 static uint32_t born;
 static uint64_t lost[OTR_LOSS_MAX];
+static uint64_t told_ns; /* of the last connection */
 
 void otr_tell_process(void)
 {
@@ -36,8 +41,56 @@ void otr_tell_environment(void)
 {
 }
 
+static int rings_open(void)
+{
+	char name[64], to[64];
+	int n = 0;
+
+	for (int fd = 0; fd < 100; fd++) {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		memset(to, 0, sizeof(to));
+		n += readlink(name, to, sizeof(to) - 1) > 0 &&
+		     strstr(to, "memfd:otrace-ring") != NULL;
+	}
+	return n;
+}
+
+/* What a child does that is made now. */
+static int (*child)(void);
+
+static int closes(void)
+{
+	int was = rings_open();
+
+	otr_ring_forked();
+	return was == 1 && !rings_open();
+}
+
+/* It has closed all that it had, and the number is another's. */
+static int keeps(void)
+{
+	struct stat st;
+
+	for (int fd = 3; fd < 100; fd++)
+		dup2(0, fd);
+	otr_ring_forked();
+	for (int fd = 3; fd < 100; fd++)
+		if (fstat(fd, &st))
+			return 0;
+	return 1;
+}
+
+/* Asked for while a ring is made. */
 uint32_t otr_netns(void)
 {
+	int status = 0;
+	pid_t pid = child ? fork() : -1;
+
+	if (!pid)
+		_exit(!child());
+	if (pid > 0)
+		waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
 	return 1;
 }
 
@@ -54,6 +107,8 @@ static int came(void *arg, const struct otr_event *ev)
 	(void)arg;
 	if (ev->kind == OTR_EV_LOST)
 		lost[at->cause] += at->n;
+	if (ev->kind == OTR_EV_CONN_OPEN)
+		told_ns = ev->time_ns;
 	return 0;
 }
 
@@ -229,13 +284,53 @@ static void a_quarter_for_another_user(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
+static void a_child_that_is_made_meanwhile(void **state)
+{
+	(void)state;
+	child = closes;
+	joins();
+	child = keeps;
+	joins();
+	child = NULL;
+	assert_int_equal(rings_open(), 0);
+}
+
+static uint64_t tells_at(uint64_t time_ns, uint64_t now_ns)
+{
+	struct otr_ev_conn *cn;
+	uint64_t place;
+
+	cn = otr_ring_reserve(sizeof(*cn), &place);
+	memset(cn, 0, sizeof(*cn));
+	cn->hdr = (struct otr_event){.kind = OTR_EV_CONN_OPEN, .hook = OTR_HOOK_PRELOAD,
+				     .size = sizeof(*cn), .time_ns = time_ns, .conn = 1};
+	otr_ring_commit(place);
+	otr_shims_drain(shims, now_ns, is_born, came, NULL);
+	return told_ns;
+}
+
+/* The rings are read for a while: what was told meanwhile keeps its time, which the kernel
+ * side's records are ordered by, too. */
+static void its_times(void **state)
+{
+	uint64_t now = otr_now(), at;
+
+	(void)state;
+	joins();
+	assert_int_equal(tells_at(now - 7, now), now - 7);
+	assert_int_equal(tells_at(now, now - 5 * OTR_NS_PER_MS), now);
+	at = tells_at(now + 60 * OTR_NS_PER_S, now);
+	assert_in_range(at, now, otr_now());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_said_is_heard), TEST(one_is_switched_off),
 		TEST(what_it_counts),	     TEST(its_switches_are_not_believed),
 		TEST(the_last_of_one_that_is_over), TEST(a_quarter_for_another_user),
-		TEST(no_descriptor_for_it),
+		TEST(no_descriptor_for_it), TEST(a_child_that_is_made_meanwhile),
+		TEST(its_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
