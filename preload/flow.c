@@ -129,22 +129,26 @@ static uint32_t to_copy(const struct otr_way *w, uint64_t moved)
  * seen whole they are not known. */
 static void keep_tail(uint8_t tail[8], uint64_t moved, const struct iovec *iov, int n)
 {
+	int from = n;
+
 	for (int i = 0; i < n; i++)
 		moved -= iov[i].iov_len;
 	if (moved) {
 		memset(tail, 0, 8);
 		return;
 	}
-	for (; n; iov++, n--) {
-		const uint8_t *from = iov->iov_base;
-		size_t len = iov->iov_len;
+	for (size_t last = 0; from && last < 8; from--)
+		last += iov[from - 1].iov_len;
+	for (; from < n; from++) {
+		const uint8_t *at = iov[from].iov_base;
+		size_t len = iov[from].iov_len;
 
 		if (len >= 8) {
-			memcpy(tail, from + len - 8, 8);
+			memcpy(tail, at + len - 8, 8);
 			continue;
 		}
 		memmove(tail, tail + len, 8 - len);
-		memcpy(tail + 8 - len, from, len);
+		memcpy(tail + 8 - len, at, len);
 	}
 }
 
@@ -176,8 +180,9 @@ static void tell_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 	uint32_t cap = n ? to_copy(w, moved) : 0;
 
 	if (cap)
-		w->copied += otr_tell_data(f, self, dir, pos, moved, start_ns, first,
-					   cause, iov, n, cap);
+		cap = otr_tell_data(f, self, dir, pos, moved, start_ns, first, cause, iov, n,
+				    cap);
+	w->copied += cap;
 	w->cut |= cap < moved;
 	if (w->cut) { /* the tail of a cut run may lie in a call that was copied whole */
 		keep_tail(w->tail, moved, iov, n);

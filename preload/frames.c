@@ -69,7 +69,7 @@ void otr_frames_moved(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 			 .dir = dir,
 			 .first = first};
 
-	for (; n && moved; iov++, n--) {
+	for (; n && moved && iov->iov_base; iov++, n--) {
 		walk(&w, iov->iov_base, (uint32_t)iov->iov_len);
 		moved -= iov->iov_len;
 	}

@@ -162,17 +162,27 @@ static ssize_t send_pieces(const struct otr_out *o, const struct iovec *iov, int
 	return otr_real.writev(o->fd, iov, n);
 }
 
-static void tell_moved(struct plan *p, int fd, const struct iovec *iov, int n, size_t moved)
+/* The call took `moved` bytes of `iov`, with `p->added` of ours among them: `ret` of the
+ * caller's. */
+static void tell_moved(struct plan *p, int fd, const struct iovec *iov, int n, size_t moved,
+		       size_t ret)
 {
-	struct iovec *seen = p->seen.iov; /* perhaps `iov` itself */
+	struct iovec *sent = p->seen.iov; /* perhaps `iov` itself */
 	struct otr_self *self;
+	struct otr_copy *held;
 	int error = errno;
 
 	self = otr_enter();
-	if (!self)
+	if (!self) {
+		otr_talk_went(&p->f->talk, ret, NULL, 0);
 		return;
-	n = trim(seen, iov, n, moved);
-	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, seen, n);
+	}
+	n = otr_sent(self, sent, trim(sent, iov, n, moved), &held);
+	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, sent, n);
+	if (p->f->role != OTR_ROLE_SERVER)
+		otr_talk_went_but(&p->f->talk, ret, sent, n, p->seen.at,
+				  p->header ? p->added : 0);
+	otr_sent_over(held);
 	otr_leave(self);
 	errno = error;
 }
@@ -209,8 +219,7 @@ static ssize_t send_added(const struct otr_out *o, struct plan *p)
 	} else {
 		f->cause.ids = OTR_IDS_NONE;
 	}
-	tell_moved(p, o->fd, p->seen.iov, p->n, (size_t)k);
-	otr_talk_went(&f->talk, (uint64_t)ret, p->seen.all, p->seen.n_all);
+	tell_moved(p, o->fd, p->seen.iov, p->n, (size_t)k, (size_t)ret);
 	outrun(p);
 	if (rest)
 		otr_header_rest(f, rest, p->added - rest);
@@ -262,7 +271,7 @@ static uint64_t box_key(int fd, const struct otr_fd *f)
 	return f->kind == OTR_FD_PAIR ? 1 : 1ull << 32 | (uint32_t)fd;
 }
 
-/* What a plain call did: its pieces may be read now, since the kernel read them. */
+/* What a plain call did. */
 static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int error)
 {
 	const struct iovec *iov = ret > 0 && o->is_sendmsg ? o->msg->msg_iov : o->iov;
@@ -270,9 +279,7 @@ static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int erro
 	struct otr_self *self;
 
 	if (ret > 0) {
-		tell_moved(p, o->fd, iov, n, (size_t)ret);
-		if (p->f->role != OTR_ROLE_SERVER)
-			otr_talk_went(&p->f->talk, (uint64_t)ret, iov, n);
+		tell_moved(p, o->fd, iov, n, (size_t)ret, (size_t)ret);
 		outrun(p);
 		return;
 	}
@@ -398,39 +405,44 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 	errno = error;
 }
 
-/* A stream socket's bytes in direction `dir`; of other descriptors nothing is said. */
-static void told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret)
+/* A stream socket's bytes in direction `dir`; of other descriptors nothing is said. `said`:
+ * a client moves on with them in what it says. Returns 0 where nobody looked. */
+static int told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret, int said)
 {
-	struct iovec *seen = alloca(n_pieces(0, n) * sizeof(*seen));
+	struct iovec *seen = alloca((n_pieces(0, n) + 2) * sizeof(*seen));
+	struct otr_copy *held = NULL;
 	struct otr_self *self;
 	struct otr_fd *f;
 	int error = errno;
 
-	if (*otr_shim.off)
-		return;
-	self = otr_enter();
+	self = *otr_shim.off ? NULL : otr_enter();
 	if (!self)
-		return;
+		return 0;
 	f = otr_fd_of(fd);
 	if (f && f->kind == OTR_FD_STREAM && ret > 0) {
-		n = trim(seen, iov, n, (size_t)ret);
+		n = otr_sent(self, seen, trim(seen, iov, n, (size_t)ret), &held);
 		otr_moved(self, fd, f, dir, (uint64_t)ret, 0, seen, n);
+		if (said && f->role != OTR_ROLE_SERVER)
+			otr_talk_went(&f->talk, (uint64_t)ret, seen, n);
+		otr_sent_over(held);
 	} else if (f && f->kind == OTR_FD_STREAM) {
 		otr_not_moved(self, fd, f, dir, ret, error);
 	}
 	otr_leave(self);
 	errno = error;
+	return 1;
 }
 
-/* Sent past otr_out(): where the client is in what it says moves on with it. */
+/* Sent past otr_out(). */
 static void went(int fd, const struct iovec *iov, int n, ssize_t ret)
 {
 	struct otr_fd *f;
 
-	told(fd, OTR_DIR_OUT, iov, n, ret);
+	if (told(fd, OTR_DIR_OUT, iov, n, ret, 1))
+		return;
 	f = *otr_shim.off || ret <= 0 ? NULL : otr_fd_known(fd);
-	if (f && f->kind == OTR_FD_STREAM && f->role != OTR_ROLE_SERVER)
-		otr_talk_went(&f->talk, (uint64_t)ret, iov, n);
+	if (f && f->kind == OTR_FD_STREAM)
+		otr_talk_went(&f->talk, (uint64_t)ret, NULL, 0);
 }
 
 void otr_out_told(int fd, const struct iovec *iov, int n, ssize_t ret)
@@ -445,7 +457,7 @@ void otr_out_unseen(int fd, ssize_t ret)
 
 void otr_in_unseen(int fd, ssize_t ret)
 {
-	told(fd, OTR_DIR_IN, NULL, 0, ret);
+	told(fd, OTR_DIR_IN, NULL, 0, ret, 0);
 }
 
 static ssize_t send_first(int fd, int is_message, int flags, const struct iovec *rest)
@@ -470,7 +482,7 @@ int otr_out_first(int fd, int is_message, int flags)
 		k = send_first(fd, is_message, flags, &rest);
 		if (k <= 0)
 			return -1;
-		told(fd, OTR_DIR_OUT, &rest, 1, k);
+		told(fd, OTR_DIR_OUT, &rest, 1, k, 0);
 		if ((size_t)k < rest.iov_len)
 			otr_header_rest(f, rest.iov_len - (size_t)k,
 					f->rest_at + (size_t)k);

@@ -325,6 +325,11 @@ void otr_real_find(void)
 	}
 }
 
+void *otr_real_symbol(const char *name)
+{
+	return dlsym ? dlsym(RTLD_NEXT, name) : NULL;
+}
+
 /* Where there is none, nobody has dlopen() but by us. */
 static void *no_dlopen(const char *path, int mode)
 {

@@ -73,6 +73,9 @@ void otr_real_find(void);
 typedef void *(*otr_dlopen_fn)(const char *, int);
 otr_dlopen_fn otr_real_dlopen(void);
 
+/* What else is there by this name, a variable perhaps; NULL: nothing. */
+void *otr_real_symbol(const char *name);
+
 /* find.c: a function of libc, or of its libdl, by name, without dlsym(); NULL: not there. Takes the default
  * version where there are several. */
 void *otr_find(const char *name);

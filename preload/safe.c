@@ -3,8 +3,12 @@
  * safe.c - reading what a caller wants sent, before the kernel has said that it can be read.
  *
  * write(fd, bad, n) fails with EFAULT: it must not crash here. The kernel is asked page by
- * page, by a call that reads 8 bytes and then refuses what it was asked for. After a call,
- * what it took needs no question.
+ * page, by a call that reads 8 bytes and then refuses what it was asked for.
+ *
+ * After a call the bytes may be gone: who has them at the other end may have told another
+ * thread, which gave their memory back. So they are copied by the kernel, which finds that out
+ * without a crash; where it may not be asked (a filter of system calls), the moment between
+ * the question and the copy is short.
  */
 
 #include <errno.h>
@@ -12,11 +16,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/inject.h"
 #include "preload/io.h"
+#include "preload/real.h"
+#include "preload/shim.h"
 
 #define PAGE	 4096u /* or a whole number of them */
 #define IOV_MOST 1024  /* the kernel refuses more */
@@ -97,4 +104,112 @@ enum otr_head otr_safe_head(const struct otr_out *o, struct otr_seen *seen)
 		return OTR_HEAD_NONE;
 	seen->n = cut(&a, seen->iov, seen->all, seen->n_all, OTR_HEAD_MAX + 2);
 	return otr_head_read(seen->iov, seen->n, &seen->at);
+}
+
+#define COPIES 64 /* at once */
+#define TAIL   8
+
+struct otr_copy {
+	int32_t tid; /* 0: free */
+	int32_t pad;
+	char head[OTR_DATA_MAX], tail[TAIL];
+};
+
+/* Of libc since glibc 2.32: has there been one thread alone? */
+static const char *alone;
+static int may_ask; /* for a copy */
+
+int otr_copies_room(void)
+{
+	alone = otr_real_symbol("__libc_single_threaded");
+	may_ask = otr_real.prctl(PR_GET_SECCOMP, 0, 0, 0, 0) <= 0;
+	otr_shim.copies = otr_room(COPIES * sizeof(*otr_shim.copies));
+	return otr_shim.copies != NULL;
+}
+
+void otr_copies_forked(void)
+{
+	for (int i = 0; i < COPIES; i++)
+		if (otr_shim.copies[i].tid)
+			otr_shim.copies[i].tid = 0;
+}
+
+static struct otr_copy *claim(int32_t tid)
+{
+	struct otr_copy *at;
+	int32_t none;
+
+	for (uint32_t i = 0; i < COPIES; i++) {
+		at = &otr_shim.copies[((uint32_t)tid + i) % COPIES];
+		none = 0;
+		if (__atomic_compare_exchange_n(&at->tid, &none, tid, 0, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED) ||
+		    none == tid) /* left by longjmp() */
+			return at;
+	}
+	return NULL;
+}
+
+/* Returns how many of `len` bytes. */
+static size_t copy(char *to, size_t len, const struct iovec *iov, int n)
+{
+	const struct iovec here = {to, len};
+	struct asked a = {.page = 1};
+	size_t got = 0, k;
+	ssize_t ret;
+
+	if (may_ask) {
+		ret = syscall(SYS_process_vm_readv, otr_shim.pid, &here, 1, iov, n, 0);
+		return ret > 0 ? (size_t)ret : 0;
+	}
+	for (; n && got < len; iov++, n--) {
+		k = iov->iov_len < len - got ? iov->iov_len : len - got;
+		if (!is_readable(&a, iov->iov_base, k))
+			break;
+		memcpy(to + got, iov->iov_base, k);
+		got += k;
+	}
+	return got;
+}
+
+/* The last bytes of a call tell that chunks end: what lies between is a piece without a
+ * place. Returns how many pieces. */
+static int put_tail(struct otr_copy *c, struct iovec *iov, size_t all, size_t got,
+		    const struct iovec *last)
+{
+	const struct iovec end = {(char *)last->iov_base + last->iov_len - TAIL, TAIL};
+
+	if (got < OTR_DATA_MAX || all < got + TAIL || last->iov_len < TAIL ||
+	    copy(c->tail, TAIL, &end, 1) != TAIL)
+		return 1;
+	iov[1] = (struct iovec){NULL, all - got - TAIL};
+	iov[2] = (struct iovec){c->tail, TAIL};
+	return 3;
+}
+
+int otr_sent(const struct otr_self *self, struct iovec *iov, int n, struct otr_copy **held)
+{
+	struct iovec last;
+	size_t all = 0, got;
+
+	*held = NULL;
+	if (!n || (alone && *alone))
+		return n;
+	*held = claim(self->tid);
+	if (!*held)
+		return 0;
+	for (int i = 0; i < n; i++)
+		all += iov[i].iov_len;
+	got = copy((*held)->head, all < OTR_DATA_MAX ? all : OTR_DATA_MAX, iov, n);
+	if (!got)
+		return 0;
+	last = iov[n - 1];
+	iov[0] = (struct iovec){(*held)->head, got};
+	return put_tail(*held, iov, all, got, &last);
+}
+
+void otr_sent_over(struct otr_copy *held)
+{
+	if (held)
+		__atomic_store_n(&held->tid, 0, __ATOMIC_RELEASE);
 }

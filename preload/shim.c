@@ -203,7 +203,7 @@ static int make_room(void)
 	sh->selves = (void *)rooms[SELVES];
 	sh->headers = (void *)rooms[HEADERS];
 	sh->homes = (void *)rooms[HOMES];
-	return otr_tls_room() && otr_pq_room(is_set("OTRACE_SQL_COMMENT"));
+	return otr_tls_room() && otr_copies_room() && otr_pq_room(is_set("OTRACE_SQL_COMMENT"));
 }
 
 /* The kernel gave every process 16 random bytes; children of one share them. */
@@ -260,6 +260,7 @@ static int begin_anew(void)
 	otr_shim.ring = NULL;
 	otr_shim.idle = otr_shim.only;
 	otr_ring_forked();
+	otr_copies_forked();
 	if (!otr_shim.only)
 		begin(); /* from here on other threads are seen, too: soon */
 	if (ring)

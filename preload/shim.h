@@ -158,6 +158,7 @@ struct otr_shim {
 	uint32_t n_fds;
 	struct otr_tls *tls;
 	struct otr_pq *pqs;
+	struct otr_copy *copies;
 	char *pq_texts; /* statements with a comment of ours; NULL: none are made */
 	uint32_t owing; /* connections on which a part of a header still has to go */
 	uint32_t *homes; /* by inode: number + 1 */
@@ -249,6 +250,9 @@ int otr_tls_inside(const struct otr_self *self);
 /* Ciphertext of `f` was sent: is its plaintext known? */
 void otr_tls_beside(const struct otr_self *self, struct otr_fd *f);
 int otr_tls_room(void);
+/* safe.c */
+int otr_copies_room(void);
+void otr_copies_forked(void);
 /* pq.c; `comment`: statements may get one. */
 int otr_pq_room(int comment);
 /* net.c: a message came, perhaps with descriptors in it. */

@@ -158,9 +158,31 @@ void otr_talk_went(struct otr_talk *t, uint64_t moved, const struct iovec *iov, 
 		size_t len = iov->iov_len < moved ? iov->iov_len : (size_t)moved;
 
 		moved -= len;
-		for (size_t at = 0; at < len;)
+		if (!from)
+			unseen(t, len);
+		for (size_t at = 0; from && at < len;)
 			at += step(t, from + at, len - at);
 	}
 	unseen(t, moved);
 	end_chunks(t);
+}
+
+void otr_talk_went_but(struct otr_talk *t, uint64_t moved, const struct iovec *iov, int n,
+		       size_t at, size_t added)
+{
+	uint64_t head = added && at < moved ? at : moved;
+	size_t skip = at + added;
+	struct iovec first;
+
+	otr_talk_went(t, head, iov, n);
+	if (head == moved)
+		return;
+	for (; n && skip >= iov->iov_len; iov++, n--)
+		skip -= iov->iov_len;
+	first = n ? (struct iovec){(char *)iov->iov_base + skip, iov->iov_len - skip} :
+		    (struct iovec){NULL, 0};
+	moved -= head;
+	head = first.iov_len < moved ? first.iov_len : moved;
+	otr_talk_went(t, head, &first, n > 0);
+	otr_talk_went(t, moved - head, iov + (n > 0), n - (n > 0));
 }

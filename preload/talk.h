@@ -39,6 +39,9 @@ struct otr_talk {
 
 /* `moved` bytes went out, the first of which are in `iov`. */
 void otr_talk_went(struct otr_talk *t, uint64_t moved, const struct iovec *iov, int n);
+/* The same of what went out with `added` bytes of ours at `at`: `moved` counts the others. */
+void otr_talk_went_but(struct otr_talk *t, uint64_t moved, const struct iovec *iov, int n,
+		       size_t at, size_t added);
 
 #pragma GCC visibility pop
 

@@ -6,6 +6,7 @@
  *	torn jump N	a handler leaves a blocked call by siglongjmp()
  *	torn stack N	handlers on a stack of their own with 2 KB to spare send requests
  *	torn fork N	children whose threads all begin at once
+ *	torn give N	what is sent is the receiver's from then on, who gives it back
  *
  * Each prints what it saw; and then sends one request more, in the plain way, and tells
  * whether that came whole.
@@ -253,6 +254,47 @@ static void forks(int times)
 	printf("children %d bad %d\n", times, bad);
 }
 
+#define GIVEN 4096 /* bytes */
+static char *volatile given[4];
+
+static void *receives(void *times)
+{
+	char got[GIVEN];
+	ssize_t n;
+
+	for (int i = 0; i < *(int *)times; i++) {
+		for (size_t had = 0; had < GIVEN; had += n > 0 ? (size_t)n : 0)
+			n = recv(fd[1], got, GIVEN - had, MSG_DONTWAIT);
+		munmap(given[i % 4], GIVEN);
+		given[i % 4] = NULL;
+	}
+	return NULL;
+}
+
+static void give(int times)
+{
+	int sent = 0;
+	pthread_t id;
+	char *at;
+
+	pair();
+	pthread_create(&id, NULL, receives, &times);
+	for (int i = 0; i < times; i++) {
+		while (given[i % 4])
+			;
+		at = mmap(NULL, GIVEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		memset(at, 'x', GIVEN);
+		given[i % 4] = at;
+		for (ssize_t had = 0, n; had < GIVEN; had += n)
+			if ((n = send(fd[0], at + had, GIVEN - (size_t)had, 0)) < 0)
+				die("send");
+		sent++;
+	}
+	pthread_join(id, NULL);
+	part();
+	printf("given %d\n", sent);
+}
+
 int main(int argc, char **argv)
 {
 	int times = argc == 3 ? atoi(argv[2]) : 0;
@@ -266,6 +308,8 @@ int main(int argc, char **argv)
 		stack(times);
 	else if (times && !strcmp(argv[1], "fork"))
 		forks(times);
+	else if (times && !strcmp(argv[1], "give"))
+		give(times);
 	else
 		return 2;
 	once_more();

@@ -78,6 +78,11 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	grep -qx "children $((n * 4)) bad 0" "$dir/out"
 }
 
+@test "memory that is given back by whoever has what was sent, before the call has returned" {
+	cc -O1 -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
+	for _ in 1 2 3 4 5; do same "$dir/torn" give 50000; done
+}
+
 @test "a program that filters its system calls meets none of ours" {
 	edges
 	same "$dir/edges" strict

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/clock.h"
 #include "agent/source/shim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -69,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ring.head = lay_out(data + 4, size - 4, rd.tail) + (data[1] & 1 ? data[2] : 0);
 	while ((ev = otr_ring_next(&rd, 7, 1000, data[3] & 1))) {
 		if (ev->tgid != 7 || ev->hook != OTR_HOOK_PRELOAD ||
-		    ev->time_ns > 1000 || ev->size > sizeof(rd.copy) || ++n > 8192)
+		    ev->time_ns > otr_now() || ev->size > sizeof(rd.copy) || ++n > 8192)
 			abort();
 		for (uint32_t i = 0; i < ev->size; i++)
 			sum += ((const unsigned char *)ev)[i];
