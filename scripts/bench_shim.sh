@@ -41,7 +41,7 @@ traced() {
 traced_pid() { tr -d ' ' <"/proc/$AGENT/task/$AGENT/children"; }
 traced_end() {
 	# shellcheck disable=SC2046
-	kill $(family "$(traced_pid)")
+	kill $(family "$(traced_pid)") 2>/dev/null # a worker may go with its master
 	wait "$AGENT"
 	AGENT=
 }
@@ -101,7 +101,7 @@ two_nginx() { # KIND
 two_nginx_end() {
 	traced_end
 	# shellcheck disable=SC2046
-	kill $(family "$BARE_PIDS")
+	kill $(family "$BARE_PIDS") 2>/dev/null
 }
 on_core() { # CORES PID..
 	local core=$1 pid
