@@ -38,7 +38,7 @@ static void set_error(struct otr_stitch *st, const struct otr_exchange *ex)
 	bool broken = ex->error || ex->no_answer;
 	struct otr_slice type = error_type(ex->error);
 
-	if (!broken || ex->cut || st->sb.span.failed)
+	if (!broken || ex->cut || st->sb.span.failed || otr_exchange_torn(st, ex))
 		return;
 	if (otr_is_server(ex) && ex->error)
 		type = OTR_SLICE("client_disconnect");
@@ -96,11 +96,12 @@ static bool lacks_mate(const struct otr_stitch *st, const struct otr_exchange *e
 static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	bool thinned = ex->thinned || lacks_mate(st, ex);
+	bool cut = ex->cut || otr_exchange_torn(st, ex);
 
-	if (!ex->cut && !thinned)
+	if (!cut && !thinned)
 		return;
 	st->sb.span.cut = true;
-	if (!ex->cut) { /* its requests are counted as lost already */
+	if (!cut) { /* its requests are counted as lost already */
 		otr_sb_string(&st->sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("budget"));
 		return;
 	}

@@ -244,6 +244,15 @@ bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange 
 	return st->paused_ns && ex->start_ns < st->paused_ns + NEAR_NS;
 }
 
+bool otr_exchange_torn(const struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	const struct otr_torn *torn = &st->torn;
+
+	return (ex->error || ex->no_answer) && torn->to_ns &&
+	       (!torn->tgid || torn->tgid == ex->tgid) && ex->start_ns <= torn->to_ns &&
+	       ex->end_ns + OTR_TORN_NS >= torn->from_ns;
+}
+
 /* Is the byte `pos`, which is not before `ex`, in its request? */
 static bool holds(const struct otr_exchange *ex, uint64_t pos)
 {

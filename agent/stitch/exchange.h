@@ -161,6 +161,13 @@ struct otr_exchange {
 	struct otr_link *links; /* OTR_EXCHANGE_LINKS, or NULL: few have any */
 };
 
+/* When records were lost, last. They are told of later than they were. */
+#define OTR_TORN_NS 1000000000ull
+struct otr_torn {
+	uint64_t from_ns, to_ns; /* told first, last; 0: never */
+	uint32_t tgid; /* whose; 0: of several, or not known */
+};
+
 struct otr_stitch {
 	struct otr_stitch_config cfg;
 	otr_span_fn emit;
@@ -170,6 +177,7 @@ struct otr_stitch {
 	uint64_t epoch_ns;
 	uint64_t now_ns;
 	uint64_t paused_ns; /* when the source began to let requests go, last */
+	struct otr_torn torn;
 	uint64_t swept_ns;
 	struct otr_wire *wires, *by_isn, *by_ends;
 	struct otr_exchange *named_clients, *named_servers, *passed_on, *owned;
@@ -214,6 +222,9 @@ void otr_exchange_lost(const struct otr_exchange *ex, enum otr_loss cause);
 /* Were requests let go about the time of `ex`? What is missing near it then may be one
  * of them. */
 bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange *ex);
+
+/* Does it lack an end or an answer that may be among records that were lost? */
+bool otr_exchange_torn(const struct otr_stitch *st, const struct otr_exchange *ex);
 
 /* The head of its answer came, or none will. */
 void otr_exchange_answered(struct otr_exchange *ex);

@@ -76,6 +76,16 @@ void otr_stitch_pause(struct otr_stitch *st, uint64_t now_ns)
 	st->paused_ns = now_ns;
 }
 
+void otr_stitch_lost(struct otr_stitch *st, uint64_t now_ns, uint32_t tgid)
+{
+	struct otr_torn *torn = &st->torn;
+	bool goes_on = torn->to_ns && now_ns < torn->to_ns + OTR_TORN_NS;
+
+	torn->tgid = goes_on && torn->tgid != tgid ? 0 : tgid;
+	torn->from_ns = goes_on ? torn->from_ns : now_ns;
+	torn->to_ns = now_ns;
+}
+
 void otr_stitch_stats(const struct otr_stitch *st, struct otr_stitch_stats *out)
 {
 	*out = st->stats;

@@ -103,6 +103,10 @@ void otr_stitch_clock(struct otr_stitch *st, uint64_t epoch_offset_ns);
  * parts because of it is marked. */
 void otr_stitch_pause(struct otr_stitch *st, uint64_t now_ns);
 
+/* Records of the process `tgid` (0: of any) were lost before `now_ns`. An end or an answer
+ * that lacks about that time is not known to have lacked: it is cut, not in error. */
+void otr_stitch_lost(struct otr_stitch *st, uint64_t now_ns, uint32_t tgid);
+
 /* The seed of the ids made from now on, as recorded: before the first message. */
 void otr_stitch_seed(struct otr_stitch *st, uint64_t seed);
 

@@ -73,6 +73,32 @@ static void no_hole(void **state)
 	end(&s);
 }
 
+/* Its connection ended without an answer. Where records were lost, that may be one of them. */
+static void no_answer_where_some_were_lost(void **state)
+{
+	struct otr_ev_lost lost = {.cause = OTR_LOSS_RING, .n = 1};
+	struct end cl;
+	struct story s;
+
+	for (int lossy = 0; lossy < 3; lossy++) {
+		begin(&s);
+		cl = tcp_client(101, 10, 1);
+		opens(&s.mk, &cl);
+		sends(&s.mk, &cl, GET("/a"));
+		lost.hdr = stamp(&s.mk, NULL, OTR_EV_LOST, sizeof(lost));
+		lost.hdr.tgid = lossy == 2 ? 9999 : 0; /* another process's */
+		if (lossy)
+			give(&s.mk, &lost);
+		closes(&s.mk, &cl, 0);
+		ticks(&s.mk, 60 * MS);
+		assert_int_equal(s.n, 1);
+		assert_int_equal(s.spans[0]->cut, lossy == 1);
+		assert_int_equal(s.spans[0]->failed, lossy != 1);
+		end(&s);
+	}
+	(void)state;
+}
+
 /* Open when the pause began: what it asked of others since is not seen. */
 static void open_meanwhile(void **state)
 {
@@ -155,6 +181,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_hole),
+		cmocka_unit_test(no_answer_where_some_were_lost),
 		cmocka_unit_test(open_meanwhile),
 		cmocka_unit_test(child_of_what_was_let_go),
 		cmocka_unit_test(one_end_alone),
