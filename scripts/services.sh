@@ -8,11 +8,12 @@
 
 svc_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 SVC_PIDS=()
+export PYTHONDONTWRITEBYTECODE=1 # the sources are not ours to write beside
 
 svc_init() { # a folder for logs, data and sockets
 	SVC=$(mktemp -d "${TMPDIR:-/tmp}/otrace-services.XXXXXX")
 	chmod 755 "$SVC"
-	cp "$svc_root"/tests/apps/* "$SVC"/
+	find "$svc_root"/tests/apps -maxdepth 1 -type f -exec cp -t "$SVC" {} +
 	chmod a+r "$SVC"/*
 }
 

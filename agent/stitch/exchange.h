@@ -25,6 +25,7 @@
 #include "agent/proto/trace_context.h"
 #include "agent/span_builder.h"
 #include "agent/stitch/ids.h"
+#include "agent/stitch/run.h"
 #include "agent/stitch/stitch.h"
 
 #define OTR_EXCHANGE_LINKS 4
@@ -52,24 +53,6 @@ struct otr_busy {
 struct otr_wire_ends {
 	struct otr_addr local, remote;
 	uint32_t netns;
-};
-
-/* A process that `run` started, or one of its family. */
-struct otr_kin {
-	UT_hash_handle hh;
-	uint32_t tgid;
-	uint8_t evidence; /* how it comes from the first: EXEC, CLONE */
-	bool served;	  /* a request, or its maker had */
-};
-
-struct otr_run {
-	uint32_t tgid; /* of the first process; 0: there is none */
-	struct otr_exchange *ex; /* stands for it; NULL before it executes */
-	struct otr_kin *kin;
-	uint32_t told; /* its children that are out, and who else named it */
-	bool named; /* its children know it by `own`, from their environment */
-	bool gone; /* let go of: no span */
-	struct otr_traceparent own, outer; /* outer: all zero, if it had none itself */
 };
 
 /* One end of a connection. */

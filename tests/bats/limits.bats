@@ -40,6 +40,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	until_true 60 told 'no traffic at all: idle, or it is not this process that serves; try  otrace attach :PORT'
 	[ "$(grep -c 'no request understood' "$dir/tracer.err")" -eq 1 ]
 	run cat "$dir/busy.err"
+	echo "it said: $output"
 	[ "$output" = "" ]
 	kill -INT "$busy" "$idle"
 	ended "$busy"
