@@ -208,7 +208,8 @@ void otr_fd_closed(int fd)
 	/* A vfork()ed child closes its own copies, in our memory. */
 	if (!f || f->kind == OTR_FD_NEW || getpid() != otr_shim.pid)
 		return;
-	if (f->kind == OTR_FD_STREAM && !has_heir(f) && f->told_by) {
+	/* What a process has from its maker, and never used, is not over when it closes that. */
+	if (f->kind == OTR_FD_STREAM && !has_heir(f) && f->told_by == otr_shim.pid) {
 		otr_runs_over(f);
 		otr_tell_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
 	}

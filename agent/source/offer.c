@@ -5,7 +5,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <stddef.h>
@@ -16,7 +20,8 @@
 #include <unistd.h>
 
 #define SECRET_WORDS 8u /* of 32 characters, compared four at once */
-#define FDS	     4	/* of a message that are looked at; the kernel closes more */
+#define FDS	     253 /* in one message, at most: none is left to the kernel to close */
+#define CLOSERS	     16	 /* threads at once that may wait for somebody */
 
 static int make_names(char *session, size_t size)
 {
@@ -116,12 +121,80 @@ void otr_offers_close(struct otr_offers *o)
 	o->epoll = -1;
 }
 
+static uint32_t closers; /* that have not ended */
+
+static void *closes(void *fd)
+{
+	close((int)(intptr_t)fd);
+	__atomic_fetch_sub(&closers, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static int start_closer(int fd)
+{
+	sigset_t all, before;
+	pthread_t thread;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&thread, NULL, closes, (void *)(intptr_t)fd);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!rc)
+		pthread_detach(thread);
+	return rc;
+}
+
+/* What is no memory may keep whoever closes it last waiting, for as long as who sent it likes:
+ * a socket that lingers, a file of a file system in user space. */
+void otr_offers_discard(int fd)
+{
+	if (fcntl(fd, F_GET_SEALS) >= 0) {
+		close(fd);
+		return;
+	}
+	__atomic_fetch_add(&closers, 1, __ATOMIC_RELAXED);
+	if (start_closer(fd)) {
+		__atomic_fetch_sub(&closers, 1, __ATOMIC_RELAXED);
+		close(fd);
+	}
+}
+
+/* While many wait no offer is taken, nor looked for: each may bring more of them. */
+static bool may_take(struct otr_offers *o)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+	bool may = __atomic_load_n(&closers, __ATOMIC_ACQUIRE) < CLOSERS;
+
+	if (o->shut != may)
+		return may;
+	o->shut = !may;
+	for (uint32_t i = 0; i < OTR_RING_DOORS; i++) {
+		ev.data.fd = o->door[i];
+		epoll_ctl(o->epoll, may ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, o->door[i], &ev);
+	}
+	return may;
+}
+
+static int take_fds(const struct cmsghdr *cm, int had)
+{
+	size_t n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	int fd;
+
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&fd, CMSG_DATA(cm) + i * sizeof(fd), sizeof(fd));
+		if (had >= 0)
+			otr_offers_discard(had);
+		had = fd;
+	}
+	return had;
+}
+
 /* The last of the descriptors that came (others are closed), and who sent it. */
 static int unpack(struct msghdr *msg, uint32_t *tgid, uint32_t *uid)
 {
-	int fds[FDS], fd = -1;
 	struct ucred who;
-	size_t n;
+	int fd = -1;
 
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR(msg, cm)) {
 		if (cm->cmsg_level != SOL_SOCKET)
@@ -131,15 +204,8 @@ static int unpack(struct msghdr *msg, uint32_t *tgid, uint32_t *uid)
 			*tgid = (uint32_t)who.pid;
 			*uid = (uint32_t)who.uid;
 		}
-		if (cm->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(cm), (n < FDS ? n : FDS) * sizeof(int));
-		for (size_t i = 0; i < n && i < FDS; i++) {
-			if (fd >= 0)
-				close(fd);
-			fd = fds[i];
-		}
+		if (cm->cmsg_type == SCM_RIGHTS)
+			fd = take_fds(cm, fd);
 	}
 	return fd;
 }
@@ -157,7 +223,7 @@ int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid)
 	ssize_t n;
 	int given;
 
-	if (epoll_wait(o->epoll, &at, 1, 0) <= 0)
+	if (!may_take(o) || epoll_wait(o->epoll, &at, 1, 0) <= 0)
 		return -EAGAIN;
 	n = recvmsg(at.data.fd, &msg, MSG_CMSG_CLOEXEC);
 	if (n < 0)
@@ -167,6 +233,6 @@ int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid)
 	if ((size_t)n == strlen(o->session) && !memcmp(text, o->session, (size_t)n) && *tgid)
 		return given < 0 ? -EINVAL : given;
 	if (given >= 0)
-		close(given);
+		otr_offers_discard(given);
 	return -EINVAL;
 }

@@ -10,6 +10,7 @@
  * with an offer only by the processes of this session.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,14 +20,18 @@ struct otr_offers {
 	char session[72];	/* NAME.SECRET; a door is NAME and a hexadecimal digit */
 	int door[OTR_RING_DOORS]; /* -1: not open */
 	int epoll;		/* readable when an offer waits */
+	bool shut;		/* none is taken for a while */
 };
 
 /* Opens all doors. Returns 0 or -errno, and then none is open. */
 int otr_offers_open(struct otr_offers *o);
 void otr_offers_close(struct otr_offers *o);
 
-/* The descriptor that the next offer gives (yours to close), and the process and the user
+/* The descriptor that the next offer gives (yours to discard), and the process and the user
  * the kernel says it is from. -EAGAIN: none waits; -EINVAL: one that was none, and is gone. */
 int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid);
+
+/* Closes it, whatever it is, without waiting. */
+void otr_offers_discard(int fd);
 
 #endif /* OTR_SOURCE_OFFER_H */

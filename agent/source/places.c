@@ -186,8 +186,10 @@ static bool library_closes(struct otr_places *p, const struct otr_ev_conn *cn)
 
 	if (!at)
 		return true;
-	at->counted = true;
-	at->bytes = cn->bytes_in + cn->bytes_out;
+	if (at->teller == cn->hdr.tgid) {
+		at->counted = true;
+		at->bytes = cn->bytes_in + cn->bytes_out;
+	}
 	/* A socket of AF_UNIX has no end that the kernel tells. */
 	return at->facts.protocol != IPPROTO_TCP;
 }

@@ -244,7 +244,7 @@ static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
 		refuse(fd);
 	if (rc)
 		otr_loss_add(rc == -EMFILE ? OTR_LOSS_EVICT : OTR_LOSS_RECORD, 1);
-	close(fd);
+	otr_offers_discard(fd);
 	return true;
 }
 

@@ -102,6 +102,34 @@ with_server() {
 	done
 }
 
+@test "a child that closes what it has from its parent: that goes on, and was all seen" {
+	cat >"$dir/heirs.py" <<-'P'
+		import os, socket
+		def pair():
+		    door = socket.create_server(("127.0.0.1", 0))
+		    return socket.create_connection(door.getsockname()), door.accept()[0]
+		def talk(near, far):
+		    near.send(b"GET /heirs HTTP/1.1\r\nHost: q\r\n\r\n")
+		    far.recv(999)
+		    far.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		    near.recv(999)
+		near, far = pair()
+		talk(near, far)
+		if not os.fork():
+		    talk(*pair())
+		    near.close()
+		    far.close()
+		    os._exit(0)
+		os.wait()
+		for _ in range(5): talk(near, far)
+		os._exit(0)
+	P
+	"$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- $PY "$dir/heirs.py" 3>&-
+	cat "$dir/text"
+	spans 'len(C) == 7' 'len(V) == 7'
+	! grep -q 'past the library' "$dir/text"
+}
+
 @test "--no-shim: by the probes alone, and nothing is put in" {
 	opts=(--no-shim)
 	with_server 'curl -s 127.0.0.1:$p/bare; env >&2'

@@ -288,6 +288,20 @@ lost() { # events that the summary says are missing
 	spans 'len({s.pid for s in C}) == 100' "len(C) + $(lost) >= 200"
 }
 
+@test "a process that offers what lingers when it is closed: the agent does not wait" {
+	http "$port"
+	bg tracer "$OTRACE" run --no-bpf -o "$dir/text" -- \
+		$PY "$APPS/lingers.py" 40 "http://127.0.0.1:$port" "$dir"
+	until_true 60 test -e "$dir/asked"
+	kill -USR1 "$pid"
+	until_true 60 grep -q '^lost .*(record)' "$dir/text"
+	touch "$dir/end"
+	ended "$pid"
+	cat "$dir/text"
+	[ "$status" -eq 0 ]
+	grep -q '2 spans' "$dir/text"
+}
+
 @test "a daemon whose parent ends at once is traced" {
 	cat >"$dir/daemon.py" <<-P
 		import os, socket, time, urllib.request

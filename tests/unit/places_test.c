@@ -193,12 +193,30 @@ static void nothing_is_told_where_counts_may_be_wrong(void **state)
 	otr_places_free(&p);
 }
 
+/* A process that has a socket from its maker closes its own, or says so of a stranger's. */
+static void another_closes_it(void **state)
+{
+	struct otr_ev_conn other = conn(OTR_EV_CONN_CLOSE, OTR_HOOK_PRELOAD);
+	struct otr_places *p;
+
+	(void)state;
+	assert_int_equal(otr_places_new(&p), 0);
+	open_both(p);
+	other.hdr.tgid = 43;
+	other.bytes_in = 10;
+	give(p, &other);
+	assert_int_equal(n_got, 0);
+	assert_int_equal(close_both(p, 500, -1), 0);
+	otr_places_free(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(offsets_become_sequence_numbers),
 		cmocka_unit_test(what_has_none_stays),
 		cmocka_unit_test(what_moved_past_is_told),
+		cmocka_unit_test(another_closes_it),
 		cmocka_unit_test(nothing_is_told_where_counts_may_be_wrong),
 	};
 

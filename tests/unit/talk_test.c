@@ -110,12 +110,50 @@ static void bytes_not_seen_may_be_a_body_and_nothing_else(void **state)
 	assert_int_equal(other.state, OTR_TALK_START);
 }
 
+static void ours_are_not_what_it_says(void **state)
+{
+	static char text[] = "POST / HTTP/1.1\r\n" "X: ours\r\n" "Content-Length: 12\r\n\r\nhello world!";
+	const size_t at = 17, added = 9, all = sizeof(text) - 1;
+
+	(void)state;
+	for (size_t cut = 1; cut < all; cut++)
+		for (size_t gone = at + added; gone <= all; gone++) {
+			struct otr_talk t = {.left = 0}, want = {.left = 0};
+			const struct iovec iov[] = {{text, cut}, {text + cut, gone - cut}};
+
+			if (cut > gone)
+				continue;
+			otr_talk_went_but(&t, gone - added, iov, 2, at, added);
+			otr_talk_went(&want, at, &(struct iovec){text, at}, 1);
+			otr_talk_went(&want, gone - at - added,
+				      &(struct iovec){text + at + added, gone - at - added}, 1);
+			assert_int_equal(t.state, want.state);
+			assert_int_equal(t.left, want.left);
+			assert_int_equal(t.len, want.len);
+		}
+}
+
+static void pieces_without_a_place(void **state)
+{
+	struct otr_talk t = {.left = 0};
+	static char head[] = POST "Content-Length: 100\r\n\r\n";
+	const struct iovec iov[] = {{head, sizeof(head) - 1}, {NULL, 92}, {head, 8}};
+
+	(void)state;
+	otr_talk_went(&t, sizeof(head) - 1 + 100, iov, 3);
+	assert_int_equal(t.state, OTR_TALK_START);
+	otr_talk_went(&t, 92, iov + 1, 1);
+	assert_int_equal(t.state, OTR_TALK_OPAQUE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leads_there_in_any_pieces),
 		cmocka_unit_test(a_long_line_is_no_trouble),
 		cmocka_unit_test(bytes_not_seen_may_be_a_body_and_nothing_else),
+		cmocka_unit_test(ours_are_not_what_it_says),
+		cmocka_unit_test(pieces_without_a_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
