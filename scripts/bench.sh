@@ -16,7 +16,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . scripts/bench_shim.sh
 
 ROWS="start tcp unix tcp61 unix61 untraced waits cpu memory loss nginx budget service
-	shimidle shimtcp shimunix shiminject bothtcp shimnginx shimbudget shimproxy shimservice
+	shimidle shimtcp shimunix shimthreads shiminject bothtcp shimnginx shimbudget shimproxy shimservice
 	shimnode shimmem"
 OTRACE=${OTRACE:-build/otrace}
 B=build/bench

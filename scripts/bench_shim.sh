@@ -11,6 +11,7 @@ shim_call() { # WHAT KIND BUDGET
 }
 row_shimtcp() { shim_call "library: socket call, TCP loopback" tcp 300; }
 row_shimunix() { shim_call "library: socket call, AF_UNIX" unix 300; }
+row_shimthreads() { shim_call "  the same in a program with threads" threads 300; }
 row_shimidle() {
 	shim_call "library: write() to /dev/null" write 20
 	shim_call "  read() of /dev/zero" read 20

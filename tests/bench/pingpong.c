@@ -9,6 +9,7 @@
  *	tcp, unix	256 bytes each way. They are HTTP, as what nobody understands is soon
  *			no longer captured. What arrives has the size of what was sent, so
  *			nothing may be put in
+ *	threads		as unix, in a program that has two: its buffers may vanish under a call
  *	mute		the same by an opening that is never captured
  *	request		HTTP whose messages may grow on their way; CALLS counts requests, each
  *			of them four calls. At its end it writes to stderr how many had grown
@@ -23,6 +24,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,6 +164,19 @@ static int open_zero(void)
 	return device < 0;
 }
 
+static void *sleeper(void *arg)
+{
+	pause();
+	return arg;
+}
+
+static int join_threads(void)
+{
+	pthread_t other;
+
+	return pthread_create(&other, NULL, sleeper, NULL) || join_unix();
+}
+
 static const struct kind {
 	const char *name;
 	int (*begin)(void);
@@ -170,6 +185,7 @@ static const struct kind {
 } kinds[] = {
 	{"tcp", join_tcp, write_messages, talk},
 	{"unix", join_unix, write_messages, talk},
+	{"threads", join_threads, write_messages, talk},
 	{"mute", join_unix, write_opening, talk},
 	{"request", join_unix, write_messages, request},
 	{"write", open_null, NULL, write_device},
