@@ -13,34 +13,34 @@ import urllib.request
 NAME, _, SECRET = os.environ["OTRACE_SESSION"].partition(".")
 
 
-def lingering():
-    """A socket that has sent what nobody reads."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        near = socket.create_connection(door.getsockname())
-        far = door.accept()[0]
+def offers(address, door):
+    """A child's, since who ends does not wait: a socket that has sent what nobody reads."""
+    near = socket.create_connection(address)
     near.setblocking(False)
     try:
         while True:
             near.send(bytes(65536))
     except BlockingIOError:
-        near.setblocking(True)
+        pass
     near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3600))
-    return near, far
+    given = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [near.fileno()]))]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+        out.sendmsg([f"{NAME}.{SECRET}".encode()], given, socket.MSG_DONTWAIT, f"\0{NAME}{door}")
+        os._exit(0)  # before anything here is closed
 
 
 urllib.request.urlopen(sys.argv[2] + "/before").read()
 far_ends = []
 for i in range(int(sys.argv[1])):
-    near, far = lingering()
-    far_ends.append(far)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as out:
-        given = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [near.fileno()]))]
-        try:
-            out.sendmsg([f"{NAME}.{SECRET}".encode()], given, 0, f"\0{NAME}{i % 16:x}")
-        except BlockingIOError:
-            near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
-    near.close()
-    time.sleep(0.02)
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        child = os.fork()
+        if not child:
+            try:
+                offers(place.getsockname(), f"{i % 16:x}")
+            finally:
+                os._exit(0)
+        far_ends.append(place.accept()[0])
+        os.waitpid(child, 0)
 urllib.request.urlopen(sys.argv[2] + "/after").read()
 open(sys.argv[3] + "/asked", "w").close()
 while not os.path.exists(sys.argv[3] + "/end"):
