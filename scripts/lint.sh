@@ -29,6 +29,11 @@ shell() { # what the sourcing script sets or uses is its own
 	files '*.sh' '*.bash' .ci/run | xargs shellcheck -x -S warning -e SC2034,SC2048,SC2154
 }
 
+asserted() { # the shell goes on after `! cmd`, whatever it said: in a test that is no assertion
+	files '*.bats' '*.bash' | xargs grep -nE '^[[:space:]]*! ' | grep -v '||'
+	true
+}
+
 alone() { # the project refers to nothing outside of it: what a page links to is here
 	local page link
 	files '*.md' | while read -r page; do
@@ -64,6 +69,7 @@ readmes() { # one of its own, or a word in the one above
 
 check "functions and files within their budgets" sizes
 check "shell scripts" shell
+check "no assertion of a test is passed over" asserted
 check "nothing refers to what is outside" alone
 check "licences" licences
 check "every folder says what it is for" readmes

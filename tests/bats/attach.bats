@@ -189,7 +189,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	grep -q '^ignored   3 traces: counted, not kept (--ignore)$' "$dir/text"
 	grep -q 'detached after .*, 4 traces, 4 spans$' "$dir/text"
 	grep -q '^most      GET /health 3 ' "$dir/text"
-	! grep -Eq '200 GET /health' "$dir/text"
+	run ! grep -Eq '200 GET /health' "$dir/text"
 }
 
 @test "what an export queue drops is told while it happens, with whose it was" {

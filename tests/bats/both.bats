@@ -42,7 +42,7 @@ with_server() {
 		'[s.kind for s in S if s.name == "GET /unmistakable"].count("server") == 1' \
 		'all(parent(s) is s0 for s in V for s0 in C if s0.name == s.name)'
 	grep -q '^lost *nothing' "$dir/text"
-	! grep '^not seen' "$dir/text"
+	run ! grep '^not seen' "$dir/text"
 }
 
 @test "a static program is seen by the probes: one trace through it and the others" {
@@ -69,7 +69,7 @@ with_server() {
 		# Its library sees no byte, and never says that it is there: the probes do it.
 		traced "$dir/past" "$port" "$how" /alone
 		spans '[s.name for s in C] == ["GET /alone"]'
-		! grep '^not seen' "$dir/text"
+		run ! grep '^not seen' "$dir/text"
 		traced "$dir/past" "$port" calls /before "$how" "/$how" calls /after
 		grep -q "^hello /$how" "$dir/out"
 		grep "^not seen  past (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*past the library (stdio, direct system calls, io_uring)\$" \
@@ -77,7 +77,7 @@ with_server() {
 		spans '[s.name for s in C] == ["GET /before", "GET /after"]'
 	done
 	traced "$dir/past" "$port" calls /calls
-	! grep '^not seen' "$dir/text"
+	run ! grep '^not seen' "$dir/text"
 	spans 'len(C) == 1'
 }
 
@@ -98,7 +98,7 @@ with_server() {
 	for _ in 1 2 3; do
 		traced $PY "$dir/many.py" "$port"
 		spans 'sorted(s.name for s in C) == sorted(f"GET /c{c}t{t}" for c in range(4) for t in range(8))'
-		! grep '^not seen' "$dir/text"
+		run ! grep '^not seen' "$dir/text"
 	done
 }
 
@@ -127,15 +127,15 @@ with_server() {
 	"$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- $PY "$dir/heirs.py" 3>&-
 	cat "$dir/text"
 	spans 'len(C) == 7' 'len(V) == 7'
-	! grep -q 'past the library' "$dir/text"
+	run ! grep -q 'past the library' "$dir/text"
 }
 
 @test "--no-shim: by the probes alone, and nothing is put in" {
 	opts=(--no-shim)
 	with_server 'curl -s 127.0.0.1:$p/bare; env >&2'
-	! grep -E 'LD_PRELOAD|OTRACE_|TRACEPARENT' "$dir/err"
+	run ! grep -E 'LD_PRELOAD|OTRACE_|TRACEPARENT' "$dir/err"
 	spans '[parent(s).service for s in V if s.name == "GET /bare"] == ["curl"]'
-	! grep '^headers' "$dir/text"
+	run ! grep '^headers' "$dir/text"
 	run "$OTRACE" run --no-shim --no-bpf -o "$dir/t" -- touch "$dir/started"
 	[ "$status" -eq 125 ]
 	[[ ${lines[0]} == "otrace run: --no-shim and --no-bpf leave nothing to trace with; not started" ]]

@@ -160,7 +160,7 @@ no_control() { # FILE..: no byte a terminal obeys, no bidi control, valid UTF-8
 	no_control "$dir/text" "$dir/line"
 	grep -q 'e\\x1b\]52' "$dir/text"
 	# JSON may hold bidi controls, escaped or not, but no control bytes.
-	! grep -qP '[\x00-\x08\x0b-\x1f\x7f]' "$dir/spans" || false
+	run ! grep -qP '[\x00-\x08\x0b-\x1f\x7f]' "$dir/spans"
 	spans 'len(V) == 1' '"\x1b" not in V[0].path' 'V[0].path.startswith("/a")'
 	run "$OTRACE" attach $'\x1b[31mred'
 	[ "$status" -eq 1 ]

@@ -76,7 +76,7 @@ burn() { # until the notice came, and then with pauses
 	attach --cpu-budget 0 --slow 1h ":$front" ":$back"
 	load 8
 	detach
-	! grep -q 'budget' "$dir/text" "$dir/tracer.err"
+	run ! grep -q 'budget' "$dir/text" "$dir/tracer.err"
 }
 
 # The same by the library: two servers with it in them, one agent.
@@ -137,7 +137,7 @@ over_its_budget() { # ARG..
 	shim_pair --no-bpf --cpu-budget 0
 	load 8
 	end_pair
-	! grep -q 'budget' "$dir/text" "$dir/tracer.err"
+	run ! grep -q 'budget' "$dir/text" "$dir/tracer.err"
 }
 
 @test "a share is read as such, or refused" {

@@ -162,7 +162,7 @@ for i in range(30):
 	"$OTRACE" run --no-bpf --no-inject -o "$dir/text" --export "file:$dir/spans" -- \
 		curl -s "127.0.0.1:$relay/a" 3>&-
 	settled
-	! grep -qi traceparent "$dir/wire"
+	run ! grep -qi traceparent "$dir/wire"
 	spans 'len(S) == 1' 'S[0].name == "GET /a"'
 }
 

@@ -31,7 +31,7 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	edges
 	same "$dir/edges" calls
 	[ "$(wc -l <"$dir/out")" -gt 50 ]
-	! grep -q 'errno != 77 1' "$dir/out"
+	run ! grep -q 'errno != 77 1' "$dir/out"
 }
 
 @test "flags, 1,024 pieces, read-only memory, other scopes, main's first moment: the same" {

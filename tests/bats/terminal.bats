@@ -77,7 +77,7 @@ shows() { screen | grep -q -e "$1"; }
 	cat "$dir/screen"
 	# A line of ours has nothing of the program's before it.
 	[ "$(grep -c 'GET /h ' "$dir/screen")" -ge 6 ]
-	! grep -E 'half-[0-9]+\.\.\..*(GET /h|otrace:|lost  )' "$dir/screen" || false
+	run ! grep -E 'half-[0-9]+\.\.\..*(GET /h|otrace:|lost  )' "$dir/screen"
 }
 
 @test "Ctrl-C by the terminal: the program's handler, its status, then the summary" {

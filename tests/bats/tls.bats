@@ -141,7 +141,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 		S
 		both_ways sh "$dir/clone"
 		[ "$(wc -l <"$dir/heads")" -ge 5 ]
-		! grep -v ' 00-[0-9a-f]\{32\}-[0-9a-f]\{16\}-01$' "$dir/heads"
+		run ! grep -v ' 00-[0-9a-f]\{32\}-[0-9a-f]\{16\}-01$' "$dir/heads"
 		cmp <(sort "$dir/heads.raw") <(sed 's/ 00-[^ ]*$/ -/' "$dir/heads" | sort)
 		[ "$(sed 's/.* 00-\([0-9a-f]*\).*/\1/' "$dir/heads" | sort -u)" = \
 			"$($PY -c "import json; print(json.loads(open('$dir/spans').readline())['resourceSpans'][0]['scopeSpans'][0]['spans'][0]['traceId'])")" ]
