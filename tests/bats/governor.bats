@@ -24,7 +24,8 @@ load() {
 	local sent answered
 	run -0 "$dir/openloop" "$front" /price/7 16 1500 "$1"
 	read -r sent answered _ <<<"$output"
-	[ "$sent" -gt 0 ] && [ "$sent" = "$answered" ]
+	[ "$sent" -gt 0 ]
+	[ "$sent" = "$answered" ]
 }
 
 # As many as it can take, so that some are on their way whenever a pause begins.

@@ -27,7 +27,8 @@ both_ways() {
 		>"$dir/out" 2>"$dir/err" </dev/null 3>&- || b=$?
 	cp "$dir/heads" "$dir/heads.shim"
 	cat "$dir/text" "$dir/err"
-	[ "$a" = 0 ] && [ "$b" = 0 ]
+	[ "$a" = 0 ]
+	[ "$b" = 0 ]
 	[ -s "$dir/out.raw" ]
 	cmp "$dir/out.raw" "$dir/out"
 	cmp "$dir/err.raw" "$dir/err"

@@ -115,7 +115,9 @@ syswrite $s, "GET /pl HTTP/1.0\r\nHost: x\r\n\r\n"; print grep /hello/, <$s>;'
 	cat "$dir/server.out"
 	[ "$status" -eq 0 ]
 	read -r _ requests _ injected _ wrong <"$dir/server.out"
-	[ "$requests" -eq "$n" ] && [ "$wrong" -eq 0 ] && [ "$injected" -gt $((n / 2)) ]
+	[ "$requests" -eq "$n" ]
+	[ "$wrong" -eq 0 ]
+	[ "$injected" -gt $((n / 2)) ]
 	grep -q "headers   $injected put in" "$dir/text"
 }
 

@@ -151,7 +151,8 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they 
 		"${user[@]}" "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- \
 			git clone -q "http://127.0.0.1:$port/$at" "$dir/clone.shim" >"$dir/out" 2>"$dir/err" 3>&-
 		cat "$dir/text" "$dir/err"
-		[ ! -s "$dir/out" ] && [ ! -s "$dir/err" ]
+		[ ! -s "$dir/out" ]
+		[ ! -s "$dir/err" ]
 		diff -r -x .git "$dir/clone.raw" "$dir/clone.shim"
 		[ "$(git -C "$dir/clone.raw" rev-parse HEAD)" = "$(git -C "$dir/repo" rev-parse HEAD)" ]
 		git -C "$dir/clone.shim" fsck

@@ -175,7 +175,8 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 		cat "$dir/text" "$dir/out" "$dir/err"
 		[ "$(cat "$dir/out")" = 60 ]
 		read -r _ waits _ parts <"$dir/err"
-		[ "$waits" -gt 0 ] && [ $((parts > 0)) = "$part" ]
+		[ "$waits" -gt 0 ]
+		[ $((parts > 0)) = "$part" ]
 		injected=$(grep -c ^traceparent: "$dir/heads")
 		[ "$injected" -gt 10 ]
 		grep -q "headers   $injected put in" "$dir/text"

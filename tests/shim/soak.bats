@@ -40,7 +40,8 @@ few_rings() { [ "$(ls -l "/proc/$tracer/fd" | grep -c memfd)" -le 1 ]; }
 	tail -n 8 "$dir/text"
 	[ "$status" -eq 0 ]
 	grep -qx "processes $n bad 0" "$dir/tracer.out"
-	[ "$fds2" -le $((fds + 2)) ] && [ "$maps2" -le $((maps + 2)) ]
+	[ "$fds2" -le $((fds + 2)) ]
+	[ "$maps2" -le $((maps + 2)) ]
 	[ "$rss2" -lt 64000 ] # what it keeps of processes for late children: no more of 150,000
 	[ "$(ls /dev/shm | wc -l)" -le "$shm" ]
 }
