@@ -208,7 +208,6 @@ static void tell_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	/* Where there is none, or another thread makes it this moment, bytes are counted all
 	 * the same: what follows has its right place. */
 	ready = otr_ring_ready();
-	start_ns = start_ns ? start_ns : now;
 	learn_role(f, dir, iov, n);
 	go = otr_lets_go(f, dir);
 	if (first)

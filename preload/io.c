@@ -177,7 +177,7 @@ static void tell_moved(struct plan *p, int fd, const struct iovec *iov, int n, s
 		otr_talk_went(&p->f->talk, ret, NULL, 0);
 		return;
 	}
-	n = otr_sent(self, sent, trim(sent, iov, n, moved), &held);
+	n = otr_sent(self, p->f, sent, trim(sent, iov, n, moved), &held);
 	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, sent, n);
 	if (p->f->role != OTR_ROLE_SERVER)
 		otr_talk_went_but(&p->f->talk, ret, sent, n, p->seen.at,
@@ -420,7 +420,7 @@ static int told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret, in
 		return 0;
 	f = otr_fd_of(fd);
 	if (f && f->kind == OTR_FD_STREAM && ret > 0) {
-		n = otr_sent(self, seen, trim(seen, iov, n, (size_t)ret), &held);
+		n = otr_sent(self, f, seen, trim(seen, iov, n, (size_t)ret), &held);
 		otr_moved(self, fd, f, dir, (uint64_t)ret, 0, seen, n);
 		if (said && f->role != OTR_ROLE_SERVER)
 			otr_talk_went(&f->talk, (uint64_t)ret, seen, n);

@@ -54,11 +54,14 @@ struct otr_seen {
 /* safe.c: otr_head_read() of bytes of which nobody has said yet that they can be read. */
 enum otr_head otr_safe_head(const struct otr_out *o, struct otr_seen *seen);
 
-/* Of a call that sent `iov`: the same, where it can be read until otr_sent_over(*held). There
- * is room for three pieces; one without a place is not to be read. Returns how many. */
+/* Of a call that sent `iov` on `f`: the same, where it can be read until
+ * otr_sent_over(*held). There is room for three pieces; one without a place is not to be
+ * read. Returns how many; 0 where nobody looks at them. */
 struct otr_self;
 struct otr_copy;
-int otr_sent(const struct otr_self *self, struct iovec *iov, int n, struct otr_copy **held);
+struct otr_fd;
+int otr_sent(const struct otr_self *self, const struct otr_fd *f, struct iovec *iov, int n,
+	     struct otr_copy **held);
 void otr_sent_over(struct otr_copy *held);
 
 /* Makes the call, perhaps with a header put in. */
@@ -69,7 +72,6 @@ ssize_t otr_out(const struct otr_out *o);
  * OTR_HEADER_MAX bytes, and returns its length, and in *at where it goes in; 0: none, and the reason is counted. `plain`: the
  * call is one that may be changed.
  */
-struct otr_fd;
 size_t otr_header_for(struct otr_self *self, struct otr_fd *f, const struct iovec *iov,
 		      int n, int plain, uint64_t now, size_t *at, char *out);
 

@@ -187,13 +187,23 @@ static int put_tail(struct otr_copy *c, struct iovec *iov, size_t all, size_t go
 	return 3;
 }
 
-int otr_sent(const struct otr_self *self, struct iovec *iov, int n, struct otr_copy **held)
+/* Not at ciphertext, nor at answers that are not told. */
+static int is_looked_at(const struct otr_fd *f)
+{
+	return !f->opaque && (f->role != OTR_ROLE_SERVER ||
+			      !(f->let_go || f->way[OTR_DIR_OUT].capture == OTR_CAPTURE_MUTE));
+}
+
+int otr_sent(const struct otr_self *self, const struct otr_fd *f, struct iovec *iov, int n,
+	     struct otr_copy **held)
 {
 	struct iovec last;
 	size_t all = 0, got;
 
 	*held = NULL;
-	if (!n || (alone && *alone))
+	if (!n || !is_looked_at(f))
+		return 0;
+	if (alone && *alone)
 		return n;
 	*held = claim(self->tid);
 	if (!*held)
