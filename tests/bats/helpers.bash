@@ -33,6 +33,21 @@ shim_setup() {
 	port=$(free_port)
 }
 
+# Of a whole file: a PostgreSQL that can be given TLS (`ssl = on`), and its end.
+pg_setup_file() {
+	svc_init
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+		-keyout "$SVC/server.key" -out "$SVC/server.crt" 2>/dev/null
+	PG_HOST=127.0.0.1 svc_postgres 3>&-
+	install -o postgres -g postgres -m 600 "$SVC/server.key" "$SVC/server.crt" "$SVC/pg/data/"
+	export DSN SVC PG_PORT PG_PID
+}
+pg_teardown_file() {
+	kill "$PG_PID"
+	for _ in $(seq 600); do kill -0 "$PG_PID" 2>/dev/null || break; sleep 0.05; done
+	rm -rf "$SVC"
+}
+
 live_teardown() {
 	local pid
 	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done

@@ -7,12 +7,7 @@ bats_require_minimum_version 1.5.0
 load helpers
 
 setup_file() {
-	source scripts/services.sh
-	svc_init
-	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
-		-keyout "$SVC/server.key" -out "$SVC/server.crt" 2>/dev/null
-	PG_HOST=127.0.0.1 svc_postgres 3>&-
-	install -o postgres -g postgres -m 600 "$SVC/server.key" "$SVC/server.crt" "$SVC/pg/data/"
+	pg_setup_file
 	psql -q "$DSN" -c 'ALTER SYSTEM SET ssl = on' -c "ALTER SYSTEM SET log_statement = 'all'" \
 		-c 'SELECT pg_reload_conf()' >/dev/null
 	cc -O2 -I"$(pg_config --includedir)" -o "$SVC/pqcalls" tests/apps/pqcalls.c -lpq
@@ -20,13 +15,8 @@ setup_file() {
 	so=$(ldd "$SVC/pqcalls" | awk '$1 == "libpq.so.5" { print $3 }')
 	/usr/bin/python3 tests/apps/symbolic.py "$so" "$SVC/symbolic/libpq.so.5"
 	until_true 30 psql -q "$DSN sslmode=require" -c 'SELECT 1'
-	export DSN SVC PG_PORT PG_PID
 }
-teardown_file() {
-	kill "$PG_PID"
-	for _ in $(seq 600); do kill -0 "$PG_PID" 2>/dev/null || break; sleep 0.05; done
-	rm -rf "$SVC"
-}
+teardown_file() { pg_teardown_file; }
 setup() {
 	live_setup
 	shim_setup

@@ -5,21 +5,8 @@
 bats_require_minimum_version 1.5.0
 load helpers
 
-setup_file() {
-	source scripts/services.sh
-	svc_init
-	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
-		-keyout "$SVC/server.key" -out "$SVC/server.crt" 2>/dev/null
-	PG_HOST=127.0.0.1 svc_postgres 3>&-
-	# From now on it takes TLS, too; who asks for none gets none.
-	install -o postgres -g postgres -m 600 "$SVC/server.key" "$SVC/server.crt" "$SVC/pg/data/"
-	export DSN SVC PG_PORT PG_PID
-}
-teardown_file() {
-	kill "$PG_PID"
-	for _ in $(seq 600); do kill -0 "$PG_PID" 2>/dev/null || break; sleep 0.05; done
-	rm -rf "$SVC"
-}
+setup_file() { pg_setup_file; }
+teardown_file() { pg_teardown_file; }
 setup() { live_setup; opts=(); SVC_PIDS=("$PG_PID"); }
 teardown() { live_teardown; }
 

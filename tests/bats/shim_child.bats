@@ -5,17 +5,8 @@
 
 bats_require_minimum_version 1.5.0
 load helpers
-setup_file() {
-	source scripts/services.sh
-	svc_init
-	PG_HOST=127.0.0.1 svc_postgres 3>&-
-	export DSN SVC PG_PID
-}
-teardown_file() {
-	kill "$PG_PID"
-	for _ in $(seq 600); do kill -0 "$PG_PID" 2>/dev/null || break; sleep 0.05; done
-	rm -rf "$SVC"
-}
+setup_file() { pg_setup_file; }
+teardown_file() { pg_teardown_file; }
 setup() {
 	live_setup
 	unset TRACEPARENT TRACESTATE BAGGAGE
