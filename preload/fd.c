@@ -3,8 +3,10 @@
  * fd.c - descriptors: what lies behind a number, and whether it still does.
  *
  * A number is looked at when it is first used, and again when a message begins on it:
- * close() may be called past us (Node does), or by a child that shares our memory for a
- * moment (vfork). So close() is a hint, and the inode of the socket is the truth.
+ * close() may be called past us (stdio does), or by a child that shares our memory for a
+ * moment (vfork). So close() is a hint, and the inode of the socket is the truth. To ask for
+ * it is a system call: on a busy connection it is asked once in 10 ms, unless this process
+ * was ever seen to close past us.
  */
 
 #include <fcntl.h>
@@ -17,7 +19,8 @@
 #include "preload/real.h"
 #include "preload/shim.h"
 
-#define LOOK_AGAIN 64 /* calls on what was no socket, until it is looked at again */
+#define LOOK_AGAIN 64	   /* calls on what was no socket, until it is looked at again */
+#define SURE_NS	   10000000ull /* for so long what was seen is believed */
 
 /* libc's own has had this name only since 2.33. */
 static int stat_of(int fd, struct stat *st)
@@ -32,6 +35,13 @@ uint32_t otr_netns(void)
 	return syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &st, 0) ?
 		       0 :
 		       (uint32_t)st.st_ino;
+}
+
+static uint64_t time_now(void)
+{
+	const struct otr_self *self = otr_self_peek();
+
+	return self && self->now_ns ? self->now_ns : otr_clock_ns();
 }
 
 static int is_number(int fd, int level, int name)
@@ -124,6 +134,7 @@ static void look(int fd, struct otr_fd *f)
 	if (stat_of(fd, &st))
 		return;
 	f->inode = st.st_ino;
+	f->sure_ns = time_now();
 	if (S_ISSOCK(st.st_mode))
 		look_at_socket(fd, f);
 	else if (S_ISFIFO(st.st_mode))
@@ -186,11 +197,25 @@ int otr_fd_is_other(int fd, const struct otr_fd *f)
 	return !otr_shim.sealed && (stat_of(fd, &st) || st.st_ino != f->inode);
 }
 
-int otr_fd_is(int fd, const struct otr_fd *f)
+/* Of an alias its own number says nothing of when it was seen. */
+static int is_sure(int fd, const struct otr_fd *f, uint64_t now)
 {
+	return !otr_shim.missed && f == &otr_shim.fds[fd] && now - f->sure_ns < SURE_NS;
+}
+
+int otr_fd_is(int fd, struct otr_fd *f)
+{
+	uint64_t now = otr_shim.sealed ? 0 : time_now();
 	struct stat st;
 
-	return otr_shim.sealed || stat_of(fd, &st) || st.st_ino == f->inode;
+	if (otr_shim.sealed || is_sure(fd, f, now) || stat_of(fd, &st))
+		return 1;
+	if (st.st_ino != f->inode) {
+		otr_shim.missed = 1;
+		return 0;
+	}
+	f->sure_ns = now;
+	return 1;
 }
 
 struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
@@ -224,6 +249,8 @@ void otr_fd_made(int fd, int role)
 
 	if (!f)
 		return;
+	if (role != OTR_ROLE_CLIENT && f->kind == OTR_FD_STREAM)
+		otr_shim.missed = 1;
 	if (role != OTR_ROLE_CLIENT || f->kind != OTR_FD_STREAM)
 		otr_fd_closed(fd);
 	f->kind = f->kind == OTR_FD_STREAM ? OTR_FD_STREAM : OTR_FD_NEW;

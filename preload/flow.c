@@ -125,6 +125,27 @@ static uint32_t to_copy(const struct otr_way *w, uint64_t moved)
 	return moved < left ? (uint32_t)moved : left;
 }
 
+#define TAIL 8
+
+/* Of an answer its first bytes are, and its last ones; of what a client says all, to know
+ * where its next request begins. */
+size_t otr_wanted(const struct otr_fd *f)
+{
+	const struct otr_way *w = &f->way[OTR_DIR_OUT];
+
+	if (f->opaque)
+		return 0;
+	if (f->role != OTR_ROLE_SERVER || w->capture == OTR_CAPTURE_FRAMES ||
+	    !otr_shim.ring || f->policy_gen != otr_shim.ring->policy_gen)
+		return OTR_DATA_MAX;
+	if (f->let_go || w->capture == OTR_CAPTURE_MUTE)
+		return 0;
+	if (w->capture == OTR_CAPTURE_HEAD && f->last_dir == OTR_DIR_OUT &&
+	    w->copied >= w->head_bytes)
+		return TAIL;
+	return w->head_bytes;
+}
+
 /* The last 8 bytes of the run: they tell the end of a chunked body. Of a call that was not
  * seen whole they are not known. */
 static void keep_tail(uint8_t tail[8], uint64_t moved, const struct iovec *iov, int n)
@@ -264,7 +285,7 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 	struct otr_fd *talk = otr_fd_talk(f);
 
 	if (ret < 0 && error == EAGAIN) {
-		otr_rules_touch(self, talk, otr_clock_ns());
+		otr_rules_touch(self, talk);
 		return;
 	}
 	if (f->told_by != otr_shim.pid || talk->way[dir].eof || !otr_shim.ring)

@@ -29,10 +29,10 @@ struct plan {
 	uint64_t came; /* in the other direction, before the call */
 	struct otr_seen seen;
 	int n; /* pieces in seen.iov, ours among them */
+	struct otr_copy *kept; /* of what goes out, where threads may take it away; or NULL */
 };
 
-/* The first `len` bytes of `iov`, in pieces. Returns how many pieces. */
-static int trim(struct iovec *out, const struct iovec *iov, int n, size_t len)
+int otr_trim(struct iovec *out, const struct iovec *iov, int n, size_t len)
 {
 	int got = 0;
 
@@ -68,7 +68,7 @@ static void splice_in(struct plan *p)
 {
 	struct otr_seen *s = &p->seen;
 
-	p->n = trim(s->iov, s->all, s->n_all, s->at);
+	p->n = otr_trim(s->iov, s->all, s->n_all, s->at);
 	s->iov[p->n++] = (struct iovec){p->header->text, p->added};
 	p->n += beyond(s->iov + p->n, s->all, s->n_all, s->at);
 }
@@ -169,7 +169,6 @@ static void tell_moved(struct plan *p, int fd, const struct iovec *iov, int n, s
 {
 	struct iovec *sent = p->seen.iov; /* perhaps `iov` itself */
 	struct otr_self *self;
-	struct otr_copy *held;
 	int error = errno;
 
 	self = otr_enter();
@@ -177,12 +176,14 @@ static void tell_moved(struct plan *p, int fd, const struct iovec *iov, int n, s
 		otr_talk_went(&p->f->talk, ret, NULL, 0);
 		return;
 	}
-	n = otr_sent(self, p->f, sent, trim(sent, iov, n, moved), &held);
+	if (p->kept)
+		n = otr_kept(p->kept, sent, moved);
+	else
+		n = otr_is_alone() ? otr_trim(sent, iov, n, moved) : 0;
 	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, sent, n);
 	if (p->f->role != OTR_ROLE_SERVER)
 		otr_talk_went_but(&p->f->talk, ret, sent, n, p->seen.at,
 				  p->header ? p->added : 0);
-	otr_sent_over(held);
 	otr_leave(self);
 	errno = error;
 }
@@ -205,7 +206,6 @@ static ssize_t send_added(const struct otr_out *o, struct plan *p)
 	ssize_t k, ret;
 	int whole;
 
-	splice_in(p);
 	k = send_pieces(o, p->seen.iov, p->n);
 	if (k <= 0) {
 		otr_header_free(f);
@@ -239,25 +239,34 @@ static int is_below(struct otr_self *self, const struct otr_out *o, struct otr_f
 	return otr_tls_below(self, o->fd, f, o->iov, o->n);
 }
 
+static void keep(struct otr_self *self, const struct otr_out *o, struct plan *p)
+{
+	if (p->header)
+		splice_in(p);
+	p->kept = otr_keep(self, p->f, o, p->header ? p->seen.iov : NULL, p->n);
+}
+
 static void prepare(const struct otr_out *o, struct plan *p)
 {
 	struct otr_self *self;
 	int error = errno, below;
 
-	p->header = NULL;
 	p->came = p->f->way[OTR_DIR_IN].total;
 	p->start_ns = otr_clock_ns();
 	self = otr_enter();
 	if (!self)
 		return;
+	self->now_ns = p->start_ns;
 	otr_ring_ready(); /* before its first byte moves: see otr_before() */
 	below = is_below(self, o, p->f);
 	if (!below && p->f->role != OTR_ROLE_SERVER && p->f->last_dir != OTR_DIR_OUT)
 		p->f = otr_fd_again(o->fd, p->f);
 	if (p->f)
 		p->came = p->f->way[OTR_DIR_IN].total;
-	if (!below && p->f && p->f->kind == OTR_FD_STREAM)
+	if (!below && p->f && p->f->kind == OTR_FD_STREAM) {
 		decide(self, o, p);
+		keep(self, o, p);
+	}
 	otr_leave(self);
 	errno = error;
 }
@@ -274,8 +283,9 @@ static uint64_t box_key(int fd, const struct otr_fd *f)
 /* What a plain call did. */
 static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int error)
 {
-	const struct iovec *iov = ret > 0 && o->is_sendmsg ? o->msg->msg_iov : o->iov;
-	int n = ret > 0 && o->is_sendmsg ? (int)o->msg->msg_iovlen : o->n;
+	int look = ret > 0 && !p->kept && otr_is_alone();
+	const struct iovec *iov = look && o->is_sendmsg ? o->msg->msg_iov : o->iov;
+	int n = look && o->is_sendmsg ? (int)o->msg->msg_iovlen : o->n;
 	struct otr_self *self;
 
 	if (ret > 0) {
@@ -290,27 +300,28 @@ static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int erro
 	otr_leave(self);
 }
 
-/* Handlers of signals have as little as 2 KB of stack: room for the pieces that there are,
- * and of a message for as many as there may be. */
-static size_t n_pieces(int is_sendmsg, int n)
+/* An answer that is not told gets nothing from us, and nobody looks at it. */
+static int is_let_be(const struct otr_fd *f)
 {
-	if (is_sendmsg || n > OTR_PIECES)
-		return OTR_PIECES;
-	return n > 0 ? (size_t)n : 0;
+	return f->role == OTR_ROLE_SERVER && f->let_go && !f->opaque;
 }
 
 /* Apart, so that a call on anything else needs no room on the stack. */
 __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o,
 						   struct otr_fd *f)
 {
-	size_t room = n_pieces(o->is_sendmsg, o->n) + 2; /* ours, and what it cuts in two */
+	size_t room = otr_n_pieces(o->is_sendmsg, o->n) + 2; /* ours, and what it cuts in two */
 	struct plan p;
 	ssize_t ret;
 	int error;
 
 	p.f = f;
+	p.header = NULL;
+	p.kept = NULL;
+	p.start_ns = 0;
 	p.seen.iov = alloca(room * sizeof(*p.seen.iov));
-	prepare(o, &p);
+	if (!is_let_be(f))
+		prepare(o, &p);
 	if (p.header)
 		ret = send_added(o, &p);
 	else
@@ -318,6 +329,7 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o,
 	error = errno;
 	if (p.f && p.f->kind == OTR_FD_STREAM && (!p.header || ret < 0))
 		after(o, &p, ret, error);
+	otr_let_go_of(p.kept);
 	errno = error;
 	return ret;
 }
@@ -369,7 +381,7 @@ ssize_t otr_out(const struct otr_out *o)
 static void received(struct otr_self *self, const struct otr_in *in, struct otr_fd *f,
 		     ssize_t ret, int error)
 {
-	struct iovec *seen = alloca(n_pieces(0, in->n) * sizeof(*seen));
+	struct iovec *seen = alloca(otr_n_pieces(0, in->n) * sizeof(*seen));
 	int n = 0;
 
 	if (ret <= 0) {
@@ -377,7 +389,7 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 		return;
 	}
 	if (!(in->flags & MSG_TRUNC))
-		n = trim(seen, in->iov, in->n, (size_t)ret);
+		n = otr_trim(seen, in->iov, in->n, (size_t)ret);
 	if (!otr_tls_below(self, in->fd, f, seen, n) && f->role != OTR_ROLE_CLIENT &&
 	    f->last_dir != OTR_DIR_IN)
 		f = otr_fd_again(in->fd, f);
@@ -403,92 +415,4 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 		otr_rules_letter(self, box_key(in->fd, f), 0, otr_clock_ns());
 	otr_leave(self);
 	errno = error;
-}
-
-/* A stream socket's bytes in direction `dir`; of other descriptors nothing is said. `said`:
- * a client moves on with them in what it says. Returns 0 where nobody looked. */
-static int told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret, int said)
-{
-	struct iovec *seen = alloca((n_pieces(0, n) + 2) * sizeof(*seen));
-	struct otr_copy *held = NULL;
-	struct otr_self *self;
-	struct otr_fd *f;
-	int error = errno;
-
-	self = *otr_shim.off ? NULL : otr_enter();
-	if (!self)
-		return 0;
-	f = otr_fd_of(fd);
-	if (f && f->kind == OTR_FD_STREAM && ret > 0) {
-		n = otr_sent(self, f, seen, trim(seen, iov, n, (size_t)ret), &held);
-		otr_moved(self, fd, f, dir, (uint64_t)ret, 0, seen, n);
-		if (said && f->role != OTR_ROLE_SERVER)
-			otr_talk_went(&f->talk, (uint64_t)ret, seen, n);
-		otr_sent_over(held);
-	} else if (f && f->kind == OTR_FD_STREAM) {
-		otr_not_moved(self, fd, f, dir, ret, error);
-	}
-	otr_leave(self);
-	errno = error;
-	return 1;
-}
-
-/* Sent past otr_out(). */
-static void went(int fd, const struct iovec *iov, int n, ssize_t ret)
-{
-	struct otr_fd *f;
-
-	if (told(fd, OTR_DIR_OUT, iov, n, ret, 1))
-		return;
-	f = *otr_shim.off || ret <= 0 ? NULL : otr_fd_known(fd);
-	if (f && f->kind == OTR_FD_STREAM)
-		otr_talk_went(&f->talk, (uint64_t)ret, NULL, 0);
-}
-
-void otr_out_told(int fd, const struct iovec *iov, int n, ssize_t ret)
-{
-	went(fd, iov, n, ret);
-}
-
-void otr_out_unseen(int fd, ssize_t ret)
-{
-	went(fd, NULL, 0, ret);
-}
-
-void otr_in_unseen(int fd, ssize_t ret)
-{
-	told(fd, OTR_DIR_IN, NULL, 0, ret, 0);
-}
-
-static ssize_t send_first(int fd, int is_message, int flags, const struct iovec *rest)
-{
-	if (!is_message)
-		return otr_real.write(fd, rest->iov_base, rest->iov_len);
-	return otr_real.send(fd, rest->iov_base, rest->iov_len,
-			     (flags & (MSG_DONTWAIT | MSG_NOSIGNAL)) | MSG_MORE);
-}
-
-/* As if nothing of the caller's had been sent yet: it blocks or fails as that would. */
-int otr_out_first(int fd, int is_message, int flags)
-{
-	struct otr_fd *f = otr_fd_known(fd);
-	int error = errno;
-	struct iovec rest;
-	ssize_t k;
-
-	if (f && f->rest && otr_fd_is_other(fd, f))
-		otr_header_free(f); /* its socket is gone */
-	while (f && otr_header_left(f, &rest)) {
-		k = send_first(fd, is_message, flags, &rest);
-		if (k <= 0)
-			return -1;
-		told(fd, OTR_DIR_OUT, &rest, 1, k, 0);
-		if ((size_t)k < rest.iov_len)
-			otr_header_rest(f, rest.iov_len - (size_t)k,
-					f->rest_at + (size_t)k);
-		else
-			otr_header_free(f);
-	}
-	errno = error;
-	return 0;
 }

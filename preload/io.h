@@ -51,18 +51,32 @@ struct otr_seen {
 	struct iovec *iov; /* the first bytes of them, safe to read */
 };
 
+/* The first `len` bytes of `iov`, in pieces. Returns how many pieces. */
+int otr_trim(struct iovec *out, const struct iovec *iov, int n, size_t len);
+
+/* Handlers of signals have as little as 2 KB of stack: room for the pieces that there are,
+ * and of a message for as many as there may be. */
+static inline size_t otr_n_pieces(int is_sendmsg, int n)
+{
+	if (is_sendmsg || n > OTR_PIECES)
+		return OTR_PIECES;
+	return n > 0 ? (size_t)n : 0;
+}
+
 /* safe.c: otr_head_read() of bytes of which nobody has said yet that they can be read. */
 enum otr_head otr_safe_head(const struct otr_out *o, struct otr_seen *seen);
 
-/* Of a call that sent `iov` on `f`: the same, where it can be read until
- * otr_sent_over(*held). There is room for three pieces; one without a place is not to be
- * read. Returns how many; 0 where nobody looks at them. */
+/* In a program with threads, before a call that sends `iov` on `f` (NULL: what `o` says): a
+ * copy of what will be looked at, until otr_let_go_of(). NULL: nothing will be. */
 struct otr_self;
 struct otr_copy;
 struct otr_fd;
-int otr_sent(const struct otr_self *self, const struct otr_fd *f, struct iovec *iov, int n,
-	     struct otr_copy **held);
-void otr_sent_over(struct otr_copy *held);
+struct otr_copy *otr_keep(const struct otr_self *self, const struct otr_fd *f,
+			  const struct otr_out *o, const struct iovec *iov, int n);
+/* The call sent so many bytes: those of them that were kept. There is room for three pieces;
+ * one without a place is not to be read. Returns how many. */
+int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved);
+void otr_let_go_of(struct otr_copy *c);
 
 /* Makes the call, perhaps with a header put in. */
 ssize_t otr_out(const struct otr_out *o);

@@ -136,14 +136,14 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 }
 
 /* R10 */
-void otr_rules_touch(struct otr_self *self, struct otr_fd *f, uint64_t now)
+void otr_rules_touch(struct otr_self *self, struct otr_fd *f)
 {
 	struct otr_strand *st = &self->strand;
 
 	if (f->role != OTR_ROLE_CLIENT)
 		return;
 	otr_refresh(st, otr_exch_of(st->cur.conn));
-	otr_r10_touch(st, &otr_shim.mind, &f->asked, now);
+	otr_r10_touch(st, &otr_shim.mind, &f->asked, otr_clock_ns());
 }
 
 /* R9 */

@@ -6,9 +6,8 @@
  * page, by a call that reads 8 bytes and then refuses what it was asked for.
  *
  * After a call the bytes may be gone: who has them at the other end may have told another
- * thread, which gave their memory back. So they are copied by the kernel, which finds that out
- * without a crash; where it may not be asked (a filter of system calls), the moment between
- * the question and the copy is short.
+ * thread, which gave their memory back. So where there are threads they are copied before it:
+ * then they are there, or the caller is wrong and the kernel is asked about that, too.
  */
 
 #include <errno.h>
@@ -16,7 +15,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -106,25 +104,29 @@ enum otr_head otr_safe_head(const struct otr_out *o, struct otr_seen *seen)
 	return otr_head_read(seen->iov, seen->n, &seen->at);
 }
 
-#define COPIES 64 /* at once */
+#define COPIES 256 /* at once */
 #define TAIL   8
 
 struct otr_copy {
 	int32_t tid; /* 0: free */
-	int32_t pad;
+	int32_t has_tail;
+	size_t got, all; /* bytes in `head`, and of the call */
 	char head[OTR_DATA_MAX], tail[TAIL];
 };
 
 /* Of libc since glibc 2.32: has there been one thread alone? */
 static const char *alone;
-static int may_ask; /* for a copy */
 
 int otr_copies_room(void)
 {
 	alone = otr_real_symbol("__libc_single_threaded");
-	may_ask = otr_real.prctl(PR_GET_SECCOMP, 0, 0, 0, 0) <= 0;
 	otr_shim.copies = otr_room(COPIES * sizeof(*otr_shim.copies));
 	return otr_shim.copies != NULL;
+}
+
+int otr_is_alone(void)
+{
+	return alone && *alone;
 }
 
 void otr_copies_forked(void)
@@ -134,37 +136,55 @@ void otr_copies_forked(void)
 			otr_shim.copies[i].tid = 0;
 }
 
+static int take(struct otr_copy *at, int32_t was, int32_t tid)
+{
+	return __atomic_compare_exchange_n(&at->tid, &was, tid, 0, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+/* One that a thread left behind, which was cancelled in its call, is found when all are
+ * taken: by one question a call. */
+static struct otr_copy *inherit(int32_t tid)
+{
+	static uint32_t next;
+	uint32_t at = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
+	struct otr_copy *c = &otr_shim.copies[at % COPIES];
+	int32_t was = __atomic_load_n(&c->tid, __ATOMIC_RELAXED);
+
+	return otr_has_ended(was) && take(c, was, tid) ? c : NULL;
+}
+
 static struct otr_copy *claim(int32_t tid)
 {
 	struct otr_copy *at;
-	int32_t none;
 
 	for (uint32_t i = 0; i < COPIES; i++) {
 		at = &otr_shim.copies[((uint32_t)tid + i) % COPIES];
-		none = 0;
-		if (__atomic_compare_exchange_n(&at->tid, &none, tid, 0, __ATOMIC_ACQUIRE,
-						__ATOMIC_RELAXED) ||
-		    none == tid) /* left by longjmp() */
+		if (at->tid == tid) /* left by longjmp() */
+			return at;
+		if (!at->tid && take(at, 0, tid))
 			return at;
 	}
-	return NULL;
+	return inherit(tid);
 }
 
-/* Returns how many of `len` bytes. */
-static size_t copy(char *to, size_t len, const struct iovec *iov, int n)
+static size_t length(const struct iovec *iov, int n)
 {
-	const struct iovec here = {to, len};
-	struct asked a = {.page = 1};
-	size_t got = 0, k;
-	ssize_t ret;
+	size_t all = 0;
 
-	if (may_ask) {
-		ret = syscall(SYS_process_vm_readv, otr_shim.pid, &here, 1, iov, n, 0);
-		return ret > 0 ? (size_t)ret : 0;
-	}
+	for (int i = 0; i < n; i++)
+		all += iov[i].iov_len;
+	return all;
+}
+
+/* Returns how many of `len` bytes could be read. */
+static size_t copy(struct asked *a, char *to, size_t len, const struct iovec *iov, int n)
+{
+	size_t got = 0, k;
+
 	for (; n && got < len; iov++, n--) {
 		k = iov->iov_len < len - got ? iov->iov_len : len - got;
-		if (!is_readable(&a, iov->iov_base, k))
+		if (!is_readable(a, iov->iov_base, k))
 			break;
 		memcpy(to + got, iov->iov_base, k);
 		got += k;
@@ -172,54 +192,50 @@ static size_t copy(char *to, size_t len, const struct iovec *iov, int n)
 	return got;
 }
 
-/* The last bytes of a call tell that chunks end: what lies between is a piece without a
- * place. Returns how many pieces. */
-static int put_tail(struct otr_copy *c, struct iovec *iov, size_t all, size_t got,
-		    const struct iovec *last)
+/* The last bytes of a call tell that chunks end. */
+static void copy_tail(struct asked *a, struct otr_copy *c, const struct iovec *last)
 {
 	const struct iovec end = {(char *)last->iov_base + last->iov_len - TAIL, TAIL};
 
-	if (got < OTR_DATA_MAX || all < got + TAIL || last->iov_len < TAIL ||
-	    copy(c->tail, TAIL, &end, 1) != TAIL)
-		return 1;
-	iov[1] = (struct iovec){NULL, all - got - TAIL};
-	iov[2] = (struct iovec){c->tail, TAIL};
+	c->has_tail = c->got < c->all && last->iov_len >= TAIL &&
+		      copy(a, c->tail, TAIL, &end, 1) == TAIL;
+	if (c->has_tail && c->got > c->all - TAIL)
+		c->got = c->all - TAIL;
+}
+
+/* Where it is not known what the call will send, nothing is copied. */
+struct otr_copy *otr_keep(const struct otr_self *self, const struct otr_fd *f,
+			  const struct otr_out *o, const struct iovec *iov, int n)
+{
+	size_t want = otr_is_alone() ? 0 : otr_wanted(f);
+	struct asked a = {.page = 1};
+	int error = errno;
+	struct otr_copy *c;
+
+	if (want && !iov)
+		iov = pieces(&a, o, &n);
+	c = want && iov ? claim(self->tid) : NULL;
+	if (c) {
+		c->all = length(iov, n);
+		c->got = copy(&a, c->head, c->all < want ? c->all : want, iov, n);
+		copy_tail(&a, c, &iov[n - 1]);
+	}
+	errno = error;
+	return c;
+}
+
+int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved)
+{
+	out[0] = (struct iovec){(char *)c->head, c->got < moved ? c->got : moved};
+	if (!c->has_tail || moved != c->all)
+		return out[0].iov_len > 0;
+	out[1] = (struct iovec){NULL, c->all - c->got - TAIL};
+	out[2] = (struct iovec){(char *)c->tail, TAIL};
 	return 3;
 }
 
-/* Not at ciphertext, nor at answers that are not told. */
-static int is_looked_at(const struct otr_fd *f)
+void otr_let_go_of(struct otr_copy *c)
 {
-	return !f->opaque && (f->role != OTR_ROLE_SERVER ||
-			      !(f->let_go || f->way[OTR_DIR_OUT].capture == OTR_CAPTURE_MUTE));
-}
-
-int otr_sent(const struct otr_self *self, const struct otr_fd *f, struct iovec *iov, int n,
-	     struct otr_copy **held)
-{
-	struct iovec last;
-	size_t all = 0, got;
-
-	*held = NULL;
-	if (!n || !is_looked_at(f))
-		return 0;
-	if (alone && *alone)
-		return n;
-	*held = claim(self->tid);
-	if (!*held)
-		return 0;
-	for (int i = 0; i < n; i++)
-		all += iov[i].iov_len;
-	got = copy((*held)->head, all < OTR_DATA_MAX ? all : OTR_DATA_MAX, iov, n);
-	if (!got)
-		return 0;
-	last = iov[n - 1];
-	iov[0] = (struct iovec){(*held)->head, got};
-	return put_tail(*held, iov, all, got, &last);
-}
-
-void otr_sent_over(struct otr_copy *held)
-{
-	if (held)
-		__atomic_store_n(&held->tid, 0, __ATOMIC_RELEASE);
+	if (c)
+		__atomic_store_n(&c->tid, 0, __ATOMIC_RELEASE);
 }

@@ -61,6 +61,7 @@ struct otr_way {
  * system call we do not see): `inode` is compared when a message begins. */
 struct otr_fd {
 	uint64_t inode; /* 0: not known */
+	uint64_t sure_ns; /* when it was last seen to be that */
 	struct otr_way way[2];
 	struct otr_asked asked;
 	struct otr_cause cause; /* of the request about to go out */
@@ -145,6 +146,7 @@ struct otr_shim {
 	uint8_t given;	  /* the agent has it */
 	uint8_t failed;	  /* no ring is to be had */
 	uint8_t tries;	  /* to offer one, when too many did */
+	uint8_t missed;	  /* it has closed a descriptor past us */
 	uint8_t alone; /* calls on its own account: it has served, or its maker had */
 	uint32_t calls; /* in the trace of `run` */
 	uint32_t unsaid; /* records before there was a ring, or in one that nobody took */
@@ -197,6 +199,7 @@ void *otr_room(size_t size);
 struct otr_self *otr_self_now(void);
 const struct otr_self *otr_self_peek(void); /* as it is, or NULL */
 void otr_self_forked(void);
+int otr_has_ended(int32_t tid); /* a thread of ours */
 
 /* ring.c: makes the ring and offers it, once. */
 int otr_ring_ready(void);
@@ -234,7 +237,8 @@ struct otr_fd *otr_fd_known(int fd);
 int otr_fd_is_other(int fd, const struct otr_fd *f);
 /* Before a message begins: is it still the same socket? Looks at it anew if not. */
 struct otr_fd *otr_fd_again(int fd, struct otr_fd *f);
-int otr_fd_is(int fd, const struct otr_fd *f);
+/* Likewise, but believed for a while once it was seen: see fd.c. */
+int otr_fd_is(int fd, struct otr_fd *f);
 void otr_fd_closed(int fd);
 void otr_fd_made(int fd, int role);
 
@@ -252,6 +256,7 @@ void otr_tls_beside(const struct otr_self *self, struct otr_fd *f);
 int otr_tls_room(void);
 /* safe.c */
 int otr_copies_room(void);
+int otr_is_alone(void); /* has there been one thread alone, for sure? */
 void otr_copies_forked(void);
 /* pq.c; `comment`: statements may get one. */
 int otr_pq_room(int comment);
@@ -273,6 +278,8 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		   int error);
 /* Will what moves now in this direction not be told? Decided where a request begins. */
 int otr_lets_go(const struct otr_fd *f, int dir);
+/* How many bytes of the next call that sends on `f` will anybody look at? */
+size_t otr_wanted(const struct otr_fd *f);
 /* Before the connection's end is told: how far its run went. */
 void otr_runs_over(struct otr_fd *f);
 
@@ -289,7 +296,7 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 		     struct otr_cause *cause);
 /* R4 for the request that is about to go out on `f`: once, into f->cause. */
 void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now);
-void otr_rules_touch(struct otr_self *self, struct otr_fd *f, uint64_t now);
+void otr_rules_touch(struct otr_self *self, struct otr_fd *f);
 void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t now);
 
 /* header.c: ids and what is put on the wire. Returns the header's length, 0: none is to be

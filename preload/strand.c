@@ -26,7 +26,7 @@ static int take(struct otr_self *at, int32_t was, int32_t tid)
 					   __ATOMIC_RELAXED);
 }
 
-static int has_ended(int32_t tid)
+int otr_has_ended(int32_t tid)
 {
 	return !otr_shim.sealed &&
 	       syscall(SYS_tgkill, otr_shim.pid, tid, 0) < 0;
@@ -41,7 +41,7 @@ static struct otr_self *find_slot(int32_t tid)
 			at = &otr_shim.selves[((uint32_t)tid + i * 61) % OTR_STRANDS];
 			if (!at->tid && take(at, 0, tid))
 				return at;
-			if (pass && has_ended(at->tid) && take(at, at->tid, tid))
+			if (pass && otr_has_ended(at->tid) && take(at, at->tid, tid))
 				return at;
 		}
 	return NULL;

@@ -36,7 +36,7 @@ static void looked_at(int fd)
 	self = otr_enter();
 	if (!self)
 		return;
-	otr_rules_touch(self, otr_fd_talk(f), otr_clock_ns());
+	otr_rules_touch(self, otr_fd_talk(f));
 	otr_leave(self);
 }
 

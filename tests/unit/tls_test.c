@@ -68,7 +68,7 @@ struct otr_fd *otr_fd_of(int fd)
 	return otr_fd_slot(fd);
 }
 
-int otr_fd_is(int fd, const struct otr_fd *f)
+int otr_fd_is(int fd, struct otr_fd *f)
 {
 	return f == otr_fd_slot(fd);
 }
