@@ -21,7 +21,7 @@
 
 #include "shared.h"
 
-#define OTR_RING_MAGIC	  0x326e6952u /* "Rin2": another layout, another word */
+#define OTR_RING_MAGIC	  0x336e6952u /* "Rin3": another layout, another word */
 #define OTR_RING_BYTES	  (512u << 10) /* 18 ms of nginx at 40,000 requests a second */
 #define OTR_RING_SLOT	  64u /* slots begin at multiples of it */
 #define OTR_RING_DOORS	  16u  /* sockets at which rings are offered: NAME0 to NAMEf */
@@ -92,6 +92,8 @@ struct otr_ring {
 
 	/* Written by the process. */
 	__u64 head; /* next free place, ever growing */
+	__u32 passes_on; /* 1: it asks others, or has started children while it served */
+	__u32 pad1;
 	__u64 counts[OTR_SHIM_COUNTS];
 
 	/* Written by the agent; the tail often, so it has a cache line of its own. */

@@ -75,6 +75,8 @@ static size_t prepare(struct otr_carry *carry, char *const *env)
 
 	if (*otr_shim.off || otr_shim.sealed || !env)
 		return 0;
+	if (otr_shim.alone)
+		otr_passes_on();
 	change = choose(carry, env);
 	errno = error;
 	return change ? otr_carry_room(env) : 0;

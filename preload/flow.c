@@ -83,6 +83,38 @@ static void let_go(struct otr_fd *f, int dir, int first, int go)
 		otr_count(OTR_SHIM_LET_GO);
 }
 
+void otr_passes_on(void)
+{
+	if (otr_shim.ring && !otr_shim.ring->passes_on)
+		otr_shim.ring->passes_on = 1;
+}
+
+/* Is a request that begins let go as the one before it was, which is answered? */
+static int next_too(void)
+{
+	const struct otr_ring *ring = otr_shim.ring;
+
+	return !ring->passes_on && __atomic_load_n(&ring->paused, __ATOMIC_RELAXED);
+}
+
+int otr_passes_by(const struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved)
+{
+	if (!f->let_go || f->role != OTR_ROLE_SERVER || !otr_shim.ring || f->opaque ||
+	    otr_tls_inside(self))
+		return 0;
+	if (dir == OTR_DIR_IN && f->last_dir == OTR_DIR_OUT) {
+		if (!next_too())
+			return 0;
+		let_go(f, dir, 1, OTR_LET_GO_UNSEEN);
+	}
+	if (f->let_go != OTR_LET_GO_UNSEEN)
+		return 0;
+	f->last_dir = (uint8_t)dir;
+	f->way[dir].total += moved;
+	f->way[dir].frames.lost = 1; /* it is not walked along */
+	return 1;
+}
+
 static void end_run(struct otr_fd *f, int dir, int eof)
 {
 	struct otr_way *w = &f->way[dir];
@@ -259,6 +291,8 @@ static void tell_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 	       uint64_t start_ns, const struct iovec *iov, int n)
 {
+	if (otr_passes_by(self, f, dir, moved))
+		return;
 	self->now_ns = otr_clock_ns();
 	tell_moved(self, fd, f, dir, moved, start_ns ? start_ns : self->now_ns, iov, n);
 	self->now_ns = 0;

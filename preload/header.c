@@ -241,6 +241,13 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 	return (size_t)(out - begin);
 }
 
+int otr_header_may(const struct otr_fd *f)
+{
+	const struct otr_served *sv = otr_served_of(f->cause.parent.conn);
+
+	return !f->let_next || !f->cause.parent.conn || (sv && sv->has_ids);
+}
+
 int otr_header_left(const struct otr_fd *f, struct iovec *rest)
 {
 	uint16_t place = __atomic_load_n(&f->header, __ATOMIC_ACQUIRE);

@@ -119,13 +119,23 @@ static size_t make(struct otr_self *self, struct otr_fd *f, const struct iovec *
 	return len;
 }
 
+/* For want of CPU it will not be told, and there is none above it that a header could name:
+ * its bytes need not be looked at. */
+static int is_nameless(struct otr_self *self, struct otr_fd *f, uint64_t now)
+{
+	if (!otr_lets_go(f, OTR_DIR_OUT) || otr_is_told(OTR_RING_NO_OBSERVE))
+		return 0;
+	otr_rules_ask(self, f, now);
+	return !otr_header_may(f);
+}
+
 /* What is true of the bytes about to go out, and whether a header goes with them. */
 static void decide(struct otr_self *self, const struct otr_out *o, struct plan *p)
 {
 	enum otr_head head;
 
 	p->f->cause.ids = OTR_IDS_NONE; /* of a call that the kernel refused */
-	if (!may_add(p->f))
+	if (!may_add(p->f) || is_nameless(self, p->f, p->start_ns))
 		return;
 	head = otr_safe_head(o, &p->seen);
 	/* A head was read, so the message can be. */
@@ -388,6 +398,8 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 		otr_not_moved(self, in->fd, f, OTR_DIR_IN, ret, error);
 		return;
 	}
+	if (otr_passes_by(self, f, OTR_DIR_IN, (uint64_t)ret))
+		return;
 	if (!(in->flags & MSG_TRUNC))
 		n = otr_trim(seen, in->iov, in->n, (size_t)ret);
 	if (!otr_tls_below(self, in->fd, f, seen, n) && f->role != OTR_ROLE_CLIENT &&

@@ -45,6 +45,8 @@ static void dialled(int fd, int ret, int error)
 		return;
 	otr_fd_made(fd, OTR_ROLE_CLIENT);
 	f = otr_fd_of(fd);
+	if (f && f->kind == OTR_FD_STREAM)
+		otr_passes_on();
 	st = &self->strand;
 	if (f && f->kind == OTR_FD_STREAM && ret && error == EINPROGRESS)
 		otr_r4_born(st, &otr_shim.mind, &f->asked, otr_exch_of(st->cur.conn),

@@ -83,6 +83,7 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 
 	if (f->has_cause)
 		return;
+	otr_passes_on();
 	f->cause = (struct otr_cause){.evidence = 0};
 	why = otr_r4_ask(st, &otr_shim.mind, asked, otr_exch_of(asked->claim.conn),
 			 otr_exch_of(asked->born.conn), otr_exch_of(st->cur.conn),

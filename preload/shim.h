@@ -57,6 +57,12 @@ struct otr_way {
 
 #define OTR_DIR_NONE 2
 
+enum otr_let_go {
+	OTR_LET_GO_NOT,
+	OTR_LET_GO_UNTOLD,
+	OTR_LET_GO_UNSEEN, /* nor do the rules know of it */
+};
+
 /* What is known of a descriptor. The number may be another's at any time (closed by a
  * system call we do not see): `inode` is compared when a message begins. */
 struct otr_fd {
@@ -80,7 +86,7 @@ struct otr_fd {
 	uint8_t opening;   /* enum otr_opening */
 	uint8_t opaque;	   /* what is said lies in otr_fd_talk(): these are ciphertext, or
 			    * what a library makes of calls that are told */
-	uint8_t let_go;	   /* the exchange that goes on is not told */
+	uint8_t let_go;	   /* enum otr_let_go: the exchange that goes on is not told */
 	uint8_t let_next;  /* nor will be the one whose cause was asked for */
 	uint16_t dup;	   /* an alias of this socket's, + 1; 0: none known */
 	uint16_t home;	   /* of an alias */
@@ -276,6 +282,11 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 	       uint64_t start_ns, const struct iovec *iov, int n);
 void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssize_t ret,
 		   int error);
+/* While requests are let go, of a server that asks nobody: what moves is counted, and that is
+ * all. Returns 0 where it is more. */
+int otr_passes_by(const struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved);
+/* Somebody may be told on behalf of what this process is asked for. */
+void otr_passes_on(void);
 /* Will what moves now in this direction not be told? Decided where a request begins. */
 int otr_lets_go(const struct otr_fd *f, int dir);
 /* How many bytes of the next call that sends on `f` will anybody look at? */
@@ -304,6 +315,8 @@ void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t n
 void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n, int let_go);
 /* Is a trace with this id sampled? See bpf/ring.h. */
 int otr_sampled(const uint8_t trace_id[16], uint64_t threshold);
+/* Is there anything to name in one? Its cause was asked for. */
+int otr_header_may(const struct otr_fd *f);
 size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out);
 /* Is this, or the one that a head names, a host that gets no header? One that is not named may
  * be any of them. `port`: where the name has none. There is a ring. */

@@ -86,7 +86,7 @@ shim_pair() { # ARG..: its pid in $tracer
 	back=$(free_port)
 	front=$(free_port)
 	cat >"$dir/pair" <<-S
-		trap 'kill 0' TERM
+		trap 'trap - TERM; kill 0' TERM
 		node "$APPS/prices.js" "$back" &
 		BACK=http://127.0.0.1:$back node "$APPS/prices.js" "$front" &
 		wait

@@ -18,6 +18,7 @@
 struct otr_shim otr_shim;
 static struct otr_ring ring;
 static struct otr_self self;
+static int ruled; /* calls that the rules were told of */
 static struct otr_fd fd;
 static char told[64]; /* o opened, d data, r run, c closed: in their order */
 
@@ -102,7 +103,14 @@ void otr_rules_moved(struct otr_self *at, struct otr_fd *f, int dir, int first, 
 {
 	(void)at, (void)dir, (void)first, (void)pos, (void)now, (void)iov, (void)n;
 	(void)cause;
+	ruled++;
 	f->has_cause = 0;
+}
+
+int otr_tls_inside(const struct otr_self *at)
+{
+	(void)at;
+	return 0;
 }
 
 void otr_rules_touch(struct otr_self *at, struct otr_fd *f)
@@ -116,6 +124,7 @@ static int begin(void **state)
 	memset(&ring, 0, sizeof(ring));
 	memset(&fd, 0, sizeof(fd));
 	memset(told, 0, sizeof(told));
+	ruled = 0;
 	otr_shim.ring = &ring;
 	otr_shim.pid = 7;
 	fd.inode = 5;
@@ -156,6 +165,42 @@ static void whole_ones(void **state)
 	exchange();
 	assert_string_equal(told, "oddrdd");
 	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 2);
+}
+
+/* What a server that asks nobody was asked is not even looked at, but for the first of a
+ * pause; of one that does, the rules go on. */
+static void rules_where_they_serve(void **state)
+{
+	(void)state;
+	ring.paused = 1;
+	exchange();
+	exchange();
+	exchange();
+	assert_int_equal(ruled, 3);
+	ring.passes_on = 1;
+	exchange();
+	assert_int_equal(ruled, 6);
+	ring.passes_on = ring.paused = 0;
+	exchange();
+	assert_int_equal(ruled, 9);
+	assert_string_equal(told, "odd");
+	assert_int_equal(fd.way[OTR_DIR_OUT].total, 5000);
+}
+
+/* A pause ends between a request and its answer: the answer goes with it. */
+static void answered_after(void **state)
+{
+	(void)state;
+	ring.paused = 1;
+	exchange();
+	move(OTR_DIR_IN, 50, 50);
+	ring.paused = 0;
+	move(OTR_DIR_IN, 50, 50);
+	move(OTR_DIR_OUT, 100, 100);
+	assert_string_equal(told, "");
+	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 2);
+	move(OTR_DIR_IN, 50, 50);
+	assert_string_equal(told, "od");
 }
 
 static void begun_before(void **state)
@@ -234,7 +279,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(whole_ones),		   TEST(begun_before),
 		TEST(a_client_that_asked),	   TEST(what_nobody_reads_is_no_loss),
-		TEST(only_passing_on),
+		TEST(only_passing_on),		   TEST(rules_where_they_serve),
+		TEST(answered_after),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
