@@ -44,7 +44,7 @@ burn() { # until the notice came, and then with pauses
 	OTEL_BSP_MAX_QUEUE_SIZE=100000 attach --cpu-budget 1% --slow 1h ":$front" ":$back"
 	burn
 	grep -q 'CPU budget: .*% of a core used, [0-9.]*% allowed (--cpu-budget 1%): traced for' "$dir/tracer.err"
-	until_true 60 grep -q 'all requests are traced again' "$dir/tracer.err"
+	until_true 120 grep -q 'all requests are traced again' "$dir/tracer.err"
 	curl -s "127.0.0.1:$front/price/after" >/dev/null
 	sleep 0.3
 	detach
@@ -110,7 +110,7 @@ over_its_budget() { # ARG..
 	for _ in $(seq 20); do load 2; ! noticed || break; done
 	noticed
 	load 5
-	until_true 60 grep -q 'all requests are traced again' "$dir/text"
+	until_true 120 grep -q 'all requests are traced again' "$dir/text"
 	curl -s "127.0.0.1:$front/price/after" >/dev/null
 	sleep 0.3
 	end_pair
