@@ -149,12 +149,26 @@ static void look(int fd, struct otr_fd *f)
 
 struct otr_fd *otr_fd_slot(int fd)
 {
-	return (uint32_t)fd < otr_shim.n_fds ? &otr_shim.fds[fd] : NULL;
+	struct otr_fd_page *page = NULL;
+
+	if ((uint32_t)fd < otr_shim.n_fds)
+		page = __atomic_load_n(&otr_shim.fds[fd / OTR_FD_PAGE], __ATOMIC_ACQUIRE);
+	return page ? &page->fds[fd % OTR_FD_PAGE] : NULL;
+}
+
+/* For a number that is used. */
+static struct otr_fd *make_slot(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	if (!f && (uint32_t)fd < otr_shim.n_fds)
+		otr_room_once(&otr_shim.fds[fd / OTR_FD_PAGE], sizeof(**otr_shim.fds));
+	return f ? f : otr_fd_slot(fd);
 }
 
 struct otr_fd *otr_fd_of(int fd)
 {
-	struct otr_fd *f = otr_fd_slot(fd);
+	struct otr_fd *f = make_slot(fd);
 
 	if (!f)
 		return NULL;
@@ -186,7 +200,7 @@ struct otr_fd *otr_fd_known(int fd)
 		return f;
 	if (f->kind != OTR_FD_ALIAS)
 		return NULL;
-	home = &otr_shim.fds[f->home];
+	home = otr_fd_slot(f->home);
 	return home->kind == OTR_FD_STREAM && home->inode == f->inode ? home : NULL;
 }
 
@@ -245,7 +259,7 @@ void otr_fd_closed(int fd)
  * first byte. */
 void otr_fd_made(int fd, int role)
 {
-	struct otr_fd *f = otr_fd_slot(fd);
+	struct otr_fd *f = make_slot(fd);
 
 	if (!f)
 		return;

@@ -22,10 +22,8 @@
 #include "preload/real.h"
 #include "preload/told.h"
 
-#define FDS_MAX	65536
-#define FDS_FEW 1024 /* where the program may not have much memory */
-#define ROOMY	(256u << 20) /* with less of it we are not there: it is the program's */
-#define PAGE	65536 /* the largest there is */
+#define ROOMY (256u << 20) /* with less of it we are not there: it is the program's */
+#define PAGE  65536 /* the largest there is */
 
 /* What *alive holds; 0 in a child. */
 #define ALIVE_YES   1
@@ -151,6 +149,21 @@ void *otr_room(size_t size)
 	return at == MAP_FAILED ? NULL : at;
 }
 
+void *otr_room_once(void *place, size_t size)
+{
+	void *__attribute__((may_alias)) *at = place;
+	void *made = __atomic_load_n(at, __ATOMIC_ACQUIRE), *other = NULL;
+
+	if (made || otr_shim.sealed)
+		return made;
+	made = otr_room(size);
+	if (!made || __atomic_compare_exchange_n(at, &other, made, 0, __ATOMIC_ACQ_REL,
+						 __ATOMIC_ACQUIRE))
+		return made;
+	munmap(made, size); /* another thread was first */
+	return other;
+}
+
 /* What is mapped counts, be it used or not. */
 static rlim_t most_memory(void)
 {
@@ -165,21 +178,19 @@ static uint32_t most_fds(void)
 {
 	struct rlimit limit;
 
-	if (most_memory() != RLIM_INFINITY)
-		return FDS_FEW;
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max > FDS_MAX)
-		return FDS_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max > OTR_FDS)
+		return OTR_FDS;
 	return (uint32_t)limit.rlim_max;
 }
 
-/* Pages are the kernel's until they are used. */
+/* What most programs need; its pages are the kernel's until they are used. */
 static int make_room(void)
 {
-	enum { ALIVE, FDS, TALKS, SERVED, SELVES, HEADERS, HOMES, ROOMS };
+	enum { ALIVE, FDS, SELVES, HEADERS, HOMES, ROOMS };
 	struct otr_shim *sh = &otr_shim;
 	size_t all = 0, sizes[ROOMS] = {
 		[ALIVE] = PAGE,
-		[SERVED] = OTR_EXCHS * sizeof(*sh->served),
+		[FDS] = sizeof(**sh->fds),
 		[SELVES] = OTR_STRANDS * sizeof(*sh->selves),
 		[HEADERS] = OTR_HEADERS * sizeof(*sh->headers),
 		[HOMES] = OTR_HOMES * sizeof(*sh->homes),
@@ -187,7 +198,6 @@ static int make_room(void)
 	uint8_t *rooms[ROOMS], *at;
 
 	sh->n_fds = most_fds();
-	sizes[FDS] = sizes[TALKS] = sh->n_fds * sizeof(*sh->fds);
 	for (int i = 0; i < ROOMS; i++)
 		all += sizes[i] = (sizes[i] + PAGE - 1) / PAGE * PAGE;
 	at = mmap(NULL, all, PROT_READ | PROT_WRITE,
@@ -197,9 +207,7 @@ static int make_room(void)
 	for (int i = 0; i < ROOMS; at += sizes[i++])
 		rooms[i] = at;
 	sh->alive = rooms[ALIVE];
-	sh->fds = (void *)rooms[FDS];
-	sh->talks = (void *)rooms[TALKS];
-	sh->served = (void *)rooms[SERVED];
+	sh->fds[0] = (void *)rooms[FDS];
 	sh->selves = (void *)rooms[SELVES];
 	sh->headers = (void *)rooms[HEADERS];
 	sh->homes = (void *)rooms[HOMES];

@@ -20,6 +20,8 @@
 #include "preload/environ.h"
 #include "preload/talk.h"
 
+#define OTR_FDS	    65536 /* numbers of descriptors */
+#define OTR_FD_PAGE 256	  /* of them lie together */
 #define OTR_STRANDS 4096 /* threads followed at once */
 #define OTR_EXCHS   2048 /* inbound connections with an exchange */
 #define OTR_BOXES   64	 /* letter boxes (R9) */
@@ -95,6 +97,11 @@ struct otr_fd {
 	uint16_t header, rest, rest_at;
 };
 
+/* Of so many numbers; and OTR_FD_PAGE further, of those that are opaque, what is said. */
+struct otr_fd_page {
+	struct otr_fd fds[2 * OTR_FD_PAGE];
+};
+
 struct otr_header {
 	uint32_t taken;
 	char text[OTR_HEADER_MAX];
@@ -161,13 +168,13 @@ struct otr_shim {
 	uint8_t *alive;	  /* wiped by fork: 0 in a child that has not begun anew */
 	struct otr_ring *ring;
 	char *slots; /* mapped twice in a row, so that no slot wraps */
-	struct otr_fd *fds;
-	struct otr_fd *talks; /* by the same number, of those that are opaque */
+	struct otr_fd_page *fds[OTR_FDS / OTR_FD_PAGE]; /* NULL: none was looked at */
 	uint32_t n_fds;
 	struct otr_tls *tls;
 	struct otr_pq *pqs;
 	struct otr_copy *copies;
-	char *pq_texts; /* statements with a comment of ours; NULL: none are made */
+	char *pq_texts;	   /* statements with a comment of ours */
+	uint8_t pq_comment; /* 1: such are made */
 	uint32_t owing; /* connections on which a part of a header still has to go */
 	uint32_t *homes; /* by inode: number + 1 */
 	struct otr_header *headers;
@@ -198,8 +205,12 @@ static inline void otr_before(int fd)
 	if (!*otr_shim.off && (!otr_shim.given || !*otr_shim.alive))
 		otr_offer_early(fd);
 }
-/* Zeroed pages, the kernel's until they are used; NULL: none. For the constructor. */
+/* Zeroed pages, the kernel's until they are used; NULL: none. */
 void *otr_room(size_t size);
+/* What `place`, a pointer, points to: made when that is NULL. A program may lock all that it
+ * has in memory, or be promised no more than there is: what few need is made when it is
+ * needed. NULL: none is to be had. */
+void *otr_room_once(void *place, size_t size);
 
 /* strand.c */
 struct otr_self *otr_self_now(void);
@@ -236,7 +247,7 @@ void otr_forget_going(struct otr_fd *f, int dir);
 uint32_t otr_netns(void);
 /* NULL: not one we follow. */
 struct otr_fd *otr_fd_of(int fd);
-struct otr_fd *otr_fd_slot(int fd);
+struct otr_fd *otr_fd_slot(int fd); /* NULL, too: never looked at */
 /* As it was found last, without looking: NULL where that is no stream. */
 struct otr_fd *otr_fd_known(int fd);
 /* Is it surely another socket by now? */
