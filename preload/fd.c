@@ -214,7 +214,7 @@ int otr_fd_is_other(int fd, const struct otr_fd *f)
 /* Of an alias its own number says nothing of when it was seen. */
 static int is_sure(int fd, const struct otr_fd *f, uint64_t now)
 {
-	return !otr_shim.missed && f == &otr_shim.fds[fd] && now - f->sure_ns < SURE_NS;
+	return !otr_shim.missed && f == otr_fd_slot(fd) && now - f->sure_ns < SURE_NS;
 }
 
 int otr_fd_is(int fd, struct otr_fd *f)
