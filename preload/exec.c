@@ -68,7 +68,8 @@ static int choose(struct otr_carry *carry, char *const *env)
 	return 1;
 }
 
-/* How many pointers the child's environment takes; 0: it stays as it is. */
+/* How many pointers the child's environment takes; 0: it stays as it is, as where there may
+ * be no room for them. */
 static size_t prepare(struct otr_carry *carry, char *const *env)
 {
 	int error = errno, change;
@@ -77,7 +78,7 @@ static size_t prepare(struct otr_carry *carry, char *const *env)
 		return 0;
 	if (otr_shim.alone)
 		otr_passes_on();
-	change = choose(carry, env);
+	change = choose(carry, env) && !otr_on_other_stack();
 	errno = error;
 	return change ? otr_carry_room(env) : 0;
 }

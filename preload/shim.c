@@ -297,14 +297,18 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	errno = error;
 }
 
+int otr_on_other_stack(void)
+{
+	stack_t at;
+
+	return syscall(SYS_sigaltstack, NULL, &at) || at.ss_flags & SS_ONSTACK;
+}
+
 /* A handler of a signal that came while we were in a wrapper may have left it by longjmp():
  * then this call is made from above its frame, and not on a handler's own stack. */
 static int was_left(const struct otr_self *self, uintptr_t frame)
 {
-	stack_t at;
-
-	return frame >= self->inside && !otr_shim.sealed &&
-	       !syscall(SYS_sigaltstack, NULL, &at) && !(at.ss_flags & SS_ONSTACK);
+	return frame >= self->inside && !otr_shim.sealed && !otr_on_other_stack();
 }
 
 struct otr_self *otr_enter(void)

@@ -197,6 +197,8 @@ extern struct otr_shim otr_shim;
  * follow. */
 struct otr_self *otr_enter(void);
 void otr_leave(struct otr_self *self);
+/* Are we in a handler that has a stack of its own, perhaps of 2 KB? */
+int otr_on_other_stack(void);
 /* Before the first byte of a socket moves: the ring is offered, so that the kernel side
  * leaves it, and all that follow, to us. */
 void otr_offer_early(int fd);

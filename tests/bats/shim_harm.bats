@@ -84,6 +84,21 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	grep -qx "children $((n * 4)) bad 0" "$dir/out"
 }
 
+@test "calls made by handlers that have 2 KB of stack, the first ones of a process, too" {
+	local threads
+	cc -O1 -Wl,-z,now -D_GNU_SOURCE -o "$dir/handler" "$APPS/handler.c" -lpthread
+	for threads in one many; do
+		set -- "$dir/handler" "$dir/took"
+		[ $threads = one ] || set -- "$@" many
+		same "$@"
+		[ "$(wc -l <"$dir/took")" -eq 24 ]
+		grep -q '^headers   [1-9].* put in' "$dir/text"
+		sort -n -k 2 "$dir/took" | tail -n 3
+		# Their own caller's address, and its frame, lie above.
+		awk '$2 > 2048 - 16 { exit 1 }' "$dir/took"
+	done
+}
+
 @test "memory that is given back by whoever has what was sent, before the call has returned" {
 	cc -O1 -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
 	for _ in 1 2 3 4 5; do same "$dir/torn" give 50000; done
