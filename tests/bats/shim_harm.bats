@@ -104,6 +104,15 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	for _ in 1 2 3 4 5; do same "$dir/torn" give 50000; done
 }
 
+@test "so with the list of its pieces, and the message that names them" {
+	local mode
+	cc -O1 -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
+	for mode in pieces message many; do
+		same "$dir/torn" $mode 30000
+		grep -qx 'given 30000' "$dir/out"
+	done
+}
+
 @test "a program that filters its system calls meets none of ours" {
 	edges
 	same "$dir/edges" strict
