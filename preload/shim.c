@@ -281,6 +281,9 @@ static int begin_anew(void)
 	return 1;
 }
 
+/* glibc gives a constructor the arguments of main(), musl what registers happen to hold. */
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
 __attribute__((constructor)) static void wake_up(int argc, char **argv)
 {
 	const char *exe = (const char *)getauxval(AT_EXECFN);
@@ -288,7 +291,7 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 
 	otr_real_find();
 	otr_shim.exe = exe ? exe : "";
-	otr_shim.argv = argc > 0 ? argv : NULL;
+	otr_shim.argv = gnu_get_libc_version && argc > 0 ? argv : NULL;
 	if (may_be_here(otr_shim.exe) && !is_refused() && most_memory() >= ROOMY && make_room()) {
 		otr_started_read(&otr_shim.started, environ);
 		begin();

@@ -154,6 +154,37 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	grep -q '= 1' "$dir/out"
 }
 
+@test "musl: sockets, threads, forks, calls that are torn, and a constructor's arguments: as without" {
+	local headers=(-idirafter /usr/include -idirafter "/usr/include/$(gcc -dumpmachine)") mode
+	for name in edges torn get; do
+		musl-gcc "${headers[@]}" -O1 -w -D_GNU_SOURCE -o "$dir/$name" "$APPS/$name.c"
+	done
+	for mode in sockets thread; do
+		same "$dir/edges" $mode
+		spans 'len(C) == 8' '{s.parent for s in V if s.parent} == {s.span for s in C}'
+	done
+	same "$dir/edges" crowd
+	same "$dir/edges" strict
+	for mode in 'cancel 100' 'jump 100' 'fork 300' 'give 20000' 'message 10000'; do
+		# shellcheck disable=SC2086 # a mode and how often
+		same "$dir/torn" $mode
+		grep -q '^headers .*put in' "$dir/text"
+	done
+	# musl says nothing to constructors: here an earlier one leaves what looks like arguments.
+	echo '__attribute__((constructor)) void first(void) { __asm__ volatile(
+		#if __x86_64__
+		"mov $3, %edi; mov $0x1234, %esi"
+		#else
+		"mov x0, 3; mov x1, 0x1234"
+		#endif
+		); }' | cc -O2 -fPIC -c -x c -o "$dir/first.o" -
+	cc -shared -Wl,-z,now,--version-script=preload/exports.map -o "$dir/bin/libotrace.so" \
+		"$dir/first.o" "$ROOT"/build/preload/*.o
+	http "$port"
+	same "$dir/get" "$port"
+	grep -q '^headers   1 put in' "$dir/text"
+}
+
 @test "static, musl, setuid, in a user namespace, with little memory: no word, no other status" {
 	printf '#include <unistd.h>\nint main(void) { return write(1, "hello", 5) + (getuid() != geteuid()); }\n' >"$dir/h.c"
 	cc -static -o "$dir/static" "$dir/h.c"
