@@ -16,7 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/header.h"
 #include "preload/real.h"
+#include "preload/room.h"
 #include "preload/shim.h"
 
 #define LOOK_AGAIN 64	   /* calls on what was no socket, until it is looked at again */

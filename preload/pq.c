@@ -23,6 +23,8 @@
 #include <string.h>
 
 #include "preload/comment.h"
+#include "preload/header.h"
+#include "preload/room.h"
 #include "preload/shim.h"
 
 #define CONNS  1024 /* followed at once */

@@ -21,6 +21,7 @@
 #include "preload/inject.h"
 #include "preload/io.h"
 #include "preload/real.h"
+#include "preload/room.h"
 #include "preload/shim.h"
 
 #define PAGE	 4096u /* or a whole number of them */

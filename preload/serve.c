@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "preload/room.h"
 #include "preload/shim.h"
 
 #define PROBES 8

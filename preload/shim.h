@@ -207,12 +207,6 @@ static inline void otr_before(int fd)
 	if (!*otr_shim.off && (!otr_shim.given || !*otr_shim.alive))
 		otr_offer_early(fd);
 }
-/* Zeroed pages, the kernel's until they are used; NULL: none. */
-void *otr_room(size_t size);
-/* What `place`, a pointer, points to: made when that is NULL. A program may lock all that it
- * has in memory, or be promised no more than there is: what few need is made when it is
- * needed. NULL: none is to be had. */
-void *otr_room_once(void *place, size_t size);
 
 /* strand.c */
 struct otr_self *otr_self_now(void);
@@ -272,13 +266,9 @@ int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 int otr_tls_inside(const struct otr_self *self);
 /* Ciphertext of `f` was sent: is its plaintext known? */
 void otr_tls_beside(const struct otr_self *self, struct otr_fd *f);
-int otr_tls_room(void);
 /* safe.c */
-int otr_copies_room(void);
 int otr_is_alone(void); /* has there been one thread alone, for sure? */
 void otr_copies_forked(void);
-/* pq.c; `comment`: statements may get one. */
-int otr_pq_room(int comment);
 /* net.c: a message came, perhaps with descriptors in it. */
 struct msghdr;
 void otr_came(const struct msghdr *msg);
@@ -322,28 +312,6 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now);
 void otr_rules_touch(struct otr_self *self, struct otr_fd *f);
 void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t now);
-
-/* header.c: ids and what is put on the wire. Returns the header's length, 0: none is to be
- * put in; f->cause then says what it says. */
-void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n, int let_go);
-/* Is a trace with this id sampled? See bpf/ring.h. */
-int otr_sampled(const uint8_t trace_id[16], uint64_t threshold);
-/* Is there anything to name in one? Its cause was asked for. */
-int otr_header_may(const struct otr_fd *f);
-size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out);
-/* Is this, or the one that a head names, a host that gets no header? One that is not named may
- * be any of them. `port`: where the name has none. There is a ring. */
-int otr_host_denied(const char *host, size_t len, unsigned int port);
-int otr_header_denied(const struct otr_fd *f, const struct iovec *iov, int n);
-/* Room for a header that goes out on `f`; NULL: none, or another thread has one on it. */
-struct otr_header *otr_header_claim(struct otr_fd *f);
-/* What of it still has to go; 0: nothing. */
-int otr_header_left(const struct otr_fd *f, struct iovec *rest);
-void otr_header_free(struct otr_fd *f);
-void otr_header_rest(struct otr_fd *f, size_t rest, size_t at);
-uint64_t otr_random(void);
-/* One more request in the trace that the process was started in. */
-void otr_own_call(void);
 
 #pragma GCC visibility pop
 

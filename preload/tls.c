@@ -18,6 +18,7 @@
 
 #include "preload/inject.h"
 #include "preload/io.h"
+#include "preload/room.h"
 #include "preload/shim.h"
 
 #define SESSIONS 1024 /* followed at once */

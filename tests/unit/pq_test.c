@@ -19,7 +19,9 @@
 #include <string.h>
 
 #include "preload/comment.h"
+#include "preload/header.h"
 #include "preload/pq.h"
+#include "preload/room.h"
 #include "preload/shim.h"
 
 #define FD 7

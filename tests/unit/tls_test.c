@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "preload/io.h"
+#include "preload/room.h"
 #include "preload/shim.h"
 #include "preload/tls.h"
 
