@@ -47,6 +47,10 @@ teardown() {
 
 beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they live by
 
+@test "nginx: files and a proxy, reloaded meanwhile: each call in its own request's trace" {
+	nginx_both_ways /usr/sbin/nginx
+}
+
 @test "nginx: a worker that is killed takes nothing along that it had told" {
 	cat >"$dir/nginx.conf" <<-N
 		daemon off; worker_processes 1; pid $dir/nginx.pid; error_log $dir/nginx.log;

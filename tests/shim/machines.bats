@@ -49,45 +49,9 @@ emulated() {
 }
 
 @test "musl: nginx, two workers, a file by a thread and by sendfile, as a proxy, reloaded" {
-	local web
-	web=$(free_port)
-	relay
 	tests/shim/musl_nginx.sh "$dir/nginx"
-	mkdir "$dir/doc" "$dir/logs"
-	head -c 3000000 /dev/urandom >"$dir/doc/big"
-	cat >"$dir/nginx.conf" <<-N
-		daemon off; worker_processes 2; pid $dir/nginx.pid; error_log $dir/nginx.log;
-		events {}
-		http {
-			access_log off; aio threads; sendfile on; client_max_body_size 9m; root $dir/doc;
-			client_body_temp_path $dir/b; proxy_temp_path $dir/p;
-			fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
-			upstream back { server 127.0.0.1:$relay; keepalive 4; }
-			server { listen 127.0.0.1:$web;
-				location /back/ { proxy_pass http://back; proxy_http_version 1.1;
-					proxy_set_header Connection ''; }
-			}
-		}
-	N
-	as_nobody
-	ask() {
-		curl -s "127.0.0.1:$web/big" "127.0.0.1:$web/big" | sha256sum
-		curl -s "127.0.0.1:$web/back/[1-15]"
-		kill -HUP "$(cat "$dir/nginx.pid")"
-		curl -s "127.0.0.1:$web/back/[16-30]"
-		curl -s -H Expect: --data-binary "@$dir/doc/big" "127.0.0.1:$web/back/up"
-	}
-	alike() { cmp -s <(census "$1" | no_sockets) <(no_sockets <"$dir/census.raw"); }
-	server_both_ways "$web" QUIT "$dir/nginx" -p "$dir" -e "$dir/nginx.log" -c "$dir/nginx.conf"
-	[ "$(grep -c hello "$dir/answers")" -eq 30 ]
-	injected_unordered 31
-	spans 'len(V) == 33 and len(C) == 31' \
-		'all(c.attr["url.full"].endswith(parent(c).path) for c in C)' \
-		'not any(s.error for s in S)'
-	[ ! -s "$dir/server.err" ]
+	nginx_both_ways "$dir/nginx"
 }
-# Of upstream how many are kept, and workers that are leaving, are chance.
-no_sockets() { sed 's/socket: *//g; s/ $//' | sort -u; }
 
 @test "sudo, ping, a setuid program of nobody's: no word of ours, the same status" {
 	relay
