@@ -181,9 +181,10 @@ char *const *otr_carry_copy(const struct otr_carry *carry, char *const *env, cha
 	char **to = out;
 
 	for (; *env; env++)
-		if (!is_ours(*env))
+		if (!(carry->says && is_ours(*env)) &&
+		    !(carry->unloaded && !strncmp(*env, "LD_PRELOAD=", 11)))
 			*to++ = *env;
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; carry->says && i < 3; i++)
 		if (ours[i][0])
 			*to++ = (char *)ours[i];
 	*to = NULL;

@@ -67,6 +67,8 @@ struct otr_carry {
 	char parent[12 + OTR_PARENT_LEN + 1];
 	char state[11 + OTR_TRACESTATE_MAX + 1];
 	char baggage[8 + OTR_BAGGAGE_MAX + 1];
+	uint8_t says;	  /* 0: none of these three, and the child's own stay */
+	uint8_t unloaded; /* 1: LD_PRELOAD is left out */
 };
 
 void otr_carry_parent(struct otr_carry *carry, const uint8_t trace_id[16],

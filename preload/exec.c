@@ -8,10 +8,12 @@
 
 #include <alloca.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/environ.h"
@@ -68,16 +70,32 @@ static int choose(struct otr_carry *carry, char *const *env)
 	return 1;
 }
 
-/* How many pointers the child's environment takes; 0: it stays as it is. */
+/* Are we no more where we were, or is the program another user now (chroot, setuid)? The
+ * loader would say so on the child's standard error. Where others are named, too, they stay. */
+static int is_lost(char *const *env)
+{
+	static const char name[] = "/libotrace.so";
+	const char *path = otr_env_get(env, "LD_PRELOAD");
+	size_t len = path ? strcspn(path, ": ") : 0;
+
+	return len >= sizeof(name) && !path[len] &&
+	       !strcmp(path + len - (sizeof(name) - 1), name) &&
+	       syscall(SYS_faccessat, AT_FDCWD, path, R_OK) && (errno == ENOENT || errno == EACCES);
+}
+
+/* How many pointers the child's environment takes; 0: it stays as it is, as where there may
+ * be no room for them. */
 static size_t prepare(struct otr_carry *carry, char *const *env)
 {
 	int error = errno, change;
 
-	if (*otr_shim.off || otr_shim.sealed || !env)
+	if (otr_shim.sealed || !env)
 		return 0;
-	if (otr_shim.alone)
+	if (!*otr_shim.off && otr_shim.alone)
 		otr_passes_on();
-	change = choose(carry, env);
+	carry->says = !*otr_shim.off && choose(carry, env);
+	carry->unloaded = is_lost(env);
+	change = (carry->says || carry->unloaded) && !otr_on_other_stack();
 	errno = error;
 	return change ? otr_carry_room(env) : 0;
 }

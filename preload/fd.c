@@ -16,7 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/header.h"
 #include "preload/real.h"
+#include "preload/room.h"
 #include "preload/shim.h"
 
 #define LOOK_AGAIN 64	   /* calls on what was no socket, until it is looked at again */
@@ -149,12 +151,26 @@ static void look(int fd, struct otr_fd *f)
 
 struct otr_fd *otr_fd_slot(int fd)
 {
-	return (uint32_t)fd < otr_shim.n_fds ? &otr_shim.fds[fd] : NULL;
+	struct otr_fd_page *page = NULL;
+
+	if ((uint32_t)fd < otr_shim.n_fds)
+		page = __atomic_load_n(&otr_shim.fds[fd / OTR_FD_PAGE], __ATOMIC_ACQUIRE);
+	return page ? &page->fds[fd % OTR_FD_PAGE] : NULL;
+}
+
+/* For a number that is used. */
+static struct otr_fd *make_slot(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	if (!f && (uint32_t)fd < otr_shim.n_fds)
+		otr_room_once(&otr_shim.fds[fd / OTR_FD_PAGE], sizeof(**otr_shim.fds));
+	return f ? f : otr_fd_slot(fd);
 }
 
 struct otr_fd *otr_fd_of(int fd)
 {
-	struct otr_fd *f = otr_fd_slot(fd);
+	struct otr_fd *f = make_slot(fd);
 
 	if (!f)
 		return NULL;
@@ -186,7 +202,7 @@ struct otr_fd *otr_fd_known(int fd)
 		return f;
 	if (f->kind != OTR_FD_ALIAS)
 		return NULL;
-	home = &otr_shim.fds[f->home];
+	home = otr_fd_slot(f->home);
 	return home->kind == OTR_FD_STREAM && home->inode == f->inode ? home : NULL;
 }
 
@@ -200,7 +216,7 @@ int otr_fd_is_other(int fd, const struct otr_fd *f)
 /* Of an alias its own number says nothing of when it was seen. */
 static int is_sure(int fd, const struct otr_fd *f, uint64_t now)
 {
-	return !otr_shim.missed && f == &otr_shim.fds[fd] && now - f->sure_ns < SURE_NS;
+	return !otr_shim.missed && f == otr_fd_slot(fd) && now - f->sure_ns < SURE_NS;
 }
 
 int otr_fd_is(int fd, struct otr_fd *f)
@@ -245,7 +261,7 @@ void otr_fd_closed(int fd)
  * first byte. */
 void otr_fd_made(int fd, int role)
 {
-	struct otr_fd *f = otr_fd_slot(fd);
+	struct otr_fd *f = make_slot(fd);
 
 	if (!f)
 		return;

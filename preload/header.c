@@ -4,11 +4,12 @@
  * Context). An id is made here only where it goes on a wire.
  */
 
+#include "preload/header.h"
+
 #include <stddef.h>
 #include <string.h>
 
 #include "preload/inject.h"
-#include "preload/shim.h"
 #include "preload/told.h"
 
 #define SAMPLE_BITS 56

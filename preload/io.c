@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "preload/header.h"
 #include "preload/inject.h"
 #include "preload/real.h"
 #include "preload/shim.h"

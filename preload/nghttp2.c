@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "preload/fields.h"
+#include "preload/header.h"
 #include "preload/io.h"
 #include "preload/next.h"
 #include "preload/shim.h"

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "preload/header.h"
 #include "preload/io.h"
 #include "preload/real.h"
 #include "preload/shim.h"

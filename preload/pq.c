@@ -23,6 +23,8 @@
 #include <string.h>
 
 #include "preload/comment.h"
+#include "preload/header.h"
+#include "preload/room.h"
 #include "preload/shim.h"
 
 #define CONNS  1024 /* followed at once */
@@ -35,9 +37,8 @@ enum { CONNECTION_OK, TRANSACTION_ACTIVE = 1 };
 int otr_pq_room(int comment)
 {
 	otr_shim.pqs = otr_room(CONNS * sizeof(*otr_shim.pqs));
-	if (comment)
-		otr_shim.pq_texts = otr_room(CONNS * OTR_PQ_TEXT);
-	return otr_shim.pqs && (!comment || otr_shim.pq_texts);
+	otr_shim.pq_comment = comment != 0;
+	return otr_shim.pqs != NULL;
 }
 
 static struct otr_pq *place(const void *conn, uint32_t i)
@@ -151,8 +152,9 @@ static size_t most(const struct otr_pq_call *c)
 
 static char *text_of(const struct otr_pq *pq)
 {
-	return otr_shim.pq_texts ? otr_shim.pq_texts + (pq - otr_shim.pqs) * OTR_PQ_TEXT :
-				   NULL;
+	char *texts = otr_room_once(&otr_shim.pq_texts, CONNS * OTR_PQ_TEXT);
+
+	return texts ? texts + (pq - otr_shim.pqs) * OTR_PQ_TEXT : NULL;
 }
 
 /* Why a text gets no comment of ours. */
@@ -188,7 +190,7 @@ static void ask(struct otr_self *self, struct otr_pq_call *c, int within)
 	if (!within)
 		talk->has_cause = 0; /* of a call that was left amid it (longjmp) */
 	otr_rules_ask(self, talk, c->start_ns);
-	if (!otr_shim.pq_texts || !c->text || c->text == text_of(c->pq) ||
+	if (!otr_shim.pq_comment || !c->text || !text_of(c->pq) || c->text == text_of(c->pq) ||
 	    otr_is_told(OTR_RING_NO_INJECT))
 		return;
 	talk->cause.ids = OTR_IDS_NONE; /* of a call that was not made */

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "preload/header.h"
 #include "preload/shim.h"
 
 static void cause_of(struct otr_cause *cause, const struct otr_xref *parent,

@@ -21,6 +21,7 @@
 #include "preload/inject.h"
 #include "preload/io.h"
 #include "preload/real.h"
+#include "preload/room.h"
 #include "preload/shim.h"
 
 #define PAGE	 4096u /* or a whole number of them */
@@ -111,7 +112,8 @@ struct otr_copy {
 	int32_t tid; /* 0: free */
 	int32_t has_tail;
 	size_t got, all; /* bytes in `head`, and of the call */
-	char head[OTR_DATA_MAX], tail[TAIL];
+	char *head; /* room for OTR_DATA_MAX, once it was needed */
+	char tail[TAIL];
 };
 
 /* Of libc since glibc 2.32: has there been one thread alone? */
@@ -215,7 +217,9 @@ struct otr_copy *otr_keep(const struct otr_self *self, const struct otr_fd *f,
 	if (want && !iov)
 		iov = pieces(&a, o, &n);
 	c = want && iov ? claim(self->tid) : NULL;
-	if (c) {
+	if (c && !otr_room_once(&c->head, OTR_DATA_MAX)) {
+		otr_let_go_of(c);
+	} else if (c) {
 		c->all = length(iov, n);
 		c->got = copy(&a, c->head, c->all < want ? c->all : want, iov, n);
 		copy_tail(&a, c, &iov[n - 1]);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "preload/room.h"
 #include "preload/shim.h"
 
 #define PROBES 8
@@ -20,7 +21,7 @@ static struct otr_served *place(uint64_t conn, uint32_t i)
 
 struct otr_served *otr_served_of(uint64_t conn)
 {
-	for (uint32_t i = 0; conn && i < PROBES; i++)
+	for (uint32_t i = 0; conn && otr_shim.served && i < PROBES; i++)
 		if (__atomic_load_n(&place(conn, i)->conn, __ATOMIC_ACQUIRE) == conn)
 			return place(conn, i);
 	return NULL;
@@ -39,8 +40,11 @@ static struct otr_served *take(struct otr_served *sv, uint64_t was, uint64_t con
 
 struct otr_served *otr_served_make(uint64_t conn)
 {
-	struct otr_served *sv = otr_served_of(conn);
+	struct otr_served *sv;
 
+	if (!otr_room_once(&otr_shim.served, OTR_EXCHS * sizeof(*sv)))
+		return NULL;
+	sv = otr_served_of(conn);
 	for (uint32_t i = 0; !sv && i < PROBES; i++)
 		if (!place(conn, i)->conn)
 			sv = take(place(conn, i), 0, conn);

@@ -15,17 +15,13 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/real.h"
+#include "preload/room.h"
 #include "preload/told.h"
 
-#define FDS_MAX	65536
-#define FDS_FEW 1024 /* where the program may not have much memory */
-#define ROOMY	(256u << 20) /* with less of it we are not there: it is the program's */
-#define PAGE	65536 /* the largest there is */
 
 /* What *alive holds; 0 in a child. */
 #define ALIVE_YES   1
@@ -143,69 +139,6 @@ static int may_be_here(const char *exe)
 	return 1;
 }
 
-void *otr_room(size_t size)
-{
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return at == MAP_FAILED ? NULL : at;
-}
-
-/* What is mapped counts, be it used or not. */
-static rlim_t most_memory(void)
-{
-	struct rlimit all, data;
-
-	if (getrlimit(RLIMIT_AS, &all) || getrlimit(RLIMIT_DATA, &data))
-		return 0;
-	return all.rlim_cur < data.rlim_cur ? all.rlim_cur : data.rlim_cur;
-}
-
-static uint32_t most_fds(void)
-{
-	struct rlimit limit;
-
-	if (most_memory() != RLIM_INFINITY)
-		return FDS_FEW;
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max > FDS_MAX)
-		return FDS_MAX;
-	return (uint32_t)limit.rlim_max;
-}
-
-/* Pages are the kernel's until they are used. */
-static int make_room(void)
-{
-	enum { ALIVE, FDS, TALKS, SERVED, SELVES, HEADERS, HOMES, ROOMS };
-	struct otr_shim *sh = &otr_shim;
-	size_t all = 0, sizes[ROOMS] = {
-		[ALIVE] = PAGE,
-		[SERVED] = OTR_EXCHS * sizeof(*sh->served),
-		[SELVES] = OTR_STRANDS * sizeof(*sh->selves),
-		[HEADERS] = OTR_HEADERS * sizeof(*sh->headers),
-		[HOMES] = OTR_HOMES * sizeof(*sh->homes),
-	};
-	uint8_t *rooms[ROOMS], *at;
-
-	sh->n_fds = most_fds();
-	sizes[FDS] = sizes[TALKS] = sh->n_fds * sizeof(*sh->fds);
-	for (int i = 0; i < ROOMS; i++)
-		all += sizes[i] = (sizes[i] + PAGE - 1) / PAGE * PAGE;
-	at = mmap(NULL, all, PROT_READ | PROT_WRITE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (at == MAP_FAILED || madvise(at, sizes[ALIVE], MADV_WIPEONFORK))
-		return 0; /* the pages, where there are some, are not used */
-	for (int i = 0; i < ROOMS; at += sizes[i++])
-		rooms[i] = at;
-	sh->alive = rooms[ALIVE];
-	sh->fds = (void *)rooms[FDS];
-	sh->talks = (void *)rooms[TALKS];
-	sh->served = (void *)rooms[SERVED];
-	sh->selves = (void *)rooms[SELVES];
-	sh->headers = (void *)rooms[HEADERS];
-	sh->homes = (void *)rooms[HOMES];
-	return otr_tls_room() && otr_copies_room() && otr_pq_room(is_set("OTRACE_SQL_COMMENT"));
-}
-
 /* The kernel gave every process 16 random bytes; children of one share them. */
 static void seed(void)
 {
@@ -273,6 +206,9 @@ static int begin_anew(void)
 	return 1;
 }
 
+/* glibc gives a constructor the arguments of main(), musl what registers happen to hold. */
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
 __attribute__((constructor)) static void wake_up(int argc, char **argv)
 {
 	const char *exe = (const char *)getauxval(AT_EXECFN);
@@ -280,8 +216,8 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 
 	otr_real_find();
 	otr_shim.exe = exe ? exe : "";
-	otr_shim.argv = argc > 0 ? argv : NULL;
-	if (may_be_here(otr_shim.exe) && !is_refused() && most_memory() >= ROOMY && make_room()) {
+	otr_shim.argv = gnu_get_libc_version && argc > 0 ? argv : NULL;
+	if (may_be_here(otr_shim.exe) && !is_refused() && otr_rooms(is_set("OTRACE_SQL_COMMENT"))) {
 		otr_started_read(&otr_shim.started, environ);
 		begin();
 		__atomic_store_n(&otr_shim.idle, 0, __ATOMIC_RELEASE);
@@ -289,14 +225,18 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	errno = error;
 }
 
+int otr_on_other_stack(void)
+{
+	stack_t at;
+
+	return syscall(SYS_sigaltstack, NULL, &at) || at.ss_flags & SS_ONSTACK;
+}
+
 /* A handler of a signal that came while we were in a wrapper may have left it by longjmp():
  * then this call is made from above its frame, and not on a handler's own stack. */
 static int was_left(const struct otr_self *self, uintptr_t frame)
 {
-	stack_t at;
-
-	return frame >= self->inside && !otr_shim.sealed &&
-	       !syscall(SYS_sigaltstack, NULL, &at) && !(at.ss_flags & SS_ONSTACK);
+	return frame >= self->inside && !otr_shim.sealed && !otr_on_other_stack();
 }
 
 struct otr_self *otr_enter(void)

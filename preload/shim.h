@@ -20,6 +20,8 @@
 #include "preload/environ.h"
 #include "preload/talk.h"
 
+#define OTR_FDS	    65536 /* numbers of descriptors */
+#define OTR_FD_PAGE 256	  /* of them lie together */
 #define OTR_STRANDS 4096 /* threads followed at once */
 #define OTR_EXCHS   2048 /* inbound connections with an exchange */
 #define OTR_BOXES   64	 /* letter boxes (R9) */
@@ -95,6 +97,11 @@ struct otr_fd {
 	uint16_t header, rest, rest_at;
 };
 
+/* Of so many numbers; and OTR_FD_PAGE further, of those that are opaque, what is said. */
+struct otr_fd_page {
+	struct otr_fd fds[2 * OTR_FD_PAGE];
+};
+
 struct otr_header {
 	uint32_t taken;
 	char text[OTR_HEADER_MAX];
@@ -161,13 +168,13 @@ struct otr_shim {
 	uint8_t *alive;	  /* wiped by fork: 0 in a child that has not begun anew */
 	struct otr_ring *ring;
 	char *slots; /* mapped twice in a row, so that no slot wraps */
-	struct otr_fd *fds;
-	struct otr_fd *talks; /* by the same number, of those that are opaque */
+	struct otr_fd_page *fds[OTR_FDS / OTR_FD_PAGE]; /* NULL: none was looked at */
 	uint32_t n_fds;
 	struct otr_tls *tls;
 	struct otr_pq *pqs;
 	struct otr_copy *copies;
-	char *pq_texts; /* statements with a comment of ours; NULL: none are made */
+	char *pq_texts;	   /* statements with a comment of ours */
+	uint8_t pq_comment; /* 1: such are made */
 	uint32_t owing; /* connections on which a part of a header still has to go */
 	uint32_t *homes; /* by inode: number + 1 */
 	struct otr_header *headers;
@@ -190,6 +197,8 @@ extern struct otr_shim otr_shim;
  * follow. */
 struct otr_self *otr_enter(void);
 void otr_leave(struct otr_self *self);
+/* Are we in a handler that has a stack of its own, perhaps of 2 KB? */
+int otr_on_other_stack(void);
 /* Before the first byte of a socket moves: the ring is offered, so that the kernel side
  * leaves it, and all that follow, to us. */
 void otr_offer_early(int fd);
@@ -198,8 +207,6 @@ static inline void otr_before(int fd)
 	if (!*otr_shim.off && (!otr_shim.given || !*otr_shim.alive))
 		otr_offer_early(fd);
 }
-/* Zeroed pages, the kernel's until they are used; NULL: none. For the constructor. */
-void *otr_room(size_t size);
 
 /* strand.c */
 struct otr_self *otr_self_now(void);
@@ -236,7 +243,7 @@ void otr_forget_going(struct otr_fd *f, int dir);
 uint32_t otr_netns(void);
 /* NULL: not one we follow. */
 struct otr_fd *otr_fd_of(int fd);
-struct otr_fd *otr_fd_slot(int fd);
+struct otr_fd *otr_fd_slot(int fd); /* NULL, too: never looked at */
 /* As it was found last, without looking: NULL where that is no stream. */
 struct otr_fd *otr_fd_known(int fd);
 /* Is it surely another socket by now? */
@@ -259,13 +266,9 @@ int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 int otr_tls_inside(const struct otr_self *self);
 /* Ciphertext of `f` was sent: is its plaintext known? */
 void otr_tls_beside(const struct otr_self *self, struct otr_fd *f);
-int otr_tls_room(void);
 /* safe.c */
-int otr_copies_room(void);
 int otr_is_alone(void); /* has there been one thread alone, for sure? */
 void otr_copies_forked(void);
-/* pq.c; `comment`: statements may get one. */
-int otr_pq_room(int comment);
 /* net.c: a message came, perhaps with descriptors in it. */
 struct msghdr;
 void otr_came(const struct msghdr *msg);
@@ -309,28 +312,6 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now);
 void otr_rules_touch(struct otr_self *self, struct otr_fd *f);
 void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t now);
-
-/* header.c: ids and what is put on the wire. Returns the header's length, 0: none is to be
- * put in; f->cause then says what it says. */
-void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n, int let_go);
-/* Is a trace with this id sampled? See bpf/ring.h. */
-int otr_sampled(const uint8_t trace_id[16], uint64_t threshold);
-/* Is there anything to name in one? Its cause was asked for. */
-int otr_header_may(const struct otr_fd *f);
-size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out);
-/* Is this, or the one that a head names, a host that gets no header? One that is not named may
- * be any of them. `port`: where the name has none. There is a ring. */
-int otr_host_denied(const char *host, size_t len, unsigned int port);
-int otr_header_denied(const struct otr_fd *f, const struct iovec *iov, int n);
-/* Room for a header that goes out on `f`; NULL: none, or another thread has one on it. */
-struct otr_header *otr_header_claim(struct otr_fd *f);
-/* What of it still has to go; 0: nothing. */
-int otr_header_left(const struct otr_fd *f, struct iovec *rest);
-void otr_header_free(struct otr_fd *f);
-void otr_header_rest(struct otr_fd *f, size_t rest, size_t at);
-uint64_t otr_random(void);
-/* One more request in the trace that the process was started in. */
-void otr_own_call(void);
 
 #pragma GCC visibility pop
 

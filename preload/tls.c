@@ -18,6 +18,7 @@
 
 #include "preload/inject.h"
 #include "preload/io.h"
+#include "preload/room.h"
 #include "preload/shim.h"
 
 #define SESSIONS 1024 /* followed at once */
@@ -32,7 +33,7 @@ struct otr_tls {
 	uint32_t early; /* it may have begun with a part of a request */
 	/* What goes out in place of the caller's bytes; len 0: nothing. */
 	uint32_t len, at, added, gone;
-	char bytes[RECORD];
+	char *bytes; /* room for RECORD, once it was needed */
 };
 
 int otr_tls_room(void)
@@ -128,14 +129,14 @@ static int is_record(const struct iovec *iov, int n)
 
 struct otr_fd *otr_fd_talk(struct otr_fd *f)
 {
-	return f->opaque ? &otr_shim.talks[f - otr_shim.fds] : f;
+	return f->opaque ? f + OTR_FD_PAGE : f;
 }
 
 /* What was known of the socket is true of what is said on it: whose it is, and for whom it
  * was connected. */
 struct otr_fd *otr_fd_begin_talk(struct otr_fd *f, uint8_t layer)
 {
-	struct otr_fd *talk = &otr_shim.talks[f - otr_shim.fds];
+	struct otr_fd *talk = f + OTR_FD_PAGE;
 	struct otr_asked asked = otr_fd_talk(f)->asked;
 
 	memset(talk, 0, sizeof(*talk));
@@ -297,7 +298,7 @@ static void prepare(struct otr_self *self, struct otr_tls *t, const void *buf, s
 	char header[OTR_HEADER_MAX];
 	size_t at, added;
 
-	if (!f || t->early)
+	if (!f || t->early || !otr_room_once(&t->bytes, RECORD))
 		return;
 	talk = otr_fd_talk(f);
 	added = otr_header_for(self, talk, &iov, 1, n + OTR_HEADER_MAX <= RECORD, now,

@@ -7,6 +7,8 @@
  *	torn stack N	handlers on a stack of their own with 2 KB to spare send requests
  *	torn fork N	children whose threads all begin at once
  *	torn give N	what is sent is the receiver's from then on, who gives it back
+ *	torn pieces N	so is the list of its pieces (writev); of "message" the message
+ *			(sendmsg), too; of "many" the list alone (sendmmsg)
  *
  * Each prints what it saw; and then sends one request more, in the plain way, and tells
  * whether that came whole.
@@ -26,6 +28,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -254,39 +257,83 @@ static void forks(int times)
 	printf("children %d bad %d\n", times, bad);
 }
 
-#define GIVEN 4096 /* bytes */
-static char *volatile given[4];
+/* What a call is told, and what it sends: in a page of its own. */
+struct given {
+	struct msghdr msg;
+	struct iovec iov[4];
+	char text[4096 - sizeof(struct msghdr) - 4 * sizeof(struct iovec)];
+};
+static struct given *volatile given[4];
 
 static void *receives(void *times)
 {
-	char got[GIVEN];
+	struct given got;
 	ssize_t n;
 
 	for (int i = 0; i < *(int *)times; i++) {
-		for (size_t had = 0; had < GIVEN; had += n > 0 ? (size_t)n : 0)
-			n = recv(fd[1], got, GIVEN - had, MSG_DONTWAIT);
-		munmap(given[i % 4], GIVEN);
+		for (size_t had = 0; had < sizeof(got.text); had += n > 0 ? (size_t)n : 0)
+			n = recv(fd[1], got.text, sizeof(got.text) - had, MSG_DONTWAIT);
+		munmap(given[i % 4], sizeof(got));
 		given[i % 4] = NULL;
 	}
 	return NULL;
 }
 
-static void give(int times)
+static ssize_t by_call(struct given *at, size_t had)
 {
+	return send(fd[0], at->text + had, sizeof(at->text) - had, 0);
+}
+
+/* In four. */
+static void cut(struct given *at, size_t had)
+{
+	size_t len = (sizeof(at->text) - had) / 4;
+
+	for (int i = 0; i < 4; i++)
+		at->iov[i] = (struct iovec){at->text + had + (size_t)i * len, len};
+	at->iov[3].iov_len = sizeof(at->text) - had - 3 * len;
+	at->msg = (struct msghdr){.msg_iov = at->iov, .msg_iovlen = 4};
+}
+
+static ssize_t by_pieces(struct given *at, size_t had)
+{
+	cut(at, had);
+	return writev(fd[0], at->iov, 4);
+}
+
+static ssize_t by_message(struct given *at, size_t had)
+{
+	cut(at, had);
+	return sendmsg(fd[0], &at->msg, 0);
+}
+
+/* What the kernel writes into stays. */
+static ssize_t by_many(struct given *at, size_t had)
+{
+	struct mmsghdr one = {.msg_len = 0};
+
+	cut(at, had);
+	one.msg_hdr = at->msg;
+	return sendmmsg(fd[0], &one, 1, 0) == 1 ? (ssize_t)one.msg_len : -1;
+}
+
+static void give(int times, ssize_t (*by)(struct given *, size_t))
+{
+	struct given *at;
 	int sent = 0;
 	pthread_t id;
-	char *at;
 
 	pair();
 	pthread_create(&id, NULL, receives, &times);
 	for (int i = 0; i < times; i++) {
 		while (given[i % 4])
 			;
-		at = mmap(NULL, GIVEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		memset(at, 'x', GIVEN);
+		at = mmap(NULL, sizeof(*at), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		memset(at->text, 'x', sizeof(at->text));
 		given[i % 4] = at;
-		for (ssize_t had = 0, n; had < GIVEN; had += n)
-			if ((n = send(fd[0], at + had, GIVEN - (size_t)had, 0)) < 0)
+		for (ssize_t had = 0, n; had < (ssize_t)sizeof(at->text); had += n)
+			if ((n = by(at, (size_t)had)) < 0)
 				die("send");
 		sent++;
 	}
@@ -309,7 +356,13 @@ int main(int argc, char **argv)
 	else if (times && !strcmp(argv[1], "fork"))
 		forks(times);
 	else if (times && !strcmp(argv[1], "give"))
-		give(times);
+		give(times, by_call);
+	else if (times && !strcmp(argv[1], "pieces"))
+		give(times, by_pieces);
+	else if (times && !strcmp(argv[1], "message"))
+		give(times, by_message);
+	else if (times && !strcmp(argv[1], "many"))
+		give(times, by_many);
 	else
 		return 2;
 	once_more();

@@ -125,3 +125,44 @@ server_both_ways() {
 
 # What a server said, without times, process ids and addresses.
 said() { sed -E 's/0x[0-9a-f]+|[0-9]+/N/g' "$dir/server.out" "$dir/server.err" | sort -u; }
+
+# PROGRAM: an nginx with two workers: files, by sendfile and by threads of its own, and what
+# is behind it, over connections that it keeps; reloaded between two requests.
+nginx_both_ways() {
+	local web
+	web=$(free_port)
+	relay
+	mkdir "$dir/doc"
+	head -c 3000000 /dev/urandom >"$dir/doc/big"
+	cat >"$dir/nginx.conf" <<-N
+		daemon off; worker_processes 2; pid $dir/nginx.pid; error_log $dir/nginx.log;
+		events {}
+		http {
+			access_log off; aio threads; sendfile on; client_max_body_size 9m; root $dir/doc;
+			client_body_temp_path $dir/b; proxy_temp_path $dir/p;
+			fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
+			upstream back { server 127.0.0.1:$relay; keepalive 4; }
+			server { listen 127.0.0.1:$web;
+				location /back/ { proxy_pass http://back; proxy_http_version 1.1;
+					proxy_set_header Connection ''; }
+			}
+		}
+	N
+	as_nobody
+	ask() {
+		curl -s "127.0.0.1:$web/big" "127.0.0.1:$web/big" | sha256sum
+		curl -s "127.0.0.1:$web/back/[1-15]"
+		kill -HUP "$(cat "$dir/nginx.pid")"
+		curl -s "127.0.0.1:$web/back/[16-30]"
+		curl -s -H Expect: --data-binary "@$dir/doc/big" "127.0.0.1:$web/back/up"
+	}
+	# How many connections are kept, and which workers are leaving, is chance.
+	alike() { cmp -s <(census "$1" | no_sockets) <(no_sockets <"$dir/census.raw"); }
+	no_sockets() { sed 's/socket: *//g; s/ $//' | sort -u; }
+	server_both_ways "$web" QUIT "$1" -p "$dir" -e "$dir/nginx.log" -c "$dir/nginx.conf"
+	[ "$(grep -c hello "$dir/answers")" -eq 30 ]
+	injected_unordered 31
+	spans 'len(V) == 33 and len(C) == 31' 'not any(s.error for s in S)' \
+		'all(c.attr["url.full"].endswith(parent(c).path) for c in C)'
+	[ ! -s "$dir/server.err" ]
+}

@@ -199,6 +199,23 @@ body = b"done"'
 	cmp "$dir/raw" "$dir/out"
 }
 
+@test "in another root, or for a user who may not read the library: the loader says nothing" {
+	local lib
+	mkdir -p "$dir/root/bin"
+	for lib in /bin/echo $(ldd /bin/echo | grep -o '/[^ ]*'); do
+		mkdir -p "$dir/root/$(dirname "$lib")"
+		cp -L "$lib" "$dir/root/$lib"
+	done
+	both chroot "$dir/root" /bin/echo rooted
+	grep -qx rooted "$dir/out"
+	chmod 700 "$dir/bin"
+	both setpriv --reuid=65534 --regid=65534 --clear-groups printenv HOME PATH
+	cmp "$dir/raw" "$dir/out"
+	chmod 755 "$dir/bin"
+	both setpriv --reuid=65534 --regid=65534 --clear-groups env
+	grep -q '^LD_PRELOAD=' "$dir/out"
+}
+
 @test "within a request: every way says it, errors stay, 10,000 entries are left alone" {
 	spawner
 	web=$(free_port)

@@ -57,6 +57,12 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 		'{s.parent for s in V if s.parent} == {s.span for s in C}'
 	same "$dir/edges" thread
 	spans 'len(C) == 8'
+	# The same with numbers from 253 on: what is kept of them lies in pages of 256.
+	same $PY -c 'import os, sys
+while os.open("/dev/null", os.O_RDONLY) < 252: pass
+for fd in range(3, 253): os.set_inheritable(fd, True)
+os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
+	spans 'len(C) == 8' '{s.parent for s in V if s.parent} == {s.span for s in C}'
 }
 
 @test "threads that write one connection without a lock: no byte wrong" {
@@ -78,9 +84,33 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	grep -qx "children $((n * 4)) bad 0" "$dir/out"
 }
 
+@test "calls made by handlers that have 2 KB of stack, the first ones of a process, too" {
+	local threads
+	cc -O1 -Wl,-z,now -D_GNU_SOURCE -o "$dir/handler" "$APPS/handler.c" -lpthread
+	for threads in one many; do
+		set -- "$dir/handler" "$dir/took"
+		[ $threads = one ] || set -- "$@" many
+		same "$@"
+		[ "$(wc -l <"$dir/took")" -eq 24 ]
+		grep -q '^headers   [1-9].* put in' "$dir/text"
+		sort -n -k 2 "$dir/took" | tail -n 3
+		# Their own caller's address, and its frame, lie above.
+		awk '$2 > 2048 - 16 { exit 1 }' "$dir/took"
+	done
+}
+
 @test "memory that is given back by whoever has what was sent, before the call has returned" {
 	cc -O1 -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
 	for _ in 1 2 3 4 5; do same "$dir/torn" give 50000; done
+}
+
+@test "so with the list of its pieces, and the message that names them" {
+	local mode
+	cc -O1 -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
+	for mode in pieces message many; do
+		same "$dir/torn" $mode 30000
+		grep -qx 'given 30000' "$dir/out"
+	done
 }
 
 @test "a program that filters its system calls meets none of ours" {
@@ -124,6 +154,37 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	grep -q '= 1' "$dir/out"
 }
 
+@test "musl: sockets, threads, forks, calls that are torn, and a constructor's arguments: as without" {
+	local headers=(-idirafter /usr/include -idirafter "/usr/include/$(gcc -dumpmachine)") mode
+	for name in edges torn get; do
+		musl-gcc "${headers[@]}" -O1 -w -D_GNU_SOURCE -o "$dir/$name" "$APPS/$name.c"
+	done
+	for mode in sockets thread; do
+		same "$dir/edges" $mode
+		spans 'len(C) == 8' '{s.parent for s in V if s.parent} == {s.span for s in C}'
+	done
+	same "$dir/edges" crowd
+	same "$dir/edges" strict
+	for mode in 'cancel 100' 'jump 100' 'fork 300' 'give 20000' 'message 10000'; do
+		# shellcheck disable=SC2086 # a mode and how often
+		same "$dir/torn" $mode
+		grep -q '^headers .*put in' "$dir/text"
+	done
+	# musl says nothing to constructors: here an earlier one leaves what looks like arguments.
+	echo '__attribute__((constructor)) void first(void) { __asm__ volatile(
+		#if __x86_64__
+		"mov $3, %edi; mov $0x1234, %esi"
+		#else
+		"mov x0, 3; mov x1, 0x1234"
+		#endif
+		); }' | cc -O2 -fPIC -c -x c -o "$dir/first.o" -
+	cc -shared -Wl,-z,now,--version-script=preload/exports.map -o "$dir/bin/libotrace.so" \
+		"$dir/first.o" "$ROOT"/build/preload/*.o
+	http "$port"
+	same "$dir/get" "$port"
+	grep -q '^headers   1 put in' "$dir/text"
+}
+
 @test "static, musl, setuid, in a user namespace, with little memory: no word, no other status" {
 	printf '#include <unistd.h>\nint main(void) { return write(1, "hello", 5) + (getuid() != geteuid()); }\n' >"$dir/h.c"
 	cc -static -o "$dir/static" "$dir/h.c"
@@ -147,6 +208,23 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	same bash -c "ulimit -v 98304; exec $PY -c 'len(bytes(60 << 20))'"
 	same bash -c "ulimit -v 1048576; exec curl -s 127.0.0.1:$port/roomy"
 	spans '[s.name for s in S] == ["GET /roomy"]'
+}
+
+@test "a program that locks its memory: it may, and little of what is locked is the library's" {
+	local nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	cc -O1 -D_GNU_SOURCE -o "$dir/locked" "$APPS/locked.c"
+	chmod 777 "$dir"
+	same "${nobody[@]}" prlimit --memlock=8388608 "$dir/locked" "$dir/kb.nobody"
+	grep -qx 'mlockall 0 -' "$dir/out"
+	"$dir/locked" "$dir/kb.raw" >/dev/null
+	shim "$dir/locked" "$dir/kb" >"$dir/out" 3>&-
+	spans 'len(S) == 2'
+	read -r data locked _ <"$dir/kb.raw"
+	read -r data2 locked2 _ <"$dir/kb"
+	echo "promised at main: $data, $data2 kB; locked: $locked, $locked2 kB"
+	# What is promised counts where memory is not overcommitted, in each child again.
+	[ $((data2 - data)) -lt 4096 ]
+	[ $((locked2 - locked)) -lt 10240 ]
 }
 
 # URL: asks in a row until $dir/stop is there; how often, and how often in vain.

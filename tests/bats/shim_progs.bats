@@ -47,6 +47,10 @@ teardown() {
 
 beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they live by
 
+@test "nginx: files and a proxy, reloaded meanwhile: each call in its own request's trace" {
+	nginx_both_ways /usr/sbin/nginx
+}
+
 @test "nginx: a worker that is killed takes nothing along that it had told" {
 	cat >"$dir/nginx.conf" <<-N
 		daemon off; worker_processes 1; pid $dir/nginx.pid; error_log $dir/nginx.log;
@@ -208,7 +212,7 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they 
 	both_ways bash -c "busybox wget -q -O - http://127.0.0.1:$relay/busy"
 	cmp "$dir/wire.raw" "$dir/wire.shim"
 	both_ways "$dir/get" "$relay"
-	injected_unordered "$(headers || true)"
+	injected 1
 	if [ "$(uname -m)" = x86_64 ]; then # one that is linked with nothing: the loader brings libc
 		echo 'void _start(void) { __asm__("syscall" : : "a"(60), "D"(7)); }' >"$dir/free.c"
 		cc -nostdlib -pie -fPIE -Wl,--dynamic-linker=/lib64/ld-linux-x86-64.so.2 -o "$dir/free" "$dir/free.c"

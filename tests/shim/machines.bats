@@ -48,6 +48,11 @@ emulated() {
 	grep -qx 'requests 4000 wrong 0' "$dir/out"
 }
 
+@test "musl: nginx, two workers, a file by a thread and by sendfile, as a proxy, reloaded" {
+	tests/shim/musl_nginx.sh "$dir/nginx"
+	nginx_both_ways "$dir/nginx"
+}
+
 @test "sudo, ping, a setuid program of nobody's: no word of ours, the same status" {
 	relay
 	printf '#include <unistd.h>\nint main(void) { return 10 * !geteuid(); }\n' >"$dir/h.c"

@@ -98,7 +98,7 @@ static void a_copy_replaces_ours_and_nothing_else(void **state)
 	const char *env[] = {"A=1", "TRACEPARENT=x", "TRACEPARENTS=2", "BAGGAGE=old",
 		       "TRACESTATE=old", "A=1", NULL};
 	char *copy[sizeof(env) / sizeof(env[0]) + 3];
-	struct otr_carry carry;
+	struct otr_carry carry = {.says = 1};
 	uint8_t trace[16] = {0x0a}, span[8] = {0xb7};
 
 	(void)state;
@@ -113,6 +113,19 @@ static void a_copy_replaces_ours_and_nothing_else(void **state)
 				     "b700000000000000-01");
 	assert_string_equal(copy[4], "TRACESTATE=s=1");
 	assert_null(copy[5]);
+}
+
+static void a_copy_without_the_library_is_the_same_for_the_rest(void **state)
+{
+	const char *env[] = {"LD_PRELOADED=1", "LD_PRELOAD=/l.so", "BAGGAGE=old", NULL};
+	const struct otr_carry carry = {.parent = "TRACEPARENT=x", .unloaded = 1};
+	char *copy[sizeof(env) / sizeof(env[0]) + 3];
+
+	(void)state;
+	otr_carry_copy(&carry, (char **)env, copy);
+	assert_ptr_equal(copy[0], env[0]);
+	assert_ptr_equal(copy[1], env[2]);
+	assert_null(copy[2]);
 }
 
 static void too_many_entries_are_not_copied(void **state)
@@ -148,6 +161,7 @@ int main(void)
 		cmocka_unit_test(what_a_process_was_told),
 		cmocka_unit_test(what_run_said_ends),
 		cmocka_unit_test(a_copy_replaces_ours_and_nothing_else),
+		cmocka_unit_test(a_copy_without_the_library_is_the_same_for_the_rest),
 		cmocka_unit_test(too_many_entries_are_not_copied),
 		cmocka_unit_test(functions_are_found_as_dlsym_finds_them),
 	};

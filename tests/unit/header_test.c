@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "preload/header.h"
 #include "preload/shim.h"
 #include "preload/told.h"
 

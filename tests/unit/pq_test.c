@@ -19,12 +19,17 @@
 #include <string.h>
 
 #include "preload/comment.h"
+#include "preload/header.h"
 #include "preload/pq.h"
+#include "preload/room.h"
 #include "preload/shim.h"
 
 #define FD 7
 
 struct otr_shim otr_shim;
+static struct otr_fd_page page;
+#define SOCKET page.fds[FD]
+#define SAID   page.fds[OTR_FD_PAGE + FD]
 static struct otr_self self;
 static const uint32_t on, off = 1;
 static char line[512];
@@ -49,9 +54,17 @@ void *otr_room(size_t size)
 	return calloc(1, size);
 }
 
+void *otr_room_once(void *place, size_t size) /* for texts alone */
+{
+	assert_ptr_equal(place, &otr_shim.pq_texts);
+	if (!otr_shim.pq_texts)
+		otr_shim.pq_texts = otr_room(size);
+	return otr_shim.pq_texts;
+}
+
 struct otr_fd *otr_fd_of(int fd)
 {
-	return fd == FD ? &otr_shim.fds[FD] : NULL;
+	return fd == FD ? &SOCKET : NULL;
 }
 
 struct otr_fd *otr_fd_known(int fd)
@@ -67,7 +80,7 @@ struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
 
 struct otr_fd *otr_fd_talk(struct otr_fd *f)
 {
-	return f->opaque ? &otr_shim.talks[f - otr_shim.fds] : f;
+	return f->opaque ? f + OTR_FD_PAGE : f;
 }
 
 struct otr_fd *otr_fd_begin_talk(struct otr_fd *f, uint8_t layer)
@@ -261,18 +274,15 @@ static struct result rows = {2, "SELECT 1", NULL}, done = {1, "", NULL}, copying
 static int setup(void **state)
 {
 	(void)state;
-	free(otr_shim.fds);
-	free(otr_shim.talks);
 	free(otr_shim.pqs);
+	memset(&page, 0, sizeof(page));
 	memset(&otr_shim, 0, sizeof(otr_shim));
 	memset(&self, 0, sizeof(self));
 	memset(counts, 0, sizeof(counts));
 	otr_shim.off = &on;
 	otr_shim.pid = 1;
-	otr_shim.fds = calloc(16, sizeof(struct otr_fd));
-	otr_shim.talks = calloc(16, sizeof(struct otr_fd));
-	otr_shim.fds[FD].kind = OTR_FD_STREAM;
-	otr_shim.fds[FD].inode = 100;
+	SOCKET.kind = OTR_FD_STREAM;
+	SOCKET.inode = 100;
 	assert_true(otr_pq_room(0));
 	lib = (struct otr_pq_lib){(uintptr_t)code, (uintptr_t)code + sizeof(code), get_socket,
 				  get_status, get_transaction, get_name, get_name, get_result,
@@ -285,10 +295,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	setup(state);
-	free(otr_shim.fds);
-	free(otr_shim.talks);
 	free(otr_shim.pqs);
-	otr_shim.fds = otr_shim.talks = NULL;
 	otr_shim.pqs = NULL;
 	return 0;
 }
@@ -352,7 +359,7 @@ static void asked_and_read(void **state)
 	asks(OTR_PQ_QUERY, 0); /* refused */
 	gets(NULL);
 	is_line("");
-	assert_false(otr_shim.talks[FD].has_cause);
+	assert_false(SAID.has_cause);
 	asks(OTR_PQ_QUERY, 1);
 	gets(&copying);
 	gets(&copying);
@@ -398,7 +405,7 @@ static void waited_for(void **state)
 	is_line(">.Q<CZ>Q<EZ");
 	waits(1, 0, NULL);
 	is_line("");
-	assert_false(otr_shim.talks[FD].has_cause);
+	assert_false(SAID.has_cause);
 	waits(1, 1, &copying);
 	gets(&rows);
 	gets(NULL);
@@ -476,7 +483,7 @@ static void what_libpq_does_of_its_own(void **state)
 	gets(&rows);
 	gets(NULL);
 	is_line("");
-	assert_false(otr_shim.fds[FD].opaque);
+	assert_false(SOCKET.opaque);
 	waits(1, 1, &rows);
 	is_line(">.Q<CZ");
 	asks_within(OTR_PQ_QUERY, 1); /* told of here by now, as nothing else is */
@@ -518,9 +525,9 @@ static void another_socket(void **state)
 	(void)state;
 	asks(OTR_PQ_QUERY, 1);
 	is_line(">.Q");
-	memset(&otr_shim.fds[FD], 0, sizeof(struct otr_fd)); /* PQreset */
-	otr_shim.fds[FD].kind = OTR_FD_STREAM;
-	otr_shim.fds[FD].inode = 101;
+	memset(&SOCKET, 0, sizeof(struct otr_fd)); /* PQreset */
+	SOCKET.kind = OTR_FD_STREAM;
+	SOCKET.inode = 101;
 	gets(&rows);
 	gets(NULL);
 	is_line("");

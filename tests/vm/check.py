@@ -91,11 +91,17 @@ def check_trace(part, found, path):
         yield f"{part}: something was lost"
 
 
+def check_promised(lines):
+    if lines.count("at once 60 of 60") != 2 or "status 0" not in lines:
+        yield "promised: not as many processes as without the library: " + ", ".join(lines)
+
+
 def main():
     meta, path = sys.argv[1:]
     found = parts(path)
     wrong = [*check_doctor(meta, found.get("doctor", [])),
              *check_trace("run", found, "/chain"), *check_trace("both", found, "/chain"),
+             *check_promised(found.get("promised", [])),
              *check_trace("attach", found, "/late")]
     if "end" not in found:
         wrong.append("the guest did not come to its end")

@@ -8,6 +8,8 @@
  *					`-` it says so and waits for a line on stdin
  *	hop chain PORT			two servers, one behind the other, and three
  *					requests: all there is to trace, in one command
+ *	hop crowd N			so many processes at once, each with a request of
+ *					its own: how many there could be
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -128,6 +130,45 @@ static void chain(int port)
 		;
 }
 
+/* A server that goes on, and a client of it: both ends in one process. */
+static void alone(int port, int said)
+{
+	int listener = listen_at(port), fd = connect_to(port);
+	char text[1024];
+
+	if (write(fd, "GET / HTTP/1.1\r\n\r\n", 18) != 18 ||
+	    read(accept(listener, NULL, NULL), text, sizeof(text)) <= 0)
+		die("alone");
+	if (write(said, "x", 1) == 1)
+		pause();
+}
+
+static void crowd(int want)
+{
+	int said[2], n = 0, there = 0;
+	pid_t pid[256];
+	char byte;
+
+	if (want > 256 || pipe(said))
+		die("crowd");
+	for (int i = 0; i < want; i++) {
+		pid[i] = fork();
+		if (!pid[i])
+			alone(7200 + i, said[1]);
+		there += pid[i] > 0;
+	}
+	close(said[1]);
+	alarm(60); /* one that has failed says nothing */
+	while (n < there && read(said[0], &byte, 1) == 1)
+		n++;
+	printf("at once %d of %d\n", n, want);
+	for (int i = 0; i < want; i++)
+		if (pid[i] > 0)
+			kill(pid[i], SIGTERM);
+	while (wait(NULL) > 0)
+		;
+}
+
 int main(int argc, char **argv)
 {
 	int port = argc > 2 ? atoi(argv[2]) : 0;
@@ -138,6 +179,8 @@ int main(int argc, char **argv)
 		ask(port, argv + 3);
 	else if (argc > 2 && !strcmp(argv[1], "chain"))
 		chain(port);
+	else if (argc > 2 && !strcmp(argv[1], "crowd"))
+		crowd(port);
 	else
 		return 2;
 	return 0;

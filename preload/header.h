@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_HEADER_H
+#define OTR_HEADER_H
+
+/* header.h - ids, and what is put on the wire. */
+
+#include "preload/shim.h"
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+/* The ids of an exchange, by the head that came. */
+void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n, int let_go);
+/* Is a trace with this id sampled? See bpf/ring.h. */
+int otr_sampled(const uint8_t trace_id[16], uint64_t threshold);
+/* Is there anything to name in one? Its cause was asked for. */
+int otr_header_may(const struct otr_fd *f);
+/* Returns the header's length, 0: none is to be put in; f->cause then says what it says. */
+size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out);
+/* Is this, or the one that a head names, a host that gets no header? One that is not named may
+ * be any of them. `port`: where the name has none. There is a ring. */
+int otr_host_denied(const char *host, size_t len, unsigned int port);
+int otr_header_denied(const struct otr_fd *f, const struct iovec *iov, int n);
+/* Room for a header that goes out on `f`; NULL: none, or another thread has one on it. */
+struct otr_header *otr_header_claim(struct otr_fd *f);
+/* What of it still has to go; 0: nothing. */
+int otr_header_left(const struct otr_fd *f, struct iovec *rest);
+void otr_header_free(struct otr_fd *f);
+void otr_header_rest(struct otr_fd *f, size_t rest, size_t at);
+uint64_t otr_random(void);
+/* One more request in the trace that the process was started in. */
+void otr_own_call(void);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_HEADER_H */
