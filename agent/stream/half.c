@@ -216,6 +216,11 @@ static void begin(struct otr_half *h, uint64_t pos)
 	h->moved_end = pos;
 }
 
+void otr_half_begin(struct otr_half *h, uint64_t pos, uint8_t pos_kind)
+{
+	begin(h, otr_half_place(h, pos, pos_kind));
+}
+
 int otr_half_data(struct otr_half *h, const struct otr_ev_data *ev)
 {
 	uint64_t pos = otr_half_place(h, ev->pos, ev->pos_kind);
@@ -228,9 +233,9 @@ int otr_half_data(struct otr_half *h, const struct otr_ev_data *ev)
 			  .time_ns = ev->hdr.time_ns,
 			  .strand = ev->hdr.strand,
 			  .tgid = ev->hdr.tgid,
+			  .first = ev->first,
 			  .cause = ev->cause },
 		.cap = ev->cap,
-		.first = ev->first,
 	};
 
 	if (!h->begun)
@@ -255,6 +260,7 @@ void otr_half_run(struct otr_half *h, const struct otr_ev_run *ev)
 			  .time_ns = ev->last_ns,
 			  .strand = ev->hdr.strand,
 			  .tgid = ev->hdr.tgid },
+		.untold = true,
 	};
 
 	if (!h->begun || pos < h->run_pos)
@@ -292,6 +298,24 @@ enum otr_follow otr_half_follow(const struct otr_half *h)
 	return end < h->moved_end ? OTR_FOLLOW_HOLE : OTR_FOLLOW_NOTHING;
 }
 
+bool otr_half_is_torn(const struct otr_half *h, uint64_t end, bool calls)
+{
+	const struct otr_piece *p = h->pieces;
+	uint64_t at = joined_end(h);
+
+	for (; p && p->pos <= at; p = p->next)
+		if (p->end > at && !(calls && p->untold))
+			at = p->end;
+	return at < end;
+}
+
+bool otr_half_begins_run(const struct otr_half *h)
+{
+	const struct otr_piece *p = covering(h, h->at);
+
+	return p && p->from.first && p->pos == h->at;
+}
+
 void otr_half_spend(struct otr_half *h, uint64_t n)
 {
 	size_t left = h->buf.len - h->head;
@@ -327,7 +351,7 @@ static const struct otr_piece *next_run(const struct otr_half *h)
 {
 	const struct otr_piece *p = h->pieces;
 
-	while (p && (!p->first || p->pos <= h->at))
+	while (p && (!p->from.first || p->pos <= h->at))
 		p = p->next;
 	return p;
 }
