@@ -46,19 +46,43 @@ static void drop_first(struct otr_half *h)
 	piece_free(h, p);
 }
 
+/* Nearly always a half has bytes only while a record of it is read: one buffer does for all. */
+static void borrow(struct otr_half *h)
+{
+	struct otr_buf *spare = &h->budget->spare;
+
+	if (h->buf.data)
+		return;
+	h->buf.data = spare->data;
+	h->buf.cap = spare->cap;
+	spare->data = NULL;
+	spare->cap = 0;
+}
+
+static void give_back(struct otr_half *h)
+{
+	struct otr_buf *spare = &h->budget->spare;
+
+	h->head = 0;
+	if (!spare->data) {
+		spare->data = h->buf.data;
+		spare->cap = h->buf.cap;
+		h->buf.data = NULL;
+	}
+	otr_buf_fini(&h->buf);
+}
+
 void otr_half_restart(struct otr_half *h)
 {
 	while (h->pieces)
 		drop_first(h);
-	otr_buf_reset(&h->buf);
-	h->head = 0;
+	give_back(h);
 	h->begun = false;
 }
 
 void otr_half_fini(struct otr_half *h)
 {
 	otr_half_restart(h);
-	otr_buf_fini(&h->buf);
 }
 
 uint64_t otr_half_place(const struct otr_half *h, uint64_t pos,
@@ -100,6 +124,7 @@ static void join(struct otr_half *h, const struct otr_piece *p,
 	if (known >= p->cap)
 		return;
 	compact(h);
+	borrow(h);
 	otr_buf_add(&h->buf, data + known, p->cap - known);
 }
 
@@ -322,10 +347,8 @@ void otr_half_spend(struct otr_half *h, uint64_t n)
 
 	h->head += n < left ? n : left;
 	h->at = n > UINT64_MAX - h->at ? UINT64_MAX : h->at + n;
-	if (h->head == h->buf.len) {
-		otr_buf_reset(&h->buf);
-		h->head = 0;
-	}
+	if (h->head == h->buf.len)
+		give_back(h);
 	join_waiting(h);
 }
 

@@ -52,6 +52,7 @@ struct otr_piece {
 struct otr_budget {
 	size_t used, max;
 	struct otr_spares pieces; /* that keep no bytes: nearly all */
+	struct otr_buf spare; /* the memory of the half that was read last */
 };
 
 struct otr_half {

@@ -89,6 +89,7 @@ void otr_streams_free(struct otr_streams **sp)
 	while (ss->by_use)
 		conn_free(ss->by_use);
 	otr_spares_fini(&ss->budget.pieces);
+	otr_buf_fini(&ss->budget.spare);
 	free(ss);
 }
 
