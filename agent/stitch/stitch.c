@@ -322,6 +322,8 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	st->swept_ns = now_ns;
 	drop_orphans(st);
 	otr_trace_sweep(st);
+	otr_spares_trim(&st->old_exchanges);
+	otr_spares_trim(&st->old_traces);
 }
 
 void otr_stitch_flush(struct otr_stitch *st)
