@@ -10,6 +10,7 @@
 #include "agent/session.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -423,8 +424,10 @@ int otr_session_step(struct otr_session *s)
 	uint64_t now = otr_now();
 
 	s->events = 0;
-	if (now - s->clock_ns > CLOCK_EACH_NS)
+	if (now - s->clock_ns > CLOCK_EACH_NS) {
 		tell_clock(s, now);
+		malloc_trim(0); /* what a burst needed: free() gives back the end alone */
+	}
 	otr_sources_drain(s->src, now, drained, s);
 	otr_sources_poll(s->src, now, false, drained, s);
 	otr_chosen_tick(s->chosen, now);

@@ -6,7 +6,9 @@
  * spares.h - objects of one size that come and go thousands of times a second.
  *
  * What is given back is kept, up to a bound, and is the next to be given: no search, and
- * often in the cache still. For the sanitizers every object is a malloc of its own.
+ * often in the cache still. What was not needed for a while goes back to the heap: a few
+ * thousand objects in as many pages would hold all of these. For the sanitizers every
+ * object is a malloc of its own.
  */
 
 #include <stddef.h>
@@ -17,7 +19,7 @@
 
 struct otr_spares { /* begins zeroed */
 	void *first; /* each begins with the address of the next */
-	size_t n;
+	size_t n, least; /* least: there were always so many, since the last trim */
 };
 
 /* Gives `size` bytes, all zero; the same size each time. NULL: no memory. */
@@ -28,7 +30,8 @@ static inline void *otr_spares_get(struct otr_spares *sp, size_t size)
 	if (!p)
 		return calloc(1, size);
 	memcpy(&sp->first, p, sizeof(sp->first));
-	sp->n--;
+	if (--sp->n < sp->least)
+		sp->least = sp->n;
 	return memset(p, 0, size);
 }
 
@@ -47,6 +50,18 @@ static inline void otr_spares_put(struct otr_spares *sp, void *p)
 	free(p);
 }
 
+/* Frees what nobody needed since it was called last. */
+static inline void otr_spares_trim(struct otr_spares *sp)
+{
+	for (; sp->least; sp->least--, sp->n--) {
+		void *p = sp->first;
+
+		memcpy(&sp->first, p, sizeof(sp->first));
+		free(p);
+	}
+	sp->least = sp->n;
+}
+
 static inline void otr_spares_fini(struct otr_spares *sp)
 {
 	while (sp->first) {
@@ -55,7 +70,7 @@ static inline void otr_spares_fini(struct otr_spares *sp)
 		memcpy(&sp->first, p, sizeof(sp->first));
 		free(p);
 	}
-	sp->n = 0;
+	sp->n = sp->least = 0;
 }
 
 #endif /* OTR_SPARES_H */

@@ -6,7 +6,8 @@
  *	        are the service that made them
  *	exec    program and arguments are new, what the environment said is unknown
  *	        again; the folder, the cgroup and a name given by the user stay
- *	exit    remembered for 60 s: its last spans come late
+ *	exit    remembered for 60 s, of many the last thousand: its last spans come late.
+ *	        What they say of it they hold themselves
  *
  * Facts are shared between parent and child until one of them changes.
  */
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 
 #include <uthash.h>
+#include <utlist.h>
 
 #include "agent/base/own.h"
 #include "agent/loss.h"
@@ -23,7 +25,7 @@
 #include "bpf/event.h"
 
 #define GRACE_NS   60000000000ull
-#define SWEEP_NS   1000000000ull
+#define EXITED_MAX 1024
 #define TICK_NS	   10000000ull /* of starts in /proc: both sources agree on it */
 #define TEXT_BYTES 8192	       /* of one fact */
 
@@ -42,13 +44,15 @@ struct proc {
 	bool named;	  /* OTR_META_SERVICE is its own, not its parent's */
 	unsigned int age; /* of the host's facts in `resource` */
 	struct otr_resource *resource; /* NULL: to be made */
+	struct proc *prev, *next;      /* of those that exited, by when */
 	UT_hash_handle hh;	       /* also the order of arrival */
 };
 
 struct otr_procs {
 	struct proc *all;
-	size_t max;
-	uint64_t now_ns, swept_ns;
+	struct proc *exited;
+	size_t n_exited, max;
+	uint64_t now_ns;
 	uint64_t epoch_ns; /* of boot, by CLOCK_REALTIME; 0: unknown */
 	struct facts *host;
 	unsigned int host_age;
@@ -129,33 +133,28 @@ static void proc_free(struct proc *p)
 static void forget(struct otr_procs *procs, struct proc *p)
 {
 	HASH_DEL(procs->all, p);
+	if (p->exit_ns) {
+		DL_DELETE(procs->exited, p);
+		procs->n_exited--;
+	}
 	proc_free(p);
 }
 
-/* Room for one more: the oldest exited one goes, else the oldest. */
+/* Room for one more: the one that exited first goes, else the oldest. */
 static void make_room(struct otr_procs *procs)
 {
-	struct proc *p = procs->all;
-
 	if (HASH_COUNT(procs->all) < procs->max)
 		return;
-	while (p && !p->exit_ns)
-		p = p->hh.next;
-	if (!p)
+	if (!procs->exited)
 		otr_loss_add(OTR_LOSS_EVICT, 1);
-	forget(procs, p ? p : procs->all);
+	forget(procs, procs->exited ? procs->exited : procs->all);
 }
 
 static void forget_exited(struct otr_procs *procs)
 {
-	struct proc *p, *next;
-
-	if (procs->now_ns < procs->swept_ns + SWEEP_NS)
-		return;
-	procs->swept_ns = procs->now_ns;
-	HASH_ITER(hh, procs->all, p, next)
-	if (p->exit_ns && p->exit_ns + GRACE_NS < procs->now_ns)
-		forget(procs, p);
+	while (procs->exited && (procs->n_exited > EXITED_MAX ||
+				 procs->exited->exit_ns + GRACE_NS < procs->now_ns))
+		forget(procs, procs->exited);
 }
 
 static struct proc *find(const struct otr_procs *procs, uint32_t tgid)
@@ -263,8 +262,12 @@ static int take_exit(struct otr_procs *procs, const struct otr_ev_proc *ev)
 {
 	struct proc *p = find(procs, ev->hdr.tgid);
 
-	if (p && !p->exit_ns && !is_other(p, ev))
+	if (p && !p->exit_ns && !is_other(p, ev)) {
 		p->exit_ns = ev->hdr.time_ns ? ev->hdr.time_ns : 1;
+		DL_APPEND(procs->exited, p);
+		procs->n_exited++;
+		changed(p);
+	}
 	forget_exited(procs);
 	return 0;
 }

@@ -30,7 +30,6 @@
  * measured by scripts/bench.sh shimtcp shimnginx. */
 #define PRICE_TOLD   250
 #define PRICE_LET_GO 500
-#define COUNT_MOST   (1u << 20) /* between two looks: more is not so */
 
 int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 {
@@ -211,6 +210,7 @@ static int take_ring(struct otr_shims *s, int fd, uint32_t tgid, uint32_t uid)
 	sh->rd.slots = (const char *)sh->rd.ring + OTR_RING_HEAD;
 	sh->tgid = tgid;
 	sh->uid = uid;
+	otr_claim_begin(&sh->claim, tgid);
 	greet(s, sh);
 	DL_APPEND(s->all, sh);
 	s->n++;
@@ -257,6 +257,7 @@ static bool has_ended(struct shim *sh, uint64_t now_ns)
 	if (now_ns - sh->looked_ns < LOOK_NS)
 		return false;
 	sh->looked_ns = now_ns;
+	otr_claim_look(&sh->claim);
 	return poll(&pf, 1, 0) > 0;
 }
 
@@ -303,11 +304,11 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 		fn(arg, ev);
 		n++;
 	}
-	s->cost_ns += (uint64_t)n * PRICE_TOLD;
+	otr_claim_take(&sh->claim, (uint64_t)n, PRICE_TOLD, &s->cost_ns);
 	return n;
 }
 
-/* What a process counts that is a loss. It may write what it likes there. */
+/* What a process counts that is a loss. It may write what it likes there: see claim.h. */
 static const struct {
 	enum otr_shim_count what;
 	enum otr_loss cause;
@@ -335,9 +336,11 @@ static void tell_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
 		if (n <= *told)
 			continue;
 		lost.cause = losses[i].cause;
-		lost.n = n - *told < COUNT_MOST ? n - *told : COUNT_MOST;
+		lost.n = otr_claim_take(&sh->claim, n - *told, losses[i].price_ns,
+					&s->cost_ns);
 		*told = n;
-		s->cost_ns += lost.n * losses[i].price_ns;
+		if (!lost.n)
+			continue;
 		otr_loss_add(losses[i].cause, lost.n);
 		fn(arg, &lost.hdr);
 	}

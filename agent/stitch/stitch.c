@@ -237,6 +237,20 @@ void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref,
 	otr_exchange_end(st, ex, until_ns);
 }
 
+void otr_stitch_torn(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
+		     uint64_t now_ns)
+{
+	struct otr_wire *wire = otr_wire_find(st, conn);
+	struct otr_exchange *ex, *tmp, *last;
+
+	if (!wire || !wire->unanswered)
+		return;
+	last = but_last ? wire->unanswered->wait_prev : NULL;
+	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next)
+	if (ex->ref.layer == layer && ex != last)
+		end_cut(st, ex, now_ns);
+}
+
 int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
 {
 	struct otr_exchange *parent = otr_exchange_at(st, &ev->parent), *ex;
@@ -308,6 +322,8 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	st->swept_ns = now_ns;
 	drop_orphans(st);
 	otr_trace_sweep(st);
+	otr_spares_trim(&st->old_exchanges);
+	otr_spares_trim(&st->old_traces);
 }
 
 void otr_stitch_flush(struct otr_stitch *st)

@@ -79,6 +79,11 @@ int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side,
 void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref,
 		     uint64_t end_pos, uint64_t until_ns, int error, bool cut);
 
+/* Records were lost: what was asked on this connection and is not answered will not be,
+ * `but_last`: all but what was asked last. They end, cut. */
+void otr_stitch_torn(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
+		     uint64_t now_ns);
+
 /* A connection was first seen, or got facts it lacked: copies what it needs to pair
  * both ends of a wire. */
 void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn);

@@ -15,7 +15,6 @@
 #include "agent/base/own.h"
 #include "agent/proto/proto.h"
 
-#define WAIT_NS (20 * 1000000ull) /* for a request, a hole, a run's record */
 #define SWAP_NS (1 * 1000000ull)  /* stamps of two threads differ by less */
 
 struct otr_flow *otr_flow_new(struct otr_conn *conn, uint8_t layer,
@@ -172,12 +171,22 @@ static void let_go_first(struct otr_flow *fl, struct otr_way *way,
 	uint64_t time_ns =
 		ev->dir == OTR_DIR_IN ? ev->hdr.time_ns : ev->start_ns;
 
-	if (!way->wait_ns || way->wait_ns + SWAP_NS >= time_ns)
+	if (!way->wait_ns || way->wait_ns + SWAP_NS >= time_ns || fl->torn ||
+	    otr_half_follow(&way->half) == OTR_FOLLOW_HOLE)
 		return;
 	way->patient = true;
 	otr_flow_read(fl, way);
 	way->patient = false;
 	way->wait_ns = 0;
+}
+
+/* What waits for others goes on without them. */
+static void hurry(struct otr_flow *fl)
+{
+	fl->hurry = true;
+	otr_flow_read(fl, &fl->ways[fl->asker]);
+	otr_flow_read(fl, &fl->ways[!fl->asker]);
+	fl->hurry = false;
 }
 
 /* From where it goes on, without what lies before. */
@@ -203,9 +212,47 @@ static void after_pause(struct otr_flow *fl, const struct otr_ev_data *ev)
 	if (!half->begun || otr_half_place(half, ev->pos, ev->pos_kind) <=
 				    half->moved_end)
 		return;
+	hurry(fl);
+	if (fl->muted)
+		return;
 	begin_anew(fl, &fl->ways[fl->asker]);
 	begin_anew(fl, &fl->ways[!fl->asker]);
+	if (fl->torn || otr_conn_lossy(fl->conn))
+		otr_flow_tear(fl, false, ev->hdr.time_ns);
 	fl->unanswered = 0;
+}
+
+/* Is it the first byte of its direction? */
+static bool is_first_byte(const struct otr_flow *fl, const struct otr_ev_data *ev)
+{
+	const struct otr_ev_conn *facts = otr_conn_facts(fl->conn);
+	uint32_t isn = ev->dir == OTR_DIR_IN ? facts->isn_in : facts->isn_out;
+
+	if (ev->pos_kind == OTR_POS_OFFSET)
+		return !ev->pos;
+	return isn && (uint32_t)ev->pos - isn <= 2; /* the SYN is one, or not */
+}
+
+static void note_start(struct otr_flow *fl, const struct otr_ev_data *ev)
+{
+	if (fl->begun)
+		return;
+	fl->begun = true;
+	fl->whole = fl->seen_open && is_first_byte(fl, ev);
+	fl->torn = !fl->whole && otr_conn_lossy(fl->conn);
+}
+
+/* What is told first of a direction is not what was said first, where that was lost. Where it
+ * may have been, one byte is said to be missing. */
+static void expect(struct otr_flow *fl, struct otr_half *half, const struct otr_ev_data *ev)
+{
+	bool unseen = fl->whole && !half->moved_end;
+	bool answers = fl->knows_asker && ev->dir != fl->asker;
+
+	if (half->begun || (unseen && is_first_byte(fl, ev)))
+		return;
+	if (unseen || (answers && otr_conn_lossy(fl->conn)))
+		otr_half_begin(half, ev->pos - 1, ev->pos_kind);
 }
 
 void otr_flow_data(struct otr_flow *fl, const struct otr_ev_data *ev)
@@ -214,12 +261,15 @@ void otr_flow_data(struct otr_flow *fl, const struct otr_ev_data *ev)
 
 	if (fl->muted)
 		return;
+	note_start(fl, ev);
 	if (fl->proto && fl->knows_asker && ev->dir == fl->asker)
 		let_go_first(fl, otr_way_other(fl, way), ev);
 	if (fl->proto && fl->knows_asker)
 		after_pause(fl, ev);
 	if (fl->muted || !begins(fl, way, ev))
 		return;
+	if (fl->proto)
+		expect(fl, &way->half, ev);
 	fl->pos_kind = ev->pos_kind;
 	if (ev->first) {
 		way->flipped = false;
@@ -249,7 +299,7 @@ void otr_flow_run(struct otr_flow *fl, const struct otr_ev_run *ev)
 
 static void tick_way(struct otr_flow *fl, struct otr_way *way, uint64_t now_ns)
 {
-	if (!fl->proto || !way->wait_ns || now_ns < way->wait_ns + WAIT_NS)
+	if (!fl->proto || !way->wait_ns || now_ns < way->wait_ns + OTR_FLOW_WAIT_NS)
 		return;
 	way->patient = true;
 	way->wait_ns = 0;

@@ -18,6 +18,7 @@
 
 #define OTR_HEAD_DEFAULT 1024u /* what the source copies of a run unasked */
 #define OTR_FLOW_TRIES	 8     /* runs that may be shown to sniff() in vain */
+#define OTR_FLOW_WAIT_NS (20 * 1000000ull) /* for a request, a hole, a run's record */
 
 struct otr_conn;
 struct otr_flow;
@@ -46,6 +47,10 @@ struct otr_flow {
 	bool waiting; /* in the list of those that tick() looks at */
 	bool knows_asker;
 	bool seen_open; /* from its first byte: no answer is to an older request */
+	bool begun;	/* something was told of it: */
+	bool whole;	/* from its first byte on */
+	bool hurry;	/* nobody waits */
+	bool torn; /* some of its records were lost: see read.c */
 	enum otr_dir asker; /* the direction of requests */
 	uint8_t tries;	    /* runs that nobody understood */
 	uint8_t bad;	    /* times in a row that the parser said so */
@@ -82,6 +87,10 @@ void otr_flow_mute(struct otr_flow *fl);
 
 /* read.c: takes what messages there are off `way`. */
 void otr_flow_read(struct otr_flow *fl, struct otr_way *way);
+
+/* read.c: what was asked of `fl` and not answered has lost its answer; `but_last`: all but
+ * what was asked last. */
+void otr_flow_tear(struct otr_flow *fl, bool but_last, uint64_t time_ns);
 
 /* message.c: tells of messages. */
 static inline enum otr_dir otr_way_dir(const struct otr_flow *fl,
@@ -120,8 +129,11 @@ void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref,
 void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir,
 		     enum otr_capture capture, uint32_t head_bytes);
 void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want);
+void otr_conn_torn(struct otr_conn *cn, const struct otr_flow *fl, bool but_last,
+		   uint64_t time_ns);
 void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause);
 void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want);
 uint32_t otr_conn_pauses(const struct otr_conn *cn);
+bool otr_conn_lossy(const struct otr_conn *cn);
 
 #endif /* OTR_FLOW_H */

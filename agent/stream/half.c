@@ -46,19 +46,43 @@ static void drop_first(struct otr_half *h)
 	piece_free(h, p);
 }
 
+/* Nearly always a half has bytes only while a record of it is read: one buffer does for all. */
+static void borrow(struct otr_half *h)
+{
+	struct otr_buf *spare = &h->budget->spare;
+
+	if (h->buf.data)
+		return;
+	h->buf.data = spare->data;
+	h->buf.cap = spare->cap;
+	spare->data = NULL;
+	spare->cap = 0;
+}
+
+static void give_back(struct otr_half *h)
+{
+	struct otr_buf *spare = &h->budget->spare;
+
+	h->head = 0;
+	if (!spare->data) {
+		spare->data = h->buf.data;
+		spare->cap = h->buf.cap;
+		h->buf.data = NULL;
+	}
+	otr_buf_fini(&h->buf);
+}
+
 void otr_half_restart(struct otr_half *h)
 {
 	while (h->pieces)
 		drop_first(h);
-	otr_buf_reset(&h->buf);
-	h->head = 0;
+	give_back(h);
 	h->begun = false;
 }
 
 void otr_half_fini(struct otr_half *h)
 {
 	otr_half_restart(h);
-	otr_buf_fini(&h->buf);
 }
 
 uint64_t otr_half_place(const struct otr_half *h, uint64_t pos,
@@ -100,6 +124,7 @@ static void join(struct otr_half *h, const struct otr_piece *p,
 	if (known >= p->cap)
 		return;
 	compact(h);
+	borrow(h);
 	otr_buf_add(&h->buf, data + known, p->cap - known);
 }
 
@@ -216,6 +241,11 @@ static void begin(struct otr_half *h, uint64_t pos)
 	h->moved_end = pos;
 }
 
+void otr_half_begin(struct otr_half *h, uint64_t pos, uint8_t pos_kind)
+{
+	begin(h, otr_half_place(h, pos, pos_kind));
+}
+
 int otr_half_data(struct otr_half *h, const struct otr_ev_data *ev)
 {
 	uint64_t pos = otr_half_place(h, ev->pos, ev->pos_kind);
@@ -228,9 +258,9 @@ int otr_half_data(struct otr_half *h, const struct otr_ev_data *ev)
 			  .time_ns = ev->hdr.time_ns,
 			  .strand = ev->hdr.strand,
 			  .tgid = ev->hdr.tgid,
+			  .first = ev->first,
 			  .cause = ev->cause },
 		.cap = ev->cap,
-		.first = ev->first,
 	};
 
 	if (!h->begun)
@@ -255,6 +285,7 @@ void otr_half_run(struct otr_half *h, const struct otr_ev_run *ev)
 			  .time_ns = ev->last_ns,
 			  .strand = ev->hdr.strand,
 			  .tgid = ev->hdr.tgid },
+		.untold = true,
 	};
 
 	if (!h->begun || pos < h->run_pos)
@@ -292,16 +323,32 @@ enum otr_follow otr_half_follow(const struct otr_half *h)
 	return end < h->moved_end ? OTR_FOLLOW_HOLE : OTR_FOLLOW_NOTHING;
 }
 
+bool otr_half_is_torn(const struct otr_half *h, uint64_t end, bool calls)
+{
+	const struct otr_piece *p = h->pieces;
+	uint64_t at = joined_end(h);
+
+	for (; p && p->pos <= at; p = p->next)
+		if (p->end > at && !(calls && p->untold))
+			at = p->end;
+	return at < end;
+}
+
+bool otr_half_begins_run(const struct otr_half *h)
+{
+	const struct otr_piece *p = covering(h, h->at);
+
+	return p && p->from.first && p->pos == h->at;
+}
+
 void otr_half_spend(struct otr_half *h, uint64_t n)
 {
 	size_t left = h->buf.len - h->head;
 
 	h->head += n < left ? n : left;
 	h->at = n > UINT64_MAX - h->at ? UINT64_MAX : h->at + n;
-	if (h->head == h->buf.len) {
-		otr_buf_reset(&h->buf);
-		h->head = 0;
-	}
+	if (h->head == h->buf.len)
+		give_back(h);
 	join_waiting(h);
 }
 
@@ -327,7 +374,7 @@ static const struct otr_piece *next_run(const struct otr_half *h)
 {
 	const struct otr_piece *p = h->pieces;
 
-	while (p && (!p->first || p->pos <= h->at))
+	while (p && (!p->from.first || p->pos <= h->at))
 		p = p->next;
 	return p;
 }

@@ -33,6 +33,7 @@ struct otr_origin {
 	uint64_t time_ns;
 	uint64_t strand;
 	uint32_t tgid;
+	bool first; /* it opened a run with the byte at `pos` */
 	struct otr_cause cause;
 };
 
@@ -42,8 +43,8 @@ struct otr_piece {
 	struct otr_origin from;
 	uint32_t cap;	/* bytes kept, from pos on */
 	uint32_t cost;	/* what it counts for in the budget */
-	bool first;	/* opens a run */
 	bool bare;	/* no room in data */
+	bool untold;	/* its run says that it moved, and no record of its own */
 	uint8_t data[]; /* none where they went straight into buf */
 };
 
@@ -51,6 +52,7 @@ struct otr_piece {
 struct otr_budget {
 	size_t used, max;
 	struct otr_spares pieces; /* that keep no bytes: nearly all */
+	struct otr_buf spare; /* the memory of the half that was read last */
 };
 
 struct otr_half {
@@ -91,6 +93,9 @@ void otr_half_restart(struct otr_half *h);
 uint64_t otr_half_place(const struct otr_half *h, uint64_t pos,
 			uint8_t pos_kind);
 
+/* It begins at `pos`, whatever is told first; else it begins there. */
+void otr_half_begin(struct otr_half *h, uint64_t pos, uint8_t pos_kind);
+
 /* Takes a record's bytes; what is known already is dropped. Returns 0, or -ENOMEM:
  * they become a gap. */
 int otr_half_data(struct otr_half *h, const struct otr_ev_data *ev);
@@ -104,6 +109,13 @@ enum otr_follow otr_half_follow(const struct otr_half *h);
 
 /* Spends `n` bytes, which may pass all that came. */
 void otr_half_spend(struct otr_half *h, uint64_t n);
+
+/* Did nobody speak of some byte from those at hand up to `end`? `calls`: nobody but its run,
+ * where each call has a record. */
+bool otr_half_is_torn(const struct otr_half *h, uint64_t end, bool calls);
+
+/* Does a run begin at `at`? */
+bool otr_half_begins_run(const struct otr_half *h);
 
 /* The end of the gap or hole at `at`, or of the run that `at` is in. */
 uint64_t otr_half_gap_end(const struct otr_half *h);

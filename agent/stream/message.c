@@ -55,6 +55,7 @@ void otr_way_mark(struct otr_way *way)
 
 	if (from)
 		way->begin = *from;
+	way->begin.first = from && from->first && from->pos == way->half.at;
 	way->begin.pos = way->half.at;
 }
 
@@ -101,6 +102,9 @@ void otr_way_tell(struct otr_flow *fl, struct otr_way *way,
 		.proto = fl->proto,
 	};
 
+	if (fl->torn && !fl->proto->in_order && msg->kind != OTR_MSG_RESPONSE &&
+	    way->begin.first)
+		otr_flow_tear(fl, false, side.start_ns);
 	count_message(fl, otr_way_dir(fl, way), msg);
 	side.role = (enum otr_role)facts->role;
 	way->open = true;

@@ -12,6 +12,11 @@
  * Of a protocol that copies calls, both directions are read in order of time: where one of
  * them waits for what was lost, the other waits with it. Else, behind a loss, answers would
  * be given to other requests than theirs, for good.
+ *
+ * So is any other once records of it were lost. Where its answers do not say what they answer,
+ * nobody knows how many there were among them. From then on (fl->torn) a request that begins
+ * its run was sent when all before it had been answered, and what comes first behind a loss is
+ * an answer only to a request that is seen to be the last before it.
  */
 
 #include "agent/stream/flow.h"
@@ -48,6 +53,13 @@ static void take_skip(struct otr_flow *fl, struct otr_way *way, uint64_t used,
 	otr_way_check_end(fl, way);
 }
 
+void otr_flow_tear(struct otr_flow *fl, bool but_last, uint64_t time_ns)
+{
+	fl->torn = true;
+	fl->unanswered = but_last && fl->unanswered ? 1 : 0;
+	otr_conn_torn(fl->conn, fl, but_last, time_ns);
+}
+
 /* Not what it was taken for: somebody else's if nothing was understood so far, else
  * from the next place on that looks like a message. */
 static void take_bad(struct otr_flow *fl, struct otr_way *way,
@@ -69,6 +81,19 @@ static void take_bad(struct otr_flow *fl, struct otr_way *way,
 	from = 1 + fl->proto->resync(fl->state, otr_way_dir(fl, way),
 				     otr_slice_sub(in, 1, in.len));
 	otr_half_spend(&way->half, from < in.len ? from : in.len);
+	if (!fl->proto->in_order)
+		otr_flow_tear(fl, false, way->half.moved_ns);
+}
+
+static bool is_at_hole(const struct otr_way *way)
+{
+	return way->wait_ns && otr_half_follow(&way->half) == OTR_FOLLOW_HOLE;
+}
+
+static bool takes_turns(const struct otr_flow *fl)
+{
+	return fl->proto->capture == OTR_CAPTURE_CALLS || fl->torn ||
+	       is_at_hole(&fl->ways[0]) || is_at_hole(&fl->ways[1]);
 }
 
 /*
@@ -84,9 +109,9 @@ static bool must_wait(struct otr_flow *fl, struct otr_way *way)
 		return false;
 	if (!fl->seen_open && !fl->messages)
 		return false;
-	if (fl->proto->capture != OTR_CAPTURE_HEAD || !fl->knows_asker ||
+	if (takes_turns(fl) || !fl->knows_asker ||
 	    otr_way_dir(fl, way) == fl->asker || fl->unanswered || way->open ||
-	    way->patient)
+	    way->patient || fl->hurry)
 		return false;
 	if (!way->wait_ns)
 		way->wait_ns = way->half.moved_ns;
@@ -94,13 +119,36 @@ static bool must_wait(struct otr_flow *fl, struct otr_way *way)
 	return true;
 }
 
-/* The same for what is missing where it is needed. */
+/* What comes next, or NULL: nothing waits there. */
+static const struct otr_piece *next_of(const struct otr_way *way)
+{
+	const struct otr_piece *p = way->half.pieces;
+
+	while (p && p->end <= way->half.at)
+		p = p->next;
+	return p;
+}
+
+/* When it moved. */
+static uint64_t next_ns(const struct otr_way *way)
+{
+	const struct otr_piece *p = next_of(way);
+
+	return p ? p->from.start_ns : UINT64_MAX;
+}
+
+/* The same for what is missing where it is needed: it is late, or lost if what lies behind it
+ * has been here for long. */
 static bool await(struct otr_flow *fl, struct otr_way *way)
 {
-	if (way->patient)
+	const struct otr_piece *p = next_of(way);
+
+	if (way->patient || way->ended || fl->hurry)
 		return false;
 	if (!way->wait_ns)
-		way->wait_ns = way->half.moved_ns;
+		way->wait_ns = p ? p->from.time_ns : way->half.moved_ns;
+	if (way->half.moved_ns >= way->wait_ns + OTR_FLOW_WAIT_NS)
+		return false;
 	otr_conn_wait(fl->conn, fl, true);
 	return true;
 }
@@ -128,7 +176,23 @@ static bool ends_by_tail(struct otr_flow *fl, struct otr_way *way,
 	}
 }
 
-static void jump(struct otr_way *way, uint64_t to)
+/* `way` is an answer's, and lost some. Was what was asked last before the next one seen, as
+ * well as that nothing was asked after it? Then what was asked next, too. */
+static bool knows_last(struct otr_flow *fl, struct otr_way *way)
+{
+	const struct otr_way *asker = otr_way_other(fl, way);
+
+	return fl->knows_asker && otr_way_dir(fl, asker) == fl->asker && !asker->resync &&
+	       next_ns(way) < next_ns(asker) &&
+	       otr_half_origin(&asker->half, asker->half.at);
+}
+
+static bool is_torn(const struct otr_flow *fl, const struct otr_way *way, uint64_t to)
+{
+	return otr_half_is_torn(&way->half, to, fl->proto->capture == OTR_CAPTURE_CALLS);
+}
+
+static void jump(struct otr_flow *fl, struct otr_way *way, uint64_t to, bool torn)
 {
 	uint64_t at = way->half.at;
 
@@ -136,6 +200,8 @@ static void jump(struct otr_way *way, uint64_t to)
 	way->resync = true;
 	way->patient = false;
 	way->wait_ns = 0;
+	if (torn)
+		otr_flow_tear(fl, knows_last(fl, way), way->half.moved_ns);
 }
 
 /* A message has bytes that were not copied: it ends with its run. If it was not told
@@ -147,6 +213,7 @@ static bool end_with_run(struct otr_flow *fl, struct otr_way *way)
 		     (way->patient && way->flipped);
 	bool told = ends_by_tail(fl, way, &msg);
 	uint64_t end = otr_half_run_end(&way->half), when_ns = 0;
+	bool torn = is_torn(fl, way, end);
 	bool exact = false;
 
 	if (!told && !ended) {
@@ -162,7 +229,7 @@ static bool end_with_run(struct otr_flow *fl, struct otr_way *way)
 			    !exact || (fl->proto->body_by_tail && !told &&
 				       way->end == OTR_END_LATER));
 	way->begun = false;
-	jump(way, end);
+	jump(fl, way, end, torn);
 	return true;
 }
 
@@ -170,6 +237,8 @@ static bool end_with_run(struct otr_flow *fl, struct otr_way *way)
 static bool across_gap(struct otr_flow *fl, struct otr_way *way,
 		       enum otr_follow follow)
 {
+	uint64_t to = otr_half_gap_end(&way->half);
+
 	if ((way->open && way->end != OTR_END_HERE) || way->begun) {
 		if (end_with_run(fl, way))
 			return true;
@@ -181,7 +250,8 @@ static bool across_gap(struct otr_flow *fl, struct otr_way *way,
 	if (follow == OTR_FOLLOW_HOLE)
 		otr_conn_lost(fl->conn, OTR_LOSS_HOLE);
 	way->begun = false;
-	jump(way, otr_half_gap_end(&way->half));
+	/* A head was there, or a call of which less is copied than it moved. */
+	jump(fl, way, to, !fl->proto->in_order || is_torn(fl, way, to));
 	return true;
 }
 
@@ -192,9 +262,11 @@ static unsigned int flags_of(const struct otr_way *way, enum otr_follow follow)
 	return follow == OTR_FOLLOW_GAP || way->patient ? OTR_IN_CUT : 0;
 }
 
+/* Where some were lost, a message is believed in only where a run begins with it. */
 static bool find_again(struct otr_flow *fl, struct otr_way *way,
 		       struct otr_slice in)
 {
+	bool anywhere = !fl->torn || fl->proto->in_order;
 	size_t from;
 
 	if (!fl->proto->resync) {
@@ -203,6 +275,8 @@ static bool find_again(struct otr_flow *fl, struct otr_way *way,
 		return false;
 	}
 	from = fl->proto->resync(fl->state, otr_way_dir(fl, way), in);
+	if (!anywhere && (from || !otr_half_begins_run(&way->half)))
+		from = otr_half_run_end(&way->half) - way->half.at;
 	way->resync = from >= in.len;
 	otr_half_spend(&way->half, from);
 	return true;
@@ -273,28 +347,13 @@ static void watch_if_long(struct otr_flow *fl, struct otr_way *way)
 			      fl->proto->capture == OTR_CAPTURE_HEAD);
 }
 
-/* When what comes next on `way` moved; UINT64_MAX: nothing waits there. */
-static uint64_t next_ns(const struct otr_way *way)
-{
-	const struct otr_piece *p = way->half.pieces;
-
-	while (p && p->end <= way->half.at)
-		p = p->next;
-	return p ? p->from.start_ns : UINT64_MAX;
-}
-
-static bool is_at_hole(const struct otr_way *way)
-{
-	return way->wait_ns && otr_half_follow(&way->half) == OTR_FOLLOW_HOLE;
-}
-
 /* Which of both is to be read on, when `way` was; `stuck`: can it not? NULL: neither. */
 static struct otr_way *in_turn(struct otr_flow *fl, struct otr_way *way, const bool stuck[2])
 {
 	struct otr_way *other = otr_way_other(fl, way);
 	bool can = !stuck[otr_way_dir(fl, way)];
 
-	if (fl->proto->capture != OTR_CAPTURE_CALLS || next_ns(other) >= next_ns(way))
+	if (!takes_turns(fl) || next_ns(other) >= next_ns(way))
 		return can ? way : NULL;
 	if (!stuck[otr_way_dir(fl, other)])
 		return other;

@@ -47,6 +47,7 @@ struct otr_streams {
 	struct otr_flow *waiting;
 	struct otr_budget budget;
 	uint32_t pauses; /* of the source */
+	bool lossy;	 /* so may the facts of a connection be */
 };
 
 int otr_streams_new(struct otr_streams **out,
@@ -88,6 +89,7 @@ void otr_streams_free(struct otr_streams **sp)
 	while (ss->by_use)
 		conn_free(ss->by_use);
 	otr_spares_fini(&ss->budget.pieces);
+	otr_buf_fini(&ss->budget.spare);
 	free(ss);
 }
 
@@ -129,6 +131,12 @@ void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause)
 	otr_loss_of(cause, 1, res ? res->service : OTR_SLICE_NONE);
 }
 
+void otr_conn_torn(struct otr_conn *cn, const struct otr_flow *fl, bool but_last,
+		   uint64_t time_ns)
+{
+	cn->ss->ops.torn(cn->ss->arg, cn->facts.hdr.conn, fl->layer, but_last, time_ns);
+}
+
 void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir,
 		     enum otr_capture capture, uint32_t head_bytes)
 {
@@ -157,6 +165,11 @@ void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want)
 uint32_t otr_conn_pauses(const struct otr_conn *cn)
 {
 	return cn->ss->pauses;
+}
+
+bool otr_conn_lossy(const struct otr_conn *cn)
+{
+	return cn->ss->lossy;
 }
 
 /* The table. */
@@ -353,6 +366,7 @@ static void on_data(struct otr_streams *ss, const struct otr_ev_data *ev)
 static void on_lost(struct otr_streams *ss, const struct otr_ev_lost *ev)
 {
 	ss->pauses += otr_lost_is_pause(ev);
+	ss->lossy |= ev->cause == OTR_LOSS_RING || ev->cause == OTR_LOSS_FACTS;
 }
 
 static void on_run(struct otr_streams *ss, const struct otr_ev_run *ev)

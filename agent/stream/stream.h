@@ -43,6 +43,11 @@ struct otr_stream_ops {
 	void (*done)(void *arg, const struct otr_ref *ref, uint64_t end_pos,
 		     uint64_t until_ns, int error, bool cut);
 
+	/* What was asked in this layer and is not answered has lost its answer, `but_last`:
+	 * all but what was asked last. */
+	void (*torn)(void *arg, uint64_t conn, uint8_t layer, bool but_last,
+		     uint64_t time_ns);
+
 	/* A connection was first seen, or got facts it lacked. */
 	void (*open)(void *arg, const struct otr_ev_conn *conn);
 

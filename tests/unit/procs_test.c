@@ -210,6 +210,28 @@ static void forgets_in_time_and_in_number(void **state)
 	assert_string_equal(service(20), "unknown_service");
 }
 
+/* Fifty thousand shells a minute: those that ended last are enough. */
+static void forgets_of_many_what_ended_first(void **state)
+{
+	struct otr_procs *many = NULL;
+	struct otr_procs *few = procs;
+
+	(void)state;
+	assert_int_equal(otr_procs_new(&many, 8192), 0);
+	procs = many;
+	meta(9, OTR_META_EXE, "/bin/lives");
+	for (uint32_t i = 0; i < 1025; i++) {
+		meta(1000 + i, OTR_META_EXE, "/bin/a");
+		proc(OTR_EV_PROC_EXIT, 1000 + i, 1, 0, "");
+	}
+	assert_string_equal(service(9), "lives");
+	assert_string_equal(service(1000), "unknown_service");
+	assert_string_equal(service(1001), "a");
+	assert_string_equal(service(2024), "a");
+	procs = few;
+	otr_procs_free(&many);
+}
+
 static void go_programs_and_links(void **state)
 {
 	(void)state;
@@ -320,6 +342,8 @@ int main(void)
 			a_number_used_again_is_another_process, fresh, drop),
 		cmocka_unit_test_setup_teardown(forgets_in_time_and_in_number,
 						fresh, drop),
+		cmocka_unit_test_setup_teardown(
+			forgets_of_many_what_ended_first, fresh, drop),
 		cmocka_unit_test_setup_teardown(
 			attributes_are_as_the_conventions_say, fresh, drop),
 		cmocka_unit_test_setup_teardown(go_programs_and_links, fresh,

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* claim.c - a bucket that is filled by the CPU a process uses; see claim.h. */
+
+#include "agent/source/claim.h"
+
+#include "agent/base/clock.h"
+
+#define START_NS OTR_NS_PER_MS	       /* of one that ends before it is looked at */
+#define MOST_NS	 (100 * OTR_NS_PER_MS) /* of those that did something else for long */
+#define LEAST_NS 50 /* no record is let go in less */
+
+static uint64_t used_ns(const struct otr_claim *c)
+{
+	struct timespec ts;
+
+	if (clock_gettime(c->clock, &ts))
+		return 0; /* it is gone */
+	return (uint64_t)ts.tv_sec * OTR_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+void otr_claim_begin(struct otr_claim *c, uint32_t tgid)
+{
+	*c = (struct otr_claim){.room_ns = START_NS};
+	if (clock_getcpuclockid((pid_t)tgid, &c->clock))
+		c->clock = -1;
+	c->cpu_ns = used_ns(c);
+}
+
+void otr_claim_look(struct otr_claim *c)
+{
+	uint64_t now_ns = used_ns(c);
+
+	if (now_ns <= c->cpu_ns)
+		return;
+	c->room_ns += now_ns - c->cpu_ns;
+	c->cpu_ns = now_ns;
+	if (c->room_ns > MOST_NS)
+		c->room_ns = MOST_NS;
+}
+
+uint64_t otr_claim_take(struct otr_claim *c, uint64_t n, uint64_t price_ns, uint64_t *cost_ns)
+{
+	uint64_t most = c->room_ns / LEAST_NS, cost;
+
+	if (n > c->room_ns / price_ns) {
+		otr_claim_look(c);
+		most = c->room_ns / LEAST_NS;
+	}
+	n = n < most ? n : most;
+	cost = n * price_ns < c->room_ns ? n * price_ns : c->room_ns;
+	c->room_ns -= cost;
+	*cost_ns += cost;
+	return n;
+}
