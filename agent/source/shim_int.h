@@ -8,7 +8,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#include "agent/source/claim.h"
+#include "agent/source/bill.h"
 #include "agent/source/offer.h"
 #include "agent/source/shim.h"
 #include "agent/source/watch.h"
@@ -23,7 +23,7 @@ struct shim {
 	uint64_t stuck_ns; /* since when nothing could be read, though there is some */
 	uint32_t uid;
 	uint64_t told[OTR_SHIM_COUNTS]; /* of what it counts, so much */
-	struct otr_claim claim;
+	struct otr_bill bill;
 	struct holder *conns;
 	struct shim *prev, *next;
 };

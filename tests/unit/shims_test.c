@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/ring.c preload/real.c preload/find.c agent/source/ring.c agent/source/event.c
 // needs: agent/source/shim.c agent/source/shim_conn.c agent/source/offer.c agent/source/watch.c
-// needs: agent/source/claim.c
+// needs: agent/source/bill.c
 // needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
 /* shims_test.c - a process and the agent at both ends of a ring: what is said reaches it at
  * once, and what it counts is believed only so far. */
@@ -228,7 +228,7 @@ static void what_it_cannot_have_counted(void **state)
 	assert_true(lost[OTR_LOSS_BUDGET] + lost[OTR_LOSS_RING] < 2 * spent / 50);
 }
 
-/* What it used long ago, for something else, it cannot claim now. */
+/* What it used long ago, for something else, it cannot be billed for now. */
 static void what_it_has_not_spent_of_late(void **state)
 {
 	uint64_t from;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* claim.c - a bucket that is filled by the CPU a process uses; see claim.h. */
+/* bill.c - a bucket that is filled by the CPU a process uses; see bill.h. */
 
-#include "agent/source/claim.h"
+#include "agent/source/bill.h"
 
 #include "agent/base/clock.h"
 
@@ -9,7 +9,7 @@
 #define MOST_NS	 (100 * OTR_NS_PER_MS) /* of those that did something else for long */
 #define LEAST_NS 50 /* no record is let go in less */
 
-static uint64_t used_ns(const struct otr_claim *c)
+static uint64_t used_ns(const struct otr_bill *c)
 {
 	struct timespec ts;
 
@@ -18,15 +18,15 @@ static uint64_t used_ns(const struct otr_claim *c)
 	return (uint64_t)ts.tv_sec * OTR_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
-void otr_claim_begin(struct otr_claim *c, uint32_t tgid)
+void otr_bill_begin(struct otr_bill *c, uint32_t tgid)
 {
-	*c = (struct otr_claim){.room_ns = START_NS};
+	*c = (struct otr_bill){.room_ns = START_NS};
 	if (clock_getcpuclockid((pid_t)tgid, &c->clock))
 		c->clock = -1;
 	c->cpu_ns = used_ns(c);
 }
 
-void otr_claim_look(struct otr_claim *c)
+void otr_bill_look(struct otr_bill *c)
 {
 	uint64_t now_ns = used_ns(c);
 
@@ -38,12 +38,12 @@ void otr_claim_look(struct otr_claim *c)
 		c->room_ns = MOST_NS;
 }
 
-uint64_t otr_claim_take(struct otr_claim *c, uint64_t n, uint64_t price_ns, uint64_t *cost_ns)
+uint64_t otr_bill_take(struct otr_bill *c, uint64_t n, uint64_t price_ns, uint64_t *cost_ns)
 {
 	uint64_t most = c->room_ns / LEAST_NS, cost;
 
 	if (n > c->room_ns / price_ns) {
-		otr_claim_look(c);
+		otr_bill_look(c);
 		most = c->room_ns / LEAST_NS;
 	}
 	n = n < most ? n : most;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef OTR_CLAIM_H
-#define OTR_CLAIM_H
+#ifndef OTR_BILL_H
+#define OTR_BILL_H
 
 /*
- * claim.h - what a process says that the library cost it, believed as far as it can be so.
+ * bill.h - what a process says that the library cost it, believed as far as it can be so.
  *
  * The counters are in memory that the process writes. Whatever stands there, it has not spent
  * more CPU on it than it has used, which the kernel knows.
@@ -12,20 +12,20 @@
 #include <stdint.h>
 #include <time.h>
 
-struct otr_claim {
+struct otr_bill {
 	clockid_t clock; /* of its process's CPU */
 	uint64_t cpu_ns; /* as it was looked at last */
-	uint64_t room_ns; /* used, and not claimed so far */
+	uint64_t room_ns; /* used, and not billed so far */
 };
 
 /* It has begun. */
-void otr_claim_begin(struct otr_claim *c, uint32_t tgid);
+void otr_bill_begin(struct otr_bill *c, uint32_t tgid);
 
-/* How much has it used since? Now and then, so that nothing is claimed of long ago. */
-void otr_claim_look(struct otr_claim *c);
+/* How much has it used since? Now and then, so that nothing is billed of long ago. */
+void otr_bill_look(struct otr_bill *c);
 
 /* It says that it has done `n` things of `price_ns` each. Returns how many it can have done;
  * what is to be charged for them is added to *cost_ns. */
-uint64_t otr_claim_take(struct otr_claim *c, uint64_t n, uint64_t price_ns, uint64_t *cost_ns);
+uint64_t otr_bill_take(struct otr_bill *c, uint64_t n, uint64_t price_ns, uint64_t *cost_ns);
 
-#endif /* OTR_CLAIM_H */
+#endif /* OTR_BILL_H */
