@@ -205,6 +205,26 @@ static void copy_tail(struct asked *a, struct otr_copy *c, const struct iovec *l
 		c->got = c->all - TAIL;
 }
 
+/* What is nearly all of it is all of it: then its end needs no place of its own. */
+static void fill(struct asked *a, struct otr_copy *c, size_t want, const struct iovec *iov, int n)
+{
+	c->all = length(iov, n);
+	if (c->all <= want + TAIL && c->all <= OTR_DATA_MAX)
+		want = c->all;
+	c->got = copy(a, c->head, want, iov, n);
+	copy_tail(a, c, &iov[n - 1]);
+}
+
+static struct otr_copy *claim_whole(int32_t tid)
+{
+	struct otr_copy *c = claim(tid);
+
+	if (!c || otr_room_once(&c->head, OTR_DATA_MAX))
+		return c;
+	otr_let_go_of(c);
+	return NULL;
+}
+
 /* Where it is not known what the call will send, nothing is copied. */
 struct otr_copy *otr_keep(const struct otr_self *self, const struct otr_fd *f,
 			  const struct otr_out *o, const struct iovec *iov, int n)
@@ -216,14 +236,9 @@ struct otr_copy *otr_keep(const struct otr_self *self, const struct otr_fd *f,
 
 	if (want && !iov)
 		iov = pieces(&a, o, &n);
-	c = want && iov ? claim(self->tid) : NULL;
-	if (c && !otr_room_once(&c->head, OTR_DATA_MAX)) {
-		otr_let_go_of(c);
-	} else if (c) {
-		c->all = length(iov, n);
-		c->got = copy(&a, c->head, c->all < want ? c->all : want, iov, n);
-		copy_tail(&a, c, &iov[n - 1]);
-	}
+	c = want && iov ? claim_whole(self->tid) : NULL;
+	if (c)
+		fill(&a, c, want, iov, n);
 	errno = error;
 	return c;
 }

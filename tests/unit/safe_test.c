@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/safe.c preload/inject.c
+/* safe_test.c - what threads send is copied before the call: as much as is looked at, its end,
+ * and nothing that cannot be read. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "preload/io.h"
+#include "preload/real.h"
+#include "preload/room.h"
+#include "preload/shim.h"
+
+#define SLOTS 256
+
+struct otr_shim otr_shim;
+static char single, bytes[8192];
+static size_t wanted;
+static int32_t dead; /* a thread that has ended */
+static struct otr_fd fd;
+
+void *otr_real_symbol(const char *name)
+{
+	assert_string_equal(name, "__libc_single_threaded");
+	return &single;
+}
+
+void *otr_room(size_t size)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+void *otr_room_once(void *place, size_t size)
+{
+	void **at = place;
+
+	if (!*at)
+		*at = otr_room(size);
+	return *at;
+}
+
+size_t otr_wanted(const struct otr_fd *f)
+{
+	assert_ptr_equal(f, &fd);
+	return wanted;
+}
+
+int otr_has_ended(int32_t tid)
+{
+	return tid == dead;
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	single = 0;
+	dead = -1;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(i * 7);
+	return otr_copies_room() ? 0 : -1;
+}
+
+static struct otr_copy *keep(int32_t tid, const struct iovec *iov, int n)
+{
+	const struct otr_self self = {.tid = tid};
+
+	return otr_keep(&self, &fd, NULL, iov, n);
+}
+
+/* Of `len` bytes in two pieces so many are wanted, and so many are sent. What is seen of them
+ * is what was sent, and where that ends. */
+static void sent(size_t len, size_t want, size_t moved)
+{
+	struct iovec iov[2] = {{bytes, len / 3}, {bytes + len / 3, len - len / 3}}, seen[3];
+	size_t at = 0;
+	struct otr_copy *c;
+	int n;
+
+	wanted = want;
+	c = keep(1, iov, 2);
+	assert_non_null(c);
+	n = otr_kept(c, seen, moved);
+	for (int i = 0; i < n; at += seen[i++].iov_len)
+		if (seen[i].iov_base)
+			assert_memory_equal(seen[i].iov_base, bytes + at, seen[i].iov_len);
+	assert_true(at <= moved);
+	if (moved < want && moved <= len)
+		assert_int_equal(at, moved);
+	if (moved == len && len - len / 3 >= 8)
+		assert_int_equal(at, len); /* its last bytes are known */
+	otr_let_go_of(c);
+}
+
+static void head_and_end(void **state)
+{
+	static const size_t lens[] = {1, 7, 8, 9, 24, 100, 1000, 1024, 1030, 4097, 8192};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++)
+		for (size_t want = 1; want <= 1100; want += want < 40 ? 1 : 53)
+			for (size_t off = 0; off < 12 && off < lens[i]; off++)
+				sent(lens[i], want, lens[i] - off);
+	for (size_t moved = 1; moved <= 1000; moved++)
+		sent(1000, 64, moved);
+}
+
+static void nobody_looks(void **state)
+{
+	const struct iovec one = {bytes, 100};
+
+	(void)state;
+	wanted = 0;
+	assert_null(keep(1, &one, 1));
+	wanted = 100;
+	single = 1; /* then it is there after the call, too */
+	assert_null(keep(1, &one, 1));
+}
+
+static void cannot_be_read(void **state)
+{
+	char *page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			  0);
+	struct iovec seen[3], iov[2] = {{bytes, 10}, {page + 4000, 5000}};
+	struct otr_copy *c;
+
+	(void)state;
+	assert_int_equal(mprotect(page + 4096, 4096, PROT_NONE), 0);
+	wanted = 1024;
+	errno = EXDEV;
+	c = keep(1, iov, 2);
+	assert_int_equal(errno, EXDEV);
+	assert_int_equal(otr_kept(c, seen, 5010), 3); /* its last page can be */
+	assert_int_equal(seen[0].iov_len, 10);
+	otr_let_go_of(c);
+	munmap(page, 3 * 4096);
+}
+
+/* One slot a thread; one whose thread was cancelled in its call is found again. */
+static void all_taken(void **state)
+{
+	const struct iovec one = {bytes, 100};
+	struct otr_copy *c[SLOTS];
+	int found = 0;
+
+	(void)state;
+	wanted = 100;
+	for (int32_t i = 0; i < SLOTS; i++) {
+		c[i] = keep(i + 1, &one, 1);
+		assert_non_null(c[i]);
+	}
+	assert_ptr_equal(keep(7, &one, 1), c[6]); /* it left its last call by longjmp() */
+	for (int i = 0; i < SLOTS; i++)
+		assert_null(keep(9999, &one, 1));
+	dead = 7;
+	for (int i = 0; i < SLOTS && !found; i++)
+		found = keep(9999, &one, 1) == c[6];
+	assert_true(found);
+	otr_copies_forked();
+	assert_non_null(keep(1, &one, 1));
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, begin)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(head_and_end), TEST(nobody_looks), TEST(cannot_be_read), TEST(all_taken),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
