@@ -180,8 +180,10 @@ static void tick(struct otr_pipeline *pl, uint64_t now_ns)
 
 static void take_loss(struct otr_pipeline *pl, const struct otr_ev_lost *ev)
 {
-	if (otr_lost_is_pause(ev))
+	if (otr_lost_is_pause(ev) && ev->cause == OTR_LOSS_BUDGET)
 		otr_stitch_pause(pl->stitch, ev->hdr.time_ns);
+	else if (otr_lost_is_pause(ev))
+		otr_stitch_behind(pl->stitch, ev->hdr.time_ns);
 	if (ev->cause == OTR_LOSS_RING || ev->cause == OTR_LOSS_FACTS)
 		otr_stitch_lost(pl->stitch, ev->hdr.time_ns, ev->hdr.tgid);
 	otr_streams_event(pl->streams, &ev->hdr);

@@ -244,6 +244,7 @@ enum otr_loss {
 	OTR_LOSS_EXPORT,    /* a backend was not reached in time: spans */
 	OTR_LOSS_LATE,	    /* evidence of a parent came after its span was out */
 	OTR_LOSS_BUDGET,    /* requests let go, for want of CPU (--cpu-budget) */
+	OTR_LOSS_BEHIND,    /* requests let go, since the agent was behind */
 	OTR_LOSS_MAX,
 };
 
@@ -313,9 +314,10 @@ _Static_assert(sizeof(struct otr_ev_meta) == 48, "ABI: otr_ev_meta");
 _Static_assert(sizeof(struct otr_ev_lost) == 56, "ABI: otr_ev_lost");
 _Static_assert(sizeof(struct otr_ev_past) == 48, "ABI: otr_ev_past");
 
+/* From here on requests are let go, each with its answer. */
 static inline int otr_lost_is_pause(const struct otr_ev_lost *ev)
 {
-	return ev->cause == OTR_LOSS_BUDGET && !ev->n;
+	return (ev->cause == OTR_LOSS_BUDGET || ev->cause == OTR_LOSS_BEHIND) && !ev->n;
 }
 
 #pragma GCC diagnostic pop

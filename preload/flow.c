@@ -59,6 +59,13 @@ static int asks(const struct otr_fd *f, int dir)
 	return (dir == OTR_DIR_IN) == (f->role == OTR_ROLE_SERVER);
 }
 
+/* What is asked on behalf of a request is told as that is: see otr_rules_ask(). */
+static int want_of_cpu(int dir)
+{
+	return __atomic_load_n(&otr_shim.ring->paused, __ATOMIC_RELAXED) ||
+	       (dir == OTR_DIR_IN && otr_ring_is_behind());
+}
+
 /* The counterpart of otr_let_go() there: a request goes with its answer, so that none is
  * seen by half; causality goes on. */
 int otr_lets_go(const struct otr_fd *f, int dir)
@@ -70,17 +77,17 @@ int otr_lets_go(const struct otr_fd *f, int dir)
 		return f->let_go;
 	if (f->has_cause)
 		return f->let_next;
-	return otr_is_told(OTR_RING_NO_OBSERVE) ||
-	       (begins && ring && __atomic_load_n(&ring->paused, __ATOMIC_RELAXED));
+	return otr_is_told(OTR_RING_NO_OBSERVE) || (begins && ring && want_of_cpu(dir));
 }
 
-/* Counted where it is for want of CPU. */
+/* Counted where it is for want of CPU. It may have been decided when its cause was asked. */
 static void let_go(struct otr_fd *f, int dir, int first, int go)
 {
 	f->let_go = (uint8_t)go;
 	if (go && first && asks(f, dir) &&
 	    f->way[dir].capture != OTR_CAPTURE_MUTE && !otr_is_told(OTR_RING_NO_OBSERVE))
-		otr_count(OTR_SHIM_LET_GO);
+		otr_count(otr_shim.behind && !otr_shim.ring->paused ? OTR_SHIM_BEHIND :
+								      OTR_SHIM_LET_GO);
 }
 
 void otr_passes_on(void)
@@ -92,9 +99,7 @@ void otr_passes_on(void)
 /* Is a request that begins let go as the one before it was, which is answered? */
 static int next_too(void)
 {
-	const struct otr_ring *ring = otr_shim.ring;
-
-	return !ring->passes_on && __atomic_load_n(&ring->paused, __ATOMIC_RELAXED);
+	return !otr_shim.ring->passes_on && want_of_cpu(OTR_DIR_IN);
 }
 
 int otr_passes_by(const struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved)

@@ -263,6 +263,30 @@ static int has_room(const struct otr_ring *ring, uint64_t end)
 	return end - __atomic_load_n(seen, __ATOMIC_RELAXED) <= OTR_RING_BYTES;
 }
 
+static uint64_t unread(const struct otr_ring *ring)
+{
+	return __atomic_load_n(&ring->head, __ATOMIC_RELAXED) -
+	       __atomic_load_n(&otr_shim.tail, __ATOMIC_RELAXED);
+}
+
+/* From half of it on, until three quarters are free: said where it begins, by one thread. */
+int otr_ring_is_behind(void)
+{
+	const struct otr_ring *ring = otr_shim.ring;
+	uint8_t was = __atomic_load_n(&otr_shim.behind, __ATOMIC_RELAXED), is;
+
+	if (!ring || (!was && unread(ring) <= OTR_RING_BYTES / 2))
+		return 0;
+	__atomic_store_n(&otr_shim.tail, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE),
+			 __ATOMIC_RELEASE);
+	is = unread(ring) > (was ? OTR_RING_BYTES / 4 : OTR_RING_BYTES / 2);
+	if (is != was && __atomic_compare_exchange_n(&otr_shim.behind, &was, is, 0,
+						     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) &&
+	    is)
+		otr_tell_behind();
+	return is;
+}
+
 void *otr_ring_reserve(uint32_t size, uint64_t *place)
 {
 	struct otr_ring *ring = otr_shim.ring;

@@ -46,6 +46,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 	if (!sv)
 		return;
 	if (first) {
+		sv->let_go = f->let_go;
 		sv->layer = f->layer;
 		sv->exch.tgid = (uint32_t)otr_shim.pid;
 		otr_r1_first(st, &otr_shim.mind, &sv->exch, &ref,
@@ -74,6 +75,14 @@ static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t 
 		      now);
 }
 
+/* Was what this is asked for let go? Nobody's is where those who begin now are. */
+static int is_untold(uint64_t parent)
+{
+	const struct otr_served *sv = otr_served_of(parent);
+
+	return parent ? sv && sv->let_go : otr_ring_is_behind();
+}
+
 /* R4 */
 void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 {
@@ -91,7 +100,7 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 			 f->nonblock, f->inode, now, &parent);
 	otr_r4_book(&otr_shim.mind, asked, &parent, otr_exch_of(parent.conn));
 	cause_of(&f->cause, &parent, why);
-	f->let_next = (uint8_t)otr_lets_go(f, OTR_DIR_OUT);
+	f->let_next = otr_lets_go(f, OTR_DIR_OUT) || is_untold(parent.conn);
 	f->has_cause = 1;
 }
 

@@ -161,6 +161,7 @@ static void begin(void)
 	sh->tries = 0;
 	sh->ring = NULL;
 	sh->tail = 0;
+	sh->behind = 0;
 	sh->off = &sh->idle;
 	otr_mind_init(&sh->mind);
 	seed();

@@ -117,6 +117,7 @@ struct otr_served {
 	uint8_t span_id[8]; /* its own; of one that is let go, that of who asked */
 	uint8_t flags;
 	uint8_t layer;	 /* where the request was read */
+	uint8_t let_go;	 /* it is not told */
 	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it */
 	uint16_t state_len, baggage_len;
 	char state[OTR_TRACESTATE_MAX];
@@ -159,6 +160,7 @@ struct otr_shim {
 	uint8_t given;	  /* the agent has it */
 	uint8_t failed;	  /* no ring is to be had */
 	uint8_t tries;	  /* to offer one, when too many did */
+	uint8_t behind;	  /* the agent is: see otr_ring_is_behind() */
 	uint8_t missed;	  /* it has closed a descriptor past us */
 	uint8_t alone; /* calls on its own account: it has served, or its maker had */
 	uint32_t calls; /* in the trace of `run` */
@@ -219,6 +221,8 @@ int otr_ring_ready(void);
 /* In a child: closes what was open in its parent for that. */
 void otr_ring_forked(void);
 void otr_count(enum otr_shim_count what);
+/* Is the reader so far behind that no more requests are begun? What was begun finds room. */
+int otr_ring_is_behind(void);
 /* Is this switch on, OTR_RING_NO_..? */
 int otr_is_told(uint32_t flag);
 /* Room for a record of `size` bytes, or NULL, counted; then otr_ring_commit(). */
@@ -229,6 +233,7 @@ void otr_ring_commit(uint64_t place);
 uint64_t otr_clock_ns(void);
 void otr_tell_process(void);
 void otr_tell_environment(void);
+void otr_tell_behind(void); /* requests are let go from here on */
 void otr_tell_named(void); /* what its environment named, others were told, too */
 void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error);
 void otr_tell_run(struct otr_fd *f, int dir, int eof);

@@ -109,6 +109,20 @@ void otr_tell_named(void)
 	tell_fact(OTR_RING_META_NAMED, "", otr_shim.started.parent, OTR_PARENT_LEN);
 }
 
+void otr_tell_behind(void)
+{
+	struct otr_ev_lost *lost;
+	uint64_t place;
+
+	lost = otr_ring_reserve(sizeof(*lost), &place);
+	if (!lost)
+		return;
+	memset(lost, 0, sizeof(*lost));
+	head(&lost->hdr, OTR_EV_LOST, sizeof(*lost), 0);
+	lost->cause = OTR_LOSS_BEHIND;
+	otr_ring_commit(place);
+}
+
 static void put_addr(struct otr_addr *to, char *path, const struct sockaddr_storage *sa,
 		     socklen_t len)
 {

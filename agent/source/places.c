@@ -257,7 +257,7 @@ static const struct otr_event *with_seq(struct otr_places *p, const struct otr_e
 /* From here on what a library told is not all that it saw. */
 static bool hides(const struct otr_ev_lost *ev)
 {
-	return ev->cause == OTR_LOSS_BUDGET || (ev->cause == OTR_LOSS_RING && ev->hdr.tgid);
+	return ev->cause == OTR_LOSS_BUDGET || ev->cause == OTR_LOSS_BEHIND || (ev->cause == OTR_LOSS_RING && ev->hdr.tgid);
 }
 
 void otr_places_event(struct otr_places *p, const struct otr_event *ev, otr_event_fn fn,

@@ -64,12 +64,15 @@ static void step_over(struct otr_ring_reader *rd, uint64_t head)
 static bool is_agents(const struct otr_event *ev)
 {
 	const struct otr_ev_meta *meta = (const void *)ev;
+	const struct otr_ev_lost *lost = (const void *)ev;
 
+	if (ev->kind == OTR_EV_LOST)
+		return lost->cause != OTR_LOSS_BEHIND || lost->n;
 	if (ev->kind == OTR_EV_META)
 		return meta->key != OTR_RING_META_ENV &&
 		       meta->key != OTR_RING_META_NAMED;
 	return ev->kind == OTR_EV_TICK || ev->kind == OTR_EV_CLOCK ||
-	       ev->kind == OTR_EV_LOST || ev->kind == OTR_EV_PAST;
+	       ev->kind == OTR_EV_PAST;
 }
 
 /* It may be told after `now_ns` was read, but not before it happens. */

@@ -102,7 +102,9 @@ static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 		return;
 	st->sb.span.cut = true;
 	if (!cut) { /* its requests are counted as lost already */
-		otr_sb_string(&st->sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("budget"));
+		otr_sb_string(&st->sb, OTR_KEY_OTRACE_CUT,
+			      st->behind_ns > st->paused_ns ? OTR_SLICE("behind") :
+							      OTR_SLICE("budget"));
 		return;
 	}
 	otr_exchange_lost(ex, OTR_LOSS_CUT);

@@ -241,7 +241,9 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex,
 
 bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange *ex)
 {
-	return st->paused_ns && ex->start_ns < st->paused_ns + NEAR_NS;
+	uint64_t last_ns = st->paused_ns > st->behind_ns ? st->paused_ns : st->behind_ns;
+
+	return last_ns && ex->start_ns < last_ns + NEAR_NS;
 }
 
 bool otr_exchange_torn(const struct otr_stitch *st, const struct otr_exchange *ex)

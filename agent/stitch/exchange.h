@@ -160,6 +160,7 @@ struct otr_stitch {
 	uint64_t epoch_ns;
 	uint64_t now_ns;
 	uint64_t paused_ns; /* when the source began to let requests go, last */
+	uint64_t behind_ns; /* likewise, one process alone */
 	struct otr_torn torn;
 	uint64_t swept_ns;
 	struct otr_wire *wires, *by_isn, *by_ends;

@@ -76,6 +76,11 @@ void otr_stitch_pause(struct otr_stitch *st, uint64_t now_ns)
 	st->paused_ns = now_ns;
 }
 
+void otr_stitch_behind(struct otr_stitch *st, uint64_t now_ns)
+{
+	st->behind_ns = now_ns;
+}
+
 void otr_stitch_lost(struct otr_stitch *st, uint64_t now_ns, uint32_t tgid)
 {
 	struct otr_torn *torn = &st->torn;

@@ -108,6 +108,10 @@ void otr_stitch_clock(struct otr_stitch *st, uint64_t epoch_offset_ns);
  * parts because of it is marked. */
 void otr_stitch_pause(struct otr_stitch *st, uint64_t now_ns);
 
+/* A process lets requests go, since we are behind; what is asked on behalf of those that it
+ * tells is told, too. */
+void otr_stitch_behind(struct otr_stitch *st, uint64_t now_ns);
+
 /* Records of the process `tgid` (0: of any) were lost before `now_ns`. An end or an answer
  * that lacks about that time is not known to have lacked: it is cut, not in error. */
 void otr_stitch_lost(struct otr_stitch *st, uint64_t now_ns, uint32_t tgid);

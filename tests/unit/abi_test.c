@@ -407,7 +407,8 @@ static void order_of_loss(void **state)
 	assert_int_equal(OTR_LOSS_EXPORT, 14);
 	assert_int_equal(OTR_LOSS_LATE, 15);
 	assert_int_equal(OTR_LOSS_BUDGET, 16);
-	assert_int_equal(OTR_LOSS_MAX, 17);
+	assert_int_equal(OTR_LOSS_BEHIND, 17);
+	assert_int_equal(OTR_LOSS_MAX, 18);
 }
 
 static void order_of_hit(void **state)

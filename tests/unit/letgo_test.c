@@ -46,6 +46,11 @@ int otr_ring_ready(void)
 	return 1;
 }
 
+int otr_ring_is_behind(void)
+{
+	return otr_shim.behind;
+}
+
 void otr_count(enum otr_shim_count what)
 {
 	ring.counts[what]++;
@@ -125,6 +130,7 @@ static int begin(void **state)
 	memset(&fd, 0, sizeof(fd));
 	memset(told, 0, sizeof(told));
 	ruled = 0;
+	otr_shim.behind = 0;
 	otr_shim.ring = &ring;
 	otr_shim.pid = 7;
 	fd.inode = 5;
@@ -185,6 +191,28 @@ static void rules_where_they_serve(void **state)
 	assert_int_equal(ruled, 9);
 	assert_string_equal(told, "odd");
 	assert_int_equal(fd.way[OTR_DIR_OUT].total, 5000);
+}
+
+/* Requests that come in are let go while the agent is behind, whole ones; what is asked is
+ * told, or not, as what it is asked for. */
+static void while_it_is_behind(void **state)
+{
+	(void)state;
+	move(OTR_DIR_IN, 50, 50);
+	otr_shim.behind = 1;
+	move(OTR_DIR_OUT, 100, 100);
+	exchange();
+	exchange();
+	assert_string_equal(told, "odd");
+	assert_int_equal(ring.counts[OTR_SHIM_BEHIND], 2);
+	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 0);
+	otr_shim.behind = 0;
+	exchange();
+	assert_string_equal(told, "odddd");
+	otr_shim.behind = 1;
+	fd.role = OTR_ROLE_CLIENT;
+	fd.last_dir = OTR_DIR_IN;
+	assert_int_equal(otr_lets_go(&fd, OTR_DIR_OUT), 0);
 }
 
 /* A pause ends between a request and its answer: the answer goes with it. */
@@ -280,7 +308,7 @@ int main(void)
 		TEST(whole_ones),		   TEST(begun_before),
 		TEST(a_client_that_asked),	   TEST(what_nobody_reads_is_no_loss),
 		TEST(only_passing_on),		   TEST(rules_where_they_serve),
-		TEST(answered_after),
+		TEST(answered_after),		   TEST(while_it_is_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,10 +42,24 @@ static void lets_go(struct end *e)
 	e->run_dir = -1;
 }
 
+static void is_behind(struct maker *mk)
+{
+	struct otr_ev_lost lost = {
+		.hdr = stamp(mk, NULL, OTR_EV_LOST, sizeof(lost)),
+		.cause = OTR_LOSS_BEHIND,
+	};
+
+	give(mk, &lost);
+}
+
+static bool is_cut_by(const struct otr_span *sp, struct otr_slice why)
+{
+	return sp->cut && otr_slice_eq(otr_span_string(sp, OTR_KEY_OTRACE_CUT), why);
+}
+
 static bool is_marked(const struct otr_span *sp)
 {
-	return sp->cut && otr_slice_eq(otr_span_string(sp, OTR_KEY_OTRACE_CUT),
-				       OTR_SLICE("budget"));
+	return is_cut_by(sp, OTR_SLICE("budget"));
 }
 
 /* It goes on with the next request, at once: no hole, nothing to wait for. */
@@ -157,6 +171,37 @@ static void one_end_alone(void **state)
 	end(&s);
 }
 
+/* A process is behind: what it tells is whole, what is on a wire whose other end it let go is
+ * not. */
+static void behind(void **state)
+{
+	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
+	uint64_t holes = otr_loss_get(OTR_LOSS_HOLE);
+	struct end alone = tcp_server(103, 30, 1);
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &cl);
+	opens(&s.mk, &sv);
+	opens(&s.mk, &alone);
+	gets(&s.mk, &alone, GET("/a"));
+	is_behind(&s.mk);
+	sends(&s.mk, &alone, OK);
+	lets_go(&alone);
+	gets(&s.mk, &alone, GET("/c"));
+	sends(&s.mk, &alone, OK);
+	gets(&s.mk, &sv, GET("/b"));
+	sends(&s.mk, &sv, OK);
+	ticks(&s.mk, 60 * MS);
+	assert_int_equal(s.n, 3);
+	assert_false(span_of(&s, OTR_SPAN_SERVER, "/a")->cut);
+	assert_false(span_of(&s, OTR_SPAN_SERVER, "/c")->cut);
+	assert_true(is_cut_by(span_of(&s, OTR_SPAN_SERVER, "/b"), OTR_SLICE("behind")));
+	assert_int_equal(otr_loss_get(OTR_LOSS_HOLE), holes);
+	end(&s);
+}
+
 /* Long after the last pause nothing is blamed on it. */
 static void long_ago(void **state)
 {
@@ -185,6 +230,7 @@ int main(void)
 		cmocka_unit_test(open_meanwhile),
 		cmocka_unit_test(child_of_what_was_let_go),
 		cmocka_unit_test(one_end_alone),
+		cmocka_unit_test(behind),
 		cmocka_unit_test(long_ago),
 	};
 

@@ -33,6 +33,12 @@ void otr_tell_environment(void)
 {
 }
 
+static int said; /* that it is behind */
+void otr_tell_behind(void)
+{
+	said++;
+}
+
 uint32_t otr_netns(void)
 {
 	return 1;
@@ -55,6 +61,7 @@ static int begin(void **state)
 	     MAP_SHARED | MAP_FIXED, fd, OTR_RING_HEAD);
 	close(fd);
 	memset(&rd, 0, sizeof(rd));
+	otr_shim.tail = said = otr_shim.behind = 0;
 	rd.ring = otr_shim.ring = (void *)at;
 	rd.slots = otr_shim.slots = at + OTR_RING_HEAD;
 	return 0;
@@ -107,6 +114,51 @@ static void full_is_counted(void **state)
 		assert_int_equal(otr_ring_next(&rd, 9, 5, false)->conn, i);
 	assert_null(otr_ring_next(&rd, 9, 5, false));
 	assert_int_equal(put(n, 1000, true), 0);
+}
+
+/* From half a ring until a quarter is left to read: said once each time. */
+static void behind_and_back(void **state)
+{
+	uint64_t used;
+
+	(void)state;
+	for (int round = 1; round <= 3; round++) {
+		while (!otr_ring_is_behind())
+			assert_int_equal(put(1, 1000, true), 0);
+		used = rd.ring->head - rd.tail;
+		assert_in_range(used, OTR_RING_BYTES / 2, OTR_RING_BYTES / 2 + 2048);
+		assert_int_equal(otr_ring_is_behind(), 1);
+		assert_int_equal(said, round);
+		while (otr_ring_is_behind())
+			assert_non_null(otr_ring_next(&rd, 9, 5, false));
+		assert_in_range(rd.ring->head - rd.tail, 1, OTR_RING_BYTES / 4);
+	}
+	assert_int_equal(otr_shim.ring->counts[OTR_SHIM_DROPPED], 0);
+}
+
+/* That it lets requests go it may say; what else was lost the agent knows. */
+static void what_it_says_of_loss(void **state)
+{
+	static const struct {
+		uint16_t cause;
+		uint64_t n;
+		bool may;
+	} rows[] = {{OTR_LOSS_BEHIND, 0, true},
+		    {OTR_LOSS_BEHIND, 1, false},
+		    {OTR_LOSS_BUDGET, 0, false},
+		    {OTR_LOSS_RING, 5, false}};
+	struct otr_ev_lost *lost;
+	uint64_t place;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		lost = otr_ring_reserve(sizeof(*lost), &place);
+		*lost = (struct otr_ev_lost){.hdr = {.kind = OTR_EV_LOST, .size = sizeof(*lost)},
+					     .n = rows[i].n};
+		lost->cause = rows[i].cause;
+		otr_ring_commit(place);
+		assert_int_equal(otr_ring_next(&rd, 9, 5, false) != NULL, rows[i].may);
+	}
 }
 
 static void a_writer_that_was_killed(void **state)
@@ -166,6 +218,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(over_the_end_many_times),	  TEST(full_is_counted),
+		TEST(behind_and_back),		  TEST(what_it_says_of_loss),
 		TEST(a_writer_that_was_killed),	  TEST(what_cannot_be),
 		TEST(time_is_not_from_the_future),
 	};

@@ -42,6 +42,10 @@ void otr_tell_environment(void)
 {
 }
 
+void otr_tell_behind(void)
+{
+}
+
 static int rings_open(void)
 {
 	char name[64], to[64];
