@@ -87,8 +87,7 @@ static void read_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns)
 	if (otr_go_version(tgid, go))
 		otr_meta_put(tgid, OTR_META_GO, otr_slice_str(go), time_ns, put, s);
 	if (service)
-		otr_meta_put(tgid, OTR_META_SERVICE, otr_slice_str(service),
-			     time_ns, put, s);
+		otr_meta_put(tgid, OTR_META_SERVICE, otr_slice_str(service), time_ns, put, s);
 }
 
 struct family {
@@ -293,6 +292,7 @@ static void tell_clock(struct otr_session *s, uint64_t now)
 
 	s->clock_ns = now;
 	put(s, &clock.hdr);
+	malloc_trim(0); /* what a burst needed: free() gives back the end alone */
 }
 
 static void tick(struct otr_session *s, uint64_t time_ns)
@@ -424,10 +424,8 @@ int otr_session_step(struct otr_session *s)
 	uint64_t now = otr_now();
 
 	s->events = 0;
-	if (now - s->clock_ns > CLOCK_EACH_NS) {
+	if (now - s->clock_ns > CLOCK_EACH_NS)
 		tell_clock(s, now);
-		malloc_trim(0); /* what a burst needed: free() gives back the end alone */
-	}
 	otr_sources_drain(s->src, now, drained, s);
 	otr_sources_poll(s->src, now, false, drained, s);
 	otr_chosen_tick(s->chosen, now);

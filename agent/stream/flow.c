@@ -15,6 +15,7 @@
 #include "agent/base/own.h"
 #include "agent/proto/proto.h"
 
+#define WAIT_NS (20 * 1000000ull) /* for a request, a hole, a run's record */
 #define SWAP_NS (1 * 1000000ull)  /* stamps of two threads differ by less */
 
 struct otr_flow *otr_flow_new(struct otr_conn *conn, uint8_t layer,
@@ -299,7 +300,7 @@ void otr_flow_run(struct otr_flow *fl, const struct otr_ev_run *ev)
 
 static void tick_way(struct otr_flow *fl, struct otr_way *way, uint64_t now_ns)
 {
-	if (!fl->proto || !way->wait_ns || now_ns < way->wait_ns + OTR_FLOW_WAIT_NS)
+	if (!fl->proto || !way->wait_ns || now_ns < way->wait_ns + WAIT_NS)
 		return;
 	way->patient = true;
 	way->wait_ns = 0;

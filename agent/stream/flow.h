@@ -18,7 +18,6 @@
 
 #define OTR_HEAD_DEFAULT 1024u /* what the source copies of a run unasked */
 #define OTR_FLOW_TRIES	 8     /* runs that may be shown to sniff() in vain */
-#define OTR_FLOW_WAIT_NS (20 * 1000000ull) /* for a request, a hole, a run's record */
 
 struct otr_conn;
 struct otr_flow;

@@ -334,6 +334,16 @@ bool otr_half_is_torn(const struct otr_half *h, uint64_t end, bool calls)
 	return at < end;
 }
 
+uint64_t otr_half_hole_ns(const struct otr_half *h)
+{
+	const struct otr_piece *p = h->pieces;
+	uint64_t end = joined_end(h);
+
+	while (p && p->pos <= end)
+		p = p->next;
+	return p ? p->from.time_ns : 0;
+}
+
 bool otr_half_begins_run(const struct otr_half *h)
 {
 	const struct otr_piece *p = covering(h, h->at);

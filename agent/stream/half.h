@@ -114,6 +114,9 @@ void otr_half_spend(struct otr_half *h, uint64_t n);
  * where each call has a record. */
 bool otr_half_is_torn(const struct otr_half *h, uint64_t end, bool calls);
 
+/* When the first bytes behind what is missing moved; 0: nothing is. */
+uint64_t otr_half_hole_ns(const struct otr_half *h);
+
 /* Does a run begin at `at`? */
 bool otr_half_begins_run(const struct otr_half *h);
 

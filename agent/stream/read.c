@@ -24,6 +24,7 @@
 #include "agent/proto/proto.h"
 
 #define MAX_BAD 16 /* places tried by resync() without a message */
+#define LATE_NS (2 * 1000000ull) /* stamps of two threads differ by less */
 
 static void take_head(struct otr_flow *fl, struct otr_way *way, uint64_t used,
 		      const struct otr_msg *msg)
@@ -119,38 +120,39 @@ static bool must_wait(struct otr_flow *fl, struct otr_way *way)
 	return true;
 }
 
-/* What comes next, or NULL: nothing waits there. */
-static const struct otr_piece *next_of(const struct otr_way *way)
+/* When what comes next on `way` moved; UINT64_MAX: nothing waits there. */
+static uint64_t next_ns(const struct otr_way *way)
 {
 	const struct otr_piece *p = way->half.pieces;
 
 	while (p && p->end <= way->half.at)
 		p = p->next;
-	return p;
-}
-
-/* When it moved. */
-static uint64_t next_ns(const struct otr_way *way)
-{
-	const struct otr_piece *p = next_of(way);
-
 	return p ? p->from.start_ns : UINT64_MAX;
 }
 
-/* The same for what is missing where it is needed: it is late, or lost if what lies behind it
- * has been here for long. */
+/* The same for what is missing where it is needed. */
 static bool await(struct otr_flow *fl, struct otr_way *way)
 {
-	const struct otr_piece *p = next_of(way);
+	uint64_t since_ns = otr_half_hole_ns(&way->half);
 
 	if (way->patient || way->ended || fl->hurry)
 		return false;
 	if (!way->wait_ns)
-		way->wait_ns = p ? p->from.time_ns : way->half.moved_ns;
-	if (way->half.moved_ns >= way->wait_ns + OTR_FLOW_WAIT_NS)
-		return false;
+		way->wait_ns = since_ns ? since_ns : way->half.moved_ns;
 	otr_conn_wait(fl->conn, fl, true);
 	return true;
+}
+
+/* What is missing at a hole is late no more if others came clearly later than what lies behind.
+ * What is read too late is not there when what was asked for it looks for its parent. */
+static bool is_lost(const struct otr_flow *fl, const struct otr_way *way)
+{
+	uint64_t in_ns = fl->ways[OTR_DIR_IN].half.moved_ns;
+	uint64_t out_ns = fl->ways[OTR_DIR_OUT].half.moved_ns;
+	uint64_t since_ns = otr_half_hole_ns(&way->half);
+
+	return way->patient || way->ended || fl->hurry ||
+	       (since_ns && (in_ns > out_ns ? in_ns : out_ns) >= since_ns + LATE_NS);
 }
 
 /* The end of a run that was not copied: its last bytes may tell that a message is over.
@@ -245,7 +247,7 @@ static bool across_gap(struct otr_flow *fl, struct otr_way *way,
 		await(fl, way);
 		return false;
 	}
-	if (follow == OTR_FOLLOW_HOLE && await(fl, way))
+	if (follow == OTR_FOLLOW_HOLE && !is_lost(fl, way) && await(fl, way))
 		return false;
 	if (follow == OTR_FOLLOW_HOLE)
 		otr_conn_lost(fl->conn, OTR_LOSS_HOLE);
@@ -255,11 +257,12 @@ static bool across_gap(struct otr_flow *fl, struct otr_way *way,
 	return true;
 }
 
-static unsigned int flags_of(const struct otr_way *way, enum otr_follow follow)
+static unsigned int flags_of(const struct otr_flow *fl, const struct otr_way *way,
+			     enum otr_follow follow)
 {
 	if (follow == OTR_FOLLOW_NOTHING)
 		return way->ended ? OTR_IN_EOF : 0;
-	return follow == OTR_FOLLOW_GAP || way->patient ? OTR_IN_CUT : 0;
+	return follow == OTR_FOLLOW_GAP || is_lost(fl, way) ? OTR_IN_CUT : 0;
 }
 
 /* Where some were lost, a message is believed in only where a run begins with it. */
@@ -289,7 +292,7 @@ static bool parse_one(struct otr_flow *fl, struct otr_way *way,
 	uint64_t used = 0;
 
 	switch (fl->proto->parse(fl->state, otr_way_dir(fl, way), in,
-				 flags_of(way, follow), &used, &msg)) {
+				 flags_of(fl, way, follow), &used, &msg)) {
 	case OTR_PARSE_MSG:
 		take_head(fl, way, used, &msg);
 		return true;
