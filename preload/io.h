@@ -66,7 +66,8 @@ static inline size_t otr_n_pieces(int is_sendmsg, int n)
 /* safe.c: otr_head_read() of bytes of which nobody has said yet that they can be read. */
 enum otr_head otr_safe_head(const struct otr_out *o, struct otr_seen *seen);
 
-/* In a program with threads, before a call that sends `iov` on `f` (NULL: what `o` says): a
+/* In a program with threads, before a call that sends `iov` (NULL: what `o` says) on `f` (NULL:
+ * not known yet): a
  * copy of what will be looked at, until otr_let_go_of(). NULL: nothing will be. */
 struct otr_self;
 struct otr_copy;

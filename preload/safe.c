@@ -229,7 +229,7 @@ static struct otr_copy *claim_whole(int32_t tid)
 struct otr_copy *otr_keep(const struct otr_self *self, const struct otr_fd *f,
 			  const struct otr_out *o, const struct iovec *iov, int n)
 {
-	size_t want = otr_is_alone() ? 0 : otr_wanted(f);
+	size_t want = otr_is_alone() ? 0 : f ? otr_wanted(f) : OTR_DATA_MAX;
 	struct asked a = {.page = 1};
 	int error = errno;
 	struct otr_copy *c;

@@ -209,11 +209,16 @@ static void learn(struct otr_self *self, const void *session)
 	t->conn = f->inode;
 }
 
-/* `bytes` NULL: they cannot be looked at. */
+/* Bytes of a call that were moved; those in `iov` can be looked at. */
+struct moved {
+	size_t all;
+	const struct iovec *iov;
+	int n;
+};
+
 static void tell(struct otr_self *self, const struct otr_tls *t, int dir,
-		 const void *bytes, size_t n, uint64_t start_ns)
+		 const struct moved *m, uint64_t start_ns)
 {
-	const struct iovec iov = {(void *)bytes, n};
 	struct otr_fd *f = socket_of(t, dir), *talk;
 
 	if (!f || !otr_ring_ready())
@@ -225,20 +230,19 @@ static void tell(struct otr_self *self, const struct otr_tls *t, int dir,
 	if (f->told_by != otr_shim.pid && !otr_lets_go(talk, dir))
 		otr_tell_conn(t->fd, f, OTR_EV_CONN_OPEN, 0);
 	talk->told_by = f->told_by;
-	otr_moved(self, t->fd, talk, dir, n, start_ns, &iov, bytes ? 1 : 0);
+	otr_moved(self, t->fd, talk, dir, m->all, start_ns, m->iov, m->n);
 }
 
 /* Where a client is in what it says moves on with all that goes out, whoever looks. */
-static void follow(const struct otr_tls *t, const void *bytes, size_t n)
+static void follow(const struct otr_tls *t, const struct moved *m)
 {
-	const struct iovec iov = {(void *)bytes, n};
 	struct otr_fd *f = t ? otr_fd_slot(t->fd) : NULL, *talk;
 
 	if (!is_told(t, f))
 		return;
 	talk = otr_fd_talk(f);
 	if (talk->role != OTR_ROLE_SERVER)
-		otr_talk_went(&talk->talk, n, &iov, bytes ? 1 : 0);
+		otr_talk_went(&talk->talk, m->all, m->iov, m->n);
 }
 
 /* The library's call. We are `inside` only before and after it. */
@@ -336,6 +340,8 @@ static void mark(const struct otr_tls *t)
 static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k,
 		    uint64_t start_ns)
 {
+	const struct iovec iov = {t->bytes + t->gone, k};
+	const struct moved m = {k, &iov, 1};
 	uint32_t from = t->gone, end = t->at + t->added;
 	ssize_t ret = 0;
 
@@ -345,8 +351,8 @@ static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k,
 		ret = t->gone <= t->at ? t->gone : t->gone < end ? t->at : t->gone - t->added;
 	}
 	if (self)
-		tell(self, t, OTR_DIR_OUT, t->bytes + from, k, start_ns);
-	follow(t, t->bytes + from, k);
+		tell(self, t, OTR_DIR_OUT, &m, start_ns);
+	follow(t, &m);
 	t->len = t->gone > t->at && t->gone < end ? end : 0;
 	return ret;
 }
@@ -376,26 +382,61 @@ static int write_kept(const struct otr_tls_call *c, struct otr_self *self,
 	return *ret > 0;
 }
 
+/* It took so many of the caller's own bytes. */
+static void took_own(const struct otr_tls_call *c, const struct otr_copy *kept,
+		     const void *buf, size_t n, uint64_t start_ns)
+{
+	struct iovec seen[3] = {{(void *)buf, n}};
+	struct moved m = {n, seen, buf && otr_is_alone()};
+	struct otr_self *self;
+	int error = errno;
+
+	if (kept)
+		m.n = otr_kept(kept, seen, n);
+	self = begin(c);
+	if (self) {
+		tell(self, find(c->session), OTR_DIR_OUT, &m, start_ns);
+		otr_leave(self);
+	}
+	follow(find(c->session), &m);
+	errno = error;
+}
+
+/* In its first write the handshake may be made: which connection it is, is known then. */
+static struct otr_copy *keep_own(const struct otr_tls_call *c, const struct otr_self *self,
+				 const void *buf, size_t n)
+{
+	const struct iovec iov = {(void *)buf, n};
+	struct otr_copy *kept;
+	const struct otr_tls *t;
+	struct otr_fd *f;
+	int error = errno;
+
+	if (!buf || otr_is_alone())
+		return NULL;
+	t = find(c->session);
+	f = t ? socket_of(t, OTR_DIR_OUT) : NULL;
+	kept = otr_keep(self, f ? otr_fd_talk(f) : NULL, NULL, &iov, 1);
+	errno = error;
+	return kept;
+}
+
 /* The caller's own bytes; `buf` NULL: they cannot be looked at. */
 static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self,
 			 const void *buf, size_t n)
 {
+	struct otr_copy *kept;
 	uint64_t start_ns;
 	ssize_t ret;
-	int error;
 
 	if (!self)
 		return c->make(c, (void *)buf, n);
 	start_ns = otr_clock_ns();
+	kept = keep_own(c, self, buf, n);
 	ret = call(c, self, (void *)buf, n);
-	error = errno;
-	if (ret > 0 && (self = begin(c))) {
-		tell(self, find(c->session), OTR_DIR_OUT, buf, (size_t)ret, start_ns);
-		otr_leave(self);
-	}
 	if (ret > 0)
-		follow(find(c->session), buf, (size_t)ret);
-	errno = error;
+		took_own(c, kept, buf, (size_t)ret, start_ns);
+	otr_let_go_of(kept);
 	return ret;
 }
 
@@ -434,6 +475,7 @@ ssize_t otr_tls_write_unseen(const struct otr_tls_call *c, size_t n)
 ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)
 {
 	struct otr_self *self = begin(c);
+	struct iovec iov = {buf, 0};
 	ssize_t ret;
 	int error;
 
@@ -442,7 +484,8 @@ ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)
 	ret = call(c, self, buf, n);
 	error = errno;
 	if (ret > 0 && (self = begin(c))) {
-		tell(self, find(c->session), OTR_DIR_IN, buf, (size_t)ret, 0);
+		iov.iov_len = (size_t)ret;
+		tell(self, find(c->session), OTR_DIR_IN, &(struct moved){iov.iov_len, &iov, 1}, 0);
 		otr_leave(self);
 	}
 	errno = error;
