@@ -329,7 +329,8 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o,
 	p.f = f;
 	p.header = NULL;
 	p.kept = NULL;
-	p.start_ns = 0;
+	p.start_ns = p.came = 0;
+	p.n = 0;
 	p.seen.iov = alloca(room * sizeof(*p.seen.iov));
 	if (!is_let_be(f))
 		prepare(o, &p);
