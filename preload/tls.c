@@ -227,7 +227,7 @@ static void tell(struct otr_self *self, const struct otr_tls *t, int dir,
 	if (!f || !otr_ring_ready())
 		return;
 	talk = otr_fd_talk(f);
-	otr_learn_role(talk, dir, &iov, bytes ? 1 : 0);
+	otr_learn_role(talk, dir, m->iov, m->n);
 	f->role = talk->role;
 	if (f->told_by != otr_shim.pid && !otr_lets_go(talk, dir))
 		otr_tell_conn(t->fd, f, OTR_EV_CONN_OPEN, 0);
