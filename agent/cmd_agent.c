@@ -94,6 +94,8 @@ static int open_all(struct agent *ag, struct otr_err *err)
 	struct otr_sinks_config sinks = {.cfg = ag->cfg, .fd = -1};
 	struct otr_session_config session = {
 		.cfg = ag->cfg,
+		.library = !ag->cfg->no_shim,
+		.adopt = true,
 		.host = true,
 		.at_exec = otr_rules_at_exec(&ag->rules),
 		.wanted = wanted,

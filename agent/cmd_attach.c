@@ -54,6 +54,8 @@ static int open_all(struct attach *at, struct otr_err *err)
 	bool names = otr_targets_follow_names(at->targets.words);
 	struct otr_session_config session = {
 		.cfg = at->cfg,
+		.library = !at->cfg->no_shim,
+		.adopt = true,
 		.host = names || otr_targets_follow_ports(at->targets.words),
 		.at_exec = names,
 		.wanted = otr_targets_wanted,
@@ -132,7 +134,7 @@ static int trace(struct attach *at, struct otr_err *err)
 		return fail(err, OTR_EXIT_NO_WAY);
 	}
 	otr_targets_title(&at->targets, at->title, sizeof(at->title));
-	otr_sinks_start_line(at->sinks, at->title, "bpf");
+	otr_sinks_start_line(at->sinks, at->title, otr_session_source(at->session));
 	warn_of_mute(at);
 	watch(at);
 	let_signals_end_us();

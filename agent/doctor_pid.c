@@ -7,10 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/own.h"
 #include "agent/doctor.h"
 #include "agent/resource/procfs.h"
 #include "agent/source/bpf.h"
+#include "agent/source/shim.h"
 #include "bpf/shared.h"
 
 static void what(uint32_t pid, struct otr_check *ck)
@@ -101,10 +103,32 @@ static void tls(uint32_t pid, struct otr_check *ck)
 		 "where it encrypts, only sizes and times are seen");
 }
 
+static void library(uint32_t pid, struct otr_check *ck)
+{
+	static const char *const found[] = {
+		[OTR_ADOPT_TAKEN] = "libotrace.so waits for an agent: attach has it",
+		[OTR_ADOPT_HELD] = "libotrace.so, read by an agent that lives",
+		[OTR_ADOPT_LATER] = "libotrace.so, asleep or before its first byte",
+		[OTR_ADOPT_NONE] = "none: no traceparent is put in",
+		[OTR_ADOPT_DENIED] = "may not be looked for",
+	};
+	enum otr_adopt is = otr_shims_peek(pid, otr_now());
+
+	ck->id = "library";
+	snprintf(ck->found, sizeof(ck->found), "%s", found[is]);
+	if (is == OTR_ADOPT_HELD)
+		snprintf(ck->consequence, sizeof(ck->consequence),
+			 "another agent sees it by probes alone");
+	if (is == OTR_ADOPT_DENIED)
+		snprintf(ck->fix, sizeof(ck->fix), "sudo otrace doctor %u", pid);
+	if (is == OTR_ADOPT_HELD || is == OTR_ADOPT_DENIED)
+		ck->state = OTR_HEALTH_LIMITED;
+}
+
 size_t otr_doctor_pid(uint32_t pid, struct otr_check *checks, size_t max)
 {
 	static void (*const rows[])(uint32_t pid, struct otr_check *ck) = {
-		what, width, go, ring, tls};
+		what, width, go, ring, tls, library};
 	char path[64];
 	size_t n = 0;
 

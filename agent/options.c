@@ -59,8 +59,8 @@ const struct otr_option otr_option_table[] = {
 	{ FLAG("no-bpf", no_bpf, R), .group = "how",
 	  .help = "No kernel probes: trace by the library alone. "
 		  "It is loaded into CMD and its children, and needs no privilege." },
-	{ FLAG("no-shim", no_shim, R), .group = "how",
-	  .help = "No library in CMD: trace by kernel probes alone. "
+	{ FLAG("no-shim", no_shim, R | A | G), .group = "how",
+	  .help = "No library: trace by kernel probes alone. "
 		  "They need privilege, see static programs too, and put nothing in." },
 	{ FLAG("no-inject", no_inject, R), .group = "how",
 	  .help = "Put no traceparent on requests. "

@@ -7,7 +7,7 @@
  * a replay sees the same time pass at the same places.
  */
 
-#include "agent/session.h"
+#include "agent/session_int.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -40,26 +40,6 @@
 #define MERGE_BYTES   (64u << 20)
 #define CLOCK_EACH_NS (60 * OTR_NS_PER_S)
 
-struct otr_session {
-	struct otr_session_config cfg;
-	struct otr_sources *src;
-	struct otr_merge *merge;
-	struct otr_record *record;
-	struct otr_chosen *chosen;
-	struct otr_pace pace;
-	uint64_t seed;
-	uint64_t opened_ns; /* before loading */
-	uint64_t began_ns;
-	uint64_t ended_ns; /* 0: it goes on */
-	uint64_t clock_ns; /* when the clock was told last */
-	uint64_t events;   /* of this step */
-	bool started;	   /* what was there has been listed */
-
-	/* Only during otr_session_listeners(). */
-	void (*on_listener)(void *arg, uint32_t tgid, uint16_t port);
-	void *listener_arg;
-};
-
 bool otr_session_has(const struct otr_session *s, uint32_t tgid)
 {
 	return otr_chosen_has(s->chosen, tgid);
@@ -70,7 +50,7 @@ size_t otr_session_alive(const struct otr_session *s)
 	return otr_chosen_count(s->chosen);
 }
 
-static void put(void *arg, const struct otr_event *ev)
+void otr_session_put(void *arg, const struct otr_event *ev)
 {
 	struct otr_session *s = arg;
 
@@ -78,136 +58,9 @@ static void put(void *arg, const struct otr_event *ev)
 		otr_loss_add(OTR_LOSS_EVICT, 1);
 }
 
-static void read_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns)
-{
-	const char *service = s->cfg.cfg->service;
-	char go[OTR_GO_VERSION];
-
-	otr_resource_read(tgid, time_ns, put, s);
-	if (otr_go_version(tgid, go))
-		otr_meta_put(tgid, OTR_META_GO, otr_slice_str(go), time_ns, put, s);
-	if (service)
-		otr_meta_put(tgid, OTR_META_SERVICE, otr_slice_str(service), time_ns, put, s);
-}
-
-struct family {
-	struct otr_session *s;
-	size_t added;
-};
-
-static int target_one(struct otr_session *s, uint32_t tgid)
-{
-	int rc = otr_sources_target(s->src, tgid, !s->cfg.cfg->no_follow);
-
-	if (rc)
-		return rc;
-	otr_chosen_add(s->chosen, tgid);
-	if (s->started)
-		otr_sources_list(s->src, tgid);
-	read_facts(s, tgid, otr_now());
-	otr_notseen_ring(s->cfg.sinks, tgid);
-	return 0;
-}
-
-static bool add_child(void *arg, uint32_t pid)
-{
-	struct family *fam = arg;
-
-	if (!otr_session_has(fam->s, pid) &&
-	    otr_session_has(fam->s, otr_procfs_parent(pid)) &&
-	    !target_one(fam->s, pid))
-		fam->added++;
-	return true;
-}
-
-int otr_session_target(struct otr_session *s, uint32_t tgid)
-{
-	struct family fam = {.s = s};
-	int rc = target_one(s, tgid);
-
-	if (rc || s->cfg.cfg->no_follow)
-		return rc;
-	/* Children of children: until a pass finds no more. */
-	do {
-		fam.added = 0;
-		otr_procfs_each(add_child, &fam);
-	} while (fam.added);
-	return 0;
-}
-
 void otr_session_tell(void *session, const struct otr_event *ev)
 {
-	put(session, ev);
-}
-
-static void untarget(struct otr_session *s, uint32_t tgid)
-{
-	bool traced = otr_session_has(s, tgid);
-
-	otr_chosen_refuse(s->chosen, tgid, otr_now());
-	if (traced)
-		otr_sources_untarget(s->src, tgid);
-}
-
-/* It executes a program (`exec`), or listens on a port: is it traced from now on? One that
- * is traced stays so, unless somebody said no, or its environment does. */
-static void judge(struct otr_session *s, uint32_t tgid, uint16_t port,
-		  const struct otr_ev_proc *exec)
-{
-	bool traced = otr_session_has(s, tgid);
-	enum otr_verdict is = OTR_VERDICT_NONE;
-	struct otr_suspect who;
-
-	if (!tgid || tgid == (uint32_t)getpid())
-		return;
-	if (s->cfg.wanted && otr_suspect_read(&who, tgid, port, exec))
-		is = s->cfg.wanted(s->cfg.arg, &who);
-	if (((exec && traced) || is == OTR_VERDICT_TRACE) &&
-	    otr_procfs_env_has(tgid, "OTRACE_DISABLED=1"))
-		is = OTR_VERDICT_OFF;
-	if (is == OTR_VERDICT_OFF || (is == OTR_VERDICT_NONE && !traced && s->cfg.wanted))
-		untarget(s, tgid);
-	else if (is == OTR_VERDICT_TRACE && !traced && exec)
-		target_one(s, tgid); /* it has no children yet */
-	else if (is == OTR_VERDICT_TRACE && !traced)
-		otr_session_target(s, tgid);
-}
-
-/* A traced process is another program now: its facts, and perhaps goroutines. */
-static void changed(struct otr_session *s, const struct otr_event *ev)
-{
-	uint32_t goid, parent;
-
-	read_facts(s, ev->tgid, ev->time_ns);
-	otr_go_layout(ev->tgid, &goid, &parent);
-	if (goid && !otr_sources_target(s->src, ev->tgid, !s->cfg.cfg->no_follow))
-		otr_sources_list(s->src, ev->tgid);
-}
-
-static int executed(struct otr_session *s, const struct otr_event *ev)
-{
-	bool traced = otr_session_has(s, ev->tgid);
-
-	if (traced || s->cfg.at_exec)
-		judge(s, ev->tgid, 0, (const void *)ev);
-	if (!otr_session_has(s, ev->tgid))
-		return 0;
-	put(s, ev);
-	if (traced)
-		changed(s, ev);
-	s->events++;
-	return 0;
-}
-
-/* A child is what its parent is. */
-static void forked(struct otr_session *s, const struct otr_event *ev)
-{
-	const struct otr_ev_proc *pr = (const void *)ev;
-
-	if (otr_chosen_refused(s->chosen, pr->ppid))
-		otr_chosen_refuse(s->chosen, ev->tgid, ev->time_ns);
-	else
-		otr_chosen_add(s->chosen, ev->tgid);
+	otr_session_put(session, ev);
 }
 
 /* As it is drained: a process of 5 ms has left /proc before its record is released. */
@@ -219,28 +72,28 @@ static int drained(void *arg, const struct otr_event *ev)
 	switch (ev->kind) {
 	case OTR_EV_PROC_EXEC:
 		if (ev->hook != OTR_HOOK_PRELOAD)
-			return executed(s, ev);
-		judge(s, ev->tgid, 0, (const void *)ev);
+			return otr_session_executed(s, ev);
+		otr_session_judge(s, ev->tgid, 0, (const void *)ev);
 		break; /* what it says of its environment comes next */
 	case OTR_EV_PROC_FORK:
-		forked(s, ev);
+		otr_session_forked(s, ev);
 		break;
 	case OTR_EV_META: /* the process itself; what /proc says is more, if it is there */
-		put(s, ev);
+		otr_session_put(s, ev);
 		if (s->cfg.no_probes)
-			read_facts(s, ev->tgid, ev->time_ns);
+			otr_session_facts(s, ev->tgid, ev->time_ns);
 		return 0;
 	case OTR_EV_PROC_EXIT:
 		otr_chosen_remove(s->chosen, ev->tgid);
 		break;
 	case OTR_EV_LISTEN:
-		judge(s, ev->tgid, cn->local.port, NULL);
+		otr_session_judge(s, ev->tgid, cn->local.port, NULL);
 		if (!otr_session_has(s, ev->tgid))
 			return 0;
 		break;
 	}
 	s->events++;
-	put(s, ev);
+	otr_session_put(s, ev);
 	return 0;
 }
 
@@ -291,7 +144,7 @@ static void tell_clock(struct otr_session *s, uint64_t now)
 	const struct otr_ev_clock clock = otr_made_clock(now, s->seed);
 
 	s->clock_ns = now;
-	put(s, &clock.hdr);
+	otr_session_put(s, &clock.hdr);
 	malloc_trim(0); /* what a burst needed: free() gives back the end alone */
 }
 
@@ -321,6 +174,11 @@ static void born(void *arg, uint32_t tgid)
 	otr_chosen_add(s->chosen, tgid);
 }
 
+static bool is_chosen(void *arg, uint32_t tgid)
+{
+	return otr_session_has(arg, tgid);
+}
+
 static void add_cpu(void *sum_ns, uint32_t tgid)
 {
 	*(uint64_t *)sum_ns += otr_procfs_cpu_ns(tgid);
@@ -340,7 +198,7 @@ static void set_pace(struct otr_session *s)
 	s->pace = (struct otr_pace){
 		.src = s->src,
 		.sinks = s->cfg.sinks,
-		.put = put,
+		.put = otr_session_put,
 		.traced_ns = traced_cpu_ns,
 		.arg = s,
 	};
@@ -354,6 +212,7 @@ int otr_session_open(struct otr_session **out,
 	const struct otr_sources_config src = {
 		.use_bpf = !cfg->no_probes,
 		.use_shim = cfg->library,
+		.adopt = cfg->adopt,
 		.bpf = {.btf = cfg->cfg->btf,
 			.host = cfg->host,
 			.trials = cfg->at_exec,
@@ -362,6 +221,7 @@ int otr_session_open(struct otr_session **out,
 			.force = getenv("OTRACE_PROBES")},
 		.say = cfg->say,
 		.born = born,
+		.chosen = is_chosen,
 		.arg = s,
 	};
 	int rc;
@@ -386,7 +246,7 @@ int otr_session_open(struct otr_session **out,
 	otr_sinks_bind(cfg->sinks, s->src, on_policy, on_watch);
 	s->began_ns = otr_now();
 	tell_clock(s, s->began_ns);
-	otr_resource_read_host(s->began_ns, put, s);
+	otr_resource_read_host(s->began_ns, otr_session_put, s);
 	set_pace(s);
 	*out = OTR_TAKE(s);
 	return 0;
@@ -413,8 +273,18 @@ int otr_session_fd(const struct otr_session *s)
 	return otr_sources_fd(s->src);
 }
 
+static uint64_t settle_ns(const struct otr_session *s)
+{
+	bool told = s->cfg.library && (!s->cfg.adopt || otr_sources_told(s->src));
+
+	return told ? SETTLE_LIB_NS : SETTLE_NS;
+}
+
 static void let_pass(struct otr_session *s, uint64_t until)
 {
+	if (until < s->passed_ns)
+		return;
+	s->passed_ns = until;
 	otr_merge_release(s->merge, until, released, s);
 	tick(s, until);
 }
@@ -429,7 +299,7 @@ int otr_session_step(struct otr_session *s)
 	otr_sources_drain(s->src, now, drained, s);
 	otr_sources_poll(s->src, now, false, drained, s);
 	otr_chosen_tick(s->chosen, now);
-	let_pass(s, now - (s->cfg.library ? SETTLE_LIB_NS : SETTLE_NS));
+	let_pass(s, now - settle_ns(s));
 	otr_sinks_tick(s->cfg.sinks, now);
 	otr_notseen_watch(otr_sinks_notseen(s->cfg.sinks), s->cfg.sinks, now - s->began_ns);
 	return otr_pace_step(&s->pace, now, otr_sources_rest_ms(s->src, s->events));

@@ -29,6 +29,7 @@ struct otr_session_config {
 	struct otr_sinks *sinks;	/* likewise */
 	bool no_probes; /* none in the kernel: by the library alone */
 	bool library;	/* programs may carry it (otr_session_join()) */
+	bool adopt;	/* but only those do that have it */
 	const struct otr_ring_switches *say; /* to processes with the library; NULL: nothing */
 	bool host; /* hear of exec and listen of every process */
 

@@ -17,6 +17,9 @@
  *		  next right stamp behind it
  *
  * The reader trusts nothing here: the process may write whatever it likes.
+ *
+ * Nobody reads it at first, or any more? Another agent may, later (agent/source/adopt.h): it
+ * claims it, then counts `gen`: all that the process knew of its connections is stale.
  */
 
 #include "shared.h"
@@ -30,6 +33,11 @@
 #define OTR_RING_META_ENV 4u /* OTR_META_ENV: the only fact that a process tells itself */
 #define OTR_RING_HOSTS	  16
 #define OTR_RING_HOST	  64 /* bytes of one, its NUL among them */
+
+#define OTR_RING_NAME	    "otrace-ring" /* of the memfd: how it is found later */
+#define OTR_RING_SESSION    72 /* NAME.SECRET and its NUL */
+#define OTR_RING_STALE_NS   3000000000ull /* a reader says each second that it lives */
+#define OTR_RING_DEAD_NS    10000000000ull /* after which the process switches itself off */
 
 #define OTR_RING_META_NAMED 17u /* OTR_META_NAMED: but for this one */
 
@@ -85,7 +93,7 @@ struct otr_ring_switches {
 };
 
 struct otr_ring {
-	__u32 magic;
+	__u32 magic; /* 0: it is not to be read, nor will it be written */
 	__u32 abi;   /* OTR_ABI */
 	__u32 bytes; /* OTR_RING_BYTES */
 	__u32 tgid;  /* as the process sees itself */
@@ -103,6 +111,13 @@ struct otr_ring {
 	__u32 policy_gen;
 	__u32 paused; /* 1: requests that begin now are let go, each with its answer */
 	__u32 late; /* 1: the kernel side tells who did whose work, after it was done (R6c) */
+	__u32 gen;  /* another one: the process forgets what it knows, see preload/wake.c */
+	__u32 pad2;
+	/* Who reads, by compare-and-swap; 0: nobody. And when it said last that it lives, on
+	 * CLOCK_MONOTONIC: a pid would be another's in another namespace. See claim.h. */
+	__u64 reader;
+	__u64 beat_ns;
+	char session[OTR_RING_SESSION]; /* where a child offers its own, from then on */
 	struct otr_ring_switches say;
 	struct {
 		__u64 key; /* otr_dir_key(); 0: none */

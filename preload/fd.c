@@ -90,6 +90,19 @@ static void forget(struct otr_fd *f)
 	memset(f, 0, sizeof(*f));
 	f->last_dir = OTR_DIR_NONE;
 	f->policy_gen = ~0u;
+	f->gen = otr_shim.gen;
+}
+
+/* Of another reader's time. Not while a header is on its way: it has to go, whoever reads. */
+static int is_stale(struct otr_fd *f)
+{
+	if (f->gen == otr_shim.gen)
+		return 0;
+	if (f->header)
+		return 1;
+	memset(f, 0, offsetof(struct otr_fd, header));
+	f->gen = otr_shim.gen;
+	return 0;
 }
 
 static uint32_t *home_of(uint64_t inode)
@@ -104,7 +117,8 @@ static void find_home(int fd, struct otr_fd *f)
 	uint32_t hint = *home_of(f->inode);
 	struct otr_fd *home = hint ? otr_fd_slot((int)hint - 1) : NULL;
 
-	if (home && home != f && home->kind == OTR_FD_STREAM && home->inode == f->inode) {
+	if (home && home != f && home->kind == OTR_FD_STREAM && home->inode == f->inode &&
+	    home->gen == f->gen) {
 		f->kind = OTR_FD_ALIAS;
 		f->home = (uint16_t)(hint - 1);
 		home->dup = (uint16_t)fd + 1;
@@ -172,7 +186,7 @@ struct otr_fd *otr_fd_of(int fd)
 {
 	struct otr_fd *f = make_slot(fd);
 
-	if (!f)
+	if (!f || is_stale(f))
 		return NULL;
 	if (f->kind == OTR_FD_ALIAS) {
 		if (otr_fd_known(fd))
@@ -187,6 +201,8 @@ struct otr_fd *otr_fd_of(int fd)
 		forget(f);
 		f->role = role;
 		f->seen_open = seen;
+		if (otr_fd_is_late(f))
+			f->talk.state = OTR_TALK_OPAQUE;
 		look(fd, f);
 	}
 	if (f->kind == OTR_FD_ALIAS)
@@ -198,7 +214,9 @@ struct otr_fd *otr_fd_known(int fd)
 {
 	struct otr_fd *f = otr_fd_slot(fd), *home;
 
-	if (!f || f->kind == OTR_FD_STREAM)
+	if (!f || (f->gen != otr_shim.gen && !f->header))
+		return NULL;
+	if (f->kind == OTR_FD_STREAM)
 		return f;
 	if (f->kind != OTR_FD_ALIAS)
 		return NULL;
@@ -250,7 +268,8 @@ void otr_fd_closed(int fd)
 	if (!f || f->kind == OTR_FD_NEW || getpid() != otr_shim.pid)
 		return;
 	/* What a process has from its maker, and never used, is not over when it closes that. */
-	if (f->kind == OTR_FD_STREAM && !has_heir(f) && f->told_by == otr_shim.pid) {
+	if (f->kind == OTR_FD_STREAM && !has_heir(f) && f->told_by == otr_shim.pid &&
+	    f->gen == otr_shim.gen) {
 		otr_runs_over(f);
 		otr_tell_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
 	}
@@ -263,7 +282,7 @@ void otr_fd_made(int fd, int role)
 {
 	struct otr_fd *f = make_slot(fd);
 
-	if (!f)
+	if (!f || is_stale(f))
 		return;
 	if (role != OTR_ROLE_CLIENT && f->kind == OTR_FD_STREAM)
 		otr_shim.missed = 1;

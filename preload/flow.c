@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "preload/inject.h"
 #include "preload/shim.h"
 
 /* How a connection is captured that the agent has said nothing of. */
@@ -145,6 +146,8 @@ static void begin_run(struct otr_fd *f, int dir, uint64_t now)
 	w->copied = 0;
 	w->cut = 0;
 	w->first_ns = now;
+	if (otr_shim.ring)
+		otr_ring_look(otr_shim.ring, now);
 	if (!otr_shim.ring)
 		w->head_bytes = OTR_HEAD_BYTES;
 	else if (f->policy_gen != otr_shim.ring->policy_gen)
@@ -211,11 +214,13 @@ static void keep_tail(uint8_t tail[8], uint64_t moved, const struct iovec *iov, 
 }
 
 /* Of a connection whose beginning was not seen: who speaks first asks, unless it is an
- * answer that comes first. */
-static void learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
+ * answer that comes first. If that may be in the midst of something, only words are believed. */
+void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 {
 	int answer = n && iov->iov_len >= 7 && !memcmp(iov->iov_base, "HTTP/1.", 7);
 
+	if (otr_fd_is_late(f) && !answer && !otr_head_begins(iov, n))
+		return;
 	if (f->role == OTR_ROLE_UNKNOWN)
 		f->role = (dir == OTR_DIR_OUT) != answer ? OTR_ROLE_CLIENT :
 							   OTR_ROLE_SERVER;
@@ -266,7 +271,7 @@ static void tell_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	/* Where there is none, or another thread makes it this moment, bytes are counted all
 	 * the same: what follows has its right place. */
 	ready = otr_ring_ready();
-	learn_role(f, dir, iov, n);
+	otr_learn_role(f, dir, iov, n);
 	go = otr_lets_go(f, dir);
 	if (first)
 		begin_run(f, dir, now); /* and ends the last one, let go or not */
@@ -296,6 +301,8 @@ static void tell_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 	       uint64_t start_ns, const struct iovec *iov, int n)
 {
+	if (f->gen != otr_shim.gen)
+		return; /* the call began in another reader's time */
 	if (otr_passes_by(self, f, dir, moved))
 		return;
 	self->now_ns = otr_clock_ns();
@@ -323,6 +330,8 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 {
 	struct otr_fd *talk = otr_fd_talk(f);
 
+	if (f->gen != otr_shim.gen)
+		return;
 	if (ret < 0 && error == EAGAIN) {
 		otr_rules_touch(self, talk);
 		return;

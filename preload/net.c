@@ -171,6 +171,8 @@ static const volatile uint32_t *seal(void)
 
 	otr_shim.sealed = 1;
 	otr_shim.off = &never;
+	if (otr_shim.ring)
+		otr_shim.ring->magic = 0; /* nobody is to wake us up */
 	return was;
 }
 
@@ -181,6 +183,8 @@ static void unseal(const volatile uint32_t *was)
 		return; /* by an earlier filter */
 	otr_shim.sealed = 0;
 	otr_shim.off = was;
+	if (otr_shim.ring && was == &otr_shim.ring->off)
+		otr_shim.ring->magic = OTR_RING_MAGIC;
 }
 
 /* Six words go on as they came, as libc's does it; what is not there is not looked at. */

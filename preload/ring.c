@@ -70,7 +70,7 @@ static int may_be_so_large(void)
 
 static int make_memfd(void)
 {
-	int fd = may_be_so_large() ? (int)syscall(SYS_memfd_create, "otrace-ring",
+	int fd = may_be_so_large() ? (int)syscall(SYS_memfd_create, OTR_RING_NAME,
 						  MFD_CLOEXEC | MFD_ALLOW_SEALING) :
 				     -1;
 
@@ -152,33 +152,36 @@ static int offer(int ring)
 	return n > 0 ? 0 : -1;
 }
 
-/* From here on threads write into it. */
+/* From here on threads write into it, and it can be found: whom it is offered to has a moment
+ * for it before any other (`beat_ns`). Without a session it is switched off. */
 static void publish(struct otr_ring *ring)
 {
 	struct otr_shim *sh = &otr_shim;
 
-	ring->magic = OTR_RING_MAGIC;
 	ring->abi = OTR_ABI;
 	ring->bytes = OTR_RING_BYTES;
 	ring->tgid = (uint32_t)sh->pid;
 	ring->policy_gen = 1;
+	ring->gen = sh->gen;
+	ring->off = !sh->session_len;
+	ring->beat_ns = sh->session_len ? otr_clock_ns() : 0;
 	ring->counts[OTR_SHIM_DROPPED] = sh->unsaid;
 	sh->netns = otr_netns();
 	sh->tail = 0;
 	sh->slots = (char *)ring + OTR_RING_HEAD;
+	__atomic_store_n(&ring->magic, OTR_RING_MAGIC, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->ring, ring, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
-	otr_tell_process();
-	otr_tell_environment();
 }
 
 /* Nobody will read it; what is in it is lost. It stays where it is: another thread may be
  * writing this moment. */
-static void take_back(const struct otr_ring *ring)
+static void take_back(struct otr_ring *ring)
 {
 	const struct otr_ring_slot *slot;
 	uint64_t at = 0;
 
+	ring->magic = 0;
 	__atomic_store_n(&otr_shim.off, &otr_shim.idle, __ATOMIC_RELEASE);
 	while (at < ring->head && at < OTR_RING_BYTES) {
 		slot = (const void *)(otr_shim.slots + at);
@@ -187,11 +190,62 @@ static void take_back(const struct otr_ring *ring)
 	}
 }
 
+/* Another thread may be about to look at its head, so pages stay there, which say nothing. */
+void otr_ring_leave(void)
+{
+	struct otr_ring *ring = otr_shim.maker;
+	void *head;
+
+	otr_shim.maker = NULL;
+	if (!ring)
+		return;
+	head = mmap(ring, OTR_RING_HEAD, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (head != MAP_FAILED)
+		munmap((char *)ring + OTR_RING_HEAD, 2 * OTR_RING_BYTES);
+}
+
+/* Who read its maker's last may be another than we were told when that began. */
+static void learn_session(void)
+{
+	const struct otr_ring *ring = otr_shim.maker;
+
+	if (ring && !ring->off && ring->magic == OTR_RING_MAGIC)
+		otr_take_session(ring);
+	otr_ring_leave();
+}
+
+/* Nobody took it. Whoever looks for it later finds it by its name; until then all calls pass
+ * through, at the cost of a look whether that is still so. */
+static void let_wait(struct otr_ring *ring)
+{
+	__atomic_store_n(&ring->off, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&ring->beat_ns, 0, __ATOMIC_RELEASE);
+}
+
 /*
  * A ring that is offered is in use already: from the moment it is, the kernel side leaves
- * all bytes of this process to it, whatever other threads do. Returns 0, -1 or 1 as
- * offer().
+ * all bytes of this process to it, whatever other threads do.
  */
+static int give(int fd, struct otr_ring *ring)
+{
+	int rc;
+
+	learn_session();
+	publish(ring);
+	if (!otr_shim.session_len)
+		return 0;
+	otr_tell_process();
+	otr_tell_environment();
+	rc = offer(fd);
+	if (rc > 0)
+		take_back(ring);
+	if (rc < 0)
+		let_wait(ring);
+	return rc > 0;
+}
+
+/* Returns 0, -1: there is none to be had, or 1: it could not be offered yet. */
 static int make_ring(void)
 {
 	int fd = make_memfd(), rc;
@@ -200,13 +254,7 @@ static int make_ring(void)
 	if (fd < 0)
 		return -1;
 	ring = (struct otr_ring *)map(fd);
-	rc = ring ? 0 : -1;
-	if (ring) {
-		publish(ring);
-		rc = offer(fd);
-	}
-	if (ring && rc)
-		take_back(ring);
+	rc = ring ? give(fd, ring) : -1;
 	shut(RING, fd);
 	return rc;
 }
@@ -234,7 +282,15 @@ int otr_ring_ready(void)
 		sh->idle = 1;
 	}
 	__atomic_store_n(&sh->given, !rc, __ATOMIC_RELEASE);
-	return !rc;
+	return !rc && !*sh->off;
+}
+
+void otr_ring_look(struct otr_ring *ring, uint64_t now)
+{
+	uint64_t beat = __atomic_load_n(&ring->beat_ns, __ATOMIC_RELAXED);
+
+	if (now > beat && now - beat > OTR_RING_DEAD_NS)
+		__atomic_store_n(&ring->off, 1, __ATOMIC_RELEASE);
 }
 
 void otr_count(enum otr_shim_count what)

@@ -22,11 +22,6 @@
 #include "preload/room.h"
 #include "preload/told.h"
 
-
-/* What *alive holds; 0 in a child. */
-#define ALIVE_YES   1
-#define ALIVE_BEGUN 2 /* by another thread, this moment */
-
 extern char **environ;
 
 struct otr_shim otr_shim = {.off = &otr_shim.idle, .idle = 1};
@@ -115,12 +110,25 @@ static void read_switches(struct otr_ring_switches *say)
 	otr_hosts_read(&say->hosts, getenv("OTRACE_NO_INJECT_TO"));
 }
 
-static int may_be_here(const char *exe)
+/* Where its ring is offered. Without an agent there is nobody to tell, unless it is to wait
+ * for one. */
+static int read_session(void)
 {
 	const char *agent = getenv("OTRACE_SESSION");
-	const char *only = getenv("OTRACE_ONLY"); /* --no-follow: its children are not meant */
 	size_t len = agent ? strlen(agent) : 0;
 	const char *dot = agent ? strchr(agent, '.') : NULL;
+
+	if (!dot || len >= sizeof(otr_shim.session))
+		return is_set("OTRACE_WAIT");
+	memcpy(otr_shim.session, agent, len);
+	otr_shim.session_len = (uint16_t)len;
+	otr_shim.name_len = (uint16_t)(dot - agent);
+	return 1;
+}
+
+static int may_be_here(const char *exe)
+{
+	const char *only = getenv("OTRACE_ONLY"); /* --no-follow: its children are not meant */
 
 	if (getauxval(AT_SECURE) || is_watched() || is_denied(exe))
 		return 0;
@@ -129,12 +137,8 @@ static int may_be_here(const char *exe)
 	otr_shim.only = only != NULL;
 	if (only && atoi(only) != getpid())
 		return 0;
-	/* Without an agent there is nobody to tell. */
-	if (!dot || len >= sizeof(otr_shim.session))
+	if (!read_session())
 		return 0;
-	memcpy(otr_shim.session, agent, len);
-	otr_shim.session_len = (uint16_t)len;
-	otr_shim.name_len = (uint16_t)(dot - agent);
 	read_switches(&otr_shim.say);
 	return 1;
 }
@@ -165,50 +169,71 @@ static void begin(void)
 	sh->off = &sh->idle;
 	otr_mind_init(&sh->mind);
 	seed();
-	__atomic_store_n(sh->alive, ALIVE_YES, __ATOMIC_RELEASE);
-}
-
-/* The parent's. Another thread may be about to look at its head, so pages stay there, which
- * say nothing. */
-static void leave_ring(struct otr_ring *ring)
-{
-	void *head = mmap(ring, OTR_RING_HEAD, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-
-	if (head != MAP_FAILED)
-		munmap((char *)ring + OTR_RING_HEAD, 2 * OTR_RING_BYTES);
+	__atomic_store_n(sh->alive, OTR_ALIVE_YES, __ATOMIC_RELEASE);
 }
 
 /* What the parent knew of its own exchanges and strands is the parent's: this process has
  * no current but what it inherits, weakly. Its connections go on. */
 static int begin_anew(void)
 {
-	struct otr_ring *ring = otr_shim.ring;
 	uint8_t not_yet = 0;
 
 	/* One thread does, once; a handler of a signal in it, or another, calls through. */
-	if (!__atomic_compare_exchange_n(otr_shim.alive, &not_yet, ALIVE_BEGUN, 0,
+	if (!__atomic_compare_exchange_n(otr_shim.alive, &not_yet, OTR_ALIVE_BEGUN, 0,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return 0;
 	if (otr_shim.alone)
 		otr_passes_on(); /* who made us does */
 	otr_shim.off = &otr_shim.idle;
+	otr_wake_child(otr_shim.ring);
+	if (otr_shim.ring)
+		otr_shim.maker = otr_shim.ring;
 	otr_shim.ring = NULL;
 	otr_shim.idle = otr_shim.only;
 	otr_ring_forked();
 	otr_copies_forked();
-	if (!otr_shim.only)
-		begin(); /* from here on other threads are seen, too: soon */
-	if (ring)
-		leave_ring(ring);
-	if (otr_shim.only)
+	if (otr_shim.only) {
+		otr_ring_leave();
 		return 0;
+	}
+	begin(); /* from here on other threads are seen, too: soon */
 	otr_self_forked();
 	return 1;
 }
 
 /* glibc gives a constructor the arguments of main(), musl what registers happen to hold. */
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
+/* A child looks at its maker's ring, which says no more than whether that is switched off: it
+ * has to begin for itself. */
+static void is_child(void)
+{
+	if (!otr_shim.sealed)
+		otr_shim.off = &otr_shim.idle;
+}
+
+/* Where libc has no such function (musl), a child of one that waits begins with its maker. */
+static void hear_of_forks(void)
+{
+	int (*hear)(void (*)(void), void (*)(void), void (*)(void), void *) =
+		otr_real_symbol("__register_atfork");
+
+	if (hear)
+		hear(NULL, NULL, is_child, NULL);
+}
+
+/* From now on it is there. One without a session waits for whoever finds its ring. */
+static void begin_here(void)
+{
+	otr_started_read(&otr_shim.started, environ);
+	begin();
+	hear_of_forks();
+	if (!otr_shim.session_len)
+		otr_ring_ready();
+	if (!otr_shim.session_len && !otr_shim.given)
+		return;
+	__atomic_store_n(&otr_shim.idle, 0, __ATOMIC_RELEASE);
+}
 
 __attribute__((constructor)) static void wake_up(int argc, char **argv)
 {
@@ -218,11 +243,8 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	otr_real_find();
 	otr_shim.exe = exe ? exe : "";
 	otr_shim.argv = gnu_get_libc_version && argc > 0 ? argv : NULL;
-	if (may_be_here(otr_shim.exe) && !is_refused() && otr_rooms(is_set("OTRACE_SQL_COMMENT"))) {
-		otr_started_read(&otr_shim.started, environ);
-		begin();
-		__atomic_store_n(&otr_shim.idle, 0, __ATOMIC_RELEASE);
-	}
+	if (may_be_here(otr_shim.exe) && !is_refused() && otr_rooms(is_set("OTRACE_SQL_COMMENT")))
+		begin_here();
 	errno = error;
 }
 
@@ -245,11 +267,15 @@ struct otr_self *otr_enter(void)
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	struct otr_self *self;
 
-	if (*otr_shim.alive != ALIVE_YES && !begin_anew())
+	if (*otr_shim.alive != OTR_ALIVE_YES && !begin_anew())
+		return NULL;
+	if (otr_shim.ring && otr_shim.ring->gen != otr_shim.gen && !otr_wake_up())
 		return NULL;
 	self = otr_self_now();
 	if (!self || (self->inside && !was_left(self, frame)))
 		return NULL;
+	if (self->gen != otr_shim.gen)
+		otr_self_again(self);
 	self->inside = frame;
 	self->now_ns = 0; /* of a call that was left by longjmp() */
 	return self;

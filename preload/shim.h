@@ -75,6 +75,7 @@ struct otr_fd {
 	struct otr_cause cause; /* of the request about to go out */
 	struct otr_talk talk;	/* of a client */
 	uint32_t policy_gen;
+	uint32_t gen; /* of the ring's reader: of another all this is stale */
 	int32_t told_by; /* the process that told of it; 0: none */
 	uint16_t looked; /* calls since it was found to be no socket */
 	uint16_t family;
@@ -127,6 +128,7 @@ struct otr_served {
 /* One thread. */
 struct otr_self {
 	int32_t tid; /* 0: free */
+	uint32_t gen; /* of the ring's reader: of another `strand` is stale */
 	/* Frame of the wrapper it is in: what is called from there passes through. 0: none */
 	uintptr_t inside;
 	uint64_t now_ns; /* while bytes that were moved are told of: when. 0: not that */
@@ -153,11 +155,12 @@ struct otr_shim {
 	/* Tested first by every wrapper. Points to `idle` until there is a ring. */
 	const volatile uint32_t *off;
 	uint32_t idle; /* 1: before the constructor, or switched off */
+	uint32_t gen;  /* of the ring's reader, as it was met last; 0: it is the first */
 	int32_t pid;
 	uint8_t sealed;	  /* the program filters its system calls: we make none */
 	uint8_t only;	  /* 1: children that it forks are not traced */
 	uint8_t offered;  /* one thread does, or has */
-	uint8_t given;	  /* the agent has it */
+	uint8_t given;	  /* the agent has it, or finds it */
 	uint8_t failed;	  /* no ring is to be had */
 	uint8_t tries;	  /* to offer one, when too many did */
 	uint8_t behind;	  /* the agent is: see otr_ring_is_behind() */
@@ -169,6 +172,7 @@ struct otr_shim {
 	struct otr_ring_switches say; /* by our environment */
 	uint8_t *alive;	  /* wiped by fork: 0 in a child that has not begun anew */
 	struct otr_ring *ring;
+	struct otr_ring *maker; /* the ring of who forked us, until there is one of our own */
 	char *slots; /* mapped twice in a row, so that no slot wraps */
 	struct otr_fd_page *fds[OTR_FDS / OTR_FD_PAGE]; /* NULL: none was looked at */
 	uint32_t n_fds;
@@ -215,19 +219,6 @@ struct otr_self *otr_self_now(void);
 const struct otr_self *otr_self_peek(void); /* as it is, or NULL */
 void otr_self_forked(void);
 int otr_has_ended(int32_t tid); /* a thread of ours */
-
-/* ring.c: makes the ring and offers it, once. */
-int otr_ring_ready(void);
-/* In a child: closes what was open in its parent for that. */
-void otr_ring_forked(void);
-void otr_count(enum otr_shim_count what);
-/* Is the reader so far behind that no more requests are begun? What was begun finds room. */
-int otr_ring_is_behind(void);
-/* Is this switch on, OTR_RING_NO_..? */
-int otr_is_told(uint32_t flag);
-/* Room for a record of `size` bytes, or NULL, counted; then otr_ring_commit(). */
-void *otr_ring_reserve(uint32_t size, uint64_t *place);
-void otr_ring_commit(uint64_t place);
 
 /* tell.c: records. */
 uint64_t otr_clock_ns(void);
@@ -295,6 +286,8 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 int otr_passes_by(const struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved);
 /* Somebody may be told on behalf of what this process is asked for. */
 void otr_passes_on(void);
+/* Who asks, by its first bytes, where that is not known. */
+void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n);
 /* Will what moves now in this direction not be told? Decided where a request begins. */
 int otr_lets_go(const struct otr_fd *f, int dir);
 /* How many bytes of the next call that sends on `f` will anybody look at? */
@@ -319,5 +312,7 @@ void otr_rules_touch(struct otr_self *self, struct otr_fd *f);
 void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t now);
 
 #pragma GCC visibility pop
+
+#include "preload/ring.h"
 
 #endif /* OTR_SHIM_H */

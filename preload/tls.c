@@ -148,8 +148,11 @@ struct otr_fd *otr_fd_begin_talk(struct otr_fd *f, uint8_t layer)
 	talk->seen_open = f->seen_open;
 	talk->nonblock = f->nonblock;
 	talk->layer = layer;
+	talk->gen = f->gen;
 	talk->last_dir = OTR_DIR_NONE;
 	talk->policy_gen = ~0u;
+	if (otr_fd_is_late(f))
+		talk->talk.state = OTR_TALK_OPAQUE;
 	f->opaque = 1;
 	return talk;
 }
@@ -224,8 +227,7 @@ static void tell(struct otr_self *self, const struct otr_tls *t, int dir,
 	if (!f || !otr_ring_ready())
 		return;
 	talk = otr_fd_talk(f);
-	if (talk->role == OTR_ROLE_UNKNOWN)
-		talk->role = dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER;
+	otr_learn_role(talk, dir, m->iov, m->n);
 	f->role = talk->role;
 	if (f->told_by != otr_shim.pid && !otr_lets_go(talk, dir))
 		otr_tell_conn(t->fd, f, OTR_EV_CONN_OPEN, 0);

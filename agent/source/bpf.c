@@ -258,6 +258,16 @@ int otr_bpf_door(struct otr_bpf *b, uint64_t inode)
 				    sizeof(yes), BPF_ANY);
 }
 
+void otr_bpf_lib(struct otr_bpf *b, uint32_t tgid)
+{
+	uint32_t yes = 1;
+
+	if (bpf_map__update_elem(b->skel->maps.otr_libs, &tgid, sizeof(tgid), &yes,
+				 sizeof(yes), BPF_ANY))
+		otr_loss_add(OTR_LOSS_TABLE, 1);
+	__atomic_add_fetch(&b->ctl->libs_gen, 1, __ATOMIC_RELEASE);
+}
+
 /* Its offer may be on its way to us: it is marked first, and taken out the next time. */
 static void doubt_lib(struct otr_bpf *b, uint32_t tgid)
 {

@@ -80,6 +80,9 @@ void otr_bpf_watch(struct otr_bpf *b, uint64_t conn, enum otr_dir dir, bool want
  * observed from the kernel any more, but counted (bpf/lib.bpf.h). Returns 0 or -errno. */
 int otr_bpf_door(struct otr_bpf *b, uint64_t inode);
 
+/* This process carries the library: the same of it from now on. */
+void otr_bpf_lib(struct otr_bpf *b, uint32_t tgid);
+
 /* Observes again who said to carry the library and is not known to (`known`), once it has
  * said so for a while. */
 void otr_bpf_sweep_libs(struct otr_bpf *b, bool (*known)(void *arg, uint32_t tgid),

@@ -138,13 +138,30 @@ static bool is_same(const struct place *at, const struct otr_ev_conn *cn)
 	return at->facts.isn_out == cn->isn_out && at->facts.isn_in == cn->isn_in;
 }
 
+/* The library goes on with a connection whose first byte nobody saw: its places are others than
+ * those told so far. What was half said is cut, and it begins anew. */
+static void cut(struct place *at, const struct otr_ev_conn *cn, otr_event_fn fn, void *arg)
+{
+	struct otr_ev_conn end = *cn;
+
+	end.hdr.kind = OTR_EV_CONN_CLOSE;
+	end.error = ECANCELED;
+	fn(arg, &end.hdr);
+	at->facts = *cn;
+}
+
 /* Returns false: told again, since from here on the library tells of its bytes, and counts
  * them from the first that it sees. */
-static bool kernel_opens(struct otr_places *p, const struct otr_ev_conn *cn)
+static bool kernel_opens(struct otr_places *p, const struct otr_ev_conn *cn, otr_event_fn fn,
+			 void *arg)
 {
 	struct place *at = find(p, cn->hdr.conn);
 
 	if (at && cn->by_lib == OTR_BY_LIB_MIXED && is_same(at, cn)) {
+		if (cn->protocol != IPPROTO_TCP || !at->facts.seen_open) {
+			cut(at, cn, fn, arg);
+			return true;
+		}
 		at->mixed = true;
 		at->before[OTR_DIR_IN] = cn->bytes_in;
 		at->before[OTR_DIR_OUT] = cn->bytes_out;
@@ -267,7 +284,7 @@ void otr_places_event(struct otr_places *p, const struct otr_event *ev, otr_even
 
 	switch (ev->kind) {
 	case OTR_EV_CONN_OPEN:
-		if (!(is_library(ev) ? library_opens(p, rec) : kernel_opens(p, rec)))
+		if (!(is_library(ev) ? library_opens(p, rec) : kernel_opens(p, rec, fn, arg)))
 			return;
 		break;
 	case OTR_EV_CONN_CLOSE:

@@ -14,9 +14,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/loss.h"
+#include "agent/source/claim.h"
 #include "agent/source/shim_int.h"
 
 #define ALL	   (OTR_RING_HEAD + OTR_RING_BYTES)
@@ -50,6 +52,7 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 		free(OTR_TAKE(s));
 		return rc;
 	}
+	s->me = otr_shims_name();
 	*out = OTR_TAKE(s);
 	return 0;
 }
@@ -58,30 +61,49 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
  * look here until they begin with rings of their own. */
 static void switch_off(struct shim *sh)
 {
+	sh->off = true;
 	__atomic_store_n(&sh->rd.ring->off, 1, __ATOMIC_RELEASE);
 }
 
-static int drop(struct shim *sh)
+void otr_shim_drop(struct shim *sh)
 {
-	int rc = sh->rd.ring ? -EMFILE : -EINVAL;
-
-	if (sh->rd.ring)
-		munmap(sh->rd.ring, ALL + OTR_RING_BYTES);
+	munmap(sh->rd.ring, ALL + OTR_RING_BYTES);
 	if (sh->pidfd >= 0)
 		close(sh->pidfd);
 	free(sh);
-	return rc;
+}
+
+static uint64_t counted(const struct shim *sh, int what)
+{
+	uint64_t n = __atomic_load_n(&sh->rd.ring->counts[what], __ATOMIC_RELAXED);
+
+	return n > sh->base[what] ? n - sh->base[what] : 0;
+}
+
+/* It stays mapped, and is read no more. */
+static void put_aside(struct otr_shims *s, struct shim *sh)
+{
+	for (int i = 0; i < OTR_SHIM_COUNTS; i++)
+		s->counts[i] += counted(sh, i);
+	otr_shims_forget(s, sh);
+	DL_DELETE(s->all, sh);
+	s->n--;
 }
 
 static void let_go(struct otr_shims *s, struct shim *sh)
 {
-	for (int i = 0; i < OTR_SHIM_COUNTS; i++)
-		s->counts[i] += __atomic_load_n(&sh->rd.ring->counts[i],
-						__ATOMIC_RELAXED);
-	otr_shims_forget(s, sh);
-	DL_DELETE(s->all, sh);
-	s->n--;
-	drop(sh);
+	put_aside(s, sh);
+	otr_shim_drop(sh);
+}
+
+/* In order: another agent may have it now. */
+static void hand_back(struct otr_shims *s, struct shim *sh)
+{
+	if (otr_claim_keep(sh->rd.ring, s->me, otr_now())) {
+		switch_off(sh);
+		otr_claim_drop(sh->rd.ring, s->me);
+	}
+	let_go(s, sh);
 }
 
 void otr_shims_close(struct otr_shims **sp)
@@ -90,10 +112,9 @@ void otr_shims_close(struct otr_shims **sp)
 
 	if (!s)
 		return;
-	while (s->all) {
-		switch_off(s->all);
-		let_go(s, s->all);
-	}
+	while (s->all)
+		hand_back(s, s->all);
+	otr_shims_unhold(s);
 	otr_offers_close(&s->offers);
 	free(s);
 }
@@ -123,7 +144,7 @@ bool otr_shims_has(const struct otr_shims *s, uint32_t tgid)
 	const struct shim *sh;
 
 	DL_FOREACH(s->all, sh)
-	if (sh->tgid == tgid && !sh->rd.broken)
+	if (sh->tgid == tgid && !sh->rd.broken && !sh->replaced)
 		return true;
 	return false;
 }
@@ -184,8 +205,8 @@ static bool has_room(struct otr_shims *s, uint32_t tgid, uint32_t uid)
 	return otr_shims_room(s->n, theirs, uid);
 }
 
-/* All that is said so far. The process has begun: it follows what its environment says. */
-static void greet(const struct otr_shims *s, struct shim *sh)
+/* The process has begun: it follows what its environment says, too. */
+void otr_shims_greet(const struct otr_shims *s, struct shim *sh)
 {
 	struct otr_ring_switches *to = &sh->rd.ring->say;
 
@@ -197,22 +218,45 @@ static void greet(const struct otr_shims *s, struct shim *sh)
 	__atomic_store_n(&sh->rd.ring->paused, s->paused, __ATOMIC_RELEASE);
 }
 
-/* Returns 0, -EINVAL: it is no ring, or -EMFILE: one descriptor too many. */
-static int take_ring(struct otr_shims *s, int fd, uint32_t tgid, uint32_t uid)
+struct shim *otr_shim_make(int fd, uint32_t tgid, uint32_t uid)
 {
 	struct shim *sh = is_ring(fd) ? calloc(1, sizeof(*sh)) : NULL;
 
 	if (!sh)
-		return -EINVAL;
+		return NULL;
 	sh->rd.ring = map_ring(fd);
-	sh->pidfd = (int)syscall(SYS_pidfd_open, (pid_t)tgid, 0);
-	if (!sh->rd.ring || (sh->pidfd < 0 && errno == EMFILE))
-		return drop(sh);
+	if (!sh->rd.ring) {
+		free(sh);
+		return NULL;
+	}
 	sh->rd.slots = (const char *)sh->rd.ring + OTR_RING_HEAD;
+	sh->pidfd = -1;
+	sh->found_ns = otr_now();
 	sh->tgid = tgid;
 	sh->uid = uid;
 	otr_bill_begin(&sh->bill, tgid);
-	greet(s, sh);
+	return sh;
+}
+
+/* Returns 0, -EINVAL: it is no ring, -EMFILE: one descriptor too many, or -EBUSY: another agent
+ * has found it. */
+static int take_ring(struct otr_shims *s, int fd, uint32_t tgid, uint32_t uid)
+{
+	struct shim *sh = otr_shim_make(fd, tgid, uid);
+	int rc = 0;
+
+	if (!sh)
+		return -EINVAL;
+	sh->pidfd = (int)syscall(SYS_pidfd_open, (pid_t)tgid, 0);
+	if (sh->pidfd < 0 && errno == EMFILE)
+		rc = -EMFILE;
+	else if (!otr_claim_given(sh->rd.ring, s->me, otr_now()))
+		rc = -EBUSY;
+	if (rc) {
+		otr_shim_drop(sh);
+		return rc;
+	}
+	otr_shims_greet(s, sh);
 	DL_APPEND(s->all, sh);
 	s->n++;
 	return 0;
@@ -238,18 +282,21 @@ static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
 
 	if (fd < 0)
 		return fd != -EAGAIN;
-	rc = has_room(s, tgid, uid) ? take_ring(s, fd, tgid, uid) : -EMFILE;
+	if (s->welcome && !s->welcome(s->welcome_arg, tgid))
+		rc = -EPERM;
+	else
+		rc = has_room(s, tgid, uid) ? take_ring(s, fd, tgid, uid) : -EMFILE;
 	if (!rc)
 		born(arg, tgid);
-	else
+	else if (rc != -EBUSY)
 		refuse(fd);
-	if (rc)
+	if (rc == -EMFILE || rc == -EINVAL)
 		otr_loss_add(rc == -EMFILE ? OTR_LOSS_EVICT : OTR_LOSS_RECORD, 1);
 	otr_offers_discard(fd);
 	return true;
 }
 
-static bool has_ended(struct shim *sh, uint64_t now_ns)
+bool otr_shim_has_ended(struct shim *sh, uint64_t now_ns)
 {
 	struct pollfd pf = {.fd = sh->pidfd, .events = POLLIN};
 
@@ -359,9 +406,17 @@ static void tell_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
 static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_event_fn fn,
 		 void *arg)
 {
-	bool over = sh->replaced || has_ended(sh, now_ns);
-	int n = drain_one(s, sh, now_ns, over, fn, arg);
+	bool over = sh->replaced || otr_shim_has_ended(sh, now_ns);
+	int n;
 
+	if (!over && !otr_claim_keep(sh->rd.ring, s->me, now_ns)) {
+		put_aside(s, sh); /* we were halted for long: it is another's */
+		DL_APPEND(s->held, sh);
+		return 0;
+	}
+	n = drain_one(s, sh, now_ns, over, fn, arg);
+	if (!over && !n)
+		otr_shim_rouse(s, sh, now_ns);
 	if (!over && is_stuck(sh, n, now_ns))
 		n += drain_one(s, sh, now_ns, true, fn, arg);
 	if (sh->rd.broken)
@@ -383,6 +438,7 @@ int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born,
 
 	for (int i = 0; i < OFFERS && next_offer(s, born, arg); i++)
 		;
+	otr_shims_hold(s, now_ns);
 	DL_FOREACH_SAFE(s->all, sh, next)
 	n += visit(s, sh, now_ns, fn, arg);
 	return n;
@@ -403,7 +459,7 @@ uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what)
 	const struct shim *sh;
 
 	DL_FOREACH(s->all, sh)
-	n += __atomic_load_n(&sh->rd.ring->counts[what], __ATOMIC_RELAXED);
+	n += counted(sh, (int)what);
 	return n;
 }
 
@@ -427,7 +483,7 @@ void otr_shims_say(struct otr_shims *s, const struct otr_ring_switches *say)
 
 	s->say = *say;
 	DL_FOREACH(s->all, sh)
-	greet(s, sh);
+	otr_shims_greet(s, sh);
 }
 
 void otr_shims_off(struct otr_shims *s, uint32_t tgid)
@@ -437,4 +493,6 @@ void otr_shims_off(struct otr_shims *s, uint32_t tgid)
 	DL_FOREACH(s->all, sh)
 	if (sh->tgid == tgid && !sh->replaced)
 		switch_off(sh);
+	DL_FOREACH(s->held, sh)
+	sh->replaced |= sh->tgid == tgid;
 }

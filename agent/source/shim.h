@@ -28,7 +28,8 @@ typedef void (*otr_shim_born_fn)(void *arg, uint32_t tgid);
 /* Makes the socket. Returns 0, or -errno with the reason in `err`. */
 int otr_shims_open(struct otr_shims **out, struct otr_err *err);
 
-/* Tells every shim to call through from now on, and lets go of its ring. NULL is fine. */
+/* Tells every shim to call through from now on, and lets go of its ring: another agent may
+ * take it. NULL is fine. */
 void otr_shims_close(struct otr_shims **sp);
 
 /* What OTRACE_SESSION is set to for those that may join. */
@@ -45,6 +46,32 @@ void otr_shims_late(struct otr_shims *s);
 
 /* Has this process a ring? */
 bool otr_shims_has(const struct otr_shims *s, uint32_t tgid);
+
+/* Looks for the ring that a process has mapped, of its own, and takes it. */
+enum otr_adopt {
+	OTR_ADOPT_TAKEN,
+	OTR_ADOPT_HELD,	  /* another agent reads it; we do once that is over */
+	OTR_ADOPT_LATER,  /* the library is there, and has no ring yet */
+	OTR_ADOPT_NONE,	  /* nothing to look for */
+	OTR_ADOPT_DENIED, /* it takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE */
+};
+enum otr_adopt otr_shims_adopt(struct otr_shims *s, uint32_t tgid, uint64_t now_ns);
+
+/* What that would say, and nothing is changed: TAKEN stands for what could be. */
+enum otr_adopt otr_shims_peek(uint32_t tgid, uint64_t now_ns);
+
+/* Offers are taken of those processes alone of which `fn` says so. Without it, of all. */
+void otr_shims_welcome(struct otr_shims *s, bool (*fn)(void *arg, uint32_t tgid), void *arg);
+
+/* A process executes another program. */
+void otr_shims_executed(struct otr_shims *s, uint32_t tgid, uint64_t when_ns);
+
+/* `fn` is told of each that is taken so, just before it is switched on: its bytes are not to be
+ * told by anybody else from then on. */
+void otr_shims_on_adopt(struct otr_shims *s, otr_shim_born_fn fn, void *arg);
+
+/* How many are read by another agent. */
+size_t otr_shims_held(const struct otr_shims *s);
 
 /* The inodes of the sockets at which rings are offered. */
 void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_RING_DOORS]);

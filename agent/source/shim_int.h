@@ -17,13 +17,16 @@ struct shim {
 	struct otr_ring_reader rd;
 	uint32_t tgid;
 	int pidfd; /* -1: it has ended */
-	bool replaced; /* its process has offered another since: by exec */
+	bool off; /* we have switched it off */
+	bool replaced; /* its process has executed another program since */
+	uint64_t found_ns, roused_ns;
 	uint64_t looked_ns;
 	uint64_t last_ns; /* of its records */
 	uint64_t stuck_ns; /* since when nothing could be read, though there is some */
 	uint32_t uid;
 	uint64_t told[OTR_SHIM_COUNTS]; /* of what it counts, so much */
 	struct otr_bill bill;
+	uint64_t base[OTR_SHIM_COUNTS]; /* and so much was before us */
 	struct holder *conns;
 	struct shim *prev, *next;
 };
@@ -47,7 +50,32 @@ struct otr_shims {
 	uint64_t cost_ns;
 	bool paused, late;
 	struct otr_ring_switches say;
+	uint64_t me;	   /* as a reader, see claim.h */
+	struct shim *held; /* another agent reads them */
+	uint64_t held_ns;
+	otr_shim_born_fn adopted;
+	void *adopted_arg;
+	bool (*welcome)(void *arg, uint32_t tgid);
+	void *welcome_arg;
 };
+
+/* shim.c: the ring in `fd`, mapped; NULL: it is none. Nobody has it yet. */
+struct shim *otr_shim_make(int fd, uint32_t tgid, uint32_t uid);
+void otr_shim_drop(struct shim *sh);
+bool otr_shim_has_ended(struct shim *sh, uint64_t now_ns);
+/* All that is said so far. */
+void otr_shims_greet(const struct otr_shims *s, struct shim *sh);
+
+/* shim_adopt.c: of what was found in a process, its own ring. */
+struct otr_mapped;
+enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_mapped *m,
+				     uint32_t tgid, uint64_t now_ns);
+/* It was given up, since we were halted for long. */
+void otr_shim_rouse(struct otr_shims *s, struct shim *sh, uint64_t now_ns);
+/* A name among agents; those that others read: may we now? */
+uint64_t otr_shims_name(void);
+void otr_shims_hold(struct otr_shims *s, uint64_t now_ns);
+void otr_shims_unhold(struct otr_shims *s);
 
 /* May a process of this user have one more, beside so many, of whom so many are its user's? */
 bool otr_shims_room(size_t all, size_t theirs, uint32_t uid);

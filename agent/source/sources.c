@@ -10,9 +10,11 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/source/places.h"
+#include "agent/source/seek.h"
 
 #define SWEEP_NS 2000000000ull
 
@@ -20,8 +22,11 @@ struct otr_sources {
 	struct otr_bpf *bpf;
 	struct otr_shims *shims;
 	struct otr_places *places; /* where both are used */
+	struct otr_seek *seek;
 	otr_shim_born_fn born;
+	bool (*chosen)(void *arg, uint32_t tgid);
 	void *arg;
+	bool adopt;
 	int epoll;
 	uint64_t swept_ns;
 	otr_event_fn fn; /* during a drain */
@@ -35,12 +40,25 @@ static int wait_for(struct otr_sources *s, int fd)
 	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
 }
 
+/* It tells of its bytes itself from now on. */
+static void leave_to_library(void *arg, uint32_t tgid)
+{
+	struct otr_sources *s = arg;
+
+	otr_bpf_lib(s->bpf, tgid);
+}
+
 /* Who carries the library is not observed twice. */
 static int join_both(struct otr_sources *s)
 {
 	uint64_t doors[OTR_RING_DOORS];
 	int rc = otr_places_new(&s->places);
 
+	if (!rc)
+		rc = otr_seek_new(&s->seek);
+	otr_shims_on_adopt(s->shims, leave_to_library, s);
+	if (s->adopt)
+		otr_shims_welcome(s->shims, s->chosen, s->arg);
 	otr_shims_late(s->shims);
 	otr_shims_doors(s->shims, doors);
 	for (uint32_t i = 0; !rc && i < OTR_RING_DOORS; i++)
@@ -57,6 +75,8 @@ static int open_each(struct otr_sources *s, const struct otr_sources_config *cfg
 		rc = otr_bpf_open(&s->bpf, &cfg->bpf, err);
 	if (!rc && cfg->use_shim)
 		rc = otr_shims_open(&s->shims, err);
+	if (rc && s->bpf && cfg->adopt)
+		rc = 0; /* the probes see it all the same */
 	if (rc)
 		return rc;
 	if (cfg->say)
@@ -83,6 +103,8 @@ int otr_sources_open(struct otr_sources **out, const struct otr_sources_config *
 		return -ENOMEM;
 	}
 	s->born = cfg->born;
+	s->chosen = cfg->chosen;
+	s->adopt = cfg->adopt;
 	s->arg = cfg->arg;
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (s->epoll < 0) {
@@ -104,6 +126,7 @@ void otr_sources_close(struct otr_sources **sp)
 	otr_bpf_close(&s->bpf);
 	otr_shims_close(&s->shims);
 	otr_places_free(&s->places);
+	otr_seek_free(&s->seek);
 	if (s->epoll >= 0)
 		close(s->epoll);
 	free(s);
@@ -111,7 +134,7 @@ void otr_sources_close(struct otr_sources **sp)
 
 const char *otr_sources_name(const struct otr_sources *s)
 {
-	if (!s->shims)
+	if (!s->shims || (s->adopt && !otr_sources_told(s)))
 		return "bpf";
 	return s->bpf ? "bpf+shim" : "shim";
 }
@@ -150,6 +173,41 @@ static int from_library(void *arg, const struct otr_event *ev)
 	return s->fn(s->fn_arg, ev);
 }
 
+enum otr_adopt otr_sources_adopt(struct otr_sources *s, uint32_t tgid, uint64_t now_ns)
+{
+	enum otr_adopt is = OTR_ADOPT_NONE;
+
+	if (!s->seek || !otr_seek_due(s->seek, tgid, now_ns))
+		return is;
+	is = otr_shims_adopt(s->shims, tgid, now_ns);
+	if (is != OTR_ADOPT_LATER)
+		otr_seek_over(s->seek, tgid);
+	return is;
+}
+
+bool otr_sources_told(const struct otr_sources *s)
+{
+	return s->shims && otr_shims_alive(s->shims);
+}
+
+/* What the kernel tells is also a reason to look for a ring, or to do so anew. */
+static int from_kernel(void *arg, const struct otr_event *ev)
+{
+	const struct otr_ev_conn *cn = (const void *)ev;
+	struct otr_sources *s = arg;
+	int rc = s->fn(s->fn_arg, ev);
+
+	if (!s->seek || !ev->tgid)
+		return rc;
+	if (ev->kind == OTR_EV_PROC_EXEC || ev->kind == OTR_EV_PROC_EXIT)
+		otr_seek_anew(s->seek, ev->tgid);
+	if (ev->kind == OTR_EV_PROC_EXEC)
+		otr_shims_executed(s->shims, ev->tgid, ev->time_ns);
+	if (ev->kind == OTR_EV_CONN_OPEN && cn->by_lib != OTR_BY_LIB_ALL && s->chosen && s->chosen(s->arg, ev->tgid))
+		otr_sources_adopt(s, ev->tgid, otr_now());
+	return rc;
+}
+
 static bool carries_library(void *arg, uint32_t tgid)
 {
 	return otr_shims_has(arg, tgid);
@@ -168,7 +226,7 @@ void otr_sources_drain(struct otr_sources *s, uint64_t now_ns, otr_event_fn fn, 
 	s->fn = fn;
 	s->fn_arg = arg;
 	if (s->bpf)
-		otr_bpf_drain(s->bpf, fn, arg);
+		otr_bpf_drain(s->bpf, from_kernel, s);
 	if (s->shims)
 		otr_shims_drain(s->shims, now_ns, was_born, from_library, s);
 	if (s->bpf && s->shims)

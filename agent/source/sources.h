@@ -17,10 +17,12 @@ struct otr_sources;
 
 struct otr_sources_config {
 	bool use_bpf, use_shim;
+	bool adopt; /* the library only in processes that have it: of those we trace */
 	struct otr_bpf_config bpf;
 	const struct otr_ring_switches *say; /* to the library from the start; or NULL */
 	otr_shim_born_fn born; /* a process carries the library, and has said so */
-	void *arg;	       /* of born() */
+	bool (*chosen)(void *arg, uint32_t tgid); /* is this process traced? */
+	void *arg;				  /* of both */
 };
 
 /* Opens what is wanted. Returns 0, or -errno with the reason in `err`; see
@@ -29,7 +31,7 @@ int otr_sources_open(struct otr_sources **out, const struct otr_sources_config *
 		     struct otr_err *err);
 void otr_sources_close(struct otr_sources **sp);
 
-/* "bpf", "shim", "bpf+shim" */
+/* "bpf", "shim", "bpf+shim": also the last only where the library is in a process */
 const char *otr_sources_name(const struct otr_sources *s);
 
 /* What OTRACE_SESSION is set to in a program that shall join; NULL: none can. */
@@ -57,6 +59,13 @@ void otr_sources_poll(struct otr_sources *s, uint64_t now_ns, bool all, otr_even
 void otr_sources_policy(struct otr_sources *s, uint64_t conn, enum otr_dir dir,
 			enum otr_capture capture, uint32_t head_bytes);
 void otr_sources_watch(struct otr_sources *s, uint64_t conn, enum otr_dir dir, bool want);
+
+/* A process is traced from now on, or was before: if it carries the library it is asked to
+ * tell of itself. Before otr_sources_list(), so that nothing is told by both. */
+enum otr_adopt otr_sources_adopt(struct otr_sources *s, uint32_t tgid, uint64_t now_ns);
+
+/* Does any process tell of itself now? */
+bool otr_sources_told(const struct otr_sources *s);
 
 /* Of the kernel alone; see bpf.h. */
 int otr_sources_target(struct otr_sources *s, uint32_t tgid, bool follow);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/flow.c preload/frames.c
+// needs: preload/flow.c preload/frames.c preload/inject.c
 /* letgo_test.c - the library lets requests go: each whole, decided at its first byte; what
  * was begun before is told to its end. */
 
@@ -39,6 +39,11 @@ void otr_tls_beside(const struct otr_self *s, struct otr_fd *f)
 uint64_t otr_clock_ns(void)
 {
 	return 1;
+}
+
+void otr_ring_look(struct otr_ring *at, uint64_t now)
+{
+	(void)at, (void)now;
 }
 
 int otr_ring_ready(void)

@@ -2,6 +2,7 @@
 // needs: agent/source/places.c agent/loss.c
 /* places_test.c - what the kernel and the library in a process say of one connection. */
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -194,6 +195,39 @@ static void nothing_is_told_where_counts_may_be_wrong(void **state)
 }
 
 /* A process that has a socket from its maker closes its own, or says so of a stranger's. */
+/* The library is woken up in a process whose connection was there before the probes. */
+static void one_that_goes_on_is_cut(void **state)
+{
+	struct otr_ev_conn kernel = conn(OTR_EV_CONN_OPEN, OTR_HOOK_SOCKET);
+	struct otr_ev_conn library = conn(OTR_EV_CONN_OPEN, OTR_HOOK_PRELOAD);
+	struct otr_ev_data da = {.hdr = {.kind = OTR_EV_DATA, .hook = OTR_HOOK_PRELOAD,
+					 .size = sizeof(da), .tgid = 42, .conn = CONN}};
+	struct otr_places *p;
+
+	(void)state;
+	assert_int_equal(otr_places_new(&p), 0);
+	kernel.seen_open = 0;
+	kernel.by_lib = OTR_BY_LIB_NONE;
+	give(p, &kernel);
+	kernel.by_lib = OTR_BY_LIB_MIXED;
+	kernel.bytes_in = 70;
+	give(p, &kernel);
+	assert_int_equal(n_got, 2);
+	assert_int_equal(got[0].hdr.kind, OTR_EV_CONN_CLOSE);
+	assert_int_equal(got[0].conn.error, ECANCELED);
+	assert_int_equal(got[1].hdr.kind, OTR_EV_CONN_OPEN);
+	library.seen_open = 0;
+	give(p, &library);
+	assert_int_equal(n_got, 0);
+	give(p, &da);
+	assert_int_equal(got[0].data.pos, 0);
+	assert_int_equal(got[0].data.pos_kind, OTR_POS_OFFSET);
+	kernel.hdr.kind = OTR_EV_CONN_CLOSE;
+	give(p, &kernel);
+	assert_int_equal(n_got, 1); /* nothing is said to have moved past it */
+	otr_places_free(&p);
+}
+
 static void another_closes_it(void **state)
 {
 	struct otr_ev_conn other = conn(OTR_EV_CONN_CLOSE, OTR_HOOK_PRELOAD);
@@ -217,6 +251,7 @@ int main(void)
 		cmocka_unit_test(what_has_none_stays),
 		cmocka_unit_test(what_moved_past_is_told),
 		cmocka_unit_test(another_closes_it),
+		cmocka_unit_test(one_that_goes_on_is_cut),
 		cmocka_unit_test(nothing_is_told_where_counts_may_be_wrong),
 	};
 

@@ -25,6 +25,16 @@
 
 struct otr_shim otr_shim; /* shim.c's, without its constructor */
 
+uint64_t otr_clock_ns(void)
+{
+	return otr_now();
+}
+
+void otr_take_session(const struct otr_ring *ring)
+{
+	(void)ring;
+}
+
 void otr_tell_process(void)
 {
 }

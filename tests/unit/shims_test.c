@@ -2,6 +2,7 @@
 // needs: preload/ring.c preload/real.c preload/find.c agent/source/ring.c agent/source/event.c
 // needs: agent/source/shim.c agent/source/shim_conn.c agent/source/offer.c agent/source/watch.c
 // needs: agent/source/bill.c
+// needs: agent/source/shim_adopt.c agent/source/claim.c agent/source/mapped.c
 // needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
 /* shims_test.c - a process and the agent at both ends of a ring: what is said reaches it at
  * once, and what it counts is believed only so far. */
@@ -13,16 +14,21 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/loss.h"
+#include "agent/source/claim.h"
+#include "agent/source/mapped.h"
 #include "agent/source/shim.h"
 #include "agent/source/shim_int.h"
 #include "preload/real.h"
@@ -33,6 +39,16 @@ static struct otr_shims *shims;
 static uint32_t born;
 static uint64_t lost[OTR_LOSS_MAX];
 static uint64_t told_ns; /* of the last connection */
+
+uint64_t otr_clock_ns(void)
+{
+	return otr_now();
+}
+
+void otr_take_session(const struct otr_ring *ring)
+{
+	(void)ring;
+}
 
 void otr_tell_process(void)
 {
@@ -46,18 +62,34 @@ void otr_tell_behind(void)
 {
 }
 
+static bool is_ring_fd(int fd)
+{
+	char name[64], to[64] = "";
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return readlink(name, to, sizeof(to) - 1) > 0 && strstr(to, "memfd:otrace-ring");
+}
+
 static int rings_open(void)
 {
-	char name[64], to[64];
 	int n = 0;
 
-	for (int fd = 0; fd < 100; fd++) {
-		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-		memset(to, 0, sizeof(to));
-		n += readlink(name, to, sizeof(to) - 1) > 0 &&
-		     strstr(to, "memfd:otrace-ring") != NULL;
-	}
+	for (int fd = 0; fd < 100; fd++)
+		n += is_ring_fd(fd);
 	return n;
+}
+
+/* Of the ring that is made this moment, where it is kept for another agent to find. */
+static bool keep;
+static int kept;
+
+static void keep_ring(void)
+{
+	int fd = 0;
+
+	while (fd < 100 && !is_ring_fd(fd))
+		fd++;
+	kept = dup(fd);
 }
 
 /* What a child does that is made now. */
@@ -91,6 +123,8 @@ uint32_t otr_netns(void)
 	int status = 0;
 	pid_t pid = child ? fork() : -1;
 
+	if (keep)
+		keep_ring();
 	if (!pid)
 		_exit(!child());
 	if (pid > 0)
@@ -331,7 +365,7 @@ static void a_child_that_is_made_meanwhile(void **state)
 	assert_int_equal(rings_open(), 0);
 }
 
-static uint64_t tells_at(uint64_t time_ns, uint64_t now_ns)
+static void tells_at_ring(uint64_t time_ns)
 {
 	struct otr_ev_conn *cn;
 	uint64_t place;
@@ -341,6 +375,11 @@ static uint64_t tells_at(uint64_t time_ns, uint64_t now_ns)
 	cn->hdr = (struct otr_event){.kind = OTR_EV_CONN_OPEN, .hook = OTR_HOOK_PRELOAD,
 				     .size = sizeof(*cn), .time_ns = time_ns, .conn = 1};
 	otr_ring_commit(place);
+}
+
+static uint64_t tells_at(uint64_t time_ns, uint64_t now_ns)
+{
+	tells_at_ring(time_ns);
 	otr_shims_drain(shims, now_ns, is_born, came, NULL);
 	return told_ns;
 }
@@ -359,6 +398,183 @@ static void its_times(void **state)
 	assert_in_range(at, now, otr_now());
 }
 
+/* Another agent looks at this process, where it finds memory with such descriptors. */
+static struct otr_shims *later;
+static uint32_t left_to_it;
+
+static void is_left(void *arg, uint32_t tgid)
+{
+	(void)arg;
+	assert_true(otr_shim.ring->off); /* it is not switched on yet */
+	left_to_it = tgid;
+}
+
+static enum otr_adopt finds(int fd, uint32_t pid, uint64_t now_ns)
+{
+	struct otr_mapped m = {.pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0),
+			       .pid = pid, .fds = {fd}, .n = 1};
+	enum otr_adopt is;
+
+	is = otr_shims_adopt_found(later, &m, (uint32_t)getpid(), now_ns);
+	otr_mapped_fini(&m);
+	return is;
+}
+
+static int begin_later(void **state)
+{
+	struct otr_err err;
+	int rc = begin(state);
+
+	left_to_it = 0;
+	keep = true;
+	rc = rc ? rc : otr_shims_open(&later, &err);
+	if (!rc)
+		otr_shims_on_adopt(later, is_left, NULL);
+	return rc;
+}
+
+static int end_later(void **state)
+{
+	keep = false;
+	otr_shims_close(&later);
+	return end(state);
+}
+
+/* Made here, as a process makes it; nobody is at its doors. */
+static int waiting(void)
+{
+	memset(&otr_shim, 0, sizeof(otr_shim));
+	otr_shim.pid = getpid();
+	assert_false(otr_ring_ready());
+	assert_true(otr_shim.given);
+	assert_true(*otr_shim.off);
+	return kept;
+}
+
+static void one_that_waits_is_found(void **state)
+{
+	int fd = waiting();
+	uint32_t gen = otr_shim.ring->gen;
+
+	(void)state;
+	otr_count(OTR_SHIM_INJECTED);
+	assert_int_equal(finds(fd, (uint32_t)getpid(), otr_now()), OTR_ADOPT_TAKEN);
+	assert_int_equal(left_to_it, getpid());
+	assert_false(*otr_shim.off);
+	assert_int_not_equal(otr_shim.ring->gen, gen);
+	assert_string_equal(otr_shim.ring->session, otr_shims_session(later));
+	assert_int_equal(otr_shims_count(later, OTR_SHIM_INJECTED), 0); /* before us */
+	otr_count(OTR_SHIM_INJECTED);
+	assert_int_equal(otr_shims_count(later, OTR_SHIM_INJECTED), 1);
+	otr_shims_close(&later);
+	assert_true(*otr_shim.off);
+	assert_true(otr_claim_is_free(otr_shim.ring, otr_now()));
+}
+
+static void its_makers_is_not_its_own(void **state)
+{
+	int fd = waiting();
+
+	(void)state;
+	assert_int_equal(finds(fd, (uint32_t)getpid() + 1, otr_now()), OTR_ADOPT_LATER);
+	assert_true(*otr_shim.off);
+	assert_int_equal(otr_shim.ring->reader, 0);
+}
+
+/* Who offers it chose its reader. When that is halted for long another has it; it finds that
+ * out, and leaves all as it is. */
+static void who_came_first(void **state)
+{
+	uint64_t now;
+	int fd;
+
+	(void)state;
+	joins();
+	fd = kept;
+	now = otr_now();
+	otr_shims_drain(shims, now, is_born, came, NULL);
+	assert_int_equal(finds(fd, (uint32_t)getpid(), now), OTR_ADOPT_HELD);
+	assert_int_equal(otr_shims_held(later), 1);
+	otr_shims_drain(later, now + OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(later), 0);
+	otr_shims_drain(later, now + 4 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_held(later), 0);
+	assert_int_equal(otr_shims_alive(later), 1);
+	assert_int_equal(left_to_it, getpid());
+	otr_shims_drain(shims, now + 4 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(shims), 0);
+	assert_false(*otr_shim.off);
+	otr_shims_close(&later); /* and may have it again */
+	assert_true(*otr_shim.off);
+	otr_shims_drain(shims, now + 6 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(shims), 1);
+	assert_false(*otr_shim.off);
+}
+
+/* What was told for another is nobody's any more; what comes then is. */
+static void what_lay_in_it(void **state)
+{
+	int fd;
+
+	(void)state;
+	joins();
+	fd = kept;
+	otr_shims_close(&shims);
+	told_ns = 0;
+	tells_at_ring(5);
+	assert_int_equal(finds(fd, (uint32_t)getpid(), otr_now()), OTR_ADOPT_TAKEN);
+	otr_shims_drain(later, otr_now(), is_born, came, NULL);
+	assert_int_equal(told_ns, 0);
+	tells_at_ring(6);
+	otr_shims_drain(later, otr_now(), is_born, came, NULL);
+	assert_int_equal(told_ns, 6);
+}
+
+/* Memory of that name that is none of ours: too small, unsealed, another word, a crooked head,
+ * a reader who lives for ever. */
+static void forged(void **state)
+{
+	struct otr_ring *ring;
+	int fd = memfd_create(OTR_RING_NAME, MFD_ALLOW_SEALING), good;
+
+	(void)state;
+	assert_int_equal(finds(dup(fd), 1, otr_now()), OTR_ADOPT_LATER);
+	assert_int_equal(ftruncate(fd, OTR_RING_HEAD + OTR_RING_BYTES), 0);
+	assert_int_equal(finds(dup(fd), 1, otr_now()), OTR_ADOPT_LATER);
+	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
+	assert_int_equal(finds(dup(fd), 1, otr_now()), OTR_ADOPT_LATER);
+	ring = mmap(NULL, sizeof(*ring), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ring->magic = OTR_RING_MAGIC;
+	ring->abi = OTR_ABI;
+	ring->bytes = OTR_RING_BYTES;
+	ring->tgid = 1;
+	ring->head = 7;
+	good = dup(fd);
+	otr_shim.ring = ring; /* for is_left() */
+	assert_int_equal(finds(good, 1, otr_now()), OTR_ADOPT_NONE);
+	assert_int_equal(otr_shims_alive(later), 0);
+	ring->head = 0;
+	ring->reader = 3;
+	ring->beat_ns = UINT64_MAX;
+	assert_int_equal(finds(dup(fd), 1, otr_now()), OTR_ADOPT_HELD);
+	otr_shims_drain(later, otr_now() + 60 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(later), 0);
+	ring->beat_ns = 1;
+	otr_shims_drain(later, otr_now() + 120 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(later), 1);
+	ring->reader = 3; /* it says that another has it */
+	otr_shims_drain(later, otr_now() + 120 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(later), 0);
+	assert_int_equal(otr_shims_held(later), 1);
+	otr_shims_off(later, (uint32_t)getpid()); /* it is not wanted: nor is it later */
+	otr_shims_drain(later, otr_now() + 180 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(later) + otr_shims_held(later), 0);
+	munmap(ring, sizeof(*ring));
+	close(fd);
+}
+
+#define LATER(f) cmocka_unit_test_setup_teardown(f, begin_later, end_later)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +585,11 @@ int main(void)
 		TEST(the_last_of_one_that_is_over), TEST(a_quarter_for_another_user),
 		TEST(no_descriptor_for_it), TEST(a_child_that_is_made_meanwhile),
 		TEST(its_times),
+		LATER(one_that_waits_is_found),
+		LATER(its_makers_is_not_its_own),
+		LATER(who_came_first),
+		LATER(what_lay_in_it),
+		LATER(forged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

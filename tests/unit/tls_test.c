@@ -56,6 +56,13 @@ int otr_lets_go(const struct otr_fd *f, int dir)
 	return 0;
 }
 
+void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
+{
+	(void)iov, (void)n;
+	if (f->role == OTR_ROLE_UNKNOWN)
+		f->role = dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER;
+}
+
 void *otr_room(size_t size)
 {
 	return calloc(1, size);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_SESSION_INT_H
+#define OTR_SESSION_INT_H
+
+/* session_int.h - what session.c and session_procs.c share; nobody else's. */
+
+#include "agent/chosen.h"
+#include "agent/pace.h"
+#include "agent/session.h"
+#include "bpf/event.h"
+
+struct otr_session {
+	struct otr_session_config cfg;
+	struct otr_sources *src;
+	struct otr_merge *merge;
+	struct otr_record *record;
+	struct otr_chosen *chosen;
+	struct otr_pace pace;
+	uint64_t seed;
+	uint64_t opened_ns; /* before loading */
+	uint64_t began_ns;
+	uint64_t ended_ns; /* 0: it goes on */
+	uint64_t clock_ns; /* when the clock was told last */
+	uint64_t passed_ns; /* what is older has been released */
+	uint64_t events;   /* of this step */
+	bool started;	   /* what was there has been listed */
+
+	/* Only during otr_session_listeners(). */
+	void (*on_listener)(void *arg, uint32_t tgid, uint16_t port);
+	void *listener_arg;
+};
+
+/* Into the merge. */
+void otr_session_put(void *arg, const struct otr_event *ev);
+
+/* session_procs.c: facts of a process, as /proc has them. */
+void otr_session_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns);
+
+/* It executes a program (`exec`), or listens on a port: is it traced from now on? */
+void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
+		       const struct otr_ev_proc *exec);
+int otr_session_executed(struct otr_session *s, const struct otr_event *ev);
+void otr_session_forked(struct otr_session *s, const struct otr_event *ev);
+
+#endif /* OTR_SESSION_INT_H */

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session_procs.c - the processes of a session: which are traced, and what is known of them. */
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "agent/base/clock.h"
+#include "agent/notseen.h"
+#include "agent/resource/procfs.h"
+#include "agent/resource/resource.h"
+#include "agent/session_int.h"
+#include "agent/settings.h"
+#include "agent/sinks.h"
+#include "agent/source/made.h"
+#include "agent/source/sources.h"
+
+void otr_session_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns)
+{
+	const char *service = s->cfg.cfg->service;
+	char go[OTR_GO_VERSION];
+
+	otr_resource_read(tgid, time_ns, otr_session_put, s);
+	if (otr_go_version(tgid, go))
+		otr_meta_put(tgid, OTR_META_GO, otr_slice_str(go), time_ns, otr_session_put, s);
+	if (service)
+		otr_meta_put(tgid, OTR_META_SERVICE, otr_slice_str(service),
+			     time_ns, otr_session_put, s);
+}
+
+struct family {
+	struct otr_session *s;
+	size_t added;
+};
+
+/* Why it is seen by probes alone, though the library is in it. */
+static void adopt(struct otr_session *s, uint32_t tgid)
+{
+	enum otr_adopt is = otr_sources_adopt(s->src, tgid, otr_now());
+	char text[160];
+
+	if (!s->cfg.cfg->verbose || (is != OTR_ADOPT_HELD && is != OTR_ADOPT_DENIED))
+		return;
+	snprintf(text, sizeof(text), "process %u: by probes alone: %s", tgid,
+		 is == OTR_ADOPT_HELD ? "another agent reads its library, and lives" :
+					"to look for the library takes CAP_SYS_ADMIN");
+	otr_sinks_notice(s->cfg.sinks, text);
+}
+
+static int target_one(struct otr_session *s, uint32_t tgid)
+{
+	int rc = otr_sources_target(s->src, tgid, !s->cfg.cfg->no_follow);
+
+	if (rc)
+		return rc;
+	otr_chosen_add(s->chosen, tgid);
+	adopt(s, tgid);
+	if (s->started)
+		otr_sources_list(s->src, tgid);
+	otr_session_facts(s, tgid, otr_now());
+	otr_notseen_ring(s->cfg.sinks, tgid);
+	return 0;
+}
+
+static bool add_child(void *arg, uint32_t pid)
+{
+	struct family *fam = arg;
+
+	if (!otr_session_has(fam->s, pid) &&
+	    otr_session_has(fam->s, otr_procfs_parent(pid)) &&
+	    !target_one(fam->s, pid))
+		fam->added++;
+	return true;
+}
+
+int otr_session_target(struct otr_session *s, uint32_t tgid)
+{
+	struct family fam = {.s = s};
+	int rc = target_one(s, tgid);
+
+	if (rc || s->cfg.cfg->no_follow)
+		return rc;
+	/* Children of children: until a pass finds no more. */
+	do {
+		fam.added = 0;
+		otr_procfs_each(add_child, &fam);
+	} while (fam.added);
+	return 0;
+}
+
+static void untarget(struct otr_session *s, uint32_t tgid)
+{
+	bool traced = otr_session_has(s, tgid);
+
+	otr_chosen_refuse(s->chosen, tgid, otr_now());
+	if (traced)
+		otr_sources_untarget(s->src, tgid);
+}
+
+/* It executes a program (`exec`), or listens on a port: is it traced from now on? One that
+ * is traced stays so, unless somebody said no, or its environment does. */
+void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
+		  const struct otr_ev_proc *exec)
+{
+	bool traced = otr_session_has(s, tgid);
+	enum otr_verdict is = OTR_VERDICT_NONE;
+	struct otr_suspect who;
+
+	if (!tgid || tgid == (uint32_t)getpid())
+		return;
+	if (s->cfg.wanted && otr_suspect_read(&who, tgid, port, exec))
+		is = s->cfg.wanted(s->cfg.arg, &who);
+	if (((exec && traced) || is == OTR_VERDICT_TRACE) &&
+	    otr_procfs_env_has(tgid, "OTRACE_DISABLED=1"))
+		is = OTR_VERDICT_OFF;
+	if (is == OTR_VERDICT_OFF || (is == OTR_VERDICT_NONE && !traced && s->cfg.wanted))
+		untarget(s, tgid);
+	else if (is == OTR_VERDICT_TRACE && !traced && exec)
+		target_one(s, tgid); /* it has no children yet */
+	else if (is == OTR_VERDICT_TRACE && !traced)
+		otr_session_target(s, tgid);
+}
+
+/* A traced process is another program now: its facts, and perhaps goroutines. */
+static void changed(struct otr_session *s, const struct otr_event *ev)
+{
+	uint32_t goid, parent;
+
+	otr_session_facts(s, ev->tgid, ev->time_ns);
+	otr_go_layout(ev->tgid, &goid, &parent);
+	if (goid && !otr_sources_target(s->src, ev->tgid, !s->cfg.cfg->no_follow))
+		otr_sources_list(s->src, ev->tgid);
+}
+
+int otr_session_executed(struct otr_session *s, const struct otr_event *ev)
+{
+	bool traced = otr_session_has(s, ev->tgid);
+
+	if (traced || s->cfg.at_exec)
+		otr_session_judge(s, ev->tgid, 0, (const void *)ev);
+	if (!otr_session_has(s, ev->tgid))
+		return 0;
+	otr_session_put(s, ev);
+	if (traced)
+		changed(s, ev);
+	s->events++;
+	return 0;
+}
+
+/* A child is what its parent is. */
+void otr_session_forked(struct otr_session *s, const struct otr_event *ev)
+{
+	const struct otr_ev_proc *pr = (const void *)ev;
+
+	if (otr_chosen_refused(s->chosen, pr->ppid))
+		otr_chosen_refuse(s->chosen, ev->tgid, ev->time_ns);
+	else
+		otr_chosen_add(s->chosen, ev->tgid);
+}
+

@@ -1,0 +1,418 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# adopt.bats - an agent that comes later has the library of programs that carry it already: of
+# those whose agent was killed or has ended, of those that wait for one; nothing is told twice.
+
+bats_require_minimum_version 1.5.0
+load helpers
+load https
+setup() {
+	live_setup
+	shim_setup
+	opts=()
+	lib=$dir/bin/libotrace.so
+	export COLUMNS=200
+}
+teardown() { live_teardown; }
+
+# nginx at $front, in front of a relay that keeps what came to it in $dir/wire. ENV.. CMD..
+proxy() {
+	proxy_conf off
+	bg nginx env "$@" nginx -c "$dir/ng.conf"
+	up "$front"
+	main=$(cat "$dir/pid")
+	pids+=("$main")
+}
+proxy_conf() { # on, off: a daemon?
+	front=$(free_port)
+	cat >"$dir/ng.conf" <<-C
+		pid $dir/pid; error_log $dir/nginx.log; daemon $1; worker_processes 2;
+		events { }
+		http {
+			access_log off;
+			client_body_temp_path $dir/b; proxy_temp_path $dir/p;
+			fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
+			server { listen 127.0.0.1:$front; location / { proxy_pass http://127.0.0.1:$relay; } }
+		}
+	C
+}
+
+get() { [ "$(curl -s -m 10 "127.0.0.1:$front$1")" = "hello $1" ]; }
+# PATH: has it reached the relay with a header of ours?
+headed() { grep -a -A 1 "^GET $1 " "$dir/wire" | grep -aq '^traceparent: 00-'; }
+asked_with_header() {
+	count=$((${count:-0} + 1))
+	get "/try$count" && settled_wire && headed "/try$count"
+}
+settled_wire() { until_true 10 grep -aq "GET /try$count " "$dir/wire"; }
+# The library has it by now: the agent says that it put a header in.
+adopted() { until_true 30 counted; }
+counted() {
+	asked_with_header || return 1
+	kill -USR1 "$tracer"
+	until_true 1 grep -q '^headers' "$dir/text"
+}
+rings() { grep -c 'rw-s 00000000 .*/memfd:otrace-ring' "/proc/$1/maps"; }
+# Each request once at each end: client and server of nginx.
+once() {
+	spans 'len({(s.kind, s.asked) for s in S}) == len(S)' \
+		'{s.asked for s in V} == {s.asked for s in C}' \
+		'all(parent(s) in V and parent(s).asked == s.asked for s in C)'
+}
+
+@test "an agent killed with -9: the program goes on; the next one has its library" {
+	relay
+	proxy "$OTRACE" run -o "$dir/first" --export "file:$dir/gone" --
+	get /seen
+	kill -9 "$pid"
+	ended "$pid"
+	for i in $(seq 200); do get "/dead$i"; done
+	attach ":$front"
+	adopted
+	for i in $(seq 20); do get "/again$i"; done
+	detach
+	headed /again1
+	headed /again20
+	once
+	spans '{f"/again{i}" for i in range(1, 21)} <= {s.asked for s in V}' \
+		'not any("dead" in s.asked for s in S)'
+	grep -q '^lost *nothing' "$dir/text"
+	grep -Eq '^headers *[0-9]+ put in' "$dir/text"
+	[ "$(cat "$dir/nginx.log")" = "" ]
+}
+
+@test "nobody has taken over: after some seconds no header names what nobody sees" {
+	relay
+	proxy "$OTRACE" run -o "$dir/first" --export "file:$dir/gone" --
+	adopted_by_run
+	kill -9 "$pid"
+	ended "$pid"
+	until_true 40 left_alone
+	run "$OTRACE" doctor --quick "$main"
+	attach ":$front"
+	adopted
+	detach
+	once
+}
+left_alone() {
+	count=$((${count:-0} + 1))
+	get "/try$count" || return 1
+	settled_wire || return 1
+	if headed "/try$count"; then return 1; fi
+}
+adopted_by_run() { until_true 10 asked_with_header; }
+
+# How long a loop had waited when it was woken up is not known: what it does next may be a
+# timer's, and is nobody's.
+once_but_first() {
+	spans 'len({(s.kind, s.asked) for s in S}) == len(S)' \
+		'{s.asked for s in V} == {s.asked for s in C}' \
+		'sum(parent(s) is None for s in C) <= 1' \
+		'all(parent(s).asked == s.asked for s in C if parent(s))'
+}
+
+# One connection for all: $1 FIRST, $2 LAST, $3 seconds between.
+hold_open() {
+	cat >"$dir/client.py" <<-P
+		import http.client, sys, time
+		c = http.client.HTTPConnection("127.0.0.1", $front)
+		for i in range($1, $2 + 1):
+		    c.request("GET", f"/on{i}")
+		    assert c.getresponse().read() == f"hello /on{i}\\n".encode()
+		    print(i, flush=True)
+		    time.sleep($3)
+	P
+	bg client $PY "$dir/client.py"
+	client=$pid
+	until_true 10 test -s "$dir/client.out"
+}
+
+@test "a connection that was open before: its requests are told from the next one on, once" {
+	relay
+	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
+	hold_open 1 40 0.1
+	attach ":$front"
+	grep -q '^otrace .* bpf+shim$' "$dir/text"
+	until_true 30 gone "$client"
+	detach
+	wait "$client"
+	once_but_first
+	# All of them but those before, in a row to the last.
+	spans 'len(V) > 5' \
+		'sorted(int(s.asked[3:]) for s in V) == list(range(41 - len(V), 41))'
+	grep -q '^lost *nothing' "$dir/text"
+}
+
+@test "taken over while its bytes are told by the probes: none is missing, none told twice" {
+	relay
+	proxy "$OTRACE" run -o "$dir/first" --export "file:$dir/gone" --
+	get /seen
+	kill -9 "$pid"
+	ended "$pid"
+	attach ":$front"
+	grep -q '^otrace .* bpf$' "$dir/text"
+	hold_open 1 80 0.1
+	until_true 30 gone "$client"
+	kill -USR1 "$tracer"
+	until_true 5 grep -q '^headers' "$dir/text"
+	detach
+	wait "$client"
+	once_but_first
+	spans 'sorted(int(s.asked[3:]) for s in V) == list(range(1, 81))'
+}
+
+@test "an agent that has ended, and what it started goes on: at once, as often as one likes" {
+	relay
+	proxy_conf on
+	traced nginx -c "$dir/ng.conf"
+	up "$front"
+	until_true 10 test -s "$dir/pid"
+	main=$(cat "$dir/pid")
+	pids+=("$main")
+	get /alone
+	for turn in 1 2; do
+		attach ":$front"
+		grep -q '^otrace .* bpf+shim$' "$dir/text"
+		get "/turn$turn"
+		detach
+		headed "/turn$turn"
+		once
+		spans "[s.asked for s in V] == ['/turn$turn']"
+		get /between
+	done
+	run ! headed /between
+}
+
+@test "OTRACE_WAIT=1 and no session: asleep until attach; workers that had not begun, too" {
+	relay
+	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
+	[ "$(rings "$main")" -eq 1 ]
+	get /asleep
+	run ! headed /asleep
+	run "$OTRACE" doctor --quick "$main"
+	[[ "$output" == *"libotrace.so waits for an agent"* ]]
+	attach ":$front"
+	grep -q '^otrace .* bpf+shim$' "$dir/text"
+	for i in $(seq 10); do get "/awake$i"; done
+	detach
+	for i in $(seq 10); do headed "/awake$i"; done
+	once
+	spans 'len(V) == 10' 'len(C) == 10'
+	grep -q '^headers *10 put in$' "$dir/text"
+	get /after
+	run ! headed /after
+}
+
+@test "otrace agent has it, too; --no-shim leaves it asleep" {
+	relay
+	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
+	bg agent "$OTRACE" agent --rule "port=$front" --export "file:$dir/spans"
+	agent=$pid
+	until_true 30 grep -q watching "$dir/agent.err"
+	until_true 30 asked_with_header
+	kill "$agent"
+	ended "$agent"
+	once
+	attach --no-shim ":$front"
+	grep -q '^otrace .* bpf$' "$dir/text"
+	get /probes
+	detach
+	run ! headed /probes
+	spans '[s.asked for s in V] == ["/probes"]'
+}
+
+@test "without OTRACE_WAIT a library that nobody has started is not there" {
+	relay
+	proxy "LD_PRELOAD=$lib"
+	run ! grep otrace-ring "/proc/$main/maps"
+	attach ":$front"
+	grep -q '^otrace .* bpf$' "$dir/text"
+	get /probes
+	detach
+	run ! headed /probes
+	spans '[s.asked for s in V] == ["/probes"]'
+	run "$OTRACE" doctor --quick "$main"
+	[[ "$output" == *"libotrace.so, asleep or before its first byte"* ]]
+}
+
+@test "a Python server inside TLS that asks another: plaintext, and a header" {
+	https_setup
+	https
+	front=$(free_port)
+	cat >"$dir/front.py" <<-P
+		import http.server, ssl, urllib.request
+		trust = ssl.create_default_context(cafile="$dir/cert.pem")
+		class Handler(http.server.BaseHTTPRequestHandler):
+		    def do_GET(self):
+		        body = urllib.request.urlopen(f"https://localhost:$port{self.path}", context=trust).read()
+		        self.send_response(200)
+		        self.send_header("Content-Length", str(len(body)))
+		        self.end_headers()
+		        self.wfile.write(body)
+		server = http.server.HTTPServer(("127.0.0.1", $front), Handler)
+		mine = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+		mine.load_cert_chain("$dir/cert.pem", "$dir/key.pem")
+		server.socket = mine.wrap_socket(server.socket, server_side=True)
+		server.serve_forever()
+	P
+	bg front env OTRACE_WAIT=1 "LD_PRELOAD=$lib" $PY "$dir/front.py"
+	main=$pid
+	up "$front"
+	curl -s --cacert "$dir/cert.pem" "https://localhost:$front/asleep"
+	attach "$main"
+	for i in 1 2 3; do
+		[[ "$(curl -s --cacert "$dir/cert.pem" "https://localhost:$front/in$i")" == "hello /in$i "* ]]
+	done
+	detach
+	spans 'sorted(s.asked for s in V) == ["/in1", "/in2", "/in3"]' 'len(C) == 3' \
+		'all(parent(s).asked == s.asked for s in C)'
+	run ! grep -A 1 /asleep "$dir/heads.raw" "$dir/heads"
+	[ "$(grep -c '^traceparent: 00-' "$dir/heads")" -eq 3 ]
+}
+
+@test "a child that is chosen alone has a ring of its own" {
+	front=$(free_port)
+	relay
+	cat >"$dir/fork.py" <<-P
+		import http.server, os, socket, urllib.request
+		class Handler(http.server.BaseHTTPRequestHandler):
+		    def do_GET(self):
+		        body = urllib.request.urlopen(f"http://127.0.0.1:$relay{self.path}").read()
+		        self.send_response(200)
+		        self.send_header("Content-Length", str(len(body)))
+		        self.end_headers()
+		        self.wfile.write(body)
+		server = http.server.HTTPServer(("127.0.0.1", $front), Handler)
+		child = os.fork()
+		if not child:
+		    server.serve_forever()
+		print(child, flush=True)
+		os.wait()
+	P
+	bg fork env OTRACE_WAIT=1 "LD_PRELOAD=$lib" $PY "$dir/fork.py"
+	up "$front"
+	until_true 10 test -s "$dir/fork.out"
+	child=$(cat "$dir/fork.out")
+	attach "$child"
+	adopted
+	get /child
+	detach
+	kill "$child"
+	headed /child
+	once
+}
+
+@test "two agents: who came first has it; the other sees it by probes, says why, and comes next" {
+	relay
+	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
+	attach ":$front"
+	first=$tracer
+	mv "$dir/text" "$dir/text1"
+	bg second "$OTRACE" attach -v -o "$dir/text2" --export "file:$dir/spans2" ":$front"
+	second=$pid
+	until_true 30 grep -q '^otrace .* bpf$' "$dir/text2"
+	grep -q 'by probes alone: another agent reads its library, and lives' "$dir/second.err"
+	run "$OTRACE" doctor --quick "$main"
+	[[ "$output" == *"read by an agent that lives"* ]]
+	for i in 1 2 3; do get "/both$i"; done
+	for i in 1 2 3; do headed "/both$i"; done
+	quiet
+	kill -INT "$first"
+	ended "$first"
+	spans 'sorted(s.asked for s in V) == ["/both1", "/both2", "/both3"]'
+	once
+	tracer=$second
+	mv "$dir/text2" "$dir/text"
+	adopted
+	quiet
+	kill -INT "$second"
+	ended "$second"
+	cp "$dir/spans2" "$dir/spans"
+	once
+	spans '{"/both1", "/both2", "/both3"} <= {s.asked for s in V}'
+	grep -Eq '^headers *[0-9]+ put in' "$dir/text"
+}
+
+@test "an agent that was halted for long finds its ring with another, and lets go" {
+	relay
+	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
+	attach ":$front"
+	first=$tracer
+	get /one
+	until_true 30 grep -q 'GET /one' "$dir/text"
+	kill -STOP "$first"
+	mv "$dir/text" "$dir/text1"
+	bg second "$OTRACE" attach -o "$dir/text" --export "file:$dir/spans2" ":$front"
+	tracer=$pid
+	until_true 30 grep -q '^otrace ' "$dir/text"
+	adopted
+	get /two
+	kill -CONT "$first"
+	for i in 1 2 3 4 5; do get "/three$i"; done
+	headed /three5
+	quiet
+	kill -INT "$tracer"
+	ended "$tracer"
+	kill -INT "$first"
+	ended "$first"
+	spans '"/one" in {s.asked for s in V}' 'len({(s.kind, s.asked) for s in S}) == len(S)'
+	cp "$dir/spans2" "$dir/spans"
+	once
+	spans '{"/two"} | {f"/three{i}" for i in range(1, 6)} <= {s.asked for s in V}'
+}
+
+@test "memory of that name that is no ring: refused, and the agent goes on" {
+	http "$port"
+	cat >"$dir/forge.py" <<-'P'
+		import ctypes, fcntl, http.server, mmap, os, struct, sys
+		HEAD, SLOTS = 8192, 512 << 10
+		SEALS = 0x2 | 0x4
+		def memory(size, seals, head):
+		    fd = os.memfd_create("otrace-ring", os.MFD_ALLOW_SEALING)
+		    os.ftruncate(fd, size)
+		    if seals:
+		        fcntl.fcntl(fd, 1033, seals)
+		    at = mmap.mmap(fd, min(size, HEAD + SLOTS))
+		    at[:len(head)] = head
+		    return at
+		def head(magic, abi, size, pid, crooked=0):
+		    return struct.pack("IIII48xQ", magic, abi, size, pid, crooked)
+		MAGIC, ABI, me = 0x336e6952, int(sys.argv[2]), os.getpid()
+		kept = [memory(4096, SEALS, b""), memory(HEAD + SLOTS, 0, head(MAGIC, ABI, SLOTS, me)),
+		        memory(HEAD + SLOTS, SEALS, head(MAGIC - 1, ABI, SLOTS, me)),
+		        memory(HEAD + SLOTS, SEALS, head(MAGIC, ABI, SLOTS, me, 7 if len(sys.argv) > 3 else 0))]
+		class Handler(http.server.BaseHTTPRequestHandler):
+		    def do_GET(self):
+		        self.send_response(200)
+		        self.end_headers()
+		http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+	P
+	abi=$(sed -n 's/^#define OTR_ABI *\([0-9]*\).*/\1/p' bpf/event.h)
+	liar=$(free_port)
+	# The last one passes for a ring: its process says nothing in it, and so is not seen.
+	for more in "" crooked; do
+		bg forge $PY "$dir/forge.py" "$liar" "$abi" $more
+		forge=$pid
+		up "$liar"
+		rm -f "$dir/text"
+		attach "$forge" ":$port"
+		curl -s "127.0.0.1:$liar/liar"
+		curl -s "127.0.0.1:$port/honest"
+		detach
+		spans '"/honest" in [s.asked for s in V]'
+		[ -z "$more" ] || spans '"/liar" in [s.asked for s in V]'
+		kill "$forge"
+		ended "$forge"
+	done
+}
+
+@test "not root: attach says what it takes, and nothing is changed" {
+	relay
+	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
+	as_nobody
+	run "${user[@]}" "$OTRACE" attach "$main"
+	[ "$status" -eq 4 ]
+	[[ "$output" == *"sudo otrace"* ]]
+	get /still
+	run ! headed /still
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/wake.c
+/* wake_test.c - another agent reads the ring: what is forgotten, what is kept, whom children
+ * are told of. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "preload/shim.h"
+
+#define ROOM (OTR_EXCHS * sizeof(struct otr_served))
+
+struct otr_shim otr_shim;
+static struct otr_ring ring;
+static uint8_t alive;
+
+static int begin(void **state)
+{
+	(void)state;
+	memset(&otr_shim, 0, sizeof(otr_shim));
+	memset(&ring, 0, sizeof(ring));
+	alive = OTR_ALIVE_YES;
+	otr_shim.alive = &alive;
+	otr_shim.ring = &ring;
+	otr_shim.served = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
+	otr_shim.served[7].conn = 9;
+	otr_shim.served[7].exch.open = 1;
+	otr_shim.boxes[3].key = 4;
+	otr_shim.mind.open = 1;
+	ring.runs[2].key = 5;
+	ring.gen = 1;
+	strcpy(otr_shim.session, "old.secret");
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	return munmap(otr_shim.served, ROOM);
+}
+
+static void all_is_forgotten(void **state)
+{
+	struct otr_self self = {.tid = 4, .strand.cur.conn = 9, .tls_fd = 6};
+
+	(void)state;
+	strcpy(ring.session, "otrace-1-2.abc");
+	assert_true(otr_wake_up());
+	assert_int_equal(otr_shim.gen, 1);
+	assert_int_equal(alive, OTR_ALIVE_YES);
+	assert_int_equal(otr_shim.served[7].conn, 0);
+	assert_int_equal(otr_shim.boxes[3].key, 0);
+	assert_int_equal(otr_shim.mind.open, 0);
+	assert_int_equal(ring.runs[2].key, 0);
+	assert_true(ring.passes_on);
+	assert_true(otr_shim.alone);
+	assert_string_equal(otr_shim.session, "otrace-1-2.abc");
+	assert_int_equal(otr_shim.session_len, 14);
+	assert_int_equal(otr_shim.name_len, 10);
+	otr_self_again(&self);
+	assert_int_equal(self.strand.cur.conn, 0);
+	assert_int_equal(self.gen, 1);
+	assert_int_equal(self.tid, 4);
+	assert_int_equal(self.tls_fd, 6); /* it may be in a call of a TLS library */
+}
+
+/* Another thread does, or a handler of a signal came while this one did. */
+static void one_thread_does(void **state)
+{
+	(void)state;
+	alive = OTR_ALIVE_BEGUN;
+	assert_false(otr_wake_up());
+	assert_int_equal(otr_shim.served[7].conn, 9);
+	assert_int_equal(otr_shim.gen, 0);
+}
+
+static void a_session_that_is_none(void **state)
+{
+	static const char *const bad[] = {"", "no-dot", "no-secret."};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		memset(ring.session, 0, sizeof(ring.session));
+		strcpy(ring.session, bad[i]);
+		otr_take_session(&ring);
+		assert_string_equal(otr_shim.session, "old.secret");
+	}
+	memset(ring.session, '.', sizeof(ring.session)); /* without an end */
+	otr_take_session(&ring);
+	assert_string_equal(otr_shim.session, "old.secret");
+}
+
+/* What a child has of a maker that is asleep is from before; of one that is awake it goes on. */
+static void a_child(void **state)
+{
+	(void)state;
+	otr_wake_child(NULL);
+	otr_shim.gen = 1;
+	otr_wake_child(&ring);
+	assert_int_equal(otr_shim.gen, 1);
+	assert_int_equal(otr_shim.served[7].conn, 9);
+	ring.off = 1;
+	otr_wake_child(&ring);
+	assert_int_equal(otr_shim.gen, 2);
+	assert_int_equal(otr_shim.served[7].conn, 0);
+	ring.off = 0; /* it was switched on, and has not been told yet */
+	otr_wake_child(&ring);
+	assert_int_equal(otr_shim.gen, 3);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(all_is_forgotten),
+		TEST(one_thread_does),
+		TEST(a_session_that_is_none),
+		TEST(a_child),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
