@@ -3,8 +3,10 @@
  * torture.c - requests sent in every odd way, and a server that checks each byte.
  *
  *	torture serve PORT		one connection; prints what it found
- *	torture ask PORT REQUESTS SEED	buffers of 2 KB, never blocking, in random pieces by
- *					random calls, a signal each millisecond
+ *	torture ask PORT REQUESTS SEED HOW
+ *					buffers of 2 KB, in random pieces by random calls,
+ *					a signal each millisecond; prints each error met.
+ *					HOW: poll, edge (epoll, told once), block
  *
  * A request's body follows from its number, so the server knows what must come. Besides
  * that it allows a traceparent line, once, behind the request line.
@@ -19,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -50,7 +53,8 @@ static int small(int fd)
 	int size = 2048;
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (!getenv("STINGY")) /* many small segments would be dropped, and waited for */
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 	return fd;
 }
@@ -90,6 +94,14 @@ static int next_line(char *out, size_t size)
 
 static unsigned int injected, wrong;
 
+static int answer(void)
+{
+	return send(in_fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 40,
+		    MSG_NOSIGNAL) == 40
+		       ? 0
+		       : -1;
+}
+
 static int serve_one(unsigned int request)
 {
 	unsigned int number, length;
@@ -119,10 +131,7 @@ static int serve_one(unsigned int request)
 		if (got != (unsigned char)body_byte(request, i))
 			return ++wrong, -1;
 	}
-	return send(in_fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 40,
-		    MSG_NOSIGNAL) == 40
-		       ? 0
-		       : -1;
+	return answer();
 }
 
 static int serve(int port)
@@ -153,13 +162,33 @@ static void tick(int signo)
 	errno = error;
 }
 
+static int edges = -1; /* an epoll that tells of each change once; -1: poll */
+static unsigned int again, interrupted;
+
 static void wait_for(int fd, short what)
 {
 	struct pollfd pf = {.fd = fd, .events = what};
+	struct epoll_event ev;
+	int n = 0;
 
-	while (poll(&pf, 1, -1) < 0)
-		if (errno != EINTR)
+	while (n <= 0) {
+		n = edges < 0 ? poll(&pf, 1, -1) : epoll_wait(edges, &ev, 1, -1);
+		if (n < 0 && errno != EINTR)
 			die("poll");
+		if (n > 0 && edges >= 0 && !(ev.events & (uint32_t)what))
+			n = 0;
+	}
+}
+
+/* Is it one that passes? */
+static void meet(int fd, short what, const char *name)
+{
+	again += errno == EAGAIN;
+	interrupted += errno == EINTR;
+	if (errno == EAGAIN)
+		wait_for(fd, what);
+	else if (errno != EINTR)
+		die(name);
 }
 
 /* Up to eight pieces of random size. */
@@ -203,10 +232,8 @@ static void send_all(int fd, char *from, size_t len)
 	while (len) {
 		/* Often all that is left, as programs do; else a part of it. */
 		n = send_some(fd, from, rnd(4) ? len : 1 + rnd((unsigned int)len));
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			die("send");
-		if (n < 0 && errno == EAGAIN)
-			wait_for(fd, POLLOUT);
+		if (n < 0)
+			meet(fd, POLLOUT, "send");
 		if (n == 0 || n > (ssize_t)len) {
 			fprintf(stderr, "sent %zd of %zu\n", n, len);
 			exit(1);
@@ -239,15 +266,24 @@ static void ask_one(int fd, unsigned int request)
 	}
 	while (got < 40) {
 		n = recv(fd, text, 40 - got, 0);
-		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		if (n == 0)
 			die("recv");
-		if (n < 0 && errno == EAGAIN)
-			wait_for(fd, POLLIN);
+		if (n < 0)
+			meet(fd, POLLIN, "recv");
 		got += n > 0 ? (size_t)n : 0;
 	}
 }
 
-static int ask(int port, unsigned int requests)
+static void watch_edges(int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT | EPOLLET};
+
+	edges = epoll_create1(0);
+	if (epoll_ctl(edges, EPOLL_CTL_ADD, fd, &ev))
+		die("epoll_ctl");
+}
+
+static int ask(int port, unsigned int requests, const char *how)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET,
 				 .sin_port = htons((unsigned short)port),
@@ -258,12 +294,16 @@ static int ask(int port, unsigned int requests)
 
 	if (connect(fd, (void *)&to, sizeof(to)))
 		die("connect");
-	fcntl(fd, F_SETFL, O_NONBLOCK);
+	if (strcmp(how, "block") != 0)
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	if (!strcmp(how, "edge"))
+		watch_edges(fd);
 	sigaction(SIGALRM, &on, NULL); /* no SA_RESTART */
 	setitimer(ITIMER_REAL, &each, NULL);
 	for (unsigned int i = 0; i < requests; i++)
 		ask_one(fd, i);
 	close(fd);
+	printf("errors%s%s\n", again ? " EAGAIN" : "", interrupted ? " EINTR" : "");
 	return 0;
 }
 
@@ -271,8 +311,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "serve"))
 		return serve(atoi(argv[2]));
-	if (argc != 5 || strcmp(argv[1], "ask") != 0)
+	if (argc != 6 || strcmp(argv[1], "ask") != 0)
 		return 2;
 	state = strtoull(argv[4], NULL, 10) * 2 + 1;
-	return ask(atoi(argv[2]), (unsigned int)strtoul(argv[3], NULL, 10));
+	return ask(atoi(argv[2]), (unsigned int)strtoul(argv[3], NULL, 10), argv[5]);
 }
