@@ -46,12 +46,21 @@ teardown() {
 	relay
 	both_ways wget -q -O - "127.0.0.1:$relay/w"
 	injected 1
+	spans '[s.name for s in S] == ["GET /w"]' # whose answer it looks at before it reads it
 	both_ways $PY -c "
 import urllib.request
 for path in 'xy': print(urllib.request.urlopen('http://127.0.0.1:$relay/' + path).read())
 body = b'GET / HTTP/1.1\r\n\r\n'
 print(urllib.request.urlopen('http://127.0.0.1:$relay/p', body).read())"
 	injected 3
+	both_ways $PY -c "
+import requests
+s = requests.Session()
+for path in 'xy': print(s.get('http://127.0.0.1:$relay/' + path).text)
+print(s.post('http://127.0.0.1:$relay/p', data='GET / HTTP/1.1\r\n\r\n').text)"
+	injected 3
+	[ "$(grep -ac ===== "$dir/wire")" -eq 1 ] # connection
+	spans '[s.name for s in S] == ["GET /x", "GET /y", "POST /p"]'
 	both_ways node -e "
 require('http').get('http://127.0.0.1:$relay/n', (r) => r.pipe(process.stdout))"
 	injected 1
@@ -175,13 +184,15 @@ torture() { # PRELOADED
 	relay
 	both_ways $PY -c "
 import http.client, subprocess
-c = http.client.HTTPConnection('127.0.0.1', $relay)
-for i in range(30):
+cs = [http.client.HTTPConnection('127.0.0.1', $relay) for _ in range(10)]
+for i in range(200):
+    c = cs[i % 10]
     c.request('GET', '/%d' % i)
     print(c.getresponse().read())
     subprocess.run(['/bin/true'], close_fds=True)"
-	injected 30
-	spans 'len(S) == 30'
+	injected_unordered 200
+	[ "$(grep -ac ===== "$dir/wire")" -eq 10 ] # connections
+	spans 'len(S) == 200'
 }
 
 @test "--no-inject: it looks, and leaves every byte as it is" {
