@@ -68,4 +68,11 @@ emulated() {
 	both_ways bash -c 'ping -q -c 1 127.0.0.1 | grep -c " 0% packet loss"'
 	grep -qx 1 "$dir/out"
 	both_ways unshare -U id -u
+	# One with a capability of its file, which its loader lets no library into.
+	printf '#include <stdlib.h>\n#include <stdio.h>\n#include <sys/auxv.h>
+		int main(void) { printf("%%lu %%d\\n", getauxval(AT_SECURE), system("id -u")); return 0; }\n' >"$dir/c.c"
+	cc -o "$dir/caps" "$dir/c.c"
+	setcap cap_net_raw+ep "$dir/caps"
+	both_ways bash -c "$dir/caps; true"
+	grep -qx '1 0' "$dir/out"
 }

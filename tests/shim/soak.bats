@@ -17,6 +17,13 @@ holds() {
 		$(awk '/VmRSS/ { print $2 }' "/proc/$tracer/status")"
 }
 
+# What the program holds: descriptors, mappings of rings, mappings in all.
+app_holds() {
+	local app
+	app=$(pgrep -P "$tracer" forks)
+	echo "$(ls "/proc/$app/fd" | wc -l) $(grep -c otrace-ring "/proc/$app/maps") $(wc -l <"/proc/$app/maps")"
+}
+
 # Who has ended is looked after within 50 ms.
 no_rings() { [ "$(grep -c memfd "/proc/$tracer/maps")" -eq 0 ]; }
 
@@ -29,9 +36,13 @@ no_rings() { [ "$(grep -c memfd "/proc/$tracer/maps")" -eq 0 ]; }
 	until_true 60 test -e "$dir/warm"
 	until_true 10 no_rings
 	read -r fds maps rss < <(holds)
+	read -r app_fds app_rings app_maps < <(app_holds)
 	touch "$dir/go"
 	until_true 900 test -e "$dir/done"
 	until_true 30 no_rings
+	app_holds >"$dir/app"
+	read -r app_fds2 app_rings2 app_maps2 <"$dir/app"
+	echo "the program: descriptors $app_fds, $app_fds2; rings $app_rings, $app_rings2; mapped $app_maps, $app_maps2"
 	read -r fds2 maps2 rss2 < <(holds)
 	echo "descriptors $fds, $fds2; mapped $maps, $maps2; RSS $rss, $rss2 kB"
 	echo "# RSS of the agent: $rss kB after 100 processes, $rss2 kB after $n" >&3
@@ -40,6 +51,9 @@ no_rings() { [ "$(grep -c memfd "/proc/$tracer/maps")" -eq 0 ]; }
 	tail -n 8 "$dir/text"
 	[ "$status" -eq 0 ]
 	grep -qx "processes $n bad 0" "$dir/tracer.out"
+	[ "$app_fds2" -eq "$app_fds" ]
+	[ "$app_rings2" -eq "$app_rings" ]
+	[ "$app_maps2" -le $((app_maps + 4)) ]
 	[ "$fds2" -le $((fds + 2)) ]
 	[ "$maps2" -le $((maps + 2)) ]
 	[ "$rss2" -lt 64000 ] # what it keeps of processes for late children: no more of 150,000
