@@ -251,7 +251,7 @@ int otr_fd_is(int fd, struct otr_fd *f);
 void otr_fd_closed(int fd);
 void otr_fd_made(int fd, int role);
 
-/* tls.c: where what is said on `f` is kept: itself, or of what lies above it. */
+/* layer.c: where what is said on `f` is kept: itself, or of what lies above it. */
 struct otr_fd *otr_fd_talk(struct otr_fd *f);
 /* From now on that is `layer`, whose place this gives; the socket is opaque. */
 struct otr_fd *otr_fd_begin_talk(struct otr_fd *f, uint8_t layer);

@@ -30,7 +30,7 @@ row_shiminject() {
 	grown=$(awk '/had grown/ { printf "%d", 100 * $1 / $3 }' "$SVC/injected.err")
 	say "  the same with a header put in" "$BARE ns" "$TRACED ns" \
 		"+$(calc "$TRACED - $BARE" 0) ns" "+600 ns" \
-		"$TRACED - $BARE - $told <= 600 && ${grown:-0} == 100"
+		"$TRACED - $BARE - $told <= 600 && ${grown:-0} >= 90"
 	lost
 }
 
