@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "agent/base/own.h"
+#include "agent/resource/resource.h"
 
 static struct otr_slice error_type(int error)
 {
@@ -107,7 +108,7 @@ static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 							      OTR_SLICE("budget"));
 		return;
 	}
-	otr_exchange_lost(ex, OTR_LOSS_CUT);
+	otr_exchange_lost(st, ex, OTR_LOSS_CUT);
 	otr_sb_string(&st->sb, OTR_KEY_OTRACE_CUT,
 		      ex->answered ? OTR_SLICE("end") : OTR_SLICE("answer"));
 }
@@ -157,6 +158,8 @@ static void let_go(struct otr_exchange *ex)
 	free(ex->req);
 	free(ex->rsp);
 	ex->req = ex->rsp = NULL;
+	if (ex->resource)
+		otr_resource_unref(&ex->resource);
 }
 
 struct otr_span *otr_exchange_now(struct otr_stitch *st,
@@ -193,11 +196,11 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 		set_error(st, ex);
 		sp = otr_sb_finish(&st->sb);
 	}
+	if (!sp)
+		otr_exchange_lost(st, ex, OTR_LOSS_CUT); /* no memory */
 	let_go(ex);
-	if (!sp) {
-		otr_exchange_lost(ex, OTR_LOSS_CUT); /* no memory */
+	if (!sp)
 		return;
-	}
 	count(st, ex);
 	ex->trace->shown = true;
 	st->run.told += st->run.ex && ex->parent == st->run.ex;

@@ -209,10 +209,13 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 	otr_spares_put(&st->old_exchanges, ex);
 }
 
-void otr_exchange_lost(const struct otr_exchange *ex, enum otr_loss cause)
+void otr_exchange_lost(struct otr_stitch *st, const struct otr_exchange *ex, enum otr_loss cause)
 {
-	otr_loss_of(cause, 1,
-		    ex->resource ? ex->resource->service : OTR_SLICE_NONE);
+	const struct otr_resource *res = ex->resource;
+
+	if (!res && st->cfg.procs) /* it is out */
+		res = otr_procs_resource(st->cfg.procs, ex->tgid);
+	otr_loss_of(cause, 1, res ? res->service : OTR_SLICE_NONE);
 }
 
 void otr_exchange_answered(struct otr_exchange *ex)

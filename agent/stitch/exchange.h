@@ -114,7 +114,7 @@ struct otr_exchange {
 	uint64_t start_ns, end_ns;
 	uint64_t kept_until_ns;
 	const struct otr_proto_ops *proto;
-	struct otr_resource *resource;
+	struct otr_resource *resource; /* NULL once it is out */
 	struct otr_msg *req, *rsp; /* copies, each in one allocation */
 
 	bool waits;    /* in the wire's list of those unanswered */
@@ -201,7 +201,8 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex,
 		      uint64_t end_ns);
 
 /* Counts what is lost of it, by its service. */
-void otr_exchange_lost(const struct otr_exchange *ex, enum otr_loss cause);
+void otr_exchange_lost(struct otr_stitch *st, const struct otr_exchange *ex,
+		       enum otr_loss cause);
 
 /* Were requests let go about the time of `ex`? What is missing near it then may be one
  * of them. */

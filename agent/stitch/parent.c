@@ -323,7 +323,7 @@ void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex,
 		return;
 	if (ex->sent) {
 		if (memcmp(ex->parent_id, parent->span_id, 8))
-			otr_exchange_lost(ex, OTR_LOSS_LATE);
+			otr_exchange_lost(st, ex, OTR_LOSS_LATE);
 		return;
 	}
 	if (ex->disputed || otr_is_proved(ex->evidence)) {

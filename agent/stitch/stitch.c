@@ -115,7 +115,7 @@ static void evict(struct otr_stitch *st)
 
 	if (!ex) {
 		ex = st->live;
-		otr_exchange_lost(ex, OTR_LOSS_EVICT);
+		otr_exchange_lost(st, ex, OTR_LOSS_EVICT);
 		if (!ex->over)
 			end_cut(st, ex, st->now_ns);
 		otr_trace_emit(st, ex->trace);

@@ -56,6 +56,6 @@ no_rings() { [ "$(grep -c memfd "/proc/$tracer/maps")" -eq 0 ]; }
 	[ "$app_maps2" -le $((app_maps + 4)) ]
 	[ "$fds2" -le $((fds + 2)) ]
 	[ "$maps2" -le $((maps + 2)) ]
-	[ "$rss2" -lt 64000 ] # what it keeps of processes for late children: no more of 150,000
+	[ "$rss2" -lt 45000 ] # what it keeps of processes for late children: no more of 150,000
 	[ "$(ls /dev/shm | wc -l)" -le "$shm" ]
 }
