@@ -178,14 +178,14 @@ static bool ends_by_tail(struct otr_flow *fl, struct otr_way *way,
 	}
 }
 
-/* `way` is an answer's, and lost some. Was what was asked last before the next one seen, as
- * well as that nothing was asked after it? Then what was asked next, too. */
+/* `way` is an answer's, and lost some. Was what was asked last before the next one seen, alone,
+ * as well as that nothing was asked after it? Then what was asked next, too. */
 static bool knows_last(struct otr_flow *fl, struct otr_way *way)
 {
 	const struct otr_way *asker = otr_way_other(fl, way);
 
 	return fl->knows_asker && otr_way_dir(fl, asker) == fl->asker && !asker->resync &&
-	       next_ns(way) < next_ns(asker) &&
+	       asker->begin.first && next_ns(way) < next_ns(asker) &&
 	       otr_half_origin(&asker->half, asker->half.at);
 }
 
