@@ -248,6 +248,26 @@ for i in range(200):
 	spans '{s.path or s.attr["url.full"].rsplit("/", 1)[1] for s in S} >= {"many", "doubled"}'
 }
 
+@test "two copies of the library, of two versions perhaps: one of them is there" {
+	relay
+	mkdir "$dir/copy"
+	cp "$dir/bin/libotrace.so" "$dir/copy/"
+	cat >"$dir/twice" <<-S
+		LD_PRELOAD=\${LD_PRELOAD:+\$LD_PRELOAD:$dir/copy/libotrace.so} exec curl -s 127.0.0.1:$relay/twice
+	S
+	both_ways sh "$dir/twice"
+	injected 1
+	grep -q '^headers   1 put in$' "$dir/text"
+	spans 'len(S) == 1 and len(P) == 1' 'S[0].parent == P[0].span'
+	# A run in another's, by another installation.
+	cp "$dir/bin/otrace" "$dir/copy/"
+	both_ways "$dir/copy/otrace" run --no-bpf -o "$dir/inner" --export "file:$dir/inner.spans" -- \
+		curl -s "127.0.0.1:$relay/within"
+	[ "$(headers)" -eq 1 ]
+	cp "$dir/inner.spans" "$dir/spans"
+	spans 'len(S) == 1 and len(P) == 1' 'S[0].parent == P[0].span'
+}
+
 @test "switched off by the end of otrace" {
 	relay
 	cat >"$dir/long.py" <<-P
