@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -62,6 +63,31 @@ static int is_denied(const char *exe)
 		if (!strcmp(base, denied[i]))
 			return 1;
 	return !strncmp(base, "valgrind", 8);
+}
+
+/* Another copy of this library that was loaded behind us (`run` within `run`, of another
+ * version): it comes nearer to libc, so it is the one that sees what is sent. */
+static int is_behind_us(struct dl_phdr_info *lib, size_t size, void *we)
+{
+	uintptr_t here = (uintptr_t)is_behind_us, at;
+	int *passed = we;
+
+	(void)size;
+	if (*passed)
+		return !strcmp(base_of(lib->dlpi_name), "libotrace.so");
+	for (int i = 0; i < lib->dlpi_phnum; i++) {
+		at = lib->dlpi_addr + lib->dlpi_phdr[i].p_vaddr;
+		*passed |= lib->dlpi_phdr[i].p_type == PT_LOAD && here >= at &&
+			   here - at < lib->dlpi_phdr[i].p_memsz;
+	}
+	return 0;
+}
+
+static int is_one_of_two(void)
+{
+	int passed = 0;
+
+	return dl_iterate_phdr(is_behind_us, &passed);
 }
 
 /* As the agent sees it: what runs, not by which name it was started. */
@@ -130,7 +156,7 @@ static int may_be_here(const char *exe)
 {
 	const char *only = getenv("OTRACE_ONLY"); /* --no-follow: its children are not meant */
 
-	if (getauxval(AT_SECURE) || is_watched() || is_denied(exe))
+	if (getauxval(AT_SECURE) || is_watched() || is_denied(exe) || is_one_of_two())
 		return 0;
 	if (is_set("OTRACE_DISABLED"))
 		return 0;

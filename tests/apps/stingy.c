@@ -23,6 +23,16 @@ static unsigned int rnd(unsigned int below)
 	return (unsigned int)(state >> 33) % below;
 }
 
+static int is_stream(int fd)
+{
+	int error = errno, type = 0;
+	socklen_t size = sizeof(type);
+
+	getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+	errno = error;
+	return type == SOCK_STREAM;
+}
+
 /* How many bytes are taken; 0: none, and errno says why. */
 static size_t taken(int fd, size_t len)
 {
@@ -31,7 +41,7 @@ static size_t taken(int fd, size_t len)
 
 	if (again < 0)
 		again = how && !strcmp(how, "poll");
-	if (fd < 3 || !len || !rnd(3))
+	if (!len || !is_stream(fd) || !rnd(3))
 		return len;
 	if (!rnd(4)) {
 		errno = again && rnd(2) ? EAGAIN : EINTR;

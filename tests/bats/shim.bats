@@ -155,6 +155,40 @@ torture() { # PRELOADED
 	grep -q "left alone: .* cut by the kernel" "$dir/text"
 }
 
+@test "curl, wget, Python, Node, where the kernel takes some bytes only: the same bytes" {
+	local ask=$dir/ask.py said=0
+	relay
+	cc -O2 -fPIC -shared -D_GNU_SOURCE -o "$dir/stingy.so" "$APPS/stingy.c"
+	printf 'LD_PRELOAD=${LD_PRELOAD:+$LD_PRELOAD:}%s exec "$@"\n' "$dir/stingy.so" >"$dir/with"
+	head -c 100000 /dev/urandom >"$dir/body"
+	cat >"$ask" <<-P
+		import requests
+		s = requests.Session()
+		for i in range(10):
+		    print(s.post("http://127.0.0.1:$relay/%d" % i, data="GET / HTTP/1.1\r\n\r\n").text)
+	P
+	cat >"$dir/ask.js" <<-J
+		const http = require('http'), agent = new http.Agent({keepAlive: true});
+		function ask(i) {
+			http.get({port: $relay, host: '127.0.0.1', path: '/' + i, agent}, (r) => {
+				r.pipe(process.stdout, {end: false});
+				r.on('end', () => i < 9 ? ask(i + 1) : agent.destroy());
+			});
+		}
+		ask(0);
+	J
+	export STINGY=some
+	for what in "curl -s 127.0.0.1:$relay/[1-10]" "curl -s --data-binary @$dir/body 127.0.0.1:$relay/p" \
+		"wget -q -O - 127.0.0.1:$relay/w" "$PY $ask" "node $dir/ask.js"; do
+		# shellcheck disable=SC2086 # a program and its arguments
+		both_ways sh "$dir/with" $what
+		plain_wire | cmp - "$dir/wire.raw"
+		said=$((said + $(headers || true)))
+	done
+	echo "$said headers"
+	[ "$said" -gt 20 ]
+}
+
 @test "an answer of which the middle was not copied, but the end was: it is over" {
 	traced $PY "$APPS/pgcut.py"
 	spans 'sorted(c.name for c in C) == ["SELECT long", "SELECT short"]' 'all(not c.error for c in C)'
@@ -212,6 +246,26 @@ for i in range(200):
 	grep -q '^spliced hello /spliced' "$dir/out"
 	injected 1
 	spans '{s.path or s.attr["url.full"].rsplit("/", 1)[1] for s in S} >= {"many", "doubled"}'
+}
+
+@test "two copies of the library, of two versions perhaps: one of them is there" {
+	relay
+	mkdir "$dir/copy"
+	cp "$dir/bin/libotrace.so" "$dir/copy/"
+	cat >"$dir/twice" <<-S
+		LD_PRELOAD=\${LD_PRELOAD:+\$LD_PRELOAD:$dir/copy/libotrace.so} exec curl -s 127.0.0.1:$relay/twice
+	S
+	both_ways sh "$dir/twice"
+	injected 1
+	grep -q '^headers   1 put in$' "$dir/text"
+	spans 'len(S) == 1 and len(P) == 1' 'S[0].parent == P[0].span'
+	# A run in another's, by another installation.
+	cp "$dir/bin/otrace" "$dir/copy/"
+	both_ways "$dir/copy/otrace" run --no-bpf -o "$dir/inner" --export "file:$dir/inner.spans" -- \
+		curl -s "127.0.0.1:$relay/within"
+	[ "$(headers)" -eq 1 ]
+	cp "$dir/inner.spans" "$dir/spans"
+	spans 'len(S) == 1 and len(P) == 1' 'S[0].parent == P[0].span'
 }
 
 @test "switched off by the end of otrace" {
