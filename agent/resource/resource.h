@@ -58,7 +58,7 @@ struct otr_resource *otr_resource_ref(const struct otr_resource *res);
 void otr_resource_unref(struct otr_resource **resp);
 
 /* What is known of processes; one per pipeline. Bounded: exited ones are
- * forgotten after a grace of 60 s of event time, then oldest first. */
+ * forgotten after a grace of 60 s of event time, or when a thousand exited after them. */
 struct otr_procs;
 
 int otr_procs_new(struct otr_procs **out, size_t max);
