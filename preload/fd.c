@@ -201,8 +201,7 @@ struct otr_fd *otr_fd_of(int fd)
 		forget(f);
 		f->role = role;
 		f->seen_open = seen;
-		if (otr_fd_is_late(f))
-			f->talk.state = OTR_TALK_OPAQUE;
+		otr_fd_begins(f);
 		look(fd, f);
 	}
 	if (f->kind == OTR_FD_ALIAS)

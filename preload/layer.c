@@ -52,11 +52,9 @@ struct otr_fd *otr_fd_begin_talk(struct otr_fd *f, uint8_t layer)
 	talk->seen_open = f->seen_open;
 	talk->nonblock = f->nonblock;
 	talk->layer = layer;
-	talk->gen = f->gen;
 	talk->last_dir = OTR_DIR_NONE;
 	talk->policy_gen = ~0u;
-	if (otr_fd_is_late(f))
-		talk->talk.state = OTR_TALK_OPAQUE;
+	otr_fd_begins(talk);
 	f->opaque = 1;
 	return talk;
 }

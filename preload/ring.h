@@ -43,6 +43,13 @@ static inline int otr_fd_is_late(const struct otr_fd *f)
 {
 	return otr_shim.gen && !f->seen_open;
 }
+/* What is known of it begins now; whether it was seen open, is. */
+static inline void otr_fd_begins(struct otr_fd *f)
+{
+	f->gen = otr_shim.gen;
+	if (otr_fd_is_late(f))
+		f->talk.state = OTR_TALK_OPAQUE;
+}
 /* Where children offer theirs, as the reader of this ring says. */
 void otr_take_session(const struct otr_ring *ring);
 /* What *alive holds; 0 in a child. */
