@@ -28,6 +28,7 @@ with_server() {
 		server=\$!
 		until (exec 3<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null; do sleep 0.02; done
 		$1
+		sleep 0.3 # killed in the midst of its last record, it tells nothing of it
 		kill \$server
 	S
 	traced bash "$dir/script"
