@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # adopt.bats - an agent that comes later has the library of programs that carry it already: of
 # those whose agent was killed or has ended, of those that wait for one; nothing is told twice.
+# No limit on CPU, so that all is told, however busy the machine is.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -20,6 +21,7 @@ proxy() {
 	proxy_conf off
 	bg nginx env "$@" nginx -c "$dir/ng.conf"
 	up "$front"
+	until_true 10 test -s "$dir/pid"
 	main=$(cat "$dir/pid")
 	pids+=("$main")
 }
@@ -67,7 +69,7 @@ once() {
 	kill -9 "$pid"
 	ended "$pid"
 	for i in $(seq 200); do get "/dead$i"; done
-	attach ":$front"
+	attach --cpu-budget 0 ":$front"
 	adopted
 	for i in $(seq 20); do get "/again$i"; done
 	detach
@@ -89,7 +91,7 @@ once() {
 	ended "$pid"
 	until_true 40 left_alone
 	run "$OTRACE" doctor --quick "$main"
-	attach ":$front"
+	attach --cpu-budget 0 ":$front"
 	adopted
 	detach
 	once
@@ -131,7 +133,7 @@ hold_open() {
 	relay
 	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
 	hold_open 1 40 0.1
-	attach ":$front"
+	attach --cpu-budget 0 ":$front"
 	grep -q '^otrace .* bpf+shim$' "$dir/text"
 	until_true 30 gone "$client"
 	detach
@@ -149,7 +151,7 @@ hold_open() {
 	get /seen
 	kill -9 "$pid"
 	ended "$pid"
-	attach ":$front"
+	attach --cpu-budget 0 ":$front"
 	grep -q '^otrace .* bpf$' "$dir/text"
 	hold_open 1 80 0.1
 	until_true 30 gone "$client"
@@ -171,7 +173,7 @@ hold_open() {
 	pids+=("$main")
 	get /alone
 	for turn in 1 2; do
-		attach ":$front"
+		attach --cpu-budget 0 ":$front"
 		grep -q '^otrace .* bpf+shim$' "$dir/text"
 		get "/turn$turn"
 		detach
@@ -191,7 +193,7 @@ hold_open() {
 	run ! headed /asleep
 	run "$OTRACE" doctor --quick "$main"
 	[[ "$output" == *"libotrace.so waits for an agent"* ]]
-	attach ":$front"
+	attach --cpu-budget 0 ":$front"
 	grep -q '^otrace .* bpf+shim$' "$dir/text"
 	for i in $(seq 10); do get "/awake$i"; done
 	detach
@@ -213,7 +215,7 @@ hold_open() {
 	kill "$agent"
 	ended "$agent"
 	once
-	attach --no-shim ":$front"
+	attach --cpu-budget 0 --no-shim ":$front"
 	grep -q '^otrace .* bpf$' "$dir/text"
 	get /probes
 	detach
@@ -225,7 +227,7 @@ hold_open() {
 	relay
 	proxy "LD_PRELOAD=$lib"
 	run ! grep otrace-ring "/proc/$main/maps"
-	attach ":$front"
+	attach --cpu-budget 0 ":$front"
 	grep -q '^otrace .* bpf$' "$dir/text"
 	get /probes
 	detach
@@ -259,7 +261,7 @@ hold_open() {
 	main=$pid
 	up "$front"
 	curl -s --cacert "$dir/cert.pem" "https://localhost:$front/asleep"
-	attach "$main"
+	attach --cpu-budget 0 "$main"
 	for i in 1 2 3; do
 		[[ "$(curl -s --cacert "$dir/cert.pem" "https://localhost:$front/in$i")" == "hello /in$i "* ]]
 	done
@@ -293,7 +295,7 @@ hold_open() {
 	up "$front"
 	until_true 10 test -s "$dir/fork.out"
 	child=$(cat "$dir/fork.out")
-	attach "$child"
+	attach --cpu-budget 0 "$child"
 	adopted
 	get /child
 	detach
@@ -305,10 +307,10 @@ hold_open() {
 @test "two agents: who came first has it; the other sees it by probes, says why, and comes next" {
 	relay
 	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
-	attach ":$front"
+	attach --cpu-budget 0 ":$front"
 	first=$tracer
 	mv "$dir/text" "$dir/text1"
-	bg second "$OTRACE" attach -v -o "$dir/text2" --export "file:$dir/spans2" ":$front"
+	bg second "$OTRACE" attach --cpu-budget 0 -v -o "$dir/text2" --export "file:$dir/spans2" ":$front"
 	second=$pid
 	until_true 30 grep -q '^otrace .* bpf$' "$dir/text2"
 	grep -q 'by probes alone: another agent reads its library, and lives' "$dir/second.err"
@@ -336,13 +338,13 @@ hold_open() {
 @test "an agent that was halted for long finds its ring with another, and lets go" {
 	relay
 	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
-	attach ":$front"
+	attach --cpu-budget 0 ":$front"
 	first=$tracer
 	get /one
 	until_true 30 grep -q 'GET /one' "$dir/text"
 	kill -STOP "$first"
 	mv "$dir/text" "$dir/text1"
-	bg second "$OTRACE" attach -o "$dir/text" --export "file:$dir/spans2" ":$front"
+	bg second "$OTRACE" attach --cpu-budget 0 -o "$dir/text" --export "file:$dir/spans2" ":$front"
 	tracer=$pid
 	until_true 30 grep -q '^otrace ' "$dir/text"
 	adopted
@@ -395,7 +397,7 @@ hold_open() {
 		forge=$pid
 		up "$liar"
 		rm -f "$dir/text"
-		attach "$forge" ":$port"
+		attach --cpu-budget 0 "$forge" ":$port"
 		curl -s "127.0.0.1:$liar/liar"
 		curl -s "127.0.0.1:$port/honest"
 		detach
