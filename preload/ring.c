@@ -325,17 +325,20 @@ static uint64_t unread(const struct otr_ring *ring)
 	       __atomic_load_n(&otr_shim.tail, __ATOMIC_RELAXED);
 }
 
-/* From half of it on, until three quarters are free: said where it begins, by one thread. */
+#define BEHIND	 (OTR_RING_BYTES / 4 * 3) /* not read yet */
+#define CAUGHT_UP (OTR_RING_BYTES / 2)
+
+/* Said where it begins, by one thread. */
 int otr_ring_is_behind(void)
 {
 	const struct otr_ring *ring = otr_shim.ring;
 	uint8_t was = __atomic_load_n(&otr_shim.behind, __ATOMIC_RELAXED), is;
 
-	if (!ring || (!was && unread(ring) <= OTR_RING_BYTES / 2))
+	if (!ring || (!was && unread(ring) <= BEHIND))
 		return 0;
 	__atomic_store_n(&otr_shim.tail, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE),
 			 __ATOMIC_RELEASE);
-	is = unread(ring) > (was ? OTR_RING_BYTES / 4 : OTR_RING_BYTES / 2);
+	is = unread(ring) > (was ? CAUGHT_UP : BEHIND);
 	if (is != was && __atomic_compare_exchange_n(&otr_shim.behind, &was, is, 0,
 						     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) &&
 	    is)

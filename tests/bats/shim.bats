@@ -140,7 +140,7 @@ torture() { # PRELOADED
 		tortured $how "$dir/out" "$OTRACE" run --no-bpf --no-live -o "$dir/text" -- \
 			sh "$dir/with"
 		cmp "$dir/out.raw" "$dir/out"
-		[ "$injected" -gt $((n / 2)) ]
+		[ "$injected" -gt $((n / 4)) ] # while otrace is behind, and in pieces, none goes in
 		grep -q "headers   $injected put in" "$dir/text"
 	done
 }
