@@ -146,13 +146,13 @@ int otr_session_executed(struct otr_session *s, const struct otr_event *ev)
 	return 0;
 }
 
-/* A child is what its parent is. */
+/* A child is what its parent is: refused from now on, however late we hear of it. */
 void otr_session_forked(struct otr_session *s, const struct otr_event *ev)
 {
 	const struct otr_ev_proc *pr = (const void *)ev;
 
 	if (otr_chosen_refused(s->chosen, pr->ppid))
-		otr_chosen_refuse(s->chosen, ev->tgid, ev->time_ns);
+		otr_chosen_refuse(s->chosen, ev->tgid, otr_now());
 	else
 		otr_chosen_add(s->chosen, ev->tgid);
 }
