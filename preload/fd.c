@@ -21,8 +21,7 @@
 #include "preload/room.h"
 #include "preload/shim.h"
 
-#define LOOK_AGAIN 64	   /* calls on what was no socket, until it is looked at again */
-#define SURE_NS	   10000000ull /* for so long what was seen is believed */
+#define SURE_NS 10000000ull /* for so long what was seen is believed */
 
 /* libc's own has had this name only since 2.33. */
 static int stat_of(int fd, struct stat *st)
@@ -193,7 +192,7 @@ struct otr_fd *otr_fd_of(int fd)
 			return otr_fd_known(fd);
 		forget(f);
 	}
-	if (f->kind == OTR_FD_OTHER && ++f->looked % LOOK_AGAIN)
+	if (otr_fd_is_none(f))
 		return NULL;
 	if ((f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER) && !otr_shim.sealed) {
 		uint8_t role = f->role, seen = f->seen_open;

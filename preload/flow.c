@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "preload/inject.h"
+#include "preload/inject.h"
 #include "preload/shim.h"
 
 /* How a connection is captured that the agent has said nothing of. */
@@ -97,24 +98,50 @@ void otr_passes_on(void)
 		otr_shim.ring->passes_on = 1;
 }
 
-/* Is a request that begins let go as the one before it was, which is answered? */
-static int next_too(void)
+/* Does nobody need to know whom this request is for? It is let go as the one before it was,
+ * which is answered, and there is no one to be told which trace it is in. */
+static int is_nobodys(const struct otr_fd *f, const struct iovec *iov, int n)
 {
-	return !otr_shim.ring->passes_on && want_of_cpu(OTR_DIR_IN);
+	return f->last_dir == OTR_DIR_OUT && want_of_cpu(OTR_DIR_IN) &&
+	       (!otr_shim.ring->passes_on || !otr_head_has(iov, n, "traceparent"));
 }
 
-int otr_passes_by(const struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved)
+/* The same of one that goes out, while its strand works for nobody who is known. */
+int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f)
 {
-	if (!f->let_go || f->role != OTR_ROLE_SERVER || !otr_shim.ring || f->opaque ||
-	    otr_tls_inside(self))
+	const struct otr_asked *asked = &f->asked;
+
+	return f->let_go && f->role == OTR_ROLE_CLIENT && f->layer == OTR_LAYER_SOCKET &&
+	       !f->opaque && f->last_dir == OTR_DIR_IN && otr_shim.ring && otr_shim.ring->paused &&
+	       otr_shim.alone && !self->strand.cur.conn && !f->has_cause && !asked->pending &&
+	       !asked->has_born && !asked->claim.conn && !otr_tls_inside(self);
+}
+
+static int begins_unseen(const struct otr_self *self, const struct otr_fd *f, int dir,
+			 const struct iovec *iov, int n)
+{
+	return f->role == OTR_ROLE_SERVER ? dir == OTR_DIR_IN && is_nobodys(f, iov, n) :
+					    dir == OTR_DIR_OUT && otr_asks_unseen(self, f);
+}
+
+int otr_passes_by(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
+		  const struct iovec *iov, int n)
+{
+	struct otr_strand *st = &self->strand;
+
+	if (!f->let_go || !otr_shim.ring || f->opaque || otr_tls_inside(self))
 		return 0;
-	if (dir == OTR_DIR_IN && f->last_dir == OTR_DIR_OUT) {
-		if (!next_too())
+	if (f->last_dir != dir && asks(f, dir)) {
+		if (!begins_unseen(self, f, dir, iov, n))
 			return 0;
 		let_go(f, dir, 1, OTR_LET_GO_UNSEEN);
 	}
 	if (f->let_go != OTR_LET_GO_UNSEEN)
 		return 0;
+	if (dir == OTR_DIR_IN)
+		otr_join(st, 0, OTR_LEVEL_NONE, f->inode);
+	else
+		otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 	f->last_dir = (uint8_t)dir;
 	f->way[dir].total += moved;
 	f->way[dir].frames.lost = 1; /* it is not walked along */
@@ -303,7 +330,7 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 {
 	if (f->gen != otr_shim.gen)
 		return; /* the call began in another reader's time */
-	if (otr_passes_by(self, f, dir, moved))
+	if (otr_passes_by(self, f, dir, moved, iov, n))
 		return;
 	self->now_ns = otr_clock_ns();
 	tell_moved(self, fd, f, dir, moved, start_ns ? start_ns : self->now_ns, iov, n);

@@ -246,7 +246,9 @@ int otr_header_may(const struct otr_fd *f)
 {
 	const struct otr_served *sv = otr_served_of(f->cause.parent.conn);
 
-	return !f->let_next || !f->cause.parent.conn || (sv && sv->has_ids);
+	if (!f->let_next)
+		return 1;
+	return f->cause.parent.conn ? sv && sv->has_ids : !otr_shim.alone;
 }
 
 int otr_header_left(const struct otr_fd *f, struct iovec *rest)

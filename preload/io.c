@@ -263,11 +263,16 @@ static void prepare(const struct otr_out *o, struct plan *p)
 	int error = errno, below;
 
 	p->came = p->f->way[OTR_DIR_IN].total;
-	p->start_ns = otr_clock_ns();
 	self = otr_enter();
 	if (!self)
 		return;
-	self->now_ns = p->start_ns;
+	if (otr_asks_unseen(self, p->f)) {
+		keep(self, o, p); /* it is followed, still */
+		otr_leave(self);
+		errno = error;
+		return;
+	}
+	p->start_ns = self->now_ns = otr_clock_ns();
 	otr_ring_ready(); /* before its first byte moves: see otr_before() */
 	below = is_below(self, o, p->f);
 	if (!below && p->f->role != OTR_ROLE_SERVER && p->f->last_dir != OTR_DIR_OUT)
@@ -400,10 +405,10 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 		otr_not_moved(self, in->fd, f, OTR_DIR_IN, ret, error);
 		return;
 	}
-	if (otr_passes_by(self, f, OTR_DIR_IN, (uint64_t)ret))
-		return;
 	if (!(in->flags & MSG_TRUNC))
 		n = otr_trim(seen, in->iov, in->n, (size_t)ret);
+	if (otr_passes_by(self, f, OTR_DIR_IN, (uint64_t)ret, seen, n))
+		return;
 	if (!otr_tls_below(self, in->fd, f, seen, n) && f->role != OTR_ROLE_CLIENT &&
 	    f->last_dir != OTR_DIR_IN)
 		f = otr_fd_again(in->fd, f);
@@ -418,6 +423,9 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 	int error = errno;
 
 	if (*otr_shim.off || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
+		return;
+	f = otr_fd_slot(in->fd);
+	if (f && otr_fd_is_none(f))
 		return;
 	self = otr_enter();
 	if (!self)

@@ -27,6 +27,7 @@
 #define OTR_BOXES   64	 /* letter boxes (R9) */
 #define OTR_HEADERS 256	 /* headers on their way at once */
 #define OTR_TRIES   100
+#define OTR_LOOK_AGAIN 64 /* calls on what was no socket, until it is looked at again */
 #define OTR_HOMES   4096 /* hints where a socket's state lies */
 
 #define OTR_LIB_BYTES 4160 /* told of one call of a client library: see pqwire.h */
@@ -237,6 +238,12 @@ void otr_forget_going(struct otr_fd *f, int dir);
 
 /* fd.c: the inode of our network namespace, 0 where it cannot be told */
 uint32_t otr_netns(void);
+/* Known to be none that we follow: to be looked at again after a number of calls. */
+static inline int otr_fd_is_none(struct otr_fd *f)
+{
+	return f->kind == OTR_FD_OTHER && f->gen == otr_shim.gen &&
+	       (f->looked + 1) % OTR_LOOK_AGAIN && ++f->looked;
+}
 /* NULL: not one we follow. */
 struct otr_fd *otr_fd_of(int fd);
 struct otr_fd *otr_fd_slot(int fd); /* NULL, too: never looked at */
@@ -283,7 +290,10 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		   int error);
 /* While requests are let go, of a server that asks nobody: what moves is counted, and that is
  * all. Returns 0 where it is more. */
-int otr_passes_by(const struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved);
+int otr_passes_by(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
+		  const struct iovec *iov, int n);
+/* Will that be so of the request that is about to go out on `f`? */
+int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f);
 /* Somebody may be told on behalf of what this process is asked for. */
 void otr_passes_on(void);
 /* Who asks, by its first bytes, where that is not known. */

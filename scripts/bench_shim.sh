@@ -125,7 +125,7 @@ row_shimnginx() {
 	lost
 }
 shim_budget() { # KIND WHAT
-	OTRACE_CPU_BUDGET=10% WARM=warm FLOOD_S=4 shim_saturated "$1" 4
+	OTRACE_CPU_BUDGET=${BUDGET:-5%} WARM=warm FLOOD_S=4 shim_saturated "$1" 4
 	say_saturated "$2" x0.90 "$(ratio rate) >= 0.9"
 	sed -n 's/^budget */    /p' "$SVC/agent.txt"
 	lost

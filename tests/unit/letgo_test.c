@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/flow.c preload/frames.c preload/inject.c
+// needs: preload/flow.c preload/frames.c preload/inject.c preload/inject.c
 /* letgo_test.c - the library lets requests go: each whole, decided at its first byte; what
  * was begun before is told to its end. */
 
@@ -136,6 +136,8 @@ static int begin(void **state)
 	memset(told, 0, sizeof(told));
 	ruled = 0;
 	otr_shim.behind = 0;
+	otr_shim.alone = 0;
+	memset(text, 0, sizeof(text));
 	otr_shim.ring = &ring;
 	otr_shim.pid = 7;
 	fd.inode = 5;
@@ -146,9 +148,10 @@ static int begin(void **state)
 	return 0;
 }
 
+static char text[4096]; /* what is said */
+
 static void move(int dir, uint64_t bytes, size_t seen)
 {
-	static char text[4096];
 	const struct iovec iov = {text, seen};
 
 	otr_moved(&self, 3, &fd, dir, bytes, 0, &iov, seen ? 1 : 0);
@@ -178,8 +181,8 @@ static void whole_ones(void **state)
 	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 2);
 }
 
-/* What a server that asks nobody was asked is not even looked at, but for the first of a
- * pause; of one that does, the rules go on. */
+/* What nobody can be told to whom it belongs is not even looked at, but for the first of a
+ * pause: of a server that asks nobody, or was told of no trace. Else the rules go on. */
 static void rules_where_they_serve(void **state)
 {
 	(void)state;
@@ -190,12 +193,40 @@ static void rules_where_they_serve(void **state)
 	assert_int_equal(ruled, 3);
 	ring.passes_on = 1;
 	exchange();
+	assert_int_equal(ruled, 3);
+	strcpy(text, "GET / HTTP/1.1\r\nTraceparent: a\r\n\r\n");
+	exchange();
 	assert_int_equal(ruled, 6);
 	ring.passes_on = ring.paused = 0;
 	exchange();
 	assert_int_equal(ruled, 9);
 	assert_string_equal(told, "odd");
-	assert_int_equal(fd.way[OTR_DIR_OUT].total, 5000);
+	assert_int_equal(fd.way[OTR_DIR_OUT].total, 6000);
+}
+
+/* What goes out while its strand works for nobody who is known, in a process that serves. */
+static void asks_for_nobody(void **state)
+{
+	(void)state;
+	fd.role = OTR_ROLE_CLIENT;
+	otr_shim.alone = ring.passes_on = ring.paused = 1;
+	for (int i = 0; i < 3; i++) {
+		move(OTR_DIR_OUT, 50, 50);
+		move(OTR_DIR_IN, 100, 100);
+	}
+	assert_int_equal(ruled, 2); /* the first, and its answer */
+	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 3);
+	self.strand.cur = (struct otr_xref){.conn = 7};
+	assert_false(otr_asks_unseen(&self, &fd));
+	self.strand.cur.conn = 0;
+	fd.asked.claim.conn = 7;
+	assert_false(otr_asks_unseen(&self, &fd));
+	fd.asked.claim.conn = 0;
+	assert_true(otr_asks_unseen(&self, &fd));
+	ring.paused = 0;
+	move(OTR_DIR_OUT, 50, 50);
+	move(OTR_DIR_IN, 100, 100);
+	assert_string_equal(told, "odd");
 }
 
 /* Requests that come in are let go while the agent is behind, whole ones; what is asked is
@@ -314,6 +345,7 @@ int main(void)
 		TEST(a_client_that_asked),	   TEST(what_nobody_reads_is_no_loss),
 		TEST(only_passing_on),		   TEST(rules_where_they_serve),
 		TEST(answered_after),		   TEST(while_it_is_behind),
+		TEST(asks_for_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
