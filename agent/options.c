@@ -96,7 +96,7 @@ const struct otr_option otr_option_table[] = {
 	  .value = "SHARE",
 	  .commands = R | A | G,
 	  .group = "how much",
-	  .fallback = "10%",
+	  .fallback = "5%",
 	  .help = "CPU that tracing may take. "
 		  "Of one core, or of what the traced processes use if that is "
 		  "more. Over it, requests are let go whole, and counted. "

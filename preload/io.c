@@ -420,13 +420,14 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 {
 	struct otr_self *self;
 	struct otr_fd *f;
-	int error = errno;
+	int error;
 
 	if (*otr_shim.off || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
 		return;
 	f = otr_fd_slot(in->fd);
 	if (f && otr_fd_is_none(f))
 		return;
+	error = errno;
 	self = otr_enter();
 	if (!self)
 		return;

@@ -236,28 +236,6 @@ uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_
 void otr_tell_going(struct otr_fd *f, int dir);
 void otr_forget_going(struct otr_fd *f, int dir);
 
-/* fd.c: the inode of our network namespace, 0 where it cannot be told */
-uint32_t otr_netns(void);
-/* Known to be none that we follow: to be looked at again after a number of calls. */
-static inline int otr_fd_is_none(struct otr_fd *f)
-{
-	return f->kind == OTR_FD_OTHER && f->gen == otr_shim.gen &&
-	       (f->looked + 1) % OTR_LOOK_AGAIN && ++f->looked;
-}
-/* NULL: not one we follow. */
-struct otr_fd *otr_fd_of(int fd);
-struct otr_fd *otr_fd_slot(int fd); /* NULL, too: never looked at */
-/* As it was found last, without looking: NULL where that is no stream. */
-struct otr_fd *otr_fd_known(int fd);
-/* Is it surely another socket by now? */
-int otr_fd_is_other(int fd, const struct otr_fd *f);
-/* Before a message begins: is it still the same socket? Looks at it anew if not. */
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f);
-/* Likewise, but believed for a while once it was seen: see fd.c. */
-int otr_fd_is(int fd, struct otr_fd *f);
-void otr_fd_closed(int fd);
-void otr_fd_made(int fd, int role);
-
 /* layer.c: where what is said on `f` is kept: itself, or of what lies above it. */
 struct otr_fd *otr_fd_talk(struct otr_fd *f);
 /* From now on that is `layer`, whose place this gives; the socket is opaque. */
@@ -323,6 +301,7 @@ void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t n
 
 #pragma GCC visibility pop
 
+#include "preload/fd.h"
 #include "preload/ring.h"
 
 #endif /* OTR_SHIM_H */

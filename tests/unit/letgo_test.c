@@ -20,6 +20,7 @@ static struct otr_ring ring;
 static struct otr_self self;
 static int ruled; /* calls that the rules were told of */
 static struct otr_fd fd;
+static char text[4096]; /* what is said */
 static char told[64]; /* o opened, d data, r run, c closed: in their order */
 
 static void tell(char what)
@@ -147,8 +148,6 @@ static int begin(void **state)
 	fd.policy_gen = ~0u;
 	return 0;
 }
-
-static char text[4096]; /* what is said */
 
 static void move(int dir, uint64_t bytes, size_t seen)
 {

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_FD_H
+#define OTR_FD_H
+
+/* fd.h - what lies behind a number, and whether it still does: fd.c. For shim.h, which has the
+ * structs. */
+
+#include "preload/shim.h"
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+/* The inode of our network namespace, 0 where it cannot be told. */
+uint32_t otr_netns(void);
+/* Known to be none that we follow: to be looked at again after a number of calls. */
+static inline int otr_fd_is_none(struct otr_fd *f)
+{
+	return f->kind == OTR_FD_OTHER && f->gen == otr_shim.gen &&
+	       (f->looked + 1) % OTR_LOOK_AGAIN && ++f->looked;
+}
+/* NULL: not one we follow. */
+struct otr_fd *otr_fd_of(int fd);
+struct otr_fd *otr_fd_slot(int fd); /* NULL, too: never looked at */
+/* As it was found last, without looking: NULL where that is no stream. */
+struct otr_fd *otr_fd_known(int fd);
+/* Is it surely another socket by now? */
+int otr_fd_is_other(int fd, const struct otr_fd *f);
+/* Before a message begins: is it still the same socket? Looks at it anew if not. */
+struct otr_fd *otr_fd_again(int fd, struct otr_fd *f);
+/* Likewise, but believed for a while once it was seen: see fd.c. */
+int otr_fd_is(int fd, struct otr_fd *f);
+void otr_fd_closed(int fd);
+void otr_fd_made(int fd, int role);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_FD_H */
