@@ -110,7 +110,7 @@ on_core() { # CORES PID..
 	for pid in $(family "$@"); do taskset -cp "$core" "$pid" >/dev/null; done
 }
 shim_saturated() { # KIND PAIRS; the agent is where there is room
-	two_nginx "$1"
+	WORKERS=1 two_nginx "$1" # of two on one core, how they share connections decides the rate
 	on_core 0 $BARE_PIDS $TRACED_PIDS
 	ASK_PATH=/files/small
 	forget_turns
