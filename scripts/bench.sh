@@ -275,7 +275,7 @@ saturated() { # PAIRS: nginx has core 0, wrk core 1; the agent is wherever there
 	pairs "$1" flood ":$FILE_PORT"
 	for i in $(family "$FILE_PID"); do taskset -cp 0-$(($(nproc) - 1)) "$i" >/dev/null; done
 }
-say_saturated() {
+say_saturated() { # WHAT BUDGET CONDITION [WHO]
 	say "$1" "$(calc "$(median "$SVC/bare.rate")" 0)/s" \
 		"$(calc "$(median "$SVC/traced.rate")" 0)/s" "x$(ratio rate)" "$2" "$3"
 	say "  CPU of ${4:-nginx} per request" "$(median "$SVC/bare.cpu") us" \
