@@ -153,7 +153,7 @@ static void reads_shares(void **state)
 	};
 	struct bench *b = *state;
 
-	assert_true(b->cfg.cpu_budget > 0.099 && b->cfg.cpu_budget < 0.101);
+	assert_true(b->cfg.cpu_budget > 0.0499 && b->cfg.cpu_budget < 0.0501);
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++) {
 		assert_int_equal(args(b, ARGV(W(rows[i].word), W("x"))), 0);
 		assert_true(b->cfg.cpu_budget > rows[i].share - 1e-9 &&
