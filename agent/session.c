@@ -92,7 +92,8 @@ static int drained(void *arg, const struct otr_event *ev)
 			return 0;
 		break;
 	}
-	s->events++;
+	/* That requests were let go is no reason to look again soon. */
+	s->events += ev->kind != OTR_EV_LOST;
 	otr_session_put(s, ev);
 	return 0;
 }
