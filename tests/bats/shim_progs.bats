@@ -55,7 +55,11 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they 
 	cat >"$dir/nginx.conf" <<-N
 		daemon off; worker_processes 1; pid $dir/nginx.pid; error_log $dir/nginx.log;
 		events {}
-		http { access_log off; server { listen 127.0.0.1:$web; location / { return 200 ok; } } }
+		http {
+			access_log off; client_body_temp_path $dir/body; proxy_temp_path $dir/proxy;
+			fastcgi_temp_path $dir/fastcgi; uwsgi_temp_path $dir/uwsgi; scgi_temp_path $dir/scgi;
+			server { listen 127.0.0.1:$web; location / { return 200 ok; } }
+		}
 	N
 	as_nobody
 	bg nginx "${user[@]}" "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- \
