@@ -191,18 +191,33 @@ bool otr_shims_room(size_t all, size_t theirs, uint32_t uid)
 	return all < OTR_SHIM_RINGS && (uid == geteuid() || theirs < FOREIGN);
 }
 
-/* Is there room for one more ring of this process? Its older ones are over. */
-static bool has_room(struct otr_shims *s, uint32_t tgid, uint32_t uid)
+static size_t count(const struct shim *list, uint32_t uid, size_t *all)
 {
+	const struct shim *at;
 	size_t theirs = 0;
+
+	DL_FOREACH(list, at)
+	{
+		theirs += at->uid == uid;
+		++*all;
+	}
+	return theirs;
+}
+
+bool otr_shims_has_room(const struct otr_shims *s, uint32_t uid)
+{
+	size_t all = 0, theirs = count(s->all, uid, &all) + count(s->held, uid, &all);
+
+	return otr_shims_room(all, theirs, uid);
+}
+
+/* It offers another: its older ones are over. */
+static void replace(struct otr_shims *s, uint32_t tgid)
+{
 	struct shim *at;
 
 	DL_FOREACH(s->all, at)
-	{
-		at->replaced |= at->tgid == tgid;
-		theirs += at->uid == uid;
-	}
-	return otr_shims_room(s->n, theirs, uid);
+	at->replaced |= at->tgid == tgid;
 }
 
 /* The process has begun: it follows what its environment says, too. */
@@ -282,10 +297,12 @@ static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
 
 	if (fd < 0)
 		return fd != -EAGAIN;
-	if (s->welcome && !s->welcome(s->welcome_arg, tgid))
+	if (s->welcome && !s->welcome(s->welcome_arg, tgid)) {
 		rc = -EPERM;
-	else
-		rc = has_room(s, tgid, uid) ? take_ring(s, fd, tgid, uid) : -EMFILE;
+	} else {
+		replace(s, tgid);
+		rc = otr_shims_has_room(s, uid) ? take_ring(s, fd, tgid, uid) : -EMFILE;
+	}
 	if (!rc)
 		born(arg, tgid);
 	else if (rc != -EBUSY)

@@ -70,9 +70,6 @@ void otr_shims_executed(struct otr_shims *s, uint32_t tgid, uint64_t when_ns);
  * told by anybody else from then on. */
 void otr_shims_on_adopt(struct otr_shims *s, otr_shim_born_fn fn, void *arg);
 
-/* How many are read by another agent. */
-size_t otr_shims_held(const struct otr_shims *s);
-
 /* The inodes of the sockets at which rings are offered. */
 void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_RING_DOORS]);
 

@@ -113,21 +113,6 @@ static bool is_held(const struct otr_shims *s, uint32_t tgid)
 	return false;
 }
 
-static bool has_room(const struct otr_shims *s, uint32_t uid)
-{
-	size_t all = s->n, theirs = 0;
-	const struct shim *at;
-
-	DL_FOREACH(s->all, at)
-	theirs += at->uid == uid;
-	DL_FOREACH(s->held, at)
-	{
-		theirs += at->uid == uid;
-		all++;
-	}
-	return otr_shims_room(all, theirs, uid);
-}
-
 /* That of `m` which is its own: a child has its maker's mapped, until it begins. */
 static struct shim *own_of(struct otr_mapped *m, uint32_t tgid)
 {
@@ -152,7 +137,7 @@ enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_mapped *m,
 {
 	struct shim *sh;
 
-	if (!has_room(s, m->uid)) {
+	if (!otr_shims_has_room(s, m->uid)) {
 		otr_loss_add(OTR_LOSS_EVICT, 1);
 		return OTR_ADOPT_NONE;
 	}
@@ -247,13 +232,4 @@ void otr_shims_unhold(struct otr_shims *s)
 		DL_DELETE(s->held, sh);
 		otr_shim_drop(sh);
 	}
-}
-
-size_t otr_shims_held(const struct otr_shims *s)
-{
-	const struct shim *sh;
-	size_t n = 0;
-
-	DL_COUNT(s->held, sh, n);
-	return n;
 }

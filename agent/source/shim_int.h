@@ -79,6 +79,8 @@ void otr_shims_unhold(struct otr_shims *s);
 
 /* May a process of this user have one more, beside so many, of whom so many are its user's? */
 bool otr_shims_room(size_t all, size_t theirs, uint32_t uid);
+/* The same beside those there are, read by us or held by another agent. */
+bool otr_shims_has_room(const struct otr_shims *s, uint32_t uid);
 
 /* Keeps in mind where a connection is at home: with who told of it last. */
 void otr_shims_follow(struct otr_shims *s, struct shim *sh, const struct otr_event *ev);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/ring.c preload/real.c preload/find.c agent/source/ring.c agent/source/event.c
+// needs: agent/source/shim.c agent/source/shim_conn.c agent/source/offer.c agent/source/watch.c
+// needs: agent/source/bill.c
+// needs: agent/source/shim_adopt.c agent/source/claim.c agent/source/mapped.c
+// needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
+/* adopt_test.c - another agent finds the ring of a process that carries the library: it has it
+ * where nobody reads it, and nothing forged is one. */
+
+#include "tests/unit/ring_ends.h"
+
+/* Another agent looks at this process, where it finds memory with such descriptors. */
+static struct otr_shims *later;
+static uint32_t left_to_it;
+
+static size_t held(void)
+{
+	const struct shim *sh;
+	size_t n = 0;
+
+	DL_COUNT(later->held, sh, n);
+	return n;
+}
+
+static void is_left(void *arg, uint32_t tgid)
+{
+	(void)arg;
+	assert_true(otr_shim.ring->off); /* it is not switched on yet */
+	left_to_it = tgid;
+}
+
+static enum otr_adopt finds(int fd, uint32_t pid, uint64_t now_ns)
+{
+	struct otr_mapped m = {.pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0),
+			       .pid = pid, .fds = {fd}, .n = 1};
+	enum otr_adopt is;
+
+	is = otr_shims_adopt_found(later, &m, (uint32_t)getpid(), now_ns);
+	otr_mapped_fini(&m);
+	return is;
+}
+
+static int begin_later(void **state)
+{
+	struct otr_err err;
+	int rc = begin(state);
+
+	left_to_it = 0;
+	keep = true;
+	rc = rc ? rc : otr_shims_open(&later, &err);
+	if (!rc)
+		otr_shims_on_adopt(later, is_left, NULL);
+	return rc;
+}
+
+static int end_later(void **state)
+{
+	keep = false;
+	otr_shims_close(&later);
+	return end(state);
+}
+
+/* Made here, as a process makes it; nobody is at its doors. */
+static int waiting(void)
+{
+	memset(&otr_shim, 0, sizeof(otr_shim));
+	otr_shim.pid = getpid();
+	assert_false(otr_ring_ready());
+	assert_true(otr_shim.given);
+	assert_true(*otr_shim.off);
+	return kept;
+}
+
+static void one_that_waits_is_found(void **state)
+{
+	int fd = waiting();
+	uint32_t gen = otr_shim.ring->gen;
+
+	(void)state;
+	otr_count(OTR_SHIM_INJECTED);
+	assert_int_equal(finds(fd, (uint32_t)getpid(), otr_now()), OTR_ADOPT_TAKEN);
+	assert_int_equal(left_to_it, getpid());
+	assert_false(*otr_shim.off);
+	assert_int_not_equal(otr_shim.ring->gen, gen);
+	assert_string_equal(otr_shim.ring->session, otr_shims_session(later));
+	assert_int_equal(otr_shims_count(later, OTR_SHIM_INJECTED), 0); /* before us */
+	otr_count(OTR_SHIM_INJECTED);
+	assert_int_equal(otr_shims_count(later, OTR_SHIM_INJECTED), 1);
+	otr_shims_close(&later);
+	assert_true(*otr_shim.off);
+	assert_true(otr_claim_is_free(otr_shim.ring, otr_now()));
+}
+
+static void its_makers_is_not_its_own(void **state)
+{
+	int fd = waiting();
+
+	(void)state;
+	assert_int_equal(finds(fd, (uint32_t)getpid() + 1, otr_now()), OTR_ADOPT_LATER);
+	assert_true(*otr_shim.off);
+	assert_int_equal(otr_shim.ring->reader, 0);
+}
+
+/* Who offers it chose its reader. When that is halted for long another has it; it finds that
+ * out, and leaves all as it is. */
+static void who_came_first(void **state)
+{
+	uint64_t now;
+	int fd;
+
+	(void)state;
+	joins();
+	fd = kept;
+	now = otr_now();
+	otr_shims_drain(shims, now, is_born, came, NULL);
+	assert_int_equal(finds(fd, (uint32_t)getpid(), now), OTR_ADOPT_HELD);
+	assert_int_equal(held(), 1);
+	otr_shims_drain(later, now + OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(later), 0);
+	otr_shims_drain(later, now + 4 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(held(), 0);
+	assert_int_equal(otr_shims_alive(later), 1);
+	assert_int_equal(left_to_it, getpid());
+	otr_shims_drain(shims, now + 4 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(shims), 0);
+	assert_false(*otr_shim.off);
+	otr_shims_close(&later); /* and may have it again */
+	assert_true(*otr_shim.off);
+	otr_shims_drain(shims, now + 6 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(shims), 1);
+	assert_false(*otr_shim.off);
+}
+
+/* What was told for another is nobody's any more; what comes then is. */
+static void what_lay_in_it(void **state)
+{
+	int fd;
+
+	(void)state;
+	joins();
+	fd = kept;
+	otr_shims_close(&shims);
+	told_ns = 0;
+	tells_at_ring(5);
+	assert_int_equal(finds(fd, (uint32_t)getpid(), otr_now()), OTR_ADOPT_TAKEN);
+	otr_shims_drain(later, otr_now(), is_born, came, NULL);
+	assert_int_equal(told_ns, 0);
+	tells_at_ring(6);
+	otr_shims_drain(later, otr_now(), is_born, came, NULL);
+	assert_int_equal(told_ns, 6);
+}
+
+/* Memory of that name that is none of ours: too small, unsealed, another word, a crooked head,
+ * a reader who lives for ever. */
+static void forged(void **state)
+{
+	struct otr_ring *ring;
+	int fd = memfd_create(OTR_RING_NAME, MFD_ALLOW_SEALING), good;
+
+	(void)state;
+	assert_int_equal(finds(dup(fd), 1, otr_now()), OTR_ADOPT_LATER);
+	assert_int_equal(ftruncate(fd, OTR_RING_HEAD + OTR_RING_BYTES), 0);
+	assert_int_equal(finds(dup(fd), 1, otr_now()), OTR_ADOPT_LATER);
+	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
+	assert_int_equal(finds(dup(fd), 1, otr_now()), OTR_ADOPT_LATER);
+	ring = mmap(NULL, sizeof(*ring), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ring->magic = OTR_RING_MAGIC;
+	ring->abi = OTR_ABI;
+	ring->bytes = OTR_RING_BYTES;
+	ring->tgid = 1;
+	ring->head = 7;
+	good = dup(fd);
+	otr_shim.ring = ring; /* for is_left() */
+	assert_int_equal(finds(good, 1, otr_now()), OTR_ADOPT_NONE);
+	assert_int_equal(otr_shims_alive(later), 0);
+	ring->head = 0;
+	ring->reader = 3;
+	ring->beat_ns = UINT64_MAX;
+	assert_int_equal(finds(dup(fd), 1, otr_now()), OTR_ADOPT_HELD);
+	otr_shims_drain(later, otr_now() + 60 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(later), 0);
+	ring->beat_ns = 1;
+	otr_shims_drain(later, otr_now() + 120 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(later), 1);
+	ring->reader = 3; /* it says that another has it */
+	otr_shims_drain(later, otr_now() + 120 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(later), 0);
+	assert_int_equal(held(), 1);
+	otr_shims_off(later, (uint32_t)getpid()); /* it is not wanted: nor is it later */
+	otr_shims_drain(later, otr_now() + 180 * OTR_NS_PER_S, is_born, came, NULL);
+	assert_int_equal(otr_shims_alive(later) + held(), 0);
+	munmap(ring, sizeof(*ring));
+	close(fd);
+}
+
+#define LATER(f) cmocka_unit_test_setup_teardown(f, begin_later, end_later)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LATER(one_that_waits_is_found),
+		LATER(its_makers_is_not_its_own),
+		LATER(who_came_first),
+		LATER(what_lay_in_it),
+		LATER(forged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
