@@ -18,7 +18,7 @@
  *
  * The reader trusts nothing here: the process may write whatever it likes.
  *
- * Nobody reads it at first, or any more? Another agent may, later (agent/source/adopt.h): it
+ * Nobody reads it at first, or any more? Another agent may, later (agent/source/claim.h): it
  * claims it, then counts `gen`: all that the process knew of its connections is stale.
  */
 

@@ -192,8 +192,6 @@ static uint32_t to_copy(const struct otr_way *w, uint64_t moved)
 	return moved < left ? (uint32_t)moved : left;
 }
 
-#define TAIL 8
-
 /* Of an answer its first bytes are, and its last ones; of what a client says all, to know
  * where its next request begins. */
 size_t otr_wanted(const struct otr_fd *f)
@@ -209,7 +207,7 @@ size_t otr_wanted(const struct otr_fd *f)
 		return 0;
 	if (w->capture == OTR_CAPTURE_HEAD && f->last_dir == OTR_DIR_OUT &&
 	    w->copied >= w->head_bytes)
-		return TAIL;
+		return OTR_TAIL;
 	return w->head_bytes;
 }
 

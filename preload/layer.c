@@ -8,9 +8,9 @@
 
 #include "preload/inject.h"
 #include "preload/shim.h"
+#include "preload/tls.h"
 
 #define NEAR 65536 /* of stack that a library takes below our frame */
-#define RECORD 16384 /* of plaintext, the most that one holds */
 
 /* Is this thread in one? A call that was left by longjmp stands above us no more, and a
  * fiber that is run meanwhile has its stack elsewhere. */
@@ -28,7 +28,7 @@ static int is_record(const struct iovec *iov, int n)
 	const uint8_t *p = n > 0 ? iov->iov_base : NULL;
 
 	return p && iov->iov_len >= 5 && p[0] >= 20 && p[0] <= 23 && p[1] == 3 &&
-	       p[2] <= 4 && (p[3] << 8 | p[4]) <= RECORD + 2048;
+	       p[2] <= 4 && (p[3] << 8 | p[4]) <= OTR_TLS_RECORD + 2048;
 }
 
 struct otr_fd *otr_fd_talk(struct otr_fd *f)

@@ -106,14 +106,13 @@ enum otr_head otr_safe_head(const struct otr_out *o, struct otr_seen *seen)
 }
 
 #define COPIES 256 /* at once */
-#define TAIL   8
 
 struct otr_copy {
 	int32_t tid; /* 0: free */
 	int32_t has_tail;
 	size_t got, all; /* bytes in `head`, and of the call */
 	char *head; /* room for OTR_DATA_MAX, once it was needed */
-	char tail[TAIL];
+	char tail[OTR_TAIL];
 };
 
 /* Of libc since glibc 2.32: has there been one thread alone? */
@@ -197,19 +196,19 @@ static size_t copy(struct asked *a, char *to, size_t len, const struct iovec *io
 /* The last bytes of a call tell that chunks end. */
 static void copy_tail(struct asked *a, struct otr_copy *c, const struct iovec *last)
 {
-	const struct iovec end = {(char *)last->iov_base + last->iov_len - TAIL, TAIL};
+	const struct iovec end = {(char *)last->iov_base + last->iov_len - OTR_TAIL, OTR_TAIL};
 
-	c->has_tail = c->got < c->all && last->iov_len >= TAIL &&
-		      copy(a, c->tail, TAIL, &end, 1) == TAIL;
-	if (c->has_tail && c->got > c->all - TAIL)
-		c->got = c->all - TAIL;
+	c->has_tail = c->got < c->all && last->iov_len >= OTR_TAIL &&
+		      copy(a, c->tail, OTR_TAIL, &end, 1) == OTR_TAIL;
+	if (c->has_tail && c->got > c->all - OTR_TAIL)
+		c->got = c->all - OTR_TAIL;
 }
 
 /* What is nearly all of it is all of it: then its end needs no place of its own. */
 static void fill(struct asked *a, struct otr_copy *c, size_t want, const struct iovec *iov, int n)
 {
 	c->all = length(iov, n);
-	if (c->all <= want + TAIL && c->all <= OTR_DATA_MAX)
+	if (c->all <= want + OTR_TAIL && c->all <= OTR_DATA_MAX)
 		want = c->all;
 	c->got = copy(a, c->head, want, iov, n);
 	copy_tail(a, c, &iov[n - 1]);
@@ -248,8 +247,8 @@ int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved)
 	out[0] = (struct iovec){(char *)c->head, c->got < moved ? c->got : moved};
 	if (!c->has_tail || moved != c->all)
 		return out[0].iov_len > 0;
-	out[1] = (struct iovec){NULL, c->all - c->got - TAIL};
-	out[2] = (struct iovec){(char *)c->tail, TAIL};
+	out[1] = (struct iovec){NULL, c->all - c->got - OTR_TAIL};
+	out[2] = (struct iovec){(char *)c->tail, OTR_TAIL};
 	return 3;
 }
 

@@ -26,6 +26,7 @@
 #define OTR_EXCHS   2048 /* inbound connections with an exchange */
 #define OTR_BOXES   64	 /* letter boxes (R9) */
 #define OTR_HEADERS 256	 /* headers on their way at once */
+#define OTR_TAIL    8 /* the last bytes of a run: they tell that chunks end */
 #define OTR_TRIES   100
 #define OTR_LOOK_AGAIN 64 /* calls on what was no socket, until it is looked at again */
 #define OTR_HOMES   4096 /* hints where a socket's state lies */
@@ -54,7 +55,7 @@ struct otr_way {
 	uint8_t capture;
 	uint8_t cut; /* bytes of this run were moved without a record */
 	uint8_t eof;
-	uint8_t tail[8];
+	uint8_t tail[OTR_TAIL];
 	struct otr_frames frames;
 };
 

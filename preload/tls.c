@@ -23,7 +23,6 @@
 
 #define SESSIONS 1024 /* followed at once */
 #define PROBES	 8
-#define RECORD	 16384 /* of plaintext, the most that one holds */
 
 struct otr_tls {
 	const void *session; /* NULL: free */
@@ -32,7 +31,7 @@ struct otr_tls {
 	uint32_t early; /* it may have begun with a part of a request */
 	/* What goes out in place of the caller's bytes; len 0: nothing. */
 	uint32_t len, at, added, gone;
-	char *bytes; /* room for RECORD, once it was needed */
+	char *bytes; /* room for OTR_TLS_RECORD, once it was needed */
 };
 
 int otr_tls_room(void)
@@ -224,10 +223,10 @@ static void prepare(struct otr_self *self, struct otr_tls *t, const void *buf, s
 	char header[OTR_HEADER_MAX];
 	size_t at, added;
 
-	if (!f || t->early || !otr_room_once(&t->bytes, RECORD))
+	if (!f || t->early || !otr_room_once(&t->bytes, OTR_TLS_RECORD))
 		return;
 	talk = otr_fd_talk(f);
-	added = otr_header_for(self, talk, &iov, 1, n + OTR_HEADER_MAX <= RECORD, now,
+	added = otr_header_for(self, talk, &iov, 1, n + OTR_HEADER_MAX <= OTR_TLS_RECORD, now,
 			       &at, header);
 	if (!added)
 		return;

@@ -12,6 +12,8 @@
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
+#define OTR_TLS_RECORD 16384 /* of plaintext, the most that one record holds */
+
 struct otr_tls_call {
 	const void *session;
 	void *next; /* the library's own function */

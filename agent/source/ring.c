@@ -60,7 +60,8 @@ static void step_over(struct otr_ring_reader *rd, uint64_t head)
 	while (rd->tail < head && !is_whole(rd, rd->tail));
 }
 
-/* A process may speak for its own bytes and environment; the rest is the agent's to say. */
+/* A process may speak for its own bytes and environment, and say that it lets requests go
+ * from here on; the rest is the agent's to say. */
 static bool is_agents(const struct otr_event *ev)
 {
 	const struct otr_ev_meta *meta = (const void *)ev;

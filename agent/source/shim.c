@@ -28,12 +28,6 @@
 #define OFFERS	   64	  /* taken at once: the rings are read in between */
 #define FOREIGN	   (OTR_SHIM_RINGS / 4) /* of one user who is not this session's */
 
-/* What a record costs the process that writes it, in ns, and a request that is let go: by who
- * asks nobody, and by who may pass on which trace it is in. Measured: see docs/OVERHEAD.md. */
-#define PRICE_TOLD	250
-#define PRICE_LET_GO	100
-#define PRICE_PASSED_ON 430
-
 int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 {
 	OTR_AUTO(otr_shims_close) struct otr_shims *s = calloc(1, sizeof(*s));
@@ -369,55 +363,8 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 		fn(arg, ev);
 		n++;
 	}
-	otr_bill_take(&sh->bill, (uint64_t)n, PRICE_TOLD, &s->cost_ns);
+	otr_bill_take(&sh->bill, (uint64_t)n, OTR_PRICE_TOLD, &s->cost_ns);
 	return n;
-}
-
-/* What a process counts that is a loss. It may write what it likes there: see bill.h. */
-static const struct {
-	enum otr_shim_count what;
-	enum otr_loss cause;
-	uint64_t price_ns;
-} losses[] = {
-	{OTR_SHIM_DROPPED, OTR_LOSS_RING, PRICE_TOLD},
-	{OTR_SHIM_LET_GO, OTR_LOSS_BUDGET, PRICE_LET_GO},
-	{OTR_SHIM_BEHIND, OTR_LOSS_BEHIND, PRICE_LET_GO},
-};
-
-static uint64_t price(const struct shim *sh, size_t loss)
-{
-	bool passes_on = __atomic_load_n(&sh->rd.ring->passes_on, __ATOMIC_RELAXED);
-
-	return losses[loss].what != OTR_SHIM_DROPPED && passes_on ? PRICE_PASSED_ON :
-								   losses[loss].price_ns;
-}
-
-static void tell_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
-			otr_event_fn fn, void *arg)
-{
-	struct otr_ev_lost lost = {
-		.hdr = {.kind = OTR_EV_LOST,
-			.hook = OTR_HOOK_AGENT,
-			.size = sizeof(lost),
-			.time_ns = now_ns,
-			.tgid = sh->tgid},
-	};
-	uint64_t n, *told;
-
-	for (size_t i = 0; i < OTR_ARRAY_SIZE(losses); i++) {
-		told = &sh->told[losses[i].what];
-		n = __atomic_load_n(&sh->rd.ring->counts[losses[i].what], __ATOMIC_RELAXED);
-		if (n <= *told)
-			continue;
-		lost.cause = losses[i].cause;
-		lost.n = otr_bill_take(&sh->bill, n - *told, price(sh, i),
-					&s->cost_ns);
-		*told = n;
-		if (!lost.n)
-			continue;
-		otr_loss_add(losses[i].cause, lost.n);
-		fn(arg, &lost.hdr);
-	}
 }
 
 static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_event_fn fn,
@@ -439,7 +386,7 @@ static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_even
 	if (sh->rd.broken)
 		switch_off(sh);
 	if (over || sh->rd.broken)
-		tell_losses(s, sh, now_ns, fn, arg);
+		otr_shim_tell_losses(s, sh, now_ns, fn, arg);
 	if (!sh->replaced && (over || sh->rd.broken))
 		tell_exit(sh, now_ns, fn, arg);
 	if (over || sh->rd.broken)
@@ -467,7 +414,7 @@ void otr_shims_poll(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void 
 
 	otr_watch_tell(&s->watch, now_ns, otr_shims_look, s, fn, arg);
 	DL_FOREACH(s->all, sh)
-	tell_losses(s, sh, now_ns, fn, arg);
+	otr_shim_tell_losses(s, sh, now_ns, fn, arg);
 }
 
 uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what)

@@ -77,6 +77,12 @@ uint64_t otr_shims_name(void);
 void otr_shims_hold(struct otr_shims *s, uint64_t now_ns);
 void otr_shims_unhold(struct otr_shims *s);
 
+#define OTR_PRICE_TOLD 250 /* ns that a record costs who writes it: scripts/bench.sh shimtcp */
+
+/* What it counted since, told and charged as far as that can be so. */
+void otr_shim_tell_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
+			  otr_event_fn fn, void *arg);
+
 /* May a process of this user have one more, beside so many, of whom so many are its user's? */
 bool otr_shims_room(size_t all, size_t theirs, uint32_t uid);
 /* The same beside those there are, read by us or held by another agent. */

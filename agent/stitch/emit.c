@@ -94,6 +94,14 @@ static bool lacks_mate(const struct otr_stitch *st, const struct otr_exchange *e
 	return ex->wire->peer && !ex->peer && otr_exchange_paused(st, ex);
 }
 
+/* One that a pause met half way lacks parts because of that, whatever came later. */
+static struct otr_slice why_thinned(const struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	bool paused = ex->start_ns <= st->paused_ns || st->paused_ns >= st->behind_ns;
+
+	return paused ? OTR_SLICE("budget") : OTR_SLICE("behind");
+}
+
 static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	bool thinned = ex->thinned || lacks_mate(st, ex);
@@ -103,9 +111,7 @@ static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 		return;
 	st->sb.span.cut = true;
 	if (!cut) { /* its requests are counted as lost already */
-		otr_sb_string(&st->sb, OTR_KEY_OTRACE_CUT,
-			      st->behind_ns > st->paused_ns ? OTR_SLICE("behind") :
-							      OTR_SLICE("budget"));
+		otr_sb_string(&st->sb, OTR_KEY_OTRACE_CUT, why_thinned(st, ex));
 		return;
 	}
 	otr_exchange_lost(st, ex, OTR_LOSS_CUT);

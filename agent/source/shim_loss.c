@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shim_loss.c - what a process counts instead of telling, and what that costs it. */
+
+#include "agent/base/own.h"
+#include "agent/loss.h"
+#include "agent/source/shim_int.h"
+
+/* Of a request that is let go, in ns: by who asks nobody, and by who may pass on which trace it
+ * is in, where the rules go on (less where there is none to pass on). See docs/OVERHEAD.md. */
+#define PRICE_LET_GO	250
+#define PRICE_PASSED_ON 430
+
+/* What a process counts that is a loss. It may write what it likes there: see bill.h. */
+static const struct {
+	enum otr_shim_count what;
+	enum otr_loss cause;
+	uint64_t price_ns;
+} losses[] = {
+	{OTR_SHIM_DROPPED, OTR_LOSS_RING, OTR_PRICE_TOLD},
+	{OTR_SHIM_LET_GO, OTR_LOSS_BUDGET, PRICE_LET_GO},
+	{OTR_SHIM_BEHIND, OTR_LOSS_BEHIND, PRICE_LET_GO},
+};
+
+static uint64_t price(const struct shim *sh, size_t loss)
+{
+	bool passes_on = __atomic_load_n(&sh->rd.ring->passes_on, __ATOMIC_RELAXED);
+
+	return losses[loss].what != OTR_SHIM_DROPPED && passes_on ? PRICE_PASSED_ON :
+								   losses[loss].price_ns;
+}
+
+void otr_shim_tell_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
+			otr_event_fn fn, void *arg)
+{
+	struct otr_ev_lost lost = {
+		.hdr = {.kind = OTR_EV_LOST,
+			.hook = OTR_HOOK_AGENT,
+			.size = sizeof(lost),
+			.time_ns = now_ns,
+			.tgid = sh->tgid},
+	};
+	uint64_t n, *told;
+
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(losses); i++) {
+		told = &sh->told[losses[i].what];
+		n = __atomic_load_n(&sh->rd.ring->counts[losses[i].what], __ATOMIC_RELAXED);
+		if (n <= *told)
+			continue;
+		lost.cause = losses[i].cause;
+		lost.n = otr_bill_take(&sh->bill, n - *told, price(sh, i),
+					&s->cost_ns);
+		*told = n;
+		if (!lost.n)
+			continue;
+		otr_loss_add(losses[i].cause, lost.n);
+		fn(arg, &lost.hdr);
+	}
+}
