@@ -46,9 +46,11 @@ struct otr_flow { /* one direction of a connection; the run that is going on */
 	__u8 capture;	/* enum otr_capture */
 	__u8 cut;	/* bytes of this run were moved without a record */
 	__u8 eof;
-	__u8 pad;
+	__u8 head_open; /* the run is a request whose head goes on: headend.bpf.h */
 	__u8 tail[8];
 	struct otr_frames frames;
+	__u16 head_last; /* its last two bytes */
+	__u16 pad[3];
 };
 
 #define OTR_DIR_NONE 2

@@ -267,6 +267,8 @@ static void tell_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 	struct otr_way *w = &f->way[dir];
 	uint32_t cap = n ? to_copy(w, moved) : 0;
 
+	if (n && w->capture == OTR_CAPTURE_HEAD && asks(f, dir))
+		cap = otr_head_cap(w, first, moved, iov, n, cap);
 	if (cap)
 		cap = otr_tell_data(f, self, dir, pos, moved, start_ns, first, cause, iov, n,
 				    cap);

@@ -57,6 +57,8 @@ struct otr_way {
 	uint8_t eof;
 	uint8_t tail[OTR_TAIL];
 	struct otr_frames frames;
+	uint8_t head_open;    /* the run is a request whose head goes on: headend.c */
+	uint8_t head_last[2]; /* its last two bytes */
 };
 
 #define OTR_DIR_NONE 2
@@ -260,6 +262,11 @@ struct otr_served *otr_served_of(uint64_t conn);
 struct otr_served *otr_served_make(uint64_t conn);
 struct otr_exch *otr_exch_of(uint64_t conn);
 struct otr_letter *otr_box_of(uint64_t key);
+
+/* `cap` bytes of a call are to be copied, in the direction that asks: how many are, where a
+ * request's head goes on behind them. */
+uint32_t otr_head_cap(struct otr_way *w, int first, uint64_t moved, const struct iovec *iov,
+		      int n, uint32_t cap);
 
 /* flow.c: bytes were moved, or were not. `iov` holds what the kernel took or gave. `start_ns`:
  * when the call began; 0: not known. */

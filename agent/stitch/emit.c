@@ -102,11 +102,19 @@ static struct otr_slice why_thinned(const struct otr_stitch *st, const struct ot
 	return paused ? OTR_SLICE("budget") : OTR_SLICE("behind");
 }
 
+/* Its head was not seen to its end, so it may name a parent that nobody read. */
+static bool is_unread(const struct otr_exchange *ex)
+{
+	return ex->partial && !ex->has_header && !ex->evidence;
+}
+
 static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	bool thinned = ex->thinned || lacks_mate(st, ex);
 	bool cut = ex->cut || otr_exchange_torn(st, ex);
 
+	if (is_unread(ex)) /* described as cut in its head */
+		st->sb.span.cut = true;
 	if (!cut && !thinned)
 		return;
 	st->sb.span.cut = true;
@@ -130,7 +138,7 @@ static void count(struct otr_stitch *st, const struct otr_exchange *ex)
 		stats->weak++;
 	else if (ex->disputed)
 		stats->contradicted++;
-	else if (!otr_is_server(ex) && ex->doubtful)
+	else if ((!otr_is_server(ex) && ex->doubtful) || is_unread(ex))
 		stats->orphans++;
 	else
 		stats->roots++;

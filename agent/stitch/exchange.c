@@ -148,6 +148,7 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st,
 	ex->stream = msg->stream;
 	ex->oneway = msg->kind == OTR_MSG_ONEWAY;
 	ex->req = req;
+	ex->partial = req->partial;
 	ex->has_header = otr_traceparent_read(&ex->header, req->trace_ctx);
 	otr_ids_span(&st->ids, ex->span_id);
 	st->stats.requests++;
