@@ -11,7 +11,7 @@
 #include "headend.h"
 #include "payload.bpf.h"
 
-#define OTR_SCAN_CHUNK 32
+#define OTR_SCAN_CHUNK 16
 
 struct otr_scan {
 	__u64 at;
@@ -51,13 +51,19 @@ static __always_inline __u32 otr_head_left(__u64 base, __u64 before, __u32 n, __
 	return s.done;
 }
 
-/* The last two bytes of what moved so far. */
-static __always_inline void otr_keep_last(struct otr_flow *f, const struct otr_move *mv)
+/* Keeps the last two bytes of what moved so far. Global, as the next two are: each has a
+ * stack of its own then and is verified once. */
+__weak __noinline int otr_keep_last(struct otr_flow *f, const struct otr_move *mv)
 {
-	__u64 end = mv->base + mv->moved;
-	__u32 n = mv->moved;
+	__u64 end;
+	__u32 n;
 	__u16 last = 0;
 	__u8 one = 0;
+
+	if (!f || !mv)
+		return 0;
+	end = mv->base + mv->moved;
+	n = mv->moved;
 
 	if (mv->kind == OTR_BYTES_IOV)
 		end = otr_last_iov(mv, &n);
@@ -68,6 +74,7 @@ static __always_inline void otr_keep_last(struct otr_flow *f, const struct otr_m
 		bpf_probe_read_user(&one, sizeof(one), (void *)(end - 1));
 		f->head_last = f->head_last >> 8 | (__u16)one << 8;
 	}
+	return 0;
 }
 
 /* The call's first buffer. */
@@ -84,11 +91,14 @@ static __always_inline __u64 otr_first_bytes(const struct otr_move *mv, __u64 *n
 	return (__u64)one.iov_base;
 }
 
-static __always_inline int otr_opens_request(const struct otr_move *mv)
+__weak __noinline int otr_opens_request(const struct otr_move *mv)
 {
 	__u8 line[OTR_REQUEST_LINE] = {};
-	__u64 n, at = otr_first_bytes(mv, &n);
+	__u64 n, at;
 
+	if (!mv)
+		return 0;
+	at = otr_first_bytes(mv, &n);
 	otr_clamp(n, sizeof(line));
 	if (bpf_probe_read_user(line, n, (void *)at))
 		return 0;
@@ -117,8 +127,7 @@ static __always_inline __u32 otr_long_cap(struct otr_flow *f, const struct otr_m
 }
 
 /* Of a call of which `cap` bytes are to be copied: how many are, as a head goes on in it.
- * `mv` is of the direction that asks. Not static: it has a stack of its own then, and is
- * verified once. */
+ * `mv` is of the direction that asks. */
 __weak __noinline int otr_head_cap(struct otr_flow *f, const struct otr_move *mv, __u32 cap)
 {
 	__u64 before;

@@ -174,6 +174,10 @@ static int choose_trace(struct otr_cause *cause, const struct otr_served *sv,
 		choose_own(cause, out);
 		return 1;
 	}
+	if (sv && sv->foreign) {
+		begin_trace(cause->trace_id, &cause->flags);
+		return 1;
+	}
 	if (!sv || !sv->has_ids)
 		return 0;
 	choose(cause, sv->trace_id, sv->flags);

@@ -74,6 +74,7 @@ static int accepted(int fd)
 	if (self) {
 		otr_fd_made(fd, OTR_ROLE_SERVER);
 		otr_ring_ready();
+		otr_shim.alone = 1; /* a server, whatever protocol it speaks */
 		self->strand.entry_ns = otr_clock_ns();
 		otr_handle(&self->strand, 1);
 		otr_leave(self);
@@ -90,6 +91,15 @@ int accept(int fd, struct sockaddr *sa, socklen_t *len)
 int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 {
 	return accepted(otr_real.accept4(fd, sa, len, flags));
+}
+
+int listen(int fd, int backlog)
+{
+	int ret = otr_real.listen(fd, backlog);
+
+	if (!ret)
+		otr_shim.listens = 1;
+	return ret;
 }
 
 static void closing(int fd)

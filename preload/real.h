@@ -33,6 +33,7 @@ struct otr_real {
 	int (*connect)(int, const struct sockaddr *, socklen_t);
 	int (*accept)(int, struct sockaddr *, socklen_t *);
 	int (*accept4)(int, struct sockaddr *, socklen_t *, int);
+	int (*listen)(int, int);
 	int (*socket)(int, int, int);
 	int (*shutdown)(int, int);
 	int (*close)(int);

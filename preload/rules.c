@@ -33,6 +33,15 @@ static void name(struct otr_cause *cause, const struct otr_served *sv)
 	memcpy(cause->span_id, sv->span_id, sizeof(cause->span_id));
 }
 
+/* Does a connection that begins so speak a binary protocol (FastCGI, uwsgi, AJP)? HTTP/1 and
+ * HTTP/2 begin with letters, a PROXY header with a line end; TLS may hold either. */
+static uint8_t is_foreign(const struct iovec *iov, int n)
+{
+	uint8_t first = n && iov->iov_len ? *(const uint8_t *)iov->iov_base : ' ';
+
+	return first < ' ' && first != '\r' && first != '\n' && (first < 0x14 || first > 0x17);
+}
+
 /* R1 */
 static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t pos,
 		    uint64_t now, const struct iovec *iov, int n,
@@ -45,8 +54,11 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 	otr_shim.alone = 1;
 	if (!sv)
 		return;
+	if (first && !pos && f->seen_open)
+		f->foreign = is_foreign(iov, n);
 	if (first) {
 		sv->let_go = f->let_go;
+		sv->foreign = f->foreign;
 		sv->layer = f->layer;
 		sv->exch.tgid = (uint32_t)otr_shim.pid;
 		otr_r1_first(st, &otr_shim.mind, &sv->exch, &ref,

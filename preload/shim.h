@@ -91,6 +91,7 @@ struct otr_fd {
 	uint8_t has_cause; /* R4 was asked; the bytes are not out yet */
 	uint8_t layer;	   /* enum otr_layer */
 	uint8_t opening;   /* enum otr_opening */
+	uint8_t foreign;   /* began as no HTTP and no TLS: see otr_served */
 	uint8_t opaque;	   /* what is said lies in otr_fd_talk(): these are ciphertext, or
 			    * what a library makes of calls that are told */
 	uint8_t let_go;	   /* enum otr_let_go: the exchange that goes on is not told */
@@ -123,7 +124,8 @@ struct otr_served {
 	uint8_t flags;
 	uint8_t layer;	 /* where the request was read */
 	uint8_t let_go;	 /* it is not told */
-	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it */
+	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it .. */
+	uint8_t foreign; /* .. unless its protocol names no trace that we could read */
 	uint16_t state_len, baggage_len;
 	char state[OTR_TRACESTATE_MAX];
 	char baggage[OTR_BAGGAGE_MAX];
@@ -169,7 +171,8 @@ struct otr_shim {
 	uint8_t tries;	  /* to offer one, when too many did */
 	uint8_t behind;	  /* the agent is: see otr_ring_is_behind() */
 	uint8_t missed;	  /* it has closed a descriptor past us */
-	uint8_t alone; /* calls on its own account: it has served, or its maker had */
+	uint8_t alone; /* calls on its own account: it serves, or its maker did */
+	uint8_t listens; /* whom it forks are servers */
 	uint32_t calls; /* in the trace of `run` */
 	uint32_t unsaid; /* records before there was a ring, or in one that nobody took */
 	uint64_t tail; /* of the ring, as it was read last */
