@@ -105,6 +105,11 @@ enum otr_parse otr_http1_chunks(struct otr_http1_dir *d, struct otr_slice in,
 enum otr_parse otr_http1_tail(struct otr_http1_dir *d, struct otr_slice in,
 			      uint64_t *used, struct otr_msg *msg);
 
+/* Does Host, `host` and `port`, contradict the address that the client is connected to? Then
+ * it is what a proxy passed on, and no name of whom it asks. */
+bool otr_http1_host_differs(const struct otr_side *side, struct otr_slice host,
+			    uint16_t port);
+
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb);
 

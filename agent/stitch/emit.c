@@ -154,6 +154,7 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 		.start_ns = ex->start_ns,
 		.proto = ex->proto,
 		.resource = ex->resource,
+		.same_host = ex->same_host,
 		.role = otr_is_server(ex) ? OTR_ROLE_SERVER : OTR_ROLE_CLIENT,
 	};
 

@@ -129,6 +129,7 @@ struct otr_exchange {
 	bool disputed; /* proved candidates disagree: a root, with links */
 	bool remote;   /* the parent is on no host we see */
 	bool has_header;
+	bool same_host; /* see struct otr_side */
 	bool partial; /* the head of its request was not seen whole */
 	bool named; /* its header is one we put there, or perhaps was, or passed on */
 	bool owned; /* its process tells its children this span's id */

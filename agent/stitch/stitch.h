@@ -48,6 +48,7 @@ struct otr_side {
 	const struct otr_proto_ops *proto;
 	struct otr_resource *resource;
 	enum otr_role role;
+	bool same_host; /* it asks somebody else, by the name its process was asked by */
 };
 
 /* Called once per finished span. Take a reference to keep it. Must not call

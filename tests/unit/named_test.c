@@ -2,7 +2,7 @@
 // needs: agent/pipeline.c agent/loss.c agent/span.c agent/span_builder.c
 // needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
 // needs: agent/proto/http1.c agent/proto/http1_body.c
-// needs: agent/proto/http1_describe.c agent/proto/http1_head.c
+// needs: agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/http1_head.c
 // needs: agent/proto/msg.c agent/proto/pgsql.c agent/proto/pgsql_back.c
 // needs: agent/proto/pgsql_check.c agent/proto/pgsql_describe.c
 // needs: agent/proto/pgsql_front.c agent/proto/pgsql_stmt.c agent/proto/route.c
