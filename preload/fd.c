@@ -50,7 +50,7 @@ static int is_number(int fd, int level, int name)
 	int value = -1;
 	socklen_t len = sizeof(value);
 
-	return getsockopt(fd, level, name, &value, &len) ? -1 : value;
+	return otr_real.getsockopt(fd, level, name, &value, &len) ? -1 : value;
 }
 
 /* A name of both ends makes a connection; a pair made at once has none. */

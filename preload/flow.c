@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "preload/inject.h"
+#include "preload/headend.h"
 #include "preload/inject.h"
 #include "preload/shim.h"
 
@@ -363,6 +363,8 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		otr_rules_touch(self, talk);
 		return;
 	}
+	if (ret < 0 && otr_dial_is_failure(error))
+		otr_dial_failed(self, f, error);
 	if (f->told_by != otr_shim.pid || talk->way[dir].eof || !otr_shim.ring)
 		return;
 	if (!ret && dir == OTR_DIR_IN) {

@@ -2,6 +2,8 @@
 /* headend.c - how much is copied of a request whose head is longer than what is copied of
  * every run. The counterpart of bpf/headend.bpf.h. */
 
+#include "preload/headend.h"
+
 #include <string.h>
 
 #include "bpf/headend.h"

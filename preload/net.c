@@ -35,7 +35,8 @@ int socket(int family, int type, int protocol)
 }
 
 /* R4: one that does not wait remembers for whom it is. */
-static void dialled(int fd, int ret, int error)
+static void dialled(int fd, const struct sockaddr *to, socklen_t len, uint64_t start_ns,
+		    int ret, int error)
 {
 	struct otr_self *self = *otr_shim.off ? NULL : otr_enter();
 	struct otr_strand *st;
@@ -51,15 +52,18 @@ static void dialled(int fd, int ret, int error)
 	if (f && f->kind == OTR_FD_STREAM && ret && error == EINPROGRESS)
 		otr_r4_born(st, &otr_shim.mind, &f->asked, otr_exch_of(st->cur.conn),
 			    otr_clock_ns());
+	if (f && f->kind == OTR_FD_STREAM && ret)
+		otr_dial(self, f, to, len, start_ns, error);
 	otr_leave(self);
 }
 
 int connect(int fd, const struct sockaddr *to, socklen_t len)
 {
+	uint64_t start_ns = *otr_shim.off ? 0 : otr_clock_ns();
 	int ret = otr_real.connect(fd, to, len), error = errno;
 
-	if (!ret || error == EINPROGRESS)
-		dialled(fd, ret, error);
+	if (!ret || error == EINPROGRESS || otr_dial_is_failure(error))
+		dialled(fd, to, len, start_ns, ret, error);
 	errno = error;
 	return ret;
 }
@@ -109,6 +113,8 @@ static void closing(int fd)
 	int error = errno;
 
 	if (self) {
+		if (f->dial.start_ns)
+			otr_dial_closing(self, fd, f);
 		otr_fd_closed(fd);
 		otr_leave(self);
 	}

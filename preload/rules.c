@@ -7,7 +7,7 @@
 #include "preload/header.h"
 #include "preload/shim.h"
 
-static void cause_of(struct otr_cause *cause, const struct otr_xref *parent,
+void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent,
 		     enum otr_evidence why)
 {
 	const struct otr_served *sv = otr_served_of(parent->conn);
@@ -111,7 +111,7 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 			 otr_exch_of(asked->born.conn), otr_exch_of(st->cur.conn),
 			 f->nonblock, f->inode, now, &parent);
 	otr_r4_book(&otr_shim.mind, asked, &parent, otr_exch_of(parent.conn));
-	cause_of(&f->cause, &parent, why);
+	otr_rules_cause(&f->cause, &parent, why);
 	f->let_next = otr_lets_go(f, OTR_DIR_OUT) || is_untold(parent.conn);
 	f->has_cause = 1;
 }

@@ -17,6 +17,7 @@
 #include "bpf/causality.h"
 #include "bpf/frames.h"
 #include "bpf/ring.h"
+#include "preload/dial.h"
 #include "preload/environ.h"
 #include "preload/talk.h"
 
@@ -78,6 +79,7 @@ struct otr_fd {
 	struct otr_asked asked;
 	struct otr_cause cause; /* of the request about to go out */
 	struct otr_talk talk;	/* of a client */
+	struct otr_dial dial;
 	uint32_t policy_gen;
 	uint32_t gen; /* of the ring's reader: of another all this is stale */
 	int32_t told_by; /* the process that told of it; 0: none */
@@ -266,10 +268,9 @@ struct otr_served *otr_served_make(uint64_t conn);
 struct otr_exch *otr_exch_of(uint64_t conn);
 struct otr_letter *otr_box_of(uint64_t key);
 
-/* `cap` bytes of a call are to be copied, in the direction that asks: how many are, where a
- * request's head goes on behind them. */
-uint32_t otr_head_cap(struct otr_way *w, int first, uint64_t moved, const struct iovec *iov,
-		      int n, uint32_t cap);
+/* rules.c: what is claimed by `why`; nothing where that is NONE. */
+void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent,
+		     enum otr_evidence why);
 
 /* flow.c: bytes were moved, or were not. `iov` holds what the kernel took or gave. `start_ns`:
  * when the call began; 0: not known. */

@@ -22,6 +22,12 @@ static struct otr_slice error_type(int error)
 		return OTR_SLICE("timeout");
 	case ECONNREFUSED:
 		return OTR_SLICE("connection_refused");
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+		return OTR_SLICE("host_unreachable");
+	case ENETUNREACH:
+	case ENETDOWN:
+		return OTR_SLICE("network_unreachable");
 	case ECONNRESET:
 	case EPIPE:
 		return OTR_SLICE("connection_reset");

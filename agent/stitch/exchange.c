@@ -187,6 +187,7 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 	struct otr_wire *wire = ex->wire;
 
 	forget(ex);
+	otr_failed_freed(st, ex);
 	if (st->run.ex == ex)
 		otr_process_freed(st);
 	forget_strand(st, ex);

@@ -24,6 +24,7 @@
 #include "agent/proto/proto.h"
 #include "agent/proto/trace_context.h"
 #include "agent/span_builder.h"
+#include "agent/stitch/failed.h"
 #include "agent/stitch/ids.h"
 #include "agent/stitch/run.h"
 #include "agent/stitch/stitch.h"
@@ -170,6 +171,7 @@ struct otr_stitch {
 	struct otr_strand *strands;
 	struct otr_busy *busy;
 	struct otr_run run;
+	struct otr_failed failed[OTR_FAILED];
 	struct otr_exchange *live; /* not emitted, oldest first */
 	struct otr_exchange *kept; /* emitted, oldest first */
 	struct otr_trace *open, *settled;

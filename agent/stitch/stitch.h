@@ -85,6 +85,13 @@ void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref,
 void otr_stitch_torn(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
 		     uint64_t now_ns);
 
+/* A connect() failed. It becomes a span, at once or when nothing can take its place any more:
+ * see failed.c. */
+void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev);
+
+/* Any other event: what it says of those that failed. */
+void otr_stitch_attempts(struct otr_stitch *st, const struct otr_event *ev);
+
 /* A connection was first seen, or got facts it lacked: copies what it needs to pair
  * both ends of a wire. */
 void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn);

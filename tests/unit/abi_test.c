@@ -305,7 +305,8 @@ static void order_of_event_kind(void **state)
 	assert_int_equal(OTR_EV_LISTEN, 12);
 	assert_int_equal(OTR_EV_TICK, 13);
 	assert_int_equal(OTR_EV_PAST, 14);
-	assert_int_equal(OTR_EV_MAX, 15);
+	assert_int_equal(OTR_EV_CONN_FAILED, 15);
+	assert_int_equal(OTR_EV_MAX, 16);
 }
 
 static void order_of_hook(void **state)

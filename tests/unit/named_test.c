@@ -12,7 +12,7 @@
 // needs: agent/resource/name_args.c agent/resource/name_guess.c
 // needs: agent/resource/percent.c agent/resource/procfs.c
 // needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
-// needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c
+// needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c agent/stitch/failed.c
 // needs: agent/stitch/exchange.c agent/stitch/ids.c agent/stitch/parent.c
 // needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
 // needs: agent/stitch/named.c agent/stitch/wire.c
