@@ -84,6 +84,10 @@ bool otr_http1_plausible(struct otr_slice in);
  * end is searched before `line_end` only. Needs a method we know. */
 bool otr_http1_certain(struct otr_slice in);
 
+/* Is there a whole request line whose method is one we know but for its case? Methods are
+ * case-sensitive (RFC 9110, 9.1): it is another one, and up to the server what it means. */
+bool otr_http1_any_case(struct otr_slice in);
+
 /* Where the head that begins `in` ends, behind its empty line, or 0 if it is not
  * there. No end lies before `from`. */
 size_t otr_http1_head_end(struct otr_slice in, size_t from);

@@ -82,3 +82,68 @@ over() {
 	run grep -ac 'z\{3000\}' "$dir/rec"
 	[ "$output" = 0 ]
 }
+
+# Each request is for another status: an answer that is another's is seen by that.
+deep() { # DEPTH PAD
+	run "$PY" "$APPS/pipeline.py" "$port" "$1" "$2"
+	[ "$output" = "$1" ]
+}
+pairs() {
+	spans 'all(s.asked == "/status/%d" % s.code for s in S if s.code)' \
+		'all(s.asked in ("", "/") or len(s.asked) == len("/status/400") for s in S)' \
+		'sum(s.code > 0 for s in V) >= 40' 'any(not s.code for s in V)'
+}
+deep_ones() {
+	local pad
+	for pad in 0 1 5 13; do
+		deep 10 "$pad"
+		deep 100 "$pad"
+		deep 150 "$pad"
+	done
+}
+
+@test "pipelining a hundred deep: right pairs or none, no path that nobody asked for: probes" {
+	http "$port"
+	attach --no-shim ":$port"
+	deep_ones
+	detach
+	pairs
+}
+
+@test "pipelining a hundred deep: right pairs or none, no path that nobody asked for: library" {
+	served
+	deep_ones
+	over
+	pairs
+}
+
+@test "empty lines before a head, a method in lower case; who asks, by what" {
+	cat >"$dir/nginx.conf" <<-END
+		user root;
+		daemon off;
+		master_process off;
+		pid $dir/nginx.pid;
+		error_log $dir/nginx.log;
+		events {}
+		http { access_log off; server { listen 127.0.0.1:$port; return 200 "ok"; } }
+	END
+	bg nginx nginx -c "$dir/nginx.conf"
+	up "$port"
+	attach --no-shim "$pid"
+	"$PY" - "$port" <<-'END'
+		import socket, sys
+		rest = b"Host: h\r\nUser-Agent: shop/1\r\nConnection: close\r\n"
+		for head in (b"\r\n\r\nGET /empty HTTP/1.1\r\nX-Forwarded-For: 192.0.2.7, 10.0.0.1\r\n",
+		             b"get /lower HTTP/1.1\r\n"):
+		    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as s:
+		        s.sendall(head + rest + b"\r\n")
+		        while s.recv(65536):
+		            pass
+	END
+	detach
+	spans 'len(V) == 2' 'V[0].name == "GET /empty" and V[0].code == 200' \
+		'V[0].attr["client.address"] == "192.0.2.7"' 'V[1].attr["client.address"] == "127.0.0.1"' \
+		'V[1].attr["http.request.method"] == "_OTHER"' \
+		'V[1].attr["http.request.method_original"] == "get"' \
+		'all(s.attr["user_agent.original"] == "shop/1" for s in V)'
+}

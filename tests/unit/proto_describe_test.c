@@ -279,6 +279,41 @@ static void http_cut(void **state)
 	assert_true(msg.over);
 }
 
+/* Half of a path is another path; a query is told pair by pair. */
+static void http_cut_target(void **state)
+{
+	static const char *const lines[][2] = {
+		{"GET /status/42", ""},	   {"GET /status/42?a=1", "/status/42"},
+		{"GET /a?b=1&c=2&d", "/a?b=1&c=2"}, {"GET /a HTT", "/a"},
+		{"GET /a ", "/a"},
+	};
+	struct otr_msg msg;
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(lines); i++) {
+		struct otr_http1 st = {0};
+
+		parse_one(&otr_http1, &st, OTR_DIR_OUT, otr_slice_str(lines[i][0]), OTR_IN_CUT,
+			  OTR_PARSE_MSG, &msg);
+		assert_true(otr_slice_eq(msg.target, otr_slice_str(lines[i][1])));
+	}
+}
+
+static void http_as_servers_take_it(void **state)
+{
+	static const char *const yes[] = {
+		"\r\nGET / HTTP/1.1\r\n", "\n\r\nPOST /a HTTP/1.0\r\n", "get / HTTP/1.1\r\n",
+		"Post /a HTTP/1.1\r\n",
+	};
+	static const char *const no[] = {"\r\n", "\r\nhello", "get /", "get / RTSP/1.0\r\n", "gut / HTTP/1.1\r\n"};
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(yes); i++)
+		assert_true(otr_http1.sniff(OTR_DIR_IN, otr_slice_str(yes[i])));
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(no); i++)
+		assert_false(otr_http1.sniff(OTR_DIR_IN, otr_slice_str(no[i])));
+}
+
 #define QUERY "Q\0\0\0\x22SELECT * FROM t WHERE a = 'x'"
 
 static void pgsql_spans(void **state)
@@ -342,6 +377,8 @@ int main(void)
 		cmocka_unit_test(http_methods_are_a_users_choice),
 		cmocka_unit_test(routes),
 		cmocka_unit_test(http_cut),
+		cmocka_unit_test(http_cut_target),
+		cmocka_unit_test(http_as_servers_take_it),
 		cmocka_unit_test(pgsql_spans),
 		cmocka_unit_test(pgsql_tail),
 	};
