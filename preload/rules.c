@@ -56,6 +56,8 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		return;
 	if (first && !pos && f->seen_open)
 		f->foreign = is_foreign(iov, n);
+	if (f->nonblock && !st->waited && otr_is_alone())
+		otr_all_waits_seen(st); /* it has one thread, whose waits come by here */
 	if (first) {
 		sv->let_go = f->let_go;
 		sv->foreign = f->foreign;

@@ -100,3 +100,44 @@ fpm_script() {
 	five sh "$dir/start.sh"
 	apart
 }
+
+apache_conf() {
+	local m=/usr/lib/apache2/modules
+	cat >"$dir/apache.conf" <<-END
+		ServerRoot $dir
+		PidFile $dir/apache.pid
+		ErrorLog $dir/apache.log
+		Listen 127.0.0.1:$port
+		ServerName x
+		User www-data
+		Group www-data
+		LoadModule mpm_prefork_module $m/mod_mpm_prefork.so
+		LoadModule authz_core_module $m/mod_authz_core.so
+		LoadModule proxy_module $m/mod_proxy.so
+		LoadModule proxy_http_module $m/mod_proxy_http.so
+		ProxyPass / http://127.0.0.1:$back/
+	END
+}
+
+# A session of its own: apache ends all of its process group.
+@test "a process that has one thread and one request is proved from its first request" {
+	local i
+	for opts in --no-bpf ""; do
+		# shellcheck disable=SC2206 # none is no argument
+		opts=($opts)
+		port=$(free_port)
+		apache_conf
+		bg tracer setsid "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" \
+			"${opts[@]}" -- apache2 -f "$dir/apache.conf" -DFOREGROUND
+		tracer=$pid
+		up "$port"
+		for i in 1 2 3 4 5; do
+			[ "$(curl -s -m 10 "127.0.0.1:$port/first$i")" = "hello /first$i" ]
+		done
+		quiet
+		kill "$(cat "$dir/apache.pid")"
+		ended "$tracer"
+		spans 'len(C) == 5' 'len(V) == 5' 'all(parent(c).asked == c.asked for c in C)'
+		rm -f "$dir/spans"
+	done
+}
