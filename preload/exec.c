@@ -19,6 +19,7 @@
 #include "preload/environ.h"
 #include "preload/real.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 extern char **environ;
 
@@ -70,6 +71,13 @@ static int choose(struct otr_carry *carry, char *const *env)
 	return 1;
 }
 
+static int is_out_of_reach(const char *path)
+{
+	long rc = otr_sys(SYS_faccessat, AT_FDCWD, path, R_OK);
+
+	return rc == -ENOENT || rc == -EACCES;
+}
+
 /* Are we no more where we were, or is the program another user now (chroot, setuid)? The
  * loader would say so on the child's standard error. Where others are named, too, they stay. */
 static int is_lost(char *const *env)
@@ -80,7 +88,7 @@ static int is_lost(char *const *env)
 
 	return len >= sizeof(name) && !path[len] &&
 	       !strcmp(path + len - (sizeof(name) - 1), name) &&
-	       syscall(SYS_faccessat, AT_FDCWD, path, R_OK) && (errno == ENOENT || errno == EACCES);
+	       is_out_of_reach(path);
 }
 
 /* How many pointers the child's environment takes; 0: it stays as it is, as where there may

@@ -20,20 +20,15 @@
 #include "preload/real.h"
 #include "preload/room.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 #define SURE_NS 10000000ull /* for so long what was seen is believed */
-
-/* libc's own has had this name only since 2.33. */
-static int stat_of(int fd, struct stat *st)
-{
-	return (int)syscall(SYS_fstat, fd, st);
-}
 
 uint32_t otr_netns(void)
 {
 	struct stat st;
 
-	return syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &st, 0) ?
+	return otr_sys(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &st, 0) ?
 		       0 :
 		       (uint32_t)st.st_ino;
 }
@@ -50,7 +45,7 @@ static int is_number(int fd, int level, int name)
 	int value = -1;
 	socklen_t len = sizeof(value);
 
-	return getsockopt(fd, level, name, &value, &len) ? -1 : value;
+	return otr_sys_getsockopt(fd, level, name, &value, &len) ? -1 : value;
 }
 
 /* A name of both ends makes a connection; a pair made at once has none. */
@@ -59,8 +54,8 @@ static int is_named(int fd)
 	struct sockaddr_storage sa;
 	socklen_t mine = sizeof(sa), theirs = sizeof(sa);
 
-	if (getsockname(fd, (struct sockaddr *)&sa, &mine) ||
-	    getpeername(fd, (struct sockaddr *)&sa, &theirs))
+	if (otr_sys_getsockname(fd, &sa, &mine) ||
+	    otr_sys_getpeername(fd, &sa, &theirs))
 		return 1;
 	return mine > sizeof(sa.ss_family) || theirs > sizeof(sa.ss_family);
 }
@@ -78,7 +73,7 @@ static void look_at_socket(int fd, struct otr_fd *f)
 	f->kind = OTR_FD_STREAM;
 	if (family == AF_UNIX && !is_named(fd))
 		f->kind = OTR_FD_PAIR;
-	f->nonblock = (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+	f->nonblock = (otr_sys_fcntl(fd, F_GETFL, 0) & O_NONBLOCK) != 0;
 }
 
 /* All but what a hint said of it just now. */
@@ -146,7 +141,7 @@ static void look(int fd, struct otr_fd *f)
 {
 	struct stat st;
 
-	if (stat_of(fd, &st))
+	if (otr_sys_fstat(fd, &st))
 		return;
 	f->inode = st.st_ino;
 	f->sure_ns = time_now();
@@ -226,7 +221,7 @@ int otr_fd_is_other(int fd, const struct otr_fd *f)
 {
 	struct stat st;
 
-	return !otr_shim.sealed && (stat_of(fd, &st) || st.st_ino != f->inode);
+	return !otr_shim.sealed && (otr_sys_fstat(fd, &st) || st.st_ino != f->inode);
 }
 
 /* Of an alias its own number says nothing of when it was seen. */
@@ -240,7 +235,7 @@ int otr_fd_is(int fd, struct otr_fd *f)
 	uint64_t now = otr_shim.sealed ? 0 : time_now();
 	struct stat st;
 
-	if (otr_shim.sealed || is_sure(fd, f, now) || stat_of(fd, &st))
+	if (otr_shim.sealed || is_sure(fd, f, now) || otr_sys_fstat(fd, &st))
 		return 1;
 	if (st.st_ino != f->inode) {
 		otr_shim.missed = 1;
@@ -263,7 +258,7 @@ void otr_fd_closed(int fd)
 	struct otr_fd *f = otr_fd_slot(fd);
 
 	/* A vfork()ed child closes its own copies, in our memory. */
-	if (!f || f->kind == OTR_FD_NEW || getpid() != otr_shim.pid)
+	if (!f || f->kind == OTR_FD_NEW || otr_sys_getpid() != otr_shim.pid)
 		return;
 	/* What a process has from its maker, and never used, is not over when it closes that. */
 	if (f->kind == OTR_FD_STREAM && !has_heir(f) && f->told_by == otr_shim.pid &&

@@ -12,6 +12,7 @@
 
 #include "preload/real.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 static void hint_made(int fd, int role)
 {
@@ -190,35 +191,9 @@ static void unseal(const volatile uint32_t *was)
 /* Six words go on as they came, as libc's does it; what is not there is not looked at. */
 static long raw(long number, const long a[6])
 {
-	long ret;
-#if defined(__x86_64__)
-	register long r10 __asm__("r10") = a[3];
-	register long r8 __asm__("r8") = a[4];
-	register long r9 __asm__("r9") = a[5];
+	long ret = otr_sys6(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8),
-			   "r"(r9)
-			 : "rcx", "r11", "memory");
-#elif defined(__aarch64__)
-	register long x8 __asm__("x8") = number;
-	register long x0 __asm__("x0") = a[0];
-	register long x1 __asm__("x1") = a[1];
-	register long x2 __asm__("x2") = a[2];
-	register long x3 __asm__("x3") = a[3];
-	register long x4 __asm__("x4") = a[4];
-	register long x5 __asm__("x5") = a[5];
-
-	__asm__ volatile("svc 0"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-			 : "memory");
-	ret = x0;
-#else
-#error "no system calls known for this machine"
-#endif
-	if (ret >= 0 || ret < -4095)
+	if (!otr_sys_failed(ret))
 		return ret;
 	errno = (int)-ret;
 	return -1;
@@ -234,8 +209,7 @@ static long filtered(const long a[6])
 	return ret;
 }
 
-/* Node closes so, and libseccomp sets its filters. Our own calls come this way too: nothing
- * here calls a wrapper. */
+/* Node closes so, and libseccomp sets its filters. */
 long syscall(long number, ...)
 {
 	va_list args;

@@ -16,6 +16,7 @@
 
 #include "preload/real.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 #define ALL (OTR_RING_HEAD + OTR_RING_BYTES)
 
@@ -32,7 +33,7 @@ static void is_open(int which, int fd)
 {
 	struct stat st;
 
-	if (fd < 0 || syscall(SYS_fstat, fd, &st))
+	if (fd < 0 || otr_sys_fstat(fd, &st))
 		return;
 	made[which].dev = st.st_dev;
 	made[which].inode = st.st_ino;
@@ -41,7 +42,7 @@ static void is_open(int which, int fd)
 
 static void shut(int which, int fd)
 {
-	syscall(SYS_close, fd);
+	otr_sys_close(fd);
 	__atomic_store_n(&made[which].fd, 0, __ATOMIC_RELEASE);
 }
 
@@ -53,9 +54,9 @@ void otr_ring_forked(void)
 	for (int i = 0; i < MADE; i++) {
 		fd = made[i].fd - 1;
 		made[i].fd = 0;
-		if (fd >= 0 && !syscall(SYS_fstat, fd, &st) && st.st_dev == made[i].dev &&
+		if (fd >= 0 && !otr_sys_fstat(fd, &st) && st.st_dev == made[i].dev &&
 		    st.st_ino == made[i].inode)
-			syscall(SYS_close, fd);
+			otr_sys_close(fd);
 	}
 }
 
@@ -65,19 +66,19 @@ static int may_be_so_large(void)
 {
 	struct rlimit limit;
 
-	return !getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur >= ALL;
+	return !otr_sys_getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur >= ALL;
 }
 
 static int make_memfd(void)
 {
-	int fd = may_be_so_large() ? (int)syscall(SYS_memfd_create, OTR_RING_NAME,
+	int fd = may_be_so_large() ? (int)otr_sys(SYS_memfd_create, OTR_RING_NAME,
 						  MFD_CLOEXEC | MFD_ALLOW_SEALING) :
 				     -1;
 
 	if (fd < 0)
 		return -1;
 	is_open(RING, fd);
-	if (ftruncate(fd, ALL) || fcntl(fd, F_ADD_SEALS,
+	if (otr_sys(SYS_ftruncate, fd, ALL) || otr_sys_fcntl(fd, F_ADD_SEALS,
 					F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
 		shut(RING, fd);
 		return -1;
@@ -89,14 +90,14 @@ static int make_memfd(void)
 static char *map(int fd)
 {
 	const int how = MAP_SHARED | MAP_FIXED, rw = PROT_READ | PROT_WRITE;
-	char *at = mmap(NULL, ALL + OTR_RING_BYTES, PROT_NONE,
+	char *at = otr_sys_mmap(NULL, ALL + OTR_RING_BYTES, PROT_NONE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (at == MAP_FAILED)
+	if (!at)
 		return NULL;
-	if (mmap(at, ALL, rw, how, fd, 0) == MAP_FAILED ||
-	    mmap(at + ALL, OTR_RING_BYTES, rw, how, fd, OTR_RING_HEAD) == MAP_FAILED) {
-		munmap(at, ALL + OTR_RING_BYTES);
+	if (!otr_sys_mmap(at, ALL, rw, how, fd, 0) ||
+	    !otr_sys_mmap(at + ALL, OTR_RING_BYTES, rw, how, fd, OTR_RING_HEAD)) {
+		otr_sys_munmap(at, ALL + OTR_RING_BYTES);
 		return NULL;
 	}
 	return at;
@@ -119,7 +120,7 @@ static int offer(int ring)
 			     .msg_control = &control,
 			     .msg_controllen = sizeof(control)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
-	int fd = (int)syscall(SYS_socket, AF_UNIX,
+	int fd = (int)otr_sys(SYS_socket, AF_UNIX,
 			      SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	socklen_t len = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 2 +
 			otr_shim.name_len;
@@ -141,9 +142,9 @@ static int offer(int ring)
 			[((uint32_t)otr_shim.pid + i) % OTR_RING_DOORS];
 		/* Connected, since by its peer the kernel side knows what is said here:
 		 * from this call on it leaves our bytes to us (bpf/lib.bpf.h). */
-		n = syscall(SYS_connect, fd, &to, len);
+		n = otr_sys(SYS_connect, fd, &to, len);
 		if (!n)
-			n = syscall(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+			n = otr_sys(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 		busy = n < 0 && errno == EAGAIN;
 	}
 	shut(DOOR, fd);
@@ -199,10 +200,10 @@ void otr_ring_leave(void)
 	otr_shim.maker = NULL;
 	if (!ring)
 		return;
-	head = mmap(ring, OTR_RING_HEAD, PROT_READ | PROT_WRITE,
+	head = otr_sys_mmap(ring, OTR_RING_HEAD, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	if (head != MAP_FAILED)
-		munmap((char *)ring + OTR_RING_HEAD, 2 * OTR_RING_BYTES);
+	if (head)
+		otr_sys_munmap((char *)ring + OTR_RING_HEAD, 2 * OTR_RING_BYTES);
 }
 
 /* Who read its maker's last may be another than we were told when that began. */

@@ -23,6 +23,7 @@
 #include "preload/real.h"
 #include "preload/room.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 #define PAGE	 4096u /* or a whole number of them */
 #define IOV_MOST 1024  /* the kernel refuses more */
@@ -44,8 +45,7 @@ static int is_readable(struct asked *a, const void *from, size_t len)
 	for (at -= at % PAGE; at < end; at += PAGE) {
 		if (at == a->page)
 			continue;
-		syscall(SYS_rt_sigprocmask, ~0, at, NULL, 8);
-		if (errno != EINVAL)
+		if (otr_sys(SYS_rt_sigprocmask, ~0, at, NULL, 8) != -EINVAL)
 			return 0;
 		a->page = at;
 	}

@@ -222,8 +222,11 @@ const struct otr_self *otr_self_peek(void); /* as it is, or NULL */
 void otr_self_forked(void);
 int otr_has_ended(int32_t tid); /* a thread of ours */
 
-/* tell.c: records. */
+/* clock.c: CLOCK_MONOTONIC, whatever the program is made to believe. */
+void otr_clock_find(void);
 uint64_t otr_clock_ns(void);
+
+/* tell.c: records. */
 void otr_tell_process(void);
 void otr_tell_environment(void);
 void otr_tell_behind(void); /* requests are let go from here on */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 static __thread struct otr_self *mine __attribute__((tls_model("initial-exec")));
 /* Calls of a thread without a slot: it asks for one seldom, since the kernel is asked then. */
@@ -29,7 +30,7 @@ static int take(struct otr_self *at, int32_t was, int32_t tid)
 int otr_has_ended(int32_t tid)
 {
 	return !otr_shim.sealed &&
-	       syscall(SYS_tgkill, otr_shim.pid, tid, 0) < 0;
+	       otr_sys(SYS_tgkill, otr_shim.pid, tid, 0) < 0;
 }
 
 static struct otr_self *find_slot(int32_t tid)
@@ -53,7 +54,7 @@ struct otr_self *otr_self_now(void)
 
 	if (at || otr_shim.sealed || (without && without++ % SELDOM))
 		return at;
-	at = find_slot((int32_t)syscall(SYS_gettid));
+	at = find_slot((int32_t)otr_sys(SYS_gettid));
 	if (!at) {
 		without++;
 		return NULL;
@@ -79,7 +80,7 @@ void otr_self_forked(void)
 	if (!mine)
 		return;
 	mine->inside = 0;
-	mine->tid = (int32_t)syscall(SYS_gettid);
+	mine->tid = (int32_t)otr_sys(SYS_gettid);
 	otr_r7_clone(&mine->strand, &kept, OTR_EVIDENCE_CLONE);
 	mine->strand = kept;
 	otr_shim.mind.open = kept.cur.conn != 0; /* what a weak one is trusted with */
