@@ -290,19 +290,28 @@ static int was_left(const struct otr_self *self, uintptr_t frame)
 	return frame >= self->inside && !otr_shim.sealed && !otr_on_other_stack();
 }
 
+static int is_reader_new(void)
+{
+	const struct otr_ring *ring = otr_get(&otr_shim.ring);
+
+	return ring && otr_get(&ring->gen) != otr_get(&otr_shim.gen);
+}
+
 struct otr_self *otr_enter(void)
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	struct otr_self *self;
 
-	if (*otr_shim.alive != OTR_ALIVE_YES && !begin_anew())
+	if (__atomic_load_n(otr_shim.alive, __ATOMIC_ACQUIRE) != OTR_ALIVE_YES && !begin_anew())
 		return NULL;
-	if (otr_shim.ring && otr_shim.ring->gen != otr_shim.gen && !otr_wake_up())
+	if (is_reader_new() && !otr_wake_up())
 		return NULL;
 	self = otr_self_now();
 	if (!self || (self->inside && !was_left(self, frame)))
 		return NULL;
-	if (self->gen != otr_shim.gen)
+	if (self->inside)
+		otr_drop_left(self);
+	if (self->gen != otr_get(&otr_shim.gen))
 		otr_self_again(self);
 	self->inside = frame;
 	self->now_ns = 0; /* of a call that was left by longjmp() */
@@ -311,7 +320,8 @@ struct otr_self *otr_enter(void)
 
 void otr_leave(struct otr_self *self)
 {
-	self->inside = 0;
+	otr_drop_all(self);
+	__atomic_store_n(&self->inside, 0, __ATOMIC_RELEASE);
 }
 
 void otr_offer_early(int fd)

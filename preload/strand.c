@@ -29,20 +29,22 @@ static int take(struct otr_self *at, int32_t was, int32_t tid)
 
 int otr_has_ended(int32_t tid)
 {
-	return !otr_shim.sealed &&
+	return !otr_get(&otr_shim.sealed) &&
 	       otr_sys(SYS_tgkill, otr_shim.pid, tid, 0) < 0;
 }
 
 static struct otr_self *find_slot(int32_t tid)
 {
 	struct otr_self *at;
+	int32_t was;
 
 	for (int pass = 0; pass < 2; pass++)
 		for (uint32_t i = 0; i < 16; i++) {
 			at = &otr_shim.selves[((uint32_t)tid + i * 61) % OTR_STRANDS];
-			if (!at->tid && take(at, 0, tid))
+			if (!otr_get(&at->tid) && take(at, 0, tid))
 				return at;
-			if (pass && otr_has_ended(at->tid) && take(at, at->tid, tid))
+			was = otr_get(&at->tid);
+			if (pass && otr_has_ended(was) && take(at, was, tid))
 				return at;
 		}
 	return NULL;
@@ -52,7 +54,7 @@ struct otr_self *otr_self_now(void)
 {
 	struct otr_self *at = mine;
 
-	if (at || otr_shim.sealed || (without && without++ % SELDOM))
+	if (at || otr_get(&otr_shim.sealed) || (without && without++ % SELDOM))
 		return at;
 	at = find_slot((int32_t)otr_sys(SYS_gettid));
 	if (!at) {
@@ -60,7 +62,9 @@ struct otr_self *otr_self_now(void)
 		return NULL;
 	}
 	without = 0;
+	__atomic_load_n(&at->inside, __ATOMIC_ACQUIRE); /* of the thread that had it last */
 	at->inside = 0;
+	at->n_held = 0; /* whoever wants them finds that their holder has ended */
 	at->tls_frame = 0;
 	memset(&at->strand, 0, sizeof(at->strand));
 	mine = at;
@@ -80,6 +84,7 @@ void otr_self_forked(void)
 	if (!mine)
 		return;
 	mine->inside = 0;
+	mine->n_held = 0;
 	mine->tid = (int32_t)otr_sys(SYS_gettid);
 	otr_r7_clone(&mine->strand, &kept, OTR_EVIDENCE_CLONE);
 	mine->strand = kept;

@@ -200,12 +200,14 @@ void otr_tell_run(struct otr_fd *f, int dir, int eof)
 	otr_ring_commit(place);
 }
 
+/* The first `cap` bytes, or as many as there are before a piece that is not to be read: what a
+ * call will be looked at for is decided before it, and may have changed since. */
 static uint32_t gather(char *out, uint32_t cap, const struct iovec *iov, int n)
 {
 	uint32_t got = 0;
 	size_t len;
 
-	for (; n && got < cap; iov++, n--) {
+	for (; n && got < cap && iov->iov_base; iov++, n--) {
 		len = iov->iov_len < cap - got ? iov->iov_len : cap - got;
 		memcpy(out + got, iov->iov_base, len);
 		got += (uint32_t)len;
