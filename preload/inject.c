@@ -111,28 +111,50 @@ static enum otr_head read_method(const char *text, size_t len)
 }
 
 /* Each byte of `x` that is 0 gives 0x80, each other 0: exact, no byte carries into the next. */
-static uint64_t zeros(uint64_t x)
+static inline uint64_t zeros(uint64_t x)
 {
 	const uint64_t low = 0x7f7f7f7f7f7f7f7full;
 
 	return ~(((x & low) + low) | x | low);
 }
 
+#define ONES 0x0101010101010101ull
+
+static inline int word_has_control(uint64_t w)
+{
+	uint64_t small = zeros(w & ONES * 0xe0) & ~zeros(w ^ ONES * '\t');
+
+	return (small | zeros(w ^ ONES * 0x7f)) != 0;
+}
+
 /* Is there a control in it that no head may have (RFC 9110 5.5): all but a tab? */
+static int text_has_control(const char *text, size_t len)
+{
+	uint64_t w = ONES * 'x';
+	size_t at = 0;
+
+	if (len < sizeof(w)) {
+		memcpy(&w, text, len);
+		return word_has_control(w);
+	}
+	for (; at + sizeof(w) <= len; at += sizeof(w)) {
+		memcpy(&w, text + at, sizeof(w));
+		if (word_has_control(w))
+			return 1;
+	}
+	memcpy(&w, text + len - sizeof(w), sizeof(w)); /* its end, some of it once more */
+	return word_has_control(w);
+}
+
 static int has_control(struct cursor c, size_t len)
 {
-	const uint64_t ones = 0x0101010101010101ull, tops = 0x8080808080808080ull;
-	uint64_t w, small;
 	size_t n;
 
-	for (; len; len -= n) {
-		n = len < sizeof(w) ? len : sizeof(w);
-		w = ones * 'x';
-		peek(c, (char *)&w, n);
-		forward(&c, n);
-		small = zeros(w & ones * 0xe0) & ~zeros(w ^ ones * '\t');
-		if ((small | zeros(w ^ ones * 0x7f)) & tops)
+	for (; len && c.left; len -= n) {
+		n = c.iov->iov_len - c.off < len ? c.iov->iov_len - c.off : len;
+		if (text_has_control((const char *)c.iov->iov_base + c.off, n))
 			return 1;
+		forward(&c, n);
 	}
 	return 0;
 }
@@ -204,9 +226,21 @@ static int read_request_line(struct cursor c, size_t len, size_t method_len)
 	return minor;
 }
 
-/* field-name ":" field-value CR LF, not folded (RFC 9112 5). */
+static int is_field_text(const char *text, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len && is_token((unsigned char)text[at]))
+		at++;
+	return at && at < len && text[at] == ':' && text[len - 2] == '\r' &&
+	       !text_has_control(text + at, len - 2 - at);
+}
+
+/* field-name ":" field-value CR LF, not folded (RFC 9112 5). `len` counts the line feed. */
 static int is_field(struct cursor c, size_t len)
 {
+	if (len >= 3 && c.iov->iov_len - c.off >= len)
+		return is_field_text((const char *)c.iov->iov_base + c.off, len);
 	return ends_with(c, len, "\r\n", 2) && begins_with_name(c, len - 2) &&
 	       !has_control(c, len - 2);
 }

@@ -116,11 +116,25 @@ int otr_peer_greeted(const struct otr_fd *f)
 	return 0;
 }
 
+static int begins(const struct iovec *iov, int n, const char *text, size_t len)
+{
+	return n && iov->iov_base && iov->iov_len >= len &&
+	       !memcmp(iov->iov_base, text, len);
+}
+
 void otr_peer_greets(struct otr_fd *f, const struct iovec *iov, int n)
 {
-	f->greeted = 1;
-	if (!f->host || !n || iov->iov_len < 3 || memcmp(iov->iov_base, "220", 3) != 0 ||
-	    otr_peer_greeted(f))
+	f->greeted = begins(iov, n, "220", 3) ? OTR_GREETED_220 : OTR_GREETED;
+}
+
+/* SMTP says 220, too; its clients say EHLO or HELO, and then all goes over one connection. */
+void otr_peer_is_greeted(struct otr_fd *f, const struct iovec *iov, int n)
+{
+	int is_smtp = begins(iov, n, "EHLO", 4) || begins(iov, n, "HELO", 4) ||
+		      begins(iov, n, "LHLO", 4);
+
+	f->greeted = OTR_GREETED;
+	if (!f->host || is_smtp || otr_peer_greeted(f))
 		return;
 	otr_put(&greeters[__atomic_fetch_add(&n_greeters, 1, __ATOMIC_RELAXED) % GREETERS],
 		f->host);

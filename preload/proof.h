@@ -34,10 +34,18 @@ int otr_is_proved(int fd, const struct otr_fd *f, const struct otr_fd *talk);
 /* `f` was connected by this process, to `to`, which the kernel took. */
 void otr_peer_is(struct otr_fd *f, const struct sockaddr *to, socklen_t len);
 
+enum otr_greeted { /* otr_fd.greeted */
+	OTR_GREETED_NOT,
+	OTR_GREETED,
+	OTR_GREETED_220, /* as FTP servers do; not answered yet */
+};
+
 /* The peer has spoken before anything was sent to it. */
 void otr_peer_greets(struct otr_fd *f, const struct iovec *iov, int n);
+/* The first bytes in answer to OTR_GREETED_220. */
+void otr_peer_is_greeted(struct otr_fd *f, const struct iovec *iov, int n);
 
-/* Does the peer's host run a server that greets as FTP does ("220")? */
+/* Does the peer's host run what may be an FTP server? */
 int otr_peer_greeted(const struct otr_fd *f);
 
 /* Is the request for an address of cloud metadata, through a proxy? */

@@ -99,7 +99,7 @@ struct otr_fd {
 	uint8_t let_next;  /* nor will be the one whose cause was asked for */
 	uint16_t dup;	   /* an alias of this socket's, + 1; 0: none known */
 	uint16_t home;	   /* * of an alias */
-	uint8_t greeted;   /* the peer has spoken first: what goes out is no HTTP request */
+	uint8_t greeted;   /* enum otr_greeted: the peer has spoken first, so this is no HTTP */
 	uint8_t barred;	   /* the peer gets no header: see otr_peer_bars() */
 	uint32_t host;	   /* of the peer's address, not its port; 0: not known */
 	/* Place in the table of headers, + 1: one is going out, by one thread. And what of it
