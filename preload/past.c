@@ -156,8 +156,8 @@ int otr_out_first(int fd, int is_message, int flags)
 {
 	int error = errno;
 	struct iovec rest;
-	struct otr_fd *f;
-	uint32_t life;
+	struct otr_fd *f = NULL;
+	uint32_t life = 0;
 	enum rest is;
 	long k;
 

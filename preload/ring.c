@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/memfd.h>
 #include <stddef.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "preload/real.h"
@@ -153,6 +155,15 @@ static int offer(int ring)
 	return n > 0 ? 0 : -1;
 }
 
+/* Each value is set once it is so, and the thread that made it so wakes those that wait. */
+enum making { NOT_MADE, IS_MADE, WAS_MADE };
+
+static void set_making(enum making to)
+{
+	__atomic_store_n(&otr_shim.offered, (uint32_t)to, __ATOMIC_RELEASE);
+	otr_sys(SYS_futex, &otr_shim.offered, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX);
+}
+
 /* From here on threads write into it, and it can be found: whom it is offered to has a moment
  * for it before any other (`beat_ns`). Without a session it is switched off. */
 static void publish(struct otr_ring *ring)
@@ -173,6 +184,7 @@ static void publish(struct otr_ring *ring)
 	__atomic_store_n(&ring->magic, OTR_RING_MAGIC, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->ring, ring, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
+	set_making(WAS_MADE);
 }
 
 /* Nobody will read it; what is in it is lost. It stays where it is: another thread may be
@@ -260,30 +272,56 @@ static int make_ring(void)
 	return rc;
 }
 
-int otr_ring_ready(void)
+/*
+ * Another thread makes the ring at this moment, which takes some 100 us, once in the life of a
+ * process. What we have to tell would be lost, so we wait, but no longer than a call to the
+ * scheduler may take anyway: the other may be halted by a debugger.
+ */
+static int wait_for_ring(void)
+{
+	const struct timespec most = {.tv_nsec = 20000000};
+	const struct otr_ring *ring = __atomic_load_n(&otr_shim.ring, __ATOMIC_ACQUIRE);
+
+	if (!ring && __atomic_load_n(&otr_shim.offered, __ATOMIC_ACQUIRE) == IS_MADE) {
+		otr_sys(SYS_futex, &otr_shim.offered, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, IS_MADE,
+			&most);
+		ring = __atomic_load_n(&otr_shim.ring, __ATOMIC_ACQUIRE);
+	}
+	return ring != NULL;
+}
+
+static int make_and_give(void)
 {
 	struct otr_shim *sh = &otr_shim;
-	uint8_t not_yet = 0;
-	int rc;
+	int rc = make_ring();
 
-	if (__atomic_load_n(&sh->given, __ATOMIC_ACQUIRE))
-		return 1;
-	if (sh->sealed || sh->failed)
-		return 0;
-	if (!__atomic_compare_exchange_n(&sh->offered, &not_yet, 1, 0, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
-		return __atomic_load_n(&sh->ring, __ATOMIC_ACQUIRE) != NULL;
-	rc = make_ring();
 	if (rc > 0 && ++sh->tries < OTR_TRIES) {
-		__atomic_store_n(&sh->offered, 0, __ATOMIC_RELEASE);
+		set_making(NOT_MADE);
 		return 0;
 	}
 	if (rc) {
-		sh->failed = 1;
-		sh->idle = 1;
+		otr_put(&sh->failed, 1);
+		otr_put(&sh->idle, 1);
 	}
 	__atomic_store_n(&sh->given, !rc, __ATOMIC_RELEASE);
+	if (rc)
+		set_making(WAS_MADE);
 	return !rc && !*sh->off;
+}
+
+int otr_ring_ready(void)
+{
+	struct otr_shim *sh = &otr_shim;
+	uint32_t not_yet = NOT_MADE;
+
+	if (__atomic_load_n(&sh->given, __ATOMIC_ACQUIRE))
+		return 1;
+	if (otr_get(&sh->sealed) || otr_get(&sh->failed))
+		return 0;
+	if (!__atomic_compare_exchange_n(&sh->offered, &not_yet, IS_MADE, 0, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return wait_for_ring();
+	return make_and_give();
 }
 
 void otr_ring_look(struct otr_ring *ring, uint64_t now)

@@ -186,7 +186,7 @@ struct otr_shim {
 	int32_t pid;
 	uint8_t sealed;	  /* the program filters its system calls: we make none */
 	uint8_t only;	  /* 1: children that it forks are not traced */
-	uint8_t offered;  /* one thread does, or has */
+	uint32_t offered; /* enum making of ring.c: one thread does, or has */
 	uint8_t given;	  /* the agent has it, or finds it */
 	uint8_t failed;	  /* no ring is to be had */
 	uint8_t tries;	  /* to offer one, when too many did */
