@@ -12,6 +12,7 @@
 
 #include "preload/real.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 #define STATE_SYN_SENT 2 /* of struct tcp_info */
 
@@ -47,7 +48,7 @@ static void begin(struct otr_self *self, struct otr_fd *f, const struct sockaddr
 	enum otr_evidence why;
 
 	put_addr(&f->dial.remote, sa, len);
-	f->dial.start_ns = f->dial.remote.family ? start_ns : 0;
+	otr_put(&f->dial.start_ns, f->dial.remote.family ? start_ns : 0);
 	otr_refresh(st, otr_exch_of(st->cur.conn));
 	why = otr_r4_dial(st, &otr_shim.mind, f->nonblock, start_ns, &parent);
 	f->dial.cause = (struct otr_cause){.evidence = 0};
@@ -89,7 +90,7 @@ void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error)
 	f->asked.has_born = 0;
 	if (f->inode && otr_ring_ready())
 		tell(self, f, error);
-	f->dial.start_ns = 0;
+	otr_put(&f->dial.start_ns, 0);
 }
 
 void otr_dial(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa,
@@ -103,18 +104,19 @@ void otr_dial(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa
 
 /* What is under way is given up; what failed before is told now, if the program has not asked
  * why. */
-void otr_dial_closing(struct otr_self *self, int fd, struct otr_fd *f)
+void otr_dial_closing(struct otr_self *self, int fd)
 {
+	struct otr_fd *f = otr_fd_of(fd);
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info), error_len = sizeof(int);
 	int error = 0;
 
-	if (!f->dial.start_ns || f->way[0].total + f->way[1].total ||
-	    otr_real.getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+	if (!f || !f->dial.start_ns || f->way[0].total + f->way[1].total ||
+	    otr_sys_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
 		return;
 	if (info.tcpi_state == STATE_SYN_SENT)
 		otr_dial_failed(self, f, ECANCELED);
-	else if (!otr_real.getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_len) &&
+	else if (!otr_sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_len) &&
 		 otr_dial_is_failure(error))
 		otr_dial_failed(self, f, error);
 }
@@ -131,10 +133,12 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 		return ret;
 	memcpy(&why, value, sizeof(why));
 	f = otr_dial_is_failure(why) ? otr_fd_slot(fd) : NULL;
-	if (f && f->dial.start_ns)
+	if (f && otr_get(&f->dial.start_ns))
 		self = otr_enter();
 	if (self) {
-		otr_dial_failed(self, f, why);
+		f = otr_fd_of(fd);
+		if (f)
+			otr_dial_failed(self, f, why);
 		otr_leave(self);
 	}
 	errno = error;

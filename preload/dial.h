@@ -32,7 +32,7 @@ void otr_dial(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa
 void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error);
 
 /* `fd` is about to be closed. */
-void otr_dial_closing(struct otr_self *self, int fd, struct otr_fd *f);
+void otr_dial_closing(struct otr_self *self, int fd);
 
 #pragma GCC visibility pop
 
