@@ -297,9 +297,8 @@ static void ctl(void **state)
 	FIELD(otr_ctl, woken, 44, 4);
 	FIELD(otr_ctl, paused, 48, 4);
 	FIELD(otr_ctl, libs_gen, 52, 4);
-	FIELD(otr_ctl, pad, 56, 4);
-	FIELD(otr_ctl, waits_ns, 60, 8);
-	END(otr_ctl, 68);
+	FIELD(otr_ctl, waits_ns, 56, 8);
+	END(otr_ctl, 64);
 }
 
 static void order_of_event_kind(void **state)
