@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "bpf/event.h"
+#include "bpf/mind.h"
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
@@ -33,6 +33,10 @@ void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error);
 
 /* `fd` is about to be closed. */
 void otr_dial_closing(struct otr_self *self, int fd);
+
+/* rules.c: what is claimed by `why`; nothing where that is NONE. */
+void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent,
+		     enum otr_evidence why);
 
 #pragma GCC visibility pop
 

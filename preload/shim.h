@@ -273,10 +273,6 @@ void otr_copies_forked(void);
 struct msghdr;
 void otr_came(const struct msghdr *msg);
 
-/* rules.c: what is claimed by `why`; nothing where that is NONE. */
-void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent,
-		     enum otr_evidence why);
-
 /* flow.c: bytes were moved, or were not. `iov` holds what the kernel took or gave. `start_ns`:
  * when the call began; 0: not known. */
 void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
