@@ -233,12 +233,25 @@ static bool option(struct otr_slice s, size_t i, struct span *sp)
 	       short_option(s, i, sp);
 }
 
+/* bot123456:TOKEN, a segment of a path at Telegram's. */
+static bool bot(struct otr_slice s, size_t from, size_t i, struct span *sp)
+{
+	size_t digits = from + 3;
+
+	if (!otr_slice_starts(otr_slice_sub(s, from, i - from), OTR_SLICE("bot")) ||
+	    at(s, i) != ':')
+		return false;
+	while (digits < i && s.data[digits] >= '0' && s.data[digits] <= '9')
+		digits++;
+	return digits == i && i > from + 3 && found(sp, i + 1, until(s, i + 1, "/?# "));
+}
+
 /* What begins at `i`, where a run of a key's characters begins. */
 static bool run(struct otr_slice s, size_t i, size_t end, struct span *sp)
 {
 	struct otr_slice word = otr_slice_sub(s, i, end - i);
 
-	if (pair(s, i, end, sp) || credentials(s, i, end, sp))
+	if (pair(s, i, end, sp) || credentials(s, i, end, sp) || bot(s, i, end, sp))
 		return true;
 	if (at(s, end) == ':' && bare_userinfo(s, i, end, sp))
 		return true;
