@@ -23,12 +23,16 @@ enum means {
 	SIGN_IN, /* before `code` */
 };
 
-static const struct {
+struct word {
 	const char *text;
 	uint8_t len;
 	uint16_t means; /* one bit of enum means */
-} words[] = {
+};
+
 #define WORD(text, means) {text, sizeof(text) - 1, 1u << (means)}
+
+/* Of a word that is all of one. */
+static const struct word words[] = {
 	WORD("token", SECRET), WORD("jwt", SECRET), WORD("auth", SECRET),
 	WORD("authorization", SECRET), WORD("bearer", SECRET), WORD("secret", SECRET),
 	WORD("secrets", SECRET), WORD("pass", SECRET), WORD("pwd", SECRET),
@@ -42,15 +46,6 @@ static const struct {
 	WORD("state", ALONE), WORD("pin", ALONE), WORD("ticket", ALONE),
 
 	WORD("key", KEY), WORD("code", CODE),
-
-	WORD("saml", PREFIX), WORD("aspsession", PREFIX),
-
-	WORD("token", ENDING), WORD("password", ENDING), WORD("passwords", ENDING),
-	WORD("passwd", ENDING), WORD("passphrase", ENDING), WORD("secret", ENDING),
-	WORD("credential", ENDING), WORD("credentials", ENDING),
-	WORD("signature", ENDING), WORD("apikey", ENDING), WORD("accesskey", ENDING),
-	WORD("privatekey", ENDING), WORD("secretkey", ENDING), WORD("authkey", ENDING),
-	WORD("sessionid", ENDING), WORD("sessid", ENDING),
 
 	WORD("type", IS_TOLD), WORD("count", IS_TOLD), WORD("limit", IS_TOLD),
 	WORD("length", IS_TOLD), WORD("size", IS_TOLD), WORD("method", IS_TOLD),
@@ -73,7 +68,18 @@ static const struct {
 	WORD("sms", SIGN_IN), WORD("mfa", SIGN_IN), WORD("device", SIGN_IN),
 	WORD("user", SIGN_IN), WORD("backup", SIGN_IN), WORD("recovery", SIGN_IN),
 	WORD("activation", SIGN_IN), WORD("login", SIGN_IN), WORD("grant", SIGN_IN),
-#undef WORD
+};
+
+/* Of a word that begins or ends so; the shortest has four letters. */
+static const struct word parts[] = {
+	WORD("saml", PREFIX), WORD("aspsession", PREFIX),
+
+	WORD("token", ENDING), WORD("password", ENDING), WORD("passwords", ENDING),
+	WORD("passwd", ENDING), WORD("passphrase", ENDING), WORD("secret", ENDING),
+	WORD("credential", ENDING), WORD("credentials", ENDING),
+	WORD("signature", ENDING), WORD("apikey", ENDING), WORD("accesskey", ENDING),
+	WORD("privatekey", ENDING), WORD("secretkey", ENDING), WORD("authkey", ENDING),
+	WORD("sessionid", ENDING), WORD("sessid", ENDING),
 };
 
 /* What services call their tokens. */
@@ -147,10 +153,11 @@ struct otr_slice otr_secret_decode(char *out, size_t size, struct otr_slice text
 /* All that the table says of `word`, a bit of enum means each. */
 static unsigned int means(struct otr_slice word)
 {
+	char first = word.len ? otr_lower(word.data[0]) : 0;
 	unsigned int all = 0;
 
 	for (size_t i = 0; word.len && i < OTR_ARRAY_SIZE(words); i++)
-		if (words[i].len == word.len &&
+		if (words[i].len == word.len && words[i].text[0] == first &&
 		    otr_slice_eq_nocase(word, (struct otr_slice){words[i].text,
 								 word.len}))
 			all |= words[i].means;
@@ -164,16 +171,22 @@ static bool is(unsigned int means, enum means what)
 
 static bool begins_or_ends(struct otr_slice word)
 {
-	struct otr_slice part;
+	struct otr_slice text, part;
 	size_t at;
+	char last;
 
-	for (size_t i = 0; i < OTR_ARRAY_SIZE(words); i++) {
-		if (!(words[i].means & (1u << PREFIX | 1u << ENDING)) ||
-		    words[i].len > word.len)
+	if (word.len < 4)
+		return false;
+	last = otr_lower(word.data[word.len - 1]);
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(parts); i++) {
+		text = (struct otr_slice){parts[i].text, parts[i].len};
+		if (text.len > word.len)
 			continue;
-		at = is(words[i].means, ENDING) ? word.len - words[i].len : 0;
-		part = otr_slice_sub(word, at, words[i].len);
-		if (otr_slice_eq_nocase(part, otr_slice_str(words[i].text)))
+		at = is(parts[i].means, ENDING) ? word.len - text.len : 0;
+		if (is(parts[i].means, ENDING) && text.data[text.len - 1] != last)
+			continue;
+		part = otr_slice_sub(word, at, text.len);
+		if (otr_slice_eq_nocase(part, text))
 			return true;
 	}
 	return false;

@@ -320,6 +320,8 @@ static enum place first_word(struct otr_slice word)
 /* SET x TO y, SET x = y, SET TIME ZONE y; ALTER ROLE r SET x TO y. */
 static enum place next_place(enum place place, const struct otr_sql_token *tok)
 {
+	if (place == ELSEWHERE && tok->kind == OTR_SQL_WORD)
+		return place;
 	if (tok->kind == OTR_SQL_OTHER && tok->text.data[0] == ';')
 		return START;
 	if (place == SETTING && tok->kind == OTR_SQL_OTHER)

@@ -119,8 +119,11 @@ static enum paren where(const struct summary *s)
 
 static int meaning(struct otr_slice word)
 {
+	char first = otr_lower(word.data[0]);
+
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(words); i++)
-		if (otr_slice_eq_nocase(word, otr_slice_str(words[i].text)))
+		if (words[i].text[0] == first &&
+		    otr_slice_eq_nocase(word, otr_slice_str(words[i].text)))
 			return (int)words[i].means;
 	return -1;
 }
