@@ -18,16 +18,21 @@
  *
  * The reader trusts nothing here: the process may write whatever it likes.
  *
+ * A ring is offered at a door. The session is NAME.SECRET. Where NAME is a path, the doors
+ * are the sockets NAME/0 to NAME/f, which are reached from every network namespace; the
+ * abstract sockets NAME0 to NAMEf are tried next, since a process may have another root
+ * directory.
+ *
  * Nobody reads it at first, or any more? Another agent may, later (agent/source/claim.h): it
  * claims it, then counts `gen`: all that the process knew of its connections is stale.
  */
 
 #include "shared.h"
 
-#define OTR_RING_MAGIC	  0x336e6952u /* "Rin3": another layout, another word */
+#define OTR_RING_MAGIC	  0x346e6952u /* "Rin4": another layout, another word */
 #define OTR_RING_BYTES	  (512u << 10) /* 18 ms of nginx at 40,000 requests a second */
 #define OTR_RING_SLOT	  64u /* slots begin at multiples of it */
-#define OTR_RING_DOORS	  16u  /* sockets at which rings are offered: NAME0 to NAMEf */
+#define OTR_RING_DOORS	  16u  /* at which rings are offered; see below */
 #define OTR_RING_POLICIES 128
 #define OTR_RING_RUNS	  63
 #define OTR_RING_META_ENV 4u /* OTR_META_ENV: the only fact that a process tells itself */
@@ -35,7 +40,7 @@
 #define OTR_RING_HOST	  64 /* bytes of one, its NUL among them */
 
 #define OTR_RING_NAME	    "otrace-ring" /* of the memfd: how it is found later */
-#define OTR_RING_SESSION    72 /* NAME.SECRET and its NUL */
+#define OTR_RING_SESSION    108 /* NAME.SECRET and its NUL */
 #define OTR_RING_STALE_NS   3000000000ull /* a reader says each second that it lives */
 #define OTR_RING_DEAD_NS    10000000000ull /* after which the process switches itself off */
 

@@ -102,12 +102,60 @@ static char *map(int fd)
 	return at;
 }
 
+/* The address of a door: a path, or an abstract name, which begins with a NUL. */
+static socklen_t door_at(struct sockaddr_un *to, int is_path, uint32_t door)
+{
+	char *at = to->sun_path + !is_path;
+
+	memset(to->sun_path, 0, sizeof(to->sun_path));
+	memcpy(at, otr_shim.session, otr_shim.name_len);
+	at += otr_shim.name_len;
+	if (is_path)
+		*at++ = '/';
+	*at++ = "0123456789abcdef"[door % OTR_RING_DOORS];
+	return (socklen_t)(at + is_path - (char *)to);
+}
+
+/*
+ * Those that begin together have pids in a row: each tries its own door, then any. The socket
+ * is connected, since by its peer the kernel side knows what is said here: from this call on
+ * it leaves our bytes to us (bpf/lib.bpf.h). Returns 0, -errno, or -EAGAIN: all are full.
+ */
+static int say_at_doors(int fd, const struct msghdr *msg, int is_path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	ssize_t n = -1;
+
+	errno = EAGAIN;
+	for (uint32_t i = 0; n < 0 && errno == EAGAIN && i < OTR_RING_DOORS; i++) {
+		socklen_t len = door_at(&to, is_path, (uint32_t)otr_shim.pid + i);
+
+		n = syscall(SYS_connect, fd, &to, len);
+		if (!n)
+			n = syscall(SYS_sendmsg, fd, msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+	return n < 0 ? -errno : 0;
+}
+
+/* By path the doors are reached from another network namespace, by their abstract names from
+ * another root directory. */
+static int say(int fd, const struct msghdr *msg)
+{
+	const size_t room = sizeof(((struct sockaddr_un *)0)->sun_path) - 3;
+	int rc = -ENOENT;
+
+	if (otr_shim.name_len > room)
+		return rc;
+	if (otr_shim.session[0] == '/')
+		rc = say_at_doors(fd, msg, 1);
+	return rc && rc != -EAGAIN ? say_at_doors(fd, msg, 0) : rc;
+}
+
 /* One message, never waiting, with what only this session's children know. The agent keeps
  * the descriptor, we do not. Bare system calls: a thread may be cancelled in libc's. Returns
  * 0, -1, or 1: too many processes begin at once. */
 static int offer(int ring)
 {
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	union {
 		char space[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
@@ -119,37 +167,21 @@ static int offer(int ring)
 			     .msg_control = &control,
 			     .msg_controllen = sizeof(control)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
-	int fd = (int)syscall(SYS_socket, AF_UNIX,
-			      SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	socklen_t len = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 2 +
-			otr_shim.name_len;
-	ssize_t n = -1;
-	int busy = 1;
+	int rc, fd = (int)syscall(SYS_socket, AF_UNIX,
+				  SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -1;
 	is_open(DOOR, fd);
-	/* Abstract: its name begins with a NUL. */
-	memcpy(to.sun_path + 1, otr_shim.session, otr_shim.name_len);
 	cm->cmsg_level = SOL_SOCKET;
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cm), &ring, sizeof(ring));
-	/* Those that begin together have pids in a row: each its own door, then any. */
-	for (uint32_t i = 0; busy && i < OTR_RING_DOORS; i++) {
-		to.sun_path[1 + otr_shim.name_len] = "0123456789abcdef"
-			[((uint32_t)otr_shim.pid + i) % OTR_RING_DOORS];
-		/* Connected, since by its peer the kernel side knows what is said here:
-		 * from this call on it leaves our bytes to us (bpf/lib.bpf.h). */
-		n = syscall(SYS_connect, fd, &to, len);
-		if (!n)
-			n = syscall(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-		busy = n < 0 && errno == EAGAIN;
-	}
+	rc = say(fd, &msg);
 	shut(DOOR, fd);
-	if (busy)
+	if (rc == -EAGAIN)
 		return 1;
-	return n > 0 ? 0 : -1;
+	return rc ? -1 : 0;
 }
 
 /* From here on threads write into it, and it can be found: whom it is offered to has a moment

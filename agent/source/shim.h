@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/source/offer.h"
 #include "agent/source/source.h"
 #include "bpf/event.h"
 #include "bpf/ring.h"
@@ -70,8 +71,8 @@ void otr_shims_executed(struct otr_shims *s, uint32_t tgid, uint64_t when_ns);
  * told by anybody else from then on. */
 void otr_shims_on_adopt(struct otr_shims *s, otr_shim_born_fn fn, void *arg);
 
-/* The inodes of the sockets at which rings are offered. */
-void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_RING_DOORS]);
+/* The inodes of the sockets at which rings are offered; 0: there is none. */
+void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_OFFER_DOORS]);
 
 /* Takes offers, then all that lies in the rings. A process that has ended gives
  * OTR_EV_PROC_EXIT last. Returns how many records. */

@@ -51,7 +51,7 @@ static void leave_to_library(void *arg, uint32_t tgid)
 /* Who carries the library is not observed twice. */
 static int join_both(struct otr_sources *s)
 {
-	uint64_t doors[OTR_RING_DOORS];
+	uint64_t doors[OTR_OFFER_DOORS];
 	int rc = otr_places_new(&s->places);
 
 	if (!rc)
@@ -61,8 +61,8 @@ static int join_both(struct otr_sources *s)
 		otr_shims_welcome(s->shims, s->chosen, s->arg);
 	otr_shims_late(s->shims);
 	otr_shims_doors(s->shims, doors);
-	for (uint32_t i = 0; !rc && i < OTR_RING_DOORS; i++)
-		rc = otr_bpf_door(s->bpf, doors[i]);
+	for (uint32_t i = 0; !rc && i < OTR_OFFER_DOORS; i++)
+		rc = doors[i] ? otr_bpf_door(s->bpf, doors[i]) : 0;
 	return rc;
 }
 
