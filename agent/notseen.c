@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "agent/base/buf.h"
 #include "agent/base/clock.h"
@@ -23,6 +24,8 @@
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
 #include "agent/sinks.h"
+#include "agent/uncarried.h"
+#include "bpf/ring.h"
 
 #define FIRST_NS (10 * OTR_NS_PER_S)
 #define EACH_NS	 (60 * OTR_NS_PER_S)
@@ -46,6 +49,7 @@ struct table {
 struct otr_notseen {
 	struct table gone; /* of connections that are over */
 	struct table all;  /* these and those that are open, as told last */
+	struct otr_uncarried_table programs;
 	uint64_t next_ns;
 	struct otr_buf text;
 };
@@ -145,7 +149,12 @@ static struct row *name_row(struct table *tb, struct otr_pipeline *pl,
 	return at;
 }
 
-static void add(struct table *tb, struct otr_pipeline *pl,
+void otr_notseen_program(struct otr_notseen *ns, uint32_t tgid, int why, const char *path)
+{
+	otr_uncarried_add(&ns->programs, tgid, why, path);
+}
+
+static void add(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *pl,
 		const struct otr_stream_stat *stat)
 {
 	static const char past[] =
@@ -154,7 +163,8 @@ static void add(struct table *tb, struct otr_pipeline *pl,
 
 	if (stat->past)
 		name_row(tb, pl, stat, past, stat->past);
-	if (stat->messages || stat->bytes <= stat->past)
+	if (stat->messages || stat->bytes <= stat->past ||
+	    otr_uncarried_is(&ns->programs, stat->tgid, OTR_UNCARRIED_32BIT))
 		return;
 	at = name_row(tb, pl, stat, reason(stat), stat->bytes - stat->past);
 	if (!at || at->head_len)
@@ -166,11 +176,11 @@ static void add(struct table *tb, struct otr_pipeline *pl,
 void otr_notseen_ended(struct otr_notseen *ns, struct otr_pipeline *pl,
 		       const struct otr_stream_stat *stat)
 {
-	add(&ns->gone, pl, stat);
+	add(ns, &ns->gone, pl, stat);
 }
 
 struct open_conns {
-	struct table *into;
+	struct otr_notseen *ns;
 	struct otr_pipeline *pl;
 };
 
@@ -178,12 +188,12 @@ static void add_open(void *arg, const struct otr_stream_stat *stat)
 {
 	const struct open_conns *oc = arg;
 
-	add(oc->into, oc->pl, stat);
+	add(oc->ns, &oc->ns->all, oc->pl, stat);
 }
 
 static void collect(struct otr_notseen *ns, struct otr_pipeline *pl)
 {
-	struct open_conns oc = {&ns->all, pl};
+	struct open_conns oc = {ns, pl};
 
 	ns->all = ns->gone;
 	otr_streams_each(otr_pipeline_streams(pl), add_open, &oc);
@@ -223,6 +233,9 @@ static void print_rows(struct otr_notseen *ns)
 			otr_buf_byte(&ns->text, '\n');
 		print_row(&ns->text, &ns->all.rows[i]);
 	}
+	if (ns->all.n && ns->programs.n)
+		otr_buf_byte(&ns->text, '\n');
+	otr_uncarried_print(&ns->text, &ns->programs, geteuid() == 0);
 	otr_buf_byte(&ns->text, '\0');
 }
 
@@ -239,7 +252,7 @@ void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks,
 	collect(ns, pl);
 	otr_buf_printf(&ns->text, "%llu s and no request understood\n",
 		       (unsigned long long)(elapsed_ns / OTR_NS_PER_S));
-	if (!ns->all.n)
+	if (!ns->all.n && !ns->programs.n)
 		otr_buf_str(&ns->text,
 			    "no traffic at all: idle, or it is not this process "
 			    "that serves; try  otrace attach :PORT");

@@ -175,6 +175,15 @@ static void born(void *arg, uint32_t tgid)
 	otr_chosen_add(s->chosen, tgid);
 }
 
+/* Where there are probes they see it; for 32-bit programs see otr_session_facts(). */
+static void uncarried(void *arg, uint32_t tgid, int why, const char *path)
+{
+	struct otr_session *s = arg;
+
+	if (s->cfg.no_probes)
+		otr_notseen_program(otr_sinks_notseen(s->cfg.sinks), tgid, why, path);
+}
+
 static bool is_chosen(void *arg, uint32_t tgid)
 {
 	return otr_session_has(arg, tgid);
@@ -223,6 +232,7 @@ int otr_session_open(struct otr_session **out,
 		.say = cfg->say,
 		.born = born,
 		.chosen = is_chosen,
+		.uncarried = uncarried,
 		.arg = s,
 	};
 	int rc;

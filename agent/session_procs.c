@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* session_procs.c - the processes of a session: which are traced, and what is known of them. */
 
+#include <elf.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/elf_class.h"
 #include "agent/notseen.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
@@ -13,12 +15,28 @@
 #include "agent/sinks.h"
 #include "agent/source/made.h"
 #include "agent/source/sources.h"
+#include "bpf/ring.h"
+
+/* Probes take the arguments of a system call from where 64-bit programs have them. */
+static void name_if_32bit(struct otr_session *s, uint32_t tgid)
+{
+	char path[32], exe[512];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
+	if (s->cfg.no_probes || otr_elf_class(path) != ELFCLASS32)
+		return;
+	n = readlink(path, exe, sizeof(exe) - 1);
+	exe[n > 0 ? n : 0] = 0;
+	otr_notseen_program(otr_sinks_notseen(s->cfg.sinks), tgid, OTR_UNCARRIED_32BIT, exe);
+}
 
 void otr_session_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns)
 {
 	const char *service = s->cfg.cfg->service;
 	char go[OTR_GO_VERSION];
 
+	name_if_32bit(s, tgid);
 	otr_resource_read(tgid, time_ns, otr_session_put, s);
 	if (otr_go_version(tgid, go))
 		otr_meta_put(tgid, OTR_META_GO, otr_slice_str(go), time_ns, otr_session_put, s);

@@ -46,6 +46,20 @@
 
 #define OTR_RING_META_NAMED 17u /* OTR_META_NAMED: but for this one */
 
+/* Why a program that a process starts will not carry the library. The process says so at a
+ * door: the session, a NUL, one of these, the path of the program. */
+enum otr_uncarried {
+	OTR_UNCARRIED_STATIC = 's',  /* statically linked */
+	OTR_UNCARRIED_32BIT = '3',
+	OTR_UNCARRIED_SETUID = 'u',  /* it runs with rights of its own */
+	OTR_UNCARRIED_PRELOAD = 'p', /* its LD_PRELOAD names other libraries alone */
+	OTR_UNCARRIED_CLEARED = 'c', /* nothing of ours is in its environment */
+	OTR_UNCARRIED_ROOT = 'r',    /* under its root directory the library is not there */
+	OTR_UNCARRIED_DEEP = 'd',    /* not a program: a module opened with RTLD_DEEPBIND or dlmopen() */
+};
+
+#define OTR_UNCARRIED_PATH 200 /* bytes of the path, at most; its end is what counts */
+
 /* What the shim counts, by name in the summary. */
 enum otr_shim_count {
 	OTR_SHIM_DROPPED,     /* the ring was full: records */

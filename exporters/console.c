@@ -76,6 +76,7 @@ void otr_console_measure(struct otr_console *con)
 		width = ask(con->cfg.fd);
 	if (!width)
 		width = con->cfg.terminal ? 80 : 100;
+	con->look.whole = !con->cfg.terminal && !con->cfg.width;
 	con->look.width = width < WIDTH_MIN   ? WIDTH_MIN
 			  : width > WIDTH_MAX ? WIDTH_MAX
 					      : width;
@@ -202,7 +203,8 @@ void otr_console_start(struct otr_console *con, const char *what,
 	col = con->look.width > col + 10 ? con->look.width - col : 10;
 	otr_buf_str(&con->out, con->look.color ? "\x1b[2m" : "");
 	otr_buf_str(&con->out, head);
-	otr_cells_put(&con->out, otr_buf_view(&line), col, con->look.ascii);
+	otr_cells_put(&con->out, otr_buf_view(&line), otr_look_room(&con->look, col),
+		      con->look.ascii);
 	otr_buf_byte(&con->out, ' '); /* by what it sees is never cut off */
 	otr_buf_slice(&con->out, otr_buf_view(&how));
 	otr_buf_str(&con->out, con->look.color ? "\x1b[0m\n" : "\n");
@@ -299,12 +301,13 @@ void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
 		print(con, &tree, p);
 }
 
-/* Cut at the width: a line that no span dates. */
+/* A line that no span dates. */
 static void stamped(struct otr_console *con, struct otr_slice text)
 {
 	otr_console_measure(con);
 	otr_console_clock(&con->out, otr_console_wall(con), false);
-	otr_cells_put(&con->out, text, con->look.width - 8, con->look.ascii);
+	otr_cells_put(&con->out, text, otr_look_room(&con->look, con->look.width - 8),
+		      con->look.ascii);
 	otr_buf_byte(&con->out, '\n');
 	otr_console_flush(con);
 }

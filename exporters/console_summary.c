@@ -18,11 +18,11 @@
 #define ROWS	    10
 #define SERVICE_MAX 32
 
-/* One line, cut at the width; every line of the summary ends here. */
+/* One line, cut at the width of a terminal; every line of the summary ends here. */
 static void line(struct otr_console *con, const struct otr_buf *text)
 {
-	otr_cells_put(&con->out, otr_buf_view(text), con->look.width,
-		      con->look.ascii);
+	otr_cells_put(&con->out, otr_buf_view(text),
+		      otr_look_room(&con->look, con->look.width), con->look.ascii);
 	otr_buf_byte(&con->out, '\n');
 }
 
@@ -68,7 +68,8 @@ struct widths {
 	int errors;
 };
 
-static struct widths measure(const struct otr_stats_table *t, size_t rows)
+static struct widths measure(const struct otr_console *con, const struct otr_stats_table *t,
+			     size_t rows)
 {
 	struct widths w = { 10, 8 };
 	char text[OTR_UNITS * 2];
@@ -82,7 +83,7 @@ static struct widths measure(const struct otr_stats_table *t, size_t rows)
 		if ((int)strlen(text) + 2 > w.errors)
 			w.errors = (int)strlen(text) + 2;
 	}
-	if (w.name > SERVICE_MAX)
+	if (w.name > otr_look_room(&con->look, SERVICE_MAX))
 		w.name = SERVICE_MAX;
 	return w;
 }
@@ -120,7 +121,7 @@ static void services(struct otr_console *con, const struct otr_summary *sum)
 	if (!rows)
 		return;
 	otr_stats_sort(t, true);
-	w = measure(t, rows);
+	w = measure(con, t, rows);
 	otr_buf_printf(&text, "%-*s%7s%7s%*s%8s%8s%8s", (int)w.name, "service",
 		       "req", "req/s", w.errors, "errors", "p50", "p95", "p99");
 	line(con, &text);

@@ -158,13 +158,64 @@ void otr_carry_lists(struct otr_carry *carry, const char *state, size_t state_le
 	put(carry->baggage, names[2], baggage, baggage_len);
 }
 
+static const char *next_path(const char *at, size_t *len)
+{
+	at += strspn(at, " :");
+	*len = strcspn(at, " :");
+	return *len ? at : NULL;
+}
+
+static int is_our_library(const char *path, size_t len)
+{
+	static const char name[] = "/libotrace.so";
+	const size_t n = sizeof(name) - 1;
+
+	return len >= n && !memcmp(path + len - n, name, n);
+}
+
+const char *otr_preload_path(const char *value, size_t *len)
+{
+	const char *at = value;
+
+	while (at && (at = next_path(at, len))) {
+		if (is_our_library(at, *len))
+			return at;
+		at += *len;
+	}
+	return NULL;
+}
+
+int otr_carry_unload(struct otr_carry *carry, const char *value)
+{
+	static const char name[] = "LD_PRELOAD=";
+	size_t len, to = sizeof(name) - 1;
+	const char *at = value;
+
+	if (!otr_preload_path(value, &len))
+		return 0;
+	memcpy(carry->preload, name, to);
+	while ((at = next_path(at, &len))) {
+		if (!is_our_library(at, len)) {
+			if (to + len + 2 > sizeof(carry->preload))
+				return 0;
+			if (to >= sizeof(name))
+				carry->preload[to++] = ':';
+			memcpy(carry->preload + to, at, len);
+			to += len;
+		}
+		at += len;
+	}
+	carry->preload[to >= sizeof(name) ? to : 0] = 0;
+	return 1;
+}
+
 size_t otr_carry_room(char *const *env)
 {
 	size_t n = 0;
 
 	while (n < OTR_ENTRIES_MAX && env[n])
 		n++;
-	return n < OTR_ENTRIES_MAX ? n + 4 : 0;
+	return n < OTR_ENTRIES_MAX ? n + 5 : 0;
 }
 
 static int is_ours(const char *entry)
@@ -187,6 +238,8 @@ char *const *otr_carry_copy(const struct otr_carry *carry, char *const *env, cha
 	for (int i = 0; carry->says && i < 3; i++)
 		if (ours[i][0])
 			*to++ = (char *)ours[i];
+	if (carry->unloaded && carry->preload[0])
+		*to++ = (char *)carry->preload;
 	*to = NULL;
 	return out;
 }

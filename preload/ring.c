@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "preload/program.h"
 #include "preload/real.h"
 #include "preload/shim.h"
 
@@ -103,34 +104,40 @@ static char *map(int fd)
 }
 
 /* The address of a door: a path, or an abstract name, which begins with a NUL. */
-static socklen_t door_at(struct sockaddr_un *to, int is_path, uint32_t door)
+static socklen_t door_at(struct sockaddr_un *to, const struct otr_session_name *who,
+			 int is_path, uint32_t door)
 {
 	char *at = to->sun_path + !is_path;
 
 	memset(to->sun_path, 0, sizeof(to->sun_path));
-	memcpy(at, otr_shim.session, otr_shim.name_len);
-	at += otr_shim.name_len;
+	memcpy(at, who->text, who->name_len);
+	at += who->name_len;
 	if (is_path)
 		*at++ = '/';
 	*at++ = "0123456789abcdef"[door % OTR_RING_DOORS];
 	return (socklen_t)(at + is_path - (char *)to);
 }
 
-/*
- * Those that begin together have pids in a row: each tries its own door, then any. The socket
- * is connected, since by its peer the kernel side knows what is said here: from this call on
- * it leaves our bytes to us (bpf/lib.bpf.h). Returns 0, -errno, or -EAGAIN: all are full.
- */
-static int say_at_doors(int fd, const struct msghdr *msg, int is_path)
+/* Those that begin together have pids in a row: each tries its own door, then any. Returns 0,
+ * -errno, or -EAGAIN: all are full. */
+static int say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *msg,
+			int is_path)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	ssize_t n = -1;
+	long n = -1;
 
 	errno = EAGAIN;
 	for (uint32_t i = 0; n < 0 && errno == EAGAIN && i < OTR_RING_DOORS; i++) {
-		socklen_t len = door_at(&to, is_path, (uint32_t)otr_shim.pid + i);
-
-		n = syscall(SYS_connect, fd, &to, len);
+		msg->msg_namelen = door_at(&to, who, is_path, (uint32_t)otr_shim.pid + i);
+		msg->msg_name = &to;
+		n = 0;
+		/* An offer is connected, since by its peer the kernel side knows what is said:
+		 * from this call on it leaves our bytes to us (bpf/lib.bpf.h). */
+		if (msg->msg_controllen) {
+			n = syscall(SYS_connect, fd, &to, msg->msg_namelen);
+			msg->msg_name = NULL;
+			msg->msg_namelen = 0;
+		}
 		if (!n)
 			n = syscall(SYS_sendmsg, fd, msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
@@ -139,16 +146,16 @@ static int say_at_doors(int fd, const struct msghdr *msg, int is_path)
 
 /* By path the doors are reached from another network namespace, by their abstract names from
  * another root directory. */
-static int say(int fd, const struct msghdr *msg)
+int otr_say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *msg)
 {
 	const size_t room = sizeof(((struct sockaddr_un *)0)->sun_path) - 3;
 	int rc = -ENOENT;
 
-	if (otr_shim.name_len > room)
+	if (who->name_len > room)
 		return rc;
-	if (otr_shim.session[0] == '/')
-		rc = say_at_doors(fd, msg, 1);
-	return rc && rc != -EAGAIN ? say_at_doors(fd, msg, 0) : rc;
+	if (who->text[0] == '/')
+		rc = say_at_doors(fd, who, msg, 1);
+	return rc && rc != -EAGAIN ? say_at_doors(fd, who, msg, 0) : rc;
 }
 
 /* One message, never waiting, with what only this session's children know. The agent keeps
@@ -156,6 +163,8 @@ static int say(int fd, const struct msghdr *msg)
  * 0, -1, or 1: too many processes begin at once. */
 static int offer(int ring)
 {
+	const struct otr_session_name who = {otr_shim.session, otr_shim.session_len,
+					     otr_shim.name_len};
 	union {
 		char space[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
@@ -177,7 +186,7 @@ static int offer(int ring)
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cm), &ring, sizeof(ring));
-	rc = say(fd, &msg);
+	rc = otr_say_at_doors(fd, &who, &msg);
 	shut(DOOR, fd);
 	if (rc == -EAGAIN)
 		return 1;

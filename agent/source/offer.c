@@ -246,9 +246,22 @@ static int unpack(struct msghdr *msg, uint32_t *tgid, uint32_t *uid)
 	return fd;
 }
 
+/* Behind the session: a NUL, why, the path. */
+static void hear(const struct otr_offers *o, uint32_t tgid, const char *text, size_t n)
+{
+	char path[OTR_UNCARRIED_PATH + 1];
+
+	if (!o->uncarried || n < 2 || n - 2 >= sizeof(path) || text[0] ||
+	    memchr(text + 2, 0, n - 2))
+		return;
+	memcpy(path, text + 2, n - 2);
+	path[n - 2] = 0;
+	o->uncarried(o->uncarried_arg, tgid, text[1], path);
+}
+
 int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid)
 {
-	char text[128], space[CMSG_SPACE(sizeof(struct ucred)) +
+	char text[OTR_RING_SESSION + 2 + OTR_UNCARRIED_PATH], space[CMSG_SPACE(sizeof(struct ucred)) +
 			      CMSG_SPACE(FDS * sizeof(int))];
 	struct iovec one = {text, sizeof(text)};
 	struct msghdr msg = {.msg_iov = &one,
@@ -256,6 +269,7 @@ int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid)
 			     .msg_control = space,
 			     .msg_controllen = sizeof(space)};
 	struct epoll_event at;
+	size_t len;
 	ssize_t n;
 	int given;
 
@@ -266,8 +280,12 @@ int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid)
 		return errno == EINTR ? -EINVAL : -EAGAIN;
 	*tgid = 0;
 	given = unpack(&msg, tgid, uid);
-	if ((size_t)n == strlen(o->session) && !memcmp(text, o->session, (size_t)n) && *tgid)
-		return given < 0 ? -EINVAL : given;
+	len = strlen(o->session);
+	if ((size_t)n >= len && !memcmp(text, o->session, len) && *tgid) {
+		if ((size_t)n == len)
+			return given < 0 ? -EINVAL : given;
+		hear(o, *tgid, text + len, (size_t)n - len);
+	}
 	if (given >= 0)
 		otr_offers_discard(given);
 	return -EINVAL;

@@ -20,11 +20,17 @@
 
 #define OTR_OFFER_DOORS (2 * OTR_RING_DOORS)
 
+/* The process `tgid` starts a program that will not carry the library: `why` is one of enum
+ * otr_uncarried. It is the process's own word; `path` may hold anything but a NUL. */
+typedef void (*otr_uncarried_fn)(void *arg, uint32_t tgid, int why, const char *path);
+
 struct otr_offers {
 	char session[OTR_RING_SESSION]; /* NAME.SECRET; see bpf/ring.h */
 	int door[OTR_OFFER_DOORS]; /* abstract ones first; -1: not open */
 	int epoll;		/* readable when an offer waits */
 	bool shut;		/* none is taken for a while */
+	otr_uncarried_fn uncarried; /* NULL: nobody wants to know */
+	void *uncarried_arg;
 };
 
 /* Opens all doors. Returns 0 or -errno, and then none is open. */

@@ -128,6 +128,12 @@ size_t otr_shims_alive(const struct otr_shims *s)
 	return s->n;
 }
 
+void otr_shims_on_uncarried(struct otr_shims *s, otr_uncarried_fn fn, void *arg)
+{
+	s->offers.uncarried = fn;
+	s->offers.uncarried_arg = arg;
+}
+
 void otr_shims_late(struct otr_shims *s)
 {
 	s->late = true;

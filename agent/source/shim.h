@@ -64,6 +64,9 @@ enum otr_adopt otr_shims_peek(uint32_t tgid, uint64_t now_ns);
 /* Offers are taken of those processes alone of which `fn` says so. Without it, of all. */
 void otr_shims_welcome(struct otr_shims *s, bool (*fn)(void *arg, uint32_t tgid), void *arg);
 
+/* `fn` is told of programs that will not carry the library, by who starts them. */
+void otr_shims_on_uncarried(struct otr_shims *s, otr_uncarried_fn fn, void *arg);
+
 /* A process executes another program. */
 void otr_shims_executed(struct otr_shims *s, uint32_t tgid, uint64_t when_ns);
 

@@ -75,6 +75,8 @@ static int open_each(struct otr_sources *s, const struct otr_sources_config *cfg
 		rc = otr_bpf_open(&s->bpf, &cfg->bpf, err);
 	if (!rc && cfg->use_shim)
 		rc = otr_shims_open(&s->shims, err);
+	if (!rc && s->shims)
+		otr_shims_on_uncarried(s->shims, cfg->uncarried, cfg->arg);
 	if (rc && s->bpf && cfg->adopt)
 		rc = 0; /* the probes see it all the same */
 	if (rc)

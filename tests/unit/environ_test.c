@@ -97,14 +97,14 @@ static void a_copy_replaces_ours_and_nothing_else(void **state)
 {
 	const char *env[] = {"A=1", "TRACEPARENT=x", "TRACEPARENTS=2", "BAGGAGE=old",
 		       "TRACESTATE=old", "A=1", NULL};
-	char *copy[sizeof(env) / sizeof(env[0]) + 3];
+	char *copy[sizeof(env) / sizeof(env[0]) + 4];
 	struct otr_carry carry = {.says = 1};
 	uint8_t trace[16] = {0x0a}, span[8] = {0xb7};
 
 	(void)state;
 	otr_carry_parent(&carry, trace, span, 1);
 	otr_carry_lists(&carry, "s=1", 3, "", 0);
-	assert_int_equal(otr_carry_room((char **)env), 10);
+	assert_int_equal(otr_carry_room((char **)env), 11);
 	otr_carry_copy(&carry, (char **)env, copy);
 	assert_ptr_equal(copy[0], env[0]);
 	assert_ptr_equal(copy[1], env[2]);
@@ -119,13 +119,42 @@ static void a_copy_without_the_library_is_the_same_for_the_rest(void **state)
 {
 	const char *env[] = {"LD_PRELOADED=1", "LD_PRELOAD=/l.so", "BAGGAGE=old", NULL};
 	const struct otr_carry carry = {.parent = "TRACEPARENT=x", .unloaded = 1};
-	char *copy[sizeof(env) / sizeof(env[0]) + 3];
+	char *copy[sizeof(env) / sizeof(env[0]) + 4];
 
 	(void)state;
 	otr_carry_copy(&carry, (char **)env, copy);
 	assert_ptr_equal(copy[0], env[0]);
 	assert_ptr_equal(copy[1], env[2]);
 	assert_null(copy[2]);
+}
+
+static void only_our_library_is_taken_out(void **state)
+{
+	static const char *const rows[][2] = {
+		{"/a/libotrace.so", ""},
+		{"/j.so:/a/libotrace.so", "LD_PRELOAD=/j.so"},
+		{"/a/libotrace.so /j.so", "LD_PRELOAD=/j.so"},
+		{" /j.so: /a/libotrace.so::/k.so /b/libotrace.so", "LD_PRELOAD=/j.so:/k.so"},
+	};
+	static const char *const without[] = {"", "/j.so", "/a/libotrace.so.1", "libotrace.so"};
+	struct otr_carry carry;
+	char wide[OTR_PRELOAD_MAX + 32];
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(otr_carry_unload(&carry, rows[i][0]), 1);
+		assert_string_equal(carry.preload, rows[i][1]);
+	}
+	for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+		assert_int_equal(otr_carry_unload(&carry, without[i]), 0);
+	assert_int_equal(otr_carry_unload(&carry, NULL), 0);
+	assert_ptr_equal(otr_preload_path(rows[1][0], &len), rows[1][0] + 6);
+	assert_int_equal(len, 15);
+	memset(wide, 'x', sizeof(wide));
+	strcpy(wide + OTR_PRELOAD_MAX - 12, ":/libotrace.so");
+	assert_int_equal(otr_carry_unload(&carry, wide), 0); /* it stays as it is */
+	assert_int_equal(otr_carry_unload(&carry, wide + 1), 1);
 }
 
 static void too_many_entries_are_not_copied(void **state)
@@ -138,7 +167,7 @@ static void too_many_entries_are_not_copied(void **state)
 		env[i] = (char *)"A=1";
 	assert_int_equal(otr_carry_room(env), 0);
 	env[OTR_ENTRIES_MAX - 1] = NULL;
-	assert_int_equal(otr_carry_room(env), OTR_ENTRIES_MAX + 3);
+	assert_int_equal(otr_carry_room(env), OTR_ENTRIES_MAX + 4);
 	free(env);
 }
 
@@ -162,6 +191,7 @@ int main(void)
 		cmocka_unit_test(what_run_said_ends),
 		cmocka_unit_test(a_copy_replaces_ours_and_nothing_else),
 		cmocka_unit_test(a_copy_without_the_library_is_the_same_for_the_rest),
+		cmocka_unit_test(only_our_library_is_taken_out),
 		cmocka_unit_test(too_many_entries_are_not_copied),
 		cmocka_unit_test(functions_are_found_as_dlsym_finds_them),
 	};
