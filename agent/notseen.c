@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * notseen.c - traffic that was there and was not understood.
- *
- * What it was is told from its first bytes, when they tell: TLS records begin with a
- * type of 20 to 23 and version 3 (RFC 8446, 5.1), SSH with its name (RFC 4253, 4.2), HTTP/2
- * with its preface (RFC 9113, 3.4).
+ * notseen.c - traffic that was there and was not understood. What it was is told from its
+ * first bytes, when they tell (protocol_name.c).
  */
 
 #include "agent/notseen.h"
@@ -21,9 +18,11 @@
 #include "agent/base/clock.h"
 #include "agent/base/own.h"
 #include "agent/pipeline.h"
+#include "agent/protocol_name.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
 #include "agent/sinks.h"
+#include "agent/stream/stream.h"
 #include "agent/uncarried.h"
 #include "bpf/ring.h"
 
@@ -75,21 +74,26 @@ void otr_notseen_free(struct otr_notseen **np)
 	free(ns);
 }
 
+/* PostgreSQL's SSLRequest. What follows is TLS, unless the server said no. */
+static bool asks_for_tls(const struct otr_stream_stat *stat)
+{
+	return stat->first.len >= 8 && stat->answer.bytes[0] != 'N' &&
+	       !memcmp(stat->first.bytes, "\0\0\0\x08\x04\xd2\x16\x2f", 8);
+}
+
+/* Whoever spoke first, or the other one: a server's front may begin with what is its own. */
 static const char *reason(const struct otr_stream_stat *stat)
 {
-	const uint8_t *h = stat->head;
+	const char *known = otr_protocol_by_head(stat->first.bytes, stat->first.len);
 
-	if (!stat->head_len)
+	if (!stat->first.len)
 		return "made before attach, waiting for a boundary";
-	if (stat->head_len >= 3 && h[0] >= 20 && h[0] <= 23 && h[1] == 3)
+	if (asks_for_tls(stat))
 		return "TLS: not readable here";
-	/* PostgreSQL's SSLRequest: what follows is TLS, or it would have been read. */
-	if (stat->head_len == 8 && !memcmp(h, "\0\0\0\x08\x04\xd2\x16\x2f", 8))
-		return "TLS: not readable here";
-	if (stat->head_len >= 4 && !memcmp(h, "SSH-", 4))
-		return "SSH: not readable";
-	if (stat->head_len == 8 && !memcmp(h, "PRI * HT", 8))
-		return "HTTP/2: not read yet";
+	if (!known)
+		known = otr_protocol_by_head(stat->answer.bytes, stat->answer.len);
+	if (known)
+		return known;
 	return stat->proto ? "the parser gave up" : "unknown protocol";
 }
 
@@ -163,14 +167,14 @@ static void add(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *p
 
 	if (stat->past)
 		name_row(tb, pl, stat, past, stat->past);
-	if (stat->messages || stat->bytes <= stat->past ||
+	if (stat->messages || stat->read || stat->bytes <= stat->past ||
 	    otr_uncarried_is(&ns->programs, stat->tgid, OTR_UNCARRIED_32BIT))
 		return;
 	at = name_row(tb, pl, stat, reason(stat), stat->bytes - stat->past);
 	if (!at || at->head_len)
 		return;
-	memcpy(at->head, stat->head, sizeof(at->head));
-	at->head_len = stat->head_len;
+	at->head_len = stat->first.len < sizeof(at->head) ? stat->first.len : sizeof(at->head);
+	memcpy(at->head, stat->first.bytes, at->head_len);
 }
 
 void otr_notseen_ended(struct otr_notseen *ns, struct otr_pipeline *pl,

@@ -156,3 +156,50 @@ traced_as_nobody() {
 	run not_seen .
 	[ "$status" -eq 1 ]
 }
+
+# What a client says first (hexadecimal), what the server answers; both stay connected a while.
+conversation() {
+	cat >"$dir/talk.py" <<-P
+		import os, socket, sys
+		say, answer = (bytes.fromhex(x) for x in sys.argv[1:3])
+		with socket.create_server(("127.0.0.1", 0)) as place:
+		    child = os.fork()
+		    if not child:
+		        with place.accept()[0] as s:
+		            s.recv(4096)
+		            s.sendall(answer)
+		            while s.recv(4096): pass
+		        os._exit(0)
+		    with socket.create_connection(place.getsockname()) as s:
+		        s.sendall(say)
+		        s.recv(4096)
+		        for more in sys.argv[3:]: s.sendall(bytes.fromhex(more))
+		    os.wait()
+	P
+	traced $PY "$dir/talk.py" "$@"
+}
+
+@test "protocols that are not read yet are named by their first bytes" {
+	conversation 010100010008000000010000000000000104000100130000 0106000100000000
+	not_seen 'connections? to .*FastCGI is not parsed yet'
+	conversation 002f00000e00524551554553545f4d4554484f4403004745540c00 485454502f312e31
+	not_seen 'uwsgi is not parsed yet'
+	conversation 00 5d0000000a352e352e352d31302e31312e362d4d617269614442
+	not_seen 'MySQL is not parsed yet'
+	conversation 0102030405060708 0a
+	not_seen 'unknown protocol .first bytes 01 02 03'
+}
+
+@test "an idle PostgreSQL connection whose server has no TLS is not named; one inside TLS is" {
+	local startup
+	startup=$(printf '%08x00030000%s' 16 7573657200780000)
+	conversation 0000000804d2162f 4e "$startup"
+	run not_seen .
+	[ "$status" -eq 1 ]
+	conversation 0000000804d2162f 53 16030100050100000100
+	not_seen 'TLS: not readable here'
+	opts=()
+	conversation 0000000804d2162f 4e "$startup"
+	run not_seen .
+	[ "$status" -eq 1 ]
+}
