@@ -17,7 +17,7 @@
 // needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
 // needs: agent/stitch/named.c agent/stitch/wire.c
 // needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half.c agent/stream/stream.c
-// needs: agent/source/event.c agent/source/record.c
+// needs: agent/source/event.c agent/source/record.c agent/base/out_file.c
 /* pipeline_test.c - one connection: what its bytes make of spans. */
 
 #include <errno.h>
