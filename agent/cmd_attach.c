@@ -10,6 +10,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/cmd.h"
 #include "agent/loop.h"
@@ -35,14 +36,7 @@ static int fail(const struct otr_err *err, int status)
 
 static int open_output(const struct otr_settings *cfg, struct otr_err *err)
 {
-	int fd;
-
-	if (!cfg->output)
-		return STDOUT_FILENO;
-	fd = open(cfg->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		otr_err_set(err, "-o %s: %s", cfg->output, strerror(errno));
-	return fd;
+	return cfg->output ? otr_out_open("-o ", cfg->output, 0, err) : STDOUT_FILENO;
 }
 
 static int open_all(struct attach *at, struct otr_err *err)

@@ -15,6 +15,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/cmd.h"
 #include "agent/loss.h"
@@ -129,14 +130,7 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 
 static int open_output(const struct otr_settings *cfg, struct otr_err *err)
 {
-	int fd = STDOUT_FILENO;
-
-	if (cfg->output)
-		fd = open(cfg->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-			  0644);
-	if (fd < 0)
-		otr_err_set(err, "-o %s: %s", cfg->output, strerror(errno));
-	return fd;
+	return cfg->output ? otr_out_open("-o ", cfg->output, 0, err) : STDOUT_FILENO;
 }
 
 static int replay_all(struct replay *re, char **paths)

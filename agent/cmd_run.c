@@ -20,6 +20,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/base/privilege.h"
 #include "agent/cmd.h"
@@ -71,12 +72,10 @@ static int open_report(struct run *r, struct otr_err *err)
 
 	r->report = -1;
 	if (cfg->output) {
-		r->report = open(cfg->output, flags | O_CREAT | O_TRUNC, 0644);
-		if (r->report >= 0)
-			return 0;
-		otr_err_set(err, "-o %s: %s; %s not started", cfg->output,
-			    strerror(errno), r->argv[0]);
-		return -errno;
+		r->report = otr_out_open("-o ", cfg->output, 0, err);
+		if (r->report < 0)
+			otr_err_hint(err, "%s not started", r->argv[0]);
+		return r->report < 0 ? r->report : 0;
 	}
 	if (isatty(STDOUT_FILENO) || isatty(STDERR_FILENO)) {
 		r->report = open("/dev/tty", flags);

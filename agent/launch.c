@@ -20,6 +20,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/foreign.h"
 #include "agent/proto/trace_context.h"
 
 #define NAME	"libotrace.so"
@@ -115,10 +116,10 @@ enum otr_launch otr_launch_can(const char *path)
 
 	for (int i = 0; i < SCRIPTS; i++) {
 		memset(&head, 0, sizeof(head));
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		fd = otr_foreign_open(AT_FDCWD, path);
 		if (fd < 0)
 			return OTR_LAUNCH_UNKNOWN;
-		n = read(fd, &head, sizeof(head) - 1);
+		n = otr_foreign_slurp(fd, (char *)&head, sizeof(head) - 1);
 		if (n >= (ssize_t)sizeof(head.eh) &&
 		    !memcmp(head.eh.e_ident, ELFMAG, SELFMAG))
 			can = read_elf(fd, &head.eh);
