@@ -20,13 +20,13 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
-#include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/base/privilege.h"
 #include "agent/cmd.h"
 #include "agent/launch.h"
 #include "agent/loop.h"
 #include "agent/path.h"
+#include "agent/report.h"
 #include "agent/root.h"
 #include "agent/rules.h"
 #include "agent/session.h"
@@ -62,35 +62,6 @@ static int fail(const struct otr_err *err, int status)
 {
 	otr_err_print(err, "run");
 	return status;
-}
-
-/* -o FILE; else the terminal, if CMD has one; else somebody else must take the spans. */
-static int open_report(struct run *r, struct otr_err *err)
-{
-	const struct otr_settings *cfg = r->cfg;
-	int flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
-
-	r->report = -1;
-	if (cfg->output) {
-		r->report = otr_out_open("-o ", cfg->output, 0, err);
-		if (r->report < 0)
-			otr_err_hint(err, "%s not started", r->argv[0]);
-		return r->report < 0 ? r->report : 0;
-	}
-	if (isatty(STDOUT_FILENO) || isatty(STDERR_FILENO)) {
-		r->report = open("/dev/tty", flags);
-		r->shared = true;
-		if (r->report >= 0)
-			return 0;
-	}
-	if (cfg->record || (cfg->exports && cfg->exports[0]))
-		return 0;
-	otr_err_set(err,
-		    "nowhere to show traces: neither stdout nor stderr is a "
-		    "terminal; %s not started",
-		    r->argv[0]);
-	otr_err_hint(err, "try  -o FILE, -o /dev/stderr, or --export URL");
-	return -ENOTTY;
 }
 
 /* The child: waits for its turn, then is CMD. What goes wrong is told through `bad`. */
@@ -475,7 +446,7 @@ static int cmd_run(const struct otr_settings *cfg, char **args)
 	status = prepare(&r, &err);
 	if (status)
 		return fail(&err, status);
-	if (open_report(&r, &err) || otr_loop_init(&r.loop))
+	if (otr_report_open(cfg, args[0], &r.report, &r.shared, &err) || otr_loop_init(&r.loop))
 		return fail(&err, OTR_EXIT_RUN_FAILED);
 	status = trace(&r, &err);
 	otr_session_close(&r.session);

@@ -6,21 +6,19 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "agent/base/foreign.h"
 
 int otr_elf_class(const char *path)
 {
-	unsigned char ident[EI_NIDENT] = {0};
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	unsigned char ident[EI_NIDENT];
+	int fd = otr_foreign_open(AT_FDCWD, path);
 	int is = ELFCLASSNONE;
-	struct stat st;
 
 	if (fd < 0)
 		return is;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) &&
-	    pread(fd, ident, sizeof(ident), 0) == sizeof(ident) &&
-	    !memcmp(ident, ELFMAG, SELFMAG))
+	if (otr_foreign_at(fd, 0, ident, sizeof(ident)) && !memcmp(ident, ELFMAG, SELFMAG))
 		is = ident[EI_CLASS];
 	close(fd);
 	return is;
