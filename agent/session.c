@@ -13,6 +13,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -316,6 +317,16 @@ int otr_session_step(struct otr_session *s)
 	return otr_pace_step(&s->pace, now, otr_sources_rest_ms(s->src, s->events));
 }
 
+static void close_record(struct otr_session *s)
+{
+	int rc = otr_record_close(&s->record);
+
+	if (!rc)
+		return;
+	otr_loss_add(OTR_LOSS_RECORDING, 1);
+	otr_loss_because(OTR_LOSS_RECORDING, "%s: %s", s->cfg.cfg->record, strerror(-rc));
+}
+
 void otr_session_finish(struct otr_session *s)
 {
 	uint64_t now;
@@ -325,6 +336,7 @@ void otr_session_finish(struct otr_session *s)
 	s->ended_ns = now;
 	otr_sources_poll(s->src, now, true, drained, s);
 	let_pass(s, now + 1);
+	close_record(s);
 	otr_sinks_flush(s->cfg.sinks);
 	otr_sinks_tick(s->cfg.sinks, now);
 }
@@ -349,10 +361,11 @@ void otr_session_summary(struct otr_session *s, const char *what)
 		.not_seen = otr_notseen_lines(otr_sinks_notseen(s->cfg.sinks), pl),
 	};
 
-	if (!con)
-		return;
 	otr_stitch_stats(otr_pipeline_stitch(pl), &stats);
-	otr_console_summary(con, &sum);
+	if (con)
+		otr_console_summary(con, &sum);
+	if (s->ended_ns)
+		otr_sinks_tell_losses(s->cfg.sinks);
 }
 
 bool otr_session_flawed(const struct otr_session *s)
@@ -370,13 +383,7 @@ void otr_session_close(struct otr_session **sp)
 		otr_sinks_bind(s->cfg.sinks, NULL, NULL, NULL);
 	otr_sources_close(&s->src);
 	otr_merge_free(&s->merge);
-	if (s->record && otr_record_close(&s->record)) {
-		struct otr_err err;
-
-		otr_err_set(&err, "%s: the recording is not whole: disk full?",
-			    s->cfg.cfg->record);
-		otr_err_print(&err, NULL);
-	}
+	close_record(s);
 	otr_chosen_free(&s->chosen);
 	free(s);
 }

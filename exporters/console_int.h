@@ -129,6 +129,9 @@ struct otr_console {
 /* Writes `con->out` at once, as whole lines, and empties it. */
 void otr_console_flush(struct otr_console *con);
 
+/* A block was not written: counts it, with the reason. */
+void otr_console_unwritten(struct otr_console *con, int rc);
+
 /* How many columns a text may take that has `room` on a terminal. */
 static inline unsigned int otr_look_room(const struct otr_look *look, unsigned int room)
 {

@@ -229,6 +229,20 @@ static void not_seen(struct otr_console *con, const char *text)
 	}
 }
 
+/* Each cause in words, below what it took. */
+static void reason(struct otr_console *con, enum otr_loss cause)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	char why[OTR_LOSS_REASON];
+
+	if (!otr_loss_get(cause))
+		return;
+	otr_loss_reason(cause, why);
+	otr_buf_printf(&text, "          %s: ", otr_loss_word(cause));
+	otr_text_escape(&text, otr_slice_str(why));
+	line(con, &text);
+}
+
 static void lost(struct otr_console *con)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
@@ -243,12 +257,8 @@ static void lost(struct otr_console *con)
 			       con->stats.holes == 1 ? " has holes"
 						     : "s have holes");
 	line(con, &text);
-	if (!con->unwritten)
-		return;
-	otr_buf_reset(&text);
-	otr_buf_printf(&text, "unprinted %s blocks: nobody read them",
-		       otr_units_count(con->unwritten, n));
-	line(con, &text);
+	for (int i = OTR_LOSS_NONE + 1; i < OTR_LOSS_MAX; i++)
+		reason(con, (enum otr_loss)i);
 }
 
 static void overhead(struct otr_console *con, const struct otr_summary *sum)
@@ -279,12 +289,22 @@ static void overhead(struct otr_console *con, const struct otr_summary *sum)
 	line(con, &text);
 }
 
+static bool is_wanted(const struct otr_console *con)
+{
+	return !con->cfg.cfg->no_summary && !con->cfg.cfg->quiet &&
+	       con->cfg.cfg->format == OTR_FORMAT_TEXT;
+}
+
+bool otr_console_summarizes(const struct otr_console *con)
+{
+	return is_wanted(con) && !con->unwritten;
+}
+
 void otr_console_summary(struct otr_console *con, const struct otr_summary *sum)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
 
-	if (con->cfg.cfg->no_summary || con->cfg.cfg->quiet ||
-	    con->cfg.cfg->format != OTR_FORMAT_TEXT)
+	if (!is_wanted(con))
 		return;
 	otr_console_measure(con);
 	title(con, sum);
