@@ -80,6 +80,7 @@ static int drained(void *arg, const struct otr_event *ev)
 		otr_session_forked(s, ev);
 		break;
 	case OTR_EV_META: /* the process itself; what /proc says is more, if it is there */
+		otr_session_check_pairs(s, ev);
 		otr_session_put(s, ev);
 		if (s->cfg.no_probes)
 			otr_session_facts(s, ev->tgid, ev->time_ns);

@@ -23,6 +23,7 @@ struct otr_session {
 	uint64_t clock_ns; /* when the clock was told last */
 	uint64_t passed_ns; /* what is older has been released */
 	uint64_t events;   /* of this step */
+	bool told_bad_pair; /* of an OTEL_RESOURCE_ATTRIBUTES, once */
 	bool started;	   /* what was there has been listed */
 
 	/* Only during otr_session_listeners(). */
@@ -35,6 +36,8 @@ void otr_session_put(void *arg, const struct otr_event *ev);
 
 /* session_procs.c: facts of a process, as /proc has them. */
 void otr_session_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns);
+
+void otr_session_check_pairs(struct otr_session *s, const struct otr_event *ev);
 
 /* It executes a program (`exec`), or listens on a port: is it traced from now on? */
 void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,

@@ -8,6 +8,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/elf_class.h"
 #include "agent/notseen.h"
+#include "agent/resource/name.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
 #include "agent/session_int.h"
@@ -16,6 +17,30 @@
 #include "agent/source/made.h"
 #include "agent/source/sources.h"
 #include "bpf/ring.h"
+
+/* With -v, once: what of a process's OTEL_RESOURCE_ATTRIBUTES is ignored. */
+void otr_session_check_pairs(struct otr_session *s, const struct otr_event *ev)
+{
+	const struct otr_ev_meta *meta = (const void *)ev;
+	struct otr_slice bad, env = {meta->text, meta->len};
+	char text[300];
+
+	if (!s->cfg.cfg->verbose || s->told_bad_pair || meta->key != OTR_META_ENV ||
+	    otr_name_pairs(otr_name_env(env, "OTEL_RESOURCE_ATTRIBUTES"), NULL, NULL, &bad))
+		return;
+	s->told_bad_pair = true;
+	snprintf(text, sizeof(text),
+		 "OTEL_RESOURCE_ATTRIBUTES of process %u: `%.*s` is ignored\n"
+		 "right: KEY=VALUE,KEY=VALUE, with %%2C for a comma and %%25 for a %%",
+		 ev->tgid, bad.len < 80 ? (int)bad.len : 80, bad.data);
+	otr_sinks_notice(s->cfg.sinks, text);
+}
+
+static void put_fact(void *arg, const struct otr_event *ev)
+{
+	otr_session_check_pairs(arg, ev);
+	otr_session_put(arg, ev);
+}
 
 /* Probes take the arguments of a system call from where 64-bit programs have them. */
 static void name_if_32bit(struct otr_session *s, uint32_t tgid)
@@ -37,7 +62,7 @@ void otr_session_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns)
 	char go[OTR_GO_VERSION];
 
 	name_if_32bit(s, tgid);
-	otr_resource_read(tgid, time_ns, otr_session_put, s);
+	otr_resource_read(tgid, time_ns, put_fact, s);
 	if (otr_go_version(tgid, go))
 		otr_meta_put(tgid, OTR_META_GO, otr_slice_str(go), time_ns, otr_session_put, s);
 	if (service)

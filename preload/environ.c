@@ -96,12 +96,33 @@ static void read_run(struct otr_run_root *run, const char *text)
 	run->until_ns = ns;
 }
 
-void otr_started_read(struct otr_started *st, char *const *env)
+static void tell(struct otr_started *st, const char *name, const char *value)
+{
+	size_t n = strlen(name), len = value ? strlen(value) : 0;
+	char *to = st->told + st->told_len;
+
+	if (!len || st->told_len + n + len + 2 > sizeof(st->told))
+		return;
+	if (st->told_len)
+		*to++ = 0;
+	memcpy(to, name, n);
+	memcpy(to + n, value, len);
+	st->told_len = (uint16_t)(to + n + len - st->told);
+}
+
+static void tell_all(struct otr_started *st, char *const *env)
+{
+	if (st->known)
+		tell(st, "TRACEPARENT=", st->parent);
+	tell(st, "OTEL_SERVICE_NAME=", otr_env_get(env, "OTEL_SERVICE_NAME"));
+	tell(st, "OTEL_RESOURCE_ATTRIBUTES=", otr_env_get(env, "OTEL_RESOURCE_ATTRIBUTES"));
+}
+
+static void read_parent(struct otr_started *st, char *const *env)
 {
 	const char *parent = otr_env_get(env, "TRACEPARENT");
 	size_t len = parent ? strlen(parent) : 0;
 
-	memset(st, 0, sizeof(*st));
 	if (!len || !otr_parent_read(parent, len, st->trace_id, st->span_id, &st->flags))
 		return;
 	st->known = 1;
@@ -112,6 +133,13 @@ void otr_started_read(struct otr_started *st, char *const *env)
 			       otr_env_get(env, "BAGGAGE"));
 	read_run(&st->run, otr_env_get(env, "OTRACE_RUN"));
 	st->by_run = st->run.until_ns && !memcmp(st->run.span_id, st->span_id, 8);
+}
+
+void otr_started_read(struct otr_started *st, char *const *env)
+{
+	memset(st, 0, sizeof(*st));
+	read_parent(st, env);
+	tell_all(st, env);
 }
 
 int otr_run_over(const struct otr_started *st, int served, uint64_t now_ns)

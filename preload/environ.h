@@ -19,6 +19,7 @@
 #define OTR_BAGGAGE_MAX	   1024
 #define OTR_PARENT_LEN	   55 /* 00-TRACE-SPAN-FLAGS */
 #define OTR_PRELOAD_MAX 256 /* of LD_PRELOAD, without our library */
+#define OTR_TOLD_MAX	2048 /* a longer entry is left to /proc */
 #define OTR_ENTRIES_MAX	   1024 /* of an environment we copy */
 
 /*
@@ -44,6 +45,11 @@ struct otr_started {
 	char state[OTR_TRACESTATE_MAX];
 	char baggage[OTR_BAGGAGE_MAX];
 	struct otr_run_root run;
+	/* What the agent is told of the environment: TRACEPARENT, if it is one to follow, and
+	 * how OpenTelemetry calls the process; NUL between. A process of 5 ms has left /proc
+	 * before the agent looks. */
+	uint16_t told_len;
+	char told[OTR_TOLD_MAX];
 };
 
 /* A traceparent. Returns 0 where it is none to follow. */

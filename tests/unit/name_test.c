@@ -24,7 +24,9 @@ static const struct {
 	{ "/usr/bin/node", "node|x.js", "/", "",
 	  "OTEL_RESOURCE_ATTRIBUTES=a=b,service.name=my%20cart", "my cart" },
 	{ "/usr/bin/node", "node|x.js", "/", "",
-	  "OTEL_RESOURCE_ATTRIBUTES=service.name=cart,x=%zz", "x" },
+	  "OTEL_RESOURCE_ATTRIBUTES=service.name=cart,x=%zz", "cart" },
+	{ "/usr/bin/node", "node|x.js", "/", "",
+	  "OTEL_RESOURCE_ATTRIBUTES=,=x,service.name=%2,y,service.name=c%61rt", "cart" },
 	{ "/usr/bin/node", "node|x.js", "/", "",
 	  "OTEL_SERVICE_NAME=a|OTEL_RESOURCE_ATTRIBUTES=service.name=b", "a" },
 	/* programs of their own */
