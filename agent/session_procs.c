@@ -108,7 +108,7 @@ static bool add_child(void *arg, uint32_t pid)
 {
 	struct family *fam = arg;
 
-	if (!otr_session_has(fam->s, pid) &&
+	if (pid != (uint32_t)getpid() && !otr_session_has(fam->s, pid) &&
 	    otr_session_has(fam->s, otr_procfs_parent(pid)) &&
 	    !target_one(fam->s, pid))
 		fam->added++;
