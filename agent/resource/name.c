@@ -93,6 +93,9 @@ struct otr_slice otr_name_family(struct otr_slice exe)
 	struct otr_slice s = otr_name_base(exe);
 	size_t n;
 
+	/* npm installs bun.exe on every system. */
+	if (s.len > 4 && !memcmp(s.data + s.len - 4, ".exe", 4))
+		s.len -= 4;
 	for (n = s.len; n && (isdigit((unsigned char)s.data[n - 1]) ||
 			      s.data[n - 1] == '.');)
 		n--;
@@ -105,6 +108,7 @@ const char *otr_name_language(struct otr_slice exe)
 		{ "python", "python" },	  { "pypy", "python" },
 		{ "uwsgi", "python" },	  { "node", "nodejs" },
 		{ "nodejs", "nodejs" },	  { "bun", "nodejs" },
+		{ "bunx", "nodejs" },
 		{ "deno", "nodejs" },	  { "java", "java" },
 		{ "go", "go" },		  { "ruby", "ruby" },
 		{ "php", "php" },	  { "php-fpm", "php" },

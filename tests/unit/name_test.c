@@ -29,6 +29,10 @@ static const struct {
 	  "OTEL_RESOURCE_ATTRIBUTES=,=x,service.name=%2,y,service.name=c%61rt", "cart" },
 	{ "/usr/bin/node", "node|x.js", "/", "",
 	  "OTEL_SERVICE_NAME=a|OTEL_RESOURCE_ATTRIBUTES=service.name=b", "a" },
+	{ "/app/node_modules/bun/bin/bun.exe", "bun|cart.ts", "/", "", "", "cart" },
+	{ "/app/node_modules/bun/bin/bun.exe", "bun|run|--preload|./x.ts|src/cart.tsx|--port|1",
+	  "/", "", "", "cart" },
+	{ "/root/.bun/bin/bun", "bun|--cwd|/srv|start|cart.js", "/", "", "", "cart" },
 	/* programs of their own */
 	{ "/usr/sbin/nginx", "nginx: worker process", "/", "", "", "nginx" },
 	{ "/usr/lib/postgresql/15/bin/postgres", "postgres: 15/main: walwriter",
