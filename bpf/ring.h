@@ -73,6 +73,7 @@ enum otr_shim_count {
 	OTR_SHIM_NAMELESS,    /* not observed, and nothing above it that could be named */
 	OTR_SHIM_LET_GO,      /* requests that began while `paused`, and their answers */
 	OTR_SHIM_BEHIND,      /* requests that began while most of the ring was full, likewise */
+	OTR_SHIM_UNPROVED,    /* where it is not proved that a request begins: preload/proof.h */
 	OTR_SHIM_COUNTS,
 };
 

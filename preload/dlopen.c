@@ -18,6 +18,7 @@
 #include "preload/program.h"
 #include "preload/real.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 #ifndef RTLD_DEEPBIND
 #define RTLD_DEEPBIND 0 /* musl knows none */
@@ -39,7 +40,7 @@ static int is_php(void)
 	ssize_t n = 0;
 
 	if (!otr_shim.idle && !otr_shim.sealed)
-		n = readlink("/proc/self/exe", exe, sizeof(exe));
+		n = otr_sys_readlink("/proc/self/exe", exe, sizeof(exe));
 	errno = error;
 	return n > 0 && is_named_php(exe, (size_t)n);
 }

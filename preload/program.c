@@ -6,7 +6,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +15,9 @@
 
 #include "preload/environ.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
+
+extern char **environ;
 
 #define SCRIPTS	    4 /* one may be run by another, so often */
 #define HEADERS_MAX 64 /* program headers that are read */
@@ -29,7 +31,7 @@ union head {
 
 int otr_program_find(const char *file, char *out, size_t size)
 {
-	const char *at = getenv("PATH");
+	const char *at = otr_env_get(environ, "PATH");
 	size_t len, n = strlen(file);
 
 	if (strchr(file, '/')) {
@@ -44,7 +46,7 @@ int otr_program_find(const char *file, char *out, size_t size)
 			memcpy(out, at, len);
 			out[len] = '/';
 			memcpy(out + len + 1, file, n + 1);
-			if (!syscall(SYS_faccessat, AT_FDCWD, out, X_OK))
+			if (!otr_sys(SYS_faccessat, AT_FDCWD, out, X_OK))
 				return 0;
 		}
 		if (!at[len])
@@ -58,7 +60,7 @@ static int names_loader(int fd, const Elf64_Ehdr *eh)
 	Elf64_Phdr ph;
 
 	for (unsigned int i = 0; i < eh->e_phnum && i < HEADERS_MAX; i++) {
-		if (syscall(SYS_pread64, fd, &ph, sizeof(ph),
+		if (otr_sys(SYS_pread64, fd, &ph, sizeof(ph),
 			    (off_t)(eh->e_phoff + i * sizeof(ph))) != sizeof(ph))
 			return 1; /* who can say? */
 		if (ph.p_type == PT_INTERP)
@@ -87,10 +89,12 @@ static int why_of_elf(int fd, const char *path, const Elf64_Ehdr *eh)
 /* Then the loader takes no library from the environment. */
 static int gains_rights(const char *path, const struct stat *st)
 {
-	if (getuid() && syscall(SYS_getxattr, path, "security.capability", NULL, 0L) > 0)
+	uid_t uid = (uid_t)otr_sys(SYS_getuid);
+
+	if (uid && otr_sys(SYS_getxattr, path, "security.capability", NULL, 0L) > 0)
 		return 1;
-	return (st->st_mode & S_ISUID && st->st_uid != getuid()) ||
-	       (st->st_mode & S_ISGID && st->st_mode & S_IXGRP && st->st_gid != getgid());
+	return (st->st_mode & S_ISUID && st->st_uid != uid) ||
+	       (st->st_mode & S_ISGID && st->st_mode & S_IXGRP && st->st_gid != (gid_t)otr_sys(SYS_getgid));
 }
 
 /* "#! /usr/bin/python3 -u": the path. */
@@ -119,16 +123,16 @@ static int look(const char *path, int *why, char *next, size_t size)
 	int fd;
 
 	*why = 0;
-	if (syscall(SYS_newfstatat, AT_FDCWD, path, &st, 0) || !S_ISREG(st.st_mode))
+	if (otr_sys(SYS_newfstatat, AT_FDCWD, path, &st, 0) || !S_ISREG(st.st_mode))
 		return 0;
-	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	fd = (int)otr_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return 0;
 	memset(&head, 0, sizeof(head));
-	n = syscall(SYS_pread64, fd, &head, sizeof(head) - 1, (off_t)0);
+	n = otr_sys(SYS_pread64, fd, &head, sizeof(head) - 1, (off_t)0);
 	if (n >= (long)sizeof(Elf32_Ehdr) && !memcmp(head.eh.e_ident, ELFMAG, SELFMAG))
 		*why = why_of_elf(fd, path, &head.eh);
-	syscall(SYS_close, fd);
+	otr_sys_close(fd);
 	if (n > 0 && !*why && gains_rights(path, &st))
 		*why = OTR_UNCARRIED_SETUID;
 	return interpreter(head.line, next, size);
@@ -165,13 +169,13 @@ static void send_to(const struct otr_session_name *who, int why, const char *pat
 				{kind, sizeof(kind)},
 				{(char *)path + skip, len - skip}};
 	struct msghdr msg = {.msg_iov = parts, .msg_iovlen = 3};
-	int fd = (int)syscall(SYS_socket, AF_UNIX,
+	int fd = (int)otr_sys(SYS_socket, AF_UNIX,
 			      SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return;
 	otr_say_at_doors(fd, who, &msg);
-	syscall(SYS_close, fd);
+	otr_sys_close(fd);
 }
 
 /* A shell has no session of its own, since nothing is looked at in it: its environment has. */
