@@ -24,6 +24,7 @@ not_seen() { grep -E "^(not seen  | {10}).*$1" "$dir/text"; }
 
 # CMD..: `otrace run` as nobody in particular, from what everybody can read.
 traced_as_nobody() {
+	rm -f "$dir/text" "$dir/spans"
 	chmod -R a+rwX "$dir"
 	setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/tmp "$OTRACE" run \
 		-o "$dir/text" --export "file:$dir/spans" -- "$@" >"$dir/out" 2>"$dir/err" 3>&-
@@ -97,6 +98,7 @@ traced_as_nobody() {
 	not_seen 'static .*statically linked.*leave out --no-bpf'
 	traced_as_nobody sh -c "$dir/static $port calls /static"
 	not_seen 'static .*statically linked.*run otrace as root'
+	rm -f "$dir/text" "$dir/spans"
 	opts=()
 	traced sh -c "$dir/static $port calls /static"
 	run not_seen 'static'
