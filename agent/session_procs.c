@@ -2,6 +2,7 @@
 /* session_procs.c - the processes of a session: which are traced, and what is known of them. */
 
 #include <elf.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -200,3 +201,78 @@ void otr_session_forked(struct otr_session *s, const struct otr_event *ev)
 		otr_chosen_add(s->chosen, ev->tgid);
 }
 
+
+#define SEARCH_NS OTR_NS_PER_S /* at first, for SEARCHES; then five times that: 1 ms for 100 processes */
+#define SEARCHES  5
+#define DEEPEST	  64 /* generations between a process and us */
+
+static bool descends_from_us(uint32_t pid)
+{
+	uint32_t us = (uint32_t)getpid();
+
+	for (int i = 0; i < DEEPEST && pid > 1; i++) {
+		pid = otr_procfs_parent(pid);
+		if (pid == us)
+			return true;
+	}
+	return false;
+}
+
+/* Its memory map may be read, so it is the ring that may not be taken. */
+static bool has_open_maps(uint32_t pid)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* A second later no offer came. */
+static void name_apart(struct otr_session *s)
+{
+	char exe[512];
+
+	while (s->n_apart) {
+		uint32_t pid = s->apart[--s->n_apart];
+
+		if (!otr_session_has(s, pid) && otr_procfs_exe(pid, exe, sizeof(exe)))
+			otr_notseen_program(otr_sinks_notseen(s->cfg.sinks), pid,
+					    OTR_UNCARRIED_APART, exe);
+	}
+}
+
+static bool search_one(void *arg, uint32_t pid)
+{
+	struct otr_session *s = arg;
+	enum otr_adopt is;
+
+	if (otr_session_has(s, pid) || !descends_from_us(pid))
+		return true;
+	is = otr_sources_adopt(s->src, pid, otr_now());
+	if (is == OTR_ADOPT_TAKEN) {
+		otr_chosen_add(s->chosen, pid);
+		otr_session_facts(s, pid, otr_now());
+	} else if (is == OTR_ADOPT_DENIED && s->n_apart < OTR_SESSION_APART &&
+		   has_open_maps(pid)) {
+		s->apart[s->n_apart++] = pid;
+	}
+	return true;
+}
+
+/* A process that reaches neither a path nor an abstract name keeps its ring where it can be
+ * found: whoever may (CAP_SYS_ADMIN) takes it from there, everybody else names it. */
+void otr_session_search(struct otr_session *s, uint64_t now_ns)
+{
+	bool young = now_ns - s->began_ns < SEARCHES * SEARCH_NS;
+
+	if (!s->cfg.no_probes || !s->cfg.library || s->cfg.cfg->no_follow ||
+	    now_ns - s->searched_ns < (young ? SEARCH_NS : SEARCHES * SEARCH_NS))
+		return;
+	s->searched_ns = now_ns;
+	name_apart(s);
+	otr_procfs_each(search_one, s);
+}

@@ -28,6 +28,8 @@ static const struct words words[] = {
 	{OTR_UNCARRIED_CLEARED, "its environment was cleared: it does not load the library",
 	 STEP_PASS_ON},
 	{OTR_UNCARRIED_ROOT, "under its root directory there is no libotrace.so", STEP_PROBES},
+	{OTR_UNCARRIED_APART, "its rings could not be offered: it has another network namespace "
+			      "and another root directory", STEP_PROBES},
 	{OTR_UNCARRIED_DEEP, "module opened with RTLD_DEEPBIND or dlmopen(): its calls go past "
 			     "the library", STEP_PROBES},
 };

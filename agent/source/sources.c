@@ -54,8 +54,6 @@ static int join_both(struct otr_sources *s)
 	uint64_t doors[OTR_OFFER_DOORS];
 	int rc = otr_places_new(&s->places);
 
-	if (!rc)
-		rc = otr_seek_new(&s->seek);
 	otr_shims_on_adopt(s->shims, leave_to_library, s);
 	if (s->adopt)
 		otr_shims_welcome(s->shims, s->chosen, s->arg);
@@ -87,6 +85,8 @@ static int open_each(struct otr_sources *s, const struct otr_sources_config *cfg
 		rc = wait_for(s, otr_bpf_fd(s->bpf));
 	if (!rc && s->shims)
 		rc = wait_for(s, otr_shims_fd(s->shims));
+	if (!rc && s->shims)
+		rc = otr_seek_new(&s->seek);
 	if (!rc && s->bpf && s->shims)
 		rc = join_both(s);
 	if (rc)

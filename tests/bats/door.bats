@@ -95,3 +95,47 @@ in_a_namespace() {
 	ended "$pid"
 	[ -z "$(folders "$pid")" ]
 }
+
+# In a network namespace of its own and below another root directory, so that no door is
+# reached; it asks, waits, and asks again.
+apart() {
+	mkdir "$dir/jail"
+	cat >"$dir/apart.py" <<-P
+		import ctypes, os, socket, sys, threading, time
+		place = socket.create_server(("127.0.0.1", 8077))
+		os.chroot(sys.argv[1])
+		def ask(path):
+		    with socket.socket() as s:
+		        s.connect((b"127.0.0.1", 8077))
+		        s.sendall(b"GET " + path + b" HTTP/1.0\r\nHost: x\r\n\r\n")
+		        s.recv(4096)
+		def serve():
+		    while True:
+		        with place.accept()[0] as s:
+		            s.recv(4096)
+		            s.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		threading.Thread(target=serve, daemon=True).start()
+		ask(b"/first")
+		time.sleep(4)
+		for i in range(3): ask(b"/later")
+		time.sleep(0.5)
+	P
+	# The chroot is there before the first socket, so that no ring is offered before it.
+	sed -i '/^place = /d; s/^os.chroot.*/&\nplace = socket.socket(); place.bind((b"127.0.0.1", 8077)); place.listen()/' "$dir/apart.py"
+}
+
+@test "no door is reached: root finds the ring where it is" {
+	apart
+	traced unshare -n sh -c "ip link set lo up; $PY $dir/apart.py $dir/jail"
+	spans '{c.asked for c in C} >= {"/later"}'
+}
+
+@test "no door is reached, and the ring may not be taken: named" {
+	apart
+	chmod -R a+rwX "$dir"
+	setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/tmp "$OTRACE" run -o "$dir/text" \
+		--export "file:$dir/spans" -- unshare -rn sh -c "ip link set lo up; $PY $dir/apart.py $dir/jail" \
+		>"$dir/out" 2>"$dir/err" 3>&-
+	cat "$dir/text" "$dir/err"
+	grep -q 'not seen  python3.*: its rings could not be offered: .*run otrace as root' "$dir/text"
+}
