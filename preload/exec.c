@@ -148,10 +148,10 @@ static size_t prepare(struct otr_carry *carry, const char *file, char *const *en
 
 	if (otr_shim.sealed || !env)
 		return 0;
-	if (!*otr_shim.off && otr_get(&otr_shim.alone))
+	if (!otr_is_off() && otr_get(&otr_shim.alone))
 		otr_passes_on();
 	if (!otr_on_other_stack()) {
-		carry->says = !*otr_shim.off && choose(carry, env);
+		carry->says = !otr_is_off() && choose(carry, env);
 		look(carry, file, env);
 		n = carry->says || carry->unloaded ? otr_carry_room(env) : 0;
 	}

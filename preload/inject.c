@@ -128,7 +128,7 @@ static inline int word_has_control(uint64_t w)
 }
 
 /* Is there a control in it that no head may have (RFC 9110 5.5): all but a tab? */
-static int text_has_control(const char *text, size_t len)
+int otr_has_control(const char *text, size_t len)
 {
 	uint64_t w = ONES * 'x';
 	size_t at = 0;
@@ -152,7 +152,7 @@ static int has_control(struct cursor c, size_t len)
 
 	for (; len && c.left; len -= n) {
 		n = c.iov->iov_len - c.off < len ? c.iov->iov_len - c.off : len;
-		if (text_has_control((const char *)c.iov->iov_base + c.off, n))
+		if (otr_has_control((const char *)c.iov->iov_base + c.off, n))
 			return 1;
 		forward(&c, n);
 	}
@@ -165,6 +165,15 @@ static int is_token(unsigned char c)
 	static const uint64_t set[2] = {0x03ff6cfa00000000ull, 0x57ffffffc7fffffeull};
 
 	return c < 128 && (set[c / 64] >> c % 64 & 1);
+}
+
+size_t otr_token_len(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && is_token((unsigned char)text[n]))
+		n++;
+	return n;
 }
 
 /* NAME ":" at the front of a line, with no blank before the colon (RFC 9112 5.1). */
@@ -228,12 +237,10 @@ static int read_request_line(struct cursor c, size_t len, size_t method_len)
 
 static int is_field_text(const char *text, size_t len)
 {
-	size_t at = 0;
+	size_t at = otr_token_len(text, len);
 
-	while (at < len && is_token((unsigned char)text[at]))
-		at++;
 	return at && at < len && text[at] == ':' && text[len - 2] == '\r' &&
-	       !text_has_control(text + at, len - 2 - at);
+	       !otr_has_control(text + at, len - 2 - at);
 }
 
 /* field-name ":" field-value CR LF, not folded (RFC 9112 5). `len` counts the line feed. */

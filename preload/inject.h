@@ -43,6 +43,11 @@ enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end);
 /* The first bytes of the request-target of what otr_head_read() found WHOLE. */
 size_t otr_head_target(const struct iovec *iov, int n, char *out, size_t size);
 
+/* Is there a control in it that no line of a head may have (RFC 9110 5.5): all but a tab? */
+int otr_has_control(const char *text, size_t len);
+/* How many characters of a token it begins with (RFC 9110 5.6.2). */
+size_t otr_token_len(const char *text, size_t len);
+
 /* Do these bytes begin a request? The first line alone is looked at. */
 int otr_head_begins(const struct iovec *iov, int n);
 

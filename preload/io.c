@@ -20,9 +20,6 @@
 #include "preload/real.h"
 #include "preload/shim.h"
 
-/* Flags with which a call means what it means without them. */
-#define PLAIN (MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE)
-
 /* Of one call, on its caller's stack. Between the two times that the connection is held it may
  * be closed, and its number be another's: `life` tells. */
 struct plan {
@@ -77,116 +74,6 @@ static void splice_in(struct plan *p)
 	p->n = otr_trim(s->iov, s->all, s->n_all, s->at);
 	s->iov[p->n++] = (struct iovec){p->header->text, p->added};
 	p->n += beyond(s->iov + p->n, s->all, s->n_all, s->at);
-}
-
-/* Why a head gets no header of ours. */
-static const uint8_t why[] = {
-	[OTR_HEAD_HAS_ONE] = OTR_SHIM_HAD_ONE,
-	[OTR_HEAD_SPLIT] = OTR_SHIM_SPLIT,
-	[OTR_HEAD_ODD] = OTR_SHIM_ODD,
-	[OTR_HEAD_WHOLE] = OTR_SHIM_ODD,
-};
-
-/* `talk`: what is said on `f`, the socket itself or what is above it. */
-static int may_add(const struct otr_fd *f, const struct otr_fd *talk)
-{
-	return !otr_is_told(OTR_RING_NO_INJECT) && !otr_get(&otr_shim.sealed) &&
-	       talk->role == OTR_ROLE_CLIENT && f->began == otr_shim.pid && !talk->greeted &&
-	       talk->last_dir != OTR_DIR_OUT && talk->talk.state == OTR_TALK_START &&
-	       talk->way[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
-}
-
-static int is_plain(const struct otr_out *o, const struct otr_seen *seen)
-{
-	return !(o->flags & ~PLAIN) && seen->n_all <= OTR_PIECES - 2 &&
-	       !(o->msg && (o->msg->msg_name || o->msg->msg_controllen));
-}
-
-int otr_is_wanted(enum otr_head head, int plain)
-{
-	if (head == OTR_HEAD_NONE || !otr_ring_ready())
-		return 0;
-	if (head != OTR_HEAD_WHOLE || !plain)
-		otr_count(why[head]);
-	return head == OTR_HEAD_WHOLE && plain;
-}
-
-/* Why a request with a whole head gets none, all the same; OTR_SHIM_COUNTS: it does. */
-static enum otr_shim_count refused(int fd, const struct otr_fd *f, const struct otr_fd *talk,
-				   const struct iovec *iov, int n)
-{
-	if (f->barred || otr_target_is_barred(iov, n) || otr_header_denied(talk, iov, n))
-		return OTR_SHIM_DENIED;
-	if (otr_peer_greeted(f))
-		return OTR_SHIM_UNPROVED;
-	return otr_is_proved(fd, f, talk) ? OTR_SHIM_COUNTS : OTR_SHIM_UNPROVED;
-}
-
-static size_t make(struct otr_self *self, struct otr_fd *f, const struct iovec *iov, int n,
-		   uint64_t now, char *out)
-{
-	size_t len;
-
-	otr_rules_ask(self, f, now);
-	len = otr_header_make(f, iov, n, out);
-	if (!len)
-		otr_count(f->let_next ? OTR_SHIM_NAMELESS : OTR_SHIM_UNKNOWN);
-	return len;
-}
-
-/* For want of CPU it will not be told, and there is none above it that a header could name:
- * its bytes need not be looked at. */
-static int is_nameless(struct otr_self *self, struct otr_fd *f, uint64_t now)
-{
-	if (!otr_lets_go(f, OTR_DIR_OUT) || otr_is_told(OTR_RING_NO_OBSERVE))
-		return 0;
-	otr_rules_ask(self, f, now);
-	return !otr_header_may(f);
-}
-
-/* What is true of the bytes about to go out, and whether a header goes with them. */
-static void decide(struct otr_self *self, const struct otr_out *o, struct plan *p)
-{
-	enum otr_shim_count no;
-	enum otr_head head;
-
-	p->f->cause.ids = OTR_IDS_NONE; /* of a call that the kernel refused */
-	if (!may_add(p->f, p->f) || is_nameless(self, p->f, p->start_ns))
-		return;
-	head = otr_safe_head(o, &p->seen);
-	/* A head was read, so the message can be. */
-	if (!otr_is_wanted(head, head == OTR_HEAD_WHOLE && is_plain(o, &p->seen)))
-		return;
-	no = refused(o->fd, p->f, p->f, p->seen.iov, p->seen.n);
-	if (no == OTR_SHIM_COUNTS) {
-		p->header = otr_header_claim(p->f);
-		no = p->header ? OTR_SHIM_COUNTS : OTR_SHIM_ODD;
-	}
-	if (no != OTR_SHIM_COUNTS) {
-		otr_count(no);
-		return;
-	}
-	p->added = make(self, p->f, p->seen.iov, p->seen.n, p->start_ns, p->header->text);
-	if (p->added)
-		return;
-	otr_header_free(p->f);
-	p->header = NULL;
-}
-
-size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov,
-		      int n, int plain, uint64_t now, size_t *at, char *out)
-{
-	struct otr_fd *talk = otr_fd_talk(f);
-	enum otr_shim_count no;
-
-	talk->cause.ids = OTR_IDS_NONE; /* of a call that was refused */
-	if (!may_add(f, talk) || !otr_is_wanted(otr_head_read(iov, n, at), plain))
-		return 0;
-	no = refused(fd, f, talk, iov, n);
-	if (no == OTR_SHIM_COUNTS)
-		return make(self, talk, iov, n, now, out);
-	otr_count(no);
-	return 0;
 }
 
 /* The same kind of call with other pieces. */
@@ -323,7 +210,7 @@ static void look_before(struct otr_self *self, const struct otr_out *o, struct p
 	f->sending++;
 	if (below)
 		return;
-	decide(self, o, p);
+	p->added = otr_decide(self, o, f, p->start_ns, &p->seen, &p->header);
 	keep(self, o, p);
 }
 
@@ -505,7 +392,7 @@ ssize_t otr_out(const struct otr_out *o)
 
 	if (otr_get(&otr_shim.owing) && otr_out_first(o->fd, o->is_message, o->flags))
 		return -1;
-	if (*otr_shim.off || is_none(o->fd))
+	if (otr_is_off() || is_none(o->fd))
 		return o->call(o);
 	kind = kind_of(o->fd);
 	if (kind == OTR_FD_STREAM)
@@ -556,7 +443,7 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 	struct otr_self *self;
 	int error;
 
-	if (*otr_shim.off || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE) || is_none(in->fd))
+	if (otr_is_off() || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE) || is_none(in->fd))
 		return;
 	error = errno;
 	self = otr_enter();

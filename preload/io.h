@@ -81,6 +81,15 @@ struct otr_copy *otr_keep(const struct otr_self *self, const struct otr_fd *f,
 int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved);
 void otr_let_go_of(struct otr_copy *c);
 
+/*
+ * decide.c: `o` is about to send on `f`, which is held: does a header go with it? Then *header
+ * is claimed, its length is returned, and `seen` says where it goes in. 0: none, and the reason
+ * is counted.
+ */
+struct otr_header;
+size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd *f, uint64_t now,
+		  struct otr_seen *seen, struct otr_header **header);
+
 /* Makes the call, perhaps with a header put in. */
 ssize_t otr_out(const struct otr_out *o);
 

@@ -18,6 +18,7 @@
 #include "bpf/frames.h"
 #include "bpf/ring.h"
 #include "preload/environ.h"
+#include "preload/serve.h"
 #include "preload/share.h"
 #include "preload/talk.h"
 
@@ -124,28 +125,6 @@ struct otr_header {
 	char text[OTR_HEADER_MAX];
 };
 
-/* The trace an exchange is in, as one that other threads copy. */
-struct otr_span_ids {
-	uint8_t trace_id[16];
-	uint8_t span_id[8]; /* its own; of one that is let go, that of who asked */
-	uint8_t flags;
-	uint8_t layer;	 /* where the request was read */
-	uint8_t let_go;	 /* it is not told */
-	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it */
-	uint16_t state_len, baggage_len;
-} __attribute__((aligned(8)));
-
-/* The last exchange of an inbound connection. */
-struct otr_served {
-	uint64_t conn;
-	uint32_t seq; /* odd while one thread writes all but `exch` */
-	uint32_t pad;
-	struct otr_exch exch;
-	struct otr_span_ids ids;
-	char state[OTR_TRACESTATE_MAX];
-	char baggage[OTR_BAGGAGE_MAX];
-};
-
 #define OTR_HELD 2 /* connections at once: an alias and its home */
 
 /* One thread. */
@@ -169,18 +148,11 @@ struct otr_self {
 	int32_t pq_asked; /* it made another call of libpq's, to ask */
 };
 
-struct otr_box {
-	uint64_t key;
-	uint32_t owner; /* 1: a thread has it */
-	uint32_t torn;	/* another thread found it taken: what is in it is not to be believed */
-	struct otr_letter letter;
-};
-
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 struct otr_shim {
 	/* Tested first by every wrapper. Points to `idle` until there is a ring. */
-	const volatile uint32_t *off;
+	const volatile uint32_t *off; /* read by otr_is_off() */
 	uint32_t idle; /* 1: before the constructor, or switched off */
 	uint32_t gen;  /* of the ring's reader, as it was met last; 0: it is the first */
 	int32_t pid;
@@ -226,6 +198,18 @@ struct otr_shim {
 
 extern struct otr_shim otr_shim;
 
+/* The ring; NULL: there is none yet. */
+static inline struct otr_ring *otr_ring_now(void)
+{
+	return __atomic_load_n(&otr_shim.ring, __ATOMIC_ACQUIRE);
+}
+
+/* Does every wrapper call through? */
+static inline int otr_is_off(void)
+{
+	return otr_get(__atomic_load_n(&otr_shim.off, __ATOMIC_ACQUIRE)) != 0;
+}
+
 /* shim.c: is this thread to be observed now? NULL: call through. Else otr_leave() must
  * follow. */
 struct otr_self *otr_enter(void);
@@ -237,19 +221,9 @@ int otr_on_other_stack(void);
 void otr_offer_early(int fd);
 static inline void otr_before(int fd)
 {
-	if (!*otr_shim.off && (!otr_shim.given || !*otr_shim.alive))
+	if (!otr_is_off() && (!otr_shim.given || !*otr_shim.alive))
 		otr_offer_early(fd);
 }
-
-/* hold.c: takes the state of a connection for this thread until otr_leave(); returns 0 where
- * another thread has it for longer than a moment, or this one has too many. Of one that is
- * held it says 1. */
-int otr_hold(struct otr_fd *f);
-/* `n` bytes were moved by a thread that could not hold it. */
-void otr_unseen(struct otr_fd *f, int dir, ssize_t n);
-void otr_drop_all(struct otr_self *self);
-/* Likewise what a call held that was left by longjmp(): it may be half written. */
-void otr_drop_left(struct otr_self *self);
 
 /* strand.c */
 struct otr_self *otr_self_now(void);
@@ -292,23 +266,6 @@ void otr_copies_forked(void);
 /* net.c: a message came, perhaps with descriptors in it. */
 struct msghdr;
 void otr_came(const struct msghdr *msg);
-
-/* serve.c: exchanges and letter boxes by name. */
-struct otr_served *otr_served_of(uint64_t conn);
-struct otr_served *otr_served_make(uint64_t conn);
-struct otr_exch *otr_exch_of(uint64_t conn);
-/* To write its ids and lists: 0 where another thread does, or it is another connection's by
- * now. Then otr_served_unlock(). */
-int otr_served_lock(struct otr_served *sv, uint64_t conn);
-void otr_served_unlock(struct otr_served *sv);
-/* A whole copy of its ids; returns 0 where there is none to be had. `seq` is for
- * otr_served_same(): after more was read of it, is that still of the same exchange? */
-int otr_ids_read(const struct otr_served *sv, uint64_t conn, struct otr_span_ids *out, uint32_t *seq);
-int otr_served_same(const struct otr_served *sv, uint64_t conn, uint32_t seq);
-/* A box that no other thread has; NULL: there is none, or one that has it for now is told that
- * another wrote (`torn`). Then otr_box_leave(). */
-struct otr_box *otr_box_of(uint64_t key);
-void otr_box_leave(struct otr_box *box);
 
 /* flow.c: bytes were moved, or were not. `iov` holds what the kernel took or gave. `start_ns`:
  * when the call began; 0: not known. */
