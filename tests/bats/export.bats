@@ -231,13 +231,13 @@ tls_files() {
 	done
 }
 
-@test "a file: whole lines, begun anew, mode 0644" {
+@test "a file: whole lines, begun anew, mode 0600" {
 	echo old >"$dir/x.jsonl"
 	(umask 022; rm "$dir/x.jsonl"; drive "file:$dir/x.jsonl" spans=600)
 	drive "file:$dir/x.jsonl" spans=600
 	have delivered=600
 	[ "$(wc -l <"$dir/x.jsonl")" -eq 2 ]
-	[ "$(stat -c %a "$dir/x.jsonl")" = 644 ]
+	[ "$(stat -c %a "$dir/x.jsonl")" = 600 ]
 	[ "$(grep -o '"traceId":"abab' "$dir/x.jsonl" | wc -l)" -eq 600 ]
 }
 

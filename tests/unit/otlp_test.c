@@ -317,6 +317,23 @@ static enum otr_push judge(long status, const char *body, bool json,
 	return otr_otlp_judge(&rsp, 10, res);
 }
 
+static void a_page_is_no_answer(void **state)
+{
+	struct otr_otlp_response rsp = {.status = 200, .type = "text/html; charset=utf-8"};
+	struct otr_push_result res = {.why = ""};
+
+	(void)state;
+	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_DROP);
+	assert_non_null(strstr(res.why, "HTTP 200 with text/html; charset=utf-8, which is no OTLP"));
+	rsp.type = NULL;
+	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_OK);
+	rsp.body = otr_slice_str(" \n<!DOCTYPE html>");
+	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_DROP);
+	rsp.type = "text/plain"; /* some say yes so */
+	rsp.body = otr_slice_str("OK");
+	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_OK);
+}
+
 static void judges_answers(void **state)
 {
 	struct otr_push_result res;
@@ -355,6 +372,7 @@ int main(void)
 		cmocka_unit_test(knows_utf8),
 		cmocka_unit_test(packs_what_gunzip_unpacks),
 		cmocka_unit_test(judges_answers),
+		cmocka_unit_test(a_page_is_no_answer),
 	};
 
 	return cmocka_run_group_tests_name("otlp", tests, make, drop);
