@@ -17,6 +17,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/own.h"
 #include "agent/source/bpf_load.h"
 
@@ -113,6 +114,8 @@ static void arm(struct otr_bpf *b, enum otr_probe_when when, uint32_t want,
 void otr_bpf_arm(struct otr_bpf *b)
 {
 	arm(b, OTR_PROBE_WAITS, b->ctl->want_waits, &b->ctl->waits);
+	if (b->ctl->waits && !b->ctl->waits_ns)
+		b->ctl->waits_ns = otr_now();
 	arm(b, OTR_PROBE_WAKES, b->ctl->want_wakes, &b->ctl->wakes);
 }
 

@@ -58,7 +58,9 @@ void otr_label_of(const struct otr_span *sp, struct otr_label *out)
 		otr_span_string(sp, OTR_KEY_DB_QUERY_SUMMARY);
 	struct otr_slice route = otr_span_string(sp, OTR_KEY_OTRACE_ROUTE);
 
-	*out = (struct otr_label){ .name = summary.len ? summary : sp->name };
+	/* A name may say more than the summary at its end: PREPARE is no execution. */
+	*out = (struct otr_label){ .name = summary.len && !ends_with(sp->name, summary) ?
+						   summary : sp->name };
 	out->service = sp->resource ? sp->resource->service
 				    : OTR_SLICE("unknown_service");
 	if (sp->kind == OTR_SPAN_CLIENT || sp->kind == OTR_SPAN_PRODUCER)
