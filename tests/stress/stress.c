@@ -280,11 +280,14 @@ static void step(void)
 
 static void handler(int sig)
 {
-	int error = errno;
+	int error = errno, was;
 
 	(void)sig;
+	/* Not here: the thread may be in fork(), which holds a lock. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &was);
 	send_some(get((int)rnd(PAIRS), (int)rnd(2)));
 	take_some(get((int)rnd(PAIRS), (int)rnd(2)));
+	pthread_setcancelstate(was, NULL);
 	errno = error;
 }
 
