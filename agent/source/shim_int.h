@@ -5,9 +5,9 @@
 /* shim_int.h - what shim.c and shim_conn.c share; nobody else's. */
 
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 #include <utlist.h>
 
+#include "agent/base/keyed.h"
 #include "agent/source/bill.h"
 #include "agent/source/offer.h"
 #include "agent/source/shim.h"
