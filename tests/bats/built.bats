@@ -53,5 +53,5 @@ is_landing() { # FILE FUNCTION
 	hardened $LIBRARY
 	is_landing $LIBRARY send
 	is_landing $LIBRARY recvmsg
-	[ -z "$(nm -D $LIBRARY | grep -E '_chk(@|$)|__stack_chk' || true)" ]
+	[ -z "$(nm -D --undefined-only $LIBRARY | grep -E '_chk(@|$)|__stack_chk' || true)" ]
 }
