@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/confine.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/loss.h"
@@ -260,6 +261,7 @@ static void *work(void *arg)
 	struct otr_queue *q = arg;
 	size_t n;
 
+	otr_confine_thread(); /* strangers answer here */
 	pthread_mutex_lock(&q->lock);
 	while ((n = next_batch(q)) && !lost_cause(q))
 		deliver(q, n);
