@@ -18,6 +18,7 @@
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/loss.h"
+#include "agent/resource/procfs.h"
 #include "agent/source/claim.h"
 #include "agent/source/shim_int.h"
 
@@ -243,6 +244,7 @@ struct shim *otr_shim_make(int fd, uint32_t tgid, uint32_t uid)
 	sh->found_ns = otr_now();
 	sh->tgid = tgid;
 	sh->uid = uid;
+	sh->parent = otr_procfs_parent(tgid);
 	otr_bill_begin(&sh->bill, tgid);
 	return sh;
 }
@@ -357,11 +359,13 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 	/* No more than a whole ring at once: others wait. */
 	while (n < (int)(OTR_RING_BYTES / OTR_RING_SLOT) &&
 	       (ev = otr_ring_next(&sh->rd, sh->tgid, now_ns, over))) {
-		otr_shims_follow(s, sh, ev);
+		n++;
 		if (ev->time_ns > sh->last_ns)
 			sh->last_ns = ev->time_ns;
-		fn(arg, ev);
-		n++;
+		if (otr_shims_follow(s, sh, ev, now_ns))
+			fn(arg, ev);
+		else
+			otr_loss_add(OTR_LOSS_RECORD, 1);
 	}
 	otr_bill_take(&sh->bill, (uint64_t)n, OTR_PRICE_TOLD, &s->cost_ns);
 	return n;
@@ -403,6 +407,7 @@ int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born,
 	for (int i = 0; i < OFFERS && next_offer(s, born, arg); i++)
 		;
 	otr_shims_hold(s, now_ns);
+	s->proofs = OTR_SHIM_PROOFS;
 	DL_FOREACH_SAFE(s->all, sh, next)
 	n += visit(s, sh, now_ns, fn, arg);
 	return n;
