@@ -19,6 +19,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#ifndef SO_PASSPIDFD /* linux/socket.h; not yet in Debian 12's */
+#define SO_PASSPIDFD 76
+#endif
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
+#endif
+
 #define SECRET_WORDS 8u /* of 32 characters, compared four at once */
 #define FDS	     253 /* in one message, at most: none is left to the kernel to close */
 #define CLOSERS	     16	 /* threads at once that may wait for somebody */
@@ -57,7 +64,7 @@ static int only_with_secret(int fd, const char *session)
 }
 
 /* Returns its descriptor or -errno. */
-static int open_door(const struct otr_offers *o, uint32_t door)
+static int open_door(struct otr_offers *o, uint32_t door)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	size_t len = strcspn(o->session, ".");
@@ -75,6 +82,7 @@ static int open_door(const struct otr_offers *o, uint32_t door)
 		close(fd);
 		return rc;
 	}
+	o->pidfds = !setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, &(int){1}, sizeof(int));
 	return fd;
 }
 
@@ -191,28 +199,40 @@ static int take_fds(const struct cmsghdr *cm, int had)
 }
 
 /* The last of the descriptors that came (others are closed), and who sent it. */
-static int unpack(struct msghdr *msg, uint32_t *tgid, uint32_t *uid)
+static int unpack(struct msghdr *msg, struct otr_offerer *who)
 {
-	struct ucred who;
+	struct ucred cred;
 	int fd = -1;
 
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR(msg, cm)) {
 		if (cm->cmsg_level != SOL_SOCKET)
 			continue;
 		if (cm->cmsg_type == SCM_CREDENTIALS) {
-			memcpy(&who, CMSG_DATA(cm), sizeof(who));
-			*tgid = (uint32_t)who.pid;
-			*uid = (uint32_t)who.uid;
+			memcpy(&cred, CMSG_DATA(cm), sizeof(cred));
+			who->tgid = (uint32_t)cred.pid;
+			who->uid = (uint32_t)cred.uid;
 		}
+		if (cm->cmsg_type == SCM_PIDFD)
+			memcpy(&who->pidfd, CMSG_DATA(cm), sizeof(who->pidfd));
 		if (cm->cmsg_type == SCM_RIGHTS)
 			fd = take_fds(cm, fd);
 	}
 	return fd;
 }
 
-int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid)
+static int no_offer(int given, const struct otr_offerer *who)
+{
+	if (given >= 0)
+		otr_offers_discard(given);
+	if (who->pidfd >= 0)
+		close(who->pidfd);
+	return -EINVAL;
+}
+
+int otr_offers_next(struct otr_offers *o, struct otr_offerer *who)
 {
 	char text[128], space[CMSG_SPACE(sizeof(struct ucred)) +
+			      CMSG_SPACE(sizeof(int)) +
 			      CMSG_SPACE(FDS * sizeof(int))];
 	struct iovec one = {text, sizeof(text)};
 	struct msghdr msg = {.msg_iov = &one,
@@ -228,11 +248,10 @@ int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid)
 	n = recvmsg(at.data.fd, &msg, MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EINTR ? -EINVAL : -EAGAIN;
-	*tgid = 0;
-	given = unpack(&msg, tgid, uid);
-	if ((size_t)n == strlen(o->session) && !memcmp(text, o->session, (size_t)n) && *tgid)
-		return given < 0 ? -EINVAL : given;
-	if (given >= 0)
-		otr_offers_discard(given);
-	return -EINVAL;
+	*who = (struct otr_offerer){.pidfd = o->pidfds ? -ESRCH : OTR_OFFER_NO_PIDFD};
+	given = unpack(&msg, who);
+	if (given >= 0 && who->tgid && (size_t)n == strlen(o->session) &&
+	    !memcmp(text, o->session, (size_t)n))
+		return given;
+	return no_offer(given, who);
 }

@@ -249,17 +249,28 @@ struct shim *otr_shim_make(int fd, uint32_t tgid, uint32_t uid)
 	return sh;
 }
 
-/* Returns 0, -EINVAL: it is no ring, -EMFILE: one descriptor too many, or -EBUSY: another agent
- * has found it. */
-static int take_ring(struct otr_shims *s, int fd, uint32_t tgid, uint32_t uid)
+/* Of who sent the offer; an older kernel is asked for whoever has its number now. */
+static int pidfd_of(const struct otr_offerer *who)
 {
-	struct shim *sh = otr_shim_make(fd, tgid, uid);
+	int fd = who->pidfd;
+
+	if (fd == OTR_OFFER_NO_PIDFD)
+		fd = (int)syscall(SYS_pidfd_open, (pid_t)who->tgid, 0);
+	return fd == -1 ? -errno : fd;
+}
+
+/* Takes `who->pidfd`. Returns 0, -EINVAL: it is no ring, -EMFILE: one descriptor too many, or
+ * -EBUSY: another agent has found it. */
+static int take_ring(struct otr_shims *s, int fd, struct otr_offerer *who)
+{
+	struct shim *sh = otr_shim_make(fd, who->tgid, who->uid);
 	int rc = 0;
 
 	if (!sh)
 		return -EINVAL;
-	sh->pidfd = (int)syscall(SYS_pidfd_open, (pid_t)tgid, 0);
-	if (sh->pidfd < 0 && errno == EMFILE)
+	sh->pidfd = pidfd_of(who);
+	who->pidfd = -1;
+	if (sh->pidfd == -EMFILE)
 		rc = -EMFILE;
 	else if (!otr_claim_given(sh->rd.ring, s->me, otr_now()))
 		rc = -EBUSY;
@@ -288,24 +299,26 @@ static void refuse(int fd)
 /* Returns false when no offer waits. */
 static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
 {
-	uint32_t tgid = 0, uid = 0;
-	int rc, fd = otr_offers_next(&s->offers, &tgid, &uid);
+	struct otr_offerer who;
+	int rc, fd = otr_offers_next(&s->offers, &who);
 
 	if (fd < 0)
 		return fd != -EAGAIN;
-	if (s->welcome && !s->welcome(s->welcome_arg, tgid)) {
+	if (s->welcome && !s->welcome(s->welcome_arg, who.tgid)) {
 		rc = -EPERM;
 	} else {
-		replace(s, tgid);
-		rc = otr_shims_has_room(s, uid) ? take_ring(s, fd, tgid, uid) : -EMFILE;
+		replace(s, who.tgid);
+		rc = otr_shims_has_room(s, who.uid) ? take_ring(s, fd, &who) : -EMFILE;
 	}
 	if (!rc)
-		born(arg, tgid);
+		born(arg, who.tgid);
 	else if (rc != -EBUSY)
 		refuse(fd);
 	if (rc == -EMFILE || rc == -EINVAL)
 		otr_loss_add(rc == -EMFILE ? OTR_LOSS_EVICT : OTR_LOSS_RECORD, 1);
 	otr_offers_discard(fd);
+	if (who.pidfd >= 0)
+		close(who.pidfd);
 	return true;
 }
 
