@@ -139,6 +139,7 @@ clean: ## remove what was built
 	$(Q)rm -rf build build-*
 
 -include tests/fuzz/rules.mk
+-include tests/stress/rules.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .DELETE_ON_ERROR:
 .SECONDARY:

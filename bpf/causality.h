@@ -71,11 +71,11 @@ OTR_LAW void otr_r1_first(struct otr_strand *st, struct otr_mind *mind,
 	/* No blocking thread reads a second request before it answered its first. */
 	if (!mind->go && otr_xref_open(&st->mine, mine) &&
 	    st->mine.conn != ref->conn)
-		mind->mux = 1;
-	ex->pos = ref->pos;
-	ex->reader = strand;
-	ex->inflight = 0;
-	ex->open = 1;
+		OTR_PUT(mind->mux, 1);
+	OTR_PUT(ex->pos, ref->pos);
+	OTR_PUT(ex->reader, strand);
+	OTR_PUT(ex->inflight, 0);
+	OTR_PUT(ex->open, 1);
 	__sync_fetch_and_add(&mind->open, 1);
 	__sync_fetch_and_add(&mind->starving, 1);
 	st->mine = *ref;
@@ -116,6 +116,15 @@ OTR_LAW int otr_timer_due(const struct otr_strand *st, __u64 now)
 	       ((st->carried && st->defers) || st->left <= 0);
 }
 
+/* One test passed. Another strand may fail one at this moment: that holds. */
+OTR_LAW void otr_agreed(struct otr_mind *mind)
+{
+	__u32 doubt = OTR_GET(mind->doubt);
+
+	if (doubt)
+		__sync_val_compare_and_swap(&mind->doubt, doubt, doubt - 1);
+}
+
 /* R3: the first bytes of the answer to `ref`. */
 OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_mind *mind,
 			   struct otr_exch *ex, const struct otr_xref *ref,
@@ -126,16 +135,16 @@ OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_mind *mind,
 	otr_left_over(st);
 	/* A turn whose wait was not seen, since waits are probed a moment after the
 	 * rest, tests nothing (and claims nothing: R4). */
-	if (otr_is_loop(st, mind) && st->waited && mind->open > 1 &&
+	if (otr_is_loop(st, mind) && st->waited && OTR_GET(mind->open) > 1 &&
 	    st->cur.conn) {
 		if (!otr_xref_is(&st->cur, ref))
-			mind->doubt = OTR_DISGRACE;
-		else if (mind->doubt)
-			mind->doubt--;
+			OTR_PUT(mind->doubt, OTR_DISGRACE);
+		else
+			otr_agreed(mind);
 	}
 	/* Tasks move between threads that read: a work stealer. */
 	if (!mind->go && reader_is_other && st->mine.conn)
-		mind->doubt = OTR_DISGRACE;
+		OTR_PUT(mind->doubt, OTR_DISGRACE);
 	otr_exch_end(ex, mind);
 	otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 }
@@ -155,7 +164,7 @@ OTR_LAW int otr_current(const struct otr_strand *st, const struct otr_mind *mind
 		return 0;
 	if (mind->go)
 		return 1;
-	if (st->level == OTR_LEVEL_WEAK && mind->open != 1)
+	if (st->level == OTR_LEVEL_WEAK && OTR_GET(mind->open) != 1)
 		return 0;
 	return !(otr_is_loop(st, mind) && otr_timer_due(st, now));
 }
@@ -213,7 +222,8 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 		 * a free connection. `starving` counts others that have nothing in
 		 * flight; ours has, or is the one we think of. */
 		if (st->freed == conn && cur_ex &&
-		    mind->starving - (cur_ex->inflight == 0) > mind->orphans) {
+		    OTR_GET(mind->starving) - (OTR_GET(cur_ex->inflight) == 0) >
+			    OTR_GET(mind->orphans)) {
 			believed->conn = 0;
 			why = OTR_EVIDENCE_NONE;
 		}
@@ -234,7 +244,7 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 		believed->conn = 0; /* nor is it to be believed at the answer */
 		return OTR_EVIDENCE_NONE;
 	}
-	if (otr_is_loop(st, mind) && mind->doubt && mind->open != 1)
+	if (otr_is_loop(st, mind) && OTR_GET(mind->doubt) && OTR_GET(mind->open) != 1)
 		return OTR_EVIDENCE_NONE;
 	return why;
 }
@@ -270,7 +280,7 @@ OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_mind *mind,
 	st->entry_ns = now;
 	if (asked->pending) {
 		if (!parent.conn) {
-			if (mind->orphans)
+			if (OTR_GET(mind->orphans))
 				__sync_fetch_and_add(&mind->orphans, -1);
 		} else if (open)
 			otr_flight(mind, ex, -1);

@@ -68,7 +68,7 @@ OTR_LAW void otr_r9_read(struct otr_strand *st, const struct otr_mind *mind,
 			 __u64 key, __u64 now)
 {
 	int known = box->full && !box->many && otr_xref_open(&box->from, ex) &&
-		    mind->open == 1;
+		    OTR_GET(mind->open) == 1;
 
 	st->entry_ns = now;
 	otr_join(st, known ? &box->from : 0, OTR_LEVEL_STRONG, key);

@@ -13,6 +13,19 @@
 
 #include "event.h"
 
+/*
+ * Fields of exchanges and processes are read and written by several strands at once, with no
+ * lock: each is one aligned word, and what is read may be a moment old. In a process the
+ * compiler and ThreadSanitizer are told so; in BPF a plain access is that.
+ */
+#ifdef __bpf__
+#define OTR_GET(field)	      (field)
+#define OTR_PUT(field, value) ((field) = (value))
+#else
+#define OTR_GET(field)	      __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#define OTR_PUT(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
+#endif
+
 #define OTR_PROBATION 32   /* tests a process has to pass before it is believed */
 #define OTR_DISGRACE  3000 /* and after it failed one */
 #define OTR_RELAYED   100  /* R6c: after a lock was handed on: pools had 1 of 3,600 */
@@ -102,7 +115,7 @@ OTR_LAW int otr_xref_is(const struct otr_xref *a, const struct otr_xref *b)
 /* R8. `ex` is the exchange last seen on ref->conn, or NULL. */
 OTR_LAW int otr_xref_open(const struct otr_xref *ref, const struct otr_exch *ex)
 {
-	return ref->conn && ex && ex->open && ex->pos == ref->pos;
+	return ref->conn && ex && OTR_GET(ex->open) && OTR_GET(ex->pos) == ref->pos;
 }
 
 OTR_LAW void otr_mind_init(struct otr_mind *mind)
@@ -114,7 +127,7 @@ OTR_LAW void otr_mind_init(struct otr_mind *mind)
 
 OTR_LAW int otr_is_loop(const struct otr_strand *st, const struct otr_mind *mind)
 {
-	return !mind->go && (st->loop || mind->mux);
+	return !mind->go && (st->loop || OTR_GET(mind->mux));
 }
 
 /* Is what it has as current of its present turn? Waits are probed a moment after the rest:
@@ -171,12 +184,12 @@ OTR_LAW void otr_join(struct otr_strand *st, const struct otr_xref *ref,
 /* The exchange is over, answered or closed: once. Returns whether it was open. */
 OTR_LAW int otr_exch_end(struct otr_exch *ex, struct otr_mind *mind)
 {
-	if (!ex->open)
+	if (!OTR_GET(ex->open))
 		return 0;
-	ex->open = 0;
+	OTR_PUT(ex->open, 0);
 	if (mind) {
 		__sync_fetch_and_add(&mind->open, -1);
-		if (!ex->inflight)
+		if (!OTR_GET(ex->inflight))
 			__sync_fetch_and_add(&mind->starving, -1);
 	}
 	return 1;
@@ -188,7 +201,7 @@ OTR_LAW void otr_flight(struct otr_mind *mind, struct otr_exch *ex, int by)
 	if (by > 0) {
 		if (!__sync_fetch_and_add(&ex->inflight, 1))
 			__sync_fetch_and_add(&mind->starving, -1);
-	} else if (ex->inflight) {
+	} else if (OTR_GET(ex->inflight)) {
 		if (__sync_fetch_and_add(&ex->inflight, -1) == 1)
 			__sync_fetch_and_add(&mind->starving, 1);
 	}

@@ -24,7 +24,7 @@
 
 #include "shared.h"
 
-#define OTR_RING_MAGIC	  0x336e6952u /* "Rin3": another layout, another word */
+#define OTR_RING_MAGIC	  0x346e6952u /* "Rin4": another layout, another word */
 #define OTR_RING_BYTES	  (512u << 10) /* 18 ms of nginx at 40,000 requests a second */
 #define OTR_RING_SLOT	  64u /* slots begin at multiples of it */
 #define OTR_RING_DOORS	  16u  /* sockets at which rings are offered: NAME0 to NAMEf */
@@ -54,6 +54,7 @@ enum otr_shim_count {
 	OTR_SHIM_NAMELESS,    /* not observed, and nothing above it that could be named */
 	OTR_SHIM_LET_GO,      /* requests that began while `paused`, and their answers */
 	OTR_SHIM_BEHIND,      /* requests that began while most of the ring was full, likewise */
+	OTR_SHIM_UNPROVED,    /* where it is not proved that a request begins: preload/proof.h */
 	OTR_SHIM_COUNTS,
 };
 

@@ -17,6 +17,7 @@
 
 #include "preload/real.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 #ifndef RTLD_DEEPBIND
 #define RTLD_DEEPBIND 0 /* musl knows none */
@@ -38,7 +39,7 @@ static int is_php(void)
 	ssize_t n = 0;
 
 	if (!otr_shim.idle && !otr_shim.sealed)
-		n = readlink("/proc/self/exe", exe, sizeof(exe));
+		n = otr_sys_readlink("/proc/self/exe", exe, sizeof(exe));
 	errno = error;
 	return n > 0 && is_named_php(exe, (size_t)n);
 }

@@ -19,19 +19,23 @@
 #include "preload/environ.h"
 #include "preload/real.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 extern char **environ;
 
-/* The exchange this thread works for, if it can be told; nothing is refreshed. */
-static const struct otr_served *current(uint64_t now)
+/* The exchange this thread works for, if it can be told; nothing is refreshed. It is this
+ * thread's own, so its lists are not written meanwhile. */
+static const struct otr_served *current(uint64_t now, struct otr_span_ids *ids)
 {
 	const struct otr_self *self = otr_self_peek();
 	const struct otr_served *sv;
+	uint32_t seq;
 
 	if (!self || !self->strand.cur.conn)
 		return NULL;
 	sv = otr_served_of(self->strand.cur.conn);
-	if (!sv || !sv->has_ids || !otr_xref_open(&self->strand.cur, &sv->exch))
+	if (!sv || !otr_ids_read(sv, self->strand.cur.conn, ids, &seq) ||
+	    !otr_xref_open(&self->strand.cur, &sv->exch))
 		return NULL;
 	return otr_current(&self->strand, &otr_shim.mind, now) ? sv : NULL;
 }
@@ -48,19 +52,20 @@ static int choose(struct otr_carry *carry, char *const *env)
 {
 	const struct otr_started *st = &otr_shim.started;
 	uint64_t now = otr_clock_ns();
-	const struct otr_served *sv = current(now);
+	struct otr_span_ids ids;
+	const struct otr_served *sv = current(now, &ids);
 	const char *parent;
 
-	if (!sv && !otr_run_over(st, otr_shim.alone, now))
+	if (!sv && !otr_run_over(st, otr_get(&otr_shim.alone), now))
 		return 0;
 	parent = otr_env_get(env, "TRACEPARENT");
 	if (is_own(parent) || (!sv && !parent))
 		return 0;
 	carry->parent[0] = 0;
 	if (sv) {
-		otr_carry_parent(carry, sv->trace_id, sv->span_id, sv->flags);
-		otr_carry_lists(carry, sv->state, sv->state_len, sv->baggage,
-				sv->baggage_len);
+		otr_carry_parent(carry, ids.trace_id, ids.span_id, ids.flags);
+		otr_carry_lists(carry, sv->state, ids.state_len, sv->baggage,
+				ids.baggage_len);
 		return 1;
 	}
 	if (st->run.has_outer)
@@ -68,6 +73,13 @@ static int choose(struct otr_carry *carry, char *const *env)
 	otr_carry_lists(carry, st->state, st->run.has_outer ? st->state_len : 0,
 			st->baggage, st->baggage_len);
 	return 1;
+}
+
+static int is_out_of_reach(const char *path)
+{
+	long rc = otr_sys(SYS_faccessat, AT_FDCWD, path, R_OK);
+
+	return rc == -ENOENT || rc == -EACCES;
 }
 
 /* Are we no more where we were, or is the program another user now (chroot, setuid)? The
@@ -80,7 +92,7 @@ static int is_lost(char *const *env)
 
 	return len >= sizeof(name) && !path[len] &&
 	       !strcmp(path + len - (sizeof(name) - 1), name) &&
-	       syscall(SYS_faccessat, AT_FDCWD, path, R_OK) && (errno == ENOENT || errno == EACCES);
+	       is_out_of_reach(path);
 }
 
 /* How many pointers the child's environment takes; 0: it stays as it is, as where there may
@@ -91,7 +103,7 @@ static size_t prepare(struct otr_carry *carry, char *const *env)
 
 	if (otr_shim.sealed || !env)
 		return 0;
-	if (!*otr_shim.off && otr_shim.alone)
+	if (!*otr_shim.off && otr_get(&otr_shim.alone))
 		otr_passes_on();
 	carry->says = !*otr_shim.off && choose(carry, env);
 	carry->unloaded = is_lost(env);

@@ -20,20 +20,15 @@
 #include "preload/real.h"
 #include "preload/room.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 #define SURE_NS 10000000ull /* for so long what was seen is believed */
-
-/* libc's own has had this name only since 2.33. */
-static int stat_of(int fd, struct stat *st)
-{
-	return (int)syscall(SYS_fstat, fd, st);
-}
 
 uint32_t otr_netns(void)
 {
 	struct stat st;
 
-	return syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &st, 0) ?
+	return otr_sys(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &st, 0) ?
 		       0 :
 		       (uint32_t)st.st_ino;
 }
@@ -50,7 +45,7 @@ static int is_number(int fd, int level, int name)
 	int value = -1;
 	socklen_t len = sizeof(value);
 
-	return getsockopt(fd, level, name, &value, &len) ? -1 : value;
+	return otr_sys_getsockopt(fd, level, name, &value, &len) ? -1 : value;
 }
 
 /* A name of both ends makes a connection; a pair made at once has none. */
@@ -59,48 +54,56 @@ static int is_named(int fd)
 	struct sockaddr_storage sa;
 	socklen_t mine = sizeof(sa), theirs = sizeof(sa);
 
-	if (getsockname(fd, (struct sockaddr *)&sa, &mine) ||
-	    getpeername(fd, (struct sockaddr *)&sa, &theirs))
+	if (otr_sys_getsockname(fd, &sa, &mine) ||
+	    otr_sys_getpeername(fd, &sa, &theirs))
 		return 1;
 	return mine > sizeof(sa.ss_family) || theirs > sizeof(sa.ss_family);
 }
 
-static void look_at_socket(int fd, struct otr_fd *f)
+static enum otr_fd_kind look_at_socket(int fd, struct otr_fd *f)
 {
 	int family = is_number(fd, SOL_SOCKET, SO_DOMAIN);
 
-	f->kind = OTR_FD_OTHER;
 	if (is_number(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM)
-		return;
+		return OTR_FD_OTHER;
 	if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
-		return;
+		return OTR_FD_OTHER;
 	f->family = (uint16_t)family;
-	f->kind = OTR_FD_STREAM;
-	if (family == AF_UNIX && !is_named(fd))
-		f->kind = OTR_FD_PAIR;
-	f->nonblock = (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+	f->nonblock = (otr_sys_fcntl(fd, F_GETFL, 0) & O_NONBLOCK) != 0;
+	return family == AF_UNIX && !is_named(fd) ? OTR_FD_PAIR : OTR_FD_STREAM;
+}
+
+/* Others may read some of it at this moment, and the thread that has it keeps it. */
+static void clear(struct otr_fd *f, size_t len)
+{
+	static const uint64_t none;
+
+	for (size_t at = 0; at < len / 8 * 8; at += sizeof(none))
+		otr_share_put((char *)f + at, &none, sizeof(none));
+	otr_put(&f->life, f->life + 1);
 }
 
 /* All but what a hint said of it just now. */
 static void forget(struct otr_fd *f)
 {
-	if (f->header)
+	if (otr_get(&f->header))
 		otr_header_free(f);
-	memset(f, 0, sizeof(*f));
+	clear(f, offsetof(struct otr_fd, header));
+	f->sending = 0;
 	f->last_dir = OTR_DIR_NONE;
 	f->policy_gen = ~0u;
-	f->gen = otr_shim.gen;
+	otr_put(&f->gen, otr_get(&otr_shim.gen));
 }
 
 /* Of another reader's time. Not while a header is on its way: it has to go, whoever reads. */
 static int is_stale(struct otr_fd *f)
 {
-	if (f->gen == otr_shim.gen)
+	if (otr_get(&f->gen) == otr_get(&otr_shim.gen))
 		return 0;
-	if (f->header)
+	if (otr_get(&f->header))
 		return 1;
-	memset(f, 0, offsetof(struct otr_fd, header));
-	f->gen = otr_shim.gen;
+	clear(f, offsetof(struct otr_fd, header));
+	otr_put(&f->gen, otr_get(&otr_shim.gen));
 	return 0;
 }
 
@@ -109,21 +112,28 @@ static uint32_t *home_of(uint64_t inode)
 	return &otr_shim.homes[otr_ring_hash(inode) % OTR_HOMES];
 }
 
+static int is_home(const struct otr_fd *home, const struct otr_fd *f)
+{
+	return otr_get(&home->kind) == OTR_FD_STREAM && otr_get(&home->inode) == f->inode &&
+	       otr_get(&home->gen) == f->gen;
+}
+
 /* One socket may have several numbers (dup, inetd's 0 and 1): one of them keeps the state,
  * so that the connection's bytes are counted once. */
-static void find_home(int fd, struct otr_fd *f)
+static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
 {
-	uint32_t hint = *home_of(f->inode);
+	uint32_t hint = otr_get(home_of(f->inode));
 	struct otr_fd *home = hint ? otr_fd_slot((int)hint - 1) : NULL;
 
-	if (home && home != f && home->kind == OTR_FD_STREAM && home->inode == f->inode &&
-	    home->gen == f->gen) {
-		f->kind = OTR_FD_ALIAS;
-		f->home = (uint16_t)(hint - 1);
+	if (home && home != f && is_home(home, f)) {
+		if (!otr_hold(home) || !is_home(home, f))
+			return OTR_FD_NEW; /* to be looked at again */
+		otr_put(&f->home, (uint16_t)(hint - 1));
 		home->dup = (uint16_t)fd + 1;
-	} else if (f->kind == OTR_FD_STREAM) {
-		*home_of(f->inode) = (uint32_t)fd + 1;
+		return OTR_FD_ALIAS;
 	}
+	otr_put(home_of(f->inode), (uint32_t)fd + 1);
+	return OTR_FD_STREAM;
 }
 
 /* The number that kept the state is closed: an alias takes it over. */
@@ -132,34 +142,40 @@ static int has_heir(struct otr_fd *f)
 	int number = (int)f->dup - 1;
 	struct otr_fd *heir = otr_fd_slot(number);
 
-	if (!f->dup || !heir || heir->kind != OTR_FD_ALIAS || heir->inode != f->inode ||
-	    otr_fd_is_other(number, f))
+	if (!f->dup || !heir || !otr_hold(heir) || heir->kind != OTR_FD_ALIAS ||
+	    heir->inode != f->inode || otr_fd_is_other(number, f))
 		return 0;
-	*heir = *f;
+	otr_share_put(heir, f, offsetof(struct otr_fd, header) / 8 * 8);
+	otr_put(&heir->header, otr_get(&f->header)); /* it goes along */
+	otr_put(&heir->rest, otr_get(&f->rest));
+	otr_put(&heir->rest_at, otr_get(&f->rest_at));
+	heir->sending = 0;
+	otr_put(&heir->life, heir->life + 1);
 	heir->dup = 0;
-	*home_of(f->inode) = (uint32_t)number + 1;
-	f->header = 0; /* it goes along */
+	otr_put(home_of(f->inode), (uint32_t)number + 1);
+	otr_put(&f->rest, 0);
+	otr_put(&f->header, 0);
 	return 1;
 }
 
 static void look(int fd, struct otr_fd *f)
 {
+	enum otr_fd_kind kind = OTR_FD_OTHER;
 	struct stat st;
 
-	if (stat_of(fd, &st))
+	if (otr_sys_fstat(fd, &st))
 		return;
-	f->inode = st.st_ino;
+	otr_put(&f->inode, st.st_ino);
 	f->sure_ns = time_now();
 	if (S_ISSOCK(st.st_mode))
-		look_at_socket(fd, f);
+		kind = look_at_socket(fd, f);
 	else if (S_ISFIFO(st.st_mode))
-		f->kind = OTR_FD_PIPE;
+		kind = OTR_FD_PIPE;
 	else if (!(st.st_mode & S_IFMT))
-		f->kind = OTR_FD_EVENT; /* or another file without a type */
-	else
-		f->kind = OTR_FD_OTHER;
-	if (f->kind == OTR_FD_STREAM)
-		find_home(fd, f);
+		kind = OTR_FD_EVENT; /* or another file without a type */
+	if (kind == OTR_FD_STREAM)
+		kind = find_home(fd, f);
+	otr_put(&f->kind, (uint8_t)kind);
 }
 
 struct otr_fd *otr_fd_slot(int fd)
@@ -181,69 +197,89 @@ static struct otr_fd *make_slot(int fd)
 	return f ? f : otr_fd_slot(fd);
 }
 
+/* It is held. What a hint said of it stays. */
+static void look_anew(int fd, struct otr_fd *f)
+{
+	uint8_t role = f->role, seen = f->seen_open;
+
+	forget(f);
+	otr_put(&f->role, role);
+	f->seen_open = seen;
+	otr_fd_begins(f);
+	look(fd, f);
+}
+
 struct otr_fd *otr_fd_of(int fd)
 {
-	struct otr_fd *f = make_slot(fd);
+	struct otr_fd *f = make_slot(fd), *home;
 
-	if (!f || is_stale(f))
+	if (!f || otr_fd_is_none(f) || !otr_hold(f) || is_stale(f))
 		return NULL;
 	if (f->kind == OTR_FD_ALIAS) {
-		if (otr_fd_known(fd))
-			return otr_fd_known(fd);
+		home = otr_fd_known(fd);
+		if (home)
+			return home;
 		forget(f);
 	}
-	if (otr_fd_is_none(f))
-		return NULL;
-	if ((f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER) && !otr_shim.sealed) {
-		uint8_t role = f->role, seen = f->seen_open;
-
-		forget(f);
-		f->role = role;
-		f->seen_open = seen;
-		otr_fd_begins(f);
-		look(fd, f);
-	}
+	if ((f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER) && !otr_get(&otr_shim.sealed))
+		look_anew(fd, f);
 	if (f->kind == OTR_FD_ALIAS)
 		return otr_fd_known(fd);
 	return f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER ? NULL : f;
 }
 
+struct otr_fd *otr_fd_keeper(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd), *home = f;
+
+	if (f && otr_get(&f->kind) == OTR_FD_ALIAS)
+		home = otr_fd_slot(otr_get(&f->home));
+	if (!home || otr_get(&home->kind) != OTR_FD_STREAM)
+		return NULL;
+	return home == f || otr_get(&f->inode) == otr_get(&home->inode) ? home : NULL;
+}
+
 struct otr_fd *otr_fd_known(int fd)
 {
-	struct otr_fd *f = otr_fd_slot(fd), *home;
+	struct otr_fd *home = otr_fd_keeper(fd);
 
-	if (!f || (f->gen != otr_shim.gen && !f->header))
+	if (!home || !otr_hold(home) || otr_fd_keeper(fd) != home ||
+	    (home->gen != otr_get(&otr_shim.gen) && !otr_get(&home->header)))
 		return NULL;
-	if (f->kind == OTR_FD_STREAM)
-		return f;
-	if (f->kind != OTR_FD_ALIAS)
-		return NULL;
-	home = otr_fd_slot(f->home);
-	return home->kind == OTR_FD_STREAM && home->inode == f->inode ? home : NULL;
+	return home;
+}
+
+void otr_fd_unseen(int fd, int dir, ssize_t n)
+{
+	struct otr_fd *f = n > 0 ? otr_fd_keeper(fd) : NULL;
+
+	if (f)
+		otr_unseen(f, dir, n);
 }
 
 int otr_fd_is_other(int fd, const struct otr_fd *f)
 {
 	struct stat st;
 
-	return !otr_shim.sealed && (stat_of(fd, &st) || st.st_ino != f->inode);
+	return !otr_get(&otr_shim.sealed) && (otr_sys_fstat(fd, &st) || st.st_ino != f->inode);
 }
 
 /* Of an alias its own number says nothing of when it was seen. */
 static int is_sure(int fd, const struct otr_fd *f, uint64_t now)
 {
-	return !otr_shim.missed && f == otr_fd_slot(fd) && now - f->sure_ns < SURE_NS;
+	return !otr_get(&otr_shim.missed) && f == otr_fd_slot(fd) && now - f->sure_ns < SURE_NS;
 }
 
 int otr_fd_is(int fd, struct otr_fd *f)
 {
-	uint64_t now = otr_shim.sealed ? 0 : time_now();
+	int sealed = otr_get(&otr_shim.sealed);
+	uint64_t now = sealed ? 0 : time_now();
 	struct stat st;
 
-	if (otr_shim.sealed || is_sure(fd, f, now) || stat_of(fd, &st))
+	if (sealed || is_sure(fd, f, now) || otr_sys_fstat(fd, &st))
 		return 1;
 	if (st.st_ino != f->inode) {
-		otr_shim.missed = 1;
+		otr_put(&otr_shim.missed, 1);
 		return 0;
 	}
 	f->sure_ns = now;
@@ -263,11 +299,12 @@ void otr_fd_closed(int fd)
 	struct otr_fd *f = otr_fd_slot(fd);
 
 	/* A vfork()ed child closes its own copies, in our memory. */
-	if (!f || f->kind == OTR_FD_NEW || getpid() != otr_shim.pid)
+	if (!f || otr_get(&f->kind) == OTR_FD_NEW || otr_sys_getpid() != otr_shim.pid ||
+	    !otr_hold(f))
 		return;
 	/* What a process has from its maker, and never used, is not over when it closes that. */
 	if (f->kind == OTR_FD_STREAM && !has_heir(f) && f->told_by == otr_shim.pid &&
-	    f->gen == otr_shim.gen) {
+	    f->gen == otr_get(&otr_shim.gen)) {
 		otr_runs_over(f);
 		otr_tell_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
 	}
@@ -279,14 +316,18 @@ void otr_fd_closed(int fd)
 void otr_fd_made(int fd, int role)
 {
 	struct otr_fd *f = make_slot(fd);
+	int is_new;
 
-	if (!f || is_stale(f))
+	if (!f || !otr_hold(f) || is_stale(f))
 		return;
-	if (role != OTR_ROLE_CLIENT && f->kind == OTR_FD_STREAM)
-		otr_shim.missed = 1;
-	if (role != OTR_ROLE_CLIENT || f->kind != OTR_FD_STREAM)
+	is_new = role != OTR_ROLE_CLIENT ||
+		 (f->kind == OTR_FD_STREAM && otr_fd_is_other(fd, f));
+	if (f->kind == OTR_FD_STREAM && is_new)
+		otr_put(&otr_shim.missed, 1);
+	if (f->kind != OTR_FD_STREAM || is_new)
 		otr_fd_closed(fd);
-	f->kind = f->kind == OTR_FD_STREAM ? OTR_FD_STREAM : OTR_FD_NEW;
-	f->role = (uint8_t)role;
+	if (f->kind != OTR_FD_STREAM)
+		otr_put(&f->kind, OTR_FD_NEW);
+	otr_put(&f->role, (uint8_t)role);
 	f->seen_open = 1;
 }

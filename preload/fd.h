@@ -14,14 +14,24 @@ uint32_t otr_netns(void);
 /* Known to be none that we follow: to be looked at again after a number of calls. */
 static inline int otr_fd_is_none(struct otr_fd *f)
 {
-	return f->kind == OTR_FD_OTHER && f->gen == otr_shim.gen &&
-	       (f->looked + 1) % OTR_LOOK_AGAIN && ++f->looked;
+	uint16_t looked = otr_get(&f->looked);
+
+	if (otr_get(&f->kind) != OTR_FD_OTHER || otr_get(&f->gen) != otr_get(&otr_shim.gen) ||
+	    !((looked + 1) % OTR_LOOK_AGAIN))
+		return 0;
+	otr_put(&f->looked, (uint16_t)(looked + 1));
+	return 1;
 }
-/* NULL: not one we follow. */
+/* Held by this thread until otr_leave(). NULL: not one we follow, or another thread has it:
+ * the bytes that are moved then are told by otr_fd_unseen(). */
 struct otr_fd *otr_fd_of(int fd);
 struct otr_fd *otr_fd_slot(int fd); /* NULL, too: never looked at */
-/* As it was found last, without looking: NULL where that is no stream. */
+/* As it was found last, without looking, and held: NULL where that is no stream. */
 struct otr_fd *otr_fd_known(int fd);
+/* Where the state of a stream lies, without holding it; NULL: of none. */
+struct otr_fd *otr_fd_keeper(int fd);
+/* `n` bytes were moved by a thread that cannot hold it now. */
+void otr_fd_unseen(int fd, int dir, ssize_t n);
 /* Is it surely another socket by now? */
 int otr_fd_is_other(int fd, const struct otr_fd *f);
 /* Before a message begins: is it still the same socket? Looks at it anew if not. */

@@ -17,7 +17,8 @@ struct tables {
 	const ElfW(Sym) * syms;
 	const char *strings;
 	const uint16_t *versions; /* NULL: it has none */
-	const uint32_t *hash;	  /* GNU's */
+	const uint32_t *hash;	  /* GNU's, or NULL */
+	const uint32_t *sysv;	  /* System V's, or NULL */
 };
 
 struct wanted {
@@ -50,8 +51,10 @@ static int read_tables(struct tables *t, const struct dl_phdr_info *lib)
 			t->versions = at;
 		else if (dyn->d_tag == DT_GNU_HASH)
 			t->hash = at;
+		else if (dyn->d_tag == DT_HASH)
+			t->sysv = at;
 	}
-	return t->syms && t->strings && t->hash;
+	return t->syms && t->strings && (t->hash || t->sysv);
 }
 
 static uint32_t hash_of(const char *name)
@@ -73,7 +76,16 @@ static int is_it(const struct tables *t, uint32_t i, const char *name)
 	       !strcmp(t->strings + sym->st_name, name);
 }
 
-static void *look_up(const struct tables *t, const char *name)
+/* Through the whole table of symbols, of which System V's hash tells the length. */
+static void *look_at_all(const struct tables *t, const char *name)
+{
+	for (uint32_t i = 1; i < t->sysv[1]; i++)
+		if (is_it(t, i, name))
+			return (void *)(t->base + t->syms[i].st_value);
+	return NULL;
+}
+
+static void *look_in_buckets(const struct tables *t, const char *name)
 {
 	uint32_t buckets = t->hash[0], first = t->hash[1], words = t->hash[2];
 	const uint32_t *bucket = (const void *)((const ElfW(Addr) *)(t->hash + 4) + words);
@@ -87,6 +99,11 @@ static void *look_up(const struct tables *t, const char *name)
 			return (void *)(t->base + t->syms[i].st_value);
 	} while (!(chain[i++ - first] & 1));
 	return NULL;
+}
+
+static void *look_up(const struct tables *t, const char *name)
+{
+	return t->hash ? look_in_buckets(t, name) : look_at_all(t, name);
 }
 
 static int visit(struct dl_phdr_info *lib, size_t size, void *arg)
@@ -109,4 +126,17 @@ void *otr_find(const char *name)
 
 	dl_iterate_phdr(visit, &w);
 	return w.at;
+}
+
+void *otr_find_in(const void *image, const char *name)
+{
+	const ElfW(Ehdr) *eh = image;
+	const ElfW(Phdr) *ph = (const void *)((const char *)image + eh->e_phoff);
+	struct dl_phdr_info lib = {.dlpi_phdr = ph, .dlpi_phnum = eh->e_phnum};
+	struct tables t;
+
+	for (int i = 0; i < eh->e_phnum && !lib.dlpi_addr; i++)
+		if (ph[i].p_type == PT_LOAD)
+			lib.dlpi_addr = (ElfW(Addr))image + ph[i].p_offset - ph[i].p_vaddr;
+	return read_tables(&t, &lib) ? look_up(&t, name) : NULL;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "preload/inject.h"
-#include "preload/inject.h"
+#include "preload/proof.h"
 #include "preload/shim.h"
 
 /* How a connection is captured that the agent has said nothing of. */
@@ -85,10 +85,10 @@ int otr_lets_go(const struct otr_fd *f, int dir)
 /* Counted where it is for want of CPU. It may have been decided when its cause was asked. */
 static void let_go(struct otr_fd *f, int dir, int first, int go)
 {
-	f->let_go = (uint8_t)go;
+	otr_put(&f->let_go, (uint8_t)go);
 	if (go && first && asks(f, dir) &&
 	    f->way[dir].capture != OTR_CAPTURE_MUTE && !otr_is_told(OTR_RING_NO_OBSERVE))
-		otr_count(otr_shim.behind && !otr_shim.ring->paused ? OTR_SHIM_BEHIND :
+		otr_count(otr_get(&otr_shim.behind) && !otr_shim.ring->paused ? OTR_SHIM_BEHIND :
 								      OTR_SHIM_LET_GO);
 }
 
@@ -113,7 +113,7 @@ int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f)
 
 	return f->let_go && f->role == OTR_ROLE_CLIENT && f->layer == OTR_LAYER_SOCKET &&
 	       !f->opaque && f->last_dir == OTR_DIR_IN && otr_shim.ring && otr_shim.ring->paused &&
-	       otr_shim.alone && !self->strand.cur.conn && !f->has_cause && !asked->pending &&
+	       otr_get(&otr_shim.alone) && !self->strand.cur.conn && !f->has_cause && !asked->pending &&
 	       !asked->has_born && !asked->claim.conn && !otr_tls_inside(self);
 }
 
@@ -223,7 +223,7 @@ static void keep_tail(uint8_t tail[8], uint64_t moved, const struct iovec *iov, 
 		memset(tail, 0, 8);
 		return;
 	}
-	for (size_t last = 0; from && last < 8; from--)
+	for (size_t last = 0; from && last < 8 && iov[from - 1].iov_base; from--)
 		last += iov[from - 1].iov_len;
 	for (; from < n; from++) {
 		const uint8_t *at = iov[from].iov_base;
@@ -247,8 +247,8 @@ void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 	if (otr_fd_is_late(f) && !answer && !otr_head_begins(iov, n))
 		return;
 	if (f->role == OTR_ROLE_UNKNOWN)
-		f->role = (dir == OTR_DIR_OUT) != answer ? OTR_ROLE_CLIENT :
-							   OTR_ROLE_SERVER;
+		otr_put(&f->role, (dir == OTR_DIR_OUT) != answer ? OTR_ROLE_CLIENT :
+								   OTR_ROLE_SERVER);
 }
 
 static void count_in(struct otr_way *w, uint64_t moved, uint64_t now)
@@ -298,6 +298,10 @@ static void tell_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	ready = otr_ring_ready();
 	otr_learn_role(f, dir, iov, n);
 	go = otr_lets_go(f, dir);
+	if (dir == OTR_DIR_IN && f->began && !f->way[OTR_DIR_OUT].total && !f->greeted)
+		otr_peer_greets(f, iov, n);
+	if (dir == OTR_DIR_OUT && f->greeted == OTR_GREETED_220)
+		otr_peer_is_greeted(f, iov, n);
 	if (first)
 		begin_run(f, dir, now); /* and ends the last one, let go or not */
 	let_go(f, dir, first, go);

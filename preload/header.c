@@ -63,41 +63,67 @@ static void begin_trace(uint8_t trace_id[16], uint8_t *flags)
  * on its behalf. A request that is let go has no span of its own: what is asked for it names
  * the one above, and no trace begins with it.
  */
-static void take_ids(struct otr_served *sv, const struct iovec *iov, int n, int let_go)
-{
-	enum { PARENT, STATE, BAGGAGE, WANTED };
-	char text[128];
-	struct otr_want want[WANTED] = {
-		[PARENT] = {"traceparent", text, sizeof(text), 0},
-		[STATE] = {"tracestate", sv->state, sizeof(sv->state), 0},
-		[BAGGAGE] = {"baggage", sv->baggage, sizeof(sv->baggage), 0},
-	};
-	int has;
+enum { PARENT, STATE, BAGGAGE, WANTED };
 
-	sv->has_ids = 0;
-	sv->state_len = sv->baggage_len = 0;
-	if (!otr_head_begins(iov, n) || !otr_head_values(iov, n, want, WANTED))
-		return;
-	has = otr_parent_read(text, want[PARENT].len, sv->trace_id, sv->span_id,
-			      &sv->flags);
-	if (!has && let_go)
+static void make_ids(struct otr_span_ids *ids, struct otr_want want[WANTED])
+{
+	int has = otr_parent_read(want[PARENT].out, want[PARENT].len, ids->trace_id,
+				  ids->span_id, &ids->flags);
+
+	if (!has && ids->let_go)
 		return;
 	if (!has)
-		begin_trace(sv->trace_id, &sv->flags);
-	if (!let_go)
-		random_id(sv->span_id, sizeof(sv->span_id));
-	if (has)
-		sv->state_len = (uint16_t)want[STATE].len;
-	sv->baggage_len = (uint16_t)want[BAGGAGE].len;
-	sv->has_ids = 1;
+		begin_trace(ids->trace_id, &ids->flags);
+	if (!ids->let_go)
+		random_id(ids->span_id, sizeof(ids->span_id));
+	if (!has)
+		want[STATE].seen = 0; /* it belongs to the traceparent that is not there */
+	ids->has_ids = 1;
 }
 
-/* Other threads may read them meanwhile: they find `seq` odd, or changed. */
-void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n, int let_go)
+/* A list that goes with the trace. Apart, since it needs room on the stack, which a handler of
+ * signals may not have: there the list is left out. */
+__attribute__((noinline)) static uint16_t keep_list(char *to, size_t most, const char *name,
+						    const struct iovec *iov, int n)
 {
-	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_ACQ_REL);
-	take_ids(sv, iov, n, let_go);
-	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_ACQ_REL);
+	char text[OTR_BAGGAGE_MAX] __attribute__((aligned(8)));
+	int whole;
+	size_t len = otr_head_value(iov, n, name, text, most, &whole);
+
+	otr_share_put(to, text, (len + 7) / 8 * 8);
+	return (uint16_t)len;
+}
+
+static void take_ids(struct otr_span_ids *ids, struct otr_served *sv, const struct iovec *iov, int n)
+{
+	char text[128];
+	struct otr_want want[WANTED] = {
+		[PARENT] = {.name = "traceparent", .out = text, .size = sizeof(text)},
+		[STATE] = {.name = "tracestate"},
+		[BAGGAGE] = {.name = "baggage"},
+	};
+
+	if (!otr_head_begins(iov, n) || !otr_head_values(iov, n, want, WANTED))
+		return;
+	make_ids(ids, want);
+	if (!ids->has_ids || (!want[STATE].seen && !want[BAGGAGE].seen) || otr_on_other_stack())
+		return;
+	if (want[STATE].seen)
+		ids->state_len = keep_list(sv->state, sizeof(sv->state), "tracestate", iov, n);
+	if (want[BAGGAGE].seen)
+		ids->baggage_len = keep_list(sv->baggage, sizeof(sv->baggage), "baggage", iov, n);
+}
+
+void otr_served_ids(struct otr_served *sv, const struct otr_fd *f, const struct iovec *iov,
+		    int n)
+{
+	struct otr_span_ids ids = {.layer = f->layer, .let_go = f->let_go};
+
+	if (!otr_served_lock(sv, f->inode))
+		return; /* it is another connection's by now */
+	take_ids(&ids, sv, iov, n);
+	otr_share_put(&sv->ids, &ids, sizeof(ids));
+	otr_served_unlock(sv);
 }
 
 static char *put(char *out, const char *text, size_t len)
@@ -109,15 +135,17 @@ static char *put(char *out, const char *text, size_t len)
 static char *put_line(char *out, const char *name, const char *value, size_t len)
 {
 	out = put(out, name, strlen(name));
-	out = put(out, value, len);
-	return put(out, "\r\n", 2);
+	otr_share_text(out, value, len); /* another thread may be writing it */
+	return put(out + len, "\r\n", 2);
 }
 
-/* The lists that go with a trace, and the span above; NULL: there is none. */
-struct chosen {
+/* What a header is made of: the lists that go with a trace, and the span above. */
+struct origin {
 	const char *state, *baggage;
 	size_t state_len, baggage_len;
-	const uint8_t *above;
+	const uint8_t *above; /* NULL: there is none */
+	struct otr_span_ids ids;   /* of the exchange, where it is for one */
+	uint32_t seq;
 };
 
 static void choose(struct otr_cause *cause, const uint8_t trace_id[16], uint8_t flags)
@@ -128,24 +156,28 @@ static void choose(struct otr_cause *cause, const uint8_t trace_id[16], uint8_t 
 
 void otr_own_call(void)
 {
-	if (otr_shim.started.by_run && ++otr_shim.calls > CALLS_MAX)
-		otr_shim.alone = 1;
+	if (otr_shim.started.by_run &&
+	    __atomic_add_fetch(&otr_shim.calls, 1, __ATOMIC_RELAXED) > CALLS_MAX)
+		otr_put(&otr_shim.alone, 1);
 }
 
 /* Nobody's request: it is in the trace this process was started in, or in one of its own.
  * While others are served it may be for one of them. */
-static void choose_own(struct otr_cause *cause, struct chosen *out)
+static void choose_own(struct otr_cause *cause, struct origin *out)
 {
 	const struct otr_started *st = &otr_shim.started;
 
-	if (otr_shim.mind.open ||
-	    !otr_started_holds(st, otr_shim.alone, otr_clock_ns())) {
+	if (otr_get(&otr_shim.mind.open) ||
+	    !otr_started_holds(st, otr_get(&otr_shim.alone), otr_clock_ns())) {
 		begin_trace(cause->trace_id, &cause->flags);
 		return;
 	}
 	otr_own_call();
 	choose(cause, st->trace_id, st->flags);
-	*out = (struct chosen){st->state, st->baggage, st->state_len, st->baggage_len, NULL};
+	out->state = st->state;
+	out->baggage = st->baggage;
+	out->state_len = st->state_len;
+	out->baggage_len = st->baggage_len;
 	/* The root of `run` is a span only if something below it is. */
 	if (!st->by_run)
 		out->above = st->span_id;
@@ -159,41 +191,39 @@ static int is_told_later(void)
 {
 	const struct otr_self *self = otr_self_peek();
 
-	return otr_shim.ring && otr_shim.ring->late && otr_shim.mind.open && self &&
+	return otr_shim.ring && otr_shim.ring->late && otr_get(&otr_shim.mind.open) && self &&
 	       !self->strand.mine.conn;
+}
+
+static int choose_served(struct otr_cause *cause, const struct otr_served *sv,
+			 struct origin *out)
+{
+	if (!sv || !otr_ids_read(sv, cause->parent.conn, &out->ids, &out->seq))
+		return 0;
+	choose(cause, out->ids.trace_id, out->ids.flags);
+	out->state = sv->state;
+	out->baggage = sv->baggage;
+	out->state_len = out->ids.state_len;
+	out->baggage_len = out->ids.baggage_len;
+	out->above = out->ids.span_id;
+	return 1;
 }
 
 /* The trace these bytes are in; 0: it cannot be told. */
 static int choose_trace(struct otr_cause *cause, const struct otr_served *sv,
-			struct chosen *out)
+			struct origin *out)
 {
-	*out = (struct chosen){.state = NULL};
-	if (!cause->parent.conn && is_told_later())
+	out->state_len = out->baggage_len = 0;
+	out->above = NULL;
+	if (cause->parent.conn)
+		return choose_served(cause, sv, out);
+	if (is_told_later())
 		return 0;
-	if (!cause->parent.conn) {
-		choose_own(cause, out);
-		return 1;
-	}
-	if (!sv || !sv->has_ids)
-		return 0;
-	choose(cause, sv->trace_id, sv->flags);
-	*out = (struct chosen){sv->state, sv->baggage, sv->state_len, sv->baggage_len,
-			       sv->span_id};
+	choose_own(cause, out);
 	return 1;
 }
 
-static uint32_t seq_of(const struct otr_served *sv)
-{
-	return sv ? __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE) : 0;
-}
-
-static int is_same(const struct otr_served *sv, uint64_t conn, uint32_t seq)
-{
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return !sv || (sv->conn == conn && !(seq & 1) && seq_of(sv) == seq);
-}
-
-static char *put_lists(char *out, const struct chosen *from, const struct iovec *iov, int n)
+static char *put_lists(char *out, const struct origin *from, const struct iovec *iov, int n)
 {
 	size_t state = from->state_len, baggage = from->baggage_len;
 
@@ -206,7 +236,7 @@ static char *put_lists(char *out, const struct chosen *from, const struct iovec 
 
 /* Of the request that goes out; where that will not be told it is the one above, which is.
  * Returns 0 where there is none to name. */
-static int choose_span(struct otr_fd *f, const struct chosen *from)
+static int choose_span(struct otr_fd *f, const struct origin *from)
 {
 	uint8_t *id = f->cause.span_id;
 
@@ -223,8 +253,7 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 	struct otr_cause *cause = &f->cause;
 	const struct otr_served *sv = otr_served_of(cause->parent.conn);
 	const char *begin = out;
-	uint32_t seq = seq_of(sv);
-	struct chosen from;
+	struct origin from;
 
 	if (!choose_trace(cause, sv, &from) || !choose_span(f, &from))
 		return 0;
@@ -236,7 +265,7 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 	out = otr_hex(out, &cause->flags, 1);
 	out = put(out, "\r\n", 2);
 	out = put_lists(out, &from, iov, n);
-	if (!is_same(sv, cause->parent.conn, seq))
+	if (cause->parent.conn && !otr_served_same(sv, cause->parent.conn, from.seq))
 		return 0; /* its next request was read meanwhile, by another thread */
 	cause->ids = OTR_IDS_INJECTED;
 	return (size_t)(out - begin);
@@ -248,14 +277,14 @@ int otr_header_may(const struct otr_fd *f)
 
 	if (!f->let_next)
 		return 1;
-	return f->cause.parent.conn ? sv && sv->has_ids : !otr_shim.alone;
+	return f->cause.parent.conn ? sv && otr_get(&sv->ids.has_ids) : !otr_get(&otr_shim.alone);
 }
 
 int otr_header_left(const struct otr_fd *f, struct iovec *rest)
 {
 	uint16_t place = __atomic_load_n(&f->header, __ATOMIC_ACQUIRE);
-	uint16_t len = __atomic_load_n(&f->rest, __ATOMIC_RELAXED);
-	uint16_t at = __atomic_load_n(&f->rest_at, __ATOMIC_RELAXED);
+	uint16_t len = __atomic_load_n(&f->rest, __ATOMIC_ACQUIRE);
+	uint16_t at = otr_get(&f->rest_at);
 
 	if (!place || !len || len + at > OTR_HEADER_MAX)
 		return 0;
@@ -293,7 +322,7 @@ struct otr_header *otr_header_claim(struct otr_fd *f)
 
 	for (uint16_t i = 0; i < OTR_HEADERS; i++) {
 		none = 0;
-		if (otr_shim.headers[i].taken ||
+		if (otr_get(&otr_shim.headers[i].taken) ||
 		    !__atomic_compare_exchange_n(&otr_shim.headers[i].taken, &none, 1, 0,
 						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			continue;
@@ -310,7 +339,7 @@ void otr_header_rest(struct otr_fd *f, size_t rest, size_t at)
 {
 	uint16_t had;
 
-	f->rest_at = (uint16_t)at;
+	otr_put(&f->rest_at, (uint16_t)at);
 	had = __atomic_exchange_n(&f->rest, (uint16_t)rest, __ATOMIC_ACQ_REL);
 	if (rest && !had)
 		__atomic_fetch_add(&otr_shim.owing, 1, __ATOMIC_RELAXED);
@@ -326,4 +355,14 @@ void otr_header_free(struct otr_fd *f)
 	place = __atomic_exchange_n(&f->header, 0, __ATOMIC_ACQ_REL);
 	if (place)
 		__atomic_store_n(&otr_shim.headers[place - 1].taken, 0, __ATOMIC_RELEASE);
+}
+
+void otr_header_orphan(struct otr_fd *f, uint32_t life, size_t rest, size_t at)
+{
+	if (otr_get(&f->life) != life)
+		return; /* it was closed: that has freed the header */
+	if (rest)
+		otr_header_rest(f, rest, at);
+	else
+		otr_header_free(f);
 }

@@ -8,8 +8,9 @@
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-/* The ids of an exchange, by the head that came. */
-void otr_served_ids(struct otr_served *sv, const struct iovec *iov, int n, int let_go);
+/* The ids of the exchange that begins on `f`, by the head that came. */
+void otr_served_ids(struct otr_served *sv, const struct otr_fd *f, const struct iovec *iov,
+		    int n);
 /* Is a trace with this id sampled? See bpf/ring.h. */
 int otr_sampled(const uint8_t trace_id[16], uint64_t threshold);
 /* Is there anything to name in one? Its cause was asked for. */
@@ -26,6 +27,9 @@ struct otr_header *otr_header_claim(struct otr_fd *f);
 int otr_header_left(const struct otr_fd *f, struct iovec *rest);
 void otr_header_free(struct otr_fd *f);
 void otr_header_rest(struct otr_fd *f, size_t rest, size_t at);
+/* Likewise by the thread that claimed it and cannot hold `f` now; `life`: as it was then. What
+ * still has to go is the one thing that others must learn in any case. */
+void otr_header_orphan(struct otr_fd *f, uint32_t life, size_t rest, size_t at);
 uint64_t otr_random(void);
 /* One more request in the trace that the process was started in. */
 void otr_own_call(void);

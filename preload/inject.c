@@ -3,6 +3,7 @@
 
 #include "preload/inject.h"
 
+#include <stdint.h>
 #include <string.h>
 
 /* A place in bytes that lie in several pieces. */
@@ -109,17 +110,146 @@ static enum otr_head read_method(const char *text, size_t len)
 	return len < m->len ? OTR_HEAD_SPLIT : OTR_HEAD_WHOLE;
 }
 
-static int ends_as_http1(const struct cursor *start, size_t line)
+/* Each byte of `x` that is 0 gives 0x80, each other 0: exact, no byte carries into the next. */
+static inline uint64_t zeros(uint64_t x)
 {
-	struct cursor c = *start;
-	char end[11];
+	const uint64_t low = 0x7f7f7f7f7f7f7f7full;
 
-	if (line < sizeof(end) + 4)
+	return ~(((x & low) + low) | x | low);
+}
+
+#define ONES 0x0101010101010101ull
+
+static inline int word_has_control(uint64_t w)
+{
+	uint64_t small = zeros(w & ONES * 0xe0) & ~zeros(w ^ ONES * '\t');
+
+	return (small | zeros(w ^ ONES * 0x7f)) != 0;
+}
+
+/* Is there a control in it that no head may have (RFC 9110 5.5): all but a tab? */
+int otr_has_control(const char *text, size_t len)
+{
+	uint64_t w = ONES * 'x';
+	size_t at = 0;
+
+	if (len < sizeof(w)) {
+		memcpy(&w, text, len);
+		return word_has_control(w);
+	}
+	for (; at + sizeof(w) <= len; at += sizeof(w)) {
+		memcpy(&w, text + at, sizeof(w));
+		if (word_has_control(w))
+			return 1;
+	}
+	memcpy(&w, text + len - sizeof(w), sizeof(w)); /* its end, some of it once more */
+	return word_has_control(w);
+}
+
+static int has_control(struct cursor c, size_t len)
+{
+	size_t n;
+
+	for (; len && c.left; len -= n) {
+		n = c.iov->iov_len - c.off < len ? c.iov->iov_len - c.off : len;
+		if (otr_has_control((const char *)c.iov->iov_base + c.off, n))
+			return 1;
+		forward(&c, n);
+	}
+	return 0;
+}
+
+/* RFC 9110 5.6.2, one bit a character. */
+static int is_token(unsigned char c)
+{
+	static const uint64_t set[2] = {0x03ff6cfa00000000ull, 0x57ffffffc7fffffeull};
+
+	return c < 128 && (set[c / 64] >> c % 64 & 1);
+}
+
+size_t otr_token_len(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && is_token((unsigned char)text[n]))
+		n++;
+	return n;
+}
+
+/* NAME ":" at the front of a line, with no blank before the colon (RFC 9112 5.1). */
+static int begins_with_name(struct cursor c, size_t len)
+{
+	char text[16];
+	size_t n;
+
+	for (size_t at = 0; at < len; at += n) {
+		n = peek(c, text, len - at < sizeof(text) ? len - at : sizeof(text));
+		for (size_t i = 0; i < n; i++)
+			if (text[i] == ':' || !is_token((unsigned char)text[i]))
+				return text[i] == ':' && at + i > 0;
+		forward(&c, n);
+	}
+	return 0;
+}
+
+static int ends_with(struct cursor c, size_t len, const char *end, size_t n)
+{
+	char text[16];
+
+	if (len < n)
 		return 0;
-	forward(&c, line - sizeof(end));
-	peek(c, end, sizeof(end));
-	return !memcmp(end, " HTTP/1.1\r\n", 11) ||
-	       !memcmp(end, " HTTP/1.0\r\n", 11);
+	forward(&c, len - n);
+	return peek(c, text, n) == n && !memcmp(text, end, n);
+}
+
+static int has_byte(struct cursor c, size_t len, char byte)
+{
+	size_t n;
+
+	for (; len && c.left; len -= n) {
+		n = c.iov->iov_len - c.off < len ? c.iov->iov_len - c.off : len;
+		if (memchr((const char *)c.iov->iov_base + c.off, byte, n))
+			return 1;
+		forward(&c, n);
+	}
+	return 0;
+}
+
+#define LINE_END " HTTP/1.1\r\n" /* or 1.0 */
+#define END_LEN	 (sizeof(LINE_END) - 1)
+
+/* METHOD SP request-target SP HTTP/1.x CR LF (RFC 9112 3). Returns the minor version, or -1. */
+static int read_request_line(struct cursor c, size_t len, size_t method_len)
+{
+	int minor = ends_with(c, len, LINE_END, END_LEN)	  ? 1 :
+		    ends_with(c, len, " HTTP/1.0\r\n", END_LEN) ? 0 :
+								  -1;
+	struct cursor target = c;
+
+	if (minor < 0 || len < method_len + 1 + END_LEN)
+		return -1;
+	forward(&target, method_len);
+	len -= method_len + END_LEN;
+	if (has_byte(target, len, ' ') || has_byte(target, len, '\t') || has_control(target, len))
+		return -1;
+	return minor;
+}
+
+static int is_field_text(const char *text, size_t len)
+{
+	size_t at = otr_token_len(text, len);
+
+	return at && at < len && text[at] == ':' && text[len - 2] == '\r' &&
+	       !otr_has_control(text + at, len - 2 - at);
+}
+
+/* field-name ":" field-value CR LF, not folded (RFC 9112 5). `len` counts the line feed. */
+static int is_field(struct cursor c, size_t len)
+{
+	if (len >= 3 && c.iov->iov_len - c.off >= len)
+		return is_field_text((const char *)c.iov->iov_base + c.off, len);
+	return ends_with(c, len, "\r\n", 2) && begins_with_name(c, len - 2) &&
+	       !has_control(c, len - 2);
 }
 
 /* Does a line begin with this name? Any case, and whatever stands before the colon. */
@@ -137,34 +267,59 @@ static int names(const char *line, size_t len, const char *name)
 
 #define NAME_ROOM 16 /* of the longest name we look for, and one more */
 
+/* The fields of a head from `c` on; exactly one Host where there must be one (RFC 9112 3.2). */
+static enum otr_head read_fields(struct cursor c, int minor)
+{
+	struct cursor line = c;
+	char text[NAME_ROOM];
+	int hosts = 0;
+	size_t len;
+
+	for (;; line = c) {
+		len = peek(c, text, sizeof(text));
+		if (len >= 2 && text[0] == '\r' && text[1] == '\n')
+			return hosts == 1 || (!hosts && !minor) ? OTR_HEAD_WHOLE : OTR_HEAD_ODD;
+		if (len > (text[0] == '\r') && (text[0] == '\n' || text[0] == '\r'))
+			return OTR_HEAD_ODD; /* bare line feeds: readers differ */
+		if (names(text, len, "traceparent"))
+			return OTR_HEAD_HAS_ONE;
+		hosts += names(text, len, "host");
+		if (!next_line(&c))
+			return OTR_HEAD_SPLIT;
+		if (c.pos > OTR_HEAD_MAX || !is_field(line, c.pos - line.pos))
+			return OTR_HEAD_ODD;
+	}
+}
+
 enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end)
 {
 	struct cursor start = begin(iov, n), c = start;
 	char text[NAME_ROOM];
 	size_t len = peek(c, text, sizeof(text));
-
 	enum otr_head is = read_method(text, len);
+	int minor;
 
 	if (is != OTR_HEAD_WHOLE)
 		return is;
 	if (!next_line(&c))
 		return OTR_HEAD_SPLIT;
-	if (!ends_as_http1(&start, c.pos))
+	minor = read_request_line(start, c.pos, otr_method_of(text, len)->len);
+	if (minor < 0)
 		return OTR_HEAD_ODD;
 	*line_end = c.pos;
-	for (;;) {
-		len = peek(c, text, sizeof(text));
-		if (len >= 2 && text[0] == '\r' && text[1] == '\n')
-			return OTR_HEAD_WHOLE;
-		if (len > (text[0] == '\r') && (text[0] == '\n' || text[0] == '\r'))
-			return OTR_HEAD_ODD; /* bare line feeds: readers differ */
-		if (names(text, len, "traceparent"))
-			return OTR_HEAD_HAS_ONE;
-		if (!next_line(&c))
-			return OTR_HEAD_SPLIT;
-		if (c.pos > OTR_HEAD_MAX)
-			return OTR_HEAD_ODD;
-	}
+	return read_fields(c, minor);
+}
+
+size_t otr_head_target(const struct iovec *iov, int n, char *out, size_t size)
+{
+	struct cursor c = begin(iov, n);
+	char text[NAME_ROOM];
+	const struct otr_method *m = otr_method_of(text, peek(c, text, sizeof(text)));
+
+	if (!m)
+		return 0;
+	forward(&c, m->len);
+	return peek(c, out, size);
 }
 
 int otr_head_begins(const struct iovec *iov, int n)
@@ -196,7 +351,7 @@ static size_t take_value(struct cursor c, char *out, size_t size)
 	struct cursor end = c;
 	size_t len, skip = 0;
 
-	if (!next_line(&end) || end.pos - c.pos > size)
+	if (!size || !next_line(&end) || end.pos - c.pos > size)
 		return 0;
 	len = peek(c, out, end.pos - c.pos);
 	while (len && (out[len - 1] == '\n' || out[len - 1] == '\r' ||
@@ -220,6 +375,7 @@ static void take(struct cursor c, const char *line, size_t len, struct otr_want 
 	if (until == len)
 		return; /* blanks before the colon: not for us */
 	forward(&c, until + 1);
+	want->seen = 1;
 	want->len = take_value(c, want->out, want->size);
 }
 
@@ -243,7 +399,7 @@ int otr_head_values(const struct iovec *iov, int n, struct otr_want *want, int c
 size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *out,
 		      size_t size, int *whole)
 {
-	struct otr_want want = {name, out, size, 0};
+	struct otr_want want = {.name = name, .out = out, .size = size};
 
 	*whole = otr_head_values(iov, n, &want, 1);
 	return want.len;

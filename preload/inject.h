@@ -35,9 +35,18 @@ struct otr_method {
  * it is none. */
 const struct otr_method *otr_method_of(const char *line, size_t len);
 
-/* Reads the head of an HTTP/1 request (RFC 9112). WHOLE: *line_end is where the request
- * line ends, the only place where a header is put in. */
+/* Reads the head of an HTTP/1 request; WHOLE only where all of it is valid by RFC 9110 and 9112
+ * (a NUL in a value, a folded line, a bare line feed, no Host: ODD). Then *line_end is where the
+ * request line ends, the only place where a header is put in. */
 enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end);
+
+/* The first bytes of the request-target of what otr_head_read() found WHOLE. */
+size_t otr_head_target(const struct iovec *iov, int n, char *out, size_t size);
+
+/* Is there a control in it that no line of a head may have (RFC 9110 5.5): all but a tab? */
+int otr_has_control(const char *text, size_t len);
+/* How many characters of a token it begins with (RFC 9110 5.6.2). */
+size_t otr_token_len(const char *text, size_t len);
 
 /* Do these bytes begin a request? The first line alone is looked at. */
 int otr_head_begins(const struct iovec *iov, int n);
@@ -48,6 +57,7 @@ struct otr_want {
 	const char *name; /* lower case */
 	char *out;
 	size_t size, len;
+	int seen; /* there is such a line, whatever it says */
 };
 
 /* All of them in one pass; `len` of each is 0 before. Returns whether the head's end was

@@ -16,14 +16,16 @@
 
 #include "preload/header.h"
 #include "preload/inject.h"
+#include "preload/proof.h"
 #include "preload/real.h"
 #include "preload/shim.h"
 
-/* Flags with which a call means what it means without them. */
-#define PLAIN (MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE)
-
+/* Of one call, on its caller's stack. Between the two times that the connection is held it may
+ * be closed, and its number be another's: `life` tells. */
 struct plan {
-	struct otr_fd *f;
+	struct otr_fd *f; /* NULL: not one we follow */
+	uint32_t life;
+	int counted; /* in f->sending */
 	struct otr_header *header; /* NULL: none goes in */
 	size_t added;		   /* its length */
 	uint64_t start_ns;
@@ -74,95 +76,6 @@ static void splice_in(struct plan *p)
 	p->n += beyond(s->iov + p->n, s->all, s->n_all, s->at);
 }
 
-/* Why a head gets no header of ours. */
-static const uint8_t why[] = {
-	[OTR_HEAD_HAS_ONE] = OTR_SHIM_HAD_ONE,
-	[OTR_HEAD_SPLIT] = OTR_SHIM_SPLIT,
-	[OTR_HEAD_ODD] = OTR_SHIM_ODD,
-	[OTR_HEAD_WHOLE] = OTR_SHIM_ODD,
-};
-
-static int may_add(const struct otr_fd *f)
-{
-	return !otr_is_told(OTR_RING_NO_INJECT) && !otr_shim.sealed && f->role != OTR_ROLE_SERVER &&
-	       f->last_dir != OTR_DIR_OUT && f->talk.state == OTR_TALK_START &&
-	       f->way[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
-}
-
-static int is_plain(const struct otr_out *o, const struct otr_seen *seen)
-{
-	return !(o->flags & ~PLAIN) && seen->n_all <= OTR_PIECES - 2 &&
-	       !(o->msg && (o->msg->msg_name || o->msg->msg_controllen));
-}
-
-int otr_is_wanted(enum otr_head head, int plain)
-{
-	if (head == OTR_HEAD_NONE || !otr_ring_ready())
-		return 0;
-	if (head != OTR_HEAD_WHOLE || !plain)
-		otr_count(why[head]);
-	return head == OTR_HEAD_WHOLE && plain;
-}
-
-static size_t make(struct otr_self *self, struct otr_fd *f, const struct iovec *iov, int n,
-		   uint64_t now, char *out)
-{
-	size_t len;
-
-	if (otr_header_denied(f, iov, n)) {
-		otr_count(OTR_SHIM_DENIED);
-		return 0;
-	}
-	otr_rules_ask(self, f, now);
-	len = otr_header_make(f, iov, n, out);
-	if (!len)
-		otr_count(f->let_next ? OTR_SHIM_NAMELESS : OTR_SHIM_UNKNOWN);
-	return len;
-}
-
-/* For want of CPU it will not be told, and there is none above it that a header could name:
- * its bytes need not be looked at. */
-static int is_nameless(struct otr_self *self, struct otr_fd *f, uint64_t now)
-{
-	if (!otr_lets_go(f, OTR_DIR_OUT) || otr_is_told(OTR_RING_NO_OBSERVE))
-		return 0;
-	otr_rules_ask(self, f, now);
-	return !otr_header_may(f);
-}
-
-/* What is true of the bytes about to go out, and whether a header goes with them. */
-static void decide(struct otr_self *self, const struct otr_out *o, struct plan *p)
-{
-	enum otr_head head;
-
-	p->f->cause.ids = OTR_IDS_NONE; /* of a call that the kernel refused */
-	if (!may_add(p->f) || is_nameless(self, p->f, p->start_ns))
-		return;
-	head = otr_safe_head(o, &p->seen);
-	/* A head was read, so the message can be. */
-	if (!otr_is_wanted(head, head == OTR_HEAD_WHOLE && is_plain(o, &p->seen)))
-		return;
-	p->header = otr_header_claim(p->f);
-	if (!p->header) {
-		otr_count(OTR_SHIM_ODD);
-		return;
-	}
-	p->added = make(self, p->f, p->seen.iov, p->seen.n, p->start_ns, p->header->text);
-	if (p->added)
-		return;
-	otr_header_free(p->f);
-	p->header = NULL;
-}
-
-size_t otr_header_for(struct otr_self *self, struct otr_fd *f, const struct iovec *iov,
-		      int n, int plain, uint64_t now, size_t *at, char *out)
-{
-	f->cause.ids = OTR_IDS_NONE; /* of a call that was refused */
-	if (!may_add(f) || !otr_is_wanted(otr_head_read(iov, n, at), plain))
-		return 0;
-	return make(self, f, iov, n, now, out);
-}
-
 /* The same kind of call with other pieces. */
 static ssize_t send_pieces(const struct otr_out *o, const struct iovec *iov, int n)
 {
@@ -173,20 +86,27 @@ static ssize_t send_pieces(const struct otr_out *o, const struct iovec *iov, int
 	return otr_real.writev(o->fd, iov, n);
 }
 
+/* The connection of a call that was made, if it is still that: held. NULL: nothing is told of
+ * the call, but that so many bytes went. */
+static struct otr_fd *hold_again(const struct plan *p, ssize_t moved)
+{
+	if (!otr_hold(p->f)) {
+		otr_unseen(p->f, OTR_DIR_OUT, moved);
+		return NULL;
+	}
+	if (p->f->life != p->life)
+		return NULL;
+	p->f->sending -= p->counted && p->f->sending;
+	return p->f;
+}
+
 /* The call took `moved` bytes of `iov`, with `p->added` of ours among them: `ret` of the
  * caller's. */
-static void tell_moved(struct plan *p, int fd, const struct iovec *iov, int n, size_t moved,
-		       size_t ret)
+static void tell_moved(struct otr_self *self, struct plan *p, int fd, const struct iovec *iov,
+		       int n, size_t moved, size_t ret)
 {
 	struct iovec *sent = p->seen.iov; /* perhaps `iov` itself */
-	struct otr_self *self;
-	int error = errno;
 
-	self = otr_enter();
-	if (!self) {
-		otr_talk_went(&p->f->talk, ret, NULL, 0);
-		return;
-	}
 	if (p->kept)
 		n = otr_kept(p->kept, sent, moved);
 	else
@@ -195,8 +115,6 @@ static void tell_moved(struct plan *p, int fd, const struct iovec *iov, int n, s
 	if (p->f->role != OTR_ROLE_SERVER)
 		otr_talk_went_but(&p->f->talk, ret, sent, n, p->seen.at,
 				  p->header ? p->added : 0);
-	otr_leave(self);
-	errno = error;
 }
 
 /* Before the call's end was told, another thread had the answer to what it sent: that the
@@ -210,32 +128,50 @@ static void outrun(const struct plan *p)
 		f->last_dir = OTR_DIR_IN;
 }
 
-static ssize_t send_added(const struct otr_out *o, struct plan *p)
+/* `k` bytes went, a header of ours perhaps among them; of that `rest` still has to go. */
+static void tell_added(struct otr_self *self, const struct otr_out *o, struct plan *p, size_t k,
+		       size_t ret, size_t rest)
 {
-	size_t rest, at = p->seen.at;
 	struct otr_fd *f = p->f;
-	ssize_t k, ret;
-	int whole;
+	size_t at = p->seen.at;
 
-	k = send_pieces(o, p->seen.iov, p->n);
-	if (k <= 0) {
-		otr_header_free(f);
-		return k;
-	}
-	ret = otr_account(at, p->added, k, &rest, &whole);
-	otr_count(whole ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
-	if (whole && f->has_cause) {
+	if (k > at && f->has_cause) {
 		f->cause.added = (uint16_t)(p->added - rest);
 		f->cause.added_at = (uint16_t)at;
 	} else {
 		f->cause.ids = OTR_IDS_NONE;
 	}
-	tell_moved(p, o->fd, p->seen.iov, p->n, (size_t)k, (size_t)ret);
+	tell_moved(self, p, o->fd, p->seen.iov, p->n, k, ret);
 	outrun(p);
 	if (rest)
 		otr_header_rest(f, rest, p->added - rest);
 	else
 		otr_header_free(f);
+}
+
+static ssize_t send_added(const struct otr_out *o, struct plan *p)
+{
+	size_t rest, at = p->seen.at;
+	struct otr_self *self;
+	ssize_t k, ret;
+	int whole, error;
+
+	k = send_pieces(o, p->seen.iov, p->n);
+	if (k <= 0)
+		return k;
+	error = errno;
+	ret = otr_account(at, p->added, k, &rest, &whole);
+	otr_count(whole ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
+	self = otr_enter();
+	if (self && hold_again(p, k))
+		tell_added(self, o, p, (size_t)k, (size_t)ret, rest);
+	else
+		otr_header_orphan(p->f, p->life, rest, p->added - rest);
+	if (self)
+		otr_leave(self);
+	else
+		otr_unseen(p->f, OTR_DIR_OUT, k);
+	errno = error;
 	return ret;
 }
 
@@ -257,31 +193,46 @@ static void keep(struct otr_self *self, const struct otr_out *o, struct plan *p)
 	p->kept = otr_keep(self, p->f, o, p->header ? p->seen.iov : NULL, p->n);
 }
 
+/* The connection as it is before a message begins on it; NULL: none, or a TLS library's. */
+static void look_before(struct otr_self *self, const struct otr_out *o, struct plan *p,
+			struct otr_fd *f)
+{
+	int below = is_below(self, o, f);
+
+	if (!below && f->role != OTR_ROLE_SERVER && f->last_dir != OTR_DIR_OUT)
+		f = otr_fd_again(o->fd, f);
+	if (!f || f->kind != OTR_FD_STREAM)
+		return;
+	p->f = f;
+	p->life = f->life;
+	p->came = f->way[OTR_DIR_IN].total;
+	p->counted = 1;
+	f->sending++;
+	if (below)
+		return;
+	p->added = otr_decide(self, o, f, p->start_ns, &p->seen, &p->header);
+	keep(self, o, p);
+}
+
 static void prepare(const struct otr_out *o, struct plan *p)
 {
 	struct otr_self *self;
-	int error = errno, below;
+	struct otr_fd *f;
+	int error = errno;
 
-	p->came = p->f->way[OTR_DIR_IN].total;
 	self = otr_enter();
 	if (!self)
 		return;
-	if (otr_asks_unseen(self, p->f)) {
+	f = otr_fd_of(o->fd);
+	if (f && f->kind == OTR_FD_STREAM && otr_asks_unseen(self, f)) {
+		p->f = f;
+		p->life = f->life;
+		p->came = f->way[OTR_DIR_IN].total;
 		keep(self, o, p); /* it is followed, still */
-		otr_leave(self);
-		errno = error;
-		return;
-	}
-	p->start_ns = self->now_ns = otr_clock_ns();
-	otr_ring_ready(); /* before its first byte moves: see otr_before() */
-	below = is_below(self, o, p->f);
-	if (!below && p->f->role != OTR_ROLE_SERVER && p->f->last_dir != OTR_DIR_OUT)
-		p->f = otr_fd_again(o->fd, p->f);
-	if (p->f)
-		p->came = p->f->way[OTR_DIR_IN].total;
-	if (!below && p->f && p->f->kind == OTR_FD_STREAM) {
-		decide(self, o, p);
-		keep(self, o, p);
+	} else if (f && f->kind == OTR_FD_STREAM) {
+		p->start_ns = self->now_ns = otr_clock_ns();
+		otr_ring_ready(); /* before its first byte moves: see otr_before() */
+		look_before(self, o, p, f);
 	}
 	otr_leave(self);
 	errno = error;
@@ -297,101 +248,160 @@ static uint64_t box_key(int fd, const struct otr_fd *f)
 }
 
 /* What a plain call did. */
-static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int error)
+static void tell_plain(struct otr_self *self, const struct otr_out *o, struct plan *p, ssize_t ret,
+		       int error)
 {
 	int look = ret > 0 && !p->kept && otr_is_alone();
 	const struct iovec *iov = look && o->is_sendmsg ? o->msg->msg_iov : o->iov;
 	int n = look && o->is_sendmsg ? (int)o->msg->msg_iovlen : o->n;
-	struct otr_self *self;
 
-	if (ret > 0) {
-		tell_moved(p, o->fd, iov, n, (size_t)ret, (size_t)ret);
-		outrun(p);
+	if (ret <= 0) {
+		otr_not_moved(self, o->fd, p->f, OTR_DIR_OUT, ret, error);
 		return;
 	}
-	self = otr_enter();
-	if (!self)
+	tell_moved(self, p, o->fd, iov, n, (size_t)ret, (size_t)ret);
+	outrun(p);
+}
+
+/* Nobody looked before the call: it is an answer that is not told, or another thread had the
+ * connection. */
+static void take_late(const struct otr_out *o, struct plan *p)
+{
+	p->f = otr_fd_of(o->fd);
+	if (p->f && p->f->kind != OTR_FD_STREAM)
+		p->f = NULL;
+	if (!p->f)
 		return;
-	otr_not_moved(self, o->fd, p->f, OTR_DIR_OUT, ret, error);
-	otr_leave(self);
+	p->life = p->f->life;
+	p->came = p->f->way[OTR_DIR_IN].total;
+}
+
+static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int error)
+{
+	struct otr_self *self = otr_enter();
+
+	if (p->header) /* the call was refused */
+		otr_header_orphan(p->f, p->life, 0, 0);
+	if (self && !p->f)
+		take_late(o, p);
+	if (!self || !p->f)
+		otr_fd_unseen(o->fd, OTR_DIR_OUT, ret);
+	else if (hold_again(p, ret))
+		tell_plain(self, o, p, ret, error);
+	if (self)
+		otr_leave(self);
 }
 
 /* An answer that is not told gets nothing from us, and nobody looks at it. */
 static int is_let_be(const struct otr_fd *f)
 {
-	return f->role == OTR_ROLE_SERVER && f->let_go && !f->opaque;
+	return otr_get(&f->role) == OTR_ROLE_SERVER && otr_get(&f->let_go) &&
+	       !otr_get(&f->opaque);
 }
 
 /* Apart, so that a call on anything else needs no room on the stack. */
-__attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o,
-						   struct otr_fd *f)
+__attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int look)
 {
 	size_t room = otr_n_pieces(o->is_sendmsg, o->n) + 2; /* ours, and what it cuts in two */
 	struct plan p;
 	ssize_t ret;
 	int error;
 
-	p.f = f;
+	p.f = NULL;
+	p.life = 0;
+	p.counted = 0;
 	p.header = NULL;
 	p.kept = NULL;
 	p.start_ns = p.came = 0;
 	p.n = 0;
 	p.seen.iov = alloca(room * sizeof(*p.seen.iov));
-	if (!is_let_be(f))
+	if (look)
 		prepare(o, &p);
 	if (p.header)
 		ret = send_added(o, &p);
 	else
 		ret = o->call(o);
 	error = errno;
-	if (p.f && p.f->kind == OTR_FD_STREAM && (!p.header || ret < 0))
+	if (!p.header || ret <= 0)
 		after(o, &p, ret, error);
 	otr_let_go_of(p.kept);
 	errno = error;
 	return ret;
 }
 
-static ssize_t on_letter(const struct otr_out *o, const struct otr_fd *f)
+/* A pipe, an eventfd or an unnamed pair: `key` names it. */
+static void tell_letter(uint64_t key, int write)
+{
+	struct otr_self *self = otr_enter();
+
+	if (!self)
+		return;
+	otr_rules_letter(self, key, write, otr_clock_ns());
+	otr_leave(self);
+}
+
+static ssize_t on_letter(const struct otr_out *o, uint64_t key, int is_event)
 {
 	ssize_t ret = o->call(o);
-	struct otr_self *self;
 	int error = errno;
 
-	if (ret <= 0 || (f->kind == OTR_FD_EVENT && ret != 8))
-		return ret;
-	self = otr_enter();
-	if (self) {
-		otr_rules_letter(self, box_key(o->fd, f), 1, otr_clock_ns());
-		otr_leave(self);
-	}
+	if (ret > 0 && (!is_event || ret == 8))
+		tell_letter(key, 1);
 	errno = error;
 	return ret;
 }
 
-static struct otr_fd *look_at(int fd)
+/* Was it found to be none that we follow, and is it not yet time to look again? */
+static int is_none(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	return f && otr_fd_is_none(f);
+}
+
+/* What the number was found to be; of another reader's time: nothing yet. */
+static enum otr_fd_kind kind_of(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	return f && otr_get(&f->gen) == otr_get(&otr_shim.gen) ? otr_get(&f->kind) : OTR_FD_NEW;
+}
+
+/* Looks at a number that is used for the first time, and at what is no socket. */
+static enum otr_fd_kind look_at(int fd, uint64_t *key)
 {
 	int error = errno;
 	struct otr_self *self = otr_enter();
-	struct otr_fd *f = NULL;
+	enum otr_fd_kind kind = OTR_FD_OTHER;
+	struct otr_fd *f;
 
 	if (self) {
 		f = otr_fd_of(fd);
+		kind = f ? f->kind : OTR_FD_OTHER;
+		*key = f ? box_key(fd, f) : 0;
 		otr_leave(self);
 	}
 	errno = error;
-	return f;
+	return kind;
 }
 
 ssize_t otr_out(const struct otr_out *o)
 {
-	struct otr_fd *f;
+	enum otr_fd_kind kind;
+	uint64_t key;
 
-	if (otr_shim.owing && otr_out_first(o->fd, o->is_message, o->flags))
+	if (otr_get(&otr_shim.owing) && otr_out_first(o->fd, o->is_message, o->flags))
 		return -1;
-	f = *otr_shim.off ? NULL : look_at(o->fd);
-	if (!f)
+	if (*otr_shim.off || is_none(o->fd))
 		return o->call(o);
-	return f->kind == OTR_FD_STREAM ? on_stream(o, f) : on_letter(o, f);
+	kind = kind_of(o->fd);
+	if (kind == OTR_FD_STREAM)
+		return on_stream(o, !is_let_be(otr_fd_slot(o->fd)));
+	if (kind != OTR_FD_ALIAS)
+		kind = look_at(o->fd, &key);
+	if (kind == OTR_FD_STREAM || kind == OTR_FD_ALIAS)
+		return on_stream(o, 1);
+	return kind == OTR_FD_OTHER ? o->call(o) : on_letter(o, key, kind == OTR_FD_EVENT);
 }
 
 /* Into a socket. */
@@ -416,26 +426,32 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 		otr_moved(self, in->fd, f, OTR_DIR_IN, (uint64_t)ret, 0, seen, n);
 }
 
+static void came(struct otr_self *self, const struct otr_in *in, ssize_t ret, int error)
+{
+	struct otr_fd *f = otr_fd_of(in->fd);
+
+	if (!f)
+		otr_fd_unseen(in->fd, OTR_DIR_IN, ret);
+	else if (f->kind == OTR_FD_STREAM)
+		received(self, in, f, ret, error);
+	else if (ret > 0 && (f->kind != OTR_FD_EVENT || ret == 8))
+		otr_rules_letter(self, box_key(in->fd, f), 0, otr_clock_ns());
+}
+
 void otr_in(const struct otr_in *in, ssize_t ret)
 {
 	struct otr_self *self;
-	struct otr_fd *f;
 	int error;
 
-	if (*otr_shim.off || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
-		return;
-	f = otr_fd_slot(in->fd);
-	if (f && otr_fd_is_none(f))
+	if (*otr_shim.off || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE) || is_none(in->fd))
 		return;
 	error = errno;
 	self = otr_enter();
-	if (!self)
+	if (!self) {
+		otr_fd_unseen(in->fd, OTR_DIR_IN, ret);
 		return;
-	f = otr_fd_of(in->fd);
-	if (f && f->kind == OTR_FD_STREAM)
-		received(self, in, f, ret, error);
-	else if (f && ret > 0 && (f->kind != OTR_FD_EVENT || ret == 8))
-		otr_rules_letter(self, box_key(in->fd, f), 0, otr_clock_ns());
+	}
+	came(self, in, ret, error);
 	otr_leave(self);
 	errno = error;
 }

@@ -16,7 +16,7 @@
 
 #include "preload/inject.h"
 
-#define OTR_PIECES 60 /* of a call we look into; of longer ones only so many */
+#define OTR_PIECES 56 /* of a call we look into; of longer ones only so many */
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
@@ -63,6 +63,8 @@ static inline size_t otr_n_pieces(int is_sendmsg, int n)
 	return n > 0 ? (size_t)n : 0;
 }
 
+/* safe.c: `len` bytes of the caller's; returns 0 where they cannot be read. */
+int otr_safe_copy(void *to, const void *from, size_t len);
 /* safe.c: otr_head_read() of bytes of which nobody has said yet that they can be read. */
 enum otr_head otr_safe_head(const struct otr_out *o, struct otr_seen *seen);
 
@@ -79,15 +81,24 @@ struct otr_copy *otr_keep(const struct otr_self *self, const struct otr_fd *f,
 int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved);
 void otr_let_go_of(struct otr_copy *c);
 
+/*
+ * decide.c: `o` is about to send on `f`, which is held: does a header go with it? Then *header
+ * is claimed, its length is returned, and `seen` says where it goes in. 0: none, and the reason
+ * is counted.
+ */
+struct otr_header;
+size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd *f, uint64_t now,
+		  struct otr_seen *seen, struct otr_header **header);
+
 /* Makes the call, perhaps with a header put in. */
 ssize_t otr_out(const struct otr_out *o);
 
 /*
- * `f` is about to send `iov`: which header goes with it? Writes it to `out`,
+ * What is said on `f`, the socket `fd`, is about to go out: `iov`. Which header goes with it? Writes it to `out`,
  * OTR_HEADER_MAX bytes, and returns its length, and in *at where it goes in; 0: none, and the reason is counted. `plain`: the
  * call is one that may be changed.
  */
-size_t otr_header_for(struct otr_self *self, struct otr_fd *f, const struct iovec *iov,
+size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov,
 		      int n, int plain, uint64_t now, size_t *at, char *out);
 
 /* Does a header go into a request with this head, by a call that may be changed (`plain`)?

@@ -4,6 +4,7 @@
  * calls below are told of neither, but their bytes show which connection it is.
  */
 
+#include <stddef.h>
 #include <string.h>
 
 #include "preload/inject.h"
@@ -43,7 +44,10 @@ struct otr_fd *otr_fd_begin_talk(struct otr_fd *f, uint8_t layer)
 	struct otr_fd *talk = f + OTR_FD_PAGE;
 	struct otr_asked asked = otr_fd_talk(f)->asked;
 
-	memset(talk, 0, sizeof(*talk));
+	memset(talk, 0, offsetof(struct otr_fd, owner));
+	talk->greeted = f->greeted;
+	talk->began = f->began;
+	talk->host = f->host;
 	talk->inode = f->inode;
 	talk->asked = asked;
 	talk->family = f->family;
@@ -55,7 +59,7 @@ struct otr_fd *otr_fd_begin_talk(struct otr_fd *f, uint8_t layer)
 	talk->last_dir = OTR_DIR_NONE;
 	talk->policy_gen = ~0u;
 	otr_fd_begins(talk);
-	f->opaque = 1;
+	otr_put(&f->opaque, 1);
 	return talk;
 }
 

@@ -10,8 +10,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/proof.h"
 #include "preload/real.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 static void hint_made(int fd, int role)
 {
@@ -35,7 +37,7 @@ int socket(int family, int type, int protocol)
 }
 
 /* R4: one that does not wait remembers for whom it is. */
-static void dialled(int fd, int ret, int error)
+static void dialled(int fd, const struct sockaddr *to, socklen_t len, int ret, int error)
 {
 	struct otr_self *self = *otr_shim.off ? NULL : otr_enter();
 	struct otr_strand *st;
@@ -45,8 +47,10 @@ static void dialled(int fd, int ret, int error)
 		return;
 	otr_fd_made(fd, OTR_ROLE_CLIENT);
 	f = otr_fd_of(fd);
-	if (f && f->kind == OTR_FD_STREAM)
+	if (f && f->kind == OTR_FD_STREAM) {
 		otr_passes_on();
+		otr_peer_is(f, to, len);
+	}
 	st = &self->strand;
 	if (f && f->kind == OTR_FD_STREAM && ret && error == EINPROGRESS)
 		otr_r4_born(st, &otr_shim.mind, &f->asked, otr_exch_of(st->cur.conn),
@@ -59,7 +63,7 @@ int connect(int fd, const struct sockaddr *to, socklen_t len)
 	int ret = otr_real.connect(fd, to, len), error = errno;
 
 	if (!ret || error == EINPROGRESS)
-		dialled(fd, ret, error);
+		dialled(fd, to, len, ret, error);
 	errno = error;
 	return ret;
 }
@@ -95,9 +99,12 @@ int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 static void closing(int fd)
 {
 	struct otr_fd *f = *otr_shim.off ? NULL : otr_fd_slot(fd);
-	struct otr_self *self = f && f->kind != OTR_FD_NEW ? otr_enter() : NULL;
+	struct otr_self *self;
 	int error = errno;
 
+	if (!f || otr_get(&f->kind) == OTR_FD_NEW)
+		return;
+	self = otr_enter();
 	if (self) {
 		otr_fd_closed(fd);
 		otr_leave(self);
@@ -111,15 +118,19 @@ int close(int fd)
 	return otr_real.close(fd);
 }
 
-/* Another stands behind the number now. */
+/* Another stands behind the number now: where that is a connection we know, it is looked at
+ * before the first number may be closed, and what is known of it with that. */
 static int replaced(int fd, int to, int ret)
 {
-	struct otr_fd *f = *otr_shim.off || ret < 0 || fd == to ? NULL : otr_fd_slot(to);
-	struct otr_self *self = f && f->kind != OTR_FD_NEW ? otr_enter() : NULL;
+	struct otr_self *self;
 	int error = errno;
 
+	if (ret < 0 || fd == to)
+		return ret;
+	closing(to);
+	self = *otr_shim.off || !otr_fd_keeper(fd) ? NULL : otr_enter();
 	if (self) {
-		otr_fd_closed(to);
+		otr_fd_of(to);
 		otr_leave(self);
 	}
 	errno = error;
@@ -139,25 +150,20 @@ int dup3(int fd, int to, int flags)
 /* Descriptors that came with a message are others than those that had their numbers. */
 void otr_came(const struct msghdr *msg)
 {
-	struct otr_self *self = NULL;
-	int error = errno, fd;
 	size_t n;
+	int fd;
 
 	if (!msg->msg_control || *otr_shim.off)
 		return;
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR((void *)msg, cm)) {
 		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
 			continue;
-		self = otr_enter();
-		n = self ? (cm->cmsg_len - CMSG_LEN(0)) / sizeof(fd) : 0;
+		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
 		for (size_t i = 0; i < n; i++) {
 			memcpy(&fd, CMSG_DATA(cm) + i * sizeof(fd), sizeof(fd));
-			otr_fd_closed(fd);
+			closing(fd);
 		}
-		if (self)
-			otr_leave(self);
 	}
-	errno = error;
 }
 
 /* The program filters its system calls from here on: it may be killed for any that it does
@@ -169,8 +175,8 @@ static const volatile uint32_t *seal(void)
 	static const uint32_t never = 1;
 	const volatile uint32_t *was = otr_shim.off;
 
-	otr_shim.sealed = 1;
-	otr_shim.off = &never;
+	otr_put(&otr_shim.sealed, 1);
+	__atomic_store_n(&otr_shim.off, &never, __ATOMIC_RELEASE);
 	if (otr_shim.ring)
 		otr_shim.ring->magic = 0; /* nobody is to wake us up */
 	return was;
@@ -181,8 +187,8 @@ static void unseal(const volatile uint32_t *was)
 {
 	if (otr_shim.off == was)
 		return; /* by an earlier filter */
-	otr_shim.sealed = 0;
-	otr_shim.off = was;
+	otr_put(&otr_shim.sealed, 0);
+	__atomic_store_n(&otr_shim.off, was, __ATOMIC_RELEASE);
 	if (otr_shim.ring && was == &otr_shim.ring->off)
 		otr_shim.ring->magic = OTR_RING_MAGIC;
 }
@@ -190,35 +196,9 @@ static void unseal(const volatile uint32_t *was)
 /* Six words go on as they came, as libc's does it; what is not there is not looked at. */
 static long raw(long number, const long a[6])
 {
-	long ret;
-#if defined(__x86_64__)
-	register long r10 __asm__("r10") = a[3];
-	register long r8 __asm__("r8") = a[4];
-	register long r9 __asm__("r9") = a[5];
+	long ret = otr_sys6(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8),
-			   "r"(r9)
-			 : "rcx", "r11", "memory");
-#elif defined(__aarch64__)
-	register long x8 __asm__("x8") = number;
-	register long x0 __asm__("x0") = a[0];
-	register long x1 __asm__("x1") = a[1];
-	register long x2 __asm__("x2") = a[2];
-	register long x3 __asm__("x3") = a[3];
-	register long x4 __asm__("x4") = a[4];
-	register long x5 __asm__("x5") = a[5];
-
-	__asm__ volatile("svc 0"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-			 : "memory");
-	ret = x0;
-#else
-#error "no system calls known for this machine"
-#endif
-	if (ret >= 0 || ret < -4095)
+	if (!otr_sys_failed(ret))
 		return ret;
 	errno = (int)-ret;
 	return -1;
@@ -234,8 +214,7 @@ static long filtered(const long a[6])
 	return ret;
 }
 
-/* Node closes so, and libseccomp sets its filters. Our own calls come this way too: nothing
- * here calls a wrapper. */
+/* Node closes so, and libseccomp sets its filters. */
 long syscall(long number, ...)
 {
 	va_list args;

@@ -66,33 +66,33 @@ static const struct otr_xref *current(struct otr_strand *st)
 	const struct otr_mind *mind = &otr_shim.mind;
 
 	if (!st->cur.conn)
-		return st->blocks && !mind->mux &&
+		return st->blocks && !otr_get(&mind->mux) &&
 				       otr_xref_open(&st->mine, otr_exch_of(st->mine.conn)) ?
 			       &st->mine :
 			       NULL;
 	if (!otr_is_known(st) || !otr_current(st, mind, otr_clock_ns()))
 		return NULL;
-	return otr_is_loop(st, mind) && mind->doubt && mind->open != 1 ? NULL : &st->cur;
+	return otr_is_loop(st, mind) && otr_get(&mind->doubt) &&
+			       otr_get(&mind->open) != 1 ? NULL : &st->cur;
 }
 
 /* Its span, unless another thread reads the next request of its connection meanwhile. */
 static int name_served(struct otr_named *out, const struct otr_served *sv, uint64_t conn)
 {
-	uint32_t seq = __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE);
+	struct otr_span_ids ids;
+	uint32_t seq;
 
-	if (!sv->has_ids || sv->state_len > sizeof(out->state) ||
-	    sv->baggage_len > sizeof(out->baggage))
+	if (!otr_ids_read(sv, conn, &ids, &seq) || ids.state_len > sizeof(out->state) ||
+	    ids.baggage_len > sizeof(out->baggage))
 		return 0;
-	memcpy(out->trace_id, sv->trace_id, sizeof(out->trace_id));
-	memcpy(out->span_id, sv->span_id, sizeof(out->span_id));
-	out->flags = sv->flags;
-	out->state_len = sv->state_len;
-	out->baggage_len = sv->baggage_len;
-	memcpy(out->state, sv->state, sizeof(out->state));
-	memcpy(out->baggage, sv->baggage, sizeof(out->baggage));
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return sv->conn == conn && !(seq & 1) &&
-	       __atomic_load_n(&sv->seq, __ATOMIC_RELAXED) == seq;
+	memcpy(out->trace_id, ids.trace_id, sizeof(out->trace_id));
+	memcpy(out->span_id, ids.span_id, sizeof(out->span_id));
+	out->flags = ids.flags;
+	out->state_len = ids.state_len;
+	out->baggage_len = ids.baggage_len;
+	otr_share_text(out->state, sv->state, ids.state_len);
+	otr_share_text(out->baggage, sv->baggage, ids.baggage_len);
+	return otr_served_same(sv, conn, seq);
 }
 
 /* Whose spans nobody here may see is told of it: so it is to be one itself. Once. */
@@ -109,7 +109,7 @@ static void tell_named(void)
 static int name_started(struct otr_named *out)
 {
 	const struct otr_started *st = &otr_shim.started;
-	int over = otr_run_over(st, otr_shim.alone, otr_clock_ns());
+	int over = otr_run_over(st, otr_get(&otr_shim.alone), otr_clock_ns());
 
 	if (!st->known || (over && !st->run.has_outer))
 		return 0;
@@ -134,7 +134,7 @@ static int name(struct otr_named *out, struct otr_self *self)
 
 	if (by)
 		return sv && name_served(out, sv, by->conn);
-	return !self->strand.cur.conn && !otr_shim.mind.open && name_started(out);
+	return !self->strand.cur.conn && !otr_get(&otr_shim.mind.open) && name_started(out);
 }
 
 static int is_denied(const struct otr_nv *nv, size_t n)

@@ -54,10 +54,18 @@ static struct otr_pq *find(const void *conn)
 	return NULL;
 }
 
-/* Its socket, while that is what is told of. */
+/* Its socket is another's by now. */
+static int is_over(const struct otr_pq *pq)
+{
+	const struct otr_fd *f = otr_fd_keeper(otr_get(&pq->fd));
+
+	return !f || !otr_get(&f->opaque) || otr_get(&f->inode) != otr_get(&pq->inode);
+}
+
+/* Its socket, held, while that is what is told of. */
 static struct otr_fd *socket_of(const struct otr_pq *pq)
 {
-	struct otr_fd *f = otr_fd_known(pq->fd);
+	struct otr_fd *f = otr_fd_known(otr_get(&pq->fd));
 
 	return f && f->opaque && f->inode == pq->inode &&
 			       otr_fd_talk(f)->layer == OTR_LAYER_LIB ?
@@ -76,12 +84,12 @@ static struct otr_pq *make(const void *conn)
 	struct otr_pq *pq = find(conn);
 
 	for (uint32_t i = 0; !pq && i < PROBES; i++)
-		if (!place(conn, i)->conn && take(place(conn, i), NULL, conn))
+		if (!otr_get(&place(conn, i)->conn) && take(place(conn, i), NULL, conn))
 			pq = place(conn, i);
 	for (uint32_t i = 0; !pq && i < PROBES; i++) {
 		struct otr_pq *old = place(conn, i);
 
-		if (!socket_of(old) && take(old, old->conn, conn))
+		if (is_over(old) && take(old, otr_get(&old->conn), conn))
 			pq = old;
 	}
 	return pq;
@@ -98,13 +106,13 @@ static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, 
 	if (!pq)
 		return NULL;
 	otr_runs_over(f);
-	f->role = OTR_ROLE_CLIENT;
+	otr_put(&f->role, OTR_ROLE_CLIENT);
 	if (f->told_by != otr_shim.pid && told)
 		otr_tell_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	talk = otr_fd_begin_talk(f, OTR_LAYER_LIB);
 	talk->told_by = f->told_by;
-	pq->fd = fd;
-	pq->inode = f->inode;
+	otr_put(&pq->fd, fd);
+	otr_put(&pq->inode, f->inode);
 	pq->syncs = 0;
 	pq->busy = pq->answered = pq->counted = pq->open = pq->missed = 0;
 	if (told)

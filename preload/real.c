@@ -9,8 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "preload/sys.h"
 
 /* dlsym is weak: where it is not in libc (before glibc 2.34 it was in libdl, which a
  * program may not have), the system calls below stay. */
@@ -23,7 +24,15 @@ __asm__(".symver dlsym,dlsym@GLIBC_2.17");
 
 extern char **environ;
 
-#define RAW(n, ...) syscall(n, __VA_ARGS__)
+static long with_errno(long ret)
+{
+	if (!otr_sys_failed(ret))
+		return ret;
+	errno = (int)-ret;
+	return -1;
+}
+
+#define RAW(...) with_errno(otr_sys(__VA_ARGS__))
 
 static ssize_t raw_read(int fd, void *buf, size_t n)
 {
@@ -208,7 +217,7 @@ static int raw_dup3(int fd, int to, int flags)
 
 static int raw_dup2(int fd, int to)
 {
-	return fd == to ? fcntl(fd, F_GETFD) < 0 ? -1 : to : raw_dup3(fd, to, 0);
+	return fd == to ? RAW(SYS_fcntl, fd, F_GETFD) < 0 ? -1 : to : raw_dup3(fd, to, 0);
 }
 
 static int raw_execve(const char *path, char *const argv[], char *const envp[])

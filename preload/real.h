@@ -79,6 +79,8 @@ void *otr_real_symbol(const char *name);
 /* find.c: a function of libc, or of its libdl, by name, without dlsym(); NULL: not there. Takes the default
  * version where there are several. */
 void *otr_find(const char *name);
+/* The same in one ELF image that lies in memory as it was mapped, such as the vDSO. */
+void *otr_find_in(const void *image, const char *name);
 
 #pragma GCC visibility pop
 

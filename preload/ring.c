@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/memfd.h>
 #include <stddef.h>
 #include <string.h>
@@ -12,10 +13,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "preload/real.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 #define ALL (OTR_RING_HEAD + OTR_RING_BYTES)
 
@@ -32,7 +35,7 @@ static void is_open(int which, int fd)
 {
 	struct stat st;
 
-	if (fd < 0 || syscall(SYS_fstat, fd, &st))
+	if (fd < 0 || otr_sys_fstat(fd, &st))
 		return;
 	made[which].dev = st.st_dev;
 	made[which].inode = st.st_ino;
@@ -41,7 +44,7 @@ static void is_open(int which, int fd)
 
 static void shut(int which, int fd)
 {
-	syscall(SYS_close, fd);
+	otr_sys_close(fd);
 	__atomic_store_n(&made[which].fd, 0, __ATOMIC_RELEASE);
 }
 
@@ -53,9 +56,9 @@ void otr_ring_forked(void)
 	for (int i = 0; i < MADE; i++) {
 		fd = made[i].fd - 1;
 		made[i].fd = 0;
-		if (fd >= 0 && !syscall(SYS_fstat, fd, &st) && st.st_dev == made[i].dev &&
+		if (fd >= 0 && !otr_sys_fstat(fd, &st) && st.st_dev == made[i].dev &&
 		    st.st_ino == made[i].inode)
-			syscall(SYS_close, fd);
+			otr_sys_close(fd);
 	}
 }
 
@@ -65,19 +68,19 @@ static int may_be_so_large(void)
 {
 	struct rlimit limit;
 
-	return !getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur >= ALL;
+	return !otr_sys_getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur >= ALL;
 }
 
 static int make_memfd(void)
 {
-	int fd = may_be_so_large() ? (int)syscall(SYS_memfd_create, OTR_RING_NAME,
+	int fd = may_be_so_large() ? (int)otr_sys(SYS_memfd_create, OTR_RING_NAME,
 						  MFD_CLOEXEC | MFD_ALLOW_SEALING) :
 				     -1;
 
 	if (fd < 0)
 		return -1;
 	is_open(RING, fd);
-	if (ftruncate(fd, ALL) || fcntl(fd, F_ADD_SEALS,
+	if (otr_sys(SYS_ftruncate, fd, ALL) || otr_sys_fcntl(fd, F_ADD_SEALS,
 					F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
 		shut(RING, fd);
 		return -1;
@@ -89,14 +92,14 @@ static int make_memfd(void)
 static char *map(int fd)
 {
 	const int how = MAP_SHARED | MAP_FIXED, rw = PROT_READ | PROT_WRITE;
-	char *at = mmap(NULL, ALL + OTR_RING_BYTES, PROT_NONE,
+	char *at = otr_sys_mmap(NULL, ALL + OTR_RING_BYTES, PROT_NONE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (at == MAP_FAILED)
+	if (!at)
 		return NULL;
-	if (mmap(at, ALL, rw, how, fd, 0) == MAP_FAILED ||
-	    mmap(at + ALL, OTR_RING_BYTES, rw, how, fd, OTR_RING_HEAD) == MAP_FAILED) {
-		munmap(at, ALL + OTR_RING_BYTES);
+	if (!otr_sys_mmap(at, ALL, rw, how, fd, 0) ||
+	    !otr_sys_mmap(at + ALL, OTR_RING_BYTES, rw, how, fd, OTR_RING_HEAD)) {
+		otr_sys_munmap(at, ALL + OTR_RING_BYTES);
 		return NULL;
 	}
 	return at;
@@ -119,7 +122,7 @@ static int offer(int ring)
 			     .msg_control = &control,
 			     .msg_controllen = sizeof(control)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
-	int fd = (int)syscall(SYS_socket, AF_UNIX,
+	int fd = (int)otr_sys(SYS_socket, AF_UNIX,
 			      SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	socklen_t len = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 2 +
 			otr_shim.name_len;
@@ -141,15 +144,24 @@ static int offer(int ring)
 			[((uint32_t)otr_shim.pid + i) % OTR_RING_DOORS];
 		/* Connected, since by its peer the kernel side knows what is said here:
 		 * from this call on it leaves our bytes to us (bpf/lib.bpf.h). */
-		n = syscall(SYS_connect, fd, &to, len);
+		n = otr_sys(SYS_connect, fd, &to, len);
 		if (!n)
-			n = syscall(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+			n = otr_sys(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 		busy = n < 0 && errno == EAGAIN;
 	}
 	shut(DOOR, fd);
 	if (busy)
 		return 1;
 	return n > 0 ? 0 : -1;
+}
+
+/* Each value is set once it is so, and the thread that made it so wakes those that wait. */
+enum making { NOT_MADE, IS_MADE, WAS_MADE };
+
+static void set_making(enum making to)
+{
+	__atomic_store_n(&otr_shim.offered, (uint32_t)to, __ATOMIC_RELEASE);
+	otr_sys(SYS_futex, &otr_shim.offered, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX);
 }
 
 /* From here on threads write into it, and it can be found: whom it is offered to has a moment
@@ -172,6 +184,7 @@ static void publish(struct otr_ring *ring)
 	__atomic_store_n(&ring->magic, OTR_RING_MAGIC, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->ring, ring, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
+	set_making(WAS_MADE);
 }
 
 /* Nobody will read it; what is in it is lost. It stays where it is: another thread may be
@@ -199,10 +212,10 @@ void otr_ring_leave(void)
 	otr_shim.maker = NULL;
 	if (!ring)
 		return;
-	head = mmap(ring, OTR_RING_HEAD, PROT_READ | PROT_WRITE,
+	head = otr_sys_mmap(ring, OTR_RING_HEAD, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	if (head != MAP_FAILED)
-		munmap((char *)ring + OTR_RING_HEAD, 2 * OTR_RING_BYTES);
+	if (head)
+		otr_sys_munmap((char *)ring + OTR_RING_HEAD, 2 * OTR_RING_BYTES);
 }
 
 /* Who read its maker's last may be another than we were told when that began. */
@@ -259,30 +272,56 @@ static int make_ring(void)
 	return rc;
 }
 
-int otr_ring_ready(void)
+/*
+ * Another thread makes the ring at this moment, which takes some 100 us, once in the life of a
+ * process. What we have to tell would be lost, so we wait, but no longer than a call to the
+ * scheduler may take anyway: the other may be halted by a debugger.
+ */
+static int wait_for_ring(void)
+{
+	const struct timespec most = {.tv_nsec = 20000000};
+	const struct otr_ring *ring = __atomic_load_n(&otr_shim.ring, __ATOMIC_ACQUIRE);
+
+	if (!ring && __atomic_load_n(&otr_shim.offered, __ATOMIC_ACQUIRE) == IS_MADE) {
+		otr_sys(SYS_futex, &otr_shim.offered, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, IS_MADE,
+			&most);
+		ring = __atomic_load_n(&otr_shim.ring, __ATOMIC_ACQUIRE);
+	}
+	return ring != NULL;
+}
+
+static int make_and_give(void)
 {
 	struct otr_shim *sh = &otr_shim;
-	uint8_t not_yet = 0;
-	int rc;
+	int rc = make_ring();
 
-	if (__atomic_load_n(&sh->given, __ATOMIC_ACQUIRE))
-		return 1;
-	if (sh->sealed || sh->failed)
-		return 0;
-	if (!__atomic_compare_exchange_n(&sh->offered, &not_yet, 1, 0, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
-		return __atomic_load_n(&sh->ring, __ATOMIC_ACQUIRE) != NULL;
-	rc = make_ring();
 	if (rc > 0 && ++sh->tries < OTR_TRIES) {
-		__atomic_store_n(&sh->offered, 0, __ATOMIC_RELEASE);
+		set_making(NOT_MADE);
 		return 0;
 	}
 	if (rc) {
-		sh->failed = 1;
-		sh->idle = 1;
+		otr_put(&sh->failed, 1);
+		otr_put(&sh->idle, 1);
 	}
 	__atomic_store_n(&sh->given, !rc, __ATOMIC_RELEASE);
+	if (rc)
+		set_making(WAS_MADE);
 	return !rc && !*sh->off;
+}
+
+int otr_ring_ready(void)
+{
+	struct otr_shim *sh = &otr_shim;
+	uint32_t not_yet = NOT_MADE;
+
+	if (__atomic_load_n(&sh->given, __ATOMIC_ACQUIRE))
+		return 1;
+	if (otr_get(&sh->sealed) || otr_get(&sh->failed))
+		return 0;
+	if (!__atomic_compare_exchange_n(&sh->offered, &not_yet, IS_MADE, 0, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return wait_for_ring();
+	return make_and_give();
 }
 
 void otr_ring_look(struct otr_ring *ring, uint64_t now)

@@ -41,12 +41,12 @@ void otr_self_again(struct otr_self *self);
 /* It may have begun while nobody looked: where it is in what it says is not known. */
 static inline int otr_fd_is_late(const struct otr_fd *f)
 {
-	return otr_shim.gen && !f->seen_open;
+	return otr_get(&otr_shim.gen) && !f->seen_open;
 }
 /* What is known of it begins now; whether it was seen open, is. */
 static inline void otr_fd_begins(struct otr_fd *f)
 {
-	f->gen = otr_shim.gen;
+	otr_put(&f->gen, otr_get(&otr_shim.gen));
 	if (otr_fd_is_late(f))
 		f->talk.state = OTR_TALK_OPAQUE;
 }

@@ -7,16 +7,15 @@
 #include <sys/resource.h>
 
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 #define ROOMY (256u << 20) /* with less of it we are not there: it is the program's */
 #define PAGE  65536 /* the largest there is */
 
 void *otr_room(size_t size)
 {
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return at == MAP_FAILED ? NULL : at;
+	return otr_sys_mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
 void *otr_room_once(void *place, size_t size)
@@ -30,7 +29,7 @@ void *otr_room_once(void *place, size_t size)
 	if (!made || __atomic_compare_exchange_n(at, &other, made, 0, __ATOMIC_ACQ_REL,
 						 __ATOMIC_ACQUIRE))
 		return made;
-	munmap(made, size); /* another thread was first */
+	otr_sys_munmap(made, size); /* another thread was first */
 	return other;
 }
 
@@ -39,7 +38,7 @@ static rlim_t most_memory(void)
 {
 	struct rlimit all, data;
 
-	if (getrlimit(RLIMIT_AS, &all) || getrlimit(RLIMIT_DATA, &data))
+	if (otr_sys_getrlimit(RLIMIT_AS, &all) || otr_sys_getrlimit(RLIMIT_DATA, &data))
 		return 0;
 	return all.rlim_cur < data.rlim_cur ? all.rlim_cur : data.rlim_cur;
 }
@@ -48,7 +47,7 @@ static uint32_t most_fds(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max > OTR_FDS)
+	if (otr_sys_getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_max > OTR_FDS)
 		return OTR_FDS;
 	return (uint32_t)limit.rlim_max;
 }
@@ -70,9 +69,9 @@ static int make(void)
 	sh->n_fds = most_fds();
 	for (int i = 0; i < ROOMS; i++)
 		all += sizes[i] = (sizes[i] + PAGE - 1) / PAGE * PAGE;
-	at = mmap(NULL, all, PROT_READ | PROT_WRITE,
+	at = otr_sys_mmap(NULL, all, PROT_READ | PROT_WRITE,
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (at == MAP_FAILED || madvise(at, sizes[ALIVE], MADV_WIPEONFORK))
+	if (!at || otr_sys_madvise(at, sizes[ALIVE], MADV_WIPEONFORK))
 		return 0; /* the pages, where there are some, are not used */
 	for (int i = 0; i < ROOMS; at += sizes[i++])
 		rooms[i] = at;

@@ -10,27 +10,31 @@
 static void cause_of(struct otr_cause *cause, const struct otr_xref *parent,
 		     enum otr_evidence why)
 {
-	const struct otr_served *sv = otr_served_of(parent->conn);
+	const struct otr_served *sv;
 
 	if (why == OTR_EVIDENCE_NONE)
 		return;
+	sv = otr_served_of(parent->conn);
 	cause->parent.conn = parent->conn;
 	cause->parent.pos = parent->pos;
 	cause->parent.dir = OTR_DIR_IN;
 	if (sv)
-		cause->parent.layer = sv->layer;
+		cause->parent.layer = otr_get(&sv->ids.layer);
 	cause->evidence = (uint8_t)why;
 }
 
 /* The name of its span, for the children that are started for it. */
-static void name(struct otr_cause *cause, const struct otr_served *sv)
+static void name(struct otr_cause *cause, const struct otr_served *sv, uint64_t conn)
 {
-	if (!sv->has_ids)
+	struct otr_span_ids ids;
+	uint32_t seq;
+
+	if (!otr_ids_read(sv, conn, &ids, &seq))
 		return;
 	cause->ids = OTR_IDS_READ;
-	cause->flags = sv->flags;
-	memcpy(cause->trace_id, sv->trace_id, sizeof(cause->trace_id));
-	memcpy(cause->span_id, sv->span_id, sizeof(cause->span_id));
+	cause->flags = ids.flags;
+	memcpy(cause->trace_id, ids.trace_id, sizeof(cause->trace_id));
+	memcpy(cause->span_id, ids.span_id, sizeof(cause->span_id));
 }
 
 /* R1 */
@@ -42,18 +46,17 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 	struct otr_served *sv = otr_served_make(f->inode);
 	struct otr_xref ref = {.conn = f->inode, .pos = pos};
 
-	otr_shim.alone = 1;
+	if (!otr_get(&otr_shim.alone))
+		otr_put(&otr_shim.alone, 1);
 	if (!sv)
 		return;
 	if (first) {
-		sv->let_go = f->let_go;
-		sv->layer = f->layer;
-		sv->exch.tgid = (uint32_t)otr_shim.pid;
+		otr_put(&sv->exch.tgid, (uint32_t)otr_shim.pid);
 		otr_r1_first(st, &otr_shim.mind, &sv->exch, &ref,
 			     otr_exch_of(st->mine.conn), f->nonblock,
 			     (uint64_t)self->tid, now);
-		otr_served_ids(sv, iov, n, f->let_go);
-		name(cause, sv);
+		otr_served_ids(sv, f, iov, n);
+		name(cause, sv, f->inode);
 	} else {
 		ref.pos = f->way[OTR_DIR_IN].pos;
 		otr_r1_more(st, &sv->exch, &ref, now);
@@ -68,10 +71,10 @@ static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t 
 	struct otr_xref ref = {.conn = f->inode};
 
 	st->entry_ns = now;
-	if (!first || !ex || !ex->open)
+	if (!first || !ex || !otr_get(&ex->open))
 		return;
-	ref.pos = ex->pos;
-	otr_r3_answer(st, &otr_shim.mind, ex, &ref, ex->reader != (uint64_t)self->tid,
+	ref.pos = otr_get(&ex->pos);
+	otr_r3_answer(st, &otr_shim.mind, ex, &ref, otr_get(&ex->reader) != (uint64_t)self->tid,
 		      now);
 }
 
@@ -80,7 +83,7 @@ static int is_untold(uint64_t parent)
 {
 	const struct otr_served *sv = otr_served_of(parent);
 
-	return parent ? sv && sv->let_go : otr_ring_is_behind();
+	return parent ? sv && otr_get(&sv->ids.let_go) : otr_ring_is_behind();
 }
 
 /* R4 */
@@ -161,14 +164,15 @@ void otr_rules_touch(struct otr_self *self, struct otr_fd *f)
 void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;
-	struct otr_letter *box = otr_box_of(key);
+	struct otr_box *box = otr_box_of(key);
 
 	if (!box)
 		return;
 	otr_refresh(st, otr_exch_of(st->cur.conn));
 	if (write)
-		otr_r9_write(st, box, now);
+		otr_r9_write(st, &box->letter, now);
 	else
-		otr_r9_read(st, &otr_shim.mind, box, otr_exch_of(box->from.conn), key,
-			    now);
+		otr_r9_read(st, &otr_shim.mind, &box->letter,
+			    otr_exch_of(box->letter.from.conn), key, now);
+	otr_box_leave(box);
 }

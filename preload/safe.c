@@ -23,6 +23,7 @@
 #include "preload/real.h"
 #include "preload/room.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 #define PAGE	 4096u /* or a whole number of them */
 #define IOV_MOST 1024  /* the kernel refuses more */
@@ -44,11 +45,20 @@ static int is_readable(struct asked *a, const void *from, size_t len)
 	for (at -= at % PAGE; at < end; at += PAGE) {
 		if (at == a->page)
 			continue;
-		syscall(SYS_rt_sigprocmask, ~0, at, NULL, 8);
-		if (errno != EINVAL)
+		if (otr_sys(SYS_rt_sigprocmask, ~0, at, NULL, 8) != -EINVAL)
 			return 0;
 		a->page = at;
 	}
+	return 1;
+}
+
+int otr_safe_copy(void *to, const void *from, size_t len)
+{
+	struct asked a = {.page = 1};
+
+	if (!is_readable(&a, from, len))
+		return 0;
+	memcpy(to, from, len);
 	return 1;
 }
 
@@ -127,7 +137,7 @@ int otr_copies_room(void)
 
 int otr_is_alone(void)
 {
-	return alone && *alone;
+	return alone && otr_get(alone);
 }
 
 void otr_copies_forked(void)
@@ -158,12 +168,14 @@ static struct otr_copy *inherit(int32_t tid)
 static struct otr_copy *claim(int32_t tid)
 {
 	struct otr_copy *at;
+	int32_t was;
 
 	for (uint32_t i = 0; i < COPIES; i++) {
 		at = &otr_shim.copies[((uint32_t)tid + i) % COPIES];
-		if (at->tid == tid) /* left by longjmp() */
+		was = otr_get(&at->tid);
+		if (was == tid) /* left by longjmp() */
 			return at;
-		if (!at->tid && take(at, 0, tid))
+		if (!was && take(at, 0, tid))
 			return at;
 	}
 	return inherit(tid);

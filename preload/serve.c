@@ -27,14 +27,51 @@ struct otr_served *otr_served_of(uint64_t conn)
 	return NULL;
 }
 
+int otr_served_lock(struct otr_served *sv, uint64_t conn)
+{
+	uint32_t seq = __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE);
+
+	OTR_YIELD();
+	if (seq & 1 || !__atomic_compare_exchange_n(&sv->seq, &seq, seq + 1, 0, __ATOMIC_ACQ_REL,
+						    __ATOMIC_RELAXED))
+		return 0;
+	if (otr_get(&sv->conn) == conn)
+		return 1;
+	otr_served_unlock(sv);
+	return 0;
+}
+
+void otr_served_unlock(struct otr_served *sv)
+{
+	OTR_YIELD();
+	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_RELEASE);
+}
+
+int otr_served_same(const struct otr_served *sv, uint64_t conn, uint32_t seq)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return otr_get(&sv->conn) == conn && !(seq & 1) && otr_get(&sv->seq) == seq;
+}
+
+int otr_ids_read(const struct otr_served *sv, uint64_t conn, struct otr_span_ids *out, uint32_t *seq)
+{
+	*seq = __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE);
+	otr_share_get(out, &sv->ids, sizeof(*out));
+	return otr_served_same(sv, conn, *seq) && out->has_ids;
+}
+
+/* A place whose connection was `was` is `conn`'s from now on. */
 static struct otr_served *take(struct otr_served *sv, uint64_t was, uint64_t conn)
 {
-	if (!__atomic_compare_exchange_n(&sv->conn, &was, conn, 0, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
+	static const struct otr_span_ids none;
+	static const struct otr_exch closed;
+
+	if (!otr_served_lock(sv, was))
 		return NULL;
-	__atomic_fetch_add(&sv->seq, 2, __ATOMIC_ACQ_REL);
-	memset(&sv->exch, 0, sizeof(*sv) - offsetof(struct otr_served, exch) -
-				     OTR_TRACESTATE_MAX - OTR_BAGGAGE_MAX);
+	otr_share_put(&sv->exch, &closed, sizeof(sv->exch));
+	otr_share_put(&sv->ids, &none, sizeof(sv->ids));
+	__atomic_store_n(&sv->conn, conn, __ATOMIC_RELEASE);
+	otr_served_unlock(sv);
 	return sv;
 }
 
@@ -46,11 +83,11 @@ struct otr_served *otr_served_make(uint64_t conn)
 		return NULL;
 	sv = otr_served_of(conn);
 	for (uint32_t i = 0; !sv && i < PROBES; i++)
-		if (!place(conn, i)->conn)
+		if (!otr_get(&place(conn, i)->conn))
 			sv = take(place(conn, i), 0, conn);
 	for (uint32_t i = 0; !sv && i < PROBES; i++)
-		if (!place(conn, i)->exch.open)
-			sv = take(place(conn, i), place(conn, i)->conn, conn);
+		if (!otr_get(&place(conn, i)->exch.open))
+			sv = take(place(conn, i), otr_get(&place(conn, i)->conn), conn);
 	return sv;
 }
 
@@ -61,7 +98,7 @@ struct otr_exch *otr_exch_of(uint64_t conn)
 	return sv ? &sv->exch : NULL;
 }
 
-struct otr_letter *otr_box_of(uint64_t key)
+static struct otr_box *find_box(uint64_t key)
 {
 	uint32_t at = otr_ring_hash(key);
 	struct otr_box *box;
@@ -70,10 +107,34 @@ struct otr_letter *otr_box_of(uint64_t key)
 	for (uint32_t i = 0; i < PROBES; i++) {
 		box = &otr_shim.boxes[(at + i) % OTR_BOXES];
 		none = 0;
-		if (box->key == key ||
+		if (otr_get(&box->key) == key ||
 		    __atomic_compare_exchange_n(&box->key, &none, key, 0,
 						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-			return &box->letter;
+			return box;
 	}
 	return NULL;
+}
+
+struct otr_box *otr_box_of(uint64_t key)
+{
+	struct otr_box *box = find_box(key);
+	uint32_t none = 0;
+
+	if (!box)
+		return NULL;
+	OTR_YIELD();
+	if (!__atomic_compare_exchange_n(&box->owner, &none, 1, 0, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED)) {
+		__atomic_store_n(&box->torn, 1, __ATOMIC_RELEASE);
+		return NULL;
+	}
+	if (__atomic_exchange_n(&box->torn, 0, __ATOMIC_ACQ_REL))
+		box->letter.full = box->letter.many = 1;
+	return box;
+}
+
+void otr_box_leave(struct otr_box *box)
+{
+	OTR_YIELD();
+	__atomic_store_n(&box->owner, 0, __ATOMIC_RELEASE);
 }

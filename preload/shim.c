@@ -21,6 +21,7 @@
 
 #include "preload/real.h"
 #include "preload/room.h"
+#include "preload/sys.h"
 #include "preload/told.h"
 
 extern char **environ;
@@ -93,12 +94,12 @@ static int is_one_of_two(void)
 /* As the agent sees it: what runs, not by which name it was started. */
 static void read_cmd(char *cmd, size_t size)
 {
-	int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/cmdline",
+	int fd = (int)otr_sys(SYS_openat, AT_FDCWD, "/proc/self/cmdline",
 			      O_RDONLY | O_CLOEXEC);
-	long n = fd < 0 ? 0 : syscall(SYS_read, fd, cmd, size - 1);
+	long n = fd < 0 ? 0 : otr_sys(SYS_read, fd, cmd, size - 1);
 
 	if (fd >= 0)
-		syscall(SYS_close, fd);
+		otr_sys_close(fd);
 	cmd[n > 0 ? n : 0] = 0;
 	for (long i = 0; i + 1 < n; i++)
 		if (!cmd[i])
@@ -113,7 +114,7 @@ static int is_refused(void)
 
 	if (!rules || !*rules)
 		return 0;
-	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	n = otr_sys_readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	exe[n > 0 ? n : 0] = 0;
 	read_cmd(cmd, sizeof(cmd));
 	return otr_rules_refuse(rules, exe, cmd);
@@ -161,7 +162,7 @@ static int may_be_here(const char *exe)
 	if (is_set("OTRACE_DISABLED"))
 		return 0;
 	otr_shim.only = only != NULL;
-	if (only && atoi(only) != getpid())
+	if (only && atoi(only) != otr_sys_getpid())
 		return 0;
 	if (!read_session())
 		return 0;
@@ -176,14 +177,14 @@ static void seed(void)
 
 	if (bytes)
 		memcpy(otr_shim.random, bytes, sizeof(otr_shim.random));
-	otr_shim.random[0] ^= (uint64_t)getpid() << 32 ^ otr_clock_ns();
+	otr_shim.random[0] ^= (uint64_t)otr_sys_getpid() << 32 ^ otr_clock_ns();
 }
 
 static void begin(void)
 {
 	struct otr_shim *sh = &otr_shim;
 
-	sh->pid = getpid();
+	sh->pid = otr_sys_getpid();
 	sh->offered = 0;
 	sh->given = 0;
 	sh->unsaid = 0;
@@ -267,6 +268,7 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	int error = errno;
 
 	otr_real_find();
+	otr_clock_find();
 	otr_shim.exe = exe ? exe : "";
 	otr_shim.argv = gnu_get_libc_version && argc > 0 ? argv : NULL;
 	if (may_be_here(otr_shim.exe) && !is_refused() && otr_rooms(is_set("OTRACE_SQL_COMMENT")))
@@ -278,7 +280,7 @@ int otr_on_other_stack(void)
 {
 	stack_t at;
 
-	return syscall(SYS_sigaltstack, NULL, &at) || at.ss_flags & SS_ONSTACK;
+	return otr_sys(SYS_sigaltstack, NULL, &at) || at.ss_flags & SS_ONSTACK;
 }
 
 /* A handler of a signal that came while we were in a wrapper may have left it by longjmp():
@@ -288,19 +290,28 @@ static int was_left(const struct otr_self *self, uintptr_t frame)
 	return frame >= self->inside && !otr_shim.sealed && !otr_on_other_stack();
 }
 
+static int is_reader_new(void)
+{
+	const struct otr_ring *ring = otr_get(&otr_shim.ring);
+
+	return ring && otr_get(&ring->gen) != otr_get(&otr_shim.gen);
+}
+
 struct otr_self *otr_enter(void)
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	struct otr_self *self;
 
-	if (*otr_shim.alive != OTR_ALIVE_YES && !begin_anew())
+	if (__atomic_load_n(otr_shim.alive, __ATOMIC_ACQUIRE) != OTR_ALIVE_YES && !begin_anew())
 		return NULL;
-	if (otr_shim.ring && otr_shim.ring->gen != otr_shim.gen && !otr_wake_up())
+	if (is_reader_new() && !otr_wake_up())
 		return NULL;
 	self = otr_self_now();
 	if (!self || (self->inside && !was_left(self, frame)))
 		return NULL;
-	if (self->gen != otr_shim.gen)
+	if (self->inside)
+		otr_drop_left(self);
+	if (self->gen != otr_get(&otr_shim.gen))
 		otr_self_again(self);
 	self->inside = frame;
 	self->now_ns = 0; /* of a call that was left by longjmp() */
@@ -309,7 +320,8 @@ struct otr_self *otr_enter(void)
 
 void otr_leave(struct otr_self *self)
 {
-	self->inside = 0;
+	otr_drop_all(self);
+	__atomic_store_n(&self->inside, 0, __ATOMIC_RELEASE);
 }
 
 void otr_offer_early(int fd)

@@ -18,6 +18,8 @@
 #include "bpf/frames.h"
 #include "bpf/ring.h"
 #include "preload/environ.h"
+#include "preload/serve.h"
+#include "preload/share.h"
 #include "preload/talk.h"
 
 #define OTR_FDS	    65536 /* numbers of descriptors */
@@ -68,36 +70,49 @@ enum otr_let_go {
 };
 
 /* What is known of a descriptor. The number may be another's at any time (closed by a
- * system call we do not see): `inode` is compared when a message begins. */
+ * system call we do not see): `inode` is compared when a message begins. Who reads or writes
+ * it has to hold it: share.h, otr_fd_of(). Words marked with an asterisk are read without, by
+ * otr_get(). */
 struct otr_fd {
-	uint64_t inode; /* 0: not known */
+	uint64_t inode; /* * 0: not known */
 	uint64_t sure_ns; /* when it was last seen to be that */
 	struct otr_way way[2];
 	struct otr_asked asked;
 	struct otr_cause cause; /* of the request about to go out */
 	struct otr_talk talk;	/* of a client */
 	uint32_t policy_gen;
-	uint32_t gen; /* of the ring's reader: of another all this is stale */
+	uint32_t gen; /* * of the ring's reader: of another all this is stale */
+	int32_t began; /* the process that connected it, from its first byte; 0: none */
 	int32_t told_by; /* the process that told of it; 0: none */
-	uint16_t looked; /* calls since it was found to be no socket */
+	uint16_t looked; /* * calls since it was found to be no socket */
 	uint16_t family;
-	uint8_t kind; /* enum otr_fd_kind */
-	uint8_t role;
+	uint8_t kind; /* * enum otr_fd_kind */
+	uint8_t role; /* * */
 	uint8_t seen_open;
 	uint8_t last_dir;
 	uint8_t nonblock;
 	uint8_t has_cause; /* R4 was asked; the bytes are not out yet */
 	uint8_t layer;	   /* enum otr_layer */
 	uint8_t opening;   /* enum otr_opening */
-	uint8_t opaque;	   /* what is said lies in otr_fd_talk(): these are ciphertext, or
+	uint8_t opaque;	   /* * what is said lies in otr_fd_talk(): these are ciphertext, or
 			    * what a library makes of calls that are told */
-	uint8_t let_go;	   /* enum otr_let_go: the exchange that goes on is not told */
+	uint8_t let_go;	   /* * enum otr_let_go: the exchange that goes on is not told */
 	uint8_t let_next;  /* nor will be the one whose cause was asked for */
 	uint16_t dup;	   /* an alias of this socket's, + 1; 0: none known */
-	uint16_t home;	   /* of an alias */
+	uint16_t home;	   /* * of an alias */
+	uint8_t greeted;   /* enum otr_greeted: the peer has spoken first, so this is no HTTP */
+	uint8_t barred;	   /* the peer gets no header: see otr_peer_bars() */
+	uint32_t host;	   /* of the peer's address, not its port; 0: not known */
 	/* Place in the table of headers, + 1: one is going out, by one thread. And what of it
 	 * still has to go before the caller's next bytes. */
-	uint16_t header, rest, rest_at;
+	uint16_t header __attribute__((aligned(8))), rest, rest_at;
+	uint16_t sending; /* calls that send on it at this moment */
+	uint16_t resting; /* a thread sends `rest`: its number is `rester` */
+	int32_t rester;
+	/* Not forgotten with the rest. */
+	int32_t owner;	    /* * the thread that holds it; 0: none */
+	uint32_t life;	    /* counts how often all that was known of it was forgotten */
+	uint64_t unseen[2]; /* * bytes moved past its holder: see hold.c */
 };
 
 /* Of so many numbers; and OTR_FD_PAGE further, of those that are opaque, what is said. */
@@ -110,26 +125,13 @@ struct otr_header {
 	char text[OTR_HEADER_MAX];
 };
 
-/* The last exchange of an inbound connection, and the trace it is in. */
-struct otr_served {
-	uint64_t conn;
-	uint32_t seq; /* odd while the ids are written */
-	uint32_t pad;
-	struct otr_exch exch;
-	uint8_t trace_id[16];
-	uint8_t span_id[8]; /* its own; of one that is let go, that of who asked */
-	uint8_t flags;
-	uint8_t layer;	 /* where the request was read */
-	uint8_t let_go;	 /* it is not told */
-	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it */
-	uint16_t state_len, baggage_len;
-	char state[OTR_TRACESTATE_MAX];
-	char baggage[OTR_BAGGAGE_MAX];
-};
+#define OTR_HELD 2 /* connections at once: an alias and its home */
 
 /* One thread. */
 struct otr_self {
 	int32_t tid; /* 0: free */
+	uint32_t n_held;
+	struct otr_fd *held[OTR_HELD];
 	uint32_t gen; /* of the ring's reader: of another `strand` is stale */
 	/* Frame of the wrapper it is in: what is called from there passes through. 0: none */
 	uintptr_t inside;
@@ -146,11 +148,6 @@ struct otr_self {
 	int32_t pq_asked; /* it made another call of libpq's, to ask */
 };
 
-struct otr_box {
-	uint64_t key;
-	struct otr_letter letter;
-};
-
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 struct otr_shim {
@@ -161,7 +158,7 @@ struct otr_shim {
 	int32_t pid;
 	uint8_t sealed;	  /* the program filters its system calls: we make none */
 	uint8_t only;	  /* 1: children that it forks are not traced */
-	uint8_t offered;  /* one thread does, or has */
+	uint32_t offered; /* enum making of ring.c: one thread does, or has */
 	uint8_t given;	  /* the agent has it, or finds it */
 	uint8_t failed;	  /* no ring is to be had */
 	uint8_t tries;	  /* to offer one, when too many did */
@@ -216,14 +213,27 @@ static inline void otr_before(int fd)
 		otr_offer_early(fd);
 }
 
+/* hold.c: takes the state of a connection for this thread until otr_leave(); returns 0 where
+ * another thread has it for longer than a moment, or this one has too many. Of one that is
+ * held it says 1. */
+int otr_hold(struct otr_fd *f);
+/* `n` bytes were moved by a thread that could not hold it. */
+void otr_unseen(struct otr_fd *f, int dir, ssize_t n);
+void otr_drop_all(struct otr_self *self);
+/* Likewise what a call held that was left by longjmp(): it may be half written. */
+void otr_drop_left(struct otr_self *self);
+
 /* strand.c */
 struct otr_self *otr_self_now(void);
 const struct otr_self *otr_self_peek(void); /* as it is, or NULL */
 void otr_self_forked(void);
 int otr_has_ended(int32_t tid); /* a thread of ours */
 
-/* tell.c: records. */
+/* clock.c: CLOCK_MONOTONIC, whatever the program is made to believe. */
+void otr_clock_find(void);
 uint64_t otr_clock_ns(void);
+
+/* tell.c: records. */
 void otr_tell_process(void);
 void otr_tell_environment(void);
 void otr_tell_behind(void); /* requests are let go from here on */
@@ -254,12 +264,6 @@ void otr_copies_forked(void);
 /* net.c: a message came, perhaps with descriptors in it. */
 struct msghdr;
 void otr_came(const struct msghdr *msg);
-
-/* serve.c: exchanges and letter boxes by name. */
-struct otr_served *otr_served_of(uint64_t conn);
-struct otr_served *otr_served_make(uint64_t conn);
-struct otr_exch *otr_exch_of(uint64_t conn);
-struct otr_letter *otr_box_of(uint64_t key);
 
 /* flow.c: bytes were moved, or were not. `iov` holds what the kernel took or gave. `start_ns`:
  * when the call began; 0: not known. */

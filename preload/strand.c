@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 static __thread struct otr_self *mine __attribute__((tls_model("initial-exec")));
 /* Calls of a thread without a slot: it asks for one seldom, since the kernel is asked then. */
@@ -28,20 +29,22 @@ static int take(struct otr_self *at, int32_t was, int32_t tid)
 
 int otr_has_ended(int32_t tid)
 {
-	return !otr_shim.sealed &&
-	       syscall(SYS_tgkill, otr_shim.pid, tid, 0) < 0;
+	return !otr_get(&otr_shim.sealed) &&
+	       otr_sys(SYS_tgkill, otr_shim.pid, tid, 0) < 0;
 }
 
 static struct otr_self *find_slot(int32_t tid)
 {
 	struct otr_self *at;
+	int32_t was;
 
 	for (int pass = 0; pass < 2; pass++)
 		for (uint32_t i = 0; i < 16; i++) {
 			at = &otr_shim.selves[((uint32_t)tid + i * 61) % OTR_STRANDS];
-			if (!at->tid && take(at, 0, tid))
+			if (!otr_get(&at->tid) && take(at, 0, tid))
 				return at;
-			if (pass && otr_has_ended(at->tid) && take(at, at->tid, tid))
+			was = otr_get(&at->tid);
+			if (pass && otr_has_ended(was) && take(at, was, tid))
 				return at;
 		}
 	return NULL;
@@ -51,15 +54,17 @@ struct otr_self *otr_self_now(void)
 {
 	struct otr_self *at = mine;
 
-	if (at || otr_shim.sealed || (without && without++ % SELDOM))
+	if (at || otr_get(&otr_shim.sealed) || (without && without++ % SELDOM))
 		return at;
-	at = find_slot((int32_t)syscall(SYS_gettid));
+	at = find_slot((int32_t)otr_sys(SYS_gettid));
 	if (!at) {
 		without++;
 		return NULL;
 	}
 	without = 0;
+	__atomic_load_n(&at->inside, __ATOMIC_ACQUIRE); /* of the thread that had it last */
 	at->inside = 0;
+	at->n_held = 0; /* whoever wants them finds that their holder has ended */
 	at->tls_frame = 0;
 	memset(&at->strand, 0, sizeof(at->strand));
 	mine = at;
@@ -79,7 +84,8 @@ void otr_self_forked(void)
 	if (!mine)
 		return;
 	mine->inside = 0;
-	mine->tid = (int32_t)syscall(SYS_gettid);
+	mine->n_held = 0;
+	mine->tid = (int32_t)otr_sys(SYS_gettid);
 	otr_r7_clone(&mine->strand, &kept, OTR_EVIDENCE_CLONE);
 	mine->strand = kept;
 	otr_shim.mind.open = kept.cur.conn != 0; /* what a weak one is trusted with */

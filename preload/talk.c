@@ -7,13 +7,9 @@
 
 #include "preload/inject.h"
 
-/* Read once: threads that write one socket at once may be here both, and write nonsense into
- * the line, but not beyond it. */
 static size_t kept(const struct otr_talk *t)
 {
-	size_t len = __atomic_load_n(&t->len, __ATOMIC_RELAXED);
-
-	return len < sizeof(t->line) ? len : sizeof(t->line);
+	return t->len < sizeof(t->line) ? t->len : sizeof(t->line);
 }
 
 static void keep(struct otr_talk *t, const char *from, size_t n)
@@ -55,31 +51,88 @@ static void take_length(struct otr_talk *t, size_t at)
 
 static void end_head(struct otr_talk *t)
 {
+	int has_host = t->hosts == 1 || (!t->hosts && !t->minor);
+
 	t->state = t->left ? OTR_TALK_BODY : OTR_TALK_START;
 	if (t->chunks)
 		t->state = OTR_TALK_CHUNKS;
-	if (t->opaque || (t->chunks && t->left))
+	if (t->opaque || !has_host || (t->chunks && t->left))
 		t->state = OTR_TALK_OPAQUE;
 	t->lines = t->chunks = 0;
+}
+
+#define VERSION_LEN sizeof(t->end)
+
+/* METHOD SP request-target SP HTTP/1.x; the end of it is in t->end. */
+static void end_request_line(struct otr_talk *t)
+{
+	const struct otr_method *m = otr_method_of(t->line, t->len);
+
+	t->minor = t->end[VERSION_LEN - 1] == '1';
+	t->opaque |= !m || !m->add /* CONNECT: a tunnel is to come */ || t->blanks != 2 ||
+		     memcmp(t->end, " HTTP/1.", VERSION_LEN - 1) != 0 ||
+		     (!t->minor && t->end[VERSION_LEN - 1] != '0');
+	t->lines = 1;
+	t->left = 0;
+	t->hosts = 0;
+}
+
+/* Each has a name that is valid (RFC 9112 5.1), at least as far as we keep it. */
+static int is_field(const struct otr_talk *t)
+{
+	size_t len = otr_token_len(t->line, t->len);
+
+	return len && len < t->len && t->line[len] == ':';
 }
 
 static void end_line(struct otr_talk *t)
 {
 	if (!t->lines) {
-		t->opaque = !otr_method_of(t->line, t->len);
-		t->lines = 1;
-		t->left = 0;
-	} else if (t->line[0] == '\n' || (t->len > 1 && t->line[0] == '\r')) {
+		end_request_line(t);
+	} else if (t->line[0] == '\r' && t->len == 2) {
 		end_head(t);
+	} else if (!is_field(t)) {
+		t->opaque = 1;
 	} else if (names(t, "content-length:")) {
 		take_length(t, strlen("content-length:"));
-	} else if (names(t, "transfer-encoding")) {
+	} else if (names(t, "transfer-encoding:")) {
 		t->chunks = 1;
-	} else if (names(t, "content-length") || names(t, "upgrade:") ||
-		   t->line[0] == ' ' || t->line[0] == '\t') {
-		t->opaque = 1; /* folded, spelt oddly, or another protocol to come */
+	} else if (names(t, "upgrade:")) {
+		t->opaque = 1; /* another protocol is to come */
+	} else if (names(t, "host:")) {
+		t->hosts += t->hosts < 2;
 	}
 	t->len = 0;
+}
+
+/* The last bytes of the request line, and how many blanks it has. `n` does not count its end. */
+static void keep_end(struct otr_talk *t, const char *from, size_t n)
+{
+	size_t last = n < VERSION_LEN ? n : VERSION_LEN;
+
+	memmove(t->end, t->end + last, VERSION_LEN - last);
+	memcpy(t->end + VERSION_LEN - last, from + n - last, last);
+	for (size_t i = 0; i < n; i++)
+		t->blanks += from[i] == ' ' && t->blanks < 3;
+	t->opaque |= memchr(from, '\t', n) != NULL;
+}
+
+/* A part of a line: no control is in it but the CR LF that ends it, perhaps in two calls. */
+static void look_at_text(struct otr_talk *t, const char *from, size_t n, int ends)
+{
+	size_t text = n - (size_t)ends;
+
+	if (t->cr && !(ends && n == 1))
+		t->opaque = 1; /* a bare CR */
+	if (text)
+		t->cr = from[text - 1] == '\r';
+	t->opaque |= ends && !t->cr;
+	text -= text && t->cr;
+	t->opaque |= otr_has_control(from, text);
+	if (!t->lines)
+		keep_end(t, from, text);
+	if (ends)
+		t->cr = 0;
 }
 
 static size_t in_head(struct otr_talk *t, const char *from, size_t n)
@@ -87,8 +140,12 @@ static size_t in_head(struct otr_talk *t, const char *from, size_t n)
 	const char *lf = memchr(from, '\n', n);
 	size_t took = lf ? (size_t)(lf - from) + 1 : n;
 
-	t->state = OTR_TALK_HEAD;
+	if (t->state == OTR_TALK_START) {
+		t->state = OTR_TALK_HEAD;
+		t->opaque = t->blanks = t->cr = 0;
+	}
 	keep(t, from, took);
+	look_at_text(t, from, took, lf != NULL);
 	if (!t->lines && !otr_method_of(t->line, t->len))
 		t->state = OTR_TALK_OPAQUE;
 	else if (lf)

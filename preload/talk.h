@@ -32,8 +32,13 @@ struct otr_talk {
 	uint8_t state; /* enum otr_talk_state */
 	uint8_t lines; /* whole ones of this head: 0, 1 = some */
 	uint8_t chunks; /* what follows this head */
-	uint8_t opaque;
+	uint8_t opaque; /* this head is not valid, or not to be followed behind its end */
 	uint8_t len;
+	uint8_t cr;	/* the last byte was one, and the line has not ended */
+	uint8_t blanks; /* in the request line, at most 3 */
+	uint8_t hosts;	/* Host fields, at most 2 */
+	uint8_t minor;	/* of HTTP/1.x */
+	char end[9];	/* of the request line */
 	char line[OTR_TALK_LINE];
 };
 

@@ -5,25 +5,18 @@
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "preload/real.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 #define EXE_MAX	 256
 #define ARGS_MAX 1024
 
 extern char **environ;
-
-uint64_t otr_clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static void head(struct otr_event *hdr, uint16_t kind, uint32_t size, uint64_t conn)
 {
@@ -64,14 +57,14 @@ void otr_tell_process(void)
 	if (!pr)
 		return;
 	memset(pr, 0, sizeof(*pr));
-	n = readlink("/proc/self/exe", pr->text, EXE_MAX);
+	n = otr_sys_readlink("/proc/self/exe", pr->text, EXE_MAX);
 	pr->exe_len = n > 0 ? (uint16_t)n : 0;
 	pr->args_len = (uint16_t)put_args(pr->text + pr->exe_len);
 	head(&pr->hdr, OTR_EV_PROC_EXEC,
 	     (uint32_t)sizeof(*pr) + pr->exe_len + pr->args_len, 0);
-	pr->ppid = (uint32_t)getppid();
-	pr->uid = (uint32_t)getuid();
-	otr_real.prctl(16 /* PR_GET_NAME */, (unsigned long)pr->comm, 0, 0, 0);
+	pr->ppid = (uint32_t)otr_sys(SYS_getppid);
+	pr->uid = (uint32_t)otr_sys(SYS_getuid);
+	otr_sys(SYS_prctl, PR_GET_NAME, pr->comm);
 	pr->comm[sizeof(pr->comm) - 1] = 0;
 	otr_ring_commit(place);
 }
@@ -149,11 +142,11 @@ static void put_names(int fd, struct otr_ev_conn *cn)
 	socklen_t len = sizeof(sa);
 
 	memset(&sa, 0, sizeof(sa));
-	if (!getsockname(fd, (struct sockaddr *)&sa, &len))
+	if (!otr_sys_getsockname(fd, &sa, &len))
 		put_addr(&cn->local, cn->path, &sa, len);
 	memset(&sa, 0, sizeof(sa));
 	len = sizeof(sa);
-	if (!getpeername(fd, (struct sockaddr *)&sa, &len))
+	if (!otr_sys_getpeername(fd, &sa, &len))
 		put_addr(&cn->remote, cn->path, &sa, len);
 }
 
@@ -207,12 +200,14 @@ void otr_tell_run(struct otr_fd *f, int dir, int eof)
 	otr_ring_commit(place);
 }
 
+/* The first `cap` bytes, or as many as there are before a piece that is not to be read: what a
+ * call will be looked at for is decided before it, and may have changed since. */
 static uint32_t gather(char *out, uint32_t cap, const struct iovec *iov, int n)
 {
 	uint32_t got = 0;
 	size_t len;
 
-	for (; n && got < cap; iov++, n--) {
+	for (; n && got < cap && iov->iov_base; iov++, n--) {
 		len = iov->iov_len < cap - got ? iov->iov_len : cap - got;
 		memcpy(out + got, iov->iov_base, len);
 		got += (uint32_t)len;

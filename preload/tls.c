@@ -20,6 +20,7 @@
 #include "preload/io.h"
 #include "preload/room.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 #define SESSIONS 1024 /* followed at once */
 #define PROBES	 8
@@ -29,7 +30,9 @@ struct otr_tls {
 	uint64_t conn;	     /* inode of its socket */
 	int32_t fd;
 	uint32_t early; /* it may have begun with a part of a request */
-	/* What goes out in place of the caller's bytes; len 0: nothing. */
+	/* What goes out in place of the caller's bytes; len 0: nothing. One thread reads or writes
+	 * it: the one whose number this is, for as long as its call lasts. */
+	int32_t writer;
 	uint32_t len, at, added, gone;
 	char *bytes; /* room for OTR_TLS_RECORD, once it was needed */
 };
@@ -57,9 +60,9 @@ static struct otr_tls *find(const void *session)
 /* Its socket is no more, and nobody told us of its own end. */
 static int is_left(const struct otr_tls *t)
 {
-	const struct otr_fd *f = otr_fd_slot(t->fd);
+	const struct otr_fd *f = otr_fd_slot(otr_get(&t->fd));
 
-	return !f || f->inode != t->conn;
+	return !f || otr_get(&f->inode) != otr_get(&t->conn);
 }
 
 static int take(struct otr_tls *t, const void *was, const void *session)
@@ -73,13 +76,14 @@ static struct otr_tls *make(const void *session)
 	struct otr_tls *t = find(session);
 
 	for (uint32_t i = 0; !t && i < PROBES; i++)
-		if (!place(session, i)->session && take(place(session, i), NULL, session))
+		if (!otr_get(&place(session, i)->session) && take(place(session, i), NULL, session))
 			t = place(session, i);
 	for (uint32_t i = 0; !t && i < PROBES; i++) {
 		struct otr_tls *old = place(session, i);
 
-		if (is_left(old) && take(old, old->session, session)) {
-			old->len = old->early = 0;
+		if (is_left(old) && take(old, otr_get(&old->session), session)) {
+			otr_put(&old->len, 0);
+			otr_put(&old->early, 0);
 			t = old;
 		}
 	}
@@ -91,7 +95,7 @@ void otr_tls_early(const void *session)
 	struct otr_tls *t = *otr_shim.off ? NULL : make(session);
 
 	if (t)
-		t->early = 1;
+		otr_put(&t->early, 1);
 }
 
 void otr_tls_over(const void *session)
@@ -100,35 +104,36 @@ void otr_tls_over(const void *session)
 
 	if (!t)
 		return;
-	t->len = t->early = 0;
+	otr_put(&t->len, 0);
+	otr_put(&t->early, 0);
 	__atomic_store_n(&t->session, NULL, __ATOMIC_RELEASE);
 }
 
 /* Is its plaintext what we tell? Not where the calls that make it are told (pq.c). */
 static int is_told(const struct otr_tls *t, struct otr_fd *f)
 {
-	return f && f->opaque && f->inode == t->conn && otr_fd_talk(f)->layer == OTR_LAYER_TLS;
+	return f && f->opaque && f->inode == otr_get(&t->conn) && otr_fd_talk(f)->layer == OTR_LAYER_TLS;
 }
 
 /* The socket of a session, if it still is. `begins`: a message does, so look. */
 static struct otr_fd *socket_of(const struct otr_tls *t, int dir)
 {
-	struct otr_fd *f = t ? otr_fd_of(t->fd) : NULL;
+	struct otr_fd *f = t ? otr_fd_of(otr_get(&t->fd)) : NULL;
 
 	if (!is_told(t, f) || f->kind != OTR_FD_STREAM)
 		return NULL;
-	return otr_fd_talk(f)->last_dir == dir || otr_fd_is(t->fd, f) ? f : NULL;
+	return otr_fd_talk(f)->last_dir == dir || otr_fd_is(otr_get(&t->fd), f) ? f : NULL;
 }
 
 static void learn(struct otr_self *self, const void *session)
 {
-	struct otr_fd *f = otr_fd_slot(self->tls_fd);
-	struct otr_tls *t = f && f->opaque ? make(session) : NULL;
+	struct otr_fd *f = otr_fd_of(self->tls_fd);
+	struct otr_tls *t = f && f->kind == OTR_FD_STREAM && f->opaque ? make(session) : NULL;
 
 	if (!t)
 		return;
-	t->fd = self->tls_fd;
-	t->conn = f->inode;
+	otr_put(&t->fd, self->tls_fd);
+	otr_put(&t->conn, f->inode);
 }
 
 /* Bytes of a call that were moved; those in `iov` can be looked at. */
@@ -142,28 +147,59 @@ static void tell(struct otr_self *self, const struct otr_tls *t, int dir,
 		 const struct moved *m, uint64_t start_ns)
 {
 	struct otr_fd *f = socket_of(t, dir), *talk;
+	int fd = t ? otr_get(&t->fd) : -1;
 
 	if (!f || !otr_ring_ready())
 		return;
 	talk = otr_fd_talk(f);
 	otr_learn_role(talk, dir, m->iov, m->n);
-	f->role = talk->role;
+	otr_put(&f->role, talk->role);
 	if (f->told_by != otr_shim.pid && !otr_lets_go(talk, dir))
-		otr_tell_conn(t->fd, f, OTR_EV_CONN_OPEN, 0);
+		otr_tell_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	talk->told_by = f->told_by;
-	otr_moved(self, t->fd, talk, dir, m->all, start_ns, m->iov, m->n);
+	otr_moved(self, fd, talk, dir, m->all, start_ns, m->iov, m->n);
 }
 
-/* Where a client is in what it says moves on with all that goes out, whoever looks. */
+/* Where a client is in what it says moves on with all that goes out. */
 static void follow(const struct otr_tls *t, const struct moved *m)
 {
-	struct otr_fd *f = t ? otr_fd_slot(t->fd) : NULL, *talk;
+	struct otr_fd *f = t ? otr_fd_of(otr_get(&t->fd)) : NULL, *talk;
 
 	if (!is_told(t, f))
 		return;
 	talk = otr_fd_talk(f);
 	if (talk->role != OTR_ROLE_SERVER)
 		otr_talk_went(&talk->talk, m->all, m->iov, m->n);
+}
+
+/* Nobody looked: we are switched off, or another thread has the connection. */
+static void follow_unseen(const struct otr_tls *t, int dir, size_t n)
+{
+	struct otr_fd *f = t ? otr_fd_keeper(otr_get(&t->fd)) : NULL;
+
+	if (f && otr_get(&f->opaque) && otr_get(&f->inode) == otr_get(&t->conn))
+		otr_unseen(f + OTR_FD_PAGE, dir, (ssize_t)n);
+}
+
+static int can_hold(const struct otr_tls *t)
+{
+	struct otr_fd *f = otr_fd_keeper(otr_get(&t->fd));
+
+	return !f || otr_hold(f);
+}
+
+/* `self` NULL: nobody may look. */
+static void tell_out(struct otr_self *self, const struct otr_tls *t, const struct moved *m,
+		     uint64_t start_ns)
+{
+	if (!t)
+		return;
+	if (!self || !can_hold(t)) {
+		follow_unseen(t, OTR_DIR_OUT, m->all);
+		return;
+	}
+	tell(self, t, OTR_DIR_OUT, m, start_ns);
+	follow(t, m);
 }
 
 /* The library's call. We are `inside` only before and after it. */
@@ -219,14 +255,13 @@ static void prepare(struct otr_self *self, struct otr_tls *t, const void *buf, s
 		    uint64_t now)
 {
 	const struct iovec iov = {(void *)buf, n};
-	struct otr_fd *f = socket_of(t, OTR_DIR_OUT), *talk;
+	struct otr_fd *f = socket_of(t, OTR_DIR_OUT);
 	char header[OTR_HEADER_MAX];
 	size_t at, added;
 
-	if (!f || t->early || !otr_room_once(&t->bytes, OTR_TLS_RECORD))
+	if (!f || otr_get(&t->early) || !otr_room_once(&t->bytes, OTR_TLS_RECORD))
 		return;
-	talk = otr_fd_talk(f);
-	added = otr_header_for(self, talk, &iov, 1, n + OTR_HEADER_MAX <= OTR_TLS_RECORD, now,
+	added = otr_header_for(self, otr_get(&t->fd), f, &iov, 1, n + OTR_HEADER_MAX <= OTR_TLS_RECORD, now,
 			       &at, header);
 	if (!added)
 		return;
@@ -236,13 +271,14 @@ static void prepare(struct otr_self *self, struct otr_tls *t, const void *buf, s
 	t->at = (uint32_t)at;
 	t->added = (uint32_t)added;
 	t->gone = 0;
-	t->len = (uint32_t)(n + added);
+	otr_put(&t->len, (uint32_t)(n + added));
 }
 
 /* What the record that is told now says of our header in it. */
-static void mark(const struct otr_tls *t)
+static void mark(const struct otr_self *self, const struct otr_tls *t)
 {
-	struct otr_fd *f = socket_of(t, OTR_DIR_OUT), *talk = f ? otr_fd_talk(f) : NULL;
+	struct otr_fd *f = self ? socket_of(t, OTR_DIR_OUT) : NULL;
+	struct otr_fd *talk = f ? otr_fd_talk(f) : NULL;
 	uint32_t end = t->at + t->added;
 
 	otr_count(t->gone > t->at ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
@@ -268,13 +304,11 @@ static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k,
 
 	t->gone += k;
 	if (!from) {
-		mark(t);
+		mark(self, t);
 		ret = t->gone <= t->at ? t->gone : t->gone < end ? t->at : t->gone - t->added;
 	}
-	if (self)
-		tell(self, t, OTR_DIR_OUT, &m, start_ns);
-	follow(t, &m);
-	t->len = t->gone > t->at && t->gone < end ? end : 0;
+	tell_out(self, t, &m, start_ns);
+	otr_put(&t->len, t->gone > t->at && t->gone < end ? end : 0);
 	return ret;
 }
 
@@ -315,11 +349,9 @@ static void took_own(const struct otr_tls_call *c, const struct otr_copy *kept,
 	if (kept)
 		m.n = otr_kept(kept, seen, n);
 	self = begin(c);
-	if (self) {
-		tell(self, find(c->session), OTR_DIR_OUT, &m, start_ns);
+	tell_out(self, find(c->session), &m, start_ns);
+	if (self)
 		otr_leave(self);
-	}
-	follow(find(c->session), &m);
 	errno = error;
 }
 
@@ -365,32 +397,75 @@ static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self,
 static void choose(struct otr_self *self, struct otr_tls *t, const void *buf, size_t n)
 {
 	if (t->len && !t->gone && !is_retry(t, buf, n))
-		t->len = 0;
+		otr_put(&t->len, 0);
 	else if (!t->len && self && buf)
 		prepare(self, t, buf, n, otr_clock_ns());
 }
 
-ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n)
+/* The session's writer, until writer_leaves(). GnuTLS lets one thread send and another receive,
+ * OpenSSL no two at once; what a broken program does must not become a crash of ours. */
+static struct otr_tls *be_writer(const struct otr_self *self, const void *session)
+{
+	struct otr_tls *t = find(session);
+	int32_t tid = self ? self->tid : (int32_t)otr_sys(SYS_gettid);
+	int32_t was = t ? otr_get(&t->writer) : 0;
+
+	if (!t || (was && was != tid && !otr_has_ended(was)) ||
+	    !__atomic_compare_exchange_n(&t->writer, &was, tid, 0, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED))
+		return NULL;
+	return t;
+}
+
+static void writer_leaves(struct otr_tls *t)
+{
+	__atomic_store_n(&t->writer, 0, __ATOMIC_RELEASE);
+}
+
+/* Returns 1: *ret is for the caller; 0: its own bytes may go. */
+static int write_in_place(const struct otr_tls_call *c, struct otr_self **self, struct otr_tls *t,
+			  const void *buf, size_t n, ssize_t *ret)
 {
 	int error = errno;
+
+	choose(*self, t, buf, n);
+	errno = error;
+	while (t->len) {
+		if (write_kept(c, *self, t, ret))
+			return 1;
+		*self = *self ? begin(c) : NULL;
+	}
+	return 0;
+}
+
+ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n)
+{
+	int error = errno, done;
 	struct otr_self *self = begin(c);
-	struct otr_tls *t = find(c->session);
+	struct otr_tls *t = be_writer(self, c->session);
 	ssize_t ret;
 
-	if (t)
-		choose(self, t, buf, n);
 	errno = error;
-	while (t && t->len) {
-		if (write_kept(c, self, t, &ret))
-			return ret;
-		self = self ? begin(c) : NULL;
-	}
-	return write_own(c, self, buf, n);
+	if (!t)
+		return write_own(c, self, buf, n);
+	done = write_in_place(c, &self, t, buf, n, &ret);
+	if (!done)
+		ret = write_own(c, self, buf, n);
+	writer_leaves(t);
+	return ret;
 }
 
 ssize_t otr_tls_write_unseen(const struct otr_tls_call *c, size_t n)
 {
 	return write_own(c, begin(c), NULL, n);
+}
+
+static void tell_in(struct otr_self *self, const struct otr_tls *t, const struct moved *m)
+{
+	if (t && can_hold(t))
+		tell(self, t, OTR_DIR_IN, m, 0);
+	else if (t)
+		follow_unseen(t, OTR_DIR_IN, m->all);
 }
 
 ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)
@@ -406,7 +481,7 @@ ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)
 	error = errno;
 	if (ret > 0 && (self = begin(c))) {
 		iov.iov_len = (size_t)ret;
-		tell(self, find(c->session), OTR_DIR_IN, &(struct moved){iov.iov_len, &iov, 1}, 0);
+		tell_in(self, find(c->session), &(struct moved){iov.iov_len, &iov, 1});
 		otr_leave(self);
 	}
 	errno = error;

@@ -28,15 +28,17 @@ static void waited(int many, int64_t timeout_ns, int ret)
 
 static void looked_at(int fd)
 {
-	struct otr_fd *f = *otr_shim.off ? NULL : otr_fd_known(fd);
 	struct otr_self *self;
+	struct otr_fd *f;
 
-	if (!f)
+	if (*otr_shim.off || !otr_fd_keeper(fd))
 		return;
 	self = otr_enter();
 	if (!self)
 		return;
-	otr_rules_touch(self, otr_fd_talk(f));
+	f = otr_fd_known(fd);
+	if (f)
+		otr_rules_touch(self, otr_fd_talk(f));
 	otr_leave(self);
 }
 
@@ -54,7 +56,7 @@ static int64_t from_timespec(const struct timespec *ts)
  * process is known to serve many at once. */
 static int is_many(int max)
 {
-	return max != 1 || otr_shim.mind.mux;
+	return max != 1 || otr_get(&otr_shim.mind.mux);
 }
 
 int epoll_wait(int ep, struct epoll_event *evs, int max, int ms)

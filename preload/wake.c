@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 
 #include "preload/shim.h"
+#include "preload/sys.h"
 
 void otr_take_session(const struct otr_ring *ring)
 {
@@ -34,7 +35,7 @@ void otr_take_session(const struct otr_ring *ring)
 /* As it was at first: no page is used. */
 static void empty(void *room, size_t size)
 {
-	if (room && madvise(room, size, MADV_DONTNEED))
+	if (room && otr_sys_madvise(room, size, MADV_DONTNEED))
 		memset(room, 0, size); /* the program has its memory locked */
 }
 

@@ -25,7 +25,7 @@ row_shiminject() {
 	local told grown
 	SHIM=--no-bpf pingpong request
 	told=$(calc "$TRACED - $BARE" 0)
-	say "library: request of 4 calls, AF_UNIX" "$BARE ns" "$TRACED ns" "+$told ns" "1200 ns" "$told <= 1200"
+	say "library: request of 4 calls, TCP" "$BARE ns" "$TRACED ns" "+$told ns" "1200 ns" "$told <= 1200"
 	SHIM=--no-bpf pingpong request injected
 	grown=$(awk '/had grown/ { printf "%d", 100 * $1 / $3 }' "$SVC/injected.err")
 	say "  the same with a header put in" "$BARE ns" "$TRACED ns" \

@@ -10,9 +10,9 @@ cd "$(dirname "$0")/.." || exit 1
 logs=build/test
 jobs=2
 export OTRACE_CACHE=${OTRACE_CACHE:-/var/cache/otrace}
-fuzz_seconds=5 accuracy=quick groups=() long=()
+fuzz_seconds=5 stress_seconds=8 accuracy=quick groups=() long=()
 if [ "${1:-}" = all ]; then
-	fuzz_seconds=60 accuracy=
+	fuzz_seconds=60 stress_seconds=300 accuracy=
 	groups=(build demo test accuracy programs)
 	long=(tests/shim/*.bats)
 	export TORTURE=50000
@@ -66,6 +66,7 @@ beside unit make -j2 unit
 beside arm64 make -s bpf preload ARCH=arm64 CC=aarch64-linux-gnu-gcc B=build-arm64
 beside unit-san make -j2 unit SAN=1
 beside fuzz make -j2 fuzz T=$fuzz_seconds
+beside stress make stress T=$stress_seconds
 if [ "$(id -u)" = 0 ]; then
 	for file in tests/bats/*.bats; do
 		name=$(basename "$file" .bats)

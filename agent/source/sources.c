@@ -334,6 +334,7 @@ const char *otr_sources_headers(const struct otr_sources *s, char *out, size_t s
 		{OTR_SHIM_CUT_SHORT, "cut by the kernel"},
 		{OTR_SHIM_DENIED, "host denied"},
 		{OTR_SHIM_NAMELESS, "no span to name"},
+		{OTR_SHIM_UNPROVED, "not proved to be requests"},
 	};
 	const char *comma = "; left alone: ";
 	uint64_t n = s->shims ? otr_shims_count(s->shims, OTR_SHIM_INJECTED) : 0;

@@ -11,7 +11,7 @@
  *			nothing may be put in
  *	threads		as unix, in a program that has two: its buffers may vanish under a call
  *	mute		the same by an opening that is never captured
- *	request		HTTP whose messages may grow on their way; CALLS counts requests, each
+ *	request		HTTP over TCP whose messages may grow on their way; CALLS counts requests, each
  *			of them four calls. At its end it writes to stderr how many had grown
  *	write, read	256 bytes, on /dev/null and /dev/zero
  *	getppid		no descriptor
@@ -187,7 +187,7 @@ static const struct kind {
 	{"unix", join_unix, write_messages, talk},
 	{"threads", join_threads, write_messages, talk},
 	{"mute", join_unix, write_opening, talk},
-	{"request", join_unix, write_messages, request},
+	{"request", join_tcp, write_messages, request},
 	{"write", open_null, NULL, write_device},
 	{"read", open_zero, NULL, read_device},
 	{"getppid", NULL, NULL, other},

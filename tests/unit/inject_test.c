@@ -46,8 +46,26 @@ static const struct vector vectors[] = {
 	{LINE "traceparent: 00-1\r\n\r\n", OTR_HEAD_HAS_ONE},
 	{LINE "TraceParent:00-1\r\n\r\n", OTR_HEAD_HAS_ONE},
 	{LINE "Host: x\r\nTRACEPARENT : x\r\n\r\n", OTR_HEAD_HAS_ONE},
-	{LINE "x-traceparent: 1\r\n\r\n", OTR_HEAD_WHOLE},
-	{LINE "traceparents: 1\r\n\r\n", OTR_HEAD_WHOLE},
+	{LINE "x-traceparent: 1\r\nHost: x\r\n\r\n", OTR_HEAD_WHOLE},
+	{LINE "traceparents: 1\r\nhost:x\r\n\r\n", OTR_HEAD_WHOLE},
+	/* Valid by RFC 9110 and 9112, or not. */
+	{LINE "Host: x\r\nX: a\tb\x80\xff c\r\n\r\n", OTR_HEAD_WHOLE},
+	{LINE "Host: x\r\nX:\r\nY!#$%&'*+-.^_`|~09: z\r\n\r\n", OTR_HEAD_WHOLE},
+	{LINE "Host: x\r\nX: a\x01z\r\n\r\n", OTR_HEAD_ODD},
+	{LINE "Host: x\r\nX: a\t\x08z\r\n\r\n", OTR_HEAD_ODD},
+	{LINE "Host: x\r\nX: abcdefg\x7fh\r\n\r\n", OTR_HEAD_ODD},
+	{LINE "Host: x\r\nX: a\rb\r\n\r\n", OTR_HEAD_ODD},
+	{LINE "Host: x\r\nX: a\r\n folded\r\n\r\n", OTR_HEAD_ODD},
+	{LINE "Host: x\r\nX : a\r\n\r\n", OTR_HEAD_ODD},
+	{LINE "Host: x\r\n: a\r\n\r\n", OTR_HEAD_ODD},
+	{LINE "Host: x\r\nno colon\r\n\r\n", OTR_HEAD_ODD},
+	{LINE "Host: x\r\nX: a\n\r\n", OTR_HEAD_ODD},
+	{LINE "X: no host\r\n\r\n", OTR_HEAD_ODD},
+	{LINE "Host: x\r\nhOST: y\r\n\r\n", OTR_HEAD_ODD},
+	{"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", OTR_HEAD_ODD},
+	{"GET /a\tb HTTP/1.1\r\nHost: x\r\n\r\n", OTR_HEAD_ODD},
+	{"GET  HTTP/1.1\r\nHost: x\r\n\r\n", OTR_HEAD_ODD},
+	{"GET /\x02 HTTP/1.1\r\nHost: x\r\n\r\n", OTR_HEAD_ODD},
 	{LINE "Host: x\r\n\r\ntraceparent: in the body\r\n", OTR_HEAD_WHOLE},
 	{LINE "Host: x\r\n", OTR_HEAD_SPLIT},
 	{LINE "Host: x", OTR_HEAD_SPLIT},
@@ -80,6 +98,40 @@ static void heads(void **state)
 			if (vectors[i].is == OTR_HEAD_WHOLE)
 				assert_memory_equal(vectors[i].head + end - 2, "\r\n", 2);
 		}
+}
+
+/* Each byte but a tab below a blank, and DEL, in each place of a value: none is let pass. */
+static void no_control_is_let_pass(void **state)
+{
+	char head[] = LINE "Host: x\r\nX: abcdefghijklmnopqrstuvwxyz\r\n\r\n";
+	char *value = strstr(head, "abc"), was;
+	size_t end;
+
+	(void)state;
+	for (size_t at = 0; at < 26; at++)
+		for (int c = 0; c < 256; c++) {
+			struct iovec one = {head, sizeof(head) - 1};
+
+			was = value[at];
+			value[at] = (char)c;
+			if (c != '\n' && c != '\r')
+				assert_int_equal(otr_head_read(&one, 1, &end),
+						 (c < ' ' && c != '\t') || c == 0x7f ?
+							 OTR_HEAD_ODD :
+							 OTR_HEAD_WHOLE);
+			value[at] = was;
+		}
+}
+
+static void the_target(void **state)
+{
+	const char head[] = "POST http://h/x HTTP/1.1\r\nHost: h\r\n\r\n";
+	const struct iovec two[] = {{(char *)head, 9}, {(char *)head + 9, sizeof(head) - 10}};
+	char out[10];
+
+	(void)state;
+	assert_int_equal(otr_head_target(two, 2, out, sizeof(out)), 10);
+	assert_memory_equal(out, "http://h/x", 10);
 }
 
 static void a_long_head_is_left_alone(void **state)
@@ -196,6 +248,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(heads),
+		cmocka_unit_test(no_control_is_let_pass),
+		cmocka_unit_test(the_target),
 		cmocka_unit_test(a_long_head_is_left_alone),
 		cmocka_unit_test(values),
 		cmocka_unit_test(every_answer_of_a_kernel),

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "preload/proof.h"
 #include "preload/shim.h"
 
 struct otr_shim otr_shim;
@@ -35,6 +36,18 @@ void otr_tls_beside(const struct otr_self *s, struct otr_fd *f)
 {
 	(void)s;
 	(void)f;
+}
+
+void otr_peer_is_greeted(struct otr_fd *f, const struct iovec *iov, int n)
+{
+	(void)iov, (void)n;
+	f->greeted = 1;
+}
+
+void otr_peer_greets(struct otr_fd *f, const struct iovec *iov, int n)
+{
+	(void)iov, (void)n;
+	f->greeted = 1;
 }
 
 uint64_t otr_clock_ns(void)

@@ -67,10 +67,8 @@ struct otr_fd *otr_fd_of(int fd)
 	return fd == FD ? &SOCKET : NULL;
 }
 
-struct otr_fd *otr_fd_known(int fd)
-{
-	return otr_fd_of(fd);
-}
+struct otr_fd *otr_fd_keeper(int fd) __attribute__((alias("otr_fd_of")));
+struct otr_fd *otr_fd_known(int fd) __attribute__((alias("otr_fd_of")));
 
 struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
 {

@@ -46,7 +46,7 @@ static void leads_there_in_any_pieces(void **state)
 		{"", OTR_TALK_START},
 		{"GE", OTR_TALK_HEAD},
 		{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", OTR_TALK_START},
-		{"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n\r\n", OTR_TALK_START},
+		{"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nhost:y\r\n\r\n", OTR_TALK_START},
 		{"GET / HTTP/1.1\r\nHost: x\r\n", OTR_TALK_HEAD},
 		{POST "Content-Length: 5\r\n\r\n", OTR_TALK_BODY},
 		{POST "Content-Length: 5\r\n\r\nGET ", OTR_TALK_BODY},
@@ -64,8 +64,21 @@ static void leads_there_in_any_pieces(void **state)
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", OTR_TALK_START},
 		{POST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", OTR_TALK_OPAQUE},
 		{"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", OTR_TALK_OPAQUE},
-		{"GET / HTTP/1.1\r\nUpgrade-Insecure-Requests: 1\r\n\r\n", OTR_TALK_START},
+		{"GET / HTTP/1.1\r\nHost: x\r\nUpgrade-Insecure-Requests: 1\r\n\r\n", OTR_TALK_START},
 		{"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", OTR_TALK_OPAQUE},
+		{"GET / HTTP/1.0\r\n\r\n", OTR_TALK_START},
+		/* Not valid: what follows may be anything. */
+		{"GET / HTTP/1.1\r\n\r\n", OTR_TALK_OPAQUE},
+		{"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", OTR_TALK_OPAQUE},
+		{"GET / HTTP/2.0\r\nHost: x\r\n\r\n", OTR_TALK_OPAQUE},
+		{"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", OTR_TALK_OPAQUE},
+		{"GET /a\tb HTTP/1.1\r\nHost: x\r\n\r\n", OTR_TALK_OPAQUE},
+		{"GET / HTTP/1.1\nHost: x\n\n", OTR_TALK_HEAD},
+		{"GET / HTTP/1.1\r\nHost: x\n\r\n", OTR_TALK_OPAQUE},
+		{"GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", OTR_TALK_OPAQUE},
+		{"GET / HTTP/1.1\r\nHost: x\r\nA: b\x01\r\n\r\n", OTR_TALK_OPAQUE},
+		{"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", OTR_TALK_OPAQUE},
+		{"CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n", OTR_TALK_OPAQUE},
 		{"PRI * HTTP/2.0\r\n\r\n", OTR_TALK_OPAQUE},
 		{"EHLO x\r\n", OTR_TALK_OPAQUE},
 		{"\x16\x03\x01", OTR_TALK_OPAQUE},
@@ -87,7 +100,7 @@ static void a_long_line_is_no_trouble(void **state)
 	memcpy(text, "GET /", 5);
 	text[sizeof(text) - 1] = 0;
 	say(&t, text);
-	say(&t, " HTTP/1.1\r\nCookie: ");
+	say(&t, " HTTP/1.1\r\nHost: x\r\nCookie: ");
 	memset(text, 'y', 8);
 	say(&t, text);
 	say(&t, "\r\n\r\n");

@@ -90,6 +90,29 @@ struct otr_fd *otr_fd_of(int fd)
 	return otr_fd_slot(fd);
 }
 
+struct otr_fd *otr_fd_keeper(int fd)
+{
+	return otr_fd_slot(fd);
+}
+
+int otr_hold(struct otr_fd *f)
+{
+	(void)f;
+	return 1;
+}
+
+void otr_unseen(struct otr_fd *f, int dir, ssize_t n)
+{
+	(void)dir, (void)n;
+	f->talk.state = OTR_TALK_OPAQUE;
+}
+
+int otr_has_ended(int32_t tid)
+{
+	(void)tid;
+	return 0;
+}
+
 int otr_fd_is(int fd, struct otr_fd *f)
 {
 	return f == otr_fd_slot(fd);
@@ -101,10 +124,11 @@ struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
 	return f;
 }
 
-size_t otr_header_for(struct otr_self *at, struct otr_fd *f, const struct iovec *iov,
+size_t otr_header_for(struct otr_self *at, int number, struct otr_fd *f, const struct iovec *iov,
 		      int n, int plain, uint64_t now, size_t *place, char *out)
 {
 	(void)at;
+	(void)number;
 	(void)f;
 	(void)now;
 	if (!plain || n != 1 || memcmp(iov->iov_base, "GET ", 4))

@@ -1,0 +1,11 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# relay.bats - what leaves a program is the same with the library, however it leaves.
+
+load helpers
+setup() { live_setup; }
+teardown() { live_teardown; }
+
+@test "random conversations, by every way bytes leave a process: the same bytes, and headers where they may be" {
+	tests/relay/run.sh "$((${TORTURE:-3000} / 15))"
+}

@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * talks.c - random conversations, the same for the same seed.
+ *
+ *	talks serve FILE	prints its ports, then writes all that each connection brings
+ *	talks play PORTS SEED N	plays the client: prints what each call returned, and of each
+ *				connection, in order, where a header may stand: behind the
+ *				request line of a valid request that this very process sent on
+ *				a connection of its own to a peer that waits to be asked
+ *
+ * A conversation is valid HTTP, or broken, or none; its bytes leave the process by every way
+ * there is, those that a preload library does not see among them; bodies look like requests.
+ * judge.py compares what two runs have brought, one of them with the library.
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum port { PLAIN, GREETS_220, GREETS, CALLS_BACK, PORTS };
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(2);
+}
+
+static int listening(struct sockaddr_in *at)
+{
+	socklen_t len = sizeof(*at);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	memset(at, 0, sizeof(*at));
+	at->sin_family = AF_INET;
+	at->sin_addr.s_addr = htonl(INADDR_ANY); /* in a network namespace of its own */
+	if (bind(fd, (struct sockaddr *)at, len) || listen(fd, 64) ||
+	    getsockname(fd, (struct sockaddr *)at, &len))
+		die("listen");
+	return fd;
+}
+
+#define HOST	 INADDR_LOOPBACK
+#define FTP_HOST (INADDR_LOOPBACK + 1) /* whoever is greeted there gets no header any more */
+
+static int dial(uint32_t host, int port)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+				 .sin_addr.s_addr = htonl(host)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)))
+		die("connect");
+	return fd;
+}
+
+/* The server. */
+
+static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+struct guest {
+	int fd, number;
+};
+static FILE *file;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void write_down(int number, const char *bytes, size_t len)
+{
+	pthread_mutex_lock(&lock);
+	fprintf(file, "%d %zu\n", number, len);
+	fwrite(bytes, 1, len, file);
+	fputc('\n', file);
+	fflush(file);
+	pthread_mutex_unlock(&lock);
+}
+
+/* Answers whenever nothing more comes for a moment. */
+static void *attend(void *arg)
+{
+	struct guest g = *(struct guest *)arg;
+	struct pollfd one = {.fd = g.fd, .events = POLLIN};
+	size_t len = 0, size = 1 << 20;
+	char *bytes = malloc(size);
+	int owes = 0;
+	ssize_t n;
+
+	free(arg);
+	for (;;) {
+		if (!poll(&one, 1, owes ? 3 : -1)) {
+			send(g.fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
+			owes = 0;
+			continue;
+		}
+		n = read(g.fd, bytes + len, size - len);
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+		owes = 1;
+	}
+	close(g.fd);
+	write_down(g.number, bytes, len);
+	free(bytes);
+	return NULL;
+}
+
+static void receive(int fd, int number)
+{
+	struct guest *g = malloc(sizeof(*g));
+	pthread_t t;
+
+	*g = (struct guest){fd, number};
+	if (pthread_create(&t, NULL, attend, g))
+		die("pthread_create");
+	pthread_detach(t);
+}
+
+/* A line with a port: what is heard there is what counts. */
+static int call_back(int fd)
+{
+	char line[16] = "";
+
+	if (read(fd, line, sizeof(line) - 1) <= 0)
+		die("call_back");
+	close(fd);
+	return dial(HOST, atoi(line));
+}
+
+static int serve(const char *path)
+{
+	static const char greeting[] = "220 hello\r\n", other[] = "* OK ready\r\n";
+	struct pollfd doors[PORTS];
+	struct sockaddr_in at;
+	int number = 0, fd;
+
+	file = fopen(path, "w");
+	if (!file)
+		die(path);
+	for (int i = 0; i < PORTS; i++) {
+		doors[i] = (struct pollfd){.fd = listening(&at), .events = POLLIN};
+		printf("%d%c", ntohs(at.sin_port), i + 1 < PORTS ? ',' : '\n');
+	}
+	fflush(stdout);
+	while (poll(doors, PORTS, -1) > 0)
+		for (int i = 0; i < PORTS; i++) {
+			if (!doors[i].revents)
+				continue;
+			fd = accept(doors[i].fd, NULL, NULL);
+			if (i == GREETS_220)
+				send(fd, greeting, sizeof(greeting) - 1, 0);
+			else if (i == GREETS)
+				send(fd, other, sizeof(other) - 1, 0);
+			else if (i == CALLS_BACK)
+				fd = call_back(fd);
+			receive(fd, number++);
+		}
+	return 0;
+}
+
+/* The client. */
+
+static uint64_t state;
+static int ports[PORTS], connections;
+
+static uint32_t rnd(uint32_t below)
+{
+	state = state * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(state >> 33) % below;
+}
+
+/* One connection as it goes. */
+struct talk {
+	int fd;
+	int number;
+	size_t sent;
+	size_t marks[64]; /* where a header may stand */
+	int n_marks;
+};
+
+static long raw(long n, long a, long b, long c, long d)
+{
+#if defined(__x86_64__)
+	long ret;
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = 0;
+	register long r9 __asm__("r9") = 0;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+#else
+	register long x8 __asm__("x8") = n;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = 0;
+	register long x5 __asm__("x5") = 0;
+
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	return x0;
+#endif
+}
+
+static ssize_t by_pieces(int fd, const char *text, size_t len, int how)
+{
+	size_t cut = rnd((uint32_t)len + 1);
+	struct iovec iov[2] = {{(char *)text, cut}, {(char *)text + cut, len - cut}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+	struct mmsghdr two[2] = {{.msg_hdr = {.msg_iov = &iov[0], .msg_iovlen = 1}},
+				 {.msg_hdr = {.msg_iov = &iov[1], .msg_iovlen = 1}}};
+
+	if (how == 0)
+		return writev(fd, iov, 2);
+	if (how == 1)
+		return sendmsg(fd, &msg, 0);
+	return sendmmsg(fd, two, 2, 0) == 2 ? (ssize_t)len : -1;
+}
+
+static ssize_t by_file(int fd, const char *text, size_t len, int spliced)
+{
+	int from = memfd_create("talk", 0), p[2];
+	ssize_t n;
+
+	if (write(from, text, len) < 0 || lseek(from, 0, SEEK_SET) || pipe(p))
+		die("memfd");
+	if (!spliced) {
+		n = sendfile(fd, from, NULL, len);
+	} else {
+		n = splice(from, NULL, p[1], NULL, len, 0);
+		n = splice(p[0], NULL, fd, NULL, (size_t)n, 0);
+	}
+	close(from);
+	close(p[0]);
+	close(p[1]);
+	return n;
+}
+
+static ssize_t by_stdio(int fd, const char *text, size_t len)
+{
+	FILE *out = fdopen(dup(fd), "w");
+	size_t n = fwrite(text, 1, len, out);
+
+	fclose(out);
+	return (ssize_t)n;
+}
+
+static ssize_t by_child(int fd, const char *text, size_t len)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(send(fd, text, len, 0) != (ssize_t)len);
+	waitpid(pid, &status, 0);
+	return status ? -1 : (ssize_t)len;
+}
+
+/* To a child, which has it from us by a message. */
+static ssize_t by_passing(int fd, const char *text, size_t len)
+{
+	char byte = 0, room[CMSG_SPACE(sizeof(int))] = "";
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+			     .msg_controllen = sizeof(room)};
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
+	int pair[2], got, status;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		die("socketpair");
+	pid = fork();
+	if (!pid) {
+		close(fd);
+		if (recvmsg(pair[1], &msg, 0) != 1)
+			_exit(1);
+		memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(got));
+		_exit(send(got, text, len, 0) != (ssize_t)len);
+	}
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	if (sendmsg(pair[0], &msg, 0) != 1)
+		die("sendmsg");
+	waitpid(pid, &status, 0);
+	close(pair[0]);
+	close(pair[1]);
+	return status ? -1 : (ssize_t)len;
+}
+
+static const char *as_string(const char *text, size_t len)
+{
+	static char copy[4096];
+
+	memcpy(copy, text, len);
+	copy[len] = 0;
+	return copy;
+}
+
+static ssize_t by_program(int fd, const char *text, size_t len)
+{
+	char *const argv[] = {"sh", "-c", "printf %s \"$0\"", (char *)as_string(text, len), NULL};
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		dup2(fd, 1);
+		execv("/bin/sh", argv);
+		_exit(1);
+	}
+	waitpid(pid, &status, 0);
+	return status ? -1 : (ssize_t)len;
+}
+
+static ssize_t by_number(int fd, const char *text, size_t len)
+{
+	int other = rnd(2) ? dup(fd) : dup2(fd, 100 + (int)rnd(20));
+	ssize_t n = send(other, text, len, 0);
+
+	if (rnd(2))
+		close(other);
+	else
+		raw(SYS_close, other, 0, 0, 0);
+	return n;
+}
+
+#define SEEN 8 /* ways that a library sees; those behind it it does not */
+#define WAYS 16
+
+static ssize_t send_by(int way, int fd, const char *text, size_t len)
+{
+	struct iovec iov = {(char *)text, len};
+
+	switch (way) {
+	case 0: return send(fd, text, len, 0);
+	case 1: return write(fd, text, len);
+	case 2: return by_pieces(fd, text, len, 0);
+	case 3: return by_pieces(fd, text, len, 1);
+	case 4: return by_pieces(fd, text, len, 2);
+	case 5: return by_file(fd, text, len, 0);
+	case 6: return by_file(fd, text, len, 1);
+	case 7: return by_number(fd, text, len);
+	case 8: return raw(SYS_write, fd, (long)text, (long)len, 0);
+	case 9: return raw(SYS_sendto, fd, (long)text, (long)len, 0);
+	case 10: return pwritev2(fd, &iov, 1, -1, 0);
+	case 11: return by_stdio(fd, text, len);
+	case 12: return by_child(fd, text, len);
+	case 13: return by_passing(fd, text, len);
+	case 14: return memchr(text, 0, len) ? send(fd, text, len, 0) : by_program(fd, text, len);
+	default: return memchr(text, 0, len) ? send(fd, text, len, 0) : dprintf(fd, "%s", as_string(text, len));
+	}
+}
+
+static void say(struct talk *t, int way, const char *text, size_t len)
+{
+	ssize_t n;
+
+	if (!len)
+		return;
+	n = send_by(way, t->fd, text, len);
+	printf("%d: %d %zd of %zu\n", t->number, way, n, len);
+	t->sent += len;
+}
+
+/* A header may stand `at` bytes behind where we are. */
+static void mark(struct talk *t, size_t at)
+{
+	if (t->n_marks < 64)
+		t->marks[t->n_marks++] = t->sent + at;
+}
+
+static void listen_to(struct talk *t)
+{
+	struct pollfd one = {.fd = t->fd, .events = POLLIN};
+	char buf[4096];
+
+	if (poll(&one, 1, 1000) == 1)
+		(void)!recv(t->fd, buf, sizeof(buf), 0);
+}
+
+static int any_way(void)
+{
+	return (int)rnd(rnd(3) ? SEEN : WAYS);
+}
+
+static const char inner[] = "GET /inner HTTP/1.1\r\nHost: in.a.body\r\n\r\n";
+
+/* Returns its length; the body of half of them is what looks like a request. */
+static size_t make_body(char *out)
+{
+	size_t len = rnd(300);
+
+	if (rnd(2)) {
+		memcpy(out, inner, sizeof(inner) - 1);
+		len += sizeof(inner) - 1;
+	}
+	for (size_t i = rnd(2) ? sizeof(inner) - 1 : 0; i < len; i++)
+		if (i >= sizeof(inner) - 1 || out[i] == 0)
+			out[i] = (char)('a' + rnd(26));
+	for (size_t i = 0; i < len; i++)
+		if (!out[i])
+			out[i] = 'z';
+	return len;
+}
+
+static void request(struct talk *t)
+{
+	static const char *const methods[] = {"GET", "POST", "PUT", "DELETE", "OPTIONS"};
+	char head[1200], body[700] = "";
+	size_t len = rnd(2) ? make_body(body) : 0, line, n;
+	int chunked = len && rnd(3) == 0;
+
+	line = (size_t)sprintf(head, "%s /%u HTTP/1.1\r\n", methods[rnd(5)], rnd(1000));
+	n = line + (size_t)sprintf(head + line, "Host: h\r\nX-%u: %u\r\n", rnd(99), rnd(9999));
+	if (chunked)
+		n += (size_t)sprintf(head + n, "Transfer-Encoding: chunked\r\n\r\n%zx\r\n", len);
+	else if (len)
+		n += (size_t)sprintf(head + n, "Content-Length: %zu\r\n\r\n", len);
+	else
+		n += (size_t)sprintf(head + n, "\r\n");
+	mark(t, line);
+	if (rnd(3) == 0) { /* in one call */
+		memcpy(head + n, body, len);
+		say(t, any_way(), head, n + len);
+	} else if (rnd(4) == 0) { /* a head in several */
+		line = rnd((uint32_t)n + 1);
+		say(t, any_way(), head, line);
+		say(t, any_way(), head + line, n - line);
+		say(t, any_way(), body, len);
+	} else {
+		say(t, any_way(), head, n);
+		say(t, any_way(), body, len);
+	}
+	if (chunked)
+		say(t, any_way(), "\r\n0\r\n\r\n", 7);
+	if (rnd(4))
+		listen_to(t);
+}
+
+/* Heads that are not valid: what follows is anybody's. */
+static void broken(struct talk *t)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+	} heads[] = {
+#define HEAD(text) {text, sizeof(text) - 1}
+		HEAD("GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n"), HEAD("GET / HTTP/1.1\r\nX: no host\r\n\r\n"),
+		HEAD("GET / HTTP/1.1\nHost: x\n\n"), HEAD("GET / HTTP/1.1\r\nHost: x\r\n y: folded\r\n\r\n"),
+		HEAD("GET / HTTP/1.1\r\nHost : x\r\n\r\n"), HEAD("GET /a b HTTP/1.1\r\nHost: x\r\n\r\n"),
+		HEAD("GET / HTTP/2.0\r\nHost: x\r\n\r\n"), HEAD("get / HTTP/1.1\r\nHost: x\r\n\r\n"),
+		HEAD("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n"), HEAD("\x16\x03\x01 GET / HTTP/1.1\r\n\r\n"),
+		HEAD("set k 0 0 40\r\n"), HEAD("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$40\r\n"),
+	};
+	size_t i = rnd(sizeof(heads) / sizeof(heads[0]));
+
+	say(t, any_way(), heads[i].text, heads[i].len);
+	say(t, any_way(), inner, sizeof(inner) - 1);
+	if (rnd(2))
+		listen_to(t);
+	say(t, any_way(), inner, sizeof(inner) - 1);
+}
+
+static void print_marks(const struct talk *t)
+{
+	printf("conn %d:", t->number);
+	for (int i = 0; i < t->n_marks; i++)
+		printf(" %zu", t->marks[i]);
+	printf("\n");
+	fflush(stdout);
+}
+
+/* With answers that nobody has read the kernel would end it by a reset, and what was sent last
+ * might not arrive. */
+static void end(struct talk *t, int may)
+{
+	char rest[4096];
+
+	if (!may)
+		t->n_marks = 0;
+	print_marks(t);
+	shutdown(t->fd, SHUT_WR);
+	while (recv(t->fd, rest, sizeof(rest), 0) > 0)
+		;
+	close(t->fd);
+}
+
+static struct talk begin_at(uint32_t host, enum port port)
+{
+	struct talk t = {.fd = dial(host, ports[port]), .number = connections++};
+
+	return t;
+}
+
+static struct talk begin(enum port port)
+{
+	return begin_at(HOST, port);
+}
+
+/* FTP: what goes over the second connection is a file. */
+static void upload(void)
+{
+	struct talk control = begin_at(FTP_HOST, GREETS_220), data;
+
+	listen_to(&control);
+	say(&control, 0, "USER a\r\n", 8);
+	listen_to(&control);
+	say(&control, 0, "EPSV\r\n", 6);
+	data = begin_at(FTP_HOST, PLAIN);
+	say(&data, any_way(), inner, sizeof(inner) - 1);
+	say(&data, any_way(), inner, sizeof(inner) - 1);
+	end(&data, 0);
+	end(&control, 0);
+}
+
+static void greeted(enum port port)
+{
+	struct talk t = begin(port);
+
+	if (rnd(2))
+		listen_to(&t);
+	else
+		usleep(2000); /* it has spoken, and nobody has heard it */
+	if (port == GREETS_220)
+		say(&t, 0, "EHLO me\r\n", 9);
+	for (uint32_t i = 0; i <= rnd(3); i++)
+		say(&t, any_way(), inner, sizeof(inner) - 1);
+	end(&t, 0);
+}
+
+/* An accepted socket, by this process, or inherited by a child that copies a file to it. */
+static void accepted(void)
+{
+	struct sockaddr_in at;
+	int door = listening(&at);
+	struct talk t = begin(CALLS_BACK);
+	char line[16];
+
+	(void)!write(t.fd, line, (size_t)sprintf(line, "%d\n", ntohs(at.sin_port)));
+	close(t.fd);
+	t.fd = accept(door, NULL, NULL);
+	close(door);
+	for (uint32_t i = 0; i <= rnd(3); i++)
+		say(&t, any_way(), inner, sizeof(inner) - 1);
+	end(&t, 0);
+}
+
+/* A child that goes on where its parent began. */
+static void in_child(void)
+{
+	struct talk t = begin(PLAIN);
+	pid_t pid;
+
+	if (rnd(2))
+		request(&t);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		for (uint32_t i = 0; i <= rnd(2); i++)
+			say(&t, (int)rnd(12), inner, sizeof(inner) - 1);
+		fflush(stdout);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	end(&t, 1);
+}
+
+static void converse(void)
+{
+	struct talk t;
+
+	switch (rnd(10)) {
+	case 0: upload(); return;
+	case 1: greeted(rnd(2) ? GREETS : GREETS_220); return;
+	case 2: accepted(); return;
+	case 3: in_child(); return;
+	case 4:
+		t = begin(PLAIN);
+		broken(&t);
+		end(&t, 0);
+		return;
+	default:
+		t = begin(PLAIN);
+		for (uint32_t i = 0, n = 1 + rnd(4); i < n; i++)
+			request(&t);
+		end(&t, 1);
+	}
+}
+
+static int play(const char *list, uint64_t seed, int n)
+{
+	if (sscanf(list, "%d,%d,%d,%d", &ports[0], &ports[1], &ports[2], &ports[3]) != PORTS)
+		return 2;
+	for (int i = 0; i < n; i++) {
+		state = seed * 1000003 + (uint64_t)i;
+		rnd(2);
+		converse();
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "serve"))
+		return serve(argv[2]);
+	if (argc == 5 && !strcmp(argv[1], "play"))
+		return play(argv[2], strtoull(argv[3], NULL, 10), atoi(argv[4]));
+	return fprintf(stderr, "usage: talks serve FILE | talks play PORTS SEED N\n"), 2;
+}
