@@ -18,11 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/base/buf.h"
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/base/privilege.h"
+#include "agent/base/secret.h"
 #include "agent/cmd.h"
 #include "agent/launch.h"
 #include "agent/loop.h"
@@ -140,18 +142,20 @@ static int start_child(struct run *r, int *bad, struct otr_err *err)
 	return 0;
 }
 
+/* The command for people: short, and without secrets. */
 static void start_line(struct run *r)
 {
+	OTR_AUTO(otr_buf_fini) struct otr_buf args = {0}, shown = {0};
 	char what[256];
-	size_t len = 0;
+	int room;
 
-	for (char **arg = r->argv; *arg && len < sizeof(what) - 40; arg++)
-		len += (size_t)snprintf(what + len, sizeof(what) - len - 32,
-					"%s%.80s", arg == r->argv ? "" : " ",
-					*arg);
-	if (len > sizeof(what) - 33)
-		len = sizeof(what) - 33;
-	snprintf(what + len, sizeof(what) - len, " (%d)", r->pid);
+	for (char **arg = r->argv; *arg && args.len < 4 * sizeof(what); arg++)
+		otr_buf_add(&args, *arg, strlen(*arg) + 1);
+	otr_secret_hide_args(&shown, otr_buf_view(&args));
+	room = (int)sizeof(what) - 33;
+	snprintf(what, sizeof(what), "%.*s (%d)",
+		 (int)shown.len < room ? (int)shown.len : room,
+		 shown.len ? shown.data : "", r->pid);
 	otr_sinks_start_line(r->sinks, what, otr_session_source(r->session));
 }
 

@@ -103,9 +103,9 @@ static size_t prepare(struct otr_carry *carry, char *const *env)
 
 	if (otr_shim.sealed || !env)
 		return 0;
-	if (!*otr_shim.off && otr_get(&otr_shim.alone))
+	if (!otr_is_off() && otr_get(&otr_shim.alone))
 		otr_passes_on();
-	carry->says = !*otr_shim.off && choose(carry, env);
+	carry->says = !otr_is_off() && choose(carry, env);
 	carry->unloaded = is_lost(env);
 	change = (carry->says || carry->unloaded) && !otr_on_other_stack();
 	errno = error;

@@ -41,6 +41,16 @@ int otr_fd_is(int fd, struct otr_fd *f);
 void otr_fd_closed(int fd);
 void otr_fd_made(int fd, int role);
 
+/* hold.c: takes the state of a connection for this thread until otr_leave(); returns 0 where
+ * another thread has it for longer than a moment, or this one has too many. Of one that is
+ * held it says 1. */
+int otr_hold(struct otr_fd *f);
+/* `n` bytes were moved by a thread that could not hold it. */
+void otr_unseen(struct otr_fd *f, int dir, ssize_t n);
+void otr_drop_all(struct otr_self *self);
+/* Likewise what a call held that was left by longjmp(): it may be half written. */
+void otr_drop_left(struct otr_self *self);
+
 #pragma GCC visibility pop
 
 #endif /* OTR_FD_H */

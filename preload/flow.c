@@ -22,7 +22,7 @@ static uint8_t own_policy(const struct otr_fd *f)
 
 static void take_policy(struct otr_fd *f, int dir)
 {
-	const struct otr_ring *ring = otr_shim.ring;
+	const struct otr_ring *ring = otr_ring_now();
 	uint64_t key = otr_dir_key(f->inode, (uint32_t)dir);
 	uint32_t at = otr_ring_hash(key);
 	struct otr_way *w = &f->way[dir];
@@ -51,7 +51,7 @@ static void take_policy(struct otr_fd *f, int dir)
 
 static void take_policies(struct otr_fd *f)
 {
-	f->policy_gen = otr_shim.ring->policy_gen;
+	f->policy_gen = otr_ring_now()->policy_gen;
 	take_policy(f, OTR_DIR_IN);
 	take_policy(f, OTR_DIR_OUT);
 }
@@ -64,7 +64,7 @@ static int asks(const struct otr_fd *f, int dir)
 /* What is asked on behalf of a request is told as that is: see otr_rules_ask(). */
 static int want_of_cpu(int dir)
 {
-	return __atomic_load_n(&otr_shim.ring->paused, __ATOMIC_RELAXED) ||
+	return __atomic_load_n(&otr_ring_now()->paused, __ATOMIC_RELAXED) ||
 	       (dir == OTR_DIR_IN && otr_ring_is_behind());
 }
 
@@ -72,7 +72,7 @@ static int want_of_cpu(int dir)
  * seen by half; causality goes on. */
 int otr_lets_go(const struct otr_fd *f, int dir)
 {
-	const struct otr_ring *ring = otr_shim.ring;
+	const struct otr_ring *ring = otr_ring_now();
 	int begins = f->last_dir != dir && asks(f, dir);
 
 	if (!begins && f->last_dir != OTR_DIR_NONE)
@@ -88,14 +88,14 @@ static void let_go(struct otr_fd *f, int dir, int first, int go)
 	otr_put(&f->let_go, (uint8_t)go);
 	if (go && first && asks(f, dir) &&
 	    f->way[dir].capture != OTR_CAPTURE_MUTE && !otr_is_told(OTR_RING_NO_OBSERVE))
-		otr_count(otr_get(&otr_shim.behind) && !otr_shim.ring->paused ? OTR_SHIM_BEHIND :
+		otr_count(otr_get(&otr_shim.behind) && !otr_ring_now()->paused ? OTR_SHIM_BEHIND :
 								      OTR_SHIM_LET_GO);
 }
 
 void otr_passes_on(void)
 {
-	if (otr_shim.ring && !otr_shim.ring->passes_on)
-		otr_shim.ring->passes_on = 1;
+	if (otr_ring_now() && !otr_ring_now()->passes_on)
+		otr_ring_now()->passes_on = 1;
 }
 
 /* Does nobody need to know whom this request is for? It is let go as the one before it was,
@@ -103,7 +103,7 @@ void otr_passes_on(void)
 static int is_nobodys(const struct otr_fd *f, const struct iovec *iov, int n)
 {
 	return f->last_dir == OTR_DIR_OUT && want_of_cpu(OTR_DIR_IN) &&
-	       (!otr_shim.ring->passes_on || !otr_head_has(iov, n, "traceparent"));
+	       (!otr_ring_now()->passes_on || !otr_head_has(iov, n, "traceparent"));
 }
 
 /* The same of one that goes out, while its strand works for nobody who is known. */
@@ -112,7 +112,7 @@ int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f)
 	const struct otr_asked *asked = &f->asked;
 
 	return f->let_go && f->role == OTR_ROLE_CLIENT && f->layer == OTR_LAYER_SOCKET &&
-	       !f->opaque && f->last_dir == OTR_DIR_IN && otr_shim.ring && otr_shim.ring->paused &&
+	       !f->opaque && f->last_dir == OTR_DIR_IN && otr_ring_now() && otr_ring_now()->paused &&
 	       otr_get(&otr_shim.alone) && !self->strand.cur.conn && !f->has_cause && !asked->pending &&
 	       !asked->has_born && !asked->claim.conn && !otr_tls_inside(self);
 }
@@ -129,7 +129,7 @@ int otr_passes_by(struct otr_self *self, struct otr_fd *f, int dir, uint64_t mov
 {
 	struct otr_strand *st = &self->strand;
 
-	if (!f->let_go || !otr_shim.ring || f->opaque || otr_tls_inside(self))
+	if (!f->let_go || !otr_ring_now() || f->opaque || otr_tls_inside(self))
 		return 0;
 	if (f->last_dir != dir && asks(f, dir)) {
 		if (!begins_unseen(self, f, dir, iov, n))
@@ -173,11 +173,11 @@ static void begin_run(struct otr_fd *f, int dir, uint64_t now)
 	w->copied = 0;
 	w->cut = 0;
 	w->first_ns = now;
-	if (otr_shim.ring)
-		otr_ring_look(otr_shim.ring, now);
-	if (!otr_shim.ring)
+	if (otr_ring_now())
+		otr_ring_look(otr_ring_now(), now);
+	if (!otr_ring_now())
 		w->head_bytes = OTR_HEAD_BYTES;
-	else if (f->policy_gen != otr_shim.ring->policy_gen)
+	else if (f->policy_gen != otr_ring_now()->policy_gen)
 		take_policies(f);
 }
 
@@ -201,7 +201,7 @@ size_t otr_wanted(const struct otr_fd *f)
 	if (f->opaque)
 		return 0;
 	if (f->role != OTR_ROLE_SERVER || w->capture == OTR_CAPTURE_FRAMES ||
-	    !otr_shim.ring || f->policy_gen != otr_shim.ring->policy_gen)
+	    !otr_ring_now() || f->policy_gen != otr_ring_now()->policy_gen)
 		return OTR_DATA_MAX;
 	if (f->let_go || w->capture == OTR_CAPTURE_MUTE)
 		return 0;
@@ -343,7 +343,7 @@ void otr_runs_over(struct otr_fd *f)
 {
 	struct otr_fd *talk = otr_fd_talk(f);
 
-	if (otr_shim.ring && talk->last_dir != OTR_DIR_NONE && !talk->way[talk->last_dir].eof)
+	if (otr_ring_now() && talk->last_dir != OTR_DIR_NONE && !talk->way[talk->last_dir].eof)
 		end_run(talk, talk->last_dir, 0);
 }
 
@@ -365,7 +365,7 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		otr_rules_touch(self, talk);
 		return;
 	}
-	if (f->told_by != otr_shim.pid || talk->way[dir].eof || !otr_shim.ring)
+	if (f->told_by != otr_shim.pid || talk->way[dir].eof || !otr_ring_now())
 		return;
 	if (!ret && dir == OTR_DIR_IN) {
 		otr_handle(&self->strand, f->inode);

@@ -51,7 +51,7 @@ int otr_sampled(const uint8_t trace_id[16], uint64_t threshold)
 /* A trace begins here: whether it is sampled is decided once, now. */
 static void begin_trace(uint8_t trace_id[16], uint8_t *flags)
 {
-	const struct otr_ring *ring = otr_shim.ring;
+	const struct otr_ring *ring = otr_ring_now();
 
 	random_id(trace_id, 16);
 	*flags = (uint8_t)otr_sampled(trace_id, ring ? ring->say.threshold : 0);
@@ -191,7 +191,7 @@ static int is_told_later(void)
 {
 	const struct otr_self *self = otr_self_peek();
 
-	return otr_shim.ring && otr_shim.ring->late && otr_get(&otr_shim.mind.open) && self &&
+	return otr_ring_now() && otr_ring_now()->late && otr_get(&otr_shim.mind.open) && self &&
 	       !self->strand.mine.conn;
 }
 
@@ -295,7 +295,7 @@ int otr_header_left(const struct otr_fd *f, struct iovec *rest)
 int otr_host_denied(const char *host, size_t len, unsigned int port)
 {
 	const struct otr_ring_hosts *own = &otr_shim.say.hosts;
-	const struct otr_ring_hosts *agents = &otr_shim.ring->say.hosts;
+	const struct otr_ring_hosts *agents = &otr_ring_now()->say.hosts;
 
 	if (!own->n && !agents->n)
 		return 0;
@@ -309,7 +309,7 @@ int otr_header_denied(const struct otr_fd *f, const struct iovec *iov, int n)
 	int whole;
 	size_t len;
 
-	if (!otr_shim.say.hosts.n && !otr_shim.ring->say.hosts.n)
+	if (!otr_shim.say.hosts.n && !otr_ring_now()->say.hosts.n)
 		return 0;
 	len = otr_head_value(iov, n, "host", host, sizeof(host), &whole);
 	return otr_host_denied(host, len, f->layer == OTR_LAYER_SOCKET ? 80 : 443);

@@ -392,7 +392,7 @@ ssize_t otr_out(const struct otr_out *o)
 
 	if (otr_get(&otr_shim.owing) && otr_out_first(o->fd, o->is_message, o->flags))
 		return -1;
-	if (*otr_shim.off || is_none(o->fd))
+	if (otr_is_off() || is_none(o->fd))
 		return o->call(o);
 	kind = kind_of(o->fd);
 	if (kind == OTR_FD_STREAM)
@@ -443,7 +443,7 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 	struct otr_self *self;
 	int error;
 
-	if (*otr_shim.off || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE) || is_none(in->fd))
+	if (otr_is_off() || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE) || is_none(in->fd))
 		return;
 	error = errno;
 	self = otr_enter();

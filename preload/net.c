@@ -18,7 +18,7 @@
 static void hint_made(int fd, int role)
 {
 	int error = errno;
-	struct otr_self *self = *otr_shim.off ? NULL : otr_enter();
+	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
 
 	if (self) {
 		otr_fd_made(fd, role);
@@ -39,7 +39,7 @@ int socket(int family, int type, int protocol)
 /* R4: one that does not wait remembers for whom it is. */
 static void dialled(int fd, const struct sockaddr *to, socklen_t len, int ret, int error)
 {
-	struct otr_self *self = *otr_shim.off ? NULL : otr_enter();
+	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
 	struct otr_strand *st;
 	struct otr_fd *f;
 
@@ -73,7 +73,7 @@ int connect(int fd, const struct sockaddr *to, socklen_t len)
 static int accepted(int fd)
 {
 	int error = errno;
-	struct otr_self *self = *otr_shim.off || fd < 0 ? NULL : otr_enter();
+	struct otr_self *self = otr_is_off() || fd < 0 ? NULL : otr_enter();
 
 	if (self) {
 		otr_fd_made(fd, OTR_ROLE_SERVER);
@@ -98,7 +98,7 @@ int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 
 static void closing(int fd)
 {
-	struct otr_fd *f = *otr_shim.off ? NULL : otr_fd_slot(fd);
+	struct otr_fd *f = otr_is_off() ? NULL : otr_fd_slot(fd);
 	struct otr_self *self;
 	int error = errno;
 
@@ -128,7 +128,7 @@ static int replaced(int fd, int to, int ret)
 	if (ret < 0 || fd == to)
 		return ret;
 	closing(to);
-	self = *otr_shim.off || !otr_fd_keeper(fd) ? NULL : otr_enter();
+	self = otr_is_off() || !otr_fd_keeper(fd) ? NULL : otr_enter();
 	if (self) {
 		otr_fd_of(to);
 		otr_leave(self);
@@ -153,7 +153,7 @@ void otr_came(const struct msghdr *msg)
 	size_t n;
 	int fd;
 
-	if (!msg->msg_control || *otr_shim.off)
+	if (!msg->msg_control || otr_is_off())
 		return;
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR((void *)msg, cm)) {
 		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
@@ -177,8 +177,8 @@ static const volatile uint32_t *seal(void)
 
 	otr_put(&otr_shim.sealed, 1);
 	__atomic_store_n(&otr_shim.off, &never, __ATOMIC_RELEASE);
-	if (otr_shim.ring)
-		otr_shim.ring->magic = 0; /* nobody is to wake us up */
+	if (otr_ring_now())
+		otr_ring_now()->magic = 0; /* nobody is to wake us up */
 	return was;
 }
 
@@ -189,8 +189,8 @@ static void unseal(const volatile uint32_t *was)
 		return; /* by an earlier filter */
 	otr_put(&otr_shim.sealed, 0);
 	__atomic_store_n(&otr_shim.off, was, __ATOMIC_RELEASE);
-	if (otr_shim.ring && was == &otr_shim.ring->off)
-		otr_shim.ring->magic = OTR_RING_MAGIC;
+	if (otr_ring_now() && was == &otr_ring_now()->off)
+		otr_ring_now()->magic = OTR_RING_MAGIC;
 }
 
 /* Six words go on as they came, as libc's does it; what is not there is not looked at. */

@@ -177,7 +177,7 @@ static struct otr_fields *prepare(const struct otr_nv *nv, size_t n)
 	struct otr_self *self;
 	int error = errno;
 
-	if (*otr_shim.off || otr_is_told(OTR_RING_NO_INJECT) || otr_shim.sealed)
+	if (otr_is_off() || otr_is_told(OTR_RING_NO_INJECT) || otr_shim.sealed)
 		return NULL;
 	self = otr_enter();
 	if (self) {

@@ -32,7 +32,7 @@ static void told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret, i
 	struct otr_self *self;
 	struct otr_fd *f;
 
-	if (*otr_shim.off)
+	if (otr_is_off())
 		return;
 	self = otr_enter();
 	f = self ? otr_fd_of(fd) : NULL;
@@ -120,7 +120,7 @@ static void rest_went(int fd, struct otr_fd *f, uint32_t life, const struct iove
 		otr_header_orphan(f, life, rest->iov_len - went, at + went);
 	if (self && otr_hold(f) && f->life == life) {
 		f->resting = 0;
-		if (went && !*otr_shim.off)
+		if (went && !otr_is_off())
 			otr_moved(self, fd, f, OTR_DIR_OUT, went, 0,
 				  &(struct iovec){rest->iov_base, went}, 1);
 	} else {

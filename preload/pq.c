@@ -296,7 +296,7 @@ static void miss(const void *conn)
 void otr_pq_begin(struct otr_pq_call *c)
 {
 	int error = errno;
-	struct otr_self *self = *otr_shim.off ? NULL : otr_enter();
+	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
 
 	if (self) {
 		c->start_ns = otr_clock_ns();
@@ -317,7 +317,7 @@ static struct otr_fd *after(struct otr_pq_call *c, struct otr_self **self)
 
 	if (!c->pq || c->pq->conn != c->conn)
 		return NULL;
-	*self = *otr_shim.off ? NULL : otr_enter();
+	*self = otr_is_off() ? NULL : otr_enter();
 	if (!*self) {
 		c->pq->missed = 1;
 		return NULL;
@@ -392,7 +392,7 @@ void otr_pq_got(const void *fn, const void *conn, void *res)
 
 	if (!pq || !pq->busy)
 		return;
-	self = *otr_shim.off ? NULL : otr_enter();
+	self = otr_is_off() ? NULL : otr_enter();
 	if (self) {
 		got(self, otr_pq_lib_of(fn), pq, conn, res);
 		otr_leave(self);

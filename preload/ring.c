@@ -280,12 +280,12 @@ static int make_ring(void)
 static int wait_for_ring(void)
 {
 	const struct timespec most = {.tv_nsec = 20000000};
-	const struct otr_ring *ring = __atomic_load_n(&otr_shim.ring, __ATOMIC_ACQUIRE);
+	const struct otr_ring *ring = otr_ring_now();
 
 	if (!ring && __atomic_load_n(&otr_shim.offered, __ATOMIC_ACQUIRE) == IS_MADE) {
 		otr_sys(SYS_futex, &otr_shim.offered, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, IS_MADE,
 			&most);
-		ring = __atomic_load_n(&otr_shim.ring, __ATOMIC_ACQUIRE);
+		ring = otr_ring_now();
 	}
 	return ring != NULL;
 }
@@ -306,7 +306,7 @@ static int make_and_give(void)
 	__atomic_store_n(&sh->given, !rc, __ATOMIC_RELEASE);
 	if (rc)
 		set_making(WAS_MADE);
-	return !rc && !*sh->off;
+	return !rc && !otr_is_off();
 }
 
 int otr_ring_ready(void)
@@ -334,13 +334,13 @@ void otr_ring_look(struct otr_ring *ring, uint64_t now)
 
 void otr_count(enum otr_shim_count what)
 {
-	if (otr_shim.ring)
-		__atomic_fetch_add(&otr_shim.ring->counts[what], 1, __ATOMIC_RELAXED);
+	if (otr_ring_now())
+		__atomic_fetch_add(&otr_ring_now()->counts[what], 1, __ATOMIC_RELAXED);
 }
 
 int otr_is_told(uint32_t flag)
 {
-	const struct otr_ring *ring = otr_shim.ring;
+	const struct otr_ring *ring = otr_ring_now();
 
 	return (otr_shim.say.flags & flag) || (ring && (ring->say.flags & flag));
 }
@@ -370,7 +370,7 @@ static uint64_t unread(const struct otr_ring *ring)
 /* Said where it begins, by one thread. */
 int otr_ring_is_behind(void)
 {
-	const struct otr_ring *ring = otr_shim.ring;
+	const struct otr_ring *ring = otr_ring_now();
 	uint8_t was = __atomic_load_n(&otr_shim.behind, __ATOMIC_RELAXED), is;
 
 	if (!ring || (!was && unread(ring) <= BEHIND))
@@ -387,7 +387,7 @@ int otr_ring_is_behind(void)
 
 void *otr_ring_reserve(uint32_t size, uint64_t *place)
 {
-	struct otr_ring *ring = otr_shim.ring;
+	struct otr_ring *ring = otr_ring_now();
 	uint64_t need = otr_ring_room(size), head;
 	struct otr_ring_slot *slot;
 

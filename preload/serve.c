@@ -16,12 +16,14 @@
 
 static struct otr_served *place(uint64_t conn, uint32_t i)
 {
-	return &otr_shim.served[(otr_ring_hash(conn) + i) % OTR_EXCHS];
+	return &otr_get(&otr_shim.served)[(otr_ring_hash(conn) + i) % OTR_EXCHS];
 }
 
 struct otr_served *otr_served_of(uint64_t conn)
 {
-	for (uint32_t i = 0; conn && otr_shim.served && i < PROBES; i++)
+	if (!__atomic_load_n(&otr_shim.served, __ATOMIC_ACQUIRE))
+		return NULL;
+	for (uint32_t i = 0; conn && i < PROBES; i++)
 		if (__atomic_load_n(&place(conn, i)->conn, __ATOMIC_ACQUIRE) == conn)
 			return place(conn, i);
 	return NULL;

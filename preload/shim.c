@@ -212,9 +212,9 @@ static int begin_anew(void)
 	if (otr_shim.alone)
 		otr_passes_on(); /* who made us does */
 	otr_shim.off = &otr_shim.idle;
-	otr_wake_child(otr_shim.ring);
-	if (otr_shim.ring)
-		otr_shim.maker = otr_shim.ring;
+	otr_wake_child(otr_ring_now());
+	if (otr_ring_now())
+		otr_shim.maker = otr_ring_now();
 	otr_shim.ring = NULL;
 	otr_shim.idle = otr_shim.only;
 	otr_ring_forked();
@@ -292,7 +292,7 @@ static int was_left(const struct otr_self *self, uintptr_t frame)
 
 static int is_reader_new(void)
 {
-	const struct otr_ring *ring = otr_get(&otr_shim.ring);
+	const struct otr_ring *ring = otr_ring_now();
 
 	return ring && otr_get(&ring->gen) != otr_get(&otr_shim.gen);
 }

@@ -152,7 +152,7 @@ struct otr_self {
 
 struct otr_shim {
 	/* Tested first by every wrapper. Points to `idle` until there is a ring. */
-	const volatile uint32_t *off;
+	const volatile uint32_t *off; /* read by otr_is_off() */
 	uint32_t idle; /* 1: before the constructor, or switched off */
 	uint32_t gen;  /* of the ring's reader, as it was met last; 0: it is the first */
 	int32_t pid;
@@ -198,6 +198,18 @@ struct otr_shim {
 
 extern struct otr_shim otr_shim;
 
+/* The ring; NULL: there is none yet. */
+static inline struct otr_ring *otr_ring_now(void)
+{
+	return __atomic_load_n(&otr_shim.ring, __ATOMIC_ACQUIRE);
+}
+
+/* Does every wrapper call through? */
+static inline int otr_is_off(void)
+{
+	return otr_get(__atomic_load_n(&otr_shim.off, __ATOMIC_ACQUIRE)) != 0;
+}
+
 /* shim.c: is this thread to be observed now? NULL: call through. Else otr_leave() must
  * follow. */
 struct otr_self *otr_enter(void);
@@ -209,19 +221,9 @@ int otr_on_other_stack(void);
 void otr_offer_early(int fd);
 static inline void otr_before(int fd)
 {
-	if (!*otr_shim.off && (!otr_shim.given || !*otr_shim.alive))
+	if (!otr_is_off() && (!otr_shim.given || !*otr_shim.alive))
 		otr_offer_early(fd);
 }
-
-/* hold.c: takes the state of a connection for this thread until otr_leave(); returns 0 where
- * another thread has it for longer than a moment, or this one has too many. Of one that is
- * held it says 1. */
-int otr_hold(struct otr_fd *f);
-/* `n` bytes were moved by a thread that could not hold it. */
-void otr_unseen(struct otr_fd *f, int dir, ssize_t n);
-void otr_drop_all(struct otr_self *self);
-/* Likewise what a call held that was left by longjmp(): it may be half written. */
-void otr_drop_left(struct otr_self *self);
 
 /* strand.c */
 struct otr_self *otr_self_now(void);

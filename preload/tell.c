@@ -244,7 +244,7 @@ uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_
 
 static struct otr_ring_run *run_place(uint64_t key, int make)
 {
-	struct otr_ring *ring = otr_shim.ring;
+	struct otr_ring *ring = otr_ring_now();
 	uint32_t at = otr_ring_hash(key);
 	struct otr_ring_run *r;
 	uint64_t none;
@@ -263,7 +263,7 @@ static struct otr_ring_run *run_place(uint64_t key, int make)
 
 void otr_tell_going(struct otr_fd *f, int dir)
 {
-	struct otr_ring_run *r = otr_shim.ring ?
+	struct otr_ring_run *r = otr_ring_now() ?
 					 run_place(otr_dir_key(f->inode, (uint32_t)dir), 1) :
 					 NULL;
 	const struct otr_way *w = &f->way[dir];
@@ -284,7 +284,7 @@ void otr_tell_going(struct otr_fd *f, int dir)
 
 void otr_forget_going(struct otr_fd *f, int dir)
 {
-	struct otr_ring_run *r = otr_shim.ring ?
+	struct otr_ring_run *r = otr_ring_now() ?
 					 run_place(otr_dir_key(f->inode, (uint32_t)dir), 0) :
 					 NULL;
 

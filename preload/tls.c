@@ -92,7 +92,7 @@ static struct otr_tls *make(const void *session)
 
 void otr_tls_early(const void *session)
 {
-	struct otr_tls *t = *otr_shim.off ? NULL : make(session);
+	struct otr_tls *t = otr_is_off() ? NULL : make(session);
 
 	if (t)
 		otr_put(&t->early, 1);
@@ -217,7 +217,7 @@ static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *b
 	ret = c->make(c, buf, n);
 	error = errno;
 	self->tls_frame = 0;
-	if (self->tls_fd >= 0 && !*otr_shim.off && otr_enter()) {
+	if (self->tls_fd >= 0 && !otr_is_off() && otr_enter()) {
 		learn(self, c->session);
 		otr_leave(self);
 	}
@@ -229,7 +229,7 @@ static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *b
  * library (TLS within TLS), which has the plaintext. */
 static struct otr_self *begin(const struct otr_tls_call *c)
 {
-	struct otr_self *self = *otr_shim.off ? NULL : otr_enter();
+	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
 
 	if (self && otr_tls_inside(self) && self->tls_session != c->session) {
 		otr_leave(self);

@@ -11,7 +11,7 @@
 static void waited(int many, int64_t timeout_ns, int ret)
 {
 	int error = errno;
-	struct otr_self *self = *otr_shim.off ? NULL : otr_enter();
+	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
 	struct otr_strand *st;
 
 	if (!self)
@@ -31,7 +31,7 @@ static void looked_at(int fd)
 	struct otr_self *self;
 	struct otr_fd *f;
 
-	if (*otr_shim.off || !otr_fd_keeper(fd))
+	if (otr_is_off() || !otr_fd_keeper(fd))
 		return;
 	self = otr_enter();
 	if (!self)

@@ -64,7 +64,7 @@ static void forget(struct otr_ring *ring)
 
 int otr_wake_up(void)
 {
-	struct otr_ring *ring = otr_shim.ring;
+	struct otr_ring *ring = otr_ring_now();
 	uint8_t yes = OTR_ALIVE_YES;
 	int error = errno;
 

@@ -5,7 +5,7 @@
  *
  * Departures: the target in a span's name is a route guessed from the path
  * (route.h), told as otrace.route, never as http.route, which is the framework's to
- * tell. Query keys that hide are compared without regard to case (url.h).
+ * tell. What of a target is hidden is more than the conventions' list (url.h).
  */
 
 #include "agent/proto/http1.h"
@@ -15,6 +15,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
+#include "agent/base/secret.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/route.h"
 #include "agent/proto/side.h"
@@ -32,6 +33,7 @@ struct exchange {
 	const struct otr_msg *rsp; /* may be NULL */
 	bool server;
 	struct otr_url url;
+	struct otr_slice path; /* without secrets */
 	struct otr_slice scheme;
 	struct otr_slice host;
 	uint16_t port;
@@ -131,7 +133,7 @@ static int set_url_full(const struct exchange *ex, struct otr_span_builder *sb)
 	else
 		put_host(ex, &text);
 	if (ex->url.path.data[0] == '/')
-		otr_buf_slice(&text, ex->url.path);
+		otr_buf_slice(&text, ex->path);
 	if (ex->url.query.len) {
 		otr_buf_byte(&text, '?');
 		otr_url_query(&text, ex->url.query);
@@ -149,7 +151,16 @@ static int set_query(const struct exchange *ex, struct otr_span_builder *sb)
 	return text.rc == -ENOMEM ? -ENOMEM : 0;
 }
 
-static void set_server(const struct exchange *ex, struct otr_span_builder *sb)
+static int set_user_agent(const struct exchange *ex, struct otr_span_builder *sb)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = TEXT_MAX};
+
+	otr_secret_hide(&text, otr_msg_text(ex->req, OTR_KEY_USER_AGENT_ORIGINAL));
+	otr_sb_string(sb, OTR_KEY_USER_AGENT_ORIGINAL, otr_buf_view(&text));
+	return text.rc == -ENOMEM ? -ENOMEM : 0;
+}
+
+static int set_server(const struct exchange *ex, struct otr_span_builder *sb)
 {
 	char buf[OTR_ADDR_TEXT];
 	struct otr_slice client = otr_msg_text(ex->req, OTR_KEY_CLIENT_ADDRESS);
@@ -159,10 +170,9 @@ static void set_server(const struct exchange *ex, struct otr_span_builder *sb)
 	if (!client.len && ex->side->conn)
 		client = otr_addr_text(&ex->side->conn->remote, buf);
 	otr_sb_string(sb, OTR_KEY_CLIENT_ADDRESS, client);
-	otr_sb_string(sb, OTR_KEY_URL_PATH, ex->url.path);
+	otr_sb_string(sb, OTR_KEY_URL_PATH, ex->path);
 	otr_sb_string(sb, OTR_KEY_URL_SCHEME, ex->scheme);
-	otr_sb_string(sb, OTR_KEY_USER_AGENT_ORIGINAL,
-		      otr_msg_text(ex->req, OTR_KEY_USER_AGENT_ORIGINAL));
+	return set_user_agent(ex, sb);
 }
 
 /* Who answers has the routes: our service, or the host we ask. */
@@ -182,7 +192,7 @@ static void set_name(const struct exchange *ex, struct otr_span_builder *sb)
 
 	if (!is_standard(method))
 		method = OTR_SLICE("HTTP");
-	n = otr_route(route, route_owner(ex), ex->url.path,
+	n = otr_route(route, route_owner(ex), ex->path,
 		      ex->rsp ? ex->rsp->status : 0);
 	len = method.len; /* OTR_HTTP1_METHOD_MAX at most */
 	memcpy(name, method.data, len);
@@ -196,12 +206,14 @@ static void set_name(const struct exchange *ex, struct otr_span_builder *sb)
 static void set_method(const struct exchange *ex, struct otr_span_builder *sb)
 {
 	bool known = is_standard(ex->req->op);
+	struct otr_slice original = ex->req->op;
 
+	if (!known && otr_secret_shape(original))
+		original = OTR_SLICE(OTR_SECRET_HIDDEN);
 	otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD,
 		      known ? ex->req->op : OTR_SLICE("_OTHER"));
 	if (!known)
-		otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD_ORIGINAL,
-			      ex->req->op);
+		otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD_ORIGINAL, original);
 }
 
 static void set_status(const struct exchange *ex, struct otr_span_builder *sb)
@@ -233,9 +245,23 @@ static void set_common(const struct exchange *ex, struct otr_span_builder *sb)
 		otr_sb_string(sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("head"));
 }
 
+static int set_all(struct exchange *ex, struct otr_span_builder *sb)
+{
+	int rc;
+
+	find_scheme(ex);
+	find_host(ex);
+	set_common(ex, sb);
+	if (!ex->server)
+		return set_url_full(ex, sb);
+	rc = set_server(ex, sb);
+	return rc ? rc : set_query(ex, sb);
+}
+
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb)
 {
+	OTR_AUTO(otr_buf_fini) struct otr_buf path = {.max = TEXT_MAX};
 	struct exchange ex = {
 		.side = side,
 		.req = req,
@@ -245,13 +271,11 @@ int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
 
 	otr_url_split(&ex.url, req->target,
 		      otr_slice_eq(req->op, OTR_SLICE("CONNECT")));
-	find_scheme(&ex);
-	find_host(&ex);
+	otr_url_path(&path, ex.url.path);
+	if (path.rc == -ENOMEM)
+		return -ENOMEM;
+	ex.path = otr_buf_view(&path);
 
 	sb->span.kind = ex.server ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
-	set_common(&ex, sb);
-	if (!ex.server)
-		return set_url_full(&ex, sb);
-	set_server(&ex, sb);
-	return set_query(&ex, sb);
+	return set_all(&ex, sb);
 }

@@ -3,8 +3,8 @@
  * pgsql_describe.c - the span of a PostgreSQL request, by the OpenTelemetry conventions
  * for database spans 1.44.
  *
- * Departures: a text of the extended protocol that has no parameter is sanitised like
- * one of the simple protocol, since its literals are then values. db.namespace is the
+ * Departures: a text with parameters is sanitised like any other, since nothing says
+ * that its literals are the program's and not a user's. db.namespace is the
  * database of the connection, without a schema. A batch that only prepares is named
  * PREPARE and the summary.
  */
@@ -36,12 +36,9 @@ static int set_text(const struct otr_msg *req, struct otr_span_builder *sb)
 
 	if (otr_proto_settings.no_query_text)
 		return 0;
-	if (!is_op(req, OTR_PGSQL_QUERY) && otr_sql_has_parameters(req->target))
-		otr_sql_without_context(&text, req->target);
-	else
-		otr_sql_sanitize(&text, req->target);
-	while (req->trace_ctx.len && text.len && text.data[text.len - 1] == ' ')
-		text.len--; /* what stood before the comment that held it */
+	otr_sql_sanitize(&text, req->target);
+	while (text.len && text.data[text.len - 1] == ' ')
+		text.len--; /* what stood before a comment */
 	otr_sb_string(sb, OTR_KEY_DB_QUERY_TEXT, otr_buf_view(&text));
 	return text.rc == -ENOMEM ? -ENOMEM : 0;
 }

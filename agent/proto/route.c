@@ -10,6 +10,7 @@
 #include "agent/proto/route.h"
 
 #include "agent/base/own.h"
+#include "agent/base/secret.h"
 
 #define NODES	   1024 /* a power of two */
 #define PROBES	   8
@@ -103,12 +104,21 @@ static struct counts count(struct otr_slice s)
 	return n;
 }
 
+/* A path comes without its secrets (url.h); what stands for them is no name. */
+static bool hides(struct otr_slice s)
+{
+	static const char word[] = OTR_SECRET_HIDDEN;
+
+	return s.len >= sizeof(word) - 1 &&
+	       memmem(s.data, s.len, word, sizeof(word) - 1);
+}
+
 /* Made by a machine: 17, 2024-01-31, a UUID, 5f0e.., ORD-00123, a session's token. */
 static bool is_variable(struct otr_slice s)
 {
 	struct counts n = count(s);
 
-	if (n.odd || s.len > SEG_MAX)
+	if (n.odd || s.len > SEG_MAX || hides(s))
 		return true;
 	if (n.digits && !n.other)
 		return !n.hex || s.len >= 8;

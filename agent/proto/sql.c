@@ -3,6 +3,15 @@
  * sql.c - statements made fit to be shown: OpenTelemetry's rules for db.query.text.
  * Tokens are those of PostgreSQL 17, section 4.1: E'..', U&'..', $tag$..$tag$, nested
  * comments. A sign before a number belongs to it, as the rules' examples have it.
+ *
+ * Departures, since no literal may leave:
+ * - Whether a backslash escapes the quote behind it depends on what the lexer cannot
+ *   know: standard_conforming_strings, the string that this one continues, the dialect
+ *   (MySQL), the encoding (the second byte of a character in SJIS, GBK and BIG5 may be
+ *   a backslash). Where the two readings differ, the rest of the statement is one
+ *   literal. The same holds for Oracle's q'[..]'.
+ * - Words that SET gives to a setting are literals: SET my.token TO word.
+ * - A statement with parameters loses its literals like any other.
  */
 
 #include "agent/proto/sql.h"
@@ -37,19 +46,81 @@ static char at(struct otr_slice in, size_t i)
 	return i < in.len ? in.data[i] : 0;
 }
 
-/* Where what begins behind `i` with `quote` ends, its quote included. */
-static size_t quoted(struct otr_slice in, size_t i, char quote, bool backslash)
+/* Where the name whose text begins at `i` ends, its quote included. */
+static size_t quoted(struct otr_slice in, size_t i, char quote)
 {
-	while (i < in.len) {
-		if (backslash && in.data[i] == '\\')
-			i += 2;
-		else if (in.data[i++] == quote) {
+	while (i < in.len)
+		if (in.data[i++] == quote) {
 			if (at(in, i) != quote)
 				return i;
 			i++;
 		}
+	return in.len;
+}
+
+/* What a row of backslashes does to the quote behind it. */
+enum escape {
+	NOT_ESCAPED,
+	ESCAPED,
+	UNSURE, /* one reading says so, another does not */
+};
+
+/* The row is in[from..quote), the string's text begins at `begin`. `escapes`: E'..' */
+static enum escape escape_of(struct otr_slice in, size_t begin, size_t from,
+			     size_t quote, bool escapes)
+{
+	bool odd = (quote - from) & 1;
+
+	if (from > begin && (unsigned char)in.data[from - 1] >= 0x80)
+		return UNSURE; /* the first may end a character */
+	if (!odd)
+		return NOT_ESCAPED;
+	return escapes ? ESCAPED : UNSURE;
+}
+
+/* Where the string whose text begins at `begin` ends, its quote included; in.len too
+ * where its end is not certain. */
+static size_t string(struct otr_slice in, size_t begin, bool escapes)
+{
+	enum escape escape;
+	size_t i = begin, from;
+
+	while (i < in.len) {
+		if (in.data[i] != '\'' && in.data[i] != '\\') {
+			i++;
+			continue;
+		}
+		for (from = i; at(in, i) == '\\'; i++)
+			;
+		if (at(in, i) != '\'')
+			continue;
+		escape = i > from ? escape_of(in, begin, from, i, escapes)
+				  : NOT_ESCAPED;
+		if (escape == UNSURE)
+			return in.len;
+		i++;
+		if (escape == ESCAPED)
+			continue;
+		if (at(in, i) != '\'')
+			return i;
+		i++;
 	}
 	return in.len;
+}
+
+/* Oracle's q'[it's]': any delimiter, brackets in pairs. Where it ends differently than a
+ * string, its end is not certain. `i`: behind its quote. */
+static size_t q_string(struct otr_slice in, size_t i)
+{
+	static const char pairs[] = "[]{}()<>";
+	const char *pair = at(in, i) ? strchr(pairs, at(in, i)) : NULL;
+	char end[2] = {pair && (pair - pairs) % 2 == 0 ? pair[1] : at(in, i), '\''};
+	const char *found = i + 1 < in.len
+				    ? memmem(in.data + i + 1, in.len - i - 1, end, 2)
+				    : NULL;
+	size_t plain = string(in, i, false);
+
+	return found && (size_t)(found - in.data) + 2 == plain ? plain : in.len;
 }
 
 static size_t line_comment(struct otr_slice in, size_t i)
@@ -98,7 +169,9 @@ static size_t number(struct otr_slice in, size_t i)
 {
 	bool hex = at(in, i) == '0' && otr_lower(at(in, i + 1)) == 'x';
 
-	while (i < in.len && (in_word(in.data[i]) || in.data[i] == '.')) {
+	/* No number has a '$': 1$$text$$ are two literals. */
+	while (i < in.len && in.data[i] != '$' &&
+	       (in_word(in.data[i]) || in.data[i] == '.')) {
 		if (!hex && otr_lower(in.data[i]) == 'e' &&
 		    (at(in, i + 1) == '-' || at(in, i + 1) == '+'))
 			i++;
@@ -132,11 +205,16 @@ static size_t word(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 
 	if (quote) {
 		*kind = OTR_SQL_LITERAL;
-		return quoted(in, quote + 1, '\'', otr_lower(in.data[i]) == 'e');
+		return string(in, quote + 1, otr_lower(in.data[i]) == 'e');
 	}
 	while (i < in.len && in_word(in.data[i]))
 		i++;
 	text = otr_slice_sub(in, from, i - from);
+	if (at(in, i) == '\'' && (otr_slice_eq_nocase(text, OTR_SLICE("q")) ||
+				 otr_slice_eq_nocase(text, OTR_SLICE("nq")))) {
+		*kind = OTR_SQL_LITERAL;
+		return q_string(in, i + 1);
+	}
 	*kind = otr_slice_eq_nocase(text, OTR_SLICE("true")) ||
 				otr_slice_eq_nocase(text, OTR_SLICE("false"))
 			? OTR_SQL_LITERAL
@@ -147,7 +225,7 @@ static size_t word(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 /* A name in quotes; one that never ends may as well be a literal. */
 static size_t quoted_name(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 {
-	size_t end = quoted(in, i + 1, in.data[i], false);
+	size_t end = quoted(in, i + 1, in.data[i]);
 
 	*kind = end > i + 1 && in.data[end - 1] == in.data[i] ? OTR_SQL_QUOTED
 							      : OTR_SQL_LITERAL;
@@ -187,7 +265,7 @@ static size_t lex(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 	}
 	if (c == '\'') {
 		*kind = OTR_SQL_LITERAL;
-		return quoted(in, i + 1, c, false);
+		return string(in, i + 1, false);
 	}
 	if (c == '"' || c == '`')
 		return quoted_name(in, i, kind);
@@ -220,8 +298,61 @@ static void part(struct otr_buf *out, enum otr_sql_kind next)
 		otr_buf_byte(out, ' ');
 }
 
+/* Where a statement is, as far as words of it may be values of a setting. */
+enum place {
+	START,	   /* its first word comes next */
+	BEFORE_SET, /* ALTER, CREATE: SET may follow */
+	SETTING,   /* behind SET: '=' or TO follows its name */
+	VALUES,	   /* words are values, to the end of the statement */
+	ELSEWHERE,
+};
+
+static enum place first_word(struct otr_slice word)
+{
+	if (otr_slice_eq_nocase(word, OTR_SLICE("set")))
+		return SETTING;
+	if (otr_slice_eq_nocase(word, OTR_SLICE("alter")) ||
+	    otr_slice_eq_nocase(word, OTR_SLICE("create")))
+		return BEFORE_SET;
+	return ELSEWHERE;
+}
+
+/* SET x TO y, SET x = y, SET TIME ZONE y; ALTER ROLE r SET x TO y. */
+static enum place next_place(enum place place, const struct otr_sql_token *tok)
+{
+	if (place == ELSEWHERE && tok->kind == OTR_SQL_WORD)
+		return place;
+	if (tok->kind == OTR_SQL_OTHER && tok->text.data[0] == ';')
+		return START;
+	if (place == SETTING && tok->kind == OTR_SQL_OTHER)
+		return tok->text.data[0] == '=' ? VALUES : SETTING;
+	if (tok->kind != OTR_SQL_WORD)
+		return place;
+	if (place == START)
+		return first_word(tok->text);
+	if (place == BEFORE_SET &&
+	    otr_slice_eq_nocase(tok->text, OTR_SLICE("set")))
+		return SETTING;
+	if (place == SETTING &&
+	    (otr_slice_eq_nocase(tok->text, OTR_SLICE("to")) ||
+	     otr_slice_eq_nocase(tok->text, OTR_SLICE("zone"))))
+		return VALUES;
+	return place;
+}
+
+static bool is_value(enum place place, const struct otr_sql_token *tok)
+{
+	if (tok->kind == OTR_SQL_LITERAL)
+		return true;
+	return place == VALUES &&
+	       (tok->kind == OTR_SQL_QUOTED ||
+		(tok->kind == OTR_SQL_WORD &&
+		 !otr_slice_eq_nocase(tok->text, OTR_SLICE("default"))));
+}
+
 void otr_sql_sanitize(struct otr_buf *out, struct otr_slice sql)
 {
+	enum place place = START;
 	struct otr_sql_token tok;
 	bool parted = false;
 	size_t from = 0;
@@ -234,22 +365,13 @@ void otr_sql_sanitize(struct otr_buf *out, struct otr_slice sql)
 		if (parted)
 			part(out, tok.kind);
 		parted = false;
-		if (tok.kind == OTR_SQL_LITERAL)
+		if (is_value(place, &tok))
 			otr_buf_byte(out, '?');
 		else
 			otr_buf_slice(out, tok.text);
+		if (tok.kind == OTR_SQL_WORD || tok.kind == OTR_SQL_OTHER)
+			place = next_place(place, &tok);
 	}
-}
-
-bool otr_sql_has_parameters(struct otr_slice sql)
-{
-	struct otr_sql_token tok;
-	size_t from = 0;
-
-	while ((tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END)
-		if (tok.kind == OTR_SQL_PARAM)
-			return true;
-	return false;
 }
 
 /* The value of traceparent='..' in a comment, as sqlcommenter writes it; it has no
@@ -291,20 +413,4 @@ struct otr_slice otr_sql_context(struct otr_slice sql)
 			found = one;
 	}
 	return found;
-}
-
-void otr_sql_without_context(struct otr_buf *out, struct otr_slice sql)
-{
-	size_t from = 0, before = out->len;
-	struct otr_sql_token tok;
-
-	if (!has_context(sql)) {
-		otr_buf_slice(out, sql);
-		return;
-	}
-	while ((tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END)
-		if (tok.kind != OTR_SQL_COMMENT || !has_context(tok.text))
-			otr_buf_slice(out, tok.text);
-	while (out->len > before && is_space(out->data[out->len - 1]))
-		out->len--;
 }

@@ -7,7 +7,11 @@
  *
  * Operations and their targets in order of the text, as they are written, nothing
  * else. A FROM in the arguments of a function, as in EXTRACT(year FROM t), names no
- * table; `parens` remembers what each open parenthesis is.
+ * table; `parens` remembers what each open parenthesis is. Nor does the FROM of a
+ * partition's bounds, FOR VALUES FROM (..).
+ *
+ * Departure: a string where a table stands, which some dialects take for its name, is
+ * left out. It is a literal.
  */
 
 #include "agent/base/own.h"
@@ -115,8 +119,11 @@ static enum paren where(const struct summary *s)
 
 static int meaning(struct otr_slice word)
 {
+	char first = otr_lower(word.data[0]);
+
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(words); i++)
-		if (otr_slice_eq_nocase(word, otr_slice_str(words[i].text)))
+		if (words[i].text[0] == first &&
+		    otr_slice_eq_nocase(word, otr_slice_str(words[i].text)))
 			return (int)words[i].means;
 	return -1;
 }
@@ -159,7 +166,7 @@ static void operation(struct summary *s, struct otr_slice text, bool name,
 
 static void tables(struct summary *s, bool list)
 {
-	if (where(s) == ARGUMENTS || last_is(s, "distinct"))
+	if (where(s) == ARGUMENTS || last_is(s, "distinct") || last_is(s, "values"))
 		return;
 	s->want = true;
 	s->object = false;
@@ -285,7 +292,6 @@ static void take_word(struct summary *s, struct otr_slice sql,
 	s->first = false;
 }
 
-/* A string where a table must be is its name, for some; not for a function's FROM. */
 static void take(struct summary *s, struct otr_slice sql,
 		 struct otr_sql_token tok, size_t *from)
 {
@@ -293,13 +299,11 @@ static void take(struct summary *s, struct otr_slice sql,
 
 	if (tok.kind == OTR_SQL_WORD)
 		take_word(s, sql, tok, from);
-	else if (tok.kind == OTR_SQL_QUOTED ||
-		 (tok.kind == OTR_SQL_LITERAL && s->list &&
-		  tok.text.data[0] == '\'' && tok.text.len > 1 &&
-		  tok.text.data[tok.text.len - 1] == '\'')) {
-		if (s->want)
-			name(s, sql, tok, from);
-	} else if (tok.kind == OTR_SQL_OTHER)
+	else if (tok.kind == OTR_SQL_QUOTED && s->want)
+		name(s, sql, tok, from);
+	else if (tok.kind == OTR_SQL_LITERAL)
+		s->want = false;
+	else if (tok.kind == OTR_SQL_OTHER)
 		sign(s, tok.text.data[0]);
 	s->opened = opens;
 }

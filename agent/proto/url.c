@@ -7,23 +7,11 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
+#include "agent/base/secret.h"
 
 #define EXTRA_KEYS 32
 #define KEY_MAX	   64
-#define HIDDEN	   "REDACTED"
-
-/* The conventions' list, then what else is a secret more often than not. */
-static const char *const secret_keys[] = {
-	"X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token",
-	"AWSAccessKeyId",  "Signature",	       "sig",
-	"X-Goog-Signature",
-
-	"token",	   "access_token",     "refresh_token",
-	"id_token",	   "api_key",	       "apikey",
-	"password",	   "passwd",	       "pwd",
-	"secret",	   "client_secret",    "code",
-	"state",	   "session",
-};
+#define HIDDEN	   OTR_SECRET_HIDDEN
 
 /* What the user added; written at start-up only. */
 static char extra_keys[EXTRA_KEYS][KEY_MAX];
@@ -42,11 +30,14 @@ int otr_url_redact(struct otr_slice key)
 
 static bool is_secret(struct otr_slice key)
 {
-	for (size_t i = 0; i < OTR_ARRAY_SIZE(secret_keys); i++)
-		if (otr_slice_eq_nocase(key, otr_slice_str(secret_keys[i])))
-			return true;
+	char text[KEY_MAX];
+	struct otr_slice plain;
+
+	if (!key.len || otr_secret_key(key))
+		return true; /* a value without a key says what it is to nobody */
+	plain = n_extra ? otr_secret_decode(text, sizeof(text), key) : key;
 	for (size_t i = 0; i < n_extra; i++)
-		if (otr_slice_eq_nocase(key, otr_slice_str(extra_keys[i])))
+		if (otr_slice_eq_nocase(plain, otr_slice_str(extra_keys[i])))
 			return true;
 	return false;
 }
@@ -144,16 +135,68 @@ void otr_url_authority(struct otr_buf *out, struct otr_slice authority)
 	otr_buf_slice(out, otr_slice_sub(authority, n, authority.len));
 }
 
+/* Most values are short and plain: no secret can be within. */
+static bool worth_a_look(struct otr_slice s)
+{
+	if (s.len >= 16)
+		return true;
+	for (size_t i = 0; i < s.len; i++)
+		if (s.data[i] && strchr("%:=@", s.data[i]))
+			return true;
+	return false;
+}
+
+static bool holds_secret(struct otr_slice s)
+{
+	return worth_a_look(s) && otr_secret_within(s);
+}
+
 static void put_pair(struct otr_buf *out, struct otr_slice pair)
 {
 	size_t n = find(pair, "=");
+	struct otr_slice key = otr_slice_sub(pair, 0, n);
+	struct otr_slice value = otr_slice_sub(pair, n + 1, pair.len);
 
-	if (n == pair.len || !is_secret(otr_slice_sub(pair, 0, n))) {
+	if (holds_secret(key)) {
+		otr_buf_str(out, HIDDEN);
+	} else if (n < pair.len && (is_secret(key) || holds_secret(value))) {
+		otr_buf_slice(out, key);
+		otr_buf_str(out, "=" HIDDEN);
+	} else {
 		otr_buf_slice(out, pair);
+	}
+}
+
+/* Appends a segment. Behind an empty one, userinfo needs no password: x//TOKEN@h */
+static void put_segment(struct otr_buf *out, struct otr_slice seg, bool behind_empty)
+{
+	size_t n = behind_empty ? userinfo(seg) : 0;
+
+	if (n) {
+		otr_url_authority(out, seg);
 		return;
 	}
-	otr_buf_slice(out, otr_slice_sub(pair, 0, n));
-	otr_buf_str(out, "=" HIDDEN);
+	if (!holds_secret(seg))
+		otr_buf_slice(out, seg);
+	else if (memchr(seg.data, '%', seg.len))
+		otr_buf_str(out, HIDDEN);
+	else
+		otr_secret_hide(out, seg);
+}
+
+void otr_url_path(struct otr_buf *out, struct otr_slice path)
+{
+	bool behind_empty = false;
+	size_t n;
+
+	while (path.len) {
+		n = find(path, "/");
+		put_segment(out, otr_slice_sub(path, 0, n), behind_empty);
+		if (n < path.len)
+			otr_buf_byte(out, '/');
+		behind_empty = !n;
+		path = otr_slice_sub(path, n + 1, path.len);
+	}
 }
 
 void otr_url_query(struct otr_buf *out, struct otr_slice query)

@@ -5,9 +5,10 @@
 /*
  * url.h - request targets taken apart (RFC 3986), and made fit to be shown.
  *
- * Secrets do not leave: userinfo becomes REDACTED:REDACTED, so does the value of
- * every query key that is on the list (its name stays). Keys are compared without
- * regard to case.
+ * Secrets do not leave: userinfo becomes REDACTED:REDACTED; REDACTED stands for the
+ * value of a query key that names a secret (the key stays), for a value that holds one
+ * (a URL with a token, a JWT), and for such a segment of a path. What a secret is:
+ * agent/base/secret.h. --redact adds keys, compared without regard to case.
  */
 
 #include <stdbool.h>
@@ -34,6 +35,9 @@ struct otr_slice otr_url_host(struct otr_slice authority, uint16_t *port);
 
 /* Appends a query without the values that shall not be seen. */
 void otr_url_query(struct otr_buf *out, struct otr_slice query);
+
+/* Appends a path without the segments and parameters that shall not be seen. */
+void otr_url_path(struct otr_buf *out, struct otr_slice path);
 
 /* Appends an authority without its userinfo. */
 void otr_url_authority(struct otr_buf *out, struct otr_slice authority);

@@ -12,7 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/buf.h"
 #include "agent/base/foreign.h"
+#include "agent/base/own.h"
+#include "agent/base/secret.h"
 
 void otr_procfs_each(bool (*fn)(void *arg, uint32_t pid), void *arg)
 {
@@ -106,18 +109,6 @@ size_t otr_procfs_args(uint32_t pid, char *out, size_t size)
 	ssize_t n = slurp(pid, "cmdline", out, size);
 
 	return n > 0 ? (size_t)n : 0;
-}
-
-bool otr_procfs_cmdline(uint32_t pid, char *out, size_t size)
-{
-	size_t n = otr_procfs_args(pid, out, size);
-
-	if (!n)
-		return false;
-	for (size_t i = 0; i + 1 < n; i++)
-		if (!out[i])
-			out[i] = ' ';
-	return true;
 }
 
 bool otr_procfs_cgroup(uint32_t pid, char *out, size_t size)
@@ -246,18 +237,30 @@ void otr_procfs_tls(uint32_t pid, char *out, size_t size)
 		snprintf(out, size, "%s", maps.name);
 }
 
-void otr_procfs_title(uint32_t pid, char *out, size_t size)
+/* The program by its base name, its arguments as they are but for secrets. */
+static void title_of(struct otr_slice args, char *out, size_t size)
 {
-	char text[128];
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	const char *name;
 
-	if (!otr_procfs_cmdline(pid, text, sizeof(text)) &&
-	    slurp(pid, "comm", text, sizeof(text)) <= 0)
-		snprintf(text, sizeof(text), "process");
-	text[strcspn(text, "\n")] = 0;
-	/* The program by its base name, its arguments as they are. */
-	name = text + strcspn(text, " ");
-	while (name > text && name[-1] != '/')
+	otr_secret_hide_args(&text, args);
+	otr_buf_byte(&text, 0);
+	if (text.rc)
+		return;
+	name = text.data + strcspn(text.data, " ");
+	while (name > text.data && name[-1] != '/')
 		name--;
 	snprintf(out, size, "%s", name);
+}
+
+void otr_procfs_title(uint32_t pid, char *out, size_t size)
+{
+	char text[1024];
+	size_t n = otr_procfs_args(pid, text, sizeof(text));
+
+	snprintf(out, size, "process");
+	if (!n && slurp(pid, "comm", text, sizeof(text)) > 0)
+		n = strcspn(text, "\n");
+	if (n)
+		title_of((struct otr_slice){text, n}, out, size);
 }

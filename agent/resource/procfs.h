@@ -27,9 +27,6 @@ uint64_t otr_procfs_cpu_ns(uint32_t pid);
 /* Path of its executable into `out`. Returns false if it may not be read. */
 bool otr_procfs_exe(uint32_t pid, char *out, size_t size);
 
-/* Its arguments, joined by blanks, cut at `size`. */
-bool otr_procfs_cmdline(uint32_t pid, char *out, size_t size);
-
 /* Its arguments, each ended by a NUL, cut at `size` - 1. Returns how many bytes. */
 size_t otr_procfs_args(uint32_t pid, char *out, size_t size);
 
@@ -52,7 +49,7 @@ int otr_procfs_fds(uint32_t pid, const char *kind);
 /* The TLS library it has mapped ("libssl.so.3"), or "" where there is none. */
 void otr_procfs_tls(uint32_t pid, char *out, size_t size);
 
-/* "python3 app.py": how a person would call it, for messages. */
+/* "python3 app.py": how a person would call it, for messages, without secrets. */
 void otr_procfs_title(uint32_t pid, char *out, size_t size);
 
 #endif /* OTR_PROCFS_H */

@@ -23,6 +23,7 @@
 
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/base/secret.h"
 #include "agent/resource/procfs.h"
 
 #define RING_PER_CORE (1u << 20)
@@ -192,10 +193,14 @@ static int no_privilege(struct otr_err *err, int rc)
 		    "cannot load the kernel probes: uid %u lacks CAP_BPF and "
 		    "CAP_PERFMON (bpf: %s)",
 		    getuid(), strerror(-rc));
-	/* The same words, to be pasted; where they were long, only how to begin. */
+	/* The same words, to be pasted; where they were long, or a secret is hidden in
+	 * them, only how to begin. */
 	otr_procfs_title((uint32_t)getpid(), call, sizeof(call));
 	otr_err_hint(err, "try  sudo %s",
-		     strlen(call) + 1 < sizeof(call) ? call : "otrace ..");
+		     strlen(call) + 1 < sizeof(call) &&
+				     !strstr(call, OTR_SECRET_HIDDEN)
+			     ? call
+			     : "otrace ..");
 	otr_err_hint(err, "or, with no privilege and from its start:  otrace run "
 			  "--no-bpf -- CMD");
 	return -EPERM;

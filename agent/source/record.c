@@ -14,12 +14,15 @@
 #include "agent/base/err.h"
 #include "agent/base/out_file.h"
 #include "agent/base/own.h"
+#include "agent/source/record_auth.h"
 #include "agent/source/source.h"
 #include "bpf/event.h"
 
 #define BUFFER	   (256u << 10)
 #define PADDED(n)  (((size_t)(n) + 7) & ~(size_t)7)
 #define MAX_RECORD PADDED(sizeof(struct otr_ev_proc) + 2 * 65535)
+
+#define BLANK_MAX  (sizeof(struct otr_ev_data) + OTR_DATA_MAX)
 
 struct head {
 	char magic[8];
@@ -32,6 +35,8 @@ static const struct head our_head = { "OTRACE\r\n", OTR_ABI, 0 };
 struct otr_record {
 	FILE *file;
 	int rc; /* the first error */
+	struct otr_record_auth auth;
+	uint64_t *copy; /* BLANK_MAX bytes: an event without its secrets */
 };
 
 static void put(struct otr_record *rec, const void *data, size_t len)
@@ -61,8 +66,12 @@ int otr_record_open(struct otr_record **out, const char *path,
 	if (fd < 0)
 		return fd;
 	rec = calloc(1, sizeof(*rec));
-	if (!rec || start(rec, fd)) {
+	if (rec)
+		rec->copy = malloc(BLANK_MAX);
+	if (!rec || !rec->copy || start(rec, fd)) {
 		otr_err_set(err, "cannot record to %s: out of memory", path);
+		if (rec)
+			free(rec->copy);
 		free(rec);
 		return -ENOMEM;
 	}
@@ -74,6 +83,11 @@ void otr_record_put(struct otr_record *rec, const struct otr_event *ev)
 {
 	static const char zero[8];
 
+	if (otr_record_auth_concerns(&rec->auth, ev) && ev->size <= BLANK_MAX) {
+		memcpy(rec->copy, ev, ev->size);
+		ev = (const void *)rec->copy;
+		otr_record_auth_blank(&rec->auth, (void *)rec->copy);
+	}
 	put(rec, ev, ev->size);
 	put(rec, zero, PADDED(ev->size) - ev->size);
 }
@@ -88,6 +102,7 @@ int otr_record_close(struct otr_record **rp)
 	if (fclose(rec->file) && !rec->rc)
 		rec->rc = -errno;
 	rc = rec->rc;
+	free(rec->copy);
 	free(rec);
 	return rc;
 }

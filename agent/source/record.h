@@ -11,7 +11,8 @@
  *	+----------+--------+-------+-------+-------------------+ ...
  *
  * Records are those of bpf/event.h in the order merge.c released them, so that a
- * replay is the same, byte for byte. Little endian, as every machine we run on.
+ * replay is the same, byte for byte. Passwords of PostgreSQL logins are blanked
+ * (record_auth.h). Little endian, as every machine we run on.
  */
 
 #include <stdint.h>

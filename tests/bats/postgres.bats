@@ -184,3 +184,40 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 		"$dir/deploy.sh" "127.0.0.1:$port" "$DSN sslmode=disable" 3
 	spans 'P[0].error and P[0].attr["error.type"] == "3"' 'int(P[0].attr["process.exit.code"]) == 3'
 }
+
+@test "logins with scram, md5 and password: no secret reaches a recording, a replay is the same" {
+	hba="$SVC/pg/data/pg_hba.conf"
+	cp "$hba" "$dir/hba"
+	for way in scram-sha-256 md5 password; do
+		psql -q "$DSN sslmode=disable" -c "SET password_encryption = '${way/password/scram-sha-256}'" \
+			-c "CREATE ROLE \"r_$way\" LOGIN PASSWORD 'SECRETpw_$way'"
+		sed -i "1i host all r_$way 127.0.0.1/32 $way" "$hba"
+	done
+	psql -q "$DSN sslmode=disable" -c 'SELECT pg_reload_conf()' >/dev/null
+	until_true 10 asks_password
+	for way in scram-sha-256 md5 password; do
+		opts=(--record "$dir/rec.$way")
+		PGPASSWORD=SECRETpw_$way traced psql -X -q -t -A -c 'SELECT 1 AS one' \
+			"host=127.0.0.1 port=$PG_PORT user=r_$way dbname=postgres sslmode=disable"
+		[ "$(cat "$dir/out")" = 1 ]
+		opts=(--record "$dir/rec.py.$way")
+		PGPASSWORD=SECRETpw_$way traced $PY -c 'import psycopg2, sys
+psycopg2.connect(sys.argv[1]).cursor().execute("SELECT 2 AS two")' \
+			"host=127.0.0.1 port=$PG_PORT user=r_$way dbname=postgres sslmode=disable"
+		"$OTRACE" replay --export "file:$dir/again" "$dir/rec.$way" "$dir/rec.py.$way" >/dev/null
+		cmp "$dir/spans" "$dir/again"
+		rm "$dir/spans" "$dir/again"
+	done
+	attach --record "$dir/rec.server" ":$PG_PORT"
+	for way in scram-sha-256 md5 password; do
+		PGPASSWORD=SECRETpw_$way psql -X -q -c 'SELECT 3' >/dev/null \
+			"host=127.0.0.1 port=$PG_PORT user=r_$way dbname=postgres sslmode=disable"
+	done
+	detach
+	cp "$dir/hba" "$hba"
+	psql -q "$DSN sslmode=disable" -c 'SELECT pg_reload_conf()' >/dev/null
+	grep -qa 'user.r_md5' "$dir/rec.md5"
+	grep -qa 'user.r_md5' "$dir/rec.server"
+	[ "$(cat "$dir"/rec.* | grep -caE 'SECRETpw|md5[0-9a-f]{8}|SCRAM-SHA|[rpv]=[A-Za-z0-9+/=]{8}|n,,n=')" -eq 0 ]
+}
+asks_password() { ! psql -Atqw "$DSN sslmode=disable user=r_md5" -c 'SELECT 1' 2>/dev/null; }

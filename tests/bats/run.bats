@@ -240,3 +240,25 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 		'S[0].parent == P[0].span and S[0].trace == P[0].trace'
 	[ "$(cat "$dir/out")" = "$(curl -s "127.0.0.1:$port/x")" ]
 }
+
+@test "secrets of a command line are not shown: start line, summary, doctor" {
+	cat >"$dir/idle" <<-'S'
+		#!/bin/sh
+		read -r line
+	S
+	chmod +x "$dir/idle"
+	export COLUMNS=400
+	secret=(-u joe:SECRET1 -H "Authorization: Bearer SECRET2" --password SECRET3 TOKEN=SECRET4
+		"http://joe:SECRET5@127.0.0.1:9/?to%6ben=SECRET6")
+	"$OTRACE" run --no-bpf -o "$dir/text" -- "$dir/idle" "${secret[@]}" </dev/null || true
+	cat "$dir/text"
+	grep -q 'idle -u joe:REDACTED -H Authorization: REDACTED --password REDACTED TOKEN=REDACTED' "$dir/text"
+	bg idle sleep 600
+	"$OTRACE" doctor "$pid" >"$dir/plain" || true
+	grep -q 'sleep 600' "$dir/plain"
+	bg idle bash -c 'read -r line < <(sleep 600)' bash "${secret[@]}"
+	"$OTRACE" doctor "$pid" >"$dir/doctor" || true
+	cat "$dir/doctor"
+	grep -q REDACTED "$dir/doctor"
+	run -1 grep -h SECRET "$dir/text" "$dir/doctor"
+}

@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	demand(out.len <= size && !out.rc);
 	no_literals(otr_buf_view(&out));
 	demand(otr_sql_summary(summary, sql) <= sizeof(summary));
-	otr_sql_has_parameters(sql);
+	otr_sql_context(sql);
 	otr_buf_fini(&out);
 	free((char *)sql.data);
 	return 0;

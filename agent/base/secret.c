@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secret.c - which keys name secrets, and which values are shaped as secrets. */
+
+#include "agent/base/secret.h"
+
+#include "agent/base/own.h"
+
+#define KEY_MAX	    128
+#define ROUNDS	    4
+#define TOKEN_LEAST 20
+#define HEX_LEAST   32
+#define UUID_LEN    36
+
+enum means {
+	SECRET, /* wherever it stands in a key */
+	ALONE,	/* where it is all of the key */
+	KEY,	/* at the end, and before `id`, unless a harmless word is before it */
+	CODE,	/* alone, and at the end behind a word of sign-in */
+	PREFIX, /* begins a word that is a secret */
+	ENDING, /* ends a word, or all words put together */
+	IS_TOLD, /* at the end: the key tells of a secret, and holds none */
+	NO_KEY, /* before `key`: a key of a table, not of a door */
+	SIGN_IN, /* before `code` */
+};
+
+struct word {
+	const char *text;
+	uint8_t len;
+	uint16_t means; /* one bit of enum means */
+};
+
+#define WORD(text, means) {text, sizeof(text) - 1, 1u << (means)}
+
+/* Of a word that is all of one. */
+static const struct word words[] = {
+	WORD("token", SECRET), WORD("jwt", SECRET), WORD("auth", SECRET),
+	WORD("authorization", SECRET), WORD("bearer", SECRET), WORD("secret", SECRET),
+	WORD("secrets", SECRET), WORD("pass", SECRET), WORD("pwd", SECRET),
+	WORD("pw", SECRET), WORD("passcode", SECRET), WORD("cred", SECRET),
+	WORD("creds", SECRET), WORD("sig", SECRET), WORD("hmac", SECRET),
+	WORD("session", SECRET), WORD("sess", SECRET), WORD("sid", SECRET),
+	WORD("otp", SECRET), WORD("totp", SECRET), WORD("verifier", SECRET),
+	WORD("assertion", SECRET), WORD("cookie", SECRET), WORD("cookies", SECRET),
+	WORD("csrf", SECRET), WORD("xsrf", SECRET), WORD("nonce", SECRET),
+
+	WORD("state", ALONE), WORD("pin", ALONE), WORD("ticket", ALONE),
+
+	WORD("key", KEY), WORD("code", CODE),
+
+	WORD("type", IS_TOLD), WORD("count", IS_TOLD), WORD("limit", IS_TOLD),
+	WORD("length", IS_TOLD), WORD("size", IS_TOLD), WORD("method", IS_TOLD),
+	WORD("algorithm", IS_TOLD), WORD("alg", IS_TOLD), WORD("version", IS_TOLD),
+	WORD("expires", IS_TOLD), WORD("expiry", IS_TOLD), WORD("in", IS_TOLD),
+	WORD("url", IS_TOLD), WORD("uri", IS_TOLD), WORD("enabled", IS_TOLD),
+	WORD("file", IS_TOLD), WORD("path", IS_TOLD), WORD("name", IS_TOLD),
+
+	WORD("sort", NO_KEY), WORD("primary", NO_KEY), WORD("foreign", NO_KEY),
+	WORD("partition", NO_KEY), WORD("order", NO_KEY), WORD("group", NO_KEY),
+	WORD("row", NO_KEY), WORD("range", NO_KEY), WORD("cache", NO_KEY),
+	WORD("public", NO_KEY), WORD("object", NO_KEY), WORD("routing", NO_KEY),
+	WORD("translation", NO_KEY), WORD("issue", NO_KEY), WORD("project", NO_KEY),
+
+	WORD("auth", SIGN_IN), WORD("authorization", SIGN_IN), WORD("oauth", SIGN_IN),
+	WORD("otp", SIGN_IN), WORD("verification", SIGN_IN), WORD("verify", SIGN_IN),
+	WORD("reset", SIGN_IN), WORD("invite", SIGN_IN), WORD("invitation", SIGN_IN),
+	WORD("confirm", SIGN_IN), WORD("confirmation", SIGN_IN),
+	WORD("security", SIGN_IN), WORD("access", SIGN_IN), WORD("pass", SIGN_IN),
+	WORD("sms", SIGN_IN), WORD("mfa", SIGN_IN), WORD("device", SIGN_IN),
+	WORD("user", SIGN_IN), WORD("backup", SIGN_IN), WORD("recovery", SIGN_IN),
+	WORD("activation", SIGN_IN), WORD("login", SIGN_IN), WORD("grant", SIGN_IN),
+};
+
+/* Of a word that begins or ends so; the shortest has four letters. */
+static const struct word parts[] = {
+	WORD("saml", PREFIX), WORD("aspsession", PREFIX),
+
+	WORD("token", ENDING), WORD("password", ENDING), WORD("passwords", ENDING),
+	WORD("passwd", ENDING), WORD("passphrase", ENDING), WORD("secret", ENDING),
+	WORD("credential", ENDING), WORD("credentials", ENDING),
+	WORD("signature", ENDING), WORD("apikey", ENDING), WORD("accesskey", ENDING),
+	WORD("privatekey", ENDING), WORD("secretkey", ENDING), WORD("authkey", ENDING),
+	WORD("sessionid", ENDING), WORD("sessid", ENDING),
+};
+
+/* What services call their tokens. */
+static const char *const prefixes[] = {
+	"ghp_",	    "gho_",	"ghu_",	    "ghs_",	"ghr_",	 "github_pat_",
+	"glpat-",   "sk_live_", "sk_test_", "rk_live_", "sk-",	 "xoxb-",
+	"xoxp-",    "xoxa-",	"xoxs-",    "xapp-",	"AKIA",	 "ASIA",
+	"AIza",	    "npm_",	"pypi-",    "hvs.",	"dop_v1_",
+};
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_upper(char c)
+{
+	return c >= 'A' && c <= 'Z';
+}
+
+static bool is_lower(char c)
+{
+	return (c >= 'a' && c <= 'z') || (unsigned char)c >= 0x80;
+}
+
+static bool in_word(char c)
+{
+	return is_digit(c) || is_upper(c) || is_lower(c);
+}
+
+static int hex(char c)
+{
+	if (is_digit(c))
+		return c - '0';
+	c = otr_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* One round, in place; false: nothing was encoded. */
+static bool decode_once(char *text, size_t *len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < *len; i++, n++) {
+		text[n] = text[i];
+		if (text[i] == '%' && i + 2 < *len && hex(text[i + 1]) >= 0 &&
+		    hex(text[i + 2]) >= 0) {
+			text[n] = (char)(hex(text[i + 1]) << 4 | hex(text[i + 2]));
+			i += 2;
+		}
+	}
+	if (n == *len)
+		return false;
+	*len = n;
+	return true;
+}
+
+struct otr_slice otr_secret_decode(char *out, size_t size, struct otr_slice text)
+{
+	size_t len = text.len;
+
+	if (len > size)
+		return OTR_SLICE_NONE;
+	if (len)
+		memcpy(out, text.data, len);
+	for (int i = 0; i < ROUNDS && decode_once(out, &len); i++)
+		;
+	return (struct otr_slice){out, len};
+}
+
+/* All that the table says of `word`, a bit of enum means each. */
+static unsigned int means(struct otr_slice word)
+{
+	char first = word.len ? otr_lower(word.data[0]) : 0;
+	unsigned int all = 0;
+
+	for (size_t i = 0; word.len && i < OTR_ARRAY_SIZE(words); i++)
+		if (words[i].len == word.len && words[i].text[0] == first &&
+		    otr_slice_eq_nocase(word, (struct otr_slice){words[i].text,
+								 word.len}))
+			all |= words[i].means;
+	return all;
+}
+
+static bool is(unsigned int means, enum means what)
+{
+	return means >> what & 1;
+}
+
+static bool begins_or_ends(struct otr_slice word)
+{
+	struct otr_slice text, part;
+	size_t at;
+	char last;
+
+	if (word.len < 4)
+		return false;
+	last = otr_lower(word.data[word.len - 1]);
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(parts); i++) {
+		text = (struct otr_slice){parts[i].text, parts[i].len};
+		if (text.len > word.len)
+			continue;
+		at = is(parts[i].means, ENDING) ? word.len - text.len : 0;
+		if (is(parts[i].means, ENDING) && text.data[text.len - 1] != last)
+			continue;
+		part = otr_slice_sub(word, at, text.len);
+		if (otr_slice_eq_nocase(part, text))
+			return true;
+	}
+	return false;
+}
+
+/* Takes the next word off `key`: "AWSAccessKeyId" is AWS, Access, Key, Id. */
+static struct otr_slice take_word(struct otr_slice *key)
+{
+	const char *s = key->data;
+	size_t i = 0, from, end;
+
+	while (i < key->len && !in_word(s[i]))
+		i++;
+	for (from = i; i < key->len && in_word(s[i]); i++)
+		if (i > from && is_upper(s[i]) &&
+		    (!is_upper(s[i - 1]) || (i + 1 < key->len && is_lower(s[i + 1]))))
+			break;
+	for (end = i; end > from + 1 && is_digit(s[end - 1]);)
+		end--; /* password1 */
+	*key = otr_slice_sub(*key, i, key->len);
+	return (struct otr_slice){s + from, end - from};
+}
+
+/* Its letters and digits in a row: APIkey, pass-word. */
+static struct otr_slice joined(char *out, struct otr_slice key)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < key.len; i++)
+		if (in_word(key.data[i]))
+			out[n++] = key.data[i];
+	while (n > 1 && is_digit(out[n - 1]))
+		n--;
+	return (struct otr_slice){out, n};
+}
+
+/* One word of a key, and what the table says of it. */
+struct key_word {
+	struct otr_slice text;
+	unsigned int means;
+};
+
+static struct key_word take(struct otr_slice *key)
+{
+	struct otr_slice text = take_word(key);
+
+	return (struct key_word){text, means(text)};
+}
+
+/* Is `word` a secret, between the word before and the word behind it? */
+static bool is_secret(const struct key_word *before, const struct key_word *word,
+		      const struct key_word *behind)
+{
+	bool last = !behind->text.len;
+
+	if (is(word->means, SECRET) || begins_or_ends(word->text))
+		return true;
+	if (is(word->means, ALONE))
+		return last && !before->text.len;
+	if (is(word->means, KEY))
+		return (last || otr_slice_eq_nocase(behind->text, OTR_SLICE("id"))) &&
+		       !is(before->means, NO_KEY);
+	return is(word->means, CODE) && last &&
+	       (!before->text.len || is(before->means, SIGN_IN));
+}
+
+bool otr_secret_key(struct otr_slice key)
+{
+	struct key_word before = {OTR_SLICE_NONE, 0}, word, behind;
+	char text[KEY_MAX], all[KEY_MAX];
+	bool secret;
+
+	key = otr_secret_decode(text, sizeof(text), key);
+	if (!key.data)
+		return true; /* too long to be looked at */
+	secret = begins_or_ends(joined(all, key));
+	for (word = take(&key); word.text.len; word = behind) {
+		behind = take(&key);
+		secret |= is_secret(&before, &word, &behind);
+		if (!behind.text.len && before.text.len && is(word.means, IS_TOLD))
+			return false;
+		before = word;
+	}
+	return secret;
+}
+
+static bool is_uuid(struct otr_slice s)
+{
+	if (s.len != UUID_LEN)
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if ((i == 8 || i == 13 || i == 18 || i == 23) ? s.data[i] != '-'
+							      : hex(s.data[i]) < 0)
+			return false;
+	return true;
+}
+
+static int class_of(char c)
+{
+	return is_digit(c) ? 1 : is_upper(c) ? 2 : 3;
+}
+
+/* A person changes between letters, digits and capitals at the seams of words, a random
+ * text at nearly every second place. A capital that begins a word is no change. */
+static bool is_random(struct otr_slice s)
+{
+	size_t letters = 0, digits = 0, changes = 0, hexes = 0;
+	char last = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.data[i];
+
+		if (!in_word(c)) {
+			last = 0;
+			continue;
+		}
+		digits += is_digit(c);
+		letters++;
+		hexes += hex(c) >= 0;
+		if (last && class_of(c) != class_of(last) &&
+		    !(is_upper(last) && is_lower(c)))
+			changes++;
+		last = c;
+	}
+	if (hexes == letters)
+		return letters >= HEX_LEAST && digits && digits < letters;
+	return letters >= TOKEN_LEAST && digits && changes * 9 >= letters * 2;
+}
+
+static bool has_prefix(struct otr_slice s)
+{
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(prefixes); i++)
+		if (s.len >= strlen(prefixes[i]) + 12 &&
+		    otr_slice_starts(s, otr_slice_str(prefixes[i])))
+			return true;
+	return false;
+}
+
+/* A run of base64url, or of base64 where the value is nothing else. */
+static bool is_token(struct otr_slice s)
+{
+	return !is_uuid(s) && (is_random(s) || has_prefix(s));
+}
+
+static bool is_jwt(struct otr_slice s)
+{
+	return s.len >= TOKEN_LEAST && otr_slice_starts(s, OTR_SLICE("eyJ")) &&
+	       memchr(s.data, '.', s.len);
+}
+
+bool otr_secret_shape(struct otr_slice s)
+{
+	size_t n = 0, from = 0;
+
+	if (s.len < 16)
+		return false;
+	if (is_jwt(s))
+		return true;
+	while (n < s.len && (in_word(s.data[n]) || strchr("-_+/=~", s.data[n])))
+		n++;
+	if (n == s.len && s.data[0] != '/')
+		return is_token(s);
+	for (size_t i = 0; i <= s.len; i++) {
+		if (i < s.len && (in_word(s.data[i]) || s.data[i] == '-' ||
+				  s.data[i] == '_'))
+			continue;
+		if (is_token(otr_slice_sub(s, from, i - from)))
+			return true;
+		from = i + 1;
+	}
+	return false;
+}

@@ -1,0 +1,76 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shim_threads.bats - threads on one connection, and what the library takes from no one but the kernel.
+
+bats_require_minimum_version 1.5.0
+load helpers
+load shim
+setup() {
+	live_setup
+	shim_setup
+}
+teardown() { live_teardown; }
+
+shim() { "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@"; }
+
+@test "two threads send and two receive on one connection, after an Upgrade and without: as bare" {
+	local i
+	cc -O1 -D_GNU_SOURCE -o "$dir/duplex" "$APPS/duplex.c" -lpthread
+	"$dir/duplex" 2000 >"$dir/bare"
+	for i in 1 2 3 4 5; do
+		shim "$dir/duplex" 2000 >"$dir/out"
+		cmp "$dir/bare" "$dir/out"
+		shim "$dir/duplex" 2000 upgrade >"$dir/out"
+		cmp "$dir/bare" "$dir/out"
+	done
+}
+
+@test "eight threads whose first requests go out at the same moment: eight spans, nothing lost" {
+	local i
+	cc -O1 -D_GNU_SOURCE -o "$dir/eight" "$APPS/eight.c" -lpthread
+	http "$port"
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		shim "$dir/eight" "$port"
+		cat "$dir/text"
+		grep -q '^lost  *nothing$' "$dir/text"
+		spans 'len(C) == 8' '{c.attr["url.full"][-3:] for c in C} == {f"/t{i}" for i in range(8)}'
+	done
+}
+
+@test "under faketime spans have the time it is" {
+	http "$port"
+	shim faketime -f -3650d curl -s "127.0.0.1:$port/" >/dev/null
+	spans 'len(C) == 1'
+	$PY - "$dir/spans" <<-'P'
+		import json, sys, time
+		for line in open(sys.argv[1]):
+		    for rs in json.loads(line)["resourceSpans"]:
+		        for span in rs["scopeSpans"][0]["spans"]:
+		            assert abs(int(span["startTimeUnixNano"]) / 1e9 - time.time()) < 60, span
+	P
+}
+
+@test "addresses of cloud metadata get no header, straight or through a proxy" {
+	relay
+	ip netns add "$(basename "$dir")"
+	ip -n "$(basename "$dir")" link set lo up
+	ip -n "$(basename "$dir")" addr add 169.254.169.254/32 dev lo
+	cat >"$dir/ask.py" <<-'P'
+		import http.client, socket, threading
+		s = socket.socket(); s.bind(("169.254.169.254", 0)); s.listen()
+		def serve():
+		    c, _ = s.accept()
+		    print(b"traceparent" in c.recv(4096))
+		    c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		t = threading.Thread(target=serve); t.start()
+		c = http.client.HTTPConnection(*s.getsockname()); c.request("GET", "/latest/meta-data"); c.getresponse()
+		t.join()
+	P
+	ip netns exec "$(basename "$dir")" "$OTRACE" run --no-bpf -o "$dir/text" -- $PY "$dir/ask.py" >"$dir/out"
+	ip netns del "$(basename "$dir")"
+	grep -qx False "$dir/out"
+	shim curl -s -x "127.0.0.1:$relay" http://169.254.169.254/latest >/dev/null
+	settled
+	run ! grep -qi traceparent "$dir/wire"
+	grep -q 'host denied' "$dir/text"
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TALKS_H
+#define TALKS_H
+
+/* talks.h - what the two ends of talks.c share. */
+
+#include <arpa/inet.h>
+#include <stdint.h>
+
+/* What a server does before it is asked: nothing, says "220", says something else; or it calls
+ * back, and what it hears then counts. */
+enum port { PLAIN, GREETS_220, GREETS, CALLS_BACK, PORTS };
+
+#define HOST	 INADDR_LOOPBACK
+#define FTP_HOST (INADDR_LOOPBACK + 1) /* whoever is greeted there gets no header any more */
+
+void die(const char *what);
+int listening(struct sockaddr_in *at); /* at any port, which is told */
+int dial(uint32_t host, int port);
+int serve(const char *path);
+
+#endif /* TALKS_H */

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/source/record_auth.c
+/* record_auth_test.c - logins of PostgreSQL, cut into records in every way, leave no
+ * secret in a recording; other bytes stay as they are. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/source/record_auth.h"
+#include "bpf/event.h"
+
+union slot {
+	struct otr_ev_data data;
+	struct otr_ev_run run;
+	char bytes[sizeof(struct otr_ev_data) + 512];
+};
+
+static const char startup[] = "\0\0\0\x12\0\3\0\0user\0joe\0"; /* its NUL ends it */
+static const char password[] = "p\0\0\0\x0dSECRETpw\0";
+static const char query[] = "Q\0\0\0\x0dSELECT 1";
+static const char server[] = "R\0\0\0\x0c\0\0\0\5SALT" "R\0\0\0\x14\0\0\0\x0bSECRETsasl12"
+			     "R\0\0\0\x08\0\0\0\0" "K\0\0\0\x0c" "1234SECR" "Z\0\0\0\5I"
+			     "D\0\0\0\x0f" "\0\1\0\0\0\5hello";
+
+static void make(union slot *s, enum otr_dir dir, uint64_t pos, const char *data,
+		 uint32_t len)
+{
+	memset(s, 0, sizeof(*s));
+	s->data.hdr.kind = OTR_EV_DATA;
+	s->data.hdr.conn = 7;
+	s->data.pos = pos;
+	s->data.dir = (__u8)dir;
+	s->data.moved = s->data.cap = len;
+	memcpy(s->data.data, data, len);
+}
+
+static void give(struct otr_record_auth *auth, union slot *s)
+{
+	if (otr_record_auth_concerns(auth, &s->data.hdr))
+		otr_record_auth_blank(auth, &s->data.hdr);
+}
+
+/* Gives `data` in pieces of `step` bytes; puts together what is left of it. */
+static void in_pieces(struct otr_record_auth *auth, enum otr_dir dir, uint64_t pos,
+		      const char *data, uint32_t len, uint32_t step, char *left)
+{
+	union slot s;
+	uint32_t n;
+
+	for (uint32_t i = 0; i < len; i += n) {
+		n = len - i < step ? len - i : step;
+		make(&s, dir, pos + i, data + i, n);
+		give(auth, &s);
+		memcpy(left + i, s.data.data, n);
+	}
+}
+
+static bool has(const char *in, size_t len, const char *what)
+{
+	return memmem(in, len, what, strlen(what));
+}
+
+static void every_cut(void **state)
+{
+	const uint32_t at = sizeof(startup);
+	char left[256];
+	union slot s;
+
+	(void)state;
+	for (uint32_t step = 1; step < 80; step++) {
+		struct otr_record_auth auth = {0};
+		uint32_t n = sizeof(password) - 1, m = sizeof(server) - 1;
+
+		make(&s, OTR_DIR_OUT, 0, startup, at);
+		give(&auth, &s);
+		assert_memory_equal(s.data.data, startup, at);
+		in_pieces(&auth, OTR_DIR_OUT, at, password, n, step, left);
+		assert_memory_equal(left, "p\0\0\0\x0d\0\0\0\0\0\0\0\0\0\0", n);
+		in_pieces(&auth, OTR_DIR_IN, 1, server, m, step, left);
+		assert_false(has(left, m, "SALT") || has(left, m, "SECR"));
+		assert_true(has(left, m, "hello")); /* the login is over */
+		in_pieces(&auth, OTR_DIR_OUT, at + n, query, sizeof(query), step, left);
+		assert_memory_equal(left, query, sizeof(query));
+	}
+}
+
+static void a_beginning_not_seen(void **state)
+{
+	struct otr_record_auth auth = {0};
+	union slot s;
+
+	(void)state;
+	make(&s, OTR_DIR_OUT, 9, password, sizeof(password) - 1);
+	give(&auth, &s);
+	assert_false(has(s.bytes, sizeof(s), "SECRET"));
+	make(&s, OTR_DIR_IN, 9, server, 13);
+	give(&auth, &s);
+	assert_false(has(s.bytes, sizeof(s), "SALT"));
+	make(&s, OTR_DIR_OUT, 0, "\0\0\0\x10\4\xd2\x16\x2e" "1234KEY!", 16);
+	give(&auth, &s);
+	assert_false(has(s.bytes, sizeof(s), "KEY!"));
+	make(&s, OTR_DIR_OUT, 9, "plain text that begins with a p", 31);
+	give(&auth, &s);
+	assert_true(has(s.bytes, sizeof(s), "plain text that begins with a p"));
+}
+
+static void tail_of_a_run(struct otr_record_auth *auth, uint64_t bytes, bool blank)
+{
+	union slot s = {.run = {.hdr = {.kind = OTR_EV_RUN, .conn = 7},
+				.pos = 0, .bytes = bytes, .dir = OTR_DIR_OUT,
+				.tail = {'S', 'E', 'C', 'R', 'E', 'T', 'p', 'w'}}};
+
+	give(auth, &s);
+	assert_int_equal(has(s.bytes, sizeof(s.run), "SECRETpw"), !blank);
+}
+
+static void tails_of_runs(void **state)
+{
+	const uint32_t at = sizeof(startup), n = sizeof(password) - 1;
+	struct otr_record_auth auth = {0};
+	char left[64];
+
+	(void)state;
+	tail_of_a_run(&auth, at + n, false);
+	in_pieces(&auth, OTR_DIR_OUT, 0, startup, at, at, left);
+	in_pieces(&auth, OTR_DIR_OUT, at, password, n, n, left);
+	tail_of_a_run(&auth, at + n, true);
+	tail_of_a_run(&auth, at + n + 100, false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_cut),
+		cmocka_unit_test(a_beginning_not_seen),
+		cmocka_unit_test(tails_of_runs),
+	};
+
+	return cmocka_run_group_tests_name("record_auth", tests, NULL, NULL);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/base/secret.c agent/base/secret_text.c agent/base/buf.c
+// needs: agent/proto/url.c
+/* secret_test.c - which keys, values, URLs and arguments are secrets, and which not. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "agent/base/buf.h"
+#include "agent/base/own.h"
+#include "agent/base/secret.h"
+#include "agent/proto/url.h"
+
+#define JWT "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJTRUNSRVQifQ.c2VjcmV0c2lnbmF0dXJl"
+
+static void keys(void **state)
+{
+	static const char *const secret[] = {
+		"key", "jwt", "auth", "sid", "otp", "accessToken", "private_token",
+		"credential", "code", "code_verifier", "SAMLResponse", "x-api-key",
+		"user[password]", "token[]", "TOKEN", "to%6ben", "to%256ben",
+		"X-Amz-Credential", "AWSAccessKeyId", "Signature", "sig", "state",
+		"sessionid", "JSESSIONID", "PHPSESSID", "APIkey", "apikey", "passwd2",
+		"newPassword", "clientsecret", "user.pwd", "PGPASSWORD", "MYSQL_PWD",
+		"AWS_SECRET_ACCESS_KEY", "id_token", "csrfmiddlewaretoken", "auth_code",
+		"X-Plex-Token", "password_confirmation", "otp1", "pass-word",
+	};
+	static const char *const harmless[] = {
+		"keyword", "author", "authors", "country_code", "countryCode", "zip-code",
+		"status_code", "sort_key", "token_type", "max_tokens", "SignatureVersion",
+		"session_name", "monkey", "keys", "page", "id", "q", "compass", "passage",
+		"design", "signal", "sidebar", "statement", "order_state", "access",
+		"private", "api", "secretary", "tokenize", "public_key", "pinned",
+		"encode", "password-file", "X-Amz-SignedHeaders", "se", "sp",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(secret); i++)
+		if (!otr_secret_key(otr_slice_str(secret[i])))
+			fail_msg("%s shows its value", secret[i]);
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(harmless); i++)
+		if (otr_secret_key(otr_slice_str(harmless[i])))
+			fail_msg("%s hides its value", harmless[i]);
+}
+
+static void shapes(void **state)
+{
+	static const char *const secret[] = {
+		JWT, "a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4", "qZ3f9K1xT7bW2mN8cR5vY0",
+		"SECRETAAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "ghp_abcdefghijklmnop",
+		"wJa1rXUt3FEM/K7MDE9G/bPx2fiCY+Zq81Tk0xLm", "AKIAIOSFODNN7EXAMPLE",
+		"qZ3f9K1xT7bW2mN8cR5vY0aL", "xoxb-123456789012-abcdef",
+	};
+	static const char *const harmless[] = {
+		"550e8400-e29b-41d4-a716-446655440000", "507f1f77bcf86cd799439011",
+		"123456789012345678901234567890123456", "getUserProfileByIdentifierAndName2",
+		"how-to-use-OpenTelemetry-2024-in-Production", "application.properties",
+		"chunk-vendors.8f3a2b1c.js", "com.example.service.v1.OrderServiceFactory",
+		"a-very-long-slug-of-an-article-that-someone-wrote", "2024-01-31T12:00:00Z",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(secret); i++)
+		if (!otr_secret_shape(otr_slice_str(secret[i])))
+			fail_msg("%s is shown", secret[i]);
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(harmless); i++)
+		if (otr_secret_shape(otr_slice_str(harmless[i])))
+			fail_msg("%s is hidden", harmless[i]);
+}
+
+struct row {
+	const char *in, *out; /* NULL: as it is */
+};
+
+static void compare(const struct row *row, const struct otr_buf *got)
+{
+	const char *want = row->out ? row->out : row->in;
+
+	if (!otr_slice_eq(otr_buf_view(got), otr_slice_str(want)))
+		fail_msg("%s\n  gives  %.*s\n  wanted %s", row->in,
+			 OTR_SLICE_ARG(*got), want);
+}
+
+static void targets(void **state)
+{
+	static const struct row rows[] = {
+		{"/a?token=SECRET&page=2", "/a?token=REDACTED&page=2"},
+		{"/a?to%6ben=SECRET", "/a?to%6ben=REDACTED"},
+		{"/a?x=1;token=SECRET", "/a?x=1;token=REDACTED"},
+		{"/a?a=1&amp;token=SECRET", "/a?a=1&amp;token=REDACTED"},
+		{"/a?q=" JWT, "/a?q=REDACTED"},
+		{"/a?" JWT, "/a?REDACTED"},
+		{"/a?=SECRET", "/a?=REDACTED"},
+		{"/a?token", NULL},
+		{"/a?b=%", NULL},
+		{"/a?b=%4&c=%zz", NULL},
+		{"/a?token=a=SECRET", "/a?token=REDACTED"},
+		{"/a?redirect=http://u:SECRET@h/", "/a?redirect=REDACTED"},
+		{"/a?redirect=http%3A%2F%2Fh%2F%3Ftoken%3DSECRET", "/a?redirect=REDACTED"},
+		{"/a?redirect=http%253A%252F%252Fu%253ASECRET%2540h", "/a?redirect=REDACTED"},
+		{"/a?redirect=http://h/x?page=2", NULL},
+		{"/a?f={%22password%22:%22SECRET%22}", "/a?f=REDACTED"},
+		{"/a?user[password]=SECRET&user[name]=x",
+		 "/a?user[password]=REDACTED&user[name]=x"},
+		{"/a?sv=2020&se=2024&sr=b&sp=r&sig=SECRET",
+		 "/a?sv=2020&se=2024&sr=b&sp=r&sig=REDACTED"},
+		{"/a?country_code=DE&keyword=x&author=y", NULL},
+		{"/a?mail=joe@example.com&t=12:30", NULL},
+		{"/reset/" JWT, "/reset/REDACTED"},
+		{"/reset/a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6",
+		 "/reset/REDACTED"},
+		{"/bot123456:SECRETAAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/send",
+		 "/bot123456:REDACTED/send"},
+		{"/services/T00000000/B00000000/qZ3f9K1xT7bW2mN8cR5vY0aL",
+		 "/services/T00000000/B00000000/REDACTED"},
+		{"//user:SECRET@h/x", "//REDACTED:REDACTED@h/x"},
+		{"/x//SECRET@h/x", "/x//REDACTED:REDACTED@h/x"},
+		{"/get/http:/user:SECRET@h/x", "/get/http:/REDACTED:REDACTED@h/x"},
+		{"/get/user%3ASECRET%40h/x", "/get/REDACTED/x"},
+		{"/a;jsessionid=SECRET/b;v=1", "/a;jsessionid=REDACTED/b;v=1"},
+		{"/a;jsessionid%3DSECRET/b", "/REDACTED/b"},
+		{"/users/17/x@2x.png", NULL},
+		{"/orders/550e8400-e29b-41d4-a716-446655440000/items", NULL},
+		{"", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++) {
+		OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
+		struct otr_url url;
+
+		otr_url_split(&url, otr_slice_str(rows[i].in), false);
+		otr_url_path(&out, url.path);
+		if (url.query.len) {
+			otr_buf_byte(&out, '?');
+			otr_url_query(&out, url.query);
+		}
+		compare(&rows[i], &out);
+	}
+}
+
+/* Arguments are parted by '|' here, by NUL there. */
+static void command_lines(void **state)
+{
+	static const struct row rows[] = {
+		{"curl|-u|joe:SECRET|http://h/", "curl -u joe:REDACTED http://h/"},
+		{"curl|-ujoe:SEC RET|http://h/", "curl -ujoe:REDACTED http://h/"},
+		{"curl|--user=joe:SECRET", "curl --user=joe:REDACTED"},
+		{"curl|-H|Authorization: Bearer SECRET|h",
+		 "curl -H Authorization: REDACTED h"},
+		{"curl|-H|X-Other: Bearer SECRET1", "curl -H X-Other: Bearer REDACTED"},
+		{"curl|-H|Cookie: a=SECRET; b=SECRET", "curl -H Cookie: REDACTED"},
+		{"curl|http://joe:SECRET@h:80/x?token=SECRET",
+		 "curl http://REDACTED:REDACTED@h:80/x?token=REDACTED"},
+		{"curl|-d|{\"password\": \"SECRET\", \"n\": 1}",
+		 "curl -d {\"password\": \"REDACTED\", \"n\": 1}"},
+		{"curl|-m|10|127.0.0.1:8080/x", NULL},
+		{"mysql|-uroot|-pSECRET|shop", "mysql -uroot -pREDACTED shop"},
+		{"docker|run|-p8080:80|web", NULL},
+		{"mkdir|-p|a/b", NULL},
+		{"sshpass|-p|SECRET|ssh|h", "sshpass -p REDACTED ssh h"},
+		{"redis-cli|-a|SECRET|ping", "redis-cli -a REDACTED ping"},
+		{"x|--password=SEC RET|y", "x --password=REDACTED y"},
+		{"x|--password|SEC RET|y", "x --password REDACTED y"},
+		{"x|--api-key|SECRET", "x --api-key REDACTED"},
+		{"x|--password-file|/etc/pw|--keyword|y", NULL},
+		{"env|PGPASSWORD=SEC RET|TOKEN=SECRET|psql",
+		 "env PGPASSWORD=REDACTED TOKEN=REDACTED psql"},
+		{"sh|-c|curl -u joe:SECRET -H 'Authorization: Bearer SECRET' h",
+		 "sh -c curl -u joe:REDACTED -H 'Authorization: REDACTED' h"},
+		{"sh|-c|cd a; TOKEN=SECRET x --secret SECRET; PGPASSWORD='SEC RET' psql",
+		 "sh -c cd a; TOKEN=REDACTED x --secret REDACTED PGPASSWORD='REDACTED' psql"},
+		{"sh|-c|mysql -pSECRET -e 'select 1'", "sh -c mysql -pREDACTED -e 'select 1'"},
+		{"java|-Ddb.password=SECRET|-jar|app.jar",
+		 "java -Ddb.password=REDACTED -jar app.jar"},
+		{"psql|postgres://joe:SECRET@h/db", "psql postgres://REDACTED:REDACTED@h/db"},
+		{"psql|host=h user=joe password=SECRET dbname=d",
+		 "psql host=h user=joe password=REDACTED dbname=d"},
+		{"x|" JWT, "x REDACTED"},
+		{"git|clone|git@github.com:a/b.git", NULL},
+		{"mail|mailto:joe@example.com", NULL},
+		{"python3|-m|http.server|8080", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++) {
+		OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
+		char args[256], plain[256];
+		struct row row = rows[i];
+
+		snprintf(args, sizeof(args), "%s", row.in);
+		for (char *bar = args; (bar = strchr(bar, '|')); bar++)
+			*bar = 0;
+		memcpy(plain, args, sizeof(plain));
+		for (size_t k = 0; k < strlen(row.in); k++)
+			plain[k] = plain[k] ? plain[k] : ' ';
+		row.out = row.out ? row.out : plain;
+		otr_secret_hide_args(&out, (struct otr_slice){args, strlen(row.in)});
+		compare(&row, &out);
+	}
+}
+
+static void long_texts_are_hidden(void **state)
+{
+	char text[4096];
+	char key[200];
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	memset(key, 'k', sizeof(key));
+	assert_true(otr_secret_within((struct otr_slice){text, sizeof(text)}));
+	assert_false(otr_secret_within((struct otr_slice){text, 2000}));
+	assert_true(otr_secret_key((struct otr_slice){key, sizeof(key)}));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keys),
+		cmocka_unit_test(shapes),
+		cmocka_unit_test(targets),
+		cmocka_unit_test(command_lines),
+		cmocka_unit_test(long_texts_are_hidden),
+	};
+
+	return cmocka_run_group_tests_name("secret", tests, NULL, NULL);
+}
