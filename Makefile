@@ -1,9 +1,9 @@
 # make            build otrace                        make V=1    show commands
-# make test       everything CI runs                  make SAN=1  ASan + UBSan
+# make test       everything CI runs                  make SAN=1  ASan + UBSan; SAN=thread
 # make demo       nginx -> Flask -> Node, PostgreSQL: see a trace
 # make help       list every target
 SHELL  := /bin/bash
-B      ?= build$(if $(SAN),-san)
+B      ?= build$(if $(SAN),$(if $(filter thread,$(SAN)),-tsan,-san))
 CLANG  ?= clang
 BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
 ARCH   ?= $(shell uname -m)
@@ -30,9 +30,10 @@ ALL_CFLAGS := $(CSTD) $(WARN) -D_GNU_SOURCE -DXXH_INLINE_ALL -DHASH_NONFATAL_OOM
           $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS) $(HARDEN)
 LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
 ifdef SAN
-SANFLAGS   := -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZERS := $(if $(filter thread,$(SAN)),thread,address,undefined)
+SANFLAGS   := -fsanitize=$(SANITIZERS) $(if $(filter thread,$(SAN)),-Wno-tsan,-fno-sanitize-recover=all)
 ALL_CFLAGS += $(SANFLAGS)
-LDFLAGS    += -fsanitize=address,undefined
+LDFLAGS    += -fsanitize=$(SANITIZERS)
 endif
 
 ifneq ($(V),1)

@@ -116,6 +116,10 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 	re->events = re->bytes = re->first_ns = re->last_ns = 0;
 	otr_progress_begin(&re->progress, "replay", path, size_of(path), is_shared(re));
 	rc = otr_record_read(path, take, re, err);
+	if (rc && re->events) {
+		otr_loss_add(OTR_LOSS_RECORDING, 1);
+		otr_loss_because(OTR_LOSS_RECORDING, "%s", err->text);
+	}
 	if (re->events) { /* a damaged file still tells what it can */
 		otr_sinks_flush(re->sinks);
 		otr_sinks_tick(re->sinks, re->last_ns);
@@ -124,6 +128,8 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 	otr_sinks_drain(re->sinks, 5 * OTR_NS_PER_S);
 	if (re->events)
 		tell_summary(re, path);
+	if (!rc)
+		otr_sinks_tell_losses(re->sinks);
 	otr_sinks_close(&re->sinks);
 	return rc;
 }
@@ -151,7 +157,7 @@ static int replay_all(struct replay *re, char **paths)
 	}
 	if (re->cfg->output)
 		close(re->fd);
-	if (status == OTR_EXIT_OK && re->cfg->strict && otr_loss_any())
+	if (re->cfg->strict && otr_loss_any())
 		return OTR_EXIT_STRICT;
 	return status;
 }

@@ -64,6 +64,8 @@ static enum otr_launch read_elf(int fd, const Elf64_Ehdr *eh)
 {
 	Elf64_Phdr ph;
 
+	if (eh->e_ident[EI_CLASS] == ELFCLASS32)
+		return OTR_LAUNCH_32BIT;
 	if (eh->e_ident[EI_CLASS] != ELFCLASS64 || eh->e_phentsize != sizeof(ph))
 		return OTR_LAUNCH_UNKNOWN;
 	for (unsigned int i = 0; i < eh->e_phnum; i++) {

@@ -245,6 +245,8 @@ enum otr_loss {
 	OTR_LOSS_LATE,	    /* evidence of a parent came after its span was out */
 	OTR_LOSS_BUDGET,    /* requests let go, for want of CPU (--cpu-budget) */
 	OTR_LOSS_BEHIND,    /* requests let go, since the agent was behind */
+	OTR_LOSS_OUTPUT,    /* traces that -o or the terminal did not take: blocks */
+	OTR_LOSS_RECORDING, /* --record did not take all */
 	OTR_LOSS_MAX,
 };
 

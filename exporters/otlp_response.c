@@ -132,9 +132,30 @@ static uint64_t retry_after(long seconds)
 	return (uint64_t)(seconds < most ? seconds : most) * 1000000000u;
 }
 
+/* A page for people comes from a web server, a proxy or a login, which took nothing. Plain
+ * text is what some backends say for yes. */
+static bool is_page(const struct otr_otlp_response *rsp)
+{
+	struct otr_slice body = rsp->body;
+
+	if (rsp->json || rsp->protobuf)
+		return false;
+	while (body.len && isspace((unsigned char)*body.data))
+		body = otr_slice_sub(body, 1, body.len);
+	return (body.len && *body.data == '<') ||
+	       (rsp->type && (strcasestr(rsp->type, "html") || strcasestr(rsp->type, "xml")));
+}
+
 enum otr_push otr_otlp_judge(const struct otr_otlp_response *rsp, size_t n,
 			     struct otr_push_result *res)
 {
+	if (rsp->status >= 200 && rsp->status < 300 && is_page(rsp)) {
+		snprintf(res->why, sizeof(res->why),
+			 "HTTP %ld with %.60s, which is no OTLP answer\nIs this the address of "
+			 "an OTLP/HTTP receiver? It mostly ends in /v1/traces.",
+			 rsp->status, rsp->type ? rsp->type : "a page");
+		return OTR_PUSH_DROP;
+	}
 	if (rsp->status >= 200 && rsp->status < 300) {
 		partial(rsp, n, res);
 		return OTR_PUSH_OK;

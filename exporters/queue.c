@@ -154,6 +154,17 @@ static void count_failed(struct otr_queue *q, size_t n)
 		count_span(OTR_LOSS_EXPORT, q->batch[i]);
 }
 
+/* What a batch was not taken for, where it was not. */
+static void keep_reason(struct otr_queue *q, enum otr_push out,
+			const struct otr_push_result *res)
+{
+	enum otr_loss cause = out == OTR_PUSH_RETRY ? OTR_LOSS_EXPORT : OTR_LOSS_REFUSED;
+
+	if (out != OTR_PUSH_OK || res->rejected)
+		otr_loss_because(cause, "%s: %s", q->ops->where(q->state),
+				 res->why[0] ? res->why : "a part was refused");
+}
+
 /* The pushing itself, without the lock. */
 static enum otr_push push_once(struct otr_queue *q, size_t n,
 			       struct otr_push_result *res)
@@ -225,6 +236,7 @@ static void deliver(struct otr_queue *q, size_t n)
 
 	for (;;) {
 		out = push_once(q, n, &res);
+		keep_reason(q, out, &res);
 		if (out == OTR_PUSH_RETRY)
 			pause = pause_after(q, &bo, &res);
 		note(q, &(struct otr_health_push){
@@ -276,11 +288,15 @@ static void *work(void *arg)
 void otr_queue_push(struct otr_queue *q, struct otr_span *sp)
 {
 	size_t fresh;
+	bool first;
 
 	pthread_mutex_lock(&q->lock);
 	if (q->count == q->cfg.queue_max || q->closing) {
-		q->stats.dropped++;
+		first = !q->stats.dropped++;
 		pthread_mutex_unlock(&q->lock);
+		if (first)
+			otr_loss_because(OTR_LOSS_QUEUE, "%s: room for %zu (OTEL_BSP_MAX_QUEUE_SIZE)",
+					 q->ops->where(q->state), (size_t)q->cfg.queue_max);
 		count_span(OTR_LOSS_QUEUE, sp);
 		return;
 	}

@@ -21,7 +21,7 @@ test="libcmocka-dev libpq-dev libdbd-pg-perl ruby-pg bats shellcheck=shellcheck 
 	libclang-rt-14-dev valgrind=valgrind musl-tools=musl-gcc gdb=gdb python3-aiohttp python3-venv redis-server=redis-server wrk=wrk
 	golang-go=go zsh=zsh fish=fish faketime=faketime
 	gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross
-	qemu-system-x86=qemu-system-x86_64 busybox-static cpio=cpio xz-utils=xz"
+	qemu-system-x86=qemu-system-x86_64 busybox-static cpio=cpio xz-utils=xz libc6-i386 libjemalloc2"
 
 accuracy="default-jdk-headless=javac ruby=ruby puma=puma python3-gevent python3-uvloop
 	golang-go=go"

@@ -14,7 +14,7 @@
  *	device         a terminal, /dev/null, /dev/zero or /dev/full
  *	symbolic link  never as the last part of a path; on the way there, links of root and of
  *		       our effective user are followed, those of others are refused
- *	our own descriptor (/dev/stdout, /dev/stderr, /dev/fd/N, /proc/self/fd/N): a duplicate
+ *	our own descriptor (-, /dev/stdout, /dev/stderr, /dev/fd/N, /proc/self/fd/N): a duplicate
  *	all else       refused
  *
  * A stream (traces, lines of OTLP) is emptied in place and appended to, so that a reader that

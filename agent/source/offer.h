@@ -6,8 +6,10 @@
  * offer.h - the doors at which processes with the library offer their rings: several
  * sockets, since in each only a few offers can wait (net.unix.max_dgram_qlen, mostly 10).
  *
- * Their names can be read by everybody in this network namespace; the secret that must come
- * with an offer only by the processes of this session.
+ * Each door is there twice: as an abstract socket, which is reached from this network
+ * namespace, and as a path in the session's folder, which is reached from this mount
+ * namespace. Their names can be read by everybody there; the secret that must come with an
+ * offer only by the processes of this session.
  */
 
 #include <stdbool.h>
@@ -16,12 +18,20 @@
 
 #include "bpf/ring.h"
 
+#define OTR_OFFER_DOORS (2 * OTR_RING_DOORS)
+
+/* The process `tgid` starts a program that will not carry the library: `why` is one of enum
+ * otr_uncarried. It is the process's own word; `path` may hold anything but a NUL. */
+typedef void (*otr_uncarried_fn)(void *arg, uint32_t tgid, int why, const char *path);
+
 struct otr_offers {
-	char session[72];	/* NAME.SECRET; a door is NAME and a hexadecimal digit */
-	int door[OTR_RING_DOORS]; /* -1: not open */
+	char session[OTR_RING_SESSION]; /* NAME.SECRET; see bpf/ring.h */
+	int door[OTR_OFFER_DOORS]; /* abstract ones first; -1: not open */
 	int epoll;		/* readable when an offer waits */
 	bool shut;		/* none is taken for a while */
 	bool pidfds;		/* an offer comes with one */
+	otr_uncarried_fn uncarried; /* NULL: nobody wants to know */
+	void *uncarried_arg;
 };
 
 /* Opens all doors. Returns 0 or -errno, and then none is open. */

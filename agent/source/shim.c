@@ -43,7 +43,7 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 		otr_err_set(err, "sockets for the library: %s", strerror(-rc));
 		if (rc == -EMFILE)
 			otr_err_hint(err, "right: %u descriptors more (ulimit -n)",
-				     OTR_RING_DOORS + 1);
+				     OTR_OFFER_DOORS + 1);
 		free(OTR_TAKE(s));
 		return rc;
 	}
@@ -129,6 +129,12 @@ size_t otr_shims_alive(const struct otr_shims *s)
 	return s->n;
 }
 
+void otr_shims_on_uncarried(struct otr_shims *s, otr_uncarried_fn fn, void *arg)
+{
+	s->offers.uncarried = fn;
+	s->offers.uncarried_arg = arg;
+}
+
 void otr_shims_late(struct otr_shims *s)
 {
 	s->late = true;
@@ -144,11 +150,11 @@ bool otr_shims_has(const struct otr_shims *s, uint32_t tgid)
 	return false;
 }
 
-void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_RING_DOORS])
+void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_OFFER_DOORS])
 {
 	struct stat st;
 
-	for (uint32_t i = 0; i < OTR_RING_DOORS; i++)
+	for (uint32_t i = 0; i < OTR_OFFER_DOORS; i++)
 		inodes[i] = fstat(s->offers.door[i], &st) ? 0 : st.st_ino;
 }
 

@@ -72,6 +72,17 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	spans 'sum(c.name == "SELECT items" for c in C) == 1'
 }
 
+@test "SSLRequest refused, and then idle: by no source is it named in not seen" {
+	ssl_mode off
+	for source in '' --no-bpf --no-shim; do
+		opts=()
+		[ -z "$source" ] || opts=("$source")
+		traced psql -X "$DSN sslmode=prefer" -c '\echo idle'
+		grep -qx idle "$dir/out"
+		run ! grep 'not seen' "$dir/text"
+	done
+}
+
 @test "SSLRequest accepted: unharmed, named in not seen" {
 	ssl_mode on
 	ssl=require

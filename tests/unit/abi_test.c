@@ -408,7 +408,9 @@ static void order_of_loss(void **state)
 	assert_int_equal(OTR_LOSS_LATE, 15);
 	assert_int_equal(OTR_LOSS_BUDGET, 16);
 	assert_int_equal(OTR_LOSS_BEHIND, 17);
-	assert_int_equal(OTR_LOSS_MAX, 18);
+	assert_int_equal(OTR_LOSS_OUTPUT, 18);
+	assert_int_equal(OTR_LOSS_RECORDING, 19);
+	assert_int_equal(OTR_LOSS_MAX, 20);
 }
 
 static void order_of_hit(void **state)

@@ -366,6 +366,23 @@ static void pauses_grow(void **state)
 	assert_true(otr_backoff_over(290 * s, 30 * s));
 }
 
+static void a_page_is_no_answer(void **state)
+{
+	struct otr_otlp_response rsp = {.status = 200, .type = "text/html; charset=utf-8"};
+	struct otr_push_result res = {.why = ""};
+
+	(void)state;
+	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_DROP);
+	assert_non_null(strstr(res.why, "HTTP 200 with text/html; charset=utf-8, which is no OTLP"));
+	rsp.type = NULL;
+	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_OK);
+	rsp.body = otr_slice_str(" \n<!DOCTYPE html>");
+	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_DROP);
+	rsp.type = "text/plain"; /* some say yes so */
+	rsp.body = otr_slice_str("OK");
+	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_OK);
+}
+
 static void judges_answers(void **state)
 {
 	struct otr_push_result res;
@@ -406,6 +423,7 @@ int main(void)
 		cmocka_unit_test(judges_answers),
 		cmocka_unit_test(nobody_makes_us_wait_for_ever),
 		cmocka_unit_test(pauses_grow),
+		cmocka_unit_test(a_page_is_no_answer),
 	};
 
 	return cmocka_run_group_tests_name("otlp", tests, make, drop);

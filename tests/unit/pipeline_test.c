@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/secret.c agent/base/secret_text.c agent/stitch/open.c agent/pipeline.c
-// needs: agent/loss.c agent/span.c agent/span_builder.c agent/base/keyed.c agent/base/foreign.c
+// needs: agent/base/foreign.c agent/stitch/open.c agent/pipeline.c agent/loss.c agent/span.c
+// needs: agent/span_builder.c agent/base/secret.c agent/base/secret_text.c agent/base/keyed.c
 // needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
 // needs: agent/proto/http1.c agent/proto/http1_body.c
 // needs: agent/proto/http1_describe.c agent/proto/http1_head.c
@@ -18,8 +18,8 @@
 // needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
 // needs: agent/stitch/named.c agent/stitch/wire.c
 // needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half.c agent/stream/stream.c
-// needs: agent/source/event.c agent/source/record.c agent/source/record_auth.c
-// needs: agent/base/out_file.c
+// needs: agent/source/event.c agent/source/record.c agent/base/out_file.c
+// needs: agent/source/record_auth.c
 /* pipeline_test.c - one connection: what its bytes make of spans. */
 
 #include <errno.h>

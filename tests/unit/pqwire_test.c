@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/secret.c agent/base/secret_text.c preload/pqwire.c preload/comment.c
-// needs: agent/base/keyed.c agent/base/foreign.c
+// needs: agent/base/foreign.c preload/pqwire.c preload/comment.c agent/base/secret.c
+// needs: agent/base/secret_text.c agent/base/keyed.c
 // needs: agent/stitch/open.c agent/pipeline.c agent/loss.c agent/span.c agent/span_builder.c
 // needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
 // needs: agent/proto/http1.c agent/proto/http1_body.c
@@ -19,8 +19,8 @@
 // needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
 // needs: agent/stitch/named.c agent/stitch/wire.c
 // needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half.c agent/stream/stream.c
-// needs: agent/source/event.c agent/source/record.c agent/source/record_auth.c
-// needs: agent/base/out_file.c
+// needs: agent/source/event.c agent/source/record.c agent/base/out_file.c
+// needs: agent/source/record_auth.c
 /* pqwire_test.c - what the library tells of libpq's calls, as the agent reads it; and where
  * a comment may stand behind a statement. */
 

@@ -263,10 +263,11 @@ static void attributes_are_as_the_conventions_say(void **state)
 	meta(10, OTR_META_START, "1700000000120000000");
 	meta(10, OTR_META_OWNER, "www\xff");
 	meta(10, OTR_META_ENV,
-	     "OTEL_RESOURCE_ATTRIBUTES=service.version=1%2C2,team=a,team=b,"
+	     "OTEL_RESOURCE_ATTRIBUTES=service.version=1%2C2,bad=%g0,none,team=a,team=b,"
 	     "telemetry.sdk.name=evil,host.name=mine");
 	assert_string_equal(attr(10, "service.version"), "1,2");
 	assert_string_equal(attr(10, "team"), "a");
+	assert_string_equal(attr(10, "bad"), "");
 	assert_string_equal(attr(10, "telemetry.sdk.name"), "otrace");
 	assert_string_equal(attr(10, "telemetry.sdk.language"), "python");
 	assert_string_equal(attr(10, "process.runtime.name"), "");
