@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* places.c - two sources that speak of one connection; see places.h. */
 
+#include "agent/base/keyed.h"
 #include "agent/source/places.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 #include "agent/base/own.h"
 #include "agent/loss.h"

@@ -17,9 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <uthash.h>
 #include <utlist.h>
 
+#include "agent/base/keyed.h"
 #include "agent/base/spares.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/trace_context.h"

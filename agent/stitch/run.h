@@ -8,8 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <uthash.h>
-
+#include "agent/base/keyed.h"
 #include "agent/proto/trace_context.h"
 
 /* A process that `run` started, or one of its family. */
