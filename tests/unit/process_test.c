@@ -463,6 +463,49 @@ static void a_name_outlives_it(void **state)
 	end(&s);
 }
 
+/* A call of `tgid` into which the library has put the name of the run's trace. */
+static void asks_in_its_trace(struct story *s, uint32_t tgid, uint8_t id)
+{
+	struct end cl = tcp_client(700u + id, tgid, 700u + id);
+	char text[160];
+
+	cl.cause.ids = OTR_IDS_INJECTED;
+	memset(cl.cause.span_id, id, sizeof(cl.cause.span_id));
+	snprintf(text, sizeof(text), "GET /%d HTTP/1.1\r\nHost: a\r\ntraceparent: "
+		 "00-0af7651916cd43dd8448eb211c80319c-%02x%02x%02x%02x%02x%02x%02x%02x-01\r\n\r\n",
+		 id, id, id, id, id, id, id, id, id);
+	opens(&s->mk, &cl);
+	sends(&s->mk, &cl, text);
+	gets(&s->mk, &cl, OK);
+}
+
+/* Who was told its name may call in its trace after it was let go of: each is a trace's root,
+ * and no two of them share one. */
+static void each_root_has_a_trace(void **state)
+{
+	struct story s;
+
+	(void)state;
+	runs_named(&s, OWN);
+	carries(&s, RUN, 1, "TRACEPARENT=" OWN);
+	carries(&s, 21, RUN, "TRACEPARENT=" OWN);
+	asks_in_its_trace(&s, RUN, 1);
+	asks_in_its_trace(&s, RUN, 2);
+	serves(&s, RUN);
+	asks_in_its_trace(&s, RUN, 3);
+	asks_in_its_trace(&s, 21, 4);
+	asks_in_its_trace(&s, 21, 5);
+	exits(&s, RUN, 0);
+	ticks(&s.mk, 2 * SECOND);
+	assert_int_equal(s.n, 6);
+	for (size_t i = 0; i < s.n; i++) {
+		is_root(s.spans[i]);
+		for (size_t j = 0; j < i; j++)
+			assert_memory_not_equal(s.spans[i]->trace_id, s.spans[j]->trace_id, 16);
+	}
+	end(&s);
+}
+
 /* The library cannot tell how its process ended: who ran it does. */
 static void the_end_is_told_by_who_ran_it(void **state)
 {
@@ -522,6 +565,7 @@ int main(void)
 		cmocka_unit_test(the_environment_is_its_parent),
 		cmocka_unit_test(by_name_it_is_the_parent),
 		cmocka_unit_test(a_name_outlives_it),
+		cmocka_unit_test(each_root_has_a_trace),
 		cmocka_unit_test(the_end_is_told_by_who_ran_it),
 		cmocka_unit_test(nonsense_harms_nothing),
 	};
