@@ -174,11 +174,12 @@ static struct end unix_end(uint64_t conn, uint64_t peer, uint32_t tgid,
 	return e;
 }
 
-static void unix_pair(bool from_the_start)
+/* `by_client`, `by_server`: who each names as the other end; 0: it could not be told. */
+static void unix_pair(bool from_the_start, uint64_t by_client, uint64_t by_server)
 {
 	struct story s;
-	struct end cl = unix_end(101, 102, 10, OTR_ROLE_CLIENT);
-	struct end sv = unix_end(102, 101, 20, OTR_ROLE_SERVER);
+	struct end cl = unix_end(101, by_client, 10, OTR_ROLE_CLIENT);
+	struct end sv = unix_end(102, by_server, 20, OTR_ROLE_SERVER);
 
 	begin(&s);
 	cl.unseen_open = sv.unseen_open = !from_the_start;
@@ -203,8 +204,34 @@ static void unix_pair(bool from_the_start)
 static void unix_sockets(void **state)
 {
 	(void)state;
-	unix_pair(true);
-	unix_pair(false);
+	unix_pair(true, 102, 101);
+	unix_pair(false, 102, 101);
+	unix_pair(true, 102, 0);
+	unix_pair(true, 0, 101);
+}
+
+/* Nobody is taken for the other end because he names one of two, or a third. */
+static void unix_strangers(void **state)
+{
+	struct end cl = unix_end(101, 103, 10, OTR_ROLE_CLIENT);
+	struct end sv = unix_end(102, 0, 20, OTR_ROLE_SERVER);
+	struct end none = unix_end(104, 0, 10, OTR_ROLE_CLIENT);
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &cl);
+	opens(&s.mk, &none);
+	opens(&s.mk, &sv);
+	sends(&s.mk, &cl, GET("/b"));
+	sends(&s.mk, &none, GET("/c"));
+	gets(&s.mk, &sv, GET("/b"));
+	sends(&s.mk, &sv, OK);
+	gets(&s.mk, &cl, OK);
+	gets(&s.mk, &none, OK);
+	ticks(&s.mk, 2000 * MS);
+	is_root(span_of(&s, OTR_SPAN_SERVER, "/b"));
+	end(&s);
 }
 
 static void header_names_the_parent(void **state)
@@ -578,6 +605,7 @@ int main(void)
 		cmocka_unit_test(facts_come_late),
 		cmocka_unit_test(facts_of_the_client_come_late),
 		cmocka_unit_test(unix_sockets),
+		cmocka_unit_test(unix_strangers),
 		cmocka_unit_test(header_names_the_parent),
 		cmocka_unit_test(proxy_passes_the_header_on),
 		cmocka_unit_test(sdk_writes_the_header),
