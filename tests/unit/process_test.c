@@ -22,6 +22,8 @@
 // needs: agent/source/record_auth.c
 /* process_test.c - the process that `run` started, as the root of what it did. */
 
+#include <errno.h>
+
 #define MAX_SPANS 8192 /* a load is let go of at once */
 #include "tests/unit/story.h"
 
@@ -506,6 +508,41 @@ static void each_root_has_a_trace(void **state)
 	end(&s);
 }
 
+/* A connect() of `tgid` was refused, as `hook` says. */
+static void is_refused(struct story *s, uint32_t tgid, uint16_t hook)
+{
+	struct end e = { .tgid = tgid, .tid = tgid, .conn = 4711 };
+	struct otr_ev_failed fa = {
+		.remote = addr4(2, 80), .start_ns = s->mk.now_ns, .error = ECONNREFUSED };
+
+	s->mk.now_ns += MS;
+	fa.hdr = stamp(&s->mk, &e, OTR_EV_CONN_FAILED, sizeof(fa));
+	fa.hdr.hook = hook;
+	give(&s->mk, &fa);
+}
+
+/* It may be all that a process did: its environment is told behind it, since the library's ring
+ * is made for it, and was read in /proc by nobody, since that process lived for 5 ms. */
+static void a_failed_connect_is_its_child(void **state)
+{
+	struct story s;
+
+	(void)state;
+	for (int both = 0; both < 2; both++) {
+		runs_named(&s, OWN);
+		is_refused(&s, RUN, OTR_HOOK_SOCKET);
+		carries(&s, RUN, 1, "TRACEPARENT=" OWN);
+		if (both)
+			is_refused(&s, RUN, OTR_HOOK_PRELOAD);
+		exits(&s, RUN, 7 << 8);
+		ticks(&s.mk, 2 * SECOND);
+		assert_int_equal(s.n, 2);
+		is_child(s.spans[s.spans[0]->kind == OTR_SPAN_INTERNAL], process_of(&s),
+			 OTR_EVIDENCE_EXEC);
+		end(&s);
+	}
+}
+
 /* The library cannot tell how its process ended: who ran it does. */
 static void the_end_is_told_by_who_ran_it(void **state)
 {
@@ -566,6 +603,7 @@ int main(void)
 		cmocka_unit_test(by_name_it_is_the_parent),
 		cmocka_unit_test(a_name_outlives_it),
 		cmocka_unit_test(each_root_has_a_trace),
+		cmocka_unit_test(a_failed_connect_is_its_child),
 		cmocka_unit_test(the_end_is_told_by_who_ran_it),
 		cmocka_unit_test(nonsense_harms_nothing),
 	};
