@@ -240,6 +240,7 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex,
 		ex->thinned = true;
 	uncount_busy(st, ex);
 	st->stats.open--;
+	otr_unix_pair(st, ex);
 	otr_exchange_answered(ex);
 	otr_trace_over(st, ex);
 }

@@ -89,7 +89,9 @@ static void index_wire(struct otr_stitch *st, struct otr_wire *wire)
 	struct otr_wire *same = NULL;
 
 	unindex(st, wire);
-	wire->isn = isn_key(wire->facts.isn_out, wire->facts.isn_in);
+	wire->isn = wire->facts.protocol == IPPROTO_TCP
+			    ? isn_key(wire->facts.isn_out, wire->facts.isn_in)
+			    : 0;
 	if (!wire->isn) {
 		index_ends(st, wire);
 		return;
@@ -152,6 +154,13 @@ static struct otr_wire *find_unix(const struct otr_stitch *st,
 		       : NULL;
 }
 
+void otr_wire_join(struct otr_stitch *st, struct otr_wire *wire, struct otr_wire *peer)
+{
+	wire->peer = peer;
+	peer->peer = wire;
+	otr_parent_wired(st, wire);
+}
+
 static void find_peer(struct otr_stitch *st, struct otr_wire *wire)
 {
 	struct otr_wire *peer = find_unix(st, wire);
@@ -160,11 +169,8 @@ static void find_peer(struct otr_stitch *st, struct otr_wire *wire)
 		peer = find_by_isn(st, wire);
 	if (!peer)
 		peer = find_by_ends(st, wire);
-	if (!peer || wire->peer || peer->peer)
-		return;
-	wire->peer = peer;
-	peer->peer = wire;
-	otr_parent_wired(st, wire);
+	if (peer && !wire->peer && !peer->peer)
+		otr_wire_join(st, wire, peer);
 }
 
 struct otr_wire *otr_wire_get(struct otr_stitch *st,

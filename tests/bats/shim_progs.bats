@@ -35,13 +35,14 @@ teardown() {
 		curl -s --unix-socket $dir/sock http://x/slow/300
 		curl -s --unix-socket $dir/sock http://x/slow/301 & curl -s --unix-socket $dir/sock http://x/slow/301
 		wait %2
+		for i in 1 2 3 4 5; do curl -s --unix-socket $dir/sock http://x/short\$i; done
 		kill \$server
 	S
 	"${user[@]}" "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- bash "$dir/script" >"$dir/out"
 	cat "$dir/text"
-	[ "$(grep -c hello "$dir/out")" -eq 3 ]
-	spans 'len(V) == 3 and len(C) == 3' 'all(v.evidence == "wire" for v in V)' \
-		'all(parent(v).asked == v.path for v in V)' 'len({v.parent for v in V}) == 3'
+	[ "$(grep -c hello "$dir/out")" -eq 8 ]
+	spans 'len(V) == 8 and len(C) == 8' 'all(v.evidence == "wire" for v in V)' \
+		'all(parent(v).asked == v.path for v in V)' 'len({v.parent for v in V}) == 8'
 }
 
 @test "gunicorn, prefork: each worker asks for whom it serves" {

@@ -16,7 +16,7 @@
 // needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c agent/stitch/failed.c
 // needs: agent/stitch/exchange.c agent/stitch/ids.c agent/stitch/parent.c
 // needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
-// needs: agent/stitch/named.c agent/stitch/wire.c
+// needs: agent/stitch/named.c agent/stitch/unix_pair.c agent/stitch/wire.c
 // needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half.c agent/stream/stream.c
 // needs: agent/source/event.c agent/source/record.c agent/base/out_file.c
 // needs: agent/source/record_auth.c
@@ -232,6 +232,68 @@ static void unix_strangers(void **state)
 	ticks(&s.mk, 2000 * MS);
 	is_root(span_of(&s, OTR_SPAN_SERVER, "/b"));
 	end(&s);
+}
+
+/* Ends of connections at one path that nobody could ask the kernel about: `n` clients of one
+ * process, each with its server, all open at once; `who` is said to have connected. */
+static void short_ones(struct story *s, struct end *cl, struct end *sv, int n, uint32_t who)
+{
+	begin(s);
+	for (int i = 0; i < n; i++) {
+		cl[i] = unix_end(101 + 2 * (uint64_t)i, 0, 10, OTR_ROLE_CLIENT);
+		sv[i] = unix_end(102 + 2 * (uint64_t)i, 0, 20, OTR_ROLE_SERVER);
+		sv[i].isn_in = who;
+		opens(&s->mk, &cl[i]);
+		opens(&s->mk, &sv[i]);
+	}
+}
+
+static void short_unix_connections(void **state)
+{
+	struct end cl[2], sv[2];
+	struct story s;
+
+	(void)state;
+	short_ones(&s, cl, sv, 2, 10);
+	for (int i = 0; i < 2; i++)
+		sends(&s.mk, &cl[i], i ? GET("/c") : GET("/b"));
+	for (int i = 0; i < 2; i++)
+		gets(&s.mk, &sv[i], i ? GET("/c") : GET("/b"));
+	for (int i = 0; i < 2; i++)
+		sends(&s.mk, &sv[i], OK);
+	for (int i = 0; i < 2; i++)
+		gets(&s.mk, &cl[i], OK);
+	ticks(&s.mk, 100 * MS);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"), span_of(&s, OTR_SPAN_CLIENT, "/b"),
+		 OTR_EVIDENCE_WIRE);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/c"), span_of(&s, OTR_SPAN_CLIENT, "/c"),
+		 OTR_EVIDENCE_WIRE);
+	end(&s);
+}
+
+/* Two alike at once, or one that another process is said to have made: joined with none. */
+static void short_ones_that_are_not_known(void **state)
+{
+	struct end cl[2], sv[2];
+	struct story s;
+
+	(void)state;
+	for (int n = 1; n <= 2; n++) {
+		short_ones(&s, cl, sv, n, n == 2 ? 10 : 11);
+		for (int i = 0; i < n; i++)
+			sends(&s.mk, &cl[i], GET("/b"));
+		for (int i = 0; i < n; i++)
+			gets(&s.mk, &sv[i], GET("/b"));
+		for (int i = 0; i < n; i++)
+			sends(&s.mk, &sv[i], OK);
+		for (int i = 0; i < n; i++)
+			gets(&s.mk, &cl[i], OK);
+		ticks(&s.mk, 2000 * MS);
+		assert_int_equal(s.n, 2 * n);
+		for (size_t i = 0; i < s.n; i++)
+			is_root(s.spans[i]);
+		end(&s);
+	}
 }
 
 static void header_names_the_parent(void **state)
@@ -606,6 +668,8 @@ int main(void)
 		cmocka_unit_test(facts_of_the_client_come_late),
 		cmocka_unit_test(unix_sockets),
 		cmocka_unit_test(unix_strangers),
+		cmocka_unit_test(short_unix_connections),
+		cmocka_unit_test(short_ones_that_are_not_known),
 		cmocka_unit_test(header_names_the_parent),
 		cmocka_unit_test(proxy_passes_the_header_on),
 		cmocka_unit_test(sdk_writes_the_header),
