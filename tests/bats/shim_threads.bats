@@ -81,8 +81,12 @@ shim() { "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@
 	ip netns add "$net"
 	ip -n "$net" link set lo up
 	ip netns exec "$net" nft -f - <<-'N'
-		table ip drops { chain in { type filter hook input priority 0;
-			tcp dport != 0 numgen random mod 100 < 3 drop; } }
+		table ip drops {
+			chain in {
+				type filter hook input priority 0;
+				tcp dport != 0 numgen random mod 100 < 3 drop
+			}
+		}
 	N
 	ip netns exec "$net" timeout 200 "$OTRACE" run --no-bpf -o "$dir/text" -- $PY "$APPS/lossy.py"
 	ip netns exec "$net" nstat -az TcpRetransSegs | tail -n 1 | awk '{ exit $2 == 0 }'
