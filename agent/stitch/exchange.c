@@ -5,6 +5,7 @@
  */
 
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/unix_pair.h"
 #include "agent/stitch/process.h"
 
 #include <stdlib.h>

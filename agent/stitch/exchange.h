@@ -237,10 +237,6 @@ struct otr_wire *otr_wire_get(struct otr_stitch *st,
 			      const struct otr_ev_conn *facts);
 void otr_wire_close(struct otr_stitch *st, struct otr_wire *wire);
 
-/* The two are ends of one connection: their exchanges are joined. */
-void otr_wire_join(struct otr_stitch *st, struct otr_wire *wire, struct otr_wire *peer);
-/* unix_pair.c: `client` is over; is its other end known by what was said, then join them. */
-void otr_unix_pair(struct otr_stitch *st, struct otr_exchange *client);
 /* Frees it if closed and empty. */
 void otr_wire_put(struct otr_wire *wire);
 

@@ -17,6 +17,7 @@
  */
 
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/unix_pair.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -13,6 +13,7 @@
  */
 
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/unix_pair.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
