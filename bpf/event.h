@@ -156,7 +156,10 @@ struct otr_ev_conn {
 	__u64 bytes_out; /* likewise */
 	__u32 netns;	 /* inode of the network namespace */
 	__u32 isn_out;	/* TCP: initial sequence numbers; both ends of a wire */
-	__u32 isn_in;	/* have the same two, whatever NAT did to addresses */
+	union {
+		__u32 isn_in;	 /* have the same two, whatever NAT did to addresses */
+		__u32 peer_tgid; /* AF_UNIX, from the library: who connected (SO_PEERCRED) */
+	};
 	__s32 error;	/* errno of a failed connect; 0 otherwise */
 	__u16 type;	/* SOCK_STREAM, SOCK_DGRAM */
 	__u16 protocol; /* IPPROTO_TCP ..; 0 for AF_UNIX */

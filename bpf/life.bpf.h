@@ -18,6 +18,7 @@ static __always_inline void otr_connecting(struct otr_task *t, struct otr_conn *
 	struct otr_mind *mind;
 	struct otr_strand *st;
 	__u64 strand;
+	__u8 blocks;
 
 	otr_hit(OTR_HIT_LIFE);
 	c->role = OTR_ROLE_CLIENT;
@@ -35,8 +36,11 @@ static __always_inline void otr_connecting(struct otr_task *t, struct otr_conn *
 	if (!mind || !st || !c->nonblock || t->go_goid)
 		return;
 	otr_want_waits(t);
+	blocks = st->blocks;
+	st->blocks |= otr_is_awake(t, st); /* what it has as current is of its present turn */
 	otr_r4_born(st, mind, &c->asked, otr_exch_of(st->cur.conn),
 		    bpf_ktime_get_ns());
+	st->blocks = blocks;
 }
 
 static __always_inline void otr_tell(struct sock *sk, struct otr_conn *c, __u16 kind)

@@ -30,6 +30,7 @@ struct otr_task {
 	__u64 trial_ns;	 /* 0: chosen; else traced until then, unless it is */
 	struct otr_strand strand;
 	__u64 got_ns;	 /* the last answer it read to one */
+	__u64 awake;	 /* read a request, and had slept so often; 0: has asked since */
 	__u32 libs_gen;	 /* of which `has_lib` is */
 	__u32 has_lib;	 /* its process carries the library: bytes are told there */
 };

@@ -21,6 +21,7 @@
 #include "agent/resource/procfs.h"
 #include "agent/source/claim.h"
 #include "agent/source/shim_int.h"
+#include "agent/source/unix_peer.h"
 
 #define ALL	   (OTR_RING_HEAD + OTR_RING_BYTES)
 #define SEALS	   (F_SEAL_SHRINK | F_SEAL_GROW)
@@ -48,6 +49,7 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 		return rc;
 	}
 	s->me = otr_shims_name();
+	s->peers = otr_unix_peer_open();
 	*out = OTR_TAKE(s);
 	return 0;
 }
@@ -111,6 +113,8 @@ void otr_shims_close(struct otr_shims **sp)
 		hand_back(s, s->all);
 	otr_shims_unhold(s);
 	otr_offers_close(&s->offers);
+	if (s->peers >= 0)
+		close(s->peers);
 	free(s);
 }
 
@@ -381,6 +385,8 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 		n++;
 		if (ev->time_ns > sh->last_ns)
 			sh->last_ns = ev->time_ns;
+		if (ev->kind == OTR_EV_CONN_OPEN)
+			otr_shims_peer(s, (void *)sh->rd.copy);
 		if (otr_shims_follow(s, sh, ev, now_ns))
 			fn(arg, ev);
 		else

@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "agent/base/own.h"
 #include "agent/loss.h"
 #include "agent/source/shim_int.h"
+#include "agent/source/unix_peer.h"
 #include "agent/source/vouch.h"
 
 #define VOUCHED_NS 1000000000ull
@@ -142,6 +144,14 @@ bool otr_shims_follow(struct otr_shims *s, struct shim *sh, const struct otr_eve
 	else if (at->shim == sh)
 		*own_slot(sh, ev->conn) = ev->conn;
 	return true;
+}
+
+void otr_shims_peer(const struct otr_shims *s, struct otr_ev_conn *cn)
+{
+	bool is_unix = cn->local.family == AF_UNIX || cn->remote.family == AF_UNIX;
+
+	/* Never its own word. With the probes, these see it. */
+	cn->peer = is_unix && !s->late ? otr_unix_peer(s->peers, cn->hdr.conn) : 0;
 }
 
 /* A copy that was not written to while it was made. */

@@ -53,6 +53,7 @@ struct otr_shims {
 	struct holder *by_conn;
 	size_t conns;
 	int proofs; /* that may be asked for in this drain */
+	int peers;  /* whom the kernel is asked with; -errno: it does not tell */
 	struct otr_watch watch;
 	uint64_t counts[OTR_SHIM_COUNTS]; /* of those that have ended */
 	uint64_t cost_ns;
@@ -100,6 +101,10 @@ bool otr_shims_has_room(const struct otr_shims *s, uint32_t uid);
  * process speaks of a socket that is another's (vouch.h), and the record is none. */
 bool otr_shims_follow(struct otr_shims *s, struct shim *sh, const struct otr_event *ev,
 		      uint64_t now_ns);
+
+/* The record of a connection of AF_UNIX that has begun, `cn`: with its other end, if the kernel
+ * still knows it. */
+void otr_shims_peer(const struct otr_shims *s, struct otr_ev_conn *cn);
 
 #define OTR_SHIM_PROOFS 64 /* in one drain: each reads a folder of /proc */
 #define OTR_SHIM_LIES	16 /* after which a ring is read no more */

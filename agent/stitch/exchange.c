@@ -5,6 +5,7 @@
  */
 
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/unix_pair.h"
 #include "agent/stitch/process.h"
 
 #include <stdlib.h>
@@ -240,6 +241,7 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex,
 		ex->thinned = true;
 	uncount_busy(st, ex);
 	st->stats.open--;
+	otr_unix_pair(st, ex);
 	otr_exchange_answered(ex);
 	otr_trace_over(st, ex);
 }

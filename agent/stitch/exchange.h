@@ -61,6 +61,7 @@ struct otr_wire {
 	UT_hash_handle hh;     /* by conn, while open */
 	UT_hash_handle by_isn; /* by isn, while open, TCP only */
 	UT_hash_handle by_ends; /* by ends, where there is no isn */
+	UT_hash_handle by_peer; /* by facts.peer, while open, AF_UNIX only */
 	struct otr_wire_ends ends;
 	struct otr_ev_conn facts;
 	uint64_t conn;
@@ -72,6 +73,7 @@ struct otr_wire {
 		*now[OTR_LAYER_MAX][2]; /* whose message has no end */
 	bool closed;
 	bool indexed; /* in by_isn, or by_ends */
+	bool names_peer; /* in by_peer */
 };
 
 struct otr_trace {
@@ -166,7 +168,7 @@ struct otr_stitch {
 	uint64_t behind_ns; /* likewise, one process alone */
 	struct otr_torn torn;
 	uint64_t swept_ns;
-	struct otr_wire *wires, *by_isn, *by_ends;
+	struct otr_wire *wires, *by_isn, *by_ends, *by_peer;
 	struct otr_exchange *named_clients, *named_servers, *passed_on, *owned;
 	struct otr_strand *strands;
 	struct otr_busy *busy;

@@ -57,13 +57,18 @@ static const struct otr_proto_ops connect_ops = {
 	.describe = describe,
 };
 
+/* The attempt may be the first that is heard of its process: the environment that names its
+ * parent is told after it, by the library or from /proc. */
 static void finish(struct otr_stitch *st, struct otr_failed *at)
 {
 	struct otr_exchange *ex = at->ex;
 
 	at->ex = NULL;
-	if (ex)
-		otr_exchange_end(st, ex, at->last_ns);
+	if (!ex)
+		return;
+	if (!ex->evidence && !ex->n_links)
+		otr_parent_find(st, ex, NULL);
+	otr_exchange_end(st, ex, at->last_ns);
 }
 
 void otr_failed_flush(struct otr_stitch *st)
@@ -204,8 +209,11 @@ void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev)
 		hold(st, ev, &remote);
 		return;
 	}
-	if (at->conn == ev->hdr.conn)
+	if (at->conn == ev->hdr.conn) {
+		if (!at->ex->evidence && !at->ex->n_links)
+			otr_parent_find(st, at->ex, &ev->cause);
 		return;
+	}
 	at->last_ns = ev->hdr.time_ns;
 	at->remote = at->ex->wire->facts.remote = remote;
 	at->conn = ev->hdr.conn;

@@ -241,7 +241,7 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 		memcpy(ex->span_id, cause->span_id, sizeof(ex->span_id));
 		otr_named_add(st, ex);
 	}
-	if (ex->has_header)
+	if (ex->has_header && !(ours && otr_process_left(st, &ex->header)))
 		otr_trace_take_id(ex->trace, ex->header.trace_id,
 				  ex->header.flags);
 	if (parent && adopt(st, ex, parent, cause->evidence))

@@ -414,6 +414,12 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st,
 	return root;
 }
 
+bool otr_process_left(const struct otr_stitch *st, const struct otr_traceparent *header)
+{
+	return st->run.gone && st->run.named &&
+	       !memcmp(header->trace_id, st->run.own.trace_id, sizeof(header->trace_id));
+}
+
 bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
 		      struct otr_traceparent *said, struct otr_exchange **root)
 {

@@ -122,7 +122,7 @@ apache_conf() {
 # A session of its own: apache ends all of its process group.
 @test "a process that has one thread and one request is proved from its first request" {
 	local i
-	for opts in --no-bpf ""; do
+	for opts in --no-bpf --no-shim ""; do
 		# shellcheck disable=SC2206 # none is no argument
 		opts=($opts)
 		port=$(free_port)

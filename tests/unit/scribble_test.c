@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/source/folder.c
+// needs: agent/source/unix_peer.c agent/source/folder.c
 // needs: agent/base/secret.c agent/base/secret_text.c
 // needs: agent/source/vouch.c agent/resource/procfs.c agent/base/keyed.c agent/base/foreign.c preload/ring.c preload/real.c preload/find.c agent/source/ring.c agent/source/event.c
 // needs: agent/source/shim.c agent/source/shim_loss.c agent/source/shim_conn.c agent/source/offer.c agent/source/watch.c
