@@ -56,11 +56,23 @@ static void leads_there_in_any_pieces(void **state)
 		{POST "Content-Length: 5\r\n\r\nhello\x16", OTR_TALK_OPAQUE},
 		{POST "Content-Length: 5, 5\r\n\r\n", OTR_TALK_OPAQUE},
 		{POST "Content-Length: x\r\n\r\n", OTR_TALK_OPAQUE},
+		{POST "Content-Length: \r\n\r\n", OTR_TALK_OPAQUE},
 		{POST "Content-Length : 5\r\n\r\n", OTR_TALK_OPAQUE},
 		{POST "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", OTR_TALK_OPAQUE},
 		{POST "Content-Length: 99999999999999999999\r\n\r\n", OTR_TALK_OPAQUE},
 		{POST "Transfer-Encoding: chunked\r\n\r\n", OTR_TALK_CHUNKS},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", OTR_TALK_CHUNKS},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello", OTR_TALK_CHUNK},
+		/* Data of a chunk that looks as the end of all chunks does. */
+		{POST "Transfer-Encoding: chunked\r\n\r\n25\r\n\r\n0\r\n\r\n", OTR_TALK_CHUNK},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n", OTR_TALK_CHUNK},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n", OTR_TALK_CHUNKS},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5 ;a=b\r\nhello\r\n00\r\nX: y\r\n", OTR_TALK_CHUNKS},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n00\r\nX: y\r\n\r\n", OTR_TALK_START},
+		{POST "Transfer-Encoding: chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\nG", OTR_TALK_HEAD},
+		{POST "Transfer-Encoding: chunked\r\n\r\n\r\n", OTR_TALK_OPAQUE},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n", OTR_TALK_OPAQUE},
+		{POST "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff0\r\n", OTR_TALK_OPAQUE},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", OTR_TALK_START},
 		{POST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", OTR_TALK_OPAQUE},
 		{"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", OTR_TALK_OPAQUE},
@@ -118,6 +130,13 @@ static void bytes_not_seen_may_be_a_body_and_nothing_else(void **state)
 	otr_talk_went(&t, 40000, NULL, 0);
 	assert_int_equal(t.state, OTR_TALK_START);
 	otr_talk_went(&t, 1, NULL, 0);
+	assert_int_equal(t.state, OTR_TALK_OPAQUE);
+	t = (struct otr_talk){.left = 0};
+	say(&t, POST "Transfer-Encoding: chunked\r\n\r\n64\r\n");
+	otr_talk_went(&t, 102, NULL, 0);
+	assert_int_equal(t.state, OTR_TALK_CHUNKS);
+	say(&t, "64\r\n");
+	otr_talk_went(&t, 103, NULL, 0);
 	assert_int_equal(t.state, OTR_TALK_OPAQUE);
 	otr_talk_went(&other, 0, NULL, 0);
 	assert_int_equal(other.state, OTR_TALK_START);
