@@ -70,6 +70,7 @@ static void end_request_line(struct otr_talk *t)
 {
 	const struct otr_method *m = otr_method_of(t->line, t->len);
 
+	t->is_head = t->line[0] == 'H';
 	t->minor = t->end[VERSION_LEN - 1] == '1';
 	t->opaque |= !m || !m->add /* CONNECT: a tunnel is to come */ || t->blanks != 2 ||
 		     memcmp(t->end, " HTTP/1.", VERSION_LEN - 1) != 0 ||

@@ -44,6 +44,9 @@ struct otr_talk {
 	uint8_t blanks; /* in the request line, at most 3 */
 	uint8_t hosts;	/* Host fields, at most 2 */
 	uint8_t minor;	/* of HTTP/1.x */
+	uint8_t is_head; /* the last request is a HEAD */
+	uint8_t heard;	/* bytes of the answer's front that were looked at */
+	uint16_t status; /* of the answer */
 	char end[9];	/* of the request line */
 	char line[OTR_TALK_LINE];
 };
@@ -53,6 +56,8 @@ void otr_talk_went(struct otr_talk *t, uint64_t moved, const struct iovec *iov, 
 /* The same of what went out with `added` bytes of ours at `at`: `moved` counts the others. */
 void otr_talk_went_but(struct otr_talk *t, uint64_t moved, const struct iovec *iov, int n,
 		       size_t at, size_t added);
+/* `moved` bytes of an answer came, its first ones where `first`; heard.c. */
+void otr_talk_heard(struct otr_talk *t, int first, uint64_t moved, const struct iovec *iov, int n);
 
 #pragma GCC visibility pop
 
