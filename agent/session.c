@@ -280,7 +280,8 @@ void otr_session_confine(struct otr_session *s, bool child)
 
 	if (!s->cfg.no_probes)
 		needs |= OTR_CONFINE_PROBES;
-	if (s->cfg.library && (s->cfg.adopt || s->cfg.no_probes)) /* otr_session_search() */
+	/* Without probes it looks for the rings of children that reached no door. */
+	if (s->cfg.library && (s->cfg.adopt || s->cfg.no_probes))
 		needs |= OTR_CONFINE_ADOPT;
 	rc = otr_confine(needs);
 	if (rc && s->cfg.cfg->verbose) /* doctor says so, too */

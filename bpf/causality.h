@@ -197,7 +197,7 @@ OTR_LAW enum otr_evidence otr_r4_dial(const struct otr_strand *st,
 	parent->pos = 0;
 	if (!otr_current(st, mind, now) || (may_loop && !otr_is_known(st)))
 		return OTR_EVIDENCE_NONE;
-	if (otr_is_loop(st, mind) && mind->doubt && mind->open != 1)
+	if (otr_is_loop(st, mind) && OTR_GET(mind->doubt) && OTR_GET(mind->open) != 1)
 		return OTR_EVIDENCE_NONE;
 	*parent = st->cur;
 	return (enum otr_evidence)st->evidence;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * dial.c - connect() that comes to nothing. It says so itself, or, where it does not wait, the
- * socket's SO_ERROR does, or the first call that moves no bytes, or nobody: it is closed while
- * it is under way. The counterpart of otr_refused() in bpf/life.bpf.h.
+ * socket's SO_ERROR does when the program asks, or the first call that moves no bytes, or
+ * nobody: it is closed while it is under way. The counterpart of otr_refused() in bpf/life.bpf.h.
  */
 
 #include <errno.h>
@@ -10,11 +10,13 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+#include "preload/io.h"
 #include "preload/real.h"
 #include "preload/shim.h"
 #include "preload/sys.h"
 
 #define STATE_SYN_SENT 2 /* of struct tcp_info */
+#define STATE_CLOSE    7
 
 int otr_dial_is_failure(int error)
 {
@@ -23,20 +25,27 @@ int otr_dial_is_failure(int error)
 	       error == ECONNRESET;
 }
 
+/* The caller's memory, which another thread may have given back by now. */
 static void put_addr(struct otr_addr *to, const struct sockaddr *sa, socklen_t len)
 {
-	const struct sockaddr_in6 *six = (const void *)sa;
-	const struct sockaddr_in *four = (const void *)sa;
+	union {
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} at;
 
 	memset(to, 0, sizeof(*to));
-	if (sa->sa_family == AF_INET && len >= sizeof(*four)) {
+	if (len > sizeof(at))
+		len = sizeof(at);
+	if (len < sizeof(at.four) || !otr_safe_copy(&at, sa, len))
+		return;
+	if (at.four.sin_family == AF_INET) {
 		to->family = AF_INET;
-		to->port = ntohs(four->sin_port);
-		memcpy(to->ip, &four->sin_addr, 4);
-	} else if (sa->sa_family == AF_INET6 && len >= sizeof(*six)) {
+		to->port = ntohs(at.four.sin_port);
+		memcpy(to->ip, &at.four.sin_addr, 4);
+	} else if (at.six.sin6_family == AF_INET6 && len >= sizeof(at.six)) {
 		to->family = AF_INET6;
-		to->port = ntohs(six->sin6_port);
-		memcpy(to->ip, &six->sin6_addr, 16);
+		to->port = ntohs(at.six.sin6_port);
+		memcpy(to->ip, &at.six.sin6_addr, 16);
 	}
 }
 
@@ -102,23 +111,23 @@ void otr_dial(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa
 		otr_dial_failed(self, f, error);
 }
 
-/* What is under way is given up; what failed before is told now, if the program has not asked
- * why. */
+/* What is under way is given up. What failed before, and nobody asked why, has failed for a
+ * reason that is not known: to ask for it (SO_ERROR) would take it from whoever else has the
+ * socket. A child closes its own copies: its parent goes on. */
 void otr_dial_closing(struct otr_self *self, int fd)
 {
 	struct otr_fd *f = otr_fd_of(fd);
 	struct tcp_info info = {0};
-	socklen_t len = sizeof(info), error_len = sizeof(int);
-	int error = 0;
+	socklen_t len = sizeof(info.tcpi_state);
 
 	if (!f || !f->dial.start_ns || f->way[0].total + f->way[1].total ||
+	    otr_sys_getpid() != otr_shim.pid ||
 	    otr_sys_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
 		return;
 	if (info.tcpi_state == STATE_SYN_SENT)
 		otr_dial_failed(self, f, ECANCELED);
-	else if (!otr_sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_len) &&
-		 otr_dial_is_failure(error))
-		otr_dial_failed(self, f, error);
+	else if (info.tcpi_state == STATE_CLOSE)
+		otr_dial_failed(self, f, EIO);
 }
 
 int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
@@ -128,8 +137,8 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 	struct otr_fd *f;
 	int why = 0;
 
-	if (ret || level != SOL_SOCKET || name != SO_ERROR || *len < sizeof(why) ||
-	    *otr_shim.off)
+	if (ret < 0 || level != SOL_SOCKET || name != SO_ERROR || *len < sizeof(why) ||
+	    otr_is_off())
 		return ret;
 	memcpy(&why, value, sizeof(why));
 	f = otr_dial_is_failure(why) ? otr_fd_slot(fd) : NULL;

@@ -25,7 +25,7 @@ static uint32_t scan(struct otr_way *w, const struct iovec *iov, int n, uint32_t
 	for (int i = 0; i < n; i++) {
 		const uint8_t *at = iov[i].iov_base;
 
-		for (size_t j = 0; j < iov[i].iov_len && done < max; j++) {
+		for (size_t j = 0; at && j < iov[i].iov_len && done < max; j++) {
 			w->head_open = !ends_head(w->head_last, at[j]);
 			w->head_last[0] = w->head_last[1];
 			w->head_last[1] = at[j];
@@ -37,6 +37,18 @@ static uint32_t scan(struct otr_way *w, const struct iovec *iov, int n, uint32_t
 	return done;
 }
 
+/* Is all of the call copied, and does it end as a head does? So nearly every request. */
+static int is_whole(uint64_t moved, const struct iovec *iov, int n, uint32_t cap)
+{
+	const struct iovec *last = n ? &iov[n - 1] : NULL;
+	const char *end;
+
+	if (moved > cap || !last || !last->iov_base || last->iov_len < 4)
+		return 0;
+	end = (const char *)last->iov_base + last->iov_len;
+	return !memcmp(end - 4, "\r\n\r\n", 4) || !memcmp(end - 2, "\n\n", 2);
+}
+
 uint32_t otr_head_cap(struct otr_way *w, int first, uint64_t moved, const struct iovec *iov,
 		      int n, uint32_t cap)
 {
@@ -46,6 +58,8 @@ uint32_t otr_head_cap(struct otr_way *w, int first, uint64_t moved, const struct
 		w->head_open = (uint8_t)otr_head_begins(iov, n);
 		memset(w->head_last, 0, sizeof(w->head_last));
 	}
+	if (w->head_open && is_whole(moved, iov, n, cap))
+		w->head_open = 0;
 	if (!w->head_open)
 		return cap;
 	want = scan(w, iov, n, moved < room ? (uint32_t)moved : room);

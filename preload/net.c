@@ -63,7 +63,7 @@ static void dialled(int fd, const struct sockaddr *to, socklen_t len, uint64_t s
 
 int connect(int fd, const struct sockaddr *to, socklen_t len)
 {
-	uint64_t start_ns = *otr_shim.off ? 0 : otr_clock_ns();
+	uint64_t start_ns = otr_is_off() ? 0 : otr_clock_ns();
 	int ret = otr_real.connect(fd, to, len), error = errno;
 
 	if (!ret || error == EINPROGRESS || otr_dial_is_failure(error))
