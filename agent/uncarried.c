@@ -20,6 +20,7 @@ struct words {
 static const struct words words[] = {
 	{OTR_UNCARRIED_STATIC, "statically linked: the library cannot be loaded into it",
 	 STEP_PROBES},
+	{OTR_UNCARRIED_GO, "Go program: its system calls go past the library", STEP_PROBES},
 	{OTR_UNCARRIED_32BIT, "32-bit program: its bytes are not read, and what it starts does not "
 			      "carry the library", STEP_64BIT},
 	{OTR_UNCARRIED_SETUID, "runs with rights of its own (set-uid, set-gid, capabilities): its "

@@ -50,6 +50,7 @@
  * door: the session, a NUL, one of these, the path of the program. */
 enum otr_uncarried {
 	OTR_UNCARRIED_STATIC = 's',  /* statically linked */
+	OTR_UNCARRIED_GO = 'g',	     /* it loads the library, and calls the kernel itself */
 	OTR_UNCARRIED_32BIT = '3',
 	OTR_UNCARRIED_SETUID = 'u',  /* it runs with rights of its own */
 	OTR_UNCARRIED_PRELOAD = 'p', /* its LD_PRELOAD names other libraries alone */

@@ -119,7 +119,7 @@ static int unload(struct otr_carry *carry, const char *path, char *const *env)
 	carry->unloaded = 0;
 	carry->preload[0] = 0;
 	why = path ? otr_program_why(path) : 0;
-	if (!why && is_lost(env))
+	if ((!why || why == OTR_UNCARRIED_GO) && is_lost(env))
 		why = OTR_UNCARRIED_ROOT;
 	if (why == OTR_UNCARRIED_32BIT || why == OTR_UNCARRIED_ROOT)
 		carry->unloaded = (uint8_t)otr_carry_unload(carry,

@@ -303,6 +303,8 @@ static void tell_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	go = otr_lets_go(f, dir);
 	if (dir == OTR_DIR_IN && f->began && !f->way[OTR_DIR_OUT].total && !f->greeted)
 		otr_peer_greets(f, iov, n);
+	if (dir == OTR_DIR_IN && f->role == OTR_ROLE_CLIENT)
+		otr_talk_heard(&f->talk, first, moved, iov, n);
 	if (dir == OTR_DIR_OUT && f->greeted == OTR_GREETED_220)
 		otr_peer_is_greeted(f, iov, n);
 	if (first)

@@ -54,19 +54,53 @@ int otr_program_find(const char *file, char *out, size_t size)
 	}
 }
 
-/* It has its own loader, or is one. */
-static int names_loader(int fd, const Elf64_Ehdr *eh)
+static int read_at(int fd, void *out, size_t size, uint64_t at)
 {
+	return otr_sys(SYS_pread64, fd, out, size, (off_t)at) == (long)size;
+}
+
+static uint64_t aligned(uint64_t n)
+{
+	return (n + 3) & ~3ull;
+}
+
+#define NOTES	      16 /* of a segment, so many are read */
+#define NOTE_GO_BUILD 4	 /* of "Go": cmd/internal/buildid */
+
+/* A Go program's id, which it has however it was linked. */
+static int has_go_note(int fd, const Elf64_Phdr *ph)
+{
+	uint64_t at = ph->p_offset, end = at + ph->p_filesz;
+	struct {
+		Elf64_Nhdr nh;
+		char name[4];
+	} note;
+
+	for (int i = 0; i < NOTES && at < end && read_at(fd, &note, sizeof(note), at); i++) {
+		if (note.nh.n_type == NOTE_GO_BUILD && !memcmp(note.name, "Go", 3))
+			return 1;
+		at += sizeof(note.nh) + aligned(note.nh.n_namesz) + aligned(note.nh.n_descsz);
+	}
+	return 0;
+}
+
+struct kind {
+	int has_loader, is_go;
+};
+
+/* A program without a loader has its own, or is one. */
+static struct kind read_kind(int fd, const Elf64_Ehdr *eh)
+{
+	struct kind is = {0, 0};
 	Elf64_Phdr ph;
 
 	for (unsigned int i = 0; i < eh->e_phnum && i < HEADERS_MAX; i++) {
-		if (otr_sys(SYS_pread64, fd, &ph, sizeof(ph),
-			    (off_t)(eh->e_phoff + i * sizeof(ph))) != sizeof(ph))
-			return 1; /* who can say? */
-		if (ph.p_type == PT_INTERP)
-			return 1;
+		if (!read_at(fd, &ph, sizeof(ph), eh->e_phoff + i * sizeof(ph)))
+			return (struct kind){1, 0}; /* who can say? */
+		is.has_loader |= ph.p_type == PT_INTERP;
+		is.is_go |= ph.p_type == PT_NOTE && has_go_note(fd, &ph);
 	}
-	return 0;
+	return is;
 }
 
 static int is_loader(const char *path)
@@ -79,11 +113,16 @@ static int is_loader(const char *path)
 
 static int why_of_elf(int fd, const char *path, const Elf64_Ehdr *eh)
 {
+	struct kind is;
+
 	if (eh->e_ident[EI_CLASS] == ELFCLASS32)
 		return OTR_UNCARRIED_32BIT;
 	if (eh->e_phentsize != sizeof(Elf64_Phdr) || is_loader(path))
 		return 0;
-	return names_loader(fd, eh) ? 0 : OTR_UNCARRIED_STATIC;
+	is = read_kind(fd, eh);
+	if (!is.has_loader)
+		return OTR_UNCARRIED_STATIC;
+	return is.is_go ? OTR_UNCARRIED_GO : 0;
 }
 
 /* Then the loader takes no library from the environment. */

@@ -33,7 +33,7 @@ int otr_say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *
 int otr_program_find(const char *file, char *out, size_t size);
 
 /* Why the file at `path` (or the interpreter that its first line names) cannot carry the
- * library: OTR_UNCARRIED_STATIC, _32BIT, _SETUID; 0: it can, or that is not known. */
+ * library: OTR_UNCARRIED_STATIC, _GO, _32BIT, _SETUID; 0: it can, or that is not known. */
 int otr_program_why(const char *path);
 
 /* Tells the agent of the session that `env` names, or else of our own, why the program at

@@ -37,13 +37,14 @@ static int names(const struct otr_talk *t, const char *name)
 static void take_length(struct otr_talk *t, size_t at)
 {
 	uint64_t n = 0;
+	size_t first;
 
 	while (at < t->len && (t->line[at] == ' ' || t->line[at] == '\t'))
 		at++;
-	for (; at < t->len && t->line[at] >= '0' && t->line[at] <= '9'; at++)
+	for (first = at; at < t->len && t->line[at] >= '0' && t->line[at] <= '9'; at++)
 		n = n < 1ull << 58 ? n * 10 + (uint64_t)(t->line[at] - '0') : n;
 	/* Said twice, or not a number that ends within what we keep. */
-	if (t->left || n >= 1ull << 58 || at >= t->len ||
+	if (t->left || n >= 1ull << 58 || at == first || at >= t->len ||
 	    (t->line[at] != '\r' && t->line[at] != '\n' && t->line[at] != ' '))
 		t->opaque = 1;
 	t->left = n;
@@ -58,7 +59,8 @@ static void end_head(struct otr_talk *t)
 		t->state = OTR_TALK_CHUNKS;
 	if (t->opaque || !has_host || (t->chunks && t->left))
 		t->state = OTR_TALK_OPAQUE;
-	t->lines = t->chunks = 0;
+	t->lines = 0;
+	t->chunks = t->state == OTR_TALK_CHUNKS ? OTR_CHUNKS_SIZE : 0;
 }
 
 #define VERSION_LEN sizeof(t->end)
@@ -68,6 +70,7 @@ static void end_request_line(struct otr_talk *t)
 {
 	const struct otr_method *m = otr_method_of(t->line, t->len);
 
+	t->is_head = t->line[0] == 'H';
 	t->minor = t->end[VERSION_LEN - 1] == '1';
 	t->opaque |= !m || !m->add /* CONNECT: a tunnel is to come */ || t->blanks != 2 ||
 		     memcmp(t->end, " HTTP/1.", VERSION_LEN - 1) != 0 ||
@@ -163,24 +166,67 @@ static size_t in_body(struct otr_talk *t, size_t n)
 	return took;
 }
 
-/* The last of what went out is kept; where it ends as chunks do, they have ended: data that
- * does the same is taken for the end only if a call ends there. */
-static size_t in_chunks(struct otr_talk *t, const char *from, size_t n)
+/* "5;name=value" CR LF. No digits: it is none. */
+static uint64_t chunk_size(const struct otr_talk *t, size_t *digits)
 {
-	size_t last = n < 5 ? n : 5, len = kept(t), had = len < 5 - last ? len : 5 - last;
+	uint64_t n = 0;
+	size_t at = 0;
+	char c;
 
-	memmove(t->line, t->line + len - had, had);
-	memcpy(t->line + had, from + n - last, last);
-	t->len = (uint8_t)(had + last);
+	for (; at < t->len && n < 1ull << 54; at++) {
+		c = t->line[at];
+		if (c >= '0' && c <= '9')
+			n = n * 16 + (uint64_t)(c - '0');
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			n = n * 16 + (uint64_t)((c | 0x20) - 'a' + 10);
+		else
+			break;
+	}
+	*digits = at < t->len && memchr("\r; \t", t->line[at], 4) ? at : 0;
 	return n;
 }
 
-static void end_chunks(struct otr_talk *t)
+static void end_size(struct otr_talk *t)
 {
-	if (t->state != OTR_TALK_CHUNKS || t->len != 5 || memcmp(t->line, "0\r\n\r\n", 5) != 0)
-		return;
-	t->state = OTR_TALK_START;
-	t->len = 0;
+	size_t digits;
+	uint64_t n = chunk_size(t, &digits);
+
+	if (!digits || !t->cr) {
+		t->state = OTR_TALK_OPAQUE;
+	} else if (n) {
+		t->state = OTR_TALK_CHUNK;
+		t->left = n + 2; /* and the end of its line */
+	} else {
+		t->chunks = OTR_CHUNKS_TRAILER;
+	}
+}
+
+/* A line between chunks, or behind the last one. Data may look as either does. */
+static size_t in_chunks(struct otr_talk *t, const char *from, size_t n)
+{
+	const char *lf = memchr(from, '\n', n);
+	size_t text = lf ? (size_t)(lf - from) : n, took = text + (lf != NULL);
+
+	keep(t, from, took);
+	if (text)
+		t->cr = from[text - 1] == '\r';
+	if (!lf)
+		return took;
+	if (t->chunks != OTR_CHUNKS_TRAILER) {
+		end_size(t);
+	} else if (t->len == 2 && t->cr) {
+		t->state = OTR_TALK_START;
+		t->chunks = 0;
+	}
+	t->len = t->cr = 0;
+	return took;
+}
+
+static void in_chunk(struct otr_talk *t, size_t n)
+{
+	t->left -= n;
+	if (!t->left)
+		t->state = OTR_TALK_CHUNKS;
 }
 
 static size_t step(struct otr_talk *t, const char *from, size_t n)
@@ -193,6 +239,9 @@ static size_t step(struct otr_talk *t, const char *from, size_t n)
 		return in_body(t, n);
 	case OTR_TALK_CHUNKS:
 		return in_chunks(t, from, n);
+	case OTR_TALK_CHUNK:
+		n = n < t->left ? n : (size_t)t->left;
+		in_chunk(t, n);
 	}
 	return n;
 }
@@ -203,6 +252,8 @@ static void unseen(struct otr_talk *t, uint64_t n)
 	if (t->state == OTR_TALK_BODY && n <= t->left) {
 		t->left -= n;
 		t->state = t->left ? OTR_TALK_BODY : OTR_TALK_START;
+	} else if (t->state == OTR_TALK_CHUNK && n <= t->left) {
+		in_chunk(t, (size_t)n);
 	} else if (n) {
 		t->state = OTR_TALK_OPAQUE;
 	}
@@ -221,7 +272,6 @@ void otr_talk_went(struct otr_talk *t, uint64_t moved, const struct iovec *iov, 
 			at += step(t, from + at, len - at);
 	}
 	unseen(t, moved);
-	end_chunks(t);
 }
 
 void otr_talk_went_but(struct otr_talk *t, uint64_t moved, const struct iovec *iov, int n,

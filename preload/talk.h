@@ -21,8 +21,14 @@ enum otr_talk_state {
 	OTR_TALK_START, /* the next byte begins a request */
 	OTR_TALK_HEAD,
 	OTR_TALK_BODY, /* `left` bytes of it */
-	OTR_TALK_CHUNKS,
+	OTR_TALK_CHUNKS, /* a line between chunks, or behind the last */
+	OTR_TALK_CHUNK,	 /* `left` bytes of one, the end of its line among them */
 	OTR_TALK_OPAQUE, /* not to be followed */
+};
+
+enum otr_talk_chunks { /* otr_talk.chunks: the next line */
+	OTR_CHUNKS_SIZE = 1,
+	OTR_CHUNKS_TRAILER,
 };
 
 #define OTR_TALK_LINE 40 /* of a line that is kept: names and lengths are shorter */
@@ -31,13 +37,16 @@ struct otr_talk {
 	uint64_t left;
 	uint8_t state; /* enum otr_talk_state */
 	uint8_t lines; /* whole ones of this head: 0, 1 = some */
-	uint8_t chunks; /* what follows this head */
+	uint8_t chunks; /* what follows this head; enum otr_talk_chunks */
 	uint8_t opaque; /* this head is not valid, or not to be followed behind its end */
 	uint8_t len;
 	uint8_t cr;	/* the last byte was one, and the line has not ended */
 	uint8_t blanks; /* in the request line, at most 3 */
 	uint8_t hosts;	/* Host fields, at most 2 */
 	uint8_t minor;	/* of HTTP/1.x */
+	uint8_t is_head; /* the last request is a HEAD */
+	uint8_t heard;	/* bytes of the answer's front that were looked at */
+	uint16_t status; /* of the answer */
 	char end[9];	/* of the request line */
 	char line[OTR_TALK_LINE];
 };
@@ -47,6 +56,8 @@ void otr_talk_went(struct otr_talk *t, uint64_t moved, const struct iovec *iov, 
 /* The same of what went out with `added` bytes of ours at `at`: `moved` counts the others. */
 void otr_talk_went_but(struct otr_talk *t, uint64_t moved, const struct iovec *iov, int n,
 		       size_t at, size_t added);
+/* `moved` bytes of an answer came, its first ones where `first`; heard.c. */
+void otr_talk_heard(struct otr_talk *t, int first, uint64_t moved, const struct iovec *iov, int n);
 
 #pragma GCC visibility pop
 

@@ -100,7 +100,7 @@ has_no_filter() { # PID
 		if [ -z "$how" ]; then
 			threads "$pid" "$(mask 5)" 0
 		else
-			threads "$pid" "$(printf '%016x' $((1 << 19 | 1 << 5 | 1 << 2)))" 0
+			threads "$pid" "$(printf '%016x' $((1 << 40 | 1 << 19 | 1 << 5 | 1 << 2)))" 0 # rings that no door took
 		fi
 		grep -q "CapEff:.$own" "$dir/was"
 		grep -q 'NoNewPrivs:.0' "$dir/was"

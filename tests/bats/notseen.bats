@@ -42,7 +42,7 @@ traced_as_nobody() {
 	traced env "$dir/client32"
 	[ ! -s "$dir/err" ]
 	not_seen 'client32 .*32-bit program'
-	for how in 'os.posix_spawn(a, [a], os.environ)' 'subprocess.Popen([a])' 'os.fork() or os.execve(a, [a], os.environ)'; do
+	for how in 'os.posix_spawn(a, [a], os.environ)' 'child = subprocess.Popen([a])' 'os.fork() or os.execve(a, [a], os.environ)'; do
 		traced $PY -c "import os, subprocess; a = '$dir/client32'; $how; os.wait()"
 		cat "$dir/err"
 		[ ! -s "$dir/err" ]
@@ -104,6 +104,24 @@ traced_as_nobody() {
 	run not_seen 'static'
 	[ "$status" -eq 1 ]
 	spans 'len(C) == 1'
+}
+
+# Go programs that use cgo (Debian's caddy) are linked dynamically, and call the kernel
+# themselves; they are known by their note.
+@test "a Go program that is not static is named where there are no probes" {
+	cat >"$dir/go.c" <<-'C'
+		__asm__(".pushsection .note.go.buildid, \"a\", @note\n.long 4, 4, 4\n"
+			".asciz \"Go\\0\"\n.ascii \"abcd\"\n.popsection");
+		int main(void) { return 0; }
+	C
+	cc -o "$dir/gone" "$dir/go.c"
+	traced sh -c "$dir/gone; true"
+	not_seen 'gone .*Go program.*leave out --no-bpf'
+	rm -f "$dir/text" "$dir/spans"
+	opts=()
+	traced sh -c "$dir/gone; true"
+	run not_seen 'gone'
+	[ "$status" -eq 1 ]
 }
 
 @test "a script whose interpreter is static is named by the script" {

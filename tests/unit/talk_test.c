@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/inject.c preload/talk.c
+// needs: preload/heard.c preload/inject.c preload/talk.c
 /* talk_test.c - where a client is in what it says, whatever pieces it says it in. */
 
 #include <setjmp.h>
@@ -56,11 +56,23 @@ static void leads_there_in_any_pieces(void **state)
 		{POST "Content-Length: 5\r\n\r\nhello\x16", OTR_TALK_OPAQUE},
 		{POST "Content-Length: 5, 5\r\n\r\n", OTR_TALK_OPAQUE},
 		{POST "Content-Length: x\r\n\r\n", OTR_TALK_OPAQUE},
+		{POST "Content-Length: \r\n\r\n", OTR_TALK_OPAQUE},
 		{POST "Content-Length : 5\r\n\r\n", OTR_TALK_OPAQUE},
 		{POST "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", OTR_TALK_OPAQUE},
 		{POST "Content-Length: 99999999999999999999\r\n\r\n", OTR_TALK_OPAQUE},
 		{POST "Transfer-Encoding: chunked\r\n\r\n", OTR_TALK_CHUNKS},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", OTR_TALK_CHUNKS},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello", OTR_TALK_CHUNK},
+		/* Data of a chunk that looks as the end of all chunks does. */
+		{POST "Transfer-Encoding: chunked\r\n\r\n25\r\n\r\n0\r\n\r\n", OTR_TALK_CHUNK},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n", OTR_TALK_CHUNK},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n", OTR_TALK_CHUNKS},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5 ;a=b\r\nhello\r\n00\r\nX: y\r\n", OTR_TALK_CHUNKS},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n00\r\nX: y\r\n\r\n", OTR_TALK_START},
+		{POST "Transfer-Encoding: chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\nG", OTR_TALK_HEAD},
+		{POST "Transfer-Encoding: chunked\r\n\r\n\r\n", OTR_TALK_OPAQUE},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n", OTR_TALK_OPAQUE},
+		{POST "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff0\r\n", OTR_TALK_OPAQUE},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", OTR_TALK_START},
 		{POST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", OTR_TALK_OPAQUE},
 		{"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", OTR_TALK_OPAQUE},
@@ -119,6 +131,13 @@ static void bytes_not_seen_may_be_a_body_and_nothing_else(void **state)
 	assert_int_equal(t.state, OTR_TALK_START);
 	otr_talk_went(&t, 1, NULL, 0);
 	assert_int_equal(t.state, OTR_TALK_OPAQUE);
+	t = (struct otr_talk){.left = 0};
+	say(&t, POST "Transfer-Encoding: chunked\r\n\r\n64\r\n");
+	otr_talk_went(&t, 102, NULL, 0);
+	assert_int_equal(t.state, OTR_TALK_CHUNKS);
+	say(&t, "64\r\n");
+	otr_talk_went(&t, 103, NULL, 0);
+	assert_int_equal(t.state, OTR_TALK_OPAQUE);
 	otr_talk_went(&other, 0, NULL, 0);
 	assert_int_equal(other.state, OTR_TALK_START);
 }
@@ -159,6 +178,60 @@ static void pieces_without_a_place(void **state)
 	assert_int_equal(t.state, OTR_TALK_OPAQUE);
 }
 
+/* What state an answer leaves behind `request`, in pieces of `step` bytes. */
+static int answered(const char *request, const char *text, size_t step)
+{
+	struct otr_talk t = {.left = 0};
+	size_t len = strlen(text), n;
+
+	say(&t, request);
+	for (size_t at = 0; at < len; at += n) {
+		struct iovec one = {(void *)(text + at), len - at};
+
+		n = len - at < step ? len - at : step;
+		otr_talk_heard(&t, !at, n, &one, 1);
+	}
+	return t.state;
+}
+
+#define GET "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+static void no_request_follows_what_is_no_http_any_more(void **state)
+{
+	static const struct {
+		const char *request, *answer;
+		int state;
+	} rows[] = {
+		{GET, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", OTR_TALK_START},
+		{GET, "HTTP/1.1 200 OK\r\nTRANSFER-ENCODING: chunked\r\n\r\n", OTR_TALK_START},
+		{GET, "HTTP/1.1 304 Not Modified\r\n\r\n", OTR_TALK_START},
+		{GET, "HTTP/1.1 204 No Content\r\n\r\n", OTR_TALK_START},
+		{GET, "HTTP/1.1 100 Continue\r\n\r\n", OTR_TALK_START},
+		{GET, "HTTP/1.1 200 OK\r\nServer: x\r\n", OTR_TALK_START},
+		{"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", OTR_TALK_START},
+		{GET, "HTTP/1.1 200 OK\r\nContent-Type: raw\r\n\r\n", OTR_TALK_OPAQUE},
+		{GET, "HTTP/1.0 200 OK\r\n\r\nContent-Length: 5\r\n", OTR_TALK_OPAQUE},
+		{GET, "HTTP/1.1 101 UPGRADED\r\nContent-Length: 0\r\n\r\n", OTR_TALK_OPAQUE},
+		{GET, "+OK\r\n", OTR_TALK_OPAQUE},
+		{GET, "HTTP/2 200\r\n\r\n", OTR_TALK_OPAQUE},
+		{GET, "HTTP/1.1 2x0 \r\n\r\n", OTR_TALK_OPAQUE},
+	};
+	struct otr_talk t = {.left = 0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(answered(rows[i].request, rows[i].answer, 1000), rows[i].state);
+	for (size_t step = 1; step < 12; step++) {
+		assert_int_equal(answered(GET, "HTTP/1.1 101 x\r\n\r\n", step), OTR_TALK_OPAQUE);
+		assert_int_equal(answered(GET, "HTTP/1.1 200 x\r\n\r\n", step), OTR_TALK_START);
+		assert_int_equal(answered(GET, "HTTPS", step), OTR_TALK_OPAQUE);
+	}
+	say(&t, GET); /* what was not seen says nothing */
+	otr_talk_heard(&t, 1, 100, NULL, 0);
+	otr_talk_heard(&t, 0, 3, &(struct iovec){(void *)"xyz", 3}, 1);
+	assert_int_equal(t.state, OTR_TALK_START);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +240,7 @@ int main(void)
 		cmocka_unit_test(bytes_not_seen_may_be_a_body_and_nothing_else),
 		cmocka_unit_test(ours_are_not_what_it_says),
 		cmocka_unit_test(pieces_without_a_place),
+		cmocka_unit_test(no_request_follows_what_is_no_http_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

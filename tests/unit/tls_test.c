@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/inject.c preload/tls.c preload/layer.c preload/talk.c
+// needs: preload/inject.c preload/tls.c preload/layer.c preload/heard.c preload/talk.c
 /*
  * tls_test.c - a TLS library that takes what it likes, when it likes: the stream is the
  * caller's with one header or none, a call made again brings the same bytes, and the caller

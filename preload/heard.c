@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * heard.c - may a client go on in HTTP behind this answer (RFC 9112 6.3)? Not behind one that
+ * is no HTTP, that switches protocols, or that only the end of the connection ends: some
+ * servers make a stream of bytes of it, both ways (Docker's attach).
+ */
+
+#include <string.h>
+
+#include "preload/talk.h"
+
+static const char pattern[] = "HTTP/1.# ###";
+#define STATUS_LEN (sizeof(pattern) - 1)
+#define STATUS_AT  9
+
+static int fits(struct otr_talk *t, char c)
+{
+	char want = pattern[t->heard];
+
+	if (want != '#')
+		return c == want;
+	if (c < '0' || c > '9')
+		return 0;
+	if (t->heard >= STATUS_AT)
+		t->status = (uint16_t)(t->status * 10 + (c - '0'));
+	return 1;
+}
+
+static int is_name(const char *line, size_t len, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (len < n)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if ((line[i] | 0x20) != name[i])
+			return 0;
+	return 1;
+}
+
+/* Does it say where it ends? 1 also where its head is not whole: who can say? */
+static int is_framed(const char *text, size_t len)
+{
+	const char *end = text + len, *line = text, *lf;
+
+	for (; (lf = memchr(line, '\n', (size_t)(end - line))) != NULL; line = lf + 1) {
+		size_t n = (size_t)(lf - line);
+
+		if (!n || (n == 1 && *line == '\r'))
+			return 0;
+		if (is_name(line, n, "content-length:") || is_name(line, n, "transfer-encoding:"))
+			return 1;
+	}
+	return 1;
+}
+
+static int has_no_body(const struct otr_talk *t)
+{
+	return t->is_head || t->status < 200 || t->status == 204 || t->status == 304;
+}
+
+static void judge(struct otr_talk *t, int whole, const struct iovec *iov, size_t len)
+{
+	if (t->status == 101 || (whole && !has_no_body(t) && !is_framed(iov->iov_base, len)))
+		t->state = OTR_TALK_OPAQUE;
+}
+
+static void listen_to(struct otr_talk *t, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len && t->heard < STATUS_LEN; i++, t->heard++)
+		if (!fits(t, text[i])) {
+			t->state = OTR_TALK_OPAQUE;
+			return;
+		}
+}
+
+void otr_talk_heard(struct otr_talk *t, int first, uint64_t moved, const struct iovec *iov, int n)
+{
+	size_t len = n && iov->iov_base ? iov->iov_len : 0;
+
+	if (first)
+		t->heard = t->status = 0;
+	if (t->state == OTR_TALK_OPAQUE || t->heard >= STATUS_LEN)
+		return;
+	if (len > moved)
+		len = (size_t)moved;
+	if (len)
+		listen_to(t, iov->iov_base, len);
+	else
+		t->heard = STATUS_LEN; /* not seen, and what follows is not its front */
+	if (len && t->state != OTR_TALK_OPAQUE && t->heard == STATUS_LEN)
+		judge(t, first, iov, len);
+}
