@@ -21,12 +21,12 @@ static const uint8_t why[] = {
 	[OTR_HEAD_WHOLE] = OTR_SHIM_ODD,
 };
 
-/* `talk`: what is said on `f`, the socket itself or what is above it. */
-static int may_add(const struct otr_fd *f, const struct otr_fd *talk)
+/* Could the next byte begin a request? `talk`: what is said on a socket. */
+static int may_add(const struct otr_fd *talk)
 {
 	return !otr_is_told(OTR_RING_NO_INJECT) && !otr_get(&otr_shim.sealed) &&
-	       talk->role == OTR_ROLE_CLIENT && f->began == otr_shim.pid && !talk->greeted &&
-	       talk->last_dir != OTR_DIR_OUT && talk->talk.state == OTR_TALK_START &&
+	       talk->role != OTR_ROLE_SERVER && talk->last_dir != OTR_DIR_OUT &&
+	       talk->talk.state == OTR_TALK_START &&
 	       talk->way[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
 }
 
@@ -51,7 +51,7 @@ static enum otr_shim_count refused(int fd, const struct otr_fd *f, const struct 
 {
 	if (f->barred || otr_target_is_barred(iov, n) || otr_header_denied(talk, iov, n))
 		return OTR_SHIM_DENIED;
-	if (otr_peer_greeted(f))
+	if (f->began != otr_shim.pid || talk->greeted || otr_peer_greeted(f))
 		return OTR_SHIM_UNPROVED;
 	return otr_is_proved(fd, f, talk) ? OTR_SHIM_COUNTS : OTR_SHIM_UNPROVED;
 }
@@ -87,7 +87,7 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 	size_t added;
 
 	f->cause.ids = OTR_IDS_NONE; /* of a call that the kernel refused */
-	if (!may_add(f, f) || is_nameless(self, f, now))
+	if (!may_add(f) || is_nameless(self, f, now))
 		return 0;
 	head = otr_safe_head(o, seen);
 	/* A head was read, so the message can be. */
@@ -114,7 +114,7 @@ size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const str
 	enum otr_shim_count no;
 
 	talk->cause.ids = OTR_IDS_NONE; /* of a call that was refused */
-	if (!may_add(f, talk) || !otr_is_wanted(otr_head_read(iov, n, at), plain))
+	if (!may_add(talk) || !otr_is_wanted(otr_head_read(iov, n, at), plain))
 		return 0;
 	no = refused(fd, f, talk, iov, n);
 	if (no == OTR_SHIM_COUNTS)
