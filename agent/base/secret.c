@@ -42,8 +42,10 @@ static const struct word words[] = {
 	WORD("otp", SECRET), WORD("totp", SECRET), WORD("verifier", SECRET),
 	WORD("assertion", SECRET), WORD("cookie", SECRET), WORD("cookies", SECRET),
 	WORD("csrf", SECRET), WORD("xsrf", SECRET), WORD("nonce", SECRET),
+	WORD("userpass", SECRET), WORD("sas", SECRET), WORD("ssn", SECRET),
 
 	WORD("state", ALONE), WORD("pin", ALONE), WORD("ticket", ALONE),
+	WORD("hash", ALONE),
 
 	WORD("key", KEY), WORD("code", CODE),
 

@@ -168,6 +168,37 @@ static void put_pair(struct otr_buf *out, struct otr_slice pair)
 }
 
 /* Appends a segment. Behind an empty one, userinfo needs no password: x//TOKEN@h */
+/* Does a path go on with a secret behind this segment: /token/X, /reset/X? */
+static bool tells_of_secret(struct otr_slice seg)
+{
+	static const char *const words[] = {
+		"reset", "invite", "invitation", "hook", "hooks", "webhook", "webhooks",
+		"magic", "confirm", "verify", "activate", "activation", "unsubscribe", "share",
+	};
+
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(words); i++)
+		if (otr_slice_eq_nocase(seg, otr_slice_str(words[i])))
+			return true;
+	return seg.len && find(seg, ";=:%") == seg.len && otr_secret_key(seg);
+}
+
+/* A word, as in /password/forgotten, or a version, as in /auth/v1: what stands behind one that
+ * tells of a secret, and is none. */
+static bool is_word(struct otr_slice seg)
+{
+	size_t n = seg.len > 1 && seg.data[0] == 'v' ? 1 : 0;
+
+	if (n)
+		while (n < seg.len && seg.data[n] >= '0' && seg.data[n] <= '9')
+			n++;
+	if (n == seg.len)
+		return true;
+	for (n = 0; n < seg.len; n++)
+		if ((seg.data[n] < 'a' || seg.data[n] > 'z') && !strchr("-_.{}", seg.data[n]))
+			return false;
+	return true;
+}
+
 static void put_segment(struct otr_buf *out, struct otr_slice seg, bool behind_empty)
 {
 	size_t n = behind_empty ? userinfo(seg) : 0;
@@ -186,12 +217,18 @@ static void put_segment(struct otr_buf *out, struct otr_slice seg, bool behind_e
 
 void otr_url_path(struct otr_buf *out, struct otr_slice path)
 {
-	bool behind_empty = false;
+	bool behind_empty = false, told = false;
+	struct otr_slice seg;
 	size_t n;
 
 	while (path.len) {
 		n = find(path, "/");
-		put_segment(out, otr_slice_sub(path, 0, n), behind_empty);
+		seg = otr_slice_sub(path, 0, n);
+		if (told && !is_word(seg))
+			otr_buf_str(out, HIDDEN);
+		else
+			put_segment(out, seg, behind_empty);
+		told = tells_of_secret(seg);
 		if (n < path.len)
 			otr_buf_byte(out, '/');
 		behind_empty = !n;

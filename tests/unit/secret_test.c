@@ -23,7 +23,7 @@ static void keys(void **state)
 	static const char *const secret[] = {
 		"key", "jwt", "auth", "sid", "otp", "accessToken", "private_token",
 		"credential", "code", "code_verifier", "SAMLResponse", "x-api-key",
-		"user[password]", "token[]", "TOKEN", "to%6ben", "to%256ben",
+		"user[password]", "userpass", "sas", "ssn", "hash", "token[]", "TOKEN", "to%6ben", "to%256ben",
 		"X-Amz-Credential", "AWSAccessKeyId", "Signature", "sig", "state",
 		"sessionid", "JSESSIONID", "PHPSESSID", "APIkey", "apikey", "passwd2",
 		"newPassword", "clientsecret", "user.pwd", "PGPASSWORD", "MYSQL_PWD",
@@ -126,6 +126,14 @@ static void targets(void **state)
 		{"/a;jsessionid%3DSECRET/b", "/REDACTED/b"},
 		{"/users/17/x@2x.png", NULL},
 		{"/orders/550e8400-e29b-41d4-a716-446655440000/items", NULL},
+		{"/token/X9", "/token/REDACTED"},
+		{"/Password/Hunter", "/Password/REDACTED"},
+		{"/reset/8f3kD92mxQ/done", "/reset/REDACTED/done"},
+		{"/hooks/abcd1234efgh5678", "/hooks/REDACTED"},
+		{"/invite/Zx8Kq2Lm9Pw4", "/invite/REDACTED"},
+		{"/password/forgotten", NULL},
+		{"/auth/v1/users/7", NULL},
+		{"/oauth/token/refresh", NULL},
 		{"", NULL},
 	};
 
