@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# suite.sh - what the scripts that run other people's suites share: sourced by them.
+#
+# Each test of a suite runs without the library (raw) and with it (shim), and must come to
+# the same outcome; a test that fails in both is no concern of ours. A test that differs is
+# run again, three times each way: one that came to one of its raw outcomes with the
+# library is unsteady and named as such, any other difference is a fault.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck disable=SC2034 # for the scripts that source this file
+top=$PWD
+otrace=$PWD/${OTRACE:-build/otrace}
+cache=${OTRACE_CACHE:-/var/cache/otrace}/suites
+dir=$(mktemp -d "${TMPDIR:-/tmp}/otrace-suite.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+mkdir -p "$cache"
+
+suite_apt() { # SUITE: apt's configuration for the source packages of a Debian suite
+	local apt=$cache/apt-$1 file
+	[ ! -e "$apt/done" ] || return 0
+	rm -rf "$apt"
+	mkdir -p "$apt/parts" "$apt/lists/partial"
+	# The deb lines of this machine, as they are, but for the type and the suite.
+	for file in /etc/apt/sources.list /etc/apt/sources.list.d/debian.*; do
+		case $file in
+		*.sources) sed "s/^Types:.*/Types: deb-src/; s/^Suites: bookworm\b.*/Suites: $1/
+			s/^Suites: bookworm-security.*/Suites: $1-security/" "$file" \
+				>"$apt/parts/$(basename "$file")" ;;
+		*.list) [ ! -e "$file" ] || sed -n "s/^deb \(.*\) bookworm /deb-src \1 $1 /p" "$file" \
+			>"$apt/parts/$(basename "$file")" ;;
+		esac
+	done
+	printf '%s\n' 'Dir::Etc::SourceList "/dev/null";' \
+		"Dir::Etc::SourceParts \"$apt/parts\";" "Dir::State::Lists \"$apt/lists\";" \
+		'Dir::Cache::pkgcache "";' 'Dir::Cache::srcpkgcache "";' \
+		'APT::Sandbox::User "root";' >"$apt/conf"
+	# A suite that lacks one of the archives (backports, security) still has the others.
+	APT_CONFIG=$apt/conf timeout 300 apt-get update -qq >"$apt/log" 2>&1 || true
+	touch "$apt/done"
+}
+
+# Prints the directory of the sources of a package, without Debian's patches.
+suite_source() { # PACKAGE SUITE
+	local to=$cache/$2/$1
+	if [ ! -e "$to/done" ]; then
+		suite_apt "$2"
+		rm -rf "$to"
+		mkdir -p "$to/tars" "$to/src"
+		(cd "$to/tars" && APT_CONFIG=$cache/apt-$2/conf timeout 300 apt-get source -qq \
+			--download-only --tar-only "$1") >"$to/log" 2>&1 || {
+			echo "suite.sh: no sources of $1 in $2:" >&2
+			tail -n 3 "$cache/apt-$2/log" "$to/log" >&2
+			return 1
+		}
+		tar -xf "$(echo "$to"/tars/*.orig.tar.*)" -C "$to/src" --strip-components=1
+		touch "$to/done"
+	fi
+	echo "$to/src"
+}
+
+# Runs a command raw or shim, in a network namespace of its own: the ports that suites
+# write into their tests are free there.
+suite_under() { # HOW CMD..
+	local how=$1 under=()
+	shift
+	[ "$how" = raw ] || under=("$otrace" run --no-bpf -o "$dir/spans" --)
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	unshare -n sh -c 'ip link set lo up && exec "$@"' netns "${under[@]}" "$@"
+}
+
+# Runs the commands of a list, SUITE_JOBS at a time, each in an empty directory of its own, and
+# writes `NAME STATUS` lines, sorted. A line of the list is a name, a tab, a command.
+suite_statuses() { # HOW LIST OUT
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	suite_under "$1" bash -c '
+		[ "$2" = raw ] || grep -q libotrace /proc/self/maps || exit 9
+		one() {
+			local status=0 name=${1%%$'"'\\t'"'*} cwd
+			cwd=$(mktemp -d "$3/cwd.XXXXXX") && cd "$cwd" || exit 1
+			timeout -k 5 "${SUITE_SECONDS:-60}" bash -c "${1#*$'"'\\t'"'}" \
+				>"$3/log.$2.${name//\//_}" 2>&1 </dev/null || status=$?
+			cd / && rm -rf "$cwd"
+			printf "%s %s\n" "$name" "$status"
+		}
+		export -f one
+		xargs -r -d "\n" -P "${SUITE_JOBS:-2}" -I @ bash -c "one \"\$1\" \"\$2\" \"\$3\"" one @ "$2" "$3" <"$1"
+	' suite "$2" "$1" "$dir" >"$3.unsorted" 2>"$3.err" || {
+		echo "$1: status $?"
+		tail -n 5 "$3.err"
+		return 1
+	}
+	sort "$3.unsorted" >"$3"
+}
+
+# Runs a list both ways; says how many came to the same, and names each that did not.
+suite_compare() { # TITLE LIST
+	local title=$1 list=$2 name rc=0 unsteady=0
+	suite_statuses raw "$list" "$dir/raw" || return 1
+	suite_statuses shim "$list" "$dir/shim" || return 1
+	comm -13 "$dir/raw" "$dir/shim" | sed 's/ [0-9]*$//' >"$dir/differ"
+	while read -r name; do
+		if suite_again "$name" "$list"; then
+			unsteady=$((unsteady + 1))
+		else
+			rc=1
+		fi
+	done <"$dir/differ"
+	printf '%s: %d tests, %d failed without the library, %d unsteady: %s\n' "$title" \
+		"$(wc -l <"$dir/raw")" "$(grep -vc ' 0$' "$dir/raw" || true)" "$unsteady" \
+		"$([ $rc = 0 ] && echo "the same" || echo "NOT the same")"
+	[ "$(wc -l <"$dir/raw")" -gt 0 ] || rc=1
+	return $rc
+}
+
+suite_again() { # NAME LIST: 0 if with the library it comes to an outcome it has without
+	local name=$1 i
+	awk -F '\t' -v name="$name" '$1 == name' "$2" >"$dir/one"
+	grep -F "$name " "$dir/raw" >"$dir/seen.raw"
+	grep -F "$name " "$dir/shim" >"$dir/seen.shim"
+	for i in 1 2 3; do
+		suite_statuses raw "$dir/one" "$dir/again.raw"
+		suite_statuses shim "$dir/one" "$dir/again.shim"
+		cat "$dir/again.raw" >>"$dir/seen.raw"
+		cat "$dir/again.shim" >>"$dir/seen.shim"
+	done
+	sort -u -o "$dir/seen.raw" "$dir/seen.raw"
+	sort "$dir/seen.shim" | uniq -c >"$dir/seen.counts"
+	if sort -u "$dir/seen.shim" | comm -12 "$dir/seen.raw" - | grep -q .; then
+		echo "unsteady: $name: raw $(tr '\n' ' ' <"$dir/seen.raw")" \
+			"with the library (times, outcome) $(tr -s ' \n' ' ' <"$dir/seen.counts")"
+		return 0
+	fi
+	echo "NOT THE SAME: $name: raw $(tr '\n' ' ' <"$dir/seen.raw")" \
+		"with the library (times, outcome) $(tr -s ' \n' ' ' <"$dir/seen.counts")"
+	tail -n 20 "$dir/log.shim.${name//\//_}"
+	return 1
+}
