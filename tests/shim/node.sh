@@ -19,6 +19,7 @@ for file in "$src"/test/parallel/test-{net,http,https,tls}-*.js; do
 	name=$(basename "$file" .js)
 	[[ $name =~ ${1:-.} ]] || continue
 	flags=$(sed -n 's,^// Flags: ,,p' "$file" | tr '\n' ' ')
+	# shellcheck disable=SC2016 # expanded by the shell that runs the test
 	printf '%s\tNODE_TEST_DIR=$PWD TEST_THREAD_ID=$$ node %s %s\n' "$name" "$flags" "$file"
 done >"$dir/list"
 suite_compare node "$dir/list"
