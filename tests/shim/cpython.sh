@@ -49,7 +49,7 @@ again() { # TEST NAME: 0 if with the library it comes to an outcome it has witho
 	for how in raw $shim raw $shim raw $shim; do
 		run $how "$test" -m "${name##*.}"
 		grep -F "$name " "$dir/$test.$how.all" \
-			>>"$dir/$test.$([ $how = raw ] || echo shim).seen" || true
+			>>"$dir/$test.$([ "$how" = raw ] || echo shim).seen" || true
 	done
 	sort -u "$dir/$test.raw.seen" >"$dir/raw.seen"
 	sort -u "$dir/$test.shim.seen" | comm -12 "$dir/raw.seen" - | grep -q .

@@ -22,4 +22,7 @@ for file in "$src"/test/parallel/test-{net,http,https,tls}-*.js; do
 	# shellcheck disable=SC2016 # expanded by the shell that runs the test
 	printf '%s\tNODE_TEST_DIR=$PWD TEST_THREAD_ID=$$ node %s %s\n' "$name" "$flags" "$file"
 done >"$dir/list"
+# Read by suite_again: these assert each header that their server received.
+# shellcheck disable=SC2034
+sees_header='^test-http-(blank-header|client-default-headers-exist|client-headers-array|content-length)$'
 suite_compare node "$dir/list"
