@@ -3,20 +3,25 @@
 # cpython.sh - CPython's own tests of sockets, without the library and with it: each of them
 # must come to the same outcome.
 #
-#	tests/shim/cpython.sh [TEST..]
+#	tests/shim/cpython.sh [clients | TEST..]
 #
-# Takes ten minutes; needs Debian's libpython3.11-testsuite. VSOCK is left out: it hangs
+# With `clients`, those of the protocols and servers that stand upon sockets. Each of the two
+# takes ten minutes; needs Debian's libpython3.11-testsuite. VSOCK is left out: it hangs
 # where a machine has no such device, with the library or without.
 # A test that differs is run again by its name, three times each way: one that has an outcome
 # in common with its raw runs is unsteady and named, any other is a fault.
 # shellcheck source=tests/shim/suite.sh
 . "$(dirname "$0")/suite.sh"
 python=/usr/bin/python3.11
-[ $# -gt 0 ] || set -- test_socket test_ssl test_subprocess test_httplib test_asyncio \
-	test_selectors test_epoll test_poll test_urllib2_localnet test_ftplib test_smtplib \
-	test_smtpd test_imaplib test_poplib test_nntplib test_telnetlib test_socketserver \
-	test_httpservers test_wsgiref test_xmlrpc test_docxmlrpc test_robotparser \
-	test_asyncore test_asynchat test_eintr test_multiprocessing_main_handling
+clients="test_selectors test_epoll test_poll test_urllib2_localnet test_ftplib test_smtplib
+	test_smtpd test_imaplib test_poplib test_nntplib test_telnetlib test_socketserver
+	test_httpservers test_wsgiref test_xmlrpc test_docxmlrpc test_robotparser test_asyncore
+	test_asynchat test_eintr test_multiprocessing_main_handling"
+# shellcheck disable=SC2086 # words
+case ${1-} in
+"") set -- test_socket test_ssl test_subprocess test_httplib test_asyncio ;;
+clients) set -- $clients ;;
+esac
 
 outcomes() { # FILE.xml: one test a line, its outcome behind it
 	"$python" -c '

@@ -10,7 +10,7 @@
 . "$(dirname "$0")/suite.sh"
 src=$(suite_source git bookworm)
 if [ ! -e "$src/built" ]; then
-	make -C "$src" -j2 NO_GETTEXT=1 NO_EXPAT=1 NO_TCLTK=1 NO_PYTHON=1 t/helper/test-tool \
+	make -C "$src" -j2 NO_GETTEXT=1 NO_OPENSSL=1 NO_EXPAT=1 NO_TCLTK=1 NO_PYTHON=1 t/helper/test-tool \
 		GIT-BUILD-OPTIONS >"$src/built.log" 2>&1 || {
 		tail -n 20 "$src/built.log"
 		exit 1
