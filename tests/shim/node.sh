@@ -24,5 +24,5 @@ for file in "$src"/test/parallel/test-{net,http,https,tls}-*.js; do
 done >"$dir/list"
 # Read by suite_again: these assert each header that their server received.
 # shellcheck disable=SC2034
-sees_header='^test-http-(blank-header|client-default-headers-exist|client-headers-array|content-length)$'
+sees_header='^test-http-(blank-header|client-default-headers-exist|client-headers-array|content-length|max-headers-count|raw-headers)$'
 suite_compare node "$dir/list"
