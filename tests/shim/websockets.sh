@@ -15,6 +15,10 @@ src=$(suite_source python-websockets trixie)
 # The suite waits for milliseconds; what a busy machine upsets is run again, alone.
 export PYTHONPATH=$src/src:$src WEBSOCKETS_TESTS_TIMEOUT_FACTOR=1
 
+# Read by suite_again: it asserts each header that its server received.
+# shellcheck disable=SC2034
+sees_header='\.test_protocol_headers$'
+
 suite_one() { # NAME
 	printf '%s\t/usr/bin/python3.11 %s %s\n' "$1" "$top/tests/shim/unittests.py" "$1"
 }
