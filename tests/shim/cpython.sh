@@ -41,10 +41,14 @@ run() { # HOW TEST ARG..
 	# It says so, but uses loopback only.
 	[ "$test" != test_socketserver ] || network=(-u network)
 	rm -f "$dir/$test.$how.xml"
-	(cd "$dir" && timeout 300 "${under[@]}" "$python" -m test --junit-xml "$dir/$test.$how.xml" \
+	(cd "$dir" && timeout 400 "${under[@]}" "$python" -m test --junit-xml "$dir/$test.$how.xml" \
 		"${network[@]}" -i '*VSOCK*' "$test" "$@") >"$dir/$test.$how" 2>&1 </dev/null ||
 		[ -n "${quiet:-}" ] || echo "$test $how: status $?"
-	outcomes "$dir/$test.$how.xml" >"$dir/$test.$how.all"
+	if [ -e "$dir/$test.$how.xml" ]; then
+		outcomes "$dir/$test.$how.xml"
+	else
+		echo "$test: no results"
+	fi >"$dir/$test.$how.all"
 }
 
 again() { # TEST NAME: 0 if with the library it comes to an outcome it has without
