@@ -151,6 +151,7 @@ static int trace(struct attach *at, struct otr_err *err)
 	otr_sinks_start_line(at->sinks, at->title, otr_session_source(at->session));
 	warn_of_mute(at);
 	tell_of_all(at);
+	otr_session_confine(at->session, false);
 	watch(at);
 	let_signals_end_us();
 	otr_session_finish(at->session);

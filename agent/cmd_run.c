@@ -271,6 +271,7 @@ static int trace(struct run *r, struct otr_err *err)
 		waitpid(r->pid, NULL, 0);
 		return fail(err, status);
 	}
+	otr_session_confine(r->session, true);
 	wait_for_end(r);
 	if (!r->probes)
 		otr_root_ended(r->session, (uint32_t)r->pid, r->status);

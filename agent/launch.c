@@ -174,18 +174,23 @@ void otr_launch_root(struct otr_launch_root *root)
 		hex(above, outer.span_id, 8);
 	snprintf(root->parent, sizeof(root->parent), "00-%s-%s-%02x", trace, span,
 		 has ? outer.flags : 1);
-	snprintf(root->run, sizeof(root->run), "%s-%s-%016llx", span, above,
-		 (unsigned long long)(otr_now() + TOGETHER_NS));
+	snprintf(root->run, sizeof(root->run), "%s-%s-", span, above);
 	snprintf(root->names, sizeof(root->names), "%s%s%.55s", root->parent,
 		 has ? " " : "", has ? had : "");
 }
 
+/* Its time begins now: to attach the probes may have taken long, in an emulated machine more
+ * than TOGETHER_NS. */
 void otr_launch_named(const struct otr_launch_root *root)
 {
+	char run[sizeof(root->run) + 16];
+
 	if (!root->parent[0])
 		return;
+	snprintf(run, sizeof(run), "%s%016llx", root->run,
+		 (unsigned long long)(otr_now() + TOGETHER_NS));
 	setenv("TRACEPARENT", root->parent, 1);
-	setenv("OTRACE_RUN", root->run, 1);
+	setenv("OTRACE_RUN", run, 1);
 }
 
 void otr_launch_environment(const char *library, const char *session, bool follow)

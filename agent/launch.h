@@ -27,13 +27,13 @@ enum otr_launch otr_launch_can(const char *path);
 /* The span that the program is, made before it starts. */
 struct otr_launch_root {
 	char parent[56]; /* TRACEPARENT of what it starts; "": no randomness */
-	char run[51];	 /* OTRACE_RUN, see preload/environ.h */
+	char run[35];	 /* OTRACE_RUN without its end, see preload/environ.h */
 	char names[112]; /* parent, and behind a blank the TRACEPARENT that was there */
 };
 
 void otr_launch_root(struct otr_launch_root *root);
 
-/* Sets it in our environment. */
+/* Sets it in our environment, right before the program is executed. */
 void otr_launch_named(const struct otr_launch_root *root);
 
 /* Sets LD_PRELOAD (behind what is there) and OTRACE_SESSION in our environment; without

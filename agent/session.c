@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/confine.h"
 #include "agent/base/err.h"
+#include "agent/base/log.h"
 #include "agent/base/own.h"
 #include "agent/base/usage.h"
 #include "agent/chosen.h"
@@ -269,6 +271,21 @@ int otr_session_start(struct otr_session *s)
 {
 	s->started = true;
 	return otr_sources_list(s->src, 0);
+}
+
+void otr_session_confine(struct otr_session *s, bool child)
+{
+	unsigned int needs = child ? OTR_CONFINE_CHILD : 0;
+	int rc;
+
+	if (!s->cfg.no_probes)
+		needs |= OTR_CONFINE_PROBES;
+	/* Without probes it looks for the rings of children that reached no door. */
+	if (s->cfg.library && (s->cfg.adopt || s->cfg.no_probes))
+		needs |= OTR_CONFINE_ADOPT;
+	rc = otr_confine(needs);
+	if (rc && s->cfg.cfg->verbose) /* doctor says so, too */
+		otr_log(OTR_LOG_WARN, "not confined: %s", strerror(-rc));
 }
 
 const char *otr_session_join(const struct otr_session *s)

@@ -65,8 +65,6 @@ static void choose(struct search *se, uint32_t pid)
 	struct otr_targets *t = se->t;
 	char title[128];
 
-	if (pid == (uint32_t)getpid() || pid == (uint32_t)getppid())
-		return;
 	se->found++;
 	if (otr_session_has(t->session, pid))
 		return;
@@ -79,12 +77,20 @@ static void choose(struct search *se, uint32_t pid)
 	se->rc = otr_session_target(t->session, pid);
 }
 
+/* Whoever is meant by a name or a port is neither otrace nor the shell that it was typed into;
+ * by its number it may be that shell, which may be process 1 of a container. */
+static void choose_other(struct search *se, uint32_t pid)
+{
+	if (pid != (uint32_t)getpid() && pid != (uint32_t)getppid())
+		choose(se, pid);
+}
+
 static bool if_named(void *arg, uint32_t pid)
 {
 	struct search *se = arg;
 
 	if (otr_procfs_is(pid, se->name))
-		choose(se, pid);
+		choose_other(se, pid);
 	return true;
 }
 
@@ -95,7 +101,7 @@ static void if_on_port(void *arg, uint32_t tgid, uint16_t port)
 	char word[16];
 
 	if (port == se->port)
-		choose(se, tgid);
+		choose_other(se, tgid);
 	snprintf(word, sizeof(word), ":%u ", port);
 	if (!strstr(se->others, word) && len + sizeof(word) < sizeof(se->others))
 		snprintf(se->others + len, sizeof(se->others) - len, "%s", word);

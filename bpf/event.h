@@ -48,6 +48,7 @@ enum otr_event_kind {
 	OTR_EV_LISTEN,	  /* struct otr_ev_conn: local address only */
 	OTR_EV_TICK, /* struct otr_event: idle time passed, so replay knows */
 	OTR_EV_PAST, /* struct otr_ev_past: made by the agent, before a CONN_CLOSE */
+	OTR_EV_CONN_FAILED, /* struct otr_ev_failed: a connect() that came to nothing */
 	OTR_EV_MAX,
 };
 
@@ -155,7 +156,10 @@ struct otr_ev_conn {
 	__u64 bytes_out; /* likewise */
 	__u32 netns;	 /* inode of the network namespace */
 	__u32 isn_out;	/* TCP: initial sequence numbers; both ends of a wire */
-	__u32 isn_in;	/* have the same two, whatever NAT did to addresses */
+	union {
+		__u32 isn_in;	 /* have the same two, whatever NAT did to addresses */
+		__u32 peer_tgid; /* AF_UNIX, from the library: who connected (SO_PEERCRED) */
+	};
 	__s32 error;	/* errno of a failed connect; 0 otherwise */
 	__u16 type;	/* SOCK_STREAM, SOCK_DGRAM */
 	__u16 protocol; /* IPPROTO_TCP ..; 0 for AF_UNIX */
@@ -304,6 +308,15 @@ struct otr_ev_past {
 	__u64 bytes;
 };
 
+/* hdr: when it failed, and who called connect(); hdr.conn: the socket that would have been. */
+struct otr_ev_failed {
+	struct otr_event hdr;
+	struct otr_cause cause;
+	__u64 start_ns;
+	struct otr_addr remote;
+	__s32 error; /* errno; ECANCELED: the caller gave it up */
+};
+
 _Static_assert(sizeof(struct otr_event) == 40, "ABI: otr_event");
 _Static_assert(sizeof(struct otr_ev_conn) == 240, "ABI: otr_ev_conn");
 _Static_assert(sizeof(struct otr_cause) == 56, "ABI: otr_cause");
@@ -315,6 +328,7 @@ _Static_assert(sizeof(struct otr_ev_clock) == 64, "ABI: otr_ev_clock");
 _Static_assert(sizeof(struct otr_ev_meta) == 48, "ABI: otr_ev_meta");
 _Static_assert(sizeof(struct otr_ev_lost) == 56, "ABI: otr_ev_lost");
 _Static_assert(sizeof(struct otr_ev_past) == 48, "ABI: otr_ev_past");
+_Static_assert(sizeof(struct otr_ev_failed) == 128, "ABI: otr_ev_failed");
 
 /* From here on requests are let go, each with its answer. */
 static inline int otr_lost_is_pause(const struct otr_ev_lost *ev)

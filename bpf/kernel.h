@@ -175,6 +175,7 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 struct task_struct {
+	unsigned long nvcsw; /* so often it gave up its CPU by itself */
 	unsigned int flags;
 	int exit_code;
 	int pid;

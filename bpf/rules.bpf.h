@@ -41,6 +41,46 @@ static __always_inline struct otr_exch *otr_exch_make(const struct otr_conn *c,
 	return ex;
 }
 
+/* Of a process with one thread, a wait that nobody sees is one before waits were probed: a
+ * worker that reads one request at a time is believed from its first one. */
+#define OTR_TURN_NS 100000000ull /* a turn is over by then */
+static __always_inline int otr_has_one_thread(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return BPF_CORE_READ(task, signal, nr_threads) == 1;
+}
+
+static __always_inline int otr_sees_waits(__u64 now)
+{
+	return otr_ctl.waits_ns && now > otr_ctl.waits_ns + OTR_TURN_NS && otr_has_one_thread();
+}
+
+/* So often did the current thread give up its CPU by itself, and one. */
+static __always_inline __u64 otr_sleeps(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return BPF_CORE_READ(task, nvcsw) + 1;
+}
+
+/*
+ * Before waits are probed: the only thread of its process has read the only request that is
+ * open, and has neither slept nor asked since. No wait lay between, or one that found something
+ * at once, and what the thread asks first after it read is for what it read. Without that the
+ * first requests of a worker (apache prefork: five) would have no parent. Only once a request:
+ * a loop may go on without sleep to a timer of its own.
+ */
+static __noinline int otr_is_awake(struct otr_task *t, struct otr_strand *st)
+{
+	struct otr_mind *mind = otr_mind_of(t->tgid);
+	__u64 slept = t->awake;
+
+	t->awake = 0;
+	return slept && st && mind && !st->waited && st->from_request && !mind->go && !mind->mux &&
+	       OTR_GET(mind->open) == 1 && slept == otr_sleeps() && otr_has_one_thread();
+}
+
 /* R1 */
 static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st,
 				       struct otr_conn *c, struct otr_move *mv,
@@ -55,6 +95,9 @@ static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st
 	mind->go = t->go_goid != 0;
 	if (c->nonblock && !mind->go)
 		otr_want_waits(t);
+	if (c->nonblock && !mind->go && !st->waited && otr_sees_waits(mv->now))
+		otr_all_waits_seen(st);
+	t->awake = otr_sleeps();
 	if (mv->first) {
 		ex->tgid = t->tgid;
 		otr_r1_first(st, mind, ex, &ref, otr_exch_of(st->mine.conn),
@@ -128,6 +171,8 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 		return 0;
 	if (may_loop)
 		otr_want_waits(t);
+	if (otr_is_awake(t, st))
+		may_loop = 0;
 	t->asks_ns = (t->asked_ns > t->got_ns ? t->asked_ns : t->got_ns) + 1;
 	t->asked_ns = mv->now;
 	if (otr_any_looks && !c->asked.pending)

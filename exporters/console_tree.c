@@ -58,14 +58,15 @@ static const char *glyph(const struct otr_look *look, enum glyph g)
 	return glyphs[look->ascii][g];
 }
 
-/* Six colours, none of them red. */
+/* Six colours, none of them red; a service has the same in each run (FNV-1a). */
 static int color_of(const struct otr_label *lb)
 {
 	static const int colors[] = { 32, 33, 34, 35, 36, 37 };
+	uint64_t sum = 0xcbf29ce484222325u;
 
-	return colors[(otr_sum_bytes(0, lb->service.data, lb->service.len) >>
-		       32) %
-		      OTR_ARRAY_SIZE(colors)];
+	for (size_t i = 0; i < lb->service.len; i++)
+		sum = (sum ^ (unsigned char)lb->service.data[i]) * 0x100000001b3u;
+	return colors[(sum >> 32) % OTR_ARRAY_SIZE(colors)];
 }
 
 static void style(struct otr_buf *out, const struct otr_look *look, bool bold,

@@ -146,18 +146,30 @@ static size_t prepare(struct otr_carry *carry, const char *file, char *const *en
 	int error = errno;
 	size_t n = 0;
 
-	if (otr_shim.sealed || !env)
-		return 0;
-	if (!otr_is_off() && otr_get(&otr_shim.alone))
-		otr_passes_on();
-	if (!otr_on_other_stack()) {
-		carry->says = !otr_is_off() && choose(carry, env);
-		look(carry, file, env);
-		n = carry->says || carry->unloaded ? otr_carry_room(env) : 0;
-	}
+	carry->says = !otr_is_off() && choose(carry, env);
+	look(carry, file, env);
+	n = carry->says || carry->unloaded ? otr_carry_room(env) : 0;
 	errno = error;
 	return n;
 }
+
+/* Is the call made as it is? On a handler's own stack, which may have 2 KB, there is no room
+ * for what a child is told. */
+static int is_bare(char *const *env)
+{
+	int error = errno, bare;
+
+	if (otr_get(&otr_shim.sealed) || !env)
+		return 1;
+	if (!otr_is_off() && otr_get(&otr_shim.alone))
+		otr_passes_on();
+	bare = otr_on_other_stack();
+	errno = error;
+	return bare;
+}
+
+/* Apart, so that a bare call needs no room for it. */
+#define APART __attribute__((noinline)) static
 
 /* The environment to use: `env` is a variable of the caller's, the copy in its frame. */
 #define CARRY(env, carry, n)                                                       \
@@ -166,7 +178,7 @@ static size_t prepare(struct otr_carry *carry, const char *file, char *const *en
 			env = otr_carry_copy(carry, env, alloca((n) * sizeof(*env))); \
 	} while (0)
 
-int execve(const char *path, char *const argv[], char *const envp[])
+APART int execve_carrying(const char *path, char *const argv[], char *const envp[])
 {
 	struct otr_carry carry;
 	size_t n = prepare(&carry, path, envp);
@@ -175,7 +187,13 @@ int execve(const char *path, char *const argv[], char *const envp[])
 	return otr_real.execve(path, argv, envp);
 }
 
-int execv(const char *path, char *const argv[])
+int execve(const char *path, char *const argv[], char *const envp[])
+{
+	return is_bare(envp) ? otr_real.execve(path, argv, envp) :
+			       execve_carrying(path, argv, envp);
+}
+
+APART int execv_carrying(const char *path, char *const argv[])
 {
 	struct otr_carry carry;
 	char *const *envp = environ;
@@ -187,7 +205,12 @@ int execv(const char *path, char *const argv[])
 	return otr_real.execve(path, argv, envp);
 }
 
-int execvpe(const char *file, char *const argv[], char *const envp[])
+int execv(const char *path, char *const argv[])
+{
+	return is_bare(environ) ? otr_real.execv(path, argv) : execv_carrying(path, argv);
+}
+
+APART int execvpe_carrying(const char *file, char *const argv[], char *const envp[])
 {
 	struct otr_carry carry;
 	size_t n = prepare(&carry, file, envp);
@@ -196,7 +219,13 @@ int execvpe(const char *file, char *const argv[], char *const envp[])
 	return otr_real.execvpe(file, argv, envp);
 }
 
-int execvp(const char *file, char *const argv[])
+int execvpe(const char *file, char *const argv[], char *const envp[])
+{
+	return is_bare(envp) ? otr_real.execvpe(file, argv, envp) :
+			       execvpe_carrying(file, argv, envp);
+}
+
+APART int execvp_carrying(const char *file, char *const argv[])
 {
 	struct otr_carry carry;
 	char *const *envp = environ;
@@ -208,7 +237,12 @@ int execvp(const char *file, char *const argv[])
 	return otr_real.execvpe(file, argv, envp);
 }
 
-int fexecve(int fd, char *const argv[], char *const envp[])
+int execvp(const char *file, char *const argv[])
+{
+	return is_bare(environ) ? otr_real.execvp(file, argv) : execvp_carrying(file, argv);
+}
+
+APART int fexecve_carrying(int fd, char *const argv[], char *const envp[])
 {
 	struct otr_carry carry;
 	size_t n = prepare(&carry, NULL, envp);
@@ -217,11 +251,17 @@ int fexecve(int fd, char *const argv[], char *const envp[])
 	return otr_real.fexecve(fd, argv, envp);
 }
 
+int fexecve(int fd, char *const argv[], char *const envp[])
+{
+	return is_bare(envp) ? otr_real.fexecve(fd, argv, envp) :
+			       fexecve_carrying(fd, argv, envp);
+}
+
 int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
 		const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
 	struct otr_carry carry;
-	size_t n = prepare(&carry, path, envp);
+	size_t n = is_bare(envp) ? 0 : prepare(&carry, path, envp);
 
 	CARRY(envp, &carry, n);
 	return otr_real.posix_spawn(pid, path, actions, attr, argv,
@@ -232,7 +272,7 @@ int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t 
 		 const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
 	struct otr_carry carry;
-	size_t n = prepare(&carry, file, envp);
+	size_t n = is_bare(envp) ? 0 : prepare(&carry, file, envp);
 
 	CARRY(envp, &carry, n);
 	return otr_real.posix_spawnp(pid, file, actions, attr, argv,

@@ -224,7 +224,6 @@ static void publish(struct otr_ring *ring)
 	__atomic_store_n(&ring->magic, OTR_RING_MAGIC, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->ring, ring, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
-	set_making(WAS_MADE);
 }
 
 /* Nobody will read it; what is in it is lost. It stays where it is: another thread may be
@@ -313,21 +312,20 @@ static int make_ring(void)
 }
 
 /*
- * Another thread makes the ring at this moment, which takes some 100 us, once in the life of a
- * process. What we have to tell would be lost, so we wait, but no longer than a call to the
- * scheduler may take anyway: the other may be halted by a debugger.
+ * Another thread makes the ring and offers it at this moment, which takes some 100 us, once in
+ * the life of a process. What we have to tell before it is made would be lost, and bytes that
+ * move before it is offered are the kernel side's, which takes our header for the program's own.
+ * So we wait, but no longer than a call to the scheduler may take anyway: the other thread may
+ * be halted by a debugger.
  */
 static int wait_for_ring(void)
 {
 	const struct timespec most = {.tv_nsec = 20000000};
-	const struct otr_ring *ring = otr_ring_now();
 
-	if (!ring && __atomic_load_n(&otr_shim.offered, __ATOMIC_ACQUIRE) == IS_MADE) {
+	if (__atomic_load_n(&otr_shim.offered, __ATOMIC_ACQUIRE) == IS_MADE)
 		otr_sys(SYS_futex, &otr_shim.offered, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, IS_MADE,
 			&most);
-		ring = otr_ring_now();
-	}
-	return ring != NULL;
+	return otr_ring_now() != NULL;
 }
 
 static int make_and_give(void)
@@ -344,8 +342,7 @@ static int make_and_give(void)
 		otr_put(&sh->idle, 1);
 	}
 	__atomic_store_n(&sh->given, !rc, __ATOMIC_RELEASE);
-	if (rc)
-		set_making(WAS_MADE);
+	set_making(WAS_MADE);
 	return !rc && !otr_is_off();
 }
 

@@ -149,6 +149,18 @@ static void put_names(int fd, struct otr_ev_conn *cn)
 		put_addr(&cn->remote, cn->path, &sa, len);
 }
 
+/* Who connected to a Unix socket that this process serves. A client would be told of whoever
+ * listens, who need not be the one that accepts. */
+static void put_peer(int fd, struct otr_ev_conn *cn)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+
+	if (cn->local.family == AF_UNIX && cn->role == OTR_ROLE_SERVER &&
+	    !otr_sys_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) && who.pid > 0)
+		cn->peer_tgid = (uint32_t)who.pid;
+}
+
 void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 {
 	struct otr_ev_conn *cn;
@@ -170,6 +182,7 @@ void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 		cn->bytes_out = f->way[OTR_DIR_OUT].total;
 	} else {
 		put_names(fd, cn);
+		put_peer(fd, cn);
 		f->told_by = otr_shim.pid;
 	}
 	otr_ring_commit(place);

@@ -21,6 +21,13 @@
 
 #include "agent/source/folder.h"
 
+#ifndef SO_PASSPIDFD /* linux/socket.h; not yet in Debian 12's */
+#define SO_PASSPIDFD 76
+#endif
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
+#endif
+
 #define SECRET_WORDS 8u /* of 32 characters, compared four at once */
 #define SECRET_LEN   (4u * SECRET_WORDS + 1) /* and its dot */
 #define FDS	     253 /* in one message, at most: none is left to the kernel to close */
@@ -85,7 +92,7 @@ static int bind_path(int fd, const struct otr_offers *o, uint32_t door)
 }
 
 /* Returns its descriptor or -errno. */
-static int open_door(const struct otr_offers *o, uint32_t door)
+static int open_door(struct otr_offers *o, uint32_t door)
 {
 	int rc = 0, fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -98,8 +105,10 @@ static int open_door(const struct otr_offers *o, uint32_t door)
 		rc = bind_abstract(fd, o, door);
 	else
 		rc = bind_path(fd, o, door - OTR_RING_DOORS);
-	if (!rc)
+	if (!rc) {
+		o->pidfds = !setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, &(int){1}, sizeof(int));
 		return fd;
+	}
 	close(fd);
 	return rc;
 }
@@ -227,23 +236,34 @@ static int take_fds(const struct cmsghdr *cm, int had)
 }
 
 /* The last of the descriptors that came (others are closed), and who sent it. */
-static int unpack(struct msghdr *msg, uint32_t *tgid, uint32_t *uid)
+static int unpack(struct msghdr *msg, struct otr_offerer *who)
 {
-	struct ucred who;
+	struct ucred cred;
 	int fd = -1;
 
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR(msg, cm)) {
 		if (cm->cmsg_level != SOL_SOCKET)
 			continue;
 		if (cm->cmsg_type == SCM_CREDENTIALS) {
-			memcpy(&who, CMSG_DATA(cm), sizeof(who));
-			*tgid = (uint32_t)who.pid;
-			*uid = (uint32_t)who.uid;
+			memcpy(&cred, CMSG_DATA(cm), sizeof(cred));
+			who->tgid = (uint32_t)cred.pid;
+			who->uid = (uint32_t)cred.uid;
 		}
+		if (cm->cmsg_type == SCM_PIDFD)
+			memcpy(&who->pidfd, CMSG_DATA(cm), sizeof(who->pidfd));
 		if (cm->cmsg_type == SCM_RIGHTS)
 			fd = take_fds(cm, fd);
 	}
 	return fd;
+}
+
+static int no_offer(int given, const struct otr_offerer *who)
+{
+	if (given >= 0)
+		otr_offers_discard(given);
+	if (who->pidfd >= 0)
+		close(who->pidfd);
+	return -EINVAL;
 }
 
 /* Behind the session: a NUL, why, the path. */
@@ -259,9 +279,10 @@ static void hear(const struct otr_offers *o, uint32_t tgid, const char *text, si
 	o->uncarried(o->uncarried_arg, tgid, text[1], path);
 }
 
-int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid)
+int otr_offers_next(struct otr_offers *o, struct otr_offerer *who)
 {
 	char text[OTR_RING_SESSION + 2 + OTR_UNCARRIED_PATH], space[CMSG_SPACE(sizeof(struct ucred)) +
+			      CMSG_SPACE(sizeof(int)) +
 			      CMSG_SPACE(FDS * sizeof(int))];
 	struct iovec one = {text, sizeof(text)};
 	struct msghdr msg = {.msg_iov = &one,
@@ -278,15 +299,14 @@ int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid)
 	n = recvmsg(at.data.fd, &msg, MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EINTR ? -EINVAL : -EAGAIN;
-	*tgid = 0;
-	given = unpack(&msg, tgid, uid);
+	*who = (struct otr_offerer){.pidfd = o->pidfds ? -ESRCH : OTR_OFFER_NO_PIDFD};
+	given = unpack(&msg, who);
 	len = strlen(o->session);
-	if ((size_t)n >= len && !memcmp(text, o->session, len) && *tgid) {
-		if ((size_t)n == len)
-			return given < 0 ? -EINVAL : given;
-		hear(o, *tgid, text + len, (size_t)n - len);
+	if ((size_t)n >= len && !memcmp(text, o->session, len) && who->tgid) {
+		if ((size_t)n == len && given >= 0)
+			return given;
+		if ((size_t)n > len)
+			hear(o, who->tgid, text + len, (size_t)n - len);
 	}
-	if (given >= 0)
-		otr_offers_discard(given);
-	return -EINVAL;
+	return no_offer(given, who);
 }

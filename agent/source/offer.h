@@ -29,6 +29,7 @@ struct otr_offers {
 	int door[OTR_OFFER_DOORS]; /* abstract ones first; -1: not open */
 	int epoll;		/* readable when an offer waits */
 	bool shut;		/* none is taken for a while */
+	bool pidfds;		/* an offer comes with one */
 	otr_uncarried_fn uncarried; /* NULL: nobody wants to know */
 	void *uncarried_arg;
 };
@@ -37,9 +38,19 @@ struct otr_offers {
 int otr_offers_open(struct otr_offers *o);
 void otr_offers_close(struct otr_offers *o);
 
-/* The descriptor that the next offer gives (yours to discard), and the process and the user
- * the kernel says it is from. -EAGAIN: none waits; -EINVAL: one that was none, and is gone. */
-int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid);
+/* From whom an offer is, as the kernel says. */
+struct otr_offerer {
+	uint32_t tgid, uid;
+	/* Yours to close: of the process that sent it, though its number may be another's by now
+	 * (Linux 6.5). -EMFILE: one descriptor too many; else negative: it has ended;
+	 * OTR_OFFER_NO_PIDFD: this kernel does not say. */
+	int pidfd;
+};
+#define OTR_OFFER_NO_PIDFD INT32_MIN
+
+/* The descriptor that the next offer gives (yours to discard), and from whom. -EAGAIN: none
+ * waits; -EINVAL: one that was none, and is gone. Then `who` holds nothing to close. */
+int otr_offers_next(struct otr_offers *o, struct otr_offerer *who);
 
 /* Closes it, whatever it is, without waiting. */
 void otr_offers_discard(int fd);

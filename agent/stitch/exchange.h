@@ -17,13 +17,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <uthash.h>
 #include <utlist.h>
 
+#include "agent/base/keyed.h"
 #include "agent/base/spares.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/trace_context.h"
 #include "agent/span_builder.h"
+#include "agent/stitch/failed.h"
 #include "agent/stitch/ids.h"
 #include "agent/stitch/run.h"
 #include "agent/stitch/stitch.h"
@@ -60,6 +61,7 @@ struct otr_wire {
 	UT_hash_handle hh;     /* by conn, while open */
 	UT_hash_handle by_isn; /* by isn, while open, TCP only */
 	UT_hash_handle by_ends; /* by ends, where there is no isn */
+	UT_hash_handle by_peer; /* by facts.peer, while open, AF_UNIX only */
 	struct otr_wire_ends ends;
 	struct otr_ev_conn facts;
 	uint64_t conn;
@@ -71,6 +73,7 @@ struct otr_wire {
 		*now[OTR_LAYER_MAX][2]; /* whose message has no end */
 	bool closed;
 	bool indexed; /* in by_isn, or by_ends */
+	bool names_peer; /* in by_peer */
 };
 
 struct otr_trace {
@@ -129,6 +132,8 @@ struct otr_exchange {
 	bool disputed; /* proved candidates disagree: a root, with links */
 	bool remote;   /* the parent is on no host we see */
 	bool has_header;
+	bool same_host; /* see struct otr_side */
+	bool partial; /* the head of its request was not seen whole */
 	bool named; /* its header is one we put there, or perhaps was, or passed on */
 	bool owned; /* its process tells its children this span's id */
 	bool busy; /* counted in its process's otr_busy */
@@ -163,11 +168,12 @@ struct otr_stitch {
 	uint64_t behind_ns; /* likewise, one process alone */
 	struct otr_torn torn;
 	uint64_t swept_ns;
-	struct otr_wire *wires, *by_isn, *by_ends;
+	struct otr_wire *wires, *by_isn, *by_ends, *by_peer;
 	struct otr_exchange *named_clients, *named_servers, *passed_on, *owned;
 	struct otr_strand *strands;
 	struct otr_busy *busy;
 	struct otr_run run;
+	struct otr_failed failed[OTR_FAILED];
 	struct otr_exchange *live; /* not emitted, oldest first */
 	struct otr_exchange *kept; /* emitted, oldest first */
 	struct otr_trace *open, *settled;

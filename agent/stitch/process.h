@@ -29,7 +29,11 @@ bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
 struct otr_exchange *otr_process_named(struct otr_stitch *st,
 				       const struct otr_traceparent *said);
 
-/* `tgid` serves a request: from now on it calls on its own account. */
+/* Is the trace that the library put into `header` that of a first process that was let go of?
+ * Then calls of several pieces of work carry its id, and no one of them owns it. */
+bool otr_process_left(const struct otr_stitch *st, const struct otr_traceparent *header);
+
+/* `tgid` serves a connection: from now on it calls on its own account. */
 void otr_process_serves(struct otr_stitch *st, uint32_t tgid);
 
 /* Lets go of a process that runs for too long to be one piece of work. */

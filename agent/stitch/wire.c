@@ -13,6 +13,7 @@
  */
 
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/unix_pair.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -62,12 +63,36 @@ static void index_ends(struct otr_stitch *st, struct otr_wire *wire)
 	wire->indexed = true;
 }
 
+static void unname_peer(struct otr_stitch *st, struct otr_wire *wire)
+{
+	if (wire->names_peer)
+		HASH_DELETE(by_peer, st->by_peer, wire);
+	wire->names_peer = false;
+}
+
+/* Who names the other end, so that this is found by whoever does not. */
+static void name_peer(struct otr_stitch *st, struct otr_wire *wire)
+{
+	uint64_t peer = wire->facts.peer;
+	struct otr_wire *same = NULL;
+
+	if (!peer)
+		return;
+	HASH_FIND(by_peer, st->by_peer, &peer, sizeof(peer), same);
+	if (same)
+		unname_peer(st, same);
+	HASH_ADD(by_peer, st->by_peer, facts.peer, sizeof(peer), wire);
+	wire->names_peer = wire->by_peer.tbl; /* without memory: it is looked for by itself alone */
+}
+
 static void index_wire(struct otr_stitch *st, struct otr_wire *wire)
 {
 	struct otr_wire *same = NULL;
 
 	unindex(st, wire);
-	wire->isn = isn_key(wire->facts.isn_out, wire->facts.isn_in);
+	wire->isn = wire->facts.protocol == IPPROTO_TCP
+			    ? isn_key(wire->facts.isn_out, wire->facts.isn_in)
+			    : 0;
 	if (!wire->isn) {
 		index_ends(st, wire);
 		return;
@@ -111,18 +136,30 @@ static struct otr_wire *find_by_isn(const struct otr_stitch *st,
 	return NULL;
 }
 
-/* A Unix socket may know its peer before the peer knows it. */
+/* A Unix socket may know its peer before the peer knows it; and where the kernel is asked when
+ * one end is closed (agent/source/unix_peer.h), only one of the two knows. */
 static struct otr_wire *find_unix(const struct otr_stitch *st,
 				  const struct otr_wire *wire)
 {
-	struct otr_wire *peer;
+	struct otr_wire *peer = NULL;
 
-	if (!wire->facts.peer || wire->facts.peer == wire->conn)
+	if (wire->facts.peer == wire->conn)
 		return NULL;
+	if (!wire->facts.peer) {
+		HASH_FIND(by_peer, st->by_peer, &wire->conn, sizeof(wire->conn), peer);
+		return peer;
+	}
 	peer = otr_wire_find(st, wire->facts.peer);
 	return peer && (!peer->facts.peer || peer->facts.peer == wire->conn)
 		       ? peer
 		       : NULL;
+}
+
+void otr_wire_join(struct otr_stitch *st, struct otr_wire *wire, struct otr_wire *peer)
+{
+	wire->peer = peer;
+	peer->peer = wire;
+	otr_parent_wired(st, wire);
 }
 
 static void find_peer(struct otr_stitch *st, struct otr_wire *wire)
@@ -133,11 +170,8 @@ static void find_peer(struct otr_stitch *st, struct otr_wire *wire)
 		peer = find_by_isn(st, wire);
 	if (!peer)
 		peer = find_by_ends(st, wire);
-	if (!peer || wire->peer || peer->peer)
-		return;
-	wire->peer = peer;
-	peer->peer = wire;
-	otr_parent_wired(st, wire);
+	if (peer && !wire->peer && !peer->peer)
+		otr_wire_join(st, wire, peer);
 }
 
 struct otr_wire *otr_wire_get(struct otr_stitch *st,
@@ -156,7 +190,9 @@ struct otr_wire *otr_wire_get(struct otr_stitch *st,
 			return NULL;
 		}
 	}
+	unname_peer(st, wire);
 	wire->facts = *facts;
+	name_peer(st, wire);
 	index_wire(st, wire);
 	if (!wire->peer)
 		find_peer(st, wire);
@@ -170,6 +206,7 @@ void otr_wire_close(struct otr_stitch *st, struct otr_wire *wire)
 	wire->closed = true;
 	HASH_DEL(st->wires, wire);
 	unindex(st, wire);
+	unname_peer(st, wire);
 }
 
 void otr_wire_put(struct otr_wire *wire)

@@ -7,6 +7,7 @@
  * goes when the table is full.
  */
 
+#include "agent/base/keyed.h"
 #include "agent/stream/stream.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include <uthash.h>
 #include <utlist.h>
 
 #include "agent/base/own.h"

@@ -82,3 +82,31 @@ asked() {
 	curl -s "127.0.0.1:$port/quiet" >/dev/null
 	grep -q quiet "$dir/spans"
 }
+
+# [OPTION]: `attach 1` in a pid namespace of the test's own, whose process 1 has two children and
+# starts another when it is traced.
+attached_to_first() {
+	rm -f "$dir"/first.*
+	cat >"$dir/init" <<-S
+		sleep 60 & sleep 60 &
+		"$OTRACE" attach -o "$dir/first.text" --export "file:$dir/first.spans" $* 1 2>"$dir/first.err" & tracer=\$!
+		for i in \$(seq 600); do grep -q '^otrace 0' "$dir/first.text" && break; sleep 0.05; done
+		curl -s "127.0.0.1:$port/later"
+		kill -INT \$tracer
+		wait \$tracer
+	S
+	unshare --pid --kill-child --fork --mount-proc bash "$dir/init"
+	cat "$dir/first.err" "$dir/first.text"
+	mv "$dir/first.spans" "$dir/spans"
+}
+
+@test "process 1: whom it will follow is said, and followed" {
+	http "$port"
+	attached_to_first
+	grep -qE 'process 1 has started all others: ([3-9]) processes are traced now, and all that they start$' "$dir/first.err"
+	grep -q 'otrace attach --no-follow 1$' "$dir/first.err"
+	spans 'len(C) == 1' 'C[0].asked == "/later"'
+	attached_to_first --no-follow
+	grep -q 'process 1 alone is traced, not what it started (--no-follow)$' "$dir/first.err"
+	[ ! -s "$dir/spans" ]
+}

@@ -46,6 +46,30 @@ with_server() {
 	run ! grep '^not seen' "$dir/text"
 }
 
+# OPTION: a service that eight threads prepare at once; each of its nine requests is a trace.
+prepared() {
+	local web
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		rm -f "$dir/spans" "$dir/text"
+		web=$(free_port)
+		# shellcheck disable=SC2086 # none is no argument
+		bg tracer "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" $1 -- \
+			"$dir/starts" "$port" "$web"
+		until_true 30 curl -s -m 10 "127.0.0.1:$web/served"
+		ended "$pid"
+		cat "$dir/text" "$dir/tracer.err"
+		spans 'len(C) == 8' 'len(V) == 1' 'not P' 'not any(s.parent for s in S)' \
+			'len({s.trace for s in S}) == 9'
+	done
+}
+@test "eight first requests at once of a program that then serves: one trace a root" {
+	cc -O1 -D_GNU_SOURCE -Wall -Wextra -Werror -o "$dir/starts" "$APPS/starts.c" -lpthread
+	for source in --no-bpf --no-shim ""; do
+		echo "# with '$source'"
+		prepared "$source"
+	done
+}
+
 @test "a static program is seen by the probes: one trace through it and the others" {
 	past static -static
 	with_server "curl -s 127.0.0.1:\$p/carries; $dir/static \$p calls /static"

@@ -26,6 +26,25 @@ teardown() {
 	spans 'len(S) == 1' 'S[0].name == "PUT /up" and S[0].code == 200'
 }
 
+@test "a Unix socket: both ends are joined by wire, by the library alone" {
+	as_nobody
+	cat >"$dir/script" <<-S
+		UNIX=$dir/sock $PY $APPS/httpd.py 0 & server=\$!
+		for _ in \$(seq 200); do [ -S $dir/sock ] && break; sleep 0.05; done
+		sleep 0.1
+		curl -s --unix-socket $dir/sock http://x/slow/300
+		curl -s --unix-socket $dir/sock http://x/slow/301 & curl -s --unix-socket $dir/sock http://x/slow/301
+		wait %2
+		for i in 1 2 3 4 5; do curl -s --unix-socket $dir/sock http://x/short\$i; done
+		kill \$server
+	S
+	"${user[@]}" "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- bash "$dir/script" >"$dir/out"
+	cat "$dir/text"
+	[ "$(grep -c hello "$dir/out")" -eq 8 ]
+	spans 'len(V) == 8 and len(C) == 8' 'all(v.evidence == "wire" for v in V)' \
+		'all(parent(v).asked == v.path for v in V)' 'len({v.parent for v in V}) == 8'
+}
+
 @test "gunicorn, prefork: each worker asks for whom it serves" {
 	relay
 	cat >"$dir/app.py" <<-P

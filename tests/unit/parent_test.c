@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: agent/base/foreign.c agent/pipeline.c agent/loss.c agent/span.c agent/span_builder.c
-// needs: agent/base/secret.c agent/base/secret_text.c
+// needs: agent/base/secret.c agent/base/secret_text.c agent/base/keyed.c
 // needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
 // needs: agent/proto/http1.c agent/proto/http1_body.c
-// needs: agent/proto/http1_describe.c agent/proto/http1_head.c
+// needs: agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/http1_head.c
 // needs: agent/proto/msg.c agent/proto/pgsql.c agent/proto/pgsql_back.c
 // needs: agent/proto/pgsql_check.c agent/proto/pgsql_describe.c
 // needs: agent/proto/pgsql_front.c agent/proto/pgsql_stmt.c agent/proto/route.c
@@ -13,10 +13,10 @@
 // needs: agent/resource/name_args.c agent/resource/name_guess.c
 // needs: agent/resource/percent.c agent/resource/procfs.c
 // needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
-// needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c
+// needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c agent/stitch/failed.c
 // needs: agent/stitch/exchange.c agent/stitch/ids.c agent/stitch/parent.c
 // needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
-// needs: agent/stitch/named.c agent/stitch/wire.c
+// needs: agent/stitch/named.c agent/stitch/unix_pair.c agent/stitch/wire.c
 // needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half.c agent/stream/stream.c
 // needs: agent/source/event.c agent/source/record.c agent/base/out_file.c
 // needs: agent/source/record_auth.c
@@ -161,50 +161,6 @@ static void facts_of_the_client_come_late(void **state)
 	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"),
 		 span_of(&s, OTR_SPAN_CLIENT, "/b"), OTR_EVIDENCE_WIRE);
 	end(&s);
-}
-
-static struct end unix_end(uint64_t conn, uint64_t peer, uint32_t tgid,
-			   uint8_t role)
-{
-	struct end e = tcp_end(conn, tgid, role, 0, 0);
-
-	e.pos_kind = OTR_POS_OFFSET;
-	e.peer = peer;
-	e.pos[0] = e.pos[1] = 0;
-	return e;
-}
-
-static void unix_pair(bool from_the_start)
-{
-	struct story s;
-	struct end cl = unix_end(101, 102, 10, OTR_ROLE_CLIENT);
-	struct end sv = unix_end(102, 101, 20, OTR_ROLE_SERVER);
-
-	begin(&s);
-	cl.unseen_open = sv.unseen_open = !from_the_start;
-	cl.pos[OTR_DIR_OUT] = from_the_start ? 0 : 777;
-	opens(&s.mk, &cl);
-	opens(&s.mk, &sv);
-	for (int i = 0; i < 2; i++) {
-		sends(&s.mk, &cl, i ? GET("/c") : GET("/b"));
-		gets(&s.mk, &sv, i ? GET("/c") : GET("/b"));
-		sends(&s.mk, &sv, OK);
-		gets(&s.mk, &cl, OK);
-	}
-	ticks(&s.mk, 100 * MS);
-	assert_int_equal(s.n, 4);
-	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"),
-		 span_of(&s, OTR_SPAN_CLIENT, "/b"), OTR_EVIDENCE_WIRE);
-	is_child(span_of(&s, OTR_SPAN_SERVER, "/c"),
-		 span_of(&s, OTR_SPAN_CLIENT, "/c"), OTR_EVIDENCE_WIRE);
-	end(&s);
-}
-
-static void unix_sockets(void **state)
-{
-	(void)state;
-	unix_pair(true);
-	unix_pair(false);
 }
 
 static void header_names_the_parent(void **state)
@@ -577,7 +533,6 @@ int main(void)
 		cmocka_unit_test(one_off_by_the_syn),
 		cmocka_unit_test(facts_come_late),
 		cmocka_unit_test(facts_of_the_client_come_late),
-		cmocka_unit_test(unix_sockets),
 		cmocka_unit_test(header_names_the_parent),
 		cmocka_unit_test(proxy_passes_the_header_on),
 		cmocka_unit_test(sdk_writes_the_header),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: agent/base/foreign.c agent/pipeline.c agent/loss.c agent/span.c agent/span_builder.c
-// needs: agent/base/secret.c agent/base/secret_text.c
+// needs: agent/base/secret.c agent/base/secret_text.c agent/base/keyed.c
 // needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
 // needs: agent/proto/http1.c agent/proto/http1_body.c
-// needs: agent/proto/http1_describe.c agent/proto/http1_head.c
+// needs: agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/http1_head.c
 // needs: agent/proto/msg.c agent/proto/pgsql.c agent/proto/pgsql_back.c
 // needs: agent/proto/pgsql_check.c agent/proto/pgsql_describe.c
 // needs: agent/proto/pgsql_front.c agent/proto/pgsql_stmt.c agent/proto/route.c
@@ -13,10 +13,10 @@
 // needs: agent/resource/name_args.c agent/resource/name_guess.c
 // needs: agent/resource/percent.c agent/resource/procfs.c
 // needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
-// needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c
+// needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c agent/stitch/failed.c
 // needs: agent/stitch/exchange.c agent/stitch/ids.c agent/stitch/parent.c
 // needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
-// needs: agent/stitch/named.c agent/stitch/wire.c
+// needs: agent/stitch/named.c agent/stitch/unix_pair.c agent/stitch/wire.c
 // needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half.c agent/stream/stream.c
 // needs: agent/source/event.c agent/source/record.c agent/base/out_file.c
 // needs: agent/source/record_auth.c
@@ -166,16 +166,14 @@ static void status_and_signal(void **state)
 	exits(&s, RUN, 0);
 	ticks(&s.mk, 2 * SECOND);
 	assert_false(process_of(&s)->failed);
-	assert_int_equal(otr_span_int(process_of(&s), OTR_KEY_PROCESS_EXIT_CODE, -1),
-			 0);
+	assert_int_equal(otr_span_int(process_of(&s), OTR_KEY_PROCESS_EXIT_CODE, -1), 0);
 	end(&s);
 	runs(&s, "/bin/a");
 	asks(&s, RUN, "/x");
 	exits(&s, RUN, 15);
 	ticks(&s.mk, 2 * SECOND);
 	is_text(otr_span_string(process_of(&s), OTR_KEY_ERROR_TYPE), "SIGTERM");
-	assert_int_equal(otr_span_int(process_of(&s), OTR_KEY_PROCESS_EXIT_CODE, -1),
-			 143);
+	assert_int_equal(otr_span_int(process_of(&s), OTR_KEY_PROCESS_EXIT_CODE, -1), 143);
 	end(&s);
 }
 
@@ -228,8 +226,7 @@ static void strangers_and_those_with_parents_are_not_its_children(void **state)
 	is_root(span_of(&s, OTR_SPAN_CLIENT, "/timer"));
 	is_root(span_of(&s, OTR_SPAN_CLIENT, "/of-the-server"));
 	is_root(span_of(&s, OTR_SPAN_CLIENT, "/later"));
-	assert_int_equal(span_of(&s, OTR_SPAN_CLIENT, "/sdk")->evidence,
-			 OTR_EVIDENCE_HEADER);
+	assert_int_equal(span_of(&s, OTR_SPAN_CLIENT, "/sdk")->evidence, OTR_EVIDENCE_HEADER);
 	end(&s);
 }
 
@@ -252,8 +249,7 @@ static void a_server_among_its_children(void **state)
 	ticks(&s.mk, 2 * SECOND);
 	assert_int_equal(s.n, 3);
 	assert_int_equal(s.traces, 1);
-	is_child(span_of(&s, OTR_SPAN_CLIENT, "/b"), process_of(&s),
-		 OTR_EVIDENCE_EXEC);
+	is_child(span_of(&s, OTR_SPAN_CLIENT, "/b"), process_of(&s), OTR_EVIDENCE_EXEC);
 	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"),
 		 span_of(&s, OTR_SPAN_CLIENT, "/b"), OTR_EVIDENCE_WIRE);
 	end(&s);
@@ -463,6 +459,78 @@ static void a_name_outlives_it(void **state)
 	end(&s);
 }
 
+/* A call of `tgid` into which the library has put the name of the run's trace. */
+static void asks_in_its_trace(struct story *s, uint32_t tgid, uint8_t id)
+{
+	struct end cl = tcp_client(700u + id, tgid, 700u + id);
+	char text[160];
+
+	cl.cause.ids = OTR_IDS_INJECTED;
+	memset(cl.cause.span_id, id, sizeof(cl.cause.span_id));
+	snprintf(text, sizeof(text), "GET /%d HTTP/1.1\r\nHost: a\r\ntraceparent: "
+		 "00-0af7651916cd43dd8448eb211c80319c-%02x%02x%02x%02x%02x%02x%02x%02x-01\r\n\r\n",
+		 id, id, id, id, id, id, id, id, id);
+	opens(&s->mk, &cl);
+	sends(&s->mk, &cl, text);
+	gets(&s->mk, &cl, OK);
+}
+
+/* Who was told its name may call in its trace after it was let go of. */
+static void each_root_has_a_trace(void **state)
+{
+	struct story s;
+
+	(void)state;
+	runs_named(&s, OWN);
+	carries(&s, RUN, 1, "TRACEPARENT=" OWN);
+	carries(&s, 21, RUN, "TRACEPARENT=" OWN);
+	asks_in_its_trace(&s, RUN, 1);
+	serves(&s, RUN);
+	asks_in_its_trace(&s, RUN, 3);
+	asks_in_its_trace(&s, 21, 4);
+	asks_in_its_trace(&s, 21, 5);
+	exits(&s, RUN, 0);
+	ticks(&s.mk, 2 * SECOND);
+	assert_int_equal(s.n, 5);
+	for (size_t i = 0; i < s.n; i++) {
+		is_root(s.spans[i]);
+		for (size_t j = 0; j < i; j++)
+			assert_memory_not_equal(s.spans[i]->trace_id, s.spans[j]->trace_id, 16);
+	}
+	end(&s);
+}
+
+/* A connect() of `tgid` was refused, as `hook` says. */
+static void is_refused(struct story *s, uint32_t tgid, uint16_t hook)
+{
+	struct end e = { .tgid = tgid, .tid = tgid, .conn = 47 };
+	struct otr_ev_failed fa = { .remote = addr4(2, 80), .error = 111 /* refused */ };
+
+	fa.start_ns = s->mk.now_ns++;
+	fa.hdr = stamp(&s->mk, &e, OTR_EV_CONN_FAILED, sizeof(fa));
+	fa.hdr.hook = hook;
+	give(&s->mk, &fa);
+}
+
+/* The first that a process does: its environment is told behind it. */
+static void a_failed_connect_is_its_child(void **state)
+{
+	struct story s;
+
+	(void)state;
+	for (int both = 0; both < 2; both++) {
+		runs_named(&s, OWN);
+		is_refused(&s, RUN, OTR_HOOK_SOCKET);
+		carries(&s, RUN, 1, "TRACEPARENT=" OWN);
+		is_refused(&s, RUN, both ? OTR_HOOK_PRELOAD : OTR_HOOK_SOCKET);
+		exits(&s, RUN, 7 << 8);
+		ticks(&s.mk, 2 * SECOND);
+		assert_int_equal(s.n, 2);
+		is_child(s.spans[s.spans[0] == process_of(&s)], process_of(&s), OTR_EVIDENCE_EXEC);
+		end(&s);
+	}
+}
+
 /* The library cannot tell how its process ended: who ran it does. */
 static void the_end_is_told_by_who_ran_it(void **state)
 {
@@ -522,6 +590,8 @@ int main(void)
 		cmocka_unit_test(the_environment_is_its_parent),
 		cmocka_unit_test(by_name_it_is_the_parent),
 		cmocka_unit_test(a_name_outlives_it),
+		cmocka_unit_test(each_root_has_a_trace),
+		cmocka_unit_test(a_failed_connect_is_its_child),
 		cmocka_unit_test(the_end_is_told_by_who_ran_it),
 		cmocka_unit_test(nonsense_harms_nothing),
 	};

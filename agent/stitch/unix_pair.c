@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unix_pair.c - both ends of a short connection of AF_UNIX, where nobody knows them.
+ *
+ * The library alone tells of both ends, and the kernel is asked who is at the other one when
+ * the agent reads that (agent/source/unix_peer.c): a connection of a single request is closed
+ * by then. So at the end of a client's exchange its server's end is looked for among those
+ * that have not gone out. It is there if it was seen at all, since its answer was read just
+ * now. It is believed where it is the only one, and the client's end the only one for it:
+ *
+ *	it was accepted from the client's process, as the kernel says (SO_PEERCRED),
+ *	at the path that the client connected to, in the same network namespace;
+ *	the request is the same one, by method and target, behind as many bytes;
+ *	the two were open at one moment.
+ *
+ * Where anything was let go or lost, an end may be missing, and nothing is believed.
+ */
+
+#include "agent/stitch/exchange.h"
+#include "agent/stitch/unix_pair.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#define LOOKED_AT 1024 /* exchanges; where there are more, it is not known */
+
+static bool is_unpaired(const struct otr_exchange *ex)
+{
+	const struct otr_wire *wire = ex->wire;
+	const struct otr_ev_conn *facts = &wire->facts;
+
+	return !wire->peer && !facts->peer && facts->seen_open && facts->remote.family == AF_UNIX &&
+	       (facts->path[0] || facts->path[1]) && ex->req;
+}
+
+static bool were_open_at_once(const struct otr_exchange *client, const struct otr_exchange *server)
+{
+	return server->start_ns <= client->end_ns &&
+	       (!server->over || server->end_ns >= client->start_ns);
+}
+
+static bool may_be_one(const struct otr_exchange *client, const struct otr_exchange *server)
+{
+	const struct otr_ev_conn *ours = &client->wire->facts, *theirs = &server->wire->facts;
+
+	return theirs->peer_tgid == client->tgid && client->ref.pos == server->ref.pos && ours->netns == theirs->netns &&
+	       !memcmp(ours->path, theirs->path, sizeof(ours->path)) &&
+	       otr_slice_eq(client->req->op, server->req->op) &&
+	       otr_slice_eq(client->req->target, server->req->target);
+}
+
+static bool is_mate(const struct otr_exchange *ex, const struct otr_exchange *at)
+{
+	const struct otr_exchange *client = otr_is_server(ex) ? at : ex;
+	const struct otr_exchange *server = otr_is_server(ex) ? ex : at;
+
+	if (otr_is_server(ex) == otr_is_server(at) || !is_unpaired(at) ||
+	    !may_be_one(client, server))
+		return false;
+	/* Another client's that is open still may end when it likes. */
+	return client->over ? were_open_at_once(client, server) : true;
+}
+
+/* The only one that may be the other end of `ex`; NULL: none, several, or not known. */
+static struct otr_exchange *only_mate(const struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	struct otr_exchange *at = st->live ? st->live->prev : NULL, *found = NULL;
+
+	for (int i = 0; at; i++, at = at == st->live ? NULL : at->prev) {
+		if (i == LOOKED_AT)
+			return NULL;
+		if (!is_mate(ex, at))
+			continue;
+		if (found)
+			return NULL;
+		found = at;
+	}
+	return found;
+}
+
+static bool lost_anything(const struct otr_stitch *st)
+{
+	return st->paused_ns || st->behind_ns || st->torn.to_ns;
+}
+
+void otr_unix_pair(struct otr_stitch *st, struct otr_exchange *client)
+{
+	struct otr_exchange *server;
+
+	if (otr_is_server(client) || !client->rsp || !is_unpaired(client) || lost_anything(st))
+		return;
+	server = only_mate(st, client);
+	if (server && only_mate(st, server) == client)
+		otr_wire_join(st, client->wire, server->wire);
+}
