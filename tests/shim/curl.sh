@@ -27,7 +27,8 @@ cat >"$dir/script" <<'EOF'
 src=$1
 shift
 cd "$src/tests" || exit 1
-perl runtests.pl -c "$(command -v curl)" -a -n -am "$@" >"$OUTCOMES.all" 2>&1
+curl=$(command -v curl)
+perl runtests.pl -c "$curl" -vc "$curl" -a -n -am "$@" >"$OUTCOMES.all" 2>&1
 tail -n 40 "$OUTCOMES.all"
 sed -n 's/^\(PASS\|FAIL\|SKIP\): \([0-9]*\) .*/\2 \1/p' "$OUTCOMES.all" |
 	sed 's/PASS/ok/; s/SKIP/skipped/; s/FAIL/failed/' >"$OUTCOMES"
