@@ -267,18 +267,42 @@ static int names(const char *line, size_t len, const char *name)
 
 #define NAME_ROOM 16 /* of the longest name we look for, and one more */
 
+/*
+ * Servers refuse a head beyond a limit of theirs, so one that the program sent just within it
+ * would be refused for ours. Limits by default: 4 KiB uWSGI; 8 KiB Tomcat, Jetty, lighttpd;
+ * 16 KiB Node, haproxy. 100 fields: Python, Apache httpd, gunicorn, Tomcat.
+ */
+#define LINE_LEN 70   /* of our traceparent */
+#define FIELDS_MAX 97 /* and at most three are added */
+
+static int nears_limit(size_t len, int fields)
+{
+	for (size_t limit = 4096; limit <= OTR_HEAD_MAX; limit *= 2)
+		if (len <= limit && len + LINE_LEN > limit)
+			return 1;
+	return fields > FIELDS_MAX;
+}
+
+/* What a head is that ends at `len` and holds `fields`, `hosts` of them Host. */
+static enum otr_head judge(size_t len, int fields, int hosts, int minor)
+{
+	int has_host = hosts == 1 || (!hosts && !minor);
+
+	return has_host && !nears_limit(len, fields) ? OTR_HEAD_WHOLE : OTR_HEAD_ODD;
+}
+
 /* The fields of a head from `c` on; exactly one Host where there must be one (RFC 9112 3.2). */
 static enum otr_head read_fields(struct cursor c, int minor)
 {
 	struct cursor line = c;
 	char text[NAME_ROOM];
-	int hosts = 0;
+	int hosts = 0, fields = 0;
 	size_t len;
 
-	for (;; line = c) {
+	for (;; line = c, fields++) {
 		len = peek(c, text, sizeof(text));
 		if (len >= 2 && text[0] == '\r' && text[1] == '\n')
-			return hosts == 1 || (!hosts && !minor) ? OTR_HEAD_WHOLE : OTR_HEAD_ODD;
+			return judge(c.pos + 2, fields, hosts, minor);
 		if (len > (text[0] == '\r') && (text[0] == '\n' || text[0] == '\r'))
 			return OTR_HEAD_ODD; /* bare line feeds: readers differ */
 		if (names(text, len, "traceparent"))

@@ -36,7 +36,8 @@ struct otr_method {
 const struct otr_method *otr_method_of(const char *line, size_t len);
 
 /* Reads the head of an HTTP/1 request; WHOLE only where all of it is valid by RFC 9110 and 9112
- * (a NUL in a value, a folded line, a bare line feed, no Host: ODD). Then *line_end is where the
+ * (a NUL in a value, a folded line, a bare line feed, no Host: ODD) and it would stay within the
+ * limits that servers have (bytes, number of fields) with a header more. Then *line_end is where the
  * request line ends, the only place where a header is put in. */
 enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end);
 

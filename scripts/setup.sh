@@ -29,7 +29,7 @@ accuracy="default-jdk-headless=javac ruby=ruby puma=puma python3-gevent python3-
 programs="apache2-bin apache2-utils=ab haproxy=haproxy lighttpd=lighttpd caddy=caddy
 	php8.2-fpm php8.2-cli php8.2-curl php8.2-pgsql uwsgi-core uwsgi-plugin-python3 ruby-webrick
 	libwww-perl libio-socket-ssl-perl liblwp-protocol-https-perl lynx=lynx aria2=aria2c rustc=rustc sudo=sudo iputils-ping=ping libcap2-bin=setcap
-	libpython3.11-testsuite qemu-user=qemu-aarch64"
+	libpython3.11-testsuite qemu-user=qemu-aarch64 cmake=cmake"
 
 bench="node-express"
 

@@ -10,11 +10,12 @@ cd "$(dirname "$0")/.." || exit 1
 logs=build/test
 jobs=2
 export OTRACE_CACHE=${OTRACE_CACHE:-/var/cache/otrace}
-fuzz_seconds=5 stress_seconds=8 accuracy=quick groups=() long=()
+fuzz_seconds=5 stress_seconds=8 accuracy=quick groups=() long=() suites=()
 if [ "${1:-}" = all ]; then
 	fuzz_seconds=60 stress_seconds=300 accuracy=
 	groups=(build demo test accuracy programs)
 	long=(tests/shim/*.bats)
+	suites=(cpython websockets node libuv) # other people's; curl and git: by hand as yet
 	export TORTURE=50000
 fi
 
@@ -75,7 +76,10 @@ if [ "$(id -u)" = 0 ]; then
 	for file in "${long[@]}"; do
 		beside "shim-$(basename "$file" .bats)" bats "$file"
 	done
-	[ ${#long[@]} = 0 ] || beside cpython tests/shim/cpython.sh
+	for suite in "${suites[@]}"; do
+		beside "suite-$suite" "tests/shim/$suite.sh"
+	done
+	[ ${#long[@]} = 0 ] || beside suite-clients tests/shim/cpython.sh clients
 	[ ${#long[@]} = 0 ] || beside tsan-agent tests/stress/agent.sh 60
 	beside vm tests/vm/run.sh
 	wait

@@ -134,6 +134,41 @@ static void the_target(void **state)
 	assert_memory_equal(out, "http://h/x", 10);
 }
 
+/* A head of `fields` fields and `len` bytes. */
+static enum otr_head read_head_of(int fields, size_t len)
+{
+	char *text = calloc(1, len + 64);
+	struct iovec one = {text, len};
+	enum otr_head is;
+	size_t at, end;
+
+	at = (size_t)sprintf(text, "GET / HTTP/1.1\r\nHost: x\r\n");
+	for (int i = 1; i < fields - 1; i++)
+		at += (size_t)sprintf(text + at, "a:\r\n");
+	at += (size_t)sprintf(text + at, "b:");
+	memset(text + at, 'x', len - 4 - at);
+	memcpy(text + len - 4, "\r\n\r\n", 4);
+	is = otr_head_read(&one, 1, &end);
+	free(text);
+	return is;
+}
+
+/* What a server just takes is not made into what it refuses. */
+static void limits_of_servers(void **state)
+{
+	static const size_t limits[] = {4096, 8192, 16384};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(read_head_of(3, limits[i] - 70), OTR_HEAD_WHOLE);
+		assert_int_equal(read_head_of(3, limits[i] - 69), OTR_HEAD_ODD);
+		assert_int_equal(read_head_of(3, limits[i]), OTR_HEAD_ODD);
+	}
+	assert_int_equal(read_head_of(3, 4097), OTR_HEAD_WHOLE);
+	assert_int_equal(read_head_of(97, 1000), OTR_HEAD_WHOLE);
+	assert_int_equal(read_head_of(98, 1000), OTR_HEAD_ODD);
+}
+
 static void a_long_head_is_left_alone(void **state)
 {
 	char *text = malloc(OTR_HEAD_MAX + 4096);
@@ -250,6 +285,7 @@ int main(void)
 		cmocka_unit_test(heads),
 		cmocka_unit_test(no_control_is_let_pass),
 		cmocka_unit_test(the_target),
+		cmocka_unit_test(limits_of_servers),
 		cmocka_unit_test(a_long_head_is_left_alone),
 		cmocka_unit_test(values),
 		cmocka_unit_test(every_answer_of_a_kernel),

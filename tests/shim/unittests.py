@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs unit tests by name, and writes `NAME OUTCOME`, one a line, to the file $OUTCOMES."""
+import os
+import sys
+import unittest
+
+
+class Result(unittest.TextTestResult):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.out = open(os.environ["OUTCOMES"], "a", buffering=1)
+
+    def say(self, test, outcome):
+        print(test.id().replace(" ", "_"), outcome, file=self.out)
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.say(test, "ok")
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.say(test, "failed")
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.say(test, "error")
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.say(test, "skipped")
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err:
+            self.say(test, "failed")
+
+
+unittest.main(module=None, argv=sys.argv,
+              testRunner=unittest.TextTestRunner(resultclass=Result, verbosity=2))
