@@ -55,7 +55,8 @@
  *	R6c a strand that waits for its work is woken: late evidence that who woke it did
  *	    that work (wake.bpf.c finds them). Not by who ever read a request, or waits for
  *	    an answer now: it has work of its own, and handed a lock on. Then, and at first,
- *	    so many wake-ups have to be plain before one is believed, but for solo
+ *	    so many wake-ups have to be plain before one is believed, but for solo. Never
+ *	    where a process is MUX, or requests move between the strands that read them
  */
 
 #include "mind.h"
@@ -116,13 +117,57 @@ OTR_LAW int otr_timer_due(const struct otr_strand *st, __u64 now)
 	       ((st->carried && st->defers) || st->left <= 0);
 }
 
-/* One test passed. Another strand may fail one at this moment: that holds. */
-OTR_LAW void otr_agreed(struct otr_mind *mind)
+/*
+ * May it be work that was put off which runs? Node runs what a callback leaves to setImmediate
+ * when all descriptors are handled: what was handled last says nothing of whose that is. It
+ * cannot be, where all the others that were handled in this turn did something at once; unless
+ * they were seen to put off more, and this one has had its say.
+ */
+OTR_LAW int otr_is_late(const struct otr_strand *st)
 {
-	__u32 doubt = OTR_GET(mind->doubt);
+	if (st->left > 0 || st->turn_kind != OTR_TURN_MIXED)
+		return 0;
+	return st->silent || (st->puts_off && st->acted);
+}
+
+/* It asks with nothing in hand: who was handled last is answered, no timer is due. */
+OTR_LAW void otr_watch_late(struct otr_strand *st, __u64 now)
+{
+	if (st->acted && !st->cur.conn && st->left <= 0 && !otr_timer_due(st, now) &&
+	    st->turn_kind != OTR_TURN_NONE)
+		st->puts_off = 1;
+}
+
+/* It asks or answers: if that cannot be a timer's, its loop has yet to read its clock. */
+OTR_LAW void otr_act(struct otr_strand *st, __u64 now)
+{
+	if (!otr_timer_due(st, now))
+		st->clock_ns = now;
+	st->acted = 1;
+	st->entry_ns = now;
+}
+
+/* One test passed. Another strand may fail one at this moment: that holds. */
+OTR_LAW void otr_agreed(__u32 *of)
+{
+	__u32 doubt = OTR_GET(*of);
 
 	if (doubt)
-		__sync_val_compare_and_swap(&mind->doubt, doubt, doubt - 1);
+		__sync_val_compare_and_swap(of, doubt, doubt - 1);
+}
+
+OTR_LAW void otr_disagreed(struct otr_mind *mind)
+{
+	OTR_PUT(mind->doubt, OTR_DISGRACE);
+	OTR_PUT(mind->doubt_born, OTR_DISGRACE);
+}
+
+/* Is the process not believed yet? What a strand has in hand when it connects is as good as when
+ * it asks; that the first was right says nothing of connections that others had before. */
+OTR_LAW int otr_in_doubt(const struct otr_mind *mind, enum otr_evidence why)
+{
+	return OTR_GET(mind->doubt) &&
+	       (why != OTR_EVIDENCE_BORN || OTR_GET(mind->doubt_born));
 }
 
 /* R3: the first bytes of the answer to `ref`. */
@@ -130,7 +175,7 @@ OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_mind *mind,
 			   struct otr_exch *ex, const struct otr_xref *ref,
 			   int reader_is_other, __u64 now)
 {
-	st->entry_ns = now;
+	otr_act(st, now);
 	st->freed = 0;
 	otr_left_over(st);
 	/* A turn whose wait was not seen, since waits are probed a moment after the
@@ -138,13 +183,15 @@ OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_mind *mind,
 	if (otr_is_loop(st, mind) && st->waited && OTR_GET(mind->open) > 1 &&
 	    st->cur.conn) {
 		if (!otr_xref_is(&st->cur, ref))
-			OTR_PUT(mind->doubt, OTR_DISGRACE);
+			otr_disagreed(mind);
 		else
-			otr_agreed(mind);
+			otr_agreed(st->by_born ? &mind->doubt_born : &mind->doubt);
 	}
 	/* Tasks move between threads that read: a work stealer. */
-	if (!mind->go && reader_is_other && st->mine.conn)
-		OTR_PUT(mind->doubt, OTR_DISGRACE);
+	if (!mind->go && reader_is_other && st->mine.conn) {
+		otr_disagreed(mind);
+		OTR_PUT(mind->moves, 1);
+	}
 	otr_exch_end(ex, mind);
 	otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 }
@@ -166,7 +213,27 @@ OTR_LAW int otr_current(const struct otr_strand *st, const struct otr_mind *mind
 		return 1;
 	if (st->level == OTR_LEVEL_WEAK && OTR_GET(mind->open) != 1)
 		return 0;
-	return !(otr_is_loop(st, mind) && otr_timer_due(st, now));
+	if (!otr_is_loop(st, mind))
+		return 1;
+	return !otr_timer_due(st, now) &&
+	       (!otr_is_late(st) || OTR_GET(mind->open) == 1);
+}
+
+/* Others that wait for something have nothing in flight: the request on a connection that has
+ * just come free may be theirs. `starving` counts such; ours is none of the others. */
+OTR_LAW int otr_starve(const struct otr_mind *mind, const struct otr_exch *cur_ex)
+{
+	return OTR_GET(mind->starving) - (OTR_GET(cur_ex->inflight) == 0) >
+	       OTR_GET(mind->orphans);
+}
+
+/* Has this connection come free in this callback; or in this turn, at whose end it may be given
+ * to who waited? */
+OTR_LAW int otr_came_free(const struct otr_strand *st, const struct otr_asked *asked,
+			  __u64 conn)
+{
+	return st->freed == conn ||
+	       (st->left <= 0 && st->turn_ns && asked->read_ns >= st->turn_ns);
 }
 
 /* connect() said EINPROGRESS: the connection remembers what was current. */
@@ -184,7 +251,8 @@ OTR_LAW void otr_r4_born(struct otr_strand *st, struct otr_mind *mind,
 		asked->born = st->cur;
 		otr_flight(mind, cur_ex, 1); /* it waits: it is not starving */
 	}
-	st->entry_ns = now;
+	otr_watch_late(st, now);
+	otr_act(st, now);
 }
 
 /*
@@ -218,23 +286,24 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 		*believed = st->cur;
 		why = (enum otr_evidence)st->evidence;
 		weak = st->level == OTR_LEVEL_WEAK;
-		/* Freed and taken in one turn: it may be for a request that waited for
-		 * a free connection. `starving` counts others that have nothing in
-		 * flight; ours has, or is the one we think of. */
-		if (st->freed == conn && cur_ex &&
-		    OTR_GET(mind->starving) - (OTR_GET(cur_ex->inflight) == 0) >
-			    OTR_GET(mind->orphans)) {
+		if (cur_ex && otr_came_free(st, asked, conn) &&
+		    otr_starve(mind, cur_ex)) {
 			believed->conn = 0;
 			why = OTR_EVIDENCE_NONE;
 		}
 	}
-	if (asked->has_born)
+	if (asked->has_born) {
+		st->entry_ns = now;
 		otr_handle(st, conn);
-	else
+		otr_handle_next(st);
+	} else {
 		otr_left_over(st);
+		otr_watch_late(st, now);
+	}
+	asked->by_born = asked->has_born;
 	asked->has_born = 0;
 	asked->claim.conn = 0;
-	st->entry_ns = now;
+	otr_act(st, now);
 	asked->weak = (__u8)weak;
 	if (!believed->conn || mind->go)
 		return why;
@@ -244,7 +313,7 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 		believed->conn = 0; /* nor is it to be believed at the answer */
 		return OTR_EVIDENCE_NONE;
 	}
-	if (otr_is_loop(st, mind) && OTR_GET(mind->doubt) && OTR_GET(mind->open) != 1)
+	if (otr_is_loop(st, mind) && otr_in_doubt(mind, why) && OTR_GET(mind->open) != 1)
 		return OTR_EVIDENCE_NONE;
 	return why;
 }
@@ -278,6 +347,7 @@ OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_mind *mind,
 	int weak = st->level == OTR_LEVEL_WEAK || asked->weak;
 
 	st->entry_ns = now;
+	asked->read_ns = now;
 	if (asked->pending) {
 		if (!parent.conn) {
 			if (OTR_GET(mind->orphans))
@@ -303,6 +373,9 @@ OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_mind *mind,
 		weak = 1;
 	otr_join(st, open ? &parent : 0,
 		 weak ? OTR_LEVEL_WEAK : OTR_LEVEL_STRONG, conn);
+	st->by_born = asked->by_born;
+	if (open && OTR_GET(ex->inflight))
+		st->acted = 1; /* it has asked, and waits for another answer */
 	st->freed = conn;
 }
 
@@ -315,9 +388,14 @@ OTR_LAW void otr_r2_more(struct otr_strand *st, const struct otr_mind *mind,
 	int open = otr_xref_open(&asked->answered, ex);
 
 	st->entry_ns = now;
+	asked->read_ns = now;
 	if (!otr_is_loop(st, mind))
 		return; /* blocked in its own call: nothing new */
 	otr_join(st, open ? &asked->answered : 0, OTR_LEVEL_STRONG, conn);
+	st->by_born = asked->by_born;
+	/* The rest of what is being passed on; or it waits for another answer. */
+	if (open ? OTR_GET(ex->inflight) != 0 : asked->answered.conn != 0)
+		st->acted = 1;
 	st->freed = conn;
 }
 
@@ -345,17 +423,22 @@ OTR_LAW void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_ex,
 			st->turn_kind = OTR_TURN_NONE;
 		st->carried = 1;
 		st->entry_ns = now;
+		st->clock_ns = now;
 		return;
 	}
 	st->turn_kind = OTR_TURN_NONE;
+	st->acted = 1;
+	st->silent = 0;
 	st->carried = 0;
 	otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 	st->due_ns = 0;
 	if (timeout_ns > 0)
-		st->due_ns = st->entry_ns + (__u64)timeout_ns - 1000000;
+		st->due_ns = st->clock_ns + (__u64)timeout_ns - 1000000;
 	if (!ret)
 		st->due_ns = 1; /* it ran out: timers are due now */
 	st->entry_ns = now;
+	st->clock_ns = now;
+	st->turn_ns = now;
 }
 
 /* R5: a wait for one descriptor keeps. */

@@ -59,9 +59,11 @@ struct otr_mind {
 	__u32 starving; /* of these, with nothing in flight */
 	__u32 orphans;	/* outbound requests in flight that have no parent */
 	__u32 doubt;
+	__u32 doubt_born; /* the same of what connect() remembers: tested apart */
 	__u8 mux;
 	__u8 go; /* strands are goroutines: no turns, no tests */
-	__u8 pad[2];
+	__u8 moves; /* a request was answered by another reader of requests than its own */
+	__u8 pad;
 	__u32 relays; /* wake-ups that have to be plain before R6c is believed */
 };
 
@@ -79,6 +81,8 @@ struct otr_strand {
 	__u64 handled;	  /* connection it handled last: one descriptor counts once */
 	__u64 entry_ns;	  /* its last event: no later than its next wait began */
 	__u64 due_ns;	  /* from here on a timer of the loop may run; 0: none set */
+	__u64 clock_ns;	  /* the clock that its next timeout starts from is no older */
+	__u64 turn_ns;	  /* its last real wait returned; 0: none was seen */
 	__s32 left;	  /* descriptors the wait returned, not handled yet */
 	__u8 level;	  /* enum otr_level, of cur */
 	__u8 evidence;	  /* enum otr_evidence, of cur */
@@ -89,7 +93,11 @@ struct otr_strand {
 	__u8 carried;	  /* work of this turn was left when it looked for more */
 	__u8 defers;	  /* and such work runs before what came: see otr_left_over */
 	__u8 blocks;	  /* it reads requests from sockets that block: no loop */
-	__u8 pad[3];
+	__u8 acted;	  /* who was handled last has asked or answered since */
+	__u8 silent;	  /* another of this turn has not: its work may be yet to come */
+	__u8 puts_off;	  /* and such work was seen: see otr_is_late */
+	__u8 by_born;	  /* cur is known by an answer to what connect() remembered */
+	__u8 pad[7];
 };
 
 /* What an outbound connection remembers of the requests on it. */
@@ -102,7 +110,9 @@ struct otr_asked {
 	__u8 mixed;	/* they were believed to have different parents */
 	__u8 weak;	/* what was believed was WEAK */
 	__u8 has_born;
-	__u8 pad[4];
+	__u8 by_born;	/* `believed` is of it */
+	__u8 pad[3];
+	__u64 read_ns;	/* the last bytes of an answer */
 };
 
 #define OTR_LAW static inline __attribute__((always_inline))
@@ -122,6 +132,7 @@ OTR_LAW void otr_mind_init(struct otr_mind *mind)
 {
 	__builtin_memset(mind, 0, sizeof(*mind));
 	mind->doubt = OTR_PROBATION;
+	mind->doubt_born = OTR_PROBATION;
 	mind->relays = OTR_PROBATION;
 }
 
@@ -151,16 +162,26 @@ OTR_LAW void otr_set(struct otr_strand *st, const struct otr_xref *ref,
 		st->evidence = OTR_EVIDENCE_NONE;
 	}
 	st->from_request = 0;
+	st->by_born = 0;
 }
 
-/* One of the descriptors that the wait returned is handled: what comes when all are may be
- * a timer's. An end of file counts, and a connection that came about. */
+/* One of the descriptors that the wait returned is handled, at st->entry_ns: what comes when
+ * all are may be a timer's. An end of file counts, and a connection that came about. A loop
+ * reads its clock after that, and before its timers. */
 OTR_LAW void otr_handle(struct otr_strand *st, __u64 conn)
 {
+	st->clock_ns = st->entry_ns;
 	if (st->handled != conn) {
 		st->handled = conn;
 		st->left--;
 	}
+}
+
+/* It handles something else now: did the last one do nothing yet? */
+OTR_LAW void otr_handle_next(struct otr_strand *st)
+{
+	if (!st->acted)
+		st->silent = 1;
 }
 
 /* This strand now handles something of `ref` (NULL: of nobody we know) that came
@@ -168,6 +189,9 @@ OTR_LAW void otr_handle(struct otr_strand *st, __u64 conn)
 OTR_LAW void otr_join(struct otr_strand *st, const struct otr_xref *ref,
 		      enum otr_level level, __u64 conn)
 {
+	if (!ref || !otr_xref_is(&st->cur, ref))
+		otr_handle_next(st);
+	st->acted = 0;
 	if (!ref)
 		st->turn_kind = OTR_TURN_MIXED;
 	else if (st->turn_kind == OTR_TURN_NONE) {
