@@ -32,12 +32,16 @@
  *	                                  doubt -= 1; another: doubt = 3000. Written by
  *	                                  another strand than read it, both readers of
  *	                                  requests (work stealing): doubt = 3000. A process
- *	                                  starts with doubt = 32 (probation)
+ *	                                  starts with doubt = 32 (probation). What connect()
+ *	                                  remembered has a doubt of its own: that it was right
+ *	                                  says nothing of connections that others had before
  *	R4  first bytes of a request out  parent, first match: claim of R10; what connect() =
  *	                                  EINPROGRESS remembered, even "none"; current.
  *	                                  Withheld: LOOP and doubt and not solo; WEAK and not
  *	                                  solo; a timer may be what runs; the connection was
- *	                                  freed and taken within this turn while others starve
+ *	                                  freed and taken within this turn while others starve;
+ *	                                  no descriptor is left, and another of this turn did
+ *	                                  nothing when it was handled: it may have put it off
  *	R5  wait                          for one descriptor: keep. timeout not 0: current =
  *	                                  none, new turn. timeout 0: same turn; current stays
  *	                                  only if exactly one open exchange was read in it.
@@ -121,20 +125,23 @@ OTR_LAW int otr_timer_due(const struct otr_strand *st, __u64 now)
  * May it be work that was put off which runs? Node runs what a callback leaves to setImmediate
  * when all descriptors are handled: what was handled last says nothing of whose that is. It
  * cannot be, where all the others that were handled in this turn did something at once; unless
- * they were seen to put off more, and this one has had its say.
+ * work was seen that they put off all the same. Then what the one at hand does first, while
+ * descriptors are left, is its own.
  */
 OTR_LAW int otr_is_late(const struct otr_strand *st)
 {
-	if (st->left > 0 || st->turn_kind != OTR_TURN_MIXED)
+	if (st->turn_kind != OTR_TURN_MIXED)
 		return 0;
-	return st->silent || (st->puts_off && st->acted);
+	if (st->left <= 0 && st->silent)
+		return 1;
+	return st->puts_off && (st->left <= 0 || st->acted);
 }
 
-/* It asks with nothing in hand: who was handled last is answered, no timer is due. */
+/* It asks with nothing in hand: all that were handled did something, no timer is due. */
 OTR_LAW void otr_watch_late(struct otr_strand *st, __u64 now)
 {
-	if (st->acted && !st->cur.conn && st->left <= 0 && !otr_timer_due(st, now) &&
-	    st->turn_kind != OTR_TURN_NONE)
+	if (st->acted && !st->silent && !st->cur.conn && st->left <= 0 &&
+	    !otr_timer_due(st, now) && st->turn_kind != OTR_TURN_NONE)
 		st->puts_off = 1;
 }
 
@@ -182,11 +189,15 @@ OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_mind *mind,
 	 * rest, tests nothing (and claims nothing: R4). */
 	if (otr_is_loop(st, mind) && st->waited && OTR_GET(mind->open) > 1 &&
 	    st->cur.conn) {
-		if (!otr_xref_is(&st->cur, ref))
+		if (!otr_xref_is(&st->cur, ref)) {
 			otr_disagreed(mind);
-		else
+			st->puts_off = 1;
+		} else
 			otr_agreed(st->by_born ? &mind->doubt_born : &mind->doubt);
 	}
+	/* It goes without an answer that was thought to be for it: perhaps another's. */
+	if (OTR_GET(ex->inflight))
+		st->puts_off = 1;
 	/* Tasks move between threads that read: a work stealer. */
 	if (!mind->go && reader_is_other && st->mine.conn) {
 		otr_disagreed(mind);
