@@ -433,6 +433,8 @@ OTR_LAW void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_ex,
 		if (st->turn_kind == OTR_TURN_ONE && !one)
 			st->turn_kind = OTR_TURN_NONE;
 		st->carried = 1;
+		if (!st->turn_ns)
+			st->due_ns = 1; /* when a timer is due was never said */
 		st->entry_ns = now;
 		st->clock_ns = now;
 		return;

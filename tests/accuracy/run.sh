@@ -4,7 +4,9 @@
 #
 #	cases      nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c
 #	           late-node late-flask asyncio go-db go-nested go-http java-url java-client
-#	           java-async puma puma-thread gevent uvloop own-flask own-node own-asyncio
+#	           java-async java-pool java-virtual threads-async node-immediate
+#	           node-timeout0 node-two node-twice node-undici own-busy puma puma-thread
+#	           gevent uvloop own-flask own-node own-asyncio
 #	quick      six of them at 16 clients, 40 s
 #	CLIENTS    "1 16 64"            SECONDS_EACH  of load, 3
 #	SHIM=1     by the library in the services, no probes in the kernel; any user
@@ -254,25 +256,34 @@ case_own_node() {
 	each own-node "$APP_PORT" /call ":$APP_PORT" --own
 }
 
-node_calls() { # NAME SETTING..: calls.js so set, with no timer of its own
-	local name=$1
-	shift
-	back && app own env OWN=0 SOCKETS=200 "$@" node "$SVC/calls.js" @PORT@ "$PRICES" || return 1
-	each "$name" "$APP_PORT" /call ":$APP_PORT" --from 300
+node_calls() { # NAME SETTING [JUDGE ARG..]: calls.js so set, with no timer of its own
+	local name=$1 setting=$2
+	shift 2
+	back && app own env OWN=0 SOCKETS=200 "$setting" node "$SVC/calls.js" @PORT@ "$PRICES" ||
+		return 1
+	each "$name" "$APP_PORT" /call ":$APP_PORT" --from 300 "$@"
 }
 
 # Each 50th request is asked for after all that the turn of the loop had read.
 case_node_immediate() { node_calls node-immediate DEFER=immediate; }
 case_node_timeout0() { node_calls node-timeout0 DEFER=timeout0; }
-case_node_twice() { node_calls node-twice DEFER=twice; }
 case_node_two() { node_calls node-two TWICE=1; }
+# Both at once: that it puts something off is seen by and by.
+case_node_twice() { node_calls node-twice DEFER=twice --precision 99.9; }
 
-# UNDICI: the folder of npm's undici, which queues in the program.
-case_node_undici() { node_calls node-undici UNDICI="${UNDICI:?npm install undici}"; }
+# UNDICI: the folder of npm's undici, which gives its connections away after each turn.
+case_node_undici() {
+	if [ -z "${UNDICI:-}" ]; then
+		echo "node-undici: left out, UNDICI names no folder of npm's undici" >&2
+		return 0
+	fi
+	node_calls node-undici UNDICI="$UNDICI"
+}
 
-# A timer is due whenever a handler has computed for 20 ms.
+# Handlers compute for 20 ms, and so does the timer: it is due long before its loop, which
+# reads its clock before that, seems to begin to wait for it.
 case_own_busy() {
-	back && app own env BUSY=20 node "$SVC/calls.js" @PORT@ "$PRICES" || return 1
+	back && app own env BUSY=20 OWN=50 node "$SVC/calls.js" @PORT@ "$PRICES" || return 1
 	each own-busy "$APP_PORT" /call ":$APP_PORT" --own
 }
 

@@ -5,9 +5,9 @@
 //
 // A timer asks for /own?id=.. over the same pool of connections: nobody's child.
 //
-//   OWN=0            no timer
+//   OWN=MS           how often the timer asks, each 10 ms; 0: not at all
 //   SOCKETS=N        at most so many connections, 32
-//   BUSY=MS          each handler computes for so long before it asks
+//   BUSY=MS          each handler, and the timer, computes for so long before it asks
 //   DEFER=HOW        each 50th request asks later: immediate, timeout0, or twice (at once
 //                    and in setImmediate)
 //   TWICE=1          asks twice at once
@@ -59,4 +59,8 @@ http.createServer((req, res) => {
 }).listen(Number(port), '127.0.0.1')
 
 let n = 900000000
-if (env.OWN !== '0') setInterval(() => ask(`/own?id=${n++}`, () => {}), 10)
+function own () {
+  if (env.BUSY) compute()
+  ask(`/own?id=${n++}`, () => {})
+}
+if (env.OWN !== '0') setInterval(own, Number(env.OWN || 10))

@@ -338,6 +338,7 @@ static const struct tale tales[] = {
 	{ "a wait ran out", "D w a< 1> w b< 2> wx 1< 3>", "ab-" },
 	{ "a timeout counts from the loop's clock, which is read before timers",
 	  "D w a< 1> wx +9 2> w9 b< 3>", "a--" },
+	{ "no wait has said yet when a timer is due", "D w0 a< 1>", "-" },
 	{ "but after what was handled", "D w a< +9 1> w9 b< 2>", "ab" },
 	{ "a read that failed was of a descriptor, too: so many are left",
 	  "D W3 a< 1> b< 2> e c< 3>", "abc" },
