@@ -1,9 +1,9 @@
 # make            build otrace                        make V=1    show commands
-# make test       everything CI runs                  make SAN=1  ASan + UBSan
+# make test       everything CI runs                  make SAN=1  ASan + UBSan; SAN=thread
 # make demo       nginx -> Flask -> Node, PostgreSQL: see a trace
 # make help       list every target
 SHELL  := /bin/bash
-B      ?= build$(if $(SAN),-san)
+B      ?= build$(if $(SAN),$(if $(filter thread,$(SAN)),-tsan,-san))
 CLANG  ?= clang
 BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
 ARCH   ?= $(shell uname -m)
@@ -14,17 +14,26 @@ CSTD   := -std=gnu11
 WARN   := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wundef -Wvla \
           -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
           -Wwrite-strings -Wimplicit-fallthrough
-PKGS   := libbpf libelf zlib libprotobuf-c libcurl
+PKGS   := libbpf libelf zlib libprotobuf-c libcurl libcap-ng libseccomp
 GIT    := $(shell git describe --always --dirty 2>/dev/null || echo none)
 CFLAGS ?= -O2 -g -fno-omit-frame-pointer
+# What is compiled in against faults that are still in there; tests/bats/built.bats reads it from
+# the binaries. FLOW: jumps and returns go where the program sent them (Intel CET, Arm BTI, PAC).
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
+FLOW    := $(if $(filter x86_64-%,$(MACHINE)),-fcf-protection=full)$(if \
+          $(filter aarch64-%,$(MACHINE)),-mbranch-protection=standard)
+HARDEN  := -fPIE -fstack-protector-strong -fstack-clash-protection $(FLOW) \
+          $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+HARD_LD := -Wl,-z,relro,-z,now,-z,noexecstack
 # uthash would end the agent where it finds no memory; so it leaves hh.tbl NULL.
 ALL_CFLAGS := $(CSTD) $(WARN) -D_GNU_SOURCE -DXXH_INLINE_ALL -DHASH_NONFATAL_OOM=1 -I. -I$(B) \
-          $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
+          $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS) $(HARDEN)
 LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
 ifdef SAN
-SANFLAGS   := -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZERS := $(if $(filter thread,$(SAN)),thread,address,undefined)
+SANFLAGS   := -fsanitize=$(SANITIZERS) $(if $(filter thread,$(SAN)),-Wno-tsan,-fno-sanitize-recover=all)
 ALL_CFLAGS += $(SANFLAGS)
-LDFLAGS    += -fsanitize=address,undefined
+LDFLAGS    += -fsanitize=$(SANITIZERS)
 endif
 
 ifneq ($(V),1)
@@ -41,32 +50,39 @@ UNIT    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_t
 
 .PHONY: all help clean bench bpf preload unit FORCE
 all: $(B)/otrace $(B)/libotrace.so
+FORCE:
 
 # The library lives in other people's programs: libc alone, any libc, and no thread-local
-# storage but what the loader has room for at once.
+# storage but what the loader has room for at once. So neither stack protector nor FORTIFY: both
+# call into glibc, which other libcs have not, and would end a program that is not ours.
 SHIM_SRC := $(wildcard preload/*.c)
-SHIM_CFLAGS := -O2 -g -fPIC -fno-stack-protector -U_FORTIFY_SOURCE \
+SHIM_CFLAGS := -O2 -g -fPIC -fno-stack-protector -U_FORTIFY_SOURCE -fstack-clash-protection $(FLOW) \
           -ftls-model=initial-exec -fasynchronous-unwind-tables
-$(B)/preload/%.o: preload/%.c
+$(B)/preload/%.o: preload/%.c $(B)/flags
 	$(call msg,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CSTD) $(WARN) -D_GNU_SOURCE -I. $(SHIM_CFLAGS) -MMD -MP -c $< -o $@
 $(B)/libotrace.so: $(SHIM_SRC:%.c=$(B)/%.o) preload/exports.map
 	$(call msg,LD,$@)
-	$(Q)$(CC) -shared -Wl,-z,now,-z,relro,-z,noexecstack,--version-script=preload/exports.map \
+	$(Q)$(CC) -shared $(HARD_LD) -Wl,--version-script=preload/exports.map \
 		-o $@ $(filter %.o,$^)
 
 $(B)/otrace: $(B)/agent/main.o $(LIB_OBJ)
 	$(call msg,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) -pie $(HARD_LD) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # A bare machine is told what to do before a compiler says that a header lacks.
 $(B)/packages:
 	$(Q)mkdir -p $(@D); pkg-config --exists $(PKGS) && command -v $(CLANG) >/dev/null || { \
 		echo 'packages lack:  try  scripts/setup.sh build' >&2; exit 1; }; touch $@
 
+# Other flags, other objects. Written only when they change.
+$(B)/flags: FORCE
+	$(Q)mkdir -p $(@D); printf '%s\n' '$(ALL_CFLAGS)' '$(SHIM_CFLAGS)' '$(HARD_LD)' | \
+		if cmp -s - $@; then :; else printf '%s\n' '$(ALL_CFLAGS)' '$(SHIM_CFLAGS)' '$(HARD_LD)' > $@; fi
+
 # Objects wait for what is generated; after that the .d files know.
 GEN := $(if $(BPF_SRC),$(B)/agent/otrace.skel.h) $(if $(wildcard exporters/otlp.proto),$(B)/exporters/otlp.pb-c.h)
-$(B)/%.o: %.c | $(B)/packages $(GEN)
+$(B)/%.o: %.c $(B)/flags | $(B)/packages $(GEN)
 	$(call msg,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
@@ -75,7 +91,7 @@ $(B)/exporters/otlp.pb-c.c $(B)/exporters/otlp.pb-c.h &: exporters/otlp.proto | 
 	$(Q)mkdir -p $(B)/exporters && protoc-c --c_out=$(B)/exporters -Iexporters $<
 $(PROTO_O): $(B)/exporters/otlp.pb-c.c
 	$(call msg,CC,$@)
-	$(Q)$(CC) $(CSTD) -D_GNU_SOURCE -I$(B)/exporters $(CFLAGS) $(SANFLAGS) -c $< -o $@
+	$(Q)$(CC) $(CSTD) -D_GNU_SOURCE -I$(B)/exporters $(CFLAGS) $(HARDEN) $(SANFLAGS) -c $< -o $@
 
 # One object per probe file, linked into one skeleton: maps in bpf/maps.bpf.h
 # are __weak, so every file may include it and the linker keeps one of each.

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* chosen.c - which processes a session traces; see chosen.h. */
 
+#include "agent/base/keyed.h"
 #include "agent/chosen.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <uthash.h>
 
 #include "agent/base/own.h"
 #include "bpf/shared.h"

@@ -144,6 +144,7 @@ static int trace(struct agent *ag, struct otr_err *err)
 	}
 	otr_log(OTR_LOG_INFO, "otrace %s: watching %zu processes", OTR_VERSION,
 		otr_session_alive(ag->session));
+	otr_session_confine(ag->session, false);
 	watch(ag);
 	otr_session_finish(ag->session);
 	otr_sinks_drain(ag->sinks, DRAIN_NS);

@@ -10,6 +10,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/cmd.h"
 #include "agent/loop.h"
@@ -35,14 +36,7 @@ static int fail(const struct otr_err *err, int status)
 
 static int open_output(const struct otr_settings *cfg, struct otr_err *err)
 {
-	int fd;
-
-	if (!cfg->output)
-		return STDOUT_FILENO;
-	fd = open(cfg->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		otr_err_set(err, "-o %s: %s", cfg->output, strerror(errno));
-	return fd;
+	return cfg->output ? otr_out_open("-o ", cfg->output, 0, err) : STDOUT_FILENO;
 }
 
 static int open_all(struct attach *at, struct otr_err *err)
@@ -106,6 +100,26 @@ static void warn_of_mute(struct attach *at)
 	otr_sinks_notice(at->sinks, text);
 }
 
+/* Who names process 1 means more than one, and may not know how many. */
+static void tell_of_all(struct attach *at)
+{
+	size_t n = otr_session_alive(at->session);
+	char text[300];
+
+	if (!at->targets.all)
+		return;
+	if (at->cfg->no_follow)
+		snprintf(text, sizeof(text), "process 1 alone is traced, not what it started "
+			 "(--no-follow)");
+	else
+		snprintf(text, sizeof(text),
+			 "process 1 has started all others: %zu processes are traced now, and all "
+			 "that they start\n"
+			 "try  otrace attach NAME      for one program, or  otrace attach "
+			 "--no-follow 1", n);
+	otr_sinks_notice(at->sinks, text);
+}
+
 /* A second Ctrl-C, while we send what waits, ends us at once. */
 static void let_signals_end_us(void)
 {
@@ -136,6 +150,8 @@ static int trace(struct attach *at, struct otr_err *err)
 	otr_targets_title(&at->targets, at->title, sizeof(at->title));
 	otr_sinks_start_line(at->sinks, at->title, otr_session_source(at->session));
 	warn_of_mute(at);
+	tell_of_all(at);
+	otr_session_confine(at->session, false);
 	watch(at);
 	let_signals_end_us();
 	otr_session_finish(at->session);

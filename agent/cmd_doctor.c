@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/confine.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/base/privilege.h"
@@ -119,6 +120,26 @@ static void check_privilege(struct doctor *dr)
 			 "no attach, no static programs (Go), no host view" :
 			 "processes of others are not named");
 	snprintf(ck->fix, sizeof(ck->fix), "sudo otrace ..");
+}
+
+/* What a session gives up once it has begun, and which capabilities remain. */
+static void check_confined(struct doctor *dr)
+{
+	struct otr_check *ck = add(dr, "confined"), *keeps = add(dr, "keeps");
+	struct otr_confined is = {.keeps = ""};
+
+	otr_confine_try(OTR_CONFINE_PROBES | OTR_CONFINE_ADOPT, &is);
+	snprintf(keeps->found, sizeof(keeps->found), "%s",
+		 is.keeps[0] ? is.keeps : "no capability");
+	snprintf(ck->found, sizeof(ck->found), "%s, %s; exporters: no capability",
+		 is.no_new_privs ? "no_new_privs" : "new privileges",
+		 is.seccomp ? "seccomp" : "no seccomp");
+	if (is.no_new_privs && is.seccomp)
+		return;
+	ck->state = OTR_HEALTH_LIMITED;
+	snprintf(ck->consequence, sizeof(ck->consequence),
+		 "a fault in otrace would have more rights than it needs");
+	snprintf(ck->fix, sizeof(ck->fix), "a kernel with CONFIG_SECCOMP_FILTER=y");
 }
 
 /* Our own pid namespace: only what is in it can be named. */
@@ -309,6 +330,7 @@ static int cmd_doctor(const struct otr_settings *cfg, char **args)
 	}
 	check_kernel(&dr);
 	check_privilege(&dr);
+	check_confined(&dr);
 	check_container(&dr);
 	check_shim(&dr);
 	check_self(&dr);

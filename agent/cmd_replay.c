@@ -15,6 +15,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/cmd.h"
 #include "agent/loss.h"
@@ -115,6 +116,10 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 	re->events = re->bytes = re->first_ns = re->last_ns = 0;
 	otr_progress_begin(&re->progress, "replay", path, size_of(path), is_shared(re));
 	rc = otr_record_read(path, take, re, err);
+	if (rc && re->events) {
+		otr_loss_add(OTR_LOSS_RECORDING, 1);
+		otr_loss_because(OTR_LOSS_RECORDING, "%s", err->text);
+	}
 	if (re->events) { /* a damaged file still tells what it can */
 		otr_sinks_flush(re->sinks);
 		otr_sinks_tick(re->sinks, re->last_ns);
@@ -123,20 +128,15 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 	otr_sinks_drain(re->sinks, 5 * OTR_NS_PER_S);
 	if (re->events)
 		tell_summary(re, path);
+	if (!rc)
+		otr_sinks_tell_losses(re->sinks);
 	otr_sinks_close(&re->sinks);
 	return rc;
 }
 
 static int open_output(const struct otr_settings *cfg, struct otr_err *err)
 {
-	int fd = STDOUT_FILENO;
-
-	if (cfg->output)
-		fd = open(cfg->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-			  0644);
-	if (fd < 0)
-		otr_err_set(err, "-o %s: %s", cfg->output, strerror(errno));
-	return fd;
+	return cfg->output ? otr_out_open("-o ", cfg->output, 0, err) : STDOUT_FILENO;
 }
 
 static int replay_all(struct replay *re, char **paths)
@@ -157,7 +157,7 @@ static int replay_all(struct replay *re, char **paths)
 	}
 	if (re->cfg->output)
 		close(re->fd);
-	if (status == OTR_EXIT_OK && re->cfg->strict && otr_loss_any())
+	if (re->cfg->strict && otr_loss_any())
 		return OTR_EXIT_STRICT;
 	return status;
 }

@@ -28,6 +28,7 @@
 #include "agent/launch.h"
 #include "agent/loop.h"
 #include "agent/path.h"
+#include "agent/report.h"
 #include "agent/root.h"
 #include "agent/rules.h"
 #include "agent/session.h"
@@ -63,37 +64,6 @@ static int fail(const struct otr_err *err, int status)
 {
 	otr_err_print(err, "run");
 	return status;
-}
-
-/* -o FILE; else the terminal, if CMD has one; else somebody else must take the spans. */
-static int open_report(struct run *r, struct otr_err *err)
-{
-	const struct otr_settings *cfg = r->cfg;
-	int flags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
-
-	r->report = -1;
-	if (cfg->output) {
-		r->report = open(cfg->output, flags | O_CREAT | O_TRUNC, 0644);
-		if (r->report >= 0)
-			return 0;
-		otr_err_set(err, "-o %s: %s; %s not started", cfg->output,
-			    strerror(errno), r->argv[0]);
-		return -errno;
-	}
-	if (isatty(STDOUT_FILENO) || isatty(STDERR_FILENO)) {
-		r->report = open("/dev/tty", flags);
-		r->shared = true;
-		if (r->report >= 0)
-			return 0;
-	}
-	if (cfg->record || (cfg->exports && cfg->exports[0]))
-		return 0;
-	otr_err_set(err,
-		    "nowhere to show traces: neither stdout nor stderr is a "
-		    "terminal; %s not started",
-		    r->argv[0]);
-	otr_err_hint(err, "try  -o FILE, -o /dev/stderr, or --export URL");
-	return -ENOTTY;
 }
 
 /* The child: waits for its turn, then is CMD. What goes wrong is told through `bad`. */
@@ -301,6 +271,7 @@ static int trace(struct run *r, struct otr_err *err)
 		waitpid(r->pid, NULL, 0);
 		return fail(err, status);
 	}
+	otr_session_confine(r->session, true);
 	wait_for_end(r);
 	if (!r->probes)
 		otr_root_ended(r->session, (uint32_t)r->pid, r->status);
@@ -330,6 +301,35 @@ static int without_library(struct run *r, struct otr_err *err)
 	return 0;
 }
 
+/* It is not started where nothing of it would be seen. */
+static int refuse_program(struct run *r, const char *why, struct otr_err *err)
+{
+	otr_err_set(err, "%s %s: the library cannot be loaded into it, and %s leaves "
+			 "nothing else; not started",
+		    r->argv[0], why,
+		    r->cfg->no_bpf ? "--no-bpf" : "a lack of privilege");
+	otr_err_hint(err, "try  sudo otrace run -- %s       kernel probes see static "
+			  "programs too",
+		     r->argv[0]);
+	return OTR_EXIT_RUN_FAILED;
+}
+
+/* The library's name in its environment would be an error to its loader, and a 32-bit program
+ * cannot take it out for what it starts. Probes see what it starts, but not its own bytes. */
+static int check_32bit(struct run *r, struct otr_err *err)
+{
+	r->carries = false;
+	if (r->probes) {
+		otr_err_set(&r->notice, "%s is a 32-bit program: its own bytes are not read; "
+			    "what it starts is seen by kernel probes", r->argv[0]);
+		return 0;
+	}
+	otr_err_set(err, "%s is a 32-bit program: the library cannot be loaded into it; not "
+		    "started", r->argv[0]);
+	otr_err_hint(err, "right: its 64-bit build");
+	return OTR_EXIT_RUN_FAILED;
+}
+
 /* A program that cannot carry the library may start others that can. */
 static int check_program(struct run *r, struct otr_err *err)
 {
@@ -339,21 +339,15 @@ static int check_program(struct run *r, struct otr_err *err)
 	};
 	enum otr_launch can = otr_launch_can(r->path);
 
+	if (can == OTR_LAUNCH_32BIT)
+		return check_32bit(r, err);
 	if (can != OTR_LAUNCH_STATIC && can != OTR_LAUNCH_SETUID)
 		return 0;
-	if (r->probes) {
-		otr_err_set(&r->notice, "%s %s: seen by kernel probes, no traceparent is "
-				   "put in", r->argv[0], why[can]);
-		return 0;
-	}
-	otr_err_set(err, "%s %s: the library cannot be loaded into it, and %s leaves "
-			 "nothing else; not started",
-		    r->argv[0], why[can],
-		    r->cfg->no_bpf ? "--no-bpf" : "a lack of privilege");
-	otr_err_hint(err, "try  sudo otrace run -- %s       kernel probes see static "
-			  "programs too",
-		     r->argv[0]);
-	return OTR_EXIT_RUN_FAILED;
+	if (!r->probes)
+		return refuse_program(r, why[can], err);
+	otr_err_set(&r->notice, "%s %s: seen by kernel probes, no traceparent is put in",
+		    r->argv[0], why[can]);
+	return 0;
 }
 
 /* Both, where both can be had: the library where it can be loaded, probes for the rest. */
@@ -457,7 +451,7 @@ static int cmd_run(const struct otr_settings *cfg, char **args)
 	status = prepare(&r, &err);
 	if (status)
 		return fail(&err, status);
-	if (open_report(&r, &err) || otr_loop_init(&r.loop))
+	if (otr_report_open(cfg, args[0], &r.report, &r.shared, &err) || otr_loop_init(&r.loop))
 		return fail(&err, OTR_EXIT_RUN_FAILED);
 	status = trace(&r, &err);
 	otr_session_close(&r.session);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/foreign.h"
 #include "agent/base/own.h"
 #include "agent/doctor.h"
 #include "agent/resource/procfs.h"
@@ -32,9 +33,9 @@ static void width(uint32_t pid, struct otr_check *ck)
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = otr_foreign_open(AT_FDCWD, path);
 	ck->id = "program";
-	if (fd < 0 || read(fd, ident, sizeof(ident)) != sizeof(ident)) {
+	if (fd < 0 || !otr_foreign_at(fd, 0, ident, sizeof(ident))) {
 		ck->state = OTR_HEALTH_LIMITED;
 		snprintf(ck->found, sizeof(ck->found), "may not be read");
 	} else if (ident[EI_CLASS] != ELFCLASS64) {

@@ -20,6 +20,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/foreign.h"
 #include "agent/proto/trace_context.h"
 
 #define NAME	"libotrace.so"
@@ -63,6 +64,8 @@ static enum otr_launch read_elf(int fd, const Elf64_Ehdr *eh)
 {
 	Elf64_Phdr ph;
 
+	if (eh->e_ident[EI_CLASS] == ELFCLASS32)
+		return OTR_LAUNCH_32BIT;
 	if (eh->e_ident[EI_CLASS] != ELFCLASS64 || eh->e_phentsize != sizeof(ph))
 		return OTR_LAUNCH_UNKNOWN;
 	for (unsigned int i = 0; i < eh->e_phnum; i++) {
@@ -113,10 +116,10 @@ enum otr_launch otr_launch_can(const char *path)
 
 	for (int i = 0; i < SCRIPTS; i++) {
 		memset(&head, 0, sizeof(head));
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		fd = otr_foreign_open(AT_FDCWD, path);
 		if (fd < 0)
 			return OTR_LAUNCH_UNKNOWN;
-		n = read(fd, &head, sizeof(head) - 1);
+		n = otr_foreign_slurp(fd, (char *)&head, sizeof(head) - 1);
 		if (n >= (ssize_t)sizeof(head.eh) &&
 		    !memcmp(head.eh.e_ident, ELFMAG, SELFMAG))
 			can = read_elf(fd, &head.eh);

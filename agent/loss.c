@@ -4,8 +4,10 @@
 #include "agent/loss.h"
 
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -21,6 +23,7 @@ static _Atomic uint64_t counts[OTR_LOSS_MAX];
 
 /* Whose they were, where that is known; appended to, so that a row keeps its place. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char reasons[OTR_LOSS_MAX][OTR_LOSS_REASON - 64];
 static struct otr_loss_share shares[OTR_LOSS_SHARES];
 static size_t n_shares;
 
@@ -77,6 +80,28 @@ void otr_loss_of(enum otr_loss cause, uint64_t n, struct otr_slice service)
 	sh = share_of(cause, service);
 	if (sh)
 		sh->n += n;
+	pthread_mutex_unlock(&lock);
+}
+
+void otr_loss_because(enum otr_loss cause, const char *fmt, ...)
+{
+	char *to = reasons[cause];
+	va_list ap;
+
+	pthread_mutex_lock(&lock);
+	va_start(ap, fmt);
+	vsnprintf(to, sizeof(reasons[0]), fmt, ap);
+	va_end(ap);
+	to[strcspn(to, "\n")] = 0;
+	pthread_mutex_unlock(&lock);
+}
+
+void otr_loss_reason(enum otr_loss cause, char out[OTR_LOSS_REASON])
+{
+	const char *why = reasons[cause];
+
+	pthread_mutex_lock(&lock);
+	snprintf(out, OTR_LOSS_REASON, "%s%s%s", rows[cause].meaning, *why ? ": " : "", why);
 	pthread_mutex_unlock(&lock);
 }
 

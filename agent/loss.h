@@ -30,6 +30,15 @@ void otr_loss_add(enum otr_loss cause, uint64_t n);
 /* Likewise, of a service; an empty name is nobody's. */
 void otr_loss_of(enum otr_loss cause, uint64_t n, struct otr_slice service);
 
+/* Why that was, in words: the last reason counts, its first line. */
+void otr_loss_because(enum otr_loss cause, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define OTR_LOSS_REASON 200
+
+/* What otr_loss_meaning() says, and the reason behind it where one is known. */
+void otr_loss_reason(enum otr_loss cause, char out[OTR_LOSS_REASON]);
+
 /* Gives every share so far; one keeps its place for good. Returns how many. */
 size_t otr_loss_shares(struct otr_loss_share out[OTR_LOSS_SHARES]);
 

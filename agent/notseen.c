@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * notseen.c - traffic that was there and was not understood.
- *
- * What it was is told from its first bytes, when they tell: TLS records begin with a
- * type of 20 to 23 and version 3 (RFC 8446, 5.1), SSH with its name (RFC 4253, 4.2), HTTP/2
- * with its preface (RFC 9113, 3.4).
+ * notseen.c - traffic that was there and was not understood. What it was is told from its
+ * first bytes, when they tell (protocol_name.c).
  */
 
 #include "agent/notseen.h"
@@ -15,14 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "agent/base/buf.h"
 #include "agent/base/clock.h"
 #include "agent/base/own.h"
 #include "agent/pipeline.h"
+#include "agent/protocol_name.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
 #include "agent/sinks.h"
+#include "agent/stream/stream.h"
+#include "agent/uncarried.h"
+#include "bpf/ring.h"
 
 #define FIRST_NS (10 * OTR_NS_PER_S)
 #define EACH_NS	 (60 * OTR_NS_PER_S)
@@ -46,6 +48,7 @@ struct table {
 struct otr_notseen {
 	struct table gone; /* of connections that are over */
 	struct table all;  /* these and those that are open, as told last */
+	struct otr_uncarried_table programs;
 	uint64_t next_ns;
 	struct otr_buf text;
 };
@@ -71,21 +74,26 @@ void otr_notseen_free(struct otr_notseen **np)
 	free(ns);
 }
 
+/* PostgreSQL's SSLRequest. What follows is TLS, unless the server said no. */
+static bool asks_for_tls(const struct otr_stream_stat *stat)
+{
+	return stat->first.len >= 8 && stat->answer.bytes[0] != 'N' &&
+	       !memcmp(stat->first.bytes, "\0\0\0\x08\x04\xd2\x16\x2f", 8);
+}
+
+/* Whoever spoke first, or the other one: a server's front may begin with what is its own. */
 static const char *reason(const struct otr_stream_stat *stat)
 {
-	const uint8_t *h = stat->head;
+	const char *known = otr_protocol_by_head(stat->first.bytes, stat->first.len);
 
-	if (!stat->head_len)
+	if (!stat->first.len)
 		return "made before attach, waiting for a boundary";
-	if (stat->head_len >= 3 && h[0] >= 20 && h[0] <= 23 && h[1] == 3)
+	if (asks_for_tls(stat))
 		return "TLS: not readable here";
-	/* PostgreSQL's SSLRequest: what follows is TLS, or it would have been read. */
-	if (stat->head_len == 8 && !memcmp(h, "\0\0\0\x08\x04\xd2\x16\x2f", 8))
-		return "TLS: not readable here";
-	if (stat->head_len >= 4 && !memcmp(h, "SSH-", 4))
-		return "SSH: not readable";
-	if (stat->head_len == 8 && !memcmp(h, "PRI * HT", 8))
-		return "HTTP/2: not read yet";
+	if (!known)
+		known = otr_protocol_by_head(stat->answer.bytes, stat->answer.len);
+	if (known)
+		return known;
 	return stat->proto ? "the parser gave up" : "unknown protocol";
 }
 
@@ -145,7 +153,12 @@ static struct row *name_row(struct table *tb, struct otr_pipeline *pl,
 	return at;
 }
 
-static void add(struct table *tb, struct otr_pipeline *pl,
+void otr_notseen_program(struct otr_notseen *ns, uint32_t tgid, int why, const char *path)
+{
+	otr_uncarried_add(&ns->programs, tgid, why, path);
+}
+
+static void add(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *pl,
 		const struct otr_stream_stat *stat)
 {
 	static const char past[] =
@@ -154,23 +167,24 @@ static void add(struct table *tb, struct otr_pipeline *pl,
 
 	if (stat->past)
 		name_row(tb, pl, stat, past, stat->past);
-	if (stat->messages || stat->bytes <= stat->past)
+	if (stat->messages || stat->read || stat->bytes <= stat->past ||
+	    otr_uncarried_is(&ns->programs, stat->tgid, OTR_UNCARRIED_32BIT))
 		return;
 	at = name_row(tb, pl, stat, reason(stat), stat->bytes - stat->past);
 	if (!at || at->head_len)
 		return;
-	memcpy(at->head, stat->head, sizeof(at->head));
-	at->head_len = stat->head_len;
+	at->head_len = stat->first.len < sizeof(at->head) ? stat->first.len : sizeof(at->head);
+	memcpy(at->head, stat->first.bytes, at->head_len);
 }
 
 void otr_notseen_ended(struct otr_notseen *ns, struct otr_pipeline *pl,
 		       const struct otr_stream_stat *stat)
 {
-	add(&ns->gone, pl, stat);
+	add(ns, &ns->gone, pl, stat);
 }
 
 struct open_conns {
-	struct table *into;
+	struct otr_notseen *ns;
 	struct otr_pipeline *pl;
 };
 
@@ -178,12 +192,12 @@ static void add_open(void *arg, const struct otr_stream_stat *stat)
 {
 	const struct open_conns *oc = arg;
 
-	add(oc->into, oc->pl, stat);
+	add(oc->ns, &oc->ns->all, oc->pl, stat);
 }
 
 static void collect(struct otr_notseen *ns, struct otr_pipeline *pl)
 {
-	struct open_conns oc = {&ns->all, pl};
+	struct open_conns oc = {ns, pl};
 
 	ns->all = ns->gone;
 	otr_streams_each(otr_pipeline_streams(pl), add_open, &oc);
@@ -223,6 +237,9 @@ static void print_rows(struct otr_notseen *ns)
 			otr_buf_byte(&ns->text, '\n');
 		print_row(&ns->text, &ns->all.rows[i]);
 	}
+	if (ns->all.n && ns->programs.n)
+		otr_buf_byte(&ns->text, '\n');
+	otr_uncarried_print(&ns->text, &ns->programs, geteuid() == 0);
 	otr_buf_byte(&ns->text, '\0');
 }
 
@@ -239,7 +256,7 @@ void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks,
 	collect(ns, pl);
 	otr_buf_printf(&ns->text, "%llu s and no request understood\n",
 		       (unsigned long long)(elapsed_ns / OTR_NS_PER_S));
-	if (!ns->all.n)
+	if (!ns->all.n && !ns->programs.n)
 		otr_buf_str(&ns->text,
 			    "no traffic at all: idle, or it is not this process "
 			    "that serves; try  otrace attach :PORT");

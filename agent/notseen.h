@@ -21,6 +21,9 @@ void otr_notseen_free(struct otr_notseen **np);
 void otr_notseen_ended(struct otr_notseen *ns, struct otr_pipeline *pl,
 		       const struct otr_stream_stat *stat);
 
+/* A program that does not carry the library: `why` is one of enum otr_uncarried. */
+void otr_notseen_program(struct otr_notseen *ns, uint32_t tgid, int why, const char *path);
+
 /* After 10 s without a span, though bytes moved, says once a minute at most which
  * connections they were and why. */
 void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks,

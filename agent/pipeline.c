@@ -204,11 +204,15 @@ int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 	case OTR_EV_LOST:
 		take_loss(pl, rec);
 		break;
+	case OTR_EV_CONN_FAILED:
+		otr_stitch_failed(pl->stitch, rec);
+		break;
 	case OTR_EV_HANDOFF:
 		otr_stitch_handoff(pl->stitch, rec);
 		break;
 	default:
 		otr_streams_event(pl->streams, ev);
+		otr_stitch_attempts(pl->stitch, ev);
 		otr_stitch_process(pl->stitch, ev);
 		break;
 	}

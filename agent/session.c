@@ -13,12 +13,15 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/confine.h"
 #include "agent/base/err.h"
+#include "agent/base/log.h"
 #include "agent/base/own.h"
 #include "agent/base/usage.h"
 #include "agent/chosen.h"
@@ -79,6 +82,7 @@ static int drained(void *arg, const struct otr_event *ev)
 		otr_session_forked(s, ev);
 		break;
 	case OTR_EV_META: /* the process itself; what /proc says is more, if it is there */
+		otr_session_check_pairs(s, ev);
 		otr_session_put(s, ev);
 		if (s->cfg.no_probes)
 			otr_session_facts(s, ev->tgid, ev->time_ns);
@@ -175,6 +179,15 @@ static void born(void *arg, uint32_t tgid)
 	otr_chosen_add(s->chosen, tgid);
 }
 
+/* Where there are probes they see it; for 32-bit programs see otr_session_facts(). */
+static void uncarried(void *arg, uint32_t tgid, int why, const char *path)
+{
+	struct otr_session *s = arg;
+
+	if (s->cfg.no_probes)
+		otr_notseen_program(otr_sinks_notseen(s->cfg.sinks), tgid, why, path);
+}
+
 static bool is_chosen(void *arg, uint32_t tgid)
 {
 	return otr_session_has(arg, tgid);
@@ -223,6 +236,7 @@ int otr_session_open(struct otr_session **out,
 		.say = cfg->say,
 		.born = born,
 		.chosen = is_chosen,
+		.uncarried = uncarried,
 		.arg = s,
 	};
 	int rc;
@@ -257,6 +271,21 @@ int otr_session_start(struct otr_session *s)
 {
 	s->started = true;
 	return otr_sources_list(s->src, 0);
+}
+
+void otr_session_confine(struct otr_session *s, bool child)
+{
+	unsigned int needs = child ? OTR_CONFINE_CHILD : 0;
+	int rc;
+
+	if (!s->cfg.no_probes)
+		needs |= OTR_CONFINE_PROBES;
+	/* Without probes it looks for the rings of children that reached no door. */
+	if (s->cfg.library && (s->cfg.adopt || s->cfg.no_probes))
+		needs |= OTR_CONFINE_ADOPT;
+	rc = otr_confine(needs);
+	if (rc && s->cfg.cfg->verbose) /* doctor says so, too */
+		otr_log(OTR_LOG_WARN, "not confined: %s", strerror(-rc));
 }
 
 const char *otr_session_join(const struct otr_session *s)
@@ -300,10 +329,21 @@ int otr_session_step(struct otr_session *s)
 	otr_sources_drain(s->src, now, drained, s);
 	otr_sources_poll(s->src, now, false, drained, s);
 	otr_chosen_tick(s->chosen, now);
+	otr_session_search(s, now);
 	let_pass(s, now - settle_ns(s));
 	otr_sinks_tick(s->cfg.sinks, now);
 	otr_notseen_watch(otr_sinks_notseen(s->cfg.sinks), s->cfg.sinks, now - s->began_ns);
 	return otr_pace_step(&s->pace, now, otr_sources_rest_ms(s->src, s->events));
+}
+
+static void close_record(struct otr_session *s)
+{
+	int rc = otr_record_close(&s->record);
+
+	if (!rc)
+		return;
+	otr_loss_add(OTR_LOSS_RECORDING, 1);
+	otr_loss_because(OTR_LOSS_RECORDING, "%s: %s", s->cfg.cfg->record, strerror(-rc));
 }
 
 void otr_session_finish(struct otr_session *s)
@@ -315,6 +355,7 @@ void otr_session_finish(struct otr_session *s)
 	s->ended_ns = now;
 	otr_sources_poll(s->src, now, true, drained, s);
 	let_pass(s, now + 1);
+	close_record(s);
 	otr_sinks_flush(s->cfg.sinks);
 	otr_sinks_tick(s->cfg.sinks, now);
 }
@@ -339,10 +380,11 @@ void otr_session_summary(struct otr_session *s, const char *what)
 		.not_seen = otr_notseen_lines(otr_sinks_notseen(s->cfg.sinks), pl),
 	};
 
-	if (!con)
-		return;
 	otr_stitch_stats(otr_pipeline_stitch(pl), &stats);
-	otr_console_summary(con, &sum);
+	if (con)
+		otr_console_summary(con, &sum);
+	if (s->ended_ns)
+		otr_sinks_tell_losses(s->cfg.sinks);
 }
 
 bool otr_session_flawed(const struct otr_session *s)
@@ -360,13 +402,7 @@ void otr_session_close(struct otr_session **sp)
 		otr_sinks_bind(s->cfg.sinks, NULL, NULL, NULL);
 	otr_sources_close(&s->src);
 	otr_merge_free(&s->merge);
-	if (s->record && otr_record_close(&s->record)) {
-		struct otr_err err;
-
-		otr_err_set(&err, "%s: the recording is not whole: disk full?",
-			    s->cfg.cfg->record);
-		otr_err_print(&err, NULL);
-	}
+	close_record(s);
 	otr_chosen_free(&s->chosen);
 	free(s);
 }

@@ -58,6 +58,10 @@ void otr_session_listeners(struct otr_session *s,
 			   void (*fn)(void *arg, uint32_t tgid, uint16_t port),
 			   void *arg);
 
+/* Gives up what is needed no more (agent/base/confine.h): what is traced was started, or chosen.
+ * `child`: signals may be passed on to a program of ours. */
+void otr_session_confine(struct otr_session *s, bool child);
+
 /* Begins: facts of the host and of all targets, their sockets, their threads. */
 int otr_session_start(struct otr_session *s);
 

@@ -9,6 +9,8 @@
 #include "agent/session.h"
 #include "bpf/event.h"
 
+#define OTR_SESSION_APART 16 /* in one search; what is more is found in none */
+
 struct otr_session {
 	struct otr_session_config cfg;
 	struct otr_sources *src;
@@ -23,6 +25,10 @@ struct otr_session {
 	uint64_t clock_ns; /* when the clock was told last */
 	uint64_t passed_ns; /* what is older has been released */
 	uint64_t events;   /* of this step */
+	uint64_t searched_ns; /* when rings were looked for last */
+	uint32_t apart[OTR_SESSION_APART]; /* found then, and perhaps offered this moment */
+	size_t n_apart;
+	bool told_bad_pair; /* of an OTEL_RESOURCE_ATTRIBUTES, once */
 	bool started;	   /* what was there has been listed */
 
 	/* Only during otr_session_listeners(). */
@@ -35,6 +41,11 @@ void otr_session_put(void *arg, const struct otr_event *ev);
 
 /* session_procs.c: facts of a process, as /proc has them. */
 void otr_session_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns);
+
+/* Without probes: looks for descendants of ours whose rings no door took. */
+void otr_session_search(struct otr_session *s, uint64_t now_ns);
+
+void otr_session_check_pairs(struct otr_session *s, const struct otr_event *ev);
 
 /* It executes a program (`exec`), or listens on a port: is it traced from now on? */
 void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,

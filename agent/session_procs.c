@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* session_procs.c - the processes of a session: which are traced, and what is known of them. */
 
+#include <elf.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/elf_class.h"
 #include "agent/notseen.h"
+#include "agent/resource/name.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
 #include "agent/session_int.h"
@@ -13,13 +17,53 @@
 #include "agent/sinks.h"
 #include "agent/source/made.h"
 #include "agent/source/sources.h"
+#include "bpf/ring.h"
+
+/* With -v, once: what of a process's OTEL_RESOURCE_ATTRIBUTES is ignored. */
+void otr_session_check_pairs(struct otr_session *s, const struct otr_event *ev)
+{
+	const struct otr_ev_meta *meta = (const void *)ev;
+	struct otr_slice bad, env = {meta->text, meta->len};
+	char text[300];
+
+	if (!s->cfg.cfg->verbose || s->told_bad_pair || meta->key != OTR_META_ENV ||
+	    otr_name_pairs(otr_name_env(env, "OTEL_RESOURCE_ATTRIBUTES"), NULL, NULL, &bad))
+		return;
+	s->told_bad_pair = true;
+	snprintf(text, sizeof(text),
+		 "OTEL_RESOURCE_ATTRIBUTES of process %u: `%.*s` is ignored\n"
+		 "right: KEY=VALUE,KEY=VALUE, with %%2C for a comma and %%25 for a %%",
+		 ev->tgid, bad.len < 80 ? (int)bad.len : 80, bad.data);
+	otr_sinks_notice(s->cfg.sinks, text);
+}
+
+static void put_fact(void *arg, const struct otr_event *ev)
+{
+	otr_session_check_pairs(arg, ev);
+	otr_session_put(arg, ev);
+}
+
+/* Probes take the arguments of a system call from where 64-bit programs have them. */
+static void name_if_32bit(struct otr_session *s, uint32_t tgid)
+{
+	char path[32], exe[512];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
+	if (s->cfg.no_probes || otr_elf_class(path) != ELFCLASS32)
+		return;
+	n = readlink(path, exe, sizeof(exe) - 1);
+	exe[n > 0 ? n : 0] = 0;
+	otr_notseen_program(otr_sinks_notseen(s->cfg.sinks), tgid, OTR_UNCARRIED_32BIT, exe);
+}
 
 void otr_session_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns)
 {
 	const char *service = s->cfg.cfg->service;
 	char go[OTR_GO_VERSION];
 
-	otr_resource_read(tgid, time_ns, otr_session_put, s);
+	name_if_32bit(s, tgid);
+	otr_resource_read(tgid, time_ns, put_fact, s);
 	if (otr_go_version(tgid, go))
 		otr_meta_put(tgid, OTR_META_GO, otr_slice_str(go), time_ns, otr_session_put, s);
 	if (service)
@@ -65,7 +109,7 @@ static bool add_child(void *arg, uint32_t pid)
 {
 	struct family *fam = arg;
 
-	if (!otr_session_has(fam->s, pid) &&
+	if (pid != (uint32_t)getpid() && !otr_session_has(fam->s, pid) &&
 	    otr_session_has(fam->s, otr_procfs_parent(pid)) &&
 	    !target_one(fam->s, pid))
 		fam->added++;
@@ -157,3 +201,78 @@ void otr_session_forked(struct otr_session *s, const struct otr_event *ev)
 		otr_chosen_add(s->chosen, ev->tgid);
 }
 
+
+#define SEARCH_NS OTR_NS_PER_S /* at first, for SEARCHES; then five times that: 1 ms for 100 processes */
+#define SEARCHES  5
+#define DEEPEST	  64 /* generations between a process and us */
+
+static bool descends_from_us(uint32_t pid)
+{
+	uint32_t us = (uint32_t)getpid();
+
+	for (int i = 0; i < DEEPEST && pid > 1; i++) {
+		pid = otr_procfs_parent(pid);
+		if (pid == us)
+			return true;
+	}
+	return false;
+}
+
+/* Its memory map may be read, so it is the ring that may not be taken. */
+static bool has_open_maps(uint32_t pid)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* A second later no offer came. */
+static void name_apart(struct otr_session *s)
+{
+	char exe[512];
+
+	while (s->n_apart) {
+		uint32_t pid = s->apart[--s->n_apart];
+
+		if (!otr_session_has(s, pid) && otr_procfs_exe(pid, exe, sizeof(exe)))
+			otr_notseen_program(otr_sinks_notseen(s->cfg.sinks), pid,
+					    OTR_UNCARRIED_APART, exe);
+	}
+}
+
+static bool search_one(void *arg, uint32_t pid)
+{
+	struct otr_session *s = arg;
+	enum otr_adopt is;
+
+	if (otr_session_has(s, pid) || !descends_from_us(pid))
+		return true;
+	is = otr_sources_adopt(s->src, pid, otr_now());
+	if (is == OTR_ADOPT_TAKEN) {
+		otr_chosen_add(s->chosen, pid);
+		otr_session_facts(s, pid, otr_now());
+	} else if (is == OTR_ADOPT_DENIED && s->n_apart < OTR_SESSION_APART &&
+		   has_open_maps(pid)) {
+		s->apart[s->n_apart++] = pid;
+	}
+	return true;
+}
+
+/* A process that reaches neither a path nor an abstract name keeps its ring where it can be
+ * found: whoever may (CAP_SYS_ADMIN) takes it from there, everybody else names it. */
+void otr_session_search(struct otr_session *s, uint64_t now_ns)
+{
+	bool young = now_ns - s->began_ns < SEARCHES * SEARCH_NS;
+
+	if (!s->cfg.no_probes || !s->cfg.library || s->cfg.cfg->no_follow ||
+	    now_ns - s->searched_ns < (young ? SEARCH_NS : SEARCHES * SEARCH_NS))
+		return;
+	s->searched_ns = now_ns;
+	name_apart(s);
+	otr_procfs_each(search_one, s);
+}

@@ -14,6 +14,7 @@
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/held.h"
+#include "agent/loss.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/url.h"
 #include "agent/notseen.h"
@@ -358,6 +359,26 @@ void otr_sinks_drain(struct otr_sinks *sk, uint64_t grace_ns)
 		otr_queue_close(&sk->queues[i], deadline);
 	}
 	sk->n_queues = 0;
+}
+
+static void tell_loss(enum otr_loss cause)
+{
+	char why[OTR_LOSS_REASON];
+	struct otr_err line;
+
+	otr_loss_reason(cause, why);
+	otr_err_set(&line, "lost %llu %s (%s): %s", (unsigned long long)otr_loss_get(cause),
+		    otr_loss_unit(cause), otr_loss_word(cause), why);
+	otr_err_print(&line, NULL);
+}
+
+void otr_sinks_tell_losses(struct otr_sinks *sk)
+{
+	if (sk->console && otr_console_summarizes(sk->console))
+		return;
+	for (int i = OTR_LOSS_NONE + 1; i < OTR_LOSS_MAX; i++)
+		if (otr_loss_get((enum otr_loss)i))
+			tell_loss((enum otr_loss)i);
 }
 
 void otr_sinks_close(struct otr_sinks **sp)

@@ -70,6 +70,9 @@ uint64_t otr_sinks_spans(const struct otr_sinks *sk);
 /* Sends what waits to the exporters, for `grace_ns` at most, and ends them. */
 void otr_sinks_drain(struct otr_sinks *sk, uint64_t grace_ns);
 
+/* Says on stderr what was lost and why, unless a summary has said so. */
+void otr_sinks_tell_losses(struct otr_sinks *sk);
+
 void otr_sinks_close(struct otr_sinks **sp);
 
 #endif /* OTR_SINKS_H */

@@ -115,16 +115,28 @@ void otr_sb_bool(struct otr_span_builder *sb, enum otr_key key, bool value)
 	at->boolean = value;
 }
 
-void otr_sb_custom(struct otr_span_builder *sb, struct otr_slice name,
-		   struct otr_slice value)
+static void set_custom(struct otr_span_builder *sb, enum otr_attr_type type,
+		       struct otr_slice name, struct otr_slice value)
 {
 	struct otr_attr *at = value.len ? slot(sb, OTR_KEY_CUSTOM) : NULL;
 
 	if (!at)
 		return;
-	at->type = OTR_ATTR_STRING;
+	at->type = (uint16_t)type;
 	at->name = keep(sb, name);
 	at->string = keep(sb, value);
+}
+
+void otr_sb_custom(struct otr_span_builder *sb, struct otr_slice name,
+		   struct otr_slice value)
+{
+	set_custom(sb, OTR_ATTR_STRING, name, value);
+}
+
+void otr_sb_custom_list(struct otr_span_builder *sb, struct otr_slice name,
+			struct otr_slice value)
+{
+	set_custom(sb, OTR_ATTR_STRINGS, name, value);
 }
 
 void otr_sb_link(struct otr_span_builder *sb, const struct otr_link *link)
@@ -156,7 +168,7 @@ static void settle_attrs(struct otr_attr *at, size_t n, const char *text)
 {
 	for (; n--; at++) {
 		settle(&at->name, text);
-		if (at->type == OTR_ATTR_STRING)
+		if (at->type == OTR_ATTR_STRING || at->type == OTR_ATTR_STRINGS)
 			settle(&at->string, text);
 	}
 }

@@ -12,6 +12,7 @@
 
 #include "agent/base/err.h"
 #include "agent/proto/proto.h"
+#include "agent/resource/kind.h"
 #include "agent/resource/procfs.h"
 #include "agent/session.h"
 
@@ -108,9 +109,42 @@ static int no_pid(const char *word, struct otr_err *err)
 	return -ESRCH;
 }
 
+/* Nothing will ever be seen of it: a person is told what it is. */
+static int refuse_kind(uint32_t pid, struct otr_err *err)
+{
+	struct otr_kind_of is;
+
+	otr_kind_read(pid, &is);
+	switch (is.kind) {
+	case OTR_KIND_KERNEL:
+		otr_err_set(err, "process %u (%s) is a thread of the kernel: it runs no program",
+			    pid, is.name);
+		otr_err_hint(err, "try  otrace attach NAME, or otrace attach :PORT");
+		return -EINVAL;
+	case OTR_KIND_ENDED:
+		otr_err_set(err, "process %u (%s) has ended: it is a zombie, whose parent %u has "
+			    "not asked for its status", pid, is.name, is.parent);
+		otr_err_hint(err, "try  otrace attach %u", is.parent);
+		return -ESRCH;
+	case OTR_KIND_THREAD:
+		otr_err_set(err, "%u (%s) is a thread of process %u", pid, is.name, is.parent);
+		otr_err_hint(err, "try  otrace attach %u", is.parent);
+		return -EINVAL;
+	case OTR_KIND_32BIT:
+		otr_err_set(err, "process %u (%s) is a 32-bit program: its bytes are not read",
+			    pid, is.name);
+		otr_err_hint(err, "right: its 64-bit build, or who asks it: otrace attach NAME");
+		return -EINVAL;
+	default:
+		return 0;
+	}
+}
+
 static int by_pid(struct search *se, const char *word, struct otr_err *err)
 {
+	uint32_t pid = (uint32_t)strtoul(word, NULL, 10);
 	char path[64];
+	int rc;
 
 	snprintf(path, sizeof(path), "/proc/%.20s", word);
 	if (strlen(word) > 10 || access(path, F_OK))
@@ -119,8 +153,11 @@ static int by_pid(struct search *se, const char *word, struct otr_err *err)
 		otr_err_set(err, "process %s is otrace itself", word);
 		return -EINVAL;
 	}
-	choose(se, (uint32_t)strtoul(word, NULL, 10));
-	return 0;
+	rc = refuse_kind(pid, err);
+	if (!rc)
+		choose(se, pid);
+	se->t->all |= !rc && pid == 1;
+	return rc;
 }
 
 static int by_port(struct search *se, struct otr_err *err)

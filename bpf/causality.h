@@ -266,6 +266,22 @@ OTR_LAW void otr_r4_born(struct otr_strand *st, struct otr_mind *mind,
 	otr_act(st, now);
 }
 
+/* R4 for a connect() that comes to nothing: whom it was for, claimed as a request would be.
+ * Sets `parent` (conn 0: none); st->cur is fresh. */
+OTR_LAW enum otr_evidence otr_r4_dial(const struct otr_strand *st,
+				      const struct otr_mind *mind, int may_loop,
+				      __u64 now, struct otr_xref *parent)
+{
+	parent->conn = 0;
+	parent->pos = 0;
+	if (!otr_current(st, mind, now) || (may_loop && !otr_is_known(st)))
+		return OTR_EVIDENCE_NONE;
+	if (otr_is_loop(st, mind) && OTR_GET(mind->doubt) && OTR_GET(mind->open) != 1)
+		return OTR_EVIDENCE_NONE;
+	*parent = st->cur;
+	return (enum otr_evidence)st->evidence;
+}
+
 /*
  * R4: the first bytes of an outbound request. Sets `believed` (conn 0: none) and
  * returns the evidence with which it may be claimed, or NONE. `claim_ex`, `born_ex`,

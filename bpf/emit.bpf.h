@@ -65,6 +65,7 @@ static __always_inline void otr_emit_conn(struct sock *sk, struct otr_conn *c,
 	__builtin_memset(cn, 0, sizeof(*cn));
 	otr_head(&cn->hdr, kind, OTR_HOOK_SOCKET, sizeof(*cn), now);
 	cn->hdr.tgid = c->tgid;
+	cn->hdr.strand = c->dialer;
 	cn->hdr.conn = c->inode;
 	otr_sock_facts(sk, c, cn, fresh);
 	cn->by_lib = c->by_lib;

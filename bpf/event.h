@@ -48,6 +48,7 @@ enum otr_event_kind {
 	OTR_EV_LISTEN,	  /* struct otr_ev_conn: local address only */
 	OTR_EV_TICK, /* struct otr_event: idle time passed, so replay knows */
 	OTR_EV_PAST, /* struct otr_ev_past: made by the agent, before a CONN_CLOSE */
+	OTR_EV_CONN_FAILED, /* struct otr_ev_failed: a connect() that came to nothing */
 	OTR_EV_MAX,
 };
 
@@ -245,6 +246,8 @@ enum otr_loss {
 	OTR_LOSS_LATE,	    /* evidence of a parent came after its span was out */
 	OTR_LOSS_BUDGET,    /* requests let go, for want of CPU (--cpu-budget) */
 	OTR_LOSS_BEHIND,    /* requests let go, since the agent was behind */
+	OTR_LOSS_OUTPUT,    /* traces that -o or the terminal did not take: blocks */
+	OTR_LOSS_RECORDING, /* --record did not take all */
 	OTR_LOSS_MAX,
 };
 
@@ -302,6 +305,15 @@ struct otr_ev_past {
 	__u64 bytes;
 };
 
+/* hdr: when it failed, and who called connect(); hdr.conn: the socket that would have been. */
+struct otr_ev_failed {
+	struct otr_event hdr;
+	struct otr_cause cause;
+	__u64 start_ns;
+	struct otr_addr remote;
+	__s32 error; /* errno; ECANCELED: the caller gave it up */
+};
+
 _Static_assert(sizeof(struct otr_event) == 40, "ABI: otr_event");
 _Static_assert(sizeof(struct otr_ev_conn) == 240, "ABI: otr_ev_conn");
 _Static_assert(sizeof(struct otr_cause) == 56, "ABI: otr_cause");
@@ -313,6 +325,7 @@ _Static_assert(sizeof(struct otr_ev_clock) == 64, "ABI: otr_ev_clock");
 _Static_assert(sizeof(struct otr_ev_meta) == 48, "ABI: otr_ev_meta");
 _Static_assert(sizeof(struct otr_ev_lost) == 56, "ABI: otr_ev_lost");
 _Static_assert(sizeof(struct otr_ev_past) == 48, "ABI: otr_ev_past");
+_Static_assert(sizeof(struct otr_ev_failed) == 128, "ABI: otr_ev_failed");
 
 /* From here on requests are let go, each with its answer. */
 static inline int otr_lost_is_pause(const struct otr_ev_lost *ev)

@@ -56,7 +56,7 @@ OTR_LAW int otr_r6c_woken(const struct otr_strand *waker, struct otr_mind *mind,
 	if (!mind->relays)
 		return 1;
 	mind->relays--;
-	return mind->open == 1;
+	return OTR_GET(mind->open) == 1;
 }
 
 OTR_LAW void otr_r9_write(struct otr_strand *st, struct otr_letter *box, __u64 now)

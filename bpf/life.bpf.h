@@ -25,6 +25,13 @@ static __always_inline void otr_connecting(struct otr_task *t, struct otr_conn *
 	mind = otr_mind_of(t->tgid);
 	st = otr_strand_now(t, &strand);
 	c->dialer = strand;
+	c->dialed_ns = bpf_ktime_get_ns();
+	c->lib_tells = otr_has_lib(t) != 0;
+	if (mind && st) {
+		otr_refresh(st, otr_exch_of(st->cur.conn));
+		c->dialed_why = otr_r4_dial(st, mind, c->nonblock && !t->go_goid,
+					    c->dialed_ns, &c->dialed_for);
+	}
 	if (!mind || !st || !c->nonblock || t->go_goid)
 		return;
 	otr_want_waits(t);
@@ -39,17 +46,47 @@ static __always_inline void otr_tell(struct sock *sk, struct otr_conn *c, __u16 
 	otr_emit_conn(sk, c, kind, bpf_ktime_get_ns(), none);
 }
 
+#define ECANCELED 125
+
+static __always_inline void otr_emit_failed(struct sock *sk, struct otr_conn *c)
+{
+	struct otr_ev_failed *ev = otr_reserve_fact(sizeof(*ev));
+	struct otr_addr local;
+
+	if (!ev)
+		return;
+	__builtin_memset(ev, 0, sizeof(*ev));
+	otr_head(&ev->hdr, OTR_EV_CONN_FAILED, OTR_HOOK_SOCKET, sizeof(*ev),
+		 bpf_ktime_get_ns());
+	ev->hdr.tgid = c->tgid;
+	ev->hdr.strand = c->dialer;
+	ev->hdr.conn = c->inode;
+	ev->start_ns = c->dialed_ns;
+	ev->error = c->error;
+	otr_addrs_inet(sk, c->family, &local, &ev->remote);
+	otr_cause_of(&ev->cause, &c->dialed_for, otr_exch_of(c->dialed_for.conn),
+		     c->dialed_why);
+	otr_submit_fact(ev);
+}
+
 /* A connect() that failed: nobody will write. */
 static __always_inline void otr_refused(struct sock *sk, struct otr_conn *c)
 {
+	struct otr_exch *ex = otr_exch_of(c->asked.born.conn);
+	struct otr_mind *mind = otr_mind_of(c->tgid);
+
 	if (c->told)
 		return;
+	if (mind && c->asked.has_born && otr_xref_open(&c->asked.born, ex))
+		otr_flight(mind, ex, -1); /* it waits for this no more */
+	c->asked.has_born = 0;
 	c->error = BPF_CORE_READ(sk, sk_err);
 	if (!c->error)
-		c->error = 110; /* ETIMEDOUT: the kernel gave up on the SYN */
+		c->error = ECANCELED; /* closed while it was under way */
 	if (!c->inode)
 		c->inode = otr_sock_inode(sk);
-	otr_tell(sk, c, OTR_EV_CONN_CLOSE);
+	if (!c->lib_tells && c->dialed_ns)
+		otr_emit_failed(sk, c);
 }
 
 static __always_inline void otr_listening(struct sock *sk)

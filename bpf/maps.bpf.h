@@ -46,9 +46,11 @@ struct otr_flow { /* one direction of a connection; the run that is going on */
 	__u8 capture;	/* enum otr_capture */
 	__u8 cut;	/* bytes of this run were moved without a record */
 	__u8 eof;
-	__u8 pad;
+	__u8 head_open; /* the run is a request whose head goes on: headend.bpf.h */
 	__u8 tail[8];
 	struct otr_frames frames;
+	__u16 head_last; /* its last two bytes */
+	__u16 pad[3];
 };
 
 #define OTR_DIR_NONE 2
@@ -58,7 +60,9 @@ struct otr_conn {
 	struct otr_flow flow[2]; /* by enum otr_dir */
 	struct otr_asked asked;
 	__u32 tgid;	  /* who moved bytes last */
-	__u64 dialer;	  /* the strand that called connect() */
+	__u64 dialer;	  /* the strand that called connect() .. */
+	struct otr_xref dialed_for; /* .. for this exchange, by dialed_why .. */
+	__u64 dialed_ns;  /* .. then */
 	__u32 policy_gen; /* of which the policies are */
 	__s32 error;
 	__u8 last_dir;	/* enum otr_dir of the run going on; OTR_DIR_NONE */
@@ -72,7 +76,9 @@ struct otr_conn {
 	__u8 let_go; /* the exchange going on is not told: no CPU for it */
 	__u8 opening;	/* enum otr_opening */
 	__u8 by_lib;	/* enum otr_by_lib */
-	__u8 pad[5];
+	__u8 dialed_why; /* enum otr_evidence */
+	__u8 lib_tells; /* the library tells whether connect() fails */
+	__u8 pad[3];
 };
 
 /* Owner: task.bpf.h. */

@@ -148,6 +148,13 @@ OTR_LAW int otr_is_known(const struct otr_strand *st)
 	return st->waited || st->blocks;
 }
 
+/* All waits of this strand's process are seen, so what it has as current is of its present
+ * turn although no wait was needed to read it. */
+OTR_LAW void otr_all_waits_seen(struct otr_strand *st)
+{
+	st->waited = 1;
+}
+
 OTR_LAW void otr_set(struct otr_strand *st, const struct otr_xref *ref,
 		     enum otr_level level, enum otr_evidence why)
 {

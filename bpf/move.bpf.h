@@ -9,6 +9,7 @@
  */
 
 #include "frames.bpf.h"
+#include "headend.bpf.h"
 #include "lib.bpf.h"
 #include "rules.bpf.h"
 
@@ -110,13 +111,17 @@ static __always_inline __u32 otr_cap(const struct otr_flow *f,
 	return mv->moved < left ? mv->moved : left;
 }
 
+/* Do requests go in this direction? */
+static __always_inline int otr_asks(const struct otr_conn *c, __u8 dir)
+{
+	return dir == (c->role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN);
+}
+
 /* Over its CPU budget the agent lets requests go: each whole, with its answer, so that
  * none is seen by half. Causality goes on: what is traced later needs it. */
 static __always_inline void otr_let_go(struct otr_conn *c, const struct otr_move *mv)
 {
-	__u8 asks = c->role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN;
-
-	if (!mv->first || mv->dir != asks || c->role == OTR_ROLE_UNKNOWN)
+	if (!mv->first || !otr_asks(c, mv->dir) || c->role == OTR_ROLE_UNKNOWN)
 		return;
 	c->let_go = otr_ctl.paused != 0;
 	if (c->let_go && c->flow[mv->dir & 1].capture != OTR_CAPTURE_MUTE)
@@ -198,6 +203,8 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 		return;
 	}
 	cap = otr_cap(f, mv);
+	if (f->capture == OTR_CAPTURE_HEAD && otr_asks(c, mv->dir))
+		cap = otr_head_cap(f, mv, cap);
 	if (cap) {
 		mv->seg.copy = cap;
 		cap = otr_emit_data(t, c, mv, &cause, strand);

@@ -18,6 +18,11 @@
  *
  * The reader trusts nothing here: the process may write whatever it likes.
  *
+ * A ring is offered at a door. The session is NAME.SECRET. Where NAME is a path, the doors
+ * are the sockets NAME/0 to NAME/f, which are reached from every network namespace; the
+ * abstract sockets NAME0 to NAMEf are tried next, since a process may have another root
+ * directory.
+ *
  * Nobody reads it at first, or any more? Another agent may, later (agent/source/claim.h): it
  * claims it, then counts `gen`: all that the process knew of its connections is stale.
  */
@@ -27,7 +32,7 @@
 #define OTR_RING_MAGIC	  0x346e6952u /* "Rin4": another layout, another word */
 #define OTR_RING_BYTES	  (512u << 10) /* 18 ms of nginx at 40,000 requests a second */
 #define OTR_RING_SLOT	  64u /* slots begin at multiples of it */
-#define OTR_RING_DOORS	  16u  /* sockets at which rings are offered: NAME0 to NAMEf */
+#define OTR_RING_DOORS	  16u  /* at which rings are offered; see below */
 #define OTR_RING_POLICIES 128
 #define OTR_RING_RUNS	  63
 #define OTR_RING_META_ENV 4u /* OTR_META_ENV: the only fact that a process tells itself */
@@ -35,11 +40,26 @@
 #define OTR_RING_HOST	  64 /* bytes of one, its NUL among them */
 
 #define OTR_RING_NAME	    "otrace-ring" /* of the memfd: how it is found later */
-#define OTR_RING_SESSION    72 /* NAME.SECRET and its NUL */
+#define OTR_RING_SESSION    108 /* NAME.SECRET and its NUL */
 #define OTR_RING_STALE_NS   3000000000ull /* a reader says each second that it lives */
 #define OTR_RING_DEAD_NS    10000000000ull /* after which the process switches itself off */
 
 #define OTR_RING_META_NAMED 17u /* OTR_META_NAMED: but for this one */
+
+/* Why a program that a process starts will not carry the library. The process says so at a
+ * door: the session, a NUL, one of these, the path of the program. */
+enum otr_uncarried {
+	OTR_UNCARRIED_STATIC = 's',  /* statically linked */
+	OTR_UNCARRIED_32BIT = '3',
+	OTR_UNCARRIED_SETUID = 'u',  /* it runs with rights of its own */
+	OTR_UNCARRIED_PRELOAD = 'p', /* its LD_PRELOAD names other libraries alone */
+	OTR_UNCARRIED_CLEARED = 'c', /* nothing of ours is in its environment */
+	OTR_UNCARRIED_ROOT = 'r',    /* under its root directory the library is not there */
+	OTR_UNCARRIED_APART = 'a',   /* it has the library, and no way to the doors */
+	OTR_UNCARRIED_DEEP = 'd',    /* not a program: a module opened with RTLD_DEEPBIND or dlmopen() */
+};
+
+#define OTR_UNCARRIED_PATH 200 /* bytes of the path, at most; its end is what counts */
 
 /* What the shim counts, by name in the summary. */
 enum otr_shim_count {

@@ -41,6 +41,17 @@ static __always_inline struct otr_exch *otr_exch_make(const struct otr_conn *c,
 	return ex;
 }
 
+/* Of a process with one thread, a wait that nobody sees is one before waits were probed: a
+ * worker that reads one request at a time is believed from its first one. */
+#define OTR_TURN_NS 100000000ull /* a turn is over by then */
+static __always_inline int otr_sees_waits(__u64 now)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return otr_ctl.waits_ns && now > otr_ctl.waits_ns + OTR_TURN_NS &&
+	       BPF_CORE_READ(task, signal, nr_threads) == 1;
+}
+
 /* R1 */
 static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st,
 				       struct otr_conn *c, struct otr_move *mv,
@@ -55,6 +66,8 @@ static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st
 	mind->go = t->go_goid != 0;
 	if (c->nonblock && !mind->go)
 		otr_want_waits(t);
+	if (c->nonblock && !mind->go && !st->waited && otr_sees_waits(mv->now))
+		otr_all_waits_seen(st);
 	if (mv->first) {
 		ex->tgid = t->tgid;
 		otr_r1_first(st, mind, ex, &ref, otr_exch_of(st->mine.conn),

@@ -84,6 +84,7 @@ struct otr_ctl {
 	__u32 paused; /* 1: requests that begin now are let go, each with its answer */
 	/* Moves when a process begins or ends to carry the library (otr_libs): both sides add. */
 	__u32 libs_gen;
+	__u64 waits_ns; /* since when waits are probed; 0: they are not */
 };
 
 #endif /* OTR_SHARED_H */

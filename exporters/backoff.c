@@ -8,6 +8,7 @@
 
 #define SECOND	1000000000ull
 #define CEILING (30 * SECOND)
+#define GIVE_UP (300 * SECOND) /* as the Collector's retry helper, max_elapsed_time */
 
 uint64_t otr_backoff_next(struct otr_backoff *bo)
 {
@@ -18,4 +19,19 @@ uint64_t otr_backoff_next(struct otr_backoff *bo)
 	if (getrandom(&dice, sizeof(dice), GRND_NONBLOCK) < 0)
 		dice = UINT32_MAX / 2;
 	return ns / 2 + ((ns >> 20) * (dice >> 12)); /* ns * dice / 2^32 */
+}
+
+uint64_t otr_backoff_pause(struct otr_backoff *bo, uint64_t asked_ns)
+{
+	uint64_t own = otr_backoff_next(bo);
+
+	if (asked_ns > OTR_BACKOFF_ASKED_NS)
+		asked_ns = OTR_BACKOFF_ASKED_NS;
+	return asked_ns > own ? asked_ns : own;
+}
+
+bool otr_backoff_over(uint64_t tried_ns, uint64_t pause_ns)
+{
+	/* Whoever asks for a long pause is given one try behind it. */
+	return tried_ns > GIVE_UP || (pause_ns <= CEILING * 3 / 2 && tried_ns + pause_ns > GIVE_UP);
 }

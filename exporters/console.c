@@ -76,6 +76,7 @@ void otr_console_measure(struct otr_console *con)
 		width = ask(con->cfg.fd);
 	if (!width)
 		width = con->cfg.terminal ? 80 : 100;
+	con->look.whole = !con->cfg.terminal && !con->cfg.width;
 	con->look.width = width < WIDTH_MIN   ? WIDTH_MIN
 			  : width > WIDTH_MAX ? WIDTH_MAX
 					      : width;
@@ -118,33 +119,47 @@ static bool writable(int fd)
 	return poll(&p, 1, 200) > 0;
 }
 
-static bool write_all(int fd, const char *data, size_t len)
+static int write_all(int fd, const char *data, size_t len)
 {
 	ssize_t n;
 
 	while (len) {
 		if (!writable(fd))
-			return false;
+			return -EAGAIN;
 		n = write(fd, data, len);
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
-			return false;
+			return -errno;
 		data += n > 0 ? n : 0;
 		len -= n > 0 ? (size_t)n : 0;
 	}
-	return true;
+	return 0;
+}
+
+void otr_console_unwritten(struct otr_console *con, int rc)
+{
+	const char *where = con->cfg.cfg->output;
+
+	con->unwritten++;
+	otr_loss_add(OTR_LOSS_OUTPUT, 1);
+	otr_loss_because(OTR_LOSS_OUTPUT, "%s: %s", where ? where : "the terminal",
+			 rc == -EAGAIN ? "nobody read it" : strerror(-rc));
 }
 
 static void put(struct otr_console *con, int fd)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf all = { 0 };
+	int rc;
 
 	if (con->cfg.shared && con->out.len) {
 		otr_cells_blank(&all, con->look.width);
 		otr_buf_byte(&all, '\r');
 	}
 	otr_buf_slice(&all, otr_buf_view(&con->out));
-	if (con->out.rc || all.rc || !write_all(fd, all.data, all.len))
-		con->unwritten++;
+	rc = con->out.rc ? con->out.rc : all.rc;
+	if (!rc)
+		rc = write_all(fd, all.data, all.len);
+	if (rc)
+		otr_console_unwritten(con, rc);
 	otr_buf_reset(&con->out);
 }
 
@@ -202,7 +217,8 @@ void otr_console_start(struct otr_console *con, const char *what,
 	col = con->look.width > col + 10 ? con->look.width - col : 10;
 	otr_buf_str(&con->out, con->look.color ? "\x1b[2m" : "");
 	otr_buf_str(&con->out, head);
-	otr_cells_put(&con->out, otr_buf_view(&line), col, con->look.ascii);
+	otr_cells_put(&con->out, otr_buf_view(&line), otr_look_room(&con->look, col),
+		      con->look.ascii);
 	otr_buf_byte(&con->out, ' '); /* by what it sees is never cut off */
 	otr_buf_slice(&con->out, otr_buf_view(&how));
 	otr_buf_str(&con->out, con->look.color ? "\x1b[0m\n" : "\n");
@@ -267,7 +283,7 @@ static void print(struct otr_console *con, const struct otr_tree *tree,
 		break;
 	}
 	if (rc)
-		con->unwritten++;
+		otr_console_unwritten(con, rc);
 	else
 		otr_console_flush(con);
 }
@@ -286,7 +302,7 @@ void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
 		return;
 	if (otr_tree_build(&tree, (const struct otr_span *const *)p->spans,
 			   p->n, !cfg->spans)) {
-		con->unwritten++;
+		otr_console_unwritten(con, -ENOMEM);
 		return;
 	}
 	first = otr_stats_trace(&con->stats, &tree);
@@ -299,12 +315,13 @@ void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
 		print(con, &tree, p);
 }
 
-/* Cut at the width: a line that no span dates. */
+/* A line that no span dates. */
 static void stamped(struct otr_console *con, struct otr_slice text)
 {
 	otr_console_measure(con);
 	otr_console_clock(&con->out, otr_console_wall(con), false);
-	otr_cells_put(&con->out, text, con->look.width - 8, con->look.ascii);
+	otr_cells_put(&con->out, text, otr_look_room(&con->look, con->look.width - 8),
+		      con->look.ascii);
 	otr_buf_byte(&con->out, '\n');
 	otr_console_flush(con);
 }

@@ -73,6 +73,8 @@ struct otr_summary {
 	const char *headers;  /* of trace headers put on the wire, or "" */
 	const char *again;    /* a command that shows it again, or NULL */
 };
+/* Does otr_console_summary() write anything, and was all written so far? */
+bool otr_console_summarizes(const struct otr_console *con);
 void otr_console_summary(struct otr_console *con,
 			 const struct otr_summary *sum);
 

@@ -30,6 +30,7 @@ struct otr_resource;
 
 /* How things look; decided once. */
 struct otr_look {
+	bool whole; /* no text is cut at the width: it is no terminal */
 	bool color, ascii, verbose;
 	unsigned int width; /* of the block being drawn */
 };
@@ -127,6 +128,15 @@ struct otr_console {
 
 /* Writes `con->out` at once, as whole lines, and empties it. */
 void otr_console_flush(struct otr_console *con);
+
+/* A block was not written: counts it, with the reason. */
+void otr_console_unwritten(struct otr_console *con, int rc);
+
+/* How many columns a text may take that has `room` on a terminal. */
+static inline unsigned int otr_look_room(const struct otr_look *look, unsigned int room)
+{
+	return look->whole ? UINT32_MAX : room;
+}
 
 /* Sets look.width for what comes next. */
 void otr_console_measure(struct otr_console *con);

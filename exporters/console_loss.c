@@ -12,8 +12,8 @@
 
 #define NAMED_MAX 3 /* services of one cause */
 
-/* A cut span says so itself, a mute parser is named as not seen, and what came late is no
- * hole. */
+/* A cut span says so itself, a mute parser is named as not seen, what came late is no hole,
+ * and what was not written was seen. */
 static bool is_among(enum otr_loss cause, enum otr_losses which)
 {
 	switch (cause) {
@@ -21,6 +21,8 @@ static bool is_among(enum otr_loss cause, enum otr_losses which)
 	case OTR_LOSS_REFUSED:
 	case OTR_LOSS_EXPORT:
 		return which != OTR_LOSSES_HOLES;
+	case OTR_LOSS_OUTPUT:
+	case OTR_LOSS_RECORDING:
 	case OTR_LOSS_CUT:
 	case OTR_LOSS_PARSE:
 	case OTR_LOSS_LATE:

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/keyed.h"
 #include "agent/base/own.h"
 #include "agent/span.h"
 #include "exporters/console_int.h"
@@ -16,11 +17,7 @@
 static struct otr_pending **bucket_of(struct otr_pendings *ps,
 				      const uint8_t trace_id[16])
 {
-	uint64_t bits;
-
-	memcpy(&bits, trace_id + 8, sizeof(bits)); /* the random half */
-	bits *= 0x9e3779b97f4a7c15u;
-	return &ps->bucket[bits >> 54];
+	return &ps->bucket[otr_keyed_hash(trace_id, 16) % OTR_ARRAY_SIZE(ps->bucket)];
 }
 
 static struct otr_pending **find(struct otr_pendings *ps,

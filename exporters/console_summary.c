@@ -18,11 +18,11 @@
 #define ROWS	    10
 #define SERVICE_MAX 32
 
-/* One line, cut at the width; every line of the summary ends here. */
+/* One line, cut at the width of a terminal; every line of the summary ends here. */
 static void line(struct otr_console *con, const struct otr_buf *text)
 {
-	otr_cells_put(&con->out, otr_buf_view(text), con->look.width,
-		      con->look.ascii);
+	otr_cells_put(&con->out, otr_buf_view(text),
+		      otr_look_room(&con->look, con->look.width), con->look.ascii);
 	otr_buf_byte(&con->out, '\n');
 }
 
@@ -68,7 +68,8 @@ struct widths {
 	int errors;
 };
 
-static struct widths measure(const struct otr_stats_table *t, size_t rows)
+static struct widths measure(const struct otr_console *con, const struct otr_stats_table *t,
+			     size_t rows)
 {
 	struct widths w = { 10, 8 };
 	char text[OTR_UNITS * 2];
@@ -82,7 +83,7 @@ static struct widths measure(const struct otr_stats_table *t, size_t rows)
 		if ((int)strlen(text) + 2 > w.errors)
 			w.errors = (int)strlen(text) + 2;
 	}
-	if (w.name > SERVICE_MAX)
+	if (w.name > otr_look_room(&con->look, SERVICE_MAX))
 		w.name = SERVICE_MAX;
 	return w;
 }
@@ -120,7 +121,7 @@ static void services(struct otr_console *con, const struct otr_summary *sum)
 	if (!rows)
 		return;
 	otr_stats_sort(t, true);
-	w = measure(t, rows);
+	w = measure(con, t, rows);
 	otr_buf_printf(&text, "%-*s%7s%7s%*s%8s%8s%8s", (int)w.name, "service",
 		       "req", "req/s", w.errors, "errors", "p50", "p95", "p99");
 	line(con, &text);
@@ -228,6 +229,20 @@ static void not_seen(struct otr_console *con, const char *text)
 	}
 }
 
+/* Each cause in words, below what it took. */
+static void reason(struct otr_console *con, enum otr_loss cause)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	char why[OTR_LOSS_REASON];
+
+	if (!otr_loss_get(cause))
+		return;
+	otr_loss_reason(cause, why);
+	otr_buf_printf(&text, "          %s: ", otr_loss_word(cause));
+	otr_text_escape(&text, otr_slice_str(why));
+	line(con, &text);
+}
+
 static void lost(struct otr_console *con)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
@@ -242,12 +257,8 @@ static void lost(struct otr_console *con)
 			       con->stats.holes == 1 ? " has holes"
 						     : "s have holes");
 	line(con, &text);
-	if (!con->unwritten)
-		return;
-	otr_buf_reset(&text);
-	otr_buf_printf(&text, "unprinted %s blocks: nobody read them",
-		       otr_units_count(con->unwritten, n));
-	line(con, &text);
+	for (int i = OTR_LOSS_NONE + 1; i < OTR_LOSS_MAX; i++)
+		reason(con, (enum otr_loss)i);
 }
 
 static void overhead(struct otr_console *con, const struct otr_summary *sum)
@@ -278,12 +289,22 @@ static void overhead(struct otr_console *con, const struct otr_summary *sum)
 	line(con, &text);
 }
 
+static bool is_wanted(const struct otr_console *con)
+{
+	return !con->cfg.cfg->no_summary && !con->cfg.cfg->quiet &&
+	       con->cfg.cfg->format == OTR_FORMAT_TEXT;
+}
+
+bool otr_console_summarizes(const struct otr_console *con)
+{
+	return is_wanted(con) && !con->unwritten;
+}
+
 void otr_console_summary(struct otr_console *con, const struct otr_summary *sum)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
 
-	if (con->cfg.cfg->no_summary || con->cfg.cfg->quiet ||
-	    con->cfg.cfg->format != OTR_FORMAT_TEXT)
+	if (!is_wanted(con))
 		return;
 	otr_console_measure(con);
 	title(con, sum);

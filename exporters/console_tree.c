@@ -58,14 +58,15 @@ static const char *glyph(const struct otr_look *look, enum glyph g)
 	return glyphs[look->ascii][g];
 }
 
-/* Six colours, none of them red. */
+/* Six colours, none of them red; a service has the same in each run (FNV-1a). */
 static int color_of(const struct otr_label *lb)
 {
 	static const int colors[] = { 32, 33, 34, 35, 36, 37 };
+	uint64_t sum = 0xcbf29ce484222325u;
 
-	return colors[(otr_sum_bytes(0, lb->service.data, lb->service.len) >>
-		       32) %
-		      OTR_ARRAY_SIZE(colors)];
+	for (size_t i = 0; i < lb->service.len; i++)
+		sum = (sum ^ (unsigned char)lb->service.data[i]) * 0x100000001b3u;
+	return colors[(sum >> 32) % OTR_ARRAY_SIZE(colors)];
 }
 
 static void style(struct otr_buf *out, const struct otr_look *look, bool bold,
@@ -170,16 +171,17 @@ static void draw_label(struct block *b, const struct otr_row *row)
 	/* Bold and dim at once is drawn as anything. */
 	color = !lb.peer ? color_of(&lb) : row->critical ? 0 : 2;
 	style(b->out, b->look, row->critical, color);
-	col += otr_cells_put(b->out, otr_buf_view(&who), room, b->look->ascii);
+	col += otr_cells_put(b->out, otr_buf_view(&who), otr_look_room(b->look, room),
+			     b->look->ascii);
 	plain(b->out, b->look);
 	room = b->label - 1 > mark.len + col + 2
 		       ? b->label - 1 - (unsigned int)mark.len - col
 		       : 0;
-	if (room > 2) {
+	if (room > 2 || b->look->whole) {
 		style(b->out, b->look, row->critical, 0);
 		otr_buf_str(b->out, "  ");
-		col += 2 + otr_cells_put(b->out, otr_buf_view(&name), room - 2,
-					 b->look->ascii);
+		col += 2 + otr_cells_put(b->out, otr_buf_view(&name),
+					 otr_look_room(b->look, room - 2), b->look->ascii);
 		plain(b->out, b->look);
 	}
 	otr_buf_slice(b->out, otr_buf_view(&mark));
@@ -386,9 +388,11 @@ static void draw_head(struct block *b, struct otr_slice note_text)
 		room -= (unsigned int)tail.len;
 	else
 		room = room / 2;
-	col += otr_cells_put(b->out, otr_buf_view(&name), room, b->look->ascii);
+	col += otr_cells_put(b->out, otr_buf_view(&name), otr_look_room(b->look, room),
+			     b->look->ascii);
 	col += otr_cells_put(b->out, otr_buf_view(&tail),
-			     all > col ? all - col : 0, b->look->ascii);
+			     otr_look_room(b->look, all > col ? all - col : 0),
+			     b->look->ascii);
 	if (wide) {
 		otr_cells_blank(b->out, col < 78 ? 80 - col : 2);
 		otr_buf_str(b->out, "trace ");
@@ -422,7 +426,7 @@ static void draw_words(struct block *b)
 			       line.data);
 		otr_buf_str(b->out, "  ");
 		otr_cells_put(b->out, otr_slice_sub(line, 0, len),
-			      b->look->width - 2, b->look->ascii);
+			      otr_look_room(b->look, b->look->width - 2), b->look->ascii);
 		otr_buf_byte(b->out, '\n');
 	}
 }

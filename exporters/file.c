@@ -19,6 +19,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
+#include "agent/base/out_file.h"
 #include "exporters/exporter.h"
 #include "exporters/otlp_json.h"
 
@@ -38,19 +39,18 @@ static const char *path_of(const char *url)
 }
 
 static int refuse(const struct otr_destination *dest, int rc,
-		  struct otr_err *err)
+		  const char *why, struct otr_err *err)
 {
-	otr_err_set(err, "export to %s (from %s): %s", dest->url, dest->origin,
-		    rc == -ENXIO ? "a pipe that nobody reads" : strerror(-rc));
+	otr_err_set(err, "export to %s (from %s): %s", dest->url, dest->origin, why);
 	return rc;
 }
 
-/* Not blocking: a pipe without a reader must not stop the agent's start. */
 static int file_open(void *state, const struct otr_destination *dest,
 		     struct otr_err *err)
 {
 	const char *path = path_of(dest->url);
 	struct file *f = state;
+	struct otr_err why;
 	struct stat st;
 	int rc;
 
@@ -63,15 +63,12 @@ static int file_open(void *state, const struct otr_destination *dest,
 	}
 	f->where = strdup(dest->url);
 	if (!f->where)
-		return refuse(dest, -ENOMEM, err);
-	f->fd = open(path,
-		     O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK |
-			     O_NOCTTY,
-		     0644);
+		return refuse(dest, -ENOMEM, strerror(ENOMEM), err);
+	f->fd = otr_out_open(NULL, path, OTR_OUT_NONBLOCK, &why);
 	if (f->fd < 0 || fstat(f->fd, &st)) {
-		rc = -errno;
+		rc = f->fd < 0 ? f->fd : -errno;
 		free(f->where);
-		return refuse(dest, rc, err);
+		return refuse(dest, rc, f->fd < 0 ? why.text : strerror(-rc), err);
 	}
 	f->regular = S_ISREG(st.st_mode);
 	return 0;

@@ -282,6 +282,7 @@ static enum otr_push judge(struct http *h, size_t n,
 	curl_easy_getinfo(h->easy, CURLINFO_RETRY_AFTER, &retry_after);
 	curl_easy_getinfo(h->easy, CURLINFO_CONTENT_TYPE, &type);
 	rsp.retry_after_s = (long)retry_after;
+	rsp.type = type;
 	rsp.json = type && !strncasecmp(type, "application/json", 16);
 	rsp.protobuf = type && !strncasecmp(type, "application/x-protobuf", 22);
 	return otr_otlp_judge(&rsp, n, res);

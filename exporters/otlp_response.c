@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exporters/backoff.h"
 #include "exporters/otlp.pb-c.h"
 
 /* What follows `"name":` in `body`, blanks and one quote passed over. */
@@ -121,9 +122,40 @@ static void refusal(const struct otr_otlp_response *rsp,
 	otlp__rpc_status__free_unpacked(st, NULL);
 }
 
+/* A number of a stranger's: bounded before it is multiplied. */
+static uint64_t retry_after(long seconds)
+{
+	const long most = OTR_BACKOFF_ASKED_NS / 1000000000u;
+
+	if (seconds <= 0)
+		return 0;
+	return (uint64_t)(seconds < most ? seconds : most) * 1000000000u;
+}
+
+/* A page for people comes from a web server, a proxy or a login, which took nothing. Plain
+ * text is what some backends say for yes. */
+static bool is_page(const struct otr_otlp_response *rsp)
+{
+	struct otr_slice body = rsp->body;
+
+	if (rsp->json || rsp->protobuf)
+		return false;
+	while (body.len && isspace((unsigned char)*body.data))
+		body = otr_slice_sub(body, 1, body.len);
+	return (body.len && *body.data == '<') ||
+	       (rsp->type && (strcasestr(rsp->type, "html") || strcasestr(rsp->type, "xml")));
+}
+
 enum otr_push otr_otlp_judge(const struct otr_otlp_response *rsp, size_t n,
 			     struct otr_push_result *res)
 {
+	if (rsp->status >= 200 && rsp->status < 300 && is_page(rsp)) {
+		snprintf(res->why, sizeof(res->why),
+			 "HTTP %ld with %.60s, which is no OTLP answer\nIs this the address of "
+			 "an OTLP/HTTP receiver? It mostly ends in /v1/traces.",
+			 rsp->status, rsp->type ? rsp->type : "a page");
+		return OTR_PUSH_DROP;
+	}
 	if (rsp->status >= 200 && rsp->status < 300) {
 		partial(rsp, n, res);
 		return OTR_PUSH_OK;
@@ -134,9 +166,7 @@ enum otr_push otr_otlp_judge(const struct otr_otlp_response *rsp, size_t n,
 	case 502:
 	case 503:
 	case 504:
-		if (rsp->retry_after_s > 0)
-			res->retry_after_ns =
-				(uint64_t)rsp->retry_after_s * 1000000000u;
+		res->retry_after_ns = retry_after(rsp->retry_after_s);
 		return OTR_PUSH_RETRY;
 	default:
 		return OTR_PUSH_DROP;

@@ -13,6 +13,7 @@
 struct otr_otlp_response {
 	long status;
 	bool json, protobuf; /* by its Content-Type; neither: not read */
+	const char *type;    /* the Content-Type; NULL: there was none */
 	struct otr_slice body;
 	long retry_after_s; /* 0: not said */
 };

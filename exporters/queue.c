@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/confine.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/loss.h"
@@ -32,7 +33,6 @@
 
 #define MS	    1000000ull
 #define BATCH_BYTES (4u << 20) /* a Collector takes 20 MiB at most */
-#define GIVE_UP_NS  (300000 * MS)
 #define LAST_TRY_NS (250 * MS) /* between tries once we close */
 #define NOTICES_MAX 4096       /* bytes, while nobody ticks */
 
@@ -154,6 +154,17 @@ static void count_failed(struct otr_queue *q, size_t n)
 		count_span(OTR_LOSS_EXPORT, q->batch[i]);
 }
 
+/* What a batch was not taken for, where it was not. */
+static void keep_reason(struct otr_queue *q, enum otr_push out,
+			const struct otr_push_result *res)
+{
+	enum otr_loss cause = out == OTR_PUSH_RETRY ? OTR_LOSS_EXPORT : OTR_LOSS_REFUSED;
+
+	if (out != OTR_PUSH_OK || res->rejected)
+		otr_loss_because(cause, "%s: %s", q->ops->where(q->state),
+				 res->why[0] ? res->why : "a part was refused");
+}
+
 /* The pushing itself, without the lock. */
 static enum otr_push push_once(struct otr_queue *q, size_t n,
 			       struct otr_push_result *res)
@@ -189,11 +200,9 @@ static void note(struct otr_queue *q, const struct otr_health_push *push)
 static uint64_t pause_after(struct otr_queue *q, struct otr_backoff *bo,
 			    const struct otr_push_result *res)
 {
-	uint64_t own = otr_backoff_next(bo);
+	uint64_t pause = otr_backoff_pause(bo, res->retry_after_ns);
 
-	if (res->retry_after_ns)
-		return res->retry_after_ns;
-	return q->closing && own > LAST_TRY_NS ? LAST_TRY_NS : own;
+	return q->closing && !res->retry_after_ns && pause > LAST_TRY_NS ? LAST_TRY_NS : pause;
 }
 
 /* Is there a point in trying again after `pause`? */
@@ -204,7 +213,7 @@ static bool hopeless(const struct otr_queue *q, uint64_t began, uint64_t pause)
 	if (q->closing &&
 	    (then >= q->close_ns || q->health.failures >= OTR_HEALTH_TRIES))
 		return true;
-	return then - began > GIVE_UP_NS;
+	return otr_backoff_over(then - pause - began, pause);
 }
 
 /* Sleeps through the pause, but no longer once we close. */
@@ -227,6 +236,7 @@ static void deliver(struct otr_queue *q, size_t n)
 
 	for (;;) {
 		out = push_once(q, n, &res);
+		keep_reason(q, out, &res);
 		if (out == OTR_PUSH_RETRY)
 			pause = pause_after(q, &bo, &res);
 		note(q, &(struct otr_health_push){
@@ -263,6 +273,7 @@ static void *work(void *arg)
 	struct otr_queue *q = arg;
 	size_t n;
 
+	otr_confine_thread(); /* strangers answer here */
 	pthread_mutex_lock(&q->lock);
 	while ((n = next_batch(q)) && !lost_cause(q))
 		deliver(q, n);
@@ -277,11 +288,15 @@ static void *work(void *arg)
 void otr_queue_push(struct otr_queue *q, struct otr_span *sp)
 {
 	size_t fresh;
+	bool first;
 
 	pthread_mutex_lock(&q->lock);
 	if (q->count == q->cfg.queue_max || q->closing) {
-		q->stats.dropped++;
+		first = !q->stats.dropped++;
 		pthread_mutex_unlock(&q->lock);
+		if (first)
+			otr_loss_because(OTR_LOSS_QUEUE, "%s: room for %zu (OTEL_BSP_MAX_QUEUE_SIZE)",
+					 q->ops->where(q->state), (size_t)q->cfg.queue_max);
 		count_span(OTR_LOSS_QUEUE, sp);
 		return;
 	}

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "preload/program.h"
 #include "preload/real.h"
 #include "preload/shim.h"
 #include "preload/sys.h"
@@ -44,9 +45,31 @@ static int is_php(void)
 	return n > 0 && is_named_php(exe, (size_t)n);
 }
 
+/* What is opened so finds libc before us: the agent is told, since nobody else would notice. */
+static void tell_past(const char *path)
+{
+	int error = errno;
+
+	if (path && !otr_shim.idle && !otr_shim.sealed && !otr_on_other_stack())
+		otr_program_tell(OTR_UNCARRIED_DEEP, path, NULL);
+	errno = error;
+}
+
 void *dlopen(const char *path, int mode)
 {
 	if (mode & RTLD_DEEPBIND && is_php())
 		mode &= ~RTLD_DEEPBIND;
+	if (mode & RTLD_DEEPBIND)
+		tell_past(path);
 	return otr_real_dlopen()(path, mode);
+}
+
+/* Where libc has no such function (musl) nobody calls ours. */
+void *dlmopen(long space, const char *path, int mode)
+{
+	void *(*next)(long, const char *, int) = otr_real_symbol("dlmopen");
+
+	if (space)
+		tell_past(path); /* not the space in which we are */
+	return next ? next(space, path, mode) : NULL;
 }

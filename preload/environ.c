@@ -96,12 +96,33 @@ static void read_run(struct otr_run_root *run, const char *text)
 	run->until_ns = ns;
 }
 
-void otr_started_read(struct otr_started *st, char *const *env)
+static void tell(struct otr_started *st, const char *name, const char *value)
+{
+	size_t n = strlen(name), len = value ? strlen(value) : 0;
+	char *to = st->told + st->told_len;
+
+	if (!len || st->told_len + n + len + 2 > sizeof(st->told))
+		return;
+	if (st->told_len)
+		*to++ = 0;
+	memcpy(to, name, n);
+	memcpy(to + n, value, len);
+	st->told_len = (uint16_t)(to + n + len - st->told);
+}
+
+static void tell_all(struct otr_started *st, char *const *env)
+{
+	if (st->known)
+		tell(st, "TRACEPARENT=", st->parent);
+	tell(st, "OTEL_SERVICE_NAME=", otr_env_get(env, "OTEL_SERVICE_NAME"));
+	tell(st, "OTEL_RESOURCE_ATTRIBUTES=", otr_env_get(env, "OTEL_RESOURCE_ATTRIBUTES"));
+}
+
+static void read_parent(struct otr_started *st, char *const *env)
 {
 	const char *parent = otr_env_get(env, "TRACEPARENT");
 	size_t len = parent ? strlen(parent) : 0;
 
-	memset(st, 0, sizeof(*st));
 	if (!len || !otr_parent_read(parent, len, st->trace_id, st->span_id, &st->flags))
 		return;
 	st->known = 1;
@@ -112,6 +133,13 @@ void otr_started_read(struct otr_started *st, char *const *env)
 			       otr_env_get(env, "BAGGAGE"));
 	read_run(&st->run, otr_env_get(env, "OTRACE_RUN"));
 	st->by_run = st->run.until_ns && !memcmp(st->run.span_id, st->span_id, 8);
+}
+
+void otr_started_read(struct otr_started *st, char *const *env)
+{
+	memset(st, 0, sizeof(*st));
+	read_parent(st, env);
+	tell_all(st, env);
 }
 
 int otr_run_over(const struct otr_started *st, int served, uint64_t now_ns)
@@ -158,13 +186,64 @@ void otr_carry_lists(struct otr_carry *carry, const char *state, size_t state_le
 	put(carry->baggage, names[2], baggage, baggage_len);
 }
 
+static const char *next_path(const char *at, size_t *len)
+{
+	at += strspn(at, " :");
+	*len = strcspn(at, " :");
+	return *len ? at : NULL;
+}
+
+static int is_our_library(const char *path, size_t len)
+{
+	static const char name[] = "/libotrace.so";
+	const size_t n = sizeof(name) - 1;
+
+	return len >= n && !memcmp(path + len - n, name, n);
+}
+
+const char *otr_preload_path(const char *value, size_t *len)
+{
+	const char *at = value;
+
+	while (at && (at = next_path(at, len))) {
+		if (is_our_library(at, *len))
+			return at;
+		at += *len;
+	}
+	return NULL;
+}
+
+int otr_carry_unload(struct otr_carry *carry, const char *value)
+{
+	static const char name[] = "LD_PRELOAD=";
+	size_t len, to = sizeof(name) - 1;
+	const char *at = value;
+
+	if (!otr_preload_path(value, &len))
+		return 0;
+	memcpy(carry->preload, name, to);
+	while ((at = next_path(at, &len))) {
+		if (!is_our_library(at, len)) {
+			if (to + len + 2 > sizeof(carry->preload))
+				return 0;
+			if (to >= sizeof(name))
+				carry->preload[to++] = ':';
+			memcpy(carry->preload + to, at, len);
+			to += len;
+		}
+		at += len;
+	}
+	carry->preload[to >= sizeof(name) ? to : 0] = 0;
+	return 1;
+}
+
 size_t otr_carry_room(char *const *env)
 {
 	size_t n = 0;
 
 	while (n < OTR_ENTRIES_MAX && env[n])
 		n++;
-	return n < OTR_ENTRIES_MAX ? n + 4 : 0;
+	return n < OTR_ENTRIES_MAX ? n + 5 : 0;
 }
 
 static int is_ours(const char *entry)
@@ -187,6 +266,8 @@ char *const *otr_carry_copy(const struct otr_carry *carry, char *const *env, cha
 	for (int i = 0; carry->says && i < 3; i++)
 		if (ours[i][0])
 			*to++ = (char *)ours[i];
+	if (carry->unloaded && carry->preload[0])
+		*to++ = (char *)carry->preload;
 	*to = NULL;
 	return out;
 }

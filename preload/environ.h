@@ -18,6 +18,8 @@
 #define OTR_TRACESTATE_MAX 512 /* the least the W3C asks everybody to carry */
 #define OTR_BAGGAGE_MAX	   1024
 #define OTR_PARENT_LEN	   55 /* 00-TRACE-SPAN-FLAGS */
+#define OTR_PRELOAD_MAX 256 /* of LD_PRELOAD, without our library */
+#define OTR_TOLD_MAX	2048 /* a longer entry is left to /proc */
 #define OTR_ENTRIES_MAX	   1024 /* of an environment we copy */
 
 /*
@@ -43,6 +45,11 @@ struct otr_started {
 	char state[OTR_TRACESTATE_MAX];
 	char baggage[OTR_BAGGAGE_MAX];
 	struct otr_run_root run;
+	/* What the agent is told of the environment: TRACEPARENT, if it is one to follow, and
+	 * how OpenTelemetry calls the process; NUL between. A process of 5 ms has left /proc
+	 * before the agent looks. */
+	uint16_t told_len;
+	char told[OTR_TOLD_MAX];
 };
 
 /* A traceparent. Returns 0 where it is none to follow. */
@@ -68,8 +75,16 @@ struct otr_carry {
 	char state[11 + OTR_TRACESTATE_MAX + 1];
 	char baggage[8 + OTR_BAGGAGE_MAX + 1];
 	uint8_t says;	  /* 0: none of these three, and the child's own stay */
-	uint8_t unloaded; /* 1: LD_PRELOAD is left out */
+	uint8_t unloaded; /* 1: LD_PRELOAD does not name our library */
+	char preload[OTR_PRELOAD_MAX]; /* then the whole entry without it, or "" for none */
 };
+
+/* Takes our library out of a value of LD_PRELOAD. Returns 0 where it is not named there, or
+ * where what is left does not fit. */
+int otr_carry_unload(struct otr_carry *carry, const char *value);
+
+/* The path of our library in a value of LD_PRELOAD, up to a blank or a colon; NULL: none. */
+const char *otr_preload_path(const char *value, size_t *len);
 
 void otr_carry_parent(struct otr_carry *carry, const uint8_t trace_id[16],
 		      const uint8_t span_id[8], uint8_t flags);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "preload/environ.h"
+#include "preload/program.h"
 #include "preload/real.h"
 #include "preload/shim.h"
 #include "preload/sys.h"
@@ -83,34 +84,92 @@ static int is_out_of_reach(const char *path)
 }
 
 /* Are we no more where we were, or is the program another user now (chroot, setuid)? The
- * loader would say so on the child's standard error. Where others are named, too, they stay. */
+ * loader would say so on the child's standard error. */
 static int is_lost(char *const *env)
 {
-	static const char name[] = "/libotrace.so";
-	const char *path = otr_env_get(env, "LD_PRELOAD");
-	size_t len = path ? strcspn(path, ": ") : 0;
+	char path[512];
+	size_t len = 0;
+	const char *at = otr_preload_path(otr_env_get(env, "LD_PRELOAD"), &len);
 
-	return len >= sizeof(name) && !path[len] &&
-	       !strcmp(path + len - (sizeof(name) - 1), name) &&
-	       is_out_of_reach(path);
+	if (!at || len >= sizeof(path))
+		return 0;
+	memcpy(path, at, len);
+	path[len] = 0;
+	return is_out_of_reach(path);
+}
+
+/* The environment names our library no more, though who starts the program has it. */
+static int why_unnamed(char *const *env)
+{
+	const char *off = otr_env_get(env, "OTRACE_DISABLED");
+	size_t len;
+
+	if ((off && !strcmp(off, "1")) || otr_preload_path(otr_env_get(env, "LD_PRELOAD"), &len))
+		return 0;
+	return otr_env_get(env, "OTRACE_SESSION") ? OTR_UNCARRIED_PRELOAD :
+						     OTR_UNCARRIED_CLEARED;
+}
+
+/* Why the program will not carry the library; 0: it will, or is not meant to. A loader that
+ * finds a library of another kind in LD_PRELOAD says so on the child's standard error. */
+static int unload(struct otr_carry *carry, const char *path, char *const *env)
+{
+	int why;
+
+	carry->unloaded = 0;
+	carry->preload[0] = 0;
+	why = path ? otr_program_why(path) : 0;
+	if (!why && is_lost(env))
+		why = OTR_UNCARRIED_ROOT;
+	if (why == OTR_UNCARRIED_32BIT || why == OTR_UNCARRIED_ROOT)
+		carry->unloaded = (uint8_t)otr_carry_unload(carry,
+							    otr_env_get(env, "LD_PRELOAD"));
+	return why ? why : why_unnamed(env);
+}
+
+/* What it carries, and whom the agent will not see. */
+static void look(struct otr_carry *carry, const char *file, char *const *env)
+{
+	char path[512];
+	int why, found = file && !otr_program_find(file, path, sizeof(path)) &&
+			 !otr_sys(SYS_faccessat, AT_FDCWD, path, X_OK);
+
+	why = unload(carry, found ? path : NULL, env);
+	if (found && why && !otr_shim.only && !otr_env_get(environ, "OTRACE_ONLY"))
+		otr_program_tell(why, path, env);
 }
 
 /* How many pointers the child's environment takes; 0: it stays as it is, as where there may
- * be no room for them. */
-static size_t prepare(struct otr_carry *carry, char *const *env)
+ * be no room for them. `file`: as execvp() finds it; NULL: a descriptor is executed. */
+static size_t prepare(struct otr_carry *carry, const char *file, char *const *env)
 {
-	int error = errno, change;
+	int error = errno;
+	size_t n = 0;
 
-	if (otr_shim.sealed || !env)
-		return 0;
+	carry->says = !otr_is_off() && choose(carry, env);
+	look(carry, file, env);
+	n = carry->says || carry->unloaded ? otr_carry_room(env) : 0;
+	errno = error;
+	return n;
+}
+
+/* Is the call made as it is? On a handler's own stack, which may have 2 KB, there is no room
+ * for what a child is told. */
+static int is_bare(char *const *env)
+{
+	int error = errno, bare;
+
+	if (otr_get(&otr_shim.sealed) || !env)
+		return 1;
 	if (!otr_is_off() && otr_get(&otr_shim.alone))
 		otr_passes_on();
-	carry->says = !otr_is_off() && choose(carry, env);
-	carry->unloaded = is_lost(env);
-	change = (carry->says || carry->unloaded) && !otr_on_other_stack();
+	bare = otr_on_other_stack();
 	errno = error;
-	return change ? otr_carry_room(env) : 0;
+	return bare;
 }
+
+/* Apart, so that a bare call needs no room for it. */
+#define APART __attribute__((noinline)) static
 
 /* The environment to use: `env` is a variable of the caller's, the copy in its frame. */
 #define CARRY(env, carry, n)                                                       \
@@ -119,20 +178,26 @@ static size_t prepare(struct otr_carry *carry, char *const *env)
 			env = otr_carry_copy(carry, env, alloca((n) * sizeof(*env))); \
 	} while (0)
 
-int execve(const char *path, char *const argv[], char *const envp[])
+APART int execve_carrying(const char *path, char *const argv[], char *const envp[])
 {
 	struct otr_carry carry;
-	size_t n = prepare(&carry, envp);
+	size_t n = prepare(&carry, path, envp);
 
 	CARRY(envp, &carry, n);
 	return otr_real.execve(path, argv, envp);
 }
 
-int execv(const char *path, char *const argv[])
+int execve(const char *path, char *const argv[], char *const envp[])
+{
+	return is_bare(envp) ? otr_real.execve(path, argv, envp) :
+			       execve_carrying(path, argv, envp);
+}
+
+APART int execv_carrying(const char *path, char *const argv[])
 {
 	struct otr_carry carry;
 	char *const *envp = environ;
-	size_t n = prepare(&carry, envp);
+	size_t n = prepare(&carry, path, envp);
 
 	if (!n)
 		return otr_real.execv(path, argv);
@@ -140,20 +205,31 @@ int execv(const char *path, char *const argv[])
 	return otr_real.execve(path, argv, envp);
 }
 
-int execvpe(const char *file, char *const argv[], char *const envp[])
+int execv(const char *path, char *const argv[])
+{
+	return is_bare(environ) ? otr_real.execv(path, argv) : execv_carrying(path, argv);
+}
+
+APART int execvpe_carrying(const char *file, char *const argv[], char *const envp[])
 {
 	struct otr_carry carry;
-	size_t n = prepare(&carry, envp);
+	size_t n = prepare(&carry, file, envp);
 
 	CARRY(envp, &carry, n);
 	return otr_real.execvpe(file, argv, envp);
 }
 
-int execvp(const char *file, char *const argv[])
+int execvpe(const char *file, char *const argv[], char *const envp[])
+{
+	return is_bare(envp) ? otr_real.execvpe(file, argv, envp) :
+			       execvpe_carrying(file, argv, envp);
+}
+
+APART int execvp_carrying(const char *file, char *const argv[])
 {
 	struct otr_carry carry;
 	char *const *envp = environ;
-	size_t n = prepare(&carry, envp);
+	size_t n = prepare(&carry, file, envp);
 
 	if (!n)
 		return otr_real.execvp(file, argv);
@@ -161,20 +237,31 @@ int execvp(const char *file, char *const argv[])
 	return otr_real.execvpe(file, argv, envp);
 }
 
-int fexecve(int fd, char *const argv[], char *const envp[])
+int execvp(const char *file, char *const argv[])
+{
+	return is_bare(environ) ? otr_real.execvp(file, argv) : execvp_carrying(file, argv);
+}
+
+APART int fexecve_carrying(int fd, char *const argv[], char *const envp[])
 {
 	struct otr_carry carry;
-	size_t n = prepare(&carry, envp);
+	size_t n = prepare(&carry, NULL, envp);
 
 	CARRY(envp, &carry, n);
 	return otr_real.fexecve(fd, argv, envp);
+}
+
+int fexecve(int fd, char *const argv[], char *const envp[])
+{
+	return is_bare(envp) ? otr_real.fexecve(fd, argv, envp) :
+			       fexecve_carrying(fd, argv, envp);
 }
 
 int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
 		const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
 	struct otr_carry carry;
-	size_t n = prepare(&carry, envp);
+	size_t n = is_bare(envp) ? 0 : prepare(&carry, path, envp);
 
 	CARRY(envp, &carry, n);
 	return otr_real.posix_spawn(pid, path, actions, attr, argv,
@@ -185,7 +272,7 @@ int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t 
 		 const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
 	struct otr_carry carry;
-	size_t n = prepare(&carry, envp);
+	size_t n = is_bare(envp) ? 0 : prepare(&carry, file, envp);
 
 	CARRY(envp, &carry, n);
 	return otr_real.posix_spawnp(pid, file, actions, attr, argv,

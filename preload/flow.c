@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "preload/headend.h"
 #include "preload/inject.h"
 #include "preload/proof.h"
 #include "preload/shim.h"
@@ -267,6 +268,8 @@ static void tell_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 	struct otr_way *w = &f->way[dir];
 	uint32_t cap = n ? to_copy(w, moved) : 0;
 
+	if (n && w->capture == OTR_CAPTURE_HEAD && asks(f, dir))
+		cap = otr_head_cap(w, first, moved, iov, n, cap);
 	if (cap)
 		cap = otr_tell_data(f, self, dir, pos, moved, start_ns, first, cause, iov, n,
 				    cap);
@@ -368,6 +371,8 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 	/* It was of a descriptor that the wait returned. */
 	if (dir == OTR_DIR_IN && (!ret || !is_passing(error)))
 		otr_handle(&self->strand, f->inode);
+	if (ret < 0 && otr_dial_is_failure(error))
+		otr_dial_failed(self, f, error);
 	if (f->told_by != otr_shim.pid || talk->way[dir].eof || !otr_ring_now())
 		return;
 	if (!ret && dir == OTR_DIR_IN) {

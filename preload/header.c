@@ -117,7 +117,8 @@ static void take_ids(struct otr_span_ids *ids, struct otr_served *sv, const stru
 void otr_served_ids(struct otr_served *sv, const struct otr_fd *f, const struct iovec *iov,
 		    int n)
 {
-	struct otr_span_ids ids = {.layer = f->layer, .let_go = f->let_go};
+	struct otr_span_ids ids = {
+		.layer = f->layer, .let_go = f->let_go, .foreign = f->foreign};
 
 	if (!otr_served_lock(sv, f->inode))
 		return; /* it is another connection's by now */
@@ -198,8 +199,14 @@ static int is_told_later(void)
 static int choose_served(struct otr_cause *cause, const struct otr_served *sv,
 			 struct origin *out)
 {
-	if (!sv || !otr_ids_read(sv, cause->parent.conn, &out->ids, &out->seq))
+	if (!sv)
 		return 0;
+	if (!otr_ids_read(sv, cause->parent.conn, &out->ids, &out->seq)) {
+		if (!out->ids.foreign)
+			return 0;
+		begin_trace(cause->trace_id, &cause->flags);
+		return 1;
+	}
 	choose(cause, out->ids.trace_id, out->ids.flags);
 	out->state = sv->state;
 	out->baggage = sv->baggage;

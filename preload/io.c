@@ -314,6 +314,7 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int 
 	p.kept = NULL;
 	p.start_ns = p.came = 0;
 	p.n = 0;
+	p.seen.at = 0;
 	p.seen.iov = alloca(room * sizeof(*p.seen.iov));
 	if (look)
 		prepare(o, &p);

@@ -16,7 +16,7 @@
 
 #include "preload/inject.h"
 
-#define OTR_PIECES 56 /* of a call we look into; of longer ones only so many */
+#define OTR_PIECES 48 /* of a call we look into; of longer ones only so many */
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 

@@ -37,7 +37,8 @@ int socket(int family, int type, int protocol)
 }
 
 /* R4: one that does not wait remembers for whom it is. */
-static void dialled(int fd, const struct sockaddr *to, socklen_t len, int ret, int error)
+static void dialled(int fd, const struct sockaddr *to, socklen_t len, uint64_t start_ns,
+		    int ret, int error)
 {
 	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
 	struct otr_strand *st;
@@ -55,15 +56,18 @@ static void dialled(int fd, const struct sockaddr *to, socklen_t len, int ret, i
 	if (f && f->kind == OTR_FD_STREAM && ret && error == EINPROGRESS)
 		otr_r4_born(st, &otr_shim.mind, &f->asked, otr_exch_of(st->cur.conn),
 			    otr_clock_ns());
+	if (f && f->kind == OTR_FD_STREAM && ret)
+		otr_dial(self, f, to, len, start_ns, error);
 	otr_leave(self);
 }
 
 int connect(int fd, const struct sockaddr *to, socklen_t len)
 {
+	uint64_t start_ns = otr_is_off() ? 0 : otr_clock_ns();
 	int ret = otr_real.connect(fd, to, len), error = errno;
 
-	if (!ret || error == EINPROGRESS)
-		dialled(fd, to, len, ret, error);
+	if (!ret || error == EINPROGRESS || otr_dial_is_failure(error))
+		dialled(fd, to, len, start_ns, ret, error);
 	errno = error;
 	return ret;
 }
@@ -78,6 +82,7 @@ static int accepted(int fd)
 	if (self) {
 		otr_fd_made(fd, OTR_ROLE_SERVER);
 		otr_ring_ready();
+		otr_put(&otr_shim.alone, 1); /* a server, whatever protocol it speaks */
 		self->strand.entry_ns = otr_clock_ns();
 		otr_handle(&self->strand, 1);
 		otr_leave(self);
@@ -96,6 +101,15 @@ int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 	return accepted(otr_real.accept4(fd, sa, len, flags));
 }
 
+int listen(int fd, int backlog)
+{
+	int ret = otr_real.listen(fd, backlog);
+
+	if (!ret)
+		otr_put(&otr_shim.listens, 1);
+	return ret;
+}
+
 static void closing(int fd)
 {
 	struct otr_fd *f = otr_is_off() ? NULL : otr_fd_slot(fd);
@@ -106,6 +120,8 @@ static void closing(int fd)
 		return;
 	self = otr_enter();
 	if (self) {
+		if (otr_get(&f->dial.start_ns))
+			otr_dial_closing(self, fd);
 		otr_fd_closed(fd);
 		otr_leave(self);
 	}

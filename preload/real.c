@@ -106,6 +106,16 @@ static int raw_accept(int fd, struct sockaddr *sa, socklen_t *len)
 	return raw_accept4(fd, sa, len, 0);
 }
 
+static int raw_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+	return (int)RAW(SYS_getsockopt, fd, level, name, value, len);
+}
+
+static int raw_listen(int fd, int backlog)
+{
+	return (int)RAW(SYS_listen, fd, backlog);
+}
+
 static int raw_socket(int family, int type, int protocol)
 {
 	return (int)RAW(SYS_socket, family, type, protocol);
@@ -288,6 +298,8 @@ struct otr_real otr_real = {
 	.connect = raw_connect,
 	.accept = raw_accept,
 	.accept4 = raw_accept4,
+	.listen = raw_listen,
+	.getsockopt = raw_getsockopt,
 	.socket = raw_socket,
 	.shutdown = raw_shutdown,
 	.close = raw_close,
@@ -326,6 +338,7 @@ static const struct {
 	ROW(recv),	ROW(send),     ROW(recvfrom),	 ROW(sendto),
 	ROW(recvmsg),	ROW(sendmsg),  ROW(sendfile),	 ROW(connect),
 	ROW(accept),	ROW(accept4),  ROW(socket),	 ROW(shutdown),
+	ROW(listen),	ROW(getsockopt),
 	ROW(close),	ROW(poll),     ROW(ppoll),	 ROW(select),
 	ROW(epoll_ctl), ROW(prctl),    ROW(epoll_wait), ROW(epoll_pwait),
 	ROW(pselect),	ROW(sendmmsg), ROW(recvmmsg),	 ROW(epoll_pwait2),

@@ -34,6 +34,8 @@ struct otr_real {
 	int (*connect)(int, const struct sockaddr *, socklen_t);
 	int (*accept)(int, struct sockaddr *, socklen_t *);
 	int (*accept4)(int, struct sockaddr *, socklen_t *, int);
+	int (*listen)(int, int);
+	int (*getsockopt)(int, int, int, void *, socklen_t *);
 	int (*socket)(int, int, int);
 	int (*shutdown)(int, int);
 	int (*close)(int);

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/program.h"
 #include "preload/real.h"
 #include "preload/shim.h"
 #include "preload/sys.h"
@@ -105,12 +106,67 @@ static char *map(int fd)
 	return at;
 }
 
+/* The address of a door: a path, or an abstract name, which begins with a NUL. */
+static socklen_t door_at(struct sockaddr_un *to, const struct otr_session_name *who,
+			 int is_path, uint32_t door)
+{
+	char *at = to->sun_path + !is_path;
+
+	memset(to->sun_path, 0, sizeof(to->sun_path));
+	memcpy(at, who->text, who->name_len);
+	at += who->name_len;
+	if (is_path)
+		*at++ = '/';
+	*at++ = "0123456789abcdef"[door % OTR_RING_DOORS];
+	return (socklen_t)(at + is_path - (char *)to);
+}
+
+/* Those that begin together have pids in a row: each tries its own door, then any. Returns 0,
+ * -errno, or -EAGAIN: all are full. */
+static int say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *msg,
+			int is_path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	long n = -EAGAIN;
+
+	for (uint32_t i = 0; n == -EAGAIN && i < OTR_RING_DOORS; i++) {
+		msg->msg_namelen = door_at(&to, who, is_path, (uint32_t)otr_shim.pid + i);
+		msg->msg_name = &to;
+		n = 0;
+		/* An offer is connected, since by its peer the kernel side knows what is said:
+		 * from this call on it leaves our bytes to us (bpf/lib.bpf.h). */
+		if (msg->msg_controllen) {
+			n = otr_sys(SYS_connect, fd, &to, msg->msg_namelen);
+			msg->msg_name = NULL;
+			msg->msg_namelen = 0;
+		}
+		if (!n)
+			n = otr_sys(SYS_sendmsg, fd, msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+	return n < 0 ? (int)n : 0;
+}
+
+/* By path the doors are reached from another network namespace, by their abstract names from
+ * another root directory. */
+int otr_say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *msg)
+{
+	const size_t room = sizeof(((struct sockaddr_un *)0)->sun_path) - 3;
+	int rc = -ENOENT;
+
+	if (who->name_len > room)
+		return rc;
+	if (who->text[0] == '/')
+		rc = say_at_doors(fd, who, msg, 1);
+	return rc && rc != -EAGAIN ? say_at_doors(fd, who, msg, 0) : rc;
+}
+
 /* One message, never waiting, with what only this session's children know. The agent keeps
  * the descriptor, we do not. Bare system calls: a thread may be cancelled in libc's. Returns
  * 0, -1, or 1: too many processes begin at once. */
 static int offer(int ring)
 {
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	const struct otr_session_name who = {otr_shim.session, otr_shim.session_len,
+					     otr_shim.name_len};
 	union {
 		char space[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
@@ -122,37 +178,21 @@ static int offer(int ring)
 			     .msg_control = &control,
 			     .msg_controllen = sizeof(control)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
-	int fd = (int)otr_sys(SYS_socket, AF_UNIX,
-			      SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	socklen_t len = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 2 +
-			otr_shim.name_len;
-	ssize_t n = -1;
-	int busy = 1;
+	int rc, fd = (int)otr_sys(SYS_socket, AF_UNIX,
+				  SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -1;
 	is_open(DOOR, fd);
-	/* Abstract: its name begins with a NUL. */
-	memcpy(to.sun_path + 1, otr_shim.session, otr_shim.name_len);
 	cm->cmsg_level = SOL_SOCKET;
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cm), &ring, sizeof(ring));
-	/* Those that begin together have pids in a row: each its own door, then any. */
-	for (uint32_t i = 0; busy && i < OTR_RING_DOORS; i++) {
-		to.sun_path[1 + otr_shim.name_len] = "0123456789abcdef"
-			[((uint32_t)otr_shim.pid + i) % OTR_RING_DOORS];
-		/* Connected, since by its peer the kernel side knows what is said here:
-		 * from this call on it leaves our bytes to us (bpf/lib.bpf.h). */
-		n = otr_sys(SYS_connect, fd, &to, len);
-		if (!n)
-			n = otr_sys(SYS_sendmsg, fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-		busy = n < 0 && errno == EAGAIN;
-	}
+	rc = otr_say_at_doors(fd, &who, &msg);
 	shut(DOOR, fd);
-	if (busy)
+	if (rc == -EAGAIN)
 		return 1;
-	return n > 0 ? 0 : -1;
+	return rc ? -1 : 0;
 }
 
 /* Each value is set once it is so, and the thread that made it so wakes those that wait. */

@@ -7,7 +7,7 @@
 #include "preload/header.h"
 #include "preload/shim.h"
 
-static void cause_of(struct otr_cause *cause, const struct otr_xref *parent,
+void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent,
 		     enum otr_evidence why)
 {
 	const struct otr_served *sv;
@@ -37,6 +37,15 @@ static void name(struct otr_cause *cause, const struct otr_served *sv, uint64_t 
 	memcpy(cause->span_id, ids.span_id, sizeof(cause->span_id));
 }
 
+/* Does a connection that begins so speak a binary protocol (FastCGI, uwsgi, AJP)? HTTP/1 and
+ * HTTP/2 begin with letters, a PROXY header with a line end; TLS may hold either. */
+static uint8_t is_foreign(const struct iovec *iov, int n)
+{
+	uint8_t first = n && iov->iov_len ? *(const uint8_t *)iov->iov_base : ' ';
+
+	return first < ' ' && first != '\r' && first != '\n' && (first < 0x14 || first > 0x17);
+}
+
 /* R1 */
 static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t pos,
 		    uint64_t now, const struct iovec *iov, int n,
@@ -50,6 +59,10 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		otr_put(&otr_shim.alone, 1);
 	if (!sv)
 		return;
+	if (first && !pos && f->seen_open)
+		f->foreign = is_foreign(iov, n);
+	if (f->nonblock && !st->waited && otr_is_alone())
+		otr_all_waits_seen(st); /* it has one thread, whose waits come by here */
 	if (first) {
 		otr_put(&sv->exch.tgid, (uint32_t)otr_shim.pid);
 		otr_r1_first(st, &otr_shim.mind, &sv->exch, &ref,
@@ -102,7 +115,7 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 			 otr_exch_of(asked->born.conn), otr_exch_of(st->cur.conn),
 			 f->nonblock, f->inode, now, &parent);
 	otr_r4_book(&otr_shim.mind, asked, &parent, otr_exch_of(parent.conn));
-	cause_of(&f->cause, &parent, why);
+	otr_rules_cause(&f->cause, &parent, why);
 	f->let_next = otr_lets_go(f, OTR_DIR_OUT) || is_untold(parent.conn);
 	f->has_cause = 1;
 }

@@ -16,7 +16,8 @@ struct otr_span_ids {
 	uint8_t flags;
 	uint8_t layer;	 /* where the request was read */
 	uint8_t let_go;	 /* it is not told */
-	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it */
+	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it .. */
+	uint8_t foreign; /* .. unless its protocol names no trace that we could read */
 	uint16_t state_len, baggage_len;
 } __attribute__((aligned(8)));
 

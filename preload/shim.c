@@ -209,6 +209,7 @@ static int begin_anew(void)
 	if (!__atomic_compare_exchange_n(otr_shim.alive, &not_yet, OTR_ALIVE_BEGUN, 0,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return 0;
+	otr_shim.alone |= otr_shim.listens;
 	if (otr_shim.alone)
 		otr_passes_on(); /* who made us does */
 	otr_shim.off = &otr_shim.idle;

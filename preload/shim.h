@@ -17,6 +17,7 @@
 #include "bpf/causality.h"
 #include "bpf/frames.h"
 #include "bpf/ring.h"
+#include "preload/dial.h"
 #include "preload/environ.h"
 #include "preload/serve.h"
 #include "preload/share.h"
@@ -59,6 +60,8 @@ struct otr_way {
 	uint8_t eof;
 	uint8_t tail[OTR_TAIL];
 	struct otr_frames frames;
+	uint8_t head_open;    /* the run is a request whose head goes on: headend.c */
+	uint8_t head_last[2]; /* its last two bytes */
 };
 
 #define OTR_DIR_NONE 2
@@ -80,6 +83,7 @@ struct otr_fd {
 	struct otr_asked asked;
 	struct otr_cause cause; /* of the request about to go out */
 	struct otr_talk talk;	/* of a client */
+	struct otr_dial dial;
 	uint32_t policy_gen;
 	uint32_t gen; /* * of the ring's reader: of another all this is stale */
 	int32_t began; /* the process that connected it, from its first byte; 0: none */
@@ -94,6 +98,7 @@ struct otr_fd {
 	uint8_t has_cause; /* R4 was asked; the bytes are not out yet */
 	uint8_t layer;	   /* enum otr_layer */
 	uint8_t opening;   /* enum otr_opening */
+	uint8_t foreign;   /* began as no HTTP and no TLS: see otr_span_ids */
 	uint8_t opaque;	   /* * what is said lies in otr_fd_talk(): these are ciphertext, or
 			    * what a library makes of calls that are told */
 	uint8_t let_go;	   /* * enum otr_let_go: the exchange that goes on is not told */
@@ -164,7 +169,8 @@ struct otr_shim {
 	uint8_t tries;	  /* to offer one, when too many did */
 	uint8_t behind;	  /* the agent is: see otr_ring_is_behind() */
 	uint8_t missed;	  /* it has closed a descriptor past us */
-	uint8_t alone; /* calls on its own account: it has served, or its maker had */
+	uint8_t alone; /* calls on its own account: it serves, or its maker did */
+	uint8_t listens; /* whom it forks are servers */
 	uint32_t calls; /* in the trace of `run` */
 	uint32_t unsaid; /* records before there was a ring, or in one that nobody took */
 	uint64_t tail; /* of the ring, as it was read last */

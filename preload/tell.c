@@ -93,8 +93,7 @@ void otr_tell_environment(void)
 {
 	const struct otr_started *st = &otr_shim.started;
 
-	tell_fact(OTR_RING_META_ENV, st->known ? "TRACEPARENT=" : "", st->parent,
-		  st->known ? OTR_PARENT_LEN : 0);
+	tell_fact(OTR_RING_META_ENV, "", st->told, st->told_len);
 }
 
 void otr_tell_named(void)

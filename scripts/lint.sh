@@ -69,10 +69,17 @@ readmes() { # one of its own, or a word in the one above
 		done
 }
 
+keyed() { # tables whose keys come from others have a keyed hash: agent/base/keyed.h
+	files 'agent/*.[ch]' 'agent/*/*.[ch]' 'exporters/*.[ch]' | grep -v '^agent/base/keyed.h$' |
+		xargs grep -n '#include <uthash.h>'
+	true
+}
+
 check "functions and files within their budgets" sizes
 check "shell scripts" shell
 check "no assertion of a test is passed over" asserted
 check "nothing refers to what is outside" alone
+check "no table without a keyed hash" keyed
 check "licences" licences
 check "every folder says what it is for" readmes
 echo "1..$n"

@@ -76,6 +76,7 @@ if [ "$(id -u)" = 0 ]; then
 		beside "shim-$(basename "$file" .bats)" bats "$file"
 	done
 	[ ${#long[@]} = 0 ] || beside cpython tests/shim/cpython.sh
+	[ ${#long[@]} = 0 ] || beside tsan-agent tests/stress/agent.sh 60
 	beside vm tests/vm/run.sh
 	wait
 	# These want the machine for themselves: load, and no record lost.

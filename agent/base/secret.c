@@ -253,7 +253,7 @@ static bool is_secret(const struct key_word *before, const struct key_word *word
 	       (!before->text.len || is(before->means, SIGN_IN));
 }
 
-bool otr_secret_key(struct otr_slice key)
+static bool names_secret(struct otr_slice key)
 {
 	struct key_word before = {OTR_SLICE_NONE, 0}, word, behind;
 	char text[KEY_MAX], all[KEY_MAX];
@@ -271,6 +271,42 @@ bool otr_secret_key(struct otr_slice key)
 		before = word;
 	}
 	return secret;
+}
+
+/* The same keys come again with each request: what was said of one is kept, a thread. Who asks
+ * for many others only makes it be worked out anew. */
+#define KEPT	 256
+#define KEPT_LEN 30
+
+struct kept {
+	uint8_t len; /* 0: free */
+	bool secret;
+	char text[KEPT_LEN];
+};
+
+static struct kept *place_of(struct otr_slice key)
+{
+	static __thread struct kept kept[KEPT];
+	uint32_t sum = 2166136261u;
+
+	for (size_t i = 0; i < key.len; i++)
+		sum = (sum ^ (unsigned char)key.data[i]) * 16777619u;
+	return &kept[(sum >> 16 ^ sum) % KEPT];
+}
+
+bool otr_secret_key(struct otr_slice key)
+{
+	struct kept *at;
+
+	if (!key.len || key.len > KEPT_LEN)
+		return names_secret(key);
+	at = place_of(key);
+	if (at->len == key.len && !memcmp(at->text, key.data, key.len))
+		return at->secret;
+	at->secret = names_secret(key);
+	at->len = (uint8_t)key.len;
+	memcpy(at->text, key.data, key.len);
+	return at->secret;
 }
 
 static bool is_uuid(struct otr_slice s)

@@ -218,11 +218,13 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 	return i;
 }
 
-/* A first line that nothing else has; what lies behind it is not our business. */
+/* A first line that nothing else has; what lies behind it is not our business. Empty lines
+ * before it are stepped over, as servers do (2.2). */
 static bool sniff(enum otr_dir dir, struct otr_slice head)
 {
 	(void)dir;
-	return otr_http1_certain(head);
+	head = otr_slice_sub(head, empty_lines(head), head.len);
+	return otr_http1_certain(head) || otr_http1_any_case(head);
 }
 
 const struct otr_proto_ops otr_http1 = {

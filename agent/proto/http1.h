@@ -84,6 +84,10 @@ bool otr_http1_plausible(struct otr_slice in);
  * end is searched before `line_end` only. Needs a method we know. */
 bool otr_http1_certain(struct otr_slice in);
 
+/* Is there a whole request line whose method is one we know but for its case? Methods are
+ * case-sensitive (RFC 9110, 9.1): it is another one, and up to the server what it means. */
+bool otr_http1_any_case(struct otr_slice in);
+
 /* Where the head that begins `in` ends, behind its empty line, or 0 if it is not
  * there. No end lies before `from`. */
 size_t otr_http1_head_end(struct otr_slice in, size_t from);
@@ -104,6 +108,11 @@ enum otr_parse otr_http1_chunks(struct otr_http1_dir *d, struct otr_slice in,
 /* Do the last bytes of a run end a chunked body? */
 enum otr_parse otr_http1_tail(struct otr_http1_dir *d, struct otr_slice in,
 			      uint64_t *used, struct otr_msg *msg);
+
+/* Does Host, `host` and `port`, contradict the address that the client is connected to? Then
+ * it is what a proxy passed on, and no name of whom it asks. */
+bool otr_http1_host_differs(const struct otr_side *side, struct otr_slice host,
+			    uint16_t port);
 
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb);

@@ -37,6 +37,7 @@ struct exchange {
 	struct otr_slice scheme;
 	struct otr_slice host;
 	uint16_t port;
+	bool passed_on; /* Host names somebody else than the one who is asked */
 	char host_text[OTR_ADDR_TEXT];
 };
 
@@ -93,7 +94,7 @@ static void find_scheme(struct exchange *ex)
 }
 
 /* As the client named it: the target, what a proxy was asked for, Host. Failing
- * that the socket's address. A name without a port means the scheme's. */
+ * that, or where Host cannot be the name of whom it asks, the socket's address. A name without a port means the scheme's. */
 static void find_host(struct exchange *ex)
 {
 	struct otr_slice name = ex->url.authority;
@@ -103,10 +104,26 @@ static void find_host(struct exchange *ex)
 	if (!name.len)
 		name = otr_msg_text(ex->req, OTR_KEY_SERVER_ADDRESS);
 	ex->host = otr_url_host(name, &ex->port);
-	if (!ex->host.len)
+	if (!ex->port && ex->host.len)
+		ex->port = ex->scheme.len == 5 ? 443 : 80;
+	ex->passed_on = !ex->server && !ex->url.authority.len && ex->host.len &&
+			otr_http1_host_differs(ex->side, ex->host, ex->port);
+	if (!ex->host.len || ex->passed_on)
 		ex->host = otr_side_server(ex->side, ex->host_text, &ex->port);
 	if (!ex->port && ex->host.len)
 		ex->port = ex->scheme.len == 5 ? 443 : 80;
+}
+
+/* Without the userinfo that it must not have. */
+static int set_passed_on(const struct exchange *ex, struct otr_span_builder *sb)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = TEXT_MAX};
+
+	if (!ex->passed_on)
+		return 0;
+	otr_url_authority(&text, otr_msg_text(ex->req, OTR_KEY_SERVER_ADDRESS));
+	otr_sb_custom_list(sb, OTR_SLICE("http.request.header.host"), otr_buf_view(&text));
+	return text.rc == -ENOMEM ? -ENOMEM : 0;
 }
 
 static void put_host(const struct exchange *ex, struct otr_buf *out)
@@ -252,8 +269,10 @@ static int set_all(struct exchange *ex, struct otr_span_builder *sb)
 	find_scheme(ex);
 	find_host(ex);
 	set_common(ex, sb);
-	if (!ex->server)
-		return set_url_full(ex, sb);
+	if (!ex->server) {
+		rc = set_url_full(ex, sb);
+		return rc ? rc : set_passed_on(ex, sb);
+	}
 	rc = set_server(ex, sb);
 	return rc ? rc : set_query(ex, sb);
 }

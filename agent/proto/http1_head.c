@@ -158,6 +158,25 @@ bool otr_http1_certain(struct otr_slice in)
 	return ends_with_version(line);
 }
 
+static bool is_known_in_any_case(struct otr_slice method)
+{
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(methods); i++)
+		if (otr_slice_eq_nocase(method, otr_slice_str(methods[i])))
+			return true;
+	return false;
+}
+
+bool otr_http1_any_case(struct otr_slice in)
+{
+	struct otr_slice method = token(in), line;
+
+	if (!is_known_in_any_case(method) || !take_line(&in, &line) ||
+	    line.len <= method.len || line.data[method.len] != ' ')
+		return false;
+	return target_begins(method, otr_slice_sub(line, method.len + 1, line.len)) &&
+	       ends_with_version(line);
+}
+
 size_t otr_http1_head_end(struct otr_slice in, size_t from)
 {
 	const char *end = in.data + in.len, *lf;
@@ -192,6 +211,21 @@ static bool read_status_line(struct otr_http1_head *head, struct otr_slice line)
 	return true;
 }
 
+/* What is sure of a target that goes on: its path, if its query has begun, and each pair of
+ * that, if the next one has. Half of a path is another path. */
+static struct otr_slice whole_part(struct otr_slice target)
+{
+	const char *end = memchr(target.data, ' ', target.len), *query;
+
+	if (end)
+		return otr_slice_sub(target, 0, (size_t)(end - target.data));
+	query = memchr(target.data, '?', target.len);
+	if (!query)
+		return OTR_SLICE_NONE;
+	end = memrchr(query, '&', target.len - (size_t)(query - target.data));
+	return otr_slice_sub(target, 0, (size_t)((end ? end : query) - target.data));
+}
+
 /* `cut`: the line goes on, so its version is not there to prove anything; then only
  * a method we know will do. */
 static bool read_request_line(struct otr_http1_head *head, struct otr_slice line,
@@ -205,7 +239,7 @@ static bool read_request_line(struct otr_http1_head *head, struct otr_slice line
 		return false;
 	rest = otr_slice_sub(line, head->method.len + 1, line.len);
 	if (cut) {
-		head->target = trim(rest);
+		head->target = whole_part(rest);
 		return printable(rest) && target_begins(head->method, rest);
 	}
 	if (!ends_with_version(line) || !printable(line) || rest.len < 9)

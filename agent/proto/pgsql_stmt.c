@@ -12,6 +12,8 @@
 
 #include "agent/base/own.h"
 
+/* FNV-1a, without a key: the table is of one connection, is searched from end to end, and who
+ * makes two of his names equal gets one of his own statements for the other. */
 uint64_t otr_pgsql_hash(struct otr_slice name)
 {
 	uint64_t h = 0xcbf29ce484222325ULL;

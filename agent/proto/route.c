@@ -36,7 +36,8 @@ void otr_route_reset(void)
 	now = 0;
 }
 
-/* FNV-1a: hostile collisions only make a route coarser. */
+/* FNV-1a, without a key, since which node goes decides what comes out and a replay must give
+ * the same. Eight places are looked at: hostile collisions only make a route coarser. */
 static uint64_t hash(uint64_t h, struct otr_slice s)
 {
 	h ^= 0xcbf29ce484222325ULL;

@@ -215,7 +215,7 @@ static void fill(struct draft *d, const struct otr_make *from)
 	telemetry(d, from->facts);
 	otr_name_pairs(otr_name_env(from->facts->text[OTR_META_ENV],
 				    "OTEL_RESOURCE_ATTRIBUTES"),
-		       on_pair, d);
+		       on_pair, d, NULL);
 	instance(d, from);
 	process(d, from);
 	host(d, from->host);

@@ -3,7 +3,8 @@
  * name.c - what a process is called, from what is known of it.
  *
  * OpenTelemetry semantic conventions, "Service", and the specification of
- * OTEL_RESOURCE_ATTRIBUTES: a value that cannot be decoded is discarded as a whole.
+ * OTEL_RESOURCE_ATTRIBUTES. Departure: where one pair cannot be decoded, that pair alone is
+ * discarded, not all of them, since the others say what they say.
  */
 
 #include "agent/resource/name.h"
@@ -47,23 +48,25 @@ static bool decode_pair(struct otr_buf *buf, struct otr_slice key,
 	return true;
 }
 
-static bool walk_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg)
+bool otr_name_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg,
+		    struct otr_slice *bad)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf buf = { 0 };
-	struct otr_slice key, value, k, v;
+	struct otr_slice key, value, k, v, rest = text;
+	bool sound = true;
 
-	while (otr_pair_next(&text, &key, &value)) {
-		if (!decode_pair(&buf, key, value, &k, &v))
-			return false;
-		if (fn)
-			fn(arg, k, v);
+	while (otr_pair_next(&rest, &key, &value)) {
+		if (decode_pair(&buf, key, value, &k, &v)) {
+			if (fn)
+				fn(arg, k, v);
+			continue;
+		}
+		if (sound && bad)
+			*bad = otr_slice_sub(text, (size_t)(key.data - text.data),
+					     key.len + (value.data ? 1 + value.len : 0));
+		sound = false;
 	}
-	return true;
-}
-
-bool otr_name_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg)
-{
-	return walk_pairs(text, NULL, NULL) && walk_pairs(text, fn, arg);
+	return sound;
 }
 
 struct otr_slice otr_name_base(struct otr_slice path)
@@ -90,6 +93,9 @@ struct otr_slice otr_name_family(struct otr_slice exe)
 	struct otr_slice s = otr_name_base(exe);
 	size_t n;
 
+	/* npm installs bun.exe on every system. */
+	if (s.len > 4 && !memcmp(s.data + s.len - 4, ".exe", 4))
+		s.len -= 4;
 	for (n = s.len; n && (isdigit((unsigned char)s.data[n - 1]) ||
 			      s.data[n - 1] == '.');)
 		n--;
@@ -102,6 +108,7 @@ const char *otr_name_language(struct otr_slice exe)
 		{ "python", "python" },	  { "pypy", "python" },
 		{ "uwsgi", "python" },	  { "node", "nodejs" },
 		{ "nodejs", "nodejs" },	  { "bun", "nodejs" },
+		{ "bunx", "nodejs" },
 		{ "deno", "nodejs" },	  { "java", "java" },
 		{ "go", "go" },		  { "ruby", "ruby" },
 		{ "php", "php" },	  { "php-fpm", "php" },
@@ -172,7 +179,7 @@ static size_t told_by_env(struct otr_slice env, char *out)
 
 	if (!f.len)
 		otr_name_pairs(otr_name_env(env, "OTEL_RESOURCE_ATTRIBUTES"),
-			       on_pair, &f);
+			       on_pair, &f, NULL);
 	return f.len;
 }
 

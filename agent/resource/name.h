@@ -41,11 +41,12 @@ const char *otr_name_language(struct otr_slice exe);
 /* The id of the container a cgroup belongs to: 64 hex digits in its path. */
 struct otr_slice otr_name_container(struct otr_slice cgroup);
 
-/* Visits the pairs of OTEL_RESOURCE_ATTRIBUTES, decoded. All or nothing: where one
- * cannot be decoded none is visited, and it returns false. */
+/* Visits the pairs of OTEL_RESOURCE_ATTRIBUTES that can be decoded. Returns false where one
+ * cannot, and the first of these, as it was written, in `bad` (or NULL). */
 typedef void (*otr_name_pair_fn)(void *arg, struct otr_slice key,
 				 struct otr_slice value);
-bool otr_name_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg);
+bool otr_name_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg,
+		    struct otr_slice *bad);
 
 /* A link of /proc/PID/exe without the " (deleted)" the kernel adds. */
 struct otr_slice otr_name_exe(struct otr_slice link);

@@ -182,7 +182,7 @@ static void read_node(struct otr_program *pg, struct otr_slice rest)
 	(void)rest;
 	if (pg->path.len)
 		at = memmem(pg->path.data, pg->path.len, "node_modules/", 13);
-	pg->name = without(otr_name_base(pg->path), ".js .mjs .cjs .ts .mts");
+	pg->name = without(otr_name_base(pg->path), ".js .mjs .cjs .ts .mts .cts .jsx .tsx");
 	if (!at && !otr_slice_starts(pg->name, OTR_SLICE("next-server")))
 		return;
 	pg->name = OTR_SLICE_NONE;
@@ -260,6 +260,9 @@ static void read_uwsgi(struct otr_program *pg, struct otr_slice rest)
 #define NODE_VALUED                                                        \
 	"-r --require --import --loader --experimental-loader --env-file " \
 	"-C --conditions --title --inspect-port --watch-path"
+#define BUN_VALUED                                                     \
+	"-r --preload --require --import -c --config --cwd --env-file " \
+	"--port --conditions -d --define -l --loader --title"
 
 static const struct runtime runtimes[] = {
 	{ "python", "-W -X --check-hash-based-pycs", "-m", "-c", "",
@@ -268,7 +271,8 @@ static const struct runtime runtimes[] = {
 	{ "node", NODE_VALUED, "", "-e --eval -p --print", "", read_node },
 	{ "nodejs", NODE_VALUED, "", "-e --eval -p --print", "", read_node },
 	{ "deno", "-c --config", "", "eval", "run serve", read_node },
-	{ "bun", "-r --preload", "", "-e", "run start", read_node },
+	{ "bun", BUN_VALUED, "", "-e --eval -p --print", "run start", read_node },
+	{ "bunx", BUN_VALUED, "", "", "", read_node },
 	{ "java", JAVA_VALUED, "-jar -m --module", "", "", read_java },
 	{ "ruby", "-I -r -C -E", "", "-e", "", read_ruby },
 	{ "php", "-d -c -z", "-f", "-r", "", read_script },

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/foreign.h"
 #include "agent/base/own.h"
 #include "agent/base/secret.h"
 
@@ -33,22 +34,17 @@ void otr_procfs_each(bool (*fn)(void *arg, uint32_t pid), void *arg)
 static ssize_t slurp(uint32_t pid, const char *name, char *out, size_t size)
 {
 	char path[64];
-	size_t len = 0;
-	ssize_t n = 1;
+	ssize_t n;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = otr_foreign_open_proc(AT_FDCWD, path);
 	if (fd < 0)
 		return -1;
-	while (n > 0 && len + 1 < size) {
-		n = read(fd, out + len, size - len - 1);
-		if (n > 0)
-			len += (size_t)n;
-	}
+	n = otr_foreign_slurp(fd, out, size - 1);
 	close(fd);
-	out[len] = 0;
-	return (ssize_t)len;
+	out[n > 0 ? n : 0] = 0;
+	return n > 0 ? n : 0;
 }
 
 #define ENVIRON_BYTES (256u << 10) /* what lies behind is not looked at */
@@ -172,11 +168,13 @@ bool otr_procfs_is(uint32_t pid, const char *name)
 	return otr_procfs_names(exe, args, len, name);
 }
 
+#define FDS 16384 /* a process may have a million open; what lies behind is not looked at */
+
 int otr_procfs_fds(uint32_t pid, const char *kind)
 {
 	char path[64], is[64];
 	struct dirent *de;
-	int n = 0;
+	int n = 0, left = FDS;
 	ssize_t len;
 	DIR *dir;
 
@@ -184,7 +182,7 @@ int otr_procfs_fds(uint32_t pid, const char *kind)
 	dir = opendir(path);
 	if (!dir)
 		return -1;
-	while ((de = readdir(dir))) {
+	while (left-- && (de = readdir(dir))) {
 		len = readlinkat(dirfd(dir), de->d_name, is, sizeof(is) - 1);
 		if (len <= 0)
 			continue;
@@ -195,28 +193,48 @@ int otr_procfs_fds(uint32_t pid, const char *kind)
 	return n;
 }
 
-void otr_procfs_tls(uint32_t pid, char *out, size_t size)
+struct maps {
+	uint32_t pid;
+	char name[64];
+};
+
+static bool is_tls(void *arg, char *line)
 {
 	static const char *const names[] = {"/libssl.so", "/libgnutls.so",
 					    "/libnss3.so"};
-	char path[64], *line = NULL;
-	size_t cap = 0;
-	FILE *f;
+	struct maps *maps = arg;
+	const char *at;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		at = strstr(line, names[i]);
+		if (at)
+			snprintf(maps->name, sizeof(maps->name), "%.*s",
+				 (int)strcspn(at + 1, " "), at + 1);
+	}
+	return !maps->name[0];
+}
+
+static void read_maps(void *io)
+{
+	struct maps *maps = io;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", maps->pid);
+	fd = otr_foreign_open_proc(AT_FDCWD, path);
+	if (fd < 0)
+		return;
+	otr_foreign_lines(fd, OTR_PROCFS_MAPS, is_tls, maps);
+	close(fd);
+}
+
+void otr_procfs_tls(uint32_t pid, char *out, size_t size)
+{
+	struct maps maps = {.pid = pid};
 
 	out[0] = 0;
-	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
-	f = fopen(path, "re");
-	while (f && !out[0] && getline(&line, &cap, f) > 0)
-		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-			const char *at = strstr(line, names[i]);
-
-			if (at)
-				snprintf(out, size, "%.*s",
-					 (int)strcspn(at + 1, " \n"), at + 1);
-		}
-	free(line);
-	if (f)
-		fclose(f);
+	if (!otr_foreign_within(OTR_FOREIGN_MS, read_maps, NULL, &maps, sizeof(maps)))
+		snprintf(out, size, "%s", maps.name);
 }
 
 /* The program by its base name, its arguments as they are but for secrets. */

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define OTR_PROCFS_MAPS (16u << 20) /* of /proc/PID/maps no more is read: 65,530 lines */
+
 /* Calls `fn` for each process until it returns false. Kernel threads are left out where
  * they have no command line. */
 void otr_procfs_each(bool (*fn)(void *arg, uint32_t pid), void *arg);

@@ -15,9 +15,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <uthash.h>
 #include <utlist.h>
 
+#include "agent/base/keyed.h"
 #include "agent/base/own.h"
 #include "agent/loss.h"
 #include "agent/resource/make.h"

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/base/foreign.h"
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
 #include "bpf/event.h"
@@ -82,16 +83,10 @@ static void fd_close(int *fd)
 /* Up to `size` bytes of a file. It may be one that changes while it is read. */
 static struct otr_slice slurp(int dir, const char *name, char *buf, size_t size)
 {
-	OTR_AUTO(fd_close) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n = 1;
+	OTR_AUTO(fd_close) int fd = otr_foreign_open_proc(dir, name);
+	ssize_t n = fd < 0 ? fd : otr_foreign_slurp(fd, buf, size);
 
-	while (fd >= 0 && n > 0 && len < size) {
-		n = read(fd, buf + len, size - len);
-		if (n > 0)
-			len += (size_t)n;
-	}
-	return (struct otr_slice){ buf, len };
+	return (struct otr_slice){ buf, n > 0 ? (size_t)n : 0 };
 }
 
 static void read_link(struct reader *rd, int dir, const char *name,

@@ -3,36 +3,121 @@
  * bpf_arm.c - attaching: at start what is always needed, later what a traced process turned
  * out to need, since that costs every process of the machine a little.
  *
- * Classic tracepoints are named in tracefs, which may not be mounted. Then we mount it,
- * where nobody else sees it: in a mount namespace of a thread that lives as long as the
- * attaching.
+ * Classic tracepoints have their numbers in tracefs, which may not be mounted. Then it is mounted
+ * for a descriptor of ours alone, in no namespace (fsmount(2)), at start: later we may not
+ * (agent/base/confine.h).
  */
 
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/own.h"
 #include "agent/source/bpf_load.h"
 
 #include "agent/otrace.skel.h" /* speaks of types in bpf/shared.h */
 
-#define TRACEFS "/sys/kernel/tracing"
+/* The directory `events` of tracefs. Mounted or not: it is opened once, and stays open. */
+static int open_events(void)
+{
+	static const char *const places[] = {"/sys/kernel/tracing/events",
+					     "/sys/kernel/debug/tracing/events"};
+	const int how = O_PATH | O_DIRECTORY | O_CLOEXEC;
+	int fd = -1, fs, root;
+
+	for (size_t i = 0; fd < 0 && i < OTR_ARRAY_SIZE(places); i++)
+		fd = access(places[i], X_OK) ? -1 : open(places[i], how);
+	if (fd >= 0)
+		return fd;
+	fs = fsopen("tracefs", FSOPEN_CLOEXEC);
+	root = fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) ?
+		       -1 : fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	fd = root < 0 ? -errno : openat(root, "events", how);
+	if (root >= 0 && fd < 0)
+		fd = -errno;
+	if (fs >= 0)
+		close(fs);
+	if (root >= 0)
+		close(root);
+	return fd;
+}
+
+static int events(void)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = open_events();
+	return fd;
+}
+
+/* `name`: "syscalls/sys_exit_poll". Returns its number, or -errno: -ENOENT, it is not there. */
+static int tracepoint_id(const char *name)
+{
+	char path[128], text[16] = "";
+	int dir = events(), fd;
+	ssize_t n;
+
+	if (dir < 0)
+		return dir;
+	snprintf(path, sizeof(path), "%s/id", name);
+	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n > 0 ? atoi(text) : -EIO;
+}
+
+/* As libbpf does it, but for where the number comes from. */
+static struct bpf_link *attach_tracepoint(const struct bpf_program *prog, const char *name)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.sample_period = 1,
+		.wakeup_events = 1,
+	};
+	struct bpf_link *link;
+	int id = tracepoint_id(name), fd, rc;
+
+	if (id < 0) {
+		errno = -id;
+		return NULL;
+	}
+	attr.config = (uint64_t)id;
+	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	link = bpf_program__attach_perf_event(prog, fd);
+	if (link)
+		return link; /* has the descriptor */
+	rc = errno;
+	close(fd);
+	errno = rc;
+	return NULL;
+}
 
 static int attach_program(struct otr_bpf *b, const char *name)
 {
 	struct bpf_program *prog;
 	struct bpf_link *link;
+	const char *at;
 
 	prog = bpf_object__find_program_by_name(b->skel->obj, name);
 	if (!prog || b->n_links == OTR_ARRAY_SIZE(b->links))
 		return -ENOENT;
-	link = bpf_program__attach(prog);
+	at = bpf_program__section_name(prog);
+	link = strncmp(at, "tp/", 3) ? bpf_program__attach(prog) :
+				       attach_tracepoint(prog, at + 3);
 	if (!link)
 		return -errno;
 	b->links[b->n_links++] = link;
@@ -60,42 +145,10 @@ static int attach_all(struct otr_bpf *b, size_t row)
 	return 0;
 }
 
-struct errand {
-	struct otr_bpf *b;
-	size_t row;
-	int rc;
-};
-
-/* In a thread, so that the mount namespace is its own and the agent keeps its view. */
-static void *attach_with_tracefs(void *arg)
-{
-	struct errand *er = arg;
-
-	if (unshare(CLONE_NEWNS) ||
-	    mount(NULL, "/sys", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("tracefs", TRACEFS, "tracefs", 0, NULL)) {
-		er->rc = -errno;
-		return NULL;
-	}
-	er->rc = attach_all(er->b, er->row);
-	return NULL;
-}
-
 int otr_bpf_attach(struct otr_bpf *b, size_t row)
 {
-	struct errand er = {.b = b, .row = row};
-	pthread_t thread;
-
-	if (!access(TRACEFS "/events", X_OK) ||
-	    !access("/sys/kernel/debug/tracing/events", X_OK))
-		return attach_all(b, row);
-	if (pthread_create(&thread, NULL, attach_with_tracefs, &er))
-		return -EAGAIN;
-	pthread_join(thread, NULL);
-	if (er.rc && !b->why[row][0])
-		snprintf(b->why[row], sizeof(b->why[row]), "tracefs: %s",
-			 strerror(-er.rc));
-	return er.rc;
+	events();
+	return attach_all(b, row);
 }
 
 static void arm(struct otr_bpf *b, enum otr_probe_when when, uint32_t want,
@@ -113,6 +166,8 @@ static void arm(struct otr_bpf *b, enum otr_probe_when when, uint32_t want,
 void otr_bpf_arm(struct otr_bpf *b)
 {
 	arm(b, OTR_PROBE_WAITS, b->ctl->want_waits, &b->ctl->waits);
+	if (b->ctl->waits && !b->ctl->waits_ns)
+		b->ctl->waits_ns = otr_now();
 	arm(b, OTR_PROBE_WAKES, b->ctl->want_wakes, &b->ctl->wakes);
 }
 

@@ -116,6 +116,15 @@ static bool tick_ok(const struct otr_event *ev)
 	return exact(ev, sizeof(*ev), 0);
 }
 
+static bool failed_ok(const struct otr_event *ev)
+{
+	const struct otr_ev_failed *fa = (const void *)ev;
+
+	return exact(ev, sizeof(*fa), 0) && ev->conn && fa->error > 0 &&
+	       fa->start_ns < LAST_NS && ref_ok(&fa->cause.parent) &&
+	       fa->cause.ids <= OTR_IDS_INJECTED && fa->cause.evidence < OTR_EVIDENCE_MAX;
+}
+
 static const struct door doors[OTR_EV_MAX] = {
 	[OTR_EV_CONN_OPEN] = { sizeof(struct otr_ev_conn), conn_ok },
 	[OTR_EV_CONN_CLOSE] = { sizeof(struct otr_ev_conn), conn_ok },
@@ -131,6 +140,7 @@ static const struct door doors[OTR_EV_MAX] = {
 	[OTR_EV_LISTEN] = { sizeof(struct otr_ev_conn), conn_ok },
 	[OTR_EV_TICK] = { sizeof(struct otr_event), tick_ok },
 	[OTR_EV_PAST] = { sizeof(struct otr_ev_past), past_ok },
+	[OTR_EV_CONN_FAILED] = { sizeof(struct otr_ev_failed), failed_ok },
 };
 
 const struct otr_event *otr_event_check(const void *copy, size_t len)

@@ -7,14 +7,18 @@
  * version follows inline at byte 32, its length before it as a varint. The offsets of
  * goid and parentGoid in struct g are a matter of the version; one we have not verified
  * is "unknown", and then nothing is said of parents in that process.
+ *
+ * The executable is its owner's: sizes in it are believed only as far as a bounded read.
  */
 
+#include <elf.h>
 #include <fcntl.h>
-#include <gelf.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/foreign.h"
 #include "agent/base/own.h"
 #include "agent/base/slice.h"
 #include "agent/source/bpf.h"
@@ -27,11 +31,10 @@ static const struct {
 	{"go1.26", 152, 280}, /* verified: tests/bats/go.bats */
 };
 
-static void end_elf(Elf **e)
-{
-	if (*e)
-		elf_end(*e);
-}
+/* Section headers of an ordinary Go program: some 40; names: 1 KiB. */
+#define SECTIONS 1024
+#define NAMES	 65536
+#define INFO	 (33 + 127) /* what is needed of the section */
 
 static void close_fd(int *fd)
 {
@@ -39,35 +42,64 @@ static void close_fd(int *fd)
 		close(*fd);
 }
 
-static Elf_Data *section(Elf *elf, const char *name)
+static void free_headers(Elf64_Shdr **all)
 {
-	Elf_Scn *scn = NULL;
-	size_t names;
-	GElf_Shdr sh;
-	const char *is;
-
-	if (elf_getshdrstrndx(elf, &names))
-		return NULL;
-	while ((scn = elf_nextscn(elf, scn))) {
-		if (!gelf_getshdr(scn, &sh))
-			return NULL;
-		is = elf_strptr(elf, names, sh.sh_name);
-		if (is && !strcmp(is, name))
-			return elf_getdata(scn, NULL);
-	}
-	return NULL;
+	free(*all);
 }
 
-static struct otr_slice version_of(const Elf_Data *info)
+static bool read_head(int fd, Elf64_Ehdr *eh)
 {
-	const char *at = info->d_buf;
+	return otr_foreign_at(fd, 0, eh, sizeof(*eh)) &&
+	       !memcmp(eh->e_ident, ELFMAG, SELFMAG) && eh->e_ident[EI_CLASS] == ELFCLASS64 &&
+	       eh->e_shentsize == sizeof(Elf64_Shdr) && eh->e_shnum <= SECTIONS &&
+	       eh->e_shstrndx < eh->e_shnum;
+}
 
-	if (info->d_size < 34 || memcmp(at, "\xff Go buildinf:", 14) ||
-	    !(at[15] & 2))
+/* Where section `name` lies. Numbers of the file are used for nothing but bounded reads. */
+static bool find_section(int fd, const Elf64_Ehdr *eh, const Elf64_Shdr *all, const char *name,
+			 Elf64_Shdr *out)
+{
+	Elf64_Shdr names = all[eh->e_shstrndx];
+	char is[32];
+
+	for (unsigned int i = 0; i < eh->e_shnum; i++) {
+		if (all[i].sh_type != SHT_PROGBITS || all[i].sh_name > NAMES ||
+		    names.sh_offset > INT64_MAX / 2 ||
+		    !otr_foreign_at(fd, names.sh_offset + all[i].sh_name, is,
+				    strlen(name) + 1))
+			continue;
+		is[strlen(name)] = 0;
+		if (strcmp(is, name))
+			continue;
+		*out = all[i];
+		return true;
+	}
+	return false;
+}
+
+/* The beginning of section .go.buildinfo into `out`, however large the file says it is. */
+static bool read_info(int fd, char out[INFO])
+{
+	OTR_AUTO(free_headers) Elf64_Shdr *all = NULL;
+	Elf64_Shdr info;
+	Elf64_Ehdr eh;
+
+	if (!read_head(fd, &eh))
+		return false;
+	all = calloc(eh.e_shnum, sizeof(*all));
+	if (!all || !otr_foreign_at(fd, eh.e_shoff, all, eh.e_shnum * sizeof(*all)) ||
+	    !find_section(fd, &eh, all, ".go.buildinfo", &info))
+		return false;
+	memset(out, 0, INFO);
+	return otr_foreign_at(fd, info.sh_offset, out, info.sh_size < INFO ? info.sh_size : INFO);
+}
+
+static struct otr_slice version_of(const char info[INFO])
+{
+	if (memcmp(info, "\xff Go buildinf:", 14) || !(info[15] & 2))
 		return OTR_SLICE_NONE;
 	/* Versions are shorter than 128: a varint of one byte. */
-	return otr_slice_sub((struct otr_slice){at, info->d_size}, 33,
-			     (unsigned char)at[32] & 0x7f);
+	return otr_slice_sub((struct otr_slice){info, INFO}, 33, (unsigned char)info[32] & 0x7f);
 }
 
 static void look_up(struct otr_slice version, uint32_t *goid, uint32_t *parent)
@@ -85,25 +117,35 @@ static void look_up(struct otr_slice version, uint32_t *goid, uint32_t *parent)
 	}
 }
 
-bool otr_go_version(uint32_t tgid, char out[OTR_GO_VERSION])
+struct look {
+	uint32_t tgid;
+	bool is_go;
+	char version[OTR_GO_VERSION];
+};
+
+static void look_at(void *io)
 {
 	OTR_AUTO(close_fd) int fd = -1;
-	OTR_AUTO(end_elf) Elf *elf = NULL;
+	struct look *lk = io;
+	char path[64], info[INFO];
 	struct otr_slice version;
-	Elf_Data *info;
-	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ, NULL);
-	info = elf ? section(elf, ".go.buildinfo") : NULL;
-	if (!info || !info->d_buf)
-		return false;
+	snprintf(path, sizeof(path), "/proc/%u/exe", lk->tgid);
+	fd = otr_foreign_open(AT_FDCWD, path);
+	lk->is_go = fd >= 0 && read_info(fd, info);
+	if (!lk->is_go)
+		return;
 	version = version_of(info);
-	snprintf(out, OTR_GO_VERSION, "%.*s", OTR_SLICE_ARG(version));
+	snprintf(lk->version, sizeof(lk->version), "%.*s", OTR_SLICE_ARG(version));
+}
+
+bool otr_go_version(uint32_t tgid, char out[OTR_GO_VERSION])
+{
+	struct look lk = {.tgid = tgid};
+
+	if (otr_foreign_within(OTR_FOREIGN_MS, look_at, NULL, &lk, sizeof(lk)) || !lk.is_go)
+		return false;
+	memcpy(out, lk.version, sizeof(lk.version));
 	return true;
 }
 

@@ -15,10 +15,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "agent/base/foreign.h"
 #include "bpf/ring.h"
 
-#define LINES 131072 /* of one process; the kernel's own limit is half of that */
-#define OURS  "/memfd:" OTR_RING_NAME " (deleted)"
+#define MAPS (16u << 20) /* bytes of one process's maps: as many lines as the kernel allows */
+#define OURS "/memfd:" OTR_RING_NAME " (deleted)"
 
 bool otr_mapped_line(const char *line, unsigned int major, unsigned int minor,
 		     struct otr_mapped_range *range)
@@ -66,70 +67,97 @@ static int open_range(uint32_t pid, const struct otr_mapped_range *range, unsign
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", at);
 	if (!statx(at, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &sx) &&
 	    sx.stx_dev_major == ma && sx.stx_dev_minor == mi)
-		fd = open(path, O_RDWR | O_CLOEXEC);
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	close(at);
 	return fd < 0 ? -ENOENT : fd;
 }
 
-static int look_at(uint32_t pid, const char *line, unsigned int ma, unsigned int mi,
-		   struct otr_mapped *out)
+struct look {
+	uint32_t pid;
+	unsigned int ma, mi;
+	int rc;
+	struct otr_mapped found;
+};
+
+static bool look_at(void *arg, char *line)
 {
+	struct look *lk = arg;
 	struct otr_mapped_range range;
 	int fd;
 
 	if (strstr(line, "/libotrace.so"))
-		out->carries = true;
-	if (out->n == OTR_MAPPED_RINGS || !otr_mapped_line(line, ma, mi, &range))
-		return 0;
-	fd = open_range(pid, &range, ma, mi);
+		lk->found.carries = true;
+	if (lk->found.n == OTR_MAPPED_RINGS ||
+	    !otr_mapped_line(line, lk->ma, lk->mi, &range))
+		return true;
+	fd = open_range(lk->pid, &range, lk->ma, lk->mi);
 	if (fd >= 0)
-		out->fds[out->n++] = fd;
-	return fd == -EPERM ? -EPERM : 0;
+		lk->found.fds[lk->found.n++] = fd;
+	lk->rc = fd == -EPERM ? -EPERM : 0;
+	return !lk->rc;
 }
 
-static int read_maps(uint32_t pid, struct otr_mapped *out)
+static void read_maps(void *io)
 {
-	unsigned int ma, mi;
-	char path[64], *line = NULL;
-	size_t cap = 0, left = LINES;
-	int rc = 0;
-	FILE *f;
+	struct look *lk = io;
+	char path[64];
+	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
-	f = device(&ma, &mi) ? fopen(path, "re") : NULL;
-	if (!f)
-		return errno == EACCES ? -EPERM : -ESRCH;
-	while (!rc && left-- && getline(&line, &cap, f) > 0) {
-		line[strcspn(line, "\n")] = 0;
-		rc = look_at(pid, line, ma, mi, out);
+	snprintf(path, sizeof(path), "/proc/%u/maps", lk->pid);
+	fd = otr_foreign_open_proc(AT_FDCWD, path);
+	if (fd < 0) {
+		lk->rc = fd == -EACCES ? -EPERM : -ESRCH;
+		return;
 	}
-	free(line);
-	fclose(f);
-	return rc;
+	otr_foreign_lines(fd, MAPS, look_at, lk);
+	close(fd);
+}
+
+static void close_rings(void *io)
+{
+	struct look *lk = io;
+
+	while (lk->found.n)
+		close(lk->found.fds[--lk->found.n]);
+}
+
+/* A process can hold the lock of its memory, and whoever reads its maps waits. */
+static int find_rings(uint32_t pid, struct otr_mapped *out)
+{
+	struct look lk = {.pid = pid, .found = *out};
+	int rc = device(&lk.ma, &lk.mi) ? 0 : -ESRCH;
+
+	if (!rc)
+		rc = otr_foreign_within(OTR_FOREIGN_MS, read_maps, close_rings, &lk,
+					sizeof(lk));
+	if (rc)
+		return rc;
+	*out = lk.found;
+	return lk.rc;
 }
 
 /* Its own number is the last one of NSpid. */
 static int read_status(uint32_t pid, struct otr_mapped *out)
 {
-	char path[64], line[512];
-	const char *last;
-	int got = 0;
-	FILE *f;
+	char path[64], text[4096];
+	const char *uid, *ns;
+	ssize_t n;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%u/status", pid);
-	f = fopen(path, "re");
-	if (!f)
+	fd = otr_foreign_open_proc(AT_FDCWD, path);
+	if (fd < 0)
 		return -ESRCH;
-	while (fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = 0;
-		last = strrchr(line, '\t');
-		if (last && !strncmp(line, "NSpid:", 6))
-			got += sscanf(last, "%u", &out->pid);
-		if (!strncmp(line, "Uid:", 4))
-			got += sscanf(line, "Uid: %u", &out->uid);
-	}
-	fclose(f);
-	return got == 2 ? 0 : -ESRCH;
+	n = otr_foreign_slurp(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	/* Its name is in the first line, and the kernel escapes what ends a line there. */
+	uid = strstr(text, "\nUid:\t");
+	ns = strstr(text, "\nNSpid:\t");
+	if (!uid || !ns || sscanf(uid, "\nUid: %u", &out->uid) != 1)
+		return -ESRCH;
+	ns = memrchr(ns, '\t', strcspn(ns + 1, "\n") + 1);
+	return ns && sscanf(ns, "%u", &out->pid) == 1 ? 0 : -ESRCH;
 }
 
 static bool lives(int pidfd)
@@ -149,7 +177,7 @@ int otr_mapped_find(uint32_t pid, struct otr_mapped *out)
 		return -errno;
 	rc = read_status(pid, out);
 	if (!rc)
-		rc = read_maps(pid, out);
+		rc = find_rings(pid, out);
 	/* All that was read is this process's, and no later one's of its number. */
 	if (!rc && !lives(out->pidfd))
 		rc = -ESRCH;

@@ -19,19 +19,32 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/source/folder.h"
+
+#ifndef SO_PASSPIDFD /* linux/socket.h; not yet in Debian 12's */
+#define SO_PASSPIDFD 76
+#endif
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
+#endif
+
 #define SECRET_WORDS 8u /* of 32 characters, compared four at once */
+#define SECRET_LEN   (4u * SECRET_WORDS + 1) /* and its dot */
 #define FDS	     253 /* in one message, at most: none is left to the kernel to close */
 #define CLOSERS	     16	 /* threads at once that may wait for somebody */
 
 static int make_names(char *session, size_t size)
 {
-	uint64_t bits[3];
+	uint64_t bits[2];
+	int rc = otr_folder_make(session, size - SECRET_LEN);
+	size_t len = rc ? 0 : strlen(session);
 
+	if (rc)
+		return rc;
 	if (getrandom(bits, sizeof(bits), 0) != sizeof(bits))
 		return -errno;
-	snprintf(session, size, "otrace-%d-%08x.%016llx%016llx", getpid(),
-		 (unsigned int)bits[0], (unsigned long long)bits[1],
-		 (unsigned long long)bits[2]);
+	snprintf(session + len, size - len, ".%016llx%016llx", (unsigned long long)bits[0],
+		 (unsigned long long)bits[1]);
 	return 0;
 }
 
@@ -56,33 +69,61 @@ static int only_with_secret(int fd, const char *session)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
 }
 
-/* Returns its descriptor or -errno. */
-static int open_door(const struct otr_offers *o, uint32_t door)
+static int bind_abstract(int fd, const struct otr_offers *o, uint32_t door)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	size_t len = strcspn(o->session, ".");
-	int rc, fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	memcpy(at.sun_path + 1, o->session, len); /* abstract: a NUL comes first */
+	at.sun_path[1 + len] = "0123456789abcdef"[door];
+	return bind(fd, (void *)&at,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 2 + len)) ?
+		       -errno :
+		       0;
+}
+
+static int bind_path(int fd, const struct otr_offers *o, uint32_t door)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%.*s/%x",
+		 (int)strcspn(o->session, "."), o->session, door);
+	return otr_folder_bind(fd, &at);
+}
+
+/* Returns its descriptor or -errno. */
+static int open_door(struct otr_offers *o, uint32_t door)
+{
+	int rc = 0, fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
-	memcpy(at.sun_path + 1, o->session, len); /* abstract: a NUL comes first */
-	at.sun_path[1 + len] = "0123456789abcdef"[door];
 	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) ||
-	    only_with_secret(fd, o->session) ||
-	    bind(fd, (void *)&at,
-		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 2 + len))) {
+	    only_with_secret(fd, o->session))
 		rc = -errno;
-		close(fd);
-		return rc;
+	else if (door < OTR_RING_DOORS)
+		rc = bind_abstract(fd, o, door);
+	else
+		rc = bind_path(fd, o, door - OTR_RING_DOORS);
+	if (!rc) {
+		o->pidfds = !setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, &(int){1}, sizeof(int));
+		return fd;
 	}
-	return fd;
+	close(fd);
+	return rc;
+}
+
+/* Without a folder there are the abstract ones alone. */
+static uint32_t doors_of(const struct otr_offers *o)
+{
+	return o->session[0] == '/' ? OTR_OFFER_DOORS : OTR_RING_DOORS;
 }
 
 static int open_all(struct otr_offers *o)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
 
-	for (uint32_t i = 0; i < OTR_RING_DOORS; i++) {
+	for (uint32_t i = 0; i < doors_of(o); i++) {
 		o->door[i] = open_door(o, i);
 		if (o->door[i] < 0)
 			return o->door[i];
@@ -97,8 +138,8 @@ int otr_offers_open(struct otr_offers *o)
 {
 	int rc;
 
-	for (uint32_t i = 0; i < OTR_RING_DOORS; i++)
-		o->door[i] = -1;
+	memset(o->door, 0xff, sizeof(o->door));
+	o->session[0] = 0;
 	o->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (o->epoll < 0)
 		return -errno;
@@ -112,11 +153,15 @@ int otr_offers_open(struct otr_offers *o)
 
 void otr_offers_close(struct otr_offers *o)
 {
-	for (uint32_t i = 0; i < OTR_RING_DOORS; i++)
+	char folder[OTR_RING_SESSION];
+
+	for (uint32_t i = 0; i < OTR_OFFER_DOORS; i++)
 		if (o->door[i] >= 0)
 			close(o->door[i]);
 	if (o->epoll >= 0)
 		close(o->epoll);
+	snprintf(folder, sizeof(folder), "%.*s", (int)strcspn(o->session, "."), o->session);
+	otr_folder_remove(folder);
 	memset(o->door, 0xff, sizeof(o->door));
 	o->epoll = -1;
 }
@@ -169,7 +214,7 @@ static bool may_take(struct otr_offers *o)
 	if (o->shut != may)
 		return may;
 	o->shut = !may;
-	for (uint32_t i = 0; i < OTR_RING_DOORS; i++) {
+	for (uint32_t i = 0; i < doors_of(o); i++) {
 		ev.data.fd = o->door[i];
 		epoll_ctl(o->epoll, may ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, o->door[i], &ev);
 	}
@@ -191,28 +236,53 @@ static int take_fds(const struct cmsghdr *cm, int had)
 }
 
 /* The last of the descriptors that came (others are closed), and who sent it. */
-static int unpack(struct msghdr *msg, uint32_t *tgid, uint32_t *uid)
+static int unpack(struct msghdr *msg, struct otr_offerer *who)
 {
-	struct ucred who;
+	struct ucred cred;
 	int fd = -1;
 
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR(msg, cm)) {
 		if (cm->cmsg_level != SOL_SOCKET)
 			continue;
 		if (cm->cmsg_type == SCM_CREDENTIALS) {
-			memcpy(&who, CMSG_DATA(cm), sizeof(who));
-			*tgid = (uint32_t)who.pid;
-			*uid = (uint32_t)who.uid;
+			memcpy(&cred, CMSG_DATA(cm), sizeof(cred));
+			who->tgid = (uint32_t)cred.pid;
+			who->uid = (uint32_t)cred.uid;
 		}
+		if (cm->cmsg_type == SCM_PIDFD)
+			memcpy(&who->pidfd, CMSG_DATA(cm), sizeof(who->pidfd));
 		if (cm->cmsg_type == SCM_RIGHTS)
 			fd = take_fds(cm, fd);
 	}
 	return fd;
 }
 
-int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid)
+static int no_offer(int given, const struct otr_offerer *who)
 {
-	char text[128], space[CMSG_SPACE(sizeof(struct ucred)) +
+	if (given >= 0)
+		otr_offers_discard(given);
+	if (who->pidfd >= 0)
+		close(who->pidfd);
+	return -EINVAL;
+}
+
+/* Behind the session: a NUL, why, the path. */
+static void hear(const struct otr_offers *o, uint32_t tgid, const char *text, size_t n)
+{
+	char path[OTR_UNCARRIED_PATH + 1];
+
+	if (!o->uncarried || n < 2 || n - 2 >= sizeof(path) || text[0] ||
+	    memchr(text + 2, 0, n - 2))
+		return;
+	memcpy(path, text + 2, n - 2);
+	path[n - 2] = 0;
+	o->uncarried(o->uncarried_arg, tgid, text[1], path);
+}
+
+int otr_offers_next(struct otr_offers *o, struct otr_offerer *who)
+{
+	char text[OTR_RING_SESSION + 2 + OTR_UNCARRIED_PATH], space[CMSG_SPACE(sizeof(struct ucred)) +
+			      CMSG_SPACE(sizeof(int)) +
 			      CMSG_SPACE(FDS * sizeof(int))];
 	struct iovec one = {text, sizeof(text)};
 	struct msghdr msg = {.msg_iov = &one,
@@ -220,6 +290,7 @@ int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid)
 			     .msg_control = space,
 			     .msg_controllen = sizeof(space)};
 	struct epoll_event at;
+	size_t len;
 	ssize_t n;
 	int given;
 
@@ -228,11 +299,14 @@ int otr_offers_next(struct otr_offers *o, uint32_t *tgid, uint32_t *uid)
 	n = recvmsg(at.data.fd, &msg, MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EINTR ? -EINVAL : -EAGAIN;
-	*tgid = 0;
-	given = unpack(&msg, tgid, uid);
-	if ((size_t)n == strlen(o->session) && !memcmp(text, o->session, (size_t)n) && *tgid)
-		return given < 0 ? -EINVAL : given;
-	if (given >= 0)
-		otr_offers_discard(given);
-	return -EINVAL;
+	*who = (struct otr_offerer){.pidfd = o->pidfds ? -ESRCH : OTR_OFFER_NO_PIDFD};
+	given = unpack(&msg, who);
+	len = strlen(o->session);
+	if ((size_t)n >= len && !memcmp(text, o->session, len) && who->tgid) {
+		if ((size_t)n == len && given >= 0)
+			return given;
+		if ((size_t)n > len)
+			hear(o, who->tgid, text + len, (size_t)n - len);
+	}
+	return no_offer(given, who);
 }

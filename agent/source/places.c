@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* places.c - two sources that speak of one connection; see places.h. */
 
+#include "agent/base/keyed.h"
 #include "agent/source/places.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 #include "agent/base/own.h"
 #include "agent/loss.h"
@@ -261,6 +261,12 @@ static const struct otr_event *with_seq(struct otr_places *p, const struct otr_e
 	struct otr_ref *parent = &da->cause.parent;
 
 	memcpy(p->copy, ev, ev->size);
+	if (ev->kind == OTR_EV_CONN_FAILED) {
+		parent = &((struct otr_ev_failed *)p->copy)->cause.parent;
+		to_seq(p, parent->conn, parent->layer, parent->dir, &parent->pos,
+		       &parent->pos_kind);
+		return &da->hdr;
+	}
 	if (ev->kind == OTR_EV_RUN) {
 		to_seq(p, ev->conn, run->layer, run->dir, &run->pos, &run->pos_kind);
 		return &run->hdr;
@@ -294,6 +300,7 @@ void otr_places_event(struct otr_places *p, const struct otr_event *ev, otr_even
 			return;
 		break;
 	case OTR_EV_DATA:
+	case OTR_EV_CONN_FAILED:
 	case OTR_EV_RUN: /* of a library's run the agent may tell, too (watch.h) */
 		if (is_library(ev) || ev->hook == OTR_HOOK_AGENT)
 			ev = with_seq(p, ev);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/base/err.h"
+#include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/source/record_auth.h"
 #include "agent/source/source.h"
@@ -44,24 +45,6 @@ static void put(struct otr_record *rec, const void *data, size_t len)
 		rec->rc = errno ? -errno : -EIO;
 }
 
-/* Payload of other people's connections: nobody else may read it, nor a file that
- * was there before. */
-static int create(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && fchmod(fd, 0600)) {
-		int rc = -errno;
-
-		close(fd);
-		return rc;
-	}
-	return fd;
-}
-
 static int start(struct otr_record *rec, int fd)
 {
 	rec->file = fdopen(fd, "w");
@@ -78,13 +61,10 @@ int otr_record_open(struct otr_record **out, const char *path,
 		    struct otr_err *err)
 {
 	struct otr_record *rec;
-	int fd = create(path);
+	int fd = otr_out_open("cannot record to ", path, OTR_OUT_REPLACE, err);
 
-	if (fd < 0) {
-		otr_err_set(err, "cannot record to %s: %s", path,
-			    strerror(-fd));
+	if (fd < 0)
 		return fd;
-	}
 	rec = calloc(1, sizeof(*rec));
 	if (rec)
 		rec->copy = malloc(BLANK_MAX);

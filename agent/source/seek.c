@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/keyed.h"
 #include "agent/base/own.h"
 
 #define LOOKS 8

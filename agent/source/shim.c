@@ -18,6 +18,7 @@
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/loss.h"
+#include "agent/resource/procfs.h"
 #include "agent/source/claim.h"
 #include "agent/source/shim_int.h"
 
@@ -42,7 +43,7 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 		otr_err_set(err, "sockets for the library: %s", strerror(-rc));
 		if (rc == -EMFILE)
 			otr_err_hint(err, "right: %u descriptors more (ulimit -n)",
-				     OTR_RING_DOORS + 1);
+				     OTR_OFFER_DOORS + 1);
 		free(OTR_TAKE(s));
 		return rc;
 	}
@@ -128,6 +129,12 @@ size_t otr_shims_alive(const struct otr_shims *s)
 	return s->n;
 }
 
+void otr_shims_on_uncarried(struct otr_shims *s, otr_uncarried_fn fn, void *arg)
+{
+	s->offers.uncarried = fn;
+	s->offers.uncarried_arg = arg;
+}
+
 void otr_shims_late(struct otr_shims *s)
 {
 	s->late = true;
@@ -143,11 +150,11 @@ bool otr_shims_has(const struct otr_shims *s, uint32_t tgid)
 	return false;
 }
 
-void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_RING_DOORS])
+void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_OFFER_DOORS])
 {
 	struct stat st;
 
-	for (uint32_t i = 0; i < OTR_RING_DOORS; i++)
+	for (uint32_t i = 0; i < OTR_OFFER_DOORS; i++)
 		inodes[i] = fstat(s->offers.door[i], &st) ? 0 : st.st_ino;
 }
 
@@ -243,21 +250,33 @@ struct shim *otr_shim_make(int fd, uint32_t tgid, uint32_t uid)
 	sh->found_ns = otr_now();
 	sh->tgid = tgid;
 	sh->uid = uid;
+	sh->parent = otr_procfs_parent(tgid);
 	otr_bill_begin(&sh->bill, tgid);
 	return sh;
 }
 
-/* Returns 0, -EINVAL: it is no ring, -EMFILE: one descriptor too many, or -EBUSY: another agent
- * has found it. */
-static int take_ring(struct otr_shims *s, int fd, uint32_t tgid, uint32_t uid)
+/* Of who sent the offer; an older kernel is asked for whoever has its number now. */
+static int pidfd_of(const struct otr_offerer *who)
 {
-	struct shim *sh = otr_shim_make(fd, tgid, uid);
+	int fd = who->pidfd;
+
+	if (fd == OTR_OFFER_NO_PIDFD)
+		fd = (int)syscall(SYS_pidfd_open, (pid_t)who->tgid, 0);
+	return fd == -1 ? -errno : fd;
+}
+
+/* Takes `who->pidfd`. Returns 0, -EINVAL: it is no ring, -EMFILE: one descriptor too many, or
+ * -EBUSY: another agent has found it. */
+static int take_ring(struct otr_shims *s, int fd, struct otr_offerer *who)
+{
+	struct shim *sh = otr_shim_make(fd, who->tgid, who->uid);
 	int rc = 0;
 
 	if (!sh)
 		return -EINVAL;
-	sh->pidfd = (int)syscall(SYS_pidfd_open, (pid_t)tgid, 0);
-	if (sh->pidfd < 0 && errno == EMFILE)
+	sh->pidfd = pidfd_of(who);
+	who->pidfd = -1;
+	if (sh->pidfd == -EMFILE)
 		rc = -EMFILE;
 	else if (!otr_claim_given(sh->rd.ring, s->me, otr_now()))
 		rc = -EBUSY;
@@ -286,24 +305,26 @@ static void refuse(int fd)
 /* Returns false when no offer waits. */
 static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
 {
-	uint32_t tgid = 0, uid = 0;
-	int rc, fd = otr_offers_next(&s->offers, &tgid, &uid);
+	struct otr_offerer who;
+	int rc, fd = otr_offers_next(&s->offers, &who);
 
 	if (fd < 0)
 		return fd != -EAGAIN;
-	if (s->welcome && !s->welcome(s->welcome_arg, tgid)) {
+	if (s->welcome && !s->welcome(s->welcome_arg, who.tgid)) {
 		rc = -EPERM;
 	} else {
-		replace(s, tgid);
-		rc = otr_shims_has_room(s, uid) ? take_ring(s, fd, tgid, uid) : -EMFILE;
+		replace(s, who.tgid);
+		rc = otr_shims_has_room(s, who.uid) ? take_ring(s, fd, &who) : -EMFILE;
 	}
 	if (!rc)
-		born(arg, tgid);
+		born(arg, who.tgid);
 	else if (rc != -EBUSY)
 		refuse(fd);
 	if (rc == -EMFILE || rc == -EINVAL)
 		otr_loss_add(rc == -EMFILE ? OTR_LOSS_EVICT : OTR_LOSS_RECORD, 1);
 	otr_offers_discard(fd);
+	if (who.pidfd >= 0)
+		close(who.pidfd);
 	return true;
 }
 
@@ -357,11 +378,13 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 	/* No more than a whole ring at once: others wait. */
 	while (n < (int)(OTR_RING_BYTES / OTR_RING_SLOT) &&
 	       (ev = otr_ring_next(&sh->rd, sh->tgid, now_ns, over))) {
-		otr_shims_follow(s, sh, ev);
+		n++;
 		if (ev->time_ns > sh->last_ns)
 			sh->last_ns = ev->time_ns;
-		fn(arg, ev);
-		n++;
+		if (otr_shims_follow(s, sh, ev, now_ns))
+			fn(arg, ev);
+		else
+			otr_loss_add(OTR_LOSS_RECORD, 1);
 	}
 	otr_bill_take(&sh->bill, (uint64_t)n, OTR_PRICE_TOLD, &s->cost_ns);
 	return n;
@@ -403,6 +426,7 @@ int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born,
 	for (int i = 0; i < OFFERS && next_offer(s, born, arg); i++)
 		;
 	otr_shims_hold(s, now_ns);
+	s->proofs = OTR_SHIM_PROOFS;
 	DL_FOREACH_SAFE(s->all, sh, next)
 	n += visit(s, sh, now_ns, fn, arg);
 	return n;

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/source/offer.h"
 #include "agent/source/source.h"
 #include "bpf/event.h"
 #include "bpf/ring.h"
@@ -63,6 +64,9 @@ enum otr_adopt otr_shims_peek(uint32_t tgid, uint64_t now_ns);
 /* Offers are taken of those processes alone of which `fn` says so. Without it, of all. */
 void otr_shims_welcome(struct otr_shims *s, bool (*fn)(void *arg, uint32_t tgid), void *arg);
 
+/* `fn` is told of programs that will not carry the library, by who starts them. */
+void otr_shims_on_uncarried(struct otr_shims *s, otr_uncarried_fn fn, void *arg);
+
 /* A process executes another program. */
 void otr_shims_executed(struct otr_shims *s, uint32_t tgid, uint64_t when_ns);
 
@@ -70,8 +74,8 @@ void otr_shims_executed(struct otr_shims *s, uint32_t tgid, uint64_t when_ns);
  * told by anybody else from then on. */
 void otr_shims_on_adopt(struct otr_shims *s, otr_shim_born_fn fn, void *arg);
 
-/* The inodes of the sockets at which rings are offered. */
-void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_RING_DOORS]);
+/* The inodes of the sockets at which rings are offered; 0: there is none. */
+void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_OFFER_DOORS]);
 
 /* Takes offers, then all that lies in the rings. A process that has ended gives
  * OTR_EV_PROC_EXIT last. Returns how many records. */

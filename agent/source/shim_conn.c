@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/own.h"
 #include "agent/loss.h"
 #include "agent/source/shim_int.h"
+#include "agent/source/vouch.h"
 
+#define VOUCHED_NS 1000000000ull
 #define CONNS 262144 /* whose home is kept in mind, of all rings */
 
 static struct holder *find_holder(struct otr_shims *s, uint64_t conn)
@@ -17,12 +20,27 @@ static struct holder *find_holder(struct otr_shims *s, uint64_t conn)
 	return at;
 }
 
+static uint64_t *own_slot(struct shim *sh, uint64_t conn)
+{
+	return &sh->own[conn % OTR_ARRAY_SIZE(sh->own)];
+}
+
+static void leave_home(struct holder *at)
+{
+	uint64_t *slot = own_slot(at->shim, at->conn);
+
+	DL_DELETE(at->shim->conns, at);
+	if (*slot == at->conn)
+		*slot = 0;
+}
+
 static void move_home(struct holder *at, struct shim *sh)
 {
 	if (at->shim)
-		DL_DELETE(at->shim->conns, at);
+		leave_home(at);
 	at->shim = sh;
 	DL_APPEND(sh->conns, at);
+	*own_slot(sh, at->conn) = at->conn;
 }
 
 static void add_conn(struct otr_shims *s, struct shim *sh, uint64_t conn)
@@ -45,7 +63,7 @@ static void add_conn(struct otr_shims *s, struct shim *sh, uint64_t conn)
 
 static void forget_conn(struct otr_shims *s, struct holder *at)
 {
-	DL_DELETE(at->shim->conns, at);
+	leave_home(at);
 	HASH_DEL(s->by_conn, at);
 	s->conns--;
 	free(at);
@@ -57,19 +75,73 @@ void otr_shims_forget(struct otr_shims *s, struct shim *sh)
 		forget_conn(s, sh->conns);
 }
 
-void otr_shims_follow(struct otr_shims *s, struct shim *sh, const struct otr_event *ev)
+static bool was_vouched(const struct shim *sh, uint64_t conn, uint64_t now_ns)
 {
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(sh->vouched); i++)
+		if (sh->vouched[i].conn == conn && sh->vouched[i].until_ns > now_ns)
+			return true;
+	return false;
+}
+
+static bool vouched(struct shim *sh, uint64_t conn, uint64_t now_ns)
+{
+	size_t i = sh->next_vouched++ % OTR_ARRAY_SIZE(sh->vouched);
+
+	sh->vouched[i].conn = conn;
+	sh->vouched[i].until_ns = now_ns + VOUCHED_NS;
+	return true;
+}
+
+/* A child has what its maker had, and may have closed it before we look. */
+static bool is_kin(const struct shim *a, const struct shim *b)
+{
+	return a->parent == b->tgid || b->parent == a->tgid ||
+	       (a->parent == b->parent && a->parent > 1);
+}
+
+/* `sh` speaks of what is at home with another. */
+static bool may_speak(struct otr_shims *s, struct shim *sh, const struct holder *at,
+		      uint64_t now_ns)
+{
+	if (at->shim->tgid == sh->tgid || was_vouched(sh, at->conn, now_ns))
+		return true; /* it has executed another program; or it was seen before */
+	if (s->proofs <= 0)
+		return false;
+	s->proofs--;
+	if (otr_vouch(sh->tgid, at->conn) == OTR_VOUCH_HOLDS || is_kin(sh, at->shim) ||
+	    otr_vouch(at->shim->tgid, at->conn) != OTR_VOUCH_HOLDS)
+		return vouched(sh, at->conn, now_ns);
+	sh->rd.broken |= ++sh->lies >= OTR_SHIM_LIES;
+	return false;
+}
+
+static bool is_of_conn(const struct otr_event *ev)
+{
+	return ev->conn && ev->kind != OTR_EV_META && ev->kind != OTR_EV_LOST;
+}
+
+bool otr_shims_follow(struct otr_shims *s, struct shim *sh, const struct otr_event *ev,
+		      uint64_t now_ns)
+{
+	bool closes = ev->kind == OTR_EV_CONN_CLOSE;
 	struct holder *at;
 
-	if (ev->kind != OTR_EV_CONN_OPEN && ev->kind != OTR_EV_CONN_CLOSE)
-		return;
+	if (!is_of_conn(ev) || (*own_slot(sh, ev->conn) == ev->conn && !closes))
+		return true;
 	at = find_holder(s, ev->conn);
-	if (ev->kind == OTR_EV_CONN_OPEN && at)
-		move_home(at, sh);
-	else if (ev->kind == OTR_EV_CONN_OPEN)
+	if (!at && ev->kind == OTR_EV_CONN_OPEN)
 		add_conn(s, sh, ev->conn);
-	else if (at && at->shim == sh)
+	if (!at)
+		return true;
+	if (at->shim != sh && !may_speak(s, sh, at, now_ns))
+		return false;
+	if (ev->kind == OTR_EV_CONN_OPEN)
+		move_home(at, sh);
+	else if (closes && at->shim == sh)
 		forget_conn(s, at);
+	else if (at->shim == sh)
+		*own_slot(sh, ev->conn) = ev->conn;
+	return true;
 }
 
 /* A copy that was not written to while it was made. */

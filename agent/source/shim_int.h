@@ -5,9 +5,9 @@
 /* shim_int.h - what shim.c and shim_conn.c share; nobody else's. */
 
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 #include <utlist.h>
 
+#include "agent/base/keyed.h"
 #include "agent/source/bill.h"
 #include "agent/source/offer.h"
 #include "agent/source/shim.h"
@@ -28,6 +28,13 @@ struct shim {
 	struct otr_bill bill;
 	uint64_t base[OTR_SHIM_COUNTS]; /* and so much was before us */
 	struct holder *conns;
+	uint32_t parent; /* as the kernel said when the ring was found */
+	uint32_t lies;	 /* sockets it spoke of that others hold and it does not */
+	uint64_t own[64]; /* connections at home here, by their low bits: no look-up */
+	struct {
+		uint64_t conn, until_ns;
+	} vouched[8]; /* at home elsewhere, and it may speak of them */
+	unsigned int next_vouched;
 	struct shim *prev, *next;
 };
 
@@ -45,6 +52,7 @@ struct otr_shims {
 	size_t n;
 	struct holder *by_conn;
 	size_t conns;
+	int proofs; /* that may be asked for in this drain */
 	struct otr_watch watch;
 	uint64_t counts[OTR_SHIM_COUNTS]; /* of those that have ended */
 	uint64_t cost_ns;
@@ -88,8 +96,13 @@ bool otr_shims_room(size_t all, size_t theirs, uint32_t uid);
 /* The same beside those there are, read by us or held by another agent. */
 bool otr_shims_has_room(const struct otr_shims *s, uint32_t uid);
 
-/* Keeps in mind where a connection is at home: with who told of it last. */
-void otr_shims_follow(struct otr_shims *s, struct shim *sh, const struct otr_event *ev);
+/* Keeps in mind where a connection is at home: with who told of it last. Returns false: the
+ * process speaks of a socket that is another's (vouch.h), and the record is none. */
+bool otr_shims_follow(struct otr_shims *s, struct shim *sh, const struct otr_event *ev,
+		      uint64_t now_ns);
+
+#define OTR_SHIM_PROOFS 64 /* in one drain: each reads a folder of /proc */
+#define OTR_SHIM_LIES	16 /* after which a ring is read no more */
 
 /* A ring goes: so does what was at home in it. */
 void otr_shims_forget(struct otr_shims *s, struct shim *sh);

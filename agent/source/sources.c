@@ -51,18 +51,16 @@ static void leave_to_library(void *arg, uint32_t tgid)
 /* Who carries the library is not observed twice. */
 static int join_both(struct otr_sources *s)
 {
-	uint64_t doors[OTR_RING_DOORS];
+	uint64_t doors[OTR_OFFER_DOORS];
 	int rc = otr_places_new(&s->places);
 
-	if (!rc)
-		rc = otr_seek_new(&s->seek);
 	otr_shims_on_adopt(s->shims, leave_to_library, s);
 	if (s->adopt)
 		otr_shims_welcome(s->shims, s->chosen, s->arg);
 	otr_shims_late(s->shims);
 	otr_shims_doors(s->shims, doors);
-	for (uint32_t i = 0; !rc && i < OTR_RING_DOORS; i++)
-		rc = otr_bpf_door(s->bpf, doors[i]);
+	for (uint32_t i = 0; !rc && i < OTR_OFFER_DOORS; i++)
+		rc = doors[i] ? otr_bpf_door(s->bpf, doors[i]) : 0;
 	return rc;
 }
 
@@ -75,6 +73,8 @@ static int open_each(struct otr_sources *s, const struct otr_sources_config *cfg
 		rc = otr_bpf_open(&s->bpf, &cfg->bpf, err);
 	if (!rc && cfg->use_shim)
 		rc = otr_shims_open(&s->shims, err);
+	if (!rc && s->shims)
+		otr_shims_on_uncarried(s->shims, cfg->uncarried, cfg->arg);
 	if (rc && s->bpf && cfg->adopt)
 		rc = 0; /* the probes see it all the same */
 	if (rc)
@@ -85,6 +85,8 @@ static int open_each(struct otr_sources *s, const struct otr_sources_config *cfg
 		rc = wait_for(s, otr_bpf_fd(s->bpf));
 	if (!rc && s->shims)
 		rc = wait_for(s, otr_shims_fd(s->shims));
+	if (!rc && s->shims)
+		rc = otr_seek_new(&s->seek);
 	if (!rc && s->bpf && s->shims)
 		rc = join_both(s);
 	if (rc)

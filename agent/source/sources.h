@@ -22,7 +22,8 @@ struct otr_sources_config {
 	const struct otr_ring_switches *say; /* to the library from the start; or NULL */
 	otr_shim_born_fn born; /* a process carries the library, and has said so */
 	bool (*chosen)(void *arg, uint32_t tgid); /* is this process traced? */
-	void *arg;				  /* of both */
+	otr_uncarried_fn uncarried; /* a program is started that will not carry the library */
+	void *arg;		    /* of all three */
 };
 
 /* Opens what is wanted. Returns 0, or -errno with the reason in `err`; see

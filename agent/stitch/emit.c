@@ -22,6 +22,12 @@ static struct otr_slice error_type(int error)
 		return OTR_SLICE("timeout");
 	case ECONNREFUSED:
 		return OTR_SLICE("connection_refused");
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+		return OTR_SLICE("host_unreachable");
+	case ENETUNREACH:
+	case ENETDOWN:
+		return OTR_SLICE("network_unreachable");
 	case ECONNRESET:
 	case EPIPE:
 		return OTR_SLICE("connection_reset");
@@ -102,11 +108,19 @@ static struct otr_slice why_thinned(const struct otr_stitch *st, const struct ot
 	return paused ? OTR_SLICE("budget") : OTR_SLICE("behind");
 }
 
+/* Its head was not seen to its end, so it may name a parent that nobody read. */
+static bool is_unread(const struct otr_exchange *ex)
+{
+	return ex->partial && !ex->has_header && !ex->evidence;
+}
+
 static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	bool thinned = ex->thinned || lacks_mate(st, ex);
 	bool cut = ex->cut || otr_exchange_torn(st, ex);
 
+	if (is_unread(ex)) /* described as cut in its head */
+		st->sb.span.cut = true;
 	if (!cut && !thinned)
 		return;
 	st->sb.span.cut = true;
@@ -130,7 +144,7 @@ static void count(struct otr_stitch *st, const struct otr_exchange *ex)
 		stats->weak++;
 	else if (ex->disputed)
 		stats->contradicted++;
-	else if (!otr_is_server(ex) && ex->doubtful)
+	else if ((!otr_is_server(ex) && ex->doubtful) || is_unread(ex))
 		stats->orphans++;
 	else
 		stats->roots++;
@@ -146,6 +160,7 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 		.start_ns = ex->start_ns,
 		.proto = ex->proto,
 		.resource = ex->resource,
+		.same_host = ex->same_host,
 		.role = otr_is_server(ex) ? OTR_ROLE_SERVER : OTR_ROLE_CLIENT,
 	};
 

@@ -148,6 +148,7 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st,
 	ex->stream = msg->stream;
 	ex->oneway = msg->kind == OTR_MSG_ONEWAY;
 	ex->req = req;
+	ex->partial = req->partial;
 	ex->has_header = otr_traceparent_read(&ex->header, req->trace_ctx);
 	otr_ids_span(&st->ids, ex->span_id);
 	st->stats.requests++;
@@ -186,6 +187,7 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 	struct otr_wire *wire = ex->wire;
 
 	forget(ex);
+	otr_failed_freed(st, ex);
 	if (st->run.ex == ex)
 		otr_process_freed(st);
 	forget_strand(st, ex);

@@ -17,13 +17,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <uthash.h>
 #include <utlist.h>
 
+#include "agent/base/keyed.h"
 #include "agent/base/spares.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/trace_context.h"
 #include "agent/span_builder.h"
+#include "agent/stitch/failed.h"
 #include "agent/stitch/ids.h"
 #include "agent/stitch/run.h"
 #include "agent/stitch/stitch.h"
@@ -129,6 +130,8 @@ struct otr_exchange {
 	bool disputed; /* proved candidates disagree: a root, with links */
 	bool remote;   /* the parent is on no host we see */
 	bool has_header;
+	bool same_host; /* see struct otr_side */
+	bool partial; /* the head of its request was not seen whole */
 	bool named; /* its header is one we put there, or perhaps was, or passed on */
 	bool owned; /* its process tells its children this span's id */
 	bool busy; /* counted in its process's otr_busy */
@@ -168,6 +171,7 @@ struct otr_stitch {
 	struct otr_strand *strands;
 	struct otr_busy *busy;
 	struct otr_run run;
+	struct otr_failed failed[OTR_FAILED];
 	struct otr_exchange *live; /* not emitted, oldest first */
 	struct otr_exchange *kept; /* emitted, oldest first */
 	struct otr_trace *open, *settled;

@@ -31,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/proto/msg.h"
 #include "agent/resource/resource.h"
 
 #define CLOCKS_NS (1 * 1000000ull) /* stamps of two threads differ by less */
@@ -40,6 +41,22 @@ static void leave_parent(struct otr_exchange *ex)
 	if (ex->parent)
 		ex->parent->n_kids--;
 	ex->parent = NULL;
+}
+
+/* Is `ex` what a proxy passes on of `parent`: does it ask at another address by the name that
+ * its own process was asked by? */
+static bool asks_by_same_host(const struct otr_exchange *ex, const struct otr_exchange *parent)
+{
+	const struct otr_addr *ours = &parent->wire->facts.local, *theirs = &ex->wire->facts.remote;
+	struct otr_slice host, name;
+
+	if (otr_is_server(ex) || !otr_is_server(parent) || ex->tgid != parent->tgid ||
+	    !ex->req || !parent->req)
+		return false;
+	host = otr_msg_text(parent->req, OTR_KEY_SERVER_ADDRESS);
+	name = otr_msg_text(ex->req, OTR_KEY_SERVER_ADDRESS);
+	return host.len && otr_slice_eq_nocase(host, name) &&
+	       memcmp(ours, theirs, sizeof(*ours)) != 0;
 }
 
 static void set_parent(struct otr_exchange *ex, struct otr_exchange *parent,
@@ -56,6 +73,7 @@ static void set_parent(struct otr_exchange *ex, struct otr_exchange *parent,
 	ex->parent_start_ns = parent->start_ns;
 	ex->evidence = evidence;
 	ex->remote = false;
+	ex->same_host = asks_by_same_host(ex, parent);
 }
 
 static void set_remote(struct otr_exchange *ex, const struct otr_traceparent *parent,

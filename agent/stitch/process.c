@@ -8,8 +8,9 @@
  *
  * Nobody's stay nobody's where the process is no piece of work but a service:
  *
- *	who has served a request, and whom it makes after that, calls on its own account:
- *		a timer's call does not belong to the start of the server.
+ *	who has accepted a connection, whatever is spoken there, and whom it makes after
+ *		that, calls on its own account: a timer's call does not belong to the start
+ *		of the server. So does whom it makes while it listens: a worker.
  *	if the first process itself serves, runs for longer than a trace is kept together
  *		(close_ns), or calls as only a load generator does, it is let go of: what
  *		it and its children called becomes what it is without it. Else a worker
@@ -226,8 +227,10 @@ static void on_exec(struct otr_stitch *st, const struct otr_ev_proc *ev)
 {
 	struct otr_kin *kin = carries(st, ev);
 
-	if (kin)
+	if (kin) {
 		kin->evidence = OTR_EVIDENCE_EXEC;
+		kin->listens = false; /* what it listens to now is what it was given */
+	}
 	/* The library tells what it is in, which may be the shell that runs a script. */
 	if (ev->hdr.tgid != st->run.tgid || ev->hdr.hook == OTR_HOOK_PRELOAD)
 		return;
@@ -245,7 +248,15 @@ static void on_fork(struct otr_stitch *st, const struct otr_ev_proc *ev)
 	if (!kin)
 		return;
 	kin->evidence = OTR_EVIDENCE_CLONE;
-	kin->served = from->served;
+	kin->served = from->served || from->listens;
+}
+
+static void on_listen(struct otr_stitch *st, uint32_t tgid)
+{
+	struct otr_kin *kin = kin_of(st, tgid);
+
+	if (kin)
+		kin->listens = true;
 }
 
 static void on_end(struct otr_stitch *st, const struct otr_ev_proc *ev)
@@ -335,6 +346,7 @@ void otr_stitch_process(struct otr_stitch *st, const struct otr_event *ev)
 {
 	const struct otr_ev_meta *meta = (const void *)ev;
 	const struct otr_ev_proc *proc = (const void *)ev;
+	const struct otr_ev_conn *conn = (const void *)ev;
 
 	if (ev->kind == OTR_EV_META && meta->key == OTR_META_RUN_ROOT)
 		on_root(st, ev->tgid, (struct otr_slice){ meta->text, meta->len });
@@ -342,6 +354,10 @@ void otr_stitch_process(struct otr_stitch *st, const struct otr_event *ev)
 		return;
 	if (ev->kind == OTR_EV_META && meta->key == OTR_META_NAMED)
 		on_named(st, (struct otr_slice){ meta->text, meta->len });
+	else if (ev->kind == OTR_EV_CONN_OPEN && conn->role == OTR_ROLE_SERVER)
+		otr_process_serves(st, ev->tgid);
+	else if (ev->kind == OTR_EV_LISTEN)
+		on_listen(st, ev->tgid);
 	else if (ev->kind == OTR_EV_PROC_FORK)
 		on_fork(st, proc);
 	else if (ev->kind == OTR_EV_PROC_EXEC)

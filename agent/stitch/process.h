@@ -29,7 +29,7 @@ bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
 struct otr_exchange *otr_process_named(struct otr_stitch *st,
 				       const struct otr_traceparent *said);
 
-/* `tgid` serves a request: from now on it calls on its own account. */
+/* `tgid` serves a connection: from now on it calls on its own account. */
 void otr_process_serves(struct otr_stitch *st, uint32_t tgid);
 
 /* Lets go of a process that runs for too long to be one piece of work. */

@@ -8,8 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <uthash.h>
-
+#include "agent/base/keyed.h"
 #include "agent/proto/trace_context.h"
 
 /* A process that `run` started, or one of its family. */
@@ -17,7 +16,8 @@ struct otr_kin {
 	UT_hash_handle hh;
 	uint32_t tgid;
 	uint8_t evidence; /* how it comes from the first: EXEC, CLONE */
-	bool served;	  /* a request, or its maker had */
+	bool served;	  /* a connection, or its maker had; or it inherited a listener */
+	bool listens;
 };
 
 struct otr_run {

@@ -123,13 +123,18 @@ static void evict(struct otr_stitch *st)
 	otr_exchange_free(st, ex);
 }
 
+void otr_stitch_room(struct otr_stitch *st)
+{
+	while (st->n && st->n >= st->cfg.max_open)
+		evict(st);
+}
+
 static int take_request(struct otr_stitch *st, struct otr_wire *wire,
 			const struct otr_side *side, const struct otr_msg *msg)
 {
 	struct otr_exchange *ex;
 
-	while (st->n && st->n >= st->cfg.max_open)
-		evict(st);
+	otr_stitch_room(st);
 	ex = otr_exchange_new(st, wire, side, msg);
 	if (!ex)
 		return -ENOMEM;
@@ -320,6 +325,7 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 		return;
 	st->now_ns = now_ns;
 	otr_process_tick(st);
+	otr_failed_tick(st);
 	otr_trace_tick(st);
 	drop_kept(st);
 	if (now_ns < st->swept_ns + SWEEP_NS)
@@ -335,6 +341,7 @@ void otr_stitch_flush(struct otr_stitch *st)
 {
 	struct otr_exchange *ex, *tmp;
 
+	otr_failed_flush(st);
 	DL_FOREACH_SAFE(st->live, ex, tmp)
 	if (!ex->over)
 		end_cut(st, ex, st->now_ns);

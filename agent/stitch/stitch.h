@@ -48,6 +48,7 @@ struct otr_side {
 	const struct otr_proto_ops *proto;
 	struct otr_resource *resource;
 	enum otr_role role;
+	bool same_host; /* it asks somebody else, by the name its process was asked by */
 };
 
 /* Called once per finished span. Take a reference to keep it. Must not call
@@ -83,6 +84,13 @@ void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref,
  * `but_last`: all but what was asked last. They end, cut. */
 void otr_stitch_torn(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
 		     uint64_t now_ns);
+
+/* A connect() failed. It becomes a span, at once or when nothing can take its place any more:
+ * see failed.c. */
+void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev);
+
+/* Any other event: what it says of those that failed. */
+void otr_stitch_attempts(struct otr_stitch *st, const struct otr_event *ev);
 
 /* A connection was first seen, or got facts it lacked: copies what it needs to pair
  * both ends of a wire. */

@@ -50,6 +50,7 @@ struct otr_flow {
 	bool whole;	/* from its first byte on */
 	bool hurry;	/* nobody waits */
 	bool torn; /* some of its records were lost: see read.c */
+	bool hides; /* behind what was asked last there may be requests that were not copied */
 	enum otr_dir asker; /* the direction of requests */
 	uint8_t tries;	    /* runs that nobody understood */
 	uint8_t bad;	    /* times in a row that the parser said so */

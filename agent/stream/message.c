@@ -88,6 +88,13 @@ static void count_message(struct otr_flow *fl, enum otr_dir dir,
 			answered < fl->unanswered ? answered : fl->unanswered;
 }
 
+/* The answers that come now may be to requests that were not seen. */
+static void stop_pairing(struct otr_flow *fl, uint64_t time_ns)
+{
+	fl->hides = false;
+	otr_flow_tear(fl, false, time_ns);
+}
+
 void otr_way_tell(struct otr_flow *fl, struct otr_way *way,
 		  const struct otr_msg *msg)
 {
@@ -102,6 +109,8 @@ void otr_way_tell(struct otr_flow *fl, struct otr_way *way,
 		.proto = fl->proto,
 	};
 
+	if (fl->hides && msg->kind != OTR_MSG_RESPONSE)
+		stop_pairing(fl, side.start_ns);
 	if (fl->torn && !fl->proto->in_order && msg->kind != OTR_MSG_RESPONSE &&
 	    way->begin.first)
 		otr_flow_tear(fl, false, side.start_ns);
@@ -110,6 +119,8 @@ void otr_way_tell(struct otr_flow *fl, struct otr_way *way,
 	way->open = true;
 	way->open_pos = way->begin.pos;
 	otr_conn_msg(fl->conn, &side, msg);
+	if (fl->hides && !fl->unanswered)
+		stop_pairing(fl, side.start_ns);
 }
 
 /* Ends a message whose end nobody will tell: what was lost is not made up. */

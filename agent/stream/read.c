@@ -206,6 +206,16 @@ static void jump(struct otr_flow *fl, struct otr_way *way, uint64_t to, bool tor
 		otr_flow_tear(fl, knows_last(fl, way), way->half.moved_ns);
 }
 
+/* What lies between the bytes at hand and `end`, the end of a run, was not copied, and may hold
+ * messages: requests behind one whose head is cut, or answers where several are due. */
+static bool hides_messages(struct otr_flow *fl, const struct otr_way *way, uint64_t end)
+{
+	if (fl->proto->in_order || way->end != OTR_END_RUN || !way->open ||
+	    otr_half_bytes(&way->half).len >= end - way->half.at)
+		return false;
+	return !fl->knows_asker || otr_way_dir(fl, way) == fl->asker || fl->unanswered > 0;
+}
+
 /* A message has bytes that were not copied: it ends with its run. If it was not told
  * yet, the tail must tell it. */
 static bool end_with_run(struct otr_flow *fl, struct otr_way *way)
@@ -215,7 +225,7 @@ static bool end_with_run(struct otr_flow *fl, struct otr_way *way)
 		     (way->patient && way->flipped);
 	bool told = ends_by_tail(fl, way, &msg);
 	uint64_t end = otr_half_run_end(&way->half), when_ns = 0;
-	bool torn = is_torn(fl, way, end);
+	bool torn = is_torn(fl, way, end), hides = hides_messages(fl, way, end);
 	bool exact = false;
 
 	if (!told && !ended) {
@@ -232,6 +242,10 @@ static bool end_with_run(struct otr_flow *fl, struct otr_way *way)
 				       way->end == OTR_END_LATER));
 	way->begun = false;
 	jump(fl, way, end, torn);
+	if (hides && !torn && fl->knows_asker && otr_way_dir(fl, way) == fl->asker)
+		fl->hides = true; /* what was asked before is answered first */
+	else if (hides && !torn)
+		otr_flow_tear(fl, false, way->half.moved_ns);
 	return true;
 }
 

@@ -7,6 +7,7 @@
  * goes when the table is full.
  */
 
+#include "agent/base/keyed.h"
 #include "agent/stream/stream.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include <uthash.h>
 #include <utlist.h>
 
 #include "agent/base/own.h"
@@ -32,8 +32,9 @@ struct otr_conn {
 	uint32_t tgid; /* who moved bytes last */
 	bool known;    /* facts came, not only bytes */
 	uint64_t past; /* bytes that moved past the library in its process */
-	uint8_t head[8];
-	uint8_t head_len;
+	struct otr_stream_head head[2]; /* by enum otr_dir */
+	uint8_t first;		       /* enum otr_dir of what was seen first */
+	bool was_read;		       /* it ends, and a parser read it to its end */
 };
 
 struct otr_streams {
@@ -174,6 +175,14 @@ bool otr_conn_lossy(const struct otr_conn *cn)
 
 /* The table. */
 
+static bool is_read(const struct otr_conn *cn)
+{
+	for (size_t i = 0; i < OTR_LAYER_MAX; i++)
+		if (cn->flows[i] && cn->flows[i]->proto && !cn->flows[i]->muted)
+			return true;
+	return cn->was_read;
+}
+
 static void tell_stat(const struct otr_conn *cn,
 		      void (*fn)(void *, const struct otr_stream_stat *),
 		      void *arg)
@@ -181,9 +190,10 @@ static void tell_stat(const struct otr_conn *cn,
 	struct otr_stream_stat stat = { .conn = &cn->facts,
 					.tgid = cn->tgid ? cn->tgid : cn->facts.hdr.tgid,
 					.past = cn->past,
-					.head_len = cn->head_len };
+					.read = is_read(cn),
+					.first = cn->head[cn->first],
+					.answer = cn->head[!cn->first] };
 
-	memcpy(stat.head, cn->head, sizeof(stat.head));
 	for (size_t i = 0; i < OTR_LAYER_MAX; i++) {
 		const struct otr_flow *fl = cn->flows[i];
 
@@ -205,6 +215,7 @@ static void end_conn(struct otr_conn *cn, int error, uint64_t now_ns)
 {
 	struct otr_streams *ss = cn->ss;
 
+	cn->was_read = is_read(cn);
 	for (size_t i = 0; i < OTR_LAYER_MAX; i++)
 		if (cn->flows[i])
 			otr_flow_end(cn->flows[i], error);
@@ -331,11 +342,14 @@ static struct otr_flow *flow_of(struct otr_conn *cn, uint8_t layer)
 
 static void keep_head(struct otr_conn *cn, const struct otr_ev_data *ev)
 {
-	if (cn->head_len || !ev->cap)
+	struct otr_stream_head *head = &cn->head[ev->dir & 1];
+
+	if (head->len || !ev->cap)
 		return;
-	cn->head_len = (uint8_t)(ev->cap < sizeof(cn->head) ? ev->cap
-							    : sizeof(cn->head));
-	memcpy(cn->head, ev->data, cn->head_len);
+	if (!cn->head[!(ev->dir & 1)].len)
+		cn->first = ev->dir & 1;
+	head->len = (uint8_t)(ev->cap < sizeof(head->bytes) ? ev->cap : sizeof(head->bytes));
+	memcpy(head->bytes, ev->data, head->len);
 }
 
 /* Where a library tells what it is asked, the bytes below say it once more: they are not

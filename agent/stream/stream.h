@@ -68,6 +68,11 @@ struct otr_stream_ops {
 	void (*ended)(void *arg, const struct otr_stream_stat *stat);
 };
 
+struct otr_stream_head { /* the first bytes of one direction */
+	uint8_t bytes[16];
+	uint8_t len;
+};
+
 /* What the watchdog and the summary tell of a process's connections. */
 struct otr_stream_stat {
 	const struct otr_ev_conn *conn;
@@ -77,8 +82,9 @@ struct otr_stream_stat {
 	uint64_t past;	   /* of these past the library: nobody saw what they were */
 	uint64_t messages; /* understood so far */
 	bool muted;
-	uint8_t head[8]; /* the first bytes seen */
-	uint8_t head_len;
+	bool read; /* a parser reads it, and has not given up */
+	struct otr_stream_head first;  /* of the side whose bytes were seen first */
+	struct otr_stream_head answer; /* of the other one */
 };
 
 struct otr_stream_config {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/keyed.h"
 #include "agent/base/own.h"
 #include "agent/base/text.h"
 #include "agent/resource/resource.h"
@@ -58,7 +59,9 @@ void otr_label_of(const struct otr_span *sp, struct otr_label *out)
 		otr_span_string(sp, OTR_KEY_DB_QUERY_SUMMARY);
 	struct otr_slice route = otr_span_string(sp, OTR_KEY_OTRACE_ROUTE);
 
-	*out = (struct otr_label){ .name = summary.len ? summary : sp->name };
+	/* A name may say more than the summary at its end: PREPARE is no execution. */
+	*out = (struct otr_label){ .name = summary.len && !ends_with(sp->name, summary) ?
+						   summary : sp->name };
 	out->service = sp->resource ? sp->resource->service
 				    : OTR_SLICE("unknown_service");
 	if (sp->kind == OTR_SPAN_CLIENT || sp->kind == OTR_SPAN_PRODUCER)
@@ -84,15 +87,10 @@ void otr_label_name(struct otr_buf *out, const struct otr_label *lb)
 	otr_text_escape(out, lb->route);
 }
 
-/* FNV-1a, 64 bits. */
+/* Keyed: nobody can make his rows fall together with those of others. */
 uint64_t otr_sum_bytes(uint64_t sum, const void *data, size_t len)
 {
-	const unsigned char *at = data;
-
-	sum ^= 0xcbf29ce484222325u;
-	for (size_t i = 0; i < len; i++)
-		sum = (sum ^ at[i]) * 0x100000001b3u;
-	return sum;
+	return otr_keyed_more(sum, data, len);
 }
 
 uint64_t otr_label_sum(const struct otr_label *lb)

@@ -36,7 +36,7 @@ void otr_label_name(struct otr_buf *out, const struct otr_label *lb);
  * chance. */
 uint64_t otr_label_sum(const struct otr_label *lb);
 
-/* Bytes into a sum that was begun with 0. */
+/* Bytes into a sum that was begun with 0. Another one in each run: it is for comparing alone. */
 uint64_t otr_sum_bytes(uint64_t sum, const void *data, size_t len);
 
 /* What the last column says, without marks: "500", "23505", "WRONGTYPE"; ""

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/keyed.h"
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
 #include "agent/span.h"
@@ -51,10 +52,7 @@ static int by_start(const void *a, const void *b)
 
 static size_t slot_of(const struct work *w, const uint8_t id[8])
 {
-	uint64_t bits;
-
-	memcpy(&bits, id, sizeof(bits));
-	return (bits * 0x9e3779b97f4a7c15u >> 20) & w->mask;
+	return otr_keyed_hash(id, 8) & w->mask;
 }
 
 static uint32_t find(const struct work *w, const uint8_t id[8])

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """spans.py FILE EXPR.. - expressions that must be true of exported spans (OTLP JSON lines).
 
-`P` is a list of the spans of processes that `run` started, `S` of all others: .service .name
+`P` is a list of the spans of processes that `run` started, `F` of connections that failed (many
+a test waits so for a server), `S` of all others: .service .name
 .kind (client, server, internal) .attr .parent .span .trace .start .end (seconds) .error
 .evidence .pid; `C`, `V` its clients and servers.
 `parent(s)` is the span it names, or None. Prints the spans when an expression is false.
@@ -58,8 +59,9 @@ def read(path):
 def main():
     everything = list(read(sys.argv[1]))
     known = {s.span: s for s in everything}
-    S = [s for s in everything if s.scope != "otrace/process"]
-    scope = {"S": S, "P": [s for s in everything if s.scope == "otrace/process"], "C": [s for s in S if s.kind == "client"],
+    S = [s for s in everything if s.scope not in ("otrace/process", "otrace/connect")]
+    scope = {"S": S, "P": [s for s in everything if s.scope == "otrace/process"],
+             "F": [s for s in everything if s.scope == "otrace/connect"], "C": [s for s in S if s.kind == "client"],
              "V": [s for s in S if s.kind == "server"],
              "parent": lambda s: known.get(s.parent), "known": known}
     bad = 0

@@ -68,7 +68,7 @@ joined='all(parent(v) and parent(v).kind == "client" and v.evidence == "wire" fo
 	free=$(free_port)
 	run -7 curl -s "127.0.0.1:$free/x"
 	run -7 "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- curl -s "127.0.0.1:$free/x"
-	spans 'len(S) == 0' # a span of its own needs a protocol, and none was spoken
+	spans 'len(S) == 0' 'len(F) == 1' "F[0].attr['error.type'] == 'connection_refused'"
 }
 
 @test "400, 404 and 500 are told apart" {

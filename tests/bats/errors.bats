@@ -95,7 +95,8 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	for _ in 1 2 3 4; do curl -s "127.0.0.1:$port/more" >/dev/null; sleep 1; done
 	detach
 	cp "$dir/tracer.err" "$dir/all"
-	[ "$(grep -c 'connection refused' "$dir/all")" -eq 1 ]
+	[ "$(grep -c "connection refused, [0-9]* times" "$dir/all")" -eq 1 ]
+	[ "$(grep -c "^otrace: lost .*connection refused$" "$dir/all")" -eq 1 ]
 	grep -q "^otrace: export to http://127.0.0.1:$down/v1/traces (from OTEL_EXPORTER_OTLP_ENDPOINT): connection refused, 3 times in" "$dir/all"
 	grep -q "Nothing listens on port $down here." "$dir/all"
 	[ "$(grep -c ' trace=.* root="httpd GET /more"' "$dir/text")" -eq 4 ]
@@ -181,5 +182,5 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	echo "$output"
 	[ "$status" -eq 3 ]
 	[ "${lines[0]}" = fine ]
-	[[ $output == *"/dev/full: the recording is not whole"* ]]
+	[[ $output == *"not whole: /dev/full: No space left on device"* ]]
 }

@@ -109,6 +109,29 @@ witness() { # FILE..: what it says in $output
 	[ "$(seconds_between 0 1)" -ge 19 ]
 }
 
+@test "a Retry-After of ages: the batch waits, and is tried once more when the end comes" {
+	local asked
+	for asked in retry:18446744073709 retry:1000000000 date:9000000000; do
+		rm -f "$dir"/port "$dir"/requests "$dir"/*.body
+		mock "$asked" ok
+		drive "$url" until=2500
+		have waiting=100 delivered=100 refused=0 export=0
+		[ "$(requests)" -eq 2 ]
+	done
+}
+
+@test "a Retry-After of nothing, of the past, or no number: our own pauses, which grow" {
+	local asked
+	for asked in retry:0 retry:-5 date:-1000 retry:99999999999999999999999; do
+		rm -f "$dir"/port "$dir"/requests "$dir"/*.body
+		mock "$asked" "$asked" "$asked" ok
+		drive "$url"
+		have delivered=100
+		[ "$(requests)" -eq 4 ]
+		[ "$(seconds_between 0 3)" -ge 35 ] # 0.5 + 1 + 2 at least
+	done
+}
+
 @test "503 with a date as Retry-After" {
 	mock date:3 ok
 	drive "$url"
@@ -231,13 +254,13 @@ tls_files() {
 	done
 }
 
-@test "a file: whole lines, begun anew, mode 0644" {
+@test "a file: whole lines, begun anew, mode 0600" {
 	echo old >"$dir/x.jsonl"
 	(umask 022; rm "$dir/x.jsonl"; drive "file:$dir/x.jsonl" spans=600)
 	drive "file:$dir/x.jsonl" spans=600
 	have delivered=600
 	[ "$(wc -l <"$dir/x.jsonl")" -eq 2 ]
-	[ "$(stat -c %a "$dir/x.jsonl")" = 644 ]
+	[ "$(stat -c %a "$dir/x.jsonl")" = 600 ]
 	[ "$(grep -o '"traceId":"abab' "$dir/x.jsonl" | wc -l)" -eq 600 ]
 }
 

@@ -114,7 +114,7 @@ ask() { curl -s -m 20 "$@"; }
 	[ "$(redis-cli -p "$port" GET key:8000)" = value-8000 ]
 	for i in $(seq 5); do redis-cli -p "$port" PING >/dev/null; done
 	detach
-	grep -q '^not seen  redis-server (pid [0-9]*): .* connections\? to 127.0.0.1:'"$port"', .*unknown protocol (first bytes 2a ' "$dir/text"
+	grep -q '^not seen  redis-server (pid [0-9]*): .* connections\? to 127.0.0.1:'"$port"', .*Redis is not parsed yet' "$dir/text"
 	[ ! -s "$dir/spans" ]
 	size=$(stat -c %s "$dir/rec")
 	echo "recording: $size bytes"

@@ -34,6 +34,16 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 		'any(c.name == "SELECT items" and not c.error for c in C)'
 }
 
+@test "what is prepared has a row of its own: no execution of its statement" {
+	echo 'SELECT name FROM items WHERE id = 1;' >"$dir/bench.sql"
+	COLUMNS=120 traced pgbench -n -M prepared -t 8 -f "$dir/bench.sql" "$DSN sslmode=disable"
+	cat "$dir/text"
+	spans 'sum(c.name == "PREPARE SELECT items" for c in C) == 1' \
+		'sum(c.name == "SELECT items" for c in C) == 8'
+	grep -q '8x .*SELECT items' "$dir/text"
+	grep -q 'PREPARE SELECT items' "$dir/text"
+}
+
 @test "extended protocol: parse, bind, execute; named statements used again" {
 	sql extended
 	spans 'sum(c.text == "SELECT name FROM items WHERE id = $1" for c in C) >= 5' \
@@ -70,6 +80,17 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	ssl=prefer
 	sql plain
 	spans 'sum(c.name == "SELECT items" for c in C) == 1'
+}
+
+@test "SSLRequest refused, and then idle: by no source is it named in not seen" {
+	ssl_mode off
+	for source in '' --no-bpf --no-shim; do
+		opts=()
+		[ -z "$source" ] || opts=("$source")
+		traced psql -X "$DSN sslmode=prefer" -c '\echo idle'
+		grep -qx idle "$dir/out"
+		run ! grep 'not seen' "$dir/text"
+	done
 }
 
 @test "SSLRequest accepted: unharmed, named in not seen" {

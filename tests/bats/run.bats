@@ -64,7 +64,8 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 @test "125, 126, 127" {
 	run "$OTRACE" run -o /nonexistent/x -- true
 	[ "$status" -eq 125 ]
-	[[ $output == "otrace run: -o /nonexistent/x: No such file or directory; true not started" ]]
+	[[ ${lines[0]} == "otrace run: -o /nonexistent/x: No such file or directory" ]]
+	[[ ${lines[1]} == "    true not started" ]]
 	echo "no program" >"$dir/file"
 	run "$OTRACE" run -o "$dir/text" -- "$dir/file"
 	[ "$status" -eq 126 ]

@@ -5,6 +5,7 @@
 # Who runs the programs: root, or nobody in particular.
 user=()
 as_nobody() {
+	rm -f "$dir/text" "$dir/spans" # root's: nobody may not write there
 	chmod -R a+rwX "$dir"
 	user=(setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/tmp)
 }

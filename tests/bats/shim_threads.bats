@@ -74,3 +74,22 @@ shim() { "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@
 	run ! grep -qi traceparent "$dir/wire"
 	grep -q 'host denied' "$dir/text"
 }
+
+@test "segments that are lost and sent again: the kernel's count stays the program's, each request has its header" {
+	local net
+	net=$(basename "$dir")
+	ip netns add "$net"
+	ip -n "$net" link set lo up
+	ip netns exec "$net" nft -f - <<-'N'
+		table ip drops {
+			chain in {
+				type filter hook input priority 0;
+				tcp dport != 0 numgen random mod 100 < 3 drop
+			}
+		}
+	N
+	ip netns exec "$net" timeout 200 "$OTRACE" run --no-bpf -o "$dir/text" -- $PY "$APPS/lossy.py"
+	ip netns exec "$net" nstat -az TcpRetransSegs | tail -n 1 | awk '{ exit $2 == 0 }'
+	ip netns del "$net"
+	grep -qx 'headers   100 put in' "$dir/text"
+}

@@ -217,7 +217,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	both_ways "$dir/ktls" "$port" "$dir/body"
 	injected 2
 	spans '[s.name for s in S] == ["POST /a", "POST /b"]' 'all(s.code == 200 for s in S)' \
-		"all(s.attr['url.full'] == 'https://localhost' + s.asked for s in S)"
+		"all(s.attr['url.full'] == 'https://127.0.0.1:$port' + s.asked for s in S)"
 }
 
 @test "curl -> nginx -> Python, TLS all the way: one trace, and files whole" {

@@ -252,7 +252,7 @@ static void listen_to(struct talk *t)
 	struct pollfd one = {.fd = t->fd, .events = POLLIN};
 	char buf[4096];
 
-	if (poll(&one, 1, 1000) == 1)
+	if (poll(&one, 1, 10000) == 1)
 		(void)!recv(t->fd, buf, sizeof(buf), 0);
 }
 
@@ -397,8 +397,8 @@ static void greeted(enum port port)
 
 	if (rnd(2))
 		listen_to(&t);
-	else
-		usleep(2000); /* it has spoken, and nobody has heard it */
+	else /* it has spoken, and nobody has heard it */
+		poll(&(struct pollfd){.fd = t.fd, .events = POLLIN}, 1, 10000);
 	if (port == GREETS_220)
 		say(&t, 0, "EHLO me\r\n", 9);
 	for (uint32_t i = 0; i <= rnd(3); i++)

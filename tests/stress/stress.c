@@ -252,6 +252,20 @@ static void by_child(int fd)
 		waitpid(pid, NULL, 0);
 }
 
+/* A connection that comes to nothing, and who asks why, or does not. */
+static void dial_nowhere(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(1),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), why;
+	socklen_t len = sizeof(why);
+
+	connect(fd, (struct sockaddr *)&at, sizeof(at));
+	if (rnd(2))
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &len);
+	close(fd);
+}
+
 static void step(void)
 {
 	int pair = (int)rnd(PAIRS), fd = get(pair, (int)rnd(2));
@@ -270,6 +284,8 @@ static void step(void)
 		pass_on(fd);
 	else if (what < 975)
 		unseen(fd);
+	else if (what < 980)
+		dial_nowhere();
 	else if (what < 998)
 		reopen(pair);
 	else if (what < 999)
@@ -280,11 +296,14 @@ static void step(void)
 
 static void handler(int sig)
 {
-	int error = errno;
+	int error = errno, was;
 
 	(void)sig;
+	/* Not here: the thread may be in fork(), which holds a lock. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &was);
 	send_some(get((int)rnd(PAIRS), (int)rnd(2)));
 	take_some(get((int)rnd(PAIRS), (int)rnd(2)));
+	pthread_setcancelstate(was, NULL);
 	errno = error;
 }
 

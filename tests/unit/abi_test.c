@@ -214,6 +214,19 @@ static void ev_meta(void **state)
 	END(otr_ev_meta, 48);
 }
 
+static void ev_failed(void **state)
+{
+	size_t at = 0;
+
+	(void)state;
+	FIELD(otr_ev_failed, hdr, 0, 40);
+	FIELD(otr_ev_failed, cause, 40, 56);
+	FIELD(otr_ev_failed, start_ns, 96, 8);
+	FIELD(otr_ev_failed, remote, 104, 20);
+	FIELD(otr_ev_failed, error, 124, 4);
+	END(otr_ev_failed, 128);
+}
+
 static void ev_lost(void **state)
 {
 	size_t at = 0;
@@ -284,7 +297,8 @@ static void ctl(void **state)
 	FIELD(otr_ctl, woken, 44, 4);
 	FIELD(otr_ctl, paused, 48, 4);
 	FIELD(otr_ctl, libs_gen, 52, 4);
-	END(otr_ctl, 56);
+	FIELD(otr_ctl, waits_ns, 56, 8);
+	END(otr_ctl, 64);
 }
 
 static void order_of_event_kind(void **state)
@@ -305,7 +319,8 @@ static void order_of_event_kind(void **state)
 	assert_int_equal(OTR_EV_LISTEN, 12);
 	assert_int_equal(OTR_EV_TICK, 13);
 	assert_int_equal(OTR_EV_PAST, 14);
-	assert_int_equal(OTR_EV_MAX, 15);
+	assert_int_equal(OTR_EV_CONN_FAILED, 15);
+	assert_int_equal(OTR_EV_MAX, 16);
 }
 
 static void order_of_hook(void **state)
@@ -408,7 +423,9 @@ static void order_of_loss(void **state)
 	assert_int_equal(OTR_LOSS_LATE, 15);
 	assert_int_equal(OTR_LOSS_BUDGET, 16);
 	assert_int_equal(OTR_LOSS_BEHIND, 17);
-	assert_int_equal(OTR_LOSS_MAX, 18);
+	assert_int_equal(OTR_LOSS_OUTPUT, 18);
+	assert_int_equal(OTR_LOSS_RECORDING, 19);
+	assert_int_equal(OTR_LOSS_MAX, 20);
 }
 
 static void order_of_hit(void **state)
@@ -444,6 +461,7 @@ int main(void)
 		cmocka_unit_test(ev_proc),
 		cmocka_unit_test(ev_clock),
 		cmocka_unit_test(ev_meta),
+		cmocka_unit_test(ev_failed),
 		cmocka_unit_test(ev_lost),
 		cmocka_unit_test(policy),
 		cmocka_unit_test(run_now),

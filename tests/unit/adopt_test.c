@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/ring.c preload/real.c preload/find.c agent/source/ring.c agent/source/event.c
-// needs: agent/source/shim.c agent/source/shim_loss.c agent/source/shim_conn.c agent/source/offer.c agent/source/watch.c
+// needs: agent/base/foreign.c preload/ring.c preload/real.c preload/find.c agent/source/ring.c
+// needs: agent/source/event.c agent/source/shim.c agent/source/shim_loss.c
+// needs: agent/source/shim_conn.c agent/source/offer.c agent/source/folder.c
+// needs: agent/source/watch.c agent/base/secret.c agent/base/secret_text.c agent/source/vouch.c
+// needs: agent/resource/procfs.c agent/base/keyed.c
 // needs: agent/source/bill.c
 // needs: agent/source/shim_adopt.c agent/source/claim.c agent/source/mapped.c
 // needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c

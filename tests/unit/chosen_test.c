@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/chosen.c
+// needs: agent/base/keyed.c agent/chosen.c
 /* chosen_test.c - a process is traced, refused, or neither; never both. */
 
 #include <setjmp.h>

@@ -97,14 +97,14 @@ static void a_copy_replaces_ours_and_nothing_else(void **state)
 {
 	const char *env[] = {"A=1", "TRACEPARENT=x", "TRACEPARENTS=2", "BAGGAGE=old",
 		       "TRACESTATE=old", "A=1", NULL};
-	char *copy[sizeof(env) / sizeof(env[0]) + 3];
+	char *copy[sizeof(env) / sizeof(env[0]) + 4];
 	struct otr_carry carry = {.says = 1};
 	uint8_t trace[16] = {0x0a}, span[8] = {0xb7};
 
 	(void)state;
 	otr_carry_parent(&carry, trace, span, 1);
 	otr_carry_lists(&carry, "s=1", 3, "", 0);
-	assert_int_equal(otr_carry_room((char **)env), 10);
+	assert_int_equal(otr_carry_room((char **)env), 11);
 	otr_carry_copy(&carry, (char **)env, copy);
 	assert_ptr_equal(copy[0], env[0]);
 	assert_ptr_equal(copy[1], env[2]);
@@ -119,13 +119,67 @@ static void a_copy_without_the_library_is_the_same_for_the_rest(void **state)
 {
 	const char *env[] = {"LD_PRELOADED=1", "LD_PRELOAD=/l.so", "BAGGAGE=old", NULL};
 	const struct otr_carry carry = {.parent = "TRACEPARENT=x", .unloaded = 1};
-	char *copy[sizeof(env) / sizeof(env[0]) + 3];
+	char *copy[sizeof(env) / sizeof(env[0]) + 4];
 
 	(void)state;
 	otr_carry_copy(&carry, (char **)env, copy);
 	assert_ptr_equal(copy[0], env[0]);
 	assert_ptr_equal(copy[1], env[2]);
 	assert_null(copy[2]);
+}
+
+static void what_the_agent_is_told_of_the_environment(void **state)
+{
+	static const char parent[] = "TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-"
+				     "b7ad6b7169203331-01";
+	static const char all[] = "TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-"
+				  "b7ad6b7169203331-01\0OTEL_SERVICE_NAME=s\0"
+				  "OTEL_RESOURCE_ATTRIBUTES=team=a,b=c%20d";
+	static char wide[OTR_TOLD_MAX + 32] = "OTEL_RESOURCE_ATTRIBUTES=a=";
+	const char *env[] = {"OTEL_RESOURCE_ATTRIBUTES=team=a,b=c%20d", "SECRET=x", parent,
+			     "OTEL_SERVICE_NAME=s", NULL};
+	struct otr_started st;
+
+	(void)state;
+	otr_started_read(&st, (char **)env);
+	assert_int_equal(st.told_len, sizeof(all) - 1);
+	assert_memory_equal(st.told, all, sizeof(all) - 1);
+	memset(wide + strlen(wide), 'x', OTR_TOLD_MAX);
+	env[0] = wide;
+	env[2] = "TRACEPARENT=none";
+	otr_started_read(&st, (char **)env);
+	assert_int_equal(st.told_len, strlen("OTEL_SERVICE_NAME=s"));
+	otr_started_read(&st, (char **)env + 4);
+	assert_int_equal(st.told_len, 0);
+}
+
+static void only_our_library_is_taken_out(void **state)
+{
+	static const char *const rows[][2] = {
+		{"/a/libotrace.so", ""},
+		{"/j.so:/a/libotrace.so", "LD_PRELOAD=/j.so"},
+		{"/a/libotrace.so /j.so", "LD_PRELOAD=/j.so"},
+		{" /j.so: /a/libotrace.so::/k.so /b/libotrace.so", "LD_PRELOAD=/j.so:/k.so"},
+	};
+	static const char *const without[] = {"", "/j.so", "/a/libotrace.so.1", "libotrace.so"};
+	struct otr_carry carry;
+	char wide[OTR_PRELOAD_MAX + 32];
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(otr_carry_unload(&carry, rows[i][0]), 1);
+		assert_string_equal(carry.preload, rows[i][1]);
+	}
+	for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+		assert_int_equal(otr_carry_unload(&carry, without[i]), 0);
+	assert_int_equal(otr_carry_unload(&carry, NULL), 0);
+	assert_ptr_equal(otr_preload_path(rows[1][0], &len), rows[1][0] + 6);
+	assert_int_equal(len, 15);
+	memset(wide, 'x', sizeof(wide));
+	strcpy(wide + OTR_PRELOAD_MAX - 12, ":/libotrace.so");
+	assert_int_equal(otr_carry_unload(&carry, wide), 0); /* it stays as it is */
+	assert_int_equal(otr_carry_unload(&carry, wide + 1), 1);
 }
 
 static void too_many_entries_are_not_copied(void **state)
@@ -138,7 +192,7 @@ static void too_many_entries_are_not_copied(void **state)
 		env[i] = (char *)"A=1";
 	assert_int_equal(otr_carry_room(env), 0);
 	env[OTR_ENTRIES_MAX - 1] = NULL;
-	assert_int_equal(otr_carry_room(env), OTR_ENTRIES_MAX + 3);
+	assert_int_equal(otr_carry_room(env), OTR_ENTRIES_MAX + 4);
 	free(env);
 }
 
@@ -162,6 +216,8 @@ int main(void)
 		cmocka_unit_test(what_run_said_ends),
 		cmocka_unit_test(a_copy_replaces_ours_and_nothing_else),
 		cmocka_unit_test(a_copy_without_the_library_is_the_same_for_the_rest),
+		cmocka_unit_test(what_the_agent_is_told_of_the_environment),
+		cmocka_unit_test(only_our_library_is_taken_out),
 		cmocka_unit_test(too_many_entries_are_not_copied),
 		cmocka_unit_test(functions_are_found_as_dlsym_finds_them),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/held.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c
+// needs: agent/base/keyed.c agent/held.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c
 // needs: agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c
 // needs: agent/base/text.c tests/unit/make_spans.c
 /* held_test.c - what --ignore keeps from exporters, and what not. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/base/keyed.c
 // needs: agent/proto/http1.c agent/proto/http1_head.c agent/proto/http1_body.c
-// needs: agent/proto/http1_describe.c agent/proto/url.c agent/proto/route.c
+// needs: agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/url.c agent/proto/route.c
 // needs: agent/proto/side.c agent/proto/trace_context.c agent/proto/msg.c
 // needs: agent/proto/pgsql.c agent/proto/pgsql_front.c agent/proto/pgsql_back.c
 // needs: agent/proto/pgsql_stmt.c agent/proto/pgsql_check.c

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/source/mapped.c agent/source/claim.c agent/source/seek.c
+// needs: agent/base/keyed.c agent/base/foreign.c agent/source/mapped.c agent/source/claim.c agent/source/seek.c
 /* mapped_test.c - which line of /proc/PID/maps is a ring's; whose ring it is to read; when
  * to look for one. */
 

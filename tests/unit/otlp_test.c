@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/span.c agent/span_builder.c agent/base/buf.c agent/resource/counted.c
+// needs: exporters/backoff.c agent/span.c agent/span_builder.c agent/base/buf.c agent/resource/counted.c
 // needs: agent/resource/utf8.c exporters/arena.c exporters/otlp_group.c
 // needs: exporters/otlp_encode.c exporters/otlp_json.c exporters/gzip.c
 // needs: exporters/otlp_response.c exporters/otlp.pb-c.c
@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "agent/base/own.h"
@@ -19,6 +20,7 @@
 #include "agent/resource/utf8.h"
 #include "agent/span_builder.h"
 #include "bpf/event.h"
+#include "exporters/backoff.h"
 #include "exporters/gzip.h"
 #include "exporters/otlp.pb-c.h"
 #include "exporters/otlp_encode.h"
@@ -317,6 +319,70 @@ static enum otr_push judge(long status, const char *body, bool json,
 	return otr_otlp_judge(&rsp, 10, res);
 }
 
+static void nobody_makes_us_wait_for_ever(void **state)
+{
+	static const struct {
+		long asked_s;
+		uint64_t ns;
+	} rows[] = {
+		{LONG_MIN, 0}, {-1, 0}, {0, 0}, {7, 7000000000u},
+		{300, OTR_BACKOFF_ASKED_NS}, {301, OTR_BACKOFF_ASKED_NS},
+		{1000000000, OTR_BACKOFF_ASKED_NS}, {18446744073709, OTR_BACKOFF_ASKED_NS},
+		{LONG_MAX, OTR_BACKOFF_ASKED_NS},
+	};
+	struct otr_otlp_response rsp = { .status = 429 };
+	struct otr_push_result res;
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++) {
+		memset(&res, 0, sizeof(res));
+		rsp.retry_after_s = rows[i].asked_s;
+		assert_int_equal(otr_otlp_judge(&rsp, 1, &res), OTR_PUSH_RETRY);
+		assert_true(res.retry_after_ns == rows[i].ns);
+	}
+}
+
+/* Doubling from 1 s to 30 s, each times 0.5 to 1.5; what is asked for can but lengthen it. */
+static void pauses_grow(void **state)
+{
+	const uint64_t s = 1000000000u, steps[] = {1, 2, 4, 8, 16, 30, 30, 30};
+
+	(void)state;
+	for (int run = 0; run < 200; run++) {
+		struct otr_backoff own = { 0 }, asked = { 0 }, far = { 0 };
+
+		for (size_t i = 0; i < OTR_ARRAY_SIZE(steps); i++) {
+			uint64_t ns = otr_backoff_pause(&own, 0);
+
+			assert_in_range(ns, steps[i] * s / 2, steps[i] * s * 3 / 2);
+			assert_true(otr_backoff_pause(&asked, 1) >= steps[i] * s / 2);
+			assert_true(otr_backoff_pause(&far, UINT64_MAX) == 300 * s);
+		}
+	}
+	assert_false(otr_backoff_over(0, 300 * s)); /* the batch is kept for one more try */
+	assert_false(otr_backoff_over(299 * s, 300 * s));
+	assert_true(otr_backoff_over(301 * s, 300 * s));
+	assert_false(otr_backoff_over(200 * s, 30 * s));
+	assert_true(otr_backoff_over(290 * s, 30 * s));
+}
+
+static void a_page_is_no_answer(void **state)
+{
+	struct otr_otlp_response rsp = {.status = 200, .type = "text/html; charset=utf-8"};
+	struct otr_push_result res = {.why = ""};
+
+	(void)state;
+	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_DROP);
+	assert_non_null(strstr(res.why, "HTTP 200 with text/html; charset=utf-8, which is no OTLP"));
+	rsp.type = NULL;
+	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_OK);
+	rsp.body = otr_slice_str(" \n<!DOCTYPE html>");
+	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_DROP);
+	rsp.type = "text/plain"; /* some say yes so */
+	rsp.body = otr_slice_str("OK");
+	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_OK);
+}
+
 static void judges_answers(void **state)
 {
 	struct otr_push_result res;
@@ -355,6 +421,9 @@ int main(void)
 		cmocka_unit_test(knows_utf8),
 		cmocka_unit_test(packs_what_gunzip_unpacks),
 		cmocka_unit_test(judges_answers),
+		cmocka_unit_test(nobody_makes_us_wait_for_ever),
+		cmocka_unit_test(pauses_grow),
+		cmocka_unit_test(a_page_is_no_answer),
 	};
 
 	return cmocka_run_group_tests_name("otlp", tests, make, drop);

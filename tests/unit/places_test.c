@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/source/places.c agent/loss.c
+// needs: agent/base/keyed.c agent/source/places.c agent/loss.c
 /* places_test.c - what the kernel and the library in a process say of one connection. */
 
 #include <errno.h>

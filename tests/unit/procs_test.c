@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/resource/counted.c agent/resource/make.c agent/resource/name.c
+// needs: agent/base/keyed.c agent/base/foreign.c agent/resource/counted.c agent/resource/make.c agent/resource/name.c
 // needs: agent/resource/name_args.c agent/resource/name_guess.c agent/resource/percent.c
 // needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
 // needs: agent/resource/uuid5.c agent/loss.c agent/span.c agent/base/buf.c agent/base/text.c
@@ -263,10 +263,11 @@ static void attributes_are_as_the_conventions_say(void **state)
 	meta(10, OTR_META_START, "1700000000120000000");
 	meta(10, OTR_META_OWNER, "www\xff");
 	meta(10, OTR_META_ENV,
-	     "OTEL_RESOURCE_ATTRIBUTES=service.version=1%2C2,team=a,team=b,"
+	     "OTEL_RESOURCE_ATTRIBUTES=service.version=1%2C2,bad=%g0,none,team=a,team=b,"
 	     "telemetry.sdk.name=evil,host.name=mine");
 	assert_string_equal(attr(10, "service.version"), "1,2");
 	assert_string_equal(attr(10, "team"), "a");
+	assert_string_equal(attr(10, "bad"), "");
 	assert_string_equal(attr(10, "telemetry.sdk.name"), "otrace");
 	assert_string_equal(attr(10, "telemetry.sdk.language"), "python");
 	assert_string_equal(attr(10, "process.runtime.name"), "");

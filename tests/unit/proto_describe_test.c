@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: agent/proto/http1.c agent/proto/http1_head.c agent/proto/http1_body.c
-// needs: agent/proto/http1_describe.c agent/proto/url.c agent/proto/route.c
+// needs: agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/url.c agent/proto/route.c
 // needs: agent/proto/side.c agent/proto/trace_context.c agent/proto/msg.c
 // needs: agent/proto/pgsql.c agent/proto/pgsql_front.c agent/proto/pgsql_back.c
 // needs: agent/proto/pgsql_stmt.c agent/proto/pgsql_check.c
@@ -79,20 +79,73 @@ static struct otr_span *http_span(const char *request, int status,
 	return span_of(&otr_http1, role, &req, status ? &rsp : NULL);
 }
 
+static struct otr_slice custom(const struct otr_span *sp, const char *name)
+{
+	for (size_t i = 0; i < sp->n_attrs; i++)
+		if (sp->attrs[i].key == OTR_KEY_CUSTOM &&
+		    otr_slice_eq(sp->attrs[i].name, otr_slice_str(name)))
+			return sp->attrs[i].string;
+	return OTR_SLICE_NONE;
+}
+
+/* What a proxy passes on of its own Host does not name whom it asks: 10.0.0.2:5433. */
+static void http_host_of_a_proxy(void **state)
+{
+	static const char *const passed_on[] = {
+		"shop.example", "shop.example:8080", "10.0.0.1:5433", "[::1]:5433",
+		"localhost:5433", "LOCALHOST:5433",
+	};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(passed_on); i++) {
+		OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
+		struct otr_slice host;
+
+		snprintf(text, sizeof(text), "GET /a HTTP/1.1\r\nHost: %s\r\n\r\n",
+			 passed_on[i]);
+		sp = http_span(text, 200, OTR_ROLE_CLIENT);
+		text_is(sp, OTR_KEY_SERVER_ADDRESS, "10.0.0.2");
+		assert_int_equal(otr_span_int(sp, OTR_KEY_SERVER_PORT, 0), 5433);
+		text_is(sp, OTR_KEY_URL_FULL, "http://10.0.0.2:5433/a");
+		host = custom(sp, "http.request.header.host");
+		assert_true(otr_slice_eq(host, otr_slice_str(passed_on[i])));
+	}
+}
+
+/* The same address, or a name that may be its own. */
+static void http_host_of_the_server(void **state)
+{
+	static const char *const own[] = {"10.0.0.2:5433", "db.example:5433"};
+	char text[128], url[128];
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(own); i++) {
+		OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
+
+		snprintf(text, sizeof(text), "GET /a HTTP/1.1\r\nHost: %s\r\n\r\n", own[i]);
+		snprintf(url, sizeof(url), "http://%s/a", own[i]);
+		sp = http_span(text, 200, OTR_ROLE_CLIENT);
+		text_is(sp, OTR_KEY_URL_FULL, url);
+		assert_null(custom(sp, "http.request.header.host").data);
+	}
+}
+
 static void http_client(void **state)
 {
 	OTR_AUTO(otr_span_unref) struct otr_span *sp =
 		http_span("GET /users/17/x?sig=abc&page=2#f HTTP/1.1\r\n"
-			  "Host: shop.example:81\r\n\r\n",
+			  "Host: shop.example:5433\r\n\r\n",
 			  404, OTR_ROLE_CLIENT);
 
 	(void)state;
 	assert_int_equal(sp->kind, OTR_SPAN_CLIENT);
 	name_is(sp, "GET"); /* 404 teaches no route */
 	text_is(sp, OTR_KEY_URL_FULL,
-		"http://shop.example:81/users/17/x?sig=REDACTED&page=2");
+		"http://shop.example:5433/users/17/x?sig=REDACTED&page=2");
 	text_is(sp, OTR_KEY_SERVER_ADDRESS, "shop.example");
-	assert_int_equal(otr_span_int(sp, OTR_KEY_SERVER_PORT, 0), 81);
+	assert_int_equal(otr_span_int(sp, OTR_KEY_SERVER_PORT, 0), 5433);
+	assert_null(custom(sp, "http.request.header.host").data);
 	text_is(sp, OTR_KEY_ERROR_TYPE, "404");
 	assert_true(sp->failed);
 	text_is(sp, OTR_KEY_NETWORK_PEER_ADDRESS, "10.0.0.2");
@@ -227,6 +280,41 @@ static void http_cut(void **state)
 	assert_true(msg.over);
 }
 
+/* Half of a path is another path; a query is told pair by pair. */
+static void http_cut_target(void **state)
+{
+	static const char *const lines[][2] = {
+		{"GET /status/42", ""},	   {"GET /status/42?a=1", "/status/42"},
+		{"GET /a?b=1&c=2&d", "/a?b=1&c=2"}, {"GET /a HTT", "/a"},
+		{"GET /a ", "/a"},
+	};
+	struct otr_msg msg;
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(lines); i++) {
+		struct otr_http1 st = {0};
+
+		parse_one(&otr_http1, &st, OTR_DIR_OUT, otr_slice_str(lines[i][0]), OTR_IN_CUT,
+			  OTR_PARSE_MSG, &msg);
+		assert_true(otr_slice_eq(msg.target, otr_slice_str(lines[i][1])));
+	}
+}
+
+static void http_as_servers_take_it(void **state)
+{
+	static const char *const yes[] = {
+		"\r\nGET / HTTP/1.1\r\n", "\n\r\nPOST /a HTTP/1.0\r\n", "get / HTTP/1.1\r\n",
+		"Post /a HTTP/1.1\r\n",
+	};
+	static const char *const no[] = {"\r\n", "\r\nhello", "get /", "get / RTSP/1.0\r\n", "gut / HTTP/1.1\r\n"};
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(yes); i++)
+		assert_true(otr_http1.sniff(OTR_DIR_IN, otr_slice_str(yes[i])));
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(no); i++)
+		assert_false(otr_http1.sniff(OTR_DIR_IN, otr_slice_str(no[i])));
+}
+
 #define QUERY "Q\0\0\0\x22SELECT * FROM t WHERE a = 'x'"
 
 static void pgsql_spans(void **state)
@@ -283,11 +371,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(http_client),
+		cmocka_unit_test(http_host_of_a_proxy),
+		cmocka_unit_test(http_host_of_the_server),
 		cmocka_unit_test(http_server),
 		cmocka_unit_test(http_userinfo_is_hidden),
 		cmocka_unit_test(http_methods_are_a_users_choice),
 		cmocka_unit_test(routes),
 		cmocka_unit_test(http_cut),
+		cmocka_unit_test(http_cut_target),
+		cmocka_unit_test(http_as_servers_take_it),
 		cmocka_unit_test(pgsql_spans),
 		cmocka_unit_test(pgsql_tail),
 	};

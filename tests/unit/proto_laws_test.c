@@ -2,7 +2,7 @@
 // needs: agent/base/secret.c agent/base/secret_text.c
 // needs: tests/fuzz/laws.c tests/fuzz/laws_describe.c tests/fuzz/conv.c
 // needs: agent/proto/table.c agent/proto/http1.c agent/proto/http1_head.c
-// needs: agent/proto/http1_body.c agent/proto/http1_describe.c agent/proto/url.c
+// needs: agent/proto/http1_body.c agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/url.c
 // needs: agent/proto/route.c agent/proto/side.c agent/proto/trace_context.c
 // needs: agent/proto/msg.c agent/proto/pgsql.c agent/proto/pgsql_front.c
 // needs: agent/proto/pgsql_back.c agent/proto/pgsql_stmt.c agent/proto/pgsql_check.c

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/span.c agent/span_builder.c agent/loss.c agent/resource/counted.c
+// needs: agent/base/confine.c agent/span.c agent/span_builder.c agent/loss.c agent/resource/counted.c
 // needs: agent/resource/percent.c agent/base/buf.c agent/base/err.c agent/base/log.c
 // needs: agent/base/text.c exporters/queue.c exporters/queue_config.c
 // needs: exporters/backoff.c exporters/health.c exporters/otlp_config.c

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* foreign.c - reads files that belong to others; see foreign.h. */
+
+#include "agent/base/foreign.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HOW  (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+#define LINE 16384
+
+/* O_PATH looks the name up and opens nothing; its type is asked of what the kernel knows
+ * already, and only then the very same file is opened. */
+int otr_foreign_open(int dir, const char *path)
+{
+	int at = openat(dir, path, O_PATH | O_CLOEXEC), fd, rc;
+	struct statx sx;
+	char self[40];
+
+	if (at < 0)
+		return -errno;
+	rc = statx(at, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &sx) ? -errno : 0;
+	if (!rc && !S_ISREG(sx.stx_mode))
+		rc = -EINVAL;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", at);
+	fd = rc ? rc : open(self, HOW);
+	if (!rc && fd < 0)
+		fd = -errno;
+	close(at);
+	return fd;
+}
+
+int otr_foreign_open_proc(int dir, const char *name)
+{
+	int fd = openat(dir, name, HOW | O_NOFOLLOW);
+
+	return fd < 0 ? -errno : fd;
+}
+
+ssize_t otr_foreign_slurp(int fd, char *out, size_t size)
+{
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && len < size) {
+		n = read(fd, out + len, size - len);
+		if (n > 0)
+			len += (size_t)n;
+		else if (n < 0 && errno == EINTR)
+			n = 1;
+	}
+	return n < 0 && !len ? -errno : (ssize_t)len;
+}
+
+bool otr_foreign_at(int fd, uint64_t at, void *out, size_t size)
+{
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (at <= INT64_MAX - size && n > 0 && len < size) {
+		n = pread(fd, (char *)out + len, size - len, (off_t)(at + len));
+		if (n > 0)
+			len += (size_t)n;
+	}
+	return len == size;
+}
+
+/* Gives the whole lines of `text`; returns how many bytes these were, SIZE_MAX to stop. */
+static size_t give_lines(char *text, size_t len, bool all, bool (*fn)(void *, char *),
+			 void *arg)
+{
+	size_t at = 0, n;
+
+	while (at < len) {
+		char *end = memchr(text + at, '\n', len - at);
+
+		if (!end && !all)
+			break;
+		n = end ? (size_t)(end - text) - at : len - at;
+		text[at + n] = 0;
+		if (!fn(arg, text + at))
+			return SIZE_MAX;
+		at += end ? n + 1 : n;
+	}
+	return at;
+}
+
+int otr_foreign_lines(int fd, size_t max, bool (*fn)(void *arg, char *line), void *arg)
+{
+	char text[LINE + 1];
+	size_t len = 0, used;
+	ssize_t n = 1;
+	bool skip = false; /* the rest of a line whose beginning was given */
+
+	while (n > 0 && max) {
+		n = read(fd, text + len, LINE - len < max ? LINE - len : max);
+		if (n < 0)
+			return errno == EINTR ? 0 : -errno;
+		max -= (size_t)n;
+		len += (size_t)n;
+		if (skip) {
+			char *end = memchr(text, '\n', len);
+
+			used = end ? (size_t)(end - text) + 1 : len;
+			skip = !end;
+		} else {
+			used = give_lines(text, len, !n, fn, arg);
+			if (!used && len == LINE) {
+				used = give_lines(text, len, true, fn, arg);
+				skip = true;
+			}
+		}
+		if (used == SIZE_MAX)
+			return 0;
+		len -= used;
+		memmove(text, text + used, len);
+	}
+	return 0;
+}
+
+struct job {
+	pthread_mutex_t lock;
+	pthread_cond_t told;
+	bool done, left;
+	void (*fn)(void *io);
+	void (*undo)(void *io);
+	char io[] __attribute__((aligned(16)));
+};
+
+static unsigned int stuck; /* threads that were left behind */
+
+static void *work(void *arg)
+{
+	struct job *job = arg;
+	bool left;
+
+	job->fn(job->io);
+	pthread_mutex_lock(&job->lock);
+	job->done = true;
+	left = job->left;
+	pthread_cond_signal(&job->told);
+	pthread_mutex_unlock(&job->lock);
+	if (!left)
+		return NULL;
+	if (job->undo)
+		job->undo(job->io);
+	free(job);
+	__atomic_fetch_sub(&stuck, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static struct job *job_new(void (*fn)(void *io), void (*undo)(void *io), const void *io,
+			   size_t size)
+{
+	struct job *job = calloc(1, sizeof(*job) + size);
+	pthread_condattr_t attr;
+
+	if (!job)
+		return NULL;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&job->told, &attr);
+	pthread_condattr_destroy(&attr);
+	pthread_mutex_init(&job->lock, NULL);
+	job->fn = fn;
+	job->undo = undo;
+	memcpy(job->io, io, size);
+	return job;
+}
+
+/* False: the time is over, and the job is its thread's. */
+static bool wait_for(struct job *job, unsigned int ms)
+{
+	struct timespec until;
+	bool done;
+	int rc = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_mutex_lock(&job->lock);
+	while (!job->done && !rc)
+		rc = pthread_cond_timedwait(&job->told, &job->lock, &until);
+	done = job->done;
+	job->left = !done;
+	if (!done)
+		__atomic_fetch_add(&stuck, 1, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&job->lock);
+	return done;
+}
+
+int otr_foreign_within(unsigned int ms, void (*fn)(void *io), void (*undo)(void *io), void *io,
+		       size_t size)
+{
+	struct job *job;
+	pthread_t thread;
+	int rc;
+
+	if (__atomic_load_n(&stuck, __ATOMIC_RELAXED) >= OTR_FOREIGN_STUCK)
+		return -EBUSY;
+	job = job_new(fn, undo, io, size);
+	if (!job)
+		return -ENOMEM;
+	rc = pthread_create(&thread, NULL, work, job);
+	if (rc) {
+		free(job);
+		return -rc;
+	}
+	if (!wait_for(job, ms)) {
+		pthread_detach(thread);
+		return -ETIMEDOUT;
+	}
+	pthread_join(thread, NULL);
+	memcpy(io, job->io, size);
+	free(job);
+	return 0;
+}

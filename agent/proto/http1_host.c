@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http1_host.c - is Host (RFC 9110, 7.2) the name of whom a client asks?
+ *
+ * A proxy may pass on the Host that it was asked by (nginx with proxy_set_header, haproxy,
+ * lighttpd, caddy). Then the address that it is connected to is the server's, and not the
+ * name, which is the proxy's own.
+ */
+
+#include "agent/proto/http1.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent/stitch/stitch.h"
+
+static bool is_loopback(const struct otr_addr *addr)
+{
+	if (addr->family == AF_INET)
+		return addr->ip[0] == 127;
+	return addr->family == AF_INET6 && !memcmp(addr->ip, &in6addr_loopback, 16);
+}
+
+/* Is `host` an address? Then it is read. */
+static bool read_address(struct otr_slice host, struct otr_addr *out)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (!host.len || host.len >= sizeof(text))
+		return false;
+	memcpy(text, host.data, host.len);
+	text[host.len] = '\0';
+	out->family = memchr(text, ':', host.len) ? AF_INET6 : AF_INET;
+	return inet_pton(out->family, text, out->ip) == 1;
+}
+
+bool otr_http1_host_differs(const struct otr_side *side, struct otr_slice host,
+			    uint16_t port)
+{
+	const struct otr_addr *peer = side->conn ? &side->conn->remote : NULL;
+	struct otr_addr named = {0};
+
+	if (side->same_host)
+		return true;
+	if (!peer || (peer->family != AF_INET && peer->family != AF_INET6))
+		return false;
+	if (peer->port && peer->port != port)
+		return true;
+	if (otr_slice_eq_nocase(host, OTR_SLICE("localhost")))
+		return !is_loopback(peer);
+	if (!read_address(host, &named))
+		return false;
+	return named.family != peer->family ||
+	       memcmp(named.ip, peer->ip, named.family == AF_INET ? 4 : 16) != 0;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * failed.c - a connect() that was refused, timed out, or was given up: a client's span with
+ * error.type, whose parent is found as a request's is.
+ *
+ * Some attempts are no failure of what the program wanted (RFC 8305: a name has several
+ * addresses, and they are tried in a row or side by side). So an attempt is held for a
+ * moment:
+ *
+ *	the strand connects to another address of that port    it is no span
+ *	the strand fails at another address of that port, for  one span: from the first
+ *		the same exchange, or it polls for nobody	attempt, as the last ended
+ *
+ * Who polls for nobody (a health check, a script that waits for a server) makes one span a
+ * second at most, however often it tries.
+ */
+
+#include "agent/stitch/exchange.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent/proto/side.h"
+#include "agent/resource/resource.h"
+
+#define HELD_NS	 (300 * 1000000ull)  /* another attempt follows within that, or none */
+#define POLLS_NS (1000 * 1000000ull) /* of those for nobody, one span */
+
+static int describe(const struct otr_side *side, const struct otr_msg *req,
+		    const struct otr_msg *rsp, struct otr_span_builder *sb)
+{
+	char addr[OTR_ADDR_TEXT], name[OTR_ADDR_TEXT + 24];
+	uint16_t port;
+	struct otr_slice host = otr_side_server(side, addr, &port);
+	bool v6 = side->conn->remote.family == AF_INET6;
+	int n;
+
+	(void)req;
+	(void)rsp;
+	sb->span.kind = OTR_SPAN_CLIENT;
+	n = snprintf(name, sizeof(name), "connect %s%.*s%s:%u", v6 ? "[" : "",
+		     OTR_SLICE_ARG(host), v6 ? "]" : "", (unsigned int)port);
+	otr_sb_name(sb, (struct otr_slice){name, (size_t)n});
+	otr_sb_string(sb, OTR_KEY_SERVER_ADDRESS, host);
+	otr_sb_int(sb, OTR_KEY_SERVER_PORT, port);
+	otr_sb_string(sb, OTR_KEY_NETWORK_TRANSPORT, OTR_SLICE("tcp"));
+	otr_side_peer(side, sb);
+	return 0;
+}
+
+static const struct otr_proto_ops connect_ops = {
+	.name = "connect",
+	.scope = "otrace/connect",
+	.describe = describe,
+};
+
+static void finish(struct otr_stitch *st, struct otr_failed *at)
+{
+	struct otr_exchange *ex = at->ex;
+
+	at->ex = NULL;
+	if (ex)
+		otr_exchange_end(st, ex, at->last_ns);
+}
+
+void otr_failed_flush(struct otr_stitch *st)
+{
+	for (size_t i = 0; i < OTR_FAILED; i++)
+		finish(st, &st->failed[i]);
+}
+
+void otr_failed_freed(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	for (size_t i = 0; ex->proto == &connect_ops && i < OTR_FAILED; i++)
+		if (st->failed[i].ex == ex)
+			st->failed[i].ex = NULL;
+}
+
+static bool is_due(const struct otr_stitch *st, const struct otr_failed *at)
+{
+	return st->now_ns > at->last_ns + HELD_NS || st->now_ns > at->first_ns + POLLS_NS;
+}
+
+void otr_failed_tick(struct otr_stitch *st)
+{
+	for (size_t i = 0; i < OTR_FAILED; i++)
+		if (st->failed[i].ex && is_due(st, &st->failed[i]))
+			finish(st, &st->failed[i]);
+}
+
+/* A free place, or the oldest one's. */
+static struct otr_failed *place(struct otr_stitch *st)
+{
+	struct otr_failed *oldest = &st->failed[0];
+
+	for (size_t i = 0; i < OTR_FAILED && oldest->ex; i++)
+		if (!st->failed[i].ex || st->failed[i].first_ns < oldest->first_ns)
+			oldest = &st->failed[i];
+	finish(st, oldest);
+	return oldest;
+}
+
+static bool same_address(const struct otr_addr *a, const struct otr_addr *b)
+{
+	return a->family == b->family && !memcmp(a->ip, b->ip, sizeof(a->ip));
+}
+
+static bool by_same(const struct otr_failed *at, const struct otr_event *ev, uint16_t port)
+{
+	return at->ex && at->ex->tgid == ev->tgid && at->ex->strand == ev->strand &&
+	       at->remote.port == port;
+}
+
+/* What `ev` goes on with, or says once more. */
+static struct otr_failed *before(struct otr_stitch *st, const struct otr_ev_failed *ev,
+				 const struct otr_addr *remote)
+{
+	uint64_t parent = ev->cause.evidence ? ev->cause.parent.conn : 0;
+
+	for (size_t i = 0; i < OTR_FAILED; i++) {
+		struct otr_failed *at = &st->failed[i];
+
+		if (by_same(at, &ev->hdr, remote->port) && at->parent == parent &&
+		    (!parent || !same_address(&at->remote, remote)))
+			return at;
+		if (at->ex && at->ex->tgid == ev->hdr.tgid && at->conn == ev->hdr.conn)
+			return at; /* the other source's word of it */
+	}
+	return NULL;
+}
+
+static struct otr_exchange *make(struct otr_stitch *st, const struct otr_ev_failed *ev,
+				 const struct otr_addr *remote)
+{
+	struct otr_wire *wire = calloc(1, sizeof(*wire));
+	struct otr_side side = {
+		.ref = {.conn = ev->hdr.conn, .dir = OTR_DIR_OUT},
+		.tgid = ev->hdr.tgid,
+		.strand = ev->hdr.strand,
+		.start_ns = ev->start_ns,
+		.proto = &connect_ops,
+		.role = OTR_ROLE_CLIENT,
+	};
+	struct otr_exchange *ex;
+
+	if (!wire)
+		return NULL;
+	wire->closed = true; /* it carries nothing, and ends with this */
+	wire->facts.remote = *remote;
+	if (st->cfg.procs)
+		side.resource = otr_procs_resource(st->cfg.procs, ev->hdr.tgid);
+	ex = otr_exchange_new(st, wire, &side, &(struct otr_msg){0});
+	if (!ex)
+		free(wire);
+	return ex;
+}
+
+static void unmap(struct otr_addr *addr)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (addr->family != AF_INET6 || memcmp(addr->ip, mapped, sizeof(mapped)) != 0)
+		return;
+	addr->family = AF_INET;
+	memmove(addr->ip, addr->ip + 12, 4);
+	memset(addr->ip + 4, 0, 12);
+}
+
+static void hold(struct otr_stitch *st, const struct otr_ev_failed *ev,
+		 const struct otr_addr *remote)
+{
+	struct otr_exchange *ex;
+	struct otr_failed *at;
+
+	otr_stitch_room(st);
+	ex = make(st, ev, remote);
+	if (!ex)
+		return;
+	ex->no_answer = true;
+	ex->error = ev->error == ECANCELED ? ETIMEDOUT : ev->error;
+	otr_parent_find(st, ex, &ev->cause);
+	at = place(st);
+	*at = (struct otr_failed){
+		.ex = ex,
+		.first_ns = ev->start_ns,
+		.last_ns = ev->hdr.time_ns,
+		.remote = *remote,
+		.conn = ev->hdr.conn,
+		.parent = ev->cause.evidence ? ev->cause.parent.conn : 0,
+	};
+}
+
+void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev)
+{
+	struct otr_addr remote = ev->remote;
+	struct otr_failed *at;
+
+	unmap(&remote);
+	at = before(st, ev, &remote);
+	if (!at) {
+		hold(st, ev, &remote);
+		return;
+	}
+	if (at->conn == ev->hdr.conn)
+		return;
+	at->last_ns = ev->hdr.time_ns;
+	at->remote = at->ex->wire->facts.remote = remote;
+	at->conn = ev->hdr.conn;
+	at->ex->error = ev->error == ECANCELED ? ETIMEDOUT : ev->error;
+}
+
+/* What it asks now, it asks at another address: the attempt was one of several. */
+static void came_about(struct otr_stitch *st, const struct otr_ev_conn *cn)
+{
+	struct otr_addr remote = cn->remote;
+
+	unmap(&remote);
+	for (size_t i = 0; i < OTR_FAILED; i++) {
+		struct otr_failed *at = &st->failed[i];
+
+		if (by_same(at, &cn->hdr, remote.port) &&
+		    !same_address(&at->remote, &remote))
+			otr_exchange_free(st, at->ex);
+	}
+}
+
+void otr_stitch_attempts(struct otr_stitch *st, const struct otr_event *ev)
+{
+	const struct otr_ev_conn *cn = (const void *)ev;
+
+	if (ev->kind == OTR_EV_CONN_OPEN && cn->role == OTR_ROLE_CLIENT)
+		came_about(st, cn);
+	if (ev->kind != OTR_EV_PROC_EXIT)
+		return;
+	for (size_t i = 0; i < OTR_FAILED; i++)
+		if (st->failed[i].ex && st->failed[i].ex->tgid == ev->tgid)
+			finish(st, &st->failed[i]);
+}

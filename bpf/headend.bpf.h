@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_HEADEND_BPF_H
+#define OTR_HEADEND_BPF_H
+
+/*
+ * headend.bpf.h - how much is copied of a request whose head is longer than what is copied
+ * of every run. A request of which all is copied costs one look at its last two bytes; only
+ * one that is longer is searched for the end of its head.
+ */
+
+#include "headend.h"
+#include "payload.bpf.h"
+
+#define OTR_SCAN_CHUNK 16
+
+struct otr_scan {
+	__u64 at;
+	__u64 before; /* the eight bytes before `at` */
+	__u32 left;
+	__u32 done;
+	__u64 found;
+};
+
+static int otr_scan_step(__u32 i, struct otr_scan *s)
+{
+	__u64 words[OTR_SCAN_CHUNK / 8] = {};
+	__u64 n = s->left;
+
+	otr_clamp(n, OTR_SCAN_CHUNK);
+	if (!n || bpf_probe_read_user(words, n, (void *)s->at))
+		return 1;
+#pragma unroll
+	for (int j = 0; j < OTR_SCAN_CHUNK / 8; j++) {
+		s->found |= otr_blank_line(s->before, words[j]);
+		s->before = words[j];
+	}
+	s->at += n;
+	s->left -= n;
+	s->done += n;
+	return s->found != 0;
+}
+
+/* How many of the `n` bytes at `base` belong to a head of which `before` came already: all,
+ * where no blank line is among them, else those up to it and less than a chunk more. */
+static __always_inline __u32 otr_head_left(__u64 base, __u64 before, __u32 n, __u32 *over)
+{
+	struct otr_scan s = {.at = base, .before = before, .left = n};
+
+	bpf_loop(OTR_LONG_HEAD / OTR_SCAN_CHUNK, otr_scan_step, &s, 0);
+	*over = s.found != 0;
+	return s.done;
+}
+
+/* Keeps the last two bytes of what moved so far. Global, as the next two are: each has a
+ * stack of its own then and is verified once. */
+__weak __noinline int otr_keep_last(struct otr_flow *f, const struct otr_move *mv)
+{
+	__u64 end;
+	__u32 n;
+	__u16 last = 0;
+	__u8 one = 0;
+
+	if (!f || !mv)
+		return 0;
+	end = mv->base + mv->moved;
+	n = mv->moved;
+
+	if (mv->kind == OTR_BYTES_IOV)
+		end = otr_last_iov(mv, &n);
+	if (n >= 2) {
+		bpf_probe_read_user(&last, sizeof(last), (void *)(end - 2));
+		f->head_last = last;
+	} else if (n) {
+		bpf_probe_read_user(&one, sizeof(one), (void *)(end - 1));
+		f->head_last = f->head_last >> 8 | (__u16)one << 8;
+	}
+	return 0;
+}
+
+/* The call's first buffer. */
+static __always_inline __u64 otr_first_bytes(const struct otr_move *mv, __u64 *n)
+{
+	struct iovec one = {};
+
+	*n = mv->moved;
+	if (mv->kind == OTR_BYTES_PLAIN)
+		return mv->base;
+	bpf_probe_read_user(&one, sizeof(one), (void *)mv->base);
+	if (one.iov_len < *n)
+		*n = one.iov_len;
+	return (__u64)one.iov_base;
+}
+
+__weak __noinline int otr_opens_request(const struct otr_move *mv)
+{
+	__u8 line[OTR_REQUEST_LINE] = {};
+	__u64 n, at;
+
+	if (!mv)
+		return 0;
+	at = otr_first_bytes(mv, &n);
+	otr_clamp(n, sizeof(line));
+	if (bpf_probe_read_user(line, n, (void *)at))
+		return 0;
+	return otr_begins_request(line);
+}
+
+/* The call is longer than `cap`, and the head that it begins or goes on with was open
+ * before it. */
+static __always_inline __u32 otr_long_cap(struct otr_flow *f, const struct otr_move *mv,
+					  __u64 before, __u32 cap)
+{
+	__u32 room = f->copied < OTR_LONG_HEAD ? OTR_LONG_HEAD - f->copied : 0;
+	__u64 n, at = otr_first_bytes(mv, &n);
+	__u32 over = 0, want;
+
+	if (n > room)
+		n = room;
+	want = otr_head_left(at, before, n, &over);
+	f->head_open = !over && want < room;
+	/* A head in several buffers is copied as far as there is room for such. */
+	if (!over && mv->kind == OTR_BYTES_IOV && mv->moved > n)
+		want = mv->moved < OTR_LONG_HEAD / 2 ? mv->moved : OTR_LONG_HEAD / 2;
+	if (want > room)
+		want = room;
+	return want > cap ? want : cap;
+}
+
+/* Of a call of which `cap` bytes are to be copied: how many are, as a head goes on in it.
+ * `mv` is of the direction that asks. */
+__weak __noinline int otr_head_cap(struct otr_flow *f, const struct otr_move *mv, __u32 cap)
+{
+	__u64 before;
+
+	if (!f || !mv)
+		return cap;
+	if (mv->first) {
+		f->head_open = 1;
+		f->head_last = 0;
+	}
+	if (!f->head_open || mv->kind == OTR_BYTES_NONE) {
+		f->head_open = 0;
+		return cap;
+	}
+	before = (__u64)f->head_last << 48;
+	otr_keep_last(f, mv);
+	if (cap == mv->moved && (f->head_last == 0x0a0d || f->head_last == 0x0a0a)) {
+		f->head_open = 0; /* so nearly every request ends */
+		return cap;
+	}
+	if (mv->first)
+		f->head_open = otr_opens_request(mv);
+	if (f->head_open && cap < mv->moved)
+		cap = otr_long_cap(f, mv, before, cap);
+	return cap;
+}
+
+#endif /* OTR_HEADEND_BPF_H */

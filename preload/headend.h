@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_PRELOAD_HEADEND_H
+#define OTR_PRELOAD_HEADEND_H
+
+/* headend.h - heads that are longer than what is copied of every run. */
+
+#include <stdint.h>
+#include <sys/uio.h>
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+struct otr_way;
+
+/* `cap` bytes of a call are to be copied, in the direction that asks: how many are, where a
+ * request's head goes on behind them. */
+uint32_t otr_head_cap(struct otr_way *w, int first, uint64_t moved, const struct iovec *iov,
+		      int n, uint32_t cap);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_PRELOAD_HEADEND_H */

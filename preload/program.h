@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_PROGRAM_H
+#define OTR_PROGRAM_H
+
+/*
+ * program.h - programs that are about to be started: can they carry the library, and if not,
+ * who tells the agent that they are there? Their starter does, in one message.
+ *
+ * Nothing here writes outside the stack, since a child made by vfork() shares our memory;
+ * errno is the caller's to keep.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/ring.h"
+
+struct msghdr;
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+/* OTRACE_SESSION: NAME.SECRET. */
+struct otr_session_name {
+	const char *text;
+	size_t len, name_len;
+};
+
+/* ring.c: sends one message to the agent, over a socket that is not connected yet. Returns 0
+ * or -errno. */
+int otr_say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *msg);
+
+/* Finds `file` as execvp() does, in PATH of our own environment. Returns 0 or -errno. */
+int otr_program_find(const char *file, char *out, size_t size);
+
+/* Why the file at `path` (or the interpreter that its first line names) cannot carry the
+ * library: OTR_UNCARRIED_STATIC, _32BIT, _SETUID; 0: it can, or that is not known. */
+int otr_program_why(const char *path);
+
+/* Tells the agent of the session that `env` names, or else of our own, why the program at
+ * `path` is not seen. */
+void otr_program_tell(int why, const char *path, char *const *env);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_PROGRAM_H */

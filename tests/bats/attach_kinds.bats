@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# attach_kinds.bats - `attach PID` of what runs no program that can be traced: what it is, and
+# what to do.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() {
+	live_setup
+	port=$(free_port)
+}
+teardown() { live_teardown; }
+
+has_zombie() { ps -o stat= --ppid "$1" | grep -q '^Z'; }
+
+refused() { # PID
+	run timeout 20 "$OTRACE" attach "$1"
+	echo "$output"
+	[ "$status" -ne 0 ]
+	[ "$status" -ne 124 ]
+	[ "${#lines[@]}" -eq 2 ] # what it is, what to do
+}
+
+@test "a thread of the kernel" {
+	kernel=$(ps -eo pid,ppid | awk '$2 == 2 { print $1; exit }')
+	refused "$kernel"
+	[[ ${lines[0]} == "otrace attach: process $kernel ("*") is a thread of the kernel"* ]]
+}
+
+@test "a zombie; a process whose first thread alone has ended is none" {
+	bg parent $PY -c 'import os, time
+if not os.fork(): os._exit(0)
+time.sleep(60)'
+	until_true 10 has_zombie "$pid"
+	zombie=$(pgrep -P "$pid")
+	refused "$zombie"
+	[[ ${lines[0]} == *"process $zombie ("*") has ended: it is a zombie, whose parent $pid "* ]]
+	[[ ${lines[1]} == *"otrace attach $pid" ]]
+	cc -o "$dir/leaderless" -pthread -x c - <<-C
+		#include <pthread.h>
+		#include <unistd.h>
+		static void *rest(void *arg) { pause(); return arg; }
+		int main(void) { pthread_t t; pthread_create(&t, 0, rest, 0); pthread_exit(0); }
+	C
+	bg leaderless "$dir/leaderless"
+	until_true 10 grep -q 'State:.*Z' "/proc/$pid/status"
+	attach "$pid"
+	detach
+}
+
+@test "a thread that is not the first of its process" {
+	bg threads $PY -c 'import threading, time
+threading.Thread(target=time.sleep, args=(60,)).start()'
+	until_true 10 test "$(ls "/proc/$pid/task" | wc -l)" -ge 1
+	until_true 10 sh -c "[ \$(ls /proc/$pid/task | wc -l) -eq 2 ]"
+	tid=$(ls "/proc/$pid/task" | grep -vx "$pid")
+	refused "$tid"
+	[[ ${lines[0]} == *"$tid ("*") is a thread of process $pid" ]]
+}
+
+@test "a 32-bit program" {
+	gcc -m32 -nostartfiles -nodefaultlibs -fno-pic -no-pie -fno-stack-protector -o "$dir/sleeper" \
+		"$APPS/sleeper32.c" /lib32/libc.so.6 -Wl,-dynamic-linker,/lib/ld-linux.so.2
+	bg sleeper "$dir/sleeper"
+	until_true 10 grep -q sleeper "/proc/$pid/comm"
+	refused "$pid"
+	[[ ${lines[0]} == *"process $pid (sleeper) is a 32-bit program: its bytes are not read" ]]
+}
+
+@test "-q without a terminal, with --export: it starts" {
+	http "$port"
+	rm -f "$dir/spans"
+	bg tracer setsid "$OTRACE" attach -q --export "file:$dir/spans" ":$port"
+	tracer=$pid
+	until_true 30 asked
+	kill -INT "$tracer"
+	ended "$tracer"
+	[ "$status" -eq 0 ]
+	[ ! -s "$dir/tracer.err" ]
+}
+asked() {
+	curl -s "127.0.0.1:$port/quiet" >/dev/null
+	grep -q quiet "$dir/spans"
+}

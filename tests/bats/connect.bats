@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# connect.bats - a connect() that fails is a span of the client's.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() { live_setup; shim_setup; dead=$(free_port); }
+teardown() { live_teardown; }
+
+each() { # TEST..: by each source alone and by both
+	for opts in --no-bpf --no-shim ""; do
+		echo "# with '$opts'"
+		# shellcheck disable=SC2206 # none is no argument
+		opts=($opts)
+		rm -f "$dir/spans" "$dir/text"
+		"$@"
+	done
+}
+
+refused() {
+	run -7 "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" "${opts[@]}" -- \
+		curl -s "http://127.0.0.1:$dead/"
+	spans 'len(F) == 1' 'len(P) == 1' "F[0].name == 'connect 127.0.0.1:$dead'" 'F[0].error' \
+		"F[0].attr['error.type'] == 'connection_refused'" \
+		"F[0].attr['server.port'] == '$dead'" 'F[0].parent == P[0].span'
+}
+@test "refused: a span below what run started" { each refused; }
+
+@test "the second address of a name answers: the first attempt is no span" {
+	http "$port"
+	another() {
+		traced curl -s --resolve "shop.example:$port:127.0.0.2,127.0.0.1" \
+			"http://shop.example:$port/a"
+		spans 'len(F) == 0' 'len(C) == 1' "C[0].attr['url.full'] == 'http://shop.example:$port/a'"
+	}
+	each another
+}
+
+polls() {
+	traced "$PY" -c "
+import socket, time
+for i in range(20):
+    with socket.socket() as s:
+        assert s.connect_ex(('127.0.0.1', $dead))
+    time.sleep(0.01)"
+	spans 'len(F) <= 2' 'all(s.error for s in F)' 'len(F) >= 1'
+}
+@test "who polls a port that nobody listens on makes few spans" { each polls; }
+
+given_up() { # a queue of connections that is full takes no more: SYNs are not answered
+	traced "$PY" -c "
+import socket
+with socket.socket() as lst, socket.socket() as s:
+    lst.bind(('127.0.0.1', 0))
+    lst.listen(0)
+    held = []
+    for i in range(4):
+        s = socket.socket()
+        s.settimeout(0.2)
+        held.append(s)
+        try:
+            s.connect(lst.getsockname())
+        except TimeoutError:
+            break
+    for s in held:
+        s.close()"
+	spans 'len(F) == 1' "F[0].attr['error.type'] == 'timeout'"
+}
+@test "given up while it was under way: timeout" { each given_up; }
+
+behind() {
+	cat >"$dir/nginx.conf" <<-END
+		user root;
+		daemon off;
+		master_process off;
+		pid $dir/nginx.pid;
+		error_log $dir/nginx.log;
+		events {}
+		http {
+			access_log off;
+			server {
+				listen 127.0.0.1:$port;
+				location / { proxy_pass http://127.0.0.1:$dead; }
+			}
+		}
+	END
+	bg tracer "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" "${opts[@]}" -- \
+		nginx -c "$dir/nginx.conf"
+	tracer=$pid
+	up "$port"
+	[ "$(curl -s -o "$dir/answer" -w '%{http_code}' "127.0.0.1:$port/a")" = 502 ]
+	quiet
+	kill "$(cat "$dir/nginx.pid")"
+	ended "$tracer"
+	spans 'len(F) == 1' 'len(V) == 1' 'F[0].parent == V[0].span' "F[0].trace == V[0].trace"
+}
+@test "a server's own: below the request that it was made for" { each behind; }

@@ -1,0 +1,207 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# notseen.bats - what otrace cannot see is named, with the reason and the next step; and what
+# is seen is not.
+
+bats_require_minimum_version 1.5.0
+load helpers
+load shim
+setup() {
+	live_setup
+	shim_setup
+	export PORT=$port
+}
+teardown() { live_teardown; }
+
+client32() {
+	gcc -m32 -nostartfiles -nodefaultlibs -fno-pic -no-pie -fno-stack-protector -o "$dir/client32" \
+		"$APPS/client32.c" /lib32/libc.so.6 -Wl,-dynamic-linker,/lib/ld-linux.so.2
+}
+
+static() { cc -O2 -static -o "$dir/static" "$APPS/past.c"; }
+
+not_seen() { grep -E "^(not seen  | {10}).*$1" "$dir/text"; }
+
+# CMD..: `otrace run` as nobody in particular, from what everybody can read.
+traced_as_nobody() {
+	rm -f "$dir/text" "$dir/spans"
+	chmod -R a+rwX "$dir"
+	setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/tmp "$OTRACE" run \
+		-o "$dir/text" --export "file:$dir/spans" -- "$@" >"$dir/out" 2>"$dir/err" 3>&-
+	cat "$dir/text" "$dir/err"
+}
+
+# How a program is started: by a shell, by execvp, by posix_spawn, by fork and execve.
+@test "a 32-bit child: not a word on its stderr, named, however it is started" {
+	client32
+	http "$port"
+	traced sh -c "$dir/client32; $dir/client32"
+	[ ! -s "$dir/err" ]
+	[ "$(grep -c '^hello /from32' "$dir/out")" = 2 ]
+	not_seen 'client32 .*2 times.*32-bit program'
+	traced env "$dir/client32"
+	[ ! -s "$dir/err" ]
+	not_seen 'client32 .*32-bit program'
+	for how in 'os.posix_spawn(a, [a], os.environ)' 'subprocess.Popen([a])' 'os.fork() or os.execve(a, [a], os.environ)'; do
+		traced $PY -c "import os, subprocess; a = '$dir/client32'; $how; os.wait()"
+		cat "$dir/err"
+		[ ! -s "$dir/err" ]
+		grep -q '^hello /from32' "$dir/out"
+		not_seen 'client32 .*32-bit program'
+	done
+}
+
+@test "a 32-bit child beside another library: that one stays" {
+	client32
+	http "$port"
+	cat >"$dir/env.py" <<-P
+		import os
+		os.environ["LD_PRELOAD"] = "libc.so.6:" + os.environ["LD_PRELOAD"]
+		os.execve("$dir/client32", ["client32", "/usr/bin/env"], os.environ)
+	P
+	traced $PY "$dir/env.py"
+	[ ! -s "$dir/err" ]
+	grep -qx 'LD_PRELOAD=libc.so.6' "$dir/out"
+	grep -q '^OTRACE_SESSION=' "$dir/out"
+}
+
+@test "a 32-bit child, seen by probes: they read none of its bytes, and it is named" {
+	opts=()
+	client32
+	http "$port"
+	traced sh -c "$dir/client32; curl -s 127.0.0.1:$port/curl"
+	[ ! -s "$dir/err" ]
+	not_seen 'client32 .*32-bit program'
+	run not_seen 'made before attach'
+	[ "$status" -eq 1 ]
+	spans 'len(C) == 1'
+}
+
+@test "a 32-bit CMD: probes follow what it starts; without them it is not started" {
+	client32
+	http "$port"
+	opts=()
+	traced "$dir/client32" /usr/bin/curl -s "127.0.0.1:$port/curl"
+	[ ! -s "$dir/err" ]
+	grep -q 'client32 is a 32-bit program: its own bytes are not read' "$dir/text"
+	spans 'len(C) == 1 and C[0].asked == "/curl"'
+	run "$OTRACE" run --no-bpf -o "$dir/text" -- "$dir/client32"
+	[ "$status" -eq 125 ]
+	[[ $output == *"is a 32-bit program"*"not started"* ]]
+}
+
+@test "a static child without probes is named, with the step; with probes it is seen" {
+	static
+	http "$port"
+	traced sh -c "$dir/static $port calls /static"
+	grep -q '^hello /static' "$dir/out"
+	not_seen 'static .*statically linked.*leave out --no-bpf'
+	traced_as_nobody sh -c "$dir/static $port calls /static"
+	not_seen 'static .*statically linked.*run otrace as root'
+	rm -f "$dir/text" "$dir/spans"
+	opts=()
+	traced sh -c "$dir/static $port calls /static"
+	run not_seen 'static'
+	[ "$status" -eq 1 ]
+	spans 'len(C) == 1'
+}
+
+@test "a script whose interpreter is static is named by the script" {
+	printf '#!/bin/busybox sh\ntrue\n' >"$dir/script"
+	chmod +x "$dir/script"
+	traced env "$dir/script"
+	not_seen 'script .*statically linked'
+}
+
+@test "LD_PRELOAD of its own, a cleared environment: named, with the step" {
+	http "$port"
+	traced env LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2 curl -s "127.0.0.1:$port/x"
+	grep -q '^hello /x' "$dir/out"
+	not_seen 'curl .*LD_PRELOAD does not name the library.*pass LD_PRELOAD and OTRACE_SESSION on'
+	traced env -i curl -s "127.0.0.1:$port/x"
+	not_seen 'curl .*environment was cleared.*pass LD_PRELOAD and OTRACE_SESSION on'
+	traced env OTRACE_DISABLED=1 curl -s "127.0.0.1:$port/x"
+	run not_seen curl
+	[ "$status" -eq 1 ]
+	opts+=(--no-follow)
+	traced env -i curl -s "127.0.0.1:$port/x"
+	run not_seen curl
+	[ "$status" -eq 1 ]
+}
+
+@test "a set-uid child of an ordinary user is named" {
+	cp /usr/bin/true "$dir/own"
+	chown daemon "$dir/own"
+	chmod 4755 "$dir/own"
+	chmod -R a+rX "$dir"
+	traced_as_nobody sh -c "$dir/own"
+	not_seen 'own .*rights of its own'
+}
+
+@test "a module that is opened past the library is named" {
+	cc -shared -fPIC -o "$dir/libdeep.so" -x c - <<<'int deep;'
+	cc -D_GNU_SOURCE -o "$dir/opens" -x c - <<-C
+		#include <dlfcn.h>
+		int main(void)
+		{
+			return !dlopen("$dir/libdeep.so", RTLD_NOW | RTLD_DEEPBIND) ||
+			       !dlmopen(LM_ID_NEWLM, "$dir/libdeep.so", RTLD_NOW);
+		}
+	C
+	traced "$dir/opens"
+	not_seen 'libdeep.so .*2 times.*RTLD_DEEPBIND'
+}
+
+@test "programs that carry the library, and those that are not there, are not named" {
+	http "$port"
+	traced sh -c "curl -s 127.0.0.1:$port/x; $PY -c pass; env true; /no/such/program 2>/dev/null; true"
+	run not_seen .
+	[ "$status" -eq 1 ]
+}
+
+# What a client says first (hexadecimal), what the server answers; both stay connected a while.
+conversation() {
+	cat >"$dir/talk.py" <<-P
+		import os, socket, sys
+		say, answer = (bytes.fromhex(x) for x in sys.argv[1:3])
+		with socket.create_server(("127.0.0.1", 0)) as place:
+		    child = os.fork()
+		    if not child:
+		        with place.accept()[0] as s:
+		            s.recv(4096)
+		            s.sendall(answer)
+		            while s.recv(4096): pass
+		        os._exit(0)
+		    with socket.create_connection(place.getsockname()) as s:
+		        s.sendall(say)
+		        s.recv(4096)
+		        for more in sys.argv[3:]: s.sendall(bytes.fromhex(more))
+		    os.wait()
+	P
+	traced $PY "$dir/talk.py" "$@"
+}
+
+@test "protocols that are not read yet are named by their first bytes" {
+	conversation 010100010008000000010000000000000104000100130000 0106000100000000
+	not_seen 'connections? to .*FastCGI is not parsed yet'
+	conversation 002f00000e00524551554553545f4d4554484f4403004745540c00 485454502f312e31
+	not_seen 'uwsgi is not parsed yet'
+	conversation 00 5d0000000a352e352e352d31302e31312e362d4d617269614442
+	not_seen 'MySQL is not parsed yet'
+	conversation 0102030405060708 0a
+	not_seen 'unknown protocol .first bytes 01 02 03'
+}
+
+@test "an idle PostgreSQL connection whose server has no TLS is not named; one inside TLS is" {
+	local startup
+	startup=$(printf '%08x00030000%s' 16 7573657200780000)
+	conversation 0000000804d2162f 4e "$startup"
+	run not_seen .
+	[ "$status" -eq 1 ]
+	conversation 0000000804d2162f 53 16030100050100000100
+	not_seen 'TLS: not readable here'
+	opts=()
+	conversation 0000000804d2162f 4e "$startup"
+	run not_seen .
+	[ "$status" -eq 1 ]
+}

@@ -1,0 +1,163 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# output.bats - where traces are written: a descriptor of the caller's is used as it is, a file
+# holds whole lines, and what could not be written is said.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() {
+	live_setup
+	shim_setup
+}
+teardown() { live_teardown; }
+
+# All that three writers of one descriptor have written, in order.
+whole() {
+	cat "$dir/log"
+	head -n 1 "$dir/log" | grep -qx before
+	tail -n 1 "$dir/log" | grep -qx after
+	grep -qx program "$dir/log"
+	grep -q '^otrace 0' "$dir/log"
+	grep -q '^otrace: sh: status 0' "$dir/log"
+	grep -q '  200 GET /x\|GET /x  ' "$dir/log"
+	run ! grep -P '\x00' "$dir/log"
+}
+
+@test "-o to a descriptor of the caller's: nothing before or after it is lost, program and otrace take turns" {
+	http "$port"
+	cat >"$dir/both.sh" <<-S
+		echo program >&\$1
+		curl -s "127.0.0.1:$port/x" >/dev/null
+	S
+	for out in /dev/stderr /dev/fd/2 /proc/self/fd/2; do
+		(
+			echo before >&2
+			"$OTRACE" run --no-bpf -o "$out" -- sh "$dir/both.sh" 2
+			echo after >&2
+		) 2>"$dir/log" 3>&-
+		whole
+	done
+	for out in - /dev/stdout /proc/self/fd/1; do
+		(
+			echo before
+			"$OTRACE" run --no-bpf -o "$out" -- sh "$dir/both.sh" 1
+			echo after
+		) >"$dir/log" 3>&-
+		whole
+	done
+	(
+		echo before >&7
+		"$OTRACE" run --no-bpf -o /dev/fd/7 -- sh "$dir/both.sh" 7
+		echo after >&7
+	) 7>"$dir/log" 3>&-
+	whole
+}
+
+@test "-o to root's pipe, as another user" {
+	chmod -R a+rwX "$dir"
+	(
+		setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/tmp "$OTRACE" run \
+			-o /dev/stderr -- true 2>&1 >/dev/null 3>&-
+	) | cat >"$dir/log"
+	cat "$dir/log"
+	grep -q '^otrace: true: status 0' "$dir/log"
+}
+
+@test "lines of a file are whole, however long" {
+	http "$port"
+	long=$(printf '/alpha/beta/gamma%.0s' $(seq 8))
+	traced curl -s "127.0.0.1:$port$long"
+	grep -qE '^└╌127.0.0.1:[0-9]+  GET (/alpha/beta/gamma){2}/alpha/beta/\{rest\}  ~ +200 ' "$dir/text"
+	run ! grep '…' "$dir/text"
+}
+
+@test "-q shows nothing, so it needs no terminal" {
+	http "$port"
+	setsid "$OTRACE" run --no-bpf -q --export "file:$dir/spans" -- curl -s "127.0.0.1:$port/x" \
+		>"$dir/out" 2>"$dir/err" </dev/null 3>&-
+	[ ! -s "$dir/err" ]
+	spans 'len(C) == 1'
+	setsid "$OTRACE" run --no-bpf -q -- curl -s "127.0.0.1:$port/x" >"$dir/out" 2>"$dir/err" </dev/null 3>&-
+	[ ! -s "$dir/err" ]
+	grep -qx 'hello /x' "$dir/out"
+}
+
+# Who takes what is posted and answers with a page, as a login or a proxy does.
+page_server() {
+	page=$(free_port)
+	cat >"$dir/pages.py" <<-P
+		import http.server
+		class H(http.server.BaseHTTPRequestHandler):
+		    def do_POST(self):
+		        self.rfile.read(int(self.headers["Content-Length"]))
+		        self.send_response(200)
+		        self.send_header("Content-Type", "text/html")
+		        self.send_header("Content-Length", "15")
+		        self.end_headers()
+		        self.wfile.write(b"<html>hi</html>")
+		    def log_message(self, *args): pass
+		http.server.HTTPServer(("127.0.0.1", $page), H).serve_forever()
+	P
+	bg pages "$PY" "$dir/pages.py"
+	up "$page"
+}
+
+# REASON OPTION..: without a summary it is one line on stderr, with one a line of it; under
+# --strict the status is 5, without it the program's.
+loses() {
+	local reason=$1 status
+	shift
+	for strict in '' --strict; do
+		status=0
+		"$OTRACE" run --no-bpf -q ${strict:+"$strict"} "$@" -- curl -s "127.0.0.1:$port/x" \
+			>"$dir/out" 2>"$dir/err" 3>&- || status=$?
+		cat "$dir/err"
+		[ "$status$strict" = 0 ] || [ "$status$strict" = 5--strict ]
+		grep -qx 'hello /x' "$dir/out"
+		grep -q "^otrace: lost [0-9]* .*: $reason" "$dir/err"
+		[ "$(wc -l <"$dir/err")" -eq 1 ]
+	done
+}
+
+@test "an export that takes nothing: its reason, in every mode" {
+	http "$port"
+	page_server
+	shut=$(free_port)
+	loses 'file:/dev/full: No space left on device' --export file:/dev/full
+	loses ".*:$page/v1/traces: HTTP 200 with text/html, which is no OTLP answer" --export "http://127.0.0.1:$page"
+	loses ".*:$shut/v1/traces: connection refused" --export "http://127.0.0.1:$shut"
+	"$OTRACE" run --no-bpf -o "$dir/text" --export "http://127.0.0.1:$shut" -- curl -s "127.0.0.1:$port/x" 3>&-
+	cat "$dir/text"
+	grep -q '^lost      2 spans (export: curl 2)$' "$dir/text"
+	grep -q "^          export: they were not delivered in time: .*:$shut/v1/traces: connection refused" "$dir/text"
+	"$OTRACE" run --no-bpf -o "$dir/text" --format line --export "http://127.0.0.1:$page" -- \
+		curl -s "127.0.0.1:$port/x" 2>"$dir/err" 3>&-
+	grep -q '^otrace: lost 2 spans (refused): .*no OTLP answer' "$dir/err"
+}
+
+@test "a full disk below a recording or below -o: its reason, and status 5 under --strict" {
+	http "$port"
+	loses '/dev/full: No space left on device' --record /dev/full
+	run "$OTRACE" run --no-bpf --strict -o /dev/full -- curl -s "127.0.0.1:$port/x"
+	[ "$status" -eq 5 ]
+	[[ $output == *"otrace: lost "*" blocks (output): "*"/dev/full: No space left on device"* ]]
+	run "$OTRACE" run --no-bpf -o /dev/full -- curl -s "127.0.0.1:$port/x"
+	[ "$status" -eq 0 ]
+	[[ $output == *"otrace: lost "* ]]
+}
+
+@test "a recording that is not whole: said with its place, counted as lost" {
+	http "$port"
+	traced curl -s "127.0.0.1:$port/x"
+	"$OTRACE" run --no-bpf -q --record "$dir/rec" -- curl -s "127.0.0.1:$port/x" 3>&-
+	head -c $(($(stat -c %s "$dir/rec") - 12)) "$dir/rec" >"$dir/cut"
+	run "$OTRACE" replay "$dir/cut"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == *$'\nlost      1 recordings (recording)\n          recording: not whole: '*'ends within a record at byte '* ]]
+	run "$OTRACE" replay -q --strict "$dir/cut"
+	[ "$status" -eq 5 ]
+	[[ $output == *"ends within a record at byte "* ]]
+	run "$OTRACE" replay --strict "$dir/rec"
+	[ "$status" -eq 0 ]
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/base/keyed.c exporters/console_pending.c agent/view/tree.c agent/view/tree_time.c
+// needs: agent/view/label.c agent/loss.c agent/span.c agent/span_builder.c
+// needs: agent/resource/counted.c agent/base/buf.c agent/base/text.c tests/unit/make_spans.c
+/*
+ * keyed_test.c - ids that were made to collide cost no more than others. Counted is how many
+ * entries a look-up may meet, not how long it takes.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/keyed.h"
+#include "agent/span.h"
+#include "exporters/console_int.h"
+#include "tests/unit/make_spans.h"
+
+#define IDS 3000
+
+struct item {
+	UT_hash_handle hh;
+	uint64_t id;
+};
+
+/* The hash that uthash has of its own, unless it is given another. */
+static unsigned int old_hash(uint64_t id)
+{
+	unsigned int hash;
+
+	HASH_JEN(&id, sizeof(id), hash);
+	return hash;
+}
+
+/* The next id, from a fixed stream, that falls into the old bucket 0 of 2^`bits`. */
+static uint64_t next_id(uint64_t *state, unsigned int bits)
+{
+	uint64_t id;
+
+	do {
+		*state = *state * 6364136223846793005u + 1442695040888963407u;
+		id = *state ^ *state >> 29;
+	} while (old_hash(id) & ((1u << bits) - 1));
+	return id;
+}
+
+/* The longest chain of a table of IDS ids. */
+static unsigned int longest(unsigned int bits)
+{
+	struct item *items = calloc(IDS, sizeof(*items)), *table = NULL;
+	unsigned int most = 0;
+	uint64_t state = 1;
+
+	for (size_t i = 0; i < IDS; i++) {
+		items[i].id = next_id(&state, bits);
+		HASH_ADD(hh, table, id, sizeof(items[i].id), &items[i]);
+	}
+	for (unsigned int i = 0; i < table->hh.tbl->num_buckets; i++)
+		if (table->hh.tbl->buckets[i].count > most)
+			most = table->hh.tbl->buckets[i].count;
+	assert_int_equal(HASH_COUNT(table), IDS);
+	assert_int_equal(table->hh.tbl->noexpand, 0);
+	HASH_CLEAR(hh, table);
+	free(items);
+	return most;
+}
+
+static void colliding_ids_are_as_others(void **state)
+{
+	(void)state;
+	/* Buckets are doubled where one holds 10 on average; by chance one has twice that. */
+	assert_true(longest(0) <= 20);
+	assert_true(longest(12) <= 20);
+}
+
+/* Trace ids that all fell into one of the console's 1,024 buckets. */
+static void colliding_traces_are_as_others(void **state)
+{
+	const uint64_t golden = 0x9e3779b97f4a7c15u;
+	struct otr_pendings ps = {0};
+	uint64_t inverse = golden, half;
+	size_t most = 0;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) /* modulo 2^64, by Newton */
+		inverse *= 2 - golden * inverse;
+	assert_true(inverse * golden == 1);
+	for (uint64_t i = 0; i < IDS; i++) {
+		struct otr_span *sp = make_span(1, &(struct make){.id = (uint32_t)i + 1, .service = "s"});
+
+		half = inverse * i; /* its product's upper bits are all 0 */
+		memcpy(sp->trace_id + 8, &half, sizeof(half));
+		otr_pending_add(&ps, sp, 0);
+		otr_span_unref(&sp);
+	}
+	assert_int_equal(ps.traces, IDS);
+	for (size_t i = 0; i < 1024; i++) {
+		size_t n = 0;
+
+		for (const struct otr_pending *p = ps.bucket[i]; p; p = p->next)
+			n++;
+		if (n > most)
+			most = n;
+	}
+	assert_true(most <= 16); /* 3 on average */
+	while (ps.oldest) {
+		struct otr_pending *p = otr_pending_take(&ps, ps.oldest->trace_id);
+
+		otr_pending_free(&p);
+	}
+}
+
+/* As CPython's hash() of bytes, which is SipHash-1-3 with a key of zeros under
+ * PYTHONHASHSEED=0: python3 -c "print(hash(b'a'))". */
+static void it_is_siphash(void **state)
+{
+	static const uint64_t zeros[2], other[2] = {1, 2};
+
+	(void)state;
+	otr_keyed_set(zeros);
+	assert_true(otr_keyed_hash("a", 1) == 4644417185603328019u);
+	assert_true(otr_keyed_hash("abcdefg", 7) == 7904145750247929094u);
+	assert_true(otr_keyed_hash("abcdefgh", 8) == 4574395652268504554u);
+	assert_true(otr_keyed_hash("hello world, this is otrace", 27) == 5826835882886629799u);
+	otr_keyed_set(other);
+	assert_true(otr_keyed_hash("a", 1) != 4644417185603328019u);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(colliding_ids_are_as_others),
+		cmocka_unit_test(colliding_traces_are_as_others),
+		cmocka_unit_test(it_is_siphash),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
