@@ -121,22 +121,6 @@ OTR_LAW int otr_timer_due(const struct otr_strand *st, __u64 now)
 	       ((st->carried && st->defers) || st->left <= 0);
 }
 
-/*
- * May it be work that was put off which runs? Node runs what a callback leaves to setImmediate
- * when all descriptors are handled: what was handled last says nothing of whose that is. It
- * cannot be, where all the others that were handled in this turn did something at once; unless
- * work was seen that they put off all the same. Then what the one at hand does first, while
- * descriptors are left, is its own.
- */
-OTR_LAW int otr_is_late(const struct otr_strand *st)
-{
-	if (st->turn_kind != OTR_TURN_MIXED)
-		return 0;
-	if (st->left <= 0 && st->silent)
-		return 1;
-	return st->puts_off && (st->left <= 0 || st->acted);
-}
-
 /* It asks with nothing in hand: all that were handled did something, no timer is due. */
 OTR_LAW void otr_watch_late(struct otr_strand *st, __u64 now)
 {
@@ -152,29 +136,6 @@ OTR_LAW void otr_act(struct otr_strand *st, __u64 now)
 		st->clock_ns = now;
 	st->acted = 1;
 	st->entry_ns = now;
-}
-
-/* One test passed. Another strand may fail one at this moment: that holds. */
-OTR_LAW void otr_agreed(__u32 *of)
-{
-	__u32 doubt = OTR_GET(*of);
-
-	if (doubt)
-		__sync_val_compare_and_swap(of, doubt, doubt - 1);
-}
-
-OTR_LAW void otr_disagreed(struct otr_mind *mind)
-{
-	OTR_PUT(mind->doubt, OTR_DISGRACE);
-	OTR_PUT(mind->doubt_born, OTR_DISGRACE);
-}
-
-/* Is the process not believed yet? What a strand has in hand when it connects is as good as when
- * it asks; that the first was right says nothing of connections that others had before. */
-OTR_LAW int otr_in_doubt(const struct otr_mind *mind, enum otr_evidence why)
-{
-	return OTR_GET(mind->doubt) &&
-	       (why != OTR_EVIDENCE_BORN || OTR_GET(mind->doubt_born));
 }
 
 /* R3: the first bytes of the answer to `ref`. */
@@ -228,23 +189,6 @@ OTR_LAW int otr_current(const struct otr_strand *st, const struct otr_mind *mind
 		return 1;
 	return !otr_timer_due(st, now) &&
 	       (!otr_is_late(st) || OTR_GET(mind->open) == 1);
-}
-
-/* Others that wait for something have nothing in flight: the request on a connection that has
- * just come free may be theirs. `starving` counts such; ours is none of the others. */
-OTR_LAW int otr_starve(const struct otr_mind *mind, const struct otr_exch *cur_ex)
-{
-	return OTR_GET(mind->starving) - (OTR_GET(cur_ex->inflight) == 0) >
-	       OTR_GET(mind->orphans);
-}
-
-/* Has this connection come free in this callback; or in this turn, at whose end it may be given
- * to who waited? */
-OTR_LAW int otr_came_free(const struct otr_strand *st, const struct otr_asked *asked,
-			  __u64 conn)
-{
-	return st->freed == conn ||
-	       (st->left <= 0 && st->turn_ns && asked->read_ns >= st->turn_ns);
 }
 
 /* connect() said EINPROGRESS: the connection remembers what was current. */
