@@ -32,12 +32,16 @@
  *	                                  doubt -= 1; another: doubt = 3000. Written by
  *	                                  another strand than read it, both readers of
  *	                                  requests (work stealing): doubt = 3000. A process
- *	                                  starts with doubt = 32 (probation)
+ *	                                  starts with doubt = 32 (probation). What connect()
+ *	                                  remembered has a doubt of its own: that it was right
+ *	                                  says nothing of connections that others had before
  *	R4  first bytes of a request out  parent, first match: claim of R10; what connect() =
  *	                                  EINPROGRESS remembered, even "none"; current.
  *	                                  Withheld: LOOP and doubt and not solo; WEAK and not
  *	                                  solo; a timer may be what runs; the connection was
- *	                                  freed and taken within this turn while others starve
+ *	                                  freed and taken within this turn while others starve;
+ *	                                  no descriptor is left, and another of this turn did
+ *	                                  nothing when it was handled: it may have put it off
  *	R5  wait                          for one descriptor: keep. timeout not 0: current =
  *	                                  none, new turn. timeout 0: same turn; current stays
  *	                                  only if exactly one open exchange was read in it.
@@ -55,7 +59,8 @@
  *	R6c a strand that waits for its work is woken: late evidence that who woke it did
  *	    that work (wake.bpf.c finds them). Not by who ever read a request, or waits for
  *	    an answer now: it has work of its own, and handed a lock on. Then, and at first,
- *	    so many wake-ups have to be plain before one is believed, but for solo
+ *	    so many wake-ups have to be plain before one is believed, but for solo. Never
+ *	    where a process is MUX, or requests move between the strands that read them
  */
 
 #include "mind.h"
@@ -97,54 +102,32 @@ OTR_LAW void otr_r1_more(struct otr_strand *st, const struct otr_exch *ex,
 	st->from_request = st->cur.conn != 0;
 }
 
-/*
- * It asks or answers: is that work it had left when it looked for more? Then callbacks are
- * queued, and those of a timer or of another exchange run before and between those of what
- * was read since: of 1,126 parents claimed in an asyncio program with four clients and a
- * timer 2 were wrong before this was asked. In libuv what was read runs at once.
- */
-OTR_LAW void otr_left_over(struct otr_strand *st)
-{
-	if (st->carried && !st->handled)
-		st->defers = 1;
-}
-
-/* May a timer of this loop be what runs? */
-OTR_LAW int otr_timer_due(const struct otr_strand *st, __u64 now)
-{
-	return st->due_ns && now >= st->due_ns &&
-	       ((st->carried && st->defers) || st->left <= 0);
-}
-
-/* One test passed. Another strand may fail one at this moment: that holds. */
-OTR_LAW void otr_agreed(struct otr_mind *mind)
-{
-	__u32 doubt = OTR_GET(mind->doubt);
-
-	if (doubt)
-		__sync_val_compare_and_swap(&mind->doubt, doubt, doubt - 1);
-}
-
 /* R3: the first bytes of the answer to `ref`. */
 OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_mind *mind,
 			   struct otr_exch *ex, const struct otr_xref *ref,
 			   int reader_is_other, __u64 now)
 {
-	st->entry_ns = now;
+	otr_act(st, now);
 	st->freed = 0;
 	otr_left_over(st);
 	/* A turn whose wait was not seen, since waits are probed a moment after the
 	 * rest, tests nothing (and claims nothing: R4). */
 	if (otr_is_loop(st, mind) && st->waited && OTR_GET(mind->open) > 1 &&
 	    st->cur.conn) {
-		if (!otr_xref_is(&st->cur, ref))
-			OTR_PUT(mind->doubt, OTR_DISGRACE);
-		else
-			otr_agreed(mind);
+		if (!otr_xref_is(&st->cur, ref)) {
+			otr_disagreed(mind);
+			st->puts_off = 1;
+		} else
+			otr_agreed(st->by_born ? &mind->doubt_born : &mind->doubt);
 	}
+	/* It goes without an answer that was thought to be for it: perhaps another's. */
+	if (OTR_GET(ex->inflight))
+		st->puts_off = 1;
 	/* Tasks move between threads that read: a work stealer. */
-	if (!mind->go && reader_is_other && st->mine.conn)
-		OTR_PUT(mind->doubt, OTR_DISGRACE);
+	if (!mind->go && reader_is_other && st->mine.conn) {
+		otr_disagreed(mind);
+		OTR_PUT(mind->moves, 1);
+	}
 	otr_exch_end(ex, mind);
 	otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 }
@@ -166,7 +149,10 @@ OTR_LAW int otr_current(const struct otr_strand *st, const struct otr_mind *mind
 		return 1;
 	if (st->level == OTR_LEVEL_WEAK && OTR_GET(mind->open) != 1)
 		return 0;
-	return !(otr_is_loop(st, mind) && otr_timer_due(st, now));
+	if (!otr_is_loop(st, mind))
+		return 1;
+	return !otr_timer_due(st, now) &&
+	       (!otr_is_late(st) || OTR_GET(mind->open) == 1);
 }
 
 /* connect() said EINPROGRESS: the connection remembers what was current. */
@@ -184,7 +170,8 @@ OTR_LAW void otr_r4_born(struct otr_strand *st, struct otr_mind *mind,
 		asked->born = st->cur;
 		otr_flight(mind, cur_ex, 1); /* it waits: it is not starving */
 	}
-	st->entry_ns = now;
+	otr_watch_late(st, now);
+	otr_act(st, now);
 }
 
 /* R4 for a connect() that comes to nothing: whom it was for, claimed as a request would be.
@@ -234,23 +221,24 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 		*believed = st->cur;
 		why = (enum otr_evidence)st->evidence;
 		weak = st->level == OTR_LEVEL_WEAK;
-		/* Freed and taken in one turn: it may be for a request that waited for
-		 * a free connection. `starving` counts others that have nothing in
-		 * flight; ours has, or is the one we think of. */
-		if (st->freed == conn && cur_ex &&
-		    OTR_GET(mind->starving) - (OTR_GET(cur_ex->inflight) == 0) >
-			    OTR_GET(mind->orphans)) {
+		if (cur_ex && otr_came_free(st, asked, conn) &&
+		    otr_starve(mind, cur_ex)) {
 			believed->conn = 0;
 			why = OTR_EVIDENCE_NONE;
 		}
 	}
-	if (asked->has_born)
+	if (asked->has_born) {
+		st->entry_ns = now;
 		otr_handle(st, conn);
-	else
+		otr_handle_next(st);
+	} else {
 		otr_left_over(st);
+		otr_watch_late(st, now);
+	}
+	asked->by_born = asked->has_born;
 	asked->has_born = 0;
 	asked->claim.conn = 0;
-	st->entry_ns = now;
+	otr_act(st, now);
 	asked->weak = (__u8)weak;
 	if (!believed->conn || mind->go)
 		return why;
@@ -260,7 +248,7 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 		believed->conn = 0; /* nor is it to be believed at the answer */
 		return OTR_EVIDENCE_NONE;
 	}
-	if (otr_is_loop(st, mind) && OTR_GET(mind->doubt) && OTR_GET(mind->open) != 1)
+	if (otr_is_loop(st, mind) && otr_in_doubt(mind, why) && OTR_GET(mind->open) != 1)
 		return OTR_EVIDENCE_NONE;
 	return why;
 }
@@ -294,6 +282,7 @@ OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_mind *mind,
 	int weak = st->level == OTR_LEVEL_WEAK || asked->weak;
 
 	st->entry_ns = now;
+	asked->read_ns = now;
 	if (asked->pending) {
 		if (!parent.conn) {
 			if (OTR_GET(mind->orphans))
@@ -319,6 +308,9 @@ OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_mind *mind,
 		weak = 1;
 	otr_join(st, open ? &parent : 0,
 		 weak ? OTR_LEVEL_WEAK : OTR_LEVEL_STRONG, conn);
+	st->by_born = asked->by_born;
+	if (open && OTR_GET(ex->inflight))
+		st->acted = 1; /* it has asked, and waits for another answer */
 	st->freed = conn;
 }
 
@@ -331,9 +323,14 @@ OTR_LAW void otr_r2_more(struct otr_strand *st, const struct otr_mind *mind,
 	int open = otr_xref_open(&asked->answered, ex);
 
 	st->entry_ns = now;
+	asked->read_ns = now;
 	if (!otr_is_loop(st, mind))
 		return; /* blocked in its own call: nothing new */
 	otr_join(st, open ? &asked->answered : 0, OTR_LEVEL_STRONG, conn);
+	st->by_born = asked->by_born;
+	/* The rest of what is being passed on; or it waits for another answer. */
+	if (open ? OTR_GET(ex->inflight) != 0 : asked->answered.conn != 0)
+		st->acted = 1;
 	st->freed = conn;
 }
 
@@ -360,18 +357,25 @@ OTR_LAW void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_ex,
 		if (st->turn_kind == OTR_TURN_ONE && !one)
 			st->turn_kind = OTR_TURN_NONE;
 		st->carried = 1;
+		if (!st->turn_ns)
+			st->due_ns = 1; /* when a timer is due was never said */
 		st->entry_ns = now;
+		st->clock_ns = now;
 		return;
 	}
 	st->turn_kind = OTR_TURN_NONE;
+	st->acted = 1;
+	st->silent = 0;
 	st->carried = 0;
 	otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 	st->due_ns = 0;
 	if (timeout_ns > 0)
-		st->due_ns = st->entry_ns + (__u64)timeout_ns - 1000000;
+		st->due_ns = st->clock_ns + (__u64)timeout_ns - 1000000;
 	if (!ret)
 		st->due_ns = 1; /* it ran out: timers are due now */
 	st->entry_ns = now;
+	st->clock_ns = now;
+	st->turn_ns = now;
 }
 
 /* R5: a wait for one descriptor keeps. */

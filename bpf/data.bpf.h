@@ -38,20 +38,27 @@ static __always_inline int otr_passing(int ret)
 	return ret > -32 || (ret <= -512 && ret >= -530);
 }
 
+/* A read that failed was of a descriptor that the wait returned, too. `key` tells it. */
+static __always_inline void otr_handle_end(struct otr_task *t, __u8 dir, int ret, __u64 key)
+{
+	if (dir == OTR_DIR_IN && (!ret || !otr_passing(ret)))
+		otr_handle(&t->strand, key);
+}
+
 /* No bytes: end of file, an error, or nothing there yet. */
 static __always_inline void otr_not_moved(struct otr_task *t, struct sock *sk,
 					  struct otr_conn *c, __u8 dir, int ret)
 {
 	const __u32 none[2] = {};
 
+	otr_handle_end(t, dir, ret, c->inode);
 	if (ret == -EAGAIN)
 		otr_touched(t, c);
 	else if (ret < 0 && !otr_passing(ret))
 		otr_over(c, dir, ret);
-	else if (!ret && dir == OTR_DIR_IN) {
-		otr_handle(&t->strand, c->inode);
+	else if (!ret && dir == OTR_DIR_IN)
 		otr_over(c, dir, 0);
-	} else
+	else
 		return;
 	/* AF_UNIX has no hook for its end: nothing more is coming, so it is told. */
 	if (c->family == AF_UNIX && c->told && c->flow[OTR_DIR_IN].eof) {

@@ -38,10 +38,17 @@ OTR_LAW void otr_r10_looked(struct otr_asked *asked, const struct otr_look *look
  * nobody else waits? `asking`: the waker waits for an answer. An interpreter's lock that is
  * handed from thread to thread (Ruby) is such a word, too: there one in four or more of
  * the wakers has work of its own, in pools none.
+ *
+ * Nor where a strand is multiplexed: it runs one task, which waits and leaves the strand to
+ * the next (Java's virtual threads). What it had in hand when it fell asleep is the last task's,
+ * and who wakes it has done the work of any. That its request was read since it last ran does
+ * not help: an idle carrier is woken for whichever task can go on.
  */
 OTR_LAW int otr_r6c_woken(const struct otr_strand *waker, struct otr_mind *mind,
 			  int asking)
 {
+	if (OTR_GET(mind->mux) || OTR_GET(mind->moves))
+		return 0;
 	if (waker->mine.conn || asking) {
 		mind->relays = OTR_RELAYED;
 		return 0;

@@ -60,6 +60,8 @@ static __always_inline int sock_data(struct sock *sk, __u8 dir, int ret, int fla
 		c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
 		if (c && c->family)
 			otr_not_moved(t, sk, c, dir, ret);
+		else if (!c)
+			otr_handle_end(t, dir, ret, (__u64)sk);
 		return 0;
 	}
 	c = conn_of(t, sk);

@@ -78,6 +78,8 @@ static __always_inline int sys_data(struct sys_exit_ctx *ctx, __u8 dir,
 	if (!c) {
 		if (ctx->ret > 0)
 			otr_offered(t, sk);
+		else
+			otr_handle_end(t, dir, ctx->ret, (__u64)sk);
 		return 0;
 	}
 	if (ctx->ret <= 0) {

@@ -185,10 +185,7 @@ static __always_inline int accepted(struct sys_exit_ctx *ctx)
 	if (!t || ctx->ret < 0)
 		return 0;
 	t->strand.entry_ns = bpf_ktime_get_ns();
-	if (t->strand.handled != 1) {
-		t->strand.handled = 1;
-		t->strand.left--;
-	}
+	otr_handle(&t->strand, 1);
 	return 0;
 }
 

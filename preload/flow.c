@@ -370,12 +370,14 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		otr_rules_touch(self, talk);
 		return;
 	}
+	/* It was of a descriptor that the wait returned. */
+	if (dir == OTR_DIR_IN && (!ret || !is_passing(error)))
+		otr_handle(&self->strand, f->inode);
 	if (ret < 0 && otr_dial_is_failure(error))
 		otr_dial_failed(self, f, error);
 	if (f->told_by != otr_shim.pid || talk->way[dir].eof || !otr_ring_now())
 		return;
 	if (!ret && dir == OTR_DIR_IN) {
-		otr_handle(&self->strand, f->inode);
 		end_run(talk, dir, 1);
 	} else if (ret < 0 && !is_passing(error)) {
 		end_run(talk, dir, 1);

@@ -267,6 +267,17 @@ static int no_spawn(pid_t *pid, const char *file,
 	return ENOSYS;
 }
 
+/* Before we wake up other libraries may make threads, too. */
+static int find_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+		       void *arg)
+{
+	int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	void *at = dlsym ? dlsym(RTLD_NEXT, "pthread_create") : otr_find("pthread_create");
+
+	memcpy(&next, &at, sizeof(next));
+	return next ? next(thread, attr, run, arg) : EAGAIN;
+}
+
 static void raw_chk_fail(void)
 {
 	__builtin_trap();
@@ -300,6 +311,7 @@ struct otr_real otr_real = {
 	.select = raw_select,
 	.chk_fail = raw_chk_fail,
 	.prctl = raw_prctl,
+	.pthread_create = find_thread,
 	.pselect = raw_pselect,
 	.epoll_pwait2 = raw_epoll_pwait2,
 	.sendmmsg = raw_sendmmsg,
@@ -333,6 +345,7 @@ static const struct {
 	ROW(splice),	ROW(dup2),     ROW(dup3),
 	ROW(execve),	ROW(execv),    ROW(execvp),	 ROW(execvpe),
 	ROW(fexecve),	ROW(posix_spawn), ROW(posix_spawnp),
+	ROW(pthread_create),
 	{"__chk_fail", offsetof(struct otr_real, chk_fail)},
 };
 

@@ -4,7 +4,9 @@
 #
 #	cases      nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c
 #	           late-node late-flask asyncio go-db go-nested go-http java-url java-client
-#	           java-async puma puma-thread gevent uvloop own-flask own-node own-asyncio
+#	           java-async java-pool java-virtual threads-async node-immediate
+#	           node-timeout0 node-two node-twice node-undici own-busy puma puma-thread
+#	           gevent uvloop own-flask own-node own-asyncio
 #	quick      six of them at 16 clients, 40 s
 #	CLIENTS    "1 16 64"            SECONDS_EACH  of load, 3
 #	SHIM=1     by the library in the services, no probes in the kernel; any user
@@ -199,11 +201,31 @@ java_app() {
 	if [ tests/apps/Calls.java -nt "$B/tests/apps/Calls.class" ]; then
 		javac -d "$B/tests/apps" tests/apps/Calls.java || return 1
 	fi
-	back && app java java -Xmx512m -cp "$B/tests/apps" Calls @PORT@ "$PRICES"
+	back && app java "${JAVA:-java}" -Xmx512m -cp "$B/tests/apps" Calls @PORT@ "$PRICES"
 }
 
 case_java_url() { java_app && each java-url "$APP_PORT" /url ":$APP_PORT"; }
 case_java_client() { java_app && each java-client "$APP_PORT" /client ":$APP_PORT"; }
+case_java_pool() { java_app && each java-pool "$APP_PORT" /pooled ":$APP_PORT" --precision 99.9; }
+
+# A handler runs on a virtual thread, which leaves its thread to others where it waits.
+java21() { # prints the folder of a JDK that has virtual threads
+	local at
+	for at in /usr/lib/jvm/*/bin/java; do
+		"$at" -version 2>&1 | grep -qE '"(2[1-9]|[3-9][0-9])' && dirname "$at" && return
+	done
+	echo "no JDK of 21 or later in /usr/lib/jvm" >&2
+	return 1
+}
+
+case_java_virtual() {
+	local bin
+	bin=$(java21) || return 1
+	export VIRTUAL=1 JAVA=$bin/java
+	java_app && each java-virtual "$APP_PORT" /pooled ":$APP_PORT"
+	unset VIRTUAL JAVA
+}
+
 case_java_async() { java_app && each java-async "$APP_PORT" /async ":$APP_PORT"; }
 
 puma_app() {
@@ -234,13 +256,52 @@ case_own_node() {
 	each own-node "$APP_PORT" /call ":$APP_PORT" --own
 }
 
+node_calls() { # NAME SETTING [JUDGE ARG..]: calls.js so set, with no timer of its own
+	local name=$1 setting=$2
+	shift 2
+	back && app own env OWN=0 SOCKETS=200 "$setting" node "$SVC/calls.js" @PORT@ "$PRICES" ||
+		return 1
+	each "$name" "$APP_PORT" /call ":$APP_PORT" --from 300 "$@"
+}
+
+# Each 50th request is asked for after all that the turn of the loop had read.
+case_node_immediate() { node_calls node-immediate DEFER=immediate; }
+case_node_timeout0() { node_calls node-timeout0 DEFER=timeout0; }
+case_node_two() { node_calls node-two TWICE=1; }
+# Both at once: that it puts something off is seen by and by.
+case_node_twice() { node_calls node-twice DEFER=twice --precision 99.9; }
+
+# UNDICI: the folder of npm's undici, which gives its connections away after each turn.
+case_node_undici() {
+	if [ -z "${UNDICI:-}" ]; then
+		echo "node-undici: left out, UNDICI names no folder of npm's undici" >&2
+		return 0
+	fi
+	node_calls node-undici UNDICI="$UNDICI"
+}
+
+# Handlers compute for 20 ms, and so does the timer: it is due long before its loop, which
+# reads its clock before that, seems to begin to wait for it.
+case_own_busy() {
+	back && app own env BUSY=20 OWN=50 node "$SVC/calls.js" @PORT@ "$PRICES" || return 1
+	each own-busy "$APP_PORT" /call ":$APP_PORT" --own
+}
+
+case_threads_async() {
+	mkdir -p "$B/tests/apps"
+	${CXX:-c++} -O2 -o "$B/tests/apps/async" tests/apps/async.cpp -lpthread &&
+		back && app async "$B/tests/apps/async" @PORT@ "$BACK_PORT" || return 1
+	each threads-async "$APP_PORT" /call ":$APP_PORT"
+}
+
 case_own_asyncio() {
 	back && OWN=1 app aio /usr/bin/python3 "$SVC/calls_aio.py" @PORT@ "$PRICES" || return 1
 	each own-asyncio "$APP_PORT" /call ":$APP_PORT" --own
 }
 
 all="nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c asyncio go-db go-nested go-http
-	java-url java-client java-async puma puma-thread gevent uvloop
+	java-url java-client java-async java-pool java-virtual threads-async node-immediate
+	node-timeout0 node-twice node-two node-undici own-busy puma puma-thread gevent uvloop
 	own-flask own-node own-asyncio late-node late-flask"
 quick="nginx-flask-pg nginx-node-node pool-python own-flask own-node own-asyncio"
 OUT=${KEEP:-$(mktemp -d)}

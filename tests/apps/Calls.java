@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls.java - a Java service that asks another in three ways (accuracy tests).
+// Calls.java - a Java service that asks another in four ways (accuracy tests).
 //
 //	java Calls.java PORT BACK      BACK is http://host:port
 //
 //	GET /url?id=N      HttpURLConnection: the handler's thread writes and reads
 //	GET /client?id=N   HttpClient, synchronous: its own threads may do it
 //	GET /async?id=N    HttpClient, two requests at once, joined by the handler
+//	GET /pooled?id=N   left to a pool of 8 threads, for which the handler waits
+//
+// With VIRTUAL=1 each handler runs on a virtual thread (JDK 21 and later).
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
@@ -16,6 +19,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 public class Calls {
@@ -25,6 +29,7 @@ public class Calls {
 
 	static final HttpClient client =
 		HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+	static final ExecutorService pool = Executors.newFixedThreadPool(8);
 	static String back;
 
 	static URI price(String id) {
@@ -40,6 +45,21 @@ public class Calls {
 		try (InputStream body = conn.getInputStream()) {
 			body.readAllBytes();
 		}
+	}
+
+	static void pooled(String id) throws Exception {
+		pool.submit(() -> {
+			url(id);
+			return null;
+		}).get();
+	}
+
+	// By name: this is to be compiled by a JDK that has none, too.
+	static ExecutorService threads() throws ReflectiveOperationException {
+		if (System.getenv("VIRTUAL") == null)
+			return Executors.newCachedThreadPool();
+		return (ExecutorService) Executors.class
+			.getMethod("newVirtualThreadPerTaskExecutor").invoke(null);
 	}
 
 	static void answer(HttpExchange exchange, Ask how) throws IOException {
@@ -59,7 +79,7 @@ public class Calls {
 		server.createContext(path, exchange -> answer(exchange, how));
 	}
 
-	public static void main(String[] args) throws IOException {
+	public static void main(String[] args) throws Exception {
 		back = args[1];
 		HttpServer server = HttpServer.create(
 			new InetSocketAddress("127.0.0.1", Integer.parseInt(args[0])), 128);
@@ -71,7 +91,8 @@ public class Calls {
 			one.get();
 			two.get();
 		});
-		server.setExecutor(Executors.newCachedThreadPool());
+		handle(server, "/pooled", Calls::pooled);
+		server.setExecutor(threads());
 		server.start();
 	}
 }

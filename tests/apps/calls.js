@@ -4,12 +4,22 @@
 //   node calls.js PORT BACK      GET /call?id=N asks BACK/price?id=N
 //
 // A timer asks for /own?id=.. over the same pool of connections: nobody's child.
+//
+//   OWN=MS           how often the timer asks, each 10 ms; 0: not at all
+//   SOCKETS=N        at most so many connections, 32
+//   BUSY=MS          each handler, and the timer, computes for so long before it asks
+//   DEFER=HOW        each 50th request asks later: immediate, timeout0, or twice (at once
+//                    and in setImmediate)
+//   TWICE=1          asks twice at once
+//   UNDICI=DIR       asks by undici.request of that folder, not by http.get
 'use strict'
 const http = require('http')
 const [port, back] = process.argv.slice(2)
-const agent = new http.Agent({ keepAlive: true, maxSockets: Number(process.env.SOCKETS || 32) })
+const env = process.env
+const agent = new http.Agent({ keepAlive: true, maxSockets: Number(env.SOCKETS || 32) })
+const undici = env.UNDICI && require(env.UNDICI)
 
-function ask (path, done) {
+function get (path, done) {
   http.get(back + path, { agent }, (answer) => {
     let text = ''
     answer.on('data', (chunk) => { text += chunk })
@@ -17,9 +27,40 @@ function ask (path, done) {
   }).on('error', (err) => done(String(err)))
 }
 
+function request (path, done) {
+  undici.request(back + path).then((answer) => answer.body.text())
+    .then(done, (err) => done(String(err)))
+}
+
+const ask = undici ? request : get
+
+function compute () {
+  const until = performance.now() + Number(env.BUSY)
+  while (performance.now() < until);
+}
+
+let served = 0
+function how () {
+  return ++served % 50 ? (env.TWICE ? 'atonce' : '') : (env.DEFER || '')
+}
+
 http.createServer((req, res) => {
-  ask(req.url.replace('/call', '/price'), (text) => res.end(text))
+  let left = 1
+  const path = req.url.replace('/call', '/price')
+  const go = () => ask(path, (text) => { if (!--left) res.end(text) })
+  if (env.BUSY) compute()
+  switch (how()) {
+    case 'immediate': setImmediate(go); break
+    case 'timeout0': setTimeout(go, 0); break
+    case 'twice': left = 2; go(); setImmediate(go); break
+    case 'atonce': left = 2; go(); go(); break
+    default: go()
+  }
 }).listen(Number(port), '127.0.0.1')
 
 let n = 900000000
-setInterval(() => ask(`/own?id=${n++}`, () => {}), 10)
+function own () {
+  if (env.BUSY) compute()
+  ask(`/own?id=${n++}`, () => {})
+}
+if (env.OWN !== '0') setInterval(own, Number(env.OWN || 10))

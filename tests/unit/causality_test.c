@@ -12,6 +12,8 @@
  *	            where it cannot be seen whether it is idle
  *	w w0 p      a wait for many without end; with timeout 0; for one descriptor
  *	w9 wx       a wait of at most 9 ms; one that ran out
+ *	W3          a wait without end that returned 3 descriptors; the others return 1
+ *	e           a descriptor comes to its end
  *	L> L<       the letter box is written; is read
  *	s1 k1       strand 1 (to 3) goes on from here; strand 1 is made by this one
  *	f1 F1       strand 1 waits, and is woken by this one, which waits for no answer;
@@ -136,6 +138,13 @@ static void wait_many(struct world *w, char how)
 	otr_r5_wait(st, exch_of(w, st->turn.conn), timeout, how != 'x', w->now);
 }
 
+static void wait_found(struct world *w, int n)
+{
+	struct otr_strand *st = fresh(w);
+
+	otr_r5_wait(st, exch_of(w, st->turn.conn), -1, n, w->now);
+}
+
 static void letter(struct world *w, char way)
 {
 	if (way == '>')
@@ -196,6 +205,7 @@ static void setting(struct world *w, char what)
 	switch (what) {
 	case 'D':
 		w->mind.doubt = 0;
+		w->mind.doubt_born = 0;
 		w->mind.relays = 0;
 		break;
 	case 'G':
@@ -220,6 +230,8 @@ static void step(struct world *w, const char *s)
 		outbound(w, *s - '1', what);
 	else if (*s == 'w')
 		wait_many(w, what);
+	else if (*s == 'W')
+		wait_found(w, what - '0');
 	else if (*s == 'p')
 		otr_r5_one(self(w), w->now);
 	else if (*s == 'L')
@@ -233,6 +245,8 @@ static void step(struct world *w, const char *s)
 		wake(w, what - '0', *s == 'F');
 	else if (*s == '+')
 		w->now += (what - '0') * MS;
+	else if (*s == 'e')
+		otr_handle(self(w), 98);
 	else
 		setting(w, *s);
 }
@@ -275,7 +289,7 @@ static const struct tale tales[] = {
 	{ "reads, then asks", "a< 1>", "a" },
 	{ "reads in two, then asks", "a< a< 1>", "a" },
 	{ "nothing was read", "1>", "-" },
-	{ "the newest request is current", "D a< b< 1>", "b" },
+	{ "the newest request is current", "D W3 a< b< 1>", "b" },
 	{ "two threads, two requests", "a< s1 b< 1> s0 2>", "ba" },
 	{ "a second request on the same connection", "a< 1> a> a< 2>", "aa" },
 	/* R2 */
@@ -322,6 +336,30 @@ static const struct tale tales[] = {
 	{ "a timer may be what runs", "D w a< 1> w b< 2> w9 1< +9 3>", "ab-" },
 	{ "but not while an event waits", "D w a< w b< 2> w9 +9 3>", "b-" },
 	{ "a wait ran out", "D w a< 1> w b< 2> wx 1< 3>", "ab-" },
+	{ "a timeout counts from the loop's clock, which is read before timers",
+	  "D w a< 1> wx +9 2> w9 b< 3>", "a--" },
+	{ "no wait has said yet when a timer is due", "D w0 a< 1>", "-" },
+	{ "but after what was handled", "D w a< +9 1> w9 b< 2>", "ab" },
+	{ "a read that failed was of a descriptor, too: so many are left",
+	  "D W3 a< 1> b< 2> e c< 3>", "abc" },
+	/* work that is put off to the end of the turn */
+	{ "each asks when it is read", "D W3 a< 1> b< 2> c< 3>", "abc" },
+	{ "one does not: descriptors are left", "D W3 a< b< 1>", "b" },
+	{ "one does not: none is left", "D W2 a< b< 1>", "-" },
+	{ "one does not, and another twice", "D W2 a< b< 1> 2>", "--" },
+	{ "what was put off, with the last one's request gone",
+	  "D W2 a< b< b> 1>", "-" },
+	{ "nobody else was handled", "D w a< 1> w b< 2>", "ab" },
+	{ "one does not, but is alone", "D W2 a< a< 1>", "a" },
+	{ "nor what connects then", "D W2 a< b< 1c w 1>", "-" },
+	{ "two at once", "D W2 a< 1> b< 2> 3>", "abb" },
+	{ "until one was seen that put it off", "D W2 a< 1> b< b> 2> W2 c< 3> a< 4>",
+	  "a-c-" },
+	{ "or goes with a request in flight", "D w a< 1> a> W2 b< 2> c< 3>", "ab-" },
+	{ "waits for another answer", "D w a< 1> 2> W2 1< b< 3>", "aab" },
+	{ "waits for nothing", "D w a< 1> W2 1< b< 3>", "a-" },
+	{ "freed in this turn, taken at its end while another starves",
+	  "D w a< 1> w b< W2 1< a> c< 1>", "a-" },
 	/* R5 */
 	{ "a wait for one keeps", "a< p 1>", "a" },
 	{ "a wait for many forgets", "a< w 1>", "-" },
@@ -331,8 +369,10 @@ static const struct tale tales[] = {
 	{ "timeout 0: one of the turn is over", "D w a< a> w0 1>", "-" },
 	{ "timeout 0: what was left runs among what comes",
 	  "D w a< w0 a> w b< w0 c< 1>", "-" },
-	{ "timeout 0: but not where callbacks run at once", "D w a< w0 b< 1>",
-	  "b" },
+	{ "timeout 0: but not where callbacks run at once",
+	  "D w a< 1> w0 b< 2>", "ab" },
+	{ "timeout 0: but what was left may run after what came",
+	  "D w a< w0 b< 1>", "-" },
 	{ "timeout 0: more of the same", "D w b< w a< w0 a< 1>", "a" },
 	{ "timeout 0: what a timer left runs first",
 	  "D w c< w0 c> b< w9 a< +9 w0 1>", "-" },
@@ -342,6 +382,9 @@ static const struct tale tales[] = {
 	{ "nor who waits for an answer", "D a< s1 F0", "-" },
 	{ "nor anybody soon after", "D a< s1 b< s2 F0 f0 f1", "---" },
 	{ "at first alone", "a< s2 f0 s1 b< s2 f0", "a-" },
+	{ "nor where a thread runs many tasks", "D a< b< s2 f0", "-" },
+	{ "nor where tasks move between threads", "D a< s1 b< s2 f0 s1 a> s2 f1",
+	  "a-" },
 	/* R7 */
 	{ "a thread made for a request", "a< k1 s1 1>", "a" },
 	{ "weak, and not alone", "a< k1 s2 b< s1 1>", "-" },
@@ -410,6 +453,33 @@ static void doubt(void **state)
 	doubt_is("D a< s1 a>", 0);		 /* who only writes */
 	doubt_is("G D a< s1 b< a>", 0);
 	doubt_is("D a< b< a>", 0); /* its waits are not seen yet */
+	doubt_is("w a< w b< 1> w 1< b>", OTR_PROBATION - 1);
+	doubt_is("w a< w b< 1c w 1> w 1< b>", OTR_PROBATION); /* born */
+	doubt_is("D w a< w b< 1c w 1> w 1< a>", OTR_DISGRACE);
+}
+
+/* What connect() remembered is tested, and believed, apart. */
+static void born_is_apart(void **state)
+{
+	struct world w;
+
+	(void)state;
+	tell(&w, "w a<");
+	for (int i = 0; i < OTR_PROBATION; i++) {
+		const char *const steps[] = {"w", "b<", "1c", "w", "1>", "w", "1<", "b>"};
+
+		for (size_t k = 0; k < sizeof(steps) / sizeof(*steps); k++)
+			step(&w, steps[k]);
+		assert_string_equal(w.claims, "-");
+		memset(w.claims, 0, sizeof(w.claims));
+	}
+	step(&w, "w");
+	step(&w, "b<");
+	step(&w, "1>");
+	step(&w, "2c");
+	step(&w, "w");
+	step(&w, "2>");
+	assert_string_equal(w.claims, "-b");
 }
 
 static void mux_is(const char *steps, int mux)
@@ -478,6 +548,7 @@ int main(void)
 		cmocka_unit_test(doubt),
 		cmocka_unit_test(mux),
 		cmocka_unit_test(probation_ends),
+		cmocka_unit_test(born_is_apart),
 		cmocka_unit_test(relays_end),
 	};
 
