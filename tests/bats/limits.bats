@@ -21,9 +21,9 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	attach ":$port" ":$tls"
 	redis-cli -p "$port" PING
 	echo "secret words" | openssl s_client -quiet -connect "127.0.0.1:$tls" 2>/dev/null
-	until_true 60 told 'unknown protocol'
+	until_true 60 told 'Redis is not parsed yet'
 	told '^otrace: 1[0-9] s and no request understood$'
-	told "^ *redis-[a-z-]* (pid [0-9]*): 1 connection to 127.0.0.1:$port, .* unknown protocol (first bytes 2a "
+	told "^ *redis-[a-z-]* (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*Redis is not parsed yet"
 	told "^ *openssl (pid [0-9]*): 1 connection to 127.0.0.1:$tls, .* TLS: not readable here"
 	detach
 }
