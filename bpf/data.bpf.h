@@ -39,10 +39,11 @@ static __always_inline int otr_passing(int ret)
 }
 
 /* A read that failed was of a descriptor that the wait returned, too. `key` tells it. */
-static __always_inline void otr_handle_end(struct otr_task *t, __u8 dir, int ret, __u64 key)
+static __noinline int otr_handle_end(struct otr_task *t, __u8 dir, int ret, __u64 key)
 {
-	if (dir == OTR_DIR_IN && (!ret || !otr_passing(ret)))
+	if (t && dir == OTR_DIR_IN && (!ret || !otr_passing(ret)))
 		otr_handle(&t->strand, key);
+	return 0;
 }
 
 /* No bytes: end of file, an error, or nothing there yet. */

@@ -37,7 +37,9 @@ static __always_inline void otr_connecting(struct otr_task *t, struct otr_conn *
 		return;
 	otr_want_waits(t);
 	blocks = st->blocks;
-	st->blocks |= otr_is_awake(t, st); /* what it has as current is of its present turn */
+	otr_look_awake(t, st);
+	st->blocks |= t->awake == OTR_AWAKE; /* what it has as current is of its present turn */
+	t->awake = OTR_AWAKE_NOT;
 	otr_r4_born(st, mind, &c->asked, otr_exch_of(st->cur.conn),
 		    bpf_ktime_get_ns());
 	st->blocks = blocks;

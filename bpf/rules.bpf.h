@@ -64,21 +64,27 @@ static __always_inline __u64 otr_sleeps(void)
 	return BPF_CORE_READ(task, nvcsw) + 1;
 }
 
+#define OTR_AWAKE_NOT 0
+#define OTR_AWAKE     ~0ull
+
 /*
  * Before waits are probed: the only thread of its process has read the only request that is
  * open, and has neither slept nor asked since. No wait lay between, or one that found something
  * at once, and what the thread asks first after it read is for what it read. Without that the
  * first requests of a worker (apache prefork: five) would have no parent. Only once a request:
- * a loop may go on without sleep to a timer of its own.
+ * a loop may go on without sleep to a timer of its own. Called before R4, and not by it: the
+ * stacks of Linux 6.1 do not hold both. t->awake says it until R4 takes it.
  */
-static __noinline int otr_is_awake(struct otr_task *t, struct otr_strand *st)
+static __noinline int otr_look_awake(struct otr_task *t, struct otr_strand *st)
 {
 	struct otr_mind *mind = otr_mind_of(t->tgid);
 	__u64 slept = t->awake;
 
-	t->awake = 0;
-	return slept && st && mind && !st->waited && st->from_request && !mind->go && !mind->mux &&
-	       OTR_GET(mind->open) == 1 && slept == otr_sleeps() && otr_has_one_thread();
+	t->awake = OTR_AWAKE_NOT;
+	if (slept && st && mind && !st->waited && st->from_request && !mind->go && !mind->mux &&
+	    OTR_GET(mind->open) == 1 && slept == otr_sleeps() && otr_has_one_thread())
+		t->awake = OTR_AWAKE;
+	return 0;
 }
 
 /* R1 */
@@ -171,8 +177,9 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 		return 0;
 	if (may_loop)
 		otr_want_waits(t);
-	if (otr_is_awake(t, st))
+	if (t->awake == OTR_AWAKE)
 		may_loop = 0;
+	t->awake = OTR_AWAKE_NOT;
 	t->asks_ns = (t->asked_ns > t->got_ns ? t->asked_ns : t->got_ns) + 1;
 	t->asked_ns = mv->now;
 	if (otr_any_looks && !c->asked.pending)
@@ -256,8 +263,10 @@ static __always_inline void otr_rules(struct otr_task *t, struct otr_conn *c,
 			otr_rule_answer(t, st, c, mv, *strand);
 	} else if (ask && mv->dir == OTR_DIR_OUT) {
 		if ((mv->first || otr_by_call(&c->flow[OTR_DIR_OUT])) &&
-		    !otr_is_pump(t, c, *strand))
+		    !otr_is_pump(t, c, *strand)) {
+			otr_look_awake(t, st);
 			otr_rule_ask(t, st, c, mv, cause);
+		}
 		else if (st)
 			st->entry_ns = mv->now;
 	} else if (ask) {
