@@ -132,7 +132,7 @@ app() { # LOG CMD.. with @PORT@: sets APP_PORT
 case_nginx_flask_pg() {
 	svc_postgres && svc_gunicorn shop:app 1 16 && svc_nginx "$GUNICORN_PORT" || return 1
 	each nginx-flask-pg "$NGINX_PORT" /query ":$NGINX_PORT :$GUNICORN_PORT :$PG_PORT" \
-		--entry nginx --from 300 --least 99
+		--entry nginx --from 300 --least 98
 }
 
 node_chain() { # sets NGINX_PORT, NODE_PORT, LAST
