@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/flow.c preload/headend.c preload/heard.c preload/frames.c preload/inject.c preload/inject.c
+// needs: preload/flow.c preload/headend.c preload/heard.c preload/frames.c preload/inject.c
 /* letgo_test.c - the library lets requests go: each whole, decided at its first byte; what
  * was begun before is told to its end. */
 
