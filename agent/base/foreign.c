@@ -59,6 +59,22 @@ ssize_t otr_foreign_slurp(int fd, char *out, size_t size)
 	return n < 0 && !len ? -errno : (ssize_t)len;
 }
 
+ssize_t otr_foreign_proc(uint32_t pid, const char *name, char *out, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
+	fd = otr_foreign_open_proc(AT_FDCWD, path);
+	if (fd < 0)
+		return -1;
+	n = otr_foreign_slurp(fd, out, size - 1);
+	close(fd);
+	out[n > 0 ? n : 0] = 0;
+	return n > 0 ? n : 0;
+}
+
 bool otr_foreign_at(int fd, uint64_t at, void *out, size_t size)
 {
 	size_t len = 0;

@@ -27,6 +27,10 @@ int otr_foreign_open_proc(int dir, const char *name);
  * that changes while it is read. */
 ssize_t otr_foreign_slurp(int fd, char *out, size_t size);
 
+/* The file `name` of /proc/`pid`, at most `size` - 1 bytes and a NUL. Returns its length, 0 where
+ * it is empty or cannot be read, or -1 where the process is gone. */
+ssize_t otr_foreign_proc(uint32_t pid, const char *name, char *out, size_t size);
+
 /* Exactly `size` bytes at `at`. */
 bool otr_foreign_at(int fd, uint64_t at, void *out, size_t size);
 

@@ -4,31 +4,13 @@
 #include "agent/resource/kind.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/base/elf_class.h"
 #include "agent/base/foreign.h"
 
 #define KTHREAD 0x00200000u /* PF_KTHREAD of linux/sched.h: the ninth field of stat */
-
-static bool slurp(uint32_t pid, const char *name, char *out, size_t size)
-{
-	char path[64];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
-	fd = otr_foreign_open_proc(AT_FDCWD, path);
-	if (fd < 0)
-		return false;
-	n = otr_foreign_slurp(fd, out, size - 1);
-	close(fd);
-	out[n > 0 ? n : 0] = 0;
-	return n > 0;
-}
 
 /* The command in parentheses may hold anything: it ends at the last one. The first thread of
  * a process may have ended while others go on. */
@@ -39,7 +21,7 @@ static void read_stat(uint32_t pid, struct otr_kind_of *out)
 	long threads = 0;
 	char *from, *end;
 
-	if (!slurp(pid, "stat", text, sizeof(text)))
+	if (otr_foreign_proc(pid, "stat", text, sizeof(text)) <= 0)
 		return;
 	from = strchr(text, '(');
 	end = strrchr(text, ')');
@@ -62,7 +44,7 @@ static void read_thread(uint32_t pid, struct otr_kind_of *out)
 	char text[2048];
 	const char *at;
 
-	if (!slurp(pid, "status", text, sizeof(text)))
+	if (otr_foreign_proc(pid, "status", text, sizeof(text)) <= 0)
 		return;
 	at = strstr(text, "\nTgid:");
 	if (!at || sscanf(at, "\nTgid: %u", &tgid) != 1 || tgid == pid)

@@ -30,29 +30,12 @@ void otr_procfs_each(bool (*fn)(void *arg, uint32_t pid), void *arg)
 		closedir(dir);
 }
 
-/* A file of /proc/PID into `out`, NUL at its end. Returns its length, -1 if it is gone. */
-static ssize_t slurp(uint32_t pid, const char *name, char *out, size_t size)
-{
-	char path[64];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
-	fd = otr_foreign_open_proc(AT_FDCWD, path);
-	if (fd < 0)
-		return -1;
-	n = otr_foreign_slurp(fd, out, size - 1);
-	close(fd);
-	out[n > 0 ? n : 0] = 0;
-	return n > 0 ? n : 0;
-}
-
 #define ENVIRON_BYTES (256u << 10) /* what lies behind is not looked at */
 
 bool otr_procfs_env_has(uint32_t pid, const char *entry)
 {
 	char *text = malloc(ENVIRON_BYTES);
-	ssize_t len = text ? slurp(pid, "environ", text, ENVIRON_BYTES) : 0;
+	ssize_t len = text ? otr_foreign_proc(pid, "environ", text, ENVIRON_BYTES) : 0;
 	bool has = false;
 
 	for (ssize_t at = 0; at < len && !has; at += (ssize_t)strlen(text + at) + 1)
@@ -68,7 +51,7 @@ uint32_t otr_procfs_parent(uint32_t pid)
 	const char *end;
 
 	/* The command in parentheses may hold anything: skip to the last one. */
-	if (slurp(pid, "stat", text, sizeof(text)) <= 0)
+	if (otr_foreign_proc(pid, "stat", text, sizeof(text)) <= 0)
 		return 0;
 	end = strrchr(text, ')');
 	if (!end || sscanf(end, ") %*c %u", &parent) != 1)
@@ -82,7 +65,7 @@ uint64_t otr_procfs_cpu_ns(uint32_t pid)
 	char text[512];
 	const char *end;
 
-	if (slurp(pid, "stat", text, sizeof(text)) <= 0)
+	if (otr_foreign_proc(pid, "stat", text, sizeof(text)) <= 0)
 		return 0;
 	end = strrchr(text, ')');
 	if (!end || sscanf(end, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
@@ -106,7 +89,7 @@ bool otr_procfs_exe(uint32_t pid, char *out, size_t size)
 
 size_t otr_procfs_args(uint32_t pid, char *out, size_t size)
 {
-	ssize_t n = slurp(pid, "cmdline", out, size);
+	ssize_t n = otr_foreign_proc(pid, "cmdline", out, size);
 
 	return n > 0 ? (size_t)n : 0;
 }
@@ -117,7 +100,7 @@ bool otr_procfs_cgroup(uint32_t pid, char *out, size_t size)
 	const char *at;
 	size_t len;
 
-	if (slurp(pid, "cgroup", text, sizeof(text)) <= 0)
+	if (otr_foreign_proc(pid, "cgroup", text, sizeof(text)) <= 0)
 		return false;
 	at = strstr(text, "0::");
 	if (!at)
@@ -259,7 +242,7 @@ void otr_procfs_title(uint32_t pid, char *out, size_t size)
 	size_t n = otr_procfs_args(pid, text, sizeof(text));
 
 	snprintf(out, size, "process");
-	if (!n && slurp(pid, "comm", text, sizeof(text)) > 0)
+	if (!n && otr_foreign_proc(pid, "comm", text, sizeof(text)) > 0)
 		n = strcspn(text, "\n");
 	if (n)
 		title_of((struct otr_slice){text, n}, out, size);
