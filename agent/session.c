@@ -72,6 +72,8 @@ static int drained(void *arg, const struct otr_event *ev)
 	struct otr_session *s = arg;
 	const struct otr_ev_conn *cn = (const void *)ev;
 
+	if (s->ended_ns && ev->time_ns > s->ended_ns)
+		return 0;
 	switch (ev->kind) {
 	case OTR_EV_PROC_EXEC:
 		if (ev->hook != OTR_HOOK_PRELOAD)
@@ -350,9 +352,11 @@ void otr_session_finish(struct otr_session *s)
 {
 	uint64_t now;
 
+	/* Facts are drained before data, so bytes may come of a process on trial whose exec was
+	 * told after the facts were read. A second time brings that; what is later is not told. */
 	otr_sources_drain(s->src, otr_now(), drained, s);
-	now = otr_now();
-	s->ended_ns = now;
+	now = s->ended_ns = otr_now();
+	otr_sources_drain(s->src, now, drained, s);
 	otr_sources_poll(s->src, now, true, drained, s);
 	let_pass(s, now + 1);
 	close_record(s);

@@ -148,8 +148,6 @@ static int open_skel(struct otr_bpf *b, const struct otr_bpf_config *cfg)
 		bpf_map__set_max_entries(b->skel->maps.otr_conns_by_sk, 1);
 	b->ctl = &b->skel->bss->otr_ctl;
 	b->ctl->agent = (uint32_t)getpid();
-	b->ctl->host = cfg->host;
-	b->ctl->trials = cfg->trials;
 	b->ctl->follow = cfg->follow;
 	b->ctl->policy_gen = 1;
 	b->ctl->by_sk = b->choice[0] > 0;
@@ -342,7 +340,12 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg,
 		otr_err_set(err, "cannot list what runs: %s", strerror(-rc));
 		return rc;
 	}
+	/* What is told while a call's price is measured is dropped, so nobody is on trial before:
+	 * the agent would never hear of its exec, and take its bytes for those of a process it
+	 * traces. `trials` first, as an exec without `host` is not looked at. */
 	b->price_ns = otr_bpf_measure(b);
+	__atomic_store_n(&b->ctl->trials, cfg->trials, __ATOMIC_RELEASE);
+	__atomic_store_n(&b->ctl->host, cfg->host, __ATOMIC_RELEASE);
 	*out = OTR_TAKE(b);
 	return 0;
 }

@@ -236,3 +236,16 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 	stop
 	spans 'len(S) == 6' 'len({s.pid for s in S}) == 6'
 }
+
+@test "strangers that are executed while the agent begins and ends: none of their spans" {
+	other=$(free_port)
+	http "$other"
+	strangers() { while :; do curl -s -m 10 "127.0.0.1:$other/stranger"; done; }
+	bg strangers strangers
+	for _ in $(seq 10); do
+		agent --rule "cmd=*$mine*"
+		kill -TERM "$tracer"
+		ended "$tracer"
+		[ ! -s "$dir/spans" ] || { cat "$dir/spans"; return 1; }
+	done
+}
