@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "preload/inject.h"
 #include "preload/talk.h"
 
 static const char pattern[] = "HTTP/1.# ###";
@@ -26,18 +27,6 @@ static int fits(struct otr_talk *t, char c)
 	return 1;
 }
 
-static int is_name(const char *line, size_t len, const char *name)
-{
-	size_t n = strlen(name);
-
-	if (len < n)
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		if ((line[i] | 0x20) != name[i])
-			return 0;
-	return 1;
-}
-
 /* Does it say where it ends? 1 also where its head is not whole: who can say? */
 static int is_framed(const char *text, size_t len)
 {
@@ -48,7 +37,8 @@ static int is_framed(const char *text, size_t len)
 
 		if (!n || (n == 1 && *line == '\r'))
 			return 0;
-		if (is_name(line, n, "content-length:") || is_name(line, n, "transfer-encoding:"))
+		if (otr_begins_as(line, n, "content-length:") ||
+		    otr_begins_as(line, n, "transfer-encoding:"))
 			return 1;
 	}
 	return 1;

@@ -252,16 +252,22 @@ static int is_field(struct cursor c, size_t len)
 	       !has_control(c, len - 2);
 }
 
+int otr_begins_as(const char *line, size_t len, const char *text)
+{
+	size_t n = 0;
+
+	while (text[n] && n < len && (line[n] | 0x20) == text[n])
+		n++;
+	return !text[n];
+}
+
 /* Does a line begin with this name? Any case, and whatever stands before the colon. */
 static int names(const char *line, size_t len, const char *name)
 {
-	size_t n = strlen(name), i;
+	size_t n = strlen(name);
 
-	if (len <= n || (line[0] | 0x20) != name[0])
+	if (len <= n || !otr_begins_as(line, len, name))
 		return 0;
-	for (i = 0; i < n; i++)
-		if ((line[i] | 0x20) != name[i])
-			return 0;
 	return line[n] == ':' || line[n] == ' ' || line[n] == '\t';
 }
 

@@ -24,14 +24,7 @@ static void keep(struct otr_talk *t, const char *from, size_t n)
 
 static int names(const struct otr_talk *t, const char *name)
 {
-	size_t n = strlen(name);
-
-	if (t->len < n)
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		if ((t->line[i] | 0x20) != (name[i] | 0x20))
-			return 0;
-	return 1;
+	return otr_begins_as(t->line, kept(t), name);
 }
 
 static void take_length(struct otr_talk *t, size_t at)
