@@ -69,21 +69,7 @@ with socket.socket() as lst, socket.socket() as s:
 @test "given up while it was under way: timeout" { each given_up; }
 
 behind() {
-	cat >"$dir/nginx.conf" <<-END
-		user root;
-		daemon off;
-		master_process off;
-		pid $dir/nginx.pid;
-		error_log $dir/nginx.log;
-		events {}
-		http {
-			access_log off;
-			server {
-				listen 127.0.0.1:$port;
-				location / { proxy_pass http://127.0.0.1:$dead; }
-			}
-		}
-	END
+	one_nginx "proxy_pass http://127.0.0.1:$dead;"
 	bg tracer "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" "${opts[@]}" -- \
 		nginx -c "$dir/nginx.conf"
 	tracer=$pid

@@ -118,15 +118,7 @@ deep_ones() {
 }
 
 @test "empty lines before a head, a method in lower case; who asks, by what" {
-	cat >"$dir/nginx.conf" <<-END
-		user root;
-		daemon off;
-		master_process off;
-		pid $dir/nginx.pid;
-		error_log $dir/nginx.log;
-		events {}
-		http { access_log off; server { listen 127.0.0.1:$port; return 200 "ok"; } }
-	END
+	one_nginx 'return 200 "ok";'
 	bg nginx nginx -c "$dir/nginx.conf"
 	up "$port"
 	attach --no-shim "$pid"

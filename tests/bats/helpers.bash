@@ -69,6 +69,18 @@ bg() { # NAME CMD..: in the background, its streams in $dir/NAME.{out,err}; pid 
 
 free_port() { svc_port; }
 
+one_nginx() { # WORD..: what its one process does with each request; in $dir/nginx.conf
+	cat >"$dir/nginx.conf" <<-END
+		user root;
+		daemon off;
+		master_process off;
+		pid $dir/nginx.pid;
+		error_log $dir/nginx.log;
+		events {}
+		http { access_log off; server { listen 127.0.0.1:$port; location / { $* } } }
+	END
+}
+
 up() { # PORT [HOST]: somebody listens
 	until_true 60 listens "$@" && return 0
 	echo "nobody listens on $1"

@@ -7,24 +7,6 @@ load helpers
 setup() { live_setup; shim_setup; back=$(free_port); http "$back"; }
 teardown() { live_teardown; }
 
-nginx_conf() { # SETTING..: of the place that passes on
-	cat >"$dir/nginx.conf" <<-END
-		user root;
-		daemon off;
-		master_process off;
-		pid $dir/nginx.pid;
-		error_log $dir/nginx.log;
-		events {}
-		http {
-			access_log off;
-			server {
-				listen 127.0.0.1:$port;
-				location / { proxy_pass http://127.0.0.1:$back; $* }
-			}
-		}
-	END
-}
-
 asked() { # HOST: of a proxy under attach
 	bg nginx nginx -c "$dir/nginx.conf"
 	up "$port"
@@ -34,7 +16,7 @@ asked() { # HOST: of a proxy under attach
 }
 
 @test "a proxy that keeps Host: the client span names whom it asked" {
-	nginx_conf 'proxy_set_header Host $http_host;'
+	one_nginx "proxy_pass http://127.0.0.1:$back;" 'proxy_set_header Host $http_host;'
 	asked "127.0.0.1:$port"
 	spans 'len(C) == 1' "C[0].attr['server.address'] == '127.0.0.1'" \
 		"C[0].attr['server.port'] == '$back'" \
@@ -44,13 +26,13 @@ asked() { # HOST: of a proxy under attach
 }
 
 @test "a name with the port of whom is asked is kept, unless the proxy was asked by it" {
-	nginx_conf "proxy_set_header Host shop.example:$back;"
+	one_nginx "proxy_pass http://127.0.0.1:$back;" "proxy_set_header Host shop.example:$back;"
 	asked "127.0.0.1:$port"
 	spans "C[0].attr['url.full'] == 'http://shop.example:$back/a'" \
 		"'http.request.header.host' not in C[0].attr"
 	kill "$(cat "$dir/nginx.pid")"
 	port=$(free_port)
-	nginx_conf 'proxy_set_header Host $http_host;'
+	one_nginx "proxy_pass http://127.0.0.1:$back;" 'proxy_set_header Host $http_host;'
 	asked "shop.example:$back"
 	spans "C[0].attr['url.full'] == 'http://127.0.0.1:$back/a'" \
 		"V[0].attr['server.address'] == 'shop.example'"
