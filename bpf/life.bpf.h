@@ -18,7 +18,7 @@ static __always_inline void otr_connecting(struct otr_task *t, struct otr_conn *
 	struct otr_mind *mind;
 	struct otr_strand *st;
 	__u64 strand;
-	__u8 blocks;
+	__u8 blocks, awake = 0;
 
 	otr_hit(OTR_HIT_LIFE);
 	c->role = OTR_ROLE_CLIENT;
@@ -30,16 +30,19 @@ static __always_inline void otr_connecting(struct otr_task *t, struct otr_conn *
 	c->lib_tells = otr_has_lib(t) != 0;
 	if (mind && st) {
 		otr_refresh(st, otr_exch_of(st->cur.conn));
-		c->dialed_why = otr_r4_dial(st, mind, c->nonblock && !t->go_goid,
+		if (c->nonblock && !t->go_goid) {
+			otr_look_awake(t, st);
+			awake = t->awake == OTR_AWAKE;
+			t->awake = OTR_AWAKE_NOT;
+		}
+		c->dialed_why = otr_r4_dial(st, mind, c->nonblock && !t->go_goid && !awake,
 					    c->dialed_ns, &c->dialed_for);
 	}
 	if (!mind || !st || !c->nonblock || t->go_goid)
 		return;
 	otr_want_waits(t);
 	blocks = st->blocks;
-	otr_look_awake(t, st);
-	st->blocks |= t->awake == OTR_AWAKE; /* what it has as current is of its present turn */
-	t->awake = OTR_AWAKE_NOT;
+	st->blocks |= awake; /* what it has as current is of its present turn */
 	otr_r4_born(st, mind, &c->asked, otr_exch_of(st->cur.conn),
 		    bpf_ktime_get_ns());
 	st->blocks = blocks;
