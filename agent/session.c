@@ -181,12 +181,13 @@ static void born(void *arg, uint32_t tgid)
 	otr_chosen_add(s->chosen, tgid);
 }
 
-/* Where there are probes they see it; for 32-bit programs see otr_session_facts(). */
+/* Where there are probes they see it, but for a 32-bit program, which may have left /proc before
+ * otr_session_facts() looks there. */
 static void uncarried(void *arg, uint32_t tgid, int why, const char *path)
 {
 	struct otr_session *s = arg;
 
-	if (s->cfg.no_probes)
+	if (s->cfg.no_probes || why == OTR_UNCARRIED_32BIT)
 		otr_notseen_program(otr_sinks_notseen(s->cfg.sinks), tgid, why, path);
 }
 
