@@ -63,6 +63,26 @@ whole() {
 	grep -q '^otrace: true: status 0' "$dir/log"
 }
 
+@test "an existing file that others could read: mode 0600 before a byte is in it, of every option" {
+	http "$port"
+	for file in text spans events; do
+		echo old >"$dir/$file"
+		chmod 0644 "$dir/$file"
+	done
+	"$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" --record "$dir/events" -- \
+		curl -s "127.0.0.1:$port/x" 3>&-
+	[ "$(stat -c %a "$dir/text" "$dir/spans" "$dir/events" | sort -u)" = 600 ]
+	[ -s "$dir/text" ]
+	[ -s "$dir/spans" ]
+	[ -s "$dir/events" ]
+	run ! grep -qx old "$dir/text" "$dir/spans" "$dir/events"
+	echo before >"$dir/shared"
+	chmod 0644 "$dir/shared"
+	"$OTRACE" run --no-bpf -o - -- curl -s "127.0.0.1:$port/x" >>"$dir/shared" 3>&-
+	[ "$(stat -c %a "$dir/shared")" = 644 ]
+	head -n 1 "$dir/shared" | grep -qx before
+}
+
 @test "lines of a file are whole, however long" {
 	http "$port"
 	long=$(printf '/alpha/beta/gamma%.0s' $(seq 8))
