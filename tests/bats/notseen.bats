@@ -124,6 +124,54 @@ traced_as_nobody() {
 	[ "$status" -eq 1 ]
 }
 
+@test "a Go program that is CMD: named as a child would be; what it starts is seen" {
+	cat >"$dir/go.c" <<-'C'
+		#include <unistd.h>
+		__asm__(".pushsection .note.go.buildid, \"a\", @note\n.long 4, 4, 4\n"
+			".asciz \"Go\\0\"\n.ascii \"abcd\"\n.popsection");
+		int main(int argc, char **argv) { return argc > 1 ? execvp(argv[1], argv + 1) : 0; }
+	C
+	cc -o "$dir/gone" "$dir/go.c"
+	printf '#!%s\n' "$dir/gone" >"$dir/script"
+	chmod +x "$dir/script"
+	http "$port"
+	traced "$dir/gone"
+	not_seen 'gone .*Go program.*leave out --no-bpf'
+	grep -q 'gone is a Go program.*leave out --no-bpf' "$dir/text"
+	traced_as_nobody "$dir/gone"
+	not_seen 'gone .*Go program.*run otrace as root'
+	rm -f "$dir/text" "$dir/spans"
+	traced "$dir/gone" curl -s "127.0.0.1:$port/x"
+	spans 'len(C) == 1'
+	traced "$dir/script"
+	not_seen 'script .*Go program'
+	rm -f "$dir/text" "$dir/spans"
+	opts=()
+	traced "$dir/gone"
+	grep -q 'gone is a Go program: seen by kernel probes' "$dir/text"
+	run not_seen 'gone'
+	[ "$status" -eq 1 ]
+}
+
+@test "a set-uid CMD: of another user it is not started, also where root starts it; of one's own it is" {
+	cp /usr/bin/env "$dir/own"
+	chown daemon "$dir/own"
+	chmod 4755 "$dir/own"
+	chmod -R a+rX "$dir"
+	run "$OTRACE" run --no-bpf -o "$dir/text" -- "$dir/own"
+	echo "$output"
+	[ "$status" -eq 125 ]
+	[[ ${lines[0]} == *"runs with rights of its own"*"not started" ]]
+	run "$OTRACE" run --no-bpf --user nobody -o "$dir/text" -- "$dir/own"
+	[ "$status" -eq 125 ]
+	"$OTRACE" run --no-bpf --user daemon -o "$dir/text" -- "$dir/own" >"$dir/out" 3>&-
+	grep -q '^LD_PRELOAD=.*libotrace.so' "$dir/out"
+	chown root "$dir/own"
+	chmod 4755 "$dir/own"
+	"$OTRACE" run --no-bpf -o "$dir/text" -- "$dir/own" >"$dir/out" 3>&-
+	grep -q '^LD_PRELOAD=.*libotrace.so' "$dir/out"
+}
+
 @test "a script whose interpreter is static is named by the script" {
 	printf '#!/bin/busybox sh\ntrue\n' >"$dir/script"
 	chmod +x "$dir/script"
