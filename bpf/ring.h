@@ -57,6 +57,7 @@ enum otr_uncarried {
 	OTR_UNCARRIED_CLEARED = 'c', /* nothing of ours is in its environment */
 	OTR_UNCARRIED_ROOT = 'r',    /* under its root directory the library is not there */
 	OTR_UNCARRIED_APART = 'a',   /* it has the library, and no way to the doors */
+	OTR_UNCARRIED_LEFT_OUT = 'l', /* a program of the system in which the library does nothing */
 	OTR_UNCARRIED_DEEP = 'd',    /* not a program: a module opened with RTLD_DEEPBIND or dlmopen() */
 };
 

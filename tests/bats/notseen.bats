@@ -195,6 +195,39 @@ traced_as_nobody() {
 	[ "$status" -eq 1 ]
 }
 
+@test "a user's own program called as a tool of the system is seen" {
+	cc -O2 -o "$dir/perf" "$APPS/past.c"
+	cp "$dir/perf" "$dir/ld"
+	http "$port"
+	for name in perf ld; do
+		traced "$dir/$name" "$port" calls /own
+		grep -q '^hello /own' "$dir/out"
+		spans 'len(C) == 1'
+	done
+	(cd "$dir" && PATH=$dir:$PATH traced sh -c "ld $port calls /own")
+	spans 'len(C) == 1'
+}
+
+@test "a tool of the system that the library leaves alone: named where it uses the network" {
+	cc -O2 -o "$dir/client" "$APPS/past.c"
+	http "$port"
+	for how in client server; do
+		[ "$how" = client ] || cat >"$dir/client" <<-P
+			#!$PY
+			import socket
+			socket.create_server(("127.0.0.1", 0))
+		P
+		rm -f "$dir/text"
+		unshare -m sh -c "mount --bind $dir/client /usr/bin/perf && $OTRACE run --no-bpf -o $dir/text -- \
+			sh -c '/usr/bin/perf $port calls /perf; true'" 3>&-
+		cat "$dir/text"
+		not_seen 'perf .by process [0-9]*.: uses the network, and the library leaves .*leave out --no-bpf'
+	done
+	traced sh -c "perf --version; ld --version; sh -c true"
+	run not_seen .
+	[ "$status" -eq 1 ]
+}
+
 @test "a set-uid child of an ordinary user is named" {
 	cp /usr/bin/true "$dir/own"
 	chown daemon "$dir/own"
