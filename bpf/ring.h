@@ -71,7 +71,7 @@ enum otr_shim_count {
 	OTR_SHIM_SPLIT,	      /* whose head came in several calls */
 	OTR_SHIM_ODD,	      /* calls with flags, sizes or methods we leave alone */
 	OTR_SHIM_UNKNOWN,     /* the trace they belong to is not known */
-	OTR_SHIM_CUT_SHORT,   /* the kernel took less than the request line */
+	OTR_SHIM_CUT_SHORT,   /* the kernel took less than the request line, or might not take all of ours */
 	OTR_SHIM_DENIED,      /* to a host that is to get none */
 	OTR_SHIM_NAMELESS,    /* not observed, and nothing above it that could be named */
 	OTR_SHIM_LET_GO,      /* requests that began while `paused`, and their answers */
