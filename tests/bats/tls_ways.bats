@@ -21,7 +21,8 @@ teardown() { live_teardown; }
 wire_is() { until_true 15 grep -aq ===== "$dir/heads" && cp "$dir/heads" "$dir/heads.$1"; }
 as_wanted() { [ "$1" = 0 ]; }
 
-# N: so many headers, each in a head that the program began; all else is as without.
+# N: so many headers, each in a head that the program began; all else is as without. `any`:
+# s_client shakes hands in a write of nothing, so which session it is may be known too late.
 headers_only() {
 	$PY - "$dir" "$1" <<-'P'
 		import re, sys
@@ -29,7 +30,7 @@ headers_only() {
 		ours = rb"(?<= HTTP/1\.1\r\n)traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]\r\n(?=Host: head)"
 		plain, n = re.subn(ours, b"", shim)
 		sys.exit(plain != raw and f"not what was sent: {shim[:2000]}" or
-		         n != int(sys.argv[2]) and f"{n} headers, not {sys.argv[2]}")
+		         sys.argv[2] not in ("any", str(n)) and f"{n} headers, not {sys.argv[2]}")
 	P
 }
 
@@ -106,7 +107,8 @@ gnutls_ways() {
 	printf '%s\r\n' 'POST /h HTTP/1.1' 'Host: head' 'Content-Length: 31' '' 'GET /b HTTP/1.1' \
 		'Host: body' '' >"$dir/letter"
 	both_ways bash -c "client ldap $port"
-	headers_only 1
+	headers_only any
 	both_ways bash -c "client postgres $port"
-	headers_only 1
+	headers_only any
+	cmp <(head -c 83 "$dir/heads.raw") "$dir/letter"
 }
