@@ -45,12 +45,16 @@ static ssize_t make_io_ex(const struct otr_tls_call *c, void *buf, size_t n)
 	return ret > 0 ? (ssize_t)done : ret;
 }
 
-#define FILTER 0x0200 /* BIO_TYPE_FILTER: it stands before another BIO */
+#define FILTER	 0x0200 /* BIO_TYPE_FILTER: it stands before another BIO */
+#define MEMORY	 1	/* the low bytes of BIO_TYPE_MEM and BIO_TYPE_BIO */
+#define BIO_PAIR 19
 
-/* BIOs of OpenSSL's own that keep what is written to them. By name: programs give BIOs of
- * their own the type of these (curl). */
-static int keeps(const char *name)
+/* BIOs of OpenSSL's own that keep what is written to them. By name, where it is known:
+ * programs give BIOs of their own the type of these (curl). */
+static int keeps(int type, const char *name)
 {
+	if (type & FILTER || !name)
+		return type & FILTER || (type & 0xff) == MEMORY || (type & 0xff) == BIO_PAIR;
 	return !strcmp(name, "memory buffer") || !strcmp(name, "secure memory buffer") ||
 	       !strcmp(name, "BIO pair");
 }
@@ -60,10 +64,9 @@ static int is_direct(const struct otr_tls_call *c)
 	void *(*wbio)(const void *) = otr_next_for(OTR_SSL_WBIO, c->next);
 	int (*type)(const void *) = otr_next_for(OTR_BIO_TYPE, c->next);
 	const char *(*name)(const void *) = otr_next_for(OTR_BIO_NAME, c->next);
-	void *bio = wbio && type && name ? wbio(c->session) : NULL;
-	const char *is = bio && !(type(bio) & FILTER) ? name(bio) : NULL;
+	void *bio = wbio && type ? wbio(c->session) : NULL;
 
-	return is && !keeps(is);
+	return bio && !keeps(type(bio), name ? name(bio) : NULL);
 }
 
 static ssize_t make_plain(const struct otr_tls_call *c, void *buf, size_t n)
