@@ -59,6 +59,8 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		otr_put(&otr_shim.alone, 1);
 	if (!sv)
 		return;
+	if (!f->nonblock)
+		otr_may_sleep();
 	if (first && !pos && f->seen_open)
 		f->foreign = is_foreign(iov, n);
 	if (f->nonblock && !st->waited && otr_is_alone())
