@@ -268,8 +268,7 @@ node_calls() { # NAME SETTING [JUDGE ARG..]: calls.js so set, with no timer of i
 case_node_immediate() { node_calls node-immediate DEFER=immediate; }
 case_node_timeout0() { node_calls node-timeout0 DEFER=timeout0; }
 case_node_two() { node_calls node-two TWICE=1; }
-# Both at once: that it puts something off is seen by and by.
-case_node_twice() { node_calls node-twice DEFER=twice --precision 99.9; }
+case_node_twice() { node_calls node-twice DEFER=twice; }
 
 # UNDICI: the folder of npm's undici, which gives its connections away after each turn.
 case_node_undici() {
