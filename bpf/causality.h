@@ -103,21 +103,6 @@ OTR_LAW void otr_r1_more(struct otr_strand *st, const struct otr_exch *ex,
 	st->from_request = st->cur.conn != 0;
 }
 
-/* R3: was what is current the one that is answered? What was asked again was not claimed. */
-OTR_LAW void otr_test(struct otr_strand *st, struct otr_mind *mind, int right)
-{
-	if (right)
-		otr_agreed(st->by_again	 ? &mind->doubt_again
-			   : st->by_born ? &mind->doubt_born
-					 : &mind->doubt);
-	else if (st->by_again && OTR_GET(mind->doubt_again))
-		OTR_PUT(mind->doubt_again, OTR_DISGRACE);
-	else
-		otr_disagreed(mind);
-	if (!right)
-		st->puts_off = 1;
-}
-
 /* R3: the first bytes of the answer to `ref`. */
 OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_mind *mind,
 			   struct otr_exch *ex, const struct otr_xref *ref,
@@ -407,14 +392,6 @@ OTR_LAW void otr_r5_one(struct otr_strand *st, __u64 now)
 {
 	st->entry_ns = now;
 	st->waited = 1;
-}
-
-/* R7. `child` is zeroed; `from`'s current must be fresh. */
-OTR_LAW void otr_r7_clone(const struct otr_strand *from, struct otr_strand *child,
-			  enum otr_evidence why)
-{
-	if (from->cur.conn && from->level >= OTR_LEVEL_STRONG)
-		otr_set(child, &from->cur, OTR_LEVEL_WEAK, why);
 }
 
 #include "handover.h"

@@ -301,6 +301,21 @@ OTR_LAW int otr_is_unsure(const struct otr_strand *st, const struct otr_mind *mi
 	       otr_is_loop(st, mind) && otr_is_again(st);
 }
 
+/* R3: was what is current the one that is answered? What was asked again was not claimed. */
+OTR_LAW void otr_test(struct otr_strand *st, struct otr_mind *mind, int right)
+{
+	if (right)
+		otr_agreed(st->by_again	 ? &mind->doubt_again
+			   : st->by_born ? &mind->doubt_born
+					 : &mind->doubt);
+	else if (st->by_again && OTR_GET(mind->doubt_again))
+		OTR_PUT(mind->doubt_again, OTR_DISGRACE);
+	else
+		otr_disagreed(mind);
+	if (!right)
+		st->puts_off = 1;
+}
+
 /* Others that wait for something have nothing in flight: the request on a connection that has
  * just come free may be theirs. `starving` counts such; ours is none of the others. */
 OTR_LAW int otr_starve(const struct otr_mind *mind, const struct otr_exch *cur_ex)
