@@ -14,7 +14,10 @@
 
 #define SAMPLE_BITS 56
 #define CALLS_MAX 4096 /* more, and it is a load generator: no one piece of work */
-#define UNTOLD_MAX 128 /* calls in a row for which the kernel side found no parent */
+/* Calls for which the kernel side found no parent: in a row, and in a process before it found one
+ * (R6c wants 100 wake-ups to be plain after one that was not). */
+#define UNTOLD_MAX   4096
+#define UNTOLD_FIRST 512
 
 /* splitmix64 over a counter that threads share: no two values alike. */
 uint64_t otr_random(void)
@@ -219,7 +222,8 @@ static int are_told(const struct otr_ring *ring)
 		otr_put(&pools.late, late);
 		otr_put(&pools.untold, 0);
 	}
-	return __atomic_add_fetch(&pools.untold, 1, __ATOMIC_RELAXED) <= UNTOLD_MAX;
+	return __atomic_add_fetch(&pools.untold, 1, __ATOMIC_RELAXED) <=
+	       (late == 1 ? UNTOLD_FIRST : UNTOLD_MAX);
 }
 
 /* A thread of a pool, which reads no requests itself, asks while some are open: for whom is

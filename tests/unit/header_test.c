@@ -133,10 +133,10 @@ static void a_pool_names_none_while_it_is_told_of(void **state)
 	is_of_a_pool();
 	ring.late = 1;
 	otr_may_sleep();
-	assert_int_equal(asks_without(), 128);
+	assert_int_equal(asks_without(), 512);
 	assert_int_equal(asks_without(), 0);
 	ring.late = 2;
-	assert_int_equal(asks_without(), 128);
+	assert_int_equal(asks_without(), 4096);
 	otr_shim.pid++;
 	ring.late = 3; /* whoever it was that waited */
 	assert_string_equal(asks(), "");
