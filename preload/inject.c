@@ -48,6 +48,15 @@ static size_t peek(struct cursor c, char *out, size_t len)
 	return got;
 }
 
+/* What comes next, up to *len bytes: where it lies in one piece, else copied to `out`. */
+static inline const char *look(const struct cursor *c, char *out, size_t *len)
+{
+	if (c->left && c->iov->iov_len - c->off >= *len)
+		return (const char *)c->iov->iov_base + c->off;
+	*len = peek(*c, out, *len);
+	return out;
+}
+
 /* Behind the next line feed. Returns 0 where there is none. */
 static int next_line(struct cursor *c)
 {
@@ -95,8 +104,8 @@ static const struct otr_method methods[] = {
 const struct otr_method *otr_method_of(const char *line, size_t len)
 {
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (!memcmp(line, methods[i].text,
-			    len < methods[i].len ? len : methods[i].len))
+		if (len && *line == *methods[i].text &&
+		    !memcmp(line, methods[i].text, len < methods[i].len ? len : methods[i].len))
 			return &methods[i];
 	return NULL;
 }
@@ -110,40 +119,39 @@ static enum otr_head read_method(const char *text, size_t len)
 	return len < m->len ? OTR_HEAD_SPLIT : OTR_HEAD_WHOLE;
 }
 
-/* Each byte of `x` that is 0 gives 0x80, each other 0: exact, no byte carries into the next. */
-static inline uint64_t zeros(uint64_t x)
-{
-	const uint64_t low = 0x7f7f7f7f7f7f7f7full;
+typedef uint8_t otr_chars __attribute__((vector_size(16)));
 
-	return ~(((x & low) + low) | x | low);
+/* Which of sixteen bytes are controls: heads are read on the way to each request. */
+static inline otr_chars controls(const char *text)
+{
+	otr_chars c;
+
+	memcpy(&c, text, sizeof(c));
+	return ((otr_chars)((c & 0xe0) == 0) & (otr_chars)(c != '\t')) | (otr_chars)(c == 0x7f);
 }
 
-#define ONES 0x0101010101010101ull
-
-static inline int word_has_control(uint64_t w)
+static inline int is_any(otr_chars found)
 {
-	uint64_t small = zeros(w & ONES * 0xe0) & ~zeros(w ^ ONES * '\t');
+	uint64_t half[2];
 
-	return (small | zeros(w ^ ONES * 0x7f)) != 0;
+	memcpy(half, &found, sizeof(half));
+	return (half[0] | half[1]) != 0;
 }
 
-/* Is there a control in it that no head may have (RFC 9110 5.5): all but a tab? */
 int otr_has_control(const char *text, size_t len)
 {
-	uint64_t w = ONES * 'x';
-	size_t at = 0;
+	char few[sizeof(otr_chars)];
+	otr_chars found = {0};
 
-	if (len < sizeof(w)) {
-		memcpy(&w, text, len);
-		return word_has_control(w);
+	if (len < sizeof(few)) {
+		memset(few, 'x', sizeof(few));
+		memcpy(few, text, len);
+		return is_any(controls(few));
 	}
-	for (; at + sizeof(w) <= len; at += sizeof(w)) {
-		memcpy(&w, text + at, sizeof(w));
-		if (word_has_control(w))
-			return 1;
-	}
-	memcpy(&w, text + len - sizeof(w), sizeof(w)); /* its end, some of it once more */
-	return word_has_control(w);
+	for (size_t at = 0; at + sizeof(few) <= len; at += sizeof(few))
+		found |= controls(text + at);
+	found |= controls(text + len - sizeof(few)); /* its end, some of it once more */
+	return is_any(found);
 }
 
 static int has_control(struct cursor c, size_t len)
@@ -194,12 +202,15 @@ static int begins_with_name(struct cursor c, size_t len)
 
 static int ends_with(struct cursor c, size_t len, const char *end, size_t n)
 {
-	char text[16];
+	char room[16];
+	const char *text;
+	size_t got = n;
 
 	if (len < n)
 		return 0;
 	forward(&c, len - n);
-	return peek(c, text, n) == n && !memcmp(text, end, n);
+	text = look(&c, room, &got);
+	return got == n && !memcmp(text, end, n);
 }
 
 static int has_byte(struct cursor c, size_t len, char byte)
@@ -252,21 +263,12 @@ static int is_field(struct cursor c, size_t len)
 	       !has_control(c, len - 2);
 }
 
-int otr_begins_as(const char *line, size_t len, const char *text)
-{
-	size_t n = 0;
-
-	while (text[n] && n < len && (line[n] | 0x20) == text[n])
-		n++;
-	return !text[n];
-}
-
 /* Does a line begin with this name? Any case, and whatever stands before the colon. */
-static int names(const char *line, size_t len, const char *name)
+static inline int names(const char *line, size_t len, const char *name)
 {
-	size_t n = strlen(name);
+	size_t n = otr_begins_as(line, len, name);
 
-	if (len <= n || !otr_begins_as(line, len, name))
+	if (!n || len <= n)
 		return 0;
 	return line[n] == ':' || line[n] == ' ' || line[n] == '\t';
 }
@@ -301,15 +303,17 @@ static enum otr_head judge(size_t len, int fields, int hosts, int minor)
 static enum otr_head read_fields(struct cursor c, int minor)
 {
 	struct cursor line = c;
-	char text[NAME_ROOM];
+	char room[NAME_ROOM];
 	int hosts = 0, fields = 0;
+	const char *text;
 	size_t len;
 
 	for (;; line = c, fields++) {
-		len = peek(c, text, sizeof(text));
+		len = sizeof(room);
+		text = look(&c, room, &len);
 		if (len >= 2 && text[0] == '\r' && text[1] == '\n')
 			return judge(c.pos + 2, fields, hosts, minor);
-		if (len > (text[0] == '\r') && (text[0] == '\n' || text[0] == '\r'))
+		if (len && (text[0] == '\n' || (text[0] == '\r' && len > 1)))
 			return OTR_HEAD_ODD; /* bare line feeds: readers differ */
 		if (names(text, len, "traceparent"))
 			return OTR_HEAD_HAS_ONE;
@@ -324,8 +328,9 @@ static enum otr_head read_fields(struct cursor c, int minor)
 enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end)
 {
 	struct cursor start = begin(iov, n), c = start;
-	char text[NAME_ROOM];
-	size_t len = peek(c, text, sizeof(text));
+	char room[NAME_ROOM];
+	size_t len = sizeof(room);
+	const char *text = look(&c, room, &len);
 	enum otr_head is = read_method(text, len);
 	int minor;
 
@@ -343,8 +348,10 @@ enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end)
 size_t otr_head_target(const struct iovec *iov, int n, char *out, size_t size)
 {
 	struct cursor c = begin(iov, n);
-	char text[NAME_ROOM];
-	const struct otr_method *m = otr_method_of(text, peek(c, text, sizeof(text)));
+	char room[NAME_ROOM];
+	size_t len = sizeof(room);
+	const char *text = look(&c, room, &len);
+	const struct otr_method *m = otr_method_of(text, len);
 
 	if (!m)
 		return 0;
@@ -354,19 +361,24 @@ size_t otr_head_target(const struct iovec *iov, int n, char *out, size_t size)
 
 int otr_head_begins(const struct iovec *iov, int n)
 {
-	char text[NAME_ROOM];
+	struct cursor c = begin(iov, n);
+	char room[NAME_ROOM];
+	size_t len = sizeof(room);
+	const char *text = look(&c, room, &len);
 
-	return read_method(text, peek(begin(iov, n), text, sizeof(text))) != OTR_HEAD_NONE;
+	return read_method(text, len) != OTR_HEAD_NONE;
 }
 
 int otr_head_has(const struct iovec *iov, int n, const char *name)
 {
 	struct cursor c = begin(iov, n);
-	char text[NAME_ROOM];
+	char room[NAME_ROOM];
+	const char *text;
 	size_t len;
 
 	while (next_line(&c) && c.pos <= OTR_HEAD_MAX) {
-		len = peek(c, text, sizeof(text));
+		len = sizeof(room);
+		text = look(&c, room, &len);
 		if (len >= 2 && text[0] == '\r' && text[1] == '\n')
 			return 0;
 		if (names(text, len, name))
@@ -389,9 +401,8 @@ static size_t take_value(struct cursor c, char *out, size_t size)
 		len--;
 	while (skip < len && (out[skip] == ' ' || out[skip] == '\t'))
 		skip++;
-	for (size_t i = skip; i < len; i++)
-		if ((unsigned char)out[i] < 0x20 && out[i] != '\t')
-			return 0; /* nobody's list is broken by what we pass on */
+	if (otr_has_control(out + skip, len - skip))
+		return 0; /* nobody's list is broken by what we pass on */
 	memmove(out, out + skip, len - skip);
 	return len - skip;
 }
@@ -412,11 +423,13 @@ static void take(struct cursor c, const char *line, size_t len, struct otr_want 
 int otr_head_values(const struct iovec *iov, int n, struct otr_want *want, int count)
 {
 	struct cursor c = begin(iov, n);
-	char text[NAME_ROOM];
+	char room[NAME_ROOM];
+	const char *text;
 	size_t len;
 
 	while (next_line(&c) && c.pos <= OTR_HEAD_MAX) {
-		len = peek(c, text, sizeof(text));
+		len = sizeof(room);
+		text = look(&c, room, &len);
 		if (len >= 2 && text[0] == '\r' && text[1] == '\n')
 			return 1;
 		for (int i = 0; i < count; i++)

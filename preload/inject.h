@@ -46,8 +46,15 @@ size_t otr_head_target(const struct iovec *iov, int n, char *out, size_t size);
 
 /* Is there a control in it that no line of a head may have (RFC 9110 5.5): all but a tab? */
 int otr_has_control(const char *text, size_t len);
-/* Does a line begin with `text`, which is lower case, in any case? */
-int otr_begins_as(const char *line, size_t len, const char *text);
+/* Does a line begin with `text`, which is lower case, in any case? Returns its length, or 0. */
+static inline size_t otr_begins_as(const char *line, size_t len, const char *text)
+{
+	size_t n = 0;
+
+	while (text[n] && n < len && (line[n] | 0x20) == text[n])
+		n++;
+	return text[n] ? 0 : n;
+}
 /* How many characters of a token it begins with (RFC 9110 5.6.2). */
 size_t otr_token_len(const char *text, size_t len);
 

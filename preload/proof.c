@@ -149,6 +149,8 @@ int otr_target_is_barred(const struct iovec *iov, int n)
 	char target[32];
 	size_t len = otr_head_target(iov, n, target, sizeof(target));
 
+	if (!len || target[0] == '/')
+		return 0; /* origin-form names no host; so nearly every request */
 	for (size_t i = 0; i < sizeof(barred) / sizeof(barred[0]); i++)
 		if (len >= strlen(barred[i]) && !memcmp(target, barred[i], strlen(barred[i])))
 			return 1;

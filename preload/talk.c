@@ -105,11 +105,12 @@ static void end_line(struct otr_talk *t)
 static void keep_end(struct otr_talk *t, const char *from, size_t n)
 {
 	size_t last = n < VERSION_LEN ? n : VERSION_LEN;
+	const char *at;
 
 	memmove(t->end, t->end + last, VERSION_LEN - last);
 	memcpy(t->end + VERSION_LEN - last, from + n - last, last);
-	for (size_t i = 0; i < n; i++)
-		t->blanks += from[i] == ' ' && t->blanks < 3;
+	for (at = from; (at = memchr(at, ' ', (size_t)(from + n - at))); at++)
+		t->blanks += t->blanks < 3;
 	t->opaque |= memchr(from, '\t', n) != NULL;
 }
 
