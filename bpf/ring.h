@@ -133,7 +133,9 @@ struct otr_ring {
 	__u32 off __attribute__((aligned(64))); /* 1: the shim calls through from now on */
 	__u32 policy_gen;
 	__u32 paused; /* 1: requests that begin now are let go, each with its answer */
-	__u32 late; /* 1: the kernel side tells who did whose work, after it was done (R6c) */
+	/* 0: nobody tells who did whose work after it was done (R6c); 1: the kernel side would,
+	 * and has not yet; another number each time that it has. */
+	__u32 late;
 	__u32 gen;  /* another one: the process forgets what it knows, see preload/wake.c */
 	__u32 pad2;
 	/* Who reads, by compare-and-swap; 0: nobody. And when it said last that it lives, on
