@@ -129,7 +129,7 @@ traced_as_nobody() {
 		#include <unistd.h>
 		__asm__(".pushsection .note.go.buildid, \"a\", @note\n.long 4, 4, 4\n"
 			".asciz \"Go\\0\"\n.ascii \"abcd\"\n.popsection");
-		int main(int argc, char **argv) { return argc > 1 ? execvp(argv[1], argv + 1) : 0; }
+		int main(int argc, char **argv) { return argc > 2 ? execvp(argv[1], argv + 1) : 0; }
 	C
 	cc -o "$dir/gone" "$dir/go.c"
 	printf '#!%s\n' "$dir/gone" >"$dir/script"
