@@ -41,7 +41,8 @@
  *	                                  solo; a timer may be what runs; the connection was
  *	                                  freed and taken within this turn while others starve;
  *	                                  no descriptor is left, and another of this turn did
- *	                                  nothing when it was handled: it may have put it off
+ *	                                  nothing when it was handled: it may have put it off,
+ *	                                  or the last one has asked already: tested apart
  *	R5  wait                          for one descriptor: keep. timeout not 0: current =
  *	                                  none, new turn. timeout 0: same turn; current stays
  *	                                  only if exactly one open exchange was read in it.
@@ -113,13 +114,8 @@ OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_mind *mind,
 	/* A turn whose wait was not seen, since waits are probed a moment after the
 	 * rest, tests nothing (and claims nothing: R4). */
 	if (otr_is_loop(st, mind) && st->waited && OTR_GET(mind->open) > 1 &&
-	    st->cur.conn) {
-		if (!otr_xref_is(&st->cur, ref)) {
-			otr_disagreed(mind);
-			st->puts_off = 1;
-		} else
-			otr_agreed(st->by_born ? &mind->doubt_born : &mind->doubt);
-	}
+	    st->cur.conn)
+		otr_test(st, mind, otr_xref_is(&st->cur, ref));
 	/* It goes without an answer that was thought to be for it: perhaps another's. */
 	if (OTR_GET(ex->inflight))
 		st->puts_off = 1;
@@ -139,8 +135,8 @@ OTR_LAW void otr_refresh(struct otr_strand *st, const struct otr_exch *ex)
 		otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 }
 
-/* What current says to R4 and to connect(); st->cur must be fresh. */
-OTR_LAW int otr_current(const struct otr_strand *st, const struct otr_mind *mind,
+/* Is current believed by R4 and by connect()? st->cur must be fresh. */
+OTR_LAW int otr_believes(const struct otr_strand *st, const struct otr_mind *mind,
 			__u64 now)
 {
 	if (!st->cur.conn)
@@ -155,6 +151,13 @@ OTR_LAW int otr_current(const struct otr_strand *st, const struct otr_mind *mind
 	       (!otr_is_late(st) || OTR_GET(mind->open) == 1);
 }
 
+/* And may it be claimed by who tests nothing? */
+OTR_LAW int otr_current(const struct otr_strand *st, const struct otr_mind *mind,
+			__u64 now)
+{
+	return otr_believes(st, mind, now) && !otr_is_unsure(st, mind);
+}
+
 /* connect() said EINPROGRESS: the connection remembers what was current. */
 OTR_LAW void otr_r4_born(struct otr_strand *st, struct otr_mind *mind,
 			 struct otr_asked *asked, struct otr_exch *cur_ex,
@@ -166,7 +169,8 @@ OTR_LAW void otr_r4_born(struct otr_strand *st, struct otr_mind *mind,
 	asked->has_born = 1;
 	asked->born.conn = 0;
 	asked->born.pos = 0;
-	if (otr_is_known(st) && otr_current(st, mind, now)) {
+	asked->again = (__u8)otr_is_unsure(st, mind);
+	if (otr_is_known(st) && otr_believes(st, mind, now)) {
 		asked->born = st->cur;
 		otr_flight(mind, cur_ex, 1); /* it waits: it is not starving */
 	}
@@ -208,6 +212,8 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 	believed->conn = 0;
 	believed->pos = 0;
 	otr_refresh(st, cur_ex);
+	if (!asked->has_born)
+		asked->again = (__u8)otr_is_unsure(st, mind);
 	if (asked->has_born) {
 		if (otr_xref_open(&asked->born, born_ex)) {
 			*believed = asked->born;
@@ -217,7 +223,7 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 	} else if (otr_xref_open(&asked->claim, claim_ex)) {
 		*believed = asked->claim;
 		why = OTR_EVIDENCE_CLAIM;
-	} else if (otr_current(st, mind, now)) {
+	} else if (otr_believes(st, mind, now)) {
 		*believed = st->cur;
 		why = (enum otr_evidence)st->evidence;
 		weak = st->level == OTR_LEVEL_WEAK;
@@ -248,7 +254,8 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 		believed->conn = 0; /* nor is it to be believed at the answer */
 		return OTR_EVIDENCE_NONE;
 	}
-	if (otr_is_loop(st, mind) && otr_in_doubt(mind, why) && OTR_GET(mind->open) != 1)
+	if (otr_is_loop(st, mind) && (asked->again || otr_in_doubt(mind, why)) &&
+	    OTR_GET(mind->open) != 1)
 		return OTR_EVIDENCE_NONE;
 	return why;
 }
@@ -309,6 +316,7 @@ OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_mind *mind,
 	otr_join(st, open ? &parent : 0,
 		 weak ? OTR_LEVEL_WEAK : OTR_LEVEL_STRONG, conn);
 	st->by_born = asked->by_born;
+	st->by_again = asked->again;
 	if (open && OTR_GET(ex->inflight))
 		st->acted = 1; /* it has asked, and waits for another answer */
 	st->freed = conn;
@@ -328,6 +336,7 @@ OTR_LAW void otr_r2_more(struct otr_strand *st, const struct otr_mind *mind,
 		return; /* blocked in its own call: nothing new */
 	otr_join(st, open ? &asked->answered : 0, OTR_LEVEL_STRONG, conn);
 	st->by_born = asked->by_born;
+	st->by_again = asked->again;
 	/* The rest of what is being passed on; or it waits for another answer. */
 	if (open ? OTR_GET(ex->inflight) != 0 : asked->answered.conn != 0)
 		st->acted = 1;
@@ -383,14 +392,6 @@ OTR_LAW void otr_r5_one(struct otr_strand *st, __u64 now)
 {
 	st->entry_ns = now;
 	st->waited = 1;
-}
-
-/* R7. `child` is zeroed; `from`'s current must be fresh. */
-OTR_LAW void otr_r7_clone(const struct otr_strand *from, struct otr_strand *child,
-			  enum otr_evidence why)
-{
-	if (from->cur.conn && from->level >= OTR_LEVEL_STRONG)
-		otr_set(child, &from->cur, OTR_LEVEL_WEAK, why);
 }
 
 #include "handover.h"

@@ -2,10 +2,18 @@
 #ifndef OTR_HANDOVER_H
 #define OTR_HANDOVER_H
 
-/* handover.h - the rules about what one strand leaves to another: R6c, R9 and R10 of
+/* handover.h - the rules about what one strand leaves to another: R6c, R7, R9 and R10 of
  * causality.h, which says what they are, and through which they are to be had. */
 
 #include "mind.h"
+
+/* R7. `child` is zeroed; `from`'s current must be fresh. */
+OTR_LAW void otr_r7_clone(const struct otr_strand *from, struct otr_strand *child,
+			  enum otr_evidence why)
+{
+	if (from->cur.conn && from->level >= OTR_LEVEL_STRONG)
+		otr_set(child, &from->cur, OTR_LEVEL_WEAK, why);
+}
 
 /* R10: may this strand claim what it looks at? st->cur must be fresh. */
 OTR_LAW int otr_r10_claims(struct otr_strand *st, const struct otr_mind *mind,

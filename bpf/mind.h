@@ -28,6 +28,7 @@
 
 #define OTR_PROBATION 32   /* tests a process has to pass before it is believed */
 #define OTR_DISGRACE  3000 /* and after it failed one */
+#define OTR_AGAIN     256  /* tests before what may be put off is believed */
 #define OTR_RELAYED   100  /* R6c: after a lock was handed on: pools had 1 of 3,600 */
 
 enum otr_level {
@@ -60,6 +61,7 @@ struct otr_mind {
 	__u32 orphans;	/* outbound requests in flight that have no parent */
 	__u32 doubt;
 	__u32 doubt_born; /* the same of what connect() remembers: tested apart */
+	__u32 doubt_again; /* and of what is asked again at the end of a turn */
 	__u8 mux;
 	__u8 go; /* strands are goroutines: no turns, no tests */
 	__u8 moves; /* a request was answered by another reader of requests than its own */
@@ -97,7 +99,8 @@ struct otr_strand {
 	__u8 silent;	  /* another of this turn has not: its work may be yet to come */
 	__u8 puts_off;	  /* and such work was seen: see otr_is_late */
 	__u8 by_born;	  /* cur is known by an answer to what connect() remembered */
-	__u8 pad[7];
+	__u8 by_again;	  /* or to what was asked so: see otr_is_again */
+	__u8 pad[6];
 };
 
 /* What an outbound connection remembers of the requests on it. */
@@ -111,7 +114,8 @@ struct otr_asked {
 	__u8 weak;	/* what was believed was WEAK */
 	__u8 has_born;
 	__u8 by_born;	/* `believed` is of it */
-	__u8 pad[3];
+	__u8 again;	/* what is believed, or was at connect(), was asked so */
+	__u8 pad[2];
 	__u64 read_ns;	/* the last bytes of an answer */
 };
 
@@ -133,6 +137,7 @@ OTR_LAW void otr_mind_init(struct otr_mind *mind)
 	__builtin_memset(mind, 0, sizeof(*mind));
 	mind->doubt = OTR_PROBATION;
 	mind->doubt_born = OTR_PROBATION;
+	mind->doubt_again = OTR_AGAIN;
 	mind->relays = OTR_PROBATION;
 }
 
@@ -170,6 +175,7 @@ OTR_LAW void otr_set(struct otr_strand *st, const struct otr_xref *ref,
 	}
 	st->from_request = 0;
 	st->by_born = 0;
+	st->by_again = 0;
 }
 
 /* One of the descriptors that the wait returned is handled, at st->entry_ns: what comes when
@@ -275,6 +281,39 @@ OTR_LAW int otr_is_late(const struct otr_strand *st)
 	if (st->left <= 0 && st->silent)
 		return 1;
 	return st->puts_off && (st->left <= 0 || st->acted);
+}
+
+/*
+ * All are handled, and the last one has asked or answered: what asks now may be the last one
+ * again, or what another put off beside what it did at once. It is believed to be the last one,
+ * and so is whose answer that brings; it is claimed when OTR_AGAIN such answers were right. One
+ * that is wrong tells that work is put off.
+ */
+OTR_LAW int otr_is_again(const struct otr_strand *st)
+{
+	return st->by_again ||
+	       (st->turn_kind == OTR_TURN_MIXED && st->left <= 0 && st->acted);
+}
+
+OTR_LAW int otr_is_unsure(const struct otr_strand *st, const struct otr_mind *mind)
+{
+	return OTR_GET(mind->doubt_again) && OTR_GET(mind->open) != 1 &&
+	       otr_is_loop(st, mind) && otr_is_again(st);
+}
+
+/* R3: was what is current the one that is answered? What was asked again was not claimed. */
+OTR_LAW void otr_test(struct otr_strand *st, struct otr_mind *mind, int right)
+{
+	if (right)
+		otr_agreed(st->by_again	 ? &mind->doubt_again
+			   : st->by_born ? &mind->doubt_born
+					 : &mind->doubt);
+	else if (st->by_again && OTR_GET(mind->doubt_again))
+		OTR_PUT(mind->doubt_again, OTR_DISGRACE);
+	else
+		otr_disagreed(mind);
+	if (!right)
+		st->puts_off = 1;
 }
 
 /* Others that wait for something have nothing in flight: the request on a connection that has

@@ -96,8 +96,12 @@ static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st
 	struct otr_mind *mind = otr_mind_of(t->tgid);
 	struct otr_xref ref = {.conn = c->inode, .pos = mv->pos};
 
-	if (!ex || !mind || !st)
+	if (!mind || !st)
 		return 0;
+	if (!ex) { /* whose it is cannot be told */
+		otr_join(st, 0, OTR_LEVEL_NONE, c->inode);
+		return 0;
+	}
 	mind->go = t->go_goid != 0;
 	if (c->nonblock && !mind->go)
 		otr_want_waits(t);
@@ -229,8 +233,11 @@ static __noinline int otr_rule_letter(struct otr_task *t, struct otr_strand *st,
 	if (!box) {
 		bpf_map_update_elem(&otr_letters, &box_key, &fresh, BPF_ANY);
 		box = bpf_map_lookup_elem(&otr_letters, &box_key);
-		if (!box)
-			return 0;
+	}
+	if (!box) {
+		if (!write)
+			otr_join(st, 0, OTR_LEVEL_NONE, box_key);
+		return 0;
 	}
 	otr_refresh(st, otr_exch_of(st->cur.conn));
 	if (write)

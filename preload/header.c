@@ -12,8 +12,13 @@
 #include "preload/inject.h"
 #include "preload/told.h"
 
+#define PARENT_LEN 70 /* of a line traceparent */
 #define SAMPLE_BITS 56
 #define CALLS_MAX 4096 /* more, and it is a load generator: no one piece of work */
+/* Calls for which the kernel side found no parent: in a row, and in a process before it found one
+ * (R6c wants 100 wake-ups to be plain after one that was not). */
+#define UNTOLD_MAX   4096
+#define UNTOLD_FIRST 512
 
 /* splitmix64 over a counter that threads share: no two values alike. */
 uint64_t otr_random(void)
@@ -133,8 +138,12 @@ static char *put(char *out, const char *text, size_t len)
 	return out + len;
 }
 
-static char *put_line(char *out, const char *name, const char *value, size_t len)
+/* A list, where the head has `*room` bytes for it; it is left out where it has not. */
+static char *put_line(char *out, size_t *room, const char *name, const char *value, size_t len)
 {
+	if (strlen(name) + len + 2 > *room)
+		return out;
+	*room -= strlen(name) + len + 2;
 	out = put(out, name, strlen(name));
 	otr_share_text(out, value, len); /* another thread may be writing it */
 	return put(out + len, "\r\n", 2);
@@ -186,14 +195,51 @@ static void choose_own(struct otr_cause *cause, struct origin *out)
 		out->above = st->run.outer;
 }
 
+/* Of this process, or of who forked it. */
+static struct {
+	int32_t waits;	 /* the process in which who reads requests may sleep till work is done */
+	uint32_t late;	 /* `late` of the ring, as it was read last */
+	uint32_t untold; /* calls since, of which nobody has told whom they were for */
+} pools;
+
+void otr_may_sleep(void)
+{
+	if (otr_get(&pools.waits) == otr_shim.pid)
+		return;
+	otr_put(&pools.late, 0);
+	otr_put(&pools.waits, otr_shim.pid);
+}
+
+/*
+ * Does the kernel side tell whom this process's pools work for? It can where a thread that has
+ * read a request sleeps until the work is done, which the loop of an event-driven runtime (Bun,
+ * asyncio) does not; and it does so again and again where it can. Of a client's threads that
+ * come to no such end (Java's sendAsync) it never tells: their calls are not left without a
+ * header for that.
+ */
+static int are_told(const struct otr_ring *ring)
+{
+	uint32_t late = otr_get(&ring->late);
+
+	if (!late || (late == 1 && otr_get(&pools.waits) != otr_shim.pid))
+		return 0;
+	if (late != otr_get(&pools.late)) {
+		otr_put(&pools.late, late);
+		otr_put(&pools.untold, 0);
+	}
+	return __atomic_add_fetch(&pools.untold, 1, __ATOMIC_RELAXED) <=
+	       (late == 1 ? UNTOLD_FIRST : UNTOLD_MAX);
+}
+
 /* A thread of a pool, which reads no requests itself, asks while some are open: for whom is
  * known when it wakes who waits for it. Who says so then finds no other trace on the wire. */
 static int is_told_later(void)
 {
+	const struct otr_ring *ring = otr_ring_now();
 	const struct otr_self *self = otr_self_peek();
 
-	return otr_ring_now() && otr_ring_now()->late && otr_get(&otr_shim.mind.open) && self &&
-	       !self->strand.mine.conn;
+	return ring && otr_get(&otr_shim.mind.open) && self && !self->strand.mine.conn &&
+	       are_told(ring);
 }
 
 static int choose_served(struct otr_cause *cause, const struct otr_served *sv,
@@ -232,12 +278,15 @@ static int choose_trace(struct otr_cause *cause, const struct otr_served *sv,
 
 static char *put_lists(char *out, const struct origin *from, const struct iovec *iov, int n)
 {
-	size_t state = from->state_len, baggage = from->baggage_len;
+	size_t state = from->state_len, baggage = from->baggage_len, room;
 
+	if (!state && !baggage)
+		return out;
+	room = otr_head_room(iov, n) - PARENT_LEN; /* that fits: otr_head_read() */
 	if (state && state <= OTR_TRACESTATE_MAX && !otr_head_has(iov, n, "tracestate"))
-		out = put_line(out, "tracestate: ", from->state, from->state_len);
+		out = put_line(out, &room, "tracestate: ", from->state, state);
 	if (baggage && baggage <= OTR_BAGGAGE_MAX && !otr_head_has(iov, n, "baggage"))
-		out = put_line(out, "baggage: ", from->baggage, from->baggage_len);
+		out = put_line(out, &room, "baggage: ", from->baggage, baggage);
 	return out;
 }
 

@@ -33,6 +33,8 @@ void otr_header_orphan(struct otr_fd *f, uint32_t life, size_t rest, size_t at);
 uint64_t otr_random(void);
 /* One more request in the trace that the process was started in. */
 void otr_own_call(void);
+/* Who reads requests here may sleep until another thread has done the work. */
+void otr_may_sleep(void);
 
 #pragma GCC visibility pop
 

@@ -427,12 +427,22 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 		otr_moved(self, in->fd, f, OTR_DIR_IN, (uint64_t)ret, 0, seen, n);
 }
 
+/* While another thread has what is known of it, or it is nothing that we follow. */
+static void came_unseen(struct otr_self *self, int fd, ssize_t ret)
+{
+	enum otr_fd_kind kind = kind_of(fd);
+
+	otr_fd_unseen(fd, OTR_DIR_IN, ret);
+	if (ret > 0 && kind != OTR_FD_NEW && kind != OTR_FD_OTHER)
+		otr_rules_letter(self, 0, 0, otr_clock_ns());
+}
+
 static void came(struct otr_self *self, const struct otr_in *in, ssize_t ret, int error)
 {
 	struct otr_fd *f = otr_fd_of(in->fd);
 
 	if (!f)
-		otr_fd_unseen(in->fd, OTR_DIR_IN, ret);
+		came_unseen(self, in->fd, ret);
 	else if (f->kind == OTR_FD_STREAM)
 		received(self, in, f, ret, error);
 	else if (ret > 0 && (f->kind != OTR_FD_EVENT || ret == 8))

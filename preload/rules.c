@@ -46,6 +46,14 @@ static uint8_t is_foreign(const struct iovec *iov, int n)
 	return first < ' ' && first != '\r' && first != '\n' && (first < 0x14 || first > 0x17);
 }
 
+/* It read what cannot be told, as another thread was at it or a table is full: what it had in
+ * hand before is not what it works for now. */
+static void read_unknown(struct otr_strand *st, uint64_t key, uint64_t now)
+{
+	st->entry_ns = now;
+	otr_join(st, NULL, OTR_LEVEL_NONE, key);
+}
+
 /* R1 */
 static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t pos,
 		    uint64_t now, const struct iovec *iov, int n,
@@ -57,8 +65,12 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 
 	if (!otr_get(&otr_shim.alone))
 		otr_put(&otr_shim.alone, 1);
-	if (!sv)
+	if (!sv) {
+		read_unknown(st, f->inode, now);
 		return;
+	}
+	if (!f->nonblock)
+		otr_may_sleep();
 	if (first && !pos && f->seen_open)
 		f->foreign = is_foreign(iov, n);
 	if (f->nonblock && !st->waited && otr_is_alone())
@@ -173,12 +185,14 @@ void otr_rules_touch(struct otr_self *self, struct otr_fd *f)
 	otr_r10_touch(st, &otr_shim.mind, &f->asked, otr_clock_ns());
 }
 
-/* R9 */
+/* R9. `key` 0: something that another thread holds; who blocks reads what it waits for. */
 void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;
-	struct otr_box *box = otr_box_of(key);
+	struct otr_box *box = key ? otr_box_of(key) : NULL;
 
+	if (!box && !write && (key || otr_is_loop(st, &otr_shim.mind)))
+		read_unknown(st, key ? key : now, now);
 	if (!box)
 		return;
 	otr_refresh(st, otr_exch_of(st->cur.conn));

@@ -233,7 +233,7 @@ void otr_shims_greet(const struct otr_shims *s, struct shim *sh)
 
 	to->flags = s->say.flags;
 	to->threshold = s->say.threshold;
-	sh->rd.ring->late = s->late;
+	otr_shim_say_late(s, sh);
 	memcpy(to->hosts.name, s->say.hosts.name, sizeof(to->hosts.name));
 	__atomic_store_n(&to->hosts.n, s->say.hosts.n, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->rd.ring->paused, s->paused, __ATOMIC_RELEASE);

@@ -44,6 +44,8 @@ size_t otr_shims_alive(const struct otr_shims *s);
 
 /* Others tell late who did whose work: see `late` in bpf/ring.h. */
 void otr_shims_late(struct otr_shims *s);
+/* They have, of a thread of this process. */
+void otr_shims_handoff(struct otr_shims *s, uint32_t tgid);
 
 /* Has this process a ring? */
 bool otr_shims_has(const struct otr_shims *s, uint32_t tgid);

@@ -30,6 +30,7 @@ struct shim {
 	uint64_t base[OTR_SHIM_COUNTS]; /* and so much was before us */
 	struct holder *conns;
 	uint32_t parent; /* as the kernel said when the ring was found */
+	uint32_t handoffs; /* that were told of its threads */
 	uint32_t lies;	 /* sockets it spoke of that others hold and it does not */
 	uint64_t own[64]; /* connections at home here, by their low bits: no look-up */
 	struct {
@@ -73,6 +74,11 @@ struct otr_shims {
 struct shim *otr_shim_make(int fd, uint32_t tgid, uint32_t uid);
 void otr_shim_drop(struct shim *sh);
 bool otr_shim_has_ended(struct shim *sh, uint64_t now_ns);
+/* Whether, and how often, it was told late who did whose work in it. */
+static inline void otr_shim_say_late(const struct otr_shims *s, struct shim *sh)
+{
+	__atomic_store_n(&sh->rd.ring->late, s->late ? 1 + sh->handoffs : 0, __ATOMIC_RELAXED);
+}
 /* All that is said so far. */
 void otr_shims_greet(const struct otr_shims *s, struct shim *sh);
 /* shim_loss.c: counts a loss, once, where that is not what stands there. What such a process

@@ -199,6 +199,8 @@ static int from_kernel(void *arg, const struct otr_event *ev)
 	struct otr_sources *s = arg;
 	int rc = s->fn(s->fn_arg, ev);
 
+	if (ev->kind == OTR_EV_HANDOFF && s->shims)
+		otr_shims_handoff(s->shims, ev->tgid);
 	if (!s->seek || !ev->tgid)
 		return rc;
 	if (ev->kind == OTR_EV_PROC_EXEC || ev->kind == OTR_EV_PROC_EXIT)

@@ -252,14 +252,14 @@ case_own_flask() {
 }
 
 case_own_node() {
-	back && app own node "$SVC/calls.js" @PORT@ "$PRICES" || return 1
+	back && app own env -u UNDICI node "$SVC/calls.js" @PORT@ "$PRICES" || return 1
 	each own-node "$APP_PORT" /call ":$APP_PORT" --own
 }
 
 node_calls() { # NAME SETTING [JUDGE ARG..]: calls.js so set, with no timer of its own
 	local name=$1 setting=$2
 	shift 2
-	back && app own env OWN=0 SOCKETS=200 "$setting" node "$SVC/calls.js" @PORT@ "$PRICES" ||
+	back && app own env -u UNDICI OWN=0 SOCKETS=200 "$setting" node "$SVC/calls.js" @PORT@ "$PRICES" ||
 		return 1
 	each "$name" "$APP_PORT" /call ":$APP_PORT" --from 300 "$@"
 }
@@ -268,8 +268,7 @@ node_calls() { # NAME SETTING [JUDGE ARG..]: calls.js so set, with no timer of i
 case_node_immediate() { node_calls node-immediate DEFER=immediate; }
 case_node_timeout0() { node_calls node-timeout0 DEFER=timeout0; }
 case_node_two() { node_calls node-two TWICE=1; }
-# Both at once: that it puts something off is seen by and by.
-case_node_twice() { node_calls node-twice DEFER=twice --precision 99.9; }
+case_node_twice() { node_calls node-twice DEFER=twice; }
 
 # UNDICI: the folder of npm's undici, which gives its connections away after each turn.
 case_node_undici() {
@@ -283,7 +282,7 @@ case_node_undici() {
 # Handlers compute for 20 ms, and so does the timer: it is due long before its loop, which
 # reads its clock before that, seems to begin to wait for it.
 case_own_busy() {
-	back && app own env BUSY=20 OWN=50 node "$SVC/calls.js" @PORT@ "$PRICES" || return 1
+	back && app own env -u UNDICI BUSY=20 OWN=50 node "$SVC/calls.js" @PORT@ "$PRICES" || return 1
 	each own-busy "$APP_PORT" /call ":$APP_PORT" --own
 }
 

@@ -5,6 +5,7 @@
 
 bats_require_minimum_version 1.5.0
 load helpers
+load shim
 setup() {
 	live_setup
 	shim_setup
@@ -187,4 +188,43 @@ prepared() {
 	read -r _ _ _ right wrong _ <<<"${lines[1]}"
 	[ "$right" -gt 100 ]
 	[ "$wrong" -eq 0 ]
+}
+
+# What Bun does: one thread reads requests and waits for many, another asks for all of them.
+@test "a loop whose other threads ask: each request has a header, as with the library alone" {
+	cat >"$dir/loop.py" <<-'P'
+		import asyncio, sys, urllib.request
+		def ask(path):
+		    return urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[2]}{path}").read()
+		async def serve(reader, writer):
+		    path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+		    await asyncio.get_running_loop().run_in_executor(None, ask, path)
+		    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n")
+		    await writer.drain()
+		    writer.close()
+		async def main():
+		    server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]))
+		    await server.serve_forever()
+		asyncio.run(main())
+	P
+	relay
+	for source in "" --no-bpf; do
+		echo "# with '$source'"
+		rm -f "$dir/spans" "$dir/text"
+		: >"$dir/wire"
+		web=$(free_port)
+		# shellcheck disable=SC2086 # none is no argument
+		bg tracer "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" $source -- \
+			$PY "$dir/loop.py" "$web" "$relay"
+		up "$web"
+		curl -s -m 20 -Z "127.0.0.1:$web/[1-40]" >"$dir/answers"
+		[ "$(grep -c ok "$dir/answers")" -eq 40 ]
+		until_true 10 drained
+		kill "$(pgrep -P "$pid")"
+		ended "$pid"
+		cat "$dir/text"
+		[ "$(grep -ac '^traceparent' "$dir/wire")" -eq 40 ]
+		spans 'len(V) == 40' 'len(C) == 40' \
+			'all(c.attr["url.full"].endswith(parent(c).path) for c in C if c.parent)'
+	done
 }

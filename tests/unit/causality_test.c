@@ -20,6 +20,7 @@
  *	            which does: what that is evidence of, in `claims` too
  *	+6          6 ms pass
  *	D G N       the process has passed its tests; is written in Go; sockets do not block
+ *	A           but one of what is asked again at the end of a turn
  */
 
 #include <setjmp.h>
@@ -206,7 +207,11 @@ static void setting(struct world *w, char what)
 	case 'D':
 		w->mind.doubt = 0;
 		w->mind.doubt_born = 0;
+		w->mind.doubt_again = 0;
 		w->mind.relays = 0;
+		break;
+	case 'A':
+		w->mind.doubt_again = 1;
 		break;
 	case 'G':
 		w->mind.go = 1;
@@ -353,6 +358,15 @@ static const struct tale tales[] = {
 	{ "one does not, but is alone", "D W2 a< a< 1>", "a" },
 	{ "nor what connects then", "D W2 a< b< 1c w 1>", "-" },
 	{ "two at once", "D W2 a< 1> b< 2> 3>", "abb" },
+	{ "two at once, or what another put off", "D A W2 a< 1> b< 2> 3>", "ab-" },
+	{ "not while descriptors are left", "D A W3 a< 1> b< 2> 3>", "abb" },
+	{ "nor when it is alone", "D A w a< 1> 2> w b< 3> 4>", "aabb" },
+	{ "nor what connects so", "D A W2 a< 1> b< 2> 3c w 3>", "ab-" },
+	{ "nor what its answer brings", "D A W2 a< 1> b< 2> 3> w 3< 4>", "ab--" },
+	{ "until an answer was right",
+	  "D A W2 a< 1> b< 2> 3> w 2< w 3< b> w 1< a> W2 a< 1> b< 2> 3>", "ab-abb" },
+	{ "one that was wrong is held against such alone",
+	  "D A W2 a< 1> b< 2> 3> w 1< w 3< a> w c< 4>", "ab-c" },
 	{ "until one was seen that put it off", "D W2 a< 1> b< b> 2> W2 c< 3> a< 4>",
 	  "a-c-" },
 	{ "or goes with a request in flight", "D w a< 1> a> W2 b< 2> c< 3>", "ab-" },

@@ -9,10 +9,12 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "preload/header.h"
+#include "preload/inject.h"
 #include "preload/room.h"
 #include "preload/shim.h"
 #include "preload/told.h"
@@ -34,9 +36,11 @@ uint64_t otr_clock_ns(void)
 	return 1;
 }
 
+static const struct otr_self *me; /* a thread */
+
 const struct otr_self *otr_self_peek(void)
 {
-	return NULL;
+	return me;
 }
 
 int otr_on_other_stack(void)
@@ -59,7 +63,10 @@ static int begin(void **state)
 	memset(&ring, 0, sizeof(ring));
 	memset(&fd, 0, sizeof(fd));
 	memset(&otr_shim.started, 0, sizeof(otr_shim.started));
+	otr_shim.pid++; /* a child: it reads no requests yet */
+	otr_shim.mind.open = 0;
 	otr_shim.ring = &ring;
+	me = NULL;
 	served = otr_served_make(4);
 	return served ? 0 : -1;
 }
@@ -90,6 +97,87 @@ static const char *asks(void)
 
 	text[otr_header_make(&fd, &iov, 1, text)] = 0;
 	return text;
+}
+
+#define LISTS "GET / HTTP/1.1\r\nHost: h\r\ntracestate: a=1\r\nbaggage: b=2\r\n" \
+	      "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n"
+
+/* Of a head of `len` bytes. */
+static const char *asks_with(size_t len)
+{
+	static char head[OTR_HEAD_MAX + 2];
+	const struct iovec iov = {head, len};
+	int n = snprintf(head, sizeof(head), "GET / HTTP/1.1\r\nHost: h\r\nCookie: ");
+
+	memset(head + n, 'x', len - (size_t)n);
+	memcpy(head + len - 4, "\r\n\r\n", 4);
+	text[otr_header_make(&fd, &iov, 1, text)] = 0;
+	return text;
+}
+
+/* The lists that go with the trace count as well: what does not fit is left out. */
+static void lists_stay_within_the_limits_of_servers(void **state)
+{
+	static const size_t limits[] = {4096, 8192, 16384};
+	const size_t line = 70, with_state = line + 17, with_both = with_state + 14;
+
+	(void)state;
+	serves(LISTS, 0);
+	assert_int_equal(strlen(asks()), with_both);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(strlen(asks_with(limits[i] - with_both)), with_both);
+		assert_int_equal(strlen(asks_with(limits[i] - with_both + 1)), with_state);
+		assert_int_equal(strlen(asks_with(limits[i] - with_state + 1)), line + 14);
+		assert_int_equal(strlen(asks_with(limits[i] - line - 13)), line);
+		assert_int_equal(strlen(asks_with(limits[i] - line)), line);
+	}
+}
+
+/* A thread of a pool, which reads no requests, while one is open. */
+static void is_of_a_pool(void)
+{
+	static const struct otr_self pools;
+
+	me = &pools;
+	otr_shim.mind.open = 1;
+}
+
+/* So often it asks without a header, then with one. */
+static int asks_without(void)
+{
+	int n = 0;
+
+	while (!*asks() && n < 100000)
+		n++;
+	return n;
+}
+
+/* Nobody tells whom a loop's threads work for: Bun, asyncio. */
+static void the_threads_of_a_loop_name_a_trace(void **state)
+{
+	(void)state;
+	is_of_a_pool();
+	assert_int_equal(asks_without(), 0); /* no probes */
+	ring.late = 1;
+	assert_int_equal(asks_without(), 0);
+}
+
+/* Of who waits for a pool it may be told, and after so many calls it is not. */
+static void a_pool_names_none_while_it_is_told_of(void **state)
+{
+	(void)state;
+	is_of_a_pool();
+	ring.late = 1;
+	otr_may_sleep();
+	assert_int_equal(asks_without(), 512);
+	assert_int_equal(asks_without(), 0);
+	ring.late = 2;
+	assert_int_equal(asks_without(), 4096);
+	otr_shim.pid++;
+	ring.late = 3; /* whoever it was that waited */
+	assert_string_equal(asks(), "");
+	otr_shim.mind.open = 0; /* it is for nobody */
+	assert_int_equal(strlen(asks()), 70);
 }
 
 static uint8_t flag(void)
@@ -217,8 +305,11 @@ static void hosts_that_get_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(lists_stay_within_the_limits_of_servers),
 		TEST(thresholds),
 		TEST(a_share_of_traces),
+		TEST(the_threads_of_a_loop_name_a_trace),
+		TEST(a_pool_names_none_while_it_is_told_of),
 		TEST(what_came_in_is_respected),
 		TEST(of_what_is_let_go),
 		TEST(in_the_trace_it_was_started_in),

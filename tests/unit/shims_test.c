@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/base/secret_fold.c agent/base/secret_code.c
 // needs: agent/source/unix_peer.c agent/base/foreign.c preload/ring.c preload/real.c preload/find.c agent/source/ring.c
-// needs: agent/source/event.c agent/source/shim.c agent/source/shim_loss.c
+// needs: agent/source/event.c agent/source/shim.c agent/source/shim_loss.c agent/source/shim_late.c
 // needs: agent/source/shim_conn.c agent/source/offer.c agent/source/folder.c
 // needs: agent/source/watch.c agent/base/secret.c agent/base/secret_text.c agent/source/vouch.c
 // needs: agent/resource/procfs.c agent/base/keyed.c
@@ -38,6 +39,26 @@ static void what_is_said_is_heard(void **state)
 	assert_int_equal(otr_shim.ring->say.hosts.n, 2);
 	otr_shim.say.flags = OTR_RING_NO_INJECT; /* by its environment: it holds, too */
 	assert_true(otr_is_told(OTR_RING_NO_INJECT));
+}
+
+/* It counts on, whatever else is said meanwhile. */
+static void it_is_told_late(void **state)
+{
+	struct otr_ring_switches say = {.flags = 0};
+
+	(void)state;
+	joins();
+	assert_int_equal(otr_shim.ring->late, 0);
+	otr_shims_late(shims);
+	otr_shims_say(shims, &say);
+	assert_int_equal(otr_shim.ring->late, 1);
+	otr_shims_handoff(shims, 1); /* another's */
+	assert_int_equal(otr_shim.ring->late, 1);
+	otr_shims_handoff(shims, (uint32_t)getpid());
+	otr_shims_handoff(shims, (uint32_t)getpid());
+	assert_int_equal(otr_shim.ring->late, 3);
+	otr_shims_say(shims, &say);
+	assert_int_equal(otr_shim.ring->late, 3);
 }
 
 static void one_is_switched_off(void **state)
@@ -212,7 +233,7 @@ static void its_times(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_said_is_heard), TEST(one_is_switched_off),
+		TEST(what_is_said_is_heard), TEST(it_is_told_late), TEST(one_is_switched_off),
 		TEST(what_it_counts),	     TEST(what_it_cannot_have_counted),
 		TEST(what_it_has_not_spent_of_late),
 		TEST(its_switches_are_not_believed),

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/rules.c preload/serve.c
+/* letter_test.c - a loop is woken, or reads, while another thread has what is known of that. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "preload/header.h"
+#include "preload/room.h"
+#include "preload/shim.h"
+
+#define BOX (1ull << 32 | 7)
+
+struct otr_shim otr_shim;
+static struct otr_self self;
+static struct otr_fd a = {.inode = 4, .role = OTR_ROLE_SERVER, .nonblock = 1};
+static int no_room;
+
+uint64_t otr_clock_ns(void)
+{
+	return 1000;
+}
+
+void *otr_room_once(void *place, size_t size)
+{
+	void **at = place;
+
+	if (!*at && !no_room)
+		*at = calloc(1, size);
+	return *at;
+}
+
+int otr_is_alone(void)
+{
+	return 0;
+}
+
+int otr_ring_is_behind(void)
+{
+	return 0;
+}
+
+int otr_lets_go(const struct otr_fd *f, int dir)
+{
+	(void)f, (void)dir;
+	return 0;
+}
+
+void otr_passes_on(void)
+{
+}
+
+void otr_may_sleep(void)
+{
+}
+
+void otr_served_ids(struct otr_served *sv, const struct otr_fd *f, const struct iovec *iov, int n)
+{
+	(void)sv, (void)f, (void)iov, (void)n;
+}
+
+/* A request comes on the connection. */
+static void reads(struct otr_fd *f)
+{
+	struct otr_cause cause = {.evidence = 0};
+
+	otr_rules_moved(&self, f, OTR_DIR_IN, 1, 0, 1000, NULL, 0, &cause);
+}
+
+/* A loop that has read one request of the two things that it was woken for. */
+static int begin(void **state)
+{
+	(void)state;
+	free(otr_shim.served);
+	memset(&otr_shim, 0, sizeof(otr_shim));
+	memset(&self, 0, sizeof(self));
+	no_room = 0;
+	otr_mind_init(&otr_shim.mind);
+	otr_r5_wait(&self.strand, NULL, -1, 2, 1000);
+	reads(&a);
+	assert_int_equal(self.strand.cur.conn, 4);
+	assert_int_equal(self.strand.left, 1);
+	return 0;
+}
+
+static void is_for_nobody(void)
+{
+	assert_int_equal(self.strand.cur.conn, 0);
+	assert_int_equal(self.strand.left, 0);
+}
+
+static void while_another_writes(void **state)
+{
+	struct otr_box *box = otr_box_of(BOX);
+
+	(void)state;
+	assert_non_null(box);
+	otr_rules_letter(&self, BOX, 0, 1000);
+	is_for_nobody();
+	otr_box_leave(box);
+}
+
+static void what_another_thread_holds(void **state)
+{
+	(void)state;
+	otr_rules_letter(&self, 0, 0, 1000);
+	is_for_nobody();
+}
+
+/* It waits for its own answer. */
+static void but_who_blocks_goes_on(void **state)
+{
+	(void)state;
+	self.strand.loop = 0;
+	otr_rules_letter(&self, 0, 0, 1000);
+	assert_int_equal(self.strand.cur.conn, 4);
+}
+
+/* To write is to handle nothing. */
+static void nor_who_writes(void **state)
+{
+	struct otr_box *box = otr_box_of(BOX);
+
+	(void)state;
+	otr_rules_letter(&self, BOX, 1, 1000);
+	assert_int_equal(self.strand.cur.conn, 4);
+	otr_box_leave(box);
+}
+
+static void a_request_for_which_there_is_no_room(void **state)
+{
+	struct otr_fd b = a;
+
+	(void)state;
+	free(otr_shim.served);
+	otr_shim.served = NULL;
+	no_room = 1;
+	b.inode = 5;
+	reads(&b);
+	is_for_nobody();
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, begin)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(while_another_writes),
+		TEST(what_another_thread_holds),
+		TEST(but_who_blocks_goes_on),
+		TEST(nor_who_writes),
+		TEST(a_request_for_which_there_is_no_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
