@@ -27,6 +27,7 @@
 #include "agent/cmd.h"
 #include "agent/launch.h"
 #include "agent/loop.h"
+#include "agent/notseen.h"
 #include "agent/path.h"
 #include "agent/report.h"
 #include "agent/root.h"
@@ -35,6 +36,7 @@
 #include "agent/settings.h"
 #include "agent/sinks.h"
 #include "agent/switches.h"
+#include "bpf/ring.h"
 
 #define DRAIN_NS OTR_NS_PER_S
 
@@ -48,6 +50,7 @@ struct run {
 	bool carries; /* traced by the library in it; with both, nothing twice */
 	char library[4096];
 	struct otr_err notice; /* what is not used of these two, and why; "": nothing */
+	int uncarried; /* enum otr_uncarried: why nothing sees what it does itself; 0: it is seen */
 	struct otr_rules rules;
 	struct otr_ring_switches say; /* to the library */
 	struct otr_launch_root root; /* with the library: what CMD is told it is */
@@ -188,6 +191,7 @@ static int let_go(struct run *r, int bad, struct otr_err *err)
 	}
 	otr_root_began(r->session, (uint32_t)r->pid, r->root.names, r->path, !r->probes);
 	start_line(r);
+	otr_notseen_program(otr_sinks_notseen(r->sinks), (uint32_t)r->pid, r->uncarried, r->path);
 	if (r->notice.text[0])
 		otr_sinks_notice(r->sinks, r->notice.text);
 	r->began_ns = otr_now();
@@ -330,21 +334,33 @@ static int check_32bit(struct run *r, struct otr_err *err)
 	return OTR_EXIT_RUN_FAILED;
 }
 
+/* It is started without probes, too: it passes the library on to what it starts. */
+static int go_without_probes(struct run *r)
+{
+	r->uncarried = OTR_UNCARRIED_GO;
+	otr_err_set(&r->notice, "%s is a Go program: its system calls go past the library, so it "
+		    "is not seen, only what it starts; kernel probes see it: %s", r->argv[0],
+		    geteuid() ? "run otrace as root" : "leave out --no-bpf");
+	return 0;
+}
+
 /* A program that cannot carry the library may start others that can. */
 static int check_program(struct run *r, struct otr_err *err)
 {
 	static const char *const why[] = {
 		[OTR_LAUNCH_STATIC] = "is statically linked",
+		[OTR_LAUNCH_GO] = "is a Go program",
 		[OTR_LAUNCH_SETUID] = "runs with rights of its own (set-uid, set-gid, capabilities)",
 	};
-	enum otr_launch can = otr_launch_can(r->path);
+	enum otr_launch can = otr_launch_can(r->path, r->cfg->user);
 
 	if (can == OTR_LAUNCH_32BIT)
 		return check_32bit(r, err);
-	if (can != OTR_LAUNCH_STATIC && can != OTR_LAUNCH_SETUID)
+	if (can >= OTR_ARRAY_SIZE(why) || !why[can])
 		return 0;
 	if (!r->probes)
-		return refuse_program(r, why[can], err);
+		return can == OTR_LAUNCH_GO ? go_without_probes(r) :
+					      refuse_program(r, why[can], err);
 	otr_err_set(&r->notice, "%s %s: seen by kernel probes, no traceparent is put in",
 		    r->argv[0], why[can]);
 	return 0;

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
-#include "agent/base/foreign.h"
+#include "agent/base/elf_class.h"
 #include "agent/base/own.h"
 #include "agent/doctor.h"
 #include "agent/resource/procfs.h"
@@ -28,17 +28,13 @@ static void what(uint32_t pid, struct otr_check *ck)
 /* A 32-bit program numbers its system calls another way. */
 static void width(uint32_t pid, struct otr_check *ck)
 {
-	unsigned char ident[EI_NIDENT] = "";
-	char path[64];
-	int fd;
+	int class = otr_elf_class(pid);
 
-	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
-	fd = otr_foreign_open(AT_FDCWD, path);
 	ck->id = "program";
-	if (fd < 0 || !otr_foreign_at(fd, 0, ident, sizeof(ident))) {
+	if (class == ELFCLASSNONE) {
 		ck->state = OTR_HEALTH_LIMITED;
 		snprintf(ck->found, sizeof(ck->found), "may not be read");
-	} else if (ident[EI_CLASS] != ELFCLASS64) {
+	} else if (class != ELFCLASS64) {
 		ck->state = OTR_HEALTH_LIMITED;
 		snprintf(ck->found, sizeof(ck->found), "32 bits");
 		snprintf(ck->consequence, sizeof(ck->consequence),
@@ -46,8 +42,6 @@ static void width(uint32_t pid, struct otr_check *ck)
 	} else {
 		snprintf(ck->found, sizeof(ck->found), "64 bits");
 	}
-	if (fd >= 0)
-		close(fd);
 }
 
 static void go(uint32_t pid, struct otr_check *ck)

@@ -26,6 +26,10 @@
 #define NAME	"libotrace.so"
 #define SCRIPTS 4 /* one may be run by another, so often */
 
+#define HEADERS_MAX   256 /* program headers that are read */
+#define NOTES	      16  /* of a segment, so many are read */
+#define NOTE_GO_BUILD 4
+
 /* The loader takes LD_PRELOAD apart at blanks and colons. */
 static int cannot_name(const char *path, struct otr_err *err)
 {
@@ -59,23 +63,50 @@ int otr_launch_library(char *out, size_t size, struct otr_err *err)
 	return (int)n;
 }
 
-/* Has it a program header that names a loader? */
+/* Every Go program has a note of this type and name, however it was linked: cmd/internal/buildid.
+ * Notes: elf(5). */
+static bool has_go_note(int fd, const Elf64_Phdr *ph)
+{
+	uint64_t at = ph->p_offset, left = ph->p_filesz, size;
+	struct {
+		Elf64_Nhdr nh;
+		char name[4];
+	} note;
+
+	for (int i = 0; i < NOTES && left >= sizeof(note); i++) {
+		if (!otr_foreign_at(fd, at, &note, sizeof(note)))
+			return false;
+		if (note.nh.n_type == NOTE_GO_BUILD && !memcmp(note.name, "Go", 3))
+			return true;
+		size = sizeof(note.nh) + ((note.nh.n_namesz + 3ull) & ~3ull) +
+		       ((note.nh.n_descsz + 3ull) & ~3ull);
+		if (size > left)
+			return false;
+		at += size;
+		left -= size;
+	}
+	return false;
+}
+
+/* Has it a program header that names a loader? And is it Go's? */
 static enum otr_launch read_elf(int fd, const Elf64_Ehdr *eh)
 {
+	bool has_loader = false, is_go = false;
 	Elf64_Phdr ph;
 
 	if (eh->e_ident[EI_CLASS] == ELFCLASS32)
 		return OTR_LAUNCH_32BIT;
 	if (eh->e_ident[EI_CLASS] != ELFCLASS64 || eh->e_phentsize != sizeof(ph))
 		return OTR_LAUNCH_UNKNOWN;
-	for (unsigned int i = 0; i < eh->e_phnum; i++) {
-		if (pread(fd, &ph, sizeof(ph),
-			  (off_t)(eh->e_phoff + i * sizeof(ph))) != sizeof(ph))
+	for (unsigned int i = 0; i < eh->e_phnum && i < HEADERS_MAX; i++) {
+		if (!otr_foreign_at(fd, eh->e_phoff + i * sizeof(ph), &ph, sizeof(ph)))
 			return OTR_LAUNCH_UNKNOWN;
-		if (ph.p_type == PT_INTERP)
-			return OTR_LAUNCH_YES;
+		has_loader |= ph.p_type == PT_INTERP;
+		is_go |= ph.p_type == PT_NOTE && has_go_note(fd, &ph);
 	}
-	return OTR_LAUNCH_STATIC;
+	if (!has_loader)
+		return OTR_LAUNCH_STATIC;
+	return is_go ? OTR_LAUNCH_GO : OTR_LAUNCH_YES;
 }
 
 /* "#! /usr/bin/python3 -u": the path. */
@@ -94,17 +125,34 @@ static bool interpreter(const char *line, char *out, size_t size)
 	return true;
 }
 
-/* Then the loader takes no library from the environment. */
-static bool gains_rights(int fd)
+struct whose {
+	uid_t uid;
+	gid_t gid;
+};
+
+static struct whose whose_of(const char *user)
+{
+	const struct passwd *pw = user ? getpwnam(user) : NULL;
+
+	return pw ? (struct whose){pw->pw_uid, pw->pw_gid} : (struct whose){getuid(), getgid()};
+}
+
+/* Would it run with the rights of another user or group, or with capabilities that who starts it
+ * has not? Then the loader takes no library from the environment: ld.so(8), AT_SECURE. */
+static bool gains_rights(int fd, const struct whose *who)
 {
 	struct stat st;
 
-	return (!fstat(fd, &st) && st.st_mode & (S_ISUID | S_ISGID)) ||
-	       fgetxattr(fd, "security.capability", NULL, 0) > 0;
+	if (fstat(fd, &st))
+		return false;
+	return (st.st_mode & S_ISUID && st.st_uid != who->uid) ||
+	       (st.st_mode & S_ISGID && st.st_mode & S_IXGRP && st.st_gid != who->gid) ||
+	       (who->uid && fgetxattr(fd, "security.capability", NULL, 0) > 0);
 }
 
-enum otr_launch otr_launch_can(const char *path)
+enum otr_launch otr_launch_can(const char *path, const char *user)
 {
+	const struct whose who = whose_of(user);
 	enum otr_launch can = OTR_LAUNCH_UNKNOWN;
 	char next[PATH_MAX];
 	union {
@@ -123,7 +171,7 @@ enum otr_launch otr_launch_can(const char *path)
 		if (n >= (ssize_t)sizeof(head.eh) &&
 		    !memcmp(head.eh.e_ident, ELFMAG, SELFMAG))
 			can = read_elf(fd, &head.eh);
-		if (can == OTR_LAUNCH_YES && getuid() && gains_rights(fd))
+		if ((can == OTR_LAUNCH_YES || can == OTR_LAUNCH_GO) && gains_rights(fd, &who))
 			can = OTR_LAUNCH_SETUID;
 		close(fd);
 		if (can != OTR_LAUNCH_UNKNOWN ||

@@ -16,13 +16,15 @@ int otr_launch_library(char *out, size_t size, struct otr_err *err);
 enum otr_launch {
 	OTR_LAUNCH_YES,
 	OTR_LAUNCH_STATIC, /* no dynamic loader runs in it */
+	OTR_LAUNCH_GO,	   /* it loads the library, and calls the kernel itself */
 	OTR_LAUNCH_SETUID, /* the loader takes no libraries from the environment */
 	OTR_LAUNCH_32BIT,  /* the loader would say so on its standard error */
 	OTR_LAUNCH_UNKNOWN, /* not a program we can read: a script, or foreign */
 };
 
-/* Can the program at `path` carry the library? Of a script: its interpreter. */
-enum otr_launch otr_launch_can(const char *path);
+/* Can the program at `path` carry the library, run by `user` (NULL: by our real user)? Of a
+ * script: its interpreter. */
+enum otr_launch otr_launch_can(const char *path, const char *user);
 
 /* The span that the program is, made before it starts. */
 struct otr_launch_root {

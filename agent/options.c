@@ -104,7 +104,8 @@ const struct otr_option otr_option_table[] = {
 
 	{ TEXT("output", output, "FILE", R | A | P), .letter = 'o',
 	  .group = "show",
-	  .help = "Write traces and summary to FILE. No colour then." },
+	  .help = "Write traces and summary to FILE, made readable by its "
+		  "owner alone. No colour then." },
 	{ WORD("format", format, "F", formats, R | A | P), .group = "show",
 	  .fallback = "text",
 	  .help = "How traces are printed: text, line or jsonl. "
@@ -156,11 +157,11 @@ const struct otr_option otr_option_table[] = {
 	  .env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT "
 		 "OTEL_EXPORTER_OTLP_ENDPOINT",
 	  .help = "Send spans by OTLP to URL. "
-		  "http(s)://HOST:4318, file:X.jsonl. Repeatable." },
+		  "http(s)://HOST:4318, file:X.jsonl (mode 0600). Repeatable." },
 
 	{ TEXT("record", record, "FILE", R | A), .group = "keep",
 	  .help = "Keep the raw events, for replay. "
-		  "The file holds what was on the wire." },
+		  "The file holds what was on the wire; its owner alone reads it." },
 
 	{ TEXT("btf", btf, "FILE", R | A | G | D), .group = "machine",
 	  .help = "Type information of the running kernel. "

@@ -49,9 +49,9 @@ static void name_if_32bit(struct otr_session *s, uint32_t tgid)
 	char path[32], exe[512];
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
-	if (s->cfg.no_probes || otr_elf_class(path) != ELFCLASS32)
+	if (s->cfg.no_probes || otr_elf_class(tgid) != ELFCLASS32)
 		return;
+	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
 	n = readlink(path, exe, sizeof(exe) - 1);
 	exe[n > 0 ? n : 0] = 0;
 	otr_notseen_program(otr_sinks_notseen(s->cfg.sinks), tgid, OTR_UNCARRIED_32BIT, exe);

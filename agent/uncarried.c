@@ -31,6 +31,8 @@ static const struct words words[] = {
 	{OTR_UNCARRIED_ROOT, "under its root directory there is no libotrace.so", STEP_PROBES},
 	{OTR_UNCARRIED_APART, "its rings could not be offered: it has another network namespace "
 			      "and another root directory", STEP_PROBES},
+	{OTR_UNCARRIED_LEFT_OUT, "uses the network, and the library leaves shells, debuggers, build tools "
+				 "and login services alone", STEP_PROBES},
 	{OTR_UNCARRIED_DEEP, "module opened with RTLD_DEEPBIND or dlmopen(): its calls go past "
 			     "the library", STEP_PROBES},
 };

@@ -57,6 +57,7 @@ enum otr_uncarried {
 	OTR_UNCARRIED_CLEARED = 'c', /* nothing of ours is in its environment */
 	OTR_UNCARRIED_ROOT = 'r',    /* under its root directory the library is not there */
 	OTR_UNCARRIED_APART = 'a',   /* it has the library, and no way to the doors */
+	OTR_UNCARRIED_LEFT_OUT = 'l', /* a program of the system in which the library does nothing */
 	OTR_UNCARRIED_DEEP = 'd',    /* not a program: a module opened with RTLD_DEEPBIND or dlmopen() */
 };
 
@@ -70,7 +71,7 @@ enum otr_shim_count {
 	OTR_SHIM_SPLIT,	      /* whose head came in several calls */
 	OTR_SHIM_ODD,	      /* calls with flags, sizes or methods we leave alone */
 	OTR_SHIM_UNKNOWN,     /* the trace they belong to is not known */
-	OTR_SHIM_CUT_SHORT,   /* the kernel took less than the request line */
+	OTR_SHIM_CUT_SHORT,   /* the kernel took less than the request line, or might not take all of ours */
 	OTR_SHIM_DENIED,      /* to a host that is to get none */
 	OTR_SHIM_NAMELESS,    /* not observed, and nothing above it that could be named */
 	OTR_SHIM_LET_GO,      /* requests that began while `paused`, and their answers */

@@ -22,6 +22,8 @@
 #include "agent/base/err.h"
 #include "agent/base/log.h"
 #include "agent/base/own.h"
+#include "agent/base/secret.h"
+#include "agent/proto/url.h"
 #include "exporters/exporter.h"
 
 #define BASE_VAR    "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -105,6 +107,18 @@ static bool has(CURLU *u, CURLUPart part)
 	return !curl_url_get(u, part, &v, 0) && v && *v;
 }
 
+static int hide_path(CURLU *u)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
+	OTR_AUTO(str_free) char *path = NULL;
+
+	if (curl_url_get(u, CURLUPART_PATH, &path, 0))
+		return -ENOMEM;
+	otr_url_path_words(&out, otr_slice_str(path));
+	otr_buf_byte(&out, 0);
+	return out.rc || curl_url_set(u, CURLUPART_PATH, out.data, 0) ? -ENOMEM : 0;
+}
+
 /* What people may see of `u`; `u` is spoilt by it. */
 static char *shown(CURLU *u)
 {
@@ -116,6 +130,9 @@ static char *shown(CURLU *u)
 	}
 	if (has(u, CURLUPART_QUERY))
 		curl_url_set(u, CURLUPART_QUERY, "REDACTED", 0);
+	curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
+	if (hide_path(u))
+		return NULL;
 	curl_url_get(u, CURLUPART_URL, &out, 0);
 	return out;
 }
@@ -159,14 +176,18 @@ int otr_otlp_http_endpoint(const char *url, char *host, size_t size,
 	return 0;
 }
 
-/* Never quotes a URL it could not take apart: there may be a password in it. */
+/* Of a URL that it could not take apart, http://HOST:PORT is shown, and nothing behind it: there
+ * may be a password or a token in it. */
 static int bad_url(const struct otr_destination *dest, struct otr_err *err)
 {
-	bool secret = strchr(dest->url, '@') != NULL;
+	const char *colon = strstr(dest->url, "://"), *host = colon ? colon + 3 : dest->url;
+	size_t n = (size_t)(host - dest->url) + strcspn(host, "/?#");
+	bool secret = strchr(dest->url, '@') ||
+		      otr_secret_within((struct otr_slice){dest->url, n});
 
-	otr_err_set(err, "export to %s (from %s): this is no URL of OTLP/HTTP",
-		    secret ? "a URL with credentials" : dest->url,
-		    dest->origin);
+	otr_err_set(err, "export to %.*s%s (from %s): this is no URL of OTLP/HTTP",
+		    secret ? 0 : (int)n, dest->url,
+		    secret ? "a URL with credentials" : dest->url[n] ? "/.." : "", dest->origin);
 	otr_err_hint(
 		err,
 		"right: http://localhost:4318, https://collector.example/otlp");

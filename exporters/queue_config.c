@@ -13,6 +13,7 @@
 #include "agent/base/err.h"
 #include "agent/base/log.h"
 #include "agent/base/own.h"
+#include "agent/base/secret.h"
 #include "exporters/exporter.h"
 #include "exporters/otlp_config.h"
 
@@ -77,11 +78,13 @@ static void no_exporter(const struct otr_destination *dest, struct otr_err *err)
 	OTR_AUTO(otr_buf_fini) struct otr_buf list = { 0 };
 	size_t n = strcspn(dest->url, ":");
 	bool any = dest->url[n] && n < 32;
+	struct otr_slice shown = {dest->url, any ? n + 1 : strcspn(dest->url, "@/:?")};
 
+	if (otr_secret_within(shown))
+		shown = OTR_SLICE(OTR_SECRET_HIDDEN);
 	list_schemes(&list);
 	otr_err_set(err, "export to %.*s (from %s): no exporter for that",
-		    any ? (int)n + 1 : (int)strcspn(dest->url, "@/:?"),
-		    dest->url, dest->origin);
+		    OTR_SLICE_ARG(shown), dest->origin);
 	otr_err_hint(err, "right: a URL that begins with %.*s",
 		     OTR_SLICE_ARG(otr_buf_view(&list)));
 	if (!strncasecmp(dest->url, "grpc", 4))

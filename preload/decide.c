@@ -45,15 +45,16 @@ int otr_is_wanted(enum otr_head head, int plain)
 	return head == OTR_HEAD_WHOLE && plain;
 }
 
-/* Why a request with a whole head gets none, all the same; OTR_SHIM_COUNTS: it does. */
+/* Why a request with a whole head gets none, all the same; OTR_SHIM_COUNTS: it does, and the
+ * kernel takes *room bytes at once. */
 static enum otr_shim_count refused(int fd, const struct otr_fd *f, const struct otr_fd *talk,
-				   const struct iovec *iov, int n)
+				   const struct iovec *iov, int n, size_t *room)
 {
 	if (f->barred || otr_target_is_barred(iov, n) || otr_header_denied(talk, iov, n))
 		return OTR_SHIM_DENIED;
 	if (f->began != otr_shim.pid || talk->greeted || otr_peer_greeted(f))
 		return OTR_SHIM_UNPROVED;
-	return otr_is_proved(fd, f, talk) ? OTR_SHIM_COUNTS : OTR_SHIM_UNPROVED;
+	return otr_is_proved(fd, f, talk, room) ? OTR_SHIM_COUNTS : OTR_SHIM_UNPROVED;
 }
 
 static size_t make(struct otr_self *self, struct otr_fd *f, const struct iovec *iov, int n,
@@ -66,6 +67,16 @@ static size_t make(struct otr_self *self, struct otr_fd *f, const struct iovec *
 	if (!len)
 		otr_count(f->let_next ? OTR_SHIM_NAMELESS : OTR_SHIM_UNKNOWN);
 	return len;
+}
+
+/* Where the kernel may take a part of it, none goes in. */
+static size_t fit(struct otr_fd *f, size_t at, size_t added, size_t room)
+{
+	if (!added || at + added <= room)
+		return added;
+	f->cause.ids = OTR_IDS_NONE;
+	otr_count(OTR_SHIM_CUT_SHORT);
+	return 0;
 }
 
 /* For want of CPU it will not be told, and there is none above it that a header could name:
@@ -84,7 +95,7 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 {
 	enum otr_shim_count no;
 	enum otr_head head;
-	size_t added;
+	size_t added, room = 0;
 
 	f->cause.ids = OTR_IDS_NONE; /* of a call that the kernel refused */
 	if (!may_add(f) || is_nameless(self, f, now))
@@ -93,13 +104,14 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 	/* A head was read, so the message can be. */
 	if (!otr_is_wanted(head, head == OTR_HEAD_WHOLE && is_plain(o, seen)))
 		return 0;
-	no = refused(o->fd, f, f, seen->iov, seen->n);
+	no = refused(o->fd, f, f, seen->iov, seen->n, &room);
 	*header = no == OTR_SHIM_COUNTS ? otr_header_claim(f) : NULL;
 	if (!*header) {
 		otr_count(no == OTR_SHIM_COUNTS ? OTR_SHIM_ODD : no);
 		return 0;
 	}
 	added = make(self, f, seen->iov, seen->n, now, (*header)->text);
+	added = fit(f, seen->at, added, room);
 	if (added)
 		return added;
 	otr_header_free(f);
@@ -112,11 +124,12 @@ size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const str
 {
 	struct otr_fd *talk = otr_fd_talk(f);
 	enum otr_shim_count no;
+	size_t room; /* a TLS library sends its records to their end */
 
 	talk->cause.ids = OTR_IDS_NONE; /* of a call that was refused */
 	if (!may_add(talk) || !otr_is_wanted(otr_head_read(iov, n, at), plain))
 		return 0;
-	no = refused(fd, f, talk, iov, n);
+	no = refused(fd, f, talk, iov, n, &room);
 	if (no == OTR_SHIM_COUNTS)
 		return make(self, talk, iov, n, now, out);
 	otr_count(no);

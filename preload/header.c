@@ -12,6 +12,7 @@
 #include "preload/inject.h"
 #include "preload/told.h"
 
+#define PARENT_LEN 70 /* of a line traceparent */
 #define SAMPLE_BITS 56
 #define CALLS_MAX 4096 /* more, and it is a load generator: no one piece of work */
 /* Calls for which the kernel side found no parent: in a row, and in a process before it found one
@@ -137,8 +138,12 @@ static char *put(char *out, const char *text, size_t len)
 	return out + len;
 }
 
-static char *put_line(char *out, const char *name, const char *value, size_t len)
+/* A list, where the head has `*room` bytes for it; it is left out where it has not. */
+static char *put_line(char *out, size_t *room, const char *name, const char *value, size_t len)
 {
+	if (strlen(name) + len + 2 > *room)
+		return out;
+	*room -= strlen(name) + len + 2;
 	out = put(out, name, strlen(name));
 	otr_share_text(out, value, len); /* another thread may be writing it */
 	return put(out + len, "\r\n", 2);
@@ -273,12 +278,15 @@ static int choose_trace(struct otr_cause *cause, const struct otr_served *sv,
 
 static char *put_lists(char *out, const struct origin *from, const struct iovec *iov, int n)
 {
-	size_t state = from->state_len, baggage = from->baggage_len;
+	size_t state = from->state_len, baggage = from->baggage_len, room;
 
+	if (!state && !baggage)
+		return out;
+	room = otr_head_room(iov, n) - PARENT_LEN; /* that fits: otr_head_read() */
 	if (state && state <= OTR_TRACESTATE_MAX && !otr_head_has(iov, n, "tracestate"))
-		out = put_line(out, "tracestate: ", from->state, from->state_len);
+		out = put_line(out, &room, "tracestate: ", from->state, state);
 	if (baggage && baggage <= OTR_BAGGAGE_MAX && !otr_head_has(iov, n, "baggage"))
-		out = put_line(out, "baggage: ", from->baggage, from->baggage_len);
+		out = put_line(out, &room, "baggage: ", from->baggage, baggage);
 	return out;
 }
 

@@ -283,12 +283,17 @@ static inline int names(const char *line, size_t len, const char *name)
 #define LINE_LEN 70   /* of our traceparent */
 #define FIELDS_MAX 97 /* and at most three are added */
 
-static int nears_limit(size_t len, int fields)
+static size_t room_in(size_t len)
 {
 	for (size_t limit = 4096; limit <= OTR_HEAD_MAX; limit *= 2)
-		if (len <= limit && len + LINE_LEN > limit)
-			return 1;
-	return fields > FIELDS_MAX;
+		if (len <= limit)
+			return limit - len;
+	return SIZE_MAX; /* it is refused already, or never */
+}
+
+static int nears_limit(size_t len, int fields)
+{
+	return room_in(len) < LINE_LEN || fields > FIELDS_MAX;
 }
 
 /* What a head is that ends at `len` and holds `fields`, `hosts` of them Host. */
@@ -385,6 +390,17 @@ int otr_head_has(const struct iovec *iov, int n, const char *name)
 			return 1;
 	}
 	return 0;
+}
+
+size_t otr_head_room(const struct iovec *iov, int n)
+{
+	struct cursor c = begin(iov, n);
+	char text[2];
+
+	while (next_line(&c) && c.pos <= OTR_HEAD_MAX)
+		if (peek(c, text, sizeof(text)) == 2 && text[0] == '\r' && text[1] == '\n')
+			return room_in(c.pos + 2);
+	return SIZE_MAX;
 }
 
 /* The rest of the line, without the blanks at its ends. */

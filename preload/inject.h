@@ -81,6 +81,10 @@ size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *ou
 /* Is there such a header at all, whatever its value? */
 int otr_head_has(const struct iovec *iov, int n, const char *name);
 
+/* How many bytes a head can take until it reaches a limit that servers have; SIZE_MAX: it is no
+ * head, or a longer one than any of these. */
+size_t otr_head_room(const struct iovec *iov, int n);
+
 /*
  * The caller's `n` bytes went out with `added` bytes put in at `at` (0 < at < n: what follows
  * carries the rest of them), and the kernel took

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/program.h"
 #include "preload/proof.h"
 #include "preload/real.h"
 #include "preload/shim.h"
@@ -66,8 +67,10 @@ int connect(int fd, const struct sockaddr *to, socklen_t len)
 	uint64_t start_ns = otr_is_off() ? 0 : otr_clock_ns();
 	int ret = otr_real.connect(fd, to, len), error = errno;
 
-	if (!ret || error == EINPROGRESS || otr_dial_is_failure(error))
+	if (!ret || error == EINPROGRESS || otr_dial_is_failure(error)) {
 		dialled(fd, to, len, start_ns, ret, error);
+		otr_left_out_tell(fd);
+	}
 	errno = error;
 	return ret;
 }
@@ -79,6 +82,7 @@ static int accepted(int fd)
 	int error = errno;
 	struct otr_self *self = otr_is_off() || fd < 0 ? NULL : otr_enter();
 
+	otr_left_out_tell(fd);
 	if (self) {
 		otr_fd_made(fd, OTR_ROLE_SERVER);
 		otr_ring_ready();
@@ -105,8 +109,10 @@ int listen(int fd, int backlog)
 {
 	int ret = otr_real.listen(fd, backlog);
 
-	if (!ret)
+	if (!ret) {
 		otr_put(&otr_shim.listens, 1);
+		otr_left_out_tell(fd);
+	}
 	return ret;
 }
 

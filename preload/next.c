@@ -47,11 +47,18 @@ static const char *const names[OTR_NEXT_MAX] = {
 	[OTR_SSL_FREE] = "SSL_free",
 	[OTR_SSL_EARLY] = "SSL_write_early_data",
 	[OTR_SSL_SENDFILE] = "SSL_sendfile",
+	[OTR_SSL_WBIO] = "SSL_get_wbio",
+	[OTR_BIO_TYPE] = "BIO_method_type",
+	[OTR_BIO_NAME] = "BIO_method_name",
 	[OTR_GNUTLS_EARLY] = "gnutls_record_send_early_data",
 	[OTR_GNUTLS_SEND] = "gnutls_record_send",
 	[OTR_GNUTLS_RECV] = "gnutls_record_recv",
 	[OTR_GNUTLS_HANDSHAKE] = "gnutls_handshake",
 	[OTR_GNUTLS_DEINIT] = "gnutls_deinit",
+	[OTR_GNUTLS_CORK] = "gnutls_record_cork",
+	[OTR_GNUTLS_SEND2] = "gnutls_record_send2",
+	[OTR_GNUTLS_SEND_RANGE] = "gnutls_record_send_range",
+	[OTR_GNUTLS_SEND_FILE] = "gnutls_record_send_file",
 	[OTR_PQ_EXEC] = "PQexec",
 	[OTR_PQ_EXEC_PARAMS] = "PQexecParams",
 	[OTR_PQ_EXEC_PREPARE] = "PQprepare",
@@ -143,7 +150,27 @@ static void *look_up(const char *name, const void *from)
 	return fn || !map ? fn : anywhere(map, name);
 }
 
-void *otr_next(enum otr_next_fn which, const void *from)
+static const struct link_map *module_of(const void *at, Dl_info *info)
+{
+	struct link_map *map = NULL;
+
+	if (!dlsym || !dlopen || !dlclose || !dladdr1 ||
+	    !dladdr1(at, info, (void **)&map, RTLD_DL_LINKMAP))
+		return NULL;
+	return map;
+}
+
+static void *look_up_for(const char *name, const void *fn)
+{
+	Dl_info info;
+	const struct link_map *map = module_of(fn, &info);
+
+	return map ? in_scope_of(map, name) : NULL;
+}
+
+/* What is found is kept for the address it was looked up for. */
+static void *once(enum otr_next_fn which, const void *from,
+		  void *(*look)(const char *name, const void *from))
 {
 	uintptr_t at = (uintptr_t)from, was;
 	int error = errno;
@@ -156,7 +183,7 @@ void *otr_next(enum otr_next_fn which, const void *from)
 		if (!was)
 			break;
 	}
-	fn = look_up(names[which], from);
+	fn = look(names[which], from);
 	for (uint32_t i = 0; fn && i < SITES; i++) {
 		was = 0;
 		if (!__atomic_compare_exchange_n(&sites[which][i].from, &was, BUSY, 0,
@@ -170,14 +197,14 @@ void *otr_next(enum otr_next_fn which, const void *from)
 	return fn;
 }
 
-static const struct link_map *module_of(const void *at, Dl_info *info)
+void *otr_next(enum otr_next_fn which, const void *from)
 {
-	struct link_map *map = NULL;
+	return once(which, from, look_up);
+}
 
-	if (!dlsym || !dlopen || !dlclose || !dladdr1 ||
-	    !dladdr1(at, info, (void **)&map, RTLD_DL_LINKMAP))
-		return NULL;
-	return map;
+void *otr_next_for(enum otr_next_fn which, const void *fn)
+{
+	return once(which, fn, look_up_for);
 }
 
 /* Its ELF header lies at its beginning. */

@@ -27,11 +27,18 @@ enum otr_next_fn {
 	OTR_SSL_FREE,
 	OTR_SSL_EARLY,
 	OTR_SSL_SENDFILE,
+	OTR_SSL_WBIO,
+	OTR_BIO_TYPE,
+	OTR_BIO_NAME,
 	OTR_GNUTLS_EARLY,
 	OTR_GNUTLS_SEND,
 	OTR_GNUTLS_RECV,
 	OTR_GNUTLS_HANDSHAKE,
 	OTR_GNUTLS_DEINIT,
+	OTR_GNUTLS_CORK,
+	OTR_GNUTLS_SEND2,
+	OTR_GNUTLS_SEND_RANGE,
+	OTR_GNUTLS_SEND_FILE,
 	OTR_PQ_EXEC,
 	OTR_PQ_EXEC_PARAMS,
 	OTR_PQ_EXEC_PREPARE,
@@ -51,6 +58,10 @@ enum otr_next_fn {
 /* The function that a call returning to `from` would have reached without us, or NULL: then
  * nothing may be called. errno is kept. */
 void *otr_next(enum otr_next_fn which, const void *from);
+
+/* The function of that name which the module that has `fn` calls: its own, or one of a library
+ * that it was linked with. NULL: none, or the module is the program itself. errno is kept. */
+void *otr_next_for(enum otr_next_fn which, const void *fn);
 
 /* Where the module (library or program) that has `fn` begins and ends; 0: not known. */
 int otr_next_module(const void *fn, uintptr_t *begin, uintptr_t *end);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "preload/next.h"
@@ -44,6 +45,30 @@ static ssize_t make_io_ex(const struct otr_tls_call *c, void *buf, size_t n)
 	return ret > 0 ? (ssize_t)done : ret;
 }
 
+#define FILTER	 0x0200 /* BIO_TYPE_FILTER: it stands before another BIO */
+#define MEMORY	 1	/* the low bytes of BIO_TYPE_MEM and BIO_TYPE_BIO */
+#define BIO_PAIR 19
+
+/* BIOs of OpenSSL's own that keep what is written to them. By name, where it is known:
+ * programs give BIOs of their own the type of these (curl). */
+static int keeps(int type, const char *name)
+{
+	if (type & FILTER || !name)
+		return type & FILTER || (type & 0xff) == MEMORY || (type & 0xff) == BIO_PAIR;
+	return !strcmp(name, "memory buffer") || !strcmp(name, "secure memory buffer") ||
+	       !strcmp(name, "BIO pair");
+}
+
+static int is_direct(const struct otr_tls_call *c)
+{
+	void *(*wbio)(const void *) = otr_next_for(OTR_SSL_WBIO, c->next);
+	int (*type)(const void *) = otr_next_for(OTR_BIO_TYPE, c->next);
+	const char *(*name)(const void *) = otr_next_for(OTR_BIO_NAME, c->next);
+	void *bio = wbio && type ? wbio(c->session) : NULL;
+
+	return bio && !keeps(type(bio), name ? name(bio) : NULL);
+}
+
 static ssize_t make_plain(const struct otr_tls_call *c, void *buf, size_t n)
 {
 	(void)buf;
@@ -65,7 +90,7 @@ int SSL_write(void *ssl, const void *buf, int n)
 		return missing();
 	if (n <= 0)
 		return ((io_fn)next)(ssl, (void *)buf, n);
-	return (int)otr_tls_write(&(struct otr_tls_call){ssl, next, make_io, 0}, buf,
+	return (int)otr_tls_write(&(struct otr_tls_call){ssl, next, make_io, 0, is_direct}, buf,
 				  (size_t)n);
 }
 
@@ -77,7 +102,7 @@ int SSL_read(void *ssl, void *buf, int n)
 		return missing();
 	if (n <= 0)
 		return ((io_fn)next)(ssl, buf, n);
-	return (int)otr_tls_read(&(struct otr_tls_call){ssl, next, make_io, 0}, buf,
+	return (int)otr_tls_read(&(struct otr_tls_call){ssl, next, make_io, 0, NULL}, buf,
 				 (size_t)n);
 }
 
@@ -97,7 +122,7 @@ int SSL_write_ex(void *ssl, const void *buf, size_t n, size_t *done)
 		return missing() + 1;
 	if (!n || n > SSIZE_MAX || !done)
 		return ((io_ex_fn)next)(ssl, (void *)buf, n, done);
-	return as_ex(otr_tls_write(&(struct otr_tls_call){ssl, next, make_io_ex, 0}, buf,
+	return as_ex(otr_tls_write(&(struct otr_tls_call){ssl, next, make_io_ex, 0, is_direct}, buf,
 				   n),
 		     done);
 }
@@ -110,7 +135,7 @@ int SSL_read_ex(void *ssl, void *buf, size_t n, size_t *done)
 		return missing() + 1;
 	if (!n || n > SSIZE_MAX || !done)
 		return ((io_ex_fn)next)(ssl, buf, n, done);
-	return as_ex(otr_tls_read(&(struct otr_tls_call){ssl, next, make_io_ex, 0}, buf,
+	return as_ex(otr_tls_read(&(struct otr_tls_call){ssl, next, make_io_ex, 0, NULL}, buf,
 				  n),
 		     done);
 }
@@ -119,7 +144,7 @@ static int handshake(void *ssl, void *next)
 {
 	if (!next)
 		return missing();
-	return (int)otr_tls_other(&(struct otr_tls_call){ssl, next, make_plain, 1});
+	return (int)otr_tls_other(&(struct otr_tls_call){ssl, next, make_plain, 1, NULL});
 }
 
 int SSL_connect(void *ssl)
@@ -174,7 +199,7 @@ static ssize_t make_sendfile(const struct otr_tls_call *c, void *buf, size_t n)
 ssize_t SSL_sendfile(void *ssl, int fd, off_t at, size_t n, int flags)
 {
 	void *next = otr_next(OTR_SSL_SENDFILE, FROM);
-	struct file file = {{ssl, next, make_sendfile, 0}, fd, flags, at};
+	struct file file = {{ssl, next, make_sendfile, 0, NULL}, fd, flags, at};
 
 	if (!next)
 		return missing();

@@ -226,3 +226,27 @@ void otr_program_tell(int why, const char *path, char *const *env)
 	    (otr_shim.session_len && read_name(&who, otr_shim.session)))
 		send_to(&who, why, path);
 }
+
+static int is_of_network(int fd)
+{
+	int family = 0, type = 0;
+	socklen_t len = sizeof(int);
+
+	return !otr_sys_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) &&
+	       !otr_sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) &&
+	       type == SOCK_STREAM && (family == AF_INET || family == AF_INET6);
+}
+
+uint8_t otr_left_out;
+
+void otr_left_out_tell(int fd)
+{
+	int error = errno;
+
+	if (otr_get(&otr_left_out) && !otr_get(&otr_shim.sealed) && fd >= 0 &&
+	    is_of_network(fd)) {
+		otr_put(&otr_left_out, 0);
+		otr_program_tell(OTR_UNCARRIED_LEFT_OUT, otr_shim.exe, environ);
+	}
+	errno = error;
+}

@@ -40,6 +40,14 @@ int otr_program_why(const char *path);
  * `path` is not seen. */
 void otr_program_tell(int why, const char *path, char *const *env);
 
+/* 1: we are in a program that the library leaves alone for what it is, and the agent was not
+ * told so yet. Set before main(). */
+extern uint8_t otr_left_out;
+
+/* In such a program `fd` was connected, accepted or listens: where that is the network's, the
+ * agent is told, once. Keeps errno. */
+void otr_left_out_tell(int fd);
+
 #pragma GCC visibility pop
 
 #endif /* OTR_PROGRAM_H */

@@ -33,9 +33,27 @@ static uint32_t word(const char *info, size_t at)
 	return n;
 }
 
+/*
+ * While nothing that was sent waits in the kernel (for the wire, or to be acknowledged), the send
+ * buffer is empty, and then the kernel takes a segment without asking for its room (tcp_sendmsg);
+ * a second one, too, where the smallest buffer there is (4,608 bytes with what belongs to them)
+ * is not used up by the first.
+ */
+#define SEGMENT_SMALL 2900
+
+static size_t room_of(const char *info)
+{
+	size_t mss = word(info, offsetof(struct tcp_info, tcpi_snd_mss));
+
+	if (word(info, offsetof(struct tcp_info, tcpi_unacked)) ||
+	    word(info, offsetof(struct tcp_info, tcpi_notsent_bytes)))
+		return 0;
+	return mss > SEGMENT_SMALL ? mss : 2 * mss;
+}
+
 /* Apart: its room on the stack is needed for this alone. */
 __attribute__((noinline)) int otr_is_proved(int fd, const struct otr_fd *f,
-					    const struct otr_fd *talk)
+					    const struct otr_fd *talk, size_t *room)
 {
 	char info[INFO_BYTES] __attribute__((aligned(8)));
 	socklen_t len = sizeof(info);
@@ -50,6 +68,7 @@ __attribute__((noinline)) int otr_is_proved(int fd, const struct otr_fd *f,
 	       word(info, offsetof(struct tcp_info, tcpi_notsent_bytes));
 	if (sent != f->way[OTR_DIR_OUT].total)
 		return 0;
+	*room = room_of(info);
 	return sent || !counter(info, offsetof(struct tcp_info, tcpi_bytes_received));
 }
 

@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/program.h"
 #include "preload/real.h"
 #include "preload/room.h"
 #include "preload/sys.h"
@@ -28,11 +29,10 @@ extern char **environ;
 
 struct otr_shim otr_shim = {.off = &otr_shim.idle, .idle = 1};
 
-/* Programs in which there is nothing to see, or that look at other processes. */
+/* Programs of the system in which there is nothing to see, or that look at other processes. */
 static const char *const denied[] = {
-	"otrace", "sshd",   "sudo", "su",     "gdb",	"strace",  "ltrace",
-	"perf",	  "ld",	    "as",   "cc1",    "dpkg",	"apt-get", "systemd",
-	"sh",	  "tmux",   "dash", "ldconfig",
+	"sshd", "sudo", "su",	"gdb",	   "strace",  "ltrace", "perf", "ld",	   "as",
+	"cc1",	"dpkg", "apt-get", "systemd", "sh",	  "tmux", "dash", "ldconfig",
 };
 
 /* A tool that replaces the same functions must come first: leave it alone. */
@@ -56,10 +56,25 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* Where distributions put their programs. A user's own may have any name. */
+static int is_of_system(const char *exe)
+{
+	static const char *const places[] = {"/usr/", "/bin/", "/sbin/", "/lib"};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (!strncmp(exe, places[i], strlen(places[i])))
+			return strncmp(exe, "/usr/local/", 11) != 0;
+	return 0;
+}
+
 static int is_denied(const char *exe)
 {
 	const char *base = base_of(exe);
 
+	if (!strcmp(base, "otrace"))
+		return 1; /* wherever it was built */
+	if (!is_of_system(exe))
+		return 0;
 	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++)
 		if (!strcmp(base, denied[i]))
 			return 1;
@@ -157,14 +172,13 @@ static int may_be_here(const char *exe)
 {
 	const char *only = getenv("OTRACE_ONLY"); /* --no-follow: its children are not meant */
 
-	if (getauxval(AT_SECURE) || is_watched() || is_denied(exe) || is_one_of_two())
-		return 0;
-	if (is_set("OTRACE_DISABLED"))
+	if (getauxval(AT_SECURE) || is_watched() || is_one_of_two() || is_set("OTRACE_DISABLED"))
 		return 0;
 	otr_shim.only = only != NULL;
 	if (only && atoi(only) != otr_sys_getpid())
 		return 0;
-	if (!read_session())
+	otr_left_out = (uint8_t)is_denied(exe);
+	if (otr_left_out || !read_session())
 		return 0;
 	read_switches(&otr_shim.say);
 	return 1;
@@ -274,6 +288,8 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	otr_shim.argv = gnu_get_libc_version && argc > 0 ? argv : NULL;
 	if (may_be_here(otr_shim.exe) && !is_refused() && otr_rooms(is_set("OTRACE_SQL_COMMENT")))
 		begin_here();
+	if (otr_left_out && is_refused())
+		otr_left_out = 0;
 	errno = error;
 }
 

@@ -29,7 +29,7 @@ struct otr_tls {
 	const void *session; /* NULL: free */
 	uint64_t conn;	     /* inode of its socket */
 	int32_t fd;
-	uint32_t early; /* it may have begun with a part of a request */
+	uint32_t early; /* a part of a request may have been said in it, unseen */
 	/* What goes out in place of the caller's bytes; len 0: nothing. One thread reads or writes
 	 * it: the one whose number this is, for as long as its call lasts. */
 	int32_t writer;
@@ -51,8 +51,7 @@ static struct otr_tls *place(const void *session, uint32_t i)
 static struct otr_tls *find(const void *session)
 {
 	for (uint32_t i = 0; session && otr_shim.tls && i < PROBES; i++)
-		if (__atomic_load_n(&place(session, i)->session, __ATOMIC_ACQUIRE) ==
-		    session)
+		if (__atomic_load_n(&place(session, i)->session, __ATOMIC_ACQUIRE) == session)
 			return place(session, i);
 	return NULL;
 }
@@ -67,8 +66,8 @@ static int is_left(const struct otr_tls *t)
 
 static int take(struct otr_tls *t, const void *was, const void *session)
 {
-	return __atomic_compare_exchange_n(&t->session, &was, session, 0,
-					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(&t->session, &was, session, 0, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
 }
 
 static struct otr_tls *make(const void *session)
@@ -143,8 +142,8 @@ struct moved {
 	int n;
 };
 
-static void tell(struct otr_self *self, const struct otr_tls *t, int dir,
-		 const struct moved *m, uint64_t start_ns)
+static void tell(struct otr_self *self, const struct otr_tls *t, int dir, const struct moved *m,
+		 uint64_t start_ns)
 {
 	struct otr_fd *f = socket_of(t, dir), *talk;
 	int fd = t ? otr_get(&t->fd) : -1;
@@ -163,13 +162,10 @@ static void tell(struct otr_self *self, const struct otr_tls *t, int dir,
 /* Where a client is in what it says moves on with all that goes out. */
 static void follow(const struct otr_tls *t, const struct moved *m)
 {
-	struct otr_fd *f = t ? otr_fd_of(otr_get(&t->fd)) : NULL, *talk;
+	struct otr_fd *f = t ? otr_fd_of(otr_get(&t->fd)) : NULL;
 
-	if (!is_told(t, f))
-		return;
-	talk = otr_fd_talk(f);
-	if (talk->role != OTR_ROLE_SERVER)
-		otr_talk_went(&talk->talk, m->all, m->iov, m->n);
+	if (is_told(t, f) && otr_fd_talk(f)->role != OTR_ROLE_SERVER)
+		otr_talk_went(&otr_fd_talk(f)->talk, m->all, m->iov, m->n);
 }
 
 /* Nobody looked: we are switched off, or another thread has the connection. */
@@ -203,8 +199,7 @@ static void tell_out(struct otr_self *self, const struct otr_tls *t, const struc
 }
 
 /* The library's call. We are `inside` only before and after it. */
-static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *buf,
-		    size_t n)
+static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *buf, size_t n)
 {
 	int error;
 	ssize_t ret;
@@ -250,19 +245,28 @@ static int is_retry(const struct otr_tls *t, const void *buf, size_t n)
 	       !memcmp((const char *)buf + t->at, t->bytes + t->at + t->added, all - t->at);
 }
 
+/* May anything be put in? Not where records have once waited in memory: what they held is
+ * not known when they have gone. */
+static int may_add(const struct otr_tls_call *c, struct otr_tls *t)
+{
+	if (!otr_get(&t->early) && !c->is_direct(c))
+		otr_put(&t->early, 1);
+	return !otr_get(&t->early);
+}
+
 /* Puts a header in, if there is one to put. */
-static void prepare(struct otr_self *self, struct otr_tls *t, const void *buf, size_t n,
-		    uint64_t now)
+static void prepare(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
+		    const void *buf, size_t n)
 {
 	const struct iovec iov = {(void *)buf, n};
 	struct otr_fd *f = socket_of(t, OTR_DIR_OUT);
 	char header[OTR_HEADER_MAX];
 	size_t at, added;
 
-	if (!f || otr_get(&t->early) || !otr_room_once(&t->bytes, OTR_TLS_RECORD))
+	if (!f || !may_add(c, t) || !otr_room_once(&t->bytes, OTR_TLS_RECORD))
 		return;
-	added = otr_header_for(self, otr_get(&t->fd), f, &iov, 1, n + OTR_HEADER_MAX <= OTR_TLS_RECORD, now,
-			       &at, header);
+	added = otr_header_for(self, otr_get(&t->fd), f, &iov, 1, n + OTR_HEADER_MAX <= OTR_TLS_RECORD,
+			       otr_clock_ns(), &at, header);
 	if (!added)
 		return;
 	memcpy(t->bytes, buf, at);
@@ -294,8 +298,7 @@ static void mark(const struct otr_self *self, const struct otr_tls *t)
 
 /* `k` more of the kept bytes are gone. Of ours the rest is kept until it is, too; the
  * caller goes on with bytes of its own. Returns how many of its bytes these were. */
-static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k,
-		    uint64_t start_ns)
+static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k, uint64_t start_ns)
 {
 	const struct iovec iov = {t->bytes + t->gone, k};
 	const struct moved m = {k, &iov, 1};
@@ -317,8 +320,8 @@ static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k,
  * if we were switched off meanwhile (`self` NULL). Returns 1: *ret is for the caller; 0: the
  * rest of our header went, and now its bytes may.
  */
-static int write_kept(const struct otr_tls_call *c, struct otr_self *self,
-		      struct otr_tls *t, ssize_t *ret)
+static int write_kept(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
+		      ssize_t *ret)
 {
 	uint64_t start_ns = otr_clock_ns();
 	void *bytes = t->bytes + t->gone;
@@ -394,12 +397,13 @@ static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self,
 }
 
 /* Sees to it that what goes out is right: the caller's bytes, or those kept for it. */
-static void choose(struct otr_self *self, struct otr_tls *t, const void *buf, size_t n)
+static void choose(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
+		   const void *buf, size_t n)
 {
 	if (t->len && !t->gone && !is_retry(t, buf, n))
 		otr_put(&t->len, 0);
 	else if (!t->len && self && buf)
-		prepare(self, t, buf, n, otr_clock_ns());
+		prepare(c, self, t, buf, n);
 }
 
 /* The session's writer, until writer_leaves(). GnuTLS lets one thread send and another receive,
@@ -428,7 +432,7 @@ static int write_in_place(const struct otr_tls_call *c, struct otr_self **self, 
 {
 	int error = errno;
 
-	choose(*self, t, buf, n);
+	choose(c, *self, t, buf, n);
 	errno = error;
 	while (t->len) {
 		if (write_kept(c, *self, t, ret))

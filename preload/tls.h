@@ -20,6 +20,9 @@ struct otr_tls_call {
 	/* Calls it: > 0 is how many bytes, all else is the library's answer. */
 	ssize_t (*make)(const struct otr_tls_call *c, void *buf, size_t n);
 	int hello; /* a handshake */
+	/* Of a call that writes: does a record that it makes go to the socket at once? Where
+	 * records wait in memory, some may hold what was said in calls that are not ours. */
+	int (*is_direct)(const struct otr_tls_call *c);
 };
 
 /* Each makes the call, and returns what it returned, in the caller's own bytes. */
@@ -29,8 +32,8 @@ ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n);
 ssize_t otr_tls_write_unseen(const struct otr_tls_call *c, size_t n);
 ssize_t otr_tls_other(const struct otr_tls_call *c);
 
-/* What is said next on the session goes with its handshake, and is not seen: nothing is put
- * into what follows. */
+/* What is said next on the session is not seen, or its records wait: nothing is put into what
+ * follows. */
 void otr_tls_early(const void *session);
 
 /* The session is no more. */

@@ -4,8 +4,10 @@
 
 /* elf_class.h - for how many bits a program is made. */
 
-/* ELFCLASS32 or ELFCLASS64 of the regular file at `path`; ELFCLASSNONE: it is no program, or
- * cannot be read. */
-int otr_elf_class(const char *path);
+#include <stdint.h>
+
+/* ELFCLASS32 or ELFCLASS64 of what process `pid` executes; ELFCLASSNONE: it is gone, or its file
+ * cannot be read in time. */
+int otr_elf_class(uint32_t pid);
 
 #endif /* OTR_ELF_CLASS_H */

@@ -59,22 +59,6 @@ ssize_t otr_foreign_slurp(int fd, char *out, size_t size)
 	return n < 0 && !len ? -errno : (ssize_t)len;
 }
 
-ssize_t otr_foreign_proc(uint32_t pid, const char *name, char *out, size_t size)
-{
-	char path[64];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
-	fd = otr_foreign_open_proc(AT_FDCWD, path);
-	if (fd < 0)
-		return -1;
-	n = otr_foreign_slurp(fd, out, size - 1);
-	close(fd);
-	out[n > 0 ? n : 0] = 0;
-	return n > 0 ? n : 0;
-}
-
 bool otr_foreign_at(int fd, uint64_t at, void *out, size_t size)
 {
 	size_t len = 0;
@@ -241,4 +225,80 @@ int otr_foreign_within(unsigned int ms, void (*fn)(void *io), void (*undo)(void 
 	memcpy(io, job->io, size);
 	free(job);
 	return 0;
+}
+
+/* A read of a process's own memory, by a thread that may be left behind. */
+struct reading {
+	int fd;
+	char *text;
+	size_t size;
+	ssize_t n;
+};
+
+static void read_memory(void *io)
+{
+	struct reading *rd = io;
+
+	rd->n = otr_foreign_slurp(rd->fd, rd->text, rd->size);
+}
+
+static void reading_free(void *io)
+{
+	struct reading *rd = io;
+
+	close(rd->fd);
+	free(rd->text);
+}
+
+ssize_t otr_foreign_memory(int dir, const char *name, char *out, size_t size)
+{
+	struct reading rd = {.size = size, .text = malloc(size)};
+	int rc;
+
+	if (!rd.text)
+		return -ENOMEM;
+	rd.fd = otr_foreign_open_proc(dir, name);
+	if (rd.fd < 0) {
+		free(rd.text);
+		return rd.fd;
+	}
+	rc = otr_foreign_within(OTR_FOREIGN_MS, read_memory, reading_free, &rd, sizeof(rd));
+	if (rc == -ETIMEDOUT)
+		return rc; /* the rest is its thread's */
+	if (!rc && rd.n > 0)
+		memcpy(out, rd.text, (size_t)rd.n);
+	reading_free(&rd);
+	return rc ? rc : rd.n;
+}
+
+/* Of these a process's own memory is read. */
+static bool is_memory(const char *name)
+{
+	return !strcmp(name, "cmdline") || !strcmp(name, "environ");
+}
+
+static ssize_t slurp_name(const char *path, char *out, size_t size)
+{
+	int fd = otr_foreign_open_proc(AT_FDCWD, path);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = otr_foreign_slurp(fd, out, size);
+	close(fd);
+	return n;
+}
+
+ssize_t otr_foreign_proc(uint32_t pid, const char *name, char *out, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
+	n = is_memory(name) ? otr_foreign_memory(AT_FDCWD, path, out, size - 1) :
+			      slurp_name(path, out, size - 1);
+	if (n == -ENOENT || n == -ESRCH)
+		return -1;
+	out[n > 0 ? n : 0] = 0;
+	return n > 0 ? n : 0;
 }

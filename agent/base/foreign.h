@@ -27,7 +27,14 @@ int otr_foreign_open_proc(int dir, const char *name);
  * that changes while it is read. */
 ssize_t otr_foreign_slurp(int fd, char *out, size_t size);
 
-/* The file `name` of /proc/`pid`, at most `size` - 1 bytes and a NUL. Returns its length, 0 where
+/* The file `name` of /proc/PID (cmdline, environ), below `dir`, at most `size` bytes: what it shows
+ * is the process's own memory, so it may let a reader wait for ever (userfaultfd(2), a lock of its
+ * memory map that waits for a file). Returns how many bytes, or -errno: -ETIMEDOUT after
+ * OTR_FOREIGN_MS, -EBUSY as of otr_foreign_within(). */
+ssize_t otr_foreign_memory(int dir, const char *name, char *out, size_t size);
+
+/* The file `name` of /proc/`pid`, its memory's (cmdline, environ) as otr_foreign_memory() reads
+ * them, at most `size` - 1 bytes and a NUL. Returns its length, 0 where
  * it is empty or cannot be read, or -1 where the process is gone. */
 ssize_t otr_foreign_proc(uint32_t pid, const char *name, char *out, size_t size);
 

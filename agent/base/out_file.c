@@ -204,6 +204,25 @@ static int open_instead(struct out *o)
 	return rc;
 }
 
+static int refuse_shared(struct out *o, int rc)
+{
+	char why[128];
+
+	snprintf(why, sizeof(why), "others can read it, and its mode cannot be made 0600: %s",
+		 strerror(-rc));
+	refuse(o, rc, why);
+	otr_err_hint(o->err, "right: a new name, or a file system that keeps modes");
+	return rc;
+}
+
+/* The mode first, so that a file whose mode cannot be changed keeps what is in it. */
+static int empty(struct out *o, int fd, mode_t mode)
+{
+	if (mode & 077 && fchmod(fd, MODE))
+		return refuse_shared(o, -errno);
+	return ftruncate(fd, 0) ? failed(o) : 0;
+}
+
 /* In place; checked again, since the name may lead to another file by now. */
 static int open_as_it_is(struct out *o)
 {
@@ -213,9 +232,8 @@ static int open_as_it_is(struct out *o)
 	if (fd < 0)
 		return failed(o);
 	rc = fstat(fd, &st) ? failed(o) : check(o, &st, fd);
-	if (!rc && S_ISREG(st.st_mode) &&
-	    (ftruncate(fd, 0) || (o->flags & OTR_OUT_REPLACE && fchmod(fd, MODE))))
-		rc = failed(o);
+	if (!rc && S_ISREG(st.st_mode))
+		rc = empty(o, fd, st.st_mode);
 	if (!rc)
 		return fd;
 	close(fd);

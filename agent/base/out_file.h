@@ -9,7 +9,9 @@
  * So whatever the name leads to is checked before a byte is written:
  *
  *	new file       mode 0600
- *	regular file   its owner is our effective user, and it has one name only (no hard link)
+ *	regular file   its owner is our effective user, and it has one name only (no hard link);
+ *		       its mode becomes 0600 before a byte is written: what was shared before
+ *		       does not share what is in it now
  *	FIFO           its owner is our effective user, and somebody reads it
  *	device         a terminal, /dev/null, /dev/zero or /dev/full
  *	symbolic link  never as the last part of a path; on the way there, links of root and of

@@ -43,6 +43,8 @@ static const struct word words[] = {
 	WORD("assertion", SECRET), WORD("cookie", SECRET), WORD("cookies", SECRET),
 	WORD("csrf", SECRET), WORD("xsrf", SECRET), WORD("nonce", SECRET),
 	WORD("userpass", SECRET), WORD("sas", SECRET), WORD("ssn", SECRET),
+	WORD("passin", SECRET), WORD("passout", SECRET), WORD("storepass", SECRET),
+	WORD("keypass", SECRET), WORD("clave", SECRET), WORD("senha", SECRET),
 
 	WORD("state", ALONE), WORD("pin", ALONE), WORD("ticket", ALONE),
 	WORD("hash", ALONE),
@@ -82,6 +84,13 @@ static const struct word parts[] = {
 	WORD("signature", ENDING), WORD("apikey", ENDING), WORD("accesskey", ENDING),
 	WORD("privatekey", ENDING), WORD("secretkey", ENDING), WORD("authkey", ENDING),
 	WORD("sessionid", ENDING), WORD("sessid", ENDING),
+
+	WORD("passwort", ENDING), WORD("kennwort", ENDING), WORD("motdepasse", ENDING),
+	WORD("contrasena", ENDING), WORD("contrasenya", ENDING), WORD("wachtwoord", ENDING),
+	WORD("passord", ENDING), WORD("losenord", ENDING), WORD("salasana", ENDING),
+	WORD("haslo", ENDING), WORD("heslo", ENDING), WORD("geslo", ENDING),
+	WORD("parola", ENDING), WORD("sifre", ENDING), WORD("jelszo", ENDING),
+	WORD("lozinka", ENDING), WORD("geheimnis", ENDING), WORD("jeton", ENDING),
 };
 
 /* What services call their tokens. */
@@ -264,6 +273,9 @@ static bool names_secret(struct otr_slice key)
 	key = otr_secret_decode(text, sizeof(text), key);
 	if (!key.data)
 		return true; /* too long to be looked at */
+	key.len = otr_secret_fold(text, key.len);
+	if (!otr_secret_readable(key))
+		return true;
 	secret = begins_or_ends(joined(all, key));
 	for (word = take(&key); word.text.len; word = behind) {
 		behind = take(&key);
@@ -271,6 +283,19 @@ static bool names_secret(struct otr_slice key)
 		if (!behind.text.len && before.text.len && is(word.means, IS_TOLD))
 			return false;
 		before = word;
+	}
+	return secret;
+}
+
+bool otr_secret_word(struct otr_slice word)
+{
+	bool secret = begins_or_ends(word);
+	struct key_word at;
+
+	for (at = take(&word); at.text.len; at = take(&word)) {
+		secret |= is(at.means, SECRET) || begins_or_ends(at.text);
+		if (is(at.means, IS_TOLD) && !word.len)
+			return false;
 	}
 	return secret;
 }

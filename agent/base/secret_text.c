@@ -97,6 +97,14 @@ static bool bare_userinfo(struct otr_slice s, size_t i, size_t colon, struct spa
 	return true;
 }
 
+/* A JSON key some letters of which are written as \u0061: the last of them begins at `from`. */
+static bool is_escaped(struct otr_slice s, size_t from)
+{
+	struct otr_slice c = otr_slice_sub(s, from ? from - 1 : 0, 6);
+
+	return from && c.len == 6 && c.data[0] == '\\' && !otr_secret_readable(c);
+}
+
 /* key=value, "key": "value", Key: value; `i` is where the key ends. */
 static bool pair(struct otr_slice s, size_t from, size_t i, struct span *sp)
 {
@@ -108,7 +116,7 @@ static bool pair(struct otr_slice s, size_t from, size_t i, struct span *sp)
 		i++;
 	i = skip_blanks(s, i);
 	sign = at(s, i);
-	if ((sign != '=' && sign != ':') || !otr_secret_key(key))
+	if ((sign != '=' && sign != ':') || !(is_escaped(s, from) || otr_secret_key(key)))
 		return false;
 	i = skip_blanks(s, i + 1);
 	while (at(s, i) == '\\')
@@ -163,38 +171,83 @@ static bool runs(struct otr_slice s, size_t i, const char *const names[])
 	return false;
 }
 
+/* Options of one letter whose value is a secret. */
+static const struct {
+	char letter;
+	bool glued;	/* only as -pSECRET: -p alone takes nothing */
+	const char *programs[4];
+} short_options[] = {
+	{'p', true, {"mysql", "mariadb", "sshpass"}},
+	{'p', true, {"7z", "7za", "rar"}},
+	{'p', false, {"sshpass", "docker login", "mongo"}},
+	{'a', false, {"redis-cli", "valkey-cli"}},
+	{'w', false, {"ldap"}},
+	{'k', false, {"openssl"}},
+	{'K', false, {"openssl"}},
+	{'P', false, {"zip", "sqlcmd", "ipmitool"}},
+};
+
 static bool short_option(struct otr_slice s, size_t i, struct span *sp)
 {
-	static const char *const glued[] = {"mysql", "mariadb", "sshpass", NULL};
-	static const char *const a[] = {"redis-cli", "valkey-cli", NULL};
-	static const char *const w[] = {"ldap", NULL};
-	static const char *const p[] = {"sshpass", NULL};
-	size_t begin = i + 2, end;
-	char c = at(s, i + 1);
+	size_t begin, end;
 
-	if (c == 'p' && !is_space(at(s, begin)) && runs(s, i, glued))
-		return found(sp, begin, until(s, begin, " \t\r\n\"'"));
-	if (!((c == 'a' && runs(s, i, a)) || (c == 'w' && runs(s, i, w)) ||
-	      (c == 'p' && runs(s, i, p))))
-		return false;
-	begin = argument(s, i + 2);
-	end = argument_end(s, begin, i, i + 2);
-	return begin && found(sp, begin, end);
+	for (size_t k = 0; k < OTR_ARRAY_SIZE(short_options); k++) {
+		if (at(s, i + 1) != short_options[k].letter ||
+		    !runs(s, i, short_options[k].programs))
+			continue;
+		begin = i + 2;
+		if (!short_options[k].glued || is_space(at(s, begin)))
+			begin = short_options[k].glued ? 0 : argument(s, i + 2);
+		else
+			return found(sp, begin, until(s, begin, " \t\r\n\"'"));
+		end = argument_end(s, begin, i, i + 2);
+		if (begin && found(sp, begin, end))
+			return true;
+	}
+	return false;
+}
+
+/* Where in curl's options of one letter, s[i..end), one takes USER:PASSWORD or CERT:PASSWORD:
+ * -u, -sSu, -sujoe:password. 0: nowhere. */
+static size_t of_curl(struct otr_slice s, size_t i, size_t end)
+{
+	static const char *const curl[] = {"curl", NULL};
+
+	if (at(s, i + 1) == '-' || !runs(s, i, curl))
+		return 0;
+	for (i++; i < end && !strchr("uUE", s.data[i]); i++)
+		if (!strchr("0123456#afgGiIjJklLMnNOpqRsSvVZB:", s.data[i]))
+			return 0;
+	return i < end ? i : 0;
+}
+
+/* They take USER:PASSWORD; those of certificates, CERT:PASSWORD. */
+static bool is_user_option(struct otr_slice name)
+{
+	static const char *const all[] = {"--user", "--proxy-user", "--auth", "--cert",
+					  "--proxy-cert"};
+
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(all); i++)
+		if (otr_slice_eq(name, otr_slice_str(all[i])))
+			return true;
+	return false;
 }
 
 /* -u joe:password, --user joe:password */
 static bool user_option(struct otr_slice s, size_t i, size_t end, struct span *sp)
 {
 	struct otr_slice name = otr_slice_sub(s, i, end - i);
-	bool is_long = otr_slice_eq(name, OTR_SLICE("--user")) ||
-		       otr_slice_eq(name, OTR_SLICE("--proxy-user")) ||
-		       otr_slice_eq(name, OTR_SLICE("--auth"));
+	bool is_long = is_user_option(name);
+	size_t letter = is_long ? 0 : of_curl(s, i, end);
 	char c = at(s, i + 1);
 	size_t begin, stop, colon;
 
-	if (!is_long && c != 'u' && c != 'U' && c != 'a')
+	if (!letter)
+		letter = i + 1;
+	if (!is_long && letter == i + 1 && c != 'u' && c != 'U' && c != 'a' &&
+	    !(c == 'E' && of_curl(s, i, end)))
 		return false;
-	begin = is_long || end == i + 2 ? argument(s, end) : i + 2;
+	begin = is_long || end == letter + 1 ? argument(s, end) : letter + 1;
 	if (!begin)
 		return false;
 	stop = argument_end(s, begin, i, end);
@@ -208,14 +261,13 @@ static bool user_option(struct otr_slice s, size_t i, size_t end, struct span *s
 	       found(sp, colon + 1, stop);
 }
 
-/* --password x: its value is an argument of its own. */
+/* --password x, -passin x: its value is an argument of its own. */
 static bool long_option(struct otr_slice s, size_t i, size_t end, struct span *sp)
 {
-	size_t begin = argument(s, end);
+	size_t begin = argument(s, end), name = i + 1 + (at(s, i + 1) == '-');
 
-	if (at(s, i + 1) != '-' || !begin || at(s, end) == '=' ||
-	    at(s, begin) == '-' ||
-	    !otr_secret_key(otr_slice_sub(s, i + 2, end - i - 2)))
+	if ((name == i + 1 && end < i + 3) || !begin || at(s, end) == '=' ||
+	    at(s, begin) == '-' || !otr_secret_key(otr_slice_sub(s, name, end - name)))
 		return false;
 	return found(sp, begin, argument_end(s, begin, i, end));
 }
@@ -229,8 +281,8 @@ static bool option(struct otr_slice s, size_t i, struct span *sp)
 		return false;
 	while (in_key(at(s, end)))
 		end++;
-	return user_option(s, i, end, sp) || long_option(s, i, end, sp) ||
-	       short_option(s, i, sp);
+	return user_option(s, i, end, sp) || short_option(s, i, sp) ||
+	       long_option(s, i, end, sp);
 }
 
 /* bot123456:TOKEN, a segment of a path at Telegram's. */
@@ -278,13 +330,66 @@ static bool next(struct otr_slice s, size_t i, bool command, struct span *sp)
 	return false;
 }
 
+/* Takes the next word off a text: blanks, '+' (a blank in a query) and punctuation part them. */
+static struct otr_slice take_word(struct otr_slice *text)
+{
+	static const char parts[] = "+,;\"'()<>|!";
+	struct otr_slice s = *text;
+	size_t from = 0, end;
+
+	while (from < s.len && (is_space(s.data[from]) || strchr(parts, s.data[from])))
+		from++;
+	for (end = from; end < s.len && !is_space(s.data[end]) && !strchr(parts, s.data[end]);)
+		end++;
+	*text = otr_slice_sub(s, end, s.len);
+	return otr_slice_sub(s, from, end - from);
+}
+
+static bool has_one_of(struct otr_slice word, char first, char last)
+{
+	for (size_t i = 0; i < word.len; i++)
+		if (word.data[i] >= first && word.data[i] <= last)
+			return true;
+	return false;
+}
+
+static bool has_digit(struct otr_slice word)
+{
+	return has_one_of(word, '0', '9');
+}
+
+/* Does a text say what it holds: "token X", "my password is X", "key a1b2"? What may be a word
+ * of a sentence as well (key, code, state) tells of the next word alone, if that has a digit. */
+static bool tells(struct otr_slice text)
+{
+	bool told = false, perhaps = false, telling;
+	struct otr_slice word;
+
+	for (word = take_word(&text); word.len; word = take_word(&text)) {
+		telling = otr_secret_word(word);
+		/* "id_token token" lists what there is. */
+		if (told && !(telling && !has_digit(word) && !has_one_of(word, 'A', 'Z')))
+			return true;
+		if (perhaps && has_digit(word))
+			return true;
+		told |= telling;
+		perhaps = otr_secret_readable(word) && otr_secret_key(word);
+	}
+	return false;
+}
+
 bool otr_secret_within(struct otr_slice text)
 {
 	char decoded[TEXT_MAX];
 	struct span sp;
 
 	text = otr_secret_decode(decoded, sizeof(decoded), text);
-	return !text.data || otr_secret_shape(text) || next(text, 0, false, &sp);
+	if (!text.data || otr_secret_shape(text) || next(text, 0, false, &sp))
+		return true;
+	if (otr_secret_readable(text))
+		return tells(text);
+	text.len = otr_secret_fold(decoded, text.len);
+	return next(text, 0, false, &sp) || tells(text);
 }
 
 static void hide(struct otr_buf *out, struct otr_slice text, bool command)
@@ -308,11 +413,17 @@ void otr_secret_hide(struct otr_buf *out, struct otr_slice text)
 
 void otr_secret_hide_args(struct otr_buf *out, struct otr_slice args)
 {
+	OTR_AUTO(otr_buf_fini) struct otr_buf plain = {0};
 	size_t from = out->len;
 
 	while (args.len && !args.data[args.len - 1])
 		args.len--;
-	hide(out, args, true);
+	otr_secret_hide_code(&plain, args);
+	if (plain.rc) {
+		otr_buf_str(out, OTR_SECRET_HIDDEN);
+		return;
+	}
+	hide(out, otr_buf_view(&plain), true);
 	for (; from < out->len; from++)
 		if (!out->data[from])
 			out->data[from] = ' ';

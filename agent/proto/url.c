@@ -36,6 +36,8 @@ static bool is_secret(struct otr_slice key)
 	if (!key.len || otr_secret_key(key))
 		return true; /* a value without a key says what it is to nobody */
 	plain = n_extra ? otr_secret_decode(text, sizeof(text), key) : key;
+	if (n_extra && plain.data)
+		plain.len = otr_secret_fold(text, plain.len);
 	for (size_t i = 0; i < n_extra; i++)
 		if (otr_slice_eq_nocase(plain, otr_slice_str(extra_keys[i])))
 			return true;
@@ -141,7 +143,7 @@ static bool worth_a_look(struct otr_slice s)
 	if (s.len >= 16)
 		return true;
 	for (size_t i = 0; i < s.len; i++)
-		if (s.data[i] && strchr("%:=@", s.data[i]))
+		if (s.data[i] && strchr("%:=@+,|", s.data[i]))
 			return true;
 	return false;
 }
@@ -167,7 +169,13 @@ static void put_pair(struct otr_buf *out, struct otr_slice pair)
 	}
 }
 
-/* Appends a segment. Behind an empty one, userinfo needs no password: x//TOKEN@h */
+/* Is a segment that was decoded one word of a path, and not a pair or in an alphabet whose words
+ * we do not know? */
+static bool is_plain(struct otr_slice seg)
+{
+	return seg.len && find(seg, ";=:%") == seg.len && otr_secret_readable(seg);
+}
+
 /* Does a path go on with a secret behind this segment: /token/X, /reset/X? */
 static bool tells_of_secret(struct otr_slice seg)
 {
@@ -176,10 +184,17 @@ static bool tells_of_secret(struct otr_slice seg)
 		"magic", "confirm", "verify", "activate", "activation", "unsubscribe", "share",
 	};
 
+	struct otr_slice plain;
+	char text[128];
+
+	plain = otr_secret_decode(text, sizeof(text), seg);
+	if (!plain.data)
+		return is_plain(seg);
+	seg = (struct otr_slice){text, otr_secret_fold(text, plain.len)};
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(words); i++)
 		if (otr_slice_eq_nocase(seg, otr_slice_str(words[i])))
 			return true;
-	return seg.len && find(seg, ";=:%") == seg.len && otr_secret_key(seg);
+	return is_plain(seg) && otr_secret_key(seg);
 }
 
 /* A word, as in /password/forgotten, or a version, as in /auth/v1: what stands behind one that
@@ -199,6 +214,7 @@ static bool is_word(struct otr_slice seg)
 	return true;
 }
 
+/* Appends a segment. Behind an empty one, userinfo needs no password: x//TOKEN@h */
 static void put_segment(struct otr_buf *out, struct otr_slice seg, bool behind_empty)
 {
 	size_t n = behind_empty ? userinfo(seg) : 0;
@@ -232,6 +248,24 @@ void otr_url_path(struct otr_buf *out, struct otr_slice path)
 		if (n < path.len)
 			otr_buf_byte(out, '/');
 		behind_empty = !n;
+		path = otr_slice_sub(path, n + 1, path.len);
+	}
+}
+
+void otr_url_path_words(struct otr_buf *out, struct otr_slice path)
+{
+	struct otr_slice seg;
+	size_t n;
+
+	while (path.len) {
+		n = find(path, "/");
+		seg = otr_slice_sub(path, 0, n);
+		if (is_word(seg) && !otr_secret_shape(seg))
+			otr_buf_slice(out, seg);
+		else
+			otr_buf_str(out, HIDDEN);
+		if (n < path.len)
+			otr_buf_byte(out, '/');
 		path = otr_slice_sub(path, n + 1, path.len);
 	}
 }

@@ -39,6 +39,10 @@ void otr_url_query(struct otr_buf *out, struct otr_slice query);
 /* Appends a path without the segments and parameters that shall not be seen. */
 void otr_url_path(struct otr_buf *out, struct otr_slice path);
 
+/* Appends a path of which words alone are shown (/otlp/v1/traces): of a URL that a user gave us,
+ * a segment that is none may be his token, however it is shaped. */
+void otr_url_path_words(struct otr_buf *out, struct otr_slice path);
+
 /* Appends an authority without its userinfo. */
 void otr_url_authority(struct otr_buf *out, struct otr_slice authority);
 

@@ -55,13 +55,10 @@ static void read_thread(uint32_t pid, struct otr_kind_of *out)
 
 void otr_kind_read(uint32_t pid, struct otr_kind_of *out)
 {
-	char path[32];
-
 	memset(out, 0, sizeof(*out));
 	read_stat(pid, out);
 	if (out->kind == OTR_KIND_PROGRAM)
 		read_thread(pid, out);
-	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
-	if (out->kind == OTR_KIND_PROGRAM && otr_elf_class(path) == ELFCLASS32)
+	if (out->kind == OTR_KIND_PROGRAM && otr_elf_class(pid) == ELFCLASS32)
 		out->kind = OTR_KIND_32BIT;
 }

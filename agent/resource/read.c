@@ -109,11 +109,8 @@ static void read_comm(struct reader *rd, int dir)
 	give(rd, OTR_META_COMM, s);
 }
 
-static void read_args(struct reader *rd, int dir)
+static void give_args(struct reader *rd, struct otr_slice s)
 {
-	char buf[ARGS_BYTES];
-	struct otr_slice s = slurp(dir, "cmdline", buf, sizeof(buf));
-
 	while (s.len && !s.data[s.len - 1])
 		s.len--; /* its last NUL; titles are padded with more */
 	give(rd, OTR_META_CMDLINE, s);
@@ -152,20 +149,55 @@ static struct otr_slice pick_env(char *all, size_t size)
 	return (struct otr_slice){ all, kept ? kept - 1 : 0 };
 }
 
-static void read_env(struct reader *rd, int dir)
-{
-	char *buf = malloc(ENVIRON_BYTES + 1);
-	struct otr_slice s;
+/* What is the process's own memory, so that it may let a reader wait: foreign.h. Read by one
+ * thread, which keeps `dir` and `text` where it is left behind. */
+struct memory {
+	int dir;
+	char *text; /* arguments, and behind ARGS_BYTES the environment */
+	size_t args, env;
+};
 
-	if (!buf)
+static void look_at_memory(void *io)
+{
+	struct memory *mem = io;
+
+	mem->args = slurp(mem->dir, "cmdline", mem->text, ARGS_BYTES).len;
+	mem->env = slurp(mem->dir, "environ", mem->text + ARGS_BYTES, ENVIRON_BYTES).len;
+}
+
+static void memory_free(void *io)
+{
+	struct memory *mem = io;
+
+	fd_close(&mem->dir);
+	free(mem->text);
+}
+
+/* None of ours in the environment is a fact too: what an exec left behind goes. */
+static void give_env(struct reader *rd, char *text, size_t len)
+{
+	if (!len)
 		return;
-	s = slurp(dir, "environ", buf, ENVIRON_BYTES);
-	if (s.len) { /* none of ours is a fact too: what an exec left behind goes */
-		otr_meta_put(rd->tgid, OTR_META_ENV, pick_env(buf, s.len),
-			     rd->time_ns, rd->put, rd->arg);
-		rd->n++;
+	otr_meta_put(rd->tgid, OTR_META_ENV, pick_env(text, len), rd->time_ns, rd->put, rd->arg);
+	rd->n++;
+}
+
+static void read_memory(struct reader *rd, int dir)
+{
+	struct memory mem = {.dir = fcntl(dir, F_DUPFD_CLOEXEC, 0),
+			     .text = malloc(ARGS_BYTES + ENVIRON_BYTES)};
+	int rc = -ENOMEM;
+
+	if (mem.dir >= 0 && mem.text)
+		rc = otr_foreign_within(OTR_FOREIGN_MS, look_at_memory, memory_free, &mem,
+					sizeof(mem));
+	if (rc == -ETIMEDOUT)
+		return;
+	if (!rc) {
+		give_args(rd, (struct otr_slice){mem.text, mem.args});
+		give_env(rd, mem.text + ARGS_BYTES, mem.env);
 	}
-	free(buf);
+	memory_free(&mem);
 }
 
 /* The path behind the second colon of "0::/path"; of version 1 the longest. */
@@ -272,9 +304,8 @@ int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put,
 	read_start(&rd, dir);
 	read_link(&rd, dir, "exe", OTR_META_EXE);
 	read_comm(&rd, dir);
-	read_args(&rd, dir);
 	read_link(&rd, dir, "cwd", OTR_META_CWD);
-	read_env(&rd, dir);
+	read_memory(&rd, dir);
 	read_cgroup(&rd, dir);
 	read_owner(&rd, dir);
 	return rd.n;

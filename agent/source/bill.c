@@ -38,6 +38,12 @@ void otr_bill_look(struct otr_bill *c)
 		c->room_ns = MOST_NS;
 }
 
+/* With what it may have used since it was looked at. */
+uint64_t otr_bill_most(const struct otr_bill *c)
+{
+	return (c->cpu_ns + MOST_NS) / LEAST_NS;
+}
+
 uint64_t otr_bill_take(struct otr_bill *c, uint64_t n, uint64_t price_ns, uint64_t *cost_ns)
 {
 	uint64_t most = c->room_ns / LEAST_NS, cost;

@@ -24,6 +24,9 @@ void otr_bill_begin(struct otr_bill *c, uint32_t tgid);
 /* How much has it used since? Now and then, so that nothing is billed of long ago. */
 void otr_bill_look(struct otr_bill *c);
 
+/* How many things it can have done at most, from its beginning on. */
+uint64_t otr_bill_most(const struct otr_bill *c);
+
 /* It says that it has done `n` things of `price_ns` each. Returns how many it can have done;
  * what is to be charged for them is added to *cost_ns. */
 uint64_t otr_bill_take(struct otr_bill *c, uint64_t n, uint64_t price_ns, uint64_t *cost_ns);

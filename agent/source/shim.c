@@ -74,7 +74,8 @@ static uint64_t counted(const struct shim *sh, int what)
 {
 	uint64_t n = __atomic_load_n(&sh->rd.ring->counts[what], __ATOMIC_RELAXED);
 
-	return n > sh->base[what] ? n - sh->base[what] : 0;
+	n = n > sh->base[what] ? n - sh->base[what] : 0;
+	return n < otr_bill_most(&sh->bill) ? n : otr_bill_most(&sh->bill);
 }
 
 /* It stays mapped, and is read no more. */
@@ -403,7 +404,9 @@ static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_even
 	int n;
 
 	if (!over && !otr_claim_keep(sh->rd.ring, s->me, now_ns)) {
-		put_aside(s, sh); /* we were halted for long: it is another's */
+		/* We were halted for long, and it is another's; or its process has written here. */
+		otr_loss_add(OTR_LOSS_RECORD, 1);
+		put_aside(s, sh);
 		DL_APPEND(s->held, sh);
 		return 0;
 	}
@@ -414,6 +417,7 @@ static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_even
 		n += drain_one(s, sh, now_ns, true, fn, arg);
 	if (sh->rd.broken)
 		switch_off(sh);
+	otr_shim_check_said(s, sh);
 	if (over || sh->rd.broken)
 		otr_shim_tell_losses(s, sh, now_ns, fn, arg);
 	if (!sh->replaced && (over || sh->rd.broken))

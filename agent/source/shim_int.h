@@ -18,6 +18,7 @@ struct shim {
 	uint32_t tgid;
 	int pidfd; /* -1: it has ended */
 	bool off; /* we have switched it off */
+	bool is_strange; /* its process has written over what we said to it */
 	bool replaced; /* its process has executed another program since */
 	uint64_t found_ns, roused_ns;
 	uint64_t looked_ns;
@@ -80,6 +81,9 @@ static inline void otr_shim_say_late(const struct otr_shims *s, struct shim *sh)
 }
 /* All that is said so far. */
 void otr_shims_greet(const struct otr_shims *s, struct shim *sh);
+/* shim_loss.c: counts a loss, once, where that is not what stands there. What such a process
+ * told itself not to say is not known. */
+void otr_shim_check_said(const struct otr_shims *s, struct shim *sh);
 
 /* shim_adopt.c: of what was found in a process, its own ring. */
 struct otr_mapped;

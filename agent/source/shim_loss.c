@@ -29,6 +29,20 @@ static uint64_t price(const struct shim *sh, size_t loss)
 								   losses[loss].price_ns;
 }
 
+void otr_shim_check_said(const struct otr_shims *s, struct shim *sh)
+{
+	const struct otr_ring *ring = sh->rd.ring;
+	bool is_same = __atomic_load_n(&ring->say.flags, __ATOMIC_RELAXED) == s->say.flags &&
+		       __atomic_load_n(&ring->say.threshold, __ATOMIC_RELAXED) == s->say.threshold &&
+		       __atomic_load_n(&ring->say.hosts.n, __ATOMIC_RELAXED) == s->say.hosts.n &&
+		       __atomic_load_n(&ring->paused, __ATOMIC_RELAXED) == s->paused;
+
+	if (is_same || sh->is_strange)
+		return;
+	sh->is_strange = true;
+	otr_loss_add(OTR_LOSS_RECORD, 1);
+}
+
 void otr_shim_tell_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
 			otr_event_fn fn, void *arg)
 {

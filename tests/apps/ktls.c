@@ -35,6 +35,22 @@ int SSL_read(int *ssl, void *buf, int n)
 	return (int)read(*ssl, buf, (size_t)n);
 }
 
+/* Its records go straight to the socket, and it says so as OpenSSL does. */
+const void *SSL_get_wbio(const void *ssl)
+{
+	return ssl;
+}
+
+int BIO_method_type(const void *bio)
+{
+	return bio ? 0x505 : 0; /* BIO_TYPE_SOCKET */
+}
+
+const char *BIO_method_name(const void *bio)
+{
+	return bio ? "socket" : NULL;
+}
+
 ssize_t SSL_sendfile(int *ssl, int fd, off_t at, size_t n, int flags)
 {
 	return flags ? -1 : sendfile(*ssl, fd, &at, n);

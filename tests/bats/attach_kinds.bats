@@ -110,3 +110,27 @@ attached_to_first() {
 	grep -q 'process 1 alone is traced, not what it started (--no-follow)$' "$dir/first.err"
 	[ ! -s "$dir/spans" ]
 }
+
+# The lock of its memory map waits for a file system of its own: foreign.h.
+@test "a process whose arguments let their reader wait: it is traced, and all else" {
+	cc -O1 -o "$dir/stuckargs" "$APPS/stuckargs.c" -lpthread
+	mkdir "$dir/mnt"
+	bg stuck "$dir/stuckargs" "$dir/mnt"
+	stuck=$pid
+	until_true 10 grep -q 'ready' "$dir/stuck.out"
+	until_true 10 waits_to_map
+	status=0
+	timeout -s KILL 60 "$OTRACE" attach no-such-name 2>"$dir/err" || status=$?
+	[ "$status" -eq 1 ]
+	timeout -s KILL 60 "$OTRACE" doctor "$stuck" >"$dir/out"
+	grep -q "^process .*($stuck)" "$dir/out"
+	http "$port"
+	attach "$pid" "$stuck"
+	curl -s "127.0.0.1:$port/a" >/dev/null
+	kill -INT "$tracer"
+	ended "$tracer"
+	[ "$status" -eq 0 ]
+	spans 'any(s.asked == "/a" for s in S)'
+	kill -KILL "$stuck"
+}
+waits_to_map() { ! timeout -s KILL 1 cat "/proc/$stuck/cmdline"; }

@@ -124,6 +124,54 @@ traced_as_nobody() {
 	[ "$status" -eq 1 ]
 }
 
+@test "a Go program that is CMD: named as a child would be; what it starts is seen" {
+	cat >"$dir/go.c" <<-'C'
+		#include <unistd.h>
+		__asm__(".pushsection .note.go.buildid, \"a\", @note\n.long 4, 4, 4\n"
+			".asciz \"Go\\0\"\n.ascii \"abcd\"\n.popsection");
+		int main(int argc, char **argv) { return argc > 1 ? execvp(argv[1], argv + 1) : 0; }
+	C
+	cc -o "$dir/gone" "$dir/go.c"
+	printf '#!%s\n' "$dir/gone" >"$dir/script"
+	chmod +x "$dir/script"
+	http "$port"
+	traced "$dir/gone"
+	not_seen 'gone .*Go program.*leave out --no-bpf'
+	grep -q 'gone is a Go program.*leave out --no-bpf' "$dir/text"
+	traced_as_nobody "$dir/gone"
+	not_seen 'gone .*Go program.*run otrace as root'
+	rm -f "$dir/text" "$dir/spans"
+	traced "$dir/gone" curl -s "127.0.0.1:$port/x"
+	spans 'len(C) == 1'
+	traced "$dir/script"
+	not_seen 'script .*Go program'
+	rm -f "$dir/text" "$dir/spans"
+	opts=()
+	traced "$dir/gone"
+	grep -q 'gone is a Go program: seen by kernel probes' "$dir/text"
+	run not_seen 'gone'
+	[ "$status" -eq 1 ]
+}
+
+@test "a set-uid CMD: of another user it is not started, also where root starts it; of one's own it is" {
+	cp /usr/bin/env "$dir/own"
+	chown daemon "$dir/own"
+	chmod 4755 "$dir/own"
+	chmod -R a+rX "$dir"
+	run "$OTRACE" run --no-bpf -o "$dir/text" -- "$dir/own"
+	echo "$output"
+	[ "$status" -eq 125 ]
+	[[ ${lines[0]} == *"runs with rights of its own"*"not started" ]]
+	run "$OTRACE" run --no-bpf --user nobody -o "$dir/text" -- "$dir/own"
+	[ "$status" -eq 125 ]
+	"$OTRACE" run --no-bpf --user daemon -o "$dir/text" -- "$dir/own" >"$dir/out" 3>&-
+	grep -q '^LD_PRELOAD=.*libotrace.so' "$dir/out"
+	chown root "$dir/own"
+	chmod 4755 "$dir/own"
+	"$OTRACE" run --no-bpf -o "$dir/text" -- "$dir/own" >"$dir/out" 3>&-
+	grep -q '^LD_PRELOAD=.*libotrace.so' "$dir/out"
+}
+
 @test "a script whose interpreter is static is named by the script" {
 	printf '#!/bin/busybox sh\ntrue\n' >"$dir/script"
 	chmod +x "$dir/script"
@@ -144,6 +192,39 @@ traced_as_nobody() {
 	opts+=(--no-follow)
 	traced env -i curl -s "127.0.0.1:$port/x"
 	run not_seen curl
+	[ "$status" -eq 1 ]
+}
+
+@test "a user's own program called as a tool of the system is seen" {
+	cc -O2 -o "$dir/perf" "$APPS/past.c"
+	cp "$dir/perf" "$dir/ld"
+	http "$port"
+	for name in perf ld; do
+		traced "$dir/$name" "$port" calls /own
+		grep -q '^hello /own' "$dir/out"
+		spans 'len(C) == 1'
+	done
+	(cd "$dir" && PATH=$dir:$PATH traced sh -c "ld $port calls /own")
+	spans 'len(C) == 1'
+}
+
+@test "a tool of the system that the library leaves alone: named where it uses the network" {
+	cc -O2 -o "$dir/client" "$APPS/past.c"
+	http "$port"
+	for how in client server; do
+		[ "$how" = client ] || cat >"$dir/client" <<-P
+			#!$PY
+			import socket
+			socket.create_server(("127.0.0.1", 0))
+		P
+		rm -f "$dir/text"
+		unshare -m sh -c "mount --bind $dir/client /usr/bin/perf && $OTRACE run --no-bpf -o $dir/text -- \
+			sh -c '/usr/bin/perf $port calls /perf; true'" 3>&-
+		cat "$dir/text"
+		not_seen 'perf .by process [0-9]*.: uses the network, and the library leaves .*leave out --no-bpf'
+	done
+	traced sh -c "perf --version; ld --version; sh -c true"
+	run not_seen .
 	[ "$status" -eq 1 ]
 }
 

@@ -63,6 +63,26 @@ whole() {
 	grep -q '^otrace: true: status 0' "$dir/log"
 }
 
+@test "an existing file that others could read: mode 0600 before a byte is in it, of every option" {
+	http "$port"
+	for file in text spans events; do
+		echo old >"$dir/$file"
+		chmod 0644 "$dir/$file"
+	done
+	"$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" --record "$dir/events" -- \
+		curl -s "127.0.0.1:$port/x" 3>&-
+	[ "$(stat -c %a "$dir/text" "$dir/spans" "$dir/events" | sort -u)" = 600 ]
+	[ -s "$dir/text" ]
+	[ -s "$dir/spans" ]
+	[ -s "$dir/events" ]
+	run ! grep -qx old "$dir/text" "$dir/spans" "$dir/events"
+	echo before >"$dir/shared"
+	chmod 0644 "$dir/shared"
+	"$OTRACE" run --no-bpf -o - -- curl -s "127.0.0.1:$port/x" >>"$dir/shared" 3>&-
+	[ "$(stat -c %a "$dir/shared")" = 644 ]
+	head -n 1 "$dir/shared" | grep -qx before
+}
+
 @test "lines of a file are whole, however long" {
 	http "$port"
 	long=$(printf '/alpha/beta/gamma%.0s' $(seq 8))
@@ -130,6 +150,11 @@ loses() {
 	cat "$dir/text"
 	grep -q '^lost      2 spans (export: curl 2)$' "$dir/text"
 	grep -q "^          export: they were not delivered in time: .*:$shut/v1/traces: connection refused" "$dir/text"
+	"$OTRACE" run --no-bpf -o "$dir/text" --export "http://pa55:x@127.0.0.1:$shut/pa55Xy9/v1/traces?k=pa55#pa55" -- \
+		sh -c "python3 -c \"print('pa55')\"; curl -sE c:pa55 127.0.0.1:$port/x" >/dev/null 3>&-
+	cat "$dir/text"
+	grep -q "http://REDACTED:REDACTED@127.0.0.1:$shut/REDACTED/v1/traces?REDACTED: connection refused" "$dir/text"
+	run ! grep pa55 "$dir/text"
 	"$OTRACE" run --no-bpf -o "$dir/text" --format line --export "http://127.0.0.1:$page" -- \
 		curl -s "127.0.0.1:$port/x" 2>"$dir/err" 3>&-
 	grep -q '^otrace: lost 2 spans (refused): .*no OTLP answer' "$dir/err"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
 // needs: agent/resource/percent.c exporters/otlp_config.c exporters/otlp_headers.c
-// needs: exporters/queue_config.c exporters/health.c exporters/backoff.c
+// needs: exporters/queue_config.c exporters/health.c exporters/backoff.c agent/proto/url.c
+// needs: agent/base/secret.c agent/base/secret_text.c agent/base/secret_fold.c agent/base/secret_code.c
 /* export_config_test.c - what users write, as exporters read it; what they are told. */
 
 #include <setjmp.h>
@@ -72,6 +73,11 @@ static const struct {
 	  "https://c/a/v1/traces?REDACTED" },
 	{ "https://me:pw@c/x", TRACES, "https://me:pw@c/x",
 	  "https://REDACTED:REDACTED@c/x" },
+	{ "https://c/e/abc12345/otlp/v1/traces", "--export", "https://c/e/abc12345/otlp/v1/traces",
+	  "https://c/e/REDACTED/otlp/v1/traces" },
+	{ "https://c/SECRET", BASE, "https://c/SECRET/v1/traces", "https://c/REDACTED/v1/traces" },
+	{ "https://c/a%53b", TRACES, "https://c/a%53b", "https://c/REDACTED" },
+	{ "https://SECRET@c/x", TRACES, "https://SECRET@c/x", "https://REDACTED:REDACTED@c/x" },
 	{ "http://[::1]:4318", BASE, "http://[::1]:4318/v1/traces", NULL },
 	{ "localhost:4318", BASE, NULL, NULL },
 	{ "ftp://c", BASE, NULL, NULL },
@@ -103,6 +109,29 @@ static void follows_the_endpoint_rules(void **state)
 						   strcmp(cfg.host, "127.0.0.1") &&
 						   strcmp(cfg.host, "[::1]"));
 		otr_otlp_config_fini(&cfg);
+	}
+}
+
+/* What cannot be taken apart is told of by its beginning. */
+static void errors_show_no_secret(void **state)
+{
+	static const char *const bad[] = {
+		"http://me:SECRET@c:99999/", "http://SECRET@", "http://me:SEC/RET@c:1x",
+		"http://c:99999/SECRET", "http://c:99999?token=SECRET", "http://c:99999/#SECRET",
+		"ftp://c/SECRET", "http://c:4317/SECRET?token=SECRET",
+		"ghp_SECRETabcdefghijklmnop",
+	};
+	struct otr_otlp_config cfg;
+	struct otr_err err;
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(bad); i++) {
+		struct otr_destination dest = { bad[i], "--export" };
+
+		if (otr_exporter_of(&dest, &err))
+			assert_int_equal(otr_otlp_config_read(&cfg, &dest, &err), -EINVAL);
+		if (strstr(err.text, "SEC"))
+			fail_msg("%s: %s", bad[i], err.text);
 	}
 }
 
@@ -301,6 +330,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(follows_the_endpoint_rules, clean),
+		cmocka_unit_test(errors_show_no_secret),
 		cmocka_unit_test_setup(reads_the_variables, clean),
 		cmocka_unit_test_setup(no_message_holds_a_password, clean),
 		cmocka_unit_test_setup(decodes_headers, clean),

@@ -9,10 +9,12 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "preload/header.h"
+#include "preload/inject.h"
 #include "preload/room.h"
 #include "preload/shim.h"
 #include "preload/told.h"
@@ -95,6 +97,40 @@ static const char *asks(void)
 
 	text[otr_header_make(&fd, &iov, 1, text)] = 0;
 	return text;
+}
+
+#define LISTS "GET / HTTP/1.1\r\nHost: h\r\ntracestate: a=1\r\nbaggage: b=2\r\n" \
+	      "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n"
+
+/* Of a head of `len` bytes. */
+static const char *asks_with(size_t len)
+{
+	static char head[OTR_HEAD_MAX + 2];
+	const struct iovec iov = {head, len};
+	int n = snprintf(head, sizeof(head), "GET / HTTP/1.1\r\nHost: h\r\nCookie: ");
+
+	memset(head + n, 'x', len - (size_t)n);
+	memcpy(head + len - 4, "\r\n\r\n", 4);
+	text[otr_header_make(&fd, &iov, 1, text)] = 0;
+	return text;
+}
+
+/* The lists that go with the trace count as well: what does not fit is left out. */
+static void lists_stay_within_the_limits_of_servers(void **state)
+{
+	static const size_t limits[] = {4096, 8192, 16384};
+	const size_t line = 70, with_state = line + 17, with_both = with_state + 14;
+
+	(void)state;
+	serves(LISTS, 0);
+	assert_int_equal(strlen(asks()), with_both);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(strlen(asks_with(limits[i] - with_both)), with_both);
+		assert_int_equal(strlen(asks_with(limits[i] - with_both + 1)), with_state);
+		assert_int_equal(strlen(asks_with(limits[i] - with_state + 1)), line + 14);
+		assert_int_equal(strlen(asks_with(limits[i] - line - 13)), line);
+		assert_int_equal(strlen(asks_with(limits[i] - line)), line);
+	}
 }
 
 /* A thread of a pool, which reads no requests, while one is open. */
@@ -269,6 +305,7 @@ static void hosts_that_get_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(lists_stay_within_the_limits_of_servers),
 		TEST(thresholds),
 		TEST(a_share_of_traces),
 		TEST(the_threads_of_a_loop_name_a_trace),

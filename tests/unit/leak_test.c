@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/base/secret_fold.c agent/base/secret_code.c
 // needs: agent/base/keyed.c
 // needs: agent/proto/http1.c agent/proto/http1_head.c agent/proto/http1_body.c
 // needs: agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/url.c agent/proto/route.c
@@ -374,7 +375,26 @@ static const char *const keys[] = {
 	"code", "code_verifier", "SAMLResponse", "x-api-key", "user[password]", "token[]",
 	"token", "ACCESS_TOKEN", "X-Amz-Signature", "AWSAccessKeyId", "Signature", "sig",
 	"session", "sessionid", "client_secret", "passwd", "pwd", "id_token", "state", "",
+	"\uff54\uff4f\uff4b\uff45\uff4e", "\uff30assword", "t\u043eken", "\u043f\u0430\u0440\u043e\u043b\u044c", "\u5bc6\u7801",
+	"contrase\u00f1a", "Mot-de-passe",
 };
+
+#define FIRST_WITHOUT_A_KEY 27
+
+/* A word that tells, and the value behind it, in one value. */
+static void told(struct otr_buf *out)
+{
+	static const char *const words[] = {"token", "my password is", "Secret", "\uff54oken", "api key 1"};
+	static const char *const gaps[] = {" ", "+", "%20", "%2520", "%3D", ": ", ",", "%E3%80%80"};
+	const char *word = PICK(words);
+
+	otr_buf_str(out, "q=");
+	for (; *word; word++)
+		otr_buf_byte(out, *word == ' ' ? '+' : *word);
+	for (word = PICK(gaps); *word; word++)
+		otr_buf_str(out, *word == ' ' ? "%20" : (char[]){*word, 0});
+	otr_buf_str(out, "SECRETVAL1");
+}
 
 static void escaped(struct otr_buf *out, char c, int rounds)
 {
@@ -422,7 +442,10 @@ static void query(struct otr_buf *out)
 	char text[128];
 
 	token(text, sizeof(text));
-	switch (pick(6)) {
+	switch (pick(7)) {
+	case 6:
+		told(out);
+		break;
 	case 0:
 		otr_buf_printf(out, "q=%s", text);
 		break;
@@ -435,7 +458,7 @@ static void query(struct otr_buf *out)
 		break;
 	case 3:
 		otr_buf_str(&inner, "http://h.example/x?a=1&");
-		pair(&inner, keys[pick(OTR_ARRAY_SIZE(keys) - 1)], true);
+		pair(&inner, keys[pick(FIRST_WITHOUT_A_KEY)], true);
 		otr_buf_byte(&inner, 0);
 		otr_buf_str(out, "next=");
 		encoded(out, inner.data, true, 0);

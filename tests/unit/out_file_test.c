@@ -160,7 +160,7 @@ static void others_files_stay_as_they_are(void **state)
 	assert_int_equal(access("own/fresh", F_OK), -1);
 }
 
-/* In place: who follows it goes on reading, and the mode that its owner chose stays. */
+/* In place: who follows it goes on reading. */
 static void streams_are_emptied_and_appended_to(void **state)
 {
 	struct otr_err err;
@@ -181,6 +181,22 @@ static void streams_are_emptied_and_appended_to(void **state)
 	assert_int_equal(fcntl(a, F_GETFD), FD_CLOEXEC);
 	close(a);
 	close(b);
+}
+
+/* However it is written, and also where the directory takes no new file. */
+static void files_that_were_shared_are_ours_alone(void **state)
+{
+	static const unsigned int all[] = {0, OTR_OUT_REPLACE, OTR_OUT_NONBLOCK};
+	struct otr_err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		put("shared", "old");
+		assert_int_equal(chmod("shared", 0644), 0);
+		assert_int_equal(open_and_write("shared", all[i], &err), 0);
+		assert_int_equal(mode_of("shared"), 0600);
+		assert_string_equal(get("shared"), "new");
+	}
 }
 
 static void recordings_replace(void **state)
@@ -255,6 +271,7 @@ int main(void)
 		cmocka_unit_test(new_files_are_ours_alone),
 		cmocka_unit_test(others_files_stay_as_they_are),
 		cmocka_unit_test(streams_are_emptied_and_appended_to),
+		cmocka_unit_test(files_that_were_shared_are_ours_alone),
 		cmocka_unit_test(recordings_replace),
 		cmocka_unit_test(pipes_and_devices),
 		cmocka_unit_test(own_descriptors_are_duplicated),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/base/secret_fold.c agent/base/secret_code.c
 // needs: agent/source/unix_peer.c agent/source/folder.c
 // needs: agent/base/secret.c agent/base/secret_text.c
 // needs: agent/source/vouch.c agent/resource/procfs.c agent/base/keyed.c agent/base/foreign.c preload/ring.c preload/real.c preload/find.c agent/source/ring.c agent/source/event.c

@@ -225,6 +225,14 @@ static ssize_t take(const struct otr_tls_call *c, void *buf, size_t n)
 	return (ssize_t)k;
 }
 
+/* Do records go out at once? */
+static int direct = 1;
+static int is_direct(const struct otr_tls_call *c)
+{
+	(void)c;
+	return direct;
+}
+
 static ssize_t hello(const struct otr_tls_call *c, void *buf, size_t n)
 {
 	char record[] = "\x16\x03\x01\x00\x10 hello";
@@ -240,7 +248,7 @@ static ssize_t hello(const struct otr_tls_call *c, void *buf, size_t n)
 
 static void fresh(int known)
 {
-	const struct otr_tls_call c = {&on, NULL, hello, 1};
+	const struct otr_tls_call c = {&on, NULL, hello, 1, NULL};
 
 	free(otr_shim.tls);
 	memset(&page, 0, sizeof(page));
@@ -262,7 +270,7 @@ static void fresh(int known)
  * `move`: from another place each time. */
 static void send_all(int switched_off, int move, size_t most)
 {
-	const struct otr_tls_call c = {&on, NULL, take, 0};
+	const struct otr_tls_call c = {&on, NULL, take, 0, is_direct};
 	char copy[2][N];
 	size_t sent = 0, n;
 	ssize_t ret;
@@ -326,7 +334,7 @@ static void an_unknown_session_is_left_alone(void **state)
 /* What is kept for a call is not sent for another. */
 static void other_bytes_are_the_callers(void **state)
 {
-	const struct otr_tls_call c = {&on, NULL, take, 0};
+	const struct otr_tls_call c = {&on, NULL, take, 0, is_direct};
 	char other[N];
 
 	(void)state;
@@ -339,6 +347,22 @@ static void other_bytes_are_the_callers(void **state)
 	assert_int_equal(otr_tls_write(&c, other, N), N);
 	assert_int_equal(len, N);
 	assert_memory_equal(stream, other, N);
+}
+
+/* What waits with them may be the head of which this is the body. */
+static void nothing_is_put_in_once_records_have_waited(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		if (!i)
+			fresh(1);
+		len = 0;
+		step = 0;
+		direct = i;
+		plan[0] = plan[1] = plan[2] = plan[3] = 1000;
+		send_all(0, 0, N);
+		assert_true(is_plain());
+	}
 }
 
 static void a_session_that_is_over_is_forgotten(void **state)
@@ -379,6 +403,7 @@ int main(void)
 		cmocka_unit_test(one_header_or_none),
 		cmocka_unit_test(an_unknown_session_is_left_alone),
 		cmocka_unit_test(other_bytes_are_the_callers),
+		cmocka_unit_test(nothing_is_put_in_once_records_have_waited),
 		cmocka_unit_test(a_session_that_is_over_is_forgotten),
 		cmocka_unit_test(after_what_was_not_seen_nothing_goes_in),
 	};

@@ -1,0 +1,114 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# tls_ways.bats - attacks by TLS: heads and bodies that reach the connection by other ways than
+# the library expects, or behind bytes in clear. What the peer decrypts is what was sent,
+# but for headers where a request begins; what calls return is the same.
+
+load helpers
+load https
+setup() {
+	live_setup
+	shim_setup
+	https_setup
+	cc -O1 -Wall -D_GNU_SOURCE -o "$dir/tlsd" "$APPS/tlsd.c" -lssl -lcrypto
+	bg tlsd "$dir/tlsd" "$dir" "$dir/heads"
+	until_true 30 test -s "$dir/tlsd.out"
+	read -r port greets <"$dir/tlsd.out"
+}
+teardown() { live_teardown; }
+
+# Connections are written down when they are over.
+wire_is() { until_true 15 grep -aq ===== "$dir/heads" && cp "$dir/heads" "$dir/heads.$1"; }
+as_wanted() { [ "$1" = 0 ]; }
+
+# N: so many headers, each in a head that the program began; all else is as without. `any`:
+# s_client shakes hands in a write of nothing, so which session it is may be known too late.
+headers_only() {
+	$PY - "$dir" "$1" <<-'P'
+		import re, sys
+		raw, shim = (open(f"{sys.argv[1]}/heads.{how}", "rb").read() for how in ("raw", "shim"))
+		ours = rb"(?<= HTTP/1\.1\r\n)traceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]\r\n(?=Host: head)"
+		plain, n = re.subn(ours, b"", shim)
+		sys.exit(plain != raw and f"not what was sent: {shim[:2000]}" or
+		         sys.argv[2] not in ("any", str(n)) and f"{n} headers, not {sys.argv[2]}")
+	P
+}
+
+ways() { # CMD.. -- WAY=HEADERS..: each way raw and with the library
+	local cmd=() way
+	while [ "$1" != -- ]; do cmd+=("$1") && shift; done
+	shift
+	for way in "$@"; do
+		echo "way ${way%=*}:"
+		both_ways timeout 60 "${cmd[@]}" "$port" "${way%=*}"
+		headers_only "${way#*=}"
+	done
+}
+
+openssl_ways() {
+	cc -O1 -Wall -D_GNU_SOURCE -o "$dir/ways" "$APPS/tlsways.c" -lssl -lcrypto
+	ways "$dir/ways" -- "$@"
+}
+
+gnutls_ways() {
+	cc -O1 -Wall -D_GNU_SOURCE -o "$dir/ways" "$APPS/tlsways_gnutls.c" -lgnutls
+	ways "$dir/ways" -- "$@"
+}
+
+@test "OpenSSL: new keys, a second handshake, early data between a head and its body" {
+	openssl_ways plain=2 update=2 again=2 early_half=2 early_whole=2
+	# Of those two the headers are of the connection before, and early data was taken.
+	grep -q '^taken 1' "$dir/out"
+}
+
+@test "OpenSSL: a head by a BIO, by halves, by the function's address, its body by SSL_write" {
+	openssl_ways by_bio=0 by_halves=0 whole_chain=0 by_name=0
+}
+
+@test "OpenSSL: records that wait in memory, in a buffer, in a pair, and are sent by the program" {
+	openssl_ways buffered=0 memory_later=0 memory=0 pair=0
+}
+
+@test "OpenSSL: the session's next connection, the socket's other number, a child, TLS that ends" {
+	openssl_ways cleared=2 renumbered=1 child=1 unwrapped=1
+}
+
+@test "GnuTLS: new keys, a second handshake, early data between a head and its body" {
+	gnutls_ways plain=2 update=1 again=2 early_half=1 early_whole=1
+	grep -q '^taken 1' "$dir/out"
+}
+
+@test "GnuTLS: records that wait, corked or in a transport of the program's own" {
+	gnutls_ways corked=0 corked_whole=0 pushed=0
+}
+
+@test "one thread reads a session, another writes it: OpenSSL, GnuTLS, Python" {
+	openssl_ways threads=1
+	gnutls_ways threads=1
+	ways "$PY" "$APPS/tlsways.py" -- threads=1
+}
+
+@test "Python: records in memory, TLS that ends" {
+	ways "$PY" "$APPS/tlsways.py" -- memory=0 unwrapped=1
+}
+
+@test "STARTTLS: behind a greeting (SMTP) nothing is put in; LDAP, PostgreSQL: no body is touched" {
+	printf '%s\r\n' 'GET /g HTTP/1.1' 'Host: body' '' >"$dir/letter"
+	client() { # PROTOCOL PORT
+		timeout 20 openssl s_client -starttls "$1" -connect "127.0.0.1:$2" -quiet -no_ign_eof \
+			<"$dir/letter" 2>/dev/null
+	}
+	export -f client
+	export dir
+	both_ways bash -c "client smtp $greets"
+	headers_only 0
+	cmp <(head -c 31 "$dir/heads.raw") "$dir/letter"
+	port=$greets ways "$PY" "$APPS/tlsways.py" -- starttls=0
+	printf '%s\r\n' 'POST /h HTTP/1.1' 'Host: head' 'Content-Length: 31' '' 'GET /b HTTP/1.1' \
+		'Host: body' '' >"$dir/letter"
+	both_ways bash -c "client ldap $port"
+	headers_only any
+	both_ways bash -c "client postgres $port"
+	headers_only any
+	cmp <(head -c 83 "$dir/heads.raw") "$dir/letter"
+}
