@@ -208,7 +208,8 @@ int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 		otr_stitch_failed(pl->stitch, rec);
 		break;
 	case OTR_EV_HANDOFF:
-		otr_stitch_handoff(pl->stitch, rec);
+		if (otr_stitch_handoff(pl->stitch, rec) && pl->cfg.handoff)
+			pl->cfg.handoff(pl->cfg.arg, ev->tgid);
 		break;
 	default:
 		otr_streams_event(pl->streams, ev);

@@ -27,9 +27,10 @@ struct otr_pipeline_config {
 	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir,
 		       enum otr_capture capture, uint32_t head_bytes);
 	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
+	void (*handoff)(void *arg, uint32_t tgid); /* late evidence was about a request of it */
 	/* What is known of a connection at its end; or NULL. */
 	void (*ended)(void *arg, const struct otr_stream_stat *stat);
-	void *arg; /* of all five */
+	void *arg; /* of all six */
 };
 
 int otr_pipeline_new(struct otr_pipeline **out,

@@ -173,6 +173,11 @@ static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
 	otr_sources_watch(arg, conn, dir, want);
 }
 
+static void on_handoff(void *arg, uint32_t tgid)
+{
+	otr_sources_handoff(arg, tgid);
+}
+
 /* A process carries the library. Its facts are read when its first record says so. */
 static void born(void *arg, uint32_t tgid)
 {
@@ -261,7 +266,7 @@ int otr_session_open(struct otr_session **out,
 	rc = otr_sources_open(&s->src, &src, err);
 	if (rc)
 		return rc;
-	otr_sinks_bind(cfg->sinks, s->src, on_policy, on_watch);
+	otr_sinks_bind(cfg->sinks, s->src, on_policy, on_watch, on_handoff);
 	s->began_ns = otr_now();
 	tell_clock(s, s->began_ns);
 	otr_resource_read_host(s->began_ns, otr_session_put, s);
@@ -404,7 +409,7 @@ void otr_session_close(struct otr_session **sp)
 	if (!s)
 		return;
 	if (s->cfg.sinks)
-		otr_sinks_bind(s->cfg.sinks, NULL, NULL, NULL);
+		otr_sinks_bind(s->cfg.sinks, NULL, NULL, NULL, NULL);
 	otr_sources_close(&s->src);
 	otr_merge_free(&s->merge);
 	close_record(s);

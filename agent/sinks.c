@@ -109,6 +109,14 @@ static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
 		sk->cfg.watch(sk->cfg.arg, conn, dir, want);
 }
 
+static void on_handoff(void *arg, uint32_t tgid)
+{
+	struct otr_sinks *sk = arg;
+
+	if (sk->cfg.handoff)
+		sk->cfg.handoff(sk->cfg.arg, tgid);
+}
+
 static void on_ended(void *arg, const struct otr_stream_stat *stat)
 {
 	struct otr_sinks *sk = arg;
@@ -163,6 +171,7 @@ static int open_pipeline(struct otr_sinks *sk, struct otr_err *err)
 		.trace = on_trace,
 		.policy = on_policy,
 		.watch = on_watch,
+		.handoff = on_handoff,
 		.ended = on_ended,
 		.arg = sk,
 	};
@@ -247,11 +256,13 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg,
 void otr_sinks_bind(struct otr_sinks *sk, void *arg,
 		    void (*policy)(void *, uint64_t, enum otr_dir,
 				   enum otr_capture, uint32_t),
-		    void (*watch)(void *, uint64_t, enum otr_dir, bool))
+		    void (*watch)(void *, uint64_t, enum otr_dir, bool),
+		    void (*handoff)(void *, uint32_t))
 {
 	sk->cfg.arg = arg;
 	sk->cfg.policy = policy;
 	sk->cfg.watch = watch;
+	sk->cfg.handoff = handoff;
 }
 
 void otr_sinks_event(struct otr_sinks *sk, const struct otr_event *ev)

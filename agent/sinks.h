@@ -31,6 +31,7 @@ struct otr_sinks_config {
 	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir,
 		       enum otr_capture capture, uint32_t head_bytes);
 	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
+	void (*handoff)(void *arg, uint32_t tgid);
 	void *arg;
 };
 
@@ -43,7 +44,8 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg,
 void otr_sinks_bind(struct otr_sinks *sk, void *arg,
 		    void (*policy)(void *, uint64_t, enum otr_dir,
 				   enum otr_capture, uint32_t),
-		    void (*watch)(void *, uint64_t, enum otr_dir, bool));
+		    void (*watch)(void *, uint64_t, enum otr_dir, bool),
+		    void (*handoff)(void *, uint32_t));
 
 /* Takes the next event, in order. */
 void otr_sinks_event(struct otr_sinks *sk, const struct otr_event *ev);

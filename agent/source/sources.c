@@ -199,8 +199,6 @@ static int from_kernel(void *arg, const struct otr_event *ev)
 	struct otr_sources *s = arg;
 	int rc = s->fn(s->fn_arg, ev);
 
-	if (ev->kind == OTR_EV_HANDOFF && s->shims)
-		otr_shims_handoff(s->shims, ev->tgid);
 	if (!s->seek || !ev->tgid)
 		return rc;
 	if (ev->kind == OTR_EV_PROC_EXEC || ev->kind == OTR_EV_PROC_EXIT)
@@ -270,6 +268,12 @@ void otr_sources_watch(struct otr_sources *s, uint64_t conn, enum otr_dir dir, b
 		otr_bpf_watch(s->bpf, conn, dir, want);
 	if (s->shims)
 		otr_shims_watch(s->shims, conn, dir, want);
+}
+
+void otr_sources_handoff(struct otr_sources *s, uint32_t tgid)
+{
+	if (s->shims)
+		otr_shims_handoff(s->shims, tgid);
 }
 
 int otr_sources_target(struct otr_sources *s, uint32_t tgid, bool follow)

@@ -60,6 +60,8 @@ void otr_sources_poll(struct otr_sources *s, uint64_t now_ns, bool all, otr_even
 void otr_sources_policy(struct otr_sources *s, uint64_t conn, enum otr_dir dir,
 			enum otr_capture capture, uint32_t head_bytes);
 void otr_sources_watch(struct otr_sources *s, uint64_t conn, enum otr_dir dir, bool want);
+/* It was told late for whom a thread of this process had asked. */
+void otr_sources_handoff(struct otr_sources *s, uint32_t tgid);
 
 /* A process is traced from now on, or was before: if it carries the library it is asked to
  * tell of itself. Before otr_sources_list(), so that nothing is told by both. */

@@ -270,12 +270,16 @@ int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
 				 ? ev->since_ns
 				 : ev->strand_since_ns;
 
+	int n = 0;
+
 	if (!of || !parent || parent->tgid != ev->hdr.tgid)
 		return 0;
 	DL_FOREACH2(of->sent, ex, strand_next)
-	if (ex->start_ns >= since && ex->start_ns <= ev->hdr.time_ns)
+	if (ex->start_ns >= since && ex->start_ns <= ev->hdr.time_ns) {
 		otr_parent_late(st, ex, parent);
-	return 0;
+		n++;
+	}
+	return n;
 }
 
 static void end_unanswered(struct otr_stitch *st, struct otr_exchange *ex,

@@ -100,7 +100,7 @@ void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn);
  * what it and its children call. Others are ignored. */
 void otr_stitch_process(struct otr_stitch *st, const struct otr_event *ev);
 
-/* Takes late evidence of a parent. */
+/* Takes late evidence of a parent. Returns how many requests it was about. */
 int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev);
 
 /* Nothing more comes on this connection: requests without an answer end, failed by
