@@ -104,8 +104,8 @@ const struct otr_option otr_option_table[] = {
 
 	{ TEXT("output", output, "FILE", R | A | P), .letter = 'o',
 	  .group = "show",
-	  .help = "Write traces and summary to FILE, made readable by its "
-		  "owner alone. No colour then." },
+	  .help = "Write traces and summary to FILE. Its owner alone can read "
+		  "it, and it has no colour." },
 	{ WORD("format", format, "F", formats, R | A | P), .group = "show",
 	  .fallback = "text",
 	  .help = "How traces are printed: text, line or jsonl. "
