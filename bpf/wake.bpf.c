@@ -129,11 +129,11 @@ int BPF_PROG(otr_waking, struct task_struct *task)
 	    !otr_xref_open(&woken->strand.cur, ex))
 		return 0;
 	mind = otr_mind_of(waker->tgid);
-	if (!mind || !otr_r6c_woken(&waker->strand, mind,
-				    waker->asked_ns > waker->got_ns))
+	if (!mind)
 		return 0;
-	tell(waker, woken, ex, now);
-	waker->woken_ns = now; /* what comes next is another's */
+	if (otr_r6c_woken(&waker->strand, mind, waker->asked_ns > waker->got_ns))
+		tell(waker, woken, ex, now);
+	waker->woken_ns = now; /* what comes next is another's, told or not */
 	waker->woken_by = 0;
 	return 0;
 }
