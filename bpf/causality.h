@@ -64,26 +64,26 @@
  *	    where a process is MUX, or requests move between the strands that read them
  */
 
-#include "mind.h"
+#include "causality_state.h"
 
 /* R1: the first bytes of a request, at `ref`. `mine` is the exchange last seen on
  * st->mine.conn, or NULL. `may_loop`: the socket does not block. */
-OTR_LAW void otr_r1_first(struct otr_strand *st, struct otr_mind *mind,
+OTR_LAW void otr_r1_first(struct otr_strand *st, struct otr_proc_state *proc,
 			  struct otr_exch *ex, const struct otr_xref *ref,
 			  const struct otr_exch *mine, int may_loop,
 			  __u64 strand, __u64 now)
 {
-	otr_exch_end(ex, mind); /* one that was never answered */
+	otr_exch_end(ex, proc); /* one that was never answered */
 	/* No blocking thread reads a second request before it answered its first. */
-	if (!mind->go && otr_xref_open(&st->mine, mine) &&
+	if (!proc->go && otr_xref_open(&st->mine, mine) &&
 	    st->mine.conn != ref->conn)
-		OTR_PUT(mind->mux, 1);
+		OTR_PUT(proc->mux, 1);
 	OTR_PUT(ex->pos, ref->pos);
 	OTR_PUT(ex->reader, strand);
 	OTR_PUT(ex->inflight, 0);
 	OTR_PUT(ex->open, 1);
-	__sync_fetch_and_add(&mind->open, 1);
-	__sync_fetch_and_add(&mind->starving, 1);
+	__sync_fetch_and_add(&proc->open, 1);
+	__sync_fetch_and_add(&proc->starving, 1);
 	st->mine = *ref;
 	st->blocks = !may_loop;
 	st->freed = 0;
@@ -104,7 +104,7 @@ OTR_LAW void otr_r1_more(struct otr_strand *st, const struct otr_exch *ex,
 }
 
 /* R3: the first bytes of the answer to `ref`. */
-OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_mind *mind,
+OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_proc_state *proc,
 			   struct otr_exch *ex, const struct otr_xref *ref,
 			   int reader_is_other, __u64 now)
 {
@@ -113,18 +113,18 @@ OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_mind *mind,
 	otr_left_over(st);
 	/* A turn whose wait was not seen, since waits are probed a moment after the
 	 * rest, tests nothing (and claims nothing: R4). */
-	if (otr_is_loop(st, mind) && st->waited && OTR_GET(mind->open) > 1 &&
+	if (otr_is_loop(st, proc) && st->waited && OTR_GET(proc->open) > 1 &&
 	    st->cur.conn)
-		otr_test(st, mind, otr_xref_is(&st->cur, ref));
+		otr_test(st, proc, otr_xref_is(&st->cur, ref));
 	/* It goes without an answer that was thought to be for it: perhaps another's. */
 	if (OTR_GET(ex->inflight))
 		st->puts_off = 1;
 	/* Tasks move between threads that read: a work stealer. */
-	if (!mind->go && reader_is_other && st->mine.conn) {
-		otr_disagreed(mind);
-		OTR_PUT(mind->moves, 1);
+	if (!proc->go && reader_is_other && st->mine.conn) {
+		otr_disagreed(proc);
+		OTR_PUT(proc->moves, 1);
 	}
-	otr_exch_end(ex, mind);
+	otr_exch_end(ex, proc);
 	otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 }
 
@@ -136,43 +136,43 @@ OTR_LAW void otr_refresh(struct otr_strand *st, const struct otr_exch *ex)
 }
 
 /* Is current believed by R4 and by connect()? st->cur must be fresh. */
-OTR_LAW int otr_believes(const struct otr_strand *st, const struct otr_mind *mind,
+OTR_LAW int otr_believes(const struct otr_strand *st, const struct otr_proc_state *proc,
 			__u64 now)
 {
 	if (!st->cur.conn)
 		return 0;
-	if (mind->go)
+	if (proc->go)
 		return 1;
-	if (st->level == OTR_LEVEL_WEAK && OTR_GET(mind->open) != 1)
+	if (st->level == OTR_LEVEL_WEAK && OTR_GET(proc->open) != 1)
 		return 0;
-	if (!otr_is_loop(st, mind))
+	if (!otr_is_loop(st, proc))
 		return 1;
 	return !otr_timer_due(st, now) &&
-	       (!otr_is_late(st) || OTR_GET(mind->open) == 1);
+	       (!otr_is_late(st) || OTR_GET(proc->open) == 1);
 }
 
 /* And may it be claimed by who tests nothing? */
-OTR_LAW int otr_current(const struct otr_strand *st, const struct otr_mind *mind,
+OTR_LAW int otr_current(const struct otr_strand *st, const struct otr_proc_state *proc,
 			__u64 now)
 {
-	return otr_believes(st, mind, now) && !otr_is_unsure(st, mind);
+	return otr_believes(st, proc, now) && !otr_is_unsure(st, proc);
 }
 
 /* connect() said EINPROGRESS: the connection remembers what was current. */
-OTR_LAW void otr_r4_born(struct otr_strand *st, struct otr_mind *mind,
+OTR_LAW void otr_r4_born(struct otr_strand *st, struct otr_proc_state *proc,
 			 struct otr_asked *asked, struct otr_exch *cur_ex,
 			 __u64 now)
 {
-	if (mind->go)
+	if (proc->go)
 		return;
 	otr_refresh(st, cur_ex);
 	asked->has_born = 1;
 	asked->born.conn = 0;
 	asked->born.pos = 0;
-	asked->again = (__u8)otr_is_unsure(st, mind);
-	if (otr_is_known(st) && otr_believes(st, mind, now)) {
+	asked->again = (__u8)otr_is_unsure(st, proc);
+	if (otr_is_known(st) && otr_believes(st, proc, now)) {
 		asked->born = st->cur;
-		otr_flight(mind, cur_ex, 1); /* it waits: it is not starving */
+		otr_flight(proc, cur_ex, 1); /* it waits: it is not starving */
 	}
 	otr_watch_late(st, now);
 	otr_act(st, now);
@@ -181,14 +181,14 @@ OTR_LAW void otr_r4_born(struct otr_strand *st, struct otr_mind *mind,
 /* R4 for a connect() that comes to nothing: whom it was for, claimed as a request would be.
  * Sets `parent` (conn 0: none); st->cur is fresh. */
 OTR_LAW enum otr_evidence otr_r4_dial(const struct otr_strand *st,
-				      const struct otr_mind *mind, int may_loop,
+				      const struct otr_proc_state *proc, int may_loop,
 				      __u64 now, struct otr_xref *parent)
 {
 	parent->conn = 0;
 	parent->pos = 0;
-	if (!otr_current(st, mind, now) || (may_loop && !otr_is_known(st)))
+	if (!otr_current(st, proc, now) || (may_loop && !otr_is_known(st)))
 		return OTR_EVIDENCE_NONE;
-	if (otr_is_loop(st, mind) && OTR_GET(mind->doubt) && OTR_GET(mind->open) != 1)
+	if (otr_is_loop(st, proc) && OTR_GET(proc->doubt) && OTR_GET(proc->open) != 1)
 		return OTR_EVIDENCE_NONE;
 	*parent = st->cur;
 	return (enum otr_evidence)st->evidence;
@@ -201,7 +201,7 @@ OTR_LAW enum otr_evidence otr_r4_dial(const struct otr_strand *st,
  * does not block.
  */
 OTR_LAW enum otr_evidence
-otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
+otr_r4_ask(struct otr_strand *st, struct otr_proc_state *proc,
 	   struct otr_asked *asked, const struct otr_exch *claim_ex,
 	   struct otr_exch *born_ex, const struct otr_exch *cur_ex,
 	   int may_loop, __u64 conn, __u64 now, struct otr_xref *believed)
@@ -213,22 +213,22 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 	believed->pos = 0;
 	otr_refresh(st, cur_ex);
 	if (!asked->has_born)
-		asked->again = (__u8)otr_is_unsure(st, mind);
+		asked->again = (__u8)otr_is_unsure(st, proc);
 	if (asked->has_born) {
 		if (otr_xref_open(&asked->born, born_ex)) {
 			*believed = asked->born;
 			why = OTR_EVIDENCE_BORN;
-			otr_flight(mind, born_ex, -1);
+			otr_flight(proc, born_ex, -1);
 		}
 	} else if (otr_xref_open(&asked->claim, claim_ex)) {
 		*believed = asked->claim;
 		why = OTR_EVIDENCE_CLAIM;
-	} else if (otr_believes(st, mind, now)) {
+	} else if (otr_believes(st, proc, now)) {
 		*believed = st->cur;
 		why = (enum otr_evidence)st->evidence;
 		weak = st->level == OTR_LEVEL_WEAK;
 		if (cur_ex && otr_came_free(st, asked, conn) &&
-		    otr_starve(mind, cur_ex)) {
+		    otr_starve(proc, cur_ex)) {
 			believed->conn = 0;
 			why = OTR_EVIDENCE_NONE;
 		}
@@ -246,7 +246,7 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 	asked->claim.conn = 0;
 	otr_act(st, now);
 	asked->weak = (__u8)weak;
-	if (!believed->conn || mind->go)
+	if (!believed->conn || proc->go)
 		return why;
 	if (why == OTR_EVIDENCE_CLAIM)
 		return why;
@@ -254,14 +254,14 @@ otr_r4_ask(struct otr_strand *st, struct otr_mind *mind,
 		believed->conn = 0; /* nor is it to be believed at the answer */
 		return OTR_EVIDENCE_NONE;
 	}
-	if (otr_is_loop(st, mind) && (asked->again || otr_in_doubt(mind, why)) &&
-	    OTR_GET(mind->open) != 1)
+	if (otr_is_loop(st, proc) && (asked->again || otr_in_doubt(proc, why)) &&
+	    OTR_GET(proc->open) != 1)
 		return OTR_EVIDENCE_NONE;
 	return why;
 }
 
 /* Books the request just asked: `ex` is the exchange of `believed`, or NULL. */
-OTR_LAW void otr_r4_book(struct otr_mind *mind, struct otr_asked *asked,
+OTR_LAW void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *asked,
 			 const struct otr_xref *believed, struct otr_exch *ex)
 {
 	if (!asked->pending) {
@@ -274,13 +274,13 @@ OTR_LAW void otr_r4_book(struct otr_mind *mind, struct otr_asked *asked,
 			asked->mixed = 1;
 	}
 	if (!believed->conn)
-		__sync_fetch_and_add(&mind->orphans, 1);
+		__sync_fetch_and_add(&proc->orphans, 1);
 	else if (otr_xref_open(believed, ex))
-		otr_flight(mind, ex, 1);
+		otr_flight(proc, ex, 1);
 }
 
 /* R2: the first bytes of an answer. `ex`: of asked->believed.conn, or NULL. */
-OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_mind *mind,
+OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *proc,
 			   struct otr_asked *asked, struct otr_exch *ex,
 			   __u64 conn, __u64 now)
 {
@@ -292,10 +292,10 @@ OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_mind *mind,
 	asked->read_ns = now;
 	if (asked->pending) {
 		if (!parent.conn) {
-			if (OTR_GET(mind->orphans))
-				__sync_fetch_and_add(&mind->orphans, -1);
+			if (OTR_GET(proc->orphans))
+				__sync_fetch_and_add(&proc->orphans, -1);
 		} else if (open)
-			otr_flight(mind, ex, -1);
+			otr_flight(proc, ex, -1);
 	}
 	if (asked->mixed)
 		open = 0;
@@ -304,14 +304,14 @@ OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_mind *mind,
 	asked->pending = 0;
 	asked->mixed = 0;
 	asked->believed.conn = 0;
-	if (mind->go)
+	if (proc->go)
 		return; /* a connection's own goroutine serves many */
-	if (!otr_is_loop(st, mind) && st->cur.conn && open &&
+	if (!otr_is_loop(st, proc) && st->cur.conn && open &&
 	    otr_xref_is(&st->cur, &parent)) {
 		st->freed = 0; /* blocked in its own call: nothing new */
 		return;
 	}
-	if (!otr_is_loop(st, mind))
+	if (!otr_is_loop(st, proc))
 		weak = 1;
 	otr_join(st, open ? &parent : 0,
 		 weak ? OTR_LEVEL_WEAK : OTR_LEVEL_STRONG, conn);
@@ -324,7 +324,7 @@ OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_mind *mind,
 
 /* R2: more bytes of the same answer, perhaps in another turn. `ex`: of
  * asked->answered.conn, or NULL. */
-OTR_LAW void otr_r2_more(struct otr_strand *st, const struct otr_mind *mind,
+OTR_LAW void otr_r2_more(struct otr_strand *st, const struct otr_proc_state *proc,
 			 struct otr_asked *asked, const struct otr_exch *ex,
 			 __u64 conn, __u64 now)
 {
@@ -332,7 +332,7 @@ OTR_LAW void otr_r2_more(struct otr_strand *st, const struct otr_mind *mind,
 
 	st->entry_ns = now;
 	asked->read_ns = now;
-	if (!otr_is_loop(st, mind))
+	if (!otr_is_loop(st, proc))
 		return; /* blocked in its own call: nothing new */
 	otr_join(st, open ? &asked->answered : 0, OTR_LEVEL_STRONG, conn);
 	st->by_born = asked->by_born;

@@ -12,15 +12,15 @@
 /* R10: a read that found nothing is a look at an idle connection. */
 static __always_inline void otr_touched(struct otr_task *t, struct otr_conn *c)
 {
-	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
 	struct otr_strand *st;
 	__u64 strand;
 
 	st = otr_strand_now(t, &strand);
-	if (!mind || !st || c->role != OTR_ROLE_CLIENT)
+	if (!proc || !st || c->role != OTR_ROLE_CLIENT)
 		return;
 	otr_refresh(st, otr_exch_of(st->cur.conn));
-	otr_r10_touch(st, mind, &c->asked, bpf_ktime_get_ns());
+	otr_r10_touch(st, proc, &c->asked, bpf_ktime_get_ns());
 }
 
 static __always_inline void otr_over(struct otr_conn *c, __u8 dir, int ret)

@@ -5,7 +5,7 @@
 /* handover.h - the rules about what one strand leaves to another: R6c, R7, R9 and R10 of
  * causality.h, which says what they are, and through which they are to be had. */
 
-#include "mind.h"
+#include "causality_state.h"
 
 /* R7. `child` is zeroed; `from`'s current must be fresh. */
 OTR_LAW void otr_r7_clone(const struct otr_strand *from, struct otr_strand *child,
@@ -16,19 +16,19 @@ OTR_LAW void otr_r7_clone(const struct otr_strand *from, struct otr_strand *chil
 }
 
 /* R10: may this strand claim what it looks at? st->cur must be fresh. */
-OTR_LAW int otr_r10_claims(struct otr_strand *st, const struct otr_mind *mind,
+OTR_LAW int otr_r10_claims(struct otr_strand *st, const struct otr_proc_state *proc,
 			   __u64 now)
 {
 	st->entry_ns = now;
-	return st->cur.conn && st->from_request && !otr_is_loop(st, mind) &&
+	return st->cur.conn && st->from_request && !otr_is_loop(st, proc) &&
 	       otr_is_known(st);
 }
 
 /* R10: it looks at an outbound connection, idle where nothing is pending. */
-OTR_LAW void otr_r10_touch(struct otr_strand *st, const struct otr_mind *mind,
+OTR_LAW void otr_r10_touch(struct otr_strand *st, const struct otr_proc_state *proc,
 			   struct otr_asked *asked, __u64 now)
 {
-	if (otr_r10_claims(st, mind, now) && !asked->pending)
+	if (otr_r10_claims(st, proc, now) && !asked->pending)
 		asked->claim = st->cur;
 }
 
@@ -52,19 +52,19 @@ OTR_LAW void otr_r10_looked(struct otr_asked *asked, const struct otr_look *look
  * and who wakes it has done the work of any. That its request was read since it last ran does
  * not help: an idle carrier is woken for whichever task can go on.
  */
-OTR_LAW int otr_r6c_woken(const struct otr_strand *waker, struct otr_mind *mind,
+OTR_LAW int otr_r6c_woken(const struct otr_strand *waker, struct otr_proc_state *proc,
 			  int asking)
 {
-	if (OTR_GET(mind->mux) || OTR_GET(mind->moves))
+	if (OTR_GET(proc->mux) || OTR_GET(proc->moves))
 		return 0;
 	if (waker->mine.conn || asking) {
-		mind->relays = OTR_RELAYED;
+		proc->relays = OTR_RELAYED;
 		return 0;
 	}
-	if (!mind->relays)
+	if (!proc->relays)
 		return 1;
-	mind->relays--;
-	return OTR_GET(mind->open) == 1;
+	proc->relays--;
+	return OTR_GET(proc->open) == 1;
 }
 
 OTR_LAW void otr_r9_write(struct otr_strand *st, struct otr_letter *box, __u64 now)
@@ -78,12 +78,12 @@ OTR_LAW void otr_r9_write(struct otr_strand *st, struct otr_letter *box, __u64 n
 }
 
 /* `ex`: of box->from.conn, or NULL. `key` tells the descriptor. */
-OTR_LAW void otr_r9_read(struct otr_strand *st, const struct otr_mind *mind,
+OTR_LAW void otr_r9_read(struct otr_strand *st, const struct otr_proc_state *proc,
 			 struct otr_letter *box, const struct otr_exch *ex,
 			 __u64 key, __u64 now)
 {
 	int known = box->full && !box->many && otr_xref_open(&box->from, ex) &&
-		    OTR_GET(mind->open) == 1;
+		    OTR_GET(proc->open) == 1;
 
 	st->entry_ns = now;
 	otr_join(st, known ? &box->from : 0, OTR_LEVEL_STRONG, key);

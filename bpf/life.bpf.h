@@ -15,7 +15,7 @@
 /* R4: a connect() that does not wait remembers for whom it is. */
 static __always_inline void otr_connecting(struct otr_task *t, struct otr_conn *c)
 {
-	struct otr_mind *mind;
+	struct otr_proc_state *proc;
 	struct otr_strand *st;
 	__u64 strand;
 	__u8 blocks, awake = 0;
@@ -23,27 +23,27 @@ static __always_inline void otr_connecting(struct otr_task *t, struct otr_conn *
 	otr_hit(OTR_HIT_LIFE);
 	c->role = OTR_ROLE_CLIENT;
 	c->tgid = t->tgid;
-	mind = otr_mind_of(t->tgid);
+	proc = otr_proc_state_of(t->tgid);
 	st = otr_strand_now(t, &strand);
 	c->dialer = strand;
 	c->dialed_ns = bpf_ktime_get_ns();
 	c->lib_tells = otr_has_lib(t) != 0;
-	if (mind && st) {
+	if (proc && st) {
 		otr_refresh(st, otr_exch_of(st->cur.conn));
 		if (c->nonblock && !t->go_goid) {
 			otr_look_awake(t, st);
 			awake = t->awake == OTR_AWAKE;
 			t->awake = OTR_AWAKE_NOT;
 		}
-		c->dialed_why = otr_r4_dial(st, mind, c->nonblock && !t->go_goid && !awake,
+		c->dialed_why = otr_r4_dial(st, proc, c->nonblock && !t->go_goid && !awake,
 					    c->dialed_ns, &c->dialed_for);
 	}
-	if (!mind || !st || !c->nonblock || t->go_goid)
+	if (!proc || !st || !c->nonblock || t->go_goid)
 		return;
 	otr_want_waits(t);
 	blocks = st->blocks;
 	st->blocks |= awake; /* what it has as current is of its present turn */
-	otr_r4_born(st, mind, &c->asked, otr_exch_of(st->cur.conn),
+	otr_r4_born(st, proc, &c->asked, otr_exch_of(st->cur.conn),
 		    bpf_ktime_get_ns());
 	st->blocks = blocks;
 }
@@ -82,12 +82,12 @@ static __always_inline void otr_emit_failed(struct sock *sk, struct otr_conn *c)
 static __always_inline void otr_refused(struct sock *sk, struct otr_conn *c)
 {
 	struct otr_exch *ex = otr_exch_of(c->asked.born.conn);
-	struct otr_mind *mind = otr_mind_of(c->tgid);
+	struct otr_proc_state *proc = otr_proc_state_of(c->tgid);
 
 	if (c->told)
 		return;
-	if (mind && c->asked.has_born && otr_xref_open(&c->asked.born, ex))
-		otr_flight(mind, ex, -1); /* it waits for this no more */
+	if (proc && c->asked.has_born && otr_xref_open(&c->asked.born, ex))
+		otr_flight(proc, ex, -1); /* it waits for this no more */
 	c->asked.has_born = 0;
 	c->error = BPF_CORE_READ(sk, sk_err);
 	if (!c->error)
@@ -143,7 +143,7 @@ static __always_inline void otr_forget(struct otr_conn *c)
 
 	if (ex) {
 		tgid = ex->tgid;
-		otr_exch_end(ex, bpf_map_lookup_elem(&otr_minds, &tgid));
+		otr_exch_end(ex, bpf_map_lookup_elem(&otr_proc_states, &tgid));
 		bpf_map_delete_elem(&otr_exchs, &c->inode);
 	}
 	bpf_map_delete_elem(&otr_runs, &in);

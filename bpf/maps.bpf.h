@@ -136,14 +136,14 @@ struct {
 	__type(value, struct otr_exch);
 } otr_exchs SEC(".maps") __weak;
 
-/* One mind a process, by tgid. */
+/* One proc a process, by tgid. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 16384);
 	__type(key, __u32);
-	__type(value, struct otr_mind);
-} otr_minds SEC(".maps") __weak;
+	__type(value, struct otr_proc_state);
+} otr_proc_states SEC(".maps") __weak;
 
 /* Processes the agent chose, by tgid: read by the iterators and by exec. */
 struct {

@@ -3,7 +3,7 @@
 #define OTR_RULES_BPF_H
 
 /*
- * rules.bpf.h - the rules of causality.h at home in the kernel: finds the minds, strands
+ * rules.bpf.h - the rules of causality.h at home in the kernel: finds the processes, strands
  * and exchanges they speak of, and tells which rule it is that bytes call for.
  */
 
@@ -77,12 +77,12 @@ static __always_inline __u64 otr_sleeps(void)
  */
 static __noinline int otr_look_awake(struct otr_task *t, struct otr_strand *st)
 {
-	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
 	__u64 slept = t->awake;
 
 	t->awake = OTR_AWAKE_NOT;
-	if (slept && st && mind && !st->waited && st->from_request && !mind->go && !mind->mux &&
-	    OTR_GET(mind->open) == 1 && slept == otr_sleeps() && otr_has_one_thread())
+	if (slept && st && proc && !st->waited && st->from_request && !proc->go && !proc->mux &&
+	    OTR_GET(proc->open) == 1 && slept == otr_sleeps() && otr_has_one_thread())
 		t->awake = OTR_AWAKE;
 	return 0;
 }
@@ -93,25 +93,25 @@ static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st
 				       __u64 strand)
 {
 	struct otr_exch *ex = otr_exch_make(c, t->tgid);
-	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
 	struct otr_xref ref = {.conn = c->inode, .pos = mv->pos};
 
-	if (!mind || !st)
+	if (!proc || !st)
 		return 0;
 	if (!ex) { /* whose it is cannot be told */
 		otr_join(st, 0, OTR_LEVEL_NONE, c->inode);
 		return 0;
 	}
-	mind->go = t->go_goid != 0;
-	if (c->nonblock && !mind->go)
+	proc->go = t->go_goid != 0;
+	if (c->nonblock && !proc->go)
 		otr_want_waits(t);
-	if (c->nonblock && !mind->go && !st->waited && otr_sees_waits(mv->now))
+	if (c->nonblock && !proc->go && !st->waited && otr_sees_waits(mv->now))
 		otr_all_waits_seen(st);
 	t->awake = otr_sleeps();
 	if (mv->first) {
 		ex->tgid = t->tgid;
-		otr_r1_first(st, mind, ex, &ref, otr_exch_of(st->mine.conn),
-			     c->nonblock && !mind->go, strand, mv->now);
+		otr_r1_first(st, proc, ex, &ref, otr_exch_of(st->mine.conn),
+			     c->nonblock && !proc->go, strand, mv->now);
 	} else {
 		ref.pos = c->flow[OTR_DIR_IN].pos;
 		otr_r1_more(st, ex, &ref, mv->now);
@@ -125,16 +125,16 @@ static __noinline int otr_rule_answer(struct otr_task *t, struct otr_strand *st,
 				      __u64 strand)
 {
 	struct otr_exch *ex = otr_exch_of(c->inode);
-	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
 	struct otr_xref ref = {.conn = c->inode};
 
-	if (!mind || !st)
+	if (!proc || !st)
 		return 0;
 	st->entry_ns = mv->now;
 	if (!mv->first || !ex || !ex->open)
 		return 0;
 	ref.pos = ex->pos;
-	otr_r3_answer(st, mind, ex, &ref, ex->reader != strand, mv->now);
+	otr_r3_answer(st, proc, ex, &ref, ex->reader != strand, mv->now);
 	return 0;
 }
 
@@ -171,13 +171,13 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 				   struct otr_conn *c, struct otr_move *mv,
 				   struct otr_cause *cause)
 {
-	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
 	struct otr_xref parent;
 	struct otr_exch *ex;
 	int may_loop = c->nonblock && !t->go_goid;
 	enum otr_evidence why;
 
-	if (!mind || !st)
+	if (!proc || !st)
 		return 0;
 	if (may_loop)
 		otr_want_waits(t);
@@ -188,12 +188,12 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 	t->asked_ns = mv->now;
 	if (otr_any_looks && !c->asked.pending)
 		otr_rule_looked(c, mv);
-	why = otr_r4_ask(st, mind, &c->asked, otr_exch_of(c->asked.claim.conn),
+	why = otr_r4_ask(st, proc, &c->asked, otr_exch_of(c->asked.claim.conn),
 			 otr_exch_of(c->asked.born.conn),
 			 otr_exch_of(st->cur.conn), may_loop, c->inode, mv->now,
 			 &parent);
 	ex = otr_exch_of(parent.conn);
-	otr_r4_book(mind, &c->asked, &parent, ex);
+	otr_r4_book(proc, &c->asked, &parent, ex);
 	otr_cause_of(cause, &parent, ex, why);
 	return 0;
 }
@@ -202,19 +202,19 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 static __noinline int otr_rule_answered(struct otr_task *t, struct otr_strand *st,
 					struct otr_conn *c, struct otr_move *mv)
 {
-	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
 
-	if (!mind || !st)
+	if (!proc || !st)
 		return 0;
 	t->got_ns = mv->now;
 	if (!mv->first) {
-		otr_r2_more(st, mind, &c->asked,
+		otr_r2_more(st, proc, &c->asked,
 			    otr_exch_of(c->asked.answered.conn), c->inode,
 			    mv->now);
 		return 0;
 	}
 	otr_refresh(st, otr_exch_of(st->cur.conn));
-	otr_r2_answer(st, mind, &c->asked, otr_exch_of(c->asked.believed.conn),
+	otr_r2_answer(st, proc, &c->asked, otr_exch_of(c->asked.believed.conn),
 		      c->inode, mv->now);
 	return 0;
 }
@@ -225,10 +225,10 @@ static __noinline int otr_rule_letter(struct otr_task *t, struct otr_strand *st,
 				      __u64 box_key, int write, __u64 now)
 {
 	struct otr_letter *box = bpf_map_lookup_elem(&otr_letters, &box_key);
-	struct otr_mind *mind = otr_mind_of(t->tgid);
+	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
 	struct otr_letter fresh = {};
 
-	if (!mind || !st || mind->go)
+	if (!proc || !st || proc->go)
 		return 0;
 	if (!box) {
 		bpf_map_update_elem(&otr_letters, &box_key, &fresh, BPF_ANY);
@@ -243,7 +243,7 @@ static __noinline int otr_rule_letter(struct otr_task *t, struct otr_strand *st,
 	if (write)
 		otr_r9_write(st, box, now);
 	else
-		otr_r9_read(st, mind, box, otr_exch_of(box->from.conn), box_key,
+		otr_r9_read(st, proc, box, otr_exch_of(box->from.conn), box_key,
 			    now);
 	return 0;
 }

@@ -129,7 +129,7 @@ int BPF_PROG(otr_exec, struct task_struct *task, int old_pid,
 	if (!t && !otr_ctl.host)
 		return 0;
 	if (t) {
-		/* A new program: what the old one had in mind is gone, but who
+		/* A new program: what the old one had in proc is gone, but who
 		 * started it is known. */
 		otr_hit(OTR_HIT_LIFE);
 		otr_r7_clone(&t->strand, &kept, OTR_EVIDENCE_EXEC);
@@ -140,7 +140,7 @@ int BPF_PROG(otr_exec, struct task_struct *task, int old_pid,
 		t->tid = otr_tid_of(task);
 		t->go_goid = 0;
 		otr_lib_gone(t);
-		bpf_map_delete_elem(&otr_minds, &t->tgid);
+		bpf_map_delete_elem(&otr_proc_states, &t->tgid);
 	}
 	if (otr_ctl.trials && (!t || t->trial_ns))
 		otr_try(task);
@@ -157,7 +157,7 @@ int BPF_PROG(otr_exit, struct task_struct *task)
 	if (!t || BPF_CORE_READ(task, signal, live.counter))
 		return 0;
 	otr_hit(OTR_HIT_LIFE);
-	bpf_map_delete_elem(&otr_minds, &t->tgid);
+	bpf_map_delete_elem(&otr_proc_states, &t->tgid);
 	bpf_map_delete_elem(&otr_targets, &t->tgid);
 	otr_lib_gone(t);
 	pr = otr_reserve_fact(sizeof(*pr));

@@ -35,13 +35,13 @@ static __noinline int look_at(struct otr_task *t, unsigned int fd)
 	struct tcp_sock *tp = (void *)sk;
 	struct otr_strand *st = &t->strand;
 	struct otr_look look;
-	struct otr_mind *mind;
+	struct otr_proc_state *proc;
 	__u64 conn;
 	__u16 family;
 
-	mind = otr_mind_of(t->tgid);
+	proc = otr_proc_state_of(t->tgid);
 	otr_refresh(st, otr_exch_of(st->cur.conn));
-	if (!sk || !mind || !otr_r10_claims(st, mind, bpf_ktime_get_ns()))
+	if (!sk || !proc || !otr_r10_claims(st, proc, bpf_ktime_get_ns()))
 		return 0;
 	if (!otr_sock_wanted(sk, &family) || family == AF_UNIX ||
 	    otr_sock_role(sk, family) != OTR_ROLE_CLIENT)
@@ -102,14 +102,14 @@ static __always_inline int polled(struct sys_exit_ctx *ctx, __s64 timeout)
 static __always_inline int many_events(struct pt_regs *regs)
 {
 	struct otr_task *t = otr_task_now();
-	struct otr_mind *mind;
+	struct otr_proc_state *proc;
 	__u32 tgid;
 
 	if (!t || OTR_ARG2(regs) != 1)
 		return 1;
 	tgid = t->tgid;
-	mind = bpf_map_lookup_elem(&otr_minds, &tgid);
-	return mind && mind->mux;
+	proc = bpf_map_lookup_elem(&otr_proc_states, &tgid);
+	return proc && proc->mux;
 }
 
 SEC("tp/syscalls/sys_exit_epoll_wait")

@@ -98,19 +98,19 @@ static __always_inline void otr_want_waits(const struct otr_task *t)
 		otr_ctl.want_waits = 1;
 }
 
-static __always_inline struct otr_mind *otr_mind_of(__u32 tgid)
+static __always_inline struct otr_proc_state *otr_proc_state_of(__u32 tgid)
 {
-	struct otr_mind *mind = bpf_map_lookup_elem(&otr_minds, &tgid);
-	struct otr_mind fresh;
+	struct otr_proc_state *proc = bpf_map_lookup_elem(&otr_proc_states, &tgid);
+	struct otr_proc_state fresh;
 
-	if (mind)
-		return mind;
-	otr_mind_init(&fresh);
-	bpf_map_update_elem(&otr_minds, &tgid, &fresh, BPF_NOEXIST);
-	mind = bpf_map_lookup_elem(&otr_minds, &tgid);
-	if (!mind)
+	if (proc)
+		return proc;
+	otr_proc_state_init(&fresh);
+	bpf_map_update_elem(&otr_proc_states, &tgid, &fresh, BPF_NOEXIST);
+	proc = bpf_map_lookup_elem(&otr_proc_states, &tgid);
+	if (!proc)
 		otr_lost(OTR_LOSS_TABLE);
-	return mind;
+	return proc;
 }
 
 static __always_inline struct otr_exch *otr_exch_of(__u64 conn)

@@ -101,7 +101,7 @@ int BPF_PROG(otr_waking, struct task_struct *task)
 {
 	struct otr_task *woken, *waker;
 	struct pt_regs *regs, *mine;
-	struct otr_mind *mind;
+	struct otr_proc_state *proc;
 	struct otr_exch *ex;
 	__u64 now;
 
@@ -128,10 +128,10 @@ int BPF_PROG(otr_waking, struct task_struct *task)
 	if (woken->strand.level != OTR_LEVEL_STRONG ||
 	    !otr_xref_open(&woken->strand.cur, ex))
 		return 0;
-	mind = otr_mind_of(waker->tgid);
-	if (!mind)
+	proc = otr_proc_state_of(waker->tgid);
+	if (!proc)
 		return 0;
-	if (otr_r6c_woken(&waker->strand, mind, waker->asked_ns > waker->got_ns))
+	if (otr_r6c_woken(&waker->strand, proc, waker->asked_ns > waker->got_ns))
 		tell(waker, woken, ex, now);
 	waker->woken_ns = now; /* what comes next is another's, told or not */
 	waker->woken_by = 0;

@@ -59,7 +59,7 @@ static void begin(struct otr_self *self, struct otr_fd *f, const struct sockaddr
 	put_addr(&f->dial.remote, sa, len);
 	otr_put(&f->dial.start_ns, f->dial.remote.family ? start_ns : 0);
 	otr_refresh(st, otr_exch_of(st->cur.conn));
-	why = otr_r4_dial(st, &otr_shim.mind, f->nonblock, start_ns, &parent);
+	why = otr_r4_dial(st, &otr_shim.proc, f->nonblock, start_ns, &parent);
 	f->dial.cause = (struct otr_cause){.evidence = 0};
 	otr_rules_cause(&f->dial.cause, &parent, why);
 }
@@ -95,7 +95,7 @@ void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error)
 	if (!f->dial.start_ns || f->way[0].total + f->way[1].total)
 		return;
 	if (f->asked.has_born && otr_xref_open(&f->asked.born, ex))
-		otr_flight(&otr_shim.mind, ex, -1); /* it waits for this no more */
+		otr_flight(&otr_shim.proc, ex, -1); /* it waits for this no more */
 	f->asked.has_born = 0;
 	if (f->inode && otr_ring_ready())
 		tell(self, f, error);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "bpf/mind.h"
+#include "bpf/causality_state.h"
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 

@@ -38,7 +38,7 @@ static const struct otr_served *current(uint64_t now, struct otr_span_ids *ids)
 	if (!sv || !otr_ids_read(sv, self->strand.cur.conn, ids, &seq) ||
 	    !otr_xref_open(&self->strand.cur, &sv->exch))
 		return NULL;
-	return otr_current(&self->strand, &otr_shim.mind, now) ? sv : NULL;
+	return otr_current(&self->strand, &otr_shim.proc, now) ? sv : NULL;
 }
 
 static int is_own(const char *parent)

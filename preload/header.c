@@ -177,7 +177,7 @@ static void choose_own(struct otr_cause *cause, struct origin *out)
 {
 	const struct otr_started *st = &otr_shim.started;
 
-	if (otr_get(&otr_shim.mind.open) ||
+	if (otr_get(&otr_shim.proc.open) ||
 	    !otr_started_holds(st, otr_get(&otr_shim.alone), otr_clock_ns())) {
 		begin_trace(cause->trace_id, &cause->flags);
 		return;
@@ -238,7 +238,7 @@ static int is_told_later(void)
 	const struct otr_ring *ring = otr_ring_now();
 	const struct otr_self *self = otr_self_peek();
 
-	return ring && otr_get(&otr_shim.mind.open) && self && !self->strand.mine.conn &&
+	return ring && otr_get(&otr_shim.proc.open) && self && !self->strand.mine.conn &&
 	       are_told(ring);
 }
 

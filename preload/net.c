@@ -55,7 +55,7 @@ static void dialled(int fd, const struct sockaddr *to, socklen_t len, uint64_t s
 	}
 	st = &self->strand;
 	if (f && f->kind == OTR_FD_STREAM && ret && error == EINPROGRESS)
-		otr_r4_born(st, &otr_shim.mind, &f->asked, otr_exch_of(st->cur.conn),
+		otr_r4_born(st, &otr_shim.proc, &f->asked, otr_exch_of(st->cur.conn),
 			    otr_clock_ns());
 	if (f && f->kind == OTR_FD_STREAM && ret)
 		otr_dial(self, f, to, len, start_ns, error);

@@ -63,17 +63,17 @@ static void let_go(struct otr_fields *fl)
  */
 static const struct otr_xref *current(struct otr_strand *st)
 {
-	const struct otr_mind *mind = &otr_shim.mind;
+	const struct otr_proc_state *proc = &otr_shim.proc;
 
 	if (!st->cur.conn)
-		return st->blocks && !otr_get(&mind->mux) &&
+		return st->blocks && !otr_get(&proc->mux) &&
 				       otr_xref_open(&st->mine, otr_exch_of(st->mine.conn)) ?
 			       &st->mine :
 			       NULL;
-	if (!otr_is_known(st) || !otr_current(st, mind, otr_clock_ns()))
+	if (!otr_is_known(st) || !otr_current(st, proc, otr_clock_ns()))
 		return NULL;
-	return otr_is_loop(st, mind) && otr_get(&mind->doubt) &&
-			       otr_get(&mind->open) != 1 ? NULL : &st->cur;
+	return otr_is_loop(st, proc) && otr_get(&proc->doubt) &&
+			       otr_get(&proc->open) != 1 ? NULL : &st->cur;
 }
 
 /* Its span, unless another thread reads the next request of its connection meanwhile. */
@@ -134,7 +134,7 @@ static int name(struct otr_named *out, struct otr_self *self)
 
 	if (by)
 		return sv && name_served(out, sv, by->conn);
-	return !self->strand.cur.conn && !otr_get(&otr_shim.mind.open) && name_started(out);
+	return !self->strand.cur.conn && !otr_get(&otr_shim.proc.open) && name_started(out);
 }
 
 static int is_denied(const struct otr_nv *nv, size_t n)

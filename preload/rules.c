@@ -77,7 +77,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		otr_all_waits_seen(st); /* it has one thread, whose waits come by here */
 	if (first) {
 		otr_put(&sv->exch.tgid, (uint32_t)otr_shim.pid);
-		otr_r1_first(st, &otr_shim.mind, &sv->exch, &ref,
+		otr_r1_first(st, &otr_shim.proc, &sv->exch, &ref,
 			     otr_exch_of(st->mine.conn), f->nonblock,
 			     (uint64_t)self->tid, now);
 		otr_served_ids(sv, f, iov, n);
@@ -99,7 +99,7 @@ static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t 
 	if (!first || !ex || !otr_get(&ex->open))
 		return;
 	ref.pos = otr_get(&ex->pos);
-	otr_r3_answer(st, &otr_shim.mind, ex, &ref, otr_get(&ex->reader) != (uint64_t)self->tid,
+	otr_r3_answer(st, &otr_shim.proc, ex, &ref, otr_get(&ex->reader) != (uint64_t)self->tid,
 		      now);
 }
 
@@ -123,10 +123,10 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 		return;
 	otr_passes_on();
 	f->cause = (struct otr_cause){.evidence = 0};
-	why = otr_r4_ask(st, &otr_shim.mind, asked, otr_exch_of(asked->claim.conn),
+	why = otr_r4_ask(st, &otr_shim.proc, asked, otr_exch_of(asked->claim.conn),
 			 otr_exch_of(asked->born.conn), otr_exch_of(st->cur.conn),
 			 f->nonblock, f->inode, now, &parent);
-	otr_r4_book(&otr_shim.mind, asked, &parent, otr_exch_of(parent.conn));
+	otr_r4_book(&otr_shim.proc, asked, &parent, otr_exch_of(parent.conn));
 	otr_rules_cause(&f->cause, &parent, why);
 	f->let_next = otr_lets_go(f, OTR_DIR_OUT) || is_untold(parent.conn);
 	f->has_cause = 1;
@@ -139,12 +139,12 @@ static void answered(struct otr_self *self, struct otr_fd *f, int first, uint64_
 	struct otr_asked *asked = &f->asked;
 
 	if (!first) {
-		otr_r2_more(st, &otr_shim.mind, asked, otr_exch_of(asked->answered.conn),
+		otr_r2_more(st, &otr_shim.proc, asked, otr_exch_of(asked->answered.conn),
 			    f->inode, now);
 		return;
 	}
 	otr_refresh(st, otr_exch_of(st->cur.conn));
-	otr_r2_answer(st, &otr_shim.mind, asked, otr_exch_of(asked->believed.conn),
+	otr_r2_answer(st, &otr_shim.proc, asked, otr_exch_of(asked->believed.conn),
 		      f->inode, now);
 }
 
@@ -182,7 +182,7 @@ void otr_rules_touch(struct otr_self *self, struct otr_fd *f)
 	if (f->role != OTR_ROLE_CLIENT)
 		return;
 	otr_refresh(st, otr_exch_of(st->cur.conn));
-	otr_r10_touch(st, &otr_shim.mind, &f->asked, otr_clock_ns());
+	otr_r10_touch(st, &otr_shim.proc, &f->asked, otr_clock_ns());
 }
 
 /* R9. `key` 0: something that another thread holds; who blocks reads what it waits for. */
@@ -191,7 +191,7 @@ void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t n
 	struct otr_strand *st = &self->strand;
 	struct otr_box *box = key ? otr_box_of(key) : NULL;
 
-	if (!box && !write && (key || otr_is_loop(st, &otr_shim.mind)))
+	if (!box && !write && (key || otr_is_loop(st, &otr_shim.proc)))
 		read_unknown(st, key ? key : now, now);
 	if (!box)
 		return;
@@ -199,7 +199,7 @@ void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t n
 	if (write)
 		otr_r9_write(st, &box->letter, now);
 	else
-		otr_r9_read(st, &otr_shim.mind, &box->letter,
+		otr_r9_read(st, &otr_shim.proc, &box->letter,
 			    otr_exch_of(box->letter.from.conn), key, now);
 	otr_box_leave(box);
 }

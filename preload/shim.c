@@ -208,7 +208,7 @@ static void begin(void)
 	sh->tail = 0;
 	sh->behind = 0;
 	sh->off = &sh->idle;
-	otr_mind_init(&sh->mind);
+	otr_proc_state_init(&sh->proc);
 	seed();
 	__atomic_store_n(sh->alive, OTR_ALIVE_YES, __ATOMIC_RELEASE);
 }

@@ -191,7 +191,7 @@ struct otr_shim {
 	struct otr_header *headers;
 	struct otr_served *served;
 	struct otr_self *selves;
-	struct otr_mind mind;
+	struct otr_proc_state proc;
 	struct otr_box boxes[OTR_BOXES];
 	uint64_t random[2];
 	char session[108]; /* NAME.SECRET: the agent's socket, and what it wants to hear */

@@ -88,5 +88,5 @@ void otr_self_forked(void)
 	mine->tid = (int32_t)otr_sys(SYS_gettid);
 	otr_r7_clone(&mine->strand, &kept, OTR_EVIDENCE_CLONE);
 	mine->strand = kept;
-	otr_put(&otr_shim.mind.open, kept.cur.conn != 0); /* what a weak one is trusted with */
+	otr_put(&otr_shim.proc.open, kept.cur.conn != 0); /* what a weak one is trusted with */
 }

@@ -56,7 +56,7 @@ static int64_t from_timespec(const struct timespec *ts)
  * process is known to serve many at once. */
 static int is_many(int max)
 {
-	return max != 1 || otr_get(&otr_shim.mind.mux);
+	return max != 1 || otr_get(&otr_shim.proc.mux);
 }
 
 int epoll_wait(int ep, struct epoll_event *evs, int max, int ms)

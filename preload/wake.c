@@ -52,7 +52,7 @@ static void forget(struct otr_ring *ring)
 {
 	struct otr_shim *sh = &otr_shim;
 
-	otr_mind_init(&sh->mind);
+	otr_proc_state_init(&sh->proc);
 	memset(sh->boxes, 0, sizeof(sh->boxes));
 	empty(sh->served, OTR_EXCHS * sizeof(*sh->served));
 	for (uint32_t i = 0; i < OTR_RING_RUNS; i++)

@@ -37,7 +37,7 @@
 #define MS 1000000ull
 
 struct world {
-	struct otr_mind mind;
+	struct otr_proc_state proc;
 	struct otr_strand strands[4];
 	struct otr_exch exchs[4];  /* of inbound connections 1 to 4 */
 	struct otr_asked asked[4]; /* of outbound connections */
@@ -78,7 +78,7 @@ static void request(struct world *w, int i)
 		return;
 	}
 	w->last[0][i] = '<';
-	otr_r1_first(st, &w->mind, &w->exchs[i], &ref,
+	otr_r1_first(st, &w->proc, &w->exchs[i], &ref,
 		     exch_of(w, st->mine.conn), w->nonblock, w->self, w->now);
 }
 
@@ -88,7 +88,7 @@ static void answer(struct world *w, int i)
 
 	w->last[0][i] = '>';
 	if (w->exchs[i].open)
-		otr_r3_answer(self(w), &w->mind, &w->exchs[i], &ref,
+		otr_r3_answer(self(w), &w->proc, &w->exchs[i], &ref,
 			      w->exchs[i].reader != (uint64_t)w->self, w->now);
 }
 
@@ -107,10 +107,10 @@ static void ask(struct world *w, int i)
 		w->looks[i].claim.conn = 0;
 	}
 	w->moved[0][i]++;
-	why = otr_r4_ask(st, &w->mind, asked, exch_of(w, asked->claim.conn),
+	why = otr_r4_ask(st, &w->proc, asked, exch_of(w, asked->claim.conn),
 			 exch_of(w, asked->born.conn), exch_of(w, st->cur.conn),
 			 w->nonblock, 100 + i, w->now, &parent);
-	otr_r4_book(&w->mind, asked, &parent, exch_of(w, parent.conn));
+	otr_r4_book(&w->proc, asked, &parent, exch_of(w, parent.conn));
 	w->claims[n] = why ? (char)('a' + parent.conn - 1) : '-';
 }
 
@@ -120,12 +120,12 @@ static void answered(struct world *w, int i)
 
 	w->moved[1][i]++;
 	if (w->last[1][i] == '<') {
-		otr_r2_more(self(w), &w->mind, asked,
+		otr_r2_more(self(w), &w->proc, asked,
 			    exch_of(w, asked->answered.conn), 100 + i, w->now);
 		return;
 	}
 	w->last[1][i] = '<';
-	otr_r2_answer(fresh(w), &w->mind, asked,
+	otr_r2_answer(fresh(w), &w->proc, asked,
 		      exch_of(w, asked->believed.conn), 100 + i, w->now);
 }
 
@@ -151,7 +151,7 @@ static void letter(struct world *w, char way)
 	if (way == '>')
 		otr_r9_write(fresh(w), &w->box, w->now);
 	else
-		otr_r9_read(fresh(w), &w->mind, &w->box,
+		otr_r9_read(fresh(w), &w->proc, &w->box,
 			    exch_of(w, w->box.from.conn), 99, w->now);
 }
 
@@ -160,7 +160,7 @@ static void wake(struct world *w, int i, int asking)
 	size_t n = strlen(w->claims);
 	struct otr_strand *woken = &w->strands[i];
 
-	w->claims[n] = otr_r6c_woken(self(w), &w->mind, asking)
+	w->claims[n] = otr_r6c_woken(self(w), &w->proc, asking)
 			       ? (char)('a' + woken->cur.conn - 1)
 			       : '-';
 }
@@ -172,13 +172,13 @@ static void inbound(struct world *w, int i, char what)
 	else if (what == '>')
 		answer(w, i);
 	else
-		otr_exch_end(&w->exchs[i], &w->mind);
+		otr_exch_end(&w->exchs[i], &w->proc);
 }
 
 /* Where the connection's state is out of reach. */
 static void look(struct world *w, int i)
 {
-	if (otr_r10_claims(fresh(w), &w->mind, w->now))
+	if (otr_r10_claims(fresh(w), &w->proc, w->now))
 		w->looks[i] = (struct otr_look){ .claim = self(w)->cur,
 						 .sent = w->moved[0][i],
 						 .got = w->moved[1][i] };
@@ -193,28 +193,28 @@ static void outbound(struct world *w, int i, char what)
 	else if (what == '<')
 		answered(w, i);
 	else if (what == 'c')
-		otr_r4_born(st, &w->mind, &w->asked[i],
+		otr_r4_born(st, &w->proc, &w->asked[i],
 			    exch_of(w, st->cur.conn), w->now);
 	else if (what == '!')
 		look(w, i);
 	else
-		otr_r10_touch(fresh(w), &w->mind, &w->asked[i], w->now);
+		otr_r10_touch(fresh(w), &w->proc, &w->asked[i], w->now);
 }
 
 static void setting(struct world *w, char what)
 {
 	switch (what) {
 	case 'D':
-		w->mind.doubt = 0;
-		w->mind.doubt_born = 0;
-		w->mind.doubt_again = 0;
-		w->mind.relays = 0;
+		w->proc.doubt = 0;
+		w->proc.doubt_born = 0;
+		w->proc.doubt_again = 0;
+		w->proc.relays = 0;
 		break;
 	case 'A':
-		w->mind.doubt_again = 1;
+		w->proc.doubt_again = 1;
 		break;
 	case 'G':
-		w->mind.go = 1;
+		w->proc.go = 1;
 		break;
 	case 'N':
 		w->nonblock = 1;
@@ -265,9 +265,9 @@ static void counts_hold(const struct world *w, const char *steps)
 		open += w->exchs[i].open;
 		starving += w->exchs[i].open && !w->exchs[i].inflight;
 	}
-	if (w->mind.open != open || w->mind.starving != starving)
+	if (w->proc.open != open || w->proc.starving != starving)
 		fail_msg("%s: %u open, %u starving, not %u, %u", steps,
-			 w->mind.open, w->mind.starving, open, starving);
+			 w->proc.open, w->proc.starving, open, starving);
 }
 
 static void tell(struct world *w, const char *steps)
@@ -275,7 +275,7 @@ static void tell(struct world *w, const char *steps)
 	char line[128], *save = NULL, *s;
 
 	memset(w, 0, sizeof(*w));
-	otr_mind_init(&w->mind);
+	otr_proc_state_init(&w->proc);
 	w->now = 1000 * MS;
 	snprintf(line, sizeof(line), "%s", steps);
 	for (s = strtok_r(line, " ", &save); s;
@@ -449,8 +449,8 @@ static void doubt_is(const char *steps, uint32_t doubt)
 	struct world w;
 
 	tell(&w, steps);
-	if (w.mind.doubt != doubt)
-		fail_msg("%s: doubt %u, not %u", steps, w.mind.doubt, doubt);
+	if (w.proc.doubt != doubt)
+		fail_msg("%s: doubt %u, not %u", steps, w.proc.doubt, doubt);
 }
 
 static void doubt(void **state)
@@ -501,7 +501,7 @@ static void mux_is(const char *steps, int mux)
 	struct world w;
 
 	tell(&w, steps);
-	assert_int_equal(w.mind.mux, mux);
+	assert_int_equal(w.proc.mux, mux);
 }
 
 static void mux(void **state)
@@ -543,7 +543,7 @@ static void relays_end(void **state)
 
 	(void)state;
 	tell(&w, "a< s1 b< s2");
-	w.mind.relays = OTR_RELAYED;
+	w.proc.relays = OTR_RELAYED;
 	for (int i = 0; i < OTR_RELAYED; i++) {
 		step(&w, "f0");
 		assert_string_equal(w.claims, "-");

@@ -64,7 +64,7 @@ static int begin(void **state)
 	memset(&fd, 0, sizeof(fd));
 	memset(&otr_shim.started, 0, sizeof(otr_shim.started));
 	otr_shim.pid++; /* a child: it reads no requests yet */
-	otr_shim.mind.open = 0;
+	otr_shim.proc.open = 0;
 	otr_shim.ring = &ring;
 	me = NULL;
 	served = otr_served_make(4);
@@ -139,7 +139,7 @@ static void is_of_a_pool(void)
 	static const struct otr_self pools;
 
 	me = &pools;
-	otr_shim.mind.open = 1;
+	otr_shim.proc.open = 1;
 }
 
 /* So often it asks without a header, then with one. */
@@ -176,7 +176,7 @@ static void a_pool_names_none_while_it_is_told_of(void **state)
 	otr_shim.pid++;
 	ring.late = 3; /* whoever it was that waited */
 	assert_string_equal(asks(), "");
-	otr_shim.mind.open = 0; /* it is for nobody */
+	otr_shim.proc.open = 0; /* it is for nobody */
 	assert_int_equal(strlen(asks()), 70);
 }
 

@@ -81,7 +81,7 @@ static int begin(void **state)
 	memset(&otr_shim, 0, sizeof(otr_shim));
 	memset(&self, 0, sizeof(self));
 	no_room = 0;
-	otr_mind_init(&otr_shim.mind);
+	otr_proc_state_init(&otr_shim.proc);
 	otr_r5_wait(&self.strand, NULL, -1, 2, 1000);
 	reads(&a);
 	assert_int_equal(self.strand.cur.conn, 4);

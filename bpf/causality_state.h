@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#ifndef OTR_MIND_H
-#define OTR_MIND_H
+#ifndef OTR_CAUSALITY_STATE_H
+#define OTR_CAUSALITY_STATE_H
 
 /*
- * mind.h - what the rules of causality.h keep: of exchanges, processes, strands,
+ * causality_state.h - what the rules of causality.h keep: of exchanges, processes, strands,
  * connections and letter boxes; and the small steps that all rules share.
  */
 
@@ -55,7 +55,7 @@ struct otr_exch {
 };
 
 /* One process. Counters move by atomic adds, from any of its threads. */
-struct otr_mind {
+struct otr_proc_state {
 	__u32 open;	/* inbound exchanges not answered */
 	__u32 starving; /* of these, with nothing in flight */
 	__u32 orphans;	/* outbound requests in flight that have no parent */
@@ -132,18 +132,18 @@ OTR_LAW int otr_xref_open(const struct otr_xref *ref, const struct otr_exch *ex)
 	return ref->conn && ex && OTR_GET(ex->open) && OTR_GET(ex->pos) == ref->pos;
 }
 
-OTR_LAW void otr_mind_init(struct otr_mind *mind)
+OTR_LAW void otr_proc_state_init(struct otr_proc_state *proc)
 {
-	__builtin_memset(mind, 0, sizeof(*mind));
-	mind->doubt = OTR_PROBATION;
-	mind->doubt_born = OTR_PROBATION;
-	mind->doubt_again = OTR_AGAIN;
-	mind->relays = OTR_PROBATION;
+	__builtin_memset(proc, 0, sizeof(*proc));
+	proc->doubt = OTR_PROBATION;
+	proc->doubt_born = OTR_PROBATION;
+	proc->doubt_again = OTR_AGAIN;
+	proc->relays = OTR_PROBATION;
 }
 
-OTR_LAW int otr_is_loop(const struct otr_strand *st, const struct otr_mind *mind)
+OTR_LAW int otr_is_loop(const struct otr_strand *st, const struct otr_proc_state *proc)
 {
-	return !mind->go && (st->loop || OTR_GET(mind->mux));
+	return !proc->go && (st->loop || OTR_GET(proc->mux));
 }
 
 /* Is what it has as current of its present turn? Waits are probed a moment after the rest:
@@ -219,28 +219,28 @@ OTR_LAW void otr_join(struct otr_strand *st, const struct otr_xref *ref,
 }
 
 /* The exchange is over, answered or closed: once. Returns whether it was open. */
-OTR_LAW int otr_exch_end(struct otr_exch *ex, struct otr_mind *mind)
+OTR_LAW int otr_exch_end(struct otr_exch *ex, struct otr_proc_state *proc)
 {
 	if (!OTR_GET(ex->open))
 		return 0;
 	OTR_PUT(ex->open, 0);
-	if (mind) {
-		__sync_fetch_and_add(&mind->open, -1);
+	if (proc) {
+		__sync_fetch_and_add(&proc->open, -1);
 		if (!OTR_GET(ex->inflight))
-			__sync_fetch_and_add(&mind->starving, -1);
+			__sync_fetch_and_add(&proc->starving, -1);
 	}
 	return 1;
 }
 
 /* One more (`by` = 1) or less (-1) in flight for an open exchange. */
-OTR_LAW void otr_flight(struct otr_mind *mind, struct otr_exch *ex, int by)
+OTR_LAW void otr_flight(struct otr_proc_state *proc, struct otr_exch *ex, int by)
 {
 	if (by > 0) {
 		if (!__sync_fetch_and_add(&ex->inflight, 1))
-			__sync_fetch_and_add(&mind->starving, -1);
+			__sync_fetch_and_add(&proc->starving, -1);
 	} else if (OTR_GET(ex->inflight)) {
 		if (__sync_fetch_and_add(&ex->inflight, -1) == 1)
-			__sync_fetch_and_add(&mind->starving, 1);
+			__sync_fetch_and_add(&proc->starving, 1);
 	}
 }
 
@@ -253,18 +253,18 @@ OTR_LAW void otr_agreed(__u32 *of)
 		__sync_val_compare_and_swap(of, doubt, doubt - 1);
 }
 
-OTR_LAW void otr_disagreed(struct otr_mind *mind)
+OTR_LAW void otr_disagreed(struct otr_proc_state *proc)
 {
-	OTR_PUT(mind->doubt, OTR_DISGRACE);
-	OTR_PUT(mind->doubt_born, OTR_DISGRACE);
+	OTR_PUT(proc->doubt, OTR_DISGRACE);
+	OTR_PUT(proc->doubt_born, OTR_DISGRACE);
 }
 
 /* Is the process not believed yet? What a strand has in hand when it connects is as good as when
  * it asks; that the first was right says nothing of connections that others had before. */
-OTR_LAW int otr_in_doubt(const struct otr_mind *mind, enum otr_evidence why)
+OTR_LAW int otr_in_doubt(const struct otr_proc_state *proc, enum otr_evidence why)
 {
-	return OTR_GET(mind->doubt) &&
-	       (why != OTR_EVIDENCE_BORN || OTR_GET(mind->doubt_born));
+	return OTR_GET(proc->doubt) &&
+	       (why != OTR_EVIDENCE_BORN || OTR_GET(proc->doubt_born));
 }
 
 /*
@@ -295,33 +295,33 @@ OTR_LAW int otr_is_again(const struct otr_strand *st)
 	       (st->turn_kind == OTR_TURN_MIXED && st->left <= 0 && st->acted);
 }
 
-OTR_LAW int otr_is_unsure(const struct otr_strand *st, const struct otr_mind *mind)
+OTR_LAW int otr_is_unsure(const struct otr_strand *st, const struct otr_proc_state *proc)
 {
-	return OTR_GET(mind->doubt_again) && OTR_GET(mind->open) != 1 &&
-	       otr_is_loop(st, mind) && otr_is_again(st);
+	return OTR_GET(proc->doubt_again) && OTR_GET(proc->open) != 1 &&
+	       otr_is_loop(st, proc) && otr_is_again(st);
 }
 
 /* R3: was what is current the one that is answered? What was asked again was not claimed. */
-OTR_LAW void otr_test(struct otr_strand *st, struct otr_mind *mind, int right)
+OTR_LAW void otr_test(struct otr_strand *st, struct otr_proc_state *proc, int right)
 {
 	if (right)
-		otr_agreed(st->by_again	 ? &mind->doubt_again
-			   : st->by_born ? &mind->doubt_born
-					 : &mind->doubt);
-	else if (st->by_again && OTR_GET(mind->doubt_again))
-		OTR_PUT(mind->doubt_again, OTR_DISGRACE);
+		otr_agreed(st->by_again	 ? &proc->doubt_again
+			   : st->by_born ? &proc->doubt_born
+					 : &proc->doubt);
+	else if (st->by_again && OTR_GET(proc->doubt_again))
+		OTR_PUT(proc->doubt_again, OTR_DISGRACE);
 	else
-		otr_disagreed(mind);
+		otr_disagreed(proc);
 	if (!right)
 		st->puts_off = 1;
 }
 
 /* Others that wait for something have nothing in flight: the request on a connection that has
  * just come free may be theirs. `starving` counts such; ours is none of the others. */
-OTR_LAW int otr_starve(const struct otr_mind *mind, const struct otr_exch *cur_ex)
+OTR_LAW int otr_starve(const struct otr_proc_state *proc, const struct otr_exch *cur_ex)
 {
-	return OTR_GET(mind->starving) - (OTR_GET(cur_ex->inflight) == 0) >
-	       OTR_GET(mind->orphans);
+	return OTR_GET(proc->starving) - (OTR_GET(cur_ex->inflight) == 0) >
+	       OTR_GET(proc->orphans);
 }
 
 /* Has this connection come free in this callback; or in this turn, at whose end it may be given
@@ -386,4 +386,4 @@ struct otr_look {
 	__u32 got;
 };
 
-#endif /* OTR_MIND_H */
+#endif /* OTR_CAUSALITY_STATE_H */
