@@ -68,7 +68,7 @@
 
 /* R1: the first bytes of a request, at `ref`. `mine` is the exchange last seen on
  * st->mine.conn, or NULL. `may_loop`: the socket does not block. */
-OTR_LAW void otr_r1_first(struct otr_strand *st, struct otr_proc_state *proc,
+OTR_RULE_FN void otr_r1_first(struct otr_strand *st, struct otr_proc_state *proc,
 			  struct otr_exch *ex, const struct otr_xref *ref,
 			  const struct otr_exch *mine, int may_loop,
 			  __u64 strand, __u64 now)
@@ -93,7 +93,7 @@ OTR_LAW void otr_r1_first(struct otr_strand *st, struct otr_proc_state *proc,
 }
 
 /* R1: more bytes of it. */
-OTR_LAW void otr_r1_more(struct otr_strand *st, const struct otr_exch *ex,
+OTR_RULE_FN void otr_r1_more(struct otr_strand *st, const struct otr_exch *ex,
 			 const struct otr_xref *ref, __u64 now)
 {
 	st->entry_ns = now;
@@ -104,7 +104,7 @@ OTR_LAW void otr_r1_more(struct otr_strand *st, const struct otr_exch *ex,
 }
 
 /* R3: the first bytes of the answer to `ref`. */
-OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_proc_state *proc,
+OTR_RULE_FN void otr_r3_answer(struct otr_strand *st, struct otr_proc_state *proc,
 			   struct otr_exch *ex, const struct otr_xref *ref,
 			   int reader_is_other, __u64 now)
 {
@@ -129,14 +129,14 @@ OTR_LAW void otr_r3_answer(struct otr_strand *st, struct otr_proc_state *proc,
 }
 
 /* Drops a current that is closed (R8). `ex`: of st->cur.conn, or NULL. */
-OTR_LAW void otr_refresh(struct otr_strand *st, const struct otr_exch *ex)
+OTR_RULE_FN void otr_refresh(struct otr_strand *st, const struct otr_exch *ex)
 {
 	if (st->cur.conn && !otr_xref_open(&st->cur, ex))
 		otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 }
 
 /* Is current believed by R4 and by connect()? st->cur must be fresh. */
-OTR_LAW int otr_believes(const struct otr_strand *st, const struct otr_proc_state *proc,
+OTR_RULE_FN int otr_believes(const struct otr_strand *st, const struct otr_proc_state *proc,
 			__u64 now)
 {
 	if (!st->cur.conn)
@@ -152,14 +152,14 @@ OTR_LAW int otr_believes(const struct otr_strand *st, const struct otr_proc_stat
 }
 
 /* And may it be claimed by who tests nothing? */
-OTR_LAW int otr_current(const struct otr_strand *st, const struct otr_proc_state *proc,
+OTR_RULE_FN int otr_current(const struct otr_strand *st, const struct otr_proc_state *proc,
 			__u64 now)
 {
 	return otr_believes(st, proc, now) && !otr_is_unsure(st, proc);
 }
 
 /* connect() said EINPROGRESS: the connection remembers what was current. */
-OTR_LAW void otr_r4_born(struct otr_strand *st, struct otr_proc_state *proc,
+OTR_RULE_FN void otr_r4_born(struct otr_strand *st, struct otr_proc_state *proc,
 			 struct otr_asked *asked, struct otr_exch *cur_ex,
 			 __u64 now)
 {
@@ -180,7 +180,7 @@ OTR_LAW void otr_r4_born(struct otr_strand *st, struct otr_proc_state *proc,
 
 /* R4 for a connect() that comes to nothing: whom it was for, claimed as a request would be.
  * Sets `parent` (conn 0: none); st->cur is fresh. */
-OTR_LAW enum otr_evidence otr_r4_dial(const struct otr_strand *st,
+OTR_RULE_FN enum otr_evidence otr_r4_dial(const struct otr_strand *st,
 				      const struct otr_proc_state *proc, int may_loop,
 				      __u64 now, struct otr_xref *parent)
 {
@@ -200,7 +200,7 @@ OTR_LAW enum otr_evidence otr_r4_dial(const struct otr_strand *st,
  * `cur_ex`: the exchanges last seen on those connections, or NULL. `may_loop`: the socket
  * does not block.
  */
-OTR_LAW enum otr_evidence
+OTR_RULE_FN enum otr_evidence
 otr_r4_ask(struct otr_strand *st, struct otr_proc_state *proc,
 	   struct otr_asked *asked, const struct otr_exch *claim_ex,
 	   struct otr_exch *born_ex, const struct otr_exch *cur_ex,
@@ -261,7 +261,7 @@ otr_r4_ask(struct otr_strand *st, struct otr_proc_state *proc,
 }
 
 /* Books the request just asked: `ex` is the exchange of `believed`, or NULL. */
-OTR_LAW void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *asked,
+OTR_RULE_FN void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *asked,
 			 const struct otr_xref *believed, struct otr_exch *ex)
 {
 	if (!asked->pending) {
@@ -280,7 +280,7 @@ OTR_LAW void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *asked,
 }
 
 /* R2: the first bytes of an answer. `ex`: of asked->believed.conn, or NULL. */
-OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *proc,
+OTR_RULE_FN void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *proc,
 			   struct otr_asked *asked, struct otr_exch *ex,
 			   __u64 conn, __u64 now)
 {
@@ -324,7 +324,7 @@ OTR_LAW void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *proc,
 
 /* R2: more bytes of the same answer, perhaps in another turn. `ex`: of
  * asked->answered.conn, or NULL. */
-OTR_LAW void otr_r2_more(struct otr_strand *st, const struct otr_proc_state *proc,
+OTR_RULE_FN void otr_r2_more(struct otr_strand *st, const struct otr_proc_state *proc,
 			 struct otr_asked *asked, const struct otr_exch *ex,
 			 __u64 conn, __u64 now)
 {
@@ -345,7 +345,7 @@ OTR_LAW void otr_r2_more(struct otr_strand *st, const struct otr_proc_state *pro
 
 /* R5: a wait for several descriptors returned `ret`. `timeout_ns` < 0: for ever.
  * `turn_ex`: of st->turn.conn, or NULL. */
-OTR_LAW void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_ex,
+OTR_RULE_FN void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_ex,
 			 __s64 timeout_ns, __s32 ret, __u64 now)
 {
 	int one = st->turn_kind == OTR_TURN_ONE &&
@@ -388,7 +388,7 @@ OTR_LAW void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_ex,
 }
 
 /* R5: a wait for one descriptor keeps. */
-OTR_LAW void otr_r5_one(struct otr_strand *st, __u64 now)
+OTR_RULE_FN void otr_r5_one(struct otr_strand *st, __u64 now)
 {
 	st->entry_ns = now;
 	st->waited = 1;

@@ -26,10 +26,10 @@
 #define OTR_PUT(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
 #endif
 
-#define OTR_PROBATION 32   /* tests a process has to pass before it is believed */
-#define OTR_DISGRACE  3000 /* and after it failed one */
+#define OTR_DOUBT_AT_START 32   /* tests a process has to pass before it is believed */
+#define OTR_DOUBT_AFTER_ERROR  3000 /* and after it failed one */
 #define OTR_AGAIN     256  /* tests before what may be put off is believed */
-#define OTR_RELAYED   100  /* R6c: after a lock was handed on: pools had 1 of 3,600 */
+#define OTR_DOUBT_AFTER_RELAY   100  /* R6c: after a lock was handed on: pools had 1 of 3,600 */
 
 enum otr_level {
 	OTR_LEVEL_NONE,
@@ -119,48 +119,48 @@ struct otr_asked {
 	__u64 read_ns;	/* the last bytes of an answer */
 };
 
-#define OTR_LAW static inline __attribute__((always_inline))
+#define OTR_RULE_FN static inline __attribute__((always_inline))
 
-OTR_LAW int otr_xref_is(const struct otr_xref *a, const struct otr_xref *b)
+OTR_RULE_FN int otr_xref_is(const struct otr_xref *a, const struct otr_xref *b)
 {
 	return a->conn == b->conn && a->pos == b->pos;
 }
 
 /* R8. `ex` is the exchange last seen on ref->conn, or NULL. */
-OTR_LAW int otr_xref_open(const struct otr_xref *ref, const struct otr_exch *ex)
+OTR_RULE_FN int otr_xref_open(const struct otr_xref *ref, const struct otr_exch *ex)
 {
 	return ref->conn && ex && OTR_GET(ex->open) && OTR_GET(ex->pos) == ref->pos;
 }
 
-OTR_LAW void otr_proc_state_init(struct otr_proc_state *proc)
+OTR_RULE_FN void otr_proc_state_init(struct otr_proc_state *proc)
 {
 	__builtin_memset(proc, 0, sizeof(*proc));
-	proc->doubt = OTR_PROBATION;
-	proc->doubt_born = OTR_PROBATION;
+	proc->doubt = OTR_DOUBT_AT_START;
+	proc->doubt_born = OTR_DOUBT_AT_START;
 	proc->doubt_again = OTR_AGAIN;
-	proc->relays = OTR_PROBATION;
+	proc->relays = OTR_DOUBT_AT_START;
 }
 
-OTR_LAW int otr_is_loop(const struct otr_strand *st, const struct otr_proc_state *proc)
+OTR_RULE_FN int otr_is_loop(const struct otr_strand *st, const struct otr_proc_state *proc)
 {
 	return !proc->go && (st->loop || OTR_GET(proc->mux));
 }
 
 /* Is what it has as current of its present turn? Waits are probed a moment after the rest:
  * until one of it was seen, a loop may have begun another since. */
-OTR_LAW int otr_is_known(const struct otr_strand *st)
+OTR_RULE_FN int otr_is_known(const struct otr_strand *st)
 {
 	return st->waited || st->blocks;
 }
 
 /* All waits of this strand's process are seen, so what it has as current is of its present
  * turn although no wait was needed to read it. */
-OTR_LAW void otr_all_waits_seen(struct otr_strand *st)
+OTR_RULE_FN void otr_all_waits_seen(struct otr_strand *st)
 {
 	st->waited = 1;
 }
 
-OTR_LAW void otr_set(struct otr_strand *st, const struct otr_xref *ref,
+OTR_RULE_FN void otr_set(struct otr_strand *st, const struct otr_xref *ref,
 		     enum otr_level level, enum otr_evidence why)
 {
 	if (ref) {
@@ -181,7 +181,7 @@ OTR_LAW void otr_set(struct otr_strand *st, const struct otr_xref *ref,
 /* One of the descriptors that the wait returned is handled, at st->entry_ns: what comes when
  * all are may be a timer's. An end of file counts, and a connection that came about. A loop
  * reads its clock after that, and before its timers. */
-OTR_LAW void otr_handle(struct otr_strand *st, __u64 conn)
+OTR_RULE_FN void otr_handle(struct otr_strand *st, __u64 conn)
 {
 	st->clock_ns = st->entry_ns;
 	if (st->handled != conn) {
@@ -191,7 +191,7 @@ OTR_LAW void otr_handle(struct otr_strand *st, __u64 conn)
 }
 
 /* It handles something else now: did the last one do nothing yet? */
-OTR_LAW void otr_handle_next(struct otr_strand *st)
+OTR_RULE_FN void otr_handle_next(struct otr_strand *st)
 {
 	if (!st->acted)
 		st->silent = 1;
@@ -199,7 +199,7 @@ OTR_LAW void otr_handle_next(struct otr_strand *st)
 
 /* This strand now handles something of `ref` (NULL: of nobody we know) that came
  * over `conn`. */
-OTR_LAW void otr_join(struct otr_strand *st, const struct otr_xref *ref,
+OTR_RULE_FN void otr_join(struct otr_strand *st, const struct otr_xref *ref,
 		      enum otr_level level, __u64 conn)
 {
 	if (!ref || !otr_xref_is(&st->cur, ref))
@@ -219,7 +219,7 @@ OTR_LAW void otr_join(struct otr_strand *st, const struct otr_xref *ref,
 }
 
 /* The exchange is over, answered or closed: once. Returns whether it was open. */
-OTR_LAW int otr_exch_end(struct otr_exch *ex, struct otr_proc_state *proc)
+OTR_RULE_FN int otr_exch_end(struct otr_exch *ex, struct otr_proc_state *proc)
 {
 	if (!OTR_GET(ex->open))
 		return 0;
@@ -233,7 +233,7 @@ OTR_LAW int otr_exch_end(struct otr_exch *ex, struct otr_proc_state *proc)
 }
 
 /* One more (`by` = 1) or less (-1) in flight for an open exchange. */
-OTR_LAW void otr_flight(struct otr_proc_state *proc, struct otr_exch *ex, int by)
+OTR_RULE_FN void otr_flight(struct otr_proc_state *proc, struct otr_exch *ex, int by)
 {
 	if (by > 0) {
 		if (!__sync_fetch_and_add(&ex->inflight, 1))
@@ -245,7 +245,7 @@ OTR_LAW void otr_flight(struct otr_proc_state *proc, struct otr_exch *ex, int by
 }
 
 /* One test passed. Another strand may fail one at this moment: that holds. */
-OTR_LAW void otr_agreed(__u32 *of)
+OTR_RULE_FN void otr_agreed(__u32 *of)
 {
 	__u32 doubt = OTR_GET(*of);
 
@@ -253,15 +253,15 @@ OTR_LAW void otr_agreed(__u32 *of)
 		__sync_val_compare_and_swap(of, doubt, doubt - 1);
 }
 
-OTR_LAW void otr_disagreed(struct otr_proc_state *proc)
+OTR_RULE_FN void otr_disagreed(struct otr_proc_state *proc)
 {
-	OTR_PUT(proc->doubt, OTR_DISGRACE);
-	OTR_PUT(proc->doubt_born, OTR_DISGRACE);
+	OTR_PUT(proc->doubt, OTR_DOUBT_AFTER_ERROR);
+	OTR_PUT(proc->doubt_born, OTR_DOUBT_AFTER_ERROR);
 }
 
 /* Is the process not believed yet? What a strand has in hand when it connects is as good as when
  * it asks; that the first was right says nothing of connections that others had before. */
-OTR_LAW int otr_in_doubt(const struct otr_proc_state *proc, enum otr_evidence why)
+OTR_RULE_FN int otr_in_doubt(const struct otr_proc_state *proc, enum otr_evidence why)
 {
 	return OTR_GET(proc->doubt) &&
 	       (why != OTR_EVIDENCE_BORN || OTR_GET(proc->doubt_born));
@@ -274,7 +274,7 @@ OTR_LAW int otr_in_doubt(const struct otr_proc_state *proc, enum otr_evidence wh
  * work was seen that they put off all the same. Then what the one at hand does first, while
  * descriptors are left, is its own.
  */
-OTR_LAW int otr_is_late(const struct otr_strand *st)
+OTR_RULE_FN int otr_is_late(const struct otr_strand *st)
 {
 	if (st->turn_kind != OTR_TURN_MIXED)
 		return 0;
@@ -289,27 +289,27 @@ OTR_LAW int otr_is_late(const struct otr_strand *st)
  * and so is whose answer that brings; it is claimed when OTR_AGAIN such answers were right. One
  * that is wrong tells that work is put off.
  */
-OTR_LAW int otr_is_again(const struct otr_strand *st)
+OTR_RULE_FN int otr_is_again(const struct otr_strand *st)
 {
 	return st->by_again ||
 	       (st->turn_kind == OTR_TURN_MIXED && st->left <= 0 && st->acted);
 }
 
-OTR_LAW int otr_is_unsure(const struct otr_strand *st, const struct otr_proc_state *proc)
+OTR_RULE_FN int otr_is_unsure(const struct otr_strand *st, const struct otr_proc_state *proc)
 {
 	return OTR_GET(proc->doubt_again) && OTR_GET(proc->open) != 1 &&
 	       otr_is_loop(st, proc) && otr_is_again(st);
 }
 
 /* R3: was what is current the one that is answered? What was asked again was not claimed. */
-OTR_LAW void otr_test(struct otr_strand *st, struct otr_proc_state *proc, int right)
+OTR_RULE_FN void otr_test(struct otr_strand *st, struct otr_proc_state *proc, int right)
 {
 	if (right)
 		otr_agreed(st->by_again	 ? &proc->doubt_again
 			   : st->by_born ? &proc->doubt_born
 					 : &proc->doubt);
 	else if (st->by_again && OTR_GET(proc->doubt_again))
-		OTR_PUT(proc->doubt_again, OTR_DISGRACE);
+		OTR_PUT(proc->doubt_again, OTR_DOUBT_AFTER_ERROR);
 	else
 		otr_disagreed(proc);
 	if (!right)
@@ -318,7 +318,7 @@ OTR_LAW void otr_test(struct otr_strand *st, struct otr_proc_state *proc, int ri
 
 /* Others that wait for something have nothing in flight: the request on a connection that has
  * just come free may be theirs. `starving` counts such; ours is none of the others. */
-OTR_LAW int otr_starve(const struct otr_proc_state *proc, const struct otr_exch *cur_ex)
+OTR_RULE_FN int otr_starve(const struct otr_proc_state *proc, const struct otr_exch *cur_ex)
 {
 	return OTR_GET(proc->starving) - (OTR_GET(cur_ex->inflight) == 0) >
 	       OTR_GET(proc->orphans);
@@ -326,7 +326,7 @@ OTR_LAW int otr_starve(const struct otr_proc_state *proc, const struct otr_exch 
 
 /* Has this connection come free in this callback; or in this turn, at whose end it may be given
  * to who waited? */
-OTR_LAW int otr_came_free(const struct otr_strand *st, const struct otr_asked *asked,
+OTR_RULE_FN int otr_came_free(const struct otr_strand *st, const struct otr_asked *asked,
 			  __u64 conn)
 {
 	return st->freed == conn ||
@@ -339,21 +339,21 @@ OTR_LAW int otr_came_free(const struct otr_strand *st, const struct otr_asked *a
  * was read since: of 1,126 parents claimed in an asyncio program with four clients and a
  * timer 2 were wrong before this was asked. In libuv what was read runs at once.
  */
-OTR_LAW void otr_left_over(struct otr_strand *st)
+OTR_RULE_FN void otr_left_over(struct otr_strand *st)
 {
 	if (st->carried && !st->handled)
 		st->defers = 1;
 }
 
 /* May a timer of this loop be what runs? */
-OTR_LAW int otr_timer_due(const struct otr_strand *st, __u64 now)
+OTR_RULE_FN int otr_timer_due(const struct otr_strand *st, __u64 now)
 {
 	return st->due_ns && now >= st->due_ns &&
 	       ((st->carried && st->defers) || st->left <= 0);
 }
 
 /* It asks with nothing in hand: all that were handled did something, no timer is due. */
-OTR_LAW void otr_watch_late(struct otr_strand *st, __u64 now)
+OTR_RULE_FN void otr_watch_late(struct otr_strand *st, __u64 now)
 {
 	if (st->acted && !st->silent && !st->cur.conn && st->left <= 0 &&
 	    !otr_timer_due(st, now) && st->turn_kind != OTR_TURN_NONE)
@@ -361,7 +361,7 @@ OTR_LAW void otr_watch_late(struct otr_strand *st, __u64 now)
 }
 
 /* It asks or answers: if that cannot be a timer's, its loop has yet to read its clock. */
-OTR_LAW void otr_act(struct otr_strand *st, __u64 now)
+OTR_RULE_FN void otr_act(struct otr_strand *st, __u64 now)
 {
 	if (!otr_timer_due(st, now))
 		st->clock_ns = now;

@@ -8,7 +8,7 @@
 #include "causality_state.h"
 
 /* R7. `child` is zeroed; `from`'s current must be fresh. */
-OTR_LAW void otr_r7_clone(const struct otr_strand *from, struct otr_strand *child,
+OTR_RULE_FN void otr_r7_clone(const struct otr_strand *from, struct otr_strand *child,
 			  enum otr_evidence why)
 {
 	if (from->cur.conn && from->level >= OTR_LEVEL_STRONG)
@@ -16,7 +16,7 @@ OTR_LAW void otr_r7_clone(const struct otr_strand *from, struct otr_strand *chil
 }
 
 /* R10: may this strand claim what it looks at? st->cur must be fresh. */
-OTR_LAW int otr_r10_claims(struct otr_strand *st, const struct otr_proc_state *proc,
+OTR_RULE_FN int otr_r10_claims(struct otr_strand *st, const struct otr_proc_state *proc,
 			   __u64 now)
 {
 	st->entry_ns = now;
@@ -25,7 +25,7 @@ OTR_LAW int otr_r10_claims(struct otr_strand *st, const struct otr_proc_state *p
 }
 
 /* R10: it looks at an outbound connection, idle where nothing is pending. */
-OTR_LAW void otr_r10_touch(struct otr_strand *st, const struct otr_proc_state *proc,
+OTR_RULE_FN void otr_r10_touch(struct otr_strand *st, const struct otr_proc_state *proc,
 			   struct otr_asked *asked, __u64 now)
 {
 	if (otr_r10_claims(st, proc, now) && !asked->pending)
@@ -34,7 +34,7 @@ OTR_LAW void otr_r10_touch(struct otr_strand *st, const struct otr_proc_state *p
 
 /* R10: a look, where the connection's state was out of reach; `sent` and `got`: where the
  * streams stand now that a request is to go out. */
-OTR_LAW void otr_r10_looked(struct otr_asked *asked, const struct otr_look *look,
+OTR_RULE_FN void otr_r10_looked(struct otr_asked *asked, const struct otr_look *look,
 			    __u32 sent, __u32 got)
 {
 	if (look->sent == sent && look->got == got)
@@ -52,13 +52,13 @@ OTR_LAW void otr_r10_looked(struct otr_asked *asked, const struct otr_look *look
  * and who wakes it has done the work of any. That its request was read since it last ran does
  * not help: an idle carrier is woken for whichever task can go on.
  */
-OTR_LAW int otr_r6c_woken(const struct otr_strand *waker, struct otr_proc_state *proc,
+OTR_RULE_FN int otr_r6c_woken(const struct otr_strand *waker, struct otr_proc_state *proc,
 			  int asking)
 {
 	if (OTR_GET(proc->mux) || OTR_GET(proc->moves))
 		return 0;
 	if (waker->mine.conn || asking) {
-		proc->relays = OTR_RELAYED;
+		proc->relays = OTR_DOUBT_AFTER_RELAY;
 		return 0;
 	}
 	if (!proc->relays)
@@ -67,7 +67,7 @@ OTR_LAW int otr_r6c_woken(const struct otr_strand *waker, struct otr_proc_state 
 	return OTR_GET(proc->open) == 1;
 }
 
-OTR_LAW void otr_r9_write(struct otr_strand *st, struct otr_letter *box, __u64 now)
+OTR_RULE_FN void otr_r9_write(struct otr_strand *st, struct otr_letter *box, __u64 now)
 {
 	st->entry_ns = now;
 	if (!st->cur.conn ||
@@ -78,7 +78,7 @@ OTR_LAW void otr_r9_write(struct otr_strand *st, struct otr_letter *box, __u64 n
 }
 
 /* `ex`: of box->from.conn, or NULL. `key` tells the descriptor. */
-OTR_LAW void otr_r9_read(struct otr_strand *st, const struct otr_proc_state *proc,
+OTR_RULE_FN void otr_r9_read(struct otr_strand *st, const struct otr_proc_state *proc,
 			 struct otr_letter *box, const struct otr_exch *ex,
 			 __u64 key, __u64 now)
 {

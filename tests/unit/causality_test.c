@@ -456,20 +456,20 @@ static void doubt_is(const char *steps, uint32_t doubt)
 static void doubt(void **state)
 {
 	(void)state;
-	doubt_is("", OTR_PROBATION);
-	doubt_is("w a< w b< b>", OTR_PROBATION - 1);
+	doubt_is("", OTR_DOUBT_AT_START);
+	doubt_is("w a< w b< b>", OTR_DOUBT_AT_START - 1);
 	doubt_is("D w a< w b< b>", 0);
-	doubt_is("w a< a>", OTR_PROBATION);	   /* alone is no test */
-	doubt_is("w a< w b< w b>", OTR_PROBATION); /* nor is not knowing */
-	doubt_is("D w a< w b< a>", OTR_DISGRACE);
+	doubt_is("w a< a>", OTR_DOUBT_AT_START);	   /* alone is no test */
+	doubt_is("w a< w b< w b>", OTR_DOUBT_AT_START); /* nor is not knowing */
+	doubt_is("D w a< w b< a>", OTR_DOUBT_AFTER_ERROR);
 	doubt_is("D a< s1 b< s0 a>", 0);	 /* threads block */
-	doubt_is("D a< s1 b< a>", OTR_DISGRACE); /* a work stealer */
+	doubt_is("D a< s1 b< a>", OTR_DOUBT_AFTER_ERROR); /* a work stealer */
 	doubt_is("D a< s1 a>", 0);		 /* who only writes */
 	doubt_is("G D a< s1 b< a>", 0);
 	doubt_is("D a< b< a>", 0); /* its waits are not seen yet */
-	doubt_is("w a< w b< 1> w 1< b>", OTR_PROBATION - 1);
-	doubt_is("w a< w b< 1c w 1> w 1< b>", OTR_PROBATION); /* born */
-	doubt_is("D w a< w b< 1c w 1> w 1< a>", OTR_DISGRACE);
+	doubt_is("w a< w b< 1> w 1< b>", OTR_DOUBT_AT_START - 1);
+	doubt_is("w a< w b< 1c w 1> w 1< b>", OTR_DOUBT_AT_START); /* born */
+	doubt_is("D w a< w b< 1c w 1> w 1< a>", OTR_DOUBT_AFTER_ERROR);
 }
 
 /* What connect() remembered is tested, and believed, apart. */
@@ -479,7 +479,7 @@ static void born_is_apart(void **state)
 
 	(void)state;
 	tell(&w, "w a<");
-	for (int i = 0; i < OTR_PROBATION; i++) {
+	for (int i = 0; i < OTR_DOUBT_AT_START; i++) {
 		const char *const steps[] = {"w", "b<", "1c", "w", "1>", "w", "1<", "b>"};
 
 		for (size_t k = 0; k < sizeof(steps) / sizeof(*steps); k++)
@@ -521,7 +521,7 @@ static void probation_ends(void **state)
 
 	(void)state;
 	tell(&w, "w a<");
-	for (int i = 0; i < OTR_PROBATION; i++) {
+	for (int i = 0; i < OTR_DOUBT_AT_START; i++) {
 		step(&w, "w");
 		step(&w, "b<");
 		step(&w, "1>");
@@ -543,8 +543,8 @@ static void relays_end(void **state)
 
 	(void)state;
 	tell(&w, "a< s1 b< s2");
-	w.proc.relays = OTR_RELAYED;
-	for (int i = 0; i < OTR_RELAYED; i++) {
+	w.proc.relays = OTR_DOUBT_AFTER_RELAY;
+	for (int i = 0; i < OTR_DOUBT_AFTER_RELAY; i++) {
 		step(&w, "f0");
 		assert_string_equal(w.claims, "-");
 		memset(w.claims, 0, sizeof(w.claims));
