@@ -124,7 +124,7 @@ static int long_option(struct args *in, const char *word)
 	return opt ? set(in, opt, text) : unknown(in, "--", name);
 }
 
-static const struct otr_option *by_letter(const struct otr_option *opt, char c)
+static const struct otr_option *by_notify(const struct otr_option *opt, char c)
 {
 	for (; opt->name; opt++)
 		if (opt->letter == c)
@@ -139,7 +139,7 @@ static int short_options(struct args *in, const char *word)
 	int rc = 0;
 
 	for (; *word && !rc && !in->opts->help; word++) {
-		opt = by_letter(in->opts->table, *word);
+		opt = by_notify(in->opts->table, *word);
 		if (*word == 'h')
 			rc = help(in, NULL);
 		else if (!opt)

@@ -4,7 +4,7 @@
 
 /*
  * causality_state.h - what the rules of causality.h keep: of exchanges, processes, strands,
- * connections and letter boxes; and the small steps that all rules share.
+ * connections and notify slots; and the small steps that all rules share.
  */
 
 #ifndef __bpf__
@@ -369,8 +369,8 @@ OTR_RULE_FN void otr_act(struct otr_strand *st, __u64 now)
 	st->entry_ns = now;
 }
 
-/* R9: a letter box: what its writers had as current since it was last read. */
-struct otr_letter {
+/* R9: a notify slot: what its writers had as current since it was last read. */
+struct otr_notify_token {
 	struct otr_xref from;
 	__u8 many; /* writers disagreed, or had none */
 	__u8 full;

@@ -81,9 +81,9 @@ static __always_inline void otr_take(struct otr_task *t, struct sock *sk,
 		otr_moved(t, sk, c, mv, regs);
 		return;
 	}
-	/* A pair made by one process wakes its loop: one box a process. */
+	/* A pair made by one process wakes its loop: one slot a process. */
 	st = otr_strand_now(t, &strand);
-	otr_rule_letter(t, st, t->tgid, mv->dir == OTR_DIR_OUT, mv->now);
+	otr_rule_notify(t, st, t->tgid, mv->dir == OTR_DIR_OUT, mv->now);
 }
 
 #endif /* OTR_DATA_BPF_H */

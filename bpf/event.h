@@ -100,7 +100,7 @@ enum otr_evidence {
 	OTR_EVIDENCE_STRAND,  /* R1 to R4: what the strand had in hand */
 	OTR_EVIDENCE_BORN,    /* R4: what began the connection */
 	OTR_EVIDENCE_CLAIM,   /* R10 */
-	OTR_EVIDENCE_LETTER,  /* R9: eventfd, pipe */
+	OTR_EVIDENCE_NOTIFY,  /* R9: eventfd, pipe */
 	OTR_EVIDENCE_HANDOFF, /* R6c: who woke the waiting one did its work */
 	OTR_EVIDENCE_HELPER,  /* the runtime said so */
 	OTR_EVIDENCE_WAKE,    /* R6, weak */

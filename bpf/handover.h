@@ -67,30 +67,30 @@ OTR_RULE_FN int otr_r6c_woken(const struct otr_strand *waker, struct otr_proc_st
 	return OTR_GET(proc->open) == 1;
 }
 
-OTR_RULE_FN void otr_r9_write(struct otr_strand *st, struct otr_letter *box, __u64 now)
+OTR_RULE_FN void otr_r9_write(struct otr_strand *st, struct otr_notify_token *slot, __u64 now)
 {
 	st->entry_ns = now;
 	if (!st->cur.conn ||
-	    (box->full && !otr_xref_is(&box->from, &st->cur)))
-		box->many = 1;
-	box->from = st->cur;
-	box->full = 1;
+	    (slot->full && !otr_xref_is(&slot->from, &st->cur)))
+		slot->many = 1;
+	slot->from = st->cur;
+	slot->full = 1;
 }
 
-/* `ex`: of box->from.conn, or NULL. `key` tells the descriptor. */
+/* `ex`: of slot->from.conn, or NULL. `key` tells the descriptor. */
 OTR_RULE_FN void otr_r9_read(struct otr_strand *st, const struct otr_proc_state *proc,
-			 struct otr_letter *box, const struct otr_exch *ex,
+			 struct otr_notify_token *slot, const struct otr_exch *ex,
 			 __u64 key, __u64 now)
 {
-	int known = box->full && !box->many && otr_xref_open(&box->from, ex) &&
+	int known = slot->full && !slot->many && otr_xref_open(&slot->from, ex) &&
 		    OTR_GET(proc->open) == 1;
 
 	st->entry_ns = now;
-	otr_join(st, known ? &box->from : 0, OTR_LEVEL_STRONG, key);
+	otr_join(st, known ? &slot->from : 0, OTR_LEVEL_STRONG, key);
 	if (known)
-		st->evidence = OTR_EVIDENCE_LETTER;
-	box->full = 0;
-	box->many = 0;
+		st->evidence = OTR_EVIDENCE_NOTIFY;
+	slot->full = 0;
+	slot->many = 0;
 }
 
 #endif /* OTR_HANDOVER_H */

@@ -71,7 +71,7 @@ struct otr_conn {
 	__u8 pos_kind;	/* enum otr_pos_kind */
 	__u8 family;
 	__u8 told;	/* CONN_OPEN was sent */
-	__u8 pair;	/* an unnamed AF_UNIX pair: a letter box (R9) */
+	__u8 pair;	/* an unnamed AF_UNIX pair: a notify slot (R9) */
 	__u8 nonblock;
 	__u8 seen_open;
 	__u8 let_go; /* the exchange going on is not told: no CPU for it */
@@ -186,14 +186,14 @@ struct {
 	__type(value, struct otr_run_now);
 } otr_runs SEC(".maps") __weak;
 
-/* R9: what lies in a letter box, by the inode of a pipe or pair, or the eventfd's
- * context. The least used go first: a lost letter is only no parent. */
+/* R9: what lies in a notify slot, by the inode of a pipe or pair, or the eventfd's
+ * context. The least used go first: a lost token is only no parent. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u64);
-	__type(value, struct otr_letter);
-} otr_letters SEC(".maps") __weak;
+	__type(value, struct otr_notify_token);
+} otr_notify_tokens SEC(".maps") __weak;
 
 /* R10: looks at outbound connections, by their inode, from where socket storage is
  * refused. Few are looked at by one thread and written by another. */

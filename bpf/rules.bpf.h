@@ -219,31 +219,31 @@ static __noinline int otr_rule_answered(struct otr_task *t, struct otr_strand *s
 	return 0;
 }
 
-/* R9 over an unnamed pair: the box is named by the lower inode of the two; which of
+/* R9 over an unnamed pair: the slot is named by the lower inode of the two; which of
  * the ends writes does not matter for what it is used for, waking a loop. */
-static __noinline int otr_rule_letter(struct otr_task *t, struct otr_strand *st,
-				      __u64 box_key, int write, __u64 now)
+static __noinline int otr_rule_notify(struct otr_task *t, struct otr_strand *st,
+				      __u64 slot_key, int write, __u64 now)
 {
-	struct otr_letter *box = bpf_map_lookup_elem(&otr_letters, &box_key);
+	struct otr_notify_token *slot = bpf_map_lookup_elem(&otr_notify_tokens, &slot_key);
 	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
-	struct otr_letter fresh = {};
+	struct otr_notify_token fresh = {};
 
 	if (!proc || !st || proc->go)
 		return 0;
-	if (!box) {
-		bpf_map_update_elem(&otr_letters, &box_key, &fresh, BPF_ANY);
-		box = bpf_map_lookup_elem(&otr_letters, &box_key);
+	if (!slot) {
+		bpf_map_update_elem(&otr_notify_tokens, &slot_key, &fresh, BPF_ANY);
+		slot = bpf_map_lookup_elem(&otr_notify_tokens, &slot_key);
 	}
-	if (!box) {
+	if (!slot) {
 		if (!write)
-			otr_join(st, 0, OTR_LEVEL_NONE, box_key);
+			otr_join(st, 0, OTR_LEVEL_NONE, slot_key);
 		return 0;
 	}
 	otr_refresh(st, otr_exch_of(st->cur.conn));
 	if (write)
-		otr_r9_write(st, box, now);
+		otr_r9_write(st, slot, now);
 	else
-		otr_r9_read(st, proc, box, otr_exch_of(box->from.conn), box_key,
+		otr_r9_read(st, proc, slot, otr_exch_of(slot->from.conn), slot_key,
 			    now);
 	return 0;
 }

@@ -201,9 +201,9 @@ int otr_accept4(struct sys_exit_ctx *ctx)
 	return accepted(ctx);
 }
 
-/* The name of the letter box behind a descriptor: a pipe's inode, an eventfd's context;
+/* The name of the notify slot behind a descriptor: a pipe's inode, an eventfd's context;
  * 0 for all else. Only an eventfd moves 8 bytes through an inode of no type. */
-static __always_inline __u64 box_of(unsigned int fd, long ret)
+static __always_inline __u64 slot_of(unsigned int fd, long ret)
 {
 	struct file *file = otr_file_of_fd(fd);
 	__u16 mode;
@@ -218,27 +218,27 @@ static __always_inline __u64 box_of(unsigned int fd, long ret)
 	return 0;
 }
 
-static __always_inline int letter(struct sys_exit_ctx *ctx, int write)
+static __always_inline int token(struct sys_exit_ctx *ctx, int write)
 {
 	struct otr_task *t = otr_task_now();
 	__u64 key;
 
 	if (!t || t->go_goid || ctx->ret <= 0)
 		return 0;
-	key = box_of(OTR_ARG0(otr_regs_now()), ctx->ret);
+	key = slot_of(OTR_ARG0(otr_regs_now()), ctx->ret);
 	if (key)
-		otr_rule_letter(t, &t->strand, key, write, bpf_ktime_get_ns());
+		otr_rule_notify(t, &t->strand, key, write, bpf_ktime_get_ns());
 	return 0;
 }
 
 SEC("tp/syscalls/sys_exit_read")
 int otr_read(struct sys_exit_ctx *ctx)
 {
-	return letter(ctx, 0);
+	return token(ctx, 0);
 }
 
 SEC("tp/syscalls/sys_exit_write")
 int otr_write(struct sys_exit_ctx *ctx)
 {
-	return letter(ctx, 1);
+	return token(ctx, 1);
 }

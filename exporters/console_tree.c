@@ -116,7 +116,7 @@ static const char *evidence_name(uint8_t evidence)
 		[OTR_EVIDENCE_STRAND] = "strand",
 		[OTR_EVIDENCE_BORN] = "born",
 		[OTR_EVIDENCE_CLAIM] = "claim",
-		[OTR_EVIDENCE_LETTER] = "letter",
+		[OTR_EVIDENCE_NOTIFY] = "letter",
 		[OTR_EVIDENCE_HANDOFF] = "handoff",
 		[OTR_EVIDENCE_HELPER] = "helper",
 		[OTR_EVIDENCE_WAKE] = "wake",

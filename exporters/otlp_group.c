@@ -15,7 +15,7 @@
 static const char *const evidence_names[OTR_EVIDENCE_MAX] = {
 	[OTR_EVIDENCE_HEADER] = "header",   [OTR_EVIDENCE_WIRE] = "wire",
 	[OTR_EVIDENCE_STRAND] = "strand",   [OTR_EVIDENCE_BORN] = "born",
-	[OTR_EVIDENCE_CLAIM] = "claim",	    [OTR_EVIDENCE_LETTER] = "letter",
+	[OTR_EVIDENCE_CLAIM] = "claim",	    [OTR_EVIDENCE_NOTIFY] = "letter",
 	[OTR_EVIDENCE_HANDOFF] = "handoff", [OTR_EVIDENCE_HELPER] = "helper",
 	[OTR_EVIDENCE_WAKE] = "wake",	    [OTR_EVIDENCE_CLONE] = "clone",
 	[OTR_EVIDENCE_EXEC] = "exec",

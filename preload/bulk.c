@@ -26,7 +26,7 @@ ssize_t sendfile(int out, int in, off_t *at, size_t len)
 ssize_t sendfile64(int out, int in, off64_t *at, size_t len)
 	__attribute__((alias("sendfile")));
 
-/* One end is a pipe: what goes through it, for a proxy, is no letter between threads. */
+/* One end is a pipe: what goes through it, for a proxy, is no token between threads. */
 ssize_t splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned int flags)
 {
 	ssize_t ret;

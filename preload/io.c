@@ -238,11 +238,11 @@ static void prepare(const struct otr_out *o, struct plan *p)
 	errno = error;
 }
 
-static uint64_t box_key(int fd, const struct otr_fd *f)
+static uint64_t slot_key(int fd, const struct otr_fd *f)
 {
 	if (f->kind == OTR_FD_PIPE)
 		return f->inode;
-	/* Pairs and eventfds wake loops: pairs one box a process, eventfds by number,
+	/* Pairs and eventfds wake loops: pairs one slot a process, eventfds by number,
 	 * as all of them have one inode. */
 	return f->kind == OTR_FD_PAIR ? 1 : 1ull << 32 | (uint32_t)fd;
 }
@@ -331,23 +331,23 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int 
 }
 
 /* A pipe, an eventfd or an unnamed pair: `key` names it. */
-static void tell_letter(uint64_t key, int write)
+static void emit_notify(uint64_t key, int write)
 {
 	struct otr_self *self = otr_enter();
 
 	if (!self)
 		return;
-	otr_rules_letter(self, key, write, otr_clock_ns());
+	otr_rules_notify(self, key, write, otr_clock_ns());
 	otr_leave(self);
 }
 
-static ssize_t on_letter(const struct otr_out *o, uint64_t key, int is_event)
+static ssize_t on_notify(const struct otr_out *o, uint64_t key, int is_event)
 {
 	ssize_t ret = o->call(o);
 	int error = errno;
 
 	if (ret > 0 && (!is_event || ret == 8))
-		tell_letter(key, 1);
+		emit_notify(key, 1);
 	errno = error;
 	return ret;
 }
@@ -379,7 +379,7 @@ static enum otr_fd_kind look_at(int fd, uint64_t *key)
 	if (self) {
 		f = otr_fd_of(fd);
 		kind = f ? f->kind : OTR_FD_OTHER;
-		*key = f ? box_key(fd, f) : 0;
+		*key = f ? slot_key(fd, f) : 0;
 		otr_leave(self);
 	}
 	errno = error;
@@ -402,7 +402,7 @@ ssize_t otr_out(const struct otr_out *o)
 		kind = look_at(o->fd, &key);
 	if (kind == OTR_FD_STREAM || kind == OTR_FD_ALIAS)
 		return on_stream(o, 1);
-	return kind == OTR_FD_OTHER ? o->call(o) : on_letter(o, key, kind == OTR_FD_EVENT);
+	return kind == OTR_FD_OTHER ? o->call(o) : on_notify(o, key, kind == OTR_FD_EVENT);
 }
 
 /* Into a socket. */
@@ -434,7 +434,7 @@ static void came_unseen(struct otr_self *self, int fd, ssize_t ret)
 
 	otr_fd_unseen(fd, OTR_DIR_IN, ret);
 	if (ret > 0 && kind != OTR_FD_NEW && kind != OTR_FD_OTHER)
-		otr_rules_letter(self, 0, 0, otr_clock_ns());
+		otr_rules_notify(self, 0, 0, otr_clock_ns());
 }
 
 static void came(struct otr_self *self, const struct otr_in *in, ssize_t ret, int error)
@@ -446,7 +446,7 @@ static void came(struct otr_self *self, const struct otr_in *in, ssize_t ret, in
 	else if (f->kind == OTR_FD_STREAM)
 		received(self, in, f, ret, error);
 	else if (ret > 0 && (f->kind != OTR_FD_EVENT || ret == 8))
-		otr_rules_letter(self, box_key(in->fd, f), 0, otr_clock_ns());
+		otr_rules_notify(self, slot_key(in->fd, f), 0, otr_clock_ns());
 }
 
 void otr_in(const struct otr_in *in, ssize_t ret)

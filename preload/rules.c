@@ -186,20 +186,20 @@ void otr_rules_touch(struct otr_self *self, struct otr_fd *f)
 }
 
 /* R9. `key` 0: something that another thread holds; who blocks reads what it waits for. */
-void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t now)
+void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;
-	struct otr_box *box = key ? otr_box_of(key) : NULL;
+	struct otr_notify_slot *slot = key ? otr_notify_slot_of(key) : NULL;
 
-	if (!box && !write && (key || otr_is_loop(st, &otr_shim.proc)))
+	if (!slot && !write && (key || otr_is_loop(st, &otr_shim.proc)))
 		read_unknown(st, key ? key : now, now);
-	if (!box)
+	if (!slot)
 		return;
 	otr_refresh(st, otr_exch_of(st->cur.conn));
 	if (write)
-		otr_r9_write(st, &box->letter, now);
+		otr_r9_write(st, &slot->token, now);
 	else
-		otr_r9_read(st, &otr_shim.proc, &box->letter,
-			    otr_exch_of(box->letter.from.conn), key, now);
-	otr_box_leave(box);
+		otr_r9_read(st, &otr_shim.proc, &slot->token,
+			    otr_exch_of(slot->token.from.conn), key, now);
+	otr_notify_slot_clear(slot);
 }

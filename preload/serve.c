@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * serve.c - inbound exchanges and letter boxes, by name, in tables without locks.
+ * serve.c - inbound exchanges and notify slots, by name, in tables without locks.
  *
  * A place is taken by compare-and-swap of its key. Where there is none left, one whose
  * exchange is over goes; else the newcomer is not followed.
@@ -100,43 +100,43 @@ struct otr_exch *otr_exch_of(uint64_t conn)
 	return sv ? &sv->exch : NULL;
 }
 
-static struct otr_box *find_box(uint64_t key)
+static struct otr_notify_slot *find_slot(uint64_t key)
 {
 	uint32_t at = otr_ring_hash(key);
-	struct otr_box *box;
+	struct otr_notify_slot *slot;
 	uint64_t none;
 
 	for (uint32_t i = 0; i < PROBES; i++) {
-		box = &otr_shim.boxes[(at + i) % OTR_BOXES];
+		slot = &otr_shim.notify_slots[(at + i) % OTR_NOTIFY_SLOTS];
 		none = 0;
-		if (otr_get(&box->key) == key ||
-		    __atomic_compare_exchange_n(&box->key, &none, key, 0,
+		if (otr_get(&slot->key) == key ||
+		    __atomic_compare_exchange_n(&slot->key, &none, key, 0,
 						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-			return box;
+			return slot;
 	}
 	return NULL;
 }
 
-struct otr_box *otr_box_of(uint64_t key)
+struct otr_notify_slot *otr_notify_slot_of(uint64_t key)
 {
-	struct otr_box *box = find_box(key);
+	struct otr_notify_slot *slot = find_slot(key);
 	uint32_t none = 0;
 
-	if (!box)
+	if (!slot)
 		return NULL;
 	OTR_YIELD();
-	if (!__atomic_compare_exchange_n(&box->owner, &none, 1, 0, __ATOMIC_ACQUIRE,
+	if (!__atomic_compare_exchange_n(&slot->owner, &none, 1, 0, __ATOMIC_ACQUIRE,
 					 __ATOMIC_RELAXED)) {
-		__atomic_store_n(&box->torn, 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&slot->torn, 1, __ATOMIC_RELEASE);
 		return NULL;
 	}
-	if (__atomic_exchange_n(&box->torn, 0, __ATOMIC_ACQ_REL))
-		box->letter.full = box->letter.many = 1;
-	return box;
+	if (__atomic_exchange_n(&slot->torn, 0, __ATOMIC_ACQ_REL))
+		slot->token.full = slot->token.many = 1;
+	return slot;
 }
 
-void otr_box_leave(struct otr_box *box)
+void otr_notify_slot_clear(struct otr_notify_slot *slot)
 {
 	OTR_YIELD();
-	__atomic_store_n(&box->owner, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->owner, 0, __ATOMIC_RELEASE);
 }

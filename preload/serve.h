@@ -2,7 +2,7 @@
 #ifndef OTR_SERVE_H
 #define OTR_SERVE_H
 
-/* serve.h - exchanges and letter boxes by name. Of shim.h, which includes it. */
+/* serve.h - exchanges and notify slots by name. Of shim.h, which includes it. */
 
 #include <stdint.h>
 
@@ -32,11 +32,11 @@ struct otr_served {
 	char baggage[OTR_BAGGAGE_MAX];
 };
 
-struct otr_box {
+struct otr_notify_slot {
 	uint64_t key;
 	uint32_t owner; /* 1: a thread has it */
 	uint32_t torn;	/* another thread found it taken: what is in it is not to be believed */
-	struct otr_letter letter;
+	struct otr_notify_token token;
 };
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
@@ -52,10 +52,10 @@ void otr_served_unlock(struct otr_served *sv);
  * otr_served_same(): after more was read of it, is that still of the same exchange? */
 int otr_ids_read(const struct otr_served *sv, uint64_t conn, struct otr_span_ids *out, uint32_t *seq);
 int otr_served_same(const struct otr_served *sv, uint64_t conn, uint32_t seq);
-/* A box that no other thread has; NULL: there is none, or one that has it for now is told that
- * another wrote (`torn`). Then otr_box_leave(). */
-struct otr_box *otr_box_of(uint64_t key);
-void otr_box_leave(struct otr_box *box);
+/* A slot that no other thread has; NULL: there is none, or one that has it for now is told that
+ * another wrote (`torn`). Then otr_notify_slot_clear(). */
+struct otr_notify_slot *otr_notify_slot_of(uint64_t key);
+void otr_notify_slot_clear(struct otr_notify_slot *slot);
 
 #pragma GCC visibility pop
 

@@ -27,7 +27,7 @@
 #define OTR_FD_PAGE 256	  /* of them lie together */
 #define OTR_STRANDS 4096 /* threads followed at once */
 #define OTR_EXCHS   2048 /* inbound connections with an exchange */
-#define OTR_BOXES   64	 /* letter boxes (R9) */
+#define OTR_NOTIFY_SLOTS   64	 /* notify slots (R9) */
 #define OTR_HEADERS 256	 /* headers on their way at once */
 #define OTR_TAIL    8 /* the last bytes of a run: they tell that chunks end */
 #define OTR_TRIES   100
@@ -42,7 +42,7 @@ enum otr_fd_kind {
 	OTR_FD_NEW, /* not looked at yet */
 	OTR_FD_OTHER,
 	OTR_FD_STREAM, /* a stream socket, TCP or AF_UNIX */
-	OTR_FD_PAIR,   /* an unnamed AF_UNIX pair: a letter box */
+	OTR_FD_PAIR,   /* an unnamed AF_UNIX pair: a notify slot */
 	OTR_FD_PIPE,
 	OTR_FD_EVENT,
 	OTR_FD_ALIAS, /* another number has the state of this socket: `home` */
@@ -192,7 +192,7 @@ struct otr_shim {
 	struct otr_served *served;
 	struct otr_self *selves;
 	struct otr_proc_state proc;
-	struct otr_box boxes[OTR_BOXES];
+	struct otr_notify_slot notify_slots[OTR_NOTIFY_SLOTS];
 	uint64_t random[2];
 	char session[108]; /* NAME.SECRET: the agent's socket, and what it wants to hear */
 	uint16_t session_len, name_len;
@@ -310,7 +310,7 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 /* R4 for the request that is about to go out on `f`: once, into f->cause. */
 void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now);
 void otr_rules_touch(struct otr_self *self, struct otr_fd *f);
-void otr_rules_letter(struct otr_self *self, uint64_t key, int write, uint64_t now);
+void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t now);
 
 #pragma GCC visibility pop
 

@@ -43,7 +43,7 @@ void otr_wake_child(const struct otr_ring *makers)
 {
 	if (!makers || (!makers->off && makers->gen == otr_shim.gen))
 		return;
-	memset(otr_shim.boxes, 0, sizeof(otr_shim.boxes));
+	memset(otr_shim.notify_slots, 0, sizeof(otr_shim.notify_slots));
 	empty(otr_shim.served, OTR_EXCHS * sizeof(*otr_shim.served));
 	otr_shim.gen++;
 }
@@ -53,7 +53,7 @@ static void forget(struct otr_ring *ring)
 	struct otr_shim *sh = &otr_shim;
 
 	otr_proc_state_init(&sh->proc);
-	memset(sh->boxes, 0, sizeof(sh->boxes));
+	memset(sh->notify_slots, 0, sizeof(sh->notify_slots));
 	empty(sh->served, OTR_EXCHS * sizeof(*sh->served));
 	for (uint32_t i = 0; i < OTR_RING_RUNS; i++)
 		__atomic_store_n(&ring->runs[i].key, 0, __ATOMIC_RELEASE);

@@ -140,7 +140,7 @@ static bool adopt(struct otr_stitch *st, struct otr_exchange *ex,
 static bool crosses_processes(uint8_t evidence)
 {
 	return evidence == OTR_EVIDENCE_CLONE ||
-	       evidence == OTR_EVIDENCE_EXEC || evidence == OTR_EVIDENCE_LETTER;
+	       evidence == OTR_EVIDENCE_EXEC || evidence == OTR_EVIDENCE_NOTIFY;
 }
 
 /* The inbound exchange that the source says these bytes are made for, if it can be:

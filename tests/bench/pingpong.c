@@ -63,7 +63,7 @@ static int join_unix(void)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 
-	/* A name the kernel picks: an unnamed pair is a letter box, not captured. */
+	/* A name the kernel picks: an unnamed pair is a notify slot, not captured. */
 	return join(AF_UNIX, (struct sockaddr *)&name, sizeof(sa_family_t),
 		    sizeof(name));
 }

@@ -377,7 +377,7 @@ static void order_of_evidence(void **state)
 	assert_int_equal(OTR_EVIDENCE_STRAND, 3);
 	assert_int_equal(OTR_EVIDENCE_BORN, 4);
 	assert_int_equal(OTR_EVIDENCE_CLAIM, 5);
-	assert_int_equal(OTR_EVIDENCE_LETTER, 6);
+	assert_int_equal(OTR_EVIDENCE_NOTIFY, 6);
 	assert_int_equal(OTR_EVIDENCE_HANDOFF, 7);
 	assert_int_equal(OTR_EVIDENCE_HELPER, 8);
 	assert_int_equal(OTR_EVIDENCE_WAKE, 9);

@@ -14,7 +14,7 @@
  *	w9 wx       a wait of at most 9 ms; one that ran out
  *	W3          a wait without end that returned 3 descriptors; the others return 1
  *	e           a descriptor comes to its end
- *	L> L<       the letter box is written; is read
+ *	L> L<       the notify slot is written; is read
  *	s1 k1       strand 1 (to 3) goes on from here; strand 1 is made by this one
  *	f1 F1       strand 1 waits, and is woken by this one, which waits for no answer;
  *	            which does: what that is evidence of, in `claims` too
@@ -44,7 +44,7 @@ struct world {
 	char last[2][4];	   /* what was moved last: '<' or '>' */
 	struct otr_look looks[4];
 	uint32_t moved[2][4]; /* bytes of it: sent, got */
-	struct otr_letter box;
+	struct otr_notify_token box;
 	uint64_t now, place;
 	int self, nonblock;
 	char claims[16];

@@ -97,19 +97,19 @@ static void is_for_nobody(void)
 
 static void while_another_writes(void **state)
 {
-	struct otr_box *box = otr_box_of(BOX);
+	struct otr_notify_slot *box = otr_notify_slot_of(BOX);
 
 	(void)state;
 	assert_non_null(box);
-	otr_rules_letter(&self, BOX, 0, 1000);
+	otr_rules_notify(&self, BOX, 0, 1000);
 	is_for_nobody();
-	otr_box_leave(box);
+	otr_notify_slot_clear(box);
 }
 
 static void what_another_thread_holds(void **state)
 {
 	(void)state;
-	otr_rules_letter(&self, 0, 0, 1000);
+	otr_rules_notify(&self, 0, 0, 1000);
 	is_for_nobody();
 }
 
@@ -118,19 +118,19 @@ static void but_who_blocks_goes_on(void **state)
 {
 	(void)state;
 	self.strand.loop = 0;
-	otr_rules_letter(&self, 0, 0, 1000);
+	otr_rules_notify(&self, 0, 0, 1000);
 	assert_int_equal(self.strand.cur.conn, 4);
 }
 
 /* To write is to handle nothing. */
 static void nor_who_writes(void **state)
 {
-	struct otr_box *box = otr_box_of(BOX);
+	struct otr_notify_slot *box = otr_notify_slot_of(BOX);
 
 	(void)state;
-	otr_rules_letter(&self, BOX, 1, 1000);
+	otr_rules_notify(&self, BOX, 1, 1000);
 	assert_int_equal(self.strand.cur.conn, 4);
-	otr_box_leave(box);
+	otr_notify_slot_clear(box);
 }
 
 static void a_request_for_which_there_is_no_room(void **state)

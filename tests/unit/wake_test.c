@@ -33,7 +33,7 @@ static int begin(void **state)
 			       -1, 0);
 	otr_shim.served[7].conn = 9;
 	otr_shim.served[7].exch.open = 1;
-	otr_shim.boxes[3].key = 4;
+	otr_shim.notify_slots[3].key = 4;
 	otr_shim.proc.open = 1;
 	ring.runs[2].key = 5;
 	ring.gen = 1;
@@ -57,7 +57,7 @@ static void all_is_forgotten(void **state)
 	assert_int_equal(otr_shim.gen, 1);
 	assert_int_equal(alive, OTR_ALIVE_YES);
 	assert_int_equal(otr_shim.served[7].conn, 0);
-	assert_int_equal(otr_shim.boxes[3].key, 0);
+	assert_int_equal(otr_shim.notify_slots[3].key, 0);
 	assert_int_equal(otr_shim.proc.open, 0);
 	assert_int_equal(ring.runs[2].key, 0);
 	assert_true(ring.passes_on);
