@@ -37,7 +37,7 @@ static int fail(const struct otr_err *err, int status)
 	return status;
 }
 
-static enum otr_verdict wanted(void *arg, const struct otr_suspect *who)
+static enum otr_verdict wanted(void *arg, const struct otr_candidate *who)
 {
 	const struct agent *ag = arg;
 
@@ -47,11 +47,11 @@ static enum otr_verdict wanted(void *arg, const struct otr_suspect *who)
 /* Never ourselves, nor who started us. */
 static void judge(struct agent *ag, uint32_t tgid, uint16_t port)
 {
-	struct otr_suspect who;
+	struct otr_candidate who;
 
 	if (tgid == (uint32_t)getpid() || tgid == (uint32_t)getppid() ||
 	    otr_session_has(ag->session, tgid) ||
-	    !otr_suspect_read(&who, tgid, port, NULL) ||
+	    !otr_candidate_read(&who, tgid, port, NULL) ||
 	    wanted(ag, &who) != OTR_VERDICT_TRACE)
 		return;
 	if (otr_session_target(ag->session, tgid))

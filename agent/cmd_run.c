@@ -134,7 +134,7 @@ static void start_line(struct run *r)
 }
 
 /* What is started is traced, unless a rule says no. */
-static enum otr_verdict wanted(void *arg, const struct otr_suspect *who)
+static enum otr_verdict wanted(void *arg, const struct otr_candidate *who)
 {
 	const struct run *r = arg;
 

@@ -130,7 +130,7 @@ static bool fits(const char *pattern, const char *text)
 	return !pattern || !fnmatch(pattern, text, 0);
 }
 
-static bool rule_fits(const struct otr_rule *rule, const struct otr_suspect *who)
+static bool rule_fits(const struct otr_rule *rule, const struct otr_candidate *who)
 {
 	return fits(rule->exe, who->exe) && fits(rule->cmd, who->cmd) &&
 	       fits(rule->cgroup, who->cgroup) &&
@@ -157,7 +157,7 @@ bool otr_rules_at_exec(const struct otr_rules *rules)
 }
 
 enum otr_verdict otr_rules_judge(const struct otr_rules *rules,
-				 const struct otr_suspect *who)
+				 const struct otr_candidate *who)
 {
 	enum otr_verdict is = OTR_VERDICT_NONE;
 

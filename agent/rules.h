@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/suspect.h"
+#include "agent/candidate.h"
 
 struct otr_err;
 
@@ -48,6 +48,6 @@ bool otr_rules_at_exec(const struct otr_rules *rules);
 
 /* Pure. */
 enum otr_verdict otr_rules_judge(const struct otr_rules *rules,
-				 const struct otr_suspect *who);
+				 const struct otr_candidate *who);
 
 #endif /* OTR_RULES_H */

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/suspect.h"
+#include "agent/candidate.h"
 
 struct otr_err;
 struct otr_event;
@@ -37,7 +37,7 @@ struct otr_session_config {
 
 	/* Decides, when a process executes a program (`port` 0) or listens on a port,
 	 * whether it is traced from now on. NULL: none. */
-	enum otr_verdict (*wanted)(void *arg, const struct otr_suspect *who);
+	enum otr_verdict (*wanted)(void *arg, const struct otr_candidate *who);
 	void *arg;
 };
 

@@ -147,11 +147,11 @@ void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 {
 	bool traced = otr_session_has(s, tgid);
 	enum otr_verdict is = OTR_VERDICT_NONE;
-	struct otr_suspect who;
+	struct otr_candidate who;
 
 	if (!tgid || tgid == (uint32_t)getpid())
 		return;
-	if (s->cfg.wanted && otr_suspect_read(&who, tgid, port, exec))
+	if (s->cfg.wanted && otr_candidate_read(&who, tgid, port, exec))
 		is = s->cfg.wanted(s->cfg.arg, &who);
 	if (((exec && traced) || is == OTR_VERDICT_TRACE) &&
 	    otr_procfs_env_has(tgid, "OTRACE_DISABLED=1"))

@@ -231,7 +231,7 @@ void otr_targets_title(const struct otr_targets *t, char *out, size_t size)
 		snprintf(out, size, "%s", t->first);
 }
 
-enum otr_verdict otr_targets_wanted(void *arg, const struct otr_suspect *who)
+enum otr_verdict otr_targets_wanted(void *arg, const struct otr_candidate *who)
 {
 	struct otr_targets *t = arg;
 	uint16_t named;
@@ -240,7 +240,7 @@ enum otr_verdict otr_targets_wanted(void *arg, const struct otr_suspect *who)
 		if (is_number(*word))
 			continue;
 		if (is_port(*word, &named) ? named == who->port && who->port :
-					     !who->port && otr_suspect_is(who, *word))
+					     !who->port && otr_candidate_is(who, *word))
 			return OTR_VERDICT_TRACE;
 	}
 	return OTR_VERDICT_NONE;

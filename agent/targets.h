@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/suspect.h"
+#include "agent/candidate.h"
 
 struct otr_err;
 struct otr_session;
@@ -36,7 +36,7 @@ int otr_targets_resolve(struct otr_targets *t, struct otr_err *err);
 
 /* Does a process that just executed a program, or listens on a port, belong to them? For
  * struct otr_session_config; `arg` is the struct otr_targets. */
-enum otr_verdict otr_targets_wanted(void *arg, const struct otr_suspect *who);
+enum otr_verdict otr_targets_wanted(void *arg, const struct otr_candidate *who);
 
 /* Is any of them a :PORT, or a NAME: does it follow who comes later? */
 bool otr_targets_follow_ports(char **words);

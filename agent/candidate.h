@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef OTR_SUSPECT_H
-#define OTR_SUSPECT_H
+#ifndef OTR_CANDIDATE_H
+#define OTR_CANDIDATE_H
 
 /*
- * suspect.h - what is known of a process when it is judged whether to trace it.
+ * candidate.h - what is known of a process when it is judged whether to trace it.
  *
  * From /proc; of a process that has left already, from the record of its exec (which has
  * no cgroup path, and a script's own name where /proc has its interpreter's).
@@ -15,7 +15,7 @@
 
 struct otr_ev_proc;
 
-struct otr_suspect {
+struct otr_candidate {
 	uint32_t tgid;
 	uint16_t port; /* it listens there; 0: it just started */
 	/* "" where unknown, cut where longer. */
@@ -34,10 +34,10 @@ enum otr_verdict {
 
 /* Reads all of it; `exec` may be NULL. Returns false where it has no executable: a kernel
  * thread, or one that has left. */
-bool otr_suspect_read(struct otr_suspect *who, uint32_t tgid, uint16_t port,
+bool otr_candidate_read(struct otr_candidate *who, uint32_t tgid, uint16_t port,
 		      const struct otr_ev_proc *exec);
 
 /* Is `name` the base name of its executable, or of the script its interpreter runs? */
-bool otr_suspect_is(const struct otr_suspect *who, const char *name);
+bool otr_candidate_is(const struct otr_candidate *who, const char *name);
 
-#endif /* OTR_SUSPECT_H */
+#endif /* OTR_CANDIDATE_H */

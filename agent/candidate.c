@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* suspect.c - what is known of a process when it is judged; see suspect.h. */
+/* candidate.c - what is known of a process when it is judged; see candidate.h. */
 
-#include "agent/suspect.h"
+#include "agent/candidate.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "agent/resource/procfs.h"
 #include "bpf/event.h"
 
-static void join(struct otr_suspect *who)
+static void join(struct otr_candidate *who)
 {
 	memcpy(who->cmd, who->args, who->args_len);
 	for (size_t i = 0; i + 1 < who->args_len; i++)
@@ -18,7 +18,7 @@ static void join(struct otr_suspect *who)
 	who->cmd[who->args_len] = 0;
 }
 
-static void from_record(struct otr_suspect *who, const struct otr_ev_proc *exec)
+static void from_record(struct otr_candidate *who, const struct otr_ev_proc *exec)
 {
 	size_t n = exec->args_len;
 
@@ -29,7 +29,7 @@ static void from_record(struct otr_suspect *who, const struct otr_ev_proc *exec)
 	who->args_len = n;
 }
 
-bool otr_suspect_read(struct otr_suspect *who, uint32_t tgid, uint16_t port,
+bool otr_candidate_read(struct otr_candidate *who, uint32_t tgid, uint16_t port,
 		      const struct otr_ev_proc *exec)
 {
 	memset(who, 0, sizeof(*who));
@@ -46,7 +46,7 @@ bool otr_suspect_read(struct otr_suspect *who, uint32_t tgid, uint16_t port,
 	return who->exe[0];
 }
 
-bool otr_suspect_is(const struct otr_suspect *who, const char *name)
+bool otr_candidate_is(const struct otr_candidate *who, const char *name)
 {
 	return otr_procfs_names(who->exe, who->args, who->args_len, name);
 }
