@@ -29,7 +29,7 @@ void otr_notseen_program(struct otr_notseen *ns, uint32_t tgid, int why, const c
 void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks,
 		       uint64_t elapsed_ns);
 
-/* A process was chosen that uses io_uring: says so, once. Its status stays, the rest of it
+/* A traced process uses io_uring: says so, once. Its status stays, the rest of it
  * is traced. */
 void otr_notseen_ring(struct otr_sinks *sinks, uint32_t tgid);
 

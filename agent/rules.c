@@ -119,7 +119,7 @@ int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err)
 		rc = parse_one(&rules->rules[rules->n], *texts, err);
 		if (rc)
 			return rc;
-		rules->chosen |= rules->rules[rules->n].mode != OTR_MODE_OFF;
+		rules->names_wanted |= rules->rules[rules->n].mode != OTR_MODE_OFF;
 		rules->n++;
 	}
 	return 0;
@@ -161,7 +161,7 @@ enum otr_verdict otr_rules_judge(const struct otr_rules *rules,
 {
 	enum otr_verdict is = OTR_VERDICT_NONE;
 
-	if (!rules->chosen && who->port && !is_denied(who->exe))
+	if (!rules->names_wanted && who->port && !is_denied(who->exe))
 		is = OTR_VERDICT_TRACE;
 	for (size_t i = 0; i < rules->n; i++)
 		if (rule_fits(&rules->rules[i], who))

@@ -37,13 +37,13 @@ struct otr_rule {
 struct otr_rules {
 	struct otr_rule rules[OTR_RULES_MAX];
 	size_t n;
-	bool chosen; /* a rule other than `off` is there: those alone */
+	bool names_wanted; /* a rule other than `off` is there: those alone */
 };
 
 /* Parses every --rule. Returns 0, or -EINVAL with the reason in `err`. */
 int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err);
 
-/* May a process be chosen before it listens anywhere? */
+/* May a process be traced before it listens anywhere? */
 bool otr_rules_at_exec(const struct otr_rules *rules);
 
 /* Pure. */

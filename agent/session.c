@@ -24,7 +24,7 @@
 #include "agent/base/log.h"
 #include "agent/base/own.h"
 #include "agent/base/usage.h"
-#include "agent/chosen.h"
+#include "agent/traced_set.h"
 #include "agent/loss.h"
 #include "agent/notseen.h"
 #include "agent/pace.h"
@@ -45,12 +45,12 @@
 
 bool otr_session_has(const struct otr_session *s, uint32_t tgid)
 {
-	return otr_chosen_has(s->chosen, tgid);
+	return otr_traced_set_has(s->traced, tgid);
 }
 
 size_t otr_session_alive(const struct otr_session *s)
 {
-	return otr_chosen_count(s->chosen);
+	return otr_traced_set_count(s->traced);
 }
 
 void otr_session_put(void *arg, const struct otr_event *ev)
@@ -90,7 +90,7 @@ static int drained(void *arg, const struct otr_event *ev)
 			otr_session_facts(s, ev->tgid, ev->time_ns);
 		return 0;
 	case OTR_EV_PROC_EXIT:
-		otr_chosen_remove(s->chosen, ev->tgid);
+		otr_traced_set_remove(s->traced, ev->tgid);
 		break;
 	case OTR_EV_LISTEN:
 		otr_session_judge(s, ev->tgid, cn->local.port, NULL);
@@ -141,7 +141,7 @@ static int released(void *arg, const struct otr_event *ev)
 {
 	struct otr_session *s = arg;
 
-	if (!otr_chosen_refused(s->chosen, ev->tgid)) /* else it was on trial */
+	if (!otr_traced_set_refused(s->traced, ev->tgid)) /* else it was on trial */
 		otr_sources_place(s->src, ev, placed, s);
 	return 0;
 }
@@ -183,7 +183,7 @@ static void born(void *arg, uint32_t tgid)
 {
 	struct otr_session *s = arg;
 
-	otr_chosen_add(s->chosen, tgid);
+	otr_traced_set_add(s->traced, tgid);
 }
 
 /* Where there are probes they see it, but for a 32-bit program, which may have left /proc before
@@ -196,7 +196,7 @@ static void uncarried(void *arg, uint32_t tgid, int why, const char *path)
 		otr_notseen_program(otr_sinks_notseen(s->cfg.sinks), tgid, why, path);
 }
 
-static bool is_chosen(void *arg, uint32_t tgid)
+static bool is_traced(void *arg, uint32_t tgid)
 {
 	return otr_session_has(arg, tgid);
 }
@@ -211,7 +211,7 @@ static uint64_t traced_cpu_ns(void *arg)
 	const struct otr_session *s = arg;
 	uint64_t sum_ns = 0;
 
-	otr_chosen_each(s->chosen, add_cpu, &sum_ns);
+	otr_traced_set_each(s->traced, add_cpu, &sum_ns);
 	return sum_ns;
 }
 
@@ -243,13 +243,13 @@ int otr_session_open(struct otr_session **out,
 			.force = getenv("OTRACE_PROBES")},
 		.say = cfg->say,
 		.born = born,
-		.chosen = is_chosen,
+		.is_traced = is_traced,
 		.uncarried = uncarried,
 		.arg = s,
 	};
 	int rc;
 
-	if (!s || otr_chosen_new(&s->chosen) ||
+	if (!s || otr_traced_set_new(&s->traced) ||
 	    otr_merge_new(&s->merge, MERGE_BYTES)) {
 		otr_err_set(err, "out of memory");
 		return -ENOMEM;
@@ -336,7 +336,7 @@ int otr_session_step(struct otr_session *s)
 		tell_clock(s, now);
 	otr_sources_drain(s->src, now, drained, s);
 	otr_sources_poll(s->src, now, false, drained, s);
-	otr_chosen_tick(s->chosen, now);
+	otr_traced_set_tick(s->traced, now);
 	otr_session_search(s, now);
 	let_pass(s, now - settle_ns(s));
 	otr_sinks_tick(s->cfg.sinks, now);
@@ -413,6 +413,6 @@ void otr_session_close(struct otr_session **sp)
 	otr_sources_close(&s->src);
 	otr_merge_free(&s->merge);
 	close_record(s);
-	otr_chosen_free(&s->chosen);
+	otr_traced_set_free(&s->traced);
 	free(s);
 }

@@ -4,7 +4,7 @@
 
 /* session_int.h - what session.c and session_procs.c share; nobody else's. */
 
-#include "agent/chosen.h"
+#include "agent/traced_set.h"
 #include "agent/pace.h"
 #include "agent/session.h"
 #include "bpf/event.h"
@@ -16,7 +16,7 @@ struct otr_session {
 	struct otr_sources *src;
 	struct otr_merge *merge;
 	struct otr_record *record;
-	struct otr_chosen *chosen;
+	struct otr_traced_set *traced;
 	struct otr_pace pace;
 	uint64_t seed;
 	uint64_t opened_ns; /* before loading */

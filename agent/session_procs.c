@@ -96,7 +96,7 @@ static int target_one(struct otr_session *s, uint32_t tgid)
 
 	if (rc)
 		return rc;
-	otr_chosen_add(s->chosen, tgid);
+	otr_traced_set_add(s->traced, tgid);
 	adopt(s, tgid);
 	if (s->started)
 		otr_sources_list(s->src, tgid);
@@ -135,7 +135,7 @@ static void untarget(struct otr_session *s, uint32_t tgid)
 {
 	bool traced = otr_session_has(s, tgid);
 
-	otr_chosen_refuse(s->chosen, tgid, otr_now());
+	otr_traced_set_refuse(s->traced, tgid, otr_now());
 	if (traced)
 		otr_sources_untarget(s->src, tgid);
 }
@@ -195,10 +195,10 @@ void otr_session_forked(struct otr_session *s, const struct otr_event *ev)
 {
 	const struct otr_ev_proc *pr = (const void *)ev;
 
-	if (otr_chosen_refused(s->chosen, pr->ppid))
-		otr_chosen_refuse(s->chosen, ev->tgid, otr_now());
+	if (otr_traced_set_refused(s->traced, pr->ppid))
+		otr_traced_set_refuse(s->traced, ev->tgid, otr_now());
 	else
-		otr_chosen_add(s->chosen, ev->tgid);
+		otr_traced_set_add(s->traced, ev->tgid);
 }
 
 
@@ -254,7 +254,7 @@ static bool search_one(void *arg, uint32_t pid)
 		return true;
 	is = otr_sources_adopt(s->src, pid, otr_now());
 	if (is == OTR_ADOPT_TAKEN) {
-		otr_chosen_add(s->chosen, pid);
+		otr_traced_set_add(s->traced, pid);
 		otr_session_facts(s, pid, otr_now());
 	} else if (is == OTR_ADOPT_DENIED && s->n_apart < OTR_SESSION_APART &&
 		   has_open_maps(pid)) {

@@ -67,7 +67,7 @@ static bool in_row(const struct otr_bpf *b, size_t row, const char *name)
 	return false;
 }
 
-static bool chosen(const struct otr_bpf *b, const char *name)
+static bool is_loaded(const struct otr_bpf *b, const char *name)
 {
 	for (size_t row = 0; otr_probes[row].name; row++)
 		if (in_row(b, row, name))
@@ -142,7 +142,7 @@ static int open_skel(struct otr_bpf *b, const struct otr_bpf_config *cfg)
 		return -errno;
 	bpf_object__for_each_program(prog, b->skel->obj)
 		bpf_program__set_autoload(prog,
-					  chosen(b, bpf_program__name(prog)));
+					  is_loaded(b, bpf_program__name(prog)));
 	bpf_map__set_max_entries(b->skel->maps.otr_data, ring_bytes(b->cpus));
 	if (!b->choice[0])
 		bpf_map__set_max_entries(b->skel->maps.otr_conns_by_sk, 1);

@@ -24,7 +24,7 @@ struct otr_sources {
 	struct otr_places *places; /* where both are used */
 	struct otr_seek *seek;
 	otr_shim_born_fn born;
-	bool (*chosen)(void *arg, uint32_t tgid);
+	bool (*is_traced)(void *arg, uint32_t tgid);
 	void *arg;
 	bool adopt;
 	int epoll;
@@ -56,7 +56,7 @@ static int join_both(struct otr_sources *s)
 
 	otr_shims_on_adopt(s->shims, leave_to_library, s);
 	if (s->adopt)
-		otr_shims_welcome(s->shims, s->chosen, s->arg);
+		otr_shims_welcome(s->shims, s->is_traced, s->arg);
 	otr_shims_late(s->shims);
 	otr_shims_doors(s->shims, doors);
 	for (uint32_t i = 0; !rc && i < OTR_OFFER_DOORS; i++)
@@ -105,7 +105,7 @@ int otr_sources_open(struct otr_sources **out, const struct otr_sources_config *
 		return -ENOMEM;
 	}
 	s->born = cfg->born;
-	s->chosen = cfg->chosen;
+	s->is_traced = cfg->is_traced;
 	s->adopt = cfg->adopt;
 	s->arg = cfg->arg;
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -205,7 +205,7 @@ static int from_kernel(void *arg, const struct otr_event *ev)
 		otr_seek_anew(s->seek, ev->tgid);
 	if (ev->kind == OTR_EV_PROC_EXEC)
 		otr_shims_executed(s->shims, ev->tgid, ev->time_ns);
-	if (ev->kind == OTR_EV_CONN_OPEN && cn->by_lib != OTR_BY_LIB_ALL && s->chosen && s->chosen(s->arg, ev->tgid))
+	if (ev->kind == OTR_EV_CONN_OPEN && cn->by_lib != OTR_BY_LIB_ALL && s->is_traced && s->is_traced(s->arg, ev->tgid))
 		otr_sources_adopt(s, ev->tgid, otr_now());
 	return rc;
 }

@@ -21,7 +21,7 @@ struct otr_sources_config {
 	struct otr_bpf_config bpf;
 	const struct otr_ring_switches *say; /* to the library from the start; or NULL */
 	otr_shim_born_fn born; /* a process carries the library, and has said so */
-	bool (*chosen)(void *arg, uint32_t tgid); /* is this process traced? */
+	bool (*is_traced)(void *arg, uint32_t tgid); /* is this process traced? */
 	otr_uncarried_fn uncarried; /* a program is started that will not carry the library */
 	void *arg;		    /* of all three */
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chosen.c - which processes a session traces; see chosen.h. */
+/* traced_set.c - which processes a session traces; see traced_set.h. */
 
 #include "agent/base/keyed.h"
-#include "agent/chosen.h"
+#include "agent/traced_set.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,27 +19,27 @@ struct judged {
 	UT_hash_handle hh;
 };
 
-struct otr_chosen {
+struct otr_traced_set {
 	struct judged *by_tgid;
 	size_t traced;
 };
 
-int otr_chosen_new(struct otr_chosen **out)
+int otr_traced_set_new(struct otr_traced_set **out)
 {
 	*out = calloc(1, sizeof(**out));
 	return *out ? 0 : -ENOMEM;
 }
 
-static void drop(struct otr_chosen *c, struct judged *at)
+static void drop(struct otr_traced_set *c, struct judged *at)
 {
 	c->traced -= !at->refused_ns;
 	HASH_DEL(c->by_tgid, at);
 	free(at);
 }
 
-void otr_chosen_free(struct otr_chosen **cp)
+void otr_traced_set_free(struct otr_traced_set **cp)
 {
-	struct otr_chosen *c = OTR_TAKE(*cp);
+	struct otr_traced_set *c = OTR_TAKE(*cp);
 	struct judged *at, *next;
 
 	if (!c)
@@ -49,7 +49,7 @@ void otr_chosen_free(struct otr_chosen **cp)
 	free(c);
 }
 
-static struct judged *find(const struct otr_chosen *c, uint32_t tgid)
+static struct judged *find(const struct otr_traced_set *c, uint32_t tgid)
 {
 	struct judged *at;
 
@@ -57,7 +57,7 @@ static struct judged *find(const struct otr_chosen *c, uint32_t tgid)
 	return at;
 }
 
-static void judge(struct otr_chosen *c, uint32_t tgid, uint64_t refused_ns)
+static void judge(struct otr_traced_set *c, uint32_t tgid, uint64_t refused_ns)
 {
 	struct judged *at = find(c, tgid);
 
@@ -76,17 +76,17 @@ static void judge(struct otr_chosen *c, uint32_t tgid, uint64_t refused_ns)
 	c->traced += !refused_ns;
 }
 
-void otr_chosen_add(struct otr_chosen *c, uint32_t tgid)
+void otr_traced_set_add(struct otr_traced_set *c, uint32_t tgid)
 {
 	judge(c, tgid, 0);
 }
 
-void otr_chosen_refuse(struct otr_chosen *c, uint32_t tgid, uint64_t now_ns)
+void otr_traced_set_refuse(struct otr_traced_set *c, uint32_t tgid, uint64_t now_ns)
 {
 	judge(c, tgid, now_ns);
 }
 
-void otr_chosen_remove(struct otr_chosen *c, uint32_t tgid)
+void otr_traced_set_remove(struct otr_traced_set *c, uint32_t tgid)
 {
 	struct judged *at = find(c, tgid);
 
@@ -94,26 +94,26 @@ void otr_chosen_remove(struct otr_chosen *c, uint32_t tgid)
 		drop(c, at);
 }
 
-bool otr_chosen_has(const struct otr_chosen *c, uint32_t tgid)
+bool otr_traced_set_has(const struct otr_traced_set *c, uint32_t tgid)
 {
 	const struct judged *at = find(c, tgid);
 
 	return at && !at->refused_ns;
 }
 
-bool otr_chosen_refused(const struct otr_chosen *c, uint32_t tgid)
+bool otr_traced_set_refused(const struct otr_traced_set *c, uint32_t tgid)
 {
 	const struct judged *at = find(c, tgid);
 
 	return at && at->refused_ns;
 }
 
-size_t otr_chosen_count(const struct otr_chosen *c)
+size_t otr_traced_set_count(const struct otr_traced_set *c)
 {
 	return c->traced;
 }
 
-void otr_chosen_each(const struct otr_chosen *c, void (*fn)(void *arg, uint32_t tgid),
+void otr_traced_set_each(const struct otr_traced_set *c, void (*fn)(void *arg, uint32_t tgid),
 		     void *arg)
 {
 	for (const struct judged *at = c->by_tgid; at; at = at->hh.next)
@@ -121,7 +121,7 @@ void otr_chosen_each(const struct otr_chosen *c, void (*fn)(void *arg, uint32_t 
 			fn(arg, at->tgid);
 }
 
-void otr_chosen_tick(struct otr_chosen *c, uint64_t now_ns)
+void otr_traced_set_tick(struct otr_traced_set *c, uint64_t now_ns)
 {
 	struct judged *at, *next;
 
