@@ -13,7 +13,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
-#include "agent/held.h"
+#include "agent/span_hold.h"
 #include "agent/loss.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/url.h"
@@ -33,7 +33,7 @@ struct otr_sinks {
 	struct otr_pipeline *pipeline;
 	struct otr_console *console;
 	struct otr_notseen *notseen;
-	struct otr_held held;
+	struct otr_span_hold hold;
 	struct otr_queue *queues[EXPORTS_MAX];
 	size_t n_queues;
 	uint64_t spans;
@@ -80,14 +80,14 @@ static void on_span(void *arg, struct otr_span *sp)
 	if (sk->console)
 		otr_console_span(sk->console, sp);
 	if (sk->n_queues)
-		otr_held_span(&sk->held, sp);
+		otr_span_hold_span(&sk->hold, sp);
 }
 
 static void on_trace(void *arg, const uint8_t trace_id[16], bool proved)
 {
 	struct otr_sinks *sk = arg;
 
-	otr_held_trace(&sk->held, trace_id);
+	otr_span_hold_trace(&sk->hold, trace_id);
 	if (sk->console)
 		otr_console_trace(sk->console, trace_id, proved);
 }
@@ -233,9 +233,9 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg,
 		return -ENOMEM;
 	}
 	sk->cfg = *cfg;
-	sk->held.ignore = cfg->cfg->ignore;
-	sk->held.pass = export_span;
-	sk->held.arg = sk;
+	sk->hold.ignore = cfg->cfg->ignore;
+	sk->hold.pass = export_span;
+	sk->hold.arg = sk;
 	rc = set_up_parsers(cfg->cfg, err);
 	if (!rc && otr_notseen_new(&sk->notseen)) {
 		otr_err_set(err, "out of memory");
@@ -293,7 +293,7 @@ static void tell_open(struct otr_sinks *sk, uint64_t now_ns)
 void otr_sinks_tick(struct otr_sinks *sk, uint64_t now_ns)
 {
 	tell_open(sk, now_ns);
-	otr_held_flush(&sk->held);
+	otr_span_hold_flush(&sk->hold);
 	if (sk->console)
 		otr_console_tick(sk->console, now_ns);
 	for (size_t i = 0; i < sk->n_queues; i++)
@@ -364,7 +364,7 @@ void otr_sinks_drain(struct otr_sinks *sk, uint64_t grace_ns)
 {
 	uint64_t deadline = otr_now() + grace_ns;
 
-	otr_held_flush(&sk->held);
+	otr_span_hold_flush(&sk->hold);
 	for (size_t i = 0; i < sk->n_queues; i++) {
 		otr_queue_tick(sk->queues[i], on_notice, sk);
 		otr_queue_close(&sk->queues[i], deadline);
@@ -401,7 +401,7 @@ void otr_sinks_close(struct otr_sinks **sp)
 	otr_sinks_drain(sk, 0);
 	otr_pipeline_free(&sk->pipeline);
 	otr_console_free(&sk->console);
-	otr_held_fini(&sk->held);
+	otr_span_hold_fini(&sk->hold);
 	otr_notseen_free(&sk->notseen);
 	free(sk);
 }

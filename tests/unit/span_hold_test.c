@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c agent/held.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c
+// needs: agent/base/keyed.c agent/span_hold.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c
 // needs: agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c
 // needs: agent/base/text.c tests/unit/make_spans.c
-/* held_test.c - what --ignore keeps from exporters, and what not. */
+/* span_hold_test.c - what --ignore keeps from exporters, and what not. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,12 +14,12 @@
 #include <cmocka.h>
 
 #include "agent/base/own.h"
-#include "agent/held.h"
+#include "agent/span_hold.h"
 #include "bpf/event.h"
 #include "tests/unit/make_spans.h"
 
 struct bench {
-	struct otr_held held;
+	struct otr_span_hold hold;
 	uint32_t passed[256]; /* first byte of trace id << 8 | of span id */
 	size_t n;
 };
@@ -38,16 +38,16 @@ static char *patterns[] = { ready, health, NULL };
 static void begin(struct bench *b)
 {
 	memset(b, 0, sizeof(*b));
-	b->held.ignore = patterns;
-	b->held.pass = pass;
-	b->held.arg = b;
+	b->hold.ignore = patterns;
+	b->hold.pass = pass;
+	b->hold.arg = b;
 }
 
 static void put(struct bench *b, uint32_t trace, const struct make *m)
 {
 	struct otr_span *sp = make_span(trace, m);
 
-	otr_held_span(&b->held, sp);
+	otr_span_hold_span(&b->hold, sp);
 	otr_span_unref(&sp);
 }
 
@@ -67,7 +67,7 @@ static void done(struct bench *b, uint32_t trace)
 {
 	uint8_t id[16] = { [3] = (uint8_t)trace };
 
-	otr_held_trace(&b->held, id);
+	otr_span_hold_trace(&b->hold, id);
 }
 
 static void the_whole_trace_or_none_of_it(void **state)
@@ -87,9 +87,9 @@ static void the_whole_trace_or_none_of_it(void **state)
 	assert_int_equal(b.n, 2);
 	server(&b, 3, "GET /ready");
 	done(&b, 3);
-	otr_held_flush(&b.held);
+	otr_span_hold_flush(&b.hold);
 	assert_int_equal(b.n, 2);
-	otr_held_fini(&b.held);
+	otr_span_hold_fini(&b.hold);
 }
 
 /* A root seen by both its ends is called by its server's. */
@@ -104,9 +104,9 @@ static void both_ends_are_one(void **state)
 	put(&b, 1, &(struct make){ OTR_SPAN_SERVER, OTR_EVIDENCE_WIRE, 2, 1, "web",
 				   "GET /ready", 1, 7, 200 });
 	done(&b, 1);
-	otr_held_flush(&b.held);
+	otr_span_hold_flush(&b.hold);
 	assert_int_equal(b.n, 0);
-	otr_held_fini(&b.held);
+	otr_span_hold_fini(&b.hold);
 }
 
 static void what_is_called_there_is_no_reason(void **state)
@@ -120,7 +120,7 @@ static void what_is_called_there_is_no_reason(void **state)
 				   "GET /ready", 1, 2, 200 });
 	done(&b, 1);
 	assert_int_equal(b.n, 2);
-	otr_held_fini(&b.held);
+	otr_span_hold_fini(&b.hold);
 }
 
 static void late_spans_share_the_fate_of_their_trace(void **state)
@@ -136,10 +136,10 @@ static void late_spans_share_the_fate_of_their_trace(void **state)
 	assert_int_equal(b.n, 1);
 	query(&b, 1);
 	query(&b, 2);
-	otr_held_flush(&b.held);
+	otr_span_hold_flush(&b.hold);
 	assert_int_equal(b.n, 2);
 	assert_int_equal(b.passed[1], 2 << 8 | 2);
-	otr_held_fini(&b.held);
+	otr_span_hold_fini(&b.hold);
 }
 
 static void a_part_of_a_long_trace_goes_on(void **state)
@@ -155,9 +155,9 @@ static void a_part_of_a_long_trace_goes_on(void **state)
 	assert_int_equal(b.n, 2);
 	for (uint32_t i = 0; i < 200; i++)
 		query(&b, 9);
-	otr_held_flush(&b.held);
+	otr_span_hold_flush(&b.hold);
 	assert_int_equal(b.n, 202);
-	otr_held_fini(&b.held);
+	otr_span_hold_fini(&b.hold);
 }
 
 static void without_patterns_nothing_waits(void **state)
@@ -166,10 +166,10 @@ static void without_patterns_nothing_waits(void **state)
 
 	(void)state;
 	begin(&b);
-	b.held.ignore = NULL;
+	b.hold.ignore = NULL;
 	server(&b, 1, "GET /ready");
 	assert_int_equal(b.n, 1);
-	otr_held_fini(&b.held);
+	otr_span_hold_fini(&b.hold);
 }
 
 int main(void)
