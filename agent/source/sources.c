@@ -13,7 +13,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
-#include "agent/source/places.h"
+#include "agent/source/seq_align.h"
 #include "agent/source/seek.h"
 
 #define SWEEP_NS 2000000000ull
@@ -21,7 +21,7 @@
 struct otr_sources {
 	struct otr_bpf *bpf;
 	struct otr_shims *shims;
-	struct otr_places *places; /* where both are used */
+	struct otr_seq_align *seq_align; /* where both are used */
 	struct otr_seek *seek;
 	otr_shim_born_fn born;
 	bool (*is_traced)(void *arg, uint32_t tgid);
@@ -52,7 +52,7 @@ static void leave_to_library(void *arg, uint32_t tgid)
 static int join_both(struct otr_sources *s)
 {
 	uint64_t doors[OTR_OFFER_DOORS];
-	int rc = otr_places_new(&s->places);
+	int rc = otr_seq_align_new(&s->seq_align);
 
 	otr_shims_on_adopt(s->shims, leave_to_library, s);
 	if (s->adopt)
@@ -127,7 +127,7 @@ void otr_sources_close(struct otr_sources **sp)
 		return;
 	otr_bpf_close(&s->bpf);
 	otr_shims_close(&s->shims);
-	otr_places_free(&s->places);
+	otr_seq_align_free(&s->seq_align);
 	otr_seek_free(&s->seek);
 	if (s->epoll >= 0)
 		close(s->epoll);
@@ -238,8 +238,8 @@ void otr_sources_drain(struct otr_sources *s, uint64_t now_ns, otr_event_fn fn, 
 void otr_sources_place(struct otr_sources *s, const struct otr_event *ev, otr_event_fn fn,
 		       void *arg)
 {
-	if (s->places)
-		otr_places_event(s->places, ev, fn, arg);
+	if (s->seq_align)
+		otr_seq_align_event(s->seq_align, ev, fn, arg);
 	else
 		fn(arg, ev);
 }

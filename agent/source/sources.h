@@ -48,7 +48,7 @@ int otr_sources_rest_ms(const struct otr_sources *s, bool busy);
 void otr_sources_drain(struct otr_sources *s, uint64_t now_ns, otr_event_fn fn,
 		       void *arg);
 
-/* An event that was put in order, as it goes on from here; see places.h. */
+/* An event that was put in order, as it goes on from here; see seq_align.h. */
 void otr_sources_place(struct otr_sources *s, const struct otr_event *ev, otr_event_fn fn,
 		       void *arg);
 

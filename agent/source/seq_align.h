@@ -3,7 +3,7 @@
 #define OTR_SOURCE_PLACES_H
 
 /*
- * places.h - two sources that speak of one connection, made to speak alike.
+ * seq_align.h - two sources that speak of one connection, made to speak alike.
  *
  * Where the kernel and the library in a process both tell of it, the kernel has the facts
  * and the library the bytes. The library counts bytes from the first; the kernel knows which
@@ -16,15 +16,15 @@
 
 #include "agent/source/source.h"
 
-struct otr_places;
+struct otr_seq_align;
 
 /* Returns 0 or -ENOMEM. */
-int otr_places_new(struct otr_places **out);
-void otr_places_free(struct otr_places **pp);
+int otr_seq_align_new(struct otr_seq_align **out);
+void otr_seq_align_free(struct otr_seq_align **pp);
 
 /* Hands on `ev`, or what it is to be instead, in no, one or two calls of `fn`. Events come in
  * the order of their times. */
-void otr_places_event(struct otr_places *p, const struct otr_event *ev, otr_event_fn fn,
+void otr_seq_align_event(struct otr_seq_align *p, const struct otr_event *ev, otr_event_fn fn,
 		      void *arg);
 
 #endif /* OTR_SOURCE_PLACES_H */

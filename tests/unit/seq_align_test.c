@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c agent/source/places.c agent/loss.c
-/* places_test.c - what the kernel and the library in a process say of one connection. */
+// needs: agent/base/keyed.c agent/source/seq_align.c agent/loss.c
+/* seq_align_test.c - what the kernel and the library in a process say of one connection. */
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "agent/source/places.h"
+#include "agent/source/seq_align.h"
 #include "bpf/event.h"
 
 #define CONN 7001
@@ -37,10 +37,10 @@ static int keep(void *arg, const struct otr_event *ev)
 	return 0;
 }
 
-static void give(struct otr_places *p, const void *ev)
+static void give(struct otr_seq_align *p, const void *ev)
 {
 	n_got = 0;
-	otr_places_event(p, ev, keep, NULL);
+	otr_seq_align_event(p, ev, keep, NULL);
 }
 
 static struct otr_ev_conn conn(uint16_t kind, uint16_t hook)
@@ -56,7 +56,7 @@ static struct otr_ev_conn conn(uint16_t kind, uint16_t hook)
 	};
 }
 
-static void open_both(struct otr_places *p)
+static void open_both(struct otr_seq_align *p)
 {
 	struct otr_ev_conn kernel = conn(OTR_EV_CONN_OPEN, OTR_HOOK_SOCKET);
 	struct otr_ev_conn library = conn(OTR_EV_CONN_OPEN, OTR_HOOK_PRELOAD);
@@ -68,7 +68,7 @@ static void open_both(struct otr_places *p)
 }
 
 /* `in` + `out`: what each says had moved at the end. Returns what moved past the library. */
-static uint64_t close_both(struct otr_places *p, uint64_t kernels, int64_t librarys)
+static uint64_t close_both(struct otr_seq_align *p, uint64_t kernels, int64_t librarys)
 {
 	struct otr_ev_conn kernel = conn(OTR_EV_CONN_CLOSE, OTR_HOOK_SOCKET);
 	struct otr_ev_conn library = conn(OTR_EV_CONN_CLOSE, OTR_HOOK_PRELOAD);
@@ -109,10 +109,10 @@ static void offsets_become_sequence_numbers(void **state)
 	struct otr_ev_run run = {.hdr = {.kind = OTR_EV_RUN, .hook = OTR_HOOK_AGENT,
 					 .size = sizeof(run), .conn = CONN},
 				 .pos = 7};
-	struct otr_places *p = NULL;
+	struct otr_seq_align *p = NULL;
 
 	(void)state;
-	assert_int_equal(otr_places_new(&p), 0);
+	assert_int_equal(otr_seq_align_new(&p), 0);
 	open_both(p);
 	give(p, &out);
 	assert_int_equal(got[0].data.pos, 0x10); /* 32 bits, round */
@@ -124,17 +124,17 @@ static void offsets_become_sequence_numbers(void **state)
 	give(p, &run);
 	assert_int_equal(got[0].run.pos, ISN_IN + 7);
 	assert_int_equal(got[0].run.pos_kind, OTR_POS_TCP_SEQ);
-	otr_places_free(&p);
+	otr_seq_align_free(&p);
 }
 
 static void what_has_none_stays(void **state)
 {
 	struct otr_ev_data out = data(OTR_HOOK_PRELOAD, OTR_DIR_OUT, 3), kernel;
 	struct otr_ev_conn late = conn(OTR_EV_CONN_OPEN, OTR_HOOK_PRELOAD);
-	struct otr_places *p = NULL;
+	struct otr_seq_align *p = NULL;
 
 	(void)state;
-	assert_int_equal(otr_places_new(&p), 0);
+	assert_int_equal(otr_seq_align_new(&p), 0);
 	give(p, &late); /* the kernel has not told of it: it is all there is */
 	assert_int_equal(n_got, 1);
 	give(p, &out);
@@ -153,16 +153,16 @@ static void what_has_none_stays(void **state)
 	out.layer = OTR_LAYER_SOCKET;
 	give(p, &out);
 	assert_int_equal(got[0].data.pos_kind, OTR_POS_OFFSET);
-	otr_places_free(&p);
+	otr_seq_align_free(&p);
 }
 
 static void what_moved_past_is_told(void **state)
 {
 	struct otr_ev_conn stdio = conn(OTR_EV_CONN_OPEN, OTR_HOOK_SOCKET);
-	struct otr_places *p = NULL;
+	struct otr_seq_align *p = NULL;
 
 	(void)state;
-	assert_int_equal(otr_places_new(&p), 0);
+	assert_int_equal(otr_seq_align_new(&p), 0);
 	open_both(p);
 	assert_int_equal(close_both(p, 100, 100), 0);
 	open_both(p);
@@ -171,7 +171,7 @@ static void what_moved_past_is_told(void **state)
 	assert_int_equal(close_both(p, 100, -1), 0);
 	give(p, &stdio); /* the library never saw a byte */
 	assert_int_equal(close_both(p, 100, -1), 100);
-	otr_places_free(&p);
+	otr_seq_align_free(&p);
 }
 
 static void nothing_is_told_where_counts_may_be_wrong(void **state)
@@ -180,10 +180,10 @@ static void nothing_is_told_where_counts_may_be_wrong(void **state)
 	struct otr_ev_lost lost = {.hdr = {.kind = OTR_EV_LOST, .hook = OTR_HOOK_AGENT,
 					   .size = sizeof(lost), .tgid = 42},
 				   .cause = OTR_LOSS_RING};
-	struct otr_places *p = NULL;
+	struct otr_seq_align *p = NULL;
 
 	(void)state;
-	assert_int_equal(otr_places_new(&p), 0);
+	assert_int_equal(otr_seq_align_new(&p), 0);
 	open_both(p);
 	other.hdr.tgid = 43; /* two processes share it */
 	give(p, &other);
@@ -191,7 +191,7 @@ static void nothing_is_told_where_counts_may_be_wrong(void **state)
 	open_both(p);
 	give(p, &lost);
 	assert_int_equal(close_both(p, 100, 60), 0);
-	otr_places_free(&p);
+	otr_seq_align_free(&p);
 }
 
 /* A process that has a socket from its maker closes its own, or says so of a stranger's. */
@@ -202,10 +202,10 @@ static void one_that_goes_on_is_cut(void **state)
 	struct otr_ev_conn library = conn(OTR_EV_CONN_OPEN, OTR_HOOK_PRELOAD);
 	struct otr_ev_data da = {.hdr = {.kind = OTR_EV_DATA, .hook = OTR_HOOK_PRELOAD,
 					 .size = sizeof(da), .tgid = 42, .conn = CONN}};
-	struct otr_places *p;
+	struct otr_seq_align *p;
 
 	(void)state;
-	assert_int_equal(otr_places_new(&p), 0);
+	assert_int_equal(otr_seq_align_new(&p), 0);
 	kernel.seen_open = 0;
 	kernel.by_lib = OTR_BY_LIB_NONE;
 	give(p, &kernel);
@@ -225,23 +225,23 @@ static void one_that_goes_on_is_cut(void **state)
 	kernel.hdr.kind = OTR_EV_CONN_CLOSE;
 	give(p, &kernel);
 	assert_int_equal(n_got, 1); /* nothing is said to have moved past it */
-	otr_places_free(&p);
+	otr_seq_align_free(&p);
 }
 
 static void another_closes_it(void **state)
 {
 	struct otr_ev_conn other = conn(OTR_EV_CONN_CLOSE, OTR_HOOK_PRELOAD);
-	struct otr_places *p;
+	struct otr_seq_align *p;
 
 	(void)state;
-	assert_int_equal(otr_places_new(&p), 0);
+	assert_int_equal(otr_seq_align_new(&p), 0);
 	open_both(p);
 	other.hdr.tgid = 43;
 	other.bytes_in = 10;
 	give(p, &other);
 	assert_int_equal(n_got, 0);
 	assert_int_equal(close_both(p, 500, -1), 0);
-	otr_places_free(&p);
+	otr_seq_align_free(&p);
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* places.c - two sources that speak of one connection; see places.h. */
+/* seq_align.c - two sources that speak of one connection; see seq_align.h. */
 
 #include "agent/base/keyed.h"
-#include "agent/source/places.h"
+#include "agent/source/seq_align.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -39,7 +39,7 @@ struct teller {
 	UT_hash_handle hh;
 };
 
-struct otr_places {
+struct otr_seq_align {
 	struct place *by_conn;
 	struct teller *tellers;
 	size_t n;
@@ -47,20 +47,20 @@ struct otr_places {
 	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
 };
 
-int otr_places_new(struct otr_places **out)
+int otr_seq_align_new(struct otr_seq_align **out)
 {
 	*out = calloc(1, sizeof(**out));
 	return *out ? 0 : -ENOMEM;
 }
 
-static void drop(struct otr_places *p, struct place *at)
+static void drop(struct otr_seq_align *p, struct place *at)
 {
 	HASH_DEL(p->by_conn, at);
 	p->n--;
 	free(at);
 }
 
-static struct teller *teller_of(const struct otr_places *p, uint32_t tgid)
+static struct teller *teller_of(const struct otr_seq_align *p, uint32_t tgid)
 {
 	struct teller *at;
 
@@ -68,14 +68,14 @@ static struct teller *teller_of(const struct otr_places *p, uint32_t tgid)
 	return at;
 }
 
-static void drop_teller(struct otr_places *p, struct teller *at)
+static void drop_teller(struct otr_seq_align *p, struct teller *at)
 {
 	HASH_DEL(p->tellers, at);
 	free(at);
 }
 
 /* A process ends before its connections do: it goes when there are many after it. */
-static void tells(struct otr_places *p, uint32_t tgid)
+static void tells(struct otr_seq_align *p, uint32_t tgid)
 {
 	struct teller *at = teller_of(p, tgid) ? NULL : calloc(1, sizeof(*at));
 
@@ -89,9 +89,9 @@ static void tells(struct otr_places *p, uint32_t tgid)
 		free(at);
 }
 
-void otr_places_free(struct otr_places **pp)
+void otr_seq_align_free(struct otr_seq_align **pp)
 {
-	struct otr_places *p = OTR_TAKE(*pp);
+	struct otr_seq_align *p = OTR_TAKE(*pp);
 
 	if (!p)
 		return;
@@ -102,7 +102,7 @@ void otr_places_free(struct otr_places **pp)
 	free(p);
 }
 
-static struct place *find(const struct otr_places *p, uint64_t conn)
+static struct place *find(const struct otr_seq_align *p, uint64_t conn)
 {
 	struct place *at;
 
@@ -110,7 +110,7 @@ static struct place *find(const struct otr_places *p, uint64_t conn)
 	return at;
 }
 
-static struct place *make(struct otr_places *p, uint64_t conn)
+static struct place *make(struct otr_seq_align *p, uint64_t conn)
 {
 	struct place *at = p->n < CONNS ? calloc(1, sizeof(*at)) : NULL;
 
@@ -152,7 +152,7 @@ static void cut(struct place *at, const struct otr_ev_conn *cn, otr_event_fn fn,
 
 /* Returns false: told again, since from here on the library tells of its bytes, and counts
  * them from the first that it sees. */
-static bool kernel_opens(struct otr_places *p, const struct otr_ev_conn *cn, otr_event_fn fn,
+static bool kernel_opens(struct otr_seq_align *p, const struct otr_ev_conn *cn, otr_event_fn fn,
 			 void *arg)
 {
 	struct place *at = find(p, cn->hdr.conn);
@@ -177,7 +177,7 @@ static bool kernel_opens(struct otr_places *p, const struct otr_ev_conn *cn, otr
 }
 
 /* Returns false: the kernel knows more of it. */
-static bool library_opens(struct otr_places *p, const struct otr_ev_conn *cn)
+static bool library_opens(struct otr_seq_align *p, const struct otr_ev_conn *cn)
 {
 	struct place *at = find(p, cn->hdr.conn);
 
@@ -197,7 +197,7 @@ static bool library_opens(struct otr_places *p, const struct otr_ev_conn *cn)
 }
 
 /* Returns false: the kernel tells of its end, too. */
-static bool library_closes(struct otr_places *p, const struct otr_ev_conn *cn)
+static bool library_closes(struct otr_seq_align *p, const struct otr_ev_conn *cn)
 {
 	struct place *at = find(p, cn->hdr.conn);
 
@@ -212,7 +212,7 @@ static bool library_closes(struct otr_places *p, const struct otr_ev_conn *cn)
 }
 
 /* What the kernel counted and the library did not; 0 where either may be wrong. */
-static uint64_t past(const struct otr_places *p, const struct place *at,
+static uint64_t past(const struct otr_seq_align *p, const struct place *at,
 		     const struct otr_ev_conn *cn)
 {
 	uint64_t all = cn->bytes_in + cn->bytes_out;
@@ -224,7 +224,7 @@ static uint64_t past(const struct otr_places *p, const struct place *at,
 	return at->teller || !teller_of(p, at->facts.hdr.tgid) ? 0 : all;
 }
 
-static void kernel_closes(struct otr_places *p, const struct otr_ev_conn *cn,
+static void kernel_closes(struct otr_seq_align *p, const struct otr_ev_conn *cn,
 			  otr_event_fn fn, void *arg)
 {
 	struct place *at = find(p, cn->hdr.conn);
@@ -240,7 +240,7 @@ static void kernel_closes(struct otr_places *p, const struct otr_ev_conn *cn,
 }
 
 /* Turns an offset into the sequence number it has. */
-static void to_seq(const struct otr_places *p, uint64_t conn, uint8_t layer, uint8_t dir,
+static void to_seq(const struct otr_seq_align *p, uint64_t conn, uint8_t layer, uint8_t dir,
 		   __u64 *pos, uint8_t *pos_kind)
 {
 	const struct place *at;
@@ -254,7 +254,7 @@ static void to_seq(const struct otr_places *p, uint64_t conn, uint8_t layer, uin
 	*pos_kind = OTR_POS_TCP_SEQ;
 }
 
-static const struct otr_event *with_seq(struct otr_places *p, const struct otr_event *ev)
+static const struct otr_event *with_seq(struct otr_seq_align *p, const struct otr_event *ev)
 {
 	struct otr_ev_data *da = (void *)p->copy;
 	struct otr_ev_run *run = (void *)p->copy;
@@ -283,7 +283,7 @@ static bool hides(const struct otr_ev_lost *ev)
 	return ev->cause == OTR_LOSS_BUDGET || ev->cause == OTR_LOSS_BEHIND || (ev->cause == OTR_LOSS_RING && ev->hdr.tgid);
 }
 
-void otr_places_event(struct otr_places *p, const struct otr_event *ev, otr_event_fn fn,
+void otr_seq_align_event(struct otr_seq_align *p, const struct otr_event *ev, otr_event_fn fn,
 		      void *arg)
 {
 	const void *rec = ev;
