@@ -14,7 +14,7 @@
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/source/seq_align.h"
-#include "agent/source/seek.h"
+#include "agent/source/adopt_retry.h"
 
 #define SWEEP_NS 2000000000ull
 
@@ -22,7 +22,7 @@ struct otr_sources {
 	struct otr_bpf *bpf;
 	struct otr_shims *shims;
 	struct otr_seq_align *seq_align; /* where both are used */
-	struct otr_seek *seek;
+	struct otr_adopt_retry *retry;
 	otr_shim_born_fn born;
 	bool (*is_traced)(void *arg, uint32_t tgid);
 	void *arg;
@@ -86,7 +86,7 @@ static int open_each(struct otr_sources *s, const struct otr_sources_config *cfg
 	if (!rc && s->shims)
 		rc = wait_for(s, otr_shims_fd(s->shims));
 	if (!rc && s->shims)
-		rc = otr_seek_new(&s->seek);
+		rc = otr_adopt_retry_new(&s->retry);
 	if (!rc && s->bpf && s->shims)
 		rc = join_both(s);
 	if (rc)
@@ -128,7 +128,7 @@ void otr_sources_close(struct otr_sources **sp)
 	otr_bpf_close(&s->bpf);
 	otr_shims_close(&s->shims);
 	otr_seq_align_free(&s->seq_align);
-	otr_seek_free(&s->seek);
+	otr_adopt_retry_free(&s->retry);
 	if (s->epoll >= 0)
 		close(s->epoll);
 	free(s);
@@ -179,11 +179,11 @@ enum otr_adopt otr_sources_adopt(struct otr_sources *s, uint32_t tgid, uint64_t 
 {
 	enum otr_adopt is = OTR_ADOPT_NONE;
 
-	if (!s->seek || !otr_seek_due(s->seek, tgid, now_ns))
+	if (!s->retry || !otr_adopt_retry_due(s->retry, tgid, now_ns))
 		return is;
 	is = otr_shims_adopt(s->shims, tgid, now_ns);
 	if (is != OTR_ADOPT_LATER)
-		otr_seek_over(s->seek, tgid);
+		otr_adopt_retry_over(s->retry, tgid);
 	return is;
 }
 
@@ -199,10 +199,10 @@ static int from_kernel(void *arg, const struct otr_event *ev)
 	struct otr_sources *s = arg;
 	int rc = s->fn(s->fn_arg, ev);
 
-	if (!s->seek || !ev->tgid)
+	if (!s->retry || !ev->tgid)
 		return rc;
 	if (ev->kind == OTR_EV_PROC_EXEC || ev->kind == OTR_EV_PROC_EXIT)
-		otr_seek_anew(s->seek, ev->tgid);
+		otr_adopt_retry_anew(s->retry, ev->tgid);
 	if (ev->kind == OTR_EV_PROC_EXEC)
 		otr_shims_executed(s->shims, ev->tgid, ev->time_ns);
 	if (ev->kind == OTR_EV_CONN_OPEN && cn->by_lib != OTR_BY_LIB_ALL && s->is_traced && s->is_traced(s->arg, ev->tgid))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c agent/base/foreign.c agent/source/mapped.c agent/source/claim.c agent/source/seek.c
+// needs: agent/base/keyed.c agent/base/foreign.c agent/source/mapped.c agent/source/claim.c agent/source/adopt_retry.c
 /* mapped_test.c - which line of /proc/PID/maps is a ring's; whose ring it is to read; when
  * to look for one. */
 
@@ -17,7 +17,7 @@
 #include "agent/base/clock.h"
 #include "agent/source/claim.h"
 #include "agent/source/mapped.h"
-#include "agent/source/seek.h"
+#include "agent/source/adopt_retry.h"
 
 static bool is(const char *line)
 {
@@ -125,24 +125,24 @@ static void another_clock(void **state)
 
 static void when(void **state)
 {
-	struct otr_seek *s;
+	struct otr_adopt_retry *s;
 	int n = 0;
 
 	(void)state;
-	assert_int_equal(otr_seek_new(&s), 0);
-	assert_true(otr_seek_due(s, 4, 1));
-	assert_false(otr_seek_due(s, 4, 2));
-	assert_true(otr_seek_due(s, 5, 2));
+	assert_int_equal(otr_adopt_retry_new(&s), 0);
+	assert_true(otr_adopt_retry_due(s, 4, 1));
+	assert_false(otr_adopt_retry_due(s, 4, 2));
+	assert_true(otr_adopt_retry_due(s, 5, 2));
 	for (uint64_t now = OTR_NS_PER_S; now < 1000 * OTR_NS_PER_S; now += OTR_NS_PER_S)
-		n += otr_seek_due(s, 4, now);
+		n += otr_adopt_retry_due(s, 4, now);
 	assert_in_range(n, 3, 10); /* and then no more */
-	otr_seek_anew(s, 4);
-	assert_true(otr_seek_due(s, 4, 3));
-	otr_seek_over(s, 4);
-	assert_false(otr_seek_due(s, 4, 1000 * OTR_NS_PER_S));
+	otr_adopt_retry_anew(s, 4);
+	assert_true(otr_adopt_retry_due(s, 4, 3));
+	otr_adopt_retry_over(s, 4);
+	assert_false(otr_adopt_retry_due(s, 4, 1000 * OTR_NS_PER_S));
 	for (uint32_t tgid = 100; tgid < 40000; tgid++)
-		otr_seek_due(s, tgid, 4);
-	otr_seek_free(&s);
+		otr_adopt_retry_due(s, tgid, 4);
+	otr_adopt_retry_free(&s);
 }
 
 int main(void)

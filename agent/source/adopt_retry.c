@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* seek.c - when to look for rings; see seek.h. */
+/* adopt_retry.c - when to look for rings; see adopt_retry.h. */
 
-#include "agent/source/seek.h"
+#include "agent/source/adopt_retry.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,17 +23,17 @@ struct sought {
 	UT_hash_handle hh;
 };
 
-struct otr_seek {
+struct otr_adopt_retry {
 	struct sought *by_tgid;
 };
 
-int otr_seek_new(struct otr_seek **out)
+int otr_adopt_retry_new(struct otr_adopt_retry **out)
 {
 	*out = calloc(1, sizeof(**out));
 	return *out ? 0 : -ENOMEM;
 }
 
-static struct sought *find(const struct otr_seek *s, uint32_t tgid)
+static struct sought *find(const struct otr_adopt_retry *s, uint32_t tgid)
 {
 	struct sought *at;
 
@@ -41,15 +41,15 @@ static struct sought *find(const struct otr_seek *s, uint32_t tgid)
 	return at;
 }
 
-static void drop(struct otr_seek *s, struct sought *at)
+static void drop(struct otr_adopt_retry *s, struct sought *at)
 {
 	HASH_DEL(s->by_tgid, at);
 	free(at);
 }
 
-void otr_seek_free(struct otr_seek **sp)
+void otr_adopt_retry_free(struct otr_adopt_retry **sp)
 {
-	struct otr_seek *s = OTR_TAKE(*sp);
+	struct otr_adopt_retry *s = OTR_TAKE(*sp);
 
 	if (!s)
 		return;
@@ -58,7 +58,7 @@ void otr_seek_free(struct otr_seek **sp)
 	free(s);
 }
 
-static struct sought *make(struct otr_seek *s, uint32_t tgid)
+static struct sought *make(struct otr_adopt_retry *s, uint32_t tgid)
 {
 	struct sought *at = find(s, tgid);
 
@@ -77,7 +77,7 @@ static struct sought *make(struct otr_seek *s, uint32_t tgid)
 	return NULL;
 }
 
-bool otr_seek_due(struct otr_seek *s, uint32_t tgid, uint64_t now_ns)
+bool otr_adopt_retry_due(struct otr_adopt_retry *s, uint32_t tgid, uint64_t now_ns)
 {
 	struct sought *at = make(s, tgid);
 
@@ -87,7 +87,7 @@ bool otr_seek_due(struct otr_seek *s, uint32_t tgid, uint64_t now_ns)
 	return true;
 }
 
-void otr_seek_over(struct otr_seek *s, uint32_t tgid)
+void otr_adopt_retry_over(struct otr_adopt_retry *s, uint32_t tgid)
 {
 	struct sought *at = make(s, tgid);
 
@@ -95,7 +95,7 @@ void otr_seek_over(struct otr_seek *s, uint32_t tgid)
 		at->looks = LOOKS;
 }
 
-void otr_seek_anew(struct otr_seek *s, uint32_t tgid)
+void otr_adopt_retry_anew(struct otr_adopt_retry *s, uint32_t tgid)
 {
 	struct sought *at = find(s, tgid);
 
