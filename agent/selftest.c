@@ -24,7 +24,7 @@
 #include "agent/resource/procfs.h"
 #include "agent/settings.h"
 #include "agent/source/bpf.h"
-#include "agent/source/made.h"
+#include "agent/source/synthetic.h"
 #include "agent/source/merge.h"
 #include "agent/source/probes.h"
 #include "agent/span.h"
@@ -161,7 +161,7 @@ static void end_pair(struct pair *p)
 /* Events and time for the stages, as session.c gives them. */
 static void pass(struct seen *se, uint64_t until)
 {
-	const struct otr_event tick = otr_made_tick(until);
+	const struct otr_event tick = otr_synthetic_tick(until);
 
 	otr_merge_release(se->merge, until, released, se);
 	otr_pipeline_event(se->pl, &tick);

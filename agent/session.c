@@ -32,7 +32,7 @@
 #include "agent/resource/resource.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
-#include "agent/source/made.h"
+#include "agent/source/synthetic.h"
 #include "agent/source/merge.h"
 #include "agent/source/record.h"
 #include "agent/source/sources.h"
@@ -148,7 +148,7 @@ static int released(void *arg, const struct otr_event *ev)
 
 static void tell_clock(struct otr_session *s, uint64_t now)
 {
-	const struct otr_ev_clock clock = otr_made_clock(now, s->seed);
+	const struct otr_ev_clock clock = otr_synthetic_clock(now, s->seed);
 
 	s->clock_ns = now;
 	otr_session_put(s, &clock.hdr);
@@ -157,7 +157,7 @@ static void tell_clock(struct otr_session *s, uint64_t now)
 
 static void tick(struct otr_session *s, uint64_t time_ns)
 {
-	const struct otr_event ev = otr_made_tick(time_ns);
+	const struct otr_event ev = otr_synthetic_tick(time_ns);
 
 	released(s, &ev);
 }

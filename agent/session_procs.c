@@ -15,7 +15,7 @@
 #include "agent/session_int.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
-#include "agent/source/made.h"
+#include "agent/source/synthetic.h"
 #include "agent/source/sources.h"
 #include "bpf/ring.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* made.c - records that the agent makes; see made.h. */
+/* synthetic.c - records that the agent makes; see synthetic.h. */
 
-#include "agent/source/made.h"
+#include "agent/source/synthetic.h"
 
 #include <time.h>
 
 #include "agent/base/clock.h"
 
-struct otr_event otr_made_tick(uint64_t time_ns)
+struct otr_event otr_synthetic_tick(uint64_t time_ns)
 {
 	return (struct otr_event){
 		.kind = OTR_EV_TICK,
@@ -17,7 +17,7 @@ struct otr_event otr_made_tick(uint64_t time_ns)
 	};
 }
 
-struct otr_ev_clock otr_made_clock(uint64_t time_ns, uint64_t seed)
+struct otr_ev_clock otr_synthetic_clock(uint64_t time_ns, uint64_t seed)
 {
 	return (struct otr_ev_clock){
 		.hdr = {.kind = OTR_EV_CLOCK,
