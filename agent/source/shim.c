@@ -75,7 +75,7 @@ static uint64_t counted(const struct shim *sh, int what)
 	uint64_t n = __atomic_load_n(&sh->rd.ring->counts[what], __ATOMIC_RELAXED);
 
 	n = n > sh->base[what] ? n - sh->base[what] : 0;
-	return n < otr_bill_most(&sh->bill) ? n : otr_bill_most(&sh->bill);
+	return n < otr_cpu_clamp_most(&sh->clamp) ? n : otr_cpu_clamp_most(&sh->clamp);
 }
 
 /* It stays mapped, and is read no more. */
@@ -256,7 +256,7 @@ struct shim *otr_shim_make(int fd, uint32_t tgid, uint32_t uid)
 	sh->tgid = tgid;
 	sh->uid = uid;
 	sh->parent = otr_procfs_parent(tgid);
-	otr_bill_begin(&sh->bill, tgid);
+	otr_cpu_clamp_begin(&sh->clamp, tgid);
 	return sh;
 }
 
@@ -342,7 +342,7 @@ bool otr_shim_has_ended(struct shim *sh, uint64_t now_ns)
 	if (now_ns - sh->looked_ns < LOOK_NS)
 		return false;
 	sh->looked_ns = now_ns;
-	otr_bill_look(&sh->bill);
+	otr_cpu_clamp_look(&sh->clamp);
 	return poll(&pf, 1, 0) > 0;
 }
 
@@ -393,7 +393,7 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 		else
 			otr_loss_add(OTR_LOSS_RECORD, 1);
 	}
-	otr_bill_take(&sh->bill, (uint64_t)n, OTR_PRICE_TOLD, &s->cost_ns);
+	otr_cpu_clamp_take(&sh->clamp, (uint64_t)n, OTR_PRICE_TOLD, &s->cost_ns);
 	return n;
 }
 

@@ -8,7 +8,7 @@
 #include <utlist.h>
 
 #include "agent/base/keyed.h"
-#include "agent/source/bill.h"
+#include "agent/source/cpu_clamp.h"
 #include "agent/source/offer.h"
 #include "agent/source/shim.h"
 #include "agent/source/watch.h"
@@ -26,7 +26,7 @@ struct shim {
 	uint64_t stuck_ns; /* since when nothing could be read, though there is some */
 	uint32_t uid;
 	uint64_t told[OTR_SHIM_COUNTS]; /* of what it counts, so much */
-	struct otr_bill bill;
+	struct otr_cpu_clamp clamp;
 	uint64_t base[OTR_SHIM_COUNTS]; /* and so much was before us */
 	struct holder *conns;
 	uint32_t parent; /* as the kernel said when the ring was found */

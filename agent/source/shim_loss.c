@@ -10,7 +10,7 @@
 #define PRICE_LET_GO	250
 #define PRICE_PASSED_ON 430
 
-/* What a process counts that is a loss. It may write what it likes there: see bill.h. */
+/* What a process counts that is a loss. It may write what it likes there: see cpu_clamp.h. */
 static const struct {
 	enum otr_shim_count what;
 	enum otr_loss cause;
@@ -61,7 +61,7 @@ void otr_shim_tell_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
 		if (n <= *told)
 			continue;
 		lost.cause = losses[i].cause;
-		lost.n = otr_bill_take(&sh->bill, n - *told, price(sh, i),
+		lost.n = otr_cpu_clamp_take(&sh->clamp, n - *told, price(sh, i),
 					&s->cost_ns);
 		*told = n;
 		if (!lost.n)

@@ -5,7 +5,7 @@
 // needs: agent/source/shim_conn.c agent/source/offer.c agent/source/folder.c
 // needs: agent/source/watch.c agent/base/secret.c agent/base/secret_text.c agent/source/vouch.c
 // needs: agent/resource/procfs.c agent/base/keyed.c
-// needs: agent/source/bill.c
+// needs: agent/source/cpu_clamp.c
 // needs: agent/source/shim_adopt.c agent/source/claim.c agent/source/mapped.c
 // needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
 /* adopt_test.c - another agent finds the ring of a process that carries the library: it has it

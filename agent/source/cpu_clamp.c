@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bill.c - a bucket that is filled by the CPU a process uses; see bill.h. */
+/* cpu_clamp.c - a bucket that is filled by the CPU a process uses; see cpu_clamp.h. */
 
-#include "agent/source/bill.h"
+#include "agent/source/cpu_clamp.h"
 
 #include "agent/base/clock.h"
 
@@ -9,7 +9,7 @@
 #define MOST_NS	 (100 * OTR_NS_PER_MS) /* of those that did something else for long */
 #define LEAST_NS 50 /* no record is let go in less */
 
-static uint64_t used_ns(const struct otr_bill *c)
+static uint64_t used_ns(const struct otr_cpu_clamp *c)
 {
 	struct timespec ts;
 
@@ -18,15 +18,15 @@ static uint64_t used_ns(const struct otr_bill *c)
 	return (uint64_t)ts.tv_sec * OTR_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
-void otr_bill_begin(struct otr_bill *c, uint32_t tgid)
+void otr_cpu_clamp_begin(struct otr_cpu_clamp *c, uint32_t tgid)
 {
-	*c = (struct otr_bill){.room_ns = START_NS};
+	*c = (struct otr_cpu_clamp){.room_ns = START_NS};
 	if (clock_getcpuclockid((pid_t)tgid, &c->clock))
 		c->clock = -1;
 	c->cpu_ns = used_ns(c);
 }
 
-void otr_bill_look(struct otr_bill *c)
+void otr_cpu_clamp_look(struct otr_cpu_clamp *c)
 {
 	uint64_t now_ns = used_ns(c);
 
@@ -39,17 +39,17 @@ void otr_bill_look(struct otr_bill *c)
 }
 
 /* With what it may have used since it was looked at. */
-uint64_t otr_bill_most(const struct otr_bill *c)
+uint64_t otr_cpu_clamp_most(const struct otr_cpu_clamp *c)
 {
 	return (c->cpu_ns + MOST_NS) / LEAST_NS;
 }
 
-uint64_t otr_bill_take(struct otr_bill *c, uint64_t n, uint64_t price_ns, uint64_t *cost_ns)
+uint64_t otr_cpu_clamp_take(struct otr_cpu_clamp *c, uint64_t n, uint64_t price_ns, uint64_t *cost_ns)
 {
 	uint64_t most = c->room_ns / LEAST_NS, cost;
 
 	if (n > c->room_ns / price_ns) {
-		otr_bill_look(c);
+		otr_cpu_clamp_look(c);
 		most = c->room_ns / LEAST_NS;
 	}
 	n = n < most ? n : most;
