@@ -23,7 +23,7 @@
  * abstract sockets NAME0 to NAMEf are tried next, since a process may have another root
  * directory.
  *
- * Nobody reads it at first, or any more? Another agent may, later (agent/source/claim.h): it
+ * Nobody reads it at first, or any more? Another agent may, later (agent/source/ring_lease.h): it
  * claims it, then counts `gen`: all that the process knew of its connections is stale.
  */
 

@@ -19,7 +19,7 @@
 #include "agent/base/own.h"
 #include "agent/loss.h"
 #include "agent/resource/procfs.h"
-#include "agent/source/claim.h"
+#include "agent/source/ring_lease.h"
 #include "agent/source/shim_int.h"
 #include "agent/source/unix_peer.h"
 
@@ -97,9 +97,9 @@ static void let_go(struct otr_shims *s, struct shim *sh)
 /* In order: another agent may have it now. */
 static void hand_back(struct otr_shims *s, struct shim *sh)
 {
-	if (otr_claim_keep(sh->rd.ring, s->me, otr_now())) {
+	if (otr_ring_lease_keep(sh->rd.ring, s->me, otr_now())) {
 		switch_off(sh);
-		otr_claim_drop(sh->rd.ring, s->me);
+		otr_ring_lease_drop(sh->rd.ring, s->me);
 	}
 	let_go(s, sh);
 }
@@ -283,7 +283,7 @@ static int take_ring(struct otr_shims *s, int fd, struct otr_offerer *who)
 	who->pidfd = -1;
 	if (sh->pidfd == -EMFILE)
 		rc = -EMFILE;
-	else if (!otr_claim_given(sh->rd.ring, s->me, otr_now()))
+	else if (!otr_ring_lease_given(sh->rd.ring, s->me, otr_now()))
 		rc = -EBUSY;
 	if (rc) {
 		otr_shim_drop(sh);
@@ -403,7 +403,7 @@ static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_even
 	bool over = sh->replaced || otr_shim_has_ended(sh, now_ns);
 	int n;
 
-	if (!over && !otr_claim_keep(sh->rd.ring, s->me, now_ns)) {
+	if (!over && !otr_ring_lease_keep(sh->rd.ring, s->me, now_ns)) {
 		/* We were halted for long, and it is another's; or its process has written here. */
 		otr_loss_add(OTR_LOSS_RECORD, 1);
 		put_aside(s, sh);

@@ -10,7 +10,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/loss.h"
-#include "agent/source/claim.h"
+#include "agent/source/ring_lease.h"
 #include "agent/source/mapped.h"
 #include "agent/source/shim_int.h"
 
@@ -90,7 +90,7 @@ void otr_shim_rouse(struct otr_shims *s, struct shim *sh, uint64_t now_ns)
 /* Returns false: another reads it. */
 static bool take(struct otr_shims *s, struct shim *sh, uint64_t now_ns)
 {
-	if (!otr_claim_take(sh->rd.ring, s->me, now_ns))
+	if (!otr_ring_lease_take(sh->rd.ring, s->me, now_ns))
 		return false;
 	count_from_here(sh);
 	if (wake(s, sh)) {
@@ -183,7 +183,7 @@ enum otr_adopt otr_shims_peek(uint32_t tgid, uint64_t now_ns)
 		return rc == -EPERM ? OTR_ADOPT_DENIED : is;
 	sh = own_of(&m, tgid);
 	if (sh)
-		is = otr_claim_is_free(sh->rd.ring, now_ns) ? OTR_ADOPT_TAKEN : OTR_ADOPT_HELD;
+		is = otr_ring_lease_is_free(sh->rd.ring, now_ns) ? OTR_ADOPT_TAKEN : OTR_ADOPT_HELD;
 	else if (m.carries || m.n)
 		is = OTR_ADOPT_LATER;
 	if (sh)
@@ -203,7 +203,7 @@ void otr_shims_hold(struct otr_shims *s, uint64_t now_ns)
 	DL_FOREACH_SAFE(s->held, sh, next)
 	{
 		over = sh->replaced || otr_shim_has_ended(sh, now_ns);
-		if (!over && !otr_claim_is_free(sh->rd.ring, now_ns))
+		if (!over && !otr_ring_lease_is_free(sh->rd.ring, now_ns))
 			continue;
 		DL_DELETE(s->held, sh);
 		if (over)

@@ -61,7 +61,7 @@ struct otr_shims {
 	uint64_t cost_ns;
 	bool paused, late;
 	struct otr_ring_switches say;
-	uint64_t me;	   /* as a reader, see claim.h */
+	uint64_t me;	   /* as a reader, see ring_lease.h */
 	struct shim *held; /* another agent reads them */
 	uint64_t held_ns;
 	otr_shim_born_fn adopted;

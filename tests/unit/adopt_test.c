@@ -6,7 +6,7 @@
 // needs: agent/source/watch.c agent/base/secret.c agent/base/secret_text.c agent/source/vouch.c
 // needs: agent/resource/procfs.c agent/base/keyed.c
 // needs: agent/source/cpu_clamp.c
-// needs: agent/source/shim_adopt.c agent/source/claim.c agent/source/mapped.c
+// needs: agent/source/shim_adopt.c agent/source/ring_lease.c agent/source/mapped.c
 // needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
 /* adopt_test.c - another agent finds the ring of a process that carries the library: it has it
  * where nobody reads it, and nothing forged is one. */
@@ -92,7 +92,7 @@ static void one_that_waits_is_found(void **state)
 	assert_int_equal(otr_shims_count(later, OTR_SHIM_INJECTED), 1);
 	otr_shims_close(&later);
 	assert_true(*otr_shim.off);
-	assert_true(otr_claim_is_free(otr_shim.ring, otr_now()));
+	assert_true(otr_ring_lease_is_free(otr_shim.ring, otr_now()));
 }
 
 static void its_makers_is_not_its_own(void **state)

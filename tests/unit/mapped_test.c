@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c agent/base/foreign.c agent/source/mapped.c agent/source/claim.c agent/source/adopt_retry.c
+// needs: agent/base/keyed.c agent/base/foreign.c agent/source/mapped.c agent/source/ring_lease.c agent/source/adopt_retry.c
 /* mapped_test.c - which line of /proc/PID/maps is a ring's; whose ring it is to read; when
  * to look for one. */
 
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
-#include "agent/source/claim.h"
+#include "agent/source/ring_lease.h"
 #include "agent/source/mapped.h"
 #include "agent/source/adopt_retry.h"
 
@@ -85,17 +85,17 @@ static void whose(void **state)
 	struct otr_ring ring = {0};
 
 	(void)state;
-	assert_true(otr_claim_take(&ring, 1, now));
-	assert_false(otr_claim_take(&ring, 2, now + OTR_NS_PER_S));
-	assert_false(otr_claim_given(&ring, 2, now));
-	assert_true(otr_claim_keep(&ring, 1, now + 2 * OTR_NS_PER_S)); /* it lives */
-	assert_false(otr_claim_take(&ring, 2, now + 4 * OTR_NS_PER_S));
-	assert_true(otr_claim_take(&ring, 2, now + 6 * OTR_NS_PER_S)); /* it did not */
-	assert_false(otr_claim_keep(&ring, 1, now + 7 * OTR_NS_PER_S));
-	otr_claim_drop(&ring, 1); /* not its own */
-	assert_true(otr_claim_keep(&ring, 2, now + 7 * OTR_NS_PER_S));
-	otr_claim_drop(&ring, 2);
-	assert_true(otr_claim_take(&ring, 1, now + 7 * OTR_NS_PER_S)); /* at once */
+	assert_true(otr_ring_lease_take(&ring, 1, now));
+	assert_false(otr_ring_lease_take(&ring, 2, now + OTR_NS_PER_S));
+	assert_false(otr_ring_lease_given(&ring, 2, now));
+	assert_true(otr_ring_lease_keep(&ring, 1, now + 2 * OTR_NS_PER_S)); /* it lives */
+	assert_false(otr_ring_lease_take(&ring, 2, now + 4 * OTR_NS_PER_S));
+	assert_true(otr_ring_lease_take(&ring, 2, now + 6 * OTR_NS_PER_S)); /* it did not */
+	assert_false(otr_ring_lease_keep(&ring, 1, now + 7 * OTR_NS_PER_S));
+	otr_ring_lease_drop(&ring, 1); /* not its own */
+	assert_true(otr_ring_lease_keep(&ring, 2, now + 7 * OTR_NS_PER_S));
+	otr_ring_lease_drop(&ring, 2);
+	assert_true(otr_ring_lease_take(&ring, 1, now + 7 * OTR_NS_PER_S)); /* at once */
 }
 
 /* One that is new is offered first; and nobody waits for who does not take it. */
@@ -105,11 +105,11 @@ static void one_that_is_new(void **state)
 	struct otr_ring ring = {.beat_ns = now};
 
 	(void)state;
-	assert_false(otr_claim_take(&ring, 2, now + OTR_NS_PER_S));
-	assert_true(otr_claim_given(&ring, 1, now + OTR_NS_PER_S));
+	assert_false(otr_ring_lease_take(&ring, 2, now + OTR_NS_PER_S));
+	assert_true(otr_ring_lease_given(&ring, 1, now + OTR_NS_PER_S));
 	ring = (struct otr_ring){.beat_ns = now};
-	assert_true(otr_claim_take(&ring, 2, now + 4 * OTR_NS_PER_S));
-	assert_false(otr_claim_given(&ring, 1, now + 4 * OTR_NS_PER_S));
+	assert_true(otr_ring_lease_take(&ring, 2, now + 4 * OTR_NS_PER_S));
+	assert_false(otr_ring_lease_given(&ring, 1, now + 4 * OTR_NS_PER_S));
 }
 
 /* Of a clock that is ahead nothing is known but that it does not stand. */
@@ -118,9 +118,9 @@ static void another_clock(void **state)
 	struct otr_ring ring = {.reader = 7, .beat_ns = UINT64_MAX};
 
 	(void)state;
-	assert_false(otr_claim_take(&ring, 1, OTR_NS_PER_S));
+	assert_false(otr_ring_lease_take(&ring, 1, OTR_NS_PER_S));
 	ring.beat_ns = 5 * OTR_NS_PER_S;
-	assert_false(otr_claim_take(&ring, 1, 4 * OTR_NS_PER_S));
+	assert_false(otr_ring_lease_take(&ring, 1, 4 * OTR_NS_PER_S));
 }
 
 static void when(void **state)

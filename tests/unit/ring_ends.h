@@ -24,7 +24,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/loss.h"
-#include "agent/source/claim.h"
+#include "agent/source/ring_lease.h"
 #include "agent/source/mapped.h"
 #include "agent/source/shim.h"
 #include "agent/source/shim_int.h"

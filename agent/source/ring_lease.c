@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* claim.c - whose ring it is to read; see claim.h. */
+/* ring_lease.c - whose ring it is to read; see ring_lease.h. */
 
-#include "agent/source/claim.h"
+#include "agent/source/ring_lease.h"
 
 #define BEAT_NS 1000000000ull
 
@@ -20,7 +20,7 @@ static void beat(struct otr_ring *ring, uint64_t now_ns)
 	__atomic_store_n(&ring->beat_ns, now_ns, __ATOMIC_RELEASE);
 }
 
-bool otr_claim_is_free(const struct otr_ring *ring, uint64_t now_ns)
+bool otr_ring_lease_is_free(const struct otr_ring *ring, uint64_t now_ns)
 {
 	uint64_t last = beat_of(ring);
 
@@ -33,17 +33,17 @@ static bool change(struct otr_ring *ring, uint64_t was, uint64_t to)
 					   __ATOMIC_RELAXED);
 }
 
-bool otr_claim_take(struct otr_ring *ring, uint64_t me, uint64_t now_ns)
+bool otr_ring_lease_take(struct otr_ring *ring, uint64_t me, uint64_t now_ns)
 {
 	uint64_t was = reader_of(ring);
 
-	if (!otr_claim_is_free(ring, now_ns) || !change(ring, was, me))
+	if (!otr_ring_lease_is_free(ring, now_ns) || !change(ring, was, me))
 		return false;
 	beat(ring, now_ns);
 	return true;
 }
 
-bool otr_claim_given(struct otr_ring *ring, uint64_t me, uint64_t now_ns)
+bool otr_ring_lease_given(struct otr_ring *ring, uint64_t me, uint64_t now_ns)
 {
 	if (!change(ring, 0, me))
 		return false;
@@ -51,7 +51,7 @@ bool otr_claim_given(struct otr_ring *ring, uint64_t me, uint64_t now_ns)
 	return true;
 }
 
-bool otr_claim_keep(struct otr_ring *ring, uint64_t me, uint64_t now_ns)
+bool otr_ring_lease_keep(struct otr_ring *ring, uint64_t me, uint64_t now_ns)
 {
 	if (reader_of(ring) != me)
 		return false;
@@ -60,7 +60,7 @@ bool otr_claim_keep(struct otr_ring *ring, uint64_t me, uint64_t now_ns)
 	return true;
 }
 
-void otr_claim_drop(struct otr_ring *ring, uint64_t me)
+void otr_ring_lease_drop(struct otr_ring *ring, uint64_t me)
 {
 	if (reader_of(ring) != me)
 		return;
