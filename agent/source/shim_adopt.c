@@ -11,7 +11,7 @@
 #include "agent/base/clock.h"
 #include "agent/loss.h"
 #include "agent/source/ring_lease.h"
-#include "agent/source/mapped.h"
+#include "agent/source/ring_find.h"
 #include "agent/source/shim_int.h"
 
 #define HELD_NS OTR_NS_PER_S /* between two looks whether another reads it still */
@@ -114,7 +114,7 @@ static bool is_held(const struct otr_shims *s, uint32_t tgid)
 }
 
 /* That of `m` which is its own: a child has its maker's mapped, until it begins. */
-static struct shim *own_of(struct otr_mapped *m, uint32_t tgid)
+static struct shim *own_of(struct otr_ring_find *m, uint32_t tgid)
 {
 	struct shim *sh = NULL;
 
@@ -132,7 +132,7 @@ static struct shim *own_of(struct otr_mapped *m, uint32_t tgid)
 	return sh;
 }
 
-enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_mapped *m,
+enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_ring_find *m,
 				     uint32_t tgid, uint64_t now_ns)
 {
 	struct shim *sh;
@@ -156,7 +156,7 @@ enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_mapped *m,
 
 enum otr_adopt otr_shims_adopt(struct otr_shims *s, uint32_t tgid, uint64_t now_ns)
 {
-	struct otr_mapped m;
+	struct otr_ring_find m;
 	enum otr_adopt is;
 	int rc;
 
@@ -164,20 +164,20 @@ enum otr_adopt otr_shims_adopt(struct otr_shims *s, uint32_t tgid, uint64_t now_
 		return OTR_ADOPT_TAKEN;
 	if (is_held(s, tgid))
 		return OTR_ADOPT_HELD;
-	rc = otr_mapped_find(tgid, &m);
+	rc = otr_ring_find_find(tgid, &m);
 	if (rc)
 		return rc == -EPERM ? OTR_ADOPT_DENIED : OTR_ADOPT_NONE;
 	is = otr_shims_adopt_found(s, &m, tgid, now_ns);
-	otr_mapped_fini(&m);
+	otr_ring_find_fini(&m);
 	return is;
 }
 
 enum otr_adopt otr_shims_peek(uint32_t tgid, uint64_t now_ns)
 {
 	enum otr_adopt is = OTR_ADOPT_NONE;
-	struct otr_mapped m;
+	struct otr_ring_find m;
 	struct shim *sh;
-	int rc = otr_mapped_find(tgid, &m);
+	int rc = otr_ring_find_find(tgid, &m);
 
 	if (rc)
 		return rc == -EPERM ? OTR_ADOPT_DENIED : is;
@@ -188,7 +188,7 @@ enum otr_adopt otr_shims_peek(uint32_t tgid, uint64_t now_ns)
 		is = OTR_ADOPT_LATER;
 	if (sh)
 		otr_shim_drop(sh);
-	otr_mapped_fini(&m);
+	otr_ring_find_fini(&m);
 	return is;
 }
 

@@ -86,8 +86,8 @@ void otr_shims_greet(const struct otr_shims *s, struct shim *sh);
 void otr_shim_check_said(const struct otr_shims *s, struct shim *sh);
 
 /* shim_adopt.c: of what was found in a process, its own ring. */
-struct otr_mapped;
-enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_mapped *m,
+struct otr_ring_find;
+enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_ring_find *m,
 				     uint32_t tgid, uint64_t now_ns);
 /* It was given up, since we were halted for long. */
 void otr_shim_rouse(struct otr_shims *s, struct shim *sh, uint64_t now_ns);

@@ -6,7 +6,7 @@
 // needs: agent/source/watch.c agent/base/secret.c agent/base/secret_text.c agent/source/vouch.c
 // needs: agent/resource/procfs.c agent/base/keyed.c
 // needs: agent/source/cpu_clamp.c
-// needs: agent/source/shim_adopt.c agent/source/ring_lease.c agent/source/mapped.c
+// needs: agent/source/shim_adopt.c agent/source/ring_lease.c agent/source/ring_find.c
 // needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
 /* adopt_test.c - another agent finds the ring of a process that carries the library: it has it
  * where nobody reads it, and nothing forged is one. */
@@ -35,12 +35,12 @@ static void is_left(void *arg, uint32_t tgid)
 
 static enum otr_adopt finds(int fd, uint32_t pid, uint64_t now_ns)
 {
-	struct otr_mapped m = {.pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0),
+	struct otr_ring_find m = {.pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0),
 			       .pid = pid, .fds = {fd}, .n = 1};
 	enum otr_adopt is;
 
 	is = otr_shims_adopt_found(later, &m, (uint32_t)getpid(), now_ns);
-	otr_mapped_fini(&m);
+	otr_ring_find_fini(&m);
 	return is;
 }
 

@@ -25,7 +25,7 @@
 #include "agent/base/err.h"
 #include "agent/loss.h"
 #include "agent/source/ring_lease.h"
-#include "agent/source/mapped.h"
+#include "agent/source/ring_find.h"
 #include "agent/source/shim.h"
 #include "agent/source/shim_int.h"
 #include "preload/real.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c agent/base/foreign.c agent/source/mapped.c agent/source/ring_lease.c agent/source/adopt_retry.c
-/* mapped_test.c - which line of /proc/PID/maps is a ring's; whose ring it is to read; when
+// needs: agent/base/keyed.c agent/base/foreign.c agent/source/ring_find.c agent/source/ring_lease.c agent/source/adopt_retry.c
+/* ring_find_test.c - which line of /proc/PID/maps is a ring's; whose ring it is to read; when
  * to look for one. */
 
 #include <setjmp.h>
@@ -16,22 +16,22 @@
 
 #include "agent/base/clock.h"
 #include "agent/source/ring_lease.h"
-#include "agent/source/mapped.h"
+#include "agent/source/ring_find.h"
 #include "agent/source/adopt_retry.h"
 
 static bool is(const char *line)
 {
-	struct otr_mapped_range range;
+	struct otr_ring_find_range range;
 
-	return otr_mapped_line(line, 0, 1, &range);
+	return otr_ring_find_line(line, 0, 1, &range);
 }
 
 static void lines(void **state)
 {
-	struct otr_mapped_range range;
+	struct otr_ring_find_range range;
 
 	(void)state;
-	assert_true(otr_mapped_line("7f10a0000000-7f10a0082000 rw-s 00000000 00:01 2051     "
+	assert_true(otr_ring_find_line("7f10a0000000-7f10a0082000 rw-s 00000000 00:01 2051     "
 				    "                  /memfd:otrace-ring (deleted)",
 				    0, 1, &range));
 	assert_int_equal(range.from, 0x7f10a0000000);
@@ -54,29 +54,29 @@ static void lines(void **state)
 
 static void a_process_without(void **state)
 {
-	struct otr_mapped m;
+	struct otr_ring_find m;
 
 	(void)state;
-	assert_int_equal(otr_mapped_find((uint32_t)getpid(), &m), 0);
+	assert_int_equal(otr_ring_find_find((uint32_t)getpid(), &m), 0);
 	assert_int_equal(m.n, 0);
 	assert_int_equal(m.pid, getpid());
 	assert_int_equal(m.uid, getuid());
 	assert_false(m.carries);
-	otr_mapped_fini(&m);
+	otr_ring_find_fini(&m);
 }
 
 static void one_that_has_ended(void **state)
 {
-	struct otr_mapped m;
+	struct otr_ring_find m;
 	pid_t pid = fork();
 
 	(void)state;
 	if (!pid)
 		_exit(0);
 	assert_int_equal(waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
-	assert_int_equal(otr_mapped_find((uint32_t)pid, &m), -ESRCH); /* its number is its own */
+	assert_int_equal(otr_ring_find_find((uint32_t)pid, &m), -ESRCH); /* its number is its own */
 	waitpid(pid, NULL, 0);
-	assert_int_equal(otr_mapped_find((uint32_t)pid, &m), -ESRCH);
+	assert_int_equal(otr_ring_find_find((uint32_t)pid, &m), -ESRCH);
 }
 
 static void whose(void **state)

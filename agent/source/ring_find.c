@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mapped.c - rings in the memory of processes; see mapped.h and proc(5). */
+/* ring_find.c - rings in the memory of processes; see ring_find.h and proc(5). */
 
-#include "agent/source/mapped.h"
+#include "agent/source/ring_find.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +21,8 @@
 #define MAPS (16u << 20) /* bytes of one process's maps: as many lines as the kernel allows */
 #define OURS "/memfd:" OTR_RING_NAME " (deleted)"
 
-bool otr_mapped_line(const char *line, unsigned int major, unsigned int minor,
-		     struct otr_mapped_range *range)
+bool otr_ring_find_line(const char *line, unsigned int major, unsigned int minor,
+		     struct otr_ring_find_range *range)
 {
 	unsigned int ma, mi;
 	unsigned long at;
@@ -53,7 +53,7 @@ static bool device(unsigned int *major_of, unsigned int *minor_of)
 
 /* What lies there by now may be another thing: it is looked up, asked for its device, and
  * opened only then. Returns -1 where it is none of ours. */
-static int open_range(uint32_t pid, const struct otr_mapped_range *range, unsigned int ma,
+static int open_range(uint32_t pid, const struct otr_ring_find_range *range, unsigned int ma,
 		      unsigned int mi)
 {
 	struct statx sx;
@@ -76,19 +76,19 @@ struct look {
 	uint32_t pid;
 	unsigned int ma, mi;
 	int rc;
-	struct otr_mapped found;
+	struct otr_ring_find found;
 };
 
 static bool look_at(void *arg, char *line)
 {
 	struct look *lk = arg;
-	struct otr_mapped_range range;
+	struct otr_ring_find_range range;
 	int fd;
 
 	if (strstr(line, "/libotrace.so"))
 		lk->found.carries = true;
 	if (lk->found.n == OTR_MAPPED_RINGS ||
-	    !otr_mapped_line(line, lk->ma, lk->mi, &range))
+	    !otr_ring_find_line(line, lk->ma, lk->mi, &range))
 		return true;
 	fd = open_range(lk->pid, &range, lk->ma, lk->mi);
 	if (fd >= 0)
@@ -122,7 +122,7 @@ static void close_rings(void *io)
 }
 
 /* A process can hold the lock of its memory, and whoever reads its maps waits. */
-static int find_rings(uint32_t pid, struct otr_mapped *out)
+static int find_rings(uint32_t pid, struct otr_ring_find *out)
 {
 	struct look lk = {.pid = pid, .found = *out};
 	int rc = device(&lk.ma, &lk.mi) ? 0 : -ESRCH;
@@ -137,7 +137,7 @@ static int find_rings(uint32_t pid, struct otr_mapped *out)
 }
 
 /* Its own number is the last one of NSpid. */
-static int read_status(uint32_t pid, struct otr_mapped *out)
+static int read_status(uint32_t pid, struct otr_ring_find *out)
 {
 	char path[64], text[4096];
 	const char *uid, *ns;
@@ -167,7 +167,7 @@ static bool lives(int pidfd)
 	return poll(&pf, 1, 0) == 0;
 }
 
-int otr_mapped_find(uint32_t pid, struct otr_mapped *out)
+int otr_ring_find_find(uint32_t pid, struct otr_ring_find *out)
 {
 	int rc;
 
@@ -182,11 +182,11 @@ int otr_mapped_find(uint32_t pid, struct otr_mapped *out)
 	if (!rc && !lives(out->pidfd))
 		rc = -ESRCH;
 	if (rc)
-		otr_mapped_fini(out);
+		otr_ring_find_fini(out);
 	return rc;
 }
 
-void otr_mapped_fini(struct otr_mapped *m)
+void otr_ring_find_fini(struct otr_ring_find *m)
 {
 	while (m->n)
 		close(m->fds[--m->n]);

@@ -3,7 +3,7 @@
 #define OTR_SOURCE_MAPPED_H
 
 /*
- * mapped.h - the ring that a process has mapped, found by its name in /proc/PID/maps and
+ * ring_find.h - the ring that a process has mapped, found by its name in /proc/PID/maps and
  * opened through map_files, which takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE.
  *
  * A process can name what it likes so, and change what is mapped while we look. So only
@@ -17,7 +17,7 @@
 
 #define OTR_MAPPED_RINGS 4 /* of one process: its maker's may be there, too */
 
-struct otr_mapped {
+struct otr_ring_find {
 	int pidfd; /* opened before all the rest was read */
 	uint32_t uid;
 	uint32_t pid; /* as the process sees itself */
@@ -26,20 +26,20 @@ struct otr_mapped {
 	size_t n;
 };
 
-struct otr_mapped_range {
+struct otr_ring_find_range {
 	unsigned long from, to;
 };
 
 /* One line of /proc/PID/maps, without its end: does it map a ring from its beginning?
  * `major`, `minor`: of the device that memory is on. Pure. */
-bool otr_mapped_line(const char *line, unsigned int major, unsigned int minor,
-		     struct otr_mapped_range *range);
+bool otr_ring_find_line(const char *line, unsigned int major, unsigned int minor,
+		     struct otr_ring_find_range *range);
 
 /* Returns 0, also where there is none, or -errno: -EPERM, we may not; -ESRCH, it is gone. Then
  * nothing is open. */
-int otr_mapped_find(uint32_t pid, struct otr_mapped *out);
+int otr_ring_find_find(uint32_t pid, struct otr_ring_find *out);
 
 /* Closes what is open of it. */
-void otr_mapped_fini(struct otr_mapped *m);
+void otr_ring_find_fini(struct otr_ring_find *m);
 
 #endif /* OTR_SOURCE_MAPPED_H */
