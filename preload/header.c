@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "preload/inject.h"
-#include "preload/told.h"
+#include "preload/env_lists.h"
 
 #define PARENT_LEN 70 /* of a line traceparent */
 #define SAMPLE_BITS 56

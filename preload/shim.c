@@ -23,7 +23,7 @@
 #include "preload/real.h"
 #include "preload/room.h"
 #include "preload/sys.h"
-#include "preload/told.h"
+#include "preload/env_lists.h"
 
 extern char **environ;
 

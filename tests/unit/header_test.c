@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/told.c preload/header.c preload/inject.c preload/environ.c preload/serve.c
+// needs: preload/env_lists.c preload/header.c preload/inject.c preload/environ.c preload/serve.c
 /* header_test.c - which trace and which span a header names, and whether it is sampled. */
 
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 #include "preload/inject.h"
 #include "preload/room.h"
 #include "preload/shim.h"
-#include "preload/told.h"
+#include "preload/env_lists.h"
 
 #define TRACE "0af7651916cd43dd8448eb211c80319c"
 #define ABOVE "b7ad6b7169203331"

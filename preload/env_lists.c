@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* told.c - lists of hosts and of programs; see told.h. */
+/* env_lists.c - lists of hosts and of programs; see env_lists.h. */
 
-#include "preload/told.h"
+#include "preload/env_lists.h"
 
 #include <fnmatch.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef OTR_TOLD_H
-#define OTR_TOLD_H
+#ifndef OTR_ENV_LISTS_H
+#define OTR_ENV_LISTS_H
 
 /*
- * told.h - what the environment switches: hosts that get no header, programs that are left
+ * env_lists.h - what the environment switches: hosts that get no header, programs that are left
  * alone. `otrace run` has checked both lists; what is wrong in them all the same is skipped.
  *
- * Pure: no system call, no allocation, no state; tests/unit/told_test.c.
+ * Pure: no system call, no allocation, no state; tests/unit/env_lists_test.c.
  */
 
 #include <stddef.h>
@@ -29,4 +29,4 @@ int otr_rules_refuse(const char *rules, const char *exe, const char *cmd);
 
 #pragma GCC visibility pop
 
-#endif /* OTR_TOLD_H */
+#endif /* OTR_ENV_LISTS_H */

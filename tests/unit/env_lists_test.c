@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/told.c
-/* told_test.c - hosts that get no header, programs that are left alone. */
+// needs: preload/env_lists.c
+/* env_lists_test.c - hosts that get no header, programs that are left alone. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preload/told.h"
+#include "preload/env_lists.h"
 
 static void hosts(void **state)
 {
