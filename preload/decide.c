@@ -21,13 +21,13 @@ static const uint8_t why[] = {
 	[OTR_HEAD_WHOLE] = OTR_SHIM_ODD,
 };
 
-/* Could the next byte begin a request? `talk`: what is said on a socket. */
-static int may_add(const struct otr_fd *talk)
+/* Could the next byte begin a request? `upper`: what is said on a socket. */
+static int may_add(const struct otr_fd *upper)
 {
 	return !otr_is_told(OTR_RING_NO_INJECT) && !otr_get(&otr_shim.sealed) &&
-	       talk->role != OTR_ROLE_SERVER && talk->last_dir != OTR_DIR_OUT &&
-	       talk->talk.state == OTR_TALK_START &&
-	       talk->way[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
+	       upper->role != OTR_ROLE_SERVER && upper->last_dir != OTR_DIR_OUT &&
+	       upper->boundary.state == OTR_BOUNDARY_START &&
+	       upper->way[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
 }
 
 static int is_plain(const struct otr_out *o, const struct otr_seen *seen)
@@ -47,14 +47,14 @@ int otr_is_wanted(enum otr_head head, int plain)
 
 /* Why a request with a whole head gets none, all the same; OTR_SHIM_COUNTS: it does, and the
  * kernel takes *room bytes at once. */
-static enum otr_shim_count refused(int fd, const struct otr_fd *f, const struct otr_fd *talk,
+static enum otr_shim_count refused(int fd, const struct otr_fd *f, const struct otr_fd *upper,
 				   const struct iovec *iov, int n, size_t *room)
 {
-	if (f->barred || otr_target_is_barred(iov, n) || otr_header_denied(talk, iov, n))
+	if (f->barred || otr_target_is_barred(iov, n) || otr_header_denied(upper, iov, n))
 		return OTR_SHIM_DENIED;
-	if (f->began != otr_shim.pid || talk->greeted || otr_peer_greeted(f))
+	if (f->began != otr_shim.pid || upper->greeted || otr_peer_greeted(f))
 		return OTR_SHIM_UNPROVED;
-	return otr_is_proved(fd, f, talk, room) ? OTR_SHIM_COUNTS : OTR_SHIM_UNPROVED;
+	return otr_is_proved(fd, f, upper, room) ? OTR_SHIM_COUNTS : OTR_SHIM_UNPROVED;
 }
 
 static size_t make(struct otr_self *self, struct otr_fd *f, const struct iovec *iov, int n,
@@ -122,16 +122,16 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov,
 		      int n, int plain, uint64_t now, size_t *at, char *out)
 {
-	struct otr_fd *talk = otr_fd_talk(f);
+	struct otr_fd *upper = otr_fd_upper(f);
 	enum otr_shim_count no;
 	size_t room; /* a TLS library sends its records to their end */
 
-	talk->cause.ids = OTR_IDS_NONE; /* of a call that was refused */
-	if (!may_add(talk) || !otr_is_wanted(otr_head_read(iov, n, at), plain))
+	upper->cause.ids = OTR_IDS_NONE; /* of a call that was refused */
+	if (!may_add(upper) || !otr_is_wanted(otr_head_read(iov, n, at), plain))
 		return 0;
-	no = refused(fd, f, talk, iov, n, &room);
+	no = refused(fd, f, upper, iov, n, &room);
 	if (no == OTR_SHIM_COUNTS)
-		return make(self, talk, iov, n, now, out);
+		return make(self, upper, iov, n, now, out);
 	otr_count(no);
 	return 0;
 }

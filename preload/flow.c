@@ -304,7 +304,7 @@ static void tell_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	if (dir == OTR_DIR_IN && f->began && !f->way[OTR_DIR_OUT].total && !f->greeted)
 		otr_peer_greets(f, iov, n);
 	if (dir == OTR_DIR_IN && f->role == OTR_ROLE_CLIENT)
-		otr_talk_heard(&f->talk, first, moved, iov, n);
+		otr_boundary_answered(&f->boundary, first, moved, iov, n);
 	if (dir == OTR_DIR_OUT && f->greeted == OTR_GREETED_220)
 		otr_peer_is_greeted(f, iov, n);
 	if (first)
@@ -346,10 +346,10 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 
 void otr_runs_over(struct otr_fd *f)
 {
-	struct otr_fd *talk = otr_fd_talk(f);
+	struct otr_fd *upper = otr_fd_upper(f);
 
-	if (otr_ring_now() && talk->last_dir != OTR_DIR_NONE && !talk->way[talk->last_dir].eof)
-		end_run(talk, talk->last_dir, 0);
+	if (otr_ring_now() && upper->last_dir != OTR_DIR_NONE && !upper->way[upper->last_dir].eof)
+		end_run(upper, upper->last_dir, 0);
 }
 
 static int is_passing(int error)
@@ -362,12 +362,12 @@ static int is_passing(int error)
 void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssize_t ret,
 		   int error)
 {
-	struct otr_fd *talk = otr_fd_talk(f);
+	struct otr_fd *upper = otr_fd_upper(f);
 
 	if (f->gen != otr_shim.gen)
 		return;
 	if (ret < 0 && error == EAGAIN) {
-		otr_rules_touch(self, talk);
+		otr_rules_touch(self, upper);
 		return;
 	}
 	/* It was of a descriptor that the wait returned. */
@@ -375,12 +375,12 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		otr_handle(&self->strand, f->inode);
 	if (ret < 0 && otr_dial_is_failure(error))
 		otr_dial_failed(self, f, error);
-	if (f->told_by != otr_shim.pid || talk->way[dir].eof || !otr_ring_now())
+	if (f->told_by != otr_shim.pid || upper->way[dir].eof || !otr_ring_now())
 		return;
 	if (!ret && dir == OTR_DIR_IN) {
-		end_run(talk, dir, 1);
+		end_run(upper, dir, 1);
 	} else if (ret < 0 && !is_passing(error)) {
-		end_run(talk, dir, 1);
+		end_run(upper, dir, 1);
 		otr_tell_conn(fd, f, OTR_EV_CONN_CLOSE, error);
 		f->told_by = 0;
 	}

@@ -36,8 +36,8 @@ static int take(struct otr_fd *f, int32_t was, int32_t tid)
  * known any more. */
 static void mistrust(struct otr_fd *f)
 {
-	f->talk.state = OTR_TALK_OPAQUE;
-	(f + OTR_FD_PAGE)->talk.state = OTR_TALK_OPAQUE;
+	f->boundary.state = OTR_BOUNDARY_OPAQUE;
+	(f + OTR_FD_PAGE)->boundary.state = OTR_BOUNDARY_OPAQUE;
 	f->has_cause = (f + OTR_FD_PAGE)->has_cause = 0;
 }
 
@@ -90,7 +90,7 @@ static void add_unseen(struct otr_fd *f, int dir)
 		w->cut = 1;
 	}
 	if (dir == OTR_DIR_OUT)
-		f->talk.state = OTR_TALK_OPAQUE;
+		f->boundary.state = OTR_BOUNDARY_OPAQUE;
 	otr_count(OTR_SHIM_DROPPED);
 }
 

@@ -113,7 +113,7 @@ static void tell_moved(struct otr_self *self, struct plan *p, int fd, const stru
 		n = otr_is_alone() ? otr_trim(sent, iov, n, moved) : 0;
 	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, sent, n);
 	if (p->f->role != OTR_ROLE_SERVER)
-		otr_talk_went_but(&p->f->talk, ret, sent, n, p->seen.at,
+		otr_boundary_sent_with(&p->f->boundary, ret, sent, n, p->seen.at,
 				  p->header ? p->added : 0);
 }
 
@@ -123,7 +123,7 @@ static void outrun(const struct plan *p)
 {
 	struct otr_fd *f = p->f;
 
-	if (f->role == OTR_ROLE_CLIENT && f->talk.state == OTR_TALK_START &&
+	if (f->role == OTR_ROLE_CLIENT && f->boundary.state == OTR_BOUNDARY_START &&
 	    f->way[OTR_DIR_IN].total != p->came)
 		f->last_dir = OTR_DIR_IN;
 }

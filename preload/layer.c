@@ -32,35 +32,35 @@ static int is_record(const struct iovec *iov, int n)
 	       p[2] <= 4 && (p[3] << 8 | p[4]) <= OTR_TLS_RECORD + 2048;
 }
 
-struct otr_fd *otr_fd_talk(struct otr_fd *f)
+struct otr_fd *otr_fd_upper(struct otr_fd *f)
 {
 	return f->opaque ? f + OTR_FD_PAGE : f;
 }
 
 /* What was known of the socket is true of what is said on it: whose it is, and for whom it
  * was connected. */
-struct otr_fd *otr_fd_begin_talk(struct otr_fd *f, uint8_t layer)
+struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 {
-	struct otr_fd *talk = f + OTR_FD_PAGE;
-	struct otr_asked asked = otr_fd_talk(f)->asked;
+	struct otr_fd *upper = f + OTR_FD_PAGE;
+	struct otr_asked asked = otr_fd_upper(f)->asked;
 
-	memset(talk, 0, offsetof(struct otr_fd, owner));
-	talk->greeted = f->greeted;
-	talk->began = f->began;
-	talk->host = f->host;
-	talk->inode = f->inode;
-	talk->asked = asked;
-	talk->family = f->family;
-	talk->kind = f->kind;
-	talk->role = f->role;
-	talk->seen_open = f->seen_open;
-	talk->nonblock = f->nonblock;
-	talk->layer = layer;
-	talk->last_dir = OTR_DIR_NONE;
-	talk->policy_gen = ~0u;
-	otr_fd_begins(talk);
+	memset(upper, 0, offsetof(struct otr_fd, owner));
+	upper->greeted = f->greeted;
+	upper->began = f->began;
+	upper->host = f->host;
+	upper->inode = f->inode;
+	upper->asked = asked;
+	upper->family = f->family;
+	upper->kind = f->kind;
+	upper->role = f->role;
+	upper->seen_open = f->seen_open;
+	upper->nonblock = f->nonblock;
+	upper->layer = layer;
+	upper->last_dir = OTR_DIR_NONE;
+	upper->policy_gen = ~0u;
+	otr_fd_begins(upper);
 	otr_put(&f->opaque, 1);
-	return talk;
+	return upper;
 }
 
 int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
@@ -75,7 +75,7 @@ int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 	if (!f->opaque && !is_record(iov, n))
 		return 0;
 	if (!f->opaque)
-		otr_fd_begin_talk(f, OTR_LAYER_TLS);
+		otr_fd_begin_upper(f, OTR_LAYER_TLS);
 	self->tls_fd = fd;
 	return 1;
 }
@@ -86,5 +86,5 @@ int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 void otr_tls_beside(const struct otr_self *self, struct otr_fd *f)
 {
 	if (!otr_tls_inside(self))
-		otr_fd_talk(f)->talk.state = OTR_TALK_OPAQUE;
+		otr_fd_upper(f)->boundary.state = OTR_BOUNDARY_OPAQUE;
 }

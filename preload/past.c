@@ -20,7 +20,7 @@ static void tell(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	n = said && !otr_is_alone() ? 0 : otr_trim(seen, iov, n, (size_t)ret);
 	otr_moved(self, fd, f, dir, (uint64_t)ret, 0, seen, n);
 	if (said && f->role != OTR_ROLE_SERVER)
-		otr_talk_went(&f->talk, (uint64_t)ret, seen, n);
+		otr_boundary_sent(&f->boundary, (uint64_t)ret, seen, n);
 }
 
 /* A stream socket's bytes in direction `dir`; of other descriptors nothing is said. `said`:

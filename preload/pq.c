@@ -68,7 +68,7 @@ static struct otr_fd *socket_of(const struct otr_pq *pq)
 	struct otr_fd *f = otr_fd_known(otr_get(&pq->fd));
 
 	return f && f->opaque && f->inode == pq->inode &&
-			       otr_fd_talk(f)->layer == OTR_LAYER_LIB ?
+			       otr_fd_upper(f)->layer == OTR_LAYER_LIB ?
 		       f :
 		       NULL;
 }
@@ -101,7 +101,7 @@ static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, 
 {
 	int told = !otr_is_told(OTR_RING_NO_OBSERVE);
 	struct otr_pq *pq = make(c->conn);
-	struct otr_fd *talk;
+	struct otr_fd *upper;
 
 	if (!pq)
 		return NULL;
@@ -109,8 +109,8 @@ static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, 
 	otr_put(&f->role, OTR_ROLE_CLIENT);
 	if (f->told_by != otr_shim.pid && told)
 		otr_tell_conn(fd, f, OTR_EV_CONN_OPEN, 0);
-	talk = otr_fd_begin_talk(f, OTR_LAYER_LIB);
-	talk->told_by = f->told_by;
+	upper = otr_fd_begin_upper(f, OTR_LAYER_LIB);
+	upper->told_by = f->told_by;
 	otr_put(&pq->fd, fd);
 	otr_put(&pq->inode, f->inode);
 	pq->syncs = 0;
@@ -171,7 +171,7 @@ static const uint8_t why[] = {
 	[OTR_COMMENT_ODD] = OTR_SHIM_ODD,
 };
 
-static void comment(struct otr_pq_call *c, struct otr_fd *talk)
+static void comment(struct otr_pq_call *c, struct otr_fd *upper)
 {
 	static const size_t value = sizeof("traceparent: ") - 1;
 	size_t len = strnlen(c->text, OTR_PQ_TEXT);
@@ -181,7 +181,7 @@ static void comment(struct otr_pq_call *c, struct otr_fd *talk)
 
 	if (may != OTR_COMMENT_MAY) {
 		otr_count(why[may]);
-	} else if (!otr_header_make(talk, NULL, 0, header)) {
+	} else if (!otr_header_make(upper, NULL, 0, header)) {
 		otr_count(OTR_SHIM_UNKNOWN);
 	} else {
 		otr_comment_put(text_of(c->pq), c->text, len, header + value);
@@ -193,17 +193,17 @@ static void comment(struct otr_pq_call *c, struct otr_fd *talk)
 /* `within`: in a call that waits, which has asked already. */
 static void ask(struct otr_self *self, struct otr_pq_call *c, int within)
 {
-	struct otr_fd *talk = otr_fd_talk(socket_of(c->pq));
+	struct otr_fd *upper = otr_fd_upper(socket_of(c->pq));
 
 	if (!within)
-		talk->has_cause = 0; /* of a call that was left amid it (longjmp) */
-	otr_rules_ask(self, talk, c->start_ns);
+		upper->has_cause = 0; /* of a call that was left amid it (longjmp) */
+	otr_rules_ask(self, upper, c->start_ns);
 	if (!otr_shim.pq_comment || !c->text || !text_of(c->pq) || c->text == text_of(c->pq) ||
 	    otr_is_told(OTR_RING_NO_INJECT))
 		return;
-	talk->cause.ids = OTR_IDS_NONE; /* of a call that was not made */
+	upper->cause.ids = OTR_IDS_NONE; /* of a call that was not made */
 	if (c->kind == OTR_PQ_QUERY || c->kind == OTR_PQ_PARAMS)
-		comment(c, talk);
+		comment(c, upper);
 }
 
 /* Does a call that waits still go on above us? One that was left by longjmp does not. */
@@ -338,7 +338,7 @@ void otr_pq_asked(struct otr_pq_call *c, int ok)
 		if (ok)
 			otr_pqtell_statement(self, c, f);
 		else
-			otr_fd_talk(f)->has_cause = 0;
+			otr_fd_upper(f)->has_cause = 0;
 		otr_leave(self);
 	}
 	errno = error;
@@ -365,7 +365,7 @@ void otr_pq_waited(struct otr_pq_call *c, void *res)
 	if (f) {
 		if (!asked && res)
 			tell_whole(self, c, f, res);
-		otr_fd_talk(f)->has_cause = 0;
+		otr_fd_upper(f)->has_cause = 0;
 		otr_leave(self);
 	}
 	errno = error;

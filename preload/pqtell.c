@@ -24,7 +24,7 @@ enum result {
 static void tell_out(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f,
 		     const struct otr_pq_words *w, uint64_t start_ns)
 {
-	otr_moved(self, pq->fd, otr_fd_talk(f), OTR_DIR_OUT, w->size, start_ns, w->iov, w->n);
+	otr_moved(self, pq->fd, otr_fd_upper(f), OTR_DIR_OUT, w->size, start_ns, w->iov, w->n);
 }
 
 static void tell_in(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f,
@@ -33,7 +33,7 @@ static void tell_in(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f,
 	const struct iovec iov = {(void *)bytes, n};
 
 	if (n)
-		otr_moved(self, pq->fd, otr_fd_talk(f), OTR_DIR_IN, n, 0, &iov, 1);
+		otr_moved(self, pq->fd, otr_fd_upper(f), OTR_DIR_IN, n, 0, &iov, 1);
 }
 
 static void tell_short(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f, char type)
@@ -45,22 +45,22 @@ static void tell_short(struct otr_self *self, struct otr_pq *pq, struct otr_fd *
 
 static void tell_unseen(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
-	otr_moved(self, pq->fd, otr_fd_talk(f), OTR_DIR_IN, 1, 0, NULL, 0);
+	otr_moved(self, pq->fd, otr_fd_upper(f), OTR_DIR_IN, 1, 0, NULL, 0);
 }
 
 /* The layer begins. This is no request of the program's, so no rule is asked. */
 void otr_pqtell_startup(struct otr_self *self, const struct otr_pq_call *c, struct otr_fd *f)
 {
-	struct otr_fd *talk = otr_fd_talk(f);
+	struct otr_fd *upper = otr_fd_upper(f);
 	const char *user = c->lib->user(c->conn);
 	const struct otr_cause none = {.evidence = 0};
 	char out[OTR_PQ_ANSWER];
 	struct iovec iov = {out, 0};
 
 	iov.iov_len = otr_pq_startup(out, user ? user : "", c->lib->db(c->conn));
-	otr_tell_data(talk, self, OTR_DIR_OUT, 0, iov.iov_len, c->start_ns, 1, &none, &iov,
+	otr_tell_data(upper, self, OTR_DIR_OUT, 0, iov.iov_len, c->start_ns, 1, &none, &iov,
 		      1, (uint32_t)iov.iov_len);
-	talk->way[OTR_DIR_OUT].total = iov.iov_len;
+	upper->way[OTR_DIR_OUT].total = iov.iov_len;
 }
 
 /* What is still owed for an older statement, outside of a pipeline: libpq has read it, or it

@@ -53,13 +53,13 @@ static size_t room_of(const char *info)
 
 /* Apart: its room on the stack is needed for this alone. */
 __attribute__((noinline)) int otr_is_proved(int fd, const struct otr_fd *f,
-					    const struct otr_fd *talk, size_t *room)
+					    const struct otr_fd *upper, size_t *room)
 {
 	char info[INFO_BYTES] __attribute__((aligned(8)));
 	socklen_t len = sizeof(info);
 	uint64_t sent;
 
-	if (f->family == AF_UNIX || f->sending > (talk == f))
+	if (f->family == AF_UNIX || f->sending > (upper == f))
 		return 0;
 	if (otr_sys_getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &len) || len < sizeof(info))
 		return 0;

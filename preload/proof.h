@@ -13,7 +13,7 @@
  *	no byte was ever sent past the library, by the kernel's own count; and before the
  *	first request none was received			otr_is_proved()
  *	no other call sends on it at this moment	otr_fd.sending
- *	the last request has ended where we stand	talk.h
+ *	the last request has ended where we stand	request_boundary.h
  *	the head is valid by RFC 9110 and 9112		otr_head_read()
  *	the peer is no FTP server's host, whose data connections carry files
  *	the kernel takes all up to the end of our line at once, so that nothing of it is left for
@@ -29,10 +29,10 @@ struct otr_fd;
 
 /*
  * Has the kernel counted as many bytes as we have? One system call. `f`: the socket `fd`, held;
- * `talk`: what is said on it. 0 also where the kernel has no count (AF_UNIX, before Linux 4.19).
+ * `upper`: what is said on it. 0 also where the kernel has no count (AF_UNIX, before Linux 4.19).
  * Else *room: so many bytes of the next call will be taken, if there are as many.
  */
-int otr_is_proved(int fd, const struct otr_fd *f, const struct otr_fd *talk, size_t *room);
+int otr_is_proved(int fd, const struct otr_fd *f, const struct otr_fd *upper, size_t *room);
 
 /* `f` was connected by this process, to `to`, which the kernel took. */
 void otr_peer_is(struct otr_fd *f, const struct sockaddr *to, socklen_t len);

@@ -48,7 +48,7 @@ static inline void otr_fd_begins(struct otr_fd *f)
 {
 	otr_put(&f->gen, otr_get(&otr_shim.gen));
 	if (otr_fd_is_late(f))
-		f->talk.state = OTR_TALK_OPAQUE;
+		f->boundary.state = OTR_BOUNDARY_OPAQUE;
 }
 /* Where children offer theirs, as the reader of this ring says. */
 void otr_take_session(const struct otr_ring *ring);

@@ -7,7 +7,7 @@
  *
  *	of a thread		struct otr_self. Only its thread reads or writes it. A slot goes
  *				to another thread by compare-and-swap of `tid`.
- *	of a connection		struct otr_fd, and the layer above it (otr_fd_talk()). Only the
+ *	of a connection		struct otr_fd, and the layer above it (otr_fd_upper()). Only the
  *				thread that holds it (otr_fd_of() takes it, otr_leave() gives it
  *				back; `owner`) reads or writes it, but for the words that fd.h
  *				reads with otr_get() to decide whether to look at all.

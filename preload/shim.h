@@ -21,7 +21,7 @@
 #include "preload/environ.h"
 #include "preload/serve.h"
 #include "preload/share.h"
-#include "preload/talk.h"
+#include "preload/request_boundary.h"
 
 #define OTR_FDS	    65536 /* numbers of descriptors */
 #define OTR_FD_PAGE 256	  /* of them lie together */
@@ -82,7 +82,7 @@ struct otr_fd {
 	struct otr_way way[2];
 	struct otr_asked asked;
 	struct otr_cause cause; /* of the request about to go out */
-	struct otr_talk talk;	/* of a client */
+	struct otr_boundary boundary;	/* of a client */
 	struct otr_dial dial;
 	uint32_t policy_gen;
 	uint32_t gen; /* * of the ring's reader: of another all this is stale */
@@ -99,7 +99,7 @@ struct otr_fd {
 	uint8_t layer;	   /* enum otr_layer */
 	uint8_t opening;   /* enum otr_opening */
 	uint8_t foreign;   /* began as no HTTP and no TLS: see otr_span_ids */
-	uint8_t opaque;	   /* * what is said lies in otr_fd_talk(): these are ciphertext, or
+	uint8_t opaque;	   /* * what is said lies in otr_fd_upper(): these are ciphertext, or
 			    * what a library makes of calls that are told */
 	uint8_t let_go;	   /* * enum otr_let_go: the exchange that goes on is not told */
 	uint8_t let_next;  /* nor will be the one whose cause was asked for */
@@ -256,9 +256,9 @@ void otr_tell_going(struct otr_fd *f, int dir);
 void otr_forget_going(struct otr_fd *f, int dir);
 
 /* layer.c: where what is said on `f` is kept: itself, or of what lies above it. */
-struct otr_fd *otr_fd_talk(struct otr_fd *f);
+struct otr_fd *otr_fd_upper(struct otr_fd *f);
 /* From now on that is `layer`, whose place this gives; the socket is opaque. */
-struct otr_fd *otr_fd_begin_talk(struct otr_fd *f, uint8_t layer);
+struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer);
 /* Are these bytes ciphertext, since a TLS library moves them now, or did before? */
 int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 		  const struct iovec *iov, int n);

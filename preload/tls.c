@@ -111,7 +111,7 @@ void otr_tls_over(const void *session)
 /* Is its plaintext what we tell? Not where the calls that make it are told (pq.c). */
 static int is_told(const struct otr_tls *t, struct otr_fd *f)
 {
-	return f && f->opaque && f->inode == otr_get(&t->conn) && otr_fd_talk(f)->layer == OTR_LAYER_TLS;
+	return f && f->opaque && f->inode == otr_get(&t->conn) && otr_fd_upper(f)->layer == OTR_LAYER_TLS;
 }
 
 /* The socket of a session, if it still is. `begins`: a message does, so look. */
@@ -121,7 +121,7 @@ static struct otr_fd *socket_of(const struct otr_tls *t, int dir)
 
 	if (!is_told(t, f) || f->kind != OTR_FD_STREAM)
 		return NULL;
-	return otr_fd_talk(f)->last_dir == dir || otr_fd_is(otr_get(&t->fd), f) ? f : NULL;
+	return otr_fd_upper(f)->last_dir == dir || otr_fd_is(otr_get(&t->fd), f) ? f : NULL;
 }
 
 static void learn(struct otr_self *self, const void *session)
@@ -145,18 +145,18 @@ struct moved {
 static void tell(struct otr_self *self, const struct otr_tls *t, int dir, const struct moved *m,
 		 uint64_t start_ns)
 {
-	struct otr_fd *f = socket_of(t, dir), *talk;
+	struct otr_fd *f = socket_of(t, dir), *upper;
 	int fd = t ? otr_get(&t->fd) : -1;
 
 	if (!f || !otr_ring_ready())
 		return;
-	talk = otr_fd_talk(f);
-	otr_learn_role(talk, dir, m->iov, m->n);
-	otr_put(&f->role, talk->role);
-	if (f->told_by != otr_shim.pid && !otr_lets_go(talk, dir))
+	upper = otr_fd_upper(f);
+	otr_learn_role(upper, dir, m->iov, m->n);
+	otr_put(&f->role, upper->role);
+	if (f->told_by != otr_shim.pid && !otr_lets_go(upper, dir))
 		otr_tell_conn(fd, f, OTR_EV_CONN_OPEN, 0);
-	talk->told_by = f->told_by;
-	otr_moved(self, fd, talk, dir, m->all, start_ns, m->iov, m->n);
+	upper->told_by = f->told_by;
+	otr_moved(self, fd, upper, dir, m->all, start_ns, m->iov, m->n);
 }
 
 /* Where a client is in what it says moves on with all that goes out. */
@@ -164,8 +164,8 @@ static void follow(const struct otr_tls *t, const struct moved *m)
 {
 	struct otr_fd *f = t ? otr_fd_of(otr_get(&t->fd)) : NULL;
 
-	if (is_told(t, f) && otr_fd_talk(f)->role != OTR_ROLE_SERVER)
-		otr_talk_went(&otr_fd_talk(f)->talk, m->all, m->iov, m->n);
+	if (is_told(t, f) && otr_fd_upper(f)->role != OTR_ROLE_SERVER)
+		otr_boundary_sent(&otr_fd_upper(f)->boundary, m->all, m->iov, m->n);
 }
 
 /* Nobody looked: we are switched off, or another thread has the connection. */
@@ -282,17 +282,17 @@ static void prepare(const struct otr_tls_call *c, struct otr_self *self, struct 
 static void mark(const struct otr_self *self, const struct otr_tls *t)
 {
 	struct otr_fd *f = self ? socket_of(t, OTR_DIR_OUT) : NULL;
-	struct otr_fd *talk = f ? otr_fd_talk(f) : NULL;
+	struct otr_fd *upper = f ? otr_fd_upper(f) : NULL;
 	uint32_t end = t->at + t->added;
 
 	otr_count(t->gone > t->at ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
-	if (!talk)
+	if (!upper)
 		return;
 	if (t->gone <= t->at) {
-		talk->cause.ids = OTR_IDS_NONE;
-	} else if (talk->has_cause) {
-		talk->cause.added = (uint16_t)((t->gone < end ? t->gone : end) - t->at);
-		talk->cause.added_at = (uint16_t)t->at;
+		upper->cause.ids = OTR_IDS_NONE;
+	} else if (upper->has_cause) {
+		upper->cause.added = (uint16_t)((t->gone < end ? t->gone : end) - t->at);
+		upper->cause.added_at = (uint16_t)t->at;
 	}
 }
 
@@ -372,7 +372,7 @@ static struct otr_copy *keep_own(const struct otr_tls_call *c, const struct otr_
 		return NULL;
 	t = find(c->session);
 	f = t ? socket_of(t, OTR_DIR_OUT) : NULL;
-	kept = otr_keep(self, f ? otr_fd_talk(f) : NULL, NULL, &iov, 1);
+	kept = otr_keep(self, f ? otr_fd_upper(f) : NULL, NULL, &iov, 1);
 	errno = error;
 	return kept;
 }

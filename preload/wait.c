@@ -38,7 +38,7 @@ static void looked_at(int fd)
 		return;
 	f = otr_fd_known(fd);
 	if (f)
-		otr_rules_touch(self, otr_fd_talk(f));
+		otr_rules_touch(self, otr_fd_upper(f));
 	otr_leave(self);
 }
 

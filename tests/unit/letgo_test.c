@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/flow.c preload/headend.c preload/heard.c preload/frames.c preload/inject.c
+// needs: preload/flow.c preload/headend.c preload/response_boundary.c preload/frames.c preload/inject.c
 /* letgo_test.c - the library lets requests go: each whole, decided at its first byte; what
  * was begun before is told to its end. */
 
@@ -128,7 +128,7 @@ void otr_forget_going(struct otr_fd *f, int dir)
 	(void)f, (void)dir;
 }
 
-struct otr_fd *otr_fd_talk(struct otr_fd *f)
+struct otr_fd *otr_fd_upper(struct otr_fd *f)
 {
 	return f;
 }

@@ -76,17 +76,17 @@ struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
 	return f;
 }
 
-struct otr_fd *otr_fd_talk(struct otr_fd *f)
+struct otr_fd *otr_fd_upper(struct otr_fd *f)
 {
 	return f->opaque ? f + OTR_FD_PAGE : f;
 }
 
-struct otr_fd *otr_fd_begin_talk(struct otr_fd *f, uint8_t layer)
+struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 {
 	f->opaque = 1;
-	memset(otr_fd_talk(f), 0, sizeof(*f));
-	otr_fd_talk(f)->layer = layer;
-	return otr_fd_talk(f);
+	memset(otr_fd_upper(f), 0, sizeof(*f));
+	otr_fd_upper(f)->layer = layer;
+	return otr_fd_upper(f);
 }
 
 int otr_is_told(uint32_t flag)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/inject.c preload/tls.c preload/layer.c preload/heard.c preload/talk.c
+// needs: preload/inject.c preload/tls.c preload/layer.c preload/response_boundary.c preload/request_boundary.c
 /*
  * tls_test.c - a TLS library that takes what it likes, when it likes: the stream is the
  * caller's with one header or none, a call made again brings the same bytes, and the caller
@@ -104,7 +104,7 @@ int otr_hold(struct otr_fd *f)
 void otr_unseen(struct otr_fd *f, int dir, ssize_t n)
 {
 	(void)dir, (void)n;
-	f->talk.state = OTR_TALK_OPAQUE;
+	f->boundary.state = OTR_BOUNDARY_OPAQUE;
 }
 
 int otr_has_ended(int32_t tid)
@@ -391,10 +391,10 @@ static void after_what_was_not_seen_nothing_goes_in(void **state)
 	assert_true(has_header());
 	self.tls_frame = (uintptr_t)__builtin_frame_address(0) + 64;
 	otr_tls_beside(&self, &page.fds[FD]);
-	assert_int_equal(page.fds[OTR_FD_PAGE + FD].talk.state, OTR_TALK_HEAD);
+	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_HEAD);
 	self.tls_frame = 0;
 	otr_tls_beside(&self, &page.fds[FD]);
-	assert_int_equal(page.fds[OTR_FD_PAGE + FD].talk.state, OTR_TALK_OPAQUE);
+	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_OPAQUE);
 }
 
 int main(void)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* talk.c - where a client is in what it says (RFC 9112); see talk.h. */
+/* request_boundary.c - where a client is in what it says (RFC 9112); see request_boundary.h. */
 
-#include "preload/talk.h"
+#include "preload/request_boundary.h"
 
 #include <string.h>
 
 #include "preload/inject.h"
 
-static size_t kept(const struct otr_talk *t)
+static size_t kept(const struct otr_boundary *t)
 {
 	return t->len < sizeof(t->line) ? t->len : sizeof(t->line);
 }
 
-static void keep(struct otr_talk *t, const char *from, size_t n)
+static void keep(struct otr_boundary *t, const char *from, size_t n)
 {
 	size_t len = kept(t);
 
@@ -22,12 +22,12 @@ static void keep(struct otr_talk *t, const char *from, size_t n)
 	t->len = (uint8_t)(len + n);
 }
 
-static int names(const struct otr_talk *t, const char *name)
+static int names(const struct otr_boundary *t, const char *name)
 {
 	return otr_begins_as(t->line, kept(t), name);
 }
 
-static void take_length(struct otr_talk *t, size_t at)
+static void take_length(struct otr_boundary *t, size_t at)
 {
 	uint64_t n = 0;
 	size_t first;
@@ -43,23 +43,23 @@ static void take_length(struct otr_talk *t, size_t at)
 	t->left = n;
 }
 
-static void end_head(struct otr_talk *t)
+static void end_head(struct otr_boundary *t)
 {
 	int has_host = t->hosts == 1 || (!t->hosts && !t->minor);
 
-	t->state = t->left ? OTR_TALK_BODY : OTR_TALK_START;
+	t->state = t->left ? OTR_BOUNDARY_BODY : OTR_BOUNDARY_START;
 	if (t->chunks)
-		t->state = OTR_TALK_CHUNKS;
+		t->state = OTR_BOUNDARY_CHUNKS;
 	if (t->opaque || !has_host || (t->chunks && t->left))
-		t->state = OTR_TALK_OPAQUE;
+		t->state = OTR_BOUNDARY_OPAQUE;
 	t->lines = 0;
-	t->chunks = t->state == OTR_TALK_CHUNKS ? OTR_CHUNKS_SIZE : 0;
+	t->chunks = t->state == OTR_BOUNDARY_CHUNKS ? OTR_CHUNKS_SIZE : 0;
 }
 
 #define VERSION_LEN sizeof(t->end)
 
 /* METHOD SP request-target SP HTTP/1.x; the end of it is in t->end. */
-static void end_request_line(struct otr_talk *t)
+static void end_request_line(struct otr_boundary *t)
 {
 	const struct otr_method *m = otr_method_of(t->line, t->len);
 
@@ -74,14 +74,14 @@ static void end_request_line(struct otr_talk *t)
 }
 
 /* Each has a name that is valid (RFC 9112 5.1), at least as far as we keep it. */
-static int is_field(const struct otr_talk *t)
+static int is_field(const struct otr_boundary *t)
 {
 	size_t len = otr_token_len(t->line, t->len);
 
 	return len && len < t->len && t->line[len] == ':';
 }
 
-static void end_line(struct otr_talk *t)
+static void end_line(struct otr_boundary *t)
 {
 	if (!t->lines) {
 		end_request_line(t);
@@ -102,7 +102,7 @@ static void end_line(struct otr_talk *t)
 }
 
 /* The last bytes of the request line, and how many blanks it has. `n` does not count its end. */
-static void keep_end(struct otr_talk *t, const char *from, size_t n)
+static void keep_end(struct otr_boundary *t, const char *from, size_t n)
 {
 	size_t last = n < VERSION_LEN ? n : VERSION_LEN;
 	const char *at;
@@ -115,7 +115,7 @@ static void keep_end(struct otr_talk *t, const char *from, size_t n)
 }
 
 /* A part of a line: no control is in it but the CR LF that ends it, perhaps in two calls. */
-static void look_at_text(struct otr_talk *t, const char *from, size_t n, int ends)
+static void look_at_text(struct otr_boundary *t, const char *from, size_t n, int ends)
 {
 	size_t text = n - (size_t)ends;
 
@@ -132,36 +132,36 @@ static void look_at_text(struct otr_talk *t, const char *from, size_t n, int end
 		t->cr = 0;
 }
 
-static size_t in_head(struct otr_talk *t, const char *from, size_t n)
+static size_t in_head(struct otr_boundary *t, const char *from, size_t n)
 {
 	const char *lf = memchr(from, '\n', n);
 	size_t took = lf ? (size_t)(lf - from) + 1 : n;
 
-	if (t->state == OTR_TALK_START) {
-		t->state = OTR_TALK_HEAD;
+	if (t->state == OTR_BOUNDARY_START) {
+		t->state = OTR_BOUNDARY_HEAD;
 		t->opaque = t->blanks = t->cr = 0;
 	}
 	keep(t, from, took);
 	look_at_text(t, from, took, lf != NULL);
 	if (!t->lines && !otr_method_of(t->line, t->len))
-		t->state = OTR_TALK_OPAQUE;
+		t->state = OTR_BOUNDARY_OPAQUE;
 	else if (lf)
 		end_line(t);
 	return took;
 }
 
-static size_t in_body(struct otr_talk *t, size_t n)
+static size_t in_body(struct otr_boundary *t, size_t n)
 {
 	size_t took = n < t->left ? n : (size_t)t->left;
 
 	t->left -= took;
 	if (!t->left)
-		t->state = OTR_TALK_START;
+		t->state = OTR_BOUNDARY_START;
 	return took;
 }
 
 /* "5;name=value" CR LF. No digits: it is none. */
-static uint64_t chunk_size(const struct otr_talk *t, size_t *digits)
+static uint64_t chunk_size(const struct otr_boundary *t, size_t *digits)
 {
 	uint64_t n = 0;
 	size_t at = 0;
@@ -180,15 +180,15 @@ static uint64_t chunk_size(const struct otr_talk *t, size_t *digits)
 	return n;
 }
 
-static void end_size(struct otr_talk *t)
+static void end_size(struct otr_boundary *t)
 {
 	size_t digits;
 	uint64_t n = chunk_size(t, &digits);
 
 	if (!digits || !t->cr) {
-		t->state = OTR_TALK_OPAQUE;
+		t->state = OTR_BOUNDARY_OPAQUE;
 	} else if (n) {
-		t->state = OTR_TALK_CHUNK;
+		t->state = OTR_BOUNDARY_CHUNK;
 		t->left = n + 2; /* and the end of its line */
 	} else {
 		t->chunks = OTR_CHUNKS_TRAILER;
@@ -196,7 +196,7 @@ static void end_size(struct otr_talk *t)
 }
 
 /* A line between chunks, or behind the last one. Data may look as either does. */
-static size_t in_chunks(struct otr_talk *t, const char *from, size_t n)
+static size_t in_chunks(struct otr_boundary *t, const char *from, size_t n)
 {
 	const char *lf = memchr(from, '\n', n);
 	size_t text = lf ? (size_t)(lf - from) : n, took = text + (lf != NULL);
@@ -209,31 +209,31 @@ static size_t in_chunks(struct otr_talk *t, const char *from, size_t n)
 	if (t->chunks != OTR_CHUNKS_TRAILER) {
 		end_size(t);
 	} else if (t->len == 2 && t->cr) {
-		t->state = OTR_TALK_START;
+		t->state = OTR_BOUNDARY_START;
 		t->chunks = 0;
 	}
 	t->len = t->cr = 0;
 	return took;
 }
 
-static void in_chunk(struct otr_talk *t, size_t n)
+static void in_chunk(struct otr_boundary *t, size_t n)
 {
 	t->left -= n;
 	if (!t->left)
-		t->state = OTR_TALK_CHUNKS;
+		t->state = OTR_BOUNDARY_CHUNKS;
 }
 
-static size_t step(struct otr_talk *t, const char *from, size_t n)
+static size_t step(struct otr_boundary *t, const char *from, size_t n)
 {
 	switch (t->state) {
-	case OTR_TALK_START:
-	case OTR_TALK_HEAD:
+	case OTR_BOUNDARY_START:
+	case OTR_BOUNDARY_HEAD:
 		return in_head(t, from, n);
-	case OTR_TALK_BODY:
+	case OTR_BOUNDARY_BODY:
 		return in_body(t, n);
-	case OTR_TALK_CHUNKS:
+	case OTR_BOUNDARY_CHUNKS:
 		return in_chunks(t, from, n);
-	case OTR_TALK_CHUNK:
+	case OTR_BOUNDARY_CHUNK:
 		n = n < t->left ? n : (size_t)t->left;
 		in_chunk(t, n);
 	}
@@ -241,21 +241,21 @@ static size_t step(struct otr_talk *t, const char *from, size_t n)
 }
 
 /* Bytes that are not to be seen. */
-static void unseen(struct otr_talk *t, uint64_t n)
+static void unseen(struct otr_boundary *t, uint64_t n)
 {
-	if (t->state == OTR_TALK_BODY && n <= t->left) {
+	if (t->state == OTR_BOUNDARY_BODY && n <= t->left) {
 		t->left -= n;
-		t->state = t->left ? OTR_TALK_BODY : OTR_TALK_START;
-	} else if (t->state == OTR_TALK_CHUNK && n <= t->left) {
+		t->state = t->left ? OTR_BOUNDARY_BODY : OTR_BOUNDARY_START;
+	} else if (t->state == OTR_BOUNDARY_CHUNK && n <= t->left) {
 		in_chunk(t, (size_t)n);
 	} else if (n) {
-		t->state = OTR_TALK_OPAQUE;
+		t->state = OTR_BOUNDARY_OPAQUE;
 	}
 }
 
-void otr_talk_went(struct otr_talk *t, uint64_t moved, const struct iovec *iov, int n)
+void otr_boundary_sent(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n)
 {
-	for (; n && moved && t->state != OTR_TALK_OPAQUE; iov++, n--) {
+	for (; n && moved && t->state != OTR_BOUNDARY_OPAQUE; iov++, n--) {
 		const char *from = iov->iov_base;
 		size_t len = iov->iov_len < moved ? iov->iov_len : (size_t)moved;
 
@@ -268,14 +268,14 @@ void otr_talk_went(struct otr_talk *t, uint64_t moved, const struct iovec *iov, 
 	unseen(t, moved);
 }
 
-void otr_talk_went_but(struct otr_talk *t, uint64_t moved, const struct iovec *iov, int n,
+void otr_boundary_sent_with(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
 		       size_t at, size_t added)
 {
 	uint64_t head = added && at < moved ? at : moved;
 	size_t skip = at + added;
 	struct iovec first;
 
-	otr_talk_went(t, head, iov, n);
+	otr_boundary_sent(t, head, iov, n);
 	if (head == moved)
 		return;
 	for (; n && skip >= iov->iov_len; iov++, n--)
@@ -284,6 +284,6 @@ void otr_talk_went_but(struct otr_talk *t, uint64_t moved, const struct iovec *i
 		    (struct iovec){NULL, 0};
 	moved -= head;
 	head = first.iov_len < moved ? first.iov_len : moved;
-	otr_talk_went(t, head, &first, n > 0);
-	otr_talk_went(t, moved - head, iov + (n > 0), n - (n > 0));
+	otr_boundary_sent(t, head, &first, n > 0);
+	otr_boundary_sent(t, moved - head, iov + (n > 0), n - (n > 0));
 }
