@@ -23,7 +23,7 @@ struct otr_walk {
 	__u32 left; /* bytes of the buffer that the walk has not come to */
 };
 
-static __always_inline void otr_walk_tell(struct otr_walk *w)
+static __always_inline void otr_walk_emit(struct otr_walk *w)
 {
 	struct otr_move *mv = w->mv;
 
@@ -61,7 +61,7 @@ static int otr_walk_step(__u32 i, struct otr_walk *w)
 		return 1;
 	n = otr_frames_step(w->fr, head, w->left, &copy);
 	if (!otr_segment_add(&w->mv->seg, n, copy)) {
-		otr_walk_tell(w);
+		otr_walk_emit(w);
 		otr_segment_add(&w->mv->seg, n, copy);
 	}
 	w->left -= n;
@@ -89,12 +89,12 @@ __weak __noinline int otr_walk(struct otr_task *t, struct otr_conn *c,
 	if (!w.fr->lost)
 		bpf_loop(OTR_FRAMES_STEPS, otr_walk_step, &w, 0);
 	if (w.left) {
-		otr_walk_tell(&w);
+		otr_walk_emit(&w);
 		w.fr->lost = 1;
 		mv->seg.copy = w.left;
 		mv->seg.len = w.left;
 	}
-	otr_walk_tell(&w);
+	otr_walk_emit(&w);
 	return 0;
 }
 

@@ -46,12 +46,12 @@ static int is_php(void)
 }
 
 /* What is opened so finds libc before us: the agent is told, since nobody else would notice. */
-static void tell_past(const char *path)
+static void emit_past(const char *path)
 {
 	int error = errno;
 
 	if (path && !otr_shim.idle && !otr_shim.sealed && !otr_on_other_stack())
-		otr_program_tell(OTR_UNCARRIED_DEEP, path, NULL);
+		otr_program_emit(OTR_UNCARRIED_DEEP, path, NULL);
 	errno = error;
 }
 
@@ -60,7 +60,7 @@ void *dlopen(const char *path, int mode)
 	if (mode & RTLD_DEEPBIND && is_php())
 		mode &= ~RTLD_DEEPBIND;
 	if (mode & RTLD_DEEPBIND)
-		tell_past(path);
+		emit_past(path);
 	return otr_real_dlopen()(path, mode);
 }
 
@@ -70,6 +70,6 @@ void *dlmopen(long space, const char *path, int mode)
 	void *(*next)(long, const char *, int) = otr_real_symbol("dlmopen");
 
 	if (space)
-		tell_past(path); /* not the space in which we are */
+		emit_past(path); /* not the space in which we are */
 	return next ? next(space, path, mode) : NULL;
 }

@@ -136,7 +136,7 @@ static void look(struct otr_carry *carry, const char *file, char *const *env)
 
 	why = unload(carry, found ? path : NULL, env);
 	if (found && why && !otr_shim.only && !otr_env_get(environ, "OTRACE_ONLY"))
-		otr_program_tell(why, path, env);
+		otr_program_emit(why, path, env);
 }
 
 /* How many pointers the child's environment takes; 0: it stays as it is, as where there may

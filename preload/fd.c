@@ -306,7 +306,7 @@ void otr_fd_closed(int fd)
 	if (f->kind == OTR_FD_STREAM && !has_heir(f) && f->told_by == otr_shim.pid &&
 	    f->gen == otr_get(&otr_shim.gen)) {
 		otr_runs_over(f);
-		otr_tell_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
+		otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
 	}
 	forget(f);
 }

@@ -154,9 +154,9 @@ static void end_run(struct otr_fd *f, int dir, int eof)
 	struct otr_way *w = &f->way[dir];
 
 	if (!f->let_go && (w->cut || eof))
-		otr_tell_run(f, dir, eof);
+		otr_emit_run(f, dir, eof);
 	if (w->cut)
-		otr_forget_going(f, dir);
+		otr_forget_progress(f, dir);
 	w->cut = 0;
 	w->eof = (uint8_t)eof;
 }
@@ -261,7 +261,7 @@ static void count_in(struct otr_way *w, uint64_t moved, uint64_t now)
 }
 
 /* What is copied of a call by the first bytes of its run, or of itself. */
-static void tell_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
+static void emit_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
 		      uint64_t moved, uint64_t start_ns, int first,
 		      const struct otr_cause *cause, const struct iovec *iov, int n)
 {
@@ -271,17 +271,17 @@ static void tell_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 	if (n && w->capture == OTR_CAPTURE_HEAD && asks(f, dir))
 		cap = otr_head_cap(w, first, moved, iov, n, cap);
 	if (cap)
-		cap = otr_tell_data(f, self, dir, pos, moved, start_ns, first, cause, iov, n,
+		cap = otr_emit_data(f, self, dir, pos, moved, start_ns, first, cause, iov, n,
 				    cap);
 	w->copied += cap;
 	w->cut |= cap < moved;
 	if (w->cut) { /* the tail of a cut run may lie in a call that was copied whole */
 		keep_tail(w->tail, moved, iov, n);
-		otr_tell_going(f, dir);
+		otr_emit_progress(f, dir);
 	}
 }
 
-static void tell_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
+static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 		       uint64_t moved, uint64_t start_ns, const struct iovec *iov, int n)
 {
 	struct otr_way *w = &f->way[dir];
@@ -311,7 +311,7 @@ static void tell_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 		begin_run(f, dir, now); /* and ends the last one, let go or not */
 	let_go(f, dir, first, go);
 	if (ready && !go && f->told_by != otr_shim.pid)
-		otr_tell_conn(fd, f, OTR_EV_CONN_OPEN, 0);
+		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	count_in(w, moved, now);
 	otr_rules_moved(self, f, dir, first, pos, now, iov, n, &cause);
 	if (!ready && !go) {
@@ -326,7 +326,7 @@ static void tell_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	if (w->capture == OTR_CAPTURE_FRAMES)
 		otr_frames_moved(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
 	else if (w->capture != OTR_CAPTURE_MUTE)
-		tell_head(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
+		emit_head(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
 	if (!pos && f->opening == OTR_OPENING_SSH)
 		take_policies(f); /* what was copied names it */
 }
@@ -340,7 +340,7 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 	if (otr_passes_by(self, f, dir, moved, iov, n))
 		return;
 	self->now_ns = otr_clock_ns();
-	tell_moved(self, fd, f, dir, moved, start_ns ? start_ns : self->now_ns, iov, n);
+	emit_moved(self, fd, f, dir, moved, start_ns ? start_ns : self->now_ns, iov, n);
 	self->now_ns = 0;
 }
 
@@ -381,7 +381,7 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		end_run(upper, dir, 1);
 	} else if (ret < 0 && !is_passing(error)) {
 		end_run(upper, dir, 1);
-		otr_tell_conn(fd, f, OTR_EV_CONN_CLOSE, error);
+		otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, error);
 		f->told_by = 0;
 	}
 }

@@ -24,7 +24,7 @@ static void tell(struct walk *w)
 
 	if (!w->seg.len)
 		return;
-	otr_tell_data(w->f, w->self, w->dir, w->pos, w->seg.len, w->start_ns, w->first,
+	otr_emit_data(w->f, w->self, w->dir, w->pos, w->seg.len, w->start_ns, w->first,
 		      w->cause, &one, 1, cap);
 	w->pos += w->seg.len;
 	w->base += w->seg.len;

@@ -102,7 +102,7 @@ static struct otr_fd *hold_again(const struct plan *p, ssize_t moved)
 
 /* The call took `moved` bytes of `iov`, with `p->added` of ours among them: `ret` of the
  * caller's. */
-static void tell_moved(struct otr_self *self, struct plan *p, int fd, const struct iovec *iov,
+static void emit_moved(struct otr_self *self, struct plan *p, int fd, const struct iovec *iov,
 		       int n, size_t moved, size_t ret)
 {
 	struct iovec *sent = p->seen.iov; /* perhaps `iov` itself */
@@ -141,7 +141,7 @@ static void tell_added(struct otr_self *self, const struct otr_out *o, struct pl
 	} else {
 		f->cause.ids = OTR_IDS_NONE;
 	}
-	tell_moved(self, p, o->fd, p->seen.iov, p->n, k, ret);
+	emit_moved(self, p, o->fd, p->seen.iov, p->n, k, ret);
 	outrun(p);
 	if (rest)
 		otr_header_rest(f, rest, p->added - rest);
@@ -259,7 +259,7 @@ static void tell_plain(struct otr_self *self, const struct otr_out *o, struct pl
 		otr_not_moved(self, o->fd, p->f, OTR_DIR_OUT, ret, error);
 		return;
 	}
-	tell_moved(self, p, o->fd, iov, n, (size_t)ret, (size_t)ret);
+	emit_moved(self, p, o->fd, iov, n, (size_t)ret, (size_t)ret);
 	outrun(p);
 }
 

@@ -96,12 +96,12 @@ static int name_served(struct otr_named *out, const struct otr_served *sv, uint6
 }
 
 /* Whose spans nobody here may see is told of it: so it is to be one itself. Once. */
-static void tell_named(void)
+static void emit_named(void)
 {
 	static int32_t told_by;
 
 	if (__atomic_exchange_n(&told_by, otr_shim.pid, __ATOMIC_RELAXED) != otr_shim.pid)
-		otr_tell_named();
+		otr_emit_named();
 }
 
 /* What the process was started for: the program that `run` started, while that is one piece
@@ -122,7 +122,7 @@ static int name_started(struct otr_named *out)
 	memcpy(out->state, st->state, sizeof(out->state));
 	memcpy(out->baggage, st->baggage, sizeof(out->baggage));
 	if (!over)
-		tell_named();
+		emit_named();
 	return 1;
 }
 

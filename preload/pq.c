@@ -17,7 +17,7 @@
  * when it is over, and once that is known, before it is made.
  */
 
-#include "preload/pqtell.h"
+#include "preload/pq_emit.h"
 
 #include <errno.h>
 #include <string.h>
@@ -108,7 +108,7 @@ static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, 
 	otr_runs_over(f);
 	otr_put(&f->role, OTR_ROLE_CLIENT);
 	if (f->told_by != otr_shim.pid && told)
-		otr_tell_conn(fd, f, OTR_EV_CONN_OPEN, 0);
+		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	upper = otr_fd_begin_upper(f, OTR_LAYER_LIB);
 	upper->told_by = f->told_by;
 	otr_put(&pq->fd, fd);
@@ -116,7 +116,7 @@ static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, 
 	pq->syncs = 0;
 	pq->busy = pq->answered = pq->counted = pq->open = pq->missed = 0;
 	if (told)
-		otr_pqtell_startup(self, c, f);
+		otr_pq_emit_startup(self, c, f);
 	return pq;
 }
 
@@ -262,7 +262,7 @@ static void tell_before(struct otr_self *self, struct otr_pq_call *c)
 	c->told = c->waits && !c->pipelined &&
 		  (c->lib->silent || c->kind == OTR_PQ_FUNCTION);
 	if (c->told)
-		otr_pqtell_statement(self, c, socket_of(c->pq));
+		otr_pq_emit_statement(self, c, socket_of(c->pq));
 }
 
 static void look(struct otr_self *self, struct otr_pq_call *c)
@@ -336,7 +336,7 @@ void otr_pq_asked(struct otr_pq_call *c, int ok)
 
 	if (f) {
 		if (ok)
-			otr_pqtell_statement(self, c, f);
+			otr_pq_emit_statement(self, c, f);
 		else
 			otr_fd_upper(f)->has_cause = 0;
 		otr_leave(self);
@@ -344,14 +344,14 @@ void otr_pq_asked(struct otr_pq_call *c, int ok)
 	errno = error;
 }
 
-static void tell_whole(struct otr_self *self, struct otr_pq_call *c, struct otr_fd *f,
+static void emit_whole(struct otr_self *self, struct otr_pq_call *c, struct otr_fd *f,
 		       void *res)
 {
 	if (!c->told)
-		otr_pqtell_statement(self, c, f);
+		otr_pq_emit_statement(self, c, f);
 	c->lib->silent |= c->kind != OTR_PQ_FUNCTION;
-	if (otr_pqtell_result(self, c->lib, c->pq, f, res))
-		otr_pqtell_over(self, c->pq, f);
+	if (otr_pq_emit_result(self, c->lib, c->pq, f, res))
+		otr_pq_emit_over(self, c->pq, f);
 }
 
 void otr_pq_waited(struct otr_pq_call *c, void *res)
@@ -364,7 +364,7 @@ void otr_pq_waited(struct otr_pq_call *c, void *res)
 	f = after(c, &self);
 	if (f) {
 		if (!asked && res)
-			tell_whole(self, c, f, res);
+			emit_whole(self, c, f, res);
 		otr_fd_upper(f)->has_cause = 0;
 		otr_leave(self);
 	}
@@ -379,9 +379,9 @@ static void got(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_
 	if (!f || !lib)
 		return;
 	if (res && !pq->missed)
-		otr_pqtell_result(self, lib, pq, f, res);
+		otr_pq_emit_result(self, lib, pq, f, res);
 	else if (!res && !(lib->pipeline && lib->pipeline(conn)))
-		otr_pqtell_over(self, pq, f);
+		otr_pq_emit_over(self, pq, f);
 }
 
 void otr_pq_got(const void *fn, const void *conn, void *res)

@@ -218,7 +218,7 @@ static void send_to(const struct otr_session_name *who, int why, const char *pat
 }
 
 /* A shell has no session of its own, since nothing is looked at in it: its environment has. */
-void otr_program_tell(int why, const char *path, char *const *env)
+void otr_program_emit(int why, const char *path, char *const *env)
 {
 	struct otr_session_name who;
 
@@ -246,7 +246,7 @@ void otr_left_out_tell(int fd)
 	if (otr_get(&otr_left_out) && !otr_get(&otr_shim.sealed) && fd >= 0 &&
 	    is_of_network(fd)) {
 		otr_put(&otr_left_out, 0);
-		otr_program_tell(OTR_UNCARRIED_LEFT_OUT, otr_shim.exe, environ);
+		otr_program_emit(OTR_UNCARRIED_LEFT_OUT, otr_shim.exe, environ);
 	}
 	errno = error;
 }

@@ -38,7 +38,7 @@ int otr_program_why(const char *path);
 
 /* Tells the agent of the session that `env` names, or else of our own, why the program at
  * `path` is not seen. */
-void otr_program_tell(int why, const char *path, char *const *env);
+void otr_program_emit(int why, const char *path, char *const *env);
 
 /* 1: we are in a program that the library leaves alone for what it is, and the agent was not
  * told so yet. Set before main(). */

@@ -287,8 +287,8 @@ static int give(int fd, struct otr_ring *ring)
 	publish(ring);
 	if (!otr_shim.session_len)
 		return 0;
-	otr_tell_process();
-	otr_tell_environment();
+	otr_emit_process();
+	otr_emit_environment();
 	rc = offer(fd);
 	if (rc > 0)
 		take_back(ring);
@@ -418,7 +418,7 @@ int otr_ring_is_behind(void)
 	if (is != was && __atomic_compare_exchange_n(&otr_shim.behind, &was, is, 0,
 						     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) &&
 	    is)
-		otr_tell_behind();
+		otr_emit_behind();
 	return is;
 }
 

@@ -241,19 +241,19 @@ int otr_has_ended(int32_t tid); /* a thread of ours */
 void otr_clock_find(void);
 uint64_t otr_clock_ns(void);
 
-/* tell.c: records. */
-void otr_tell_process(void);
-void otr_tell_environment(void);
-void otr_tell_behind(void); /* requests are let go from here on */
-void otr_tell_named(void); /* what its environment named, others were told, too */
-void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error);
-void otr_tell_run(struct otr_fd *f, int dir, int eof);
-uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
+/* emit.c: records. */
+void otr_emit_process(void);
+void otr_emit_environment(void);
+void otr_emit_behind(void); /* requests are let go from here on */
+void otr_emit_named(void); /* what its environment named, others were told, too */
+void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error);
+void otr_emit_run(struct otr_fd *f, int dir, int eof);
+uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
 		       uint64_t moved, uint64_t start_ns, int first,
 		       const struct otr_cause *cause, const struct iovec *iov, int n,
 		       uint32_t cap);
-void otr_tell_going(struct otr_fd *f, int dir);
-void otr_forget_going(struct otr_fd *f, int dir);
+void otr_emit_progress(struct otr_fd *f, int dir);
+void otr_forget_progress(struct otr_fd *f, int dir);
 
 /* layer.c: where what is said on `f` is kept: itself, or of what lies above it. */
 struct otr_fd *otr_fd_upper(struct otr_fd *f);

@@ -154,7 +154,7 @@ static void tell(struct otr_self *self, const struct otr_tls *t, int dir, const 
 	otr_learn_role(upper, dir, m->iov, m->n);
 	otr_put(&f->role, upper->role);
 	if (f->told_by != otr_shim.pid && !otr_lets_go(upper, dir))
-		otr_tell_conn(fd, f, OTR_EV_CONN_OPEN, 0);
+		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	upper->told_by = f->told_by;
 	otr_moved(self, fd, upper, dir, m->all, start_ns, m->iov, m->n);
 }

@@ -80,7 +80,7 @@ int otr_is_told(uint32_t flag)
 	return ring.say.flags & flag ? 1 : 0;
 }
 
-void otr_tell_conn(int number, struct otr_fd *f, uint16_t kind, int error)
+void otr_emit_conn(int number, struct otr_fd *f, uint16_t kind, int error)
 {
 	(void)number;
 	(void)error;
@@ -99,7 +99,7 @@ void otr_dial_failed(struct otr_self *s, struct otr_fd *f, int error)
 	(void)s, (void)f, (void)error;
 }
 
-void otr_tell_run(struct otr_fd *f, int dir, int eof)
+void otr_emit_run(struct otr_fd *f, int dir, int eof)
 {
 	(void)f;
 	(void)dir;
@@ -107,7 +107,7 @@ void otr_tell_run(struct otr_fd *f, int dir, int eof)
 	tell('r');
 }
 
-uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *at, int dir, uint64_t pos,
+uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *at, int dir, uint64_t pos,
 		       uint64_t moved, uint64_t start_ns, int first,
 		       const struct otr_cause *cause, const struct iovec *iov, int n,
 		       uint32_t cap)
@@ -118,12 +118,12 @@ uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *at, int dir, uint64_t 
 	return cap;
 }
 
-void otr_tell_going(struct otr_fd *f, int dir)
+void otr_emit_progress(struct otr_fd *f, int dir)
 {
 	(void)f, (void)dir;
 }
 
-void otr_forget_going(struct otr_fd *f, int dir)
+void otr_forget_progress(struct otr_fd *f, int dir)
 {
 	(void)f, (void)dir;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/pq.c preload/pqtell.c preload/pqwire.c preload/comment.c
+// needs: preload/pq.c preload/pq_emit.c preload/pqwire.c preload/comment.c
 /*
  * pq_test.c - a libpq that calls us, or does not, and is not always seen: what is told is
  * what it was asked, each once, and nothing is answered by another's result.
@@ -105,7 +105,7 @@ void otr_runs_over(struct otr_fd *f)
 	(void)f;
 }
 
-void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
+void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 {
 	(void)fd;
 	(void)kind;
@@ -156,7 +156,7 @@ static void note(int dir, char type)
 	line[at + 1] = 0;
 }
 
-uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *at, int dir, uint64_t pos,
+uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *at, int dir, uint64_t pos,
 		       uint64_t moved, uint64_t start_ns, int first,
 		       const struct otr_cause *cause, const struct iovec *iov, int n,
 		       uint32_t cap)

@@ -35,16 +35,16 @@ void otr_take_session(const struct otr_ring *ring)
 	(void)ring;
 }
 
-void otr_tell_process(void)
+void otr_emit_process(void)
 {
 }
 
-void otr_tell_environment(void)
+void otr_emit_environment(void)
 {
 }
 
 static int said; /* that it is behind */
-void otr_tell_behind(void)
+void otr_emit_behind(void)
 {
 	said++;
 }

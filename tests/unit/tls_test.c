@@ -184,7 +184,7 @@ int otr_ring_ready(void)
 	return 1;
 }
 
-void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
+void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 {
 	(void)fd;
 	(void)f;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef OTR_PQTELL_H
-#define OTR_PQTELL_H
+#ifndef OTR_PQ_EMIT_H
+#define OTR_PQ_EMIT_H
 
-/* pqtell.h - what is kept of a connection of libpq's, and records of what it said. */
+/* pq_emit.h - what is kept of a connection of libpq's, and records of what it said. */
 
 #include <stdint.h>
 
@@ -27,13 +27,13 @@ struct otr_fd;
 /* `f`: its socket, of which this layer is told. The layer begins; a statement was asked, or
  * is about to be; a result was read (returns 0 where more of it comes: rows, COPY); the
  * NULL behind the results was. */
-void otr_pqtell_startup(struct otr_self *self, const struct otr_pq_call *c, struct otr_fd *f);
-void otr_pqtell_statement(struct otr_self *self, const struct otr_pq_call *c,
+void otr_pq_emit_startup(struct otr_self *self, const struct otr_pq_call *c, struct otr_fd *f);
+void otr_pq_emit_statement(struct otr_self *self, const struct otr_pq_call *c,
 			  struct otr_fd *f);
-int otr_pqtell_result(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
+int otr_pq_emit_result(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
 		       struct otr_fd *f, void *res);
-void otr_pqtell_over(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f);
+void otr_pq_emit_over(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f);
 
 #pragma GCC visibility pop
 
-#endif /* OTR_PQTELL_H */
+#endif /* OTR_PQ_EMIT_H */

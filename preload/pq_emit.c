@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pqtell.c - the records of a connection of libpq's.
+ * pq_emit.c - the records of a connection of libpq's.
  *
  * What was not seen (we were switched off meanwhile; libpq failed without an SQLSTATE) is
  * told as a byte that came and was not copied: the agent finds its way by itself.
  */
 
-#include "preload/pqtell.h"
+#include "preload/pq_emit.h"
 
 #include "preload/shim.h"
 
@@ -49,7 +49,7 @@ static void tell_unseen(struct otr_self *self, struct otr_pq *pq, struct otr_fd 
 }
 
 /* The layer begins. This is no request of the program's, so no rule is asked. */
-void otr_pqtell_startup(struct otr_self *self, const struct otr_pq_call *c, struct otr_fd *f)
+void otr_pq_emit_startup(struct otr_self *self, const struct otr_pq_call *c, struct otr_fd *f)
 {
 	struct otr_fd *upper = otr_fd_upper(f);
 	const char *user = c->lib->user(c->conn);
@@ -58,7 +58,7 @@ void otr_pqtell_startup(struct otr_self *self, const struct otr_pq_call *c, stru
 	struct iovec iov = {out, 0};
 
 	iov.iov_len = otr_pq_startup(out, user ? user : "", c->lib->db(c->conn));
-	otr_tell_data(upper, self, OTR_DIR_OUT, 0, iov.iov_len, c->start_ns, 1, &none, &iov,
+	otr_emit_data(upper, self, OTR_DIR_OUT, 0, iov.iov_len, c->start_ns, 1, &none, &iov,
 		      1, (uint32_t)iov.iov_len);
 	upper->way[OTR_DIR_OUT].total = iov.iov_len;
 }
@@ -74,7 +74,7 @@ static void settle(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 	pq->missed = 0;
 }
 
-void otr_pqtell_statement(struct otr_self *self, const struct otr_pq_call *c,
+void otr_pq_emit_statement(struct otr_self *self, const struct otr_pq_call *c,
 			  struct otr_fd *f)
 {
 	struct otr_pq *pq = c->pq;
@@ -120,7 +120,7 @@ static void tell_rows(struct otr_self *self, const struct otr_pq_lib *lib, struc
 	pq->counted = 0;
 }
 
-static void tell_chunk(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
+static void emit_chunk(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
 		       struct otr_fd *f, void *res)
 {
 	char out[OTR_PQ_ANSWER];
@@ -139,7 +139,7 @@ static void synced(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 
 /* Rows of a statement that goes on, and statements that a pipeline has thrown away, say
  * nothing: the end of theirs does. */
-int otr_pqtell_result(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
+int otr_pq_emit_result(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
 		       struct otr_fd *f, void *res)
 {
 	int status = lib->result(res);
@@ -151,7 +151,7 @@ int otr_pqtell_result(struct otr_self *self, const struct otr_pq_lib *lib, struc
 	else if (status == TUPLES_OK)
 		tell_rows(self, lib, pq, f, res);
 	else if (status == TUPLES_CHUNK)
-		tell_chunk(self, lib, pq, f, res);
+		emit_chunk(self, lib, pq, f, res);
 	else if (status == FATAL_ERROR || status == BAD_RESPONSE)
 		tell_error(self, lib, pq, f, res);
 	else if (status == PIPELINE_SYNC)
@@ -162,7 +162,7 @@ int otr_pqtell_result(struct otr_self *self, const struct otr_pq_lib *lib, struc
 	return 1;
 }
 
-void otr_pqtell_over(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
+void otr_pq_emit_over(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
 	if (!pq->missed)
 		tell_short(self, pq, f, 'Z');

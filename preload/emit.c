@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tell.c - records for the ring; bpf/event.h says what they hold. */
+/* emit.c - records for the ring; bpf/event.h says what they hold. */
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -47,7 +47,7 @@ static uint32_t put_args(char *out)
 }
 
 /* What a process is called; its environment and cgroup are read by the agent. */
-void otr_tell_process(void)
+void otr_emit_process(void)
 {
 	struct otr_ev_proc *pr;
 	uint64_t place;
@@ -69,7 +69,7 @@ void otr_tell_process(void)
 	otr_ring_commit(place);
 }
 
-static void tell_fact(uint16_t key, const char *name, const char *value, uint32_t value_len)
+static void emit_fact(uint16_t key, const char *name, const char *value, uint32_t value_len)
 {
 	uint32_t name_len = (uint32_t)strlen(name), len = name_len + value_len;
 	struct otr_ev_meta *meta;
@@ -89,19 +89,19 @@ static void tell_fact(uint16_t key, const char *name, const char *value, uint32_
 
 /* In which trace it was started: the agent may come too late to read it. Always told, once
  * what it is called was. */
-void otr_tell_environment(void)
+void otr_emit_environment(void)
 {
 	const struct otr_started *st = &otr_shim.started;
 
-	tell_fact(OTR_RING_META_ENV, "", st->told, st->told_len);
+	emit_fact(OTR_RING_META_ENV, "", st->told, st->told_len);
 }
 
-void otr_tell_named(void)
+void otr_emit_named(void)
 {
-	tell_fact(OTR_RING_META_NAMED, "", otr_shim.started.parent, OTR_PARENT_LEN);
+	emit_fact(OTR_RING_META_NAMED, "", otr_shim.started.parent, OTR_PARENT_LEN);
 }
 
-void otr_tell_behind(void)
+void otr_emit_behind(void)
 {
 	struct otr_ev_lost *lost;
 	uint64_t place;
@@ -161,7 +161,7 @@ static void put_peer(int fd, struct otr_ev_conn *cn)
 		cn->peer_tgid = (uint32_t)who.pid;
 }
 
-void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
+void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 {
 	struct otr_ev_conn *cn;
 	uint64_t place;
@@ -188,7 +188,7 @@ void otr_tell_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 	otr_ring_commit(place);
 }
 
-void otr_tell_run(struct otr_fd *f, int dir, int eof)
+void otr_emit_run(struct otr_fd *f, int dir, int eof)
 {
 	struct otr_way *w = &f->way[dir];
 	struct otr_ev_run *run;
@@ -227,7 +227,7 @@ static uint32_t gather(char *out, uint32_t cap, const struct iovec *iov, int n)
 	return got;
 }
 
-uint32_t otr_tell_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
+uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
 		       uint64_t moved, uint64_t start_ns, int first,
 		       const struct otr_cause *cause, const struct iovec *iov, int n,
 		       uint32_t cap)
@@ -273,7 +273,7 @@ static struct otr_ring_run *run_place(uint64_t key, int make)
 	return NULL;
 }
 
-void otr_tell_going(struct otr_fd *f, int dir)
+void otr_emit_progress(struct otr_fd *f, int dir)
 {
 	struct otr_ring_run *r = otr_ring_now() ?
 					 run_place(otr_dir_key(f->inode, (uint32_t)dir), 1) :
@@ -294,7 +294,7 @@ void otr_tell_going(struct otr_fd *f, int dir)
 	__atomic_fetch_add(&r->seq, 1, __ATOMIC_ACQ_REL);
 }
 
-void otr_forget_going(struct otr_fd *f, int dir)
+void otr_forget_progress(struct otr_fd *f, int dir)
 {
 	struct otr_ring_run *r = otr_ring_now() ?
 					 run_place(otr_dir_key(f->inode, (uint32_t)dir), 0) :
