@@ -100,7 +100,7 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 	f->cause.ids = OTR_IDS_NONE; /* of a call that the kernel refused */
 	if (!may_add(f) || is_nameless(self, f, now))
 		return 0;
-	head = otr_safe_head(o, seen);
+	head = otr_user_copy_head(o, seen);
 	/* A head was read, so the message can be. */
 	if (!otr_is_wanted(head, head == OTR_HEAD_WHOLE && is_plain(o, seen)))
 		return 0;

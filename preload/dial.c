@@ -36,7 +36,7 @@ static void put_addr(struct otr_addr *to, const struct sockaddr *sa, socklen_t l
 	memset(to, 0, sizeof(*to));
 	if (len > sizeof(at))
 		len = sizeof(at);
-	if (len < sizeof(at.four) || !otr_safe_copy(&at, sa, len))
+	if (len < sizeof(at.four) || !otr_user_copy(&at, sa, len))
 		return;
 	if (at.four.sin_family == AF_INET) {
 		to->family = AF_INET;

@@ -18,7 +18,7 @@
 
 #include "preload/header.h"
 #include "preload/real.h"
-#include "preload/room.h"
+#include "preload/alloc.h"
 #include "preload/shim.h"
 #include "preload/sys.h"
 
@@ -193,7 +193,7 @@ static struct otr_fd *make_slot(int fd)
 	struct otr_fd *f = otr_fd_slot(fd);
 
 	if (!f && (uint32_t)fd < otr_shim.n_fds)
-		otr_room_once(&otr_shim.fds[fd / OTR_FD_PAGE], sizeof(**otr_shim.fds));
+		otr_alloc_once(&otr_shim.fds[fd / OTR_FD_PAGE], sizeof(**otr_shim.fds));
 	return f ? f : otr_fd_slot(fd);
 }
 

@@ -63,10 +63,10 @@ static inline size_t otr_n_pieces(int is_sendmsg, int n)
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* safe.c: `len` bytes of the caller's; returns 0 where they cannot be read. */
-int otr_safe_copy(void *to, const void *from, size_t len);
-/* safe.c: otr_head_read() of bytes of which nobody has said yet that they can be read. */
-enum otr_head otr_safe_head(const struct otr_out *o, struct otr_seen *seen);
+/* user_copy.c: `len` bytes of the caller's; returns 0 where they cannot be read. */
+int otr_user_copy(void *to, const void *from, size_t len);
+/* user_copy.c: otr_head_read() of bytes of which nobody has said yet that they can be read. */
+enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_seen *seen);
 
 /* In a program with threads, before a call that sends `iov` (NULL: what `o` says) on `f` (NULL:
  * not known yet): a

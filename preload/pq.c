@@ -24,7 +24,7 @@
 
 #include "preload/comment.h"
 #include "preload/header.h"
-#include "preload/room.h"
+#include "preload/alloc.h"
 #include "preload/shim.h"
 
 #define CONNS  1024 /* followed at once */
@@ -34,9 +34,9 @@
 /* libpq-fe.h */
 enum { CONNECTION_OK, TRANSACTION_ACTIVE = 1 };
 
-int otr_pq_room(int comment)
+int otr_pq_alloc(int comment)
 {
-	otr_shim.pqs = otr_room(CONNS * sizeof(*otr_shim.pqs));
+	otr_shim.pqs = otr_alloc(CONNS * sizeof(*otr_shim.pqs));
 	otr_shim.pq_comment = comment != 0;
 	return otr_shim.pqs != NULL;
 }
@@ -160,7 +160,7 @@ static size_t most(const struct otr_pq_call *c)
 
 static char *text_of(const struct otr_pq *pq)
 {
-	char *texts = otr_room_once(&otr_shim.pq_texts, CONNS * OTR_PQ_TEXT);
+	char *texts = otr_alloc_once(&otr_shim.pq_texts, CONNS * OTR_PQ_TEXT);
 
 	return texts ? texts + (pq - otr_shim.pqs) * OTR_PQ_TEXT : NULL;
 }

@@ -112,7 +112,7 @@ void otr_peer_is(struct otr_fd *f, const struct sockaddr *to, socklen_t len)
 	f->host = 0;
 	if (len > sizeof(at))
 		len = sizeof(at);
-	if (f->family == AF_UNIX || !otr_safe_copy(&at, to, len))
+	if (f->family == AF_UNIX || !otr_user_copy(&at, to, len))
 		return;
 	if (at.four.sin_family == AF_INET && len >= sizeof(at.four)) {
 		f->barred = (uint8_t)is_metadata_v4((const uint8_t *)&at.four.sin_addr);

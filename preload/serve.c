@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "preload/room.h"
+#include "preload/alloc.h"
 #include "preload/shim.h"
 
 #define PROBES 8
@@ -81,7 +81,7 @@ struct otr_served *otr_served_make(uint64_t conn)
 {
 	struct otr_served *sv;
 
-	if (!otr_room_once(&otr_shim.served, OTR_EXCHS * sizeof(*sv)))
+	if (!otr_alloc_once(&otr_shim.served, OTR_EXCHS * sizeof(*sv)))
 		return NULL;
 	sv = otr_served_of(conn);
 	for (uint32_t i = 0; !sv && i < PROBES; i++)

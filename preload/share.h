@@ -11,7 +11,7 @@
  *				thread that holds it (otr_fd_of() takes it, otr_leave() gives it
  *				back; `owner`) reads or writes it, but for the words that fd.h
  *				reads with otr_get() to decide whether to look at all.
- *	of a call		struct plan (io.c), struct otr_copy (safe.c): on the caller's
+ *	of a call		struct plan (io.c), struct otr_copy (user_copy.c): on the caller's
  *				stack, or taken by compare-and-swap. After the call the
  *				connection is taken again; `life` tells whether it is still it.
  *	of a TLS session	what it sends in place of the caller's bytes: `writer` (tls.c).

@@ -21,7 +21,7 @@
 
 #include "preload/program.h"
 #include "preload/real.h"
-#include "preload/room.h"
+#include "preload/alloc.h"
 #include "preload/sys.h"
 #include "preload/env_lists.h"
 
@@ -286,7 +286,7 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	otr_clock_find();
 	otr_shim.exe = exe ? exe : "";
 	otr_shim.argv = gnu_get_libc_version && argc > 0 ? argv : NULL;
-	if (may_be_here(otr_shim.exe) && !is_refused() && otr_rooms(is_set("OTRACE_SQL_COMMENT")))
+	if (may_be_here(otr_shim.exe) && !is_refused() && otr_alloc_tables(is_set("OTRACE_SQL_COMMENT")))
 		begin_here();
 	if (otr_left_out && is_refused())
 		otr_left_out = 0;

@@ -266,7 +266,7 @@ int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
 int otr_tls_inside(const struct otr_self *self);
 /* Ciphertext of `f` was sent: is its plaintext known? */
 void otr_tls_beside(const struct otr_self *self, struct otr_fd *f);
-/* safe.c */
+/* user_copy.c */
 int otr_is_alone(void); /* has there been one thread alone, for sure? */
 void otr_copies_forked(void);
 /* net.c: a message came, perhaps with descriptors in it. */

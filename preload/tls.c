@@ -18,7 +18,7 @@
 
 #include "preload/inject.h"
 #include "preload/io.h"
-#include "preload/room.h"
+#include "preload/alloc.h"
 #include "preload/shim.h"
 #include "preload/sys.h"
 
@@ -37,9 +37,9 @@ struct otr_tls {
 	char *bytes; /* room for OTR_TLS_RECORD, once it was needed */
 };
 
-int otr_tls_room(void)
+int otr_tls_alloc(void)
 {
-	otr_shim.tls = otr_room(SESSIONS * sizeof(*otr_shim.tls));
+	otr_shim.tls = otr_alloc(SESSIONS * sizeof(*otr_shim.tls));
 	return otr_shim.tls != NULL;
 }
 
@@ -263,7 +263,7 @@ static void prepare(const struct otr_tls_call *c, struct otr_self *self, struct 
 	char header[OTR_HEADER_MAX];
 	size_t at, added;
 
-	if (!f || !may_add(c, t) || !otr_room_once(&t->bytes, OTR_TLS_RECORD))
+	if (!f || !may_add(c, t) || !otr_alloc_once(&t->bytes, OTR_TLS_RECORD))
 		return;
 	added = otr_header_for(self, otr_get(&t->fd), f, &iov, 1, n + OTR_HEADER_MAX <= OTR_TLS_RECORD,
 			       otr_clock_ns(), &at, header);

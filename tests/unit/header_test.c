@@ -15,7 +15,7 @@
 
 #include "preload/header.h"
 #include "preload/inject.h"
-#include "preload/room.h"
+#include "preload/alloc.h"
 #include "preload/shim.h"
 #include "preload/env_lists.h"
 
@@ -48,7 +48,7 @@ int otr_on_other_stack(void)
 	return 0;
 }
 
-void *otr_room_once(void *place, size_t size)
+void *otr_alloc_once(void *place, size_t size)
 {
 	void **at = place;
 

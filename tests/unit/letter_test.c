@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "preload/header.h"
-#include "preload/room.h"
+#include "preload/alloc.h"
 #include "preload/shim.h"
 
 #define BOX (1ull << 32 | 7)
@@ -27,7 +27,7 @@ uint64_t otr_clock_ns(void)
 	return 1000;
 }
 
-void *otr_room_once(void *place, size_t size)
+void *otr_alloc_once(void *place, size_t size)
 {
 	void **at = place;
 

@@ -21,7 +21,7 @@
 #include "preload/comment.h"
 #include "preload/header.h"
 #include "preload/pq.h"
-#include "preload/room.h"
+#include "preload/alloc.h"
 #include "preload/shim.h"
 
 #define FD 7
@@ -49,16 +49,16 @@ void otr_leave(struct otr_self *at)
 	at->inside = 0;
 }
 
-void *otr_room(size_t size)
+void *otr_alloc(size_t size)
 {
 	return calloc(1, size);
 }
 
-void *otr_room_once(void *place, size_t size) /* for texts alone */
+void *otr_alloc_once(void *place, size_t size) /* for texts alone */
 {
 	assert_ptr_equal(place, &otr_shim.pq_texts);
 	if (!otr_shim.pq_texts)
-		otr_shim.pq_texts = otr_room(size);
+		otr_shim.pq_texts = otr_alloc(size);
 	return otr_shim.pq_texts;
 }
 
@@ -281,7 +281,7 @@ static int setup(void **state)
 	otr_shim.pid = 1;
 	SOCKET.kind = OTR_FD_STREAM;
 	SOCKET.inode = 100;
-	assert_true(otr_pq_room(0));
+	assert_true(otr_pq_alloc(0));
 	lib = (struct otr_pq_lib){(uintptr_t)code, (uintptr_t)code + sizeof(code), get_socket,
 				  get_status, get_transaction, get_name, get_name, get_result,
 				  get_tag, get_field, get_pipeline, 0};
@@ -560,7 +560,7 @@ static void comments(void **state)
 
 	(void)state;
 	free(otr_shim.pqs);
-	assert_true(otr_pq_room(1));
+	assert_true(otr_pq_alloc(1));
 	otr_pq_begin(&c);
 	assert_string_equal(c.text, "SELECT 1 /*traceparent='" TP "'*/");
 	inner = c; /* libpq hands it on */

@@ -21,7 +21,7 @@
 
 struct otr_shim otr_shim;
 
-int otr_safe_copy(void *to, const void *from, size_t len)
+int otr_user_copy(void *to, const void *from, size_t len)
 {
 	memcpy(to, from, len);
 	return 1;

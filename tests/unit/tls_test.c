@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "preload/io.h"
-#include "preload/room.h"
+#include "preload/alloc.h"
 #include "preload/shim.h"
 #include "preload/tls.h"
 
@@ -63,12 +63,12 @@ void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 		f->role = dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER;
 }
 
-void *otr_room(size_t size)
+void *otr_alloc(size_t size)
 {
 	return calloc(1, size);
 }
 
-void *otr_room_once(void *place, size_t size) /* for records alone */
+void *otr_alloc_once(void *place, size_t size) /* for records alone */
 {
 	static char record[4][16384];
 
@@ -255,7 +255,7 @@ static void fresh(int known)
 	records = 0;
 	memset(&self, 0, sizeof(self));
 	otr_shim.off = &on;
-	assert_true(otr_tls_room());
+	assert_true(otr_tls_alloc());
 	page.fds[FD].inode = 99;
 	page.fds[FD].kind = OTR_FD_STREAM;
 	page.fds[FD].role = OTR_ROLE_CLIENT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * safe.c - reading what a caller wants sent, before the kernel has said that it can be read.
+ * user_copy.c - reading what a caller wants sent, before the kernel has said that it can be read.
  *
  * write(fd, bad, n) fails with EFAULT: it must not crash here. The kernel is asked page by
  * page, by a call that reads 8 bytes and then refuses what it was asked for.
@@ -21,7 +21,7 @@
 #include "preload/inject.h"
 #include "preload/io.h"
 #include "preload/real.h"
-#include "preload/room.h"
+#include "preload/alloc.h"
 #include "preload/shim.h"
 #include "preload/sys.h"
 
@@ -52,7 +52,7 @@ static int is_readable(struct asked *a, const void *from, size_t len)
 	return 1;
 }
 
-int otr_safe_copy(void *to, const void *from, size_t len)
+int otr_user_copy(void *to, const void *from, size_t len)
 {
 	struct asked a = {.page = 1};
 
@@ -100,7 +100,7 @@ static int cut(struct asked *a, struct iovec *out, const struct iovec *iov, int 
 	return got;
 }
 
-enum otr_head otr_safe_head(const struct otr_out *o, struct otr_seen *seen)
+enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_seen *seen)
 {
 	struct asked a = {.page = 1};
 	int n;
@@ -128,10 +128,10 @@ struct otr_copy {
 /* Of libc since glibc 2.32: has there been one thread alone? */
 static const char *alone;
 
-int otr_copies_room(void)
+int otr_copies_alloc(void)
 {
 	alone = otr_real_symbol("__libc_single_threaded");
-	otr_shim.copies = otr_room(COPIES * sizeof(*otr_shim.copies));
+	otr_shim.copies = otr_alloc(COPIES * sizeof(*otr_shim.copies));
 	return otr_shim.copies != NULL;
 }
 
@@ -230,7 +230,7 @@ static struct otr_copy *claim_whole(int32_t tid)
 {
 	struct otr_copy *c = claim(tid);
 
-	if (!c || otr_room_once(&c->head, OTR_DATA_MAX))
+	if (!c || otr_alloc_once(&c->head, OTR_DATA_MAX))
 		return c;
 	otr_let_go_of(c);
 	return NULL;

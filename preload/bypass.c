@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* past.c - bytes that were moved past otr_out() and otr_in(), and what is owed of a header. */
+/* bypass.c - bytes that were moved past otr_out() and otr_in(), and what is owed of a header. */
 
 #include <alloca.h>
 #include <errno.h>

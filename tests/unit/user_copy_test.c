@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/safe.c preload/inject.c
-/* safe_test.c - what threads send is copied before the call: as much as is looked at, its end,
+// needs: preload/user_copy.c preload/inject.c
+/* user_copy_test.c - what threads send is copied before the call: as much as is looked at, its end,
  * and nothing that cannot be read. */
 
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 
 #include "preload/io.h"
 #include "preload/real.h"
-#include "preload/room.h"
+#include "preload/alloc.h"
 #include "preload/shim.h"
 
 #define SLOTS 256
@@ -34,19 +34,19 @@ void *otr_real_symbol(const char *name)
 	return &single;
 }
 
-void *otr_room(size_t size)
+void *otr_alloc(size_t size)
 {
 	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return at == MAP_FAILED ? NULL : at;
 }
 
-void *otr_room_once(void *place, size_t size)
+void *otr_alloc_once(void *place, size_t size)
 {
 	void **at = place;
 
 	if (!*at)
-		*at = otr_room(size);
+		*at = otr_alloc(size);
 	return *at;
 }
 
@@ -68,7 +68,7 @@ static int begin(void **state)
 	dead = -1;
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (char)(i * 7);
-	return otr_copies_room() ? 0 : -1;
+	return otr_copies_alloc() ? 0 : -1;
 }
 
 static struct otr_copy *keep(int32_t tid, const struct iovec *iov, int n)

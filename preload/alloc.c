@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* room.c - memory: what is made when the library wakes up, and what when it is needed. */
+/* alloc.c - memory: what is made when the library wakes up, and what when it is needed. */
 
-#include "preload/room.h"
+#include "preload/alloc.h"
 
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -12,20 +12,20 @@
 #define ROOMY (256u << 20) /* with less of it we are not there: it is the program's */
 #define PAGE  65536 /* the largest there is */
 
-void *otr_room(size_t size)
+void *otr_alloc(size_t size)
 {
 	return otr_sys_mmap(NULL, size, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
-void *otr_room_once(void *place, size_t size)
+void *otr_alloc_once(void *place, size_t size)
 {
 	void *__attribute__((may_alias)) *at = place;
 	void *made = __atomic_load_n(at, __ATOMIC_ACQUIRE), *other = NULL;
 
 	if (made || otr_shim.sealed)
 		return made;
-	made = otr_room(size);
+	made = otr_alloc(size);
 	if (!made || __atomic_compare_exchange_n(at, &other, made, 0, __ATOMIC_ACQ_REL,
 						 __ATOMIC_ACQUIRE))
 		return made;
@@ -83,8 +83,8 @@ static int make(void)
 	return 1;
 }
 
-int otr_rooms(int comments)
+int otr_alloc_tables(int comments)
 {
-	return most_memory() >= ROOMY && make() && otr_tls_room() && otr_copies_room() &&
-	       otr_pq_room(comments);
+	return most_memory() >= ROOMY && make() && otr_tls_alloc() && otr_copies_alloc() &&
+	       otr_pq_alloc(comments);
 }
