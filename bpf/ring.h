@@ -136,7 +136,7 @@ struct otr_ring {
 	/* 0: nobody tells who did whose work after it was done (R6c); 1: the kernel side would,
 	 * and has not yet; another number each time that it has. */
 	__u32 late;
-	__u32 gen;  /* another one: the process forgets what it knows, see preload/wake.c */
+	__u32 gen;  /* another one: the process forgets what it knows, see preload/reader_change.c */
 	__u32 pad2;
 	/* Who reads, by compare-and-swap; 0: nobody. And when it said last that it lives, on
 	 * CLOCK_MONOTONIC: a pid would be another's in another namespace. See claim.h. */

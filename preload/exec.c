@@ -26,15 +26,15 @@ extern char **environ;
 
 /* The exchange this thread works for, if it can be told; nothing is refreshed. It is this
  * thread's own, so its lists are not written meanwhile. */
-static const struct otr_served *current(uint64_t now, struct otr_span_ids *ids)
+static const struct otr_inbound *current(uint64_t now, struct otr_span_ids *ids)
 {
 	const struct otr_self *self = otr_self_peek();
-	const struct otr_served *sv;
+	const struct otr_inbound *sv;
 	uint32_t seq;
 
 	if (!self || !self->strand.cur.conn)
 		return NULL;
-	sv = otr_served_of(self->strand.cur.conn);
+	sv = otr_inbound_of(self->strand.cur.conn);
 	if (!sv || !otr_ids_read(sv, self->strand.cur.conn, ids, &seq) ||
 	    !otr_xref_open(&self->strand.cur, &sv->exch))
 		return NULL;
@@ -54,7 +54,7 @@ static int choose(struct otr_carry *carry, char *const *env)
 	const struct otr_started *st = &otr_shim.started;
 	uint64_t now = otr_clock_ns();
 	struct otr_span_ids ids;
-	const struct otr_served *sv = current(now, &ids);
+	const struct otr_inbound *sv = current(now, &ids);
 	const char *parent;
 
 	if (!sv && !otr_run_over(st, otr_get(&otr_shim.alone), now))

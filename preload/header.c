@@ -99,7 +99,7 @@ __attribute__((noinline)) static uint16_t keep_list(char *to, size_t most, const
 	return (uint16_t)len;
 }
 
-static void take_ids(struct otr_span_ids *ids, struct otr_served *sv, const struct iovec *iov, int n)
+static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const struct iovec *iov, int n)
 {
 	char text[128];
 	struct otr_want want[WANTED] = {
@@ -119,17 +119,17 @@ static void take_ids(struct otr_span_ids *ids, struct otr_served *sv, const stru
 		ids->baggage_len = keep_list(sv->baggage, sizeof(sv->baggage), "baggage", iov, n);
 }
 
-void otr_served_ids(struct otr_served *sv, const struct otr_fd *f, const struct iovec *iov,
+void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov,
 		    int n)
 {
 	struct otr_span_ids ids = {
 		.layer = f->layer, .let_go = f->let_go, .foreign = f->foreign};
 
-	if (!otr_served_lock(sv, f->inode))
+	if (!otr_inbound_lock(sv, f->inode))
 		return; /* it is another connection's by now */
 	take_ids(&ids, sv, iov, n);
 	otr_share_put(&sv->ids, &ids, sizeof(ids));
-	otr_served_unlock(sv);
+	otr_inbound_unlock(sv);
 }
 
 static char *put(char *out, const char *text, size_t len)
@@ -242,7 +242,7 @@ static int is_told_later(void)
 	       are_told(ring);
 }
 
-static int choose_served(struct otr_cause *cause, const struct otr_served *sv,
+static int choose_served(struct otr_cause *cause, const struct otr_inbound *sv,
 			 struct origin *out)
 {
 	if (!sv)
@@ -263,7 +263,7 @@ static int choose_served(struct otr_cause *cause, const struct otr_served *sv,
 }
 
 /* The trace these bytes are in; 0: it cannot be told. */
-static int choose_trace(struct otr_cause *cause, const struct otr_served *sv,
+static int choose_trace(struct otr_cause *cause, const struct otr_inbound *sv,
 			struct origin *out)
 {
 	out->state_len = out->baggage_len = 0;
@@ -307,7 +307,7 @@ static int choose_span(struct otr_fd *f, const struct origin *from)
 size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out)
 {
 	struct otr_cause *cause = &f->cause;
-	const struct otr_served *sv = otr_served_of(cause->parent.conn);
+	const struct otr_inbound *sv = otr_inbound_of(cause->parent.conn);
 	const char *begin = out;
 	struct origin from;
 
@@ -321,7 +321,7 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 	out = otr_hex(out, &cause->flags, 1);
 	out = put(out, "\r\n", 2);
 	out = put_lists(out, &from, iov, n);
-	if (cause->parent.conn && !otr_served_same(sv, cause->parent.conn, from.seq))
+	if (cause->parent.conn && !otr_inbound_same(sv, cause->parent.conn, from.seq))
 		return 0; /* its next request was read meanwhile, by another thread */
 	cause->ids = OTR_IDS_INJECTED;
 	return (size_t)(out - begin);
@@ -329,7 +329,7 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 
 int otr_header_may(const struct otr_fd *f)
 {
-	const struct otr_served *sv = otr_served_of(f->cause.parent.conn);
+	const struct otr_inbound *sv = otr_inbound_of(f->cause.parent.conn);
 
 	if (!f->let_next)
 		return 1;

@@ -9,7 +9,7 @@
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 /* The ids of the exchange that begins on `f`, by the head that came. */
-void otr_served_ids(struct otr_served *sv, const struct otr_fd *f, const struct iovec *iov,
+void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov,
 		    int n);
 /* Is a trace with this id sampled? See bpf/ring.h. */
 int otr_sampled(const uint8_t trace_id[16], uint64_t threshold);

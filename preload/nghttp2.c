@@ -77,7 +77,7 @@ static const struct otr_xref *current(struct otr_strand *st)
 }
 
 /* Its span, unless another thread reads the next request of its connection meanwhile. */
-static int name_served(struct otr_named *out, const struct otr_served *sv, uint64_t conn)
+static int name_served(struct otr_named *out, const struct otr_inbound *sv, uint64_t conn)
 {
 	struct otr_span_ids ids;
 	uint32_t seq;
@@ -92,7 +92,7 @@ static int name_served(struct otr_named *out, const struct otr_served *sv, uint6
 	out->baggage_len = ids.baggage_len;
 	otr_share_text(out->state, sv->state, ids.state_len);
 	otr_share_text(out->baggage, sv->baggage, ids.baggage_len);
-	return otr_served_same(sv, conn, seq);
+	return otr_inbound_same(sv, conn, seq);
 }
 
 /* Whose spans nobody here may see is told of it: so it is to be one itself. Once. */
@@ -130,7 +130,7 @@ static int name_started(struct otr_named *out)
 static int name(struct otr_named *out, struct otr_self *self)
 {
 	const struct otr_xref *by = current(&self->strand);
-	const struct otr_served *sv = by ? otr_served_of(by->conn) : NULL;
+	const struct otr_inbound *sv = by ? otr_inbound_of(by->conn) : NULL;
 
 	if (by)
 		return sv && name_served(out, sv, by->conn);

@@ -32,11 +32,11 @@ int otr_is_told(uint32_t flag);
 void *otr_ring_reserve(uint32_t size, uint64_t *place);
 void otr_ring_commit(uint64_t place);
 
-/* wake.c: another agent reads the ring. Forgets what was known of connections and exchanges;
+/* reader_change.c: another agent reads the ring. Forgets what was known of connections and exchanges;
  * returns 0 where another thread does, this moment. */
-int otr_wake_up(void);
+int otr_reader_changed(void);
 /* In a child whose maker was asleep, or has not yet seen that it is awake: the same. */
-void otr_wake_child(const struct otr_ring *makers);
+void otr_reader_changed_child(const struct otr_ring *makers);
 void otr_self_again(struct otr_self *self);
 /* It may have begun while nobody looked: where it is in what it says is not known. */
 static inline int otr_fd_is_late(const struct otr_fd *f)

@@ -10,11 +10,11 @@
 void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent,
 		     enum otr_evidence why)
 {
-	const struct otr_served *sv;
+	const struct otr_inbound *sv;
 
 	if (why == OTR_EVIDENCE_NONE)
 		return;
-	sv = otr_served_of(parent->conn);
+	sv = otr_inbound_of(parent->conn);
 	cause->parent.conn = parent->conn;
 	cause->parent.pos = parent->pos;
 	cause->parent.dir = OTR_DIR_IN;
@@ -24,7 +24,7 @@ void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent,
 }
 
 /* The name of its span, for the children that are started for it. */
-static void name(struct otr_cause *cause, const struct otr_served *sv, uint64_t conn)
+static void name(struct otr_cause *cause, const struct otr_inbound *sv, uint64_t conn)
 {
 	struct otr_span_ids ids;
 	uint32_t seq;
@@ -60,7 +60,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		    struct otr_cause *cause)
 {
 	struct otr_strand *st = &self->strand;
-	struct otr_served *sv = otr_served_make(f->inode);
+	struct otr_inbound *sv = otr_inbound_make(f->inode);
 	struct otr_xref ref = {.conn = f->inode, .pos = pos};
 
 	if (!otr_get(&otr_shim.alone))
@@ -80,7 +80,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		otr_r1_first(st, &otr_shim.proc, &sv->exch, &ref,
 			     otr_exch_of(st->mine.conn), f->nonblock,
 			     (uint64_t)self->tid, now);
-		otr_served_ids(sv, f, iov, n);
+		otr_inbound_ids(sv, f, iov, n);
 		name(cause, sv, f->inode);
 	} else {
 		ref.pos = f->way[OTR_DIR_IN].pos;
@@ -106,7 +106,7 @@ static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t 
 /* Was what this is asked for let go? Nobody's is where those who begin now are. */
 static int is_untold(uint64_t parent)
 {
-	const struct otr_served *sv = otr_served_of(parent);
+	const struct otr_inbound *sv = otr_inbound_of(parent);
 
 	return parent ? sv && otr_get(&sv->ids.let_go) : otr_ring_is_behind();
 }

@@ -15,7 +15,7 @@
  *				stack, or taken by compare-and-swap. After the call the
  *				connection is taken again; `life` tells whether it is still it.
  *	of a TLS session	what it sends in place of the caller's bytes: `writer` (tls.c).
- *	of an exchange		struct otr_served: its writer makes `seq` odd; readers copy, then
+ *	of an exchange		struct otr_inbound: its writer makes `seq` odd; readers copy, then
  *				look whether `seq` has moved. struct otr_exch and otr_proc_state: one
  *				word a fact, atomic (bpf/causality_state.h).
  *	of the process		words of struct otr_shim: otr_get(), otr_put().

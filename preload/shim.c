@@ -227,7 +227,7 @@ static int begin_anew(void)
 	if (otr_shim.alone)
 		otr_passes_on(); /* who made us does */
 	otr_shim.off = &otr_shim.idle;
-	otr_wake_child(otr_ring_now());
+	otr_reader_changed_child(otr_ring_now());
 	if (otr_ring_now())
 		otr_shim.maker = otr_ring_now();
 	otr_shim.ring = NULL;
@@ -239,7 +239,7 @@ static int begin_anew(void)
 		return 0;
 	}
 	begin(); /* from here on other threads are seen, too: soon */
-	otr_self_forked();
+	otr_threads_forked();
 	return 1;
 }
 
@@ -321,7 +321,7 @@ struct otr_self *otr_enter(void)
 
 	if (__atomic_load_n(otr_shim.alive, __ATOMIC_ACQUIRE) != OTR_ALIVE_YES && !begin_anew())
 		return NULL;
-	if (is_reader_new() && !otr_wake_up())
+	if (is_reader_new() && !otr_reader_changed())
 		return NULL;
 	self = otr_self_now();
 	if (!self || (self->inside && !was_left(self, frame)))

@@ -19,7 +19,7 @@
 #include "bpf/ring.h"
 #include "preload/dial.h"
 #include "preload/environ.h"
-#include "preload/serve.h"
+#include "preload/inbound.h"
 #include "preload/share.h"
 #include "preload/request_boundary.h"
 
@@ -189,7 +189,7 @@ struct otr_shim {
 	uint32_t owing; /* connections on which a part of a header still has to go */
 	uint32_t *homes; /* by inode: number + 1 */
 	struct otr_header *headers;
-	struct otr_served *served;
+	struct otr_inbound *served;
 	struct otr_self *selves;
 	struct otr_proc_state proc;
 	struct otr_notify_slot notify_slots[OTR_NOTIFY_SLOTS];
@@ -231,10 +231,10 @@ static inline void otr_before(int fd)
 		otr_offer_early(fd);
 }
 
-/* strand.c */
+/* pthread.c */
 struct otr_self *otr_self_now(void);
 const struct otr_self *otr_self_peek(void); /* as it is, or NULL */
-void otr_self_forked(void);
+void otr_threads_forked(void);
 int otr_has_ended(int32_t tid); /* a thread of ours */
 
 /* clock.c: CLOCK_MONOTONIC, whatever the program is made to believe. */

@@ -1,95 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * thread.c - threads that are made for a request (R7): what their maker works for goes with
- * them, weakly.
+ * pthread.c - the threads of the process, each with a slot in a table.
  *
- * Who works for nobody makes threads as without us. For others a small note waits in a table
- * for the new thread, which takes it before it begins, and leaves no frame of ours on its
- * stack. Where the table is full the thread knows nothing.
+ * A thread's slot is found once, by a pointer in its own storage. Nobody tells us that a
+ * thread has ended: its slot is taken by another when the table runs short, after asking
+ * the kernel whether it lives.
  */
 
-#include <errno.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include "preload/real.h"
 #include "preload/shim.h"
+#include "preload/sys.h"
 
-struct note {
-	int32_t taken; /* the process that uses it; 0, or of who forked us: free */
-	void *(*run)(void *);
-	void *arg;
-	struct otr_strand strand;
-};
+static __thread struct otr_self *mine __attribute__((tls_model("initial-exec")));
+/* Calls of a thread without a slot: it asks for one seldom, since the kernel is asked then. */
+static __thread uint32_t without __attribute__((tls_model("initial-exec")));
+#define SELDOM 1024
 
-static struct note notes[64];
-
-static struct note *take_note(void)
+static int take(struct otr_self *at, int32_t was, int32_t tid)
 {
+	return __atomic_compare_exchange_n(&at->tid, &was, tid, 0, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
+
+int otr_has_ended(int32_t tid)
+{
+	return !otr_get(&otr_shim.sealed) &&
+	       otr_sys(SYS_tgkill, otr_shim.pid, tid, 0) < 0;
+}
+
+static struct otr_self *find_slot(int32_t tid)
+{
+	struct otr_self *at;
 	int32_t was;
 
-	for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++) {
-		was = otr_get(&notes[i].taken);
-		if (was != otr_shim.pid &&
-		    __atomic_compare_exchange_n(&notes[i].taken, &was, otr_shim.pid, 0,
-						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-			return &notes[i];
-	}
+	for (int pass = 0; pass < 2; pass++)
+		for (uint32_t i = 0; i < 16; i++) {
+			at = &otr_shim.selves[((uint32_t)tid + i * 61) % OTR_STRANDS];
+			if (!otr_get(&at->tid) && take(at, 0, tid))
+				return at;
+			was = otr_get(&at->tid);
+			if (pass && otr_has_ended(was) && take(at, was, tid))
+				return at;
+		}
 	return NULL;
 }
 
-static void leave_note(struct note *note)
+struct otr_self *otr_self_now(void)
 {
-	__atomic_store_n(&note->taken, 0, __ATOMIC_RELEASE);
-}
+	struct otr_self *at = mine;
 
-static void *begin(void *arg)
-{
-	struct note *note = arg;
-	void *(*run)(void *) = note->run;
-	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
-
-	arg = note->arg;
-	if (self) {
-		self->strand = note->strand;
-		otr_leave(self);
-	}
-	leave_note(note);
-	return run(arg);
-}
-
-/* What the thread is to know; NULL: nothing, or nowhere to keep it. */
-static struct note *write_note(void *(*run)(void *), void *arg)
-{
-	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
-	struct otr_strand child = {.cur.conn = 0};
-	struct note *note = NULL;
-
-	if (!self)
+	if (at || otr_get(&otr_shim.sealed) || (without && without++ % SELDOM))
+		return at;
+	at = find_slot((int32_t)otr_sys(SYS_gettid));
+	if (!at) {
+		without++;
 		return NULL;
-	otr_refresh(&self->strand, otr_exch_of(self->strand.cur.conn));
-	otr_r7_clone(&self->strand, &child, OTR_EVIDENCE_CLONE);
-	if (child.cur.conn)
-		note = take_note();
-	if (note) {
-		note->run = run;
-		note->arg = arg;
-		note->strand = child;
 	}
-	otr_leave(self);
-	return note;
+	without = 0;
+	__atomic_load_n(&at->inside, __ATOMIC_ACQUIRE); /* of the thread that had it last */
+	at->inside = 0;
+	at->n_held = 0; /* whoever wants them finds that their holder has ended */
+	at->tls_frame = 0;
+	memset(&at->strand, 0, sizeof(at->strand));
+	mine = at;
+	return at;
 }
 
-int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+const struct otr_self *otr_self_peek(void)
 {
-	int error = errno, rc;
-	struct note *note = write_note(run, arg);
+	return mine;
+}
 
-	errno = error;
-	if (!note)
-		return otr_real.pthread_create(thread, attr, run, arg);
-	rc = otr_real.pthread_create(thread, attr, begin, note);
-	if (rc)
-		leave_note(note); /* nobody will take it */
-	return rc;
+/* In the child of a fork its one thread is another; its current is its maker's, weak. */
+void otr_threads_forked(void)
+{
+	struct otr_strand kept = {.cur.conn = 0};
+
+	if (!mine)
+		return;
+	mine->inside = 0;
+	mine->n_held = 0;
+	mine->tid = (int32_t)otr_sys(SYS_gettid);
+	otr_r7_clone(&mine->strand, &kept, OTR_EVIDENCE_CLONE);
+	mine->strand = kept;
+	otr_put(&otr_shim.proc.open, kept.cur.conn != 0); /* what a weak one is trusted with */
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/env_lists.c preload/header.c preload/inject.c preload/environ.c preload/serve.c
+// needs: preload/env_lists.c preload/header.c preload/inject.c preload/environ.c preload/inbound.c
 /* header_test.c - which trace and which span a header names, and whether it is sampled. */
 
 #include <setjmp.h>
@@ -27,7 +27,7 @@
 
 struct otr_shim otr_shim;
 static struct otr_ring ring;
-static struct otr_served *served; /* by connection 4 */
+static struct otr_inbound *served; /* by connection 4 */
 static struct otr_fd fd;
 static char text[OTR_HEADER_MAX + 1];
 
@@ -67,7 +67,7 @@ static int begin(void **state)
 	otr_shim.proc.open = 0;
 	otr_shim.ring = &ring;
 	me = NULL;
-	served = otr_served_make(4);
+	served = otr_inbound_make(4);
 	return served ? 0 : -1;
 }
 
@@ -85,7 +85,7 @@ static void serves(const char *head, int let_go)
 
 	fd.inode = 4;
 	fd.let_go = (uint8_t)let_go;
-	otr_served_ids(served, &fd, &iov, 1);
+	otr_inbound_ids(served, &fd, &iov, 1);
 	fd.let_go = 0;
 	fd.cause.parent.conn = 4;
 }

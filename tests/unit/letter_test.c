@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/rules.c preload/serve.c
+// needs: preload/rules.c preload/inbound.c
 /* letter_test.c - a loop is woken, or reads, while another thread has what is known of that. */
 
 #include <setjmp.h>
@@ -60,7 +60,7 @@ void otr_may_sleep(void)
 {
 }
 
-void otr_served_ids(struct otr_served *sv, const struct otr_fd *f, const struct iovec *iov, int n)
+void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov, int n)
 {
 	(void)sv, (void)f, (void)iov, (void)n;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wake.c - another agent reads the ring from now on: it knows nothing of what was told, and
+ * reader_change.c - another agent reads the ring from now on: it knows nothing of what was told, and
  * while nobody read, connections went on without us.
  *
  * So each connection is told anew, where it is; nothing is put into one that may be in the
@@ -39,7 +39,7 @@ static void empty(void *room, size_t size)
 		memset(room, 0, size); /* the program has its memory locked */
 }
 
-void otr_wake_child(const struct otr_ring *makers)
+void otr_reader_changed_child(const struct otr_ring *makers)
 {
 	if (!makers || (!makers->off && makers->gen == otr_shim.gen))
 		return;
@@ -62,7 +62,7 @@ static void forget(struct otr_ring *ring)
 	sh->alone = 1;	     /* what it was started for has long been told of */
 }
 
-int otr_wake_up(void)
+int otr_reader_changed(void)
 {
 	struct otr_ring *ring = otr_ring_now();
 	uint8_t yes = OTR_ALIVE_YES;

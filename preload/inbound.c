@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * serve.c - inbound exchanges and notify slots, by name, in tables without locks.
+ * inbound.c - inbound exchanges and notify slots, by name, in tables without locks.
  *
  * A place is taken by compare-and-swap of its key. Where there is none left, one whose
  * exchange is over goes; else the newcomer is not followed.
@@ -14,12 +14,12 @@
 
 #define PROBES 8
 
-static struct otr_served *place(uint64_t conn, uint32_t i)
+static struct otr_inbound *place(uint64_t conn, uint32_t i)
 {
 	return &otr_get(&otr_shim.served)[(otr_ring_hash(conn) + i) % OTR_EXCHS];
 }
 
-struct otr_served *otr_served_of(uint64_t conn)
+struct otr_inbound *otr_inbound_of(uint64_t conn)
 {
 	if (!__atomic_load_n(&otr_shim.served, __ATOMIC_ACQUIRE))
 		return NULL;
@@ -29,7 +29,7 @@ struct otr_served *otr_served_of(uint64_t conn)
 	return NULL;
 }
 
-int otr_served_lock(struct otr_served *sv, uint64_t conn)
+int otr_inbound_lock(struct otr_inbound *sv, uint64_t conn)
 {
 	uint32_t seq = __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE);
 
@@ -39,51 +39,51 @@ int otr_served_lock(struct otr_served *sv, uint64_t conn)
 		return 0;
 	if (otr_get(&sv->conn) == conn)
 		return 1;
-	otr_served_unlock(sv);
+	otr_inbound_unlock(sv);
 	return 0;
 }
 
-void otr_served_unlock(struct otr_served *sv)
+void otr_inbound_unlock(struct otr_inbound *sv)
 {
 	OTR_YIELD();
 	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_RELEASE);
 }
 
-int otr_served_same(const struct otr_served *sv, uint64_t conn, uint32_t seq)
+int otr_inbound_same(const struct otr_inbound *sv, uint64_t conn, uint32_t seq)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return otr_get(&sv->conn) == conn && !(seq & 1) && otr_get(&sv->seq) == seq;
 }
 
-int otr_ids_read(const struct otr_served *sv, uint64_t conn, struct otr_span_ids *out, uint32_t *seq)
+int otr_ids_read(const struct otr_inbound *sv, uint64_t conn, struct otr_span_ids *out, uint32_t *seq)
 {
 	*seq = __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE);
 	otr_share_get(out, &sv->ids, sizeof(*out));
-	return otr_served_same(sv, conn, *seq) && out->has_ids;
+	return otr_inbound_same(sv, conn, *seq) && out->has_ids;
 }
 
 /* A place whose connection was `was` is `conn`'s from now on. */
-static struct otr_served *take(struct otr_served *sv, uint64_t was, uint64_t conn)
+static struct otr_inbound *take(struct otr_inbound *sv, uint64_t was, uint64_t conn)
 {
 	static const struct otr_span_ids none;
 	static const struct otr_exch closed;
 
-	if (!otr_served_lock(sv, was))
+	if (!otr_inbound_lock(sv, was))
 		return NULL;
 	otr_share_put(&sv->exch, &closed, sizeof(sv->exch));
 	otr_share_put(&sv->ids, &none, sizeof(sv->ids));
 	__atomic_store_n(&sv->conn, conn, __ATOMIC_RELEASE);
-	otr_served_unlock(sv);
+	otr_inbound_unlock(sv);
 	return sv;
 }
 
-struct otr_served *otr_served_make(uint64_t conn)
+struct otr_inbound *otr_inbound_make(uint64_t conn)
 {
-	struct otr_served *sv;
+	struct otr_inbound *sv;
 
 	if (!otr_alloc_once(&otr_shim.served, OTR_EXCHS * sizeof(*sv)))
 		return NULL;
-	sv = otr_served_of(conn);
+	sv = otr_inbound_of(conn);
 	for (uint32_t i = 0; !sv && i < PROBES; i++)
 		if (!otr_get(&place(conn, i)->conn))
 			sv = take(place(conn, i), 0, conn);
@@ -95,7 +95,7 @@ struct otr_served *otr_served_make(uint64_t conn)
 
 struct otr_exch *otr_exch_of(uint64_t conn)
 {
-	struct otr_served *sv = otr_served_of(conn);
+	struct otr_inbound *sv = otr_inbound_of(conn);
 
 	return sv ? &sv->exch : NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/wake.c
-/* wake_test.c - another agent reads the ring: what is forgotten, what is kept, whom children
+// needs: preload/reader_change.c
+/* reader_change_test.c - another agent reads the ring: what is forgotten, what is kept, whom children
  * are told of. */
 
 #include <setjmp.h>
@@ -15,7 +15,7 @@
 
 #include "preload/shim.h"
 
-#define ROOM (OTR_EXCHS * sizeof(struct otr_served))
+#define ROOM (OTR_EXCHS * sizeof(struct otr_inbound))
 
 struct otr_shim otr_shim;
 static struct otr_ring ring;
@@ -53,7 +53,7 @@ static void all_is_forgotten(void **state)
 
 	(void)state;
 	strcpy(ring.session, "otrace-1-2.abc");
-	assert_true(otr_wake_up());
+	assert_true(otr_reader_changed());
 	assert_int_equal(otr_shim.gen, 1);
 	assert_int_equal(alive, OTR_ALIVE_YES);
 	assert_int_equal(otr_shim.served[7].conn, 0);
@@ -77,7 +77,7 @@ static void one_thread_does(void **state)
 {
 	(void)state;
 	alive = OTR_ALIVE_BEGUN;
-	assert_false(otr_wake_up());
+	assert_false(otr_reader_changed());
 	assert_int_equal(otr_shim.served[7].conn, 9);
 	assert_int_equal(otr_shim.gen, 0);
 }
@@ -102,17 +102,17 @@ static void a_session_that_is_none(void **state)
 static void a_child(void **state)
 {
 	(void)state;
-	otr_wake_child(NULL);
+	otr_reader_changed_child(NULL);
 	otr_shim.gen = 1;
-	otr_wake_child(&ring);
+	otr_reader_changed_child(&ring);
 	assert_int_equal(otr_shim.gen, 1);
 	assert_int_equal(otr_shim.served[7].conn, 9);
 	ring.off = 1;
-	otr_wake_child(&ring);
+	otr_reader_changed_child(&ring);
 	assert_int_equal(otr_shim.gen, 2);
 	assert_int_equal(otr_shim.served[7].conn, 0);
 	ring.off = 0; /* it was switched on, and has not been told yet */
-	otr_wake_child(&ring);
+	otr_reader_changed_child(&ring);
 	assert_int_equal(otr_shim.gen, 3);
 }
 
