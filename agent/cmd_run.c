@@ -179,7 +179,7 @@ static int open_all(struct run *r, struct otr_err *err)
 }
 
 /* Traced from here on; then CMD may go. Returns 0, or CMD's failed execution's status. */
-static int let_go(struct run *r, int bad, struct otr_err *err)
+static int release(struct run *r, int bad, struct otr_err *err)
 {
 	int why = 0;
 
@@ -268,7 +268,7 @@ static int trace(struct run *r, struct otr_err *err)
 		otr_err_set(err, "pidfd_open: %s", strerror(errno));
 		return fail(err, OTR_EXIT_RUN_FAILED);
 	}
-	status = let_go(r, bad, err);
+	status = release(r, bad, err);
 	close(bad);
 	if (status) {
 		close(r->go);

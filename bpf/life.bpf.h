@@ -158,7 +158,7 @@ static __always_inline void otr_ended(struct sock *sk, struct otr_conn *c)
 {
 	int err = BPF_CORE_READ(sk, sk_err);
 
-	if (!c->told && !c->let_go)
+	if (!c->told && !c->shed)
 		return;
 	if (err)
 		c->error = err;

@@ -74,7 +74,7 @@ struct otr_conn {
 	__u8 pair;	/* an unnamed AF_UNIX pair: a notify slot (R9) */
 	__u8 nonblock;
 	__u8 seen_open;
-	__u8 let_go; /* the exchange going on is not told: no CPU for it */
+	__u8 shed; /* the exchange going on is not told: no CPU for it */
 	__u8 opening;	/* enum otr_opening */
 	__u8 by_lib;	/* enum otr_by_lib */
 	__u8 dialed_why; /* enum otr_evidence */

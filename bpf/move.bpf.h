@@ -44,7 +44,7 @@ static __always_inline void otr_end_run(struct otr_conn *c, __u8 dir, __u8 eof,
 	__u64 key = otr_dir_key(c->inode, dir);
 	struct otr_flow *f = &c->flow[dir & 1];
 
-	if (!c->let_go && c->by_lib != OTR_BY_LIB_ALL && (f->cut || eof || c->error))
+	if (!c->shed && c->by_lib != OTR_BY_LIB_ALL && (f->cut || eof || c->error))
 		otr_emit_run(c, dir, eof, now);
 	if (f->cut)
 		bpf_map_delete_elem(&otr_runs, &key);
@@ -119,12 +119,12 @@ static __always_inline int otr_asks(const struct otr_conn *c, __u8 dir)
 
 /* Over its CPU budget the agent lets requests go: each whole, with its answer, so that
  * none is seen by half. Causality goes on: what is traced later needs it. */
-static __always_inline void otr_let_go(struct otr_conn *c, const struct otr_move *mv)
+static __always_inline void otr_shed(struct otr_conn *c, const struct otr_move *mv)
 {
 	if (!mv->first || !otr_asks(c, mv->dir) || c->role == OTR_ROLE_UNKNOWN)
 		return;
-	c->let_go = otr_ctl.paused != 0;
-	if (c->let_go && c->flow[mv->dir & 1].capture != OTR_CAPTURE_MUTE)
+	c->shed = otr_ctl.paused != 0;
+	if (c->shed && c->flow[mv->dir & 1].capture != OTR_CAPTURE_MUTE)
 		otr_lost(OTR_LOSS_BUDGET);
 }
 
@@ -146,7 +146,7 @@ static __noinline void otr_tell_open(struct otr_task *t, struct sock *sk,
 	__u32 fresh[2] = {};
 
 	c->tgid = t->tgid;
-	if (c->told || !c->inode || c->let_go)
+	if (c->told || !c->inode || c->shed)
 		return;
 	c->told = 1;
 	if (mv->dir == OTR_DIR_OUT)
@@ -181,7 +181,7 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 	if (mv->first)
 		otr_begin_run(c, mv); /* and ends the last one, let go or not */
 	if (!has_lib)
-		otr_let_go(c, mv);
+		otr_shed(c, mv);
 	if (!c->told || c->tgid != t->tgid)
 		otr_tell_open(t, sk, c, mv);
 	if (c->role == OTR_ROLE_UNKNOWN && !c->pair)
@@ -193,8 +193,8 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 	f->last_ns = mv->now;
 	otr_rules(t, c, mv, &cause, &strand);
 
-	f->frames.lost |= c->let_go | has_lib; /* it is not walked along */
-	if (has_lib || f->capture == OTR_CAPTURE_MUTE || c->let_go)
+	f->frames.lost |= c->shed | has_lib; /* it is not walked along */
+	if (has_lib || f->capture == OTR_CAPTURE_MUTE || c->shed)
 		return; /* counted in `total`: nobody reads its runs */
 	otr_find_bytes(mv, regs);
 	if (f->total == mv->moved && otr_open(c, mv) == OTR_OPENING_HTTP2)

@@ -74,7 +74,7 @@ enum otr_shim_count {
 	OTR_SHIM_CUT_SHORT,   /* the kernel took less than the request line, or might not take all of ours */
 	OTR_SHIM_DENIED,      /* to a host that is to get none */
 	OTR_SHIM_NAMELESS,    /* not observed, and nothing above it that could be named */
-	OTR_SHIM_LET_GO,      /* requests that began while `paused`, and their answers */
+	OTR_SHIM_SHED,      /* requests that began while `paused`, and their answers */
 	OTR_SHIM_BEHIND,      /* requests that began while most of the ring was full, likewise */
 	OTR_SHIM_UNPROVED,    /* where it is not proved that a request begins: preload/proof.h */
 	OTR_SHIM_COUNTS,
@@ -124,7 +124,7 @@ struct otr_ring {
 
 	/* Written by the process. */
 	__u64 head; /* next free place, ever growing */
-	__u32 passes_on; /* 1: it asks others, or has started children while it served */
+	__u32 propagates; /* 1: it asks others, or has started children while it served */
 	__u32 pad1;
 	__u64 counts[OTR_SHIM_COUNTS];
 

@@ -65,7 +65,7 @@ static size_t make(struct otr_self *self, struct otr_fd *f, const struct iovec *
 	otr_rules_ask(self, f, now);
 	len = otr_header_make(f, iov, n, out);
 	if (!len)
-		otr_count(f->let_next ? OTR_SHIM_NAMELESS : OTR_SHIM_UNKNOWN);
+		otr_count(f->shed_next ? OTR_SHIM_NAMELESS : OTR_SHIM_UNKNOWN);
 	return len;
 }
 
@@ -83,7 +83,7 @@ static size_t fit(struct otr_fd *f, size_t at, size_t added, size_t room)
  * its bytes need not be looked at. */
 static int is_nameless(struct otr_self *self, struct otr_fd *f, uint64_t now)
 {
-	if (!otr_lets_go(f, OTR_DIR_OUT) || otr_is_told(OTR_RING_NO_OBSERVE))
+	if (!otr_will_shed(f, OTR_DIR_OUT) || otr_is_told(OTR_RING_NO_OBSERVE))
 		return 0;
 	otr_rules_ask(self, f, now);
 	return !otr_header_may(f);

@@ -162,7 +162,7 @@ static int is_bare(char *const *env)
 	if (otr_get(&otr_shim.sealed) || !env)
 		return 1;
 	if (!otr_is_off() && otr_get(&otr_shim.alone))
-		otr_passes_on();
+		otr_mark_propagates();
 	bare = otr_on_other_stack();
 	errno = error;
 	return bare;

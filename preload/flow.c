@@ -69,34 +69,34 @@ static int want_of_cpu(int dir)
 	       (dir == OTR_DIR_IN && otr_ring_is_behind());
 }
 
-/* The counterpart of otr_let_go() there: a request goes with its answer, so that none is
+/* The counterpart of otr_shed() there: a request goes with its answer, so that none is
  * seen by half; causality goes on. */
-int otr_lets_go(const struct otr_fd *f, int dir)
+int otr_will_shed(const struct otr_fd *f, int dir)
 {
 	const struct otr_ring *ring = otr_ring_now();
 	int begins = f->last_dir != dir && asks(f, dir);
 
 	if (!begins && f->last_dir != OTR_DIR_NONE)
-		return f->let_go;
+		return f->shed;
 	if (f->has_cause)
-		return f->let_next;
+		return f->shed_next;
 	return otr_is_told(OTR_RING_NO_OBSERVE) || (begins && ring && want_of_cpu(dir));
 }
 
 /* Counted where it is for want of CPU. It may have been decided when its cause was asked. */
-static void let_go(struct otr_fd *f, int dir, int first, int go)
+static void shed(struct otr_fd *f, int dir, int first, int go)
 {
-	otr_put(&f->let_go, (uint8_t)go);
+	otr_put(&f->shed, (uint8_t)go);
 	if (go && first && asks(f, dir) &&
 	    f->way[dir].capture != OTR_CAPTURE_MUTE && !otr_is_told(OTR_RING_NO_OBSERVE))
 		otr_count(otr_get(&otr_shim.behind) && !otr_ring_now()->paused ? OTR_SHIM_BEHIND :
-								      OTR_SHIM_LET_GO);
+								      OTR_SHIM_SHED);
 }
 
-void otr_passes_on(void)
+void otr_mark_propagates(void)
 {
-	if (otr_ring_now() && !otr_ring_now()->passes_on)
-		otr_ring_now()->passes_on = 1;
+	if (otr_ring_now() && !otr_ring_now()->propagates)
+		otr_ring_now()->propagates = 1;
 }
 
 /* Does nobody need to know whom this request is for? It is let go as the one before it was,
@@ -104,7 +104,7 @@ void otr_passes_on(void)
 static int is_nobodys(const struct otr_fd *f, const struct iovec *iov, int n)
 {
 	return f->last_dir == OTR_DIR_OUT && want_of_cpu(OTR_DIR_IN) &&
-	       (!otr_ring_now()->passes_on || !otr_head_has(iov, n, "traceparent"));
+	       (!otr_ring_now()->propagates || !otr_head_has(iov, n, "traceparent"));
 }
 
 /* The same of one that goes out, while its strand works for nobody who is known. */
@@ -112,7 +112,7 @@ int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f)
 {
 	const struct otr_asked *asked = &f->asked;
 
-	return f->let_go && f->role == OTR_ROLE_CLIENT && f->layer == OTR_LAYER_SOCKET &&
+	return f->shed && f->role == OTR_ROLE_CLIENT && f->layer == OTR_LAYER_SOCKET &&
 	       !f->opaque && f->last_dir == OTR_DIR_IN && otr_ring_now() && otr_ring_now()->paused &&
 	       otr_get(&otr_shim.alone) && !self->strand.cur.conn && !f->has_cause && !asked->pending &&
 	       !asked->has_born && !asked->claim.conn && !otr_tls_inside(self);
@@ -125,19 +125,19 @@ static int begins_unseen(const struct otr_self *self, const struct otr_fd *f, in
 					    dir == OTR_DIR_OUT && otr_asks_unseen(self, f);
 }
 
-int otr_passes_by(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
+int otr_shed_fast_path(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
 		  const struct iovec *iov, int n)
 {
 	struct otr_strand *st = &self->strand;
 
-	if (!f->let_go || !otr_ring_now() || f->opaque || otr_tls_inside(self))
+	if (!f->shed || !otr_ring_now() || f->opaque || otr_tls_inside(self))
 		return 0;
 	if (f->last_dir != dir && asks(f, dir)) {
 		if (!begins_unseen(self, f, dir, iov, n))
 			return 0;
-		let_go(f, dir, 1, OTR_LET_GO_UNSEEN);
+		shed(f, dir, 1, OTR_SHED_ALL);
 	}
-	if (f->let_go != OTR_LET_GO_UNSEEN)
+	if (f->shed != OTR_SHED_ALL)
 		return 0;
 	if (dir == OTR_DIR_IN)
 		otr_join(st, 0, OTR_LEVEL_NONE, f->inode);
@@ -153,7 +153,7 @@ static void end_run(struct otr_fd *f, int dir, int eof)
 {
 	struct otr_way *w = &f->way[dir];
 
-	if (!f->let_go && (w->cut || eof))
+	if (!f->shed && (w->cut || eof))
 		otr_emit_run(f, dir, eof);
 	if (w->cut)
 		otr_forget_progress(f, dir);
@@ -204,7 +204,7 @@ size_t otr_wanted(const struct otr_fd *f)
 	if (f->role != OTR_ROLE_SERVER || w->capture == OTR_CAPTURE_FRAMES ||
 	    !otr_ring_now() || f->policy_gen != otr_ring_now()->policy_gen)
 		return OTR_DATA_MAX;
-	if (f->let_go || w->capture == OTR_CAPTURE_MUTE)
+	if (f->shed || w->capture == OTR_CAPTURE_MUTE)
 		return 0;
 	if (w->capture == OTR_CAPTURE_HEAD && f->last_dir == OTR_DIR_OUT &&
 	    w->copied >= w->head_bytes)
@@ -300,7 +300,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	 * the same: what follows has its right place. */
 	ready = otr_ring_ready();
 	otr_learn_role(f, dir, iov, n);
-	go = otr_lets_go(f, dir);
+	go = otr_will_shed(f, dir);
 	if (dir == OTR_DIR_IN && f->began && !f->way[OTR_DIR_OUT].total && !f->greeted)
 		otr_peer_greets(f, iov, n);
 	if (dir == OTR_DIR_IN && f->role == OTR_ROLE_CLIENT)
@@ -309,7 +309,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 		otr_peer_is_greeted(f, iov, n);
 	if (first)
 		begin_run(f, dir, now); /* and ends the last one, let go or not */
-	let_go(f, dir, first, go);
+	shed(f, dir, first, go);
 	if (ready && !go && f->told_by != otr_shim.pid)
 		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	count_in(w, moved, now);
@@ -337,7 +337,7 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 {
 	if (f->gen != otr_shim.gen)
 		return; /* the call began in another reader's time */
-	if (otr_passes_by(self, f, dir, moved, iov, n))
+	if (otr_shed_fast_path(self, f, dir, moved, iov, n))
 		return;
 	self->now_ns = otr_clock_ns();
 	emit_moved(self, fd, f, dir, moved, start_ns ? start_ns : self->now_ns, iov, n);

@@ -75,11 +75,11 @@ static void make_ids(struct otr_span_ids *ids, struct otr_want want[WANTED])
 	int has = otr_parent_read(want[PARENT].out, want[PARENT].len, ids->trace_id,
 				  ids->span_id, &ids->flags);
 
-	if (!has && ids->let_go)
+	if (!has && ids->shed)
 		return;
 	if (!has)
 		begin_trace(ids->trace_id, &ids->flags);
-	if (!ids->let_go)
+	if (!ids->shed)
 		random_id(ids->span_id, sizeof(ids->span_id));
 	if (!has)
 		want[STATE].seen = 0; /* it belongs to the traceparent that is not there */
@@ -123,7 +123,7 @@ void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struc
 		    int n)
 {
 	struct otr_span_ids ids = {
-		.layer = f->layer, .let_go = f->let_go, .foreign = f->foreign};
+		.layer = f->layer, .shed = f->shed, .foreign = f->foreign};
 
 	if (!otr_inbound_lock(sv, f->inode))
 		return; /* it is another connection's by now */
@@ -296,11 +296,11 @@ static int choose_span(struct otr_fd *f, const struct origin *from)
 {
 	uint8_t *id = f->cause.span_id;
 
-	if (!f->let_next)
+	if (!f->shed_next)
 		random_id(id, sizeof(f->cause.span_id));
 	else if (from->above)
 		memcpy(id, from->above, sizeof(f->cause.span_id));
-	return !f->let_next || from->above;
+	return !f->shed_next || from->above;
 }
 
 /* A list that the program sends by itself stays alone. */
@@ -331,7 +331,7 @@ int otr_header_may(const struct otr_fd *f)
 {
 	const struct otr_inbound *sv = otr_inbound_of(f->cause.parent.conn);
 
-	if (!f->let_next)
+	if (!f->shed_next)
 		return 1;
 	return f->cause.parent.conn ? sv && otr_get(&sv->ids.has_ids) : !otr_get(&otr_shim.alone);
 }

@@ -15,7 +15,7 @@ struct otr_span_ids {
 	uint8_t span_id[8]; /* its own; of one that is let go, that of who asked */
 	uint8_t flags;
 	uint8_t layer;	 /* where the request was read */
-	uint8_t let_go;	 /* it is not told */
+	uint8_t shed;	 /* it is not told */
 	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it .. */
 	uint8_t foreign; /* .. unless its protocol names no trace that we could read */
 	uint16_t state_len, baggage_len;

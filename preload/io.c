@@ -295,7 +295,7 @@ static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int erro
 /* An answer that is not told gets nothing from us, and nobody looks at it. */
 static int is_let_be(const struct otr_fd *f)
 {
-	return otr_get(&f->role) == OTR_ROLE_SERVER && otr_get(&f->let_go) &&
+	return otr_get(&f->role) == OTR_ROLE_SERVER && otr_get(&f->shed) &&
 	       !otr_get(&f->opaque);
 }
 
@@ -325,7 +325,7 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int 
 	error = errno;
 	if (!p.header || ret <= 0)
 		after(o, &p, ret, error);
-	otr_let_go_of(p.kept);
+	otr_shed_is_wanted(p.kept);
 	errno = error;
 	return ret;
 }
@@ -418,7 +418,7 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 	}
 	if (!(in->flags & MSG_TRUNC))
 		n = otr_trim(seen, in->iov, in->n, (size_t)ret);
-	if (otr_passes_by(self, f, OTR_DIR_IN, (uint64_t)ret, seen, n))
+	if (otr_shed_fast_path(self, f, OTR_DIR_IN, (uint64_t)ret, seen, n))
 		return;
 	if (!otr_tls_below(self, in->fd, f, seen, n) && f->role != OTR_ROLE_CLIENT &&
 	    f->last_dir != OTR_DIR_IN)

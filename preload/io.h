@@ -70,7 +70,7 @@ enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_seen *seen)
 
 /* In a program with threads, before a call that sends `iov` (NULL: what `o` says) on `f` (NULL:
  * not known yet): a
- * copy of what will be looked at, until otr_let_go_of(). NULL: nothing will be. */
+ * copy of what will be looked at, until otr_shed_is_wanted(). NULL: nothing will be. */
 struct otr_self;
 struct otr_copy;
 struct otr_fd;
@@ -79,7 +79,7 @@ struct otr_copy *otr_keep(const struct otr_self *self, const struct otr_fd *f,
 /* The call sent so many bytes: those of them that were kept. There is room for three pieces;
  * one without a place is not to be read. Returns how many. */
 int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved);
-void otr_let_go_of(struct otr_copy *c);
+void otr_shed_is_wanted(struct otr_copy *c);
 
 /*
  * decide.c: `o` is about to send on `f`, which is held: does a header go with it? Then *header

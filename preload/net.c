@@ -50,7 +50,7 @@ static void dialled(int fd, const struct sockaddr *to, socklen_t len, uint64_t s
 	otr_fd_made(fd, OTR_ROLE_CLIENT);
 	f = otr_fd_of(fd);
 	if (f && f->kind == OTR_FD_STREAM) {
-		otr_passes_on();
+		otr_mark_propagates();
 		otr_peer_is(f, to, len);
 	}
 	st = &self->strand;

@@ -49,7 +49,7 @@ static struct otr_fields *claim(void)
 	return NULL;
 }
 
-static void let_go(struct otr_fields *fl)
+static void shed(struct otr_fields *fl)
 {
 	if (fl)
 		__atomic_store_n(&fl->taken, 0, __ATOMIC_RELEASE);
@@ -166,7 +166,7 @@ static struct otr_fields *fill(struct otr_self *self, const struct otr_nv *nv, s
 		return fl;
 	}
 	otr_count(fl ? OTR_SHIM_UNKNOWN : OTR_SHIM_ODD);
-	let_go(fl);
+	shed(fl);
 	return NULL;
 }
 
@@ -201,7 +201,7 @@ static int32_t submit(submit_fn next, void *session, const void *priority,
 	ret = next(session, priority, fl->nv, fl->n, body, user);
 	if (ret > 0) /* the stream's number: it will be sent */
 		otr_count(OTR_SHIM_INJECTED);
-	let_go(fl);
+	shed(fl);
 	return ret;
 }
 

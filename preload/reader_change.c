@@ -57,7 +57,7 @@ static void forget(struct otr_ring *ring)
 	empty(sh->served, OTR_EXCHS * sizeof(*sh->served));
 	for (uint32_t i = 0; i < OTR_RING_RUNS; i++)
 		__atomic_store_n(&ring->runs[i].key, 0, __ATOMIC_RELEASE);
-	ring->passes_on = 1; /* perhaps, while nobody looked */
+	ring->propagates = 1; /* perhaps, while nobody looked */
 	sh->behind = 0;
 	sh->alone = 1;	     /* what it was started for has long been told of */
 }

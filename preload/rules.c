@@ -108,7 +108,7 @@ static int is_untold(uint64_t parent)
 {
 	const struct otr_inbound *sv = otr_inbound_of(parent);
 
-	return parent ? sv && otr_get(&sv->ids.let_go) : otr_ring_is_behind();
+	return parent ? sv && otr_get(&sv->ids.shed) : otr_ring_is_behind();
 }
 
 /* R4 */
@@ -121,14 +121,14 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 
 	if (f->has_cause)
 		return;
-	otr_passes_on();
+	otr_mark_propagates();
 	f->cause = (struct otr_cause){.evidence = 0};
 	why = otr_r4_ask(st, &otr_shim.proc, asked, otr_exch_of(asked->claim.conn),
 			 otr_exch_of(asked->born.conn), otr_exch_of(st->cur.conn),
 			 f->nonblock, f->inode, now, &parent);
 	otr_r4_book(&otr_shim.proc, asked, &parent, otr_exch_of(parent.conn));
 	otr_rules_cause(&f->cause, &parent, why);
-	f->let_next = otr_lets_go(f, OTR_DIR_OUT) || is_untold(parent.conn);
+	f->shed_next = otr_will_shed(f, OTR_DIR_OUT) || is_untold(parent.conn);
 	f->has_cause = 1;
 }
 

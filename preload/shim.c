@@ -225,7 +225,7 @@ static int begin_anew(void)
 		return 0;
 	otr_shim.alone |= otr_shim.listens;
 	if (otr_shim.alone)
-		otr_passes_on(); /* who made us does */
+		otr_mark_propagates(); /* who made us does */
 	otr_shim.off = &otr_shim.idle;
 	otr_reader_changed_child(otr_ring_now());
 	if (otr_ring_now())

@@ -66,10 +66,10 @@ struct otr_way {
 
 #define OTR_DIR_NONE 2
 
-enum otr_let_go {
-	OTR_LET_GO_NOT,
-	OTR_LET_GO_UNTOLD,
-	OTR_LET_GO_UNSEEN, /* nor do the rules know of it */
+enum otr_shed {
+	OTR_SHED_NOT,
+	OTR_SHED_RECORDS,
+	OTR_SHED_ALL, /* nor do the rules know of it */
 };
 
 /* What is known of a descriptor. The number may be another's at any time (closed by a
@@ -101,8 +101,8 @@ struct otr_fd {
 	uint8_t foreign;   /* began as no HTTP and no TLS: see otr_span_ids */
 	uint8_t opaque;	   /* * what is said lies in otr_fd_upper(): these are ciphertext, or
 			    * what a library makes of calls that are told */
-	uint8_t let_go;	   /* * enum otr_let_go: the exchange that goes on is not told */
-	uint8_t let_next;  /* nor will be the one whose cause was asked for */
+	uint8_t shed;	   /* * enum otr_shed: the exchange that goes on is not told */
+	uint8_t shed_next;  /* nor will be the one whose cause was asked for */
 	uint16_t dup;	   /* an alias of this socket's, + 1; 0: none known */
 	uint16_t home;	   /* * of an alias */
 	uint8_t greeted;   /* enum otr_greeted: the peer has spoken first, so this is no HTTP */
@@ -281,16 +281,16 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		   int error);
 /* While requests are let go, of a server that asks nobody: what moves is counted, and that is
  * all. Returns 0 where it is more. */
-int otr_passes_by(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
+int otr_shed_fast_path(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
 		  const struct iovec *iov, int n);
 /* Will that be so of the request that is about to go out on `f`? */
 int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f);
 /* Somebody may be told on behalf of what this process is asked for. */
-void otr_passes_on(void);
+void otr_mark_propagates(void);
 /* Who asks, by its first bytes, where that is not known. */
 void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n);
 /* Will what moves now in this direction not be told? Decided where a request begins. */
-int otr_lets_go(const struct otr_fd *f, int dir);
+int otr_will_shed(const struct otr_fd *f, int dir);
 /* How many bytes of the next call that sends on `f` will anybody look at? */
 size_t otr_wanted(const struct otr_fd *f);
 /* Before the connection's end is told: how far its run went. */

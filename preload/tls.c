@@ -153,7 +153,7 @@ static void tell(struct otr_self *self, const struct otr_tls *t, int dir, const 
 	upper = otr_fd_upper(f);
 	otr_learn_role(upper, dir, m->iov, m->n);
 	otr_put(&f->role, upper->role);
-	if (f->told_by != otr_shim.pid && !otr_lets_go(upper, dir))
+	if (f->told_by != otr_shim.pid && !otr_will_shed(upper, dir))
 		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	upper->told_by = f->told_by;
 	otr_moved(self, fd, upper, dir, m->all, start_ns, m->iov, m->n);
@@ -392,7 +392,7 @@ static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self,
 	ret = call(c, self, (void *)buf, n);
 	if (ret > 0)
 		took_own(c, kept, buf, (size_t)ret, start_ns);
-	otr_let_go_of(kept);
+	otr_shed_is_wanted(kept);
 	return ret;
 }
 

@@ -232,7 +232,7 @@ static struct otr_copy *claim_whole(int32_t tid)
 
 	if (!c || otr_alloc_once(&c->head, OTR_DATA_MAX))
 		return c;
-	otr_let_go_of(c);
+	otr_shed_is_wanted(c);
 	return NULL;
 }
 
@@ -264,7 +264,7 @@ int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved)
 	return 3;
 }
 
-void otr_let_go_of(struct otr_copy *c)
+void otr_shed_is_wanted(struct otr_copy *c)
 {
 	if (c)
 		__atomic_store_n(&c->tid, 0, __ATOMIC_RELEASE);

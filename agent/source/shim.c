@@ -88,7 +88,7 @@ static void put_aside(struct otr_shims *s, struct shim *sh)
 	s->n--;
 }
 
-static void let_go(struct otr_shims *s, struct shim *sh)
+static void release(struct otr_shims *s, struct shim *sh)
 {
 	put_aside(s, sh);
 	otr_shim_drop(sh);
@@ -101,7 +101,7 @@ static void hand_back(struct otr_shims *s, struct shim *sh)
 		switch_off(sh);
 		otr_ring_lease_drop(sh->rd.ring, s->me);
 	}
-	let_go(s, sh);
+	release(s, sh);
 }
 
 void otr_shims_close(struct otr_shims **sp)
@@ -423,7 +423,7 @@ static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_even
 	if (!sh->replaced && (over || sh->rd.broken))
 		tell_exit(sh, now_ns, fn, arg);
 	if (over || sh->rd.broken)
-		let_go(s, sh);
+		release(s, sh);
 	return n;
 }
 

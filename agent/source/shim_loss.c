@@ -17,15 +17,15 @@ static const struct {
 	uint64_t price_ns;
 } losses[] = {
 	{OTR_SHIM_DROPPED, OTR_LOSS_RING, OTR_PRICE_TOLD},
-	{OTR_SHIM_LET_GO, OTR_LOSS_BUDGET, PRICE_LET_GO},
+	{OTR_SHIM_SHED, OTR_LOSS_BUDGET, PRICE_LET_GO},
 	{OTR_SHIM_BEHIND, OTR_LOSS_BEHIND, PRICE_LET_GO},
 };
 
 static uint64_t price(const struct shim *sh, size_t loss)
 {
-	bool passes_on = __atomic_load_n(&sh->rd.ring->passes_on, __ATOMIC_RELAXED);
+	bool propagates = __atomic_load_n(&sh->rd.ring->propagates, __ATOMIC_RELAXED);
 
-	return losses[loss].what != OTR_SHIM_DROPPED && passes_on ? PRICE_PASSED_ON :
+	return losses[loss].what != OTR_SHIM_DROPPED && propagates ? PRICE_PASSED_ON :
 								   losses[loss].price_ns;
 }
 

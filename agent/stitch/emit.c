@@ -174,7 +174,7 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 
 /* What it held is not needed any more; its ids are, for a while: thousands a second are
  * kept for two, so the messages would be most of what the agent holds. */
-static void let_go(struct otr_exchange *ex)
+static void release(struct otr_exchange *ex)
 {
 	free(ex->req);
 	free(ex->rsp);
@@ -207,7 +207,7 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
 
 	if (!is_span(st, ex)) {
-		let_go(ex);
+		release(ex);
 		return;
 	}
 	if (!describe(st, ex)) {
@@ -219,7 +219,7 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 	}
 	if (!sp)
 		otr_exchange_lost(st, ex, OTR_LOSS_CUT); /* no memory */
-	let_go(ex);
+	release(ex);
 	if (!sp)
 		return;
 	count(st, ex);

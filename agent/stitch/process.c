@@ -373,7 +373,7 @@ static struct otr_slice context(const struct otr_stitch *st, uint32_t tgid)
 	return otr_procs_env(st->cfg.procs, tgid, "TRACEPARENT");
 }
 
-static void let_go(struct otr_stitch *st)
+static void release(struct otr_stitch *st)
 {
 	struct otr_exchange *root = st->run.ex;
 
@@ -403,7 +403,7 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st,
 	if (!kin || kin->served || ex->doubtful)
 		return NULL;
 	if (root->n_kids >= KIDS_MAX && may_go(st)) {
-		let_go(st);
+		release(st);
 		return NULL;
 	}
 	/* A context of its own, set on the way, is nearer. */
@@ -442,11 +442,11 @@ void otr_process_serves(struct otr_stitch *st, uint32_t tgid)
 	if (kin)
 		kin->served = true;
 	if (kin && tgid == st->run.tgid && may_go(st))
-		let_go(st);
+		release(st);
 }
 
 void otr_process_tick(struct otr_stitch *st)
 {
 	if (may_go(st) && is_old(st))
-		let_go(st);
+		release(st);
 }

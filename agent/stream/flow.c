@@ -166,7 +166,7 @@ static bool begins(struct otr_flow *fl, struct otr_way *way,
 }
 
 /* The other side has spoken clearly later: what waits here came before it. */
-static void let_go_first(struct otr_flow *fl, struct otr_way *way,
+static void expire_other(struct otr_flow *fl, struct otr_way *way,
 			 const struct otr_ev_data *ev)
 {
 	uint64_t time_ns =
@@ -264,7 +264,7 @@ void otr_flow_data(struct otr_flow *fl, const struct otr_ev_data *ev)
 		return;
 	note_start(fl, ev);
 	if (fl->proto && fl->knows_asker && ev->dir == fl->asker)
-		let_go_first(fl, otr_way_other(fl, way), ev);
+		expire_other(fl, otr_way_other(fl, way), ev);
 	if (fl->proto && fl->knows_asker)
 		after_pause(fl, ev);
 	if (fl->muted || !begins(fl, way, ev))

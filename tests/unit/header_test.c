@@ -79,14 +79,14 @@ static int end(void **state)
 	return 0;
 }
 
-static void serves(const char *head, int let_go)
+static void serves(const char *head, int shed)
 {
 	const struct iovec iov = {(char *)head, strlen(head)};
 
 	fd.inode = 4;
-	fd.let_go = (uint8_t)let_go;
+	fd.shed = (uint8_t)shed;
 	otr_inbound_ids(served, &fd, &iov, 1);
-	fd.let_go = 0;
+	fd.shed = 0;
 	fd.cause.parent.conn = 4;
 }
 
@@ -245,10 +245,10 @@ static void what_came_in_is_respected(void **state)
 }
 
 /* What is not told has no span: the header names the nearest one that is. */
-static void of_what_is_let_go(void **state)
+static void of_what_is_shed(void **state)
 {
 	(void)state;
-	fd.let_next = 1;
+	fd.shed_next = 1;
 	serves(WITH, 1);
 	assert_string_equal(asks(), "traceparent: 00-" TRACE "-" ABOVE "-00\r\n");
 	serves(BARE, 1);
@@ -267,7 +267,7 @@ static void in_the_trace_it_was_started_in(void **state)
 	char *env[] = {parent, NULL, NULL};
 
 	(void)state;
-	fd.let_next = 1;
+	fd.shed_next = 1;
 	otr_started_read(&otr_shim.started, env);
 	assert_string_equal(asks(), "traceparent: 00-" TRACE "-" ABOVE "-01\r\n");
 	env[1] = run; /* the root of `run` may be no span: who stands above it */
@@ -311,7 +311,7 @@ int main(void)
 		TEST(the_threads_of_a_loop_name_a_trace),
 		TEST(a_pool_names_none_while_it_is_told_of),
 		TEST(what_came_in_is_respected),
-		TEST(of_what_is_let_go),
+		TEST(of_what_is_shed),
 		TEST(in_the_trace_it_was_started_in),
 		TEST(hosts_that_get_none),
 	};

@@ -46,13 +46,13 @@ int otr_ring_is_behind(void)
 	return 0;
 }
 
-int otr_lets_go(const struct otr_fd *f, int dir)
+int otr_will_shed(const struct otr_fd *f, int dir)
 {
 	(void)f, (void)dir;
 	return 0;
 }
 
-void otr_passes_on(void)
+void otr_mark_propagates(void)
 {
 }
 

@@ -135,7 +135,7 @@ static void open_meanwhile(void **state)
 }
 
 /* Its parent was let go: no root, though it looks like one. */
-static void child_of_what_was_let_go(void **state)
+static void child_of_what_was_shed(void **state)
 {
 	struct end in = tcp_server(100, 10, 1), cl = tcp_client(101, 10, 2);
 	struct story s;
@@ -231,7 +231,7 @@ int main(void)
 		cmocka_unit_test(no_hole),
 		cmocka_unit_test(no_answer_where_some_were_lost),
 		cmocka_unit_test(open_meanwhile),
-		cmocka_unit_test(child_of_what_was_let_go),
+		cmocka_unit_test(child_of_what_was_shed),
 		cmocka_unit_test(one_end_alone),
 		cmocka_unit_test(behind),
 		cmocka_unit_test(long_ago),

@@ -60,7 +60,7 @@ static void all_is_forgotten(void **state)
 	assert_int_equal(otr_shim.notify_slots[3].key, 0);
 	assert_int_equal(otr_shim.proc.open, 0);
 	assert_int_equal(ring.runs[2].key, 0);
-	assert_true(ring.passes_on);
+	assert_true(ring.propagates);
 	assert_true(otr_shim.alone);
 	assert_string_equal(otr_shim.session, "otrace-1-2.abc");
 	assert_int_equal(otr_shim.session_len, 14);

@@ -75,15 +75,15 @@ static void what_it_counts(void **state)
 {
 	(void)state;
 	joins();
-	otr_count(OTR_SHIM_LET_GO);
-	otr_count(OTR_SHIM_LET_GO);
+	otr_count(OTR_SHIM_SHED);
+	otr_count(OTR_SHIM_SHED);
 	otr_count(OTR_SHIM_DROPPED);
 	otr_shims_poll(shims, 2, came, NULL);
 	otr_shims_poll(shims, 3, came, NULL);
 	assert_int_equal(lost[OTR_LOSS_BUDGET], 2);
 	assert_int_equal(lost[OTR_LOSS_RING], 1);
 	assert_in_range(otr_shims_cost_ns(shims), 1, 10000);
-	otr_shim.ring->counts[OTR_SHIM_LET_GO] = 0; /* what goes back is nothing */
+	otr_shim.ring->counts[OTR_SHIM_SHED] = 0; /* what goes back is nothing */
 	otr_shims_poll(shims, 4, came, NULL);
 	assert_int_equal(lost[OTR_LOSS_BUDGET], 2);
 }
@@ -101,7 +101,7 @@ static void what_it_cannot_have_counted(void **state)
 	(void)state;
 	joins();
 	for (uint64_t i = 1; i <= 1000; i++) {
-		otr_shim.ring->counts[OTR_SHIM_LET_GO] = i << 50;
+		otr_shim.ring->counts[OTR_SHIM_SHED] = i << 50;
 		otr_shim.ring->counts[OTR_SHIM_DROPPED] = i << 50;
 		otr_shims_poll(shims, i, came, NULL);
 	}
@@ -151,11 +151,11 @@ static void the_last_of_one_that_is_over(void **state)
 {
 	(void)state;
 	joins();
-	otr_count(OTR_SHIM_LET_GO);
+	otr_count(OTR_SHIM_SHED);
 	joins(); /* another program in the same process */
 	assert_int_equal(otr_shims_alive(shims), 1);
 	assert_int_equal(lost[OTR_LOSS_BUDGET], 1);
-	assert_int_equal(otr_shims_count(shims, OTR_SHIM_LET_GO), 1);
+	assert_int_equal(otr_shims_count(shims, OTR_SHIM_SHED), 1);
 }
 
 /* Without a descriptor more nobody would know when it ends: it is refused, and switched off

@@ -49,7 +49,7 @@ void otr_leave(struct otr_self *at)
 	at->inside = 0;
 }
 
-int otr_lets_go(const struct otr_fd *f, int dir)
+int otr_will_shed(const struct otr_fd *f, int dir)
 {
 	(void)f;
 	(void)dir;
@@ -169,7 +169,7 @@ int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved)
 	return 0;
 }
 
-void otr_let_go_of(struct otr_copy *c)
+void otr_shed_is_wanted(struct otr_copy *c)
 {
 	(void)c;
 }

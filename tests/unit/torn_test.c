@@ -40,7 +40,7 @@ struct torn {
 	uint32_t one_in, longest; /* how often a burst is lost, of how many records */
 	uint32_t burst;		  /* to be lost still */
 	struct otr_ev_run run;	  /* what is told of one whose bytes were lost */
-	uint64_t lost, let_go;
+	uint64_t lost, shed;
 };
 
 static uint32_t dice(struct torn *t, uint32_t sides)
@@ -145,7 +145,7 @@ static void exchange(struct torn *t, struct end *e, const char *proto, int n)
 static void pause_for(struct torn *t, struct end *e, uint32_t n)
 {
 	tell_lost(t, OTR_LOSS_BUDGET, 0);
-	t->let_go += n;
+	t->shed += n;
 	e->pos[OTR_DIR_IN] += 40 * n;
 	e->pos[OTR_DIR_OUT] += 50 * n;
 }

@@ -99,7 +99,7 @@ static void sent(size_t len, size_t want, size_t moved)
 		assert_int_equal(at, moved);
 	if (moved == len && len - len / 3 >= 8)
 		assert_int_equal(at, len); /* its last bytes are known */
-	otr_let_go_of(c);
+	otr_shed_is_wanted(c);
 }
 
 static void head_and_end(void **state)
@@ -142,7 +142,7 @@ static void cannot_be_read(void **state)
 	assert_int_equal(errno, EXDEV);
 	assert_int_equal(otr_kept(c, seen, 5010), 3); /* its last page can be */
 	assert_int_equal(seen[0].iov_len, 10);
-	otr_let_go_of(c);
+	otr_shed_is_wanted(c);
 	munmap(page, 3 * 4096);
 }
 

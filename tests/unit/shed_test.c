@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/flow.c preload/headend.c preload/response_boundary.c preload/frames.c preload/inject.c
-/* letgo_test.c - the library lets requests go: each whole, decided at its first byte; what
+/* shed_test.c - the library lets requests go: each whole, decided at its first byte; what
  * was begun before is told to its end. */
 
 #include <setjmp.h>
@@ -195,13 +195,13 @@ static void whole_ones(void **state)
 	exchange();
 	exchange();
 	assert_string_equal(told, ""); /* nor that there is a connection */
-	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 2);
+	assert_int_equal(ring.counts[OTR_SHIM_SHED], 2);
 	assert_int_equal(fd.way[OTR_DIR_OUT].total, 2000); /* positions go on */
 	ring.paused = 0;
 	exchange();
 	exchange();
 	assert_string_equal(told, "oddrdd");
-	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 2);
+	assert_int_equal(ring.counts[OTR_SHIM_SHED], 2);
 }
 
 /* What nobody can be told to whom it belongs is not even looked at, but for the first of a
@@ -214,13 +214,13 @@ static void rules_where_they_serve(void **state)
 	exchange();
 	exchange();
 	assert_int_equal(ruled, 3);
-	ring.passes_on = 1;
+	ring.propagates = 1;
 	exchange();
 	assert_int_equal(ruled, 3);
 	strcpy(text, "GET / HTTP/1.1\r\nTraceparent: a\r\n\r\n");
 	exchange();
 	assert_int_equal(ruled, 6);
-	ring.passes_on = ring.paused = 0;
+	ring.propagates = ring.paused = 0;
 	exchange();
 	assert_int_equal(ruled, 9);
 	assert_string_equal(told, "odd");
@@ -232,13 +232,13 @@ static void asks_for_nobody(void **state)
 {
 	(void)state;
 	fd.role = OTR_ROLE_CLIENT;
-	otr_shim.alone = ring.passes_on = ring.paused = 1;
+	otr_shim.alone = ring.propagates = ring.paused = 1;
 	for (int i = 0; i < 3; i++) {
 		move(OTR_DIR_OUT, 50, 50);
 		move(OTR_DIR_IN, 100, 100);
 	}
 	assert_int_equal(ruled, 2); /* the first, and its answer */
-	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 3);
+	assert_int_equal(ring.counts[OTR_SHIM_SHED], 3);
 	self.strand.cur = (struct otr_xref){.conn = 7};
 	assert_false(otr_asks_unseen(&self, &fd));
 	self.strand.cur.conn = 0;
@@ -264,14 +264,14 @@ static void while_it_is_behind(void **state)
 	exchange();
 	assert_string_equal(told, "odd");
 	assert_int_equal(ring.counts[OTR_SHIM_BEHIND], 2);
-	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 0);
+	assert_int_equal(ring.counts[OTR_SHIM_SHED], 0);
 	otr_shim.behind = 0;
 	exchange();
 	assert_string_equal(told, "odddd");
 	otr_shim.behind = 1;
 	fd.role = OTR_ROLE_CLIENT;
 	fd.last_dir = OTR_DIR_IN;
-	assert_int_equal(otr_lets_go(&fd, OTR_DIR_OUT), 0);
+	assert_int_equal(otr_will_shed(&fd, OTR_DIR_OUT), 0);
 }
 
 /* A pause ends between a request and its answer: the answer goes with it. */
@@ -285,7 +285,7 @@ static void answered_after(void **state)
 	move(OTR_DIR_IN, 50, 50);
 	move(OTR_DIR_OUT, 100, 100);
 	assert_string_equal(told, "");
-	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 2);
+	assert_int_equal(ring.counts[OTR_SHIM_SHED], 2);
 	move(OTR_DIR_IN, 50, 50);
 	assert_string_equal(told, "od");
 }
@@ -305,7 +305,7 @@ static void begun_before(void **state)
 	move(OTR_DIR_OUT, 10, 10); /* the end of one that was let go */
 	otr_not_moved(&self, 3, &fd, OTR_DIR_IN, 0, 0);
 	assert_string_equal(told, "odddr");
-	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 1);
+	assert_int_equal(ring.counts[OTR_SHIM_SHED], 1);
 }
 
 /* Its header was made when it was asked for whom it is: that holds. */
@@ -314,20 +314,20 @@ static void a_client_that_asked(void **state)
 	(void)state;
 	fd.role = OTR_ROLE_UNKNOWN;
 	ring.paused = 1;
-	assert_true(otr_lets_go(&fd, OTR_DIR_OUT));
-	fd.let_next = 1;
+	assert_true(otr_will_shed(&fd, OTR_DIR_OUT));
+	fd.shed_next = 1;
 	fd.has_cause = 1;
 	ring.paused = 0;
 	move(OTR_DIR_OUT, 50, 50);
 	move(OTR_DIR_IN, 100, 100);
 	assert_string_equal(told, "");
-	fd.let_next = 0;
+	fd.shed_next = 0;
 	fd.has_cause = 1;
 	ring.paused = 1;
 	move(OTR_DIR_OUT, 50, 50);
 	move(OTR_DIR_IN, 100, 100);
 	assert_string_equal(told, "odd");
-	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 1);
+	assert_int_equal(ring.counts[OTR_SHIM_SHED], 1);
 }
 
 static void what_nobody_reads_is_no_loss(void **state)
@@ -339,7 +339,7 @@ static void what_nobody_reads_is_no_loss(void **state)
 		ring.policies[i].policy.capture = OTR_CAPTURE_MUTE;
 	}
 	exchange();
-	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 0);
+	assert_int_equal(ring.counts[OTR_SHIM_SHED], 0);
 }
 
 static void only_passing_on(void **state)
@@ -351,7 +351,7 @@ static void only_passing_on(void **state)
 	move(OTR_DIR_OUT, 50, 50);
 	move(OTR_DIR_IN, 20, 20);
 	assert_string_equal(told, "");
-	assert_int_equal(ring.counts[OTR_SHIM_LET_GO], 0);
+	assert_int_equal(ring.counts[OTR_SHIM_SHED], 0);
 	ring.say.flags = 0;
 	move(OTR_DIR_IN, 20, 20);
 	assert_string_equal(told, "");
