@@ -25,7 +25,7 @@ static __always_inline void otr_touched(struct otr_task *t, struct otr_conn *c)
 
 static __always_inline void otr_over(struct otr_conn *c, __u8 dir, int ret)
 {
-	if (c->flow[dir & 1].eof || !c->told)
+	if (c->flow[dir & 1].eof || !c->announced)
 		return;
 	if (ret < 0)
 		c->error = -ret;
@@ -62,10 +62,10 @@ static __always_inline void otr_not_moved(struct otr_task *t, struct sock *sk,
 	else
 		return;
 	/* AF_UNIX has no hook for its end: nothing more is coming, so it is told. */
-	if (c->family == AF_UNIX && c->told && c->flow[OTR_DIR_IN].eof) {
+	if (c->family == AF_UNIX && c->announced && c->flow[OTR_DIR_IN].eof) {
 		otr_emit_conn(sk, c, OTR_EV_CONN_CLOSE, bpf_ktime_get_ns(), none);
 		otr_forget(c);
-		c->told = 0;
+		c->announced = 0;
 	}
 }
 

@@ -72,7 +72,7 @@ static __always_inline void list_conn(struct sock *sk, __u32 tgid)
 	c->seen_open = 0;
 	if (c->pair)
 		return;
-	c->told = 1;
+	c->announced = 1;
 	otr_emit_conn(sk, c, OTR_EV_CONN_OPEN, bpf_ktime_get_ns(), none);
 }
 

@@ -84,7 +84,7 @@ static __always_inline void otr_refused(struct sock *sk, struct otr_conn *c)
 	struct otr_exch *ex = otr_exch_of(c->asked.born.conn);
 	struct otr_proc_state *proc = otr_proc_state_of(c->tgid);
 
-	if (c->told)
+	if (c->announced)
 		return;
 	if (proc && c->asked.has_born && otr_xref_open(&c->asked.born, ex))
 		otr_flight(proc, ex, -1); /* it waits for this no more */
@@ -119,7 +119,7 @@ static __always_inline void otr_listening(struct sock *sk)
 /* We sent our FIN: nothing more goes out. */
 static __always_inline void otr_closing(struct otr_conn *c)
 {
-	if (c->told && !c->flow[OTR_DIR_OUT].eof)
+	if (c->announced && !c->flow[OTR_DIR_OUT].eof)
 		otr_end_run(c, OTR_DIR_OUT, 1, bpf_ktime_get_ns());
 }
 
@@ -158,16 +158,16 @@ static __always_inline void otr_ended(struct sock *sk, struct otr_conn *c)
 {
 	int err = BPF_CORE_READ(sk, sk_err);
 
-	if (!c->told && !c->shed)
+	if (!c->announced && !c->shed)
 		return;
 	if (err)
 		c->error = err;
-	if (c->told && c->last_dir != OTR_DIR_NONE)
+	if (c->announced && c->last_dir != OTR_DIR_NONE)
 		otr_end_run(c, c->last_dir, 0, bpf_ktime_get_ns());
-	if (c->told)
+	if (c->announced)
 		otr_tell(sk, c, OTR_EV_CONN_CLOSE);
 	otr_forget(c);
-	c->told = 0;
+	c->announced = 0;
 }
 
 #endif /* OTR_LIFE_BPF_H */

@@ -70,7 +70,7 @@ struct otr_conn {
 	__u8 role;	/* enum otr_role */
 	__u8 pos_kind;	/* enum otr_pos_kind */
 	__u8 family;
-	__u8 told;	/* CONN_OPEN was sent */
+	__u8 announced;	/* CONN_OPEN was sent */
 	__u8 pair;	/* an unnamed AF_UNIX pair: a notify slot (R9) */
 	__u8 nonblock;
 	__u8 seen_open;

@@ -134,7 +134,7 @@ static __always_inline void otr_tell_change(struct sock *sk, struct otr_conn *c,
 {
 	const __u32 none[2] = {};
 
-	if (c->told)
+	if (c->announced)
 		otr_emit_conn(sk, c, OTR_EV_CONN_OPEN, now, none);
 }
 
@@ -146,9 +146,9 @@ static __noinline void otr_tell_open(struct otr_task *t, struct sock *sk,
 	__u32 fresh[2] = {};
 
 	c->tgid = t->tgid;
-	if (c->told || !c->inode || c->shed)
+	if (c->announced || !c->inode || c->shed)
 		return;
-	c->told = 1;
+	c->announced = 1;
 	if (mv->dir == OTR_DIR_OUT)
 		fresh[OTR_DIR_OUT] = mv->moved;
 	else
@@ -182,7 +182,7 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 		otr_begin_run(c, mv); /* and ends the last one, let go or not */
 	if (!has_lib)
 		otr_shed(c, mv);
-	if (!c->told || c->tgid != t->tgid)
+	if (!c->announced || c->tgid != t->tgid)
 		otr_tell_open(t, sk, c, mv);
 	if (c->role == OTR_ROLE_UNKNOWN && !c->pair)
 		c->role = mv->dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT :

@@ -24,7 +24,7 @@ static const uint8_t why[] = {
 /* Could the next byte begin a request? `upper`: what is said on a socket. */
 static int may_add(const struct otr_fd *upper)
 {
-	return !otr_is_told(OTR_RING_NO_INJECT) && !otr_get(&otr_shim.sealed) &&
+	return !otr_switch_is_on(OTR_RING_NO_INJECT) && !otr_get(&otr_shim.sealed) &&
 	       upper->role != OTR_ROLE_SERVER && upper->last_dir != OTR_DIR_OUT &&
 	       upper->boundary.state == OTR_BOUNDARY_START &&
 	       upper->way[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
@@ -83,7 +83,7 @@ static size_t fit(struct otr_fd *f, size_t at, size_t added, size_t room)
  * its bytes need not be looked at. */
 static int is_nameless(struct otr_self *self, struct otr_fd *f, uint64_t now)
 {
-	if (!otr_will_shed(f, OTR_DIR_OUT) || otr_is_told(OTR_RING_NO_OBSERVE))
+	if (!otr_will_shed(f, OTR_DIR_OUT) || otr_switch_is_on(OTR_RING_NO_OBSERVE))
 		return 0;
 	otr_rules_ask(self, f, now);
 	return !otr_header_may(f);

@@ -183,7 +183,7 @@ void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 	} else {
 		put_names(fd, cn);
 		put_peer(fd, cn);
-		f->told_by = otr_shim.pid;
+		f->announced_by = otr_shim.pid;
 	}
 	otr_ring_commit(place);
 }

@@ -303,7 +303,7 @@ void otr_fd_closed(int fd)
 	    !otr_hold(f))
 		return;
 	/* What a process has from its maker, and never used, is not over when it closes that. */
-	if (f->kind == OTR_FD_STREAM && !has_heir(f) && f->told_by == otr_shim.pid &&
+	if (f->kind == OTR_FD_STREAM && !has_heir(f) && f->announced_by == otr_shim.pid &&
 	    f->gen == otr_get(&otr_shim.gen)) {
 		otr_runs_over(f);
 		otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, 0);

@@ -80,7 +80,7 @@ int otr_will_shed(const struct otr_fd *f, int dir)
 		return f->shed;
 	if (f->has_cause)
 		return f->shed_next;
-	return otr_is_told(OTR_RING_NO_OBSERVE) || (begins && ring && want_of_cpu(dir));
+	return otr_switch_is_on(OTR_RING_NO_OBSERVE) || (begins && ring && want_of_cpu(dir));
 }
 
 /* Counted where it is for want of CPU. It may have been decided when its cause was asked. */
@@ -88,7 +88,7 @@ static void shed(struct otr_fd *f, int dir, int first, int go)
 {
 	otr_put(&f->shed, (uint8_t)go);
 	if (go && first && asks(f, dir) &&
-	    f->way[dir].capture != OTR_CAPTURE_MUTE && !otr_is_told(OTR_RING_NO_OBSERVE))
+	    f->way[dir].capture != OTR_CAPTURE_MUTE && !otr_switch_is_on(OTR_RING_NO_OBSERVE))
 		otr_count(otr_get(&otr_shim.behind) && !otr_ring_now()->paused ? OTR_SHIM_BEHIND :
 								      OTR_SHIM_SHED);
 }
@@ -310,7 +310,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	if (first)
 		begin_run(f, dir, now); /* and ends the last one, let go or not */
 	shed(f, dir, first, go);
-	if (ready && !go && f->told_by != otr_shim.pid)
+	if (ready && !go && f->announced_by != otr_shim.pid)
 		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	count_in(w, moved, now);
 	otr_rules_moved(self, f, dir, first, pos, now, iov, n, &cause);
@@ -375,13 +375,13 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		otr_handle(&self->strand, f->inode);
 	if (ret < 0 && otr_dial_is_failure(error))
 		otr_dial_failed(self, f, error);
-	if (f->told_by != otr_shim.pid || upper->way[dir].eof || !otr_ring_now())
+	if (f->announced_by != otr_shim.pid || upper->way[dir].eof || !otr_ring_now())
 		return;
 	if (!ret && dir == OTR_DIR_IN) {
 		end_run(upper, dir, 1);
 	} else if (ret < 0 && !is_passing(error)) {
 		end_run(upper, dir, 1);
 		otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, error);
-		f->told_by = 0;
+		f->announced_by = 0;
 	}
 }

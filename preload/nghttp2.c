@@ -98,9 +98,9 @@ static int name_served(struct otr_named *out, const struct otr_inbound *sv, uint
 /* Whose spans nobody here may see is told of it: so it is to be one itself. Once. */
 static void emit_named(void)
 {
-	static int32_t told_by;
+	static int32_t announced_by;
 
-	if (__atomic_exchange_n(&told_by, otr_shim.pid, __ATOMIC_RELAXED) != otr_shim.pid)
+	if (__atomic_exchange_n(&announced_by, otr_shim.pid, __ATOMIC_RELAXED) != otr_shim.pid)
 		otr_emit_named();
 }
 
@@ -177,7 +177,7 @@ static struct otr_fields *prepare(const struct otr_nv *nv, size_t n)
 	struct otr_self *self;
 	int error = errno;
 
-	if (otr_is_off() || otr_is_told(OTR_RING_NO_INJECT) || otr_shim.sealed)
+	if (otr_is_off() || otr_switch_is_on(OTR_RING_NO_INJECT) || otr_shim.sealed)
 		return NULL;
 	self = otr_enter();
 	if (self) {

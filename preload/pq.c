@@ -99,7 +99,7 @@ static struct otr_pq *make(const void *conn)
 static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, int fd,
 			    struct otr_fd *f)
 {
-	int told = !otr_is_told(OTR_RING_NO_OBSERVE);
+	int told = !otr_switch_is_on(OTR_RING_NO_OBSERVE);
 	struct otr_pq *pq = make(c->conn);
 	struct otr_fd *upper;
 
@@ -107,10 +107,10 @@ static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, 
 		return NULL;
 	otr_runs_over(f);
 	otr_put(&f->role, OTR_ROLE_CLIENT);
-	if (f->told_by != otr_shim.pid && told)
+	if (f->announced_by != otr_shim.pid && told)
 		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	upper = otr_fd_begin_upper(f, OTR_LAYER_LIB);
-	upper->told_by = f->told_by;
+	upper->announced_by = f->announced_by;
 	otr_put(&pq->fd, fd);
 	otr_put(&pq->inode, f->inode);
 	pq->syncs = 0;
@@ -199,7 +199,7 @@ static void ask(struct otr_self *self, struct otr_pq_call *c, int within)
 		upper->has_cause = 0; /* of a call that was left amid it (longjmp) */
 	otr_rules_ask(self, upper, c->start_ns);
 	if (!otr_shim.pq_comment || !c->text || !text_of(c->pq) || c->text == text_of(c->pq) ||
-	    otr_is_told(OTR_RING_NO_INJECT))
+	    otr_switch_is_on(OTR_RING_NO_INJECT))
 		return;
 	upper->cause.ids = OTR_IDS_NONE; /* of a call that was not made */
 	if (c->kind == OTR_PQ_QUERY || c->kind == OTR_PQ_PARAMS)

@@ -375,7 +375,7 @@ void otr_count(enum otr_shim_count what)
 		__atomic_fetch_add(&otr_ring_now()->counts[what], 1, __ATOMIC_RELAXED);
 }
 
-int otr_is_told(uint32_t flag)
+int otr_switch_is_on(uint32_t flag)
 {
 	const struct otr_ring *ring = otr_ring_now();
 

@@ -27,7 +27,7 @@ void otr_count(enum otr_shim_count what);
 /* Is the reader so far behind that no more requests are begun? What was begun finds room. */
 int otr_ring_is_behind(void);
 /* Is this switch on, OTR_RING_NO_..? */
-int otr_is_told(uint32_t flag);
+int otr_switch_is_on(uint32_t flag);
 /* Room for a record of `size` bytes, or NULL, counted; then otr_ring_commit(). */
 void *otr_ring_reserve(uint32_t size, uint64_t *place);
 void otr_ring_commit(uint64_t place);

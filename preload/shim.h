@@ -87,7 +87,7 @@ struct otr_fd {
 	uint32_t policy_gen;
 	uint32_t gen; /* * of the ring's reader: of another all this is stale */
 	int32_t began; /* the process that connected it, from its first byte; 0: none */
-	int32_t told_by; /* the process that told of it; 0: none */
+	int32_t announced_by; /* the process that told of it; 0: none */
 	uint16_t looked; /* * calls since it was found to be no socket */
 	uint16_t family;
 	uint8_t kind; /* * enum otr_fd_kind */

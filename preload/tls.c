@@ -153,9 +153,9 @@ static void tell(struct otr_self *self, const struct otr_tls *t, int dir, const 
 	upper = otr_fd_upper(f);
 	otr_learn_role(upper, dir, m->iov, m->n);
 	otr_put(&f->role, upper->role);
-	if (f->told_by != otr_shim.pid && !otr_will_shed(upper, dir))
+	if (f->announced_by != otr_shim.pid && !otr_will_shed(upper, dir))
 		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
-	upper->told_by = f->told_by;
+	upper->announced_by = f->announced_by;
 	otr_moved(self, fd, upper, dir, m->all, start_ns, m->iov, m->n);
 }
 

@@ -172,7 +172,7 @@ static void on_pair(void *arg, struct otr_slice key, struct otr_slice value)
 		f->len = clean(f->out, value);
 }
 
-static size_t told_by_env(struct otr_slice env, char *out)
+static size_t set_by_env(struct otr_slice env, char *out)
 {
 	struct found f = { out,
 			   clean(out, otr_name_env(env, "OTEL_SERVICE_NAME")) };
@@ -189,7 +189,7 @@ size_t otr_name_service(const struct otr_facts *facts,
 	size_t n = clean(out, facts->text[OTR_META_SERVICE]);
 
 	if (!n)
-		n = told_by_env(facts->text[OTR_META_ENV], out);
+		n = set_by_env(facts->text[OTR_META_ENV], out);
 	if (!n)
 		n = clean(out, otr_name_guess(facts));
 	if (!n)

@@ -89,7 +89,7 @@ struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 	return otr_fd_upper(f);
 }
 
-int otr_is_told(uint32_t flag)
+int otr_switch_is_on(uint32_t flag)
 {
 	(void)flag;
 	return 0;
@@ -110,7 +110,7 @@ void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 	(void)fd;
 	(void)kind;
 	(void)error;
-	f->told_by = otr_shim.pid;
+	f->announced_by = otr_shim.pid;
 }
 
 uint64_t otr_clock_ns(void)

@@ -75,7 +75,7 @@ void otr_count(enum otr_shim_count what)
 	ring.counts[what]++;
 }
 
-int otr_is_told(uint32_t flag)
+int otr_switch_is_on(uint32_t flag)
 {
 	return ring.say.flags & flag ? 1 : 0;
 }
@@ -85,7 +85,7 @@ void otr_emit_conn(int number, struct otr_fd *f, uint16_t kind, int error)
 	(void)number;
 	(void)error;
 	tell(kind == OTR_EV_CONN_OPEN ? 'o' : 'c');
-	f->told_by = otr_shim.pid;
+	f->announced_by = otr_shim.pid;
 }
 
 int otr_dial_is_failure(int error)

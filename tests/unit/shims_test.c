@@ -23,8 +23,8 @@ static void what_is_said_is_heard(void **state)
 	otr_shims_say(shims, &say);
 	otr_shims_pause(shims, true);
 	joins(); /* after it was said */
-	assert_true(otr_is_told(OTR_RING_NO_INJECT));
-	assert_false(otr_is_told(OTR_RING_NO_OBSERVE));
+	assert_true(otr_switch_is_on(OTR_RING_NO_INJECT));
+	assert_false(otr_switch_is_on(OTR_RING_NO_OBSERVE));
 	assert_true(otr_shim.ring->paused);
 	assert_int_equal(otr_shim.ring->say.threshold, 9);
 	assert_string_equal(otr_shim.ring->say.hosts.name[0], "a.example");
@@ -34,11 +34,11 @@ static void what_is_said_is_heard(void **state)
 	say.hosts.n = 2;
 	strcpy(say.hosts.name[1], "b");
 	otr_shims_say(shims, &say);
-	assert_true(otr_is_told(OTR_RING_NO_OBSERVE));
-	assert_false(otr_is_told(OTR_RING_NO_INJECT));
+	assert_true(otr_switch_is_on(OTR_RING_NO_OBSERVE));
+	assert_false(otr_switch_is_on(OTR_RING_NO_INJECT));
 	assert_int_equal(otr_shim.ring->say.hosts.n, 2);
 	otr_shim.say.flags = OTR_RING_NO_INJECT; /* by its environment: it holds, too */
-	assert_true(otr_is_told(OTR_RING_NO_INJECT));
+	assert_true(otr_switch_is_on(OTR_RING_NO_INJECT));
 }
 
 /* It counts on, whatever else is said meanwhile. */
