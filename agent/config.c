@@ -107,7 +107,7 @@ static const char *standard(const struct otr_option *opt, char name[64])
 	return NULL;
 }
 
-static void origin_name(const struct otr_option *opt, enum otr_origin origin,
+static void origin_name(const struct otr_option *opt, enum otr_option_origin origin,
 			char out[64])
 {
 	if (origin == OTR_ORIGIN_FLAG)
@@ -122,7 +122,7 @@ const char *otr_options_origin(const struct otr_options *opts, const char *name)
 {
 	const struct otr_option *opt = otr_option_find(opts->table, name);
 	static char out[64];
-	enum otr_origin origin;
+	enum otr_option_origin origin;
 
 	if (!opt)
 		return NULL;
@@ -134,7 +134,7 @@ const char *otr_options_origin(const struct otr_options *opts, const char *name)
 }
 
 int otr_options_set(struct otr_options *opts, const char *name,
-		    const char *text, enum otr_origin origin,
+		    const char *text, enum otr_option_origin origin,
 		    struct otr_err *err)
 {
 	const struct otr_option *opt = otr_option_find(opts->table, name);
@@ -166,7 +166,7 @@ int otr_options_set(struct otr_options *opts, const char *name,
 
 /* A variable's value; of a list, each item between semicolons. */
 static int set_variable(struct otr_options *opts, const struct otr_option *opt,
-			const char *text, enum otr_origin origin,
+			const char *text, enum otr_option_origin origin,
 			struct otr_err *err)
 {
 	char *copy, *item, *rest;

@@ -51,7 +51,7 @@ struct otr_option {
 
 /* Where a value came from, weakest first. A weaker origin never overrides a
  * stronger one, so they can be read in any order. */
-enum otr_origin {
+enum otr_option_origin {
 	OTR_ORIGIN_DEFAULT,
 	OTR_ORIGIN_OTEL, /* OTEL_* */
 	OTR_ORIGIN_ENV,	 /* OTRACE_* */
@@ -68,7 +68,7 @@ enum otr_help_asked {
 struct otr_options {
 	const struct otr_option *table; /* ends with a row whose name is NULL */
 	void *dst;
-	uint8_t *origin; /* enum otr_origin, one per row */
+	uint8_t *origin; /* enum otr_option_origin, one per row */
 
 	/* Set after otr_options_init(): whose options these are. */
 	uint32_t command;	  /* its bit; 0: of all */
@@ -88,7 +88,7 @@ void otr_options_fini(struct otr_options *opts);
  * option, or -EINVAL or -ERANGE for a bad value; `err` then quotes the text,
  * its origin and what would have been accepted, and nothing has changed. */
 int otr_options_set(struct otr_options *opts, const char *name,
-		    const char *text, enum otr_origin origin,
+		    const char *text, enum otr_option_origin origin,
 		    struct otr_err *err);
 
 /* Reads the environment into every option of the command. Returns as set(). */

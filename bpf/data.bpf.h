@@ -10,7 +10,7 @@
 #include "life.bpf.h"
 
 /* R10: a read that found nothing is a look at an idle connection. */
-static __always_inline void otr_touched(struct otr_task *t, struct otr_conn *c)
+static __always_inline void otr_touched(struct otr_task *t, struct otr_bpf_conn *c)
 {
 	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
 	struct otr_strand *st;
@@ -23,7 +23,7 @@ static __always_inline void otr_touched(struct otr_task *t, struct otr_conn *c)
 	otr_r10_touch(st, proc, &c->asked, bpf_ktime_get_ns());
 }
 
-static __always_inline void otr_over(struct otr_conn *c, __u8 dir, int ret)
+static __always_inline void otr_over(struct otr_bpf_conn *c, __u8 dir, int ret)
 {
 	if (c->flow[dir & 1].eof || !c->announced)
 		return;
@@ -48,7 +48,7 @@ static __noinline int otr_handle_end(struct otr_task *t, __u8 dir, int ret, __u6
 
 /* No bytes: end of file, an error, or nothing there yet. */
 static __always_inline void otr_not_moved(struct otr_task *t, struct sock *sk,
-					  struct otr_conn *c, __u8 dir, int ret)
+					  struct otr_bpf_conn *c, __u8 dir, int ret)
 {
 	const __u32 none[2] = {};
 
@@ -71,7 +71,7 @@ static __always_inline void otr_not_moved(struct otr_task *t, struct sock *sk,
 
 /* `mv` has what moved and where; `regs` of the call. */
 static __always_inline void otr_take(struct otr_task *t, struct sock *sk,
-				     struct otr_conn *c, struct otr_move *mv,
+				     struct otr_bpf_conn *c, struct otr_move *mv,
 				     struct pt_regs *regs)
 {
 	struct otr_strand *st;

@@ -54,7 +54,7 @@ static __always_inline void *otr_reserve_fact(__u32 size)
 }
 
 /* CONN_OPEN, CONN_CLOSE or LISTEN. */
-static __always_inline void otr_emit_conn(struct sock *sk, struct otr_conn *c,
+static __always_inline void otr_emit_conn(struct sock *sk, struct otr_bpf_conn *c,
 					  __u16 kind, __u64 now,
 					  const __u32 fresh[2])
 {
@@ -82,10 +82,10 @@ static __always_inline void otr_emit_conn(struct sock *sk, struct otr_conn *c,
 }
 
 /* A run has ended, and some of its bytes gave no record. */
-static __noinline void otr_emit_run(struct otr_conn *c, __u8 dir, __u8 eof,
+static __noinline void otr_emit_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof,
 				    __u64 now)
 {
-	struct otr_flow *f = &c->flow[dir & 1];
+	struct otr_bpf_dir *f = &c->flow[dir & 1];
 	struct otr_ev_run *run = otr_reserve_fact(sizeof(*run));
 
 	if (!run)
@@ -111,7 +111,7 @@ static __noinline void otr_emit_run(struct otr_conn *c, __u8 dir, __u8 eof,
 /* Fills all of a DATA record but its payload. */
 static __always_inline void otr_fill_data(struct otr_ev_data *rec,
 					  const struct otr_task *t,
-					  const struct otr_conn *c, __u64 strand,
+					  const struct otr_bpf_conn *c, __u64 strand,
 					  const struct otr_move *mv,
 					  const struct otr_cause *cause)
 {
@@ -133,7 +133,7 @@ static __always_inline void otr_fill_data(struct otr_ev_data *rec,
 
 /* Each class has a call of its own: bpf_ringbuf_reserve() takes constants only. */
 static __always_inline int otr_emit_class(const struct otr_task *t,
-					  const struct otr_conn *c, __u64 strand,
+					  const struct otr_bpf_conn *c, __u64 strand,
 					  const struct otr_move *mv,
 					  const struct otr_cause *cause,
 					  __u32 cap, const __u32 size)
@@ -160,7 +160,7 @@ static __always_inline int otr_emit_class(const struct otr_task *t,
 /* One DATA record with the first mv->seg.copy bytes. Returns how many were copied. Not
  * static: so it is verified once, and not again for every way that leads there, which is
  * most of what loading takes, or more than a verifier has patience for. */
-__weak __noinline int otr_emit_data(const struct otr_task *t, const struct otr_conn *c,
+__weak __noinline int otr_emit_data(const struct otr_task *t, const struct otr_bpf_conn *c,
 				    const struct otr_move *mv,
 				    const struct otr_cause *cause, __u64 strand)
 {

@@ -15,7 +15,7 @@
  * every length that it may have (260,000 steps instead of 37,000). */
 struct otr_walk {
 	struct otr_task *task;
-	struct otr_conn *conn;
+	struct otr_bpf_conn *conn;
 	struct otr_frames *fr;
 	struct otr_move *mv; /* of one buffer, from where the segment begins */
 	const struct otr_cause *cause;
@@ -70,7 +70,7 @@ static int otr_walk_step(__u32 i, struct otr_walk *w)
 
 /* One buffer; spends `mv`. What the walk does not come to is copied as it came. Verified
  * once, as otr_emit_data() is. */
-__weak __noinline int otr_walk(struct otr_task *t, struct otr_conn *c,
+__weak __noinline int otr_walk(struct otr_task *t, struct otr_bpf_conn *c,
 			       struct otr_move *mv,
 			       const struct otr_cause *cause, __u64 strand)
 {
@@ -99,7 +99,7 @@ __weak __noinline int otr_walk(struct otr_task *t, struct otr_conn *c,
 }
 
 /* Buffer by buffer. Returns how many bytes were not reached. */
-static __always_inline __u32 otr_walk_iovs(struct otr_task *t, struct otr_conn *c,
+static __always_inline __u32 otr_walk_iovs(struct otr_task *t, struct otr_bpf_conn *c,
 					   struct otr_move *mv,
 					   const struct otr_cause *cause,
 					   __u64 strand)
@@ -125,7 +125,7 @@ static __always_inline __u32 otr_walk_iovs(struct otr_task *t, struct otr_conn *
 }
 
 /* A call of a connection that is captured by frames; spends `mv`. */
-static __always_inline void otr_frames(struct otr_task *t, struct otr_conn *c,
+static __always_inline void otr_frames(struct otr_task *t, struct otr_bpf_conn *c,
 				       struct otr_move *mv,
 				       const struct otr_cause *cause, __u64 strand)
 {
@@ -141,7 +141,7 @@ static __always_inline void otr_frames(struct otr_task *t, struct otr_conn *c,
 }
 
 /* The first bytes of a direction: what does the source know of them by itself? */
-static __always_inline __u8 otr_open(struct otr_conn *c, const struct otr_move *mv)
+static __always_inline __u8 otr_open(struct otr_bpf_conn *c, const struct otr_move *mv)
 {
 	__u8 first[OTR_OPENING_BYTES] = {};
 	__u64 at = mv->base;

@@ -53,7 +53,7 @@ static __always_inline __u32 otr_head_left(__u64 base, __u64 before, __u32 n, __
 
 /* Keeps the last two bytes of what moved so far. Global, as the next two are: each has a
  * stack of its own then and is verified once. */
-__weak __noinline int otr_keep_last(struct otr_flow *f, const struct otr_move *mv)
+__weak __noinline int otr_keep_last(struct otr_bpf_dir *f, const struct otr_move *mv)
 {
 	__u64 end;
 	__u32 n;
@@ -107,7 +107,7 @@ __weak __noinline int otr_opens_request(const struct otr_move *mv)
 
 /* The call is longer than `cap`, and the head that it begins or goes on with was open
  * before it. */
-static __always_inline __u32 otr_long_cap(struct otr_flow *f, const struct otr_move *mv,
+static __always_inline __u32 otr_long_cap(struct otr_bpf_dir *f, const struct otr_move *mv,
 					  __u64 before, __u32 cap)
 {
 	__u32 room = f->copied < OTR_LONG_HEAD ? OTR_LONG_HEAD - f->copied : 0;
@@ -128,7 +128,7 @@ static __always_inline __u32 otr_long_cap(struct otr_flow *f, const struct otr_m
 
 /* Of a call of which `cap` bytes are to be copied: how many are, as a head goes on in it.
  * `mv` is of the direction that asks. */
-__weak __noinline int otr_head_cap(struct otr_flow *f, const struct otr_move *mv, __u32 cap)
+__weak __noinline int otr_head_cap(struct otr_bpf_dir *f, const struct otr_move *mv, __u32 cap)
 {
 	__u64 before;
 

@@ -46,10 +46,10 @@ int otr_list_tasks(struct bpf_iter__task *ctx)
 }
 
 /* Where this kernel keeps connections; see sys_data.bpf.c. */
-static __noinline struct otr_conn *entry_by_sk(struct sock *sk)
+static __noinline struct otr_bpf_conn *entry_by_sk(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
-	struct otr_conn *fresh = otr_conn_fresh(1);
+	struct otr_bpf_conn *fresh = otr_conn_fresh(1);
 
 	if (fresh)
 		bpf_map_update_elem(&otr_conns_by_sk, &key, fresh, BPF_NOEXIST);
@@ -59,7 +59,7 @@ static __noinline struct otr_conn *entry_by_sk(struct sock *sk)
 static __always_inline void list_conn(struct sock *sk, __u32 tgid)
 {
 	const __u32 none[2] = {};
-	struct otr_conn *c;
+	struct otr_bpf_conn *c;
 
 	if (otr_ctl.by_sk)
 		c = entry_by_sk(sk);
@@ -79,7 +79,7 @@ static __always_inline void list_conn(struct sock *sk, __u32 tgid)
 static __always_inline void list_listen(struct sock *sk, __u32 tgid)
 {
 	const __u32 none[2] = {};
-	struct otr_conn c = {};
+	struct otr_bpf_conn c = {};
 
 	if (otr_conn_init(&c, sk))
 		return;

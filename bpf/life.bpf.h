@@ -13,7 +13,7 @@
 #include "move.bpf.h"
 
 /* R4: a connect() that does not wait remembers for whom it is. */
-static __always_inline void otr_connecting(struct otr_task *t, struct otr_conn *c)
+static __always_inline void otr_connecting(struct otr_task *t, struct otr_bpf_conn *c)
 {
 	struct otr_proc_state *proc;
 	struct otr_strand *st;
@@ -48,7 +48,7 @@ static __always_inline void otr_connecting(struct otr_task *t, struct otr_conn *
 	st->blocks = blocks;
 }
 
-static __always_inline void otr_tell(struct sock *sk, struct otr_conn *c, __u16 kind)
+static __always_inline void otr_tell(struct sock *sk, struct otr_bpf_conn *c, __u16 kind)
 {
 	const __u32 none[2] = {};
 
@@ -57,7 +57,7 @@ static __always_inline void otr_tell(struct sock *sk, struct otr_conn *c, __u16 
 
 #define ECANCELED 125
 
-static __always_inline void otr_emit_failed(struct sock *sk, struct otr_conn *c)
+static __always_inline void otr_emit_failed(struct sock *sk, struct otr_bpf_conn *c)
 {
 	struct otr_ev_failed *ev = otr_reserve_fact(sizeof(*ev));
 	struct otr_addr local;
@@ -79,7 +79,7 @@ static __always_inline void otr_emit_failed(struct sock *sk, struct otr_conn *c)
 }
 
 /* A connect() that failed: nobody will write. */
-static __always_inline void otr_refused(struct sock *sk, struct otr_conn *c)
+static __always_inline void otr_refused(struct sock *sk, struct otr_bpf_conn *c)
 {
 	struct otr_exch *ex = otr_exch_of(c->asked.born.conn);
 	struct otr_proc_state *proc = otr_proc_state_of(c->tgid);
@@ -101,7 +101,7 @@ static __always_inline void otr_refused(struct sock *sk, struct otr_conn *c)
 static __always_inline void otr_listening(struct sock *sk)
 {
 	struct otr_task *t = otr_task_now();
-	struct otr_conn c = {};
+	struct otr_bpf_conn c = {};
 
 	if (!t && !otr_ctl.host)
 		return;
@@ -117,14 +117,14 @@ static __always_inline void otr_listening(struct sock *sk)
 }
 
 /* We sent our FIN: nothing more goes out. */
-static __always_inline void otr_closing(struct otr_conn *c)
+static __always_inline void otr_closing(struct otr_bpf_conn *c)
 {
 	if (c->announced && !c->flow[OTR_DIR_OUT].eof)
 		otr_end_run(c, OTR_DIR_OUT, 1, bpf_ktime_get_ns());
 }
 
 /* What a change of state means for a connection that we know. */
-static __always_inline void otr_state_moved(struct sock *sk, struct otr_conn *c,
+static __always_inline void otr_state_moved(struct sock *sk, struct otr_bpf_conn *c,
 					    int old, int new)
 {
 	if (old == TCP_SYN_SENT && new == TCP_CLOSE)
@@ -134,7 +134,7 @@ static __always_inline void otr_state_moved(struct sock *sk, struct otr_conn *c,
 }
 
 /* R8: what was open on it is nobody's current. */
-static __always_inline void otr_forget(struct otr_conn *c)
+static __always_inline void otr_forget(struct otr_bpf_conn *c)
 {
 	struct otr_exch *ex = otr_exch_of(c->inode);
 	__u64 in = otr_dir_key(c->inode, OTR_DIR_IN);
@@ -154,7 +154,7 @@ static __always_inline void otr_forget(struct otr_conn *c)
 	}
 }
 
-static __always_inline void otr_ended(struct sock *sk, struct otr_conn *c)
+static __always_inline void otr_ended(struct sock *sk, struct otr_bpf_conn *c)
 {
 	int err = BPF_CORE_READ(sk, sk_err);
 

@@ -35,7 +35,7 @@ struct otr_task {
 	__u32 has_lib;	 /* its process carries the library: bytes are told there */
 };
 
-struct otr_flow { /* one direction of a connection; the run that is going on */
+struct otr_bpf_dir { /* one direction of a connection; the run that is going on */
 	__u64 pos;
 	__u64 bytes;
 	__u64 first_ns;
@@ -56,9 +56,9 @@ struct otr_flow { /* one direction of a connection; the run that is going on */
 
 #define OTR_DIR_NONE 2
 
-struct otr_conn {
+struct otr_bpf_conn {
 	__u64 inode;
-	struct otr_flow flow[2]; /* by enum otr_dir */
+	struct otr_bpf_dir flow[2]; /* by enum otr_dir */
 	struct otr_asked asked;
 	__u32 tgid;	  /* who moved bytes last */
 	__u64 dialer;	  /* the strand that called connect() .. */
@@ -95,7 +95,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct otr_conn);
+	__type(value, struct otr_bpf_conn);
 } otr_conns SEC(".maps") __weak;
 
 /* The same where socket storage is refused (sys_data.bpf.c): by struct sock *. The agent
@@ -105,7 +105,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, __u64);
-	__type(value, struct otr_conn);
+	__type(value, struct otr_bpf_conn);
 } otr_conns_by_sk SEC(".maps") __weak;
 
 /* Where such an entry is filled: on the stack, 512 bytes with all that call each other,
@@ -114,13 +114,13 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 2);
 	__type(key, __u32);
-	__type(value, struct otr_conn);
+	__type(value, struct otr_bpf_conn);
 } otr_fresh_conn SEC(".maps") __weak;
 
 /* `who`: 0, or 1 for an iterator, which a tracepoint may interrupt. */
-static __always_inline struct otr_conn *otr_conn_fresh(__u32 who)
+static __always_inline struct otr_bpf_conn *otr_conn_fresh(__u32 who)
 {
-	struct otr_conn *c = bpf_map_lookup_elem(&otr_fresh_conn, &who);
+	struct otr_bpf_conn *c = bpf_map_lookup_elem(&otr_fresh_conn, &who);
 
 	if (c)
 		__builtin_memset(c, 0, sizeof(*c));

@@ -14,7 +14,7 @@
 #include "rules.bpf.h"
 
 /* How a connection is captured that the agent has said nothing of. */
-static __always_inline __u32 otr_own_policy(const struct otr_conn *c)
+static __always_inline __u32 otr_own_policy(const struct otr_bpf_conn *c)
 {
 	return c->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES :
 	       c->opening == OTR_OPENING_SSH   ? OTR_CAPTURE_MUTE :
@@ -22,27 +22,27 @@ static __always_inline __u32 otr_own_policy(const struct otr_conn *c)
 }
 
 /* The policy of a direction is looked up when a run starts after any has changed. */
-static __always_inline void otr_refresh_policy(struct otr_conn *c, __u8 dir)
+static __always_inline void otr_refresh_policy(struct otr_bpf_conn *c, __u8 dir)
 {
 	__u64 key = otr_dir_key(c->inode, dir);
 	struct otr_policy *p = bpf_map_lookup_elem(&otr_policies, &key);
-	struct otr_flow *f = &c->flow[dir & 1];
+	struct otr_bpf_dir *f = &c->flow[dir & 1];
 
 	f->capture = p ? p->capture : otr_own_policy(c);
 	f->head_bytes = p ? p->head_bytes : OTR_HEAD_BYTES;
 }
 
-static __always_inline void otr_refresh_policies(struct otr_conn *c)
+static __always_inline void otr_refresh_policies(struct otr_bpf_conn *c)
 {
 	otr_refresh_policy(c, OTR_DIR_IN);
 	otr_refresh_policy(c, OTR_DIR_OUT);
 }
 
-static __always_inline void otr_end_run(struct otr_conn *c, __u8 dir, __u8 eof,
+static __always_inline void otr_end_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof,
 					__u64 now)
 {
 	__u64 key = otr_dir_key(c->inode, dir);
-	struct otr_flow *f = &c->flow[dir & 1];
+	struct otr_bpf_dir *f = &c->flow[dir & 1];
 
 	if (!c->shed && c->by_lib != OTR_BY_LIB_ALL && (f->cut || eof || c->error))
 		otr_emit_run(c, dir, eof, now);
@@ -52,10 +52,10 @@ static __always_inline void otr_end_run(struct otr_conn *c, __u8 dir, __u8 eof,
 	f->eof = eof;
 }
 
-static __always_inline void otr_begin_run(struct otr_conn *c,
+static __always_inline void otr_begin_run(struct otr_bpf_conn *c,
 					  const struct otr_move *mv)
 {
-	struct otr_flow *f = &c->flow[mv->dir & 1];
+	struct otr_bpf_dir *f = &c->flow[mv->dir & 1];
 
 	if (c->last_dir != OTR_DIR_NONE)
 		otr_end_run(c, c->last_dir, 0, mv->now);
@@ -73,10 +73,10 @@ static __always_inline void otr_begin_run(struct otr_conn *c,
 }
 
 /* The run is longer than what is copied: the agent may look at it as it goes on. */
-static __always_inline void otr_tell_run(struct otr_conn *c, __u8 dir)
+static __always_inline void otr_tell_run(struct otr_bpf_conn *c, __u8 dir)
 {
 	__u64 key = otr_dir_key(c->inode, dir);
-	struct otr_flow *f = &c->flow[dir & 1];
+	struct otr_bpf_dir *f = &c->flow[dir & 1];
 	struct otr_run_now fresh = {}, *run = &fresh;
 
 	run = bpf_map_lookup_elem(&otr_runs, &key);
@@ -99,7 +99,7 @@ static __always_inline void otr_tell_run(struct otr_conn *c, __u8 dir)
 }
 
 /* How many bytes of this call are copied. */
-static __always_inline __u32 otr_cap(const struct otr_flow *f,
+static __always_inline __u32 otr_cap(const struct otr_bpf_dir *f,
 				     const struct otr_move *mv)
 {
 	__u32 left = f->head_bytes;
@@ -112,14 +112,14 @@ static __always_inline __u32 otr_cap(const struct otr_flow *f,
 }
 
 /* Do requests go in this direction? */
-static __always_inline int otr_asks(const struct otr_conn *c, __u8 dir)
+static __always_inline int otr_asks(const struct otr_bpf_conn *c, __u8 dir)
 {
 	return dir == (c->role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN);
 }
 
 /* Over its CPU budget the agent lets requests go: each whole, with its answer, so that
  * none is seen by half. Causality goes on: what is traced later needs it. */
-static __always_inline void otr_shed(struct otr_conn *c, const struct otr_move *mv)
+static __always_inline void otr_shed(struct otr_bpf_conn *c, const struct otr_move *mv)
 {
 	if (!mv->first || !otr_asks(c, mv->dir) || c->role == OTR_ROLE_UNKNOWN)
 		return;
@@ -130,7 +130,7 @@ static __always_inline void otr_shed(struct otr_conn *c, const struct otr_move *
 
 /* From here on the library tells of its bytes: how many moved before, so that it is known
  * where its own count begins. */
-static __always_inline void otr_tell_change(struct sock *sk, struct otr_conn *c, __u64 now)
+static __always_inline void otr_tell_change(struct sock *sk, struct otr_bpf_conn *c, __u64 now)
 {
 	const __u32 none[2] = {};
 
@@ -140,7 +140,7 @@ static __always_inline void otr_tell_change(struct sock *sk, struct otr_conn *c,
 
 /* Apart, for the sake of the stack: Linux 6.1 counts 512 bytes for the longest chain of calls. */
 static __noinline void otr_tell_open(struct otr_task *t, struct sock *sk,
-					  struct otr_conn *c,
+					  struct otr_bpf_conn *c,
 					  const struct otr_move *mv)
 {
 	__u32 fresh[2] = {};
@@ -161,10 +161,10 @@ static __noinline void otr_tell_open(struct otr_task *t, struct sock *sk,
  * is known to hold no address of the bytes.
  */
 static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
-				      struct otr_conn *c, struct otr_move *mv,
+				      struct otr_bpf_conn *c, struct otr_move *mv,
 				      struct pt_regs *regs)
 {
-	struct otr_flow *f = &c->flow[mv->dir & 1];
+	struct otr_bpf_dir *f = &c->flow[mv->dir & 1];
 	struct otr_cause cause = {};
 	__u64 strand = t->tid;
 	int has_lib = otr_has_lib(t);

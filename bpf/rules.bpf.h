@@ -25,7 +25,7 @@ static __always_inline void otr_cause_of(struct otr_cause *cause,
 }
 
 /* The exchange of an inbound connection, made at its first request. */
-static __always_inline struct otr_exch *otr_exch_make(const struct otr_conn *c,
+static __always_inline struct otr_exch *otr_exch_make(const struct otr_bpf_conn *c,
 						      __u32 tgid)
 {
 	struct otr_exch *ex = otr_exch_of(c->inode), fresh = {};
@@ -89,7 +89,7 @@ static __noinline int otr_look_awake(struct otr_task *t, struct otr_strand *st)
 
 /* R1 */
 static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st,
-				       struct otr_conn *c, struct otr_move *mv,
+				       struct otr_bpf_conn *c, struct otr_move *mv,
 				       __u64 strand)
 {
 	struct otr_exch *ex = otr_exch_make(c, t->tgid);
@@ -121,7 +121,7 @@ static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st
 
 /* R3 */
 static __noinline int otr_rule_answer(struct otr_task *t, struct otr_strand *st,
-				      struct otr_conn *c, struct otr_move *mv,
+				      struct otr_bpf_conn *c, struct otr_move *mv,
 				      __u64 strand)
 {
 	struct otr_exch *ex = otr_exch_of(c->inode);
@@ -140,7 +140,7 @@ static __noinline int otr_rule_answer(struct otr_task *t, struct otr_strand *st,
 
 /* In Go a connection's own goroutine, made by who dialled it, serves many. */
 static __always_inline int otr_is_pump(const struct otr_task *t,
-				       const struct otr_conn *c, __u64 strand)
+				       const struct otr_bpf_conn *c, __u64 strand)
 {
 	struct otr_go_key key = {.goid = strand & ~OTR_STRAND_GO,
 				 .tgid = t->tgid};
@@ -154,9 +154,9 @@ static __always_inline int otr_is_pump(const struct otr_task *t,
 }
 
 /* R10: was it looked at since its bytes moved last? */
-static __noinline int otr_rule_looked(struct otr_conn *c, const struct otr_move *mv)
+static __noinline int otr_rule_looked(struct otr_bpf_conn *c, const struct otr_move *mv)
 {
-	const struct otr_flow *in = &c->flow[OTR_DIR_IN];
+	const struct otr_bpf_dir *in = &c->flow[OTR_DIR_IN];
 	struct otr_look *look = bpf_map_lookup_elem(&otr_looks, &c->inode);
 
 	if (!look)
@@ -168,7 +168,7 @@ static __noinline int otr_rule_looked(struct otr_conn *c, const struct otr_move 
 
 /* R4 */
 static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
-				   struct otr_conn *c, struct otr_move *mv,
+				   struct otr_bpf_conn *c, struct otr_move *mv,
 				   struct otr_cause *cause)
 {
 	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
@@ -200,7 +200,7 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 
 /* R2 */
 static __noinline int otr_rule_answered(struct otr_task *t, struct otr_strand *st,
-					struct otr_conn *c, struct otr_move *mv)
+					struct otr_bpf_conn *c, struct otr_move *mv)
 {
 	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
 
@@ -249,14 +249,14 @@ static __noinline int otr_rule_notify(struct otr_task *t, struct otr_strand *st,
 }
 
 /* Each call may be a request of its own. */
-static __always_inline int otr_by_call(const struct otr_flow *out)
+static __always_inline int otr_by_call(const struct otr_bpf_dir *out)
 {
 	return out->capture == OTR_CAPTURE_CALLS ||
 	       out->capture == OTR_CAPTURE_FRAMES;
 }
 
 /* Applies the rules to bytes that moved; fills `cause` for an outbound request. */
-static __always_inline void otr_rules(struct otr_task *t, struct otr_conn *c,
+static __always_inline void otr_rules(struct otr_task *t, struct otr_bpf_conn *c,
 				      struct otr_move *mv, struct otr_cause *cause,
 				      __u64 *strand)
 {

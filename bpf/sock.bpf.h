@@ -144,7 +144,7 @@ static __always_inline __u32 otr_sock_netns(struct sock *sk)
 
 /* `fresh`: bytes of each direction that were moved just now, by enum otr_dir. */
 static __always_inline void otr_sock_facts(struct sock *sk,
-					   const struct otr_conn *c,
+					   const struct otr_bpf_conn *c,
 					   struct otr_ev_conn *cn,
 					   const __u32 fresh[2])
 {
@@ -172,7 +172,7 @@ static __always_inline void otr_sock_facts(struct sock *sk,
 
 /* Fills a new entry; `role` UNKNOWN: found out. Returns 0, or -1 where the socket is
  * none that is followed. */
-static __always_inline int otr_conn_init(struct otr_conn *c, struct sock *sk)
+static __always_inline int otr_conn_init(struct otr_bpf_conn *c, struct sock *sk)
 {
 	__u16 family;
 

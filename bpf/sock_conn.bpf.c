@@ -5,9 +5,9 @@
 
 #include "life.bpf.h"
 
-static __always_inline struct otr_conn *known(struct sock *sk)
+static __always_inline struct otr_bpf_conn *known(struct sock *sk)
 {
-	struct otr_conn *c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
+	struct otr_bpf_conn *c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
 
 	return c && c->family ? c : NULL;
 }
@@ -15,7 +15,7 @@ static __always_inline struct otr_conn *known(struct sock *sk)
 static __always_inline void connecting(struct sock *sk)
 {
 	struct otr_task *t = otr_task_now();
-	struct otr_conn *c;
+	struct otr_bpf_conn *c;
 
 	if (!t)
 		return;
@@ -30,7 +30,7 @@ static __always_inline void connecting(struct sock *sk)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(otr_state, struct sock *sk, int old, int new)
 {
-	struct otr_conn *c;
+	struct otr_bpf_conn *c;
 
 	if (old == TCP_CLOSE && new == TCP_SYN_SENT) {
 		connecting(sk);
@@ -51,7 +51,7 @@ int BPF_PROG(otr_state, struct sock *sk, int old, int new)
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(otr_destroyed, struct sock *sk)
 {
-	struct otr_conn *c = known(sk);
+	struct otr_bpf_conn *c = known(sk);
 
 	if (c)
 		otr_ended(sk, c);

@@ -10,9 +10,9 @@
 
 #include "data.bpf.h"
 
-static __always_inline struct otr_conn *conn_of(struct otr_task *t, struct sock *sk)
+static __always_inline struct otr_bpf_conn *conn_of(struct otr_task *t, struct sock *sk)
 {
-	struct otr_conn *c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
+	struct otr_bpf_conn *c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
 
 	if (c)
 		return c;
@@ -30,7 +30,7 @@ static __always_inline struct otr_conn *conn_of(struct otr_task *t, struct sock 
 }
 
 /* The place of the first of `ret` bytes just moved, in this direction's stream. */
-static __always_inline __u64 place(struct sock *sk, struct otr_conn *c, __u8 dir,
+static __always_inline __u64 place(struct sock *sk, struct otr_bpf_conn *c, __u8 dir,
 				   int ret)
 {
 	struct tcp_sock *tp;
@@ -51,7 +51,7 @@ static __always_inline int sock_data(struct sock *sk, __u8 dir, int ret, int fla
 {
 	struct otr_task *t = otr_task_now();
 	struct otr_move mv = {};
-	struct otr_conn *c;
+	struct otr_bpf_conn *c;
 
 	if (!t || flags & MSG_PEEK)
 		return 0;

@@ -18,18 +18,18 @@ struct sys_exit_ctx {
 	long ret;
 };
 
-static __always_inline struct otr_conn *known(struct sock *sk)
+static __always_inline struct otr_bpf_conn *known(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
-	struct otr_conn *c = bpf_map_lookup_elem(&otr_conns_by_sk, &key);
+	struct otr_bpf_conn *c = bpf_map_lookup_elem(&otr_conns_by_sk, &key);
 
 	return c && c->family ? c : NULL;
 }
 
-static __noinline struct otr_conn *make(struct sock *sk)
+static __noinline struct otr_bpf_conn *make(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
-	struct otr_conn *fresh = otr_conn_fresh(0);
+	struct otr_bpf_conn *fresh = otr_conn_fresh(0);
 
 	if (!fresh || otr_conn_init(fresh, sk))
 		return NULL;
@@ -39,16 +39,16 @@ static __noinline struct otr_conn *make(struct sock *sk)
 }
 
 /* The address of a sock is used again: another inode means another connection. */
-static __always_inline struct otr_conn *conn_of(struct sock *sk)
+static __always_inline struct otr_bpf_conn *conn_of(struct sock *sk)
 {
-	struct otr_conn *c = known(sk);
+	struct otr_bpf_conn *c = known(sk);
 
 	if (c && c->family == AF_UNIX && c->inode != otr_sock_inode(sk))
 		c = NULL;
 	return c ? c : make(sk);
 }
 
-static __always_inline __u64 place(struct sock *sk, struct otr_conn *c, __u8 dir,
+static __always_inline __u64 place(struct sock *sk, struct otr_bpf_conn *c, __u8 dir,
 				   long ret)
 {
 	struct tcp_sock *tp = (void *)sk;
@@ -69,7 +69,7 @@ static __always_inline int sys_data(struct sys_exit_ctx *ctx, __u8 dir,
 {
 	struct otr_task *t = otr_task_now();
 	struct otr_move mv = {};
-	struct otr_conn *c;
+	struct otr_bpf_conn *c;
 
 	if (!t || !sk)
 		return 0;
@@ -141,7 +141,7 @@ int otr_x_recvmsg(struct sys_exit_ctx *ctx)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(otr_x_state, struct sock *sk, int old, int new)
 {
-	struct otr_conn *c;
+	struct otr_bpf_conn *c;
 	struct otr_task *t;
 
 	if (new == TCP_LISTEN) {
@@ -164,7 +164,7 @@ int BPF_PROG(otr_x_state, struct sock *sk, int old, int new)
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(otr_x_destroyed, struct sock *sk)
 {
-	struct otr_conn *c = known(sk);
+	struct otr_bpf_conn *c = known(sk);
 	__u64 key = (__u64)sk;
 
 	if (!c)

@@ -217,7 +217,7 @@ void otr_console_start(struct otr_console *con, const char *what,
 	col = con->look.width > col + 10 ? con->look.width - col : 10;
 	otr_buf_str(&con->out, con->look.color ? "\x1b[2m" : "");
 	otr_buf_str(&con->out, head);
-	otr_cells_put(&con->out, otr_buf_view(&line), otr_look_room(&con->look, col),
+	otr_cells_put(&con->out, otr_buf_view(&line), otr_console_style_room(&con->look, col),
 		      con->look.ascii);
 	otr_buf_byte(&con->out, ' '); /* by what it sees is never cut off */
 	otr_buf_slice(&con->out, otr_buf_view(&how));
@@ -320,7 +320,7 @@ static void stamped(struct otr_console *con, struct otr_slice text)
 {
 	otr_console_measure(con);
 	otr_console_clock(&con->out, otr_console_wall(con), false);
-	otr_cells_put(&con->out, text, otr_look_room(&con->look, con->look.width - 8),
+	otr_cells_put(&con->out, text, otr_console_style_room(&con->look, con->look.width - 8),
 		      con->look.ascii);
 	otr_buf_byte(&con->out, '\n');
 	otr_console_flush(con);

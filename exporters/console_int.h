@@ -29,7 +29,7 @@
 struct otr_resource;
 
 /* How things look; decided once. */
-struct otr_look {
+struct otr_console_style {
 	bool whole; /* no text is cut at the width: it is no terminal */
 	bool color, ascii, verbose;
 	unsigned int width; /* of the block being drawn */
@@ -112,7 +112,7 @@ struct otr_flood {
 
 struct otr_console {
 	struct otr_console_config cfg;
-	struct otr_look look;
+	struct otr_console_style look;
 	struct otr_pendings pending;
 	struct otr_stats stats;
 	struct otr_flood flood;
@@ -133,7 +133,7 @@ void otr_console_flush(struct otr_console *con);
 void otr_console_unwritten(struct otr_console *con, int rc);
 
 /* How many columns a text may take that has `room` on a terminal. */
-static inline unsigned int otr_look_room(const struct otr_look *look, unsigned int room)
+static inline unsigned int otr_console_style_room(const struct otr_console_style *look, unsigned int room)
 {
 	return look->whole ? UINT32_MAX : room;
 }
@@ -148,7 +148,7 @@ uint64_t otr_console_wall(const struct otr_console *con);
 void otr_console_clock(struct otr_buf *out, uint64_t epoch_ns, bool ms);
 
 /* Append one trace. Each returns 0 or -ENOMEM. */
-int otr_console_block(struct otr_buf *out, const struct otr_look *look,
+int otr_console_block(struct otr_buf *out, const struct otr_console_style *look,
 		      const struct otr_tree *tree, int64_t rows);
 int otr_console_logfmt(struct otr_buf *out, const struct otr_tree *tree);
 int otr_console_json(struct otr_buf *out, const struct otr_span *const *spans,

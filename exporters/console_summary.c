@@ -22,7 +22,7 @@
 static void line(struct otr_console *con, const struct otr_buf *text)
 {
 	otr_cells_put(&con->out, otr_buf_view(text),
-		      otr_look_room(&con->look, con->look.width), con->look.ascii);
+		      otr_console_style_room(&con->look, con->look.width), con->look.ascii);
 	otr_buf_byte(&con->out, '\n');
 }
 
@@ -83,7 +83,7 @@ static struct widths measure(const struct otr_console *con, const struct otr_sta
 		if ((int)strlen(text) + 2 > w.errors)
 			w.errors = (int)strlen(text) + 2;
 	}
-	if (w.name > otr_look_room(&con->look, SERVICE_MAX))
+	if (w.name > otr_console_style_room(&con->look, SERVICE_MAX))
 		w.name = SERVICE_MAX;
 	return w;
 }

@@ -28,7 +28,7 @@
 
 struct block {
 	struct otr_buf *out;
-	const struct otr_look *look;
+	const struct otr_console_style *look;
 	const struct otr_tree *tree;
 	const struct otr_rows *rows;
 	unsigned int label, bar; /* columns */
@@ -53,7 +53,7 @@ static const char *const glyphs[2][10] = {
 	{ "|-", "|~", "`-", "`~", "| ", "  ", "#", "=", ".", "|" },
 };
 
-static const char *glyph(const struct otr_look *look, enum glyph g)
+static const char *glyph(const struct otr_console_style *look, enum glyph g)
 {
 	return glyphs[look->ascii][g];
 }
@@ -69,7 +69,7 @@ static int color_of(const struct otr_label *lb)
 	return colors[(sum >> 32) % OTR_ARRAY_SIZE(colors)];
 }
 
-static void style(struct otr_buf *out, const struct otr_look *look, bool bold,
+static void style(struct otr_buf *out, const struct otr_console_style *look, bool bold,
 		  int color)
 {
 	if (!look->color || (!bold && !color))
@@ -80,7 +80,7 @@ static void style(struct otr_buf *out, const struct otr_look *look, bool bold,
 	otr_buf_byte(out, 'm');
 }
 
-static void plain(struct otr_buf *out, const struct otr_look *look)
+static void plain(struct otr_buf *out, const struct otr_console_style *look)
 {
 	if (look->color)
 		otr_buf_str(out, "\x1b[0m");
@@ -90,7 +90,7 @@ static void plain(struct otr_buf *out, const struct otr_look *look)
 static unsigned int branches(struct block *b, const struct otr_row *row)
 {
 	const struct otr_row *path[DEEP], *at = row;
-	const struct otr_look *look = b->look;
+	const struct otr_console_style *look = b->look;
 	bool weak = otr_label_weak(b->tree->nodes[row->node].span);
 	unsigned int n = 0;
 
@@ -171,7 +171,7 @@ static void draw_label(struct block *b, const struct otr_row *row)
 	/* Bold and dim at once is drawn as anything. */
 	color = !lb.peer ? color_of(&lb) : row->critical ? 0 : 2;
 	style(b->out, b->look, row->critical, color);
-	col += otr_cells_put(b->out, otr_buf_view(&who), otr_look_room(b->look, room),
+	col += otr_cells_put(b->out, otr_buf_view(&who), otr_console_style_room(b->look, room),
 			     b->look->ascii);
 	plain(b->out, b->look);
 	room = b->label - 1 > mark.len + col + 2
@@ -181,7 +181,7 @@ static void draw_label(struct block *b, const struct otr_row *row)
 		style(b->out, b->look, row->critical, 0);
 		otr_buf_str(b->out, "  ");
 		col += 2 + otr_cells_put(b->out, otr_buf_view(&name),
-					 otr_look_room(b->look, room - 2), b->look->ascii);
+					 otr_console_style_room(b->look, room - 2), b->look->ascii);
 		plain(b->out, b->look);
 	}
 	otr_buf_slice(b->out, otr_buf_view(&mark));
@@ -190,7 +190,7 @@ static void draw_label(struct block *b, const struct otr_row *row)
 }
 
 /* Appends "!500", "?", "-" .., `max` columns of it; returns them. */
-static unsigned int put_status(struct otr_buf *out, const struct otr_look *look,
+static unsigned int put_status(struct otr_buf *out, const struct otr_console_style *look,
 			       const struct otr_node *node, unsigned int max)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
@@ -211,7 +211,7 @@ static unsigned int put_status(struct otr_buf *out, const struct otr_look *look,
 }
 
 /* To the right, in `width` columns. */
-static void draw_status(struct otr_buf *out, const struct otr_look *look,
+static void draw_status(struct otr_buf *out, const struct otr_console_style *look,
 			const struct otr_node *node, unsigned int width)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
@@ -388,10 +388,10 @@ static void draw_head(struct block *b, struct otr_slice note_text)
 		room -= (unsigned int)tail.len;
 	else
 		room = room / 2;
-	col += otr_cells_put(b->out, otr_buf_view(&name), otr_look_room(b->look, room),
+	col += otr_cells_put(b->out, otr_buf_view(&name), otr_console_style_room(b->look, room),
 			     b->look->ascii);
 	col += otr_cells_put(b->out, otr_buf_view(&tail),
-			     otr_look_room(b->look, all > col ? all - col : 0),
+			     otr_console_style_room(b->look, all > col ? all - col : 0),
 			     b->look->ascii);
 	if (wide) {
 		otr_cells_blank(b->out, col < 78 ? 80 - col : 2);
@@ -426,12 +426,12 @@ static void draw_words(struct block *b)
 			       line.data);
 		otr_buf_str(b->out, "  ");
 		otr_cells_put(b->out, otr_slice_sub(line, 0, len),
-			      otr_look_room(b->look, b->look->width - 2), b->look->ascii);
+			      otr_console_style_room(b->look, b->look->width - 2), b->look->ascii);
 		otr_buf_byte(b->out, '\n');
 	}
 }
 
-int otr_console_block(struct otr_buf *out, const struct otr_look *look,
+int otr_console_block(struct otr_buf *out, const struct otr_console_style *look,
 		      const struct otr_tree *tree, int64_t max)
 {
 	OTR_AUTO(otr_rows_fini) struct otr_rows rows = { 0 };

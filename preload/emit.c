@@ -190,7 +190,7 @@ void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 
 void otr_emit_run(struct otr_fd *f, int dir, int eof)
 {
-	struct otr_way *w = &f->way[dir];
+	struct otr_shim_dir *w = &f->way[dir];
 	struct otr_ev_run *run;
 	uint64_t place;
 
@@ -278,7 +278,7 @@ void otr_emit_progress(struct otr_fd *f, int dir)
 	struct otr_ring_run *r = otr_ring_now() ?
 					 run_place(otr_dir_key(f->inode, (uint32_t)dir), 1) :
 					 NULL;
-	const struct otr_way *w = &f->way[dir];
+	const struct otr_shim_dir *w = &f->way[dir];
 
 	if (!r)
 		return;

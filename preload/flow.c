@@ -26,7 +26,7 @@ static void take_policy(struct otr_fd *f, int dir)
 	const struct otr_ring *ring = otr_ring_now();
 	uint64_t key = otr_dir_key(f->inode, (uint32_t)dir);
 	uint32_t at = otr_ring_hash(key);
-	struct otr_way *w = &f->way[dir];
+	struct otr_shim_dir *w = &f->way[dir];
 
 	w->capture = own_policy(f);
 	w->head_bytes = OTR_HEAD_BYTES;
@@ -151,7 +151,7 @@ int otr_shed_fast_path(struct otr_self *self, struct otr_fd *f, int dir, uint64_
 
 static void end_run(struct otr_fd *f, int dir, int eof)
 {
-	struct otr_way *w = &f->way[dir];
+	struct otr_shim_dir *w = &f->way[dir];
 
 	if (!f->shed && (w->cut || eof))
 		otr_emit_run(f, dir, eof);
@@ -163,7 +163,7 @@ static void end_run(struct otr_fd *f, int dir, int eof)
 
 static void begin_run(struct otr_fd *f, int dir, uint64_t now)
 {
-	struct otr_way *w = &f->way[dir];
+	struct otr_shim_dir *w = &f->way[dir];
 
 	if (f->last_dir != OTR_DIR_NONE)
 		end_run(f, f->last_dir, 0);
@@ -182,7 +182,7 @@ static void begin_run(struct otr_fd *f, int dir, uint64_t now)
 		take_policies(f);
 }
 
-static uint32_t to_copy(const struct otr_way *w, uint64_t moved)
+static uint32_t to_copy(const struct otr_shim_dir *w, uint64_t moved)
 {
 	uint32_t left = w->head_bytes;
 
@@ -197,7 +197,7 @@ static uint32_t to_copy(const struct otr_way *w, uint64_t moved)
  * where its next request begins. */
 size_t otr_wanted(const struct otr_fd *f)
 {
-	const struct otr_way *w = &f->way[OTR_DIR_OUT];
+	const struct otr_shim_dir *w = &f->way[OTR_DIR_OUT];
 
 	if (f->opaque)
 		return 0;
@@ -252,7 +252,7 @@ void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 								   OTR_ROLE_SERVER);
 }
 
-static void count_in(struct otr_way *w, uint64_t moved, uint64_t now)
+static void count_in(struct otr_shim_dir *w, uint64_t moved, uint64_t now)
 {
 	w->bytes += moved;
 	w->total += moved;
@@ -265,7 +265,7 @@ static void emit_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 		      uint64_t moved, uint64_t start_ns, int first,
 		      const struct otr_cause *cause, const struct iovec *iov, int n)
 {
-	struct otr_way *w = &f->way[dir];
+	struct otr_shim_dir *w = &f->way[dir];
 	uint32_t cap = n ? to_copy(w, moved) : 0;
 
 	if (n && w->capture == OTR_CAPTURE_HEAD && asks(f, dir))
@@ -284,7 +284,7 @@ static void emit_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 		       uint64_t moved, uint64_t start_ns, const struct iovec *iov, int n)
 {
-	struct otr_way *w = &f->way[dir];
+	struct otr_shim_dir *w = &f->way[dir];
 	struct otr_cause cause = {.evidence = 0};
 	uint64_t now = self->now_ns, pos = w->total;
 	int first = f->last_dir != dir, ready, go;

@@ -18,7 +18,7 @@ static int ends_head(const uint8_t last[2], uint8_t c)
 
 /* Goes through the first `max` bytes until the head ends. Returns how many it went through;
  * w->head_open is 0 if the head ended with the last of them. */
-static uint32_t scan(struct otr_way *w, const struct iovec *iov, int n, uint32_t max)
+static uint32_t scan(struct otr_shim_dir *w, const struct iovec *iov, int n, uint32_t max)
 {
 	uint32_t done = 0;
 
@@ -49,7 +49,7 @@ static int is_whole(uint64_t moved, const struct iovec *iov, int n, uint32_t cap
 	return !memcmp(end - 4, "\r\n\r\n", 4) || !memcmp(end - 2, "\n\n", 2);
 }
 
-uint32_t otr_head_cap(struct otr_way *w, int first, uint64_t moved, const struct iovec *iov,
+uint32_t otr_head_cap(struct otr_shim_dir *w, int first, uint64_t moved, const struct iovec *iov,
 		      int n, uint32_t cap)
 {
 	uint32_t room = w->copied < OTR_LONG_HEAD ? OTR_LONG_HEAD - w->copied : 0, want;

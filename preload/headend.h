@@ -9,11 +9,11 @@
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-struct otr_way;
+struct otr_shim_dir;
 
 /* `cap` bytes of a call are to be copied, in the direction that asks: how many are, where a
  * request's head goes on behind them. */
-uint32_t otr_head_cap(struct otr_way *w, int first, uint64_t moved, const struct iovec *iov,
+uint32_t otr_head_cap(struct otr_shim_dir *w, int first, uint64_t moved, const struct iovec *iov,
 		      int n, uint32_t cap);
 
 #pragma GCC visibility pop

@@ -77,7 +77,7 @@ static int try_to_take(struct otr_fd *f, int32_t tid)
 static void add_unseen(struct otr_fd *f, int dir)
 {
 	uint64_t n = otr_get(&f->unseen[dir]);
-	struct otr_way *w = &f->way[dir];
+	struct otr_shim_dir *w = &f->way[dir];
 
 	if (!n)
 		return;

@@ -49,7 +49,7 @@ enum otr_fd_kind {
 };
 
 /* One direction of a connection; the run that is going on. */
-struct otr_way {
+struct otr_shim_dir {
 	uint64_t pos; /* of the run's first byte */
 	uint64_t bytes;
 	uint64_t first_ns, last_ns;
@@ -79,7 +79,7 @@ enum otr_shed {
 struct otr_fd {
 	uint64_t inode; /* * 0: not known */
 	uint64_t sure_ns; /* when it was last seen to be that */
-	struct otr_way way[2];
+	struct otr_shim_dir way[2];
 	struct otr_asked asked;
 	struct otr_cause cause; /* of the request about to go out */
 	struct otr_boundary boundary;	/* of a client */

@@ -21,11 +21,11 @@ bool otr_server_shown(const struct otr_proto_ops *proto)
 	return !proto->client_only;
 }
 
-struct otr_strand *otr_strand_find(const struct otr_stitch *st, uint32_t tgid,
+struct otr_stitch_strand *otr_stitch_strand_find(const struct otr_stitch *st, uint32_t tgid,
 				   uint64_t strand)
 {
-	struct otr_strand_key key = { strand, tgid };
-	struct otr_strand *of = NULL;
+	struct otr_stitch_strand_key key = { strand, tgid };
+	struct otr_stitch_strand *of = NULL;
 
 	HASH_FIND(hh, st->strands, &key, sizeof(key), of);
 	return of;
@@ -33,13 +33,13 @@ struct otr_strand *otr_strand_find(const struct otr_stitch *st, uint32_t tgid,
 
 static void remember_strand(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	struct otr_strand *of = otr_strand_find(st, ex->tgid, ex->strand);
+	struct otr_stitch_strand *of = otr_stitch_strand_find(st, ex->tgid, ex->strand);
 
 	if (!of) {
 		of = calloc(1, sizeof(*of));
 		if (!of)
 			return; /* late evidence will not find it */
-		of->key = (struct otr_strand_key){ ex->strand, ex->tgid };
+		of->key = (struct otr_stitch_strand_key){ ex->strand, ex->tgid };
 		HASH_ADD(hh, st->strands, key, sizeof(of->key), of);
 		if (!of->hh.tbl) {
 			free(of);
@@ -52,7 +52,7 @@ static void remember_strand(struct otr_stitch *st, struct otr_exchange *ex)
 
 static void forget_strand(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	struct otr_strand *of = ex->of_strand;
+	struct otr_stitch_strand *of = ex->of_strand;
 
 	if (!of)
 		return;

@@ -31,15 +31,15 @@
 
 #define OTR_EXCHANGE_LINKS 4
 
-struct otr_strand_key {
+struct otr_stitch_strand_key {
 	uint64_t strand;
 	uint64_t tgid;
 };
 
 /* Requests one strand sent: where late evidence looks for them. */
-struct otr_strand {
+struct otr_stitch_strand {
 	UT_hash_handle hh;
-	struct otr_strand_key key;
+	struct otr_stitch_strand_key key;
 	struct otr_exchange *sent; /* by strand_prev, strand_next */
 };
 
@@ -102,7 +102,7 @@ struct otr_exchange {
 		*next; /* st->live, or st->kept once emitted */
 	struct otr_wire *wire;
 	struct otr_trace *trace;
-	struct otr_strand *of_strand;
+	struct otr_stitch_strand *of_strand;
 	struct otr_exchange *parent; /* while both are kept */
 	uint32_t n_kids;	     /* that point here by `parent` */
 	struct otr_exchange *peer;
@@ -170,7 +170,7 @@ struct otr_stitch {
 	uint64_t swept_ns;
 	struct otr_wire *wires, *by_isn, *by_ends, *by_peer;
 	struct otr_exchange *named_clients, *named_servers, *passed_on, *owned;
-	struct otr_strand *strands;
+	struct otr_stitch_strand *strands;
 	struct otr_busy *busy;
 	struct otr_run run;
 	struct otr_failed failed[OTR_FAILED];
@@ -225,7 +225,7 @@ struct otr_exchange *otr_exchange_at(const struct otr_stitch *st,
 				     const struct otr_ref *ref);
 
 /* The requests of a strand, or NULL. */
-struct otr_strand *otr_strand_find(const struct otr_stitch *st, uint32_t tgid,
+struct otr_stitch_strand *otr_stitch_strand_find(const struct otr_stitch *st, uint32_t tgid,
 				   uint64_t strand);
 
 /* Does a server's end of `proto` become a span? A database's does not. */

@@ -264,8 +264,8 @@ void otr_stitch_torn(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool b
 int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
 {
 	struct otr_exchange *parent = otr_exchange_at(st, &ev->parent), *ex;
-	struct otr_strand *of =
-		otr_strand_find(st, ev->hdr.tgid, ev->hdr.strand);
+	struct otr_stitch_strand *of =
+		otr_stitch_strand_find(st, ev->hdr.tgid, ev->hdr.strand);
 	uint64_t since = ev->since_ns > ev->strand_since_ns
 				 ? ev->since_ns
 				 : ev->strand_since_ns;

@@ -24,7 +24,7 @@ struct otr_flow;
 
 struct otr_way { /* one direction of a flow */
 	struct otr_half half;
-	struct otr_origin begin; /* of the message being read */
+	struct otr_segment_origin begin; /* of the message being read */
 	bool begun;		 /* SKIPs with `opens` came before it */
 	bool open;		 /* a message was told, its end is to come */
 	enum otr_end end;	 /* how it ends */

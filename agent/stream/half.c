@@ -419,7 +419,7 @@ bool otr_half_moved(const struct otr_half *h, uint64_t end, uint64_t *when_ns,
 	return true;
 }
 
-const struct otr_origin *otr_half_origin(const struct otr_half *h, uint64_t pos)
+const struct otr_segment_origin *otr_half_origin(const struct otr_half *h, uint64_t pos)
 {
 	const struct otr_piece *p = covering(h, pos);
 

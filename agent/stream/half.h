@@ -27,7 +27,7 @@
 #define OTR_HALF_MAX (256u << 10)
 
 /* Who moved a byte, when, and why. */
-struct otr_origin {
+struct otr_segment_origin {
 	uint64_t pos;
 	uint64_t start_ns; /* of the call; of a read: when it returned */
 	uint64_t time_ns;
@@ -40,7 +40,7 @@ struct otr_origin {
 struct otr_piece {
 	struct otr_piece *next;
 	uint64_t pos, end; /* [pos, end) moved */
-	struct otr_origin from;
+	struct otr_segment_origin from;
 	uint32_t cap;	/* bytes kept, from pos on */
 	uint32_t cost;	/* what it counts for in the budget */
 	bool bare;	/* no room in data */
@@ -132,7 +132,7 @@ bool otr_half_moved(const struct otr_half *h, uint64_t end, uint64_t *when_ns,
 		    bool *exact);
 
 /* Who moved the byte at `pos`, or NULL. */
-const struct otr_origin *otr_half_origin(const struct otr_half *h,
+const struct otr_segment_origin *otr_half_origin(const struct otr_half *h,
 					 uint64_t pos);
 
 /* Lets go of pieces that are spent; after their times were asked for. */

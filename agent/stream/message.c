@@ -50,7 +50,7 @@ void otr_way_check_end(struct otr_flow *fl, struct otr_way *way)
 /* Where the message at hand begins: kept, as its piece may be spent before it is told. */
 void otr_way_mark(struct otr_way *way)
 {
-	const struct otr_origin *from =
+	const struct otr_segment_origin *from =
 		otr_half_origin(&way->half, way->half.at);
 
 	if (from)
