@@ -3,7 +3,7 @@
  * flow.c - one layer of one connection: whose it is, and what happens to it.
  *
  * Nobody's at first: each run's first bytes are shown to every parser's sniff(). Then
- * read.c takes messages off both halves. A connection that began before us is joined at
+ * read.c takes messages off both half streams. A connection that began before us is joined at
  * the first run that somebody understands.
  */
 
@@ -29,8 +29,8 @@ struct otr_flow *otr_flow_new(struct otr_conn *conn, uint8_t layer,
 	fl->layer = layer;
 	fl->capture = OTR_CAPTURE_HEAD;
 	fl->head_bytes = OTR_HEAD_DEFAULT;
-	otr_half_init(&fl->ways[OTR_DIR_IN].half, budget);
-	otr_half_init(&fl->ways[OTR_DIR_OUT].half, budget);
+	otr_half_stream_init(&fl->dirs[OTR_DIR_IN].hs, budget);
+	otr_half_stream_init(&fl->dirs[OTR_DIR_OUT].hs, budget);
 	return fl;
 }
 
@@ -49,8 +49,8 @@ void otr_flow_free(struct otr_flow *fl)
 		return;
 	otr_conn_wait(fl->conn, fl, false);
 	drop_parser(fl);
-	otr_half_fini(&fl->ways[OTR_DIR_IN].half);
-	otr_half_fini(&fl->ways[OTR_DIR_OUT].half);
+	otr_half_stream_fini(&fl->dirs[OTR_DIR_IN].hs);
+	otr_half_stream_fini(&fl->dirs[OTR_DIR_OUT].hs);
 	free(fl);
 }
 
@@ -58,11 +58,11 @@ void otr_flow_free(struct otr_flow *fl)
 void otr_flow_shut(struct otr_flow *fl)
 {
 	fl->muted = true;
-	otr_way_abandon(fl, &fl->ways[fl->asker]);
-	otr_way_abandon(fl, &fl->ways[!fl->asker]);
+	otr_dir_state_abandon(fl, &fl->dirs[fl->asker]);
+	otr_dir_state_abandon(fl, &fl->dirs[!fl->asker]);
 	drop_parser(fl);
-	otr_half_restart(&fl->ways[0].half);
-	otr_half_restart(&fl->ways[1].half);
+	otr_half_stream_restart(&fl->dirs[0].hs);
+	otr_half_stream_restart(&fl->dirs[1].hs);
 	otr_conn_wait(fl->conn, fl, false);
 }
 
@@ -115,109 +115,109 @@ static const struct otr_proto_ops *sniff(enum otr_dir dir, struct otr_slice in)
 	return NULL;
 }
 
-static void give_up_run(struct otr_flow *fl, struct otr_way *way)
+static void give_up_run(struct otr_flow *fl, struct otr_dir_state *ds)
 {
-	otr_half_restart(&way->half);
-	way->pass = true;
+	otr_half_stream_restart(&ds->hs);
+	ds->pass = true;
 	if (++fl->tries >= OTR_FLOW_TRIES)
 		otr_flow_mute(fl);
 }
 
 /* Nobody's stream: whose is it? What the other side said before is kept if it looks
  * the same, as where the server speaks first. */
-static void identify(struct otr_flow *fl, struct otr_way *way)
+static void identify(struct otr_flow *fl, struct otr_dir_state *ds)
 {
-	struct otr_slice in = otr_half_bytes(&way->half);
-	enum otr_follow follow = otr_half_follow(&way->half);
-	struct otr_way *peer = otr_way_other(fl, way);
+	struct otr_slice in = otr_half_stream_bytes(&ds->hs);
+	enum otr_follow follow = otr_half_stream_follow(&ds->hs);
+	struct otr_dir_state *peer = otr_dir_state_other(fl, ds);
 	const struct otr_proto_ops *proto =
-		in.len ? sniff(otr_way_dir(fl, way), in) : NULL;
+		in.len ? sniff(otr_dir_state_dir(fl, ds), in) : NULL;
 
 	if (!proto) {
 		if (in.len >= OTR_SNIFF_MAX || follow == OTR_FOLLOW_GAP)
-			give_up_run(fl, way);
+			give_up_run(fl, ds);
 		return;
 	}
 	if (!otr_flow_take(fl, proto)) {
 		otr_flow_mute(fl);
 		return;
 	}
-	in = otr_half_bytes(&peer->half);
-	if (!in.len || !proto->sniff(otr_way_dir(fl, peer), in))
-		otr_half_restart(&peer->half);
+	in = otr_half_stream_bytes(&peer->hs);
+	if (!in.len || !proto->sniff(otr_dir_state_dir(fl, peer), in))
+		otr_half_stream_restart(&peer->hs);
 	otr_flow_read(fl, peer);
 	if (fl->proto)
-		otr_flow_read(fl, way);
+		otr_flow_read(fl, ds);
 }
 
-/* While nobody's, a half holds one run, from its start. */
-static bool begins(struct otr_flow *fl, struct otr_way *way,
+/* While nobody's, a half stream holds one run, from its start. */
+static bool begins(struct otr_flow *fl, struct otr_dir_state *ds,
 		   const struct otr_ev_data *ev)
 {
 	if (fl->proto)
-		return way->half.begun || ev->first;
+		return ds->hs.begun || ev->first;
 	if (ev->first) {
-		if (way->half.begun && otr_half_bytes(&way->half).len)
-			give_up_run(fl, way);
-		otr_half_restart(&way->half);
-		way->pass = false;
+		if (ds->hs.begun && otr_half_stream_bytes(&ds->hs).len)
+			give_up_run(fl, ds);
+		otr_half_stream_restart(&ds->hs);
+		ds->pass = false;
 	}
-	return !fl->muted && (way->half.begun || ev->first) && !way->pass;
+	return !fl->muted && (ds->hs.begun || ev->first) && !ds->pass;
 }
 
 /* The other side has spoken clearly later: what waits here came before it. */
-static void expire_other(struct otr_flow *fl, struct otr_way *way,
+static void expire_other(struct otr_flow *fl, struct otr_dir_state *ds,
 			 const struct otr_ev_data *ev)
 {
 	uint64_t time_ns =
 		ev->dir == OTR_DIR_IN ? ev->hdr.time_ns : ev->start_ns;
 
-	if (!way->wait_ns || way->wait_ns + SWAP_NS >= time_ns || fl->torn ||
-	    otr_half_follow(&way->half) == OTR_FOLLOW_HOLE)
+	if (!ds->wait_ns || ds->wait_ns + SWAP_NS >= time_ns || fl->torn ||
+	    otr_half_stream_follow(&ds->hs) == OTR_FOLLOW_HOLE)
 		return;
-	way->patient = true;
-	otr_flow_read(fl, way);
-	way->patient = false;
-	way->wait_ns = 0;
+	ds->wait_expired = true;
+	otr_flow_read(fl, ds);
+	ds->wait_expired = false;
+	ds->wait_ns = 0;
 }
 
 /* What waits for others goes on without them. */
-static void hurry(struct otr_flow *fl)
+static void drain(struct otr_flow *fl)
 {
-	fl->hurry = true;
-	otr_flow_read(fl, &fl->ways[fl->asker]);
-	otr_flow_read(fl, &fl->ways[!fl->asker]);
-	fl->hurry = false;
+	fl->drain = true;
+	otr_flow_read(fl, &fl->dirs[fl->asker]);
+	otr_flow_read(fl, &fl->dirs[!fl->asker]);
+	fl->drain = false;
 }
 
 /* From where it goes on, without what lies before. */
-static void begin_anew(struct otr_flow *fl, struct otr_way *way)
+static void begin_anew(struct otr_flow *fl, struct otr_dir_state *ds)
 {
-	otr_way_abandon(fl, way);
-	otr_half_restart(&way->half);
-	way->resync = true;
-	way->patient = false;
-	way->wait_ns = 0;
+	otr_dir_state_abandon(fl, ds);
+	otr_half_stream_restart(&ds->hs);
+	ds->resync = true;
+	ds->wait_expired = false;
+	ds->wait_ns = 0;
 }
 
 /* The source has paused: it let requests go, each with its answer. What it tells next on
  * this connection begins a request; what is missing before it is no hole. */
 static void after_pause(struct otr_flow *fl, const struct otr_ev_data *ev)
 {
-	const struct otr_half *half = &fl->ways[ev->dir].half;
+	const struct otr_half_stream *hs = &fl->dirs[ev->dir].hs;
 	uint32_t pauses = otr_conn_pauses(fl->conn);
 
 	if (fl->pauses == pauses || !ev->first || ev->dir != fl->asker)
 		return;
 	fl->pauses = pauses;
-	if (!half->begun || otr_half_place(half, ev->pos, ev->pos_kind) <=
-				    half->moved_end)
+	if (!hs->begun || otr_half_stream_place(hs, ev->pos, ev->pos_kind) <=
+				    hs->moved_end)
 		return;
-	hurry(fl);
+	drain(fl);
 	if (fl->muted)
 		return;
-	begin_anew(fl, &fl->ways[fl->asker]);
-	begin_anew(fl, &fl->ways[!fl->asker]);
+	begin_anew(fl, &fl->dirs[fl->asker]);
+	begin_anew(fl, &fl->dirs[!fl->asker]);
 	if (fl->torn || otr_conn_lossy(fl->conn))
 		otr_flow_tear(fl, false, ev->hdr.time_ns);
 	fl->unanswered = 0;
@@ -245,92 +245,92 @@ static void note_start(struct otr_flow *fl, const struct otr_ev_data *ev)
 
 /* What is told first of a direction is not what was said first, where that was lost. Where it
  * may have been, one byte is said to be missing. */
-static void expect(struct otr_flow *fl, struct otr_half *half, const struct otr_ev_data *ev)
+static void expect(struct otr_flow *fl, struct otr_half_stream *hs, const struct otr_ev_data *ev)
 {
-	bool unseen = fl->whole && !half->moved_end;
+	bool unseen = fl->whole && !hs->moved_end;
 	bool answers = fl->knows_asker && ev->dir != fl->asker;
 
-	if (half->begun || (unseen && is_first_byte(fl, ev)))
+	if (hs->begun || (unseen && is_first_byte(fl, ev)))
 		return;
 	if (unseen || (answers && otr_conn_lossy(fl->conn)))
-		otr_half_begin(half, ev->pos - 1, ev->pos_kind);
+		otr_half_stream_begin(hs, ev->pos - 1, ev->pos_kind);
 }
 
 void otr_flow_data(struct otr_flow *fl, const struct otr_ev_data *ev)
 {
-	struct otr_way *way = &fl->ways[ev->dir];
+	struct otr_dir_state *ds = &fl->dirs[ev->dir];
 
 	if (fl->muted)
 		return;
 	note_start(fl, ev);
 	if (fl->proto && fl->knows_asker && ev->dir == fl->asker)
-		expire_other(fl, otr_way_other(fl, way), ev);
+		expire_other(fl, otr_dir_state_other(fl, ds), ev);
 	if (fl->proto && fl->knows_asker)
 		after_pause(fl, ev);
-	if (fl->muted || !begins(fl, way, ev))
+	if (fl->muted || !begins(fl, ds, ev))
 		return;
 	if (fl->proto)
-		expect(fl, &way->half, ev);
+		expect(fl, &ds->hs, ev);
 	fl->pos_kind = ev->pos_kind;
 	if (ev->first) {
-		way->flipped = false;
-		otr_way_other(fl, way)->flipped = true;
+		ds->flipped = false;
+		otr_dir_state_other(fl, ds)->flipped = true;
 	}
-	if (otr_half_data(&way->half, ev))
+	if (otr_half_stream_data(&ds->hs, ev))
 		otr_conn_lost(fl->conn, OTR_LOSS_HOLE);
 	if (fl->proto)
-		otr_flow_read(fl, way);
+		otr_flow_read(fl, ds);
 	else
-		identify(fl, way);
+		identify(fl, ds);
 }
 
 void otr_flow_run(struct otr_flow *fl, const struct otr_ev_run *ev)
 {
-	struct otr_way *way = &fl->ways[ev->dir];
+	struct otr_dir_state *ds = &fl->dirs[ev->dir];
 
 	if (fl->muted) {
 		if (!ev->open) /* counted all the same */
-			way->half.total += ev->bytes;
+			ds->hs.total += ev->bytes;
 		return;
 	}
-	otr_half_run(&way->half, ev);
+	otr_half_stream_run(&ds->hs, ev);
 	if (fl->proto)
-		otr_flow_read(fl, way);
+		otr_flow_read(fl, ds);
 }
 
-static void tick_way(struct otr_flow *fl, struct otr_way *way, uint64_t now_ns)
+static void tick_dir(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t now_ns)
 {
-	if (!fl->proto || !way->wait_ns || now_ns < way->wait_ns + WAIT_NS)
+	if (!fl->proto || !ds->wait_ns || now_ns < ds->wait_ns + WAIT_NS)
 		return;
-	way->patient = true;
-	way->wait_ns = 0;
-	otr_flow_read(fl, way);
-	if (!way->wait_ns)
-		way->patient = false;
+	ds->wait_expired = true;
+	ds->wait_ns = 0;
+	otr_flow_read(fl, ds);
+	if (!ds->wait_ns)
+		ds->wait_expired = false;
 }
 
 void otr_flow_tick(struct otr_flow *fl, uint64_t now_ns)
 {
-	tick_way(fl, &fl->ways[OTR_DIR_IN], now_ns);
-	tick_way(fl, &fl->ways[OTR_DIR_OUT], now_ns);
-	if (!fl->ways[0].wait_ns && !fl->ways[1].wait_ns)
+	tick_dir(fl, &fl->dirs[OTR_DIR_IN], now_ns);
+	tick_dir(fl, &fl->dirs[OTR_DIR_OUT], now_ns);
+	if (!fl->dirs[0].wait_ns && !fl->dirs[1].wait_ns)
 		otr_conn_wait(fl->conn, fl, false);
 }
 
 /* What is open when nothing more comes: all of it there is, or cut off by the end. */
-static void end_way(struct otr_flow *fl, struct otr_way *way, int error)
+static void end_dir(struct otr_flow *fl, struct otr_dir_state *ds, int error)
 {
-	bool whole = way->end == OTR_END_RUN || way->open_end == OTR_USED_ALL;
+	bool whole = ds->end == OTR_END_RUN || ds->open_end == OTR_USED_ALL;
 
-	way->ended = way->patient = true;
-	way->half.run_over = true;
+	ds->ended = ds->wait_expired = true;
+	ds->hs.run_over = true;
 	if (fl->proto)
-		otr_flow_read(fl, way);
-	if (!way->open)
+		otr_flow_read(fl, ds);
+	if (!ds->open)
 		return;
 	if (!error && !whole)
 		error = ECONNRESET;
-	otr_way_end(fl, way, way->half.moved_end, way->half.moved_ns, error,
+	otr_dir_state_end(fl, ds, ds->hs.moved_end, ds->hs.moved_ns, error,
 		    false);
 }
 
@@ -338,7 +338,7 @@ void otr_flow_end(struct otr_flow *fl, int error)
 {
 	if (fl->muted)
 		return;
-	end_way(fl, &fl->ways[fl->asker], error);
-	end_way(fl, &fl->ways[!fl->asker], error);
+	end_dir(fl, &fl->dirs[fl->asker], error);
+	end_dir(fl, &fl->dirs[!fl->asker], error);
 	otr_flow_shut(fl);
 }

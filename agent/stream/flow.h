@@ -3,7 +3,7 @@
 #define OTR_FLOW_H
 
 /*
- * flow.h - one layer of one connection: two halves and the parser that reads them.
+ * flow.h - one layer of one connection: two half streams and the parser that reads them.
  * Inside of stream/ only.
  */
 
@@ -13,7 +13,7 @@
 
 #include "agent/proto/proto.h"
 #include "agent/stitch/stitch.h"
-#include "agent/stream/half.h"
+#include "agent/stream/half_stream.h"
 #include "agent/stream/stream.h"
 
 #define OTR_HEAD_DEFAULT 1024u /* what the source copies of a run unasked */
@@ -22,15 +22,15 @@
 struct otr_conn;
 struct otr_flow;
 
-struct otr_way { /* one direction of a flow */
-	struct otr_half half;
+struct otr_dir_state { /* one direction of a flow */
+	struct otr_half_stream hs;
 	struct otr_segment_origin begin; /* of the message being read */
 	bool begun;		 /* SKIPs with `opens` came before it */
 	bool open;		 /* a message was told, its end is to come */
 	enum otr_end end;	 /* how it ends */
 	uint64_t open_pos, open_end;
 	uint64_t wait_ns; /* since when it waits: for a request, for a hole */
-	bool patient;	  /* it has waited long enough */
+	bool wait_expired;	  /* it has waited long enough */
 	bool resync;	  /* bytes were missing: find where to go on */
 	bool pass;	  /* not understood: skip to the next run */
 	bool watching;
@@ -48,7 +48,7 @@ struct otr_flow {
 	bool seen_open; /* from its first byte: no answer is to an older request */
 	bool begun;	/* something was told of it: */
 	bool whole;	/* from its first byte on */
-	bool hurry;	/* nobody waits */
+	bool drain;	/* nobody waits */
 	bool torn; /* some of its records were lost: see read.c */
 	bool hides; /* behind what was asked last there may be requests that were not copied */
 	enum otr_dir asker; /* the direction of requests */
@@ -61,7 +61,7 @@ struct otr_flow {
 	uint64_t messages;
 	const struct otr_proto_ops *proto;
 	void *state;
-	struct otr_way ways[2];
+	struct otr_dir_state dirs[2];
 	struct otr_flow *prev, *next; /* of those waiting */
 };
 
@@ -85,39 +85,39 @@ bool otr_flow_take(struct otr_flow *fl, const struct otr_proto_ops *proto);
 void otr_flow_shut(struct otr_flow *fl);
 void otr_flow_mute(struct otr_flow *fl);
 
-/* read.c: takes what messages there are off `way`. */
-void otr_flow_read(struct otr_flow *fl, struct otr_way *way);
+/* read.c: takes what messages there are off `ds`. */
+void otr_flow_read(struct otr_flow *fl, struct otr_dir_state *ds);
 
 /* read.c: what was asked of `fl` and not answered has lost its answer; `but_last`: all but
  * what was asked last. */
 void otr_flow_tear(struct otr_flow *fl, bool but_last, uint64_t time_ns);
 
 /* message.c: tells of messages. */
-static inline enum otr_dir otr_way_dir(const struct otr_flow *fl,
-				       const struct otr_way *way)
+static inline enum otr_dir otr_dir_state_dir(const struct otr_flow *fl,
+				       const struct otr_dir_state *ds)
 {
-	return (enum otr_dir)(way - fl->ways);
+	return (enum otr_dir)(ds - fl->dirs);
 }
 
-static inline struct otr_way *otr_way_other(struct otr_flow *fl,
-					    const struct otr_way *way)
+static inline struct otr_dir_state *otr_dir_state_other(struct otr_flow *fl,
+					    const struct otr_dir_state *ds)
 {
-	return &fl->ways[!otr_way_dir(fl, way)];
+	return &fl->dirs[!otr_dir_state_dir(fl, ds)];
 }
 
-/* The message at hand begins at `at`: kept, as its piece may be spent before it is told. */
-void otr_way_mark(struct otr_way *way);
-void otr_way_tell(struct otr_flow *fl, struct otr_way *way,
+/* The message at hand begins at `at`: kept, as its segment may be spent before it is told. */
+void otr_dir_state_mark(struct otr_dir_state *ds);
+void otr_dir_state_tell(struct otr_flow *fl, struct otr_dir_state *ds,
 		  const struct otr_msg *msg);
 
 /* The open message ends: now; if the byte before its known end has moved; or as it
  * stands, as nobody will tell how. */
-void otr_way_end(struct otr_flow *fl, struct otr_way *way, uint64_t end,
+void otr_dir_state_end(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t end,
 		 uint64_t when_ns, int error, bool cut);
-void otr_way_check_end(struct otr_flow *fl, struct otr_way *way);
-void otr_way_abandon(struct otr_flow *fl, struct otr_way *way);
+void otr_dir_state_check_end(struct otr_flow *fl, struct otr_dir_state *ds);
+void otr_dir_state_abandon(struct otr_flow *fl, struct otr_dir_state *ds);
 
-void otr_way_watch(struct otr_flow *fl, struct otr_way *way, bool want);
+void otr_dir_state_watch(struct otr_flow *fl, struct otr_dir_state *ds, bool want);
 
 /* What a flow asks of the table it lives in; stream.c. */
 const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn);

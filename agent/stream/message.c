@@ -6,57 +6,57 @@
 #include "agent/proto/proto.h"
 
 static struct otr_ref ref_of(const struct otr_flow *fl,
-			     const struct otr_way *way, uint64_t pos)
+			     const struct otr_dir_state *ds, uint64_t pos)
 {
 	return (struct otr_ref){
 		.conn = otr_conn_facts(fl->conn)->hdr.conn,
 		.pos = pos,
 		.layer = fl->layer,
-		.dir = (uint8_t)otr_way_dir(fl, way),
+		.dir = (uint8_t)otr_dir_state_dir(fl, ds),
 		.pos_kind = fl->pos_kind,
 	};
 }
 
-void otr_way_watch(struct otr_flow *fl, struct otr_way *way, bool want)
+void otr_dir_state_watch(struct otr_flow *fl, struct otr_dir_state *ds, bool want)
 {
-	if (way->watching == want)
+	if (ds->watching == want)
 		return;
-	way->watching = want;
-	otr_conn_watch(fl->conn, otr_way_dir(fl, way), want);
+	ds->watching = want;
+	otr_conn_watch(fl->conn, otr_dir_state_dir(fl, ds), want);
 }
 
-void otr_way_end(struct otr_flow *fl, struct otr_way *way, uint64_t end,
+void otr_dir_state_end(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t end,
 		 uint64_t when_ns, int error, bool cut)
 {
-	struct otr_ref ref = ref_of(fl, way, way->open_pos);
+	struct otr_ref ref = ref_of(fl, ds, ds->open_pos);
 
-	way->open = false;
-	otr_way_watch(fl, way, false);
+	ds->open = false;
+	otr_dir_state_watch(fl, ds, false);
 	otr_conn_done(fl->conn, &ref, end, when_ns, error, cut);
 }
 
 /* The open message ends at a known place: has that byte moved? */
-void otr_way_check_end(struct otr_flow *fl, struct otr_way *way)
+void otr_dir_state_check_end(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint64_t when_ns = 0;
 	bool exact = false;
 
-	if (!way->open || way->end != OTR_END_HERE ||
-	    !otr_half_moved(&way->half, way->open_end, &when_ns, &exact))
+	if (!ds->open || ds->end != OTR_END_HERE ||
+	    !otr_half_stream_moved(&ds->hs, ds->open_end, &when_ns, &exact))
 		return;
-	otr_way_end(fl, way, way->open_end, when_ns, 0, !exact);
+	otr_dir_state_end(fl, ds, ds->open_end, when_ns, 0, !exact);
 }
 
-/* Where the message at hand begins: kept, as its piece may be spent before it is told. */
-void otr_way_mark(struct otr_way *way)
+/* Where the message at hand begins: kept, as its segment may be spent before it is told. */
+void otr_dir_state_mark(struct otr_dir_state *ds)
 {
 	const struct otr_segment_origin *from =
-		otr_half_origin(&way->half, way->half.at);
+		otr_half_stream_origin(&ds->hs, ds->hs.at);
 
 	if (from)
-		way->begin = *from;
-	way->begin.first = from && from->first && from->pos == way->half.at;
-	way->begin.pos = way->half.at;
+		ds->begin = *from;
+	ds->begin.first = from && from->first && from->pos == ds->hs.at;
+	ds->begin.pos = ds->hs.at;
 }
 
 /* A request says who asks, whatever was believed; a response only where nothing was. */
@@ -95,39 +95,39 @@ static void stop_pairing(struct otr_flow *fl, uint64_t time_ns)
 	otr_flow_tear(fl, false, time_ns);
 }
 
-void otr_way_tell(struct otr_flow *fl, struct otr_way *way,
+void otr_dir_state_tell(struct otr_flow *fl, struct otr_dir_state *ds,
 		  const struct otr_msg *msg)
 {
 	const struct otr_ev_conn *facts = otr_conn_facts(fl->conn);
 	struct otr_side side = {
-		.ref = ref_of(fl, way, way->begin.pos),
+		.ref = ref_of(fl, ds, ds->begin.pos),
 		.conn = facts,
-		.tgid = way->begin.tgid,
-		.strand = way->begin.strand,
-		.start_ns = way->begin.start_ns,
-		.cause = &way->begin.cause,
+		.tgid = ds->begin.tgid,
+		.strand = ds->begin.strand,
+		.start_ns = ds->begin.start_ns,
+		.cause = &ds->begin.cause,
 		.proto = fl->proto,
 	};
 
 	if (fl->hides && msg->kind != OTR_MSG_RESPONSE)
 		stop_pairing(fl, side.start_ns);
 	if (fl->torn && !fl->proto->in_order && msg->kind != OTR_MSG_RESPONSE &&
-	    way->begin.first)
+	    ds->begin.first)
 		otr_flow_tear(fl, false, side.start_ns);
-	count_message(fl, otr_way_dir(fl, way), msg);
+	count_message(fl, otr_dir_state_dir(fl, ds), msg);
 	side.role = (enum otr_role)facts->role;
-	way->open = true;
-	way->open_pos = way->begin.pos;
+	ds->open = true;
+	ds->open_pos = ds->begin.pos;
 	otr_conn_msg(fl->conn, &side, msg);
 	if (fl->hides && !fl->unanswered)
 		stop_pairing(fl, side.start_ns);
 }
 
 /* Ends a message whose end nobody will tell: what was lost is not made up. */
-void otr_way_abandon(struct otr_flow *fl, struct otr_way *way)
+void otr_dir_state_abandon(struct otr_flow *fl, struct otr_dir_state *ds)
 {
-	if (way->open)
-		otr_way_end(fl, way, way->half.moved_end, way->half.moved_ns, 0,
+	if (ds->open)
+		otr_dir_state_end(fl, ds, ds->hs.moved_end, ds->hs.moved_ns, 0,
 			    true);
-	way->begun = false;
+	ds->begun = false;
 }

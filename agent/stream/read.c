@@ -26,32 +26,32 @@
 #define MAX_BAD 16 /* places tried by resync() without a message */
 #define LATE_NS (2 * 1000000ull) /* stamps of two threads differ by less */
 
-static void take_head(struct otr_flow *fl, struct otr_way *way, uint64_t used,
+static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
 		      const struct otr_msg *msg)
 {
-	way->end = msg->end;
-	if (!way->begun)
-		otr_way_mark(way);
-	way->begun = false;
-	way->open_end = used > UINT64_MAX - way->half.at ? OTR_USED_ALL
-							 : way->half.at + used;
-	otr_way_tell(fl, way, msg);
-	otr_half_spend(&way->half, used);
-	otr_way_check_end(fl, way);
+	ds->end = msg->end;
+	if (!ds->begun)
+		otr_dir_state_mark(ds);
+	ds->begun = false;
+	ds->open_end = used > UINT64_MAX - ds->hs.at ? OTR_USED_ALL
+							 : ds->hs.at + used;
+	otr_dir_state_tell(fl, ds, msg);
+	otr_half_stream_spend(&ds->hs, used);
+	otr_dir_state_check_end(fl, ds);
 }
 
-static void take_skip(struct otr_flow *fl, struct otr_way *way, uint64_t used,
+static void take_skip(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
 		      const struct otr_msg *msg)
 {
-	if (msg->opens && !way->begun)
-		otr_way_mark(way);
-	way->begun = msg->opens;
-	if (msg->over && way->open) {
-		way->end = OTR_END_HERE;
-		way->open_end = way->half.at + used;
+	if (msg->opens && !ds->begun)
+		otr_dir_state_mark(ds);
+	ds->begun = msg->opens;
+	if (msg->over && ds->open) {
+		ds->end = OTR_END_HERE;
+		ds->open_end = ds->hs.at + used;
 	}
-	otr_half_spend(&way->half, used);
-	otr_way_check_end(fl, way);
+	otr_half_stream_spend(&ds->hs, used);
+	otr_dir_state_check_end(fl, ds);
 }
 
 void otr_flow_tear(struct otr_flow *fl, bool but_last, uint64_t time_ns)
@@ -63,15 +63,15 @@ void otr_flow_tear(struct otr_flow *fl, bool but_last, uint64_t time_ns)
 
 /* Not what it was taken for: somebody else's if nothing was understood so far, else
  * from the next place on that looks like a message. */
-static void take_bad(struct otr_flow *fl, struct otr_way *way,
+static void take_bad(struct otr_flow *fl, struct otr_dir_state *ds,
 		     struct otr_slice in)
 {
 	size_t from;
 
-	otr_way_abandon(fl, way);
+	otr_dir_state_abandon(fl, ds);
 	if (!fl->messages && ++fl->tries < OTR_FLOW_TRIES) {
 		otr_flow_take(fl, NULL);
-		way->pass = true;
+		ds->pass = true;
 		return;
 	}
 	if (!fl->proto->resync || ++fl->bad > MAX_BAD) {
@@ -79,22 +79,22 @@ static void take_bad(struct otr_flow *fl, struct otr_way *way,
 		otr_flow_mute(fl);
 		return;
 	}
-	from = 1 + fl->proto->resync(fl->state, otr_way_dir(fl, way),
+	from = 1 + fl->proto->resync(fl->state, otr_dir_state_dir(fl, ds),
 				     otr_slice_sub(in, 1, in.len));
-	otr_half_spend(&way->half, from < in.len ? from : in.len);
+	otr_half_stream_spend(&ds->hs, from < in.len ? from : in.len);
 	if (!fl->proto->in_order)
-		otr_flow_tear(fl, false, way->half.moved_ns);
+		otr_flow_tear(fl, false, ds->hs.moved_ns);
 }
 
-static bool is_at_hole(const struct otr_way *way)
+static bool is_at_hole(const struct otr_dir_state *ds)
 {
-	return way->wait_ns && otr_half_follow(&way->half) == OTR_FOLLOW_HOLE;
+	return ds->wait_ns && otr_half_stream_follow(&ds->hs) == OTR_FOLLOW_HOLE;
 }
 
 static bool takes_turns(const struct otr_flow *fl)
 {
 	return fl->proto->capture == OTR_CAPTURE_CALLS || fl->torn ||
-	       is_at_hole(&fl->ways[0]) || is_at_hole(&fl->ways[1]);
+	       is_at_hole(&fl->dirs[0]) || is_at_hole(&fl->dirs[1]);
 }
 
 /*
@@ -104,183 +104,183 @@ static bool takes_turns(const struct otr_flow *fl)
  * connection that was there before us: that answers what was asked before us. Had it waited,
  * each request from then on would be given the answer to the one before.
  */
-static bool must_wait(struct otr_flow *fl, struct otr_way *way)
+static bool must_wait(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	if (fl->knows_asker && fl->asker == OTR_DIR_IN)
 		return false;
 	if (!fl->seen_open && !fl->messages)
 		return false;
 	if (takes_turns(fl) || !fl->knows_asker ||
-	    otr_way_dir(fl, way) == fl->asker || fl->unanswered || way->open ||
-	    way->patient || fl->hurry)
+	    otr_dir_state_dir(fl, ds) == fl->asker || fl->unanswered || ds->open ||
+	    ds->wait_expired || fl->drain)
 		return false;
-	if (!way->wait_ns)
-		way->wait_ns = way->half.moved_ns;
+	if (!ds->wait_ns)
+		ds->wait_ns = ds->hs.moved_ns;
 	otr_conn_wait(fl->conn, fl, true);
 	return true;
 }
 
-/* When what comes next on `way` moved; UINT64_MAX: nothing waits there. */
-static uint64_t next_ns(const struct otr_way *way)
+/* When what comes next on `ds` moved; UINT64_MAX: nothing waits there. */
+static uint64_t next_ns(const struct otr_dir_state *ds)
 {
-	const struct otr_piece *p = way->half.pieces;
+	const struct otr_stream_segment *p = ds->hs.segments;
 
-	while (p && p->end <= way->half.at)
+	while (p && p->end <= ds->hs.at)
 		p = p->next;
 	return p ? p->from.start_ns : UINT64_MAX;
 }
 
 /* The same for what is missing where it is needed. */
-static bool await(struct otr_flow *fl, struct otr_way *way)
+static bool await(struct otr_flow *fl, struct otr_dir_state *ds)
 {
-	uint64_t since_ns = otr_half_hole_ns(&way->half);
+	uint64_t since_ns = otr_half_stream_hole_ns(&ds->hs);
 
-	if (way->patient || way->ended || fl->hurry)
+	if (ds->wait_expired || ds->ended || fl->drain)
 		return false;
-	if (!way->wait_ns)
-		way->wait_ns = since_ns ? since_ns : way->half.moved_ns;
+	if (!ds->wait_ns)
+		ds->wait_ns = since_ns ? since_ns : ds->hs.moved_ns;
 	otr_conn_wait(fl->conn, fl, true);
 	return true;
 }
 
 /* What is missing at a hole is late no more if others came clearly later than what lies behind.
  * What is read too late is not there when what was asked for it looks for its parent. */
-static bool is_lost(const struct otr_flow *fl, const struct otr_way *way)
+static bool is_lost(const struct otr_flow *fl, const struct otr_dir_state *ds)
 {
-	uint64_t in_ns = fl->ways[OTR_DIR_IN].half.moved_ns;
-	uint64_t out_ns = fl->ways[OTR_DIR_OUT].half.moved_ns;
-	uint64_t since_ns = otr_half_hole_ns(&way->half);
+	uint64_t in_ns = fl->dirs[OTR_DIR_IN].hs.moved_ns;
+	uint64_t out_ns = fl->dirs[OTR_DIR_OUT].hs.moved_ns;
+	uint64_t since_ns = otr_half_stream_hole_ns(&ds->hs);
 
-	return way->patient || way->ended || fl->hurry ||
+	return ds->wait_expired || ds->ended || fl->drain ||
 	       (since_ns && (in_ns > out_ns ? in_ns : out_ns) >= since_ns + LATE_NS);
 }
 
 /* The end of a run that was not copied: its last bytes may tell that a message is over.
  * So may those of a run that still goes on. */
-static bool ends_by_tail(struct otr_flow *fl, struct otr_way *way,
+static bool ends_by_tail(struct otr_flow *fl, struct otr_dir_state *ds,
 			 struct otr_msg *msg)
 {
-	struct otr_slice tail = { (const char *)way->half.tail,
-				  sizeof(way->half.tail) };
+	struct otr_slice tail = { (const char *)ds->hs.tail,
+				  sizeof(ds->hs.tail) };
 	uint64_t used = 0;
 
-	if ((way->open && way->end != OTR_END_LATER) ||
-	    !fl->proto->body_by_tail || !way->half.has_tail)
+	if ((ds->open && ds->end != OTR_END_LATER) ||
+	    !fl->proto->body_by_tail || !ds->hs.has_tail)
 		return false;
-	switch (fl->proto->parse(fl->state, otr_way_dir(fl, way), tail,
+	switch (fl->proto->parse(fl->state, otr_dir_state_dir(fl, ds), tail,
 				 OTR_IN_TAIL, &used, msg)) {
 	case OTR_PARSE_SKIP:
-		return way->open && msg->over;
+		return ds->open && msg->over;
 	case OTR_PARSE_MSG:
-		return !way->open;
+		return !ds->open;
 	default:
 		return false;
 	}
 }
 
-/* `way` is an answer's, and lost some. Was what was asked last before the next one seen, alone,
+/* `ds` is an answer's, and lost some. Was what was asked last before the next one seen, alone,
  * as well as that nothing was asked after it? Then what was asked next, too. */
-static bool knows_last(struct otr_flow *fl, struct otr_way *way)
+static bool knows_last(struct otr_flow *fl, struct otr_dir_state *ds)
 {
-	const struct otr_way *asker = otr_way_other(fl, way);
+	const struct otr_dir_state *asker = otr_dir_state_other(fl, ds);
 
-	return fl->knows_asker && otr_way_dir(fl, asker) == fl->asker && !asker->resync &&
-	       asker->begin.first && next_ns(way) < next_ns(asker) &&
-	       otr_half_origin(&asker->half, asker->half.at);
+	return fl->knows_asker && otr_dir_state_dir(fl, asker) == fl->asker && !asker->resync &&
+	       asker->begin.first && next_ns(ds) < next_ns(asker) &&
+	       otr_half_stream_origin(&asker->hs, asker->hs.at);
 }
 
-static bool is_torn(const struct otr_flow *fl, const struct otr_way *way, uint64_t to)
+static bool is_torn(const struct otr_flow *fl, const struct otr_dir_state *ds, uint64_t to)
 {
-	return otr_half_is_torn(&way->half, to, fl->proto->capture == OTR_CAPTURE_CALLS);
+	return otr_half_stream_is_torn(&ds->hs, to, fl->proto->capture == OTR_CAPTURE_CALLS);
 }
 
-static void jump(struct otr_flow *fl, struct otr_way *way, uint64_t to, bool torn)
+static void jump(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t to, bool torn)
 {
-	uint64_t at = way->half.at;
+	uint64_t at = ds->hs.at;
 
-	otr_half_spend(&way->half, to > at ? to - at : 0);
-	way->resync = true;
-	way->patient = false;
-	way->wait_ns = 0;
+	otr_half_stream_spend(&ds->hs, to > at ? to - at : 0);
+	ds->resync = true;
+	ds->wait_expired = false;
+	ds->wait_ns = 0;
 	if (torn)
-		otr_flow_tear(fl, knows_last(fl, way), way->half.moved_ns);
+		otr_flow_tear(fl, knows_last(fl, ds), ds->hs.moved_ns);
 }
 
 /* What lies between the bytes at hand and `end`, the end of a run, was not copied, and may hold
  * messages: requests behind one whose head is cut, or answers where several are due. */
-static bool hides_messages(struct otr_flow *fl, const struct otr_way *way, uint64_t end)
+static bool hides_messages(struct otr_flow *fl, const struct otr_dir_state *ds, uint64_t end)
 {
-	if (fl->proto->in_order || way->end != OTR_END_RUN || !way->open ||
-	    otr_half_bytes(&way->half).len >= end - way->half.at)
+	if (fl->proto->in_order || ds->end != OTR_END_RUN || !ds->open ||
+	    otr_half_stream_bytes(&ds->hs).len >= end - ds->hs.at)
 		return false;
-	return !fl->knows_asker || otr_way_dir(fl, way) == fl->asker || fl->unanswered > 0;
+	return !fl->knows_asker || otr_dir_state_dir(fl, ds) == fl->asker || fl->unanswered > 0;
 }
 
 /* A message has bytes that were not copied: it ends with its run. If it was not told
  * yet, the tail must tell it. */
-static bool end_with_run(struct otr_flow *fl, struct otr_way *way)
+static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	struct otr_msg msg = { 0 };
-	bool ended = otr_half_run_ended(&way->half) ||
-		     (way->patient && way->flipped);
-	bool told = ends_by_tail(fl, way, &msg);
-	uint64_t end = otr_half_run_end(&way->half), when_ns = 0;
-	bool torn = is_torn(fl, way, end), hides = hides_messages(fl, way, end);
+	bool ended = otr_half_stream_run_ended(&ds->hs) ||
+		     (ds->wait_expired && ds->flipped);
+	bool told = ends_by_tail(fl, ds, &msg);
+	uint64_t end = otr_half_stream_run_end(&ds->hs), when_ns = 0;
+	bool torn = is_torn(fl, ds, end), hides = hides_messages(fl, ds, end);
 	bool exact = false;
 
 	if (!told && !ended) {
-		way->patient = false;
+		ds->wait_expired = false;
 		return false;
 	}
-	if (!otr_half_moved(&way->half, end, &when_ns, &exact))
+	if (!otr_half_stream_moved(&ds->hs, end, &when_ns, &exact))
 		return false;
-	if (told && !way->open)
-		otr_way_tell(fl, way, &msg);
-	if (way->open)
-		otr_way_end(fl, way, end, when_ns, 0,
+	if (told && !ds->open)
+		otr_dir_state_tell(fl, ds, &msg);
+	if (ds->open)
+		otr_dir_state_end(fl, ds, end, when_ns, 0,
 			    !exact || (fl->proto->body_by_tail && !told &&
-				       way->end == OTR_END_LATER));
-	way->begun = false;
-	jump(fl, way, end, torn);
-	if (hides && !torn && fl->knows_asker && otr_way_dir(fl, way) == fl->asker)
+				       ds->end == OTR_END_LATER));
+	ds->begun = false;
+	jump(fl, ds, end, torn);
+	if (hides && !torn && fl->knows_asker && otr_dir_state_dir(fl, ds) == fl->asker)
 		fl->hides = true; /* what was asked before is answered first */
 	else if (hides && !torn)
-		otr_flow_tear(fl, false, way->half.moved_ns);
+		otr_flow_tear(fl, false, ds->hs.moved_ns);
 	return true;
 }
 
 /* Nothing left to parse before a gap. Returns whether to go on behind it. */
-static bool across_gap(struct otr_flow *fl, struct otr_way *way,
+static bool across_gap(struct otr_flow *fl, struct otr_dir_state *ds,
 		       enum otr_follow follow)
 {
-	uint64_t to = otr_half_gap_end(&way->half);
+	uint64_t to = otr_half_stream_gap_end(&ds->hs);
 
-	if ((way->open && way->end != OTR_END_HERE) || way->begun) {
-		if (end_with_run(fl, way))
+	if ((ds->open && ds->end != OTR_END_HERE) || ds->begun) {
+		if (end_with_run(fl, ds))
 			return true;
-		await(fl, way);
+		await(fl, ds);
 		return false;
 	}
-	if (follow == OTR_FOLLOW_HOLE && !is_lost(fl, way) && await(fl, way))
+	if (follow == OTR_FOLLOW_HOLE && !is_lost(fl, ds) && await(fl, ds))
 		return false;
 	if (follow == OTR_FOLLOW_HOLE)
 		otr_conn_lost(fl->conn, OTR_LOSS_HOLE);
-	way->begun = false;
+	ds->begun = false;
 	/* A head was there, or a call of which less is copied than it moved. */
-	jump(fl, way, to, !fl->proto->in_order || is_torn(fl, way, to));
+	jump(fl, ds, to, !fl->proto->in_order || is_torn(fl, ds, to));
 	return true;
 }
 
-static unsigned int flags_of(const struct otr_flow *fl, const struct otr_way *way,
+static unsigned int flags_of(const struct otr_flow *fl, const struct otr_dir_state *ds,
 			     enum otr_follow follow)
 {
 	if (follow == OTR_FOLLOW_NOTHING)
-		return way->ended ? OTR_IN_EOF : 0;
-	return follow == OTR_FOLLOW_GAP || is_lost(fl, way) ? OTR_IN_CUT : 0;
+		return ds->ended ? OTR_IN_EOF : 0;
+	return follow == OTR_FOLLOW_GAP || is_lost(fl, ds) ? OTR_IN_CUT : 0;
 }
 
 /* Where some were lost, a message is believed in only where a run begins with it. */
-static bool find_again(struct otr_flow *fl, struct otr_way *way,
+static bool find_again(struct otr_flow *fl, struct otr_dir_state *ds,
 		       struct otr_slice in)
 {
 	bool anywhere = !fl->torn || fl->proto->in_order;
@@ -291,113 +291,113 @@ static bool find_again(struct otr_flow *fl, struct otr_way *way,
 		otr_flow_mute(fl);
 		return false;
 	}
-	from = fl->proto->resync(fl->state, otr_way_dir(fl, way), in);
-	if (!anywhere && (from || !otr_half_begins_run(&way->half)))
-		from = otr_half_run_end(&way->half) - way->half.at;
-	way->resync = from >= in.len;
-	otr_half_spend(&way->half, from);
+	from = fl->proto->resync(fl->state, otr_dir_state_dir(fl, ds), in);
+	if (!anywhere && (from || !otr_half_stream_begins_run(&ds->hs)))
+		from = otr_half_stream_run_end(&ds->hs) - ds->hs.at;
+	ds->resync = from >= in.len;
+	otr_half_stream_spend(&ds->hs, from);
 	return true;
 }
 
-static bool parse_one(struct otr_flow *fl, struct otr_way *way,
+static bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds,
 		      struct otr_slice in, enum otr_follow follow)
 {
 	struct otr_msg msg = { 0 };
 	uint64_t used = 0;
 
-	switch (fl->proto->parse(fl->state, otr_way_dir(fl, way), in,
-				 flags_of(fl, way, follow), &used, &msg)) {
+	switch (fl->proto->parse(fl->state, otr_dir_state_dir(fl, ds), in,
+				 flags_of(fl, ds, follow), &used, &msg)) {
 	case OTR_PARSE_MSG:
-		take_head(fl, way, used, &msg);
+		take_head(fl, ds, used, &msg);
 		return true;
 	case OTR_PARSE_SKIP:
-		take_skip(fl, way, used, &msg);
+		take_skip(fl, ds, used, &msg);
 		return true;
 	case OTR_PARSE_MORE:
 		if (follow == OTR_FOLLOW_HOLE)
-			await(fl, way);
+			await(fl, ds);
 		return false;
 	case OTR_PARSE_SWITCH:
-		otr_half_spend(&way->half, used);
+		otr_half_stream_spend(&ds->hs, used);
 		if (!otr_flow_take(fl, msg.next))
 			otr_flow_mute(fl);
 		return true;
 	case OTR_PARSE_BAD:
 		break;
 	}
-	take_bad(fl, way, in);
+	take_bad(fl, ds, in);
 	return true;
 }
 
 /* Spends at most one message. Returns whether there may be more to do. */
-static bool step(struct otr_flow *fl, struct otr_way *way)
+static bool step(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	struct otr_slice in;
 	enum otr_follow follow;
 
-	otr_way_check_end(fl, way);
-	otr_half_retire(&way->half);
-	in = otr_half_bytes(&way->half);
-	follow = otr_half_follow(&way->half);
+	otr_dir_state_check_end(fl, ds);
+	otr_half_stream_retire(&ds->hs);
+	in = otr_half_stream_bytes(&ds->hs);
+	follow = otr_half_stream_follow(&ds->hs);
 	if (!in.len && follow == OTR_FOLLOW_NOTHING)
 		return false;
 	/* What is left of a run whose message ends with it is that message's. */
-	if (!in.len || (way->open && way->end == OTR_END_RUN))
-		return across_gap(fl, way, follow);
-	if (must_wait(fl, way))
+	if (!in.len || (ds->open && ds->end == OTR_END_RUN))
+		return across_gap(fl, ds, follow);
+	if (must_wait(fl, ds))
 		return false;
-	if (way->resync)
-		return find_again(fl, way, in);
-	return parse_one(fl, way, in, follow);
+	if (ds->resync)
+		return find_again(fl, ds, in);
+	return parse_one(fl, ds, in, follow);
 }
 
 /* The source copies no more of this run, and its end is what we need. */
-static void watch_if_long(struct otr_flow *fl, struct otr_way *way)
+static void watch_if_long(struct otr_flow *fl, struct otr_dir_state *ds)
 {
-	uint64_t copied = way->half.run_pos + fl->proto->head_bytes;
-	bool beyond = way->open && way->end == OTR_END_HERE
-			      ? way->open_end > copied
-			      : way->half.moved_end >= copied;
+	uint64_t copied = ds->hs.run_pos + fl->proto->head_bytes;
+	bool beyond = ds->open && ds->end == OTR_END_HERE
+			      ? ds->open_end > copied
+			      : ds->hs.moved_end >= copied;
 
-	otr_way_watch(fl, way,
-		      (way->open || way->begun) && beyond &&
+	otr_dir_state_watch(fl, ds,
+		      (ds->open || ds->begun) && beyond &&
 			      fl->proto->capture == OTR_CAPTURE_HEAD);
 }
 
-/* Which of both is to be read on, when `way` was; `stuck`: can it not? NULL: neither. */
-static struct otr_way *in_turn(struct otr_flow *fl, struct otr_way *way, const bool stuck[2])
+/* Which of both is to be read on, when `ds` was; `stuck`: can it not? NULL: neither. */
+static struct otr_dir_state *in_turn(struct otr_flow *fl, struct otr_dir_state *ds, const bool stuck[2])
 {
-	struct otr_way *other = otr_way_other(fl, way);
-	bool can = !stuck[otr_way_dir(fl, way)];
+	struct otr_dir_state *other = otr_dir_state_other(fl, ds);
+	bool can = !stuck[otr_dir_state_dir(fl, ds)];
 
-	if (!takes_turns(fl) || next_ns(other) >= next_ns(way))
-		return can ? way : NULL;
-	if (!stuck[otr_way_dir(fl, other)])
+	if (!takes_turns(fl) || next_ns(other) >= next_ns(ds))
+		return can ? ds : NULL;
+	if (!stuck[otr_dir_state_dir(fl, other)])
 		return other;
-	return can && !is_at_hole(other) ? way : NULL;
+	return can && !is_at_hole(other) ? ds : NULL;
 }
 
-static void read_in_turn(struct otr_flow *fl, struct otr_way *way)
+static void read_in_turn(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	bool stuck[2] = {false, false};
-	struct otr_way *now = way;
+	struct otr_dir_state *now = ds;
 
-	while (fl->proto && (now = in_turn(fl, way, stuck)))
+	while (fl->proto && (now = in_turn(fl, ds, stuck)))
 		if (!step(fl, now))
-			stuck[otr_way_dir(fl, now)] = true;
+			stuck[otr_dir_state_dir(fl, now)] = true;
 }
 
-void otr_flow_read(struct otr_flow *fl, struct otr_way *way)
+void otr_flow_read(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint32_t before = fl->unanswered;
 
-	read_in_turn(fl, way);
+	read_in_turn(fl, ds);
 	if (!fl->proto)
 		return;
-	watch_if_long(fl, way);
+	watch_if_long(fl, ds);
 	/* A request came: the answer that waited for it may go. */
-	if (fl->unanswered > before && otr_way_other(fl, way)->wait_ns) {
-		otr_way_other(fl, way)->wait_ns = 0;
-		otr_flow_read(fl, otr_way_other(fl, way));
+	if (fl->unanswered > before && otr_dir_state_other(fl, ds)->wait_ns) {
+		otr_dir_state_other(fl, ds)->wait_ns = 0;
+		otr_flow_read(fl, otr_dir_state_other(fl, ds));
 	}
 }

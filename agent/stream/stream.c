@@ -89,7 +89,7 @@ void otr_streams_free(struct otr_streams **sp)
 		return;
 	while (ss->by_use)
 		conn_free(ss->by_use);
-	otr_spares_fini(&ss->budget.pieces);
+	otr_spares_fini(&ss->budget.segments);
 	otr_buf_fini(&ss->budget.spare);
 	free(ss);
 }
@@ -201,7 +201,7 @@ static void tell_stat(const struct otr_conn *cn,
 			continue;
 		stat.muted |= fl->muted;
 		stat.messages += fl->messages;
-		stat.bytes += fl->ways[0].half.total + fl->ways[1].half.total;
+		stat.bytes += fl->dirs[0].hs.total + fl->dirs[1].hs.total;
 		if (fl->proto)
 			stat.proto = fl->proto->name;
 	}

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * half.c - one direction of one stream: bytes at positions, and what is missing.
+ * half_stream.c - one direction of one stream: bytes at positions, and what is missing.
  *
  * In the usual case a record begins where the last one ended, and its bytes go straight
- * into `buf`; its piece remembers only who and when. A piece keeps its own bytes while
+ * into `buf`; its segment remembers only who and when. A segment keeps its own bytes while
  * something before it is missing.
  */
 
-#include "agent/stream/half.h"
+#include "agent/stream/half_stream.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,27 +18,27 @@
 /* Positions begin here, so that none before the first one seen is negative. */
 #define FIRST_EPOCH (1ull << 32)
 
-void otr_half_init(struct otr_half *h, struct otr_budget *budget)
+void otr_half_stream_init(struct otr_half_stream *h, struct otr_budget *budget)
 {
 	memset(h, 0, sizeof(*h));
 	h->budget = budget;
 	h->buf.max = 2 * OTR_HALF_MAX;
 }
 
-static void piece_free(struct otr_half *h, struct otr_piece *p)
+static void piece_free(struct otr_half_stream *h, struct otr_stream_segment *p)
 {
 	h->budget->used -= p->cost;
 	if (p->bare)
-		otr_spares_put(&h->budget->pieces, p);
+		otr_spares_put(&h->budget->segments, p);
 	else
 		free(p);
 }
 
-static void drop_first(struct otr_half *h)
+static void drop_first(struct otr_half_stream *h)
 {
-	struct otr_piece *p = h->pieces;
+	struct otr_stream_segment *p = h->segments;
 
-	h->pieces = p->next;
+	h->segments = p->next;
 	if (h->to_join == p)
 		h->to_join = p->next;
 	if (h->last == p)
@@ -46,8 +46,8 @@ static void drop_first(struct otr_half *h)
 	piece_free(h, p);
 }
 
-/* Nearly always a half has bytes only while a record of it is read: one buffer does for all. */
-static void borrow(struct otr_half *h)
+/* Nearly always a half stream has bytes only while a record of it is read: one buffer does for all. */
+static void borrow(struct otr_half_stream *h)
 {
 	struct otr_buf *spare = &h->budget->spare;
 
@@ -59,7 +59,7 @@ static void borrow(struct otr_half *h)
 	spare->cap = 0;
 }
 
-static void give_back(struct otr_half *h)
+static void give_back(struct otr_half_stream *h)
 {
 	struct otr_buf *spare = &h->budget->spare;
 
@@ -72,20 +72,20 @@ static void give_back(struct otr_half *h)
 	otr_buf_fini(&h->buf);
 }
 
-void otr_half_restart(struct otr_half *h)
+void otr_half_stream_restart(struct otr_half_stream *h)
 {
-	while (h->pieces)
+	while (h->segments)
 		drop_first(h);
 	give_back(h);
 	h->begun = false;
 }
 
-void otr_half_fini(struct otr_half *h)
+void otr_half_stream_fini(struct otr_half_stream *h)
 {
-	otr_half_restart(h);
+	otr_half_stream_restart(h);
 }
 
-uint64_t otr_half_place(const struct otr_half *h, uint64_t pos,
+uint64_t otr_half_stream_place(const struct otr_half_stream *h, uint64_t pos,
 			uint8_t pos_kind)
 {
 	uint64_t near = h->moved_end ? h->moved_end : FIRST_EPOCH + pos;
@@ -98,13 +98,13 @@ uint64_t otr_half_place(const struct otr_half *h, uint64_t pos,
 	       (uint64_t)(int64_t)(int32_t)((uint32_t)pos - (uint32_t)near);
 }
 
-static uint64_t joined_end(const struct otr_half *h)
+static uint64_t joined_end(const struct otr_half_stream *h)
 {
 	return h->at + (h->buf.len - h->head);
 }
 
 /* Makes room at the front of buf when most of it is spent. */
-static void compact(struct otr_half *h)
+static void compact(struct otr_half_stream *h)
 {
 	size_t left = h->buf.len - h->head;
 
@@ -116,7 +116,7 @@ static void compact(struct otr_half *h)
 }
 
 /* Takes the bytes of `p`, which start at or before joined_end, from `data`. */
-static void join(struct otr_half *h, const struct otr_piece *p,
+static void join(struct otr_half_stream *h, const struct otr_stream_segment *p,
 		 const uint8_t *data)
 {
 	uint64_t known = joined_end(h) - p->pos;
@@ -129,32 +129,32 @@ static void join(struct otr_half *h, const struct otr_piece *p,
 }
 
 /* A gap stands between the bytes at hand and `p`. */
-static bool is_apart(const struct otr_half *h, const struct otr_piece *p)
+static bool is_apart(const struct otr_half_stream *h, const struct otr_stream_segment *p)
 {
 	return p->pos > joined_end(h) || h->buf.len - h->head > OTR_HALF_MAX;
 }
 
-static void join_waiting(struct otr_half *h)
+static void join_waiting(struct otr_half_stream *h)
 {
 	for (; h->to_join && !is_apart(h, h->to_join);
 	     h->to_join = h->to_join->next)
 		join(h, h->to_join, h->to_join->data);
 }
 
-static struct otr_piece *find_before(const struct otr_half *h, uint64_t pos)
+static struct otr_stream_segment *find_before(const struct otr_half_stream *h, uint64_t pos)
 {
-	struct otr_piece *before = NULL;
+	struct otr_stream_segment *before = NULL;
 
 	if (h->last && h->last->pos <= pos)
 		return h->last;
-	for (struct otr_piece *p = h->pieces; p && p->pos <= pos; p = p->next)
+	for (struct otr_stream_segment *p = h->segments; p && p->pos <= pos; p = p->next)
 		before = p;
 	return before;
 }
 
 /* Cuts off what the neighbours have; false when nothing is left. */
-static bool trim(const struct otr_piece *before, const struct otr_piece *after,
-		 struct otr_piece *key, uint64_t *skipped)
+static bool trim(const struct otr_stream_segment *before, const struct otr_stream_segment *after,
+		 struct otr_stream_segment *key, uint64_t *skipped)
 {
 	uint64_t from =
 		before && before->end > key->pos ? before->end : key->pos;
@@ -171,7 +171,7 @@ static bool trim(const struct otr_piece *before, const struct otr_piece *after,
 	return true;
 }
 
-static void note_moved(struct otr_half *h, const struct otr_piece *p)
+static void note_moved(struct otr_half_stream *h, const struct otr_stream_segment *p)
 {
 	h->total += p->end - p->pos;
 	if (p->end <= h->moved_end && h->moved_end)
@@ -180,10 +180,10 @@ static void note_moved(struct otr_half *h, const struct otr_piece *p)
 	h->moved_ns = p->from.time_ns;
 }
 
-static void link_piece(struct otr_half *h, struct otr_piece *before,
-		       struct otr_piece *p)
+static void link_piece(struct otr_half_stream *h, struct otr_stream_segment *before,
+		       struct otr_stream_segment *p)
 {
-	struct otr_piece **at = before ? &before->next : &h->pieces;
+	struct otr_stream_segment **at = before ? &before->next : &h->segments;
 
 	p->next = *at;
 	*at = p;
@@ -192,16 +192,16 @@ static void link_piece(struct otr_half *h, struct otr_piece *before,
 }
 
 /* All before it is joined, and so can it be. */
-static bool joins_now(const struct otr_half *h, const struct otr_piece *key,
-		      const struct otr_piece *before)
+static bool joins_now(const struct otr_half_stream *h, const struct otr_stream_segment *key,
+		      const struct otr_stream_segment *before)
 {
 	return !h->to_join && before == h->last && !is_apart(h, key);
 }
 
-static int add(struct otr_half *h, struct otr_piece *key, const uint8_t *data)
+static int add(struct otr_half_stream *h, struct otr_stream_segment *key, const uint8_t *data)
 {
-	struct otr_piece *before = find_before(h, key->pos), *p;
-	struct otr_piece *after = before ? before->next : h->pieces;
+	struct otr_stream_segment *before = find_before(h, key->pos), *p;
+	struct otr_stream_segment *after = before ? before->next : h->segments;
 	uint64_t skipped;
 	bool now;
 
@@ -212,7 +212,7 @@ static int add(struct otr_half *h, struct otr_piece *key, const uint8_t *data)
 		key->cap = 0;
 	now = joins_now(h, key, before);
 	key->bare = now || !key->cap;
-	p = key->bare ? otr_spares_get(&h->budget->pieces, sizeof(*p)) :
+	p = key->bare ? otr_spares_get(&h->budget->segments, sizeof(*p)) :
 			malloc(sizeof(*p) + key->cap);
 	if (!p)
 		return -ENOMEM;
@@ -234,22 +234,22 @@ static int add(struct otr_half *h, struct otr_piece *key, const uint8_t *data)
 	return 0;
 }
 
-static void begin(struct otr_half *h, uint64_t pos)
+static void begin(struct otr_half_stream *h, uint64_t pos)
 {
 	h->begun = true;
 	h->at = pos;
 	h->moved_end = pos;
 }
 
-void otr_half_begin(struct otr_half *h, uint64_t pos, uint8_t pos_kind)
+void otr_half_stream_begin(struct otr_half_stream *h, uint64_t pos, uint8_t pos_kind)
 {
-	begin(h, otr_half_place(h, pos, pos_kind));
+	begin(h, otr_half_stream_place(h, pos, pos_kind));
 }
 
-int otr_half_data(struct otr_half *h, const struct otr_ev_data *ev)
+int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev)
 {
-	uint64_t pos = otr_half_place(h, ev->pos, ev->pos_kind);
-	struct otr_piece key = {
+	uint64_t pos = otr_half_stream_place(h, ev->pos, ev->pos_kind);
+	struct otr_stream_segment key = {
 		.pos = pos,
 		.end = pos + ev->moved,
 		.from = { .pos = pos,
@@ -274,10 +274,10 @@ int otr_half_data(struct otr_half *h, const struct otr_ev_data *ev)
 	return add(h, &key, ev->data);
 }
 
-void otr_half_run(struct otr_half *h, const struct otr_ev_run *ev)
+void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev)
 {
-	uint64_t pos = otr_half_place(h, ev->pos, ev->pos_kind);
-	struct otr_piece key = {
+	uint64_t pos = otr_half_stream_place(h, ev->pos, ev->pos_kind);
+	struct otr_stream_segment key = {
 		.pos = pos > h->moved_end ? pos : h->moved_end,
 		.end = pos + ev->bytes,
 		.from = { .pos = pos,
@@ -298,23 +298,23 @@ void otr_half_run(struct otr_half *h, const struct otr_ev_run *ev)
 	memcpy(h->tail, ev->tail, sizeof(h->tail));
 }
 
-struct otr_slice otr_half_bytes(const struct otr_half *h)
+struct otr_slice otr_half_stream_bytes(const struct otr_half_stream *h)
 {
 	size_t left = h->buf.len - h->head;
 
 	return (struct otr_slice){ left ? h->buf.data + h->head : "", left };
 }
 
-static const struct otr_piece *covering(const struct otr_half *h, uint64_t pos)
+static const struct otr_stream_segment *covering(const struct otr_half_stream *h, uint64_t pos)
 {
-	for (const struct otr_piece *p = h->pieces; p && p->pos <= pos;
+	for (const struct otr_stream_segment *p = h->segments; p && p->pos <= pos;
 	     p = p->next)
 		if (pos < p->end)
 			return p;
 	return NULL;
 }
 
-enum otr_follow otr_half_follow(const struct otr_half *h)
+enum otr_follow otr_half_stream_follow(const struct otr_half_stream *h)
 {
 	uint64_t end = joined_end(h);
 
@@ -323,9 +323,9 @@ enum otr_follow otr_half_follow(const struct otr_half *h)
 	return end < h->moved_end ? OTR_FOLLOW_HOLE : OTR_FOLLOW_NOTHING;
 }
 
-bool otr_half_is_torn(const struct otr_half *h, uint64_t end, bool calls)
+bool otr_half_stream_is_torn(const struct otr_half_stream *h, uint64_t end, bool calls)
 {
-	const struct otr_piece *p = h->pieces;
+	const struct otr_stream_segment *p = h->segments;
 	uint64_t at = joined_end(h);
 
 	for (; p && p->pos <= at; p = p->next)
@@ -334,9 +334,9 @@ bool otr_half_is_torn(const struct otr_half *h, uint64_t end, bool calls)
 	return at < end;
 }
 
-uint64_t otr_half_hole_ns(const struct otr_half *h)
+uint64_t otr_half_stream_hole_ns(const struct otr_half_stream *h)
 {
-	const struct otr_piece *p = h->pieces;
+	const struct otr_stream_segment *p = h->segments;
 	uint64_t end = joined_end(h);
 
 	while (p && p->pos <= end)
@@ -344,14 +344,14 @@ uint64_t otr_half_hole_ns(const struct otr_half *h)
 	return p ? p->from.time_ns : 0;
 }
 
-bool otr_half_begins_run(const struct otr_half *h)
+bool otr_half_stream_begins_run(const struct otr_half_stream *h)
 {
-	const struct otr_piece *p = covering(h, h->at);
+	const struct otr_stream_segment *p = covering(h, h->at);
 
 	return p && p->from.first && p->pos == h->at;
 }
 
-void otr_half_spend(struct otr_half *h, uint64_t n)
+void otr_half_stream_spend(struct otr_half_stream *h, uint64_t n)
 {
 	size_t left = h->buf.len - h->head;
 
@@ -362,49 +362,49 @@ void otr_half_spend(struct otr_half *h, uint64_t n)
 	join_waiting(h);
 }
 
-/* A piece whose kept bytes reach past `pos`. */
-static const struct otr_piece *next_kept(const struct otr_half *h, uint64_t pos)
+/* A segment whose kept bytes reach past `pos`. */
+static const struct otr_stream_segment *next_kept(const struct otr_half_stream *h, uint64_t pos)
 {
-	const struct otr_piece *p = h->pieces;
+	const struct otr_stream_segment *p = h->segments;
 
 	while (p && p->pos + p->cap <= pos)
 		p = p->next;
 	return p;
 }
 
-uint64_t otr_half_gap_end(const struct otr_half *h)
+uint64_t otr_half_stream_gap_end(const struct otr_half_stream *h)
 {
-	const struct otr_piece *p = next_kept(h, joined_end(h));
+	const struct otr_stream_segment *p = next_kept(h, joined_end(h));
 
 	return p ? p->pos : h->moved_end;
 }
 
-/* The first piece after `at` that opens another run. */
-static const struct otr_piece *next_run(const struct otr_half *h)
+/* The first segment after `at` that opens another run. */
+static const struct otr_stream_segment *next_run(const struct otr_half_stream *h)
 {
-	const struct otr_piece *p = h->pieces;
+	const struct otr_stream_segment *p = h->segments;
 
 	while (p && (!p->from.first || p->pos <= h->at))
 		p = p->next;
 	return p;
 }
 
-uint64_t otr_half_run_end(const struct otr_half *h)
+uint64_t otr_half_stream_run_end(const struct otr_half_stream *h)
 {
-	const struct otr_piece *p = next_run(h);
+	const struct otr_stream_segment *p = next_run(h);
 
 	return p ? p->pos : h->moved_end;
 }
 
-bool otr_half_run_ended(const struct otr_half *h)
+bool otr_half_stream_run_ended(const struct otr_half_stream *h)
 {
 	return h->run_over || next_run(h);
 }
 
-bool otr_half_moved(const struct otr_half *h, uint64_t end, uint64_t *when_ns,
+bool otr_half_stream_moved(const struct otr_half_stream *h, uint64_t end, uint64_t *when_ns,
 		    bool *exact)
 {
-	const struct otr_piece *p = h->pieces;
+	const struct otr_stream_segment *p = h->segments;
 
 	if (end > h->moved_end)
 		return false;
@@ -419,17 +419,17 @@ bool otr_half_moved(const struct otr_half *h, uint64_t end, uint64_t *when_ns,
 	return true;
 }
 
-const struct otr_segment_origin *otr_half_origin(const struct otr_half *h, uint64_t pos)
+const struct otr_segment_origin *otr_half_stream_origin(const struct otr_half_stream *h, uint64_t pos)
 {
-	const struct otr_piece *p = covering(h, pos);
+	const struct otr_stream_segment *p = covering(h, pos);
 
 	return p ? &p->from : NULL;
 }
 
-void otr_half_retire(struct otr_half *h)
+void otr_half_stream_retire(struct otr_half_stream *h)
 {
-	while (h->pieces && h->pieces->end <= h->at) {
-		h->spent_ns = h->pieces->from.time_ns;
+	while (h->segments && h->segments->end <= h->at) {
+		h->spent_ns = h->segments->from.time_ns;
 		drop_first(h);
 	}
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef OTR_HALF_H
-#define OTR_HALF_H
+#ifndef OTR_HALF_STREAM_H
+#define OTR_HALF_STREAM_H
 
 /*
- * half.h - one direction of one stream: bytes at positions, and what is missing.
+ * half_stream.h - one direction of one stream: bytes at positions, and what is missing.
  *
  *	      at            joined                     moved_end
  *	-------|==============|........|=====|...........|
- *	 spent   bytes, in buf   gap    piece    gap
+ *	 spent   bytes, in buf   gap    segment    gap
  *
- * A piece says that bytes moved: by whom, when, and which of them were kept. A gap
- * that a piece covers is known (the source did not copy it); one that no piece covers
+ * A segment says that bytes moved: by whom, when, and which of them were kept. A gap
+ * that a segment covers is known (the source did not copy it); one that no segment covers
  * is a hole: lost, or late. `at` may be ahead of everything: then the parser has said
  * that it does not need what lies before.
  */
@@ -23,7 +23,7 @@
 #include "agent/base/spares.h"
 #include "bpf/event.h"
 
-/* Unparsed bytes of one half; more than that is treated as not captured. */
+/* Unparsed bytes of one hs; more than that is treated as not captured. */
 #define OTR_HALF_MAX (256u << 10)
 
 /* Who moved a byte, when, and why. */
@@ -37,8 +37,8 @@ struct otr_segment_origin {
 	struct otr_cause cause;
 };
 
-struct otr_piece {
-	struct otr_piece *next;
+struct otr_stream_segment {
+	struct otr_stream_segment *next;
 	uint64_t pos, end; /* [pos, end) moved */
 	struct otr_segment_origin from;
 	uint32_t cap;	/* bytes kept, from pos on */
@@ -48,24 +48,24 @@ struct otr_piece {
 	uint8_t data[]; /* none where they went straight into buf */
 };
 
-/* Memory of all halves together. */
+/* Memory of all half streams together. */
 struct otr_budget {
 	size_t used, max;
-	struct otr_spares pieces; /* that keep no bytes: nearly all */
-	struct otr_buf spare; /* the memory of the half that was read last */
+	struct otr_spares segments; /* that keep no bytes: nearly all */
+	struct otr_buf spare; /* the memory of the half stream that was read last */
 };
 
-struct otr_half {
+struct otr_half_stream {
 	struct otr_budget *budget;
-	struct otr_piece *pieces; /* by position, none overlapping */
-	struct otr_piece *last;
-	struct otr_piece *to_join; /* the first whose bytes are not in buf */
+	struct otr_stream_segment *segments; /* by position, none overlapping */
+	struct otr_stream_segment *last;
+	struct otr_stream_segment *to_join; /* the first whose bytes are not in buf */
 	struct otr_buf buf;
 	size_t head; /* bytes of buf that are spent */
 	uint64_t at;
 	uint64_t moved_end;
 	uint64_t moved_ns; /* when the byte before moved_end moved */
-	uint64_t spent_ns; /* when the last piece before `at` moved */
+	uint64_t spent_ns; /* when the last segment before `at` moved */
 	uint64_t total;	   /* bytes known to have moved */
 	bool begun;	   /* `at` means something */
 
@@ -83,59 +83,59 @@ enum otr_follow {
 	OTR_FOLLOW_HOLE, /* bytes that nobody spoke of, and others after them */
 };
 
-void otr_half_init(struct otr_half *h, struct otr_budget *budget);
-void otr_half_fini(struct otr_half *h);
+void otr_half_stream_init(struct otr_half_stream *h, struct otr_budget *budget);
+void otr_half_stream_fini(struct otr_half_stream *h);
 
 /* Forgets all bytes; the next record that opens a run begins it anew. */
-void otr_half_restart(struct otr_half *h);
+void otr_half_stream_restart(struct otr_half_stream *h);
 
 /* The 64-bit place of a position on the wire. */
-uint64_t otr_half_place(const struct otr_half *h, uint64_t pos,
+uint64_t otr_half_stream_place(const struct otr_half_stream *h, uint64_t pos,
 			uint8_t pos_kind);
 
 /* It begins at `pos`, whatever is told first; else it begins there. */
-void otr_half_begin(struct otr_half *h, uint64_t pos, uint8_t pos_kind);
+void otr_half_stream_begin(struct otr_half_stream *h, uint64_t pos, uint8_t pos_kind);
 
 /* Takes a record's bytes; what is known already is dropped. Returns 0, or -ENOMEM:
  * they become a gap. */
-int otr_half_data(struct otr_half *h, const struct otr_ev_data *ev);
+int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev);
 
 /* Takes what is known of a run: bytes beyond those seen become a gap. */
-void otr_half_run(struct otr_half *h, const struct otr_ev_run *ev);
+void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev);
 
 /* The unparsed bytes at `at`; dies at the next call. */
-struct otr_slice otr_half_bytes(const struct otr_half *h);
-enum otr_follow otr_half_follow(const struct otr_half *h);
+struct otr_slice otr_half_stream_bytes(const struct otr_half_stream *h);
+enum otr_follow otr_half_stream_follow(const struct otr_half_stream *h);
 
 /* Spends `n` bytes, which may pass all that came. */
-void otr_half_spend(struct otr_half *h, uint64_t n);
+void otr_half_stream_spend(struct otr_half_stream *h, uint64_t n);
 
 /* Did nobody speak of some byte from those at hand up to `end`? `calls`: nobody but its run,
  * where each call has a record. */
-bool otr_half_is_torn(const struct otr_half *h, uint64_t end, bool calls);
+bool otr_half_stream_is_torn(const struct otr_half_stream *h, uint64_t end, bool calls);
 
 /* When the first bytes behind what is missing moved; 0: nothing is. */
-uint64_t otr_half_hole_ns(const struct otr_half *h);
+uint64_t otr_half_stream_hole_ns(const struct otr_half_stream *h);
 
 /* Does a run begin at `at`? */
-bool otr_half_begins_run(const struct otr_half *h);
+bool otr_half_stream_begins_run(const struct otr_half_stream *h);
 
 /* The end of the gap or hole at `at`, or of the run that `at` is in. */
-uint64_t otr_half_gap_end(const struct otr_half *h);
-uint64_t otr_half_run_end(const struct otr_half *h);
+uint64_t otr_half_stream_gap_end(const struct otr_half_stream *h);
+uint64_t otr_half_stream_run_end(const struct otr_half_stream *h);
 
 /* Is the run that `at` is in known to have ended? */
-bool otr_half_run_ended(const struct otr_half *h);
+bool otr_half_stream_run_ended(const struct otr_half_stream *h);
 
 /* Has the byte before `end` moved? Then also when, and whether that is exact. */
-bool otr_half_moved(const struct otr_half *h, uint64_t end, uint64_t *when_ns,
+bool otr_half_stream_moved(const struct otr_half_stream *h, uint64_t end, uint64_t *when_ns,
 		    bool *exact);
 
 /* Who moved the byte at `pos`, or NULL. */
-const struct otr_segment_origin *otr_half_origin(const struct otr_half *h,
+const struct otr_segment_origin *otr_half_stream_origin(const struct otr_half_stream *h,
 					 uint64_t pos);
 
-/* Lets go of pieces that are spent; after their times were asked for. */
-void otr_half_retire(struct otr_half *h);
+/* Lets go of segments that are spent; after their times were asked for. */
+void otr_half_stream_retire(struct otr_half_stream *h);
 
-#endif /* OTR_HALF_H */
+#endif /* OTR_HALF_STREAM_H */
