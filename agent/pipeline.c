@@ -53,12 +53,12 @@ static void on_done(void *arg, const struct otr_ref *ref, uint64_t end_pos,
 	otr_stitch_done(pl->stitch, ref, end_pos, until_ns, error, cut);
 }
 
-static void on_torn(void *arg, uint64_t conn, uint8_t layer, bool but_last,
+static void on_after_loss(void *arg, uint64_t conn, uint8_t layer, bool but_last,
 		    uint64_t time_ns)
 {
 	struct otr_pipeline *pl = arg;
 
-	otr_stitch_torn(pl->stitch, conn, layer, but_last, time_ns);
+	otr_stitch_after_loss(pl->stitch, conn, layer, but_last, time_ns);
 }
 
 static void on_open(void *arg, const struct otr_ev_conn *conn)
@@ -104,7 +104,7 @@ static void on_ended(void *arg, const struct otr_stream_stat *stat)
 static const struct otr_stream_ops stream_ops = {
 	.msg = on_msg,
 	.done = on_done,
-	.torn = on_torn,
+	.after_loss = on_after_loss,
 	.open = on_open,
 	.close = on_close,
 	.policy = on_policy,

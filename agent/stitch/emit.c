@@ -45,7 +45,7 @@ static void set_error(struct otr_stitch *st, const struct otr_exchange *ex)
 	bool broken = ex->error || ex->no_answer;
 	struct otr_slice type = error_type(ex->error);
 
-	if (!broken || ex->cut || st->sb.span.failed || otr_exchange_torn(st, ex))
+	if (!broken || ex->cut || st->sb.span.failed || otr_exchange_after_loss(st, ex))
 		return;
 	if (otr_is_server(ex) && ex->error)
 		type = OTR_SLICE("client_disconnect");
@@ -117,7 +117,7 @@ static bool is_unread(const struct otr_exchange *ex)
 static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	bool thinned = ex->thinned || lacks_mate(st, ex);
-	bool cut = ex->cut || otr_exchange_torn(st, ex);
+	bool cut = ex->cut || otr_exchange_after_loss(st, ex);
 
 	if (is_unread(ex)) /* described as cut in its head */
 		st->sb.span.cut = true;

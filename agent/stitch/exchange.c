@@ -253,13 +253,13 @@ bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange 
 	return last_ns && ex->start_ns < last_ns + NEAR_NS;
 }
 
-bool otr_exchange_torn(const struct otr_stitch *st, const struct otr_exchange *ex)
+bool otr_exchange_after_loss(const struct otr_stitch *st, const struct otr_exchange *ex)
 {
-	const struct otr_torn *torn = &st->torn;
+	const struct otr_loss_window *loss = &st->loss;
 
-	return (ex->error || ex->no_answer) && torn->to_ns &&
-	       (!torn->tgid || torn->tgid == ex->tgid) && ex->start_ns <= torn->to_ns &&
-	       ex->end_ns + OTR_TORN_NS >= torn->from_ns;
+	return (ex->error || ex->no_answer) && loss->to_ns &&
+	       (!loss->tgid || loss->tgid == ex->tgid) && ex->start_ns <= loss->to_ns &&
+	       ex->end_ns + OTR_LOSS_WINDOW_NS >= loss->from_ns;
 }
 
 /* Is the byte `pos`, which is not before `ex`, in its request? */

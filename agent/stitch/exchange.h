@@ -150,8 +150,8 @@ struct otr_exchange {
 };
 
 /* When records were lost, last. They are told of later than they were. */
-#define OTR_TORN_NS 1000000000ull
-struct otr_torn {
+#define OTR_LOSS_WINDOW_NS 1000000000ull
+struct otr_loss_window {
 	uint64_t from_ns, to_ns; /* told first, last; 0: never */
 	uint32_t tgid; /* whose; 0: of several, or not known */
 };
@@ -166,7 +166,7 @@ struct otr_stitch {
 	uint64_t now_ns;
 	uint64_t paused_ns; /* when the source began to let requests go, last */
 	uint64_t behind_ns; /* likewise, one process alone */
-	struct otr_torn torn;
+	struct otr_loss_window loss;
 	uint64_t swept_ns;
 	struct otr_wire *wires, *by_isn, *by_ends, *by_peer;
 	struct otr_exchange *named_clients, *named_servers, *passed_on, *owned;
@@ -215,7 +215,7 @@ void otr_exchange_lost(struct otr_stitch *st, const struct otr_exchange *ex,
 bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange *ex);
 
 /* Does it lack an end or an answer that may be among records that were lost? */
-bool otr_exchange_torn(const struct otr_stitch *st, const struct otr_exchange *ex);
+bool otr_exchange_after_loss(const struct otr_stitch *st, const struct otr_exchange *ex);
 
 /* The head of its answer came, or none will. */
 void otr_exchange_answered(struct otr_exchange *ex);

@@ -83,12 +83,12 @@ void otr_stitch_behind(struct otr_stitch *st, uint64_t now_ns)
 
 void otr_stitch_lost(struct otr_stitch *st, uint64_t now_ns, uint32_t tgid)
 {
-	struct otr_torn *torn = &st->torn;
-	bool goes_on = torn->to_ns && now_ns < torn->to_ns + OTR_TORN_NS;
+	struct otr_loss_window *loss = &st->loss;
+	bool goes_on = loss->to_ns && now_ns < loss->to_ns + OTR_LOSS_WINDOW_NS;
 
-	torn->tgid = goes_on && torn->tgid != tgid ? 0 : tgid;
-	torn->from_ns = goes_on ? torn->from_ns : now_ns;
-	torn->to_ns = now_ns;
+	loss->tgid = goes_on && loss->tgid != tgid ? 0 : tgid;
+	loss->from_ns = goes_on ? loss->from_ns : now_ns;
+	loss->to_ns = now_ns;
 }
 
 void otr_stitch_stats(const struct otr_stitch *st, struct otr_stitch_stats *out)
@@ -247,7 +247,7 @@ void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref,
 	otr_exchange_end(st, ex, until_ns);
 }
 
-void otr_stitch_torn(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
+void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
 		     uint64_t now_ns)
 {
 	struct otr_wire *wire = otr_wire_find(st, conn);

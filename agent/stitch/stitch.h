@@ -82,7 +82,7 @@ void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref,
 
 /* Records were lost: what was asked on this connection and is not answered will not be,
  * `but_last`: all but what was asked last. They end, cut. */
-void otr_stitch_torn(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
+void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
 		     uint64_t now_ns);
 
 /* A connect() failed. It becomes a span, at once or when nothing can take its place any more:

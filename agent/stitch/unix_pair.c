@@ -80,7 +80,7 @@ static struct otr_exchange *only_mate(const struct otr_stitch *st, const struct 
 
 static bool lost_anything(const struct otr_stitch *st)
 {
-	return st->paused_ns || st->behind_ns || st->torn.to_ns;
+	return st->paused_ns || st->behind_ns || st->loss.to_ns;
 }
 
 void otr_unix_pair(struct otr_stitch *st, struct otr_exchange *client)

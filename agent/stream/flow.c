@@ -172,7 +172,7 @@ static void expire_other(struct otr_flow *fl, struct otr_dir_state *ds,
 	uint64_t time_ns =
 		ev->dir == OTR_DIR_IN ? ev->hdr.time_ns : ev->start_ns;
 
-	if (!ds->wait_ns || ds->wait_ns + SWAP_NS >= time_ns || fl->torn ||
+	if (!ds->wait_ns || ds->wait_ns + SWAP_NS >= time_ns || fl->after_loss ||
 	    otr_half_stream_follow(&ds->hs) == OTR_FOLLOW_HOLE)
 		return;
 	ds->wait_expired = true;
@@ -218,8 +218,8 @@ static void after_pause(struct otr_flow *fl, const struct otr_ev_data *ev)
 		return;
 	begin_anew(fl, &fl->dirs[fl->asker]);
 	begin_anew(fl, &fl->dirs[!fl->asker]);
-	if (fl->torn || otr_conn_lossy(fl->conn))
-		otr_flow_tear(fl, false, ev->hdr.time_ns);
+	if (fl->after_loss || otr_conn_lossy(fl->conn))
+		otr_flow_set_after_loss(fl, false, ev->hdr.time_ns);
 	fl->unanswered = 0;
 }
 
@@ -240,7 +240,7 @@ static void note_start(struct otr_flow *fl, const struct otr_ev_data *ev)
 		return;
 	fl->begun = true;
 	fl->whole = fl->seen_open && is_first_byte(fl, ev);
-	fl->torn = !fl->whole && otr_conn_lossy(fl->conn);
+	fl->after_loss = !fl->whole && otr_conn_lossy(fl->conn);
 }
 
 /* What is told first of a direction is not what was said first, where that was lost. Where it

@@ -49,7 +49,7 @@ struct otr_flow {
 	bool begun;	/* something was told of it: */
 	bool whole;	/* from its first byte on */
 	bool drain;	/* nobody waits */
-	bool torn; /* some of its records were lost: see read.c */
+	bool after_loss; /* some of its records were lost: see read.c */
 	bool hides; /* behind what was asked last there may be requests that were not copied */
 	enum otr_dir asker; /* the direction of requests */
 	uint8_t tries;	    /* runs that nobody understood */
@@ -90,7 +90,7 @@ void otr_flow_read(struct otr_flow *fl, struct otr_dir_state *ds);
 
 /* read.c: what was asked of `fl` and not answered has lost its answer; `but_last`: all but
  * what was asked last. */
-void otr_flow_tear(struct otr_flow *fl, bool but_last, uint64_t time_ns);
+void otr_flow_set_after_loss(struct otr_flow *fl, bool but_last, uint64_t time_ns);
 
 /* message.c: tells of messages. */
 static inline enum otr_dir otr_dir_state_dir(const struct otr_flow *fl,
@@ -129,7 +129,7 @@ void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref,
 void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir,
 		     enum otr_capture capture, uint32_t head_bytes);
 void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want);
-void otr_conn_torn(struct otr_conn *cn, const struct otr_flow *fl, bool but_last,
+void otr_conn_after_loss(struct otr_conn *cn, const struct otr_flow *fl, bool but_last,
 		   uint64_t time_ns);
 void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause);
 void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want);

@@ -323,7 +323,7 @@ enum otr_follow otr_half_stream_follow(const struct otr_half_stream *h)
 	return end < h->moved_end ? OTR_FOLLOW_HOLE : OTR_FOLLOW_NOTHING;
 }
 
-bool otr_half_stream_is_torn(const struct otr_half_stream *h, uint64_t end, bool calls)
+bool otr_half_stream_is_after_loss(const struct otr_half_stream *h, uint64_t end, bool calls)
 {
 	const struct otr_stream_segment *p = h->segments;
 	uint64_t at = joined_end(h);

@@ -112,7 +112,7 @@ void otr_half_stream_spend(struct otr_half_stream *h, uint64_t n);
 
 /* Did nobody speak of some byte from those at hand up to `end`? `calls`: nobody but its run,
  * where each call has a record. */
-bool otr_half_stream_is_torn(const struct otr_half_stream *h, uint64_t end, bool calls);
+bool otr_half_stream_is_after_loss(const struct otr_half_stream *h, uint64_t end, bool calls);
 
 /* When the first bytes behind what is missing moved; 0: nothing is. */
 uint64_t otr_half_stream_hole_ns(const struct otr_half_stream *h);

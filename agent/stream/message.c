@@ -92,7 +92,7 @@ static void count_message(struct otr_flow *fl, enum otr_dir dir,
 static void stop_pairing(struct otr_flow *fl, uint64_t time_ns)
 {
 	fl->hides = false;
-	otr_flow_tear(fl, false, time_ns);
+	otr_flow_set_after_loss(fl, false, time_ns);
 }
 
 void otr_dir_state_tell(struct otr_flow *fl, struct otr_dir_state *ds,
@@ -111,9 +111,9 @@ void otr_dir_state_tell(struct otr_flow *fl, struct otr_dir_state *ds,
 
 	if (fl->hides && msg->kind != OTR_MSG_RESPONSE)
 		stop_pairing(fl, side.start_ns);
-	if (fl->torn && !fl->proto->in_order && msg->kind != OTR_MSG_RESPONSE &&
+	if (fl->after_loss && !fl->proto->in_order && msg->kind != OTR_MSG_RESPONSE &&
 	    ds->begin.first)
-		otr_flow_tear(fl, false, side.start_ns);
+		otr_flow_set_after_loss(fl, false, side.start_ns);
 	count_message(fl, otr_dir_state_dir(fl, ds), msg);
 	side.role = (enum otr_role)facts->role;
 	ds->open = true;

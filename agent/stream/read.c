@@ -14,7 +14,7 @@
  * be given to other requests than theirs, for good.
  *
  * So is any other once records of it were lost. Where its answers do not say what they answer,
- * nobody knows how many there were among them. From then on (fl->torn) a request that begins
+ * nobody knows how many there were among them. From then on (fl->after_loss) a request that begins
  * its run was sent when all before it had been answered, and what comes first behind a loss is
  * an answer only to a request that is seen to be the last before it.
  */
@@ -54,11 +54,11 @@ static void take_skip(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t us
 	otr_dir_state_check_end(fl, ds);
 }
 
-void otr_flow_tear(struct otr_flow *fl, bool but_last, uint64_t time_ns)
+void otr_flow_set_after_loss(struct otr_flow *fl, bool but_last, uint64_t time_ns)
 {
-	fl->torn = true;
+	fl->after_loss = true;
 	fl->unanswered = but_last && fl->unanswered ? 1 : 0;
-	otr_conn_torn(fl->conn, fl, but_last, time_ns);
+	otr_conn_after_loss(fl->conn, fl, but_last, time_ns);
 }
 
 /* Not what it was taken for: somebody else's if nothing was understood so far, else
@@ -83,7 +83,7 @@ static void take_bad(struct otr_flow *fl, struct otr_dir_state *ds,
 				     otr_slice_sub(in, 1, in.len));
 	otr_half_stream_spend(&ds->hs, from < in.len ? from : in.len);
 	if (!fl->proto->in_order)
-		otr_flow_tear(fl, false, ds->hs.moved_ns);
+		otr_flow_set_after_loss(fl, false, ds->hs.moved_ns);
 }
 
 static bool is_at_hole(const struct otr_dir_state *ds)
@@ -93,7 +93,7 @@ static bool is_at_hole(const struct otr_dir_state *ds)
 
 static bool takes_turns(const struct otr_flow *fl)
 {
-	return fl->proto->capture == OTR_CAPTURE_CALLS || fl->torn ||
+	return fl->proto->capture == OTR_CAPTURE_CALLS || fl->after_loss ||
 	       is_at_hole(&fl->dirs[0]) || is_at_hole(&fl->dirs[1]);
 }
 
@@ -189,12 +189,12 @@ static bool knows_last(struct otr_flow *fl, struct otr_dir_state *ds)
 	       otr_half_stream_origin(&asker->hs, asker->hs.at);
 }
 
-static bool is_torn(const struct otr_flow *fl, const struct otr_dir_state *ds, uint64_t to)
+static bool is_after_loss(const struct otr_flow *fl, const struct otr_dir_state *ds, uint64_t to)
 {
-	return otr_half_stream_is_torn(&ds->hs, to, fl->proto->capture == OTR_CAPTURE_CALLS);
+	return otr_half_stream_is_after_loss(&ds->hs, to, fl->proto->capture == OTR_CAPTURE_CALLS);
 }
 
-static void jump(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t to, bool torn)
+static void jump(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t to, bool after_loss)
 {
 	uint64_t at = ds->hs.at;
 
@@ -202,8 +202,8 @@ static void jump(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t to, boo
 	ds->resync = true;
 	ds->wait_expired = false;
 	ds->wait_ns = 0;
-	if (torn)
-		otr_flow_tear(fl, knows_last(fl, ds), ds->hs.moved_ns);
+	if (after_loss)
+		otr_flow_set_after_loss(fl, knows_last(fl, ds), ds->hs.moved_ns);
 }
 
 /* What lies between the bytes at hand and `end`, the end of a run, was not copied, and may hold
@@ -225,7 +225,7 @@ static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 		     (ds->wait_expired && ds->flipped);
 	bool told = ends_by_tail(fl, ds, &msg);
 	uint64_t end = otr_half_stream_run_end(&ds->hs), when_ns = 0;
-	bool torn = is_torn(fl, ds, end), hides = hides_messages(fl, ds, end);
+	bool after_loss = is_after_loss(fl, ds, end), hides = hides_messages(fl, ds, end);
 	bool exact = false;
 
 	if (!told && !ended) {
@@ -241,11 +241,11 @@ static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 			    !exact || (fl->proto->body_by_tail && !told &&
 				       ds->end == OTR_END_LATER));
 	ds->begun = false;
-	jump(fl, ds, end, torn);
-	if (hides && !torn && fl->knows_asker && otr_dir_state_dir(fl, ds) == fl->asker)
+	jump(fl, ds, end, after_loss);
+	if (hides && !after_loss && fl->knows_asker && otr_dir_state_dir(fl, ds) == fl->asker)
 		fl->hides = true; /* what was asked before is answered first */
-	else if (hides && !torn)
-		otr_flow_tear(fl, false, ds->hs.moved_ns);
+	else if (hides && !after_loss)
+		otr_flow_set_after_loss(fl, false, ds->hs.moved_ns);
 	return true;
 }
 
@@ -267,7 +267,7 @@ static bool across_gap(struct otr_flow *fl, struct otr_dir_state *ds,
 		otr_conn_lost(fl->conn, OTR_LOSS_HOLE);
 	ds->begun = false;
 	/* A head was there, or a call of which less is copied than it moved. */
-	jump(fl, ds, to, !fl->proto->in_order || is_torn(fl, ds, to));
+	jump(fl, ds, to, !fl->proto->in_order || is_after_loss(fl, ds, to));
 	return true;
 }
 
@@ -283,7 +283,7 @@ static unsigned int flags_of(const struct otr_flow *fl, const struct otr_dir_sta
 static bool find_again(struct otr_flow *fl, struct otr_dir_state *ds,
 		       struct otr_slice in)
 {
-	bool anywhere = !fl->torn || fl->proto->in_order;
+	bool anywhere = !fl->after_loss || fl->proto->in_order;
 	size_t from;
 
 	if (!fl->proto->resync) {

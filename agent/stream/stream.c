@@ -132,10 +132,10 @@ void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause)
 	otr_loss_of(cause, 1, res ? res->service : OTR_SLICE_NONE);
 }
 
-void otr_conn_torn(struct otr_conn *cn, const struct otr_flow *fl, bool but_last,
+void otr_conn_after_loss(struct otr_conn *cn, const struct otr_flow *fl, bool but_last,
 		   uint64_t time_ns)
 {
-	cn->ss->ops.torn(cn->ss->arg, cn->facts.hdr.conn, fl->layer, but_last, time_ns);
+	cn->ss->ops.after_loss(cn->ss->arg, cn->facts.hdr.conn, fl->layer, but_last, time_ns);
 }
 
 void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir,

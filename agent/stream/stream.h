@@ -45,7 +45,7 @@ struct otr_stream_ops {
 
 	/* What was asked in this layer and is not answered has lost its answer, `but_last`:
 	 * all but what was asked last. */
-	void (*torn)(void *arg, uint64_t conn, uint8_t layer, bool but_last,
+	void (*after_loss)(void *arg, uint64_t conn, uint8_t layer, bool but_last,
 		     uint64_t time_ns);
 
 	/* A connection was first seen, or got facts it lacked. */
