@@ -66,44 +66,44 @@ static void forget_strand(struct otr_stitch *st, struct otr_exchange *ex)
 
 static void count_busy(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	struct otr_busy *busy = NULL;
+	struct otr_inbound_open *inbound_open = NULL;
 
-	HASH_FIND(hh, st->busy, &ex->tgid, sizeof(ex->tgid), busy);
-	if (!busy) {
-		busy = calloc(1, sizeof(*busy));
-		if (!busy)
+	HASH_FIND(hh, st->inbound_open, &ex->tgid, sizeof(ex->tgid), inbound_open);
+	if (!inbound_open) {
+		inbound_open = calloc(1, sizeof(*inbound_open));
+		if (!inbound_open)
 			return;
-		busy->tgid = ex->tgid;
-		HASH_ADD(hh, st->busy, tgid, sizeof(busy->tgid), busy);
-		if (!busy->hh.tbl) {
-			free(busy);
+		inbound_open->tgid = ex->tgid;
+		HASH_ADD(hh, st->inbound_open, tgid, sizeof(inbound_open->tgid), inbound_open);
+		if (!inbound_open->hh.tbl) {
+			free(inbound_open);
 			return;
 		}
 	}
-	busy->open++;
-	ex->busy = true;
+	inbound_open->open++;
+	ex->inbound_open = true;
 }
 
 static void uncount_busy(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	struct otr_busy *busy = NULL;
+	struct otr_inbound_open *inbound_open = NULL;
 
-	if (!ex->busy)
+	if (!ex->inbound_open)
 		return;
-	ex->busy = false;
-	HASH_FIND(hh, st->busy, &ex->tgid, sizeof(ex->tgid), busy);
-	if (!busy || --busy->open)
+	ex->inbound_open = false;
+	HASH_FIND(hh, st->inbound_open, &ex->tgid, sizeof(ex->tgid), inbound_open);
+	if (!inbound_open || --inbound_open->open)
 		return;
-	HASH_DEL(st->busy, busy);
-	free(busy);
+	HASH_DEL(st->inbound_open, inbound_open);
+	free(inbound_open);
 }
 
 static bool is_busy(const struct otr_stitch *st, uint32_t tgid)
 {
-	struct otr_busy *busy = NULL;
+	struct otr_inbound_open *inbound_open = NULL;
 
-	HASH_FIND(hh, st->busy, &tgid, sizeof(tgid), busy);
-	return busy;
+	HASH_FIND(hh, st->inbound_open, &tgid, sizeof(tgid), inbound_open);
+	return inbound_open;
 }
 
 static void enlist(struct otr_stitch *st, struct otr_exchange *ex)

@@ -44,7 +44,7 @@ struct otr_stitch_strand {
 };
 
 /* How many inbound exchanges a process has open. */
-struct otr_busy {
+struct otr_inbound_open {
 	UT_hash_handle hh;
 	uint32_t tgid;
 	uint32_t open;
@@ -136,7 +136,7 @@ struct otr_exchange {
 	bool partial; /* the head of its request was not seen whole */
 	bool named; /* its header is one we put there, or perhaps was, or passed on */
 	bool owned; /* its process tells its children this span's id */
-	bool busy; /* counted in its process's otr_busy */
+	bool inbound_open; /* counted in its process's otr_inbound_open */
 	uint16_t told_s; /* told as open at this age */
 	int error;
 
@@ -171,7 +171,7 @@ struct otr_stitch {
 	struct otr_wire *wires, *by_isn, *by_ends, *by_peer;
 	struct otr_exchange *named_clients, *named_servers, *passed_on, *owned;
 	struct otr_stitch_strand *strands;
-	struct otr_busy *busy;
+	struct otr_inbound_open *inbound_open;
 	struct otr_run run;
 	struct otr_failed failed[OTR_FAILED];
 	struct otr_exchange *live; /* not emitted, oldest first */

@@ -81,42 +81,42 @@ static const struct otr_proto_ops process_ops = {
 	.describe = describe,
 };
 
-static struct otr_kin *kin_of(const struct otr_stitch *st, uint32_t tgid)
+static struct otr_descendant *kin_of(const struct otr_stitch *st, uint32_t tgid)
 {
-	struct otr_kin *kin = NULL;
+	struct otr_descendant *descendants = NULL;
 
-	HASH_FIND(hh, st->run.kin, &tgid, sizeof(tgid), kin);
-	return kin;
+	HASH_FIND(hh, st->run.descendants, &tgid, sizeof(tgid), descendants);
+	return descendants;
 }
 
-static struct otr_kin *kin_add(struct otr_stitch *st, uint32_t tgid)
+static struct otr_descendant *kin_add(struct otr_stitch *st, uint32_t tgid)
 {
-	struct otr_kin *kin = kin_of(st, tgid);
+	struct otr_descendant *descendants = kin_of(st, tgid);
 
-	if (kin || !(kin = calloc(1, sizeof(*kin))))
-		return kin;
-	kin->tgid = tgid;
-	HASH_ADD(hh, st->run.kin, tgid, sizeof(kin->tgid), kin);
-	if (kin->hh.tbl)
-		return kin;
-	free(kin); /* no memory */
+	if (descendants || !(descendants = calloc(1, sizeof(*descendants))))
+		return descendants;
+	descendants->tgid = tgid;
+	HASH_ADD(hh, st->run.descendants, tgid, sizeof(descendants->tgid), descendants);
+	if (descendants->hh.tbl)
+		return descendants;
+	free(descendants); /* no memory */
 	return NULL;
 }
 
-static void kin_drop(struct otr_stitch *st, struct otr_kin *kin)
+static void kin_drop(struct otr_stitch *st, struct otr_descendant *descendants)
 {
-	if (!kin)
+	if (!descendants)
 		return;
-	HASH_DEL(st->run.kin, kin);
-	free(kin);
+	HASH_DEL(st->run.descendants, descendants);
+	free(descendants);
 }
 
 static void forget_all(struct otr_stitch *st)
 {
-	struct otr_kin *kin, *next;
+	struct otr_descendant *descendants, *next;
 
-	HASH_ITER(hh, st->run.kin, kin, next)
-	kin_drop(st, kin);
+	HASH_ITER(hh, st->run.descendants, descendants, next)
+	kin_drop(st, descendants);
 	st->run.tgid = 0;
 }
 
@@ -210,26 +210,26 @@ static void learn(struct otr_stitch *st, struct otr_exchange *ex)
 }
 
 /* All that carry the library descend from it: who made them may not have told of itself. */
-static struct otr_kin *carries(struct otr_stitch *st, const struct otr_ev_proc *ev)
+static struct otr_descendant *carries(struct otr_stitch *st, const struct otr_ev_proc *ev)
 {
-	const struct otr_kin *from = kin_of(st, ev->ppid);
-	struct otr_kin *kin = kin_of(st, ev->hdr.tgid);
+	const struct otr_descendant *from = kin_of(st, ev->ppid);
+	struct otr_descendant *descendants = kin_of(st, ev->hdr.tgid);
 
-	if (kin || ev->hdr.hook != OTR_HOOK_PRELOAD)
-		return kin;
-	kin = kin_add(st, ev->hdr.tgid);
-	if (kin)
-		kin->served = from && from->served;
-	return kin;
+	if (descendants || ev->hdr.hook != OTR_HOOK_PRELOAD)
+		return descendants;
+	descendants = kin_add(st, ev->hdr.tgid);
+	if (descendants)
+		descendants->served = from && from->served;
+	return descendants;
 }
 
 static void on_exec(struct otr_stitch *st, const struct otr_ev_proc *ev)
 {
-	struct otr_kin *kin = carries(st, ev);
+	struct otr_descendant *descendants = carries(st, ev);
 
-	if (kin) {
-		kin->evidence = OTR_EVIDENCE_EXEC;
-		kin->listens = false; /* what it listens to now is what it was given */
+	if (descendants) {
+		descendants->evidence = OTR_EVIDENCE_EXEC;
+		descendants->listens = false; /* what it listens to now is what it was given */
 	}
 	/* The library tells what it is in, which may be the shell that runs a script. */
 	if (ev->hdr.tgid != st->run.tgid || ev->hdr.hook == OTR_HOOK_PRELOAD)
@@ -242,21 +242,21 @@ static void on_exec(struct otr_stitch *st, const struct otr_ev_proc *ev)
 
 static void on_fork(struct otr_stitch *st, const struct otr_ev_proc *ev)
 {
-	const struct otr_kin *from = kin_of(st, ev->ppid);
-	struct otr_kin *kin = from ? kin_add(st, ev->hdr.tgid) : NULL;
+	const struct otr_descendant *from = kin_of(st, ev->ppid);
+	struct otr_descendant *descendants = from ? kin_add(st, ev->hdr.tgid) : NULL;
 
-	if (!kin)
+	if (!descendants)
 		return;
-	kin->evidence = OTR_EVIDENCE_CLONE;
-	kin->served = from->served || from->listens;
+	descendants->evidence = OTR_EVIDENCE_CLONE;
+	descendants->served = from->served || from->listens;
 }
 
 static void on_listen(struct otr_stitch *st, uint32_t tgid)
 {
-	struct otr_kin *kin = kin_of(st, tgid);
+	struct otr_descendant *descendants = kin_of(st, tgid);
 
-	if (kin)
-		kin->listens = true;
+	if (descendants)
+		descendants->listens = true;
 }
 
 static void on_end(struct otr_stitch *st, const struct otr_ev_proc *ev)
@@ -293,15 +293,15 @@ static void read_names(struct otr_run *run, struct otr_slice text)
 
 static void on_root(struct otr_stitch *st, uint32_t tgid, struct otr_slice names)
 {
-	struct otr_kin *kin;
+	struct otr_descendant *descendants;
 
 	if (st->run.tgid || st->run.ex)
 		return;
 	st->run.tgid = tgid;
 	read_names(&st->run, names);
-	kin = kin_add(st, tgid);
-	if (kin)
-		kin->evidence = OTR_EVIDENCE_EXEC;
+	descendants = kin_add(st, tgid);
+	if (descendants)
+		descendants->evidence = OTR_EVIDENCE_EXEC;
 }
 
 static bool is_its_name(const struct otr_stitch *st, const struct otr_traceparent *said)
@@ -394,13 +394,13 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st,
 				     const struct otr_exchange *ex,
 				     uint8_t *evidence)
 {
-	const struct otr_kin *kin = kin_of(st, ex->tgid);
+	const struct otr_descendant *descendants = kin_of(st, ex->tgid);
 	struct otr_exchange *root = st->run.ex;
 
 	/* Where it has a name, who is its work says so. */
 	if (!root || root->over || st->run.named)
 		return NULL;
-	if (!kin || kin->served || ex->doubtful)
+	if (!descendants || descendants->served || ex->doubtful)
 		return NULL;
 	if (root->n_kids >= KIDS_MAX && may_go(st)) {
 		release(st);
@@ -409,7 +409,7 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st,
 	/* A context of its own, set on the way, is nearer. */
 	if (!otr_slice_eq(context(st, ex->tgid), context(st, root->tgid)))
 		return NULL;
-	*evidence = kin->evidence;
+	*evidence = descendants->evidence;
 	learn(st, root);
 	return root;
 }
@@ -424,11 +424,11 @@ bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
 		      struct otr_traceparent *said, struct otr_exchange **root)
 {
 	static const uint8_t none[8];
-	const struct otr_kin *kin = kin_of(st, ex->tgid);
+	const struct otr_descendant *descendants = kin_of(st, ex->tgid);
 
 	if (!is_its_name(st, said))
 		return true;
-	*root = kin && kin->served ? NULL : otr_process_named(st, said);
+	*root = descendants && descendants->served ? NULL : otr_process_named(st, said);
 	if (*root)
 		return true;
 	*said = st->run.outer;
@@ -437,11 +437,11 @@ bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
 
 void otr_process_serves(struct otr_stitch *st, uint32_t tgid)
 {
-	struct otr_kin *kin = kin_of(st, tgid);
+	struct otr_descendant *descendants = kin_of(st, tgid);
 
-	if (kin)
-		kin->served = true;
-	if (kin && tgid == st->run.tgid && may_go(st))
+	if (descendants)
+		descendants->served = true;
+	if (descendants && tgid == st->run.tgid && may_go(st))
 		release(st);
 }
 

@@ -12,7 +12,7 @@
 #include "agent/proto/trace_context.h"
 
 /* A process that `run` started, or one of its family. */
-struct otr_kin {
+struct otr_descendant {
 	UT_hash_handle hh;
 	uint32_t tgid;
 	uint8_t evidence; /* how it comes from the first: EXEC, CLONE */
@@ -23,7 +23,7 @@ struct otr_kin {
 struct otr_run {
 	uint32_t tgid; /* of the first process; 0: there is none */
 	struct otr_exchange *ex; /* stands for it; NULL before it executes */
-	struct otr_kin *kin;
+	struct otr_descendant *descendants;
 	uint32_t told; /* its children that are out, and who else named it */
 	bool named; /* its children know it by `own`, from their environment */
 	bool gone; /* let go of: no span */
