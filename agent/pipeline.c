@@ -236,12 +236,7 @@ const struct otr_streams *otr_pipeline_streams(const struct otr_pipeline *pl)
 	return pl->streams;
 }
 
-const struct otr_stitch *otr_pipeline_stitch(const struct otr_pipeline *pl)
-{
-	return pl->stitch;
-}
-
-struct otr_stitch *otr_pipeline_stitcher(struct otr_pipeline *pl)
+struct otr_stitch *otr_pipeline_stitch(struct otr_pipeline *pl)
 {
 	return pl->stitch;
 }

@@ -46,9 +46,8 @@ void otr_pipeline_flush(struct otr_pipeline *pl);
 
 struct otr_procs *otr_pipeline_procs(struct otr_pipeline *pl);
 const struct otr_streams *otr_pipeline_streams(const struct otr_pipeline *pl);
-const struct otr_stitch *otr_pipeline_stitch(const struct otr_pipeline *pl);
 
 /* For otr_stitch_each_open() alone: what it remembers is what was told. */
-struct otr_stitch *otr_pipeline_stitcher(struct otr_pipeline *pl);
+struct otr_stitch *otr_pipeline_stitch(struct otr_pipeline *pl);
 
 #endif /* OTR_PIPELINE_H */

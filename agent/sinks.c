@@ -286,7 +286,7 @@ static void tell_open(struct otr_sinks *sk, uint64_t now_ns)
 	if (!sk->console || now_ns < sk->open_ns + OTR_NS_PER_S)
 		return;
 	sk->open_ns = now_ns;
-	otr_stitch_each_open(otr_pipeline_stitcher(sk->pipeline), on_open,
+	otr_stitch_each_open(otr_pipeline_stitch(sk->pipeline), on_open,
 			     sk->console);
 }
 

@@ -93,13 +93,13 @@ static void open_for_long(void **state)
 	gets(&s.mk, &sv, GET("/a"));
 	for (int i = 0; i < 24; i++) {
 		ticks(&s.mk, 500 * MS);
-		otr_stitch_each_open(otr_pipeline_stitcher(s.pl), count_open,
+		otr_stitch_each_open(otr_pipeline_stitch(s.pl), count_open,
 				     &told);
 	}
 	assert_int_equal(told, 2);
 	sends(&s.mk, &sv, OK);
 	ticks(&s.mk, 30000 * MS);
-	otr_stitch_each_open(otr_pipeline_stitcher(s.pl), count_open, &told);
+	otr_stitch_each_open(otr_pipeline_stitch(s.pl), count_open, &told);
 	assert_int_equal(told, 2);
 	assert_int_equal(s.n, 1);
 	end(&s);
