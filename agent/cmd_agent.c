@@ -111,7 +111,7 @@ static int open_all(struct agent *ag, struct otr_err *err)
 
 static void watch(struct agent *ag)
 {
-	uint64_t told = 0, alive = 0;
+	uint64_t reported = 0, alive = 0;
 	int signo = 0;
 
 	for (;;) {
@@ -120,10 +120,10 @@ static void watch(struct agent *ag)
 		    (signo == SIGINT || signo == SIGTERM))
 			return;
 		if (otr_session_alive(ag->session) == alive ||
-		    otr_now() - told < OTR_NS_PER_S)
+		    otr_now() - reported < OTR_NS_PER_S)
 			continue;
 		alive = otr_session_alive(ag->session);
-		told = otr_now();
+		reported = otr_now();
 		otr_log(OTR_LOG_INFO, "watching %llu processes",
 			(unsigned long long)alive);
 	}

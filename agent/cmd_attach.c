@@ -101,7 +101,7 @@ static void warn_of_mute(struct attach *at)
 }
 
 /* Who names process 1 means more than one, and may not know how many. */
-static void tell_of_all(struct attach *at)
+static void report_of_all(struct attach *at)
 {
 	size_t n = otr_session_alive(at->session);
 	char text[300];
@@ -150,7 +150,7 @@ static int trace(struct attach *at, struct otr_err *err)
 	otr_targets_title(&at->targets, at->title, sizeof(at->title));
 	otr_sinks_start_line(at->sinks, at->title, otr_session_source(at->session));
 	warn_of_mute(at);
-	tell_of_all(at);
+	report_of_all(at);
 	otr_session_confine(at->session, false);
 	watch(at);
 	let_signals_end_us();

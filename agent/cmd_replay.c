@@ -65,7 +65,7 @@ static int take(void *arg, const struct otr_event *ev)
 	return 0;
 }
 
-static void tell_summary(struct replay *re, const char *path)
+static void report_summary(struct replay *re, const char *path)
 {
 	struct otr_console *con = otr_sinks_console(re->sinks);
 	struct otr_stitch_stats stats;
@@ -127,9 +127,9 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 	otr_progress_end(&re->progress, otr_sinks_spans(re->sinks));
 	otr_sinks_drain(re->sinks, 5 * OTR_NS_PER_S);
 	if (re->events)
-		tell_summary(re, path);
+		report_summary(re, path);
 	if (!rc)
-		otr_sinks_tell_losses(re->sinks);
+		otr_sinks_report_losses(re->sinks);
 	otr_sinks_close(&re->sinks);
 	return rc;
 }

@@ -94,9 +94,9 @@ static void child(struct run *r, int wait_fd, int bad)
 
 static int start_child(struct run *r, int *bad, struct otr_err *err)
 {
-	int go[2], told[2];
+	int go[2], announced[2];
 
-	if (pipe2(go, O_CLOEXEC) || pipe2(told, O_CLOEXEC)) {
+	if (pipe2(go, O_CLOEXEC) || pipe2(announced, O_CLOEXEC)) {
 		otr_err_set(err, "pipe: %s", strerror(errno));
 		return -errno;
 	}
@@ -107,12 +107,12 @@ static int start_child(struct run *r, int *bad, struct otr_err *err)
 	}
 	if (!r->pid) {
 		close(go[1]);
-		child(r, go[0], told[1]);
+		child(r, go[0], announced[1]);
 	}
 	close(go[0]);
-	close(told[1]);
+	close(announced[1]);
 	r->go = go[1];
-	*bad = told[0];
+	*bad = announced[0];
 	return 0;
 }
 
@@ -226,7 +226,7 @@ static void wait_for_end(struct run *r)
 	waitpid(r->pid, &r->status, 0);
 }
 
-static void tell_end(struct run *r)
+static void report_end(struct run *r)
 {
 	char what[160];
 
@@ -281,7 +281,7 @@ static int trace(struct run *r, struct otr_err *err)
 		otr_root_ended(r->session, (uint32_t)r->pid, r->status);
 	otr_session_finish(r->session);
 	otr_sinks_drain(r->sinks, 5 * DRAIN_NS);
-	tell_end(r);
+	report_end(r);
 	if (r->cfg->strict && otr_session_flawed(r->session))
 		return OTR_EXIT_STRICT;
 	return -1;

@@ -35,7 +35,7 @@ void otr_pace_start(struct otr_pace *p, double share, uint64_t now_ns)
 }
 
 /* Stamped once the probes have been told: what is older was traced, if it was seen. */
-static void tell_pause(struct otr_pace *p)
+static void report_pause(struct otr_pace *p)
 {
 	struct otr_ev_lost lost = {
 		.hdr = {.kind = OTR_EV_LOST,
@@ -57,12 +57,12 @@ static void set_paused(struct otr_pace *p, uint64_t now_ns)
 	p->paused = pause;
 	otr_sources_pause(p->src, pause);
 	if (pause)
-		tell_pause(p);
+		report_pause(p);
 }
 
 /* `was`: the level before. The beginning and the end are always told, and now and then
  * that it got tighter. */
-static void tell(struct otr_pace *p, unsigned int was, uint64_t now_ns)
+static void report(struct otr_pace *p, unsigned int was, uint64_t now_ns)
 {
 	const struct otr_governor *g = &p->governor;
 	double each = 2.0 / (double)(1u << g->level);
@@ -70,9 +70,9 @@ static void tell(struct otr_pace *p, unsigned int was, uint64_t now_ns)
 	int n;
 
 	if (was && g->level &&
-	    (g->level < was || now_ns < p->told_ns + TELL_NS))
+	    (g->level < was || now_ns < p->reported_ns + TELL_NS))
 		return;
-	p->told_ns = now_ns;
+	p->reported_ns = now_ns;
 	n = snprintf(text, sizeof(text), "CPU budget: %.1f%% of a core used, %.1f%% "
 		     "allowed (--cpu-budget %g%%): ", 100 * g->spent,
 		     100 * g->allowed, 100 * g->share);
@@ -98,7 +98,7 @@ static void judge(struct otr_pace *p, uint64_t now_ns)
 		    g->share * (double)(now_ns - g->was.now_ns))
 		now.traced_ns = p->traced_ns(p->arg);
 	if (otr_governor_judge(g, &now))
-		tell(p, was, now_ns);
+		report(p, was, now_ns);
 }
 
 int otr_pace_step(struct otr_pace *p, uint64_t now_ns, int wait_ms)

@@ -25,7 +25,7 @@ struct otr_pace {
 	/* CPU of all that is traced, in ns. */
 	uint64_t (*traced_ns)(void *arg);
 	void *arg; /* of both */
-	uint64_t told_ns;
+	uint64_t reported_ns;
 	bool paused;
 	char line[160];
 };

@@ -27,7 +27,7 @@ void otr_progress_begin(struct otr_progress *p, const char *cmd, const char *wha
 	};
 }
 
-static void tell_line(struct otr_progress *p, uint64_t bytes, uint64_t spans,
+static void report_line(struct otr_progress *p, uint64_t bytes, uint64_t spans,
 		      uint64_t now_ns)
 {
 	char done[OTR_UNITS], all[OTR_UNITS], n[OTR_UNITS], left[40] = "";
@@ -49,21 +49,21 @@ void otr_progress_step(struct otr_progress *p, uint64_t bytes, uint64_t spans)
 	if (p->quiet || p->calls++ % CALLS_A_LOOK)
 		return;
 	now_ns = otr_now();
-	if (now_ns - p->began_ns < LONG_NS || now_ns - p->told_ns < AGAIN_NS)
+	if (now_ns - p->began_ns < LONG_NS || now_ns - p->reported_ns < AGAIN_NS)
 		return;
 	if (p->terminal)
-		tell_line(p, bytes, spans, now_ns);
-	else if (!p->told_ns)
+		report_line(p, bytes, spans, now_ns);
+	else if (!p->reported_ns)
 		fprintf(stderr, "otrace %s: reading %.200s, %s\n", p->cmd, p->what,
 			otr_units_bytes(p->total, all));
-	p->told_ns = now_ns;
+	p->reported_ns = now_ns;
 }
 
 void otr_progress_end(struct otr_progress *p, uint64_t spans)
 {
 	char n[OTR_UNITS];
 
-	if (!p->told_ns)
+	if (!p->reported_ns)
 		return;
 	if (p->terminal)
 		fputs("\r\033[K", stderr);

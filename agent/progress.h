@@ -14,7 +14,7 @@
 struct otr_progress {
 	const char *cmd, *what; /* borrowed: "replay", the file */
 	uint64_t total;		/* bytes; 0: not known */
-	uint64_t began_ns, told_ns;
+	uint64_t began_ns, reported_ns;
 	uint64_t calls;
 	bool quiet;    /* the terminal is written to by others, too */
 	bool terminal; /* stderr is one */

@@ -13,7 +13,7 @@
 #include "agent/session.h"
 #include "bpf/event.h"
 
-static void tell(struct otr_session *s, uint16_t kind, uint32_t tgid, const char *exe,
+static void emit(struct otr_session *s, uint16_t kind, uint32_t tgid, const char *exe,
 		 int status)
 {
 	size_t len = strnlen(exe, PATH_MAX);
@@ -31,7 +31,7 @@ static void tell(struct otr_session *s, uint16_t kind, uint32_t tgid, const char
 	pr->exit_code = status;
 	pr->exe_len = (uint16_t)len;
 	memcpy(pr->text, exe, len);
-	otr_session_tell(s, &pr->hdr);
+	otr_session_event(s, &pr->hdr);
 	free(pr);
 }
 
@@ -39,12 +39,12 @@ void otr_root_began(struct otr_session *s, uint32_t tgid, const char *names,
 		    const char *exe, bool alone)
 {
 	otr_meta_put(tgid, OTR_META_RUN_ROOT, otr_slice_str(names), otr_now(),
-		     otr_session_tell, s);
+		     otr_session_event, s);
 	if (alone)
-		tell(s, OTR_EV_PROC_EXEC, tgid, exe, 0);
+		emit(s, OTR_EV_PROC_EXEC, tgid, exe, 0);
 }
 
 void otr_root_ended(struct otr_session *s, uint32_t tgid, int status)
 {
-	tell(s, OTR_EV_PROC_EXIT, tgid, "", status);
+	emit(s, OTR_EV_PROC_EXIT, tgid, "", status);
 }

@@ -61,7 +61,7 @@ void otr_session_put(void *arg, const struct otr_event *ev)
 		otr_loss_add(OTR_LOSS_EVICT, 1);
 }
 
-void otr_session_tell(void *session, const struct otr_event *ev)
+void otr_session_event(void *session, const struct otr_event *ev)
 {
 	otr_session_put(session, ev);
 }
@@ -146,7 +146,7 @@ static int released(void *arg, const struct otr_event *ev)
 	return 0;
 }
 
-static void tell_clock(struct otr_session *s, uint64_t now)
+static void emit_clock(struct otr_session *s, uint64_t now)
 {
 	const struct otr_ev_clock clock = otr_synthetic_clock(now, s->seed);
 
@@ -268,7 +268,7 @@ int otr_session_open(struct otr_session **out,
 		return rc;
 	otr_sinks_bind(cfg->sinks, s->src, on_policy, on_watch, on_handoff);
 	s->began_ns = otr_now();
-	tell_clock(s, s->began_ns);
+	emit_clock(s, s->began_ns);
 	otr_resource_read_host(s->began_ns, otr_session_put, s);
 	set_pace(s);
 	*out = OTR_TAKE(s);
@@ -313,9 +313,9 @@ int otr_session_fd(const struct otr_session *s)
 
 static uint64_t settle_ns(const struct otr_session *s)
 {
-	bool told = s->cfg.library && (!s->cfg.adopt || otr_sources_told(s->src));
+	bool emitted = s->cfg.library && (!s->cfg.adopt || otr_sources_announced(s->src));
 
-	return told ? SETTLE_LIB_NS : SETTLE_NS;
+	return emitted ? SETTLE_LIB_NS : SETTLE_NS;
 }
 
 static void let_pass(struct otr_session *s, uint64_t until)
@@ -333,7 +333,7 @@ int otr_session_step(struct otr_session *s)
 
 	s->events = 0;
 	if (now - s->clock_ns > CLOCK_EACH_NS)
-		tell_clock(s, now);
+		emit_clock(s, now);
 	otr_sources_drain(s->src, now, drained, s);
 	otr_sources_poll(s->src, now, false, drained, s);
 	otr_traced_set_tick(s->traced, now);
@@ -394,7 +394,7 @@ void otr_session_summary(struct otr_session *s, const char *what)
 	if (con)
 		otr_console_summary(con, &sum);
 	if (s->ended_ns)
-		otr_sinks_tell_losses(s->cfg.sinks);
+		otr_sinks_report_losses(s->cfg.sinks);
 }
 
 bool otr_session_flawed(const struct otr_session *s)

@@ -51,7 +51,7 @@ int otr_session_open(struct otr_session **out,
 int otr_session_target(struct otr_session *s, uint32_t tgid);
 
 /* Takes in, for the record too, what its owner knows itself (root.h). */
-void otr_session_tell(void *session, const struct otr_event *ev);
+void otr_session_event(void *session, const struct otr_event *ev);
 
 /* Tells of every listening socket of the machine: port and process. */
 void otr_session_listeners(struct otr_session *s,

@@ -281,7 +281,7 @@ static void on_open(void *arg, struct otr_span *root, struct otr_span *waits)
 }
 
 /* Once a second is often enough for what lasts five. */
-static void tell_open(struct otr_sinks *sk, uint64_t now_ns)
+static void emit_open(struct otr_sinks *sk, uint64_t now_ns)
 {
 	if (!sk->console || now_ns < sk->open_ns + OTR_NS_PER_S)
 		return;
@@ -292,7 +292,7 @@ static void tell_open(struct otr_sinks *sk, uint64_t now_ns)
 
 void otr_sinks_tick(struct otr_sinks *sk, uint64_t now_ns)
 {
-	tell_open(sk, now_ns);
+	emit_open(sk, now_ns);
 	otr_span_hold_flush(&sk->hold);
 	if (sk->console)
 		otr_console_tick(sk->console, now_ns);
@@ -372,7 +372,7 @@ void otr_sinks_drain(struct otr_sinks *sk, uint64_t grace_ns)
 	sk->n_queues = 0;
 }
 
-static void tell_loss(enum otr_loss cause)
+static void report_loss(enum otr_loss cause)
 {
 	char why[OTR_LOSS_REASON];
 	struct otr_err line;
@@ -383,13 +383,13 @@ static void tell_loss(enum otr_loss cause)
 	otr_err_print(&line, NULL);
 }
 
-void otr_sinks_tell_losses(struct otr_sinks *sk)
+void otr_sinks_report_losses(struct otr_sinks *sk)
 {
 	if (sk->console && otr_console_summarizes(sk->console))
 		return;
 	for (int i = OTR_LOSS_NONE + 1; i < OTR_LOSS_MAX; i++)
 		if (otr_loss_get((enum otr_loss)i))
-			tell_loss((enum otr_loss)i);
+			report_loss((enum otr_loss)i);
 }
 
 void otr_sinks_close(struct otr_sinks **sp)

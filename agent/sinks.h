@@ -73,7 +73,7 @@ uint64_t otr_sinks_spans(const struct otr_sinks *sk);
 void otr_sinks_drain(struct otr_sinks *sk, uint64_t grace_ns);
 
 /* Says on stderr what was lost and why, unless a summary has said so. */
-void otr_sinks_tell_losses(struct otr_sinks *sk);
+void otr_sinks_report_losses(struct otr_sinks *sk);
 
 void otr_sinks_close(struct otr_sinks **sp);
 

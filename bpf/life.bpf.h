@@ -48,7 +48,7 @@ static __always_inline void otr_connecting(struct otr_task *t, struct otr_bpf_co
 	st->blocks = blocks;
 }
 
-static __always_inline void otr_tell(struct sock *sk, struct otr_bpf_conn *c, __u16 kind)
+static __always_inline void otr_emit_life(struct sock *sk, struct otr_bpf_conn *c, __u16 kind)
 {
 	const __u32 none[2] = {};
 
@@ -113,7 +113,7 @@ static __always_inline void otr_listening(struct sock *sk)
 		otr_try(bpf_get_current_task_btf());
 	c.tgid = t ? t->tgid : otr_tgid_of(bpf_get_current_task_btf());
 	c.role = OTR_ROLE_SERVER;
-	otr_tell(sk, &c, OTR_EV_LISTEN);
+	otr_emit_life(sk, &c, OTR_EV_LISTEN);
 }
 
 /* We sent our FIN: nothing more goes out. */
@@ -165,7 +165,7 @@ static __always_inline void otr_ended(struct sock *sk, struct otr_bpf_conn *c)
 	if (c->announced && c->last_dir != OTR_DIR_NONE)
 		otr_end_run(c, c->last_dir, 0, bpf_ktime_get_ns());
 	if (c->announced)
-		otr_tell(sk, c, OTR_EV_CONN_CLOSE);
+		otr_emit_life(sk, c, OTR_EV_CONN_CLOSE);
 	otr_forget(c);
 	c->announced = 0;
 }

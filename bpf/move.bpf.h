@@ -73,7 +73,7 @@ static __always_inline void otr_begin_run(struct otr_bpf_conn *c,
 }
 
 /* The run is longer than what is copied: the agent may look at it as it goes on. */
-static __always_inline void otr_tell_run(struct otr_bpf_conn *c, __u8 dir)
+static __always_inline void otr_flush_run(struct otr_bpf_conn *c, __u8 dir)
 {
 	__u64 key = otr_dir_key(c->inode, dir);
 	struct otr_bpf_dir *f = &c->flow[dir & 1];
@@ -130,7 +130,7 @@ static __always_inline void otr_shed(struct otr_bpf_conn *c, const struct otr_mo
 
 /* From here on the library tells of its bytes: how many moved before, so that it is known
  * where its own count begins. */
-static __always_inline void otr_tell_change(struct sock *sk, struct otr_bpf_conn *c, __u64 now)
+static __always_inline void otr_emit_change(struct sock *sk, struct otr_bpf_conn *c, __u64 now)
 {
 	const __u32 none[2] = {};
 
@@ -139,7 +139,7 @@ static __always_inline void otr_tell_change(struct sock *sk, struct otr_bpf_conn
 }
 
 /* Apart, for the sake of the stack: Linux 6.1 counts 512 bytes for the longest chain of calls. */
-static __noinline void otr_tell_open(struct otr_task *t, struct sock *sk,
+static __noinline void otr_emit_open(struct otr_task *t, struct sock *sk,
 					  struct otr_bpf_conn *c,
 					  const struct otr_move *mv)
 {
@@ -172,7 +172,7 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 
 	if (has_lib && c->by_lib == OTR_BY_LIB_NO) {
 		c->by_lib = OTR_BY_LIB_MIXED;
-		otr_tell_change(sk, c, mv->now);
+		otr_emit_change(sk, c, mv->now);
 	}
 	c->by_lib |= has_lib ? OTR_BY_LIB_ALL : OTR_BY_LIB_NO;
 	mv->first = c->last_dir != mv->dir;
@@ -183,7 +183,7 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 	if (!has_lib)
 		otr_shed(c, mv);
 	if (!c->announced || c->tgid != t->tgid)
-		otr_tell_open(t, sk, c, mv);
+		otr_emit_open(t, sk, c, mv);
 	if (c->role == OTR_ROLE_UNKNOWN && !c->pair)
 		c->role = mv->dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT :
 						   OTR_ROLE_SERVER;
@@ -216,7 +216,7 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 	f->cut |= cap < mv->moved;
 	if (f->cut) { /* the tail of a cut run may lie in a call that was copied whole */
 		otr_keep_tail(f->tail, mv);
-		otr_tell_run(c, mv->dir);
+		otr_flush_run(c, mv->dir);
 	}
 }
 

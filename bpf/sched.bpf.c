@@ -31,7 +31,7 @@ static __always_inline void fill_proc(struct otr_ev_proc *pr,
 	BPF_CORE_READ_INTO(&pr->comm, task, comm);
 }
 
-static __always_inline void tell_fork(struct task_struct *child)
+static __always_inline void emit_fork(struct task_struct *child)
 {
 	struct otr_ev_proc *pr = otr_reserve_fact(sizeof(*pr));
 
@@ -79,7 +79,7 @@ int BPF_PROG(otr_fork, struct task_struct *parent, struct task_struct *child)
 	to->trial_ns = from->trial_ns;
 	inherit(from, to);
 	if (process)
-		tell_fork(child);
+		emit_fork(child);
 	else if (!from->trial_ns)
 		otr_ctl.want_wakes = 1;
 	return 0;
@@ -87,7 +87,7 @@ int BPF_PROG(otr_fork, struct task_struct *parent, struct task_struct *child)
 
 /* The command line lies at arg_start of the new program; the executable's name is the
  * kernel's. Both are cut to what a name needs. */
-static __always_inline void tell_exec(struct task_struct *task,
+static __always_inline void emit_exec(struct task_struct *task,
 				      struct linux_binprm *bprm)
 {
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
@@ -144,7 +144,7 @@ int BPF_PROG(otr_exec, struct task_struct *task, int old_pid,
 	}
 	if (otr_ctl.trials && (!t || t->trial_ns))
 		otr_try(task);
-	tell_exec(task, bprm);
+	emit_exec(task, bprm);
 	return 0;
 }
 

@@ -69,7 +69,7 @@ static __always_inline int private_word(__u32 tgid, __u64 addr, __u32 sleeper,
 	return !fx->shared_ns || now - fx->shared_ns > SHARED_NS;
 }
 
-static __always_inline void tell(struct otr_task *waker, struct otr_task *woken,
+static __always_inline void emit(struct otr_task *waker, struct otr_task *woken,
 				 const struct otr_exch *ex, __u64 now)
 {
 	struct otr_ev_handoff *ho = otr_reserve_fact(sizeof(*ho));
@@ -132,7 +132,7 @@ int BPF_PROG(otr_waking, struct task_struct *task)
 	if (!proc)
 		return 0;
 	if (otr_r6c_woken(&waker->strand, proc, waker->asked_ns > waker->got_ns))
-		tell(waker, woken, ex, now);
+		emit(waker, woken, ex, now);
 	waker->woken_ns = now; /* what comes next is another's, told or not */
 	waker->woken_by = 0;
 	return 0;

@@ -370,7 +370,7 @@ static void end_window(struct otr_console *con)
 	*fl = (struct otr_flood){ .began_ns = con->now_ns };
 }
 
-static bool tell_loss(struct otr_console *con, enum otr_losses which,
+static bool report_loss(struct otr_console *con, enum otr_losses which,
 		      const char *so)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf what = { 0 };
@@ -385,19 +385,19 @@ static bool tell_loss(struct otr_console *con, enum otr_losses which,
 }
 
 /* Said once at most every 10 s, however much it is. */
-static void tell_losses(struct otr_console *con)
+static void report_losses(struct otr_console *con)
 {
-	bool told;
+	bool reported;
 
-	if (con->lost_told_ns && con->now_ns - con->lost_told_ns < LOST_EVERY)
+	if (con->losses_shown_ns && con->now_ns - con->losses_shown_ns < LOST_EVERY)
 		return;
-	told = tell_loss(con, OTR_LOSSES_HOLES,
+	reported = report_loss(con, OTR_LOSSES_HOLES,
 			 "spans of this time may be missing");
-	told |= tell_loss(con, OTR_LOSSES_SENT, "no backend has them");
-	if (!told)
+	reported |= report_loss(con, OTR_LOSSES_SENT, "no backend has them");
+	if (!reported)
 		return;
-	otr_console_told(con);
-	con->lost_told_ns = con->now_ns;
+	otr_console_losses_shown(con);
+	con->losses_shown_ns = con->now_ns;
 }
 
 static void add_label(struct otr_buf *out, const struct otr_span *sp, bool first)
@@ -445,7 +445,7 @@ void otr_console_tick(struct otr_console *con, uint64_t now_ns)
 		return;
 	if (now_ns - con->flood.began_ns >= SECOND)
 		end_window(con);
-	tell_losses(con);
+	report_losses(con);
 }
 
 /* Where notices go: never between the lines of a machine's format, nor on the

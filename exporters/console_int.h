@@ -120,7 +120,7 @@ struct otr_console {
 	uint64_t epoch_ns, at_ns; /* a span ended then, when `now` was this */
 	uint64_t lost[OTR_LOSS_MAX]; /* told already */
 	uint64_t lost_by[OTR_LOSS_SHARES]; /* likewise, by share */
-	uint64_t lost_told_ns;
+	uint64_t losses_shown_ns;
 	uint64_t unwritten; /* blocks: nobody read */
 	bool gone;	    /* the reader is */
 	struct otr_buf out;
@@ -162,10 +162,10 @@ enum otr_losses {
 };
 
 /* "312 events (ring), 4 spans (cut: web 3, cart 1)" of what was lost, into `out`; but for
- * ALL, only what was not told yet: otr_console_told() says that it was. Returns how much.
+ * ALL, only what was not told yet: otr_console_losses_shown() says that it was. Returns how much.
  * console_loss.c */
 uint64_t otr_console_losses(struct otr_buf *out, const struct otr_console *con,
 			    enum otr_losses which);
-void otr_console_told(struct otr_console *con);
+void otr_console_losses_shown(struct otr_console *con);
 
 #endif /* OTR_CONSOLE_INT_H */

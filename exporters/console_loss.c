@@ -97,7 +97,7 @@ uint64_t otr_console_losses(struct otr_buf *out, const struct otr_console *con,
 	return sum;
 }
 
-void otr_console_told(struct otr_console *con)
+void otr_console_losses_shown(struct otr_console *con)
 {
 	struct otr_loss_share sh[OTR_LOSS_SHARES];
 	size_t n = otr_loss_shares(sh);

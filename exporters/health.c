@@ -76,7 +76,7 @@ static void taking(const struct otr_health *he,
 		   const struct otr_health_push *push, struct otr_buf *out)
 {
 	head(out, push);
-	if (he->told == OTR_HEALTH_REFUSING)
+	if (he->reported == OTR_HEALTH_REFUSING)
 		otr_buf_str(out, "takes spans again");
 	else
 		otr_buf_printf(out, "reached again after %" PRIu64 " s",
@@ -94,10 +94,10 @@ static void note_failure(struct otr_health *he,
 {
 	if (!he->failures++)
 		he->since_ns = push->now_ns;
-	if (he->failures < OTR_HEALTH_TRIES || he->told == OTR_HEALTH_SILENT)
+	if (he->failures < OTR_HEALTH_TRIES || he->reported == OTR_HEALTH_SILENT)
 		return;
 	failing(he, push, out);
-	he->told = OTR_HEALTH_SILENT;
+	he->reported = OTR_HEALTH_SILENT;
 }
 
 static void note_refusal(struct otr_health *he,
@@ -105,11 +105,11 @@ static void note_refusal(struct otr_health *he,
 			 struct otr_buf *out)
 {
 	he->failures = 0;
-	if (he->told == OTR_HEALTH_REFUSING ||
+	if (he->reported == OTR_HEALTH_REFUSING ||
 	    (he->refusal_ns && push->now_ns - he->refusal_ns < REFUSAL_EVERY))
 		return;
 	refusing(push, lost, out);
-	he->told = OTR_HEALTH_REFUSING;
+	he->reported = OTR_HEALTH_REFUSING;
 	he->refusal_ns = push->now_ns;
 }
 
@@ -117,9 +117,9 @@ static void note_success(struct otr_health *he,
 			 const struct otr_health_push *push,
 			 struct otr_buf *out)
 {
-	if (he->told != OTR_HEALTH_TAKING)
+	if (he->reported != OTR_HEALTH_TAKING)
 		taking(he, push, out);
-	he->told = OTR_HEALTH_TAKING;
+	he->reported = OTR_HEALTH_TAKING;
 	he->failures = 0;
 }
 

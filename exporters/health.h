@@ -24,7 +24,7 @@ struct otr_health { /* begins zeroed; of the queue's thread */
 		OTR_HEALTH_TAKING,
 		OTR_HEALTH_SILENT,
 		OTR_HEALTH_REFUSING
-	} told;
+	} reported;
 	unsigned int failures; /* in a row */
 	uint64_t since_ns;     /* of the first of these */
 	uint64_t refusal_ns;   /* when a refusal was told last; 0: never */

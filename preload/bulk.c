@@ -51,11 +51,11 @@ int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 	ret = otr_real.sendmmsg(fd, msgs, n, flags);
 	error = errno;
 	for (int i = 0; i < ret; i++)
-		otr_out_told(fd, msgs[i].msg_hdr.msg_iov, (int)msgs[i].msg_hdr.msg_iovlen,
+		otr_out_reported(fd, msgs[i].msg_hdr.msg_iov, (int)msgs[i].msg_hdr.msg_iovlen,
 			     (ssize_t)msgs[i].msg_len);
 	errno = error;
 	if (ret < 0)
-		otr_out_told(fd, NULL, 0, ret);
+		otr_out_reported(fd, NULL, 0, ret);
 	return ret;
 }
 

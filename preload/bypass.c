@@ -12,7 +12,7 @@
 #include "preload/shim.h"
 #include "preload/sys.h"
 
-static void tell(struct otr_self *self, int fd, struct otr_fd *f, int dir,
+static void emit(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 		 const struct iovec *iov, int n, ssize_t ret, int said)
 {
 	struct iovec *seen = alloca(otr_n_pieces(0, n) * sizeof(*seen));
@@ -26,7 +26,7 @@ static void tell(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 /* A stream socket's bytes in direction `dir`; of other descriptors nothing is said. `said`:
  * they are the program's, which moves on with them in what it says, and may be gone where
  * there are threads; else ours. */
-static void told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret, int said)
+static void report(int fd, int dir, const struct iovec *iov, int n, ssize_t ret, int said)
 {
 	int error = errno;
 	struct otr_self *self;
@@ -37,7 +37,7 @@ static void told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret, i
 	self = otr_enter();
 	f = self ? otr_fd_of(fd) : NULL;
 	if (f && f->kind == OTR_FD_STREAM && ret > 0)
-		tell(self, fd, f, dir, iov, n, ret, said);
+		emit(self, fd, f, dir, iov, n, ret, said);
 	else if (f && f->kind == OTR_FD_STREAM)
 		otr_not_moved(self, fd, f, dir, ret, error);
 	else if (!f)
@@ -47,19 +47,19 @@ static void told(int fd, int dir, const struct iovec *iov, int n, ssize_t ret, i
 	errno = error;
 }
 
-void otr_out_told(int fd, const struct iovec *iov, int n, ssize_t ret)
+void otr_out_reported(int fd, const struct iovec *iov, int n, ssize_t ret)
 {
-	told(fd, OTR_DIR_OUT, iov, n, ret, 1);
+	report(fd, OTR_DIR_OUT, iov, n, ret, 1);
 }
 
 void otr_out_unseen(int fd, ssize_t ret)
 {
-	told(fd, OTR_DIR_OUT, NULL, 0, ret, 1);
+	report(fd, OTR_DIR_OUT, NULL, 0, ret, 1);
 }
 
 void otr_in_unseen(int fd, ssize_t ret)
 {
-	told(fd, OTR_DIR_IN, NULL, 0, ret, 0);
+	report(fd, OTR_DIR_IN, NULL, 0, ret, 0);
 }
 
 /* By bare system calls: a thread that is cancelled in libc's would not say how much went. */

@@ -64,7 +64,7 @@ static void begin(struct otr_self *self, struct otr_fd *f, const struct sockaddr
 	otr_rules_cause(&f->dial.cause, &parent, why);
 }
 
-static void tell(const struct otr_self *self, const struct otr_fd *f, int error)
+static void emit(const struct otr_self *self, const struct otr_fd *f, int error)
 {
 	struct otr_ev_failed *ev;
 	uint64_t place;
@@ -98,7 +98,7 @@ void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error)
 		otr_flight(&otr_shim.proc, ex, -1); /* it waits for this no more */
 	f->asked.has_born = 0;
 	if (f->inode && otr_ring_ready())
-		tell(self, f, error);
+		emit(self, f, error);
 	otr_put(&f->dial.start_ns, 0);
 }
 

@@ -93,7 +93,7 @@ void otr_emit_environment(void)
 {
 	const struct otr_started *st = &otr_shim.started;
 
-	emit_fact(OTR_RING_META_ENV, "", st->told, st->told_len);
+	emit_fact(OTR_RING_META_ENV, "", st->emitted, st->emitted_len);
 }
 
 void otr_emit_named(void)

@@ -96,26 +96,26 @@ static void read_run(struct otr_run_root *run, const char *text)
 	run->until_ns = ns;
 }
 
-static void tell(struct otr_started *st, const char *name, const char *value)
+static void emit(struct otr_started *st, const char *name, const char *value)
 {
 	size_t n = strlen(name), len = value ? strlen(value) : 0;
-	char *to = st->told + st->told_len;
+	char *to = st->emitted + st->emitted_len;
 
-	if (!len || st->told_len + n + len + 2 > sizeof(st->told))
+	if (!len || st->emitted_len + n + len + 2 > sizeof(st->emitted))
 		return;
-	if (st->told_len)
+	if (st->emitted_len)
 		*to++ = 0;
 	memcpy(to, name, n);
 	memcpy(to + n, value, len);
-	st->told_len = (uint16_t)(to + n + len - st->told);
+	st->emitted_len = (uint16_t)(to + n + len - st->emitted);
 }
 
-static void tell_all(struct otr_started *st, char *const *env)
+static void emit_all(struct otr_started *st, char *const *env)
 {
 	if (st->known)
-		tell(st, "TRACEPARENT=", st->parent);
-	tell(st, "OTEL_SERVICE_NAME=", otr_env_get(env, "OTEL_SERVICE_NAME"));
-	tell(st, "OTEL_RESOURCE_ATTRIBUTES=", otr_env_get(env, "OTEL_RESOURCE_ATTRIBUTES"));
+		emit(st, "TRACEPARENT=", st->parent);
+	emit(st, "OTEL_SERVICE_NAME=", otr_env_get(env, "OTEL_SERVICE_NAME"));
+	emit(st, "OTEL_RESOURCE_ATTRIBUTES=", otr_env_get(env, "OTEL_RESOURCE_ATTRIBUTES"));
 }
 
 static void read_parent(struct otr_started *st, char *const *env)
@@ -139,7 +139,7 @@ void otr_started_read(struct otr_started *st, char *const *env)
 {
 	memset(st, 0, sizeof(*st));
 	read_parent(st, env);
-	tell_all(st, env);
+	emit_all(st, env);
 }
 
 int otr_run_over(const struct otr_started *st, int served, uint64_t now_ns)

@@ -19,7 +19,7 @@
 #define OTR_BAGGAGE_MAX	   1024
 #define OTR_PARENT_LEN	   55 /* 00-TRACE-SPAN-FLAGS */
 #define OTR_PRELOAD_MAX 256 /* of LD_PRELOAD, without our library */
-#define OTR_TOLD_MAX	2048 /* a longer entry is left to /proc */
+#define OTR_EMITTED_MAX	2048 /* a longer entry is left to /proc */
 #define OTR_ENTRIES_MAX	   1024 /* of an environment we copy */
 
 /*
@@ -48,8 +48,8 @@ struct otr_started {
 	/* What the agent is told of the environment: TRACEPARENT, if it is one to follow, and
 	 * how OpenTelemetry calls the process; NUL between. A process of 5 ms has left /proc
 	 * before the agent looks. */
-	uint16_t told_len;
-	char told[OTR_TOLD_MAX];
+	uint16_t emitted_len;
+	char emitted[OTR_EMITTED_MAX];
 };
 
 /* A traceparent. Returns 0 where it is none to follow. */

@@ -17,7 +17,7 @@ struct walk {
 	int dir, first;
 };
 
-static void tell(struct walk *w)
+static void emit(struct walk *w)
 {
 	const struct iovec one = {(void *)w->base, w->seg.copy};
 	uint32_t cap = w->seg.copy < OTR_FRAMES_BYTES ? w->seg.copy : OTR_FRAMES_BYTES;
@@ -36,7 +36,7 @@ static void add(struct walk *w, uint32_t n, int copy)
 {
 	if (otr_segment_add(&w->seg, n, copy))
 		return;
-	tell(w);
+	emit(w);
 	otr_segment_add(&w->seg, n, copy);
 }
 
@@ -54,7 +54,7 @@ static void walk(struct walk *w, const char *at, uint32_t left)
 	}
 	if (left)
 		add(w, left, 1);
-	tell(w);
+	emit(w);
 }
 
 void otr_frames_moved(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,

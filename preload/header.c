@@ -233,7 +233,7 @@ static int are_told(const struct otr_ring *ring)
 
 /* A thread of a pool, which reads no requests itself, asks while some are open: for whom is
  * known when it wakes who waits for it. Who says so then finds no other trace on the wire. */
-static int is_told_later(void)
+static int is_decided_later(void)
 {
 	const struct otr_ring *ring = otr_ring_now();
 	const struct otr_self *self = otr_self_peek();
@@ -270,7 +270,7 @@ static int choose_trace(struct otr_cause *cause, const struct otr_inbound *sv,
 	out->above = NULL;
 	if (cause->parent.conn)
 		return choose_served(cause, sv, out);
-	if (is_told_later())
+	if (is_decided_later())
 		return 0;
 	choose_own(cause, out);
 	return 1;

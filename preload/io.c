@@ -129,7 +129,7 @@ static void outrun(const struct plan *p)
 }
 
 /* `k` bytes went, a header of ours perhaps among them; of that `rest` still has to go. */
-static void tell_added(struct otr_self *self, const struct otr_out *o, struct plan *p, size_t k,
+static void emit_added(struct otr_self *self, const struct otr_out *o, struct plan *p, size_t k,
 		       size_t ret, size_t rest)
 {
 	struct otr_fd *f = p->f;
@@ -164,7 +164,7 @@ static ssize_t send_added(const struct otr_out *o, struct plan *p)
 	otr_count(whole ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
 	self = otr_enter();
 	if (self && hold_again(p, k))
-		tell_added(self, o, p, (size_t)k, (size_t)ret, rest);
+		emit_added(self, o, p, (size_t)k, (size_t)ret, rest);
 	else
 		otr_header_orphan(p->f, p->life, rest, p->added - rest);
 	if (self)
@@ -248,7 +248,7 @@ static uint64_t slot_key(int fd, const struct otr_fd *f)
 }
 
 /* What a plain call did. */
-static void tell_plain(struct otr_self *self, const struct otr_out *o, struct plan *p, ssize_t ret,
+static void emit_plain(struct otr_self *self, const struct otr_out *o, struct plan *p, ssize_t ret,
 		       int error)
 {
 	int look = ret > 0 && !p->kept && otr_is_alone();
@@ -287,7 +287,7 @@ static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int erro
 	if (!self || !p->f)
 		otr_fd_unseen(o->fd, OTR_DIR_OUT, ret);
 	else if (hold_again(p, ret))
-		tell_plain(self, o, p, ret, error);
+		emit_plain(self, o, p, ret, error);
 	if (self)
 		otr_leave(self);
 }

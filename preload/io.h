@@ -113,7 +113,7 @@ void otr_out_unseen(int fd, ssize_t ret);
 void otr_in_unseen(int fd, ssize_t ret);
 
 /* After a call that sent what nothing was put into. */
-void otr_out_told(int fd, const struct iovec *iov, int n, ssize_t ret);
+void otr_out_reported(int fd, const struct iovec *iov, int n, ssize_t ret);
 
 /* Before any call that sends: what is left of a header goes first, also when nothing else
  * is done any more. Returns 0, or -1 with errno where it cannot go yet. */

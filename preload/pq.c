@@ -99,7 +99,7 @@ static struct otr_pq *make(const void *conn)
 static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, int fd,
 			    struct otr_fd *f)
 {
-	int told = !otr_switch_is_on(OTR_RING_NO_OBSERVE);
+	int emitted = !otr_switch_is_on(OTR_RING_NO_OBSERVE);
 	struct otr_pq *pq = make(c->conn);
 	struct otr_fd *upper;
 
@@ -107,7 +107,7 @@ static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, 
 		return NULL;
 	otr_runs_over(f);
 	otr_put(&f->role, OTR_ROLE_CLIENT);
-	if (f->announced_by != otr_shim.pid && told)
+	if (f->announced_by != otr_shim.pid && emitted)
 		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	upper = otr_fd_begin_upper(f, OTR_LAYER_LIB);
 	upper->announced_by = f->announced_by;
@@ -115,7 +115,7 @@ static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, 
 	otr_put(&pq->inode, f->inode);
 	pq->syncs = 0;
 	pq->busy = pq->answered = pq->counted = pq->open = pq->missed = 0;
-	if (told)
+	if (emitted)
 		otr_pq_emit_startup(self, c, f);
 	return pq;
 }
@@ -257,11 +257,11 @@ static int has_words(const struct otr_pq_call *c)
 }
 
 /* No other call will tell of it. */
-static void tell_before(struct otr_self *self, struct otr_pq_call *c)
+static void emit_before(struct otr_self *self, struct otr_pq_call *c)
 {
-	c->told = c->waits && !c->pipelined &&
+	c->emitted = c->waits && !c->pipelined &&
 		  (c->lib->silent || c->kind == OTR_PQ_FUNCTION);
-	if (c->told)
+	if (c->emitted)
 		otr_pq_emit_statement(self, c, socket_of(c->pq));
 }
 
@@ -278,7 +278,7 @@ static void look(struct otr_self *self, struct otr_pq_call *c)
 	if (c->pq) {
 		c->pipelined = c->lib->pipeline && c->lib->pipeline(c->conn);
 		ask(self, c, within);
-		tell_before(self, c);
+		emit_before(self, c);
 	}
 	if (c->waits)
 		enter_frame(self, c);
@@ -347,7 +347,7 @@ void otr_pq_asked(struct otr_pq_call *c, int ok)
 static void emit_whole(struct otr_self *self, struct otr_pq_call *c, struct otr_fd *f,
 		       void *res)
 {
-	if (!c->told)
+	if (!c->emitted)
 		otr_pq_emit_statement(self, c, f);
 	c->lib->silent |= c->kind != OTR_PQ_FUNCTION;
 	if (otr_pq_emit_result(self, c->lib, c->pq, f, res))

@@ -52,7 +52,7 @@ struct otr_pq_call {
 	struct otr_pq_lib *lib;
 	uint64_t start_ns;
 	int pipelined;
-	int told; /* before it was made */
+	int emitted; /* before it was made */
 	uintptr_t was_frame; /* of the call that this one was made in */
 	const void *was_conn;
 	int32_t was_asked;

@@ -21,13 +21,13 @@ enum result {
 	TUPLES_CHUNK = 12,
 };
 
-static void tell_out(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f,
+static void emit_out(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f,
 		     const struct otr_pq_words *w, uint64_t start_ns)
 {
 	otr_moved(self, pq->fd, otr_fd_upper(f), OTR_DIR_OUT, w->size, start_ns, w->iov, w->n);
 }
 
-static void tell_in(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f,
+static void emit_in(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f,
 		    const char *bytes, size_t n)
 {
 	const struct iovec iov = {(void *)bytes, n};
@@ -36,14 +36,14 @@ static void tell_in(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f,
 		otr_moved(self, pq->fd, otr_fd_upper(f), OTR_DIR_IN, n, 0, &iov, 1);
 }
 
-static void tell_short(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f, char type)
+static void emit_short(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f, char type)
 {
 	char out[OTR_PQ_ANSWER];
 
-	tell_in(self, pq, f, out, otr_pq_short(out, type));
+	emit_in(self, pq, f, out, otr_pq_short(out, type));
 }
 
-static void tell_unseen(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
+static void emit_unseen(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
 	otr_moved(self, pq->fd, otr_fd_upper(f), OTR_DIR_IN, 1, 0, NULL, 0);
 }
@@ -68,9 +68,9 @@ void otr_pq_emit_startup(struct otr_self *self, const struct otr_pq_call *c, str
 static void settle(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
 	if (pq->missed || (pq->busy && !pq->answered))
-		tell_unseen(self, pq, f);
+		emit_unseen(self, pq, f);
 	else if (pq->busy)
-		tell_short(self, pq, f, 'Z');
+		emit_short(self, pq, f, 'Z');
 	pq->missed = 0;
 }
 
@@ -83,7 +83,7 @@ void otr_pq_emit_statement(struct otr_self *self, const struct otr_pq_call *c,
 	if (!c->pipelined || pq->missed)
 		settle(self, pq, f);
 	otr_pq_ask(&w, c->kind, c->name, c->text, !c->pipelined || c->kind == OTR_PQ_SYNC);
-	tell_out(self, pq, f, &w, c->start_ns);
+	emit_out(self, pq, f, &w, c->start_ns);
 	if (c->kind == OTR_PQ_FLUSH)
 		return;
 	pq->syncs += c->kind == OTR_PQ_SYNC;
@@ -92,31 +92,31 @@ void otr_pq_emit_statement(struct otr_self *self, const struct otr_pq_call *c,
 	pq->busy = 1;
 }
 
-static void tell_error(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
+static void emit_error(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
 		       struct otr_fd *f, void *res)
 {
 	char out[OTR_PQ_ANSWER];
 	size_t n = otr_pq_error(out, lib->field(res, 'V'), lib->field(res, 'C'));
 
-	tell_in(self, pq, f, out, n);
+	emit_in(self, pq, f, out, n);
 	pq->missed |= !n; /* libpq's own: nobody knows what the server did */
 }
 
-static void tell_done(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
+static void emit_done(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
 		      struct otr_fd *f, void *res, char without)
 {
 	char out[OTR_PQ_ANSWER];
 	size_t n = otr_pq_complete(out, lib->tag(res));
 
-	tell_in(self, pq, f, out, n ? n : otr_pq_short(out, without));
+	emit_in(self, pq, f, out, n ? n : otr_pq_short(out, without));
 }
 
 /* Rows, no more of which come; with the last of chunks their count came already. */
-static void tell_rows(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
+static void emit_rows(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
 		      struct otr_fd *f, void *res)
 {
 	if (!pq->counted)
-		tell_done(self, lib, pq, f, res, 'I');
+		emit_done(self, lib, pq, f, res, 'I');
 	pq->counted = 0;
 }
 
@@ -126,13 +126,13 @@ static void emit_chunk(struct otr_self *self, const struct otr_pq_lib *lib, stru
 	char out[OTR_PQ_ANSWER];
 	size_t n = otr_pq_complete(out, lib->tag(res));
 
-	tell_in(self, pq, f, out, n);
+	emit_in(self, pq, f, out, n);
 	pq->counted = n > 0;
 }
 
 static void synced(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
-	tell_short(self, pq, f, 'Z');
+	emit_short(self, pq, f, 'Z');
 	pq->syncs -= pq->syncs > 0;
 	pq->busy = pq->syncs || pq->open;
 }
@@ -145,15 +145,15 @@ int otr_pq_emit_result(struct otr_self *self, const struct otr_pq_lib *lib, stru
 	int status = lib->result(res);
 
 	if (status == EMPTY_QUERY)
-		tell_short(self, pq, f, 'I');
+		emit_short(self, pq, f, 'I');
 	else if (status == COMMAND_OK)
-		tell_done(self, lib, pq, f, res, '1');
+		emit_done(self, lib, pq, f, res, '1');
 	else if (status == TUPLES_OK)
-		tell_rows(self, lib, pq, f, res);
+		emit_rows(self, lib, pq, f, res);
 	else if (status == TUPLES_CHUNK)
 		emit_chunk(self, lib, pq, f, res);
 	else if (status == FATAL_ERROR || status == BAD_RESPONSE)
-		tell_error(self, lib, pq, f, res);
+		emit_error(self, lib, pq, f, res);
 	else if (status == PIPELINE_SYNC)
 		synced(self, pq, f);
 	else
@@ -165,6 +165,6 @@ int otr_pq_emit_result(struct otr_self *self, const struct otr_pq_lib *lib, stru
 void otr_pq_emit_over(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
 	if (!pq->missed)
-		tell_short(self, pq, f, 'Z');
+		emit_short(self, pq, f, 'Z');
 	pq->busy = 0;
 }

@@ -142,7 +142,7 @@ struct moved {
 	int n;
 };
 
-static void tell(struct otr_self *self, const struct otr_tls *t, int dir, const struct moved *m,
+static void emit(struct otr_self *self, const struct otr_tls *t, int dir, const struct moved *m,
 		 uint64_t start_ns)
 {
 	struct otr_fd *f = socket_of(t, dir), *upper;
@@ -185,7 +185,7 @@ static int can_hold(const struct otr_tls *t)
 }
 
 /* `self` NULL: nobody may look. */
-static void tell_out(struct otr_self *self, const struct otr_tls *t, const struct moved *m,
+static void emit_out(struct otr_self *self, const struct otr_tls *t, const struct moved *m,
 		     uint64_t start_ns)
 {
 	if (!t)
@@ -194,7 +194,7 @@ static void tell_out(struct otr_self *self, const struct otr_tls *t, const struc
 		follow_unseen(t, OTR_DIR_OUT, m->all);
 		return;
 	}
-	tell(self, t, OTR_DIR_OUT, m, start_ns);
+	emit(self, t, OTR_DIR_OUT, m, start_ns);
 	follow(t, m);
 }
 
@@ -310,7 +310,7 @@ static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k, uint64
 		mark(self, t);
 		ret = t->gone <= t->at ? t->gone : t->gone < end ? t->at : t->gone - t->added;
 	}
-	tell_out(self, t, &m, start_ns);
+	emit_out(self, t, &m, start_ns);
 	otr_put(&t->len, t->gone > t->at && t->gone < end ? end : 0);
 	return ret;
 }
@@ -352,7 +352,7 @@ static void took_own(const struct otr_tls_call *c, const struct otr_copy *kept,
 	if (kept)
 		m.n = otr_kept(kept, seen, n);
 	self = begin(c);
-	tell_out(self, find(c->session), &m, start_ns);
+	emit_out(self, find(c->session), &m, start_ns);
 	if (self)
 		otr_leave(self);
 	errno = error;
@@ -464,10 +464,10 @@ ssize_t otr_tls_write_unseen(const struct otr_tls_call *c, size_t n)
 	return write_own(c, begin(c), NULL, n);
 }
 
-static void tell_in(struct otr_self *self, const struct otr_tls *t, const struct moved *m)
+static void emit_in(struct otr_self *self, const struct otr_tls *t, const struct moved *m)
 {
 	if (t && can_hold(t))
-		tell(self, t, OTR_DIR_IN, m, 0);
+		emit(self, t, OTR_DIR_IN, m, 0);
 	else if (t)
 		follow_unseen(t, OTR_DIR_IN, m->all);
 }
@@ -485,7 +485,7 @@ ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)
 	error = errno;
 	if (ret > 0 && (self = begin(c))) {
 		iov.iov_len = (size_t)ret;
-		tell_in(self, find(c->session), &(struct moved){iov.iov_len, &iov, 1});
+		emit_in(self, find(c->session), &(struct moved){iov.iov_len, &iov, 1});
 		otr_leave(self);
 	}
 	errno = error;

@@ -127,7 +127,7 @@ int otr_foreign_lines(int fd, size_t max, bool (*fn)(void *arg, char *line), voi
 
 struct job {
 	pthread_mutex_t lock;
-	pthread_cond_t told;
+	pthread_cond_t answered;
 	bool done, left;
 	void (*fn)(void *io);
 	void (*undo)(void *io);
@@ -145,7 +145,7 @@ static void *work(void *arg)
 	pthread_mutex_lock(&job->lock);
 	job->done = true;
 	left = job->left;
-	pthread_cond_signal(&job->told);
+	pthread_cond_signal(&job->answered);
 	pthread_mutex_unlock(&job->lock);
 	if (!left)
 		return NULL;
@@ -166,7 +166,7 @@ static struct job *job_new(void (*fn)(void *io), void (*undo)(void *io), const v
 		return NULL;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&job->told, &attr);
+	pthread_cond_init(&job->answered, &attr);
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&job->lock, NULL);
 	job->fn = fn;
@@ -191,7 +191,7 @@ static bool wait_for(struct job *job, unsigned int ms)
 	}
 	pthread_mutex_lock(&job->lock);
 	while (!job->done && !rc)
-		rc = pthread_cond_timedwait(&job->told, &job->lock, &until);
+		rc = pthread_cond_timedwait(&job->answered, &job->lock, &until);
 	done = job->done;
 	job->left = !done;
 	if (!done)

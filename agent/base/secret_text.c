@@ -362,17 +362,17 @@ static bool has_digit(struct otr_slice word)
  * of a sentence as well (key, code, state) tells of the next word alone, if that has a digit. */
 static bool tells(struct otr_slice text)
 {
-	bool told = false, perhaps = false, telling;
+	bool emitted = false, perhaps = false, telling;
 	struct otr_slice word;
 
 	for (word = take_word(&text); word.len; word = take_word(&text)) {
 		telling = otr_secret_word(word);
 		/* "id_token token" lists what there is. */
-		if (told && !(telling && !has_digit(word) && !has_one_of(word, 'A', 'Z')))
+		if (emitted && !(telling && !has_digit(word) && !has_one_of(word, 'A', 'Z')))
 			return true;
 		if (perhaps && has_digit(word))
 			return true;
-		told |= telling;
+		emitted |= telling;
 		perhaps = otr_secret_readable(word) && otr_secret_key(word);
 	}
 	return false;

@@ -123,7 +123,7 @@ static enum otr_parse take(struct otr_http1 *h, struct otr_http1_dir *d,
 
 	if (!otr_http1_head_read(&head, in, whole))
 		return OTR_PARSE_BAD;
-	otr_http1_head_tell(&head, msg);
+	otr_http1_head_fill(&head, msg);
 	*used = in.len;
 	d->scanned = 0;
 	d->ended_by_run = false;

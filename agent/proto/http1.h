@@ -98,7 +98,7 @@ bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in,
 			 bool whole);
 
 /* Puts what the conventions ask for into `msg`. */
-void otr_http1_head_tell(const struct otr_http1_head *head, struct otr_msg *msg);
+void otr_http1_head_fill(const struct otr_http1_head *head, struct otr_msg *msg);
 
 /* Walks a chunked body, RFC 9112 section 7.1. */
 enum otr_parse otr_http1_chunks(struct otr_http1_dir *d, struct otr_slice in,

@@ -421,7 +421,7 @@ static struct otr_slice tracestate(const struct otr_http1_head *head)
 	return (struct otr_slice){all, len};
 }
 
-static void tell_request(const struct otr_http1_head *head, struct otr_msg *msg)
+static void emit_request(const struct otr_http1_head *head, struct otr_msg *msg)
 {
 	struct otr_slice host = either(
 		forwarded(head->forwarded, OTR_SLICE("host")),
@@ -448,12 +448,12 @@ static void tell_request(const struct otr_http1_head *head, struct otr_msg *msg)
 	}
 }
 
-void otr_http1_head_tell(const struct otr_http1_head *head, struct otr_msg *msg)
+void otr_http1_head_fill(const struct otr_http1_head *head, struct otr_msg *msg)
 {
 	msg->kind = head->response ? OTR_MSG_RESPONSE : OTR_MSG_REQUEST;
 	msg->status = head->status;
 	msg->failed = head->status >= 500;
 	otr_msg_add_text(msg, OTR_KEY_NETWORK_PROTOCOL_VERSION, head->version);
 	if (!head->response)
-		tell_request(head, msg);
+		emit_request(head, msg);
 }

@@ -29,7 +29,7 @@ static bool is_error(const char state[5])
 
 /* The oldest debt is paid by what came in. The code is copied no further than the
  * message: it lies in the state, and stays until the next answer. */
-static enum otr_parse tell(struct otr_pgsql *pg, struct otr_msg *msg)
+static enum otr_parse emit(struct otr_pgsql *pg, struct otr_msg *msg)
 {
 	struct otr_pgsql_answer *a = &pg->answer;
 
@@ -91,14 +91,14 @@ static enum otr_parse complete(struct otr_pgsql *pg,
 	if (!owes(pg, OTR_PGSQL_OWES_ROWS))
 		return otr_pgsql_back_part(pg, msg);
 	msg->partial = !whole;
-	return tell(pg, msg);
+	return emit(pg, msg);
 }
 
 /* EmptyQueryResponse, PortalSuspended. */
 static enum otr_parse stop(struct otr_pgsql *pg, struct otr_msg *msg)
 {
 	if (owes(pg, OTR_PGSQL_OWES_ROWS))
-		return tell(pg, msg);
+		return emit(pg, msg);
 	return otr_pgsql_back_part(pg, msg);
 }
 
@@ -107,7 +107,7 @@ static enum otr_parse prepared(struct otr_pgsql *pg, enum otr_pgsql_owed owed,
 			       struct otr_msg *msg)
 {
 	if (owes(pg, owed))
-		return tell(pg, msg);
+		return emit(pg, msg);
 	return otr_pgsql_back_part(pg, msg);
 }
 
@@ -147,7 +147,7 @@ static enum otr_parse error(struct otr_pgsql *pg,
 	/* Fatal: the connection ends here. Flushed: Sync comes only after this. */
 	if (fatal || owes(pg, OTR_PGSQL_OWES_PARSE) ||
 	    owes(pg, OTR_PGSQL_OWES_SHAPE))
-		return tell(pg, msg);
+		return emit(pg, msg);
 	return otr_pgsql_back_part(pg, msg);
 }
 
@@ -170,9 +170,9 @@ static uint16_t skip_batch(struct otr_pgsql *pg)
 static enum otr_parse ready(struct otr_pgsql *pg, struct otr_msg *msg)
 {
 	if (owes(pg, OTR_PGSQL_OWES_READY))
-		return tell(pg, msg);
+		return emit(pg, msg);
 	if (owes(pg, OTR_PGSQL_OWES_ROWS) && pg->answer.failed) {
-		tell(pg, msg);
+		emit(pg, msg);
 		msg->skips = skip_batch(pg);
 		return OTR_PARSE_MSG;
 	}
@@ -219,7 +219,7 @@ enum otr_parse otr_pgsql_back_tail(struct otr_pgsql *pg, struct otr_slice in,
 	    !debt || debt->owed == OTR_PGSQL_OWES_SYNC)
 		return OTR_PARSE_SKIP;
 	pg->answer.has_rows = false;
-	tell(pg, msg);
+	emit(pg, msg);
 	msg->partial = !failed;
 	if (debt->owed == OTR_PGSQL_OWES_ROWS)
 		skip_batch(pg);

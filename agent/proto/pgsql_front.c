@@ -56,7 +56,7 @@ static void read_parameters(struct otr_pgsql *pg, struct otr_slice in)
 	}
 }
 
-static void tell_names(const struct otr_pgsql *pg, struct otr_msg *msg)
+static void emit_names(const struct otr_pgsql *pg, struct otr_msg *msg)
 {
 	const char *db = pg->database[0] ? pg->database : pg->user;
 
@@ -98,12 +98,12 @@ static enum otr_parse ask(struct otr_pgsql *pg, struct otr_slice op,
 	msg->kind = OTR_MSG_REQUEST;
 	msg->op = op;
 	msg->stream = pg->serial;
-	tell_names(pg, msg);
+	emit_names(pg, msg);
 	return OTR_PARSE_MSG;
 }
 
 /* A statement prepared before we came, or long ago, has a text we do not know. */
-static void tell_text(const struct otr_pgsql *pg, uint64_t name,
+static void emit_text(const struct otr_pgsql *pg, uint64_t name,
 		      struct otr_msg *msg)
 {
 	const struct otr_pgsql_stmt *s = otr_pgsql_stmt(pg, name);
@@ -125,7 +125,7 @@ static enum otr_parse part(struct otr_msg *msg)
 
 /* A driver may tell of its span in a comment. It counts for the batch that brought the
  * text: a statement run again later still says what it said first. */
-static void tell_context(struct otr_msg *msg)
+static void emit_context(struct otr_msg *msg)
 {
 	struct otr_slice context = otr_sql_context(msg->target);
 
@@ -142,7 +142,7 @@ static enum otr_parse query(struct otr_pgsql *pg,
 
 	msg->target = otr_pgsql_string(&body, &whole);
 	msg->partial = !whole;
-	tell_context(msg);
+	emit_context(msg);
 	return ask(pg, OTR_PGSQL_QUERY, OTR_PGSQL_OWES_READY, msg);
 }
 
@@ -187,9 +187,9 @@ static enum otr_parse execute(struct otr_pgsql *pg,
 
 	pg->executed = true;
 	stmt = otr_pgsql_portal(pg, otr_pgsql_string(&body, &whole));
-	tell_text(pg, stmt, msg);
+	emit_text(pg, stmt, msg);
 	if (pg->parsed && stmt == pg->fresh)
-		tell_context(msg);
+		emit_context(msg);
 	return ask(pg, OTR_PGSQL_EXECUTE, OTR_PGSQL_OWES_ROWS, msg);
 }
 
@@ -204,9 +204,9 @@ static enum otr_parse sync(struct otr_pgsql *pg, struct otr_msg *msg)
 		otr_pgsql_owe(pg, OTR_PGSQL_OWES_SYNC);
 		return OTR_PARSE_SKIP;
 	}
-	tell_text(pg, pg->running, msg);
+	emit_text(pg, pg->running, msg);
 	if (pg->running == pg->fresh)
-		tell_context(msg);
+		emit_context(msg);
 	return ask(pg, OTR_PGSQL_PREPARE, OTR_PGSQL_OWES_READY, msg);
 }
 
@@ -219,9 +219,9 @@ static enum otr_parse flush(struct otr_pgsql *pg, struct otr_msg *msg)
 	if (!pg->parsed || pg->executed)
 		return OTR_PARSE_SKIP;
 	pg->parsed = pg->described = false;
-	tell_text(pg, pg->running, msg);
+	emit_text(pg, pg->running, msg);
 	if (pg->running == pg->fresh)
-		tell_context(msg);
+		emit_context(msg);
 	return ask(pg, OTR_PGSQL_PREPARE, owed, msg);
 }
 
@@ -278,7 +278,7 @@ enum otr_parse otr_pgsql_front_tail(struct otr_pgsql *pg, struct otr_slice in,
 		return OTR_PARSE_SKIP;
 	pg->parsed = pg->described = false;
 	msg->partial = true;
-	tell_text(pg, pg->running, msg);
+	emit_text(pg, pg->running, msg);
 	ask(pg, OTR_PGSQL_EXECUTE, OTR_PGSQL_OWES_ROWS, msg);
 	otr_pgsql_owe(pg, OTR_PGSQL_OWES_SYNC);
 	return OTR_PARSE_MSG;

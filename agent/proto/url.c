@@ -177,7 +177,7 @@ static bool is_plain(struct otr_slice seg)
 }
 
 /* Does a path go on with a secret behind this segment: /token/X, /reset/X? */
-static bool tells_of_secret(struct otr_slice seg)
+static bool announces_secret(struct otr_slice seg)
 {
 	static const char *const words[] = {
 		"reset", "invite", "invitation", "hook", "hooks", "webhook", "webhooks",
@@ -233,18 +233,18 @@ static void put_segment(struct otr_buf *out, struct otr_slice seg, bool behind_e
 
 void otr_url_path(struct otr_buf *out, struct otr_slice path)
 {
-	bool behind_empty = false, told = false;
+	bool behind_empty = false, announced = false;
 	struct otr_slice seg;
 	size_t n;
 
 	while (path.len) {
 		n = find(path, "/");
 		seg = otr_slice_sub(path, 0, n);
-		if (told && !is_word(seg))
+		if (announced && !is_word(seg))
 			otr_buf_str(out, HIDDEN);
 		else
 			put_segment(out, seg, behind_empty);
-		told = tells_of_secret(seg);
+		announced = announces_secret(seg);
 		if (n < path.len)
 			otr_buf_byte(out, '/');
 		behind_empty = !n;

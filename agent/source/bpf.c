@@ -167,7 +167,7 @@ static uint64_t sum(const struct bpf_map *map, uint32_t key, uint64_t *values,
 	return n;
 }
 
-static void tell_losses(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn,
+static void report_losses(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn,
 			void *arg)
 {
 	struct otr_ev_lost lost = {
@@ -207,10 +207,10 @@ static bool look_at_run(void *ctx, uint64_t key, struct otr_run_now *now)
 void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn,
 		  void *arg)
 {
-	otr_watch_tell(&b->watch, now_ns, look_at_run, b, fn, arg);
+	otr_watch_emit(&b->watch, now_ns, look_at_run, b, fn, arg);
 	if (all || now_ns - b->losses_ns >= OTR_LOSSES_NS) {
 		b->losses_ns = now_ns;
-		tell_losses(b, now_ns, fn, arg);
+		report_losses(b, now_ns, fn, arg);
 	}
 	otr_bpf_arm(b);
 }

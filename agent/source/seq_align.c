@@ -22,7 +22,7 @@
 struct place {
 	uint64_t conn;
 	struct otr_ev_conn facts; /* the kernel's */
-	uint32_t teller;	  /* the process whose library told of it; 0: none */
+	uint32_t announcer;	  /* the process whose library told of it; 0: none */
 	bool shared;		  /* more than one did */
 	bool mixed;		  /* its first bytes moved without a library */
 	uint64_t before[2];	  /* so many, by enum otr_dir */
@@ -34,14 +34,14 @@ struct place {
 };
 
 /* A process whose library has told of a connection: not told to observe nothing. */
-struct teller {
+struct announcer {
 	uint32_t tgid;
 	UT_hash_handle hh;
 };
 
 struct otr_seq_align {
 	struct place *by_conn;
-	struct teller *tellers;
+	struct announcer *announcers;
 	size_t n;
 	bool lossy; /* records of a library were lost: what it told is not all */
 	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
@@ -60,31 +60,31 @@ static void drop(struct otr_seq_align *p, struct place *at)
 	free(at);
 }
 
-static struct teller *teller_of(const struct otr_seq_align *p, uint32_t tgid)
+static struct announcer *announcer_of(const struct otr_seq_align *p, uint32_t tgid)
 {
-	struct teller *at;
+	struct announcer *at;
 
-	HASH_FIND(hh, p->tellers, &tgid, sizeof(tgid), at);
+	HASH_FIND(hh, p->announcers, &tgid, sizeof(tgid), at);
 	return at;
 }
 
-static void drop_teller(struct otr_seq_align *p, struct teller *at)
+static void drop_announcer(struct otr_seq_align *p, struct announcer *at)
 {
-	HASH_DEL(p->tellers, at);
+	HASH_DEL(p->announcers, at);
 	free(at);
 }
 
 /* A process ends before its connections do: it goes when there are many after it. */
-static void tells(struct otr_seq_align *p, uint32_t tgid)
+static void announces(struct otr_seq_align *p, uint32_t tgid)
 {
-	struct teller *at = teller_of(p, tgid) ? NULL : calloc(1, sizeof(*at));
+	struct announcer *at = announcer_of(p, tgid) ? NULL : calloc(1, sizeof(*at));
 
 	if (!at)
 		return;
-	if (HASH_COUNT(p->tellers) >= TELLERS)
-		drop_teller(p, p->tellers);
+	if (HASH_COUNT(p->announcers) >= TELLERS)
+		drop_announcer(p, p->announcers);
 	at->tgid = tgid;
-	HASH_ADD(hh, p->tellers, tgid, sizeof(at->tgid), at);
+	HASH_ADD(hh, p->announcers, tgid, sizeof(at->tgid), at);
 	if (!at->hh.tbl)
 		free(at);
 }
@@ -97,8 +97,8 @@ void otr_seq_align_free(struct otr_seq_align **pp)
 		return;
 	while (p->by_conn)
 		drop(p, p->by_conn);
-	while (p->tellers)
-		drop_teller(p, p->tellers);
+	while (p->announcers)
+		drop_announcer(p, p->announcers);
 	free(p);
 }
 
@@ -181,11 +181,11 @@ static bool library_opens(struct otr_seq_align *p, const struct otr_ev_conn *cn)
 {
 	struct place *at = find(p, cn->hdr.conn);
 
-	tells(p, cn->hdr.tgid);
+	announces(p, cn->hdr.tgid);
 	if (!at)
 		return true;
-	at->shared = at->teller && at->teller != cn->hdr.tgid;
-	at->teller = cn->hdr.tgid;
+	at->shared = at->announcer && at->announcer != cn->hdr.tgid;
+	at->announcer = cn->hdr.tgid;
 	at->by_seq = at->facts.protocol == IPPROTO_TCP && at->facts.seen_open &&
 		     (at->mixed || cn->seen_open);
 	/* It may have counted what the kernel told of while it was about to say so. */
@@ -203,7 +203,7 @@ static bool library_closes(struct otr_seq_align *p, const struct otr_ev_conn *cn
 
 	if (!at)
 		return true;
-	if (at->teller == cn->hdr.tgid) {
+	if (at->announcer == cn->hdr.tgid) {
 		at->counted = true;
 		at->bytes = cn->bytes_in + cn->bytes_out;
 	}
@@ -221,7 +221,7 @@ static uint64_t past(const struct otr_seq_align *p, const struct place *at,
 		return 0;
 	if (at->counted)
 		return all > at->bytes ? all - at->bytes : 0;
-	return at->teller || !teller_of(p, at->facts.hdr.tgid) ? 0 : all;
+	return at->announcer || !announcer_of(p, at->facts.hdr.tgid) ? 0 : all;
 }
 
 static void kernel_closes(struct otr_seq_align *p, const struct otr_ev_conn *cn,

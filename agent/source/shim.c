@@ -346,7 +346,7 @@ bool otr_shim_has_ended(struct shim *sh, uint64_t now_ns)
 	return poll(&pf, 1, 0) > 0;
 }
 
-static void tell_exit(const struct shim *sh, uint64_t now_ns, otr_event_fn fn, void *arg)
+static void emit_exit(const struct shim *sh, uint64_t now_ns, otr_event_fn fn, void *arg)
 {
 	const struct otr_ev_proc pr = {
 		.hdr = {.kind = OTR_EV_PROC_EXIT,
@@ -419,9 +419,9 @@ static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_even
 		switch_off(sh);
 	otr_shim_check_said(s, sh);
 	if (over || sh->rd.broken)
-		otr_shim_tell_losses(s, sh, now_ns, fn, arg);
+		otr_shim_emit_losses(s, sh, now_ns, fn, arg);
 	if (!sh->replaced && (over || sh->rd.broken))
-		tell_exit(sh, now_ns, fn, arg);
+		emit_exit(sh, now_ns, fn, arg);
 	if (over || sh->rd.broken)
 		release(s, sh);
 	return n;
@@ -446,9 +446,9 @@ void otr_shims_poll(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void 
 {
 	struct shim *sh;
 
-	otr_watch_tell(&s->watch, now_ns, otr_shims_look, s, fn, arg);
+	otr_watch_emit(&s->watch, now_ns, otr_shims_look, s, fn, arg);
 	DL_FOREACH(s->all, sh)
-	otr_shim_tell_losses(s, sh, now_ns, fn, arg);
+	otr_shim_emit_losses(s, sh, now_ns, fn, arg);
 }
 
 uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what)

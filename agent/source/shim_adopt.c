@@ -41,7 +41,7 @@ void otr_shims_welcome(struct otr_shims *s, bool (*fn)(void *arg, uint32_t tgid)
 static void count_from_here(struct shim *sh)
 {
 	for (int i = 0; i < OTR_SHIM_COUNTS; i++)
-		sh->base[i] = sh->told[i] =
+		sh->base[i] = sh->emitted[i] =
 			__atomic_load_n(&sh->rd.ring->counts[i], __ATOMIC_RELAXED);
 }
 

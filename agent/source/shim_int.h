@@ -25,7 +25,7 @@ struct shim {
 	uint64_t last_ns; /* of its records */
 	uint64_t stuck_ns; /* since when nothing could be read, though there is some */
 	uint32_t uid;
-	uint64_t told[OTR_SHIM_COUNTS]; /* of what it counts, so much */
+	uint64_t emitted[OTR_SHIM_COUNTS]; /* of what it counts, so much */
 	struct otr_cpu_clamp clamp;
 	uint64_t base[OTR_SHIM_COUNTS]; /* and so much was before us */
 	struct holder *conns;
@@ -99,7 +99,7 @@ void otr_shims_unhold(struct otr_shims *s);
 #define OTR_PRICE_TOLD 250 /* ns that a record costs who writes it: scripts/bench.sh shimtcp */
 
 /* What it counted since, told and charged as far as that can be so. */
-void otr_shim_tell_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
+void otr_shim_emit_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
 			  otr_event_fn fn, void *arg);
 
 /* May a process of this user have one more, beside so many, of whom so many are its user's? */
@@ -122,7 +122,7 @@ void otr_shims_peer(const struct otr_shims *s, struct otr_ev_conn *cn);
 /* A ring goes: so does what was at home in it. */
 void otr_shims_forget(struct otr_shims *s, struct shim *sh);
 
-/* A copy of a run that is watched, for otr_watch_tell(); `ctx`: the shims. */
+/* A copy of a run that is watched, for otr_watch_emit(); `ctx`: the shims. */
 bool otr_shims_look(void *ctx, uint64_t key, struct otr_run_now *now);
 
 #endif /* OTR_SOURCE_SHIM_INT_H */

@@ -43,7 +43,7 @@ void otr_shim_check_said(const struct otr_shims *s, struct shim *sh)
 	otr_loss_add(OTR_LOSS_RECORD, 1);
 }
 
-void otr_shim_tell_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
+void otr_shim_emit_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
 			otr_event_fn fn, void *arg)
 {
 	struct otr_ev_lost lost = {
@@ -53,17 +53,17 @@ void otr_shim_tell_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
 			.time_ns = now_ns,
 			.tgid = sh->tgid},
 	};
-	uint64_t n, *told;
+	uint64_t n, *emitted;
 
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(losses); i++) {
-		told = &sh->told[losses[i].what];
+		emitted = &sh->emitted[losses[i].what];
 		n = __atomic_load_n(&sh->rd.ring->counts[losses[i].what], __ATOMIC_RELAXED);
-		if (n <= *told)
+		if (n <= *emitted)
 			continue;
 		lost.cause = losses[i].cause;
-		lost.n = otr_cpu_clamp_take(&sh->clamp, n - *told, price(sh, i),
+		lost.n = otr_cpu_clamp_take(&sh->clamp, n - *emitted, price(sh, i),
 					&s->cost_ns);
-		*told = n;
+		*emitted = n;
 		if (!lost.n)
 			continue;
 		otr_loss_add(losses[i].cause, lost.n);

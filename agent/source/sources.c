@@ -136,7 +136,7 @@ void otr_sources_close(struct otr_sources **sp)
 
 const char *otr_sources_name(const struct otr_sources *s)
 {
-	if (!s->shims || (s->adopt && !otr_sources_told(s)))
+	if (!s->shims || (s->adopt && !otr_sources_announced(s)))
 		return "bpf";
 	return s->bpf ? "bpf+shim" : "shim";
 }
@@ -187,7 +187,7 @@ enum otr_adopt otr_sources_adopt(struct otr_sources *s, uint32_t tgid, uint64_t 
 	return is;
 }
 
-bool otr_sources_told(const struct otr_sources *s)
+bool otr_sources_announced(const struct otr_sources *s)
 {
 	return s->shims && otr_shims_alive(s->shims);
 }

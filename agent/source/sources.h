@@ -68,7 +68,7 @@ void otr_sources_handoff(struct otr_sources *s, uint32_t tgid);
 enum otr_adopt otr_sources_adopt(struct otr_sources *s, uint32_t tgid, uint64_t now_ns);
 
 /* Does any process tell of itself now? */
-bool otr_sources_told(const struct otr_sources *s);
+bool otr_sources_announced(const struct otr_sources *s);
 
 /* Of the kernel alone; see bpf.h. */
 int otr_sources_target(struct otr_sources *s, uint32_t tgid, bool follow);

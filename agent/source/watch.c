@@ -30,7 +30,7 @@ void otr_watch_set(struct otr_watch *w, uint64_t key, bool want)
 	w->rows[w->n++] = (struct otr_watched){.key = key};
 }
 
-static void tell_run(struct otr_watched *at, const struct otr_run_now *now,
+static void emit_run(struct otr_watched *at, const struct otr_run_now *now,
 		     uint64_t now_ns, otr_event_fn fn, void *arg)
 {
 	struct otr_ev_run run = {
@@ -56,7 +56,7 @@ static void tell_run(struct otr_watched *at, const struct otr_run_now *now,
 	fn(arg, &run.hdr);
 }
 
-void otr_watch_tell(struct otr_watch *w, uint64_t now_ns, otr_run_look look, void *ctx,
+void otr_watch_emit(struct otr_watch *w, uint64_t now_ns, otr_run_look look, void *ctx,
 		    otr_event_fn fn, void *arg)
 {
 	struct otr_watched *at;
@@ -74,6 +74,6 @@ void otr_watch_tell(struct otr_watch *w, uint64_t now_ns, otr_run_look look, voi
 		if (now.bytes == at->told_bytes && (!quiet || at->told_quiet))
 			continue;
 		if (now.first_ns <= now.last_ns)
-			tell_run(at, &now, now_ns, fn, arg);
+			emit_run(at, &now, now_ns, fn, arg);
 	}
 }

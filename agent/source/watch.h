@@ -35,7 +35,7 @@ void otr_watch_set(struct otr_watch *w, uint64_t key, bool want);
 typedef bool (*otr_run_look)(void *ctx, uint64_t key, struct otr_run_now *now);
 
 /* Tells of each run that has moved on, and once more when it has gone quiet. */
-void otr_watch_tell(struct otr_watch *w, uint64_t now_ns, otr_run_look look, void *ctx,
+void otr_watch_emit(struct otr_watch *w, uint64_t now_ns, otr_run_look look, void *ctx,
 		    otr_event_fn fn, void *arg);
 
 #endif /* OTR_WATCH_H */

@@ -198,7 +198,7 @@ struct otr_span *otr_exchange_now(struct otr_stitch *st,
 static bool is_span(const struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	if (ex == st->run.ex)
-		return ex->n_kids || st->run.told;
+		return ex->n_kids || st->run.emitted;
 	return !otr_is_server(ex) || otr_server_shown(ex->proto);
 }
 
@@ -224,6 +224,6 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 		return;
 	count(st, ex);
 	ex->trace->shown = true;
-	st->run.told += st->run.ex && ex->parent == st->run.ex;
+	st->run.emitted += st->run.ex && ex->parent == st->run.ex;
 	st->emit(st->arg, sp);
 }

@@ -83,7 +83,7 @@ struct otr_trace {
 	uint8_t id[16];
 	uint8_t flags;
 	bool has_id;
-	bool told;    /* done() was called */
+	bool emitted;    /* done() was called */
 	bool shown;   /* it has spans */
 	bool proved;  /* all that was emitted so far */
 	uint32_t n_open, n_unsent;
@@ -137,7 +137,7 @@ struct otr_exchange {
 	bool named; /* its header is one we put there, or perhaps was, or passed on */
 	bool owned; /* its process tells its children this span's id */
 	bool inbound_open; /* counted in its process's otr_inbound_open */
-	uint16_t told_s; /* told as open at this age */
+	uint16_t reported_s; /* told as open at this age */
 	int error;
 
 	struct otr_traceparent header;

@@ -7,14 +7,14 @@
 #define SECOND_NS 1000000000ull
 
 /* The age at which an exchange is told next: 5, 10, 30, 60 s, then each minute. */
-static uint16_t next_age(uint16_t told_s)
+static uint16_t next_age(uint16_t reported_s)
 {
 	static const uint16_t ages[] = { 5, 10, 30, 60 };
 
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(ages); i++)
-		if (told_s < ages[i])
+		if (reported_s < ages[i])
 			return ages[i];
-	return told_s < UINT16_MAX - 60 ? told_s + 60 : UINT16_MAX;
+	return reported_s < UINT16_MAX - 60 ? reported_s + 60 : UINT16_MAX;
 }
 
 /* What it waits for now: of all that is open in its trace, what was asked last. */
@@ -31,7 +31,7 @@ static const struct otr_exchange *youngest(const struct otr_exchange *root)
 	return best;
 }
 
-static void tell(struct otr_stitch *st, const struct otr_exchange *ex,
+static void emit(struct otr_stitch *st, const struct otr_exchange *ex,
 		 otr_open_fn fn, void *arg)
 {
 	OTR_AUTO(otr_span_unref) struct otr_span *root = NULL;
@@ -62,9 +62,9 @@ void otr_stitch_each_open(struct otr_stitch *st, otr_open_fn fn, void *arg)
 			return; /* the rest is younger */
 		age_s = (st->now_ns - ex->start_ns) / SECOND_NS;
 		if (ex->over || ex->parent || !is_told(st, ex) ||
-		    age_s < next_age(ex->told_s))
+		    age_s < next_age(ex->reported_s))
 			continue;
-		ex->told_s = next_age(ex->told_s);
-		tell(st, ex, fn, arg);
+		ex->reported_s = next_age(ex->reported_s);
+		emit(st, ex, fn, arg);
 	}
 }

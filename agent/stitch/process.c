@@ -130,7 +130,7 @@ void otr_process_freed(struct otr_stitch *st)
 {
 	st->run.ex = NULL;
 	st->run.tgid = 0;
-	st->run.told = 0;
+	st->run.emitted = 0;
 }
 
 /* Its id and its parent are what its environment says. */
@@ -320,7 +320,7 @@ static bool is_there(const struct otr_stitch *st)
 {
 	const struct otr_exchange *root = st->run.ex;
 
-	return root && !st->run.gone && (!root->sent || st->run.told) && !is_old(st) &&
+	return root && !st->run.gone && (!root->sent || st->run.emitted) && !is_old(st) &&
 	       root->n_kids < KIDS_MAX;
 }
 
@@ -339,7 +339,7 @@ static void on_named(struct otr_stitch *st, struct otr_slice text)
 	struct otr_traceparent said;
 
 	if (otr_traceparent_read(&said, text) && otr_process_named(st, &said))
-		st->run.told++;
+		st->run.emitted++;
 }
 
 void otr_stitch_process(struct otr_stitch *st, const struct otr_event *ev)
@@ -386,7 +386,7 @@ static void release(struct otr_stitch *st)
 /* Some are out already, as its children: it has to be there then. */
 static bool may_go(const struct otr_stitch *st)
 {
-	return st->run.ex && !st->run.ex->over && !st->run.told;
+	return st->run.ex && !st->run.ex->over && !st->run.emitted;
 }
 
 /* The first process's for a request of its family that nothing else accounts for. */

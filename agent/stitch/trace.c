@@ -260,9 +260,9 @@ void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr)
 	if (ex->over && !ex->sent)
 		send_one(st, ex);
 	check(st, tr);
-	if (tr->n_open || tr->told || !tr->shown)
+	if (tr->n_open || tr->emitted || !tr->shown)
 		return;
-	tr->told = true;
+	tr->emitted = true;
 	st->stats.traces++;
 	if (st->done)
 		st->done(st->arg, tr->id, tr->proved);

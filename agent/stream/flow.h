@@ -107,7 +107,7 @@ static inline struct otr_dir_state *otr_dir_state_other(struct otr_flow *fl,
 
 /* The message at hand begins at `at`: kept, as its segment may be spent before it is told. */
 void otr_dir_state_mark(struct otr_dir_state *ds);
-void otr_dir_state_tell(struct otr_flow *fl, struct otr_dir_state *ds,
+void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds,
 		  const struct otr_msg *msg);
 
 /* The open message ends: now; if the byte before its known end has moved; or as it

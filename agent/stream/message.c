@@ -95,7 +95,7 @@ static void stop_pairing(struct otr_flow *fl, uint64_t time_ns)
 	otr_flow_set_after_loss(fl, false, time_ns);
 }
 
-void otr_dir_state_tell(struct otr_flow *fl, struct otr_dir_state *ds,
+void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds,
 		  const struct otr_msg *msg)
 {
 	const struct otr_ev_conn *facts = otr_conn_facts(fl->conn);

@@ -35,7 +35,7 @@ static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t us
 	ds->begun = false;
 	ds->open_end = used > UINT64_MAX - ds->hs.at ? OTR_USED_ALL
 							 : ds->hs.at + used;
-	otr_dir_state_tell(fl, ds, msg);
+	otr_dir_state_emit(fl, ds, msg);
 	otr_half_stream_spend(&ds->hs, used);
 	otr_dir_state_check_end(fl, ds);
 }
@@ -223,22 +223,22 @@ static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 	struct otr_msg msg = { 0 };
 	bool ended = otr_half_stream_run_ended(&ds->hs) ||
 		     (ds->wait_expired && ds->flipped);
-	bool told = ends_by_tail(fl, ds, &msg);
+	bool emitted = ends_by_tail(fl, ds, &msg);
 	uint64_t end = otr_half_stream_run_end(&ds->hs), when_ns = 0;
 	bool after_loss = is_after_loss(fl, ds, end), hides = hides_messages(fl, ds, end);
 	bool exact = false;
 
-	if (!told && !ended) {
+	if (!emitted && !ended) {
 		ds->wait_expired = false;
 		return false;
 	}
 	if (!otr_half_stream_moved(&ds->hs, end, &when_ns, &exact))
 		return false;
-	if (told && !ds->open)
-		otr_dir_state_tell(fl, ds, &msg);
+	if (emitted && !ds->open)
+		otr_dir_state_emit(fl, ds, &msg);
 	if (ds->open)
 		otr_dir_state_end(fl, ds, end, when_ns, 0,
-			    !exact || (fl->proto->body_by_tail && !told &&
+			    !exact || (fl->proto->body_by_tail && !emitted &&
 				       ds->end == OTR_END_LATER));
 	ds->begun = false;
 	jump(fl, ds, end, after_loss);

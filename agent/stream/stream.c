@@ -183,7 +183,7 @@ static bool is_read(const struct otr_conn *cn)
 	return cn->was_read;
 }
 
-static void tell_stat(const struct otr_conn *cn,
+static void emit_stat(const struct otr_conn *cn,
 		      void (*fn)(void *, const struct otr_stream_stat *),
 		      void *arg)
 {
@@ -221,7 +221,7 @@ static void end_conn(struct otr_conn *cn, int error, uint64_t now_ns)
 			otr_flow_end(cn->flows[i], error);
 	ss->ops.close(ss->arg, &cn->facts, error, now_ns);
 	if (ss->ops.ended)
-		tell_stat(cn, ss->ops.ended, ss->arg);
+		emit_stat(cn, ss->ops.ended, ss->arg);
 	conn_free(cn);
 }
 
@@ -462,5 +462,5 @@ void otr_streams_each(const struct otr_streams *ss,
 	const struct otr_conn *cn;
 
 	DL_FOREACH(ss->by_use, cn)
-	tell_stat(cn, fn, arg);
+	emit_stat(cn, fn, arg);
 }

@@ -38,10 +38,10 @@
 
 static struct {
 	size_t spans, rate;
-	uint64_t linger_ms, until_ms, told, close_ms;
+	uint64_t linger_ms, until_ms, reported, close_ms;
 	const char *origin;
 } opt = { 100, 0, 0, 60000, 0, 20000, "--export" };
-static uint64_t told;
+static uint64_t reported;
 
 static uint64_t now_ns(void)
 {
@@ -107,7 +107,7 @@ static struct otr_span *make_span(struct otr_span_builder *sb,
 static void notice(void *arg, const char *text)
 {
 	(void)arg;
-	told++;
+	reported++;
 	printf("otrace: %s\n", text);
 	fflush(stdout);
 }
@@ -146,7 +146,7 @@ static bool settled(struct otr_queue *q)
 	struct otr_queue_stats st;
 
 	otr_queue_stats(q, &st);
-	return opt.told ? told >= opt.told :
+	return opt.reported ? reported >= opt.reported :
 			  st.accepted + st.refused + st.dropped + st.failed >=
 				  opt.spans;
 }
@@ -171,7 +171,7 @@ static void read_options(char **args)
 		sscanf(*args, "rate=%zu", &opt.rate);
 		sscanf(*args, "linger=%lu", &opt.linger_ms);
 		sscanf(*args, "until=%lu", &opt.until_ms);
-		sscanf(*args, "told=%lu", &opt.told);
+		sscanf(*args, "told=%lu", &opt.reported);
 		sscanf(*args, "close=%lu", &opt.close_ms);
 		if (!strncmp(*args, "origin=", 7))
 			opt.origin = *args + 7;

@@ -144,14 +144,14 @@ static void what_lay_in_it(void **state)
 	joins();
 	fd = kept;
 	otr_shims_close(&shims);
-	told_ns = 0;
+	reported_ns = 0;
 	tells_at_ring(5);
 	assert_int_equal(finds(fd, (uint32_t)getpid(), otr_now()), OTR_ADOPT_TAKEN);
 	otr_shims_drain(later, otr_now(), is_born, came, NULL);
-	assert_int_equal(told_ns, 0);
+	assert_int_equal(reported_ns, 0);
 	tells_at_ring(6);
 	otr_shims_drain(later, otr_now(), is_born, came, NULL);
-	assert_int_equal(told_ns, 6);
+	assert_int_equal(reported_ns, 6);
 }
 
 /* Memory of that name that is none of ours: too small, unsealed, another word, a crooked head,

@@ -270,7 +270,7 @@ static void counts_hold(const struct world *w, const char *steps)
 			 w->proc.open, w->proc.starving, open, starving);
 }
 
-static void tell(struct world *w, const char *steps)
+static void emit(struct world *w, const char *steps)
 {
 	char line[128], *save = NULL, *s;
 
@@ -437,7 +437,7 @@ static void all_tales(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tales) / sizeof(*tales); i++) {
-		tell(&w, tales[i].steps);
+		emit(&w, tales[i].steps);
 		if (strcmp(w.claims, tales[i].claims))
 			fail_msg("%s: %s gave %s, not %s", tales[i].what,
 				 tales[i].steps, w.claims, tales[i].claims);
@@ -448,7 +448,7 @@ static void doubt_is(const char *steps, uint32_t doubt)
 {
 	struct world w;
 
-	tell(&w, steps);
+	emit(&w, steps);
 	if (w.proc.doubt != doubt)
 		fail_msg("%s: doubt %u, not %u", steps, w.proc.doubt, doubt);
 }
@@ -478,7 +478,7 @@ static void born_is_apart(void **state)
 	struct world w;
 
 	(void)state;
-	tell(&w, "w a<");
+	emit(&w, "w a<");
 	for (int i = 0; i < OTR_DOUBT_AT_START; i++) {
 		const char *const steps[] = {"w", "b<", "1c", "w", "1>", "w", "1<", "b>"};
 
@@ -500,7 +500,7 @@ static void mux_is(const char *steps, int mux)
 {
 	struct world w;
 
-	tell(&w, steps);
+	emit(&w, steps);
 	assert_int_equal(w.proc.mux, mux);
 }
 
@@ -520,7 +520,7 @@ static void probation_ends(void **state)
 	struct world w;
 
 	(void)state;
-	tell(&w, "w a<");
+	emit(&w, "w a<");
 	for (int i = 0; i < OTR_DOUBT_AT_START; i++) {
 		step(&w, "w");
 		step(&w, "b<");
@@ -542,7 +542,7 @@ static void relays_end(void **state)
 	struct world w;
 
 	(void)state;
-	tell(&w, "a< s1 b< s2");
+	emit(&w, "a< s1 b< s2");
 	w.proc.relays = OTR_DOUBT_AFTER_RELAY;
 	for (int i = 0; i < OTR_DOUBT_AFTER_RELAY; i++) {
 		step(&w, "f0");

@@ -310,7 +310,7 @@ static void tells_whose_loss_it_is(void **state)
 
 	open_console(b, 160, false);
 	otr_console_tick(b->con, SECOND);
-	otr_console_told(b->con); /* of other tests */
+	otr_console_losses_shown(b->con); /* of other tests */
 	forget(b);
 	otr_loss_of(OTR_LOSS_HOLE, 12, OTR_SLICE("orders"));
 	otr_loss_of(OTR_LOSS_HOLE, 300, OTR_SLICE("front\x1b[2J"));

@@ -135,22 +135,22 @@ static void what_the_agent_is_told_of_the_environment(void **state)
 	static const char all[] = "TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-"
 				  "b7ad6b7169203331-01\0OTEL_SERVICE_NAME=s\0"
 				  "OTEL_RESOURCE_ATTRIBUTES=team=a,b=c%20d";
-	static char wide[OTR_TOLD_MAX + 32] = "OTEL_RESOURCE_ATTRIBUTES=a=";
+	static char wide[OTR_EMITTED_MAX + 32] = "OTEL_RESOURCE_ATTRIBUTES=a=";
 	const char *env[] = {"OTEL_RESOURCE_ATTRIBUTES=team=a,b=c%20d", "SECRET=x", parent,
 			     "OTEL_SERVICE_NAME=s", NULL};
 	struct otr_started st;
 
 	(void)state;
 	otr_started_read(&st, (char **)env);
-	assert_int_equal(st.told_len, sizeof(all) - 1);
-	assert_memory_equal(st.told, all, sizeof(all) - 1);
-	memset(wide + strlen(wide), 'x', OTR_TOLD_MAX);
+	assert_int_equal(st.emitted_len, sizeof(all) - 1);
+	assert_memory_equal(st.emitted, all, sizeof(all) - 1);
+	memset(wide + strlen(wide), 'x', OTR_EMITTED_MAX);
 	env[0] = wide;
 	env[2] = "TRACEPARENT=none";
 	otr_started_read(&st, (char **)env);
-	assert_int_equal(st.told_len, strlen("OTEL_SERVICE_NAME=s"));
+	assert_int_equal(st.emitted_len, strlen("OTEL_SERVICE_NAME=s"));
 	otr_started_read(&st, (char **)env + 4);
-	assert_int_equal(st.told_len, 0);
+	assert_int_equal(st.emitted_len, 0);
 }
 
 static void only_our_library_is_taken_out(void **state)

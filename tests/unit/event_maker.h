@@ -162,7 +162,7 @@ static inline void ticks(struct maker *mk, uint64_t ns)
 }
 
 /* The record a source makes of a run's state. */
-static inline void tell_run(struct maker *mk, struct end *e, int dir, bool open,
+static inline void emit_run(struct maker *mk, struct end *e, int dir, bool open,
 			    const char *tail, size_t len)
 {
 	struct otr_ev_run run = {
@@ -187,14 +187,14 @@ static inline void tell_run(struct maker *mk, struct end *e, int dir, bool open,
 static inline void run_is(struct maker *mk, struct end *e, int dir, bool open,
 			  const char *tail)
 {
-	tell_run(mk, e, dir, open, tail, strlen(tail));
+	emit_run(mk, e, dir, open, tail, strlen(tail));
 }
 
 /* It ended with these 8 bytes, whatever they are. */
 static inline void run_ends(struct maker *mk, struct end *e, int dir,
 			    const char *tail)
 {
-	tell_run(mk, e, dir, false, tail, 8);
+	emit_run(mk, e, dir, false, tail, 8);
 }
 
 static inline void move(struct maker *mk, struct end *e, int dir,

@@ -191,19 +191,19 @@ static void make_hoax(const char *path, uint64_t size, uint16_t sections)
 
 static pid_t start(const char *path)
 {
-	int told[2];
+	int reported[2];
 	char c;
 	pid_t pid;
 
-	assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(reported, O_CLOEXEC), 0);
 	pid = fork();
 	if (!pid) {
 		execl(path, path, "600", NULL);
 		_exit(1);
 	}
-	close(told[1]);
-	assert_int_equal(read(told[0], &c, 1), 0); /* closed by the execution */
-	close(told[0]);
+	close(reported[1]);
+	assert_int_equal(read(reported[0], &c, 1), 0); /* closed by the execution */
+	close(reported[0]);
 	return pid;
 }
 

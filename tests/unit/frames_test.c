@@ -46,7 +46,7 @@ static void frame(struct wire *w, int type, uint32_t len)
 }
 
 /* Marks what a segment copies; returns where the next one begins. */
-static size_t tell(struct otr_segment *seg, size_t at, uint8_t *copied)
+static size_t emit(struct otr_segment *seg, size_t at, uint8_t *copied)
 {
 	memset(copied + at, 1, seg->copy);
 	at += seg->len;
@@ -68,12 +68,12 @@ static void call(struct otr_frames *fr, const struct wire *w, size_t from,
 				    &copy);
 		assert_true(n > 0);
 		if (!otr_segment_add(&seg, n, copy)) {
-			begin = tell(&seg, begin, copied);
+			begin = emit(&seg, begin, copied);
 			assert_true(otr_segment_add(&seg, n, copy));
 		}
 		at += n;
 	}
-	assert_int_equal(tell(&seg, begin, copied), to); /* nothing is left out */
+	assert_int_equal(emit(&seg, begin, copied), to); /* nothing is left out */
 }
 
 static struct wire conversation(void)

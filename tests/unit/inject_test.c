@@ -232,7 +232,7 @@ static void story(size_t n, size_t at, size_t added, size_t k, size_t step)
 	char bytes[64], head[32], wire[128];
 	struct peer peer = {.len = 0};
 	size_t rest, sent, take;
-	ssize_t told;
+	ssize_t took;
 	int whole;
 
 	for (size_t i = 0; i < n; i++)
@@ -244,11 +244,11 @@ static void story(size_t n, size_t at, size_t added, size_t k, size_t step)
 	memcpy(peer.got, wire, k);
 	peer.len = k;
 
-	told = otr_account(at, added, (ssize_t)k, &rest, &whole);
-	assert_true(told >= 0 && told <= (ssize_t)n);
-	assert_true(told > 0 || !at);
+	took = otr_account(at, added, (ssize_t)k, &rest, &whole);
+	assert_true(took >= 0 && took <= (ssize_t)n);
+	assert_true(took > 0 || !at);
 	assert_int_equal(whole, k > at);
-	sent = (size_t)told;
+	sent = (size_t)took;
 	while (sent < n) {
 		/* What is left of the header goes first, by itself. */
 		take = rest ? rest : n - sent;

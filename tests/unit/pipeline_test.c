@@ -73,11 +73,11 @@ static void keep_alive(void **state)
 
 static void count_open(void *arg, struct otr_span *root, struct otr_span *waits)
 {
-	int *told = arg;
+	int *reported = arg;
 
 	assert_true(otr_slice_eq(root->name, OTR_SLICE("GET /a")));
 	assert_null(waits);
-	(*told)++;
+	(*reported)++;
 }
 
 /* Told at 5 and 10 s, once each, and no more once it is answered. */
@@ -85,7 +85,7 @@ static void open_for_long(void **state)
 {
 	struct story s;
 	struct end sv = tcp_server(100, 10, 1);
-	int told = 0;
+	int reported = 0;
 
 	(void)state;
 	begin(&s);
@@ -94,13 +94,13 @@ static void open_for_long(void **state)
 	for (int i = 0; i < 24; i++) {
 		ticks(&s.mk, 500 * MS);
 		otr_stitch_each_open(otr_pipeline_stitch(s.pl), count_open,
-				     &told);
+				     &reported);
 	}
-	assert_int_equal(told, 2);
+	assert_int_equal(reported, 2);
 	sends(&s.mk, &sv, OK);
 	ticks(&s.mk, 30000 * MS);
-	otr_stitch_each_open(otr_pipeline_stitch(s.pl), count_open, &told);
-	assert_int_equal(told, 2);
+	otr_stitch_each_open(otr_pipeline_stitch(s.pl), count_open, &reported);
+	assert_int_equal(reported, 2);
 	assert_int_equal(s.n, 1);
 	end(&s);
 }

@@ -41,7 +41,7 @@ static int record(void *arg, const struct otr_event *ev)
 }
 
 /* Two services, a pool's hand-off and a request nobody answers. */
-static void tell_story(struct maker *mk)
+static void emit_story(struct maker *mk)
 {
 	struct end in = tcp_server(100, 10, 1), lone = tcp_client(104, 10, 4);
 	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
@@ -106,7 +106,7 @@ static void replays_the_same(void **state)
 	close(mkstemp(path));
 	assert_int_equal(otr_record_open(&rec, path, &err), 0);
 	mk.arg = rec;
-	tell_story(&mk);
+	emit_story(&mk);
 	assert_int_equal(otr_record_close(&rec), 0);
 
 	replay(&a, path);

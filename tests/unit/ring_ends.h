@@ -35,7 +35,7 @@ struct otr_shim otr_shim; /* shim.c's, without its constructor */
 static struct otr_shims *shims;
 static uint32_t born;
 static uint64_t lost[OTR_LOSS_MAX];
-static uint64_t told_ns; /* of the last connection */
+static uint64_t reported_ns; /* of the last connection */
 
 uint64_t otr_clock_ns(void)
 {
@@ -144,7 +144,7 @@ static inline int came(void *arg, const struct otr_event *ev)
 	if (ev->kind == OTR_EV_LOST)
 		lost[at->cause] += at->n;
 	if (ev->kind == OTR_EV_CONN_OPEN)
-		told_ns = ev->time_ns;
+		reported_ns = ev->time_ns;
 	return 0;
 }
 

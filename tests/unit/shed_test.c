@@ -22,14 +22,14 @@ static struct otr_self self;
 static int ruled; /* calls that the rules were told of */
 static struct otr_fd fd;
 static char text[4096]; /* what is said */
-static char told[64]; /* o opened, d data, r run, c closed: in their order */
+static char records[64]; /* o opened, d data, r run, c closed: in their order */
 
-static void tell(char what)
+static void emit(char what)
 {
-	size_t len = strlen(told);
+	size_t len = strlen(records);
 
-	assert_true(len + 1 < sizeof(told));
-	told[len] = what;
+	assert_true(len + 1 < sizeof(records));
+	records[len] = what;
 }
 
 void otr_tls_beside(const struct otr_self *s, struct otr_fd *f)
@@ -84,7 +84,7 @@ void otr_emit_conn(int number, struct otr_fd *f, uint16_t kind, int error)
 {
 	(void)number;
 	(void)error;
-	tell(kind == OTR_EV_CONN_OPEN ? 'o' : 'c');
+	emit(kind == OTR_EV_CONN_OPEN ? 'o' : 'c');
 	f->announced_by = otr_shim.pid;
 }
 
@@ -104,7 +104,7 @@ void otr_emit_run(struct otr_fd *f, int dir, int eof)
 	(void)f;
 	(void)dir;
 	(void)eof;
-	tell('r');
+	emit('r');
 }
 
 uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *at, int dir, uint64_t pos,
@@ -114,7 +114,7 @@ uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *at, int dir, uint64_t 
 {
 	(void)f, (void)at, (void)dir, (void)pos, (void)moved, (void)start_ns, (void)first;
 	(void)cause, (void)iov, (void)n;
-	tell('d');
+	emit('d');
 	return cap;
 }
 
@@ -158,7 +158,7 @@ static int begin(void **state)
 	(void)state;
 	memset(&ring, 0, sizeof(ring));
 	memset(&fd, 0, sizeof(fd));
-	memset(told, 0, sizeof(told));
+	memset(records, 0, sizeof(records));
 	ruled = 0;
 	otr_shim.behind = 0;
 	otr_shim.alone = 0;
@@ -194,13 +194,13 @@ static void whole_ones(void **state)
 	ring.paused = 1;
 	exchange();
 	exchange();
-	assert_string_equal(told, ""); /* nor that there is a connection */
+	assert_string_equal(records, ""); /* nor that there is a connection */
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 2);
 	assert_int_equal(fd.way[OTR_DIR_OUT].total, 2000); /* positions go on */
 	ring.paused = 0;
 	exchange();
 	exchange();
-	assert_string_equal(told, "oddrdd");
+	assert_string_equal(records, "oddrdd");
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 2);
 }
 
@@ -223,7 +223,7 @@ static void rules_where_they_serve(void **state)
 	ring.propagates = ring.paused = 0;
 	exchange();
 	assert_int_equal(ruled, 9);
-	assert_string_equal(told, "odd");
+	assert_string_equal(records, "odd");
 	assert_int_equal(fd.way[OTR_DIR_OUT].total, 6000);
 }
 
@@ -249,7 +249,7 @@ static void asks_for_nobody(void **state)
 	ring.paused = 0;
 	move(OTR_DIR_OUT, 50, 50);
 	move(OTR_DIR_IN, 100, 100);
-	assert_string_equal(told, "odd");
+	assert_string_equal(records, "odd");
 }
 
 /* Requests that come in are let go while the agent is behind, whole ones; what is asked is
@@ -262,12 +262,12 @@ static void while_it_is_behind(void **state)
 	move(OTR_DIR_OUT, 100, 100);
 	exchange();
 	exchange();
-	assert_string_equal(told, "odd");
+	assert_string_equal(records, "odd");
 	assert_int_equal(ring.counts[OTR_SHIM_BEHIND], 2);
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 0);
 	otr_shim.behind = 0;
 	exchange();
-	assert_string_equal(told, "odddd");
+	assert_string_equal(records, "odddd");
 	otr_shim.behind = 1;
 	fd.role = OTR_ROLE_CLIENT;
 	fd.last_dir = OTR_DIR_IN;
@@ -284,10 +284,10 @@ static void answered_after(void **state)
 	ring.paused = 0;
 	move(OTR_DIR_IN, 50, 50);
 	move(OTR_DIR_OUT, 100, 100);
-	assert_string_equal(told, "");
+	assert_string_equal(records, "");
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 2);
 	move(OTR_DIR_IN, 50, 50);
-	assert_string_equal(told, "od");
+	assert_string_equal(records, "od");
 }
 
 static void begun_before(void **state)
@@ -298,13 +298,13 @@ static void begun_before(void **state)
 	move(OTR_DIR_IN, 50, 50);
 	move(OTR_DIR_OUT, 100, 100);
 	move(OTR_DIR_OUT, 900, 0);
-	assert_string_equal(told, "oddd");
+	assert_string_equal(records, "oddd");
 	exchange(); /* its first byte ends what was told */
-	assert_string_equal(told, "odddr");
+	assert_string_equal(records, "odddr");
 	ring.paused = 0;
 	move(OTR_DIR_OUT, 10, 10); /* the end of one that was let go */
 	otr_not_moved(&self, 3, &fd, OTR_DIR_IN, 0, 0);
-	assert_string_equal(told, "odddr");
+	assert_string_equal(records, "odddr");
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 1);
 }
 
@@ -320,13 +320,13 @@ static void a_client_that_asked(void **state)
 	ring.paused = 0;
 	move(OTR_DIR_OUT, 50, 50);
 	move(OTR_DIR_IN, 100, 100);
-	assert_string_equal(told, "");
+	assert_string_equal(records, "");
 	fd.shed_next = 0;
 	fd.has_cause = 1;
 	ring.paused = 1;
 	move(OTR_DIR_OUT, 50, 50);
 	move(OTR_DIR_IN, 100, 100);
-	assert_string_equal(told, "odd");
+	assert_string_equal(records, "odd");
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 1);
 }
 
@@ -350,13 +350,13 @@ static void only_passing_on(void **state)
 	move(OTR_DIR_IN, 20, 20); /* who greets first */
 	move(OTR_DIR_OUT, 50, 50);
 	move(OTR_DIR_IN, 20, 20);
-	assert_string_equal(told, "");
+	assert_string_equal(records, "");
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 0);
 	ring.say.flags = 0;
 	move(OTR_DIR_IN, 20, 20);
-	assert_string_equal(told, "");
+	assert_string_equal(records, "");
 	move(OTR_DIR_OUT, 50, 50);
-	assert_string_equal(told, "od");
+	assert_string_equal(records, "od");
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, begin)

@@ -213,7 +213,7 @@ static uint64_t tells_at(uint64_t time_ns, uint64_t now_ns)
 {
 	tells_at_ring(time_ns);
 	otr_shims_drain(shims, now_ns, is_born, came, NULL);
-	return told_ns;
+	return reported_ns;
 }
 
 /* The rings are read for a while: what was told meanwhile keeps its time, which the kernel

@@ -49,7 +49,7 @@ static uint32_t dice(struct torn *t, uint32_t sides)
 	return (t->seed >> 8) % sides;
 }
 
-static void tell_lost(struct torn *t, uint32_t cause, uint32_t n)
+static void emit_lost(struct torn *t, uint32_t cause, uint32_t n)
 {
 	struct otr_ev_lost lost = {
 		.hdr = stamp(&t->s.mk, NULL, OTR_EV_LOST, sizeof(lost)),
@@ -80,7 +80,7 @@ static int lose(struct torn *t, const struct otr_event *ev)
 	if (t->source == RUNS && ev->kind == OTR_EV_DATA)
 		keep_run(t, (const void *)ev);
 	if (!--t->burst)
-		tell_lost(t, OTR_LOSS_RING, 1);
+		emit_lost(t, OTR_LOSS_RING, 1);
 	return 0;
 }
 
@@ -144,7 +144,7 @@ static void exchange(struct torn *t, struct end *e, const char *proto, int n)
 /* The source pauses, and what is exchanged meanwhile is not told. */
 static void pause_for(struct torn *t, struct end *e, uint32_t n)
 {
-	tell_lost(t, OTR_LOSS_BUDGET, 0);
+	emit_lost(t, OTR_LOSS_BUDGET, 0);
 	t->shed += n;
 	e->pos[OTR_DIR_IN] += 40 * n;
 	e->pos[OTR_DIR_OUT] += 50 * n;
