@@ -30,14 +30,13 @@ static void from_record(struct otr_candidate *who, const struct otr_ev_proc *exe
 }
 
 bool otr_candidate_read(struct otr_candidate *who, uint32_t tgid, uint16_t port,
-		      const struct otr_ev_proc *exec)
+			const struct otr_ev_proc *exec)
 {
 	memset(who, 0, sizeof(*who));
 	who->tgid = tgid;
 	who->port = port;
 	if (otr_procfs_exe(tgid, who->exe, sizeof(who->exe))) {
-		who->args_len = otr_procfs_args(tgid, who->args,
-						sizeof(who->args));
+		who->args_len = otr_procfs_args(tgid, who->args, sizeof(who->args));
 		otr_procfs_cgroup(tgid, who->cgroup, sizeof(who->cgroup));
 	} else if (exec) {
 		from_record(who, exec);

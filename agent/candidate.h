@@ -35,7 +35,7 @@ enum otr_verdict {
 /* Reads all of it; `exec` may be NULL. Returns false where it has no executable: a kernel
  * thread, or one that has left. */
 bool otr_candidate_read(struct otr_candidate *who, uint32_t tgid, uint16_t port,
-		      const struct otr_ev_proc *exec);
+			const struct otr_ev_proc *exec);
 
 /* Is `name` the base name of its executable, or of the script its interpreter runs? */
 bool otr_candidate_is(const struct otr_candidate *who, const char *name);

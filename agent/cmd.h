@@ -32,20 +32,20 @@ enum otr_exit {
 	OTR_EXIT_LIMITED = 3,
 	OTR_EXIT_NO_WAY = 4,
 	OTR_EXIT_STRICT = 5,
-	OTR_EXIT_RUN_FAILED = 125, /* run: before CMD started */
-	OTR_EXIT_RUN_CANNOT = 126, /* CMD cannot be executed */
+	OTR_EXIT_RUN_FAILED = 125,  /* run: before CMD started */
+	OTR_EXIT_RUN_CANNOT = 126,  /* CMD cannot be executed */
 	OTR_EXIT_RUN_MISSING = 127, /* CMD not found */
 };
 
 struct otr_cmd {
 	const char *name;
 	uint32_t bit;
-	const char *synopsis; /* "[OPTIONS] [--] CMD [ARG..]" */
-	const char *summary;  /* what it does, one line */
-	const char *usual;    /* options shown by -h, comma-separated */
+	const char *synopsis;	 /* "[OPTIONS] [--] CMD [ARG..]" */
+	const char *summary;	 /* what it does, one line */
+	const char *usual;	 /* options shown by -h, comma-separated */
 	const char *examples[4]; /* "command\twhat it does" */
 	const char *exit_status; /* one line */
-	int options_end_at_arg; /* run: the rest is CMD's */
+	int options_end_at_arg;	 /* run: the rest is CMD's */
 
 	/* `args` are what is no option, NULL at the end. Prints its own errors. */
 	int (*run)(const struct otr_settings *cfg, char **args);
@@ -54,8 +54,8 @@ struct otr_cmd {
 /* Every command, in the order of the help; ends with NULL. main.c. */
 extern const struct otr_cmd *const otr_cmds[];
 
-extern const struct otr_cmd otr_cmd_run, otr_cmd_attach, otr_cmd_agent,
-	otr_cmd_replay, otr_cmd_doctor, otr_cmd_completion, otr_cmd_help;
+extern const struct otr_cmd otr_cmd_run, otr_cmd_attach, otr_cmd_agent, otr_cmd_replay,
+	otr_cmd_doctor, otr_cmd_completion, otr_cmd_help;
 
 #define OTR_VERSION "0.1.0"
 

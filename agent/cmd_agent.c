@@ -50,8 +50,7 @@ static void judge(struct agent *ag, uint32_t tgid, uint16_t port)
 	struct otr_candidate who;
 
 	if (tgid == (uint32_t)getpid() || tgid == (uint32_t)getppid() ||
-	    otr_session_has(ag->session, tgid) ||
-	    !otr_candidate_read(&who, tgid, port, NULL) ||
+	    otr_session_has(ag->session, tgid) || !otr_candidate_read(&who, tgid, port, NULL) ||
 	    wanted(ag, &who) != OTR_VERDICT_TRACE)
 		return;
 	if (otr_session_target(ag->session, tgid))
@@ -105,8 +104,7 @@ static int open_all(struct agent *ag, struct otr_err *err)
 	if (otr_sinks_open(&ag->sinks, &sinks, err))
 		return OTR_EXIT_FAILED;
 	session.sinks = ag->sinks;
-	return otr_session_open(&ag->session, &session, err) ? OTR_EXIT_NO_WAY :
-							       0;
+	return otr_session_open(&ag->session, &session, err) ? OTR_EXIT_NO_WAY : 0;
 }
 
 static void watch(struct agent *ag)
@@ -115,17 +113,14 @@ static void watch(struct agent *ag)
 	int signo = 0;
 
 	for (;;) {
-		if (otr_loop_wait(&ag->loop, ag->session, &signo) ==
-			    OTR_WOKE_SIGNAL &&
+		if (otr_loop_wait(&ag->loop, ag->session, &signo) == OTR_WOKE_SIGNAL &&
 		    (signo == SIGINT || signo == SIGTERM))
 			return;
-		if (otr_session_alive(ag->session) == alive ||
-		    otr_now() - reported < OTR_NS_PER_S)
+		if (otr_session_alive(ag->session) == alive || otr_now() - reported < OTR_NS_PER_S)
 			continue;
 		alive = otr_session_alive(ag->session);
 		reported = otr_now();
-		otr_log(OTR_LOG_INFO, "watching %llu processes",
-			(unsigned long long)alive);
+		otr_log(OTR_LOG_INFO, "watching %llu processes", (unsigned long long)alive);
 	}
 }
 
@@ -149,8 +144,7 @@ static int trace(struct agent *ag, struct otr_err *err)
 	otr_session_finish(ag->session);
 	otr_sinks_drain(ag->sinks, DRAIN_NS);
 	otr_session_summary(ag->session, "agent");
-	otr_log(OTR_LOG_INFO, "ended, %llu spans",
-		(unsigned long long)otr_sinks_spans(ag->sinks));
+	otr_log(OTR_LOG_INFO, "ended, %llu spans", (unsigned long long)otr_sinks_spans(ag->sinks));
 	if (ag->cfg->strict && otr_session_flawed(ag->session))
 		return OTR_EXIT_STRICT;
 	return OTR_EXIT_OK;
@@ -165,8 +159,9 @@ static int cmd_agent(const struct otr_settings *cfg, char **args)
 	otr_log_set((enum otr_log_level)cfg->log_level);
 	if (args[0]) {
 		otr_err_set(&err, "%s: agent takes no arguments", args[0]);
-		otr_err_hint(&err, "try  otrace attach %s      or a rule: --rule "
-				   "port=8080",
+		otr_err_hint(&err,
+			     "try  otrace attach %s      or a rule: --rule "
+			     "port=8080",
 			     args[0]);
 		return fail(&err, OTR_EXIT_USAGE);
 	}

@@ -109,14 +109,16 @@ static void report_of_all(struct attach *at)
 	if (!at->targets.all)
 		return;
 	if (at->cfg->no_follow)
-		snprintf(text, sizeof(text), "process 1 alone is traced, not what it started "
+		snprintf(text, sizeof(text),
+			 "process 1 alone is traced, not what it started "
 			 "(--no-follow)");
 	else
 		snprintf(text, sizeof(text),
 			 "process 1 has started all others: %zu processes are traced now, and all "
 			 "that they start\n"
 			 "try  otrace attach NAME      for one program, or  otrace attach "
-			 "--no-follow 1", n);
+			 "--no-follow 1",
+			 n);
 	otr_sinks_notice(at->sinks, text);
 }
 
@@ -140,8 +142,7 @@ static int trace(struct attach *at, struct otr_err *err)
 		return fail(err, rc);
 	rc = otr_targets_resolve(&at->targets, err);
 	if (rc)
-		return fail(err, rc == -EINVAL ? OTR_EXIT_USAGE :
-						 OTR_EXIT_FAILED);
+		return fail(err, rc == -EINVAL ? OTR_EXIT_USAGE : OTR_EXIT_FAILED);
 	rc = otr_session_start(at->session);
 	if (rc) {
 		otr_err_set(err, "cannot list what runs: %s", strerror(-rc));

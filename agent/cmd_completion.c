@@ -110,8 +110,7 @@ static void bash(FILE *out)
 
 static void zsh_option(const struct otr_option *opt, FILE *out)
 {
-	fprintf(out, " \\\n\t\t'%s--%s%s[",
-		opt->type == OTR_OPTION_LIST ? "*" : "", opt->name,
+	fprintf(out, " \\\n\t\t'%s--%s%s[", opt->type == OTR_OPTION_LIST ? "*" : "", opt->name,
 		opt->value ? "=" : "");
 	quoted(opt->help, out);
 	fputc(']', out);
@@ -142,10 +141,8 @@ static void zsh(FILE *out)
 	      "shift words; (( CURRENT-- ))\ncase $cmd in\n",
 	      out);
 	for (const struct otr_cmd *const *c = otr_cmds; *c; c++) {
-		fprintf(out, "%s)\n\t_arguments '--help[all options]'",
-			(*c)->name);
-		for (const struct otr_option *o = otr_option_table; o->name;
-		     o++)
+		fprintf(out, "%s)\n\t_arguments '--help[all options]'", (*c)->name);
+		for (const struct otr_option *o = otr_option_table; o->name; o++)
 			if (o->commands & (*c)->bit)
 				zsh_option(o, out);
 		fputs((*c)->options_end_at_arg ? " \\\n\t\t'*::CMD:_normal'\n"
@@ -156,11 +153,9 @@ static void zsh(FILE *out)
 	fputs("esac\n", out);
 }
 
-static void fish_option(const struct otr_cmd *cmd, const struct otr_option *opt,
-			FILE *out)
+static void fish_option(const struct otr_cmd *cmd, const struct otr_option *opt, FILE *out)
 {
-	fprintf(out, "complete -c otrace -n '__fish_seen_subcommand_from %s'",
-		cmd->name);
+	fprintf(out, "complete -c otrace -n '__fish_seen_subcommand_from %s'", cmd->name);
 	fprintf(out, " -l %s", opt->name);
 	if (opt->letter)
 		fprintf(out, " -s %c", opt->letter);
@@ -178,8 +173,7 @@ static void fish_option(const struct otr_cmd *cmd, const struct otr_option *opt,
 
 static void fish(FILE *out)
 {
-	fputs("# fish completion of otrace; made by: otrace completion fish\n",
-	      out);
+	fputs("# fish completion of otrace; made by: otrace completion fish\n", out);
 	for (const struct otr_cmd *const *c = otr_cmds; *c; c++) {
 		fprintf(out,
 			"complete -c otrace -n __fish_use_subcommand -f -a %s "
@@ -191,8 +185,7 @@ static void fish(FILE *out)
 			"complete -c otrace -n '__fish_seen_subcommand_from %s'"
 			" -l help -d 'all options'\n",
 			(*c)->name);
-		for (const struct otr_option *o = otr_option_table; o->name;
-		     o++)
+		for (const struct otr_option *o = otr_option_table; o->name; o++)
 			if (o->commands & (*c)->bit)
 				fish_option(*c, o, out);
 	}
@@ -218,9 +211,8 @@ static int run(const struct otr_settings *cfg, char **args)
 	(void)cfg;
 	if (args[0] && !args[1] && otr_completion(args[0], stdout))
 		return OTR_EXIT_OK;
-	otr_err_set(&err, "%s%s%s is no shell we know: " SHELLS,
-		    args[0] ? "\"" : "", args[0] ? args[0] : "nothing",
-		    args[0] ? "\"" : "");
+	otr_err_set(&err, "%s%s%s is no shell we know: " SHELLS, args[0] ? "\"" : "",
+		    args[0] ? args[0] : "nothing", args[0] ? "\"" : "");
 	otr_err_print(&err, "completion");
 	return OTR_EXIT_USAGE;
 }
@@ -230,7 +222,7 @@ const struct otr_cmd otr_cmd_completion = {
 	.bit = OTR_CMD_OTHER,
 	.synopsis = SHELLS,
 	.summary = "print what a shell needs to complete otrace's words",
-	.examples = { "eval \"$(otrace completion bash)\"\tfor this shell" },
+	.examples = {"eval \"$(otrace completion bash)\"\tfor this shell"},
 	.exit_status = "0; 2 another shell",
 	.run = run,
 };

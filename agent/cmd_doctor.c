@@ -85,8 +85,7 @@ static void check_kernel(struct doctor *dr)
 	ck->state = OTR_HEALTH_MISSING;
 	snprintf(ck->consequence, sizeof(ck->consequence),
 		 "the probes cannot find their way in this kernel");
-	snprintf(ck->fix, sizeof(ck->fix),
-		 "a kernel with CONFIG_DEBUG_INFO_BTF=y, or --btf FILE");
+	snprintf(ck->fix, sizeof(ck->fix), "a kernel with CONFIG_DEBUG_INFO_BTF=y, or --btf FILE");
 }
 
 static void check_privilege(struct doctor *dr)
@@ -112,13 +111,12 @@ static void check_privilege(struct doctor *dr)
 		 has[0] ? has : " no capability");
 	if (!lacks[0])
 		return;
-	ck->state = strstr(lacks, "BPF") || strstr(lacks, "PERFMON") ?
-			    OTR_HEALTH_MISSING :
-			    OTR_HEALTH_LIMITED;
+	ck->state = strstr(lacks, "BPF") || strstr(lacks, "PERFMON") ? OTR_HEALTH_MISSING
+								     : OTR_HEALTH_LIMITED;
 	snprintf(ck->consequence, sizeof(ck->consequence), "lacks%s: %s", lacks,
-		 ck->state == OTR_HEALTH_MISSING ?
-			 "no attach, no static programs (Go), no host view" :
-			 "processes of others are not named");
+		 ck->state == OTR_HEALTH_MISSING
+			 ? "no attach, no static programs (Go), no host view"
+			 : "processes of others are not named");
 	snprintf(ck->fix, sizeof(ck->fix), "sudo otrace ..");
 }
 
@@ -156,10 +154,8 @@ static void check_container(struct doctor *dr)
 	read_line("/proc/1/comm", one, sizeof(one));
 	ck = add(dr, "container");
 	ck->state = OTR_HEALTH_LIMITED;
-	snprintf(ck->found, sizeof(ck->found), "own pid namespace, pid 1 is %s",
-		 one);
-	snprintf(ck->consequence, sizeof(ck->consequence),
-		 "this container alone is traced");
+	snprintf(ck->found, sizeof(ck->found), "own pid namespace, pid 1 is %s", one);
+	snprintf(ck->consequence, sizeof(ck->consequence), "this container alone is traced");
 	snprintf(ck->fix, sizeof(ck->fix), "--pid=host (hostPID: true)");
 }
 
@@ -178,8 +174,7 @@ static void check_self(struct doctor *dr)
 	if (dr->cfg->quick || dr->n + 8 > CHECKS_MAX)
 		return;
 	dr->tested = true;
-	dr->n += otr_selftest_run(dr->cfg, &dr->test, &dr->checks[dr->n],
-				  CHECKS_MAX - dr->n - 1);
+	dr->n += otr_selftest_run(dr->cfg, &dr->test, &dr->checks[dr->n], CHECKS_MAX - dr->n - 1);
 	ck = add(dr, "self-test");
 	if (dr->test.ok) {
 		snprintf(ck->found, sizeof(ck->found),
@@ -192,8 +187,8 @@ static void check_self(struct doctor *dr)
 	ck->state = OTR_HEALTH_MISSING;
 	snprintf(ck->found, sizeof(ck->found), "%.190s", dr->test.why);
 	snprintf(ck->consequence, sizeof(ck->consequence),
-		 dr->shim ? "no attach, no agent: run works by the library" :
-			    "nothing can be traced here");
+		 dr->shim ? "no attach, no agent: run works by the library"
+			  : "nothing can be traced here");
 }
 
 static bool is_pid(const char *word)
@@ -203,14 +198,19 @@ static bool is_pid(const char *word)
 
 static bool check_pid(struct doctor *dr, const char *word)
 {
-	size_t n = otr_doctor_pid((uint32_t)strtoul(word, NULL, 10),
-				  &dr->checks[dr->n], CHECKS_MAX - dr->n);
+	size_t n = otr_doctor_pid((uint32_t)strtoul(word, NULL, 10), &dr->checks[dr->n],
+				  CHECKS_MAX - dr->n);
 
 	dr->n += n;
 	return n;
 }
 
-enum verdict { FULL, LIMITED, SHIM_ALONE, NOTHING };
+enum verdict {
+	FULL,
+	LIMITED,
+	SHIM_ALONE,
+	NOTHING
+};
 
 static const char *const verdicts[] = {"FULL", "LIMITED", "SHIM ALONE", "NOTHING"};
 
@@ -244,8 +244,7 @@ static void print_text(const struct doctor *dr)
 	static const char *const words[] = {"ok", "limited", "missing"};
 	const struct otr_check *ck;
 
-	printf("%-68s %10s\n", "otrace " OTR_VERSION " doctor",
-	       verdicts[verdict(dr)]);
+	printf("%-68s %10s\n", "otrace " OTR_VERSION " doctor", verdicts[verdict(dr)]);
 	for (size_t i = 0; i < dr->n; i++) {
 		ck = &dr->checks[i];
 		if (dr->cfg->quiet && ck->state == OTR_HEALTH_OK)
@@ -317,8 +316,8 @@ static void print_json(const struct doctor *dr)
 
 static int cmd_doctor(const struct otr_settings *cfg, char **args)
 {
-	static const int status[] = {OTR_EXIT_OK, OTR_EXIT_LIMITED,
-				     OTR_EXIT_LIMITED, OTR_EXIT_NO_WAY};
+	static const int status[] = {OTR_EXIT_OK, OTR_EXIT_LIMITED, OTR_EXIT_LIMITED,
+				     OTR_EXIT_NO_WAY};
 	struct doctor dr = {.cfg = cfg};
 	struct otr_err err = {.text = ""};
 
@@ -335,8 +334,7 @@ static int cmd_doctor(const struct otr_settings *cfg, char **args)
 	check_shim(&dr);
 	check_self(&dr);
 	if (args[0] && !check_pid(&dr, args[0])) {
-		otr_err_set(&err, "no process %s: /proc/%s is not there", args[0],
-			    args[0]);
+		otr_err_set(&err, "no process %s: /proc/%s is not there", args[0], args[0]);
 		otr_err_print(&err, "doctor");
 		return OTR_EXIT_FAILED;
 	}

@@ -3,8 +3,8 @@
  * cmd_help.c - otrace help [CMD], and what bare `otrace` and `CMD -h` print.
  */
 
-#include "agent/base/privilege.h"
 #include "agent/cmd_help.h"
+#include "agent/base/privilege.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -27,20 +27,16 @@ static void here(FILE *out)
 {
 	uint64_t caps = otr_capabilities();
 	bool bpf = otr_capable(caps, OTR_CAP_SYS_ADMIN) ||
-		   (otr_capable(caps, OTR_CAP_BPF) &&
-		    otr_capable(caps, OTR_CAP_PERFMON));
+		   (otr_capable(caps, OTR_CAP_BPF) && otr_capable(caps, OTR_CAP_PERFMON));
 	bool btf = !access("/sys/kernel/btf/vmlinux", R_OK);
 
 	fprintf(out, "here: uid %u, ", (unsigned int)geteuid());
 	if (!bpf)
-		fputs(caps ? "without CAP_BPF and CAP_PERFMON"
-			   : "no capabilities",
-		      out);
+		fputs(caps ? "without CAP_BPF and CAP_PERFMON" : "no capabilities", out);
 	else
 		fputs("may load probes", out);
 	if (bpf && btf)
-		fputs("; kernel with type information: all commands work\n",
-		      out);
+		fputs("; kernel with type information: all commands work\n", out);
 	else if (bpf)
 		fputs("; no kernel type information: needs --btf FILE\n", out);
 	else
@@ -49,16 +45,15 @@ static void here(FILE *out)
 
 int otr_help_bare(FILE *out)
 {
-	fprintf(out,
-		"otrace " OTR_VERSION ": distributed traces of running "
-		"programs, their code unchanged\n"
-		"  sudo otrace run -- python3 app.py   start a program traced\n"
-		"  sudo otrace attach :8080            trace who serves a port "
-		"(or a PID, a NAME)\n"
-		"  otrace doctor                       what this machine "
-		"allows, and what to do\n"
-		"more: agent replay completion help     man otrace, CMD "
-		"--help\n");
+	fprintf(out, "otrace " OTR_VERSION ": distributed traces of running "
+		     "programs, their code unchanged\n"
+		     "  sudo otrace run -- python3 app.py   start a program traced\n"
+		     "  sudo otrace attach :8080            trace who serves a port "
+		     "(or a PID, a NAME)\n"
+		     "  otrace doctor                       what this machine "
+		     "allows, and what to do\n"
+		     "more: agent replay completion help     man otrace, CMD "
+		     "--help\n");
 	here(out);
 	return OTR_EXIT_OK;
 }
@@ -93,8 +88,7 @@ static void example(const char *text, int column, FILE *out)
 	if (4 + len + strlen(what) > 80)
 		fprintf(out, "\n      %s\n", what);
 	else
-		fprintf(out, "%*s  %s\n", len - (int)strcspn(text, "\t"), "",
-			what);
+		fprintf(out, "%*s  %s\n", len - (int)strcspn(text, "\t"), "", what);
 }
 
 static void examples(const struct otr_cmd *cmd, FILE *out)
@@ -130,11 +124,9 @@ static void wrapped(const char *text, FILE *out)
 
 void otr_help_command(const struct otr_cmd *cmd, bool all, FILE *out)
 {
-	struct otr_options opts = { .table = otr_option_table,
-				    .command = cmd->bit };
+	struct otr_options opts = {.table = otr_option_table, .command = cmd->bit};
 
-	fprintf(out, "otrace %s %s\n  %s\n", cmd->name, cmd->synopsis,
-		cmd->summary);
+	fprintf(out, "otrace %s %s\n  %s\n", cmd->name, cmd->synopsis, cmd->summary);
 	if (all)
 		otr_options_help(&opts, out);
 	else
@@ -150,8 +142,7 @@ static int unknown_topic(const char *name)
 {
 	struct otr_err err;
 
-	otr_err_set(&err, "%s is no command      all commands: otrace help",
-		    name);
+	otr_err_set(&err, "%s is no command      all commands: otrace help", name);
 	otr_err_print(&err, "help");
 	return OTR_EXIT_USAGE;
 }
@@ -159,8 +150,8 @@ static int unknown_topic(const char *name)
 static void list(FILE *out)
 {
 	for (const struct otr_cmd *const *c = otr_cmds; *c; c++)
-		fprintf(out, "  otrace %s %s\n      %s\n", (*c)->name,
-			(*c)->synopsis, (*c)->summary);
+		fprintf(out, "  otrace %s %s\n      %s\n", (*c)->name, (*c)->synopsis,
+			(*c)->summary);
 }
 
 static int run(const struct otr_settings *cfg, char **args)
@@ -186,7 +177,7 @@ const struct otr_cmd otr_cmd_help = {
 	.bit = OTR_CMD_OTHER,
 	.synopsis = "[CMD]",
 	.summary = "every command, or all options of one",
-	.examples = { "otrace help run\tall options of run" },
+	.examples = {"otrace help run\tall options of run"},
 	.exit_status = "0; 2 no such command",
 	.run = run,
 };

@@ -64,8 +64,7 @@ static void command(const struct otr_cmd *cmd, FILE *out)
 	for (const struct otr_option *o = otr_option_table; o->name; o++) {
 		if (!(o->commands & cmd->bit))
 			continue;
-		fprintf(out, "%s.Fl \\-%s",
-			*gap == 'O' ? ".Pp\nOptions:\n" : " ,\n", o->name);
+		fprintf(out, "%s.Fl \\-%s", *gap == 'O' ? ".Pp\nOptions:\n" : " ,\n", o->name);
 		gap = "";
 	}
 	if (!*gap)
@@ -86,7 +85,7 @@ static void commands(FILE *out)
 
 static void options(FILE *out)
 {
-	struct otr_options opts = { .table = otr_option_table };
+	struct otr_options opts = {.table = otr_option_table};
 
 	fputs(".Sh OPTIONS\n"
 	      "A flag wins over its\n"

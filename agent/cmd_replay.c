@@ -77,13 +77,11 @@ static void report_summary(struct replay *re, const char *path)
 
 	if (!con)
 		return;
-	snprintf(what, sizeof(what), "%s: %llu events", path,
-		 (unsigned long long)re->events);
+	snprintf(what, sizeof(what), "%s: %llu events", path, (unsigned long long)re->events);
 	sum.what = what;
-	sum.not_seen = otr_notseen_lines(otr_sinks_notseen(re->sinks),
-					 otr_sinks_pipeline(re->sinks));
-	otr_stitch_stats(otr_pipeline_stitch(otr_sinks_pipeline(re->sinks)),
-			 &stats);
+	sum.not_seen =
+		otr_notseen_lines(otr_sinks_notseen(re->sinks), otr_sinks_pipeline(re->sinks));
+	otr_stitch_stats(otr_pipeline_stitch(otr_sinks_pipeline(re->sinks)), &stats);
 	otr_console_summary(con, &sum);
 }
 
@@ -104,8 +102,8 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 {
 	struct otr_sinks_config sinks = {
 		.cfg = re->cfg,
-					  .fd = re->fd,
-					  .notice_fd = STDERR_FILENO,
+		.fd = re->fd,
+		.notice_fd = STDERR_FILENO,
 		.patient = true,
 	};
 	int rc = otr_sinks_open(&re->sinks, &sinks, err);
@@ -141,7 +139,7 @@ static int open_output(const struct otr_settings *cfg, struct otr_err *err)
 
 static int replay_all(struct replay *re, char **paths)
 {
-	struct otr_err err = { .text = "" };
+	struct otr_err err = {.text = ""};
 	int status = OTR_EXIT_OK;
 
 	re->fd = open_output(re->cfg, &err);
@@ -164,8 +162,8 @@ static int replay_all(struct replay *re, char **paths)
 
 static int cmd_replay(const struct otr_settings *cfg, char **args)
 {
-	struct replay re = { .cfg = cfg };
-	struct otr_err err = { .text = "" };
+	struct replay re = {.cfg = cfg};
+	struct otr_err err = {.text = ""};
 
 	if (args[0])
 		return replay_all(&re, args);
@@ -181,10 +179,10 @@ const struct otr_cmd otr_cmd_replay = {
 	.synopsis = "[OPTIONS] FILE..",
 	.summary = "make traces of recordings again",
 	.usual = "output,format,export,errors,slow,hold",
-	.examples = { "otrace replay bug.otr\tthe same trees as then",
-		      "otrace replay --format jsonl bug.otr\tone span a line",
-		      "otrace replay --export http://127.0.0.1:4318 bug.otr\t"
-		      "send them" },
+	.examples = {"otrace replay bug.otr\tthe same trees as then",
+		     "otrace replay --format jsonl bug.otr\tone span a line",
+		     "otrace replay --export http://127.0.0.1:4318 bug.otr\t"
+		     "send them"},
 	.exit_status = "0 done, 1 failed, 2 usage, 5 --strict",
 	.run = cmd_replay,
 };

@@ -53,7 +53,7 @@ struct run {
 	int uncarried; /* enum otr_uncarried: why nothing sees what it does itself; 0: it is seen */
 	struct otr_rules rules;
 	struct otr_ring_switches say; /* to the library */
-	struct otr_launch_root root; /* with the library: what CMD is told it is */
+	struct otr_launch_root root;  /* with the library: what CMD is told it is */
 	struct otr_loop loop;
 	struct otr_sinks *sinks;
 	struct otr_session *session;
@@ -127,8 +127,7 @@ static void start_line(struct run *r)
 		otr_buf_add(&args, *arg, strlen(*arg) + 1);
 	otr_secret_hide_args(&shown, otr_buf_view(&args));
 	room = (int)sizeof(what) - 33;
-	snprintf(what, sizeof(what), "%.*s (%d)",
-		 (int)shown.len < room ? (int)shown.len : room,
+	snprintf(what, sizeof(what), "%.*s (%d)", (int)shown.len < room ? (int)shown.len : room,
 		 shown.len ? shown.data : "", r->pid);
 	otr_sinks_start_line(r->sinks, what, otr_session_source(r->session));
 }
@@ -173,8 +172,7 @@ static int open_all(struct run *r, struct otr_err *err)
 		return rc;
 	/* A kernel that takes no probes: the rest goes on. */
 	r->probes = false;
-	otr_err_set(&r->notice, "no kernel probes, so not static programs (Go): %s",
-		    err->text);
+	otr_err_set(&r->notice, "no kernel probes, so not static programs (Go): %s", err->text);
 	return open_session(r, err);
 }
 
@@ -183,10 +181,8 @@ static int release(struct run *r, int bad, struct otr_err *err)
 {
 	int why = 0;
 
-	if (otr_session_target(r->session, (uint32_t)r->pid) ||
-	    otr_session_start(r->session)) {
-		otr_err_set(err, "cannot trace process %d: %s", r->pid,
-			    strerror(errno));
+	if (otr_session_target(r->session, (uint32_t)r->pid) || otr_session_start(r->session)) {
+		otr_err_set(err, "cannot trace process %d: %s", r->pid, strerror(errno));
 		return OTR_EXIT_RUN_FAILED;
 	}
 	otr_root_began(r->session, (uint32_t)r->pid, r->root.names, r->path, !r->probes);
@@ -231,9 +227,8 @@ static void report_end(struct run *r)
 	char what[160];
 
 	if (WIFSIGNALED(r->status))
-		snprintf(what, sizeof(what), "%.100s: ended by signal %d (%s)",
-			 r->argv[0], WTERMSIG(r->status),
-			 sigabbrev_np(WTERMSIG(r->status)));
+		snprintf(what, sizeof(what), "%.100s: ended by signal %d (%s)", r->argv[0],
+			 WTERMSIG(r->status), sigabbrev_np(WTERMSIG(r->status)));
 	else
 		snprintf(what, sizeof(what), "%.100s: status %d", r->argv[0],
 			 WEXITSTATUS(r->status));
@@ -308,12 +303,13 @@ static int without_library(struct run *r, struct otr_err *err)
 /* It is not started where nothing of it would be seen. */
 static int refuse_program(struct run *r, const char *why, struct otr_err *err)
 {
-	otr_err_set(err, "%s %s: the library cannot be loaded into it, and %s leaves "
-			 "nothing else; not started",
-		    r->argv[0], why,
-		    r->cfg->no_bpf ? "--no-bpf" : "a lack of privilege");
-	otr_err_hint(err, "try  sudo otrace run -- %s       kernel probes see static "
-			  "programs too",
+	otr_err_set(err,
+		    "%s %s: the library cannot be loaded into it, and %s leaves "
+		    "nothing else; not started",
+		    r->argv[0], why, r->cfg->no_bpf ? "--no-bpf" : "a lack of privilege");
+	otr_err_hint(err,
+		     "try  sudo otrace run -- %s       kernel probes see static "
+		     "programs too",
 		     r->argv[0]);
 	return OTR_EXIT_RUN_FAILED;
 }
@@ -324,12 +320,16 @@ static int check_32bit(struct run *r, struct otr_err *err)
 {
 	r->carries = false;
 	if (r->probes) {
-		otr_err_set(&r->notice, "%s is a 32-bit program: its own bytes are not read; "
-			    "what it starts is seen by kernel probes", r->argv[0]);
+		otr_err_set(&r->notice,
+			    "%s is a 32-bit program: its own bytes are not read; "
+			    "what it starts is seen by kernel probes",
+			    r->argv[0]);
 		return 0;
 	}
-	otr_err_set(err, "%s is a 32-bit program: the library cannot be loaded into it; not "
-		    "started", r->argv[0]);
+	otr_err_set(err,
+		    "%s is a 32-bit program: the library cannot be loaded into it; not "
+		    "started",
+		    r->argv[0]);
 	otr_err_hint(err, "right: its 64-bit build");
 	return OTR_EXIT_RUN_FAILED;
 }
@@ -338,9 +338,10 @@ static int check_32bit(struct run *r, struct otr_err *err)
 static int go_without_probes(struct run *r)
 {
 	r->uncarried = OTR_UNCARRIED_GO;
-	otr_err_set(&r->notice, "%s is a Go program: its system calls go past the library, so it "
-		    "is not seen, only what it starts; kernel probes see it: %s", r->argv[0],
-		    geteuid() ? "run otrace as root" : "leave out --no-bpf");
+	otr_err_set(&r->notice,
+		    "%s is a Go program: its system calls go past the library, so it "
+		    "is not seen, only what it starts; kernel probes see it: %s",
+		    r->argv[0], geteuid() ? "run otrace as root" : "leave out --no-bpf");
 	return 0;
 }
 
@@ -350,7 +351,8 @@ static int check_program(struct run *r, struct otr_err *err)
 	static const char *const why[] = {
 		[OTR_LAUNCH_STATIC] = "is statically linked",
 		[OTR_LAUNCH_GO] = "is a Go program",
-		[OTR_LAUNCH_SETUID] = "runs with rights of its own (set-uid, set-gid, capabilities)",
+		[OTR_LAUNCH_SETUID] =
+			"runs with rights of its own (set-uid, set-gid, capabilities)",
 	};
 	enum otr_launch can = otr_launch_can(r->path, r->cfg->user);
 
@@ -359,8 +361,8 @@ static int check_program(struct run *r, struct otr_err *err)
 	if (can >= OTR_ARRAY_SIZE(why) || !why[can])
 		return 0;
 	if (!r->probes)
-		return can == OTR_LAUNCH_GO ? go_without_probes(r) :
-					      refuse_program(r, why[can], err);
+		return can == OTR_LAUNCH_GO ? go_without_probes(r)
+					    : refuse_program(r, why[can], err);
 	otr_err_set(&r->notice, "%s %s: seen by kernel probes, no traceparent is put in",
 		    r->argv[0], why[can]);
 	return 0;
@@ -423,8 +425,7 @@ static int read_switches(struct run *r, struct otr_err *err)
 /* His programs would run without it, and say so on their stderr. */
 static int check_library(struct run *r, struct otr_err *err)
 {
-	if (!r->carries || !r->cfg->user ||
-	    otr_launch_readable(r->library, r->cfg->user))
+	if (!r->carries || !r->cfg->user || otr_launch_readable(r->library, r->cfg->user))
 		return 0;
 	otr_err_set(err, "%s: user %s cannot read it%s%s", r->library, r->cfg->user,
 		    r->probes ? "" : "; not started: ", r->probes ? "" : r->argv[0]);

@@ -16,8 +16,7 @@
 #include "agent/base/err.h"
 #include "agent/config_value.h"
 
-static void *field_of(const struct otr_options *opts,
-		      const struct otr_option *opt)
+static void *field_of(const struct otr_options *opts, const struct otr_option *opt)
 {
 	return (char *)opts->dst + opt->offset;
 }
@@ -36,8 +35,7 @@ static size_t count(const struct otr_option *table)
 	return n;
 }
 
-int otr_options_init(struct otr_options *opts, const struct otr_option *table,
-		     void *dst)
+int otr_options_init(struct otr_options *opts, const struct otr_option *table, void *dst)
 {
 	struct otr_err err;
 
@@ -47,11 +45,9 @@ int otr_options_init(struct otr_options *opts, const struct otr_option *table,
 		return -ENOMEM;
 	opts->table = table;
 	opts->dst = dst;
-	for (; table->name;
-	     table++) /* a bad fallback is found by the unit test */
-		if (table->fallback &&
-		    otr_value_parse(table, table->fallback, table->name,
-				    field_of(opts, table), &err) == -ENOMEM) {
+	for (; table->name; table++) /* a bad fallback is found by the unit test */
+		if (table->fallback && otr_value_parse(table, table->fallback, table->name,
+						       field_of(opts, table), &err) == -ENOMEM) {
 			otr_options_fini(opts);
 			return -ENOMEM;
 		}
@@ -68,8 +64,7 @@ void otr_options_fini(struct otr_options *opts)
 	memset(opts, 0, sizeof(*opts));
 }
 
-const struct otr_option *otr_option_find(const struct otr_option *table,
-					 const char *name)
+const struct otr_option *otr_option_find(const struct otr_option *table, const char *name)
 {
 	for (; table->name; table++)
 		if (!strcmp(table->name, name))
@@ -107,8 +102,7 @@ static const char *standard(const struct otr_option *opt, char name[64])
 	return NULL;
 }
 
-static void origin_name(const struct otr_option *opt, enum otr_option_origin origin,
-			char out[64])
+static void origin_name(const struct otr_option *opt, enum otr_option_origin origin, char out[64])
 {
 	if (origin == OTR_ORIGIN_FLAG)
 		snprintf(out, 64, "--%s", opt->name);
@@ -133,9 +127,8 @@ const char *otr_options_origin(const struct otr_options *opts, const char *name)
 	return out;
 }
 
-int otr_options_set(struct otr_options *opts, const char *name,
-		    const char *text, enum otr_option_origin origin,
-		    struct otr_err *err)
+int otr_options_set(struct otr_options *opts, const char *name, const char *text,
+		    enum otr_option_origin origin, struct otr_err *err)
 {
 	const struct otr_option *opt = otr_option_find(opts->table, name);
 	uint8_t *was;
@@ -165,9 +158,8 @@ int otr_options_set(struct otr_options *opts, const char *name,
 }
 
 /* A variable's value; of a list, each item between semicolons. */
-static int set_variable(struct otr_options *opts, const struct otr_option *opt,
-			const char *text, enum otr_option_origin origin,
-			struct otr_err *err)
+static int set_variable(struct otr_options *opts, const struct otr_option *opt, const char *text,
+			enum otr_option_origin origin, struct otr_err *err)
 {
 	char *copy, *item, *rest;
 	int rc = 0;
@@ -179,8 +171,7 @@ static int set_variable(struct otr_options *opts, const struct otr_option *opt,
 		return -ENOMEM;
 	while (!rc && (item = strsep(&rest, ";")))
 		if (*item)
-			rc = otr_options_set(opts, opt->name, item, origin,
-					     err);
+			rc = otr_options_set(opts, opt->name, item, origin, err);
 	free(copy);
 	return rc;
 }
@@ -197,8 +188,7 @@ int otr_options_env(struct otr_options *opts, struct otr_err *err)
 			continue;
 		text = standard(opt, name);
 		if (text)
-			rc = set_variable(opts, opt, text, OTR_ORIGIN_OTEL,
-					  err);
+			rc = set_variable(opts, opt, text, OTR_ORIGIN_OTEL, err);
 		otr_option_env_name(opt, name);
 		text = getenv(name);
 		if (!rc && text && *text)

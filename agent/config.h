@@ -25,7 +25,7 @@ enum otr_option_type {
 	OTR_OPTION_SHARE,    /* double    of 1: 10%, 0.1 */
 	OTR_OPTION_ENUM,     /* int       one of `words` */
 	OTR_OPTION_STRING,   /* char *    owned by the config */
-	OTR_OPTION_LIST, /* char **   the option repeated; `;` in a variable:
+	OTR_OPTION_LIST,     /* char **   the option repeated; `;` in a variable:
 			  * a rule holds commas. NULL ends; NULL when empty */
 };
 
@@ -45,8 +45,7 @@ struct otr_option {
 	int64_t min, max;  /* inclusive, in the field's own unit; 0, 0: any */
 	const char *group; /* its heading in --help=all */
 	const char *value; /* what its value is called; NULL for a bool */
-	const char
-		*help; /* sentences: capital, full stop. -h shows the first */
+	const char *help;  /* sentences: capital, full stop. -h shows the first */
 };
 
 /* Where a value came from, weakest first. A weaker origin never overrides a
@@ -78,8 +77,7 @@ struct otr_options {
 
 /* Binds `table` to `dst` and sets every field to its fallback. Borrows both
  * until otr_options_fini(). Returns 0 or -ENOMEM. */
-int otr_options_init(struct otr_options *opts, const struct otr_option *table,
-		     void *dst);
+int otr_options_init(struct otr_options *opts, const struct otr_option *table, void *dst);
 
 /* Frees the strings set in `dst`, and lets go of both. */
 void otr_options_fini(struct otr_options *opts);
@@ -87,9 +85,8 @@ void otr_options_fini(struct otr_options *opts);
 /* Parses `text` into the option called `name`. Returns 0, -ENOENT for no such
  * option, or -EINVAL or -ERANGE for a bad value; `err` then quotes the text,
  * its origin and what would have been accepted, and nothing has changed. */
-int otr_options_set(struct otr_options *opts, const char *name,
-		    const char *text, enum otr_option_origin origin,
-		    struct otr_err *err);
+int otr_options_set(struct otr_options *opts, const char *name, const char *text,
+		    enum otr_option_origin origin, struct otr_err *err);
 
 /* Reads the environment into every option of the command. Returns as set(). */
 int otr_options_env(struct otr_options *opts, struct otr_err *err);
@@ -98,17 +95,14 @@ int otr_options_env(struct otr_options *opts, struct otr_err *err);
  * What is no option moves to the front of `argv`, NULL after it. `end_at_arg`:
  * the first such word ends the options, and all that follows stays as it is.
  * Returns as set(); stops at once at a wish for help. */
-int otr_options_args(struct otr_options *opts, char **argv, bool end_at_arg,
-		     struct otr_err *err);
+int otr_options_args(struct otr_options *opts, char **argv, bool end_at_arg, struct otr_err *err);
 
 /* Who set the option: "--export", "OTRACE_EXPORT", "OTEL_..": static, or from
  * the table, or NULL when nobody did. */
-const char *otr_options_origin(const struct otr_options *opts,
-			       const char *name);
+const char *otr_options_origin(const struct otr_options *opts, const char *name);
 
 /* The row called `name`, or NULL. */
-const struct otr_option *otr_option_find(const struct otr_option *table,
-					 const char *name);
+const struct otr_option *otr_option_find(const struct otr_option *table, const char *name);
 
 /* OTRACE_A_B of "a-b". */
 void otr_option_env_name(const struct otr_option *opt, char out[64]);

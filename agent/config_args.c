@@ -27,16 +27,14 @@ static bool taken(const struct otr_options *opts, const struct otr_option *opt)
 	return !opts->command || (opt->commands & opts->command);
 }
 
-static const struct otr_option *meant(const struct otr_options *opts,
-				      const char *name)
+static const struct otr_option *meant(const struct otr_options *opts, const char *name)
 {
 	const struct otr_option *opt = opts->table, *best = NULL;
 	unsigned int least = 3, far;
 
 	for (; opt->name; opt++) {
 		far = otr_text_distance(opt->name, name);
-		if (taken(opts, opt) && far < least &&
-		    far * 2 <= strlen(opt->name)) {
+		if (taken(opts, opt) && far < least && far * 2 <= strlen(opt->name)) {
 			least = far;
 			best = opt;
 		}
@@ -54,13 +52,11 @@ static int unknown(const struct args *in, const char *dashes, const char *name)
 	const char *cmd = in->opts->name ? in->opts->name : "";
 
 	if (opt)
-		otr_err_set(in->err,
-			    "unknown option %s%s; did you mean --%s%s%s?" WHERE,
-			    dashes, name, opt->name, opt->value ? " " : "",
-			    opt->value ? opt->value : "", gap, cmd);
-	else
-		otr_err_set(in->err, "unknown option %s%s" WHERE, dashes, name,
+		otr_err_set(in->err, "unknown option %s%s; did you mean --%s%s%s?" WHERE, dashes,
+			    name, opt->name, opt->value ? " " : "", opt->value ? opt->value : "",
 			    gap, cmd);
+	else
+		otr_err_set(in->err, "unknown option %s%s" WHERE, dashes, name, gap, cmd);
 	return -ENOENT;
 }
 
@@ -69,13 +65,11 @@ static int elsewhere(const struct args *in, const struct otr_option *opt)
 {
 	const char *gap = " it is one of ";
 
-	otr_err_set(in->err, "--%s is no option of %s:", opt->name,
-		    in->opts->name);
+	otr_err_set(in->err, "--%s is no option of %s:", opt->name, in->opts->name);
 	for (const struct otr_cmd *const *c = otr_cmds; *c; c++) {
 		if (!((*c)->bit & opt->commands))
 			continue;
-		strncat(in->err->text, gap,
-			sizeof(in->err->text) - strlen(in->err->text) - 1);
+		strncat(in->err->text, gap, sizeof(in->err->text) - strlen(in->err->text) - 1);
 		strncat(in->err->text, (*c)->name,
 			sizeof(in->err->text) - strlen(in->err->text) - 1);
 		gap = ", ";
@@ -92,10 +86,8 @@ static int set(struct args *in, const struct otr_option *opt, const char *text)
 	if (!text)
 		text = *in->argv ? *in->argv++ : NULL;
 	if (text)
-		return otr_options_set(in->opts, opt->name, text,
-				       OTR_ORIGIN_FLAG, in->err);
-	otr_err_set(in->err, "--%s has no value: --%s %s", opt->name, opt->name,
-		    opt->value);
+		return otr_options_set(in->opts, opt->name, text, OTR_ORIGIN_FLAG, in->err);
+	otr_err_set(in->err, "--%s has no value: --%s %s", opt->name, opt->name, opt->value);
 	return -EINVAL;
 }
 
@@ -152,10 +144,9 @@ static int short_options(struct args *in, const char *word)
 	return rc;
 }
 
-int otr_options_args(struct otr_options *opts, char **argv, bool end_at_arg,
-		     struct otr_err *err)
+int otr_options_args(struct otr_options *opts, char **argv, bool end_at_arg, struct otr_err *err)
 {
-	struct args in = { opts, argv, err };
+	struct args in = {opts, argv, err};
 	char **out = argv, *word;
 	int rc = 0;
 
@@ -170,8 +161,7 @@ int otr_options_args(struct otr_options *opts, char **argv, bool end_at_arg,
 		in.argv++;
 		if (!strcmp(word, "--"))
 			break;
-		rc = word[1] == '-' ? long_option(&in, word + 2)
-				    : short_options(&in, word + 1);
+		rc = word[1] == '-' ? long_option(&in, word + 2) : short_options(&in, word + 1);
 	}
 	if (rc)
 		return rc;

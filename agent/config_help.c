@@ -16,10 +16,9 @@
 static const struct {
 	const char *group, *title;
 } titles[] = {
-	{ "what", "What is traced" },	{ "how", "How it is read" },
-	{ "how much", "How much" },	{ "show", "What is shown" },
-	{ "send", "Where it is sent" }, { "keep", "What is kept" },
-	{ "machine", "This machine" },	{ "doctor", "The report" },
+	{"what", "What is traced"},  {"how", "How it is read"},	   {"how much", "How much"},
+	{"show", "What is shown"},   {"send", "Where it is sent"}, {"keep", "What is kept"},
+	{"machine", "This machine"}, {"doctor", "The report"},
 };
 
 static const char *title_of(const char *group)
@@ -74,9 +73,8 @@ void otr_option_print(const struct otr_option *opt, bool whole, FILE *out)
 	char name[64], text[512];
 	int len;
 
-	len = snprintf(name, sizeof(name), "  %c%c%s --%s%s%s",
-		       opt->letter ? '-' : ' ', opt->letter ? opt->letter : ' ',
-		       opt->letter ? "," : " ", opt->name,
+	len = snprintf(name, sizeof(name), "  %c%c%s --%s%s%s", opt->letter ? '-' : ' ',
+		       opt->letter ? opt->letter : ' ', opt->letter ? "," : " ", opt->name,
 		       opt->value ? " " : "", opt->value ? opt->value : "");
 	fprintf(out, "%-*s", COLUMN, name);
 	if (len >= COLUMN)
@@ -85,8 +83,7 @@ void otr_option_print(const struct otr_option *opt, bool whole, FILE *out)
 	snprintf(text, sizeof(text), "%.*s", len, opt->help);
 	if (whole && has_default(opt)) {
 		len = (int)strlen(text);
-		snprintf(text + len, sizeof(text) - (size_t)len,
-			 " Default: %s.", opt->fallback);
+		snprintf(text + len, sizeof(text) - (size_t)len, " Default: %s.", opt->fallback);
 	}
 	wrap(text, COLUMN, out);
 }
@@ -153,8 +150,8 @@ void otr_options_mdoc(const struct otr_options *opts, FILE *out)
 		if (!shown(opts, o))
 			continue;
 		if (strcmp(group, o->group))
-			fprintf(out, "%s.Ss %s\n.Bl -tag -width Ds\n",
-				*group ? ".El\n" : "", title_of(o->group));
+			fprintf(out, "%s.Ss %s\n.Bl -tag -width Ds\n", *group ? ".El\n" : "",
+				title_of(o->group));
 		group = o->group;
 		mdoc_one(o, out);
 	}

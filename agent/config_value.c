@@ -42,25 +42,22 @@ void otr_value_words(const char *const *words, char *out, size_t size)
 
 	out[0] = '\0';
 	for (; *words && len < size; words++) {
-		len += (size_t)snprintf(out + len, size - len, "%s%s", gap,
-					*words);
+		len += (size_t)snprintf(out + len, size - len, "%s%s", gap, *words);
 		gap = words[1] && words[2] ? ", " : " or ";
 	}
 }
 
-static int wrong(struct otr_err *err, const char *from, const char *text,
-		 const char *what, const char *right)
+static int wrong(struct otr_err *err, const char *from, const char *text, const char *what,
+		 const char *right)
 {
 	otr_err_set(err, "%s: \"%s\" is not %s", from, text, what);
 	otr_err_hint(err, "right: %s", right);
 	return -EINVAL;
 }
 
-static int parse_bool(const char *text, const char *from, bool *field,
-		      struct otr_err *err)
+static int parse_bool(const char *text, const char *from, bool *field, struct otr_err *err)
 {
-	static const char *const words[] = { "on",  "true",  "1", "yes",
-					     "off", "false", "0", "no" };
+	static const char *const words[] = {"on", "true", "1", "yes", "off", "false", "0", "no"};
 
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(words); i++) {
 		if (strcmp(text, words[i]))
@@ -68,18 +65,16 @@ static int parse_bool(const char *text, const char *from, bool *field,
 		*field = i < OTR_ARRAY_SIZE(words) / 2;
 		return 0;
 	}
-	return wrong(err, from, text, "on or off",
-		     "on, off, true, false, 1, 0");
+	return wrong(err, from, text, "on or off", "on, off, true, false, 1, 0");
 }
 
-static int in_range(const struct otr_option *opt, int64_t n, const char *text,
-		    const char *from, struct otr_err *err)
+static int in_range(const struct otr_option *opt, int64_t n, const char *text, const char *from,
+		    struct otr_err *err)
 {
 	if ((!opt->min && !opt->max) || (n >= opt->min && n <= opt->max))
 		return 0;
 	otr_err_set(err, "%s: %s is out of range", from, text);
-	otr_err_hint(err, "right: %lld to %lld", (long long)opt->min,
-		     (long long)opt->max);
+	otr_err_hint(err, "right: %lld to %lld", (long long)opt->min, (long long)opt->max);
 	return -ERANGE;
 }
 
@@ -93,8 +88,8 @@ static bool whole(const char *text, char **end, int64_t *n)
 	return !errno;
 }
 
-static int parse_int(const struct otr_option *opt, const char *text,
-		     const char *from, int64_t *field, struct otr_err *err)
+static int parse_int(const struct otr_option *opt, const char *text, const char *from,
+		     int64_t *field, struct otr_err *err)
 {
 	bool rate = opt->type == OTR_OPTION_RATE;
 	char *end;
@@ -114,8 +109,7 @@ static const struct {
 	const char *name;
 	double ns;
 } units[] = {
-	{ "ns", 1 },  { "us", 1e3 }, { "ms", 1e6 },
-	{ "s", 1e9 }, { "m", 60e9 }, { "h", 3600e9 },
+	{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9},
 };
 
 /* A decimal number with a point, whatever the locale says. */
@@ -132,8 +126,7 @@ static double decimal(const char *text, const char **end)
 	return n;
 }
 
-static int parse_duration(const char *text, const char *from, uint64_t *field,
-			  struct otr_err *err)
+static int parse_duration(const char *text, const char *from, uint64_t *field, struct otr_err *err)
 {
 	const char *unit;
 	double n = decimal(text, &unit);
@@ -150,12 +143,10 @@ static int parse_duration(const char *text, const char *from, uint64_t *field,
 		*field = (uint64_t)(n * units[i].ns + 0.5);
 		return 0;
 	}
-	return wrong(err, from, text, "a duration",
-		     "250ms, 1.5s, 5m (us ms s m h)");
+	return wrong(err, from, text, "a duration", "250ms, 1.5s, 5m (us ms s m h)");
 }
 
-static int parse_share(const char *text, const char *from, double *field,
-		       struct otr_err *err)
+static int parse_share(const char *text, const char *from, double *field, struct otr_err *err)
 {
 	const char *unit;
 	double n = decimal(text, &unit);
@@ -173,8 +164,8 @@ static int parse_share(const char *text, const char *from, double *field,
 	return 0;
 }
 
-static int parse_enum(const struct otr_option *opt, const char *text,
-		      const char *from, int *field, struct otr_err *err)
+static int parse_enum(const struct otr_option *opt, const char *text, const char *from, int *field,
+		      struct otr_err *err)
 {
 	const char *meant;
 	char all[128];
@@ -188,19 +179,16 @@ static int parse_enum(const struct otr_option *opt, const char *text,
 	meant = otr_value_meant(opt->words, text);
 	otr_value_words(opt->words, all, sizeof(all));
 	otr_err_set(err, "%s: \"%s\" is not %s%s%s%s", from, text, all,
-		    meant ? "; did you mean " : "", meant ? meant : "",
-		    meant ? "?" : "");
+		    meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
 	return -EINVAL;
 }
 
-static int parse_string(const char *text, const char *from, char **field,
-			struct otr_err *err)
+static int parse_string(const char *text, const char *from, char **field, struct otr_err *err)
 {
 	char *copy;
 
 	if (!*text)
-		return wrong(err, from, text, "a value",
-			     "a text that is not empty");
+		return wrong(err, from, text, "a value", "a text that is not empty");
 	copy = strdup(text);
 	if (!copy) {
 		otr_err_set(err, "%s: no memory", from);
@@ -216,8 +204,7 @@ static void release(char **text)
 	free(*text);
 }
 
-static int parse_list(const char *text, const char *from, char ***field,
-		      struct otr_err *err)
+static int parse_list(const char *text, const char *from, char ***field, struct otr_err *err)
 {
 	OTR_AUTO(release) char *item = NULL;
 	size_t n = 0;
@@ -240,8 +227,8 @@ static int parse_list(const char *text, const char *from, char ***field,
 	return 0;
 }
 
-int otr_value_parse(const struct otr_option *opt, const char *text,
-		    const char *from, void *field, struct otr_err *err)
+int otr_value_parse(const struct otr_option *opt, const char *text, const char *from, void *field,
+		    struct otr_err *err)
 {
 	switch (opt->type) {
 	case OTR_OPTION_BOOL:

@@ -11,8 +11,8 @@
 /* Parses `text` into `field`, of the type `opt` has. A list is appended to.
  * Returns 0, -EINVAL, -ERANGE or -ENOMEM; `err` then says why, after `from`
  * ("--hold"). */
-int otr_value_parse(const struct otr_option *opt, const char *text,
-		    const char *from, void *field, struct otr_err *err);
+int otr_value_parse(const struct otr_option *opt, const char *text, const char *from, void *field,
+		    struct otr_err *err);
 
 /* Frees what a string or a list holds. */
 void otr_value_clear(const struct otr_option *opt, void *field);

@@ -57,8 +57,7 @@ static void go(uint32_t pid, struct otr_check *ck)
 		snprintf(ck->consequence, sizeof(ck->consequence),
 			 "its requests get no parents inside the process");
 	} else {
-		snprintf(ck->found, sizeof(ck->found), "%s",
-			 goid ? "goroutines" : "threads");
+		snprintf(ck->found, sizeof(ck->found), "%s", goid ? "goroutines" : "threads");
 	}
 }
 
@@ -73,8 +72,7 @@ static void ring(uint32_t pid, struct otr_check *ck)
 		snprintf(ck->found, sizeof(ck->found), "may not be listed");
 		return;
 	}
-	snprintf(ck->found, sizeof(ck->found), "%d%s", sockets,
-		 rings ? ", io_uring in use" : "");
+	snprintf(ck->found, sizeof(ck->found), "%d%s", sockets, rings ? ", io_uring in use" : "");
 	if (!rings)
 		return;
 	ck->state = OTR_HEALTH_LIMITED;
@@ -122,8 +120,8 @@ static void library(uint32_t pid, struct otr_check *ck)
 
 size_t otr_doctor_pid(uint32_t pid, struct otr_check *checks, size_t max)
 {
-	static void (*const rows[])(uint32_t pid, struct otr_check *ck) = {
-		what, width, go, ring, tls, library};
+	static void (*const rows[])(uint32_t pid, struct otr_check * ck) = {what, width, go,
+									    ring, tls,	 library};
 	char path[64];
 	size_t n = 0;
 

@@ -45,8 +45,7 @@ void otr_doctor_shim(struct otr_check *ck)
 	if (otr_launch_library(library, sizeof(library), &err)) {
 		snprintf(ck->found, sizeof(ck->found), "%.150s", err.text);
 	} else if (!loads(library)) {
-		snprintf(ck->found, sizeof(ck->found), "%.120s does not load",
-			 library);
+		snprintf(ck->found, sizeof(ck->found), "%.120s does not load", library);
 	} else {
 		snprintf(ck->found, sizeof(ck->found), "libotrace.so loads");
 		return;

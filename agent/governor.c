@@ -11,8 +11,7 @@
 
 #define ROOM 0.9 /* of the budget, that going back one level may fill */
 
-void otr_governor_init(struct otr_governor *g, double share,
-		       const struct otr_usage *now)
+void otr_governor_init(struct otr_governor *g, double share, const struct otr_usage *now)
 {
 	*g = (struct otr_governor){.share = share, .was = *now};
 	g->was.now_ns += OTR_GOVERNOR_GRACE_NS;
@@ -25,14 +24,11 @@ bool otr_governor_due(const struct otr_governor *g, uint64_t now_ns)
 
 static double cores(uint64_t was_ns, uint64_t is_ns, uint64_t took_ns)
 {
-	return is_ns > was_ns && took_ns ?
-		       (double)(is_ns - was_ns) / (double)took_ns :
-		       0;
+	return is_ns > was_ns && took_ns ? (double)(is_ns - was_ns) / (double)took_ns : 0;
 }
 
 /* One core, or what the traced processes use if that is more. */
-static double allowed(const struct otr_governor *g, const struct otr_usage *now,
-		      uint64_t took_ns)
+static double allowed(const struct otr_governor *g, const struct otr_usage *now, uint64_t took_ns)
 {
 	double used = 0;
 
@@ -80,8 +76,7 @@ bool otr_governor_judge(struct otr_governor *g, const struct otr_usage *now)
 
 bool otr_governor_pauses(const struct otr_governor *g, uint64_t now_ns)
 {
-	return g->level && now_ns >= g->was.now_ns +
-					     (OTR_GOVERNOR_PERIOD_NS >> g->level);
+	return g->level && now_ns >= g->was.now_ns + (OTR_GOVERNOR_PERIOD_NS >> g->level);
 }
 
 uint64_t otr_governor_until(const struct otr_governor *g, uint64_t now_ns)

@@ -33,15 +33,14 @@ struct otr_usage {
 struct otr_governor {
 	double share; /* of a core, or of what is traced if that is more; 0: no limit */
 	unsigned int level;
-	bool over;	      /* the last period, at level 0, was over the budget */
-	struct otr_usage was; /* when the period began */
+	bool over;	       /* the last period, at level 0, was over the budget */
+	struct otr_usage was;  /* when the period began */
 	double spent, allowed; /* in the last period, in cores */
 	uint64_t thin_ns;      /* time spent at a level above 0 */
 	uint64_t seen_ns;      /* of which so much was traced */
 };
 
-void otr_governor_init(struct otr_governor *g, double share,
-		       const struct otr_usage *now);
+void otr_governor_init(struct otr_governor *g, double share, const struct otr_usage *now);
 
 /* Has the period ended? */
 bool otr_governor_due(const struct otr_governor *g, uint64_t now_ns);

@@ -168,14 +168,12 @@ enum otr_launch otr_launch_can(const char *path, const char *user)
 		if (fd < 0)
 			return OTR_LAUNCH_UNKNOWN;
 		n = otr_foreign_slurp(fd, (char *)&head, sizeof(head) - 1);
-		if (n >= (ssize_t)sizeof(head.eh) &&
-		    !memcmp(head.eh.e_ident, ELFMAG, SELFMAG))
+		if (n >= (ssize_t)sizeof(head.eh) && !memcmp(head.eh.e_ident, ELFMAG, SELFMAG))
 			can = read_elf(fd, &head.eh);
 		if ((can == OTR_LAUNCH_YES || can == OTR_LAUNCH_GO) && gains_rights(fd, &who))
 			can = OTR_LAUNCH_SETUID;
 		close(fd);
-		if (can != OTR_LAUNCH_UNKNOWN ||
-		    !interpreter(head.line, next, sizeof(next)))
+		if (can != OTR_LAUNCH_UNKNOWN || !interpreter(head.line, next, sizeof(next)))
 			break;
 		path = next;
 	}
@@ -223,8 +221,8 @@ void otr_launch_root(struct otr_launch_root *root)
 	snprintf(root->parent, sizeof(root->parent), "00-%s-%s-%02x", trace, span,
 		 has ? outer.flags : 1);
 	snprintf(root->run, sizeof(root->run), "%s-%s-", span, above);
-	snprintf(root->names, sizeof(root->names), "%s%s%.55s", root->parent,
-		 has ? " " : "", has ? had : "");
+	snprintf(root->names, sizeof(root->names), "%s%s%.55s", root->parent, has ? " " : "",
+		 has ? had : "");
 }
 
 /* Its time begins now: to attach the probes may have taken long, in an emulated machine more
@@ -262,8 +260,7 @@ int otr_launch_become(const char *name)
 
 	errno = 0;
 	pw = getpwnam(name);
-	if (!pw || initgroups(name, pw->pw_gid) || setgid(pw->pw_gid) ||
-	    setuid(pw->pw_uid))
+	if (!pw || initgroups(name, pw->pw_gid) || setgid(pw->pw_gid) || setuid(pw->pw_uid))
 		return -1;
 	setenv("HOME", pw->pw_dir, 1);
 	setenv("USER", name, 1);

@@ -15,10 +15,10 @@ int otr_launch_library(char *out, size_t size, struct otr_err *err);
 
 enum otr_launch {
 	OTR_LAUNCH_YES,
-	OTR_LAUNCH_STATIC, /* no dynamic loader runs in it */
-	OTR_LAUNCH_GO,	   /* it loads the library, and calls the kernel itself */
-	OTR_LAUNCH_SETUID, /* the loader takes no libraries from the environment */
-	OTR_LAUNCH_32BIT,  /* the loader would say so on its standard error */
+	OTR_LAUNCH_STATIC,  /* no dynamic loader runs in it */
+	OTR_LAUNCH_GO,	    /* it loads the library, and calls the kernel itself */
+	OTR_LAUNCH_SETUID,  /* the loader takes no libraries from the environment */
+	OTR_LAUNCH_32BIT,   /* the loader would say so on its standard error */
 	OTR_LAUNCH_UNKNOWN, /* not a program we can read: a script, or foreign */
 };
 

@@ -64,8 +64,7 @@ static bool next_signal(struct otr_loop *loop, int *signo)
 	return true;
 }
 
-enum otr_wakeup otr_loop_wait(struct otr_loop *loop, struct otr_session *s,
-			      int *signo)
+enum otr_wakeup otr_loop_wait(struct otr_loop *loop, struct otr_session *s, int *signo)
 {
 	struct pollfd fds[] = {
 		{.fd = loop->signals, .events = POLLIN},

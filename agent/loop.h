@@ -37,7 +37,6 @@ void otr_loop_child(void);
 int otr_loop_watch(struct otr_loop *loop, pid_t pid);
 
 /* Waits, then takes one step of the session. */
-enum otr_wakeup otr_loop_wait(struct otr_loop *loop, struct otr_session *s,
-			      int *signo);
+enum otr_wakeup otr_loop_wait(struct otr_loop *loop, struct otr_session *s, int *signo);
 
 #endif /* OTR_LOOP_H */

@@ -13,8 +13,7 @@
 static const struct {
 	const char *word, *unit, *meaning;
 } rows[OTR_LOSS_MAX] = {
-#define OTR_LOSS_ROW(id, word, unit, meaning) \
-	[OTR_LOSS_##id] = {word, unit, meaning},
+#define OTR_LOSS_ROW(id, word, unit, meaning) [OTR_LOSS_##id] = {word, unit, meaning},
 #include "agent/loss.def"
 #undef OTR_LOSS_ROW
 };
@@ -32,15 +31,12 @@ void otr_loss_add(enum otr_loss cause, uint64_t n)
 	atomic_fetch_add_explicit(&counts[cause], n, memory_order_relaxed);
 }
 
-static bool is_of(const struct otr_loss_share *sh, enum otr_loss cause,
-		  struct otr_slice service)
+static bool is_of(const struct otr_loss_share *sh, enum otr_loss cause, struct otr_slice service)
 {
-	return sh->cause == cause &&
-	       otr_slice_eq(otr_slice_str(sh->service), service);
+	return sh->cause == cause && otr_slice_eq(otr_slice_str(sh->service), service);
 }
 
-static struct otr_loss_share *share_of(enum otr_loss cause,
-				       struct otr_slice service)
+static struct otr_loss_share *share_of(enum otr_loss cause, struct otr_slice service)
 {
 	struct otr_loss_share *sh = shares;
 

@@ -37,7 +37,7 @@ static int version(void)
 
 static int unknown_command(const char *name)
 {
-	const char *names[16] = { NULL };
+	const char *names[16] = {NULL};
 	struct otr_err err;
 	const char *meant;
 
@@ -45,9 +45,8 @@ static int unknown_command(const char *name)
 		names[i] = otr_cmds[i]->name;
 	meant = otr_value_meant(names, name);
 	otr_err_set(&err, "unknown %s %s%s%s%s      all commands: otrace help",
-		    name[0] == '-' ? "option" : "command", name,
-		    meant ? "; did you mean " : "", meant ? meant : "",
-		    meant ? "?" : "");
+		    name[0] == '-' ? "option" : "command", name, meant ? "; did you mean " : "",
+		    meant ? meant : "", meant ? "?" : "");
 	otr_err_print(&err, NULL);
 	return OTR_EXIT_USAGE;
 }
@@ -56,7 +55,7 @@ static int unknown_command(const char *name)
 static int read_settings(const struct otr_cmd *cmd, struct otr_options *opts,
 			 struct otr_settings *cfg, char **argv, int *status)
 {
-	struct otr_err err = { .text = "" };
+	struct otr_err err = {.text = ""};
 	int rc;
 
 	rc = otr_options_init(opts, otr_option_table, cfg);
@@ -65,23 +64,21 @@ static int read_settings(const struct otr_cmd *cmd, struct otr_options *opts,
 	} else {
 		opts->command = cmd->bit;
 		opts->name = cmd->name;
-		rc = otr_options_args(opts, argv, cmd->options_end_at_arg,
-				      &err);
+		rc = otr_options_args(opts, argv, cmd->options_end_at_arg, &err);
 	}
 	if (!rc && !opts->help)
 		rc = otr_options_env(opts, &err);
 	if (!rc)
 		return 0;
 	otr_err_print(&err, cmd->name);
-	*status =
-		cmd->bit == OTR_CMD_RUN ? OTR_EXIT_RUN_FAILED : OTR_EXIT_USAGE;
+	*status = cmd->bit == OTR_CMD_RUN ? OTR_EXIT_RUN_FAILED : OTR_EXIT_USAGE;
 	return rc;
 }
 
 static int run(const struct otr_cmd *cmd, char **argv)
 {
-	OTR_AUTO(otr_options_fini) struct otr_options opts = { 0 };
-	struct otr_settings cfg = { 0 };
+	OTR_AUTO(otr_options_fini) struct otr_options opts = {0};
+	struct otr_settings cfg = {0};
 	int status = 0;
 
 	if (read_settings(cmd, &opts, &cfg, argv, &status))

@@ -99,23 +99,18 @@ static const char *reason(const struct otr_stream_stat *stat)
 
 static void peer_name(const struct otr_ev_conn *cn, char *out, size_t size)
 {
-	const struct otr_addr *a = cn->role == OTR_ROLE_SERVER ? &cn->local :
-								 &cn->remote;
+	const struct otr_addr *a = cn->role == OTR_ROLE_SERVER ? &cn->local : &cn->remote;
 	char ip[INET6_ADDRSTRLEN] = "?";
 
 	if (a->family == AF_UNIX) {
-		snprintf(out, size, "unix:%.50s",
-			 cn->path[0] ? cn->path : cn->path + 1);
+		snprintf(out, size, "unix:%.50s", cn->path[0] ? cn->path : cn->path + 1);
 		return;
 	}
-	inet_ntop(a->family == AF_INET ? AF_INET : AF_INET6, a->ip, ip,
-		  sizeof(ip));
-	snprintf(out, size, a->family == AF_INET ? "%s:%u" : "[%s]:%u", ip,
-		 a->port);
+	inet_ntop(a->family == AF_INET ? AF_INET : AF_INET6, a->ip, ip, sizeof(ip));
+	snprintf(out, size, a->family == AF_INET ? "%s:%u" : "[%s]:%u", ip, a->port);
 }
 
-static struct row *row_of(struct table *tb, uint32_t tgid, const char *peer,
-			  const char *why)
+static struct row *row_of(struct table *tb, uint32_t tgid, const char *peer, const char *why)
 {
 	struct row *at;
 
@@ -133,8 +128,7 @@ static struct row *row_of(struct table *tb, uint32_t tgid, const char *peer,
 }
 
 static struct row *name_row(struct table *tb, struct otr_pipeline *pl,
-			    const struct otr_stream_stat *stat, const char *why,
-			    uint64_t bytes)
+			    const struct otr_stream_stat *stat, const char *why, uint64_t bytes)
 {
 	struct otr_resource *res;
 	char peer[64];
@@ -161,8 +155,7 @@ void otr_notseen_program(struct otr_notseen *ns, uint32_t tgid, int why, const c
 static void add(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *pl,
 		const struct otr_stream_stat *stat)
 {
-	static const char past[] =
-		"past the library (stdio, direct system calls, io_uring)";
+	static const char past[] = "past the library (stdio, direct system calls, io_uring)";
 	struct row *at;
 
 	if (stat->past)
@@ -216,10 +209,8 @@ static void amount(struct otr_buf *out, uint64_t bytes)
 
 static void print_row(struct otr_buf *out, const struct row *at)
 {
-	otr_buf_printf(out, "%s (pid %u): %llu connection%s to %s, ", at->name,
-		       at->tgid,
-		       (unsigned long long)at->conns, at->conns == 1 ? "" : "s",
-		       at->peer);
+	otr_buf_printf(out, "%s (pid %u): %llu connection%s to %s, ", at->name, at->tgid,
+		       (unsigned long long)at->conns, at->conns == 1 ? "" : "s", at->peer);
 	amount(out, at->bytes);
 	otr_buf_printf(out, ", %s", at->why);
 	if (at->head_len && strstr(at->why, "unknown")) {
@@ -243,8 +234,7 @@ static void print_rows(struct otr_notseen *ns)
 	otr_buf_byte(&ns->text, '\0');
 }
 
-void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks,
-		       uint64_t elapsed_ns)
+void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks, uint64_t elapsed_ns)
 {
 	struct otr_pipeline *pl = otr_sinks_pipeline(sinks);
 	struct otr_stitch_stats stats;
@@ -257,9 +247,8 @@ void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks,
 	otr_buf_printf(&ns->text, "%llu s and no request understood\n",
 		       (unsigned long long)(elapsed_ns / OTR_NS_PER_S));
 	if (!ns->all.n && !ns->programs.n)
-		otr_buf_str(&ns->text,
-			    "no traffic at all: idle, or it is not this process "
-			    "that serves; try  otrace attach :PORT");
+		otr_buf_str(&ns->text, "no traffic at all: idle, or it is not this process "
+				       "that serves; try  otrace attach :PORT");
 	print_rows(ns);
 	if (!ns->text.rc)
 		otr_sinks_notice(sinks, ns->text.data);

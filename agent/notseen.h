@@ -26,8 +26,7 @@ void otr_notseen_program(struct otr_notseen *ns, uint32_t tgid, int why, const c
 
 /* After 10 s without a span, though bytes moved, says once a minute at most which
  * connections they were and why. */
-void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks,
-		       uint64_t elapsed_ns);
+void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks, uint64_t elapsed_ns);
 
 /* A traced process uses io_uring: says so, once. Its status stays, the rest of it
  * is traced. */

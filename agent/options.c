@@ -17,163 +17,148 @@
 #define P OTR_CMD_REPLAY
 #define D OTR_CMD_DOCTOR
 
-#define FIELD(f) .offset = offsetof(struct otr_settings, f)
-#define FLAG(n, f, c) \
-	.name = (n), .type = OTR_OPTION_BOOL, FIELD(f), .commands = (c)
-#define TEXT(n, f, v, c)                                                \
-	.name = (n), .type = OTR_OPTION_STRING, FIELD(f), .value = (v), \
-	.commands = (c)
-#define LIST(n, f, v, c)                                              \
-	.name = (n), .type = OTR_OPTION_LIST, FIELD(f), .value = (v), \
-	.commands = (c)
-#define TIME(n, f, c)                                                     \
-	.name = (n), .type = OTR_OPTION_DURATION, FIELD(f), .value = "D", \
-	.commands = (c)
-#define WORD(n, f, v, w, c)                                           \
-	.name = (n), .type = OTR_OPTION_ENUM, FIELD(f), .value = (v), \
-	.words = (w), .commands = (c)
+#define FIELD(f)      .offset = offsetof(struct otr_settings, f)
+#define FLAG(n, f, c) .name = (n), .type = OTR_OPTION_BOOL, FIELD(f), .commands = (c)
+#define TEXT(n, f, v, c) \
+	.name = (n), .type = OTR_OPTION_STRING, FIELD(f), .value = (v), .commands = (c)
+#define LIST(n, f, v, c) \
+	.name = (n), .type = OTR_OPTION_LIST, FIELD(f), .value = (v), .commands = (c)
+#define TIME(n, f, c) \
+	.name = (n), .type = OTR_OPTION_DURATION, FIELD(f), .value = "D", .commands = (c)
+#define WORD(n, f, v, w, c) \
+	.name = (n), .type = OTR_OPTION_ENUM, FIELD(f), .value = (v), .words = (w), .commands = (c)
 
-static const char *const formats[] = { "text", "line", "jsonl", NULL };
-static const char *const colors[] = { "auto", "always", "never", NULL };
-static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const formats[] = {"text", "line", "jsonl", NULL};
+static const char *const colors[] = {"auto", "always", "never", NULL};
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
 const struct otr_option otr_option_table[] = {
-	{ FLAG("no-follow", no_follow, R | A), .group = "what",
-	  .help = "Do not trace children." },
-	{ TEXT("service", service, "NAME", R | A | P), .group = "what",
-	  .env = "OTEL_SERVICE_NAME",
-	  .help = "Service name of the first process. "
-		  "Default: found by looking at it." },
-	{ TEXT("user", user, "NAME", R), .letter = 'u', .group = "what",
-	  .help = "Run CMD as this user. "
-		  "Its uid, gid, groups and HOME; without it, as who calls." },
-	{ LIST("ignore", ignore, "ROUTE", R | A | G | P), .group = "what",
-	  .help = "Count such traces, keep none. As in "
-		  "--ignore 'GET /health'; * stands for anything. "
-		  "Repeatable." },
-	{ LIST("rule", rules, "RULE", R | G), .group = "what",
-	  .help = "What to trace. "
-		  "exe=, cmd=, port=, cgroup=, mode=trace|off, as in "
-		  "exe=/usr/bin/node,port=3000. Repeatable." },
+	{FLAG("no-follow", no_follow, R | A), .group = "what", .help = "Do not trace children."},
+	{TEXT("service", service, "NAME", R | A | P), .group = "what", .env = "OTEL_SERVICE_NAME",
+	 .help = "Service name of the first process. "
+		 "Default: found by looking at it."},
+	{TEXT("user", user, "NAME", R), .letter = 'u', .group = "what",
+	 .help = "Run CMD as this user. "
+		 "Its uid, gid, groups and HOME; without it, as who calls."},
+	{LIST("ignore", ignore, "ROUTE", R | A | G | P), .group = "what",
+	 .help = "Count such traces, keep none. As in "
+		 "--ignore 'GET /health'; * stands for anything. "
+		 "Repeatable."},
+	{LIST("rule", rules, "RULE", R | G), .group = "what",
+	 .help = "What to trace. "
+		 "exe=, cmd=, port=, cgroup=, mode=trace|off, as in "
+		 "exe=/usr/bin/node,port=3000. Repeatable."},
 
-	{ FLAG("no-bpf", no_bpf, R), .group = "how",
-	  .help = "No kernel probes: trace by the library alone. "
-		  "It is loaded into CMD and its children, and needs no privilege." },
-	{ FLAG("no-shim", no_shim, R | A | G), .group = "how",
-	  .help = "No library: trace by kernel probes alone. "
-		  "They need privilege, see static programs too, and put nothing in." },
-	{ FLAG("no-inject", no_inject, R), .group = "how",
-	  .help = "Put no traceparent on requests. "
-		  "The library only looks; without it nothing is put in anyway." },
-	{ LIST("no-inject-to", no_inject_to, "HOST", R), .group = "how",
-	  .help = "Put no traceparent on requests to HOST. "
-		  "HOST, HOST:PORT, *.SUFFIX, as the Host header has it. Repeatable." },
-	{ FLAG("no-observe", no_observe, R), .group = "how",
-	  .help = "Only pass on which trace a request is in. "
-		  "Its own spans are missing: what it sends names the one above. "
-		  "With --no-bpf." },
-	{ FLAG("sql-comment", sql_comment, R), .group = "how",
-	  .help = "Put traceparent on statements, too, in a comment. "
-		  "The library does, where libpq is called with the text to run." },
-	{ TEXT("propagators", propagators, "LIST", R | A | G), .group = "how",
-	  .env = "OTEL_PROPAGATORS", .fallback = "tracecontext,baggage",
-	  .help = "Trace headers that are read." },
-	{ LIST("redact", redact, "KEY", R | A | G | P), .group = "how",
-	  .help = "One more query key whose value is hidden. "
-		  "Repeatable; the usual secrets are hidden anyway." },
-	{ FLAG("no-query-text", no_query_text, R | A | G | P), .group = "how",
-	  .help = "Keep no text of database queries. "
-		  "Their summary (SELECT orders) stays." },
+	{FLAG("no-bpf", no_bpf, R), .group = "how",
+	 .help = "No kernel probes: trace by the library alone. "
+		 "It is loaded into CMD and its children, and needs no privilege."},
+	{FLAG("no-shim", no_shim, R | A | G), .group = "how",
+	 .help = "No library: trace by kernel probes alone. "
+		 "They need privilege, see static programs too, and put nothing in."},
+	{FLAG("no-inject", no_inject, R), .group = "how",
+	 .help = "Put no traceparent on requests. "
+		 "The library only looks; without it nothing is put in anyway."},
+	{LIST("no-inject-to", no_inject_to, "HOST", R), .group = "how",
+	 .help = "Put no traceparent on requests to HOST. "
+		 "HOST, HOST:PORT, *.SUFFIX, as the Host header has it. Repeatable."},
+	{FLAG("no-observe", no_observe, R), .group = "how",
+	 .help = "Only pass on which trace a request is in. "
+		 "Its own spans are missing: what it sends names the one above. "
+		 "With --no-bpf."},
+	{FLAG("sql-comment", sql_comment, R), .group = "how",
+	 .help = "Put traceparent on statements, too, in a comment. "
+		 "The library does, where libpq is called with the text to run."},
+	{TEXT("propagators", propagators, "LIST", R | A | G), .group = "how",
+	 .env = "OTEL_PROPAGATORS", .fallback = "tracecontext,baggage",
+	 .help = "Trace headers that are read."},
+	{LIST("redact", redact, "KEY", R | A | G | P), .group = "how",
+	 .help = "One more query key whose value is hidden. "
+		 "Repeatable; the usual secrets are hidden anyway."},
+	{FLAG("no-query-text", no_query_text, R | A | G | P), .group = "how",
+	 .help = "Keep no text of database queries. "
+		 "Their summary (SELECT orders) stays."},
 
-	{ TIME("hold", hold_ns, R | A | G), .group = "how much",
-	  .fallback = "1s",
-	  .help = "How long a trace waits for late evidence. "
-		  "Only where a parent is not proved yet." },
+	{TIME("hold", hold_ns, R | A | G), .group = "how much", .fallback = "1s",
+	 .help = "How long a trace waits for late evidence. "
+		 "Only where a parent is not proved yet."},
 
-	{ .name = "cpu-budget",
-	  .type = OTR_OPTION_SHARE,
-	  FIELD(cpu_budget),
-	  .value = "SHARE",
-	  .commands = R | A | G,
-	  .group = "how much",
-	  .fallback = "5%",
-	  .help = "CPU that tracing may take. "
-		  "Of one core, or of what the traced processes use if that is "
-		  "more. Over it, requests are let go whole, and counted. "
-		  "0: no limit." },
+	{.name = "cpu-budget",
+	 .type = OTR_OPTION_SHARE,
+	 FIELD(cpu_budget),
+	 .value = "SHARE",
+	 .commands = R | A | G,
+	 .group = "how much",
+	 .fallback = "5%",
+	 .help = "CPU that tracing may take. "
+		 "Of one core, or of what the traced processes use if that is "
+		 "more. Over it, requests are let go whole, and counted. "
+		 "0: no limit."},
 
-	{ TEXT("output", output, "FILE", R | A | P), .letter = 'o',
-	  .group = "show",
-	  .help = "Write traces and summary to FILE. Its owner alone can read "
-		  "it, and it has no colour." },
-	{ WORD("format", format, "F", formats, R | A | P), .group = "show",
-	  .fallback = "text",
-	  .help = "How traces are printed: text, line or jsonl. "
-		  "line: one logfmt line a trace; jsonl: OTLP JSON." },
-	{ FLAG("errors", errors, R | A | P), .group = "show",
-	  .help = "Print only traces with an error." },
-	{ TIME("slow", slow_ns, R | A | P), .group = "show", .fallback = "0",
-	  .help = "Print only traces that took D or longer." },
-	{ FLAG("no-live", no_live, R | A | P), .group = "show",
-	  .help = "Print no traces, only the summary." },
-	{ FLAG("no-summary", no_summary, R | A | P), .group = "show",
-	  .help = "Print no summary." },
-	{ FLAG("quiet", quiet, R | A | P | D), .letter = 'q', .group = "show",
-	  .help = "Neither traces nor summary. Doctor: only what is not ok." },
-	{ .name = "rows",
-	  .type = OTR_OPTION_INT,
-	  FIELD(rows),
-	  .value = "N",
-	  .commands = R | A | P,
-	  .group = "show",
-	  .fallback = "30",
-	  .min = 3,
-	  .max = 10000,
-	  .help = "Rows of one trace before it is folded. "
-		  "Root, errors and the critical path are kept first." },
-	{ FLAG("spans", spans, R | A | P), .group = "show",
-	  .help = "Client and server spans on rows of their own." },
-	{ .name = "print",
-	  .type = OTR_OPTION_RATE,
-	  FIELD(print_rate),
-	  .value = "N/s",
-	  .commands = R | A | P,
-	  .group = "show",
-	  .fallback = "10",
-	  .min = 0,
-	  .max = 1000000,
-	  .help = "Traces printed per second at most. 0: all." },
-	{ WORD("color", color, "WHEN", colors, R | A | P | D), .group = "show",
-	  .fallback = "auto",
-	  .help = "Colour: auto, always or never. "
-		  "auto heeds NO_COLOR, TERM=dumb, and what is no terminal." },
-	{ FLAG("ascii", ascii, R | A | P | D), .group = "show",
-	  .help = "Draw with ASCII alone." },
-	{ FLAG("verbose", verbose, R | A | G | P | D), .letter = 'v',
-	  .group = "show",
-	  .help = "Say more. How each parent is known; why loading failed." },
+	{TEXT("output", output, "FILE", R | A | P), .letter = 'o', .group = "show",
+	 .help = "Write traces and summary to FILE. Its owner alone can read "
+		 "it, and it has no colour."},
+	{WORD("format", format, "F", formats, R | A | P), .group = "show", .fallback = "text",
+	 .help = "How traces are printed: text, line or jsonl. "
+		 "line: one logfmt line a trace; jsonl: OTLP JSON."},
+	{FLAG("errors", errors, R | A | P), .group = "show",
+	 .help = "Print only traces with an error."},
+	{TIME("slow", slow_ns, R | A | P), .group = "show", .fallback = "0",
+	 .help = "Print only traces that took D or longer."},
+	{FLAG("no-live", no_live, R | A | P), .group = "show",
+	 .help = "Print no traces, only the summary."},
+	{FLAG("no-summary", no_summary, R | A | P), .group = "show", .help = "Print no summary."},
+	{FLAG("quiet", quiet, R | A | P | D), .letter = 'q', .group = "show",
+	 .help = "Neither traces nor summary. Doctor: only what is not ok."},
+	{.name = "rows",
+	 .type = OTR_OPTION_INT,
+	 FIELD(rows),
+	 .value = "N",
+	 .commands = R | A | P,
+	 .group = "show",
+	 .fallback = "30",
+	 .min = 3,
+	 .max = 10000,
+	 .help = "Rows of one trace before it is folded. "
+		 "Root, errors and the critical path are kept first."},
+	{FLAG("spans", spans, R | A | P), .group = "show",
+	 .help = "Client and server spans on rows of their own."},
+	{.name = "print",
+	 .type = OTR_OPTION_RATE,
+	 FIELD(print_rate),
+	 .value = "N/s",
+	 .commands = R | A | P,
+	 .group = "show",
+	 .fallback = "10",
+	 .min = 0,
+	 .max = 1000000,
+	 .help = "Traces printed per second at most. 0: all."},
+	{WORD("color", color, "WHEN", colors, R | A | P | D), .group = "show", .fallback = "auto",
+	 .help = "Colour: auto, always or never. "
+		 "auto heeds NO_COLOR, TERM=dumb, and what is no terminal."},
+	{FLAG("ascii", ascii, R | A | P | D), .group = "show", .help = "Draw with ASCII alone."},
+	{FLAG("verbose", verbose, R | A | G | P | D), .letter = 'v', .group = "show",
+	 .help = "Say more. How each parent is known; why loading failed."},
 
-	{ LIST("export", exports, "URL", R | A | G | P), .group = "send",
-	  .env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT "
-		 "OTEL_EXPORTER_OTLP_ENDPOINT",
-	  .help = "Send spans by OTLP to URL. "
-		  "http(s)://HOST:4318, file:X.jsonl (mode 0600). Repeatable." },
+	{LIST("export", exports, "URL", R | A | G | P), .group = "send",
+	 .env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT "
+		"OTEL_EXPORTER_OTLP_ENDPOINT",
+	 .help = "Send spans by OTLP to URL. "
+		 "http(s)://HOST:4318, file:X.jsonl (mode 0600). Repeatable."},
 
-	{ TEXT("record", record, "FILE", R | A), .group = "keep",
-	  .help = "Keep the raw events, for replay. "
-		  "The file holds what was on the wire; its owner alone reads it." },
+	{TEXT("record", record, "FILE", R | A), .group = "keep",
+	 .help = "Keep the raw events, for replay. "
+		 "The file holds what was on the wire; its owner alone reads it."},
 
-	{ TEXT("btf", btf, "FILE", R | A | G | D), .group = "machine",
-	  .help = "Type information of the running kernel. "
-		  "Default: /sys/kernel/btf/vmlinux." },
-	{ FLAG("strict", strict, R | A | G | P | D), .group = "machine",
-	  .help = "Exit with 5 where anything is missing or lost." },
-	{ WORD("log-level", log_level, "L", levels, G), .group = "machine",
-	  .fallback = "info", .help = "error, warn, info or debug." },
+	{TEXT("btf", btf, "FILE", R | A | G | D), .group = "machine",
+	 .help = "Type information of the running kernel. "
+		 "Default: /sys/kernel/btf/vmlinux."},
+	{FLAG("strict", strict, R | A | G | P | D), .group = "machine",
+	 .help = "Exit with 5 where anything is missing or lost."},
+	{WORD("log-level", log_level, "L", levels, G), .group = "machine", .fallback = "info",
+	 .help = "error, warn, info or debug."},
 
-	{ FLAG("json", json, D), .group = "doctor",
-	  .help = "Print one JSON object." },
-	{ FLAG("quick", quick, D), .group = "doctor",
-	  .help = "Leave the self-test out. Loads no program." },
-	{ .name = NULL },
+	{FLAG("json", json, D), .group = "doctor", .help = "Print one JSON object."},
+	{FLAG("quick", quick, D), .group = "doctor",
+	 .help = "Leave the self-test out. Loads no program."},
+	{.name = NULL},
 };

@@ -12,8 +12,8 @@
 #include <stdio.h>
 
 #include "agent/base/clock.h"
-#include "agent/sinks.h"
 #include "agent/base/usage.h"
+#include "agent/sinks.h"
 #include "agent/source/sources.h"
 #include "bpf/event.h"
 
@@ -69,21 +69,21 @@ static void report(struct otr_pace *p, unsigned int was, uint64_t now_ns)
 	char text[320];
 	int n;
 
-	if (was && g->level &&
-	    (g->level < was || now_ns < p->reported_ns + TELL_NS))
+	if (was && g->level && (g->level < was || now_ns < p->reported_ns + TELL_NS))
 		return;
 	p->reported_ns = now_ns;
-	n = snprintf(text, sizeof(text), "CPU budget: %.1f%% of a core used, %.1f%% "
-		     "allowed (--cpu-budget %g%%): ", 100 * g->spent,
-		     100 * g->allowed, 100 * g->share);
+	n = snprintf(text, sizeof(text),
+		     "CPU budget: %.1f%% of a core used, %.1f%% "
+		     "allowed (--cpu-budget %g%%): ",
+		     100 * g->spent, 100 * g->allowed, 100 * g->share);
 	if (!g->level)
-		snprintf(text + n, sizeof(text) - (size_t)n,
-			 "all requests are traced again");
+		snprintf(text + n, sizeof(text) - (size_t)n, "all requests are traced again");
 	else
 		snprintf(text + n, sizeof(text) - (size_t)n,
 			 "traced for %.2g s in each 2 s\nother requests are let go, "
 			 "whole, and counted as lost; traces that a pause cuts are "
-			 "marked \"?\"", each);
+			 "marked \"?\"",
+			 each);
 	otr_sinks_notice(p->sinks, text);
 }
 
@@ -94,8 +94,7 @@ static void judge(struct otr_pace *p, uint64_t now_ns)
 	unsigned int was = g->level;
 
 	if (g->level ||
-	    (double)(now.cost_ns - g->was.cost_ns) >
-		    g->share * (double)(now_ns - g->was.now_ns))
+	    (double)(now.cost_ns - g->was.cost_ns) > g->share * (double)(now_ns - g->was.now_ns))
 		now.traced_ns = p->traced_ns(p->arg);
 	if (otr_governor_judge(g, &now))
 		report(p, was, now_ns);

@@ -28,8 +28,7 @@ static int usable(const char *path)
 }
 
 /* The name in `dir` that is nearest to `name`, if nearer than *best. */
-static void nearest(const char *dir, const char *name, char *out, size_t size,
-		    unsigned int *best)
+static void nearest(const char *dir, const char *name, char *out, size_t size, unsigned int *best)
 {
 	DIR *d = opendir(dir);
 	struct dirent *de;
@@ -52,12 +51,10 @@ static int missing(const char *name, const char *dirs, struct otr_err *err)
 	unsigned int best = 3;
 
 	snprintf(list, sizeof(list), "%s", dirs);
-	for (char *dir = strtok_r(list, ":", &save); dir;
-	     dir = strtok_r(NULL, ":", &save))
+	for (char *dir = strtok_r(list, ":", &save); dir; dir = strtok_r(NULL, ":", &save))
 		nearest(dir, name, meant, sizeof(meant), &best);
 	otr_err_set(err, "%s: not found in PATH (%s)%s%s%s", name, dirs,
-		    meant[0] ? "; did you mean " : "", meant,
-		    meant[0] ? "?" : "");
+		    meant[0] ? "; did you mean " : "", meant, meant[0] ? "?" : "");
 	return -ENOENT;
 }
 
@@ -68,8 +65,7 @@ static int as_given(const char *name, char *out, size_t size, struct otr_err *er
 	if (rc == -ENOENT)
 		otr_err_set(err, "%s: no such file", name);
 	else if (rc)
-		otr_err_set(err, "%s: cannot be executed: not an executable file",
-			    name);
+		otr_err_set(err, "%s: cannot be executed: not an executable file", name);
 	snprintf(out, size, "%s", name);
 	return rc;
 }
@@ -85,8 +81,7 @@ int otr_path_find(const char *name, char *out, size_t size, struct otr_err *err)
 	if (!dirs)
 		dirs = DEFAULT_PATH;
 	snprintf(list, sizeof(list), "%s", dirs);
-	for (char *dir = strtok_r(list, ":", &save); dir;
-	     dir = strtok_r(NULL, ":", &save)) {
+	for (char *dir = strtok_r(list, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
 		snprintf(out, size, "%s/%s", dir, name);
 		rc = usable(out);
 		if (!rc)
@@ -95,7 +90,6 @@ int otr_path_find(const char *name, char *out, size_t size, struct otr_err *err)
 	}
 	if (!denied)
 		return missing(name, dirs, err);
-	otr_err_set(err, "%s: found in PATH (%s), but not executable", name,
-		    dirs);
+	otr_err_set(err, "%s: found in PATH (%s), but not executable", name, dirs);
 	return -EACCES;
 }

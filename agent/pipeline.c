@@ -37,24 +37,22 @@ struct otr_pipeline {
 	bool has_seed;
 };
 
-static void on_msg(void *arg, const struct otr_side *side,
-		   const struct otr_msg *msg)
+static void on_msg(void *arg, const struct otr_side *side, const struct otr_msg *msg)
 {
 	struct otr_pipeline *pl = arg;
 
 	otr_stitch_msg(pl->stitch, side, msg);
 }
 
-static void on_done(void *arg, const struct otr_ref *ref, uint64_t end_pos,
-		    uint64_t until_ns, int error, bool cut)
+static void on_done(void *arg, const struct otr_ref *ref, uint64_t end_pos, uint64_t until_ns,
+		    int error, bool cut)
 {
 	struct otr_pipeline *pl = arg;
 
 	otr_stitch_done(pl->stitch, ref, end_pos, until_ns, error, cut);
 }
 
-static void on_after_loss(void *arg, uint64_t conn, uint8_t layer, bool but_last,
-		    uint64_t time_ns)
+static void on_after_loss(void *arg, uint64_t conn, uint8_t layer, bool but_last, uint64_t time_ns)
 {
 	struct otr_pipeline *pl = arg;
 
@@ -68,16 +66,15 @@ static void on_open(void *arg, const struct otr_ev_conn *conn)
 	otr_stitch_conn(pl->stitch, conn);
 }
 
-static void on_close(void *arg, const struct otr_ev_conn *conn, int error,
-		     uint64_t time_ns)
+static void on_close(void *arg, const struct otr_ev_conn *conn, int error, uint64_t time_ns)
 {
 	struct otr_pipeline *pl = arg;
 
 	otr_stitch_close(pl->stitch, conn, error, time_ns);
 }
 
-static void on_policy(void *arg, uint64_t conn, enum otr_dir dir,
-		      enum otr_capture capture, uint32_t head_bytes)
+static void on_policy(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
+		      uint32_t head_bytes)
 {
 	struct otr_pipeline *pl = arg;
 
@@ -124,17 +121,14 @@ static int make_stages(struct otr_pipeline *pl)
 	int rc = otr_procs_new(&pl->procs, MAX_PROCS);
 
 	if (!rc)
-		rc = otr_streams_new(&pl->streams, &stream_config, &stream_ops,
-				     pl->procs, pl);
+		rc = otr_streams_new(&pl->streams, &stream_config, &stream_ops, pl->procs, pl);
 	cfg.procs = pl->procs;
 	if (!rc)
-		rc = otr_stitch_new(&pl->stitch, &cfg, pl->cfg.span,
-				    pl->cfg.trace, pl->cfg.arg);
+		rc = otr_stitch_new(&pl->stitch, &cfg, pl->cfg.span, pl->cfg.trace, pl->cfg.arg);
 	return rc;
 }
 
-int otr_pipeline_new(struct otr_pipeline **out,
-		     const struct otr_pipeline_config *cfg)
+int otr_pipeline_new(struct otr_pipeline **out, const struct otr_pipeline_config *cfg)
 {
 	OTR_AUTO(otr_pipeline_free) struct otr_pipeline *pl = NULL;
 	int rc;

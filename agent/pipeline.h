@@ -24,8 +24,8 @@ struct otr_pipeline_config {
 	otr_span_fn span; /* every finished span, borrowed */
 	otr_trace_fn trace;
 	/* The way back to the source; NULL in a replay. */
-	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir,
-		       enum otr_capture capture, uint32_t head_bytes);
+	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
+		       uint32_t head_bytes);
 	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
 	void (*handoff)(void *arg, uint32_t tgid); /* late evidence was about a request of it */
 	/* What is known of a connection at its end; or NULL. */
@@ -33,8 +33,7 @@ struct otr_pipeline_config {
 	void *arg; /* of all six */
 };
 
-int otr_pipeline_new(struct otr_pipeline **out,
-		     const struct otr_pipeline_config *cfg);
+int otr_pipeline_new(struct otr_pipeline **out, const struct otr_pipeline_config *cfg);
 void otr_pipeline_free(struct otr_pipeline **pp);
 
 /* Takes the next event, in order of time. OTR_EV_TICK lets time pass; nothing else

@@ -14,8 +14,8 @@
 #define AGAIN_NS     (OTR_NS_PER_S / 5)
 #define CALLS_A_LOOK 1024 /* at the clock */
 
-void otr_progress_begin(struct otr_progress *p, const char *cmd, const char *what,
-			uint64_t total, bool quiet)
+void otr_progress_begin(struct otr_progress *p, const char *cmd, const char *what, uint64_t total,
+			bool quiet)
 {
 	*p = (struct otr_progress){
 		.cmd = cmd,
@@ -27,8 +27,7 @@ void otr_progress_begin(struct otr_progress *p, const char *cmd, const char *wha
 	};
 }
 
-static void report_line(struct otr_progress *p, uint64_t bytes, uint64_t spans,
-		      uint64_t now_ns)
+static void report_line(struct otr_progress *p, uint64_t bytes, uint64_t spans, uint64_t now_ns)
 {
 	char done[OTR_UNITS], all[OTR_UNITS], n[OTR_UNITS], left[40] = "";
 	double share = p->total ? (double)bytes / (double)p->total : 0;
@@ -68,7 +67,6 @@ void otr_progress_end(struct otr_progress *p, uint64_t spans)
 	if (p->terminal)
 		fputs("\r\033[K", stderr);
 	else
-		fprintf(stderr, "otrace %s: read %.200s, %s spans in %.0f s\n", p->cmd,
-			p->what, otr_units_count(spans, n),
-			(double)(otr_now() - p->began_ns) / 1e9);
+		fprintf(stderr, "otrace %s: read %.200s, %s spans in %.0f s\n", p->cmd, p->what,
+			otr_units_count(spans, n), (double)(otr_now() - p->began_ns) / 1e9);
 }

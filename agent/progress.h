@@ -21,8 +21,8 @@ struct otr_progress {
 };
 
 /* `quiet`: nothing is said. */
-void otr_progress_begin(struct otr_progress *p, const char *cmd, const char *what,
-			uint64_t total, bool quiet);
+void otr_progress_begin(struct otr_progress *p, const char *cmd, const char *what, uint64_t total,
+			bool quiet);
 
 /* So far `bytes` were read, and `spans` came of them. Cheap: it may be called for each
  * record. */

@@ -22,7 +22,13 @@
 
 #include <stdbool.h>
 
-enum { ANY = -1, DIGIT = -2, UPPER = -3, SMALL = -4, RECORD = -5 };
+enum {
+	ANY = -1,
+	DIGIT = -2,
+	UPPER = -3,
+	SMALL = -4,
+	RECORD = -5
+};
 
 struct sign {
 	const char *text;
@@ -45,9 +51,11 @@ static const struct sign signs[] = {
 	{"Redis is not parsed yet", {'*', DIGIT, '\r', '\n', '$', DIGIT}, 6},
 	{"Redis is not parsed yet", {'*', DIGIT, DIGIT, '\r', '\n', '$'}, 6},
 	{"MongoDB is not parsed yet",
-	 {ANY, ANY, ANY, 0, ANY, ANY, ANY, ANY, 0, 0, 0, 0, 0xdd, 0x07, 0, 0}, 16},
+	 {ANY, ANY, ANY, 0, ANY, ANY, ANY, ANY, 0, 0, 0, 0, 0xdd, 0x07, 0, 0},
+	 16},
 	{"MongoDB is not parsed yet",
-	 {ANY, ANY, ANY, 0, ANY, ANY, ANY, ANY, 0, 0, 0, 0, 0xd4, 0x07, 0, 0}, 16},
+	 {ANY, ANY, ANY, 0, ANY, ANY, ANY, ANY, 0, 0, 0, 0, 0xd4, 0x07, 0, 0},
+	 16},
 	{"Kafka is not parsed yet", {0, 0, ANY, ANY, 0, 18, 0, SMALL, ANY, ANY, ANY, ANY}, 12},
 	{"Kafka is not parsed yet", {0, 0, ANY, ANY, 0, 3, 0, SMALL, ANY, ANY, ANY, ANY}, 12},
 	{"AMQP is not parsed yet", {'A', 'M', 'Q', 'P'}, 4},

@@ -36,8 +36,10 @@ int otr_report_open(const struct otr_settings *cfg, const char *program, int *fd
 	}
 	if (cfg->quiet || cfg->record || (cfg->exports && cfg->exports[0]))
 		return 0;
-	otr_err_set(err, "nowhere to show traces: neither stdout nor stderr is a terminal; %s "
-			 "not started", program);
+	otr_err_set(err,
+		    "nowhere to show traces: neither stdout nor stderr is a terminal; %s "
+		    "not started",
+		    program);
 	otr_err_hint(err, "try  -o FILE, -o /dev/stderr, or --export URL");
 	return -ENOTTY;
 }

@@ -13,8 +13,7 @@
 #include "agent/session.h"
 #include "bpf/event.h"
 
-static void emit(struct otr_session *s, uint16_t kind, uint32_t tgid, const char *exe,
-		 int status)
+static void emit(struct otr_session *s, uint16_t kind, uint32_t tgid, const char *exe, int status)
 {
 	size_t len = strnlen(exe, PATH_MAX);
 	struct otr_ev_proc *pr = calloc(1, sizeof(*pr) + len);
@@ -35,11 +34,11 @@ static void emit(struct otr_session *s, uint16_t kind, uint32_t tgid, const char
 	free(pr);
 }
 
-void otr_root_began(struct otr_session *s, uint32_t tgid, const char *names,
-		    const char *exe, bool alone)
+void otr_root_began(struct otr_session *s, uint32_t tgid, const char *names, const char *exe,
+		    bool alone)
 {
-	otr_meta_put(tgid, OTR_META_RUN_ROOT, otr_slice_str(names), otr_now(),
-		     otr_session_event, s);
+	otr_meta_put(tgid, OTR_META_RUN_ROOT, otr_slice_str(names), otr_now(), otr_session_event,
+		     s);
 	if (alone)
 		emit(s, OTR_EV_PROC_EXEC, tgid, exe, 0);
 }

@@ -11,8 +11,8 @@ struct otr_session;
 
 /* This process is about to execute `exe`. `names`: what it was told that it is
  * (launch.h), or "". `alone`: the kernel is not asked, and nobody else tells of it. */
-void otr_root_began(struct otr_session *s, uint32_t tgid, const char *names,
-		    const char *exe, bool alone);
+void otr_root_began(struct otr_session *s, uint32_t tgid, const char *names, const char *exe,
+		    bool alone);
 
 /* `alone`: it has ended, with this status of wait(). */
 void otr_root_ended(struct otr_session *s, uint32_t tgid, int status);

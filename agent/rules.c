@@ -15,9 +15,8 @@
 
 /* The host's own: nobody asks for traces of these. */
 static const char *const denied[] = {
-	"sshd",	      "systemd*", "kubelet",	"containerd*", "dockerd",
-	"docker-*",   "dbus-*",	  "chronyd",	"ntpd",	       "rpcbind",
-	"avahi-*",    "cupsd",	  "otrace",
+	"sshd",	   "systemd*", "kubelet", "containerd*", "dockerd", "docker-*", "dbus-*",
+	"chronyd", "ntpd",     "rpcbind", "avahi-*",	 "cupsd",   "otrace",
 };
 
 static const char *const keys[] = {"exe", "cmd", "port", "cgroup", "mode"};
@@ -29,44 +28,38 @@ static int bad_key(const char *text, const char *key, struct otr_err *err)
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(keys); i++)
 		if (otr_text_distance(key, keys[i]) <= 2)
 			meant = keys[i];
-	otr_err_set(err, "--rule %s: %s is no key%s%s%s", text, key,
-		    meant ? "; did you mean " : "", meant ? meant : "",
-		    meant ? "?" : "");
+	otr_err_set(err, "--rule %s: %s is no key%s%s%s", text, key, meant ? "; did you mean " : "",
+		    meant ? meant : "", meant ? "?" : "");
 	otr_err_hint(err, "right: exe=, cmd=, port=, cgroup=, mode=trace or mode=off, "
 			  "commas between");
 	return -EINVAL;
 }
 
-static int set_port(struct otr_rule *rule, const char *text, const char *value,
-		    struct otr_err *err)
+static int set_port(struct otr_rule *rule, const char *text, const char *value, struct otr_err *err)
 {
 	char *end;
 	unsigned long port = strtoul(value, &end, 10);
 
 	if (*end || !*value || !port || port > 65535) {
-		otr_err_set(err, "--rule %s: port=%s: not a port; right: 1 to 65535",
-			    text, value);
+		otr_err_set(err, "--rule %s: port=%s: not a port; right: 1 to 65535", text, value);
 		return -EINVAL;
 	}
 	rule->port = (uint16_t)port;
 	return 0;
 }
 
-static int set_mode(struct otr_rule *rule, const char *text, const char *value,
-		    struct otr_err *err)
+static int set_mode(struct otr_rule *rule, const char *text, const char *value, struct otr_err *err)
 {
 	if (!strcmp(value, "off"))
 		rule->mode = OTR_MODE_OFF;
 	else if (strcmp(value, "trace")) {
-		otr_err_set(err, "--rule %s: mode=%s: right: trace or off", text,
-			    value);
+		otr_err_set(err, "--rule %s: mode=%s: right: trace or off", text, value);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static int set_term(struct otr_rule *rule, const char *text, char *term,
-		    struct otr_err *err)
+static int set_term(struct otr_rule *rule, const char *text, char *term, struct otr_err *err)
 {
 	char *value = strchr(term, '=');
 
@@ -133,8 +126,7 @@ static bool fits(const char *pattern, const char *text)
 static bool rule_fits(const struct otr_rule *rule, const struct otr_candidate *who)
 {
 	return fits(rule->exe, who->exe) && fits(rule->cmd, who->cmd) &&
-	       fits(rule->cgroup, who->cgroup) &&
-	       (!rule->port || rule->port == who->port);
+	       fits(rule->cgroup, who->cgroup) && (!rule->port || rule->port == who->port);
 }
 
 static bool is_denied(const char *exe)
@@ -156,8 +148,7 @@ bool otr_rules_at_exec(const struct otr_rules *rules)
 	return false;
 }
 
-enum otr_verdict otr_rules_judge(const struct otr_rules *rules,
-				 const struct otr_candidate *who)
+enum otr_verdict otr_rules_judge(const struct otr_rules *rules, const struct otr_candidate *who)
 {
 	enum otr_verdict is = OTR_VERDICT_NONE;
 
@@ -165,8 +156,7 @@ enum otr_verdict otr_rules_judge(const struct otr_rules *rules,
 		is = OTR_VERDICT_TRACE;
 	for (size_t i = 0; i < rules->n; i++)
 		if (rule_fits(&rules->rules[i], who))
-			is = rules->rules[i].mode == OTR_MODE_OFF ?
-				     OTR_VERDICT_OFF :
-				     OTR_VERDICT_TRACE;
+			is = rules->rules[i].mode == OTR_MODE_OFF ? OTR_VERDICT_OFF
+								  : OTR_VERDICT_TRACE;
 	return is;
 }

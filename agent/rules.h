@@ -28,7 +28,7 @@ enum otr_mode {
 };
 
 struct otr_rule {
-	char text[512]; /* as typed, cut at its terms */
+	char text[512];			/* as typed, cut at its terms */
 	const char *exe, *cmd, *cgroup; /* patterns, or NULL */
 	uint16_t port;			/* 0: any */
 	enum otr_mode mode;
@@ -47,7 +47,6 @@ int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err);
 bool otr_rules_at_exec(const struct otr_rules *rules);
 
 /* Pure. */
-enum otr_verdict otr_rules_judge(const struct otr_rules *rules,
-				 const struct otr_candidate *who);
+enum otr_verdict otr_rules_judge(const struct otr_rules *rules, const struct otr_candidate *who);
 
 #endif /* OTR_RULES_H */

@@ -24,9 +24,9 @@
 #include "agent/resource/procfs.h"
 #include "agent/settings.h"
 #include "agent/source/bpf.h"
-#include "agent/source/synthetic.h"
 #include "agent/source/merge.h"
 #include "agent/source/probes.h"
+#include "agent/source/synthetic.h"
 #include "agent/span.h"
 
 #define MERGE_BYTES (1u << 20)
@@ -124,14 +124,12 @@ struct pair {
 
 static int start_pair(struct pair *p)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(at);
 	int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), go[2];
 
-	if (door < 0 || bind(door, (struct sockaddr *)&at, sizeof(at)) ||
-	    listen(door, 1) || getsockname(door, (struct sockaddr *)&at, &len) ||
-	    pipe2(go, O_CLOEXEC))
+	if (door < 0 || bind(door, (struct sockaddr *)&at, sizeof(at)) || listen(door, 1) ||
+	    getsockname(door, (struct sockaddr *)&at, &len) || pipe2(go, O_CLOEXEC))
 		return -errno;
 	p->server = fork();
 	if (!p->server) {
@@ -181,8 +179,8 @@ static void watch(struct otr_bpf *b, struct seen *se, struct otr_selftest *st)
 	st->ns = se->first_ns && now > se->first_ns ? now - se->first_ns : 0;
 	if (!st->ok)
 		snprintf(st->why, sizeof(st->why),
-			 "1 request gave %d client and %d server spans, %s joined",
-			 se->client, se->server, se->joined ? "" : "not");
+			 "1 request gave %d client and %d server spans, %s joined", se->client,
+			 se->server, se->joined ? "" : "not");
 }
 
 struct here {
@@ -202,11 +200,9 @@ static int add_listener(void *arg, const struct otr_event *ev)
 		return 0;
 	snprintf(name, sizeof(name), "%.24s", strrchr(exe, '/') + 1);
 	snprintf(word, sizeof(word), "%s :%u,", name, cn->local.port);
-	if (strstr(here->ck->found, word) ||
-	    len + strlen(word) + 4 > OTR_DOCTOR_WIDTH)
+	if (strstr(here->ck->found, word) || len + strlen(word) + 4 > OTR_DOCTOR_WIDTH)
 		return 0;
-	snprintf(here->ck->found + len, sizeof(here->ck->found) - len, " %s",
-		 word);
+	snprintf(here->ck->found + len, sizeof(here->ck->found) - len, " %s", word);
 	here->n++;
 	return 0;
 }
@@ -240,13 +236,11 @@ static void request_once(struct otr_bpf *b, struct otr_selftest *st)
 
 	if (otr_pipeline_new(&se.pl, &cfg) || otr_merge_new(&se.merge, MERGE_BYTES) ||
 	    start_pair(&p)) {
-		snprintf(st->why, sizeof(st->why), "cannot start: %s",
-			 strerror(errno));
+		snprintf(st->why, sizeof(st->why), "cannot start: %s", strerror(errno));
 	} else if (otr_bpf_target(b, (uint32_t)p.server, false) ||
-		   otr_bpf_target(b, (uint32_t)p.client, false) ||
-		   otr_bpf_list(b, 0) || write(p.go, "go", 2) != 2) {
-		snprintf(st->why, sizeof(st->why), "cannot trace: %s",
-			 strerror(errno));
+		   otr_bpf_target(b, (uint32_t)p.client, false) || otr_bpf_list(b, 0) ||
+		   write(p.go, "go", 2) != 2) {
+		snprintf(st->why, sizeof(st->why), "cannot trace: %s", strerror(errno));
 	} else {
 		watch(b, &se, st);
 	}
@@ -261,8 +255,7 @@ struct rows {
 	size_t n, max;
 };
 
-static void add_row(void *arg, const struct otr_probe *row, const char *used,
-		    const char *why)
+static void add_row(void *arg, const struct otr_probe *row, const char *used, const char *why)
 {
 	struct rows *rows = arg;
 	struct otr_check *ck;
@@ -272,13 +265,10 @@ static void add_row(void *arg, const struct otr_probe *row, const char *used,
 	ck = &rows->checks[rows->n++];
 	memset(ck, 0, sizeof(*ck));
 	ck->id = row->name;
-	ck->state = used	? OTR_HEALTH_OK :
-		    row->required ? OTR_HEALTH_MISSING :
-				    OTR_HEALTH_LIMITED;
+	ck->state = used ? OTR_HEALTH_OK : row->required ? OTR_HEALTH_MISSING : OTR_HEALTH_LIMITED;
 	snprintf(ck->found, sizeof(ck->found), "%s", used ? used : why);
 	if (!used)
-		snprintf(ck->consequence, sizeof(ck->consequence), "%s",
-			 row->means);
+		snprintf(ck->consequence, sizeof(ck->consequence), "%s", row->means);
 }
 
 size_t otr_selftest_run(const struct otr_settings *cfg, struct otr_selftest *st,
@@ -295,8 +285,7 @@ size_t otr_selftest_run(const struct otr_settings *cfg, struct otr_selftest *st,
 
 	memset(st, 0, sizeof(*st));
 	if (otr_bpf_open(&b, &bpf, &err)) {
-		snprintf(st->why, sizeof(st->why), "%.*s",
-			 (int)strcspn(err.text, "\n"), err.text);
+		snprintf(st->why, sizeof(st->why), "%.*s", (int)strcspn(err.text, "\n"), err.text);
 		return 0;
 	}
 	st->price_ns = otr_bpf_price_ns(b);

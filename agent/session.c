@@ -24,7 +24,6 @@
 #include "agent/base/log.h"
 #include "agent/base/own.h"
 #include "agent/base/usage.h"
-#include "agent/traced_set.h"
 #include "agent/loss.h"
 #include "agent/notseen.h"
 #include "agent/pace.h"
@@ -32,13 +31,14 @@
 #include "agent/resource/resource.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
-#include "agent/source/synthetic.h"
 #include "agent/source/merge.h"
 #include "agent/source/record.h"
 #include "agent/source/sources.h"
+#include "agent/source/synthetic.h"
+#include "agent/traced_set.h"
 #include "exporters/console.h"
 
-#define SETTLE_NS     (2 * OTR_NS_PER_MS) /* a record is visible so soon */
+#define SETTLE_NS     (2 * OTR_NS_PER_MS)  /* a record is visible so soon */
 #define SETTLE_LIB_NS (20 * OTR_NS_PER_MS) /* a thread may be halted in the midst of it */
 #define MERGE_BYTES   (64u << 20)
 #define CLOCK_EACH_NS (60 * OTR_NS_PER_S)
@@ -117,8 +117,7 @@ static int listed(void *arg, const struct otr_event *ev)
 }
 
 void otr_session_listeners(struct otr_session *s,
-			   void (*fn)(void *arg, uint32_t tgid, uint16_t port),
-			   void *arg)
+			   void (*fn)(void *arg, uint32_t tgid, uint16_t port), void *arg)
 {
 	s->on_listener = fn;
 	s->listener_arg = arg;
@@ -162,8 +161,8 @@ static void tick(struct otr_session *s, uint64_t time_ns)
 	released(s, &ev);
 }
 
-static void on_policy(void *arg, uint64_t conn, enum otr_dir dir,
-		      enum otr_capture capture, uint32_t head_bytes)
+static void on_policy(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
+		      uint32_t head_bytes)
 {
 	otr_sources_policy(arg, conn, dir, capture, head_bytes);
 }
@@ -227,8 +226,8 @@ static void set_pace(struct otr_session *s)
 	otr_pace_start(&s->pace, s->cfg.cfg->cpu_budget, s->began_ns);
 }
 
-int otr_session_open(struct otr_session **out,
-		     const struct otr_session_config *cfg, struct otr_err *err)
+int otr_session_open(struct otr_session **out, const struct otr_session_config *cfg,
+		     struct otr_err *err)
 {
 	OTR_AUTO(otr_session_close) struct otr_session *s = calloc(1, sizeof(*s));
 	const struct otr_sources_config src = {
@@ -249,8 +248,7 @@ int otr_session_open(struct otr_session **out,
 	};
 	int rc;
 
-	if (!s || otr_traced_set_new(&s->traced) ||
-	    otr_merge_new(&s->merge, MERGE_BYTES)) {
+	if (!s || otr_traced_set_new(&s->traced) || otr_merge_new(&s->merge, MERGE_BYTES)) {
 		otr_err_set(err, "out of memory");
 		return -ENOMEM;
 	}

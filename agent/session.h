@@ -25,13 +25,13 @@ struct otr_settings;
 struct otr_sinks;
 
 struct otr_session_config {
-	const struct otr_settings *cfg; /* borrowed for the session's life */
-	struct otr_sinks *sinks;	/* likewise */
-	bool no_probes; /* none in the kernel: by the library alone */
-	bool library;	/* programs may carry it (otr_session_join()) */
-	bool adopt;	/* but only those do that have it */
+	const struct otr_settings *cfg;	     /* borrowed for the session's life */
+	struct otr_sinks *sinks;	     /* likewise */
+	bool no_probes;			     /* none in the kernel: by the library alone */
+	bool library;			     /* programs may carry it (otr_session_join()) */
+	bool adopt;			     /* but only those do that have it */
 	const struct otr_ring_switches *say; /* to processes with the library; NULL: nothing */
-	bool host; /* hear of exec and listen of every process */
+	bool host;			     /* hear of exec and listen of every process */
 
 	bool at_exec; /* and a program may be wanted before it listens */
 
@@ -43,8 +43,8 @@ struct otr_session_config {
 
 /* Loads the probes and opens the recording. Returns 0, or -errno with the reason in
  * `err`, see otr_bpf_open(). */
-int otr_session_open(struct otr_session **out,
-		     const struct otr_session_config *cfg, struct otr_err *err);
+int otr_session_open(struct otr_session **out, const struct otr_session_config *cfg,
+		     struct otr_err *err);
 
 /* Traces a process (and with it those of its children that live already, unless
  * --no-follow); before otr_session_start(), from that on. */
@@ -55,8 +55,7 @@ void otr_session_event(void *session, const struct otr_event *ev);
 
 /* Tells of every listening socket of the machine: port and process. */
 void otr_session_listeners(struct otr_session *s,
-			   void (*fn)(void *arg, uint32_t tgid, uint16_t port),
-			   void *arg);
+			   void (*fn)(void *arg, uint32_t tgid, uint16_t port), void *arg);
 
 /* Gives up what is needed no more (agent/base/confine.h): what is traced was started, or chosen.
  * `child`: signals may be passed on to a program of ours. */

@@ -4,9 +4,9 @@
 
 /* session_int.h - what session.c and session_procs.c share; nobody else's. */
 
-#include "agent/traced_set.h"
 #include "agent/pace.h"
 #include "agent/session.h"
+#include "agent/traced_set.h"
 #include "bpf/event.h"
 
 #define OTR_SESSION_APART 16 /* in one search; what is more is found in none */
@@ -21,15 +21,15 @@ struct otr_session {
 	uint64_t seed;
 	uint64_t opened_ns; /* before loading */
 	uint64_t began_ns;
-	uint64_t ended_ns; /* 0: it goes on */
-	uint64_t clock_ns; /* when the clock was told last */
-	uint64_t passed_ns; /* what is older has been released */
-	uint64_t events;   /* of this step */
-	uint64_t searched_ns; /* when rings were looked for last */
+	uint64_t ended_ns;		   /* 0: it goes on */
+	uint64_t clock_ns;		   /* when the clock was told last */
+	uint64_t passed_ns;		   /* what is older has been released */
+	uint64_t events;		   /* of this step */
+	uint64_t searched_ns;		   /* when rings were looked for last */
 	uint32_t apart[OTR_SESSION_APART]; /* found then, and perhaps offered this moment */
 	size_t n_apart;
 	bool told_bad_pair; /* of an OTEL_RESOURCE_ATTRIBUTES, once */
-	bool started;	   /* what was there has been listed */
+	bool started;	    /* what was there has been listed */
 
 	/* Only during otr_session_listeners(). */
 	void (*on_listener)(void *arg, uint32_t tgid, uint16_t port);

@@ -15,8 +15,8 @@
 #include "agent/session_int.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
-#include "agent/source/synthetic.h"
 #include "agent/source/sources.h"
+#include "agent/source/synthetic.h"
 #include "bpf/ring.h"
 
 /* With -v, once: what of a process's OTEL_RESOURCE_ATTRIBUTES is ignored. */
@@ -67,8 +67,8 @@ void otr_session_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns)
 	if (otr_go_version(tgid, go))
 		otr_meta_put(tgid, OTR_META_GO, otr_slice_str(go), time_ns, otr_session_put, s);
 	if (service)
-		otr_meta_put(tgid, OTR_META_SERVICE, otr_slice_str(service),
-			     time_ns, otr_session_put, s);
+		otr_meta_put(tgid, OTR_META_SERVICE, otr_slice_str(service), time_ns,
+			     otr_session_put, s);
 }
 
 struct family {
@@ -85,8 +85,8 @@ static void adopt(struct otr_session *s, uint32_t tgid)
 	if (!s->cfg.cfg->verbose || (is != OTR_ADOPT_HELD && is != OTR_ADOPT_DENIED))
 		return;
 	snprintf(text, sizeof(text), "process %u: by probes alone: %s", tgid,
-		 is == OTR_ADOPT_HELD ? "another agent reads its library, and lives" :
-					"to look for the library takes CAP_SYS_ADMIN");
+		 is == OTR_ADOPT_HELD ? "another agent reads its library, and lives"
+				      : "to look for the library takes CAP_SYS_ADMIN");
 	otr_sinks_notice(s->cfg.sinks, text);
 }
 
@@ -110,8 +110,7 @@ static bool add_child(void *arg, uint32_t pid)
 	struct family *fam = arg;
 
 	if (pid != (uint32_t)getpid() && !otr_session_has(fam->s, pid) &&
-	    otr_session_has(fam->s, otr_procfs_parent(pid)) &&
-	    !target_one(fam->s, pid))
+	    otr_session_has(fam->s, otr_procfs_parent(pid)) && !target_one(fam->s, pid))
 		fam->added++;
 	return true;
 }
@@ -143,7 +142,7 @@ static void untarget(struct otr_session *s, uint32_t tgid)
 /* It executes a program (`exec`), or listens on a port: is it traced from now on? One that
  * is traced stays so, unless somebody said no, or its environment does. */
 void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
-		  const struct otr_ev_proc *exec)
+		       const struct otr_ev_proc *exec)
 {
 	bool traced = otr_session_has(s, tgid);
 	enum otr_verdict is = OTR_VERDICT_NONE;
@@ -201,10 +200,10 @@ void otr_session_forked(struct otr_session *s, const struct otr_event *ev)
 		otr_traced_set_add(s->traced, ev->tgid);
 }
 
-
-#define SEARCH_NS OTR_NS_PER_S /* at first, for SEARCHES; then five times that: 1 ms for 100 processes */
-#define SEARCHES  5
-#define DEEPEST	  64 /* generations between a process and us */
+#define SEARCH_NS \
+	OTR_NS_PER_S /* at first, for SEARCHES; then five times that: 1 ms for 100 processes */
+#define SEARCHES 5
+#define DEEPEST	 64 /* generations between a process and us */
 
 static bool descends_from_us(uint32_t pid)
 {
@@ -256,8 +255,7 @@ static bool search_one(void *arg, uint32_t pid)
 	if (is == OTR_ADOPT_TAKEN) {
 		otr_traced_set_add(s->traced, pid);
 		otr_session_facts(s, pid, otr_now());
-	} else if (is == OTR_ADOPT_DENIED && s->n_apart < OTR_SESSION_APART &&
-		   has_open_maps(pid)) {
+	} else if (is == OTR_ADOPT_DENIED && s->n_apart < OTR_SESSION_APART && has_open_maps(pid)) {
 		s->apart[s->n_apart++] = pid;
 	}
 	return true;

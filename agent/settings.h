@@ -12,8 +12,16 @@
 
 #include "agent/config.h"
 
-enum otr_format { OTR_FORMAT_TEXT, OTR_FORMAT_LINE, OTR_FORMAT_JSONL };
-enum otr_color { OTR_COLOR_AUTO, OTR_COLOR_ALWAYS, OTR_COLOR_NEVER };
+enum otr_format {
+	OTR_FORMAT_TEXT,
+	OTR_FORMAT_LINE,
+	OTR_FORMAT_JSONL
+};
+enum otr_color {
+	OTR_COLOR_AUTO,
+	OTR_COLOR_ALWAYS,
+	OTR_COLOR_NEVER
+};
 
 struct otr_settings {
 	/* what */

@@ -13,13 +13,13 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
-#include "agent/span_hold.h"
 #include "agent/loss.h"
+#include "agent/notseen.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/url.h"
-#include "agent/notseen.h"
 #include "agent/settings.h"
 #include "agent/span.h"
+#include "agent/span_hold.h"
 #include "exporters/console.h"
 #include "exporters/queue.h"
 
@@ -92,8 +92,8 @@ static void on_trace(void *arg, const uint8_t trace_id[16], bool proved)
 		otr_console_trace(sk->console, trace_id, proved);
 }
 
-static void on_policy(void *arg, uint64_t conn, enum otr_dir dir,
-		      enum otr_capture capture, uint32_t head_bytes)
+static void on_policy(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
+		      uint32_t head_bytes)
 {
 	struct otr_sinks *sk = arg;
 
@@ -134,8 +134,7 @@ static int open_exports(struct otr_sinks *sk, struct otr_err *err)
 			otr_err_set(err, "more than %d --export", EXPORTS_MAX);
 			return -E2BIG;
 		}
-		rc = otr_queue_open(&sk->queues[i], urls[i],
-				    sk->cfg.cfg->exports_from, err);
+		rc = otr_queue_open(&sk->queues[i], urls[i], sk->cfg.cfg->exports_from, err);
 		if (rc)
 			return rc;
 		sk->n_queues++;
@@ -190,15 +189,13 @@ static int set_propagators(const char *list, struct otr_err *err)
 	otr_proto_settings.no_trace_context = true;
 	otr_proto_settings.no_baggage = true;
 	snprintf(text, sizeof(text), "%s", list ? list : "tracecontext,baggage");
-	for (char *word = strtok_r(text, ", ", &save); word;
-	     word = strtok_r(NULL, ", ", &save)) {
+	for (char *word = strtok_r(text, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
 		if (!strcmp(word, "tracecontext"))
 			otr_proto_settings.no_trace_context = false;
 		else if (!strcmp(word, "baggage"))
 			otr_proto_settings.no_baggage = false;
 		else if (strcmp(word, "none")) {
-			otr_err_set(err, "--propagators %s: %s is not read here",
-				    list, word);
+			otr_err_set(err, "--propagators %s: %s is not read here", list, word);
 			otr_err_hint(err, "right: tracecontext, baggage, none");
 			return -EINVAL;
 		}
@@ -215,15 +212,16 @@ static int set_up_parsers(const struct otr_settings *cfg, struct otr_err *err)
 	otr_proto_settings.http_methods = methods && *methods ? methods : NULL;
 	for (char **key = cfg->redact; key && *key; key++)
 		if (otr_url_redact(otr_slice_str(*key))) {
-			otr_err_set(err, "--redact %s: empty, too long, or one too "
-					 "many", *key);
+			otr_err_set(err,
+				    "--redact %s: empty, too long, or one too "
+				    "many",
+				    *key);
 			return -EINVAL;
 		}
 	return set_propagators(cfg->propagators, err);
 }
 
-int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg,
-		   struct otr_err *err)
+int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg, struct otr_err *err)
 {
 	OTR_AUTO(otr_sinks_close) struct otr_sinks *sk = calloc(1, sizeof(*sk));
 	int rc;
@@ -254,8 +252,7 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg,
 }
 
 void otr_sinks_bind(struct otr_sinks *sk, void *arg,
-		    void (*policy)(void *, uint64_t, enum otr_dir,
-				   enum otr_capture, uint32_t),
+		    void (*policy)(void *, uint64_t, enum otr_dir, enum otr_capture, uint32_t),
 		    void (*watch)(void *, uint64_t, enum otr_dir, bool),
 		    void (*handoff)(void *, uint32_t))
 {
@@ -286,8 +283,7 @@ static void emit_open(struct otr_sinks *sk, uint64_t now_ns)
 	if (!sk->console || now_ns < sk->open_ns + OTR_NS_PER_S)
 		return;
 	sk->open_ns = now_ns;
-	otr_stitch_each_open(otr_pipeline_stitch(sk->pipeline), on_open,
-			     sk->console);
+	otr_stitch_each_open(otr_pipeline_stitch(sk->pipeline), on_open, sk->console);
 }
 
 void otr_sinks_tick(struct otr_sinks *sk, uint64_t now_ns)
@@ -333,8 +329,7 @@ void otr_sinks_notice(struct otr_sinks *sk, const char *text)
 	otr_err_print(&line, NULL);
 }
 
-void otr_sinks_start_line(struct otr_sinks *sk, const char *what,
-			  const char *sources)
+void otr_sinks_start_line(struct otr_sinks *sk, const char *what, const char *sources)
 {
 	if (sk->console)
 		otr_console_start(sk->console, what, sources);

@@ -21,15 +21,15 @@ struct otr_sinks;
 
 struct otr_sinks_config {
 	const struct otr_settings *cfg; /* borrowed */
-	int fd;	       /* where the console writes; -1: no console. Not closed */
-	int notice_fd; /* for notices; 0: by the console's own choice */
-	bool shared;   /* a started program writes there too */
-	bool patient;  /* what was recorded can wait: exporters get all of it */
-	uint64_t seed; /* of the ids */
+	int fd;				/* where the console writes; -1: no console. Not closed */
+	int notice_fd;			/* for notices; 0: by the console's own choice */
+	bool shared;			/* a started program writes there too */
+	bool patient;			/* what was recorded can wait: exporters get all of it */
+	uint64_t seed;			/* of the ids */
 
 	/* The way back to the source, or NULL; see agent/pipeline.h. */
-	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir,
-		       enum otr_capture capture, uint32_t head_bytes);
+	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
+		       uint32_t head_bytes);
 	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
 	void (*handoff)(void *arg, uint32_t tgid);
 	void *arg;
@@ -37,13 +37,11 @@ struct otr_sinks_config {
 
 /* Opens every --export and the console, makes the pipeline. Returns 0, or -errno with the
  * reason in `err`. */
-int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg,
-		   struct otr_err *err);
+int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg, struct otr_err *err);
 
 /* The source is known only later: binds the way back to it. */
 void otr_sinks_bind(struct otr_sinks *sk, void *arg,
-		    void (*policy)(void *, uint64_t, enum otr_dir,
-				   enum otr_capture, uint32_t),
+		    void (*policy)(void *, uint64_t, enum otr_dir, enum otr_capture, uint32_t),
 		    void (*watch)(void *, uint64_t, enum otr_dir, bool),
 		    void (*handoff)(void *, uint32_t));
 
@@ -59,8 +57,7 @@ void otr_sinks_flush(struct otr_sinks *sk);
 /* One notice for a person. */
 void otr_sinks_notice(struct otr_sinks *sk, const char *text);
 
-void otr_sinks_start_line(struct otr_sinks *sk, const char *what,
-			  const char *sources);
+void otr_sinks_start_line(struct otr_sinks *sk, const char *what, const char *sources);
 
 struct otr_pipeline *otr_sinks_pipeline(struct otr_sinks *sk);
 struct otr_notseen *otr_sinks_notseen(struct otr_sinks *sk);

@@ -31,8 +31,7 @@ void otr_span_unref(struct otr_span **spp)
 {
 	struct otr_span *sp = OTR_TAKE(*spp);
 
-	if (!sp || atomic_fetch_sub_explicit(&sp->refs, 1,
-					     memory_order_acq_rel) != 1)
+	if (!sp || atomic_fetch_sub_explicit(&sp->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	otr_resource_unref(&sp->resource);
 	free(sp);
@@ -53,8 +52,7 @@ struct otr_slice otr_span_string(const struct otr_span *sp, enum otr_key key)
 	return at && at->type == OTR_ATTR_STRING ? at->string : OTR_SLICE_NONE;
 }
 
-int64_t otr_span_int(const struct otr_span *sp, enum otr_key key,
-		     int64_t fallback)
+int64_t otr_span_int(const struct otr_span *sp, enum otr_key key, int64_t fallback)
 {
 	const struct otr_attr *at = find(sp, key);
 

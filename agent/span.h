@@ -78,9 +78,9 @@ struct otr_span {
 	uint8_t kind;	      /* enum otr_span_kind */
 	uint8_t evidence;     /* enum otr_evidence: how the parent is known */
 	bool failed;
-	bool cut; /* a part was lost: what is missing is not guessed */
+	bool cut;	    /* a part was lost: what is missing is not guessed */
 	bool parent_remote; /* the parent is on no host we see: read from a header */
-	uint64_t start_ns; /* since the epoch */
+	uint64_t start_ns;  /* since the epoch */
 	uint64_t end_ns;
 	struct otr_resource *resource;
 	const char *scope; /* of the parser: "otrace/http" */
@@ -102,7 +102,6 @@ void otr_span_unref(struct otr_span **spp);
 struct otr_slice otr_span_string(const struct otr_span *sp, enum otr_key key);
 
 /* Its number; `fallback` where it has none of that key. */
-int64_t otr_span_int(const struct otr_span *sp, enum otr_key key,
-		     int64_t fallback);
+int64_t otr_span_int(const struct otr_span *sp, enum otr_key key, int64_t fallback);
 
 #endif /* OTR_SPAN_H */

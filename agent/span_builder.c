@@ -84,8 +84,7 @@ static struct otr_attr *slot(struct otr_span_builder *sb, enum otr_key key)
 	return at;
 }
 
-void otr_sb_string(struct otr_span_builder *sb, enum otr_key key,
-		   struct otr_slice value)
+void otr_sb_string(struct otr_span_builder *sb, enum otr_key key, struct otr_slice value)
 {
 	struct otr_attr *at = value.len ? slot(sb, key) : NULL;
 
@@ -115,8 +114,8 @@ void otr_sb_bool(struct otr_span_builder *sb, enum otr_key key, bool value)
 	at->boolean = value;
 }
 
-static void set_custom(struct otr_span_builder *sb, enum otr_attr_type type,
-		       struct otr_slice name, struct otr_slice value)
+static void set_custom(struct otr_span_builder *sb, enum otr_attr_type type, struct otr_slice name,
+		       struct otr_slice value)
 {
 	struct otr_attr *at = value.len ? slot(sb, OTR_KEY_CUSTOM) : NULL;
 
@@ -127,14 +126,12 @@ static void set_custom(struct otr_span_builder *sb, enum otr_attr_type type,
 	at->string = keep(sb, value);
 }
 
-void otr_sb_custom(struct otr_span_builder *sb, struct otr_slice name,
-		   struct otr_slice value)
+void otr_sb_custom(struct otr_span_builder *sb, struct otr_slice name, struct otr_slice value)
 {
 	set_custom(sb, OTR_ATTR_STRING, name, value);
 }
 
-void otr_sb_custom_list(struct otr_span_builder *sb, struct otr_slice name,
-			struct otr_slice value)
+void otr_sb_custom_list(struct otr_span_builder *sb, struct otr_slice name, struct otr_slice value)
 {
 	set_custom(sb, OTR_ATTR_STRINGS, name, value);
 }
@@ -155,8 +152,7 @@ struct otr_slice otr_sb_name_of(const struct otr_span_builder *sb)
 {
 	if (!sb->text.data)
 		return OTR_SLICE_NONE;
-	return (struct otr_slice){sb->text.data + (size_t)sb->span.name.data,
-				  sb->span.name.len};
+	return (struct otr_slice){sb->text.data + (size_t)sb->span.name.data, sb->span.name.len};
 }
 
 static void settle(struct otr_slice *s, const char *text)

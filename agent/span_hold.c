@@ -41,13 +41,11 @@ static bool is_gone(const struct otr_span_hold *hold, const uint8_t id[16])
 /* As the console sees it: the server's span, where client and server are one row. */
 static bool is_ignored(const struct otr_span_hold *hold)
 {
-	OTR_AUTO(otr_tree_fini) struct otr_tree tree = { 0 };
+	OTR_AUTO(otr_tree_fini) struct otr_tree tree = {0};
 
-	if (otr_tree_build(&tree, (const struct otr_span *const *)hold->spans,
-			   hold->n, true))
+	if (otr_tree_build(&tree, (const struct otr_span *const *)hold->spans, hold->n, true))
 		return false;
-	return otr_label_ignored(hold->ignore,
-				 otr_node_face(&tree.nodes[tree.root]));
+	return otr_label_ignored(hold->ignore, otr_node_face(&tree.nodes[tree.root]));
 }
 
 void otr_span_hold_flush(struct otr_span_hold *hold)

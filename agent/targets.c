@@ -51,8 +51,7 @@ static void note_mute(struct otr_targets *t, uint32_t pid)
 	const struct otr_proto_ops *const *proto = otr_protos;
 
 	for (; *proto; proto++) {
-		if (!(*proto)->client_only ||
-		    !otr_procfs_is(pid, (*proto)->server_exe))
+		if (!(*proto)->client_only || !otr_procfs_is(pid, (*proto)->server_exe))
 			continue;
 		t->mute++;
 		t->server_title = (*proto)->server_title;
@@ -128,8 +127,10 @@ static int refuse_kind(uint32_t pid, struct otr_err *err)
 		otr_err_hint(err, "try  otrace attach NAME, or otrace attach :PORT");
 		return -EINVAL;
 	case OTR_KIND_ENDED:
-		otr_err_set(err, "process %u (%s) has ended: it is a zombie, whose parent %u has "
-			    "not asked for its status", pid, is.name, is.parent);
+		otr_err_set(err,
+			    "process %u (%s) has ended: it is a zombie, whose parent %u has "
+			    "not asked for its status",
+			    pid, is.name, is.parent);
 		otr_err_hint(err, "try  otrace attach %u", is.parent);
 		return -ESRCH;
 	case OTR_KIND_THREAD:
@@ -137,8 +138,8 @@ static int refuse_kind(uint32_t pid, struct otr_err *err)
 		otr_err_hint(err, "try  otrace attach %u", is.parent);
 		return -EINVAL;
 	case OTR_KIND_32BIT:
-		otr_err_set(err, "process %u (%s) is a 32-bit program: its bytes are not read",
-			    pid, is.name);
+		otr_err_set(err, "process %u (%s) is a 32-bit program: its bytes are not read", pid,
+			    is.name);
 		otr_err_hint(err, "right: its 64-bit build, or who asks it: otrace attach NAME");
 		return -EINVAL;
 	default:
@@ -171,8 +172,7 @@ static int by_port(struct search *se, struct otr_err *err)
 	otr_session_listeners(se->t->session, if_on_port, se);
 	if (se->found)
 		return 0;
-	otr_err_set(err, "nobody listens on port %u, in any network namespace",
-		    se->port);
+	otr_err_set(err, "nobody listens on port %u, in any network namespace", se->port);
 	if (se->others[0])
 		otr_err_hint(err, "listened on: %s", se->others);
 	return -ESRCH;
@@ -184,10 +184,11 @@ static int by_name(struct search *se, const char *word, struct otr_err *err)
 	otr_procfs_each(if_named, se);
 	if (se->found)
 		return 0;
-	otr_err_set(err, "no process is called %s: no executable or script of "
-			 "that name runs", word);
-	otr_err_hint(err, "try  otrace run -- %s      or otrace attach :PORT",
-		     word);
+	otr_err_set(err,
+		    "no process is called %s: no executable or script of "
+		    "that name runs",
+		    word);
+	otr_err_hint(err, "try  otrace run -- %s      or otrace attach :PORT", word);
 	return -ESRCH;
 }
 
@@ -205,8 +206,7 @@ static int resolve_one(struct otr_targets *t, const char *word, struct otr_err *
 	else
 		rc = se.port ? by_port(&se, err) : by_name(&se, word, err);
 	if (!rc && se.rc) {
-		otr_err_set(err, "%s: cannot be traced: %s", word,
-			    strerror(-se.rc));
+		otr_err_set(err, "%s: cannot be traced: %s", word, strerror(-se.rc));
 		rc = se.rc;
 	}
 	return rc;
@@ -239,8 +239,8 @@ enum otr_verdict otr_targets_wanted(void *arg, const struct otr_candidate *who)
 	for (char **word = t->words; *word; word++) {
 		if (is_number(*word))
 			continue;
-		if (is_port(*word, &named) ? named == who->port && who->port :
-					     !who->port && otr_candidate_is(who, *word))
+		if (is_port(*word, &named) ? named == who->port && who->port
+					   : !who->port && otr_candidate_is(who, *word))
 			return OTR_VERDICT_TRACE;
 	}
 	return OTR_VERDICT_NONE;

@@ -20,10 +20,10 @@ struct otr_session;
 struct otr_targets {
 	char **words; /* as typed, NULL ends; borrowed */
 	struct otr_session *session;
-	char first[64];	/* what was found first, as a person would call it */
+	char first[64]; /* what was found first, as a person would call it */
 	size_t found;
-	bool all; /* process 1 is among them, whose children all others are */
-	size_t mute; /* of these: servers that are seen by their clients alone */
+	bool all;		  /* process 1 is among them, whose children all others are */
+	size_t mute;		  /* of these: servers that are seen by their clients alone */
 	const char *server_title; /* of the latest of them: "PostgreSQL" */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* traced_set.c - which processes a session traces; see traced_set.h. */
 
-#include "agent/base/keyed.h"
 #include "agent/traced_set.h"
+#include "agent/base/keyed.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -114,7 +114,7 @@ size_t otr_traced_set_count(const struct otr_traced_set *c)
 }
 
 void otr_traced_set_each(const struct otr_traced_set *c, void (*fn)(void *arg, uint32_t tgid),
-		     void *arg)
+			 void *arg)
 {
 	for (const struct judged *at = c->by_tgid; at; at = at->hh.next)
 		if (!at->refused_ns)

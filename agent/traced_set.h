@@ -39,7 +39,7 @@ size_t otr_traced_set_count(const struct otr_traced_set *c);
 
 /* Calls `fn` for each that is traced. */
 void otr_traced_set_each(const struct otr_traced_set *c, void (*fn)(void *arg, uint32_t tgid),
-		     void *arg);
+			 void *arg);
 
 /* Forgets refusals that the kernel has carried out. */
 void otr_traced_set_tick(struct otr_traced_set *c, uint64_t now_ns);

@@ -9,7 +9,12 @@
 #include "agent/base/buf.h"
 #include "bpf/ring.h"
 
-enum step { STEP_NONE, STEP_PROBES, STEP_PASS_ON, STEP_64BIT };
+enum step {
+	STEP_NONE,
+	STEP_PROBES,
+	STEP_PASS_ON,
+	STEP_64BIT
+};
 
 struct words {
 	int why;
@@ -21,20 +26,30 @@ static const struct words words[] = {
 	{OTR_UNCARRIED_STATIC, "statically linked: the library cannot be loaded into it",
 	 STEP_PROBES},
 	{OTR_UNCARRIED_GO, "Go program: its system calls go past the library", STEP_PROBES},
-	{OTR_UNCARRIED_32BIT, "32-bit program: its bytes are not read, and what it starts does not "
-			      "carry the library", STEP_64BIT},
-	{OTR_UNCARRIED_SETUID, "runs with rights of its own (set-uid, set-gid, capabilities): its "
-			       "loader takes no library", STEP_PROBES},
+	{OTR_UNCARRIED_32BIT,
+	 "32-bit program: its bytes are not read, and what it starts does not "
+	 "carry the library",
+	 STEP_64BIT},
+	{OTR_UNCARRIED_SETUID,
+	 "runs with rights of its own (set-uid, set-gid, capabilities): its "
+	 "loader takes no library",
+	 STEP_PROBES},
 	{OTR_UNCARRIED_PRELOAD, "its LD_PRELOAD does not name the library", STEP_PASS_ON},
 	{OTR_UNCARRIED_CLEARED, "its environment was cleared: it does not load the library",
 	 STEP_PASS_ON},
 	{OTR_UNCARRIED_ROOT, "under its root directory there is no libotrace.so", STEP_PROBES},
-	{OTR_UNCARRIED_APART, "its rings could not be offered: it has another network namespace "
-			      "and another root directory", STEP_PROBES},
-	{OTR_UNCARRIED_LEFT_OUT, "uses the network, and the library leaves shells, debuggers, build tools "
-				 "and login services alone", STEP_PROBES},
-	{OTR_UNCARRIED_DEEP, "module opened with RTLD_DEEPBIND or dlmopen(): its calls go past "
-			     "the library", STEP_PROBES},
+	{OTR_UNCARRIED_APART,
+	 "its rings could not be offered: it has another network namespace "
+	 "and another root directory",
+	 STEP_PROBES},
+	{OTR_UNCARRIED_LEFT_OUT,
+	 "uses the network, and the library leaves shells, debuggers, build tools "
+	 "and login services alone",
+	 STEP_PROBES},
+	{OTR_UNCARRIED_DEEP,
+	 "module opened with RTLD_DEEPBIND or dlmopen(): its calls go past "
+	 "the library",
+	 STEP_PROBES},
 };
 
 static const struct words *words_of(int why)
@@ -45,8 +60,7 @@ static const struct words *words_of(int why)
 	return NULL;
 }
 
-static struct otr_uncarried_row *row_of(struct otr_uncarried_table *t, int why,
-					const char *name)
+static struct otr_uncarried_row *row_of(struct otr_uncarried_table *t, int why, const char *name)
 {
 	struct otr_uncarried_row *at;
 
@@ -91,11 +105,11 @@ static const char *text_of(enum step step, bool root)
 {
 	switch (step) {
 	case STEP_PROBES:
-		return root ? "; kernel probes see it: leave out --no-bpf" :
-			      "; kernel probes see it: run otrace as root";
+		return root ? "; kernel probes see it: leave out --no-bpf"
+			    : "; kernel probes see it: run otrace as root";
 	case STEP_PASS_ON:
-		return root ? "; pass LD_PRELOAD and OTRACE_SESSION on, or leave out --no-bpf" :
-			      "; pass LD_PRELOAD and OTRACE_SESSION on, or run otrace as root";
+		return root ? "; pass LD_PRELOAD and OTRACE_SESSION on, or leave out --no-bpf"
+			    : "; pass LD_PRELOAD and OTRACE_SESSION on, or run otrace as root";
 	case STEP_64BIT:
 		return "; use its 64-bit build";
 	default:
@@ -121,6 +135,8 @@ void otr_uncarried_print(struct otr_buf *out, const struct otr_uncarried_table *
 		print(out, &t->rows[i], root);
 	}
 	if (t->more)
-		otr_buf_printf(out, "\nand %llu starts of other programs that do not carry the "
-				    "library", (unsigned long long)t->more);
+		otr_buf_printf(out,
+			       "\nand %llu starts of other programs that do not carry the "
+			       "library",
+			       (unsigned long long)t->more);
 }

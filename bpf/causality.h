@@ -69,14 +69,12 @@
 /* R1: the first bytes of a request, at `ref`. `mine` is the exchange last seen on
  * st->mine.conn, or NULL. `may_loop`: the socket does not block. */
 OTR_RULE_FN void otr_r1_first(struct otr_strand *st, struct otr_proc_state *proc,
-			  struct otr_exch *ex, const struct otr_xref *ref,
-			  const struct otr_exch *mine, int may_loop,
-			  __u64 strand, __u64 now)
+			      struct otr_exch *ex, const struct otr_xref *ref,
+			      const struct otr_exch *mine, int may_loop, __u64 strand, __u64 now)
 {
 	otr_exch_end(ex, proc); /* one that was never answered */
 	/* No blocking thread reads a second request before it answered its first. */
-	if (!proc->go && otr_xref_open(&st->mine, mine) &&
-	    st->mine.conn != ref->conn)
+	if (!proc->go && otr_xref_open(&st->mine, mine) && st->mine.conn != ref->conn)
 		OTR_PUT(proc->mux, 1);
 	OTR_PUT(ex->pos, ref->pos);
 	OTR_PUT(ex->reader, strand);
@@ -94,7 +92,7 @@ OTR_RULE_FN void otr_r1_first(struct otr_strand *st, struct otr_proc_state *proc
 
 /* R1: more bytes of it. */
 OTR_RULE_FN void otr_r1_more(struct otr_strand *st, const struct otr_exch *ex,
-			 const struct otr_xref *ref, __u64 now)
+			     const struct otr_xref *ref, __u64 now)
 {
 	st->entry_ns = now;
 	if (!otr_xref_open(ref, ex))
@@ -105,16 +103,15 @@ OTR_RULE_FN void otr_r1_more(struct otr_strand *st, const struct otr_exch *ex,
 
 /* R3: the first bytes of the answer to `ref`. */
 OTR_RULE_FN void otr_r3_answer(struct otr_strand *st, struct otr_proc_state *proc,
-			   struct otr_exch *ex, const struct otr_xref *ref,
-			   int reader_is_other, __u64 now)
+			       struct otr_exch *ex, const struct otr_xref *ref, int reader_is_other,
+			       __u64 now)
 {
 	otr_act(st, now);
 	st->freed = 0;
 	otr_left_over(st);
 	/* A turn whose wait was not seen, since waits are probed a moment after the
 	 * rest, tests nothing (and claims nothing: R4). */
-	if (otr_is_loop(st, proc) && st->waited && OTR_GET(proc->open) > 1 &&
-	    st->cur.conn)
+	if (otr_is_loop(st, proc) && st->waited && OTR_GET(proc->open) > 1 && st->cur.conn)
 		otr_test(st, proc, otr_xref_is(&st->cur, ref));
 	/* It goes without an answer that was thought to be for it: perhaps another's. */
 	if (OTR_GET(ex->inflight))
@@ -137,7 +134,7 @@ OTR_RULE_FN void otr_refresh(struct otr_strand *st, const struct otr_exch *ex)
 
 /* Is current believed by R4 and by connect()? st->cur must be fresh. */
 OTR_RULE_FN int otr_believes(const struct otr_strand *st, const struct otr_proc_state *proc,
-			__u64 now)
+			     __u64 now)
 {
 	if (!st->cur.conn)
 		return 0;
@@ -147,21 +144,19 @@ OTR_RULE_FN int otr_believes(const struct otr_strand *st, const struct otr_proc_
 		return 0;
 	if (!otr_is_loop(st, proc))
 		return 1;
-	return !otr_timer_due(st, now) &&
-	       (!otr_is_late(st) || OTR_GET(proc->open) == 1);
+	return !otr_timer_due(st, now) && (!otr_is_late(st) || OTR_GET(proc->open) == 1);
 }
 
 /* And may it be claimed by who tests nothing? */
 OTR_RULE_FN int otr_current(const struct otr_strand *st, const struct otr_proc_state *proc,
-			__u64 now)
+			    __u64 now)
 {
 	return otr_believes(st, proc, now) && !otr_is_unsure(st, proc);
 }
 
 /* connect() said EINPROGRESS: the connection remembers what was current. */
 OTR_RULE_FN void otr_r4_born(struct otr_strand *st, struct otr_proc_state *proc,
-			 struct otr_asked *asked, struct otr_exch *cur_ex,
-			 __u64 now)
+			     struct otr_asked *asked, struct otr_exch *cur_ex, __u64 now)
 {
 	if (proc->go)
 		return;
@@ -181,8 +176,8 @@ OTR_RULE_FN void otr_r4_born(struct otr_strand *st, struct otr_proc_state *proc,
 /* R4 for a connect() that comes to nothing: whom it was for, claimed as a request would be.
  * Sets `parent` (conn 0: none); st->cur is fresh. */
 OTR_RULE_FN enum otr_evidence otr_r4_dial(const struct otr_strand *st,
-				      const struct otr_proc_state *proc, int may_loop,
-				      __u64 now, struct otr_xref *parent)
+					  const struct otr_proc_state *proc, int may_loop,
+					  __u64 now, struct otr_xref *parent)
 {
 	parent->conn = 0;
 	parent->pos = 0;
@@ -200,11 +195,11 @@ OTR_RULE_FN enum otr_evidence otr_r4_dial(const struct otr_strand *st,
  * `cur_ex`: the exchanges last seen on those connections, or NULL. `may_loop`: the socket
  * does not block.
  */
-OTR_RULE_FN enum otr_evidence
-otr_r4_ask(struct otr_strand *st, struct otr_proc_state *proc,
-	   struct otr_asked *asked, const struct otr_exch *claim_ex,
-	   struct otr_exch *born_ex, const struct otr_exch *cur_ex,
-	   int may_loop, __u64 conn, __u64 now, struct otr_xref *believed)
+OTR_RULE_FN enum otr_evidence otr_r4_ask(struct otr_strand *st, struct otr_proc_state *proc,
+					 struct otr_asked *asked, const struct otr_exch *claim_ex,
+					 struct otr_exch *born_ex, const struct otr_exch *cur_ex,
+					 int may_loop, __u64 conn, __u64 now,
+					 struct otr_xref *believed)
 {
 	enum otr_evidence why = OTR_EVIDENCE_NONE;
 	int weak = 0;
@@ -227,8 +222,7 @@ otr_r4_ask(struct otr_strand *st, struct otr_proc_state *proc,
 		*believed = st->cur;
 		why = (enum otr_evidence)st->evidence;
 		weak = st->level == OTR_LEVEL_WEAK;
-		if (cur_ex && otr_came_free(st, asked, conn) &&
-		    otr_starve(proc, cur_ex)) {
+		if (cur_ex && otr_came_free(st, asked, conn) && otr_starve(proc, cur_ex)) {
 			believed->conn = 0;
 			why = OTR_EVIDENCE_NONE;
 		}
@@ -262,7 +256,7 @@ otr_r4_ask(struct otr_strand *st, struct otr_proc_state *proc,
 
 /* Books the request just asked: `ex` is the exchange of `believed`, or NULL. */
 OTR_RULE_FN void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *asked,
-			 const struct otr_xref *believed, struct otr_exch *ex)
+			     const struct otr_xref *believed, struct otr_exch *ex)
 {
 	if (!asked->pending) {
 		asked->believed = *believed;
@@ -281,8 +275,7 @@ OTR_RULE_FN void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *aske
 
 /* R2: the first bytes of an answer. `ex`: of asked->believed.conn, or NULL. */
 OTR_RULE_FN void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *proc,
-			   struct otr_asked *asked, struct otr_exch *ex,
-			   __u64 conn, __u64 now)
+			       struct otr_asked *asked, struct otr_exch *ex, __u64 conn, __u64 now)
 {
 	struct otr_xref parent = asked->believed;
 	int open = otr_xref_open(&parent, ex);
@@ -306,15 +299,13 @@ OTR_RULE_FN void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *pro
 	asked->believed.conn = 0;
 	if (proc->go)
 		return; /* a connection's own goroutine serves many */
-	if (!otr_is_loop(st, proc) && st->cur.conn && open &&
-	    otr_xref_is(&st->cur, &parent)) {
+	if (!otr_is_loop(st, proc) && st->cur.conn && open && otr_xref_is(&st->cur, &parent)) {
 		st->freed = 0; /* blocked in its own call: nothing new */
 		return;
 	}
 	if (!otr_is_loop(st, proc))
 		weak = 1;
-	otr_join(st, open ? &parent : 0,
-		 weak ? OTR_LEVEL_WEAK : OTR_LEVEL_STRONG, conn);
+	otr_join(st, open ? &parent : 0, weak ? OTR_LEVEL_WEAK : OTR_LEVEL_STRONG, conn);
 	st->by_born = asked->by_born;
 	st->by_again = asked->again;
 	if (open && OTR_GET(ex->inflight))
@@ -325,8 +316,8 @@ OTR_RULE_FN void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *pro
 /* R2: more bytes of the same answer, perhaps in another turn. `ex`: of
  * asked->answered.conn, or NULL. */
 OTR_RULE_FN void otr_r2_more(struct otr_strand *st, const struct otr_proc_state *proc,
-			 struct otr_asked *asked, const struct otr_exch *ex,
-			 __u64 conn, __u64 now)
+			     struct otr_asked *asked, const struct otr_exch *ex, __u64 conn,
+			     __u64 now)
 {
 	int open = otr_xref_open(&asked->answered, ex);
 
@@ -346,10 +337,9 @@ OTR_RULE_FN void otr_r2_more(struct otr_strand *st, const struct otr_proc_state 
 /* R5: a wait for several descriptors returned `ret`. `timeout_ns` < 0: for ever.
  * `turn_ex`: of st->turn.conn, or NULL. */
 OTR_RULE_FN void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_ex,
-			 __s64 timeout_ns, __s32 ret, __u64 now)
+			     __s64 timeout_ns, __s32 ret, __u64 now)
 {
-	int one = st->turn_kind == OTR_TURN_ONE &&
-		  otr_xref_open(&st->turn, turn_ex);
+	int one = st->turn_kind == OTR_TURN_ONE && otr_xref_open(&st->turn, turn_ex);
 
 	st->handled = 0;
 	st->left = ret > 0 ? ret : 0;
@@ -359,8 +349,7 @@ OTR_RULE_FN void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_
 	if (!timeout_ns) {
 		/* It did not wait: it has work of its own left, of the same turn. */
 		if (one)
-			otr_set(st, &st->turn, OTR_LEVEL_STRONG,
-				OTR_EVIDENCE_STRAND);
+			otr_set(st, &st->turn, OTR_LEVEL_STRONG, OTR_EVIDENCE_STRAND);
 		else
 			otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 		if (st->turn_kind == OTR_TURN_ONE && !one)

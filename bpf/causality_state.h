@@ -26,10 +26,10 @@
 #define OTR_PUT(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
 #endif
 
-#define OTR_DOUBT_AT_START 32   /* tests a process has to pass before it is believed */
-#define OTR_DOUBT_AFTER_ERROR  3000 /* and after it failed one */
-#define OTR_AGAIN     256  /* tests before what may be put off is believed */
-#define OTR_DOUBT_AFTER_RELAY   100  /* R6c: after a lock was handed on: pools had 1 of 3,600 */
+#define OTR_DOUBT_AT_START    32   /* tests a process has to pass before it is believed */
+#define OTR_DOUBT_AFTER_ERROR 3000 /* and after it failed one */
+#define OTR_AGAIN	      256  /* tests before what may be put off is believed */
+#define OTR_DOUBT_AFTER_RELAY 100  /* R6c: after a lock was handed on: pools had 1 of 3,600 */
 
 enum otr_level {
 	OTR_LEVEL_NONE,
@@ -60,10 +60,10 @@ struct otr_proc_state {
 	__u32 starving; /* of these, with nothing in flight */
 	__u32 orphans;	/* outbound requests in flight that have no parent */
 	__u32 doubt;
-	__u32 doubt_born; /* the same of what connect() remembers: tested apart */
+	__u32 doubt_born;  /* the same of what connect() remembers: tested apart */
 	__u32 doubt_again; /* and of what is asked again at the end of a turn */
 	__u8 mux;
-	__u8 go; /* strands are goroutines: no turns, no tests */
+	__u8 go;    /* strands are goroutines: no turns, no tests */
 	__u8 moves; /* a request was answered by another reader of requests than its own */
 	__u8 pad;
 	__u32 relays; /* wake-ups that have to be plain before R6c is believed */
@@ -79,27 +79,27 @@ struct otr_strand {
 	struct otr_xref cur;
 	struct otr_xref mine; /* the request it read last */
 	struct otr_xref turn;
-	__u64 freed;	  /* connection whose answer this turn read last; 0: none */
-	__u64 handled;	  /* connection it handled last: one descriptor counts once */
-	__u64 entry_ns;	  /* its last event: no later than its next wait began */
-	__u64 due_ns;	  /* from here on a timer of the loop may run; 0: none set */
-	__u64 clock_ns;	  /* the clock that its next timeout starts from is no older */
-	__u64 turn_ns;	  /* its last real wait returned; 0: none was seen */
-	__s32 left;	  /* descriptors the wait returned, not handled yet */
-	__u8 level;	  /* enum otr_level, of cur */
-	__u8 evidence;	  /* enum otr_evidence, of cur */
+	__u64 freed;	   /* connection whose answer this turn read last; 0: none */
+	__u64 handled;	   /* connection it handled last: one descriptor counts once */
+	__u64 entry_ns;	   /* its last event: no later than its next wait began */
+	__u64 due_ns;	   /* from here on a timer of the loop may run; 0: none set */
+	__u64 clock_ns;	   /* the clock that its next timeout starts from is no older */
+	__u64 turn_ns;	   /* its last real wait returned; 0: none was seen */
+	__s32 left;	   /* descriptors the wait returned, not handled yet */
+	__u8 level;	   /* enum otr_level, of cur */
+	__u8 evidence;	   /* enum otr_evidence, of cur */
 	__u8 from_request; /* cur was set by R1 */
 	__u8 loop;
-	__u8 waited;	  /* a wait of it was seen: its turns are known */
-	__u8 turn_kind;	  /* enum otr_turn */
-	__u8 carried;	  /* work of this turn was left when it looked for more */
-	__u8 defers;	  /* and such work runs before what came: see otr_left_over */
-	__u8 blocks;	  /* it reads requests from sockets that block: no loop */
-	__u8 acted;	  /* who was handled last has asked or answered since */
-	__u8 silent;	  /* another of this turn has not: its work may be yet to come */
-	__u8 puts_off;	  /* and such work was seen: see otr_is_late */
-	__u8 by_born;	  /* cur is known by an answer to what connect() remembered */
-	__u8 by_again;	  /* or to what was asked so: see otr_is_again */
+	__u8 waited;	/* a wait of it was seen: its turns are known */
+	__u8 turn_kind; /* enum otr_turn */
+	__u8 carried;	/* work of this turn was left when it looked for more */
+	__u8 defers;	/* and such work runs before what came: see otr_left_over */
+	__u8 blocks;	/* it reads requests from sockets that block: no loop */
+	__u8 acted;	/* who was handled last has asked or answered since */
+	__u8 silent;	/* another of this turn has not: its work may be yet to come */
+	__u8 puts_off;	/* and such work was seen: see otr_is_late */
+	__u8 by_born;	/* cur is known by an answer to what connect() remembered */
+	__u8 by_again;	/* or to what was asked so: see otr_is_again */
 	__u8 pad[6];
 };
 
@@ -109,14 +109,14 @@ struct otr_asked {
 	struct otr_xref born;	  /* what connect() remembered */
 	struct otr_xref claim;	  /* R10 */
 	struct otr_xref answered; /* the parent that R2 found for this answer */
-	__u8 pending;	/* requests since the last answer: 0, 1, 2 = more */
-	__u8 mixed;	/* they were believed to have different parents */
-	__u8 weak;	/* what was believed was WEAK */
+	__u8 pending;		  /* requests since the last answer: 0, 1, 2 = more */
+	__u8 mixed;		  /* they were believed to have different parents */
+	__u8 weak;		  /* what was believed was WEAK */
 	__u8 has_born;
-	__u8 by_born;	/* `believed` is of it */
-	__u8 again;	/* what is believed, or was at connect(), was asked so */
+	__u8 by_born; /* `believed` is of it */
+	__u8 again;   /* what is believed, or was at connect(), was asked so */
 	__u8 pad[2];
-	__u64 read_ns;	/* the last bytes of an answer */
+	__u64 read_ns; /* the last bytes of an answer */
 };
 
 #define OTR_RULE_FN static inline __attribute__((always_inline))
@@ -160,8 +160,8 @@ OTR_RULE_FN void otr_all_waits_seen(struct otr_strand *st)
 	st->waited = 1;
 }
 
-OTR_RULE_FN void otr_set(struct otr_strand *st, const struct otr_xref *ref,
-		     enum otr_level level, enum otr_evidence why)
+OTR_RULE_FN void otr_set(struct otr_strand *st, const struct otr_xref *ref, enum otr_level level,
+			 enum otr_evidence why)
 {
 	if (ref) {
 		st->cur = *ref;
@@ -199,8 +199,8 @@ OTR_RULE_FN void otr_handle_next(struct otr_strand *st)
 
 /* This strand now handles something of `ref` (NULL: of nobody we know) that came
  * over `conn`. */
-OTR_RULE_FN void otr_join(struct otr_strand *st, const struct otr_xref *ref,
-		      enum otr_level level, __u64 conn)
+OTR_RULE_FN void otr_join(struct otr_strand *st, const struct otr_xref *ref, enum otr_level level,
+			  __u64 conn)
 {
 	if (!ref || !otr_xref_is(&st->cur, ref))
 		otr_handle_next(st);
@@ -263,8 +263,7 @@ OTR_RULE_FN void otr_disagreed(struct otr_proc_state *proc)
  * it asks; that the first was right says nothing of connections that others had before. */
 OTR_RULE_FN int otr_in_doubt(const struct otr_proc_state *proc, enum otr_evidence why)
 {
-	return OTR_GET(proc->doubt) &&
-	       (why != OTR_EVIDENCE_BORN || OTR_GET(proc->doubt_born));
+	return OTR_GET(proc->doubt) && (why != OTR_EVIDENCE_BORN || OTR_GET(proc->doubt_born));
 }
 
 /*
@@ -291,14 +290,13 @@ OTR_RULE_FN int otr_is_late(const struct otr_strand *st)
  */
 OTR_RULE_FN int otr_is_again(const struct otr_strand *st)
 {
-	return st->by_again ||
-	       (st->turn_kind == OTR_TURN_MIXED && st->left <= 0 && st->acted);
+	return st->by_again || (st->turn_kind == OTR_TURN_MIXED && st->left <= 0 && st->acted);
 }
 
 OTR_RULE_FN int otr_is_unsure(const struct otr_strand *st, const struct otr_proc_state *proc)
 {
-	return OTR_GET(proc->doubt_again) && OTR_GET(proc->open) != 1 &&
-	       otr_is_loop(st, proc) && otr_is_again(st);
+	return OTR_GET(proc->doubt_again) && OTR_GET(proc->open) != 1 && otr_is_loop(st, proc) &&
+	       otr_is_again(st);
 }
 
 /* R3: was what is current the one that is answered? What was asked again was not claimed. */
@@ -320,17 +318,15 @@ OTR_RULE_FN void otr_test(struct otr_strand *st, struct otr_proc_state *proc, in
  * just come free may be theirs. `starving` counts such; ours is none of the others. */
 OTR_RULE_FN int otr_starve(const struct otr_proc_state *proc, const struct otr_exch *cur_ex)
 {
-	return OTR_GET(proc->starving) - (OTR_GET(cur_ex->inflight) == 0) >
-	       OTR_GET(proc->orphans);
+	return OTR_GET(proc->starving) - (OTR_GET(cur_ex->inflight) == 0) > OTR_GET(proc->orphans);
 }
 
 /* Has this connection come free in this callback; or in this turn, at whose end it may be given
  * to who waited? */
 OTR_RULE_FN int otr_came_free(const struct otr_strand *st, const struct otr_asked *asked,
-			  __u64 conn)
+			      __u64 conn)
 {
-	return st->freed == conn ||
-	       (st->left <= 0 && st->turn_ns && asked->read_ns >= st->turn_ns);
+	return st->freed == conn || (st->left <= 0 && st->turn_ns && asked->read_ns >= st->turn_ns);
 }
 
 /*
@@ -348,15 +344,14 @@ OTR_RULE_FN void otr_left_over(struct otr_strand *st)
 /* May a timer of this loop be what runs? */
 OTR_RULE_FN int otr_timer_due(const struct otr_strand *st, __u64 now)
 {
-	return st->due_ns && now >= st->due_ns &&
-	       ((st->carried && st->defers) || st->left <= 0);
+	return st->due_ns && now >= st->due_ns && ((st->carried && st->defers) || st->left <= 0);
 }
 
 /* It asks with nothing in hand: all that were handled did something, no timer is due. */
 OTR_RULE_FN void otr_watch_late(struct otr_strand *st, __u64 now)
 {
-	if (st->acted && !st->silent && !st->cur.conn && st->left <= 0 &&
-	    !otr_timer_due(st, now) && st->turn_kind != OTR_TURN_NONE)
+	if (st->acted && !st->silent && !st->cur.conn && st->left <= 0 && !otr_timer_due(st, now) &&
+	    st->turn_kind != OTR_TURN_NONE)
 		st->puts_off = 1;
 }
 

@@ -70,9 +70,8 @@ static __always_inline void otr_not_moved(struct otr_task *t, struct sock *sk,
 }
 
 /* `mv` has what moved and where; `regs` of the call. */
-static __always_inline void otr_take(struct otr_task *t, struct sock *sk,
-				     struct otr_bpf_conn *c, struct otr_move *mv,
-				     struct pt_regs *regs)
+static __always_inline void otr_take(struct otr_task *t, struct sock *sk, struct otr_bpf_conn *c,
+				     struct otr_move *mv, struct pt_regs *regs)
 {
 	struct otr_strand *st;
 	__u64 strand;

@@ -17,15 +17,14 @@
  * woken when a ring is an eighth full, once until it came. */
 static __always_inline __u64 otr_wake_flags(void *ring, __u64 eighth)
 {
-	if (otr_ctl.woken ||
-	    bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <= eighth)
+	if (otr_ctl.woken || bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <= eighth)
 		return BPF_RB_NO_WAKEUP;
 	otr_ctl.woken = 1;
 	return BPF_RB_FORCE_WAKEUP;
 }
 
-static __always_inline void otr_head(struct otr_event *hdr, __u16 kind,
-				     __u16 hook, __u32 size, __u64 now)
+static __always_inline void otr_head(struct otr_event *hdr, __u16 kind, __u16 hook, __u32 size,
+				     __u64 now)
 {
 	hdr->kind = kind;
 	hdr->hook = hook;
@@ -54,9 +53,8 @@ static __always_inline void *otr_reserve_fact(__u32 size)
 }
 
 /* CONN_OPEN, CONN_CLOSE or LISTEN. */
-static __always_inline void otr_emit_conn(struct sock *sk, struct otr_bpf_conn *c,
-					  __u16 kind, __u64 now,
-					  const __u32 fresh[2])
+static __always_inline void otr_emit_conn(struct sock *sk, struct otr_bpf_conn *c, __u16 kind,
+					  __u64 now, const __u32 fresh[2])
 {
 	struct otr_ev_conn *cn = otr_reserve_fact(sizeof(*cn));
 
@@ -82,8 +80,7 @@ static __always_inline void otr_emit_conn(struct sock *sk, struct otr_bpf_conn *
 }
 
 /* A run has ended, and some of its bytes gave no record. */
-static __noinline void otr_emit_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof,
-				    __u64 now)
+static __noinline void otr_emit_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, __u64 now)
 {
 	struct otr_bpf_dir *f = &c->flow[dir & 1];
 	struct otr_ev_run *run = otr_reserve_fact(sizeof(*run));
@@ -109,11 +106,9 @@ static __noinline void otr_emit_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof,
 }
 
 /* Fills all of a DATA record but its payload. */
-static __always_inline void otr_fill_data(struct otr_ev_data *rec,
-					  const struct otr_task *t,
+static __always_inline void otr_fill_data(struct otr_ev_data *rec, const struct otr_task *t,
 					  const struct otr_bpf_conn *c, __u64 strand,
-					  const struct otr_move *mv,
-					  const struct otr_cause *cause)
+					  const struct otr_move *mv, const struct otr_cause *cause)
 {
 	otr_head(&rec->hdr, OTR_EV_DATA, OTR_HOOK_SOCKET, sizeof(*rec), mv->now);
 	rec->hdr.tgid = t->tgid;
@@ -132,11 +127,10 @@ static __always_inline void otr_fill_data(struct otr_ev_data *rec,
 }
 
 /* Each class has a call of its own: bpf_ringbuf_reserve() takes constants only. */
-static __always_inline int otr_emit_class(const struct otr_task *t,
-					  const struct otr_bpf_conn *c, __u64 strand,
-					  const struct otr_move *mv,
-					  const struct otr_cause *cause,
-					  __u32 cap, const __u32 size)
+static __always_inline int otr_emit_class(const struct otr_task *t, const struct otr_bpf_conn *c,
+					  __u64 strand, const struct otr_move *mv,
+					  const struct otr_cause *cause, __u32 cap,
+					  const __u32 size)
 {
 	struct otr_ev_data *rec;
 
@@ -161,8 +155,8 @@ static __always_inline int otr_emit_class(const struct otr_task *t,
  * static: so it is verified once, and not again for every way that leads there, which is
  * most of what loading takes, or more than a verifier has patience for. */
 __weak __noinline int otr_emit_data(const struct otr_task *t, const struct otr_bpf_conn *c,
-				    const struct otr_move *mv,
-				    const struct otr_cause *cause, __u64 strand)
+				    const struct otr_move *mv, const struct otr_cause *cause,
+				    __u64 strand)
 {
 	__u32 cap, room;
 

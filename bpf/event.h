@@ -34,20 +34,20 @@
 
 enum otr_event_kind {
 	OTR_EV_NONE,
-	OTR_EV_CONN_OPEN,  /* struct otr_ev_conn: first seen, however old */
-	OTR_EV_CONN_CLOSE, /* struct otr_ev_conn */
-	OTR_EV_DATA,	   /* struct otr_ev_data */
-	OTR_EV_RUN,	/* struct otr_ev_run: a run ended, or has gone quiet */
-	OTR_EV_HANDOFF, /* struct otr_ev_handoff: late evidence of a parent */
-	OTR_EV_PROC_EXEC, /* struct otr_ev_proc, then its strings */
-	OTR_EV_PROC_EXIT, /* struct otr_ev_proc */
-	OTR_EV_CLOCK, /* struct otr_ev_clock: at start, each minute, on a step */
-	OTR_EV_META,  /* struct otr_ev_meta: what the agent read of a process */
-	OTR_EV_LOST,  /* struct otr_ev_lost: n records are missing here */
-	OTR_EV_PROC_FORK, /* struct otr_ev_proc: prefork workers never exec */
-	OTR_EV_LISTEN,	  /* struct otr_ev_conn: local address only */
-	OTR_EV_TICK, /* struct otr_event: idle time passed, so replay knows */
-	OTR_EV_PAST, /* struct otr_ev_past: made by the agent, before a CONN_CLOSE */
+	OTR_EV_CONN_OPEN,   /* struct otr_ev_conn: first seen, however old */
+	OTR_EV_CONN_CLOSE,  /* struct otr_ev_conn */
+	OTR_EV_DATA,	    /* struct otr_ev_data */
+	OTR_EV_RUN,	    /* struct otr_ev_run: a run ended, or has gone quiet */
+	OTR_EV_HANDOFF,	    /* struct otr_ev_handoff: late evidence of a parent */
+	OTR_EV_PROC_EXEC,   /* struct otr_ev_proc, then its strings */
+	OTR_EV_PROC_EXIT,   /* struct otr_ev_proc */
+	OTR_EV_CLOCK,	    /* struct otr_ev_clock: at start, each minute, on a step */
+	OTR_EV_META,	    /* struct otr_ev_meta: what the agent read of a process */
+	OTR_EV_LOST,	    /* struct otr_ev_lost: n records are missing here */
+	OTR_EV_PROC_FORK,   /* struct otr_ev_proc: prefork workers never exec */
+	OTR_EV_LISTEN,	    /* struct otr_ev_conn: local address only */
+	OTR_EV_TICK,	    /* struct otr_event: idle time passed, so replay knows */
+	OTR_EV_PAST,	    /* struct otr_ev_past: made by the agent, before a CONN_CLOSE */
 	OTR_EV_CONN_FAILED, /* struct otr_ev_failed: a connect() that came to nothing */
 	OTR_EV_MAX,
 };
@@ -78,15 +78,15 @@ enum otr_layer {
 
 /* What `pos` counts. */
 enum otr_pos_kind {
-	OTR_POS_OFFSET, /* bytes since the source first saw the stream */
+	OTR_POS_OFFSET,	 /* bytes since the source first saw the stream */
 	OTR_POS_TCP_SEQ, /* the kernel's sequence number, 32 bits, both ends alike */
 };
 
 /* How much of a connection the source copies (docs/ARCHITECTURE.md). Read by
  * kernel and shim, asked for by parsers. */
 enum otr_capture {
-	OTR_CAPTURE_HEAD, /* the first bytes of each run: HTTP/1, the default */
-	OTR_CAPTURE_CALLS, /* the first bytes of each call: PostgreSQL, Redis */
+	OTR_CAPTURE_HEAD,   /* the first bytes of each run: HTTP/1, the default */
+	OTR_CAPTURE_CALLS,  /* the first bytes of each call: PostgreSQL, Redis */
 	OTR_CAPTURE_FRAMES, /* HTTP/2: every frame but the payload of DATA */
 	OTR_CAPTURE_MUTE,   /* counts only */
 };
@@ -155,7 +155,7 @@ struct otr_ev_conn {
 	__u64 bytes_in;	 /* totals, on close; and when by_lib becomes MIXED */
 	__u64 bytes_out; /* likewise */
 	__u32 netns;	 /* inode of the network namespace */
-	__u32 isn_out;	/* TCP: initial sequence numbers; both ends of a wire */
+	__u32 isn_out;	 /* TCP: initial sequence numbers; both ends of a wire */
 	union {
 		__u32 isn_in;	 /* have the same two, whatever NAT did to addresses */
 		__u32 peer_tgid; /* AF_UNIX, from the library: who connected (SO_PEERCRED) */
@@ -165,7 +165,7 @@ struct otr_ev_conn {
 	__u16 protocol; /* IPPROTO_TCP ..; 0 for AF_UNIX */
 	__u8 role;	/* enum otr_role */
 	__u8 seen_open; /* 1: seen from its first byte */
-	__u8 by_lib; /* enum otr_by_lib: who tells of its bytes */
+	__u8 by_lib;	/* enum otr_by_lib: who tells of its bytes */
 	__u8 pad;
 	char path[112]; /* AF_UNIX; a leading NUL: abstract */
 };
@@ -183,13 +183,12 @@ struct otr_ref {
 /* What the source knew of causality when it saw the bytes (bpf/causality.h).
  * All zero: nothing, and the agent may still learn it from the other end. */
 struct otr_cause {
-	struct otr_ref
-		parent;	   /* the inbound exchange these bytes are made for */
-	__u8 trace_id[16]; /* only with `ids` */
-	__u8 span_id[8];   /* likewise: the exchange these bytes belong to */
-	__u8 ids;	   /* enum otr_ids */
-	__u8 flags;	   /* W3C trace flags */
-	__u8 evidence;	   /* enum otr_evidence: which rule said so */
+	struct otr_ref parent; /* the inbound exchange these bytes are made for */
+	__u8 trace_id[16];     /* only with `ids` */
+	__u8 span_id[8];       /* likewise: the exchange these bytes belong to */
+	__u8 ids;	       /* enum otr_ids */
+	__u8 flags;	       /* W3C trace flags */
+	__u8 evidence;	       /* enum otr_evidence: which rule said so */
 	__u8 pad;
 	__u16 added;	/* bytes the shim put in, which the caller never saw */
 	__u16 added_at; /* where, from data[0] */
@@ -201,11 +200,11 @@ struct otr_ev_data {
 	__u64 start_ns; /* when the call began; equals hdr.time_ns if unknown */
 	__u64 pos;	/* place of data[0] in this direction's stream */
 	__u64 moved;	/* bytes the call moved */
-	__u32 cap; /* bytes kept below; less than moved leaves a known gap */
-	__u8 pos_kind; /* enum otr_pos_kind */
-	__u8 dir;      /* enum otr_dir */
-	__u8 layer;    /* enum otr_layer */
-	__u8 first;    /* 1: opens a run */
+	__u32 cap;	/* bytes kept below; less than moved leaves a known gap */
+	__u8 pos_kind;	/* enum otr_pos_kind */
+	__u8 dir;	/* enum otr_dir */
+	__u8 layer;	/* enum otr_layer */
+	__u8 first;	/* 1: opens a run */
 	__u8 data[];
 };
 
@@ -297,8 +296,8 @@ struct otr_ev_meta {
 
 struct otr_ev_lost {
 	struct otr_event hdr; /* tgid and conn where known, else 0 */
-	__u64 n; /* 0, with BUDGET: from here on requests are let go */
-	__u32 cause; /* enum otr_loss: one row per counter */
+	__u64 n;	      /* 0, with BUDGET: from here on requests are let go */
+	__u32 cause;	      /* enum otr_loss: one row per counter */
 	__u32 pad;
 };
 

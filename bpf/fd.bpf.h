@@ -24,8 +24,7 @@ static __always_inline struct sock *otr_sock_of_fd(unsigned int fd)
 	struct file *file = otr_file_of_fd(fd);
 	struct socket *so;
 
-	if (!file ||
-	    (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return NULL;
 	so = BPF_CORE_READ(file, private_data);
 	return so ? BPF_CORE_READ(so, sk) : NULL;

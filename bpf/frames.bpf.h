@@ -70,8 +70,7 @@ static int otr_walk_step(__u32 i, struct otr_walk *w)
 
 /* One buffer; spends `mv`. What the walk does not come to is copied as it came. Verified
  * once, as otr_emit_data() is. */
-__weak __noinline int otr_walk(struct otr_task *t, struct otr_bpf_conn *c,
-			       struct otr_move *mv,
+__weak __noinline int otr_walk(struct otr_task *t, struct otr_bpf_conn *c, struct otr_move *mv,
 			       const struct otr_cause *cause, __u64 strand)
 {
 	struct otr_walk w = {
@@ -100,8 +99,7 @@ __weak __noinline int otr_walk(struct otr_task *t, struct otr_bpf_conn *c,
 
 /* Buffer by buffer. Returns how many bytes were not reached. */
 static __always_inline __u32 otr_walk_iovs(struct otr_task *t, struct otr_bpf_conn *c,
-					   struct otr_move *mv,
-					   const struct otr_cause *cause,
+					   struct otr_move *mv, const struct otr_cause *cause,
 					   __u64 strand)
 {
 	struct iovec *at = (void *)mv->base;
@@ -112,8 +110,7 @@ static __always_inline __u32 otr_walk_iovs(struct otr_task *t, struct otr_bpf_co
 	for (int i = 0; i < OTR_IOVS; i++) {
 		struct iovec one = {};
 
-		if (i >= count || !left ||
-		    bpf_probe_read_user(&one, sizeof(one), at + i))
+		if (i >= count || !left || bpf_probe_read_user(&one, sizeof(one), at + i))
 			break;
 		n = one.iov_len < left ? one.iov_len : left;
 		mv->base = (__u64)one.iov_base;
@@ -126,8 +123,8 @@ static __always_inline __u32 otr_walk_iovs(struct otr_task *t, struct otr_bpf_co
 
 /* A call of a connection that is captured by frames; spends `mv`. */
 static __always_inline void otr_frames(struct otr_task *t, struct otr_bpf_conn *c,
-				       struct otr_move *mv,
-				       const struct otr_cause *cause, __u64 strand)
+				       struct otr_move *mv, const struct otr_cause *cause,
+				       __u64 strand)
 {
 	__u32 left = mv->moved;
 

@@ -42,8 +42,8 @@ struct otr_segment {
 	__u32 len;
 };
 
-static inline __attribute__((always_inline)) enum otr_opening
-otr_opening_of(const __u8 first[OTR_OPENING_BYTES])
+static inline __attribute__((always_inline)) enum otr_opening otr_opening_of(
+	const __u8 first[OTR_OPENING_BYTES])
 {
 	if (!__builtin_memcmp(first, "PRI * HT", 8))
 		return OTR_OPENING_HTTP2;
@@ -53,8 +53,7 @@ otr_opening_of(const __u8 first[OTR_OPENING_BYTES])
 }
 
 /* One byte of a header that was cut. */
-static inline __attribute__((always_inline)) void
-otr_frames_byte(struct otr_frames *fr, __u8 byte)
+static inline __attribute__((always_inline)) void otr_frames_byte(struct otr_frames *fr, __u8 byte)
 {
 	if (!fr->have)
 		fr->left = 0;
@@ -66,8 +65,7 @@ otr_frames_byte(struct otr_frames *fr, __u8 byte)
 }
 
 /* Does the walk need to read what comes next, a header? */
-static inline __attribute__((always_inline)) int
-otr_frames_reads(const struct otr_frames *fr)
+static inline __attribute__((always_inline)) int otr_frames_reads(const struct otr_frames *fr)
 {
 	return !fr->preface && (fr->have || !fr->left);
 }
@@ -75,8 +73,9 @@ otr_frames_reads(const struct otr_frames *fr)
 /* Steps over some of the next `n` bytes that moved, all of one kind; `at` holds the first
  * min(n, OTR_FRAME_HEAD) of them where otr_frames_reads(). Returns how many, and in *copy
  * whether they are to be copied. */
-static inline __attribute__((always_inline)) __u32
-otr_frames_step(struct otr_frames *fr, const __u8 *at, __u32 n, int *copy)
+static inline __attribute__((always_inline)) __u32 otr_frames_step(struct otr_frames *fr,
+								   const __u8 *at, __u32 n,
+								   int *copy)
 {
 	*copy = 1;
 	if (fr->preface) {
@@ -101,8 +100,8 @@ otr_frames_step(struct otr_frames *fr, const __u8 *at, __u32 n, int *copy)
 
 /* Adds `n` bytes to a segment. Returns 0 where they begin another: the caller sends this
  * one first, empties it, and comes again. */
-static inline __attribute__((always_inline)) int
-otr_segment_add(struct otr_segment *seg, __u32 n, int copy)
+static inline __attribute__((always_inline)) int otr_segment_add(struct otr_segment *seg, __u32 n,
+								 int copy)
 {
 	if (copy && seg->copy < seg->len)
 		return 0;

@@ -9,24 +9,22 @@
 
 /* R7. `child` is zeroed; `from`'s current must be fresh. */
 OTR_RULE_FN void otr_r7_clone(const struct otr_strand *from, struct otr_strand *child,
-			  enum otr_evidence why)
+			      enum otr_evidence why)
 {
 	if (from->cur.conn && from->level >= OTR_LEVEL_STRONG)
 		otr_set(child, &from->cur, OTR_LEVEL_WEAK, why);
 }
 
 /* R10: may this strand claim what it looks at? st->cur must be fresh. */
-OTR_RULE_FN int otr_r10_claims(struct otr_strand *st, const struct otr_proc_state *proc,
-			   __u64 now)
+OTR_RULE_FN int otr_r10_claims(struct otr_strand *st, const struct otr_proc_state *proc, __u64 now)
 {
 	st->entry_ns = now;
-	return st->cur.conn && st->from_request && !otr_is_loop(st, proc) &&
-	       otr_is_known(st);
+	return st->cur.conn && st->from_request && !otr_is_loop(st, proc) && otr_is_known(st);
 }
 
 /* R10: it looks at an outbound connection, idle where nothing is pending. */
 OTR_RULE_FN void otr_r10_touch(struct otr_strand *st, const struct otr_proc_state *proc,
-			   struct otr_asked *asked, __u64 now)
+			       struct otr_asked *asked, __u64 now)
 {
 	if (otr_r10_claims(st, proc, now) && !asked->pending)
 		asked->claim = st->cur;
@@ -34,8 +32,8 @@ OTR_RULE_FN void otr_r10_touch(struct otr_strand *st, const struct otr_proc_stat
 
 /* R10: a look, where the connection's state was out of reach; `sent` and `got`: where the
  * streams stand now that a request is to go out. */
-OTR_RULE_FN void otr_r10_looked(struct otr_asked *asked, const struct otr_look *look,
-			    __u32 sent, __u32 got)
+OTR_RULE_FN void otr_r10_looked(struct otr_asked *asked, const struct otr_look *look, __u32 sent,
+				__u32 got)
 {
 	if (look->sent == sent && look->got == got)
 		asked->claim = look->claim;
@@ -53,7 +51,7 @@ OTR_RULE_FN void otr_r10_looked(struct otr_asked *asked, const struct otr_look *
  * not help: an idle carrier is woken for whichever task can go on.
  */
 OTR_RULE_FN int otr_r6c_woken(const struct otr_strand *waker, struct otr_proc_state *proc,
-			  int asking)
+			      int asking)
 {
 	if (OTR_GET(proc->mux) || OTR_GET(proc->moves))
 		return 0;
@@ -70,8 +68,7 @@ OTR_RULE_FN int otr_r6c_woken(const struct otr_strand *waker, struct otr_proc_st
 OTR_RULE_FN void otr_r9_write(struct otr_strand *st, struct otr_notify_token *slot, __u64 now)
 {
 	st->entry_ns = now;
-	if (!st->cur.conn ||
-	    (slot->full && !otr_xref_is(&slot->from, &st->cur)))
+	if (!st->cur.conn || (slot->full && !otr_xref_is(&slot->from, &st->cur)))
 		slot->many = 1;
 	slot->from = st->cur;
 	slot->full = 1;
@@ -79,8 +76,8 @@ OTR_RULE_FN void otr_r9_write(struct otr_strand *st, struct otr_notify_token *sl
 
 /* `ex`: of slot->from.conn, or NULL. `key` tells the descriptor. */
 OTR_RULE_FN void otr_r9_read(struct otr_strand *st, const struct otr_proc_state *proc,
-			 struct otr_notify_token *slot, const struct otr_exch *ex,
-			 __u64 key, __u64 now)
+			     struct otr_notify_token *slot, const struct otr_exch *ex, __u64 key,
+			     __u64 now)
 {
 	int known = slot->full && !slot->many && otr_xref_open(&slot->from, ex) &&
 		    OTR_GET(proc->open) == 1;

@@ -44,8 +44,8 @@ static inline __attribute__((always_inline)) __u64 otr_blank_line(__u64 before, 
 
 /* Could `line`, the first bytes of a run, be the beginning of a request line: a method, a
  * blank and something that can be seen? */
-static inline __attribute__((always_inline)) int
-otr_begins_request(const __u8 line[OTR_REQUEST_LINE])
+static inline __attribute__((always_inline)) int otr_begins_request(
+	const __u8 line[OTR_REQUEST_LINE])
 {
 	int blank = 0, odd = 0;
 

@@ -28,8 +28,7 @@ int otr_list_tasks(struct bpf_iter__task *ctx)
 		bpf_task_storage_delete(&otr_tasks, task);
 		return 0;
 	}
-	t = bpf_task_storage_get(&otr_tasks, task, 0,
-				 BPF_LOCAL_STORAGE_GET_F_CREATE);
+	t = bpf_task_storage_get(&otr_tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t) {
 		otr_lost(OTR_LOSS_TABLE);
 		return 0;
@@ -64,8 +63,7 @@ static __always_inline void list_conn(struct sock *sk, __u32 tgid)
 	if (otr_ctl.by_sk)
 		c = entry_by_sk(sk);
 	else
-		c = bpf_sk_storage_get(&otr_conns, sk, 0,
-				       BPF_LOCAL_STORAGE_GET_F_CREATE);
+		c = bpf_sk_storage_get(&otr_conns, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!c || c->family || otr_conn_init(c, sk))
 		return;
 	c->tgid = tgid;

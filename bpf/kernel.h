@@ -23,24 +23,24 @@ typedef __u32 __be32;
 typedef __u32 __wsum;
 typedef _Bool bool;
 
-#define NULL	 ((void *)0)
-#define true	 1
-#define false	 0
-#define AF_UNIX	 1
-#define AF_INET	 2
-#define AF_INET6 10
-#define SOCK_STREAM 1
-#define IPPROTO_TCP 6
+#define NULL ((void *)0)
+#define true 1
+#define false 0
+#define AF_UNIX	      1
+#define AF_INET	      2
+#define AF_INET6      10
+#define SOCK_STREAM   1
+#define IPPROTO_TCP   6
 #define IPPROTO_MPTCP 262
-#define EAGAIN	 11
-#define EINPROGRESS 115
-#define MSG_PEEK 2
+#define EAGAIN	      11
+#define EINPROGRESS   115
+#define MSG_PEEK      2
 #define EPOLL_CTL_DEL 2
-#define O_NONBLOCK 04000
-#define S_IFMT	 0170000
-#define S_IFSOCK 0140000
-#define S_IFIFO	 0010000
-#define PF_KTHREAD 0x00200000
+#define O_NONBLOCK    04000
+#define S_IFMT	      0170000
+#define S_IFSOCK      0140000
+#define S_IFIFO	      0010000
+#define PF_KTHREAD    0x00200000
 
 enum {
 	TCP_ESTABLISHED = 1,
@@ -53,7 +53,10 @@ enum {
 	TCP_CLOSING = 11,
 	TCP_LISTEN = 10,
 };
-enum { PIDTYPE_PID, PIDTYPE_TGID };
+enum {
+	PIDTYPE_PID,
+	PIDTYPE_TGID
+};
 
 enum bpf_map_type_we_use {
 	BPF_MAP_TYPE_HASH = 1,
@@ -64,11 +67,24 @@ enum bpf_map_type_we_use {
 	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
-enum { BPF_ANY, BPF_NOEXIST, BPF_EXIST };
-enum { BPF_F_NO_PREALLOC = 1 };
-enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
-enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
-enum { BPF_RB_AVAIL_DATA = 0 };
+enum {
+	BPF_ANY,
+	BPF_NOEXIST,
+	BPF_EXIST
+};
+enum {
+	BPF_F_NO_PREALLOC = 1
+};
+enum {
+	BPF_LOCAL_STORAGE_GET_F_CREATE = 1
+};
+enum {
+	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2
+};
+enum {
+	BPF_RB_AVAIL_DATA = 0
+};
 
 /* These two are the user's, of fixed layout. */
 struct iovec {
@@ -82,8 +98,7 @@ struct user_msghdr {
 	unsigned long msg_iovlen;
 };
 
-#pragma clang attribute push(__attribute__((preserve_access_index)), \
-			     apply_to = record)
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
 	int counter;
@@ -282,9 +297,9 @@ struct bpf_iter__task_file {
 
 #pragma clang attribute pop
 
-#include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
 #endif /* OTR_KERNEL_H */

@@ -43,8 +43,7 @@ static __always_inline void otr_connecting(struct otr_task *t, struct otr_bpf_co
 	otr_want_waits(t);
 	blocks = st->blocks;
 	st->blocks |= awake; /* what it has as current is of its present turn */
-	otr_r4_born(st, proc, &c->asked, otr_exch_of(st->cur.conn),
-		    bpf_ktime_get_ns());
+	otr_r4_born(st, proc, &c->asked, otr_exch_of(st->cur.conn), bpf_ktime_get_ns());
 	st->blocks = blocks;
 }
 
@@ -65,16 +64,14 @@ static __always_inline void otr_emit_failed(struct sock *sk, struct otr_bpf_conn
 	if (!ev)
 		return;
 	__builtin_memset(ev, 0, sizeof(*ev));
-	otr_head(&ev->hdr, OTR_EV_CONN_FAILED, OTR_HOOK_SOCKET, sizeof(*ev),
-		 bpf_ktime_get_ns());
+	otr_head(&ev->hdr, OTR_EV_CONN_FAILED, OTR_HOOK_SOCKET, sizeof(*ev), bpf_ktime_get_ns());
 	ev->hdr.tgid = c->tgid;
 	ev->hdr.strand = c->dialer;
 	ev->hdr.conn = c->inode;
 	ev->start_ns = c->dialed_ns;
 	ev->error = c->error;
 	otr_addrs_inet(sk, c->family, &local, &ev->remote);
-	otr_cause_of(&ev->cause, &c->dialed_for, otr_exch_of(c->dialed_for.conn),
-		     c->dialed_why);
+	otr_cause_of(&ev->cause, &c->dialed_for, otr_exch_of(c->dialed_for.conn), c->dialed_why);
 	otr_submit_fact(ev);
 }
 
@@ -124,8 +121,8 @@ static __always_inline void otr_closing(struct otr_bpf_conn *c)
 }
 
 /* What a change of state means for a connection that we know. */
-static __always_inline void otr_state_moved(struct sock *sk, struct otr_bpf_conn *c,
-					    int old, int new)
+static __always_inline void otr_state_moved(struct sock *sk, struct otr_bpf_conn *c, int old,
+					    int new)
 {
 	if (old == TCP_SYN_SENT && new == TCP_CLOSE)
 		otr_refused(sk, c);

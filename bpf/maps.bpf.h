@@ -23,16 +23,16 @@ struct otr_task {
 	__u32 go_goid;
 	__u32 go_parent;
 	__u32 follow;
-	__u32 woken_by;	 /* R6c: the thread that woke it for its work; 0: none */
-	__u64 woken_ns;	 /* it is at its work since */
-	__u64 asked_ns;	 /* its last outbound request */
-	__u64 asks_ns;	 /* that may have begun as early as this: a library's clock is read before */
-	__u64 trial_ns;	 /* 0: chosen; else traced until then, unless it is */
+	__u32 woken_by; /* R6c: the thread that woke it for its work; 0: none */
+	__u64 woken_ns; /* it is at its work since */
+	__u64 asked_ns; /* its last outbound request */
+	__u64 asks_ns;	/* that may have begun as early as this: a library's clock is read before */
+	__u64 trial_ns; /* 0: chosen; else traced until then, unless it is */
 	struct otr_strand strand;
-	__u64 got_ns;	 /* the last answer it read to one */
-	__u64 awake;	 /* read a request, and had slept so often; 0: has asked since */
-	__u32 libs_gen;	 /* of which `has_lib` is */
-	__u32 has_lib;	 /* its process carries the library: bytes are told there */
+	__u64 got_ns;	/* the last answer it read to one */
+	__u64 awake;	/* read a request, and had slept so often; 0: has asked since */
+	__u32 libs_gen; /* of which `has_lib` is */
+	__u32 has_lib;	/* its process carries the library: bytes are told there */
 };
 
 struct otr_bpf_dir { /* one direction of a connection; the run that is going on */
@@ -40,12 +40,12 @@ struct otr_bpf_dir { /* one direction of a connection; the run that is going on 
 	__u64 bytes;
 	__u64 first_ns;
 	__u64 last_ns;
-	__u64 total;	/* bytes since we first saw the connection */
+	__u64 total; /* bytes since we first saw the connection */
 	__u32 calls;
-	__u32 copied;	/* bytes of this run that went out in records */
+	__u32 copied; /* bytes of this run that went out in records */
 	__u32 head_bytes;
-	__u8 capture;	/* enum otr_capture */
-	__u8 cut;	/* bytes of this run were moved without a record */
+	__u8 capture; /* enum otr_capture */
+	__u8 cut;     /* bytes of this run were moved without a record */
 	__u8 eof;
 	__u8 head_open; /* the run is a request whose head goes on: headend.bpf.h */
 	__u8 tail[8];
@@ -60,25 +60,25 @@ struct otr_bpf_conn {
 	__u64 inode;
 	struct otr_bpf_dir flow[2]; /* by enum otr_dir */
 	struct otr_asked asked;
-	__u32 tgid;	  /* who moved bytes last */
-	__u64 dialer;	  /* the strand that called connect() .. */
+	__u32 tgid;		    /* who moved bytes last */
+	__u64 dialer;		    /* the strand that called connect() .. */
 	struct otr_xref dialed_for; /* .. for this exchange, by dialed_why .. */
-	__u64 dialed_ns;  /* .. then */
-	__u32 policy_gen; /* of which the policies are */
+	__u64 dialed_ns;	    /* .. then */
+	__u32 policy_gen;	    /* of which the policies are */
 	__s32 error;
-	__u8 last_dir;	/* enum otr_dir of the run going on; OTR_DIR_NONE */
-	__u8 role;	/* enum otr_role */
-	__u8 pos_kind;	/* enum otr_pos_kind */
+	__u8 last_dir; /* enum otr_dir of the run going on; OTR_DIR_NONE */
+	__u8 role;     /* enum otr_role */
+	__u8 pos_kind; /* enum otr_pos_kind */
 	__u8 family;
-	__u8 announced;	/* CONN_OPEN was sent */
+	__u8 announced; /* CONN_OPEN was sent */
 	__u8 pair;	/* an unnamed AF_UNIX pair: a notify slot (R9) */
 	__u8 nonblock;
 	__u8 seen_open;
-	__u8 shed; /* the exchange going on is not told: no CPU for it */
-	__u8 opening;	/* enum otr_opening */
-	__u8 by_lib;	/* enum otr_by_lib */
+	__u8 shed;	 /* the exchange going on is not told: no CPU for it */
+	__u8 opening;	 /* enum otr_opening */
+	__u8 by_lib;	 /* enum otr_by_lib */
 	__u8 dialed_why; /* enum otr_evidence */
-	__u8 lib_tells; /* the library tells whether connect() fails */
+	__u8 lib_tells;	 /* the library tells whether connect() fails */
 	__u8 pad[3];
 };
 

@@ -16,9 +16,9 @@
 /* How a connection is captured that the agent has said nothing of. */
 static __always_inline __u32 otr_own_policy(const struct otr_bpf_conn *c)
 {
-	return c->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES :
-	       c->opening == OTR_OPENING_SSH   ? OTR_CAPTURE_MUTE :
-						 OTR_CAPTURE_HEAD;
+	return c->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES
+	       : c->opening == OTR_OPENING_SSH ? OTR_CAPTURE_MUTE
+					       : OTR_CAPTURE_HEAD;
 }
 
 /* The policy of a direction is looked up when a run starts after any has changed. */
@@ -38,8 +38,7 @@ static __always_inline void otr_refresh_policies(struct otr_bpf_conn *c)
 	otr_refresh_policy(c, OTR_DIR_OUT);
 }
 
-static __always_inline void otr_end_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof,
-					__u64 now)
+static __always_inline void otr_end_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, __u64 now)
 {
 	__u64 key = otr_dir_key(c->inode, dir);
 	struct otr_bpf_dir *f = &c->flow[dir & 1];
@@ -52,8 +51,7 @@ static __always_inline void otr_end_run(struct otr_bpf_conn *c, __u8 dir, __u8 e
 	f->eof = eof;
 }
 
-static __always_inline void otr_begin_run(struct otr_bpf_conn *c,
-					  const struct otr_move *mv)
+static __always_inline void otr_begin_run(struct otr_bpf_conn *c, const struct otr_move *mv)
 {
 	struct otr_bpf_dir *f = &c->flow[mv->dir & 1];
 
@@ -99,8 +97,7 @@ static __always_inline void otr_flush_run(struct otr_bpf_conn *c, __u8 dir)
 }
 
 /* How many bytes of this call are copied. */
-static __always_inline __u32 otr_cap(const struct otr_bpf_dir *f,
-				     const struct otr_move *mv)
+static __always_inline __u32 otr_cap(const struct otr_bpf_dir *f, const struct otr_move *mv)
 {
 	__u32 left = f->head_bytes;
 
@@ -139,9 +136,8 @@ static __always_inline void otr_emit_change(struct sock *sk, struct otr_bpf_conn
 }
 
 /* Apart, for the sake of the stack: Linux 6.1 counts 512 bytes for the longest chain of calls. */
-static __noinline void otr_emit_open(struct otr_task *t, struct sock *sk,
-					  struct otr_bpf_conn *c,
-					  const struct otr_move *mv)
+static __noinline void otr_emit_open(struct otr_task *t, struct sock *sk, struct otr_bpf_conn *c,
+				     const struct otr_move *mv)
 {
 	__u32 fresh[2] = {};
 
@@ -160,9 +156,8 @@ static __noinline void otr_emit_open(struct otr_task *t, struct sock *sk,
  * A traced process moved `mv->moved` bytes. `regs`: of the system call, or NULL where it
  * is known to hold no address of the bytes.
  */
-static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
-				      struct otr_bpf_conn *c, struct otr_move *mv,
-				      struct pt_regs *regs)
+static __always_inline void otr_moved(struct otr_task *t, struct sock *sk, struct otr_bpf_conn *c,
+				      struct otr_move *mv, struct pt_regs *regs)
 {
 	struct otr_bpf_dir *f = &c->flow[mv->dir & 1];
 	struct otr_cause cause = {};
@@ -185,8 +180,7 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk,
 	if (!c->announced || c->tgid != t->tgid)
 		otr_emit_open(t, sk, c, mv);
 	if (c->role == OTR_ROLE_UNKNOWN && !c->pair)
-		c->role = mv->dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT :
-						   OTR_ROLE_SERVER;
+		c->role = mv->dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER;
 	f->bytes += mv->moved;
 	f->total += mv->moved;
 	f->calls++;

@@ -34,10 +34,7 @@ struct otr_move {
 
 /* n = min(n, max), in one register: clang likes to compare a copy of what it then loads
  * from the stack, and a verifier before 6.2 does not join the two. */
-#define otr_clamp(n, max)                              \
-	asm volatile("if %0 < %1 goto +1\n\t%0 = %1"   \
-		     : "+r"(n)                         \
-		     : "i"(max))
+#define otr_clamp(n, max) asm volatile("if %0 < %1 goto +1\n\t%0 = %1" : "+r"(n) : "i"(max))
 
 #define OTR_IOVS 8 /* looked at; the rest is a known gap */
 
@@ -84,11 +81,11 @@ enum {
 	NR_RECVMSG = 212,
 	NR_FUTEX = 98,
 };
-#define OTR_NR(r)	  ((unsigned long)(r)->syscallno)
-#define OTR_ARG0(r)	  ((r)->orig_x0)
-#define OTR_ARG1(r)	  ((r)->regs[1])
-#define OTR_ARG2(r)	  ((r)->regs[2])
-#define OTR_ARG3(r)	  ((r)->regs[3])
+#define OTR_NR(r)      ((unsigned long)(r)->syscallno)
+#define OTR_ARG0(r)    ((r)->orig_x0)
+#define OTR_ARG1(r)    ((r)->regs[1])
+#define OTR_ARG2(r)    ((r)->regs[2])
+#define OTR_ARG3(r)    ((r)->regs[3])
 #define OTR_FOREIGN(r) ((r)->pstate & 0x10)
 #endif
 
@@ -103,8 +100,7 @@ static __always_inline void otr_find_msg(struct otr_move *mv, __u64 msg)
 }
 
 /* Where the current call's bytes lie: fills base, count and kind. */
-static __always_inline void otr_find_bytes(struct otr_move *mv,
-					   struct pt_regs *regs)
+static __always_inline void otr_find_bytes(struct otr_move *mv, struct pt_regs *regs)
 {
 	if (OTR_FOREIGN(regs))
 		return;
@@ -187,8 +183,7 @@ static __always_inline __u64 otr_last_iov(const struct otr_move *mv, __u32 *n)
 	for (int i = 0; i < OTR_IOVS; i++) {
 		struct iovec one = {};
 
-		if (i >= mv->count ||
-		    bpf_probe_read_user(&one, sizeof(one), at + i))
+		if (i >= mv->count || bpf_probe_read_user(&one, sizeof(one), at + i))
 			break;
 		if (left <= one.iov_len) {
 			*n = left;

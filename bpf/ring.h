@@ -29,54 +29,56 @@
 
 #include "shared.h"
 
-#define OTR_RING_MAGIC	  0x346e6952u /* "Rin4": another layout, another word */
+#define OTR_RING_MAGIC	  0x346e6952u  /* "Rin4": another layout, another word */
 #define OTR_RING_BYTES	  (512u << 10) /* 18 ms of nginx at 40,000 requests a second */
-#define OTR_RING_SLOT	  64u /* slots begin at multiples of it */
-#define OTR_RING_DOORS	  16u  /* at which rings are offered; see below */
+#define OTR_RING_SLOT	  64u	       /* slots begin at multiples of it */
+#define OTR_RING_DOORS	  16u	       /* at which rings are offered; see below */
 #define OTR_RING_POLICIES 128
 #define OTR_RING_RUNS	  63
 #define OTR_RING_META_ENV 4u /* OTR_META_ENV: the only fact that a process tells itself */
 #define OTR_RING_HOSTS	  16
 #define OTR_RING_HOST	  64 /* bytes of one, its NUL among them */
 
-#define OTR_RING_NAME	    "otrace-ring" /* of the memfd: how it is found later */
-#define OTR_RING_SESSION    108 /* NAME.SECRET and its NUL */
-#define OTR_RING_STALE_NS   3000000000ull /* a reader says each second that it lives */
-#define OTR_RING_DEAD_NS    10000000000ull /* after which the process switches itself off */
+#define OTR_RING_NAME	  "otrace-ring"	 /* of the memfd: how it is found later */
+#define OTR_RING_SESSION  108		 /* NAME.SECRET and its NUL */
+#define OTR_RING_STALE_NS 3000000000ull	 /* a reader says each second that it lives */
+#define OTR_RING_DEAD_NS  10000000000ull /* after which the process switches itself off */
 
 #define OTR_RING_META_NAMED 17u /* OTR_META_NAMED: but for this one */
 
 /* Why a program that a process starts will not carry the library. The process says so at a
  * door: the session, a NUL, one of these, the path of the program. */
 enum otr_uncarried {
-	OTR_UNCARRIED_STATIC = 's',  /* statically linked */
-	OTR_UNCARRIED_GO = 'g',	     /* it loads the library, and calls the kernel itself */
+	OTR_UNCARRIED_STATIC = 's', /* statically linked */
+	OTR_UNCARRIED_GO = 'g',	    /* it loads the library, and calls the kernel itself */
 	OTR_UNCARRIED_32BIT = '3',
 	OTR_UNCARRIED_SETUID = 'u',  /* it runs with rights of its own */
 	OTR_UNCARRIED_PRELOAD = 'p', /* its LD_PRELOAD names other libraries alone */
 	OTR_UNCARRIED_CLEARED = 'c', /* nothing of ours is in its environment */
 	OTR_UNCARRIED_ROOT = 'r',    /* under its root directory the library is not there */
 	OTR_UNCARRIED_APART = 'a',   /* it has the library, and no way to the doors */
-	OTR_UNCARRIED_LEFT_OUT = 'l', /* a program of the system in which the library does nothing */
-	OTR_UNCARRIED_DEEP = 'd',    /* not a program: a module opened with RTLD_DEEPBIND or dlmopen() */
+	OTR_UNCARRIED_LEFT_OUT =
+		'l', /* a program of the system in which the library does nothing */
+	OTR_UNCARRIED_DEEP =
+		'd', /* not a program: a module opened with RTLD_DEEPBIND or dlmopen() */
 };
 
 #define OTR_UNCARRIED_PATH 200 /* bytes of the path, at most; its end is what counts */
 
 /* What the shim counts, by name in the summary. */
 enum otr_shim_count {
-	OTR_SHIM_DROPPED,     /* the ring was full: records */
-	OTR_SHIM_INJECTED,    /* requests that left with our header */
-	OTR_SHIM_HAD_ONE,     /* that had a traceparent already */
-	OTR_SHIM_SPLIT,	      /* whose head came in several calls */
-	OTR_SHIM_ODD,	      /* calls with flags, sizes or methods we leave alone */
-	OTR_SHIM_UNKNOWN,     /* the trace they belong to is not known */
-	OTR_SHIM_CUT_SHORT,   /* the kernel took less than the request line, or might not take all of ours */
-	OTR_SHIM_DENIED,      /* to a host that is to get none */
-	OTR_SHIM_NAMELESS,    /* not observed, and nothing above it that could be named */
-	OTR_SHIM_SHED,      /* requests that began while `paused`, and their answers */
-	OTR_SHIM_BEHIND,      /* requests that began while most of the ring was full, likewise */
-	OTR_SHIM_UNPROVED,    /* where it is not proved that a request begins: preload/proof.h */
+	OTR_SHIM_DROPPED,  /* the ring was full: records */
+	OTR_SHIM_INJECTED, /* requests that left with our header */
+	OTR_SHIM_HAD_ONE,  /* that had a traceparent already */
+	OTR_SHIM_SPLIT,	   /* whose head came in several calls */
+	OTR_SHIM_ODD,	   /* calls with flags, sizes or methods we leave alone */
+	OTR_SHIM_UNKNOWN,  /* the trace they belong to is not known */
+	OTR_SHIM_CUT_SHORT, /* the kernel took less than the request line, or might not take all of ours */
+	OTR_SHIM_DENIED,   /* to a host that is to get none */
+	OTR_SHIM_NAMELESS, /* not observed, and nothing above it that could be named */
+	OTR_SHIM_SHED,	   /* requests that began while `paused`, and their answers */
+	OTR_SHIM_BEHIND,   /* requests that began while most of the ring was full, likewise */
+	OTR_SHIM_UNPROVED, /* where it is not proved that a request begins: preload/proof.h */
 	OTR_SHIM_COUNTS,
 };
 
@@ -123,20 +125,20 @@ struct otr_ring {
 	__u8 pad0[48];
 
 	/* Written by the process. */
-	__u64 head; /* next free place, ever growing */
+	__u64 head;	  /* next free place, ever growing */
 	__u32 propagates; /* 1: it asks others, or has started children while it served */
 	__u32 pad1;
 	__u64 counts[OTR_SHIM_COUNTS];
 
 	/* Written by the agent; the tail often, so it has a cache line of its own. */
 	__u64 tail __attribute__((aligned(64))); /* what was read */
-	__u32 off __attribute__((aligned(64))); /* 1: the shim calls through from now on */
+	__u32 off __attribute__((aligned(64)));	 /* 1: the shim calls through from now on */
 	__u32 policy_gen;
 	__u32 paused; /* 1: requests that begin now are let go, each with its answer */
 	/* 0: nobody tells who did whose work after it was done (R6c); 1: the kernel side would,
 	 * and has not yet; another number each time that it has. */
 	__u32 late;
-	__u32 gen;  /* another one: the process forgets what it knows, see preload/reader_change.c */
+	__u32 gen; /* another one: the process forgets what it knows, see preload/reader_change.c */
 	__u32 pad2;
 	/* Who reads, by compare-and-swap; 0: nobody. And when it said last that it lives, on
 	 * CLOCK_MONOTONIC: a pid would be another's in another namespace. See claim.h. */

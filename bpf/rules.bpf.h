@@ -9,10 +9,8 @@
 
 #include "emit.bpf.h"
 
-static __always_inline void otr_cause_of(struct otr_cause *cause,
-					 const struct otr_xref *parent,
-					 const struct otr_exch *ex,
-					 enum otr_evidence why)
+static __always_inline void otr_cause_of(struct otr_cause *cause, const struct otr_xref *parent,
+					 const struct otr_exch *ex, enum otr_evidence why)
 {
 	if (why == OTR_EVIDENCE_NONE)
 		return;
@@ -25,8 +23,7 @@ static __always_inline void otr_cause_of(struct otr_cause *cause,
 }
 
 /* The exchange of an inbound connection, made at its first request. */
-static __always_inline struct otr_exch *otr_exch_make(const struct otr_bpf_conn *c,
-						      __u32 tgid)
+static __always_inline struct otr_exch *otr_exch_make(const struct otr_bpf_conn *c, __u32 tgid)
 {
 	struct otr_exch *ex = otr_exch_of(c->inode), fresh = {};
 
@@ -89,8 +86,7 @@ static __noinline int otr_look_awake(struct otr_task *t, struct otr_strand *st)
 
 /* R1 */
 static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st,
-				       struct otr_bpf_conn *c, struct otr_move *mv,
-				       __u64 strand)
+				       struct otr_bpf_conn *c, struct otr_move *mv, __u64 strand)
 {
 	struct otr_exch *ex = otr_exch_make(c, t->tgid);
 	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
@@ -121,8 +117,7 @@ static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st
 
 /* R3 */
 static __noinline int otr_rule_answer(struct otr_task *t, struct otr_strand *st,
-				      struct otr_bpf_conn *c, struct otr_move *mv,
-				      __u64 strand)
+				      struct otr_bpf_conn *c, struct otr_move *mv, __u64 strand)
 {
 	struct otr_exch *ex = otr_exch_of(c->inode);
 	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
@@ -139,18 +134,16 @@ static __noinline int otr_rule_answer(struct otr_task *t, struct otr_strand *st,
 }
 
 /* In Go a connection's own goroutine, made by who dialled it, serves many. */
-static __always_inline int otr_is_pump(const struct otr_task *t,
-				       const struct otr_bpf_conn *c, __u64 strand)
+static __always_inline int otr_is_pump(const struct otr_task *t, const struct otr_bpf_conn *c,
+				       __u64 strand)
 {
-	struct otr_go_key key = {.goid = strand & ~OTR_STRAND_GO,
-				 .tgid = t->tgid};
+	struct otr_go_key key = {.goid = strand & ~OTR_STRAND_GO, .tgid = t->tgid};
 	struct otr_goroutine *g;
 
 	if (!t->go_goid || !c->dialer)
 		return 0;
 	g = bpf_map_lookup_elem(&otr_goroutines, &key);
-	return g && g->strand.level == OTR_LEVEL_WEAK &&
-	       (g->parent | OTR_STRAND_GO) == c->dialer;
+	return g && g->strand.level == OTR_LEVEL_WEAK && (g->parent | OTR_STRAND_GO) == c->dialer;
 }
 
 /* R10: was it looked at since its bytes moved last? */
@@ -189,9 +182,8 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 	if (otr_any_looks && !c->asked.pending)
 		otr_rule_looked(c, mv);
 	why = otr_r4_ask(st, proc, &c->asked, otr_exch_of(c->asked.claim.conn),
-			 otr_exch_of(c->asked.born.conn),
-			 otr_exch_of(st->cur.conn), may_loop, c->inode, mv->now,
-			 &parent);
+			 otr_exch_of(c->asked.born.conn), otr_exch_of(st->cur.conn), may_loop,
+			 c->inode, mv->now, &parent);
 	ex = otr_exch_of(parent.conn);
 	otr_r4_book(proc, &c->asked, &parent, ex);
 	otr_cause_of(cause, &parent, ex, why);
@@ -208,21 +200,19 @@ static __noinline int otr_rule_answered(struct otr_task *t, struct otr_strand *s
 		return 0;
 	t->got_ns = mv->now;
 	if (!mv->first) {
-		otr_r2_more(st, proc, &c->asked,
-			    otr_exch_of(c->asked.answered.conn), c->inode,
+		otr_r2_more(st, proc, &c->asked, otr_exch_of(c->asked.answered.conn), c->inode,
 			    mv->now);
 		return 0;
 	}
 	otr_refresh(st, otr_exch_of(st->cur.conn));
-	otr_r2_answer(st, proc, &c->asked, otr_exch_of(c->asked.believed.conn),
-		      c->inode, mv->now);
+	otr_r2_answer(st, proc, &c->asked, otr_exch_of(c->asked.believed.conn), c->inode, mv->now);
 	return 0;
 }
 
 /* R9 over an unnamed pair: the slot is named by the lower inode of the two; which of
  * the ends writes does not matter for what it is used for, waking a loop. */
-static __noinline int otr_rule_notify(struct otr_task *t, struct otr_strand *st,
-				      __u64 slot_key, int write, __u64 now)
+static __noinline int otr_rule_notify(struct otr_task *t, struct otr_strand *st, __u64 slot_key,
+				      int write, __u64 now)
 {
 	struct otr_notify_token *slot = bpf_map_lookup_elem(&otr_notify_tokens, &slot_key);
 	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
@@ -243,22 +233,19 @@ static __noinline int otr_rule_notify(struct otr_task *t, struct otr_strand *st,
 	if (write)
 		otr_r9_write(st, slot, now);
 	else
-		otr_r9_read(st, proc, slot, otr_exch_of(slot->from.conn), slot_key,
-			    now);
+		otr_r9_read(st, proc, slot, otr_exch_of(slot->from.conn), slot_key, now);
 	return 0;
 }
 
 /* Each call may be a request of its own. */
 static __always_inline int otr_by_call(const struct otr_bpf_dir *out)
 {
-	return out->capture == OTR_CAPTURE_CALLS ||
-	       out->capture == OTR_CAPTURE_FRAMES;
+	return out->capture == OTR_CAPTURE_CALLS || out->capture == OTR_CAPTURE_FRAMES;
 }
 
 /* Applies the rules to bytes that moved; fills `cause` for an outbound request. */
 static __always_inline void otr_rules(struct otr_task *t, struct otr_bpf_conn *c,
-				      struct otr_move *mv, struct otr_cause *cause,
-				      __u64 *strand)
+				      struct otr_move *mv, struct otr_cause *cause, __u64 *strand)
 {
 	struct otr_strand *st = otr_strand_now(t, strand);
 	int ask = c->role == OTR_ROLE_CLIENT;
@@ -273,8 +260,7 @@ static __always_inline void otr_rules(struct otr_task *t, struct otr_bpf_conn *c
 		    !otr_is_pump(t, c, *strand)) {
 			otr_look_awake(t, st);
 			otr_rule_ask(t, st, c, mv, cause);
-		}
-		else if (st)
+		} else if (st)
 			st->entry_ns = mv->now;
 	} else if (ask) {
 		otr_rule_answered(t, st, c, mv);

@@ -14,8 +14,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define ARGS_MAX 1024 /* of a command line: it names the service */
 #define EXE_MAX	 256
 
-static __always_inline void fill_proc(struct otr_ev_proc *pr,
-				      struct task_struct *task, __u16 kind)
+static __always_inline void fill_proc(struct otr_ev_proc *pr, struct task_struct *task, __u16 kind)
 {
 	__builtin_memset(pr, 0, sizeof(*pr));
 	otr_head(&pr->hdr, kind, OTR_HOOK_SCHED, sizeof(*pr), bpf_ktime_get_ns());
@@ -64,8 +63,7 @@ int BPF_PROG(otr_fork, struct task_struct *parent, struct task_struct *child)
 	if (from->trial_ns && !otr_on_trial(from))
 		return 0; /* let go of: so is its child */
 	otr_hit(OTR_HIT_LIFE);
-	to = bpf_task_storage_get(&otr_tasks, child, 0,
-				  BPF_LOCAL_STORAGE_GET_F_CREATE);
+	to = bpf_task_storage_get(&otr_tasks, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!to) {
 		otr_lost(OTR_LOSS_TABLE);
 		return 0;
@@ -87,8 +85,7 @@ int BPF_PROG(otr_fork, struct task_struct *parent, struct task_struct *child)
 
 /* The command line lies at arg_start of the new program; the executable's name is the
  * kernel's. Both are cut to what a name needs. */
-static __always_inline void emit_exec(struct task_struct *task,
-				      struct linux_binprm *bprm)
+static __always_inline void emit_exec(struct task_struct *task, struct linux_binprm *bprm)
 {
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	unsigned long from = BPF_CORE_READ(mm, arg_start);
@@ -100,9 +97,8 @@ static __always_inline void emit_exec(struct task_struct *task,
 	if (!pr)
 		return;
 	fill_proc(pr, task, OTR_EV_PROC_EXEC);
-	got = bpf_probe_read_kernel_str(pr->text, EXE_MAX,
-					BPF_CORE_READ(bprm, filename));
-	got--; /* its NUL is not counted, and overwritten */
+	got = bpf_probe_read_kernel_str(pr->text, EXE_MAX, BPF_CORE_READ(bprm, filename));
+	got--;			      /* its NUL is not counted, and overwritten */
 	asm volatile("" : "+r"(got)); /* or bounds are checked before, on another */
 	if (got >= EXE_MAX)
 		got = 0; /* an error too */
@@ -118,8 +114,7 @@ static __always_inline void emit_exec(struct task_struct *task,
 }
 
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(otr_exec, struct task_struct *task, int old_pid,
-	     struct linux_binprm *bprm)
+int BPF_PROG(otr_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	struct otr_task *t = bpf_task_storage_get(&otr_tasks, task, 0, 0);
 	struct otr_strand kept = {};
@@ -134,8 +129,7 @@ int BPF_PROG(otr_exec, struct task_struct *task, int old_pid,
 		otr_hit(OTR_HIT_LIFE);
 		otr_r7_clone(&t->strand, &kept, OTR_EVIDENCE_EXEC);
 		if (t->strand.level == OTR_LEVEL_WEAK)
-			otr_set(&kept, &t->strand.cur, OTR_LEVEL_WEAK,
-				OTR_EVIDENCE_EXEC);
+			otr_set(&kept, &t->strand.cur, OTR_LEVEL_WEAK, OTR_EVIDENCE_EXEC);
 		t->strand = kept;
 		t->tid = otr_tid_of(task);
 		t->go_goid = 0;

@@ -79,7 +79,7 @@ struct otr_ctl {
 	/* kernel -> agent */
 	__u32 want_waits; /* a traced process may be an event loop */
 	__u32 want_wakes; /* a traced process has several threads */
-	__u32 woken; /* 1: the agent is on its way to the rings; it clears this */
+	__u32 woken;	  /* 1: the agent is on its way to the rings; it clears this */
 	/* agent -> kernel */
 	__u32 paused; /* 1: requests that begin now are let go, each with its answer */
 	/* Moves when a process begins or ends to carry the library (otr_libs): both sides add. */

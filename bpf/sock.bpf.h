@@ -54,8 +54,7 @@ static __always_inline enum otr_role otr_sock_role(struct sock *sk, __u16 family
 	struct sock *peer;
 
 	if (family != AF_UNIX)
-		return BPF_CORE_READ(sk, sk_max_ack_backlog) ? OTR_ROLE_SERVER :
-							       OTR_ROLE_CLIENT;
+		return BPF_CORE_READ(sk, sk_max_ack_backlog) ? OTR_ROLE_SERVER : OTR_ROLE_CLIENT;
 	if (BPF_CORE_READ(u, addr))
 		return OTR_ROLE_SERVER;
 	peer = BPF_CORE_READ(u, peer);
@@ -71,18 +70,15 @@ static __always_inline void otr_addr4(struct otr_addr *a, __be32 ip, __u16 port)
 	__builtin_memcpy(a->ip, &ip, 4);
 }
 
-static __always_inline void otr_addrs_inet(struct sock *sk, __u16 family,
-					   struct otr_addr *local,
+static __always_inline void otr_addrs_inet(struct sock *sk, __u16 family, struct otr_addr *local,
 					   struct otr_addr *remote)
 {
 	__u16 dport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	__u16 sport = BPF_CORE_READ(sk, __sk_common.skc_num);
 
 	if (family == AF_INET) {
-		otr_addr4(local, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr),
-			  sport);
-		otr_addr4(remote, BPF_CORE_READ(sk, __sk_common.skc_daddr),
-			  dport);
+		otr_addr4(local, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr), sport);
+		otr_addr4(remote, BPF_CORE_READ(sk, __sk_common.skc_daddr), dport);
 		return;
 	}
 	local->family = remote->family = AF_INET6;
@@ -110,17 +106,15 @@ static __always_inline void otr_unix_path(struct sock *sk, char *path)
 		return;
 	if (len > 108)
 		len = 108;
-	bpf_core_read(path, len,
-		      (void *)a + bpf_core_field_offset(struct unix_address, name) +
-			      2);
+	bpf_core_read(path, len, (void *)a + bpf_core_field_offset(struct unix_address, name) + 2);
 }
 
 /* The peer's FIN counts one in the sequence, and a read that takes the last bytes may take
  * it too: it is no byte of the stream. */
 static __always_inline __u32 otr_fin_taken(__u8 state, __u32 copied, __u32 next)
 {
-	return (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK ||
-		state == TCP_CLOSING || state == TCP_CLOSE) &&
+	return (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING ||
+		state == TCP_CLOSE) &&
 	       copied == next;
 }
 
@@ -130,11 +124,9 @@ static __always_inline void otr_sock_isns(struct sock *sk, struct otr_ev_conn *c
 {
 	struct tcp_sock *tp = (void *)sk;
 
-	cn->isn_out = BPF_CORE_READ(tp, snd_una) -
-		      (__u32)BPF_CORE_READ(tp, bytes_acked) +
+	cn->isn_out = BPF_CORE_READ(tp, snd_una) - (__u32)BPF_CORE_READ(tp, bytes_acked) +
 		      (cn->role == OTR_ROLE_CLIENT);
-	cn->isn_in = BPF_CORE_READ(tp, rcv_nxt) -
-		     (__u32)BPF_CORE_READ(tp, bytes_received);
+	cn->isn_in = BPF_CORE_READ(tp, rcv_nxt) - (__u32)BPF_CORE_READ(tp, bytes_received);
 }
 
 static __always_inline __u32 otr_sock_netns(struct sock *sk)
@@ -143,10 +135,8 @@ static __always_inline __u32 otr_sock_netns(struct sock *sk)
 }
 
 /* `fresh`: bytes of each direction that were moved just now, by enum otr_dir. */
-static __always_inline void otr_sock_facts(struct sock *sk,
-					   const struct otr_bpf_conn *c,
-					   struct otr_ev_conn *cn,
-					   const __u32 fresh[2])
+static __always_inline void otr_sock_facts(struct sock *sk, const struct otr_bpf_conn *c,
+					   struct otr_ev_conn *cn, const __u32 fresh[2])
 {
 	struct tcp_sock *tp = (void *)sk;
 	struct sock *peer;
@@ -165,9 +155,8 @@ static __always_inline void otr_sock_facts(struct sock *sk,
 	}
 	otr_addrs_inet(sk, c->family, &cn->local, &cn->remote);
 	otr_sock_isns(sk, cn);
-	cn->seen_open =
-		BPF_CORE_READ(tp, write_seq) - cn->isn_out == fresh[OTR_DIR_OUT] &&
-		BPF_CORE_READ(tp, copied_seq) - cn->isn_in == fresh[OTR_DIR_IN];
+	cn->seen_open = BPF_CORE_READ(tp, write_seq) - cn->isn_out == fresh[OTR_DIR_OUT] &&
+			BPF_CORE_READ(tp, copied_seq) - cn->isn_in == fresh[OTR_DIR_IN];
 }
 
 /* Fills a new entry; `role` UNKNOWN: found out. Returns 0, or -1 where the socket is

@@ -19,8 +19,7 @@ static __always_inline void connecting(struct sock *sk)
 
 	if (!t)
 		return;
-	c = bpf_sk_storage_get(&otr_conns, sk, 0,
-			       BPF_LOCAL_STORAGE_GET_F_CREATE);
+	c = bpf_sk_storage_get(&otr_conns, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!c)
 		otr_lost(OTR_LOSS_TABLE);
 	else if (c->family || !otr_conn_init(c, sk))

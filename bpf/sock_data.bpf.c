@@ -16,8 +16,7 @@ static __always_inline struct otr_bpf_conn *conn_of(struct otr_task *t, struct s
 
 	if (c)
 		return c;
-	c = bpf_sk_storage_get(&otr_conns, sk, 0,
-			       BPF_LOCAL_STORAGE_GET_F_CREATE);
+	c = bpf_sk_storage_get(&otr_conns, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!c) {
 		otr_lost(OTR_LOSS_TABLE);
 		return NULL;
@@ -30,8 +29,7 @@ static __always_inline struct otr_bpf_conn *conn_of(struct otr_task *t, struct s
 }
 
 /* The place of the first of `ret` bytes just moved, in this direction's stream. */
-static __always_inline __u64 place(struct sock *sk, struct otr_bpf_conn *c, __u8 dir,
-				   int ret)
+static __always_inline __u64 place(struct sock *sk, struct otr_bpf_conn *c, __u8 dir, int ret)
 {
 	struct tcp_sock *tp;
 
@@ -43,8 +41,7 @@ static __always_inline __u64 place(struct sock *sk, struct otr_bpf_conn *c, __u8
 	if (dir == OTR_DIR_OUT)
 		return (__u32)(tp->write_seq - ret);
 	return (__u32)(tp->copied_seq - ret -
-		       otr_fin_taken(sk->__sk_common.skc_state, tp->copied_seq,
-				     tp->rcv_nxt));
+		       otr_fin_taken(sk->__sk_common.skc_state, tp->copied_seq, tp->rcv_nxt));
 }
 
 static __always_inline int sock_data(struct sock *sk, __u8 dir, int ret, int flags)

@@ -48,8 +48,7 @@ static __always_inline struct otr_bpf_conn *conn_of(struct sock *sk)
 	return c ? c : make(sk);
 }
 
-static __always_inline __u64 place(struct sock *sk, struct otr_bpf_conn *c, __u8 dir,
-				   long ret)
+static __always_inline __u64 place(struct sock *sk, struct otr_bpf_conn *c, __u8 dir, long ret)
 {
 	struct tcp_sock *tp = (void *)sk;
 	__u32 seq;
@@ -64,8 +63,7 @@ static __always_inline __u64 place(struct sock *sk, struct otr_bpf_conn *c, __u8
 			     BPF_CORE_READ(tp, rcv_nxt));
 }
 
-static __always_inline int sys_data(struct sys_exit_ctx *ctx, __u8 dir,
-				    struct sock *sk)
+static __always_inline int sys_data(struct sys_exit_ctx *ctx, __u8 dir, struct sock *sk)
 {
 	struct otr_task *t = otr_task_now();
 	struct otr_move mv = {};
@@ -100,13 +98,13 @@ static __always_inline struct sock *sock_arg(void)
 	return otr_task_now() ? otr_sock_of_fd(OTR_ARG0(otr_regs_now())) : NULL;
 }
 
-#define MOVES(name, call, dir)                              \
-	SEC("tp/syscalls/sys_exit_" call)                   \
-	int name(struct sys_exit_ctx *ctx)                  \
-	{                                                   \
-		struct sock *sk = sock_arg();               \
-                                                            \
-		return sk ? sys_data(ctx, dir, sk) : 0;     \
+#define MOVES(name, call, dir)                          \
+	SEC("tp/syscalls/sys_exit_" call)               \
+	int name(struct sys_exit_ctx *ctx)              \
+	{                                               \
+		struct sock *sk = sock_arg();           \
+                                                        \
+		return sk ? sys_data(ctx, dir, sk) : 0; \
 	}
 
 MOVES(otr_x_read, "read", OTR_DIR_IN)

@@ -23,8 +23,7 @@ static __always_inline int wait_many(struct otr_task *t, __s64 timeout_ns, long 
 	struct otr_strand *st = &t->strand;
 
 	otr_refresh(st, otr_exch_of(st->cur.conn));
-	otr_r5_wait(st, otr_exch_of(st->turn.conn), timeout_ns, ret,
-		    bpf_ktime_get_ns());
+	otr_r5_wait(st, otr_exch_of(st->turn.conn), timeout_ns, ret, bpf_ktime_get_ns());
 	return 0;
 }
 

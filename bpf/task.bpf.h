@@ -126,8 +126,7 @@ static __always_inline unsigned long otr_go_g(void)
 	unsigned long g = 0;
 
 #if defined(__TARGET_ARCH_x86)
-	bpf_probe_read_user(&g, sizeof(g),
-			    (void *)(BPF_CORE_READ(task, thread.fsbase) - 8));
+	bpf_probe_read_user(&g, sizeof(g), (void *)(BPF_CORE_READ(task, thread.fsbase) - 8));
 #else
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
@@ -146,14 +145,12 @@ static __always_inline __u64 otr_goid_now(const struct otr_task *t, __u64 *paren
 		return 0;
 	bpf_probe_read_user(&goid, sizeof(goid), (void *)(g + t->go_goid));
 	if (t->go_parent)
-		bpf_probe_read_user(parent, sizeof(*parent),
-				    (void *)(g + t->go_parent));
+		bpf_probe_read_user(parent, sizeof(*parent), (void *)(g + t->go_parent));
 	return goid;
 }
 
 /* A goroutine seen for the first time has what its maker had (R7), as WEAK. */
-static __always_inline struct otr_goroutine *
-otr_go_new(const struct otr_go_key *key, __u64 parent)
+static __always_inline struct otr_goroutine *otr_go_new(const struct otr_go_key *key, __u64 parent)
 {
 	struct otr_go_key up = {.goid = parent, .tgid = key->tgid};
 	struct otr_goroutine fresh = {.parent = parent};
@@ -161,15 +158,13 @@ otr_go_new(const struct otr_go_key *key, __u64 parent)
 
 	from = parent ? bpf_map_lookup_elem(&otr_goroutines, &up) : NULL;
 	if (from && from->strand.cur.conn)
-		otr_set(&fresh.strand, &from->strand.cur, OTR_LEVEL_WEAK,
-			OTR_EVIDENCE_CLONE);
+		otr_set(&fresh.strand, &from->strand.cur, OTR_LEVEL_WEAK, OTR_EVIDENCE_CLONE);
 	bpf_map_update_elem(&otr_goroutines, key, &fresh, BPF_ANY);
 	return bpf_map_lookup_elem(&otr_goroutines, key);
 }
 
 /* The strand that runs: a thread, or a goroutine where we can tell. */
-static __always_inline struct otr_strand *otr_strand_now(struct otr_task *t,
-							 __u64 *name)
+static __always_inline struct otr_strand *otr_strand_now(struct otr_task *t, __u64 *name)
 {
 	struct otr_go_key key = {.tgid = t->tgid};
 	struct otr_goroutine *g;

@@ -51,8 +51,7 @@ static __always_inline int waits_long(const struct pt_regs *regs, __u64 now)
 }
 
 /* Did only `sleeper` ever sleep there, as far as we saw? */
-static __always_inline int private_word(__u32 tgid, __u64 addr, __u32 sleeper,
-					__u64 now)
+static __always_inline int private_word(__u32 tgid, __u64 addr, __u32 sleeper, __u64 now)
 {
 	struct otr_futex_key key = {.addr = addr, .tgid = tgid};
 	struct otr_futex *fx = bpf_map_lookup_elem(&otr_futexes, &key);
@@ -114,8 +113,8 @@ int BPF_PROG(otr_waking, struct task_struct *task)
 		return 0;
 	waker = otr_task_now();
 	mine = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	if (!waker || waker == woken || waker->tgid != woken->tgid ||
-	    !in_futex(mine) || OTR_ARG0(mine) != OTR_ARG0(regs))
+	if (!waker || waker == woken || waker->tgid != woken->tgid || !in_futex(mine) ||
+	    OTR_ARG0(mine) != OTR_ARG0(regs))
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (!waits_long(regs, now))
@@ -125,8 +124,7 @@ int BPF_PROG(otr_waking, struct task_struct *task)
 	if (!private_word(woken->tgid, OTR_ARG0(regs), woken->tid, now))
 		return 0;
 	ex = otr_exch_of(woken->strand.cur.conn);
-	if (woken->strand.level != OTR_LEVEL_STRONG ||
-	    !otr_xref_open(&woken->strand.cur, ex))
+	if (woken->strand.level != OTR_LEVEL_STRONG || !otr_xref_open(&woken->strand.cur, ex))
 		return 0;
 	proc = otr_proc_state_of(waker->tgid);
 	if (!proc)

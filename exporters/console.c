@@ -36,7 +36,7 @@
 
 static bool utf8(void)
 {
-	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
 	const char *value = NULL;
 
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(names) && !(value && *value); i++)
@@ -44,8 +44,7 @@ static bool utf8(void)
 	if (!value)
 		return false;
 	value = strrchr(value, '.');
-	return value && (!strncasecmp(value, ".utf-8", 6) ||
-			 !strncasecmp(value, ".utf8", 5));
+	return value && (!strncasecmp(value, ".utf-8", 6) || !strncasecmp(value, ".utf8", 5));
 }
 
 static bool colored(const struct otr_console_config *cfg)
@@ -54,8 +53,7 @@ static bool colored(const struct otr_console_config *cfg)
 
 	if (cfg->cfg->color != OTR_COLOR_AUTO)
 		return cfg->cfg->color == OTR_COLOR_ALWAYS;
-	return cfg->terminal && !(none && *none) &&
-	       !(term && !strcmp(term, "dumb"));
+	return cfg->terminal && !(none && *none) && !(term && !strcmp(term, "dumb"));
 }
 
 static unsigned int ask(int fd)
@@ -77,13 +75,10 @@ void otr_console_measure(struct otr_console *con)
 	if (!width)
 		width = con->cfg.terminal ? 80 : 100;
 	con->look.whole = !con->cfg.terminal && !con->cfg.width;
-	con->look.width = width < WIDTH_MIN   ? WIDTH_MIN
-			  : width > WIDTH_MAX ? WIDTH_MAX
-					      : width;
+	con->look.width = width < WIDTH_MIN ? WIDTH_MIN : width > WIDTH_MAX ? WIDTH_MAX : width;
 }
 
-int otr_console_new(struct otr_console **out,
-		    const struct otr_console_config *cfg)
+int otr_console_new(struct otr_console **out, const struct otr_console_config *cfg)
 {
 	OTR_AUTO(otr_console_free) struct otr_console *con = NULL;
 
@@ -114,7 +109,7 @@ void otr_console_free(struct otr_console **cp)
 /* A terminal stopped with Ctrl-S must not stop the tracing. */
 static bool writable(int fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
 
 	return poll(&p, 1, 200) > 0;
 }
@@ -147,7 +142,7 @@ void otr_console_unwritten(struct otr_console *con, int rc)
 
 static void put(struct otr_console *con, int fd)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf all = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf all = {0};
 	int rc;
 
 	if (con->cfg.shared && con->out.len) {
@@ -186,8 +181,7 @@ void otr_console_clock(struct otr_buf *out, uint64_t epoch_ns, bool ms)
 	localtime_r(&s, &tm);
 	otr_buf_printf(out, "%02d:%02d:%02d", tm.tm_hour, tm.tm_min, tm.tm_sec);
 	if (ms)
-		otr_buf_printf(out, ".%03u",
-			       (unsigned int)(epoch_ns / 1000000 % 1000));
+		otr_buf_printf(out, ".%03u", (unsigned int)(epoch_ns / 1000000 % 1000));
 }
 
 static bool live(const struct otr_console *con)
@@ -200,11 +194,10 @@ static bool text_format(const struct otr_console *con)
 	return con->cfg.cfg->format == OTR_FORMAT_TEXT;
 }
 
-void otr_console_start(struct otr_console *con, const char *what,
-		       const char *sources)
+void otr_console_start(struct otr_console *con, const char *what, const char *sources)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf line = { 0 };
-	OTR_AUTO(otr_buf_fini) struct otr_buf how = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf line = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf how = {0};
 	static const char head[] = "otrace " OTR_VERSION " ";
 	unsigned int col;
 
@@ -240,18 +233,15 @@ static bool wanted(const struct otr_console *con, const struct otr_tree *tree)
 	const struct otr_settings *cfg = con->cfg.cfg;
 	const struct otr_node *root = &tree->nodes[tree->root];
 
-	return (!cfg->errors || tree->failed) &&
-	       otr_node_ns(root) >= cfg->slow_ns;
+	return (!cfg->errors || tree->failed) && otr_node_ns(root) >= cfg->slow_ns;
 }
 
 /* Errors, slow ones and the first of a route may use the whole limit; the
  * others leave a quarter of it to those that may still come this second. */
-static bool within_limit(struct otr_console *con, const struct otr_tree *tree,
-			 bool first)
+static bool within_limit(struct otr_console *con, const struct otr_tree *tree, bool first)
 {
 	uint64_t max = (uint64_t)con->cfg.cfg->print_rate;
-	bool matters = first || tree->failed ||
-		       otr_node_ns(&tree->nodes[tree->root]) >= SECOND;
+	bool matters = first || tree->failed || otr_node_ns(&tree->nodes[tree->root]) >= SECOND;
 
 	if (!text_format(con) || !max)
 		return true;
@@ -262,11 +252,9 @@ static bool within_limit(struct otr_console *con, const struct otr_tree *tree,
 	return true;
 }
 
-static void print(struct otr_console *con, const struct otr_tree *tree,
-		  const struct otr_pending *p)
+static void print(struct otr_console *con, const struct otr_tree *tree, const struct otr_pending *p)
 {
-	const struct otr_span *const *spans =
-		(const struct otr_span *const *)p->spans;
+	const struct otr_span *const *spans = (const struct otr_span *const *)p->spans;
 	int rc;
 
 	otr_console_measure(con);
@@ -278,8 +266,7 @@ static void print(struct otr_console *con, const struct otr_tree *tree,
 		rc = otr_console_logfmt(&con->out, tree);
 		break;
 	default:
-		rc = otr_console_block(&con->out, &con->look, tree,
-				       con->cfg.cfg->rows);
+		rc = otr_console_block(&con->out, &con->look, tree, con->cfg.cfg->rows);
 		break;
 	}
 	if (rc)
@@ -288,11 +275,10 @@ static void print(struct otr_console *con, const struct otr_tree *tree,
 		otr_console_flush(con);
 }
 
-void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
-		       bool proved)
+void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16], bool proved)
 {
 	OTR_AUTO(otr_pending_free) struct otr_pending *p = NULL;
-	OTR_AUTO(otr_tree_fini) struct otr_tree tree = { 0 };
+	OTR_AUTO(otr_tree_fini) struct otr_tree tree = {0};
 	const struct otr_settings *cfg = con->cfg.cfg;
 	bool first;
 
@@ -300,14 +286,12 @@ void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
 	p = otr_pending_take(&con->pending, trace_id);
 	if (!p || !p->n)
 		return;
-	if (otr_tree_build(&tree, (const struct otr_span *const *)p->spans,
-			   p->n, !cfg->spans)) {
+	if (otr_tree_build(&tree, (const struct otr_span *const *)p->spans, p->n, !cfg->spans)) {
 		otr_console_unwritten(con, -ENOMEM);
 		return;
 	}
 	first = otr_stats_trace(&con->stats, &tree);
-	if (otr_label_ignored(cfg->ignore,
-			      otr_node_face(&tree.nodes[tree.root]))) {
+	if (otr_label_ignored(cfg->ignore, otr_node_face(&tree.nodes[tree.root]))) {
 		con->stats.ignored++;
 		return;
 	}
@@ -337,24 +321,20 @@ static void busiest(struct otr_console *con, struct otr_buf *out)
 	for (int n = 0; n < 3; n++) {
 		best = NULL;
 		for (struct otr_stat *r = t->row; r < t->row + t->n; r++)
-			if (r->in_window &&
-			    (!best || r->in_window > best->in_window))
+			if (r->in_window && (!best || r->in_window > best->in_window))
 				best = r;
 		if (!best)
 			return;
 		otr_units_count(best->in_window, count);
-		otr_units_duration(
-			best->hist ? otr_hist_quantile(best->hist, 0.5) : 0,
-			time);
-		otr_buf_printf(out, "%s%s x%s p50 %s", n ? ", " : ": ",
-			       best->name, count, time);
+		otr_units_duration(best->hist ? otr_hist_quantile(best->hist, 0.5) : 0, time);
+		otr_buf_printf(out, "%s%s x%s p50 %s", n ? ", " : ": ", best->name, count, time);
 		best->in_window = 0;
 	}
 }
 
 static void end_window(struct otr_console *con)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	struct otr_flood *fl = &con->flood;
 	char all[OTR_UNITS], some[OTR_UNITS];
 
@@ -367,19 +347,17 @@ static void end_window(struct otr_console *con)
 	}
 	for (size_t i = 0; i < con->stats.routes.n; i++)
 		con->stats.routes.row[i].in_window = 0;
-	*fl = (struct otr_flood){ .began_ns = con->now_ns };
+	*fl = (struct otr_flood){.began_ns = con->now_ns};
 }
 
-static bool report_loss(struct otr_console *con, enum otr_losses which,
-		      const char *so)
+static bool report_loss(struct otr_console *con, enum otr_losses which, const char *so)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf what = { 0 };
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf what = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 
 	if (!otr_console_losses(&what, con, which))
 		return false;
-	otr_buf_printf(&text, " LOST     %.*s; %s",
-		       OTR_SLICE_ARG(otr_buf_view(&what)), so);
+	otr_buf_printf(&text, " LOST     %.*s; %s", OTR_SLICE_ARG(otr_buf_view(&what)), so);
 	stamped(con, otr_buf_view(&text));
 	return true;
 }
@@ -391,8 +369,7 @@ static void report_losses(struct otr_console *con)
 
 	if (con->losses_shown_ns && con->now_ns - con->losses_shown_ns < LOST_EVERY)
 		return;
-	reported = report_loss(con, OTR_LOSSES_HOLES,
-			 "spans of this time may be missing");
+	reported = report_loss(con, OTR_LOSSES_HOLES, "spans of this time may be missing");
 	reported |= report_loss(con, OTR_LOSSES_SENT, "no backend has them");
 	if (!reported)
 		return;
@@ -422,7 +399,7 @@ static void add_label(struct otr_buf *out, const struct otr_span *sp, bool first
 void otr_console_open(struct otr_console *con, const struct otr_span *root,
 		      const struct otr_span *waits)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 
 	if (!live(con) || !text_format(con))
 		return;
@@ -470,8 +447,7 @@ void otr_console_notice(struct otr_console *con, const char *text)
 	for (;; text++) {
 		len = strcspn(text, "\n");
 		if (len)
-			otr_text_escape(&con->out,
-					(struct otr_slice){ text, len });
+			otr_text_escape(&con->out, (struct otr_slice){text, len});
 		if (len)
 			otr_buf_byte(&con->out, '\n');
 		text += len;

@@ -20,32 +20,28 @@ struct otr_span;
 struct otr_stitch_stats;
 
 struct otr_console_config {
-	const struct otr_settings
-		*cfg;	    /* format, width, colour, filters; borrowed */
-	int fd;		    /* where it writes; not closed */
-	bool terminal;	    /* fd is one: width from it, colour by default */
-	bool shared;	    /* CMD writes to that terminal too: begin each block
+	const struct otr_settings *cfg; /* format, width, colour, filters; borrowed */
+	int fd;				/* where it writes; not closed */
+	bool terminal;			/* fd is one: width from it, colour by default */
+	bool shared;			/* CMD writes to that terminal too: begin each block
 				  * with COLUMNS blanks and \r */
-	unsigned int width; /* 0: COLUMNS, the terminal, else 100 */
-	int notice_fd; /* of notices; 0: stderr where fd is stdout, else fd, and
+	unsigned int width;		/* 0: COLUMNS, the terminal, else 100 */
+	int notice_fd;			/* of notices; 0: stderr where fd is stdout, else fd, and
 			* nowhere in a machine's format */
 };
 
-int otr_console_new(struct otr_console **out,
-		    const struct otr_console_config *cfg);
+int otr_console_new(struct otr_console **out, const struct otr_console_config *cfg);
 void otr_console_free(struct otr_console **cp);
 
 /* The start line: `what` is "python3 app.py (4242)", `sources` "bpf". */
-void otr_console_start(struct otr_console *con, const char *what,
-		       const char *sources);
+void otr_console_start(struct otr_console *con, const char *what, const char *sources);
 
 /* Takes one finished span (keeps a reference until its trace is printed). */
 void otr_console_span(struct otr_console *con, struct otr_span *sp);
 
 /* The trace is complete: print it, or count it where the flood limit is
  * reached. */
-void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
-		       bool proved);
+void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16], bool proved);
 
 /* A request is open since long: `root` as it stands, `waits` what it waits for, or NULL. */
 void otr_console_open(struct otr_console *con, const struct otr_span *root,
@@ -63,9 +59,9 @@ struct otr_summary {
 	const char *what; /* "python3 app.py: status 0" */
 	uint64_t elapsed_ns;
 	const struct otr_stitch_stats *stats;
-	uint64_t cpu_ns;    /* of otrace itself, */
-	uint64_t lived_ns;  /* in that time; 0: elapsed_ns */
-	uint64_t inside_ns; /* in the programs it traced: calls times their price */
+	uint64_t cpu_ns;     /* of otrace itself, */
+	uint64_t lived_ns;   /* in that time; 0: elapsed_ns */
+	uint64_t inside_ns;  /* in the programs it traced: calls times their price */
 	uint64_t library_ns; /* of which by the library; the rest by probes */
 	uint64_t rss_bytes;
 	const char *budget;   /* how it was kept, or NULL: all was traced */
@@ -75,7 +71,6 @@ struct otr_summary {
 };
 /* Does otr_console_summary() write anything, and was all written so far? */
 bool otr_console_summarizes(const struct otr_console *con);
-void otr_console_summary(struct otr_console *con,
-			 const struct otr_summary *sum);
+void otr_console_summary(struct otr_console *con, const struct otr_summary *sum);
 
 #endif /* OTR_CONSOLE_H */

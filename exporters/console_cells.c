@@ -17,13 +17,10 @@ static const struct {
 	uint32_t from, to;
 	unsigned int cells;
 } odd[] = {
-	{ 0x0300, 0x036f, 0 },	 { 0x1100, 0x115f, 2 },
-	{ 0x20d0, 0x20ff, 0 },	 { 0x2e80, 0xa4cf, 2 },
-	{ 0xac00, 0xd7a3, 2 },	 { 0xf900, 0xfaff, 2 },
-	{ 0xfe00, 0xfe0f, 0 },	 { 0xfe30, 0xfe6f, 2 },
-	{ 0xff00, 0xff60, 2 },	 { 0xffe0, 0xffe6, 2 },
-	{ 0x1f300, 0x1faff, 2 }, { 0x20000, 0x3fffd, 2 },
-	{ 0xe0100, 0xe01ef, 0 },
+	{0x0300, 0x036f, 0},   {0x1100, 0x115f, 2}, {0x20d0, 0x20ff, 0},   {0x2e80, 0xa4cf, 2},
+	{0xac00, 0xd7a3, 2},   {0xf900, 0xfaff, 2}, {0xfe00, 0xfe0f, 0},   {0xfe30, 0xfe6f, 2},
+	{0xff00, 0xff60, 2},   {0xffe0, 0xffe6, 2}, {0x1f300, 0x1faff, 2}, {0x20000, 0x3fffd, 2},
+	{0xe0100, 0xe01ef, 0},
 };
 
 static unsigned int cells_of(const char *at, size_t n)
@@ -61,8 +58,7 @@ unsigned int otr_cells(struct otr_slice s)
 	return sum;
 }
 
-static void put(struct otr_buf *out, const char *at, size_t n,
-		unsigned int cells, bool ascii)
+static void put(struct otr_buf *out, const char *at, size_t n, unsigned int cells, bool ascii)
 {
 	if (!ascii || n == 1)
 		otr_buf_add(out, at, n);
@@ -70,8 +66,7 @@ static void put(struct otr_buf *out, const char *at, size_t n,
 		otr_buf_add(out, "??", cells);
 }
 
-unsigned int otr_cells_put(struct otr_buf *out, struct otr_slice s,
-			   unsigned int max, bool ascii)
+unsigned int otr_cells_put(struct otr_buf *out, struct otr_slice s, unsigned int max, bool ascii)
 {
 	unsigned int all = otr_cells(s), col = 0, cells, room = max;
 	size_t n;

@@ -15,8 +15,7 @@ unsigned int otr_cells(struct otr_slice s);
 
 /* Appends `s`, `max` columns of it, the last one an ellipsis where it was cut.
  * `ascii`: what is none becomes ?. Returns the columns used. */
-unsigned int otr_cells_put(struct otr_buf *out, struct otr_slice s,
-			   unsigned int max, bool ascii);
+unsigned int otr_cells_put(struct otr_buf *out, struct otr_slice s, unsigned int max, bool ascii);
 
 /* Appends `n` blanks. */
 void otr_cells_blank(struct otr_buf *out, unsigned int n);

@@ -53,12 +53,10 @@ struct otr_pendings {
 };
 
 /* Takes a reference. */
-void otr_pending_add(struct otr_pendings *ps, struct otr_span *sp,
-		     uint64_t now_ns);
+void otr_pending_add(struct otr_pendings *ps, struct otr_span *sp, uint64_t now_ns);
 
 /* Gives the trace, or NULL; the caller frees it. */
-struct otr_pending *otr_pending_take(struct otr_pendings *ps,
-				     const uint8_t trace_id[16]);
+struct otr_pending *otr_pending_take(struct otr_pendings *ps, const uint8_t trace_id[16]);
 void otr_pending_free(struct otr_pending **pp);
 
 /* Forgets what has waited since before `ns`. */
@@ -93,8 +91,7 @@ int otr_stats_init(struct otr_stats *st);
 void otr_stats_fini(struct otr_stats *st);
 
 /* The row of `name`, made if need be, or `rest`. *fresh: made now. */
-struct otr_stat *otr_stats_row(struct otr_stats_table *t, struct otr_slice name,
-			       bool *fresh);
+struct otr_stat *otr_stats_row(struct otr_stats_table *t, struct otr_slice name, bool *fresh);
 
 /* Counts a span, and a whole trace. Returns true for the first trace of its
  * route. */
@@ -116,9 +113,9 @@ struct otr_console {
 	struct otr_pendings pending;
 	struct otr_stats stats;
 	struct otr_flood flood;
-	uint64_t now_ns;	  /* of the last tick */
-	uint64_t epoch_ns, at_ns; /* a span ended then, when `now` was this */
-	uint64_t lost[OTR_LOSS_MAX]; /* told already */
+	uint64_t now_ns;		   /* of the last tick */
+	uint64_t epoch_ns, at_ns;	   /* a span ended then, when `now` was this */
+	uint64_t lost[OTR_LOSS_MAX];	   /* told already */
 	uint64_t lost_by[OTR_LOSS_SHARES]; /* likewise, by share */
 	uint64_t losses_shown_ns;
 	uint64_t unwritten; /* blocks: nobody read */
@@ -133,7 +130,8 @@ void otr_console_flush(struct otr_console *con);
 void otr_console_unwritten(struct otr_console *con, int rc);
 
 /* How many columns a text may take that has `room` on a terminal. */
-static inline unsigned int otr_console_style_room(const struct otr_console_style *look, unsigned int room)
+static inline unsigned int otr_console_style_room(const struct otr_console_style *look,
+						  unsigned int room)
 {
 	return look->whole ? UINT32_MAX : room;
 }
@@ -151,8 +149,7 @@ void otr_console_clock(struct otr_buf *out, uint64_t epoch_ns, bool ms);
 int otr_console_block(struct otr_buf *out, const struct otr_console_style *look,
 		      const struct otr_tree *tree, int64_t rows);
 int otr_console_logfmt(struct otr_buf *out, const struct otr_tree *tree);
-int otr_console_json(struct otr_buf *out, const struct otr_span *const *spans,
-		     size_t n);
+int otr_console_json(struct otr_buf *out, const struct otr_span *const *spans, size_t n);
 
 /* Which losses: all, those that make holes in traces, those of the way to a backend. */
 enum otr_losses {

@@ -25,8 +25,7 @@ static void stamp(struct otr_buf *out, uint64_t epoch_ns)
 
 	gmtime_r(&s, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	otr_buf_printf(out, "ts=%s.%03uZ", text,
-		       (unsigned int)(epoch_ns / 1000000 % 1000));
+	otr_buf_printf(out, "ts=%s.%03uZ", text, (unsigned int)(epoch_ns / 1000000 % 1000));
 }
 
 /* "1.82s": one word. */
@@ -51,10 +50,9 @@ static void quoted(struct otr_buf *out, const char *key, struct otr_slice text)
 	otr_buf_byte(out, '"');
 }
 
-static void named(struct otr_buf *out, const char *key,
-		  const struct otr_node *node)
+static void named(struct otr_buf *out, const char *key, const struct otr_node *node)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	struct otr_label lb;
 
 	otr_node_label(node, &lb);
@@ -74,8 +72,7 @@ static void error(struct otr_buf *out, const struct otr_tree *tree)
 	if (!node->failed && tree->first_error != OTR_NODE_NONE)
 		node = &tree->nodes[tree->first_error];
 	otr_buf_str(out, " error=");
-	status = node->failed ? otr_label_status(otr_node_face(node), room)
-			      : OTR_SLICE("none");
+	status = node->failed ? otr_label_status(otr_node_face(node), room) : OTR_SLICE("none");
 	if (!status.len || memchr(status.data, ' ', status.len) ||
 	    memchr(status.data, '"', status.len))
 		status = OTR_SLICE("other");
@@ -94,17 +91,15 @@ int otr_console_logfmt(struct otr_buf *out, const struct otr_tree *tree)
 	duration(out, "dur", otr_node_ns(root));
 	error(out, tree);
 	named(out, "root", root);
-	otr_buf_printf(out, " spans=%zu services=%zu", tree->spans,
-		       tree->services);
+	otr_buf_printf(out, " spans=%zu services=%zu", tree->spans, tree->services);
 	named(out, "top", top);
 	duration(out, "top_dur", top->self_ns);
-	otr_buf_printf(out, " weak=%zu orphan=%zu lost=%zu\n", tree->weak,
-		       tree->orphans, tree->cut);
+	otr_buf_printf(out, " weak=%zu orphan=%zu lost=%zu\n", tree->weak, tree->orphans,
+		       tree->cut);
 	return out->rc;
 }
 
-int otr_console_json(struct otr_buf *out, const struct otr_span *const *spans,
-		     size_t n)
+int otr_console_json(struct otr_buf *out, const struct otr_span *const *spans, size_t n)
 {
 	return otr_otlp_json_line(out, spans, n);
 }

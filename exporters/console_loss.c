@@ -57,8 +57,8 @@ static struct otr_loss_share *largest(struct otr_loss_share *sh, size_t n)
 	return best;
 }
 
-static void by_service(struct otr_buf *out, const struct otr_console *con,
-		       enum otr_loss cause, bool all)
+static void by_service(struct otr_buf *out, const struct otr_console *con, enum otr_loss cause,
+		       bool all)
 {
 	struct otr_loss_share sh[OTR_LOSS_SHARES], *best;
 	size_t n = fresh(con, cause, all, sh);
@@ -87,9 +87,8 @@ uint64_t otr_console_losses(struct otr_buf *out, const struct otr_console *con,
 		n = otr_loss_get(cause) - (all ? 0 : con->lost[i]);
 		if (!n || !otr_loss_word(cause) || !is_among(cause, which))
 			continue;
-		otr_buf_printf(out, "%s%s %s (%s", sum ? ", " : "",
-			       otr_units_count(n, count), otr_loss_unit(cause),
-			       otr_loss_word(cause));
+		otr_buf_printf(out, "%s%s %s (%s", sum ? ", " : "", otr_units_count(n, count),
+			       otr_loss_unit(cause), otr_loss_word(cause));
 		by_service(out, con, cause, all);
 		otr_buf_byte(out, ')');
 		sum += n;

@@ -14,14 +14,12 @@
 #include "agent/span.h"
 #include "exporters/console_int.h"
 
-static struct otr_pending **bucket_of(struct otr_pendings *ps,
-				      const uint8_t trace_id[16])
+static struct otr_pending **bucket_of(struct otr_pendings *ps, const uint8_t trace_id[16])
 {
 	return &ps->bucket[otr_keyed_hash(trace_id, 16) % OTR_ARRAY_SIZE(ps->bucket)];
 }
 
-static struct otr_pending **find(struct otr_pendings *ps,
-				 const uint8_t trace_id[16])
+static struct otr_pending **find(struct otr_pendings *ps, const uint8_t trace_id[16])
 {
 	struct otr_pending **at = bucket_of(ps, trace_id);
 
@@ -30,8 +28,7 @@ static struct otr_pending **find(struct otr_pendings *ps,
 	return at;
 }
 
-static struct otr_pending *detach(struct otr_pendings *ps,
-				  struct otr_pending **at)
+static struct otr_pending *detach(struct otr_pendings *ps, struct otr_pending **at)
 {
 	struct otr_pending *p = *at;
 
@@ -43,8 +40,7 @@ static struct otr_pending *detach(struct otr_pendings *ps,
 	return p;
 }
 
-static struct otr_pending *begin(struct otr_pendings *ps,
-				 struct otr_pending **at,
+static struct otr_pending *begin(struct otr_pendings *ps, struct otr_pending **at,
 				 const uint8_t trace_id[16])
 {
 	struct otr_pending *p = calloc(1, sizeof(*p));
@@ -85,13 +81,11 @@ static bool grow(struct otr_pending *p)
 	return true;
 }
 
-void otr_pending_add(struct otr_pendings *ps, struct otr_span *sp,
-		     uint64_t now_ns)
+void otr_pending_add(struct otr_pendings *ps, struct otr_span *sp, uint64_t now_ns)
 {
 	struct otr_pending **at, *p;
 
-	while (ps->oldest && (ps->traces >= OTR_PENDING_TRACES ||
-			      ps->spans >= OTR_PENDING_SPANS))
+	while (ps->oldest && (ps->traces >= OTR_PENDING_TRACES || ps->spans >= OTR_PENDING_SPANS))
 		drop_oldest(ps);
 	at = find(ps, sp->trace_id);
 	p = *at ? *at : begin(ps, at, sp->trace_id);
@@ -105,8 +99,7 @@ void otr_pending_add(struct otr_pendings *ps, struct otr_span *sp,
 	ps->spans++;
 }
 
-struct otr_pending *otr_pending_take(struct otr_pendings *ps,
-				     const uint8_t trace_id[16])
+struct otr_pending *otr_pending_take(struct otr_pendings *ps, const uint8_t trace_id[16])
 {
 	struct otr_pending **at = find(ps, trace_id);
 

@@ -31,8 +31,7 @@ static void table_fini(struct otr_stats_table *t)
 int otr_stats_init(struct otr_stats *st)
 {
 	if (table_init(&st->services, OTR_STAT_SERVICES) ||
-	    table_init(&st->routes, OTR_STAT_ROUTES) ||
-	    table_init(&st->errors, OTR_STAT_ERRORS))
+	    table_init(&st->routes, OTR_STAT_ROUTES) || table_init(&st->errors, OTR_STAT_ERRORS))
 		return -ENOMEM;
 	return 0;
 }
@@ -45,8 +44,7 @@ void otr_stats_fini(struct otr_stats *st)
 	otr_buf_fini(&st->slowest);
 }
 
-struct otr_stat *otr_stats_row(struct otr_stats_table *t, struct otr_slice name,
-			       bool *fresh)
+struct otr_stat *otr_stats_row(struct otr_stats_table *t, struct otr_slice name, bool *fresh)
 {
 	uint64_t sum = otr_sum_bytes(0, name.data, name.len);
 	struct otr_stat *row;
@@ -82,8 +80,7 @@ void otr_stats_span(struct otr_stats *st, const struct otr_span *sp)
 	bool fresh;
 
 	st->spans++;
-	if ((sp->kind != OTR_SPAN_SERVER && sp->kind != OTR_SPAN_CONSUMER) ||
-	    !sp->resource)
+	if ((sp->kind != OTR_SPAN_SERVER && sp->kind != OTR_SPAN_CONSUMER) || !sp->resource)
 		return;
 	row = otr_stats_row(&st->services, sp->resource->service, &fresh);
 	row->count++;
@@ -91,8 +88,7 @@ void otr_stats_span(struct otr_stats *st, const struct otr_span *sp)
 	measure(row, sp->end_ns > sp->start_ns ? sp->end_ns - sp->start_ns : 0);
 }
 
-static void note_slowest(struct otr_stats *st, const struct otr_tree *tree,
-			 struct otr_slice name)
+static void note_slowest(struct otr_stats *st, const struct otr_tree *tree, struct otr_slice name)
 {
 	const struct otr_node *root = &tree->nodes[tree->root];
 
@@ -110,11 +106,9 @@ static void note_slowest(struct otr_stats *st, const struct otr_tree *tree,
 
 /* The request that an error made fail: the nearest one above that has a
  * server. */
-static const struct otr_node *request_of(const struct otr_tree *tree,
-					 const struct otr_node *node)
+static const struct otr_node *request_of(const struct otr_tree *tree, const struct otr_node *node)
 {
-	while (node->parent != OTR_NODE_NONE &&
-	       otr_node_face(node)->kind != OTR_SPAN_SERVER)
+	while (node->parent != OTR_NODE_NONE && otr_node_face(node)->kind != OTR_SPAN_SERVER)
 		node = &tree->nodes[node->parent];
 	return node;
 }
@@ -122,7 +116,7 @@ static const struct otr_node *request_of(const struct otr_tree *tree,
 /* "POST /orders 500, from postgres INSERT orders 23505" */
 static void note_error(struct otr_stats *st, const struct otr_tree *tree)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	const struct otr_node *node, *request;
 	struct otr_slice status;
 	struct otr_label lb;
@@ -147,7 +141,7 @@ static void note_error(struct otr_stats *st, const struct otr_tree *tree)
 
 bool otr_stats_trace(struct otr_stats *st, const struct otr_tree *tree)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf name = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf name = {0};
 	const struct otr_node *root = &tree->nodes[tree->root];
 	struct otr_label lb;
 	struct otr_stat *row;

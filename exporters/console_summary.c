@@ -28,7 +28,7 @@ static void line(struct otr_console *con, const struct otr_buf *text)
 
 static void title(struct otr_console *con, const struct otr_summary *sum)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	uint64_t traces = sum->stats ? sum->stats->traces : con->stats.traces;
 	uint64_t spans = sum->stats ? sum->stats->spans : con->stats.spans;
 	char time[OTR_UNITS], a[OTR_UNITS], b[OTR_UNITS];
@@ -36,9 +36,8 @@ static void title(struct otr_console *con, const struct otr_summary *sum)
 	otr_buf_str(&text, "otrace: ");
 	otr_text_escape(&text, otr_slice_str(sum->what));
 	otr_buf_printf(&text, " after %s, %s trace%s, %s span%s",
-		       otr_units_duration(sum->elapsed_ns, time),
-		       otr_units_count(traces, a), traces == 1 ? "" : "s",
-		       otr_units_count(spans, b), spans == 1 ? "" : "s");
+		       otr_units_duration(sum->elapsed_ns, time), otr_units_count(traces, a),
+		       traces == 1 ? "" : "s", otr_units_count(spans, b), spans == 1 ? "" : "s");
 	line(con, &text);
 }
 
@@ -50,17 +49,14 @@ static void errors_of(const struct otr_stat *row, char out[OTR_UNITS * 2])
 
 	otr_units_count(row->errors, count);
 	if (row->errors)
-		snprintf(out, OTR_UNITS * 2, "%s %.*f%%", count, part < 9.95,
-			 part);
+		snprintf(out, OTR_UNITS * 2, "%s %.*f%%", count, part < 9.95, part);
 	else
 		snprintf(out, OTR_UNITS * 2, "0");
 }
 
-static const char *quantile(const struct otr_stat *row, double share,
-			    char out[OTR_UNITS])
+static const char *quantile(const struct otr_stat *row, double share, char out[OTR_UNITS])
 {
-	return otr_units_duration(
-		row->hist ? otr_hist_quantile(row->hist, share) : 0, out);
+	return otr_units_duration(row->hist ? otr_hist_quantile(row->hist, share) : 0, out);
 }
 
 struct widths {
@@ -71,7 +67,7 @@ struct widths {
 static struct widths measure(const struct otr_console *con, const struct otr_stats_table *t,
 			     size_t rows)
 {
-	struct widths w = { 10, 8 };
+	struct widths w = {10, 8};
 	char text[OTR_UNITS * 2];
 	struct otr_slice name;
 
@@ -91,20 +87,18 @@ static struct widths measure(const struct otr_console *con, const struct otr_sta
 static void service(struct otr_console *con, const struct otr_summary *sum,
 		    const struct otr_stat *row, const struct widths *w)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
-	OTR_AUTO(otr_buf_fini) struct otr_buf name = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf name = {0};
 	double s = (double)sum->elapsed_ns / 1e9;
 	char errors[OTR_UNITS * 2], count[OTR_UNITS];
 	char p50[OTR_UNITS], p95[OTR_UNITS], p99[OTR_UNITS];
 	unsigned int col;
 
 	otr_text_escape(&name, otr_slice_str(row->name));
-	col = otr_cells_put(&text, otr_buf_view(&name), w->name,
-			    con->look.ascii);
+	col = otr_cells_put(&text, otr_buf_view(&name), w->name, con->look.ascii);
 	otr_cells_blank(&text, w->name - col);
 	errors_of(row, errors);
-	otr_buf_printf(&text, "%7s%7.1f%*s%8s%8s%8s",
-		       otr_units_count(row->count, count),
+	otr_buf_printf(&text, "%7s%7.1f%*s%8s%8s%8s", otr_units_count(row->count, count),
 		       s > 0 ? (double)row->count / s : 0, w->errors, errors,
 		       quantile(row, 0.50, p50), quantile(row, 0.95, p95),
 		       quantile(row, 0.99, p99));
@@ -113,7 +107,7 @@ static void service(struct otr_console *con, const struct otr_summary *sum,
 
 static void services(struct otr_console *con, const struct otr_summary *sum)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	struct otr_stats_table *t = &con->stats.services;
 	size_t rows = t->n < ROWS ? t->n : ROWS;
 	struct widths w;
@@ -122,8 +116,8 @@ static void services(struct otr_console *con, const struct otr_summary *sum)
 		return;
 	otr_stats_sort(t, true);
 	w = measure(con, t, rows);
-	otr_buf_printf(&text, "%-*s%7s%7s%*s%8s%8s%8s", (int)w.name, "service",
-		       "req", "req/s", w.errors, "errors", "p50", "p95", "p99");
+	otr_buf_printf(&text, "%-*s%7s%7s%*s%8s%8s%8s", (int)w.name, "service", "req", "req/s",
+		       w.errors, "errors", "p50", "p95", "p99");
 	line(con, &text);
 	for (size_t i = 0; i < rows; i++)
 		service(con, sum, &t->row[i], &w);
@@ -131,13 +125,12 @@ static void services(struct otr_console *con, const struct otr_summary *sum)
 
 static void slowest(struct otr_console *con)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	char time[OTR_UNITS];
 
 	if (!con->stats.slowest.len)
 		return;
-	otr_buf_printf(&text, "slowest   %s %.*s",
-		       otr_units_duration(con->stats.slowest_ns, time),
+	otr_buf_printf(&text, "slowest   %s %.*s", otr_units_duration(con->stats.slowest_ns, time),
 		       OTR_SLICE_ARG(otr_buf_view(&con->stats.slowest)));
 	while (text.len && text.data[text.len - 1] == ' ')
 		text.len--;
@@ -146,7 +139,7 @@ static void slowest(struct otr_console *con)
 
 static void most(struct otr_console *con)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	struct otr_stats_table *t = &con->stats.routes;
 	char count[OTR_UNITS];
 
@@ -154,13 +147,11 @@ static void most(struct otr_console *con)
 		return;
 	otr_stats_sort(t, false);
 	for (size_t i = 0; i < t->n && i < 3; i++) {
-		otr_buf_printf(&text, "%s%s %s", i ? "   " : "most      ",
-			       t->row[i].name,
+		otr_buf_printf(&text, "%s%s %s", i ? "   " : "most      ", t->row[i].name,
 			       otr_units_count(t->row[i].count, count));
 		if (!i)
 			otr_buf_printf(&text, " (%.0f%%)",
-				       100.0 * (double)t->row[i].count /
-					       (double)con->stats.traces);
+				       100.0 * (double)t->row[i].count / (double)con->stats.traces);
 	}
 	line(con, &text);
 }
@@ -172,42 +163,37 @@ static void errors(struct otr_console *con)
 
 	otr_stats_sort(t, false);
 	for (size_t i = 0; i < t->n && i < ROWS; i++) {
-		OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+		OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 
-		otr_buf_printf(&text, "%s%sx %s",
-			       i ? "          " : "errors    ",
-			       otr_units_count(t->row[i].count, count),
-			       t->row[i].name);
+		otr_buf_printf(&text, "%s%sx %s", i ? "          " : "errors    ",
+			       otr_units_count(t->row[i].count, count), t->row[i].name);
 		line(con, &text);
 	}
 }
 
 static void parents(struct otr_console *con, const struct otr_stitch_stats *st)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	char n[OTR_UNITS];
 
 	if (!st || !(st->proved + st->weak + st->orphans + st->contradicted))
 		return;
-	otr_buf_printf(&text, "parents   %s proved",
-		       otr_units_count(st->proved, n));
+	otr_buf_printf(&text, "parents   %s proved", otr_units_count(st->proved, n));
 	otr_buf_printf(&text, ", %s weak ~", otr_units_count(st->weak, n));
 	otr_buf_printf(&text, ", %s orphan", otr_units_count(st->orphans, n));
-	otr_buf_printf(&text, ", %s contradicted",
-		       otr_units_count(st->contradicted, n));
+	otr_buf_printf(&text, ", %s contradicted", otr_units_count(st->contradicted, n));
 	line(con, &text);
 }
 
 static void ignored(struct otr_console *con)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	char n[OTR_UNITS];
 
 	if (!con->stats.ignored)
 		return;
 	otr_buf_printf(&text, "ignored   %s trace%s: counted, not kept (--ignore)",
-		       otr_units_count(con->stats.ignored, n),
-		       con->stats.ignored == 1 ? "" : "s");
+		       otr_units_count(con->stats.ignored, n), con->stats.ignored == 1 ? "" : "s");
 	line(con, &text);
 }
 
@@ -218,11 +204,11 @@ static void not_seen(struct otr_console *con, const char *text)
 	size_t len;
 
 	for (; text && *text; text += len + (text[len] != '\0')) {
-		OTR_AUTO(otr_buf_fini) struct otr_buf row = { 0 };
+		OTR_AUTO(otr_buf_fini) struct otr_buf row = {0};
 
 		len = strcspn(text, "\n");
 		otr_buf_str(&row, head);
-		otr_text_escape(&row, (struct otr_slice){ text, len });
+		otr_text_escape(&row, (struct otr_slice){text, len});
 		if (len)
 			line(con, &row);
 		head = "          ";
@@ -232,7 +218,7 @@ static void not_seen(struct otr_console *con, const char *text)
 /* Each cause in words, below what it took. */
 static void reason(struct otr_console *con, enum otr_loss cause)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	char why[OTR_LOSS_REASON];
 
 	if (!otr_loss_get(cause))
@@ -245,7 +231,7 @@ static void reason(struct otr_console *con, enum otr_loss cause)
 
 static void lost(struct otr_console *con)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	char n[OTR_UNITS];
 
 	otr_buf_str(&text, "lost      ");
@@ -254,8 +240,7 @@ static void lost(struct otr_console *con)
 	if (con->stats.holes)
 		otr_buf_printf(&text, ": %s trace%s, marked \"?\"",
 			       otr_units_count(con->stats.holes, n),
-			       con->stats.holes == 1 ? " has holes"
-						     : "s have holes");
+			       con->stats.holes == 1 ? " has holes" : "s have holes");
 	line(con, &text);
 	for (int i = OTR_LOSS_NONE + 1; i < OTR_LOSS_MAX; i++)
 		reason(con, (enum otr_loss)i);
@@ -263,29 +248,25 @@ static void lost(struct otr_console *con)
 
 static void overhead(struct otr_console *con, const struct otr_summary *sum)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	uint64_t traces = sum->stats ? sum->stats->traces : con->stats.traces;
 	uint64_t lived = sum->lived_ns ? sum->lived_ns : sum->elapsed_ns;
-	double s = (double)lived / 1e9,
-	       cpu = (double)sum->cpu_ns / 1e9;
+	double s = (double)lived / 1e9, cpu = (double)sum->cpu_ns / 1e9;
 	char t[OTR_UNITS];
 
 	if (!sum->cpu_ns && !sum->rss_bytes)
 		return; /* a replay costs nobody anything */
-	otr_buf_printf(&text, "overhead  otrace %.2f s CPU (%.1f%% of a core)",
-		       cpu, s > 0 ? 100 * cpu / s : 0);
+	otr_buf_printf(&text, "overhead  otrace %.2f s CPU (%.1f%% of a core)", cpu,
+		       s > 0 ? 100 * cpu / s : 0);
 	if (sum->inside_ns > sum->library_ns)
 		otr_buf_printf(&text, ", probes %.2f s",
 			       (double)(sum->inside_ns - sum->library_ns) / 1e9);
 	if (sum->library_ns)
-		otr_buf_printf(&text, ", library %.2f s",
-			       (double)sum->library_ns / 1e9);
+		otr_buf_printf(&text, ", library %.2f s", (double)sum->library_ns / 1e9);
 	otr_buf_printf(&text, ", %s", otr_units_bytes(sum->rss_bytes, t));
 	if (traces)
-		otr_buf_printf(
-			&text, "; %s each",
-			otr_units_duration(
-				(sum->cpu_ns + sum->inside_ns) / traces, t));
+		otr_buf_printf(&text, "; %s each",
+			       otr_units_duration((sum->cpu_ns + sum->inside_ns) / traces, t));
 	line(con, &text);
 }
 
@@ -302,7 +283,7 @@ bool otr_console_summarizes(const struct otr_console *con)
 
 void otr_console_summary(struct otr_console *con, const struct otr_summary *sum)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 
 	if (!is_wanted(con))
 		return;

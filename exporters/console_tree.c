@@ -48,9 +48,9 @@ enum glyph {
 };
 
 static const char *const glyphs[2][10] = {
-	{ "\u251c\u2500", "\u251c\u254c", "\u2514\u2500", "\u2514\u254c",
-	  "\u2502 ", "  ", "\u2588", "\u2592", "\u2591", "\u258f" },
-	{ "|-", "|~", "`-", "`~", "| ", "  ", "#", "=", ".", "|" },
+	{"\u251c\u2500", "\u251c\u254c", "\u2514\u2500", "\u2514\u254c", "\u2502 ", "  ", "\u2588",
+	 "\u2592", "\u2591", "\u258f"},
+	{"|-", "|~", "`-", "`~", "| ", "  ", "#", "=", ".", "|"},
 };
 
 static const char *glyph(const struct otr_console_style *look, enum glyph g)
@@ -61,7 +61,7 @@ static const char *glyph(const struct otr_console_style *look, enum glyph g)
 /* Six colours, none of them red; a service has the same in each run (FNV-1a). */
 static int color_of(const struct otr_label *lb)
 {
-	static const int colors[] = { 32, 33, 34, 35, 36, 37 };
+	static const int colors[] = {32, 33, 34, 35, 36, 37};
 	uint64_t sum = 0xcbf29ce484222325u;
 
 	for (size_t i = 0; i < lb->service.len; i++)
@@ -69,8 +69,7 @@ static int color_of(const struct otr_label *lb)
 	return colors[(sum >> 32) % OTR_ARRAY_SIZE(colors)];
 }
 
-static void style(struct otr_buf *out, const struct otr_console_style *look, bool bold,
-		  int color)
+static void style(struct otr_buf *out, const struct otr_console_style *look, bool bold, int color)
 {
 	if (!look->color || (!bold && !color))
 		return;
@@ -94,8 +93,7 @@ static unsigned int branches(struct block *b, const struct otr_row *row)
 	bool weak = otr_label_weak(b->tree->nodes[row->node].span);
 	unsigned int n = 0;
 
-	for (; at->parent != OTR_NODE_NONE && n < DEEP;
-	     at = &b->rows->row[at->parent])
+	for (; at->parent != OTR_NODE_NONE && n < DEEP; at = &b->rows->row[at->parent])
 		path[n++] = at;
 	if ((n + 1) * 2 > b->label)
 		n = b->label / 2 - 1;
@@ -111,27 +109,20 @@ static unsigned int branches(struct block *b, const struct otr_row *row)
 static const char *evidence_name(uint8_t evidence)
 {
 	static const char *const names[OTR_EVIDENCE_MAX] = {
-		[OTR_EVIDENCE_HEADER] = "header",
-		[OTR_EVIDENCE_WIRE] = "wire",
-		[OTR_EVIDENCE_STRAND] = "strand",
-		[OTR_EVIDENCE_BORN] = "born",
-		[OTR_EVIDENCE_CLAIM] = "claim",
-		[OTR_EVIDENCE_NOTIFY] = "letter",
-		[OTR_EVIDENCE_HANDOFF] = "handoff",
-		[OTR_EVIDENCE_HELPER] = "helper",
-		[OTR_EVIDENCE_WAKE] = "wake",
-		[OTR_EVIDENCE_CLONE] = "clone",
+		[OTR_EVIDENCE_HEADER] = "header",   [OTR_EVIDENCE_WIRE] = "wire",
+		[OTR_EVIDENCE_STRAND] = "strand",   [OTR_EVIDENCE_BORN] = "born",
+		[OTR_EVIDENCE_CLAIM] = "claim",	    [OTR_EVIDENCE_NOTIFY] = "letter",
+		[OTR_EVIDENCE_HANDOFF] = "handoff", [OTR_EVIDENCE_HELPER] = "helper",
+		[OTR_EVIDENCE_WAKE] = "wake",	    [OTR_EVIDENCE_CLONE] = "clone",
 		[OTR_EVIDENCE_EXEC] = "exec",
 	};
 
-	return evidence < OTR_EVIDENCE_MAX && names[evidence] ? names[evidence]
-							      : "";
+	return evidence < OTR_EVIDENCE_MAX && names[evidence] ? names[evidence] : "";
 }
 
 /* What follows the name and is never cut: the mark of a weak parent, with -v
  * how the parent is known, and why a row has none. */
-static void marks(struct block *b, const struct otr_row *row,
-		  struct otr_buf *out)
+static void marks(struct block *b, const struct otr_row *row, struct otr_buf *out)
 {
 	const struct otr_node *node = &b->tree->nodes[row->node];
 	const char *how = evidence_name(node->span->evidence);
@@ -151,9 +142,9 @@ static void marks(struct block *b, const struct otr_row *row,
 
 static void draw_label(struct block *b, const struct otr_row *row)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf who = { 0 };
-	OTR_AUTO(otr_buf_fini) struct otr_buf name = { 0 };
-	OTR_AUTO(otr_buf_fini) struct otr_buf mark = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf who = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf name = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf mark = {0};
 	const struct otr_node *node = &b->tree->nodes[row->node];
 	unsigned int col = branches(b, row), room = b->label - 1;
 	struct otr_label lb;
@@ -174,9 +165,7 @@ static void draw_label(struct block *b, const struct otr_row *row)
 	col += otr_cells_put(b->out, otr_buf_view(&who), otr_console_style_room(b->look, room),
 			     b->look->ascii);
 	plain(b->out, b->look);
-	room = b->label - 1 > mark.len + col + 2
-		       ? b->label - 1 - (unsigned int)mark.len - col
-		       : 0;
+	room = b->label - 1 > mark.len + col + 2 ? b->label - 1 - (unsigned int)mark.len - col : 0;
 	if (room > 2 || b->look->whole) {
 		style(b->out, b->look, row->critical, 0);
 		otr_buf_str(b->out, "  ");
@@ -193,7 +182,7 @@ static void draw_label(struct block *b, const struct otr_row *row)
 static unsigned int put_status(struct otr_buf *out, const struct otr_console_style *look,
 			       const struct otr_node *node, unsigned int max)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	struct otr_slice status;
 	char room[24];
 
@@ -214,7 +203,7 @@ static unsigned int put_status(struct otr_buf *out, const struct otr_console_sty
 static void draw_status(struct otr_buf *out, const struct otr_console_style *look,
 			const struct otr_node *node, unsigned int width)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	unsigned int used = put_status(&text, look, node, width);
 
 	otr_cells_blank(out, width - used);
@@ -227,8 +216,7 @@ static void draw_status(struct otr_buf *out, const struct otr_console_style *loo
 static void draw_status_of(struct block *b, const struct otr_row *row)
 {
 	if (row->count == 1) {
-		draw_status(b->out, b->look, &b->tree->nodes[row->node],
-			    STATUS);
+		draw_status(b->out, b->look, &b->tree->nodes[row->node], STATUS);
 		return;
 	}
 	/* A group has no failed one; its statuses may differ. */
@@ -248,8 +236,7 @@ static struct cells place(const struct block *b, uint64_t from, uint64_t to)
 	double scale = all > 0 ? b->bar / all : 0;
 	double x = (double)(from - b->tree->start_ns) * scale;
 	double y = (double)(to - b->tree->start_ns) * scale;
-	struct cells c = { (unsigned int)x, (unsigned int)(y + 0.5),
-			   y - x < 0.5 };
+	struct cells c = {(unsigned int)x, (unsigned int)(y + 0.5), y - x < 0.5};
 
 	if (c.from >= b->bar)
 		c.from = b->bar - 1;
@@ -262,10 +249,8 @@ static struct cells place(const struct block *b, uint64_t from, uint64_t to)
 
 static enum glyph solid(const struct otr_node *node)
 {
-	return node->span->kind == OTR_SPAN_CLIENT ||
-			       node->span->kind == OTR_SPAN_PRODUCER
-		       ? HALF
-		       : FULL;
+	return node->span->kind == OTR_SPAN_CLIENT || node->span->kind == OTR_SPAN_PRODUCER ? HALF
+											    : FULL;
 }
 
 static void draw_bar(struct block *b, const struct otr_row *row)
@@ -281,10 +266,9 @@ static void draw_bar(struct block *b, const struct otr_row *row)
 	otr_cells_blank(b->out, 1 + all.from);
 	style(b->out, b->look, false, color_of(&lb));
 	for (unsigned int i = all.from; i < all.to; i++)
-		otr_buf_str(b->out,
-			    glyph(b->look, all.sliver ? SLIVER
-					   : i < far.from || i >= far.to ? WIRE
-									 : g));
+		otr_buf_str(b->out, glyph(b->look, all.sliver			 ? SLIVER
+						   : i < far.from || i >= far.to ? WIRE
+										 : g));
 	plain(b->out, b->look);
 }
 
@@ -308,16 +292,13 @@ static void note(const struct otr_tree *tree, struct otr_buf *out)
 	const struct otr_span *sp = tree->nodes[tree->root].span;
 	const char *plural = sp->n_links == 1 ? "" : "s";
 
-	if (sp->n_links && tree->nodes[tree->root].parent == OTR_NODE_NONE &&
-	    !sp->parent_remote) {
+	if (sp->n_links && tree->nodes[tree->root].parent == OTR_NODE_NONE && !sp->parent_remote) {
 		otr_buf_str(out, "orphan: ");
-		otr_text_escape(out, sp->resource ? sp->resource->service
-						  : OTR_SLICE("?"));
+		otr_text_escape(out, sp->resource ? sp->resource->service : OTR_SLICE("?"));
 		otr_buf_printf(out,
 			       " sent it while %u request%s %s open, none "
 			       "proved: %u link%s",
-			       sp->n_links, plural,
-			       sp->n_links == 1 ? "was" : "were", sp->n_links,
+			       sp->n_links, plural, sp->n_links == 1 ? "was" : "were", sp->n_links,
 			       plural);
 	} else if (sp->parent_remote || tree->nodes[tree->root].lost_parent) {
 		otr_buf_str(out, "parent ");
@@ -330,28 +311,23 @@ static void note(const struct otr_tree *tree, struct otr_buf *out)
 }
 
 /* What follows the name in the head line. */
-static void head_tail(const struct otr_tree *tree, struct otr_slice note_text,
-		      struct otr_buf *out)
+static void head_tail(const struct otr_tree *tree, struct otr_slice note_text, struct otr_buf *out)
 {
 	char text[OTR_UNITS], count[OTR_UNITS];
 
 	otr_units_duration(otr_node_ns(&tree->nodes[tree->root]), text);
 	otr_units_count(tree->spans, count);
 	if (note_text.len) { /* one row, so in columns */
-		otr_buf_printf(out, "  %-7s  %s %-*s  ", text, count,
-			       tree->spans < 10 ? 5 : 0,
+		otr_buf_printf(out, "  %-7s  %s %-*s  ", text, count, tree->spans < 10 ? 5 : 0,
 			       tree->spans == 1 ? "span" : "spans");
 		otr_buf_slice(out, note_text);
 		return;
 	}
-	otr_buf_printf(out, "  %s  %s span%s", text, count,
-		       tree->spans == 1 ? "" : "s");
-	otr_buf_printf(out, "  %s service%s",
-		       otr_units_count(tree->services, count),
+	otr_buf_printf(out, "  %s  %s span%s", text, count, tree->spans == 1 ? "" : "s");
+	otr_buf_printf(out, "  %s service%s", otr_units_count(tree->services, count),
 		       tree->services == 1 ? "" : "s");
 	if (tree->failed)
-		otr_buf_printf(out, "  %s error%s",
-			       otr_units_count(tree->failed, count),
+		otr_buf_printf(out, "  %s error%s", otr_units_count(tree->failed, count),
 			       tree->failed == 1 ? "" : "s");
 }
 
@@ -363,8 +339,8 @@ static void put_id(struct otr_buf *out, const uint8_t *id, int bytes)
 
 static void draw_head(struct block *b, struct otr_slice note_text)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf tail = { 0 };
-	OTR_AUTO(otr_buf_fini) struct otr_buf name = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf tail = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf name = {0};
 	const struct otr_node *root = &b->tree->nodes[b->tree->root];
 	bool wide = b->look->width >= WIDE && !note_text.len;
 	/* Beside the name: clock, status, and the id at either end. */
@@ -407,23 +383,21 @@ static void draw_rest(struct block *b)
 
 	if (!b->rows->rest)
 		return;
-	otr_buf_printf(b->out, "%s %s more spans, %s\n",
-		       b->look->ascii ? ".." : "\u2026",
+	otr_buf_printf(b->out, "%s %s more spans, %s\n", b->look->ascii ? ".." : "\u2026",
 		       otr_units_count(b->rows->rest, count),
 		       otr_units_duration(b->rows->rest_ns, time));
 }
 
 static void draw_words(struct block *b)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf words = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf words = {0};
 	struct otr_slice line;
 	size_t at = 0, len;
 
 	otr_words(&words, b->tree, b->rows);
 	for (; at < words.len; at += len + 1) {
 		line = otr_slice_sub(otr_buf_view(&words), at, words.len);
-		len = (size_t)((const char *)memchr(line.data, '\n', line.len) -
-			       line.data);
+		len = (size_t)((const char *)memchr(line.data, '\n', line.len) - line.data);
 		otr_buf_str(b->out, "  ");
 		otr_cells_put(b->out, otr_slice_sub(line, 0, len),
 			      otr_console_style_room(b->look, b->look->width - 2), b->look->ascii);
@@ -434,9 +408,9 @@ static void draw_words(struct block *b)
 int otr_console_block(struct otr_buf *out, const struct otr_console_style *look,
 		      const struct otr_tree *tree, int64_t max)
 {
-	OTR_AUTO(otr_rows_fini) struct otr_rows rows = { 0 };
-	OTR_AUTO(otr_buf_fini) struct otr_buf why = { 0 };
-	struct block b = { out, look, tree, &rows, 0, 0 };
+	OTR_AUTO(otr_rows_fini) struct otr_rows rows = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf why = {0};
+	struct block b = {out, look, tree, &rows, 0, 0};
 
 	if (otr_rows_build(&rows, tree, (uint32_t)max))
 		return -ENOMEM;

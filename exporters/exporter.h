@@ -25,9 +25,9 @@ struct otr_destination {
 };
 
 enum otr_push {
-	OTR_PUSH_OK,    /* delivered; the queue forgets the batch */
+	OTR_PUSH_OK,	/* delivered; the queue forgets the batch */
 	OTR_PUSH_RETRY, /* a passing fault; offer the same batch again later */
-	OTR_PUSH_DROP,  /* it will never be taken; count it and move on */
+	OTR_PUSH_DROP,	/* it will never be taken; count it and move on */
 };
 
 /* What the other side said besides yes or no. */
@@ -41,17 +41,16 @@ struct otr_push_result {
 };
 
 struct otr_exporter_ops {
-	const char *name; /* "otlp-http", as in counters and the manual */
+	const char *name;	    /* "otlp-http", as in counters and the manual */
 	const char *const *schemes; /* of `--export URL`: "http", "https"; NULL ends */
-	const char *help; /* one line for --help and otrace(1) */
+	const char *help;	    /* one line for --help and otrace(1) */
 
 	size_t state_size; /* of the state every function below is given */
 
 	/* Gets ready to push. `state` is zeroed; `dest` is borrowed for the
 	 * call; settings beyond it come from the environment. Returns 0, or
 	 * -errno with the reason in `err`; then close() is not called. */
-	int (*open)(void *state, const struct otr_destination *dest,
-		    struct otr_err *err);
+	int (*open)(void *state, const struct otr_destination *dest, struct otr_err *err);
 
 	/* What messages call it: the URL in use, without its credentials. Lives
 	 * as long as `state`. */
@@ -61,9 +60,8 @@ struct otr_exporter_ops {
 	 * CLOCK_MONOTONIC, and no longer; another thread may bring that nearer
 	 * at any time, to close. Borrows `spans`; the queue holds the
 	 * references. `res` is zeroed before. */
-	enum otr_push (*push)(void *state, const struct otr_span *const *spans,
-			      size_t n, const _Atomic uint64_t *deadline_ns,
-			      struct otr_push_result *res);
+	enum otr_push (*push)(void *state, const struct otr_span *const *spans, size_t n,
+			      const _Atomic uint64_t *deadline_ns, struct otr_push_result *res);
 
 	/* Releases everything open() and push() took. */
 	void (*close)(void *state);

@@ -38,15 +38,13 @@ static const char *path_of(const char *url)
 	return strncmp(path, "///", 3) ? path : path + 2;
 }
 
-static int refuse(const struct otr_destination *dest, int rc,
-		  const char *why, struct otr_err *err)
+static int refuse(const struct otr_destination *dest, int rc, const char *why, struct otr_err *err)
 {
 	otr_err_set(err, "export to %s (from %s): %s", dest->url, dest->origin, why);
 	return rc;
 }
 
-static int file_open(void *state, const struct otr_destination *dest,
-		     struct otr_err *err)
+static int file_open(void *state, const struct otr_destination *dest, struct otr_err *err)
 {
 	const char *path = path_of(dest->url);
 	struct file *f = state;
@@ -55,8 +53,8 @@ static int file_open(void *state, const struct otr_destination *dest,
 	int rc;
 
 	if (!*path) {
-		otr_err_set(err, "export to %s (from %s): no file is named",
-			    dest->url, dest->origin);
+		otr_err_set(err, "export to %s (from %s): no file is named", dest->url,
+			    dest->origin);
 		otr_err_hint(err, "right: file:traces.jsonl, "
 				  "file:///var/tmp/traces.jsonl");
 		return -EINVAL;
@@ -82,12 +80,11 @@ static const char *file_where(const void *state)
 /* Waits until the pipe takes more, or until the deadline. */
 static int writable(int fd, const _Atomic uint64_t *deadline_ns)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec >=
-	    *deadline_ns)
+	if ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec >= *deadline_ns)
 		return -ETIMEDOUT;
 	return poll(&pfd, 1, 50) < 0 && errno != EINTR ? -errno : 0;
 }
@@ -112,9 +109,8 @@ static int write_all(struct file *f, const _Atomic uint64_t *deadline_ns)
 	return rc && !f->regular ? -EPIPE : rc; /* half a line is out */
 }
 
-static enum otr_push file_push(void *state, const struct otr_span *const *spans,
-			       size_t n, const _Atomic uint64_t *deadline_ns,
-			       struct otr_push_result *res)
+static enum otr_push file_push(void *state, const struct otr_span *const *spans, size_t n,
+			       const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
 {
 	struct file *f = state;
 	off_t from = f->regular ? lseek(f->fd, 0, SEEK_CUR) : 0;
@@ -126,8 +122,7 @@ static enum otr_push file_push(void *state, const struct otr_span *const *spans,
 		rc = write_all(f, deadline_ns);
 	if (!rc)
 		return OTR_PUSH_OK;
-	if (f->regular &&
-	    (ftruncate(f->fd, from) || lseek(f->fd, from, SEEK_SET) != from))
+	if (f->regular && (ftruncate(f->fd, from) || lseek(f->fd, from, SEEK_SET) != from))
 		rc = -EPIPE;
 	strncpy(res->why, strerror(-rc), sizeof(res->why) - 1);
 	return rc == -EPIPE || rc == -EMSGSIZE ? OTR_PUSH_DROP : OTR_PUSH_RETRY;
@@ -144,7 +139,7 @@ static void file_close(void *state)
 
 const struct otr_exporter_ops otr_exporter_file = {
 	.name = "file",
-	.schemes = (const char *const[]){ "file", NULL },
+	.schemes = (const char *const[]){"file", NULL},
 	.help = "file:X.jsonl: OTLP JSON, a line for each batch.",
 	.state_size = sizeof(struct file),
 	.open = file_open,

@@ -37,22 +37,20 @@ static uint64_t seconds(uint64_t ns)
 
 static void head(struct otr_buf *out, const struct otr_health_push *push)
 {
-	otr_buf_printf(out, "export to %s (from %s): ", push->where,
-		       push->origin);
+	otr_buf_printf(out, "export to %s (from %s): ", push->where, push->origin);
 }
 
-static void failing(const struct otr_health *he,
-		    const struct otr_health_push *push, struct otr_buf *out)
+static void failing(const struct otr_health *he, const struct otr_health_push *push,
+		    struct otr_buf *out)
 {
 	const char *why = push->res->why;
 	size_t len = strcspn(why, "\n");
 
 	head(out, push);
-	otr_buf_printf(out, "%.*s, %u times in %" PRIu64 " s\n", (int)len, why,
-		       he->failures, seconds(push->now_ns - he->since_ns));
+	otr_buf_printf(out, "%.*s, %u times in %" PRIu64 " s\n", (int)len, why, he->failures,
+		       seconds(push->now_ns - he->since_ns));
 	spans(out, push->waiting);
-	otr_buf_printf(out, " wait%s, room for ",
-		       push->waiting == 1 ? "s" : "");
+	otr_buf_printf(out, " wait%s, room for ", push->waiting == 1 ? "s" : "");
 	number(out, push->room);
 	otr_buf_printf(out, ", next try in %" PRIu64 " s; tracing goes on.",
 		       seconds(push->next_ns));
@@ -60,20 +58,17 @@ static void failing(const struct otr_health *he,
 		otr_buf_printf(out, " %s", why + len + 1);
 }
 
-static void refusing(const struct otr_health_push *push, uint64_t lost,
-		     struct otr_buf *out)
+static void refusing(const struct otr_health_push *push, uint64_t lost, struct otr_buf *out)
 {
 	head(out, push);
-	otr_buf_printf(out, "%s\n",
-		       push->res->why[0] ? push->res->why
-					 : "a part was refused");
+	otr_buf_printf(out, "%s\n", push->res->why[0] ? push->res->why : "a part was refused");
 	spans(out, lost);
-	otr_buf_printf(out, " of %zu %s lost, not sent again; tracing goes on.",
-		       push->n, lost == 1 ? "is" : "are");
+	otr_buf_printf(out, " of %zu %s lost, not sent again; tracing goes on.", push->n,
+		       lost == 1 ? "is" : "are");
 }
 
-static void taking(const struct otr_health *he,
-		   const struct otr_health_push *push, struct otr_buf *out)
+static void taking(const struct otr_health *he, const struct otr_health_push *push,
+		   struct otr_buf *out)
 {
 	head(out, push);
 	if (he->reported == OTR_HEALTH_REFUSING)
@@ -88,8 +83,7 @@ static void taking(const struct otr_health *he,
 	otr_buf_printf(out, " wait%s", push->waiting == 1 ? "s" : "");
 }
 
-static void note_failure(struct otr_health *he,
-			 const struct otr_health_push *push,
+static void note_failure(struct otr_health *he, const struct otr_health_push *push,
 			 struct otr_buf *out)
 {
 	if (!he->failures++)
@@ -100,8 +94,7 @@ static void note_failure(struct otr_health *he,
 	he->reported = OTR_HEALTH_SILENT;
 }
 
-static void note_refusal(struct otr_health *he,
-			 const struct otr_health_push *push, uint64_t lost,
+static void note_refusal(struct otr_health *he, const struct otr_health_push *push, uint64_t lost,
 			 struct otr_buf *out)
 {
 	he->failures = 0;
@@ -113,8 +106,7 @@ static void note_refusal(struct otr_health *he,
 	he->refusal_ns = push->now_ns;
 }
 
-static void note_success(struct otr_health *he,
-			 const struct otr_health_push *push,
+static void note_success(struct otr_health *he, const struct otr_health_push *push,
 			 struct otr_buf *out)
 {
 	if (he->reported != OTR_HEALTH_TAKING)
@@ -123,8 +115,7 @@ static void note_success(struct otr_health *he,
 	he->failures = 0;
 }
 
-void otr_health_note(struct otr_health *he, const struct otr_health_push *push,
-		     struct otr_buf *out)
+void otr_health_note(struct otr_health *he, const struct otr_health_push *push, struct otr_buf *out)
 {
 	if (push->outcome == OTR_PUSH_RETRY)
 		note_failure(he, push, out);
@@ -136,8 +127,8 @@ void otr_health_note(struct otr_health *he, const struct otr_health_push *push,
 		note_success(he, push, out);
 }
 
-void otr_health_full(const char *where, const char *origin, size_t waiting,
-		     uint64_t lost, struct otr_buf *out)
+void otr_health_full(const char *where, const char *origin, size_t waiting, uint64_t lost,
+		     struct otr_buf *out)
 {
 	otr_buf_printf(out, "export to %s (from %s): ", where, origin);
 	spans(out, waiting);

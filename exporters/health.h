@@ -47,7 +47,7 @@ void otr_health_note(struct otr_health *he, const struct otr_health_push *push,
 		     struct otr_buf *out);
 
 /* The queue is full and `lost` spans found no room: a notice into `out`. */
-void otr_health_full(const char *where, const char *origin, size_t waiting,
-		     uint64_t lost, struct otr_buf *out);
+void otr_health_full(const char *where, const char *origin, size_t waiting, uint64_t lost,
+		     struct otr_buf *out);
 
 #endif /* OTR_HEALTH_H */

@@ -82,7 +82,7 @@ static bool ends_in(const char *path, const char *end)
 static int set_path(CURLU *u, const char *origin)
 {
 	OTR_AUTO(str_free) char *path = NULL;
-	OTR_AUTO(otr_buf_fini) struct otr_buf out = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
 
 	if (!strcmp(origin, TRACES_VAR))
 		return 0; /* an empty path is "/" to libcurl already */
@@ -160,8 +160,7 @@ static int host_port(CURLU *u, char **host, uint16_t *port)
 	return 0;
 }
 
-int otr_otlp_http_endpoint(const char *url, char *host, size_t size,
-			   uint16_t *port)
+int otr_otlp_http_endpoint(const char *url, char *host, size_t size, uint16_t *port)
 {
 	OTR_AUTO(url_free) CURLU *u = parse(url);
 	OTR_AUTO(str_free) char *name = NULL;
@@ -182,37 +181,34 @@ static int bad_url(const struct otr_destination *dest, struct otr_err *err)
 {
 	const char *colon = strstr(dest->url, "://"), *host = colon ? colon + 3 : dest->url;
 	size_t n = (size_t)(host - dest->url) + strcspn(host, "/?#");
-	bool secret = strchr(dest->url, '@') ||
-		      otr_secret_within((struct otr_slice){dest->url, n});
+	bool secret = strchr(dest->url, '@') || otr_secret_within((struct otr_slice){dest->url, n});
 
 	otr_err_set(err, "export to %.*s%s (from %s): this is no URL of OTLP/HTTP",
 		    secret ? 0 : (int)n, dest->url,
-		    secret ? "a URL with credentials" : dest->url[n] ? "/.." : "", dest->origin);
-	otr_err_hint(
-		err,
-		"right: http://localhost:4318, https://collector.example/otlp");
+		    secret	   ? "a URL with credentials"
+		    : dest->url[n] ? "/.."
+				   : "",
+		    dest->origin);
+	otr_err_hint(err, "right: http://localhost:4318, https://collector.example/otlp");
 	return -EINVAL;
 }
 
-static int read_url(struct otr_otlp_config *cfg,
-		    const struct otr_destination *dest, struct otr_err *err)
+static int read_url(struct otr_otlp_config *cfg, const struct otr_destination *dest,
+		    struct otr_err *err)
 {
 	OTR_AUTO(url_free) CURLU *u = parse(dest->url);
 
-	if (!u || set_path(u, dest->origin) ||
-	    host_port(u, &cfg->host, &cfg->port) ||
+	if (!u || set_path(u, dest->origin) || host_port(u, &cfg->host, &cfg->port) ||
 	    curl_url_get(u, CURLUPART_URL, &cfg->url, 0))
 		return bad_url(dest, err);
 	cfg->shown = shown(u);
 	return cfg->shown ? 0 : -ENOMEM;
 }
 
-static int no_grpc(const struct otr_otlp_config *cfg, const char *why,
-		   struct otr_err *err)
+static int no_grpc(const struct otr_otlp_config *cfg, const char *why, struct otr_err *err)
 {
-	otr_err_set(err,
-		    "export to %s: %s, and otrace speaks OTLP over HTTP only",
-		    cfg->shown, why);
+	otr_err_set(err, "export to %s: %s, and otrace speaks OTLP over HTTP only", cfg->shown,
+		    why);
 	otr_err_hint(err, "try  the collector's HTTP port, usually 4318, with "
 			  "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf");
 	return -EINVAL;
@@ -240,9 +236,8 @@ static int read_protocol(struct otr_otlp_config *cfg, struct otr_err *err)
 /* Loopback, by name or number: the bytes cross no wire. */
 static bool is_here(const char *host)
 {
-	return host && (!strcasecmp(host, "localhost") ||
-			!strncmp(host, "127.", 4) || !strcmp(host, "::1") ||
-			!strcmp(host, "[::1]"));
+	return host && (!strcasecmp(host, "localhost") || !strncmp(host, "127.", 4) ||
+			!strcmp(host, "::1") || !strcmp(host, "[::1]"));
 }
 
 static void read_compression(struct otr_otlp_config *cfg)
@@ -266,8 +261,7 @@ static void read_timeout(struct otr_otlp_config *cfg)
 	if (v) {
 		errno = 0;
 		ms = strtoull(v, &end, 10);
-		if (!isdigit((unsigned char)*v) || *end || errno ||
-		    ms > UINT32_MAX) {
+		if (!isdigit((unsigned char)*v) || *end || errno || ms > UINT32_MAX) {
 			otr_log(OTR_LOG_WARN,
 				"OTEL_EXPORTER_OTLP_TIMEOUT: \"%s\" is "
 				"ignored; "
@@ -279,8 +273,8 @@ static void read_timeout(struct otr_otlp_config *cfg)
 	cfg->timeout_ns = ms ? ms * 1000000u : UINT64_MAX;
 }
 
-static int file(const struct otr_otlp_config *cfg, const char *what,
-		const char **out, struct otr_err *err)
+static int file(const struct otr_otlp_config *cfg, const char *what, const char **out,
+		struct otr_err *err)
 {
 	const char *path = var(what);
 
@@ -303,8 +297,7 @@ static int read_files(struct otr_otlp_config *cfg, struct otr_err *err)
 	return 0;
 }
 
-int otr_otlp_config_read(struct otr_otlp_config *cfg,
-			 const struct otr_destination *dest,
+int otr_otlp_config_read(struct otr_otlp_config *cfg, const struct otr_destination *dest,
 			 struct otr_err *err)
 {
 	int rc;

@@ -32,8 +32,7 @@ struct otr_otlp_config {
 
 /* Reads `dest` and the environment. Returns 0, or -EINVAL or -ENOMEM with the reason
  * in `err`; `cfg` then holds nothing. */
-int otr_otlp_config_read(struct otr_otlp_config *cfg,
-			 const struct otr_destination *dest,
+int otr_otlp_config_read(struct otr_otlp_config *cfg, const struct otr_destination *dest,
 			 struct otr_err *err);
 void otr_otlp_config_fini(struct otr_otlp_config *cfg);
 
@@ -42,8 +41,7 @@ const char *otr_otlp_env_endpoint(const char **origin);
 
 /* Host and port that `url` leads to, so that the agent can know its own traffic.
  * Returns 0, -EINVAL for no URL, -ENAMETOOLONG. */
-int otr_otlp_http_endpoint(const char *url, char *host, size_t size,
-			   uint16_t *port);
+int otr_otlp_http_endpoint(const char *url, char *host, size_t size, uint16_t *port);
 
 /* "k=v,k2=v2", percent-encoded, as header lines. Bad ones are warned of by name and
  * left out. NULL: none. */

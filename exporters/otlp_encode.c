@@ -43,8 +43,7 @@ static char *text(struct otr_arena *ar, struct otr_slice s)
 	char *to = NULL;
 
 	if (s.len)
-		to = otr_arena_alloc(
-			ar, 1 + (whole ? s.len : OTR_UTF8_COPY_MAX(s.len)));
+		to = otr_arena_alloc(ar, 1 + (whole ? s.len : OTR_UTF8_COPY_MAX(s.len)));
 	if (!to)
 		return TEXT("");
 	if (whole)
@@ -55,7 +54,7 @@ static char *text(struct otr_arena *ar, struct otr_slice s)
 
 static struct kvs kvs_new(struct otr_arena *ar, size_t max)
 {
-	struct kvs out = { 0 };
+	struct kvs out = {0};
 
 	out.at = alloc(ar, max, sizeof(*out.at));
 	out.kv = alloc(ar, max, sizeof(*out.kv));
@@ -96,8 +95,7 @@ static void add_string(struct kvs *kvs, const char *key, const char *str)
 }
 
 /* NUL stands between the strings of `s`. */
-static void set_strings(struct otr_arena *ar, Otlp__AnyValue *v,
-			struct otr_slice s)
+static void set_strings(struct otr_arena *ar, Otlp__AnyValue *v, struct otr_slice s)
 {
 	Otlp__ArrayValue *list = alloc(ar, 1, sizeof(*list));
 	Otlp__AnyValue *each;
@@ -120,8 +118,7 @@ static void set_strings(struct otr_arena *ar, Otlp__AnyValue *v,
 	v->array_value = list;
 }
 
-static void set_value(struct otr_arena *ar, Otlp__AnyValue *v,
-		      const struct otr_attr *at)
+static void set_value(struct otr_arena *ar, Otlp__AnyValue *v, const struct otr_attr *at)
 {
 	switch ((enum otr_attr_type)at->type) {
 	case OTR_ATTR_STRING:
@@ -145,26 +142,24 @@ static void set_value(struct otr_arena *ar, Otlp__AnyValue *v,
 	}
 }
 
-static void add_attrs(struct otr_arena *ar, struct kvs *kvs,
-		      const struct otr_attr *at, size_t n)
+static void add_attrs(struct otr_arena *ar, struct kvs *kvs, const struct otr_attr *at, size_t n)
 {
 	const struct otr_attr *end = at + n;
 	Otlp__AnyValue *v;
 
 	for (; at < end; at++) {
-		v = add(kvs, at->key == OTR_KEY_CUSTOM ? text(ar, at->name)
-						       : otr_key_name(at->key));
+		v = add(kvs,
+			at->key == OTR_KEY_CUSTOM ? text(ar, at->name) : otr_key_name(at->key));
 		if (v)
 			set_value(ar, v, at);
 	}
 }
 
-static Otlp__Span__Link *link_of(struct otr_arena *ar,
-				 const struct otr_link *ln)
+static Otlp__Span__Link *link_of(struct otr_arena *ar, const struct otr_link *ln)
 {
 	const char *why = otr_otlp_evidence(ln->evidence);
 	Otlp__Span__Link *out = alloc(ar, 1, sizeof(*out));
-	struct kvs kvs = { 0 };
+	struct kvs kvs = {0};
 
 	if (!out)
 		return NULL;
@@ -175,35 +170,30 @@ static Otlp__Span__Link *link_of(struct otr_arena *ar,
 	out->span_id.len = sizeof(ln->span_id);
 	if (why) {
 		kvs = kvs_new(ar, 1);
-		add_string(&kvs, otr_key_name(OTR_KEY_OTRACE_PARENT_EVIDENCE),
-			   why);
+		add_string(&kvs, otr_key_name(OTR_KEY_OTRACE_PARENT_EVIDENCE), why);
 	}
 	out->attributes = kvs.at;
 	out->n_attributes = kvs.n;
 	return out;
 }
 
-static void set_links(struct otr_arena *ar, Otlp__Span *out,
-		      const struct otr_span *sp)
+static void set_links(struct otr_arena *ar, Otlp__Span *out, const struct otr_span *sp)
 {
 	out->links = alloc(ar, sp->n_links, sizeof(*out->links));
 	if (!out->links)
 		return;
 	for (; out->n_links < sp->n_links; out->n_links++)
-		out->links[out->n_links] =
-			link_of(ar, &sp->links[out->n_links]);
+		out->links[out->n_links] = link_of(ar, &sp->links[out->n_links]);
 }
 
-static void set_attrs(struct otr_arena *ar, Otlp__Span *out,
-		      const struct otr_span *sp)
+static void set_attrs(struct otr_arena *ar, Otlp__Span *out, const struct otr_span *sp)
 {
 	const char *why = otr_otlp_evidence(sp->evidence);
 	struct kvs kvs = kvs_new(ar, sp->n_attrs + 2u);
 
 	add_attrs(ar, &kvs, sp->attrs, sp->n_attrs);
 	if (why)
-		add_string(&kvs, otr_key_name(OTR_KEY_OTRACE_PARENT_EVIDENCE),
-			   why);
+		add_string(&kvs, otr_key_name(OTR_KEY_OTRACE_PARENT_EVIDENCE), why);
 	if (sp->cut && !otr_span_string(sp, OTR_KEY_OTRACE_CUT).len)
 		add_string(&kvs, otr_key_name(OTR_KEY_OTRACE_CUT), "true");
 	out->attributes = kvs.at;
@@ -224,8 +214,7 @@ static void set_ids(Otlp__Span *out, const struct otr_span *sp)
 	out->parent_span_id.len = sizeof(sp->parent_id);
 }
 
-static void set_status(struct otr_arena *ar, Otlp__Span *out,
-		       const struct otr_span *sp)
+static void set_status(struct otr_arena *ar, Otlp__Span *out, const struct otr_span *sp)
 {
 	Otlp__Status *st = sp->failed ? alloc(ar, 1, sizeof(*st)) : NULL;
 
@@ -264,8 +253,7 @@ struct job {
 	const struct otr_span *const *spans;
 };
 
-static Otlp__InstrumentationScope *scope_of(struct otr_arena *ar,
-					    const char *name)
+static Otlp__InstrumentationScope *scope_of(struct otr_arena *ar, const char *name)
 {
 	Otlp__InstrumentationScope *out = alloc(ar, 1, sizeof(*out));
 
@@ -277,8 +265,7 @@ static Otlp__InstrumentationScope *scope_of(struct otr_arena *ar,
 	return out;
 }
 
-static Otlp__ScopeSpans *scope_spans(const struct job *job,
-				     const struct otr_otlp_group *gr)
+static Otlp__ScopeSpans *scope_spans(const struct job *job, const struct otr_otlp_group *gr)
 {
 	const uint32_t *after = job->groups->after;
 	Otlp__ScopeSpans *out = alloc(job->ar, 1, sizeof(*out));
@@ -299,8 +286,7 @@ static Otlp__ScopeSpans *scope_spans(const struct job *job,
 	return out;
 }
 
-static Otlp__Resource *resource_of(struct otr_arena *ar,
-				   const struct otr_resource *res)
+static Otlp__Resource *resource_of(struct otr_arena *ar, const struct otr_resource *res)
 {
 	Otlp__Resource *out = alloc(ar, 1, sizeof(*out));
 	struct kvs kvs = kvs_new(ar, res ? res->n_attrs : 1);
@@ -311,8 +297,7 @@ static Otlp__Resource *resource_of(struct otr_arena *ar,
 	if (res)
 		add_attrs(ar, &kvs, res->attrs, res->n_attrs);
 	else
-		add_string(&kvs, otr_key_name(OTR_KEY_SERVICE_NAME),
-			   OTR_OTLP_UNKNOWN);
+		add_string(&kvs, otr_key_name(OTR_KEY_SERVICE_NAME), OTR_OTLP_UNKNOWN);
 	out->attributes = kvs.at;
 	out->n_attributes = kvs.n;
 	return out;
@@ -335,8 +320,7 @@ static Otlp__ResourceSpans *resource_spans(const struct job *job, uint32_t lead)
 	if (!out->scope_spans)
 		return NULL;
 	for (uint32_t i = lead; i != OTR_GROUP_END; i = at[i].peer)
-		out->scope_spans[out->n_scope_spans++] =
-			scope_spans(job, &at[i]);
+		out->scope_spans[out->n_scope_spans++] = scope_spans(job, &at[i]);
 	return out;
 }
 
@@ -344,12 +328,10 @@ static void build(const struct job *job, Otlp__ExportTraceServiceRequest *req)
 {
 	const struct otr_otlp_groups *g = job->groups;
 
-	req->resource_spans =
-		alloc(job->ar, g->n, sizeof(*req->resource_spans));
+	req->resource_spans = alloc(job->ar, g->n, sizeof(*req->resource_spans));
 	for (uint32_t i = 0; req->resource_spans && i < g->n; i++)
 		if (g->at[i].lead)
-			req->resource_spans[req->n_resource_spans++] =
-				resource_spans(job, i);
+			req->resource_spans[req->n_resource_spans++] = resource_spans(job, i);
 }
 
 static int pack(const Otlp__ExportTraceServiceRequest *req, struct otr_buf *out)
@@ -362,18 +344,15 @@ static int pack(const Otlp__ExportTraceServiceRequest *req, struct otr_buf *out)
 		out->rc = 0; /* nothing was written: it is as it was */
 		return rc;
 	}
-	out->len +=
-		otlp__export_trace_service_request__pack(req, (uint8_t *)to);
+	out->len += otlp__export_trace_service_request__pack(req, (uint8_t *)to);
 	return 0;
 }
 
-int otr_otlp_encode(struct otr_otlp_encoder *enc,
-		    const struct otr_span *const *spans, size_t n,
+int otr_otlp_encode(struct otr_otlp_encoder *enc, const struct otr_span *const *spans, size_t n,
 		    struct otr_buf *out)
 {
-	Otlp__ExportTraceServiceRequest req =
-		OTLP__EXPORT_TRACE_SERVICE_REQUEST__INIT;
-	struct job job = { &enc->arena, &enc->groups, spans };
+	Otlp__ExportTraceServiceRequest req = OTLP__EXPORT_TRACE_SERVICE_REQUEST__INIT;
+	struct job job = {&enc->arena, &enc->groups, spans};
 
 	if (otr_otlp_group(&enc->groups, spans, n))
 		return -ENOMEM;

@@ -22,8 +22,7 @@ void otr_otlp_encoder_fini(struct otr_otlp_encoder *enc);
 
 /* Appends one request with `n` spans to `out`. Borrows them. Returns 0, -ENOMEM, or
  * -EMSGSIZE where it is more than `out` may hold; `out` is then as it was. */
-int otr_otlp_encode(struct otr_otlp_encoder *enc,
-		    const struct otr_span *const *spans, size_t n,
+int otr_otlp_encode(struct otr_otlp_encoder *enc, const struct otr_span *const *spans, size_t n,
 		    struct otr_buf *out);
 
 #endif /* OTR_OTLP_ENCODE_H */

@@ -49,16 +49,13 @@ static int reserve(struct otr_otlp_groups *g, size_t n)
 	return 0;
 }
 
-static bool is_of(const struct otr_otlp_group *gr, const struct otr_span *sp,
-		  const char *scope)
+static bool is_of(const struct otr_otlp_group *gr, const struct otr_span *sp, const char *scope)
 {
-	return gr->resource == sp->resource &&
-	       (gr->scope == scope || !strcmp(gr->scope, scope));
+	return gr->resource == sp->resource && (gr->scope == scope || !strcmp(gr->scope, scope));
 }
 
 /* Makes the group of `sp` and ties it to the others of its resource. */
-static uint32_t add(struct otr_otlp_groups *g, const struct otr_span *sp,
-		    const char *scope)
+static uint32_t add(struct otr_otlp_groups *g, const struct otr_span *sp, const char *scope)
 {
 	uint32_t me = (uint32_t)g->n++;
 	uint32_t i;
@@ -72,8 +69,7 @@ static uint32_t add(struct otr_otlp_groups *g, const struct otr_span *sp,
 		.peer = OTR_GROUP_END,
 	};
 	for (i = 0; i < me; i++) {
-		if (g->at[i].resource != sp->resource ||
-		    g->at[i].peer != OTR_GROUP_END)
+		if (g->at[i].resource != sp->resource || g->at[i].peer != OTR_GROUP_END)
 			continue;
 		g->at[i].peer = me;
 		g->at[me].lead = false;
@@ -83,8 +79,7 @@ static uint32_t add(struct otr_otlp_groups *g, const struct otr_span *sp,
 }
 
 /* Looks at the span before first: neighbours are often of one group. */
-static uint32_t group_of(struct otr_otlp_groups *g, const struct otr_span *sp,
-			 uint32_t guess)
+static uint32_t group_of(struct otr_otlp_groups *g, const struct otr_span *sp, uint32_t guess)
 {
 	const char *scope = sp->scope ? sp->scope : OTR_OTLP_SCOPE;
 
@@ -96,8 +91,7 @@ static uint32_t group_of(struct otr_otlp_groups *g, const struct otr_span *sp,
 	return add(g, sp, scope);
 }
 
-int otr_otlp_group(struct otr_otlp_groups *g,
-		   const struct otr_span *const *spans, size_t n)
+int otr_otlp_group(struct otr_otlp_groups *g, const struct otr_span *const *spans, size_t n)
 {
 	struct otr_otlp_group *gr;
 	uint32_t in = 0;

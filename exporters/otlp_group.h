@@ -36,8 +36,7 @@ struct otr_otlp_groups { /* begins zeroed; reused from batch to batch */
 };
 
 /* Groups `n` spans, fewer than 2^32. Borrows them. Returns 0 or -ENOMEM. */
-int otr_otlp_group(struct otr_otlp_groups *g,
-		   const struct otr_span *const *spans, size_t n);
+int otr_otlp_group(struct otr_otlp_groups *g, const struct otr_span *const *spans, size_t n);
 void otr_otlp_groups_fini(struct otr_otlp_groups *g);
 
 /* The name of evidence as in otrace.parent.evidence; NULL for none. */

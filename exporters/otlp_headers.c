@@ -20,8 +20,7 @@
 static bool is_token(struct otr_slice s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (!isalnum((unsigned char)s.data[i]) &&
-		    !strchr("!#$%&'*+-.^_`|~", s.data[i]))
+		if (!isalnum((unsigned char)s.data[i]) && !strchr("!#$%&'*+-.^_`|~", s.data[i]))
 			return false;
 	return s.len > 0 && !memchr(s.data, '\0', s.len);
 }
@@ -29,8 +28,7 @@ static bool is_token(struct otr_slice s)
 static bool is_value(struct otr_slice s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (((unsigned char)s.data[i] < 0x20 && s.data[i] != '\t') ||
-		    s.data[i] == 0x7f)
+		if (((unsigned char)s.data[i] < 0x20 && s.data[i] != '\t') || s.data[i] == 0x7f)
 			return false;
 	return true;
 }
@@ -45,8 +43,7 @@ static bool is_ours(struct otr_slice name)
 }
 
 /* "name: value" in `line`; libcurl wants "name;" for an empty value. */
-static bool one(struct otr_buf *line, struct otr_slice key,
-		struct otr_slice value)
+static bool one(struct otr_buf *line, struct otr_slice key, struct otr_slice value)
 {
 	size_t name;
 
@@ -82,7 +79,7 @@ static void warn(struct otr_slice key)
 
 struct curl_slist *otr_otlp_headers(const char *text)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf line = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf line = {0};
 	struct otr_slice list = otr_slice_str(text), key, value;
 	struct curl_slist *out = NULL, *more;
 

@@ -84,10 +84,8 @@ static bool add_header(struct curl_slist **list, const char *line)
 static bool make_headers(struct http *h)
 {
 	const struct otr_otlp_config *cfg = &h->cfg;
-	bool ok =
-		add_header(&h->headers,
-			   cfg->json ? "Content-Type: application/json"
-				     : "Content-Type: application/x-protobuf");
+	bool ok = add_header(&h->headers, cfg->json ? "Content-Type: application/json"
+						    : "Content-Type: application/x-protobuf");
 
 	if (cfg->gzip)
 		ok = ok && add_header(&h->headers, "Content-Encoding: gzip");
@@ -144,8 +142,7 @@ static void http_close(void *state)
 	otr_buf_fini(&h->answer);
 }
 
-static int http_open(void *state, const struct otr_destination *dest,
-		     struct otr_err *err)
+static int http_open(void *state, const struct otr_destination *dest, struct otr_err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct http *h = state;
@@ -204,8 +201,7 @@ static CURLcode look(struct http *h, bool *done)
 }
 
 /* Runs one transfer until it ends or time is up. */
-static CURLcode run(struct http *h, uint64_t until_ns,
-		    const _Atomic uint64_t *deadline_ns)
+static CURLcode run(struct http *h, uint64_t until_ns, const _Atomic uint64_t *deadline_ns)
 {
 	CURLcode rc = CURLE_OUT_OF_MEMORY;
 	bool done = false;
@@ -222,8 +218,7 @@ static CURLcode run(struct http *h, uint64_t until_ns,
 		rc = CURLE_OPERATION_TIMEDOUT;
 		if (now_ns() >= until_ns || now_ns() >= *deadline_ns)
 			break;
-		if (curl_multi_poll(h->multi, NULL, 0, LOOK_EVERY_MS, NULL) !=
-		    CURLM_OK)
+		if (curl_multi_poll(h->multi, NULL, 0, LOOK_EVERY_MS, NULL) != CURLM_OK)
 			break;
 	}
 	curl_multi_remove_handle(h->multi, h->easy);
@@ -246,8 +241,8 @@ static void say_refused(const struct http *h, struct otr_push_result *res)
 }
 
 /* No answer came: a passing fault, unless it lies in our own settings. */
-static enum otr_push no_answer(const struct http *h, CURLcode rc,
-			       uint64_t waited_ns, struct otr_push_result *res)
+static enum otr_push no_answer(const struct http *h, CURLcode rc, uint64_t waited_ns,
+			       struct otr_push_result *res)
 {
 	long sys = 0;
 
@@ -271,10 +266,9 @@ static enum otr_push no_answer(const struct http *h, CURLcode rc,
 	}
 }
 
-static enum otr_push judge(struct http *h, size_t n,
-			   struct otr_push_result *res)
+static enum otr_push judge(struct http *h, size_t n, struct otr_push_result *res)
 {
-	struct otr_otlp_response rsp = { .body = otr_buf_view(&h->answer) };
+	struct otr_otlp_response rsp = {.body = otr_buf_view(&h->answer)};
 	curl_off_t retry_after = 0;
 	char *type = NULL;
 
@@ -291,13 +285,11 @@ static enum otr_push judge(struct http *h, size_t n,
 /* An answer that was cut off for its length still has a status. */
 static bool answered(const struct http *h, CURLcode rc)
 {
-	return rc == CURLE_OK ||
-	       (rc == CURLE_WRITE_ERROR && h->answered > ANSWER_MAX);
+	return rc == CURLE_OK || (rc == CURLE_WRITE_ERROR && h->answered > ANSWER_MAX);
 }
 
-static enum otr_push http_push(void *state, const struct otr_span *const *spans,
-			       size_t n, const _Atomic uint64_t *deadline_ns,
-			       struct otr_push_result *res)
+static enum otr_push http_push(void *state, const struct otr_span *const *spans, size_t n,
+			       const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
 {
 	uint64_t start = now_ns(), until = UINT64_MAX;
 	struct http *h = state;
@@ -315,16 +307,14 @@ static enum otr_push http_push(void *state, const struct otr_span *const *spans,
 	h->answered = 0;
 	h->error[0] = '\0';
 	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, body.data);
-	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-			 (curl_off_t)body.len);
+	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
 	rc = run(h, until, deadline_ns);
-	return answered(h, rc) ? judge(h, n, res)
-			       : no_answer(h, rc, now_ns() - start, res);
+	return answered(h, rc) ? judge(h, n, res) : no_answer(h, rc, now_ns() - start, res);
 }
 
 const struct otr_exporter_ops otr_exporter_otlp_http = {
 	.name = "otlp-http",
-	.schemes = (const char *const[]){ "http", "https", NULL },
+	.schemes = (const char *const[]){"http", "https", NULL},
 	.help = "http://HOST:4318, https://..: OTLP over HTTP, to a Collector, "
 		"Jaeger, Tempo.",
 	.state_size = sizeof(struct http),

@@ -55,8 +55,7 @@ static size_t special(struct otr_buf *out, struct otr_slice s)
 		otr_buf_printf(out, "\\u%04x", (unsigned char)s.data[0]);
 	else if (n == 3 && !memcmp(s.data, "\xe2\x80\xa8", 2) &&
 		 ((unsigned char)s.data[2] & 0xfe) == 0xa8)
-		otr_buf_printf(out, "\\u20%02x",
-			       (unsigned char)s.data[2] - 0x80u);
+		otr_buf_printf(out, "\\u20%02x", (unsigned char)s.data[2] - 0x80u);
 	else
 		otr_buf_add(out, s.data, n);
 	return n ? n : 1;
@@ -77,8 +76,7 @@ static void text(struct otr_buf *out, struct otr_slice s)
 	otr_buf_byte(out, '"');
 }
 
-static void hex(struct otr_buf *out, const char *key, const uint8_t *id,
-		size_t len)
+static void hex(struct otr_buf *out, const char *key, const uint8_t *id, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";
 	char *to;
@@ -132,12 +130,10 @@ static void value(struct otr_buf *out, const struct otr_attr *at)
 		otr_buf_byte(out, '}');
 		break;
 	case OTR_ATTR_INT:
-		otr_buf_printf(out, "{\"intValue\":\"%" PRId64 "\"}",
-			       at->integer);
+		otr_buf_printf(out, "{\"intValue\":\"%" PRId64 "\"}", at->integer);
 		break;
 	case OTR_ATTR_BOOL:
-		otr_buf_str(out, at->boolean ? "{\"boolValue\":true}"
-					     : "{\"boolValue\":false}");
+		otr_buf_str(out, at->boolean ? "{\"boolValue\":true}" : "{\"boolValue\":false}");
 		break;
 	case OTR_ATTR_DOUBLE:
 		otr_buf_str(out, "{\"doubleValue\":");
@@ -150,14 +146,11 @@ static void value(struct otr_buf *out, const struct otr_attr *at)
 	}
 }
 
-static void pair(struct otr_buf *out, const struct otr_attr *at,
-		 const char *comma)
+static void pair(struct otr_buf *out, const struct otr_attr *at, const char *comma)
 {
 	otr_buf_str(out, comma);
 	otr_buf_str(out, "{\"key\":");
-	text(out, at->key == OTR_KEY_CUSTOM
-			  ? at->name
-			  : otr_slice_str(otr_key_name(at->key)));
+	text(out, at->key == OTR_KEY_CUSTOM ? at->name : otr_slice_str(otr_key_name(at->key)));
 	otr_buf_str(out, ",\"value\":");
 	value(out, at);
 	otr_buf_byte(out, '}');
@@ -165,9 +158,8 @@ static void pair(struct otr_buf *out, const struct otr_attr *at,
 
 static struct otr_attr attr_string(enum otr_key key, const char *str)
 {
-	return (struct otr_attr){ .key = (uint16_t)key,
-				  .type = OTR_ATTR_STRING,
-				  .string = otr_slice_str(str) };
+	return (struct otr_attr){
+		.key = (uint16_t)key, .type = OTR_ATTR_STRING, .string = otr_slice_str(str)};
 }
 
 /* `own` are attributes made of plain fields. */
@@ -240,8 +232,7 @@ static void ids(struct otr_buf *out, const struct otr_span *sp)
 	hex(out, "{\"traceId\":\"", sp->trace_id, sizeof(sp->trace_id));
 	hex(out, ",\"spanId\":\"", sp->span_id, sizeof(sp->span_id));
 	if (memcmp(sp->parent_id, none, sizeof(none)))
-		hex(out, ",\"parentSpanId\":\"", sp->parent_id,
-		    sizeof(sp->parent_id));
+		hex(out, ",\"parentSpanId\":\"", sp->parent_id, sizeof(sp->parent_id));
 	if (sp->trace_state.len) {
 		otr_buf_str(out, ",\"traceState\":");
 		text(out, sp->trace_state);
@@ -264,8 +255,7 @@ static void span(struct otr_buf *out, const struct otr_span *sp)
 }
 
 static void scope_spans(struct otr_buf *out, const struct otr_otlp_groups *g,
-			const struct otr_otlp_group *gr,
-			const struct otr_span *const *spans)
+			const struct otr_otlp_group *gr, const struct otr_span *const *spans)
 {
 	otr_buf_str(out, "{\"scope\":{\"name\":");
 	text(out, otr_slice_str(gr->scope));
@@ -280,8 +270,7 @@ static void scope_spans(struct otr_buf *out, const struct otr_otlp_groups *g,
 
 static void resource(struct otr_buf *out, const struct otr_resource *res)
 {
-	struct otr_attr own =
-		attr_string(OTR_KEY_SERVICE_NAME, OTR_OTLP_UNKNOWN);
+	struct otr_attr own = attr_string(OTR_KEY_SERVICE_NAME, OTR_OTLP_UNKNOWN);
 	const struct otr_attr *at = res ? res->attrs : &own;
 	size_t n = res ? res->n_attrs : 1;
 
@@ -311,10 +300,9 @@ static void request(struct otr_buf *out, const struct otr_otlp_groups *g,
 	otr_buf_str(out, "]}\n");
 }
 
-int otr_otlp_json_line(struct otr_buf *out, const struct otr_span *const *spans,
-		       size_t n)
+int otr_otlp_json_line(struct otr_buf *out, const struct otr_span *const *spans, size_t n)
 {
-	OTR_AUTO(otr_otlp_groups_fini) struct otr_otlp_groups g = { 0 };
+	OTR_AUTO(otr_otlp_groups_fini) struct otr_otlp_groups g = {0};
 	size_t from = out->len;
 	int rc;
 

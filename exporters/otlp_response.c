@@ -29,12 +29,10 @@ static struct otr_slice member(struct otr_slice body, const char *name)
 		at = memmem(body.data, body.len, key, (size_t)len);
 	if (!at)
 		return OTR_SLICE_NONE;
-	body = otr_slice_sub(body, (size_t)(at - body.data) + (size_t)len,
-			     body.len);
+	body = otr_slice_sub(body, (size_t)(at - body.data) + (size_t)len, body.len);
 	while (body.len && strchr(" \t\r\n:", *body.data) && *body.data)
 		body = otr_slice_sub(body, 1, body.len);
-	return body.len && *body.data == '"' ? otr_slice_sub(body, 1, body.len)
-					     : body;
+	return body.len && *body.data == '"' ? otr_slice_sub(body, 1, body.len) : body;
 }
 
 static size_t json_number(struct otr_slice body, const char *name)
@@ -61,8 +59,7 @@ static void say(struct otr_push_result *res, const char *text, size_t len)
 			*c = ' '; /* a line of its own is ours to begin */
 }
 
-static void json_say(struct otr_push_result *res, struct otr_slice body,
-		     const char *name)
+static void json_say(struct otr_push_result *res, struct otr_slice body, const char *name)
 {
 	struct otr_slice s = member(body, name);
 	const char *end = s.len ? memchr(s.data, '"', s.len) : NULL;
@@ -74,24 +71,20 @@ static void json_say(struct otr_push_result *res, struct otr_slice body,
 static void partial_protobuf(const struct otr_otlp_response *rsp, size_t n,
 			     struct otr_push_result *res)
 {
-	Otlp__ExportTraceServiceResponse *msg =
-		otlp__export_trace_service_response__unpack(
-			NULL, rsp->body.len, (const uint8_t *)rsp->body.data);
-	Otlp__ExportTracePartialSuccess *part =
-		msg ? msg->partial_success : NULL;
+	Otlp__ExportTraceServiceResponse *msg = otlp__export_trace_service_response__unpack(
+		NULL, rsp->body.len, (const uint8_t *)rsp->body.data);
+	Otlp__ExportTracePartialSuccess *part = msg ? msg->partial_success : NULL;
 
 	if (part && part->rejected_spans > 0)
-		res->rejected = (uint64_t)part->rejected_spans < n
-					? (size_t)part->rejected_spans
-					: n;
+		res->rejected =
+			(uint64_t)part->rejected_spans < n ? (size_t)part->rejected_spans : n;
 	if (part)
 		say(res, part->error_message, strlen(part->error_message));
 	if (msg)
 		otlp__export_trace_service_response__free_unpacked(msg, NULL);
 }
 
-static void partial(const struct otr_otlp_response *rsp, size_t n,
-		    struct otr_push_result *res)
+static void partial(const struct otr_otlp_response *rsp, size_t n, struct otr_push_result *res)
 {
 	size_t lost;
 
@@ -104,8 +97,7 @@ static void partial(const struct otr_otlp_response *rsp, size_t n,
 	json_say(res, rsp->body, "errorMessage");
 }
 
-static void refusal(const struct otr_otlp_response *rsp,
-		    struct otr_push_result *res)
+static void refusal(const struct otr_otlp_response *rsp, struct otr_push_result *res)
 {
 	Otlp__RpcStatus *st;
 
@@ -114,8 +106,7 @@ static void refusal(const struct otr_otlp_response *rsp,
 		json_say(res, rsp->body, "message");
 	if (!rsp->protobuf)
 		return;
-	st = otlp__rpc_status__unpack(NULL, rsp->body.len,
-				      (const uint8_t *)rsp->body.data);
+	st = otlp__rpc_status__unpack(NULL, rsp->body.len, (const uint8_t *)rsp->body.data);
 	if (!st)
 		return;
 	say(res, st->message, strlen(st->message));

@@ -68,8 +68,7 @@ static uint64_t now_ns(void)
 /* Sleeps until `at_ns` or a signal; the lock is held. */
 static void wait_until(struct otr_queue *q, uint64_t at_ns)
 {
-	struct timespec ts = { (time_t)(at_ns / 1000000000u),
-			       (long)(at_ns % 1000000000u) };
+	struct timespec ts = {(time_t)(at_ns / 1000000000u), (long)(at_ns % 1000000000u)};
 
 	pthread_cond_timedwait(&q->wake, &q->lock, &ts);
 }
@@ -132,8 +131,7 @@ static void forget(struct otr_queue *q, size_t n)
 
 static void count_span(enum otr_loss cause, const struct otr_span *sp)
 {
-	otr_loss_of(cause, 1,
-		    sp->resource ? sp->resource->service : OTR_SLICE_NONE);
+	otr_loss_of(cause, 1, sp->resource ? sp->resource->service : OTR_SLICE_NONE);
 }
 
 /* Of a batch that was refused in part nobody says which. */
@@ -155,8 +153,7 @@ static void count_failed(struct otr_queue *q, size_t n)
 }
 
 /* What a batch was not taken for, where it was not. */
-static void keep_reason(struct otr_queue *q, enum otr_push out,
-			const struct otr_push_result *res)
+static void keep_reason(struct otr_queue *q, enum otr_push out, const struct otr_push_result *res)
 {
 	enum otr_loss cause = out == OTR_PUSH_RETRY ? OTR_LOSS_EXPORT : OTR_LOSS_REFUSED;
 
@@ -166,8 +163,7 @@ static void keep_reason(struct otr_queue *q, enum otr_push out,
 }
 
 /* The pushing itself, without the lock. */
-static enum otr_push push_once(struct otr_queue *q, size_t n,
-			       struct otr_push_result *res)
+static enum otr_push push_once(struct otr_queue *q, size_t n, struct otr_push_result *res)
 {
 	uint64_t deadline = now_ns() + q->cfg.push_ns;
 	enum otr_push out;
@@ -210,8 +206,7 @@ static bool hopeless(const struct otr_queue *q, uint64_t began, uint64_t pause)
 {
 	uint64_t then = now_ns() + pause;
 
-	if (q->closing &&
-	    (then >= q->close_ns || q->health.failures >= OTR_HEALTH_TRIES))
+	if (q->closing && (then >= q->close_ns || q->health.failures >= OTR_HEALTH_TRIES))
 		return true;
 	return otr_backoff_over(then - pause - began, pause);
 }
@@ -229,7 +224,7 @@ static void rest(struct otr_queue *q, uint64_t pause)
 /* Tries until the `n` spans of the batch are taken, refused, or given up. */
 static void deliver(struct otr_queue *q, size_t n)
 {
-	struct otr_backoff bo = { 0 };
+	struct otr_backoff bo = {0};
 	struct otr_push_result res;
 	uint64_t began = now_ns(), pause = 0;
 	enum otr_push out;
@@ -239,17 +234,16 @@ static void deliver(struct otr_queue *q, size_t n)
 		keep_reason(q, out, &res);
 		if (out == OTR_PUSH_RETRY)
 			pause = pause_after(q, &bo, &res);
-		note(q, &(struct otr_health_push){
-				.where = q->ops->where(q->state),
-				.origin = q->origin,
-				.outcome = out,
-				.res = &res,
-				.n = n,
-				.waiting = q->count -
-					   (out == OTR_PUSH_RETRY ? 0 : n),
-				.room = q->cfg.queue_max,
-				.now_ns = now_ns(),
-				.next_ns = pause });
+		note(q, &(struct otr_health_push){.where = q->ops->where(q->state),
+						  .origin = q->origin,
+						  .outcome = out,
+						  .res = &res,
+						  .n = n,
+						  .waiting = q->count -
+							     (out == OTR_PUSH_RETRY ? 0 : n),
+						  .room = q->cfg.queue_max,
+						  .now_ns = now_ns(),
+						  .next_ns = pause});
 		if (out != OTR_PUSH_RETRY || hopeless(q, began, pause))
 			break;
 		rest(q, pause);
@@ -264,8 +258,7 @@ static void deliver(struct otr_queue *q, size_t n)
 /* The end has come and nobody takes what is left. */
 static bool lost_cause(const struct otr_queue *q)
 {
-	return q->closing && (now_ns() >= q->close_ns ||
-			      q->health.failures >= OTR_HEALTH_TRIES);
+	return q->closing && (now_ns() >= q->close_ns || q->health.failures >= OTR_HEALTH_TRIES);
 }
 
 static void *work(void *arg)
@@ -295,7 +288,8 @@ void otr_queue_push(struct otr_queue *q, struct otr_span *sp)
 		first = !q->stats.dropped++;
 		pthread_mutex_unlock(&q->lock);
 		if (first)
-			otr_loss_because(OTR_LOSS_QUEUE, "%s: room for %zu (OTEL_BSP_MAX_QUEUE_SIZE)",
+			otr_loss_because(OTR_LOSS_QUEUE,
+					 "%s: room for %zu (OTEL_BSP_MAX_QUEUE_SIZE)",
 					 q->ops->where(q->state), (size_t)q->cfg.queue_max);
 		count_span(OTR_LOSS_QUEUE, sp);
 		return;
@@ -314,14 +308,14 @@ static void note_full(struct otr_queue *q)
 	if (q->told_full || q->count < q->cfg.queue_max || !q->stats.dropped)
 		return;
 	q->told_full = true;
-	otr_health_full(q->ops->where(q->state), q->origin, q->count,
-			q->stats.dropped, &q->notices);
+	otr_health_full(q->ops->where(q->state), q->origin, q->count, q->stats.dropped,
+			&q->notices);
 	otr_buf_byte(&q->notices, '\0');
 }
 
 void otr_queue_tick(struct otr_queue *q, otr_queue_notice_fn fn, void *arg)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf mine = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf mine = {0};
 	const char *text;
 
 	pthread_mutex_lock(&q->lock);
@@ -330,8 +324,7 @@ void otr_queue_tick(struct otr_queue *q, otr_queue_notice_fn fn, void *arg)
 	memset(&q->notices, 0, sizeof(q->notices));
 	pthread_mutex_unlock(&q->lock);
 
-	for (text = mine.data; text && text < mine.data + mine.len;
-	     text += strlen(text) + 1)
+	for (text = mine.data; text && text < mine.data + mine.len; text += strlen(text) + 1)
 		fn(arg, text);
 }
 
@@ -359,8 +352,7 @@ static void queue_free(struct otr_queue **qp)
 	free(q);
 }
 
-static struct otr_queue *queue_new(const struct otr_exporter_ops *ops,
-				   const char *origin)
+static struct otr_queue *queue_new(const struct otr_exporter_ops *ops, const char *origin)
 {
 	OTR_AUTO(queue_free) struct otr_queue *q = calloc(1, sizeof(*q));
 	pthread_condattr_t clock;
@@ -399,10 +391,9 @@ static int start(struct otr_queue *q)
 	return rc;
 }
 
-int otr_queue_open(struct otr_queue **out, const char *url, const char *origin,
-		   struct otr_err *err)
+int otr_queue_open(struct otr_queue **out, const char *url, const char *origin, struct otr_err *err)
 {
-	struct otr_destination dest = { url, origin };
+	struct otr_destination dest = {url, origin};
 	const struct otr_exporter_ops *ops = otr_exporter_of(&dest, err);
 	OTR_AUTO(queue_free) struct otr_queue *q = NULL;
 	int rc;

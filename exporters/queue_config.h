@@ -22,7 +22,6 @@ void otr_queue_config_read(struct otr_queue_config *cfg);
 
 /* The row of otr_exporters[] for the scheme of `dest`, or NULL with the reason in
  * `err`. The variable for all signals gives way to that for traces. */
-const struct otr_exporter_ops *otr_exporter_of(struct otr_destination *dest,
-					       struct otr_err *err);
+const struct otr_exporter_ops *otr_exporter_of(struct otr_destination *dest, struct otr_err *err);
 
 #endif /* OTR_QUEUE_CONFIG_H */

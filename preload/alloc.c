@@ -10,7 +10,7 @@
 #include "preload/sys.h"
 
 #define ROOMY (256u << 20) /* with less of it we are not there: it is the program's */
-#define PAGE  65536 /* the largest there is */
+#define PAGE  65536	   /* the largest there is */
 
 void *otr_alloc(size_t size)
 {
@@ -26,8 +26,8 @@ void *otr_alloc_once(void *place, size_t size)
 	if (made || otr_shim.sealed)
 		return made;
 	made = otr_alloc(size);
-	if (!made || __atomic_compare_exchange_n(at, &other, made, 0, __ATOMIC_ACQ_REL,
-						 __ATOMIC_ACQUIRE))
+	if (!made ||
+	    __atomic_compare_exchange_n(at, &other, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return made;
 	otr_sys_munmap(made, size); /* another thread was first */
 	return other;
@@ -55,22 +55,29 @@ static uint32_t most_fds(void)
 /* What most programs need; its pages are the kernel's until they are used. */
 static int make(void)
 {
-	enum { ALIVE, FDS, SELVES, HEADERS, HOMES, ROOMS };
+	enum {
+		ALIVE,
+		FDS,
+		SELVES,
+		HEADERS,
+		HOMES,
+		ROOMS
+	};
 	struct otr_shim *sh = &otr_shim;
 	size_t all = 0, sizes[ROOMS] = {
-		[ALIVE] = PAGE,
-		[FDS] = sizeof(**sh->fds),
-		[SELVES] = OTR_STRANDS * sizeof(*sh->selves),
-		[HEADERS] = OTR_HEADERS * sizeof(*sh->headers),
-		[HOMES] = OTR_HOMES * sizeof(*sh->homes),
-	};
+				[ALIVE] = PAGE,
+				[FDS] = sizeof(**sh->fds),
+				[SELVES] = OTR_STRANDS * sizeof(*sh->selves),
+				[HEADERS] = OTR_HEADERS * sizeof(*sh->headers),
+				[HOMES] = OTR_HOMES * sizeof(*sh->homes),
+			};
 	uint8_t *rooms[ROOMS], *at;
 
 	sh->n_fds = most_fds();
 	for (int i = 0; i < ROOMS; i++)
 		all += sizes[i] = (sizes[i] + PAGE - 1) / PAGE * PAGE;
 	at = otr_sys_mmap(NULL, all, PROT_READ | PROT_WRITE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (!at || otr_sys_madvise(at, sizes[ALIVE], MADV_WIPEONFORK))
 		return 0; /* the pages, where there are some, are not used */
 	for (int i = 0; i < ROOMS; at += sizes[i++])

@@ -23,8 +23,7 @@ ssize_t sendfile(int out, int in, off_t *at, size_t len)
 }
 
 /* off_t has 64 bits wherever this is built. */
-ssize_t sendfile64(int out, int in, off64_t *at, size_t len)
-	__attribute__((alias("sendfile")));
+ssize_t sendfile64(int out, int in, off64_t *at, size_t len) __attribute__((alias("sendfile")));
 
 /* One end is a pipe: what goes through it, for a proxy, is no token between threads. */
 ssize_t splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned int flags)
@@ -52,7 +51,7 @@ int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 	error = errno;
 	for (int i = 0; i < ret; i++)
 		otr_out_reported(fd, msgs[i].msg_hdr.msg_iov, (int)msgs[i].msg_hdr.msg_iovlen,
-			     (ssize_t)msgs[i].msg_len);
+				 (ssize_t)msgs[i].msg_len);
 	errno = error;
 	if (ret < 0)
 		otr_out_reported(fd, NULL, 0, ret);

@@ -12,8 +12,8 @@
 #include "preload/shim.h"
 #include "preload/sys.h"
 
-static void emit(struct otr_self *self, int fd, struct otr_fd *f, int dir,
-		 const struct iovec *iov, int n, ssize_t ret, int said)
+static void emit(struct otr_self *self, int fd, struct otr_fd *f, int dir, const struct iovec *iov,
+		 int n, ssize_t ret, int said)
 {
 	struct iovec *seen = alloca(otr_n_pieces(0, n) * sizeof(*seen));
 

@@ -15,7 +15,7 @@
 /* The form that the agent and others read (sqlcommenter). */
 #define OTR_COMMENT_HEAD " /*traceparent='"
 #define OTR_COMMENT_TAIL "'*/"
-#define OTR_COMMENT_LEN                                                                   \
+#define OTR_COMMENT_LEN \
 	(sizeof(OTR_COMMENT_HEAD) - 1 + OTR_TRACEPARENT + sizeof(OTR_COMMENT_TAIL) - 1)
 
 enum otr_comment {

@@ -49,8 +49,8 @@ static void put_addr(struct otr_addr *to, const struct sockaddr *sa, socklen_t l
 	}
 }
 
-static void begin(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa,
-		  socklen_t len, uint64_t start_ns)
+static void begin(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa, socklen_t len,
+		  uint64_t start_ns)
 {
 	struct otr_strand *st = &self->strand;
 	struct otr_xref parent;
@@ -102,8 +102,8 @@ void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error)
 	otr_put(&f->dial.start_ns, 0);
 }
 
-void otr_dial(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa,
-	      socklen_t len, uint64_t start_ns, int error)
+void otr_dial(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa, socklen_t len,
+	      uint64_t start_ns, int error)
 {
 	if (!f->dial.start_ns)
 		begin(self, f, sa, len, start_ns);

@@ -25,8 +25,8 @@ struct otr_dial {
 int otr_dial_is_failure(int error);
 
 /* connect() did not succeed yet. `error`: what it said, or EINPROGRESS. */
-void otr_dial(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa,
-	      socklen_t len, uint64_t start_ns, int error);
+void otr_dial(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa, socklen_t len,
+	      uint64_t start_ns, int error);
 
 /* It failed; nothing is done where bytes moved, or it was told already. */
 void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error);
@@ -35,8 +35,7 @@ void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error);
 void otr_dial_closing(struct otr_self *self, int fd);
 
 /* rules.c: what is claimed by `why`; nothing where that is NONE. */
-void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent,
-		     enum otr_evidence why);
+void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enum otr_evidence why);
 
 #pragma GCC visibility pop
 

@@ -60,8 +60,7 @@ void otr_emit_process(void)
 	n = otr_sys_readlink("/proc/self/exe", pr->text, EXE_MAX);
 	pr->exe_len = n > 0 ? (uint16_t)n : 0;
 	pr->args_len = (uint16_t)put_args(pr->text + pr->exe_len);
-	head(&pr->hdr, OTR_EV_PROC_EXEC,
-	     (uint32_t)sizeof(*pr) + pr->exe_len + pr->args_len, 0);
+	head(&pr->hdr, OTR_EV_PROC_EXEC, (uint32_t)sizeof(*pr) + pr->exe_len + pr->args_len, 0);
 	pr->ppid = (uint32_t)otr_sys(SYS_getppid);
 	pr->uid = (uint32_t)otr_sys(SYS_getuid);
 	otr_sys(SYS_prctl, PR_GET_NAME, pr->comm);
@@ -228,9 +227,8 @@ static uint32_t gather(char *out, uint32_t cap, const struct iovec *iov, int n)
 }
 
 uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
-		       uint64_t moved, uint64_t start_ns, int first,
-		       const struct otr_cause *cause, const struct iovec *iov, int n,
-		       uint32_t cap)
+		       uint64_t moved, uint64_t start_ns, int first, const struct otr_cause *cause,
+		       const struct iovec *iov, int n, uint32_t cap)
 {
 	struct otr_ev_data *rec;
 	uint64_t place;
@@ -265,8 +263,7 @@ static struct otr_ring_run *run_place(uint64_t key, int make)
 		r = &ring->runs[(at + i) % OTR_RING_RUNS];
 		none = 0;
 		if (__atomic_load_n(&r->key, __ATOMIC_ACQUIRE) == key ||
-		    (make && __atomic_compare_exchange_n(&r->key, &none, key, 0,
-							 __ATOMIC_ACQ_REL,
+		    (make && __atomic_compare_exchange_n(&r->key, &none, key, 0, __ATOMIC_ACQ_REL,
 							 __ATOMIC_RELAXED)))
 			return r;
 	}
@@ -275,9 +272,8 @@ static struct otr_ring_run *run_place(uint64_t key, int make)
 
 void otr_emit_progress(struct otr_fd *f, int dir)
 {
-	struct otr_ring_run *r = otr_ring_now() ?
-					 run_place(otr_dir_key(f->inode, (uint32_t)dir), 1) :
-					 NULL;
+	struct otr_ring_run *r =
+		otr_ring_now() ? run_place(otr_dir_key(f->inode, (uint32_t)dir), 1) : NULL;
 	const struct otr_shim_dir *w = &f->way[dir];
 
 	if (!r)
@@ -296,9 +292,8 @@ void otr_emit_progress(struct otr_fd *f, int dir)
 
 void otr_forget_progress(struct otr_fd *f, int dir)
 {
-	struct otr_ring_run *r = otr_ring_now() ?
-					 run_place(otr_dir_key(f->inode, (uint32_t)dir), 0) :
-					 NULL;
+	struct otr_ring_run *r =
+		otr_ring_now() ? run_place(otr_dir_key(f->inode, (uint32_t)dir), 0) : NULL;
 
 	if (r)
 		__atomic_store_n(&r->key, 0, __ATOMIC_RELEASE);

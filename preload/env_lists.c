@@ -81,8 +81,7 @@ int otr_hosts_have(const struct otr_ring_hosts *hosts, const char *host, size_t 
 	if (it.len && it.name[it.len - 1] == '.')
 		it.len--; /* the same, from the root of all names */
 	for (uint32_t i = 0; i < n && i < OTR_RING_HOSTS; i++) {
-		row = read_place(hosts->name[i],
-				 strnlen(hosts->name[i], OTR_RING_HOST));
+		row = read_place(hosts->name[i], strnlen(hosts->name[i], OTR_RING_HOST));
 		if (is_at(&row, &it))
 			return 1;
 	}

@@ -10,8 +10,8 @@ static const char *const names[] = {"TRACEPARENT=", "TRACESTATE=", "BAGGAGE="};
 /* One more than the digit is worth; 0: none. By tests, of digits that are random, each would
  * be guessed wrong every third time. */
 static const uint8_t worth[256] = {
-	['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
-	['6'] = 7, ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
 	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 };
 
@@ -42,15 +42,14 @@ char *otr_hex(char *out, const uint8_t *bytes, size_t n)
 	return out;
 }
 
-int otr_parent_read(const char *text, size_t len, uint8_t trace_id[16],
-		    uint8_t span_id[8], uint8_t *flags)
+int otr_parent_read(const char *text, size_t len, uint8_t trace_id[16], uint8_t span_id[8],
+		    uint8_t *flags)
 {
 	uint8_t version;
 
 	if (len < OTR_PARENT_LEN || text[2] != '-' || text[35] != '-' || text[52] != '-')
 		return 0;
-	if (!unhex(text, &version, 1) || version == 0xff ||
-	    (!version && len != OTR_PARENT_LEN) ||
+	if (!unhex(text, &version, 1) || version == 0xff || (!version && len != OTR_PARENT_LEN) ||
 	    (len > OTR_PARENT_LEN && text[OTR_PARENT_LEN] != '-'))
 		return 0;
 	return unhex(text + 3, trace_id, 16) && unhex(text + 36, span_id, 8) &&
@@ -127,10 +126,8 @@ static void read_parent(struct otr_started *st, char *const *env)
 		return;
 	st->known = 1;
 	memcpy(st->parent, parent, OTR_PARENT_LEN);
-	st->state_len = keep(st->state, sizeof(st->state),
-			     otr_env_get(env, "TRACESTATE"));
-	st->baggage_len = keep(st->baggage, sizeof(st->baggage),
-			       otr_env_get(env, "BAGGAGE"));
+	st->state_len = keep(st->state, sizeof(st->state), otr_env_get(env, "TRACESTATE"));
+	st->baggage_len = keep(st->baggage, sizeof(st->baggage), otr_env_get(env, "BAGGAGE"));
 	read_run(&st->run, otr_env_get(env, "OTRACE_RUN"));
 	st->by_run = st->run.until_ns && !memcmp(st->run.span_id, st->span_id, 8);
 }
@@ -149,12 +146,11 @@ int otr_run_over(const struct otr_started *st, int served, uint64_t now_ns)
 
 int otr_started_holds(const struct otr_started *st, int served, uint64_t now_ns)
 {
-	return st->known &&
-	       (!otr_run_over(st, served, now_ns) || st->run.has_outer);
+	return st->known && (!otr_run_over(st, served, now_ns) || st->run.has_outer);
 }
 
-void otr_carry_parent(struct otr_carry *carry, const uint8_t trace_id[16],
-		      const uint8_t span_id[8], uint8_t flags)
+void otr_carry_parent(struct otr_carry *carry, const uint8_t trace_id[16], const uint8_t span_id[8],
+		      uint8_t flags)
 {
 	char *out = carry->parent;
 

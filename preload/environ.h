@@ -17,9 +17,9 @@
 
 #define OTR_TRACESTATE_MAX 512 /* the least the W3C asks everybody to carry */
 #define OTR_BAGGAGE_MAX	   1024
-#define OTR_PARENT_LEN	   55 /* 00-TRACE-SPAN-FLAGS */
-#define OTR_PRELOAD_MAX 256 /* of LD_PRELOAD, without our library */
-#define OTR_EMITTED_MAX	2048 /* a longer entry is left to /proc */
+#define OTR_PARENT_LEN	   55	/* 00-TRACE-SPAN-FLAGS */
+#define OTR_PRELOAD_MAX	   256	/* of LD_PRELOAD, without our library */
+#define OTR_EMITTED_MAX	   2048 /* a longer entry is left to /proc */
 #define OTR_ENTRIES_MAX	   1024 /* of an environment we copy */
 
 /*
@@ -37,7 +37,7 @@ struct otr_run_root {
 
 /* What a process was told when it started. */
 struct otr_started {
-	uint8_t known; /* TRACEPARENT is one to follow */
+	uint8_t known;	/* TRACEPARENT is one to follow */
 	uint8_t by_run; /* and is that of `run` */
 	uint8_t trace_id[16], span_id[8], flags;
 	uint16_t state_len, baggage_len;
@@ -53,8 +53,8 @@ struct otr_started {
 };
 
 /* A traceparent. Returns 0 where it is none to follow. */
-int otr_parent_read(const char *text, size_t len, uint8_t trace_id[16],
-		    uint8_t span_id[8], uint8_t *flags);
+int otr_parent_read(const char *text, size_t len, uint8_t trace_id[16], uint8_t span_id[8],
+		    uint8_t *flags);
 
 /* The value of the first `name`, or NULL. */
 const char *otr_env_get(char *const *env, const char *name);
@@ -74,8 +74,8 @@ struct otr_carry {
 	char parent[12 + OTR_PARENT_LEN + 1];
 	char state[11 + OTR_TRACESTATE_MAX + 1];
 	char baggage[8 + OTR_BAGGAGE_MAX + 1];
-	uint8_t says;	  /* 0: none of these three, and the child's own stay */
-	uint8_t unloaded; /* 1: LD_PRELOAD does not name our library */
+	uint8_t says;		       /* 0: none of these three, and the child's own stay */
+	uint8_t unloaded;	       /* 1: LD_PRELOAD does not name our library */
 	char preload[OTR_PRELOAD_MAX]; /* then the whole entry without it, or "" for none */
 };
 
@@ -86,8 +86,8 @@ int otr_carry_unload(struct otr_carry *carry, const char *value);
 /* The path of our library in a value of LD_PRELOAD, up to a blank or a colon; NULL: none. */
 const char *otr_preload_path(const char *value, size_t *len);
 
-void otr_carry_parent(struct otr_carry *carry, const uint8_t trace_id[16],
-		      const uint8_t span_id[8], uint8_t flags);
+void otr_carry_parent(struct otr_carry *carry, const uint8_t trace_id[16], const uint8_t span_id[8],
+		      uint8_t flags);
 void otr_carry_lists(struct otr_carry *carry, const char *state, size_t state_len,
 		     const char *baggage, size_t baggage_len);
 

@@ -65,14 +65,13 @@ static int choose(struct otr_carry *carry, char *const *env)
 	carry->parent[0] = 0;
 	if (sv) {
 		otr_carry_parent(carry, ids.trace_id, ids.span_id, ids.flags);
-		otr_carry_lists(carry, sv->state, ids.state_len, sv->baggage,
-				ids.baggage_len);
+		otr_carry_lists(carry, sv->state, ids.state_len, sv->baggage, ids.baggage_len);
 		return 1;
 	}
 	if (st->run.has_outer)
 		otr_carry_parent(carry, st->trace_id, st->run.outer, st->flags);
-	otr_carry_lists(carry, st->state, st->run.has_outer ? st->state_len : 0,
-			st->baggage, st->baggage_len);
+	otr_carry_lists(carry, st->state, st->run.has_outer ? st->state_len : 0, st->baggage,
+			st->baggage_len);
 	return 1;
 }
 
@@ -106,8 +105,7 @@ static int why_unnamed(char *const *env)
 
 	if ((off && !strcmp(off, "1")) || otr_preload_path(otr_env_get(env, "LD_PRELOAD"), &len))
 		return 0;
-	return otr_env_get(env, "OTRACE_SESSION") ? OTR_UNCARRIED_PRELOAD :
-						     OTR_UNCARRIED_CLEARED;
+	return otr_env_get(env, "OTRACE_SESSION") ? OTR_UNCARRIED_PRELOAD : OTR_UNCARRIED_CLEARED;
 }
 
 /* Why the program will not carry the library; 0: it will, or is not meant to. A loader that
@@ -122,8 +120,7 @@ static int unload(struct otr_carry *carry, const char *path, char *const *env)
 	if ((!why || why == OTR_UNCARRIED_GO) && is_lost(env))
 		why = OTR_UNCARRIED_ROOT;
 	if (why == OTR_UNCARRIED_32BIT || why == OTR_UNCARRIED_ROOT)
-		carry->unloaded = (uint8_t)otr_carry_unload(carry,
-							    otr_env_get(env, "LD_PRELOAD"));
+		carry->unloaded = (uint8_t)otr_carry_unload(carry, otr_env_get(env, "LD_PRELOAD"));
 	return why ? why : why_unnamed(env);
 }
 
@@ -172,9 +169,9 @@ static int is_bare(char *const *env)
 #define APART __attribute__((noinline)) static
 
 /* The environment to use: `env` is a variable of the caller's, the copy in its frame. */
-#define CARRY(env, carry, n)                                                       \
-	do {                                                                       \
-		if (n)                                                             \
+#define CARRY(env, carry, n)                                                          \
+	do {                                                                          \
+		if (n)                                                                \
 			env = otr_carry_copy(carry, env, alloca((n) * sizeof(*env))); \
 	} while (0)
 
@@ -189,8 +186,8 @@ APART int execve_carrying(const char *path, char *const argv[], char *const envp
 
 int execve(const char *path, char *const argv[], char *const envp[])
 {
-	return is_bare(envp) ? otr_real.execve(path, argv, envp) :
-			       execve_carrying(path, argv, envp);
+	return is_bare(envp) ? otr_real.execve(path, argv, envp)
+			     : execve_carrying(path, argv, envp);
 }
 
 APART int execv_carrying(const char *path, char *const argv[])
@@ -221,8 +218,8 @@ APART int execvpe_carrying(const char *file, char *const argv[], char *const env
 
 int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	return is_bare(envp) ? otr_real.execvpe(file, argv, envp) :
-			       execvpe_carrying(file, argv, envp);
+	return is_bare(envp) ? otr_real.execvpe(file, argv, envp)
+			     : execvpe_carrying(file, argv, envp);
 }
 
 APART int execvp_carrying(const char *file, char *const argv[])
@@ -253,8 +250,7 @@ APART int fexecve_carrying(int fd, char *const argv[], char *const envp[])
 
 int fexecve(int fd, char *const argv[], char *const envp[])
 {
-	return is_bare(envp) ? otr_real.fexecve(fd, argv, envp) :
-			       fexecve_carrying(fd, argv, envp);
+	return is_bare(envp) ? otr_real.fexecve(fd, argv, envp) : fexecve_carrying(fd, argv, envp);
 }
 
 int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
@@ -264,8 +260,7 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
 	size_t n = is_bare(envp) ? 0 : prepare(&carry, path, envp);
 
 	CARRY(envp, &carry, n);
-	return otr_real.posix_spawn(pid, path, actions, attr, argv,
-				    envp);
+	return otr_real.posix_spawn(pid, path, actions, attr, argv, envp);
 }
 
 int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
@@ -275,8 +270,7 @@ int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t 
 	size_t n = is_bare(envp) ? 0 : prepare(&carry, file, envp);
 
 	CARRY(envp, &carry, n);
-	return otr_real.posix_spawnp(pid, file, actions, attr, argv,
-				     envp);
+	return otr_real.posix_spawnp(pid, file, actions, attr, argv, envp);
 }
 
 /*
@@ -284,18 +278,18 @@ int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t 
  * collected, with the NULL behind them; `args` then stands behind that. A macro, since the
  * memory is the frame's, and a va_list is of no use after a function had it.
  */
-#define COLLECT(argv, first, args)                                 \
-	do {                                                       \
-		size_t n_ = 1;                                     \
-		va_start(args, first);                             \
-		while (va_arg(args, const char *))                 \
-			n_++;                                      \
-		va_end(args);                                      \
-		argv = alloca((n_ + 1) * sizeof(char *));          \
-		argv[0] = (char *)first;                           \
-		va_start(args, first);                             \
-		for (size_t i_ = 1; i_ <= n_; i_++)                \
-			argv[i_] = va_arg(args, char *);           \
+#define COLLECT(argv, first, args)                        \
+	do {                                              \
+		size_t n_ = 1;                            \
+		va_start(args, first);                    \
+		while (va_arg(args, const char *))        \
+			n_++;                             \
+		va_end(args);                             \
+		argv = alloca((n_ + 1) * sizeof(char *)); \
+		argv[0] = (char *)first;                  \
+		va_start(args, first);                    \
+		for (size_t i_ = 1; i_ <= n_; i_++)       \
+			argv[i_] = va_arg(args, char *);  \
 	} while (0)
 
 int execl(const char *path, const char *first, ...)

@@ -42,22 +42,26 @@ ssize_t write(int fd, const void *buf, size_t len)
 {
 	const struct iovec one = {(void *)buf, len};
 
-	return otr_out(&(struct otr_out){.fd = fd, .iov = &one, .n = 1, .buf = buf,
-					 .len = len, .call = as_write});
+	return otr_out(&(struct otr_out){
+		.fd = fd, .iov = &one, .n = 1, .buf = buf, .len = len, .call = as_write});
 }
 
 ssize_t writev(int fd, const struct iovec *iov, int n)
 {
-	return otr_out(&(struct otr_out){.fd = fd, .iov = iov, .n = n,
-					 .call = as_writev});
+	return otr_out(&(struct otr_out){.fd = fd, .iov = iov, .n = n, .call = as_writev});
 }
 
 ssize_t send(int fd, const void *buf, size_t len, int flags)
 {
 	const struct iovec one = {(void *)buf, len};
 
-	return otr_out(&(struct otr_out){.fd = fd, .flags = flags, .is_message = 1,
-					 .iov = &one, .n = 1, .buf = buf, .len = len,
+	return otr_out(&(struct otr_out){.fd = fd,
+					 .flags = flags,
+					 .is_message = 1,
+					 .iov = &one,
+					 .n = 1,
+					 .buf = buf,
+					 .len = len,
 					 .call = as_send});
 }
 
@@ -67,15 +71,24 @@ ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sock
 	const struct msghdr msg = {.msg_name = (void *)to, .msg_namelen = to_len};
 	const struct iovec one = {(void *)buf, len};
 
-	return otr_out(&(struct otr_out){.fd = fd, .flags = flags, .is_message = 1,
-					 .msg = &msg, .iov = &one, .n = 1, .buf = buf,
-					 .len = len, .call = as_sendto});
+	return otr_out(&(struct otr_out){.fd = fd,
+					 .flags = flags,
+					 .is_message = 1,
+					 .msg = &msg,
+					 .iov = &one,
+					 .n = 1,
+					 .buf = buf,
+					 .len = len,
+					 .call = as_sendto});
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	return otr_out(&(struct otr_out){.fd = fd, .flags = flags, .is_message = 1,
-					 .is_sendmsg = 1, .msg = msg,
+	return otr_out(&(struct otr_out){.fd = fd,
+					 .flags = flags,
+					 .is_message = 1,
+					 .is_sendmsg = 1,
+					 .msg = msg,
 					 .call = as_sendmsg});
 }
 
@@ -146,8 +159,8 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 /* Fortified programs call these; libc has checked the room by `room` alone. */
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t room);
 ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags);
-ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags,
-		       struct sockaddr *from, socklen_t *from_len);
+ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags, struct sockaddr *from,
+		       socklen_t *from_len);
 
 static void check(size_t len, size_t room)
 {
@@ -167,8 +180,8 @@ ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags)
 	return recv(fd, buf, len, flags);
 }
 
-ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags,
-		       struct sockaddr *from, socklen_t *from_len)
+ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags, struct sockaddr *from,
+		       socklen_t *from_len)
 {
 	check(len, room);
 	return recvfrom(fd, buf, len, flags, from, from_len);

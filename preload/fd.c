@@ -16,9 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/alloc.h"
 #include "preload/header.h"
 #include "preload/real.h"
-#include "preload/alloc.h"
 #include "preload/shim.h"
 #include "preload/sys.h"
 
@@ -28,9 +28,8 @@ uint32_t otr_netns(void)
 {
 	struct stat st;
 
-	return otr_sys(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &st, 0) ?
-		       0 :
-		       (uint32_t)st.st_ino;
+	return otr_sys(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &st, 0) ? 0
+									      : (uint32_t)st.st_ino;
 }
 
 static uint64_t time_now(void)
@@ -54,8 +53,7 @@ static int is_named(int fd)
 	struct sockaddr_storage sa;
 	socklen_t mine = sizeof(sa), theirs = sizeof(sa);
 
-	if (otr_sys_getsockname(fd, &sa, &mine) ||
-	    otr_sys_getpeername(fd, &sa, &theirs))
+	if (otr_sys_getsockname(fd, &sa, &mine) || otr_sys_getpeername(fd, &sa, &theirs))
 		return 1;
 	return mine > sizeof(sa.ss_family) || theirs > sizeof(sa.ss_family);
 }
@@ -320,8 +318,7 @@ void otr_fd_made(int fd, int role)
 
 	if (!f || !otr_hold(f) || is_stale(f))
 		return;
-	is_new = role != OTR_ROLE_CLIENT ||
-		 (f->kind == OTR_FD_STREAM && otr_fd_is_other(fd, f));
+	is_new = role != OTR_ROLE_CLIENT || (f->kind == OTR_FD_STREAM && otr_fd_is_other(fd, f));
 	if (f->kind == OTR_FD_STREAM && is_new)
 		otr_put(&otr_shim.missed, 1);
 	if (f->kind != OTR_FD_STREAM || is_new)

@@ -41,15 +41,14 @@ enum otr_head otr_fields_read(const struct otr_nv *nv, size_t n)
 	if (otr_fields_find(nv, n, "traceparent"))
 		return OTR_HEAD_HAS_ONE;
 	method = otr_fields_find(nv, n, ":method");
-	return bytes > OTR_HEAD_MAX || !method || is_tunnel(method) ? OTR_HEAD_ODD :
-								      OTR_HEAD_WHOLE;
+	return bytes > OTR_HEAD_MAX || !method || is_tunnel(method) ? OTR_HEAD_ODD : OTR_HEAD_WHOLE;
 }
 
 static void add(struct otr_fields *fl, const char *name, char *value, size_t len)
 {
 	if (len && !otr_fields_find(fl->nv, fl->n, name))
-		fl->nv[fl->n++] = (struct otr_nv){(uint8_t *)name, (uint8_t *)value,
-						  strlen(name), len, 0};
+		fl->nv[fl->n++] =
+			(struct otr_nv){(uint8_t *)name, (uint8_t *)value, strlen(name), len, 0};
 }
 
 void otr_fields_make(struct otr_fields *fl, const struct otr_nv *nv, size_t n)

@@ -16,9 +16,9 @@
 /* How a connection is captured that the agent has said nothing of. */
 static uint8_t own_policy(const struct otr_fd *f)
 {
-	return f->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES :
-	       f->opening == OTR_OPENING_SSH   ? OTR_CAPTURE_MUTE :
-						 OTR_CAPTURE_HEAD;
+	return f->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES
+	       : f->opening == OTR_OPENING_SSH ? OTR_CAPTURE_MUTE
+					       : OTR_CAPTURE_HEAD;
 }
 
 static void take_policy(struct otr_fd *f, int dir)
@@ -87,10 +87,10 @@ int otr_will_shed(const struct otr_fd *f, int dir)
 static void shed(struct otr_fd *f, int dir, int first, int go)
 {
 	otr_put(&f->shed, (uint8_t)go);
-	if (go && first && asks(f, dir) &&
-	    f->way[dir].capture != OTR_CAPTURE_MUTE && !otr_switch_is_on(OTR_RING_NO_OBSERVE))
-		otr_count(otr_get(&otr_shim.behind) && !otr_ring_now()->paused ? OTR_SHIM_BEHIND :
-								      OTR_SHIM_SHED);
+	if (go && first && asks(f, dir) && f->way[dir].capture != OTR_CAPTURE_MUTE &&
+	    !otr_switch_is_on(OTR_RING_NO_OBSERVE))
+		otr_count(otr_get(&otr_shim.behind) && !otr_ring_now()->paused ? OTR_SHIM_BEHIND
+									       : OTR_SHIM_SHED);
 }
 
 void otr_mark_propagates(void)
@@ -113,20 +113,21 @@ int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f)
 	const struct otr_asked *asked = &f->asked;
 
 	return f->shed && f->role == OTR_ROLE_CLIENT && f->layer == OTR_LAYER_SOCKET &&
-	       !f->opaque && f->last_dir == OTR_DIR_IN && otr_ring_now() && otr_ring_now()->paused &&
-	       otr_get(&otr_shim.alone) && !self->strand.cur.conn && !f->has_cause && !asked->pending &&
-	       !asked->has_born && !asked->claim.conn && !otr_tls_inside(self);
+	       !f->opaque && f->last_dir == OTR_DIR_IN && otr_ring_now() &&
+	       otr_ring_now()->paused && otr_get(&otr_shim.alone) && !self->strand.cur.conn &&
+	       !f->has_cause && !asked->pending && !asked->has_born && !asked->claim.conn &&
+	       !otr_tls_inside(self);
 }
 
 static int begins_unseen(const struct otr_self *self, const struct otr_fd *f, int dir,
 			 const struct iovec *iov, int n)
 {
-	return f->role == OTR_ROLE_SERVER ? dir == OTR_DIR_IN && is_nobodys(f, iov, n) :
-					    dir == OTR_DIR_OUT && otr_asks_unseen(self, f);
+	return f->role == OTR_ROLE_SERVER ? dir == OTR_DIR_IN && is_nobodys(f, iov, n)
+					  : dir == OTR_DIR_OUT && otr_asks_unseen(self, f);
 }
 
 int otr_shed_fast_path(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
-		  const struct iovec *iov, int n)
+		       const struct iovec *iov, int n)
 {
 	struct otr_strand *st = &self->strand;
 
@@ -201,8 +202,8 @@ size_t otr_wanted(const struct otr_fd *f)
 
 	if (f->opaque)
 		return 0;
-	if (f->role != OTR_ROLE_SERVER || w->capture == OTR_CAPTURE_FRAMES ||
-	    !otr_ring_now() || f->policy_gen != otr_ring_now()->policy_gen)
+	if (f->role != OTR_ROLE_SERVER || w->capture == OTR_CAPTURE_FRAMES || !otr_ring_now() ||
+	    f->policy_gen != otr_ring_now()->policy_gen)
 		return OTR_DATA_MAX;
 	if (f->shed || w->capture == OTR_CAPTURE_MUTE)
 		return 0;
@@ -248,8 +249,8 @@ void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 	if (otr_fd_is_late(f) && !answer && !otr_head_begins(iov, n))
 		return;
 	if (f->role == OTR_ROLE_UNKNOWN)
-		otr_put(&f->role, (dir == OTR_DIR_OUT) != answer ? OTR_ROLE_CLIENT :
-								   OTR_ROLE_SERVER);
+		otr_put(&f->role,
+			(dir == OTR_DIR_OUT) != answer ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER);
 }
 
 static void count_in(struct otr_shim_dir *w, uint64_t moved, uint64_t now)
@@ -262,8 +263,8 @@ static void count_in(struct otr_shim_dir *w, uint64_t moved, uint64_t now)
 
 /* What is copied of a call by the first bytes of its run, or of itself. */
 static void emit_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
-		      uint64_t moved, uint64_t start_ns, int first,
-		      const struct otr_cause *cause, const struct iovec *iov, int n)
+		      uint64_t moved, uint64_t start_ns, int first, const struct otr_cause *cause,
+		      const struct iovec *iov, int n)
 {
 	struct otr_shim_dir *w = &f->way[dir];
 	uint32_t cap = n ? to_copy(w, moved) : 0;
@@ -271,8 +272,7 @@ static void emit_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 	if (n && w->capture == OTR_CAPTURE_HEAD && asks(f, dir))
 		cap = otr_head_cap(w, first, moved, iov, n, cap);
 	if (cap)
-		cap = otr_emit_data(f, self, dir, pos, moved, start_ns, first, cause, iov, n,
-				    cap);
+		cap = otr_emit_data(f, self, dir, pos, moved, start_ns, first, cause, iov, n, cap);
 	w->copied += cap;
 	w->cut |= cap < moved;
 	if (w->cut) { /* the tail of a cut run may lie in a call that was copied whole */
@@ -281,8 +281,8 @@ static void emit_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 	}
 }
 
-static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
-		       uint64_t moved, uint64_t start_ns, const struct iovec *iov, int n)
+static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
+		       uint64_t start_ns, const struct iovec *iov, int n)
 {
 	struct otr_shim_dir *w = &f->way[dir];
 	struct otr_cause cause = {.evidence = 0};
@@ -354,13 +354,11 @@ void otr_runs_over(struct otr_fd *f)
 
 static int is_passing(int error)
 {
-	return error == EAGAIN || error == EINTR || error == EINPROGRESS ||
-	       error == EALREADY || error == EFAULT || error == EINVAL ||
-	       error == ENOBUFS || error == ENOMEM;
+	return error == EAGAIN || error == EINTR || error == EINPROGRESS || error == EALREADY ||
+	       error == EFAULT || error == EINVAL || error == ENOBUFS || error == ENOMEM;
 }
 
-void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssize_t ret,
-		   int error)
+void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssize_t ret, int error)
 {
 	struct otr_fd *upper = otr_fd_upper(f);
 

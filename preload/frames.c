@@ -24,8 +24,8 @@ static void emit(struct walk *w)
 
 	if (!w->seg.len)
 		return;
-	otr_emit_data(w->f, w->self, w->dir, w->pos, w->seg.len, w->start_ns, w->first,
-		      w->cause, &one, 1, cap);
+	otr_emit_data(w->f, w->self, w->dir, w->pos, w->seg.len, w->start_ns, w->first, w->cause,
+		      &one, 1, cap);
 	w->pos += w->seg.len;
 	w->base += w->seg.len;
 	w->first = 0;
@@ -58,8 +58,8 @@ static void walk(struct walk *w, const char *at, uint32_t left)
 }
 
 void otr_frames_moved(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
-		      uint64_t moved, uint64_t start_ns, int first,
-		      const struct otr_cause *cause, const struct iovec *iov, int n)
+		      uint64_t moved, uint64_t start_ns, int first, const struct otr_cause *cause,
+		      const struct iovec *iov, int n)
 {
 	struct walk w = {.f = f,
 			 .self = self,

@@ -9,12 +9,12 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "preload/inject.h"
 #include "preload/env_lists.h"
+#include "preload/inject.h"
 
-#define PARENT_LEN 70 /* of a line traceparent */
+#define PARENT_LEN  70 /* of a line traceparent */
 #define SAMPLE_BITS 56
-#define CALLS_MAX 4096 /* more, and it is a load generator: no one piece of work */
+#define CALLS_MAX   4096 /* more, and it is a load generator: no one piece of work */
 /* Calls for which the kernel side found no parent: in a row, and in a process before it found one
  * (R6c wants 100 wake-ups to be plain after one that was not). */
 #define UNTOLD_MAX   4096
@@ -23,9 +23,9 @@
 /* splitmix64 over a counter that threads share: no two values alike. */
 uint64_t otr_random(void)
 {
-	uint64_t z = __atomic_add_fetch(&otr_shim.random[0], 0x9e3779b97f4a7c15ull,
-					__ATOMIC_RELAXED) ^
-		     otr_shim.random[1];
+	uint64_t z =
+		__atomic_add_fetch(&otr_shim.random[0], 0x9e3779b97f4a7c15ull, __ATOMIC_RELAXED) ^
+		otr_shim.random[1];
 
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
@@ -68,12 +68,17 @@ static void begin_trace(uint8_t trace_id[16], uint8_t *flags)
  * on its behalf. A request that is let go has no span of its own: what is asked for it names
  * the one above, and no trace begins with it.
  */
-enum { PARENT, STATE, BAGGAGE, WANTED };
+enum {
+	PARENT,
+	STATE,
+	BAGGAGE,
+	WANTED
+};
 
 static void make_ids(struct otr_span_ids *ids, struct otr_want want[WANTED])
 {
-	int has = otr_parent_read(want[PARENT].out, want[PARENT].len, ids->trace_id,
-				  ids->span_id, &ids->flags);
+	int has = otr_parent_read(want[PARENT].out, want[PARENT].len, ids->trace_id, ids->span_id,
+				  &ids->flags);
 
 	if (!has && ids->shed)
 		return;
@@ -99,7 +104,8 @@ __attribute__((noinline)) static uint16_t keep_list(char *to, size_t most, const
 	return (uint16_t)len;
 }
 
-static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const struct iovec *iov, int n)
+static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const struct iovec *iov,
+		     int n)
 {
 	char text[128];
 	struct otr_want want[WANTED] = {
@@ -119,11 +125,9 @@ static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const str
 		ids->baggage_len = keep_list(sv->baggage, sizeof(sv->baggage), "baggage", iov, n);
 }
 
-void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov,
-		    int n)
+void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov, int n)
 {
-	struct otr_span_ids ids = {
-		.layer = f->layer, .shed = f->shed, .foreign = f->foreign};
+	struct otr_span_ids ids = {.layer = f->layer, .shed = f->shed, .foreign = f->foreign};
 
 	if (!otr_inbound_lock(sv, f->inode))
 		return; /* it is another connection's by now */
@@ -153,8 +157,8 @@ static char *put_line(char *out, size_t *room, const char *name, const char *val
 struct origin {
 	const char *state, *baggage;
 	size_t state_len, baggage_len;
-	const uint8_t *above; /* NULL: there is none */
-	struct otr_span_ids ids;   /* of the exchange, where it is for one */
+	const uint8_t *above;	 /* NULL: there is none */
+	struct otr_span_ids ids; /* of the exchange, where it is for one */
 	uint32_t seq;
 };
 
@@ -242,8 +246,7 @@ static int is_decided_later(void)
 	       are_told(ring);
 }
 
-static int choose_served(struct otr_cause *cause, const struct otr_inbound *sv,
-			 struct origin *out)
+static int choose_served(struct otr_cause *cause, const struct otr_inbound *sv, struct origin *out)
 {
 	if (!sv)
 		return 0;
@@ -263,8 +266,7 @@ static int choose_served(struct otr_cause *cause, const struct otr_inbound *sv,
 }
 
 /* The trace these bytes are in; 0: it cannot be told. */
-static int choose_trace(struct otr_cause *cause, const struct otr_inbound *sv,
-			struct origin *out)
+static int choose_trace(struct otr_cause *cause, const struct otr_inbound *sv, struct origin *out)
 {
 	out->state_len = out->baggage_len = 0;
 	out->above = NULL;

@@ -10,7 +10,7 @@
 
 /* The ids of the exchange that begins on `f`, by the head that came. */
 void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov,
-		    int n);
+		     int n);
 /* Is a trace with this id sampled? See bpf/ring.h. */
 int otr_sampled(const uint8_t trace_id[16], uint64_t threshold);
 /* Is there anything to name in one? Its cause was asked for. */

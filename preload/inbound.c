@@ -55,7 +55,8 @@ int otr_inbound_same(const struct otr_inbound *sv, uint64_t conn, uint32_t seq)
 	return otr_get(&sv->conn) == conn && !(seq & 1) && otr_get(&sv->seq) == seq;
 }
 
-int otr_ids_read(const struct otr_inbound *sv, uint64_t conn, struct otr_span_ids *out, uint32_t *seq)
+int otr_ids_read(const struct otr_inbound *sv, uint64_t conn, struct otr_span_ids *out,
+		 uint32_t *seq)
 {
 	*seq = __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE);
 	otr_share_get(out, &sv->ids, sizeof(*out));
@@ -110,8 +111,8 @@ static struct otr_notify_slot *find_slot(uint64_t key)
 		slot = &otr_shim.notify_slots[(at + i) % OTR_NOTIFY_SLOTS];
 		none = 0;
 		if (otr_get(&slot->key) == key ||
-		    __atomic_compare_exchange_n(&slot->key, &none, key, 0,
-						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		    __atomic_compare_exchange_n(&slot->key, &none, key, 0, __ATOMIC_ACQ_REL,
+						__ATOMIC_RELAXED))
 			return slot;
 	}
 	return NULL;

@@ -50,7 +50,8 @@ int otr_inbound_lock(struct otr_inbound *sv, uint64_t conn);
 void otr_inbound_unlock(struct otr_inbound *sv);
 /* A whole copy of its ids; returns 0 where there is none to be had. `seq` is for
  * otr_inbound_same(): after more was read of it, is that still of the same exchange? */
-int otr_ids_read(const struct otr_inbound *sv, uint64_t conn, struct otr_span_ids *out, uint32_t *seq);
+int otr_ids_read(const struct otr_inbound *sv, uint64_t conn, struct otr_span_ids *out,
+		 uint32_t *seq);
 int otr_inbound_same(const struct otr_inbound *sv, uint64_t conn, uint32_t seq);
 /* A slot that no other thread has; NULL: there is none, or one that has it for now is told that
  * another wrote (`torn`). Then otr_notify_slot_clear(). */

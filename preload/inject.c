@@ -93,12 +93,15 @@ static void forward(struct cursor *c, size_t n)
 	}
 }
 
-#define METHOD(text, add) {text, sizeof(text) - 1, add}
+#define METHOD(text, add)                   \
+	{                                   \
+		text, sizeof(text) - 1, add \
+	}
 /* CONNECT and TRACE are nobody's to add to; unknown methods may be another protocol. */
 static const struct otr_method methods[] = {
-	METHOD("GET ", 1),	METHOD("POST ", 1),  METHOD("PUT ", 1),
-	METHOD("HEAD ", 1),	METHOD("DELETE ", 1), METHOD("PATCH ", 1),
-	METHOD("OPTIONS ", 1), METHOD("TRACE ", 0), METHOD("CONNECT ", 0),
+	METHOD("GET ", 1),     METHOD("POST ", 1),   METHOD("PUT ", 1),
+	METHOD("HEAD ", 1),    METHOD("DELETE ", 1), METHOD("PATCH ", 1),
+	METHOD("OPTIONS ", 1), METHOD("TRACE ", 0),  METHOD("CONNECT ", 0),
 };
 
 const struct otr_method *otr_method_of(const char *line, size_t len)
@@ -232,9 +235,9 @@ static int has_byte(struct cursor c, size_t len, char byte)
 /* METHOD SP request-target SP HTTP/1.x CR LF (RFC 9112 3). Returns the minor version, or -1. */
 static int read_request_line(struct cursor c, size_t len, size_t method_len)
 {
-	int minor = ends_with(c, len, LINE_END, END_LEN)	  ? 1 :
-		    ends_with(c, len, " HTTP/1.0\r\n", END_LEN) ? 0 :
-								  -1;
+	int minor = ends_with(c, len, LINE_END, END_LEN)	  ? 1
+		    : ends_with(c, len, " HTTP/1.0\r\n", END_LEN) ? 0
+								  : -1;
 	struct cursor target = c;
 
 	if (minor < 0 || len < method_len + 1 + END_LEN)
@@ -280,7 +283,7 @@ static inline int names(const char *line, size_t len, const char *name)
  * would be refused for ours. Limits by default: 4 KiB uWSGI; 8 KiB Tomcat, Jetty, lighttpd;
  * 16 KiB Node, haproxy. 100 fields: Python, Apache httpd, gunicorn, Tomcat.
  */
-#define LINE_LEN 70   /* of our traceparent */
+#define LINE_LEN   70 /* of our traceparent */
 #define FIELDS_MAX 97 /* and at most three are added */
 
 static size_t room_in(size_t len)
@@ -412,8 +415,8 @@ static size_t take_value(struct cursor c, char *out, size_t size)
 	if (!size || !next_line(&end) || end.pos - c.pos > size)
 		return 0;
 	len = peek(c, out, end.pos - c.pos);
-	while (len && (out[len - 1] == '\n' || out[len - 1] == '\r' ||
-		       out[len - 1] == ' ' || out[len - 1] == '\t'))
+	while (len && (out[len - 1] == '\n' || out[len - 1] == '\r' || out[len - 1] == ' ' ||
+		       out[len - 1] == '\t'))
 		len--;
 	while (skip < len && (out[skip] == ' ' || out[skip] == '\t'))
 		skip++;
@@ -455,8 +458,8 @@ int otr_head_values(const struct iovec *iov, int n, struct otr_want *want, int c
 	return 0;
 }
 
-size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *out,
-		      size_t size, int *whole)
+size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *out, size_t size,
+		      int *whole)
 {
 	struct otr_want want = {.name = name, .out = out, .size = size};
 

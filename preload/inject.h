@@ -75,8 +75,8 @@ struct otr_want {
 int otr_head_values(const struct iovec *iov, int n, struct otr_want *want, int count);
 
 /* Likewise of one. Returns its length. */
-size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *out,
-		      size_t size, int *whole);
+size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *out, size_t size,
+		      int *whole);
 
 /* Is there such a header at all, whatever its value? */
 int otr_head_has(const struct iovec *iov, int n, const char *name);

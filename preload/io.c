@@ -25,13 +25,13 @@
 struct plan {
 	struct otr_fd *f; /* NULL: not one we follow */
 	uint32_t life;
-	int counted; /* in f->sending */
+	int counted;		   /* in f->sending */
 	struct otr_header *header; /* NULL: none goes in */
 	size_t added;		   /* its length */
 	uint64_t start_ns;
 	uint64_t came; /* in the other direction, before the call */
 	struct otr_seen seen;
-	int n; /* pieces in seen.iov, ours among them */
+	int n;		       /* pieces in seen.iov, ours among them */
 	struct otr_copy *kept; /* of what goes out, where threads may take it away; or NULL */
 };
 
@@ -59,8 +59,7 @@ static int beyond(struct iovec *out, const struct iovec *iov, int n, size_t len)
 			len -= iov->iov_len;
 			continue;
 		}
-		out[got++] = (struct iovec){(char *)iov->iov_base + len,
-					    iov->iov_len - len};
+		out[got++] = (struct iovec){(char *)iov->iov_base + len, iov->iov_len - len};
 		len = 0;
 	}
 	return got;
@@ -114,7 +113,7 @@ static void emit_moved(struct otr_self *self, struct plan *p, int fd, const stru
 	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, sent, n);
 	if (p->f->role != OTR_ROLE_SERVER)
 		otr_boundary_sent_with(&p->f->boundary, ret, sent, n, p->seen.at,
-				  p->header ? p->added : 0);
+				       p->header ? p->added : 0);
 }
 
 /* Before the call's end was told, another thread had the answer to what it sent: that the
@@ -181,8 +180,7 @@ static int is_below(struct otr_self *self, const struct otr_out *o, struct otr_f
 	if (!otr_tls_inside(self))
 		return otr_tls_below(self, o->fd, f, NULL, 0);
 	if (o->is_sendmsg)
-		return otr_tls_below(self, o->fd, f, o->msg->msg_iov,
-				     (int)o->msg->msg_iovlen);
+		return otr_tls_below(self, o->fd, f, o->msg->msg_iov, (int)o->msg->msg_iovlen);
 	return otr_tls_below(self, o->fd, f, o->iov, o->n);
 }
 
@@ -295,8 +293,7 @@ static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int erro
 /* An answer that is not told gets nothing from us, and nobody looks at it. */
 static int is_let_be(const struct otr_fd *f)
 {
-	return otr_get(&f->role) == OTR_ROLE_SERVER && otr_get(&f->shed) &&
-	       !otr_get(&f->opaque);
+	return otr_get(&f->role) == OTR_ROLE_SERVER && otr_get(&f->shed) && !otr_get(&f->opaque);
 }
 
 /* Apart, so that a call on anything else needs no room on the stack. */
@@ -406,8 +403,8 @@ ssize_t otr_out(const struct otr_out *o)
 }
 
 /* Into a socket. */
-static void received(struct otr_self *self, const struct otr_in *in, struct otr_fd *f,
-		     ssize_t ret, int error)
+static void received(struct otr_self *self, const struct otr_in *in, struct otr_fd *f, ssize_t ret,
+		     int error)
 {
 	struct iovec *seen = alloca(otr_n_pieces(0, in->n) * sizeof(*seen));
 	int n = 0;

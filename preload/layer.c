@@ -19,8 +19,7 @@ int otr_tls_inside(const struct otr_self *self)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 
-	return self->tls_frame && here < self->tls_frame &&
-	       self->tls_frame - here < NEAR;
+	return self->tls_frame && here < self->tls_frame && self->tls_frame - here < NEAR;
 }
 
 /* The header of a record: 20 to 23, version 3.x, a length. */
@@ -28,8 +27,8 @@ static int is_record(const struct iovec *iov, int n)
 {
 	const uint8_t *p = n > 0 ? iov->iov_base : NULL;
 
-	return p && iov->iov_len >= 5 && p[0] >= 20 && p[0] <= 23 && p[1] == 3 &&
-	       p[2] <= 4 && (p[3] << 8 | p[4]) <= OTR_TLS_RECORD + 2048;
+	return p && iov->iov_len >= 5 && p[0] >= 20 && p[0] <= 23 && p[1] == 3 && p[2] <= 4 &&
+	       (p[3] << 8 | p[4]) <= OTR_TLS_RECORD + 2048;
 }
 
 struct otr_fd *otr_fd_upper(struct otr_fd *f)
@@ -63,8 +62,7 @@ struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 	return upper;
 }
 
-int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
-		  const struct iovec *iov, int n)
+int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov, int n)
 {
 	if (!otr_tls_inside(self))
 		return f->opaque && otr_fd_is(fd, f);

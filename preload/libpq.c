@@ -17,8 +17,8 @@ typedef const char *const texts;
 typedef const int ints;
 
 void *PQexec(void *conn, const char *query);
-void *PQexecParams(void *conn, const char *query, int n, oids *types, texts *values,
-		   ints *lengths, ints *formats, int format);
+void *PQexecParams(void *conn, const char *query, int n, oids *types, texts *values, ints *lengths,
+		   ints *formats, int format);
 void *PQprepare(void *conn, const char *name, const char *query, int n, oids *types);
 void *PQexecPrepared(void *conn, const char *name, int n, texts *values, ints *lengths,
 		     ints *formats, int format);
@@ -60,8 +60,12 @@ static void *missing_result(void)
 
 void *PQexec(void *conn, const char *query)
 {
-	struct otr_pq_call c = {.kind = OTR_PQ_QUERY, .fn = otr_next(OTR_PQ_EXEC, FROM),
-				.from = FROM, .conn = conn, .text = query, .waits = 1};
+	struct otr_pq_call c = {.kind = OTR_PQ_QUERY,
+				.fn = otr_next(OTR_PQ_EXEC, FROM),
+				.from = FROM,
+				.conn = conn,
+				.text = query,
+				.waits = 1};
 	void *res;
 
 	if (!c.fn)
@@ -72,12 +76,15 @@ void *PQexec(void *conn, const char *query)
 	return res;
 }
 
-void *PQexecParams(void *conn, const char *query, int n, oids *types, texts *values,
-		   ints *lengths, ints *formats, int format)
+void *PQexecParams(void *conn, const char *query, int n, oids *types, texts *values, ints *lengths,
+		   ints *formats, int format)
 {
 	struct otr_pq_call c = {.kind = OTR_PQ_PARAMS,
-				.fn = otr_next(OTR_PQ_EXEC_PARAMS, FROM), .from = FROM,
-				.conn = conn, .text = query, .waits = 1};
+				.fn = otr_next(OTR_PQ_EXEC_PARAMS, FROM),
+				.from = FROM,
+				.conn = conn,
+				.text = query,
+				.waits = 1};
 	void *res;
 
 	if (!c.fn)
@@ -91,8 +98,12 @@ void *PQexecParams(void *conn, const char *query, int n, oids *types, texts *val
 void *PQprepare(void *conn, const char *name, const char *query, int n, oids *types)
 {
 	struct otr_pq_call c = {.kind = OTR_PQ_PREPARE,
-				.fn = otr_next(OTR_PQ_EXEC_PREPARE, FROM), .from = FROM,
-				.conn = conn, .name = name, .text = query, .waits = 1};
+				.fn = otr_next(OTR_PQ_EXEC_PREPARE, FROM),
+				.from = FROM,
+				.conn = conn,
+				.name = name,
+				.text = query,
+				.waits = 1};
 	void *res;
 
 	if (!c.fn)
@@ -107,8 +118,11 @@ void *PQexecPrepared(void *conn, const char *name, int n, texts *values, ints *l
 		     ints *formats, int format)
 {
 	struct otr_pq_call c = {.kind = OTR_PQ_PREPARED,
-				.fn = otr_next(OTR_PQ_EXEC_PREPARED, FROM), .from = FROM,
-				.conn = conn, .name = name, .waits = 1};
+				.fn = otr_next(OTR_PQ_EXEC_PREPARED, FROM),
+				.from = FROM,
+				.conn = conn,
+				.name = name,
+				.waits = 1};
 	void *res;
 
 	if (!c.fn)
@@ -121,8 +135,11 @@ void *PQexecPrepared(void *conn, const char *name, int n, texts *values, ints *l
 
 void *PQfn(void *conn, int fn, int *out, int *len, int is_int, const void *args, int n)
 {
-	struct otr_pq_call c = {.kind = OTR_PQ_FUNCTION, .fn = otr_next(OTR_PQ_FN, FROM),
-				.from = FROM, .conn = conn, .waits = 1};
+	struct otr_pq_call c = {.kind = OTR_PQ_FUNCTION,
+				.fn = otr_next(OTR_PQ_FN, FROM),
+				.from = FROM,
+				.conn = conn,
+				.waits = 1};
 	void *res;
 
 	if (!c.fn)
@@ -146,8 +163,11 @@ void *PQgetResult(void *conn)
 
 int PQsendQuery(void *conn, const char *query)
 {
-	struct otr_pq_call c = {.kind = OTR_PQ_QUERY, .fn = otr_next(OTR_PQ_SEND_QUERY, FROM),
-				.from = FROM, .conn = conn, .text = query};
+	struct otr_pq_call c = {.kind = OTR_PQ_QUERY,
+				.fn = otr_next(OTR_PQ_SEND_QUERY, FROM),
+				.from = FROM,
+				.conn = conn,
+				.text = query};
 	int ok;
 
 	if (!c.fn)
@@ -162,8 +182,10 @@ int PQsendQueryParams(void *conn, const char *query, int n, oids *types, texts *
 		      ints *lengths, ints *formats, int format)
 {
 	struct otr_pq_call c = {.kind = OTR_PQ_PARAMS,
-				.fn = otr_next(OTR_PQ_SEND_PARAMS, FROM), .from = FROM,
-				.conn = conn, .text = query};
+				.fn = otr_next(OTR_PQ_SEND_PARAMS, FROM),
+				.from = FROM,
+				.conn = conn,
+				.text = query};
 	int ok;
 
 	if (!c.fn)
@@ -177,8 +199,11 @@ int PQsendQueryParams(void *conn, const char *query, int n, oids *types, texts *
 int PQsendPrepare(void *conn, const char *name, const char *query, int n, oids *types)
 {
 	struct otr_pq_call c = {.kind = OTR_PQ_PREPARE,
-				.fn = otr_next(OTR_PQ_SEND_PREPARE, FROM), .from = FROM,
-				.conn = conn, .name = name, .text = query};
+				.fn = otr_next(OTR_PQ_SEND_PREPARE, FROM),
+				.from = FROM,
+				.conn = conn,
+				.name = name,
+				.text = query};
 	int ok;
 
 	if (!c.fn)
@@ -193,8 +218,10 @@ int PQsendQueryPrepared(void *conn, const char *name, int n, texts *values, ints
 			ints *formats, int format)
 {
 	struct otr_pq_call c = {.kind = OTR_PQ_PREPARED,
-				.fn = otr_next(OTR_PQ_SEND_PREPARED, FROM), .from = FROM,
-				.conn = conn, .name = name};
+				.fn = otr_next(OTR_PQ_SEND_PREPARED, FROM),
+				.from = FROM,
+				.conn = conn,
+				.name = name};
 	int ok;
 
 	if (!c.fn)

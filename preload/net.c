@@ -38,8 +38,8 @@ int socket(int family, int type, int protocol)
 }
 
 /* R4: one that does not wait remembers for whom it is. */
-static void dialled(int fd, const struct sockaddr *to, socklen_t len, uint64_t start_ns,
-		    int ret, int error)
+static void dialled(int fd, const struct sockaddr *to, socklen_t len, uint64_t start_ns, int ret,
+		    int error)
 {
 	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
 	struct otr_strand *st;

@@ -95,8 +95,8 @@ static void pin(void *fn)
 	Dl_info info;
 	void *map;
 
-	if (dlopen && dladdr1 && dladdr1(fn, &info, &map, RTLD_DL_LINKMAP) &&
-	    info.dli_fname && *info.dli_fname)
+	if (dlopen && dladdr1 && dladdr1(fn, &info, &map, RTLD_DL_LINKMAP) && info.dli_fname &&
+	    *info.dli_fname)
 		dlopen(info.dli_fname, RTLD_NOLOAD | RTLD_NODELETE | RTLD_LAZY);
 }
 
@@ -210,8 +210,8 @@ void *otr_next_for(enum otr_next_fn which, const void *fn)
 /* Its ELF header lies at its beginning. */
 int otr_next_module(const void *fn, uintptr_t *begin, uintptr_t *end)
 {
-	const ElfW(Ehdr) *eh;
-	const ElfW(Phdr) *ph;
+	const ElfW(Ehdr) * eh;
+	const ElfW(Phdr) * ph;
 	Dl_info info;
 
 	if (!module_of(fn, &info))

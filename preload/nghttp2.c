@@ -22,15 +22,13 @@
 #define STATE	(-519) /* NGHTTP2_ERR_INVALID_STATE */
 #define AT_ONCE 16     /* lists; one is in use for as long as the library copies it */
 
-typedef int32_t (*submit_fn)(void *, const void *, const struct otr_nv *, size_t,
-			     const void *, void *);
+typedef int32_t (*submit_fn)(void *, const void *, const struct otr_nv *, size_t, const void *,
+			     void *);
 
-int32_t nghttp2_submit_request(void *session, const void *priority,
-			       const struct otr_nv *nv, size_t n, const void *body,
-			       void *user);
-int32_t nghttp2_submit_request2(void *session, const void *priority,
-				const struct otr_nv *nv, size_t n, const void *body,
-				void *user);
+int32_t nghttp2_submit_request(void *session, const void *priority, const struct otr_nv *nv,
+			       size_t n, const void *body, void *user);
+int32_t nghttp2_submit_request2(void *session, const void *priority, const struct otr_nv *nv,
+				size_t n, const void *body, void *user);
 
 /* Not on the stack, which may be small. Those a fork found in use are free in the child. */
 static struct otr_fields lists[AT_ONCE];
@@ -67,13 +65,14 @@ static const struct otr_xref *current(struct otr_strand *st)
 
 	if (!st->cur.conn)
 		return st->blocks && !otr_get(&proc->mux) &&
-				       otr_xref_open(&st->mine, otr_exch_of(st->mine.conn)) ?
-			       &st->mine :
-			       NULL;
+				       otr_xref_open(&st->mine, otr_exch_of(st->mine.conn))
+			       ? &st->mine
+			       : NULL;
 	if (!otr_is_known(st) || !otr_current(st, proc, otr_clock_ns()))
 		return NULL;
-	return otr_is_loop(st, proc) && otr_get(&proc->doubt) &&
-			       otr_get(&proc->open) != 1 ? NULL : &st->cur;
+	return otr_is_loop(st, proc) && otr_get(&proc->doubt) && otr_get(&proc->open) != 1
+		       ? NULL
+		       : &st->cur;
 }
 
 /* Its span, unless another thread reads the next request of its connection meanwhile. */
@@ -145,8 +144,8 @@ static int is_denied(const struct otr_nv *nv, size_t n)
 
 	if (!host)
 		host = otr_fields_find(nv, n, "host");
-	return otr_host_denied(host ? (const char *)host->value : NULL,
-			       host ? host->valuelen : 0, port);
+	return otr_host_denied(host ? (const char *)host->value : NULL, host ? host->valuelen : 0,
+			       port);
 }
 
 static struct otr_fields *fill(struct otr_self *self, const struct otr_nv *nv, size_t n)
@@ -188,8 +187,8 @@ static struct otr_fields *prepare(const struct otr_nv *nv, size_t n)
 	return fl;
 }
 
-static int32_t submit(submit_fn next, void *session, const void *priority,
-		      const struct otr_nv *nv, size_t n, const void *body, void *user)
+static int32_t submit(submit_fn next, void *session, const void *priority, const struct otr_nv *nv,
+		      size_t n, const void *body, void *user)
 {
 	struct otr_fields *fl = next ? prepare(nv, n) : NULL;
 	int32_t ret;
@@ -205,18 +204,14 @@ static int32_t submit(submit_fn next, void *session, const void *priority,
 	return ret;
 }
 
-int32_t nghttp2_submit_request(void *session, const void *priority,
-			       const struct otr_nv *nv, size_t n, const void *body,
-			       void *user)
+int32_t nghttp2_submit_request(void *session, const void *priority, const struct otr_nv *nv,
+			       size_t n, const void *body, void *user)
 {
-	return submit(otr_next(OTR_NGHTTP2_REQUEST, FROM), session, priority, nv, n, body,
-		      user);
+	return submit(otr_next(OTR_NGHTTP2_REQUEST, FROM), session, priority, nv, n, body, user);
 }
 
-int32_t nghttp2_submit_request2(void *session, const void *priority,
-				const struct otr_nv *nv, size_t n, const void *body,
-				void *user)
+int32_t nghttp2_submit_request2(void *session, const void *priority, const struct otr_nv *nv,
+				size_t n, const void *body, void *user)
 {
-	return submit(otr_next(OTR_NGHTTP2_REQUEST2, FROM), session, priority, nv, n, body,
-		      user);
+	return submit(otr_next(OTR_NGHTTP2_REQUEST2, FROM), session, priority, nv, n, body, user);
 }

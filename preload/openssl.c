@@ -122,9 +122,9 @@ int SSL_write_ex(void *ssl, const void *buf, size_t n, size_t *done)
 		return missing() + 1;
 	if (!n || n > SSIZE_MAX || !done)
 		return ((io_ex_fn)next)(ssl, (void *)buf, n, done);
-	return as_ex(otr_tls_write(&(struct otr_tls_call){ssl, next, make_io_ex, 0, is_direct}, buf,
-				   n),
-		     done);
+	return as_ex(
+		otr_tls_write(&(struct otr_tls_call){ssl, next, make_io_ex, 0, is_direct}, buf, n),
+		done);
 }
 
 int SSL_read_ex(void *ssl, void *buf, size_t n, size_t *done)
@@ -135,8 +135,7 @@ int SSL_read_ex(void *ssl, void *buf, size_t n, size_t *done)
 		return missing() + 1;
 	if (!n || n > SSIZE_MAX || !done)
 		return ((io_ex_fn)next)(ssl, buf, n, done);
-	return as_ex(otr_tls_read(&(struct otr_tls_call){ssl, next, make_io_ex, 0, NULL}, buf,
-				  n),
+	return as_ex(otr_tls_read(&(struct otr_tls_call){ssl, next, make_io_ex, 0, NULL}, buf, n),
 		     done);
 }
 
@@ -192,8 +191,7 @@ static ssize_t make_sendfile(const struct otr_tls_call *c, void *buf, size_t n)
 	const struct file *file = (const void *)c;
 
 	(void)buf;
-	return ((sendfile_fn)c->next)((void *)c->session, file->fd, file->at, n,
-				      file->flags);
+	return ((sendfile_fn)c->next)((void *)c->session, file->fd, file->at, n, file->flags);
 }
 
 ssize_t SSL_sendfile(void *ssl, int fd, off_t at, size_t n, int flags)

@@ -22,9 +22,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "preload/alloc.h"
 #include "preload/comment.h"
 #include "preload/header.h"
-#include "preload/alloc.h"
 #include "preload/shim.h"
 
 #define CONNS  1024 /* followed at once */
@@ -32,7 +32,10 @@
 #define NEAR   65536 /* of stack that libpq takes below our frame */
 
 /* libpq-fe.h */
-enum { CONNECTION_OK, TRANSACTION_ACTIVE = 1 };
+enum {
+	CONNECTION_OK,
+	TRANSACTION_ACTIVE = 1
+};
 
 int otr_pq_alloc(int comment)
 {
@@ -67,10 +70,9 @@ static struct otr_fd *socket_of(const struct otr_pq *pq)
 {
 	struct otr_fd *f = otr_fd_known(otr_get(&pq->fd));
 
-	return f && f->opaque && f->inode == pq->inode &&
-			       otr_fd_upper(f)->layer == OTR_LAYER_LIB ?
-		       f :
-		       NULL;
+	return f && f->opaque && f->inode == pq->inode && otr_fd_upper(f)->layer == OTR_LAYER_LIB
+		       ? f
+		       : NULL;
 }
 
 static int take(struct otr_pq *pq, const void *was, const void *conn)
@@ -132,9 +134,7 @@ static int is_ours(const struct otr_self *self, const struct otr_pq_call *c)
 /* The connection as it is before a statement; NULL: nothing is told of it. */
 static struct otr_pq *ready(struct otr_self *self, struct otr_pq_call *c)
 {
-	int fd = c->conn && c->lib->status(c->conn) == CONNECTION_OK ?
-			 c->lib->socket(c->conn) :
-			 -1;
+	int fd = c->conn && c->lib->status(c->conn) == CONNECTION_OK ? c->lib->socket(c->conn) : -1;
 	struct otr_fd *f = fd < 0 ? NULL : otr_fd_of(fd);
 	struct otr_pq *pq = find(c->conn);
 
@@ -175,8 +175,8 @@ static void comment(struct otr_pq_call *c, struct otr_fd *upper)
 {
 	static const size_t value = sizeof("traceparent: ") - 1;
 	size_t len = strnlen(c->text, OTR_PQ_TEXT);
-	enum otr_comment may = len + OTR_COMMENT_LEN < most(c) ? otr_comment_may(c->text, len) :
-								 OTR_COMMENT_ODD;
+	enum otr_comment may =
+		len + OTR_COMMENT_LEN < most(c) ? otr_comment_may(c->text, len) : OTR_COMMENT_ODD;
 	char header[OTR_HEADER_MAX];
 
 	if (may != OTR_COMMENT_MAY) {
@@ -259,8 +259,7 @@ static int has_words(const struct otr_pq_call *c)
 /* No other call will tell of it. */
 static void emit_before(struct otr_self *self, struct otr_pq_call *c)
 {
-	c->emitted = c->waits && !c->pipelined &&
-		  (c->lib->silent || c->kind == OTR_PQ_FUNCTION);
+	c->emitted = c->waits && !c->pipelined && (c->lib->silent || c->kind == OTR_PQ_FUNCTION);
 	if (c->emitted)
 		otr_pq_emit_statement(self, c, socket_of(c->pq));
 }
@@ -344,8 +343,7 @@ void otr_pq_asked(struct otr_pq_call *c, int ok)
 	errno = error;
 }
 
-static void emit_whole(struct otr_self *self, struct otr_pq_call *c, struct otr_fd *f,
-		       void *res)
+static void emit_whole(struct otr_self *self, struct otr_pq_call *c, struct otr_fd *f, void *res)
 {
 	if (!c->emitted)
 		otr_pq_emit_statement(self, c, f);

@@ -28,7 +28,7 @@ struct otr_pq_lib {
 	char *(*tag)(void *res);
 	char *(*field)(const void *res, int which);
 	int (*pipeline)(const void *conn); /* NULL before PostgreSQL 14 */
-	int32_t silent; /* what it calls of its own does not reach us */
+	int32_t silent;			   /* what it calls of its own does not reach us */
 };
 
 /* The one that `fn` belongs to; NULL: not one we know our way about in. errno is kept. */
@@ -52,7 +52,7 @@ struct otr_pq_call {
 	struct otr_pq_lib *lib;
 	uint64_t start_ns;
 	int pipelined;
-	int emitted; /* before it was made */
+	int emitted;	     /* before it was made */
 	uintptr_t was_frame; /* of the call that this one was made in */
 	const void *was_conn;
 	int32_t was_asked;

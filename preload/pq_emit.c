@@ -27,8 +27,8 @@ static void emit_out(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f,
 	otr_moved(self, pq->fd, otr_fd_upper(f), OTR_DIR_OUT, w->size, start_ns, w->iov, w->n);
 }
 
-static void emit_in(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f,
-		    const char *bytes, size_t n)
+static void emit_in(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f, const char *bytes,
+		    size_t n)
 {
 	const struct iovec iov = {(void *)bytes, n};
 
@@ -58,8 +58,8 @@ void otr_pq_emit_startup(struct otr_self *self, const struct otr_pq_call *c, str
 	struct iovec iov = {out, 0};
 
 	iov.iov_len = otr_pq_startup(out, user ? user : "", c->lib->db(c->conn));
-	otr_emit_data(upper, self, OTR_DIR_OUT, 0, iov.iov_len, c->start_ns, 1, &none, &iov,
-		      1, (uint32_t)iov.iov_len);
+	otr_emit_data(upper, self, OTR_DIR_OUT, 0, iov.iov_len, c->start_ns, 1, &none, &iov, 1,
+		      (uint32_t)iov.iov_len);
 	upper->way[OTR_DIR_OUT].total = iov.iov_len;
 }
 
@@ -74,8 +74,7 @@ static void settle(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 	pq->missed = 0;
 }
 
-void otr_pq_emit_statement(struct otr_self *self, const struct otr_pq_call *c,
-			  struct otr_fd *f)
+void otr_pq_emit_statement(struct otr_self *self, const struct otr_pq_call *c, struct otr_fd *f)
 {
 	struct otr_pq *pq = c->pq;
 	struct otr_pq_words w;

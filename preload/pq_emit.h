@@ -19,7 +19,7 @@ struct otr_pq {
 	uint8_t answered; /* a result came */
 	uint8_t counted;  /* the last of chunks came, with its count */
 	uint8_t open;	  /* asked since the last Sync */
-	uint8_t missed; /* something was asked or answered past us: hold back until it is over */
+	uint8_t missed;	  /* something was asked or answered past us: hold back until it is over */
 };
 
 struct otr_fd;
@@ -28,8 +28,7 @@ struct otr_fd;
  * is about to be; a result was read (returns 0 where more of it comes: rows, COPY); the
  * NULL behind the results was. */
 void otr_pq_emit_startup(struct otr_self *self, const struct otr_pq_call *c, struct otr_fd *f);
-void otr_pq_emit_statement(struct otr_self *self, const struct otr_pq_call *c,
-			  struct otr_fd *f);
+void otr_pq_emit_statement(struct otr_self *self, const struct otr_pq_call *c, struct otr_fd *f);
 int otr_pq_emit_result(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
 		       struct otr_fd *f, void *res);
 void otr_pq_emit_over(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f);

@@ -56,12 +56,11 @@ struct otr_pq_lib *otr_pq_lib_of(const void *fn)
 	}
 	for (int i = 0; i < LIBS; i++) {
 		none = 0;
-		if (!__atomic_compare_exchange_n(&libs[i].state, &none, BUSY, 0,
-						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		if (!__atomic_compare_exchange_n(&libs[i].state, &none, BUSY, 0, __ATOMIC_ACQ_REL,
+						 __ATOMIC_RELAXED))
 			continue;
 		none = fill(&libs[i].lib, fn);
-		__atomic_store_n(&libs[i].state, none ? libs[i].lib.begin : 0,
-				 __ATOMIC_RELEASE);
+		__atomic_store_n(&libs[i].state, none ? libs[i].lib.begin : 0, __ATOMIC_RELEASE);
 		return none ? &libs[i].lib : NULL;
 	}
 	return NULL;

@@ -95,8 +95,8 @@ static void run(struct otr_pq_words *w, const char *name, size_t n)
 	zeros(w, 1 + 4);
 }
 
-void otr_pq_ask(struct otr_pq_words *w, enum otr_pq_kind kind, const char *name,
-		const char *text, int sync)
+void otr_pq_ask(struct otr_pq_words *w, enum otr_pq_kind kind, const char *name, const char *text,
+		int sync)
 {
 	size_t n = name ? strnlen(name, OTR_PQ_NAME) : 0;
 

@@ -43,8 +43,8 @@ struct otr_pq_words {
 
 /* What goes out for a statement. `name` may be NULL, `text` where the kind has none. `sync`:
  * Sync follows it, as outside of a pipeline. */
-void otr_pq_ask(struct otr_pq_words *w, enum otr_pq_kind kind, const char *name,
-		const char *text, int sync);
+void otr_pq_ask(struct otr_pq_words *w, enum otr_pq_kind kind, const char *name, const char *text,
+		int sync);
 
 /* StartupMessage: who connects, and to what. Returns its length. */
 size_t otr_pq_startup(char out[OTR_PQ_ANSWER], const char *user, const char *db);

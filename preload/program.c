@@ -19,7 +19,7 @@
 
 extern char **environ;
 
-#define SCRIPTS	    4 /* one may be run by another, so often */
+#define SCRIPTS	    4  /* one may be run by another, so often */
 #define HEADERS_MAX 64 /* program headers that are read */
 #define PATH_LEN    512
 #define LINE_LEN    256 /* of a script's first line: execve(2) */
@@ -40,7 +40,7 @@ int otr_program_find(const char *file, char *out, size_t size)
 		memcpy(out, file, n + 1);
 		return 0;
 	}
-	for (at = at ? at : "/bin:/usr/bin"; ; at += len + 1) {
+	for (at = at ? at : "/bin:/usr/bin";; at += len + 1) {
 		len = strcspn(at, ":");
 		if (len && len + n + 2 <= size) {
 			memcpy(out, at, len);
@@ -133,7 +133,8 @@ static int gains_rights(const char *path, const struct stat *st)
 	if (uid && otr_sys(SYS_getxattr, path, "security.capability", NULL, 0L) > 0)
 		return 1;
 	return (st->st_mode & S_ISUID && st->st_uid != uid) ||
-	       (st->st_mode & S_ISGID && st->st_mode & S_IXGRP && st->st_gid != (gid_t)otr_sys(SYS_getgid));
+	       (st->st_mode & S_ISGID && st->st_mode & S_IXGRP &&
+		st->st_gid != (gid_t)otr_sys(SYS_getgid));
 }
 
 /* "#! /usr/bin/python3 -u": the path. */
@@ -208,8 +209,7 @@ static void send_to(const struct otr_session_name *who, int why, const char *pat
 				{kind, sizeof(kind)},
 				{(char *)path + skip, len - skip}};
 	struct msghdr msg = {.msg_iov = parts, .msg_iovlen = 3};
-	int fd = (int)otr_sys(SYS_socket, AF_UNIX,
-			      SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = (int)otr_sys(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return;
@@ -243,8 +243,7 @@ void otr_left_out_tell(int fd)
 {
 	int error = errno;
 
-	if (otr_get(&otr_left_out) && !otr_get(&otr_shim.sealed) && fd >= 0 &&
-	    is_of_network(fd)) {
+	if (otr_get(&otr_left_out) && !otr_get(&otr_shim.sealed) && fd >= 0 && is_of_network(fd)) {
 		otr_put(&otr_left_out, 0);
 		otr_program_emit(OTR_UNCARRIED_LEFT_OUT, otr_shim.exe, environ);
 	}

@@ -137,8 +137,7 @@ int otr_peer_greeted(const struct otr_fd *f)
 
 static int begins(const struct iovec *iov, int n, const char *text, size_t len)
 {
-	return n && iov->iov_base && iov->iov_len >= len &&
-	       !memcmp(iov->iov_base, text, len);
+	return n && iov->iov_base && iov->iov_len >= len && !memcmp(iov->iov_base, text, len);
 }
 
 void otr_peer_greets(struct otr_fd *f, const struct iovec *iov, int n)
@@ -149,8 +148,8 @@ void otr_peer_greets(struct otr_fd *f, const struct iovec *iov, int n)
 /* SMTP says 220, too; its clients say EHLO or HELO, and then all goes over one connection. */
 void otr_peer_is_greeted(struct otr_fd *f, const struct iovec *iov, int n)
 {
-	int is_smtp = begins(iov, n, "EHLO", 4) || begins(iov, n, "HELO", 4) ||
-		      begins(iov, n, "LHLO", 4);
+	int is_smtp =
+		begins(iov, n, "EHLO", 4) || begins(iov, n, "HELO", 4) || begins(iov, n, "LHLO", 4);
 
 	f->greeted = OTR_GREETED;
 	if (!f->host || is_smtp || otr_peer_greeted(f))
@@ -162,8 +161,8 @@ void otr_peer_is_greeted(struct otr_fd *f, const struct iovec *iov, int n)
 int otr_target_is_barred(const struct iovec *iov, int n)
 {
 	static const char *const barred[] = {
-		"http://169.254.", "http://[fe80:", "http://[fd00:ec2::254]", "http://100.100.100.200",
-		"http://168.63.129.16", "http://metadata.google.internal",
+		"http://169.254.",	  "http://[fe80:",	  "http://[fd00:ec2::254]",
+		"http://100.100.100.200", "http://168.63.129.16", "http://metadata.google.internal",
 	};
 	char target[32];
 	size_t len = otr_head_target(iov, n, target, sizeof(target));

@@ -59,7 +59,7 @@ static void forget(struct otr_ring *ring)
 		__atomic_store_n(&ring->runs[i].key, 0, __ATOMIC_RELEASE);
 	ring->propagates = 1; /* perhaps, while nobody looked */
 	sh->behind = 0;
-	sh->alone = 1;	     /* what it was started for has long been told of */
+	sh->alone = 1; /* what it was started for has long been told of */
 }
 
 int otr_reader_changed(void)
@@ -69,8 +69,8 @@ int otr_reader_changed(void)
 	int error = errno;
 
 	/* One thread does; the others call through, and so does a handler of a signal here. */
-	if (!__atomic_compare_exchange_n(otr_shim.alive, &yes, OTR_ALIVE_BEGUN, 0,
-					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(otr_shim.alive, &yes, OTR_ALIVE_BEGUN, 0, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
 		return 0;
 	forget(ring);
 	otr_take_session(ring);

@@ -60,8 +60,8 @@ static ssize_t raw_recvfrom(int fd, void *buf, size_t n, int flags, struct socka
 	return RAW(SYS_recvfrom, fd, buf, n, flags, sa, len);
 }
 
-static ssize_t raw_sendto(int fd, const void *buf, size_t n, int flags,
-			  const struct sockaddr *sa, socklen_t len)
+static ssize_t raw_sendto(int fd, const void *buf, size_t n, int flags, const struct sockaddr *sa,
+			  socklen_t len)
 {
 	return RAW(SYS_sendto, fd, buf, n, flags, sa, len);
 }
@@ -133,8 +133,7 @@ static int raw_close(int fd)
 
 #define SIGSET_BYTES 8 /* of the kernel's sigset_t */
 
-static int raw_epoll_pwait(int ep, struct epoll_event *evs, int n, int ms,
-			   const sigset_t *mask)
+static int raw_epoll_pwait(int ep, struct epoll_event *evs, int n, int ms, const sigset_t *mask)
 {
 	return (int)RAW(SYS_epoll_pwait, ep, evs, n, ms, mask, SIGSET_BYTES);
 }
@@ -149,8 +148,7 @@ static int raw_epoll_ctl(int ep, int op, int fd, struct epoll_event *ev)
 	return (int)RAW(SYS_epoll_ctl, ep, op, fd, ev);
 }
 
-static int raw_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts,
-		     const sigset_t *mask)
+static int raw_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask)
 {
 	struct timespec left = {0}; /* the kernel writes into its own */
 
@@ -179,8 +177,7 @@ static int raw_select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *tv
 	return rc;
 }
 
-static int raw_prctl(int what, unsigned long a, unsigned long b, unsigned long c,
-		     unsigned long d)
+static int raw_prctl(int what, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 {
 	return (int)RAW(SYS_prctl, what, a, b, c, d);
 }
@@ -197,8 +194,8 @@ static int raw_pselect(int n, fd_set *r, fd_set *w, fd_set *x, const struct time
 }
 
 /* Since Linux 5.11 and glibc 2.35: a program that has it may still be on an older kernel. */
-static int raw_epoll_pwait2(int ep, struct epoll_event *evs, int n,
-			    const struct timespec *ts, const sigset_t *mask)
+static int raw_epoll_pwait2(int ep, struct epoll_event *evs, int n, const struct timespec *ts,
+			    const sigset_t *mask)
 {
 	return (int)RAW(SYS_epoll_pwait2, ep, evs, n, ts, mask, SIGSET_BYTES);
 }
@@ -214,8 +211,7 @@ static int raw_recvmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags,
 	return (int)RAW(SYS_recvmmsg, fd, msgs, n, flags, ts);
 }
 
-static ssize_t raw_splice(int in, off64_t *from, int out, off64_t *to, size_t n,
-			  unsigned int flags)
+static ssize_t raw_splice(int in, off64_t *from, int out, off64_t *to, size_t n, unsigned int flags)
 {
 	return RAW(SYS_splice, in, from, out, to, n, flags);
 }
@@ -259,8 +255,7 @@ static int no_execvp(const char *file, char *const argv[])
 	return no_execvpe(file, argv, NULL);
 }
 
-static int no_spawn(pid_t *pid, const char *file,
-		    const posix_spawn_file_actions_t *actions,
+static int no_spawn(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
 		    const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
 	(void)pid, (void)file, (void)actions, (void)attr, (void)argv, (void)envp;
@@ -329,24 +324,28 @@ struct otr_real otr_real = {
 };
 
 /* One row a function: its name, and where its address is kept. */
-#define ROW(name) {#name, offsetof(struct otr_real, name)}
+#define ROW(name)                                      \
+	{                                              \
+#name, offsetof(struct otr_real, name) \
+	}
 static const struct {
 	const char *name;
 	size_t at;
 } rows[] = {
-	ROW(read),	ROW(write),    ROW(readv),	 ROW(writev),
-	ROW(recv),	ROW(send),     ROW(recvfrom),	 ROW(sendto),
-	ROW(recvmsg),	ROW(sendmsg),  ROW(sendfile),	 ROW(connect),
-	ROW(accept),	ROW(accept4),  ROW(socket),	 ROW(shutdown),
-	ROW(listen),	ROW(getsockopt),
-	ROW(close),	ROW(poll),     ROW(ppoll),	 ROW(select),
-	ROW(epoll_ctl), ROW(prctl),    ROW(epoll_wait), ROW(epoll_pwait),
-	ROW(pselect),	ROW(sendmmsg), ROW(recvmmsg),	 ROW(epoll_pwait2),
-	ROW(splice),	ROW(dup2),     ROW(dup3),
-	ROW(execve),	ROW(execv),    ROW(execvp),	 ROW(execvpe),
-	ROW(fexecve),	ROW(posix_spawn), ROW(posix_spawnp),
-	ROW(pthread_create),
-	{"__chk_fail", offsetof(struct otr_real, chk_fail)},
+	ROW(read),	   ROW(write),		ROW(readv),
+	ROW(writev),	   ROW(recv),		ROW(send),
+	ROW(recvfrom),	   ROW(sendto),		ROW(recvmsg),
+	ROW(sendmsg),	   ROW(sendfile),	ROW(connect),
+	ROW(accept),	   ROW(accept4),	ROW(socket),
+	ROW(shutdown),	   ROW(listen),		ROW(getsockopt),
+	ROW(close),	   ROW(poll),		ROW(ppoll),
+	ROW(select),	   ROW(epoll_ctl),	ROW(prctl),
+	ROW(epoll_wait),   ROW(epoll_pwait),	ROW(pselect),
+	ROW(sendmmsg),	   ROW(recvmmsg),	ROW(epoll_pwait2),
+	ROW(splice),	   ROW(dup2),		ROW(dup3),
+	ROW(execve),	   ROW(execv),		ROW(execvp),
+	ROW(execvpe),	   ROW(fexecve),	ROW(posix_spawn),
+	ROW(posix_spawnp), ROW(pthread_create), {"__chk_fail", offsetof(struct otr_real, chk_fail)},
 };
 
 void otr_real_find(void)

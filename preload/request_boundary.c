@@ -269,7 +269,7 @@ void otr_boundary_sent(struct otr_boundary *t, uint64_t moved, const struct iove
 }
 
 void otr_boundary_sent_with(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
-		       size_t at, size_t added)
+			    size_t at, size_t added)
 {
 	uint64_t head = added && at < moved ? at : moved;
 	size_t skip = at + added;
@@ -280,8 +280,8 @@ void otr_boundary_sent_with(struct otr_boundary *t, uint64_t moved, const struct
 		return;
 	for (; n && skip >= iov->iov_len; iov++, n--)
 		skip -= iov->iov_len;
-	first = n ? (struct iovec){(char *)iov->iov_base + skip, iov->iov_len - skip} :
-		    (struct iovec){NULL, 0};
+	first = n ? (struct iovec){(char *)iov->iov_base + skip, iov->iov_len - skip}
+		  : (struct iovec){NULL, 0};
 	moved -= head;
 	head = first.iov_len < moved ? first.iov_len : moved;
 	otr_boundary_sent(t, head, &first, n > 0);

@@ -64,7 +64,8 @@ static void listen_to(struct otr_boundary *t, const char *text, size_t len)
 		}
 }
 
-void otr_boundary_answered(struct otr_boundary *t, int first, uint64_t moved, const struct iovec *iov, int n)
+void otr_boundary_answered(struct otr_boundary *t, int first, uint64_t moved,
+			   const struct iovec *iov, int n)
 {
 	size_t len = n && iov->iov_base ? iov->iov_len : 0;
 

@@ -25,7 +25,11 @@
 
 /* What is open while a ring is made. Another thread may fork meanwhile: its child has them,
  * too, and cannot know that it has. */
-enum { RING, DOOR, MADE };
+enum {
+	RING,
+	DOOR,
+	MADE
+};
 static struct {
 	int32_t fd; /* + 1; 0: none */
 	dev_t dev;
@@ -75,14 +79,14 @@ static int may_be_so_large(void)
 static int make_memfd(void)
 {
 	int fd = may_be_so_large() ? (int)otr_sys(SYS_memfd_create, OTR_RING_NAME,
-						  MFD_CLOEXEC | MFD_ALLOW_SEALING) :
-				     -1;
+						  MFD_CLOEXEC | MFD_ALLOW_SEALING)
+				   : -1;
 
 	if (fd < 0)
 		return -1;
 	is_open(RING, fd);
-	if (otr_sys(SYS_ftruncate, fd, ALL) || otr_sys_fcntl(fd, F_ADD_SEALS,
-					F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
+	if (otr_sys(SYS_ftruncate, fd, ALL) ||
+	    otr_sys_fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
 		shut(RING, fd);
 		return -1;
 	}
@@ -94,7 +98,7 @@ static char *map(int fd)
 {
 	const int how = MAP_SHARED | MAP_FIXED, rw = PROT_READ | PROT_WRITE;
 	char *at = otr_sys_mmap(NULL, ALL + OTR_RING_BYTES, PROT_NONE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (!at)
 		return NULL;
@@ -107,8 +111,8 @@ static char *map(int fd)
 }
 
 /* The address of a door: a path, or an abstract name, which begins with a NUL. */
-static socklen_t door_at(struct sockaddr_un *to, const struct otr_session_name *who,
-			 int is_path, uint32_t door)
+static socklen_t door_at(struct sockaddr_un *to, const struct otr_session_name *who, int is_path,
+			 uint32_t door)
 {
 	char *at = to->sun_path + !is_path;
 
@@ -123,8 +127,7 @@ static socklen_t door_at(struct sockaddr_un *to, const struct otr_session_name *
 
 /* Those that begin together have pids in a row: each tries its own door, then any. Returns 0,
  * -errno, or -EAGAIN: all are full. */
-static int say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *msg,
-			int is_path)
+static int say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *msg, int is_path)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	long n = -EAGAIN;
@@ -171,15 +174,14 @@ static int offer(int ring)
 		char space[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = {.space = ""};
-	struct iovec one = {.iov_base = otr_shim.session,
-			    .iov_len = otr_shim.session_len};
+	struct iovec one = {.iov_base = otr_shim.session, .iov_len = otr_shim.session_len};
 	struct msghdr msg = {.msg_iov = &one,
 			     .msg_iovlen = 1,
 			     .msg_control = &control,
 			     .msg_controllen = sizeof(control)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
-	int rc, fd = (int)otr_sys(SYS_socket, AF_UNIX,
-				  SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int rc, fd = (int)otr_sys(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+				  0);
 
 	if (fd < 0)
 		return -1;
@@ -196,7 +198,11 @@ static int offer(int ring)
 }
 
 /* Each value is set once it is so, and the thread that made it so wakes those that wait. */
-enum making { NOT_MADE, IS_MADE, WAS_MADE };
+enum making {
+	NOT_MADE,
+	IS_MADE,
+	WAS_MADE
+};
 
 static void set_making(enum making to)
 {
@@ -252,7 +258,7 @@ void otr_ring_leave(void)
 	if (!ring)
 		return;
 	head = otr_sys_mmap(ring, OTR_RING_HEAD, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	if (head)
 		otr_sys_munmap((char *)ring + OTR_RING_HEAD, 2 * OTR_RING_BYTES);
 }
@@ -390,8 +396,7 @@ static int has_room(const struct otr_ring *ring, uint64_t end)
 
 	if (end - __atomic_load_n(seen, __ATOMIC_ACQUIRE) <= OTR_RING_BYTES)
 		return 1;
-	__atomic_store_n(seen, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE),
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(seen, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
 	return end - __atomic_load_n(seen, __ATOMIC_RELAXED) <= OTR_RING_BYTES;
 }
 
@@ -401,7 +406,7 @@ static uint64_t unread(const struct otr_ring *ring)
 	       __atomic_load_n(&otr_shim.tail, __ATOMIC_RELAXED);
 }
 
-#define BEHIND	 (OTR_RING_BYTES / 4 * 3) /* not read yet */
+#define BEHIND	  (OTR_RING_BYTES / 4 * 3) /* not read yet */
 #define CAUGHT_UP (OTR_RING_BYTES / 2)
 
 /* Said where it begins, by one thread. */
@@ -415,8 +420,9 @@ int otr_ring_is_behind(void)
 	__atomic_store_n(&otr_shim.tail, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE),
 			 __ATOMIC_RELEASE);
 	is = unread(ring) > (was ? CAUGHT_UP : BEHIND);
-	if (is != was && __atomic_compare_exchange_n(&otr_shim.behind, &was, is, 0,
-						     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) &&
+	if (is != was &&
+	    __atomic_compare_exchange_n(&otr_shim.behind, &was, is, 0, __ATOMIC_ACQ_REL,
+					__ATOMIC_RELAXED) &&
 	    is)
 		otr_emit_behind();
 	return is;
@@ -436,8 +442,8 @@ void *otr_ring_reserve(uint32_t size, uint64_t *place)
 			otr_count(OTR_SHIM_DROPPED);
 			return NULL;
 		}
-	} while (!__atomic_compare_exchange_n(&ring->head, &head, head + need, 1,
-					      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(&ring->head, &head, head + need, 1, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
 	slot = (struct otr_ring_slot *)(otr_shim.slots + head % OTR_RING_BYTES);
 	slot->size = size;
 	*place = head;

@@ -7,8 +7,7 @@
 #include "preload/header.h"
 #include "preload/shim.h"
 
-void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent,
-		     enum otr_evidence why)
+void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enum otr_evidence why)
 {
 	const struct otr_inbound *sv;
 
@@ -55,9 +54,8 @@ static void read_unknown(struct otr_strand *st, uint64_t key, uint64_t now)
 }
 
 /* R1 */
-static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t pos,
-		    uint64_t now, const struct iovec *iov, int n,
-		    struct otr_cause *cause)
+static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t pos, uint64_t now,
+		    const struct iovec *iov, int n, struct otr_cause *cause)
 {
 	struct otr_strand *st = &self->strand;
 	struct otr_inbound *sv = otr_inbound_make(f->inode);
@@ -77,9 +75,8 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		otr_all_waits_seen(st); /* it has one thread, whose waits come by here */
 	if (first) {
 		otr_put(&sv->exch.tgid, (uint32_t)otr_shim.pid);
-		otr_r1_first(st, &otr_shim.proc, &sv->exch, &ref,
-			     otr_exch_of(st->mine.conn), f->nonblock,
-			     (uint64_t)self->tid, now);
+		otr_r1_first(st, &otr_shim.proc, &sv->exch, &ref, otr_exch_of(st->mine.conn),
+			     f->nonblock, (uint64_t)self->tid, now);
 		otr_inbound_ids(sv, f, iov, n);
 		name(cause, sv, f->inode);
 	} else {
@@ -124,8 +121,8 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 	otr_mark_propagates();
 	f->cause = (struct otr_cause){.evidence = 0};
 	why = otr_r4_ask(st, &otr_shim.proc, asked, otr_exch_of(asked->claim.conn),
-			 otr_exch_of(asked->born.conn), otr_exch_of(st->cur.conn),
-			 f->nonblock, f->inode, now, &parent);
+			 otr_exch_of(asked->born.conn), otr_exch_of(st->cur.conn), f->nonblock,
+			 f->inode, now, &parent);
 	otr_r4_book(&otr_shim.proc, asked, &parent, otr_exch_of(parent.conn));
 	otr_rules_cause(&f->cause, &parent, why);
 	f->shed_next = otr_will_shed(f, OTR_DIR_OUT) || is_untold(parent.conn);
@@ -139,13 +136,12 @@ static void answered(struct otr_self *self, struct otr_fd *f, int first, uint64_
 	struct otr_asked *asked = &f->asked;
 
 	if (!first) {
-		otr_r2_more(st, &otr_shim.proc, asked, otr_exch_of(asked->answered.conn),
-			    f->inode, now);
+		otr_r2_more(st, &otr_shim.proc, asked, otr_exch_of(asked->answered.conn), f->inode,
+			    now);
 		return;
 	}
 	otr_refresh(st, otr_exch_of(st->cur.conn));
-	otr_r2_answer(st, &otr_shim.proc, asked, otr_exch_of(asked->believed.conn),
-		      f->inode, now);
+	otr_r2_answer(st, &otr_shim.proc, asked, otr_exch_of(asked->believed.conn), f->inode, now);
 }
 
 static void asked(struct otr_self *self, struct otr_fd *f, int first, uint64_t now,
@@ -160,9 +156,8 @@ static void asked(struct otr_self *self, struct otr_fd *f, int first, uint64_t n
 	f->has_cause = 0;
 }
 
-void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first,
-		     uint64_t pos, uint64_t now, const struct iovec *iov, int n,
-		     struct otr_cause *cause)
+void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first, uint64_t pos,
+		     uint64_t now, const struct iovec *iov, int n, struct otr_cause *cause)
 {
 	if (f->role == OTR_ROLE_SERVER && dir == OTR_DIR_IN)
 		request(self, f, first, pos, now, iov, n, cause);
@@ -199,7 +194,7 @@ void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t n
 	if (write)
 		otr_r9_write(st, &slot->token, now);
 	else
-		otr_r9_read(st, &otr_shim.proc, &slot->token,
-			    otr_exch_of(slot->token.from.conn), key, now);
+		otr_r9_read(st, &otr_shim.proc, &slot->token, otr_exch_of(slot->token.from.conn),
+			    key, now);
 	otr_notify_slot_clear(slot);
 }

@@ -36,14 +36,14 @@
 void otr_test_yield(void);
 #endif
 
-#define otr_get(p)                                   \
-	({                                           \
-		OTR_YIELD();                         \
+#define otr_get(p)                                    \
+	({                                            \
+		OTR_YIELD();                          \
 		__atomic_load_n(p, __ATOMIC_RELAXED); \
 	})
-#define otr_put(p, value)                                    \
-	({                                                   \
-		OTR_YIELD();                                 \
+#define otr_put(p, value)                                     \
+	({                                                    \
+		OTR_YIELD();                                  \
 		__atomic_store_n(p, value, __ATOMIC_RELAXED); \
 	})
 

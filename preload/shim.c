@@ -19,11 +19,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/alloc.h"
+#include "preload/env_lists.h"
 #include "preload/program.h"
 #include "preload/real.h"
-#include "preload/alloc.h"
 #include "preload/sys.h"
-#include "preload/env_lists.h"
 
 extern char **environ;
 
@@ -31,8 +31,8 @@ struct otr_shim otr_shim = {.off = &otr_shim.idle, .idle = 1};
 
 /* Programs of the system in which there is nothing to see, or that look at other processes. */
 static const char *const denied[] = {
-	"sshd", "sudo", "su",	"gdb",	   "strace",  "ltrace", "perf", "ld",	   "as",
-	"cc1",	"dpkg", "apt-get", "systemd", "sh",	  "tmux", "dash", "ldconfig",
+	"sshd", "sudo", "su",	   "gdb",     "strace", "ltrace", "perf", "ld",	      "as",
+	"cc1",	"dpkg", "apt-get", "systemd", "sh",	"tmux",	  "dash", "ldconfig",
 };
 
 /* A tool that replaces the same functions must come first: leave it alone. */
@@ -109,8 +109,7 @@ static int is_one_of_two(void)
 /* As the agent sees it: what runs, not by which name it was started. */
 static void read_cmd(char *cmd, size_t size)
 {
-	int fd = (int)otr_sys(SYS_openat, AT_FDCWD, "/proc/self/cmdline",
-			      O_RDONLY | O_CLOEXEC);
+	int fd = (int)otr_sys(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
 	long n = fd < 0 ? 0 : otr_sys(SYS_read, fd, cmd, size - 1);
 
 	if (fd >= 0)
@@ -286,7 +285,8 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	otr_clock_find();
 	otr_shim.exe = exe ? exe : "";
 	otr_shim.argv = gnu_get_libc_version && argc > 0 ? argv : NULL;
-	if (may_be_here(otr_shim.exe) && !is_refused() && otr_alloc_tables(is_set("OTRACE_SQL_COMMENT")))
+	if (may_be_here(otr_shim.exe) && !is_refused() &&
+	    otr_alloc_tables(is_set("OTRACE_SQL_COMMENT")))
 		begin_here();
 	if (otr_left_out && is_refused())
 		otr_left_out = 0;

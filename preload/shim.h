@@ -20,19 +20,19 @@
 #include "preload/dial.h"
 #include "preload/environ.h"
 #include "preload/inbound.h"
-#include "preload/share.h"
 #include "preload/request_boundary.h"
+#include "preload/share.h"
 
-#define OTR_FDS	    65536 /* numbers of descriptors */
-#define OTR_FD_PAGE 256	  /* of them lie together */
-#define OTR_STRANDS 4096 /* threads followed at once */
-#define OTR_EXCHS   2048 /* inbound connections with an exchange */
-#define OTR_NOTIFY_SLOTS   64	 /* notify slots (R9) */
-#define OTR_HEADERS 256	 /* headers on their way at once */
-#define OTR_TAIL    8 /* the last bytes of a run: they tell that chunks end */
-#define OTR_TRIES   100
-#define OTR_LOOK_AGAIN 64 /* calls on what was no socket, until it is looked at again */
-#define OTR_HOMES   4096 /* hints where a socket's state lies */
+#define OTR_FDS		 65536 /* numbers of descriptors */
+#define OTR_FD_PAGE	 256   /* of them lie together */
+#define OTR_STRANDS	 4096  /* threads followed at once */
+#define OTR_EXCHS	 2048  /* inbound connections with an exchange */
+#define OTR_NOTIFY_SLOTS 64    /* notify slots (R9) */
+#define OTR_HEADERS	 256   /* headers on their way at once */
+#define OTR_TAIL	 8     /* the last bytes of a run: they tell that chunks end */
+#define OTR_TRIES	 100
+#define OTR_LOOK_AGAIN	 64   /* calls on what was no socket, until it is looked at again */
+#define OTR_HOMES	 4096 /* hints where a socket's state lies */
 
 #define OTR_LIB_BYTES 4160 /* told of one call of a client library: see pqwire.h */
 
@@ -77,18 +77,18 @@ enum otr_shed {
  * it has to hold it: share.h, otr_fd_of(). Words marked with an asterisk are read without, by
  * otr_get(). */
 struct otr_fd {
-	uint64_t inode; /* * 0: not known */
+	uint64_t inode;	  /* * 0: not known */
 	uint64_t sure_ns; /* when it was last seen to be that */
 	struct otr_shim_dir way[2];
 	struct otr_asked asked;
-	struct otr_cause cause; /* of the request about to go out */
-	struct otr_boundary boundary;	/* of a client */
+	struct otr_cause cause;	      /* of the request about to go out */
+	struct otr_boundary boundary; /* of a client */
 	struct otr_dial dial;
 	uint32_t policy_gen;
-	uint32_t gen; /* * of the ring's reader: of another all this is stale */
-	int32_t began; /* the process that connected it, from its first byte; 0: none */
+	uint32_t gen;	      /* * of the ring's reader: of another all this is stale */
+	int32_t began;	      /* the process that connected it, from its first byte; 0: none */
 	int32_t announced_by; /* the process that told of it; 0: none */
-	uint16_t looked; /* * calls since it was found to be no socket */
+	uint16_t looked;      /* * calls since it was found to be no socket */
 	uint16_t family;
 	uint8_t kind; /* * enum otr_fd_kind */
 	uint8_t role; /* * */
@@ -102,7 +102,7 @@ struct otr_fd {
 	uint8_t opaque;	   /* * what is said lies in otr_fd_upper(): these are ciphertext, or
 			    * what a library makes of calls that are told */
 	uint8_t shed;	   /* * enum otr_shed: the exchange that goes on is not told */
-	uint8_t shed_next;  /* nor will be the one whose cause was asked for */
+	uint8_t shed_next; /* nor will be the one whose cause was asked for */
 	uint16_t dup;	   /* an alias of this socket's, + 1; 0: none known */
 	uint16_t home;	   /* * of an alias */
 	uint8_t greeted;   /* enum otr_greeted: the peer has spoken first, so this is no HTTP */
@@ -158,8 +158,8 @@ struct otr_self {
 struct otr_shim {
 	/* Tested first by every wrapper. Points to `idle` until there is a ring. */
 	const volatile uint32_t *off; /* read by otr_is_off() */
-	uint32_t idle; /* 1: before the constructor, or switched off */
-	uint32_t gen;  /* of the ring's reader, as it was met last; 0: it is the first */
+	uint32_t idle;		      /* 1: before the constructor, or switched off */
+	uint32_t gen; /* of the ring's reader, as it was met last; 0: it is the first */
 	int32_t pid;
 	uint8_t sealed;	  /* the program filters its system calls: we make none */
 	uint8_t only;	  /* 1: children that it forks are not traced */
@@ -169,25 +169,25 @@ struct otr_shim {
 	uint8_t tries;	  /* to offer one, when too many did */
 	uint8_t behind;	  /* the agent is: see otr_ring_is_behind() */
 	uint8_t missed;	  /* it has closed a descriptor past us */
-	uint8_t alone; /* calls on its own account: it serves, or its maker did */
-	uint8_t listens; /* whom it forks are servers */
-	uint32_t calls; /* in the trace of `run` */
-	uint32_t unsaid; /* records before there was a ring, or in one that nobody took */
-	uint64_t tail; /* of the ring, as it was read last */
+	uint8_t alone;	  /* calls on its own account: it serves, or its maker did */
+	uint8_t listens;  /* whom it forks are servers */
+	uint32_t calls;	  /* in the trace of `run` */
+	uint32_t unsaid;  /* records before there was a ring, or in one that nobody took */
+	uint64_t tail;	  /* of the ring, as it was read last */
 	struct otr_ring_switches say; /* by our environment */
-	uint8_t *alive;	  /* wiped by fork: 0 in a child that has not begun anew */
+	uint8_t *alive;		      /* wiped by fork: 0 in a child that has not begun anew */
 	struct otr_ring *ring;
 	struct otr_ring *maker; /* the ring of who forked us, until there is one of our own */
-	char *slots; /* mapped twice in a row, so that no slot wraps */
+	char *slots;		/* mapped twice in a row, so that no slot wraps */
 	struct otr_fd_page *fds[OTR_FDS / OTR_FD_PAGE]; /* NULL: none was looked at */
 	uint32_t n_fds;
 	struct otr_tls *tls;
 	struct otr_pq *pqs;
 	struct otr_copy *copies;
-	char *pq_texts;	   /* statements with a comment of ours */
+	char *pq_texts;	    /* statements with a comment of ours */
 	uint8_t pq_comment; /* 1: such are made */
-	uint32_t owing; /* connections on which a part of a header still has to go */
-	uint32_t *homes; /* by inode: number + 1 */
+	uint32_t owing;	    /* connections on which a part of a header still has to go */
+	uint32_t *homes;    /* by inode: number + 1 */
 	struct otr_header *headers;
 	struct otr_inbound *served;
 	struct otr_self *selves;
@@ -245,13 +245,12 @@ uint64_t otr_clock_ns(void);
 void otr_emit_process(void);
 void otr_emit_environment(void);
 void otr_emit_behind(void); /* requests are let go from here on */
-void otr_emit_named(void); /* what its environment named, others were told, too */
+void otr_emit_named(void);  /* what its environment named, others were told, too */
 void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error);
 void otr_emit_run(struct otr_fd *f, int dir, int eof);
 uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
-		       uint64_t moved, uint64_t start_ns, int first,
-		       const struct otr_cause *cause, const struct iovec *iov, int n,
-		       uint32_t cap);
+		       uint64_t moved, uint64_t start_ns, int first, const struct otr_cause *cause,
+		       const struct iovec *iov, int n, uint32_t cap);
 void otr_emit_progress(struct otr_fd *f, int dir);
 void otr_forget_progress(struct otr_fd *f, int dir);
 
@@ -260,8 +259,7 @@ struct otr_fd *otr_fd_upper(struct otr_fd *f);
 /* From now on that is `layer`, whose place this gives; the socket is opaque. */
 struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer);
 /* Are these bytes ciphertext, since a TLS library moves them now, or did before? */
-int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f,
-		  const struct iovec *iov, int n);
+int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov, int n);
 /* Is this thread in a call of one? */
 int otr_tls_inside(const struct otr_self *self);
 /* Ciphertext of `f` was sent: is its plaintext known? */
@@ -282,7 +280,7 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 /* While requests are let go, of a server that asks nobody: what moves is counted, and that is
  * all. Returns 0 where it is more. */
 int otr_shed_fast_path(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
-		  const struct iovec *iov, int n);
+		       const struct iovec *iov, int n);
 /* Will that be so of the request that is about to go out on `f`? */
 int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f);
 /* Somebody may be told on behalf of what this process is asked for. */
@@ -298,15 +296,14 @@ void otr_runs_over(struct otr_fd *f);
 
 /* frames.c: bytes of a connection that is captured by frames. */
 void otr_frames_moved(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
-		      uint64_t moved, uint64_t start_ns, int first,
-		      const struct otr_cause *cause, const struct iovec *iov, int n);
+		      uint64_t moved, uint64_t start_ns, int first, const struct otr_cause *cause,
+		      const struct iovec *iov, int n);
 /* The first bytes of a direction: do they say by themselves how it is captured? */
 enum otr_opening otr_open(struct otr_fd *f, int dir, const struct iovec *iov, int n);
 
 /* rules.c: causality.h at home in a process. */
-void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first,
-		     uint64_t pos, uint64_t now, const struct iovec *iov, int n,
-		     struct otr_cause *cause);
+void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first, uint64_t pos,
+		     uint64_t now, const struct iovec *iov, int n, struct otr_cause *cause);
 /* R4 for the request that is about to go out on `f`: once, into f->cause. */
 void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now);
 void otr_rules_touch(struct otr_self *self, struct otr_fd *f);

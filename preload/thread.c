@@ -29,8 +29,7 @@ static int take(struct otr_self *at, int32_t was, int32_t tid)
 
 int otr_has_ended(int32_t tid)
 {
-	return !otr_get(&otr_shim.sealed) &&
-	       otr_sys(SYS_tgkill, otr_shim.pid, tid, 0) < 0;
+	return !otr_get(&otr_shim.sealed) && otr_sys(SYS_tgkill, otr_shim.pid, tid, 0) < 0;
 }
 
 static struct otr_self *find_slot(int32_t tid)

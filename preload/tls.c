@@ -2,13 +2,13 @@
 /*
  * tls.c - what is said inside TLS, seen and added to where the TLS library is called.
  *
- * Which connection: the socket whose ciphertext the library moved while this thread was in
- * a call for that session, be it a handshake; bytes that look like a TLS record prove it.
- * A session that moves none (memory BIO) is not followed. From then on the socket itself is
- * opaque: its bytes are counted, and rules and parsers see the plaintext alone.
+ * Which connection: the socket whose ciphertext the library moved while this thread was in a call
+ * for that session, be it a handshake; bytes that look like a TLS record prove it. A session that
+ * moves none (memory BIO) is not followed. From then on the socket itself is opaque: its bytes are
+ * counted, and rules and parsers see the plaintext alone.
  *
- * A header goes in only where all fits one record, so that a library takes all of it or
- * nothing. One that took nothing must be given the same bytes again: they are kept.
+ * A header goes in only where all fits one record, which a library takes whole or not at all. A
+ * library that took nothing must be given the same bytes again: they are kept.
  */
 
 #include "preload/tls.h"
@@ -16,9 +16,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "preload/alloc.h"
 #include "preload/inject.h"
 #include "preload/io.h"
-#include "preload/alloc.h"
 #include "preload/shim.h"
 #include "preload/sys.h"
 
@@ -30,8 +30,7 @@ struct otr_tls {
 	uint64_t conn;	     /* inode of its socket */
 	int32_t fd;
 	uint32_t early; /* a part of a request may have been said in it, unseen */
-	/* What goes out in place of the caller's bytes; len 0: nothing. One thread reads or writes
-	 * it: the one whose number this is, for as long as its call lasts. */
+	/* What goes out in place of the caller's bytes; len 0: nothing. Thread `writer` owns it. */
 	int32_t writer;
 	uint32_t len, at, added, gone;
 	char *bytes; /* room for OTR_TLS_RECORD, once it was needed */
@@ -111,7 +110,8 @@ void otr_tls_over(const void *session)
 /* Is its plaintext what we tell? Not where the calls that make it are told (pq.c). */
 static int is_told(const struct otr_tls *t, struct otr_fd *f)
 {
-	return f && f->opaque && f->inode == otr_get(&t->conn) && otr_fd_upper(f)->layer == OTR_LAYER_TLS;
+	return f && f->opaque && f->inode == otr_get(&t->conn) &&
+	       otr_fd_upper(f)->layer == OTR_LAYER_TLS;
 }
 
 /* The socket of a session, if it still is. `begins`: a message does, so look. */
@@ -265,8 +265,8 @@ static void prepare(const struct otr_tls_call *c, struct otr_self *self, struct 
 
 	if (!f || !may_add(c, t) || !otr_alloc_once(&t->bytes, OTR_TLS_RECORD))
 		return;
-	added = otr_header_for(self, otr_get(&t->fd), f, &iov, 1, n + OTR_HEADER_MAX <= OTR_TLS_RECORD,
-			       otr_clock_ns(), &at, header);
+	added = otr_header_for(self, otr_get(&t->fd), f, &iov, 1,
+			       n + OTR_HEADER_MAX <= OTR_TLS_RECORD, otr_clock_ns(), &at, header);
 	if (!added)
 		return;
 	memcpy(t->bytes, buf, at);
@@ -341,8 +341,8 @@ static int write_kept(const struct otr_tls_call *c, struct otr_self *self, struc
 }
 
 /* It took so many of the caller's own bytes. */
-static void took_own(const struct otr_tls_call *c, const struct otr_copy *kept,
-		     const void *buf, size_t n, uint64_t start_ns)
+static void took_own(const struct otr_tls_call *c, const struct otr_copy *kept, const void *buf,
+		     size_t n, uint64_t start_ns)
 {
 	struct iovec seen[3] = {{(void *)buf, n}};
 	struct moved m = {n, seen, buf && otr_is_alone()};
@@ -378,8 +378,8 @@ static struct otr_copy *keep_own(const struct otr_tls_call *c, const struct otr_
 }
 
 /* The caller's own bytes; `buf` NULL: they cannot be looked at. */
-static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self,
-			 const void *buf, size_t n)
+static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self, const void *buf,
+			 size_t n)
 {
 	struct otr_copy *kept;
 	uint64_t start_ns;

@@ -18,10 +18,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/alloc.h"
 #include "preload/inject.h"
 #include "preload/io.h"
 #include "preload/real.h"
-#include "preload/alloc.h"
 #include "preload/shim.h"
 #include "preload/sys.h"
 
@@ -83,8 +83,7 @@ static const struct iovec *pieces(struct asked *a, const struct otr_out *o, int 
 }
 
 /* Up to `len` bytes of them, copied to `out` where they can be read. */
-static int cut(struct asked *a, struct iovec *out, const struct iovec *iov, int n,
-	       size_t len)
+static int cut(struct asked *a, struct iovec *out, const struct iovec *iov, int n, size_t len)
 {
 	int got = 0;
 
@@ -121,7 +120,7 @@ struct otr_copy {
 	int32_t tid; /* 0: free */
 	int32_t has_tail;
 	size_t got, all; /* bytes in `head`, and of the call */
-	char *head; /* room for OTR_DATA_MAX, once it was needed */
+	char *head;	 /* room for OTR_DATA_MAX, once it was needed */
 	char tail[OTR_TAIL];
 };
 

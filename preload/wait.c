@@ -18,8 +18,7 @@ static void waited(int many, int64_t timeout_ns, int ret)
 		return;
 	st = &self->strand;
 	if (many)
-		otr_r5_wait(st, otr_exch_of(st->turn.conn), timeout_ns, ret,
-			    otr_clock_ns());
+		otr_r5_wait(st, otr_exch_of(st->turn.conn), timeout_ns, ret, otr_clock_ns());
 	else
 		otr_r5_one(st, otr_clock_ns());
 	otr_leave(self);
@@ -127,8 +126,7 @@ int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *tv)
 	return ret;
 }
 
-int pselect(int n, fd_set *r, fd_set *w, fd_set *x, const struct timespec *ts,
-	    const sigset_t *mask)
+int pselect(int n, fd_set *r, fd_set *w, fd_set *x, const struct timespec *ts, const sigset_t *mask)
 {
 	int64_t timeout = from_timespec(ts);
 	int ret = otr_real.pselect(n, r, w, x, ts, mask);

@@ -16,7 +16,7 @@ build="gcc libc6-dev make pkg-config clang libbpf-dev bpftool=/usr/sbin/bpftool 
 	libxxhash-dev libcap-ng-dev libseccomp-dev"
 demo="nginx-light=nginx python3 gunicorn python3-flask python3-psycopg2 python3-requests
 	postgresql nodejs=node curl=curl"
-test="libcmocka-dev libpq-dev libssl-dev libgnutls28-dev libdbd-pg-perl ruby-pg bats shellcheck=shellcheck universal-ctags mandoc=mandoc
+test="libcmocka-dev libpq-dev libssl-dev libgnutls28-dev libdbd-pg-perl ruby-pg bats shellcheck=shellcheck clang-format=clang-format universal-ctags mandoc=mandoc
 	bsdextrautils jq=jq git=git openssl=openssl wget=wget iproute2 nftables procps psmisc tmux=tmux
 	libclang-rt-14-dev valgrind=valgrind musl-tools=musl-gcc gdb=gdb python3-aiohttp python3-venv redis-server=redis-server wrk=wrk
 	golang-go=go zsh=zsh fish=fish faketime=faketime

@@ -16,8 +16,8 @@
 
 /* What a session may need later, beside what all need (SYS_PTRACE, DAC_READ_SEARCH: to read
  * /proc of others). */
-#define OTR_CONFINE_ADOPT 1u /* rings in the memory of others: CHECKPOINT_RESTORE */
-#define OTR_CONFINE_CHILD 2u /* signals for a program that has become another user: KILL */
+#define OTR_CONFINE_ADOPT  1u /* rings in the memory of others: CHECKPOINT_RESTORE */
+#define OTR_CONFINE_CHILD  2u /* signals for a program that has become another user: KILL */
 #define OTR_CONFINE_PROBES 4u /* to attach more of them: BPF, PERFMON */
 
 /* Of the calling thread: keeps the capabilities that `needs` names, of those it has; sets

@@ -21,12 +21,10 @@ struct otr_err {
 };
 
 /* Sets the first line, and forgets the others. */
-void otr_err_set(struct otr_err *err, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+void otr_err_set(struct otr_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Adds a line below it. */
-void otr_err_hint(struct otr_err *err, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+void otr_err_hint(struct otr_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Prints to stderr as "otrace CMD: line" and the hints indented; CMD may be
  * NULL: "otrace: line". Control bytes come out escaped. */

@@ -73,8 +73,7 @@ bool otr_foreign_at(int fd, uint64_t at, void *out, size_t size)
 }
 
 /* Gives the whole lines of `text`; returns how many bytes these were, SIZE_MAX to stop. */
-static size_t give_lines(char *text, size_t len, bool all, bool (*fn)(void *, char *),
-			 void *arg)
+static size_t give_lines(char *text, size_t len, bool all, bool (*fn)(void *, char *), void *arg)
 {
 	size_t at = 0, n;
 
@@ -295,8 +294,8 @@ ssize_t otr_foreign_proc(uint32_t pid, const char *name, char *out, size_t size)
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
-	n = is_memory(name) ? otr_foreign_memory(AT_FDCWD, path, out, size - 1) :
-			      slurp_name(path, out, size - 1);
+	n = is_memory(name) ? otr_foreign_memory(AT_FDCWD, path, out, size - 1)
+			    : slurp_name(path, out, size - 1);
 	if (n == -ENOENT || n == -ESRCH)
 		return -1;
 	out[n > 0 ? n : 0] = 0;

@@ -26,11 +26,9 @@ static void stamp(struct otr_buf *out, enum otr_log_level level)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
-	otr_buf_printf(out,
-		       "ts=%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ level=%s msg=\"",
-		       tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		       tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000,
-		       names[level]);
+	otr_buf_printf(out, "ts=%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ level=%s msg=\"",
+		       tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+		       tm.tm_sec, now.tv_nsec / 1000000, names[level]);
 }
 
 void otr_log(enum otr_log_level level, const char *fmt, ...)

@@ -19,7 +19,6 @@ enum otr_log_level {
 void otr_log_set(enum otr_log_level level);
 
 /* Thread-safe: one write(2) a line. Control bytes come out escaped. */
-void otr_log(enum otr_log_level level, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+void otr_log(enum otr_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif /* OTR_LOG_H */

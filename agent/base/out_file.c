@@ -25,7 +25,7 @@ struct out {
 	const char *option, *path;
 	unsigned int flags;
 	struct otr_err *err;
-	int dir;	    /* the directory that was reached */
+	int dir;	     /* the directory that was reached */
 	char rest[PATH_MAX]; /* of the path, from there */
 	unsigned int links;
 	char name[NAME_MAX + 1];
@@ -51,8 +51,8 @@ static int refuse_owner(struct out *o, uid_t owner, const char *what)
 {
 	char why[128];
 
-	snprintf(why, sizeof(why), "%s belongs to user %u, and otrace runs as user %u", what,
-		 owner, geteuid());
+	snprintf(why, sizeof(why), "%s belongs to user %u, and otrace runs as user %u", what, owner,
+		 geteuid());
 	refuse(o, -EPERM, why);
 	otr_err_hint(o->err, "right: a new name, or a file of user %u", geteuid());
 	return -EPERM;
@@ -170,8 +170,9 @@ static int check(struct out *o, const struct stat *st, int fd)
 	if (st->st_uid != geteuid())
 		return refuse_owner(o, st->st_uid, S_ISREG(st->st_mode) ? "it" : "the pipe");
 	if (S_ISREG(st->st_mode) && st->st_nlink > 1)
-		return refuse(o, -EMLINK, "it has another name, too (a hard link): otrace would "
-					  "empty both");
+		return refuse(o, -EMLINK,
+			      "it has another name, too (a hard link): otrace would "
+			      "empty both");
 	return 0;
 }
 
@@ -314,11 +315,9 @@ static int open_path(struct out *o)
 	return fd;
 }
 
-int otr_out_open(const char *option, const char *path, unsigned int flags,
-		 struct otr_err *err)
+int otr_out_open(const char *option, const char *path, unsigned int flags, struct otr_err *err)
 {
-	struct out o = {
-		.option = option, .path = path, .flags = flags, .err = err, .dir = -1};
+	struct out o = {.option = option, .path = path, .flags = flags, .err = err, .dir = -1};
 	int own = own_descriptor(path);
 
 	return own < 0 ? open_path(&o) : duplicate(&o, own);

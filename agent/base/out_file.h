@@ -32,7 +32,6 @@ struct otr_err;
 /* Opens `path` for writing; `option` is what a person wrote before it, as "-o ".
  * Returns a descriptor (close-on-exec), or -errno and in `err` "OPTIONPATH: reason", or the
  * reason alone where `option` is NULL. */
-int otr_out_open(const char *option, const char *path, unsigned int flags,
-		 struct otr_err *err);
+int otr_out_open(const char *option, const char *path, unsigned int flags, struct otr_err *err);
 
 #endif /* OTR_OUT_FILE_H */

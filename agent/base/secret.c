@@ -12,14 +12,14 @@
 #define UUID_LEN    36
 
 enum means {
-	SECRET, /* wherever it stands in a key */
-	ALONE,	/* where it is all of the key */
-	KEY,	/* at the end, and before `id`, unless a harmless word is before it */
-	CODE,	/* alone, and at the end behind a word of sign-in */
-	PREFIX, /* begins a word that is a secret */
-	ENDING, /* ends a word, or all words put together */
+	SECRET,	 /* wherever it stands in a key */
+	ALONE,	 /* where it is all of the key */
+	KEY,	 /* at the end, and before `id`, unless a harmless word is before it */
+	CODE,	 /* alone, and at the end behind a word of sign-in */
+	PREFIX,	 /* begins a word that is a secret */
+	ENDING,	 /* ends a word, or all words put together */
 	IS_TOLD, /* at the end: the key tells of a secret, and holds none */
-	NO_KEY, /* before `key`: a key of a table, not of a door */
+	NO_KEY,	 /* before `key`: a key of a table, not of a door */
 	SIGN_IN, /* before `code` */
 };
 
@@ -29,76 +29,142 @@ struct word {
 	uint16_t means; /* one bit of enum means */
 };
 
-#define WORD(text, means) {text, sizeof(text) - 1, 1u << (means)}
+#define WORD(text, means)                             \
+	{                                             \
+		text, sizeof(text) - 1, 1u << (means) \
+	}
 
 /* Of a word that is all of one. */
 static const struct word words[] = {
-	WORD("token", SECRET), WORD("jwt", SECRET), WORD("auth", SECRET),
-	WORD("authorization", SECRET), WORD("bearer", SECRET), WORD("secret", SECRET),
-	WORD("secrets", SECRET), WORD("pass", SECRET), WORD("pwd", SECRET),
-	WORD("pw", SECRET), WORD("passcode", SECRET), WORD("cred", SECRET),
-	WORD("creds", SECRET), WORD("sig", SECRET), WORD("hmac", SECRET),
-	WORD("session", SECRET), WORD("sess", SECRET), WORD("sid", SECRET),
-	WORD("otp", SECRET), WORD("totp", SECRET), WORD("verifier", SECRET),
-	WORD("assertion", SECRET), WORD("cookie", SECRET), WORD("cookies", SECRET),
-	WORD("csrf", SECRET), WORD("xsrf", SECRET), WORD("nonce", SECRET),
-	WORD("userpass", SECRET), WORD("sas", SECRET), WORD("ssn", SECRET),
-	WORD("passin", SECRET), WORD("passout", SECRET), WORD("storepass", SECRET),
-	WORD("keypass", SECRET), WORD("clave", SECRET), WORD("senha", SECRET),
+	WORD("token", SECRET),
+	WORD("jwt", SECRET),
+	WORD("auth", SECRET),
+	WORD("authorization", SECRET),
+	WORD("bearer", SECRET),
+	WORD("secret", SECRET),
+	WORD("secrets", SECRET),
+	WORD("pass", SECRET),
+	WORD("pwd", SECRET),
+	WORD("pw", SECRET),
+	WORD("passcode", SECRET),
+	WORD("cred", SECRET),
+	WORD("creds", SECRET),
+	WORD("sig", SECRET),
+	WORD("hmac", SECRET),
+	WORD("session", SECRET),
+	WORD("sess", SECRET),
+	WORD("sid", SECRET),
+	WORD("otp", SECRET),
+	WORD("totp", SECRET),
+	WORD("verifier", SECRET),
+	WORD("assertion", SECRET),
+	WORD("cookie", SECRET),
+	WORD("cookies", SECRET),
+	WORD("csrf", SECRET),
+	WORD("xsrf", SECRET),
+	WORD("nonce", SECRET),
+	WORD("userpass", SECRET),
+	WORD("sas", SECRET),
+	WORD("ssn", SECRET),
+	WORD("passin", SECRET),
+	WORD("passout", SECRET),
+	WORD("storepass", SECRET),
+	WORD("keypass", SECRET),
+	WORD("clave", SECRET),
+	WORD("senha", SECRET),
 
-	WORD("state", ALONE), WORD("pin", ALONE), WORD("ticket", ALONE),
+	WORD("state", ALONE),
+	WORD("pin", ALONE),
+	WORD("ticket", ALONE),
 	WORD("hash", ALONE),
 
-	WORD("key", KEY), WORD("code", CODE),
+	WORD("key", KEY),
+	WORD("code", CODE),
 
-	WORD("type", IS_TOLD), WORD("count", IS_TOLD), WORD("limit", IS_TOLD),
-	WORD("length", IS_TOLD), WORD("size", IS_TOLD), WORD("method", IS_TOLD),
-	WORD("algorithm", IS_TOLD), WORD("alg", IS_TOLD), WORD("version", IS_TOLD),
-	WORD("expires", IS_TOLD), WORD("expiry", IS_TOLD), WORD("in", IS_TOLD),
-	WORD("url", IS_TOLD), WORD("uri", IS_TOLD), WORD("enabled", IS_TOLD),
-	WORD("file", IS_TOLD), WORD("path", IS_TOLD), WORD("name", IS_TOLD),
+	WORD("type", IS_TOLD),
+	WORD("count", IS_TOLD),
+	WORD("limit", IS_TOLD),
+	WORD("length", IS_TOLD),
+	WORD("size", IS_TOLD),
+	WORD("method", IS_TOLD),
+	WORD("algorithm", IS_TOLD),
+	WORD("alg", IS_TOLD),
+	WORD("version", IS_TOLD),
+	WORD("expires", IS_TOLD),
+	WORD("expiry", IS_TOLD),
+	WORD("in", IS_TOLD),
+	WORD("url", IS_TOLD),
+	WORD("uri", IS_TOLD),
+	WORD("enabled", IS_TOLD),
+	WORD("file", IS_TOLD),
+	WORD("path", IS_TOLD),
+	WORD("name", IS_TOLD),
 
-	WORD("sort", NO_KEY), WORD("primary", NO_KEY), WORD("foreign", NO_KEY),
-	WORD("partition", NO_KEY), WORD("order", NO_KEY), WORD("group", NO_KEY),
-	WORD("row", NO_KEY), WORD("range", NO_KEY), WORD("cache", NO_KEY),
-	WORD("public", NO_KEY), WORD("object", NO_KEY), WORD("routing", NO_KEY),
-	WORD("translation", NO_KEY), WORD("issue", NO_KEY), WORD("project", NO_KEY),
+	WORD("sort", NO_KEY),
+	WORD("primary", NO_KEY),
+	WORD("foreign", NO_KEY),
+	WORD("partition", NO_KEY),
+	WORD("order", NO_KEY),
+	WORD("group", NO_KEY),
+	WORD("row", NO_KEY),
+	WORD("range", NO_KEY),
+	WORD("cache", NO_KEY),
+	WORD("public", NO_KEY),
+	WORD("object", NO_KEY),
+	WORD("routing", NO_KEY),
+	WORD("translation", NO_KEY),
+	WORD("issue", NO_KEY),
+	WORD("project", NO_KEY),
 
-	WORD("auth", SIGN_IN), WORD("authorization", SIGN_IN), WORD("oauth", SIGN_IN),
-	WORD("otp", SIGN_IN), WORD("verification", SIGN_IN), WORD("verify", SIGN_IN),
-	WORD("reset", SIGN_IN), WORD("invite", SIGN_IN), WORD("invitation", SIGN_IN),
-	WORD("confirm", SIGN_IN), WORD("confirmation", SIGN_IN),
-	WORD("security", SIGN_IN), WORD("access", SIGN_IN), WORD("pass", SIGN_IN),
-	WORD("sms", SIGN_IN), WORD("mfa", SIGN_IN), WORD("device", SIGN_IN),
-	WORD("user", SIGN_IN), WORD("backup", SIGN_IN), WORD("recovery", SIGN_IN),
-	WORD("activation", SIGN_IN), WORD("login", SIGN_IN), WORD("grant", SIGN_IN),
+	WORD("auth", SIGN_IN),
+	WORD("authorization", SIGN_IN),
+	WORD("oauth", SIGN_IN),
+	WORD("otp", SIGN_IN),
+	WORD("verification", SIGN_IN),
+	WORD("verify", SIGN_IN),
+	WORD("reset", SIGN_IN),
+	WORD("invite", SIGN_IN),
+	WORD("invitation", SIGN_IN),
+	WORD("confirm", SIGN_IN),
+	WORD("confirmation", SIGN_IN),
+	WORD("security", SIGN_IN),
+	WORD("access", SIGN_IN),
+	WORD("pass", SIGN_IN),
+	WORD("sms", SIGN_IN),
+	WORD("mfa", SIGN_IN),
+	WORD("device", SIGN_IN),
+	WORD("user", SIGN_IN),
+	WORD("backup", SIGN_IN),
+	WORD("recovery", SIGN_IN),
+	WORD("activation", SIGN_IN),
+	WORD("login", SIGN_IN),
+	WORD("grant", SIGN_IN),
 };
 
 /* Of a word that begins or ends so; the shortest has four letters. */
 static const struct word parts[] = {
-	WORD("saml", PREFIX), WORD("aspsession", PREFIX),
+	WORD("saml", PREFIX),	    WORD("aspsession", PREFIX),
 
-	WORD("token", ENDING), WORD("password", ENDING), WORD("passwords", ENDING),
-	WORD("passwd", ENDING), WORD("passphrase", ENDING), WORD("secret", ENDING),
-	WORD("credential", ENDING), WORD("credentials", ENDING),
-	WORD("signature", ENDING), WORD("apikey", ENDING), WORD("accesskey", ENDING),
-	WORD("privatekey", ENDING), WORD("secretkey", ENDING), WORD("authkey", ENDING),
-	WORD("sessionid", ENDING), WORD("sessid", ENDING),
+	WORD("token", ENDING),	    WORD("password", ENDING),	 WORD("passwords", ENDING),
+	WORD("passwd", ENDING),	    WORD("passphrase", ENDING),	 WORD("secret", ENDING),
+	WORD("credential", ENDING), WORD("credentials", ENDING), WORD("signature", ENDING),
+	WORD("apikey", ENDING),	    WORD("accesskey", ENDING),	 WORD("privatekey", ENDING),
+	WORD("secretkey", ENDING),  WORD("authkey", ENDING),	 WORD("sessionid", ENDING),
+	WORD("sessid", ENDING),
 
-	WORD("passwort", ENDING), WORD("kennwort", ENDING), WORD("motdepasse", ENDING),
+	WORD("passwort", ENDING),   WORD("kennwort", ENDING),	 WORD("motdepasse", ENDING),
 	WORD("contrasena", ENDING), WORD("contrasenya", ENDING), WORD("wachtwoord", ENDING),
-	WORD("passord", ENDING), WORD("losenord", ENDING), WORD("salasana", ENDING),
-	WORD("haslo", ENDING), WORD("heslo", ENDING), WORD("geslo", ENDING),
-	WORD("parola", ENDING), WORD("sifre", ENDING), WORD("jelszo", ENDING),
-	WORD("lozinka", ENDING), WORD("geheimnis", ENDING), WORD("jeton", ENDING),
+	WORD("passord", ENDING),    WORD("losenord", ENDING),	 WORD("salasana", ENDING),
+	WORD("haslo", ENDING),	    WORD("heslo", ENDING),	 WORD("geslo", ENDING),
+	WORD("parola", ENDING),	    WORD("sifre", ENDING),	 WORD("jelszo", ENDING),
+	WORD("lozinka", ENDING),    WORD("geheimnis", ENDING),	 WORD("jeton", ENDING),
 };
 
 /* What services call their tokens. */
 static const char *const prefixes[] = {
-	"ghp_",	    "gho_",	"ghu_",	    "ghs_",	"ghr_",	 "github_pat_",
-	"glpat-",   "sk_live_", "sk_test_", "rk_live_", "sk-",	 "xoxb-",
-	"xoxp-",    "xoxa-",	"xoxs-",    "xapp-",	"AKIA",	 "ASIA",
-	"AIza",	    "npm_",	"pypi-",    "hvs.",	"dop_v1_",
+	"ghp_",	    "gho_",	"ghu_", "ghs_",	 "ghr_",  "github_pat_", "glpat-",  "sk_live_",
+	"sk_test_", "rk_live_", "sk-",	"xoxb-", "xoxp-", "xoxa-",	 "xoxs-",   "xapp-",
+	"AKIA",	    "ASIA",	"AIza", "npm_",	 "pypi-", "hvs.",	 "dop_v1_",
 };
 
 static bool is_digit(char c)
@@ -169,8 +235,7 @@ static unsigned int means(struct otr_slice word)
 
 	for (size_t i = 0; word.len && i < OTR_ARRAY_SIZE(words); i++)
 		if (words[i].len == word.len && words[i].text[0] == first &&
-		    otr_slice_eq_nocase(word, (struct otr_slice){words[i].text,
-								 word.len}))
+		    otr_slice_eq_nocase(word, (struct otr_slice){words[i].text, word.len}))
 			all |= words[i].means;
 	return all;
 }
@@ -260,8 +325,7 @@ static bool is_secret(const struct key_word *before, const struct key_word *word
 	if (is(word->means, KEY))
 		return (last || otr_slice_eq_nocase(behind->text, OTR_SLICE("id"))) &&
 		       !is(before->means, NO_KEY);
-	return is(word->means, CODE) && last &&
-	       (!before->text.len || is(before->means, SIGN_IN));
+	return is(word->means, CODE) && last && (!before->text.len || is(before->means, SIGN_IN));
 }
 
 static bool names_secret(struct otr_slice key)
@@ -369,8 +433,7 @@ static bool is_random(struct otr_slice s)
 		digits += is_digit(c);
 		letters++;
 		hexes += hex(c) >= 0;
-		if (last && class_of(c) != class_of(last) &&
-		    !(is_upper(last) && is_lower(c)))
+		if (last && class_of(c) != class_of(last) && !(is_upper(last) && is_lower(c)))
 			changes++;
 		last = c;
 	}
@@ -413,8 +476,7 @@ bool otr_secret_shape(struct otr_slice s)
 	if (n == s.len && s.data[0] != '/')
 		return is_token(s);
 	for (size_t i = 0; i <= s.len; i++) {
-		if (i < s.len && (in_word(s.data[i]) || s.data[i] == '-' ||
-				  s.data[i] == '_'))
+		if (i < s.len && (in_word(s.data[i]) || s.data[i] == '-' || s.data[i] == '_'))
 			continue;
 		if (is_token(otr_slice_sub(s, from, i - from)))
 			return true;

@@ -115,7 +115,8 @@ static size_t code_within(struct state *st, struct otr_slice arg)
 	}
 	if (arg.len < 2 || arg.data[0] != '-')
 		return 0;
-	st->after_flag = arg.len == 2 && arg.data[1] == '-'; /* nobody knows what a long one takes */
+	st->after_flag =
+		arg.len == 2 && arg.data[1] == '-'; /* nobody knows what a long one takes */
 	if (arg.data[1] == '-')
 		return 0;
 	while (i < arg.len && has(st->is->flags, arg.data[i]) && !has(st->is->code, arg.data[i]))

@@ -9,10 +9,9 @@
 #include <stdint.h>
 
 /* U+00C0 to U+017F. */
-static const char latin[] =
-	"AAAAAAACEEEEIIIIDNOOOOO*OUUUUYTsaaaaaaaceeeeiiiidnooooo/ouuuuyty"
-	"AaAaAaCcCcCcCcDdDdEeEeEeEeEeGgGgGgGgHhHhIiIiIiIiIiJjJjKkkLlLlLlLlLl"
-	"NnNnNnnNnOoOoOoOoRrRrRrSsSsSsSsTtTtTtUuUuUuUuUuUuWwYyYZzZzZzs";
+static const char latin[] = "AAAAAAACEEEEIIIIDNOOOOO*OUUUUYTsaaaaaaaceeeeiiiidnooooo/ouuuuyty"
+			    "AaAaAaCcCcCcCcDdDdEeEeEeEeEeGgGgGgGgHhHhIiIiIiIiIiJjJjKkkLlLlLlLlLl"
+			    "NnNnNnnNnOoOoOoOoRrRrRrSsSsSsSsTtTtTtUuUuUuUuUuUuWwYyYZzZzZzs";
 
 /* The character at the head of `s`, and its length; 0: broken, or beyond U+FFFF. */
 static size_t utf8(struct otr_slice s, uint32_t *c)
@@ -31,8 +30,8 @@ static size_t utf8(struct otr_slice s, uint32_t *c)
 	return n;
 }
 
-#define NOTHING  0   /* an accent by itself */
-#define ITSELF	 (-1)
+#define NOTHING 0 /* an accent by itself */
+#define ITSELF	(-1)
 
 static int folded(uint32_t c)
 {
@@ -52,7 +51,8 @@ size_t otr_secret_fold(char *text, size_t len)
 	int is;
 
 	for (size_t i = 0; i < len; i += used) {
-		used = (uint8_t)text[i] < 0x80 ? 0 : utf8((struct otr_slice){text + i, len - i}, &c);
+		used = (uint8_t)text[i] < 0x80 ? 0
+					       : utf8((struct otr_slice){text + i, len - i}, &c);
 		is = used ? folded(c) : ITSELF;
 		used = used ? used : 1;
 		if (is > 0)

@@ -34,8 +34,8 @@ static bool is_quote(char c)
 static bool in_key(char c)
 {
 	c = otr_lower(c);
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       (unsigned char)c >= 0x80 || (c && strchr("_-.$%[]@~+", c));
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80 ||
+	       (c && strchr("_-.$%[]@~+", c));
 }
 
 static char at(struct otr_slice s, size_t i)
@@ -67,8 +67,7 @@ static bool found(struct span *sp, size_t begin, size_t end)
 /* What stands before '@' in what follows "//". */
 static bool after_slashes(struct otr_slice s, size_t i, struct span *sp)
 {
-	size_t end = until(otr_slice_sub(s, 0, i + USERINFO_MAX), i,
-			   "/?# \t\r\n\"'<>\\");
+	size_t end = until(otr_slice_sub(s, 0, i + USERINFO_MAX), i, "/?# \t\r\n\"'<>\\");
 	const char *sign = end > i ? memrchr(s.data + i, '@', end - i) : NULL;
 
 	if (!sign)
@@ -82,11 +81,10 @@ static bool after_slashes(struct otr_slice s, size_t i, struct span *sp)
 static bool bare_userinfo(struct otr_slice s, size_t i, size_t colon, struct span *sp)
 {
 	struct otr_slice name = otr_slice_sub(s, i, colon - i);
-	size_t end = until(otr_slice_sub(s, 0, colon + USERINFO_MAX), colon + 1,
-			   "/?#&;, \t\r\n\"'<>\\");
-	const char *sign = end > colon + 1
-				   ? memrchr(s.data + colon + 1, '@', end - colon - 1)
-				   : NULL;
+	size_t end =
+		until(otr_slice_sub(s, 0, colon + USERINFO_MAX), colon + 1, "/?#&;, \t\r\n\"'<>\\");
+	const char *sign =
+		end > colon + 1 ? memrchr(s.data + colon + 1, '@', end - colon - 1) : NULL;
 
 	if (!sign || otr_slice_eq_nocase(name, OTR_SLICE("mailto")) ||
 	    otr_slice_eq_nocase(name, OTR_SLICE("acct")) ||
@@ -174,7 +172,7 @@ static bool runs(struct otr_slice s, size_t i, const char *const names[])
 /* Options of one letter whose value is a secret. */
 static const struct {
 	char letter;
-	bool glued;	/* only as -pSECRET: -p alone takes nothing */
+	bool glued; /* only as -pSECRET: -p alone takes nothing */
 	const char *programs[4];
 } short_options[] = {
 	{'p', true, {"mysql", "mariadb", "sshpass"}},
@@ -256,8 +254,7 @@ static bool user_option(struct otr_slice s, size_t i, size_t end, struct span *s
 		stop = until(s, begin, "\"'");
 	for (colon = begin; colon < stop && s.data[colon] != ':'; colon++)
 		;
-	return colon < stop && !otr_slice_starts(otr_slice_sub(s, colon, 3),
-						 OTR_SLICE("://")) &&
+	return colon < stop && !otr_slice_starts(otr_slice_sub(s, colon, 3), OTR_SLICE("://")) &&
 	       found(sp, colon + 1, stop);
 }
 
@@ -266,8 +263,8 @@ static bool long_option(struct otr_slice s, size_t i, size_t end, struct span *s
 {
 	size_t begin = argument(s, end), name = i + 1 + (at(s, i + 1) == '-');
 
-	if ((name == i + 1 && end < i + 3) || !begin || at(s, end) == '=' ||
-	    at(s, begin) == '-' || !otr_secret_key(otr_slice_sub(s, name, end - name)))
+	if ((name == i + 1 && end < i + 3) || !begin || at(s, end) == '=' || at(s, begin) == '-' ||
+	    !otr_secret_key(otr_slice_sub(s, name, end - name)))
 		return false;
 	return found(sp, begin, argument_end(s, begin, i, end));
 }
@@ -276,13 +273,11 @@ static bool option(struct otr_slice s, size_t i, struct span *sp)
 {
 	size_t end = i;
 
-	if (at(s, i) != '-' ||
-	    (i && !is_space(s.data[i - 1]) && !is_quote(s.data[i - 1])))
+	if (at(s, i) != '-' || (i && !is_space(s.data[i - 1]) && !is_quote(s.data[i - 1])))
 		return false;
 	while (in_key(at(s, end)))
 		end++;
-	return user_option(s, i, end, sp) || short_option(s, i, sp) ||
-	       long_option(s, i, end, sp);
+	return user_option(s, i, end, sp) || short_option(s, i, sp) || long_option(s, i, end, sp);
 }
 
 /* bot123456:TOKEN, a segment of a path at Telegram's. */
@@ -316,8 +311,7 @@ static bool next(struct otr_slice s, size_t i, bool command, struct span *sp)
 	size_t end;
 
 	while (i < s.len) {
-		if (s.data[i] == '/' && at(s, i + 1) == '/' &&
-		    after_slashes(s, i + 2, sp))
+		if (s.data[i] == '/' && at(s, i + 1) == '/' && after_slashes(s, i + 2, sp))
 			return true;
 		if (command && option(s, i, sp))
 			return true;

@@ -31,8 +31,7 @@ static inline struct otr_slice otr_slice_str(const char *str)
 }
 
 /* The part from `from`, `len` bytes at most; never past the end. */
-static inline struct otr_slice otr_slice_sub(struct otr_slice s, size_t from,
-					     size_t len)
+static inline struct otr_slice otr_slice_sub(struct otr_slice s, size_t from, size_t len)
 {
 	if (from > s.len)
 		from = s.len;

@@ -17,8 +17,8 @@
 
 #define OTR_SPARES_MAX 4096
 
-struct otr_spares { /* begins zeroed */
-	void *first; /* each begins with the address of the next */
+struct otr_spares {	 /* begins zeroed */
+	void *first;	 /* each begins with the address of the next */
 	size_t n, least; /* least: there were always so many, since the last trim */
 };
 

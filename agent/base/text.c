@@ -13,9 +13,9 @@
  * U+202E, U+2060 to U+206F, U+061C, U+FEFF. */
 static bool unsafe(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) ||
-	       (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-	       (c >= 0x2060 && c <= 0x206f) || c == 0x61c || c == 0xfeff;
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0x61c ||
+	       c == 0xfeff;
 }
 
 static size_t expected(unsigned char lead)
@@ -72,8 +72,7 @@ void otr_text_escape(struct otr_buf *out, struct otr_slice s)
 		if (n)
 			otr_buf_add(out, s.data + i, n);
 		else
-			otr_buf_printf(out, "\\x%02x",
-				       (unsigned char)s.data[i]);
+			otr_buf_printf(out, "\\x%02x", (unsigned char)s.data[i]);
 	}
 }
 
@@ -97,10 +96,9 @@ unsigned int otr_text_distance(const char *a, const char *b)
 		row[2][0] = (unsigned int)i;
 		for (size_t j = 1; j <= nb; j++) {
 			row[2][j] = least_of(row[1][j] + 1, row[2][j - 1] + 1,
-					     row[1][j - 1] +
-						     (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-			    a[i - 2] == b[j - 1] && row[0][j - 2] < row[2][j])
+					     row[1][j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    row[0][j - 2] < row[2][j])
 				row[2][j] = row[0][j - 2] + 1;
 		}
 		memcpy(row[0], row[1], sizeof(row[0]));

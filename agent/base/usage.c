@@ -14,8 +14,7 @@ uint64_t otr_usage_cpu_ns(void)
 	struct rusage ru;
 
 	getrusage(RUSAGE_SELF, &ru);
-	return (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) *
-		       OTR_NS_PER_S +
+	return (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * OTR_NS_PER_S +
 	       (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
 }
 

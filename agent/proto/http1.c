@@ -63,8 +63,8 @@ static void add_length(uint64_t *used, uint64_t length)
 }
 
 /* RFC 9112 section 6.3, for a head whose message may have a body. */
-static void frame(const struct otr_http1_head *head, struct otr_http1_dir *d,
-		  bool to_eof, uint64_t *used, struct otr_msg *msg)
+static void frame(const struct otr_http1_head *head, struct otr_http1_dir *d, bool to_eof,
+		  uint64_t *used, struct otr_msg *msg)
 {
 	switch (head->framing) {
 	case OTR_HTTP1_LENGTH:
@@ -88,16 +88,14 @@ static void frame(const struct otr_http1_head *head, struct otr_http1_dir *d,
 }
 
 static void frame_request(struct otr_http1 *h, struct otr_http1_dir *d,
-			  const struct otr_http1_head *head, uint64_t *used,
-			  struct otr_msg *msg)
+			  const struct otr_http1_head *head, uint64_t *used, struct otr_msg *msg)
 {
 	pending_push(h, method_of(head->method));
 	frame(head, d, false, used, msg);
 }
 
 static void frame_response(struct otr_http1 *h, struct otr_http1_dir *d,
-			   const struct otr_http1_head *head, uint64_t *used,
-			   struct otr_msg *msg)
+			   const struct otr_http1_head *head, uint64_t *used, struct otr_msg *msg)
 {
 	enum otr_http1_method method;
 
@@ -106,18 +104,15 @@ static void frame_response(struct otr_http1 *h, struct otr_http1_dir *d,
 		return;
 
 	method = pending_pop(h);
-	if (head->status == 101 ||
-	    (method == OTR_HTTP1_CONNECT && head->status < 300))
+	if (head->status == 101 || (method == OTR_HTTP1_CONNECT && head->status < 300))
 		h->tunnel = true;
-	else if (method != OTR_HTTP1_NO_BODY && head->status != 204 &&
-		 head->status != 304)
+	else if (method != OTR_HTTP1_NO_BODY && head->status != 204 && head->status != 304)
 		frame(head, d, method != OTR_HTTP1_UNKNOWN, used, msg);
 }
 
 /* Tells the head that `in` is, or of which it is all there will be. */
-static enum otr_parse take(struct otr_http1 *h, struct otr_http1_dir *d,
-			   struct otr_slice in, bool whole, uint64_t *used,
-			   struct otr_msg *msg)
+static enum otr_parse take(struct otr_http1 *h, struct otr_http1_dir *d, struct otr_slice in,
+			   bool whole, uint64_t *used, struct otr_msg *msg)
 {
 	struct otr_http1_head head;
 
@@ -141,9 +136,8 @@ static enum otr_parse take(struct otr_http1 *h, struct otr_http1_dir *d,
 }
 
 /* A head: whole, cut for good, or not yet here. */
-static enum otr_parse parse_head(struct otr_http1 *h, struct otr_http1_dir *d,
-				 struct otr_slice in, unsigned int flags,
-				 uint64_t *used, struct otr_msg *msg)
+static enum otr_parse parse_head(struct otr_http1 *h, struct otr_http1_dir *d, struct otr_slice in,
+				 unsigned int flags, uint64_t *used, struct otr_msg *msg)
 {
 	size_t end;
 
@@ -158,8 +152,7 @@ static enum otr_parse parse_head(struct otr_http1 *h, struct otr_http1_dir *d,
 		d->scanned = (uint32_t)in.len;
 		return OTR_PARSE_MORE;
 	}
-	return take(h, d, otr_slice_sub(in, 0, end ? end : in.len), end > 0,
-		    used, msg);
+	return take(h, d, otr_slice_sub(in, 0, end ? end : in.len), end > 0, used, msg);
 }
 
 static size_t empty_lines(struct otr_slice in)
@@ -171,9 +164,8 @@ static size_t empty_lines(struct otr_slice in)
 	return i;
 }
 
-static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in,
-			    unsigned int flags, uint64_t *used,
-			    struct otr_msg *msg)
+static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, unsigned int flags,
+			    uint64_t *used, struct otr_msg *msg)
 {
 	struct otr_http1 *h = state;
 	struct otr_http1_dir *d = &h->dirs[dir];

@@ -6,11 +6,11 @@
 
 #include "agent/proto/proto.h"
 
-#define OTR_HTTP1_HEAD_MAX  65536 /* longer heads are not HTTP, or not honest */
-#define OTR_HTTP1_LINE_MAX  4096  /* of a chunk's size and extensions */
-#define OTR_HTTP1_TRACESTATES 8	  /* fields of one head; a list may be split */
+#define OTR_HTTP1_HEAD_MAX    65536 /* longer heads are not HTTP, or not honest */
+#define OTR_HTTP1_LINE_MAX    4096  /* of a chunk's size and extensions */
+#define OTR_HTTP1_TRACESTATES 8	    /* fields of one head; a list may be split */
 #define OTR_HTTP1_METHOD_MAX  24
-#define OTR_HTTP1_PENDING   64	  /* requests in flight whose method we keep */
+#define OTR_HTTP1_PENDING     64 /* requests in flight whose method we keep */
 
 /* A message's attribute of no convention: what the first proxy was asked for. */
 #define OTR_HTTP1_FORWARDED_HOST OTR_SLICE("forwarded.host")
@@ -32,8 +32,8 @@ enum otr_http1_method {
 };
 
 struct otr_http1_dir {
-	uint32_t scanned; /* of the head at hand: no end of it before this */
-	uint8_t phase;	  /* enum otr_http1_phase */
+	uint32_t scanned;  /* of the head at hand: no end of it before this */
+	uint8_t phase;	   /* enum otr_http1_phase */
 	bool ended_by_run; /* the last message was cut: a resync is no loss */
 };
 
@@ -94,25 +94,22 @@ size_t otr_http1_head_end(struct otr_slice in, size_t from);
 
 /* Reads the head in `in`, which may be cut anywhere (`whole` false). Returns false,
  * `head` in any state, if its first line is no HTTP/1. */
-bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in,
-			 bool whole);
+bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in, bool whole);
 
 /* Puts what the conventions ask for into `msg`. */
 void otr_http1_head_fill(const struct otr_http1_head *head, struct otr_msg *msg);
 
 /* Walks a chunked body, RFC 9112 section 7.1. */
-enum otr_parse otr_http1_chunks(struct otr_http1_dir *d, struct otr_slice in,
-				unsigned int flags, uint64_t *used,
-				struct otr_msg *msg);
+enum otr_parse otr_http1_chunks(struct otr_http1_dir *d, struct otr_slice in, unsigned int flags,
+				uint64_t *used, struct otr_msg *msg);
 
 /* Do the last bytes of a run end a chunked body? */
-enum otr_parse otr_http1_tail(struct otr_http1_dir *d, struct otr_slice in,
-			      uint64_t *used, struct otr_msg *msg);
+enum otr_parse otr_http1_tail(struct otr_http1_dir *d, struct otr_slice in, uint64_t *used,
+			      struct otr_msg *msg);
 
 /* Does Host, `host` and `port`, contradict the address that the client is connected to? Then
  * it is what a proxy passed on, and no name of whom it asks. */
-bool otr_http1_host_differs(const struct otr_side *side, struct otr_slice host,
-			    uint16_t port);
+bool otr_http1_host_differs(const struct otr_side *side, struct otr_slice host, uint16_t port);
 
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb);

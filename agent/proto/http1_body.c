@@ -77,9 +77,8 @@ static int64_t step(struct otr_http1_dir *d, struct otr_slice in, bool *over)
 	return (int64_t)len + size;
 }
 
-enum otr_parse otr_http1_chunks(struct otr_http1_dir *d, struct otr_slice in,
-				unsigned int flags, uint64_t *used,
-				struct otr_msg *msg)
+enum otr_parse otr_http1_chunks(struct otr_http1_dir *d, struct otr_slice in, unsigned int flags,
+				uint64_t *used, struct otr_msg *msg)
 {
 	int64_t n = 1;
 
@@ -104,17 +103,16 @@ enum otr_parse otr_http1_chunks(struct otr_http1_dir *d, struct otr_slice in,
 
 static bool ends_with(struct otr_slice in, struct otr_slice with)
 {
-	return in.len >= with.len &&
-	       !memcmp(in.data + in.len - with.len, with.data, with.len);
+	return in.len >= with.len && !memcmp(in.data + in.len - with.len, with.data, with.len);
 }
 
-enum otr_parse otr_http1_tail(struct otr_http1_dir *d, struct otr_slice in,
-			      uint64_t *used, struct otr_msg *msg)
+enum otr_parse otr_http1_tail(struct otr_http1_dir *d, struct otr_slice in, uint64_t *used,
+			      struct otr_msg *msg)
 {
 	if (d->phase == OTR_HTTP1_HEAD)
 		return OTR_PARSE_BAD; /* nothing is open */
-	msg->over = ends_with(in, OTR_SLICE("\n0\r\n\r\n")) ||
-		    otr_slice_eq(in, OTR_SLICE("0\r\n\r\n"));
+	msg->over =
+		ends_with(in, OTR_SLICE("\n0\r\n\r\n")) || otr_slice_eq(in, OTR_SLICE("0\r\n\r\n"));
 	d->phase = msg->over ? OTR_HTTP1_HEAD : OTR_HTTP1_LOST;
 	*used = in.len;
 	return OTR_PARSE_SKIP;

@@ -58,7 +58,7 @@ static bool is_listed(const char *list, struct otr_slice method)
 static bool is_standard(struct otr_slice method)
 {
 	static const char *const known[] = {
-		"GET",	   "HEAD",  "POST",  "PUT",   "DELETE",
+		"GET",	   "HEAD",    "POST",  "PUT",	"DELETE",
 		"CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY",
 	};
 
@@ -88,9 +88,8 @@ static void find_scheme(struct exchange *ex)
 	if (!ex->scheme.len && ex->server)
 		ex->scheme = scheme_word(otr_msg_text(ex->req, OTR_KEY_URL_SCHEME));
 	if (!ex->scheme.len)
-		ex->scheme = ex->side->ref.layer == OTR_LAYER_TLS
-				     ? OTR_SLICE("https")
-				     : OTR_SLICE("http");
+		ex->scheme = ex->side->ref.layer == OTR_LAYER_TLS ? OTR_SLICE("https")
+								  : OTR_SLICE("http");
 }
 
 /* As the client named it: the target, what a proxy was asked for, Host. Failing
@@ -209,8 +208,7 @@ static void set_name(const struct exchange *ex, struct otr_span_builder *sb)
 
 	if (!is_standard(method))
 		method = OTR_SLICE("HTTP");
-	n = otr_route(route, route_owner(ex), ex->path,
-		      ex->rsp ? ex->rsp->status : 0);
+	n = otr_route(route, route_owner(ex), ex->path, ex->rsp ? ex->rsp->status : 0);
 	len = method.len; /* OTR_HTTP1_METHOD_MAX at most */
 	memcpy(name, method.data, len);
 	if (n)
@@ -227,8 +225,7 @@ static void set_method(const struct exchange *ex, struct otr_span_builder *sb)
 
 	if (!known && otr_secret_shape(original))
 		original = OTR_SLICE(OTR_SECRET_HIDDEN);
-	otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD,
-		      known ? ex->req->op : OTR_SLICE("_OTHER"));
+	otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD, known ? ex->req->op : OTR_SLICE("_OTHER"));
 	if (!known)
 		otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD_ORIGINAL, original);
 }
@@ -288,8 +285,7 @@ int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
 		.server = side->role == OTR_ROLE_SERVER,
 	};
 
-	otr_url_split(&ex.url, req->target,
-		      otr_slice_eq(req->op, OTR_SLICE("CONNECT")));
+	otr_url_split(&ex.url, req->target, otr_slice_eq(req->op, OTR_SLICE("CONNECT")));
 	otr_url_path(&path, ex.url.path);
 	if (path.rc == -ENOMEM)
 		return -ENOMEM;

@@ -18,23 +18,21 @@
 #include "agent/proto/msg.h"
 #include "agent/proto/trace_context.h"
 
-#define METHOD_MAX OTR_HTTP1_METHOD_MAX
+#define METHOD_MAX     OTR_HTTP1_METHOD_MAX
 #define TRACESTATE_MAX 4096 /* 512 are to be passed on, at least */
-#define FIRST_MIN  13 /* "HTTP/1.1 200" and its line end */
+#define FIRST_MIN      13   /* "HTTP/1.1 200" and its line end */
 
 /* RFC 9110, and of WebDAV and friends what is seen in the wild. */
 static const char *const methods[] = {
-	"GET",	    "POST",   "PUT",	   "HEAD",    "DELETE",	  "OPTIONS",
-	"PATCH",    "TRACE",  "CONNECT",   "QUERY",   "PROPFIND", "PROPPATCH",
-	"MKCOL",    "COPY",   "MOVE",	   "LOCK",    "UNLOCK",	  "REPORT",
-	"SEARCH",   "PURGE",  "SUBSCRIBE", "NOTIFY",  "LINK",	  "UNLINK",
-	"CHECKOUT", "MERGE",  "M-SEARCH",  "MKACTIVITY",
+	"GET",	  "POST",    "PUT",    "HEAD",	   "DELETE",	"OPTIONS",  "PATCH",
+	"TRACE",  "CONNECT", "QUERY",  "PROPFIND", "PROPPATCH", "MKCOL",    "COPY",
+	"MOVE",	  "LOCK",    "UNLOCK", "REPORT",   "SEARCH",	"PURGE",    "SUBSCRIBE",
+	"NOTIFY", "LINK",    "UNLINK", "CHECKOUT", "MERGE",	"M-SEARCH", "MKACTIVITY",
 };
 
 static bool is_token(char c)
 {
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9'))
+	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
 		return true;
 	return c && strchr("!#$%&'*+-.^_`|~", c);
 }
@@ -79,8 +77,7 @@ static struct otr_slice known_method(struct otr_slice in)
 
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(methods); i++) {
 		m = otr_slice_str(methods[i]);
-		if (in.len > m.len && in.data[m.len] == ' ' &&
-		    otr_slice_starts(in, m))
+		if (in.len > m.len && in.data[m.len] == ' ' && otr_slice_starts(in, m))
 			return m;
 	}
 	return OTR_SLICE_NONE;
@@ -101,11 +98,9 @@ static bool target_begins(struct otr_slice method, struct otr_slice in)
 
 static bool status_begins(struct otr_slice in)
 {
-	return in.len >= FIRST_MIN - 1 &&
-	       otr_slice_starts(in, OTR_SLICE("HTTP/1.")) &&
-	       is_digit(in.data[7]) && in.data[8] == ' ' &&
-	       in.data[9] >= '1' && in.data[9] <= '9' && is_digit(in.data[10]) &&
-	       is_digit(in.data[11]);
+	return in.len >= FIRST_MIN - 1 && otr_slice_starts(in, OTR_SLICE("HTTP/1.")) &&
+	       is_digit(in.data[7]) && in.data[8] == ' ' && in.data[9] >= '1' &&
+	       in.data[9] <= '9' && is_digit(in.data[10]) && is_digit(in.data[11]);
 }
 
 static struct otr_slice trim(struct otr_slice s)
@@ -149,11 +144,10 @@ bool otr_http1_certain(struct otr_slice in)
 	if (status_begins(in))
 		return true;
 	method = known_method(in);
-	if (!method.len ||
-	    !target_begins(method, otr_slice_sub(in, method.len + 1, in.len)))
+	if (!method.len || !target_begins(method, otr_slice_sub(in, method.len + 1, in.len)))
 		return false;
 	rest = otr_slice_sub(in, 0, 4 * OTR_SNIFF_MAX); /* bounds the work */
-	if (!take_line(&rest, &line)) /* RTSP and SIP have "OPTIONS *" too */
+	if (!take_line(&rest, &line))			/* RTSP and SIP have "OPTIONS *" too */
 		return in.data[method.len + 1] != '*';
 	return ends_with_version(line);
 }
@@ -170,8 +164,8 @@ bool otr_http1_any_case(struct otr_slice in)
 {
 	struct otr_slice method = token(in), line;
 
-	if (!is_known_in_any_case(method) || !take_line(&in, &line) ||
-	    line.len <= method.len || line.data[method.len] != ' ')
+	if (!is_known_in_any_case(method) || !take_line(&in, &line) || line.len <= method.len ||
+	    line.data[method.len] != ' ')
 		return false;
 	return target_begins(method, otr_slice_sub(line, method.len + 1, line.len)) &&
 	       ends_with_version(line);
@@ -206,8 +200,8 @@ static bool read_status_line(struct otr_http1_head *head, struct otr_slice line)
 		return false;
 	head->response = true;
 	head->version = otr_slice_sub(line, 5, 3);
-	head->status = (line.data[9] - '0') * 100 + (line.data[10] - '0') * 10 +
-		       (line.data[11] - '0');
+	head->status =
+		(line.data[9] - '0') * 100 + (line.data[10] - '0') * 10 + (line.data[11] - '0');
 	return true;
 }
 
@@ -228,14 +222,13 @@ static struct otr_slice whole_part(struct otr_slice target)
 
 /* `cut`: the line goes on, so its version is not there to prove anything; then only
  * a method we know will do. */
-static bool read_request_line(struct otr_http1_head *head, struct otr_slice line,
-			      bool cut)
+static bool read_request_line(struct otr_http1_head *head, struct otr_slice line, bool cut)
 {
 	struct otr_slice rest;
 
 	head->method = cut ? known_method(line) : token(line);
-	if (!head->method.len || head->method.len > METHOD_MAX ||
-	    head->method.len >= line.len || line.data[head->method.len] != ' ')
+	if (!head->method.len || head->method.len > METHOD_MAX || head->method.len >= line.len ||
+	    line.data[head->method.len] != ' ')
 		return false;
 	rest = otr_slice_sub(line, head->method.len + 1, line.len);
 	if (cut) {
@@ -258,8 +251,7 @@ static void read_length(struct otr_http1_head *head, struct otr_slice value)
 		ok = is_digit(value.data[i]);
 		n = n * 10 + (uint64_t)(value.data[i] - '0');
 	}
-	if (head->framing == OTR_HTTP1_CHUNKED ||
-	    head->framing == OTR_HTTP1_CODED)
+	if (head->framing == OTR_HTTP1_CHUNKED || head->framing == OTR_HTTP1_CODED)
 		return; /* section 6.3: the coding overrides the length */
 	if (!ok || (head->framing == OTR_HTTP1_LENGTH && head->length != n))
 		head->framing = OTR_HTTP1_UNCLEAR;
@@ -276,9 +268,8 @@ static void read_coding(struct otr_http1_head *head, struct otr_slice value)
 	while (from && value.data[from - 1] != ',')
 		from--;
 	value = trim(otr_slice_sub(value, from, value.len));
-	head->framing = otr_slice_eq_nocase(value, OTR_SLICE("chunked"))
-				? OTR_HTTP1_CHUNKED
-				: OTR_HTTP1_CODED;
+	head->framing = otr_slice_eq_nocase(value, OTR_SLICE("chunked")) ? OTR_HTTP1_CHUNKED
+									 : OTR_HTTP1_CODED;
 }
 
 static void read_traceparent(struct otr_http1_head *head, struct otr_slice value)
@@ -294,13 +285,13 @@ static void read_tracestate(struct otr_http1_head *head, struct otr_slice value)
 		head->tracestate[head->n_tracestate++] = value;
 }
 
-#define TEXT_FIELDS(X)                                                         \
-	X(host, "host")                                                        \
-	X(forwarded, "forwarded")                                              \
-	X(x_forwarded_for, "x-forwarded-for")                                  \
-	X(x_forwarded_host, "x-forwarded-host")                                \
-	X(x_forwarded_proto, "x-forwarded-proto")                              \
-	X(user_agent, "user-agent")                                            \
+#define TEXT_FIELDS(X)                            \
+	X(host, "host")                           \
+	X(forwarded, "forwarded")                 \
+	X(x_forwarded_for, "x-forwarded-for")     \
+	X(x_forwarded_host, "x-forwarded-host")   \
+	X(x_forwarded_proto, "x-forwarded-proto") \
+	X(user_agent, "user-agent")               \
 	X(baggage, "baggage")
 
 static const struct {
@@ -308,11 +299,10 @@ static const struct {
 	size_t at; /* of a slice in struct otr_http1_head; 0: `read` */
 	void (*read)(struct otr_http1_head *head, struct otr_slice value);
 } fields[] = {
-#define ROW(member, text)                                                      \
-	{{text, sizeof(text) - 1}, offsetof(struct otr_http1_head, member), NULL},
+#define ROW(member, text) {{text, sizeof(text) - 1}, offsetof(struct otr_http1_head, member), NULL},
 	TEXT_FIELDS(ROW)
 #undef ROW
-	{{"content-length", 14}, 0, read_length},
+		{{"content-length", 14}, 0, read_length},
 	{{"transfer-encoding", 17}, 0, read_coding},
 	{{"traceparent", 11}, 0, read_traceparent},
 	{{"tracestate", 10}, 0, read_tracestate},
@@ -341,8 +331,7 @@ static void read_field(struct otr_http1_head *head, struct otr_slice line)
 	}
 }
 
-bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in,
-			 bool whole)
+bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in, bool whole)
 {
 	struct otr_slice line;
 	bool cut;
@@ -376,8 +365,7 @@ static struct otr_slice forwarded(struct otr_slice list, struct otr_slice name)
 	struct otr_slice pair, value;
 	const char *semi;
 
-	for (list = first_of(list); list.len;
-	     list = otr_slice_sub(list, pair.len + 1, list.len)) {
+	for (list = first_of(list); list.len; list = otr_slice_sub(list, pair.len + 1, list.len)) {
 		semi = memchr(list.data, ';', list.len);
 		pair = list;
 		if (semi)
@@ -423,9 +411,8 @@ static struct otr_slice tracestate(const struct otr_http1_head *head)
 
 static void emit_request(const struct otr_http1_head *head, struct otr_msg *msg)
 {
-	struct otr_slice host = either(
-		forwarded(head->forwarded, OTR_SLICE("host")),
-		first_of(head->x_forwarded_host));
+	struct otr_slice host = either(forwarded(head->forwarded, OTR_SLICE("host")),
+				       first_of(head->x_forwarded_host));
 
 	msg->op = head->method;
 	msg->target = head->target;

@@ -35,8 +35,7 @@ static bool read_address(struct otr_slice host, struct otr_addr *out)
 	return inet_pton(out->family, text, out->ip) == 1;
 }
 
-bool otr_http1_host_differs(const struct otr_side *side, struct otr_slice host,
-			    uint16_t port)
+bool otr_http1_host_differs(const struct otr_side *side, struct otr_slice host, uint16_t port)
 {
 	const struct otr_addr *peer = side->conn ? &side->conn->remote : NULL;
 	struct otr_addr named = {0};

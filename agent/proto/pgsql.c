@@ -19,13 +19,16 @@
 
 #include "agent/base/own.h"
 
-enum side { UNKNOWN, CLIENT, SERVER };
+enum side {
+	UNKNOWN,
+	CLIENT,
+	SERVER
+};
 
 #define UNDECIDED 64 /* bytes that have to tell whose they are */
 
 /* Whose are the bytes, met in the middle? */
-static enum side guess(struct otr_slice in,
-		       bool (*test)(bool client, struct otr_slice in))
+static enum side guess(struct otr_slice in, bool (*test)(bool client, struct otr_slice in))
 {
 	bool client = otr_pgsql_startup_valid(in) || test(true, in);
 	bool server = test(false, in);
@@ -48,8 +51,7 @@ static void learn(struct otr_pgsql *pg, enum otr_dir dir, enum side side)
 }
 
 /* The answer to SSLRequest and GSSENCRequest is one byte. */
-static enum otr_parse answer_encryption(struct otr_pgsql *pg,
-					struct otr_slice in, uint64_t *used)
+static enum otr_parse answer_encryption(struct otr_pgsql *pg, struct otr_slice in, uint64_t *used)
 {
 	pg->asked = false;
 	if (in.data[0] != 'S' && in.data[0] != 'G' && in.data[0] != 'N')
@@ -61,9 +63,8 @@ static enum otr_parse answer_encryption(struct otr_pgsql *pg,
 	return OTR_PARSE_SWITCH;
 }
 
-static enum otr_parse typed(struct otr_pgsql *pg, bool client,
-			    struct otr_slice in, unsigned int flags,
-			    uint64_t *used, struct otr_msg *msg)
+static enum otr_parse typed(struct otr_pgsql *pg, bool client, struct otr_slice in,
+			    unsigned int flags, uint64_t *used, struct otr_msg *msg)
 {
 	struct otr_pgsql_frame fr;
 	size_t need;
@@ -85,23 +86,20 @@ static enum otr_parse typed(struct otr_pgsql *pg, bool client,
 	fr.body = otr_slice_sub(in, 5, need);
 	fr.whole = fr.body.len == fr.size - 5;
 	*used = fr.size;
-	return client ? otr_pgsql_front(pg, &fr, msg)
-		      : otr_pgsql_back(pg, &fr, msg);
+	return client ? otr_pgsql_front(pg, &fr, msg) : otr_pgsql_back(pg, &fr, msg);
 }
 
 /* Too little to tell, or whole and still not told. */
 static enum otr_parse undecided(struct otr_slice in, unsigned int flags)
 {
-	bool possible = otr_pgsql_startup_valid(in) ||
-			otr_pgsql_valid(true, in) || otr_pgsql_valid(false, in);
+	bool possible = otr_pgsql_startup_valid(in) || otr_pgsql_valid(true, in) ||
+			otr_pgsql_valid(false, in);
 
-	return possible && !flags && in.len < UNDECIDED ? OTR_PARSE_MORE
-							: OTR_PARSE_BAD;
+	return possible && !flags && in.len < UNDECIDED ? OTR_PARSE_MORE : OTR_PARSE_BAD;
 }
 
-static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in,
-			    unsigned int flags, uint64_t *used,
-			    struct otr_msg *msg)
+static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, unsigned int flags,
+			    uint64_t *used, struct otr_msg *msg)
 {
 	struct otr_pgsql *pg = state;
 	enum side side = side_of(pg, dir);
@@ -139,8 +137,7 @@ static unsigned int batches(const struct otr_pgsql *pg)
 
 	for (uint8_t i = 0; i < pg->n; i++) {
 		debt = &pg->debts[(pg->first + i) % OTR_PGSQL_QUEUE];
-		if (debt->owed == OTR_PGSQL_OWES_READY ||
-		    debt->owed == OTR_PGSQL_OWES_SYNC)
+		if (debt->owed == OTR_PGSQL_OWES_READY || debt->owed == OTR_PGSQL_OWES_SYNC)
 			n += debt->n < 2 ? debt->n : 2;
 	}
 	return n;

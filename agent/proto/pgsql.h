@@ -15,9 +15,9 @@
 #define OTR_PGSQL_NAME	  64 /* NAMEDATALEN */
 
 /* The words of msg.op. */
-#define OTR_PGSQL_QUERY	  OTR_SLICE("Query")	/* text may hold literals */
-#define OTR_PGSQL_EXECUTE OTR_SLICE("Execute")	/* of a prepared statement */
-#define OTR_PGSQL_PREPARE OTR_SLICE("Prepare")	/* a batch that only prepares */
+#define OTR_PGSQL_QUERY	  OTR_SLICE("Query")   /* text may hold literals */
+#define OTR_PGSQL_EXECUTE OTR_SLICE("Execute") /* of a prepared statement */
+#define OTR_PGSQL_PREPARE OTR_SLICE("Prepare") /* a batch that only prepares */
 #define OTR_PGSQL_CALL	  OTR_SLICE("FunctionCall")
 #define OTR_PGSQL_CANCEL  OTR_SLICE("CancelRequest")
 
@@ -51,10 +51,10 @@ struct otr_pgsql_debt {
 
 /* The answer that is coming in. */
 struct otr_pgsql_answer {
-	bool failed;	 /* ErrorResponse came */
-	bool has_rows;	 /* a command that returns rows was completed */
+	bool failed;   /* ErrorResponse came */
+	bool has_rows; /* a command that returns rows was completed */
 	int64_t rows;
-	char state[5];	 /* SQLSTATE, with `failed` */
+	char state[5]; /* SQLSTATE, with `failed` */
 };
 
 /* Of one connection; zeroed, it is ready. */
@@ -62,10 +62,10 @@ struct otr_pgsql {
 	uint8_t client; /* 1 + direction of the client's bytes; 0: not known */
 	bool asked;	/* SSLRequest or GSSENCRequest: one byte answers */
 	bool encrypted;
-	bool parsed;   /* the batch prepared something .. */
+	bool parsed;	/* the batch prepared something .. */
 	bool described; /* .. and asked what it gives */
 	bool executed;	/* .. and ran something */
-	uint8_t first; /* of `debts`, a ring */
+	uint8_t first;	/* of `debts`, a ring */
 	uint8_t n;
 	uint8_t next_stmt;
 	uint8_t next_portal;
@@ -107,40 +107,33 @@ bool otr_pgsql_certain(bool client, struct otr_slice in);
 
 /* A packet without a type: StartupMessage, SSLRequest, CancelRequest .. */
 bool otr_pgsql_startup_valid(struct otr_slice in);
-enum otr_parse otr_pgsql_startup(struct otr_pgsql *pg, struct otr_slice in,
-				 unsigned int flags, uint64_t *used,
-				 struct otr_msg *msg);
+enum otr_parse otr_pgsql_startup(struct otr_pgsql *pg, struct otr_slice in, unsigned int flags,
+				 uint64_t *used, struct otr_msg *msg);
 
 /* One message of the client, of the server. The caller spends it. */
-enum otr_parse otr_pgsql_front(struct otr_pgsql *pg,
-			       const struct otr_pgsql_frame *fr,
+enum otr_parse otr_pgsql_front(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
 			       struct otr_msg *msg);
-enum otr_parse otr_pgsql_back(struct otr_pgsql *pg,
-			      const struct otr_pgsql_frame *fr,
+enum otr_parse otr_pgsql_back(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
 			      struct otr_msg *msg);
 
 /* Something of the server's, of which no more is there than that it began. */
 enum otr_parse otr_pgsql_back_part(struct otr_pgsql *pg, struct otr_msg *msg);
 
 /* The tail of a run whose middle was not seen. */
-enum otr_parse otr_pgsql_front_tail(struct otr_pgsql *pg, struct otr_slice in,
-				    struct otr_msg *msg);
-enum otr_parse otr_pgsql_back_tail(struct otr_pgsql *pg, struct otr_slice in,
-				   struct otr_msg *msg);
+enum otr_parse otr_pgsql_front_tail(struct otr_pgsql *pg, struct otr_slice in, struct otr_msg *msg);
+enum otr_parse otr_pgsql_back_tail(struct otr_pgsql *pg, struct otr_slice in, struct otr_msg *msg);
 
 /* Debts. */
 void otr_pgsql_owe(struct otr_pgsql *pg, enum otr_pgsql_owed owed);
 struct otr_pgsql_debt *otr_pgsql_debt(struct otr_pgsql *pg); /* oldest, or NULL */
-void otr_pgsql_paid(struct otr_pgsql *pg); /* one of the oldest */
+void otr_pgsql_paid(struct otr_pgsql *pg);		     /* one of the oldest */
 
 /* Prepared statements and portals, by name. */
-void otr_pgsql_prepare(struct otr_pgsql *pg, struct otr_slice name,
-		       struct otr_slice text, bool cut);
-void otr_pgsql_bind(struct otr_pgsql *pg, struct otr_slice portal,
-		    struct otr_slice stmt);
+void otr_pgsql_prepare(struct otr_pgsql *pg, struct otr_slice name, struct otr_slice text,
+		       bool cut);
+void otr_pgsql_bind(struct otr_pgsql *pg, struct otr_slice portal, struct otr_slice stmt);
 void otr_pgsql_close(struct otr_pgsql *pg, char what, struct otr_slice name);
-const struct otr_pgsql_stmt *otr_pgsql_stmt(const struct otr_pgsql *pg,
-					    uint64_t name);
+const struct otr_pgsql_stmt *otr_pgsql_stmt(const struct otr_pgsql *pg, uint64_t name);
 uint64_t otr_pgsql_portal(const struct otr_pgsql *pg, struct otr_slice name);
 uint64_t otr_pgsql_hash(struct otr_slice name);
 
@@ -154,8 +147,7 @@ static inline uint32_t otr_pgsql_u32(const char *p)
 {
 	const unsigned char *u = (const unsigned char *)p;
 
-	return (uint32_t)u[0] << 24 | (uint32_t)u[1] << 16 |
-	       (uint32_t)u[2] << 8 | u[3];
+	return (uint32_t)u[0] << 24 | (uint32_t)u[1] << 16 | (uint32_t)u[2] << 8 | u[3];
 }
 
 int otr_pgsql_describe(const struct otr_side *side, const struct otr_msg *req,

@@ -51,8 +51,7 @@ static enum otr_parse emit(struct otr_pgsql *pg, struct otr_msg *msg)
 /* "SELECT 5": commands that return rows count them so; "INSERT 0 5" returns none. */
 static void count_rows(struct otr_pgsql_answer *a, struct otr_slice tag)
 {
-	static const char *const words[] = {"SELECT ", "FETCH ", "TABLE ",
-					    "VALUES "};
+	static const char *const words[] = {"SELECT ", "FETCH ", "TABLE ", "VALUES "};
 	struct otr_slice word;
 	int64_t n = 0;
 
@@ -60,9 +59,9 @@ static void count_rows(struct otr_pgsql_answer *a, struct otr_slice tag)
 		word = otr_slice_str(words[i]);
 		if (!otr_slice_starts(tag, word))
 			continue;
-		for (size_t k = word.len; k < tag.len && k < word.len + 18 &&
-					  tag.data[k] >= '0' &&
-					  tag.data[k] <= '9'; k++)
+		for (size_t k = word.len;
+		     k < tag.len && k < word.len + 18 && tag.data[k] >= '0' && tag.data[k] <= '9';
+		     k++)
 			n = n * 10 + (tag.data[k] - '0');
 		a->has_rows = true;
 		a->rows = a->rows < INT64_MAX - n ? a->rows + n : INT64_MAX;
@@ -76,8 +75,7 @@ static bool owes(struct otr_pgsql *pg, enum otr_pgsql_owed owed)
 	return debt && debt->owed == owed;
 }
 
-static enum otr_parse complete(struct otr_pgsql *pg,
-			       const struct otr_pgsql_frame *fr,
+static enum otr_parse complete(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
 			       struct otr_msg *msg)
 {
 	struct otr_slice body = fr->body, tag;
@@ -103,8 +101,7 @@ static enum otr_parse stop(struct otr_pgsql *pg, struct otr_msg *msg)
 }
 
 /* What a flushed Prepare waited for. */
-static enum otr_parse prepared(struct otr_pgsql *pg, enum otr_pgsql_owed owed,
-			       struct otr_msg *msg)
+static enum otr_parse prepared(struct otr_pgsql *pg, enum otr_pgsql_owed owed, struct otr_msg *msg)
 {
 	if (owes(pg, owed))
 		return emit(pg, msg);
@@ -134,8 +131,7 @@ static bool read_error(struct otr_pgsql_answer *a, struct otr_slice in)
 	return fatal;
 }
 
-static enum otr_parse error(struct otr_pgsql *pg,
-			    const struct otr_pgsql_frame *fr,
+static enum otr_parse error(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
 			    struct otr_msg *msg)
 {
 	bool fatal = read_error(&pg->answer, fr->body);
@@ -145,8 +141,7 @@ static enum otr_parse error(struct otr_pgsql *pg,
 		return OTR_PARSE_SKIP;
 	}
 	/* Fatal: the connection ends here. Flushed: Sync comes only after this. */
-	if (fatal || owes(pg, OTR_PGSQL_OWES_PARSE) ||
-	    owes(pg, OTR_PGSQL_OWES_SHAPE))
+	if (fatal || owes(pg, OTR_PGSQL_OWES_PARSE) || owes(pg, OTR_PGSQL_OWES_SHAPE))
 		return emit(pg, msg);
 	return otr_pgsql_back_part(pg, msg);
 }
@@ -156,8 +151,7 @@ static uint16_t skip_batch(struct otr_pgsql *pg)
 {
 	uint32_t n = 0;
 
-	while (owes(pg, OTR_PGSQL_OWES_ROWS) ||
-	       owes(pg, OTR_PGSQL_OWES_PARSE) ||
+	while (owes(pg, OTR_PGSQL_OWES_ROWS) || owes(pg, OTR_PGSQL_OWES_PARSE) ||
 	       owes(pg, OTR_PGSQL_OWES_SHAPE)) {
 		otr_pgsql_paid(pg);
 		n++;
@@ -181,8 +175,7 @@ static enum otr_parse ready(struct otr_pgsql *pg, struct otr_msg *msg)
 	return OTR_PARSE_SKIP;
 }
 
-enum otr_parse otr_pgsql_back(struct otr_pgsql *pg,
-			      const struct otr_pgsql_frame *fr,
+enum otr_parse otr_pgsql_back(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
 			      struct otr_msg *msg)
 {
 	pg->asked = false;
@@ -208,15 +201,14 @@ enum otr_parse otr_pgsql_back(struct otr_pgsql *pg,
 
 /* An answer too long to be copied whole: ReadyForQuery is its last message. How it
  * went is not known. */
-enum otr_parse otr_pgsql_back_tail(struct otr_pgsql *pg, struct otr_slice in,
-				   struct otr_msg *msg)
+enum otr_parse otr_pgsql_back_tail(struct otr_pgsql *pg, struct otr_slice in, struct otr_msg *msg)
 {
 	static const char end[5] = {'Z', 0, 0, 0, 5};
 	const struct otr_pgsql_debt *debt = otr_pgsql_debt(pg);
 	bool failed = pg->answer.failed;
 
-	if (in.len < 6 || memcmp(in.data + in.len - 6, end, sizeof(end)) ||
-	    !debt || debt->owed == OTR_PGSQL_OWES_SYNC)
+	if (in.len < 6 || memcmp(in.data + in.len - 6, end, sizeof(end)) || !debt ||
+	    debt->owed == OTR_PGSQL_OWES_SYNC)
 		return OTR_PARSE_SKIP;
 	pg->answer.has_rows = false;
 	emit(pg, msg);

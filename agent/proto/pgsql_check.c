@@ -13,7 +13,7 @@
 
 #define LENGTH_MAX  0x40000000u /* the server refuses more */
 #define STARTUP_MAX 10000u
-#define CHAIN	    4 /* messages looked at, to be certain */
+#define CHAIN	    4	       /* messages looked at, to be certain */
 #define CERTAIN_MAX (1u << 20) /* a length that can be told from chance */
 
 /* How a body begins. */
@@ -27,18 +27,18 @@ enum shape {
 	STATUS, /* I, T or E */
 	FIELDS, /* of an error or a notice: a letter, a string .. */
 	AUTH,
-	COPY,	/* a format, 0 or 1, first */
-	PAIR,	/* two strings */
-	EXEC,	/* a string and a number, no more */
-	TAG,	/* of CommandComplete: upper-case words, numbers */
+	COPY, /* a format, 0 or 1, first */
+	PAIR, /* two strings */
+	EXEC, /* a string and a number, no more */
+	TAG,  /* of CommandComplete: upper-case words, numbers */
 };
 
 struct kind {
 	char type;
 	uint8_t shape;
-	uint8_t strong; /* alone enough to be certain of its side */
+	uint8_t strong;	      /* alone enough to be certain of its side */
 	uint32_t least, most; /* of the length field; most 0: LENGTH_MAX */
-	size_t need; /* of the body */
+	size_t need;	      /* of the body */
 };
 
 static const struct kind front[] = {
@@ -59,37 +59,24 @@ static const struct kind front[] = {
 };
 
 static const struct kind back[] = {
-	{'R', AUTH, 1, 8, 65536, 4},
-	{'K', ANY, 0, 12, 4 + 260, 0},
-	{'S', PAIR, 0, 7, 65536, 2},
-	{'Z', STATUS, 1, 5, 5, 1},
-	{'T', COUNT, 1, 6, 0, 2},
-	{'D', COUNT, 0, 6, 0, 2},
-	{'C', TAG, 1, 6, 4 + 64, 64},
-	{'E', FIELDS, 1, 6, 1 << 20, 1024},
-	{'N', FIELDS, 1, 6, 1 << 20, 2},
-	{'I', EMPTY, 0, 4, 4, 0},
-	{'s', EMPTY, 0, 4, 4, 0},
-	{'1', EMPTY, 1, 4, 4, 0},
-	{'2', EMPTY, 1, 4, 4, 0},
-	{'3', EMPTY, 1, 4, 4, 0},
-	{'n', EMPTY, 1, 4, 4, 0},
-	{'t', COUNT, 0, 6, 0, 2},
-	{'A', ANY, 0, 10, 65536, 0},
-	{'G', COPY, 0, 7, 65536, 1},
-	{'H', COPY, 0, 7, 65536, 1},
-	{'W', COPY, 0, 7, 65536, 1},
-	{'d', ANY, 0, 4, 0, 0},
-	{'c', EMPTY, 0, 4, 4, 0},
-	{'V', ANY, 0, 8, 0, 0},
-	{'v', ANY, 0, 12, 65536, 0},
+	{'R', AUTH, 1, 8, 65536, 4},	 {'K', ANY, 0, 12, 4 + 260, 0},
+	{'S', PAIR, 0, 7, 65536, 2},	 {'Z', STATUS, 1, 5, 5, 1},
+	{'T', COUNT, 1, 6, 0, 2},	 {'D', COUNT, 0, 6, 0, 2},
+	{'C', TAG, 1, 6, 4 + 64, 64},	 {'E', FIELDS, 1, 6, 1 << 20, 1024},
+	{'N', FIELDS, 1, 6, 1 << 20, 2}, {'I', EMPTY, 0, 4, 4, 0},
+	{'s', EMPTY, 0, 4, 4, 0},	 {'1', EMPTY, 1, 4, 4, 0},
+	{'2', EMPTY, 1, 4, 4, 0},	 {'3', EMPTY, 1, 4, 4, 0},
+	{'n', EMPTY, 1, 4, 4, 0},	 {'t', COUNT, 0, 6, 0, 2},
+	{'A', ANY, 0, 10, 65536, 0},	 {'G', COPY, 0, 7, 65536, 1},
+	{'H', COPY, 0, 7, 65536, 1},	 {'W', COPY, 0, 7, 65536, 1},
+	{'d', ANY, 0, 4, 0, 0},		 {'c', EMPTY, 0, 4, 4, 0},
+	{'V', ANY, 0, 8, 0, 0},		 {'v', ANY, 0, 12, 65536, 0},
 };
 
 static const struct kind *kind_of(bool client, char type)
 {
 	const struct kind *k = client ? front : back;
-	const struct kind *end = k + (client ? OTR_ARRAY_SIZE(front)
-					     : OTR_ARRAY_SIZE(back));
+	const struct kind *end = k + (client ? OTR_ARRAY_SIZE(front) : OTR_ARRAY_SIZE(back));
 
 	for (; k < end; k++)
 		if (k->type == type)
@@ -108,8 +95,7 @@ size_t otr_pgsql_need(bool client, char type)
 static bool is_text(struct otr_slice s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.data[i] < ' ' &&
-		    !memchr("\t\n\r\f\v", s.data[i], 5))
+		if ((unsigned char)s.data[i] < ' ' && !memchr("\t\n\r\f\v", s.data[i], 5))
 			return false;
 	return true;
 }
@@ -138,8 +124,7 @@ static bool is_exec(struct otr_slice body, bool whole)
 {
 	const char *nul = memchr(body.data, 0, body.len);
 
-	return begins_with_name(body, whole) &&
-	       (!whole || body.data + body.len == nul + 5);
+	return begins_with_name(body, whole) && (!whole || body.data + body.len == nul + 5);
 }
 
 static bool is_tag(struct otr_slice body, bool whole)
@@ -148,8 +133,7 @@ static bool is_tag(struct otr_slice body, bool whole)
 		return false;
 	for (size_t i = 0; i < body.len && body.data[i]; i++)
 		if (!(body.data[i] >= 'A' && body.data[i] <= 'Z') &&
-		    !(body.data[i] >= '0' && body.data[i] <= '9') &&
-		    body.data[i] != ' ')
+		    !(body.data[i] >= '0' && body.data[i] <= '9') && body.data[i] != ' ')
 			return false;
 	return text_ends_body(body, whole);
 }
@@ -166,8 +150,7 @@ static bool fits(enum shape shape, struct otr_slice body, bool whole)
 		return begins_with_name(body, whole);
 	case TARGET:
 		return (body.data[0] == 'S' || body.data[0] == 'P') &&
-		       (body.len == 1 ||
-			text_ends_body(otr_slice_sub(body, 1, body.len), whole));
+		       (body.len == 1 || text_ends_body(otr_slice_sub(body, 1, body.len), whole));
 	case COUNT: /* 1664 columns at most */
 		return (unsigned char)body.data[0] <= 6;
 	case STATUS:
@@ -195,15 +178,13 @@ static bool length_wrong(const struct kind *k, struct otr_slice in)
 	uint32_t most = k->most ? k->most : LENGTH_MAX, len;
 
 	if (in.len < 5) /* its first byte says the most */
-		return in.len > 1 &&
-		       (unsigned char)in.data[1] > most >> 24;
+		return in.len > 1 && (unsigned char)in.data[1] > most >> 24;
 	len = otr_pgsql_u32(in.data + 1);
 	return len < k->least || len > most;
 }
 
 /* The body as far as it is there and needed. */
-static struct otr_slice body_of(const struct kind *k, struct otr_slice in,
-				bool *whole)
+static struct otr_slice body_of(const struct kind *k, struct otr_slice in, bool *whole)
 {
 	uint32_t len = otr_pgsql_u32(in.data + 1) - 4;
 	size_t need = len < k->need ? len : k->need;
@@ -236,8 +217,7 @@ bool otr_pgsql_strong(bool client, struct otr_slice in)
 	const struct kind *k = in.len ? kind_of(client, in.data[0]) : NULL;
 
 	return k && k->strong && in.len >= 5 && valid_kind(k, in) &&
-	       otr_pgsql_u32(in.data + 1) < CERTAIN_MAX &&
-	       (in.len > 5 || k->shape == EMPTY);
+	       otr_pgsql_u32(in.data + 1) < CERTAIN_MAX && (in.len > 5 || k->shape == EMPTY);
 }
 
 bool otr_pgsql_certain(bool client, struct otr_slice in)
@@ -275,6 +255,5 @@ bool otr_pgsql_startup_valid(struct otr_slice in)
 	/* A name of a parameter follows; Kafka's Metadata request begins alike, but
 	 * there it is a number. */
 	return code >> 16 == 3 && (code & 0xffff) < 10000 && len > 8 &&
-	       (in.len == 8 || in.data[8] == '_' ||
-		(in.data[8] >= 'a' && in.data[8] <= 'z'));
+	       (in.len == 8 || in.data[8] == '_' || (in.data[8] >= 'a' && in.data[8] <= 'z'));
 }

@@ -62,8 +62,7 @@ static void set_name(const struct otr_msg *req, struct otr_span_builder *sb)
 	otr_sb_string(sb, OTR_KEY_DB_QUERY_SUMMARY, what);
 	if (!what.len)
 		what = fallback(req);
-	n = snprintf(name, sizeof(name), "%s%.*s",
-		     is_op(req, OTR_PGSQL_PREPARE) ? "PREPARE " : "",
+	n = snprintf(name, sizeof(name), "%s%.*s", is_op(req, OTR_PGSQL_PREPARE) ? "PREPARE " : "",
 		     OTR_SLICE_ARG(what));
 	otr_sb_name(sb, (struct otr_slice){name, (size_t)n});
 }
@@ -73,8 +72,7 @@ static void set_server(const struct otr_side *side, struct otr_span_builder *sb)
 	char buf[OTR_ADDR_TEXT];
 	uint16_t port;
 
-	otr_sb_string(sb, OTR_KEY_SERVER_ADDRESS,
-		      otr_side_server(side, buf, &port));
+	otr_sb_string(sb, OTR_KEY_SERVER_ADDRESS, otr_side_server(side, buf, &port));
 	if (port && port != PORT)
 		otr_sb_int(sb, OTR_KEY_SERVER_PORT, port);
 	otr_side_peer(side, sb);
@@ -97,11 +95,9 @@ static void set_answer(const struct otr_msg *rsp, struct otr_span_builder *sb)
 int otr_pgsql_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb)
 {
-	sb->span.kind = side->role == OTR_ROLE_SERVER ? OTR_SPAN_SERVER
-						      : OTR_SPAN_CLIENT;
+	sb->span.kind = side->role == OTR_ROLE_SERVER ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
 	otr_sb_string(sb, OTR_KEY_DB_SYSTEM_NAME, OTR_SLICE("postgresql"));
-	otr_sb_string(sb, OTR_KEY_DB_NAMESPACE,
-		      otr_msg_text(req, OTR_KEY_DB_NAMESPACE));
+	otr_sb_string(sb, OTR_KEY_DB_NAMESPACE, otr_msg_text(req, OTR_KEY_DB_NAMESPACE));
 	set_name(req, sb);
 	set_server(side, sb);
 	otr_sb_string(sb, OTR_KEY_OTRACE_CUT,

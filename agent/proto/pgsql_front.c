@@ -32,8 +32,7 @@ struct otr_slice otr_pgsql_string(struct otr_slice *in, bool *whole)
 static void keep_name(char to[OTR_PGSQL_NAME], struct otr_slice name)
 {
 	memset(to, 0, OTR_PGSQL_NAME);
-	memcpy(to, name.data, name.len < OTR_PGSQL_NAME ? name.len
-							: OTR_PGSQL_NAME - 1);
+	memcpy(to, name.data, name.len < OTR_PGSQL_NAME ? name.len : OTR_PGSQL_NAME - 1);
 }
 
 /* StartupMessage: pairs of strings; who connects, and to what. */
@@ -63,9 +62,8 @@ static void emit_names(const struct otr_pgsql *pg, struct otr_msg *msg)
 	otr_msg_add_text(msg, OTR_KEY_DB_NAMESPACE, otr_slice_str(db));
 }
 
-enum otr_parse otr_pgsql_startup(struct otr_pgsql *pg, struct otr_slice in,
-				 unsigned int flags, uint64_t *used,
-				 struct otr_msg *msg)
+enum otr_parse otr_pgsql_startup(struct otr_pgsql *pg, struct otr_slice in, unsigned int flags,
+				 uint64_t *used, struct otr_msg *msg)
 {
 	uint32_t len, code;
 
@@ -91,8 +89,8 @@ enum otr_parse otr_pgsql_startup(struct otr_pgsql *pg, struct otr_slice in,
 	return OTR_PARSE_SKIP;
 }
 
-static enum otr_parse ask(struct otr_pgsql *pg, struct otr_slice op,
-			  enum otr_pgsql_owed owed, struct otr_msg *msg)
+static enum otr_parse ask(struct otr_pgsql *pg, struct otr_slice op, enum otr_pgsql_owed owed,
+			  struct otr_msg *msg)
 {
 	otr_pgsql_owe(pg, owed);
 	msg->kind = OTR_MSG_REQUEST;
@@ -103,8 +101,7 @@ static enum otr_parse ask(struct otr_pgsql *pg, struct otr_slice op,
 }
 
 /* A statement prepared before we came, or long ago, has a text we do not know. */
-static void emit_text(const struct otr_pgsql *pg, uint64_t name,
-		      struct otr_msg *msg)
+static void emit_text(const struct otr_pgsql *pg, uint64_t name, struct otr_msg *msg)
 {
 	const struct otr_pgsql_stmt *s = otr_pgsql_stmt(pg, name);
 
@@ -112,8 +109,7 @@ static void emit_text(const struct otr_pgsql *pg, uint64_t name,
 		msg->target = (struct otr_slice){pg->arena + s->at, s->len};
 		msg->partial |= s->cut;
 	} else {
-		otr_msg_add_text(msg, OTR_KEY_OTRACE_CUT,
-				 OTR_SLICE("statement"));
+		otr_msg_add_text(msg, OTR_KEY_OTRACE_CUT, OTR_SLICE("statement"));
 	}
 }
 
@@ -133,8 +129,7 @@ static void emit_context(struct otr_msg *msg)
 		msg->trace_ctx = context;
 }
 
-static enum otr_parse query(struct otr_pgsql *pg,
-			    const struct otr_pgsql_frame *fr,
+static enum otr_parse query(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
 			    struct otr_msg *msg)
 {
 	struct otr_slice body = fr->body;
@@ -146,8 +141,7 @@ static enum otr_parse query(struct otr_pgsql *pg,
 	return ask(pg, OTR_PGSQL_QUERY, OTR_PGSQL_OWES_READY, msg);
 }
 
-static enum otr_parse parse(struct otr_pgsql *pg,
-			    const struct otr_pgsql_frame *fr,
+static enum otr_parse parse(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
 			    struct otr_msg *msg)
 {
 	struct otr_slice body = fr->body, name, text;
@@ -162,8 +156,8 @@ static enum otr_parse parse(struct otr_pgsql *pg,
 	return part(msg);
 }
 
-static enum otr_parse bind(struct otr_pgsql *pg,
-			   const struct otr_pgsql_frame *fr, struct otr_msg *msg)
+static enum otr_parse bind(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
+			   struct otr_msg *msg)
 {
 	struct otr_slice body = fr->body, portal, stmt;
 	bool whole, all;
@@ -177,8 +171,7 @@ static enum otr_parse bind(struct otr_pgsql *pg,
 	return part(msg);
 }
 
-static enum otr_parse execute(struct otr_pgsql *pg,
-			      const struct otr_pgsql_frame *fr,
+static enum otr_parse execute(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
 			      struct otr_msg *msg)
 {
 	struct otr_slice body = fr->body;
@@ -213,8 +206,7 @@ static enum otr_parse sync(struct otr_pgsql *pg, struct otr_msg *msg)
 /* Likewise for drivers that look at what they prepared before they run it. */
 static enum otr_parse flush(struct otr_pgsql *pg, struct otr_msg *msg)
 {
-	enum otr_pgsql_owed owed = pg->described ? OTR_PGSQL_OWES_SHAPE
-						 : OTR_PGSQL_OWES_PARSE;
+	enum otr_pgsql_owed owed = pg->described ? OTR_PGSQL_OWES_SHAPE : OTR_PGSQL_OWES_PARSE;
 
 	if (!pg->parsed || pg->executed)
 		return OTR_PARSE_SKIP;
@@ -225,8 +217,7 @@ static enum otr_parse flush(struct otr_pgsql *pg, struct otr_msg *msg)
 	return ask(pg, OTR_PGSQL_PREPARE, owed, msg);
 }
 
-static enum otr_parse close_named(struct otr_pgsql *pg,
-				  const struct otr_pgsql_frame *fr)
+static enum otr_parse close_named(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr)
 {
 	struct otr_slice name = otr_slice_sub(fr->body, 1, fr->body.len);
 	bool whole;
@@ -237,8 +228,7 @@ static enum otr_parse close_named(struct otr_pgsql *pg,
 	return OTR_PARSE_SKIP;
 }
 
-enum otr_parse otr_pgsql_front(struct otr_pgsql *pg,
-			       const struct otr_pgsql_frame *fr,
+enum otr_parse otr_pgsql_front(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
 			       struct otr_msg *msg)
 {
 	switch (fr->type) {
@@ -268,13 +258,12 @@ enum otr_parse otr_pgsql_front(struct otr_pgsql *pg,
 
 /* A Bind too long to be copied whole: the batch it began ends with an Execute without
  * a limit of rows, and Sync. */
-enum otr_parse otr_pgsql_front_tail(struct otr_pgsql *pg, struct otr_slice in,
-				    struct otr_msg *msg)
+enum otr_parse otr_pgsql_front_tail(struct otr_pgsql *pg, struct otr_slice in, struct otr_msg *msg)
 {
 	static const char end[8] = {0, 0, 0, 'S', 0, 0, 0, 4};
 
-	if (in.len != sizeof(end) || memcmp(in.data, end, sizeof(end)) ||
-	    !pg->running || pg->executed)
+	if (in.len != sizeof(end) || memcmp(in.data, end, sizeof(end)) || !pg->running ||
+	    pg->executed)
 		return OTR_PARSE_SKIP;
 	pg->parsed = pg->described = false;
 	msg->partial = true;

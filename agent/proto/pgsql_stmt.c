@@ -28,8 +28,7 @@ static struct otr_pgsql_stmt *find_stmt(struct otr_pgsql *pg, uint64_t name)
 	return (struct otr_pgsql_stmt *)otr_pgsql_stmt(pg, name);
 }
 
-const struct otr_pgsql_stmt *otr_pgsql_stmt(const struct otr_pgsql *pg,
-					    uint64_t name)
+const struct otr_pgsql_stmt *otr_pgsql_stmt(const struct otr_pgsql *pg, uint64_t name)
 {
 	for (size_t i = 0; name && i < OTR_PGSQL_STMTS; i++)
 		if (pg->stmts[i].name == name)
@@ -52,8 +51,7 @@ static uint16_t arena_room(struct otr_pgsql *pg, size_t len)
 	return (uint16_t)at;
 }
 
-void otr_pgsql_prepare(struct otr_pgsql *pg, struct otr_slice name,
-		       struct otr_slice text, bool cut)
+void otr_pgsql_prepare(struct otr_pgsql *pg, struct otr_slice name, struct otr_slice text, bool cut)
 {
 	uint64_t key = otr_pgsql_hash(name);
 	struct otr_pgsql_stmt *s = find_stmt(pg, key);
@@ -81,8 +79,7 @@ static struct otr_pgsql_portal *find_portal(struct otr_pgsql *pg, uint64_t name)
 	return NULL;
 }
 
-void otr_pgsql_bind(struct otr_pgsql *pg, struct otr_slice portal,
-		    struct otr_slice stmt)
+void otr_pgsql_bind(struct otr_pgsql *pg, struct otr_slice portal, struct otr_slice stmt)
 {
 	uint64_t key = otr_pgsql_hash(portal);
 	struct otr_pgsql_portal *p = find_portal(pg, key);
@@ -147,8 +144,7 @@ void otr_pgsql_owe(struct otr_pgsql *pg, enum otr_pgsql_owed owed)
 {
 	uint64_t serial = owed == OTR_PGSQL_OWES_SYNC ? 0 : ++pg->serial;
 	struct otr_pgsql_debt *last =
-		&pg->debts[(pg->first + pg->n + OTR_PGSQL_QUEUE - 1) %
-			   OTR_PGSQL_QUEUE];
+		&pg->debts[(pg->first + pg->n + OTR_PGSQL_QUEUE - 1) % OTR_PGSQL_QUEUE];
 
 	if (pg->n && last->owed == owed && last->n < UINT32_MAX) {
 		last->n++;

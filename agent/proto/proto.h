@@ -68,7 +68,7 @@ enum otr_parse {
 enum otr_end {
 	OTR_END_HERE,  /* *used bytes on; they may pass in.len, even by far */
 	OTR_END_LATER, /* SKIPs follow in this direction; the last sets `over` */
-	OTR_END_RUN, /* not known (the head is cut): at the end of its run; the
+	OTR_END_RUN,   /* not known (the head is cut): at the end of its run; the
 		      * bytes to there are its own, then resync() */
 };
 
@@ -88,18 +88,18 @@ enum otr_msg_kind {
  * it to parse() zeroed, each time. */
 struct otr_msg {
 	enum otr_msg_kind kind;
-	enum otr_end end;    /* with MSG */
-	bool opens;	     /* with SKIP: part of the message the next MSG tells */
-	bool over;	     /* with SKIP: ends the open message, *used bytes on */
-	bool failed;	     /* the protocol itself reports an error */
-	bool partial;	     /* capture ended before the message did: some texts
+	enum otr_end end;	    /* with MSG */
+	bool opens;		    /* with SKIP: part of the message the next MSG tells */
+	bool over;		    /* with SKIP: ends the open message, *used bytes on */
+	bool failed;		    /* the protocol itself reports an error */
+	bool partial;		    /* capture ended before the message did: some texts
 			      * are cut or absent; `end` says if its end is known */
-	bool interim;	     /* 1xx, a row of many: the answer is not over */
-	int32_t status;	     /* its status code, 0 where it has none */
-	uint16_t skips; /* RESPONSE: this many requests after the one it answers were
+	bool interim;		    /* 1xx, a row of many: the answer is not over */
+	int32_t status;		    /* its status code, 0 where it has none */
+	uint16_t skips;		    /* RESPONSE: this many requests after the one it answers were
 			 * thrown away by the server: they end here, unanswered */
-	uint64_t stream;     /* joins answer to question; 0: in order */
-	struct otr_slice op; /* "GET", "SELECT", "HGET" */
+	uint64_t stream;	    /* joins answer to question; 0: in order */
+	struct otr_slice op;	    /* "GET", "SELECT", "HGET" */
 	struct otr_slice target;    /* path, statement, key, topic */
 	struct otr_slice trace_ctx; /* traceparent, empty when absent */
 	struct otr_slice trace_state;
@@ -136,9 +136,8 @@ struct otr_proto_ops {
 	/* Takes at most one message off the front of `in`. `*used` may pass
 	 * in.len: the stream skips the rest, copied or not, so a body need not
 	 * be captured to be stepped over. */
-	enum otr_parse (*parse)(void *state, enum otr_dir dir,
-				struct otr_slice in, unsigned int flags,
-				uint64_t *used, struct otr_msg *msg);
+	enum otr_parse (*parse)(void *state, enum otr_dir dir, struct otr_slice in,
+				unsigned int flags, uint64_t *used, struct otr_msg *msg);
 
 	/* Bytes were lost, or a message was ended by the end of its run, or parse()
 	 * said BAD (then `in` is what follows its first byte, or the same place

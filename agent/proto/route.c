@@ -109,8 +109,7 @@ static bool hides(struct otr_slice s)
 {
 	static const char word[] = OTR_SECRET_HIDDEN;
 
-	return s.len >= sizeof(word) - 1 &&
-	       memmem(s.data, s.len, word, sizeof(word) - 1);
+	return s.len >= sizeof(word) - 1 && memmem(s.data, s.len, word, sizeof(word) - 1);
 }
 
 /* Made by a machine: 17, 2024-01-31, a UUID, 5f0e.., ORD-00123, a session's token. */
@@ -124,13 +123,11 @@ static bool is_variable(struct otr_slice s)
 		return !n.hex || s.len >= 8;
 	if (!n.other)
 		return s.len >= 16;
-	return (n.digits >= 4 && n.digits * 2 >= s.len) ||
-	       (n.digits >= 3 && s.len >= 20);
+	return (n.digits >= 4 && n.digits * 2 >= s.len) || (n.digits >= 3 && s.len >= 20);
 }
 
 /* What stands for `seg` behind the route so far, or none: not to be told. */
-static struct otr_slice stand_in(struct otr_slice seg, uint64_t key, int depth,
-				 int status)
+static struct otr_slice stand_in(struct otr_slice seg, uint64_t key, int depth, int status)
 {
 	struct node *nd;
 
@@ -165,8 +162,7 @@ static size_t put(char *out, size_t at, struct otr_slice s)
 	return at + 1 + s.len;
 }
 
-size_t otr_route(char out[OTR_ROUTE_MAX], struct otr_slice owner,
-		 struct otr_slice path, int status)
+size_t otr_route(char out[OTR_ROUTE_MAX], struct otr_slice owner, struct otr_slice path, int status)
 {
 	struct otr_slice rest = OTR_SLICE("{rest}"), seg;
 	uint64_t key = hash(0, owner);

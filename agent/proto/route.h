@@ -26,8 +26,8 @@
 /* Writes the route of `path` into `out`, no NUL at its end, and returns its length; 0:
  * none. `owner` tells services apart: the one that answers. `status`: of the answer,
  * 0 where there was none. */
-size_t otr_route(char out[OTR_ROUTE_MAX], struct otr_slice owner,
-		 struct otr_slice path, int status);
+size_t otr_route(char out[OTR_ROUTE_MAX], struct otr_slice owner, struct otr_slice path,
+		 int status);
 
 /* Forgets all that was learned. */
 void otr_route_reset(void);

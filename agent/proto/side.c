@@ -28,8 +28,7 @@ static struct otr_slice text_of_v4(const uint8_t *ip, char buf[OTR_ADDR_TEXT])
 	return (struct otr_slice){buf, (size_t)(at - buf)};
 }
 
-struct otr_slice otr_addr_text(const struct otr_addr *addr,
-			       char buf[OTR_ADDR_TEXT])
+struct otr_slice otr_addr_text(const struct otr_addr *addr, char buf[OTR_ADDR_TEXT])
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -43,8 +42,7 @@ struct otr_slice otr_addr_text(const struct otr_addr *addr,
 }
 
 /* The path of a Unix socket; an abstract name begins with '@' for people. */
-static struct otr_slice unix_path(const struct otr_ev_conn *conn,
-				  char buf[OTR_ADDR_TEXT])
+static struct otr_slice unix_path(const struct otr_ev_conn *conn, char buf[OTR_ADDR_TEXT])
 {
 	size_t n;
 
@@ -55,8 +53,7 @@ static struct otr_slice unix_path(const struct otr_ev_conn *conn,
 	return n ? (struct otr_slice){buf, n} : OTR_SLICE_NONE;
 }
 
-static struct otr_slice address(const struct otr_ev_conn *conn,
-				const struct otr_addr *addr,
+static struct otr_slice address(const struct otr_ev_conn *conn, const struct otr_addr *addr,
 				char buf[OTR_ADDR_TEXT], uint16_t *port)
 {
 	*port = 0;
@@ -79,14 +76,13 @@ void otr_side_peer(const struct otr_side *side, struct otr_span_builder *sb)
 		otr_sb_int(sb, OTR_KEY_NETWORK_PEER_PORT, port);
 }
 
-struct otr_slice otr_side_server(const struct otr_side *side,
-				 char buf[OTR_ADDR_TEXT], uint16_t *port)
+struct otr_slice otr_side_server(const struct otr_side *side, char buf[OTR_ADDR_TEXT],
+				 uint16_t *port)
 {
 	*port = 0;
 	if (!side->conn)
 		return OTR_SLICE_NONE;
 	return address(side->conn,
-		       side->role == OTR_ROLE_SERVER ? &side->conn->local
-						     : &side->conn->remote,
+		       side->role == OTR_ROLE_SERVER ? &side->conn->local : &side->conn->remote,
 		       buf, port);
 }

@@ -66,8 +66,8 @@ enum escape {
 };
 
 /* The row is in[from..quote), the string's text begins at `begin`. `escapes`: E'..' */
-static enum escape escape_of(struct otr_slice in, size_t begin, size_t from,
-			     size_t quote, bool escapes)
+static enum escape escape_of(struct otr_slice in, size_t begin, size_t from, size_t quote,
+			     bool escapes)
 {
 	bool odd = (quote - from) & 1;
 
@@ -94,8 +94,7 @@ static size_t string(struct otr_slice in, size_t begin, bool escapes)
 			;
 		if (at(in, i) != '\'')
 			continue;
-		escape = i > from ? escape_of(in, begin, from, i, escapes)
-				  : NOT_ESCAPED;
+		escape = i > from ? escape_of(in, begin, from, i, escapes) : NOT_ESCAPED;
 		if (escape == UNSURE)
 			return in.len;
 		i++;
@@ -115,9 +114,7 @@ static size_t q_string(struct otr_slice in, size_t i)
 	static const char pairs[] = "[]{}()<>";
 	const char *pair = at(in, i) ? strchr(pairs, at(in, i)) : NULL;
 	char end[2] = {pair && (pair - pairs) % 2 == 0 ? pair[1] : at(in, i), '\''};
-	const char *found = i + 1 < in.len
-				    ? memmem(in.data + i + 1, in.len - i - 1, end, 2)
-				    : NULL;
+	const char *found = i + 1 < in.len ? memmem(in.data + i + 1, in.len - i - 1, end, 2) : NULL;
 	size_t plain = string(in, i, false);
 
 	return found && (size_t)(found - in.data) + 2 == plain ? plain : in.len;
@@ -170,8 +167,7 @@ static size_t number(struct otr_slice in, size_t i)
 	bool hex = at(in, i) == '0' && otr_lower(at(in, i + 1)) == 'x';
 
 	/* No number has a '$': 1$$text$$ are two literals. */
-	while (i < in.len && in.data[i] != '$' &&
-	       (in_word(in.data[i]) || in.data[i] == '.')) {
+	while (i < in.len && in.data[i] != '$' && (in_word(in.data[i]) || in.data[i] == '.')) {
 		if (!hex && otr_lower(in.data[i]) == 'e' &&
 		    (at(in, i + 1) == '-' || at(in, i + 1) == '+'))
 			i++;
@@ -182,8 +178,7 @@ static size_t number(struct otr_slice in, size_t i)
 
 static bool begins_number(struct otr_slice in, size_t i)
 {
-	return is_digit(at(in, i)) ||
-	       (at(in, i) == '.' && is_digit(at(in, i + 1)));
+	return is_digit(at(in, i)) || (at(in, i) == '.' && is_digit(at(in, i + 1)));
 }
 
 /* E'..', B'..', X'..', N'..', U&'..': where the quote is, or 0. */
@@ -211,7 +206,7 @@ static size_t word(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 		i++;
 	text = otr_slice_sub(in, from, i - from);
 	if (at(in, i) == '\'' && (otr_slice_eq_nocase(text, OTR_SLICE("q")) ||
-				 otr_slice_eq_nocase(text, OTR_SLICE("nq")))) {
+				  otr_slice_eq_nocase(text, OTR_SLICE("nq")))) {
 		*kind = OTR_SQL_LITERAL;
 		return q_string(in, i + 1);
 	}
@@ -227,8 +222,7 @@ static size_t quoted_name(struct otr_slice in, size_t i, enum otr_sql_kind *kind
 {
 	size_t end = quoted(in, i + 1, in.data[i]);
 
-	*kind = end > i + 1 && in.data[end - 1] == in.data[i] ? OTR_SQL_QUOTED
-							      : OTR_SQL_LITERAL;
+	*kind = end > i + 1 && in.data[end - 1] == in.data[i] ? OTR_SQL_QUOTED : OTR_SQL_LITERAL;
 	return end;
 }
 
@@ -258,8 +252,7 @@ static size_t lex(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 		*kind = OTR_SQL_COMMENT;
 		return c == '-' ? line_comment(in, i) : block_comment(in, i + 2);
 	}
-	if (begins_number(in, i) ||
-	    ((c == '-' || c == '+') && begins_number(in, i + 1))) {
+	if (begins_number(in, i) || ((c == '-' || c == '+') && begins_number(in, i + 1))) {
 		*kind = OTR_SQL_LITERAL;
 		return number(in, i + (c == '-' || c == '+'));
 	}
@@ -300,10 +293,10 @@ static void part(struct otr_buf *out, enum otr_sql_kind next)
 
 /* Where a statement is, as far as words of it may be values of a setting. */
 enum place {
-	START,	   /* its first word comes next */
+	START,	    /* its first word comes next */
 	BEFORE_SET, /* ALTER, CREATE: SET may follow */
-	SETTING,   /* behind SET: '=' or TO follows its name */
-	VALUES,	   /* words are values, to the end of the statement */
+	SETTING,    /* behind SET: '=' or TO follows its name */
+	VALUES,	    /* words are values, to the end of the statement */
 	ELSEWHERE,
 };
 
@@ -330,12 +323,10 @@ static enum place next_place(enum place place, const struct otr_sql_token *tok)
 		return place;
 	if (place == START)
 		return first_word(tok->text);
-	if (place == BEFORE_SET &&
-	    otr_slice_eq_nocase(tok->text, OTR_SLICE("set")))
+	if (place == BEFORE_SET && otr_slice_eq_nocase(tok->text, OTR_SLICE("set")))
 		return SETTING;
-	if (place == SETTING &&
-	    (otr_slice_eq_nocase(tok->text, OTR_SLICE("to")) ||
-	     otr_slice_eq_nocase(tok->text, OTR_SLICE("zone"))))
+	if (place == SETTING && (otr_slice_eq_nocase(tok->text, OTR_SLICE("to")) ||
+				 otr_slice_eq_nocase(tok->text, OTR_SLICE("zone"))))
 		return VALUES;
 	return place;
 }
@@ -344,10 +335,9 @@ static bool is_value(enum place place, const struct otr_sql_token *tok)
 {
 	if (tok->kind == OTR_SQL_LITERAL)
 		return true;
-	return place == VALUES &&
-	       (tok->kind == OTR_SQL_QUOTED ||
-		(tok->kind == OTR_SQL_WORD &&
-		 !otr_slice_eq_nocase(tok->text, OTR_SLICE("default"))));
+	return place == VALUES && (tok->kind == OTR_SQL_QUOTED ||
+				   (tok->kind == OTR_SQL_WORD &&
+				    !otr_slice_eq_nocase(tok->text, OTR_SLICE("default"))));
 }
 
 void otr_sql_sanitize(struct otr_buf *out, struct otr_slice sql)
@@ -405,8 +395,7 @@ struct otr_slice otr_sql_context(struct otr_slice sql)
 	if (!has_context(sql))
 		return found;
 	while ((tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END) {
-		one = tok.kind == OTR_SQL_COMMENT ? context_in(tok.text)
-						  : OTR_SLICE_NONE;
+		one = tok.kind == OTR_SQL_COMMENT ? context_in(tok.text) : OTR_SLICE_NONE;
 		if (one.len && found.len)
 			return OTR_SLICE_NONE; /* of which one? */
 		if (one.len)

@@ -36,45 +36,110 @@ static const struct {
 	const char *text;
 	enum means means;
 } words[] = {
-	{"select", OPERATION},	  {"insert", OPERATION}, {"delete", OPERATION},
-	{"merge", OPERATION},	  {"update", OP_NAME},	 {"call", OP_NAME},
-	{"copy", OP_NAME},	  {"exec", OP_NAME},	 {"execute", OP_NAME},
-	{"create", OP_OBJECT},	  {"alter", OP_OBJECT},	 {"drop", OP_OBJECT},
-	{"truncate", OP_OBJECT},  {"begin", FIRST_ONLY}, {"commit", FIRST_ONLY},
-	{"rollback", FIRST_ONLY}, {"start", FIRST_ONLY}, {"end", FIRST_ONLY},
-	{"abort", FIRST_ONLY},	  {"set", FIRST_ONLY},	 {"show", FIRST_ONLY},
-	{"reset", FIRST_ONLY},	  {"vacuum", FIRST_ONLY}, {"analyze", FIRST_ONLY},
-	{"explain", FIRST_ONLY},  {"grant", FIRST_ONLY}, {"revoke", FIRST_ONLY},
-	{"listen", FIRST_ONLY},	  {"unlisten", FIRST_ONLY},
-	{"notify", FIRST_ONLY},	  {"declare", FIRST_ONLY},
-	{"close", FIRST_ONLY},	  {"fetch", FIRST_ONLY}, {"move", FIRST_ONLY},
-	{"lock", FIRST_ONLY},	  {"values", FIRST_ONLY},
-	{"savepoint", FIRST_ONLY}, {"release", FIRST_ONLY},
-	{"prepare", FIRST_ONLY},  {"deallocate", FIRST_ONLY},
-	{"discard", FIRST_ONLY},  {"checkpoint", FIRST_ONLY},
-	{"cluster", FIRST_ONLY},  {"reindex", FIRST_ONLY},
-	{"refresh", FIRST_ONLY},  {"comment", FIRST_ONLY},
-	{"do", FIRST_ONLY},	  {"use", FIRST_ONLY},	 {"replace", FIRST_ONLY},
-	{"from", FROM},		  {"join", JOIN},	 {"into", INTO},
-	{"using", USING},	  {"only", SKIPPED},	 {"lateral", SKIPPED},
-	{"if", SKIPPED},	  {"not", SKIPPED},	 {"exists", SKIPPED},
-	{"or", SKIPPED},	  {"unique", SKIPPED},	 {"temp", SKIPPED},
-	{"temporary", SKIPPED},	  {"unlogged", SKIPPED}, {"global", SKIPPED},
-	{"local", SKIPPED},	  {"concurrently", SKIPPED},
-	{"recursive", SKIPPED},	  {"materialized", SKIPPED},
-	{"table", OBJECT},	  {"index", OBJECT},	 {"view", OBJECT},
-	{"sequence", OBJECT},	  {"schema", OBJECT},	 {"database", OBJECT},
-	{"function", OBJECT},	  {"procedure", OBJECT}, {"trigger", OBJECT},
-	{"type", OBJECT},	  {"role", OBJECT},	 {"user", OBJECT},
-	{"extension", OBJECT},	  {"domain", OBJECT},	 {"policy", OBJECT},
-	{"where", CLAUSE},	  {"group", CLAUSE},	 {"order", CLAUSE},
-	{"having", CLAUSE},	  {"limit", CLAUSE},	 {"union", CLAUSE},
-	{"except", CLAUSE},	  {"intersect", CLAUSE}, {"on", CLAUSE},
-	{"returning", CLAUSE},	  {"window", CLAUSE},	 {"offset", CLAUSE},
-	{"for", CLAUSE},	  {"when", CLAUSE},
+	{"select", OPERATION},
+	{"insert", OPERATION},
+	{"delete", OPERATION},
+	{"merge", OPERATION},
+	{"update", OP_NAME},
+	{"call", OP_NAME},
+	{"copy", OP_NAME},
+	{"exec", OP_NAME},
+	{"execute", OP_NAME},
+	{"create", OP_OBJECT},
+	{"alter", OP_OBJECT},
+	{"drop", OP_OBJECT},
+	{"truncate", OP_OBJECT},
+	{"begin", FIRST_ONLY},
+	{"commit", FIRST_ONLY},
+	{"rollback", FIRST_ONLY},
+	{"start", FIRST_ONLY},
+	{"end", FIRST_ONLY},
+	{"abort", FIRST_ONLY},
+	{"set", FIRST_ONLY},
+	{"show", FIRST_ONLY},
+	{"reset", FIRST_ONLY},
+	{"vacuum", FIRST_ONLY},
+	{"analyze", FIRST_ONLY},
+	{"explain", FIRST_ONLY},
+	{"grant", FIRST_ONLY},
+	{"revoke", FIRST_ONLY},
+	{"listen", FIRST_ONLY},
+	{"unlisten", FIRST_ONLY},
+	{"notify", FIRST_ONLY},
+	{"declare", FIRST_ONLY},
+	{"close", FIRST_ONLY},
+	{"fetch", FIRST_ONLY},
+	{"move", FIRST_ONLY},
+	{"lock", FIRST_ONLY},
+	{"values", FIRST_ONLY},
+	{"savepoint", FIRST_ONLY},
+	{"release", FIRST_ONLY},
+	{"prepare", FIRST_ONLY},
+	{"deallocate", FIRST_ONLY},
+	{"discard", FIRST_ONLY},
+	{"checkpoint", FIRST_ONLY},
+	{"cluster", FIRST_ONLY},
+	{"reindex", FIRST_ONLY},
+	{"refresh", FIRST_ONLY},
+	{"comment", FIRST_ONLY},
+	{"do", FIRST_ONLY},
+	{"use", FIRST_ONLY},
+	{"replace", FIRST_ONLY},
+	{"from", FROM},
+	{"join", JOIN},
+	{"into", INTO},
+	{"using", USING},
+	{"only", SKIPPED},
+	{"lateral", SKIPPED},
+	{"if", SKIPPED},
+	{"not", SKIPPED},
+	{"exists", SKIPPED},
+	{"or", SKIPPED},
+	{"unique", SKIPPED},
+	{"temp", SKIPPED},
+	{"temporary", SKIPPED},
+	{"unlogged", SKIPPED},
+	{"global", SKIPPED},
+	{"local", SKIPPED},
+	{"concurrently", SKIPPED},
+	{"recursive", SKIPPED},
+	{"materialized", SKIPPED},
+	{"table", OBJECT},
+	{"index", OBJECT},
+	{"view", OBJECT},
+	{"sequence", OBJECT},
+	{"schema", OBJECT},
+	{"database", OBJECT},
+	{"function", OBJECT},
+	{"procedure", OBJECT},
+	{"trigger", OBJECT},
+	{"type", OBJECT},
+	{"role", OBJECT},
+	{"user", OBJECT},
+	{"extension", OBJECT},
+	{"domain", OBJECT},
+	{"policy", OBJECT},
+	{"where", CLAUSE},
+	{"group", CLAUSE},
+	{"order", CLAUSE},
+	{"having", CLAUSE},
+	{"limit", CLAUSE},
+	{"union", CLAUSE},
+	{"except", CLAUSE},
+	{"intersect", CLAUSE},
+	{"on", CLAUSE},
+	{"returning", CLAUSE},
+	{"window", CLAUSE},
+	{"offset", CLAUSE},
+	{"for", CLAUSE},
+	{"when", CLAUSE},
 };
 
-enum paren { ARGUMENTS, QUERY, TABLES };
+enum paren {
+	ARGUMENTS,
+	QUERY,
+	TABLES
+};
 
 #define DEPTH 32
 
@@ -82,13 +147,13 @@ struct summary {
 	char *out;
 	size_t len;
 	bool full;
-	bool first;    /* a statement begins here */
-	bool want;     /* a name comes next */
-	bool object;   /* a kind of object may come before it */
-	bool list;     /* a comma brings another name */
-	bool sources;  /* USING brings a table: MERGE, DELETE */
-	bool deaf;     /* COPY, REVOKE: FROM names no table */
-	bool opened;   /* the last token was '(' */
+	bool first;   /* a statement begins here */
+	bool want;    /* a name comes next */
+	bool object;  /* a kind of object may come before it */
+	bool list;    /* a comma brings another name */
+	bool sources; /* USING brings a table: MERGE, DELETE */
+	bool deaf;    /* COPY, REVOKE: FROM names no table */
+	bool opened;  /* the last token was '(' */
 	size_t depth;
 	uint8_t parens[DEPTH]; /* enum paren, of those open */
 	bool lists[DEPTH];     /* `list` outside of each */
@@ -113,8 +178,7 @@ static enum paren where(const struct summary *s)
 {
 	if (!s->depth)
 		return QUERY;
-	return s->depth <= DEPTH ? (enum paren)s->parens[s->depth - 1]
-				 : ARGUMENTS;
+	return s->depth <= DEPTH ? (enum paren)s->parens[s->depth - 1] : ARGUMENTS;
 }
 
 static int meaning(struct otr_slice word)
@@ -138,20 +202,19 @@ static bool is_operation(const struct summary *s)
 {
 	return !last_is(s, "for") && !last_is(s, "on") && !last_is(s, "do") &&
 	       !last_is(s, "then") && !last_is(s, "key") && !last_is(s, "or") &&
-	       !last_is(s, "grant") && !last_is(s, "before") &&
-	       !last_is(s, "after") && !last_is(s, "instead");
+	       !last_is(s, "grant") && !last_is(s, "before") && !last_is(s, "after") &&
+	       !last_is(s, "instead");
 }
 
 /* Words that columns have for names too mean something only at the beginning. */
 static bool is_first(const struct summary *s, struct otr_slice text, int means)
 {
 	return means == OPERATION || s->first || s->opened ||
-	       otr_slice_eq_nocase(text, OTR_SLICE("update")) ||
-	       last_is(s, "explain") || last_is(s, "analyze");
+	       otr_slice_eq_nocase(text, OTR_SLICE("update")) || last_is(s, "explain") ||
+	       last_is(s, "analyze");
 }
 
-static void operation(struct summary *s, struct otr_slice text, bool name,
-		      bool object)
+static void operation(struct summary *s, struct otr_slice text, bool name, bool object)
 {
 	put(s, text);
 	s->want = name;
@@ -223,8 +286,7 @@ static bool keyword(struct summary *s, struct otr_slice text, int means)
 }
 
 /* A name, with its qualifiers: dbo.Table, "my schema".t */
-static struct otr_slice whole_name(struct otr_slice sql,
-				   struct otr_sql_token tok, size_t *from)
+static struct otr_slice whole_name(struct otr_slice sql, struct otr_sql_token tok, size_t *from)
 {
 	size_t begin = (size_t)(tok.text.data - sql.data), next = *from;
 
@@ -238,8 +300,7 @@ static struct otr_slice whole_name(struct otr_slice sql,
 	return otr_slice_sub(sql, begin, *from - begin);
 }
 
-static void name(struct summary *s, struct otr_slice sql,
-		 struct otr_sql_token tok, size_t *from)
+static void name(struct summary *s, struct otr_slice sql, struct otr_sql_token tok, size_t *from)
 {
 	put(s, whole_name(sql, tok, from));
 	s->want = s->object = false;
@@ -283,8 +344,8 @@ static void sign(struct summary *s, char c)
 	}
 }
 
-static void take_word(struct summary *s, struct otr_slice sql,
-		      struct otr_sql_token tok, size_t *from)
+static void take_word(struct summary *s, struct otr_slice sql, struct otr_sql_token tok,
+		      size_t *from)
 {
 	if (!keyword(s, tok.text, meaning(tok.text)) && s->want)
 		name(s, sql, tok, from);
@@ -292,8 +353,7 @@ static void take_word(struct summary *s, struct otr_slice sql,
 	s->first = false;
 }
 
-static void take(struct summary *s, struct otr_slice sql,
-		 struct otr_sql_token tok, size_t *from)
+static void take(struct summary *s, struct otr_slice sql, struct otr_sql_token tok, size_t *from)
 {
 	bool opens = tok.text.data[0] == '(';
 

@@ -45,8 +45,7 @@ bool otr_traceparent_read(struct otr_traceparent *out, struct otr_slice s)
 		return false;
 	if (s.data[2] != '-' || s.data[35] != '-' || s.data[52] != '-')
 		return false;
-	return hex(out->trace_id, 16, s.data + 3) &&
-	       hex(out->span_id, 8, s.data + 36) &&
+	return hex(out->trace_id, 16, s.data + 3) && hex(out->span_id, 8, s.data + 36) &&
 	       hex(&out->flags, 1, s.data + 53) && !zero(out->trace_id, 16) &&
 	       !zero(out->span_id, 8);
 }

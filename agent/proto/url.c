@@ -71,8 +71,7 @@ void otr_url_split(struct otr_url *out, struct otr_slice target, bool connect)
 		out->authority = target;
 		return;
 	}
-	if (n && otr_slice_starts(otr_slice_sub(target, n, target.len),
-				  OTR_SLICE("://"))) {
+	if (n && otr_slice_starts(otr_slice_sub(target, n, target.len), OTR_SLICE("://"))) {
 		out->scheme = otr_slice_sub(target, 0, n);
 		target = otr_slice_sub(target, n + 3, target.len);
 		split_authority(out, &target);
@@ -88,9 +87,7 @@ void otr_url_split(struct otr_url *out, struct otr_slice target, bool connect)
 /* What stands before the last '@' is userinfo. */
 static size_t userinfo(struct otr_slice authority)
 {
-	const char *at = authority.len
-				 ? memrchr(authority.data, '@', authority.len)
-				 : NULL;
+	const char *at = authority.len ? memrchr(authority.data, '@', authority.len) : NULL;
 
 	return at ? (size_t)(at - authority.data) + 1 : 0;
 }
@@ -111,8 +108,7 @@ static uint16_t read_port(struct otr_slice s)
 
 struct otr_slice otr_url_host(struct otr_slice authority, uint16_t *port)
 {
-	struct otr_slice host = otr_slice_sub(authority, userinfo(authority),
-					      authority.len);
+	struct otr_slice host = otr_slice_sub(authority, userinfo(authority), authority.len);
 	size_t colon = host.len;
 
 	if (host.len && host.data[0] == '[') {
@@ -180,8 +176,9 @@ static bool is_plain(struct otr_slice seg)
 static bool announces_secret(struct otr_slice seg)
 {
 	static const char *const words[] = {
-		"reset", "invite", "invitation", "hook", "hooks", "webhook", "webhooks",
-		"magic", "confirm", "verify", "activate", "activation", "unsubscribe", "share",
+		"reset",    "invite",	  "invitation",	 "hook",    "hooks",
+		"webhook",  "webhooks",	  "magic",	 "confirm", "verify",
+		"activate", "activation", "unsubscribe", "share",
 	};
 
 	struct otr_slice plain;

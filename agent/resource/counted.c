@@ -18,7 +18,6 @@ void otr_resource_unref(struct otr_resource **resp)
 {
 	struct otr_resource *res = OTR_TAKE(*resp);
 
-	if (res && atomic_fetch_sub_explicit(&res->refs, 1,
-					     memory_order_acq_rel) == 1)
+	if (res && atomic_fetch_sub_explicit(&res->refs, 1, memory_order_acq_rel) == 1)
 		free(res);
 }

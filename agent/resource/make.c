@@ -53,7 +53,7 @@ static struct otr_slice keep(struct draft *d, struct otr_slice s)
 	to = otr_buf_room(&d->text, OTR_UTF8_COPY_MAX(s.len) + 1);
 	if (to)
 		d->text.len += otr_utf8_copy(to, s);
-	return (struct otr_slice){ (const char *)at, d->text.len - at };
+	return (struct otr_slice){(const char *)at, d->text.len - at};
 }
 
 static bool has(const struct draft *d, enum otr_key key)
@@ -68,7 +68,7 @@ static struct otr_attr *add(struct draft *d, enum otr_key key)
 {
 	if (d->n == ATTRS_MAX || (key != OTR_KEY_CUSTOM && has(d, key)))
 		return NULL;
-	d->at[d->n] = (struct otr_attr){ .key = (uint16_t)key };
+	d->at[d->n] = (struct otr_attr){.key = (uint16_t)key};
 	return &d->at[d->n++];
 }
 
@@ -103,8 +103,7 @@ static bool is_twice(const struct draft *d, struct otr_slice name)
 	for (size_t i = 0; i < d->n; i++) {
 		have = d->at[i].name;
 		if (have.len == name.len && d->text.data &&
-		    !memcmp(d->text.data + (size_t)have.data, name.data,
-			    name.len))
+		    !memcmp(d->text.data + (size_t)have.data, name.data, name.len))
 			return true;
 	}
 	return false;
@@ -138,10 +137,9 @@ static size_t iso(char *out, size_t size, uint64_t ns)
 	struct tm tm;
 
 	gmtime_r(&s, &tm);
-	return (size_t)snprintf(
-		out, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ",
-		tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		tm.tm_min, tm.tm_sec, (unsigned int)(ns / 1000000u % 1000u));
+	return (size_t)snprintf(out, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ", tm.tm_year + 1900,
+				tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+				(unsigned int)(ns / 1000000u % 1000u));
 }
 
 /* The same process has the same id after a restart of ours; no other has it. */
@@ -150,11 +148,10 @@ static void instance(struct draft *d, const struct otr_make *from)
 	struct otr_slice host = from->host->text[OTR_META_HOST_ID];
 	char id[OTR_UUID_TEXT], name[256];
 	int n = snprintf(name, sizeof(name), "%.*s,%" PRIu32 ",%" PRIu64,
-			 host.len < 128 ? (int)host.len : 128,
-			 host.len ? host.data : "", from->tgid,
-			 from->created_ns / 1000000u);
+			 host.len < 128 ? (int)host.len : 128, host.len ? host.data : "",
+			 from->tgid, from->created_ns / 1000000u);
 
-	otr_uuid5(id, instance_ns, (struct otr_slice){ name, (size_t)n });
+	otr_uuid5(id, instance_ns, (struct otr_slice){name, (size_t)n});
 	str(d, OTR_KEY_SERVICE_INSTANCE_ID, id);
 }
 
@@ -173,15 +170,13 @@ static void process(struct draft *d, const struct otr_make *from)
 		iso(when, sizeof(when), from->created_ns);
 		str(d, OTR_KEY_PROCESS_CREATION_TIME, when);
 	}
-	text(d, OTR_KEY_PROCESS_EXECUTABLE_NAME,
-	     exe.len ? otr_name_base(exe) : f->comm);
+	text(d, OTR_KEY_PROCESS_EXECUTABLE_NAME, exe.len ? otr_name_base(exe) : f->comm);
 	text(d, OTR_KEY_PROCESS_EXECUTABLE_PATH, exe);
 	text(d, OTR_KEY_PROCESS_OWNER, f->text[OTR_META_OWNER]);
 	if (f->text[OTR_META_GO].len)
 		str(d, OTR_KEY_PROCESS_RUNTIME_NAME, "go");
 	text(d, OTR_KEY_PROCESS_RUNTIME_VERSION, f->text[OTR_META_GO]);
-	text(d, OTR_KEY_CONTAINER_ID,
-	     otr_name_container(f->text[OTR_META_CGROUP]));
+	text(d, OTR_KEY_CONTAINER_ID, otr_name_container(f->text[OTR_META_CGROUP]));
 }
 
 static void host(struct draft *d, const struct otr_facts *f)
@@ -199,8 +194,7 @@ static void telemetry(struct draft *d, const struct otr_facts *f)
 
 	str(d, OTR_KEY_TELEMETRY_SDK_NAME, "otrace");
 	str(d, OTR_KEY_TELEMETRY_SDK_LANGUAGE,
-	    f->text[OTR_META_GO].len ? "go"
-				     : otr_name_language(exe.len ? exe : f->comm));
+	    f->text[OTR_META_GO].len ? "go" : otr_name_language(exe.len ? exe : f->comm));
 	str(d, OTR_KEY_TELEMETRY_SDK_VERSION, OTR_VERSION);
 	str(d, OTR_KEY_TELEMETRY_DISTRO_NAME, "otrace");
 	str(d, OTR_KEY_TELEMETRY_DISTRO_VERSION, OTR_VERSION);
@@ -211,10 +205,9 @@ static void fill(struct draft *d, const struct otr_make *from)
 	char service[OTR_SERVICE_MAX + 1];
 	size_t len = otr_name_service(from->facts, service);
 
-	text(d, OTR_KEY_SERVICE_NAME, (struct otr_slice){ service, len });
+	text(d, OTR_KEY_SERVICE_NAME, (struct otr_slice){service, len});
 	telemetry(d, from->facts);
-	otr_name_pairs(otr_name_env(from->facts->text[OTR_META_ENV],
-				    "OTEL_RESOURCE_ATTRIBUTES"),
+	otr_name_pairs(otr_name_env(from->facts->text[OTR_META_ENV], "OTEL_RESOURCE_ATTRIBUTES"),
 		       on_pair, d, NULL);
 	instance(d, from);
 	process(d, from);
@@ -253,7 +246,7 @@ static struct otr_resource *finish(const struct draft *d, uint32_t tgid)
 
 struct otr_resource *otr_resource_make(const struct otr_make *from)
 {
-	OTR_AUTO(draft_fini) struct draft d = { 0 };
+	OTR_AUTO(draft_fini) struct draft d = {0};
 
 	fill(&d, from);
 	return d.text.rc ? NULL : finish(&d, from->tgid);

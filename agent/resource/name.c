@@ -31,9 +31,8 @@ struct otr_slice otr_name_env(struct otr_slice env, const char *name)
 	return OTR_SLICE_NONE;
 }
 
-static bool decode_pair(struct otr_buf *buf, struct otr_slice key,
-			struct otr_slice value, struct otr_slice *k,
-			struct otr_slice *v)
+static bool decode_pair(struct otr_buf *buf, struct otr_slice key, struct otr_slice value,
+			struct otr_slice *k, struct otr_slice *v)
 {
 	size_t at;
 
@@ -48,10 +47,9 @@ static bool decode_pair(struct otr_buf *buf, struct otr_slice key,
 	return true;
 }
 
-bool otr_name_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg,
-		    struct otr_slice *bad)
+bool otr_name_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg, struct otr_slice *bad)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf buf = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf buf = {0};
 	struct otr_slice key, value, k, v, rest = text;
 	bool sound = true;
 
@@ -96,8 +94,7 @@ struct otr_slice otr_name_family(struct otr_slice exe)
 	/* npm installs bun.exe on every system. */
 	if (s.len > 4 && !memcmp(s.data + s.len - 4, ".exe", 4))
 		s.len -= 4;
-	for (n = s.len; n && (isdigit((unsigned char)s.data[n - 1]) ||
-			      s.data[n - 1] == '.');)
+	for (n = s.len; n && (isdigit((unsigned char)s.data[n - 1]) || s.data[n - 1] == '.');)
 		n--;
 	return n ? otr_slice_sub(s, 0, n) : s;
 }
@@ -105,15 +102,12 @@ struct otr_slice otr_name_family(struct otr_slice exe)
 const char *otr_name_language(struct otr_slice exe)
 {
 	static const char *const rows[][2] = {
-		{ "python", "python" },	  { "pypy", "python" },
-		{ "uwsgi", "python" },	  { "node", "nodejs" },
-		{ "nodejs", "nodejs" },	  { "bun", "nodejs" },
-		{ "bunx", "nodejs" },
-		{ "deno", "nodejs" },	  { "java", "java" },
-		{ "go", "go" },		  { "ruby", "ruby" },
-		{ "php", "php" },	  { "php-fpm", "php" },
-		{ "php-cgi", "php" },	  { "dotnet", "dotnet" },
-		{ "beam.smp", "erlang" },
+		{"python", "python"},	{"pypy", "python"},   {"uwsgi", "python"},
+		{"node", "nodejs"},	{"nodejs", "nodejs"}, {"bun", "nodejs"},
+		{"bunx", "nodejs"},	{"deno", "nodejs"},   {"java", "java"},
+		{"go", "go"},		{"ruby", "ruby"},     {"php", "php"},
+		{"php-fpm", "php"},	{"php-cgi", "php"},   {"dotnet", "dotnet"},
+		{"beam.smp", "erlang"},
 	};
 	struct otr_slice family = otr_name_family(exe);
 
@@ -156,8 +150,7 @@ static size_t clean(char *out, struct otr_slice s)
 			break;
 		memcpy(out + len, n ? s.data : "\xef\xbf\xbd", n ? n : 3);
 		len += n ? n : 3;
-		n = n ? n
-		      : otr_utf8_char(s); /* whole, where it is only unfit */
+		n = n ? n : otr_utf8_char(s); /* whole, where it is only unfit */
 		n = n ? n : 1;
 	}
 	out[len] = '\0';
@@ -174,17 +167,14 @@ static void on_pair(void *arg, struct otr_slice key, struct otr_slice value)
 
 static size_t set_by_env(struct otr_slice env, char *out)
 {
-	struct found f = { out,
-			   clean(out, otr_name_env(env, "OTEL_SERVICE_NAME")) };
+	struct found f = {out, clean(out, otr_name_env(env, "OTEL_SERVICE_NAME"))};
 
 	if (!f.len)
-		otr_name_pairs(otr_name_env(env, "OTEL_RESOURCE_ATTRIBUTES"),
-			       on_pair, &f, NULL);
+		otr_name_pairs(otr_name_env(env, "OTEL_RESOURCE_ATTRIBUTES"), on_pair, &f, NULL);
 	return f.len;
 }
 
-size_t otr_name_service(const struct otr_facts *facts,
-			char out[OTR_SERVICE_MAX + 1])
+size_t otr_name_service(const struct otr_facts *facts, char out[OTR_SERVICE_MAX + 1])
 {
 	size_t n = clean(out, facts->text[OTR_META_SERVICE]);
 

@@ -26,8 +26,7 @@ struct otr_facts {
 
 /* Writes the service's name, valid UTF-8, no control characters, cut at a character,
  * NUL-terminated; never empty. Returns its length. */
-size_t otr_name_service(const struct otr_facts *facts,
-			char out[OTR_SERVICE_MAX + 1]);
+size_t otr_name_service(const struct otr_facts *facts, char out[OTR_SERVICE_MAX + 1]);
 
 /* The best guess from program and arguments; it may be empty. Aliases `facts`. */
 struct otr_slice otr_name_guess(const struct otr_facts *facts);
@@ -43,10 +42,8 @@ struct otr_slice otr_name_container(struct otr_slice cgroup);
 
 /* Visits the pairs of OTEL_RESOURCE_ATTRIBUTES that can be decoded. Returns false where one
  * cannot, and the first of these, as it was written, in `bad` (or NULL). */
-typedef void (*otr_name_pair_fn)(void *arg, struct otr_slice key,
-				 struct otr_slice value);
-bool otr_name_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg,
-		    struct otr_slice *bad);
+typedef void (*otr_name_pair_fn)(void *arg, struct otr_slice key, struct otr_slice value);
+bool otr_name_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg, struct otr_slice *bad);
 
 /* A link of /proc/PID/exe without the " (deleted)" the kernel adds. */
 struct otr_slice otr_name_exe(struct otr_slice link);

@@ -17,8 +17,8 @@ typedef void (*program_fn)(struct otr_program *pg, struct otr_slice rest);
 
 struct runtime {
 	const char *family;
-	const char *valued; /* options whose value is the next argument */
-	const char *module; /* the option before a module's or archive's name */
+	const char *valued;  /* options whose value is the next argument */
+	const char *module;  /* the option before a module's or archive's name */
 	const char *command; /* .. before program text: there is no script */
 	const char *skip;    /* words before the script */
 	program_fn read;     /* `pg->path` is the script, `rest` what follows */
@@ -30,7 +30,7 @@ static bool listed(const char *list, struct otr_slice word)
 
 	for (; list && *list; list += n + (list[n] == ' ')) {
 		n = strcspn(list, " ");
-		if (otr_slice_eq(word, (struct otr_slice){ list, n }))
+		if (otr_slice_eq(word, (struct otr_slice){list, n}))
 			return true;
 	}
 	return false;
@@ -86,16 +86,14 @@ static struct otr_slice last_part(struct otr_slice s, const char *dull)
 	return otr_slice_sub(s, n, s.len);
 }
 
-#define DULL_MODULES \
-	"app main wsgi asgi server application run manage __main__ api"
+#define DULL_MODULES "app main wsgi asgi server application run manage __main__ api"
 
 static bool is_module(struct otr_slice s)
 {
 	if (!s.len || (!isalpha((unsigned char)s.data[0]) && s.data[0] != '_'))
 		return false;
 	for (size_t i = 0; i < s.len; i++)
-		if (!isalnum((unsigned char)s.data[i]) && s.data[i] != '_' &&
-		    s.data[i] != '.')
+		if (!isalnum((unsigned char)s.data[i]) && s.data[i] != '_' && s.data[i] != '.')
 			return false;
 	return true;
 }
@@ -122,8 +120,7 @@ static struct otr_slice app_of(struct otr_slice args)
 			return before(arg, ':');
 		if (!value && is_module(arg))
 			best = arg;
-		value = arg.len && arg.data[0] == '-' &&
-			!memchr(arg.data, '=', arg.len);
+		value = arg.len && arg.data[0] == '-' && !memchr(arg.data, '=', arg.len);
 	}
 	return best;
 }
@@ -156,8 +153,7 @@ static void read_python(struct otr_program *pg, struct otr_slice rest)
 	struct otr_slice skip;
 
 	pg->name = tool;
-	if (listed("gunicorn uvicorn hypercorn daphne granian waitress-serve",
-		   tool)) {
+	if (listed("gunicorn uvicorn hypercorn daphne granian waitress-serve", tool)) {
 		pg->name = module_name(app_of(rest));
 		pg->path = OTR_SLICE_NONE; /* the server's, not the service's */
 	} else if (listed("flask celery", tool)) {
@@ -186,8 +182,7 @@ static void read_node(struct otr_program *pg, struct otr_slice rest)
 	if (!at && !otr_slice_starts(pg->name, OTR_SLICE("next-server")))
 		return;
 	pg->name = OTR_SLICE_NONE;
-	pg->path = at ? otr_slice_sub(pg->path, 0, (size_t)(at - pg->path.data))
-		      : OTR_SLICE_NONE;
+	pg->path = at ? otr_slice_sub(pg->path, 0, (size_t)(at - pg->path.data)) : OTR_SLICE_NONE;
 }
 
 static struct otr_slice jar_name(struct otr_slice path)
@@ -213,17 +208,15 @@ static void read_java(struct otr_program *pg, struct otr_slice rest)
 	if (memmem(s.data, s.len, "catalina", 8))
 		pg->name = OTR_SLICE("tomcat");
 	else
-		pg->name = last_part(otr_name_base(s),
-				     "Main Application App Server Bootstrap "
-				     "Launcher Start");
+		pg->name = last_part(otr_name_base(s), "Main Application App Server Bootstrap "
+						       "Launcher Start");
 }
 
 static void read_ruby(struct otr_program *pg, struct otr_slice rest)
 {
 	(void)rest;
 	pg->name = without(otr_name_base(pg->path), ".rb .ru");
-	if (!listed("puma rails rackup unicorn thin bundle sidekiq rake",
-		    pg->name))
+	if (!listed("puma rails rackup unicorn thin bundle sidekiq rake", pg->name))
 		return;
 	pg->name = OTR_SLICE_NONE;
 	pg->path = OTR_SLICE_NONE; /* the working directory is the project's */
@@ -244,13 +237,10 @@ static void read_uwsgi(struct otr_program *pg, struct otr_slice rest)
 	pg->path = OTR_SLICE_NONE;
 	pg->name = OTR_SLICE_NONE;
 	while (take(&rest, &arg)) {
-		if (listed("-w --module --wsgi-file --wsgi --file", arg) &&
-		    take(&rest, &arg))
+		if (listed("-w --module --wsgi-file --wsgi --file", arg) && take(&rest, &arg))
 			pg->name = module_name(arg);
-		else if (without(arg, ".ini .yaml .yml").len < arg.len &&
-			 !pg->name.len)
-			pg->name =
-				without(otr_name_base(arg), ".ini .yaml .yml");
+		else if (without(arg, ".ini .yaml .yml").len < arg.len && !pg->name.len)
+			pg->name = without(otr_name_base(arg), ".ini .yaml .yml");
 	}
 }
 
@@ -260,29 +250,28 @@ static void read_uwsgi(struct otr_program *pg, struct otr_slice rest)
 #define NODE_VALUED                                                        \
 	"-r --require --import --loader --experimental-loader --env-file " \
 	"-C --conditions --title --inspect-port --watch-path"
-#define BUN_VALUED                                                     \
+#define BUN_VALUED                                                      \
 	"-r --preload --require --import -c --config --cwd --env-file " \
 	"--port --conditions -d --define -l --loader --title"
 
 static const struct runtime runtimes[] = {
-	{ "python", "-W -X --check-hash-based-pycs", "-m", "-c", "",
-	  read_python },
-	{ "pypy", "-W -X", "-m", "-c", "", read_python },
-	{ "node", NODE_VALUED, "", "-e --eval -p --print", "", read_node },
-	{ "nodejs", NODE_VALUED, "", "-e --eval -p --print", "", read_node },
-	{ "deno", "-c --config", "", "eval", "run serve", read_node },
-	{ "bun", BUN_VALUED, "", "-e --eval -p --print", "run start", read_node },
-	{ "bunx", BUN_VALUED, "", "", "", read_node },
-	{ "java", JAVA_VALUED, "-jar -m --module", "", "", read_java },
-	{ "ruby", "-I -r -C -E", "", "-e", "", read_ruby },
-	{ "php", "-d -c -z", "-f", "-r", "", read_script },
-	{ "perl", "-I", "", "-e -E", "", read_script },
-	{ "dotnet", "", "", "", "exec run", read_script },
-	{ "sh", "-o", "", "-c", "", read_script },
-	{ "bash", "-o -O --rcfile", "", "-c", "", read_script },
-	{ "dash", "-o", "", "-c", "", read_script },
-	{ "uwsgi", "", "", "", "", NULL },
-	{ "uwsgi-core", "", "", "", "", NULL },
+	{"python", "-W -X --check-hash-based-pycs", "-m", "-c", "", read_python},
+	{"pypy", "-W -X", "-m", "-c", "", read_python},
+	{"node", NODE_VALUED, "", "-e --eval -p --print", "", read_node},
+	{"nodejs", NODE_VALUED, "", "-e --eval -p --print", "", read_node},
+	{"deno", "-c --config", "", "eval", "run serve", read_node},
+	{"bun", BUN_VALUED, "", "-e --eval -p --print", "run start", read_node},
+	{"bunx", BUN_VALUED, "", "", "", read_node},
+	{"java", JAVA_VALUED, "-jar -m --module", "", "", read_java},
+	{"ruby", "-I -r -C -E", "", "-e", "", read_ruby},
+	{"php", "-d -c -z", "-f", "-r", "", read_script},
+	{"perl", "-I", "", "-e -E", "", read_script},
+	{"dotnet", "", "", "", "exec run", read_script},
+	{"sh", "-o", "", "-c", "", read_script},
+	{"bash", "-o -O --rcfile", "", "-c", "", read_script},
+	{"dash", "-o", "", "-c", "", read_script},
+	{"uwsgi", "", "", "", "", NULL},
+	{"uwsgi-core", "", "", "", "", NULL},
 };
 
 /* "gunicorn: master [orders.wsgi]", "puma 6.0 (tcp://..) [orders]": a title that took
@@ -295,27 +284,23 @@ static bool read_title(struct otr_program *pg, struct otr_slice title)
 	    !otr_slice_starts(title, OTR_SLICE("puma")))
 		return false;
 	from = memchr(title.data, '[', title.len);
-	to = from ? memchr(from, ']', (size_t)(title.data + title.len - from))
-		  : NULL;
+	to = from ? memchr(from, ']', (size_t)(title.data + title.len - from)) : NULL;
 	if (!to)
 		return false;
-	pg->name = module_name(
-		(struct otr_slice){ from + 1, (size_t)(to - from - 1) });
+	pg->name = module_name((struct otr_slice){from + 1, (size_t)(to - from - 1)});
 	return true;
 }
 
 /* Python's -um MODULE, -Xutf8 ..: letters in one word. */
 static bool bundled(const struct runtime *rt, struct otr_slice arg, char c)
 {
-	return rt->read == read_python && arg.len > 2 && arg.data[1] != '-' &&
-	       arg.data[1] != 'W' && arg.data[1] != 'X' &&
-	       arg.data[arg.len - 1] == c;
+	return rt->read == read_python && arg.len > 2 && arg.data[1] != '-' && arg.data[1] != 'W' &&
+	       arg.data[1] != 'X' && arg.data[arg.len - 1] == c;
 }
 
 /* Finds the script in `args`; leaves what follows it. False: program text was given,
  * or nothing. */
-static bool find_script(const struct runtime *rt, struct otr_slice *args,
-			struct otr_slice *script)
+static bool find_script(const struct runtime *rt, struct otr_slice *args, struct otr_slice *script)
 {
 	struct otr_slice arg;
 
@@ -336,8 +321,7 @@ static bool find_script(const struct runtime *rt, struct otr_slice *args,
 	return false;
 }
 
-bool otr_program_of(struct otr_program *pg, struct otr_slice family,
-		    const struct otr_facts *facts)
+bool otr_program_of(struct otr_program *pg, struct otr_slice family, const struct otr_facts *facts)
 {
 	struct otr_slice args = facts->text[OTR_META_CMDLINE], argv0;
 	const struct runtime *rt = runtimes;

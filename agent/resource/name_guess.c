@@ -22,21 +22,19 @@
 
 /* Words that everybody uses. */
 static const char *const generic[] = {
-	"app",	     "main",	"index",       "server", "start",  "run",
-	"wsgi",	     "asgi",	"application", "manage", "www",	   "__main__",
-	"bootstrap", "program", "python",      "node",	 "nodejs", "java",
-	"ruby",	     "php",	"perl",	       "sh",	 "bash",   "dash",
-	"dotnet",    "deno",	"bun",	       "uwsgi",	 "pypy",
+	"app",	       "main",	 "index", "server",   "start",	   "run",     "wsgi",	"asgi",
+	"application", "manage", "www",	  "__main__", "bootstrap", "program", "python", "node",
+	"nodejs",      "java",	 "ruby",  "php",      "perl",	   "sh",      "bash",	"dash",
+	"dotnet",      "deno",	 "bun",	  "uwsgi",    "pypy",
 };
 
 /* Folders that say nothing of what they hold; so do those of generic[]. */
 static const char *const plain_dirs[] = {
-	"apps",	     "src",	"code",	   "srv",      "html",	   "home",
-	"root",	     "opt",	"usr",	   "var",      "lib",	   "local",
-	"bin",	     "sbin",	"dist",	   "build",    "out",	   "target",
-	"workspace", "work",	"current", "release",  "releases", "public",
-	"site",	     "sites",	"project", "projects", "dev",	   "data",
-	"share",     "libexec", "tmp",
+	"apps",	   "src",      "code",	 "srv",	    "html",	 "home",    "root",
+	"opt",	   "usr",      "var",	 "lib",	    "local",	 "bin",	    "sbin",
+	"dist",	   "build",    "out",	 "target",  "workspace", "work",    "current",
+	"release", "releases", "public", "site",    "sites",	 "project", "projects",
+	"dev",	   "data",     "share",	 "libexec", "tmp",
 };
 
 /* Units that start other people's programs. */
@@ -100,8 +98,7 @@ static struct otr_slice telling(struct otr_slice dir)
 		base = otr_name_base(dir);
 		if (otr_slice_eq(dir_of(dir), OTR_SLICE("/home")))
 			break; /* a person, not a service */
-		if (has_word(base) && base.data[0] != '.' &&
-		    !is_generic(base) &&
+		if (has_word(base) && base.data[0] != '.' && !is_generic(base) &&
 		    !among(plain_dirs, OTR_ARRAY_SIZE(plain_dirs), base))
 			return base;
 	}
@@ -117,8 +114,7 @@ static struct otr_slice unit_of(struct otr_slice cgroup)
 	for (; cgroup.len; cgroup = dir_of(cgroup)) {
 		s = otr_name_base(cgroup);
 		if (s.len < sizeof(end) ||
-		    memcmp(s.data + s.len - sizeof(end) + 1, end,
-			   sizeof(end) - 1))
+		    memcmp(s.data + s.len - sizeof(end) + 1, end, sizeof(end) - 1))
 			continue;
 		s.len -= sizeof(end) - 1;
 		for (size_t i = 0; i < OTR_ARRAY_SIZE(carriers); i++) {
@@ -134,8 +130,7 @@ static struct otr_slice unit_of(struct otr_slice cgroup)
 }
 
 /* The folder of the script, which may be given relative to the working directory. */
-static struct otr_slice folder(const struct otr_facts *facts,
-			       const struct otr_program *pg)
+static struct otr_slice folder(const struct otr_facts *facts, const struct otr_program *pg)
 {
 	struct otr_slice dir = dir_of(pg->path), found = OTR_SLICE_NONE;
 
@@ -179,7 +174,7 @@ static struct otr_slice program_name(const struct otr_facts *facts)
 struct otr_slice otr_name_guess(const struct otr_facts *facts)
 {
 	struct otr_slice exe = program_name(facts), better;
-	struct otr_program pg = { 0 };
+	struct otr_program pg = {0};
 
 	if (!otr_program_of(&pg, otr_name_family(exe), facts)) {
 		pg.name = otr_name_base(exe);

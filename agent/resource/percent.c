@@ -26,8 +26,7 @@ static struct otr_slice until(struct otr_slice s, char c)
 	return at ? otr_slice_sub(s, 0, (size_t)(at - s.data)) : s;
 }
 
-bool otr_pair_next(struct otr_slice *list, struct otr_slice *key,
-		   struct otr_slice *value)
+bool otr_pair_next(struct otr_slice *list, struct otr_slice *key, struct otr_slice *value)
 {
 	struct otr_slice pair = OTR_SLICE_NONE;
 
@@ -61,11 +60,9 @@ bool otr_percent_decode(struct otr_buf *out, struct otr_slice s)
 			otr_buf_byte(out, s.data[i]);
 			continue;
 		}
-		if (i + 2 >= s.len || digit(s.data[i + 1]) < 0 ||
-		    digit(s.data[i + 2]) < 0)
+		if (i + 2 >= s.len || digit(s.data[i + 1]) < 0 || digit(s.data[i + 2]) < 0)
 			return false;
-		otr_buf_byte(out, (char)(digit(s.data[i + 1]) << 4 |
-					 digit(s.data[i + 2])));
+		otr_buf_byte(out, (char)(digit(s.data[i + 1]) << 4 | digit(s.data[i + 2])));
 		i += 2;
 	}
 	return true;

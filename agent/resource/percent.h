@@ -16,8 +16,7 @@ struct otr_slice otr_trim(struct otr_slice s);
 
 /* Takes the next pair off the front of `list`, trimmed, or false at the end. Empty
  * ones are passed over. A pair without "=" has value.data == NULL. */
-bool otr_pair_next(struct otr_slice *list, struct otr_slice *key,
-		   struct otr_slice *value);
+bool otr_pair_next(struct otr_slice *list, struct otr_slice *key, struct otr_slice *value);
 
 /* Appends `s` decoded. False where a % is not followed by two hex digits. */
 bool otr_percent_decode(struct otr_buf *out, struct otr_slice s);

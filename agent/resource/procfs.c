@@ -68,8 +68,8 @@ uint64_t otr_procfs_cpu_ns(uint32_t pid)
 	if (otr_foreign_proc(pid, "stat", text, sizeof(text)) <= 0)
 		return 0;
 	end = strrchr(text, ')');
-	if (!end || sscanf(end, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
-			   &user, &sys) != 2)
+	if (!end || sscanf(end, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
+			   &sys) != 2)
 		return 0;
 	return (user + sys) * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
 }
@@ -183,16 +183,15 @@ struct maps {
 
 static bool is_tls(void *arg, char *line)
 {
-	static const char *const names[] = {"/libssl.so", "/libgnutls.so",
-					    "/libnss3.so"};
+	static const char *const names[] = {"/libssl.so", "/libgnutls.so", "/libnss3.so"};
 	struct maps *maps = arg;
 	const char *at;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		at = strstr(line, names[i]);
 		if (at)
-			snprintf(maps->name, sizeof(maps->name), "%.*s",
-				 (int)strcspn(at + 1, " "), at + 1);
+			snprintf(maps->name, sizeof(maps->name), "%.*s", (int)strcspn(at + 1, " "),
+				 at + 1);
 	}
 	return !maps->name[0];
 }

@@ -41,8 +41,8 @@ struct proc {
 	uint64_t created_ns; /* since the epoch; 0: unknown. Never changes */
 	uint64_t exit_ns;    /* 0: it lives */
 	struct facts *facts;
-	bool named;	  /* OTR_META_SERVICE is its own, not its parent's */
-	unsigned int age; /* of the host's facts in `resource` */
+	bool named;		       /* OTR_META_SERVICE is its own, not its parent's */
+	unsigned int age;	       /* of the host's facts in `resource` */
 	struct otr_resource *resource; /* NULL: to be made */
 	struct proc *prev, *next;      /* of those that exited, by when */
 	UT_hash_handle hh;	       /* also the order of arrival */
@@ -91,7 +91,7 @@ static int fact_set(struct facts *f, size_t key, struct otr_slice s)
 		memcpy(copy, s.data, s.len);
 	}
 	free((char *)(uintptr_t)f->known.text[key].data);
-	f->known.text[key] = (struct otr_slice){ copy, s.len };
+	f->known.text[key] = (struct otr_slice){copy, s.len};
 	return 0;
 }
 
@@ -100,8 +100,7 @@ static void set_comm(struct facts *f, const char comm[16])
 	if (!comm[0])
 		return;
 	memcpy(f->comm, comm, sizeof(f->comm));
-	f->known.comm = (struct otr_slice){ f->comm,
-					    strnlen(f->comm, sizeof(f->comm)) };
+	f->known.comm = (struct otr_slice){f->comm, strnlen(f->comm, sizeof(f->comm))};
 }
 
 /* Makes the facts of `p` its own, so that they can change. */
@@ -152,8 +151,8 @@ static void make_room(struct otr_procs *procs)
 
 static void forget_exited(struct otr_procs *procs)
 {
-	while (procs->exited && (procs->n_exited > EXITED_MAX ||
-				 procs->exited->exit_ns + GRACE_NS < procs->now_ns))
+	while (procs->exited &&
+	       (procs->n_exited > EXITED_MAX || procs->exited->exit_ns + GRACE_NS < procs->now_ns))
 		forget(procs, procs->exited);
 }
 
@@ -165,8 +164,7 @@ static struct proc *find(const struct otr_procs *procs, uint32_t tgid)
 	return p;
 }
 
-static struct proc *insert(struct otr_procs *procs, uint32_t tgid,
-			   struct facts *facts)
+static struct proc *insert(struct otr_procs *procs, uint32_t tgid, struct facts *facts)
 {
 	struct proc *p;
 
@@ -224,14 +222,13 @@ static int take_fork(struct otr_procs *procs, const struct otr_ev_proc *ev)
 /* Is it another process under a number seen before? */
 static bool is_other(const struct proc *p, const struct otr_ev_proc *ev)
 {
-	return p->exit_ns ||
-	       (p->start_ns && ev->start_ns && p->start_ns != ev->start_ns);
+	return p->exit_ns || (p->start_ns && ev->start_ns && p->start_ns != ev->start_ns);
 }
 
 static int take_exec(struct otr_procs *procs, const struct otr_ev_proc *ev)
 {
-	struct otr_slice exe = { ev->text, ev->exe_len };
-	struct otr_slice args = { ev->text + ev->exe_len, ev->args_len };
+	struct otr_slice exe = {ev->text, ev->exe_len};
+	struct otr_slice args = {ev->text + ev->exe_len, ev->args_len};
 	struct proc *p = find(procs, ev->hdr.tgid);
 	struct facts *f;
 
@@ -252,10 +249,7 @@ static int take_exec(struct otr_procs *procs, const struct otr_ev_proc *ev)
 	fact_set(f, OTR_META_GO, OTR_SLICE_NONE);
 	if (!p->named)
 		fact_set(f, OTR_META_SERVICE, OTR_SLICE_NONE);
-	return fact_set(f, OTR_META_EXE, exe) ||
-			       fact_set(f, OTR_META_CMDLINE, args)
-		       ? -ENOMEM
-		       : 0;
+	return fact_set(f, OTR_META_EXE, exe) || fact_set(f, OTR_META_CMDLINE, args) ? -ENOMEM : 0;
 }
 
 static int take_exit(struct otr_procs *procs, const struct otr_ev_proc *ev)
@@ -293,8 +287,7 @@ static bool is_title(const struct facts *f, struct otr_slice args)
 	return have.len && !otr_slice_starts(args, have);
 }
 
-static int take_host_meta(struct otr_procs *procs, size_t key,
-			  struct otr_slice s)
+static int take_host_meta(struct otr_procs *procs, size_t key, struct otr_slice s)
 {
 	if (otr_slice_eq(procs->host->known.text[key], s))
 		return 0;
@@ -314,12 +307,10 @@ static void learn_comm(struct facts *f, struct otr_slice s)
 
 static int take_meta(struct otr_procs *procs, const struct otr_ev_meta *ev)
 {
-	struct otr_slice s = { ev->text,
-			       ev->len < TEXT_BYTES ? ev->len : TEXT_BYTES };
+	struct otr_slice s = {ev->text, ev->len < TEXT_BYTES ? ev->len : TEXT_BYTES};
 	struct proc *p;
 
-	if (ev->key == OTR_META_NONE || ev->key == OTR_META_NAMED ||
-	    ev->key >= OTR_META_MAX)
+	if (ev->key == OTR_META_NONE || ev->key == OTR_META_NAMED || ev->key >= OTR_META_MAX)
 		return 0; /* no fact about it, or of a younger otrace */
 	if (!ev->hdr.tgid)
 		return take_host_meta(procs, ev->key, s);
@@ -350,8 +341,7 @@ static int take_clock(struct otr_procs *procs, const struct otr_ev_clock *ev)
 {
 	uint64_t epoch = ev->realtime_ns - ev->boottime_ns;
 
-	if (!procs->epoch_ns && ev->boottime_ns &&
-	    ev->realtime_ns > ev->boottime_ns)
+	if (!procs->epoch_ns && ev->boottime_ns && ev->realtime_ns > ev->boottime_ns)
 		procs->epoch_ns = epoch - epoch % TICK_NS;
 	return 0;
 }
@@ -379,8 +369,7 @@ int otr_procs_event(struct otr_procs *procs, const struct otr_event *ev)
 static struct otr_resource *make(const struct otr_procs *procs, struct proc *p)
 {
 	if (!p->created_ns && p->start_ns && procs->epoch_ns)
-		p->created_ns =
-			procs->epoch_ns + p->start_ns - p->start_ns % TICK_NS;
+		p->created_ns = procs->epoch_ns + p->start_ns - p->start_ns % TICK_NS;
 	p->age = procs->host_age;
 	return otr_resource_make(&(struct otr_make){
 		.facts = &p->facts->known,
@@ -403,8 +392,7 @@ struct otr_resource *otr_procs_resource(struct otr_procs *procs, uint32_t tgid)
 	return p->resource;
 }
 
-struct otr_slice otr_procs_env(const struct otr_procs *procs, uint32_t tgid,
-			       const char *name)
+struct otr_slice otr_procs_env(const struct otr_procs *procs, uint32_t tgid, const char *name)
 {
 	const struct proc *p = find(procs, tgid);
 
@@ -436,7 +424,7 @@ void otr_procs_free(struct otr_procs **pp)
 	if (!procs)
 		return;
 	HASH_ITER(hh, procs->all, p, next)
-	forget(procs, p);
+		forget(procs, p);
 	facts_unref(&procs->host);
 	free(procs);
 }

@@ -43,8 +43,8 @@ struct reader {
 	int n; /* facts given */
 };
 
-void otr_meta_put(uint32_t tgid, enum otr_meta key, struct otr_slice text,
-		  uint64_t time_ns, otr_meta_fn put, void *arg)
+void otr_meta_put(uint32_t tgid, enum otr_meta key, struct otr_slice text, uint64_t time_ns,
+		  otr_meta_fn put, void *arg)
 {
 	uint16_t len = text.len < UINT16_MAX ? (uint16_t)text.len : UINT16_MAX;
 	struct otr_ev_meta *ev = calloc(1, sizeof(*ev) + len);
@@ -86,17 +86,16 @@ static struct otr_slice slurp(int dir, const char *name, char *buf, size_t size)
 	OTR_AUTO(fd_close) int fd = otr_foreign_open_proc(dir, name);
 	ssize_t n = fd < 0 ? fd : otr_foreign_slurp(fd, buf, size);
 
-	return (struct otr_slice){ buf, n > 0 ? (size_t)n : 0 };
+	return (struct otr_slice){buf, n > 0 ? (size_t)n : 0};
 }
 
-static void read_link(struct reader *rd, int dir, const char *name,
-		      enum otr_meta key)
+static void read_link(struct reader *rd, int dir, const char *name, enum otr_meta key)
 {
 	char buf[SMALL_BYTES];
 	ssize_t n = readlinkat(dir, name, buf, sizeof(buf));
 
 	if (n > 0)
-		give(rd, key, (struct otr_slice){ buf, (size_t)n });
+		give(rd, key, (struct otr_slice){buf, (size_t)n});
 }
 
 static void read_comm(struct reader *rd, int dir)
@@ -118,8 +117,7 @@ static void give_args(struct reader *rd, struct otr_slice s)
 
 static bool is_wanted(struct otr_slice entry)
 {
-	static const char *const heads[] = { "OTEL_", "TRACEPARENT=",
-					     "TRACESTATE=", "BAGGAGE=" };
+	static const char *const heads[] = {"OTEL_", "TRACEPARENT=", "TRACESTATE=", "BAGGAGE="};
 	const char *eq = entry.len ? memchr(entry.data, '=', entry.len) : NULL;
 	size_t name = eq ? (size_t)(eq - entry.data) : 0;
 
@@ -134,7 +132,7 @@ static bool is_wanted(struct otr_slice entry)
 /* Moves what is wanted to the front of `all`; whole entries, NUL between. */
 static struct otr_slice pick_env(char *all, size_t size)
 {
-	struct otr_slice rest = { all, size }, entry;
+	struct otr_slice rest = {all, size}, entry;
 	size_t kept = 0;
 
 	while (rest.len) {
@@ -146,7 +144,7 @@ static struct otr_slice pick_env(char *all, size_t size)
 		kept += entry.len;
 		all[kept++] = '\0';
 	}
-	return (struct otr_slice){ all, kept ? kept - 1 : 0 };
+	return (struct otr_slice){all, kept ? kept - 1 : 0};
 }
 
 /* What is the process's own memory, so that it may let a reader wait: foreign.h. Read by one
@@ -211,17 +209,13 @@ static void read_cgroup(struct reader *rd, int dir)
 		const char *end = memchr(rest.data, '\n', rest.len);
 		const char *at;
 
-		line = otr_slice_sub(
-			rest, 0, end ? (size_t)(end - rest.data) : rest.len);
+		line = otr_slice_sub(rest, 0, end ? (size_t)(end - rest.data) : rest.len);
 		rest = otr_slice_sub(rest, line.len + 1, rest.len);
 		at = line.len ? memchr(line.data, ':', line.len) : NULL;
-		at = at ? memchr(at + 1, ':',
-				 (size_t)(line.data + line.len - at - 1))
-			: NULL;
+		at = at ? memchr(at + 1, ':', (size_t)(line.data + line.len - at - 1)) : NULL;
 		if (!at)
 			continue;
-		line = otr_slice_sub(line, (size_t)(at + 1 - line.data),
-				     line.len);
+		line = otr_slice_sub(line, (size_t)(at + 1 - line.data), line.len);
 		if (line.len > best.len)
 			best = line;
 	}
@@ -283,17 +277,15 @@ static void read_start(struct reader *rd, int dir)
 	epoch = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
 	snprintf(text, sizeof(text), "%llu",
 		 (unsigned long long)(epoch - epoch % TICK_NS) +
-			 ticks * (SECOND_NS /
-				  (unsigned long long)sysconf(_SC_CLK_TCK)));
+			 ticks * (SECOND_NS / (unsigned long long)sysconf(_SC_CLK_TCK)));
 	give(rd, OTR_META_START, otr_slice_str(text));
 }
 
 /* All through one descriptor of /proc/TGID: when the process ends and its number is
  * used again, what is left to read fails, and does not tell of another. */
-int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put,
-		      void *arg)
+int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put, void *arg)
 {
-	struct reader rd = { tgid, time_ns, put, arg, 0 };
+	struct reader rd = {tgid, time_ns, put, arg, 0};
 	OTR_AUTO(fd_close) int dir = -1;
 	char path[32];
 
@@ -314,12 +306,10 @@ int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put,
 static void read_machine_id(struct reader *rd)
 {
 	char buf[64];
-	struct otr_slice s =
-		slurp(AT_FDCWD, "/etc/machine-id", buf, sizeof(buf));
+	struct otr_slice s = slurp(AT_FDCWD, "/etc/machine-id", buf, sizeof(buf));
 
 	if (!s.len)
-		s = slurp(AT_FDCWD, "/var/lib/dbus/machine-id", buf,
-			  sizeof(buf));
+		s = slurp(AT_FDCWD, "/var/lib/dbus/machine-id", buf, sizeof(buf));
 	while (s.len && isspace((unsigned char)s.data[s.len - 1]))
 		s.len--;
 	give(rd, OTR_META_HOST_ID, s);
@@ -337,7 +327,7 @@ static const char *arch_of(const char *machine)
 
 int otr_resource_read_host(uint64_t time_ns, otr_meta_fn put, void *arg)
 {
-	struct reader rd = { 0, time_ns, put, arg, 0 };
+	struct reader rd = {0, time_ns, put, arg, 0};
 	struct utsname un;
 
 	if (uname(&un))

@@ -37,9 +37,9 @@ enum otr_meta {
 	OTR_META_JAR,	   /* manifest name or base name of a java -jar */
 	OTR_META_COMMAND,  /* tgid 0: how otrace was called, for the start line */
 	OTR_META_RUN_ROOT, /* this process is what `run` started: tgid of it */
-	OTR_META_COMM, /* name of its first thread: 15 characters */
-	OTR_META_GO,   /* the version of Go that built it: "go1.26.1" */
-	OTR_META_NAMED, /* a traceparent it was started with, and passed on unchanged */
+	OTR_META_COMM,	   /* name of its first thread: 15 characters */
+	OTR_META_GO,	   /* the version of Go that built it: "go1.26.1" */
+	OTR_META_NAMED,	   /* a traceparent it was started with, and passed on unchanged */
 	OTR_META_MAX,
 };
 
@@ -48,7 +48,7 @@ enum otr_meta {
 struct otr_resource {
 	atomic_uint refs;
 	uint32_t tgid;
-	struct otr_slice service; /* service.name, never empty */
+	struct otr_slice service;     /* service.name, never empty */
 	const struct otr_attr *attrs; /* all resource attributes, service.name
 				       * and service.instance.id included */
 	uint16_t n_attrs;
@@ -75,8 +75,7 @@ struct otr_resource *otr_procs_resource(struct otr_procs *procs, uint32_t tgid);
 
 /* The environment variable `name` of a process, as OTR_META_ENV told it (TRACEPARENT),
  * or none. Dies with the next event. */
-struct otr_slice otr_procs_env(const struct otr_procs *procs, uint32_t tgid,
-			       const char *name);
+struct otr_slice otr_procs_env(const struct otr_procs *procs, uint32_t tgid, const char *name);
 
 /* Reads /proc/TGID once and gives each fact to `put` as OTR_EV_META, checked and
  * whole; `time_ns` is put in them. A process that is gone, or may not be read,
@@ -89,7 +88,7 @@ int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put, void *ar
 int otr_resource_read_host(uint64_t time_ns, otr_meta_fn put, void *arg);
 
 /* One fact, made by the caller's hand: text is cut at 65535 bytes. */
-void otr_meta_put(uint32_t tgid, enum otr_meta key, struct otr_slice text,
-		  uint64_t time_ns, otr_meta_fn put, void *arg);
+void otr_meta_put(uint32_t tgid, enum otr_meta key, struct otr_slice text, uint64_t time_ns,
+		  otr_meta_fn put, void *arg);
 
 #endif /* OTR_RESOURCE_H */

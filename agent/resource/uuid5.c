@@ -21,8 +21,7 @@ static uint32_t mix(unsigned int t, const uint32_t s[5])
 	if (t < 40)
 		return (s[1] ^ s[2] ^ s[3]) + 0x6ed9eba1;
 	if (t < 60)
-		return ((s[1] & s[2]) | (s[1] & s[3]) | (s[2] & s[3])) +
-		       0x8f1bbcdc;
+		return ((s[1] & s[2]) | (s[1] & s[3]) | (s[2] & s[3])) + 0x8f1bbcdc;
 	return (s[1] ^ s[2] ^ s[3]) + 0xca62c1d6;
 }
 
@@ -32,8 +31,7 @@ static void eat(uint32_t h[5], const uint8_t *in)
 	unsigned int i;
 
 	for (i = 0; i < 16; i++)
-		w[i] = (uint32_t)in[4 * i] << 24 |
-		       (uint32_t)in[4 * i + 1] << 16 |
+		w[i] = (uint32_t)in[4 * i] << 24 | (uint32_t)in[4 * i + 1] << 16 |
 		       (uint32_t)in[4 * i + 2] << 8 | in[4 * i + 3];
 	for (; i < 80; i++)
 		w[i] = rotl(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
@@ -60,11 +58,9 @@ static void big_endian(uint8_t *to, uint64_t v, unsigned int bytes)
 
 void otr_sha1(uint8_t out[20], struct otr_slice in)
 {
-	uint32_t h[5] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476,
-			  0xc3d2e1f0 };
-	uint8_t last[2 * BLOCK] = { 0 };
-	size_t rest = in.len % BLOCK,
-	       end = rest < BLOCK - 8 ? BLOCK : 2 * BLOCK;
+	uint32_t h[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+	uint8_t last[2 * BLOCK] = {0};
+	size_t rest = in.len % BLOCK, end = rest < BLOCK - 8 ? BLOCK : 2 * BLOCK;
 
 	for (size_t i = 0; i + BLOCK <= in.len; i += BLOCK)
 		eat(h, (const uint8_t *)in.data + i);
@@ -78,8 +74,7 @@ void otr_sha1(uint8_t out[20], struct otr_slice in)
 		big_endian(out + 4 * i, h[i], 4);
 }
 
-void otr_uuid5(char out[OTR_UUID_TEXT], const uint8_t ns[16],
-	       struct otr_slice name)
+void otr_uuid5(char out[OTR_UUID_TEXT], const uint8_t ns[16], struct otr_slice name)
 {
 	char all[16 + NAME_BYTES];
 	uint8_t h[20];
@@ -90,7 +85,7 @@ void otr_uuid5(char out[OTR_UUID_TEXT], const uint8_t ns[16],
 	memcpy(all, ns, 16);
 	if (name.len)
 		memcpy(all + 16, name.data, name.len);
-	otr_sha1(h, (struct otr_slice){ all, 16 + name.len });
+	otr_sha1(h, (struct otr_slice){all, 16 + name.len});
 	h[6] = (uint8_t)((h[6] & 0x0f) | 0x50); /* version 5 */
 	h[8] = (uint8_t)((h[8] & 0x3f) | 0x80); /* variant of the RFC */
 	for (size_t i = 0; i < 16; i++) {

@@ -14,7 +14,6 @@ void otr_sha1(uint8_t out[20], struct otr_slice in);
 
 /* The UUID of `name` in the namespace `ns`, in its usual text form. At most 440 bytes
  * of the name count. */
-void otr_uuid5(char out[OTR_UUID_TEXT], const uint8_t ns[16],
-	       struct otr_slice name);
+void otr_uuid5(char out[OTR_UUID_TEXT], const uint8_t ns[16], struct otr_slice name);
 
 #endif /* OTR_UUID5_H */

@@ -12,9 +12,9 @@
 #include "agent/base/keyed.h"
 #include "agent/base/own.h"
 
-#define LOOKS 8
+#define LOOKS	 8
 #define FIRST_NS (50 * OTR_NS_PER_MS) /* from one to the next; then twice that */
-#define MOST  16384 /* processes; of more the oldest may be looked at again */
+#define MOST	 16384		      /* processes; of more the oldest may be looked at again */
 
 struct sought {
 	uint32_t tgid;

@@ -24,8 +24,8 @@ int otr_bpf_target(struct otr_bpf *b, uint32_t tgid, bool follow)
 	struct otr_target target = {.follow = follow};
 
 	otr_go_layout(tgid, &target.go_goid, &target.go_parent);
-	if (bpf_map__update_elem(b->skel->maps.otr_targets, &tgid, sizeof(tgid),
-				 &target, sizeof(target), BPF_ANY))
+	if (bpf_map__update_elem(b->skel->maps.otr_targets, &tgid, sizeof(tgid), &target,
+				 sizeof(target), BPF_ANY))
 		return -errno;
 	return 0;
 }
@@ -38,8 +38,7 @@ static void close_link(struct bpf_link **link)
 static struct bpf_link *attach_iter(struct bpf_program *prog, uint32_t tgid)
 {
 	union bpf_iter_link_info info = {.task = {.pid = tgid}};
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info,
-		    .link_info_len = sizeof(info));
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
 	struct bpf_link *link = NULL;
 
 	if (tgid)
@@ -85,8 +84,7 @@ void otr_bpf_untarget(struct otr_bpf *b, uint32_t tgid)
 	struct bpf_map *map = b->skel->maps.otr_targets;
 	struct otr_target target = {.off = 1};
 
-	if (bpf_map__update_elem(map, &tgid, sizeof(tgid), &target,
-				 sizeof(target), BPF_ANY))
+	if (bpf_map__update_elem(map, &tgid, sizeof(tgid), &target, sizeof(target), BPF_ANY))
 		return;
 	run_iter(b->skel->progs.otr_list_tasks, tgid);
 	bpf_map__delete_elem(map, &tgid, sizeof(tgid), 0);
@@ -154,21 +152,18 @@ int otr_bpf_drain(struct otr_bpf *b, otr_event_fn fn, void *arg)
 	return ring_buffer__consume(b->rings);
 }
 
-static uint64_t sum(const struct bpf_map *map, uint32_t key, uint64_t *values,
-		    int cpus)
+static uint64_t sum(const struct bpf_map *map, uint32_t key, uint64_t *values, int cpus)
 {
 	uint64_t n = 0;
 
-	if (bpf_map__lookup_elem(map, &key, sizeof(key), values,
-				 sizeof(*values) * (size_t)cpus, 0))
+	if (bpf_map__lookup_elem(map, &key, sizeof(key), values, sizeof(*values) * (size_t)cpus, 0))
 		return 0;
 	for (int i = 0; i < cpus; i++)
 		n += values[i];
 	return n;
 }
 
-static void report_losses(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn,
-			void *arg)
+static void report_losses(struct otr_bpf *b, uint64_t now_ns, otr_event_fn fn, void *arg)
 {
 	struct otr_ev_lost lost = {
 		.hdr = {.kind = OTR_EV_LOST,
@@ -199,13 +194,12 @@ static bool look_at_run(void *ctx, uint64_t key, struct otr_run_now *now)
 {
 	const struct otr_bpf *b = ctx;
 
-	return !bpf_map__lookup_elem(b->skel->maps.otr_runs, &key, sizeof(key), now,
-				     sizeof(*now), 0);
+	return !bpf_map__lookup_elem(b->skel->maps.otr_runs, &key, sizeof(key), now, sizeof(*now),
+				     0);
 }
 
 /* Reading a counter is a system call, and there are many: not at each step of 10 ms. */
-void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn,
-		  void *arg)
+void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn, void *arg)
 {
 	otr_watch_emit(&b->watch, now_ns, look_at_run, b, fn, arg);
 	if (all || now_ns - b->losses_ns >= OTR_LOSSES_NS) {
@@ -215,8 +209,8 @@ void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn,
 	otr_bpf_arm(b);
 }
 
-void otr_bpf_policy(struct otr_bpf *b, uint64_t conn, enum otr_dir dir,
-		    enum otr_capture capture, uint32_t head_bytes)
+void otr_bpf_policy(struct otr_bpf *b, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
+		    uint32_t head_bytes)
 {
 	uint64_t key = otr_dir_key(conn, dir);
 	struct otr_policy policy = {
@@ -226,8 +220,8 @@ void otr_bpf_policy(struct otr_bpf *b, uint64_t conn, enum otr_dir dir,
 
 	if (policy.head_bytes > OTR_DATA_MAX)
 		policy.head_bytes = OTR_DATA_MAX;
-	if (bpf_map__update_elem(b->skel->maps.otr_policies, &key, sizeof(key),
-				 &policy, sizeof(policy), BPF_ANY))
+	if (bpf_map__update_elem(b->skel->maps.otr_policies, &key, sizeof(key), &policy,
+				 sizeof(policy), BPF_ANY))
 		otr_loss_add(OTR_LOSS_TABLE, 1);
 	__atomic_add_fetch(&b->ctl->policy_gen, 1, __ATOMIC_RELEASE);
 }
@@ -241,10 +235,8 @@ uint64_t otr_bpf_hits(const struct otr_bpf *b, enum otr_hit hook)
 
 uint64_t otr_bpf_cost_ns(const struct otr_bpf *b)
 {
-	uint64_t calls = otr_bpf_hits(b, OTR_HIT_DATA) +
-			 otr_bpf_hits(b, OTR_HIT_LIFE);
-	uint64_t light = otr_bpf_hits(b, OTR_HIT_WAIT) +
-			 otr_bpf_hits(b, OTR_HIT_WAKE);
+	uint64_t calls = otr_bpf_hits(b, OTR_HIT_DATA) + otr_bpf_hits(b, OTR_HIT_LIFE);
+	uint64_t light = otr_bpf_hits(b, OTR_HIT_WAIT) + otr_bpf_hits(b, OTR_HIT_WAKE);
 
 	/* A wait or a wake-up moves no bytes: a third of a captured call. */
 	return calls * b->price_ns + light * b->price_ns / 3;
@@ -262,8 +254,8 @@ void otr_bpf_lib(struct otr_bpf *b, uint32_t tgid)
 {
 	uint32_t yes = 1;
 
-	if (bpf_map__update_elem(b->skel->maps.otr_libs, &tgid, sizeof(tgid), &yes,
-				 sizeof(yes), BPF_ANY))
+	if (bpf_map__update_elem(b->skel->maps.otr_libs, &tgid, sizeof(tgid), &yes, sizeof(yes),
+				 BPF_ANY))
 		otr_loss_add(OTR_LOSS_TABLE, 1);
 	__atomic_add_fetch(&b->ctl->libs_gen, 1, __ATOMIC_RELEASE);
 }
@@ -277,16 +269,14 @@ static void doubt_lib(struct otr_bpf *b, uint32_t tgid)
 	if (bpf_map__lookup_elem(libs, &tgid, sizeof(tgid), &value, sizeof(value), 0))
 		return;
 	if (value != marked) {
-		bpf_map__update_elem(libs, &tgid, sizeof(tgid), &marked, sizeof(marked),
-				     BPF_EXIST);
+		bpf_map__update_elem(libs, &tgid, sizeof(tgid), &marked, sizeof(marked), BPF_EXIST);
 		return;
 	}
 	bpf_map__delete_elem(libs, &tgid, sizeof(tgid), 0);
 	__atomic_add_fetch(&b->ctl->libs_gen, 1, __ATOMIC_RELEASE);
 }
 
-void otr_bpf_sweep_libs(struct otr_bpf *b, bool (*known)(void *arg, uint32_t tgid),
-			void *arg)
+void otr_bpf_sweep_libs(struct otr_bpf *b, bool (*known)(void *arg, uint32_t tgid), void *arg)
 {
 	const struct bpf_map *libs = b->skel->maps.otr_libs;
 	uint32_t tgid, next, *at = NULL;

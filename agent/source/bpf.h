@@ -32,8 +32,7 @@ struct otr_bpf_config {
 /* Loads and attaches. Returns 0, or -errno with the reason in `err`: -EPERM where
  * privilege is missing, -ENOENT where the kernel has no BTF, -EOPNOTSUPP where it lacks
  * what a required row of the table needs. */
-int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg,
-		 struct otr_err *err);
+int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg, struct otr_err *err);
 void otr_bpf_close(struct otr_bpf **bp);
 
 /* Traces a process from now on: all its threads, and with `follow` its children. Takes
@@ -65,15 +64,14 @@ int otr_bpf_drain(struct otr_bpf *b, otr_event_fn fn, void *arg);
 /* What is not in a ring: runs that are watched, and (each 200 ms, or with `all`) losses
  * since the last time, as events of `now_ns`. Arms what traced processes turned out to
  * need. */
-void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn,
-		  void *arg);
+void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn, void *arg);
 
 /* Attaches all that would be attached on need: doctor asks whether it can be. */
 void otr_bpf_arm_all(struct otr_bpf *b);
 
 /* The streams' wishes; see agent/stream/stream.h. */
-void otr_bpf_policy(struct otr_bpf *b, uint64_t conn, enum otr_dir dir,
-		    enum otr_capture capture, uint32_t head_bytes);
+void otr_bpf_policy(struct otr_bpf *b, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
+		    uint32_t head_bytes);
 void otr_bpf_watch(struct otr_bpf *b, uint64_t conn, enum otr_dir dir, bool want);
 
 /* A socket at which processes offer the library's ring, by inode: who does so is not
@@ -85,8 +83,7 @@ void otr_bpf_lib(struct otr_bpf *b, uint32_t tgid);
 
 /* Observes again who said to carry the library and is not known to (`known`), once it has
  * said so for a while. */
-void otr_bpf_sweep_libs(struct otr_bpf *b, bool (*known)(void *arg, uint32_t tgid),
-			void *arg);
+void otr_bpf_sweep_libs(struct otr_bpf *b, bool (*known)(void *arg, uint32_t tgid), void *arg);
 
 /* While paused, requests that begin are let go, each with its answer, and counted
  * (OTR_LOSS_BUDGET); those that were begun before are told to their ends. */
@@ -102,8 +99,8 @@ uint64_t otr_bpf_price_ns(const struct otr_bpf *b);
 /* Tells of each row of otr_probes: what is used, or NULL and why not. */
 struct otr_probe;
 void otr_bpf_each(const struct otr_bpf *b,
-		  void (*fn)(void *arg, const struct otr_probe *row,
-			     const char *used, const char *why),
+		  void (*fn)(void *arg, const struct otr_probe *row, const char *used,
+			     const char *why),
 		  void *arg);
 
 /* How a process's goroutines are told apart, from its executable: 0 where it is no Go

@@ -38,8 +38,9 @@ static int open_events(void)
 	if (fd >= 0)
 		return fd;
 	fs = fsopen("tracefs", FSOPEN_CLOEXEC);
-	root = fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) ?
-		       -1 : fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	root = fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
+		       ? -1
+		       : fsmount(fs, FSMOUNT_CLOEXEC, 0);
 	fd = root < 0 ? -errno : openat(root, "events", how);
 	if (root >= 0 && fd < 0)
 		fd = -errno;
@@ -116,8 +117,7 @@ static int attach_program(struct otr_bpf *b, const char *name)
 	if (!prog || b->n_links == OTR_ARRAY_SIZE(b->links))
 		return -ENOENT;
 	at = bpf_program__section_name(prog);
-	link = strncmp(at, "tp/", 3) ? bpf_program__attach(prog) :
-				       attach_tracepoint(prog, at + 3);
+	link = strncmp(at, "tp/", 3) ? bpf_program__attach(prog) : attach_tracepoint(prog, at + 3);
 	if (!link)
 		return -errno;
 	b->links[b->n_links++] = link;
@@ -137,8 +137,8 @@ static int attach_all(struct otr_bpf *b, size_t row)
 		rc = attach_program(b, programs[i]);
 		/* A machine may lack a system call (arm64 has no epoll_wait). */
 		if (rc && !(rc == -ENOENT && !probe->required)) {
-			snprintf(b->why[row], sizeof(b->why[row]), "%s: %s",
-				 programs[i], strerror(-rc));
+			snprintf(b->why[row], sizeof(b->why[row]), "%s: %s", programs[i],
+				 strerror(-rc));
 			return rc;
 		}
 	}
@@ -151,15 +151,13 @@ int otr_bpf_attach(struct otr_bpf *b, size_t row)
 	return attach_all(b, row);
 }
 
-static void arm(struct otr_bpf *b, enum otr_probe_when when, uint32_t want,
-		uint32_t *armed)
+static void arm(struct otr_bpf *b, enum otr_probe_when when, uint32_t want, uint32_t *armed)
 {
 	if (!want || *armed)
 		return;
 	*armed = 1;
 	for (size_t row = 0; otr_probes[row].name; row++)
-		if (otr_probes[row].when == when && b->choice[row] >= 0 &&
-		    otr_bpf_attach(b, row))
+		if (otr_probes[row].when == when && b->choice[row] >= 0 && otr_bpf_attach(b, row))
 			b->choice[row] = -1;
 }
 

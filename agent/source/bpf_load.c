@@ -52,9 +52,7 @@ static int keep_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 /* A row's choice on trial, or NULL where the row was given up. */
 static const char *const *programs_of(const struct otr_bpf *b, size_t row)
 {
-	return b->choice[row] < 0 ?
-		       NULL :
-		       otr_probes[row].choices[b->choice[row]].programs;
+	return b->choice[row] < 0 ? NULL : otr_probes[row].choices[b->choice[row]].programs;
 }
 
 static bool in_row(const struct otr_bpf *b, size_t row, const char *name)
@@ -109,8 +107,7 @@ static bool refused_name(const struct otr_buf *log, char *name, size_t size)
 static void keep_why(struct otr_bpf *b, size_t row, const char *name, int rc)
 {
 	snprintf(b->why[row], sizeof(b->why[row]), "%s (%s): %s",
-		 otr_probes[row].choices[b->choice[row]].what, name,
-		 strerror(-rc));
+		 otr_probes[row].choices[b->choice[row]].what, name, strerror(-rc));
 }
 
 /* Moves the row of a refused program on. Returns false when that was its last choice and
@@ -122,8 +119,7 @@ static bool next_choice(struct otr_bpf *b, const char *name, int rc)
 			continue;
 		keep_why(b, row, name, rc);
 		b->choice[row]++;
-		if (b->choice[row] < 2 &&
-		    otr_probes[row].choices[b->choice[row]].what)
+		if (b->choice[row] < 2 && otr_probes[row].choices[b->choice[row]].what)
 			return true;
 		b->choice[row] = -1;
 		return !otr_probes[row].required;
@@ -133,16 +129,14 @@ static bool next_choice(struct otr_bpf *b, const char *name, int rc)
 
 static int open_skel(struct otr_bpf *b, const struct otr_bpf_config *cfg)
 {
-	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts,
-			    .btf_custom_path = cfg->btf);
+	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = cfg->btf);
 	struct bpf_program *prog;
 
 	b->skel = otrace_bpf__open_opts(&opts);
 	if (!b->skel)
 		return -errno;
 	bpf_object__for_each_program(prog, b->skel->obj)
-		bpf_program__set_autoload(prog,
-					  is_loaded(b, bpf_program__name(prog)));
+		bpf_program__set_autoload(prog, is_loaded(b, bpf_program__name(prog)));
 	bpf_map__set_max_entries(b->skel->maps.otr_data, ring_bytes(b->cpus));
 	if (!b->choice[0])
 		bpf_map__set_max_entries(b->skel->maps.otr_conns_by_sk, 1);
@@ -178,8 +172,8 @@ static void force_out(struct otr_bpf *b, const char *what)
 	for (size_t row = 0; what && otr_probes[row].name; row++)
 		if (!strcmp(otr_probes[row].choices[0].what, what)) {
 			b->choice[row] = 1;
-			snprintf(b->why[row], sizeof(b->why[row]),
-				 "%s: left out by OTRACE_PROBES", what);
+			snprintf(b->why[row], sizeof(b->why[row]), "%s: left out by OTRACE_PROBES",
+				 what);
 		}
 }
 
@@ -195,8 +189,7 @@ static int no_privilege(struct otr_err *err, int rc)
 	 * them, only how to begin. */
 	otr_procfs_title((uint32_t)getpid(), call, sizeof(call));
 	otr_err_hint(err, "try  sudo %s",
-		     strlen(call) + 1 < sizeof(call) &&
-				     !strstr(call, OTR_SECRET_HIDDEN)
+		     strlen(call) + 1 < sizeof(call) && !strstr(call, OTR_SECRET_HIDDEN)
 			     ? call
 			     : "otrace ..");
 	otr_err_hint(err, "or, with no privilege and from its start:  otrace run "
@@ -209,8 +202,8 @@ static int no_btf(struct otr_err *err, const char *path, int rc)
 	struct utsname host;
 
 	uname(&host);
-	otr_err_set(err, "no type information for kernel %s: %s: %s",
-		    host.release, path, strerror(rc));
+	otr_err_set(err, "no type information for kernel %s: %s: %s", host.release, path,
+		    strerror(rc));
 	otr_err_hint(err, "needs a kernel built with CONFIG_DEBUG_INFO_BTF=y "
 			  "(usual since 5.8) or --btf FILE");
 	otr_err_hint(err, "try  otrace run --no-bpf -- CMD");
@@ -222,19 +215,17 @@ static int no_way(struct otr_bpf *b, struct otr_err *err, const char *name, int 
 	struct utsname host;
 
 	uname(&host);
-	otr_err_set(err, "kernel %s does not take what is needed: %s: %s",
-		    host.release, name, strerror(-rc));
+	otr_err_set(err, "kernel %s does not take what is needed: %s: %s", host.release, name,
+		    strerror(-rc));
 	for (size_t row = 0; otr_probes[row].name; row++)
 		if (b->choice[row] < 0 && otr_probes[row].required)
-			otr_err_hint(err, "without it %s",
-				     otr_probes[row].means);
+			otr_err_hint(err, "without it %s", otr_probes[row].means);
 	otr_err_hint(err, "try  otrace doctor      it tells what this kernel has; "
 			  "-v shows the kernel's own words");
 	return -EOPNOTSUPP;
 }
 
-static int load(struct otr_bpf *b, const struct otr_bpf_config *cfg,
-		struct otr_err *err)
+static int load(struct otr_bpf *b, const struct otr_bpf_config *cfg, struct otr_err *err)
 {
 	const char *btf = cfg->btf ? cfg->btf : "/sys/kernel/btf/vmlinux";
 	char name[64];
@@ -245,8 +236,7 @@ static int load(struct otr_bpf *b, const struct otr_bpf_config *cfg,
 	force_out(b, cfg->force);
 	while ((rc = try_load(b, cfg))) {
 		if (rc == -EPERM || rc == -EACCES || geteuid() != 0)
-			if (!refused_name(&b->log, name, sizeof(name)) ||
-			    rc == -EPERM)
+			if (!refused_name(&b->log, name, sizeof(name)) || rc == -EPERM)
 				return no_privilege(err, rc);
 		if (!refused_name(&b->log, name, sizeof(name)))
 			return no_way(b, err, "a map", rc);
@@ -279,15 +269,13 @@ static int attach_start(struct otr_bpf *b, struct otr_err *err)
 		rc = otr_bpf_attach(b, row);
 		if (!rc)
 			continue;
-		otr_buf_printf(&b->log, "%s: %s\n", otr_probes[row].name,
-			       b->why[row]);
+		otr_buf_printf(&b->log, "%s: %s\n", otr_probes[row].name, b->why[row]);
 		return no_way(b, err, otr_probes[row].name, rc);
 	}
 	return 0;
 }
 
-static int load_and_attach(struct otr_bpf *b, const struct otr_bpf_config *cfg,
-			   struct otr_err *err)
+static int load_and_attach(struct otr_bpf *b, const struct otr_bpf_config *cfg, struct otr_err *err)
 {
 	int rc = load(b, cfg, err);
 
@@ -310,8 +298,7 @@ static void print_log(const struct otr_bpf *b)
 		fwrite(text, 1, strnlen(text, b->log.len), stderr);
 }
 
-int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg,
-		 struct otr_err *err)
+int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg, struct otr_err *err)
 {
 	OTR_AUTO(otr_bpf_close) struct otr_bpf *b = calloc(1, sizeof(*b));
 	int rc;
@@ -323,8 +310,7 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg,
 	b->log.max = 1 << 20;
 	b->cpus = libbpf_num_possible_cpus();
 	if (b->cpus < 1 || b->cpus > OTR_CPUS_MAX) {
-		otr_err_set(err, "%d CPUs: at most %d can be counted", b->cpus,
-			    OTR_CPUS_MAX);
+		otr_err_set(err, "%d CPUs: at most %d can be counted", b->cpus, OTR_CPUS_MAX);
 		return -EOPNOTSUPP;
 	}
 	libbpf_set_print(keep_log);
@@ -366,14 +352,12 @@ void otr_bpf_close(struct otr_bpf **bp)
 }
 
 void otr_bpf_each(const struct otr_bpf *b,
-		  void (*fn)(void *arg, const struct otr_probe *row,
-			     const char *used, const char *why),
+		  void (*fn)(void *arg, const struct otr_probe *row, const char *used,
+			     const char *why),
 		  void *arg)
 {
 	for (size_t row = 0; otr_probes[row].name; row++)
 		fn(arg, &otr_probes[row],
-		   b->choice[row] < 0 ?
-			   NULL :
-			   otr_probes[row].choices[b->choice[row]].what,
+		   b->choice[row] < 0 ? NULL : otr_probes[row].choices[b->choice[row]].what,
 		   b->why[row]);
 }

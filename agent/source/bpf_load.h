@@ -14,9 +14,9 @@ struct bpf_link;
 struct otrace_bpf;
 struct ring_buffer;
 
-#define OTR_CPUS_MAX	1024
-#define OTR_PROBES_MAX	8
-#define OTR_LOSSES_NS	200000000ull
+#define OTR_CPUS_MAX   1024
+#define OTR_PROBES_MAX 8
+#define OTR_LOSSES_NS  200000000ull
 
 struct otr_bpf {
 	struct otrace_bpf *skel;
@@ -38,8 +38,7 @@ struct otr_bpf {
 	struct otr_watch watch;
 	uint64_t price_ns;
 	struct otr_buf log;
-	_Alignas(16) unsigned char
-		copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
+	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
 };
 
 /* ring_buffer's callback. */

@@ -7,7 +7,7 @@
 
 #define START_NS OTR_NS_PER_MS	       /* of one that ends before it is looked at */
 #define MOST_NS	 (100 * OTR_NS_PER_MS) /* of those that did something else for long */
-#define LEAST_NS 50 /* no record is let go in less */
+#define LEAST_NS 50		       /* no record is let go in less */
 
 static uint64_t used_ns(const struct otr_cpu_clamp *c)
 {
@@ -44,7 +44,8 @@ uint64_t otr_cpu_clamp_most(const struct otr_cpu_clamp *c)
 	return (c->cpu_ns + MOST_NS) / LEAST_NS;
 }
 
-uint64_t otr_cpu_clamp_take(struct otr_cpu_clamp *c, uint64_t n, uint64_t price_ns, uint64_t *cost_ns)
+uint64_t otr_cpu_clamp_take(struct otr_cpu_clamp *c, uint64_t n, uint64_t price_ns,
+			    uint64_t *cost_ns)
 {
 	uint64_t most = c->room_ns / LEAST_NS, cost;
 

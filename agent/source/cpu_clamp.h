@@ -13,8 +13,8 @@
 #include <time.h>
 
 struct otr_cpu_clamp {
-	clockid_t clock; /* of its process's CPU */
-	uint64_t cpu_ns; /* as it was looked at last */
+	clockid_t clock;  /* of its process's CPU */
+	uint64_t cpu_ns;  /* as it was looked at last */
 	uint64_t room_ns; /* used, and not billed so far */
 };
 
@@ -29,6 +29,7 @@ uint64_t otr_cpu_clamp_most(const struct otr_cpu_clamp *c);
 
 /* It says that it has done `n` things of `price_ns` each. Returns how many it can have done;
  * what is to be charged for them is added to *cost_ns. */
-uint64_t otr_cpu_clamp_take(struct otr_cpu_clamp *c, uint64_t n, uint64_t price_ns, uint64_t *cost_ns);
+uint64_t otr_cpu_clamp_take(struct otr_cpu_clamp *c, uint64_t n, uint64_t price_ns,
+			    uint64_t *cost_ns);
 
 #endif /* OTR_CPU_CLAMP_H */

@@ -32,14 +32,12 @@ static bool conn_ok(const struct otr_event *ev)
 	const struct otr_ev_conn *cn = (const void *)ev;
 
 	return exact(ev, sizeof(*cn), 0) && cn->role <= OTR_ROLE_SERVER &&
-	       cn->by_lib <= OTR_BY_LIB_MIXED &&
-	       (ev->conn || ev->kind == OTR_EV_LISTEN);
+	       cn->by_lib <= OTR_BY_LIB_MIXED && (ev->conn || ev->kind == OTR_EV_LISTEN);
 }
 
 static bool place_ok(uint8_t layer, uint8_t dir, uint8_t pos_kind)
 {
-	return layer < OTR_LAYER_MAX && dir <= OTR_DIR_OUT &&
-	       pos_kind <= OTR_POS_TCP_SEQ;
+	return layer < OTR_LAYER_MAX && dir <= OTR_DIR_OUT && pos_kind <= OTR_POS_TCP_SEQ;
 }
 
 static bool ref_ok(const struct otr_ref *ref)
@@ -52,10 +50,9 @@ static bool data_ok(const struct otr_event *ev)
 	const struct otr_ev_data *da = (const void *)ev;
 	const struct otr_cause *cause = &da->cause;
 
-	return exact(ev, sizeof(*da), da->cap) && da->cap <= OTR_DATA_MAX &&
-	       da->moved && da->cap <= da->moved && da->moved < LAST_NS &&
-	       da->pos < LAST_NS && da->first <= 1 && da->start_ns < LAST_NS &&
-	       place_ok(da->layer, da->dir, da->pos_kind) &&
+	return exact(ev, sizeof(*da), da->cap) && da->cap <= OTR_DATA_MAX && da->moved &&
+	       da->cap <= da->moved && da->moved < LAST_NS && da->pos < LAST_NS && da->first <= 1 &&
+	       da->start_ns < LAST_NS && place_ok(da->layer, da->dir, da->pos_kind) &&
 	       ref_ok(&cause->parent) && cause->ids <= OTR_IDS_INJECTED &&
 	       cause->evidence < OTR_EVIDENCE_MAX;
 }
@@ -65,9 +62,8 @@ static bool run_ok(const struct otr_event *ev)
 	const struct otr_ev_run *run = (const void *)ev;
 
 	return exact(ev, sizeof(*run), 0) && run->open <= 1 &&
-	       place_ok(run->layer, run->dir, run->pos_kind) &&
-	       run->pos < LAST_NS && run->bytes < LAST_NS &&
-	       run->first_ns <= run->last_ns && run->last_ns < LAST_NS;
+	       place_ok(run->layer, run->dir, run->pos_kind) && run->pos < LAST_NS &&
+	       run->bytes < LAST_NS && run->first_ns <= run->last_ns && run->last_ns < LAST_NS;
 }
 
 static bool handoff_ok(const struct otr_event *ev)
@@ -120,27 +116,27 @@ static bool failed_ok(const struct otr_event *ev)
 {
 	const struct otr_ev_failed *fa = (const void *)ev;
 
-	return exact(ev, sizeof(*fa), 0) && ev->conn && fa->error > 0 &&
-	       fa->start_ns < LAST_NS && ref_ok(&fa->cause.parent) &&
-	       fa->cause.ids <= OTR_IDS_INJECTED && fa->cause.evidence < OTR_EVIDENCE_MAX;
+	return exact(ev, sizeof(*fa), 0) && ev->conn && fa->error > 0 && fa->start_ns < LAST_NS &&
+	       ref_ok(&fa->cause.parent) && fa->cause.ids <= OTR_IDS_INJECTED &&
+	       fa->cause.evidence < OTR_EVIDENCE_MAX;
 }
 
 static const struct door doors[OTR_EV_MAX] = {
-	[OTR_EV_CONN_OPEN] = { sizeof(struct otr_ev_conn), conn_ok },
-	[OTR_EV_CONN_CLOSE] = { sizeof(struct otr_ev_conn), conn_ok },
-	[OTR_EV_DATA] = { sizeof(struct otr_ev_data), data_ok },
-	[OTR_EV_RUN] = { sizeof(struct otr_ev_run), run_ok },
-	[OTR_EV_HANDOFF] = { sizeof(struct otr_ev_handoff), handoff_ok },
-	[OTR_EV_PROC_EXEC] = { sizeof(struct otr_ev_proc), proc_ok },
-	[OTR_EV_PROC_EXIT] = { sizeof(struct otr_ev_proc), proc_ok },
-	[OTR_EV_CLOCK] = { sizeof(struct otr_ev_clock), clock_ok },
-	[OTR_EV_META] = { sizeof(struct otr_ev_meta), meta_ok },
-	[OTR_EV_LOST] = { sizeof(struct otr_ev_lost), lost_ok },
-	[OTR_EV_PROC_FORK] = { sizeof(struct otr_ev_proc), proc_ok },
-	[OTR_EV_LISTEN] = { sizeof(struct otr_ev_conn), conn_ok },
-	[OTR_EV_TICK] = { sizeof(struct otr_event), tick_ok },
-	[OTR_EV_PAST] = { sizeof(struct otr_ev_past), past_ok },
-	[OTR_EV_CONN_FAILED] = { sizeof(struct otr_ev_failed), failed_ok },
+	[OTR_EV_CONN_OPEN] = {sizeof(struct otr_ev_conn), conn_ok},
+	[OTR_EV_CONN_CLOSE] = {sizeof(struct otr_ev_conn), conn_ok},
+	[OTR_EV_DATA] = {sizeof(struct otr_ev_data), data_ok},
+	[OTR_EV_RUN] = {sizeof(struct otr_ev_run), run_ok},
+	[OTR_EV_HANDOFF] = {sizeof(struct otr_ev_handoff), handoff_ok},
+	[OTR_EV_PROC_EXEC] = {sizeof(struct otr_ev_proc), proc_ok},
+	[OTR_EV_PROC_EXIT] = {sizeof(struct otr_ev_proc), proc_ok},
+	[OTR_EV_CLOCK] = {sizeof(struct otr_ev_clock), clock_ok},
+	[OTR_EV_META] = {sizeof(struct otr_ev_meta), meta_ok},
+	[OTR_EV_LOST] = {sizeof(struct otr_ev_lost), lost_ok},
+	[OTR_EV_PROC_FORK] = {sizeof(struct otr_ev_proc), proc_ok},
+	[OTR_EV_LISTEN] = {sizeof(struct otr_ev_conn), conn_ok},
+	[OTR_EV_TICK] = {sizeof(struct otr_event), tick_ok},
+	[OTR_EV_PAST] = {sizeof(struct otr_ev_past), past_ok},
+	[OTR_EV_CONN_FAILED] = {sizeof(struct otr_ev_failed), failed_ok},
 };
 
 const struct otr_event *otr_event_check(const void *copy, size_t len)
@@ -151,8 +147,8 @@ const struct otr_event *otr_event_check(const void *copy, size_t len)
 		return NULL;
 	if (ev->kind >= OTR_EV_MAX || ev->hook >= OTR_HOOK_MAX)
 		return NULL;
-	if (!doors[ev->kind].ok || ev->size < doors[ev->kind].size ||
-	    ev->size > len || ev->time_ns >= LAST_NS)
+	if (!doors[ev->kind].ok || ev->size < doors[ev->kind].size || ev->size > len ||
+	    ev->time_ns >= LAST_NS)
 		return NULL;
 	return doors[ev->kind].ok(ev) ? ev : NULL;
 }

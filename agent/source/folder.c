@@ -127,8 +127,7 @@ int otr_folder_make(char *out, size_t size)
 
 int otr_folder_bind(int fd, const struct sockaddr_un *at)
 {
-	if (bind(fd, (const void *)at, sizeof(*at)) ||
-	    (is_root() && chmod(at->sun_path, 0666)))
+	if (bind(fd, (const void *)at, sizeof(*at)) || (is_root() && chmod(at->sun_path, 0666)))
 		return -errno;
 	return 0;
 }

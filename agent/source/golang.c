@@ -49,10 +49,9 @@ static void free_headers(Elf64_Shdr **all)
 
 static bool read_head(int fd, Elf64_Ehdr *eh)
 {
-	return otr_foreign_at(fd, 0, eh, sizeof(*eh)) &&
-	       !memcmp(eh->e_ident, ELFMAG, SELFMAG) && eh->e_ident[EI_CLASS] == ELFCLASS64 &&
-	       eh->e_shentsize == sizeof(Elf64_Shdr) && eh->e_shnum <= SECTIONS &&
-	       eh->e_shstrndx < eh->e_shnum;
+	return otr_foreign_at(fd, 0, eh, sizeof(*eh)) && !memcmp(eh->e_ident, ELFMAG, SELFMAG) &&
+	       eh->e_ident[EI_CLASS] == ELFCLASS64 && eh->e_shentsize == sizeof(Elf64_Shdr) &&
+	       eh->e_shnum <= SECTIONS && eh->e_shstrndx < eh->e_shnum;
 }
 
 /* Where section `name` lies. Numbers of the file are used for nothing but bounded reads. */
@@ -65,8 +64,7 @@ static bool find_section(int fd, const Elf64_Ehdr *eh, const Elf64_Shdr *all, co
 	for (unsigned int i = 0; i < eh->e_shnum; i++) {
 		if (all[i].sh_type != SHT_PROGBITS || all[i].sh_name > NAMES ||
 		    names.sh_offset > INT64_MAX / 2 ||
-		    !otr_foreign_at(fd, names.sh_offset + all[i].sh_name, is,
-				    strlen(name) + 1))
+		    !otr_foreign_at(fd, names.sh_offset + all[i].sh_name, is, strlen(name) + 1))
 			continue;
 		is[strlen(name)] = 0;
 		if (strcmp(is, name))

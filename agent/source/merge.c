@@ -147,8 +147,7 @@ void otr_merge_free(struct otr_merge **mp)
 
 static bool before(const struct slot *a, const struct slot *b)
 {
-	return a->time_ns != b->time_ns ? a->time_ns < b->time_ns
-					: a->arrival < b->arrival;
+	return a->time_ns != b->time_ns ? a->time_ns < b->time_ns : a->arrival < b->arrival;
 }
 
 static void swap(struct slot *a, struct slot *b)
@@ -206,8 +205,7 @@ int otr_merge_add(struct otr_merge *m, const struct otr_event *ev)
 	if (ev->time_ns < m->watermark_ns)
 		otr_loss_add(OTR_LOSS_STRAGGLER, 1);
 
-	m->heap[m->n] = (struct slot){ ev->time_ns, m->arrivals++, copy,
-				       m->filling };
+	m->heap[m->n] = (struct slot){ev->time_ns, m->arrivals++, copy, m->filling};
 	sift_up(m->heap, m->n++);
 	m->bytes += ev->size;
 	return 0;
@@ -223,13 +221,11 @@ static struct slot take_first(struct otr_merge *m)
 	return first;
 }
 
-void otr_merge_release(struct otr_merge *m, uint64_t until_ns, otr_event_fn fn,
-		       void *arg)
+void otr_merge_release(struct otr_merge *m, uint64_t until_ns, otr_event_fn fn, void *arg)
 {
 	struct slot first;
 
-	while (m->n &&
-	       (m->heap[0].time_ns < until_ns || m->bytes > m->max_bytes)) {
+	while (m->n && (m->heap[0].time_ns < until_ns || m->bytes > m->max_bytes)) {
 		first = take_first(m);
 		if (first.time_ns > m->watermark_ns)
 			m->watermark_ns = first.time_ns;

@@ -25,7 +25,6 @@ void otr_merge_free(struct otr_merge **mp);
 int otr_merge_add(struct otr_merge *m, const struct otr_event *ev);
 
 /* Releases, in order, every event with time_ns < until_ns. */
-void otr_merge_release(struct otr_merge *m, uint64_t until_ns, otr_event_fn fn,
-		       void *arg);
+void otr_merge_release(struct otr_merge *m, uint64_t until_ns, otr_event_fn fn, void *arg);
 
 #endif /* OTR_MERGE_H */

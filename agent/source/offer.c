@@ -9,10 +9,10 @@
 #include <linux/filter.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -28,7 +28,7 @@
 #define SCM_PIDFD 4
 #endif
 
-#define SECRET_WORDS 8u /* of 32 characters, compared four at once */
+#define SECRET_WORDS 8u			     /* of 32 characters, compared four at once */
 #define SECRET_LEN   (4u * SECRET_WORDS + 1) /* and its dot */
 #define FDS	     253 /* in one message, at most: none is left to the kernel to close */
 #define CLOSERS	     16	 /* threads at once that may wait for somebody */
@@ -60,9 +60,8 @@ static int only_with_secret(int fd, const char *session)
 	for (uint8_t i = 0; i < SECRET_WORDS; i++, at += 4) {
 		memcpy(&word, session + at, sizeof(word));
 		code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at);
-		code[n++] = (struct sock_filter)BPF_JUMP(
-			BPF_JMP | BPF_JEQ | BPF_K, ntohl(word), 0,
-			(uint8_t)(2 * (SECRET_WORDS - 1 - i) + 1));
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ntohl(word), 0,
+							 (uint8_t)(2 * (SECRET_WORDS - 1 - i) + 1));
 	}
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
@@ -76,18 +75,17 @@ static int bind_abstract(int fd, const struct otr_offers *o, uint32_t door)
 
 	memcpy(at.sun_path + 1, o->session, len); /* abstract: a NUL comes first */
 	at.sun_path[1 + len] = "0123456789abcdef"[door];
-	return bind(fd, (void *)&at,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 2 + len)) ?
-		       -errno :
-		       0;
+	return bind(fd, (void *)&at, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 2 + len))
+		       ? -errno
+		       : 0;
 }
 
 static int bind_path(int fd, const struct otr_offers *o, uint32_t door)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%.*s/%x",
-		 (int)strcspn(o->session, "."), o->session, door);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%.*s/%x", (int)strcspn(o->session, "."),
+		 o->session, door);
 	return otr_folder_bind(fd, &at);
 }
 
@@ -281,9 +279,9 @@ static void hear(const struct otr_offers *o, uint32_t tgid, const char *text, si
 
 int otr_offers_next(struct otr_offers *o, struct otr_offerer *who)
 {
-	char text[OTR_RING_SESSION + 2 + OTR_UNCARRIED_PATH], space[CMSG_SPACE(sizeof(struct ucred)) +
-			      CMSG_SPACE(sizeof(int)) +
-			      CMSG_SPACE(FDS * sizeof(int))];
+	char text[OTR_RING_SESSION + 2 + OTR_UNCARRIED_PATH],
+		space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int)) +
+		      CMSG_SPACE(FDS * sizeof(int))];
 	struct iovec one = {text, sizeof(text)};
 	struct msghdr msg = {.msg_iov = &one,
 			     .msg_iovlen = 1,

@@ -26,11 +26,11 @@ typedef void (*otr_uncarried_fn)(void *arg, uint32_t tgid, int why, const char *
 
 struct otr_offers {
 	char session[OTR_RING_SESSION]; /* NAME.SECRET; see bpf/ring.h */
-	int door[OTR_OFFER_DOORS]; /* abstract ones first; -1: not open */
-	int epoll;		/* readable when an offer waits */
-	bool shut;		/* none is taken for a while */
-	bool pidfds;		/* an offer comes with one */
-	otr_uncarried_fn uncarried; /* NULL: nobody wants to know */
+	int door[OTR_OFFER_DOORS];	/* abstract ones first; -1: not open */
+	int epoll;			/* readable when an offer waits */
+	bool shut;			/* none is taken for a while */
+	bool pidfds;			/* an offer comes with one */
+	otr_uncarried_fn uncarried;	/* NULL: nobody wants to know */
 	void *uncarried_arg;
 };
 

@@ -31,10 +31,8 @@ static int connect_self(int end[2])
 	int door = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	end[0] = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (door < 0 || end[0] < 0 ||
-	    bind(door, (struct sockaddr *)&name, sizeof(sa_family_t)) ||
-	    listen(door, 1) ||
-	    getsockname(door, (struct sockaddr *)&name, &len) ||
+	if (door < 0 || end[0] < 0 || bind(door, (struct sockaddr *)&name, sizeof(sa_family_t)) ||
+	    listen(door, 1) || getsockname(door, (struct sockaddr *)&name, &len) ||
 	    connect(end[0], (struct sockaddr *)&name, len))
 		return -1;
 	end[1] = accept(door, NULL, NULL);
@@ -97,9 +95,8 @@ uint64_t otr_bpf_measure(struct otr_bpf *b)
 		child(talk[1]);
 	}
 	close(talk[1]);
-	if (pid > 0 && read(talk[0], &ready, 1) == 1 &&
-	    !otr_bpf_target(b, (uint32_t)pid, false) && !otr_bpf_list(b, (uint32_t)pid) &&
-	    write(talk[0], "", 1) == 1 &&
+	if (pid > 0 && read(talk[0], &ready, 1) == 1 && !otr_bpf_target(b, (uint32_t)pid, false) &&
+	    !otr_bpf_list(b, (uint32_t)pid) && write(talk[0], "", 1) == 1 &&
 	    read(talk[0], &price, sizeof(price)) != sizeof(price))
 		price = 0;
 	close(talk[0]);

@@ -11,16 +11,15 @@ const struct otr_probe otr_probes[] = {
 		.means = "no traffic is seen at all",
 		.required = true,
 		.when = OTR_PROBE_START,
-		.choices = {
-			{"socket lengths",
-			 {"otr_sent", "otr_received", "otr_state",
-			  "otr_destroyed"}},
-			{"system-call exits",
-			 {"otr_x_read", "otr_x_write", "otr_x_recvfrom",
-			  "otr_x_sendto", "otr_x_recvmsg", "otr_x_sendmsg",
-			  "otr_x_readv", "otr_x_writev", "otr_x_sendfile",
-			  "otr_x_state", "otr_x_destroyed"}},
-		},
+		.choices =
+			{
+				{"socket lengths",
+				 {"otr_sent", "otr_received", "otr_state", "otr_destroyed"}},
+				{"system-call exits",
+				 {"otr_x_read", "otr_x_write", "otr_x_recvfrom", "otr_x_sendto",
+				  "otr_x_recvmsg", "otr_x_sendmsg", "otr_x_readv", "otr_x_writev",
+				  "otr_x_sendfile", "otr_x_state", "otr_x_destroyed"}},
+			},
 	},
 	{
 		.name = "processes",
@@ -34,24 +33,24 @@ const struct otr_probe otr_probes[] = {
 		.means = "what runs already cannot be traced",
 		.required = true,
 		.when = OTR_PROBE_LIST,
-		.choices = {
-			{"task and file iterators",
-			 {"otr_list_tasks", "otr_list_files"}},
-			{"task iterator, sockets when they speak",
-			 {"otr_list_tasks"}},
-		},
+		.choices =
+			{
+				{"task and file iterators", {"otr_list_tasks", "otr_list_files"}},
+				{"task iterator, sockets when they speak", {"otr_list_tasks"}},
+			},
 	},
 	{
 		.name = "waits",
 		.means = "event loops (nginx, Node) get no parents",
 		.when = OTR_PROBE_WAITS,
-		.choices = {
-			{"system-call exits",
-			 {"otr_epoll_wait", "otr_epoll_pwait", "otr_epollpwait2",
-			  "otr_poll", "otr_ppoll", "otr_select", "otr_pselect6",
-			  "otr_accept", "otr_accept4", "otr_read", "otr_write",
-			  "otr_epoll_ctl"}},
-		},
+		.choices =
+			{
+				{"system-call exits",
+				 {"otr_epoll_wait", "otr_epoll_pwait", "otr_epollpwait2",
+				  "otr_poll", "otr_ppoll", "otr_select", "otr_pselect6",
+				  "otr_accept", "otr_accept4", "otr_read", "otr_write",
+				  "otr_epoll_ctl"}},
+			},
 	},
 	{
 		.name = "wake-ups",

@@ -27,7 +27,7 @@ struct otr_probe {
 	bool required;	   /* the agent is no use without it */
 	enum otr_probe_when when;
 	struct {
-		const char *what; /* "socket lengths (6.3+)" */
+		const char *what;			  /* "socket lengths (6.3+)" */
 		const char *programs[OTR_PROBE_PROGRAMS]; /* NULL ends */
 	} choices[2];
 };

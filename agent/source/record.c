@@ -22,7 +22,7 @@
 #define PADDED(n)  (((size_t)(n) + 7) & ~(size_t)7)
 #define MAX_RECORD PADDED(sizeof(struct otr_ev_proc) + 2 * 65535)
 
-#define BLANK_MAX  (sizeof(struct otr_ev_data) + OTR_DATA_MAX)
+#define BLANK_MAX (sizeof(struct otr_ev_data) + OTR_DATA_MAX)
 
 struct head {
 	char magic[8];
@@ -30,7 +30,7 @@ struct head {
 	uint32_t zero;
 };
 
-static const struct head our_head = { "OTRACE\r\n", OTR_ABI, 0 };
+static const struct head our_head = {"OTRACE\r\n", OTR_ABI, 0};
 
 struct otr_record {
 	FILE *file;
@@ -57,8 +57,7 @@ static int start(struct otr_record *rec, int fd)
 	return 0;
 }
 
-int otr_record_open(struct otr_record **out, const char *path,
-		    struct otr_err *err)
+int otr_record_open(struct otr_record **out, const char *path, struct otr_err *err)
 {
 	struct otr_record *rec;
 	int fd = otr_out_open("cannot record to ", path, OTR_OUT_REPLACE, err);
@@ -118,8 +117,7 @@ struct reader {
 
 static int damaged(struct reader *rd, const char *what)
 {
-	otr_err_set(rd->err, "%s: %s at byte %llu", rd->path, what,
-		    (unsigned long long)rd->offset);
+	otr_err_set(rd->err, "%s: %s at byte %llu", rd->path, what, (unsigned long long)rd->offset);
 	return -EINVAL;
 }
 
@@ -182,10 +180,9 @@ static int read_all(struct reader *rd, otr_record_fn fn, void *arg)
 	return rc;
 }
 
-int otr_record_read(const char *path, otr_record_fn fn, void *arg,
-		    struct otr_err *err)
+int otr_record_read(const char *path, otr_record_fn fn, void *arg, struct otr_err *err)
 {
-	struct reader rd = { .path = path, .err = err };
+	struct reader rd = {.path = path, .err = err};
 	int rc;
 
 	rd.file = fopen(path, "re");

@@ -23,8 +23,7 @@ struct otr_record;
 
 /* Creates `path` (mode 0600: it holds payload). Returns 0 or -errno with the reason
  * in `err`. */
-int otr_record_open(struct otr_record **out, const char *path,
-		    struct otr_err *err);
+int otr_record_open(struct otr_record **out, const char *path, struct otr_err *err);
 
 /* Appends one record. Errors stick and come out of close. */
 void otr_record_put(struct otr_record *rec, const struct otr_event *ev);
@@ -36,7 +35,6 @@ int otr_record_close(struct otr_record **rp);
  * returns other than 0 and returns it. A foreign, truncated or damaged file: -EINVAL,
  * with the byte offset in `err`; what came before it was given. */
 typedef int (*otr_record_fn)(void *arg, const struct otr_event *ev);
-int otr_record_read(const char *path, otr_record_fn fn, void *arg,
-		    struct otr_err *err);
+int otr_record_read(const char *path, otr_record_fn fn, void *arg, struct otr_err *err);
 
 #endif /* OTR_RECORD_H */

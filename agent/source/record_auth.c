@@ -8,10 +8,10 @@
 
 #include "bpf/event.h"
 
-#define HEAD	    5
-#define AUTH_HEAD   9 /* with the code of an Authentication message */
-#define STARTUP_MAX 10000u
-#define MESSAGE_MAX (1u << 20)
+#define HEAD	     5
+#define AUTH_HEAD    9 /* with the code of an Authentication message */
+#define STARTUP_MAX  10000u
+#define MESSAGE_MAX  (1u << 20)
 #define PASSWORD_MAX 65536u
 
 static uint32_t u32(const void *at)
@@ -50,8 +50,8 @@ static bool is_lone_secret(const struct otr_ev_data *ev)
 	return ev->data[0] == 'p' || code == 5 || code == 8 || code == 11 || code == 12;
 }
 
-static struct otr_record_login *row_of(struct otr_record_auth *auth, uint64_t conn,
-				       uint8_t layer, uint8_t dir)
+static struct otr_record_login *row_of(struct otr_record_auth *auth, uint64_t conn, uint8_t layer,
+				       uint8_t dir)
 {
 	struct otr_record_login *row = auth->logins;
 
@@ -61,8 +61,8 @@ static struct otr_record_login *row_of(struct otr_record_auth *auth, uint64_t co
 	return NULL;
 }
 
-static struct otr_record_login *new_row(struct otr_record_auth *auth,
-					const struct otr_ev_data *ev, uint8_t dir)
+static struct otr_record_login *new_row(struct otr_record_auth *auth, const struct otr_ev_data *ev,
+					uint8_t dir)
 {
 	struct otr_record_login *row = row_of(auth, ev->hdr.conn, ev->layer, dir);
 
@@ -123,8 +123,7 @@ static uint8_t head_size(const struct otr_record_login *row)
 
 static bool is_secret(const struct otr_record_login *row)
 {
-	return row->server ? row->head[0] == 'R' || row->head[0] == 'K'
-			   : row->head[0] == 'p';
+	return row->server ? row->head[0] == 'R' || row->head[0] == 'K' : row->head[0] == 'p';
 }
 
 /* The head is whole: how much follows. */
@@ -202,8 +201,7 @@ static void begin(struct otr_record_auth *auth, struct otr_ev_data *ev)
 
 static void end_login(struct otr_record_auth *auth, const struct otr_record_login *server)
 {
-	struct otr_record_login *client = row_of(auth, server->conn, server->layer,
-						 !server->dir);
+	struct otr_record_login *client = row_of(auth, server->conn, server->layer, !server->dir);
 
 	if (client)
 		client->over = true;

@@ -47,8 +47,7 @@ static const struct otr_ring_slot *slot_at(const struct otr_ring_reader *rd, uin
 
 static bool is_whole(const struct otr_ring_reader *rd, uint64_t at)
 {
-	return __atomic_load_n(&slot_at(rd, at)->stamp, __ATOMIC_ACQUIRE) ==
-	       otr_ring_stamp(at);
+	return __atomic_load_n(&slot_at(rd, at)->stamp, __ATOMIC_ACQUIRE) == otr_ring_stamp(at);
 }
 
 /* Whoever wrote here will not finish: on to the next slot that is whole. */
@@ -70,10 +69,8 @@ static bool is_agents(const struct otr_event *ev)
 	if (ev->kind == OTR_EV_LOST)
 		return lost->cause != OTR_LOSS_BEHIND || lost->n;
 	if (ev->kind == OTR_EV_META)
-		return meta->key != OTR_RING_META_ENV &&
-		       meta->key != OTR_RING_META_NAMED;
-	return ev->kind == OTR_EV_TICK || ev->kind == OTR_EV_CLOCK ||
-	       ev->kind == OTR_EV_PAST;
+		return meta->key != OTR_RING_META_ENV && meta->key != OTR_RING_META_NAMED;
+	return ev->kind == OTR_EV_TICK || ev->kind == OTR_EV_CLOCK || ev->kind == OTR_EV_PAST;
 }
 
 /* It may be told after `now_ns` was read, but not before it happens. */
@@ -84,8 +81,8 @@ static uint64_t past(uint64_t time_ns, uint64_t now_ns)
 	return time_ns < now_ns ? time_ns : now_ns;
 }
 
-static const struct otr_event *take(struct otr_ring_reader *rd, uint64_t head,
-				    uint32_t tgid, uint64_t now_ns)
+static const struct otr_event *take(struct otr_ring_reader *rd, uint64_t head, uint32_t tgid,
+				    uint64_t now_ns)
 {
 	const struct otr_ring_slot *slot = slot_at(rd, rd->tail);
 	uint32_t size = __atomic_load_n(&slot->size, __ATOMIC_RELAXED);
@@ -108,8 +105,8 @@ static const struct otr_event *take(struct otr_ring_reader *rd, uint64_t head,
 	return ev;
 }
 
-const struct otr_event *otr_ring_next(struct otr_ring_reader *rd, uint32_t tgid,
-				      uint64_t now_ns, bool over)
+const struct otr_event *otr_ring_next(struct otr_ring_reader *rd, uint32_t tgid, uint64_t now_ns,
+				      bool over)
 {
 	uint64_t head = rd->broken ? rd->tail : head_of(rd);
 	const struct otr_event *ev = NULL;

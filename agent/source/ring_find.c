@@ -22,14 +22,14 @@
 #define OURS "/memfd:" OTR_RING_NAME " (deleted)"
 
 bool otr_ring_find_line(const char *line, unsigned int major, unsigned int minor,
-		     struct otr_ring_find_range *range)
+			struct otr_ring_find_range *range)
 {
 	unsigned int ma, mi;
 	unsigned long at;
 	int path = 0;
 
-	if (sscanf(line, "%lx-%lx rw-s %lx %x:%x %*u %n", &range->from, &range->to, &at, &ma,
-		   &mi, &path) != 5 ||
+	if (sscanf(line, "%lx-%lx rw-s %lx %x:%x %*u %n", &range->from, &range->to, &at, &ma, &mi,
+		   &path) != 5 ||
 	    !path)
 		return false;
 	return !at && ma == major && mi == minor && !strcmp(line + path, OURS);
@@ -87,8 +87,7 @@ static bool look_at(void *arg, char *line)
 
 	if (strstr(line, "/libotrace.so"))
 		lk->found.carries = true;
-	if (lk->found.n == OTR_MAPPED_RINGS ||
-	    !otr_ring_find_line(line, lk->ma, lk->mi, &range))
+	if (lk->found.n == OTR_MAPPED_RINGS || !otr_ring_find_line(line, lk->ma, lk->mi, &range))
 		return true;
 	fd = open_range(lk->pid, &range, lk->ma, lk->mi);
 	if (fd >= 0)
@@ -128,8 +127,7 @@ static int find_rings(uint32_t pid, struct otr_ring_find *out)
 	int rc = device(&lk.ma, &lk.mi) ? 0 : -ESRCH;
 
 	if (!rc)
-		rc = otr_foreign_within(OTR_FOREIGN_MS, read_maps, close_rings, &lk,
-					sizeof(lk));
+		rc = otr_foreign_within(OTR_FOREIGN_MS, read_maps, close_rings, &lk, sizeof(lk));
 	if (rc)
 		return rc;
 	*out = lk.found;

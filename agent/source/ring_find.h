@@ -33,7 +33,7 @@ struct otr_ring_find_range {
 /* One line of /proc/PID/maps, without its end: does it map a ring from its beginning?
  * `major`, `minor`: of the device that memory is on. Pure. */
 bool otr_ring_find_line(const char *line, unsigned int major, unsigned int minor,
-		     struct otr_ring_find_range *range);
+			struct otr_ring_find_range *range);
 
 /* Returns 0, also where there is none, or -errno: -EPERM, we may not; -ESRCH, it is gone. Then
  * nothing is open. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* seq_align.c - two sources that speak of one connection; see seq_align.h. */
 
-#include "agent/base/keyed.h"
 #include "agent/source/seq_align.h"
+#include "agent/base/keyed.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -189,10 +189,10 @@ static bool library_opens(struct otr_seq_align *p, const struct otr_ev_conn *cn)
 	at->by_seq = at->facts.protocol == IPPROTO_TCP && at->facts.seen_open &&
 		     (at->mixed || cn->seen_open);
 	/* It may have counted what the kernel told of while it was about to say so. */
-	at->first[OTR_DIR_IN] = at->facts.isn_in +
-				(cn->seen_open ? 0 : (uint32_t)at->before[OTR_DIR_IN]);
-	at->first[OTR_DIR_OUT] = at->facts.isn_out +
-				 (cn->seen_open ? 0 : (uint32_t)at->before[OTR_DIR_OUT]);
+	at->first[OTR_DIR_IN] =
+		at->facts.isn_in + (cn->seen_open ? 0 : (uint32_t)at->before[OTR_DIR_IN]);
+	at->first[OTR_DIR_OUT] =
+		at->facts.isn_out + (cn->seen_open ? 0 : (uint32_t)at->before[OTR_DIR_OUT]);
 	return false;
 }
 
@@ -224,8 +224,8 @@ static uint64_t past(const struct otr_seq_align *p, const struct place *at,
 	return at->announcer || !announcer_of(p, at->facts.hdr.tgid) ? 0 : all;
 }
 
-static void kernel_closes(struct otr_seq_align *p, const struct otr_ev_conn *cn,
-			  otr_event_fn fn, void *arg)
+static void kernel_closes(struct otr_seq_align *p, const struct otr_ev_conn *cn, otr_event_fn fn,
+			  void *arg)
 {
 	struct place *at = find(p, cn->hdr.conn);
 	struct otr_ev_past ev = {.hdr = cn->hdr, .bytes = at ? past(p, at, cn) : 0};
@@ -272,19 +272,19 @@ static const struct otr_event *with_seq(struct otr_seq_align *p, const struct ot
 		return &run->hdr;
 	}
 	to_seq(p, ev->conn, da->layer, da->dir, &da->pos, &da->pos_kind);
-	to_seq(p, parent->conn, parent->layer, parent->dir, &parent->pos,
-	       &parent->pos_kind);
+	to_seq(p, parent->conn, parent->layer, parent->dir, &parent->pos, &parent->pos_kind);
 	return &da->hdr;
 }
 
 /* From here on what a library told is not all that it saw. */
 static bool hides(const struct otr_ev_lost *ev)
 {
-	return ev->cause == OTR_LOSS_BUDGET || ev->cause == OTR_LOSS_BEHIND || (ev->cause == OTR_LOSS_RING && ev->hdr.tgid);
+	return ev->cause == OTR_LOSS_BUDGET || ev->cause == OTR_LOSS_BEHIND ||
+	       (ev->cause == OTR_LOSS_RING && ev->hdr.tgid);
 }
 
 void otr_seq_align_event(struct otr_seq_align *p, const struct otr_event *ev, otr_event_fn fn,
-		      void *arg)
+			 void *arg)
 {
 	const void *rec = ev;
 

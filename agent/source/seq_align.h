@@ -25,6 +25,6 @@ void otr_seq_align_free(struct otr_seq_align **pp);
 /* Hands on `ev`, or what it is to be instead, in no, one or two calls of `fn`. Events come in
  * the order of their times. */
 void otr_seq_align_event(struct otr_seq_align *p, const struct otr_event *ev, otr_event_fn fn,
-		      void *arg);
+			 void *arg);
 
 #endif /* OTR_SOURCE_PLACES_H */

@@ -27,7 +27,7 @@
 #define SEALS	   (F_SEAL_SHRINK | F_SEAL_GROW)
 #define LOOK_NS	   50000000ull /* between two looks whether a process lives */
 #define ABANDON_NS 1000000000ull
-#define OFFERS	   64	  /* taken at once: the rings are read in between */
+#define OFFERS	   64			/* taken at once: the rings are read in between */
 #define FOREIGN	   (OTR_SHIM_RINGS / 4) /* of one user who is not this session's */
 
 int otr_shims_open(struct otr_shims **out, struct otr_err *err)
@@ -150,8 +150,8 @@ bool otr_shims_has(const struct otr_shims *s, uint32_t tgid)
 	const struct shim *sh;
 
 	DL_FOREACH(s->all, sh)
-	if (sh->tgid == tgid && !sh->rd.broken && !sh->replaced)
-		return true;
+		if (sh->tgid == tgid && !sh->rd.broken && !sh->replaced)
+			return true;
 	return false;
 }
 
@@ -169,15 +169,13 @@ static bool is_ring(int fd)
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
 
-	return seals >= 0 && (seals & SEALS) == SEALS && !fstat(fd, &st) &&
-	       st.st_size == ALL;
+	return seals >= 0 && (seals & SEALS) == SEALS && !fstat(fd, &st) && st.st_size == ALL;
 }
 
 static struct otr_ring *map_ring(int fd)
 {
 	const int how = MAP_SHARED | MAP_FIXED, rw = PROT_READ | PROT_WRITE;
-	char *at = mmap(NULL, ALL + OTR_RING_BYTES, PROT_NONE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at = mmap(NULL, ALL + OTR_RING_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct otr_ring *ring = (void *)at;
 
 	if (at == MAP_FAILED)
@@ -202,8 +200,7 @@ static size_t count(const struct shim *list, uint32_t uid, size_t *all)
 	const struct shim *at;
 	size_t theirs = 0;
 
-	DL_FOREACH(list, at)
-	{
+	DL_FOREACH(list, at) {
 		theirs += at->uid == uid;
 		++*all;
 	}
@@ -223,7 +220,7 @@ static void replace(struct otr_shims *s, uint32_t tgid)
 	struct shim *at;
 
 	DL_FOREACH(s->all, at)
-	at->replaced |= at->tgid == tgid;
+		at->replaced |= at->tgid == tgid;
 }
 
 /* The process has begun: it follows what its environment says, too. */
@@ -397,8 +394,7 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 	return n;
 }
 
-static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_event_fn fn,
-		 void *arg)
+static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_event_fn fn, void *arg)
 {
 	bool over = sh->replaced || otr_shim_has_ended(sh, now_ns);
 	int n;
@@ -427,8 +423,8 @@ static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_even
 	return n;
 }
 
-int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born,
-		    otr_event_fn fn, void *arg)
+int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born, otr_event_fn fn,
+		    void *arg)
 {
 	struct shim *sh, *next;
 	int n = 0;
@@ -438,7 +434,7 @@ int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born,
 	otr_shims_hold(s, now_ns);
 	s->proofs = OTR_SHIM_PROOFS;
 	DL_FOREACH_SAFE(s->all, sh, next)
-	n += visit(s, sh, now_ns, fn, arg);
+		n += visit(s, sh, now_ns, fn, arg);
 	return n;
 }
 
@@ -448,7 +444,7 @@ void otr_shims_poll(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void 
 
 	otr_watch_emit(&s->watch, now_ns, otr_shims_look, s, fn, arg);
 	DL_FOREACH(s->all, sh)
-	otr_shim_emit_losses(s, sh, now_ns, fn, arg);
+		otr_shim_emit_losses(s, sh, now_ns, fn, arg);
 }
 
 uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what)
@@ -457,7 +453,7 @@ uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what)
 	const struct shim *sh;
 
 	DL_FOREACH(s->all, sh)
-	n += counted(sh, (int)what);
+		n += counted(sh, (int)what);
 	return n;
 }
 
@@ -472,7 +468,7 @@ void otr_shims_pause(struct otr_shims *s, bool pause)
 
 	s->paused = pause;
 	DL_FOREACH(s->all, sh)
-	__atomic_store_n(&sh->rd.ring->paused, pause, __ATOMIC_RELEASE);
+		__atomic_store_n(&sh->rd.ring->paused, pause, __ATOMIC_RELEASE);
 }
 
 void otr_shims_say(struct otr_shims *s, const struct otr_ring_switches *say)
@@ -481,7 +477,7 @@ void otr_shims_say(struct otr_shims *s, const struct otr_ring_switches *say)
 
 	s->say = *say;
 	DL_FOREACH(s->all, sh)
-	otr_shims_greet(s, sh);
+		otr_shims_greet(s, sh);
 }
 
 void otr_shims_off(struct otr_shims *s, uint32_t tgid)
@@ -489,8 +485,8 @@ void otr_shims_off(struct otr_shims *s, uint32_t tgid)
 	struct shim *sh;
 
 	DL_FOREACH(s->all, sh)
-	if (sh->tgid == tgid && !sh->replaced)
-		switch_off(sh);
+		if (sh->tgid == tgid && !sh->replaced)
+			switch_off(sh);
 	DL_FOREACH(s->held, sh)
-	sh->replaced |= sh->tgid == tgid;
+		sh->replaced |= sh->tgid == tgid;
 }

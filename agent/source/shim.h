@@ -81,8 +81,8 @@ void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_OFFER_DOORS]
 
 /* Takes offers, then all that lies in the rings. A process that has ended gives
  * OTR_EV_PROC_EXIT last. Returns how many records. */
-int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born,
-		    otr_event_fn fn, void *arg);
+int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born, otr_event_fn fn,
+		    void *arg);
 
 /* What is not in a ring: runs that are watched, and records that found no room. */
 void otr_shims_poll(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void *arg);
@@ -114,16 +114,16 @@ struct otr_ring_reader {
 	struct otr_ring *ring;
 	const char *slots;
 	uint64_t tail;
-	uint64_t head; /* as it was read last: whose line it lies in is the process's */
+	uint64_t head;	/* as it was read last: whose line it lies in is the process's */
 	uint64_t given; /* the tail that the process was told of */
-	bool broken; /* what it says cannot be: it is not read any more */
+	bool broken;	/* what it says cannot be: it is not read any more */
 	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
 };
 
 /* The next record, copied, checked and renamed, or NULL: none is whole yet. `now_ns`: as the
  * clock was read last; what is later than the clock is now is put to that. `over`: nobody
  * writes any more, so what is not whole is stepped over. */
-const struct otr_event *otr_ring_next(struct otr_ring_reader *rd, uint32_t tgid,
-				      uint64_t now_ns, bool over);
+const struct otr_event *otr_ring_next(struct otr_ring_reader *rd, uint32_t tgid, uint64_t now_ns,
+				      bool over);
 
 #endif /* OTR_SOURCE_SHIM_H */

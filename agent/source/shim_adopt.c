@@ -10,8 +10,8 @@
 
 #include "agent/base/clock.h"
 #include "agent/loss.h"
-#include "agent/source/ring_lease.h"
 #include "agent/source/ring_find.h"
+#include "agent/source/ring_lease.h"
 #include "agent/source/shim_int.h"
 
 #define HELD_NS OTR_NS_PER_S /* between two looks whether another reads it still */
@@ -108,8 +108,8 @@ static bool is_held(const struct otr_shims *s, uint32_t tgid)
 	const struct shim *sh;
 
 	DL_FOREACH(s->held, sh)
-	if (sh->tgid == tgid && !sh->replaced)
-		return true;
+		if (sh->tgid == tgid && !sh->replaced)
+			return true;
 	return false;
 }
 
@@ -132,8 +132,8 @@ static struct shim *own_of(struct otr_ring_find *m, uint32_t tgid)
 	return sh;
 }
 
-enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_ring_find *m,
-				     uint32_t tgid, uint64_t now_ns)
+enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_ring_find *m, uint32_t tgid,
+				     uint64_t now_ns)
 {
 	struct shim *sh;
 
@@ -200,8 +200,7 @@ void otr_shims_hold(struct otr_shims *s, uint64_t now_ns)
 	if (now_ns - s->held_ns < HELD_NS)
 		return;
 	s->held_ns = now_ns;
-	DL_FOREACH_SAFE(s->held, sh, next)
-	{
+	DL_FOREACH_SAFE(s->held, sh, next) {
 		over = sh->replaced || otr_shim_has_ended(sh, now_ns);
 		if (!over && !otr_ring_lease_is_free(sh->rd.ring, now_ns))
 			continue;
@@ -219,9 +218,9 @@ void otr_shims_executed(struct otr_shims *s, uint32_t tgid, uint64_t when_ns)
 	struct shim *sh;
 
 	DL_FOREACH(s->all, sh)
-	sh->replaced |= sh->tgid == tgid && sh->found_ns < when_ns;
+		sh->replaced |= sh->tgid == tgid && sh->found_ns < when_ns;
 	DL_FOREACH(s->held, sh)
-	sh->replaced |= sh->tgid == tgid && sh->found_ns < when_ns;
+		sh->replaced |= sh->tgid == tgid && sh->found_ns < when_ns;
 }
 
 void otr_shims_unhold(struct otr_shims *s)

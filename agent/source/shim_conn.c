@@ -12,7 +12,7 @@
 #include "agent/source/vouch.h"
 
 #define VOUCHED_NS 1000000000ull
-#define CONNS 262144 /* whose home is kept in mind, of all rings */
+#define CONNS	   262144 /* whose home is kept in mind, of all rings */
 
 static struct holder *find_holder(struct otr_shims *s, uint64_t conn)
 {
@@ -170,8 +170,8 @@ bool otr_shims_look(void *ctx, uint64_t key, struct otr_run_now *now)
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		return !(seq & 1) && __atomic_load_n(&r->seq, __ATOMIC_RELAXED) == seq &&
 		       now->pos_kind <= OTR_POS_TCP_SEQ && now->layer < OTR_LAYER_MAX &&
-		       now->pos < 1ull << 62 &&
-		       now->bytes < 1ull << 62 && now->last_ns < 1ull << 62;
+		       now->pos < 1ull << 62 && now->bytes < 1ull << 62 &&
+		       now->last_ns < 1ull << 62;
 	}
 	return false;
 }

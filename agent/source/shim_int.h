@@ -16,23 +16,23 @@
 struct shim {
 	struct otr_ring_reader rd;
 	uint32_t tgid;
-	int pidfd; /* -1: it has ended */
-	bool off; /* we have switched it off */
+	int pidfd;	 /* -1: it has ended */
+	bool off;	 /* we have switched it off */
 	bool is_strange; /* its process has written over what we said to it */
-	bool replaced; /* its process has executed another program since */
+	bool replaced;	 /* its process has executed another program since */
 	uint64_t found_ns, roused_ns;
 	uint64_t looked_ns;
-	uint64_t last_ns; /* of its records */
+	uint64_t last_ns;  /* of its records */
 	uint64_t stuck_ns; /* since when nothing could be read, though there is some */
 	uint32_t uid;
 	uint64_t emitted[OTR_SHIM_COUNTS]; /* of what it counts, so much */
 	struct otr_cpu_clamp clamp;
 	uint64_t base[OTR_SHIM_COUNTS]; /* and so much was before us */
 	struct holder *conns;
-	uint32_t parent; /* as the kernel said when the ring was found */
+	uint32_t parent;   /* as the kernel said when the ring was found */
 	uint32_t handoffs; /* that were told of its threads */
-	uint32_t lies;	 /* sockets it spoke of that others hold and it does not */
-	uint64_t own[64]; /* connections at home here, by their low bits: no look-up */
+	uint32_t lies;	   /* sockets it spoke of that others hold and it does not */
+	uint64_t own[64];  /* connections at home here, by their low bits: no look-up */
 	struct {
 		uint64_t conn, until_ns;
 	} vouched[8]; /* at home elsewhere, and it may speak of them */
@@ -87,8 +87,8 @@ void otr_shim_check_said(const struct otr_shims *s, struct shim *sh);
 
 /* shim_adopt.c: of what was found in a process, its own ring. */
 struct otr_ring_find;
-enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_ring_find *m,
-				     uint32_t tgid, uint64_t now_ns);
+enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_ring_find *m, uint32_t tgid,
+				     uint64_t now_ns);
 /* It was given up, since we were halted for long. */
 void otr_shim_rouse(struct otr_shims *s, struct shim *sh, uint64_t now_ns);
 /* A name among agents; those that others read: may we now? */
@@ -99,8 +99,8 @@ void otr_shims_unhold(struct otr_shims *s);
 #define OTR_PRICE_TOLD 250 /* ns that a record costs who writes it: scripts/bench.sh shimtcp */
 
 /* What it counted since, told and charged as far as that can be so. */
-void otr_shim_emit_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
-			  otr_event_fn fn, void *arg);
+void otr_shim_emit_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_event_fn fn,
+			  void *arg);
 
 /* May a process of this user have one more, beside so many, of whom so many are its user's? */
 bool otr_shims_room(size_t all, size_t theirs, uint32_t uid);

@@ -11,8 +11,8 @@ static struct shim *find(const struct otr_shims *s, uint32_t tgid)
 	struct shim *sh;
 
 	DL_FOREACH(s->all, sh)
-	if (sh->tgid == tgid && !sh->rd.broken && !sh->replaced)
-		return sh;
+		if (sh->tgid == tgid && !sh->rd.broken && !sh->replaced)
+			return sh;
 	return NULL;
 }
 

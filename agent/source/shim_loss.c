@@ -25,17 +25,18 @@ static uint64_t price(const struct shim *sh, size_t loss)
 {
 	bool propagates = __atomic_load_n(&sh->rd.ring->propagates, __ATOMIC_RELAXED);
 
-	return losses[loss].what != OTR_SHIM_DROPPED && propagates ? PRICE_PASSED_ON :
-								   losses[loss].price_ns;
+	return losses[loss].what != OTR_SHIM_DROPPED && propagates ? PRICE_PASSED_ON
+								   : losses[loss].price_ns;
 }
 
 void otr_shim_check_said(const struct otr_shims *s, struct shim *sh)
 {
 	const struct otr_ring *ring = sh->rd.ring;
-	bool is_same = __atomic_load_n(&ring->say.flags, __ATOMIC_RELAXED) == s->say.flags &&
-		       __atomic_load_n(&ring->say.threshold, __ATOMIC_RELAXED) == s->say.threshold &&
-		       __atomic_load_n(&ring->say.hosts.n, __ATOMIC_RELAXED) == s->say.hosts.n &&
-		       __atomic_load_n(&ring->paused, __ATOMIC_RELAXED) == s->paused;
+	bool is_same =
+		__atomic_load_n(&ring->say.flags, __ATOMIC_RELAXED) == s->say.flags &&
+		__atomic_load_n(&ring->say.threshold, __ATOMIC_RELAXED) == s->say.threshold &&
+		__atomic_load_n(&ring->say.hosts.n, __ATOMIC_RELAXED) == s->say.hosts.n &&
+		__atomic_load_n(&ring->paused, __ATOMIC_RELAXED) == s->paused;
 
 	if (is_same || sh->is_strange)
 		return;
@@ -43,8 +44,8 @@ void otr_shim_check_said(const struct otr_shims *s, struct shim *sh)
 	otr_loss_add(OTR_LOSS_RECORD, 1);
 }
 
-void otr_shim_emit_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
-			otr_event_fn fn, void *arg)
+void otr_shim_emit_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_event_fn fn,
+			  void *arg)
 {
 	struct otr_ev_lost lost = {
 		.hdr = {.kind = OTR_EV_LOST,
@@ -61,8 +62,7 @@ void otr_shim_emit_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
 		if (n <= *emitted)
 			continue;
 		lost.cause = losses[i].cause;
-		lost.n = otr_cpu_clamp_take(&sh->clamp, n - *emitted, price(sh, i),
-					&s->cost_ns);
+		lost.n = otr_cpu_clamp_take(&sh->clamp, n - *emitted, price(sh, i), &s->cost_ns);
 		*emitted = n;
 		if (!lost.n)
 			continue;

@@ -13,8 +13,8 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
-#include "agent/source/seq_align.h"
 #include "agent/source/adopt_retry.h"
+#include "agent/source/seq_align.h"
 
 #define SWEEP_NS 2000000000ull
 
@@ -205,7 +205,8 @@ static int from_kernel(void *arg, const struct otr_event *ev)
 		otr_adopt_retry_anew(s->retry, ev->tgid);
 	if (ev->kind == OTR_EV_PROC_EXEC)
 		otr_shims_executed(s->shims, ev->tgid, ev->time_ns);
-	if (ev->kind == OTR_EV_CONN_OPEN && cn->by_lib != OTR_BY_LIB_ALL && s->is_traced && s->is_traced(s->arg, ev->tgid))
+	if (ev->kind == OTR_EV_CONN_OPEN && cn->by_lib != OTR_BY_LIB_ALL && s->is_traced &&
+	    s->is_traced(s->arg, ev->tgid))
 		otr_sources_adopt(s, ev->tgid, otr_now());
 	return rc;
 }
@@ -244,8 +245,7 @@ void otr_sources_place(struct otr_sources *s, const struct otr_event *ev, otr_ev
 		fn(arg, ev);
 }
 
-void otr_sources_poll(struct otr_sources *s, uint64_t now_ns, bool all, otr_event_fn fn,
-		      void *arg)
+void otr_sources_poll(struct otr_sources *s, uint64_t now_ns, bool all, otr_event_fn fn, void *arg)
 {
 	if (s->bpf)
 		otr_bpf_poll(s->bpf, now_ns, all, fn, arg);

@@ -20,7 +20,7 @@ struct otr_sources_config {
 	bool adopt; /* the library only in processes that have it: of those we trace */
 	struct otr_bpf_config bpf;
 	const struct otr_ring_switches *say; /* to the library from the start; or NULL */
-	otr_shim_born_fn born; /* a process carries the library, and has said so */
+	otr_shim_born_fn born;		     /* a process carries the library, and has said so */
 	bool (*is_traced)(void *arg, uint32_t tgid); /* is this process traced? */
 	otr_uncarried_fn uncarried; /* a program is started that will not carry the library */
 	void *arg;		    /* of all three */
@@ -45,16 +45,14 @@ int otr_sources_fd(const struct otr_sources *s);
 int otr_sources_rest_ms(const struct otr_sources *s, bool busy);
 
 /* Hands over all that waits. */
-void otr_sources_drain(struct otr_sources *s, uint64_t now_ns, otr_event_fn fn,
-		       void *arg);
+void otr_sources_drain(struct otr_sources *s, uint64_t now_ns, otr_event_fn fn, void *arg);
 
 /* An event that was put in order, as it goes on from here; see seq_align.h. */
 void otr_sources_place(struct otr_sources *s, const struct otr_event *ev, otr_event_fn fn,
 		       void *arg);
 
 /* What is not in a ring; see otr_bpf_poll(). */
-void otr_sources_poll(struct otr_sources *s, uint64_t now_ns, bool all, otr_event_fn fn,
-		      void *arg);
+void otr_sources_poll(struct otr_sources *s, uint64_t now_ns, bool all, otr_event_fn fn, void *arg);
 
 /* The streams' wishes, for whoever sees the connection. */
 void otr_sources_policy(struct otr_sources *s, uint64_t conn, enum otr_dir dir,

@@ -44,7 +44,8 @@ static bool ask(int fd, uint64_t inode, union answer *out)
 	if (inode > UINT32_MAX || send(fd, &q, sizeof(q), MSG_DONTWAIT) != sizeof(q))
 		return false;
 	n = recv(fd, out, sizeof(*out), MSG_DONTWAIT);
-	return n > 0 && NLMSG_OK(&out->head, (uint32_t)n) && out->head.nlmsg_seq == q.head.nlmsg_seq;
+	return n > 0 && NLMSG_OK(&out->head, (uint32_t)n) &&
+	       out->head.nlmsg_seq == q.head.nlmsg_seq;
 }
 
 int otr_unix_peer_open(void)

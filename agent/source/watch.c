@@ -30,8 +30,8 @@ void otr_watch_set(struct otr_watch *w, uint64_t key, bool want)
 	w->rows[w->n++] = (struct otr_watched){.key = key};
 }
 
-static void emit_run(struct otr_watched *at, const struct otr_run_now *now,
-		     uint64_t now_ns, otr_event_fn fn, void *arg)
+static void emit_run(struct otr_watched *at, const struct otr_run_now *now, uint64_t now_ns,
+		     otr_event_fn fn, void *arg)
 {
 	struct otr_ev_run run = {
 		.hdr = {.kind = OTR_EV_RUN,

@@ -48,10 +48,9 @@ static void move_texts(struct mover *mv, struct otr_msg *msg)
 
 struct otr_msg *otr_msg_copy(const struct otr_msg *msg)
 {
-	size_t fixed = offsetof(struct otr_msg, attrs) +
-		       msg->n_attrs * sizeof(msg->attrs[0]);
+	size_t fixed = offsetof(struct otr_msg, attrs) + msg->n_attrs * sizeof(msg->attrs[0]);
 	struct otr_msg counted, *copy;
-	struct mover mv = { 0 };
+	struct mover mv = {0};
 
 	memcpy(&counted, msg, fixed);
 	move_texts(&mv, &counted);
@@ -59,7 +58,7 @@ struct otr_msg *otr_msg_copy(const struct otr_msg *msg)
 	if (!copy)
 		return NULL;
 	memcpy(copy, msg, fixed);
-	mv = (struct mover){ .at = (char *)copy + fixed };
+	mv = (struct mover){.at = (char *)copy + fixed};
 	move_texts(&mv, copy);
 	return copy;
 }

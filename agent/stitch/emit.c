@@ -73,8 +73,7 @@ static void set_times(struct otr_stitch *st, const struct otr_exchange *ex)
 	if (!otr_is_server(ex) && ex->peer && ex->peer->start_ns < start)
 		start = ex->peer->start_ns;
 	if (ex->evidence != OTR_EVIDENCE_WIRE && start < ex->parent_start_ns)
-		otr_sb_string(&st->sb, OTR_KEY_OTRACE_CLOCK,
-			      OTR_SLICE("before parent"));
+		otr_sb_string(&st->sb, OTR_KEY_OTRACE_CLOCK, OTR_SLICE("before parent"));
 	sp->start_ns = start + st->epoch_ns;
 	sp->end_ns = end_of(ex) + st->epoch_ns;
 }
@@ -165,8 +164,7 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 	};
 
 	otr_sb_reset(&st->sb);
-	st->sb.span.kind =
-		otr_is_server(ex) ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
+	st->sb.span.kind = otr_is_server(ex) ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
 	st->sb.span.scope = ex->proto->scope;
 	st->sb.span.resource = ex->resource;
 	return ex->proto->describe(&side, ex->req, ex->rsp, &st->sb);
@@ -183,8 +181,7 @@ static void release(struct otr_exchange *ex)
 		otr_resource_unref(&ex->resource);
 }
 
-struct otr_span *otr_exchange_now(struct otr_stitch *st,
-				  const struct otr_exchange *ex)
+struct otr_span *otr_exchange_now(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	if (!ex->req || describe(st, ex))
 		return NULL;

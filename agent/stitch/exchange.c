@@ -5,8 +5,8 @@
  */
 
 #include "agent/stitch/exchange.h"
-#include "agent/stitch/unix_pair.h"
 #include "agent/stitch/process.h"
+#include "agent/stitch/unix_pair.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +22,9 @@ bool otr_server_shown(const struct otr_proto_ops *proto)
 }
 
 struct otr_stitch_strand *otr_stitch_strand_find(const struct otr_stitch *st, uint32_t tgid,
-				   uint64_t strand)
+						 uint64_t strand)
 {
-	struct otr_stitch_strand_key key = { strand, tgid };
+	struct otr_stitch_strand_key key = {strand, tgid};
 	struct otr_stitch_strand *of = NULL;
 
 	HASH_FIND(hh, st->strands, &key, sizeof(key), of);
@@ -39,7 +39,7 @@ static void remember_strand(struct otr_stitch *st, struct otr_exchange *ex)
 		of = calloc(1, sizeof(*of));
 		if (!of)
 			return; /* late evidence will not find it */
-		of->key = (struct otr_stitch_strand_key){ ex->strand, ex->tgid };
+		of->key = (struct otr_stitch_strand_key){ex->strand, ex->tgid};
 		HASH_ADD(hh, st->strands, key, sizeof(of->key), of);
 		if (!of->hh.tbl) {
 			free(of);
@@ -124,10 +124,8 @@ static void enlist(struct otr_stitch *st, struct otr_exchange *ex)
 	}
 }
 
-struct otr_exchange *otr_exchange_new(struct otr_stitch *st,
-				      struct otr_wire *wire,
-				      const struct otr_side *side,
-				      const struct otr_msg *msg)
+struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wire,
+				      const struct otr_side *side, const struct otr_msg *msg)
 {
 	struct otr_exchange *ex = otr_spares_get(&st->old_exchanges, sizeof(*ex));
 	struct otr_msg *req = otr_msg_copy(msg);
@@ -229,8 +227,7 @@ void otr_exchange_answered(struct otr_exchange *ex)
 	DL_DELETE2(ex->wire->unanswered, ex, wait_prev, wait_next);
 }
 
-void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex,
-		      uint64_t end_ns)
+void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns)
 {
 	if (ex->over)
 		return;
@@ -270,12 +267,10 @@ static bool holds(const struct otr_exchange *ex, uint64_t pos)
 	return !ex->end_pos || from < ex->end_pos - ex->ref.pos;
 }
 
-struct otr_exchange *otr_exchange_at(const struct otr_stitch *st,
-				     const struct otr_ref *ref)
+struct otr_exchange *otr_exchange_at(const struct otr_stitch *st, const struct otr_ref *ref)
 {
 	struct otr_wire *wire = otr_wire_find(st, ref->conn);
-	struct otr_exchange *ex =
-		wire && wire->all ? wire->all->wire_prev : NULL;
+	struct otr_exchange *ex = wire && wire->all ? wire->all->wire_prev : NULL;
 
 	/* The newest first: the first that begins at or before it, or none. */
 	for (; ex; ex = ex == wire->all ? NULL : ex->wire_prev) {

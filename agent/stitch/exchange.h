@@ -58,8 +58,8 @@ struct otr_wire_ends {
 
 /* One end of a connection. */
 struct otr_wire {
-	UT_hash_handle hh;     /* by conn, while open */
-	UT_hash_handle by_isn; /* by isn, while open, TCP only */
+	UT_hash_handle hh;	/* by conn, while open */
+	UT_hash_handle by_isn;	/* by isn, while open, TCP only */
 	UT_hash_handle by_ends; /* by ends, where there is no isn */
 	UT_hash_handle by_peer; /* by facts.peer, while open, AF_UNIX only */
 	struct otr_wire_ends ends;
@@ -67,29 +67,28 @@ struct otr_wire {
 	uint64_t conn;
 	uint64_t isn; /* out in the high half, in in the low one */
 	struct otr_wire *peer;
-	struct otr_exchange *all; /* by wire_prev, wire_next, oldest first */
-	struct otr_exchange *unanswered; /* by wait_prev, wait_next */
-	struct otr_exchange
-		*now[OTR_LAYER_MAX][2]; /* whose message has no end */
+	struct otr_exchange *all;		    /* by wire_prev, wire_next, oldest first */
+	struct otr_exchange *unanswered;	    /* by wait_prev, wait_next */
+	struct otr_exchange *now[OTR_LAYER_MAX][2]; /* whose message has no end */
 	bool closed;
-	bool indexed; /* in by_isn, or by_ends */
+	bool indexed;	 /* in by_isn, or by_ends */
 	bool names_peer; /* in by_peer */
 };
 
 struct otr_trace {
 	struct otr_trace *prev, *next;
-	struct otr_trace **in; /* st->open, st->settled; NULL: all is out */
+	struct otr_trace **in;	      /* st->open, st->settled; NULL: all is out */
 	struct otr_exchange *members; /* by member_prev, member_next */
 	uint8_t id[16];
 	uint8_t flags;
 	bool has_id;
-	bool emitted;    /* done() was called */
+	bool emitted; /* done() was called */
 	bool shown;   /* it has spans */
 	bool proved;  /* all that was emitted so far */
 	uint32_t n_open, n_unsent;
 	uint64_t last_end_ns;
 	uint64_t waits_since_ns; /* the oldest end that was not emitted */
-	uint64_t settled_ns; /* when it was; st->settled is in this order */
+	uint64_t settled_ns;	 /* when it was; st->settled is in this order */
 };
 
 /* One request and its response, at one end. */
@@ -98,8 +97,7 @@ struct otr_exchange {
 	struct otr_exchange *member_prev, *member_next;
 	struct otr_exchange *strand_prev, *strand_next;
 	struct otr_exchange *wait_prev, *wait_next;
-	struct otr_exchange *prev,
-		*next; /* st->live, or st->kept once emitted */
+	struct otr_exchange *prev, *next; /* st->live, or st->kept once emitted */
 	struct otr_wire *wire;
 	struct otr_trace *trace;
 	struct otr_stitch_strand *of_strand;
@@ -107,7 +105,7 @@ struct otr_exchange {
 	uint32_t n_kids;	     /* that point here by `parent` */
 	struct otr_exchange *peer;
 	UT_hash_handle by_name; /* by header.span_id, if `named` */
-	UT_hash_handle by_own; /* by span_id, if `owned` */
+	UT_hash_handle by_own;	/* by span_id, if `owned` */
 
 	struct otr_ref ref; /* of the request; dir tells the role */
 	uint64_t end_pos;   /* of the request; 0 while not known */
@@ -118,7 +116,7 @@ struct otr_exchange {
 	uint64_t kept_until_ns;
 	const struct otr_proto_ops *proto;
 	struct otr_resource *resource; /* NULL once it is out */
-	struct otr_msg *req, *rsp; /* copies, each in one allocation */
+	struct otr_msg *req, *rsp;     /* copies, each in one allocation */
 
 	bool waits;    /* in the wire's list of those unanswered */
 	bool answered; /* the head of the answer came */
@@ -127,16 +125,16 @@ struct otr_exchange {
 	bool oneway;
 	bool no_answer;
 	bool cut;
-	bool thinned; /* requests around it were let go: parts may be missing */
+	bool thinned;  /* requests around it were let go: parts may be missing */
 	bool doubtful; /* its process had inbound exchanges open: an orphan? */
 	bool disputed; /* proved candidates disagree: a root, with links */
 	bool remote;   /* the parent is on no host we see */
 	bool has_header;
-	bool same_host; /* see struct otr_side */
-	bool partial; /* the head of its request was not seen whole */
-	bool named; /* its header is one we put there, or perhaps was, or passed on */
-	bool owned; /* its process tells its children this span's id */
-	bool inbound_open; /* counted in its process's otr_inbound_open */
+	bool same_host;	     /* see struct otr_side */
+	bool partial;	     /* the head of its request was not seen whole */
+	bool named;	     /* its header is one we put there, or perhaps was, or passed on */
+	bool owned;	     /* its process tells its children this span's id */
+	bool inbound_open;   /* counted in its process's otr_inbound_open */
 	uint16_t reported_s; /* told as open at this age */
 	int error;
 
@@ -153,7 +151,7 @@ struct otr_exchange {
 #define OTR_LOSS_WINDOW_NS 1000000000ull
 struct otr_loss_window {
 	uint64_t from_ns, to_ns; /* told first, last; 0: never */
-	uint32_t tgid; /* whose; 0: of several, or not known */
+	uint32_t tgid;		 /* whose; 0: of several, or not known */
 };
 
 struct otr_stitch {
@@ -196,19 +194,15 @@ static inline bool otr_is_proved(uint8_t evidence)
 /* exchange.c: their life. */
 
 /* Makes the exchange that `side` and `msg` begin. NULL for want of memory. */
-struct otr_exchange *otr_exchange_new(struct otr_stitch *st,
-				      struct otr_wire *wire,
-				      const struct otr_side *side,
-				      const struct otr_msg *msg);
+struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wire,
+				      const struct otr_side *side, const struct otr_msg *msg);
 void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex);
 
 /* Its answer's last byte moved, or none will come. */
-void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex,
-		      uint64_t end_ns);
+void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns);
 
 /* Counts what is lost of it, by its service. */
-void otr_exchange_lost(struct otr_stitch *st, const struct otr_exchange *ex,
-		       enum otr_loss cause);
+void otr_exchange_lost(struct otr_stitch *st, const struct otr_exchange *ex, enum otr_loss cause);
 
 /* Were requests let go about the time of `ex`? What is missing near it then may be one
  * of them. */
@@ -221,20 +215,18 @@ bool otr_exchange_after_loss(const struct otr_stitch *st, const struct otr_excha
 void otr_exchange_answered(struct otr_exchange *ex);
 
 /* The exchange whose request holds the byte `ref` names, or NULL. */
-struct otr_exchange *otr_exchange_at(const struct otr_stitch *st,
-				     const struct otr_ref *ref);
+struct otr_exchange *otr_exchange_at(const struct otr_stitch *st, const struct otr_ref *ref);
 
 /* The requests of a strand, or NULL. */
 struct otr_stitch_strand *otr_stitch_strand_find(const struct otr_stitch *st, uint32_t tgid,
-				   uint64_t strand);
+						 uint64_t strand);
 
 /* Does a server's end of `proto` become a span? A database's does not. */
 bool otr_server_shown(const struct otr_proto_ops *proto);
 
 /* wire.c: ends of connections. */
 struct otr_wire *otr_wire_find(const struct otr_stitch *st, uint64_t conn);
-struct otr_wire *otr_wire_get(struct otr_stitch *st,
-			      const struct otr_ev_conn *facts);
+struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *facts);
 void otr_wire_close(struct otr_stitch *st, struct otr_wire *wire);
 
 /* Frees it if closed and empty. */
@@ -259,10 +251,8 @@ void otr_owned_add(struct otr_stitch *st, struct otr_exchange *ex, const uint8_t
 struct otr_exchange *otr_owned_find(struct otr_stitch *st, const uint8_t span_id[8]);
 
 /* parent.c: who is whose. */
-void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
-		     const struct otr_cause *cause);
-void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex,
-		     struct otr_exchange *parent);
+void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struct otr_cause *cause);
+void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *parent);
 
 /* Both ends of `wire` are known now: what it carried before is joined to its mate. The
  * facts of a connection may come after its bytes, where a CPU stood still. */
@@ -275,14 +265,12 @@ void otr_parent_none(struct otr_stitch *st, struct otr_exchange *ex);
 struct otr_trace *otr_trace_new(struct otr_stitch *st);
 
 /* Gives the trace an id, if it has none; false if it has another one. */
-bool otr_trace_take_id(struct otr_trace *tr, const uint8_t id[16],
-		       uint8_t flags);
+bool otr_trace_take_id(struct otr_trace *tr, const uint8_t id[16], uint8_t flags);
 void otr_trace_name(struct otr_stitch *st, struct otr_trace *tr);
 
 /* `from`'s members become `to`'s; false, with nothing done, if both have ids that
  * differ. */
-bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to,
-		    struct otr_trace *from);
+bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to, struct otr_trace *from);
 
 /* Takes `ex` and all below it out, into a trace of their own. False: no memory. */
 bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex);
@@ -291,8 +279,7 @@ bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex);
  * False: no memory, some are left. */
 bool otr_trace_disband(struct otr_stitch *st, struct otr_exchange *root);
 
-void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr,
-		   struct otr_exchange *ex);
+void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr, struct otr_exchange *ex);
 void otr_trace_remove(struct otr_stitch *st, struct otr_exchange *ex);
 
 /* `ex` is over: is all of its trace? */
@@ -311,8 +298,7 @@ void otr_trace_sweep(struct otr_stitch *st);
 void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex);
 
 /* The span of one that is open, as if it ended now; NULL: it cannot be told. */
-struct otr_span *otr_exchange_now(struct otr_stitch *st,
-				  const struct otr_exchange *ex);
+struct otr_span *otr_exchange_now(struct otr_stitch *st, const struct otr_exchange *ex);
 
 /* copy.c: a message that outlives the parser's input; one allocation, free() it. */
 struct otr_msg *otr_msg_copy(const struct otr_msg *msg);

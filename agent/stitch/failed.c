@@ -41,8 +41,8 @@ static int describe(const struct otr_side *side, const struct otr_msg *req,
 	(void)req;
 	(void)rsp;
 	sb->span.kind = OTR_SPAN_CLIENT;
-	n = snprintf(name, sizeof(name), "connect %s%.*s%s:%u", v6 ? "[" : "",
-		     OTR_SLICE_ARG(host), v6 ? "]" : "", (unsigned int)port);
+	n = snprintf(name, sizeof(name), "connect %s%.*s%s:%u", v6 ? "[" : "", OTR_SLICE_ARG(host),
+		     v6 ? "]" : "", (unsigned int)port);
 	otr_sb_name(sb, (struct otr_slice){name, (size_t)n});
 	otr_sb_string(sb, OTR_KEY_SERVER_ADDRESS, host);
 	otr_sb_int(sb, OTR_KEY_SERVER_PORT, port);
@@ -229,8 +229,7 @@ static void came_about(struct otr_stitch *st, const struct otr_ev_conn *cn)
 	for (size_t i = 0; i < OTR_FAILED; i++) {
 		struct otr_failed *at = &st->failed[i];
 
-		if (by_same(at, &cn->hdr, remote.port) &&
-		    !same_address(&at->remote, &remote))
+		if (by_same(at, &cn->hdr, remote.port) && !same_address(&at->remote, &remote))
 			otr_exchange_free(st, at->ex);
 	}
 }

@@ -13,7 +13,7 @@ struct otr_stitch;
 
 #define OTR_FAILED 64 /* held at once; with more, the oldest is a span now */
 struct otr_failed {
-	struct otr_exchange *ex; /* NULL: the place is free */
+	struct otr_exchange *ex;    /* NULL: the place is free */
 	uint64_t first_ns, last_ns; /* of the attempts that it stands for */
 	struct otr_addr remote;
 	uint64_t conn;

@@ -16,7 +16,7 @@ static uint64_t next(struct otr_ids_maker *ids)
 
 void otr_ids_trace(struct otr_ids_maker *ids, uint8_t out[16])
 {
-	uint64_t half[2] = { next(ids), next(ids) };
+	uint64_t half[2] = {next(ids), next(ids)};
 
 	while (!half[0])
 		half[0] = next(ids);

@@ -39,8 +39,7 @@ struct otr_exchange *otr_named_mate(struct otr_stitch *st, const struct otr_exch
 
 	if (!ex->has_header || (!otr_is_server(ex) && !(ex->named && is_own(ex))))
 		return NULL;
-	mate = find(otr_is_server(ex) ? st->named_clients : st->named_servers,
-		    ex->header.span_id);
+	mate = find(otr_is_server(ex) ? st->named_clients : st->named_servers, ex->header.span_id);
 	return mate && !mate->peer ? mate : NULL;
 }
 

@@ -9,7 +9,7 @@
 /* The age at which an exchange is told next: 5, 10, 30, 60 s, then each minute. */
 static uint16_t next_age(uint16_t reported_s)
 {
-	static const uint16_t ages[] = { 5, 10, 30, 60 };
+	static const uint16_t ages[] = {5, 10, 30, 60};
 
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(ages); i++)
 		if (reported_s < ages[i])
@@ -31,8 +31,7 @@ static const struct otr_exchange *youngest(const struct otr_exchange *root)
 	return best;
 }
 
-static void emit(struct otr_stitch *st, const struct otr_exchange *ex,
-		 otr_open_fn fn, void *arg)
+static void emit(struct otr_stitch *st, const struct otr_exchange *ex, otr_open_fn fn, void *arg)
 {
 	OTR_AUTO(otr_span_unref) struct otr_span *root = NULL;
 	OTR_AUTO(otr_span_unref) struct otr_span *waits = NULL;
@@ -56,13 +55,11 @@ void otr_stitch_each_open(struct otr_stitch *st, otr_open_fn fn, void *arg)
 	struct otr_exchange *ex;
 	uint64_t age_s;
 
-	DL_FOREACH(st->live, ex)
-	{
+	DL_FOREACH(st->live, ex) {
 		if (ex->start_ns + 5 * SECOND_NS > st->now_ns)
 			return; /* the rest is younger */
 		age_s = (st->now_ns - ex->start_ns) / SECOND_NS;
-		if (ex->over || ex->parent || !is_told(st, ex) ||
-		    age_s < next_age(ex->reported_s))
+		if (ex->over || ex->parent || !is_told(st, ex) || age_s < next_age(ex->reported_s))
 			continue;
 		ex->reported_s = next_age(ex->reported_s);
 		emit(st, ex, fn, arg);

@@ -50,8 +50,8 @@ static bool asks_by_same_host(const struct otr_exchange *ex, const struct otr_ex
 	const struct otr_addr *ours = &parent->wire->facts.local, *theirs = &ex->wire->facts.remote;
 	struct otr_slice host, name;
 
-	if (otr_is_server(ex) || !otr_is_server(parent) || ex->tgid != parent->tgid ||
-	    !ex->req || !parent->req)
+	if (otr_is_server(ex) || !otr_is_server(parent) || ex->tgid != parent->tgid || !ex->req ||
+	    !parent->req)
 		return false;
 	host = otr_msg_text(parent->req, OTR_KEY_SERVER_ADDRESS);
 	name = otr_msg_text(ex->req, OTR_KEY_SERVER_ADDRESS);
@@ -59,15 +59,13 @@ static bool asks_by_same_host(const struct otr_exchange *ex, const struct otr_ex
 	       memcmp(ours, theirs, sizeof(*ours)) != 0;
 }
 
-static void set_parent(struct otr_exchange *ex, struct otr_exchange *parent,
-		       uint8_t evidence)
+static void set_parent(struct otr_exchange *ex, struct otr_exchange *parent, uint8_t evidence)
 {
 	/* What is no span cannot be a parent: its own is. */
 	bool shown = !otr_is_server(parent) || otr_server_shown(parent->proto);
 
 	leave_parent(ex);
-	memcpy(ex->parent_id, shown ? parent->span_id : parent->parent_id,
-	       sizeof(ex->parent_id));
+	memcpy(ex->parent_id, shown ? parent->span_id : parent->parent_id, sizeof(ex->parent_id));
 	ex->parent = parent;
 	parent->n_kids++;
 	ex->parent_start_ns = parent->start_ns;
@@ -94,8 +92,8 @@ static void set_root(struct otr_exchange *ex)
 }
 
 /* A link needs the other's ids now, as it may be gone later. */
-static void add_link(struct otr_stitch *st, struct otr_exchange *ex,
-		     struct otr_exchange *to, uint8_t evidence)
+static void add_link(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *to,
+		     uint8_t evidence)
 {
 	struct otr_link *ln;
 
@@ -117,8 +115,7 @@ static void add_link(struct otr_stitch *st, struct otr_exchange *ex,
 }
 
 /* Is `to` above `ex`, or `ex` itself? */
-static bool is_below(const struct otr_exchange *ex,
-		     const struct otr_exchange *to)
+static bool is_below(const struct otr_exchange *ex, const struct otr_exchange *to)
 {
 	for (; ex; ex = ex->parent)
 		if (ex == to)
@@ -126,11 +123,10 @@ static bool is_below(const struct otr_exchange *ex,
 	return false;
 }
 
-static bool adopt(struct otr_stitch *st, struct otr_exchange *ex,
-		  struct otr_exchange *parent, uint8_t evidence)
+static bool adopt(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *parent,
+		  uint8_t evidence)
 {
-	if (is_below(parent, ex) ||
-	    !otr_trace_join(st, parent->trace, ex->trace))
+	if (is_below(parent, ex) || !otr_trace_join(st, parent->trace, ex->trace))
 		return false;
 	set_parent(ex, parent, evidence);
 	return true;
@@ -139,20 +135,18 @@ static bool adopt(struct otr_stitch *st, struct otr_exchange *ex,
 /* Only these may come from another process than the one that read the request. */
 static bool crosses_processes(uint8_t evidence)
 {
-	return evidence == OTR_EVIDENCE_CLONE ||
-	       evidence == OTR_EVIDENCE_EXEC || evidence == OTR_EVIDENCE_NOTIFY;
+	return evidence == OTR_EVIDENCE_CLONE || evidence == OTR_EVIDENCE_EXEC ||
+	       evidence == OTR_EVIDENCE_NOTIFY;
 }
 
 /* The inbound exchange that the source says these bytes are made for, if it can be:
  * answered before they were sent, it is what the strand forgot to let go of. */
-static struct otr_exchange *claimed(const struct otr_stitch *st,
-				    struct otr_exchange *ex,
+static struct otr_exchange *claimed(const struct otr_stitch *st, struct otr_exchange *ex,
 				    const struct otr_cause *cause)
 {
 	struct otr_exchange *parent;
 
-	if (!cause || cause->evidence == OTR_EVIDENCE_NONE ||
-	    !cause->parent.conn)
+	if (!cause || cause->evidence == OTR_EVIDENCE_NONE || !cause->parent.conn)
 		return NULL;
 	parent = otr_exchange_at(st, &cause->parent);
 	if (!parent && otr_exchange_paused(st, ex))
@@ -166,8 +160,7 @@ static struct otr_exchange *claimed(const struct otr_stitch *st,
 	return parent;
 }
 
-static bool was_injected(const struct otr_exchange *ex,
-			 const struct otr_cause *cause)
+static bool was_injected(const struct otr_exchange *ex, const struct otr_cause *cause)
 {
 	return cause && cause->ids == OTR_IDS_INJECTED && ex->has_header &&
 	       !memcmp(cause->span_id, ex->header.span_id, 8);
@@ -242,8 +235,7 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 		otr_named_add(st, ex);
 	}
 	if (ex->has_header && !(ours && otr_process_left(st, &ex->header)))
-		otr_trace_take_id(ex->trace, ex->header.trace_id,
-				  ex->header.flags);
+		otr_trace_take_id(ex->trace, ex->header.trace_id, ex->header.flags);
 	if (parent && adopt(st, ex, parent, cause->evidence))
 		return;
 	if (ex->has_header && !ours)
@@ -269,8 +261,7 @@ static void join_ends(struct otr_stitch *st, struct otr_exchange *client,
 		adopt(st, passed, server, OTR_EVIDENCE_HEADER);
 }
 
-void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
-		     const struct otr_cause *cause)
+void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struct otr_cause *cause)
 {
 	struct otr_exchange *mate = otr_wire_mate(ex);
 
@@ -286,8 +277,7 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex,
 	if (cause && cause->ids == OTR_IDS_READ)
 		otr_owned_add(st, ex, cause->span_id);
 	if (ex->has_header) {
-		otr_trace_take_id(ex->trace, ex->header.trace_id,
-				  ex->header.flags);
+		otr_trace_take_id(ex->trace, ex->header.trace_id, ex->header.flags);
 		find_by_header(st, ex);
 		otr_named_add(st, ex);
 	}
@@ -318,8 +308,7 @@ void otr_parent_wired(struct otr_stitch *st, struct otr_wire *wire)
 	join_late(st, ex);
 }
 
-static void dispute(struct otr_stitch *st, struct otr_exchange *ex,
-		    struct otr_exchange *late)
+static void dispute(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *late)
 {
 	struct otr_exchange *was = ex->parent;
 
@@ -333,11 +322,9 @@ static void dispute(struct otr_stitch *st, struct otr_exchange *ex,
 }
 
 /* Who waited for the work of `ex`'s strand was woken: it was done for `parent`. */
-void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex,
-		     struct otr_exchange *parent)
+void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *parent)
 {
-	if (ex->parent == parent ||
-	    parent->start_ns > ex->start_ns + CLOCKS_NS)
+	if (ex->parent == parent || parent->start_ns > ex->start_ns + CLOCKS_NS)
 		return;
 	if (ex->sent) {
 		if (memcmp(ex->parent_id, parent->span_id, 8))

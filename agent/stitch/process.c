@@ -22,8 +22,8 @@
  * whose environment has the name (TRACEPARENT) is its work, by the same rules.
  */
 
-#include "agent/stitch/exchange.h"
 #include "agent/stitch/process.h"
+#include "agent/stitch/exchange.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,7 +116,7 @@ static void forget_all(struct otr_stitch *st)
 	struct otr_descendant *descendants, *next;
 
 	HASH_ITER(hh, st->run.descendants, descendants, next)
-	kin_drop(st, descendants);
+		kin_drop(st, descendants);
 	st->run.tgid = 0;
 }
 
@@ -155,7 +155,7 @@ static void begin(struct otr_stitch *st, const struct otr_event *ev)
 	struct otr_exchange *ex = otr_spares_get(&st->old_exchanges, sizeof(*ex));
 	struct otr_trace *tr = otr_trace_new(st);
 	struct otr_wire *wire = calloc(1, sizeof(*wire));
-	struct otr_msg *req = otr_msg_copy(&(struct otr_msg){ 0 });
+	struct otr_msg *req = otr_msg_copy(&(struct otr_msg){0});
 
 	if (!ex || !tr || !wire || !req) {
 		otr_spares_put(&st->old_exchanges, ex);
@@ -187,8 +187,8 @@ static void begin(struct otr_stitch *st, const struct otr_event *ev)
 /* What was executed is its name: deploy.sh, though it is sh that runs. */
 static void name(struct otr_exchange *ex, const struct otr_ev_proc *ev)
 {
-	struct otr_slice exe = { ev->text, ev->exe_len };
-	struct otr_msg msg = { .op = otr_name_base(exe) }, *copy;
+	struct otr_slice exe = {ev->text, ev->exe_len};
+	struct otr_msg msg = {.op = otr_name_base(exe)}, *copy;
 
 	copy = otr_msg_copy(&msg);
 	if (!copy)
@@ -262,7 +262,7 @@ static void on_listen(struct otr_stitch *st, uint32_t tgid)
 static void on_end(struct otr_stitch *st, const struct otr_ev_proc *ev)
 {
 	struct otr_exchange *ex = st->run.ex;
-	struct otr_msg msg = { .status = ev->exit_code };
+	struct otr_msg msg = {.status = ev->exit_code};
 
 	/* The library cannot know how its process ended. */
 	if (ev->hdr.tgid == st->run.tgid && ev->hdr.hook == OTR_HOOK_PRELOAD)
@@ -284,11 +284,10 @@ static void read_names(struct otr_run *run, struct otr_slice text)
 	size_t len = text.len < 55 ? text.len : 55;
 
 	run->gone = false;
-	run->outer = (struct otr_traceparent){ .flags = 0 };
+	run->outer = (struct otr_traceparent){.flags = 0};
 	run->named = otr_traceparent_read(&run->own, otr_slice_sub(text, 0, len));
-	if (text.len > 56 &&
-	    !otr_traceparent_read(&run->outer, otr_slice_sub(text, 56, text.len)))
-		run->outer = (struct otr_traceparent){ .flags = 0 };
+	if (text.len > 56 && !otr_traceparent_read(&run->outer, otr_slice_sub(text, 56, text.len)))
+		run->outer = (struct otr_traceparent){.flags = 0};
 }
 
 static void on_root(struct otr_stitch *st, uint32_t tgid, struct otr_slice names)
@@ -324,8 +323,7 @@ static bool is_there(const struct otr_stitch *st)
 	       root->n_kids < KIDS_MAX;
 }
 
-struct otr_exchange *otr_process_named(struct otr_stitch *st,
-				       const struct otr_traceparent *said)
+struct otr_exchange *otr_process_named(struct otr_stitch *st, const struct otr_traceparent *said)
 {
 	if (!is_its_name(st, said) || !is_there(st))
 		return NULL;
@@ -349,11 +347,11 @@ void otr_stitch_process(struct otr_stitch *st, const struct otr_event *ev)
 	const struct otr_ev_conn *conn = (const void *)ev;
 
 	if (ev->kind == OTR_EV_META && meta->key == OTR_META_RUN_ROOT)
-		on_root(st, ev->tgid, (struct otr_slice){ meta->text, meta->len });
+		on_root(st, ev->tgid, (struct otr_slice){meta->text, meta->len});
 	if (!st->run.tgid)
 		return;
 	if (ev->kind == OTR_EV_META && meta->key == OTR_META_NAMED)
-		on_named(st, (struct otr_slice){ meta->text, meta->len });
+		on_named(st, (struct otr_slice){meta->text, meta->len});
 	else if (ev->kind == OTR_EV_CONN_OPEN && conn->role == OTR_ROLE_SERVER)
 		otr_process_serves(st, ev->tgid);
 	else if (ev->kind == OTR_EV_LISTEN)
@@ -390,8 +388,7 @@ static bool may_go(const struct otr_stitch *st)
 }
 
 /* The first process's for a request of its family that nothing else accounts for. */
-struct otr_exchange *otr_process_for(struct otr_stitch *st,
-				     const struct otr_exchange *ex,
+struct otr_exchange *otr_process_for(struct otr_stitch *st, const struct otr_exchange *ex,
 				     uint8_t *evidence)
 {
 	const struct otr_descendant *descendants = kin_of(st, ex->tgid);

@@ -15,8 +15,7 @@ void otr_process_fini(struct otr_stitch *st);
 void otr_process_freed(struct otr_stitch *st); /* what stood for it */
 
 /* It, if a request that nothing else accounts for is its work, and how that is known. */
-struct otr_exchange *otr_process_for(struct otr_stitch *st,
-				     const struct otr_exchange *ex,
+struct otr_exchange *otr_process_for(struct otr_stitch *st, const struct otr_exchange *ex,
 				     uint8_t *evidence);
 
 /* What the environment of `ex`'s process says, `said`, may name the first process. If so, it
@@ -26,8 +25,7 @@ bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
 		      struct otr_traceparent *said, struct otr_exchange **root);
 
 /* It, if it is what a header names, `said`, and can be a parent still; else NULL. */
-struct otr_exchange *otr_process_named(struct otr_stitch *st,
-				       const struct otr_traceparent *said);
+struct otr_exchange *otr_process_named(struct otr_stitch *st, const struct otr_traceparent *said);
 
 /* Is the trace that the library put into `header` that of a first process that was let go of?
  * Then calls of several pieces of work carry its id, and no one of them owns it. */

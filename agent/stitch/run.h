@@ -21,12 +21,12 @@ struct otr_descendant {
 };
 
 struct otr_run {
-	uint32_t tgid; /* of the first process; 0: there is none */
+	uint32_t tgid;		 /* of the first process; 0: there is none */
 	struct otr_exchange *ex; /* stands for it; NULL before it executes */
 	struct otr_descendant *descendants;
 	uint32_t emitted; /* its children that are out, and who else named it */
-	bool named; /* its children know it by `own`, from their environment */
-	bool gone; /* let go of: no span */
+	bool named;	  /* its children know it by `own`, from their environment */
+	bool gone;	  /* let go of: no span */
 	struct otr_traceparent own, outer; /* outer: all zero, if it had none itself */
 };
 

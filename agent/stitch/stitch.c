@@ -22,8 +22,8 @@
 
 #define SWEEP_NS 1000000000ull
 
-int otr_stitch_new(struct otr_stitch **out, const struct otr_stitch_config *cfg,
-		   otr_span_fn emit, otr_trace_fn done, void *arg)
+int otr_stitch_new(struct otr_stitch **out, const struct otr_stitch_config *cfg, otr_span_fn emit,
+		   otr_trace_fn done, void *arg)
 {
 	struct otr_stitch *st = calloc(1, sizeof(*st));
 
@@ -101,8 +101,7 @@ void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn)
 	otr_wire_get(st, conn);
 }
 
-static void end_cut(struct otr_stitch *st, struct otr_exchange *ex,
-		    uint64_t end_ns)
+static void end_cut(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns)
 {
 	ex->cut = true;
 	otr_exchange_end(st, ex, end_ns);
@@ -129,8 +128,8 @@ void otr_stitch_room(struct otr_stitch *st)
 		evict(st);
 }
 
-static int take_request(struct otr_stitch *st, struct otr_wire *wire,
-			const struct otr_side *side, const struct otr_msg *msg)
+static int take_request(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
+			const struct otr_msg *msg)
 {
 	struct otr_exchange *ex;
 
@@ -144,8 +143,8 @@ static int take_request(struct otr_stitch *st, struct otr_wire *wire,
 }
 
 /* The oldest request of this connection that waits for such an answer. */
-static struct otr_exchange *asked(const struct otr_wire *wire,
-				  const struct otr_side *side, uint64_t stream)
+static struct otr_exchange *asked(const struct otr_wire *wire, const struct otr_side *side,
+				  uint64_t stream)
 {
 	struct otr_exchange *ex;
 
@@ -177,13 +176,12 @@ static void end_passed_over(struct otr_stitch *st, const struct otr_wire *wire,
 	struct otr_exchange *ex, *tmp;
 
 	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next)
-	if (ex->ref.layer == side->ref.layer && ex->ref.dir != side->ref.dir &&
-	    ex->stream < stream)
+	if (ex->ref.layer == side->ref.layer && ex->ref.dir != side->ref.dir && ex->stream < stream)
 		end_cut(st, ex, side->start_ns);
 }
 
-static int take_response(struct otr_stitch *st, struct otr_wire *wire,
-			 const struct otr_side *side, const struct otr_msg *msg)
+static int take_response(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
+			 const struct otr_msg *msg)
 {
 	struct otr_exchange *ex = asked(wire, side, msg->stream);
 
@@ -200,8 +198,7 @@ static int take_response(struct otr_stitch *st, struct otr_wire *wire,
 	return ex->rsp ? 0 : -ENOMEM;
 }
 
-int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side,
-		   const struct otr_msg *msg)
+int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side, const struct otr_msg *msg)
 {
 	struct otr_wire *wire = otr_wire_find(st, side->ref.conn);
 	int rc;
@@ -216,21 +213,20 @@ int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side,
 		rc = take_request(st, wire, side, msg);
 	if (rc)
 		otr_loss_of(OTR_LOSS_CUT, 1,
-			    side->resource ? side->resource->service :
-					     OTR_SLICE_NONE);
+			    side->resource ? side->resource->service : OTR_SLICE_NONE);
 	return rc;
 }
 
-static void end_request(struct otr_stitch *st, struct otr_exchange *ex,
-			uint64_t end_pos, uint64_t until_ns)
+static void end_request(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_pos,
+			uint64_t until_ns)
 {
 	ex->end_pos = end_pos;
 	if (ex->oneway)
 		otr_exchange_end(st, ex, until_ns);
 }
 
-void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref,
-		     uint64_t end_pos, uint64_t until_ns, int error, bool cut)
+void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref, uint64_t end_pos,
+		     uint64_t until_ns, int error, bool cut)
 {
 	struct otr_wire *wire = otr_wire_find(st, ref->conn);
 	struct otr_exchange *ex = wire ? wire->now[ref->layer][ref->dir] : NULL;
@@ -248,7 +244,7 @@ void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref,
 }
 
 void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
-		     uint64_t now_ns)
+			   uint64_t now_ns)
 {
 	struct otr_wire *wire = otr_wire_find(st, conn);
 	struct otr_exchange *ex, *tmp, *last;
@@ -264,11 +260,8 @@ void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, 
 int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
 {
 	struct otr_exchange *parent = otr_exchange_at(st, &ev->parent), *ex;
-	struct otr_stitch_strand *of =
-		otr_stitch_strand_find(st, ev->hdr.tgid, ev->hdr.strand);
-	uint64_t since = ev->since_ns > ev->strand_since_ns
-				 ? ev->since_ns
-				 : ev->strand_since_ns;
+	struct otr_stitch_strand *of = otr_stitch_strand_find(st, ev->hdr.tgid, ev->hdr.strand);
+	uint64_t since = ev->since_ns > ev->strand_since_ns ? ev->since_ns : ev->strand_since_ns;
 
 	int n = 0;
 
@@ -282,8 +275,8 @@ int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
 	return n;
 }
 
-static void end_unanswered(struct otr_stitch *st, struct otr_exchange *ex,
-			   int error, uint64_t now_ns)
+static void end_unanswered(struct otr_stitch *st, struct otr_exchange *ex, int error,
+			   uint64_t now_ns)
 {
 	ex->cut = error == ECANCELED;
 	ex->error = ex->cut ? 0 : error;
@@ -291,8 +284,8 @@ static void end_unanswered(struct otr_stitch *st, struct otr_exchange *ex,
 	otr_exchange_end(st, ex, now_ns);
 }
 
-void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn,
-		      int error, uint64_t now_ns)
+void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn, int error,
+		      uint64_t now_ns)
 {
 	struct otr_wire *wire = otr_wire_find(st, conn->hdr.conn);
 	struct otr_exchange *ex;
@@ -318,9 +311,8 @@ static void drop_orphans(struct otr_stitch *st)
 	struct otr_exchange *ex, *tmp;
 
 	DL_FOREACH_SAFE(st->live, ex, tmp)
-	if (!ex->over && !ex->answered &&
-	    ex->start_ns + st->cfg.orphan_ns < st->now_ns)
-		end_cut(st, ex, st->now_ns);
+		if (!ex->over && !ex->answered && ex->start_ns + st->cfg.orphan_ns < st->now_ns)
+			end_cut(st, ex, st->now_ns);
 }
 
 void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
@@ -347,8 +339,8 @@ void otr_stitch_flush(struct otr_stitch *st)
 
 	otr_failed_flush(st);
 	DL_FOREACH_SAFE(st->live, ex, tmp)
-	if (!ex->over)
-		end_cut(st, ex, st->now_ns);
+		if (!ex->over)
+			end_cut(st, ex, st->now_ns);
 	while (st->settled)
 		otr_trace_emit(st, st->settled);
 }

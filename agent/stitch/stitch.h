@@ -27,24 +27,23 @@ struct otr_stitch; /* opaque; see stitch.c */
 struct otr_procs;
 
 struct otr_stitch_config {
-	size_t max_open; /* exchanges; beyond it the oldest is closed, counted */
-	uint64_t hold_ns;   /* how long a trace waits for late evidence */
-	uint64_t orphan_ns; /* a request unanswered this long is closed */
-	uint64_t close_ns;  /* a trace older than this is closed as it stands */
-	uint64_t seed;	    /* of the ids it makes */
+	size_t max_open;	 /* exchanges; beyond it the oldest is closed, counted */
+	uint64_t hold_ns;	 /* how long a trace waits for late evidence */
+	uint64_t orphan_ns;	 /* a request unanswered this long is closed */
+	uint64_t close_ns;	 /* a trace older than this is closed as it stands */
+	uint64_t seed;		 /* of the ids it makes */
 	struct otr_procs *procs; /* borrowed: environments, or NULL */
 };
 
 /* One end of one message: who moved its first byte, where, when, and what the
  * source knew of its cause. Filled in by stream/. */
 struct otr_side {
-	struct otr_ref ref; /* the place of the message's first byte */
+	struct otr_ref ref;		/* the place of the message's first byte */
 	const struct otr_ev_conn *conn; /* addresses, namespace, peer, ISNs */
 	uint32_t tgid;
 	uint64_t strand;
 	uint64_t start_ns;
-	const struct otr_cause
-		*cause; /* of its first byte; NULL: nothing known */
+	const struct otr_cause *cause; /* of its first byte; NULL: nothing known */
 	const struct otr_proto_ops *proto;
 	struct otr_resource *resource;
 	enum otr_role role;
@@ -57,13 +56,12 @@ typedef void (*otr_span_fn)(void *arg, struct otr_span *span);
 
 /* Called once when a trace is complete on this host: all its spans were emitted
  * before. `proved`: no edge of it is weak. Later spans come alone. */
-typedef void (*otr_trace_fn)(void *arg, const uint8_t trace_id[16],
-			     bool proved);
+typedef void (*otr_trace_fn)(void *arg, const uint8_t trace_id[16], bool proved);
 
 /* Makes a stitcher; `cfg` is copied. Returns 0 or -ENOMEM. On failure *out is
  * untouched. */
-int otr_stitch_new(struct otr_stitch **out, const struct otr_stitch_config *cfg,
-		   otr_span_fn emit, otr_trace_fn done, void *arg);
+int otr_stitch_new(struct otr_stitch **out, const struct otr_stitch_config *cfg, otr_span_fn emit,
+		   otr_trace_fn done, void *arg);
 
 /* Frees *stp and sets it to NULL. Spans still open are dropped: call
  * otr_stitch_flush() first to keep them. NULL in *stp is fine. */
@@ -71,19 +69,18 @@ void otr_stitch_free(struct otr_stitch **stp);
 
 /* Takes one message seen at one end. Borrows both for the call. Returns 0 or
  * -ENOMEM; after -ENOMEM the message is lost, counted, the stitcher sound. */
-int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side,
-		   const struct otr_msg *msg);
+int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side, const struct otr_msg *msg);
 
 /* The message that began at `ref` is over: its last byte moved at `until_ns`, before
  * `end_pos`. Once after each otr_stitch_msg(). A reference into [ref, end_pos) means
  * it. `cut`: bytes were lost, the end is not known. */
-void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref,
-		     uint64_t end_pos, uint64_t until_ns, int error, bool cut);
+void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref, uint64_t end_pos,
+		     uint64_t until_ns, int error, bool cut);
 
 /* Records were lost: what was asked on this connection and is not answered will not be,
  * `but_last`: all but what was asked last. They end, cut. */
 void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
-		     uint64_t now_ns);
+			   uint64_t now_ns);
 
 /* A connect() failed. It becomes a span, at once or when nothing can take its place any more:
  * see failed.c. */
@@ -106,8 +103,8 @@ int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev);
 /* Nothing more comes on this connection: requests without an answer end, failed by
  * `error` or unanswered. A failed connect is a CLOSE with an error: no span, as no
  * message was seen. */
-void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn,
-		      int error, uint64_t now_ns);
+void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn, int error,
+		      uint64_t now_ns);
 
 /* The clock: what to add to CLOCK_MONOTONIC to have the time since the epoch. */
 void otr_stitch_clock(struct otr_stitch *st, uint64_t epoch_offset_ns);
@@ -137,18 +134,16 @@ void otr_stitch_flush(struct otr_stitch *st);
 /* Tells of requests that have been open for 5, 10, 30, 60 s and each minute more, roots
  * alone: the span as it stands now (its end is now), and the youngest request still open
  * below it, or NULL. Both are lent for the call. */
-typedef void (*otr_open_fn)(void *arg, struct otr_span *root,
-			    struct otr_span *waits);
+typedef void (*otr_open_fn)(void *arg, struct otr_span *root, struct otr_span *waits);
 void otr_stitch_each_open(struct otr_stitch *st, otr_open_fn fn, void *arg);
 
 /* How well parents are known, over all spans emitted. */
 struct otr_stitch_stats {
 	uint64_t spans, traces;
 	uint64_t proved, weak, roots, orphans, contradicted;
-	uint64_t open; /* exchanges now */
+	uint64_t open;	   /* exchanges now */
 	uint64_t requests; /* understood, whatever became of them */
 };
-void otr_stitch_stats(const struct otr_stitch *st,
-		      struct otr_stitch_stats *out);
+void otr_stitch_stats(const struct otr_stitch *st, struct otr_stitch_stats *out);
 
 #endif /* OTR_STITCH_H */

@@ -42,8 +42,7 @@ static void drop(struct otr_stitch *st, struct otr_trace *tr)
 	otr_spares_put(&st->old_traces, tr);
 }
 
-bool otr_trace_take_id(struct otr_trace *tr, const uint8_t id[16],
-		       uint8_t flags)
+bool otr_trace_take_id(struct otr_trace *tr, const uint8_t id[16], uint8_t flags)
 {
 	if (tr->has_id)
 		return !memcmp(tr->id, id, sizeof(tr->id));
@@ -73,8 +72,7 @@ static void note_end(struct otr_trace *tr, const struct otr_exchange *ex)
 		tr->waits_since_ns = ex->end_ns;
 }
 
-void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr,
-		   struct otr_exchange *ex)
+void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr, struct otr_exchange *ex)
 {
 	ex->trace = tr;
 	DL_APPEND2(tr->members, ex, member_prev, member_next);
@@ -91,9 +89,7 @@ static void check(struct otr_stitch *st, struct otr_trace *tr)
 {
 	if (!tr->n_open && tr->n_unsent && tr->in != &st->settled)
 		tr->settled_ns = st->now_ns;
-	list(tr, tr->n_open   ? &st->open :
-		 tr->n_unsent ? &st->settled :
-				NULL);
+	list(tr, tr->n_open ? &st->open : tr->n_unsent ? &st->settled : NULL);
 }
 
 static void take_out(struct otr_exchange *ex)
@@ -116,8 +112,7 @@ void otr_trace_remove(struct otr_stitch *st, struct otr_exchange *ex)
 		check(st, tr);
 }
 
-bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to,
-		    struct otr_trace *from)
+bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to, struct otr_trace *from)
 {
 	struct otr_exchange *ex;
 
@@ -136,8 +131,7 @@ bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to,
 	return true;
 }
 
-static bool is_below(const struct otr_exchange *ex,
-		     const struct otr_exchange *top)
+static bool is_below(const struct otr_exchange *ex, const struct otr_exchange *top)
 {
 	while (ex && ex != top)
 		ex = ex->parent;
@@ -166,8 +160,7 @@ bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex)
 	return true;
 }
 
-static struct otr_exchange *top_of(struct otr_exchange *ex,
-				   const struct otr_exchange *root)
+static struct otr_exchange *top_of(struct otr_exchange *ex, const struct otr_exchange *root)
 {
 	while (ex->parent && ex->parent != root)
 		ex = ex->parent;
@@ -273,8 +266,7 @@ void otr_trace_tick(struct otr_stitch *st)
 	struct otr_trace *tr, *tmp;
 	uint64_t wait_ns;
 
-	DL_FOREACH_SAFE(st->settled, tr, tmp)
-	{
+	DL_FOREACH_SAFE(st->settled, tr, tmp) {
 		if (st->now_ns < tr->settled_ns + SETTLE_NS)
 			break; /* so were all behind it: at 15,000 a second those are 750 */
 		if (st->now_ns < tr->last_end_ns + SETTLE_NS)
@@ -291,7 +283,6 @@ void otr_trace_sweep(struct otr_stitch *st)
 	struct otr_trace *tr, *tmp;
 
 	DL_FOREACH_SAFE(st->open, tr, tmp)
-	if (tr->waits_since_ns &&
-	    st->now_ns > tr->waits_since_ns + st->cfg.close_ns)
-		otr_trace_emit(st, tr);
+		if (tr->waits_since_ns && st->now_ns > tr->waits_since_ns + st->cfg.close_ns)
+			otr_trace_emit(st, tr);
 }

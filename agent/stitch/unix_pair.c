@@ -16,8 +16,8 @@
  * Where anything was let go or lost, an end may be missing, and nothing is believed.
  */
 
-#include "agent/stitch/exchange.h"
 #include "agent/stitch/unix_pair.h"
+#include "agent/stitch/exchange.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -43,7 +43,8 @@ static bool may_be_one(const struct otr_exchange *client, const struct otr_excha
 {
 	const struct otr_ev_conn *ours = &client->wire->facts, *theirs = &server->wire->facts;
 
-	return theirs->peer_tgid == client->tgid && client->ref.pos == server->ref.pos && ours->netns == theirs->netns &&
+	return theirs->peer_tgid == client->tgid && client->ref.pos == server->ref.pos &&
+	       ours->netns == theirs->netns &&
 	       !memcmp(ours->path, theirs->path, sizeof(ours->path)) &&
 	       otr_slice_eq(client->req->op, server->req->op) &&
 	       otr_slice_eq(client->req->target, server->req->target);

@@ -104,8 +104,7 @@ static void index_wire(struct otr_stitch *st, struct otr_wire *wire)
 	wire->indexed = wire->by_isn.tbl; /* without memory: a wire of one end */
 }
 
-static struct otr_wire *find_by_ends(const struct otr_stitch *st,
-				     const struct otr_wire *wire)
+static struct otr_wire *find_by_ends(const struct otr_stitch *st, const struct otr_wire *wire)
 {
 	struct otr_wire *peer = NULL;
 	struct otr_wire_ends seen;
@@ -120,14 +119,13 @@ static struct otr_wire *find_by_ends(const struct otr_stitch *st,
 	return peer != wire ? peer : NULL;
 }
 
-static struct otr_wire *find_by_isn(const struct otr_stitch *st,
-				    const struct otr_wire *wire)
+static struct otr_wire *find_by_isn(const struct otr_stitch *st, const struct otr_wire *wire)
 {
 	struct otr_wire *peer = NULL;
 
 	for (uint32_t i = 0; wire->isn && i < 9; i++) {
-		uint64_t key = isn_key(wire->facts.isn_in + i / 3 - 1,
-				       wire->facts.isn_out + i % 3 - 1);
+		uint64_t key =
+			isn_key(wire->facts.isn_in + i / 3 - 1, wire->facts.isn_out + i % 3 - 1);
 
 		HASH_FIND(by_isn, st->by_isn, &key, sizeof(key), peer);
 		if (peer && peer != wire)
@@ -138,8 +136,7 @@ static struct otr_wire *find_by_isn(const struct otr_stitch *st,
 
 /* A Unix socket may know its peer before the peer knows it; and where the kernel is asked when
  * one end is closed (agent/source/unix_peer.h), only one of the two knows. */
-static struct otr_wire *find_unix(const struct otr_stitch *st,
-				  const struct otr_wire *wire)
+static struct otr_wire *find_unix(const struct otr_stitch *st, const struct otr_wire *wire)
 {
 	struct otr_wire *peer = NULL;
 
@@ -150,9 +147,7 @@ static struct otr_wire *find_unix(const struct otr_stitch *st,
 		return peer;
 	}
 	peer = otr_wire_find(st, wire->facts.peer);
-	return peer && (!peer->facts.peer || peer->facts.peer == wire->conn)
-		       ? peer
-		       : NULL;
+	return peer && (!peer->facts.peer || peer->facts.peer == wire->conn) ? peer : NULL;
 }
 
 void otr_wire_join(struct otr_stitch *st, struct otr_wire *wire, struct otr_wire *peer)
@@ -174,8 +169,7 @@ static void find_peer(struct otr_stitch *st, struct otr_wire *wire)
 		otr_wire_join(st, wire, peer);
 }
 
-struct otr_wire *otr_wire_get(struct otr_stitch *st,
-			      const struct otr_ev_conn *facts)
+struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *facts)
 {
 	struct otr_wire *wire = otr_wire_find(st, facts->hdr.conn);
 
@@ -234,8 +228,7 @@ static struct otr_exchange *only_open(const struct otr_wire *wire, uint8_t dir)
 	return only;
 }
 
-static bool same_stream(const struct otr_exchange *a,
-			const struct otr_exchange *b)
+static bool same_stream(const struct otr_exchange *a, const struct otr_exchange *b)
 {
 	return a->ref.layer == b->ref.layer && a->ref.dir != b->ref.dir &&
 	       a->ref.pos_kind == b->ref.pos_kind;
@@ -252,8 +245,7 @@ static struct otr_exchange *at_same_place(const struct otr_wire *peer,
 	for (; mate; mate = mate == peer->all ? NULL : mate->wire_prev) {
 		if (!same_stream(ex, mate))
 			continue;
-		apart = (int32_t)((uint32_t)mate->ref.pos -
-				  (uint32_t)ex->ref.pos);
+		apart = (int32_t)((uint32_t)mate->ref.pos - (uint32_t)ex->ref.pos);
 		if (apart <= 0)
 			return apart || mate->peer ? NULL : mate;
 	}
@@ -266,10 +258,7 @@ struct otr_exchange *otr_wire_mate(const struct otr_exchange *ex)
 
 	if (!peer)
 		return NULL;
-	if (ex->ref.pos_kind == OTR_POS_OFFSET &&
-	    !(wire->facts.seen_open && peer->facts.seen_open))
-		return only_open(wire, ex->ref.dir) == ex
-			       ? only_open(peer, !ex->ref.dir)
-			       : NULL;
+	if (ex->ref.pos_kind == OTR_POS_OFFSET && !(wire->facts.seen_open && peer->facts.seen_open))
+		return only_open(wire, ex->ref.dir) == ex ? only_open(peer, !ex->ref.dir) : NULL;
 	return at_same_place(peer, ex);
 }

@@ -18,8 +18,7 @@
 #define WAIT_NS (20 * 1000000ull) /* for a request, a hole, a run's record */
 #define SWAP_NS (1 * 1000000ull)  /* stamps of two threads differ by less */
 
-struct otr_flow *otr_flow_new(struct otr_conn *conn, uint8_t layer,
-			      struct otr_budget *budget)
+struct otr_flow *otr_flow_new(struct otr_conn *conn, uint8_t layer, struct otr_budget *budget)
 {
 	struct otr_flow *fl = calloc(1, sizeof(*fl));
 
@@ -79,17 +78,14 @@ static void ask_policy(struct otr_flow *fl)
 {
 	const struct otr_proto_ops *proto = fl->proto;
 
-	if (proto->capture == fl->capture &&
-	    proto->head_bytes == fl->head_bytes)
+	if (proto->capture == fl->capture && proto->head_bytes == fl->head_bytes)
 		return;
 	if (fl->layer == OTR_LAYER_LIB)
 		return; /* a policy is the connection's: its bytes are not wanted */
 	fl->capture = proto->capture;
 	fl->head_bytes = proto->head_bytes;
-	otr_conn_policy(fl->conn, OTR_DIR_IN, proto->capture,
-			proto->head_bytes);
-	otr_conn_policy(fl->conn, OTR_DIR_OUT, proto->capture,
-			proto->head_bytes);
+	otr_conn_policy(fl->conn, OTR_DIR_IN, proto->capture, proto->head_bytes);
+	otr_conn_policy(fl->conn, OTR_DIR_OUT, proto->capture, proto->head_bytes);
 }
 
 bool otr_flow_take(struct otr_flow *fl, const struct otr_proto_ops *proto)
@@ -130,8 +126,7 @@ static void identify(struct otr_flow *fl, struct otr_dir_state *ds)
 	struct otr_slice in = otr_half_stream_bytes(&ds->hs);
 	enum otr_follow follow = otr_half_stream_follow(&ds->hs);
 	struct otr_dir_state *peer = otr_dir_state_other(fl, ds);
-	const struct otr_proto_ops *proto =
-		in.len ? sniff(otr_dir_state_dir(fl, ds), in) : NULL;
+	const struct otr_proto_ops *proto = in.len ? sniff(otr_dir_state_dir(fl, ds), in) : NULL;
 
 	if (!proto) {
 		if (in.len >= OTR_SNIFF_MAX || follow == OTR_FOLLOW_GAP)
@@ -151,8 +146,7 @@ static void identify(struct otr_flow *fl, struct otr_dir_state *ds)
 }
 
 /* While nobody's, a half stream holds one run, from its start. */
-static bool begins(struct otr_flow *fl, struct otr_dir_state *ds,
-		   const struct otr_ev_data *ev)
+static bool begins(struct otr_flow *fl, struct otr_dir_state *ds, const struct otr_ev_data *ev)
 {
 	if (fl->proto)
 		return ds->hs.begun || ev->first;
@@ -169,8 +163,7 @@ static bool begins(struct otr_flow *fl, struct otr_dir_state *ds,
 static void expire_other(struct otr_flow *fl, struct otr_dir_state *ds,
 			 const struct otr_ev_data *ev)
 {
-	uint64_t time_ns =
-		ev->dir == OTR_DIR_IN ? ev->hdr.time_ns : ev->start_ns;
+	uint64_t time_ns = ev->dir == OTR_DIR_IN ? ev->hdr.time_ns : ev->start_ns;
 
 	if (!ds->wait_ns || ds->wait_ns + SWAP_NS >= time_ns || fl->after_loss ||
 	    otr_half_stream_follow(&ds->hs) == OTR_FOLLOW_HOLE)
@@ -210,8 +203,7 @@ static void after_pause(struct otr_flow *fl, const struct otr_ev_data *ev)
 	if (fl->pauses == pauses || !ev->first || ev->dir != fl->asker)
 		return;
 	fl->pauses = pauses;
-	if (!hs->begun || otr_half_stream_place(hs, ev->pos, ev->pos_kind) <=
-				    hs->moved_end)
+	if (!hs->begun || otr_half_stream_place(hs, ev->pos, ev->pos_kind) <= hs->moved_end)
 		return;
 	drain(fl);
 	if (fl->muted)
@@ -330,8 +322,7 @@ static void end_dir(struct otr_flow *fl, struct otr_dir_state *ds, int error)
 		return;
 	if (!error && !whole)
 		error = ECONNRESET;
-	otr_dir_state_end(fl, ds, ds->hs.moved_end, ds->hs.moved_ns, error,
-		    false);
+	otr_dir_state_end(fl, ds, ds->hs.moved_end, ds->hs.moved_ns, error, false);
 }
 
 void otr_flow_end(struct otr_flow *fl, int error)

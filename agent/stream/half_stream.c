@@ -85,8 +85,7 @@ void otr_half_stream_fini(struct otr_half_stream *h)
 	otr_half_stream_restart(h);
 }
 
-uint64_t otr_half_stream_place(const struct otr_half_stream *h, uint64_t pos,
-			uint8_t pos_kind)
+uint64_t otr_half_stream_place(const struct otr_half_stream *h, uint64_t pos, uint8_t pos_kind)
 {
 	uint64_t near = h->moved_end ? h->moved_end : FIRST_EPOCH + pos;
 
@@ -94,8 +93,7 @@ uint64_t otr_half_stream_place(const struct otr_half_stream *h, uint64_t pos,
 		return FIRST_EPOCH + pos;
 	if ((uint32_t)h->run_pos == (uint32_t)pos && h->run_pos)
 		return h->run_pos; /* a run may be longer than 2 GiB */
-	return near +
-	       (uint64_t)(int64_t)(int32_t)((uint32_t)pos - (uint32_t)near);
+	return near + (uint64_t)(int64_t)(int32_t)((uint32_t)pos - (uint32_t)near);
 }
 
 static uint64_t joined_end(const struct otr_half_stream *h)
@@ -116,8 +114,7 @@ static void compact(struct otr_half_stream *h)
 }
 
 /* Takes the bytes of `p`, which start at or before joined_end, from `data`. */
-static void join(struct otr_half_stream *h, const struct otr_stream_segment *p,
-		 const uint8_t *data)
+static void join(struct otr_half_stream *h, const struct otr_stream_segment *p, const uint8_t *data)
 {
 	uint64_t known = joined_end(h) - p->pos;
 
@@ -136,8 +133,7 @@ static bool is_apart(const struct otr_half_stream *h, const struct otr_stream_se
 
 static void join_waiting(struct otr_half_stream *h)
 {
-	for (; h->to_join && !is_apart(h, h->to_join);
-	     h->to_join = h->to_join->next)
+	for (; h->to_join && !is_apart(h, h->to_join); h->to_join = h->to_join->next)
 		join(h, h->to_join, h->to_join->data);
 }
 
@@ -156,8 +152,7 @@ static struct otr_stream_segment *find_before(const struct otr_half_stream *h, u
 static bool trim(const struct otr_stream_segment *before, const struct otr_stream_segment *after,
 		 struct otr_stream_segment *key, uint64_t *skipped)
 {
-	uint64_t from =
-		before && before->end > key->pos ? before->end : key->pos;
+	uint64_t from = before && before->end > key->pos ? before->end : key->pos;
 	uint64_t to = after && after->pos < key->end ? after->pos : key->end;
 
 	if (from >= to)
@@ -212,8 +207,8 @@ static int add(struct otr_half_stream *h, struct otr_stream_segment *key, const 
 		key->cap = 0;
 	now = joins_now(h, key, before);
 	key->bare = now || !key->cap;
-	p = key->bare ? otr_spares_get(&h->budget->segments, sizeof(*p)) :
-			malloc(sizeof(*p) + key->cap);
+	p = key->bare ? otr_spares_get(&h->budget->segments, sizeof(*p))
+		      : malloc(sizeof(*p) + key->cap);
 	if (!p)
 		return -ENOMEM;
 	*p = *key;
@@ -252,14 +247,13 @@ int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev
 	struct otr_stream_segment key = {
 		.pos = pos,
 		.end = pos + ev->moved,
-		.from = { .pos = pos,
-			  .start_ns = ev->dir == OTR_DIR_IN ? ev->hdr.time_ns
-							    : ev->start_ns,
-			  .time_ns = ev->hdr.time_ns,
-			  .strand = ev->hdr.strand,
-			  .tgid = ev->hdr.tgid,
-			  .first = ev->first,
-			  .cause = ev->cause },
+		.from = {.pos = pos,
+			 .start_ns = ev->dir == OTR_DIR_IN ? ev->hdr.time_ns : ev->start_ns,
+			 .time_ns = ev->hdr.time_ns,
+			 .strand = ev->hdr.strand,
+			 .tgid = ev->hdr.tgid,
+			 .first = ev->first,
+			 .cause = ev->cause},
 		.cap = ev->cap,
 	};
 
@@ -280,11 +274,11 @@ void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev)
 	struct otr_stream_segment key = {
 		.pos = pos > h->moved_end ? pos : h->moved_end,
 		.end = pos + ev->bytes,
-		.from = { .pos = pos,
-			  .start_ns = ev->first_ns,
-			  .time_ns = ev->last_ns,
-			  .strand = ev->hdr.strand,
-			  .tgid = ev->hdr.tgid },
+		.from = {.pos = pos,
+			 .start_ns = ev->first_ns,
+			 .time_ns = ev->last_ns,
+			 .strand = ev->hdr.strand,
+			 .tgid = ev->hdr.tgid},
 		.untold = true,
 	};
 
@@ -302,13 +296,12 @@ struct otr_slice otr_half_stream_bytes(const struct otr_half_stream *h)
 {
 	size_t left = h->buf.len - h->head;
 
-	return (struct otr_slice){ left ? h->buf.data + h->head : "", left };
+	return (struct otr_slice){left ? h->buf.data + h->head : "", left};
 }
 
 static const struct otr_stream_segment *covering(const struct otr_half_stream *h, uint64_t pos)
 {
-	for (const struct otr_stream_segment *p = h->segments; p && p->pos <= pos;
-	     p = p->next)
+	for (const struct otr_stream_segment *p = h->segments; p && p->pos <= pos; p = p->next)
 		if (pos < p->end)
 			return p;
 	return NULL;
@@ -402,7 +395,7 @@ bool otr_half_stream_run_ended(const struct otr_half_stream *h)
 }
 
 bool otr_half_stream_moved(const struct otr_half_stream *h, uint64_t end, uint64_t *when_ns,
-		    bool *exact)
+			   bool *exact)
 {
 	const struct otr_stream_segment *p = h->segments;
 
@@ -419,7 +412,8 @@ bool otr_half_stream_moved(const struct otr_half_stream *h, uint64_t end, uint64
 	return true;
 }
 
-const struct otr_segment_origin *otr_half_stream_origin(const struct otr_half_stream *h, uint64_t pos)
+const struct otr_segment_origin *otr_half_stream_origin(const struct otr_half_stream *h,
+							uint64_t pos)
 {
 	const struct otr_stream_segment *p = covering(h, pos);
 

@@ -52,7 +52,7 @@ struct otr_stream_segment {
 struct otr_budget {
 	size_t used, max;
 	struct otr_spares segments; /* that keep no bytes: nearly all */
-	struct otr_buf spare; /* the memory of the half stream that was read last */
+	struct otr_buf spare;	    /* the memory of the half stream that was read last */
 };
 
 struct otr_half_stream {
@@ -80,7 +80,7 @@ struct otr_half_stream {
 enum otr_follow {
 	OTR_FOLLOW_NOTHING, /* so far */
 	OTR_FOLLOW_GAP,	    /* bytes that were not copied, and never will be */
-	OTR_FOLLOW_HOLE, /* bytes that nobody spoke of, and others after them */
+	OTR_FOLLOW_HOLE,    /* bytes that nobody spoke of, and others after them */
 };
 
 void otr_half_stream_init(struct otr_half_stream *h, struct otr_budget *budget);
@@ -90,8 +90,7 @@ void otr_half_stream_fini(struct otr_half_stream *h);
 void otr_half_stream_restart(struct otr_half_stream *h);
 
 /* The 64-bit place of a position on the wire. */
-uint64_t otr_half_stream_place(const struct otr_half_stream *h, uint64_t pos,
-			uint8_t pos_kind);
+uint64_t otr_half_stream_place(const struct otr_half_stream *h, uint64_t pos, uint8_t pos_kind);
 
 /* It begins at `pos`, whatever is told first; else it begins there. */
 void otr_half_stream_begin(struct otr_half_stream *h, uint64_t pos, uint8_t pos_kind);
@@ -129,11 +128,11 @@ bool otr_half_stream_run_ended(const struct otr_half_stream *h);
 
 /* Has the byte before `end` moved? Then also when, and whether that is exact. */
 bool otr_half_stream_moved(const struct otr_half_stream *h, uint64_t end, uint64_t *when_ns,
-		    bool *exact);
+			   bool *exact);
 
 /* Who moved the byte at `pos`, or NULL. */
 const struct otr_segment_origin *otr_half_stream_origin(const struct otr_half_stream *h,
-					 uint64_t pos);
+							uint64_t pos);
 
 /* Lets go of segments that are spent; after their times were asked for. */
 void otr_half_stream_retire(struct otr_half_stream *h);

@@ -5,8 +5,8 @@
 
 #include "agent/proto/proto.h"
 
-static struct otr_ref ref_of(const struct otr_flow *fl,
-			     const struct otr_dir_state *ds, uint64_t pos)
+static struct otr_ref ref_of(const struct otr_flow *fl, const struct otr_dir_state *ds,
+			     uint64_t pos)
 {
 	return (struct otr_ref){
 		.conn = otr_conn_facts(fl->conn)->hdr.conn,
@@ -26,7 +26,7 @@ void otr_dir_state_watch(struct otr_flow *fl, struct otr_dir_state *ds, bool wan
 }
 
 void otr_dir_state_end(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t end,
-		 uint64_t when_ns, int error, bool cut)
+		       uint64_t when_ns, int error, bool cut)
 {
 	struct otr_ref ref = ref_of(fl, ds, ds->open_pos);
 
@@ -50,8 +50,7 @@ void otr_dir_state_check_end(struct otr_flow *fl, struct otr_dir_state *ds)
 /* Where the message at hand begins: kept, as its segment may be spent before it is told. */
 void otr_dir_state_mark(struct otr_dir_state *ds)
 {
-	const struct otr_segment_origin *from =
-		otr_half_stream_origin(&ds->hs, ds->hs.at);
+	const struct otr_segment_origin *from = otr_half_stream_origin(&ds->hs, ds->hs.at);
 
 	if (from)
 		ds->begin = *from;
@@ -66,12 +65,10 @@ static void learn_asker(struct otr_flow *fl, enum otr_dir dir, bool sure)
 		return;
 	fl->knows_asker = true;
 	fl->asker = dir;
-	otr_conn_role(fl->conn,
-		      dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER);
+	otr_conn_role(fl->conn, dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER);
 }
 
-static void count_message(struct otr_flow *fl, enum otr_dir dir,
-			  const struct otr_msg *msg)
+static void count_message(struct otr_flow *fl, enum otr_dir dir, const struct otr_msg *msg)
 {
 	uint32_t answered = 1u + msg->skips;
 
@@ -84,8 +81,7 @@ static void count_message(struct otr_flow *fl, enum otr_dir dir,
 	if (msg->kind == OTR_MSG_REQUEST)
 		fl->unanswered++;
 	if (msg->kind == OTR_MSG_RESPONSE && !msg->interim)
-		fl->unanswered -=
-			answered < fl->unanswered ? answered : fl->unanswered;
+		fl->unanswered -= answered < fl->unanswered ? answered : fl->unanswered;
 }
 
 /* The answers that come now may be to requests that were not seen. */
@@ -95,8 +91,7 @@ static void stop_pairing(struct otr_flow *fl, uint64_t time_ns)
 	otr_flow_set_after_loss(fl, false, time_ns);
 }
 
-void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds,
-		  const struct otr_msg *msg)
+void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, const struct otr_msg *msg)
 {
 	const struct otr_ev_conn *facts = otr_conn_facts(fl->conn);
 	struct otr_side side = {
@@ -127,7 +122,6 @@ void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds,
 void otr_dir_state_abandon(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	if (ds->open)
-		otr_dir_state_end(fl, ds, ds->hs.moved_end, ds->hs.moved_ns, 0,
-			    true);
+		otr_dir_state_end(fl, ds, ds->hs.moved_end, ds->hs.moved_ns, 0, true);
 	ds->begun = false;
 }

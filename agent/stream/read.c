@@ -23,7 +23,7 @@
 
 #include "agent/proto/proto.h"
 
-#define MAX_BAD 16 /* places tried by resync() without a message */
+#define MAX_BAD 16		 /* places tried by resync() without a message */
 #define LATE_NS (2 * 1000000ull) /* stamps of two threads differ by less */
 
 static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
@@ -33,8 +33,7 @@ static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t us
 	if (!ds->begun)
 		otr_dir_state_mark(ds);
 	ds->begun = false;
-	ds->open_end = used > UINT64_MAX - ds->hs.at ? OTR_USED_ALL
-							 : ds->hs.at + used;
+	ds->open_end = used > UINT64_MAX - ds->hs.at ? OTR_USED_ALL : ds->hs.at + used;
 	otr_dir_state_emit(fl, ds, msg);
 	otr_half_stream_spend(&ds->hs, used);
 	otr_dir_state_check_end(fl, ds);
@@ -63,8 +62,7 @@ void otr_flow_set_after_loss(struct otr_flow *fl, bool but_last, uint64_t time_n
 
 /* Not what it was taken for: somebody else's if nothing was understood so far, else
  * from the next place on that looks like a message. */
-static void take_bad(struct otr_flow *fl, struct otr_dir_state *ds,
-		     struct otr_slice in)
+static void take_bad(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice in)
 {
 	size_t from;
 
@@ -110,9 +108,8 @@ static bool must_wait(struct otr_flow *fl, struct otr_dir_state *ds)
 		return false;
 	if (!fl->seen_open && !fl->messages)
 		return false;
-	if (takes_turns(fl) || !fl->knows_asker ||
-	    otr_dir_state_dir(fl, ds) == fl->asker || fl->unanswered || ds->open ||
-	    ds->wait_expired || fl->drain)
+	if (takes_turns(fl) || !fl->knows_asker || otr_dir_state_dir(fl, ds) == fl->asker ||
+	    fl->unanswered || ds->open || ds->wait_expired || fl->drain)
 		return false;
 	if (!ds->wait_ns)
 		ds->wait_ns = ds->hs.moved_ns;
@@ -157,18 +154,15 @@ static bool is_lost(const struct otr_flow *fl, const struct otr_dir_state *ds)
 
 /* The end of a run that was not copied: its last bytes may tell that a message is over.
  * So may those of a run that still goes on. */
-static bool ends_by_tail(struct otr_flow *fl, struct otr_dir_state *ds,
-			 struct otr_msg *msg)
+static bool ends_by_tail(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_msg *msg)
 {
-	struct otr_slice tail = { (const char *)ds->hs.tail,
-				  sizeof(ds->hs.tail) };
+	struct otr_slice tail = {(const char *)ds->hs.tail, sizeof(ds->hs.tail)};
 	uint64_t used = 0;
 
-	if ((ds->open && ds->end != OTR_END_LATER) ||
-	    !fl->proto->body_by_tail || !ds->hs.has_tail)
+	if ((ds->open && ds->end != OTR_END_LATER) || !fl->proto->body_by_tail || !ds->hs.has_tail)
 		return false;
-	switch (fl->proto->parse(fl->state, otr_dir_state_dir(fl, ds), tail,
-				 OTR_IN_TAIL, &used, msg)) {
+	switch (fl->proto->parse(fl->state, otr_dir_state_dir(fl, ds), tail, OTR_IN_TAIL, &used,
+				 msg)) {
 	case OTR_PARSE_SKIP:
 		return ds->open && msg->over;
 	case OTR_PARSE_MSG:
@@ -220,9 +214,8 @@ static bool hides_messages(struct otr_flow *fl, const struct otr_dir_state *ds, 
  * yet, the tail must tell it. */
 static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 {
-	struct otr_msg msg = { 0 };
-	bool ended = otr_half_stream_run_ended(&ds->hs) ||
-		     (ds->wait_expired && ds->flipped);
+	struct otr_msg msg = {0};
+	bool ended = otr_half_stream_run_ended(&ds->hs) || (ds->wait_expired && ds->flipped);
 	bool emitted = ends_by_tail(fl, ds, &msg);
 	uint64_t end = otr_half_stream_run_end(&ds->hs), when_ns = 0;
 	bool after_loss = is_after_loss(fl, ds, end), hides = hides_messages(fl, ds, end);
@@ -238,8 +231,8 @@ static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 		otr_dir_state_emit(fl, ds, &msg);
 	if (ds->open)
 		otr_dir_state_end(fl, ds, end, when_ns, 0,
-			    !exact || (fl->proto->body_by_tail && !emitted &&
-				       ds->end == OTR_END_LATER));
+				  !exact || (fl->proto->body_by_tail && !emitted &&
+					     ds->end == OTR_END_LATER));
 	ds->begun = false;
 	jump(fl, ds, end, after_loss);
 	if (hides && !after_loss && fl->knows_asker && otr_dir_state_dir(fl, ds) == fl->asker)
@@ -250,8 +243,7 @@ static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 }
 
 /* Nothing left to parse before a gap. Returns whether to go on behind it. */
-static bool across_gap(struct otr_flow *fl, struct otr_dir_state *ds,
-		       enum otr_follow follow)
+static bool across_gap(struct otr_flow *fl, struct otr_dir_state *ds, enum otr_follow follow)
 {
 	uint64_t to = otr_half_stream_gap_end(&ds->hs);
 
@@ -280,8 +272,7 @@ static unsigned int flags_of(const struct otr_flow *fl, const struct otr_dir_sta
 }
 
 /* Where some were lost, a message is believed in only where a run begins with it. */
-static bool find_again(struct otr_flow *fl, struct otr_dir_state *ds,
-		       struct otr_slice in)
+static bool find_again(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice in)
 {
 	bool anywhere = !fl->after_loss || fl->proto->in_order;
 	size_t from;
@@ -299,14 +290,14 @@ static bool find_again(struct otr_flow *fl, struct otr_dir_state *ds,
 	return true;
 }
 
-static bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds,
-		      struct otr_slice in, enum otr_follow follow)
+static bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice in,
+		      enum otr_follow follow)
 {
-	struct otr_msg msg = { 0 };
+	struct otr_msg msg = {0};
 	uint64_t used = 0;
 
-	switch (fl->proto->parse(fl->state, otr_dir_state_dir(fl, ds), in,
-				 flags_of(fl, ds, follow), &used, &msg)) {
+	switch (fl->proto->parse(fl->state, otr_dir_state_dir(fl, ds), in, flags_of(fl, ds, follow),
+				 &used, &msg)) {
 	case OTR_PARSE_MSG:
 		take_head(fl, ds, used, &msg);
 		return true;
@@ -355,17 +346,17 @@ static bool step(struct otr_flow *fl, struct otr_dir_state *ds)
 static void watch_if_long(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint64_t copied = ds->hs.run_pos + fl->proto->head_bytes;
-	bool beyond = ds->open && ds->end == OTR_END_HERE
-			      ? ds->open_end > copied
-			      : ds->hs.moved_end >= copied;
+	bool beyond = ds->open && ds->end == OTR_END_HERE ? ds->open_end > copied
+							  : ds->hs.moved_end >= copied;
 
 	otr_dir_state_watch(fl, ds,
-		      (ds->open || ds->begun) && beyond &&
-			      fl->proto->capture == OTR_CAPTURE_HEAD);
+			    (ds->open || ds->begun) && beyond &&
+				    fl->proto->capture == OTR_CAPTURE_HEAD);
 }
 
 /* Which of both is to be read on, when `ds` was; `stuck`: can it not? NULL: neither. */
-static struct otr_dir_state *in_turn(struct otr_flow *fl, struct otr_dir_state *ds, const bool stuck[2])
+static struct otr_dir_state *in_turn(struct otr_flow *fl, struct otr_dir_state *ds,
+				     const bool stuck[2])
 {
 	struct otr_dir_state *other = otr_dir_state_other(fl, ds);
 	bool can = !stuck[otr_dir_state_dir(fl, ds)];

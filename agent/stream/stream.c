@@ -7,8 +7,8 @@
  * goes when the table is full.
  */
 
-#include "agent/base/keyed.h"
 #include "agent/stream/stream.h"
+#include "agent/base/keyed.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,12 +29,12 @@ struct otr_conn {
 	struct otr_streams *ss;
 	struct otr_ev_conn facts; /* hdr.conn is the key */
 	struct otr_flow *flows[OTR_LAYER_MAX];
-	uint32_t tgid; /* who moved bytes last */
-	bool known;    /* facts came, not only bytes */
-	uint64_t past; /* bytes that moved past the library in its process */
+	uint32_t tgid;			/* who moved bytes last */
+	bool known;			/* facts came, not only bytes */
+	uint64_t past;			/* bytes that moved past the library in its process */
 	struct otr_stream_head head[2]; /* by enum otr_dir */
-	uint8_t first;		       /* enum otr_dir of what was seen first */
-	bool was_read;		       /* it ends, and a parser read it to its end */
+	uint8_t first;			/* enum otr_dir of what was seen first */
+	bool was_read;			/* it ends, and a parser read it to its end */
 };
 
 struct otr_streams {
@@ -51,10 +51,8 @@ struct otr_streams {
 	bool lossy;	 /* so may the facts of a connection be */
 };
 
-int otr_streams_new(struct otr_streams **out,
-		    const struct otr_stream_config *cfg,
-		    const struct otr_stream_ops *ops, struct otr_procs *procs,
-		    void *arg)
+int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cfg,
+		    const struct otr_stream_ops *ops, struct otr_procs *procs, void *arg)
 {
 	struct otr_streams *ss = calloc(1, sizeof(*ss));
 
@@ -109,15 +107,14 @@ void otr_conn_role(struct otr_conn *cn, enum otr_role role)
 	cn->ss->ops.open(cn->ss->arg, &cn->facts);
 }
 
-void otr_conn_msg(struct otr_conn *cn, struct otr_side *side,
-		  const struct otr_msg *msg)
+void otr_conn_msg(struct otr_conn *cn, struct otr_side *side, const struct otr_msg *msg)
 {
 	side->resource = otr_procs_resource(cn->ss->procs, side->tgid);
 	cn->ss->ops.msg(cn->ss->arg, side, msg);
 }
 
-void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref,
-		   uint64_t end_pos, uint64_t until_ns, int error, bool cut)
+void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref, uint64_t end_pos,
+		   uint64_t until_ns, int error, bool cut)
 {
 	cn->ss->ops.done(cn->ss->arg, ref, end_pos, until_ns, error, cut);
 }
@@ -133,17 +130,16 @@ void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause)
 }
 
 void otr_conn_after_loss(struct otr_conn *cn, const struct otr_flow *fl, bool but_last,
-		   uint64_t time_ns)
+			 uint64_t time_ns)
 {
 	cn->ss->ops.after_loss(cn->ss->arg, cn->facts.hdr.conn, fl->layer, but_last, time_ns);
 }
 
-void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir,
-		     enum otr_capture capture, uint32_t head_bytes)
+void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir, enum otr_capture capture,
+		     uint32_t head_bytes)
 {
 	if (cn->ss->ops.policy)
-		cn->ss->ops.policy(cn->ss->arg, cn->facts.hdr.conn, dir,
-				   capture, head_bytes);
+		cn->ss->ops.policy(cn->ss->arg, cn->facts.hdr.conn, dir, capture, head_bytes);
 }
 
 void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want)
@@ -183,16 +179,15 @@ static bool is_read(const struct otr_conn *cn)
 	return cn->was_read;
 }
 
-static void emit_stat(const struct otr_conn *cn,
-		      void (*fn)(void *, const struct otr_stream_stat *),
+static void emit_stat(const struct otr_conn *cn, void (*fn)(void *, const struct otr_stream_stat *),
 		      void *arg)
 {
-	struct otr_stream_stat stat = { .conn = &cn->facts,
-					.tgid = cn->tgid ? cn->tgid : cn->facts.hdr.tgid,
-					.past = cn->past,
-					.read = is_read(cn),
-					.first = cn->head[cn->first],
-					.answer = cn->head[!cn->first] };
+	struct otr_stream_stat stat = {.conn = &cn->facts,
+				       .tgid = cn->tgid ? cn->tgid : cn->facts.hdr.tgid,
+				       .past = cn->past,
+				       .read = is_read(cn),
+				       .first = cn->head[cn->first],
+				       .answer = cn->head[!cn->first]};
 
 	for (size_t i = 0; i < OTR_LAYER_MAX; i++) {
 		const struct otr_flow *fl = cn->flows[i];
@@ -270,10 +265,9 @@ static struct otr_conn *use(struct otr_streams *ss, const struct otr_event *ev)
 /* ::ffff:a.b.c.d is a.b.c.d. */
 static void unmap(struct otr_addr *addr)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
-	if (addr->family != AF_INET6 ||
-	    memcmp(addr->ip, mapped, sizeof(mapped)))
+	if (addr->family != AF_INET6 || memcmp(addr->ip, mapped, sizeof(mapped)))
 		return;
 	addr->family = AF_INET;
 	memmove(addr->ip, addr->ip + 12, 4);
@@ -334,8 +328,7 @@ static struct otr_flow *flow_of(struct otr_conn *cn, uint8_t layer)
 	fl->knows_asker = cn->facts.role != OTR_ROLE_UNKNOWN;
 	fl->seen_open = cn->facts.seen_open;
 	fl->pauses = cn->ss->pauses;
-	fl->asker =
-		cn->facts.role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN;
+	fl->asker = cn->facts.role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN;
 	cn->flows[layer] = fl;
 	return fl;
 }
@@ -366,9 +359,7 @@ static bool says_it_again(struct otr_conn *cn, uint8_t layer)
 static void on_data(struct otr_streams *ss, const struct otr_ev_data *ev)
 {
 	struct otr_conn *cn = ev->hdr.conn ? use(ss, &ev->hdr) : NULL;
-	struct otr_flow *fl = cn && !says_it_again(cn, ev->layer) ?
-				      flow_of(cn, ev->layer) :
-				      NULL;
+	struct otr_flow *fl = cn && !says_it_again(cn, ev->layer) ? flow_of(cn, ev->layer) : NULL;
 
 	if (!fl)
 		return;
@@ -405,9 +396,9 @@ static void on_exit_of(struct otr_streams *ss, const struct otr_event *ev)
 	struct otr_conn *cn, *tmp;
 
 	DL_FOREACH_SAFE(ss->by_use, cn, tmp)
-	if (cn->tgid == ev->tgid && (cn->facts.local.family == AF_UNIX ||
-				     cn->facts.hdr.hook == OTR_HOOK_PRELOAD))
-		end_conn(cn, 0, ev->time_ns);
+		if (cn->tgid == ev->tgid &&
+		    (cn->facts.local.family == AF_UNIX || cn->facts.hdr.hook == OTR_HOOK_PRELOAD))
+			end_conn(cn, 0, ev->time_ns);
 }
 
 void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev)
@@ -446,7 +437,7 @@ void otr_streams_tick(struct otr_streams *ss, uint64_t now_ns)
 	struct otr_flow *fl, *tmp;
 
 	DL_FOREACH_SAFE(ss->waiting, fl, tmp)
-	otr_flow_tick(fl, now_ns);
+		otr_flow_tick(fl, now_ns);
 }
 
 void otr_streams_flush(struct otr_streams *ss, uint64_t now_ns)
@@ -456,11 +447,10 @@ void otr_streams_flush(struct otr_streams *ss, uint64_t now_ns)
 }
 
 void otr_streams_each(const struct otr_streams *ss,
-		      void (*fn)(void *arg, const struct otr_stream_stat *stat),
-		      void *arg)
+		      void (*fn)(void *arg, const struct otr_stream_stat *stat), void *arg)
 {
 	const struct otr_conn *cn;
 
 	DL_FOREACH(ss->by_use, cn)
-	emit_stat(cn, fn, arg);
+		emit_stat(cn, fn, arg);
 }

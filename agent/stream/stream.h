@@ -33,32 +33,30 @@ struct otr_streams;
 struct otr_stream_ops {
 	/* A message's head was read. `side->ref.pos` is its first byte, `side->start_ns`
 	 * when that moved. Both ends of a connection, if traced, tell it. */
-	void (*msg)(void *arg, const struct otr_side *side,
-		    const struct otr_msg *msg);
+	void (*msg)(void *arg, const struct otr_side *side, const struct otr_msg *msg);
 
 	/* Its last byte moved, at `until_ns`, ending before `end_pos`: exactly once
 	 * after each msg(), perhaps at once, in order per direction. `error`: errno
 	 * that ended it, or 0; `cut`: bytes were lost, so the end is a guess and
 	 * must be marked so. */
-	void (*done)(void *arg, const struct otr_ref *ref, uint64_t end_pos,
-		     uint64_t until_ns, int error, bool cut);
+	void (*done)(void *arg, const struct otr_ref *ref, uint64_t end_pos, uint64_t until_ns,
+		     int error, bool cut);
 
 	/* What was asked in this layer and is not answered has lost its answer, `but_last`:
 	 * all but what was asked last. */
 	void (*after_loss)(void *arg, uint64_t conn, uint8_t layer, bool but_last,
-		     uint64_t time_ns);
+			   uint64_t time_ns);
 
 	/* A connection was first seen, or got facts it lacked. */
 	void (*open)(void *arg, const struct otr_ev_conn *conn);
 
 	/* Nothing more will come on this connection. ECANCELED: from us, as at
 	 * shutdown; how it would have ended is not known. */
-	void (*close)(void *arg, const struct otr_ev_conn *conn, int error,
-		      uint64_t time_ns);
+	void (*close)(void *arg, const struct otr_ev_conn *conn, int error, uint64_t time_ns);
 
 	/* How the source shall capture a direction from its next run on. */
-	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir,
-		       enum otr_capture capture, uint32_t head_bytes);
+	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
+		       uint32_t head_bytes);
 
 	/* A message is longer than what the source copies: tell us, by OTR_EV_RUN with
 	 * `open` = 1, how the run goes on, until `want` is false. */
@@ -82,7 +80,7 @@ struct otr_stream_stat {
 	uint64_t past;	   /* of these past the library: nobody saw what they were */
 	uint64_t messages; /* understood so far */
 	bool muted;
-	bool read; /* a parser reads it, and has not given up */
+	bool read;		       /* a parser reads it, and has not given up */
 	struct otr_stream_head first;  /* of the side whose bytes were seen first */
 	struct otr_stream_head answer; /* of the other one */
 };
@@ -94,10 +92,8 @@ struct otr_stream_config {
 
 /* Makes it; `cfg` and `ops` are copied, `procs` borrowed for its life. Returns 0
  * or -ENOMEM; then *out is untouched. */
-int otr_streams_new(struct otr_streams **out,
-		    const struct otr_stream_config *cfg,
-		    const struct otr_stream_ops *ops, struct otr_procs *procs,
-		    void *arg);
+int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cfg,
+		    const struct otr_stream_ops *ops, struct otr_procs *procs, void *arg);
 void otr_streams_free(struct otr_streams **sp);
 
 /* Takes one event of kinds CONN_OPEN, CONN_CLOSE, DATA, RUN, LISTEN, LOST, PAST, PROC_EXIT;
@@ -113,7 +109,6 @@ void otr_streams_flush(struct otr_streams *ss, uint64_t now_ns);
 
 /* Tells of every connection, in no order. */
 void otr_streams_each(const struct otr_streams *ss,
-		      void (*fn)(void *arg, const struct otr_stream_stat *stat),
-		      void *arg);
+		      void (*fn)(void *arg, const struct otr_stream_stat *stat), void *arg);
 
 #endif /* OTR_STREAM_H */

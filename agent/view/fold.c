@@ -20,7 +20,7 @@ struct like {
 
 struct fold {
 	const struct otr_tree *tree;
-	uint32_t *leader; /* of each node's group; itself where it is alone */
+	uint32_t *leader;     /* of each node's group; itself where it is alone */
 	struct otr_row *unit; /* by leader's node: the row it would be */
 	struct like *like;
 	uint32_t *order; /* leaders, best first; then the rows of nodes */
@@ -47,8 +47,7 @@ static int fold_init(struct fold *f, const struct otr_tree *tree)
 	f->like = malloc(n * sizeof(*f->like));
 	f->order = malloc(n * sizeof(*f->order));
 	f->kept = calloc(n, sizeof(*f->kept));
-	return f->leader && f->unit && f->like && f->order && f->kept ? 0
-								      : -ENOMEM;
+	return f->leader && f->unit && f->like && f->order && f->kept ? 0 : -ENOMEM;
 }
 
 static int by_sum(const void *a, const void *b)
@@ -62,8 +61,7 @@ static int by_sum(const void *a, const void *b)
 
 static bool may_group(const struct otr_node *node)
 {
-	return node->child == OTR_NODE_NONE && !node->failed &&
-	       node->parent != OTR_NODE_NONE;
+	return node->child == OTR_NODE_NONE && !node->failed && node->parent != OTR_NODE_NONE;
 }
 
 static struct like like_of(const struct otr_tree *tree, uint32_t i)
@@ -74,9 +72,8 @@ static struct like like_of(const struct otr_tree *tree, uint32_t i)
 	bool weak = otr_label_weak(node->span);
 
 	otr_node_label(node, &lb);
-	sum = otr_sum_bytes(otr_label_sum(&lb), &node->parent,
-			    sizeof(node->parent));
-	return (struct like){ otr_sum_bytes(sum, &weak, sizeof(weak)), i };
+	sum = otr_sum_bytes(otr_label_sum(&lb), &node->parent, sizeof(node->parent));
+	return (struct like){otr_sum_bytes(sum, &weak, sizeof(weak)), i};
 }
 
 static void add(struct otr_row *row, const struct otr_node *node)
@@ -111,14 +108,13 @@ static void find_groups(struct fold *f)
 	size_t n = 0, end;
 
 	for (uint32_t i = 0; i < f->tree->n; i++) {
-		group(f, &(struct like){ 0, i }, 1);
+		group(f, &(struct like){0, i}, 1);
 		if (may_group(&f->tree->nodes[i]))
 			f->like[n++] = like_of(f->tree, i);
 	}
 	qsort(f->like, n, sizeof(*f->like), by_sum);
 	for (size_t i = 0; i < n; i = end) {
-		for (end = i + 1;
-		     end < n && f->like[end].sum == f->like[i].sum;)
+		for (end = i + 1; end < n && f->like[end].sum == f->like[i].sum;)
 			end++;
 		if (end - i >= GROUP_MIN)
 			group(f, f->like + i, end - i);
@@ -185,8 +181,7 @@ static uint32_t keep(struct fold *f, uint32_t i, uint32_t room)
 	uint32_t n = price(f, i, room);
 
 	if (n <= room) {
-		for (; i != OTR_NODE_NONE && !f->kept[i];
-		     i = f->tree->nodes[i].parent)
+		for (; i != OTR_NODE_NONE && !f->kept[i]; i = f->tree->nodes[i].parent)
 			f->kept[i] = true;
 		return n;
 	}
@@ -230,11 +225,9 @@ static void lay(struct fold *f, struct otr_rows *rows)
 	const struct otr_node *nodes = f->tree->nodes;
 	uint32_t *row_of = f->order, above;
 
-	for (uint32_t at = f->tree->root; at != OTR_NODE_NONE;
-	     at = after(nodes, at)) {
-		above = nodes[at].parent == OTR_NODE_NONE
-				? OTR_NODE_NONE
-				: row_of[nodes[at].parent];
+	for (uint32_t at = f->tree->root; at != OTR_NODE_NONE; at = after(nodes, at)) {
+		above = nodes[at].parent == OTR_NODE_NONE ? OTR_NODE_NONE
+							  : row_of[nodes[at].parent];
 		row_of[at] = above;
 		if (!f->kept[f->leader[at]])
 			put_rest(rows, &nodes[at]);
@@ -253,18 +246,15 @@ static void find_last(struct otr_rows *rows, bool *met)
 
 	memset(met, 0, rows->n * sizeof(*met));
 	for (uint32_t i = rows->n; i--;) {
-		seen = rows->row[i].parent == OTR_NODE_NONE
-			       ? &met_root
-			       : &met[rows->row[i].parent];
+		seen = rows->row[i].parent == OTR_NODE_NONE ? &met_root : &met[rows->row[i].parent];
 		rows->row[i].last = !*seen;
 		*seen = true;
 	}
 }
 
-int otr_rows_build(struct otr_rows *rows, const struct otr_tree *tree,
-		   uint32_t max)
+int otr_rows_build(struct otr_rows *rows, const struct otr_tree *tree, uint32_t max)
 {
-	OTR_AUTO(fold_fini) struct fold f = { 0 };
+	OTR_AUTO(fold_fini) struct fold f = {0};
 
 	memset(rows, 0, sizeof(*rows));
 	if (fold_init(&f, tree))

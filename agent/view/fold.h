@@ -14,13 +14,13 @@
 #include "agent/view/tree.h"
 
 struct otr_row {
-	uint32_t node;	 /* the first, of a group */
-	uint32_t count;	 /* 1; of a group more */
-	uint32_t parent; /* row, or OTR_NODE_NONE */
-	bool last;	 /* of its parent's rows */
-	bool critical;	 /* any of them */
-	bool cut;	 /* likewise */
-	bool in_turn;	 /* of a group: none began before another ended */
+	uint32_t node;		   /* the first, of a group */
+	uint32_t count;		   /* 1; of a group more */
+	uint32_t parent;	   /* row, or OTR_NODE_NONE */
+	bool last;		   /* of its parent's rows */
+	bool critical;		   /* any of them */
+	bool cut;		   /* likewise */
+	bool in_turn;		   /* of a group: none began before another ended */
 	uint64_t start_ns, end_ns; /* first to last */
 };
 
@@ -32,8 +32,7 @@ struct otr_rows {
 };
 
 /* Returns 0 or -ENOMEM: then nothing is held. */
-int otr_rows_build(struct otr_rows *rows, const struct otr_tree *tree,
-		   uint32_t max);
+int otr_rows_build(struct otr_rows *rows, const struct otr_tree *tree, uint32_t max);
 void otr_rows_fini(struct otr_rows *rows);
 
 #endif /* OTR_VIEW_FOLD_H */

@@ -15,11 +15,9 @@ static unsigned int step_of(uint64_t ns)
 {
 	uint64_t n = (ns >> 10) + 1;
 	unsigned int p = 63 - (unsigned int)__builtin_clzll(n);
-	unsigned int s =
-		(unsigned int)(p >= 4 ? n >> (p - 4) : n << (4 - p)) & 15;
+	unsigned int s = (unsigned int)(p >= 4 ? n >> (p - 4) : n << (4 - p)) & 15;
 
-	return p < OTR_HIST_POWERS ? p * OTR_HIST_STEPS + s
-				   : OTR_HIST_POWERS * OTR_HIST_STEPS - 1;
+	return p < OTR_HIST_POWERS ? p * OTR_HIST_STEPS + s : OTR_HIST_POWERS * OTR_HIST_STEPS - 1;
 }
 
 /* The longest duration that falls in this step. */

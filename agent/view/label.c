@@ -49,21 +49,18 @@ static void peer_of(const struct otr_span *sp, struct otr_label *out)
 
 static bool ends_with(struct otr_slice s, struct otr_slice end)
 {
-	return s.len >= end.len &&
-	       otr_slice_eq(otr_slice_sub(s, s.len - end.len, end.len), end);
+	return s.len >= end.len && otr_slice_eq(otr_slice_sub(s, s.len - end.len, end.len), end);
 }
 
 void otr_label_of(const struct otr_span *sp, struct otr_label *out)
 {
-	struct otr_slice summary =
-		otr_span_string(sp, OTR_KEY_DB_QUERY_SUMMARY);
+	struct otr_slice summary = otr_span_string(sp, OTR_KEY_DB_QUERY_SUMMARY);
 	struct otr_slice route = otr_span_string(sp, OTR_KEY_OTRACE_ROUTE);
 
 	/* A name may say more than the summary at its end: PREPARE is no execution. */
-	*out = (struct otr_label){ .name = summary.len && !ends_with(sp->name, summary) ?
-						   summary : sp->name };
-	out->service = sp->resource ? sp->resource->service
-				    : OTR_SLICE("unknown_service");
+	*out = (struct otr_label){.name = summary.len && !ends_with(sp->name, summary) ? summary
+										       : sp->name};
+	out->service = sp->resource ? sp->resource->service : OTR_SLICE("unknown_service");
 	if (sp->kind == OTR_SPAN_CLIENT || sp->kind == OTR_SPAN_PRODUCER)
 		peer_of(sp, out);
 	if (route.len && !ends_with(out->name, route))
@@ -116,8 +113,7 @@ struct otr_slice otr_label_status(const struct otr_span *sp, char room[24])
 	text = otr_span_string(sp, OTR_KEY_DB_RESPONSE_STATUS_CODE);
 	if (!text.len && sp->failed)
 		text = otr_span_string(sp, OTR_KEY_ERROR_TYPE);
-	if (otr_slice_eq(text, OTR_SLICE("_OTHER")) ||
-	    otr_slice_eq(text, OTR_SLICE("00000")))
+	if (otr_slice_eq(text, OTR_SLICE("_OTHER")) || otr_slice_eq(text, OTR_SLICE("00000")))
 		return OTR_SLICE_NONE;
 	return text;
 }
@@ -131,14 +127,13 @@ bool otr_label_unanswered(const struct otr_span *sp)
 
 bool otr_label_weak(const struct otr_span *sp)
 {
-	return sp->evidence == OTR_EVIDENCE_WAKE ||
-	       sp->evidence == OTR_EVIDENCE_CLONE ||
+	return sp->evidence == OTR_EVIDENCE_WAKE || sp->evidence == OTR_EVIDENCE_CLONE ||
 	       sp->evidence == OTR_EVIDENCE_EXEC;
 }
 
 bool otr_label_ignored(char *const *patterns, const struct otr_span *root)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf name = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf name = {0};
 	struct otr_label lb;
 
 	if (!patterns)

@@ -21,8 +21,8 @@ struct otr_label {
 	struct otr_slice service;
 	struct otr_slice name;
 	struct otr_slice route; /* "/orders" after "POST"; may be empty */
-	int64_t port; /* of a peer known by its host alone; 0: not told */
-	bool peer;    /* `service` did not make the span: it was asked */
+	int64_t port;		/* of a peer known by its host alone; 0: not told */
+	bool peer;		/* `service` did not make the span: it was asked */
 };
 
 /* Borrows from the span. */

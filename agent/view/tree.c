@@ -79,8 +79,7 @@ static void index_ids(struct work *w)
 	}
 }
 
-static int work_init(struct work *w, const struct otr_span *const *spans,
-		     size_t n)
+static int work_init(struct work *w, const struct otr_span *const *spans, size_t n)
 {
 	size_t slots = 16;
 
@@ -93,8 +92,7 @@ static int work_init(struct work *w, const struct otr_span *const *spans,
 	w->node_of = malloc(n * sizeof(*w->node_of));
 	w->server_of = malloc(n * sizeof(*w->server_of));
 	w->room = malloc(n * sizeof(*w->room));
-	if (!w->by_start || !w->slots || !w->node_of || !w->server_of ||
-	    !w->room)
+	if (!w->by_start || !w->slots || !w->node_of || !w->server_of || !w->room)
 		return -ENOMEM;
 	memcpy(w->by_start, spans, n * sizeof(*w->by_start));
 	qsort(w->by_start, n, sizeof(*w->by_start), by_start);
@@ -116,8 +114,7 @@ static uint32_t client_of(const struct work *w, const struct otr_span *sp)
 	uint32_t at;
 
 	if ((sp->kind != OTR_SPAN_SERVER && sp->kind != OTR_SPAN_CONSUMER) ||
-	    (sp->evidence != OTR_EVIDENCE_WIRE &&
-	     sp->evidence != OTR_EVIDENCE_HEADER) ||
+	    (sp->evidence != OTR_EVIDENCE_WIRE && sp->evidence != OTR_EVIDENCE_HEADER) ||
 	    !has_parent(sp))
 		return OTR_NODE_NONE;
 	at = find(w, sp->parent_id);
@@ -147,7 +144,7 @@ static void make_nodes(struct otr_tree *tree, struct work *w, bool join)
 			continue;
 		w->node_of[i] = tree->n;
 		node = &tree->nodes[tree->n++];
-		*node = (struct otr_node){ .span = w->by_start[i] };
+		*node = (struct otr_node){.span = w->by_start[i]};
 		node->answered = w->server_of[i] != OTR_NODE_NONE;
 		if (join && node->answered)
 			node->server = w->by_start[w->server_of[i]];
@@ -216,9 +213,8 @@ static void link_children(struct otr_tree *tree)
 	tree->root = OTR_NODE_NONE;
 	for (uint32_t i = tree->n; i--;) {
 		node = &tree->nodes[i];
-		head = node->parent == OTR_NODE_NONE
-			       ? &tree->root
-			       : &tree->nodes[node->parent].child;
+		head = node->parent == OTR_NODE_NONE ? &tree->root
+						     : &tree->nodes[node->parent].child;
 		if (node->parent != OTR_NODE_NONE)
 			tree->nodes[node->parent].children++;
 		node->next = *head;
@@ -226,10 +222,9 @@ static void link_children(struct otr_tree *tree)
 	}
 }
 
-int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans,
-		   size_t n, bool join)
+int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans, size_t n, bool join)
 {
-	OTR_AUTO(work_fini) struct work w = { 0 };
+	OTR_AUTO(work_fini) struct work w = {0};
 
 	memset(tree, 0, sizeof(*tree));
 	if (n > UINT32_MAX / 4 || work_init(&w, spans, n))

@@ -43,15 +43,14 @@ struct otr_tree {
 	size_t spans, failed, services, weak, orphans, cut;
 	uint64_t start_ns, end_ns; /* of all */
 	uint32_t slowest;	   /* node with the largest self time */
-	uint32_t first_error; /* the first that failed by itself, or NONE */
-	uint32_t fan;	      /* whose children overlap most, or NONE */
-	uint32_t fan_width;   /* how many of them at once */
+	uint32_t first_error;	   /* the first that failed by itself, or NONE */
+	uint32_t fan;		   /* whose children overlap most, or NONE */
+	uint32_t fan_width;	   /* how many of them at once */
 };
 
 /* Makes the tree of `n` spans, at least one; `join`: client and server of one
  * exchange share a node. Returns 0 or -ENOMEM: then nothing is held. */
-int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans,
-		   size_t n, bool join);
+int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans, size_t n, bool join);
 void otr_tree_fini(struct otr_tree *tree);
 
 /* The span that names the node: the server's, if it was seen. */

@@ -25,21 +25,18 @@ static int later_end(const void *a, const void *b, void *arg)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-static uint32_t children_by_end(const struct otr_tree *tree, uint32_t at,
-				uint32_t *out)
+static uint32_t children_by_end(const struct otr_tree *tree, uint32_t at, uint32_t *out)
 {
 	uint32_t n = 0;
 
-	for (at = tree->nodes[at].child; at != OTR_NODE_NONE;
-	     at = tree->nodes[at].next)
+	for (at = tree->nodes[at].child; at != OTR_NODE_NONE; at = tree->nodes[at].next)
 		out[n++] = at;
 	qsort_r(out, n, sizeof(*out), later_end, tree->nodes);
 	return n;
 }
 
 /* Children come in order of start. */
-static uint64_t covered(const struct otr_tree *tree,
-			const struct otr_node *node)
+static uint64_t covered(const struct otr_tree *tree, const struct otr_node *node)
 {
 	uint64_t sum = 0, until = node->start_ns, from, to;
 	const struct otr_node *kid;
@@ -57,18 +54,14 @@ static uint64_t covered(const struct otr_tree *tree,
 }
 
 /* How many children ran at once at most: starts against ends. */
-static uint32_t overlap(const struct otr_tree *tree, uint32_t at,
-			uint32_t *room)
+static uint32_t overlap(const struct otr_tree *tree, uint32_t at, uint32_t *room)
 {
-	uint32_t n = children_by_end(tree, at, room), ended = n, most = 0,
-		 begun = 0;
+	uint32_t n = children_by_end(tree, at, room), ended = n, most = 0, begun = 0;
 	const struct otr_node *kid;
 
-	for (uint32_t i = tree->nodes[at].child; i != OTR_NODE_NONE;
-	     i = kid->next) {
+	for (uint32_t i = tree->nodes[at].child; i != OTR_NODE_NONE; i = kid->next) {
 		kid = &tree->nodes[i];
-		while (ended &&
-		       tree->nodes[room[ended - 1]].end_ns <= kid->start_ns)
+		while (ended && tree->nodes[room[ended - 1]].end_ns <= kid->start_ns)
 			ended--;
 		begun++;
 		if (begun - (n - ended) > most && begun > n - ended)
@@ -110,15 +103,13 @@ static void mark(struct otr_tree *tree, uint32_t at, uint32_t *room)
 		if (end > until || kid->start_ns > end)
 			continue;
 		kid->critical = true;
-		until = kid->start_ns > node->start_ns ? kid->start_ns
-						       : node->start_ns;
+		until = kid->start_ns > node->start_ns ? kid->start_ns : node->start_ns;
 	}
 }
 
 /* The next node in depth-first order below `top` that is critical, after
  * `at`. */
-static uint32_t next_critical(const struct otr_tree *tree, uint32_t top,
-			      uint32_t at)
+static uint32_t next_critical(const struct otr_tree *tree, uint32_t top, uint32_t at)
 {
 	const struct otr_node *nodes = tree->nodes;
 	uint32_t to = nodes[at].child;
@@ -187,8 +178,7 @@ static bool origin(const struct otr_tree *tree, const struct otr_node *node)
 {
 	if (!node->failed)
 		return false;
-	for (uint32_t i = node->child; i != OTR_NODE_NONE;
-	     i = tree->nodes[i].next)
+	for (uint32_t i = node->child; i != OTR_NODE_NONE; i = tree->nodes[i].next)
 		if (tree->nodes[i].failed)
 			return false;
 	return true;
@@ -202,19 +192,15 @@ void otr_tree_count(struct otr_tree *tree, uint64_t *room)
 	tree->first_error = OTR_NODE_NONE;
 	for (uint32_t i = 0; i < tree->n; i++) {
 		node = &tree->nodes[i];
-		first = tree->first_error == OTR_NODE_NONE
-				? NULL
-				: &tree->nodes[tree->first_error];
+		first = tree->first_error == OTR_NODE_NONE ? NULL : &tree->nodes[tree->first_error];
 		count_span(tree, node->span);
 		count_span(tree, node->server);
-		tree->orphans += node->parent == OTR_NODE_NONE &&
-				 node->span->n_links > 0;
+		tree->orphans += node->parent == OTR_NODE_NONE && node->span->n_links > 0;
 		if (node->start_ns < tree->start_ns)
 			tree->start_ns = node->start_ns;
 		if (node->end_ns > tree->end_ns)
 			tree->end_ns = node->end_ns;
-		if (origin(tree, node) &&
-		    (!first || node->end_ns < first->end_ns))
+		if (origin(tree, node) && (!first || node->end_ns < first->end_ns))
 			tree->first_error = i;
 	}
 	count_services(tree, room);

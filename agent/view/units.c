@@ -12,8 +12,7 @@ static const struct {
 	double size;
 	const char *name;
 } units[] = {
-	{ 1, "ns" },  { 1e3, "us" }, { 1e6, "ms" },
-	{ 1e9, "s" }, { 60e9, "m" }, { 3600e9, "h" },
+	{1, "ns"}, {1e3, "us"}, {1e6, "ms"}, {1e9, "s"}, {60e9, "m"}, {3600e9, "h"},
 };
 
 const char *otr_units_duration(uint64_t ns, char out[OTR_UNITS])
@@ -22,8 +21,7 @@ const char *otr_units_duration(uint64_t ns, char out[OTR_UNITS])
 	double n;
 
 	/* 999.6 us is 1.00 ms: a fourth digit is where the next unit begins. */
-	while (i + 1 < OTR_ARRAY_SIZE(units) &&
-	       (double)ns / units[i].size >= 999.5)
+	while (i + 1 < OTR_ARRAY_SIZE(units) && (double)ns / units[i].size >= 999.5)
 		i++;
 	n = (double)ns / units[i].size;
 	snprintf(out, OTR_UNITS, "%.*f %s",
@@ -37,8 +35,7 @@ const char *otr_units_duration(uint64_t ns, char out[OTR_UNITS])
 const char *otr_units_count(uint64_t n, char out[OTR_UNITS])
 {
 	char digits[OTR_UNITS];
-	int len =
-		snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
+	int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
 	char *to = out;
 
 	for (int i = 0; i < len; i++) {
@@ -53,10 +50,8 @@ const char *otr_units_count(uint64_t n, char out[OTR_UNITS])
 const char *otr_units_bytes(uint64_t bytes, char out[OTR_UNITS])
 {
 	if (bytes >> 20)
-		snprintf(out, OTR_UNITS, "%llu MiB",
-			 (unsigned long long)(bytes >> 20));
+		snprintf(out, OTR_UNITS, "%llu MiB", (unsigned long long)(bytes >> 20));
 	else
-		snprintf(out, OTR_UNITS, "%llu KiB",
-			 (unsigned long long)(bytes >> 10));
+		snprintf(out, OTR_UNITS, "%llu KiB", (unsigned long long)(bytes >> 10));
 	return out;
 }

@@ -30,8 +30,7 @@ void otr_words_node(struct otr_buf *out, const struct otr_node *node)
 	otr_text_escape(out, status);
 }
 
-static void under(struct otr_buf *out, const struct otr_tree *tree,
-		  const struct otr_node *node)
+static void under(struct otr_buf *out, const struct otr_tree *tree, const struct otr_node *node)
 {
 	const struct otr_node *above;
 	struct otr_label lb;
@@ -51,8 +50,7 @@ static unsigned int share(const struct otr_tree *tree)
 	uint64_t all = otr_node_ns(&tree->nodes[tree->root]);
 	uint64_t most = tree->nodes[tree->slowest].self_ns;
 
-	return all && tree->n > 1 ? (unsigned int)(most * 100.0 / (double)all)
-				  : 0;
+	return all && tree->n > 1 ? (unsigned int)(most * 100.0 / (double)all) : 0;
 }
 
 static void named(struct otr_buf *out, const struct otr_node *node)
@@ -90,8 +88,7 @@ static int slowest(struct otr_buf *out, const struct otr_tree *tree)
 	return 1;
 }
 
-static int repeated(struct otr_buf *out, const struct otr_tree *tree,
-		    const struct otr_rows *rows)
+static int repeated(struct otr_buf *out, const struct otr_tree *tree, const struct otr_rows *rows)
 {
 	const struct otr_row *most = NULL, *row;
 	const struct otr_span *sp;
@@ -105,10 +102,8 @@ static int repeated(struct otr_buf *out, const struct otr_tree *tree,
 		return 0;
 	sp = otr_node_face(&tree->nodes[most->node]);
 	otr_node_label(&tree->nodes[most->node], &lb);
-	otr_buf_printf(
-		out, "%ux the same %s, one after the other: ", most->count,
-		otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME).len ? "query"
-								: "call");
+	otr_buf_printf(out, "%ux the same %s, one after the other: ", most->count,
+		       otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME).len ? "query" : "call");
 	otr_label_name(out, &lb);
 	otr_buf_byte(out, '\n');
 	return 1;
@@ -116,8 +111,7 @@ static int repeated(struct otr_buf *out, const struct otr_tree *tree,
 
 static int first_error(struct otr_buf *out, const struct otr_tree *tree)
 {
-	if (tree->first_error == OTR_NODE_NONE ||
-	    tree->first_error == tree->root)
+	if (tree->first_error == OTR_NODE_NONE || tree->first_error == tree->root)
 		return 0;
 	otr_buf_str(out, "first error: ");
 	otr_words_node(out, &tree->nodes[tree->first_error]);
@@ -139,8 +133,7 @@ static int parallel(struct otr_buf *out, const struct otr_tree *tree)
 	return 1;
 }
 
-void otr_words(struct otr_buf *out, const struct otr_tree *tree,
-	       const struct otr_rows *rows)
+void otr_words(struct otr_buf *out, const struct otr_tree *tree, const struct otr_rows *rows)
 {
 	int lines = slowest(out, tree);
 

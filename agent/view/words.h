@@ -11,8 +11,7 @@ struct otr_buf;
 /* Appends at most two lines, each ended by \n, escaped, without indent: the
  * largest self time, a query repeated, where the first error began, calls in
  * parallel. */
-void otr_words(struct otr_buf *out, const struct otr_tree *tree,
-	       const struct otr_rows *rows);
+void otr_words(struct otr_buf *out, const struct otr_tree *tree, const struct otr_rows *rows);
 
 /* "68% postgres SELECT orders", of the largest self time, if it is 30 % or
  * more. Appends nothing otherwise. */

@@ -25,9 +25,9 @@
 #define PR_SET_MDWE 65
 #endif
 
-#define LOAD(what) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, what))
-#define REFUSE	   BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
-#define ALLOW	   BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define LOAD(what)	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, what))
+#define REFUSE		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+#define ALLOW		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define IS(nr, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, yes, no)
 
 /* mprotect() that lets memory be run, and mmap() that lets it be written as well. */
@@ -46,12 +46,8 @@ static struct sock_filter run[] = {
 };
 
 static struct sock_filter talk[] = {
-	LOAD(nr),
-	IS(SYS_memfd_create, 3, 0),
-	IS(SYS_socket, 0, 3),
-	LOAD(args[0]),
-	IS(AF_UNIX, 0, 1),
-	REFUSE,
+	LOAD(nr),      IS(SYS_memfd_create, 3, 0), IS(SYS_socket, 0, 3),
+	LOAD(args[0]), IS(AF_UNIX, 0, 1),	   REFUSE,
 	ALLOW,
 };
 

@@ -45,8 +45,7 @@ static void listens(void)
 {
 	socklen_t len = sizeof(at);
 
-	at = (struct sockaddr_in){.sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	door = socket(AF_INET, SOCK_STREAM, 0);
 	setsockopt(door, IPPROTO_TCP, TCP_FASTOPEN, &(int){5}, sizeof(int));
 	if (bind(door, (void *)&at, sizeof(at)) || listen(door, 1) ||
@@ -197,9 +196,13 @@ static void passes(void)
 	struct sockaddr_storage bound;
 	char got[512];
 	struct iovec iov = {(char *)GET, strlen(GET)}, into = {got, sizeof(got)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
 			     .msg_controllen = sizeof(control)};
-	struct msghdr came = {.msg_iov = &into, .msg_iovlen = 1, .msg_control = &in,
+	struct msghdr came = {.msg_iov = &into,
+			      .msg_iovlen = 1,
+			      .msg_control = &in,
 			      .msg_controllen = sizeof(in)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 	long n, m;

@@ -43,8 +43,7 @@ static void fail(const char *what)
 /* A connection to ourselves. */
 static void pair(int fd[2])
 {
-	struct sockaddr_in at = {.sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(at);
 	int door = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -60,8 +59,7 @@ static void pair(int fd[2])
 
 static void make_pages(void)
 {
-	char *at = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	munmap(at + 4096, 4096);
 	bad = at + 4096;
@@ -83,14 +81,14 @@ static void row(const char *name, long ret, const int fd[2])
 }
 
 /* Each on a connection of its own: the first bytes of a request are what is looked into. */
-#define CASE(expr)                  \
-	do {                        \
-		int fd[2];          \
-		pair(fd);           \
-		errno = 0;          \
+#define CASE(expr)                            \
+	do {                                  \
+		int fd[2];                    \
+		pair(fd);                     \
+		errno = 0;                    \
 		row(#expr, (long)(expr), fd); \
-		close(fd[0]);       \
-		close(fd[1]);       \
+		close(fd[0]);                 \
+		close(fd[1]);                 \
 	} while (0)
 
 static void bad_pointers(void)
@@ -198,7 +196,9 @@ static void pass(int over, int fd)
 		struct cmsghdr align;
 	} control = {.space = ""};
 	struct iovec one = {"x", 1};
-	struct msghdr msg = {.msg_iov = &one, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr msg = {.msg_iov = &one,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
 			     .msg_controllen = sizeof(control)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 
@@ -214,7 +214,9 @@ static int passed(int over)
 {
 	char space[CMSG_SPACE(sizeof(int))], byte;
 	struct iovec one = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &one, .msg_iovlen = 1, .msg_control = space,
+	struct msghdr msg = {.msg_iov = &one,
+			     .msg_iovlen = 1,
+			     .msg_control = space,
 			     .msg_controllen = sizeof(space)};
 	int fd;
 
@@ -300,8 +302,7 @@ static void crowd(void)
 			send(fd[1], "HTTP/1.1 204 No\r\n\r\n", 19, 0);
 		} else if (strcmp(line, "GET /edges HTTP/1.1\r\n") != 0 &&
 			   strcmp(line, "Host: edges\r\n") != 0) {
-			wrong += strncmp(line, "traceparent: 00-", 16) != 0 ||
-				 strlen(line) != 70;
+			wrong += strncmp(line, "traceparent: 00-", 16) != 0 || strlen(line) != 70;
 		}
 	}
 	printf("requests %d wrong %d\n", n, wrong);
@@ -349,9 +350,8 @@ static void filter(void)
 	int fd[2];
 
 	for (unsigned char i = 0; i < 4; i++)
-		code[1 + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-							   (unsigned int)may[i],
-							   (unsigned char)(4 - i), 0);
+		code[1 + i] = (struct sock_filter)BPF_JUMP(
+			BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)may[i], (unsigned char)(4 - i), 0);
 	code[5] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 	code[6] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	pair(fd);
@@ -374,7 +374,7 @@ static const struct {
 	void (*run)(void);
 } rows[] = {
 	{"calls", calls}, {"sockets", sockets}, {"thread", thread},
-	{"crowd", crowd}, {"strict", strict}, {"filter", filter},
+	{"crowd", crowd}, {"strict", strict},	{"filter", filter},
 };
 
 int main(int argc, char **argv)

@@ -60,8 +60,7 @@ static void pair(void)
 {
 	socklen_t len = sizeof(at);
 
-	at = (struct sockaddr_in){.sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	door = (int)syscall(SYS_socket, AF_INET, SOCK_STREAM, 0);
 	if (bind(door, (void *)&at, sizeof(at)) || listen(door, 2) ||
 	    getsockname(door, (void *)&at, &len))
@@ -91,52 +90,52 @@ static void serve(void)
 		long_env[i] = "TRACEPARENT_IS=not this";
 }
 
-#define ROWS                                                                           \
-	ROW(write, (void)0, write(fd[0], GET, strlen(GET)))                            \
-	ROW(send, (void)0, send(fd[0], GET, strlen(GET), 0))                           \
-	ROW(sendto, (void)0, sendto(fd[0], GET, strlen(GET), 0, NULL, 0))              \
-	ROW(writev, (void)0, writev(fd[0], pieces, 64))                                \
-	ROW(sendmsg, (void)0, sendmsg(fd[0], &msg, 0))                                 \
-	ROW(sendmmsg, (void)0, sendmmsg(fd[0], &many, 1, 0))                           \
-	ROW(read, came(), read(fd[0], got, sizeof(got)))                               \
-	ROW(recv, came(), recv(fd[0], got, sizeof(got), 0))                            \
-	ROW(recvfrom, came(), recvfrom(fd[0], got, sizeof(got), 0, NULL, NULL))        \
-	ROW(recvmsg, came(), recvmsg(fd[0], &in, 0))                                   \
-	ROW(readv, came(), readv(fd[0], in.msg_iov, 1))                                \
-	ROW(poll, came(), poll(&wait_for, 1, 0))                                       \
-	ROW(select, came(), select(fd[0] + 1, &set, NULL, NULL, &now))                 \
-	ROW(connect, fd[0] = (int)syscall(SYS_socket, AF_INET, SOCK_STREAM, 0),        \
-	    connect(fd[0], (void *)&at, sizeof(at)))                                   \
-	ROW(accept, dial(), accept(door, NULL, NULL) > 0)                              \
-	ROW(close, came(), close(fd[0]))                                               \
+#define ROWS                                                                             \
+	ROW(write, (void)0, write(fd[0], GET, strlen(GET)))                              \
+	ROW(send, (void)0, send(fd[0], GET, strlen(GET), 0))                             \
+	ROW(sendto, (void)0, sendto(fd[0], GET, strlen(GET), 0, NULL, 0))                \
+	ROW(writev, (void)0, writev(fd[0], pieces, 64))                                  \
+	ROW(sendmsg, (void)0, sendmsg(fd[0], &msg, 0))                                   \
+	ROW(sendmmsg, (void)0, sendmmsg(fd[0], &many, 1, 0))                             \
+	ROW(read, came(), read(fd[0], got, sizeof(got)))                                 \
+	ROW(recv, came(), recv(fd[0], got, sizeof(got), 0))                              \
+	ROW(recvfrom, came(), recvfrom(fd[0], got, sizeof(got), 0, NULL, NULL))          \
+	ROW(recvmsg, came(), recvmsg(fd[0], &in, 0))                                     \
+	ROW(readv, came(), readv(fd[0], in.msg_iov, 1))                                  \
+	ROW(poll, came(), poll(&wait_for, 1, 0))                                         \
+	ROW(select, came(), select(fd[0] + 1, &set, NULL, NULL, &now))                   \
+	ROW(connect, fd[0] = (int)syscall(SYS_socket, AF_INET, SOCK_STREAM, 0),          \
+	    connect(fd[0], (void *)&at, sizeof(at)))                                     \
+	ROW(accept, dial(), accept(door, NULL, NULL) > 0)                                \
+	ROW(close, came(), close(fd[0]))                                                 \
 	ROW(closed, (read(fd[1], got, 0), write(fd[0], GET, strlen(GET))), close(fd[0])) \
-	ROW(dup2, came(), dup2(fd[0], fd[1]) > 0)                                      \
-	ROW(syscall, (void)0, syscall(SYS_write, fd[0], GET, strlen(GET)))             \
-	ROW(execve, (void)0, execve("/no/such", no_args, no_env))                      \
-	ROW(execv, (void)0, execv("/no/such", no_args))                                \
-	ROW(answer, serve(), write(fd[0], "HTTP/1.1 204 No\r\n\r\n", 19))              \
-	ROW(ask, (serve(), dial()), write(fd[0], GET, strlen(GET)))                    \
+	ROW(dup2, came(), dup2(fd[0], fd[1]) > 0)                                        \
+	ROW(syscall, (void)0, syscall(SYS_write, fd[0], GET, strlen(GET)))               \
+	ROW(execve, (void)0, execve("/no/such", no_args, no_env))                        \
+	ROW(execv, (void)0, execv("/no/such", no_args))                                  \
+	ROW(answer, serve(), write(fd[0], "HTTP/1.1 204 No\r\n\r\n", 19))                \
+	ROW(ask, (serve(), dial()), write(fd[0], GET, strlen(GET)))                      \
 	ROW(start, serve(), execve("/no/such", no_args, long_env))
 
-#define ROW(name, before, call)         \
-	static void name##_here(int signo) \
-	{                               \
-		(void)signo;            \
+#define ROW(name, before, call)                              \
+	static void name##_here(int signo)                   \
+	{                                                    \
+		(void)signo;                                 \
 		top = (uintptr_t)__builtin_frame_address(0); \
-		result = (call);        \
+		result = (call);                             \
 	}
 ROWS
 #undef ROW
 
-#define ROW(name, before, call)  \
+#define ROW(name, before, call)         \
 	static void name##_before(void) \
-	{                        \
-		before;          \
+	{                               \
+		before;                 \
 	}
-ROWS
+	ROWS
 #undef ROW
 
-static const struct {
+	static const struct {
 	const char *name;
 	void (*before)(void);
 	void (*here)(int);

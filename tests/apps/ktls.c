@@ -60,8 +60,8 @@ static void ask(int *ssl, int fd, const char *path, off_t size)
 {
 	char text[512];
 	int n = snprintf(text, sizeof(text),
-			 "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %ld\r\n\r\n",
-			 path, (long)size);
+			 "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %ld\r\n\r\n", path,
+			 (long)size);
 	off_t sent = 0;
 
 	if (SSL_write(ssl, text, n) != n)

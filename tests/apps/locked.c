@@ -38,8 +38,7 @@ static void row(const char *name, long ret)
 /* Both ends are ours: a client's memory, and a server's. */
 static void exchange(void)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(at);
 	int door = socket(AF_INET, SOCK_STREAM, 0), near, far;
 	char got[512];

@@ -49,8 +49,8 @@ static void by_calls(int fd, const char *request, int direct)
 	else
 		n = send(fd, request, len, 0);
 	while (n > 0) {
-		n = direct ? syscall(SYS_recvfrom, fd, buf, sizeof(buf), 0, NULL, NULL) :
-			     recv(fd, buf, sizeof(buf), 0);
+		n = direct ? syscall(SYS_recvfrom, fd, buf, sizeof(buf), 0, NULL, NULL)
+			   : recv(fd, buf, sizeof(buf), 0);
 		if (n > 0)
 			fwrite(buf, 1, (size_t)n, stdout);
 	}

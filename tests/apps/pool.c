@@ -25,7 +25,7 @@ struct job {
 static pthread_mutex_t queue_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t queue_any = PTHREAD_COND_INITIALIZER;
 static struct job *queue, **queue_end = &queue;
-static struct sockaddr_in back = { .sin_family = AF_INET };
+static struct sockaddr_in back = {.sin_family = AF_INET};
 
 /* Reads up to the end of a head, and the body that follows it at once. */
 static int read_message(int fd, char *buf, size_t size)
@@ -85,12 +85,10 @@ static void *work(void *arg)
 	(void)arg;
 	for (;;) {
 		struct job *job = take();
-		int n = snprintf(buf, sizeof(buf),
-				 "GET /price?id=%s HTTP/1.1\r\nHost: b\r\n\r\n",
+		int n = snprintf(buf, sizeof(buf), "GET /price?id=%s HTTP/1.1\r\nHost: b\r\n\r\n",
 				 job->id);
 
-		if (write(fd, buf, n) != n ||
-		    read_message(fd, buf, sizeof(buf)))
+		if (write(fd, buf, n) != n || read_message(fd, buf, sizeof(buf)))
 			exit(1);
 		pthread_mutex_lock(&job->lock);
 		job->is_done = 1;
@@ -117,10 +115,8 @@ static void submit(struct job *job)
 
 static void *serve(void *arg)
 {
-	static const char answer[] =
-		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
-	struct job job = { .lock = PTHREAD_MUTEX_INITIALIZER,
-			   .done = PTHREAD_COND_INITIALIZER };
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
+	struct job job = {.lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
 	int fd = (int)(long)arg;
 	char buf[4096], *id;
 
@@ -139,7 +135,7 @@ static void *serve(void *arg)
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET };
+	struct sockaddr_in at = {.sin_family = AF_INET};
 	int listener = socket(AF_INET, SOCK_STREAM, 0), fd;
 	pthread_t thread;
 
@@ -148,8 +144,7 @@ int main(int argc, char **argv)
 	at.sin_addr.s_addr = back.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	at.sin_port = htons(atoi(argv[1]));
 	back.sin_port = htons(atoi(argv[2]));
-	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) ||
-	    listen(listener, 128)) {
+	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) || listen(listener, 128)) {
 		perror("listen");
 		return 1;
 	}

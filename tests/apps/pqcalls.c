@@ -71,10 +71,9 @@ static void errors(void)
 
 static void extended(void)
 {
-	show("params", PQexecParams(db, "SELECT name FROM items WHERE id = $1", 1, NULL, one,
-				    NULL, NULL, 0));
-	show("prepare", PQprepare(db, "get", "SELECT id, name FROM items WHERE id >= $1", 1,
-				  NULL));
+	show("params",
+	     PQexecParams(db, "SELECT name FROM items WHERE id = $1", 1, NULL, one, NULL, NULL, 0));
+	show("prepare", PQprepare(db, "get", "SELECT id, name FROM items WHERE id >= $1", 1, NULL));
 	show("describe", PQdescribePrepared(db, "get"));
 	for (int i = 0; i < 3; i++)
 		show("prepared", PQexecPrepared(db, "get", 1, one, NULL, NULL, 1));
@@ -258,9 +257,9 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } parts[] = {
-	{"simple", simple}, {"errors", errors}, {"extended", extended}, {"async", async},
-	{"single", single}, {"pipeline", pipeline}, {"copy", copy}, {"function", function},
-	{"longer", longer}, {"many", many}, {"cut", cut}, {"unread", unread},
+	{"simple", simple}, {"errors", errors},	    {"extended", extended}, {"async", async},
+	{"single", single}, {"pipeline", pipeline}, {"copy", copy},	    {"function", function},
+	{"longer", longer}, {"many", many},	    {"cut", cut},	    {"unread", unread},
 	{"cost", cost},
 };
 

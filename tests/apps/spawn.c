@@ -18,8 +18,7 @@ extern char **environ;
 static int spawned(int search, char **argv)
 {
 	pid_t pid;
-	int rc = (search ? posix_spawnp : posix_spawn)(&pid, argv[0], NULL, NULL, argv,
-						       environ);
+	int rc = (search ? posix_spawnp : posix_spawn)(&pid, argv[0], NULL, NULL, argv, environ);
 	int status = 0;
 
 	if (rc) {

@@ -73,10 +73,10 @@ static size_t first(struct iovec *out, const struct iovec *iov, size_t len)
 }
 
 /* Found once: a handler of a signal may send, too. */
-#define NEXT(name)                                                  \
-	static __typeof__(&name) next_##name;                       \
-	__attribute__((constructor)) static void find_##name(void)  \
-	{                                                           \
+#define NEXT(name)                                                        \
+	static __typeof__(&name) next_##name;                             \
+	__attribute__((constructor)) static void find_##name(void)        \
+	{                                                                 \
 		next_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name); \
 	}
 NEXT(write)

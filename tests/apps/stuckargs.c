@@ -39,7 +39,9 @@ static void answer(const struct fuse_in_header *in, int error, const void *body,
 
 static struct fuse_attr attr_of(uint64_t ino)
 {
-	return (struct fuse_attr){.ino = ino, .nlink = 1, .size = ino == FILE_INO ? 65536 : 0,
+	return (struct fuse_attr){.ino = ino,
+				  .nlink = 1,
+				  .size = ino == FILE_INO ? 65536 : 0,
 				  .mode = ino == FILE_INO ? S_IFREG | 0444 : S_IFDIR | 0555};
 }
 
@@ -47,7 +49,9 @@ static void serve_one(const struct fuse_in_header *in)
 {
 	struct fuse_init_out init = {.major = FUSE_KERNEL_VERSION, .minor = 31, .max_write = 4096};
 	struct fuse_attr_out attr = {.attr_valid = 100, .attr = attr_of(in->nodeid)};
-	struct fuse_entry_out entry = {.nodeid = FILE_INO, .entry_valid = 100, .attr_valid = 100,
+	struct fuse_entry_out entry = {.nodeid = FILE_INO,
+				       .entry_valid = 100,
+				       .attr_valid = 100,
 				       .attr = attr_of(FILE_INO)};
 	struct fuse_open_out open = {.fh = 1};
 

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
+#define ANSWER	"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 #define LDAP_OK "\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00"
 
 static char got[1 << 22];

@@ -22,7 +22,7 @@ int SSL_read(void *, void *, int), SSL_get_error(const void *, int);
 long SSL_CTX_ctrl(void *, int, long, void *);
 void SSL_free(void *);
 
-#define MODE 33
+#define MODE		  33
 #define MAX_SEND_FRAGMENT 52
 
 static long waits, parts;
@@ -103,7 +103,8 @@ int main(int argc, char **argv)
 		memset(path, 'a' + i % 26, sizeof(path));
 		path[random() % 1100] = 0;
 		body = (int)(random() % 12000);
-		len = sprintf(text, "POST /%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n",
+		len = sprintf(text,
+			      "POST /%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n",
 			      path, body);
 		memset(text + len, 'x', body);
 		sprintf(line, "hello /%s %d ", path, body);

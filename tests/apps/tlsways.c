@@ -16,12 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BODY "GET /b HTTP/1.1\r\nHost: body\r\n\r\n"
-#define HEAD "POST /h HTTP/1.1\r\nHost: head\r\nContent-Length: 31\r\n\r\n"
-#define GET  "GET /g HTTP/1.1\r\nHost: head\r\n\r\n"
+#define BODY	  "GET /b HTTP/1.1\r\nHost: body\r\n\r\n"
+#define HEAD	  "POST /h HTTP/1.1\r\nHost: head\r\nContent-Length: 31\r\n\r\n"
+#define GET	  "GET /g HTTP/1.1\r\nHost: head\r\n\r\n"
 #define LEN(text) (sizeof(text) - 1)
-#define HALF 23
-#define MANY 300
+#define HALF	  23
+#define MANY	  300
 
 static int port;
 static SSL_CTX *ctx;
@@ -69,8 +69,8 @@ static void answer(SSL *ssl)
 	char in[512];
 	size_t n = 0;
 
-	while (n < sizeof(in) - 1 && SSL_read(ssl, in + n, 1) == 1 && !(n > 2 && in[n] == '\n' &&
-	       in[n - 1] == 'k' && in[n - 2] == 'o'))
+	while (n < sizeof(in) - 1 && SSL_read(ssl, in + n, 1) == 1 &&
+	       !(n > 2 && in[n] == '\n' && in[n - 1] == 'k' && in[n - 2] == 'o'))
 		n++;
 	printf("read %zu\n", n);
 }
@@ -163,8 +163,14 @@ static void early(size_t n)
 	over(ssl);
 }
 
-static void early_half(void) { early(HALF); }
-static void early_whole(void) { early(LEN(HEAD)); }
+static void early_half(void)
+{
+	early(HALF);
+}
+static void early_whole(void)
+{
+	early(LEN(HEAD));
+}
 
 /* Through OpenSSL's own BIO of TLS: its writes pass by SSL_write(). */
 static BIO *inside(SSL *ssl)
@@ -448,12 +454,24 @@ static const struct {
 	const char *name;
 	void (*play)(void);
 } ways[] = {
-	{"plain", plain},	  {"update", update},	  {"again", again},
-	{"early_half", early_half}, {"early_whole", early_whole}, {"by_bio", by_bio},
-	{"by_halves", by_halves}, {"buffered", buffered}, {"memory_later", memory_later},
-	{"memory", memory},	  {"pair", pair},	  {"whole_chain", whole_chain},
-	{"threads", threads},	  {"cleared", cleared},	  {"renumbered", renumbered},
-	{"child", child},	  {"by_name", by_name},	  {"unwrapped", unwrapped},
+	{"plain", plain},
+	{"update", update},
+	{"again", again},
+	{"early_half", early_half},
+	{"early_whole", early_whole},
+	{"by_bio", by_bio},
+	{"by_halves", by_halves},
+	{"buffered", buffered},
+	{"memory_later", memory_later},
+	{"memory", memory},
+	{"pair", pair},
+	{"whole_chain", whole_chain},
+	{"threads", threads},
+	{"cleared", cleared},
+	{"renumbered", renumbered},
+	{"child", child},
+	{"by_name", by_name},
+	{"unwrapped", unwrapped},
 };
 
 int main(int argc, char **argv)

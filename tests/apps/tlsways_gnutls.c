@@ -10,11 +10,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BODY "GET /b HTTP/1.1\r\nHost: body\r\n\r\n"
-#define HEAD "POST /h HTTP/1.1\r\nHost: head\r\nContent-Length: 31\r\n\r\n"
+#define BODY	  "GET /b HTTP/1.1\r\nHost: body\r\n\r\n"
+#define HEAD	  "POST /h HTTP/1.1\r\nHost: head\r\nContent-Length: 31\r\n\r\n"
 #define LEN(text) (sizeof(text) - 1)
-#define HALF 23
-#define MANY 300
+#define HALF	  23
+#define MANY	  300
 
 static int port, fd;
 static gnutls_certificate_credentials_t creds;
@@ -143,8 +143,14 @@ static void early(size_t n)
 	over(s);
 }
 
-static void early_half(void) { early(HALF); }
-static void early_whole(void) { early(LEN(HEAD)); }
+static void early_half(void)
+{
+	early(HALF);
+}
+static void early_whole(void)
+{
+	early(LEN(HEAD));
+}
 
 /* What is sent waits; a part of it went past gnutls_record_send(). */
 static void corked(void)
@@ -240,9 +246,9 @@ static const struct {
 	const char *name;
 	void (*play)(void);
 } ways[] = {
-	{"plain", plain},	{"update", update},	    {"again", again},
-	{"corked", corked},	{"early_half", early_half}, {"early_whole", early_whole},
-	{"pushed", pushed},	{"threads", threads},	    {"corked_whole", corked_whole},
+	{"plain", plain},   {"update", update},		{"again", again},
+	{"corked", corked}, {"early_half", early_half}, {"early_whole", early_whole},
+	{"pushed", pushed}, {"threads", threads},	{"corked_whole", corked_whole},
 };
 
 int main(int argc, char **argv)

@@ -45,8 +45,7 @@ static void die(const char *what)
 /* A connection to ourselves, with little room. */
 static void pair(void)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(at);
 	int door = socket(AF_INET, SOCK_STREAM, 0), size = 2048;
 
@@ -80,8 +79,7 @@ static int is_whole(void)
 	got[n] = 0;
 	if (!strncmp(got + line, "traceparent: 00-", 16))
 		memmove(got + line, got + line + 70, (size_t)n - line - 70 + 1);
-	if (write(fd[1], "HTTP/1.1 204 No\r\n\r\n", 19) != 19 ||
-	    read(fd[0], got + 256, 19) != 19)
+	if (write(fd[1], "HTTP/1.1 204 No\r\n\r\n", 19) != 19 || read(fd[0], got + 256, 19) != 19)
 		return 0;
 	return !strcmp(got, GET);
 }
@@ -271,7 +269,7 @@ static void *receives(void *times)
 	ssize_t n;
 
 	for (int i = 0; i < *(int *)times; i++) {
-		for (size_t had = 0; had < sizeof(got.text); had += n > 0 ? (size_t)n : 0)
+		for (size_t had = 0; had<sizeof(got.text); had += n> 0 ? (size_t)n : 0)
 			n = recv(fd[1], got.text, sizeof(got.text) - had, MSG_DONTWAIT);
 		munmap(given[i % 4], sizeof(got));
 		given[i % 4] = NULL;
@@ -328,8 +326,8 @@ static void give(int times, ssize_t (*by)(struct given *, size_t))
 	for (int i = 0; i < times; i++) {
 		while (given[i % 4])
 			;
-		at = mmap(NULL, sizeof(*at), PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		at = mmap(NULL, sizeof(*at), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
 		memset(at->text, 'x', sizeof(at->text));
 		given[i % 4] = at;
 		for (ssize_t had = 0, n; had < (ssize_t)sizeof(at->text); had += n)

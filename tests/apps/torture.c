@@ -96,8 +96,7 @@ static unsigned int injected, wrong;
 
 static int answer(void)
 {
-	return send(in_fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 40,
-		    MSG_NOSIGNAL) == 40
+	return send(in_fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 40, MSG_NOSIGNAL) == 40
 		       ? 0
 		       : -1;
 }

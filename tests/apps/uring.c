@@ -26,8 +26,7 @@ static void die(const char *what)
 
 static void *map(size_t size, off_t what)
 {
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-			ring, what);
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, what);
 
 	if (at == MAP_FAILED)
 		die("mmap");
@@ -52,8 +51,8 @@ static int one(int op, int fd, void *at, unsigned len)
 	struct io_uring_cqe *done = (struct io_uring_cqe *)(cq + p.cq_off.cqes);
 	int res;
 
-	sqes[i] = (struct io_uring_sqe){.opcode = (unsigned char)op,
-					.fd = fd, .addr = (unsigned long)at, .len = len};
+	sqes[i] = (struct io_uring_sqe){
+		.opcode = (unsigned char)op, .fd = fd, .addr = (unsigned long)at, .len = len};
 	((unsigned *)(sq + p.sq_off.array))[i] = i;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
 	if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)

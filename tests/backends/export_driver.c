@@ -40,7 +40,7 @@ static struct {
 	size_t spans, rate;
 	uint64_t linger_ms, until_ms, reported, close_ms;
 	const char *origin;
-} opt = { 100, 0, 0, 60000, 0, 20000, "--export" };
+} opt = {100, 0, 0, 60000, 0, 20000, "--export"};
 static uint64_t reported;
 
 static uint64_t now_ns(void)
@@ -68,20 +68,18 @@ static struct otr_procs *make_procs(void)
 	return procs;
 }
 
-static struct otr_span *make_span(struct otr_span_builder *sb,
-				  struct otr_procs *procs, uint32_t i)
+static struct otr_span *make_span(struct otr_span_builder *sb, struct otr_procs *procs, uint32_t i)
 {
-	static const char *const scopes[] = { "otrace/http", "otrace/pgsql",
-					      "otrace/redis" };
+	static const char *const scopes[] = {"otrace/http", "otrace/pgsql", "otrace/redis"};
 	uint32_t pid = i % 2 ? 7 : (uint32_t)getpid();
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	otr_sb_reset(sb);
 	memset(sb->span.trace_id, 0xab, sizeof(sb->span.trace_id));
-	memcpy(sb->span.span_id, &(uint64_t){ i + 1 }, 8);
+	memcpy(sb->span.span_id, &(uint64_t){i + 1}, 8);
 	if (i % 3)
-		memcpy(sb->span.parent_id, &(uint64_t){ i }, 8);
+		memcpy(sb->span.parent_id, &(uint64_t){i}, 8);
 	sb->span.flags = 3;
 	sb->span.kind = i % 2 ? OTR_SPAN_CLIENT : OTR_SPAN_SERVER;
 	sb->span.evidence = i % 3 ? OTR_EVIDENCE_WIRE : OTR_EVIDENCE_NONE;
@@ -97,10 +95,9 @@ static struct otr_span *make_span(struct otr_span_builder *sb,
 	if (i % 5 == 0)
 		otr_sb_error(sb, OTR_SLICE("500"));
 	if (i % 7 == 0)
-		otr_sb_link(sb, &(struct otr_link){
-					.trace_id = { 1 },
-					.span_id = { 2 },
-					.evidence = OTR_EVIDENCE_WAKE });
+		otr_sb_link(sb, &(struct otr_link){.trace_id = {1},
+						   .span_id = {2},
+						   .evidence = OTR_EVIDENCE_WAKE});
 	return otr_sb_finish(sb);
 }
 
@@ -122,7 +119,7 @@ static uint64_t timed_tick(struct otr_queue *q)
 
 static uint64_t push_all(struct otr_queue *q, struct otr_procs *procs)
 {
-	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = { 0 };
+	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
 	uint64_t slowest = 0, from, t;
 	struct otr_span *sp;
 
@@ -146,9 +143,8 @@ static bool settled(struct otr_queue *q)
 	struct otr_queue_stats st;
 
 	otr_queue_stats(q, &st);
-	return opt.reported ? reported >= opt.reported :
-			  st.accepted + st.refused + st.dropped + st.failed >=
-				  opt.spans;
+	return opt.reported ? reported >= opt.reported
+			    : st.accepted + st.refused + st.dropped + st.failed >= opt.spans;
 }
 
 static void linger(struct otr_queue *q)
@@ -179,8 +175,7 @@ static void read_options(char **args)
 }
 
 /* `st` is of before the end; what was delivered in all is what is not lost. */
-static void print_figures(const struct otr_queue_stats *st, uint64_t slowest_ns,
-			  uint64_t close_ns)
+static void print_figures(const struct otr_queue_stats *st, uint64_t slowest_ns, uint64_t close_ns)
 {
 	uint64_t queue = otr_loss_get(OTR_LOSS_QUEUE);
 	uint64_t refused = otr_loss_get(OTR_LOSS_REFUSED);
@@ -189,16 +184,16 @@ static void print_figures(const struct otr_queue_stats *st, uint64_t slowest_ns,
 	printf("delivered=%lu queue=%lu refused=%lu export=%lu "
 	       "slowest_us=%lu close_ms=%lu before: accepted=%lu refused=%lu "
 	       "dropped=%lu failed=%lu waiting=%lu\n",
-	       opt.spans - queue - refused - export, queue, refused, export,
-	       slowest_ns / 1000, close_ns / 1000000u, st->accepted,
-	       st->refused, st->dropped, st->failed, st->waiting);
+	       opt.spans - queue - refused - export, queue, refused, export, slowest_ns / 1000,
+	       close_ns / 1000000u, st->accepted, st->refused, st->dropped, st->failed,
+	       st->waiting);
 }
 
 int main(int argc, char **argv)
 {
 	OTR_AUTO(otr_procs_free) struct otr_procs *procs = make_procs();
 	struct otr_queue_stats st;
-	struct otr_err err = { "" };
+	struct otr_err err = {""};
 	struct otr_queue *q;
 	uint64_t slowest, from;
 

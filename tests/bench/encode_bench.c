@@ -55,8 +55,8 @@ static void random_bytes(void *to, size_t n)
 		*c = (uint8_t)(rand() >> 8);
 }
 
-static const struct otr_span *make_span(struct otr_span_builder *sb,
-					struct otr_procs *procs, uint32_t i)
+static const struct otr_span *make_span(struct otr_span_builder *sb, struct otr_procs *procs,
+					uint32_t i)
 {
 	static uint64_t now = 1700000000000000000u;
 	char path[64];
@@ -84,10 +84,8 @@ static const struct otr_span *make_span(struct otr_span_builder *sb,
 	otr_sb_string(sb, OTR_KEY_NETWORK_PEER_ADDRESS, OTR_SLICE("10.0.12.7"));
 	otr_sb_int(sb, OTR_KEY_NETWORK_PEER_PORT, 30000 + rand() % 20000);
 	otr_sb_string(sb, OTR_KEY_NETWORK_PROTOCOL_VERSION, OTR_SLICE("1.1"));
-	otr_sb_string(sb, OTR_KEY_USER_AGENT_ORIGINAL,
-		      OTR_SLICE("python-requests/2.31.0"));
-	otr_sb_string(sb, OTR_KEY_OTRACE_ROUTE,
-		      OTR_SLICE("/orders/{id}/items"));
+	otr_sb_string(sb, OTR_KEY_USER_AGENT_ORIGINAL, OTR_SLICE("python-requests/2.31.0"));
+	otr_sb_string(sb, OTR_KEY_OTRACE_ROUTE, OTR_SLICE("/orders/{id}/items"));
 	return otr_sb_finish(sb);
 }
 
@@ -110,8 +108,7 @@ static void gzip(int level)
 	char *to;
 
 	if (!zs.state)
-		deflateInit2(&zs, level, Z_DEFLATED, MAX_WBITS + 16, 8,
-			     Z_DEFAULT_STRATEGY);
+		deflateInit2(&zs, level, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY);
 	deflateReset(&zs);
 	deflateParams(&zs, level, Z_DEFAULT_STRATEGY);
 	otr_buf_reset(&packed);
@@ -145,24 +142,21 @@ static void put(void *procs, const struct otr_event *ev)
 
 int main(void)
 {
-	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = { 0 };
+	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
 	struct otr_procs *procs;
 	double us;
 
 	if (otr_procs_new(&procs, 16))
 		return 1;
 	for (uint32_t i = 0; i < 4; i++)
-		otr_meta_put(100 + i, OTR_META_EXE,
-			     OTR_SLICE("/usr/bin/orders"), 1, put, procs);
+		otr_meta_put(100 + i, OTR_META_EXE, OTR_SLICE("/usr/bin/orders"), 1, put, procs);
 	for (uint32_t i = 0; i < SPANS; i++)
 		spans[i] = make_span(&sb, procs, i);
 
 	us = best_of(json, 0);
-	printf("json       %5.2f us/span  %zu bytes/span\n", us,
-	       out.len / SPANS);
+	printf("json       %5.2f us/span  %zu bytes/span\n", us, out.len / SPANS);
 	us = best_of(protobuf, 0);
-	printf("protobuf   %5.2f us/span  %zu bytes/span\n", us,
-	       out.len / SPANS);
+	printf("protobuf   %5.2f us/span  %zu bytes/span\n", us, out.len / SPANS);
 	for (int level = 1; level <= 6; level += level == 1 ? 2 : 3) {
 		us = best_of(gzip, level);
 		printf("gzip -%d    %5.2f us/span  %zu bytes/span\n", level, us,

@@ -69,7 +69,8 @@ static void ask(struct conn *cn, const char *path, unsigned n, double due)
 	snprintf(url, sizeof(url), path, n); /* a %d of our own user */
 	len = snprintf(req, sizeof(req),
 		       "GET %s HTTP/1.1\r\nHost: localhost\r\n"
-		       "User-Agent: openloop\r\nAccept: */*\r\n\r\n", url);
+		       "User-Agent: openloop\r\nAccept: */*\r\n\r\n",
+		       url);
 	cn->due = due;
 	cn->n = cn->want = 0;
 	if (write(cn->fd, req, (size_t)len) != len)
@@ -92,16 +93,14 @@ static int hear(struct conn *cn)
 		if (!end)
 			return 0;
 		len = strcasestr(cn->buf, "\r\ncontent-length:");
-		cn->want = (size_t)(end + 4 - cn->buf) +
-			   (len ? strtoul(len + 17, NULL, 10) : 0);
+		cn->want = (size_t)(end + 4 - cn->buf) + (len ? strtoul(len + 17, NULL, 10) : 0);
 	}
 	return cn->n >= cn->want;
 }
 
 static int by_time(const void *a, const void *b)
 {
-	return (*(const float *)a > *(const float *)b) -
-	       (*(const float *)a < *(const float *)b);
+	return (*(const float *)a > *(const float *)b) - (*(const float *)a < *(const float *)b);
 }
 
 static void take(struct epoll_event *ev, int n)
@@ -158,9 +157,8 @@ int main(int argc, char **argv)
 			ask(cn, argv[2], sent++, due);
 			continue;
 		}
-		wait = (struct timespec){
-			.tv_nsec = n_idle ? (long)((due - t) * 1e9) % 1000000000 :
-					    10000000};
+		wait = (struct timespec){.tv_nsec = n_idle ? (long)((due - t) * 1e9) % 1000000000
+							   : 10000000};
 		take(ev, epoll_pwait2(ep, ev, 64, &wait, NULL));
 	}
 	for (t = now(); n_idle < n_conns && now() < t + 2;)
@@ -168,7 +166,7 @@ int main(int argc, char **argv)
 	if (!n_took)
 		return 1;
 	qsort(took, n_took, sizeof(*took), by_time);
-	printf("%u %zu %.0f %.0f %.0f\n", sent, n_took, took[n_took / 2],
-	       took[n_took * 99 / 100], took[n_took - 1]);
+	printf("%u %zu %.0f %.0f %.0f\n", sent, n_took, took[n_took / 2], took[n_took * 99 / 100],
+	       took[n_took - 1]);
 	return 0;
 }

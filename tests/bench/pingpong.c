@@ -64,8 +64,7 @@ static int join_unix(void)
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 
 	/* A name the kernel picks: an unnamed pair is a notify slot, not captured. */
-	return join(AF_UNIX, (struct sockaddr *)&name, sizeof(sa_family_t),
-		    sizeof(name));
+	return join(AF_UNIX, (struct sockaddr *)&name, sizeof(sa_family_t), sizeof(name));
 }
 
 static int join_tcp(void)
@@ -88,8 +87,7 @@ static void write_messages(void)
 	memcpy(said[0] + BYTES - 4, "\r\n\r\n", 4);
 	n = snprintf(said[1], BYTES, "HTTP/1.1 200 OK\r\nContent-Length: 216\r\n\r\n");
 	memset(said[1] + n, 'x', (size_t)(BYTES - n));
-	snprintf(said[1], BYTES, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n",
-		 BYTES - n);
+	snprintf(said[1], BYTES, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", BYTES - n);
 	said[1][n] = 'x';
 }
 
@@ -183,14 +181,10 @@ static const struct kind {
 	void (*words)(void);
 	void (*run)(int calls);
 } kinds[] = {
-	{"tcp", join_tcp, write_messages, talk},
-	{"unix", join_unix, write_messages, talk},
-	{"threads", join_threads, write_messages, talk},
-	{"mute", join_unix, write_opening, talk},
-	{"request", join_tcp, write_messages, request},
-	{"write", open_null, NULL, write_device},
-	{"read", open_zero, NULL, read_device},
-	{"getppid", NULL, NULL, other},
+	{"tcp", join_tcp, write_messages, talk},	 {"unix", join_unix, write_messages, talk},
+	{"threads", join_threads, write_messages, talk}, {"mute", join_unix, write_opening, talk},
+	{"request", join_tcp, write_messages, request},	 {"write", open_null, NULL, write_device},
+	{"read", open_zero, NULL, read_device},		 {"getppid", NULL, NULL, other},
 };
 
 static double least_of(const struct kind *kind, int rounds, int calls)

@@ -44,8 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size)
 		memcpy(copy, data, size);
 	ev = otr_event_check(copy, size);
-	if (ev && ((const char *)ev != copy || ev->size > size ||
-		   ev->kind >= OTR_EV_MAX))
+	if (ev && ((const char *)ev != copy || ev->size > size || ev->kind >= OTR_EV_MAX))
 		abort();
 	if (ev)
 		read_record(ev);

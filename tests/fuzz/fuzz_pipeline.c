@@ -59,23 +59,22 @@ static void give(struct input *in, const void *rec)
 		otr_pipeline_event(in->pl, ev);
 }
 
-static struct otr_event head(struct input *in, uint16_t kind, size_t size,
-			     unsigned int conn)
+static struct otr_event head(struct input *in, uint16_t kind, size_t size, unsigned int conn)
 {
 	in->now_ns += (uint64_t)take(in) * 50000;
-	return (struct otr_event){ .kind = kind,
-				   .hook = OTR_HOOK_SOCKET,
-				   .size = (uint32_t)size,
-				   .time_ns = in->now_ns,
-				   .tgid = 1 + conn % 3,
-				   .tid = 1 + conn % 3,
-				   .strand = 1 + conn % 3,
-				   .conn = 1 + conn };
+	return (struct otr_event){.kind = kind,
+				  .hook = OTR_HOOK_SOCKET,
+				  .size = (uint32_t)size,
+				  .time_ns = in->now_ns,
+				  .tgid = 1 + conn % 3,
+				  .tid = 1 + conn % 3,
+				  .strand = 1 + conn % 3,
+				  .conn = 1 + conn};
 }
 
 static void give_conn(struct input *in, unsigned int conn, uint16_t kind)
 {
-	struct otr_ev_conn cn = { .protocol = 6, .type = 1 };
+	struct otr_ev_conn cn = {.protocol = 6, .type = 1};
 	uint8_t bits = take(in);
 
 	cn.hdr = head(in, kind, sizeof(cn), conn);
@@ -123,7 +122,7 @@ static void give_data(struct input *in, unsigned int conn, unsigned int dir)
 	union {
 		struct otr_ev_data da;
 		uint8_t room[sizeof(struct otr_ev_data) + 256];
-	} u = { 0 };
+	} u = {0};
 	size_t cap = payload(in, u.da.data);
 	uint8_t bits = take(in), more = take(in);
 
@@ -146,7 +145,7 @@ static void give_data(struct input *in, unsigned int conn, unsigned int dir)
 
 static void give_run(struct input *in, unsigned int conn, unsigned int dir)
 {
-	struct otr_ev_run run = { .tail = "x0\r\n\r\n" };
+	struct otr_ev_run run = {.tail = "x0\r\n\r\n"};
 	uint8_t bits = take(in), more = take(in);
 
 	run.hdr = head(in, OTR_EV_RUN, sizeof(run), conn);
@@ -164,7 +163,7 @@ static void give_run(struct input *in, unsigned int conn, unsigned int dir)
 
 static void give_handoff(struct input *in, unsigned int conn)
 {
-	struct otr_ev_handoff ho = { 0 };
+	struct otr_ev_handoff ho = {0};
 	uint8_t of = take(in) % 8;
 
 	ho.hdr = head(in, OTR_EV_HANDOFF, sizeof(ho), conn);
@@ -176,12 +175,11 @@ static void give_handoff(struct input *in, unsigned int conn)
 
 static void give_proc(struct input *in, unsigned int conn)
 {
-	static const uint16_t kinds[] = { OTR_EV_PROC_FORK, OTR_EV_PROC_EXEC,
-					  OTR_EV_PROC_EXIT };
+	static const uint16_t kinds[] = {OTR_EV_PROC_FORK, OTR_EV_PROC_EXEC, OTR_EV_PROC_EXIT};
 	union {
 		struct otr_ev_proc pr;
 		uint8_t room[sizeof(struct otr_ev_proc) + 8];
-	} u = { 0 };
+	} u = {0};
 	uint8_t bits = take(in);
 
 	u.pr.hdr = head(in, kinds[bits % 3], sizeof(u.pr), conn);
@@ -198,7 +196,7 @@ static void give_proc(struct input *in, unsigned int conn)
 
 static void give_root(struct input *in, unsigned int conn)
 {
-	struct otr_ev_meta meta = { .key = OTR_META_RUN_ROOT };
+	struct otr_ev_meta meta = {.key = OTR_META_RUN_ROOT};
 
 	meta.hdr = head(in, OTR_EV_META, sizeof(meta), conn);
 	meta.hdr.conn = 0;
@@ -243,11 +241,9 @@ static void step(struct input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct otr_pipeline_config cfg = { .hold_ns = 1000000000,
-						 .seed = 1,
-						 .span = on_span,
-						 .trace = on_trace };
-	struct input in = { .at = data, .left = size, .now_ns = 1000000 };
+	const struct otr_pipeline_config cfg = {
+		.hold_ns = 1000000000, .seed = 1, .span = on_span, .trace = on_trace};
+	struct input in = {.at = data, .left = size, .now_ns = 1000000};
 	struct otr_stitch_stats stats;
 
 	if (otr_pipeline_new(&in.pl, &cfg))

@@ -6,8 +6,8 @@
 
 #include "tests/fuzz/laws.h"
 
-static inline int otr_fuzz_proto(const struct otr_proto_ops *proto,
-				 const uint8_t *data, size_t size)
+static inline int otr_fuzz_proto(const struct otr_proto_ops *proto, const uint8_t *data,
+				 size_t size)
 {
 	struct otr_conv cv = {0};
 

@@ -69,8 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rd.tail = (uint64_t)(data[0] % 8) * OTR_RING_SLOT;
 	ring.head = lay_out(data + 4, size - 4, rd.tail) + (data[1] & 1 ? data[2] : 0);
 	while ((ev = otr_ring_next(&rd, 7, 1000, data[3] & 1))) {
-		if (ev->tgid != 7 || ev->hook != OTR_HOOK_PRELOAD ||
-		    ev->time_ns > otr_now() || ev->size > sizeof(rd.copy) || ++n > 8192)
+		if (ev->tgid != 7 || ev->hook != OTR_HOOK_PRELOAD || ev->time_ns > otr_now() ||
+		    ev->size > sizeof(rd.copy) || ++n > 8192)
 			abort();
 		for (uint32_t i = 0; i < ev->size; i++)
 			sum += ((const unsigned char *)ev)[i];

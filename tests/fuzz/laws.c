@@ -52,8 +52,8 @@ static struct otr_slice guarded(struct otr_slice in)
 	char *at;
 
 	if (!end) {
-		at = mmap(NULL, IN_MAX + 4096, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		at = mmap(NULL, IN_MAX + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
 		if (at == MAP_FAILED || mprotect(at + IN_MAX, 4096, PROT_NONE))
 			abort();
 		end = at + IN_MAX;
@@ -66,8 +66,8 @@ static struct otr_slice guarded(struct otr_slice in)
 /* Every byte that the message shows has to be there to be read. */
 static unsigned int touch(const struct otr_msg *msg)
 {
-	const struct otr_slice texts[] = {msg->op, msg->target, msg->trace_ctx,
-					  msg->trace_state, msg->baggage};
+	const struct otr_slice texts[] = {msg->op, msg->target, msg->trace_ctx, msg->trace_state,
+					  msg->baggage};
 	volatile unsigned int sum = 0;
 
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(texts); i++)
@@ -76,16 +76,14 @@ static unsigned int touch(const struct otr_msg *msg)
 	for (uint8_t i = 0; i < msg->n_attrs; i++)
 		if (msg->attrs[i].type == OTR_ATTR_STRING)
 			for (size_t k = 0; k < msg->attrs[i].string.len; k++)
-				sum += (unsigned char)
-					       msg->attrs[i].string.data[k];
+				sum += (unsigned char)msg->attrs[i].string.data[k];
 	return sum;
 }
 
-static void check_answer(const struct run *r, enum otr_parse rc, uint64_t used,
-			 unsigned int flags, const struct otr_msg *msg)
+static void check_answer(const struct run *r, enum otr_parse rc, uint64_t used, unsigned int flags,
+			 const struct otr_msg *msg)
 {
-	bool spends = rc == OTR_PARSE_MSG || rc == OTR_PARSE_SKIP ||
-		      rc == OTR_PARSE_SWITCH;
+	bool spends = rc == OTR_PARSE_MSG || rc == OTR_PARSE_SKIP || rc == OTR_PARSE_SWITCH;
 
 	demand(r, rc <= OTR_PARSE_SWITCH, 1, "an answer without a name");
 	demand(r, spends == (used > 0), 1, "used");
@@ -96,16 +94,15 @@ static void check_answer(const struct run *r, enum otr_parse rc, uint64_t used,
 }
 
 /* parse() on a copy of the state, over the first `len` bytes. */
-static enum otr_parse try(struct run *r, enum otr_dir dir, struct otr_slice in,
-			  size_t len, unsigned int flags)
+static enum otr_parse try(struct run *r, enum otr_dir dir, struct otr_slice in, size_t len,
+			  unsigned int flags)
 {
 	struct otr_msg msg = {0};
 	uint64_t used = 0;
 	enum otr_parse rc;
 
 	memcpy(r->spare, r->state, r->proto->state_size);
-	rc = r->proto->parse(r->spare, dir, guarded(otr_slice_sub(in, 0, len)),
-			     flags, &used, &msg);
+	rc = r->proto->parse(r->spare, dir, guarded(otr_slice_sub(in, 0, len)), flags, &used, &msg);
 	check_answer(r, rc, used, flags, &msg);
 	return rc;
 }
@@ -119,8 +116,7 @@ static void check_prefixes(struct run *r, enum otr_dir dir, struct otr_slice in)
 
 	for (size_t len = 1; len < in.len; len += step) {
 		rc = try(r, dir, in, len, 0);
-		demand(r, !msg || rc != OTR_PARSE_BAD, 2,
-		       "BAD from a prefix of a message");
+		demand(r, !msg || rc != OTR_PARSE_BAD, 2, "BAD from a prefix of a message");
 		try(r, dir, in, len, OTR_IN_CUT);
 		try(r, dir, in, len, OTR_IN_EOF);
 	}
@@ -134,8 +130,7 @@ static void check_resync(struct run *r, enum otr_dir dir, struct otr_slice in)
 	if (!r->proto->resync)
 		return;
 	memcpy(r->spare, r->state, r->proto->state_size);
-	demand(r, r->proto->resync(r->spare, dir, guarded(in)) <= in.len, 5,
-	       "resync past the end");
+	demand(r, r->proto->resync(r->spare, dir, guarded(in)) <= in.len, 5, "resync past the end");
 }
 
 static char sign(enum otr_dir dir)
@@ -158,12 +153,11 @@ static void put_attr(struct run *r, const struct otr_attr *at)
 	else if (at->type == OTR_ATTR_STRING)
 		put_text(r, otr_key_name(at->key), at->string);
 	else if (at->type == OTR_ATTR_INT)
-		otr_buf_printf(r->out, " %s=%lld", otr_key_name(at->key),
-			       (long long)at->integer);
+		otr_buf_printf(r->out, " %s=%lld", otr_key_name(at->key), (long long)at->integer);
 }
 
-static void put_msg(struct run *r, enum otr_dir dir, const struct otr_msg *msg,
-		    uint64_t begin, uint64_t used)
+static void put_msg(struct run *r, enum otr_dir dir, const struct otr_msg *msg, uint64_t begin,
+		    uint64_t used)
 {
 	static const char *const kinds[] = {"REQUEST", "RESPONSE", "ONEWAY"};
 	uint64_t pos = r->lanes[dir].pos;
@@ -181,8 +175,7 @@ static void put_msg(struct run *r, enum otr_dir dir, const struct otr_msg *msg,
 	if (msg->skips)
 		otr_buf_printf(r->out, " skips=%u", msg->skips);
 	otr_buf_printf(r->out, "%s%s%s", msg->failed ? " failed" : "",
-		       msg->partial ? " partial" : "",
-		       msg->interim ? " interim" : "");
+		       msg->partial ? " partial" : "", msg->interim ? " interim" : "");
 	put_text(r, "op", msg->op);
 	put_text(r, "target", msg->target);
 	put_text(r, "traceparent", msg->trace_ctx);
@@ -193,11 +186,9 @@ static void put_msg(struct run *r, enum otr_dir dir, const struct otr_msg *msg,
 	otr_buf_byte(r->out, '\n');
 }
 
-static void put_word(struct run *r, enum otr_dir dir, const char *word,
-		     uint64_t pos)
+static void put_word(struct run *r, enum otr_dir dir, const char *word, uint64_t pos)
 {
-	otr_buf_printf(r->out, "%c %s @%llu\n", sign(dir), word,
-		       (unsigned long long)pos);
+	otr_buf_printf(r->out, "%c %s @%llu\n", sign(dir), word, (unsigned long long)pos);
 }
 
 static void spend(struct lane *l, uint64_t used)
@@ -212,8 +203,7 @@ static void spend(struct lane *l, uint64_t used)
 	l->skip = l->all ? 0 : used - n;
 }
 
-static void on_msg(struct run *r, enum otr_dir dir, const struct otr_msg *msg,
-		   uint64_t used)
+static void on_msg(struct run *r, enum otr_dir dir, const struct otr_msg *msg, uint64_t used)
 {
 	struct lane *l = &r->lanes[dir];
 
@@ -226,8 +216,7 @@ static void on_msg(struct run *r, enum otr_dir dir, const struct otr_msg *msg,
 	r->stop = msg->end == OTR_END_RUN;
 }
 
-static void on_skip(struct run *r, enum otr_dir dir, const struct otr_msg *msg,
-		    uint64_t used)
+static void on_skip(struct run *r, enum otr_dir dir, const struct otr_msg *msg, uint64_t used)
 {
 	struct lane *l = &r->lanes[dir];
 
@@ -287,8 +276,7 @@ static void feed(struct run *r, enum otr_dir dir, struct otr_slice bytes)
 		;
 }
 
-static void run_init(struct run *r, const struct otr_proto_ops *proto,
-		     struct otr_buf *out)
+static void run_init(struct run *r, const struct otr_proto_ops *proto, struct otr_buf *out)
 {
 	memset(r, 0, sizeof(*r));
 	r->proto = proto;
@@ -326,8 +314,8 @@ static void run_all(struct run *r, const struct otr_conv *cv, size_t cut)
 			put_word(r, dir, "MORE", r->lanes[dir].pos);
 }
 
-void otr_laws_run(const struct otr_proto_ops *proto, const struct otr_conv *cv,
-		  size_t cut, struct otr_buf *out)
+void otr_laws_run(const struct otr_proto_ops *proto, const struct otr_conv *cv, size_t cut,
+		  struct otr_buf *out)
 {
 	struct run r;
 
@@ -336,8 +324,7 @@ void otr_laws_run(const struct otr_proto_ops *proto, const struct otr_conv *cv,
 	run_fini(&r);
 }
 
-static void check_cut(const struct otr_proto_ops *proto,
-		      const struct otr_conv *cv, size_t cut,
+static void check_cut(const struct otr_proto_ops *proto, const struct otr_conv *cv, size_t cut,
 		      const struct otr_buf *want)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf got = {0};
@@ -345,8 +332,8 @@ static void check_cut(const struct otr_proto_ops *proto,
 	otr_laws_run(proto, cv, cut, &got);
 	if (otr_slice_eq(otr_buf_view(want), otr_buf_view(&got)))
 		return;
-	fprintf(stderr, "law 3 broken by %s, cut at %zu:\n%.*s---\n%.*s",
-		proto->name, cut, OTR_SLICE_ARG(*want), OTR_SLICE_ARG(got));
+	fprintf(stderr, "law 3 broken by %s, cut at %zu:\n%.*s---\n%.*s", proto->name, cut,
+		OTR_SLICE_ARG(*want), OTR_SLICE_ARG(got));
 	abort();
 }
 
@@ -382,15 +369,13 @@ static bool found_behind(const struct otr_proto_ops *proto, enum otr_dir dir,
 	run_init(&r, proto, &out);
 	at = proto->resync(r.state, dir, guarded(otr_buf_view(&all)));
 	found = at == garbage.len &&
-		proto->parse(r.state, dir, guarded(bytes), 0, &used, &msg) !=
-			OTR_PARSE_BAD;
+		proto->parse(r.state, dir, guarded(bytes), 0, &used, &msg) != OTR_PARSE_BAD;
 	run_fini(&r);
 	return found;
 }
 
-size_t otr_laws_recover(const struct otr_proto_ops *proto,
-			const struct otr_conv *cv, enum otr_dir dir,
-			struct otr_slice garbage)
+size_t otr_laws_recover(const struct otr_proto_ops *proto, const struct otr_conv *cv,
+			enum otr_dir dir, struct otr_slice garbage)
 {
 	struct otr_slice bytes;
 	struct run r = {.proto = proto};

@@ -50,8 +50,8 @@ void otr_conv_fini(struct otr_conv *cv);
 
 /* Runs `cv` through `proto`, cut into reads of `cut` bytes (0: as it is), and writes
  * one line per message into `out`. Ends at BAD and SWITCH, which are told too. */
-void otr_laws_run(const struct otr_proto_ops *proto, const struct otr_conv *cv,
-		  size_t cut, struct otr_buf *out);
+void otr_laws_run(const struct otr_proto_ops *proto, const struct otr_conv *cv, size_t cut,
+		  struct otr_buf *out);
 
 /* Checks laws 1, 2, 3, 4, 6 and the bound of 5. */
 void otr_laws_check(const struct otr_proto_ops *proto, const struct otr_conv *cv);
@@ -59,8 +59,7 @@ void otr_laws_check(const struct otr_proto_ops *proto, const struct otr_conv *cv
 /* Checks law 5: every message of one direction of `cv` is found behind `garbage`. For
  * goldens alone: what a fuzzer makes up need not be a message. Returns how many were
  * looked for. */
-size_t otr_laws_recover(const struct otr_proto_ops *proto,
-			const struct otr_conv *cv, enum otr_dir dir,
-			struct otr_slice garbage);
+size_t otr_laws_recover(const struct otr_proto_ops *proto, const struct otr_conv *cv,
+			enum otr_dir dir, struct otr_slice garbage);
 
 #endif /* OTR_LAWS_H */

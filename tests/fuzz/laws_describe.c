@@ -63,16 +63,14 @@ static void copy(struct otr_laws_describe *ld, const struct otr_msg *msg)
 	ld->have = true;
 }
 
-static void describe(struct otr_laws_describe *ld,
-		     const struct otr_proto_ops *proto, enum otr_role role,
-		     const struct otr_msg *rsp)
+static void describe(struct otr_laws_describe *ld, const struct otr_proto_ops *proto,
+		     enum otr_role role, const struct otr_msg *rsp)
 {
 	static const struct otr_ev_conn conn = {
 		.local = {.family = AF_INET, .port = 80, .ip = {127, 0, 0, 1}},
 		.remote = {.family = AF_INET6, .port = 5432, .ip = {[15] = 1}},
 	};
-	const struct otr_side side = {
-		.conn = &conn, .proto = proto, .role = role};
+	const struct otr_side side = {.conn = &conn, .proto = proto, .role = role};
 	struct otr_span *sp;
 
 	otr_sb_reset(&ld->sb);
@@ -84,9 +82,8 @@ static void describe(struct otr_laws_describe *ld,
 	otr_span_unref(&sp);
 }
 
-void otr_laws_describe_msg(struct otr_laws_describe *ld,
-			   const struct otr_proto_ops *proto, enum otr_dir dir,
-			   const struct otr_msg *msg)
+void otr_laws_describe_msg(struct otr_laws_describe *ld, const struct otr_proto_ops *proto,
+			   enum otr_dir dir, const struct otr_msg *msg)
 {
 	(void)dir;
 	if (msg->kind != OTR_MSG_RESPONSE) {

@@ -11,8 +11,7 @@ struct otr_laws_describe;
 
 struct otr_laws_describe *otr_laws_describe_new(void);
 void otr_laws_describe_free(struct otr_laws_describe *ld);
-void otr_laws_describe_msg(struct otr_laws_describe *ld,
-			   const struct otr_proto_ops *proto, enum otr_dir dir,
-			   const struct otr_msg *msg);
+void otr_laws_describe_msg(struct otr_laws_describe *ld, const struct otr_proto_ops *proto,
+			   enum otr_dir dir, const struct otr_msg *msg);
 
 #endif /* OTR_LAWS_DESCRIBE_H */

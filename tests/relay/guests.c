@@ -33,7 +33,8 @@ int listening(struct sockaddr_in *at)
 
 int dial(uint32_t host, int port)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)port),
 				 .sin_addr.s_addr = htonl(host)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 

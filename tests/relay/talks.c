@@ -138,7 +138,9 @@ static ssize_t by_passing(int fd, const char *text, size_t len)
 {
 	char byte = 0, room[CMSG_SPACE(sizeof(int))] = "";
 	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = room,
 			     .msg_controllen = sizeof(room)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 	int pair[2], got, status;
@@ -210,22 +212,39 @@ static ssize_t send_by(int way, int fd, const char *text, size_t len)
 	struct iovec iov = {(char *)text, len};
 
 	switch (way) {
-	case 0: return send(fd, text, len, 0);
-	case 1: return write(fd, text, len);
-	case 2: return by_pieces(fd, text, len, 0);
-	case 3: return by_pieces(fd, text, len, 1);
-	case 4: return by_pieces(fd, text, len, 2);
-	case 5: return by_file(fd, text, len, 0);
-	case 6: return by_file(fd, text, len, 1);
-	case 7: return by_number(fd, text, len);
-	case 8: return raw(SYS_write, fd, (long)text, (long)len, 0);
-	case 9: return raw(SYS_sendto, fd, (long)text, (long)len, 0);
-	case 10: return pwritev2(fd, &iov, 1, -1, 0);
-	case 11: return by_stdio(fd, text, len);
-	case 12: return by_child(fd, text, len);
-	case 13: return by_passing(fd, text, len);
-	case 14: return memchr(text, 0, len) ? send(fd, text, len, 0) : by_program(fd, text, len);
-	default: return memchr(text, 0, len) ? send(fd, text, len, 0) : dprintf(fd, "%s", as_string(text, len));
+	case 0:
+		return send(fd, text, len, 0);
+	case 1:
+		return write(fd, text, len);
+	case 2:
+		return by_pieces(fd, text, len, 0);
+	case 3:
+		return by_pieces(fd, text, len, 1);
+	case 4:
+		return by_pieces(fd, text, len, 2);
+	case 5:
+		return by_file(fd, text, len, 0);
+	case 6:
+		return by_file(fd, text, len, 1);
+	case 7:
+		return by_number(fd, text, len);
+	case 8:
+		return raw(SYS_write, fd, (long)text, (long)len, 0);
+	case 9:
+		return raw(SYS_sendto, fd, (long)text, (long)len, 0);
+	case 10:
+		return pwritev2(fd, &iov, 1, -1, 0);
+	case 11:
+		return by_stdio(fd, text, len);
+	case 12:
+		return by_child(fd, text, len);
+	case 13:
+		return by_passing(fd, text, len);
+	case 14:
+		return memchr(text, 0, len) ? send(fd, text, len, 0) : by_program(fd, text, len);
+	default:
+		return memchr(text, 0, len) ? send(fd, text, len, 0)
+					    : dprintf(fd, "%s", as_string(text, len));
 	}
 }
 
@@ -323,12 +342,18 @@ static void broken(struct talk *t)
 		size_t len;
 	} heads[] = {
 #define HEAD(text) {text, sizeof(text) - 1}
-		HEAD("GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n"), HEAD("GET / HTTP/1.1\r\nX: no host\r\n\r\n"),
-		HEAD("GET / HTTP/1.1\nHost: x\n\n"), HEAD("GET / HTTP/1.1\r\nHost: x\r\n y: folded\r\n\r\n"),
-		HEAD("GET / HTTP/1.1\r\nHost : x\r\n\r\n"), HEAD("GET /a b HTTP/1.1\r\nHost: x\r\n\r\n"),
-		HEAD("GET / HTTP/2.0\r\nHost: x\r\n\r\n"), HEAD("get / HTTP/1.1\r\nHost: x\r\n\r\n"),
-		HEAD("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n"), HEAD("\x16\x03\x01 GET / HTTP/1.1\r\n\r\n"),
-		HEAD("set k 0 0 40\r\n"), HEAD("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$40\r\n"),
+		HEAD("GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n"),
+		HEAD("GET / HTTP/1.1\r\nX: no host\r\n\r\n"),
+		HEAD("GET / HTTP/1.1\nHost: x\n\n"),
+		HEAD("GET / HTTP/1.1\r\nHost: x\r\n y: folded\r\n\r\n"),
+		HEAD("GET / HTTP/1.1\r\nHost : x\r\n\r\n"),
+		HEAD("GET /a b HTTP/1.1\r\nHost: x\r\n\r\n"),
+		HEAD("GET / HTTP/2.0\r\nHost: x\r\n\r\n"),
+		HEAD("get / HTTP/1.1\r\nHost: x\r\n\r\n"),
+		HEAD("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n"),
+		HEAD("\x16\x03\x01 GET / HTTP/1.1\r\n\r\n"),
+		HEAD("set k 0 0 40\r\n"),
+		HEAD("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$40\r\n"),
 	};
 	size_t i = rnd(sizeof(heads) / sizeof(heads[0]));
 
@@ -448,10 +473,18 @@ static void converse(void)
 	struct talk t;
 
 	switch (rnd(10)) {
-	case 0: upload(); return;
-	case 1: greeted(rnd(2) ? GREETS : GREETS_220); return;
-	case 2: accepted(); return;
-	case 3: in_child(); return;
+	case 0:
+		upload();
+		return;
+	case 1:
+		greeted(rnd(2) ? GREETS : GREETS_220);
+		return;
+	case 2:
+		accepted();
+		return;
+	case 3:
+		in_child();
+		return;
 	case 4:
 		t = begin(PLAIN);
 		broken(&t);

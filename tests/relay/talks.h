@@ -9,7 +9,13 @@
 
 /* What a server does before it is asked: nothing, says "220", says something else; or it calls
  * back, and what it hears then counts. */
-enum port { PLAIN, GREETS_220, GREETS, CALLS_BACK, PORTS };
+enum port {
+	PLAIN,
+	GREETS_220,
+	GREETS,
+	CALLS_BACK,
+	PORTS
+};
 
 #define HOST	 INADDR_LOOPBACK
 #define FTP_HOST (INADDR_LOOPBACK + 1) /* whoever is greeted there gets no header any more */

@@ -80,8 +80,8 @@ void *otr_no_dlsym(void *handle, const char *name);
 void *otr_no_dlsym(void *handle, const char *name)
 {
 	(void)handle;
-	return strcmp(name, "pthread_create") ? otr_find(name) :
-						(void *)__interceptor_pthread_create;
+	return strcmp(name, "pthread_create") ? otr_find(name)
+					      : (void *)__interceptor_pthread_create;
 }
 
 static int64_t now_ns(void)
@@ -135,19 +135,34 @@ static const char *const texts[] = {
 static void send_some(int fd)
 {
 	const char *text = texts[rnd(TEXTS)], *more = texts[rnd(TEXTS)];
-	struct iovec iov[3] = {{(char *)text, strlen(text)}, {NULL, 0}, {(char *)more, strlen(more)}};
+	struct iovec iov[3] = {
+		{(char *)text, strlen(text)}, {NULL, 0}, {(char *)more, strlen(more)}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 3};
 	struct mmsghdr two[2] = {{.msg_hdr = msg}, {.msg_hdr = {.msg_iov = iov, .msg_iovlen = 1}}};
 	const int how = MSG_NOSIGNAL | MSG_DONTWAIT;
 
 	switch (rnd(7)) {
-	case 0: (void)!write(fd, text, strlen(text)); break;
-	case 1: (void)!writev(fd, iov, 3); break;
-	case 2: send(fd, text, strlen(text), how); break;
-	case 3: sendto(fd, text, strlen(text), how, NULL, 0); break;
-	case 4: sendmsg(fd, &msg, how); break;
-	case 5: sendmmsg(fd, two, 2, how); break;
-	default: send(fd, text, 1 + rnd((uint32_t)strlen(text)), how); break;
+	case 0:
+		(void)!write(fd, text, strlen(text));
+		break;
+	case 1:
+		(void)!writev(fd, iov, 3);
+		break;
+	case 2:
+		send(fd, text, strlen(text), how);
+		break;
+	case 3:
+		sendto(fd, text, strlen(text), how, NULL, 0);
+		break;
+	case 4:
+		sendmsg(fd, &msg, how);
+		break;
+	case 5:
+		sendmmsg(fd, two, 2, how);
+		break;
+	default:
+		send(fd, text, 1 + rnd((uint32_t)strlen(text)), how);
+		break;
 	}
 }
 
@@ -159,13 +174,27 @@ static void take_some(int fd)
 	struct mmsghdr one = {.msg_hdr = msg};
 
 	switch (rnd(7)) {
-	case 0: (void)!read(fd, buf, sizeof(buf)); break;
-	case 1: (void)!readv(fd, iov, 2); break;
-	case 2: recv(fd, buf, sizeof(buf), MSG_DONTWAIT); break;
-	case 3: recvfrom(fd, buf, sizeof(buf), MSG_DONTWAIT, NULL, NULL); break;
-	case 4: recvmsg(fd, &msg, MSG_DONTWAIT); break;
-	case 5: recvmmsg(fd, &one, 1, MSG_DONTWAIT, NULL); break;
-	default: recv(fd, buf, 10, MSG_PEEK | MSG_DONTWAIT); break;
+	case 0:
+		(void)!read(fd, buf, sizeof(buf));
+		break;
+	case 1:
+		(void)!readv(fd, iov, 2);
+		break;
+	case 2:
+		recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+		break;
+	case 3:
+		recvfrom(fd, buf, sizeof(buf), MSG_DONTWAIT, NULL, NULL);
+		break;
+	case 4:
+		recvmsg(fd, &msg, MSG_DONTWAIT);
+		break;
+	case 5:
+		recvmmsg(fd, &one, 1, MSG_DONTWAIT, NULL);
+		break;
+	default:
+		recv(fd, buf, 10, MSG_PEEK | MSG_DONTWAIT);
+		break;
 	}
 }
 
@@ -177,8 +206,12 @@ static void wait_some(int fd)
 	int ep;
 
 	switch (rnd(3)) {
-	case 0: poll(&one, 1, (int)rnd(2)); break;
-	case 1: select(0, NULL, NULL, NULL, &tv); break;
+	case 0:
+		poll(&one, 1, (int)rnd(2));
+		break;
+	case 1:
+		select(0, NULL, NULL, NULL, &tv);
+		break;
 	default:
 		ep = (int)otr_sys(SYS_epoll_create1, 0);
 		epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
@@ -202,13 +235,14 @@ static void pass_on(int fd)
 {
 	char byte = 0, room[CMSG_SPACE(sizeof(int))] = "";
 	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = room,
 			     .msg_controllen = sizeof(room)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
 	int pair[2], got;
 
-	if (otr_sys(SYS_socketpair, AF_UNIX,
-		    SOCK_STREAM | SOCK_NONBLOCK, 0, pair))
+	if (otr_sys(SYS_socketpair, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair))
 		return;
 	cm->cmsg_level = SOL_SOCKET;
 	cm->cmsg_type = SCM_RIGHTS;
@@ -260,7 +294,8 @@ static void by_child(int fd)
 /* A connection that comes to nothing, and who asks why, or does not. */
 static void dial_nowhere(void)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(1),
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons(1),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), why;
 	socklen_t len = sizeof(why);
@@ -371,8 +406,8 @@ static int play(int seconds, uint64_t first)
 	keep(first);
 	if (!otr_shim.given)
 		return fprintf(stderr, "stress: no ring was given away\n"), 3;
-	printf("calls %llu, records dropped %llu, headers put in %llu\n",
-	       (unsigned long long)calls, (unsigned long long)otr_shim.ring->counts[OTR_SHIM_DROPPED],
+	printf("calls %llu, records dropped %llu, headers put in %llu\n", (unsigned long long)calls,
+	       (unsigned long long)otr_shim.ring->counts[OTR_SHIM_DROPPED],
 	       (unsigned long long)otr_shim.ring->counts[OTR_SHIM_INJECTED]);
 	return otr_shim.ring->counts[OTR_SHIM_INJECTED] ? 0 : 4;
 }
@@ -404,7 +439,9 @@ static void read_rings(struct otr_ring **rings, int *n)
 	int fd;
 
 	for (int i = 0; i < (int)OTR_RING_DOORS; i++) {
-		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = room,
+		struct msghdr msg = {.msg_iov = &iov,
+				     .msg_iovlen = 1,
+				     .msg_control = room,
 				     .msg_controllen = sizeof(room)};
 
 		if (otr_sys(SYS_recvmsg, doors[i], &msg, 0) <= 0 || *n == 64)
@@ -416,7 +453,8 @@ static void read_rings(struct otr_ring **rings, int *n)
 		otr_sys_close(fd);
 	}
 	for (int i = 0; i < *n; i++) {
-		__atomic_store_n(&rings[i]->tail, __atomic_load_n(&rings[i]->head, __ATOMIC_ACQUIRE),
+		__atomic_store_n(&rings[i]->tail,
+				 __atomic_load_n(&rings[i]->head, __ATOMIC_ACQUIRE),
 				 __ATOMIC_RELEASE);
 		__atomic_store_n(&rings[i]->beat_ns, otr_clock_ns(), __ATOMIC_RELAXED);
 	}

@@ -26,10 +26,10 @@
 	} while (0)
 
 /* No hole at the end. */
-#define END(type, size)                                         \
-	do {                                                    \
-		assert_int_equal(sizeof(struct type), (size));  \
-		assert_int_equal(at, sizeof(struct type));      \
+#define END(type, size)                                        \
+	do {                                                   \
+		assert_int_equal(sizeof(struct type), (size)); \
+		assert_int_equal(at, sizeof(struct type));     \
 	} while (0)
 
 static void event(void **state)

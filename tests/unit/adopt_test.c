@@ -36,7 +36,9 @@ static void is_left(void *arg, uint32_t tgid)
 static enum otr_adopt finds(int fd, uint32_t pid, uint64_t now_ns)
 {
 	struct otr_ring_find m = {.pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0),
-			       .pid = pid, .fds = {fd}, .n = 1};
+				  .pid = pid,
+				  .fds = {fd},
+				  .n = 1};
 	enum otr_adopt is;
 
 	is = otr_shims_adopt_found(later, &m, (uint32_t)getpid(), now_ns);

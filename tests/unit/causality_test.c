@@ -69,7 +69,7 @@ static struct otr_strand *fresh(struct world *w)
 
 static void request(struct world *w, int i)
 {
-	struct otr_xref ref = { .conn = i + 1, .pos = ++w->place };
+	struct otr_xref ref = {.conn = i + 1, .pos = ++w->place};
 	struct otr_strand *st = self(w);
 
 	if (w->last[0][i] == '<') {
@@ -78,13 +78,13 @@ static void request(struct world *w, int i)
 		return;
 	}
 	w->last[0][i] = '<';
-	otr_r1_first(st, &w->proc, &w->exchs[i], &ref,
-		     exch_of(w, st->mine.conn), w->nonblock, w->self, w->now);
+	otr_r1_first(st, &w->proc, &w->exchs[i], &ref, exch_of(w, st->mine.conn), w->nonblock,
+		     w->self, w->now);
 }
 
 static void answer(struct world *w, int i)
 {
-	struct otr_xref ref = { .conn = i + 1, .pos = w->exchs[i].pos };
+	struct otr_xref ref = {.conn = i + 1, .pos = w->exchs[i].pos};
 
 	w->last[0][i] = '>';
 	if (w->exchs[i].open)
@@ -102,14 +102,13 @@ static void ask(struct world *w, int i)
 
 	w->last[1][i] = '>';
 	if (!asked->pending && w->looks[i].claim.conn) {
-		otr_r10_looked(asked, &w->looks[i], w->moved[0][i],
-			       w->moved[1][i]);
+		otr_r10_looked(asked, &w->looks[i], w->moved[0][i], w->moved[1][i]);
 		w->looks[i].claim.conn = 0;
 	}
 	w->moved[0][i]++;
 	why = otr_r4_ask(st, &w->proc, asked, exch_of(w, asked->claim.conn),
-			 exch_of(w, asked->born.conn), exch_of(w, st->cur.conn),
-			 w->nonblock, 100 + i, w->now, &parent);
+			 exch_of(w, asked->born.conn), exch_of(w, st->cur.conn), w->nonblock,
+			 100 + i, w->now, &parent);
 	otr_r4_book(&w->proc, asked, &parent, exch_of(w, parent.conn));
 	w->claims[n] = why ? (char)('a' + parent.conn - 1) : '-';
 }
@@ -120,20 +119,17 @@ static void answered(struct world *w, int i)
 
 	w->moved[1][i]++;
 	if (w->last[1][i] == '<') {
-		otr_r2_more(self(w), &w->proc, asked,
-			    exch_of(w, asked->answered.conn), 100 + i, w->now);
+		otr_r2_more(self(w), &w->proc, asked, exch_of(w, asked->answered.conn), 100 + i,
+			    w->now);
 		return;
 	}
 	w->last[1][i] = '<';
-	otr_r2_answer(fresh(w), &w->proc, asked,
-		      exch_of(w, asked->believed.conn), 100 + i, w->now);
+	otr_r2_answer(fresh(w), &w->proc, asked, exch_of(w, asked->believed.conn), 100 + i, w->now);
 }
 
 static void wait_many(struct world *w, char how)
 {
-	int64_t timeout = how == ' '   ? -1
-			  : how == 'x' ? (int64_t)MS
-				       : (how - '0') * (int64_t)MS;
+	int64_t timeout = how == ' ' ? -1 : how == 'x' ? (int64_t)MS : (how - '0') * (int64_t)MS;
 	struct otr_strand *st = fresh(w);
 
 	otr_r5_wait(st, exch_of(w, st->turn.conn), timeout, how != 'x', w->now);
@@ -151,8 +147,7 @@ static void letter(struct world *w, char way)
 	if (way == '>')
 		otr_r9_write(fresh(w), &w->box, w->now);
 	else
-		otr_r9_read(fresh(w), &w->proc, &w->box,
-			    exch_of(w, w->box.from.conn), 99, w->now);
+		otr_r9_read(fresh(w), &w->proc, &w->box, exch_of(w, w->box.from.conn), 99, w->now);
 }
 
 static void wake(struct world *w, int i, int asking)
@@ -160,9 +155,8 @@ static void wake(struct world *w, int i, int asking)
 	size_t n = strlen(w->claims);
 	struct otr_strand *woken = &w->strands[i];
 
-	w->claims[n] = otr_r6c_woken(self(w), &w->proc, asking)
-			       ? (char)('a' + woken->cur.conn - 1)
-			       : '-';
+	w->claims[n] =
+		otr_r6c_woken(self(w), &w->proc, asking) ? (char)('a' + woken->cur.conn - 1) : '-';
 }
 
 static void inbound(struct world *w, int i, char what)
@@ -179,9 +173,8 @@ static void inbound(struct world *w, int i, char what)
 static void look(struct world *w, int i)
 {
 	if (otr_r10_claims(fresh(w), &w->proc, w->now))
-		w->looks[i] = (struct otr_look){ .claim = self(w)->cur,
-						 .sent = w->moved[0][i],
-						 .got = w->moved[1][i] };
+		w->looks[i] = (struct otr_look){
+			.claim = self(w)->cur, .sent = w->moved[0][i], .got = w->moved[1][i]};
 }
 
 static void outbound(struct world *w, int i, char what)
@@ -193,8 +186,7 @@ static void outbound(struct world *w, int i, char what)
 	else if (what == '<')
 		answered(w, i);
 	else if (what == 'c')
-		otr_r4_born(st, &w->proc, &w->asked[i],
-			    exch_of(w, st->cur.conn), w->now);
+		otr_r4_born(st, &w->proc, &w->asked[i], exch_of(w, st->cur.conn), w->now);
 	else if (what == '!')
 		look(w, i);
 	else
@@ -244,8 +236,7 @@ static void step(struct world *w, const char *s)
 	else if (*s == 's')
 		w->self = what - '0';
 	else if (*s == 'k')
-		otr_r7_clone(fresh(w), &w->strands[what - '0'],
-			     OTR_EVIDENCE_CLONE);
+		otr_r7_clone(fresh(w), &w->strands[what - '0'], OTR_EVIDENCE_CLONE);
 	else if (*s == 'f' || *s == 'F')
 		wake(w, what - '0', *s == 'F');
 	else if (*s == '+')
@@ -266,8 +257,8 @@ static void counts_hold(const struct world *w, const char *steps)
 		starving += w->exchs[i].open && !w->exchs[i].inflight;
 	}
 	if (w->proc.open != open || w->proc.starving != starving)
-		fail_msg("%s: %u open, %u starving, not %u, %u", steps,
-			 w->proc.open, w->proc.starving, open, starving);
+		fail_msg("%s: %u open, %u starving, not %u, %u", steps, w->proc.open,
+			 w->proc.starving, open, starving);
 }
 
 static void emit(struct world *w, const char *steps)
@@ -278,8 +269,7 @@ static void emit(struct world *w, const char *steps)
 	otr_proc_state_init(&w->proc);
 	w->now = 1000 * MS;
 	snprintf(line, sizeof(line), "%s", steps);
-	for (s = strtok_r(line, " ", &save); s;
-	     s = strtok_r(NULL, " ", &save)) {
+	for (s = strtok_r(line, " ", &save); s; s = strtok_r(NULL, " ", &save)) {
 		step(w, s);
 		counts_hold(w, steps);
 	}
@@ -291,144 +281,129 @@ struct tale {
 
 static const struct tale tales[] = {
 	/* R1 */
-	{ "reads, then asks", "a< 1>", "a" },
-	{ "reads in two, then asks", "a< a< 1>", "a" },
-	{ "nothing was read", "1>", "-" },
-	{ "the newest request is current", "D W3 a< b< 1>", "b" },
-	{ "two threads, two requests", "a< s1 b< 1> s0 2>", "ba" },
-	{ "a second request on the same connection", "a< 1> a> a< 2>", "aa" },
+	{"reads, then asks", "a< 1>", "a"},
+	{"reads in two, then asks", "a< a< 1>", "a"},
+	{"nothing was read", "1>", "-"},
+	{"the newest request is current", "D W3 a< b< 1>", "b"},
+	{"two threads, two requests", "a< s1 b< 1> s0 2>", "ba"},
+	{"a second request on the same connection", "a< 1> a> a< 2>", "aa"},
 	/* R2 */
-	{ "blocked in its own call", "a< 1> 1< 1>", "aa" },
-	{ "an answer tells a loop whose turn it is",
-	  "D w a< 1> w b< 2> w 1< 3>", "aba" },
-	{ "so does each read of it", "D w a< 1> w b< 2> w 1< w 1< 3>", "aba" },
-	{ "an answer to nobody", "D 1> w a< 1< 2>", "--" },
-	{ "an answer for what is over", "D w a< 1> w a> w b< w 1< 2>", "a-" },
-	{ "two parents in one answer", "D w a< 1> w b< 1> w 1< 2>", "ab-" },
-	{ "a pool's thread that reads it is no better known",
-	  "D a< k1 s1 1> 1< s2 b< s1 2>", "a-" },
+	{"blocked in its own call", "a< 1> 1< 1>", "aa"},
+	{"an answer tells a loop whose turn it is", "D w a< 1> w b< 2> w 1< 3>", "aba"},
+	{"so does each read of it", "D w a< 1> w b< 2> w 1< w 1< 3>", "aba"},
+	{"an answer to nobody", "D 1> w a< 1< 2>", "--"},
+	{"an answer for what is over", "D w a< 1> w a> w b< w 1< 2>", "a-"},
+	{"two parents in one answer", "D w a< 1> w b< 1> w 1< 2>", "ab-"},
+	{"a pool's thread that reads it is no better known", "D a< k1 s1 1> 1< s2 b< s1 2>", "a-"},
 	/* R3 */
-	{ "answered", "a< a> 1>", "-" },
+	{"answered", "a< a> 1>", "-"},
 	/* R4 */
-	{ "born for another turn", "D w a< 1c w b< w 1>", "a" },
-	{ "born for nobody", "D w 1c w a< 1>", "-" },
-	{ "born for who is gone", "D w a< 1c w a> w b< 1>", "-" },
-	{ "born once", "D w a< 1c w b< w 1> w 1< w b< 1>", "ab" },
-	{ "born in doubt", "w a< 1c w b< w 1>", "-" },
-	{ "freed and taken while another starves", "D w a< 1> w b< w 1< 1>",
-	  "a-" },
-	{ "freed and taken, nobody starves", "D w a< 1> w b< 2> w 1< 1>",
-	  "aba" },
-	{ "freed and taken, who starves is served by an orphan",
-	  "D 3> w a< 1> w b< w 1< 1>", "-aa" },
-	{ "another connection than the one freed", "D w a< 1> w b< w 1< 2>",
-	  "aa" },
-	{ "taken in a later turn", "D w a< 1> w b< w 1< w a< 1>", "aa" },
-	{ "waits are not probed yet", "N a< 1>", "-" },
-	{ "nor were they when it asked", "D N a< 1> w 1< 2>", "--" },
-	{ "waits are probed", "N p a< 1>", "a" },
-	{ "a claim needs no waits", "a< 1? N s1 1>", "a" },
-	{ "born when waits were not probed", "D N a< 1c w 1>", "-" },
-	{ "nor is a look then one of a blocking strand", "D N a< 1? w 1>", "-" },
-	{ "born for who reads a socket that blocks", "D a< N 1c s1 1>", "a" },
+	{"born for another turn", "D w a< 1c w b< w 1>", "a"},
+	{"born for nobody", "D w 1c w a< 1>", "-"},
+	{"born for who is gone", "D w a< 1c w a> w b< 1>", "-"},
+	{"born once", "D w a< 1c w b< w 1> w 1< w b< 1>", "ab"},
+	{"born in doubt", "w a< 1c w b< w 1>", "-"},
+	{"freed and taken while another starves", "D w a< 1> w b< w 1< 1>", "a-"},
+	{"freed and taken, nobody starves", "D w a< 1> w b< 2> w 1< 1>", "aba"},
+	{"freed and taken, who starves is served by an orphan", "D 3> w a< 1> w b< w 1< 1>", "-aa"},
+	{"another connection than the one freed", "D w a< 1> w b< w 1< 2>", "aa"},
+	{"taken in a later turn", "D w a< 1> w b< w 1< w a< 1>", "aa"},
+	{"waits are not probed yet", "N a< 1>", "-"},
+	{"nor were they when it asked", "D N a< 1> w 1< 2>", "--"},
+	{"waits are probed", "N p a< 1>", "a"},
+	{"a claim needs no waits", "a< 1? N s1 1>", "a"},
+	{"born when waits were not probed", "D N a< 1c w 1>", "-"},
+	{"nor is a look then one of a blocking strand", "D N a< 1? w 1>", "-"},
+	{"born for who reads a socket that blocks", "D a< N 1c s1 1>", "a"},
 	/* probation and disgrace */
-	{ "in doubt, alone", "w a< 1>", "a" },
-	{ "in doubt, two", "w a< w b< 1>", "-" },
-	{ "a blocking thread is no loop", "a< s1 b< 1>", "b" },
-	{ "disgraced", "D w a< w b< a> w c< 1>", "-" },
+	{"in doubt, alone", "w a< 1>", "a"},
+	{"in doubt, two", "w a< w b< 1>", "-"},
+	{"a blocking thread is no loop", "a< s1 b< 1>", "b"},
+	{"disgraced", "D w a< w b< a> w c< 1>", "-"},
 	/* timers */
-	{ "before a timer is due", "D w a< 1> w b< 2> w9 1< 3>", "aba" },
-	{ "a timer may be what runs", "D w a< 1> w b< 2> w9 1< +9 3>", "ab-" },
-	{ "but not while an event waits", "D w a< w b< 2> w9 +9 3>", "b-" },
-	{ "a wait ran out", "D w a< 1> w b< 2> wx 1< 3>", "ab-" },
-	{ "a timeout counts from the loop's clock, which is read before timers",
-	  "D w a< 1> wx +9 2> w9 b< 3>", "a--" },
-	{ "no wait has said yet when a timer is due", "D w0 a< 1>", "-" },
-	{ "but after what was handled", "D w a< +9 1> w9 b< 2>", "ab" },
-	{ "a read that failed was of a descriptor, too: so many are left",
-	  "D W3 a< 1> b< 2> e c< 3>", "abc" },
+	{"before a timer is due", "D w a< 1> w b< 2> w9 1< 3>", "aba"},
+	{"a timer may be what runs", "D w a< 1> w b< 2> w9 1< +9 3>", "ab-"},
+	{"but not while an event waits", "D w a< w b< 2> w9 +9 3>", "b-"},
+	{"a wait ran out", "D w a< 1> w b< 2> wx 1< 3>", "ab-"},
+	{"a timeout counts from the loop's clock, which is read before timers",
+	 "D w a< 1> wx +9 2> w9 b< 3>", "a--"},
+	{"no wait has said yet when a timer is due", "D w0 a< 1>", "-"},
+	{"but after what was handled", "D w a< +9 1> w9 b< 2>", "ab"},
+	{"a read that failed was of a descriptor, too: so many are left",
+	 "D W3 a< 1> b< 2> e c< 3>", "abc"},
 	/* work that is put off to the end of the turn */
-	{ "each asks when it is read", "D W3 a< 1> b< 2> c< 3>", "abc" },
-	{ "one does not: descriptors are left", "D W3 a< b< 1>", "b" },
-	{ "one does not: none is left", "D W2 a< b< 1>", "-" },
-	{ "one does not, and another twice", "D W2 a< b< 1> 2>", "--" },
-	{ "what was put off, with the last one's request gone",
-	  "D W2 a< b< b> 1>", "-" },
-	{ "nobody else was handled", "D w a< 1> w b< 2>", "ab" },
-	{ "one does not, but is alone", "D W2 a< a< 1>", "a" },
-	{ "nor what connects then", "D W2 a< b< 1c w 1>", "-" },
-	{ "two at once", "D W2 a< 1> b< 2> 3>", "abb" },
-	{ "two at once, or what another put off", "D A W2 a< 1> b< 2> 3>", "ab-" },
-	{ "not while descriptors are left", "D A W3 a< 1> b< 2> 3>", "abb" },
-	{ "nor when it is alone", "D A w a< 1> 2> w b< 3> 4>", "aabb" },
-	{ "nor what connects so", "D A W2 a< 1> b< 2> 3c w 3>", "ab-" },
-	{ "nor what its answer brings", "D A W2 a< 1> b< 2> 3> w 3< 4>", "ab--" },
-	{ "until an answer was right",
-	  "D A W2 a< 1> b< 2> 3> w 2< w 3< b> w 1< a> W2 a< 1> b< 2> 3>", "ab-abb" },
-	{ "one that was wrong is held against such alone",
-	  "D A W2 a< 1> b< 2> 3> w 1< w 3< a> w c< 4>", "ab-c" },
-	{ "until one was seen that put it off", "D W2 a< 1> b< b> 2> W2 c< 3> a< 4>",
-	  "a-c-" },
-	{ "or goes with a request in flight", "D w a< 1> a> W2 b< 2> c< 3>", "ab-" },
-	{ "waits for another answer", "D w a< 1> 2> W2 1< b< 3>", "aab" },
-	{ "waits for nothing", "D w a< 1> W2 1< b< 3>", "a-" },
-	{ "freed in this turn, taken at its end while another starves",
-	  "D w a< 1> w b< W2 1< a> c< 1>", "a-" },
+	{"each asks when it is read", "D W3 a< 1> b< 2> c< 3>", "abc"},
+	{"one does not: descriptors are left", "D W3 a< b< 1>", "b"},
+	{"one does not: none is left", "D W2 a< b< 1>", "-"},
+	{"one does not, and another twice", "D W2 a< b< 1> 2>", "--"},
+	{"what was put off, with the last one's request gone", "D W2 a< b< b> 1>", "-"},
+	{"nobody else was handled", "D w a< 1> w b< 2>", "ab"},
+	{"one does not, but is alone", "D W2 a< a< 1>", "a"},
+	{"nor what connects then", "D W2 a< b< 1c w 1>", "-"},
+	{"two at once", "D W2 a< 1> b< 2> 3>", "abb"},
+	{"two at once, or what another put off", "D A W2 a< 1> b< 2> 3>", "ab-"},
+	{"not while descriptors are left", "D A W3 a< 1> b< 2> 3>", "abb"},
+	{"nor when it is alone", "D A w a< 1> 2> w b< 3> 4>", "aabb"},
+	{"nor what connects so", "D A W2 a< 1> b< 2> 3c w 3>", "ab-"},
+	{"nor what its answer brings", "D A W2 a< 1> b< 2> 3> w 3< 4>", "ab--"},
+	{"until an answer was right",
+	 "D A W2 a< 1> b< 2> 3> w 2< w 3< b> w 1< a> W2 a< 1> b< 2> 3>", "ab-abb"},
+	{"one that was wrong is held against such alone",
+	 "D A W2 a< 1> b< 2> 3> w 1< w 3< a> w c< 4>", "ab-c"},
+	{"until one was seen that put it off", "D W2 a< 1> b< b> 2> W2 c< 3> a< 4>", "a-c-"},
+	{"or goes with a request in flight", "D w a< 1> a> W2 b< 2> c< 3>", "ab-"},
+	{"waits for another answer", "D w a< 1> 2> W2 1< b< 3>", "aab"},
+	{"waits for nothing", "D w a< 1> W2 1< b< 3>", "a-"},
+	{"freed in this turn, taken at its end while another starves",
+	 "D w a< 1> w b< W2 1< a> c< 1>", "a-"},
 	/* R5 */
-	{ "a wait for one keeps", "a< p 1>", "a" },
-	{ "a wait for many forgets", "a< w 1>", "-" },
-	{ "timeout 0: the same turn", "D w b< w a< w0 1>", "a" },
-	{ "timeout 0: a mixed turn", "D w a< b< w0 1>", "-" },
-	{ "mixed till the next real wait", "D w a< b< w0 w0 1> w a< 1>", "-a" },
-	{ "timeout 0: one of the turn is over", "D w a< a> w0 1>", "-" },
-	{ "timeout 0: what was left runs among what comes",
-	  "D w a< w0 a> w b< w0 c< 1>", "-" },
-	{ "timeout 0: but not where callbacks run at once",
-	  "D w a< 1> w0 b< 2>", "ab" },
-	{ "timeout 0: but what was left may run after what came",
-	  "D w a< w0 b< 1>", "-" },
-	{ "timeout 0: more of the same", "D w b< w a< w0 a< 1>", "a" },
-	{ "timeout 0: what a timer left runs first",
-	  "D w c< w0 c> b< w9 a< +9 w0 1>", "-" },
+	{"a wait for one keeps", "a< p 1>", "a"},
+	{"a wait for many forgets", "a< w 1>", "-"},
+	{"timeout 0: the same turn", "D w b< w a< w0 1>", "a"},
+	{"timeout 0: a mixed turn", "D w a< b< w0 1>", "-"},
+	{"mixed till the next real wait", "D w a< b< w0 w0 1> w a< 1>", "-a"},
+	{"timeout 0: one of the turn is over", "D w a< a> w0 1>", "-"},
+	{"timeout 0: what was left runs among what comes", "D w a< w0 a> w b< w0 c< 1>", "-"},
+	{"timeout 0: but not where callbacks run at once", "D w a< 1> w0 b< 2>", "ab"},
+	{"timeout 0: but what was left may run after what came", "D w a< w0 b< 1>", "-"},
+	{"timeout 0: more of the same", "D w b< w a< w0 a< 1>", "a"},
+	{"timeout 0: what a timer left runs first", "D w c< w0 c> b< w9 a< +9 w0 1>", "-"},
 	/* R6c */
-	{ "who woke it did its work", "D a< s1 b< s2 f0 f1", "ab" },
-	{ "but not who reads requests", "D a< s1 b< b> f0", "-" },
-	{ "nor who waits for an answer", "D a< s1 F0", "-" },
-	{ "nor anybody soon after", "D a< s1 b< s2 F0 f0 f1", "---" },
-	{ "at first alone", "a< s2 f0 s1 b< s2 f0", "a-" },
-	{ "nor where a thread runs many tasks", "D a< b< s2 f0", "-" },
-	{ "nor where tasks move between threads", "D a< s1 b< s2 f0 s1 a> s2 f1",
-	  "a-" },
+	{"who woke it did its work", "D a< s1 b< s2 f0 f1", "ab"},
+	{"but not who reads requests", "D a< s1 b< b> f0", "-"},
+	{"nor who waits for an answer", "D a< s1 F0", "-"},
+	{"nor anybody soon after", "D a< s1 b< s2 F0 f0 f1", "---"},
+	{"at first alone", "a< s2 f0 s1 b< s2 f0", "a-"},
+	{"nor where a thread runs many tasks", "D a< b< s2 f0", "-"},
+	{"nor where tasks move between threads", "D a< s1 b< s2 f0 s1 a> s2 f1", "a-"},
 	/* R7 */
-	{ "a thread made for a request", "a< k1 s1 1>", "a" },
-	{ "weak, and not alone", "a< k1 s2 b< s1 1>", "-" },
-	{ "weak is not inherited", "a< k1 s1 k2 s2 1>", "-" },
+	{"a thread made for a request", "a< k1 s1 1>", "a"},
+	{"weak, and not alone", "a< k1 s2 b< s1 1>", "-"},
+	{"weak is not inherited", "a< k1 s1 k2 s2 1>", "-"},
 	/* R8 */
-	{ "closed", "a< ax 1>", "-" },
-	{ "closed behind its thread", "a< k1 ax s1 1>", "-" },
+	{"closed", "a< ax 1>", "-"},
+	{"closed behind its thread", "a< k1 ax s1 1>", "-"},
 	/* R9 */
-	{ "a letter", "a< L> s1 L< 1>", "a" },
-	{ "letters of two", "a< L> s1 b< L> s2 L< 1>", "-" },
-	{ "a letter of nobody", "s1 L> s0 a< L> s2 L< 1>", "-" },
-	{ "a letter while two are open", "a< L> s1 b< s2 L< 1>", "-" },
-	{ "a letter is read once", "a< L> s1 L< s2 L< 1>", "-" },
+	{"a letter", "a< L> s1 L< 1>", "a"},
+	{"letters of two", "a< L> s1 b< L> s2 L< 1>", "-"},
+	{"a letter of nobody", "s1 L> s0 a< L> s2 L< 1>", "-"},
+	{"a letter while two are open", "a< L> s1 b< s2 L< 1>", "-"},
+	{"a letter is read once", "a< L> s1 L< s2 L< 1>", "-"},
 	/* R10 */
-	{ "who looks at a connection is about to use it", "a< 1? s1 1>", "a" },
-	{ "a claim is used once", "a< 1? s1 1> 1< s2 1>", "a-" },
-	{ "a claim of what is over", "a< 1? a> s1 1>", "-" },
-	{ "a loop looks at many", "w a< 1? s1 1>", "-" },
-	{ "not idle", "a< 1> 1? s1 1>", "a-" },
-	{ "a claim in doubt", "a< 1? s2 b< s3 w 1>", "a" },
-	{ "polled, and used", "a< 1! s1 1>", "a" },
-	{ "polled for its answer, then used by another",
-	  "a< 1> 1! 1< s1 b< 2> s2 1>", "ab-" },
-	{ "polled, used, and used again", "a< 1! s1 1> 1< s2 1>", "a-" },
-	{ "polled for what is over", "a< 1! a> s1 1>", "-" },
+	{"who looks at a connection is about to use it", "a< 1? s1 1>", "a"},
+	{"a claim is used once", "a< 1? s1 1> 1< s2 1>", "a-"},
+	{"a claim of what is over", "a< 1? a> s1 1>", "-"},
+	{"a loop looks at many", "w a< 1? s1 1>", "-"},
+	{"not idle", "a< 1> 1? s1 1>", "a-"},
+	{"a claim in doubt", "a< 1? s2 b< s3 w 1>", "a"},
+	{"polled, and used", "a< 1! s1 1>", "a"},
+	{"polled for its answer, then used by another", "a< 1> 1! 1< s1 b< 2> s2 1>", "ab-"},
+	{"polled, used, and used again", "a< 1! s1 1> 1< s2 1>", "a-"},
+	{"polled for what is over", "a< 1! a> s1 1>", "-"},
 	/* goroutines */
-	{ "a goroutine of a goroutine, among others",
-	  "G a< k1 s2 b< s1 1> s2 2>", "ab" },
-	{ "a goroutine reads for many", "G a< 1> s1 1< 2>", "a-" },
-	{ "born says nothing", "G a< 1c s1 b< 1>", "b" },
+	{"a goroutine of a goroutine, among others", "G a< k1 s2 b< s1 1> s2 2>", "ab"},
+	{"a goroutine reads for many", "G a< 1> s1 1< 2>", "a-"},
+	{"born says nothing", "G a< 1c s1 b< 1>", "b"},
 };
 
 static void all_tales(void **state)
@@ -439,8 +414,8 @@ static void all_tales(void **state)
 	for (size_t i = 0; i < sizeof(tales) / sizeof(*tales); i++) {
 		emit(&w, tales[i].steps);
 		if (strcmp(w.claims, tales[i].claims))
-			fail_msg("%s: %s gave %s, not %s", tales[i].what,
-				 tales[i].steps, w.claims, tales[i].claims);
+			fail_msg("%s: %s gave %s, not %s", tales[i].what, tales[i].steps, w.claims,
+				 tales[i].claims);
 	}
 }
 
@@ -459,12 +434,12 @@ static void doubt(void **state)
 	doubt_is("", OTR_DOUBT_AT_START);
 	doubt_is("w a< w b< b>", OTR_DOUBT_AT_START - 1);
 	doubt_is("D w a< w b< b>", 0);
-	doubt_is("w a< a>", OTR_DOUBT_AT_START);	   /* alone is no test */
+	doubt_is("w a< a>", OTR_DOUBT_AT_START);	/* alone is no test */
 	doubt_is("w a< w b< w b>", OTR_DOUBT_AT_START); /* nor is not knowing */
 	doubt_is("D w a< w b< a>", OTR_DOUBT_AFTER_ERROR);
-	doubt_is("D a< s1 b< s0 a>", 0);	 /* threads block */
+	doubt_is("D a< s1 b< s0 a>", 0);		  /* threads block */
 	doubt_is("D a< s1 b< a>", OTR_DOUBT_AFTER_ERROR); /* a work stealer */
-	doubt_is("D a< s1 a>", 0);		 /* who only writes */
+	doubt_is("D a< s1 a>", 0);			  /* who only writes */
 	doubt_is("G D a< s1 b< a>", 0);
 	doubt_is("D a< b< a>", 0); /* its waits are not seen yet */
 	doubt_is("w a< w b< 1> w 1< b>", OTR_DOUBT_AT_START - 1);
@@ -558,12 +533,9 @@ static void relays_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_tales),
-		cmocka_unit_test(doubt),
-		cmocka_unit_test(mux),
-		cmocka_unit_test(probation_ends),
-		cmocka_unit_test(born_is_apart),
-		cmocka_unit_test(relays_end),
+		cmocka_unit_test(all_tales),	 cmocka_unit_test(doubt),
+		cmocka_unit_test(mux),		 cmocka_unit_test(probation_ends),
+		cmocka_unit_test(born_is_apart), cmocka_unit_test(relays_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

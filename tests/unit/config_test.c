@@ -29,8 +29,7 @@ static int begin(void **state)
 {
 	struct bench *b = calloc(1, sizeof(*b));
 
-	assert_int_equal(otr_options_init(&b->opts, otr_option_table, &b->cfg),
-			 0);
+	assert_int_equal(otr_options_init(&b->opts, otr_option_table, &b->cfg), 0);
 	b->opts.command = OTR_CMD_RUN;
 	b->opts.name = "run";
 	*state = b;
@@ -51,7 +50,7 @@ static int args(struct bench *b, char **argv)
 	return otr_options_args(&b->opts, argv, true, &b->err);
 }
 
-#define ARGV(...) ((char *[]){ __VA_ARGS__, NULL })
+#define ARGV(...) ((char *[]){__VA_ARGS__, NULL})
 #define W(s)	  ((char *)(uintptr_t)(s))
 
 static void has_good_defaults(void **state)
@@ -61,10 +60,9 @@ static void has_good_defaults(void **state)
 
 	for (o = otr_option_table; o->name; o++)
 		if (o->fallback)
-			assert_int_equal(
-				otr_options_set(&b->opts, o->name, o->fallback,
-						OTR_ORIGIN_DEFAULT, &b->err),
-				0);
+			assert_int_equal(otr_options_set(&b->opts, o->name, o->fallback,
+							 OTR_ORIGIN_DEFAULT, &b->err),
+					 0);
 	assert_int_equal(b->cfg.hold_ns, 1000000000);
 	assert_int_equal(b->cfg.rows, 30);
 	assert_int_equal(b->cfg.print_rate, 10);
@@ -76,9 +74,8 @@ static void has_good_defaults(void **state)
 static void ends_options_at_the_command(void **state)
 {
 	struct bench *b = *state;
-	char **argv =
-		ARGV(W("--slow=250ms"), W("-oout.txt"), W("-vq"), W("--rows"),
-		     W("7"), W("ls"), W("-l"), W("--rows=1"));
+	char **argv = ARGV(W("--slow=250ms"), W("-oout.txt"), W("-vq"), W("--rows"), W("7"),
+			   W("ls"), W("-l"), W("--rows=1"));
 
 	assert_int_equal(args(b, argv), 0);
 	assert_string_equal(argv[0], "ls");
@@ -104,8 +101,7 @@ static void takes_two_dashes_as_the_end(void **state)
 static void mixes_words_and_options_elsewhere(void **state)
 {
 	struct bench *b = *state;
-	char **argv = ARGV(W("a.otr"), W("--spans"), W("b.otr"), W("--print"),
-			   W("5/s"));
+	char **argv = ARGV(W("a.otr"), W("--spans"), W("b.otr"), W("--print"), W("5/s"));
 
 	assert_int_equal(otr_options_args(&b->opts, argv, false, &b->err), 0);
 	assert_string_equal(argv[1], "b.otr");
@@ -129,8 +125,7 @@ static void lets_the_stronger_origin_win(void **state)
 	assert_string_equal(b->cfg.ignore[1], "GET /b,c");
 	assert_null(b->cfg.ignore[2]);
 	assert_string_equal(b->cfg.exports[0], "http://otel");
-	assert_string_equal(otr_options_origin(&b->opts, "export"),
-			    "OTEL_EXPORTER_OTLP_ENDPOINT");
+	assert_string_equal(otr_options_origin(&b->opts, "export"), "OTEL_EXPORTER_OTLP_ENDPOINT");
 	assert_int_equal(args(b, ARGV(W("--ignore=GET /z"), W("x"))), 0);
 	assert_string_equal(b->cfg.ignore[0], "GET /z");
 	assert_null(b->cfg.ignore[1]);
@@ -147,9 +142,8 @@ static void reads_shares(void **state)
 		const char *word;
 		double share;
 	} rows[] = {
-		{ "--cpu-budget=10%", 0.1 },   { "--cpu-budget=0.25", 0.25 },
-		{ "--cpu-budget=0", 0 },       { "--cpu-budget=100%", 1 },
-		{ "--cpu-budget=0.5%", 0.005 },
+		{"--cpu-budget=10%", 0.1}, {"--cpu-budget=0.25", 0.25},	 {"--cpu-budget=0", 0},
+		{"--cpu-budget=100%", 1},  {"--cpu-budget=0.5%", 0.005},
 	};
 	struct bench *b = *state;
 
@@ -167,41 +161,34 @@ static void quotes_what_is_wrong(void **state)
 		const char *word, *said;
 		int rc;
 	} rows[] = {
-		{ "--hold=10x",
-		  "--hold: \"10x\" is not a duration\n"
-		  "right: 250ms, 1.5s, 5m (us ms s m h)",
-		  -EINVAL },
-		{ "--format=lines",
-		  "--format: \"lines\" is not text, line or jsonl; did you "
-		  "mean line?",
-		  -EINVAL },
-		{ "--rows=1", "--rows: 1 is out of range\nright: 3 to 10000",
-		  -ERANGE },
-		{ "--rows=many",
-		  "--rows: \"many\" is not a whole number\nright: 30",
-		  -EINVAL },
-		{ "--cpu-budget=10 %",
-		  "--cpu-budget: \"10 %\" is not a share\n"
-		  "right: 10%, 0.1 (the same)",
-		  -EINVAL },
-		{ "--cpu-budget=101%",
-		  "--cpu-budget: 101% is out of range\nright: 0 to 100%",
-		  -ERANGE },
-		{ "--slow", "--slow has no value: --slow D", -EINVAL },
-		{ "--errrors",
-		  "unknown option --errrors; did you mean --errors?"
-		  "      all options: otrace run --help=all",
-		  -ENOENT },
-		{ "--fromat",
-		  "unknown option --fromat; did you mean --format F?"
-		  "      all options: otrace run --help=all",
-		  -ENOENT },
-		{ "--log-level=info",
-		  "--log-level is no option of run: it is one of agent",
-		  -ENOENT },
-		{ "-X",
-		  "unknown option -X      all options: otrace run --help=all",
-		  -ENOENT },
+		{"--hold=10x",
+		 "--hold: \"10x\" is not a duration\n"
+		 "right: 250ms, 1.5s, 5m (us ms s m h)",
+		 -EINVAL},
+		{"--format=lines",
+		 "--format: \"lines\" is not text, line or jsonl; did you "
+		 "mean line?",
+		 -EINVAL},
+		{"--rows=1", "--rows: 1 is out of range\nright: 3 to 10000", -ERANGE},
+		{"--rows=many", "--rows: \"many\" is not a whole number\nright: 30", -EINVAL},
+		{"--cpu-budget=10 %",
+		 "--cpu-budget: \"10 %\" is not a share\n"
+		 "right: 10%, 0.1 (the same)",
+		 -EINVAL},
+		{"--cpu-budget=101%", "--cpu-budget: 101% is out of range\nright: 0 to 100%",
+		 -ERANGE},
+		{"--slow", "--slow has no value: --slow D", -EINVAL},
+		{"--errrors",
+		 "unknown option --errrors; did you mean --errors?"
+		 "      all options: otrace run --help=all",
+		 -ENOENT},
+		{"--fromat",
+		 "unknown option --fromat; did you mean --format F?"
+		 "      all options: otrace run --help=all",
+		 -ENOENT},
+		{"--log-level=info", "--log-level is no option of run: it is one of agent",
+		 -ENOENT},
+		{"-X", "unknown option -X      all options: otrace run --help=all", -ENOENT},
 	};
 	struct bench *b = *state;
 
@@ -219,36 +206,36 @@ static void quotes_what_is_wrong(void **state)
 static void knows_what_was_meant(void **state)
 {
 	static const char *const slips[][2] = {
-		{ "no-folow", "no-follow" },
-		{ "nofollow", "no-follow" },
-		{ "sevice", "service" },
-		{ "service-name", "" },
-		{ "usr", "user" },
-		{ "ignor", "ignore" },
-		{ "ingore", "ignore" },
-		{ "propagator", "propagators" },
-		{ "redcat", "redact" },
-		{ "no-qery-text", "no-query-text" },
-		{ "holt", "hold" },
-		{ "ouput", "output" },
-		{ "outptu", "output" },
-		{ "fromat", "format" },
-		{ "formats", "format" },
-		{ "error", "errors" },
-		{ "slwo", "slow" },
-		{ "nolive", "no-live" },
-		{ "no-sumary", "no-summary" },
-		{ "quite", "quiet" },
-		{ "row", "rows" },
-		{ "span", "spans" },
-		{ "pint", "print" },
-		{ "colour", "color" },
-		{ "asci", "ascii" },
-		{ "verbos", "verbose" },
-		{ "exprot", "export" },
-		{ "recrod", "record" },
-		{ "bft", "btf" },
-		{ "stirct", "strict" },
+		{"no-folow", "no-follow"},
+		{"nofollow", "no-follow"},
+		{"sevice", "service"},
+		{"service-name", ""},
+		{"usr", "user"},
+		{"ignor", "ignore"},
+		{"ingore", "ignore"},
+		{"propagator", "propagators"},
+		{"redcat", "redact"},
+		{"no-qery-text", "no-query-text"},
+		{"holt", "hold"},
+		{"ouput", "output"},
+		{"outptu", "output"},
+		{"fromat", "format"},
+		{"formats", "format"},
+		{"error", "errors"},
+		{"slwo", "slow"},
+		{"nolive", "no-live"},
+		{"no-sumary", "no-summary"},
+		{"quite", "quiet"},
+		{"row", "rows"},
+		{"span", "spans"},
+		{"pint", "print"},
+		{"colour", "color"},
+		{"asci", "ascii"},
+		{"verbos", "verbose"},
+		{"exprot", "export"},
+		{"recrod", "record"},
+		{"bft", "btf"},
+		{"stirct", "strict"},
 	};
 	struct bench *b = *state;
 	char word[64], want[64];
@@ -304,8 +291,7 @@ static bool lists(const char *text, const char *lead, const char *name)
 	size_t len = (size_t)snprintf(want, sizeof(want), "%s%s", lead, name);
 
 	for (; (text = strstr(text, want)); text += len)
-		if (!text[len] ||
-		    !strchr("abcdefghijklmnopqrstuvwxyz-", text[len]))
+		if (!text[len] || !strchr("abcdefghijklmnopqrstuvwxyz-", text[len]))
 			return true;
 	return false;
 }
@@ -322,10 +308,8 @@ static void lists_each_option_everywhere(void **state)
 		char *help = printed(print_help, *c);
 
 		assert_true(lists(bash, "\t", (*c)->name));
-		for (const struct otr_option *o = otr_option_table; o->name;
-		     o++)
-			assert_int_equal(lists(help, "--", o->name),
-					 !!(o->commands & (*c)->bit));
+		for (const struct otr_option *o = otr_option_table; o->name; o++)
+			assert_int_equal(lists(help, "--", o->name), !!(o->commands & (*c)->bit));
 		free(help);
 	}
 	for (const struct otr_option *o = otr_option_table; o->name; o++) {
@@ -362,8 +346,7 @@ static void has_short_first_sentences(void **state)
 	for (const struct otr_option *o = otr_option_table; o->name; o++) {
 		const char *stop = strstr(o->help, ". ");
 
-		assert_true((stop ? (size_t)(stop - o->help)
-				  : strlen(o->help)) < 54);
+		assert_true((stop ? (size_t)(stop - o->help) : strlen(o->help)) < 54);
 		assert_non_null(o->group);
 		assert_true(o->type == OTR_OPTION_BOOL || o->value);
 	}

@@ -29,9 +29,9 @@
 #include "agent/base/confine.h"
 
 /* Returns 0, or the line that says no. */
-#define MUST(is)                 \
-	do                       \
-		if (!(is))       \
+#define MUST(is)                         \
+	do                               \
+		if (!(is))               \
 			return __LINE__; \
 	while (0)
 
@@ -181,8 +181,8 @@ static int as_nobody(void)
 
 static void each_in_a_child(void **state)
 {
-	static int (*const all[])(void) = {denied, allowed, capabilities, no_probes, threads,
-					   as_nobody};
+	static int (*const all[])(void) = {denied,    allowed, capabilities,
+					   no_probes, threads, as_nobody};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -197,8 +197,8 @@ static void doctor_sees_it_and_stays_as_it_is(void **state)
 	(void)state;
 	assert_int_equal(otr_confine_try(0, &is), 0);
 	assert_true(is.no_new_privs && is.seccomp);
-	assert_string_equal(is.keeps, had & BIT(19) && had & BIT(2) ?
-					      "SYS_PTRACE DAC_READ_SEARCH" : is.keeps);
+	assert_string_equal(is.keeps, had & BIT(19) && had & BIT(2) ? "SYS_PTRACE DAC_READ_SEARCH"
+								    : is.keeps);
 	assert_true(status_of("CapEff") == had);
 	assert_int_equal(status_of("Seccomp"), 0);
 }

@@ -46,7 +46,7 @@ static int begin(void **state)
 	unsetenv("NO_COLOR");
 	unsetenv("COLUMNS");
 	setenv("TERM", "xterm", 1);
-	b->cfg = (struct otr_settings){ .rows = 30, .print_rate = 10 };
+	b->cfg = (struct otr_settings){.rows = 30, .print_rate = 10};
 	b->fd = memfd_create("console", 0);
 	*state = b;
 	return 0;
@@ -64,10 +64,8 @@ static int end(void **state)
 
 static void open_console(struct bench *b, unsigned int width, bool terminal)
 {
-	struct otr_console_config cfg = { .cfg = &b->cfg,
-					  .fd = b->fd,
-					  .terminal = terminal,
-					  .width = width };
+	struct otr_console_config cfg = {
+		.cfg = &b->cfg, .fd = b->fd, .terminal = terminal, .width = width};
 
 	assert_int_equal(otr_console_new(&b->con, &cfg), 0);
 }
@@ -88,8 +86,8 @@ static void forget(struct bench *b)
 
 static void finish(struct bench *b, uint32_t trace)
 {
-	uint8_t id[16] = { (uint8_t)(trace >> 24), (uint8_t)(trace >> 16),
-			   (uint8_t)(trace >> 8), (uint8_t)trace };
+	uint8_t id[16] = {(uint8_t)(trace >> 24), (uint8_t)(trace >> 16), (uint8_t)(trace >> 8),
+			  (uint8_t)trace};
 
 	otr_console_trace(b->con, id, true);
 }
@@ -146,8 +144,7 @@ static void fits(const char *text, unsigned int width)
 
 	for (; *text; text += len + 1) {
 		len = strcspn(text, "\n");
-		assert_true(otr_cells((struct otr_slice){ text, len }) <=
-			    width);
+		assert_true(otr_cells((struct otr_slice){text, len}) <= width);
 		if (!text[len])
 			break;
 	}
@@ -222,22 +219,19 @@ static void tells_orphans_and_far_parents(void **state)
 
 	open_console(b, 120, false);
 	give(b, 0x91ab03ce,
-	     &(struct make){ OTR_SPAN_CLIENT, 0, 1, 0, "orders", "GET /rates",
-			     0, 12, 200, .links = 3 });
+	     &(struct make){OTR_SPAN_CLIENT, 0, 1, 0, "orders", "GET /rates", 0, 12, 200,
+			    .links = 3});
 	finish(b, 0x91ab03ce);
 	give(b, 0xc0ffee12,
-	     &(struct make){ OTR_SPAN_SERVER, OTR_EVIDENCE_HEADER, 1,
-			     0x00f067aa, "prices", "GET /price", 0, 3.1, 200,
-			     .remote = true });
+	     &(struct make){OTR_SPAN_SERVER, OTR_EVIDENCE_HEADER, 1, 0x00f067aa, "prices",
+			    "GET /price", 0, 3.1, 200, .remote = true});
 	give(b, 0xc0ffee12,
-	     &(struct make){ OTR_SPAN_CLIENT, OTR_EVIDENCE_STRAND, 2, 1,
-			     "prices", "GET /x", 1, 1, -1,
-			     .host = "api.example.com" });
+	     &(struct make){OTR_SPAN_CLIENT, OTR_EVIDENCE_STRAND, 2, 1, "prices", "GET /x", 1, 1,
+			    -1, .host = "api.example.com"});
 	finish(b, 0xc0ffee12);
 	give(b, 0xc0ffee13,
-	     &(struct make){ OTR_SPAN_SERVER, OTR_EVIDENCE_WIRE, 1, 0x00f067aa,
-			     "prices", "GET /price", 0, 3.1, 200,
-			     .cut = true });
+	     &(struct make){OTR_SPAN_SERVER, OTR_EVIDENCE_WIRE, 1, 0x00f067aa, "prices",
+			    "GET /price", 0, 3.1, 200, .cut = true});
 	finish(b, 0xc0ffee13);
 	compare("parents", written(b));
 }
@@ -246,12 +240,11 @@ static void tells_orphans_and_far_parents(void **state)
 static void draws_a_script(void **state)
 {
 	static const struct make rows[] = {
-		{ OTR_SPAN_INTERNAL, 0, 1, 0, "deploy", "deploy.sh", 0, 96, .exit = 3,
-		  .error = "3" },
-		{ OTR_SPAN_CLIENT, OTR_EVIDENCE_EXEC, 2, 1, "curl", "GET", 12, 20,
-		  200, .host = "api.example.com" },
-		{ OTR_SPAN_CLIENT, OTR_EVIDENCE_CLONE, 3, 1, "psql", "SELECT", 60, 30,
-		  .db = "postgresql", .summary = "SELECT items" },
+		{OTR_SPAN_INTERNAL, 0, 1, 0, "deploy", "deploy.sh", 0, 96, .exit = 3, .error = "3"},
+		{OTR_SPAN_CLIENT, OTR_EVIDENCE_EXEC, 2, 1, "curl", "GET", 12, 20, 200,
+		 .host = "api.example.com"},
+		{OTR_SPAN_CLIENT, OTR_EVIDENCE_CLONE, 3, 1, "psql", "SELECT", 60, 30,
+		 .db = "postgresql", .summary = "SELECT items"},
 	};
 	struct bench *b = *state;
 
@@ -270,14 +263,13 @@ static void limits_a_flood(void **state)
 	otr_console_tick(b->con, 5 * SECOND);
 	for (uint32_t i = 1; i <= 1284; i++) {
 		give(b, i,
-		     &(struct make){ OTR_SPAN_SERVER, 0, i, 0, "web",
-				     i % 7 ? "GET /health" : "GET /", 0, 0.3,
-				     200 });
+		     &(struct make){OTR_SPAN_SERVER, 0, i, 0, "web",
+				    i % 7 ? "GET /health" : "GET /", 0, 0.3, 200});
 		finish(b, i);
 	}
 	give(b, 5000,
-	     &(struct make){ OTR_SPAN_SERVER, 0, 1, 0, "web", "GET /bad", 0, 1,
-			     500, .error = "500" });
+	     &(struct make){OTR_SPAN_SERVER, 0, 1, 0, "web", "GET /bad", 0, 1, 500,
+			    .error = "500"});
 	finish(b, 5000);
 	assert_non_null(strstr(written(b), "!500 GET /bad"));
 	forget(b);
@@ -290,8 +282,7 @@ static void tells_losses_at_most_every_ten_seconds(void **state)
 	struct bench *b = *state;
 
 	open_console(b, 120, false);
-	give(b, 1,
-	     &(struct make){ OTR_SPAN_SERVER, 0, 1, 0, "web", "GET /", 0, 1 });
+	give(b, 1, &(struct make){OTR_SPAN_SERVER, 0, 1, 0, "web", "GET /", 0, 1});
 	otr_console_tick(b->con, SECOND);
 	otr_loss_add(OTR_LOSS_RING, 312);
 	otr_console_tick(b->con, 2 * SECOND);
@@ -317,9 +308,8 @@ static void tells_whose_loss_it_is(void **state)
 	otr_loss_add(OTR_LOSS_HOLE, 1);
 	otr_loss_of(OTR_LOSS_CUT, 7, OTR_SLICE("orders"));
 	otr_console_tick(b->con, 12 * SECOND);
-	assert_non_null(strstr(written(b),
-			       " LOST     313 holes (hole: front\\x1b[2J 300, orders "
-			       "12); spans of this time may be missing\n"));
+	assert_non_null(strstr(written(b), " LOST     313 holes (hole: front\\x1b[2J 300, orders "
+					   "12); spans of this time may be missing\n"));
 	forget(b);
 	otr_loss_of(OTR_LOSS_QUEUE, 1, OTR_SLICE("a"));
 	otr_loss_of(OTR_LOSS_QUEUE, 4, OTR_SLICE("d"));
@@ -354,32 +344,28 @@ static void shares_are_bounded(void **state)
 
 static void sums_up(void **state)
 {
-	struct otr_stitch_stats stats = {
-		16856, 1208, 15626, 22, 1208, 4, 0, 0
-	};
+	struct otr_stitch_stats stats = {16856, 1208, 15626, 22, 1208, 4, 0, 0};
 	struct bench *b = *state;
 
 	b->cfg.no_live = true;
-	b->cfg.ignore = (char *[]){ (char *)(uintptr_t) "GET /h*", NULL };
+	b->cfg.ignore = (char *[]){(char *)(uintptr_t) "GET /h*", NULL};
 	open_console(b, 80, false);
 	for (uint32_t i = 1; i <= 1204; i++) {
 		give(b, i,
-		     &(struct make){ OTR_SPAN_SERVER, 0, i, 0, "frontend",
-				     i > 500 ? "GET /health" : "GET /", 0,
-				     12.1 + i % 100, 200 });
+		     &(struct make){OTR_SPAN_SERVER, 0, i, 0, "frontend",
+				    i > 500 ? "GET /health" : "GET /", 0, 12.1 + i % 100, 200});
 		finish(b, i);
 	}
 	checkout(b, 0x7f3c91d2);
-	otr_console_summary(
-		b->con, &(struct otr_summary){
-				.what = "python3 app.py: status 0",
-				.elapsed_ns = 42300000000,
-				.stats = &stats,
-				.cpu_ns = 310000000,
-				.inside_ns = 120000000,
-				.rss_bytes = 14 << 20,
-				.not_seen = "app (pid 4260): TLS by rustls\n"
-					    "db (pid 1): \x1b[2J\n" });
+	otr_console_summary(b->con,
+			    &(struct otr_summary){.what = "python3 app.py: status 0",
+						  .elapsed_ns = 42300000000,
+						  .stats = &stats,
+						  .cpu_ns = 310000000,
+						  .inside_ns = 120000000,
+						  .rss_bytes = 14 << 20,
+						  .not_seen = "app (pid 4260): TLS by rustls\n"
+							      "db (pid 1): \x1b[2J\n"});
 	compare("summary", written(b));
 }
 
@@ -390,12 +376,10 @@ static void filters(void **state)
 	b->cfg.errors = true;
 	b->cfg.slow_ns = SECOND;
 	open_console(b, 80, false);
-	give(b, 1,
-	     &(struct make){ OTR_SPAN_SERVER, 0, 1, 0, "web", "GET /", 0, 1 });
+	give(b, 1, &(struct make){OTR_SPAN_SERVER, 0, 1, 0, "web", "GET /", 0, 1});
 	finish(b, 1);
 	give(b, 2,
-	     &(struct make){ OTR_SPAN_SERVER, 0, 1, 0, "web", "GET /", 0, 1,
-			     500, .error = "500" });
+	     &(struct make){OTR_SPAN_SERVER, 0, 1, 0, "web", "GET /", 0, 1, 500, .error = "500"});
 	finish(b, 2);
 	assert_string_equal(written(b), "");
 	checkout(b, 3);
@@ -405,17 +389,13 @@ static void filters(void **state)
 static void begins_on_a_fresh_line(void **state)
 {
 	struct bench *b = *state;
-	struct otr_console_config cfg = { .cfg = &b->cfg,
-					  .fd = b->fd,
-					  .terminal = true,
-					  .shared = true,
-					  .width = 80 };
+	struct otr_console_config cfg = {
+		.cfg = &b->cfg, .fd = b->fd, .terminal = true, .shared = true, .width = 80};
 
 	assert_int_equal(otr_console_new(&b->con, &cfg), 0);
 	otr_console_notice(b->con, "otrace: hello\n    more\x1b[0m");
 	assert_memory_equal(written(b), "          ", 10);
-	assert_string_equal(written(b) + 80,
-			    "\rotrace: hello\n    more\\x1b[0m\n");
+	assert_string_equal(written(b) + 80, "\rotrace: hello\n    more\\x1b[0m\n");
 }
 
 static void folds_what_is_large(void **state)
@@ -425,15 +405,12 @@ static void folds_what_is_large(void **state)
 	int lines = 0;
 
 	open_console(b, 80, false);
-	give(b, 1,
-	     &(struct make){ OTR_SPAN_SERVER, 0, 1, 0, "web", "GET /", 0,
-			     5000 });
+	give(b, 1, &(struct make){OTR_SPAN_SERVER, 0, 1, 0, "web", "GET /", 0, 5000});
 	for (uint32_t i = 2; i <= 5000; i++) {
 		snprintf(name, sizeof(name), "GET /%u", i / 3);
 		give(b, 1,
-		     &(struct make){ OTR_SPAN_CLIENT, OTR_EVIDENCE_STRAND, i,
-				     i > 3000 ? i - 7 : 1, "web", name, i, 0.9,
-				     .error = i == 4444 ? "500" : NULL });
+		     &(struct make){OTR_SPAN_CLIENT, OTR_EVIDENCE_STRAND, i, i > 3000 ? i - 7 : 1,
+				    "web", name, i, 0.9, .error = i == 4444 ? "500" : NULL});
 	}
 	finish(b, 1);
 	text = written(b);
@@ -447,26 +424,22 @@ static void folds_what_is_large(void **state)
 
 static void shows_hostile_bytes_escaped(void **state)
 {
-	static const char hostile[] =
-		"GET /\x1b]52;c;aGk=\x07\x1b[2J\xe2\x80\xae"
-		"evil\xff\xc2\x9b"
-		"31m\n\r\"";
+	static const char hostile[] = "GET /\x1b]52;c;aGk=\x07\x1b[2J\xe2\x80\xae"
+				      "evil\xff\xc2\x9b"
+				      "31m\n\r\"";
 	struct bench *b = *state;
 
-	for (int format = OTR_FORMAT_TEXT; format <= OTR_FORMAT_LINE;
-	     format++) {
+	for (int format = OTR_FORMAT_TEXT; format <= OTR_FORMAT_LINE; format++) {
 		b->cfg.format = format;
 		open_console(b, 160, false);
 		give(b, 1,
-		     &(struct make){ OTR_SPAN_SERVER, 0, 1, 0, hostile + 4,
-				     hostile, 0, 1, 500, .error = "\x1b[31m" });
+		     &(struct make){OTR_SPAN_SERVER, 0, 1, 0, hostile + 4, hostile, 0, 1, 500,
+				    .error = "\x1b[31m"});
 		give(b, 1,
-		     &(struct make){ OTR_SPAN_CLIENT, OTR_EVIDENCE_STRAND, 2, 1,
-				     "web", hostile, 0.1, 0.8, -1,
-				     .host = "\x1bPq\xe2\x80\xa8" });
+		     &(struct make){OTR_SPAN_CLIENT, OTR_EVIDENCE_STRAND, 2, 1, "web", hostile, 0.1,
+				    0.8, -1, .host = "\x1bPq\xe2\x80\xa8"});
 		finish(b, 1);
-		otr_console_summary(b->con,
-				    &(struct otr_summary){ .what = "\x1b[5m" });
+		otr_console_summary(b->con, &(struct otr_summary){.what = "\x1b[5m"});
 		otr_console_free(&b->con);
 	}
 	assert_null(strchr(written(b), '\x1b'));
@@ -485,9 +458,7 @@ static void forgets_what_never_ends(void **state)
 
 	open_console(b, 80, false);
 	for (uint32_t i = 1; i <= 6000; i++)
-		give(b, i,
-		     &(struct make){ OTR_SPAN_SERVER, 0, 1, 0, "w", "GET /", 0,
-				     1 });
+		give(b, i, &(struct make){OTR_SPAN_SERVER, 0, 1, 0, "w", "GET /", 0, 1});
 	assert_int_equal(otr_loss_get(OTR_LOSS_EVICT), 6000 - 4096);
 	otr_console_tick(b->con, 300 * SECOND);
 	finish(b, 6000);

@@ -21,16 +21,26 @@ static void hosts(void **state)
 		unsigned int port;
 		int is;
 	} rows[] = {
-		{"a.example", 80, 1},	      {"A.Example", 443, 1},
-		{"a.example:8080", 80, 1},    {"xa.example", 80, 0},
-		{"a.example.", 80, 1},	      {"b.example:81", 80, 1},
-		{"b.example", 81, 1},	      {"b.example", 80, 0},
-		{"x.suffix", 80, 1},	      {"x.y.SUFFIX:9", 80, 1},
-		{"suffix", 80, 0},	      {".suffix", 80, 0},
-		{"[::1]", 80, 1},	      {"[::1]:8", 80, 1},
-		{"[::2]", 80, 0},	      {"x.one:7", 80, 1},
-		{"x.one", 80, 0},	      {"", 80, 0},
-		{":80", 80, 0},		      {"b.example:", 81, 1},
+		{"a.example", 80, 1},
+		{"A.Example", 443, 1},
+		{"a.example:8080", 80, 1},
+		{"xa.example", 80, 0},
+		{"a.example.", 80, 1},
+		{"b.example:81", 80, 1},
+		{"b.example", 81, 1},
+		{"b.example", 80, 0},
+		{"x.suffix", 80, 1},
+		{"x.y.SUFFIX:9", 80, 1},
+		{"suffix", 80, 0},
+		{".suffix", 80, 0},
+		{"[::1]", 80, 1},
+		{"[::1]:8", 80, 1},
+		{"[::2]", 80, 0},
+		{"x.one:7", 80, 1},
+		{"x.one", 80, 0},
+		{"", 80, 0},
+		{":80", 80, 0},
+		{"b.example:", 81, 1},
 		{"b.example:4294967377", 80, 0}, /* 81, if it overflowed */
 	};
 	struct otr_ring_hosts list = {0};
@@ -39,8 +49,8 @@ static void hosts(void **state)
 	otr_hosts_read(&list, "a.example;b.example:81;;*.suffix;[::1];*.one:7");
 	assert_int_equal(list.n, 5);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (otr_hosts_have(&list, rows[i].host, strlen(rows[i].host),
-				   rows[i].port) != rows[i].is)
+		if (otr_hosts_have(&list, rows[i].host, strlen(rows[i].host), rows[i].port) !=
+		    rows[i].is)
 			fail_msg("%s", rows[i].host);
 }
 
@@ -90,8 +100,7 @@ static void rules(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (otr_rules_refuse(rows[i].rules, rows[i].exe, rows[i].cmd) !=
-		    rows[i].off)
+		if (otr_rules_refuse(rows[i].rules, rows[i].exe, rows[i].cmd) != rows[i].off)
 			fail_msg("%s", rows[i].rules);
 	memset(text, '*', sizeof(text) - 1);
 	memcpy(text, "exe=", 4);

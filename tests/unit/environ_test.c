@@ -57,7 +57,7 @@ static void what_a_process_was_told(void **state)
 {
 	const char *none[] = {"PATH=/bin", "XTRACEPARENT=00-" T "-" S "-01", NULL};
 	const char *all[] = {"TRACEPARENT=00-" T "-" S "-01", "TRACESTATE=a=1",
-		       "BAGGAGE=b=2\r\nX: y", NULL};
+			     "BAGGAGE=b=2\r\nX: y", NULL};
 	struct otr_started st = started(none);
 
 	(void)state;
@@ -75,11 +75,11 @@ static void what_a_process_was_told(void **state)
 static void what_run_said_ends(void **state)
 {
 	const char *alone[] = {"TRACEPARENT=00-" T "-" S "-01",
-			 "OTRACE_RUN=" S "-" Z "-00000000000003e8", NULL};
+			       "OTRACE_RUN=" S "-" Z "-00000000000003e8", NULL};
 	const char *below[] = {"TRACEPARENT=00-" T "-" S "-01",
-			 "OTRACE_RUN=" S "-" O "-00000000000003e8", NULL};
+			       "OTRACE_RUN=" S "-" O "-00000000000003e8", NULL};
 	const char *other[] = {"TRACEPARENT=00-" T "-" O "-01",
-			 "OTRACE_RUN=" S "-" Z "-00000000000003e8", NULL};
+			       "OTRACE_RUN=" S "-" Z "-00000000000003e8", NULL};
 	struct otr_started st = started(alone);
 
 	(void)state;
@@ -95,8 +95,9 @@ static void what_run_said_ends(void **state)
 
 static void a_copy_replaces_ours_and_nothing_else(void **state)
 {
-	const char *env[] = {"A=1", "TRACEPARENT=x", "TRACEPARENTS=2", "BAGGAGE=old",
-		       "TRACESTATE=old", "A=1", NULL};
+	const char *env[] = {"A=1",	    "TRACEPARENT=x",  "TRACEPARENTS=2",
+			     "BAGGAGE=old", "TRACESTATE=old", "A=1",
+			     NULL};
 	char *copy[sizeof(env) / sizeof(env[0]) + 4];
 	struct otr_carry carry = {.says = 1};
 	uint8_t trace[16] = {0x0a}, span[8] = {0xb7};

@@ -62,8 +62,8 @@ static inline void give(struct maker *mk, void *rec)
 	mk->sink(mk->arg, ok);
 }
 
-static inline struct otr_event stamp(struct maker *mk, const struct end *e,
-				     uint16_t kind, size_t size)
+static inline struct otr_event stamp(struct maker *mk, const struct end *e, uint16_t kind,
+				     size_t size)
 {
 	return (struct otr_event){
 		.kind = kind,
@@ -77,44 +77,39 @@ static inline struct otr_event stamp(struct maker *mk, const struct end *e,
 	};
 }
 
-static inline struct end tcp_end(uint64_t conn, uint32_t tgid, uint8_t role,
-				 uint32_t out, uint32_t in)
+static inline struct end tcp_end(uint64_t conn, uint32_t tgid, uint8_t role, uint32_t out,
+				 uint32_t in)
 {
-	return (struct end){ .conn = conn,
-			     .tgid = tgid,
-			     .tid = tgid,
-			     .role = role,
-			     .pos_kind = OTR_POS_TCP_SEQ,
-			     .isn_out = out,
-			     .isn_in = in,
-			     .port = 80,
-			     .pos = { [OTR_DIR_IN] = (uint32_t)(in + 1),
-				      [OTR_DIR_OUT] = (uint32_t)(out + 1) },
-			     .run_dir = -1 };
+	return (struct end){
+		.conn = conn,
+		.tgid = tgid,
+		.tid = tgid,
+		.role = role,
+		.pos_kind = OTR_POS_TCP_SEQ,
+		.isn_out = out,
+		.isn_in = in,
+		.port = 80,
+		.pos = {[OTR_DIR_IN] = (uint32_t)(in + 1), [OTR_DIR_OUT] = (uint32_t)(out + 1)},
+		.run_dir = -1};
 }
 
 /* Both ends of wire number `n` belong together. */
 static inline struct end tcp_client(uint64_t conn, uint32_t tgid, uint32_t n)
 {
-	return tcp_end(conn, tgid, OTR_ROLE_CLIENT, n * 1000003u,
-		       n * 7000003u + 1);
+	return tcp_end(conn, tgid, OTR_ROLE_CLIENT, n * 1000003u, n * 7000003u + 1);
 }
 
 static inline struct end tcp_server(uint64_t conn, uint32_t tgid, uint32_t n)
 {
-	return tcp_end(conn, tgid, OTR_ROLE_SERVER, n * 7000003u + 1,
-		       n * 1000003u);
+	return tcp_end(conn, tgid, OTR_ROLE_SERVER, n * 7000003u + 1, n * 1000003u);
 }
 
 static inline struct otr_addr addr4(uint8_t last, uint16_t port)
 {
-	return (struct otr_addr){ .family = AF_INET,
-				  .port = port,
-				  .ip = { 10, 0, 0, last } };
+	return (struct otr_addr){.family = AF_INET, .port = port, .ip = {10, 0, 0, last}};
 }
 
-static inline struct otr_ev_conn facts(struct maker *mk, const struct end *e,
-				       uint16_t kind)
+static inline struct otr_ev_conn facts(struct maker *mk, const struct end *e, uint16_t kind)
 {
 	struct otr_ev_conn cn = {
 		.hdr = stamp(mk, e, kind, sizeof(cn)),
@@ -131,7 +126,7 @@ static inline struct otr_ev_conn facts(struct maker *mk, const struct end *e,
 
 	if (e->pos_kind == OTR_POS_OFFSET) {
 		cn.protocol = 0;
-		cn.local = cn.remote = (struct otr_addr){ .family = AF_UNIX };
+		cn.local = cn.remote = (struct otr_addr){.family = AF_UNIX};
 		memcpy(cn.path, "/run/app.sock", 13);
 	} else if (e->role == OTR_ROLE_SERVER) {
 		cn.local = addr4(2, e->port);
@@ -162,8 +157,8 @@ static inline void ticks(struct maker *mk, uint64_t ns)
 }
 
 /* The record a source makes of a run's state. */
-static inline void emit_run(struct maker *mk, struct end *e, int dir, bool open,
-			    const char *tail, size_t len)
+static inline void emit_run(struct maker *mk, struct end *e, int dir, bool open, const char *tail,
+			    size_t len)
 {
 	struct otr_ev_run run = {
 		.hdr = stamp(mk, e, OTR_EV_RUN, sizeof(run)),
@@ -184,21 +179,19 @@ static inline void emit_run(struct maker *mk, struct end *e, int dir, bool open,
 	give(mk, &run);
 }
 
-static inline void run_is(struct maker *mk, struct end *e, int dir, bool open,
-			  const char *tail)
+static inline void run_is(struct maker *mk, struct end *e, int dir, bool open, const char *tail)
 {
 	emit_run(mk, e, dir, open, tail, strlen(tail));
 }
 
 /* It ended with these 8 bytes, whatever they are. */
-static inline void run_ends(struct maker *mk, struct end *e, int dir,
-			    const char *tail)
+static inline void run_ends(struct maker *mk, struct end *e, int dir, const char *tail)
 {
 	emit_run(mk, e, dir, false, tail, 8);
 }
 
-static inline void move(struct maker *mk, struct end *e, int dir,
-			const char *data, size_t cap, uint64_t moved)
+static inline void move(struct maker *mk, struct end *e, int dir, const char *data, size_t cap,
+			uint64_t moved)
 {
 	uint32_t head = mk->head ? mk->head : 1024;
 	struct otr_ev_data *da;
@@ -235,7 +228,7 @@ static inline void move(struct maker *mk, struct end *e, int dir,
 	memcpy(da->data, data, cap);
 	if (dir == OTR_DIR_OUT && first) {
 		da->cause = e->cause;
-		e->cause = (struct otr_cause){ 0 };
+		e->cause = (struct otr_cause){0};
 	}
 	give(mk, da);
 	free(da);
@@ -252,8 +245,7 @@ static inline void gets(struct maker *mk, struct end *e, const char *text)
 }
 
 /* Bytes of a body that no record copies. */
-static inline void pours(struct maker *mk, struct end *e, int dir,
-			 uint64_t bytes)
+static inline void pours(struct maker *mk, struct end *e, int dir, uint64_t bytes)
 {
 	move(mk, e, dir, "", 0, bytes);
 }
@@ -268,14 +260,13 @@ static inline void closes(struct maker *mk, struct end *e, int error)
 
 /* The next request `e` sends is made for the inbound one that ends before `of`'s next
  * byte, `back` bytes earlier. */
-static inline void made_for(struct end *e, const struct end *of, uint64_t back,
-			    uint8_t evidence)
+static inline void made_for(struct end *e, const struct end *of, uint64_t back, uint8_t evidence)
 {
 	e->cause = (struct otr_cause){
-		.parent = { .conn = of->conn,
-			    .pos = (uint32_t)(of->pos[OTR_DIR_IN] - back),
-			    .dir = OTR_DIR_IN,
-			    .pos_kind = of->pos_kind },
+		.parent = {.conn = of->conn,
+			   .pos = (uint32_t)(of->pos[OTR_DIR_IN] - back),
+			   .dir = OTR_DIR_IN,
+			   .pos_kind = of->pos_kind},
 		.evidence = evidence,
 	};
 }

@@ -30,9 +30,9 @@
 
 static const struct otr_exporter_ops fake = {
 	.name = "fake",
-	.schemes = (const char *const[]){ "http", "file", NULL },
+	.schemes = (const char *const[]){"http", "file", NULL},
 };
-const struct otr_exporter_ops *const otr_exporters[] = { &fake, NULL };
+const struct otr_exporter_ops *const otr_exporters[] = {&fake, NULL};
 
 static const char *const names[] = {
 	BASE,
@@ -60,30 +60,29 @@ static int clean(void **state)
 static const struct {
 	const char *url, *origin, *want, *shown;
 } rows[] = {
-	{ "http://c:4318", BASE, "http://c:4318/v1/traces", NULL },
-	{ "http://c:4318/", BASE, "http://c:4318/v1/traces", NULL },
-	{ "http://c:4318/my/", BASE, "http://c:4318/my/v1/traces", NULL },
-	{ "http://c:4318/my", BASE, "http://c:4318/my/v1/traces", NULL },
-	{ "http://c/v1/traces", BASE, "http://c/v1/traces/v1/traces", NULL },
-	{ "http://c", TRACES, "http://c/", NULL },
-	{ "http://c/x", TRACES, "http://c/x", NULL },
-	{ "http://c:4318", "--export", "http://c:4318/v1/traces", NULL },
-	{ "https://c/v1/traces", "--export", "https://c/v1/traces", NULL },
-	{ "https://c/a/v1/traces?k=v", "--export", "https://c/a/v1/traces?k=v",
-	  "https://c/a/v1/traces?REDACTED" },
-	{ "https://me:pw@c/x", TRACES, "https://me:pw@c/x",
-	  "https://REDACTED:REDACTED@c/x" },
-	{ "https://c/e/abc12345/otlp/v1/traces", "--export", "https://c/e/abc12345/otlp/v1/traces",
-	  "https://c/e/REDACTED/otlp/v1/traces" },
-	{ "https://c/SECRET", BASE, "https://c/SECRET/v1/traces", "https://c/REDACTED/v1/traces" },
-	{ "https://c/a%53b", TRACES, "https://c/a%53b", "https://c/REDACTED" },
-	{ "https://SECRET@c/x", TRACES, "https://SECRET@c/x", "https://REDACTED:REDACTED@c/x" },
-	{ "http://[::1]:4318", BASE, "http://[::1]:4318/v1/traces", NULL },
-	{ "localhost:4318", BASE, NULL, NULL },
-	{ "ftp://c", BASE, NULL, NULL },
-	{ "http://", BASE, NULL, NULL },
-	{ "http://c:99999", BASE, NULL, NULL },
-	{ "http://c:4317", BASE, NULL, NULL }, /* gRPC's port */
+	{"http://c:4318", BASE, "http://c:4318/v1/traces", NULL},
+	{"http://c:4318/", BASE, "http://c:4318/v1/traces", NULL},
+	{"http://c:4318/my/", BASE, "http://c:4318/my/v1/traces", NULL},
+	{"http://c:4318/my", BASE, "http://c:4318/my/v1/traces", NULL},
+	{"http://c/v1/traces", BASE, "http://c/v1/traces/v1/traces", NULL},
+	{"http://c", TRACES, "http://c/", NULL},
+	{"http://c/x", TRACES, "http://c/x", NULL},
+	{"http://c:4318", "--export", "http://c:4318/v1/traces", NULL},
+	{"https://c/v1/traces", "--export", "https://c/v1/traces", NULL},
+	{"https://c/a/v1/traces?k=v", "--export", "https://c/a/v1/traces?k=v",
+	 "https://c/a/v1/traces?REDACTED"},
+	{"https://me:pw@c/x", TRACES, "https://me:pw@c/x", "https://REDACTED:REDACTED@c/x"},
+	{"https://c/e/abc12345/otlp/v1/traces", "--export", "https://c/e/abc12345/otlp/v1/traces",
+	 "https://c/e/REDACTED/otlp/v1/traces"},
+	{"https://c/SECRET", BASE, "https://c/SECRET/v1/traces", "https://c/REDACTED/v1/traces"},
+	{"https://c/a%53b", TRACES, "https://c/a%53b", "https://c/REDACTED"},
+	{"https://SECRET@c/x", TRACES, "https://SECRET@c/x", "https://REDACTED:REDACTED@c/x"},
+	{"http://[::1]:4318", BASE, "http://[::1]:4318/v1/traces", NULL},
+	{"localhost:4318", BASE, NULL, NULL},
+	{"ftp://c", BASE, NULL, NULL},
+	{"http://", BASE, NULL, NULL},
+	{"http://c:99999", BASE, NULL, NULL},
+	{"http://c:4317", BASE, NULL, NULL}, /* gRPC's port */
 };
 
 static void follows_the_endpoint_rules(void **state)
@@ -94,7 +93,7 @@ static void follows_the_endpoint_rules(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++) {
-		struct otr_destination dest = { rows[i].url, rows[i].origin };
+		struct otr_destination dest = {rows[i].url, rows[i].origin};
 
 		rc = otr_otlp_config_read(&cfg, &dest, &err);
 		if (!rows[i].want) {
@@ -103,8 +102,7 @@ static void follows_the_endpoint_rules(void **state)
 		}
 		assert_int_equal(rc, 0);
 		assert_string_equal(cfg.url, rows[i].want);
-		assert_string_equal(cfg.shown, rows[i].shown ? rows[i].shown
-							     : rows[i].want);
+		assert_string_equal(cfg.shown, rows[i].shown ? rows[i].shown : rows[i].want);
 		assert_int_equal(cfg.gzip, strcmp(cfg.host, "localhost") &&
 						   strcmp(cfg.host, "127.0.0.1") &&
 						   strcmp(cfg.host, "[::1]"));
@@ -116,9 +114,14 @@ static void follows_the_endpoint_rules(void **state)
 static void errors_show_no_secret(void **state)
 {
 	static const char *const bad[] = {
-		"http://me:SECRET@c:99999/", "http://SECRET@", "http://me:SEC/RET@c:1x",
-		"http://c:99999/SECRET", "http://c:99999?token=SECRET", "http://c:99999/#SECRET",
-		"ftp://c/SECRET", "http://c:4317/SECRET?token=SECRET",
+		"http://me:SECRET@c:99999/",
+		"http://SECRET@",
+		"http://me:SEC/RET@c:1x",
+		"http://c:99999/SECRET",
+		"http://c:99999?token=SECRET",
+		"http://c:99999/#SECRET",
+		"ftp://c/SECRET",
+		"http://c:4317/SECRET?token=SECRET",
 		"ghp_SECRETabcdefghijklmnop",
 	};
 	struct otr_otlp_config cfg;
@@ -126,7 +129,7 @@ static void errors_show_no_secret(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(bad); i++) {
-		struct otr_destination dest = { bad[i], "--export" };
+		struct otr_destination dest = {bad[i], "--export"};
 
 		if (otr_exporter_of(&dest, &err))
 			assert_int_equal(otr_otlp_config_read(&cfg, &dest, &err), -EINVAL);
@@ -137,7 +140,7 @@ static void errors_show_no_secret(void **state)
 
 static void reads_the_variables(void **state)
 {
-	struct otr_destination dest = { "http://c:4317", BASE };
+	struct otr_destination dest = {"http://c:4317", BASE};
 	struct otr_otlp_config cfg;
 	struct otr_err err;
 
@@ -164,7 +167,7 @@ static void reads_the_variables(void **state)
 
 static void no_message_holds_a_password(void **state)
 {
-	struct otr_destination dest = { "http://me:pw@c:99999", BASE };
+	struct otr_destination dest = {"http://me:pw@c:99999", BASE};
 	struct otr_otlp_config cfg;
 	struct otr_err err;
 
@@ -181,20 +184,19 @@ static void decodes_headers(void **state)
 	static const struct {
 		const char *text, *want[3];
 	} cases[] = {
-		{ NULL, { NULL } },
-		{ "api-key=secret", { "api-key: secret" } },
-		{ " a = b%20c%3D , d=e=f,", { "a: b c=", "d: e=f" } },
-		{ "a=", { "a;" } },
-		{ "a=x%0d%0aevil:1,b=2", { "b: 2" } },
-		{ "a b=1,%zz=1,c,=x,b=2", { "b: 2" } },
-		{ "Content-Type=x,b=2", { "b: 2" } },
-		{ "Authorization=Basic%20abc", { "Authorization: Basic abc" } },
+		{NULL, {NULL}},
+		{"api-key=secret", {"api-key: secret"}},
+		{" a = b%20c%3D , d=e=f,", {"a: b c=", "d: e=f"}},
+		{"a=", {"a;"}},
+		{"a=x%0d%0aevil:1,b=2", {"b: 2"}},
+		{"a b=1,%zz=1,c,=x,b=2", {"b: 2"}},
+		{"Content-Type=x,b=2", {"b: 2"}},
+		{"Authorization=Basic%20abc", {"Authorization: Basic abc"}},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(cases); i++) {
-		struct curl_slist *list = otr_otlp_headers(cases[i].text),
-				  *l = list;
+		struct curl_slist *list = otr_otlp_headers(cases[i].text), *l = list;
 
 		for (size_t k = 0; cases[i].want[k]; k++, l = l->next) {
 			assert_non_null(l);
@@ -211,23 +213,19 @@ static void tells_host_and_port(void **state)
 	uint16_t port;
 
 	(void)state;
-	assert_int_equal(otr_otlp_http_endpoint("https://c/x", host, 16, &port),
-			 0);
+	assert_int_equal(otr_otlp_http_endpoint("https://c/x", host, 16, &port), 0);
 	assert_string_equal(host, "c");
 	assert_int_equal(port, 443);
-	assert_int_equal(otr_otlp_http_endpoint("http://c:1", host, 16, &port),
-			 0);
+	assert_int_equal(otr_otlp_http_endpoint("http://c:1", host, 16, &port), 0);
 	assert_int_equal(port, 1);
-	assert_int_equal(otr_otlp_http_endpoint("c:1", host, 16, &port),
-			 -EINVAL);
-	assert_int_equal(otr_otlp_http_endpoint("http://a.long.host.example",
-						host, 16, &port),
+	assert_int_equal(otr_otlp_http_endpoint("c:1", host, 16, &port), -EINVAL);
+	assert_int_equal(otr_otlp_http_endpoint("http://a.long.host.example", host, 16, &port),
 			 -ENAMETOOLONG);
 }
 
 static void finds_the_exporter(void **state)
 {
-	struct otr_destination dest = { "HTTP://c", BASE };
+	struct otr_destination dest = {"HTTP://c", BASE};
 	struct otr_queue_config cfg;
 	struct otr_err err;
 
@@ -237,7 +235,7 @@ static void finds_the_exporter(void **state)
 	assert_ptr_equal(otr_exporter_of(&dest, &err), &fake);
 	assert_string_equal(dest.url, "http://other");
 	assert_string_equal(dest.origin, TRACES);
-	dest = (struct otr_destination){ "grpc://c:4317", "--export" };
+	dest = (struct otr_destination){"grpc://c:4317", "--export"};
 	assert_null(otr_exporter_of(&dest, &err));
 	assert_non_null(strstr(err.text, "grpc: (from --export)"));
 	assert_non_null(strstr(err.text, "4318"));
@@ -254,37 +252,34 @@ static void finds_the_exporter(void **state)
 
 static void waits_longer_and_longer(void **state)
 {
-	static const uint64_t seconds[] = { 1, 2, 4, 8, 16, 30, 30 };
-	struct otr_backoff bo = { 0 };
+	static const uint64_t seconds[] = {1, 2, 4, 8, 16, 30, 30};
+	struct otr_backoff bo = {0};
 	uint64_t ns;
 
 	(void)state;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(seconds); i++) {
 		ns = otr_backoff_next(&bo);
-		assert_in_range(ns, seconds[i] * 499999999u,
-				seconds[i] * 1500000000u);
+		assert_in_range(ns, seconds[i] * 499999999u, seconds[i] * 1500000000u);
 	}
 }
 
-static const char *note(struct otr_health *he, struct otr_buf *out,
-			enum otr_push outcome, const char *why, size_t rejected,
-			uint64_t now_s)
+static const char *note(struct otr_health *he, struct otr_buf *out, enum otr_push outcome,
+			const char *why, size_t rejected, uint64_t now_s)
 {
-	struct otr_push_result res = { .rejected = rejected };
+	struct otr_push_result res = {.rejected = rejected};
 
 	strncpy(res.why, why, sizeof(res.why) - 1);
 	otr_buf_reset(out);
 	otr_health_note(he,
-			&(struct otr_health_push){
-				.where = "http://127.0.0.1:4318/v1/traces",
-				.origin = BASE,
-				.outcome = outcome,
-				.res = &res,
-				.n = 214,
-				.waiting = 214,
-				.room = 2048,
-				.now_ns = now_s * 1000000000u,
-				.next_ns = 8000000000u },
+			&(struct otr_health_push){.where = "http://127.0.0.1:4318/v1/traces",
+						  .origin = BASE,
+						  .outcome = outcome,
+						  .res = &res,
+						  .n = 214,
+						  .waiting = 214,
+						  .room = 2048,
+						  .now_ns = now_s * 1000000000u,
+						  .next_ns = 8000000000u},
 			out);
 	otr_buf_byte(out, '\0');
 	return out->data;
@@ -294,30 +289,26 @@ static const char *note(struct otr_health *he, struct otr_buf *out,
 
 static void tells_news_only(void **state)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf out = { 0 };
-	static const char why[] =
-		"connection refused\nNothing listens on port 4318 here.";
-	struct otr_health he = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
+	static const char why[] = "connection refused\nNothing listens on port 4318 here.";
+	struct otr_health he = {0};
 
 	(void)state;
 	assert_string_equal(note(&he, &out, OTR_PUSH_OK, "", 0, 1), "");
 	assert_string_equal(note(&he, &out, OTR_PUSH_RETRY, why, 0, 10), "");
 	assert_string_equal(note(&he, &out, OTR_PUSH_RETRY, why, 0, 12), "");
-	assert_string_equal(
-		note(&he, &out, OTR_PUSH_RETRY, why, 0, 14), WHERE
-		"connection refused, 3 times in 4 s\n"
-		"214 spans wait, room for 2,048, next try in 8 s; tracing goes "
-		"on. Nothing listens on port 4318 here.");
+	assert_string_equal(note(&he, &out, OTR_PUSH_RETRY, why, 0, 14),
+			    WHERE "connection refused, 3 times in 4 s\n"
+				  "214 spans wait, room for 2,048, next try in 8 s; tracing goes "
+				  "on. Nothing listens on port 4318 here.");
 	assert_string_equal(note(&he, &out, OTR_PUSH_RETRY, why, 0, 22), "");
 	assert_string_equal(note(&he, &out, OTR_PUSH_OK, "", 0, 52),
 			    WHERE "reached again after 42 s; 214 spans wait");
 	assert_string_equal(note(&he, &out, OTR_PUSH_OK, "", 0, 53), "");
-	assert_string_equal(
-		note(&he, &out, OTR_PUSH_DROP, "HTTP 400: no", 0, 60),
-		WHERE "HTTP 400: no\n214 spans of 214 are lost, not "
-		      "sent again; tracing goes on.");
-	assert_string_equal(note(&he, &out, OTR_PUSH_DROP, "HTTP 400", 0, 61),
-			    "");
+	assert_string_equal(note(&he, &out, OTR_PUSH_DROP, "HTTP 400: no", 0, 60),
+			    WHERE "HTTP 400: no\n214 spans of 214 are lost, not "
+				  "sent again; tracing goes on.");
+	assert_string_equal(note(&he, &out, OTR_PUSH_DROP, "HTTP 400", 0, 61), "");
 	assert_string_equal(note(&he, &out, OTR_PUSH_OK, "", 0, 62),
 			    WHERE "takes spans again; 214 spans wait");
 	assert_string_equal(note(&he, &out, OTR_PUSH_OK, "x", 3, 63), "");

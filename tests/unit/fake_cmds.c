@@ -15,19 +15,18 @@ static int nothing(const struct otr_settings *cfg, char **args)
 	return 0;
 }
 
-#define FAKE(n, b, syn, end)                                              \
-	__attribute__((weak)) const struct otr_cmd otr_cmd_##n = {        \
-		.name = #n,                                               \
-		.bit = b,                                                 \
-		.synopsis = syn,                                          \
-		.summary = "does " #n,                                    \
-		.usual = "service,output,format,errors,slow,rows,export," \
-			 "record,quiet,verbose,json,quick,rule,user",     \
-		.examples = { "otrace " #n " x\tdo it",                   \
-			      "otrace " #n " y\tmore" },                  \
-		.exit_status = "0 done",                                  \
-		.options_end_at_arg = end,                                \
-		.run = nothing,                                           \
+#define FAKE(n, b, syn, end)                                                     \
+	__attribute__((weak)) const struct otr_cmd otr_cmd_##n = {               \
+		.name = #n,                                                      \
+		.bit = b,                                                        \
+		.synopsis = syn,                                                 \
+		.summary = "does " #n,                                           \
+		.usual = "service,output,format,errors,slow,rows,export,"        \
+			 "record,quiet,verbose,json,quick,rule,user",            \
+		.examples = {"otrace " #n " x\tdo it", "otrace " #n " y\tmore"}, \
+		.exit_status = "0 done",                                         \
+		.options_end_at_arg = end,                                       \
+		.run = nothing,                                                  \
 	}
 
 FAKE(run, OTR_CMD_RUN, "[OPTIONS] [--] CMD [ARG..]", 1);

@@ -16,9 +16,11 @@
 
 #include "preload/fields.h"
 
-#define FIELD(name, value) \
-	{(uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, sizeof(value) - 1, 0}
-#define GET	FIELD(":method", "GET")
+#define FIELD(name, value)                                                                    \
+	{                                                                                     \
+		(uint8_t *)(name), (uint8_t *)(value), sizeof(name) - 1, sizeof(value) - 1, 0 \
+	}
+#define GET	 FIELD(":method", "GET")
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
 static struct otr_fields fl;

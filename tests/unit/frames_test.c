@@ -36,10 +36,15 @@ static void put(struct wire *w, const void *bytes, size_t n, int copy)
 
 static void frame(struct wire *w, int type, uint32_t len)
 {
-	const uint8_t head[OTR_FRAME_HEAD] = {
-		(uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len,
-		(uint8_t)type,	      0x4,		   0, 0, 0, 1
-	};
+	const uint8_t head[OTR_FRAME_HEAD] = {(uint8_t)(len >> 16),
+					      (uint8_t)(len >> 8),
+					      (uint8_t)len,
+					      (uint8_t)type,
+					      0x4,
+					      0,
+					      0,
+					      0,
+					      1};
 
 	put(w, head, sizeof(head), 1);
 	put(w, NULL, len, type != 0);
@@ -50,22 +55,21 @@ static size_t emit(struct otr_segment *seg, size_t at, uint8_t *copied)
 {
 	memset(copied + at, 1, seg->copy);
 	at += seg->len;
-	*seg = (struct otr_segment){ 0 };
+	*seg = (struct otr_segment){0};
 	return at;
 }
 
 /* Walks over one call. */
-static void call(struct otr_frames *fr, const struct wire *w, size_t from,
-		 size_t to, uint8_t *copied)
+static void call(struct otr_frames *fr, const struct wire *w, size_t from, size_t to,
+		 uint8_t *copied)
 {
-	struct otr_segment seg = { 0 };
+	struct otr_segment seg = {0};
 	size_t at = from, begin = from;
 	uint32_t n;
 	int copy;
 
 	while (at < to) {
-		n = otr_frames_step(fr, w->bytes + at, (uint32_t)(to - at),
-				    &copy);
+		n = otr_frames_step(fr, w->bytes + at, (uint32_t)(to - at), &copy);
 		assert_true(n > 0);
 		if (!otr_segment_add(&seg, n, copy)) {
 			begin = emit(&seg, begin, copied);
@@ -78,7 +82,7 @@ static void call(struct otr_frames *fr, const struct wire *w, size_t from,
 
 static struct wire conversation(void)
 {
-	struct wire w = { .n = 0 };
+	struct wire w = {.n = 0};
 
 	put(&w, PREFACE, OTR_PREFACE_BYTES, 1);
 	frame(&w, 4, 18);  /* SETTINGS */
@@ -98,12 +102,11 @@ static void any_cut(void **state)
 
 	(void)state;
 	for (size_t size = 1; size <= w.n; size++) {
-		struct otr_frames fr = { .preface = OTR_PREFACE_BYTES };
+		struct otr_frames fr = {.preface = OTR_PREFACE_BYTES};
 
 		memset(copied, 0, sizeof(copied));
 		for (size_t at = 0; at < w.n; at += size)
-			call(&fr, &w, at, at + size < w.n ? at + size : w.n,
-			     copied);
+			call(&fr, &w, at, at + size < w.n ? at + size : w.n, copied);
 		assert_memory_equal(copied, w.kept, w.n);
 		assert_true(otr_frames_reads(&fr)); /* before a frame */
 		assert_int_equal(fr.have, 0);
@@ -112,8 +115,8 @@ static void any_cut(void **state)
 
 static void longest_frame(void **state)
 {
-	const uint8_t head[OTR_FRAME_HEAD] = { 0xff, 0xff, 0xff };
-	struct otr_frames fr = { 0 };
+	const uint8_t head[OTR_FRAME_HEAD] = {0xff, 0xff, 0xff};
+	struct otr_frames fr = {0};
 	int copy;
 
 	(void)state;
@@ -127,14 +130,10 @@ static void longest_frame(void **state)
 static void openings(void **state)
 {
 	(void)state;
-	assert_int_equal(otr_opening_of((const uint8_t *)PREFACE),
-			 OTR_OPENING_HTTP2);
-	assert_int_equal(otr_opening_of((const uint8_t *)"SSH-2.0-"),
-			 OTR_OPENING_SSH);
-	assert_int_equal(otr_opening_of((const uint8_t *)"PRI * HX"),
-			 OTR_OPENING_OTHER);
-	assert_int_equal(otr_opening_of((const uint8_t *)"GET / HT"),
-			 OTR_OPENING_OTHER);
+	assert_int_equal(otr_opening_of((const uint8_t *)PREFACE), OTR_OPENING_HTTP2);
+	assert_int_equal(otr_opening_of((const uint8_t *)"SSH-2.0-"), OTR_OPENING_SSH);
+	assert_int_equal(otr_opening_of((const uint8_t *)"PRI * HX"), OTR_OPENING_OTHER);
+	assert_int_equal(otr_opening_of((const uint8_t *)"GET / HT"), OTR_OPENING_OTHER);
 }
 
 int main(void)

@@ -89,7 +89,7 @@ static void excess_is_halved(void **state)
 	begin(&g, 0.1);
 	spend(&g, 0.5, 0);
 	assert_true(spend(&g, 0.5, 0));
-	assert_int_equal(g.level, 3); /* an eighth of 0.5 is 0.0625 */
+	assert_int_equal(g.level, 3);	 /* an eighth of 0.5 is 0.0625 */
 	assert_true(spend(&g, 0.12, 0)); /* probes cost in pauses, too */
 	assert_int_equal(g.level, 4);
 	assert_false(spend(&g, 0.08, 0));

@@ -20,9 +20,8 @@
 static int by_bytes(const char *text, size_t from, size_t n)
 {
 	for (size_t i = from; i < n; i++)
-		if (text[i] == '\n' &&
-		    ((i >= 1 && text[i - 1] == '\n') ||
-		     (i >= 2 && text[i - 1] == '\r' && text[i - 2] == '\n')))
+		if (text[i] == '\n' && ((i >= 1 && text[i - 1] == '\n') ||
+					(i >= 2 && text[i - 1] == '\r' && text[i - 2] == '\n')))
 			return 1;
 	return 0;
 }
@@ -76,11 +75,16 @@ static void only_a_request_line_begins_a_request(void **state)
 {
 	static const char *const yes[] = {
 		"GET / HTTP/1.1\r\n", "POST /a HTTP/1.1", "get /lower HTTP/", "PROPPATCH /x HTT",
-		"CONNECT a:1 HTTP", "M-SEARCH * HTTP/", "OPTIONS * HTTP/1",
+		"CONNECT a:1 HTTP",   "M-SEARCH * HTTP/", "OPTIONS * HTTP/1",
 	};
 	static const char *const no[] = {
-		"HTTP/1.1 200 OK\r", " / HTTP/1.1\r\nHo", "GET  / HTTP/1.1\r", "*1\r\n$4\r\nPING\r\n  ",
-		"\x16\x03\x01\x02 0123456789a", "abcdefghijklmnopqr", "GET \r\n          ",
+		"HTTP/1.1 200 OK\r",
+		" / HTTP/1.1\r\nHo",
+		"GET  / HTTP/1.1\r",
+		"*1\r\n$4\r\nPING\r\n  ",
+		"\x16\x03\x01\x02 0123456789a",
+		"abcdefghijklmnopqr",
+		"GET \r\n          ",
 	};
 
 	(void)state;

@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "preload/alloc.h"
+#include "preload/env_lists.h"
 #include "preload/header.h"
 #include "preload/inject.h"
-#include "preload/alloc.h"
 #include "preload/shim.h"
-#include "preload/env_lists.h"
 
 #define TRACE "0af7651916cd43dd8448eb211c80319c"
 #define ABOVE "b7ad6b7169203331"
@@ -99,8 +99,9 @@ static const char *asks(void)
 	return text;
 }
 
-#define LISTS "GET / HTTP/1.1\r\nHost: h\r\ntracestate: a=1\r\nbaggage: b=2\r\n" \
-	      "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n"
+#define LISTS                                                              \
+	"GET / HTTP/1.1\r\nHost: h\r\ntracestate: a=1\r\nbaggage: b=2\r\n" \
+	"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n"
 
 /* Of a head of `len` bytes. */
 static const char *asks_with(size_t len)

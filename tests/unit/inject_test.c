@@ -116,9 +116,9 @@ static void no_control_is_let_pass(void **state)
 			value[at] = (char)c;
 			if (c != '\n' && c != '\r')
 				assert_int_equal(otr_head_read(&one, 1, &end),
-						 (c < ' ' && c != '\t') || c == 0x7f ?
-							 OTR_HEAD_ODD :
-							 OTR_HEAD_WHOLE);
+						 (c < ' ' && c != '\t') || c == 0x7f
+							 ? OTR_HEAD_ODD
+							 : OTR_HEAD_WHOLE);
 			value[at] = was;
 		}
 }
@@ -187,8 +187,7 @@ static void values(void **state)
 {
 	const char head[] = LINE "Host: x\r\nBaggage:  a=1,b=2 \r\nEvil: a\r\n"
 				 "Tracestate: x=1\ry\r\n\r\nbaggage: body";
-	const struct iovec two[] = {{(char *)head, 25},
-				    {(char *)head + 25, sizeof(head) - 26}};
+	const struct iovec two[] = {{(char *)head, 25}, {(char *)head + 25, sizeof(head) - 26}};
 	char out[64];
 	int whole;
 
@@ -253,8 +252,7 @@ static void story(size_t n, size_t at, size_t added, size_t k, size_t step)
 		/* What is left of the header goes first, by itself. */
 		take = rest ? rest : n - sent;
 		take = take < step ? take : step;
-		kernel_takes(&peer, head + added - rest, rest, bytes + sent, n - sent,
-			     take);
+		kernel_takes(&peer, head + added - rest, rest, bytes + sent, n - sent, take);
 		if (rest)
 			rest -= take;
 		else

@@ -92,7 +92,8 @@ static void colliding_traces_are_as_others(void **state)
 		inverse *= 2 - golden * inverse;
 	assert_true(inverse * golden == 1);
 	for (uint64_t i = 0; i < IDS; i++) {
-		struct otr_span *sp = make_span(1, &(struct make){.id = (uint32_t)i + 1, .service = "s"});
+		struct otr_span *sp =
+			make_span(1, &(struct make){.id = (uint32_t)i + 1, .service = "s"});
 
 		half = inverse * i; /* its product's upper bits are all 0 */
 		memcpy(sp->trace_id + 8, &half, sizeof(half));

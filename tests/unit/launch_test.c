@@ -16,7 +16,7 @@
 #include "agent/base/clock.h"
 #include "agent/launch.h"
 
-#define OUTER "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
+#define OUTER	    "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
 #define TOGETHER_NS (30 * OTR_NS_PER_S)
 
 /* To attach the probes may take long: the program's time begins when it is started. */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Its tables of words and statements stay several a line. */
+/* clang-format off */
 // needs: agent/base/secret_fold.c agent/base/secret_code.c
 // needs: agent/base/keyed.c
 // needs: agent/proto/http1.c agent/proto/http1_head.c agent/proto/http1_body.c

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "preload/header.h"
 #include "preload/alloc.h"
+#include "preload/header.h"
 #include "preload/shim.h"
 
 #define BOX (1ull << 32 | 7)

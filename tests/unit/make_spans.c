@@ -24,26 +24,22 @@ static struct otr_resource *resource(const char *service)
 
 	memcpy(res + 1, service, len);
 	atomic_init(&res->refs, 1);
-	res->service = (struct otr_slice){ (const char *)(res + 1), len };
+	res->service = (struct otr_slice){(const char *)(res + 1), len};
 	return res;
 }
 
 static void attributes(struct otr_span_builder *sb, const struct make *m)
 {
 	if (m->status) {
-		otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD,
-			      OTR_SLICE("GET"));
-		otr_sb_int(sb, OTR_KEY_HTTP_RESPONSE_STATUS_CODE,
-			   m->status > 0 ? m->status : 0);
+		otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD, OTR_SLICE("GET"));
+		otr_sb_int(sb, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, m->status > 0 ? m->status : 0);
 	}
 	if (m->db) {
 		otr_sb_string(sb, OTR_KEY_DB_SYSTEM_NAME, otr_slice_str(m->db));
-		otr_sb_string(sb, OTR_KEY_DB_QUERY_SUMMARY,
-			      otr_slice_str(m->summary));
+		otr_sb_string(sb, OTR_KEY_DB_QUERY_SUMMARY, otr_slice_str(m->summary));
 	}
 	if (m->host) {
-		otr_sb_string(sb, OTR_KEY_SERVER_ADDRESS,
-			      otr_slice_str(m->host));
+		otr_sb_string(sb, OTR_KEY_SERVER_ADDRESS, otr_slice_str(m->host));
 		otr_sb_int(sb, OTR_KEY_SERVER_PORT, 8080);
 	}
 	if (m->exit)
@@ -51,16 +47,14 @@ static void attributes(struct otr_span_builder *sb, const struct make *m)
 	if (m->error)
 		otr_sb_error(sb, otr_slice_str(m->error));
 	if (m->error && m->db)
-		otr_sb_string(sb, OTR_KEY_DB_RESPONSE_STATUS_CODE,
-			      otr_slice_str(m->error));
+		otr_sb_string(sb, OTR_KEY_DB_RESPONSE_STATUS_CODE, otr_slice_str(m->error));
 	for (int i = 0; i < m->links; i++)
-		otr_sb_link(sb, &(struct otr_link){
-					.span_id = { (uint8_t)(i + 1) } });
+		otr_sb_link(sb, &(struct otr_link){.span_id = {(uint8_t)(i + 1)}});
 }
 
 struct otr_span *make_span(uint32_t trace, const struct make *m)
 {
-	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = { 0 };
+	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
 	OTR_AUTO(otr_resource_unref) struct otr_resource *res = NULL;
 
 	res = resource(m->service);
@@ -89,34 +83,27 @@ struct otr_span *make_span(uint32_t trace, const struct make *m)
 size_t make_checkout(uint32_t trace, struct otr_span *out[64])
 {
 	static const struct make fixed[] = {
-		{ S, 0, 1, 0, "frontend", "GET /checkout", 0, 1820, 500,
-		  .error = "500" },
-		{ C, STRAND, 2, 1, "frontend", "GET", 2, 96, 200 },
-		{ S, WIRE, 3, 2, "cart", "GET /cart/{id}", 2.1, 95.5, 200 },
-		{ C, STRAND, 4, 3, "cart", "HGETALL", 3, 0.412, .db = "redis",
-		  .summary = "HGETALL" },
-		{ C, STRAND, 5, 1, "frontend", "POST", 140, 1610, 500,
-		  .error = "500" },
-		{ S, WIRE, 6, 5, "orders", "POST /orders", 180, 1568, 500,
-		  .error = "500" },
-		{ C, STRAND, 7, 6, "orders", "SELECT", 505, 1230,
-		  .db = "postgresql", .summary = "SELECT orders order_items" },
-		{ C, STRAND, 8, 6, "orders", "INSERT", 1737, 8.1,
-		  .db = "postgresql", .summary = "INSERT orders",
-		  .error = "23505" },
-		{ C, OTR_EVIDENCE_WAKE, 9, 1, "frontend", "POST", 1790, 12,
-		  202 },
-		{ S, WIRE, 10, 9, "mail", "POST /send", 1791, 10, 202 },
+		{S, 0, 1, 0, "frontend", "GET /checkout", 0, 1820, 500, .error = "500"},
+		{C, STRAND, 2, 1, "frontend", "GET", 2, 96, 200},
+		{S, WIRE, 3, 2, "cart", "GET /cart/{id}", 2.1, 95.5, 200},
+		{C, STRAND, 4, 3, "cart", "HGETALL", 3, 0.412, .db = "redis", .summary = "HGETALL"},
+		{C, STRAND, 5, 1, "frontend", "POST", 140, 1610, 500, .error = "500"},
+		{S, WIRE, 6, 5, "orders", "POST /orders", 180, 1568, 500, .error = "500"},
+		{C, STRAND, 7, 6, "orders", "SELECT", 505, 1230, .db = "postgresql",
+		 .summary = "SELECT orders order_items"},
+		{C, STRAND, 8, 6, "orders", "INSERT", 1737, 8.1, .db = "postgresql",
+		 .summary = "INSERT orders", .error = "23505"},
+		{C, OTR_EVIDENCE_WAKE, 9, 1, "frontend", "POST", 1790, 12, 202},
+		{S, WIRE, 10, 9, "mail", "POST /send", 1791, 10, 202},
 	};
 	size_t n = 0;
 
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(fixed); i++)
 		out[n++] = make_span(trace, &fixed[i]);
 	for (uint32_t i = 0; i < 48; i++)
-		out[n++] = make_span(
-			trace, &(struct make){ C, STRAND, 100 + i, 6, "orders",
-					       "SELECT", 190 + i * 6.5, 4.5,
-					       .db = "postgresql",
-					       .summary = "SELECT items" });
+		out[n++] =
+			make_span(trace, &(struct make){C, STRAND, 100 + i, 6, "orders", "SELECT",
+							190 + i * 6.5, 4.5, .db = "postgresql",
+							.summary = "SELECT items"});
 	return n;
 }

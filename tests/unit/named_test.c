@@ -25,11 +25,10 @@
 
 #include "tests/unit/story.h"
 
-#define TRACE "00-0af7651916cd43dd8448eb211c80319c-"
-#define ROOT  TRACE "5555555555555555-01"
-#define WITH(path, parent) \
-	"GET " path " HTTP/1.1\r\nHost: a\r\ntraceparent: " parent "\r\n\r\n"
-#define RUN 10
+#define TRACE		   "00-0af7651916cd43dd8448eb211c80319c-"
+#define ROOT		   TRACE "5555555555555555-01"
+#define WITH(path, parent) "GET " path " HTTP/1.1\r\nHost: a\r\ntraceparent: " parent "\r\n\r\n"
+#define RUN		   10
 
 static const uint8_t span_3[8] = {0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33};
 

@@ -35,8 +35,7 @@ static struct otr_span *spans[4];
 
 static struct otr_resource *resource(const char *name)
 {
-	struct otr_resource *res =
-		calloc(1, sizeof(*res) + sizeof(struct otr_attr));
+	struct otr_resource *res = calloc(1, sizeof(*res) + sizeof(struct otr_attr));
 	struct otr_attr *at = (struct otr_attr *)(res + 1);
 
 	atomic_init(&res->refs, 1);
@@ -59,9 +58,9 @@ static void ids(struct otr_span *sp, uint8_t n)
 
 static int make(void **state)
 {
-	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = { 0 };
-	static const char *const scopes[] = { "otrace/http", "otrace/http",
-					      "otrace/redis", "otrace/http" };
+	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
+	static const char *const scopes[] = {"otrace/http", "otrace/http", "otrace/redis",
+					     "otrace/http"};
 
 	(void)state;
 	resources[0] = resource("A");
@@ -82,16 +81,13 @@ static int make(void **state)
 			otr_sb_trace_state(&sb, OTR_SLICE("a=b"));
 			otr_sb_error(&sb, OTR_SLICE("500"));
 			otr_sb_status(&sb, OTR_SLICE("it \"broke\"\n"));
-			otr_sb_string(&sb, OTR_KEY_URL_PATH,
-				      SLICE_OF("/\xff\x00\xe2\x82\xac"));
+			otr_sb_string(&sb, OTR_KEY_URL_PATH, SLICE_OF("/\xff\x00\xe2\x82\xac"));
 			otr_sb_int(&sb, OTR_KEY_SERVER_PORT, -1);
 			otr_sb_bool(&sb, OTR_KEY_OTRACE_CLOCK, false);
 			otr_sb_custom(&sb, OTR_SLICE("x.y"), OTR_SLICE("z"));
-			otr_sb_link(&sb,
-				    &(struct otr_link){
-					    .trace_id = { 1 },
-					    .span_id = { 2 },
-					    .evidence = OTR_EVIDENCE_WAKE });
+			otr_sb_link(&sb, &(struct otr_link){.trace_id = {1},
+							    .span_id = {2},
+							    .evidence = OTR_EVIDENCE_WAKE});
 		}
 		spans[i] = otr_sb_finish(&sb);
 	}
@@ -110,16 +106,14 @@ static int drop(void **state)
 
 static Otlp__ExportTraceServiceRequest *decode(const struct otr_buf *buf)
 {
-	Otlp__ExportTraceServiceRequest *req =
-		otlp__export_trace_service_request__unpack(
-			NULL, buf->len, (const uint8_t *)buf->data);
+	Otlp__ExportTraceServiceRequest *req = otlp__export_trace_service_request__unpack(
+		NULL, buf->len, (const uint8_t *)buf->data);
 
 	assert_non_null(req);
 	return req;
 }
 
-static const Otlp__AnyValue *value(Otlp__KeyValue *const *at, size_t n,
-				   const char *key)
+static const Otlp__AnyValue *value(Otlp__KeyValue *const *at, size_t n, const char *key)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(at[i]->key, key))
@@ -130,16 +124,15 @@ static const Otlp__AnyValue *value(Otlp__KeyValue *const *at, size_t n,
 
 static void groups_by_resource_and_scope(void **state)
 {
-	OTR_AUTO(otr_otlp_encoder_fini) struct otr_otlp_encoder enc = { 0 };
-	OTR_AUTO(otr_buf_fini) struct otr_buf buf = { 0 };
+	OTR_AUTO(otr_otlp_encoder_fini) struct otr_otlp_encoder enc = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf buf = {0};
 	Otlp__ExportTraceServiceRequest *req;
 	Otlp__ScopeSpans *ss;
 
 	(void)state;
 	for (int turn = 0; turn < 2; turn++) { /* reused, the same */
 		otr_buf_reset(&buf);
-		assert_int_equal(
-			otr_otlp_encode(&enc, (const void *)spans, 4, &buf), 0);
+		assert_int_equal(otr_otlp_encode(&enc, (const void *)spans, 4, &buf), 0);
 		req = decode(&buf);
 		assert_int_equal(req->n_resource_spans, 2);
 		assert_int_equal(req->resource_spans[0]->n_scope_spans, 2);
@@ -168,23 +161,20 @@ static void check_plain(const Otlp__Span *sp)
 	assert_string_equal(sp->status->message, "it \"broke\"\n");
 	assert_int_equal(sp->n_links, 1);
 	assert_string_equal(
-		value(sp->links[0]->attributes, 1, "otrace.parent.evidence")
-			->string_value,
-		"wake");
+		value(sp->links[0]->attributes, 1, "otrace.parent.evidence")->string_value, "wake");
 }
 
 static void keeps_every_field(void **state)
 {
-	OTR_AUTO(otr_otlp_encoder_fini) struct otr_otlp_encoder enc = { 0 };
-	OTR_AUTO(otr_buf_fini) struct otr_buf buf = { 0 };
+	OTR_AUTO(otr_otlp_encoder_fini) struct otr_otlp_encoder enc = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf buf = {0};
 	Otlp__ExportTraceServiceRequest *req;
 	Otlp__KeyValue **at;
 	const Otlp__Span *sp;
 	size_t n;
 
 	(void)state;
-	assert_int_equal(otr_otlp_encode(&enc, (const void *)spans, 4, &buf),
-			 0);
+	assert_int_equal(otr_otlp_encode(&enc, (const void *)spans, 4, &buf), 0);
 	req = decode(&buf);
 	sp = req->resource_spans[0]->scope_spans[0]->spans[0];
 	check_plain(sp);
@@ -197,8 +187,7 @@ static void keeps_every_field(void **state)
 			 OTLP__ANY_VALUE__VALUE_BOOL_VALUE);
 	assert_string_equal(value(at, n, "x.y")->string_value, "z");
 	assert_string_equal(value(at, n, "otrace.cut")->string_value, "true");
-	assert_string_equal(
-		value(at, n, "otrace.parent.evidence")->string_value, "header");
+	assert_string_equal(value(at, n, "otrace.parent.evidence")->string_value, "header");
 	sp = req->resource_spans[1]->scope_spans[0]->spans[0];
 	assert_null(sp->status);
 	assert_int_equal(sp->parent_span_id.len, 0);
@@ -208,14 +197,12 @@ static void keeps_every_field(void **state)
 
 static void stops_at_the_limit(void **state)
 {
-	OTR_AUTO(otr_otlp_encoder_fini) struct otr_otlp_encoder enc = { 0 };
-	struct otr_buf buf = { .max = 100 };
+	OTR_AUTO(otr_otlp_encoder_fini) struct otr_otlp_encoder enc = {0};
+	struct otr_buf buf = {.max = 100};
 
 	(void)state;
-	assert_int_equal(otr_otlp_encode(&enc, (const void *)spans, 4, &buf),
-			 -EMSGSIZE);
-	assert_int_equal(otr_otlp_json_line(&buf, (const void *)spans, 4),
-			 -EMSGSIZE);
+	assert_int_equal(otr_otlp_encode(&enc, (const void *)spans, 4, &buf), -EMSGSIZE);
+	assert_int_equal(otr_otlp_json_line(&buf, (const void *)spans, 4), -EMSGSIZE);
 	assert_int_equal(buf.len, 0);
 	otr_buf_fini(&buf);
 }
@@ -236,7 +223,7 @@ static void writes_json(void **state)
 		"\"flags\":771}",
 		"\"flags\":256}",
 	};
-	OTR_AUTO(otr_buf_fini) struct otr_buf buf = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf buf = {0};
 
 	(void)state;
 	assert_int_equal(otr_otlp_json_line(&buf, (const void *)spans, 4), 0);
@@ -250,9 +237,9 @@ static void writes_json(void **state)
 
 static void escapes_what_json_and_terminals_mind(void **state)
 {
-	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = { 0 };
+	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
-	OTR_AUTO(otr_buf_fini) struct otr_buf buf = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf buf = {0};
 
 	(void)state;
 	otr_sb_reset(&sb);
@@ -260,9 +247,8 @@ static void escapes_what_json_and_terminals_mind(void **state)
 	sp = otr_sb_finish(&sb);
 	assert_int_equal(otr_otlp_json_line(&buf, (const void *)&sp, 1), 0);
 	otr_buf_byte(&buf, '\0');
-	assert_non_null(strstr(buf.data,
-			       "\"name\":\"\\u001b\\u007f\\t\\\\\\u2028"
-			       "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""));
+	assert_non_null(strstr(buf.data, "\"name\":\"\\u001b\\u007f\\t\\\\\\u2028"
+					 "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""));
 	assert_non_null(strstr(buf.data, "unknown_service"));
 }
 
@@ -271,8 +257,7 @@ static void knows_utf8(void **state)
 	char out[32];
 
 	(void)state;
-	assert_int_equal(otr_utf8_valid(SLICE_OF("abcdefgh\xc3\xa4ijklmnop")),
-			 18);
+	assert_int_equal(otr_utf8_valid(SLICE_OF("abcdefgh\xc3\xa4ijklmnop")), 18);
 	assert_int_equal(otr_utf8_valid(SLICE_OF("abcdefghi\x00")), 9);
 	assert_int_equal(otr_utf8_valid(SLICE_OF("\xc0\x80")), 0);
 	assert_int_equal(otr_utf8_valid(SLICE_OF("\xe0\x9f\x80")), 0);
@@ -285,16 +270,15 @@ static void knows_utf8(void **state)
 
 static void packs_what_gunzip_unpacks(void **state)
 {
-	OTR_AUTO(otr_gzip_fini) struct otr_gzip gz = { 0 };
-	OTR_AUTO(otr_buf_fini) struct otr_buf out = { 0 };
-	z_stream zs = { 0 };
+	OTR_AUTO(otr_gzip_fini) struct otr_gzip gz = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
+	z_stream zs = {0};
 	char back[64];
 
 	(void)state;
 	for (int turn = 0; turn < 2; turn++) {
 		otr_buf_reset(&out);
-		assert_int_equal(otr_gzip(&gz, &out, OTR_SLICE("hello hello")),
-				 0);
+		assert_int_equal(otr_gzip(&gz, &out, OTR_SLICE("hello hello")), 0);
 		assert_int_equal(inflateInit2(&zs, MAX_WBITS + 16), Z_OK);
 		zs.next_in = (Bytef *)out.data;
 		zs.avail_in = (uInt)out.len;
@@ -306,14 +290,13 @@ static void packs_what_gunzip_unpacks(void **state)
 	}
 }
 
-static enum otr_push judge(long status, const char *body, bool json,
-			   struct otr_push_result *res)
+static enum otr_push judge(long status, const char *body, bool json, struct otr_push_result *res)
 {
-	struct otr_otlp_response rsp = { .status = status,
-					 .json = json,
-					 .protobuf = !json,
-					 .body = otr_slice_str(body),
-					 .retry_after_s = 3 };
+	struct otr_otlp_response rsp = {.status = status,
+					.json = json,
+					.protobuf = !json,
+					.body = otr_slice_str(body),
+					.retry_after_s = 3};
 
 	memset(res, 0, sizeof(*res));
 	return otr_otlp_judge(&rsp, 10, res);
@@ -325,12 +308,17 @@ static void nobody_makes_us_wait_for_ever(void **state)
 		long asked_s;
 		uint64_t ns;
 	} rows[] = {
-		{LONG_MIN, 0}, {-1, 0}, {0, 0}, {7, 7000000000u},
-		{300, OTR_BACKOFF_ASKED_NS}, {301, OTR_BACKOFF_ASKED_NS},
-		{1000000000, OTR_BACKOFF_ASKED_NS}, {18446744073709, OTR_BACKOFF_ASKED_NS},
+		{LONG_MIN, 0},
+		{-1, 0},
+		{0, 0},
+		{7, 7000000000u},
+		{300, OTR_BACKOFF_ASKED_NS},
+		{301, OTR_BACKOFF_ASKED_NS},
+		{1000000000, OTR_BACKOFF_ASKED_NS},
+		{18446744073709, OTR_BACKOFF_ASKED_NS},
 		{LONG_MAX, OTR_BACKOFF_ASKED_NS},
 	};
-	struct otr_otlp_response rsp = { .status = 429 };
+	struct otr_otlp_response rsp = {.status = 429};
 	struct otr_push_result res;
 
 	(void)state;
@@ -349,7 +337,7 @@ static void pauses_grow(void **state)
 
 	(void)state;
 	for (int run = 0; run < 200; run++) {
-		struct otr_backoff own = { 0 }, asked = { 0 }, far = { 0 };
+		struct otr_backoff own = {0}, asked = {0}, far = {0};
 
 		for (size_t i = 0; i < OTR_ARRAY_SIZE(steps); i++) {
 			uint64_t ns = otr_backoff_pause(&own, 0);
@@ -373,7 +361,8 @@ static void a_page_is_no_answer(void **state)
 
 	(void)state;
 	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_DROP);
-	assert_non_null(strstr(res.why, "HTTP 200 with text/html; charset=utf-8, which is no OTLP"));
+	assert_non_null(
+		strstr(res.why, "HTTP 200 with text/html; charset=utf-8, which is no OTLP"));
 	rsp.type = NULL;
 	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_OK);
 	rsp.body = otr_slice_str(" \n<!DOCTYPE html>");
@@ -389,8 +378,7 @@ static void judges_answers(void **state)
 
 	(void)state;
 	assert_int_equal(judge(200, "", false, &res), OTR_PUSH_OK);
-	assert_int_equal(judge(200, "\x0a\x06\x08\x03\x12\x02no", false, &res),
-			 OTR_PUSH_OK);
+	assert_int_equal(judge(200, "\x0a\x06\x08\x03\x12\x02no", false, &res), OTR_PUSH_OK);
 	assert_int_equal(res.rejected, 3);
 	assert_string_equal(res.why, "no");
 	judge(200,
@@ -403,8 +391,7 @@ static void judges_answers(void **state)
 	assert_int_equal(res.retry_after_ns, 3000000000u);
 	assert_int_equal(judge(503, "", true, &res), OTR_PUSH_RETRY);
 	assert_int_equal(judge(500, "", true, &res), OTR_PUSH_DROP);
-	assert_int_equal(judge(400, "\x12\x04nope", false, &res),
-			 OTR_PUSH_DROP);
+	assert_int_equal(judge(400, "\x12\x04nope", false, &res), OTR_PUSH_DROP);
 	assert_string_equal(res.why, "HTTP 400: nope");
 	assert_int_equal(judge(200, "\xff\xff\xff", false, &res), OTR_PUSH_OK);
 	assert_int_equal(judge(301, "<html>", false, &res), OTR_PUSH_DROP);

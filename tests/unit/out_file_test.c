@@ -18,6 +18,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "agent/base/err.h"
@@ -73,10 +74,9 @@ static int begin(void **state)
 		return 0;
 	umask(022);
 	return !mkdtemp(home) || chdir(home) || mkdir("own", 0755) || mkdir("theirs", 0755) ||
-	       chown("theirs", OTHER, OTHER) || mkfifo("fifo", 0600) ||
-	       mkfifo("theirfifo", 0666) || chown("theirfifo", OTHER, OTHER) ||
-	       symlink("own/secret", "link") || symlink("own", "road") ||
-	       symlink("../own", "theirs/road") ||
+	       chown("theirs", OTHER, OTHER) || mkfifo("fifo", 0600) || mkfifo("theirfifo", 0666) ||
+	       chown("theirfifo", OTHER, OTHER) || symlink("own/secret", "link") ||
+	       symlink("own", "road") || symlink("../own", "theirs/road") ||
 	       lchown("theirs/road", OTHER, OTHER) || symlink("ring", "ring");
 }
 
@@ -143,9 +143,9 @@ static void others_files_stay_as_they_are(void **state)
 	assert_int_equal(link("own/twin", "hard"), 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		for (size_t k = 0; k < 3; k++) {
-			int rc = access(rows[i].path, F_OK) && !strncmp(rows[i].path, "/dev/", 5) ?
-					 rows[i].rc :
-					 open_and_write(rows[i].path, all[k], &err);
+			int rc = access(rows[i].path, F_OK) && !strncmp(rows[i].path, "/dev/", 5)
+					 ? rows[i].rc
+					 : open_and_write(rows[i].path, all[k], &err);
 
 			if (rc != rows[i].rc)
 				fail_msg("%s: %d, not %d", rows[i].path, rc, rows[i].rc);

@@ -30,13 +30,10 @@
 	"GET " path " HTTP/1.1\r\nHost: a\r\n" \
 	"traceparent: 00-" TRACE "-" span "-01\r\n\r\n"
 
-static const uint8_t trace_id[16] = { 0x0a, 0xf7, 0x65, 0x19, 0x16, 0xcd,
-				      0x43, 0xdd, 0x84, 0x48, 0xeb, 0x21,
-				      0x1c, 0x80, 0x31, 0x9c };
-static const uint8_t span_1[8] = { 0x11, 0x11, 0x11, 0x11,
-				   0x11, 0x11, 0x11, 0x11 };
-static const uint8_t span_2[8] = { 0x22, 0x22, 0x22, 0x22,
-				   0x22, 0x22, 0x22, 0x22 };
+static const uint8_t trace_id[16] = {0x0a, 0xf7, 0x65, 0x19, 0x16, 0xcd, 0x43, 0xdd,
+				     0x84, 0x48, 0xeb, 0x21, 0x1c, 0x80, 0x31, 0x9c};
+static const uint8_t span_1[8] = {0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11};
+static const uint8_t span_2[8] = {0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22};
 
 /* A -> B: inbound at A, which asks B over a wire both ends of which are seen. */
 static void both_ends_and_what_caused_them(void **state)
@@ -116,8 +113,8 @@ static void one_off_by_the_syn(void **state)
 	gets(&s.mk, &cl, OK);
 	ticks(&s.mk, 100 * MS);
 	assert_int_equal(s.traces, 1);
-	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"),
-		 span_of(&s, OTR_SPAN_CLIENT, "/b"), OTR_EVIDENCE_WIRE);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"), span_of(&s, OTR_SPAN_CLIENT, "/b"),
+		 OTR_EVIDENCE_WIRE);
 	end(&s);
 }
 
@@ -138,8 +135,8 @@ static void facts_come_late(void **state)
 	ticks(&s.mk, 100 * MS);
 	assert_int_equal(s.n, 2);
 	assert_int_equal(s.traces, 1);
-	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"),
-		 span_of(&s, OTR_SPAN_CLIENT, "/b"), OTR_EVIDENCE_WIRE);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"), span_of(&s, OTR_SPAN_CLIENT, "/b"),
+		 OTR_EVIDENCE_WIRE);
 	end(&s);
 }
 
@@ -159,8 +156,8 @@ static void facts_of_the_client_come_late(void **state)
 	opens(&s.mk, &cl);
 	ticks(&s.mk, 100 * MS);
 	assert_int_equal(s.n, 2);
-	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"),
-		 span_of(&s, OTR_SPAN_CLIENT, "/b"), OTR_EVIDENCE_WIRE);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"), span_of(&s, OTR_SPAN_CLIENT, "/b"),
+		 OTR_EVIDENCE_WIRE);
 	end(&s);
 }
 
@@ -185,8 +182,7 @@ static void header_names_the_parent(void **state)
 }
 
 /* in (a) -> client -> server (b); the last two carry `header`. */
-static void chain(struct story *s, const char *a, const char *b,
-		  uint8_t evidence)
+static void chain(struct story *s, const char *a, const char *b, uint8_t evidence)
 {
 	struct end in = tcp_server(100, 10, 1);
 	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
@@ -213,8 +209,8 @@ static void proxy_passes_the_header_on(void **state)
 	const struct otr_span *a, *b, *c;
 
 	(void)state;
-	chain(&s, WITH("/a", "1111111111111111"),
-	      WITH("/b", "1111111111111111"), OTR_EVIDENCE_STRAND);
+	chain(&s, WITH("/a", "1111111111111111"), WITH("/b", "1111111111111111"),
+	      OTR_EVIDENCE_STRAND);
 	a = span_of(&s, OTR_SPAN_SERVER, "/a");
 	b = span_of(&s, OTR_SPAN_SERVER, "/b");
 	c = span_of(&s, OTR_SPAN_CLIENT, "/b");
@@ -231,8 +227,7 @@ static void sdk_writes_the_header(void **state)
 	const struct otr_span *a, *b, *c;
 
 	(void)state;
-	chain(&s, GET("/a"), WITH("/b", "2222222222222222"),
-	      OTR_EVIDENCE_STRAND);
+	chain(&s, GET("/a"), WITH("/b", "2222222222222222"), OTR_EVIDENCE_STRAND);
 	a = span_of(&s, OTR_SPAN_SERVER, "/a");
 	b = span_of(&s, OTR_SPAN_SERVER, "/b");
 	c = span_of(&s, OTR_SPAN_CLIENT, "/b");
@@ -295,20 +290,20 @@ static void weak_waits(void **state)
 	ticks(&s.mk, 200 * MS);
 	assert_int_equal(s.n, 2);
 	assert_false(s.proved);
-	is_child(span_of(&s, OTR_SPAN_CLIENT, "/b"),
-		 span_of(&s, OTR_SPAN_SERVER, "/a"), OTR_EVIDENCE_WAKE);
+	is_child(span_of(&s, OTR_SPAN_CLIENT, "/b"), span_of(&s, OTR_SPAN_SERVER, "/a"),
+		 OTR_EVIDENCE_WAKE);
 	end(&s);
 }
 
-static void hands_off(struct story *s, const struct end *worker,
-		      const struct end *of, uint64_t since_ns)
+static void hands_off(struct story *s, const struct end *worker, const struct end *of,
+		      uint64_t since_ns)
 {
 	struct otr_ev_handoff ho = {
 		.hdr = stamp(&s->mk, worker, OTR_EV_HANDOFF, sizeof(ho)),
-		.parent = { .conn = of->conn,
-			    .pos = (uint32_t)(of->pos[OTR_DIR_IN] - 1),
-			    .dir = OTR_DIR_IN,
-			    .pos_kind = OTR_POS_TCP_SEQ },
+		.parent = {.conn = of->conn,
+			   .pos = (uint32_t)(of->pos[OTR_DIR_IN] - 1),
+			   .dir = OTR_DIR_IN,
+			   .pos_kind = OTR_POS_TCP_SEQ},
 		.since_ns = since_ns,
 		.strand_since_ns = since_ns,
 	};
@@ -319,8 +314,7 @@ static void hands_off(struct story *s, const struct end *worker,
 
 /* Two inbound requests; a pool's thread asks for one of them. `first`: what the source
  * said when it asked. */
-static const struct otr_span *pool(struct story *s, uint8_t first,
-				   bool of_other)
+static const struct otr_span *pool(struct story *s, uint8_t first, bool of_other)
 {
 	struct end in1 = tcp_server(100, 10, 1), in2 = tcp_server(110, 10, 3);
 	struct end cl = tcp_client(101, 10, 2);
@@ -500,8 +494,8 @@ static void slow_child(void **state)
 	ticks(&s.mk, 100 * MS);
 	assert_int_equal(s.n, 2);
 	assert_int_equal(s.traces, 1);
-	is_child(span_of(&s, OTR_SPAN_CLIENT, "/b"),
-		 span_of(&s, OTR_SPAN_SERVER, "/a"), OTR_EVIDENCE_STRAND);
+	is_child(span_of(&s, OTR_SPAN_CLIENT, "/b"), span_of(&s, OTR_SPAN_SERVER, "/a"),
+		 OTR_EVIDENCE_STRAND);
 	end(&s);
 }
 

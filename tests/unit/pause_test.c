@@ -228,12 +228,9 @@ static void long_ago(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_hole),
-		cmocka_unit_test(no_answer_where_some_were_lost),
-		cmocka_unit_test(open_meanwhile),
-		cmocka_unit_test(child_of_what_was_shed),
-		cmocka_unit_test(one_end_alone),
-		cmocka_unit_test(behind),
+		cmocka_unit_test(no_hole),	  cmocka_unit_test(no_answer_where_some_were_lost),
+		cmocka_unit_test(open_meanwhile), cmocka_unit_test(child_of_what_was_shed),
+		cmocka_unit_test(one_end_alone),  cmocka_unit_test(behind),
 		cmocka_unit_test(long_ago),
 	};
 

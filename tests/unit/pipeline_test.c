@@ -42,9 +42,7 @@ static void one_request(void **state)
 	assert_int_equal(s.traces, 1);
 	assert_true(s.proved);
 	is_root(span_of(&s, OTR_SPAN_SERVER, "/a"));
-	assert_int_equal(
-		otr_span_int(s.spans[0], OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0),
-		200);
+	assert_int_equal(otr_span_int(s.spans[0], OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0), 200);
 	assert_int_equal(s.spans[0]->end_ns - s.spans[0]->start_ns, MS / 10);
 	assert_int_equal(s.spans[0]->flags, 3);
 	end(&s);
@@ -93,8 +91,7 @@ static void open_for_long(void **state)
 	gets(&s.mk, &sv, GET("/a"));
 	for (int i = 0; i < 24; i++) {
 		ticks(&s.mk, 500 * MS);
-		otr_stitch_each_open(otr_pipeline_stitch(s.pl), count_open,
-				     &reported);
+		otr_stitch_each_open(otr_pipeline_stitch(s.pl), count_open, &reported);
 	}
 	assert_int_equal(reported, 2);
 	sends(&s.mk, &sv, OK);
@@ -159,8 +156,7 @@ static void long_body(void **state)
 	begin(&s);
 	opens(&s.mk, &sv);
 	gets(&s.mk, &sv, GET("/big"));
-	sends(&s.mk, &sv,
-	      "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n");
+	sends(&s.mk, &sv, "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n");
 	assert_int_equal(s.watched, 1);
 	pours(&s.mk, &sv, OTR_DIR_OUT, BIG / 2);
 	run_is(&s.mk, &sv, OTR_DIR_OUT, true, "");
@@ -251,8 +247,7 @@ static void answers_without_body(void **state)
 	gets(&s.mk, &sv, GET("/none"));
 	sends(&s.mk, &sv, "HTTP/1.1 204 No Content\r\n\r\n");
 	gets(&s.mk, &sv, GET("/same"));
-	sends(&s.mk, &sv,
-	      "HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\n\r\n");
+	sends(&s.mk, &sv, "HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\n\r\n");
 	ticks(&s.mk, 100 * MS);
 	assert_int_equal(s.n, 3);
 	end(&s);
@@ -267,15 +262,13 @@ static void client_goes_amid_the_body(void **state)
 	begin(&s);
 	opens(&s.mk, &sv);
 	gets(&s.mk, &sv, GET("/big"));
-	sends(&s.mk, &sv,
-	      "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n");
+	sends(&s.mk, &sv, "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n");
 	closes(&s.mk, &sv, ECONNRESET);
 	ticks(&s.mk, 100 * MS);
 	assert_int_equal(s.n, 1);
 	assert_true(s.spans[0]->failed);
-	assert_true(
-		otr_slice_eq(otr_span_string(s.spans[0], OTR_KEY_ERROR_TYPE),
-			     OTR_SLICE("client_disconnect")));
+	assert_true(otr_slice_eq(otr_span_string(s.spans[0], OTR_KEY_ERROR_TYPE),
+				 OTR_SLICE("client_disconnect")));
 	end(&s);
 }
 
@@ -293,9 +286,8 @@ static void nobody_answers(void **state)
 	closes(&s.mk, &cl, ETIMEDOUT);
 	ticks(&s.mk, 100 * MS);
 	assert_int_equal(s.n, 1);
-	assert_true(
-		otr_slice_eq(otr_span_string(s.spans[0], OTR_KEY_ERROR_TYPE),
-			     OTR_SLICE("timeout")));
+	assert_true(otr_slice_eq(otr_span_string(s.spans[0], OTR_KEY_ERROR_TYPE),
+				 OTR_SLICE("timeout")));
 	end(&s);
 }
 
@@ -307,8 +299,7 @@ static void lost_amid_a_body(void **state)
 	(void)state;
 	begin(&s);
 	opens(&s.mk, &sv);
-	gets(&s.mk, &sv,
-	     "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n");
+	gets(&s.mk, &sv, "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n");
 	sv.pos[OTR_DIR_IN] += 400; /* never told */
 	gets(&s.mk, &sv,
 	     "12345678901234567890"
@@ -375,7 +366,7 @@ static void joined_in_the_middle(void **state)
  * follows at once, has its own answer and not that one. */
 static void joined_before_an_answer(void **state)
 {
-	struct end ends[] = { tcp_server(100, 10, 1), tcp_client(100, 10, 1) };
+	struct end ends[] = {tcp_server(100, 10, 1), tcp_client(100, 10, 1)};
 	struct story s;
 
 	(void)state;
@@ -399,9 +390,7 @@ static void joined_before_an_answer(void **state)
 		assert_int_equal(s.n, 3);
 		for (size_t n = 0; n < s.n; n++) {
 			assert_int_equal(
-				otr_span_int(s.spans[n],
-					     OTR_KEY_HTTP_RESPONSE_STATUS_CODE,
-					     0),
+				otr_span_int(s.spans[n], OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0),
 				200);
 			assert_true(s.spans[n]->end_ns > s.spans[n]->start_ns);
 		}
@@ -413,8 +402,7 @@ static void joined_before_an_answer(void **state)
 static void wraps_at_4_gib(void **state)
 {
 	struct story s;
-	struct end sv = tcp_end(100, 10, OTR_ROLE_SERVER, UINT32_MAX - 20,
-				UINT32_MAX - 50);
+	struct end sv = tcp_end(100, 10, OTR_ROLE_SERVER, UINT32_MAX - 20, UINT32_MAX - 50);
 
 	(void)state;
 	begin(&s);
@@ -428,8 +416,7 @@ static void wraps_at_4_gib(void **state)
 
 	/* a single run of 5 GiB */
 	gets(&s.mk, &sv, GET("/huge"));
-	sends(&s.mk, &sv,
-	      "HTTP/1.1 200 OK\r\nContent-Length: 5368709120\r\n\r\n");
+	sends(&s.mk, &sv, "HTTP/1.1 200 OK\r\nContent-Length: 5368709120\r\n\r\n");
 	for (int i = 0; i < 5; i++) {
 		pours(&s.mk, &sv, OTR_DIR_OUT, 1ull << 30);
 		run_is(&s.mk, &sv, OTR_DIR_OUT, true, "");
@@ -476,9 +463,7 @@ static void answer_stamped_first(void **state)
 	sends(&s.mk, &cl, GET("/a"));
 	ticks(&s.mk, 100 * MS);
 	assert_int_equal(s.n, 1);
-	assert_int_equal(
-		otr_span_int(s.spans[0], OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0),
-		200);
+	assert_int_equal(otr_span_int(s.spans[0], OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0), 200);
 	end(&s);
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Its tables of words and statements stay several a line. */
+/* clang-format off */
 // needs: preload/pq.c preload/pq_emit.c preload/pqwire.c preload/comment.c
 /*
  * pq_test.c - a libpq that calls us, or does not, and is not always seen: what is told is

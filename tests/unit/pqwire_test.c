@@ -58,8 +58,8 @@ static void asks(struct story *s, struct end *e, enum otr_pq_kind kind, const ch
 	assert_in_range(w.n, 1, OTR_PQ_PIECES);
 	assert_true(w.used <= sizeof(w.room));
 	for (int i = 0; i < w.n; i++) {
-		len = w.iov[i].iov_len < sizeof(bytes) - cap ? w.iov[i].iov_len :
-							       sizeof(bytes) - cap;
+		len = w.iov[i].iov_len < sizeof(bytes) - cap ? w.iov[i].iov_len
+							     : sizeof(bytes) - cap;
 		memcpy(bytes + cap, w.iov[i].iov_base, len);
 		cap += len;
 		size += w.iov[i].iov_len;
@@ -129,8 +129,7 @@ static void ends(struct story *s)
 	qsort(s->spans, s->n, sizeof(s->spans[0]), by_start);
 }
 
-static void is(const struct story *s, size_t i, const char *name, int64_t rows,
-	       const char *code)
+static void is(const struct story *s, size_t i, const char *name, int64_t rows, const char *code)
 {
 	const struct otr_span *sp = s->spans[i];
 	struct otr_slice got = otr_span_string(sp, OTR_KEY_DB_RESPONSE_STATUS_CODE);
@@ -316,8 +315,8 @@ static void behind_a_loss(void **state)
 		closes(&s.mk, &e, 0);
 		ends(&s);
 		for (size_t i = 0; i < s.n; i++) {
-			int64_t rows = otr_span_int(s.spans[i],
-						    OTR_KEY_DB_RESPONSE_RETURNED_ROWS, -1);
+			int64_t rows =
+				otr_span_int(s.spans[i], OTR_KEY_DB_RESPONSE_RETURNED_ROWS, -1);
 			char name[32];
 
 			snprintf(name, sizeof(name), "SELECT t%d", (int)rows);
@@ -334,7 +333,8 @@ static void behind_a_loss(void **state)
 /* The bytes below say it once more, or would: from the first word of the library on. */
 static void once(void **state)
 {
-	static const char q[] = "Q\0\0\0\x14SELECT * FROM x", z[] = "C\0\0\0\x0dSELECT 9\0Z\0\0\0\5I";
+	static const char q[] = "Q\0\0\0\x14SELECT * FROM x",
+			  z[] = "C\0\0\0\x0dSELECT 9\0Z\0\0\0\5I";
 	struct end e = client(OTR_LAYER_LIB), wire = client(OTR_LAYER_SOCKET);
 	struct story s;
 	char out[OTR_PQ_ANSWER];
@@ -401,7 +401,10 @@ static void cut_anywhere(void **state)
 
 	(void)state;
 	for (int i = 0; i < 12; i++, n += 12)
-		memcpy(rows + n, "D\0\0\0\x0b\0\1\0\0\0\1" "1", 12);
+		memcpy(rows + n,
+		       "D\0\0\0\x0b\0\1\0\0\0\1"
+		       "1",
+		       12);
 	memcpy(rows + n, over, sizeof(over) - 1);
 	n += sizeof(over) - 1;
 	for (size_t cut = 27; cut < n; cut++) {
@@ -413,8 +416,10 @@ static void cut_anywhere(void **state)
 /* What libpq gives may be anything. */
 static void no_answer(void **state)
 {
-	static const char *const tags[] = {NULL, "", "select 1", "SELECT\n1", " X",
-					   "A TAG THAT IS LONGER THAN ANY THAT A SERVER OF ANY VERSION EVER SENT"};
+	static const char *const tags[] = {
+		NULL,	    "",
+		"select 1", "SELECT\n1",
+		" X",	    "A TAG THAT IS LONGER THAN ANY THAT A SERVER OF ANY VERSION EVER SENT"};
 	char out[OTR_PQ_ANSWER];
 
 	(void)state;

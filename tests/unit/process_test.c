@@ -38,10 +38,10 @@ static void meta(struct story *s, uint32_t tgid, enum otr_meta key, const char *
 	otr_meta_put(tgid, key, otr_slice_str(text), s->mk.now_ns, put_meta, s);
 }
 
-static void proc(struct story *s, uint16_t kind, uint32_t tgid, uint32_t ppid,
-		 const char *exe, int status)
+static void proc(struct story *s, uint16_t kind, uint32_t tgid, uint32_t ppid, const char *exe,
+		 int status)
 {
-	struct end e = { .tgid = tgid, .tid = tgid };
+	struct end e = {.tgid = tgid, .tid = tgid};
 	size_t len = strlen(exe);
 	struct otr_ev_proc *pr = calloc(1, sizeof(*pr) + len);
 
@@ -211,9 +211,10 @@ static void strangers_and_those_with_parents_are_not_its_children(void **state)
 	forks(&s, 12, 11);
 	asks(&s, 12, "/of-the-server");
 	opens(&s.mk, &sdk);
-	sends(&s.mk, &sdk, "GET /sdk HTTP/1.1\r\nHost: a\r\ntraceparent: 00-"
-			   "0af7651916cd43dd8448eb211c80319c-1111111111111111-01"
-			   "\r\n\r\n");
+	sends(&s.mk, &sdk,
+	      "GET /sdk HTTP/1.1\r\nHost: a\r\ntraceparent: 00-"
+	      "0af7651916cd43dd8448eb211c80319c-1111111111111111-01"
+	      "\r\n\r\n");
 	gets(&s.mk, &sdk, OK);
 	exits(&s, RUN, 0);
 	asks(&s, 12, "/later");
@@ -221,8 +222,8 @@ static void strangers_and_those_with_parents_are_not_its_children(void **state)
 	assert_null(process_of(&s));
 	is_root(span_of(&s, OTR_SPAN_CLIENT, "/stranger"));
 	is_root(span_of(&s, OTR_SPAN_SERVER, "/in"));
-	is_child(span_of(&s, OTR_SPAN_CLIENT, "/out"),
-		 span_of(&s, OTR_SPAN_SERVER, "/in"), OTR_EVIDENCE_STRAND);
+	is_child(span_of(&s, OTR_SPAN_CLIENT, "/out"), span_of(&s, OTR_SPAN_SERVER, "/in"),
+		 OTR_EVIDENCE_STRAND);
 	is_root(span_of(&s, OTR_SPAN_CLIENT, "/timer"));
 	is_root(span_of(&s, OTR_SPAN_CLIENT, "/of-the-server"));
 	is_root(span_of(&s, OTR_SPAN_CLIENT, "/later"));
@@ -250,8 +251,8 @@ static void a_server_among_its_children(void **state)
 	assert_int_equal(s.n, 3);
 	assert_int_equal(s.traces, 1);
 	is_child(span_of(&s, OTR_SPAN_CLIENT, "/b"), process_of(&s), OTR_EVIDENCE_EXEC);
-	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"),
-		 span_of(&s, OTR_SPAN_CLIENT, "/b"), OTR_EVIDENCE_WIRE);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"), span_of(&s, OTR_SPAN_CLIENT, "/b"),
+		 OTR_EVIDENCE_WIRE);
 	end(&s);
 }
 
@@ -303,8 +304,8 @@ static void a_worker_is_no_root(void **state)
 	assert_int_equal(s.traces, 2);
 	is_root(span_of(&s, OTR_SPAN_CLIENT, "/one"));
 	is_root(span_of(&s, OTR_SPAN_CLIENT, "/b"));
-	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"),
-		 span_of(&s, OTR_SPAN_CLIENT, "/b"), OTR_EVIDENCE_WIRE);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"), span_of(&s, OTR_SPAN_CLIENT, "/b"),
+		 OTR_EVIDENCE_WIRE);
 	asks(&s, RUN, "/two");
 	ticks(&s.mk, 2 * SECOND);
 	assert_int_equal(s.n, 4);
@@ -342,15 +343,12 @@ static void a_load_is_no_root(void **state)
 	end(&s);
 }
 
-#define CONTEXT(id) \
-	"TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-" id "-01"
+#define CONTEXT(id) "TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-" id "-01"
 
 static void the_environment_is_its_parent(void **state)
 {
-	static const uint8_t up[8] = { 0x11, 0x11, 0x11, 0x11,
-				       0x11, 0x11, 0x11, 0x11 };
-	static const uint8_t own[8] = { 0x22, 0x22, 0x22, 0x22,
-					0x22, 0x22, 0x22, 0x22 };
+	static const uint8_t up[8] = {0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11};
+	static const uint8_t own[8] = {0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22};
 	const struct otr_span *root, *third;
 	struct story s;
 
@@ -386,8 +384,8 @@ static void the_environment_is_its_parent(void **state)
 
 static void carries(struct story *s, uint32_t tgid, uint32_t ppid, const char *env)
 {
-	struct end e = { .tgid = tgid, .tid = tgid };
-	struct otr_ev_proc pr = { .ppid = ppid };
+	struct end e = {.tgid = tgid, .tid = tgid};
+	struct otr_ev_proc pr = {.ppid = ppid};
 
 	s->mk.now_ns += MS;
 	pr.hdr = stamp(&s->mk, &e, OTR_EV_PROC_EXEC, sizeof(pr));
@@ -416,8 +414,9 @@ static void by_name_it_is_the_parent(void **state)
 	asks(&s, 21, "/below");
 	carries(&s, 22, 20, "");
 	asks(&s, 22, "/cleared");
-	carries(&s, 23, 20, "TRACEPARENT=00-11111111111111111111111111111111-"
-			    "2222222222222222-01");
+	carries(&s, 23, 20,
+		"TRACEPARENT=00-11111111111111111111111111111111-"
+		"2222222222222222-01");
 	asks(&s, 23, "/other");
 	exits(&s, RUN, 3 << 8);
 	ticks(&s.mk, 2 * SECOND);
@@ -467,7 +466,8 @@ static void asks_in_its_trace(struct story *s, uint32_t tgid, uint8_t id)
 
 	cl.cause.ids = OTR_IDS_INJECTED;
 	memset(cl.cause.span_id, id, sizeof(cl.cause.span_id));
-	snprintf(text, sizeof(text), "GET /%d HTTP/1.1\r\nHost: a\r\ntraceparent: "
+	snprintf(text, sizeof(text),
+		 "GET /%d HTTP/1.1\r\nHost: a\r\ntraceparent: "
 		 "00-0af7651916cd43dd8448eb211c80319c-%02x%02x%02x%02x%02x%02x%02x%02x-01\r\n\r\n",
 		 id, id, id, id, id, id, id, id, id);
 	opens(&s->mk, &cl);
@@ -503,8 +503,8 @@ static void each_root_has_a_trace(void **state)
 /* A connect() of `tgid` was refused, as `hook` says. */
 static void is_refused(struct story *s, uint32_t tgid, uint16_t hook)
 {
-	struct end e = { .tgid = tgid, .tid = tgid, .conn = 47 };
-	struct otr_ev_failed fa = { .remote = addr4(2, 80), .error = 111 /* refused */ };
+	struct end e = {.tgid = tgid, .tid = tgid, .conn = 47};
+	struct otr_ev_failed fa = {.remote = addr4(2, 80), .error = 111 /* refused */};
 
 	fa.start_ns = s->mk.now_ns++;
 	fa.hdr = stamp(&s->mk, &e, OTR_EV_CONN_FAILED, sizeof(fa));
@@ -534,8 +534,8 @@ static void a_failed_connect_is_its_child(void **state)
 /* The library cannot tell how its process ended: who ran it does. */
 static void the_end_is_told_by_who_ran_it(void **state)
 {
-	struct end e = { .tgid = RUN, .tid = RUN };
-	struct otr_ev_proc pr = { .ppid = 1 };
+	struct end e = {.tgid = RUN, .tid = RUN};
+	struct otr_ev_proc pr = {.ppid = 1};
 	struct story s;
 
 	(void)state;
@@ -581,8 +581,7 @@ int main(void)
 		cmocka_unit_test(a_script_is_one_trace),
 		cmocka_unit_test(status_and_signal),
 		cmocka_unit_test(without_children_it_is_no_span),
-		cmocka_unit_test(
-			strangers_and_those_with_parents_are_not_its_children),
+		cmocka_unit_test(strangers_and_those_with_parents_are_not_its_children),
 		cmocka_unit_test(a_server_among_its_children),
 		cmocka_unit_test(a_server_is_no_root),
 		cmocka_unit_test(a_worker_is_no_root),

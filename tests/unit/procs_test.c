@@ -50,10 +50,10 @@ static void meta(uint32_t tgid, enum otr_meta key, const char *text)
 	otr_meta_put(tgid, key, otr_slice_str(text), now_ns, take, NULL);
 }
 
-static void proc(enum otr_event_kind kind, uint32_t tgid, uint32_t ppid,
-		 uint64_t start_ns, const char *exe)
+static void proc(enum otr_event_kind kind, uint32_t tgid, uint32_t ppid, uint64_t start_ns,
+		 const char *exe)
 {
-	char bytes[256] = { 0 };
+	char bytes[256] = {0};
 	struct otr_ev_proc *ev = (struct otr_ev_proc *)bytes;
 
 	ev->hdr.kind = (uint16_t)kind;
@@ -70,10 +70,10 @@ static void proc(enum otr_event_kind kind, uint32_t tgid, uint32_t ppid,
 
 static void clock_is(uint64_t realtime_ns, uint64_t boottime_ns)
 {
-	struct otr_ev_clock ev = { .hdr.kind = OTR_EV_CLOCK,
-				   .hdr.size = sizeof(ev),
-				   .realtime_ns = realtime_ns,
-				   .boottime_ns = boottime_ns };
+	struct otr_ev_clock ev = {.hdr.kind = OTR_EV_CLOCK,
+				  .hdr.size = sizeof(ev),
+				  .realtime_ns = realtime_ns,
+				  .boottime_ns = boottime_ns};
 
 	take(NULL, &ev.hdr);
 }
@@ -99,9 +99,7 @@ static const char *attr(uint32_t tgid, const char *name)
 	for (uint16_t i = 0; i < res->n_attrs; i++) {
 		const struct otr_attr *at = &res->attrs[i];
 		struct otr_slice key =
-			at->key == OTR_KEY_CUSTOM
-				? at->name
-				: otr_slice_str(otr_key_name(at->key));
+			at->key == OTR_KEY_CUSTOM ? at->name : otr_slice_str(otr_key_name(at->key));
 
 		if (!otr_slice_eq(key, otr_slice_str(name)))
 			continue;
@@ -122,8 +120,7 @@ static void forked_workers_are_their_parents_service(void **state)
 	proc(OTR_EV_PROC_FORK, 11, 10, 6, "");
 	meta(11, OTR_META_CMDLINE, "cart: worker");
 	assert_string_equal(service(11), "cart");
-	assert_true(otr_slice_eq(otr_procs_env(procs, 11, "OTEL_SERVICE_NAME"),
-				 OTR_SLICE("cart")));
+	assert_true(otr_slice_eq(otr_procs_env(procs, 11, "OTEL_SERVICE_NAME"), OTR_SLICE("cart")));
 
 	/* Another program, in the environment it was given, until that is read. */
 	proc(OTR_EV_PROC_EXEC, 11, 10, 6, "/usr/bin/mail");
@@ -150,7 +147,7 @@ static void a_given_name_stays_with_the_process(void **state)
 static void titles_do_not_rename(void **state)
 {
 	static const char args[] = "python3\0orders.py";
-	struct otr_slice s = { args, sizeof(args) - 1 };
+	struct otr_slice s = {args, sizeof(args) - 1};
 
 	(void)state;
 	meta(10, OTR_META_EXE, "/usr/bin/python3.11");
@@ -275,8 +272,7 @@ static void attributes_are_as_the_conventions_say(void **state)
 	assert_string_equal(attr(10, "host.id"), "0123");
 	assert_string_equal(attr(10, "os.type"), "linux");
 	assert_string_equal(attr(10, "process.owner"), "www\xef\xbf\xbd");
-	assert_string_equal(attr(10, "process.creation.time"),
-			    "2023-11-14T22:13:20.120Z");
+	assert_string_equal(attr(10, "process.creation.time"), "2023-11-14T22:13:20.120Z");
 	/* uuid5(4d63009a-8d0f-11ee-aad7-4c796ed8e320, "0123,10,1700000000120") */
 	assert_string_equal(attr(10, "service.instance.id"),
 			    "b6c01bc5-a81b-5878-b4e2-c53ac1a7e475");
@@ -286,17 +282,12 @@ static void attributes_are_as_the_conventions_say(void **state)
 
 static void hashes_by_the_book(void **state)
 {
-	static const uint8_t dns[16] = { 0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad,
-					 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0,
-					 0x4f, 0xd4, 0x30, 0xc8 };
-	static const uint8_t abc[20] = { 0xa9, 0x99, 0x3e, 0x36, 0x47,
-					 0x06, 0x81, 0x6a, 0xba, 0x3e,
-					 0x25, 0x71, 0x78, 0x50, 0xc2,
-					 0x6c, 0x9c, 0xd0, 0xd8, 0x9d };
-	static const uint8_t two[20] = { 0x84, 0x98, 0x3e, 0x44, 0x1c,
-					 0x3b, 0xd2, 0x6e, 0xba, 0xae,
-					 0x4a, 0xa1, 0xf9, 0x51, 0x29,
-					 0xe5, 0xe5, 0x46, 0x70, 0xf1 };
+	static const uint8_t dns[16] = {0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1,
+					0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8};
+	static const uint8_t abc[20] = {0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81, 0x6a, 0xba, 0x3e,
+					0x25, 0x71, 0x78, 0x50, 0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d};
+	static const uint8_t two[20] = {0x84, 0x98, 0x3e, 0x44, 0x1c, 0x3b, 0xd2, 0x6e, 0xba, 0xae,
+					0x4a, 0xa1, 0xf9, 0x51, 0x29, 0xe5, 0xe5, 0x46, 0x70, 0xf1};
 	char text[OTR_UUID_TEXT];
 	uint8_t h[20];
 
@@ -315,43 +306,32 @@ static void reads_this_process(void **state)
 	char pid[16];
 
 	(void)state;
-	setenv("OTEL_X_HEADERS", "secret",
-	       1); /* too late for /proc, harmless */
-	assert_true(otr_resource_read((uint32_t)getpid(), now_ns, take, NULL) >=
-		    6);
+	setenv("OTEL_X_HEADERS", "secret", 1); /* too late for /proc, harmless */
+	assert_true(otr_resource_read((uint32_t)getpid(), now_ns, take, NULL) >= 6);
 	assert_true(otr_resource_read_host(now_ns, take, NULL) >= 2);
 	assert_string_equal(service((uint32_t)getpid()), "procs_test");
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	assert_string_equal(attr((uint32_t)getpid(), "process.pid"), pid);
-	assert_string_equal(attr((uint32_t)getpid(), "process.executable.name"),
-			    "procs_test");
+	assert_string_equal(attr((uint32_t)getpid(), "process.executable.name"), "procs_test");
 	assert_int_equal(otr_resource_read(0x7fffffff, now_ns, take, NULL), -3);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			forked_workers_are_their_parents_service, fresh, drop),
-		cmocka_unit_test_setup_teardown(
-			a_given_name_stays_with_the_process, fresh, drop),
-		cmocka_unit_test_setup_teardown(titles_do_not_rename, fresh,
+		cmocka_unit_test_setup_teardown(forked_workers_are_their_parents_service, fresh,
 						drop),
-		cmocka_unit_test_setup_teardown(unknown_ones_have_a_name_too,
-						fresh, drop),
-		cmocka_unit_test_setup_teardown(
-			a_number_used_again_is_another_process, fresh, drop),
-		cmocka_unit_test_setup_teardown(forgets_in_time_and_in_number,
-						fresh, drop),
-		cmocka_unit_test_setup_teardown(
-			forgets_of_many_what_ended_first, fresh, drop),
-		cmocka_unit_test_setup_teardown(
-			attributes_are_as_the_conventions_say, fresh, drop),
-		cmocka_unit_test_setup_teardown(go_programs_and_links, fresh,
+		cmocka_unit_test_setup_teardown(a_given_name_stays_with_the_process, fresh, drop),
+		cmocka_unit_test_setup_teardown(titles_do_not_rename, fresh, drop),
+		cmocka_unit_test_setup_teardown(unknown_ones_have_a_name_too, fresh, drop),
+		cmocka_unit_test_setup_teardown(a_number_used_again_is_another_process, fresh,
 						drop),
+		cmocka_unit_test_setup_teardown(forgets_in_time_and_in_number, fresh, drop),
+		cmocka_unit_test_setup_teardown(forgets_of_many_what_ended_first, fresh, drop),
+		cmocka_unit_test_setup_teardown(attributes_are_as_the_conventions_say, fresh, drop),
+		cmocka_unit_test_setup_teardown(go_programs_and_links, fresh, drop),
 		cmocka_unit_test(hashes_by_the_book),
-		cmocka_unit_test_setup_teardown(reads_this_process, fresh,
-						drop),
+		cmocka_unit_test_setup_teardown(reads_this_process, fresh, drop),
 	};
 
 	return cmocka_run_group_tests_name("procs", tests, NULL, NULL);

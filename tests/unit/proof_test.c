@@ -32,8 +32,7 @@ static int client, server, segment;
 
 static int begin(void **state)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int place = socket(AF_INET, SOCK_STREAM, 0), size = 1;
 	socklen_t len = sizeof(at);
 

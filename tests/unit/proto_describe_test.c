@@ -32,9 +32,8 @@ static const struct otr_ev_conn conn = {
 	.remote = {.family = AF_INET, .port = 5433, .ip = {10, 0, 0, 2}},
 };
 
-static struct otr_span *span_of(const struct otr_proto_ops *proto,
-				enum otr_role role, const struct otr_msg *req,
-				const struct otr_msg *rsp)
+static struct otr_span *span_of(const struct otr_proto_ops *proto, enum otr_role role,
+				const struct otr_msg *req, const struct otr_msg *rsp)
 {
 	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
 	const struct otr_side side = {.conn = &conn, .role = role, .proto = proto};
@@ -44,9 +43,9 @@ static struct otr_span *span_of(const struct otr_proto_ops *proto,
 	return otr_sb_finish(&sb);
 }
 
-static void parse_one(const struct otr_proto_ops *proto, void *state,
-		      enum otr_dir dir, struct otr_slice in, unsigned int flags,
-		      enum otr_parse want, struct otr_msg *msg)
+static void parse_one(const struct otr_proto_ops *proto, void *state, enum otr_dir dir,
+		      struct otr_slice in, unsigned int flags, enum otr_parse want,
+		      struct otr_msg *msg)
 {
 	uint64_t used;
 
@@ -59,8 +58,7 @@ static void text_is(const struct otr_span *sp, enum otr_key key, const char *wan
 	struct otr_slice got = otr_span_string(sp, key);
 
 	if (!otr_slice_eq(got, otr_slice_str(want)))
-		fail_msg("%s is %.*s, not %s", otr_key_name(key),
-			 OTR_SLICE_ARG(got), want);
+		fail_msg("%s is %.*s, not %s", otr_key_name(key), OTR_SLICE_ARG(got), want);
 }
 
 static void name_is(const struct otr_span *sp, const char *want)
@@ -69,14 +67,12 @@ static void name_is(const struct otr_span *sp, const char *want)
 		fail_msg("name is %.*s, not %s", OTR_SLICE_ARG(sp->name), want);
 }
 
-static struct otr_span *http_span(const char *request, int status,
-				  enum otr_role role)
+static struct otr_span *http_span(const char *request, int status, enum otr_role role)
 {
 	struct otr_http1 state = {0};
 	struct otr_msg req, rsp = {.kind = OTR_MSG_RESPONSE, .status = status};
 
-	parse_one(&otr_http1, &state, OTR_DIR_OUT, otr_slice_str(request), 0,
-		  OTR_PARSE_MSG, &req);
+	parse_one(&otr_http1, &state, OTR_DIR_OUT, otr_slice_str(request), 0, OTR_PARSE_MSG, &req);
 	return span_of(&otr_http1, role, &req, status ? &rsp : NULL);
 }
 
@@ -93,8 +89,8 @@ static struct otr_slice custom(const struct otr_span *sp, const char *name)
 static void http_host_of_a_proxy(void **state)
 {
 	static const char *const passed_on[] = {
-		"shop.example", "shop.example:8080", "10.0.0.1:5433", "[::1]:5433",
-		"localhost:5433", "LOCALHOST:5433",
+		"shop.example", "shop.example:8080", "10.0.0.1:5433",
+		"[::1]:5433",	"localhost:5433",    "LOCALHOST:5433",
 	};
 	char text[128];
 
@@ -103,8 +99,7 @@ static void http_host_of_a_proxy(void **state)
 		OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
 		struct otr_slice host;
 
-		snprintf(text, sizeof(text), "GET /a HTTP/1.1\r\nHost: %s\r\n\r\n",
-			 passed_on[i]);
+		snprintf(text, sizeof(text), "GET /a HTTP/1.1\r\nHost: %s\r\n\r\n", passed_on[i]);
 		sp = http_span(text, 200, OTR_ROLE_CLIENT);
 		text_is(sp, OTR_KEY_SERVER_ADDRESS, "10.0.0.2");
 		assert_int_equal(otr_span_int(sp, OTR_KEY_SERVER_PORT, 0), 5433);
@@ -134,16 +129,15 @@ static void http_host_of_the_server(void **state)
 
 static void http_client(void **state)
 {
-	OTR_AUTO(otr_span_unref) struct otr_span *sp =
-		http_span("GET /users/17/x?sig=abc&page=2#f HTTP/1.1\r\n"
-			  "Host: shop.example:5433\r\n\r\n",
-			  404, OTR_ROLE_CLIENT);
+	OTR_AUTO(otr_span_unref)
+	struct otr_span *sp = http_span("GET /users/17/x?sig=abc&page=2#f HTTP/1.1\r\n"
+					"Host: shop.example:5433\r\n\r\n",
+					404, OTR_ROLE_CLIENT);
 
 	(void)state;
 	assert_int_equal(sp->kind, OTR_SPAN_CLIENT);
 	name_is(sp, "GET"); /* 404 teaches no route */
-	text_is(sp, OTR_KEY_URL_FULL,
-		"http://shop.example:5433/users/17/x?sig=REDACTED&page=2");
+	text_is(sp, OTR_KEY_URL_FULL, "http://shop.example:5433/users/17/x?sig=REDACTED&page=2");
 	text_is(sp, OTR_KEY_SERVER_ADDRESS, "shop.example");
 	assert_int_equal(otr_span_int(sp, OTR_KEY_SERVER_PORT, 0), 5433);
 	assert_null(custom(sp, "http.request.header.host").data);
@@ -154,12 +148,12 @@ static void http_client(void **state)
 
 static void http_server(void **state)
 {
-	OTR_AUTO(otr_span_unref) struct otr_span *sp =
-		http_span("FROB /users/17/x?token=abc HTTP/1.1\r\n"
-			  "Host: inner\r\nX-Forwarded-Proto: https\r\n"
-			  "X-Forwarded-For: 2001:db8::1, 10.9.9.9\r\n"
-			  "X-Forwarded-Host: shop.example\r\n\r\n",
-			  404, OTR_ROLE_SERVER);
+	OTR_AUTO(otr_span_unref)
+	struct otr_span *sp = http_span("FROB /users/17/x?token=abc HTTP/1.1\r\n"
+					"Host: inner\r\nX-Forwarded-Proto: https\r\n"
+					"X-Forwarded-For: 2001:db8::1, 10.9.9.9\r\n"
+					"X-Forwarded-Host: shop.example\r\n\r\n",
+					404, OTR_ROLE_SERVER);
 
 	(void)state;
 	assert_int_equal(sp->kind, OTR_SPAN_SERVER);
@@ -182,11 +176,9 @@ static const char *method_told(const char *request)
 	const char *blank = memchr(sp->name.data, ' ', sp->name.len);
 
 	snprintf(got, sizeof(got), "%.*s %.*s %.*s",
-		 blank ? (int)(blank - sp->name.data) : (int)sp->name.len,
-		 sp->name.data,
+		 blank ? (int)(blank - sp->name.data) : (int)sp->name.len, sp->name.data,
 		 OTR_SLICE_ARG(otr_span_string(sp, OTR_KEY_HTTP_REQUEST_METHOD)),
-		 OTR_SLICE_ARG(otr_span_string(
-			 sp, OTR_KEY_HTTP_REQUEST_METHOD_ORIGINAL)));
+		 OTR_SLICE_ARG(otr_span_string(sp, OTR_KEY_HTTP_REQUEST_METHOD_ORIGINAL)));
 	otr_span_unref(&sp);
 	return got;
 }
@@ -195,37 +187,30 @@ static const char *method_told(const char *request)
 static void http_methods_are_a_users_choice(void **state)
 {
 	(void)state;
-	assert_string_equal(method_told("PURGE /a HTTP/1.1\r\n\r\n"),
-			    "HTTP _OTHER PURGE");
+	assert_string_equal(method_told("PURGE /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER PURGE");
 	otr_proto_settings.http_methods = "GET, PURGE,,abcdefghijklmnopqrstuvwx";
-	assert_string_equal(method_told("PURGE /a HTTP/1.1\r\n\r\n"),
-			    "PURGE PURGE ");
-	assert_string_equal(method_told("purge /a HTTP/1.1\r\n\r\n"),
-			    "HTTP _OTHER purge");
-	assert_string_equal(method_told("POST /a HTTP/1.1\r\n\r\n"),
-			    "HTTP _OTHER POST");
-	assert_string_equal(
-		method_told("abcdefghijklmnopqrstuvwx /a HTTP/1.1\r\n\r\n"),
-		"abcdefghijklmnopqrstuvwx abcdefghijklmnopqrstuvwx ");
+	assert_string_equal(method_told("PURGE /a HTTP/1.1\r\n\r\n"), "PURGE PURGE ");
+	assert_string_equal(method_told("purge /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER purge");
+	assert_string_equal(method_told("POST /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER POST");
+	assert_string_equal(method_told("abcdefghijklmnopqrstuvwx /a HTTP/1.1\r\n\r\n"),
+			    "abcdefghijklmnopqrstuvwx abcdefghijklmnopqrstuvwx ");
 	otr_proto_settings.http_methods = "";
-	assert_string_equal(method_told("GET /a HTTP/1.1\r\n\r\n"),
-			    "HTTP _OTHER GET");
+	assert_string_equal(method_told("GET /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER GET");
 	otr_proto_settings.http_methods = NULL;
 	assert_string_equal(method_told("GET /a HTTP/1.1\r\n\r\n"), "GET GET ");
 }
 
 static void http_userinfo_is_hidden(void **state)
 {
-	OTR_AUTO(otr_span_unref) struct otr_span *sp =
-		http_span("GET http://me:pw@h.example/a HTTP/1.1\r\n\r\n", 0,
-			  OTR_ROLE_CLIENT);
+	OTR_AUTO(otr_span_unref)
+	struct otr_span *sp =
+		http_span("GET http://me:pw@h.example/a HTTP/1.1\r\n\r\n", 0, OTR_ROLE_CLIENT);
 
 	(void)state;
 	text_is(sp, OTR_KEY_URL_FULL, "http://REDACTED:REDACTED@h.example/a");
 	text_is(sp, OTR_KEY_SERVER_ADDRESS, "h.example");
 	name_is(sp, "GET /a");
-	assert_int_equal(otr_span_int(sp, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, -1),
-			 -1);
+	assert_int_equal(otr_span_int(sp, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, -1), -1);
 	assert_false(sp->failed);
 }
 
@@ -266,18 +251,18 @@ static void http_cut(void **state)
 
 	(void)state;
 	parse_one(&otr_http1, &st, OTR_DIR_OUT,
-		  OTR_SLICE("GET /a HTTP/1.1\r\nHost: h\r\nCookie: aaaa"),
-		  OTR_IN_CUT, OTR_PARSE_MSG, &msg);
+		  OTR_SLICE("GET /a HTTP/1.1\r\nHost: h\r\nCookie: aaaa"), OTR_IN_CUT,
+		  OTR_PARSE_MSG, &msg);
 	assert_true(msg.partial);
 	assert_int_equal(msg.end, OTR_END_RUN);
 	parse_one(&otr_http1, &st, OTR_DIR_IN,
-		  OTR_SLICE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
-		  0, OTR_PARSE_MSG, &msg);
-	parse_one(&otr_http1, &st, OTR_DIR_IN, OTR_SLICE("12345678"), OTR_IN_TAIL,
-		  OTR_PARSE_SKIP, &msg);
+		  OTR_SLICE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), 0,
+		  OTR_PARSE_MSG, &msg);
+	parse_one(&otr_http1, &st, OTR_DIR_IN, OTR_SLICE("12345678"), OTR_IN_TAIL, OTR_PARSE_SKIP,
+		  &msg);
 	assert_false(msg.over);
-	parse_one(&otr_http1, &st, OTR_DIR_IN, OTR_SLICE("x\r\n0\r\n\r\n"),
-		  OTR_IN_TAIL, OTR_PARSE_SKIP, &msg);
+	parse_one(&otr_http1, &st, OTR_DIR_IN, OTR_SLICE("x\r\n0\r\n\r\n"), OTR_IN_TAIL,
+		  OTR_PARSE_SKIP, &msg);
 	assert_true(msg.over);
 }
 
@@ -285,8 +270,10 @@ static void http_cut(void **state)
 static void http_cut_target(void **state)
 {
 	static const char *const lines[][2] = {
-		{"GET /status/42", ""},	   {"GET /status/42?a=1", "/status/42"},
-		{"GET /a?b=1&c=2&d", "/a?b=1&c=2"}, {"GET /a HTT", "/a"},
+		{"GET /status/42", ""},
+		{"GET /status/42?a=1", "/status/42"},
+		{"GET /a?b=1&c=2&d", "/a?b=1&c=2"},
+		{"GET /a HTT", "/a"},
 		{"GET /a ", "/a"},
 	};
 	struct otr_msg msg;
@@ -304,10 +291,13 @@ static void http_cut_target(void **state)
 static void http_as_servers_take_it(void **state)
 {
 	static const char *const yes[] = {
-		"\r\nGET / HTTP/1.1\r\n", "\n\r\nPOST /a HTTP/1.0\r\n", "get / HTTP/1.1\r\n",
+		"\r\nGET / HTTP/1.1\r\n",
+		"\n\r\nPOST /a HTTP/1.0\r\n",
+		"get / HTTP/1.1\r\n",
 		"Post /a HTTP/1.1\r\n",
 	};
-	static const char *const no[] = {"\r\n", "\r\nhello", "get /", "get / RTSP/1.0\r\n", "gut / HTTP/1.1\r\n"};
+	static const char *const no[] = {"\r\n", "\r\nhello", "get /", "get / RTSP/1.0\r\n",
+					 "gut / HTTP/1.1\r\n"};
 
 	(void)state;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(yes); i++)
@@ -325,14 +315,11 @@ static void pgsql_spans(void **state)
 	struct otr_msg req, rsp;
 
 	(void)state;
-	parse_one(&otr_pgsql, &pg, OTR_DIR_OUT,
-		  (struct otr_slice){QUERY, sizeof(QUERY)}, 0, OTR_PARSE_MSG,
-		  &req);
-	parse_one(&otr_pgsql, &pg, OTR_DIR_IN,
-		  OTR_SLICE("E\0\0\0\x13SERROR\0C42P01\0\0"), 0, OTR_PARSE_SKIP,
-		  &rsp);
-	parse_one(&otr_pgsql, &pg, OTR_DIR_IN, OTR_SLICE("Z\0\0\0\5I"), 0,
-		  OTR_PARSE_MSG, &rsp);
+	parse_one(&otr_pgsql, &pg, OTR_DIR_OUT, (struct otr_slice){QUERY, sizeof(QUERY)}, 0,
+		  OTR_PARSE_MSG, &req);
+	parse_one(&otr_pgsql, &pg, OTR_DIR_IN, OTR_SLICE("E\0\0\0\x13SERROR\0C42P01\0\0"), 0,
+		  OTR_PARSE_SKIP, &rsp);
+	parse_one(&otr_pgsql, &pg, OTR_DIR_IN, OTR_SLICE("Z\0\0\0\5I"), 0, OTR_PARSE_MSG, &rsp);
 	assert_int_equal(req.stream, rsp.stream);
 	sp = span_of(&otr_pgsql, OTR_ROLE_CLIENT, &req, &rsp);
 	name_is(sp, "SELECT t");
@@ -351,21 +338,19 @@ static void pgsql_tail(void **state)
 	struct otr_msg req, rsp;
 
 	(void)state;
-	parse_one(&otr_pgsql, &pg, OTR_DIR_OUT,
-		  (struct otr_slice){QUERY, sizeof(QUERY)}, 0, OTR_PARSE_MSG,
-		  &req);
-	parse_one(&otr_pgsql, &pg, OTR_DIR_IN, OTR_SLICE("D\0\1\0\0\0\1abc"),
-		  OTR_IN_CUT, OTR_PARSE_SKIP, &rsp);
-	assert_true(rsp.opens);
-	parse_one(&otr_pgsql, &pg, OTR_DIR_IN, OTR_SLICE("xxxxxxxx"), OTR_IN_TAIL,
+	parse_one(&otr_pgsql, &pg, OTR_DIR_OUT, (struct otr_slice){QUERY, sizeof(QUERY)}, 0,
+		  OTR_PARSE_MSG, &req);
+	parse_one(&otr_pgsql, &pg, OTR_DIR_IN, OTR_SLICE("D\0\1\0\0\0\1abc"), OTR_IN_CUT,
 		  OTR_PARSE_SKIP, &rsp);
-	parse_one(&otr_pgsql, &pg, OTR_DIR_IN, OTR_SLICE("xxZ\0\0\0\5I"),
-		  OTR_IN_TAIL, OTR_PARSE_MSG, &rsp);
+	assert_true(rsp.opens);
+	parse_one(&otr_pgsql, &pg, OTR_DIR_IN, OTR_SLICE("xxxxxxxx"), OTR_IN_TAIL, OTR_PARSE_SKIP,
+		  &rsp);
+	parse_one(&otr_pgsql, &pg, OTR_DIR_IN, OTR_SLICE("xxZ\0\0\0\5I"), OTR_IN_TAIL,
+		  OTR_PARSE_MSG, &rsp);
 	assert_true(rsp.partial);
 	sp = span_of(&otr_pgsql, OTR_ROLE_CLIENT, &req, &rsp);
 	text_is(sp, OTR_KEY_OTRACE_CUT, "answer");
-	assert_int_equal(otr_span_int(sp, OTR_KEY_DB_RESPONSE_RETURNED_ROWS, -1),
-			 -1);
+	assert_int_equal(otr_span_int(sp, OTR_KEY_DB_RESPONSE_RETURNED_ROWS, -1), -1);
 }
 
 int main(void)

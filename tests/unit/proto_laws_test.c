@@ -93,8 +93,7 @@ static void recover(const struct otr_proto_ops *proto, const char *path)
 
 	assert_int_equal(otr_conv_load(&cv, path), 0);
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(garbage); i++)
-		n_recovered += otr_laws_recover(proto, &cv, OTR_DIR_OUT,
-						garbage[i]) +
+		n_recovered += otr_laws_recover(proto, &cv, OTR_DIR_OUT, garbage[i]) +
 			       otr_laws_recover(proto, &cv, OTR_DIR_IN, garbage[i]);
 }
 
@@ -116,8 +115,7 @@ static void check_sniff(const struct otr_proto_ops *proto, const char *path)
 	if (strstr(path, "mid_") || strstr(path, "bad_"))
 		return;
 	for (size_t i = 0; otr_protos[i]; i++)
-		if (otr_protos[i]->sniff(cv.pieces[0].dir, head) !=
-		    (otr_protos[i] == proto))
+		if (otr_protos[i]->sniff(cv.pieces[0].dir, head) != (otr_protos[i] == proto))
 			fail_msg("%s: %s", path, otr_protos[i]->name);
 }
 
@@ -134,7 +132,7 @@ static void others_are_not_sniffed(void **state)
 		OTR_SLICE("*1\r\n$4\r\nPING\r\n"),
 		OTR_SLICE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
 		OTR_SLICE("Q\0\0\0\x16SELECT a FROM t WHERE"), /* MySQL, prepare */
-		OTR_SLICE("\x16\3\1\2\0\1\0\1\xfc\3\3"), /* TLS */
+		OTR_SLICE("\x16\3\1\2\0\1\0\1\xfc\3\3"),       /* TLS */
 		OTR_SLICE("SSH-2.0-OpenSSH_9.2\r\n"),
 		OTR_SLICE("OPTIONS * RTSP/1.0\r\n\r\n"),
 		OTR_SLICE("get key\r\n"),
@@ -145,9 +143,8 @@ static void others_are_not_sniffed(void **state)
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(heads); i++)
 		for (size_t k = 0; otr_protos[k]; k++)
 			for (size_t n = 1; n <= heads[i].len; n++)
-				if (otr_protos[k]->sniff(
-					    OTR_DIR_OUT,
-					    otr_slice_sub(heads[i], 0, n)))
+				if (otr_protos[k]->sniff(OTR_DIR_OUT,
+							 otr_slice_sub(heads[i], 0, n)))
 					fail_msg("%zu bytes of head %zu: %s", n, i,
 						 otr_protos[k]->name);
 }

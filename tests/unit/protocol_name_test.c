@@ -12,7 +12,10 @@
 
 #include "agent/protocol_name.h"
 
-#define ROW(name, bytes) {name, bytes, sizeof(bytes) - 1}
+#define ROW(name, bytes)                       \
+	{                                      \
+		name, bytes, sizeof(bytes) - 1 \
+	}
 
 static const struct {
 	const char *name; /* NULL: not known */
@@ -27,7 +30,8 @@ static const struct {
 	ROW("SCGI", "70:CONTENT_LENGTH\0"),
 	ROW("SCGI", "370:CONTENT_LENGTH\0"),
 	ROW("AJP", "\x12\x34\x01\x00\x02\x02\x00\x08HTTP/1.1"),
-	ROW("MySQL", "\x5d\x00\x00\x00\x0a" "5.5.5-10.11.6-MariaDB"),
+	ROW("MySQL", "\x5d\x00\x00\x00\x0a"
+		     "5.5.5-10.11.6-MariaDB"),
 	ROW("Redis", "*1\r\n$4\r\nPING\r\n"),
 	ROW("Redis", "*12\r\n$4\r\nMSET\r\n"),
 	ROW("MongoDB", "\x41\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\xd4\x07\x00\x00"),

@@ -37,8 +37,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static int fake_open(void *state, const struct otr_destination *dest,
-		     struct otr_err *err)
+static int fake_open(void *state, const struct otr_destination *dest, struct otr_err *err)
 {
 	(void)state;
 	if (strcmp(dest->url, "fake:bad"))
@@ -53,9 +52,8 @@ static const char *fake_where(const void *state)
 	return "fake:";
 }
 
-static enum otr_push fake_push(void *state, const struct otr_span *const *spans,
-			       size_t n, const _Atomic uint64_t *deadline_ns,
-			       struct otr_push_result *res)
+static enum otr_push fake_push(void *state, const struct otr_span *const *spans, size_t n,
+			       const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
 {
 	(void)state;
 	pushes++;
@@ -79,14 +77,14 @@ static void fake_close(void *state)
 
 static const struct otr_exporter_ops fake = {
 	.name = "fake",
-	.schemes = (const char *const[]){ "fake", NULL },
+	.schemes = (const char *const[]){"fake", NULL},
 	.state_size = 1,
 	.open = fake_open,
 	.where = fake_where,
 	.push = fake_push,
 	.close = fake_close,
 };
-const struct otr_exporter_ops *const otr_exporters[] = { &fake, NULL };
+const struct otr_exporter_ops *const otr_exporters[] = {&fake, NULL};
 
 static struct otr_queue *begin(void)
 {
@@ -105,7 +103,7 @@ static struct otr_queue *begin(void)
 
 static void push(struct otr_queue *q, uint64_t from, uint64_t n)
 {
-	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = { 0 };
+	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
 	struct otr_span *sp;
 
 	for (uint64_t i = from; i < from + n; i++) {

@@ -29,8 +29,8 @@ static int begin(void **state)
 	alive = OTR_ALIVE_YES;
 	otr_shim.alive = &alive;
 	otr_shim.ring = &ring;
-	otr_shim.served = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			       -1, 0);
+	otr_shim.served =
+		mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	otr_shim.served[7].conn = 9;
 	otr_shim.served[7].exch.open = 1;
 	otr_shim.notify_slots[3].key = 4;

@@ -24,12 +24,16 @@ union slot {
 static const char startup[] = "\0\0\0\x12\0\3\0\0user\0joe\0"; /* its NUL ends it */
 static const char password[] = "p\0\0\0\x0dSECRETpw\0";
 static const char query[] = "Q\0\0\0\x0dSELECT 1";
-static const char server[] = "R\0\0\0\x0c\0\0\0\5SALT" "R\0\0\0\x14\0\0\0\x0bSECRETsasl12"
-			     "R\0\0\0\x08\0\0\0\0" "K\0\0\0\x0c" "1234SECR" "Z\0\0\0\5I"
-			     "D\0\0\0\x0f" "\0\1\0\0\0\5hello";
+static const char server[] = "R\0\0\0\x0c\0\0\0\5SALT"
+			     "R\0\0\0\x14\0\0\0\x0bSECRETsasl12"
+			     "R\0\0\0\x08\0\0\0\0"
+			     "K\0\0\0\x0c"
+			     "1234SECR"
+			     "Z\0\0\0\5I"
+			     "D\0\0\0\x0f"
+			     "\0\1\0\0\0\5hello";
 
-static void make(union slot *s, enum otr_dir dir, uint64_t pos, const char *data,
-		 uint32_t len)
+static void make(union slot *s, enum otr_dir dir, uint64_t pos, const char *data, uint32_t len)
 {
 	memset(s, 0, sizeof(*s));
 	s->data.hdr.kind = OTR_EV_DATA;
@@ -102,7 +106,10 @@ static void a_beginning_not_seen(void **state)
 	make(&s, OTR_DIR_IN, 9, server, 13);
 	give(&auth, &s);
 	assert_false(has(s.bytes, sizeof(s), "SALT"));
-	make(&s, OTR_DIR_OUT, 0, "\0\0\0\x10\4\xd2\x16\x2e" "1234KEY!", 16);
+	make(&s, OTR_DIR_OUT, 0,
+	     "\0\0\0\x10\4\xd2\x16\x2e"
+	     "1234KEY!",
+	     16);
 	give(&auth, &s);
 	assert_false(has(s.bytes, sizeof(s), "KEY!"));
 	make(&s, OTR_DIR_OUT, 9, "plain text that begins with a p", 31);
@@ -113,7 +120,9 @@ static void a_beginning_not_seen(void **state)
 static void tail_of_a_run(struct otr_record_auth *auth, uint64_t bytes, bool blank)
 {
 	union slot s = {.run = {.hdr = {.kind = OTR_EV_RUN, .conn = 7},
-				.pos = 0, .bytes = bytes, .dir = OTR_DIR_OUT,
+				.pos = 0,
+				.bytes = bytes,
+				.dir = OTR_DIR_OUT,
 				.tail = {'S', 'E', 'C', 'R', 'E', 'T', 'p', 'w'}}};
 
 	give(auth, &s);

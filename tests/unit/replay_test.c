@@ -45,10 +45,9 @@ static void emit_story(struct maker *mk)
 {
 	struct end in = tcp_server(100, 10, 1), lone = tcp_client(104, 10, 4);
 	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
-	struct otr_ev_clock clock = { .hdr = stamp(mk, NULL, OTR_EV_CLOCK,
-						   sizeof(clock)),
-				      .realtime_ns = 1700000000000000000ull,
-				      .seed = 4711 };
+	struct otr_ev_clock clock = {.hdr = stamp(mk, NULL, OTR_EV_CLOCK, sizeof(clock)),
+				     .realtime_ns = 1700000000000000000ull,
+				     .seed = 4711};
 
 	give(mk, &clock);
 	opens(mk, &in);
@@ -59,8 +58,7 @@ static void emit_story(struct maker *mk)
 			opens(mk, &cl);
 			opens(mk, &sv);
 		}
-		made_for(&cl, &in, 3,
-			 i == 1 ? OTR_EVIDENCE_WAKE : OTR_EVIDENCE_STRAND);
+		made_for(&cl, &in, 3, i == 1 ? OTR_EVIDENCE_WAKE : OTR_EVIDENCE_STRAND);
 		sends(mk, &cl, GET("/b"));
 		gets(mk, &sv, GET("/b"));
 		sends(mk, &sv, OK);
@@ -76,7 +74,7 @@ static void emit_story(struct maker *mk)
 
 static void replay(struct story *s, const char *path)
 {
-	struct otr_err err = { .text = "" };
+	struct otr_err err = {.text = ""};
 
 	begin(s);
 	assert_int_equal(otr_record_read(path, feed, s, &err), 0);
@@ -98,8 +96,8 @@ static void replays_the_same(void **state)
 {
 	char path[] = "/tmp/otr-replay-XXXXXX";
 	struct otr_record *rec = NULL;
-	struct otr_err err = { .text = "" };
-	struct maker mk = { .sink = record, .now_ns = 1000 * MS };
+	struct otr_err err = {.text = ""};
+	struct maker mk = {.sink = record, .now_ns = 1000 * MS};
 	struct story a, b;
 
 	(void)state;
@@ -141,17 +139,13 @@ static int describe(const struct otr_side *side, const struct otr_msg *req,
 /* More requests than may be open: the oldest is closed, counted, told. */
 static void exchanges_are_bounded(void **state)
 {
-	static const struct otr_proto_ops proto = { .name = "http0",
-						    .describe = describe };
-	const struct otr_stitch_config cfg = { .max_open = 8,
-					       .hold_ns = MS,
-					       .orphan_ns = MS * 1000,
-					       .close_ns = MS * 1000 };
-	struct otr_ev_conn conn = { .hdr = { .conn = 5 } };
-	struct otr_side side = { .ref = { .conn = 5, .dir = OTR_DIR_IN },
-				 .conn = &conn,
-				 .proto = &proto };
-	struct otr_msg msg = { .kind = OTR_MSG_REQUEST };
+	static const struct otr_proto_ops proto = {.name = "http0", .describe = describe};
+	const struct otr_stitch_config cfg = {
+		.max_open = 8, .hold_ns = MS, .orphan_ns = MS * 1000, .close_ns = MS * 1000};
+	struct otr_ev_conn conn = {.hdr = {.conn = 5}};
+	struct otr_side side = {
+		.ref = {.conn = 5, .dir = OTR_DIR_IN}, .conn = &conn, .proto = &proto};
+	struct otr_msg msg = {.kind = OTR_MSG_REQUEST};
 	struct otr_stitch_stats stats;
 	struct otr_stitch *st = NULL;
 	uint64_t evicted = otr_loss_get(OTR_LOSS_EVICT);
@@ -184,8 +178,7 @@ static void on_conn_open(void *arg, const struct otr_ev_conn *conn)
 	((struct told *)arg)->opens++;
 }
 
-static void on_conn_close(void *arg, const struct otr_ev_conn *conn, int error,
-			  uint64_t time_ns)
+static void on_conn_close(void *arg, const struct otr_ev_conn *conn, int error, uint64_t time_ns)
 {
 	(void)conn;
 	(void)error;
@@ -201,13 +194,11 @@ static int to_streams(void *arg, const struct otr_event *ev)
 
 static void connections_are_bounded(void **state)
 {
-	static const struct otr_stream_config cfg = { .max_conns = 4,
-						      .max_bytes = 1 << 20 };
-	static const struct otr_stream_ops ops = { .open = on_conn_open,
-						   .close = on_conn_close };
+	static const struct otr_stream_config cfg = {.max_conns = 4, .max_bytes = 1 << 20};
+	static const struct otr_stream_ops ops = {.open = on_conn_open, .close = on_conn_close};
 	struct otr_streams *ss = NULL;
-	struct told told = { 0 };
-	struct maker mk = { .sink = to_streams, .now_ns = MS };
+	struct told told = {0};
+	struct maker mk = {.sink = to_streams, .now_ns = MS};
 
 	(void)state;
 	assert_int_equal(otr_streams_new(&ss, &cfg, &ops, NULL, &told), 0);

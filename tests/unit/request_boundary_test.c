@@ -27,8 +27,7 @@ static int after(const char *text, size_t step)
 	size_t len = strlen(text);
 
 	for (size_t at = 0; at < len; at += step) {
-		const struct iovec one = {(void *)(text + at),
-					  len - at < step ? len - at : step};
+		const struct iovec one = {(void *)(text + at), len - at < step ? len - at : step};
 
 		otr_boundary_sent(&t, one.iov_len, &one, 1);
 	}
@@ -46,7 +45,8 @@ static void leads_there_in_any_pieces(void **state)
 		{"", OTR_BOUNDARY_START},
 		{"GE", OTR_BOUNDARY_HEAD},
 		{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", OTR_BOUNDARY_START},
-		{"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nhost:y\r\n\r\n", OTR_BOUNDARY_START},
+		{"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nhost:y\r\n\r\n",
+		 OTR_BOUNDARY_START},
 		{"GET / HTTP/1.1\r\nHost: x\r\n", OTR_BOUNDARY_HEAD},
 		{POST "Content-Length: 5\r\n\r\n", OTR_BOUNDARY_BODY},
 		{POST "Content-Length: 5\r\n\r\nGET ", OTR_BOUNDARY_BODY},
@@ -67,16 +67,23 @@ static void leads_there_in_any_pieces(void **state)
 		{POST "Transfer-Encoding: chunked\r\n\r\n25\r\n\r\n0\r\n\r\n", OTR_BOUNDARY_CHUNK},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n", OTR_BOUNDARY_CHUNK},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n", OTR_BOUNDARY_CHUNKS},
-		{POST "Transfer-Encoding: chunked\r\n\r\n5 ;a=b\r\nhello\r\n00\r\nX: y\r\n", OTR_BOUNDARY_CHUNKS},
-		{POST "Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n00\r\nX: y\r\n\r\n", OTR_BOUNDARY_START},
-		{POST "Transfer-Encoding: chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\nG", OTR_BOUNDARY_HEAD},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5 ;a=b\r\nhello\r\n00\r\nX: y\r\n",
+		 OTR_BOUNDARY_CHUNKS},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n00\r\nX: y\r\n\r\n",
+		 OTR_BOUNDARY_START},
+		{POST "Transfer-Encoding: chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\nG",
+		 OTR_BOUNDARY_HEAD},
 		{POST "Transfer-Encoding: chunked\r\n\r\n\r\n", OTR_BOUNDARY_OPAQUE},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n", OTR_BOUNDARY_OPAQUE},
-		{POST "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff0\r\n", OTR_BOUNDARY_OPAQUE},
-		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", OTR_BOUNDARY_START},
-		{POST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", OTR_BOUNDARY_OPAQUE},
+		{POST "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff0\r\n",
+		 OTR_BOUNDARY_OPAQUE},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+		 OTR_BOUNDARY_START},
+		{POST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+		 OTR_BOUNDARY_OPAQUE},
 		{"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{"GET / HTTP/1.1\r\nHost: x\r\nUpgrade-Insecure-Requests: 1\r\n\r\n", OTR_BOUNDARY_START},
+		{"GET / HTTP/1.1\r\nHost: x\r\nUpgrade-Insecure-Requests: 1\r\n\r\n",
+		 OTR_BOUNDARY_START},
 		{"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", OTR_BOUNDARY_OPAQUE},
 		{"GET / HTTP/1.0\r\n\r\n", OTR_BOUNDARY_START},
 		/* Not valid: what follows may be anything. */
@@ -144,7 +151,9 @@ static void bytes_not_seen_may_be_a_body_and_nothing_else(void **state)
 
 static void ours_are_not_what_it_says(void **state)
 {
-	static char text[] = "POST / HTTP/1.1\r\n" "X: ours\r\n" "Content-Length: 12\r\n\r\nhello world!";
+	static char text[] = "POST / HTTP/1.1\r\n"
+			     "X: ours\r\n"
+			     "Content-Length: 12\r\n\r\nhello world!";
 	const size_t at = 17, added = 9, all = sizeof(text) - 1;
 
 	(void)state;
@@ -158,7 +167,7 @@ static void ours_are_not_what_it_says(void **state)
 			otr_boundary_sent_with(&t, gone - added, iov, 2, at, added);
 			otr_boundary_sent(&want, at, &(struct iovec){text, at}, 1);
 			otr_boundary_sent(&want, gone - at - added,
-				      &(struct iovec){text + at + added, gone - at - added}, 1);
+					  &(struct iovec){text + at + added, gone - at - added}, 1);
 			assert_int_equal(t.state, want.state);
 			assert_int_equal(t.left, want.left);
 			assert_int_equal(t.len, want.len);
@@ -208,7 +217,8 @@ static void no_request_follows_what_is_no_http_any_more(void **state)
 		{GET, "HTTP/1.1 204 No Content\r\n\r\n", OTR_BOUNDARY_START},
 		{GET, "HTTP/1.1 100 Continue\r\n\r\n", OTR_BOUNDARY_START},
 		{GET, "HTTP/1.1 200 OK\r\nServer: x\r\n", OTR_BOUNDARY_START},
-		{"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", OTR_BOUNDARY_START},
+		{"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n",
+		 OTR_BOUNDARY_START},
 		{GET, "HTTP/1.1 200 OK\r\nContent-Type: raw\r\n\r\n", OTR_BOUNDARY_OPAQUE},
 		{GET, "HTTP/1.0 200 OK\r\n\r\nContent-Length: 5\r\n", OTR_BOUNDARY_OPAQUE},
 		{GET, "HTTP/1.1 101 UPGRADED\r\nContent-Length: 0\r\n\r\n", OTR_BOUNDARY_OPAQUE},
@@ -222,7 +232,8 @@ static void no_request_follows_what_is_no_http_any_more(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_int_equal(answered(rows[i].request, rows[i].answer, 1000), rows[i].state);
 	for (size_t step = 1; step < 12; step++) {
-		assert_int_equal(answered(GET, "HTTP/1.1 101 x\r\n\r\n", step), OTR_BOUNDARY_OPAQUE);
+		assert_int_equal(answered(GET, "HTTP/1.1 101 x\r\n\r\n", step),
+				 OTR_BOUNDARY_OPAQUE);
 		assert_int_equal(answered(GET, "HTTP/1.1 200 x\r\n\r\n", step), OTR_BOUNDARY_START);
 		assert_int_equal(answered(GET, "HTTPS", step), OTR_BOUNDARY_OPAQUE);
 	}

@@ -24,8 +24,8 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/loss.h"
-#include "agent/source/ring_lease.h"
 #include "agent/source/ring_find.h"
+#include "agent/source/ring_lease.h"
 #include "agent/source/shim.h"
 #include "agent/source/shim_int.h"
 #include "preload/real.h"
@@ -176,8 +176,11 @@ static inline void tells_at_ring(uint64_t time_ns)
 
 	cn = otr_ring_reserve(sizeof(*cn), &place);
 	memset(cn, 0, sizeof(*cn));
-	cn->hdr = (struct otr_event){.kind = OTR_EV_CONN_OPEN, .hook = OTR_HOOK_PRELOAD,
-				     .size = sizeof(*cn), .time_ns = time_ns, .conn = 1};
+	cn->hdr = (struct otr_event){.kind = OTR_EV_CONN_OPEN,
+				     .hook = OTR_HOOK_PRELOAD,
+				     .size = sizeof(*cn),
+				     .time_ns = time_ns,
+				     .conn = 1};
 	otr_ring_commit(place);
 }
 

@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
-#include "agent/source/ring_lease.h"
-#include "agent/source/ring_find.h"
 #include "agent/source/adopt_retry.h"
+#include "agent/source/ring_find.h"
+#include "agent/source/ring_lease.h"
 
 static bool is(const char *line)
 {
@@ -32,8 +32,8 @@ static void lines(void **state)
 
 	(void)state;
 	assert_true(otr_ring_find_line("7f10a0000000-7f10a0082000 rw-s 00000000 00:01 2051     "
-				    "                  /memfd:otrace-ring (deleted)",
-				    0, 1, &range));
+				       "                  /memfd:otrace-ring (deleted)",
+				       0, 1, &range));
 	assert_int_equal(range.from, 0x7f10a0000000);
 	assert_int_equal(range.to, 0x7f10a0082000);
 	assert_false(is("7f10a0082000-7f10a0102000 rw-s 00002000 00:01 2051 "
@@ -148,9 +148,12 @@ static void when(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines),	   cmocka_unit_test(a_process_without),
-		cmocka_unit_test(one_that_has_ended), cmocka_unit_test(whose),
-		cmocka_unit_test(one_that_is_new), cmocka_unit_test(another_clock),
+		cmocka_unit_test(lines),
+		cmocka_unit_test(a_process_without),
+		cmocka_unit_test(one_that_has_ended),
+		cmocka_unit_test(whose),
+		cmocka_unit_test(one_that_is_new),
+		cmocka_unit_test(another_clock),
 		cmocka_unit_test(when),
 	};
 

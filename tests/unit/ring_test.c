@@ -17,9 +17,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/own.h"
 #include "agent/loss.h"
-#include "agent/base/clock.h"
 #include "agent/source/shim.h"
 #include "preload/shim.h"
 
@@ -65,8 +65,8 @@ static int begin(void **state)
 	(void)state;
 	if (ftruncate(fd, OTR_RING_HEAD + OTR_RING_BYTES))
 		return -1;
-	mmap(at, OTR_RING_HEAD + OTR_RING_BYTES, PROT_READ | PROT_WRITE,
-	     MAP_SHARED | MAP_FIXED, fd, 0);
+	mmap(at, OTR_RING_HEAD + OTR_RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+	     0);
 	mmap(at + OTR_RING_HEAD + OTR_RING_BYTES, OTR_RING_BYTES, PROT_READ | PROT_WRITE,
 	     MAP_SHARED | MAP_FIXED, fd, OTR_RING_HEAD);
 	close(fd);
@@ -227,9 +227,12 @@ static void time_is_not_from_the_future(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(over_the_end_many_times),	  TEST(full_is_counted),
-		TEST(behind_and_back),		  TEST(what_it_says_of_loss),
-		TEST(a_writer_that_was_killed),	  TEST(what_cannot_be),
+		TEST(over_the_end_many_times),
+		TEST(full_is_counted),
+		TEST(behind_and_back),
+		TEST(what_it_says_of_loss),
+		TEST(a_writer_that_was_killed),
+		TEST(what_cannot_be),
 		TEST(time_is_not_from_the_future),
 	};
 

@@ -84,7 +84,8 @@ static void step(uint64_t *state)
 		memcpy(scribbler.ring + OTR_RING_HEAD + what / 8 % OTR_RING_BYTES, state,
 		       sizeof(*state));
 	else if (what >> 16 & 0x3fff)
-		memcpy(scribbler.ring + parts[what / 8 % 3].at + what / 32 % parts[what / 8 % 3].size,
+		memcpy(scribbler.ring + parts[what / 8 % 3].at +
+			       what / 32 % parts[what / 8 % 3].size,
 		       state, sizeof(*state));
 	else /* anywhere: its head, its tail, who reads it. Then it is given up. */
 		memcpy(scribbler.ring + what / 8 % OTR_RING_HEAD / 8 * 8, state, sizeof(*state));

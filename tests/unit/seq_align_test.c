@@ -16,7 +16,7 @@
 #include "agent/source/seq_align.h"
 #include "bpf/event.h"
 
-#define CONN 7001
+#define CONN	7001
 #define ISN_OUT 0xfffffff0u /* so that places go round */
 #define ISN_IN	1000u
 
@@ -46,8 +46,11 @@ static void give(struct otr_seq_align *p, const void *ev)
 static struct otr_ev_conn conn(uint16_t kind, uint16_t hook)
 {
 	return (struct otr_ev_conn){
-		.hdr = {.kind = kind, .hook = hook, .size = sizeof(struct otr_ev_conn),
-			.tgid = 42, .conn = CONN},
+		.hdr = {.kind = kind,
+			.hook = hook,
+			.size = sizeof(struct otr_ev_conn),
+			.tgid = 42,
+			.conn = CONN},
 		.isn_out = hook == OTR_HOOK_SOCKET ? ISN_OUT : 0,
 		.isn_in = hook == OTR_HOOK_SOCKET ? ISN_IN : 0,
 		.protocol = IPPROTO_TCP,
@@ -93,8 +96,11 @@ static uint64_t close_both(struct otr_seq_align *p, uint64_t kernels, int64_t li
 static struct otr_ev_data data(uint16_t hook, uint8_t dir, uint64_t pos)
 {
 	return (struct otr_ev_data){
-		.hdr = {.kind = OTR_EV_DATA, .hook = hook, .size = sizeof(struct otr_ev_data),
-			.tgid = 42, .conn = CONN},
+		.hdr = {.kind = OTR_EV_DATA,
+			.hook = hook,
+			.size = sizeof(struct otr_ev_data),
+			.tgid = 42,
+			.conn = CONN},
 		.cause.parent = {.conn = CONN, .pos = 5, .dir = OTR_DIR_IN},
 		.pos = pos,
 		.dir = dir,
@@ -106,8 +112,10 @@ static void offsets_become_sequence_numbers(void **state)
 {
 	struct otr_ev_data out = data(OTR_HOOK_PRELOAD, OTR_DIR_OUT, 0x20);
 	struct otr_ev_data in = data(OTR_HOOK_PRELOAD, OTR_DIR_IN, 7);
-	struct otr_ev_run run = {.hdr = {.kind = OTR_EV_RUN, .hook = OTR_HOOK_AGENT,
-					 .size = sizeof(run), .conn = CONN},
+	struct otr_ev_run run = {.hdr = {.kind = OTR_EV_RUN,
+					 .hook = OTR_HOOK_AGENT,
+					 .size = sizeof(run),
+					 .conn = CONN},
 				 .pos = 7};
 	struct otr_seq_align *p = NULL;
 
@@ -177,8 +185,10 @@ static void what_moved_past_is_told(void **state)
 static void nothing_is_told_where_counts_may_be_wrong(void **state)
 {
 	struct otr_ev_conn other = conn(OTR_EV_CONN_OPEN, OTR_HOOK_PRELOAD);
-	struct otr_ev_lost lost = {.hdr = {.kind = OTR_EV_LOST, .hook = OTR_HOOK_AGENT,
-					   .size = sizeof(lost), .tgid = 42},
+	struct otr_ev_lost lost = {.hdr = {.kind = OTR_EV_LOST,
+					   .hook = OTR_HOOK_AGENT,
+					   .size = sizeof(lost),
+					   .tgid = 42},
 				   .cause = OTR_LOSS_RING};
 	struct otr_seq_align *p = NULL;
 
@@ -200,8 +210,11 @@ static void one_that_goes_on_is_cut(void **state)
 {
 	struct otr_ev_conn kernel = conn(OTR_EV_CONN_OPEN, OTR_HOOK_SOCKET);
 	struct otr_ev_conn library = conn(OTR_EV_CONN_OPEN, OTR_HOOK_PRELOAD);
-	struct otr_ev_data da = {.hdr = {.kind = OTR_EV_DATA, .hook = OTR_HOOK_PRELOAD,
-					 .size = sizeof(da), .tgid = 42, .conn = CONN}};
+	struct otr_ev_data da = {.hdr = {.kind = OTR_EV_DATA,
+					 .hook = OTR_HOOK_PRELOAD,
+					 .size = sizeof(da),
+					 .tgid = 42,
+					 .conn = CONN}};
 	struct otr_seq_align *p;
 
 	(void)state;

@@ -21,7 +21,7 @@ static struct otr_ring ring;
 static struct otr_self self;
 static int ruled; /* calls that the rules were told of */
 static struct otr_fd fd;
-static char text[4096]; /* what is said */
+static char text[4096];	 /* what is said */
 static char records[64]; /* o opened, d data, r run, c closed: in their order */
 
 static void emit(char what)
@@ -107,10 +107,9 @@ void otr_emit_run(struct otr_fd *f, int dir, int eof)
 	emit('r');
 }
 
-uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *at, int dir, uint64_t pos,
-		       uint64_t moved, uint64_t start_ns, int first,
-		       const struct otr_cause *cause, const struct iovec *iov, int n,
-		       uint32_t cap)
+uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *at, int dir, uint64_t pos, uint64_t moved,
+		       uint64_t start_ns, int first, const struct otr_cause *cause,
+		       const struct iovec *iov, int n, uint32_t cap)
 {
 	(void)f, (void)at, (void)dir, (void)pos, (void)moved, (void)start_ns, (void)first;
 	(void)cause, (void)iov, (void)n;
@@ -364,10 +363,10 @@ static void only_passing_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(whole_ones),		   TEST(begun_before),
-		TEST(a_client_that_asked),	   TEST(what_nobody_reads_is_no_loss),
-		TEST(only_passing_on),		   TEST(rules_where_they_serve),
-		TEST(answered_after),		   TEST(while_it_is_behind),
+		TEST(whole_ones),	   TEST(begun_before),
+		TEST(a_client_that_asked), TEST(what_nobody_reads_is_no_loss),
+		TEST(only_passing_on),	   TEST(rules_where_they_serve),
+		TEST(answered_after),	   TEST(while_it_is_behind),
 		TEST(asks_for_nobody),
 	};
 

@@ -233,12 +233,17 @@ static void its_times(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_said_is_heard), TEST(it_is_told_late), TEST(one_is_switched_off),
-		TEST(what_it_counts),	     TEST(what_it_cannot_have_counted),
+		TEST(what_is_said_is_heard),
+		TEST(it_is_told_late),
+		TEST(one_is_switched_off),
+		TEST(what_it_counts),
+		TEST(what_it_cannot_have_counted),
 		TEST(what_it_has_not_spent_of_late),
 		TEST(its_switches_are_not_believed),
-		TEST(the_last_of_one_that_is_over), TEST(a_quarter_for_another_user),
-		TEST(no_descriptor_for_it), TEST(a_child_that_is_made_meanwhile),
+		TEST(the_last_of_one_that_is_over),
+		TEST(a_quarter_for_another_user),
+		TEST(no_descriptor_for_it),
+		TEST(a_child_that_is_made_meanwhile),
 		TEST(its_times),
 	};
 

@@ -24,11 +24,11 @@
 
 static struct otr_event tick(uint64_t time_ns, uint32_t tid)
 {
-	return (struct otr_event){ .kind = OTR_EV_TICK,
-				   .hook = OTR_HOOK_AGENT,
-				   .size = sizeof(struct otr_event),
-				   .time_ns = time_ns,
-				   .tid = tid };
+	return (struct otr_event){.kind = OTR_EV_TICK,
+				  .hook = OTR_HOOK_AGENT,
+				  .size = sizeof(struct otr_event),
+				  .time_ns = time_ns,
+				  .tid = tid};
 }
 
 union big {
@@ -39,7 +39,7 @@ union big {
 
 static union big data_of(uint32_t cap, uint64_t moved)
 {
-	union big b = { 0 };
+	union big b = {0};
 
 	b.data.hdr = tick(5, 1);
 	b.data.hdr.kind = OTR_EV_DATA;
@@ -57,7 +57,7 @@ static void door_refuses_what_lies(void **state)
 	(void)state;
 	assert_non_null(otr_event_check(&b, sizeof(b)));
 	assert_null(otr_event_check(&b, b.data.hdr.size - 1)); /* too long */
-	b.data.cap = 9; /* says more than it has */
+	b.data.cap = 9;					       /* says more than it has */
 	assert_null(otr_event_check(&b, sizeof(b)));
 	b = data_of(8, 7); /* kept more than moved */
 	assert_null(otr_event_check(&b, sizeof(b)));
@@ -98,9 +98,9 @@ static void add(struct otr_merge *m, uint64_t time_ns, uint32_t tid)
 
 static void merge_orders_by_time_then_arrival(void **state)
 {
-	static const uint32_t want[] = { 1, 2, 3, 4, 5, 6 };
+	static const uint32_t want[] = {1, 2, 3, 4, 5, 6};
 	OTR_AUTO(otr_merge_free) struct otr_merge *m = NULL;
-	struct seen seen = { 0 };
+	struct seen seen = {0};
 	uint64_t late = otr_loss_get(OTR_LOSS_STRAGGLER);
 
 	(void)state;
@@ -125,7 +125,7 @@ static void merge_orders_by_time_then_arrival(void **state)
 static void merge_is_bounded(void **state)
 {
 	OTR_AUTO(otr_merge_free) struct otr_merge *m = NULL;
-	struct seen seen = { 0 };
+	struct seen seen = {0};
 
 	(void)state;
 	assert_int_equal(otr_merge_new(&m, 2 * sizeof(struct otr_event)), 0);
@@ -139,7 +139,7 @@ static void merge_is_bounded(void **state)
 static void write_session(const char *path)
 {
 	struct otr_record *rec = NULL;
-	struct otr_err err = { 0 };
+	struct otr_err err = {0};
 	union big b = data_of(3, 9);
 	struct otr_event ev = tick(1, 1);
 
@@ -155,8 +155,8 @@ static void write_session(const char *path)
 static void a_session_reads_back(void **state)
 {
 	char path[] = "/tmp/otr-record-XXXXXX";
-	struct seen seen = { 0 };
-	struct otr_err err = { 0 };
+	struct seen seen = {0};
+	struct otr_err err = {0};
 
 	(void)state;
 	close(mkstemp(path));

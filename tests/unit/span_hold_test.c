@@ -33,7 +33,7 @@ static void pass(void *arg, struct otr_span *sp)
 }
 
 static char health[] = "GET /health*", ready[] = "GET /ready";
-static char *patterns[] = { ready, health, NULL };
+static char *patterns[] = {ready, health, NULL};
 
 static void begin(struct bench *b)
 {
@@ -53,19 +53,18 @@ static void put(struct bench *b, uint32_t trace, const struct make *m)
 
 static void server(struct bench *b, uint32_t trace, const char *name)
 {
-	put(b, trace, &(struct make){ OTR_SPAN_SERVER, 0, 1, 0, "web", name, 0, 9,
-				      200 });
+	put(b, trace, &(struct make){OTR_SPAN_SERVER, 0, 1, 0, "web", name, 0, 9, 200});
 }
 
 static void query(struct bench *b, uint32_t trace)
 {
-	put(b, trace, &(struct make){ OTR_SPAN_CLIENT, OTR_EVIDENCE_STRAND, 2, 1,
-				      "web", "SELECT", 1, 2 });
+	put(b, trace,
+	    &(struct make){OTR_SPAN_CLIENT, OTR_EVIDENCE_STRAND, 2, 1, "web", "SELECT", 1, 2});
 }
 
 static void done(struct bench *b, uint32_t trace)
 {
-	uint8_t id[16] = { [3] = (uint8_t)trace };
+	uint8_t id[16] = {[3] = (uint8_t)trace};
 
 	otr_span_hold_trace(&b->hold, id);
 }
@@ -99,10 +98,10 @@ static void both_ends_are_one(void **state)
 
 	(void)state;
 	begin(&b);
-	put(&b, 1, &(struct make){ OTR_SPAN_CLIENT, 0, 1, 0, "probe", "GET", 0, 9,
-				   200 });
-	put(&b, 1, &(struct make){ OTR_SPAN_SERVER, OTR_EVIDENCE_WIRE, 2, 1, "web",
-				   "GET /ready", 1, 7, 200 });
+	put(&b, 1, &(struct make){OTR_SPAN_CLIENT, 0, 1, 0, "probe", "GET", 0, 9, 200});
+	put(&b, 1,
+	    &(struct make){OTR_SPAN_SERVER, OTR_EVIDENCE_WIRE, 2, 1, "web", "GET /ready", 1, 7,
+			   200});
 	done(&b, 1);
 	otr_span_hold_flush(&b.hold);
 	assert_int_equal(b.n, 0);
@@ -116,8 +115,9 @@ static void what_is_called_there_is_no_reason(void **state)
 	(void)state;
 	begin(&b);
 	server(&b, 1, "GET /page");
-	put(&b, 1, &(struct make){ OTR_SPAN_CLIENT, OTR_EVIDENCE_STRAND, 2, 1, "web",
-				   "GET /ready", 1, 2, 200 });
+	put(&b, 1,
+	    &(struct make){OTR_SPAN_CLIENT, OTR_EVIDENCE_STRAND, 2, 1, "web", "GET /ready", 1, 2,
+			   200});
 	done(&b, 1);
 	assert_int_equal(b.n, 2);
 	otr_span_hold_fini(&b.hold);

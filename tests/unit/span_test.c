@@ -31,8 +31,8 @@ static void holds_what_it_was_given(void **state)
 	assert_non_null(sp);
 	assert_true(otr_slice_eq(sp->name, OTR_SLICE("GET /a")));
 	assert_int_equal(sp->n_attrs, 3);
-	assert_true(otr_slice_eq(otr_span_string(sp, OTR_KEY_SERVER_ADDRESS),
-				 OTR_SLICE("db.local")));
+	assert_true(
+		otr_slice_eq(otr_span_string(sp, OTR_KEY_SERVER_ADDRESS), OTR_SLICE("db.local")));
 	assert_int_equal(otr_span_int(sp, OTR_KEY_SERVER_PORT, 0), 5432);
 	assert_true(sp->failed);
 }

@@ -48,8 +48,7 @@ static inline void on_trace(void *arg, const uint8_t id[16], bool proved)
 	s->proved = proved;
 }
 
-static inline void on_watch(void *arg, uint64_t conn, enum otr_dir dir,
-			    bool want)
+static inline void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
 {
 	struct story *s = arg;
 
@@ -76,9 +75,7 @@ static inline void begin(struct story *s)
 		.arg = s,
 	};
 
-	*s = (struct story){
-		.mk = { .sink = feed, .arg = s, .now_ns = 1000 * MS }
-	};
+	*s = (struct story){.mk = {.sink = feed, .arg = s, .now_ns = 1000 * MS}};
 	assert_int_equal(otr_pipeline_new(&s->pl, &cfg), 0);
 }
 
@@ -90,16 +87,14 @@ static inline void end(struct story *s)
 }
 
 /* The only span of `kind` whose path ends with `path`. */
-static inline const struct otr_span *span_of(const struct story *s, int kind,
-					     const char *path)
+static inline const struct otr_span *span_of(const struct story *s, int kind, const char *path)
 {
 	const struct otr_span *found = NULL;
 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct otr_span *sp = s->spans[i];
 		struct otr_slice at = otr_span_string(
-			sp, kind == OTR_SPAN_SERVER ? OTR_KEY_URL_PATH
-						    : OTR_KEY_URL_FULL);
+			sp, kind == OTR_SPAN_SERVER ? OTR_KEY_URL_PATH : OTR_KEY_URL_FULL);
 
 		if (sp->kind != kind || at.len < strlen(path) ||
 		    memcmp(at.data + at.len - strlen(path), path, strlen(path)))
@@ -111,8 +106,8 @@ static inline const struct otr_span *span_of(const struct story *s, int kind,
 	return found;
 }
 
-static inline void is_child(const struct otr_span *child,
-			    const struct otr_span *parent, int evidence)
+static inline void is_child(const struct otr_span *child, const struct otr_span *parent,
+			    int evidence)
 {
 	assert_memory_equal(child->trace_id, parent->trace_id, 16);
 	assert_memory_equal(child->parent_id, parent->span_id, 8);

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preload/io.h"
 #include "preload/alloc.h"
+#include "preload/io.h"
 #include "preload/shim.h"
 #include "preload/tls.h"
 

@@ -22,7 +22,6 @@
 // needs: agent/source/event.c agent/source/record.c agent/base/out_file.c
 // needs: agent/source/record_auth.c
 
-
 /* torn_test.c - records are lost in the midst of connections that are used again and again, at
  * random: fewer spans come out, but each has its own answer, or none and says so. */
 
@@ -31,7 +30,11 @@
 
 #define ASKED 200 /* requests of one story */
 
-enum source { PLAIN, RUNS, PAUSES };
+enum source {
+	PLAIN,
+	RUNS,
+	PAUSES
+};
 
 struct torn {
 	struct story s;
@@ -120,8 +123,10 @@ static size_t make(char out[200], const char *proto, bool answer, int n)
 	size_t len;
 
 	if (*proto == 'h' && answer)
-		return (size_t)snprintf(out, 200, "HTTP/1.1 %d OK\r\n"
-					"Content-Length: 2\r\n\r\nok", n);
+		return (size_t)snprintf(out, 200,
+					"HTTP/1.1 %d OK\r\n"
+					"Content-Length: 2\r\n\r\nok",
+					n);
 	if (*proto == 'h')
 		return (size_t)snprintf(out, 200, GET("/%d"), n);
 	len = (size_t)snprintf(text, sizeof(text), answer ? "SELECT %d" : "SELECT a FROM t%d", n);
@@ -185,11 +190,13 @@ static uint64_t check(const struct torn *t, bool http)
 	for (size_t i = 0; i < t->s.n; i++) {
 		const struct otr_span *sp = t->s.spans[i];
 		bool server = sp->kind == OTR_SPAN_SERVER;
-		int asked = number(otr_span_string(sp, !http ? OTR_KEY_DB_QUERY_SUMMARY :
-						       server ? OTR_KEY_URL_PATH :
-								OTR_KEY_URL_FULL));
-		int got = (int)otr_span_int(sp, http ? OTR_KEY_HTTP_RESPONSE_STATUS_CODE :
-						       OTR_KEY_DB_RESPONSE_RETURNED_ROWS, 0);
+		int asked = number(otr_span_string(sp, !http	? OTR_KEY_DB_QUERY_SUMMARY
+						       : server ? OTR_KEY_URL_PATH
+								: OTR_KEY_URL_FULL));
+		int got = (int)otr_span_int(sp,
+					    http ? OTR_KEY_HTTP_RESPONSE_STATUS_CODE
+						 : OTR_KEY_DB_RESPONSE_RETURNED_ROWS,
+					    0);
 
 		if (got)
 			assert_int_equal(got, asked);

@@ -62,17 +62,14 @@ static void add(struct bench *b, const struct make *m)
 static void build(struct bench *b, uint32_t max)
 {
 	assert_int_equal(
-		otr_tree_build(&b->tree,
-			       (const struct otr_span *const *)b->spans, b->n,
-			       true),
-		0);
+		otr_tree_build(&b->tree, (const struct otr_span *const *)b->spans, b->n, true), 0);
 	assert_int_equal(otr_rows_build(&b->rows, &b->tree, max), 0);
 }
 
 static struct otr_node *named(struct bench *b, uint32_t id)
 {
-	uint8_t want[8] = { (uint8_t)(id >> 24), (uint8_t)(id >> 16),
-			    (uint8_t)(id >> 8), (uint8_t)id };
+	uint8_t want[8] = {(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8),
+			   (uint8_t)id};
 
 	for (uint32_t i = 0; i < b->tree.n; i++)
 		if (!memcmp(b->tree.nodes[i].span->span_id, want, 8))
@@ -102,13 +99,12 @@ static void finds_self_time_and_critical_path(void **state)
 {
 	struct bench *b = *state;
 
-	add(b, &(struct make){ S, 0, 1, 0, "a", "r", 0, 100 });
-	add(b, &(struct make){ C, 0, 2, 1, "a", "x", 10, 30 });
-	add(b, &(struct make){ C, 0, 3, 1, "a", "y", 20, 40 }); /* overlaps x */
-	add(b, &(struct make){ C, 0, 4, 1, "a", "z", 70, 20 });
+	add(b, &(struct make){S, 0, 1, 0, "a", "r", 0, 100});
+	add(b, &(struct make){C, 0, 2, 1, "a", "x", 10, 30});
+	add(b, &(struct make){C, 0, 3, 1, "a", "y", 20, 40}); /* overlaps x */
+	add(b, &(struct make){C, 0, 4, 1, "a", "z", 70, 20});
 	build(b, 30);
-	assert_int_equal(named(b, 1)->self_ns,
-			 30000000); /* 0-10 60-70 90-100 */
+	assert_int_equal(named(b, 1)->self_ns, 30000000); /* 0-10 60-70 90-100 */
 	assert_true(named(b, 1)->critical && named(b, 4)->critical);
 	assert_true(named(b, 3)->critical);
 	assert_false(named(b, 2)->critical);
@@ -117,34 +113,32 @@ static void finds_self_time_and_critical_path(void **state)
 
 static void says_what_it_means(void **state)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf out = { 0 };
+	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
 	struct bench *b = *state;
 
-	add(b, &(struct make){ S, 0, 1, 0, "web", "GET /", 0, 100, 200 });
+	add(b, &(struct make){S, 0, 1, 0, "web", "GET /", 0, 100, 200});
 	for (uint32_t i = 0; i < 3; i++)
-		add(b, &(struct make){ C, 0, 2 + i, 1, "web", "GET /a", 1, 98,
-				       503, .host = "api", .error = "503" });
+		add(b, &(struct make){C, 0, 2 + i, 1, "web", "GET /a", 1, 98, 503, .host = "api",
+				      .error = "503"});
 	build(b, 30);
 	otr_words(&out, &b->tree, &b->rows);
 	otr_buf_byte(&out, '\0');
-	assert_string_equal(
-		out.data,
-		"98% of the time: api:8080 GET /a, under web GET /\n"
-		"first error: api:8080 GET /a 503, under web GET /\n");
+	assert_string_equal(out.data, "98% of the time: api:8080 GET /a, under web GET /\n"
+				      "first error: api:8080 GET /a 503, under web GET /\n");
 }
 
 static void survives_cycles_and_lost_parents(void **state)
 {
 	struct bench *b = *state;
 
-	add(b, &(struct make){ S, 0, 1, 3, "a", "one", 0, 9 });
-	add(b, &(struct make){ S, 0, 2, 1, "a", "two", 1, 9 });
-	add(b, &(struct make){ S, 0, 3, 2, "a", "three", 2, 9 });
-	add(b, &(struct make){ S, 0, 4, 4, "a", "self", 3, 9 });
-	add(b, &(struct make){ S, 0, 5, 77, "a", "lost", 4, 9 });
-	add(b, &(struct make){ S, 0, 5, 1, "a", "twin", 5, 9 }); /* same id */
-	add(b, &(struct make){ C, 0, 6, 7, "a", "c", 6, 1 });
-	add(b, &(struct make){ S, OTR_EVIDENCE_WIRE, 7, 6, "a", "s", 6, 1 });
+	add(b, &(struct make){S, 0, 1, 3, "a", "one", 0, 9});
+	add(b, &(struct make){S, 0, 2, 1, "a", "two", 1, 9});
+	add(b, &(struct make){S, 0, 3, 2, "a", "three", 2, 9});
+	add(b, &(struct make){S, 0, 4, 4, "a", "self", 3, 9});
+	add(b, &(struct make){S, 0, 5, 77, "a", "lost", 4, 9});
+	add(b, &(struct make){S, 0, 5, 1, "a", "twin", 5, 9}); /* same id */
+	add(b, &(struct make){C, 0, 6, 7, "a", "c", 6, 1});
+	add(b, &(struct make){S, OTR_EVIDENCE_WIRE, 7, 6, "a", "s", 6, 1});
 	build(b, 30);
 	assert_int_equal(b->rows.n, 7);
 	assert_int_equal(b->rows.rest, 0);
@@ -156,9 +150,8 @@ static void is_as_deep_as_it_has_to_be(void **state)
 	struct bench *b = *state;
 
 	for (uint32_t i = 1; i <= 50000; i++)
-		add(b, &(struct make){ S, OTR_EVIDENCE_STRAND, i, i - 1, "a",
-				       "deep", i * 0.001, 100 - i * 0.001,
-				       .error = i == 40000 ? "500" : NULL });
+		add(b, &(struct make){S, OTR_EVIDENCE_STRAND, i, i - 1, "a", "deep", i * 0.001,
+				      100 - i * 0.001, .error = i == 40000 ? "500" : NULL});
 	build(b, 30);
 	assert_int_equal(b->rows.n, 30);
 	assert_int_equal(b->rows.rest, 50000 - 30);
@@ -175,11 +168,11 @@ static void keeps_errors_and_the_critical_path(void **state)
 	char name[32];
 	int failed = 0, critical = 0;
 
-	add(b, &(struct make){ S, 0, 1, 0, "a", "r", 0, 5000 });
+	add(b, &(struct make){S, 0, 1, 0, "a", "r", 0, 5000});
 	for (uint32_t i = 2; i <= 3000; i++) {
 		snprintf(name, sizeof(name), "n%u", i);
-		add(b, &(struct make){ C, 0, i, 1, "a", name, 1, i * 0.1,
-				       .error = i % 1000 == 7 ? "500" : NULL });
+		add(b, &(struct make){C, 0, i, 1, "a", name, 1, i * 0.1,
+				      .error = i % 1000 == 7 ? "500" : NULL});
 	}
 	build(b, 10);
 	assert_int_equal(b->rows.n, 10);
@@ -198,25 +191,24 @@ static void counts_in_three_digits(void **state)
 		uint64_t ns;
 		const char *text;
 	} rows[] = {
-		{ 0, "0 ns" },
-		{ 999, "999 ns" },
-		{ 412000, "412 us" },
-		{ 999499, "999 us" },
-		{ 999500, "1.00 ms" },
-		{ 8100000, "8.10 ms" },
-		{ 96000000, "96.0 ms" },
-		{ 9996000, "10.0 ms" },
-		{ 310000000, "310 ms" },
-		{ 1820000000, "1.82 s" },
-		{ 42300000000, "42.3 s" },
-		{ 3600000000000, "60.0 m" },
+		{0, "0 ns"},
+		{999, "999 ns"},
+		{412000, "412 us"},
+		{999499, "999 us"},
+		{999500, "1.00 ms"},
+		{8100000, "8.10 ms"},
+		{96000000, "96.0 ms"},
+		{9996000, "10.0 ms"},
+		{310000000, "310 ms"},
+		{1820000000, "1.82 s"},
+		{42300000000, "42.3 s"},
+		{3600000000000, "60.0 m"},
 	};
 	char out[OTR_UNITS];
 
 	(void)state;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++)
-		assert_string_equal(otr_units_duration(rows[i].ns, out),
-				    rows[i].text);
+		assert_string_equal(otr_units_duration(rows[i].ns, out), rows[i].text);
 	assert_string_equal(otr_units_count(1234567, out), "1,234,567");
 	assert_string_equal(otr_units_count(999, out), "999");
 }
@@ -244,12 +236,11 @@ static void finds_quantiles(void **state)
 static void ignores_routes(void **state)
 {
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
-	char *list[] = { (char *)(uintptr_t) "GET /health",
-			 (char *)(uintptr_t) "GET /static/*", NULL };
+	char *list[] = {(char *)(uintptr_t) "GET /health", (char *)(uintptr_t) "GET /static/*",
+			NULL};
 
 	(void)state;
-	sp = make_span(
-		1, &(struct make){ S, 0, 1, 0, "a", "GET /static/x", 0, 1 });
+	sp = make_span(1, &(struct make){S, 0, 1, 0, "a", "GET /static/x", 0, 1});
 	assert_true(otr_label_ignored(list, sp));
 	list[1] = NULL;
 	assert_false(otr_label_ignored(list, sp));

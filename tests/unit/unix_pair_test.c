@@ -25,8 +25,7 @@
 
 #include "tests/unit/story.h"
 
-static struct end unix_end(uint64_t conn, uint64_t peer, uint32_t tgid,
-			   uint8_t role)
+static struct end unix_end(uint64_t conn, uint64_t peer, uint32_t tgid, uint8_t role)
 {
 	struct end e = tcp_end(conn, tgid, role, 0, 0);
 
@@ -56,10 +55,10 @@ static void unix_pair(bool from_the_start, uint64_t by_client, uint64_t by_serve
 	}
 	ticks(&s.mk, 100 * MS);
 	assert_int_equal(s.n, 4);
-	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"),
-		 span_of(&s, OTR_SPAN_CLIENT, "/b"), OTR_EVIDENCE_WIRE);
-	is_child(span_of(&s, OTR_SPAN_SERVER, "/c"),
-		 span_of(&s, OTR_SPAN_CLIENT, "/c"), OTR_EVIDENCE_WIRE);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/b"), span_of(&s, OTR_SPAN_CLIENT, "/b"),
+		 OTR_EVIDENCE_WIRE);
+	is_child(span_of(&s, OTR_SPAN_SERVER, "/c"), span_of(&s, OTR_SPAN_CLIENT, "/c"),
+		 OTR_EVIDENCE_WIRE);
 	end(&s);
 }
 

@@ -15,9 +15,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "preload/alloc.h"
 #include "preload/io.h"
 #include "preload/real.h"
-#include "preload/alloc.h"
 #include "preload/shim.h"
 
 #define SLOTS 256
@@ -129,8 +129,8 @@ static void nobody_looks(void **state)
 
 static void cannot_be_read(void **state)
 {
-	char *page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			  0);
+	char *page =
+		mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct iovec seen[3], iov[2] = {{bytes, 10}, {page + 4000, 5000}};
 	struct otr_copy *c;
 
@@ -175,7 +175,10 @@ static void all_taken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(head_and_end), TEST(nobody_looks), TEST(cannot_be_read), TEST(all_taken),
+		TEST(head_and_end),
+		TEST(nobody_looks),
+		TEST(cannot_be_read),
+		TEST(all_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,8 +61,7 @@ static int connect_to(int port)
 static void get(int fd, const char *path)
 {
 	char text[1024];
-	int n = snprintf(text, sizeof(text),
-			 "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
+	int n = snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
 
 	if (write(fd, text, (size_t)n) != n || read(fd, text, sizeof(text)) <= 0)
 		die("get");
