@@ -141,7 +141,7 @@ static int released(void *arg, const struct otr_event *ev)
 	struct otr_session *s = arg;
 
 	if (!otr_traced_set_refused(s->traced, ev->tgid)) /* else it was on trial */
-		otr_sources_place(s->src, ev, placed, s);
+		otr_sources_align(s->src, ev, placed, s);
 	return 0;
 }
 
@@ -159,22 +159,6 @@ static void tick(struct otr_session *s, uint64_t time_ns)
 	const struct otr_event ev = otr_synthetic_tick(time_ns);
 
 	released(s, &ev);
-}
-
-static void on_policy(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
-		      uint32_t head_bytes)
-{
-	otr_sources_policy(arg, conn, dir, capture, head_bytes);
-}
-
-static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
-{
-	otr_sources_watch(arg, conn, dir, want);
-}
-
-static void on_handoff(void *arg, uint32_t tgid)
-{
-	otr_sources_handoff(arg, tgid);
 }
 
 /* A process carries the library. Its facts are read when its first record says so. */
@@ -226,27 +210,42 @@ static void set_pace(struct otr_session *s)
 	otr_pace_start(&s->pace, s->cfg.cfg->cpu_budget, s->began_ns);
 }
 
+static int open_sources(struct otr_session *s, struct otr_err *err)
+{
+	const struct otr_session_config *cfg = &s->cfg;
+	const struct otr_bpf_config bpf = {
+		.btf = cfg->cfg->btf,
+		.host = cfg->host,
+		.trials = cfg->at_exec,
+		.follow = !cfg->cfg->no_follow,
+		.verbose = cfg->cfg->verbose,
+		.force = getenv("OTRACE_PROBES"),
+	};
+	const struct otr_shim_config shim = {
+		.switches = cfg->say,
+		.born = born,
+		.uncarried = uncarried,
+		.arg = s,
+	};
+	const struct otr_sources_config src = {
+		.bpf = cfg->no_probes ? NULL : &bpf,
+		.shim = cfg->library ? &shim : NULL,
+		.adopt = cfg->adopt,
+		.is_traced = is_traced,
+		.arg = s,
+	};
+	int rc = otr_sources_open(&s->src, &src, err);
+
+	if (!rc)
+		otr_pipeline_bind(otr_sinks_pipeline(cfg->sinks), otr_sources_feedback(s->src));
+	return rc;
+}
+
 int otr_session_open(struct otr_session **out, const struct otr_session_config *cfg,
 		     struct otr_err *err)
 {
 	OTR_AUTO(otr_session_close) struct otr_session *s = calloc(1, sizeof(*s));
-	const struct otr_sources_config src = {
-		.use_bpf = !cfg->no_probes,
-		.use_shim = cfg->library,
-		.adopt = cfg->adopt,
-		.bpf = {.btf = cfg->cfg->btf,
-			.host = cfg->host,
-			.trials = cfg->at_exec,
-			.follow = !cfg->cfg->no_follow,
-			.verbose = cfg->cfg->verbose,
-			.force = getenv("OTRACE_PROBES")},
-		.say = cfg->say,
-		.born = born,
-		.is_traced = is_traced,
-		.uncarried = uncarried,
-		.arg = s,
-	};
-	int rc;
+	int rc = 0;
 
 	if (!s || otr_traced_set_new(&s->traced) || otr_merge_new(&s->merge, MERGE_BYTES)) {
 		otr_err_set(err, "out of memory");
@@ -256,15 +255,12 @@ int otr_session_open(struct otr_session **out, const struct otr_session_config *
 	s->opened_ns = otr_now();
 	if (getrandom(&s->seed, sizeof(s->seed), 0) != sizeof(s->seed))
 		s->seed = otr_clock(CLOCK_REALTIME);
-	if (cfg->cfg->record) {
+	if (cfg->cfg->record)
 		rc = otr_record_open(&s->record, cfg->cfg->record, err);
-		if (rc)
-			return rc;
-	}
-	rc = otr_sources_open(&s->src, &src, err);
+	if (!rc)
+		rc = open_sources(s, err);
 	if (rc)
 		return rc;
-	otr_sinks_bind(cfg->sinks, s->src, on_policy, on_watch, on_handoff);
 	s->began_ns = otr_now();
 	emit_clock(s, s->began_ns);
 	otr_resource_read_host(s->began_ns, otr_session_put, s);
@@ -407,7 +403,7 @@ void otr_session_close(struct otr_session **sp)
 	if (!s)
 		return;
 	if (s->cfg.sinks)
-		otr_sinks_bind(s->cfg.sinks, NULL, NULL, NULL, NULL);
+		otr_pipeline_bind(otr_sinks_pipeline(s->cfg.sinks), NULL);
 	otr_sources_close(&s->src);
 	otr_merge_free(&s->merge);
 	close_record(s);

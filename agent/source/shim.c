@@ -140,6 +140,12 @@ void otr_shims_on_uncarried(struct otr_shims *s, otr_uncarried_fn fn, void *arg)
 	s->offers.uncarried_arg = arg;
 }
 
+void otr_shims_on_born(struct otr_shims *s, otr_shim_born_fn fn, void *arg)
+{
+	s->born = fn;
+	s->born_arg = arg;
+}
+
 void otr_shims_late(struct otr_shims *s)
 {
 	s->late = true;
@@ -305,7 +311,7 @@ static void refuse(int fd)
 }
 
 /* Returns false when no offer waits. */
-static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
+static bool next_offer(struct otr_shims *s)
 {
 	struct otr_offerer who;
 	int rc, fd = otr_offers_next(&s->offers, &who);
@@ -318,9 +324,9 @@ static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
 		replace(s, who.tgid);
 		rc = otr_shims_has_room(s, who.uid) ? take_ring(s, fd, &who) : -EMFILE;
 	}
-	if (!rc)
-		born(arg, who.tgid);
-	else if (rc != -EBUSY)
+	if (!rc && s->born)
+		s->born(s->born_arg, who.tgid);
+	else if (rc && rc != -EBUSY)
 		refuse(fd);
 	if (rc == -EMFILE || rc == -EINVAL)
 		otr_loss_add(rc == -EMFILE ? OTR_LOSS_EVICT : OTR_LOSS_RECORD, 1);
@@ -423,13 +429,12 @@ static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_even
 	return n;
 }
 
-int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born, otr_event_fn fn,
-		    void *arg)
+int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void *arg)
 {
 	struct shim *sh, *next;
 	int n = 0;
 
-	for (int i = 0; i < OFFERS && next_offer(s, born, arg); i++)
+	for (int i = 0; i < OFFERS && next_offer(s); i++)
 		;
 	otr_shims_hold(s, now_ns);
 	s->proofs = OTR_SHIM_PROOFS;

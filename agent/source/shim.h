@@ -26,7 +26,15 @@ struct otr_shims;
 /* A process has offered its ring: it is traced from its first byte. */
 typedef void (*otr_shim_born_fn)(void *arg, uint32_t tgid);
 
-/* Makes the socket. Returns 0, or -errno with the reason in `err`. */
+/* What otr_shim_source opens with; all may be NULL. */
+struct otr_shim_config {
+	const struct otr_ring_switches *switches; /* of every process from its start on */
+	otr_shim_born_fn born;
+	otr_uncarried_fn uncarried; /* a program is started that will not carry the library */
+	void *arg;		    /* of both */
+};
+
+/* Makes the sockets. Returns 0, or -errno with the reason in `err`. */
 int otr_shims_open(struct otr_shims **out, struct otr_err *err);
 
 /* Tells every shim to call through from now on, and lets go of its ring: another agent may
@@ -66,6 +74,9 @@ enum otr_adopt otr_shims_peek(uint32_t tgid, uint64_t now_ns);
 /* Offers are taken of those processes alone of which `fn` says so. Without it, of all. */
 void otr_shims_welcome(struct otr_shims *s, bool (*fn)(void *arg, uint32_t tgid), void *arg);
 
+/* Calls `fn` in a drain for each process whose offer was taken. */
+void otr_shims_on_born(struct otr_shims *s, otr_shim_born_fn fn, void *arg);
+
 /* `fn` is told of programs that will not carry the library, by who starts them. */
 void otr_shims_on_uncarried(struct otr_shims *s, otr_uncarried_fn fn, void *arg);
 
@@ -81,8 +92,7 @@ void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_OFFER_DOORS]
 
 /* Takes offers, then all that lies in the rings. A process that has ended gives
  * OTR_EV_PROC_EXIT last. Returns how many records. */
-int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born, otr_event_fn fn,
-		    void *arg);
+int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void *arg);
 
 /* What is not in a ring: runs that are watched, and records that found no room. */
 void otr_shims_poll(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void *arg);

@@ -64,6 +64,8 @@ struct otr_shims {
 	uint64_t me;	   /* as a reader, see ring_lease.h */
 	struct shim *held; /* another agent reads them */
 	uint64_t held_ns;
+	otr_shim_born_fn born;
+	void *born_arg;
 	otr_shim_born_fn adopted;
 	void *adopted_arg;
 	bool (*welcome)(void *arg, uint32_t tgid);

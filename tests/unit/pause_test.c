@@ -19,7 +19,7 @@
 // needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
 // needs: agent/stitch/named.c agent/stitch/unix_pair.c agent/stitch/wire.c
 // needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half_stream.c agent/stream/stream.c
-// needs: agent/source/event.c agent/source/record.c agent/base/out_file.c
+// needs: agent/source/event.c agent/source/record.c agent/source/replay.c agent/source/source.c agent/base/out_file.c
 // needs: agent/source/record_auth.c
 
 /* pause_test.c - the source let requests go, to keep its CPU budget: what is told before

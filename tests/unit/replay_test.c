@@ -19,7 +19,7 @@
 // needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
 // needs: agent/stitch/named.c agent/stitch/unix_pair.c agent/stitch/wire.c
 // needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half_stream.c agent/stream/stream.c
-// needs: agent/source/event.c agent/source/record.c agent/base/out_file.c
+// needs: agent/source/event.c agent/source/record.c agent/source/replay.c agent/source/source.c agent/base/out_file.c
 // needs: agent/source/record_auth.c
 /* replay_test.c - the same events give the same spans; tables stay within bounds. */
 
@@ -29,6 +29,7 @@
 #include "agent/base/err.h"
 #include "agent/proto/proto.h"
 #include "agent/source/record.h"
+#include "agent/source/source.h"
 #include "agent/span_builder.h"
 #include "agent/stitch/stitch.h"
 #include "agent/stream/stream.h"
@@ -77,7 +78,7 @@ static void replay(struct story *s, const char *path)
 	struct otr_err err = {.text = ""};
 
 	begin(s);
-	assert_int_equal(otr_record_read(path, feed, s, &err), 0);
+	assert_int_equal(otr_source_read(&otr_replay_source, path, feed, s, &err), 0);
 	otr_pipeline_flush(s->pl);
 }
 
