@@ -70,10 +70,10 @@ $(B)/otrace: $(B)/agent/main.o $(LIB_OBJ)
 	$(call msg,LD,$@)
 	$(Q)$(CC) -pie $(HARD_LD) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# A bare machine is told what to do before a compiler says that a header lacks.
+# On a bare machine: say what to do before the compiler misses a header.
 $(B)/packages:
 	$(Q)mkdir -p $(@D); pkg-config --exists $(PKGS) && command -v $(CLANG) >/dev/null || { \
-		echo 'packages lack:  try  scripts/setup.sh build' >&2; exit 1; }; touch $@
+		echo 'missing packages: run scripts/setup.sh build' >&2; exit 1; }; touch $@
 
 # Other flags, other objects. Written only when they change.
 $(B)/flags: FORCE
