@@ -18,7 +18,7 @@
 #include "agent/proto/proto.h"
 #include "agent/proto/url.h"
 #include "agent/settings.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "agent/span_hold.h"
 #include "exporters/console.h"
 #include "exporters/queue.h"

@@ -18,7 +18,7 @@
 #include "agent/cmd.h"
 #include "agent/resource/resource.h"
 #include "agent/resource/utf8.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "exporters/otlp.pb-c.h"
 
 /* The header of protobuf-c wants char *, its packer only reads. */

@@ -19,7 +19,7 @@
 #include "agent/cmd.h"
 #include "agent/resource/resource.h"
 #include "agent/resource/utf8.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "exporters/otlp_group.h"
 
 static bool plain(unsigned char c)

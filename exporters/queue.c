@@ -25,7 +25,7 @@
 #include "agent/base/own.h"
 #include "agent/loss.h"
 #include "agent/resource/resource.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "exporters/backoff.h"
 #include "exporters/exporter.h"
 #include "exporters/health.h"

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "agent/base/slice.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 struct otr_event;
 

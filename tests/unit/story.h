@@ -15,7 +15,7 @@
 #include "agent/pipeline.h"
 #include "agent/resource/resource.h"
 #include "agent/source/feedback.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "tests/unit/event_maker.h"
 
 #ifndef MAX_SPANS

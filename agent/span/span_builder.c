@@ -8,7 +8,7 @@
  *	| struct otr_span | attrs[n_attrs] | links[n_links] | text |
  */
 
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 
 #include <errno.h>
 #include <stdlib.h>

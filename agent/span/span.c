@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* span.c - the life of a span once it is made; making is in span_builder.c. */
 
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@
 
 static const char *const key_names[OTR_KEY_MAX] = {
 #define OTR_ATTR(id, name, type) [OTR_KEY_##id] = name,
-#include "agent/attr.def"
+#include "agent/span/attr.def"
 #undef OTR_ATTR
 };
 
