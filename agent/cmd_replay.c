@@ -18,7 +18,7 @@
 #include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/cmd.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/notseen.h"
 #include "agent/progress.h"
 #include "agent/settings.h"

@@ -24,7 +24,7 @@
 #include "agent/base/log.h"
 #include "agent/base/own.h"
 #include "agent/base/usage.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/notseen.h"
 #include "agent/pace.h"
 #include "agent/resource/procfs.h"

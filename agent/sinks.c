@@ -13,7 +13,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/notseen.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/url.h"

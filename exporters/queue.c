@@ -23,7 +23,7 @@
 #include "agent/base/confine.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/resource/resource.h"
 #include "agent/span/span.h"
 #include "exporters/backoff.h"

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "agent/base/own.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/source/bpf_load.h"
 
 #include "agent/otrace.skel.h" /* speaks of types in bpf/shared.h */

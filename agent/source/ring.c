@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/source/shim.h"
 
 #define GIVE_BACK (OTR_RING_BYTES / 16)

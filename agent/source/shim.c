@@ -17,7 +17,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/resource/procfs.h"
 #include "agent/source/ring_lease.h"
 #include "agent/source/shim_int.h"

@@ -9,7 +9,7 @@
 #include <sys/random.h>
 
 #include "agent/base/clock.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/source/ring_find.h"
 #include "agent/source/ring_lease.h"
 #include "agent/source/shim_int.h"

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "agent/base/own.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/source/shim_int.h"
 #include "agent/source/unix_peer.h"
 #include "agent/source/vouch.h"

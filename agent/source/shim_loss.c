@@ -2,7 +2,7 @@
 /* shim_loss.c - what a process counts instead of telling, and what that costs it. */
 
 #include "agent/base/own.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/source/shim_int.h"
 
 /* Of a request that is let go, in ns: by who asks nobody, and by who may pass on which trace it

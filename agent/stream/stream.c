@@ -18,7 +18,7 @@
 #include <utlist.h>
 
 #include "agent/base/own.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/proto/proto.h"
 #include "agent/resource/resource.h"
 #include "agent/source/feedback.h"

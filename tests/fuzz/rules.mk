@@ -22,12 +22,12 @@ FUZZ_SRC   := $(wildcard agent/proto/*.c) $(filter-out agent/base/confine.c,$(wi
 	$(wildcard agent/source/event.c)
 
 # All that a pipeline is made of, for the one fuzzer that drives it.
-FUZZ_PIPE := $(filter-out $(FUZZ_SRC),$(wildcard agent/pipeline.c agent/loss.c \
+FUZZ_PIPE := $(filter-out $(FUZZ_SRC),$(wildcard agent/pipeline.c agent/base/loss.c \
 	agent/stream/*.c agent/stitch/*.c agent/resource/*.c))
 $(FUZZ_B)/fuzz_pipeline: FUZZ_MORE := $(FUZZ_PIPE)
 $(FUZZ_B)/fuzz_pipeline: $(FUZZ_PIPE)
 
-$(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring.c agent/loss.c
+$(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring.c agent/base/loss.c
 $(FUZZ_B)/fuzz_ring: agent/source/ring.c
 
 .PHONY: fuzz fuzz-seeds

@@ -7,7 +7,7 @@
 // needs: agent/resource/procfs.c agent/base/keyed.c
 // needs: agent/source/cpu_clamp.c
 // needs: agent/source/shim_adopt.c agent/source/ring_lease.c agent/source/ring_find.c
-// needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
+// needs: agent/base/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
 /* adopt_test.c - another agent finds the ring of a process that carries the library: it has it
  * where nobody reads it, and nothing forged is one. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/base/foreign.c agent/base/foreign_worker.c agent/stitch/open.c agent/pipeline.c agent/loss.c agent/span/span.c
+// needs: agent/base/foreign.c agent/base/foreign_worker.c agent/stitch/open.c agent/pipeline.c agent/base/loss.c agent/span/span.c
 // needs: agent/span/span_builder.c agent/base/secret.c agent/base/secret_text.c agent/base/keyed.c
 // needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
 // needs: agent/proto/http1.c agent/proto/http1_body.c

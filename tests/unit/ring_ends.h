@@ -23,7 +23,7 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/source/ring_find.h"
 #include "agent/source/ring_lease.h"
 #include "agent/source/shim.h"

@@ -6,7 +6,7 @@
 // needs: agent/source/shim.c agent/source/shim_loss.c agent/source/shim_conn.c agent/source/offer.c agent/source/watch.c
 // needs: agent/source/cpu_clamp.c
 // needs: agent/source/shim_adopt.c agent/source/ring_lease.c agent/source/ring_find.c
-// needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
+// needs: agent/base/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
 /*
  * scribble_test.c - a thread writes random bytes all over a ring while the agent reads it:
  * heads, stamps, sizes, counters, runs, records that are nearly right. The reader ends each drain

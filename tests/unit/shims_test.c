@@ -7,7 +7,7 @@
 // needs: agent/resource/procfs.c agent/base/keyed.c
 // needs: agent/source/cpu_clamp.c
 // needs: agent/source/shim_adopt.c agent/source/ring_lease.c agent/source/ring_find.c
-// needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
+// needs: agent/base/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
 /* shims_test.c - a process and the agent at both ends of a ring: what is said reaches it at
  * once, and what it counts is believed only so far. */
 

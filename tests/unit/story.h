@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/pipeline.h"
 #include "agent/resource/resource.h"
 #include "agent/source/feedback.h"
