@@ -7,7 +7,7 @@
  * a replay sees the same time pass at the same places.
  */
 
-#include "agent/session_int.h"
+#include "agent/session.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -22,13 +22,15 @@
 #include "agent/base/confine.h"
 #include "agent/base/err.h"
 #include "agent/base/log.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/base/usage.h"
-#include "agent/base/loss.h"
 #include "agent/notseen.h"
 #include "agent/pace.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
+#include "agent/session_procs.h"
+#include "agent/session_state.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
 #include "agent/source/merge.h"
@@ -45,7 +47,7 @@
 
 bool otr_session_has(const struct otr_session *s, uint32_t tgid)
 {
-	return otr_traced_set_has(s->traced, tgid);
+	return otr_session_traces(s, tgid);
 }
 
 size_t otr_session_alive(const struct otr_session *s)
@@ -53,12 +55,9 @@ size_t otr_session_alive(const struct otr_session *s)
 	return otr_traced_set_count(s->traced);
 }
 
-void otr_session_put(void *arg, const struct otr_event *ev)
+int otr_session_target(struct otr_session *s, uint32_t tgid)
 {
-	struct otr_session *s = arg;
-
-	if (otr_merge_add(s->merge, ev))
-		otr_loss_add(OTR_LOSS_EVICT, 1);
+	return otr_session_trace(s, tgid);
 }
 
 void otr_session_event(void *session, const struct otr_event *ev)
@@ -321,6 +320,16 @@ static void let_pass(struct otr_session *s, uint64_t until)
 	tick(s, until);
 }
 
+static void watchdog(struct otr_session *s, uint64_t now_ns)
+{
+	const char *text =
+		otr_notseen_watch(otr_sinks_notseen(s->cfg.sinks), otr_sinks_pipeline(s->cfg.sinks),
+				  now_ns - s->began_ns);
+
+	if (text)
+		otr_sinks_notice(s->cfg.sinks, text);
+}
+
 int otr_session_step(struct otr_session *s)
 {
 	uint64_t now = otr_now();
@@ -334,7 +343,7 @@ int otr_session_step(struct otr_session *s)
 	otr_session_search(s, now);
 	let_pass(s, now - settle_ns(s));
 	otr_sinks_tick(s->cfg.sinks, now);
-	otr_notseen_watch(otr_sinks_notseen(s->cfg.sinks), s->cfg.sinks, now - s->began_ns);
+	watchdog(s, now);
 	return otr_pace_step(&s->pace, now, otr_sources_rest_ms(s->src, s->events));
 }
 

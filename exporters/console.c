@@ -21,7 +21,7 @@
 
 #include "agent/base/own.h"
 #include "agent/base/text.h"
-#include "agent/cmd.h"
+#include "agent/base/version.h"
 #include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"

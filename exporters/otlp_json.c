@@ -16,7 +16,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
-#include "agent/cmd.h"
+#include "agent/base/version.h"
 #include "agent/resource/resource.h"
 #include "agent/resource/utf8.h"
 #include "agent/span/span.h"

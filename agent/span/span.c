@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "agent/base/own.h"
-#include "agent/resource/resource.h"
+#include "agent/span/resource.h"
 
 static const char *const key_names[OTR_KEY_MAX] = {
 #define OTR_ATTR(id, name, type) [OTR_KEY_##id] = name,

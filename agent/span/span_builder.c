@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "agent/base/own.h"
-#include "agent/resource/resource.h"
+#include "agent/span/resource.h"
 
 #define TEXT_MAX 4096
 

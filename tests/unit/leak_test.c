@@ -15,7 +15,7 @@
 // needs: exporters/console_tree.c exporters/console_line.c exporters/console_loss.c
 // needs: exporters/console_summary.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c
 // needs: agent/view/fold.c agent/view/words.c agent/view/units.c agent/view/hist.c agent/base/loss.c
-// needs: agent/span/span.c agent/span/span_builder.c agent/resource/counted.c agent/base/buf.c agent/base/text.c
+// needs: agent/span/span.c agent/span/span_builder.c agent/span/resource.c agent/base/buf.c agent/base/text.c
 /*
  * leak_test.c - statements and requests from a seeded grammar, every literal of which
  * holds a mark; no output of their spans may hold one: name, attributes, status, OTLP,

@@ -10,7 +10,7 @@
 // needs: agent/proto/pgsql_front.c agent/proto/pgsql_stmt.c agent/proto/route.c
 // needs: agent/proto/side.c agent/proto/sql.c agent/proto/sql_summary.c
 // needs: agent/proto/table.c agent/proto/trace_context.c agent/proto/url.c
-// needs: agent/resource/counted.c agent/resource/make.c agent/resource/name.c
+// needs: agent/span/resource.c agent/resource/make.c agent/resource/name.c agent/resource/name_path.c
 // needs: agent/resource/name_args.c agent/resource/name_guess.c
 // needs: agent/resource/percent.c agent/resource/procfs.c
 // needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
