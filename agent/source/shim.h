@@ -14,17 +14,13 @@
 #include <stdint.h>
 
 #include "agent/source/offer.h"
+#include "agent/source/ring_find.h"
 #include "agent/source/source.h"
 #include "bpf/event.h"
 #include "bpf/ring.h"
 
 struct otr_err;
 struct otr_shims;
-
-#define OTR_SHIM_RINGS 4096 /* processes at once; of another user's than ours a quarter */
-
-/* A process has offered its ring: it is traced from its first byte. */
-typedef void (*otr_shim_born_fn)(void *arg, uint32_t tgid);
 
 /* What otr_shim_source opens with; all may be NULL. */
 struct otr_shim_config {
@@ -59,13 +55,6 @@ void otr_shims_handoff(struct otr_shims *s, uint32_t tgid);
 bool otr_shims_has(const struct otr_shims *s, uint32_t tgid);
 
 /* Looks for the ring that a process has mapped, of its own, and takes it. */
-enum otr_adopt {
-	OTR_ADOPT_TAKEN,
-	OTR_ADOPT_HELD,	  /* another agent reads it; we do once that is over */
-	OTR_ADOPT_LATER,  /* the library is there, and has no ring yet */
-	OTR_ADOPT_NONE,	  /* nothing to look for */
-	OTR_ADOPT_DENIED, /* it takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE */
-};
 enum otr_adopt otr_shims_adopt(struct otr_shims *s, uint32_t tgid, uint64_t now_ns);
 
 /* What that would say, and nothing is changed: TAKEN stands for what could be. */
@@ -117,23 +106,5 @@ void otr_shims_off(struct otr_shims *s, uint32_t tgid);
 
 /* What all shims have counted so far, by enum otr_shim_count. */
 uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what);
-
-/* One mapped ring, read by one thread: for otr_shims_drain() and for the fuzzer. `size`:
- * of the mapping, the slots mapped twice. */
-struct otr_ring_reader {
-	struct otr_ring *ring;
-	const char *slots;
-	uint64_t tail;
-	uint64_t head;	/* as it was read last: whose line it lies in is the process's */
-	uint64_t given; /* the tail that the process was told of */
-	bool broken;	/* what it says cannot be: it is not read any more */
-	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
-};
-
-/* The next record, copied, checked and renamed, or NULL: none is whole yet. `now_ns`: as the
- * clock was read last; what is later than the clock is now is put to that. `over`: nobody
- * writes any more, so what is not whole is stepped over. */
-const struct otr_event *otr_ring_next(struct otr_ring_reader *rd, uint32_t tgid, uint64_t now_ns,
-				      bool over);
 
 #endif /* OTR_SOURCE_SHIM_H */

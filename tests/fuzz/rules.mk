@@ -27,8 +27,8 @@ FUZZ_PIPE := $(filter-out $(FUZZ_SRC),$(wildcard agent/pipeline.c agent/base/los
 $(FUZZ_B)/fuzz_pipeline: FUZZ_MORE := $(FUZZ_PIPE)
 $(FUZZ_B)/fuzz_pipeline: $(FUZZ_PIPE)
 
-$(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring.c agent/base/loss.c
-$(FUZZ_B)/fuzz_ring: agent/source/ring.c
+$(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring_reader.c agent/base/loss.c
+$(FUZZ_B)/fuzz_ring: agent/source/ring_reader.c
 
 .PHONY: fuzz fuzz-seeds
 fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one

@@ -27,7 +27,7 @@
 #include "agent/source/ring_find.h"
 #include "agent/source/ring_lease.h"
 #include "agent/source/shim.h"
-#include "agent/source/shim_int.h"
+#include "agent/source/shim_state.h"
 #include "preload/real.h"
 #include "preload/shim.h"
 
