@@ -32,8 +32,8 @@ struct otr_pipeline_config {
 int otr_pipeline_new(struct otr_pipeline **out, const struct otr_pipeline_config *cfg);
 void otr_pipeline_free(struct otr_pipeline **pp);
 
-/* Lends the pipeline what it asks the sources of its events with (agent/source/feedback.h), until it
- * is called again with NULL: there is nobody to ask, as in a replay. */
+/* Lends the pipeline what it asks the sources of its events with (agent/source/feedback.h), until
+ * it is called again with NULL: there is nobody to ask, as in a replay. */
 void otr_pipeline_bind(struct otr_pipeline *pl, const struct otr_feedback *feedback);
 
 /* Takes the next event, in order of time. OTR_EV_TICK lets time pass; nothing else

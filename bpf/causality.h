@@ -139,7 +139,8 @@ OTR_RULE_FN void otr_r3_answer(struct otr_strand *st, struct otr_proc_state *pro
 	otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 }
 
-/* R8: drops current if its exchange is not open. `ex`: the exchange last seen on st->cur.conn, or NULL. */
+/* R8: drops current if its exchange is not open. `ex`: the exchange last seen on st->cur.conn, or
+ * NULL. */
 OTR_RULE_FN void otr_refresh(struct otr_strand *st, const struct otr_exch *ex)
 {
 	if (st->cur.conn && !otr_xref_open(&st->cur, ex))
@@ -204,10 +205,10 @@ OTR_RULE_FN enum otr_evidence otr_r4_dial(const struct otr_strand *st,
 }
 
 /*
- * R4: the first bytes of an outbound request. Sets `believed` (conn 0: none) and returns the evidence
- * with which it may be claimed, or NONE. `claim_ex`, `born_ex`, `cur_ex`: the exchanges last seen on
- * the connections of asked->claim, asked->born and st->cur, or NULL. `may_loop`: the socket does not
- * block.
+ * R4: the first bytes of an outbound request. Sets `believed` (conn 0: none) and returns the
+ * evidence with which it may be claimed, or NONE. `claim_ex`, `born_ex`, `cur_ex`: the exchanges
+ * last seen on the connections of asked->claim, asked->born and st->cur, or NULL. `may_loop`: the
+ * socket does not block.
  */
 OTR_RULE_FN enum otr_evidence otr_r4_ask(struct otr_strand *st, struct otr_proc_state *proc,
 					 struct otr_asked *asked, const struct otr_exch *claim_ex,
@@ -268,7 +269,8 @@ OTR_RULE_FN enum otr_evidence otr_r4_ask(struct otr_strand *st, struct otr_proc_
 	return why;
 }
 
-/* R4: counts the request that was written as in flight. `ex`: the exchange of `believed`, or NULL. */
+/* R4: counts the request that was written as in flight. `ex`: the exchange of `believed`, or
+ * NULL. */
 OTR_RULE_FN void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *asked,
 			     const struct otr_xref *believed, struct otr_exch *ex)
 {
@@ -287,7 +289,8 @@ OTR_RULE_FN void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *aske
 		otr_flight(proc, ex, 1);
 }
 
-/* R2: the first bytes of a response. `ex`: the exchange last seen on asked->believed.conn, or NULL. */
+/* R2: the first bytes of a response. `ex`: the exchange last seen on asked->believed.conn, or
+ * NULL. */
 OTR_RULE_FN void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *proc,
 			       struct otr_asked *asked, struct otr_exch *ex, __u64 conn, __u64 now)
 {
@@ -342,8 +345,8 @@ OTR_RULE_FN void otr_r2_more(struct otr_strand *st, const struct otr_proc_state 
 	otr_join(st, open ? &asked->answered : 0, OTR_LEVEL_STRONG, conn);
 	st->by_born = asked->by_born;
 	st->by_again = asked->again;
-	/* The exchange waits for another answer; or this is the rest of a response whose exchange is
-	 * answered already, so the strand passes it on. */
+	/* The exchange waits for another answer; or this is the rest of a response whose exchange
+	 * is answered already, so the strand passes it on. */
 	if (open ? OTR_GET(ex->inflight) != 0 : asked->answered.conn != 0)
 		st->acted = 1;
 	st->freed = conn;

@@ -3,8 +3,8 @@
 #define OTR_DATA_BPF_H
 
 /*
- * data.bpf.h - a call that moved bytes, or found none. For both hook families, which have found the entry
- * of the connection before.
+ * data.bpf.h - a call that moved bytes, or found none. For both hook families, which have found
+ * the entry of the connection before.
  */
 
 #include "life.bpf.h"
@@ -62,7 +62,8 @@ static __always_inline void otr_not_moved(struct otr_task *t, struct sock *sk,
 		otr_over(c, dir, 0);
 	else
 		return;
-	/* No hook shows the end of an AF_UNIX connection; nothing more comes, so its end is emitted here. */
+	/* No hook shows the end of an AF_UNIX connection; nothing more comes, so its end is
+	 * emitted here. */
 	if (c->family == AF_UNIX && c->announced && c->flow[OTR_DIR_IN].eof) {
 		otr_emit_conn(sk, c, OTR_EV_CONN_CLOSE, bpf_ktime_get_ns(), none);
 		otr_forget(c);

@@ -5,16 +5,16 @@
 /*
  * emit.bpf.h - writes records to the rings.
  *
- * A record is reserved in a size class (a constant, since the verifier needs one) and filled in place.
- * Every byte up to hdr.size is written.
+ * A record is reserved in a size class (a constant, since the verifier needs one) and filled in
+ * place. Every byte up to hdr.size is written.
  */
 
 #include "payload.bpf.h"
 #include "sock.bpf.h"
 #include "task.bpf.h"
 
-/* To wake the agent takes an interrupt, which costs more than a record. So the agent drains by a timer,
- * and is woken once when a ring is an eighth full. */
+/* To wake the agent takes an interrupt, which costs more than a record. So the agent drains by a
+ * timer, and is woken once when a ring is an eighth full. */
 static __always_inline __u64 otr_wake_flags(void *ring, __u64 eighth)
 {
 	if (otr_ctl.woken || bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <= eighth)
@@ -151,9 +151,9 @@ static __always_inline int otr_emit_class(const struct otr_task *t, const struct
 	return cap;
 }
 
-/* Emits one DATA record with the first mv->seg.copy bytes. Returns how many were copied. The function is
- * not static, so that it is verified once and not again for each path to it; that would be most of the
- * time that loading takes, or pass the limit of the verifier. */
+/* Emits one DATA record with the first mv->seg.copy bytes. Returns how many were copied. The
+ * function is not static, so that it is verified once and not again for each path to it; that
+ * would be most of the time that loading takes, or pass the limit of the verifier. */
 __weak __noinline int otr_emit_data(const struct otr_task *t, const struct otr_bpf_conn *c,
 				    const struct otr_move *mv, const struct otr_cause *cause,
 				    __u64 strand)

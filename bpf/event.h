@@ -6,7 +6,8 @@
  * event.h - the records that a source sends to the agent.
  *
  * The programs in bpf/ write them to ring buffers, preload/ writes them to a sealed memfd.
- * agent/source/ copies a record into private memory and checks it there before any other code sees it.
+ * agent/source/ copies a record into private memory and checks it there before any other code
+ * sees it.
  *
  * Three rules, which the assertions below and tests/unit/abi_test.c check:
  *
@@ -27,8 +28,8 @@
 
 #define OTR_ABI 1
 
-/* The most payload in one record. Clamp a length to it (behind a barrier that keeps clang from losing
- * the bound), and never mask it: a mask turns 16,384 into 0. */
+/* The most payload in one record. Clamp a length to it (behind a barrier that keeps clang from
+ * losing the bound), and never mask it: a mask turns 16,384 into 0. */
 #define OTR_DATA_MAX 16384
 
 enum otr_event_kind {
@@ -81,8 +82,8 @@ enum otr_pos_kind {
 	OTR_POS_TCP_SEQ, /* the kernel's sequence number, 32 bits, both ends alike */
 };
 
-/* How much of a connection a source copies (docs/ARCHITECTURE.md). Parsers ask for it, the kernel side
- * and the library obey. */
+/* How much of a connection a source copies (docs/ARCHITECTURE.md). Parsers ask for it, the kernel
+ * side and the library obey. */
 enum otr_capture {
 	OTR_CAPTURE_HEAD,   /* the first bytes of each run: HTTP/1, the default */
 	OTR_CAPTURE_CALLS,  /* the first bytes of each call: PostgreSQL, Redis */
@@ -114,7 +115,7 @@ enum otr_role {
 	OTR_ROLE_SERVER
 };
 
-/* From the kernel side: which processes moved the bytes of a connection, and so who reports them. */
+/* From the kernel side: which processes moved the bytes of a connection; so who reports them. */
 enum otr_by_lib {
 	OTR_BY_LIB_NONE,  /* none yet */
 	OTR_BY_LIB_ALL,	  /* processes with the library: the library reports the bytes */
@@ -226,8 +227,8 @@ struct otr_ev_run {
 	__u8 pad[3];
 };
 
-/* Causes of loss; each has one row in agent/base/loss.def with its words for people. Appended, never
- * reordered. */
+/* Causes of loss; each has one row in agent/base/loss.def with its words for people. Appended,
+ * never reordered. */
 enum otr_loss {
 	OTR_LOSS_NONE,
 	OTR_LOSS_RING,	    /* the data ring was full: records of payload */
@@ -283,8 +284,8 @@ struct otr_ev_clock {
 	__u64 seed; /* of the ids that this session makes; a replay makes the same ids */
 };
 
-/* One fact of a process (its executable, the variables that otrace reads of its environment, its cgroup
- * ..), kept with the events so that a replay needs no /proc. */
+/* One fact of a process (its executable, the variables that otrace reads of its environment, its
+ * cgroup ..), kept with the events so that a replay needs no /proc. */
 struct otr_ev_meta {
 	struct otr_event hdr;
 	__u16 key; /* enum otr_meta, agent/resource/resource.h */

@@ -3,13 +3,13 @@
 #define OTR_LIB_BPF_H
 
 /*
- * lib.bpf.h - processes that carry the library (preload/), which reports their bytes. Here these bytes are
- * only counted, and the rules of causality are applied, since only the kernel sees which strand woke
- * which.
+ * lib.bpf.h - processes that carry the library (preload/), which reports their bytes. Here these
+ * bytes are only counted, and the rules of causality are applied, since only the kernel sees
+ * which strand woke which.
  *
- * A process says that it carries the library by offering its ring at a socket of the agent, before its
- * first byte moves. That holds until the process executes another program or ends, or until the agent
- * deletes its entry.
+ * A process says that it carries the library by offering its ring at a socket of the agent,
+ * before its first byte moves. That holds until the process executes another program or ends, or
+ * until the agent deletes its entry.
  */
 
 #include "sock.bpf.h"

@@ -3,8 +3,8 @@
 #define OTR_LIFE_BPF_H
 
 /*
- * life.bpf.h - the life of a connection: connect, listen, end. For both hook families, sock_conn.bpf.c
- * and sys_data.bpf.c.
+ * life.bpf.h - the life of a connection: connect, listen, end. For both hook families,
+ * sock_conn.bpf.c and sys_data.bpf.c.
  *
  * A state change by connect() happens in the process that calls it. All others may come from an
  * interrupt, so they use the entry of the socket and never the current task.

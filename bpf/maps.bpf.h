@@ -5,8 +5,8 @@
 /*
  * maps.bpf.h - all maps, each with its owner, its key and the reason for its size.
  *
- * The maps are __weak: each probe file includes this header, and the linker keeps one of each map (or
- * stops when two definitions differ).
+ * The maps are __weak: each probe file includes this header, and the linker keeps one of each map
+ * (or stops when two definitions differ).
  */
 
 #include "kernel.h"
@@ -98,9 +98,9 @@ struct {
 	__type(value, struct otr_bpf_conn);
 } otr_conns SEC(".maps") __weak;
 
-/* The same by struct sock *, where socket storage cannot be used (sys_data.bpf.c); else the agent makes
- * the map one entry large. Here and below, an entry whose end no hook shows (AF_UNIX) is evicted when it
- * is the least recently used. */
+/* The same by struct sock *, where socket storage cannot be used (sys_data.bpf.c); else the agent
+ * makes the map one entry large. Here and below, an entry whose end no hook shows (AF_UNIX) is
+ * evicted when it is the least recently used. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -108,8 +108,8 @@ struct {
 	__type(value, struct otr_bpf_conn);
 } otr_conns_by_sk SEC(".maps") __weak;
 
-/* Where such an entry is filled. Before Linux 6.12 the stack, 512 bytes for a chain of calls, has no
- * room for it. */
+/* Where such an entry is filled. Before Linux 6.12 the stack, 512 bytes for a chain of calls, has
+ * no room for it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 2);
@@ -127,8 +127,8 @@ static __always_inline struct otr_bpf_conn *otr_conn_fresh(__u32 who)
 	return c;
 }
 
-/* The last exchange of each inbound connection, by inode. A strand keeps a reference (otr_xref), and
- * looks here whether the exchange is open. */
+/* The last exchange of each inbound connection, by inode. A strand keeps a reference (otr_xref),
+ * and looks here whether the exchange is open. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 32768);
@@ -186,8 +186,8 @@ struct {
 	__type(value, struct otr_run_now);
 } otr_runs SEC(".maps") __weak;
 
-/* R9: notify slots, by the inode of a pipe or socket pair, or by the context of an eventfd. The least
- * recently used are evicted: without its token a request only has no parent. */
+/* R9: notify slots, by the inode of a pipe or socket pair, or by the context of an eventfd. The
+ * least recently used are evicted: without its token a request only has no parent. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -238,8 +238,8 @@ struct {
 	__type(value, struct otr_goroutine);
 } otr_goroutines SEC(".maps") __weak;
 
-/* Payload. 4 MiB: 20,000 requests a second fill a tenth of it between two drains. The agent sets its
- * size by the number of cores. */
+/* Payload. 4 MiB: 20,000 requests a second fill a tenth of it between two drains. The agent sets
+ * its size by the number of cores. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);

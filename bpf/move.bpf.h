@@ -3,9 +3,9 @@
 #define OTR_MOVE_BPF_H
 
 /*
- * move.bpf.h - what happens when a traced process has moved bytes: they are added to a run, the rules of
- * causality are applied, a part of them is copied. For both hook families, sock_data.bpf.c and
- * sys_data.bpf.c.
+ * move.bpf.h - what happens when a traced process has moved bytes: they are added to a run, the
+ * rules of causality are applied, a part of them is copied. For both hook families,
+ * sock_data.bpf.c and sys_data.bpf.c.
  */
 
 #include "frames.bpf.h"
@@ -71,8 +71,8 @@ static __always_inline void otr_begin_run(struct otr_bpf_conn *c, const struct o
 	}
 }
 
-/* Writes the state of a run that is longer than what is copied to otr_runs, where the agent reads it
- * while the run goes on. */
+/* Writes the state of a run that is longer than what is copied to otr_runs, where the agent reads
+ * it while the run goes on. */
 static __always_inline void otr_flush_run(struct otr_bpf_conn *c, __u8 dir)
 {
 	__u64 key = otr_dir_key(c->inode, dir);
@@ -116,8 +116,9 @@ static __always_inline int otr_asks(const struct otr_bpf_conn *c, __u8 dir)
 	return dir == (c->role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN);
 }
 
-/* While the agent is over its CPU budget, requests are shed: each whole, with its answer, so that none
- * is seen in part. The rules of causality go on, since requests traced later need their state. */
+/* While the agent is over its CPU budget, requests are shed: each whole, with its answer, so that
+ * none is seen in part. The rules of causality go on, since requests traced later need their
+ * state. */
 static __always_inline void otr_shed(struct otr_bpf_conn *c, const struct otr_move *mv)
 {
 	if (!mv->first || !otr_asks(c, mv->dir) || c->role == OTR_ROLE_UNKNOWN)
@@ -127,8 +128,8 @@ static __always_inline void otr_shed(struct otr_bpf_conn *c, const struct otr_mo
 		otr_lost(OTR_LOSS_BUDGET);
 }
 
-/* From here on the library reports the bytes of this connection. Emits how many moved before, so that
- * the agent knows where the library's count begins. */
+/* From here on the library reports the bytes of this connection. Emits how many moved before, so
+ * that the agent knows where the library's count begins. */
 static __always_inline void otr_emit_change(struct sock *sk, struct otr_bpf_conn *c, __u64 now)
 {
 	const __u32 none[2] = {};
@@ -155,8 +156,8 @@ static __noinline void otr_emit_open(struct otr_task *t, struct sock *sk, struct
 }
 
 /*
- * A traced process moved `mv->moved` bytes. `regs`: of the system call, or NULL where they are known not
- * to hold the address of the bytes.
+ * A traced process moved `mv->moved` bytes. `regs`: of the system call, or NULL where they are
+ * known not to hold the address of the bytes.
  */
 static __always_inline void otr_moved(struct otr_task *t, struct sock *sk, struct otr_bpf_conn *c,
 				      struct otr_move *mv, struct pt_regs *regs)

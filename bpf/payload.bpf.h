@@ -5,9 +5,9 @@
 /*
  * payload.bpf.h - finds and copies the bytes that a system call moved.
  *
- * The hooks fire inside the call, so the registers of the caller still hold its arguments, and nothing is
- * carried from entry to exit. A call that has no address of the bytes (sendfile, splice, io_uring,
- * sendmmsg) is counted and leaves a known gap.
+ * The hooks fire inside the call, so the registers of the caller still hold its arguments, and
+ * nothing is carried from entry to exit. A call that has no address of the bytes (sendfile,
+ * splice, io_uring, sendmmsg) is counted and leaves a known gap.
  */
 
 #include "maps.bpf.h"
@@ -32,8 +32,8 @@ struct otr_move {
 	struct otr_segment seg; /* the bytes that the next record is about */
 };
 
-/* n = min(n, max), in one register: clang may compare a copy and then load the value from the stack; a
- * verifier before Linux 6.2 does not see that the two are equal. */
+/* n = min(n, max), in one register: clang may compare a copy and then load the value from the
+ * stack; a verifier before Linux 6.2 does not see that the two are equal. */
 #define otr_clamp(n, max) asm volatile("if %0 < %1 goto +1\n\t%0 = %1" : "+r"(n) : "i"(max))
 
 #define OTR_IOVS 8 /* buffers that are looked at; the rest is a known gap */
@@ -131,9 +131,9 @@ static __always_inline void otr_find_bytes(struct otr_move *mv, struct pt_regs *
 	}
 }
 
-/* Copies at most `cap` bytes to `to`, a buffer of `size` bytes (a constant). Of an array of buffers at
- * most half of `size` is copied: off < size/2 and n <= size/2 is what a verifier can follow. Returns how
- * many bytes were copied. */
+/* Copies at most `cap` bytes to `to`, a buffer of `size` bytes (a constant). Of an array of
+ * buffers at most half of `size` is copied: off < size/2 and n <= size/2 is what a verifier can
+ * follow. Returns how many bytes were copied. */
 static __always_inline __u32 otr_gather(char *to, const __u32 size, __u32 cap,
 					const struct otr_move *mv)
 {
@@ -173,8 +173,8 @@ static __always_inline __u32 otr_copy(char *to, const __u32 size, __u32 cap,
 	return n;
 }
 
-/* The address of the last bytes that a call with several buffers moved; `n`: how many bytes are there in
- * one buffer. */
+/* The address of the last bytes that a call with several buffers moved; `n`: how many bytes are
+ * there in one buffer. */
 static __always_inline __u64 otr_last_iov(const struct otr_move *mv, __u32 *n)
 {
 	struct iovec *at = (void *)mv->base;

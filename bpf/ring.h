@@ -3,11 +3,11 @@
 #define OTR_RING_H
 
 /*
- * ring.h - shared memory between one traced process and the agent: records of event.h,
- * written by preload/, read by agent/source/shim.c.
+ * ring.h - shared memory between one traced process and the agent: records of event.h, written by
+ * preload/, read by agent/source/shim.c.
  *
- * There is one sealed memfd per process; the seals keep either end from shrinking it. Many threads
- * write, one agent reads, and none waits for another:
+ * There is one sealed memfd per process; the seals keep either end from shrinking it. Many
+ * threads write, one agent reads, and none waits for another:
  *
  *	reserve   `head` moves by compare-and-swap; where there is no room, a counter is
  *		  incremented and the record is dropped
@@ -18,12 +18,14 @@
  *
  * The reader trusts nothing here: the process may write anything to its ring.
  *
- * A process offers its ring at a door. The session is NAME.SECRET. Where NAME is a path, the doors
- * are the sockets NAME/0 to NAME/f, which are reached from every network namespace; the abstract
- * sockets NAME0 to NAMEf are tried next, since a process may have another root directory.
+ * A process offers its ring at a door. The session is NAME.SECRET. Where NAME is a path, the
+ * doors are the sockets NAME/0 to NAME/f, which are reached from every network namespace; the
+ * abstract sockets NAME0 to NAMEf are tried next, since a process may have another root
+ * directory.
  *
- * A ring that no agent reads may be adopted by another agent (agent/source/ring_lease.h): the agent
- * takes the lease and increments `gen`, since what the process knew of its connections is stale then.
+ * A ring that no agent reads may be adopted by another agent (agent/source/ring_lease.h): the
+ * agent takes the lease and increments `gen`, since what the process knew of its connections is
+ * stale then.
  */
 
 #include "shared.h"
@@ -96,8 +98,8 @@ struct otr_ring_run {
 	struct otr_run_now now;
 };
 
-/* Switches of a process, from its environment when it starts and from the agent at any time: a switch
- * is on if either says so. */
+/* Switches of a process, from its environment when it starts and from the agent at any time: a
+ * switch is on if either says so. */
 #define OTR_RING_NO_INJECT  1u /* inject no header */
 #define OTR_RING_NO_OBSERVE 2u /* emit no records: only pass on the trace of a request */
 
@@ -111,8 +113,8 @@ struct otr_ring_hosts {
 struct otr_ring_switches {
 	__u32 flags; /* OTR_RING_NO_.. */
 	__u32 pad;
-	/* A trace that begins here is sampled if the low 56 bits of its id are not less than this. 0:
-	 * all are, 1 << 56: none is. It decides the flag on the wire alone. */
+	/* A trace that begins here is sampled if the low 56 bits of its id are not less than
+	 * this. 0: all are, 1 << 56: none is. It decides the flag on the wire alone. */
 	__u64 threshold;
 	struct otr_ring_hosts hosts; /* that get no injected header */
 };
@@ -140,9 +142,9 @@ struct otr_ring {
 	__u32 late;
 	__u32 gen; /* when it changes, the process forgets its connections (reader_change.c) */
 	__u32 pad2;
-	/* The agent that reads, set by compare-and-swap (0: none), and when it renewed its lease last,
-	 * on CLOCK_MONOTONIC. It is no pid: that may be another process in another namespace. See
-	 * ring_lease.h. */
+	/* The agent that reads, set by compare-and-swap (0: none), and when it renewed its lease
+	 * last, on CLOCK_MONOTONIC. It is no pid: that may be another process in another
+	 * namespace. See ring_lease.h. */
 	__u64 reader;
 	__u64 beat_ns;
 	char session[OTR_RING_SESSION]; /* where children offer their rings from then on */

@@ -3,8 +3,8 @@
 #define OTR_RULES_BPF_H
 
 /*
- * rules.bpf.h - the rules of causality.h in the kernel: finds the processes, strands and exchanges that
- * the rules work on, and decides which rule applies to bytes that moved.
+ * rules.bpf.h - the rules of causality.h in the kernel: finds the processes, strands and
+ * exchanges that the rules work on, and decides which rule applies to bytes that moved.
  */
 
 #include "emit.bpf.h"
@@ -38,8 +38,8 @@ static __always_inline struct otr_exch *otr_exch_make(const struct otr_bpf_conn 
 	return ex;
 }
 
-/* In a process with one thread, a wait can be unseen only before waits were probed. So a worker that
- * reads one request at a time is believed from its first request on. */
+/* In a process with one thread, a wait can be unseen only before waits were probed. So a worker
+ * that reads one request at a time is believed from its first request on. */
 #define OTR_TURN_NS 100000000ull /* a turn takes no longer */
 static __always_inline int otr_has_one_thread(void)
 {
@@ -65,12 +65,13 @@ static __always_inline __u64 otr_sleeps(void)
 #define OTR_AWAKE     ~0ull
 
 /*
- * Before waits are probed: is the request that goes out now surely made for the request that was read
- * last? It is, if the only thread of the process has read the only open request and has neither slept
- * nor asked since: then no wait lies between, or only one that returned at once. Without this check the
- * first requests of a worker (apache prefork: five) would have no parent. It holds once for each
- * request read, since a loop may go on to a timer without sleep. Called before R4 and not by R4,
- * because the stack of Linux 6.1 does not hold both; t->awake carries the result to R4.
+ * Before waits are probed: is the request that goes out now surely made for the request that was
+ * read last? It is, if the only thread of the process has read the only open request and has
+ * neither slept nor asked since: then no wait lies between, or only one that returned at once.
+ * Without this check the first requests of a worker (apache prefork: five) would have no parent.
+ * It holds once for each request read, since a loop may go on to a timer without sleep. Called
+ * before R4 and not by R4, because the stack of Linux 6.1 does not hold both; t->awake carries
+ * the result to R4.
  */
 static __noinline int otr_look_awake(struct otr_task *t, struct otr_strand *st)
 {
@@ -133,7 +134,7 @@ static __noinline int otr_rule_answer(struct otr_task *t, struct otr_strand *st,
 	return 0;
 }
 
-/* In Go a goroutine of the connection, made by the goroutine that dialled it, serves many others. */
+/* In Go the dialling goroutine makes one for the connection, which serves many others. */
 static __always_inline int otr_is_pump(const struct otr_task *t, const struct otr_bpf_conn *c,
 				       __u64 strand)
 {
@@ -209,8 +210,8 @@ static __noinline int otr_rule_answered(struct otr_task *t, struct otr_strand *s
 	return 0;
 }
 
-/* R9 over an unnamed socket pair. The key of the slot is the lower inode of the two: a pair is used to
- * wake a loop, so it does not matter which end writes. */
+/* R9 over an unnamed socket pair. The key of the slot is the lower inode of the two: a pair is
+ * used to wake a loop, so it does not matter which end writes. */
 static __noinline int otr_rule_notify(struct otr_task *t, struct otr_strand *st, __u64 slot_key,
 				      int write, __u64 now)
 {

@@ -3,8 +3,8 @@
 #define OTR_SHARED_H
 
 /*
- * shared.h - what the programs in the kernel and the agent share besides records: the values of maps
- * that both use, and one block of switches and counters.
+ * shared.h - what the programs in the kernel and the agent share besides records: the values of
+ * maps that both use, and one block of switches and counters.
  */
 
 #ifndef __bpf__
@@ -13,8 +13,8 @@
 
 #include "event.h"
 
-/* How one direction of a connection is captured: agent -> kernel, map otr_policies, key otr_dir_key().
- * Without an entry: HEAD with OTR_HEAD_BYTES. */
+/* How one direction of a connection is captured: agent -> kernel, map otr_policies, key
+ * otr_dir_key(). Without an entry: HEAD with OTR_HEAD_BYTES. */
 struct otr_policy {
 	__u32 head_bytes; /* per run (HEAD) or per call (CALLS) */
 	__u32 capture;	  /* enum otr_capture */
@@ -52,8 +52,8 @@ struct otr_target {
 	__u32 off;	 /* 1: the next listing ends its tracing */
 };
 
-/* A process that may have to be traced from its first byte is traced on trial for this long, in which
- * the agent decides. */
+/* A process that may have to be traced from its first byte is traced on trial for this long, in
+ * which the agent decides. */
 #define OTR_TRIAL_NS 1000000000ull
 
 /* Hooks whose hits are counted: the overhead is hits times a measured price. */

@@ -5,8 +5,8 @@
 /*
  * sock.bpf.h - facts of a socket, read once when its connection is first seen.
  *
- * All reads are probe reads: slow, and allowed in every kind of program. What is read at each call is in
- * sock_data.bpf.c and sys_data.bpf.c.
+ * All reads are probe reads: slow, and allowed in every kind of program. What is read at each
+ * call is in sock_data.bpf.c and sys_data.bpf.c.
  */
 
 #include "maps.bpf.h"
@@ -46,8 +46,8 @@ static __always_inline int otr_sock_wanted(struct sock *sk, __u16 *family)
 	return protocol == IPPROTO_TCP;
 }
 
-/* An accepted socket is a copy of its listener and keeps the backlog; a socket that called connect() has
- * none. An accepted AF_UNIX socket keeps the name of its listener. */
+/* An accepted socket is a copy of its listener and keeps the backlog; a socket that called
+ * connect() has none. An accepted AF_UNIX socket keeps the name of its listener. */
 static __always_inline enum otr_role otr_sock_role(struct sock *sk, __u16 family)
 {
 	struct unix_sock *u = (void *)sk;
@@ -109,8 +109,8 @@ static __always_inline void otr_unix_path(struct sock *sk, char *path)
 	bpf_core_read(path, len, (void *)a + bpf_core_field_offset(struct unix_address, name) + 2);
 }
 
-/* The FIN of the peer counts as one in the sequence, and a read of the last bytes may include it: it is no
- * byte of the stream. */
+/* The FIN of the peer counts as one in the sequence, and a read of the last bytes may include it:
+ * it is no byte of the stream. */
 static __always_inline __u32 otr_fin_taken(__u8 state, __u32 copied, __u32 next)
 {
 	return (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING ||
@@ -118,8 +118,8 @@ static __always_inline __u32 otr_fin_taken(__u8 state, __u32 copied, __u32 next)
 	       copied == next;
 }
 
-/* The sequence numbers of the first byte in both directions, at any age of the connection. Only the end
- * that called connect() counts its SYN in bytes_acked. */
+/* The sequence numbers of the first byte in both directions, at any age of the connection. Only
+ * the end that called connect() counts its SYN in bytes_acked. */
 static __always_inline void otr_sock_isns(struct sock *sk, struct otr_ev_conn *cn)
 {
 	struct tcp_sock *tp = (void *)sk;

@@ -45,9 +45,9 @@ static __always_inline __u32 otr_tgid_of(struct task_struct *task)
 	return otr_nr(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
 }
 
-/* The agent may want to trace a process that executes a program or listens, and the process may have
- * ended before the agent has decided. So it is traced on trial, and the agent drops the records of a
- * process that it does not trace. */
+/* The agent may want to trace a process that executes a program or listens, and the process may
+ * have ended before the agent has decided. So it is traced on trial, and the agent drops the
+ * records of a process that it does not trace. */
 static __always_inline void otr_try(struct task_struct *task)
 {
 	__u32 tgid = otr_tgid_of(task);
@@ -119,8 +119,8 @@ static __always_inline struct otr_exch *otr_exch_of(__u64 conn)
 	return conn ? bpf_map_lookup_elem(&otr_exchs, &conn) : NULL;
 }
 
-/* The pointer to the running struct g: on x86 below the thread's local storage, on arm64 in register 28
- * (Go's internal ABI). */
+/* The pointer to the running struct g: on x86 below the thread's local storage, on arm64 in
+ * register 28 (Go's internal ABI). */
 static __always_inline unsigned long otr_go_g(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();

@@ -3,8 +3,9 @@
 #define OTR_SOURCE_SEEK_H
 
 /*
- * adopt_retry.h - when to look whether a traced process has a ring. It makes one at its first byte or
- * never, so we look when the kernel tells of its connections; a few times, ever more seldom.
+ * adopt_retry.h - when to look whether a traced process has a ring. It makes one at its first
+ * byte or never, so we look when the kernel tells of its connections; a few times, ever more
+ * seldom.
  */
 
 #include <stdbool.h>

@@ -2,7 +2,8 @@
 #ifndef OTR_BPF_STATE_H
 #define OTR_BPF_STATE_H
 
-/* bpf_state.h - the state of the kernel source, for bpf.c, bpf_load.c, bpf_arm.c and price.c alone. */
+/* bpf_state.h - the state of the kernel source, for bpf.c, bpf_load.c, bpf_arm.c and price.c
+ * alone. */
 
 #include "agent/base/buf.h"
 #include "agent/source/probes.h"

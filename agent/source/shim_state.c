@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shim_state.c - the ring of one process, mapped: made, greeted, refused, dropped. What is read from
- * it is in shim.c.
+ * shim_state.c - the ring of one process, mapped: made, greeted, refused, dropped. What is read
+ * from it is in shim.c.
  */
 
 #include "agent/source/shim_state.h"
