@@ -96,7 +96,7 @@ void otr_shims_close(struct otr_shims **sp)
 		return;
 	while (s->all)
 		hand_back(s, s->all);
-	otr_shims_unhold(s);
+	otr_shims_drop_held(s);
 	otr_offers_close(&s->offers);
 	if (s->peers >= 0)
 		close(s->peers);
@@ -305,7 +305,7 @@ int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void 
 
 	for (int i = 0; i < OFFERS && next_offer(s); i++)
 		;
-	otr_shims_hold(s, now_ns);
+	otr_shims_retry_held(s, now_ns);
 	s->proofs = OTR_SHIM_PROOFS;
 	DL_FOREACH_SAFE(s->all, sh, next)
 		n += visit(s, sh, now_ns, fn, arg);

@@ -193,7 +193,7 @@ enum otr_adopt otr_shims_peek(uint32_t tgid, uint64_t now_ns)
 	return is;
 }
 
-void otr_shims_hold(struct otr_shims *s, uint64_t now_ns)
+void otr_shims_retry_held(struct otr_shims *s, uint64_t now_ns)
 {
 	struct shim *sh, *next;
 	bool over;
@@ -224,7 +224,7 @@ void otr_shims_executed(struct otr_shims *s, uint32_t tgid, uint64_t when_ns)
 		sh->replaced |= sh->tgid == tgid && sh->found_ns < when_ns;
 }
 
-void otr_shims_unhold(struct otr_shims *s)
+void otr_shims_drop_held(struct otr_shims *s)
 {
 	struct shim *sh;
 
