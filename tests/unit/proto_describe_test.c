@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/base/keyed.c
 // needs: agent/base/secret_fold.c agent/base/secret_code.c
 // needs: agent/proto/http1.c agent/proto/http1_head.c agent/proto/http1_body.c
 // needs: agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/url.c agent/proto/route.c

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/base/keyed.c
 // needs: agent/base/secret_fold.c agent/base/secret_code.c
 // needs: agent/base/secret.c agent/base/secret_text.c
 // needs: tests/fuzz/laws.c tests/fuzz/laws_describe.c tests/fuzz/conv.c
