@@ -21,7 +21,7 @@
 #include "agent/proto/side.h"
 #include "agent/proto/url.h"
 #include "agent/resource/resource.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "agent/stitch/stitch.h"
 
 #define TEXT_MAX 65536

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "agent/proto/proto.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "agent/stitch/stitch.h"
 
 /* As inet_ntop() writes it, which takes a tenth of all that is done for a span. */

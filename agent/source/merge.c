@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "agent/base/own.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "bpf/event.h"
 
 #define FIRST_SLOTS 1024

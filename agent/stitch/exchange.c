@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/resource/resource.h"
 
 #define NEAR_NS (10 * 1000000000ull) /* pauses come each second or two */

@@ -31,7 +31,7 @@
 #include <sys/wait.h>
 
 #include "agent/base/own.h"
-#include "agent/resource/name.h"
+#include "agent/resource/name_path.h"
 #include "agent/resource/resource.h"
 
 #define KIDS_MAX 4096 /* they wait for its end */

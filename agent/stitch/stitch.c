@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #include "agent/base/own.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/resource/resource.h"
 #include "agent/stitch/exchange.h"
 #include "agent/stitch/process.h"

@@ -18,9 +18,10 @@
 #include <utlist.h>
 
 #include "agent/base/own.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/proto/proto.h"
 #include "agent/resource/resource.h"
+#include "agent/source/feedback.h"
 #include "agent/stream/flow.h"
 
 struct otr_conn {
@@ -41,6 +42,7 @@ struct otr_streams {
 	struct otr_stream_config cfg;
 	struct otr_stream_ops ops;
 	void *arg;
+	const struct otr_feedback *feedback; /* borrowed; or NULL */
 	struct otr_procs *procs;
 	struct otr_conn *conns; /* hash by facts.hdr.conn */
 	struct otr_conn *by_use;
@@ -65,6 +67,11 @@ int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cf
 	ss->budget.max = cfg->max_bytes;
 	*out = ss;
 	return 0;
+}
+
+void otr_streams_bind(struct otr_streams *ss, const struct otr_feedback *feedback)
+{
+	ss->feedback = feedback;
 }
 
 static void conn_free(struct otr_conn *cn)
@@ -138,14 +145,18 @@ void otr_conn_after_loss(struct otr_conn *cn, const struct otr_flow *fl, bool bu
 void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir, enum otr_capture capture,
 		     uint32_t head_bytes)
 {
-	if (cn->ss->ops.policy)
-		cn->ss->ops.policy(cn->ss->arg, cn->facts.hdr.conn, dir, capture, head_bytes);
+	const struct otr_feedback *fb = cn->ss->feedback;
+
+	if (fb)
+		fb->policy(fb->arg, cn->facts.hdr.conn, dir, capture, head_bytes);
 }
 
 void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want)
 {
-	if (cn->ss->ops.watch)
-		cn->ss->ops.watch(cn->ss->arg, cn->facts.hdr.conn, dir, want);
+	const struct otr_feedback *fb = cn->ss->feedback;
+
+	if (fb)
+		fb->watch(fb->arg, cn->facts.hdr.conn, dir, want);
 }
 
 void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* label.c - what a person calls a span. Names of attributes: agent/attr.def. */
+/* label.c - what a person calls a span. Names of attributes: agent/span/attr.def. */
 
 #include "agent/view/label.h"
 
@@ -11,7 +11,7 @@
 #include "agent/base/own.h"
 #include "agent/base/text.h"
 #include "agent/resource/resource.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "bpf/event.h"
 
 /* Names by the conventions that nobody says. */

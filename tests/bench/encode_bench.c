@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: agent/proto/url.c agent/base/secret.c agent/base/secret_text.c agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/base/confine.c agent/base/keyed.c agent/base/foreign.c agent/base/out_file.c agent/span.c agent/span_builder.c agent/loss.c agent/base/buf.c
+// needs: agent/base/confine.c agent/base/keyed.c agent/base/foreign.c agent/base/foreign_worker.c agent/base/out_file.c agent/span/span.c agent/span/span_builder.c agent/base/loss.c agent/base/buf.c
 // needs: agent/base/err.c agent/base/log.c agent/base/text.c
-// needs: agent/resource/counted.c agent/resource/make.c agent/resource/name.c
+// needs: agent/span/resource.c agent/resource/make.c agent/resource/name.c agent/resource/name_path.c
 // needs: agent/resource/name_args.c agent/resource/name_guess.c
 // needs: agent/resource/percent.c agent/resource/procs.c agent/resource/read.c
 // needs: agent/resource/utf8.c agent/resource/uuid5.c
@@ -26,7 +26,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "bpf/event.h"
 #include "exporters/gzip.h"
 #include "exporters/otlp_encode.h"

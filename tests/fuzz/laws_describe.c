@@ -8,7 +8,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "agent/stitch/stitch.h"
 
 #define SLOTS (5 + 2 * OTR_MSG_ATTRS)

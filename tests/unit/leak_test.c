@@ -14,8 +14,8 @@
 // needs: exporters/console_cells.c exporters/console_pending.c exporters/console_stats.c
 // needs: exporters/console_tree.c exporters/console_line.c exporters/console_loss.c
 // needs: exporters/console_summary.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c
-// needs: agent/view/fold.c agent/view/words.c agent/view/units.c agent/view/hist.c agent/loss.c
-// needs: agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c agent/base/text.c
+// needs: agent/view/fold.c agent/view/words.c agent/view/units.c agent/view/hist.c agent/base/loss.c
+// needs: agent/span/span.c agent/span/span_builder.c agent/span/resource.c agent/base/buf.c agent/base/text.c
 /*
  * leak_test.c - statements and requests from a seeded grammar, every literal of which
  * holds a mark; no output of their spans may hold one: name, attributes, status, OTLP,
@@ -43,7 +43,7 @@
 #include "agent/proto/pgsql.h"
 #include "agent/resource/resource.h"
 #include "agent/settings.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "agent/stitch/stitch.h"
 #include "exporters/console.h"
 #include "exporters/otlp_json.h"

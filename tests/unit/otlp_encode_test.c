@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/span.c agent/span_builder.c agent/base/buf.c agent/resource/counted.c
+// needs: agent/span/span.c agent/span/span_builder.c agent/base/buf.c agent/span/resource.c
 // needs: agent/resource/utf8.c exporters/otlp_encode.c exporters/otlp_group.c exporters/wire.c
 // needs: exporters/otlp.pb-c.c tests/unit/arena.c tests/unit/otlp_witness.c
 /*
@@ -19,8 +19,8 @@
 #include <time.h>
 
 #include "agent/base/own.h"
-#include "agent/resource/resource.h"
-#include "agent/span_builder.h"
+#include "agent/span/resource.h"
+#include "agent/span/span_builder.h"
 #include "bpf/event.h"
 #include "exporters/otlp_encode.h"
 #include "tests/unit/otlp_witness.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/secret_fold.c agent/base/secret_code.c agent/base/foreign.c agent/pipeline.c agent/loss.c agent/span.c agent/span_builder.c
+// needs: agent/base/secret_fold.c agent/base/secret_code.c agent/base/foreign.c agent/base/foreign_worker.c agent/pipeline.c agent/base/loss.c agent/span/span.c agent/span/span_builder.c
 // needs: agent/base/secret.c agent/base/secret_text.c agent/base/keyed.c
 // needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
 // needs: agent/proto/http1.c agent/proto/http1_body.c
@@ -9,7 +9,7 @@
 // needs: agent/proto/pgsql_front.c agent/proto/pgsql_stmt.c agent/proto/route.c
 // needs: agent/proto/side.c agent/proto/sql.c agent/proto/sql_summary.c agent/proto/sql_cache.c
 // needs: agent/proto/table.c agent/proto/trace_context.c agent/proto/url.c
-// needs: agent/resource/counted.c agent/resource/make.c agent/resource/name.c
+// needs: agent/span/resource.c agent/resource/make.c agent/resource/name.c agent/resource/name_path.c
 // needs: agent/resource/name_args.c agent/resource/name_guess.c
 // needs: agent/resource/percent.c agent/resource/procfs.c
 // needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
@@ -18,7 +18,7 @@
 // needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
 // needs: agent/stitch/named.c agent/stitch/unix_pair.c agent/stitch/wire.c
 // needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half_stream.c agent/stream/stream.c
-// needs: agent/source/event.c agent/source/record.c agent/base/out_file.c
+// needs: agent/source/event.c agent/source/record.c agent/source/replay.c agent/source/source.c agent/base/out_file.c
 // needs: agent/source/record_auth.c
 /* process_test.c - the process that `run` started, as the root of what it did. */
 

@@ -8,7 +8,7 @@
 // needs: agent/proto/pgsql_stmt.c agent/proto/pgsql_check.c
 // needs: agent/proto/pgsql_describe.c agent/proto/sql.c agent/proto/sql_summary.c agent/proto/sql_cache.c
 // needs: agent/base/secret.c agent/base/secret_text.c
-// needs: agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c
+// needs: agent/span/span.c agent/span/span_builder.c agent/span/resource.c agent/base/buf.c
 /* proto_describe_test.c - spans by the conventions, and what a capture that was cut
  * still tells. */
 
@@ -25,7 +25,7 @@
 #include "agent/proto/http1.h"
 #include "agent/proto/pgsql.h"
 #include "agent/proto/route.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "agent/stitch/stitch.h"
 
 static const struct otr_ev_conn conn = {

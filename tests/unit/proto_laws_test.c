@@ -9,7 +9,7 @@
 // needs: agent/proto/msg.c agent/proto/pgsql.c agent/proto/pgsql_front.c
 // needs: agent/proto/pgsql_back.c agent/proto/pgsql_stmt.c agent/proto/pgsql_check.c
 // needs: agent/proto/pgsql_describe.c agent/proto/sql.c agent/proto/sql_summary.c agent/proto/sql_cache.c
-// needs: agent/span.c agent/span_builder.c agent/resource/counted.c
+// needs: agent/span/span.c agent/span/span_builder.c agent/span/resource.c
 // needs: agent/base/buf.c agent/base/text.c
 /*
  * proto_laws_test.c - every row of otr_protos[] keeps the laws of a parser on its
