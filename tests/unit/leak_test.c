@@ -1,21 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Its tables of words and statements stay several a line. */
 /* clang-format off */
-// needs: agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/base/keyed.c
-// needs: agent/proto/http1.c agent/proto/http1_head.c agent/proto/http1_body.c
-// needs: agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/url.c agent/proto/route.c
-// needs: agent/proto/side.c agent/proto/trace_context.c agent/proto/msg.c
-// needs: agent/proto/pgsql.c agent/proto/pgsql_front.c agent/proto/pgsql_back.c
-// needs: agent/proto/pgsql_stmt.c agent/proto/pgsql_check.c
-// needs: agent/proto/pgsql_describe.c agent/proto/sql.c agent/proto/sql_summary.c
-// needs: agent/base/secret.c agent/base/secret_text.c
-// needs: exporters/otlp_json.c exporters/otlp_group.c agent/resource/utf8.c exporters/console.c
-// needs: exporters/console_cells.c exporters/console_pending.c exporters/console_stats.c
-// needs: exporters/console_tree.c exporters/console_line.c exporters/console_loss.c
-// needs: exporters/console_summary.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c
-// needs: agent/view/fold.c agent/view/words.c agent/view/units.c agent/view/hist.c agent/loss.c
-// needs: agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c agent/base/text.c
 /*
  * leak_test.c - statements and requests from a seeded grammar, every literal of which
  * holds a mark; no output of their spans may hold one: name, attributes, status, OTLP,

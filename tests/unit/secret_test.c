@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Its tables of words and statements stay several a line. */
 /* clang-format off */
-// needs: agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/base/secret.c agent/base/secret_text.c agent/base/buf.c
-// needs: agent/proto/url.c
 /* secret_test.c - which keys, values, URLs and arguments are secrets, and which not. */
 
 #include <setjmp.h>

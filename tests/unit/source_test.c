@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/source/event.c agent/source/merge.c agent/source/record.c agent/base/out_file.c
-// needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
-// needs: agent/source/record_auth.c
 /* source_test.c - the door, the order of events, and a session in a file. */
 
 #include <errno.h>
