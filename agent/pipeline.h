@@ -17,11 +17,13 @@
 struct otr_event;
 struct otr_pipeline;
 struct otr_procs;
+struct otr_proto_settings;
 
 struct otr_pipeline_config {
 	uint64_t hold_ns;
 	uint64_t seed;
-	otr_span_fn span; /* every finished span, borrowed */
+	const struct otr_proto_settings *settings; /* borrowed; NULL: the defaults */
+	otr_span_fn span;			   /* every finished span, borrowed */
 	otr_trace_fn trace;
 	/* The way back to the source; NULL in a replay. */
 	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,

@@ -20,7 +20,6 @@
 #include "agent/proto/side.h"
 #include "agent/proto/sql.h"
 #include "agent/span_builder.h"
-#include "agent/stitch/stitch.h"
 
 #define PORT	 5432
 #define NAME_MAX 320
@@ -30,11 +29,12 @@ static bool is_op(const struct otr_msg *req, struct otr_slice op)
 	return otr_slice_eq(req->op, op);
 }
 
-static int set_text(const struct otr_msg *req, struct otr_span_builder *sb)
+static int set_text(const struct otr_side *side, const struct otr_msg *req,
+		    struct otr_span_builder *sb)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = 2 * OTR_PGSQL_TEXT};
 
-	if (otr_proto_settings.no_query_text)
+	if (side->settings && side->settings->no_query_text)
 		return 0;
 	otr_sql_sanitize(&text, req->target);
 	while (text.len && text.data[text.len - 1] == ' ')
@@ -96,7 +96,7 @@ int otr_pgsql_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb)
 {
 	sb->span.kind = side->role == OTR_ROLE_SERVER ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
-	otr_sb_string(sb, OTR_KEY_DB_SYSTEM_NAME, OTR_SLICE("postgresql"));
+	otr_sb_string(sb, OTR_KEY_DB_SYSTEM_NAME, otr_slice_str(otr_pgsql.system));
 	otr_sb_string(sb, OTR_KEY_DB_NAMESPACE, otr_msg_text(req, OTR_KEY_DB_NAMESPACE));
 	set_name(req, sb);
 	set_server(side, sb);
@@ -105,5 +105,5 @@ int otr_pgsql_describe(const struct otr_side *side, const struct otr_msg *req,
 				   : otr_msg_text(req, OTR_KEY_OTRACE_CUT));
 	if (rsp)
 		set_answer(rsp, sb);
-	return set_text(req, sb);
+	return set_text(side, req, sb);
 }

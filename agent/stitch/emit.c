@@ -158,7 +158,10 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 		.strand = ex->strand,
 		.start_ns = ex->start_ns,
 		.proto = ex->proto,
+		.settings = st->cfg.settings,
+		.routes = st->routes,
 		.resource = ex->resource,
+		.service = ex->resource ? ex->resource->service : OTR_SLICE_NONE,
 		.same_host = ex->same_host,
 		.role = otr_is_server(ex) ? OTR_ROLE_SERVER : OTR_ROLE_CLIENT,
 	};

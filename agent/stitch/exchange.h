@@ -22,6 +22,8 @@
 #include "agent/base/keyed.h"
 #include "agent/base/spares.h"
 #include "agent/proto/proto.h"
+#include "agent/proto/route.h"
+#include "agent/proto/side.h"
 #include "agent/proto/trace_context.h"
 #include "agent/span_builder.h"
 #include "agent/stitch/failed.h"
@@ -176,7 +178,8 @@ struct otr_stitch {
 	struct otr_exchange *kept; /* emitted, oldest first */
 	struct otr_trace *open, *settled;
 	struct otr_spares old_exchanges, old_traces;
-	size_t n; /* exchanges, kept ones too */
+	size_t n;		   /* exchanges, kept ones too */
+	struct otr_routes *routes; /* for describe() */
 	struct otr_span_builder sb;
 	struct otr_stitch_stats stats;
 };

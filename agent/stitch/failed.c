@@ -23,7 +23,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "agent/proto/side.h"
 #include "agent/resource/resource.h"
 
 #define HELD_NS	 (300 * 1000000ull)  /* another attempt follows within that, or none */

@@ -29,6 +29,11 @@ int otr_stitch_new(struct otr_stitch **out, const struct otr_stitch_config *cfg,
 
 	if (!st)
 		return -ENOMEM;
+	st->routes = otr_routes_new();
+	if (!st->routes) {
+		free(st);
+		return -ENOMEM;
+	}
 	st->cfg = *cfg;
 	st->emit = emit;
 	st->done = done;
@@ -57,6 +62,7 @@ void otr_stitch_free(struct otr_stitch **stp)
 	otr_process_fini(st);
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);
+	otr_routes_free(&st->routes);
 	otr_sb_fini(&st->sb);
 	free(st);
 }

@@ -106,7 +106,7 @@ static inline struct otr_dir_state *otr_dir_state_other(struct otr_flow *fl,
 
 /* The message at hand begins at `at`: kept, as its segment may be spent before it is told. */
 void otr_dir_state_mark(struct otr_dir_state *ds);
-void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, const struct otr_msg *msg);
+void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_msg *msg);
 
 /* The open message ends: now; if the byte before its known end has moved; or as it
  * stands, as nobody will tell how. */
@@ -120,7 +120,7 @@ void otr_dir_state_watch(struct otr_flow *fl, struct otr_dir_state *ds, bool wan
 /* What a flow asks of the table it lives in; stream.c. */
 const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn);
 void otr_conn_role(struct otr_conn *cn, enum otr_role role);
-void otr_conn_msg(struct otr_conn *cn, struct otr_side *side, const struct otr_msg *msg);
+void otr_conn_msg(struct otr_conn *cn, struct otr_side *side, struct otr_msg *msg);
 void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref, uint64_t end_pos,
 		   uint64_t until_ns, int error, bool cut);
 void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir, enum otr_capture capture,

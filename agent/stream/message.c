@@ -4,6 +4,7 @@
 #include "agent/stream/flow.h"
 
 #include "agent/proto/proto.h"
+#include "agent/proto/side.h"
 
 static struct otr_ref ref_of(const struct otr_flow *fl, const struct otr_dir_state *ds,
 			     uint64_t pos)
@@ -91,7 +92,7 @@ static void stop_pairing(struct otr_flow *fl, uint64_t time_ns)
 	otr_flow_set_after_loss(fl, false, time_ns);
 }
 
-void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, const struct otr_msg *msg)
+void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_msg *msg)
 {
 	const struct otr_ev_conn *facts = otr_conn_facts(fl->conn);
 	struct otr_side side = {

@@ -27,7 +27,7 @@
 #define LATE_NS (2 * 1000000ull) /* stamps of two threads differ by less */
 
 static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
-		      const struct otr_msg *msg)
+		      struct otr_msg *msg)
 {
 	ds->end = msg->end;
 	if (!ds->begun)

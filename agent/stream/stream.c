@@ -20,6 +20,7 @@
 #include "agent/base/own.h"
 #include "agent/loss.h"
 #include "agent/proto/proto.h"
+#include "agent/proto/side.h"
 #include "agent/resource/resource.h"
 #include "agent/stream/flow.h"
 
@@ -107,8 +108,19 @@ void otr_conn_role(struct otr_conn *cn, enum otr_role role)
 	cn->ss->ops.open(cn->ss->arg, &cn->facts);
 }
 
-void otr_conn_msg(struct otr_conn *cn, struct otr_side *side, const struct otr_msg *msg)
+/* Parsers read all contexts; those that the user does not want are left out here. */
+static void drop_context(const struct otr_proto_settings *set, struct otr_msg *msg)
 {
+	if (set->no_trace_context)
+		msg->trace_ctx = msg->trace_state = OTR_SLICE_NONE;
+	if (set->no_baggage)
+		msg->baggage = OTR_SLICE_NONE;
+}
+
+void otr_conn_msg(struct otr_conn *cn, struct otr_side *side, struct otr_msg *msg)
+{
+	if (cn->ss->cfg.settings)
+		drop_context(cn->ss->cfg.settings, msg);
 	side->resource = otr_procs_resource(cn->ss->procs, side->tgid);
 	cn->ss->ops.msg(cn->ss->arg, side, msg);
 }

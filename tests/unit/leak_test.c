@@ -29,7 +29,8 @@
 #include "agent/resource/resource.h"
 #include "agent/settings.h"
 #include "agent/span_builder.h"
-#include "agent/stitch/stitch.h"
+#include "agent/proto/route.h"
+#include "agent/proto/side.h"
 #include "exporters/console.h"
 #include "exporters/otlp_json.h"
 
@@ -110,6 +111,8 @@ static bool leaks(struct otr_span *sp, struct otr_buf *out)
 	return has_mark(otr_buf_view(out));
 }
 
+static struct otr_routes *routes;
+
 static struct otr_span *span_of(const struct otr_proto_ops *proto, enum otr_role role,
 				const struct otr_msg *req, const struct otr_msg *rsp)
 {
@@ -120,7 +123,8 @@ static struct otr_span *span_of(const struct otr_proto_ops *proto, enum otr_role
 	static struct otr_resource res = {.refs = 1, .service = {"shop", 4}};
 	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
 	const struct otr_side side = {
-		.conn = &conn, .role = role, .proto = proto, .resource = &res};
+		.conn = &conn, .role = role, .proto = proto, .resource = &res,
+		.service = res.service, .routes = routes};
 
 	otr_sb_reset(&sb);
 	sb.span.resource = &res;
@@ -567,7 +571,11 @@ int main(void)
 		cmocka_unit_test(no_literal_of_a_statement_leaves),
 		cmocka_unit_test(no_secret_of_a_request_leaves),
 	};
+	int rc;
 
 	setenv("LC_ALL", "C.UTF-8", 1);
-	return cmocka_run_group_tests_name("leak", tests, NULL, NULL);
+	routes = otr_routes_new();
+	rc = cmocka_run_group_tests_name("leak", tests, NULL, NULL);
+	otr_routes_free(&routes);
+	return rc;
 }

@@ -165,7 +165,7 @@ static void targets(void **state)
 		otr_url_path(&out, url.path);
 		if (url.query.len) {
 			otr_buf_byte(&out, '?');
-			otr_url_query(&out, url.query);
+			otr_url_query(&out, url.query, NULL);
 		}
 		compare(&rows[i], &out);
 	}
