@@ -7,7 +7,6 @@
 #include "agent/base/err.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/side.h"
-#include "agent/proto/side.h"
 #include "agent/source/record.h"
 #include "agent/span_builder.h"
 #include "agent/stitch/stitch.h"
