@@ -56,7 +56,7 @@ void otr_flow_free(struct otr_flow *fl)
 /* Nothing more is read. */
 void otr_flow_shut(struct otr_flow *fl)
 {
-	fl->muted = true;
+	fl->life = OTR_FLOW_MUTED;
 	otr_dir_state_abandon(fl, &fl->dirs[fl->asker]);
 	otr_dir_state_abandon(fl, &fl->dirs[!fl->asker]);
 	drop_parser(fl);
@@ -156,7 +156,7 @@ static bool begins(struct otr_flow *fl, struct otr_dir_state *ds, const struct o
 		otr_half_stream_restart(&ds->hs);
 		ds->pass = false;
 	}
-	return !fl->muted && (ds->hs.begun || ev->first) && !ds->pass;
+	return fl->life != OTR_FLOW_MUTED && (ds->hs.begun || ev->first) && !ds->pass;
 }
 
 /* The other side has spoken clearly later: what waits here came before it. */
@@ -206,7 +206,7 @@ static void after_pause(struct otr_flow *fl, const struct otr_ev_data *ev)
 	if (!hs->begun || otr_half_stream_place(hs, ev->pos, ev->pos_kind) <= hs->moved_end)
 		return;
 	drain(fl);
-	if (fl->muted)
+	if (fl->life == OTR_FLOW_MUTED)
 		return;
 	begin_anew(fl, &fl->dirs[fl->asker]);
 	begin_anew(fl, &fl->dirs[!fl->asker]);
@@ -228,18 +228,17 @@ static bool is_first_byte(const struct otr_flow *fl, const struct otr_ev_data *e
 
 static void note_start(struct otr_flow *fl, const struct otr_ev_data *ev)
 {
-	if (fl->begun)
-		return;
-	fl->begun = true;
-	fl->whole = fl->seen_open && is_first_byte(fl, ev);
-	fl->after_loss = !fl->whole && otr_conn_lossy(fl->conn);
+	bool whole = fl->seen_open && is_first_byte(fl, ev);
+
+	fl->life = whole ? OTR_FLOW_WHOLE : OTR_FLOW_JOINED;
+	fl->after_loss = !whole && otr_conn_lossy(fl->conn);
 }
 
 /* What is told first of a direction is not what was said first, where that was lost. Where it
  * may have been, one byte is said to be missing. */
 static void expect(struct otr_flow *fl, struct otr_half_stream *hs, const struct otr_ev_data *ev)
 {
-	bool unseen = fl->whole && !hs->moved_end;
+	bool unseen = fl->life == OTR_FLOW_WHOLE && !hs->moved_end;
 	bool answers = fl->knows_asker && ev->dir != fl->asker;
 
 	if (hs->begun || (unseen && is_first_byte(fl, ev)))
@@ -252,14 +251,15 @@ void otr_flow_data(struct otr_flow *fl, const struct otr_ev_data *ev)
 {
 	struct otr_dir_state *ds = &fl->dirs[ev->dir];
 
-	if (fl->muted)
+	if (fl->life == OTR_FLOW_MUTED)
 		return;
-	note_start(fl, ev);
+	if (fl->life == OTR_FLOW_NEW)
+		note_start(fl, ev);
 	if (fl->proto && fl->knows_asker && ev->dir == fl->asker)
 		expire_other(fl, otr_dir_state_other(fl, ds), ev);
 	if (fl->proto && fl->knows_asker)
 		after_pause(fl, ev);
-	if (fl->muted || !begins(fl, ds, ev))
+	if (fl->life == OTR_FLOW_MUTED || !begins(fl, ds, ev))
 		return;
 	if (fl->proto)
 		expect(fl, &ds->hs, ev);
@@ -280,7 +280,7 @@ void otr_flow_run(struct otr_flow *fl, const struct otr_ev_run *ev)
 {
 	struct otr_dir_state *ds = &fl->dirs[ev->dir];
 
-	if (fl->muted) {
+	if (fl->life == OTR_FLOW_MUTED) {
 		if (!ev->open) /* counted all the same */
 			ds->hs.total += ev->bytes;
 		return;
@@ -327,7 +327,7 @@ static void end_dir(struct otr_flow *fl, struct otr_dir_state *ds, int error)
 
 void otr_flow_end(struct otr_flow *fl, int error)
 {
-	if (fl->muted)
+	if (fl->life == OTR_FLOW_MUTED)
 		return;
 	end_dir(fl, &fl->dirs[fl->asker], error);
 	end_dir(fl, &fl->dirs[!fl->asker], error);

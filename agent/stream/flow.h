@@ -38,16 +38,22 @@ struct otr_dir_state { /* one direction of a flow */
 	bool ended;   /* nothing more will come */
 };
 
+/* How far a flow has come. WHOLE and JOINED stay until the end, or until nobody understands it. */
+enum otr_flow_life {
+	OTR_FLOW_NEW,	 /* no bytes yet */
+	OTR_FLOW_WHOLE,	 /* its first record held the first byte of the stream */
+	OTR_FLOW_JOINED, /* earlier bytes were not seen */
+	OTR_FLOW_MUTED,	 /* nothing more is read */
+};
+
 struct otr_flow {
 	struct otr_conn *conn;
 	uint8_t layer;
 	uint8_t pos_kind;
-	bool muted;
+	uint8_t life; /* enum otr_flow_life */
 	bool waiting; /* in the list of those that tick() looks at */
 	bool knows_asker;
 	bool seen_open;	 /* from its first byte: no answer is to an older request */
-	bool begun;	 /* something was told of it: */
-	bool whole;	 /* from its first byte on */
 	bool drain;	 /* nobody waits */
 	bool after_loss; /* some of its records were lost: see read.c */
 	bool hides;	 /* behind what was asked last there may be requests that were not copied */

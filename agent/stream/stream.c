@@ -186,7 +186,7 @@ bool otr_conn_lossy(const struct otr_conn *cn)
 static bool is_read(const struct otr_conn *cn)
 {
 	for (size_t i = 0; i < OTR_LAYER_MAX; i++)
-		if (cn->flows[i] && cn->flows[i]->proto && !cn->flows[i]->muted)
+		if (cn->flows[i] && cn->flows[i]->proto && cn->flows[i]->life != OTR_FLOW_MUTED)
 			return true;
 	return cn->was_read;
 }
@@ -206,7 +206,7 @@ static void emit_stat(const struct otr_conn *cn, void (*fn)(void *, const struct
 
 		if (!fl)
 			continue;
-		stat.muted |= fl->muted;
+		stat.muted |= fl->life == OTR_FLOW_MUTED;
 		stat.messages += fl->messages;
 		stat.bytes += fl->dirs[0].hs.total + fl->dirs[1].hs.total;
 		if (fl->proto)
@@ -363,7 +363,7 @@ static bool says_it_again(struct otr_conn *cn, uint8_t layer)
 {
 	if (layer == OTR_LAYER_LIB && !cn->flows[layer])
 		for (uint8_t i = 0; i < OTR_LAYER_LIB; i++)
-			if (cn->flows[i] && !cn->flows[i]->muted)
+			if (cn->flows[i] && cn->flows[i]->life != OTR_FLOW_MUTED)
 				otr_flow_mute(cn->flows[i]);
 	return layer != OTR_LAYER_LIB && cn->flows[OTR_LAYER_LIB];
 }
