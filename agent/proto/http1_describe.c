@@ -16,6 +16,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
 #include "agent/base/secret.h"
+#include "agent/proto/memory.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/route.h"
 #include "agent/proto/side.h"
@@ -114,7 +115,8 @@ static void find_host(struct exchange *ex)
 /* Without the userinfo that it must not have. */
 static int set_passed_on(const struct exchange *ex, struct otr_span_builder *sb)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = TEXT_MAX};
+	char room[256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
 	if (!ex->passed_on)
 		return 0;
@@ -143,7 +145,8 @@ static void put_query(const struct exchange *ex, struct otr_buf *out)
 
 static int set_url_full(const struct exchange *ex, struct otr_span_builder *sb)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = TEXT_MAX};
+	char room[256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
 	if (!ex->host.len || !ex->url.path.len)
 		return 0;
@@ -165,7 +168,8 @@ static int set_url_full(const struct exchange *ex, struct otr_span_builder *sb)
 
 static int set_query(const struct exchange *ex, struct otr_span_builder *sb)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = TEXT_MAX};
+	char room[256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
 	put_query(ex, &text);
 	otr_sb_string(sb, OTR_KEY_URL_QUERY, otr_buf_view(&text));
@@ -174,7 +178,8 @@ static int set_query(const struct exchange *ex, struct otr_span_builder *sb)
 
 static int set_user_agent(const struct exchange *ex, struct otr_span_builder *sb)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = TEXT_MAX};
+	char room[256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
 	otr_secret_hide(&text, otr_msg_text(ex->req, OTR_KEY_USER_AGENT_ORIGINAL));
 	otr_sb_string(sb, OTR_KEY_USER_AGENT_ORIGINAL, otr_buf_view(&text));
@@ -211,7 +216,7 @@ static void set_name(const struct exchange *ex, struct otr_span_builder *sb)
 
 	if (!is_standard(ex->side->settings, method))
 		method = OTR_SLICE("HTTP");
-	n = otr_route(ex->side->routes, route, route_owner(ex), ex->path,
+	n = otr_route(ex->side->memory->routes, route, route_owner(ex), ex->path,
 		      ex->rsp ? ex->rsp->status : 0);
 	len = method.len; /* OTR_HTTP1_METHOD_MAX at most */
 	memcpy(name, method.data, len);
@@ -281,7 +286,8 @@ static int set_all(struct exchange *ex, struct otr_span_builder *sb)
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf path = {.max = TEXT_MAX};
+	char room[256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf path = OTR_BUF_ON(room, TEXT_MAX);
 	struct exchange ex = {
 		.side = side,
 		.req = req,

@@ -141,8 +141,6 @@ static struct otr_slice stand_in(struct otr_routes *rt, struct otr_slice seg, ui
 
 	if (is_variable(seg))
 		return OTR_SLICE("{id}");
-	if (!rt)
-		return status != 404 ? seg : OTR_SLICE_NONE;
 	nd = node_of(rt, key);
 	if (!nd->many)
 		nd->used = ++rt->now;

@@ -32,7 +32,7 @@ struct otr_routes *otr_routes_new(void);
 void otr_routes_free(struct otr_routes **rp);
 
 /* Writes the route of `path` into `out`, no NUL at its end, and returns its length; 0:
- * none. Learns from `path`; with `rt` NULL nothing is learned. `owner`: the service that
+ * none. Learns from `path`. `owner`: the service that
  * answers. `status`: of the answer, 0 where there was none. */
 size_t otr_route(struct otr_routes *rt, char out[OTR_ROUTE_MAX], struct otr_slice owner,
 		 struct otr_slice path, int status);

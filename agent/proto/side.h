@@ -10,10 +10,10 @@
 #include "agent/base/slice.h"
 #include "bpf/event.h"
 
+struct otr_proto_memory;
 struct otr_proto_ops;
 struct otr_proto_settings;
 struct otr_resource;
-struct otr_routes;
 struct otr_span_builder;
 
 /* One end of one message: who moved its first byte, where, when, and what the source knew of
@@ -28,9 +28,9 @@ struct otr_side {
 	const struct otr_cause *cause; /* of the first byte; NULL: not known */
 	const struct otr_proto_ops *proto;
 	const struct otr_proto_settings *settings; /* with describe(); NULL: the defaults */
-	struct otr_routes *routes;     /* with describe(): what was learned; NULL: nothing */
-	struct otr_resource *resource; /* of the process; NULL: not known */
-	struct otr_slice service;      /* with describe(): its service.name, or none */
+	struct otr_proto_memory *memory;	   /* with describe(), never NULL then */
+	struct otr_resource *resource;		   /* of the process; NULL: not known */
+	struct otr_slice service;		   /* with describe(): its service.name, or none */
 	enum otr_role role;
 	bool same_host; /* the process asks another address by the name it was asked by */
 };

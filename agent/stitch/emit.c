@@ -159,7 +159,7 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 		.start_ns = ex->start_ns,
 		.proto = ex->proto,
 		.settings = st->cfg.settings,
-		.routes = st->routes,
+		.memory = &st->memory,
 		.resource = ex->resource,
 		.service = ex->resource ? ex->resource->service : OTR_SLICE_NONE,
 		.same_host = ex->same_host,

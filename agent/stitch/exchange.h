@@ -21,8 +21,8 @@
 
 #include "agent/base/keyed.h"
 #include "agent/base/spares.h"
+#include "agent/proto/memory.h"
 #include "agent/proto/proto.h"
-#include "agent/proto/route.h"
 #include "agent/proto/side.h"
 #include "agent/proto/trace_context.h"
 #include "agent/span_builder.h"
@@ -189,9 +189,10 @@ struct otr_stitch {
 	struct otr_exchange *live; /* not emitted, oldest first */
 	struct otr_exchange *kept; /* emitted, oldest first */
 	struct otr_trace *open, *settled;
+	bool has_unix_servers; /* the server's end of a Unix socket was seen */
 	struct otr_spares old_exchanges, old_traces;
-	size_t n;		   /* exchanges, kept ones too */
-	struct otr_routes *routes; /* for describe() */
+	size_t n;			/* exchanges, kept ones too */
+	struct otr_proto_memory memory; /* for describe() */
 	struct otr_span_builder sb;
 	struct otr_stitch_stats stats;
 };

@@ -29,8 +29,7 @@ int otr_stitch_new(struct otr_stitch **out, const struct otr_stitch_config *cfg,
 
 	if (!st)
 		return -ENOMEM;
-	st->routes = otr_routes_new();
-	if (!st->routes) {
+	if (otr_proto_memory_init(&st->memory)) {
 		free(st);
 		return -ENOMEM;
 	}
@@ -62,7 +61,7 @@ void otr_stitch_free(struct otr_stitch **stp)
 	otr_process_fini(st);
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);
-	otr_routes_free(&st->routes);
+	otr_proto_memory_fini(&st->memory);
 	otr_sb_fini(&st->sb);
 	free(st);
 }

@@ -8,7 +8,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
-#include "agent/proto/route.h"
+#include "agent/proto/memory.h"
 #include "agent/proto/side.h"
 #include "agent/span_builder.h"
 
@@ -16,7 +16,7 @@
 
 struct otr_laws_describe {
 	struct otr_span_builder sb;
-	struct otr_routes *routes;
+	struct otr_proto_memory memory;
 	struct otr_msg req;
 	struct otr_buf texts[SLOTS]; /* what `req` shows */
 	bool have;
@@ -26,10 +26,7 @@ struct otr_laws_describe *otr_laws_describe_new(void)
 {
 	struct otr_laws_describe *ld = calloc(1, sizeof(*ld));
 
-	if (!ld)
-		abort();
-	ld->routes = otr_routes_new();
-	if (!ld->routes)
+	if (!ld || otr_proto_memory_init(&ld->memory))
 		abort();
 	return ld;
 }
@@ -39,7 +36,7 @@ void otr_laws_describe_free(struct otr_laws_describe *ld)
 	for (size_t i = 0; i < SLOTS; i++)
 		otr_buf_fini(&ld->texts[i]);
 	otr_sb_fini(&ld->sb);
-	otr_routes_free(&ld->routes);
+	otr_proto_memory_fini(&ld->memory);
 	free(ld);
 }
 
@@ -77,7 +74,7 @@ static void describe(struct otr_laws_describe *ld, const struct otr_proto_ops *p
 		.remote = {.family = AF_INET6, .port = 5432, .ip = {[15] = 1}},
 	};
 	const struct otr_side side = {
-		.conn = &conn, .proto = proto, .routes = ld->routes, .role = role};
+		.conn = &conn, .proto = proto, .memory = &ld->memory, .role = role};
 	struct otr_span *sp;
 
 	otr_sb_reset(&ld->sb);

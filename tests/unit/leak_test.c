@@ -29,7 +29,7 @@
 #include "agent/resource/resource.h"
 #include "agent/settings.h"
 #include "agent/span_builder.h"
-#include "agent/proto/route.h"
+#include "agent/proto/memory.h"
 #include "agent/proto/side.h"
 #include "exporters/console.h"
 #include "exporters/otlp_json.h"
@@ -111,7 +111,7 @@ static bool leaks(struct otr_span *sp, struct otr_buf *out)
 	return has_mark(otr_buf_view(out));
 }
 
-static struct otr_routes *routes;
+static struct otr_proto_memory memory;
 
 static struct otr_span *span_of(const struct otr_proto_ops *proto, enum otr_role role,
 				const struct otr_msg *req, const struct otr_msg *rsp)
@@ -124,7 +124,7 @@ static struct otr_span *span_of(const struct otr_proto_ops *proto, enum otr_role
 	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
 	const struct otr_side side = {
 		.conn = &conn, .role = role, .proto = proto, .resource = &res,
-		.service = res.service, .routes = routes};
+		.service = res.service, .memory = &memory};
 
 	otr_sb_reset(&sb);
 	sb.span.resource = &res;
@@ -574,8 +574,9 @@ int main(void)
 	int rc;
 
 	setenv("LC_ALL", "C.UTF-8", 1);
-	routes = otr_routes_new();
+	if (otr_proto_memory_init(&memory))
+		return 1;
 	rc = cmocka_run_group_tests_name("leak", tests, NULL, NULL);
-	otr_routes_free(&routes);
+	otr_proto_memory_fini(&memory);
 	return rc;
 }

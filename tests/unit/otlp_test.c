@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+// needs: tests/unit/arena.c tests/unit/otlp_witness.c
 /* otlp_test.c - spans as OTLP, read back; answers, judged. */
 
 #include <setjmp.h>

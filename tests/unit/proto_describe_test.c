@@ -13,6 +13,7 @@
 
 #include "agent/base/own.h"
 #include "agent/proto/http1.h"
+#include "agent/proto/memory.h"
 #include "agent/proto/pgsql.h"
 #include "agent/proto/route.h"
 #include "agent/proto/side.h"
@@ -24,13 +25,17 @@ static const struct otr_ev_conn conn = {
 };
 
 static struct otr_proto_settings settings;
+static struct otr_proto_memory memory;
 
 static struct otr_span *span_of(const struct otr_proto_ops *proto, enum otr_role role,
 				const struct otr_msg *req, const struct otr_msg *rsp)
 {
 	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
-	const struct otr_side side = {
-		.conn = &conn, .role = role, .proto = proto, .settings = &settings};
+	const struct otr_side side = {.conn = &conn,
+				      .role = role,
+				      .proto = proto,
+				      .settings = &settings,
+				      .memory = &memory};
 
 	otr_sb_reset(&sb);
 	assert_int_equal(proto->describe(&side, req, rsp, &sb), 0);
@@ -364,6 +369,11 @@ int main(void)
 		cmocka_unit_test(pgsql_spans),
 		cmocka_unit_test(pgsql_tail),
 	};
+	int rc;
 
-	return cmocka_run_group_tests_name("proto_describe", tests, NULL, NULL);
+	if (otr_proto_memory_init(&memory))
+		return 1;
+	rc = cmocka_run_group_tests_name("proto_describe", tests, NULL, NULL);
+	otr_proto_memory_fini(&memory);
+	return rc;
 }
