@@ -85,6 +85,13 @@ static void count_message(struct otr_flow *fl, enum otr_dir dir, const struct ot
 		fl->unanswered -= answered < fl->unanswered ? answered : fl->unanswered;
 }
 
+void otr_flow_set_after_loss(struct otr_flow *fl, bool but_last, uint64_t time_ns)
+{
+	fl->after_loss = true;
+	fl->unanswered = but_last && fl->unanswered ? 1 : 0;
+	otr_conn_after_loss(fl->conn, fl, but_last, time_ns);
+}
+
 /* The answers that come now may be to requests that were not seen. */
 static void stop_pairing(struct otr_flow *fl, uint64_t time_ns)
 {
