@@ -113,11 +113,17 @@ bpf: $(B)/otrace.bpf.o ## the kernel side alone; ARCH=arm64 B=build-arm64 for an
 
 preload: $(B)/libotrace.so ## the library alone; CC=aarch64-linux-gnu-gcc B=build-arm64 for another machine
 
-# A unit test links what it names in its first lines: // needs: agent/base/buf.c ..
-# so that it builds and breaks alone.
-needs = $(patsubst %.c,$(B)/%.o,$(shell sed -n 's|^// needs: ||p' tests/unit/$(1).c))
+# All of the agent but main(), for tests and benchmarks. The archive is made anew, so that it
+# holds no object whose source is gone.
+$(B)/libagent.a: $(LIB_OBJ)
+	$(call msg,AR,$@)
+	$(Q)rm -f $@ && ar rcsT $@ $^
+
+# A unit test links libagent.a, and before it what it names in its first lines:
+# // needs: preload/inject.c ..; see tests/unit/README.md.
+needs = $(patsubst %.c,$(B)/%.o,$(shell sed -n 's|^// needs: ||p' $(1)))
 define unit_rule
-$(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(call needs,$(1))
+$(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(call needs,tests/unit/$(1).c) $(B)/libagent.a
 	$$(call msg,LD,$$@)
 	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS)
 endef

@@ -18,8 +18,8 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/version.h"
-#include "agent/span/resource.h"
 #include "agent/resource/utf8.h"
+#include "agent/span/resource.h"
 #include "agent/span/span.h"
 
 enum { /* otlp.proto */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/span/span.c agent/span/span_builder.c agent/base/buf.c agent/span/resource.c
-// needs: agent/resource/utf8.c exporters/otlp_encode.c exporters/otlp_group.c exporters/wire.c
-// needs: exporters/otlp.pb-c.c tests/unit/arena.c tests/unit/otlp_witness.c
+// needs: tests/unit/arena.c tests/unit/otlp_witness.c
 /*
  * otlp_encode_test.c - random batches of spans are encoded to the bytes that protobuf-c gives.
  *

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c agent/traced_set.c
 /* traced_set_test.c - a process is traced, refused, or neither; never both. */
 
 #include <setjmp.h>
