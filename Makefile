@@ -48,7 +48,7 @@ PROTO_O := $(B)/exporters/otlp.pb-c.o
 LIB_OBJ := $(SRC:%.c=$(B)/%.o) $(if $(wildcard exporters/otlp.proto),$(PROTO_O))
 UNIT    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 
-.PHONY: all help clean bench bpf preload unit FORCE
+.PHONY: all help clean bench bench-instructions bpf preload unit FORCE
 all: $(B)/otrace $(B)/libotrace.so
 FORCE:
 
@@ -113,11 +113,17 @@ bpf: $(B)/otrace.bpf.o ## the kernel side alone; ARCH=arm64 B=build-arm64 for an
 
 preload: $(B)/libotrace.so ## the library alone; CC=aarch64-linux-gnu-gcc B=build-arm64 for another machine
 
-# A unit test links what it names in its first lines: // needs: agent/base/buf.c ..
-# so that it builds and breaks alone.
-needs = $(patsubst %.c,$(B)/%.o,$(shell sed -n 's|^// needs: ||p' tests/unit/$(1).c))
+# All of the agent but main(), for tests and benchmarks. The archive is made anew, so that it
+# holds no object whose source is gone.
+$(B)/libagent.a: $(LIB_OBJ)
+	$(call msg,AR,$@)
+	$(Q)rm -f $@ && ar rcsT $@ $^
+
+# A unit test links libagent.a, and before it what it names in its first lines:
+# // needs: preload/inject.c ..; see tests/unit/README.md.
+needs = $(patsubst %.c,$(B)/%.o,$(shell sed -n 's|^// needs: ||p' $(1)))
 define unit_rule
-$(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(call needs,$(1))
+$(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(call needs,tests/unit/$(1).c) $(B)/libagent.a
 	$$(call msg,LD,$$@)
 	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS)
 endef
@@ -125,6 +131,9 @@ $(foreach t,$(notdir $(UNIT)),$(eval $(call unit_rule,$(t))))
 
 unit: $(UNIT) ## unit tests (cmocka)
 	$(Q)rc=0; for t in $(UNIT); do $$t || rc=1; done; exit $$rc
+
+bench-instructions: all ## instructions a span costs the agent, against their ceilings
+	$(Q)scripts/instructions.sh
 
 bench: all ## what it costs, budget by budget (root)
 	$(Q)scripts/bench.sh

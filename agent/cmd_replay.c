@@ -15,10 +15,10 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/loss.h"
 #include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/cmd.h"
-#include "agent/base/loss.h"
 #include "agent/notseen.h"
 #include "agent/progress.h"
 #include "agent/settings.h"

@@ -73,26 +73,20 @@ void otr_notseen_free(struct otr_notseen **np)
 	free(ns);
 }
 
-/* PostgreSQL's SSLRequest. What follows is TLS, unless the server said no. */
-static bool asks_for_tls(const struct otr_stream_stat *stat)
+static struct otr_slice slice_of(const struct otr_stream_head *head)
 {
-	return stat->first.len >= 8 && stat->answer.bytes[0] != 'N' &&
-	       !memcmp(stat->first.bytes, "\0\0\0\x08\x04\xd2\x16\x2f", 8);
+	return (struct otr_slice){(const char *)head->bytes, head->len};
 }
 
-/* Whoever spoke first, or the other one: a server's front may begin with what is its own. */
 static const char *reason(const struct otr_stream_stat *stat)
 {
-	const char *known = otr_protocol_by_head(stat->first.bytes, stat->first.len);
+	const char *why;
 
 	if (!stat->first.len)
 		return "made before attach, waiting for a boundary";
-	if (asks_for_tls(stat))
-		return "TLS: not readable here";
-	if (!known)
-		known = otr_protocol_by_head(stat->answer.bytes, stat->answer.len);
-	if (known)
-		return known;
+	why = otr_protocol_unread(slice_of(&stat->first), slice_of(&stat->answer));
+	if (why)
+		return why;
 	return stat->proto ? "the parser gave up" : "unknown protocol";
 }
 

@@ -22,13 +22,6 @@
 #define MAX_PROCS 8192
 #define SECOND_NS 1000000000ull
 
-/* Bounds of what is followed at once: the budget is 24 MiB at 1,000
- * connections. */
-static const struct otr_stream_config stream_config = {
-	.max_conns = 65536,
-	.max_bytes = 64u << 20,
-};
-
 struct otr_pipeline {
 	struct otr_pipeline_config cfg;
 	const struct otr_feedback *feedback; /* borrowed; or NULL */
@@ -100,11 +93,18 @@ static int make_stages(struct otr_pipeline *pl)
 		.orphan_ns = 600 * SECOND_NS,
 		.close_ns = 30 * SECOND_NS,
 		.seed = pl->cfg.seed,
+		.settings = pl->cfg.settings,
+	};
+	/* Bounds of what is followed at once: the budget is 24 MiB at 1,000 connections. */
+	const struct otr_stream_config streams = {
+		.max_conns = 65536,
+		.max_bytes = 64u << 20,
+		.settings = pl->cfg.settings,
 	};
 	int rc = otr_procs_new(&pl->procs, MAX_PROCS);
 
 	if (!rc)
-		rc = otr_streams_new(&pl->streams, &stream_config, &stream_ops, pl->procs, pl);
+		rc = otr_streams_new(&pl->streams, &streams, &stream_ops, pl->procs, pl);
 	cfg.procs = pl->procs;
 	if (!rc)
 		rc = otr_stitch_new(&pl->stitch, &cfg, pl->cfg.span, pl->cfg.trace, pl->cfg.arg);

@@ -18,11 +18,13 @@ struct otr_event;
 struct otr_feedback;
 struct otr_pipeline;
 struct otr_procs;
+struct otr_proto_settings;
 
 struct otr_pipeline_config {
 	uint64_t hold_ns;
 	uint64_t seed;
-	otr_span_fn span; /* every finished span, borrowed */
+	const struct otr_proto_settings *settings; /* borrowed; NULL: the defaults */
+	otr_span_fn span;			   /* every finished span, borrowed */
 	otr_trace_fn trace;
 	/* What is known of a connection at its end; or NULL. */
 	void (*ended)(void *arg, const struct otr_stream_stat *stat);

@@ -89,7 +89,7 @@ static int drained(void *arg, const struct otr_event *ev)
 			otr_session_facts(s, ev->tgid, ev->time_ns);
 		return 0;
 	case OTR_EV_PROC_EXIT:
-		otr_traced_set_remove(s->traced, ev->tgid);
+		otr_traced_set_end(s->traced, ev->tgid, otr_now());
 		break;
 	case OTR_EV_LISTEN:
 		otr_session_judge(s, ev->tgid, cn->local.port, NULL);
@@ -134,11 +134,19 @@ static int placed(void *arg, const struct otr_event *ev)
 	return 0;
 }
 
+static bool is_of_kernel(const struct otr_event *ev)
+{
+	return ev->hook != OTR_HOOK_PRELOAD && ev->hook != OTR_HOOK_AGENT;
+}
+
 /* Released, in order. */
 static int released(void *arg, const struct otr_event *ev)
 {
 	struct otr_session *s = arg;
 
+	if (s->cfg.wanted && ev->tgid && is_of_kernel(ev) &&
+	    !otr_traced_set_knows(s->traced, ev->tgid))
+		otr_session_settle(s, ev->tgid);
 	if (!otr_traced_set_refused(s->traced, ev->tgid)) /* else it was on trial */
 		otr_sources_align(s->src, ev, placed, s);
 	return 0;

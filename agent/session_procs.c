@@ -167,6 +167,20 @@ void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 		otr_session_trace(s, tgid);
 }
 
+/* A record of a process that nobody has judged: its exec, fork or listen was lost. A child of a
+ * traced process is traced like it; any other is judged now, and refused where it has left. */
+void otr_session_settle(struct otr_session *s, uint32_t tgid)
+{
+	uint32_t parent = otr_procfs_parent(tgid);
+
+	if (!parent || s->cfg.cfg->no_follow || !otr_traced_set_has(s->traced, parent)) {
+		otr_session_judge(s, tgid, 0, NULL);
+		return;
+	}
+	otr_traced_set_add(s->traced, tgid);
+	otr_session_facts(s, tgid, otr_now());
+}
+
 /* A traced process is another program now: its facts, and perhaps goroutines. */
 static void changed(struct otr_session *s, const struct otr_event *ev)
 {

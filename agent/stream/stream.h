@@ -26,6 +26,7 @@ struct otr_event;
 struct otr_msg;
 struct otr_feedback;
 struct otr_procs;
+struct otr_proto_settings;
 struct otr_side;
 struct otr_stream_stat;
 struct otr_streams;
@@ -81,6 +82,7 @@ struct otr_stream_stat {
 struct otr_stream_config {
 	size_t max_conns; /* beyond it the one idle longest is evicted, counted */
 	size_t max_bytes; /* of all streams together; beyond: holes, counted */
+	const struct otr_proto_settings *settings; /* borrowed; NULL: the defaults */
 };
 
 /* Makes it; `cfg` and `ops` are copied, `procs` borrowed for its life. Returns 0

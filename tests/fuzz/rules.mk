@@ -6,7 +6,9 @@
 # Seeds are in tests/fuzz/corpus/NAME; what is found goes to $(FUZZ_B)/NAME.corpus, and
 # a crash to $(FUZZ_B)/NAME-crash-..: run the fuzzer with that file to see it again.
 FUZZ_B     := build-fuzz
-FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+# One fuzzer a row of the table of protocols, all of fuzz_proto.c: &otr_NAME, is the row's line.
+FUZZ_PROTO := $(shell sed -n 's/^\t&otr_\([a-z0-9_]*\),$$/\1/p' agent/proto/table.c)
+FUZZ_NAMES := $(filter-out proto,$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))) $(FUZZ_PROTO)
 ifeq ($(wildcard agent/source/event.c),)
 FUZZ_NAMES := $(filter-out event,$(FUZZ_NAMES))
 endif
@@ -41,6 +43,10 @@ fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one
 			{ grep -E '^==.*ERROR|^law |SUMMARY|Test unit|executed_units' || true; } | \
 			sed "s/^/  $$p: /"; \
 	done
+
+$(FUZZ_PROTO:%=$(FUZZ_B)/fuzz_%): $(FUZZ_B)/fuzz_%: tests/fuzz/fuzz_proto.c $(FUZZ_SRC) $(wildcard agent/proto/*.h tests/fuzz/*.h)
+	$(call msg,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_FLAGS) -DOTR_FUZZ_PROTO='"$*"' -o $@ $< $(FUZZ_SRC) $(FUZZ_MORE)
 
 $(FUZZ_B)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard agent/proto/*.h tests/fuzz/*.h)
 	$(call msg,FUZZ,$@)

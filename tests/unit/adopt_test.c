@@ -1,13 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/source/unix_peer.c agent/base/foreign.c agent/base/foreign_worker.c preload/ring.c preload/real.c preload/find.c agent/source/ring_reader.c
-// needs: agent/source/event.c agent/source/shim.c agent/source/shim_state.c agent/source/shim_loss.c
-// needs: agent/source/shim_conn.c agent/source/offer.c agent/source/folder.c
-// needs: agent/source/watch.c agent/base/secret.c agent/base/secret_text.c agent/source/vouch.c
-// needs: agent/resource/procfs.c agent/base/keyed.c
-// needs: agent/source/cpu_clamp.c
-// needs: agent/source/shim_adopt.c agent/source/ring_lease.c agent/source/ring_find.c
-// needs: agent/base/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
+// needs: preload/ring.c preload/real.c preload/find.c
 /* adopt_test.c - another agent finds the ring of a process that carries the library: it has it
  * where nobody reads it, and nothing forged is one. */
 

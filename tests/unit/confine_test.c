@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/confine.c agent/base/foreign.c agent/base/foreign_worker.c
 /* confine_test.c - what a confined process may do, and may not. Each case is a child. */
 
 #include <setjmp.h>

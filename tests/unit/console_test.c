@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c exporters/otlp_json.c exporters/otlp_group.c agent/resource/utf8.c exporters/console.c exporters/console_cells.c exporters/console_pending.c exporters/console_stats.c exporters/console_tree.c exporters/console_line.c exporters/console_loss.c exporters/console_summary.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c agent/view/fold.c agent/view/words.c agent/view/units.c agent/view/hist.c agent/base/loss.c agent/span/span.c agent/span/span_builder.c agent/span/resource.c agent/base/buf.c agent/base/text.c tests/unit/make_spans.c
+// needs: tests/unit/make_spans.c
 /*
  * console_test.c - what the console writes, against tests/golden/console/.
  * GOLDEN=update writes them anew: look at the difference before committing it.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/foreign.c agent/base/foreign_worker.c agent/source/golang.c
 /*
  * foreign_test.c - what belongs to others is read to a bound: files that are none, lines
  * without an end, readers that wait for ever, an executable that claims 3 GB.

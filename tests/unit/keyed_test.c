@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c exporters/console_pending.c agent/view/tree.c agent/view/tree_time.c
-// needs: agent/view/label.c agent/base/loss.c agent/span/span.c agent/span/span_builder.c
-// needs: agent/span/resource.c agent/base/buf.c agent/base/text.c tests/unit/make_spans.c
+// needs: tests/unit/make_spans.c
 /*
  * keyed_test.c - ids that were made to collide cost no more than others. Counted is how many
  * entries a look-up may meet, not how long it takes.

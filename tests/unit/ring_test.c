@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/ring.c preload/real.c preload/find.c agent/source/ring_reader.c agent/source/event.c agent/base/loss.c
+// needs: preload/ring.c preload/real.c preload/find.c
 /*
  * ring_test.c - records go through the ring: in order, over its end, past slots that were
  * never finished; and nothing a process writes there is believed.

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/source/unix_peer.c agent/source/folder.c
-// needs: agent/base/secret.c agent/base/secret_text.c
-// needs: agent/source/vouch.c agent/resource/procfs.c agent/base/keyed.c agent/base/foreign.c agent/base/foreign_worker.c preload/ring.c preload/real.c preload/find.c agent/source/ring_reader.c agent/source/event.c
-// needs: agent/source/shim.c agent/source/shim_state.c agent/source/shim_loss.c agent/source/shim_conn.c agent/source/offer.c agent/source/watch.c
-// needs: agent/source/cpu_clamp.c
-// needs: agent/source/shim_adopt.c agent/source/ring_lease.c agent/source/ring_find.c
-// needs: agent/base/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
+// needs: preload/ring.c preload/real.c preload/find.c
 /*
  * scribble_test.c - a thread writes random bytes all over a ring while the agent reads it:
  * heads, stamps, sizes, counters, runs, records that are nearly right. The reader ends each drain

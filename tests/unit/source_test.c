@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/source/event.c agent/source/merge.c agent/source/record.c agent/source/replay.c agent/source/source.c agent/base/out_file.c
-// needs: agent/base/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
-// needs: agent/source/record_auth.c
 /* source_test.c - the door, the order of events, and a session in a file. */
 
 #include <errno.h>
@@ -17,8 +14,8 @@
 #include <cmocka.h>
 
 #include "agent/base/err.h"
-#include "agent/base/own.h"
 #include "agent/base/loss.h"
+#include "agent/base/own.h"
 #include "agent/source/merge.h"
 #include "agent/source/record.h"
 #include "agent/source/source.h"

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/span/span.c agent/span/span_builder.c agent/base/buf.c agent/span/resource.c
 /* span_test.c - a span is one allocation that holds all it was given. */
 
 #include <setjmp.h>

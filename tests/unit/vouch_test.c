@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/source/unix_peer.c agent/source/vouch.c agent/source/shim_conn.c agent/source/watch.c agent/base/keyed.c agent/base/loss.c
 /*
  * vouch_test.c - a process speaks of its own sockets. Real processes hold real sockets here; their
  * rings are made up.
