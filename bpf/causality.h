@@ -14,8 +14,7 @@
  *	exchange   one request and its answer on one connection; *inbound*: this process
  *	           answers; *outbound*: this process asks
  *	current    the inbound exchange that a strand works for, if that is known
- *	MUX        a process one of whose strands read a second request before it answered its
- *	           first
+ *	MUX        a process where a strand read a second request before it answered its first
  *	LOOP       a strand that has waited for several descriptors, or any strand of a MUX process
  *	turn       of a LOOP strand: the time from one real wait (timeout not 0) to the next
  *	solo(x)    x is the only open inbound exchange of the process
@@ -25,11 +24,9 @@
  * kept apart, because a wrong parent is worse than none.
  *
  *	R1  Bytes of a request are read: current = that exchange, STRONG.
- *
  *	R2  Bytes of a response are read: current = the believed parent of its request if that
- *	    is open, else none; none also where responses with different parents come in one
- *	    read. A blocking strand that has this current already keeps it unchanged. A parent
- *	    that was WEAK stays WEAK.
+ *	    is open, else none; none also if responses with different parents come in one read.
+ *	    A blocking strand that has this current keeps it unchanged. WEAK stays WEAK.
  *
  *	R3  The first bytes of an answer are written: the exchange is answered, current = none.
  *	    Before that, a LOOP strand with several inbound exchanges open is tested: if current
@@ -39,9 +36,9 @@
  *	    has a doubt of its own: that it was right says nothing about connections that other
  *	    exchanges used before.
  *
- *	R4  The first bytes of an outbound request are written: the parent is the first of: the
- *	    claim of R10; what was remembered when connect() returned EINPROGRESS, even if that
- *	    is "none"; current. The parent is not claimed if
+ *	R4  The first bytes of an outbound request are written: the parent is what was
+ *	    remembered when connect() returned EINPROGRESS, even if that is "none"; else the
+ *	    claim of R10; else current. The parent is not claimed if
  *	    - the strand is a LOOP, the process is in doubt, and the parent is not solo;
  *	    - it is WEAK and not solo;
  *	    - a timer may be what runs;
@@ -66,12 +63,9 @@
  *	    between the strands that read them.
  *
  *	R7  A process or thread is cloned: the child inherits a STRONG current, as WEAK.
- *
  *	R8  A connection is closed: its exchange is no strand's current.
- *
  *	R9  eventfd, pipe, socket pair: a write leaves current in the notify slot, a read takes
  *	    it, if all writers agree and it is solo.
- *
  *	R10 An idle outbound connection is looked at: a blocking strand whose current is from R1
  *	    reads EAGAIN from it, polls it, or calls epoll_ctl() on it. The next request on it is
  *	    claimed for that current.
