@@ -5,10 +5,12 @@
  *	| struct otr_msg, but the attributes it does not use | texts, one after the other |
  */
 
-#include "agent/stitch/exchange.h"
+#include "agent/stitch/emit.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "agent/proto/proto.h"
 
 #define TEXT_MAX 16384 /* of one message, all texts together */
 

@@ -6,7 +6,7 @@
  * and what went wrong outside of any message (error.type of the semantic conventions).
  */
 
-#include "agent/stitch/exchange.h"
+#include "agent/stitch/emit.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
+#include "agent/stitch/exchange.h"
 
 static struct otr_slice error_type(int error)
 {

@@ -217,116 +217,27 @@ static inline bool otr_is_proved(uint8_t evidence)
 	return evidence != OTR_EVIDENCE_NONE && evidence < OTR_EVIDENCE_WAKE;
 }
 
-/* exchange.c: their life. */
-
-/* Makes the exchange that `side` and `msg` begin. NULL for want of memory. */
-struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wire,
-				      const struct otr_side *side, const struct otr_msg *msg);
-void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex);
-
-/* Its answer's last byte moved, or none will come. */
-void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns);
-
-/* Counts what is lost of it, by its service. */
-void otr_exchange_lost(struct otr_stitch *st, const struct otr_exchange *ex, enum otr_loss cause);
-
-/* Were requests let go about the time of `ex`? What is missing near it then may be one
- * of them. */
-bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange *ex);
-
-/* Does it lack an end or an answer that may be among records that were lost? */
-bool otr_exchange_after_loss(const struct otr_stitch *st, const struct otr_exchange *ex);
-
-/* Sets `ex->answer`, and takes `ex` off the list of its wire if it was AWAITED. */
-void otr_exchange_answer(struct otr_exchange *ex, enum otr_answer answer);
-
-/* The exchange whose request holds the byte `ref` names, or NULL. */
-struct otr_exchange *otr_exchange_at(const struct otr_stitch *st, const struct otr_ref *ref);
-
 /* The requests of a strand, or NULL. */
 struct otr_stitch_strand *otr_stitch_strand_find(const struct otr_stitch *st, uint32_t tgid,
 						 uint64_t strand);
 
-/* Does a server's end of `proto` become a span? A database's does not. */
+/* The exchange whose request holds the byte `ref` names, or NULL. */
+struct otr_exchange *otr_exchange_at(const struct otr_stitch *st, const struct otr_ref *ref);
+
+/* Sets `ex->answer`, and takes `ex` off the list of its wire if it was AWAITED. */
+void otr_exchange_answer(struct otr_exchange *ex, enum otr_answer answer);
+
+/* Counts one loss, by the service of `ex`. */
+void otr_exchange_lost(struct otr_stitch *st, const struct otr_exchange *ex, enum otr_loss cause);
+
+/* Did the source shed requests about the time of `ex`? What is missing near `ex` may then be one
+ * of those. */
+bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange *ex);
+
+/* Does `ex` lack an end or an answer that may be among records that were lost? */
+bool otr_exchange_after_loss(const struct otr_stitch *st, const struct otr_exchange *ex);
+
+/* Does a server's end of `proto` become a span? That of a database does not. */
 bool otr_server_shown(const struct otr_proto_ops *proto);
-
-/* wire.c: ends of connections. */
-struct otr_wire *otr_wire_find(const struct otr_stitch *st, uint64_t conn);
-struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *facts);
-void otr_wire_close(struct otr_stitch *st, struct otr_wire *wire);
-
-/* Frees it if closed and empty. */
-void otr_wire_put(struct otr_wire *wire);
-
-/* The same request at the other end of its wire, or NULL. */
-struct otr_exchange *otr_wire_mate(const struct otr_exchange *ex);
-
-/* named.c: the other end of a request by the id on its wire, or NULL; `ex` has ours, or (a
- * server's) perhaps ours. */
-struct otr_exchange *otr_named_mate(struct otr_stitch *st, const struct otr_exchange *ex);
-/* The request that `ex`'s process read under the very name that `ex` passes on: we made it for
- * that one request, so nobody else can have it. NULL: none. */
-struct otr_exchange *otr_named_reader(struct otr_stitch *st, const struct otr_exchange *ex);
-/* The other way about: it came before the client's end `by`, just joined to its peer. */
-struct otr_exchange *otr_named_passed(struct otr_stitch *st, const struct otr_exchange *by);
-void otr_named_add(struct otr_stitch *st, struct otr_exchange *ex);
-void otr_named_remove(struct otr_stitch *st, struct otr_exchange *ex);
-
-/* A server's span has the id its process gave it; later, which exchange has this id. */
-void otr_owned_add(struct otr_stitch *st, struct otr_exchange *ex, const uint8_t span_id[8]);
-struct otr_exchange *otr_owned_find(struct otr_stitch *st, const uint8_t span_id[8]);
-
-/* parent.c: who is whose. */
-void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struct otr_cause *cause);
-void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *parent);
-
-/* Both ends of `wire` are known now: what it carried before is joined to its mate. The
- * facts of a connection may come after its bytes, where a CPU stood still. */
-void otr_parent_wired(struct otr_stitch *st, struct otr_wire *wire);
-
-/* It has no parent after all, but what the environment says. Its trace is its own. */
-void otr_parent_none(struct otr_stitch *st, struct otr_exchange *ex);
-
-/* trace.c: what belongs together, and when it is ready. */
-struct otr_trace *otr_trace_new(struct otr_stitch *st);
-
-/* Gives the trace an id, if it has none; false if it has another one. */
-bool otr_trace_take_id(struct otr_trace *tr, const uint8_t id[16], uint8_t flags);
-void otr_trace_name(struct otr_stitch *st, struct otr_trace *tr);
-
-/* `from`'s members become `to`'s; false, with nothing done, if both have ids that
- * differ. */
-bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to, struct otr_trace *from);
-
-/* Takes `ex` and all below it out, into a trace of their own. False: no memory. */
-bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex);
-
-/* Each child of `root` goes, with all below it, into a trace of its own, and has no parent.
- * False: no memory, some are left. */
-bool otr_trace_disband(struct otr_stitch *st, struct otr_exchange *root);
-
-void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr, struct otr_exchange *ex);
-void otr_trace_remove(struct otr_stitch *st, struct otr_exchange *ex);
-
-/* `ex` is over: is all of its trace? */
-void otr_trace_over(struct otr_stitch *st, struct otr_exchange *ex);
-
-/* Emits what is over. Once all is, tells so. */
-void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr);
-
-/* Emits every trace that is ready at st->now_ns. */
-void otr_trace_tick(struct otr_stitch *st);
-
-/* Emits those with something over for longer than cfg.close_ns. */
-void otr_trace_sweep(struct otr_stitch *st);
-
-/* emit.c: the span of an exchange that is over. */
-void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex);
-
-/* The span of one that is open, as if it ended now; NULL: it cannot be told. */
-struct otr_span *otr_exchange_now(struct otr_stitch *st, const struct otr_exchange *ex);
-
-/* copy.c: a message that outlives the parser's input; one allocation, free() it. */
-struct otr_msg *otr_msg_copy(const struct otr_msg *msg);
 
 #endif /* OTR_EXCHANGE_H */

@@ -15,7 +15,7 @@
  * second at most, however often it tries.
  */
 
-#include "agent/stitch/exchange.h"
+#include "agent/stitch/failed.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +24,9 @@
 #include <sys/socket.h>
 
 #include "agent/resource/resource.h"
+#include "agent/stitch/exchange.h"
+#include "agent/stitch/life.h"
+#include "agent/stitch/parent.h"
 
 #define HELD_NS	 (300 * 1000000ull)  /* another attempt follows within that, or none */
 #define POLLS_NS (1000 * 1000000ull) /* of those for nobody, one span */
@@ -74,13 +77,6 @@ void otr_failed_flush(struct otr_stitch *st)
 {
 	for (size_t i = 0; i < OTR_FAILED; i++)
 		finish(st, &st->failed[i]);
-}
-
-void otr_failed_freed(struct otr_stitch *st, const struct otr_exchange *ex)
-{
-	for (size_t i = 0; ex->proto == &connect_ops && i < OTR_FAILED; i++)
-		if (st->failed[i].ex == ex)
-			st->failed[i].ex = NULL;
 }
 
 static bool is_due(const struct otr_stitch *st, const struct otr_failed *at)

@@ -8,9 +8,11 @@
  * span, not the exchange we see.
  */
 
-#include "agent/stitch/exchange.h"
+#include "agent/stitch/named.h"
 
 #include <string.h>
+
+#include "agent/stitch/exchange.h"
 
 /* Does a client's end carry its own id, or one that was passed on? */
 static bool is_own(const struct otr_exchange *ex)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open.c - requests that take long, told while they do. */
 
-#include "agent/base/own.h"
 #include "agent/stitch/exchange.h"
+
+#include "agent/base/own.h"
+#include "agent/stitch/emit.h"
 
 #define SECOND_NS 1000000000ull
 

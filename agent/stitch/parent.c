@@ -25,14 +25,18 @@
  * with a link to it. Two proved candidates: a root with links to both.
  */
 
-#include "agent/stitch/exchange.h"
-#include "agent/stitch/process.h"
+#include "agent/stitch/parent.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/proto/msg.h"
 #include "agent/resource/resource.h"
+#include "agent/stitch/exchange.h"
+#include "agent/stitch/named.h"
+#include "agent/stitch/process.h"
+#include "agent/stitch/trace.h"
+#include "agent/stitch/wire.h"
 
 #define CLOCKS_NS (1 * 1000000ull) /* stamps of two threads differ by less */
 

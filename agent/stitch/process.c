@@ -23,7 +23,6 @@
  */
 
 #include "agent/stitch/process.h"
-#include "agent/stitch/exchange.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +32,10 @@
 #include "agent/base/own.h"
 #include "agent/resource/name.h"
 #include "agent/resource/resource.h"
+#include "agent/stitch/emit.h"
+#include "agent/stitch/exchange.h"
+#include "agent/stitch/life.h"
+#include "agent/stitch/trace.h"
 
 #define KIDS_MAX 4096 /* they wait for its end */
 
@@ -123,14 +126,6 @@ static void forget_all(struct otr_stitch *st)
 void otr_process_fini(struct otr_stitch *st)
 {
 	forget_all(st);
-}
-
-/* Its names stay: they are in environments. */
-void otr_process_freed(struct otr_stitch *st)
-{
-	st->run.ex = NULL;
-	st->run.tgid = 0;
-	st->run.emitted = 0;
 }
 
 /* Its id and its parent are what its environment says. */

@@ -17,8 +17,14 @@
 #include "agent/base/own.h"
 #include "agent/loss.h"
 #include "agent/resource/resource.h"
+#include "agent/stitch/emit.h"
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/failed.h"
+#include "agent/stitch/life.h"
+#include "agent/stitch/parent.h"
 #include "agent/stitch/process.h"
+#include "agent/stitch/trace.h"
+#include "agent/stitch/wire.h"
 
 #define SWEEP_NS 1000000000ull
 
@@ -101,9 +107,19 @@ void otr_stitch_stats(const struct otr_stitch *st, struct otr_stitch_stats *out)
 	*out = st->stats;
 }
 
+static struct otr_wire *get_wire(struct otr_stitch *st, const struct otr_ev_conn *conn)
+{
+	bool joined = false;
+	struct otr_wire *wire = otr_wire_get(st, conn, &joined);
+
+	if (joined)
+		otr_parent_wired(st, wire);
+	return wire;
+}
+
 void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn)
 {
-	otr_wire_get(st, conn);
+	get_wire(st, conn);
 }
 
 static void end_cut(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns)
@@ -208,7 +224,7 @@ int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side, const str
 	int rc;
 
 	if (!wire)
-		wire = otr_wire_get(st, side->conn);
+		wire = get_wire(st, side->conn);
 	if (!wire)
 		rc = -ENOMEM;
 	else if (msg->kind == OTR_MSG_RESPONSE)

@@ -8,10 +8,14 @@
  * other; else after the hold, since late evidence may come.
  */
 
-#include "agent/stitch/exchange.h"
+#include "agent/stitch/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "agent/stitch/emit.h"
+#include "agent/stitch/exchange.h"
+#include "agent/stitch/parent.h"
 
 #define SETTLE_NS (50 * 1000000ull)   /* after its last end */
 #define KEEP_NS	  (2000 * 1000000ull) /* what is out, for late children */

@@ -17,10 +17,13 @@
  */
 
 #include "agent/stitch/unix_pair.h"
-#include "agent/stitch/exchange.h"
 
 #include <string.h>
 #include <sys/socket.h>
+
+#include "agent/stitch/exchange.h"
+#include "agent/stitch/parent.h"
+#include "agent/stitch/wire.h"
 
 #define LOOKED_AT 1024 /* exchanges; where there are more, it is not known */
 
@@ -92,6 +95,8 @@ void otr_unix_pair(struct otr_stitch *st, struct otr_exchange *client)
 	    !is_unpaired(client) || lost_anything(st))
 		return;
 	server = only_mate(st, client);
-	if (server && only_mate(st, server) == client)
-		otr_wire_join(st, client->wire, server->wire);
+	if (server && only_mate(st, server) == client) {
+		otr_wire_join(client->wire, server->wire);
+		otr_parent_wired(st, client->wire);
+	}
 }

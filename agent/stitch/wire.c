@@ -12,13 +12,14 @@
  * is paired if it is the only one open at either end.
  */
 
-#include "agent/stitch/exchange.h"
-#include "agent/stitch/unix_pair.h"
+#include "agent/stitch/wire.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "agent/stitch/exchange.h"
 
 static uint64_t isn_key(uint32_t out, uint32_t in)
 {
@@ -151,14 +152,13 @@ static struct otr_wire *find_unix(const struct otr_stitch *st, const struct otr_
 	return peer && (!peer->facts.peer || peer->facts.peer == wire->conn) ? peer : NULL;
 }
 
-void otr_wire_join(struct otr_stitch *st, struct otr_wire *wire, struct otr_wire *peer)
+void otr_wire_join(struct otr_wire *wire, struct otr_wire *peer)
 {
 	wire->peer = peer;
 	peer->peer = wire;
-	otr_parent_wired(st, wire);
 }
 
-static void find_peer(struct otr_stitch *st, struct otr_wire *wire)
+static bool find_peer(struct otr_stitch *st, struct otr_wire *wire)
 {
 	struct otr_wire *peer = find_unix(st, wire);
 
@@ -166,11 +166,13 @@ static void find_peer(struct otr_stitch *st, struct otr_wire *wire)
 		peer = find_by_isn(st, wire);
 	if (!peer)
 		peer = find_by_ends(st, wire);
-	if (peer && !wire->peer && !peer->peer)
-		otr_wire_join(st, wire, peer);
+	if (!peer || wire->peer || peer->peer)
+		return false;
+	otr_wire_join(wire, peer);
+	return true;
 }
 
-struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *facts)
+struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *facts, bool *joined)
 {
 	struct otr_wire *wire = otr_wire_find(st, facts->hdr.conn);
 
@@ -190,8 +192,7 @@ struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *f
 	st->has_unix_servers |= facts->remote.family == AF_UNIX && facts->role != OTR_ROLE_CLIENT;
 	name_peer(st, wire);
 	index_wire(st, wire);
-	if (!wire->peer)
-		find_peer(st, wire);
+	*joined = !wire->peer && find_peer(st, wire);
 	return wire;
 }
 
