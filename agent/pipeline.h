@@ -5,7 +5,7 @@
 /*
  * pipeline.h - the stages, joined: events in at one end, spans out at the other.
  *
- * The same for a live kernel and for a recording: nothing in here knows which.
+ * It is the same for a live kernel and for a recording.
  */
 
 #include <stdbool.h>
@@ -20,35 +20,39 @@ struct otr_procs;
 struct otr_proto_settings;
 
 struct otr_pipeline_config {
-	uint64_t hold_ns;
-	uint64_t seed;
+	uint64_t hold_ns;			   /* how long a trace waits for late evidence */
+	uint64_t seed;				   /* of trace and span ids */
 	const struct otr_proto_settings *settings; /* borrowed; NULL: the defaults */
 	otr_span_fn span;			   /* every finished span, borrowed */
-	otr_trace_fn trace;
-	/* The way back to the source; NULL in a replay. */
+	otr_trace_fn trace;			   /* every complete trace; or NULL */
+	/* What the source is asked, as in struct otr_stream_ops; NULL in a replay. */
 	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
 		       uint32_t head_bytes);
 	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
-	void (*handoff)(void *arg, uint32_t tgid); /* late evidence was about a request of it */
-	/* What is known of a connection at its end; or NULL. */
+	void (*handoff)(void *arg, uint32_t tgid); /* late evidence of this process was used */
+	/* What is known of a connection at its end. NULL: nobody asks. */
 	void (*ended)(void *arg, const struct otr_stream_stat *stat);
-	void *arg; /* of all six */
+	void *arg; /* of all these functions */
 };
 
+/* Makes a pipeline; copies `cfg`. Returns 0 or -ENOMEM; then *out is untouched. */
 int otr_pipeline_new(struct otr_pipeline **out, const struct otr_pipeline_config *cfg);
+
+/* Frees *pp, which may be NULL, and sets it to NULL. Call flush() first to emit what is open. */
 void otr_pipeline_free(struct otr_pipeline **pp);
 
-/* Takes the next event, in order of time. OTR_EV_TICK lets time pass; nothing else
- * does. Returns 0, or -ENOMEM: the event is lost, counted. */
+/* Takes the next event, in order of time. Only OTR_EV_TICK lets time pass. Returns 0, or -ENOMEM:
+ * the event is lost and counted. */
 int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev);
 
 /* Ends and emits all that is open. */
 void otr_pipeline_flush(struct otr_pipeline *pl);
 
+/* The stages, borrowed. */
 struct otr_procs *otr_pipeline_procs(struct otr_pipeline *pl);
 const struct otr_streams *otr_pipeline_streams(const struct otr_pipeline *pl);
 
-/* For otr_stitch_each_open() alone: what it remembers is what was told. */
+/* For otr_stitch_each_open() and otr_stitch_stats() alone. */
 struct otr_stitch *otr_pipeline_stitch(struct otr_pipeline *pl);
 
 #endif /* OTR_PIPELINE_H */

@@ -3,14 +3,14 @@
 #define OTR_EXCHANGE_H
 
 /*
- * exchange.h - what the stitcher keeps: exchanges, the wires they travel on, the traces
- * they make. Inside of stitch/ only.
+ * exchange.h - what a stitcher keeps: exchanges, the wires they travel on, the traces they
+ * make. Inside of stitch/ only.
  *
  *	wire -- exchange, exchange ..     one end of a connection
  *	  |         |
- *	 peer      peer                   the other end, when it is ours too
+ *	 peer      peer                   the other end, if it is traced, too
  *	            |
- *	trace -- exchange, exchange ..    joined by who is whose parent
+ *	trace -- exchange, exchange ..    joined by parents
  */
 
 #include <stdbool.h>
@@ -31,14 +31,14 @@
 #include "agent/stitch/run.h"
 #include "agent/stitch/stitch.h"
 
-#define OTR_EXCHANGE_LINKS 4
+#define OTR_EXCHANGE_LINKS 4 /* of one exchange, at most */
 
 struct otr_stitch_strand_key {
 	uint64_t strand;
 	uint64_t tgid;
 };
 
-/* Requests one strand sent: where late evidence looks for them. */
+/* The requests that one strand sent: late evidence looks for them here. */
 struct otr_stitch_strand {
 	UT_hash_handle hh;
 	struct otr_stitch_strand_key key;
@@ -52,7 +52,7 @@ struct otr_inbound_open {
 	uint32_t open;
 };
 
-/* What names a TCP connection within one network, as one end sees it. */
+/* What identifies a TCP connection within one network namespace, as one end sees it. */
 struct otr_wire_ends {
 	struct otr_addr local, remote;
 	uint32_t netns;
@@ -61,36 +61,39 @@ struct otr_wire_ends {
 /* One end of a connection. */
 struct otr_wire {
 	UT_hash_handle hh;	/* by conn, while open */
-	UT_hash_handle by_isn;	/* by isn, while open, TCP only */
-	UT_hash_handle by_ends; /* by ends, where there is no isn */
-	UT_hash_handle by_peer; /* by facts.peer, while open, AF_UNIX only */
+	UT_hash_handle by_isn;	/* by isn, while open; TCP only */
+	UT_hash_handle by_ends; /* by ends, while open; TCP without isn */
+	UT_hash_handle by_peer; /* by facts.peer, while open; AF_UNIX only */
 	struct otr_wire_ends ends;
 	struct otr_ev_conn facts;
-	uint64_t conn;
-	uint64_t isn; /* out in the high half, in in the low one */
+	uint64_t conn; /* 0: it is no connection, see failed.c and process.c */
+	uint64_t isn;  /* initial sequence numbers: of what it sends, 32 bits, and receives */
 	struct otr_wire *peer;
-	struct otr_exchange *all;		    /* by wire_prev, wire_next, oldest first */
-	struct otr_exchange *unanswered;	    /* by wait_prev, wait_next */
-	struct otr_exchange *now[OTR_LAYER_MAX][2]; /* whose message has no end */
+	struct otr_exchange *all;	 /* by wire_prev, wire_next, oldest first */
+	struct otr_exchange *unanswered; /* by wait_prev, wait_next, oldest first */
+	/* By layer and direction: the exchange whose message has begun and not ended. */
+	struct otr_exchange *now[OTR_LAYER_MAX][2];
 	bool closed;
-	bool indexed;	 /* in by_isn, or by_ends */
-	bool names_peer; /* in by_peer */
+	bool indexed;	 /* it is in by_isn or in by_ends */
+	bool names_peer; /* it is in by_peer */
 };
 
+/* Exchanges with one trace id. */
 struct otr_trace {
 	struct otr_trace *prev, *next;
-	struct otr_trace **in;	      /* st->open, st->settled; NULL: all is out */
+	struct otr_trace **in;	      /* its list: st->open, st->settled; NULL: all is emitted */
 	struct otr_exchange *members; /* by member_prev, member_next */
 	uint8_t id[16];
-	uint8_t flags;
+	uint8_t flags; /* of W3C Trace Context */
 	bool has_id;
-	bool emitted; /* done() was called */
-	bool shown;   /* it has spans */
-	bool proved;  /* all that was emitted so far */
-	uint32_t n_open, n_unsent;
-	uint64_t last_end_ns;
-	uint64_t waits_since_ns; /* the oldest end that was not emitted */
-	uint64_t settled_ns;	 /* when it was; st->settled is in this order */
+	bool emitted;		 /* st->done was called */
+	bool shown;		 /* it has spans */
+	bool proved;		 /* no parent that was emitted so far is weak */
+	uint32_t n_open;	 /* members that are open */
+	uint32_t n_unsent;	 /* members that are not emitted */
+	uint64_t last_end_ns;	 /* the latest end of a member */
+	uint64_t waits_since_ns; /* the oldest end of a member that is not emitted; 0: none */
+	uint64_t settled_ns;	 /* since when none is open; st->settled is in this order */
 };
 
 /* How far an exchange has come; each state follows the one before. */
@@ -103,83 +106,85 @@ enum otr_life {
 /* What is known of the answer to a request. */
 enum otr_answer {
 	OTR_ANSWER_NOT_DUE, /* a one-way request */
-	OTR_ANSWER_AWAITED, /* `ex` is in wire->unanswered */
-	OTR_ANSWER_BEGUN,   /* its head came */
+	OTR_ANSWER_AWAITED, /* the exchange is in wire->unanswered */
+	OTR_ANSWER_BEGUN,   /* the head of the answer came */
 	OTR_ANSWER_ABSENT,  /* none is expected any more; that alone is no failure */
 	OTR_ANSWER_MISSING, /* the connection ended, or was never made: a failure */
 };
 
-/* One request and its response, at one end. */
+/* One request and its answer, at one end. */
 struct otr_exchange {
 	struct otr_exchange *wire_prev, *wire_next;
 	struct otr_exchange *member_prev, *member_next;
 	struct otr_exchange *strand_prev, *strand_next;
 	struct otr_exchange *wait_prev, *wait_next;
-	struct otr_exchange *prev, *next; /* st->live, or st->kept once emitted */
+	struct otr_exchange *prev, *next; /* of st->live, or st->kept once emitted */
 	struct otr_wire *wire;
 	struct otr_trace *trace;
-	struct otr_stitch_strand *of_strand;
-	struct otr_exchange *parent; /* while both are kept */
-	uint32_t n_kids;	     /* that point here by `parent` */
-	struct otr_exchange *peer;
-	UT_hash_handle by_name; /* by header.span_id, if `named` */
-	UT_hash_handle by_own;	/* by span_id, if `owned` */
+	struct otr_stitch_strand *of_strand; /* of a client's end; or NULL */
+	struct otr_exchange *parent;	     /* NULL: none, or it was freed */
+	uint32_t n_kids;		     /* exchanges whose `parent` this is */
+	struct otr_exchange *peer;	     /* the same request at the other end; or NULL */
+	UT_hash_handle by_name;		     /* by header.span_id, if `named` */
+	UT_hash_handle by_own;		     /* by span_id, if `owned` */
 
-	struct otr_ref ref; /* of the request; dir tells the role */
-	uint64_t end_pos;   /* of the request; 0 while not known */
-	uint64_t stream;
+	struct otr_ref ref; /* first byte of the request; its direction is the role */
+	uint64_t end_pos;   /* where the request ends; 0: not known */
+	uint64_t stream;    /* as in struct otr_msg */
 	uint64_t strand;
 	uint32_t tgid;
 	uint64_t start_ns, end_ns;
-	uint64_t kept_until_ns;
+	uint64_t kept_until_ns; /* once emitted: when it is freed */
 	const struct otr_proto_ops *proto;
-	struct otr_resource *resource; /* NULL once it is out */
-	struct otr_msg *req, *rsp;     /* copies, each in one allocation */
+	struct otr_resource *resource; /* one reference; NULL: not known, or emitted */
+	struct otr_msg *req, *rsp;     /* copies, each in one allocation; NULL once emitted */
 
-	uint8_t life;	/* enum otr_life */
-	uint8_t answer; /* enum otr_answer; otr_exchange_answer() sets it */
-	bool cut;
-	bool thinned;  /* requests around it were let go: parts may be missing */
-	bool doubtful; /* its process had inbound exchanges open: an orphan? */
-	bool disputed; /* proved candidates disagree: a root, with links */
-	bool remote;   /* the parent is on no host we see */
-	bool has_header;
+	uint8_t life;	     /* enum otr_life */
+	uint8_t answer;	     /* enum otr_answer; otr_exchange_answer() sets it */
+	bool cut;	     /* records were lost: the end or the answer is not known */
+	bool thinned;	     /* requests around it were shed: children may be missing */
+	bool doubtful;	     /* its process had inbound exchanges open: it may be an orphan */
+	bool disputed;	     /* two proved candidates for its parent: a root, with links */
+	bool remote;	     /* its parent is on no traced host */
+	bool has_header;     /* `header` was read */
 	bool same_host;	     /* see struct otr_side */
 	bool partial;	     /* the head of its request was not seen whole */
-	bool named;	     /* its header is one we put there, or perhaps was, or passed on */
-	bool owned;	     /* its process tells its children this span's id */
-	bool inbound_open;   /* counted in its process's otr_inbound_open */
-	uint16_t reported_s; /* told as open at this age */
-	int error;
+	bool named;	     /* it is in a table of named.c, by `header` */
+	bool owned;	     /* it is in st->owned: its process gave it `span_id` */
+	bool inbound_open;   /* it is counted in otr_inbound_open of its process */
+	uint16_t reported_s; /* the age at which it was reported as open, last */
+	int error;	     /* errno that ended it, or 0 */
 
-	struct otr_traceparent header;
+	struct otr_traceparent header; /* of the request */
 	uint8_t span_id[8];
-	uint8_t parent_id[8];
-	uint8_t evidence;
+	uint8_t parent_id[8]; /* zero: a root */
+	uint8_t evidence;     /* enum otr_evidence, of the parent */
 	uint8_t n_links;
-	uint64_t parent_start_ns;
-	struct otr_link *links; /* OTR_EXCHANGE_LINKS, or NULL: few have any */
+	uint64_t parent_start_ns; /* 0: no parent here */
+	struct otr_link *links;	  /* OTR_EXCHANGE_LINKS of them, or NULL: few have any */
 };
 
-/* When records were lost, last. They are told of later than they were. */
+/* The latest time in which records were lost. A loss is reported later than it happens, by this
+ * much at most. */
 #define OTR_LOSS_WINDOW_NS 1000000000ull
+
 struct otr_loss_window {
-	uint64_t from_ns, to_ns; /* told first, last; 0: never */
-	uint32_t tgid;		 /* whose; 0: of several, or not known */
+	uint64_t from_ns, to_ns; /* first and last report; 0: none */
+	uint32_t tgid;		 /* whose records; 0: of several processes, or not known */
 };
 
 struct otr_stitch {
 	struct otr_stitch_config cfg;
 	otr_span_fn emit;
 	otr_trace_fn done;
-	void *arg;
+	void *arg; /* of both */
 	struct otr_ids_maker ids;
-	uint64_t epoch_ns;
+	uint64_t epoch_ns; /* time since the epoch less CLOCK_MONOTONIC */
 	uint64_t now_ns;
-	uint64_t paused_ns; /* when the source began to let requests go, last */
-	uint64_t behind_ns; /* likewise, one process alone */
+	uint64_t paused_ns; /* when the source last began to shed all requests */
+	uint64_t behind_ns; /* when a process last began to shed its requests */
 	struct otr_loss_window loss;
-	uint64_t swept_ns;
+	uint64_t swept_ns; /* when otr_stitch_tick() last did what it does each second */
 	struct otr_wire *wires, *by_isn, *by_ends, *by_peer;
 	struct otr_exchange *named_clients, *named_servers, *passed_on, *owned;
 	struct otr_stitch_strand *strands;
@@ -190,9 +195,9 @@ struct otr_stitch {
 	struct otr_exchange *kept; /* emitted, oldest first */
 	struct otr_trace *open, *settled;
 	bool has_unix_servers; /* the server's end of a Unix socket was seen */
-	struct otr_spares old_exchanges, old_traces;
-	size_t n;			/* exchanges, kept ones too */
-	struct otr_proto_memory memory; /* for describe() */
+	struct otr_spares old_exchanges, old_traces; /* memory for new ones */
+	size_t n;				     /* exchanges, live and kept */
+	struct otr_proto_memory memory;		     /* for describe() */
 	struct otr_span_builder sb;
 	struct otr_stitch_stats stats;
 };
@@ -212,6 +217,7 @@ static inline bool otr_is_server(const struct otr_exchange *ex)
 	return ex->ref.dir == OTR_DIR_IN;
 }
 
+/* Is a parent with this evidence certain, so that no late evidence can change it? */
 static inline bool otr_is_proved(uint8_t evidence)
 {
 	return evidence != OTR_EVIDENCE_NONE && evidence < OTR_EVIDENCE_WAKE;
