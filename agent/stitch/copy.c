@@ -12,10 +12,10 @@
 
 #include "agent/proto/proto.h"
 
-#define TEXT_MAX 16384 /* of one message, all texts together */
+#define TEXT_MAX 16384 /* bytes of all texts of one message */
 
 struct mover {
-	char *at; /* NULL while counting */
+	char *at; /* NULL: count only */
 	size_t len;
 };
 
@@ -45,7 +45,7 @@ static void move_texts(struct mover *mv, struct otr_msg *msg)
 	move_slice(mv, &msg->baggage);
 	for (size_t i = 0; i < msg->n_attrs; i++)
 		move_attr(mv, &msg->attrs[i]);
-	move_slice(mv, &msg->target); /* the longest: cut before the others */
+	move_slice(mv, &msg->target); /* the longest text: it is cut before the others */
 }
 
 struct otr_msg *otr_msg_copy(const struct otr_msg *msg)

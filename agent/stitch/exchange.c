@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exchange.c - questions about exchanges, and the one change that needs nothing else. */
+/* exchange.c - questions about exchanges, and the state of their answers. */
 
 #include "agent/stitch/exchange.h"
 
@@ -7,7 +7,8 @@
 #include "agent/resource/resource.h"
 #include "agent/stitch/wire.h"
 
-#define NEAR_NS (10 * 1000000000ull) /* pauses come each second or two */
+#define NEAR_NS \
+	(10 * 1000000000ull) /* a pause comes each second or two while the budget is used up */
 
 bool otr_server_shown(const struct otr_proto_ops *proto)
 {
@@ -28,7 +29,7 @@ void otr_exchange_lost(struct otr_stitch *st, const struct otr_exchange *ex, enu
 {
 	const struct otr_resource *res = ex->resource;
 
-	if (!res && st->cfg.procs) /* it is out */
+	if (!res && st->cfg.procs) /* it is emitted */
 		res = otr_procs_resource(st->cfg.procs, ex->tgid);
 	otr_loss_of(cause, 1, res ? res->service : OTR_SLICE_NONE);
 }
@@ -69,7 +70,7 @@ struct otr_exchange *otr_exchange_at(const struct otr_stitch *st, const struct o
 	struct otr_wire *wire = otr_wire_find(st, ref->conn);
 	struct otr_exchange *ex = wire && wire->all ? wire->all->wire_prev : NULL;
 
-	/* The newest first: the first that begins at or before it, or none. */
+	/* From the newest back to the first one that begins at or before the byte. */
 	for (; ex; ex = ex == wire->all ? NULL : ex->wire_prev) {
 		if (ex->ref.layer != ref->layer || ex->ref.dir != ref->dir)
 			continue;

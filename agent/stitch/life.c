@@ -25,7 +25,7 @@ static void remember_strand(struct otr_stitch *st, struct otr_exchange *ex)
 	if (!of) {
 		of = calloc(1, sizeof(*of));
 		if (!of)
-			return; /* late evidence will not find it */
+			return; /* late evidence does not find this request */
 		of->key = (struct otr_stitch_strand_key){ex->strand, ex->tgid};
 		HASH_ADD(hh, st->strands, key, sizeof(of->key), of);
 		if (!of->hh.tbl) {
@@ -53,7 +53,7 @@ static void forget_strand(struct otr_stitch *st, struct otr_exchange *ex)
 
 #define IDLE_KEPT 256 /* processes with nothing open: their next request is soon */
 
-static void count_busy(struct otr_stitch *st, struct otr_exchange *ex)
+static void count_inbound(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	struct otr_inbound_open *inbound_open = NULL;
 
@@ -73,7 +73,7 @@ static void count_busy(struct otr_stitch *st, struct otr_exchange *ex)
 	ex->inbound_open = true;
 }
 
-static void uncount_busy(struct otr_stitch *st, struct otr_exchange *ex)
+static void uncount_inbound(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	struct otr_inbound_open *inbound_open = NULL;
 
@@ -87,7 +87,7 @@ static void uncount_busy(struct otr_stitch *st, struct otr_exchange *ex)
 	free(inbound_open);
 }
 
-static bool is_busy(const struct otr_stitch *st, uint32_t tgid)
+static bool has_inbound_open(const struct otr_stitch *st, uint32_t tgid)
 {
 	struct otr_inbound_open *inbound_open = NULL;
 
@@ -95,7 +95,7 @@ static bool is_busy(const struct otr_stitch *st, uint32_t tgid)
 	return inbound_open && inbound_open->open;
 }
 
-static void enlist(struct otr_stitch *st, struct otr_exchange *ex)
+static void add_to_lists(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	DL_APPEND2(ex->wire->all, ex, wire_prev, wire_next);
 	DL_APPEND(st->live, ex);
@@ -104,9 +104,9 @@ static void enlist(struct otr_stitch *st, struct otr_exchange *ex)
 	st->n++;
 	st->stats.open++;
 	if (otr_is_server(ex)) {
-		count_busy(st, ex);
+		count_inbound(st, ex);
 	} else {
-		ex->doubtful = is_busy(st, ex->tgid);
+		ex->doubtful = has_inbound_open(st, ex->tgid);
 		remember_strand(st, ex);
 	}
 }
@@ -138,13 +138,13 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wi
 	ex->has_header = otr_traceparent_read(&ex->header, req->trace_ctx);
 	otr_ids_span(&st->ids, ex->span_id);
 	st->stats.requests++;
-	enlist(st, ex);
+	add_to_lists(st, ex);
 	otr_trace_add(st, tr, ex);
 	return ex;
 }
 
-/* Nobody points at what is freed. */
-static void forget(struct otr_exchange *ex)
+/* Clears all pointers to `ex` before it is freed. */
+static void clear_pointers(struct otr_exchange *ex)
 {
 	struct otr_exchange *other;
 
@@ -188,11 +188,11 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	struct otr_wire *wire = ex->wire;
 
-	forget(ex);
+	clear_pointers(ex);
 	forget_holders(st, ex);
 	forget_strand(st, ex);
 	otr_named_remove(st, ex);
-	uncount_busy(st, ex);
+	uncount_inbound(st, ex);
 	if (otr_is_open(ex))
 		st->stats.open--;
 	if (otr_is_emitted(ex))
@@ -217,10 +217,10 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t e
 		return;
 	ex->life = OTR_LIFE_OVER;
 	ex->end_ns = end_ns > ex->start_ns ? end_ns : ex->start_ns;
-	/* What it asked of others since was let go. */
+	/* Requests that it made since the pause were shed. */
 	if (ex->start_ns <= st->paused_ns)
 		ex->thinned = true;
-	uncount_busy(st, ex);
+	uncount_inbound(st, ex);
 	st->stats.open--;
 	otr_unix_pair(st, ex);
 	if (ex->answer == OTR_ANSWER_AWAITED)

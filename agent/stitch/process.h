@@ -25,8 +25,8 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st, const struct otr_exc
 /* `said` is read from the environment of the process of `ex`. If it names the first process,
  * `*root` is that one's exchange where it can be the parent of `ex`; otherwise `said` becomes
  * the parent of the first process. Returns false if that has none: then nothing is said. */
-bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
-		      struct otr_traceparent *said, struct otr_exchange **root);
+bool otr_process_from_env(struct otr_stitch *st, const struct otr_exchange *ex,
+			  struct otr_traceparent *said, struct otr_exchange **root);
 
 /* The exchange of the first process, if a header names it, `said`, and it can be a parent still;
  * else NULL. */
@@ -34,7 +34,7 @@ struct otr_exchange *otr_process_named(struct otr_stitch *st, const struct otr_t
 
 /* Is `header`, which the library injected, in the trace of a first process that was released? Then
  * several pieces of work carry that trace id, and none of them owns it. */
-bool otr_process_left(const struct otr_stitch *st, const struct otr_traceparent *header);
+bool otr_process_was_released(const struct otr_stitch *st, const struct otr_traceparent *header);
 
 /* `tgid` serves a connection: what it asks from now on is for its clients. */
 void otr_process_serves(struct otr_stitch *st, uint32_t tgid);

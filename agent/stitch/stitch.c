@@ -2,11 +2,11 @@
 /*
  * stitch.c - messages in, spans out: the way a message takes through the other files.
  *
- *	message -> wire.c -> exchange.c -> parent.c -> trace.c -> emit.c -> span
+ *	message -> wire.c -> life.c -> parent.c -> trace.c -> emit.c -> span
  *
- * Responses belong to requests in order, or by the number both carry (`stream`). All
- * tables are bounded by cfg.max_open: what was emitted goes first, then the oldest open
- * exchange is closed as it stands, counted.
+ * An answer is paired with a request in order, or by the number that both carry (`stream`).
+ * cfg.max_open bounds all tables: exchanges that are emitted are freed first; then the oldest
+ * one is closed as it stands, which is counted.
  */
 
 #include "agent/stitch/stitch.h"
@@ -163,9 +163,9 @@ static int take_request(struct otr_stitch *st, struct otr_wire *wire, const stru
 	return 0;
 }
 
-/* The oldest request of this connection that waits for such an answer. */
-static struct otr_exchange *asked(const struct otr_wire *wire, const struct otr_side *side,
-				  uint64_t stream)
+/* The oldest request of this connection that the answer can belong to, or NULL. */
+static struct otr_exchange *oldest_request(const struct otr_wire *wire, const struct otr_side *side,
+					   uint64_t stream)
 {
 	struct otr_exchange *ex;
 
@@ -176,21 +176,21 @@ static struct otr_exchange *asked(const struct otr_wire *wire, const struct otr_
 	return NULL;
 }
 
-/* The server threw these away: they have no answer, and that is no failure of theirs. */
+/* The server dropped these requests: they end without an answer, which is no failure. */
 static void end_skipped(struct otr_stitch *st, const struct otr_wire *wire,
 			const struct otr_side *side, const struct otr_msg *msg)
 {
 	struct otr_exchange *ex;
 
 	for (uint16_t i = 0; i < msg->skips; i++) {
-		ex = asked(wire, side, msg->stream ? msg->stream + 1u + i : 0);
+		ex = oldest_request(wire, side, msg->stream ? msg->stream + 1u + i : 0);
 		if (!ex)
 			return;
 		otr_exchange_end(st, ex, side->start_ns);
 	}
 }
 
-/* The answer to one that was asked later has come: theirs were not seen. */
+/* The answer to a later request has come, so the answers to these were not seen. */
 static void end_passed_over(struct otr_stitch *st, const struct otr_wire *wire,
 			    const struct otr_side *side, uint64_t stream)
 {
@@ -204,7 +204,7 @@ static void end_passed_over(struct otr_stitch *st, const struct otr_wire *wire,
 static int take_response(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
 			 const struct otr_msg *msg)
 {
-	struct otr_exchange *ex = asked(wire, side, msg->stream);
+	struct otr_exchange *ex = oldest_request(wire, side, msg->stream);
 
 	wire->now[side->ref.layer][side->ref.dir] = NULL;
 	if (!ex || msg->interim)
@@ -326,7 +326,7 @@ static void drop_kept(struct otr_stitch *st)
 		otr_exchange_free(st, st->kept);
 }
 
-/* Nobody answered for so long that nobody will. */
+/* Ends requests that have waited for an answer for too long. */
 static void drop_orphans(struct otr_stitch *st)
 {
 	struct otr_exchange *ex, *tmp;
