@@ -206,7 +206,7 @@ static bool is_operation(const struct summary *s)
 	       !last_is(s, "instead");
 }
 
-/* Words that columns have for names too mean something only at the beginning. */
+/* Words that may also be names of columns are keywords only at the beginning. */
 static bool is_first(const struct summary *s, struct otr_slice text, int means)
 {
 	return means == OPERATION || s->first || s->opened ||
@@ -236,7 +236,7 @@ static void tables(struct summary *s, bool list)
 	s->list = list;
 }
 
-/* Returns whether the word was one of ours; else it may be a name. */
+/* Takes a keyword. False: the word is none, so it may be a name. */
 static bool keyword(struct summary *s, struct otr_slice text, int means)
 {
 	switch (means) {
@@ -310,7 +310,7 @@ static void open_paren(struct summary *s)
 {
 	enum paren what = s->want ? TABLES : ARGUMENTS;
 
-	/* ARGUMENTS become a QUERY, should SELECT follow */
+	/* ARGUMENTS become a QUERY if SELECT follows */
 	if (s->depth < DEPTH) {
 		s->parens[s->depth] = (uint8_t)what;
 		s->lists[s->depth] = s->list;
