@@ -19,16 +19,16 @@
 #include "agent/proto/sql_lex.h"
 
 enum means {
-	OPERATION,  /* told; what follows names nothing yet */
-	OP_NAME,    /* told; a name follows */
-	OP_OBJECT,  /* told; a kind of object and its name follow */
-	FIRST_ONLY, /* told where it begins a statement */
+	OPERATION,  /* in the summary; no name follows directly */
+	OP_NAME,    /* in the summary; a name follows */
+	OP_OBJECT,  /* in the summary; a kind of object and its name follow */
+	FIRST_ONLY, /* in the summary where it begins a statement */
 	FROM,	    /* a list of tables follows */
 	JOIN,	    /* a table follows */
 	INTO,	    /* likewise */
 	USING,	    /* likewise, in MERGE and DELETE */
 	SKIPPED,    /* stands between an operation and its name */
-	OBJECT,	    /* told behind OP_OBJECT, if nothing else was */
+	OBJECT,	    /* in the summary behind OP_OBJECT, if nothing else was */
 	CLAUSE,	    /* ends a list of tables */
 };
 

@@ -232,21 +232,21 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 			    const struct otr_cause *cause)
 {
 	struct otr_exchange *parent = claimed(st, ex, cause);
-	bool ours = was_injected(ex, cause);
+	bool injected = was_injected(ex, cause);
 
-	if (ours) {
+	if (injected) {
 		memcpy(ex->span_id, cause->span_id, sizeof(ex->span_id));
 		otr_named_add(st, ex);
 	}
-	if (ex->has_header && !(ours && otr_process_was_released(st, &ex->header)))
+	if (ex->has_header && !(injected && otr_process_was_released(st, &ex->header)))
 		otr_trace_take_id(ex->trace, ex->header.trace_id, ex->header.flags);
 	if (parent && adopt(st, ex, parent, cause->evidence))
 		return;
-	if (ex->has_header && !ours)
+	if (ex->has_header && !injected)
 		find_by_header(st, ex);
 	if (parent)
 		add_link(st, ex, parent, cause->evidence);
-	else if ((!ex->has_header || ours) && !find_process(st, ex))
+	else if ((!ex->has_header || injected) && !find_process(st, ex))
 		find_in_environment(st, ex);
 }
 

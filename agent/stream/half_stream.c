@@ -279,7 +279,7 @@ void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev)
 			 .time_ns = ev->last_ns,
 			 .strand = ev->hdr.strand,
 			 .tgid = ev->hdr.tgid},
-		.untold = true,
+		.by_run_only = true,
 	};
 
 	if (!h->begun || pos < h->run_pos)
@@ -322,7 +322,7 @@ bool otr_half_stream_is_after_loss(const struct otr_half_stream *h, uint64_t end
 	uint64_t at = joined_end(h);
 
 	for (; p && p->pos <= at; p = p->next)
-		if (p->end > at && !(calls && p->untold))
+		if (p->end > at && !(calls && p->by_run_only))
 			at = p->end;
 	return at < end;
 }

@@ -41,11 +41,11 @@ struct otr_stream_segment {
 	struct otr_stream_segment *next;
 	uint64_t pos, end; /* [pos, end) moved */
 	struct otr_segment_origin from;
-	uint32_t cap;	/* bytes kept, from pos on */
-	uint32_t cost;	/* bytes of the budget */
-	bool bare;	/* `data` has no room */
-	bool untold;	/* only the record of its run says that it moved */
-	uint8_t data[]; /* the bytes kept, unless they went straight into `buf` */
+	uint32_t cap;	  /* bytes kept, from pos on */
+	uint32_t cost;	  /* bytes of the budget */
+	bool bare;	  /* `data` has no room */
+	bool by_run_only; /* only the record of its run says that it moved */
+	uint8_t data[];	  /* the bytes kept, unless they went straight into `buf` */
 };
 
 /* Memory of all half streams together. */
