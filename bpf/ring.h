@@ -78,7 +78,7 @@ enum otr_shim_count {
 	OTR_SHIM_NAMELESS, /* not observed, and nothing above it that could be named */
 	OTR_SHIM_SHED,	   /* requests that began while `paused`, and their answers */
 	OTR_SHIM_BEHIND,   /* requests that began while most of the ring was full, likewise */
-	OTR_SHIM_UNPROVED, /* where it is not proved that a request begins: preload/proof.h */
+	OTR_SHIM_UNPROVED, /* where it is not proved that a request begins: preload/trace/proof.h */
 	OTR_SHIM_COUNTS,
 };
 
@@ -138,7 +138,7 @@ struct otr_ring {
 	/* 0: nobody tells who did whose work after it was done (R6c); 1: the kernel side would,
 	 * and has not yet; another number each time that it has. */
 	__u32 late;
-	__u32 gen; /* another one: the process forgets what it knows, see preload/reader_change.c */
+	__u32 gen; /* another one: the process forgets what it knows, see preload/ring/reader_change.c */
 	__u32 pad2;
 	/* Who reads, by compare-and-swap; 0: nobody. And when it said last that it lives, on
 	 * CLOCK_MONOTONIC: a pid would be another's in another namespace. See claim.h. */

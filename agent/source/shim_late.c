@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * shim_late.c - a process is told that the kernel side finds out for whom its pools work: what
- * these ask goes without a header as long as it does (preload/header.c).
+ * these ask goes without a header as long as it does (preload/trace/header.c).
  */
 
 #include "agent/source/shim_int.h"

@@ -37,9 +37,9 @@
 #include <unistd.h>
 
 #include "bpf/ring.h"
-#include "preload/real.h"
-#include "preload/shim.h"
-#include "preload/sys.h"
+#include "preload/base/real.h"
+#include "preload/base/shim.h"
+#include "preload/base/sys.h"
 
 #define THREADS 6
 #define PAIRS	8

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/environ.c preload/find.c
+// needs: preload/parse/environ.c preload/base/find.c
 /* environ_test.c - traces in environments; and functions found without dlsym(). */
 
 #include <setjmp.h>
@@ -13,8 +13,8 @@
 
 #include <dlfcn.h>
 
-#include "preload/environ.h"
-#include "preload/real.h"
+#include "preload/base/real.h"
+#include "preload/parse/environ.h"
 
 #define T "0af7651916cd43dd8448eb211c80319c"
 #define S "b7ad6b7169203331"

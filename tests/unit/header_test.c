@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/env_lists.c preload/header.c preload/inject.c preload/environ.c preload/inbound.c
+// needs: preload/parse/env_lists.c preload/trace/header.c preload/parse/inject.c preload/parse/environ.c preload/base/inbound.c
 /* header_test.c - which trace and which span a header names, and whether it is sampled. */
 
 #include <setjmp.h>
@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preload/alloc.h"
-#include "preload/env_lists.h"
-#include "preload/header.h"
-#include "preload/inject.h"
-#include "preload/shim.h"
+#include "preload/base/alloc.h"
+#include "preload/base/shim.h"
+#include "preload/parse/env_lists.h"
+#include "preload/parse/inject.h"
+#include "preload/trace/header.h"
 
 #define TRACE "0af7651916cd43dd8448eb211c80319c"
 #define ABOVE "b7ad6b7169203331"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/rules.c preload/inbound.c
+// needs: preload/trace/rules.c preload/base/inbound.c
 /* letter_test.c - a loop is woken, or reads, while another thread has what is known of that. */
 
 #include <setjmp.h>
@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "preload/alloc.h"
-#include "preload/header.h"
-#include "preload/shim.h"
+#include "preload/base/alloc.h"
+#include "preload/base/shim.h"
+#include "preload/trace/header.h"
 
 #define BOX (1ull << 32 | 7)
 

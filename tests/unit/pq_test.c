@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Its tables of words and statements stay several a line. */
 /* clang-format off */
-// needs: preload/pq.c preload/pq_emit.c preload/pqwire.c preload/comment.c
+// needs: preload/trace/pq.c preload/trace/pq_emit.c preload/parse/pqwire.c preload/parse/comment.c
 /*
  * pq_test.c - a libpq that calls us, or does not, and is not always seen: what is told is
  * what it was asked, each once, and nothing is answered by another's result.
@@ -20,11 +20,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preload/comment.h"
-#include "preload/header.h"
-#include "preload/pq.h"
-#include "preload/alloc.h"
-#include "preload/shim.h"
+#include "preload/parse/comment.h"
+#include "preload/trace/header.h"
+#include "preload/trace/pq.h"
+#include "preload/base/alloc.h"
+#include "preload/base/shim.h"
 
 #define FD 7
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/base/foreign.c preload/pqwire.c preload/comment.c agent/base/secret.c
+// needs: agent/base/foreign.c preload/parse/pqwire.c preload/parse/comment.c agent/base/secret.c
 // needs: agent/base/secret_text.c agent/base/keyed.c
 // needs: agent/stitch/open.c agent/pipeline.c agent/loss.c agent/span.c agent/span_builder.c
 // needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
@@ -25,9 +25,9 @@
 /* pqwire_test.c - what the library tells of libpq's calls, as the agent reads it; and where
  * a comment may stand behind a statement. */
 
-#include "preload/comment.h"
-#include "preload/pqwire.h"
-#include "preload/shim.h"
+#include "preload/base/shim.h"
+#include "preload/parse/comment.h"
+#include "preload/parse/pqwire.h"
 #define MAX_SPANS 1024
 #include "tests/unit/story.h"
 

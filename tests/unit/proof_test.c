@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/proof.c preload/inject.c
+// needs: preload/trace/proof.c preload/parse/inject.c
 /* proof_test.c - what the kernel says of a connection before a header is put in. */
 
 #include <setjmp.h>
@@ -15,9 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "preload/io.h"
-#include "preload/proof.h"
-#include "preload/shim.h"
+#include "preload/base/shim.h"
+#include "preload/trace/io.h"
+#include "preload/trace/proof.h"
 
 struct otr_shim otr_shim;
 

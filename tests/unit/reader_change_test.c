@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/reader_change.c
+// needs: preload/ring/reader_change.c
 /* reader_change_test.c - another agent reads the ring: what is forgotten, what is kept, whom children
  * are told of. */
 
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "preload/shim.h"
+#include "preload/base/shim.h"
 
 #define ROOM (OTR_EXCHS * sizeof(struct otr_inbound))
 

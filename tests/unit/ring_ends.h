@@ -28,8 +28,8 @@
 #include "agent/source/ring_lease.h"
 #include "agent/source/shim.h"
 #include "agent/source/shim_int.h"
-#include "preload/real.h"
-#include "preload/shim.h"
+#include "preload/base/real.h"
+#include "preload/base/shim.h"
 
 struct otr_shim otr_shim; /* shim.c's, without its constructor */
 static struct otr_shims *shims;

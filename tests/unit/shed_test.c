@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/flow.c preload/headend.c preload/response_boundary.c preload/frames.c preload/inject.c
+// needs: preload/trace/flow.c preload/trace/headend.c preload/parse/response_boundary.c preload/trace/frames.c preload/parse/inject.c
 /* shed_test.c - the library lets requests go: each whole, decided at its first byte; what
  * was begun before is told to its end. */
 
@@ -13,8 +13,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "preload/proof.h"
-#include "preload/shim.h"
+#include "preload/base/shim.h"
+#include "preload/trace/proof.h"
 
 struct otr_shim otr_shim;
 static struct otr_ring ring;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/inject.c preload/tls.c preload/layer.c preload/response_boundary.c preload/request_boundary.c
+// needs: preload/parse/inject.c preload/trace/tls.c preload/trace/layer.c preload/parse/response_boundary.c preload/parse/request_boundary.c
 /*
  * tls_test.c - a TLS library that takes what it likes, when it likes: the stream is the
  * caller's with one header or none, a call made again brings the same bytes, and the caller
@@ -16,10 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preload/alloc.h"
-#include "preload/io.h"
-#include "preload/shim.h"
-#include "preload/tls.h"
+#include "preload/base/alloc.h"
+#include "preload/base/shim.h"
+#include "preload/trace/io.h"
+#include "preload/trace/tls.h"
 
 #define FD     7
 #define AT     5

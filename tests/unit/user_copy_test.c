@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/user_copy.c preload/inject.c
+// needs: preload/trace/user_copy.c preload/parse/inject.c
 /* user_copy_test.c - what threads send is copied before the call: as much as is looked at, its end,
  * and nothing that cannot be read. */
 
@@ -15,10 +15,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "preload/alloc.h"
-#include "preload/io.h"
-#include "preload/real.h"
-#include "preload/shim.h"
+#include "preload/base/alloc.h"
+#include "preload/base/real.h"
+#include "preload/base/shim.h"
+#include "preload/trace/io.h"
 
 #define SLOTS 256
 

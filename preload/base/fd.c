@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fd.c - descriptors: what lies behind a number, and whether it still does.
+ *
+ * A number is looked at when it is first used, and again when a message begins on it:
+ * close() may be called past us (stdio does), or by a child that shares our memory for a
+ * moment (vfork). So close() is a hint, and the inode of the socket is the truth. To ask for
+ * it is a system call: on a busy connection it is asked once in 10 ms, unless this process
+ * was ever seen to close past us.
+ */
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/base/alloc.h"
+#include "preload/base/real.h"
+#include "preload/base/shim.h"
+#include "preload/base/sys.h"
+#include "preload/trace/header.h"
+
+#define SURE_NS 10000000ull /* for so long what was seen is believed */
+
+uint32_t otr_netns(void)
+{
+	struct stat st;
+
+	return otr_sys(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &st, 0) ? 0
+									      : (uint32_t)st.st_ino;
+}
+
+static uint64_t time_now(void)
+{
+	const struct otr_self *self = otr_self_peek();
+
+	return self && self->now_ns ? self->now_ns : otr_clock_ns();
+}
+
+static int is_number(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	return otr_sys_getsockopt(fd, level, name, &value, &len) ? -1 : value;
+}
+
+/* A name of both ends makes a connection; a pair made at once has none. */
+static int is_named(int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t mine = sizeof(sa), theirs = sizeof(sa);
+
+	if (otr_sys_getsockname(fd, &sa, &mine) || otr_sys_getpeername(fd, &sa, &theirs))
+		return 1;
+	return mine > sizeof(sa.ss_family) || theirs > sizeof(sa.ss_family);
+}
+
+static enum otr_fd_kind look_at_socket(int fd, struct otr_fd *f)
+{
+	int family = is_number(fd, SOL_SOCKET, SO_DOMAIN);
+
+	if (is_number(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM)
+		return OTR_FD_OTHER;
+	if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
+		return OTR_FD_OTHER;
+	f->family = (uint16_t)family;
+	f->nonblock = (otr_sys_fcntl(fd, F_GETFL, 0) & O_NONBLOCK) != 0;
+	return family == AF_UNIX && !is_named(fd) ? OTR_FD_PAIR : OTR_FD_STREAM;
+}
+
+/* Others may read some of it at this moment, and the thread that has it keeps it. */
+static void clear(struct otr_fd *f, size_t len)
+{
+	static const uint64_t none;
+
+	for (size_t at = 0; at < len / 8 * 8; at += sizeof(none))
+		otr_share_put((char *)f + at, &none, sizeof(none));
+	otr_put(&f->life, f->life + 1);
+}
+
+/* All but what a hint said of it just now. */
+static void forget(struct otr_fd *f)
+{
+	if (otr_get(&f->header))
+		otr_header_free(f);
+	clear(f, offsetof(struct otr_fd, header));
+	f->sending = 0;
+	f->last_dir = OTR_DIR_NONE;
+	f->policy_gen = ~0u;
+	otr_put(&f->gen, otr_get(&otr_shim.gen));
+}
+
+/* Of another reader's time. Not while a header is on its way: it has to go, whoever reads. */
+static int is_stale(struct otr_fd *f)
+{
+	if (otr_get(&f->gen) == otr_get(&otr_shim.gen))
+		return 0;
+	if (otr_get(&f->header))
+		return 1;
+	clear(f, offsetof(struct otr_fd, header));
+	otr_put(&f->gen, otr_get(&otr_shim.gen));
+	return 0;
+}
+
+static uint32_t *home_of(uint64_t inode)
+{
+	return &otr_shim.homes[otr_ring_hash(inode) % OTR_HOMES];
+}
+
+static int is_home(const struct otr_fd *home, const struct otr_fd *f)
+{
+	return otr_get(&home->kind) == OTR_FD_STREAM && otr_get(&home->inode) == f->inode &&
+	       otr_get(&home->gen) == f->gen;
+}
+
+/* One socket may have several numbers (dup, inetd's 0 and 1): one of them keeps the state,
+ * so that the connection's bytes are counted once. */
+static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
+{
+	uint32_t hint = otr_get(home_of(f->inode));
+	struct otr_fd *home = hint ? otr_fd_slot((int)hint - 1) : NULL;
+
+	if (home && home != f && is_home(home, f)) {
+		if (!otr_hold(home) || !is_home(home, f))
+			return OTR_FD_NEW; /* to be looked at again */
+		otr_put(&f->home, (uint16_t)(hint - 1));
+		home->dup = (uint16_t)fd + 1;
+		return OTR_FD_ALIAS;
+	}
+	otr_put(home_of(f->inode), (uint32_t)fd + 1);
+	return OTR_FD_STREAM;
+}
+
+/* The number that kept the state is closed: an alias takes it over. */
+static int has_heir(struct otr_fd *f)
+{
+	int number = (int)f->dup - 1;
+	struct otr_fd *heir = otr_fd_slot(number);
+
+	if (!f->dup || !heir || !otr_hold(heir) || heir->kind != OTR_FD_ALIAS ||
+	    heir->inode != f->inode || otr_fd_is_other(number, f))
+		return 0;
+	otr_share_put(heir, f, offsetof(struct otr_fd, header) / 8 * 8);
+	otr_put(&heir->header, otr_get(&f->header)); /* it goes along */
+	otr_put(&heir->rest, otr_get(&f->rest));
+	otr_put(&heir->rest_at, otr_get(&f->rest_at));
+	heir->sending = 0;
+	otr_put(&heir->life, heir->life + 1);
+	heir->dup = 0;
+	otr_put(home_of(f->inode), (uint32_t)number + 1);
+	otr_put(&f->rest, 0);
+	otr_put(&f->header, 0);
+	return 1;
+}
+
+static void look(int fd, struct otr_fd *f)
+{
+	enum otr_fd_kind kind = OTR_FD_OTHER;
+	struct stat st;
+
+	if (otr_sys_fstat(fd, &st))
+		return;
+	otr_put(&f->inode, st.st_ino);
+	f->sure_ns = time_now();
+	if (S_ISSOCK(st.st_mode))
+		kind = look_at_socket(fd, f);
+	else if (S_ISFIFO(st.st_mode))
+		kind = OTR_FD_PIPE;
+	else if (!(st.st_mode & S_IFMT))
+		kind = OTR_FD_EVENT; /* or another file without a type */
+	if (kind == OTR_FD_STREAM)
+		kind = find_home(fd, f);
+	otr_put(&f->kind, (uint8_t)kind);
+}
+
+struct otr_fd *otr_fd_slot(int fd)
+{
+	struct otr_fd_page *page = NULL;
+
+	if ((uint32_t)fd < otr_shim.n_fds)
+		page = __atomic_load_n(&otr_shim.fds[fd / OTR_FD_PAGE], __ATOMIC_ACQUIRE);
+	return page ? &page->fds[fd % OTR_FD_PAGE] : NULL;
+}
+
+/* For a number that is used. */
+static struct otr_fd *make_slot(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	if (!f && (uint32_t)fd < otr_shim.n_fds)
+		otr_alloc_once(&otr_shim.fds[fd / OTR_FD_PAGE], sizeof(**otr_shim.fds));
+	return f ? f : otr_fd_slot(fd);
+}
+
+/* It is held. What a hint said of it stays. */
+static void look_anew(int fd, struct otr_fd *f)
+{
+	uint8_t role = f->role, seen = f->seen_open;
+
+	forget(f);
+	otr_put(&f->role, role);
+	f->seen_open = seen;
+	otr_fd_begins(f);
+	look(fd, f);
+}
+
+struct otr_fd *otr_fd_of(int fd)
+{
+	struct otr_fd *f = make_slot(fd), *home;
+
+	if (!f || otr_fd_is_none(f) || !otr_hold(f) || is_stale(f))
+		return NULL;
+	if (f->kind == OTR_FD_ALIAS) {
+		home = otr_fd_known(fd);
+		if (home)
+			return home;
+		forget(f);
+	}
+	if ((f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER) && !otr_get(&otr_shim.sealed))
+		look_anew(fd, f);
+	if (f->kind == OTR_FD_ALIAS)
+		return otr_fd_known(fd);
+	return f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER ? NULL : f;
+}
+
+struct otr_fd *otr_fd_keeper(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd), *home = f;
+
+	if (f && otr_get(&f->kind) == OTR_FD_ALIAS)
+		home = otr_fd_slot(otr_get(&f->home));
+	if (!home || otr_get(&home->kind) != OTR_FD_STREAM)
+		return NULL;
+	return home == f || otr_get(&f->inode) == otr_get(&home->inode) ? home : NULL;
+}
+
+struct otr_fd *otr_fd_known(int fd)
+{
+	struct otr_fd *home = otr_fd_keeper(fd);
+
+	if (!home || !otr_hold(home) || otr_fd_keeper(fd) != home ||
+	    (home->gen != otr_get(&otr_shim.gen) && !otr_get(&home->header)))
+		return NULL;
+	return home;
+}
+
+void otr_fd_unseen(int fd, int dir, ssize_t n)
+{
+	struct otr_fd *f = n > 0 ? otr_fd_keeper(fd) : NULL;
+
+	if (f)
+		otr_unseen(f, dir, n);
+}
+
+int otr_fd_is_other(int fd, const struct otr_fd *f)
+{
+	struct stat st;
+
+	return !otr_get(&otr_shim.sealed) && (otr_sys_fstat(fd, &st) || st.st_ino != f->inode);
+}
+
+/* Of an alias its own number says nothing of when it was seen. */
+static int is_sure(int fd, const struct otr_fd *f, uint64_t now)
+{
+	return !otr_get(&otr_shim.missed) && f == otr_fd_slot(fd) && now - f->sure_ns < SURE_NS;
+}
+
+int otr_fd_is(int fd, struct otr_fd *f)
+{
+	int sealed = otr_get(&otr_shim.sealed);
+	uint64_t now = sealed ? 0 : time_now();
+	struct stat st;
+
+	if (sealed || is_sure(fd, f, now) || otr_sys_fstat(fd, &st))
+		return 1;
+	if (st.st_ino != f->inode) {
+		otr_put(&otr_shim.missed, 1);
+		return 0;
+	}
+	f->sure_ns = now;
+	return 1;
+}
+
+struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+{
+	if (otr_fd_is(fd, f))
+		return f;
+	otr_fd_closed(fd);
+	return otr_fd_of(fd);
+}
+
+void otr_fd_closed(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	/* A vfork()ed child closes its own copies, in our memory. */
+	if (!f || otr_get(&f->kind) == OTR_FD_NEW || otr_sys_getpid() != otr_shim.pid ||
+	    !otr_hold(f))
+		return;
+	/* What a process has from its maker, and never used, is not over when it closes that. */
+	if (f->kind == OTR_FD_STREAM && !has_heir(f) && f->announced_by == otr_shim.pid &&
+	    f->gen == otr_get(&otr_shim.gen)) {
+		otr_runs_over(f);
+		otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
+	}
+	forget(f);
+}
+
+/* socket(), accept(), connect(): the number is a socket of this role now, seen from its
+ * first byte. */
+void otr_fd_made(int fd, int role)
+{
+	struct otr_fd *f = make_slot(fd);
+	int is_new;
+
+	if (!f || !otr_hold(f) || is_stale(f))
+		return;
+	is_new = role != OTR_ROLE_CLIENT || (f->kind == OTR_FD_STREAM && otr_fd_is_other(fd, f));
+	if (f->kind == OTR_FD_STREAM && is_new)
+		otr_put(&otr_shim.missed, 1);
+	if (f->kind != OTR_FD_STREAM || is_new)
+		otr_fd_closed(fd);
+	if (f->kind != OTR_FD_STREAM)
+		otr_put(&f->kind, OTR_FD_NEW);
+	otr_put(&f->role, (uint8_t)role);
+	f->seen_open = 1;
+}

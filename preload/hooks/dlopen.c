@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dlopen.c - PHP's extensions, which would not see us.
+ *
+ * PHP opens them with RTLD_DEEPBIND: they and what they need (libcurl, libpq) find libc and
+ * OpenSSL before all that was preloaded. Since 8.5 it does not where there is glibc, for the
+ * sake of preloaded allocators; so for an older one we leave the flag out. In all other
+ * programs the call is the caller's own, and made by a jump in any case: dlopen() asks who
+ * called it for where to look.
+ */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "preload/base/real.h"
+#include "preload/base/shim.h"
+#include "preload/base/sys.h"
+#include "preload/ring/program.h"
+
+#ifndef RTLD_DEEPBIND
+#define RTLD_DEEPBIND 0 /* musl knows none */
+#endif
+
+static int is_named_php(const char *exe, size_t len)
+{
+	const char *base = memrchr(exe, '/', len);
+
+	base = base ? base + 1 : exe;
+	return len - (size_t)(base - exe) >= 3 && !memcmp(base, "php", 3);
+}
+
+/* By its own file, since a script may be what was executed. */
+static int is_php(void)
+{
+	char exe[256];
+	int error = errno;
+	ssize_t n = 0;
+
+	if (!otr_shim.idle && !otr_shim.sealed)
+		n = otr_sys_readlink("/proc/self/exe", exe, sizeof(exe));
+	errno = error;
+	return n > 0 && is_named_php(exe, (size_t)n);
+}
+
+/* What is opened so finds libc before us: the agent is told, since nobody else would notice. */
+static void emit_past(const char *path)
+{
+	int error = errno;
+
+	if (path && !otr_shim.idle && !otr_shim.sealed && !otr_on_other_stack())
+		otr_program_emit(OTR_UNCARRIED_DEEP, path, NULL);
+	errno = error;
+}
+
+void *dlopen(const char *path, int mode)
+{
+	if (mode & RTLD_DEEPBIND && is_php())
+		mode &= ~RTLD_DEEPBIND;
+	if (mode & RTLD_DEEPBIND)
+		emit_past(path);
+	return otr_real_dlopen()(path, mode);
+}
+
+/* Where libc has no such function (musl) nobody calls ours. */
+void *dlmopen(long space, const char *path, int mode)
+{
+	void *(*next)(long, const char *, int) = otr_real_symbol("dlmopen");
+
+	if (space)
+		emit_past(path); /* not the space in which we are */
+	return next ? next(space, path, mode) : NULL;
+}

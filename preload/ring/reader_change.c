@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reader_change.c - another agent reads the ring from now on: it knows nothing of what was told, and
+ * while nobody read, connections went on without us.
+ *
+ * So each connection is told anew, where it is; nothing is put into one that may be in the
+ * midst of a request; and whoever works for whom is found out anew. What lies in tables by
+ * descriptor or thread is thrown away when it is next looked at (`gen`), since others may be
+ * in it this moment; what is left to send of a header is kept: it is on its way.
+ */
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "preload/base/shim.h"
+#include "preload/base/sys.h"
+
+void otr_take_session(const struct otr_ring *ring)
+{
+	char session[OTR_RING_SESSION];
+	size_t len, name;
+
+	memcpy(session, ring->session, sizeof(session));
+	len = strnlen(session, sizeof(session));
+	name = strcspn(session, ".");
+	if (len == sizeof(session) || !name || name + 1 >= len)
+		return;
+	memcpy(otr_shim.session, session, len);
+	otr_shim.session_len = (uint16_t)len;
+	otr_shim.name_len = (uint16_t)name;
+}
+
+/* As it was at first: no page is used. */
+static void empty(void *room, size_t size)
+{
+	if (room && otr_sys_madvise(room, size, MADV_DONTNEED))
+		memset(room, 0, size); /* the program has its memory locked */
+}
+
+void otr_reader_changed_child(const struct otr_ring *makers)
+{
+	if (!makers || (!makers->off && makers->gen == otr_shim.gen))
+		return;
+	memset(otr_shim.notify_slots, 0, sizeof(otr_shim.notify_slots));
+	empty(otr_shim.served, OTR_EXCHS * sizeof(*otr_shim.served));
+	otr_shim.gen++;
+}
+
+static void forget(struct otr_ring *ring)
+{
+	struct otr_shim *sh = &otr_shim;
+
+	otr_proc_state_init(&sh->proc);
+	memset(sh->notify_slots, 0, sizeof(sh->notify_slots));
+	empty(sh->served, OTR_EXCHS * sizeof(*sh->served));
+	for (uint32_t i = 0; i < OTR_RING_RUNS; i++)
+		__atomic_store_n(&ring->runs[i].key, 0, __ATOMIC_RELEASE);
+	ring->propagates = 1; /* perhaps, while nobody looked */
+	sh->behind = 0;
+	sh->alone = 1; /* what it was started for has long been told of */
+}
+
+int otr_reader_changed(void)
+{
+	struct otr_ring *ring = otr_ring_now();
+	uint8_t yes = OTR_ALIVE_YES;
+	int error = errno;
+
+	/* One thread does; the others call through, and so does a handler of a signal here. */
+	if (!__atomic_compare_exchange_n(otr_shim.alive, &yes, OTR_ALIVE_BEGUN, 0, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return 0;
+	forget(ring);
+	otr_take_session(ring);
+	__atomic_store_n(&otr_shim.gen, ring->gen, __ATOMIC_RELEASE);
+	__atomic_store_n(otr_shim.alive, OTR_ALIVE_YES, __ATOMIC_RELEASE);
+	errno = error;
+	return 1;
+}
+
+void otr_self_again(struct otr_self *self)
+{
+	memset(&self->strand, 0, sizeof(self->strand));
+	self->gen = otr_shim.gen;
+}

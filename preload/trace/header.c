@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * header.c - traces: which one a request is in, and the header that says so (W3C Trace
+ * Context). An id is made here only where it goes on a wire.
+ */
+
+#include "preload/trace/header.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "preload/parse/env_lists.h"
+#include "preload/parse/inject.h"
+
+#define PARENT_LEN  70 /* of a line traceparent */
+#define SAMPLE_BITS 56
+#define CALLS_MAX   4096 /* more, and it is a load generator: no one piece of work */
+/* Calls for which the kernel side found no parent: in a row, and in a process before it found one
+ * (R6c wants 100 wake-ups to be plain after one that was not). */
+#define UNTOLD_MAX   4096
+#define UNTOLD_FIRST 512
+
+/* splitmix64 over a counter that threads share: no two values alike. */
+uint64_t otr_random(void)
+{
+	uint64_t z =
+		__atomic_add_fetch(&otr_shim.random[0], 0x9e3779b97f4a7c15ull, __ATOMIC_RELAXED) ^
+		otr_shim.random[1];
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	z ^= z >> 31;
+	return z ? z : 1;
+}
+
+static void random_id(uint8_t *id, size_t size)
+{
+	uint64_t bits;
+
+	for (size_t at = 0; at < size; at += sizeof(bits)) {
+		bits = otr_random();
+		memcpy(id + at, &bits, sizeof(bits));
+	}
+}
+
+/* Consistent probability: who else looks at this id with this threshold says the same. */
+int otr_sampled(const uint8_t trace_id[16], uint64_t threshold)
+{
+	uint64_t low = 0;
+
+	for (int i = 16 - SAMPLE_BITS / 8; i < 16; i++)
+		low = low << 8 | trace_id[i];
+	return low >= threshold;
+}
+
+/* A trace begins here: whether it is sampled is decided once, now. */
+static void begin_trace(uint8_t trace_id[16], uint8_t *flags)
+{
+	const struct otr_ring *ring = otr_ring_now();
+
+	random_id(trace_id, 16);
+	*flags = (uint8_t)otr_sampled(trace_id, ring ? ring->say.threshold : 0);
+}
+
+/*
+ * A head that did not come whole may still name a trace, so nothing is made up for it.
+ * Without a traceparent the trace begins here, under an id that is told to whoever is asked
+ * on its behalf. A request that is let go has no span of its own: what is asked for it names
+ * the one above, and no trace begins with it.
+ */
+enum {
+	PARENT,
+	STATE,
+	BAGGAGE,
+	WANTED
+};
+
+static void make_ids(struct otr_span_ids *ids, struct otr_want want[WANTED])
+{
+	int has = otr_parent_read(want[PARENT].out, want[PARENT].len, ids->trace_id, ids->span_id,
+				  &ids->flags);
+
+	if (!has && ids->shed)
+		return;
+	if (!has)
+		begin_trace(ids->trace_id, &ids->flags);
+	if (!ids->shed)
+		random_id(ids->span_id, sizeof(ids->span_id));
+	if (!has)
+		want[STATE].seen = 0; /* it belongs to the traceparent that is not there */
+	ids->has_ids = 1;
+}
+
+/* A list that goes with the trace. Apart, since it needs room on the stack, which a handler of
+ * signals may not have: there the list is left out. */
+__attribute__((noinline)) static uint16_t keep_list(char *to, size_t most, const char *name,
+						    const struct iovec *iov, int n)
+{
+	char text[OTR_BAGGAGE_MAX] __attribute__((aligned(8)));
+	int whole;
+	size_t len = otr_head_value(iov, n, name, text, most, &whole);
+
+	otr_share_put(to, text, (len + 7) / 8 * 8);
+	return (uint16_t)len;
+}
+
+static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const struct iovec *iov,
+		     int n)
+{
+	char text[128];
+	struct otr_want want[WANTED] = {
+		[PARENT] = {.name = "traceparent", .out = text, .size = sizeof(text)},
+		[STATE] = {.name = "tracestate"},
+		[BAGGAGE] = {.name = "baggage"},
+	};
+
+	if (!otr_head_begins(iov, n) || !otr_head_values(iov, n, want, WANTED))
+		return;
+	make_ids(ids, want);
+	if (!ids->has_ids || (!want[STATE].seen && !want[BAGGAGE].seen) || otr_on_other_stack())
+		return;
+	if (want[STATE].seen)
+		ids->state_len = keep_list(sv->state, sizeof(sv->state), "tracestate", iov, n);
+	if (want[BAGGAGE].seen)
+		ids->baggage_len = keep_list(sv->baggage, sizeof(sv->baggage), "baggage", iov, n);
+}
+
+void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov, int n)
+{
+	struct otr_span_ids ids = {.layer = f->layer, .shed = f->shed, .foreign = f->foreign};
+
+	if (!otr_inbound_lock(sv, f->inode))
+		return; /* it is another connection's by now */
+	take_ids(&ids, sv, iov, n);
+	otr_share_put(&sv->ids, &ids, sizeof(ids));
+	otr_inbound_unlock(sv);
+}
+
+static char *put(char *out, const char *text, size_t len)
+{
+	memcpy(out, text, len);
+	return out + len;
+}
+
+/* A list, where the head has `*room` bytes for it; it is left out where it has not. */
+static char *put_line(char *out, size_t *room, const char *name, const char *value, size_t len)
+{
+	if (strlen(name) + len + 2 > *room)
+		return out;
+	*room -= strlen(name) + len + 2;
+	out = put(out, name, strlen(name));
+	otr_share_text(out, value, len); /* another thread may be writing it */
+	return put(out + len, "\r\n", 2);
+}
+
+/* What a header is made of: the lists that go with a trace, and the span above. */
+struct origin {
+	const char *state, *baggage;
+	size_t state_len, baggage_len;
+	const uint8_t *above;	 /* NULL: there is none */
+	struct otr_span_ids ids; /* of the exchange, where it is for one */
+	uint32_t seq;
+};
+
+static void choose(struct otr_cause *cause, const uint8_t trace_id[16], uint8_t flags)
+{
+	memcpy(cause->trace_id, trace_id, sizeof(cause->trace_id));
+	cause->flags = flags;
+}
+
+void otr_own_call(void)
+{
+	if (otr_shim.started.by_run &&
+	    __atomic_add_fetch(&otr_shim.calls, 1, __ATOMIC_RELAXED) > CALLS_MAX)
+		otr_put(&otr_shim.alone, 1);
+}
+
+/* Nobody's request: it is in the trace this process was started in, or in one of its own.
+ * While others are served it may be for one of them. */
+static void choose_own(struct otr_cause *cause, struct origin *out)
+{
+	const struct otr_started *st = &otr_shim.started;
+
+	if (otr_get(&otr_shim.proc.open) ||
+	    !otr_started_holds(st, otr_get(&otr_shim.alone), otr_clock_ns())) {
+		begin_trace(cause->trace_id, &cause->flags);
+		return;
+	}
+	otr_own_call();
+	choose(cause, st->trace_id, st->flags);
+	out->state = st->state;
+	out->baggage = st->baggage;
+	out->state_len = st->state_len;
+	out->baggage_len = st->baggage_len;
+	/* The root of `run` is a span only if something below it is. */
+	if (!st->by_run)
+		out->above = st->span_id;
+	else if (st->run.has_outer)
+		out->above = st->run.outer;
+}
+
+/* Of this process, or of who forked it. */
+static struct {
+	int32_t waits;	 /* the process in which who reads requests may sleep till work is done */
+	uint32_t late;	 /* `late` of the ring, as it was read last */
+	uint32_t untold; /* calls since, of which nobody has told whom they were for */
+} pools;
+
+void otr_may_sleep(void)
+{
+	if (otr_get(&pools.waits) == otr_shim.pid)
+		return;
+	otr_put(&pools.late, 0);
+	otr_put(&pools.waits, otr_shim.pid);
+}
+
+/*
+ * Does the kernel side tell whom this process's pools work for? It can where a thread that has
+ * read a request sleeps until the work is done, which the loop of an event-driven runtime (Bun,
+ * asyncio) does not; and it does so again and again where it can. Of a client's threads that
+ * come to no such end (Java's sendAsync) it never tells: their calls are not left without a
+ * header for that.
+ */
+static int are_told(const struct otr_ring *ring)
+{
+	uint32_t late = otr_get(&ring->late);
+
+	if (!late || (late == 1 && otr_get(&pools.waits) != otr_shim.pid))
+		return 0;
+	if (late != otr_get(&pools.late)) {
+		otr_put(&pools.late, late);
+		otr_put(&pools.untold, 0);
+	}
+	return __atomic_add_fetch(&pools.untold, 1, __ATOMIC_RELAXED) <=
+	       (late == 1 ? UNTOLD_FIRST : UNTOLD_MAX);
+}
+
+/* A thread of a pool, which reads no requests itself, asks while some are open: for whom is
+ * known when it wakes who waits for it. Who says so then finds no other trace on the wire. */
+static int is_decided_later(void)
+{
+	const struct otr_ring *ring = otr_ring_now();
+	const struct otr_self *self = otr_self_peek();
+
+	return ring && otr_get(&otr_shim.proc.open) && self && !self->strand.mine.conn &&
+	       are_told(ring);
+}
+
+static int choose_served(struct otr_cause *cause, const struct otr_inbound *sv, struct origin *out)
+{
+	if (!sv)
+		return 0;
+	if (!otr_ids_read(sv, cause->parent.conn, &out->ids, &out->seq)) {
+		if (!out->ids.foreign)
+			return 0;
+		begin_trace(cause->trace_id, &cause->flags);
+		return 1;
+	}
+	choose(cause, out->ids.trace_id, out->ids.flags);
+	out->state = sv->state;
+	out->baggage = sv->baggage;
+	out->state_len = out->ids.state_len;
+	out->baggage_len = out->ids.baggage_len;
+	out->above = out->ids.span_id;
+	return 1;
+}
+
+/* The trace these bytes are in; 0: it cannot be told. */
+static int choose_trace(struct otr_cause *cause, const struct otr_inbound *sv, struct origin *out)
+{
+	out->state_len = out->baggage_len = 0;
+	out->above = NULL;
+	if (cause->parent.conn)
+		return choose_served(cause, sv, out);
+	if (is_decided_later())
+		return 0;
+	choose_own(cause, out);
+	return 1;
+}
+
+static char *put_lists(char *out, const struct origin *from, const struct iovec *iov, int n)
+{
+	size_t state = from->state_len, baggage = from->baggage_len, room;
+
+	if (!state && !baggage)
+		return out;
+	room = otr_head_room(iov, n) - PARENT_LEN; /* that fits: otr_head_read() */
+	if (state && state <= OTR_TRACESTATE_MAX && !otr_head_has(iov, n, "tracestate"))
+		out = put_line(out, &room, "tracestate: ", from->state, state);
+	if (baggage && baggage <= OTR_BAGGAGE_MAX && !otr_head_has(iov, n, "baggage"))
+		out = put_line(out, &room, "baggage: ", from->baggage, baggage);
+	return out;
+}
+
+/* Of the request that goes out; where that will not be told it is the one above, which is.
+ * Returns 0 where there is none to name. */
+static int choose_span(struct otr_fd *f, const struct origin *from)
+{
+	uint8_t *id = f->cause.span_id;
+
+	if (!f->shed_next)
+		random_id(id, sizeof(f->cause.span_id));
+	else if (from->above)
+		memcpy(id, from->above, sizeof(f->cause.span_id));
+	return !f->shed_next || from->above;
+}
+
+/* A list that the program sends by itself stays alone. */
+size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out)
+{
+	struct otr_cause *cause = &f->cause;
+	const struct otr_inbound *sv = otr_inbound_of(cause->parent.conn);
+	const char *begin = out;
+	struct origin from;
+
+	if (!choose_trace(cause, sv, &from) || !choose_span(f, &from))
+		return 0;
+	out = put(out, "traceparent: 00-", 16);
+	out = otr_hex(out, cause->trace_id, 16);
+	*out++ = '-';
+	out = otr_hex(out, cause->span_id, 8);
+	*out++ = '-';
+	out = otr_hex(out, &cause->flags, 1);
+	out = put(out, "\r\n", 2);
+	out = put_lists(out, &from, iov, n);
+	if (cause->parent.conn && !otr_inbound_same(sv, cause->parent.conn, from.seq))
+		return 0; /* its next request was read meanwhile, by another thread */
+	cause->ids = OTR_IDS_INJECTED;
+	return (size_t)(out - begin);
+}
+
+int otr_header_may(const struct otr_fd *f)
+{
+	const struct otr_inbound *sv = otr_inbound_of(f->cause.parent.conn);
+
+	if (!f->shed_next)
+		return 1;
+	return f->cause.parent.conn ? sv && otr_get(&sv->ids.has_ids) : !otr_get(&otr_shim.alone);
+}
+
+int otr_header_left(const struct otr_fd *f, struct iovec *rest)
+{
+	uint16_t place = __atomic_load_n(&f->header, __ATOMIC_ACQUIRE);
+	uint16_t len = __atomic_load_n(&f->rest, __ATOMIC_ACQUIRE);
+	uint16_t at = otr_get(&f->rest_at);
+
+	if (!place || !len || len + at > OTR_HEADER_MAX)
+		return 0;
+	*rest = (struct iovec){otr_shim.headers[place - 1].text + at, len};
+	return 1;
+}
+
+int otr_host_denied(const char *host, size_t len, unsigned int port)
+{
+	const struct otr_ring_hosts *own = &otr_shim.say.hosts;
+	const struct otr_ring_hosts *agents = &otr_ring_now()->say.hosts;
+
+	if (!own->n && !agents->n)
+		return 0;
+	return !len || otr_hosts_have(own, host, len, port) ||
+	       otr_hosts_have(agents, host, len, port);
+}
+
+int otr_header_denied(const struct otr_fd *f, const struct iovec *iov, int n)
+{
+	char host[256];
+	int whole;
+	size_t len;
+
+	if (!otr_shim.say.hosts.n && !otr_ring_now()->say.hosts.n)
+		return 0;
+	len = otr_head_value(iov, n, "host", host, sizeof(host), &whole);
+	return otr_host_denied(host, len, f->layer == OTR_LAYER_SOCKET ? 80 : 443);
+}
+
+struct otr_header *otr_header_claim(struct otr_fd *f)
+{
+	uint32_t none;
+	uint16_t free = 0;
+
+	for (uint16_t i = 0; i < OTR_HEADERS; i++) {
+		none = 0;
+		if (otr_get(&otr_shim.headers[i].taken) ||
+		    !__atomic_compare_exchange_n(&otr_shim.headers[i].taken, &none, 1, 0,
+						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			continue;
+		if (__atomic_compare_exchange_n(&f->header, &free, (uint16_t)(i + 1), 0,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return &otr_shim.headers[i];
+		__atomic_store_n(&otr_shim.headers[i].taken, 0, __ATOMIC_RELEASE);
+		break;
+	}
+	return NULL;
+}
+
+void otr_header_rest(struct otr_fd *f, size_t rest, size_t at)
+{
+	uint16_t had;
+
+	otr_put(&f->rest_at, (uint16_t)at);
+	had = __atomic_exchange_n(&f->rest, (uint16_t)rest, __ATOMIC_ACQ_REL);
+	if (rest && !had)
+		__atomic_fetch_add(&otr_shim.owing, 1, __ATOMIC_RELAXED);
+	if (!rest && had)
+		__atomic_fetch_sub(&otr_shim.owing, 1, __ATOMIC_RELAXED);
+}
+
+void otr_header_free(struct otr_fd *f)
+{
+	uint16_t place;
+
+	otr_header_rest(f, 0, 0);
+	place = __atomic_exchange_n(&f->header, 0, __ATOMIC_ACQ_REL);
+	if (place)
+		__atomic_store_n(&otr_shim.headers[place - 1].taken, 0, __ATOMIC_RELEASE);
+}
+
+void otr_header_orphan(struct otr_fd *f, uint32_t life, size_t rest, size_t at)
+{
+	if (otr_get(&f->life) != life)
+		return; /* it was closed: that has freed the header */
+	if (rest)
+		otr_header_rest(f, rest, at);
+	else
+		otr_header_free(f);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * layer.c - what is said above a socket: plaintext inside TLS, or calls of libpq. The socket
+ * calls below are told of neither, but their bytes show which connection it is.
+ */
+
+#include <stddef.h>
+#include <string.h>
+
+#include "preload/base/shim.h"
+#include "preload/parse/inject.h"
+#include "preload/trace/tls.h"
+
+#define NEAR 65536 /* of stack that a library takes below our frame */
+
+/* Is this thread in one? A call that was left by longjmp stands above us no more, and a
+ * fiber that is run meanwhile has its stack elsewhere. */
+int otr_tls_inside(const struct otr_self *self)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+	return self->tls_frame && here < self->tls_frame && self->tls_frame - here < NEAR;
+}
+
+/* The header of a record: 20 to 23, version 3.x, a length. */
+static int is_record(const struct iovec *iov, int n)
+{
+	const uint8_t *p = n > 0 ? iov->iov_base : NULL;
+
+	return p && iov->iov_len >= 5 && p[0] >= 20 && p[0] <= 23 && p[1] == 3 && p[2] <= 4 &&
+	       (p[3] << 8 | p[4]) <= OTR_TLS_RECORD + 2048;
+}
+
+struct otr_fd *otr_fd_upper(struct otr_fd *f)
+{
+	return f->opaque ? f + OTR_FD_PAGE : f;
+}
+
+/* What was known of the socket is true of what is said on it: whose it is, and for whom it
+ * was connected. */
+struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
+{
+	struct otr_fd *upper = f + OTR_FD_PAGE;
+	struct otr_asked asked = otr_fd_upper(f)->asked;
+
+	memset(upper, 0, offsetof(struct otr_fd, owner));
+	upper->greeted = f->greeted;
+	upper->began = f->began;
+	upper->host = f->host;
+	upper->inode = f->inode;
+	upper->asked = asked;
+	upper->family = f->family;
+	upper->kind = f->kind;
+	upper->role = f->role;
+	upper->seen_open = f->seen_open;
+	upper->nonblock = f->nonblock;
+	upper->layer = layer;
+	upper->last_dir = OTR_DIR_NONE;
+	upper->policy_gen = ~0u;
+	otr_fd_begins(upper);
+	otr_put(&f->opaque, 1);
+	return upper;
+}
+
+int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov, int n)
+{
+	if (!otr_tls_inside(self))
+		return f->opaque && otr_fd_is(fd, f);
+	if (f->opaque && self->tls_hello && !otr_fd_is(fd, f))
+		f = otr_fd_again(fd, f);
+	if (!f || f->kind != OTR_FD_STREAM)
+		return 0;
+	if (!f->opaque && !is_record(iov, n))
+		return 0;
+	if (!f->opaque)
+		otr_fd_begin_upper(f, OTR_LAYER_TLS);
+	self->tls_fd = fd;
+	return 1;
+}
+
+/* What was sent in no call that we stand before (gnutls_record_send2) may have been a part of
+ * a request: where a next one begins is not known any more, so nothing is put into this
+ * connection. */
+void otr_tls_beside(const struct otr_self *self, struct otr_fd *f)
+{
+	if (!otr_tls_inside(self))
+		otr_fd_upper(f)->boundary.state = OTR_BOUNDARY_OPAQUE;
+}

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tls.c - what is said inside TLS, seen and added to where the TLS library is called.
+ *
+ * Which connection: the socket whose ciphertext the library moved while this thread was in a call
+ * for that session, be it a handshake; bytes that look like a TLS record prove it. A session that
+ * moves none (memory BIO) is not followed. From then on the socket itself is opaque: its bytes are
+ * counted, and rules and parsers see the plaintext alone.
+ *
+ * A header goes in only where all fits one record, which a library takes whole or not at all. A
+ * library that took nothing must be given the same bytes again: they are kept.
+ */
+
+#include "preload/trace/tls.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "preload/base/alloc.h"
+#include "preload/base/shim.h"
+#include "preload/base/sys.h"
+#include "preload/parse/inject.h"
+#include "preload/trace/io.h"
+
+#define SESSIONS 1024 /* followed at once */
+#define PROBES	 8
+
+struct otr_tls {
+	const void *session; /* NULL: free */
+	uint64_t conn;	     /* inode of its socket */
+	int32_t fd;
+	uint32_t early; /* a part of a request may have been said in it, unseen */
+	/* What goes out in place of the caller's bytes; len 0: nothing. Thread `writer` owns it. */
+	int32_t writer;
+	uint32_t len, at, added, gone;
+	char *bytes; /* room for OTR_TLS_RECORD, once it was needed */
+};
+
+int otr_tls_alloc(void)
+{
+	otr_shim.tls = otr_alloc(SESSIONS * sizeof(*otr_shim.tls));
+	return otr_shim.tls != NULL;
+}
+
+static struct otr_tls *place(const void *session, uint32_t i)
+{
+	return &otr_shim.tls[(otr_ring_hash((uintptr_t)session) + i) % SESSIONS];
+}
+
+static struct otr_tls *find(const void *session)
+{
+	for (uint32_t i = 0; session && otr_shim.tls && i < PROBES; i++)
+		if (__atomic_load_n(&place(session, i)->session, __ATOMIC_ACQUIRE) == session)
+			return place(session, i);
+	return NULL;
+}
+
+/* Its socket is no more, and nobody told us of its own end. */
+static int is_left(const struct otr_tls *t)
+{
+	const struct otr_fd *f = otr_fd_slot(otr_get(&t->fd));
+
+	return !f || otr_get(&f->inode) != otr_get(&t->conn);
+}
+
+static int take(struct otr_tls *t, const void *was, const void *session)
+{
+	return __atomic_compare_exchange_n(&t->session, &was, session, 0, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
+
+static struct otr_tls *make(const void *session)
+{
+	struct otr_tls *t = find(session);
+
+	for (uint32_t i = 0; !t && i < PROBES; i++)
+		if (!otr_get(&place(session, i)->session) && take(place(session, i), NULL, session))
+			t = place(session, i);
+	for (uint32_t i = 0; !t && i < PROBES; i++) {
+		struct otr_tls *old = place(session, i);
+
+		if (is_left(old) && take(old, otr_get(&old->session), session)) {
+			otr_put(&old->len, 0);
+			otr_put(&old->early, 0);
+			t = old;
+		}
+	}
+	return t;
+}
+
+void otr_tls_early(const void *session)
+{
+	struct otr_tls *t = otr_is_off() ? NULL : make(session);
+
+	if (t)
+		otr_put(&t->early, 1);
+}
+
+void otr_tls_over(const void *session)
+{
+	struct otr_tls *t = find(session);
+
+	if (!t)
+		return;
+	otr_put(&t->len, 0);
+	otr_put(&t->early, 0);
+	__atomic_store_n(&t->session, NULL, __ATOMIC_RELEASE);
+}
+
+/* Is its plaintext what we tell? Not where the calls that make it are told (pq.c). */
+static int is_told(const struct otr_tls *t, struct otr_fd *f)
+{
+	return f && f->opaque && f->inode == otr_get(&t->conn) &&
+	       otr_fd_upper(f)->layer == OTR_LAYER_TLS;
+}
+
+/* The socket of a session, if it still is. `begins`: a message does, so look. */
+static struct otr_fd *socket_of(const struct otr_tls *t, int dir)
+{
+	struct otr_fd *f = t ? otr_fd_of(otr_get(&t->fd)) : NULL;
+
+	if (!is_told(t, f) || f->kind != OTR_FD_STREAM)
+		return NULL;
+	return otr_fd_upper(f)->last_dir == dir || otr_fd_is(otr_get(&t->fd), f) ? f : NULL;
+}
+
+static void learn(struct otr_self *self, const void *session)
+{
+	struct otr_fd *f = otr_fd_of(self->tls_fd);
+	struct otr_tls *t = f && f->kind == OTR_FD_STREAM && f->opaque ? make(session) : NULL;
+
+	if (!t)
+		return;
+	otr_put(&t->fd, self->tls_fd);
+	otr_put(&t->conn, f->inode);
+}
+
+/* Bytes of a call that were moved; those in `iov` can be looked at. */
+struct moved {
+	size_t all;
+	const struct iovec *iov;
+	int n;
+};
+
+static void emit(struct otr_self *self, const struct otr_tls *t, int dir, const struct moved *m,
+		 uint64_t start_ns)
+{
+	struct otr_fd *f = socket_of(t, dir), *upper;
+	int fd = t ? otr_get(&t->fd) : -1;
+
+	if (!f || !otr_ring_ready())
+		return;
+	upper = otr_fd_upper(f);
+	otr_learn_role(upper, dir, m->iov, m->n);
+	otr_put(&f->role, upper->role);
+	if (f->announced_by != otr_shim.pid && !otr_will_shed(upper, dir))
+		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
+	upper->announced_by = f->announced_by;
+	otr_moved(self, fd, upper, dir, m->all, start_ns, m->iov, m->n);
+}
+
+/* Where a client is in what it says moves on with all that goes out. */
+static void follow(const struct otr_tls *t, const struct moved *m)
+{
+	struct otr_fd *f = t ? otr_fd_of(otr_get(&t->fd)) : NULL;
+
+	if (is_told(t, f) && otr_fd_upper(f)->role != OTR_ROLE_SERVER)
+		otr_boundary_sent(&otr_fd_upper(f)->boundary, m->all, m->iov, m->n);
+}
+
+/* Nobody looked: we are switched off, or another thread has the connection. */
+static void follow_unseen(const struct otr_tls *t, int dir, size_t n)
+{
+	struct otr_fd *f = t ? otr_fd_keeper(otr_get(&t->fd)) : NULL;
+
+	if (f && otr_get(&f->opaque) && otr_get(&f->inode) == otr_get(&t->conn))
+		otr_unseen(f + OTR_FD_PAGE, dir, (ssize_t)n);
+}
+
+static int can_hold(const struct otr_tls *t)
+{
+	struct otr_fd *f = otr_fd_keeper(otr_get(&t->fd));
+
+	return !f || otr_hold(f);
+}
+
+/* `self` NULL: nobody may look. */
+static void emit_out(struct otr_self *self, const struct otr_tls *t, const struct moved *m,
+		     uint64_t start_ns)
+{
+	if (!t)
+		return;
+	if (!self || !can_hold(t)) {
+		follow_unseen(t, OTR_DIR_OUT, m->all);
+		return;
+	}
+	emit(self, t, OTR_DIR_OUT, m, start_ns);
+	follow(t, m);
+}
+
+/* The library's call. We are `inside` only before and after it. */
+static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *buf, size_t n)
+{
+	int error;
+	ssize_t ret;
+
+	self->tls_session = c->session;
+	self->tls_hello = c->hello;
+	self->tls_fd = -1;
+	self->tls_frame = (uintptr_t)__builtin_frame_address(0);
+	otr_leave(self);
+	ret = c->make(c, buf, n);
+	error = errno;
+	self->tls_frame = 0;
+	if (self->tls_fd >= 0 && !otr_is_off() && otr_enter()) {
+		learn(self, c->session);
+		otr_leave(self);
+	}
+	errno = error;
+	return ret;
+}
+
+/* NULL: this call is none of ours: we are switched off, or it is made by another TLS
+ * library (TLS within TLS), which has the plaintext. */
+static struct otr_self *begin(const struct otr_tls_call *c)
+{
+	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
+
+	if (self && otr_tls_inside(self) && self->tls_session != c->session) {
+		otr_leave(self);
+		return NULL;
+	}
+	return self;
+}
+
+/* Is the call a retry of what could not go at all? The same bytes, or more. GnuTLS takes a
+ * NULL for it. */
+static int is_retry(const struct otr_tls *t, const void *buf, size_t n)
+{
+	size_t all = t->len - t->added;
+
+	if (!buf && !n)
+		return 1;
+	return n >= all && !memcmp(buf, t->bytes, t->at) &&
+	       !memcmp((const char *)buf + t->at, t->bytes + t->at + t->added, all - t->at);
+}
+
+/* May anything be put in? Not where records have once waited in memory: what they held is
+ * not known when they have gone. */
+static int may_add(const struct otr_tls_call *c, struct otr_tls *t)
+{
+	if (!otr_get(&t->early) && !c->is_direct(c))
+		otr_put(&t->early, 1);
+	return !otr_get(&t->early);
+}
+
+/* Puts a header in, if there is one to put. */
+static void prepare(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
+		    const void *buf, size_t n)
+{
+	const struct iovec iov = {(void *)buf, n};
+	struct otr_fd *f = socket_of(t, OTR_DIR_OUT);
+	char header[OTR_HEADER_MAX];
+	size_t at, added;
+
+	if (!f || !may_add(c, t) || !otr_alloc_once(&t->bytes, OTR_TLS_RECORD))
+		return;
+	added = otr_header_for(self, otr_get(&t->fd), f, &iov, 1,
+			       n + OTR_HEADER_MAX <= OTR_TLS_RECORD, otr_clock_ns(), &at, header);
+	if (!added)
+		return;
+	memcpy(t->bytes, buf, at);
+	memcpy(t->bytes + at, header, added);
+	memcpy(t->bytes + at + added, (const char *)buf + at, n - at);
+	t->at = (uint32_t)at;
+	t->added = (uint32_t)added;
+	t->gone = 0;
+	otr_put(&t->len, (uint32_t)(n + added));
+}
+
+/* What the record that is told now says of our header in it. */
+static void mark(const struct otr_self *self, const struct otr_tls *t)
+{
+	struct otr_fd *f = self ? socket_of(t, OTR_DIR_OUT) : NULL;
+	struct otr_fd *upper = f ? otr_fd_upper(f) : NULL;
+	uint32_t end = t->at + t->added;
+
+	otr_count(t->gone > t->at ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
+	if (!upper)
+		return;
+	if (t->gone <= t->at) {
+		upper->cause.ids = OTR_IDS_NONE;
+	} else if (upper->has_cause) {
+		upper->cause.added = (uint16_t)((t->gone < end ? t->gone : end) - t->at);
+		upper->cause.added_at = (uint16_t)t->at;
+	}
+}
+
+/* `k` more of the kept bytes are gone. Of ours the rest is kept until it is, too; the
+ * caller goes on with bytes of its own. Returns how many of its bytes these were. */
+static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k, uint64_t start_ns)
+{
+	const struct iovec iov = {t->bytes + t->gone, k};
+	const struct moved m = {k, &iov, 1};
+	uint32_t from = t->gone, end = t->at + t->added;
+	ssize_t ret = 0;
+
+	t->gone += k;
+	if (!from) {
+		mark(self, t);
+		ret = t->gone <= t->at ? t->gone : t->gone < end ? t->at : t->gone - t->added;
+	}
+	emit_out(self, t, &m, start_ns);
+	otr_put(&t->len, t->gone > t->at && t->gone < end ? end : 0);
+	return ret;
+}
+
+/*
+ * In place of the caller's bytes, those kept. What the library has begun is ended so, even
+ * if we were switched off meanwhile (`self` NULL). Returns 1: *ret is for the caller; 0: the
+ * rest of our header went, and now its bytes may.
+ */
+static int write_kept(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
+		      ssize_t *ret)
+{
+	uint64_t start_ns = otr_clock_ns();
+	void *bytes = t->bytes + t->gone;
+	size_t n = t->len - t->gone;
+	int error;
+
+	*ret = self ? call(c, self, bytes, n) : c->make(c, bytes, n);
+	if (*ret <= 0)
+		return 1;
+	error = errno;
+	self = self ? begin(c) : NULL;
+	*ret = went(self, t, (uint32_t)*ret, start_ns);
+	if (self)
+		otr_leave(self);
+	errno = error;
+	return *ret > 0;
+}
+
+/* It took so many of the caller's own bytes. */
+static void took_own(const struct otr_tls_call *c, const struct otr_copy *kept, const void *buf,
+		     size_t n, uint64_t start_ns)
+{
+	struct iovec seen[3] = {{(void *)buf, n}};
+	struct moved m = {n, seen, buf && otr_is_alone()};
+	struct otr_self *self;
+	int error = errno;
+
+	if (kept)
+		m.n = otr_kept(kept, seen, n);
+	self = begin(c);
+	emit_out(self, find(c->session), &m, start_ns);
+	if (self)
+		otr_leave(self);
+	errno = error;
+}
+
+/* In its first write the handshake may be made: which connection it is, is known then. */
+static struct otr_copy *keep_own(const struct otr_tls_call *c, const struct otr_self *self,
+				 const void *buf, size_t n)
+{
+	const struct iovec iov = {(void *)buf, n};
+	struct otr_copy *kept;
+	const struct otr_tls *t;
+	struct otr_fd *f;
+	int error = errno;
+
+	if (!buf || otr_is_alone())
+		return NULL;
+	t = find(c->session);
+	f = t ? socket_of(t, OTR_DIR_OUT) : NULL;
+	kept = otr_keep(self, f ? otr_fd_upper(f) : NULL, NULL, &iov, 1);
+	errno = error;
+	return kept;
+}
+
+/* The caller's own bytes; `buf` NULL: they cannot be looked at. */
+static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self, const void *buf,
+			 size_t n)
+{
+	struct otr_copy *kept;
+	uint64_t start_ns;
+	ssize_t ret;
+
+	if (!self)
+		return c->make(c, (void *)buf, n);
+	start_ns = otr_clock_ns();
+	kept = keep_own(c, self, buf, n);
+	ret = call(c, self, (void *)buf, n);
+	if (ret > 0)
+		took_own(c, kept, buf, (size_t)ret, start_ns);
+	otr_shed_is_wanted(kept);
+	return ret;
+}
+
+/* Sees to it that what goes out is right: the caller's bytes, or those kept for it. */
+static void choose(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
+		   const void *buf, size_t n)
+{
+	if (t->len && !t->gone && !is_retry(t, buf, n))
+		otr_put(&t->len, 0);
+	else if (!t->len && self && buf)
+		prepare(c, self, t, buf, n);
+}
+
+/* The session's writer, until writer_leaves(). GnuTLS lets one thread send and another receive,
+ * OpenSSL no two at once; what a broken program does must not become a crash of ours. */
+static struct otr_tls *be_writer(const struct otr_self *self, const void *session)
+{
+	struct otr_tls *t = find(session);
+	int32_t tid = self ? self->tid : (int32_t)otr_sys(SYS_gettid);
+	int32_t was = t ? otr_get(&t->writer) : 0;
+
+	if (!t || (was && was != tid && !otr_has_ended(was)) ||
+	    !__atomic_compare_exchange_n(&t->writer, &was, tid, 0, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED))
+		return NULL;
+	return t;
+}
+
+static void writer_leaves(struct otr_tls *t)
+{
+	__atomic_store_n(&t->writer, 0, __ATOMIC_RELEASE);
+}
+
+/* Returns 1: *ret is for the caller; 0: its own bytes may go. */
+static int write_in_place(const struct otr_tls_call *c, struct otr_self **self, struct otr_tls *t,
+			  const void *buf, size_t n, ssize_t *ret)
+{
+	int error = errno;
+
+	choose(c, *self, t, buf, n);
+	errno = error;
+	while (t->len) {
+		if (write_kept(c, *self, t, ret))
+			return 1;
+		*self = *self ? begin(c) : NULL;
+	}
+	return 0;
+}
+
+ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n)
+{
+	int error = errno, done;
+	struct otr_self *self = begin(c);
+	struct otr_tls *t = be_writer(self, c->session);
+	ssize_t ret;
+
+	errno = error;
+	if (!t)
+		return write_own(c, self, buf, n);
+	done = write_in_place(c, &self, t, buf, n, &ret);
+	if (!done)
+		ret = write_own(c, self, buf, n);
+	writer_leaves(t);
+	return ret;
+}
+
+ssize_t otr_tls_write_unseen(const struct otr_tls_call *c, size_t n)
+{
+	return write_own(c, begin(c), NULL, n);
+}
+
+static void emit_in(struct otr_self *self, const struct otr_tls *t, const struct moved *m)
+{
+	if (t && can_hold(t))
+		emit(self, t, OTR_DIR_IN, m, 0);
+	else if (t)
+		follow_unseen(t, OTR_DIR_IN, m->all);
+}
+
+ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)
+{
+	struct otr_self *self = begin(c);
+	struct iovec iov = {buf, 0};
+	ssize_t ret;
+	int error;
+
+	if (!self)
+		return c->make(c, buf, n);
+	ret = call(c, self, buf, n);
+	error = errno;
+	if (ret > 0 && (self = begin(c))) {
+		iov.iov_len = (size_t)ret;
+		emit_in(self, find(c->session), &(struct moved){iov.iov_len, &iov, 1});
+		otr_leave(self);
+	}
+	errno = error;
+	return ret;
+}
+
+ssize_t otr_tls_other(const struct otr_tls_call *c)
+{
+	struct otr_self *self = begin(c);
+
+	return self ? call(c, self, NULL, 0) : c->make(c, NULL, 0);
+}
