@@ -90,8 +90,7 @@ static int make(void)
 	return 1;
 }
 
-int otr_alloc_tables(int comments)
+int otr_alloc_tables(void)
 {
-	return most_memory() >= ROOMY && make() && otr_tls_alloc() && otr_copies_alloc() &&
-	       otr_pq_alloc(comments);
+	return most_memory() >= ROOMY && make();
 }

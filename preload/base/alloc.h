@@ -15,18 +15,13 @@
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 /* For the constructor: what most programs need. 0: there is none, or so little that it is
- * the program's. `comments`: statements get one. */
-int otr_alloc_tables(int comments);
+ * the program's. */
+int otr_alloc_tables(void);
 
 /* Zeroed pages, the kernel's until they are used; NULL: none. */
 void *otr_alloc(size_t size);
 /* What `place`, a pointer, points to: made when that is NULL. NULL: none is to be had. */
 void *otr_alloc_once(void *place, size_t size);
-
-/* What they have from the beginning: tls.c, user_copy.c, pq.c. */
-int otr_tls_alloc(void);
-int otr_copies_alloc(void);
-int otr_pq_alloc(int comments);
 
 #pragma GCC visibility pop
 

@@ -4,6 +4,8 @@
  * call: libc's clock_gettime() may be another library's that tells the program another time.
  */
 
+#include "preload/base/clock.h"
+
 #include <elf.h>
 #include <link.h>
 #include <stddef.h>

@@ -9,6 +9,8 @@
  * was ever seen to close past us.
  */
 
+#include "preload/base/fd.h"
+
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
@@ -17,10 +19,14 @@
 #include <unistd.h>
 
 #include "preload/base/alloc.h"
+#include "preload/base/clock.h"
+#include "preload/base/header_slot.h"
+#include "preload/base/hold.h"
 #include "preload/base/real.h"
+#include "preload/base/share.h"
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
-#include "preload/trace/header.h"
+#include "preload/base/thread.h"
 
 #define SURE_NS 10000000ull /* for so long what was seen is believed */
 
@@ -82,7 +88,7 @@ static void clear(struct otr_fd *f, size_t len)
 }
 
 /* All but what a hint said of it just now. */
-static void forget(struct otr_fd *f)
+void otr_fd_forget(struct otr_fd *f)
 {
 	if (otr_get(&f->header))
 		otr_header_free(f);
@@ -94,7 +100,7 @@ static void forget(struct otr_fd *f)
 }
 
 /* Of another reader's time. Not while a header is on its way: it has to go, whoever reads. */
-static int is_stale(struct otr_fd *f)
+int otr_fd_is_stale(struct otr_fd *f)
 {
 	if (otr_get(&f->gen) == otr_get(&otr_shim.gen))
 		return 0;
@@ -135,7 +141,7 @@ static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
 }
 
 /* The number that kept the state is closed: an alias takes it over. */
-static int has_heir(struct otr_fd *f)
+int otr_fd_pass_on(struct otr_fd *f)
 {
 	int number = (int)f->dup - 1;
 	struct otr_fd *heir = otr_fd_slot(number);
@@ -186,7 +192,7 @@ struct otr_fd *otr_fd_slot(int fd)
 }
 
 /* For a number that is used. */
-static struct otr_fd *make_slot(int fd)
+struct otr_fd *otr_fd_make_slot(int fd)
 {
 	struct otr_fd *f = otr_fd_slot(fd);
 
@@ -200,7 +206,7 @@ static void look_anew(int fd, struct otr_fd *f)
 {
 	uint8_t role = f->role, seen = f->seen_open;
 
-	forget(f);
+	otr_fd_forget(f);
 	otr_put(&f->role, role);
 	f->seen_open = seen;
 	otr_fd_begins(f);
@@ -209,15 +215,15 @@ static void look_anew(int fd, struct otr_fd *f)
 
 struct otr_fd *otr_fd_of(int fd)
 {
-	struct otr_fd *f = make_slot(fd), *home;
+	struct otr_fd *f = otr_fd_make_slot(fd), *home;
 
-	if (!f || otr_fd_is_none(f) || !otr_hold(f) || is_stale(f))
+	if (!f || otr_fd_is_none(f) || !otr_hold(f) || otr_fd_is_stale(f))
 		return NULL;
 	if (f->kind == OTR_FD_ALIAS) {
 		home = otr_fd_known(fd);
 		if (home)
 			return home;
-		forget(f);
+		otr_fd_forget(f);
 	}
 	if ((f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER) && !otr_get(&otr_shim.sealed))
 		look_anew(fd, f);
@@ -282,49 +288,4 @@ int otr_fd_is(int fd, struct otr_fd *f)
 	}
 	f->sure_ns = now;
 	return 1;
-}
-
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
-{
-	if (otr_fd_is(fd, f))
-		return f;
-	otr_fd_closed(fd);
-	return otr_fd_of(fd);
-}
-
-void otr_fd_closed(int fd)
-{
-	struct otr_fd *f = otr_fd_slot(fd);
-
-	/* A vfork()ed child closes its own copies, in our memory. */
-	if (!f || otr_get(&f->kind) == OTR_FD_NEW || otr_sys_getpid() != otr_shim.pid ||
-	    !otr_hold(f))
-		return;
-	/* What a process has from its maker, and never used, is not over when it closes that. */
-	if (f->kind == OTR_FD_STREAM && !has_heir(f) && f->announced_by == otr_shim.pid &&
-	    f->gen == otr_get(&otr_shim.gen)) {
-		otr_runs_over(f);
-		otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
-	}
-	forget(f);
-}
-
-/* socket(), accept(), connect(): the number is a socket of this role now, seen from its
- * first byte. */
-void otr_fd_made(int fd, int role)
-{
-	struct otr_fd *f = make_slot(fd);
-	int is_new;
-
-	if (!f || !otr_hold(f) || is_stale(f))
-		return;
-	is_new = role != OTR_ROLE_CLIENT || (f->kind == OTR_FD_STREAM && otr_fd_is_other(fd, f));
-	if (f->kind == OTR_FD_STREAM && is_new)
-		otr_put(&otr_shim.missed, 1);
-	if (f->kind != OTR_FD_STREAM || is_new)
-		otr_fd_closed(fd);
-	if (f->kind != OTR_FD_STREAM)
-		otr_put(&f->kind, OTR_FD_NEW);
-	otr_put(&f->role, (uint8_t)role);
-	f->seen_open = 1;
 }

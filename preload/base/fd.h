@@ -9,8 +9,9 @@
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-/* The inode of our network namespace, 0 where it cannot be told. */
+/* The inode of the network namespace of the process, or 0. */
 uint32_t otr_netns(void);
+
 /* Known to be none that we follow: to be looked at again after a number of calls. */
 static inline int otr_fd_is_none(struct otr_fd *f)
 {
@@ -34,22 +35,31 @@ struct otr_fd *otr_fd_keeper(int fd);
 void otr_fd_unseen(int fd, int dir, ssize_t n);
 /* Is it surely another socket by now? */
 int otr_fd_is_other(int fd, const struct otr_fd *f);
-/* Before a message begins: is it still the same socket? Looks at it anew if not. */
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f);
-/* Likewise, but believed for a while once it was seen: see fd.c. */
+/* Is `fd` still the socket `f`? What was seen is believed for a while: see fd.c. */
 int otr_fd_is(int fd, struct otr_fd *f);
-void otr_fd_closed(int fd);
-void otr_fd_made(int fd, int role);
 
-/* hold.c: takes the state of a connection for this thread until otr_leave(); returns 0 where
- * another thread has it for longer than a moment, or this one has too many. Of one that is
- * held it says 1. */
-int otr_hold(struct otr_fd *f);
-/* `n` bytes were moved by a thread that could not hold it. */
-void otr_unseen(struct otr_fd *f, int dir, ssize_t n);
-void otr_drop_all(struct otr_self *self);
-/* Likewise what a call held that was left by longjmp(): it may be half written. */
-void otr_drop_left(struct otr_self *self);
+/* For conn.c. The slot of a number that is used; NULL: there is no memory, or it is too large. */
+struct otr_fd *otr_fd_make_slot(int fd);
+/* Forgets all but what socket(), accept() or connect() said of it just now. */
+void otr_fd_forget(struct otr_fd *f);
+/* Was it known in another reader's time, and is a header on its way? Else that is forgotten. */
+int otr_fd_is_stale(struct otr_fd *f);
+/* The number that kept the state is closed: does another number of the socket take it over? */
+int otr_fd_pass_on(struct otr_fd *f);
+
+/* Did it perhaps begin while no agent read the ring? Then its position in the protocol is not
+ * known. */
+static inline int otr_fd_is_late(const struct otr_fd *f)
+{
+	return otr_get(&otr_shim.gen) && !f->seen_open;
+}
+/* What is known of `f` begins now. */
+static inline void otr_fd_begins(struct otr_fd *f)
+{
+	otr_put(&f->gen, otr_get(&otr_shim.gen));
+	if (otr_fd_is_late(f))
+		f->boundary.state = OTR_BOUNDARY_OPAQUE;
+}
 
 #pragma GCC visibility pop
 

@@ -7,10 +7,13 @@
  * was cancelled), it leaves a count of the bytes that it moved and goes on.
  */
 
+#include "preload/base/hold.h"
+
 #include <stddef.h>
 
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
+#include "preload/base/thread.h"
 
 #define SPINS  200 /* some microseconds */
 #define YIELDS 3   /* of the CPU, which the holder may be waiting for */

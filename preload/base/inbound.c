@@ -6,10 +6,13 @@
  * exchange is over goes; else the newcomer is not followed.
  */
 
+#include "preload/base/inbound.h"
+
 #include <stddef.h>
 #include <string.h>
 
 #include "preload/base/alloc.h"
+#include "preload/base/share.h"
 #include "preload/base/shim.h"
 
 #define PROBES 8

@@ -2,42 +2,11 @@
 #ifndef OTR_INBOUND_H
 #define OTR_INBOUND_H
 
-/* inbound.h - exchanges and notify slots by name. Of shim.h, which includes it. */
+/* inbound.h - exchanges and notify slots by name. */
 
 #include <stdint.h>
 
-#include "bpf/causality.h"
-#include "preload/parse/environ.h"
-
-/* The trace an exchange is in, as one that other threads copy. */
-struct otr_span_ids {
-	uint8_t trace_id[16];
-	uint8_t span_id[8]; /* its own; of one that is let go, that of who asked */
-	uint8_t flags;
-	uint8_t layer;	 /* where the request was read */
-	uint8_t shed;	 /* it is not told */
-	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it .. */
-	uint8_t foreign; /* .. unless its protocol names no trace that we could read */
-	uint16_t state_len, baggage_len;
-} __attribute__((aligned(8)));
-
-/* The last exchange of an inbound connection. */
-struct otr_inbound {
-	uint64_t conn;
-	uint32_t seq; /* odd while one thread writes all but `exch` */
-	uint32_t pad;
-	struct otr_exch exch;
-	struct otr_span_ids ids;
-	char state[OTR_TRACESTATE_MAX];
-	char baggage[OTR_BAGGAGE_MAX];
-};
-
-struct otr_notify_slot {
-	uint64_t key;
-	uint32_t owner; /* 1: a thread has it */
-	uint32_t torn;	/* another thread found it taken: what is in it is not to be believed */
-	struct otr_notify_token token;
-};
+#include "preload/base/shim.h"
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 

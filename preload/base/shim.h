@@ -17,11 +17,9 @@
 #include "bpf/causality.h"
 #include "bpf/frames.h"
 #include "bpf/ring.h"
-#include "preload/base/inbound.h"
 #include "preload/base/share.h"
 #include "preload/parse/environ.h"
 #include "preload/parse/request_boundary.h"
-#include "preload/trace/dial.h"
 
 #define OTR_FDS		 65536 /* numbers of descriptors */
 #define OTR_FD_PAGE	 256   /* of them lie together */
@@ -70,6 +68,13 @@ enum otr_shed {
 	OTR_SHED_NOT,
 	OTR_SHED_RECORDS,
 	OTR_SHED_ALL, /* nor do the rules know of it */
+};
+
+/* A connect() that has not come about yet. */
+struct otr_dial {
+	uint64_t start_ns; /* 0: there is none */
+	struct otr_cause cause;
+	struct otr_addr remote;
 };
 
 /* What is known of a descriptor. The number may be another's at any time (closed by a
@@ -128,6 +133,36 @@ struct otr_fd_page {
 struct otr_header {
 	uint32_t taken;
 	char text[OTR_HEADER_MAX];
+};
+
+/* The trace an exchange is in, as one that other threads copy. */
+struct otr_span_ids {
+	uint8_t trace_id[16];
+	uint8_t span_id[8]; /* its own; of one that is let go, that of who asked */
+	uint8_t flags;
+	uint8_t layer;	 /* where the request was read */
+	uint8_t shed;	 /* it is not told */
+	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it .. */
+	uint8_t foreign; /* .. unless its protocol names no trace that we could read */
+	uint16_t state_len, baggage_len;
+} __attribute__((aligned(8)));
+
+/* The last exchange of an inbound connection. */
+struct otr_inbound {
+	uint64_t conn;
+	uint32_t seq; /* odd while one thread writes all but `exch` */
+	uint32_t pad;
+	struct otr_exch exch;
+	struct otr_span_ids ids;
+	char state[OTR_TRACESTATE_MAX];
+	char baggage[OTR_BAGGAGE_MAX];
+};
+
+struct otr_notify_slot {
+	uint64_t key;
+	uint32_t owner; /* 1: a thread has it */
+	uint32_t torn;	/* another thread found it taken: what is in it is not to be believed */
+	struct otr_notify_token token;
 };
 
 #define OTR_HELD 2 /* connections at once: an alias and its home */
@@ -216,102 +251,15 @@ static inline int otr_is_off(void)
 	return otr_get(__atomic_load_n(&otr_shim.off, __ATOMIC_ACQUIRE)) != 0;
 }
 
-/* shim.c: is this thread to be observed now? NULL: call through. Else otr_leave() must
- * follow. */
-struct otr_self *otr_enter(void);
-void otr_leave(struct otr_self *self);
-/* Are we in a handler that has a stack of its own, perhaps of 2 KB? */
+/* Are we on a stack of its own for handlers of signals, perhaps of 2 KB? One system call. */
 int otr_on_other_stack(void);
-/* Before the first byte of a socket moves: the ring is offered, so that the kernel side
- * leaves it, and all that follow, to us. */
-void otr_offer_early(int fd);
-static inline void otr_before(int fd)
-{
-	if (!otr_is_off() && (!otr_shim.given || !*otr_shim.alive))
-		otr_offer_early(fd);
-}
 
-/* pthread.c */
-struct otr_self *otr_self_now(void);
-const struct otr_self *otr_self_peek(void); /* as it is, or NULL */
-void otr_threads_forked(void);
-int otr_has_ended(int32_t tid); /* a thread of ours */
+/* Adds one to a counter of the ring, where there is one. */
+void otr_count(enum otr_shim_count what);
 
-/* clock.c: CLOCK_MONOTONIC, whatever the program is made to believe. */
-void otr_clock_find(void);
-uint64_t otr_clock_ns(void);
-
-/* emit.c: records. */
-void otr_emit_process(void);
-void otr_emit_environment(void);
-void otr_emit_behind(void); /* requests are let go from here on */
-void otr_emit_named(void);  /* what its environment named, others were told, too */
-void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error);
-void otr_emit_run(struct otr_fd *f, int dir, int eof);
-uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
-		       uint64_t moved, uint64_t start_ns, int first, const struct otr_cause *cause,
-		       const struct iovec *iov, int n, uint32_t cap);
-void otr_emit_progress(struct otr_fd *f, int dir);
-void otr_forget_progress(struct otr_fd *f, int dir);
-
-/* layer.c: where what is said on `f` is kept: itself, or of what lies above it. */
-struct otr_fd *otr_fd_upper(struct otr_fd *f);
-/* From now on that is `layer`, whose place this gives; the socket is opaque. */
-struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer);
-/* Are these bytes ciphertext, since a TLS library moves them now, or did before? */
-int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov, int n);
-/* Is this thread in a call of one? */
-int otr_tls_inside(const struct otr_self *self);
-/* Ciphertext of `f` was sent: is its plaintext known? */
-void otr_tls_beside(const struct otr_self *self, struct otr_fd *f);
-/* user_copy.c */
-int otr_is_alone(void); /* has there been one thread alone, for sure? */
-void otr_copies_forked(void);
-/* net.c: a message came, perhaps with descriptors in it. */
-struct msghdr;
-void otr_came(const struct msghdr *msg);
-
-/* flow.c: bytes were moved, or were not. `iov` holds what the kernel took or gave. `start_ns`:
- * when the call began; 0: not known. */
-void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
-	       uint64_t start_ns, const struct iovec *iov, int n);
-void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssize_t ret,
-		   int error);
-/* While requests are let go, of a server that asks nobody: what moves is counted, and that is
- * all. Returns 0 where it is more. */
-int otr_shed_fast_path(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
-		       const struct iovec *iov, int n);
-/* Will that be so of the request that is about to go out on `f`? */
-int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f);
-/* Somebody may be told on behalf of what this process is asked for. */
-void otr_mark_propagates(void);
-/* Who asks, by its first bytes, where that is not known. */
-void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n);
-/* Will what moves now in this direction not be told? Decided where a request begins. */
-int otr_will_shed(const struct otr_fd *f, int dir);
-/* How many bytes of the next call that sends on `f` will anybody look at? */
-size_t otr_wanted(const struct otr_fd *f);
-/* Before the connection's end is told: how far its run went. */
-void otr_runs_over(struct otr_fd *f);
-
-/* frames.c: bytes of a connection that is captured by frames. */
-void otr_frames_moved(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
-		      uint64_t moved, uint64_t start_ns, int first, const struct otr_cause *cause,
-		      const struct iovec *iov, int n);
-/* The first bytes of a direction: do they say by themselves how it is captured? */
-enum otr_opening otr_open(struct otr_fd *f, int dir, const struct iovec *iov, int n);
-
-/* rules.c: causality.h at home in a process. */
-void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first, uint64_t pos,
-		     uint64_t now, const struct iovec *iov, int n, struct otr_cause *cause);
-/* R4 for the request that is about to go out on `f`: once, into f->cause. */
-void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now);
-void otr_rules_touch(struct otr_self *self, struct otr_fd *f);
-void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t now);
+/* Is this switch (OTR_RING_NO_..) on, by the environment or the agent? */
+int otr_switch_is_on(uint32_t flag);
 
 #pragma GCC visibility pop
-
-#include "preload/base/fd.h"
-#include "preload/ring/ring.h"
 
 #endif /* OTR_SHIM_H */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pthread.c - the threads of the process, each with a slot in a table.
+ * thread.c - the threads of the process, each with a slot in a table.
  *
  * A thread's slot is found once, by a pointer in its own storage. Nobody tells us that a
  * thread has ended: its slot is taken by another when the table runs short, after asking
  * the kernel whether it lives.
  */
+
+#include "preload/base/thread.h"
 
 #include <signal.h>
 #include <stddef.h>
@@ -13,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/base/real.h"
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
 
@@ -88,4 +91,17 @@ void otr_threads_forked(void)
 	otr_r7_clone(&mine->strand, &kept, OTR_EVIDENCE_CLONE);
 	mine->strand = kept;
 	otr_put(&otr_shim.proc.open, kept.cur.conn != 0); /* what a weak one is trusted with */
+}
+
+/* A variable of libc since glibc 2.32: 1 while the process has had one thread alone. */
+static const char *single_threaded;
+
+void otr_threads_find(void)
+{
+	single_threaded = otr_real_symbol("__libc_single_threaded");
+}
+
+int otr_is_alone(void)
+{
+	return single_threaded && otr_get(single_threaded);
 }

@@ -8,6 +8,7 @@
 
 #include "preload/base/real.h"
 #include "preload/base/shim.h"
+#include "preload/trace/enter.h"
 #include "preload/trace/io.h"
 
 ssize_t sendfile(int out, int in, off_t *at, size_t len)

@@ -16,11 +16,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/base/clock.h"
+#include "preload/base/inbound.h"
 #include "preload/base/real.h"
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
+#include "preload/base/thread.h"
 #include "preload/parse/environ.h"
 #include "preload/ring/program.h"
+#include "preload/ring/ring.h"
 
 extern char **environ;
 

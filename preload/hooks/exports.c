@@ -10,6 +10,8 @@
 
 #include "preload/base/real.h"
 #include "preload/base/shim.h"
+#include "preload/hooks/net.h"
+#include "preload/trace/enter.h"
 #include "preload/trace/io.h"
 
 static ssize_t as_write(const struct otr_out *o)

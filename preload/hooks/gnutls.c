@@ -6,7 +6,10 @@
 
 #include "preload/base/next.h"
 #include "preload/base/shim.h"
+#include "preload/trace/enter.h"
+#include "preload/trace/layer.h"
 #include "preload/trace/tls.h"
+#include "preload/trace/tls_session.h"
 
 #define FROM	 __builtin_return_address(0)
 #define INTERNAL (-59) /* GNUTLS_E_INTERNAL_ERROR */

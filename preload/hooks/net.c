@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* net.c - the life of connections: hints, since it can be lived past us; see fd.c. */
 
+#include "preload/hooks/net.h"
+
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
@@ -10,10 +12,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
+#include "preload/base/inbound.h"
 #include "preload/base/real.h"
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
 #include "preload/ring/program.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/conn.h"
+#include "preload/trace/dial.h"
+#include "preload/trace/enter.h"
 #include "preload/trace/proof.h"
 
 static void hint_made(int fd, int role)
@@ -138,6 +147,30 @@ int close(int fd)
 {
 	closing(fd);
 	return otr_real.close(fd);
+}
+
+int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+	int ret = otr_real.getsockopt(fd, level, name, value, len), error = errno;
+	struct otr_self *self = NULL;
+	struct otr_fd *f;
+	int why = 0;
+
+	if (ret < 0 || level != SOL_SOCKET || name != SO_ERROR || *len < sizeof(why) ||
+	    otr_is_off())
+		return ret;
+	memcpy(&why, value, sizeof(why));
+	f = otr_dial_is_failure(why) ? otr_fd_slot(fd) : NULL;
+	if (f && otr_get(&f->dial.start_ns))
+		self = otr_enter();
+	if (self) {
+		f = otr_fd_of(fd);
+		if (f)
+			otr_dial_failed(self, f, why);
+		otr_leave(self);
+	}
+	errno = error;
+	return ret;
 }
 
 /* Another stands behind the number now: where that is a connection we know, it is looked at

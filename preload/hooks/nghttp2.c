@@ -12,9 +12,16 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "preload/base/clock.h"
+#include "preload/base/inbound.h"
 #include "preload/base/next.h"
+#include "preload/base/share.h"
 #include "preload/base/shim.h"
+#include "preload/parse/environ.h"
 #include "preload/parse/fields.h"
+#include "preload/ring/emit.h"
+#include "preload/trace/decide.h"
+#include "preload/trace/enter.h"
 #include "preload/trace/header.h"
 #include "preload/trace/io.h"
 

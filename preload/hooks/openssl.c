@@ -12,6 +12,7 @@
 
 #include "preload/base/next.h"
 #include "preload/trace/tls.h"
+#include "preload/trace/tls_session.h"
 
 #define FROM __builtin_return_address(0)
 

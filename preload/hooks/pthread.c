@@ -12,8 +12,10 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#include "preload/base/inbound.h"
 #include "preload/base/real.h"
 #include "preload/base/shim.h"
+#include "preload/trace/enter.h"
 
 struct note {
 	int32_t taken; /* the process that uses it; 0, or of who forked us: free */

@@ -5,8 +5,14 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
+#include "preload/base/inbound.h"
 #include "preload/base/real.h"
 #include "preload/base/shim.h"
+#include "preload/trace/enter.h"
+#include "preload/trace/layer.h"
+#include "preload/trace/rules.h"
 
 static void waited(int many, int64_t timeout_ns, int ret)
 {

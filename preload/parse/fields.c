@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "preload/parse/environ.h"
+
 static int is(const struct otr_nv *nv, const char *name)
 {
 	return nv->namelen == strlen(name) &&

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* emit.c - records for the ring; bpf/event.h says what they hold. */
 
+#include "preload/ring/emit.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -9,9 +11,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "preload/base/clock.h"
 #include "preload/base/real.h"
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
+#include "preload/base/thread.h"
+#include "preload/ring/ring.h"
 
 #define EXE_MAX	 256
 #define ARGS_MAX 1024

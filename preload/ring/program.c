@@ -16,6 +16,7 @@
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
 #include "preload/parse/environ.h"
+#include "preload/ring/doors.h"
 
 extern char **environ;
 

@@ -15,19 +15,7 @@
 
 #include "bpf/ring.h"
 
-struct msghdr;
-
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
-
-/* OTRACE_SESSION: NAME.SECRET. */
-struct otr_session_name {
-	const char *text;
-	size_t len, name_len;
-};
-
-/* ring.c: sends one message to the agent, over a socket that is not connected yet. Returns 0
- * or -errno. */
-int otr_say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *msg);
 
 /* Finds `file` as execvp() does, in PATH of our own environment. Returns 0 or -errno. */
 int otr_program_find(const char *file, char *out, size_t size);

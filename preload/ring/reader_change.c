@@ -9,6 +9,8 @@
  * in it this moment; what is left to send of a header is kept: it is on its way.
  */
 
+#include "preload/ring/reader_change.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -39,9 +41,9 @@ static void empty(void *room, size_t size)
 		memset(room, 0, size); /* the program has its memory locked */
 }
 
-void otr_reader_changed_child(const struct otr_ring *makers)
+void otr_reader_changed_child(const struct otr_ring *parents)
 {
-	if (!makers || (!makers->off && makers->gen == otr_shim.gen))
+	if (!parents || (!parents->off && parents->gen == otr_shim.gen))
 		return;
 	memset(otr_shim.notify_slots, 0, sizeof(otr_shim.notify_slots));
 	empty(otr_shim.served, OTR_EXCHS * sizeof(*otr_shim.served));

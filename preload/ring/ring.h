@@ -2,8 +2,7 @@
 #ifndef OTR_PRELOAD_RING_H
 #define OTR_PRELOAD_RING_H
 
-/* ring.h - the ring, from the process's end: made, offered, found by another agent. Of shim.h,
- * which includes it. */
+/* ring.h - the ring, from the side of the process that writes it; see bpf/ring.h. */
 
 #include <stdint.h>
 
@@ -11,50 +10,33 @@
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-struct otr_self;
-
-/* ring.c: makes the ring and offers it, once. Where nobody takes it, it waits, switched off,
- * for one who finds it. */
+/* offer.c: makes the ring and offers it to the agent, once. Returns 1 where records can be
+ * written, 0 where there is no ring yet, or none can be had. Where no agent takes it, it stays,
+ * switched off, for one that finds it later. */
 int otr_ring_ready(void);
-/* In a child: closes what was open in its parent for that. */
+
+/* In a child after fork: closes the descriptors that the parent had open to make its ring. */
 void otr_ring_forked(void);
-/* And its maker's ring is none of its. */
+
+/* In a child after fork: unmaps the parent's ring. */
 void otr_ring_leave(void);
-/* At the begin of a run: where its reader has been dead for long, we sleep from now on, and no
- * header names what nobody sees. */
+
+/* Where a run begins: switches the ring off if its reader has shown no sign of life for
+ * OTR_RING_DEAD_NS, so that no header names a span that no agent will see. */
 void otr_ring_look(struct otr_ring *ring, uint64_t now);
-void otr_count(enum otr_shim_count what);
-/* Is the reader so far behind that no more requests are begun? What was begun finds room. */
-int otr_ring_is_behind(void);
-/* Is this switch on, OTR_RING_NO_..? */
-int otr_switch_is_on(uint32_t flag);
-/* Room for a record of `size` bytes, or NULL, counted; then otr_ring_commit(). */
+
+/* Room for a record of `size` bytes; *place is for otr_ring_commit(), which must follow. NULL:
+ * there is no ring, or it is full, which is counted. */
 void *otr_ring_reserve(uint32_t size, uint64_t *place);
 void otr_ring_commit(uint64_t place);
 
-/* reader_change.c: another agent reads the ring. Forgets what was known of connections and exchanges;
- * returns 0 where another thread does, this moment. */
-int otr_reader_changed(void);
-/* In a child whose maker was asleep, or has not yet seen that it is awake: the same. */
-void otr_reader_changed_child(const struct otr_ring *makers);
-void otr_self_again(struct otr_self *self);
-/* It may have begun while nobody looked: where it is in what it says is not known. */
-static inline int otr_fd_is_late(const struct otr_fd *f)
-{
-	return otr_get(&otr_shim.gen) && !f->seen_open;
-}
-/* What is known of it begins now; whether it was seen open, is. */
-static inline void otr_fd_begins(struct otr_fd *f)
-{
-	otr_put(&f->gen, otr_get(&otr_shim.gen));
-	if (otr_fd_is_late(f))
-		f->boundary.state = OTR_BOUNDARY_OPAQUE;
-}
-/* Where children offer theirs, as the reader of this ring says. */
-void otr_take_session(const struct otr_ring *ring);
-/* What *alive holds; 0 in a child. */
-#define OTR_ALIVE_YES	1
-#define OTR_ALIVE_BEGUN 2 /* by another thread, this moment */
+/* Requests may go out on behalf of those that come in: the agent sheds none of these whose
+ * trace is named. */
+void otr_mark_propagates(void);
+
+/* behind.c: is more than three quarters of the ring unread? Then no request is begun in it until
+ * half of it is free; those that were begun find room. */
+int otr_ring_is_behind(void);
 
 #pragma GCC visibility pop
 

@@ -6,9 +6,18 @@
 #include <poll.h>
 #include <stddef.h>
 
+#include "preload/base/fd.h"
+#include "preload/base/header_slot.h"
+#include "preload/base/hold.h"
 #include "preload/base/real.h"
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
+#include "preload/base/thread.h"
+#include "preload/parse/iov.h"
+#include "preload/parse/request_boundary.h"
+#include "preload/trace/call.h"
+#include "preload/trace/enter.h"
+#include "preload/trace/flow.h"
 #include "preload/trace/header.h"
 #include "preload/trace/io.h"
 

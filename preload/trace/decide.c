@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decide.c - does a header go with what is about to be sent, and if not, why; see io.h. */
 
+#include "preload/trace/decide.h"
+
 #include <stddef.h>
 #include <sys/socket.h>
 
+#include "preload/base/header_slot.h"
 #include "preload/base/shim.h"
 #include "preload/parse/inject.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/call.h"
 #include "preload/trace/header.h"
-#include "preload/trace/io.h"
+#include "preload/trace/layer.h"
 #include "preload/trace/proof.h"
+#include "preload/trace/rules.h"
+#include "preload/trace/shed.h"
+#include "preload/trace/user_copy.h"
 
 /* Flags with which a call means what it means without them. */
 #define PLAIN (MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE)

@@ -5,15 +5,22 @@
  * nobody: it is closed while it is under way. The counterpart of otr_refused() in bpf/life.bpf.h.
  */
 
+#include "preload/trace/dial.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
+#include "preload/base/inbound.h"
 #include "preload/base/real.h"
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
-#include "preload/trace/io.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/rules.h"
+#include "preload/trace/user_copy.h"
 
 #define STATE_SYN_SENT 2 /* of struct tcp_info */
 #define STATE_CLOSE    7
@@ -128,28 +135,4 @@ void otr_dial_closing(struct otr_self *self, int fd)
 		otr_dial_failed(self, f, ECANCELED);
 	else if (info.tcpi_state == STATE_CLOSE)
 		otr_dial_failed(self, f, EIO);
-}
-
-int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
-{
-	int ret = otr_real.getsockopt(fd, level, name, value, len), error = errno;
-	struct otr_self *self = NULL;
-	struct otr_fd *f;
-	int why = 0;
-
-	if (ret < 0 || level != SOL_SOCKET || name != SO_ERROR || *len < sizeof(why) ||
-	    otr_is_off())
-		return ret;
-	memcpy(&why, value, sizeof(why));
-	f = otr_dial_is_failure(why) ? otr_fd_slot(fd) : NULL;
-	if (f && otr_get(&f->dial.start_ns))
-		self = otr_enter();
-	if (self) {
-		f = otr_fd_of(fd);
-		if (f)
-			otr_dial_failed(self, f, why);
-		otr_leave(self);
-	}
-	errno = error;
-	return ret;
 }

@@ -14,13 +14,6 @@
 struct otr_fd;
 struct otr_self;
 
-/* A connect() that has not come about yet. */
-struct otr_dial {
-	uint64_t start_ns; /* 0: there is none */
-	struct otr_cause cause;
-	struct otr_addr remote;
-};
-
 /* Did the network say so? All else is the caller's mistake. */
 int otr_dial_is_failure(int error);
 
@@ -33,9 +26,6 @@ void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error);
 
 /* `fd` is about to be closed. */
 void otr_dial_closing(struct otr_self *self, int fd);
-
-/* rules.c: what is claimed by `why`; nothing where that is NONE. */
-void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enum otr_evidence why);
 
 #pragma GCC visibility pop
 

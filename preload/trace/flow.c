@@ -4,151 +4,26 @@
  * much of them is copied. The counterpart of bpf/move.bpf.h.
  */
 
+#include "preload/trace/flow.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
 #include "preload/base/shim.h"
 #include "preload/parse/inject.h"
+#include "preload/parse/request_boundary.h"
+#include "preload/ring/emit.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/capture.h"
+#include "preload/trace/dial.h"
 #include "preload/trace/headend.h"
+#include "preload/trace/layer.h"
 #include "preload/trace/proof.h"
-
-/* How a connection is captured that the agent has said nothing of. */
-static uint8_t own_policy(const struct otr_fd *f)
-{
-	return f->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES
-	       : f->opening == OTR_OPENING_SSH ? OTR_CAPTURE_MUTE
-					       : OTR_CAPTURE_HEAD;
-}
-
-static void take_policy(struct otr_fd *f, int dir)
-{
-	const struct otr_ring *ring = otr_ring_now();
-	uint64_t key = otr_dir_key(f->inode, (uint32_t)dir);
-	uint32_t at = otr_ring_hash(key);
-	struct otr_shim_dir *w = &f->way[dir];
-
-	w->capture = own_policy(f);
-	w->head_bytes = OTR_HEAD_BYTES;
-	if (f->layer == OTR_LAYER_LIB) { /* we told it what it is to be read as */
-		w->capture = OTR_CAPTURE_CALLS;
-		w->head_bytes = OTR_LIB_BYTES;
-		return;
-	}
-	for (uint32_t i = 0; i < 8; i++) {
-		uint32_t place = (at + i) % OTR_RING_POLICIES;
-
-		if (ring->policies[place].key != key)
-			continue;
-		w->capture = (uint8_t)ring->policies[place].policy.capture;
-		w->head_bytes = ring->policies[place].policy.head_bytes;
-	}
-	/* What was said of the ciphertext before says nothing of this. */
-	if (f->layer != OTR_LAYER_SOCKET && w->capture == OTR_CAPTURE_MUTE)
-		w->capture = own_policy(f);
-	if (w->head_bytes > OTR_DATA_MAX)
-		w->head_bytes = OTR_DATA_MAX;
-}
-
-static void take_policies(struct otr_fd *f)
-{
-	f->policy_gen = otr_ring_now()->policy_gen;
-	take_policy(f, OTR_DIR_IN);
-	take_policy(f, OTR_DIR_OUT);
-}
-
-static int asks(const struct otr_fd *f, int dir)
-{
-	return (dir == OTR_DIR_IN) == (f->role == OTR_ROLE_SERVER);
-}
-
-/* What is asked on behalf of a request is told as that is: see otr_rules_ask(). */
-static int want_of_cpu(int dir)
-{
-	return __atomic_load_n(&otr_ring_now()->paused, __ATOMIC_RELAXED) ||
-	       (dir == OTR_DIR_IN && otr_ring_is_behind());
-}
-
-/* The counterpart of otr_shed() there: a request goes with its answer, so that none is
- * seen by half; causality goes on. */
-int otr_will_shed(const struct otr_fd *f, int dir)
-{
-	const struct otr_ring *ring = otr_ring_now();
-	int begins = f->last_dir != dir && asks(f, dir);
-
-	if (!begins && f->last_dir != OTR_DIR_NONE)
-		return f->shed;
-	if (f->has_cause)
-		return f->shed_next;
-	return otr_switch_is_on(OTR_RING_NO_OBSERVE) || (begins && ring && want_of_cpu(dir));
-}
-
-/* Counted where it is for want of CPU. It may have been decided when its cause was asked. */
-static void shed(struct otr_fd *f, int dir, int first, int go)
-{
-	otr_put(&f->shed, (uint8_t)go);
-	if (go && first && asks(f, dir) && f->way[dir].capture != OTR_CAPTURE_MUTE &&
-	    !otr_switch_is_on(OTR_RING_NO_OBSERVE))
-		otr_count(otr_get(&otr_shim.behind) && !otr_ring_now()->paused ? OTR_SHIM_BEHIND
-									       : OTR_SHIM_SHED);
-}
-
-void otr_mark_propagates(void)
-{
-	if (otr_ring_now() && !otr_ring_now()->propagates)
-		otr_ring_now()->propagates = 1;
-}
-
-/* Does nobody need to know whom this request is for? It is let go as the one before it was,
- * which is answered, and there is no one to be told which trace it is in. */
-static int is_nobodys(const struct otr_fd *f, const struct iovec *iov, int n)
-{
-	return f->last_dir == OTR_DIR_OUT && want_of_cpu(OTR_DIR_IN) &&
-	       (!otr_ring_now()->propagates || !otr_head_has(iov, n, "traceparent"));
-}
-
-/* The same of one that goes out, while its strand works for nobody who is known. */
-int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f)
-{
-	const struct otr_asked *asked = &f->asked;
-
-	return f->shed && f->role == OTR_ROLE_CLIENT && f->layer == OTR_LAYER_SOCKET &&
-	       !f->opaque && f->last_dir == OTR_DIR_IN && otr_ring_now() &&
-	       otr_ring_now()->paused && otr_get(&otr_shim.alone) && !self->strand.cur.conn &&
-	       !f->has_cause && !asked->pending && !asked->has_born && !asked->claim.conn &&
-	       !otr_tls_inside(self);
-}
-
-static int begins_unseen(const struct otr_self *self, const struct otr_fd *f, int dir,
-			 const struct iovec *iov, int n)
-{
-	return f->role == OTR_ROLE_SERVER ? dir == OTR_DIR_IN && is_nobodys(f, iov, n)
-					  : dir == OTR_DIR_OUT && otr_asks_unseen(self, f);
-}
-
-int otr_shed_fast_path(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
-		       const struct iovec *iov, int n)
-{
-	struct otr_strand *st = &self->strand;
-
-	if (!f->shed || !otr_ring_now() || f->opaque || otr_tls_inside(self))
-		return 0;
-	if (f->last_dir != dir && asks(f, dir)) {
-		if (!begins_unseen(self, f, dir, iov, n))
-			return 0;
-		shed(f, dir, 1, OTR_SHED_ALL);
-	}
-	if (f->shed != OTR_SHED_ALL)
-		return 0;
-	if (dir == OTR_DIR_IN)
-		otr_join(st, 0, OTR_LEVEL_NONE, f->inode);
-	else
-		otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
-	f->last_dir = (uint8_t)dir;
-	f->way[dir].total += moved;
-	f->way[dir].frames.lost = 1; /* it is not walked along */
-	return 1;
-}
+#include "preload/trace/rules.h"
+#include "preload/trace/shed.h"
 
 static void end_run(struct otr_fd *f, int dir, int eof)
 {
@@ -180,7 +55,7 @@ static void begin_run(struct otr_fd *f, int dir, uint64_t now)
 	if (!otr_ring_now())
 		w->head_bytes = OTR_HEAD_BYTES;
 	else if (f->policy_gen != otr_ring_now()->policy_gen)
-		take_policies(f);
+		otr_take_policies(f);
 }
 
 static uint32_t to_copy(const struct otr_shim_dir *w, uint64_t moved)
@@ -192,25 +67,6 @@ static uint32_t to_copy(const struct otr_shim_dir *w, uint64_t moved)
 	if (w->capture == OTR_CAPTURE_HEAD)
 		left = w->copied < left ? left - w->copied : 0;
 	return moved < left ? (uint32_t)moved : left;
-}
-
-/* Of an answer its first bytes are, and its last ones; of what a client says all, to know
- * where its next request begins. */
-size_t otr_wanted(const struct otr_fd *f)
-{
-	const struct otr_shim_dir *w = &f->way[OTR_DIR_OUT];
-
-	if (f->opaque)
-		return 0;
-	if (f->role != OTR_ROLE_SERVER || w->capture == OTR_CAPTURE_FRAMES || !otr_ring_now() ||
-	    f->policy_gen != otr_ring_now()->policy_gen)
-		return OTR_DATA_MAX;
-	if (f->shed || w->capture == OTR_CAPTURE_MUTE)
-		return 0;
-	if (w->capture == OTR_CAPTURE_HEAD && f->last_dir == OTR_DIR_OUT &&
-	    w->copied >= w->head_bytes)
-		return OTR_TAIL;
-	return w->head_bytes;
 }
 
 /* The last 8 bytes of the run: they tell the end of a chunked body. Of a call that was not
@@ -269,7 +125,7 @@ static void emit_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 	struct otr_shim_dir *w = &f->way[dir];
 	uint32_t cap = n ? to_copy(w, moved) : 0;
 
-	if (n && w->capture == OTR_CAPTURE_HEAD && asks(f, dir))
+	if (n && w->capture == OTR_CAPTURE_HEAD && otr_asks(f, dir))
 		cap = otr_head_cap(w, first, moved, iov, n, cap);
 	if (cap)
 		cap = otr_emit_data(f, self, dir, pos, moved, start_ns, first, cause, iov, n, cap);
@@ -309,7 +165,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 		otr_peer_is_greeted(f, iov, n);
 	if (first)
 		begin_run(f, dir, now); /* and ends the last one, let go or not */
-	shed(f, dir, first, go);
+	otr_shed_decided(f, dir, first, go);
 	if (ready && !go && f->announced_by != otr_shim.pid)
 		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	count_in(w, moved, now);
@@ -322,13 +178,13 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	if (!ready || go)
 		return;
 	if (!pos && otr_open(f, dir, iov, n) == OTR_OPENING_HTTP2)
-		take_policies(f);
+		otr_take_policies(f);
 	if (w->capture == OTR_CAPTURE_FRAMES)
 		otr_frames_moved(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
 	else if (w->capture != OTR_CAPTURE_MUTE)
 		emit_head(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
 	if (!pos && f->opening == OTR_OPENING_SSH)
-		take_policies(f); /* what was copied names it */
+		otr_take_policies(f); /* what was copied names it */
 }
 
 /* One time for all that is told of it: to ask the clock is a tenth of what a call costs. */

@@ -3,6 +3,8 @@
  * call that is copied, with what is left out behind it counted in `moved`. */
 
 #include "preload/base/shim.h"
+#include "preload/ring/emit.h"
+#include "preload/trace/flow.h"
 
 #include <string.h>
 

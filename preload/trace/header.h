@@ -21,15 +21,6 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
  * be any of them. `port`: where the name has none. There is a ring. */
 int otr_host_denied(const char *host, size_t len, unsigned int port);
 int otr_header_denied(const struct otr_fd *f, const struct iovec *iov, int n);
-/* Room for a header that goes out on `f`; NULL: none, or another thread has one on it. */
-struct otr_header *otr_header_claim(struct otr_fd *f);
-/* What of it still has to go; 0: nothing. */
-int otr_header_left(const struct otr_fd *f, struct iovec *rest);
-void otr_header_free(struct otr_fd *f);
-void otr_header_rest(struct otr_fd *f, size_t rest, size_t at);
-/* Likewise by the thread that claimed it and cannot hold `f` now; `life`: as it was then. What
- * still has to go is the one thing that others must learn in any case. */
-void otr_header_orphan(struct otr_fd *f, uint32_t life, size_t rest, size_t at);
 uint64_t otr_random(void);
 /* One more request in the trace that the process was started in. */
 void otr_own_call(void);

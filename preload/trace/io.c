@@ -14,11 +14,29 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
+#include "preload/base/header_slot.h"
+#include "preload/base/hold.h"
 #include "preload/base/real.h"
 #include "preload/base/shim.h"
+#include "preload/base/thread.h"
 #include "preload/parse/inject.h"
+#include "preload/parse/iov.h"
+#include "preload/parse/request_boundary.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/call.h"
+#include "preload/trace/ciphertext.h"
+#include "preload/trace/conn.h"
+#include "preload/trace/decide.h"
+#include "preload/trace/enter.h"
+#include "preload/trace/flow.h"
 #include "preload/trace/header.h"
+#include "preload/trace/layer.h"
 #include "preload/trace/proof.h"
+#include "preload/trace/rules.h"
+#include "preload/trace/shed.h"
+#include "preload/trace/user_copy.h"
 
 /* Of one call, on its caller's stack. Between the two times that the connection is held it may
  * be closed, and its number be another's: `life` tells. */
@@ -35,36 +53,6 @@ struct plan {
 	struct otr_copy *kept; /* of what goes out, where threads may take it away; or NULL */
 };
 
-int otr_trim(struct iovec *out, const struct iovec *iov, int n, size_t len)
-{
-	int got = 0;
-
-	for (; n && len && got < OTR_PIECES; iov++, n--) {
-		out[got] = *iov;
-		if (out[got].iov_len > len)
-			out[got].iov_len = len;
-		len -= out[got].iov_len;
-		got += out[got].iov_len > 0;
-	}
-	return got;
-}
-
-/* What lies behind the first `len` bytes of `iov`. Returns how many pieces. */
-static int beyond(struct iovec *out, const struct iovec *iov, int n, size_t len)
-{
-	int got = 0;
-
-	for (; n; iov++, n--) {
-		if (len >= iov->iov_len) {
-			len -= iov->iov_len;
-			continue;
-		}
-		out[got++] = (struct iovec){(char *)iov->iov_base + len, iov->iov_len - len};
-		len = 0;
-	}
-	return got;
-}
-
 /* The caller's pieces with ours at its place. */
 static void splice_in(struct plan *p)
 {
@@ -72,7 +60,7 @@ static void splice_in(struct plan *p)
 
 	p->n = otr_trim(s->iov, s->all, s->n_all, s->at);
 	s->iov[p->n++] = (struct iovec){p->header->text, p->added};
-	p->n += beyond(s->iov + p->n, s->all, s->n_all, s->at);
+	p->n += otr_beyond(s->iov + p->n, s->all, s->n_all, s->at);
 }
 
 /* The same kind of call with other pieces. */
@@ -322,7 +310,7 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int 
 	error = errno;
 	if (!p.header || ret <= 0)
 		after(o, &p, ret, error);
-	otr_shed_is_wanted(p.kept);
+	otr_copy_free(p.kept);
 	errno = error;
 	return ret;
 }

@@ -4,12 +4,14 @@
  * calls below are told of neither, but their bytes show which connection it is.
  */
 
+#include "preload/trace/layer.h"
+
 #include <stddef.h>
 #include <string.h>
 
+#include "preload/base/fd.h"
 #include "preload/base/shim.h"
 #include "preload/parse/inject.h"
-#include "preload/trace/tls.h"
 
 #define NEAR 65536 /* of stack that a library takes below our frame */
 
@@ -20,15 +22,6 @@ int otr_tls_inside(const struct otr_self *self)
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 
 	return self->tls_frame && here < self->tls_frame && self->tls_frame - here < NEAR;
-}
-
-/* The header of a record: 20 to 23, version 3.x, a length. */
-static int is_record(const struct iovec *iov, int n)
-{
-	const uint8_t *p = n > 0 ? iov->iov_base : NULL;
-
-	return p && iov->iov_len >= 5 && p[0] >= 20 && p[0] <= 23 && p[1] == 3 && p[2] <= 4 &&
-	       (p[3] << 8 | p[4]) <= OTR_TLS_RECORD + 2048;
 }
 
 struct otr_fd *otr_fd_upper(struct otr_fd *f)
@@ -60,22 +53,6 @@ struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 	otr_fd_begins(upper);
 	otr_put(&f->opaque, 1);
 	return upper;
-}
-
-int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov, int n)
-{
-	if (!otr_tls_inside(self))
-		return f->opaque && otr_fd_is(fd, f);
-	if (f->opaque && self->tls_hello && !otr_fd_is(fd, f))
-		f = otr_fd_again(fd, f);
-	if (!f || f->kind != OTR_FD_STREAM)
-		return 0;
-	if (!f->opaque && !is_record(iov, n))
-		return 0;
-	if (!f->opaque)
-		otr_fd_begin_upper(f, OTR_LAYER_TLS);
-	self->tls_fd = fd;
-	return 1;
 }
 
 /* What was sent in no call that we stand before (gnutls_record_send2) may have been a part of

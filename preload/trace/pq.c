@@ -17,15 +17,26 @@
  * when it is over, and once that is known, before it is made.
  */
 
+#include "preload/trace/pq.h"
+
 #include "preload/trace/pq_emit.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "preload/base/alloc.h"
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
 #include "preload/base/shim.h"
 #include "preload/parse/comment.h"
+#include "preload/ring/emit.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/conn.h"
+#include "preload/trace/enter.h"
+#include "preload/trace/flow.h"
 #include "preload/trace/header.h"
+#include "preload/trace/layer.h"
+#include "preload/trace/rules.h"
 
 #define CONNS  1024 /* followed at once */
 #define PROBES 8

@@ -12,51 +12,15 @@
 
 #include <stdint.h>
 
-#include "preload/parse/pqwire.h"
+#include "preload/trace/pq_call.h"
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
-
-/* One libpq: there may be several in a process, and their structures differ. */
-struct otr_pq_lib {
-	uintptr_t begin, end; /* of its module; begin 0: none */
-	int (*socket)(const void *conn);
-	int (*status)(const void *conn);
-	int (*transaction)(const void *conn);
-	char *(*user)(const void *conn);
-	char *(*db)(const void *conn);
-	int (*result)(const void *res);
-	char *(*tag)(void *res);
-	char *(*field)(const void *res, int which);
-	int (*pipeline)(const void *conn); /* NULL before PostgreSQL 14 */
-	int32_t silent;			   /* what it calls of its own does not reach us */
-};
 
 /* The one that `fn` belongs to; NULL: not one we know our way about in. errno is kept. */
 struct otr_pq_lib *otr_pq_lib_of(const void *fn);
 
-struct otr_self;
-struct otr_pq;
-
-struct otr_pq_call {
-	enum otr_pq_kind kind;
-	const void *fn;	  /* libpq's own function; not NULL */
-	const void *from; /* who called ours */
-	const void *conn;
-	const char *name; /* of a prepared statement, or NULL */
-	const char *text; /* after otr_pq_begin(): what to call it with */
-	int waits;	  /* for the answer, as PQexec does */
-
-	/* pq.c's own */
-	struct otr_self *self;
-	struct otr_pq *pq; /* NULL: nothing is told of it */
-	struct otr_pq_lib *lib;
-	uint64_t start_ns;
-	int pipelined;
-	int emitted;	     /* before it was made */
-	uintptr_t was_frame; /* of the call that this one was made in */
-	const void *was_conn;
-	int32_t was_asked;
-};
+/* In the constructor: 0 where there is no memory. `comments`: statements get one. */
+int otr_pq_alloc(int comments);
 
 /* Before libpq's own. */
 void otr_pq_begin(struct otr_pq_call *c);

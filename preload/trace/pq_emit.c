@@ -9,6 +9,10 @@
 #include "preload/trace/pq_emit.h"
 
 #include "preload/base/shim.h"
+#include "preload/parse/pqwire.h"
+#include "preload/ring/emit.h"
+#include "preload/trace/flow.h"
+#include "preload/trace/layer.h"
 
 /* ExecStatusType of libpq-fe.h */
 enum result {

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "preload/trace/pq.h"
+#include "preload/trace/pq_call.h"
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 

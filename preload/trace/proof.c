@@ -12,7 +12,7 @@
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
 #include "preload/parse/inject.h"
-#include "preload/trace/io.h"
+#include "preload/trace/user_copy.h"
 
 /* Up to the last counter that is asked for (Linux 4.19). */
 #define INFO_BYTES (offsetof(struct tcp_info, tcpi_bytes_retrans) + sizeof(uint64_t))

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rules.c - causality.h at home in a process; the counterpart of bpf/rules.bpf.h. */
 
+#include "preload/trace/rules.h"
+
 #include <stddef.h>
 #include <string.h>
 
+#include "preload/base/clock.h"
+#include "preload/base/inbound.h"
 #include "preload/base/shim.h"
+#include "preload/base/thread.h"
+#include "preload/ring/ring.h"
 #include "preload/trace/header.h"
+#include "preload/trace/shed.h"
 
 void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enum otr_evidence why)
 {

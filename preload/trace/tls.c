@@ -17,117 +17,30 @@
 #include <string.h>
 
 #include "preload/base/alloc.h"
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
+#include "preload/base/hold.h"
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
+#include "preload/base/thread.h"
 #include "preload/parse/inject.h"
-#include "preload/trace/io.h"
-
-#define SESSIONS 1024 /* followed at once */
-#define PROBES	 8
-
-struct otr_tls {
-	const void *session; /* NULL: free */
-	uint64_t conn;	     /* inode of its socket */
-	int32_t fd;
-	uint32_t early; /* a part of a request may have been said in it, unseen */
-	/* What goes out in place of the caller's bytes; len 0: nothing. Thread `writer` owns it. */
-	int32_t writer;
-	uint32_t len, at, added, gone;
-	char *bytes; /* room for OTR_TLS_RECORD, once it was needed */
-};
-
-int otr_tls_alloc(void)
-{
-	otr_shim.tls = otr_alloc(SESSIONS * sizeof(*otr_shim.tls));
-	return otr_shim.tls != NULL;
-}
-
-static struct otr_tls *place(const void *session, uint32_t i)
-{
-	return &otr_shim.tls[(otr_ring_hash((uintptr_t)session) + i) % SESSIONS];
-}
-
-static struct otr_tls *find(const void *session)
-{
-	for (uint32_t i = 0; session && otr_shim.tls && i < PROBES; i++)
-		if (__atomic_load_n(&place(session, i)->session, __ATOMIC_ACQUIRE) == session)
-			return place(session, i);
-	return NULL;
-}
-
-/* Its socket is no more, and nobody told us of its own end. */
-static int is_left(const struct otr_tls *t)
-{
-	const struct otr_fd *f = otr_fd_slot(otr_get(&t->fd));
-
-	return !f || otr_get(&f->inode) != otr_get(&t->conn);
-}
-
-static int take(struct otr_tls *t, const void *was, const void *session)
-{
-	return __atomic_compare_exchange_n(&t->session, &was, session, 0, __ATOMIC_ACQ_REL,
-					   __ATOMIC_RELAXED);
-}
-
-static struct otr_tls *make(const void *session)
-{
-	struct otr_tls *t = find(session);
-
-	for (uint32_t i = 0; !t && i < PROBES; i++)
-		if (!otr_get(&place(session, i)->session) && take(place(session, i), NULL, session))
-			t = place(session, i);
-	for (uint32_t i = 0; !t && i < PROBES; i++) {
-		struct otr_tls *old = place(session, i);
-
-		if (is_left(old) && take(old, otr_get(&old->session), session)) {
-			otr_put(&old->len, 0);
-			otr_put(&old->early, 0);
-			t = old;
-		}
-	}
-	return t;
-}
-
-void otr_tls_early(const void *session)
-{
-	struct otr_tls *t = otr_is_off() ? NULL : make(session);
-
-	if (t)
-		otr_put(&t->early, 1);
-}
-
-void otr_tls_over(const void *session)
-{
-	struct otr_tls *t = find(session);
-
-	if (!t)
-		return;
-	otr_put(&t->len, 0);
-	otr_put(&t->early, 0);
-	__atomic_store_n(&t->session, NULL, __ATOMIC_RELEASE);
-}
-
-/* Is its plaintext what we tell? Not where the calls that make it are told (pq.c). */
-static int is_told(const struct otr_tls *t, struct otr_fd *f)
-{
-	return f && f->opaque && f->inode == otr_get(&t->conn) &&
-	       otr_fd_upper(f)->layer == OTR_LAYER_TLS;
-}
-
-/* The socket of a session, if it still is. `begins`: a message does, so look. */
-static struct otr_fd *socket_of(const struct otr_tls *t, int dir)
-{
-	struct otr_fd *f = t ? otr_fd_of(otr_get(&t->fd)) : NULL;
-
-	if (!is_told(t, f) || f->kind != OTR_FD_STREAM)
-		return NULL;
-	return otr_fd_upper(f)->last_dir == dir || otr_fd_is(otr_get(&t->fd), f) ? f : NULL;
-}
+#include "preload/parse/request_boundary.h"
+#include "preload/ring/emit.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/call.h"
+#include "preload/trace/decide.h"
+#include "preload/trace/enter.h"
+#include "preload/trace/flow.h"
+#include "preload/trace/layer.h"
+#include "preload/trace/shed.h"
+#include "preload/trace/tls_session.h"
+#include "preload/trace/user_copy.h"
 
 static void learn(struct otr_self *self, const void *session)
 {
 	struct otr_fd *f = otr_fd_of(self->tls_fd);
-	struct otr_tls *t = f && f->kind == OTR_FD_STREAM && f->opaque ? make(session) : NULL;
+	struct otr_tls *t =
+		f && f->kind == OTR_FD_STREAM && f->opaque ? otr_tls_make(session) : NULL;
 
 	if (!t)
 		return;
@@ -145,7 +58,7 @@ struct moved {
 static void emit(struct otr_self *self, const struct otr_tls *t, int dir, const struct moved *m,
 		 uint64_t start_ns)
 {
-	struct otr_fd *f = socket_of(t, dir), *upper;
+	struct otr_fd *f = otr_tls_socket(t, dir), *upper;
 	int fd = t ? otr_get(&t->fd) : -1;
 
 	if (!f || !otr_ring_ready())
@@ -164,7 +77,7 @@ static void follow(const struct otr_tls *t, const struct moved *m)
 {
 	struct otr_fd *f = t ? otr_fd_of(otr_get(&t->fd)) : NULL;
 
-	if (is_told(t, f) && otr_fd_upper(f)->role != OTR_ROLE_SERVER)
+	if (otr_tls_carries(t, f) && otr_fd_upper(f)->role != OTR_ROLE_SERVER)
 		otr_boundary_sent(&otr_fd_upper(f)->boundary, m->all, m->iov, m->n);
 }
 
@@ -259,7 +172,7 @@ static void prepare(const struct otr_tls_call *c, struct otr_self *self, struct 
 		    const void *buf, size_t n)
 {
 	const struct iovec iov = {(void *)buf, n};
-	struct otr_fd *f = socket_of(t, OTR_DIR_OUT);
+	struct otr_fd *f = otr_tls_socket(t, OTR_DIR_OUT);
 	char header[OTR_HEADER_MAX];
 	size_t at, added;
 
@@ -281,7 +194,7 @@ static void prepare(const struct otr_tls_call *c, struct otr_self *self, struct 
 /* What the record that is told now says of our header in it. */
 static void mark(const struct otr_self *self, const struct otr_tls *t)
 {
-	struct otr_fd *f = self ? socket_of(t, OTR_DIR_OUT) : NULL;
+	struct otr_fd *f = self ? otr_tls_socket(t, OTR_DIR_OUT) : NULL;
 	struct otr_fd *upper = f ? otr_fd_upper(f) : NULL;
 	uint32_t end = t->at + t->added;
 
@@ -352,7 +265,7 @@ static void took_own(const struct otr_tls_call *c, const struct otr_copy *kept, 
 	if (kept)
 		m.n = otr_kept(kept, seen, n);
 	self = begin(c);
-	emit_out(self, find(c->session), &m, start_ns);
+	emit_out(self, otr_tls_find(c->session), &m, start_ns);
 	if (self)
 		otr_leave(self);
 	errno = error;
@@ -370,8 +283,8 @@ static struct otr_copy *keep_own(const struct otr_tls_call *c, const struct otr_
 
 	if (!buf || otr_is_alone())
 		return NULL;
-	t = find(c->session);
-	f = t ? socket_of(t, OTR_DIR_OUT) : NULL;
+	t = otr_tls_find(c->session);
+	f = t ? otr_tls_socket(t, OTR_DIR_OUT) : NULL;
 	kept = otr_keep(self, f ? otr_fd_upper(f) : NULL, NULL, &iov, 1);
 	errno = error;
 	return kept;
@@ -392,7 +305,7 @@ static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self, co
 	ret = call(c, self, (void *)buf, n);
 	if (ret > 0)
 		took_own(c, kept, buf, (size_t)ret, start_ns);
-	otr_shed_is_wanted(kept);
+	otr_copy_free(kept);
 	return ret;
 }
 
@@ -410,7 +323,7 @@ static void choose(const struct otr_tls_call *c, struct otr_self *self, struct o
  * OpenSSL no two at once; what a broken program does must not become a crash of ours. */
 static struct otr_tls *be_writer(const struct otr_self *self, const void *session)
 {
-	struct otr_tls *t = find(session);
+	struct otr_tls *t = otr_tls_find(session);
 	int32_t tid = self ? self->tid : (int32_t)otr_sys(SYS_gettid);
 	int32_t was = t ? otr_get(&t->writer) : 0;
 
@@ -485,7 +398,7 @@ ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)
 	error = errno;
 	if (ret > 0 && (self = begin(c))) {
 		iov.iov_len = (size_t)ret;
-		emit_in(self, find(c->session), &(struct moved){iov.iov_len, &iov, 1});
+		emit_in(self, otr_tls_find(c->session), &(struct moved){iov.iov_len, &iov, 1});
 		otr_leave(self);
 	}
 	errno = error;

@@ -32,13 +32,6 @@ ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n);
 ssize_t otr_tls_write_unseen(const struct otr_tls_call *c, size_t n);
 ssize_t otr_tls_other(const struct otr_tls_call *c);
 
-/* What is said next on the session is not seen, or its records wait: nothing is put into what
- * follows. */
-void otr_tls_early(const void *session);
-
-/* The session is no more. */
-void otr_tls_over(const void *session);
-
 #pragma GCC visibility pop
 
 #endif /* OTR_TLS_H */

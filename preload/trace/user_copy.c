@@ -10,6 +10,8 @@
  * then they are there, or the caller is wrong and the kernel is asked about that, too.
  */
 
+#include "preload/trace/user_copy.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
@@ -22,8 +24,10 @@
 #include "preload/base/real.h"
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
+#include "preload/base/thread.h"
 #include "preload/parse/inject.h"
-#include "preload/trace/io.h"
+#include "preload/trace/call.h"
+#include "preload/trace/capture.h"
 
 #define PAGE	 4096u /* or a whole number of them */
 #define IOV_MOST 1024  /* the kernel refuses more */
@@ -124,19 +128,10 @@ struct otr_copy {
 	char tail[OTR_TAIL];
 };
 
-/* Of libc since glibc 2.32: has there been one thread alone? */
-static const char *alone;
-
 int otr_copies_alloc(void)
 {
-	alone = otr_real_symbol("__libc_single_threaded");
 	otr_shim.copies = otr_alloc(COPIES * sizeof(*otr_shim.copies));
 	return otr_shim.copies != NULL;
-}
-
-int otr_is_alone(void)
-{
-	return alone && otr_get(alone);
 }
 
 void otr_copies_forked(void)
@@ -231,7 +226,7 @@ static struct otr_copy *claim_whole(int32_t tid)
 
 	if (!c || otr_alloc_once(&c->head, OTR_DATA_MAX))
 		return c;
-	otr_shed_is_wanted(c);
+	otr_copy_free(c);
 	return NULL;
 }
 
@@ -263,7 +258,7 @@ int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved)
 	return 3;
 }
 
-void otr_shed_is_wanted(struct otr_copy *c)
+void otr_copy_free(struct otr_copy *c)
 {
 	if (c)
 		__atomic_store_n(&c->tid, 0, __ATOMIC_RELEASE);

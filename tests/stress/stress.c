@@ -37,7 +37,9 @@
 #include <unistd.h>
 
 #include "bpf/ring.h"
+#include "preload/base/clock.h"
 #include "preload/base/real.h"
+#include "preload/base/share.h"
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
 

@@ -14,8 +14,12 @@
 #include <string.h>
 
 #include "preload/base/alloc.h"
+#include "preload/base/clock.h"
+#include "preload/base/inbound.h"
 #include "preload/base/shim.h"
+#include "preload/base/thread.h"
 #include "preload/parse/env_lists.h"
+#include "preload/parse/environ.h"
 #include "preload/parse/inject.h"
 #include "preload/trace/header.h"
 

@@ -12,8 +12,14 @@
 #include <cmocka.h>
 
 #include "preload/base/alloc.h"
+#include "preload/base/clock.h"
+#include "preload/base/inbound.h"
 #include "preload/base/shim.h"
+#include "preload/base/thread.h"
+#include "preload/ring/ring.h"
 #include "preload/trace/header.h"
+#include "preload/trace/rules.h"
+#include "preload/trace/shed.h"
 
 #define BOX (1ull << 32 | 7)
 

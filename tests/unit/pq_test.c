@@ -25,6 +25,15 @@
 #include "preload/trace/pq.h"
 #include "preload/base/alloc.h"
 #include "preload/base/shim.h"
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
+#include "preload/ring/emit.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/conn.h"
+#include "preload/trace/enter.h"
+#include "preload/trace/flow.h"
+#include "preload/trace/layer.h"
+#include "preload/trace/rules.h"
 
 #define FD 7
 
@@ -109,9 +118,7 @@ void otr_runs_over(struct otr_fd *f)
 
 void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 {
-	(void)fd;
-	(void)kind;
-	(void)error;
+	(void)fd, (void)kind, (void)error;
 	f->announced_by = otr_shim.pid;
 }
 
@@ -127,8 +134,7 @@ void otr_count(enum otr_shim_count what)
 
 void otr_rules_ask(struct otr_self *at, struct otr_fd *f, uint64_t now)
 {
-	(void)at;
-	(void)now;
+	(void)at, (void)now;
 	f->has_cause = 1;
 }
 
@@ -163,13 +169,7 @@ uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *at, int dir, uint64_t 
 		       const struct otr_cause *cause, const struct iovec *iov, int n,
 		       uint32_t cap)
 {
-	(void)f;
-	(void)at;
-	(void)start_ns;
-	(void)first;
-	(void)cause;
-	(void)iov;
-	(void)n;
+	(void)f, (void)at, (void)start_ns, (void)first, (void)cause, (void)iov, (void)n;
 	assert_int_equal(pos, 0);
 	assert_int_equal(moved, cap);
 	note(dir, '.');

@@ -18,6 +18,7 @@
 #include "preload/base/shim.h"
 #include "preload/trace/io.h"
 #include "preload/trace/proof.h"
+#include "preload/trace/user_copy.h"
 
 struct otr_shim otr_shim;
 

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "preload/base/shim.h"
+#include "preload/ring/reader_change.h"
 
 #define ROOM (OTR_EXCHS * sizeof(struct otr_inbound))
 

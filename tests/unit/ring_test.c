@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/ring/ring.c preload/base/real.c preload/base/find.c agent/source/ring.c agent/source/event.c agent/loss.c
+// needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c preload/base/shim.c preload/base/real.c preload/base/find.c agent/source/ring.c agent/source/event.c agent/loss.c
 /*
  * ring_test.c - records go through the ring: in order, over its end, past slots that were
  * never finished; and nothing a process writes there is believed.
@@ -21,9 +21,12 @@
 #include "agent/base/own.h"
 #include "agent/loss.h"
 #include "agent/source/shim.h"
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
 #include "preload/base/shim.h"
-
-struct otr_shim otr_shim; /* shim.c's, without its constructor */
+#include "preload/ring/emit.h"
+#include "preload/ring/reader_change.h"
+#include "preload/ring/ring.h"
 
 uint64_t otr_clock_ns(void)
 {

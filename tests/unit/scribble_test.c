@@ -2,7 +2,7 @@
 // needs: agent/base/secret_fold.c agent/base/secret_code.c
 // needs: agent/source/unix_peer.c agent/source/folder.c
 // needs: agent/base/secret.c agent/base/secret_text.c
-// needs: agent/source/vouch.c agent/resource/procfs.c agent/base/keyed.c agent/base/foreign.c preload/ring/ring.c preload/base/real.c preload/base/find.c agent/source/ring.c agent/source/event.c
+// needs: agent/source/vouch.c agent/resource/procfs.c agent/base/keyed.c agent/base/foreign.c preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c preload/base/shim.c preload/base/real.c preload/base/find.c agent/source/ring.c agent/source/event.c
 // needs: agent/source/shim.c agent/source/shim_loss.c agent/source/shim_conn.c agent/source/offer.c agent/source/watch.c
 // needs: agent/source/cpu_clamp.c
 // needs: agent/source/shim_adopt.c agent/source/ring_lease.c agent/source/ring_find.c

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/trace/flow.c preload/trace/headend.c preload/parse/response_boundary.c preload/trace/frames.c preload/parse/inject.c
+// needs: preload/trace/flow.c preload/trace/shed.c preload/trace/capture.c preload/trace/headend.c preload/parse/response_boundary.c preload/trace/frames.c preload/parse/inject.c
 /* shed_test.c - the library lets requests go: each whole, decided at its first byte; what
  * was begun before is told to its end. */
 
@@ -13,8 +13,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "preload/base/clock.h"
 #include "preload/base/shim.h"
+#include "preload/ring/emit.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/dial.h"
+#include "preload/trace/flow.h"
+#include "preload/trace/layer.h"
 #include "preload/trace/proof.h"
+#include "preload/trace/rules.h"
+#include "preload/trace/shed.h"
 
 struct otr_shim otr_shim;
 static struct otr_ring ring;

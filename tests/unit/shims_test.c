@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/source/unix_peer.c agent/base/foreign.c preload/ring/ring.c preload/base/real.c preload/base/find.c agent/source/ring.c
+// needs: agent/source/unix_peer.c agent/base/foreign.c preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c preload/base/shim.c preload/base/real.c preload/base/find.c agent/source/ring.c
 // needs: agent/source/event.c agent/source/shim.c agent/source/shim_loss.c agent/source/shim_late.c
 // needs: agent/source/shim_conn.c agent/source/offer.c agent/source/folder.c
 // needs: agent/source/watch.c agent/base/secret.c agent/base/secret_text.c agent/source/vouch.c

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/parse/inject.c preload/trace/tls.c preload/trace/layer.c preload/parse/response_boundary.c preload/parse/request_boundary.c
+// needs: preload/parse/inject.c preload/trace/tls.c preload/trace/tls_session.c preload/trace/layer.c preload/trace/ciphertext.c preload/parse/response_boundary.c preload/parse/request_boundary.c
 /*
  * tls_test.c - a TLS library that takes what it likes, when it likes: the stream is the
  * caller's with one header or none, a call made again brings the same bytes, and the caller
@@ -17,9 +17,24 @@
 #include <string.h>
 
 #include "preload/base/alloc.h"
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
+#include "preload/base/hold.h"
 #include "preload/base/shim.h"
+#include "preload/base/thread.h"
+#include "preload/ring/emit.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/ciphertext.h"
+#include "preload/trace/conn.h"
+#include "preload/trace/decide.h"
+#include "preload/trace/enter.h"
+#include "preload/trace/flow.h"
 #include "preload/trace/io.h"
+#include "preload/trace/layer.h"
+#include "preload/trace/shed.h"
 #include "preload/trace/tls.h"
+#include "preload/trace/tls_session.h"
+#include "preload/trace/user_copy.h"
 
 #define FD     7
 #define AT     5
@@ -169,7 +184,7 @@ int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved)
 	return 0;
 }
 
-void otr_shed_is_wanted(struct otr_copy *c)
+void otr_copy_free(struct otr_copy *c)
 {
 	(void)c;
 }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* doors.c - the sockets of the agent at which a process offers its ring; see bpf/ring.h. */
+
+#include "preload/ring/doors.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+
+#include "preload/base/shim.h"
+#include "preload/base/sys.h"
+
+/* The address of a door: a path, or an abstract name, which begins with a NUL. */
+static socklen_t door_at(struct sockaddr_un *to, const struct otr_session_name *who, int is_path,
+			 uint32_t door)
+{
+	char *at = to->sun_path + !is_path;
+
+	memset(to->sun_path, 0, sizeof(to->sun_path));
+	memcpy(at, who->text, who->name_len);
+	at += who->name_len;
+	if (is_path)
+		*at++ = '/';
+	*at++ = "0123456789abcdef"[door % OTR_RING_DOORS];
+	return (socklen_t)(at + is_path - (char *)to);
+}
+
+/* Those that begin together have pids in a row: each tries its own door, then any. Returns 0,
+ * -errno, or -EAGAIN: all are full. */
+static int say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *msg, int is_path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	long n = -EAGAIN;
+
+	for (uint32_t i = 0; n == -EAGAIN && i < OTR_RING_DOORS; i++) {
+		msg->msg_namelen = door_at(&to, who, is_path, (uint32_t)otr_shim.pid + i);
+		msg->msg_name = &to;
+		n = 0;
+		/* An offer is connected, since by its peer the kernel side knows what is said:
+		 * from this call on it leaves our bytes to us (bpf/lib.bpf.h). */
+		if (msg->msg_controllen) {
+			n = otr_sys(SYS_connect, fd, &to, msg->msg_namelen);
+			msg->msg_name = NULL;
+			msg->msg_namelen = 0;
+		}
+		if (!n)
+			n = otr_sys(SYS_sendmsg, fd, msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+	return n < 0 ? (int)n : 0;
+}
+
+/* By path the doors are reached from another network namespace, by their abstract names from
+ * another root directory. */
+int otr_say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *msg)
+{
+	const size_t room = sizeof(((struct sockaddr_un *)0)->sun_path) - 3;
+	int rc = -ENOENT;
+
+	if (who->name_len > room)
+		return rc;
+	if (who->text[0] == '/')
+		rc = say_at_doors(fd, who, msg, 1);
+	return rc && rc != -EAGAIN ? say_at_doors(fd, who, msg, 0) : rc;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shed.c - requests that are not emitted, for want of CPU or as nobody observes. */
+
+#include "preload/trace/shed.h"
+
+#include <stddef.h>
+
+#include "preload/base/shim.h"
+#include "preload/parse/inject.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/layer.h"
+
+/* What is asked on behalf of a request is told as that is: see otr_rules_ask(). */
+static int want_of_cpu(int dir)
+{
+	return __atomic_load_n(&otr_ring_now()->paused, __ATOMIC_RELAXED) ||
+	       (dir == OTR_DIR_IN && otr_ring_is_behind());
+}
+
+/* The counterpart of otr_shed() there: a request goes with its answer, so that none is
+ * seen by half; causality goes on. */
+int otr_will_shed(const struct otr_fd *f, int dir)
+{
+	const struct otr_ring *ring = otr_ring_now();
+	int begins = f->last_dir != dir && otr_asks(f, dir);
+
+	if (!begins && f->last_dir != OTR_DIR_NONE)
+		return f->shed;
+	if (f->has_cause)
+		return f->shed_next;
+	return otr_switch_is_on(OTR_RING_NO_OBSERVE) || (begins && ring && want_of_cpu(dir));
+}
+
+/* Counted where it is for want of CPU. It may have been decided when its cause was asked. */
+void otr_shed_decided(struct otr_fd *f, int dir, int first, int go)
+{
+	otr_put(&f->shed, (uint8_t)go);
+	if (go && first && otr_asks(f, dir) && f->way[dir].capture != OTR_CAPTURE_MUTE &&
+	    !otr_switch_is_on(OTR_RING_NO_OBSERVE))
+		otr_count(otr_get(&otr_shim.behind) && !otr_ring_now()->paused ? OTR_SHIM_BEHIND
+									       : OTR_SHIM_SHED);
+}
+
+/* Does nobody need to know whom this request is for? It is let go as the one before it was,
+ * which is answered, and there is no one to be told which trace it is in. */
+static int is_nobodys(const struct otr_fd *f, const struct iovec *iov, int n)
+{
+	return f->last_dir == OTR_DIR_OUT && want_of_cpu(OTR_DIR_IN) &&
+	       (!otr_ring_now()->propagates || !otr_head_has(iov, n, "traceparent"));
+}
+
+/* The same of one that goes out, while its strand works for nobody who is known. */
+int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f)
+{
+	const struct otr_asked *asked = &f->asked;
+
+	return f->shed && f->role == OTR_ROLE_CLIENT && f->layer == OTR_LAYER_SOCKET &&
+	       !f->opaque && f->last_dir == OTR_DIR_IN && otr_ring_now() &&
+	       otr_ring_now()->paused && otr_get(&otr_shim.alone) && !self->strand.cur.conn &&
+	       !f->has_cause && !asked->pending && !asked->has_born && !asked->claim.conn &&
+	       !otr_tls_inside(self);
+}
+
+static int begins_unseen(const struct otr_self *self, const struct otr_fd *f, int dir,
+			 const struct iovec *iov, int n)
+{
+	return f->role == OTR_ROLE_SERVER ? dir == OTR_DIR_IN && is_nobodys(f, iov, n)
+					  : dir == OTR_DIR_OUT && otr_asks_unseen(self, f);
+}
+
+int otr_shed_fast_path(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
+		       const struct iovec *iov, int n)
+{
+	struct otr_strand *st = &self->strand;
+
+	if (!f->shed || !otr_ring_now() || f->opaque || otr_tls_inside(self))
+		return 0;
+	if (f->last_dir != dir && otr_asks(f, dir)) {
+		if (!begins_unseen(self, f, dir, iov, n))
+			return 0;
+		otr_shed_decided(f, dir, 1, OTR_SHED_ALL);
+	}
+	if (f->shed != OTR_SHED_ALL)
+		return 0;
+	if (dir == OTR_DIR_IN)
+		otr_join(st, 0, OTR_LEVEL_NONE, f->inode);
+	else
+		otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
+	f->last_dir = (uint8_t)dir;
+	f->way[dir].total += moved;
+	f->way[dir].frames.lost = 1; /* it is not walked along */
+	return 1;
+}
