@@ -31,12 +31,9 @@ int otr_will_shed(const struct otr_fd *f, int dir)
 	return otr_switch_is_on(OTR_RING_NO_OBSERVE) || (begins && ring && want_of_cpu(dir));
 }
 
-/* Counted where it is for want of CPU. It may have been decided when its cause was asked. */
-void otr_shed_decided(struct otr_fd *f, int dir, int first, int go)
+void otr_shed_count(const struct otr_fd *f, int dir)
 {
-	otr_put(&f->shed, (uint8_t)go);
-	if (go && first && otr_asks(f, dir) && f->way[dir].capture != OTR_CAPTURE_MUTE &&
-	    !otr_switch_is_on(OTR_RING_NO_OBSERVE))
+	if (f->way[dir].capture != OTR_CAPTURE_MUTE && !otr_switch_is_on(OTR_RING_NO_OBSERVE))
 		otr_count(otr_get(&otr_shim.behind) && !otr_ring_now()->paused ? OTR_SHIM_BEHIND
 									       : OTR_SHIM_SHED);
 }
@@ -68,12 +65,12 @@ static int begins_unseen(const struct otr_self *self, const struct otr_fd *f, in
 					  : dir == OTR_DIR_OUT && otr_asks_unseen(self, f);
 }
 
-int otr_shed_fast_path(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
-		       const struct iovec *iov, int n)
+int otr_shed_moved(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
+		   const struct iovec *iov, int n)
 {
 	struct otr_strand *st = &self->strand;
 
-	if (!f->shed || !otr_ring_now() || f->opaque || otr_tls_inside(self))
+	if (!otr_ring_now() || f->opaque || otr_tls_inside(self))
 		return 0;
 	if (f->last_dir != dir && otr_asks(f, dir)) {
 		if (!begins_unseen(self, f, dir, iov, n))
