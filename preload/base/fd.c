@@ -42,7 +42,7 @@ static uint64_t time_now(void)
 {
 	const struct otr_self *self = otr_self_peek();
 
-	return self && self->now_ns ? self->now_ns : otr_clock_ns();
+	return self && self->event_ns ? self->event_ns : otr_clock_ns();
 }
 
 static int is_number(int fd, int level, int name)
@@ -93,21 +93,21 @@ void otr_fd_forget(struct otr_fd *f)
 	if (otr_get(&f->header))
 		otr_header_free(f);
 	clear(f, offsetof(struct otr_fd, header));
-	f->sending = 0;
+	f->senders = 0;
 	f->last_dir = OTR_DIR_NONE;
 	f->policy_gen = ~0u;
-	otr_put(&f->gen, otr_get(&otr_shim.gen));
+	otr_put(&f->reader_gen, otr_get(&otr_shim.reader_gen));
 }
 
 /* Of another reader's time. Not while a header is on its way: it has to go, whoever reads. */
 int otr_fd_is_stale(struct otr_fd *f)
 {
-	if (otr_get(&f->gen) == otr_get(&otr_shim.gen))
+	if (otr_get(&f->reader_gen) == otr_get(&otr_shim.reader_gen))
 		return 0;
 	if (otr_get(&f->header))
 		return 1;
 	clear(f, offsetof(struct otr_fd, header));
-	otr_put(&f->gen, otr_get(&otr_shim.gen));
+	otr_put(&f->reader_gen, otr_get(&otr_shim.reader_gen));
 	return 0;
 }
 
@@ -119,7 +119,7 @@ static uint32_t *home_of(uint64_t inode)
 static int is_home(const struct otr_fd *home, const struct otr_fd *f)
 {
 	return otr_get(&home->kind) == OTR_FD_STREAM && otr_get(&home->inode) == f->inode &&
-	       otr_get(&home->gen) == f->gen;
+	       otr_get(&home->reader_gen) == f->reader_gen;
 }
 
 /* One socket may have several numbers (dup, inetd's 0 and 1): one of them keeps the state,
@@ -133,7 +133,7 @@ static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
 		if (!otr_hold(home) || !is_home(home, f))
 			return OTR_FD_NEW; /* to be looked at again */
 		otr_put(&f->home, (uint16_t)(hint - 1));
-		home->dup = (uint16_t)fd + 1;
+		home->alias = (uint16_t)fd + 1;
 		return OTR_FD_ALIAS;
 	}
 	otr_put(home_of(f->inode), (uint32_t)fd + 1);
@@ -143,19 +143,19 @@ static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
 /* The number that kept the state is closed: an alias takes it over. */
 int otr_fd_pass_on(struct otr_fd *f)
 {
-	int number = (int)f->dup - 1;
+	int number = (int)f->alias - 1;
 	struct otr_fd *heir = otr_fd_slot(number);
 
-	if (!f->dup || !heir || !otr_hold(heir) || heir->kind != OTR_FD_ALIAS ||
+	if (!f->alias || !heir || !otr_hold(heir) || heir->kind != OTR_FD_ALIAS ||
 	    heir->inode != f->inode || otr_fd_is_other(number, f))
 		return 0;
 	otr_share_put(heir, f, offsetof(struct otr_fd, header) / 8 * 8);
 	otr_put(&heir->header, otr_get(&f->header)); /* it goes along */
 	otr_put(&heir->rest, otr_get(&f->rest));
 	otr_put(&heir->rest_at, otr_get(&f->rest_at));
-	heir->sending = 0;
+	heir->senders = 0;
 	otr_put(&heir->life, heir->life + 1);
-	heir->dup = 0;
+	heir->alias = 0;
 	otr_put(home_of(f->inode), (uint32_t)number + 1);
 	otr_put(&f->rest, 0);
 	otr_put(&f->header, 0);
@@ -170,7 +170,7 @@ static void look(int fd, struct otr_fd *f)
 	if (otr_sys_fstat(fd, &st))
 		return;
 	otr_put(&f->inode, st.st_ino);
-	f->sure_ns = time_now();
+	f->checked_ns = time_now();
 	if (S_ISSOCK(st.st_mode))
 		kind = look_at_socket(fd, f);
 	else if (S_ISFIFO(st.st_mode))
@@ -225,7 +225,7 @@ struct otr_fd *otr_fd_of(int fd)
 			return home;
 		otr_fd_forget(f);
 	}
-	if ((f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER) && !otr_get(&otr_shim.sealed))
+	if ((f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER) && !otr_get(&otr_shim.has_seccomp))
 		look_anew(fd, f);
 	if (f->kind == OTR_FD_ALIAS)
 		return otr_fd_known(fd);
@@ -248,7 +248,7 @@ struct otr_fd *otr_fd_known(int fd)
 	struct otr_fd *home = otr_fd_keeper(fd);
 
 	if (!home || !otr_hold(home) || otr_fd_keeper(fd) != home ||
-	    (home->gen != otr_get(&otr_shim.gen) && !otr_get(&home->header)))
+	    (home->reader_gen != otr_get(&otr_shim.reader_gen) && !otr_get(&home->header)))
 		return NULL;
 	return home;
 }
@@ -265,27 +265,28 @@ int otr_fd_is_other(int fd, const struct otr_fd *f)
 {
 	struct stat st;
 
-	return !otr_get(&otr_shim.sealed) && (otr_sys_fstat(fd, &st) || st.st_ino != f->inode);
+	return !otr_get(&otr_shim.has_seccomp) && (otr_sys_fstat(fd, &st) || st.st_ino != f->inode);
 }
 
 /* Of an alias its own number says nothing of when it was seen. */
 static int is_sure(int fd, const struct otr_fd *f, uint64_t now)
 {
-	return !otr_get(&otr_shim.missed) && f == otr_fd_slot(fd) && now - f->sure_ns < SURE_NS;
+	return !otr_get(&otr_shim.missed_close) && f == otr_fd_slot(fd) &&
+	       now - f->checked_ns < SURE_NS;
 }
 
 int otr_fd_is(int fd, struct otr_fd *f)
 {
-	int sealed = otr_get(&otr_shim.sealed);
+	int sealed = otr_get(&otr_shim.has_seccomp);
 	uint64_t now = sealed ? 0 : time_now();
 	struct stat st;
 
 	if (sealed || is_sure(fd, f, now) || otr_sys_fstat(fd, &st))
 		return 1;
 	if (st.st_ino != f->inode) {
-		otr_put(&otr_shim.missed, 1);
+		otr_put(&otr_shim.missed_close, 1);
 		return 0;
 	}
-	f->sure_ns = now;
+	f->checked_ns = now;
 	return 1;
 }

@@ -15,12 +15,13 @@ uint32_t otr_netns(void);
 /* Known to be none that we follow: to be looked at again after a number of calls. */
 static inline int otr_fd_is_none(struct otr_fd *f)
 {
-	uint16_t looked = otr_get(&f->looked);
+	uint16_t looked = otr_get(&f->calls_unchecked);
 
-	if (otr_get(&f->kind) != OTR_FD_OTHER || otr_get(&f->gen) != otr_get(&otr_shim.gen) ||
+	if (otr_get(&f->kind) != OTR_FD_OTHER ||
+	    otr_get(&f->reader_gen) != otr_get(&otr_shim.reader_gen) ||
 	    !((looked + 1) % OTR_LOOK_AGAIN))
 		return 0;
-	otr_put(&f->looked, (uint16_t)(looked + 1));
+	otr_put(&f->calls_unchecked, (uint16_t)(looked + 1));
 	return 1;
 }
 /* Held by this thread until otr_leave(). NULL: not one we follow, or another thread has it:
@@ -51,12 +52,12 @@ int otr_fd_pass_on(struct otr_fd *f);
  * known. */
 static inline int otr_fd_is_late(const struct otr_fd *f)
 {
-	return otr_get(&otr_shim.gen) && !f->seen_open;
+	return otr_get(&otr_shim.reader_gen) && !f->seen_open;
 }
 /* What is known of `f` begins now. */
 static inline void otr_fd_begins(struct otr_fd *f)
 {
-	otr_put(&f->gen, otr_get(&otr_shim.gen));
+	otr_put(&f->reader_gen, otr_get(&otr_shim.reader_gen));
 	if (otr_fd_is_late(f))
 		f->boundary.state = OTR_BOUNDARY_OPAQUE;
 }

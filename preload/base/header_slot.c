@@ -46,9 +46,9 @@ void otr_header_rest(struct otr_fd *f, size_t rest, size_t at)
 	otr_put(&f->rest_at, (uint16_t)at);
 	had = __atomic_exchange_n(&f->rest, (uint16_t)rest, __ATOMIC_ACQ_REL);
 	if (rest && !had)
-		__atomic_fetch_add(&otr_shim.owing, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&otr_shim.n_rests, 1, __ATOMIC_RELAXED);
 	if (!rest && had)
-		__atomic_fetch_sub(&otr_shim.owing, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_sub(&otr_shim.n_rests, 1, __ATOMIC_RELAXED);
 }
 
 void otr_header_free(struct otr_fd *f)

@@ -68,7 +68,7 @@ static int try_to_take(struct otr_fd *f, int32_t tid)
 	for (int i = 0; i < SPINS; i++, pause_cpu())
 		if (take(f, 0, tid))
 			return 1;
-	for (int i = 0; i < YIELDS && !otr_get(&otr_shim.sealed); i++) {
+	for (int i = 0; i < YIELDS && !otr_get(&otr_shim.has_seccomp); i++) {
 		otr_sys(SYS_sched_yield);
 		if (take(f, 0, tid))
 			return 1;
@@ -79,12 +79,12 @@ static int try_to_take(struct otr_fd *f, int32_t tid)
 /* Bytes that were moved while another thread had the connection: nobody looked at them. */
 static void add_unseen(struct otr_fd *f, int dir)
 {
-	uint64_t n = otr_get(&f->unseen[dir]);
-	struct otr_shim_dir *w = &f->way[dir];
+	uint64_t n = otr_get(&f->unseen_bytes[dir]);
+	struct otr_shim_dir *w = &f->dirs[dir];
 
 	if (!n)
 		return;
-	n = __atomic_exchange_n(&f->unseen[dir], 0, __ATOMIC_RELAXED);
+	n = __atomic_exchange_n(&f->unseen_bytes[dir], 0, __ATOMIC_RELAXED);
 	w->total += n;
 	w->frames.lost = 1;
 	if (f->last_dir == dir) {
@@ -126,7 +126,7 @@ int otr_hold(struct otr_fd *f)
 void otr_unseen(struct otr_fd *f, int dir, ssize_t n)
 {
 	if (n > 0)
-		__atomic_fetch_add(&f->unseen[dir], (uint64_t)n, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&f->unseen_bytes[dir], (uint64_t)n, __ATOMIC_RELAXED);
 }
 
 void otr_drop_all(struct otr_self *self)

@@ -19,12 +19,12 @@
 
 static struct otr_inbound *place(uint64_t conn, uint32_t i)
 {
-	return &otr_get(&otr_shim.served)[(otr_ring_hash(conn) + i) % OTR_EXCHS];
+	return &otr_get(&otr_shim.inbounds)[(otr_ring_hash(conn) + i) % OTR_EXCHS];
 }
 
 struct otr_inbound *otr_inbound_of(uint64_t conn)
 {
-	if (!__atomic_load_n(&otr_shim.served, __ATOMIC_ACQUIRE))
+	if (!__atomic_load_n(&otr_shim.inbounds, __ATOMIC_ACQUIRE))
 		return NULL;
 	for (uint32_t i = 0; conn && i < PROBES; i++)
 		if (__atomic_load_n(&place(conn, i)->conn, __ATOMIC_ACQUIRE) == conn)
@@ -85,7 +85,7 @@ struct otr_inbound *otr_inbound_make(uint64_t conn)
 {
 	struct otr_inbound *sv;
 
-	if (!otr_alloc_once(&otr_shim.served, OTR_EXCHS * sizeof(*sv)))
+	if (!otr_alloc_once(&otr_shim.inbounds, OTR_EXCHS * sizeof(*sv)))
 		return NULL;
 	sv = otr_inbound_of(conn);
 	for (uint32_t i = 0; !sv && i < PROBES; i++)
@@ -129,12 +129,12 @@ struct otr_notify_slot *otr_notify_slot_of(uint64_t key)
 	if (!slot)
 		return NULL;
 	OTR_YIELD();
-	if (!__atomic_compare_exchange_n(&slot->owner, &none, 1, 0, __ATOMIC_ACQUIRE,
+	if (!__atomic_compare_exchange_n(&slot->taken, &none, 1, 0, __ATOMIC_ACQUIRE,
 					 __ATOMIC_RELAXED)) {
-		__atomic_store_n(&slot->torn, 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&slot->contended, 1, __ATOMIC_RELEASE);
 		return NULL;
 	}
-	if (__atomic_exchange_n(&slot->torn, 0, __ATOMIC_ACQ_REL))
+	if (__atomic_exchange_n(&slot->contended, 0, __ATOMIC_ACQ_REL))
 		slot->token.full = slot->token.many = 1;
 	return slot;
 }
@@ -142,5 +142,5 @@ struct otr_notify_slot *otr_notify_slot_of(uint64_t key)
 void otr_notify_slot_clear(struct otr_notify_slot *slot)
 {
 	OTR_YIELD();
-	__atomic_store_n(&slot->owner, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
 }

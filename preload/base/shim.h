@@ -82,47 +82,47 @@ struct otr_dial {
  * it has to hold it: share.h, otr_fd_of(). Words marked with an asterisk are read without, by
  * otr_get(). */
 struct otr_fd {
-	uint64_t inode;	  /* * 0: not known */
-	uint64_t sure_ns; /* when it was last seen to be that */
-	struct otr_shim_dir way[2];
+	uint64_t inode;	     /* * 0: not known */
+	uint64_t checked_ns; /* when it was last seen to be that */
+	struct otr_shim_dir dirs[2];
 	struct otr_asked asked;
 	struct otr_cause cause;	      /* of the request about to go out */
 	struct otr_boundary boundary; /* of a client */
 	struct otr_dial dial;
 	uint32_t policy_gen;
-	uint32_t gen;	      /* * of the ring's reader: of another all this is stale */
-	int32_t began;	      /* the process that connected it, from its first byte; 0: none */
-	int32_t announced_by; /* the process that told of it; 0: none */
-	uint16_t looked;      /* * calls since it was found to be no socket */
+	uint32_t reader_gen;	  /* * of the ring's reader: of another all this is stale */
+	int32_t connected_by;	  /* the process that connected it, from its first byte; 0: none */
+	int32_t announced_by;	  /* the process that told of it; 0: none */
+	uint16_t calls_unchecked; /* * calls since it was found to be no socket */
 	uint16_t family;
 	uint8_t kind; /* * enum otr_fd_kind */
 	uint8_t role; /* * */
 	uint8_t seen_open;
 	uint8_t last_dir;
 	uint8_t nonblock;
-	uint8_t has_cause; /* R4 was asked; the bytes are not out yet */
-	uint8_t layer;	   /* enum otr_layer */
-	uint8_t opening;   /* enum otr_opening */
-	uint8_t foreign;   /* began as no HTTP and no TLS: see otr_span_ids */
-	uint8_t opaque;	   /* * what is said lies in otr_fd_upper(): these are ciphertext, or
+	uint8_t has_cause;  /* R4 was asked; the bytes are not out yet */
+	uint8_t layer;	    /* enum otr_layer */
+	uint8_t opening;    /* enum otr_opening */
+	uint8_t is_binary;  /* began as no HTTP and no TLS: see otr_span_ids */
+	uint8_t opaque;	    /* * what is said lies in otr_fd_upper(): these are ciphertext, or
 			    * what a library makes of calls that are told */
-	uint8_t shed;	   /* * enum otr_shed: the exchange that goes on is not told */
-	uint8_t shed_next; /* nor will be the one whose cause was asked for */
-	uint16_t dup;	   /* an alias of this socket's, + 1; 0: none known */
-	uint16_t home;	   /* * of an alias */
-	uint8_t greeted;   /* enum otr_greeted: the peer has spoken first, so this is no HTTP */
-	uint8_t barred;	   /* the peer gets no header: see otr_peer_bars() */
-	uint32_t host;	   /* of the peer's address, not its port; 0: not known */
+	uint8_t shed;	    /* * enum otr_shed: the exchange that goes on is not told */
+	uint8_t shed_next;  /* nor will be the one whose cause was asked for */
+	uint16_t alias;	    /* an alias of this socket's, + 1; 0: none known */
+	uint16_t home;	    /* * of an alias */
+	uint8_t greeting;   /* enum otr_greeted: the peer has spoken first, so this is no HTTP */
+	uint8_t is_denied;  /* the peer gets no header: see otr_peer_bars() */
+	uint32_t host_hash; /* of the peer's address, not its port; 0: not known */
 	/* Place in the table of headers, + 1: one is going out, by one thread. And what of it
 	 * still has to go before the caller's next bytes. */
 	uint16_t header __attribute__((aligned(8))), rest, rest_at;
-	uint16_t sending; /* calls that send on it at this moment */
-	uint16_t resting; /* a thread sends `rest`: its number is `rester` */
-	int32_t rester;
+	uint16_t senders;	/* calls that send on it at this moment */
+	uint16_t rest_is_taken; /* a thread sends `rest`: its number is `rester` */
+	int32_t rest_sender;
 	/* Not forgotten with the rest. */
-	int32_t owner;	    /* * the thread that holds it; 0: none */
-	uint32_t life;	    /* counts how often all that was known of it was forgotten */
-	uint64_t unseen[2]; /* * bytes moved past its holder: see hold.c */
+	int32_t owner;		  /* * the thread that holds it; 0: none */
+	uint32_t life;		  /* counts how often all that was known of it was forgotten */
+	uint64_t unseen_bytes[2]; /* * bytes moved past its holder: see hold.c */
 };
 
 /* Of so many numbers; and OTR_FD_PAGE further, of those that are opaque, what is said. */
@@ -140,10 +140,10 @@ struct otr_span_ids {
 	uint8_t trace_id[16];
 	uint8_t span_id[8]; /* its own; of one that is let go, that of who asked */
 	uint8_t flags;
-	uint8_t layer;	 /* where the request was read */
-	uint8_t shed;	 /* it is not told */
-	uint8_t has_ids; /* 0: not to be known, so nothing is injected for it .. */
-	uint8_t foreign; /* .. unless its protocol names no trace that we could read */
+	uint8_t layer;	   /* where the request was read */
+	uint8_t shed;	   /* it is not told */
+	uint8_t has_ids;   /* 0: not to be known, so nothing is injected for it .. */
+	uint8_t is_binary; /* .. unless its protocol names no trace that we could read */
 	uint16_t state_len, baggage_len;
 } __attribute__((aligned(8)));
 
@@ -160,8 +160,8 @@ struct otr_inbound {
 
 struct otr_notify_slot {
 	uint64_t key;
-	uint32_t owner; /* 1: a thread has it */
-	uint32_t torn;	/* another thread found it taken: what is in it is not to be believed */
+	uint32_t taken;	    /* 1: a thread has it */
+	uint32_t contended; /* another thread found it taken: what is in it is not to be believed */
 	struct otr_notify_token token;
 };
 
@@ -172,16 +172,16 @@ struct otr_self {
 	int32_t tid; /* 0: free */
 	uint32_t n_held;
 	struct otr_fd *held[OTR_HELD];
-	uint32_t gen; /* of the ring's reader: of another `strand` is stale */
+	uint32_t reader_gen; /* of the ring's reader: of another `strand` is stale */
 	/* Frame of the wrapper it is in: what is called from there passes through. 0: none */
-	uintptr_t inside;
-	uint64_t now_ns; /* while bytes that were moved are told of: when. 0: not that */
+	uintptr_t wrapper_frame;
+	uint64_t event_ns; /* while bytes that were moved are told of: when. 0: not that */
 	struct otr_strand strand;
 	/* In a call of a TLS library; see tls.c. */
 	uintptr_t tls_frame; /* of our wrapper; 0: in none */
 	const void *tls_session;
 	int32_t tls_fd; /* whose ciphertext it moved; -1: none yet */
-	int32_t tls_hello;
+	int32_t tls_is_handshake;
 	/* In a call of libpq that waits for its answer; see pq.c. */
 	uintptr_t pq_frame;
 	const void *pq_conn;
@@ -194,26 +194,26 @@ struct otr_shim {
 	/* Tested first by every wrapper. Points to `idle` until there is a ring. */
 	const volatile uint32_t *off; /* read by otr_is_off() */
 	uint32_t idle;		      /* 1: before the constructor, or switched off */
-	uint32_t gen; /* of the ring's reader, as it was met last; 0: it is the first */
+	uint32_t reader_gen; /* of the ring's reader, as it was met last; 0: it is the first */
 	int32_t pid;
-	uint8_t sealed;	  /* the program filters its system calls: we make none */
-	uint8_t only;	  /* 1: children that it forks are not traced */
-	uint32_t offered; /* enum making of ring.c: one thread does, or has */
-	uint8_t given;	  /* the agent has it, or finds it */
-	uint8_t failed;	  /* no ring is to be had */
-	uint8_t tries;	  /* to offer one, when too many did */
-	uint8_t behind;	  /* the agent is: see otr_ring_is_behind() */
-	uint8_t missed;	  /* it has closed a descriptor past us */
-	uint8_t alone;	  /* calls on its own account: it serves, or its maker did */
-	uint8_t listens;  /* whom it forks are servers */
-	uint32_t calls;	  /* in the trace of `run` */
-	uint32_t unsaid;  /* records before there was a ring, or in one that nobody took */
-	uint64_t tail;	  /* of the ring, as it was read last */
-	struct otr_ring_switches say; /* by our environment */
-	uint8_t *alive;		      /* wiped by fork: 0 in a child that has not begun anew */
+	uint8_t has_seccomp;	  /* the program filters its system calls: we make none */
+	uint8_t no_follow;	  /* 1: children that it forks are not traced */
+	uint32_t offer_state;	  /* enum making of ring.c: one thread does, or has */
+	uint8_t is_offered;	  /* the agent has it, or finds it */
+	uint8_t ring_failed;	  /* no ring is to be had */
+	uint8_t offer_tries;	  /* to offer one, when too many did */
+	uint8_t reader_is_behind; /* the agent is: see otr_ring_is_behind() */
+	uint8_t missed_close;	  /* it has closed a descriptor past us */
+	uint8_t is_server;	  /* calls on its own account: it serves, or its maker did */
+	uint8_t listens;	  /* whom it forks are servers */
+	uint32_t run_calls;	  /* in the trace of `run` */
+	uint32_t lost_records;	  /* records before there was a ring, or in one that nobody took */
+	uint64_t seen_tail;	  /* of the ring, as it was read last */
+	struct otr_ring_switches switches; /* by our environment */
+	uint8_t *alive;			   /* wiped by fork: 0 in a child that has not begun anew */
 	struct otr_ring *ring;
-	struct otr_ring *maker; /* the ring of who forked us, until there is one of our own */
-	char *slots;		/* mapped twice in a row, so that no slot wraps */
+	struct otr_ring *parent_ring; /* the ring of who forked us, until there is one of our own */
+	char *slots;		      /* mapped twice in a row, so that no slot wraps */
 	struct otr_fd_page *fds[OTR_FDS / OTR_FD_PAGE]; /* NULL: none was looked at */
 	uint32_t n_fds;
 	struct otr_tls *tls;
@@ -221,10 +221,10 @@ struct otr_shim {
 	struct otr_copy *copies;
 	char *pq_texts;	    /* statements with a comment of ours */
 	uint8_t pq_comment; /* 1: such are made */
-	uint32_t owing;	    /* connections on which a part of a header still has to go */
+	uint32_t n_rests;   /* connections on which a part of a header still has to go */
 	uint32_t *homes;    /* by inode: number + 1 */
 	struct otr_header *headers;
-	struct otr_inbound *served;
+	struct otr_inbound *inbounds;
 	struct otr_self *selves;
 	struct otr_proc_state proc;
 	struct otr_notify_slot notify_slots[OTR_NOTIFY_SLOTS];

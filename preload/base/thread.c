@@ -32,7 +32,7 @@ static int take(struct otr_self *at, int32_t was, int32_t tid)
 
 int otr_has_ended(int32_t tid)
 {
-	return !otr_get(&otr_shim.sealed) && otr_sys(SYS_tgkill, otr_shim.pid, tid, 0) < 0;
+	return !otr_get(&otr_shim.has_seccomp) && otr_sys(SYS_tgkill, otr_shim.pid, tid, 0) < 0;
 }
 
 static struct otr_self *find_slot(int32_t tid)
@@ -56,7 +56,7 @@ struct otr_self *otr_self_now(void)
 {
 	struct otr_self *at = mine;
 
-	if (at || otr_get(&otr_shim.sealed) || (without && without++ % SELDOM))
+	if (at || otr_get(&otr_shim.has_seccomp) || (without && without++ % SELDOM))
 		return at;
 	at = find_slot((int32_t)otr_sys(SYS_gettid));
 	if (!at) {
@@ -64,8 +64,8 @@ struct otr_self *otr_self_now(void)
 		return NULL;
 	}
 	without = 0;
-	__atomic_load_n(&at->inside, __ATOMIC_ACQUIRE); /* of the thread that had it last */
-	at->inside = 0;
+	__atomic_load_n(&at->wrapper_frame, __ATOMIC_ACQUIRE); /* of the thread that had it last */
+	at->wrapper_frame = 0;
 	at->n_held = 0; /* whoever wants them finds that their holder has ended */
 	at->tls_frame = 0;
 	memset(&at->strand, 0, sizeof(at->strand));
@@ -85,7 +85,7 @@ void otr_threads_forked(void)
 
 	if (!mine)
 		return;
-	mine->inside = 0;
+	mine->wrapper_frame = 0;
 	mine->n_held = 0;
 	mine->tid = (int32_t)otr_sys(SYS_gettid);
 	otr_r7_clone(&mine->strand, &kept, OTR_EVIDENCE_CLONE);

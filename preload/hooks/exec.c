@@ -61,7 +61,7 @@ static int choose(struct otr_carry *carry, char *const *env)
 	const struct otr_inbound *sv = current(now, &ids);
 	const char *parent;
 
-	if (!sv && !otr_run_over(st, otr_get(&otr_shim.alone), now))
+	if (!sv && !otr_run_over(st, otr_get(&otr_shim.is_server), now))
 		return 0;
 	parent = otr_env_get(env, "TRACEPARENT");
 	if (is_own(parent) || (!sv && !parent))
@@ -136,7 +136,7 @@ static void look(struct otr_carry *carry, const char *file, char *const *env)
 			 !otr_sys(SYS_faccessat, AT_FDCWD, path, X_OK);
 
 	why = unload(carry, found ? path : NULL, env);
-	if (found && why && !otr_shim.only && !otr_env_get(environ, "OTRACE_ONLY"))
+	if (found && why && !otr_shim.no_follow && !otr_env_get(environ, "OTRACE_ONLY"))
 		otr_program_emit(why, path, env);
 }
 
@@ -160,9 +160,9 @@ static int is_bare(char *const *env)
 {
 	int error = errno, bare;
 
-	if (otr_get(&otr_shim.sealed) || !env)
+	if (otr_get(&otr_shim.has_seccomp) || !env)
 		return 1;
-	if (!otr_is_off() && otr_get(&otr_shim.alone))
+	if (!otr_is_off() && otr_get(&otr_shim.is_server))
 		otr_mark_propagates();
 	bare = otr_on_other_stack();
 	errno = error;

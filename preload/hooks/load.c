@@ -178,13 +178,13 @@ static int may_be_here(const char *exe)
 
 	if (getauxval(AT_SECURE) || is_watched() || is_one_of_two() || is_set("OTRACE_DISABLED"))
 		return 0;
-	otr_shim.only = only != NULL;
+	otr_shim.no_follow = only != NULL;
 	if (only && atoi(only) != otr_sys_getpid())
 		return 0;
 	otr_left_out = (uint8_t)is_denied(exe);
 	if (otr_left_out || !read_session())
 		return 0;
-	read_switches(&otr_shim.say);
+	read_switches(&otr_shim.switches);
 	return 1;
 }
 
@@ -195,7 +195,7 @@ extern const char *gnu_get_libc_version(void) __attribute__((weak));
  * has to begin for itself. */
 static void is_child(void)
 {
-	if (!otr_shim.sealed)
+	if (!otr_shim.has_seccomp)
 		otr_shim.off = &otr_shim.idle;
 }
 
@@ -217,7 +217,7 @@ static void begin_here(void)
 	hear_of_forks();
 	if (!otr_shim.session_len)
 		otr_ring_ready();
-	if (!otr_shim.session_len && !otr_shim.given)
+	if (!otr_shim.session_len && !otr_shim.is_offered)
 		return;
 	__atomic_store_n(&otr_shim.idle, 0, __ATOMIC_RELEASE);
 }

@@ -95,7 +95,7 @@ static int accepted(int fd)
 	if (self) {
 		otr_fd_made(fd, OTR_ROLE_SERVER);
 		otr_ring_ready();
-		otr_put(&otr_shim.alone, 1); /* a server, whatever protocol it speaks */
+		otr_put(&otr_shim.is_server, 1); /* a server, whatever protocol it speaks */
 		self->strand.entry_ns = otr_clock_ns();
 		otr_handle(&self->strand, 1);
 		otr_leave(self);
@@ -230,7 +230,7 @@ static const volatile uint32_t *seal(void)
 	static const uint32_t never = 1;
 	const volatile uint32_t *was = otr_shim.off;
 
-	otr_put(&otr_shim.sealed, 1);
+	otr_put(&otr_shim.has_seccomp, 1);
 	__atomic_store_n(&otr_shim.off, &never, __ATOMIC_RELEASE);
 	if (otr_ring_now())
 		otr_ring_now()->magic = 0; /* nobody is to wake us up */
@@ -242,7 +242,7 @@ static void unseal(const volatile uint32_t *was)
 {
 	if (otr_shim.off == was)
 		return; /* by an earlier filter */
-	otr_put(&otr_shim.sealed, 0);
+	otr_put(&otr_shim.has_seccomp, 0);
 	__atomic_store_n(&otr_shim.off, was, __ATOMIC_RELEASE);
 	if (otr_ring_now() && was == &otr_ring_now()->off)
 		otr_ring_now()->magic = OTR_RING_MAGIC;

@@ -115,7 +115,7 @@ static void emit_named(void)
 static int name_started(struct otr_named *out)
 {
 	const struct otr_started *st = &otr_shim.started;
-	int over = otr_run_over(st, otr_get(&otr_shim.alone), otr_clock_ns());
+	int over = otr_run_over(st, otr_get(&otr_shim.is_server), otr_clock_ns());
 
 	if (!st->known || (over && !st->run.has_outer))
 		return 0;
@@ -183,7 +183,7 @@ static struct otr_fields *prepare(const struct otr_nv *nv, size_t n)
 	struct otr_self *self;
 	int error = errno;
 
-	if (otr_is_off() || otr_switch_is_on(OTR_RING_NO_INJECT) || otr_shim.sealed)
+	if (otr_is_off() || otr_switch_is_on(OTR_RING_NO_INJECT) || otr_shim.has_seccomp)
 		return NULL;
 	self = otr_enter();
 	if (self) {

@@ -30,7 +30,7 @@ static void head(struct otr_event *hdr, uint16_t kind, uint32_t size, uint64_t c
 	hdr->kind = kind;
 	hdr->hook = OTR_HOOK_PRELOAD;
 	hdr->size = size;
-	hdr->time_ns = self && self->now_ns ? self->now_ns : otr_clock_ns();
+	hdr->time_ns = self && self->event_ns ? self->event_ns : otr_clock_ns();
 	hdr->tgid = (uint32_t)otr_shim.pid;
 	hdr->tid = self ? (uint32_t)self->tid : hdr->tgid;
 	hdr->strand = hdr->tid;
@@ -182,8 +182,8 @@ void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 	cn->seen_open = f->seen_open;
 	cn->error = error;
 	if (kind == OTR_EV_CONN_CLOSE) {
-		cn->bytes_in = f->way[OTR_DIR_IN].total;
-		cn->bytes_out = f->way[OTR_DIR_OUT].total;
+		cn->bytes_in = f->dirs[OTR_DIR_IN].total;
+		cn->bytes_out = f->dirs[OTR_DIR_OUT].total;
 	} else {
 		put_names(fd, cn);
 		put_peer(fd, cn);
@@ -194,7 +194,7 @@ void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 
 void otr_emit_run(struct otr_fd *f, int dir, int eof)
 {
-	struct otr_shim_dir *w = &f->way[dir];
+	struct otr_shim_dir *w = &f->dirs[dir];
 	struct otr_ev_run *run;
 	uint64_t place;
 
@@ -279,7 +279,7 @@ void otr_emit_progress(struct otr_fd *f, int dir)
 {
 	struct otr_ring_run *r =
 		otr_ring_now() ? run_place(otr_dir_key(f->inode, (uint32_t)dir), 1) : NULL;
-	const struct otr_shim_dir *w = &f->way[dir];
+	const struct otr_shim_dir *w = &f->dirs[dir];
 
 	if (!r)
 		return;

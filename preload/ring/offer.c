@@ -159,8 +159,8 @@ enum making {
 
 static void set_making(enum making to)
 {
-	__atomic_store_n(&otr_shim.offered, (uint32_t)to, __ATOMIC_RELEASE);
-	otr_sys(SYS_futex, &otr_shim.offered, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX);
+	__atomic_store_n(&otr_shim.offer_state, (uint32_t)to, __ATOMIC_RELEASE);
+	otr_sys(SYS_futex, &otr_shim.offer_state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX);
 }
 
 /* From here on threads write into it, and it can be found: whom it is offered to has a moment
@@ -173,12 +173,12 @@ static void publish(struct otr_ring *ring)
 	ring->bytes = OTR_RING_BYTES;
 	ring->tgid = (uint32_t)sh->pid;
 	ring->policy_gen = 1;
-	ring->gen = sh->gen;
+	ring->gen = sh->reader_gen;
 	ring->off = !sh->session_len;
 	ring->beat_ns = sh->session_len ? otr_clock_ns() : 0;
-	ring->counts[OTR_SHIM_DROPPED] = sh->unsaid;
+	ring->counts[OTR_SHIM_DROPPED] = sh->lost_records;
 	sh->netns = otr_netns();
-	sh->tail = 0;
+	sh->seen_tail = 0;
 	sh->slots = (char *)ring + OTR_RING_HEAD;
 	__atomic_store_n(&ring->magic, OTR_RING_MAGIC, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->ring, ring, __ATOMIC_RELEASE);
@@ -197,17 +197,17 @@ static void take_back(struct otr_ring *ring)
 	while (at < ring->head && at < OTR_RING_BYTES) {
 		slot = (const void *)(otr_shim.slots + at);
 		at += otr_ring_room(slot->size);
-		__atomic_fetch_add(&otr_shim.unsaid, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&otr_shim.lost_records, 1, __ATOMIC_RELAXED);
 	}
 }
 
 /* Another thread may be about to look at its head, so pages stay there, which say nothing. */
 void otr_ring_leave(void)
 {
-	struct otr_ring *ring = otr_shim.maker;
+	struct otr_ring *ring = otr_shim.parent_ring;
 	void *head;
 
-	otr_shim.maker = NULL;
+	otr_shim.parent_ring = NULL;
 	if (!ring)
 		return;
 	head = otr_sys_mmap(ring, OTR_RING_HEAD, PROT_READ | PROT_WRITE,
@@ -219,7 +219,7 @@ void otr_ring_leave(void)
 /* Who read its maker's last may be another than we were told when that began. */
 static void learn_session(void)
 {
-	const struct otr_ring *ring = otr_shim.maker;
+	const struct otr_ring *ring = otr_shim.parent_ring;
 
 	if (ring && !ring->off && ring->magic == OTR_RING_MAGIC)
 		otr_take_session(ring);
@@ -281,8 +281,8 @@ static int wait_for_ring(void)
 {
 	const struct timespec most = {.tv_nsec = 20000000};
 
-	if (__atomic_load_n(&otr_shim.offered, __ATOMIC_ACQUIRE) == IS_MADE)
-		otr_sys(SYS_futex, &otr_shim.offered, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, IS_MADE,
+	if (__atomic_load_n(&otr_shim.offer_state, __ATOMIC_ACQUIRE) == IS_MADE)
+		otr_sys(SYS_futex, &otr_shim.offer_state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, IS_MADE,
 			&most);
 	return otr_ring_now() != NULL;
 }
@@ -292,15 +292,15 @@ static int make_and_give(void)
 	struct otr_shim *sh = &otr_shim;
 	int rc = make_ring();
 
-	if (rc > 0 && ++sh->tries < OTR_TRIES) {
+	if (rc > 0 && ++sh->offer_tries < OTR_TRIES) {
 		set_making(NOT_MADE);
 		return 0;
 	}
 	if (rc) {
-		otr_put(&sh->failed, 1);
+		otr_put(&sh->ring_failed, 1);
 		otr_put(&sh->idle, 1);
 	}
-	__atomic_store_n(&sh->given, !rc, __ATOMIC_RELEASE);
+	__atomic_store_n(&sh->is_offered, !rc, __ATOMIC_RELEASE);
 	set_making(WAS_MADE);
 	return !rc && !otr_is_off();
 }
@@ -310,11 +310,11 @@ int otr_ring_ready(void)
 	struct otr_shim *sh = &otr_shim;
 	uint32_t not_yet = NOT_MADE;
 
-	if (__atomic_load_n(&sh->given, __ATOMIC_ACQUIRE))
+	if (__atomic_load_n(&sh->is_offered, __ATOMIC_ACQUIRE))
 		return 1;
-	if (otr_get(&sh->sealed) || otr_get(&sh->failed))
+	if (otr_get(&sh->has_seccomp) || otr_get(&sh->ring_failed))
 		return 0;
-	if (!__atomic_compare_exchange_n(&sh->offered, &not_yet, IS_MADE, 0, __ATOMIC_ACQ_REL,
+	if (!__atomic_compare_exchange_n(&sh->offer_state, &not_yet, IS_MADE, 0, __ATOMIC_ACQ_REL,
 					 __ATOMIC_RELAXED))
 		return wait_for_ring();
 	return make_and_give();

@@ -244,7 +244,8 @@ void otr_left_out_tell(int fd)
 {
 	int error = errno;
 
-	if (otr_get(&otr_left_out) && !otr_get(&otr_shim.sealed) && fd >= 0 && is_of_network(fd)) {
+	if (otr_get(&otr_left_out) && !otr_get(&otr_shim.has_seccomp) && fd >= 0 &&
+	    is_of_network(fd)) {
 		otr_put(&otr_left_out, 0);
 		otr_program_emit(OTR_UNCARRIED_LEFT_OUT, otr_shim.exe, environ);
 	}

@@ -43,11 +43,11 @@ static void empty(void *room, size_t size)
 
 void otr_reader_changed_child(const struct otr_ring *parents)
 {
-	if (!parents || (!parents->off && parents->gen == otr_shim.gen))
+	if (!parents || (!parents->off && parents->gen == otr_shim.reader_gen))
 		return;
 	memset(otr_shim.notify_slots, 0, sizeof(otr_shim.notify_slots));
-	empty(otr_shim.served, OTR_EXCHS * sizeof(*otr_shim.served));
-	otr_shim.gen++;
+	empty(otr_shim.inbounds, OTR_EXCHS * sizeof(*otr_shim.inbounds));
+	otr_shim.reader_gen++;
 }
 
 static void forget(struct otr_ring *ring)
@@ -56,12 +56,12 @@ static void forget(struct otr_ring *ring)
 
 	otr_proc_state_init(&sh->proc);
 	memset(sh->notify_slots, 0, sizeof(sh->notify_slots));
-	empty(sh->served, OTR_EXCHS * sizeof(*sh->served));
+	empty(sh->inbounds, OTR_EXCHS * sizeof(*sh->inbounds));
 	for (uint32_t i = 0; i < OTR_RING_RUNS; i++)
 		__atomic_store_n(&ring->runs[i].key, 0, __ATOMIC_RELEASE);
 	ring->propagates = 1; /* perhaps, while nobody looked */
-	sh->behind = 0;
-	sh->alone = 1; /* what it was started for has long been told of */
+	sh->reader_is_behind = 0;
+	sh->is_server = 1; /* what it was started for has long been told of */
 }
 
 int otr_reader_changed(void)
@@ -76,7 +76,7 @@ int otr_reader_changed(void)
 		return 0;
 	forget(ring);
 	otr_take_session(ring);
-	__atomic_store_n(&otr_shim.gen, ring->gen, __ATOMIC_RELEASE);
+	__atomic_store_n(&otr_shim.reader_gen, ring->gen, __ATOMIC_RELEASE);
 	__atomic_store_n(otr_shim.alive, OTR_ALIVE_YES, __ATOMIC_RELEASE);
 	errno = error;
 	return 1;
@@ -85,5 +85,5 @@ int otr_reader_changed(void)
 void otr_self_again(struct otr_self *self)
 {
 	memset(&self->strand, 0, sizeof(self->strand));
-	self->gen = otr_shim.gen;
+	self->reader_gen = otr_shim.reader_gen;
 }

@@ -19,7 +19,7 @@ void otr_ring_look(struct otr_ring *ring, uint64_t now)
  * no room, since each look takes the line from it. An older tail only leaves less. */
 static int has_room(const struct otr_ring *ring, uint64_t end)
 {
-	uint64_t *seen = &otr_shim.tail;
+	uint64_t *seen = &otr_shim.seen_tail;
 
 	if (end - __atomic_load_n(seen, __ATOMIC_ACQUIRE) <= OTR_RING_BYTES)
 		return 1;

@@ -95,10 +95,10 @@ static enum rest claim_rest(int fd, struct otr_fd *f, int32_t tid, struct iovec 
 		otr_header_free(f); /* its socket is gone */
 		return REST_NONE;
 	}
-	if (f->resting && f->rester != tid && !otr_has_ended(f->rester))
+	if (f->rest_is_taken && f->rest_sender != tid && !otr_has_ended(f->rest_sender))
 		return REST_OTHER;
-	f->resting = 1;
-	f->rester = tid;
+	f->rest_is_taken = 1;
+	f->rest_sender = tid;
 	return REST_MINE;
 }
 
@@ -128,7 +128,7 @@ static void rest_went(int fd, struct otr_fd *f, uint32_t life, const struct iove
 	if (went)
 		otr_header_orphan(f, life, rest->iov_len - went, at + went);
 	if (self && otr_hold(f) && f->life == life) {
-		f->resting = 0;
+		f->rest_is_taken = 0;
 		if (went && !otr_is_off())
 			otr_moved(self, fd, f, OTR_DIR_OUT, went, 0,
 				  &(struct iovec){rest->iov_base, went}, 1);

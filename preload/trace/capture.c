@@ -20,7 +20,7 @@ static void take_policy(struct otr_fd *f, int dir)
 	const struct otr_ring *ring = otr_ring_now();
 	uint64_t key = otr_dir_key(f->inode, (uint32_t)dir);
 	uint32_t at = otr_ring_hash(key);
-	struct otr_shim_dir *w = &f->way[dir];
+	struct otr_shim_dir *w = &f->dirs[dir];
 
 	w->capture = own_policy(f);
 	w->head_bytes = OTR_HEAD_BYTES;
@@ -55,7 +55,7 @@ void otr_take_policies(struct otr_fd *f)
  * where its next request begins. */
 size_t otr_wanted(const struct otr_fd *f)
 {
-	const struct otr_shim_dir *w = &f->way[OTR_DIR_OUT];
+	const struct otr_shim_dir *w = &f->dirs[OTR_DIR_OUT];
 
 	if (f->opaque)
 		return 0;

@@ -29,7 +29,7 @@ void otr_fd_closed(int fd)
 		return;
 	/* What a process has from its maker, and never used, is not over when it closes that. */
 	if (f->kind == OTR_FD_STREAM && !otr_fd_pass_on(f) && f->announced_by == otr_shim.pid &&
-	    f->gen == otr_get(&otr_shim.gen)) {
+	    f->reader_gen == otr_get(&otr_shim.reader_gen)) {
 		otr_runs_over(f);
 		otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
 	}
@@ -47,7 +47,7 @@ void otr_fd_made(int fd, int role)
 		return;
 	is_new = role != OTR_ROLE_CLIENT || (f->kind == OTR_FD_STREAM && otr_fd_is_other(fd, f));
 	if (f->kind == OTR_FD_STREAM && is_new)
-		otr_put(&otr_shim.missed, 1);
+		otr_put(&otr_shim.missed_close, 1);
 	if (f->kind != OTR_FD_STREAM || is_new)
 		otr_fd_closed(fd);
 	if (f->kind != OTR_FD_STREAM)

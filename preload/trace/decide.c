@@ -32,10 +32,10 @@ static const uint8_t why[] = {
 /* Could the next byte begin a request? `upper`: what is said on a socket. */
 static int may_add(const struct otr_fd *upper)
 {
-	return !otr_switch_is_on(OTR_RING_NO_INJECT) && !otr_get(&otr_shim.sealed) &&
+	return !otr_switch_is_on(OTR_RING_NO_INJECT) && !otr_get(&otr_shim.has_seccomp) &&
 	       upper->role != OTR_ROLE_SERVER && upper->last_dir != OTR_DIR_OUT &&
 	       upper->boundary.state == OTR_BOUNDARY_START &&
-	       upper->way[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
+	       upper->dirs[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
 }
 
 static int is_plain(const struct otr_out *o, const struct otr_seen *seen)
@@ -58,9 +58,9 @@ int otr_is_wanted(enum otr_head head, int plain)
 static enum otr_shim_count refused(int fd, const struct otr_fd *f, const struct otr_fd *upper,
 				   const struct iovec *iov, int n, size_t *room)
 {
-	if (f->barred || otr_target_is_barred(iov, n) || otr_header_denied(upper, iov, n))
+	if (f->is_denied || otr_target_is_barred(iov, n) || otr_header_denied(upper, iov, n))
 		return OTR_SHIM_DENIED;
-	if (f->began != otr_shim.pid || upper->greeted || otr_peer_greeted(f))
+	if (f->connected_by != otr_shim.pid || upper->greeting || otr_peer_greeted(f))
 		return OTR_SHIM_UNPROVED;
 	return otr_is_proved(fd, f, upper, room) ? OTR_SHIM_COUNTS : OTR_SHIM_UNPROVED;
 }

@@ -99,7 +99,7 @@ void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error)
 {
 	struct otr_exch *ex = otr_exch_of(f->asked.born.conn);
 
-	if (!f->dial.start_ns || f->way[0].total + f->way[1].total)
+	if (!f->dial.start_ns || f->dirs[0].total + f->dirs[1].total)
 		return;
 	if (f->asked.has_born && otr_xref_open(&f->asked.born, ex))
 		otr_flight(&otr_shim.proc, ex, -1); /* it waits for this no more */
@@ -127,7 +127,7 @@ void otr_dial_closing(struct otr_self *self, int fd)
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info.tcpi_state);
 
-	if (!f || !f->dial.start_ns || f->way[0].total + f->way[1].total ||
+	if (!f || !f->dial.start_ns || f->dirs[0].total + f->dirs[1].total ||
 	    otr_sys_getpid() != otr_shim.pid ||
 	    otr_sys_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
 		return;

@@ -36,14 +36,14 @@ void otr_process_begin(void)
 	struct otr_shim *sh = &otr_shim;
 
 	sh->pid = otr_sys_getpid();
-	sh->offered = 0;
-	sh->given = 0;
-	sh->unsaid = 0;
-	sh->failed = 0;
-	sh->tries = 0;
+	sh->offer_state = 0;
+	sh->is_offered = 0;
+	sh->lost_records = 0;
+	sh->ring_failed = 0;
+	sh->offer_tries = 0;
 	sh->ring = NULL;
-	sh->tail = 0;
-	sh->behind = 0;
+	sh->seen_tail = 0;
+	sh->reader_is_behind = 0;
 	sh->off = &sh->idle;
 	otr_proc_state_init(&sh->proc);
 	seed();
@@ -60,18 +60,18 @@ static int begin_anew(void)
 	if (!__atomic_compare_exchange_n(otr_shim.alive, &not_yet, OTR_ALIVE_BEGUN, 0,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return 0;
-	otr_shim.alone |= otr_shim.listens;
-	if (otr_shim.alone)
+	otr_shim.is_server |= otr_shim.listens;
+	if (otr_shim.is_server)
 		otr_mark_propagates(); /* who made us does */
 	otr_shim.off = &otr_shim.idle;
 	otr_reader_changed_child(otr_ring_now());
 	if (otr_ring_now())
-		otr_shim.maker = otr_ring_now();
+		otr_shim.parent_ring = otr_ring_now();
 	otr_shim.ring = NULL;
-	otr_shim.idle = otr_shim.only;
+	otr_shim.idle = otr_shim.no_follow;
 	otr_ring_forked();
 	otr_copies_forked();
-	if (otr_shim.only) {
+	if (otr_shim.no_follow) {
 		otr_ring_leave();
 		return 0;
 	}
@@ -84,14 +84,14 @@ static int begin_anew(void)
  * then this call is made from above its frame, and not on a handler's own stack. */
 static int was_left(const struct otr_self *self, uintptr_t frame)
 {
-	return frame >= self->inside && !otr_shim.sealed && !otr_on_other_stack();
+	return frame >= self->wrapper_frame && !otr_shim.has_seccomp && !otr_on_other_stack();
 }
 
 static int is_reader_new(void)
 {
 	const struct otr_ring *ring = otr_ring_now();
 
-	return ring && otr_get(&ring->gen) != otr_get(&otr_shim.gen);
+	return ring && otr_get(&ring->gen) != otr_get(&otr_shim.reader_gen);
 }
 
 struct otr_self *otr_enter(void)
@@ -104,21 +104,21 @@ struct otr_self *otr_enter(void)
 	if (is_reader_new() && !otr_reader_changed())
 		return NULL;
 	self = otr_self_now();
-	if (!self || (self->inside && !was_left(self, frame)))
+	if (!self || (self->wrapper_frame && !was_left(self, frame)))
 		return NULL;
-	if (self->inside)
+	if (self->wrapper_frame)
 		otr_drop_left(self);
-	if (self->gen != otr_get(&otr_shim.gen))
+	if (self->reader_gen != otr_get(&otr_shim.reader_gen))
 		otr_self_again(self);
-	self->inside = frame;
-	self->now_ns = 0; /* of a call that was left by longjmp() */
+	self->wrapper_frame = frame;
+	self->event_ns = 0; /* of a call that was left by longjmp() */
 	return self;
 }
 
 void otr_leave(struct otr_self *self)
 {
 	otr_drop_all(self);
-	__atomic_store_n(&self->inside, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&self->wrapper_frame, 0, __ATOMIC_RELEASE);
 }
 
 void otr_offer_early(int fd)

@@ -27,7 +27,7 @@
 
 static void end_run(struct otr_fd *f, int dir, int eof)
 {
-	struct otr_shim_dir *w = &f->way[dir];
+	struct otr_shim_dir *w = &f->dirs[dir];
 
 	if (!f->shed && (w->cut || eof))
 		otr_emit_run(f, dir, eof);
@@ -39,7 +39,7 @@ static void end_run(struct otr_fd *f, int dir, int eof)
 
 static void begin_run(struct otr_fd *f, int dir, uint64_t now)
 {
-	struct otr_shim_dir *w = &f->way[dir];
+	struct otr_shim_dir *w = &f->dirs[dir];
 
 	if (f->last_dir != OTR_DIR_NONE)
 		end_run(f, f->last_dir, 0);
@@ -122,7 +122,7 @@ static void emit_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 		      uint64_t moved, uint64_t start_ns, int first, const struct otr_cause *cause,
 		      const struct iovec *iov, int n)
 {
-	struct otr_shim_dir *w = &f->way[dir];
+	struct otr_shim_dir *w = &f->dirs[dir];
 	uint32_t cap = n ? to_copy(w, moved) : 0;
 
 	if (n && w->capture == OTR_CAPTURE_HEAD && otr_asks(f, dir))
@@ -140,9 +140,9 @@ static void emit_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 		       uint64_t start_ns, const struct iovec *iov, int n)
 {
-	struct otr_shim_dir *w = &f->way[dir];
+	struct otr_shim_dir *w = &f->dirs[dir];
 	struct otr_cause cause = {.evidence = 0};
-	uint64_t now = self->now_ns, pos = w->total;
+	uint64_t now = self->event_ns, pos = w->total;
 	int first = f->last_dir != dir, ready, go;
 
 	if (f->opaque) {
@@ -157,11 +157,11 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	ready = otr_ring_ready();
 	otr_learn_role(f, dir, iov, n);
 	go = otr_will_shed(f, dir);
-	if (dir == OTR_DIR_IN && f->began && !f->way[OTR_DIR_OUT].total && !f->greeted)
+	if (dir == OTR_DIR_IN && f->connected_by && !f->dirs[OTR_DIR_OUT].total && !f->greeting)
 		otr_peer_greets(f, iov, n);
 	if (dir == OTR_DIR_IN && f->role == OTR_ROLE_CLIENT)
 		otr_boundary_answered(&f->boundary, first, moved, iov, n);
-	if (dir == OTR_DIR_OUT && f->greeted == OTR_GREETED_220)
+	if (dir == OTR_DIR_OUT && f->greeting == OTR_GREETED_220)
 		otr_peer_is_greeted(f, iov, n);
 	if (first)
 		begin_run(f, dir, now); /* and ends the last one, let go or not */
@@ -172,9 +172,9 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	otr_rules_moved(self, f, dir, first, pos, now, iov, n, &cause);
 	if (!ready && !go) {
 		w->cut = 1;
-		__atomic_fetch_add(&otr_shim.unsaid, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&otr_shim.lost_records, 1, __ATOMIC_RELAXED);
 	}
-	f->way[dir].frames.lost |= (uint8_t)go; /* it is not walked along */
+	f->dirs[dir].frames.lost |= (uint8_t)go; /* it is not walked along */
 	if (!ready || go)
 		return;
 	if (!pos && otr_open(f, dir, iov, n) == OTR_OPENING_HTTP2)
@@ -191,20 +191,20 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 	       uint64_t start_ns, const struct iovec *iov, int n)
 {
-	if (f->gen != otr_shim.gen)
+	if (f->reader_gen != otr_shim.reader_gen)
 		return; /* the call began in another reader's time */
 	if (otr_shed_fast_path(self, f, dir, moved, iov, n))
 		return;
-	self->now_ns = otr_clock_ns();
-	emit_moved(self, fd, f, dir, moved, start_ns ? start_ns : self->now_ns, iov, n);
-	self->now_ns = 0;
+	self->event_ns = otr_clock_ns();
+	emit_moved(self, fd, f, dir, moved, start_ns ? start_ns : self->event_ns, iov, n);
+	self->event_ns = 0;
 }
 
 void otr_runs_over(struct otr_fd *f)
 {
 	struct otr_fd *upper = otr_fd_upper(f);
 
-	if (otr_ring_now() && upper->last_dir != OTR_DIR_NONE && !upper->way[upper->last_dir].eof)
+	if (otr_ring_now() && upper->last_dir != OTR_DIR_NONE && !upper->dirs[upper->last_dir].eof)
 		end_run(upper, upper->last_dir, 0);
 }
 
@@ -218,7 +218,7 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 {
 	struct otr_fd *upper = otr_fd_upper(f);
 
-	if (f->gen != otr_shim.gen)
+	if (f->reader_gen != otr_shim.reader_gen)
 		return;
 	if (ret < 0 && error == EAGAIN) {
 		otr_rules_touch(self, upper);
@@ -229,7 +229,7 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		otr_handle(&self->strand, f->inode);
 	if (ret < 0 && otr_dial_is_failure(error))
 		otr_dial_failed(self, f, error);
-	if (f->announced_by != otr_shim.pid || upper->way[dir].eof || !otr_ring_now())
+	if (f->announced_by != otr_shim.pid || upper->dirs[dir].eof || !otr_ring_now())
 		return;
 	if (!ret && dir == OTR_DIR_IN) {
 		end_run(upper, dir, 1);

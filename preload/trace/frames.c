@@ -45,7 +45,7 @@ static void add(struct walk *w, uint32_t n, int copy)
 /* One buffer. */
 static void walk(struct walk *w, const char *at, uint32_t left)
 {
-	struct otr_frames *fr = &w->f->way[w->dir].frames;
+	struct otr_frames *fr = &w->f->dirs[w->dir].frames;
 	uint32_t n;
 	int copy;
 
@@ -76,7 +76,7 @@ void otr_frames_moved(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 		moved -= iov->iov_len;
 	}
 	if (moved) /* not seen: the next header may be anywhere */
-		f->way[dir].frames.lost = 1;
+		f->dirs[dir].frames.lost = 1;
 }
 
 enum otr_opening otr_open(struct otr_fd *f, int dir, const struct iovec *iov, int n)
@@ -89,6 +89,6 @@ enum otr_opening otr_open(struct otr_fd *f, int dir, const struct iovec *iov, in
 	if (!f->opening)
 		f->opening = (uint8_t)is;
 	if (f->opening == OTR_OPENING_HTTP2 && is)
-		f->way[dir].frames.preface = OTR_PREFACE_BYTES;
+		f->dirs[dir].frames.preface = OTR_PREFACE_BYTES;
 	return f->opening;
 }

@@ -133,7 +133,7 @@ static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const str
 
 void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov, int n)
 {
-	struct otr_span_ids ids = {.layer = f->layer, .shed = f->shed, .foreign = f->foreign};
+	struct otr_span_ids ids = {.layer = f->layer, .shed = f->shed, .is_binary = f->is_binary};
 
 	if (!otr_inbound_lock(sv, f->inode))
 		return; /* it is another connection's by now */
@@ -177,8 +177,8 @@ static void choose(struct otr_cause *cause, const uint8_t trace_id[16], uint8_t 
 void otr_own_call(void)
 {
 	if (otr_shim.started.by_run &&
-	    __atomic_add_fetch(&otr_shim.calls, 1, __ATOMIC_RELAXED) > CALLS_MAX)
-		otr_put(&otr_shim.alone, 1);
+	    __atomic_add_fetch(&otr_shim.run_calls, 1, __ATOMIC_RELAXED) > CALLS_MAX)
+		otr_put(&otr_shim.is_server, 1);
 }
 
 /* Nobody's request: it is in the trace this process was started in, or in one of its own.
@@ -188,7 +188,7 @@ static void choose_own(struct otr_cause *cause, struct origin *out)
 	const struct otr_started *st = &otr_shim.started;
 
 	if (otr_get(&otr_shim.proc.open) ||
-	    !otr_started_holds(st, otr_get(&otr_shim.alone), otr_clock_ns())) {
+	    !otr_started_holds(st, otr_get(&otr_shim.is_server), otr_clock_ns())) {
 		begin_trace(cause->trace_id, &cause->flags);
 		return;
 	}
@@ -257,7 +257,7 @@ static int choose_served(struct otr_cause *cause, const struct otr_inbound *sv, 
 	if (!sv)
 		return 0;
 	if (!otr_ids_read(sv, cause->parent.conn, &out->ids, &out->seq)) {
-		if (!out->ids.foreign)
+		if (!out->ids.is_binary)
 			return 0;
 		begin_trace(cause->trace_id, &cause->flags);
 		return 1;
@@ -341,12 +341,13 @@ int otr_header_may(const struct otr_fd *f)
 
 	if (!f->shed_next)
 		return 1;
-	return f->cause.parent.conn ? sv && otr_get(&sv->ids.has_ids) : !otr_get(&otr_shim.alone);
+	return f->cause.parent.conn ? sv && otr_get(&sv->ids.has_ids)
+				    : !otr_get(&otr_shim.is_server);
 }
 
 int otr_host_denied(const char *host, size_t len, unsigned int port)
 {
-	const struct otr_ring_hosts *own = &otr_shim.say.hosts;
+	const struct otr_ring_hosts *own = &otr_shim.switches.hosts;
 	const struct otr_ring_hosts *agents = &otr_ring_now()->say.hosts;
 
 	if (!own->n && !agents->n)
@@ -361,7 +362,7 @@ int otr_header_denied(const struct otr_fd *f, const struct iovec *iov, int n)
 	int whole;
 	size_t len;
 
-	if (!otr_shim.say.hosts.n && !otr_ring_now()->say.hosts.n)
+	if (!otr_shim.switches.hosts.n && !otr_ring_now()->say.hosts.n)
 		return 0;
 	len = otr_head_value(iov, n, "host", host, sizeof(host), &whole);
 	return otr_host_denied(host, len, f->layer == OTR_LAYER_SOCKET ? 80 : 443);

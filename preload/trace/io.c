@@ -83,7 +83,7 @@ static struct otr_fd *hold_again(const struct plan *p, ssize_t moved)
 	}
 	if (p->f->life != p->life)
 		return NULL;
-	p->f->sending -= p->counted && p->f->sending;
+	p->f->senders -= p->counted && p->f->senders;
 	return p->f;
 }
 
@@ -111,7 +111,7 @@ static void outrun(const struct plan *p)
 	struct otr_fd *f = p->f;
 
 	if (f->role == OTR_ROLE_CLIENT && f->boundary.state == OTR_BOUNDARY_START &&
-	    f->way[OTR_DIR_IN].total != p->came)
+	    f->dirs[OTR_DIR_IN].total != p->came)
 		f->last_dir = OTR_DIR_IN;
 }
 
@@ -191,9 +191,9 @@ static void look_before(struct otr_self *self, const struct otr_out *o, struct p
 		return;
 	p->f = f;
 	p->life = f->life;
-	p->came = f->way[OTR_DIR_IN].total;
+	p->came = f->dirs[OTR_DIR_IN].total;
 	p->counted = 1;
-	f->sending++;
+	f->senders++;
 	if (below)
 		return;
 	p->added = otr_decide(self, o, f, p->start_ns, &p->seen, &p->header);
@@ -213,10 +213,10 @@ static void prepare(const struct otr_out *o, struct plan *p)
 	if (f && f->kind == OTR_FD_STREAM && otr_asks_unseen(self, f)) {
 		p->f = f;
 		p->life = f->life;
-		p->came = f->way[OTR_DIR_IN].total;
+		p->came = f->dirs[OTR_DIR_IN].total;
 		keep(self, o, p); /* it is followed, still */
 	} else if (f && f->kind == OTR_FD_STREAM) {
-		p->start_ns = self->now_ns = otr_clock_ns();
+		p->start_ns = self->event_ns = otr_clock_ns();
 		otr_ring_ready(); /* before its first byte moves: see otr_before() */
 		look_before(self, o, p, f);
 	}
@@ -259,7 +259,7 @@ static void take_late(const struct otr_out *o, struct plan *p)
 	if (!p->f)
 		return;
 	p->life = p->f->life;
-	p->came = p->f->way[OTR_DIR_IN].total;
+	p->came = p->f->dirs[OTR_DIR_IN].total;
 }
 
 static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int error)
@@ -350,7 +350,8 @@ static enum otr_fd_kind kind_of(int fd)
 {
 	struct otr_fd *f = otr_fd_slot(fd);
 
-	return f && otr_get(&f->gen) == otr_get(&otr_shim.gen) ? otr_get(&f->kind) : OTR_FD_NEW;
+	return f && otr_get(&f->reader_gen) == otr_get(&otr_shim.reader_gen) ? otr_get(&f->kind)
+									     : OTR_FD_NEW;
 }
 
 /* Looks at a number that is used for the first time, and at what is no socket. */
@@ -376,7 +377,7 @@ ssize_t otr_out(const struct otr_out *o)
 	enum otr_fd_kind kind;
 	uint64_t key;
 
-	if (otr_get(&otr_shim.owing) && otr_out_first(o->fd, o->is_message, o->flags))
+	if (otr_get(&otr_shim.n_rests) && otr_out_first(o->fd, o->is_message, o->flags))
 		return -1;
 	if (otr_is_off() || is_none(o->fd))
 		return o->call(o);

@@ -37,9 +37,9 @@ struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 	struct otr_asked asked = otr_fd_upper(f)->asked;
 
 	memset(upper, 0, offsetof(struct otr_fd, owner));
-	upper->greeted = f->greeted;
-	upper->began = f->began;
-	upper->host = f->host;
+	upper->greeting = f->greeting;
+	upper->connected_by = f->connected_by;
+	upper->host_hash = f->host_hash;
 	upper->inode = f->inode;
 	upper->asked = asked;
 	upper->family = f->family;

@@ -64,7 +64,7 @@ void otr_pq_emit_startup(struct otr_self *self, const struct otr_pq_call *c, str
 	iov.iov_len = otr_pq_startup(out, user ? user : "", c->lib->db(c->conn));
 	otr_emit_data(upper, self, OTR_DIR_OUT, 0, iov.iov_len, c->start_ns, 1, &none, &iov, 1,
 		      (uint32_t)iov.iov_len);
-	upper->way[OTR_DIR_OUT].total = iov.iov_len;
+	upper->dirs[OTR_DIR_OUT].total = iov.iov_len;
 }
 
 /* What is still owed for an older statement, outside of a pipeline: libpq has read it, or it

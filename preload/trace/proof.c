@@ -59,14 +59,14 @@ __attribute__((noinline)) int otr_is_proved(int fd, const struct otr_fd *f,
 	socklen_t len = sizeof(info);
 	uint64_t sent;
 
-	if (f->family == AF_UNIX || f->sending > (upper == f))
+	if (f->family == AF_UNIX || f->senders > (upper == f))
 		return 0;
 	if (otr_sys_getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &len) || len < sizeof(info))
 		return 0;
 	sent = counter(info, offsetof(struct tcp_info, tcpi_bytes_sent)) -
 	       counter(info, offsetof(struct tcp_info, tcpi_bytes_retrans)) +
 	       word(info, offsetof(struct tcp_info, tcpi_notsent_bytes));
-	if (sent != f->way[OTR_DIR_OUT].total)
+	if (sent != f->dirs[OTR_DIR_OUT].total)
 		return 0;
 	*room = room_of(info);
 	return sent || !counter(info, offsetof(struct tcp_info, tcpi_bytes_received));
@@ -107,19 +107,19 @@ void otr_peer_is(struct otr_fd *f, const struct sockaddr *to, socklen_t len)
 		struct sockaddr_in6 six;
 	} at;
 
-	f->began = otr_shim.pid;
-	f->barred = 0;
-	f->host = 0;
+	f->connected_by = otr_shim.pid;
+	f->is_denied = 0;
+	f->host_hash = 0;
 	if (len > sizeof(at))
 		len = sizeof(at);
 	if (f->family == AF_UNIX || !otr_user_copy(&at, to, len))
 		return;
 	if (at.four.sin_family == AF_INET && len >= sizeof(at.four)) {
-		f->barred = (uint8_t)is_metadata_v4((const uint8_t *)&at.four.sin_addr);
-		f->host = hash((const uint8_t *)&at.four.sin_addr, 4);
+		f->is_denied = (uint8_t)is_metadata_v4((const uint8_t *)&at.four.sin_addr);
+		f->host_hash = hash((const uint8_t *)&at.four.sin_addr, 4);
 	} else if (at.six.sin6_family == AF_INET6 && len >= sizeof(at.six)) {
-		f->barred = (uint8_t)is_metadata_v6(at.six.sin6_addr.s6_addr);
-		f->host = hash(at.six.sin6_addr.s6_addr, 16);
+		f->is_denied = (uint8_t)is_metadata_v6(at.six.sin6_addr.s6_addr);
+		f->host_hash = hash(at.six.sin6_addr.s6_addr, 16);
 	}
 }
 
@@ -129,8 +129,8 @@ static uint32_t greeters[GREETERS], n_greeters;
 
 int otr_peer_greeted(const struct otr_fd *f)
 {
-	for (uint32_t i = 0; f->host && otr_get(&n_greeters) && i < GREETERS; i++)
-		if (otr_get(&greeters[i]) == f->host)
+	for (uint32_t i = 0; f->host_hash && otr_get(&n_greeters) && i < GREETERS; i++)
+		if (otr_get(&greeters[i]) == f->host_hash)
 			return 1;
 	return 0;
 }
@@ -142,7 +142,7 @@ static int begins(const struct iovec *iov, int n, const char *text, size_t len)
 
 void otr_peer_greets(struct otr_fd *f, const struct iovec *iov, int n)
 {
-	f->greeted = begins(iov, n, "220", 3) ? OTR_GREETED_220 : OTR_GREETED;
+	f->greeting = begins(iov, n, "220", 3) ? OTR_GREETED_220 : OTR_GREETED;
 }
 
 /* SMTP says 220, too; its clients say EHLO or HELO, and then all goes over one connection. */
@@ -151,11 +151,11 @@ void otr_peer_is_greeted(struct otr_fd *f, const struct iovec *iov, int n)
 	int is_smtp =
 		begins(iov, n, "EHLO", 4) || begins(iov, n, "HELO", 4) || begins(iov, n, "LHLO", 4);
 
-	f->greeted = OTR_GREETED;
-	if (!f->host || is_smtp || otr_peer_greeted(f))
+	f->greeting = OTR_GREETED;
+	if (!f->host_hash || is_smtp || otr_peer_greeted(f))
 		return;
 	otr_put(&greeters[__atomic_fetch_add(&n_greeters, 1, __ATOMIC_RELAXED) % GREETERS],
-		f->host);
+		f->host_hash);
 }
 
 int otr_target_is_barred(const struct iovec *iov, int n)

@@ -68,8 +68,8 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 	struct otr_inbound *sv = otr_inbound_make(f->inode);
 	struct otr_xref ref = {.conn = f->inode, .pos = pos};
 
-	if (!otr_get(&otr_shim.alone))
-		otr_put(&otr_shim.alone, 1);
+	if (!otr_get(&otr_shim.is_server))
+		otr_put(&otr_shim.is_server, 1);
 	if (!sv) {
 		read_unknown(st, f->inode, now);
 		return;
@@ -77,7 +77,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 	if (!f->nonblock)
 		otr_may_sleep();
 	if (first && !pos && f->seen_open)
-		f->foreign = is_foreign(iov, n);
+		f->is_binary = is_foreign(iov, n);
 	if (f->nonblock && !st->waited && otr_is_alone())
 		otr_all_waits_seen(st); /* it has one thread, whose waits come by here */
 	if (first) {
@@ -87,7 +87,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		otr_inbound_ids(sv, f, iov, n);
 		name(cause, sv, f->inode);
 	} else {
-		ref.pos = f->way[OTR_DIR_IN].pos;
+		ref.pos = f->dirs[OTR_DIR_IN].pos;
 		otr_r1_more(st, &sv->exch, &ref, now);
 	}
 }
@@ -154,7 +154,7 @@ static void answered(struct otr_self *self, struct otr_fd *f, int first, uint64_
 static void asked(struct otr_self *self, struct otr_fd *f, int first, uint64_t now,
 		  struct otr_cause *cause)
 {
-	if (!first && f->way[OTR_DIR_OUT].capture != OTR_CAPTURE_CALLS && !f->has_cause) {
+	if (!first && f->dirs[OTR_DIR_OUT].capture != OTR_CAPTURE_CALLS && !f->has_cause) {
 		self->strand.entry_ns = now;
 		return;
 	}

@@ -33,9 +33,10 @@ int otr_will_shed(const struct otr_fd *f, int dir)
 
 void otr_shed_count(const struct otr_fd *f, int dir)
 {
-	if (f->way[dir].capture != OTR_CAPTURE_MUTE && !otr_switch_is_on(OTR_RING_NO_OBSERVE))
-		otr_count(otr_get(&otr_shim.behind) && !otr_ring_now()->paused ? OTR_SHIM_BEHIND
-									       : OTR_SHIM_SHED);
+	if (f->dirs[dir].capture != OTR_CAPTURE_MUTE && !otr_switch_is_on(OTR_RING_NO_OBSERVE))
+		otr_count(otr_get(&otr_shim.reader_is_behind) && !otr_ring_now()->paused
+				  ? OTR_SHIM_BEHIND
+				  : OTR_SHIM_SHED);
 }
 
 /* Does nobody need to know whom this request is for? It is let go as the one before it was,
@@ -53,7 +54,7 @@ int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f)
 
 	return f->shed && f->role == OTR_ROLE_CLIENT && f->layer == OTR_LAYER_SOCKET &&
 	       !f->opaque && f->last_dir == OTR_DIR_IN && otr_ring_now() &&
-	       otr_ring_now()->paused && otr_get(&otr_shim.alone) && !self->strand.cur.conn &&
+	       otr_ring_now()->paused && otr_get(&otr_shim.is_server) && !self->strand.cur.conn &&
 	       !f->has_cause && !asked->pending && !asked->has_born && !asked->claim.conn &&
 	       !otr_tls_inside(self);
 }
@@ -84,7 +85,7 @@ int otr_shed_moved(struct otr_self *self, struct otr_fd *f, int dir, uint64_t mo
 	else
 		otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 	f->last_dir = (uint8_t)dir;
-	f->way[dir].total += moved;
-	f->way[dir].frames.lost = 1; /* it is not walked along */
+	f->dirs[dir].total += moved;
+	f->dirs[dir].frames.lost = 1; /* it is not walked along */
 	return 1;
 }

@@ -118,7 +118,7 @@ static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *b
 	ssize_t ret;
 
 	self->tls_session = c->session;
-	self->tls_hello = c->hello;
+	self->tls_is_handshake = c->hello;
 	self->tls_fd = -1;
 	self->tls_frame = (uintptr_t)__builtin_frame_address(0);
 	otr_leave(self);

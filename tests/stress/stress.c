@@ -406,7 +406,7 @@ static int play(int seconds, uint64_t first)
 	until_ns = now_ns() + seconds * 1000000000ll;
 	alarm((unsigned int)seconds + 30); /* nothing here waits for long */
 	keep(first);
-	if (!otr_shim.given)
+	if (!otr_shim.is_offered)
 		return fprintf(stderr, "stress: no ring was given away\n"), 3;
 	printf("calls %llu, records dropped %llu, headers put in %llu\n", (unsigned long long)calls,
 	       (unsigned long long)otr_shim.ring->counts[OTR_SHIM_DROPPED],

@@ -72,7 +72,7 @@ static int waiting(void)
 	memset(&otr_shim, 0, sizeof(otr_shim));
 	otr_shim.pid = getpid();
 	assert_false(otr_ring_ready());
-	assert_true(otr_shim.given);
+	assert_true(otr_shim.is_offered);
 	assert_true(*otr_shim.off);
 	return kept;
 }

@@ -78,8 +78,8 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
-	free(otr_shim.served);
-	otr_shim.served = NULL;
+	free(otr_shim.inbounds);
+	otr_shim.inbounds = NULL;
 	return 0;
 }
 
@@ -300,9 +300,9 @@ static void hosts_that_get_none(void **state)
 	fd.layer = OTR_LAYER_TLS;
 	assert_true(otr_header_denied(&fd, &one, 1));
 	fd.layer = OTR_LAYER_SOCKET;
-	otr_hosts_read(&otr_shim.say.hosts, "x");
+	otr_hosts_read(&otr_shim.switches.hosts, "x");
 	assert_true(otr_header_denied(&fd, &one, 1));
-	otr_shim.say.hosts.n = 0;
+	otr_shim.switches.hosts.n = 0;
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)

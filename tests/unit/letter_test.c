@@ -83,7 +83,7 @@ static void reads(struct otr_fd *f)
 static int begin(void **state)
 {
 	(void)state;
-	free(otr_shim.served);
+	free(otr_shim.inbounds);
 	memset(&otr_shim, 0, sizeof(otr_shim));
 	memset(&self, 0, sizeof(self));
 	no_room = 0;
@@ -144,8 +144,8 @@ static void a_request_for_which_there_is_no_room(void **state)
 	struct otr_fd b = a;
 
 	(void)state;
-	free(otr_shim.served);
-	otr_shim.served = NULL;
+	free(otr_shim.inbounds);
+	otr_shim.inbounds = NULL;
 	no_room = 1;
 	b.inode = 5;
 	reads(&b);

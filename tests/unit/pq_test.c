@@ -49,15 +49,15 @@ static int counts[OTR_SHIM_COUNTS];
 /* Of the library: */
 struct otr_self *otr_enter(void)
 {
-	if (self.inside)
+	if (self.wrapper_frame)
 		return NULL;
-	self.inside = 1;
+	self.wrapper_frame = 1;
 	return &self;
 }
 
 void otr_leave(struct otr_self *at)
 {
-	at->inside = 0;
+	at->wrapper_frame = 0;
 }
 
 void *otr_alloc(size_t size)
@@ -182,7 +182,7 @@ void otr_moved(struct otr_self *at, int fd, struct otr_fd *f, int dir, uint64_t 
 	char bytes[1024];
 	size_t len = 0, size;
 
-	assert_true(at->inside);
+	assert_true(at->wrapper_frame);
 	assert_int_equal(fd, FD);
 	assert_int_equal(f->layer, OTR_LAYER_LIB);
 	assert_true(start_ns || dir == OTR_DIR_IN);

@@ -68,7 +68,7 @@ static void a_new_connection_has_room_for_a_segment(void **state)
 	assert_int_equal(getsockopt(client, IPPROTO_TCP, TCP_MAXSEG, &mss, &len), 0);
 	assert_true(otr_is_proved(client, &f, &f, &room));
 	assert_true(room >= 500 && room <= 2 * (size_t)mss);
-	f.way[OTR_DIR_OUT].total = 1; /* another count than the kernel's */
+	f.dirs[OTR_DIR_OUT].total = 1; /* another count than the kernel's */
 	assert_false(otr_is_proved(client, &f, &f, &room));
 }
 
@@ -98,7 +98,7 @@ static void a_connection_on_which_bytes_wait_has_none(void **state)
 
 	(void)state;
 	while ((n = send(client, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
-		f.way[OTR_DIR_OUT].total += (uint64_t)n;
+		f.dirs[OTR_DIR_OUT].total += (uint64_t)n;
 	assert_true(otr_is_proved(client, &f, &f, &room));
 	assert_int_equal(room, 0);
 }

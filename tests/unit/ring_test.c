@@ -74,7 +74,7 @@ static int begin(void **state)
 	     MAP_SHARED | MAP_FIXED, fd, OTR_RING_HEAD);
 	close(fd);
 	memset(&rd, 0, sizeof(rd));
-	otr_shim.tail = said = otr_shim.behind = 0;
+	otr_shim.seen_tail = said = otr_shim.reader_is_behind = 0;
 	rd.ring = otr_shim.ring = (void *)at;
 	rd.slots = otr_shim.slots = at + OTR_RING_HEAD;
 	return 0;

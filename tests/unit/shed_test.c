@@ -49,13 +49,13 @@ void otr_tls_beside(const struct otr_self *s, struct otr_fd *f)
 void otr_peer_is_greeted(struct otr_fd *f, const struct iovec *iov, int n)
 {
 	(void)iov, (void)n;
-	f->greeted = 1;
+	f->greeting = 1;
 }
 
 void otr_peer_greets(struct otr_fd *f, const struct iovec *iov, int n)
 {
 	(void)iov, (void)n;
-	f->greeted = 1;
+	f->greeting = 1;
 }
 
 uint64_t otr_clock_ns(void)
@@ -75,7 +75,7 @@ int otr_ring_ready(void)
 
 int otr_ring_is_behind(void)
 {
-	return otr_shim.behind;
+	return otr_shim.reader_is_behind;
 }
 
 void otr_count(enum otr_shim_count what)
@@ -167,8 +167,8 @@ static int begin(void **state)
 	memset(&fd, 0, sizeof(fd));
 	memset(records, 0, sizeof(records));
 	ruled = 0;
-	otr_shim.behind = 0;
-	otr_shim.alone = 0;
+	otr_shim.reader_is_behind = 0;
+	otr_shim.is_server = 0;
 	memset(text, 0, sizeof(text));
 	otr_shim.ring = &ring;
 	otr_shim.pid = 7;
@@ -203,7 +203,7 @@ static void whole_ones(void **state)
 	exchange();
 	assert_string_equal(records, ""); /* nor that there is a connection */
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 2);
-	assert_int_equal(fd.way[OTR_DIR_OUT].total, 2000); /* positions go on */
+	assert_int_equal(fd.dirs[OTR_DIR_OUT].total, 2000); /* positions go on */
 	ring.paused = 0;
 	exchange();
 	exchange();
@@ -231,7 +231,7 @@ static void rules_where_they_serve(void **state)
 	exchange();
 	assert_int_equal(ruled, 9);
 	assert_string_equal(records, "odd");
-	assert_int_equal(fd.way[OTR_DIR_OUT].total, 6000);
+	assert_int_equal(fd.dirs[OTR_DIR_OUT].total, 6000);
 }
 
 /* What goes out while its strand works for nobody who is known, in a process that serves. */
@@ -239,7 +239,7 @@ static void asks_for_nobody(void **state)
 {
 	(void)state;
 	fd.role = OTR_ROLE_CLIENT;
-	otr_shim.alone = ring.propagates = ring.paused = 1;
+	otr_shim.is_server = ring.propagates = ring.paused = 1;
 	for (int i = 0; i < 3; i++) {
 		move(OTR_DIR_OUT, 50, 50);
 		move(OTR_DIR_IN, 100, 100);
@@ -265,17 +265,17 @@ static void while_it_is_behind(void **state)
 {
 	(void)state;
 	move(OTR_DIR_IN, 50, 50);
-	otr_shim.behind = 1;
+	otr_shim.reader_is_behind = 1;
 	move(OTR_DIR_OUT, 100, 100);
 	exchange();
 	exchange();
 	assert_string_equal(records, "odd");
 	assert_int_equal(ring.counts[OTR_SHIM_BEHIND], 2);
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 0);
-	otr_shim.behind = 0;
+	otr_shim.reader_is_behind = 0;
 	exchange();
 	assert_string_equal(records, "odddd");
-	otr_shim.behind = 1;
+	otr_shim.reader_is_behind = 1;
 	fd.role = OTR_ROLE_CLIENT;
 	fd.last_dir = OTR_DIR_IN;
 	assert_int_equal(otr_will_shed(&fd, OTR_DIR_OUT), 0);

@@ -37,7 +37,7 @@ static void what_is_said_is_heard(void **state)
 	assert_true(otr_switch_is_on(OTR_RING_NO_OBSERVE));
 	assert_false(otr_switch_is_on(OTR_RING_NO_INJECT));
 	assert_int_equal(otr_shim.ring->say.hosts.n, 2);
-	otr_shim.say.flags = OTR_RING_NO_INJECT; /* by its environment: it holds, too */
+	otr_shim.switches.flags = OTR_RING_NO_INJECT; /* by its environment: it holds, too */
 	assert_true(otr_switch_is_on(OTR_RING_NO_INJECT));
 }
 

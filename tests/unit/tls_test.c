@@ -53,15 +53,15 @@ static size_t told;
 
 struct otr_self *otr_enter(void)
 {
-	if (self.inside)
+	if (self.wrapper_frame)
 		return NULL;
-	self.inside = 1;
+	self.wrapper_frame = 1;
 	return &self;
 }
 
 void otr_leave(struct otr_self *at)
 {
-	at->inside = 0;
+	at->wrapper_frame = 0;
 }
 
 int otr_will_shed(const struct otr_fd *f, int dir)
@@ -256,7 +256,7 @@ static ssize_t hello(const struct otr_tls_call *c, void *buf, size_t n)
 	(void)c;
 	(void)buf;
 	(void)n;
-	if (self.tls_hello)
+	if (self.tls_is_handshake)
 		otr_tls_below(&self, FD, &page.fds[FD], &iov, 1);
 	return 1;
 }
@@ -327,7 +327,7 @@ static void one_header_or_none(void **state)
 		plan[2] = 3;
 		plan[3] = 1000;
 		send_all(how & 1, how & 2, how & 4 ? 2 : N);
-		assert_int_equal(self.inside, 0);
+		assert_int_equal(self.wrapper_frame, 0);
 		if (!first)
 			first = plan[1] ? plan[1] : plan[2];
 		assert_true(first > AT ? has_header() : is_plain());
