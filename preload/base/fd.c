@@ -232,7 +232,7 @@ struct otr_fd *otr_fd_of(int fd)
 	return f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER ? NULL : f;
 }
 
-struct otr_fd *otr_fd_keeper(int fd)
+struct otr_fd *otr_fd_home(int fd)
 {
 	struct otr_fd *f = otr_fd_slot(fd), *home = f;
 
@@ -245,9 +245,9 @@ struct otr_fd *otr_fd_keeper(int fd)
 
 struct otr_fd *otr_fd_known(int fd)
 {
-	struct otr_fd *home = otr_fd_keeper(fd);
+	struct otr_fd *home = otr_fd_home(fd);
 
-	if (!home || !otr_hold(home) || otr_fd_keeper(fd) != home ||
+	if (!home || !otr_hold(home) || otr_fd_home(fd) != home ||
 	    (home->reader_gen != otr_get(&otr_shim.reader_gen) && !otr_get(&home->header)))
 		return NULL;
 	return home;
@@ -255,10 +255,10 @@ struct otr_fd *otr_fd_known(int fd)
 
 void otr_fd_unseen(int fd, int dir, ssize_t n)
 {
-	struct otr_fd *f = n > 0 ? otr_fd_keeper(fd) : NULL;
+	struct otr_fd *f = n > 0 ? otr_fd_home(fd) : NULL;
 
 	if (f)
-		otr_unseen(f, dir, n);
+		otr_count_unseen(f, dir, n);
 }
 
 int otr_fd_is_other(int fd, const struct otr_fd *f)
@@ -275,7 +275,7 @@ static int is_sure(int fd, const struct otr_fd *f, uint64_t now)
 	       now - f->checked_ns < SURE_NS;
 }
 
-int otr_fd_is(int fd, struct otr_fd *f)
+int otr_fd_is_same(int fd, struct otr_fd *f)
 {
 	int sealed = otr_get(&otr_shim.has_seccomp);
 	uint64_t now = sealed ? 0 : time_now();

@@ -19,7 +19,7 @@ static inline int otr_fd_is_none(struct otr_fd *f)
 
 	if (otr_get(&f->kind) != OTR_FD_OTHER ||
 	    otr_get(&f->reader_gen) != otr_get(&otr_shim.reader_gen) ||
-	    !((looked + 1) % OTR_LOOK_AGAIN))
+	    !((looked + 1) % OTR_RECHECK_CALLS))
 		return 0;
 	otr_put(&f->calls_unchecked, (uint16_t)(looked + 1));
 	return 1;
@@ -31,13 +31,13 @@ struct otr_fd *otr_fd_slot(int fd); /* NULL, too: never looked at */
 /* As it was found last, without looking, and held: NULL where that is no stream. */
 struct otr_fd *otr_fd_known(int fd);
 /* Where the state of a stream lies, without holding it; NULL: of none. */
-struct otr_fd *otr_fd_keeper(int fd);
+struct otr_fd *otr_fd_home(int fd);
 /* `n` bytes were moved by a thread that cannot hold it now. */
 void otr_fd_unseen(int fd, int dir, ssize_t n);
 /* Is it surely another socket by now? */
 int otr_fd_is_other(int fd, const struct otr_fd *f);
 /* Is `fd` still the socket `f`? What was seen is believed for a while: see fd.c. */
-int otr_fd_is(int fd, struct otr_fd *f);
+int otr_fd_is_same(int fd, struct otr_fd *f);
 
 /* For conn.c. The slot of a number that is used; NULL: there is no memory, or it is too large. */
 struct otr_fd *otr_fd_make_slot(int fd);

@@ -59,7 +59,7 @@ static int take_over(struct otr_fd *f, int32_t tid)
 
 static int try_to_take(struct otr_fd *f, int32_t tid)
 {
-	if (otr_is_alone() && !otr_get(&f->owner)) {
+	if (otr_is_single_threaded() && !otr_get(&f->owner)) {
 		otr_put(&f->owner, tid);
 		return 1;
 	}
@@ -123,13 +123,13 @@ int otr_hold(struct otr_fd *f)
 	return 1;
 }
 
-void otr_unseen(struct otr_fd *f, int dir, ssize_t n)
+void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n)
 {
 	if (n > 0)
 		__atomic_fetch_add(&f->unseen_bytes[dir], (uint64_t)n, __ATOMIC_RELAXED);
 }
 
-void otr_drop_all(struct otr_self *self)
+void otr_hold_release(struct otr_self *self)
 {
 	while (self->n_held) {
 		OTR_YIELD();
@@ -137,9 +137,9 @@ void otr_drop_all(struct otr_self *self)
 	}
 }
 
-void otr_drop_left(struct otr_self *self)
+void otr_hold_abandon(struct otr_self *self)
 {
 	for (uint32_t i = 0; i < self->n_held; i++)
 		mistrust(self->held[i]);
-	otr_drop_all(self);
+	otr_hold_release(self);
 }

@@ -17,14 +17,14 @@ struct otr_self;
 int otr_hold(struct otr_fd *f);
 
 /* Counts `n` bytes that were moved by a thread which could not hold `f`. */
-void otr_unseen(struct otr_fd *f, int dir, ssize_t n);
+void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n);
 
 /* Gives back all that the thread holds. */
-void otr_drop_all(struct otr_self *self);
+void otr_hold_release(struct otr_self *self);
 
 /* Gives back what a call held that was left by longjmp(): as the state may be half written,
  * nothing is injected into these connections any more. */
-void otr_drop_left(struct otr_self *self);
+void otr_hold_abandon(struct otr_self *self);
 
 #pragma GCC visibility pop
 

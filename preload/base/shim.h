@@ -21,16 +21,16 @@
 #include "preload/parse/environ.h"
 #include "preload/parse/request_boundary.h"
 
-#define OTR_FDS		 65536 /* numbers of descriptors */
-#define OTR_FD_PAGE	 256   /* of them lie together */
-#define OTR_STRANDS	 4096  /* threads followed at once */
-#define OTR_EXCHS	 2048  /* inbound connections with an exchange */
-#define OTR_NOTIFY_SLOTS 64    /* notify slots (R9) */
-#define OTR_HEADERS	 256   /* headers on their way at once */
-#define OTR_TAIL	 8     /* the last bytes of a run: they tell that chunks end */
-#define OTR_TRIES	 100
-#define OTR_LOOK_AGAIN	 64   /* calls on what was no socket, until it is looked at again */
-#define OTR_HOMES	 4096 /* hints where a socket's state lies */
+#define OTR_FDS		  65536 /* numbers of descriptors */
+#define OTR_FD_PAGE	  256	/* of them lie together */
+#define OTR_STRANDS	  4096	/* threads followed at once */
+#define OTR_EXCHS	  2048	/* inbound connections with an exchange */
+#define OTR_NOTIFY_SLOTS  64	/* notify slots (R9) */
+#define OTR_HEADERS	  256	/* headers on their way at once */
+#define OTR_TAIL	  8	/* the last bytes of a run: they tell that chunks end */
+#define OTR_OFFER_TRIES	  100
+#define OTR_RECHECK_CALLS 64   /* calls on what was no socket, until it is looked at again */
+#define OTR_HOMES	  4096 /* hints where a socket's state lies */
 
 #define OTR_LIB_BYTES 4160 /* told of one call of a client library: see pqwire.h */
 
@@ -110,7 +110,7 @@ struct otr_fd {
 	uint8_t shed_next;  /* nor will be the one whose cause was asked for */
 	uint16_t alias;	    /* an alias of this socket's, + 1; 0: none known */
 	uint16_t home;	    /* * of an alias */
-	uint8_t greeting;   /* enum otr_greeted: the peer has spoken first, so this is no HTTP */
+	uint8_t greeting;   /* enum otr_greeting: the peer has spoken first, so this is no HTTP */
 	uint8_t is_denied;  /* the peer gets no header: see otr_peer_bars() */
 	uint32_t host_hash; /* of the peer's address, not its port; 0: not known */
 	/* Place in the table of headers, + 1: one is going out, by one thread. And what of it

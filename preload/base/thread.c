@@ -101,7 +101,7 @@ void otr_threads_find(void)
 	single_threaded = otr_real_symbol("__libc_single_threaded");
 }
 
-int otr_is_alone(void)
+int otr_is_single_threaded(void)
 {
 	return single_threaded && otr_get(single_threaded);
 }

@@ -10,7 +10,7 @@ struct otr_self;
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-/* Finds libc's variable for otr_is_alone(): once, in the constructor. */
+/* Finds libc's variable for otr_is_single_threaded(): once, in the constructor. */
 void otr_threads_find(void);
 
 /* The slot of the calling thread, which takes one at its first call. NULL: all are taken. */
@@ -26,7 +26,7 @@ void otr_threads_forked(void);
 int otr_has_ended(int32_t tid);
 
 /* Is it certain that the process has never had a second thread? */
-int otr_is_alone(void);
+int otr_is_single_threaded(void);
 
 #pragma GCC visibility pop
 

@@ -61,7 +61,7 @@ static int choose(struct otr_carry *carry, char *const *env)
 	const struct otr_inbound *sv = current(now, &ids);
 	const char *parent;
 
-	if (!sv && !otr_run_over(st, otr_get(&otr_shim.is_server), now))
+	if (!sv && !otr_run_is_over(st, otr_get(&otr_shim.is_server), now))
 		return 0;
 	parent = otr_env_get(env, "TRACEPARENT");
 	if (is_own(parent) || (!sv && !parent))

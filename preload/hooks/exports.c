@@ -150,7 +150,7 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	otr_before(fd);
 	ret = otr_real.recvmsg(fd, msg, flags);
 	if (ret >= 0)
-		otr_came(msg); /* what the kernel filled can be read */
+		otr_fds_received(msg); /* what the kernel filled can be read */
 	if (ret >= 0)
 		took(fd, msg->msg_iov, (int)msg->msg_iovlen, flags, ret);
 	else

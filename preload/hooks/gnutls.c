@@ -32,7 +32,7 @@ static ssize_t make_io(const struct otr_tls_call *c, void *buf, size_t n)
 	return ((io_fn)c->next)((void *)c->session, buf, n);
 }
 
-/* Where records may wait, gnutls_record_cork() and its like have said so (otr_tls_early()). */
+/* Where records may wait, gnutls_record_cork() and its like have said so (otr_tls_unseen()). */
 static int is_direct(const struct otr_tls_call *c)
 {
 	(void)c;
@@ -77,7 +77,7 @@ void gnutls_deinit(void *session)
 {
 	void (*next)(void *) = otr_next(OTR_GNUTLS_DEINIT, FROM);
 
-	otr_tls_over(session);
+	otr_tls_end(session);
 	if (next)
 		next(session);
 }
@@ -88,7 +88,7 @@ ssize_t gnutls_record_send_early_data(void *session, const void *data, size_t n)
 
 	if (!next)
 		return INTERNAL;
-	otr_tls_early(session);
+	otr_tls_unseen(session);
 	return next(session, (void *)data, n);
 }
 
@@ -105,7 +105,7 @@ static void is_unseen(const void *session)
 	if (self)
 		otr_leave(self);
 	if (!is_ours)
-		otr_tls_early(session);
+		otr_tls_unseen(session);
 }
 
 void gnutls_record_cork(void *session)

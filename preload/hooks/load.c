@@ -181,8 +181,8 @@ static int may_be_here(const char *exe)
 	otr_shim.no_follow = only != NULL;
 	if (only && atoi(only) != otr_sys_getpid())
 		return 0;
-	otr_left_out = (uint8_t)is_denied(exe);
-	if (otr_left_out || !read_session())
+	otr_program_denied = (uint8_t)is_denied(exe);
+	if (otr_program_denied || !read_session())
 		return 0;
 	read_switches(&otr_shim.switches);
 	return 1;
@@ -240,7 +240,7 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	otr_shim.argv = gnu_get_libc_version && argc > 0 ? argv : NULL;
 	if (may_be_here(otr_shim.exe) && !is_refused() && alloc_all())
 		begin_here();
-	if (otr_left_out && is_refused())
-		otr_left_out = 0;
+	if (otr_program_denied && is_refused())
+		otr_program_denied = 0;
 	errno = error;
 }

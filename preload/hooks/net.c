@@ -60,7 +60,7 @@ static void dialled(int fd, const struct sockaddr *to, socklen_t len, uint64_t s
 	f = otr_fd_of(fd);
 	if (f && f->kind == OTR_FD_STREAM) {
 		otr_mark_propagates();
-		otr_peer_is(f, to, len);
+		otr_peer_connected(f, to, len);
 	}
 	st = &self->strand;
 	if (f && f->kind == OTR_FD_STREAM && ret && error == EINPROGRESS)
@@ -78,7 +78,7 @@ int connect(int fd, const struct sockaddr *to, socklen_t len)
 
 	if (!ret || error == EINPROGRESS || otr_dial_is_failure(error)) {
 		dialled(fd, to, len, start_ns, ret, error);
-		otr_left_out_tell(fd);
+		otr_program_denied_emit(fd);
 	}
 	errno = error;
 	return ret;
@@ -91,7 +91,7 @@ static int accepted(int fd)
 	int error = errno;
 	struct otr_self *self = otr_is_off() || fd < 0 ? NULL : otr_enter();
 
-	otr_left_out_tell(fd);
+	otr_program_denied_emit(fd);
 	if (self) {
 		otr_fd_made(fd, OTR_ROLE_SERVER);
 		otr_ring_ready();
@@ -120,7 +120,7 @@ int listen(int fd, int backlog)
 
 	if (!ret) {
 		otr_put(&otr_shim.listens, 1);
-		otr_left_out_tell(fd);
+		otr_program_denied_emit(fd);
 	}
 	return ret;
 }
@@ -183,7 +183,7 @@ static int replaced(int fd, int to, int ret)
 	if (ret < 0 || fd == to)
 		return ret;
 	closing(to);
-	self = otr_is_off() || !otr_fd_keeper(fd) ? NULL : otr_enter();
+	self = otr_is_off() || !otr_fd_home(fd) ? NULL : otr_enter();
 	if (self) {
 		otr_fd_of(to);
 		otr_leave(self);
@@ -203,7 +203,7 @@ int dup3(int fd, int to, int flags)
 }
 
 /* Descriptors that came with a message are others than those that had their numbers. */
-void otr_came(const struct msghdr *msg)
+void otr_fds_received(const struct msghdr *msg)
 {
 	size_t n;
 	int fd;

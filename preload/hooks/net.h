@@ -9,7 +9,7 @@ struct msghdr;
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 /* A message was received: descriptors in it may have numbers that were known as other sockets. */
-void otr_came(const struct msghdr *msg);
+void otr_fds_received(const struct msghdr *msg);
 
 #pragma GCC visibility pop
 

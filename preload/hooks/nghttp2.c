@@ -115,7 +115,7 @@ static void emit_named(void)
 static int name_started(struct otr_named *out)
 {
 	const struct otr_started *st = &otr_shim.started;
-	int over = otr_run_over(st, otr_get(&otr_shim.is_server), otr_clock_ns());
+	int over = otr_run_is_over(st, otr_get(&otr_shim.is_server), otr_clock_ns());
 
 	if (!st->known || (over && !st->run.has_outer))
 		return 0;
@@ -159,7 +159,7 @@ static struct otr_fields *fill(struct otr_self *self, const struct otr_nv *nv, s
 {
 	struct otr_fields *fl;
 
-	if (!otr_is_wanted(otr_fields_read(nv, n), 1))
+	if (!otr_head_gets_header(otr_fields_read(nv, n), 1))
 		return NULL;
 	if (is_denied(nv, n)) {
 		otr_count(OTR_SHIM_DENIED);

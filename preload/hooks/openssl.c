@@ -166,7 +166,7 @@ void SSL_free(void *ssl)
 {
 	void (*next)(void *) = otr_next(OTR_SSL_FREE, FROM);
 
-	otr_tls_over(ssl);
+	otr_tls_end(ssl);
 	if (next)
 		next(ssl);
 }
@@ -177,7 +177,7 @@ int SSL_write_early_data(void *ssl, const void *buf, size_t n, size_t *done)
 
 	if (!next)
 		return missing() + 1;
-	otr_tls_early(ssl);
+	otr_tls_unseen(ssl);
 	return next(ssl, (void *)buf, n, done);
 }
 

@@ -36,7 +36,7 @@ static void looked_at(int fd)
 	struct otr_self *self;
 	struct otr_fd *f;
 
-	if (otr_is_off() || !otr_fd_keeper(fd))
+	if (otr_is_off() || !otr_fd_home(fd))
 		return;
 	self = otr_enter();
 	if (!self)

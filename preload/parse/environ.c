@@ -139,14 +139,14 @@ void otr_started_read(struct otr_started *st, char *const *env)
 	emit_all(st, env);
 }
 
-int otr_run_over(const struct otr_started *st, int served, uint64_t now_ns)
+int otr_run_is_over(const struct otr_started *st, int served, uint64_t now_ns)
 {
 	return st->by_run && (served || now_ns > st->run.until_ns);
 }
 
 int otr_started_holds(const struct otr_started *st, int served, uint64_t now_ns)
 {
-	return st->known && (!otr_run_over(st, served, now_ns) || st->run.has_outer);
+	return st->known && (!otr_run_is_over(st, served, now_ns) || st->run.has_outer);
 }
 
 void otr_carry_parent(struct otr_carry *carry, const uint8_t trace_id[16], const uint8_t span_id[8],

@@ -63,7 +63,7 @@ void otr_started_read(struct otr_started *started, char *const *env);
 
 /* Is what `run` said no longer so: the process has served a request, and calls on its own
  * account, or it is too old? */
-int otr_run_over(const struct otr_started *started, int served, uint64_t now_ns);
+int otr_run_is_over(const struct otr_started *started, int served, uint64_t now_ns);
 
 /* Is the process's own trace that of what it asks for by itself? */
 int otr_started_holds(const struct otr_started *started, int served, uint64_t now_ns);

@@ -54,7 +54,7 @@ static int say_at_doors(int fd, const struct otr_session_name *who, struct msghd
 
 /* By path the doors are reached from another network namespace, by their abstract names from
  * another root directory. */
-int otr_say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *msg)
+int otr_doors_send(int fd, const struct otr_session_name *who, struct msghdr *msg)
 {
 	const size_t room = sizeof(((struct sockaddr_un *)0)->sun_path) - 3;
 	int rc = -ENOENT;

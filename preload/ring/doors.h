@@ -22,7 +22,7 @@ struct otr_session_name {
 
 /* Sends `msg` over `fd`, a datagram socket that is not connected yet. Never waits. Returns 0
  * or -errno; -EAGAIN: the queues of all sockets are full. */
-int otr_say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *msg);
+int otr_doors_send(int fd, const struct otr_session_name *who, struct msghdr *msg);
 
 #pragma GCC visibility pop
 

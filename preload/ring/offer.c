@@ -143,7 +143,7 @@ static int offer(int ring)
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cm), &ring, sizeof(ring));
-	rc = otr_say_at_doors(fd, &who, &msg);
+	rc = otr_doors_send(fd, &who, &msg);
 	shut(DOOR, fd);
 	if (rc == -EAGAIN)
 		return 1;
@@ -202,7 +202,7 @@ static void take_back(struct otr_ring *ring)
 }
 
 /* Another thread may be about to look at its head, so pages stay there, which say nothing. */
-void otr_ring_leave(void)
+void otr_ring_unmap_parents(void)
 {
 	struct otr_ring *ring = otr_shim.parent_ring;
 	void *head;
@@ -223,7 +223,7 @@ static void learn_session(void)
 
 	if (ring && !ring->off && ring->magic == OTR_RING_MAGIC)
 		otr_take_session(ring);
-	otr_ring_leave();
+	otr_ring_unmap_parents();
 }
 
 /* Nobody took it. Whoever looks for it later finds it by its name; until then all calls pass
@@ -292,7 +292,7 @@ static int make_and_give(void)
 	struct otr_shim *sh = &otr_shim;
 	int rc = make_ring();
 
-	if (rc > 0 && ++sh->offer_tries < OTR_TRIES) {
+	if (rc > 0 && ++sh->offer_tries < OTR_OFFER_TRIES) {
 		set_making(NOT_MADE);
 		return 0;
 	}

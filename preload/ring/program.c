@@ -214,7 +214,7 @@ static void send_to(const struct otr_session_name *who, int why, const char *pat
 
 	if (fd < 0)
 		return;
-	otr_say_at_doors(fd, who, &msg);
+	otr_doors_send(fd, who, &msg);
 	otr_sys_close(fd);
 }
 
@@ -238,15 +238,15 @@ static int is_of_network(int fd)
 	       type == SOCK_STREAM && (family == AF_INET || family == AF_INET6);
 }
 
-uint8_t otr_left_out;
+uint8_t otr_program_denied;
 
-void otr_left_out_tell(int fd)
+void otr_program_denied_emit(int fd)
 {
 	int error = errno;
 
-	if (otr_get(&otr_left_out) && !otr_get(&otr_shim.has_seccomp) && fd >= 0 &&
+	if (otr_get(&otr_program_denied) && !otr_get(&otr_shim.has_seccomp) && fd >= 0 &&
 	    is_of_network(fd)) {
-		otr_put(&otr_left_out, 0);
+		otr_put(&otr_program_denied, 0);
 		otr_program_emit(OTR_UNCARRIED_LEFT_OUT, otr_shim.exe, environ);
 	}
 	errno = error;

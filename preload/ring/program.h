@@ -30,11 +30,11 @@ void otr_program_emit(int why, const char *path, char *const *env);
 
 /* 1: we are in a program that the library leaves alone for what it is, and the agent was not
  * told so yet. Set before main(). */
-extern uint8_t otr_left_out;
+extern uint8_t otr_program_denied;
 
 /* In such a program `fd` was connected, accepted or listens: where that is the network's, the
  * agent is told, once. Keeps errno. */
-void otr_left_out_tell(int fd);
+void otr_program_denied_emit(int fd);
 
 #pragma GCC visibility pop
 

@@ -71,8 +71,8 @@ int otr_reader_changed(void)
 	int error = errno;
 
 	/* One thread does; the others call through, and so does a handler of a signal here. */
-	if (!__atomic_compare_exchange_n(otr_shim.alive, &yes, OTR_ALIVE_BEGUN, 0, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(otr_shim.alive, &yes, OTR_ALIVE_BEGINNING, 0,
+					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return 0;
 	forget(ring);
 	otr_take_session(ring);
@@ -82,7 +82,7 @@ int otr_reader_changed(void)
 	return 1;
 }
 
-void otr_self_again(struct otr_self *self)
+void otr_self_forget(struct otr_self *self)
 {
 	memset(&self->strand, 0, sizeof(self->strand));
 	self->reader_gen = otr_shim.reader_gen;

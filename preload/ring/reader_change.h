@@ -8,8 +8,8 @@ struct otr_ring;
 struct otr_self;
 
 /* What *otr_shim.alive holds; 0 in a child that has not begun its own state. */
-#define OTR_ALIVE_YES	1
-#define OTR_ALIVE_BEGUN 2 /* a thread begins it at this moment */
+#define OTR_ALIVE_YES	    1
+#define OTR_ALIVE_BEGINNING 2 /* a thread begins it at this moment */
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
@@ -22,7 +22,7 @@ int otr_reader_changed(void);
 void otr_reader_changed_child(const struct otr_ring *parents);
 
 /* Forgets what the thread worked for, and takes over the number of the reader. */
-void otr_self_again(struct otr_self *self);
+void otr_self_forget(struct otr_self *self);
 
 /* Takes the session of the agent that reads `ring`: children offer their rings there. */
 void otr_take_session(const struct otr_ring *ring);

@@ -7,7 +7,7 @@
 
 #include "preload/base/shim.h"
 
-void otr_ring_look(struct otr_ring *ring, uint64_t now)
+void otr_ring_check_reader(struct otr_ring *ring, uint64_t now)
 {
 	uint64_t beat = __atomic_load_n(&ring->beat_ns, __ATOMIC_RELAXED);
 

@@ -19,11 +19,11 @@ int otr_ring_ready(void);
 void otr_ring_forked(void);
 
 /* In a child after fork: unmaps the parent's ring. */
-void otr_ring_leave(void);
+void otr_ring_unmap_parents(void);
 
 /* Where a run begins: switches the ring off if its reader has shown no sign of life for
  * OTR_RING_DEAD_NS, so that no header names a span that no agent will see. */
-void otr_ring_look(struct otr_ring *ring, uint64_t now);
+void otr_ring_check_reader(struct otr_ring *ring, uint64_t now);
 
 /* Room for a record of `size` bytes; *place is for otr_ring_commit(), which must follow. NULL:
  * there is no ring, or it is full, which is counted. */

@@ -26,7 +26,7 @@ static void emit(struct otr_self *self, int fd, struct otr_fd *f, int dir, const
 {
 	struct iovec *seen = alloca(otr_n_pieces(0, n) * sizeof(*seen));
 
-	n = said && !otr_is_alone() ? 0 : otr_trim(seen, iov, n, (size_t)ret);
+	n = said && !otr_is_single_threaded() ? 0 : otr_trim(seen, iov, n, (size_t)ret);
 	otr_moved(self, fd, f, dir, (uint64_t)ret, 0, seen, n);
 	if (said && f->role != OTR_ROLE_SERVER)
 		otr_boundary_sent(&f->boundary, (uint64_t)ret, seen, n);
@@ -133,7 +133,7 @@ static void rest_went(int fd, struct otr_fd *f, uint32_t life, const struct iove
 			otr_moved(self, fd, f, OTR_DIR_OUT, went, 0,
 				  &(struct iovec){rest->iov_base, went}, 1);
 	} else {
-		otr_unseen(f, OTR_DIR_OUT, k);
+		otr_count_unseen(f, OTR_DIR_OUT, k);
 	}
 	if (self)
 		otr_leave(self);
@@ -155,7 +155,7 @@ static int wait_for_other(int fd, int flags)
 
 static int has_rest(int fd)
 {
-	struct otr_fd *f = otr_fd_keeper(fd);
+	struct otr_fd *f = otr_fd_home(fd);
 
 	return f && otr_get(&f->rest);
 }

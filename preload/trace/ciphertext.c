@@ -23,8 +23,8 @@ static int is_record(const struct iovec *iov, int n)
 int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov, int n)
 {
 	if (!otr_tls_inside(self))
-		return f->opaque && otr_fd_is(fd, f);
-	if (f->opaque && self->tls_is_handshake && !otr_fd_is(fd, f))
+		return f->opaque && otr_fd_is_same(fd, f);
+	if (f->opaque && self->tls_is_handshake && !otr_fd_is_same(fd, f))
 		f = otr_fd_again(fd, f);
 	if (!f || f->kind != OTR_FD_STREAM)
 		return 0;

@@ -13,7 +13,7 @@
 
 struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
 {
-	if (otr_fd_is(fd, f))
+	if (otr_fd_is_same(fd, f))
 		return f;
 	otr_fd_closed(fd);
 	return otr_fd_of(fd);
@@ -30,7 +30,7 @@ void otr_fd_closed(int fd)
 	/* What a process has from its maker, and never used, is not over when it closes that. */
 	if (f->kind == OTR_FD_STREAM && !otr_fd_pass_on(f) && f->announced_by == otr_shim.pid &&
 	    f->reader_gen == otr_get(&otr_shim.reader_gen)) {
-		otr_runs_over(f);
+		otr_end_runs(f);
 		otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
 	}
 	otr_fd_forget(f);

@@ -44,7 +44,7 @@ static int is_plain(const struct otr_out *o, const struct otr_seen *seen)
 	       !(o->msg && (o->msg->msg_name || o->msg->msg_controllen));
 }
 
-int otr_is_wanted(enum otr_head head, int plain)
+int otr_head_gets_header(enum otr_head head, int plain)
 {
 	if (head == OTR_HEAD_NONE || !otr_ring_ready())
 		return 0;
@@ -58,9 +58,9 @@ int otr_is_wanted(enum otr_head head, int plain)
 static enum otr_shim_count refused(int fd, const struct otr_fd *f, const struct otr_fd *upper,
 				   const struct iovec *iov, int n, size_t *room)
 {
-	if (f->is_denied || otr_target_is_barred(iov, n) || otr_header_denied(upper, iov, n))
+	if (f->is_denied || otr_target_is_denied(iov, n) || otr_header_denied(upper, iov, n))
 		return OTR_SHIM_DENIED;
-	if (f->connected_by != otr_shim.pid || upper->greeting || otr_peer_greeted(f))
+	if (f->connected_by != otr_shim.pid || upper->greeting || otr_host_may_be_ftp(f))
 		return OTR_SHIM_UNPROVED;
 	return otr_is_proved(fd, f, upper, room) ? OTR_SHIM_COUNTS : OTR_SHIM_UNPROVED;
 }
@@ -94,7 +94,7 @@ static int is_nameless(struct otr_self *self, struct otr_fd *f, uint64_t now)
 	if (!otr_will_shed(f, OTR_DIR_OUT) || otr_switch_is_on(OTR_RING_NO_OBSERVE))
 		return 0;
 	otr_rules_ask(self, f, now);
-	return !otr_header_may(f);
+	return !otr_header_has_span(f);
 }
 
 /* A message that may be sent as others of its pieces, with ours among them. */
@@ -110,7 +110,7 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 		return 0;
 	head = otr_user_copy_head(o, seen);
 	/* A head was read, so the message can be. */
-	if (!otr_is_wanted(head, head == OTR_HEAD_WHOLE && is_plain(o, seen)))
+	if (!otr_head_gets_header(head, head == OTR_HEAD_WHOLE && is_plain(o, seen)))
 		return 0;
 	no = refused(o->fd, f, f, seen->iov, seen->n, &room);
 	*header = no == OTR_SHIM_COUNTS ? otr_header_claim(f) : NULL;
@@ -135,7 +135,7 @@ size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const str
 	size_t room; /* a TLS library sends its records to their end */
 
 	upper->cause.ids = OTR_IDS_NONE; /* of a call that was refused */
-	if (!may_add(upper) || !otr_is_wanted(otr_head_read(iov, n, at), plain))
+	if (!may_add(upper) || !otr_head_gets_header(otr_head_read(iov, n, at), plain))
 		return 0;
 	no = refused(fd, f, upper, iov, n, &room);
 	if (no == OTR_SHIM_COUNTS)

@@ -29,7 +29,7 @@ size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const str
 		      int n, int plain, uint64_t now, size_t *at, char *out);
 
 /* Does a request with this head get a header, in a call that may be changed (`plain`)? */
-int otr_is_wanted(enum otr_head head, int plain);
+int otr_head_gets_header(enum otr_head head, int plain);
 
 #pragma GCC visibility pop
 

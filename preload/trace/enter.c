@@ -57,7 +57,7 @@ static int begin_anew(void)
 	uint8_t not_yet = 0;
 
 	/* One thread does, once; a handler of a signal in it, or another, calls through. */
-	if (!__atomic_compare_exchange_n(otr_shim.alive, &not_yet, OTR_ALIVE_BEGUN, 0,
+	if (!__atomic_compare_exchange_n(otr_shim.alive, &not_yet, OTR_ALIVE_BEGINNING, 0,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return 0;
 	otr_shim.is_server |= otr_shim.listens;
@@ -72,7 +72,7 @@ static int begin_anew(void)
 	otr_ring_forked();
 	otr_copies_forked();
 	if (otr_shim.no_follow) {
-		otr_ring_leave();
+		otr_ring_unmap_parents();
 		return 0;
 	}
 	otr_process_begin(); /* from here on other threads are seen, too: soon */
@@ -107,9 +107,9 @@ struct otr_self *otr_enter(void)
 	if (!self || (self->wrapper_frame && !was_left(self, frame)))
 		return NULL;
 	if (self->wrapper_frame)
-		otr_drop_left(self);
+		otr_hold_abandon(self);
 	if (self->reader_gen != otr_get(&otr_shim.reader_gen))
-		otr_self_again(self);
+		otr_self_forget(self);
 	self->wrapper_frame = frame;
 	self->event_ns = 0; /* of a call that was left by longjmp() */
 	return self;
@@ -117,7 +117,7 @@ struct otr_self *otr_enter(void)
 
 void otr_leave(struct otr_self *self)
 {
-	otr_drop_all(self);
+	otr_hold_release(self);
 	__atomic_store_n(&self->wrapper_frame, 0, __ATOMIC_RELEASE);
 }
 

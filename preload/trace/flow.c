@@ -51,7 +51,7 @@ static void begin_run(struct otr_fd *f, int dir, uint64_t now)
 	w->cut = 0;
 	w->first_ns = now;
 	if (otr_ring_now())
-		otr_ring_look(otr_ring_now(), now);
+		otr_ring_check_reader(otr_ring_now(), now);
 	if (!otr_ring_now())
 		w->head_bytes = OTR_HEAD_BYTES;
 	else if (f->policy_gen != otr_ring_now()->policy_gen)
@@ -148,7 +148,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	if (f->opaque) {
 		w->total += moved;
 		if (dir == OTR_DIR_OUT)
-			otr_tls_beside(self, f);
+			otr_tls_sent_unseen(self, f);
 		otr_handle(&self->strand, f->inode);
 		return;
 	}
@@ -158,11 +158,11 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	otr_learn_role(f, dir, iov, n);
 	go = otr_will_shed(f, dir);
 	if (dir == OTR_DIR_IN && f->connected_by && !f->dirs[OTR_DIR_OUT].total && !f->greeting)
-		otr_peer_greets(f, iov, n);
+		otr_peer_spoke_first(f, iov, n);
 	if (dir == OTR_DIR_IN && f->role == OTR_ROLE_CLIENT)
 		otr_boundary_answered(&f->boundary, first, moved, iov, n);
-	if (dir == OTR_DIR_OUT && f->greeting == OTR_GREETED_220)
-		otr_peer_is_greeted(f, iov, n);
+	if (dir == OTR_DIR_OUT && f->greeting == OTR_GREETING_220)
+		otr_greeting_answered(f, iov, n);
 	if (first)
 		begin_run(f, dir, now); /* and ends the last one, let go or not */
 	otr_shed_decided(f, dir, first, go);
@@ -177,7 +177,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	f->dirs[dir].frames.lost |= (uint8_t)go; /* it is not walked along */
 	if (!ready || go)
 		return;
-	if (!pos && otr_open(f, dir, iov, n) == OTR_OPENING_HTTP2)
+	if (!pos && otr_opening_read(f, dir, iov, n) == OTR_OPENING_HTTP2)
 		otr_take_policies(f);
 	if (w->capture == OTR_CAPTURE_FRAMES)
 		otr_frames_moved(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
@@ -200,7 +200,7 @@ void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_
 	self->event_ns = 0;
 }
 
-void otr_runs_over(struct otr_fd *f)
+void otr_end_runs(struct otr_fd *f)
 {
 	struct otr_fd *upper = otr_fd_upper(f);
 

@@ -28,7 +28,7 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n);
 
 /* Before OTR_EV_CONN_CLOSE: emits how far the last run of `f` came. */
-void otr_runs_over(struct otr_fd *f);
+void otr_end_runs(struct otr_fd *f);
 
 /* frames.c: bytes of a connection whose HTTP/2 frames are followed. Arguments as of
  * otr_emit_data(). */
@@ -38,7 +38,7 @@ void otr_frames_moved(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 
 /* frames.c: the first bytes of a direction. Returns which protocol they open, if they show how
  * the connection is to be captured, and keeps that in f->opening. */
-enum otr_opening otr_open(struct otr_fd *f, int dir, const struct iovec *iov, int n);
+enum otr_opening otr_opening_read(struct otr_fd *f, int dir, const struct iovec *iov, int n);
 
 #pragma GCC visibility pop
 

@@ -79,7 +79,7 @@ void otr_frames_moved(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 		f->dirs[dir].frames.lost = 1;
 }
 
-enum otr_opening otr_open(struct otr_fd *f, int dir, const struct iovec *iov, int n)
+enum otr_opening otr_opening_read(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 {
 	enum otr_opening is;
 

@@ -335,7 +335,7 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 	return (size_t)(out - begin);
 }
 
-int otr_header_may(const struct otr_fd *f)
+int otr_header_has_span(const struct otr_fd *f)
 {
 	const struct otr_inbound *sv = otr_inbound_of(f->cause.parent.conn);
 

@@ -14,7 +14,7 @@ void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struc
 /* Is a trace with this id sampled? See bpf/ring.h. */
 int otr_sampled(const uint8_t trace_id[16], uint64_t threshold);
 /* Is there anything to name in one? Its cause was asked for. */
-int otr_header_may(const struct otr_fd *f);
+int otr_header_has_span(const struct otr_fd *f);
 /* Returns the header's length, 0: none is to be put in; f->cause then says what it says. */
 size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out);
 /* Is this, or the one that a head names, a host that gets no header? One that is not named may

@@ -78,7 +78,7 @@ static ssize_t send_pieces(const struct otr_out *o, const struct iovec *iov, int
 static struct otr_fd *hold_again(const struct plan *p, ssize_t moved)
 {
 	if (!otr_hold(p->f)) {
-		otr_unseen(p->f, OTR_DIR_OUT, moved);
+		otr_count_unseen(p->f, OTR_DIR_OUT, moved);
 		return NULL;
 	}
 	if (p->f->life != p->life)
@@ -95,9 +95,9 @@ static void emit_moved(struct otr_self *self, struct plan *p, int fd, const stru
 	struct iovec *sent = p->seen.iov; /* perhaps `iov` itself */
 
 	if (p->kept)
-		n = otr_kept(p->kept, sent, moved);
+		n = otr_copy_read(p->kept, sent, moved);
 	else
-		n = otr_is_alone() ? otr_trim(sent, iov, n, moved) : 0;
+		n = otr_is_single_threaded() ? otr_trim(sent, iov, n, moved) : 0;
 	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, sent, n);
 	if (p->f->role != OTR_ROLE_SERVER)
 		otr_boundary_sent_with(&p->f->boundary, ret, sent, n, p->seen.at,
@@ -157,7 +157,7 @@ static ssize_t send_added(const struct otr_out *o, struct plan *p)
 	if (self)
 		otr_leave(self);
 	else
-		otr_unseen(p->f, OTR_DIR_OUT, k);
+		otr_count_unseen(p->f, OTR_DIR_OUT, k);
 	errno = error;
 	return ret;
 }
@@ -176,7 +176,7 @@ static void keep(struct otr_self *self, const struct otr_out *o, struct plan *p)
 {
 	if (p->header)
 		splice_in(p);
-	p->kept = otr_keep(self, p->f, o, p->header ? p->seen.iov : NULL, p->n);
+	p->kept = otr_copy_keep(self, p->f, o, p->header ? p->seen.iov : NULL, p->n);
 }
 
 /* The connection as it is before a message begins on it; NULL: none, or a TLS library's. */
@@ -210,7 +210,7 @@ static void prepare(const struct otr_out *o, struct plan *p)
 	if (!self)
 		return;
 	f = otr_fd_of(o->fd);
-	if (f && f->kind == OTR_FD_STREAM && otr_asks_unseen(self, f)) {
+	if (f && f->kind == OTR_FD_STREAM && otr_ask_is_shed(self, f)) {
 		p->f = f;
 		p->life = f->life;
 		p->came = f->dirs[OTR_DIR_IN].total;
@@ -237,7 +237,7 @@ static uint64_t slot_key(int fd, const struct otr_fd *f)
 static void emit_plain(struct otr_self *self, const struct otr_out *o, struct plan *p, ssize_t ret,
 		       int error)
 {
-	int look = ret > 0 && !p->kept && otr_is_alone();
+	int look = ret > 0 && !p->kept && otr_is_single_threaded();
 	const struct iovec *iov = look && o->is_sendmsg ? o->msg->msg_iov : o->iov;
 	int n = look && o->is_sendmsg ? (int)o->msg->msg_iovlen : o->n;
 

@@ -58,7 +58,7 @@ struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 /* What was sent in no call that we stand before (gnutls_record_send2) may have been a part of
  * a request: where a next one begins is not known any more, so nothing is put into this
  * connection. */
-void otr_tls_beside(const struct otr_self *self, struct otr_fd *f)
+void otr_tls_sent_unseen(const struct otr_self *self, struct otr_fd *f)
 {
 	if (!otr_tls_inside(self))
 		otr_fd_upper(f)->boundary.state = OTR_BOUNDARY_OPAQUE;

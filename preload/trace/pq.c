@@ -71,7 +71,7 @@ static struct otr_pq *find(const void *conn)
 /* Its socket is another's by now. */
 static int is_over(const struct otr_pq *pq)
 {
-	const struct otr_fd *f = otr_fd_keeper(otr_get(&pq->fd));
+	const struct otr_fd *f = otr_fd_home(otr_get(&pq->fd));
 
 	return !f || !otr_get(&f->opaque) || otr_get(&f->inode) != otr_get(&pq->inode);
 }
@@ -118,7 +118,7 @@ static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, 
 
 	if (!pq)
 		return NULL;
-	otr_runs_over(f);
+	otr_end_runs(f);
 	otr_put(&f->role, OTR_ROLE_CLIENT);
 	if (f->announced_by != otr_shim.pid && emitted)
 		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);

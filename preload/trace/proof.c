@@ -100,7 +100,7 @@ static uint32_t hash(const uint8_t *ip, size_t len)
 	return otr_ring_hash(key) | 1;
 }
 
-void otr_peer_is(struct otr_fd *f, const struct sockaddr *to, socklen_t len)
+void otr_peer_connected(struct otr_fd *f, const struct sockaddr *to, socklen_t len)
 {
 	union {
 		struct sockaddr_in four;
@@ -127,7 +127,7 @@ void otr_peer_is(struct otr_fd *f, const struct sockaddr *to, socklen_t len)
 #define GREETERS 16
 static uint32_t greeters[GREETERS], n_greeters;
 
-int otr_peer_greeted(const struct otr_fd *f)
+int otr_host_may_be_ftp(const struct otr_fd *f)
 {
 	for (uint32_t i = 0; f->host_hash && otr_get(&n_greeters) && i < GREETERS; i++)
 		if (otr_get(&greeters[i]) == f->host_hash)
@@ -140,25 +140,25 @@ static int begins(const struct iovec *iov, int n, const char *text, size_t len)
 	return n && iov->iov_base && iov->iov_len >= len && !memcmp(iov->iov_base, text, len);
 }
 
-void otr_peer_greets(struct otr_fd *f, const struct iovec *iov, int n)
+void otr_peer_spoke_first(struct otr_fd *f, const struct iovec *iov, int n)
 {
-	f->greeting = begins(iov, n, "220", 3) ? OTR_GREETED_220 : OTR_GREETED;
+	f->greeting = begins(iov, n, "220", 3) ? OTR_GREETING_220 : OTR_GREETING_OTHER;
 }
 
 /* SMTP says 220, too; its clients say EHLO or HELO, and then all goes over one connection. */
-void otr_peer_is_greeted(struct otr_fd *f, const struct iovec *iov, int n)
+void otr_greeting_answered(struct otr_fd *f, const struct iovec *iov, int n)
 {
 	int is_smtp =
 		begins(iov, n, "EHLO", 4) || begins(iov, n, "HELO", 4) || begins(iov, n, "LHLO", 4);
 
-	f->greeting = OTR_GREETED;
-	if (!f->host_hash || is_smtp || otr_peer_greeted(f))
+	f->greeting = OTR_GREETING_OTHER;
+	if (!f->host_hash || is_smtp || otr_host_may_be_ftp(f))
 		return;
 	otr_put(&greeters[__atomic_fetch_add(&n_greeters, 1, __ATOMIC_RELAXED) % GREETERS],
 		f->host_hash);
 }
 
-int otr_target_is_barred(const struct iovec *iov, int n)
+int otr_target_is_denied(const struct iovec *iov, int n)
 {
 	static const char *const barred[] = {
 		"http://169.254.",	  "http://[fe80:",	  "http://[fd00:ec2::254]",

@@ -35,24 +35,24 @@ struct otr_fd;
 int otr_is_proved(int fd, const struct otr_fd *f, const struct otr_fd *upper, size_t *room);
 
 /* `f` was connected by this process, to `to`, which the kernel took. */
-void otr_peer_is(struct otr_fd *f, const struct sockaddr *to, socklen_t len);
+void otr_peer_connected(struct otr_fd *f, const struct sockaddr *to, socklen_t len);
 
-enum otr_greeted { /* otr_fd.greeted */
-	OTR_GREETED_NOT,
-	OTR_GREETED,
-	OTR_GREETED_220, /* as FTP servers do; not answered yet */
+enum otr_greeting { /* otr_fd.greeted */
+	OTR_GREETING_NONE,
+	OTR_GREETING_OTHER,
+	OTR_GREETING_220, /* as FTP servers do; not answered yet */
 };
 
 /* The peer has spoken before anything was sent to it. */
-void otr_peer_greets(struct otr_fd *f, const struct iovec *iov, int n);
-/* The first bytes in answer to OTR_GREETED_220. */
-void otr_peer_is_greeted(struct otr_fd *f, const struct iovec *iov, int n);
+void otr_peer_spoke_first(struct otr_fd *f, const struct iovec *iov, int n);
+/* The first bytes in answer to OTR_GREETING_220. */
+void otr_greeting_answered(struct otr_fd *f, const struct iovec *iov, int n);
 
 /* Does the peer's host run what may be an FTP server? */
-int otr_peer_greeted(const struct otr_fd *f);
+int otr_host_may_be_ftp(const struct otr_fd *f);
 
 /* Is the request for an address of cloud metadata, through a proxy? */
-int otr_target_is_barred(const struct iovec *iov, int n);
+int otr_target_is_denied(const struct iovec *iov, int n);
 
 #pragma GCC visibility pop
 

@@ -78,7 +78,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		otr_may_sleep();
 	if (first && !pos && f->seen_open)
 		f->is_binary = is_foreign(iov, n);
-	if (f->nonblock && !st->waited && otr_is_alone())
+	if (f->nonblock && !st->waited && otr_is_single_threaded())
 		otr_all_waits_seen(st); /* it has one thread, whose waits come by here */
 	if (first) {
 		otr_put(&sv->exch.tgid, (uint32_t)otr_shim.pid);

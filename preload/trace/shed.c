@@ -48,7 +48,7 @@ static int is_nobodys(const struct otr_fd *f, const struct iovec *iov, int n)
 }
 
 /* The same of one that goes out, while its strand works for nobody who is known. */
-int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f)
+int otr_ask_is_shed(const struct otr_self *self, const struct otr_fd *f)
 {
 	const struct otr_asked *asked = &f->asked;
 
@@ -63,7 +63,7 @@ static int begins_unseen(const struct otr_self *self, const struct otr_fd *f, in
 			 const struct iovec *iov, int n)
 {
 	return f->role == OTR_ROLE_SERVER ? dir == OTR_DIR_IN && is_nobodys(f, iov, n)
-					  : dir == OTR_DIR_OUT && otr_asks_unseen(self, f);
+					  : dir == OTR_DIR_OUT && otr_ask_is_shed(self, f);
 }
 
 int otr_shed_moved(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,

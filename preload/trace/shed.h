@@ -36,7 +36,7 @@ static inline void otr_shed_decided(struct otr_fd *f, int dir, int first, int go
 
 /* Is the request that is about to go out shed so that nobody needs to know its parent? That is
  * so for a process that is no server, works for no request, and is paused by the agent. */
-int otr_asks_unseen(const struct otr_self *self, const struct otr_fd *f);
+int otr_ask_is_shed(const struct otr_self *self, const struct otr_fd *f);
 
 /* Counts what moved on a connection whose exchange is shed, where nothing else is to be done.
  * Returns 0 where there is more to do. */

@@ -84,15 +84,15 @@ static void follow(const struct otr_tls *t, const struct moved *m)
 /* Nobody looked: we are switched off, or another thread has the connection. */
 static void follow_unseen(const struct otr_tls *t, int dir, size_t n)
 {
-	struct otr_fd *f = t ? otr_fd_keeper(otr_get(&t->fd)) : NULL;
+	struct otr_fd *f = t ? otr_fd_home(otr_get(&t->fd)) : NULL;
 
 	if (f && otr_get(&f->opaque) && otr_get(&f->inode) == otr_get(&t->conn))
-		otr_unseen(f + OTR_FD_PAGE, dir, (ssize_t)n);
+		otr_count_unseen(f + OTR_FD_PAGE, dir, (ssize_t)n);
 }
 
 static int can_hold(const struct otr_tls *t)
 {
-	struct otr_fd *f = otr_fd_keeper(otr_get(&t->fd));
+	struct otr_fd *f = otr_fd_home(otr_get(&t->fd));
 
 	return !f || otr_hold(f);
 }
@@ -258,12 +258,12 @@ static void took_own(const struct otr_tls_call *c, const struct otr_copy *kept, 
 		     size_t n, uint64_t start_ns)
 {
 	struct iovec seen[3] = {{(void *)buf, n}};
-	struct moved m = {n, seen, buf && otr_is_alone()};
+	struct moved m = {n, seen, buf && otr_is_single_threaded()};
 	struct otr_self *self;
 	int error = errno;
 
 	if (kept)
-		m.n = otr_kept(kept, seen, n);
+		m.n = otr_copy_read(kept, seen, n);
 	self = begin(c);
 	emit_out(self, otr_tls_find(c->session), &m, start_ns);
 	if (self)
@@ -281,11 +281,11 @@ static struct otr_copy *keep_own(const struct otr_tls_call *c, const struct otr_
 	struct otr_fd *f;
 	int error = errno;
 
-	if (!buf || otr_is_alone())
+	if (!buf || otr_is_single_threaded())
 		return NULL;
 	t = otr_tls_find(c->session);
 	f = t ? otr_tls_socket(t, OTR_DIR_OUT) : NULL;
-	kept = otr_keep(self, f ? otr_fd_upper(f) : NULL, NULL, &iov, 1);
+	kept = otr_copy_keep(self, f ? otr_fd_upper(f) : NULL, NULL, &iov, 1);
 	errno = error;
 	return kept;
 }

@@ -63,7 +63,7 @@ struct otr_tls *otr_tls_make(const void *session)
 	return t;
 }
 
-void otr_tls_early(const void *session)
+void otr_tls_unseen(const void *session)
 {
 	struct otr_tls *t = otr_is_off() ? NULL : otr_tls_make(session);
 
@@ -71,7 +71,7 @@ void otr_tls_early(const void *session)
 		otr_put(&t->early, 1);
 }
 
-void otr_tls_over(const void *session)
+void otr_tls_end(const void *session)
 {
 	struct otr_tls *t = otr_tls_find(session);
 
@@ -94,5 +94,5 @@ struct otr_fd *otr_tls_socket(const struct otr_tls *t, int dir)
 
 	if (!otr_tls_carries(t, f) || f->kind != OTR_FD_STREAM)
 		return NULL;
-	return otr_fd_upper(f)->last_dir == dir || otr_fd_is(otr_get(&t->fd), f) ? f : NULL;
+	return otr_fd_upper(f)->last_dir == dir || otr_fd_is_same(otr_get(&t->fd), f) ? f : NULL;
 }

@@ -41,10 +41,10 @@ struct otr_fd *otr_tls_socket(const struct otr_tls *t, int dir);
 
 /* What is sent next on the session is not seen, or its records wait in memory: no header is put
  * into it any more. */
-void otr_tls_early(const void *session);
+void otr_tls_unseen(const void *session);
 
 /* The session ends: its slot is free. */
-void otr_tls_over(const void *session);
+void otr_tls_end(const void *session);
 
 #pragma GCC visibility pop
 

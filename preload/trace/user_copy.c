@@ -231,10 +231,10 @@ static struct otr_copy *claim_whole(int32_t tid)
 }
 
 /* Where it is not known what the call will send, nothing is copied. */
-struct otr_copy *otr_keep(const struct otr_self *self, const struct otr_fd *f,
-			  const struct otr_out *o, const struct iovec *iov, int n)
+struct otr_copy *otr_copy_keep(const struct otr_self *self, const struct otr_fd *f,
+			       const struct otr_out *o, const struct iovec *iov, int n)
 {
-	size_t want = otr_is_alone() ? 0 : f ? otr_wanted(f) : OTR_DATA_MAX;
+	size_t want = otr_is_single_threaded() ? 0 : f ? otr_wanted(f) : OTR_DATA_MAX;
 	struct asked a = {.page = 1};
 	int error = errno;
 	struct otr_copy *c;
@@ -248,7 +248,7 @@ struct otr_copy *otr_keep(const struct otr_self *self, const struct otr_fd *f,
 	return c;
 }
 
-int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved)
+int otr_copy_read(const struct otr_copy *c, struct iovec *out, size_t moved)
 {
 	out[0] = (struct iovec){(char *)c->head, c->got < moved ? c->got : moved};
 	if (!c->has_tail || moved != c->all)

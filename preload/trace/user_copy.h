@@ -34,12 +34,12 @@ enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_seen *seen)
 /* Before a call that sends `iov` (NULL: what `o` says) on `f` (NULL: not known yet): copies what
  * will be read after the call. otr_copy_free() must follow. NULL: nothing will be read, or the
  * process has one thread, so that the caller's memory stays as it is. */
-struct otr_copy *otr_keep(const struct otr_self *self, const struct otr_fd *f,
-			  const struct otr_out *o, const struct iovec *iov, int n);
+struct otr_copy *otr_copy_keep(const struct otr_self *self, const struct otr_fd *f,
+			       const struct otr_out *o, const struct iovec *iov, int n);
 
 /* After a call that sent `moved` bytes: sets `out`, which has room for three pieces, to those
  * of them that were copied. A piece whose base is NULL was not. Returns how many pieces. */
-int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved);
+int otr_copy_read(const struct otr_copy *c, struct iovec *out, size_t moved);
 
 /* `c` may be NULL. */
 void otr_copy_free(struct otr_copy *c);

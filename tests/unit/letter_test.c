@@ -42,7 +42,7 @@ void *otr_alloc_once(void *place, size_t size)
 	return *at;
 }
 
-int otr_is_alone(void)
+int otr_is_single_threaded(void)
 {
 	return 0;
 }

@@ -78,7 +78,7 @@ struct otr_fd *otr_fd_of(int fd)
 	return fd == FD ? &SOCKET : NULL;
 }
 
-struct otr_fd *otr_fd_keeper(int fd) __attribute__((alias("otr_fd_of")));
+struct otr_fd *otr_fd_home(int fd) __attribute__((alias("otr_fd_of")));
 struct otr_fd *otr_fd_known(int fd) __attribute__((alias("otr_fd_of")));
 
 struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
@@ -111,7 +111,7 @@ int otr_ring_ready(void)
 	return 1;
 }
 
-void otr_runs_over(struct otr_fd *f)
+void otr_end_runs(struct otr_fd *f)
 {
 	(void)f;
 }

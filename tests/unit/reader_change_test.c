@@ -66,7 +66,7 @@ static void all_is_forgotten(void **state)
 	assert_string_equal(otr_shim.session, "otrace-1-2.abc");
 	assert_int_equal(otr_shim.session_len, 14);
 	assert_int_equal(otr_shim.name_len, 10);
-	otr_self_again(&self);
+	otr_self_forget(&self);
 	assert_int_equal(self.strand.cur.conn, 0);
 	assert_int_equal(self.reader_gen, 1);
 	assert_int_equal(self.tid, 4);
@@ -77,7 +77,7 @@ static void all_is_forgotten(void **state)
 static void one_thread_does(void **state)
 {
 	(void)state;
-	alive = OTR_ALIVE_BEGUN;
+	alive = OTR_ALIVE_BEGINNING;
 	assert_false(otr_reader_changed());
 	assert_int_equal(otr_shim.inbounds[7].conn, 9);
 	assert_int_equal(otr_shim.reader_gen, 0);

@@ -40,19 +40,19 @@ static void emit(char what)
 	records[len] = what;
 }
 
-void otr_tls_beside(const struct otr_self *s, struct otr_fd *f)
+void otr_tls_sent_unseen(const struct otr_self *s, struct otr_fd *f)
 {
 	(void)s;
 	(void)f;
 }
 
-void otr_peer_is_greeted(struct otr_fd *f, const struct iovec *iov, int n)
+void otr_greeting_answered(struct otr_fd *f, const struct iovec *iov, int n)
 {
 	(void)iov, (void)n;
 	f->greeting = 1;
 }
 
-void otr_peer_greets(struct otr_fd *f, const struct iovec *iov, int n)
+void otr_peer_spoke_first(struct otr_fd *f, const struct iovec *iov, int n)
 {
 	(void)iov, (void)n;
 	f->greeting = 1;
@@ -63,7 +63,7 @@ uint64_t otr_clock_ns(void)
 	return 1;
 }
 
-void otr_ring_look(struct otr_ring *at, uint64_t now)
+void otr_ring_check_reader(struct otr_ring *at, uint64_t now)
 {
 	(void)at, (void)now;
 }
@@ -247,12 +247,12 @@ static void asks_for_nobody(void **state)
 	assert_int_equal(ruled, 2); /* the first, and its answer */
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 3);
 	self.strand.cur = (struct otr_xref){.conn = 7};
-	assert_false(otr_asks_unseen(&self, &fd));
+	assert_false(otr_ask_is_shed(&self, &fd));
 	self.strand.cur.conn = 0;
 	fd.asked.claim.conn = 7;
-	assert_false(otr_asks_unseen(&self, &fd));
+	assert_false(otr_ask_is_shed(&self, &fd));
 	fd.asked.claim.conn = 0;
-	assert_true(otr_asks_unseen(&self, &fd));
+	assert_true(otr_ask_is_shed(&self, &fd));
 	ring.paused = 0;
 	move(OTR_DIR_OUT, 50, 50);
 	move(OTR_DIR_IN, 100, 100);

@@ -105,7 +105,7 @@ struct otr_fd *otr_fd_of(int fd)
 	return otr_fd_slot(fd);
 }
 
-struct otr_fd *otr_fd_keeper(int fd)
+struct otr_fd *otr_fd_home(int fd)
 {
 	return otr_fd_slot(fd);
 }
@@ -116,7 +116,7 @@ int otr_hold(struct otr_fd *f)
 	return 1;
 }
 
-void otr_unseen(struct otr_fd *f, int dir, ssize_t n)
+void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n)
 {
 	(void)dir, (void)n;
 	f->boundary.state = OTR_BOUNDARY_OPAQUE;
@@ -128,7 +128,7 @@ int otr_has_ended(int32_t tid)
 	return 0;
 }
 
-int otr_fd_is(int fd, struct otr_fd *f)
+int otr_fd_is_same(int fd, struct otr_fd *f)
 {
 	return f == otr_fd_slot(fd);
 }
@@ -166,19 +166,19 @@ void otr_moved(struct otr_self *at, int fd, struct otr_fd *f, int dir, uint64_t 
 	told += moved;
 }
 
-int otr_is_alone(void)
+int otr_is_single_threaded(void)
 {
 	return 1;
 }
 
-struct otr_copy *otr_keep(const struct otr_self *at, const struct otr_fd *f,
-			  const struct otr_out *o, const struct iovec *iov, int n)
+struct otr_copy *otr_copy_keep(const struct otr_self *at, const struct otr_fd *f,
+			       const struct otr_out *o, const struct iovec *iov, int n)
 {
 	(void)at, (void)f, (void)o, (void)iov, (void)n;
 	return NULL;
 }
 
-int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved)
+int otr_copy_read(const struct otr_copy *c, struct iovec *out, size_t moved)
 {
 	(void)c, (void)out, (void)moved;
 	return 0;
@@ -384,7 +384,7 @@ static void a_session_that_is_over_is_forgotten(void **state)
 {
 	(void)state;
 	fresh(1);
-	otr_tls_over(&on);
+	otr_tls_end(&on);
 	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
 	send_all(0, 0, N);
 	assert_true(is_plain());
@@ -396,19 +396,19 @@ static void after_what_was_not_seen_nothing_goes_in(void **state)
 	(void)state;
 	fresh(1);
 	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
-	otr_tls_early(&on);
+	otr_tls_unseen(&on);
 	send_all(0, 0, N);
 	assert_true(is_plain());
-	otr_tls_over(&on);
+	otr_tls_end(&on);
 
 	fresh(1);
 	send_all(0, 0, N);
 	assert_true(has_header());
 	self.tls_frame = (uintptr_t)__builtin_frame_address(0) + 64;
-	otr_tls_beside(&self, &page.fds[FD]);
+	otr_tls_sent_unseen(&self, &page.fds[FD]);
 	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_HEAD);
 	self.tls_frame = 0;
-	otr_tls_beside(&self, &page.fds[FD]);
+	otr_tls_sent_unseen(&self, &page.fds[FD]);
 	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_OPAQUE);
 }
 

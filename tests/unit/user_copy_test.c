@@ -31,7 +31,7 @@ static size_t wanted;
 static int32_t dead; /* a thread that has ended */
 static struct otr_fd fd;
 
-int otr_is_alone(void)
+int otr_is_single_threaded(void)
 {
 	return single;
 }
@@ -77,7 +77,7 @@ static struct otr_copy *keep(int32_t tid, const struct iovec *iov, int n)
 {
 	const struct otr_self self = {.tid = tid};
 
-	return otr_keep(&self, &fd, NULL, iov, n);
+	return otr_copy_keep(&self, &fd, NULL, iov, n);
 }
 
 /* Of `len` bytes in two pieces so many are wanted, and so many are sent. What is seen of them
@@ -92,7 +92,7 @@ static void sent(size_t len, size_t want, size_t moved)
 	wanted = want;
 	c = keep(1, iov, 2);
 	assert_non_null(c);
-	n = otr_kept(c, seen, moved);
+	n = otr_copy_read(c, seen, moved);
 	for (int i = 0; i < n; at += seen[i++].iov_len)
 		if (seen[i].iov_base)
 			assert_memory_equal(seen[i].iov_base, bytes + at, seen[i].iov_len);
@@ -142,7 +142,7 @@ static void cannot_be_read(void **state)
 	errno = EXDEV;
 	c = keep(1, iov, 2);
 	assert_int_equal(errno, EXDEV);
-	assert_int_equal(otr_kept(c, seen, 5010), 3); /* its last page can be */
+	assert_int_equal(otr_copy_read(c, seen, 5010), 3); /* its last page can be */
 	assert_int_equal(seen[0].iov_len, 10);
 	otr_copy_free(c);
 	munmap(page, 3 * 4096);
