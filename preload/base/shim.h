@@ -3,11 +3,11 @@
 #define OTR_SHIM_H
 
 /*
- * shim.h - what the library keeps inside a traced process.
- *
- * It never blocks, allocates, locks, logs, starts a thread or keeps a descriptor. All of
- * it lies in static memory and in mappings made once; what does not fit is not followed,
- * and counted. Every wrapper calls through when anything is unusual.
+ * shim.h - the state that the library keeps inside a traced process.
+ * The library never blocks, locks, logs, starts a thread or keeps a descriptor, and calls no
+ * allocator of libc. All of its state lies in static memory and in mappings that are made once;
+ * what does not fit is not followed, and counted. Every wrapper calls through when anything is
+ * unusual.
  */
 
 #include <stdint.h>
@@ -21,45 +21,45 @@
 #include "preload/parse/environ.h"
 #include "preload/parse/request_boundary.h"
 
-#define OTR_FDS		  65536 /* numbers of descriptors */
-#define OTR_FD_PAGE	  256	/* of them lie together */
-#define OTR_STRANDS	  4096	/* threads followed at once */
-#define OTR_EXCHS	  2048	/* inbound connections with an exchange */
-#define OTR_NOTIFY_SLOTS  64	/* notify slots (R9) */
-#define OTR_HEADERS	  256	/* headers on their way at once */
-#define OTR_TAIL	  8	/* the last bytes of a run: they tell that chunks end */
+#define OTR_FDS		  65536 /* descriptor numbers that are followed */
+#define OTR_FD_PAGE	  256	/* of them share one allocation */
+#define OTR_STRANDS	  4096	/* threads that are followed at a time */
+#define OTR_EXCHS	  2048	/* inbound connections with an exchange at a time */
+#define OTR_NOTIFY_SLOTS  64	/* causality.h, R9 */
+#define OTR_HEADERS	  256	/* headers that are being sent at a time */
+#define OTR_TAIL	  8 /* last bytes of a run that are kept: the end of a chunked body is there */
 #define OTR_OFFER_TRIES	  100
-#define OTR_RECHECK_CALLS 64   /* calls on what was no socket, until it is looked at again */
-#define OTR_HOMES	  4096 /* hints where a socket's state lies */
+#define OTR_RECHECK_CALLS 64   /* after so many calls, what was no socket is checked again */
+#define OTR_HOMES	  4096 /* hints at which number the state of a socket is kept */
 
-#define OTR_LIB_BYTES 4160 /* told of one call of a client library: see pqwire.h */
+#define OTR_LIB_BYTES 4160 /* emitted of one call of a client library: see pqwire.h */
 
 #define OTR_HEADER_MAX (70 + 14 + OTR_TRACESTATE_MAX + 11 + OTR_BAGGAGE_MAX)
 
 enum otr_fd_kind {
-	OTR_FD_NEW, /* not looked at yet */
+	OTR_FD_NEW, /* not checked yet */
 	OTR_FD_OTHER,
 	OTR_FD_STREAM, /* a stream socket, TCP or AF_UNIX */
 	OTR_FD_PAIR,   /* an unnamed AF_UNIX pair: a notify slot */
 	OTR_FD_PIPE,
 	OTR_FD_EVENT,
-	OTR_FD_ALIAS, /* another number has the state of this socket: `home` */
+	OTR_FD_ALIAS, /* another number of the same socket has the state: `home` */
 };
 
-/* One direction of a connection; the run that is going on. */
+/* One direction of a connection, with its current run. */
 struct otr_shim_dir {
-	uint64_t pos; /* of the run's first byte */
+	uint64_t pos; /* position of the first byte of the run */
 	uint64_t bytes;
 	uint64_t first_ns, last_ns;
-	uint64_t total; /* since we first saw the connection */
+	uint64_t total; /* bytes since the connection was first seen */
 	uint32_t calls, copied, head_bytes;
 	uint8_t capture;
-	uint8_t cut; /* bytes of this run were moved without a record */
+	uint8_t cut; /* 1: bytes of this run were moved without a record */
 	uint8_t eof;
 	uint8_t tail[OTR_TAIL];
 	struct otr_frames frames;
-	uint8_t head_open;    /* the run is a request whose head goes on: headend.c */
-	uint8_t head_last[2]; /* its last two bytes */
+	uint8_t head_open;    /* the run is a request whose head is not complete: headend.c */
+	uint8_t head_last[2]; /* the last two bytes of that head */
 };
 
 #define OTR_DIR_NONE 2
@@ -67,65 +67,66 @@ struct otr_shim_dir {
 enum otr_shed {
 	OTR_SHED_NOT,
 	OTR_SHED_RECORDS,
-	OTR_SHED_ALL, /* nor do the rules know of it */
+	OTR_SHED_ALL, /* the causality rules do not follow it either */
 };
 
-/* A connect() that has not come about yet. */
+/* A connect() that has not succeeded yet. */
 struct otr_dial {
-	uint64_t start_ns; /* 0: there is none */
+	uint64_t start_ns; /* 0: no connect() is pending */
 	struct otr_cause cause;
 	struct otr_addr remote;
 };
 
-/* What is known of a descriptor. The number may be another's at any time (closed by a
- * system call we do not see): `inode` is compared when a message begins. Who reads or writes
- * it has to hold it: share.h, otr_fd_of(). Words marked with an asterisk are read without, by
- * otr_get(). */
+/* What is known of a descriptor. Its number may name another socket at any time, as close() can
+ * be called where no wrapper sees it: so `inode` is compared when a message begins. A thread
+ * reads or writes these fields while it holds the connection (share.h, otr_fd_of()). Fields
+ * marked with an asterisk are also read without holding it, by otr_get(). */
 struct otr_fd {
 	uint64_t inode;	     /* * 0: not known */
-	uint64_t checked_ns; /* when it was last seen to be that */
+	uint64_t checked_ns; /* when `inode` was last compared */
 	struct otr_shim_dir dirs[2];
 	struct otr_asked asked;
-	struct otr_cause cause;	      /* of the request about to go out */
-	struct otr_boundary boundary; /* of a client */
+	struct otr_cause cause;	      /* of the request that goes out next */
+	struct otr_boundary boundary; /* where a client is in what it sends */
 	struct otr_dial dial;
 	uint32_t policy_gen;
-	uint32_t reader_gen;	  /* * of the ring's reader: of another all this is stale */
-	int32_t connected_by;	  /* the process that connected it, from its first byte; 0: none */
-	int32_t announced_by;	  /* the process that told of it; 0: none */
-	uint16_t calls_unchecked; /* * calls since it was found to be no socket */
+	uint32_t reader_gen;  /* * number of the reader of the ring: another one makes this stale */
+	int32_t connected_by; /* the process that connected it and saw its first byte; 0: none */
+	int32_t announced_by; /* the process that emitted CONN_OPEN; 0: none */
+	uint16_t calls_unchecked; /* * calls since the number was found to be no socket */
 	uint16_t family;
 	uint8_t kind; /* * enum otr_fd_kind */
 	uint8_t role; /* * */
 	uint8_t seen_open;
 	uint8_t last_dir;
 	uint8_t nonblock;
-	uint8_t has_cause;  /* R4 was asked; the bytes are not out yet */
+	uint8_t has_cause;  /* `cause` is set (R4), and its bytes are not sent yet */
 	uint8_t layer;	    /* enum otr_layer */
 	uint8_t opening;    /* enum otr_opening */
-	uint8_t is_binary;  /* began as no HTTP and no TLS: see otr_span_ids */
-	uint8_t opaque;	    /* * what is said lies in otr_fd_upper(): these are ciphertext, or
-			    * what a library makes of calls that are told */
-	uint8_t shed;	    /* * enum otr_shed: the exchange that goes on is not told */
-	uint8_t shed_next;  /* nor will be the one whose cause was asked for */
-	uint16_t alias;	    /* an alias of this socket's, + 1; 0: none known */
-	uint16_t home;	    /* * of an alias */
-	uint8_t greeting;   /* enum otr_greeting: the peer has spoken first, so this is no HTTP */
-	uint8_t is_denied;  /* the peer gets no header: see otr_peer_bars() */
-	uint32_t host_hash; /* of the peer's address, not its port; 0: not known */
-	/* Place in the table of headers, + 1: one is going out, by one thread. And what of it
-	 * still has to go before the caller's next bytes. */
+	uint8_t is_binary;  /* its first byte is that of a binary protocol: see otr_span_ids */
+	uint8_t opaque;	    /* * the bytes are ciphertext, or made by a client library: the upper
+			     * layer (otr_fd_upper()) has the state of the messages */
+	uint8_t shed;	    /* * enum otr_shed, of the current exchange */
+	uint8_t shed_next;  /* the request of `cause` will be shed */
+	uint16_t alias;	    /* another number of this socket, + 1; 0: none known */
+	uint16_t home;	    /* * of an alias: the number that has the state */
+	uint8_t greeting;   /* enum otr_greeting: a peer that speaks first speaks no HTTP */
+	uint8_t is_denied;  /* the peer gets no header: see otr_peer_connected() */
+	uint32_t host_hash; /* of the peer's address without its port; 0: not known */
+	/* While a header is sent: its slot, + 1, and the bytes of it that have to be sent
+	 * before the caller's next ones (`rest` of them, at `rest_at`). */
 	uint16_t header __attribute__((aligned(8))), rest, rest_at;
 	uint16_t senders;	/* calls that send on it at this moment */
-	uint16_t rest_is_taken; /* a thread sends `rest`: its number is `rester` */
+	uint16_t rest_is_taken; /* thread `rest_sender` sends the rest */
 	int32_t rest_sender;
-	/* Not forgotten with the rest. */
+	/* otr_fd_forget() leaves these. */
 	int32_t owner;		  /* * the thread that holds it; 0: none */
-	uint32_t life;		  /* counts how often all that was known of it was forgotten */
-	uint64_t unseen_bytes[2]; /* * bytes moved past its holder: see hold.c */
+	uint32_t life;		  /* number of times that all of it was forgotten */
+	uint64_t unseen_bytes[2]; /* * bytes that threads moved without holding it: hold.c */
 };
 
-/* Of so many numbers; and OTR_FD_PAGE further, of those that are opaque, what is said. */
+/* The state of OTR_FD_PAGE numbers, and OTR_FD_PAGE entries behind it that of their upper
+ * layers. */
 struct otr_fd_page {
 	struct otr_fd fds[2 * OTR_FD_PAGE];
 };
@@ -135,22 +136,22 @@ struct otr_header {
 	char text[OTR_HEADER_MAX];
 };
 
-/* The trace an exchange is in, as one that other threads copy. */
+/* The trace of an exchange, in a form that other threads can copy. */
 struct otr_span_ids {
 	uint8_t trace_id[16];
-	uint8_t span_id[8]; /* its own; of one that is let go, that of who asked */
+	uint8_t span_id[8]; /* of the exchange; if that is shed, the span id of its parent */
 	uint8_t flags;
-	uint8_t layer;	   /* where the request was read */
-	uint8_t shed;	   /* it is not told */
-	uint8_t has_ids;   /* 0: not to be known, so nothing is injected for it .. */
-	uint8_t is_binary; /* .. unless its protocol names no trace that we could read */
+	uint8_t layer;	   /* enum otr_layer in which the request was read */
+	uint8_t shed;	   /* 1: the exchange is not emitted */
+	uint8_t has_ids;   /* 0: the trace is not known, so no header is made for it */
+	uint8_t is_binary; /* 1: a protocol in which no trace is read, so a new one may begin */
 	uint16_t state_len, baggage_len;
 } __attribute__((aligned(8)));
 
 /* The last exchange of an inbound connection. */
 struct otr_inbound {
 	uint64_t conn;
-	uint32_t seq; /* odd while one thread writes all but `exch` */
+	uint32_t seq; /* odd while a thread writes any field but `exch` */
 	uint32_t pad;
 	struct otr_exch exch;
 	struct otr_span_ids ids;
@@ -160,92 +161,95 @@ struct otr_inbound {
 
 struct otr_notify_slot {
 	uint64_t key;
-	uint32_t taken;	    /* 1: a thread has it */
-	uint32_t contended; /* another thread found it taken: what is in it is not to be believed */
+	uint32_t taken;	    /* 1: a thread uses it */
+	uint32_t contended; /* 1: another thread found it taken, so its token is not used */
 	struct otr_notify_token token;
 };
 
-#define OTR_HELD 2 /* connections at once: an alias and its home */
+#define OTR_HELD 2 /* connections that a thread holds at a time: an alias and its home */
 
-/* One thread. */
+/* One thread. Only this thread reads or writes it. */
 struct otr_self {
-	int32_t tid; /* 0: free */
+	int32_t tid; /* 0: the slot is free */
 	uint32_t n_held;
 	struct otr_fd *held[OTR_HELD];
-	uint32_t reader_gen; /* of the ring's reader: of another `strand` is stale */
-	/* Frame of the wrapper it is in: what is called from there passes through. 0: none */
+	uint32_t reader_gen; /* number of the ring's reader; if it has changed, `strand` is stale */
+	/* Stack frame of the wrapper that the thread is in; 0: none. What is called from there
+	 * calls through. */
 	uintptr_t wrapper_frame;
-	uint64_t event_ns; /* while bytes that were moved are told of: when. 0: not that */
+	uint64_t event_ns; /* time of the bytes that are being emitted; 0: none are */
 	struct otr_strand strand;
-	/* In a call of a TLS library; see tls.c. */
-	uintptr_t tls_frame; /* of our wrapper; 0: in none */
+	/* While the thread is in a call of a TLS library: see tls.c. */
+	uintptr_t tls_frame; /* stack frame of our wrapper; 0: in no such call */
 	const void *tls_session;
-	int32_t tls_fd; /* whose ciphertext it moved; -1: none yet */
+	int32_t tls_fd; /* the socket whose ciphertext the call moved; -1: none yet */
 	int32_t tls_is_handshake;
-	/* In a call of libpq that waits for its answer; see pq.c. */
+	/* While the thread is in a call of libpq that waits for its answer: see pq.c. */
 	uintptr_t pq_frame;
 	const void *pq_conn;
-	int32_t pq_asked; /* it made another call of libpq's, to ask */
+	int32_t pq_asked; /* the call made another call of libpq that sends a statement */
 };
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 struct otr_shim {
-	/* Tested first by every wrapper. Points to `idle` until there is a ring. */
-	const volatile uint32_t *off; /* read by otr_is_off() */
-	uint32_t idle;		      /* 1: before the constructor, or switched off */
-	uint32_t reader_gen; /* of the ring's reader, as it was met last; 0: it is the first */
+	/* Read first by every wrapper, in otr_is_off(). Points to `idle` until there is a ring. */
+	const volatile uint32_t *off;
+	uint32_t idle;	     /* 1: the constructor has not run, or the library stays off */
+	uint32_t reader_gen; /* number of the ring's reader; 0: the first one */
 	int32_t pid;
-	uint8_t has_seccomp;	  /* the program filters its system calls: we make none */
-	uint8_t no_follow;	  /* 1: children that it forks are not traced */
-	uint32_t offer_state;	  /* enum making of ring.c: one thread does, or has */
-	uint8_t is_offered;	  /* the agent has it, or finds it */
-	uint8_t ring_failed;	  /* no ring is to be had */
-	uint8_t offer_tries;	  /* to offer one, when too many did */
-	uint8_t reader_is_behind; /* the agent is: see otr_ring_is_behind() */
-	uint8_t missed_close;	  /* it has closed a descriptor past us */
-	uint8_t is_server;	  /* calls on its own account: it serves, or its maker did */
-	uint8_t listens;	  /* whom it forks are servers */
-	uint32_t run_calls;	  /* in the trace of `run` */
-	uint32_t lost_records;	  /* records before there was a ring, or in one that nobody took */
-	uint64_t seen_tail;	  /* of the ring, as it was read last */
-	struct otr_ring_switches switches; /* by our environment */
-	uint8_t *alive;			   /* wiped by fork: 0 in a child that has not begun anew */
+	uint8_t has_seccomp;  /* a seccomp filter is in force: the library makes no system call */
+	uint8_t no_follow;    /* 1: children made by fork are not traced */
+	uint32_t offer_state; /* enum offer_state of offer.c */
+	uint8_t is_offered;   /* the agent has the ring, or can find it */
+	uint8_t ring_failed;  /* no ring could be made */
+	uint8_t offer_tries;  /* failed offers, as the queues of the agent were full */
+	uint8_t reader_is_behind; /* see otr_ring_is_behind() */
+	uint8_t missed_close;	  /* the program has closed a descriptor where no wrapper saw it */
+	/* The process, or its parent, serves requests: what it calls for none of them is not
+	 * part of the trace that it was started in. */
+	uint8_t is_server;
+	uint8_t listens;       /* listen() was called: children are servers */
+	uint32_t run_calls;    /* requests that were sent in the trace of `otrace run` */
+	uint32_t lost_records; /* of before there was a ring, or in one that no agent took */
+	uint64_t seen_tail;    /* the reader's position, as it was read last */
+	struct otr_ring_switches switches; /* set by the environment */
+	uint8_t *alive; /* OTR_ALIVE_..; the kernel sets the page to 0 in a child of fork */
 	struct otr_ring *ring;
-	struct otr_ring *parent_ring; /* the ring of who forked us, until there is one of our own */
-	char *slots;		      /* mapped twice in a row, so that no slot wraps */
-	struct otr_fd_page *fds[OTR_FDS / OTR_FD_PAGE]; /* NULL: none was looked at */
+	struct otr_ring *parent_ring; /* after fork, until the child has its own */
+	char *slots; /* slots of the ring, mapped twice in a row, so that none wraps */
+	struct otr_fd_page *fds[OTR_FDS / OTR_FD_PAGE]; /* NULL: no number of the page was used */
 	uint32_t n_fds;
 	struct otr_tls *tls;
 	struct otr_pq *pqs;
 	struct otr_copy *copies;
-	char *pq_texts;	    /* statements with a comment of ours */
-	uint8_t pq_comment; /* 1: such are made */
-	uint32_t n_rests;   /* connections on which a part of a header still has to go */
-	uint32_t *homes;    /* by inode: number + 1 */
+	char *pq_texts;	    /* statements with a comment that names the trace */
+	uint8_t pq_comment; /* 1: statements get a comment */
+	uint32_t n_rests;   /* connections on which a part of a header has to be sent */
+	uint32_t *homes;    /* by hash of the inode: descriptor number + 1 */
 	struct otr_header *headers;
 	struct otr_inbound *inbounds;
 	struct otr_self *selves;
 	struct otr_proc_state proc;
 	struct otr_notify_slot notify_slots[OTR_NOTIFY_SLOTS];
 	uint64_t random[2];
-	char session[108]; /* NAME.SECRET: the agent's socket, and what it wants to hear */
+	char session[108]; /* OTRACE_SESSION: NAME.SECRET */
 	uint16_t session_len, name_len;
-	uint32_t netns; /* its inode */
+	uint32_t netns; /* inode of the network namespace */
 	const char *exe;
 	char **argv;
-	struct otr_started started; /* in which trace */
+	struct otr_started started; /* the trace that the process was started in */
 };
 
 extern struct otr_shim otr_shim;
 
-/* The ring; NULL: there is none yet. */
+/* The ring, or NULL before there is one. */
 static inline struct otr_ring *otr_ring_now(void)
 {
 	return __atomic_load_n(&otr_shim.ring, __ATOMIC_ACQUIRE);
 }
 
-/* Does every wrapper call through? */
+/* Do all wrappers call through? */
 static inline int otr_is_off(void)
 {
 	return otr_get(__atomic_load_n(&otr_shim.off, __ATOMIC_ACQUIRE)) != 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bypass.c - bytes that were moved past otr_out() and otr_in(), and what is owed of a header. */
+/* bypass.c - bytes that do not pass through otr_out() and otr_in(), and the rest of a header. */
 
 #include <alloca.h>
 #include <errno.h>
@@ -22,20 +22,20 @@
 #include "preload/trace/io.h"
 
 static void emit(struct otr_self *self, int fd, struct otr_fd *f, int dir, const struct iovec *iov,
-		 int n, ssize_t ret, int said)
+		 int n, ssize_t ret, int is_programs)
 {
 	struct iovec *seen = alloca(otr_n_pieces(0, n) * sizeof(*seen));
 
-	n = said && !otr_is_single_threaded() ? 0 : otr_trim(seen, iov, n, (size_t)ret);
+	n = is_programs && !otr_is_single_threaded() ? 0 : otr_trim(seen, iov, n, (size_t)ret);
 	otr_moved(self, fd, f, dir, (uint64_t)ret, 0, seen, n);
-	if (said && f->role != OTR_ROLE_SERVER)
+	if (is_programs && f->role != OTR_ROLE_SERVER)
 		otr_boundary_sent(&f->boundary, (uint64_t)ret, seen, n);
 }
 
-/* A stream socket's bytes in direction `dir`; of other descriptors nothing is said. `said`:
- * they are the program's, which moves on with them in what it says, and may be gone where
- * there are threads; else ours. */
-static void report(int fd, int dir, const struct iovec *iov, int n, ssize_t ret, int said)
+/* Emits what moved on a stream socket in direction `dir`; nothing of other descriptors.
+ * `is_programs`: the bytes are the program's, so the boundary of requests moves on with them,
+ * and they may be freed where there are threads. Otherwise they are the rest of a header. */
+static void report(int fd, int dir, const struct iovec *iov, int n, ssize_t ret, int is_programs)
 {
 	int error = errno;
 	struct otr_self *self;
@@ -46,7 +46,7 @@ static void report(int fd, int dir, const struct iovec *iov, int n, ssize_t ret,
 	self = otr_enter();
 	f = self ? otr_fd_of(fd) : NULL;
 	if (f && f->kind == OTR_FD_STREAM && ret > 0)
-		emit(self, fd, f, dir, iov, n, ret, said);
+		emit(self, fd, f, dir, iov, n, ret, is_programs);
 	else if (f && f->kind == OTR_FD_STREAM)
 		otr_not_moved(self, fd, f, dir, ret, error);
 	else if (!f)
@@ -71,7 +71,8 @@ void otr_in_unseen(int fd, ssize_t ret)
 	report(fd, OTR_DIR_IN, NULL, 0, ret, 0);
 }
 
-/* By bare system calls: a thread that is cancelled in libc's would not say how much went. */
+/* By bare system calls: a thread that is cancelled in a call of libc would not report how much
+ * was sent. */
 static long send_rest(int fd, int is_message, int flags, const struct iovec *rest)
 {
 	if (!is_message)
@@ -82,8 +83,8 @@ static long send_rest(int fd, int is_message, int flags, const struct iovec *res
 
 enum rest {
 	REST_NONE,
-	REST_MINE,  /* this thread is to send it */
-	REST_OTHER, /* another does at this moment */
+	REST_MINE,  /* this thread sends it */
+	REST_OTHER, /* another thread sends it at this moment */
 };
 
 /* `f` is held. */
@@ -92,7 +93,7 @@ static enum rest claim_rest(int fd, struct otr_fd *f, int32_t tid, struct iovec 
 	if (!otr_header_left(f, rest))
 		return REST_NONE;
 	if (otr_fd_is_other(fd, f)) {
-		otr_header_free(f); /* its socket is gone */
+		otr_header_free(f); /* the number is another socket by now */
 		return REST_NONE;
 	}
 	if (f->rest_is_taken && f->rest_sender != tid && !otr_has_ended(f->rest_sender))
@@ -118,7 +119,7 @@ static enum rest look_for_rest(int fd, struct otr_fd **f, struct iovec *rest, ui
 	return is;
 }
 
-/* `k` bytes of it went, or none. */
+/* `k` bytes of the rest were sent, or -errno. */
 static void rest_went(int fd, struct otr_fd *f, uint32_t life, const struct iovec *rest, long k)
 {
 	size_t went = k > 0 ? (size_t)k : 0;
@@ -139,7 +140,8 @@ static void rest_went(int fd, struct otr_fd *f, uint32_t life, const struct iove
 		otr_leave(self);
 }
 
-/* The descriptor blocks, so its caller waits, as it would for the other thread's bytes. */
+/* Another thread sends the rest. On a blocking descriptor this thread waits for it, as it would
+ * for that thread's own bytes; otherwise it gets EAGAIN. */
 static int wait_for_other(int fd, int flags)
 {
 	struct pollfd one = {.fd = fd, .events = POLLOUT};
@@ -160,7 +162,7 @@ static int has_rest(int fd)
 	return f && otr_get(&f->rest);
 }
 
-/* As if nothing of the caller's had been sent yet: it blocks or fails as that would. */
+/* The call blocks or fails here as it would if nothing of the caller's bytes had been sent yet. */
 int otr_out_first(int fd, int is_message, int flags)
 {
 	int error = errno;

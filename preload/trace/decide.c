@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* decide.c - does a header go with what is about to be sent, and if not, why; see io.h. */
+/* decide.c - does a header go into what is about to be sent, and if not, why? See decide.h. */
 
 #include "preload/trace/decide.h"
 
@@ -18,10 +18,10 @@
 #include "preload/trace/shed.h"
 #include "preload/trace/user_copy.h"
 
-/* Flags with which a call means what it means without them. */
+/* Flags that do not change what may be put into a call. */
 #define PLAIN (MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE)
 
-/* Why a head gets no header of ours. */
+/* The counter of each reason for which a head gets no header. */
 static const uint8_t why[] = {
 	[OTR_HEAD_HAS_ONE] = OTR_SHIM_HAD_ONE,
 	[OTR_HEAD_SPLIT] = OTR_SHIM_SPLIT,
@@ -29,7 +29,7 @@ static const uint8_t why[] = {
 	[OTR_HEAD_WHOLE] = OTR_SHIM_ODD,
 };
 
-/* Could the next byte begin a request? `upper`: what is said on a socket. */
+/* Can the next byte of a socket begin a request? `upper`: its topmost layer. */
 static int may_add(const struct otr_fd *upper)
 {
 	return !otr_switch_is_on(OTR_RING_NO_INJECT) && !otr_get(&otr_shim.has_seccomp) &&
@@ -53,8 +53,8 @@ int otr_head_gets_header(enum otr_head head, int plain)
 	return head == OTR_HEAD_WHOLE && plain;
 }
 
-/* Why a request with a whole head gets none, all the same; OTR_SHIM_COUNTS: it does, and the
- * kernel takes *room bytes at once. */
+/* Why a request with a complete head gets no header all the same. OTR_SHIM_COUNTS: it gets one,
+ * and the kernel takes *room bytes at once. */
 static enum otr_shim_count refused(int fd, const struct otr_fd *f, const struct otr_fd *upper,
 				   const struct iovec *iov, int n, size_t *room)
 {
@@ -77,7 +77,7 @@ static size_t make(struct otr_self *self, struct otr_fd *f, const struct iovec *
 	return len;
 }
 
-/* Where the kernel may take a part of it, none goes in. */
+/* No header goes in where the kernel may take only a part of it. */
 static size_t fit(struct otr_fd *f, size_t at, size_t added, size_t room)
 {
 	if (!added || at + added <= room)
@@ -87,8 +87,8 @@ static size_t fit(struct otr_fd *f, size_t at, size_t added, size_t room)
 	return 0;
 }
 
-/* For want of CPU it will not be told, and there is none above it that a header could name:
- * its bytes need not be looked at. */
+/* Is the request shed, with no span above it that a header could name? Then its bytes need not
+ * be read. */
 static int is_nameless(struct otr_self *self, struct otr_fd *f, uint64_t now)
 {
 	if (!otr_will_shed(f, OTR_DIR_OUT) || otr_switch_is_on(OTR_RING_NO_OBSERVE))
@@ -97,7 +97,7 @@ static int is_nameless(struct otr_self *self, struct otr_fd *f, uint64_t now)
 	return !otr_header_has_span(f);
 }
 
-/* A message that may be sent as others of its pieces, with ours among them. */
+/* A header goes into a call that can be replaced by one with more pieces. */
 size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd *f, uint64_t now,
 		  struct otr_seen *seen, struct otr_header **header)
 {
@@ -105,11 +105,11 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 	enum otr_head head;
 	size_t added, room = 0;
 
-	f->cause.ids = OTR_IDS_NONE; /* of a call that the kernel refused */
+	f->cause.ids = OTR_IDS_NONE; /* of an earlier call that the kernel refused */
 	if (!may_add(f) || is_nameless(self, f, now))
 		return 0;
 	head = otr_user_copy_head(o, seen);
-	/* A head was read, so the message can be. */
+	/* The head was read, so the rest of the message can be read too. */
 	if (!otr_head_gets_header(head, head == OTR_HEAD_WHOLE && is_plain(o, seen)))
 		return 0;
 	no = refused(o->fd, f, f, seen->iov, seen->n, &room);
@@ -132,9 +132,9 @@ size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const str
 {
 	struct otr_fd *upper = otr_fd_upper(f);
 	enum otr_shim_count no;
-	size_t room; /* a TLS library sends its records to their end */
+	size_t room; /* not used: a TLS library sends each record to its end */
 
-	upper->cause.ids = OTR_IDS_NONE; /* of a call that was refused */
+	upper->cause.ids = OTR_IDS_NONE; /* of an earlier call that the library refused */
 	if (!may_add(upper) || !otr_head_gets_header(otr_head_read(iov, n, at), plain))
 		return 0;
 	no = refused(fd, f, upper, iov, n, &room);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * io.c - one call that moves bytes; see io.h.
- *
- * We are `inside` only before and after the call itself: while it blocks, a handler of a
- * signal may run, and may leave by longjmp.
+ * A thread is between otr_enter() and otr_leave() only before and after the call itself: while
+ * the call blocks, a handler of a signal may run, and may leave by longjmp().
  */
 
 #include "preload/trace/io.h"
@@ -38,22 +37,23 @@
 #include "preload/trace/shed.h"
 #include "preload/trace/user_copy.h"
 
-/* Of one call, on its caller's stack. Between the two times that the connection is held it may
- * be closed, and its number be another's: `life` tells. */
+/* What is known of one call that sends; on the caller's stack. The connection is held twice,
+ * before and after the call. Between these its number may become that of another socket: then
+ * `life` has changed. */
 struct plan {
-	struct otr_fd *f; /* NULL: not one we follow */
+	struct otr_fd *f; /* NULL: no connection that is followed */
 	uint32_t life;
-	int counted;		   /* in f->sending */
-	struct otr_header *header; /* NULL: none goes in */
-	size_t added;		   /* its length */
+	int counted;		   /* 1: counted in f->senders */
+	struct otr_header *header; /* NULL: no header goes in */
+	size_t added;		   /* length of the header */
 	uint64_t start_ns;
-	uint64_t came; /* in the other direction, before the call */
+	uint64_t received; /* bytes received before the call */
 	struct otr_seen seen;
-	int n;		       /* pieces in seen.iov, ours among them */
-	struct otr_copy *kept; /* of what goes out, where threads may take it away; or NULL */
+	int n;		       /* pieces in seen.iov, the header's among them */
+	struct otr_copy *kept; /* copy of what goes out, as another thread may free it; or NULL */
 };
 
-/* The caller's pieces with ours at its place. */
+/* Sets seen.iov to the caller's pieces with the header among them. */
 static void splice_in(struct plan *p)
 {
 	struct otr_seen *s = &p->seen;
@@ -63,7 +63,7 @@ static void splice_in(struct plan *p)
 	p->n += otr_beyond(s->iov + p->n, s->all, s->n_all, s->at);
 }
 
-/* The same kind of call with other pieces. */
+/* Makes the same kind of call with other pieces. */
 static ssize_t send_pieces(const struct otr_out *o, const struct iovec *iov, int n)
 {
 	struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
@@ -73,8 +73,8 @@ static ssize_t send_pieces(const struct otr_out *o, const struct iovec *iov, int
 	return otr_real.writev(o->fd, iov, n);
 }
 
-/* The connection of a call that was made, if it is still that: held. NULL: nothing is told of
- * the call, but that so many bytes went. */
+/* Holds the connection of a call that was made. NULL: it is another connection by now, or
+ * another thread holds it; then the `moved` bytes are counted. */
 static struct otr_fd *hold_again(const struct plan *p, ssize_t moved)
 {
 	if (!otr_hold(p->f)) {
@@ -87,8 +87,7 @@ static struct otr_fd *hold_again(const struct plan *p, ssize_t moved)
 	return p->f;
 }
 
-/* The call took `moved` bytes of `iov`, with `p->added` of ours among them: `ret` of the
- * caller's. */
+/* The call took `moved` bytes of `iov`, header included: `ret` of them are the caller's. */
 static void emit_moved(struct otr_self *self, struct plan *p, int fd, const struct iovec *iov,
 		       int n, size_t moved, size_t ret)
 {
@@ -104,18 +103,19 @@ static void emit_moved(struct otr_self *self, struct plan *p, int fd, const stru
 				       p->header ? p->added : 0);
 }
 
-/* Before the call's end was told, another thread had the answer to what it sent: that the
- * answer came last stays true. */
-static void outrun(const struct plan *p)
+/* Another thread may have received the answer before this one emits the request: the answer
+ * stays the last that moved. */
+static void answer_came_first(const struct plan *p)
 {
 	struct otr_fd *f = p->f;
 
 	if (f->role == OTR_ROLE_CLIENT && f->boundary.state == OTR_BOUNDARY_START &&
-	    f->dirs[OTR_DIR_IN].total != p->came)
+	    f->dirs[OTR_DIR_IN].total != p->received)
 		f->last_dir = OTR_DIR_IN;
 }
 
-/* `k` bytes went, a header of ours perhaps among them; of that `rest` still has to go. */
+/* `k` bytes were sent, the header perhaps among them; `rest` bytes of the header still have to
+ * be sent. */
 static void emit_added(struct otr_self *self, const struct otr_out *o, struct plan *p, size_t k,
 		       size_t ret, size_t rest)
 {
@@ -129,7 +129,7 @@ static void emit_added(struct otr_self *self, const struct otr_out *o, struct pl
 		f->cause.ids = OTR_IDS_NONE;
 	}
 	emit_moved(self, p, o->fd, p->seen.iov, p->n, k, ret);
-	outrun(p);
+	answer_came_first(p);
 	if (rest)
 		otr_header_rest(f, rest, p->added - rest);
 	else
@@ -162,7 +162,8 @@ static ssize_t send_added(const struct otr_out *o, struct plan *p)
 	return ret;
 }
 
-/* Does a TLS library send this? Its own pieces can be read; a caller's are not. */
+/* Does a TLS library send this? The pieces of a TLS library can be read; those of another
+ * caller are not. */
 static int is_below(struct otr_self *self, const struct otr_out *o, struct otr_fd *f)
 {
 	if (!otr_tls_inside(self))
@@ -179,7 +180,8 @@ static void keep(struct otr_self *self, const struct otr_out *o, struct plan *p)
 	p->kept = otr_copy_keep(self, p->f, o, p->header ? p->seen.iov : NULL, p->n);
 }
 
-/* The connection as it is before a message begins on it; NULL: none, or a TLS library's. */
+/* Looks at the connection before a message begins. Leaves p->f NULL where there is none, and
+ * p->header NULL where a TLS library sends. */
 static void look_before(struct otr_self *self, const struct otr_out *o, struct plan *p,
 			struct otr_fd *f)
 {
@@ -191,7 +193,7 @@ static void look_before(struct otr_self *self, const struct otr_out *o, struct p
 		return;
 	p->f = f;
 	p->life = f->life;
-	p->came = f->dirs[OTR_DIR_IN].total;
+	p->received = f->dirs[OTR_DIR_IN].total;
 	p->counted = 1;
 	f->senders++;
 	if (below)
@@ -213,11 +215,11 @@ static void prepare(const struct otr_out *o, struct plan *p)
 	if (f && f->kind == OTR_FD_STREAM && otr_ask_is_shed(self, f)) {
 		p->f = f;
 		p->life = f->life;
-		p->came = f->dirs[OTR_DIR_IN].total;
-		keep(self, o, p); /* it is followed, still */
+		p->received = f->dirs[OTR_DIR_IN].total;
+		keep(self, o, p); /* the boundary of requests is still followed */
 	} else if (f && f->kind == OTR_FD_STREAM) {
 		p->start_ns = self->event_ns = otr_clock_ns();
-		otr_ring_ready(); /* before its first byte moves: see otr_before() */
+		otr_ring_ready(); /* before the first byte moves: see otr_before() */
 		look_before(self, o, p, f);
 	}
 	otr_leave(self);
@@ -228,12 +230,12 @@ static uint64_t slot_key(int fd, const struct otr_fd *f)
 {
 	if (f->kind == OTR_FD_PIPE)
 		return f->inode;
-	/* Pairs and eventfds wake loops: pairs one slot a process, eventfds by number,
-	 * as all of them have one inode. */
+	/* Pairs and eventfds wake loops. All pairs of a process share one slot; eventfds have
+	 * one by number, as all of them have one inode. */
 	return f->kind == OTR_FD_PAIR ? 1 : 1ull << 32 | (uint32_t)fd;
 }
 
-/* What a plain call did. */
+/* Emits what a call without a header did. */
 static void emit_plain(struct otr_self *self, const struct otr_out *o, struct plan *p, ssize_t ret,
 		       int error)
 {
@@ -246,12 +248,12 @@ static void emit_plain(struct otr_self *self, const struct otr_out *o, struct pl
 		return;
 	}
 	emit_moved(self, p, o->fd, iov, n, (size_t)ret, (size_t)ret);
-	outrun(p);
+	answer_came_first(p);
 }
 
-/* Nobody looked before the call: it is an answer that is not told, or another thread had the
- * connection. */
-static void take_late(const struct otr_out *o, struct plan *p)
+/* No one looked at the connection before the call: its answer is shed, or another thread held
+ * it. */
+static void find_late(const struct otr_out *o, struct plan *p)
 {
 	p->f = otr_fd_of(o->fd);
 	if (p->f && p->f->kind != OTR_FD_STREAM)
@@ -259,17 +261,17 @@ static void take_late(const struct otr_out *o, struct plan *p)
 	if (!p->f)
 		return;
 	p->life = p->f->life;
-	p->came = p->f->dirs[OTR_DIR_IN].total;
+	p->received = p->f->dirs[OTR_DIR_IN].total;
 }
 
 static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int error)
 {
 	struct otr_self *self = otr_enter();
 
-	if (p->header) /* the call was refused */
+	if (p->header) /* the kernel refused the call */
 		otr_header_orphan(p->f, p->life, 0, 0);
 	if (self && !p->f)
-		take_late(o, p);
+		find_late(o, p);
 	if (!self || !p->f)
 		otr_fd_unseen(o->fd, OTR_DIR_OUT, ret);
 	else if (hold_again(p, ret))
@@ -278,16 +280,17 @@ static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int erro
 		otr_leave(self);
 }
 
-/* An answer that is not told gets nothing from us, and nobody looks at it. */
-static int is_let_be(const struct otr_fd *f)
+/* Is this an answer that is shed? Then the call needs no preparation. */
+static int is_shed_answer(const struct otr_fd *f)
 {
 	return otr_get(&f->role) == OTR_ROLE_SERVER && otr_get(&f->shed) && !otr_get(&f->opaque);
 }
 
-/* Apart, so that a call on anything else needs no room on the stack. */
+/* Not inlined, so that a call on anything else takes no room on the stack. */
 __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int look)
 {
-	size_t room = otr_n_pieces(o->is_sendmsg, o->n) + 2; /* ours, and what it cuts in two */
+	size_t room = otr_n_pieces(o->is_sendmsg, o->n) + 2; /* the header, and the piece that it
+							      * cuts in two */
 	struct plan p;
 	ssize_t ret;
 	int error;
@@ -297,7 +300,7 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int 
 	p.counted = 0;
 	p.header = NULL;
 	p.kept = NULL;
-	p.start_ns = p.came = 0;
+	p.start_ns = p.received = 0;
 	p.n = 0;
 	p.seen.at = 0;
 	p.seen.iov = alloca(room * sizeof(*p.seen.iov));
@@ -315,7 +318,7 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int 
 	return ret;
 }
 
-/* A pipe, an eventfd or an unnamed pair: `key` names it. */
+/* A pipe, an eventfd or an unnamed pair was used: `key` names its slot. */
 static void emit_notify(uint64_t key, int write)
 {
 	struct otr_self *self = otr_enter();
@@ -337,7 +340,7 @@ static ssize_t on_notify(const struct otr_out *o, uint64_t key, int is_event)
 	return ret;
 }
 
-/* Was it found to be none that we follow, and is it not yet time to look again? */
+/* Is the number known to be no socket that is followed, and not due for another check? */
 static int is_none(int fd)
 {
 	struct otr_fd *f = otr_fd_slot(fd);
@@ -345,7 +348,8 @@ static int is_none(int fd)
 	return f && otr_fd_is_none(f);
 }
 
-/* What the number was found to be; of another reader's time: nothing yet. */
+/* What the number is known to be; OTR_FD_NEW where that was found for another reader of the
+ * ring. */
 static enum otr_fd_kind kind_of(int fd)
 {
 	struct otr_fd *f = otr_fd_slot(fd);
@@ -354,7 +358,7 @@ static enum otr_fd_kind kind_of(int fd)
 									     : OTR_FD_NEW;
 }
 
-/* Looks at a number that is used for the first time, and at what is no socket. */
+/* Checks a number that is used for the first time, or that was no socket before. */
 static enum otr_fd_kind look_at(int fd, uint64_t *key)
 {
 	int error = errno;
@@ -383,7 +387,7 @@ ssize_t otr_out(const struct otr_out *o)
 		return o->call(o);
 	kind = kind_of(o->fd);
 	if (kind == OTR_FD_STREAM)
-		return on_stream(o, !is_let_be(otr_fd_slot(o->fd)));
+		return on_stream(o, !is_shed_answer(otr_fd_slot(o->fd)));
 	if (kind != OTR_FD_ALIAS)
 		kind = look_at(o->fd, &key);
 	if (kind == OTR_FD_STREAM || kind == OTR_FD_ALIAS)
@@ -391,7 +395,7 @@ ssize_t otr_out(const struct otr_out *o)
 	return kind == OTR_FD_OTHER ? o->call(o) : on_notify(o, key, kind == OTR_FD_EVENT);
 }
 
-/* Into a socket. */
+/* Emits what a call on a socket received. */
 static void received(struct otr_self *self, const struct otr_in *in, struct otr_fd *f, ssize_t ret,
 		     int error)
 {
@@ -413,8 +417,8 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 		otr_moved(self, in->fd, f, OTR_DIR_IN, (uint64_t)ret, 0, seen, n);
 }
 
-/* While another thread has what is known of it, or it is nothing that we follow. */
-static void came_unseen(struct otr_self *self, int fd, ssize_t ret)
+/* Bytes came while another thread holds the connection, or on what is not followed. */
+static void received_unseen(struct otr_self *self, int fd, ssize_t ret)
 {
 	enum otr_fd_kind kind = kind_of(fd);
 
@@ -423,12 +427,12 @@ static void came_unseen(struct otr_self *self, int fd, ssize_t ret)
 		otr_rules_notify(self, 0, 0, otr_clock_ns());
 }
 
-static void came(struct otr_self *self, const struct otr_in *in, ssize_t ret, int error)
+static void received_on(struct otr_self *self, const struct otr_in *in, ssize_t ret, int error)
 {
 	struct otr_fd *f = otr_fd_of(in->fd);
 
 	if (!f)
-		came_unseen(self, in->fd, ret);
+		received_unseen(self, in->fd, ret);
 	else if (f->kind == OTR_FD_STREAM)
 		received(self, in, f, ret, error);
 	else if (ret > 0 && (f->kind != OTR_FD_EVENT || ret == 8))
@@ -448,7 +452,7 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 		otr_fd_unseen(in->fd, OTR_DIR_IN, ret);
 		return;
 	}
-	came(self, in, ret, error);
+	received_on(self, in, ret, error);
 	otr_leave(self);
 	errno = error;
 }

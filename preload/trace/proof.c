@@ -14,7 +14,7 @@
 #include "preload/parse/inject.h"
 #include "preload/trace/user_copy.h"
 
-/* Up to the last counter that is asked for (Linux 4.19). */
+/* The part of struct tcp_info up to the last counter that is read (Linux 4.19). */
 #define INFO_BYTES (offsetof(struct tcp_info, tcpi_bytes_retrans) + sizeof(uint64_t))
 
 static uint64_t counter(const char *info, size_t at)
@@ -34,10 +34,10 @@ static uint32_t word(const char *info, size_t at)
 }
 
 /*
- * While nothing that was sent waits in the kernel (for the wire, or to be acknowledged), the send
- * buffer is empty, and then the kernel takes a segment without asking for its room (tcp_sendmsg);
- * a second one, too, where the smallest buffer there is (4,608 bytes with what belongs to them)
- * is not used up by the first.
+ * While nothing that was sent waits in the kernel (to be sent, or to be acknowledged), the send
+ * buffer is empty. Then the kernel takes a segment without asking for room (tcp_sendmsg), and a
+ * second one where the first does not use up the smallest buffer there is (4,608 bytes with
+ * what belongs to them).
  */
 #define SEGMENT_SMALL 2900
 
@@ -51,7 +51,7 @@ static size_t room_of(const char *info)
 	return mss > SEGMENT_SMALL ? mss : 2 * mss;
 }
 
-/* Apart: its room on the stack is needed for this alone. */
+/* Not inlined: only this function needs the room on the stack. */
 __attribute__((noinline)) int otr_is_proved(int fd, const struct otr_fd *f,
 					    const struct otr_fd *upper, size_t *room)
 {
@@ -72,8 +72,8 @@ __attribute__((noinline)) int otr_is_proved(int fd, const struct otr_fd *f,
 	return sent || !counter(info, offsetof(struct tcp_info, tcpi_bytes_received));
 }
 
-/* Link-local addresses, and those at which clouds tell a machine about itself. A header
- * would do no good there, and some of them refuse requests with headers they do not know. */
+/* Is this a link-local address, or one at which a cloud serves metadata of the machine? No span
+ * begins there, and some of these servers refuse requests with headers that they do not know. */
 static int is_metadata_v4(const uint8_t ip[4])
 {
 	static const uint8_t alibaba[4] = {100, 100, 100, 200}, azure[4] = {168, 63, 129, 16};
@@ -123,7 +123,7 @@ void otr_peer_connected(struct otr_fd *f, const struct sockaddr *to, socklen_t l
 	}
 }
 
-/* Hosts of such servers; a full table takes the oldest one's place. */
+/* Hosts that may run FTP servers; in a full table the oldest one is replaced. */
 #define GREETERS 16
 static uint32_t greeters[GREETERS], n_greeters;
 
@@ -145,7 +145,8 @@ void otr_peer_spoke_first(struct otr_fd *f, const struct iovec *iov, int n)
 	f->greeting = begins(iov, n, "220", 3) ? OTR_GREETING_220 : OTR_GREETING_OTHER;
 }
 
-/* SMTP says 220, too; its clients say EHLO or HELO, and then all goes over one connection. */
+/* SMTP servers greet with 220, too; their clients answer EHLO or HELO, and send all over this
+ * one connection. */
 void otr_greeting_answered(struct otr_fd *f, const struct iovec *iov, int n)
 {
 	int is_smtp =
@@ -168,7 +169,7 @@ int otr_target_is_denied(const struct iovec *iov, int n)
 	size_t len = otr_head_target(iov, n, target, sizeof(target));
 
 	if (!len || target[0] == '/')
-		return 0; /* origin-form names no host; so nearly every request */
+		return 0; /* origin-form names no host; nearly every request has it */
 	for (size_t i = 0; i < sizeof(barred) / sizeof(barred[0]); i++)
 		if (len >= strlen(barred[i]) && !memcmp(target, barred[i], strlen(barred[i])))
 			return 1;
