@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fd.c - descriptors: what lies behind a number, and whether it still does.
+ * fd.c - which socket, pipe or file does a descriptor number name, and does it still?
  *
- * A number is looked at when it is first used, and again when a message begins on it:
- * close() may be called past us (stdio does), or by a child that shares our memory for a
- * moment (vfork). So close() is a hint, and the inode of the socket is the truth. To ask for
- * it is a system call: on a busy connection it is asked once in 10 ms, unless this process
- * was ever seen to close past us.
+ * A number is checked when it is first used, and again when a message begins on it: close() may
+ * be called where no wrapper sees it (by stdio), or by a child that shares our memory for a
+ * moment (vfork). So close() is a hint, and the inode of the socket decides. Reading the inode
+ * is a system call: on a busy connection it is read once in 10 ms, unless this process was seen
+ * to close a descriptor without a wrapper.
  */
 
 #include "preload/base/fd.h"
@@ -28,7 +28,7 @@
 #include "preload/base/sys.h"
 #include "preload/base/thread.h"
 
-#define SURE_NS 10000000ull /* for so long what was seen is believed */
+#define SURE_NS 10000000ull /* an inode that was read stays valid for so long */
 
 uint32_t otr_netns(void)
 {
@@ -53,7 +53,7 @@ static int is_number(int fd, int level, int name)
 	return otr_sys_getsockopt(fd, level, name, &value, &len) ? -1 : value;
 }
 
-/* A name of both ends makes a connection; a pair made at once has none. */
+/* Does one end of a Unix socket have a name? Those of socketpair() have none. */
 static int is_named(int fd)
 {
 	struct sockaddr_storage sa;
@@ -77,7 +77,7 @@ static enum otr_fd_kind look_at_socket(int fd, struct otr_fd *f)
 	return family == AF_UNIX && !is_named(fd) ? OTR_FD_PAIR : OTR_FD_STREAM;
 }
 
-/* Others may read some of it at this moment, and the thread that has it keeps it. */
+/* Clears a state that other threads may read at this moment; the owner stays. */
 static void clear(struct otr_fd *f, size_t len)
 {
 	static const uint64_t none;
@@ -87,7 +87,6 @@ static void clear(struct otr_fd *f, size_t len)
 	otr_put(&f->life, f->life + 1);
 }
 
-/* All but what a hint said of it just now. */
 void otr_fd_forget(struct otr_fd *f)
 {
 	if (otr_get(&f->header))
@@ -99,7 +98,6 @@ void otr_fd_forget(struct otr_fd *f)
 	otr_put(&f->reader_gen, otr_get(&otr_shim.reader_gen));
 }
 
-/* Of another reader's time. Not while a header is on its way: it has to go, whoever reads. */
 int otr_fd_is_stale(struct otr_fd *f)
 {
 	if (otr_get(&f->reader_gen) == otr_get(&otr_shim.reader_gen))
@@ -122,8 +120,8 @@ static int is_home(const struct otr_fd *home, const struct otr_fd *f)
 	       otr_get(&home->reader_gen) == f->reader_gen;
 }
 
-/* One socket may have several numbers (dup, inetd's 0 and 1): one of them keeps the state,
- * so that the connection's bytes are counted once. */
+/* One socket may have several numbers (dup, the 0 and 1 of inetd): one of them keeps the state,
+ * so that the bytes of the connection are counted once. */
 static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
 {
 	uint32_t hint = otr_get(home_of(f->inode));
@@ -131,7 +129,7 @@ static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
 
 	if (home && home != f && is_home(home, f)) {
 		if (!otr_hold(home) || !is_home(home, f))
-			return OTR_FD_NEW; /* to be looked at again */
+			return OTR_FD_NEW; /* to be checked again */
 		otr_put(&f->home, (uint16_t)(hint - 1));
 		home->alias = (uint16_t)fd + 1;
 		return OTR_FD_ALIAS;
@@ -140,7 +138,6 @@ static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
 	return OTR_FD_STREAM;
 }
 
-/* The number that kept the state is closed: an alias takes it over. */
 int otr_fd_pass_on(struct otr_fd *f)
 {
 	int number = (int)f->alias - 1;
@@ -150,7 +147,7 @@ int otr_fd_pass_on(struct otr_fd *f)
 	    heir->inode != f->inode || otr_fd_is_other(number, f))
 		return 0;
 	otr_share_put(heir, f, offsetof(struct otr_fd, header) / 8 * 8);
-	otr_put(&heir->header, otr_get(&f->header)); /* it goes along */
+	otr_put(&heir->header, otr_get(&f->header)); /* the header goes along */
 	otr_put(&heir->rest, otr_get(&f->rest));
 	otr_put(&heir->rest_at, otr_get(&f->rest_at));
 	heir->senders = 0;
@@ -191,7 +188,6 @@ struct otr_fd *otr_fd_slot(int fd)
 	return page ? &page->fds[fd % OTR_FD_PAGE] : NULL;
 }
 
-/* For a number that is used. */
 struct otr_fd *otr_fd_make_slot(int fd)
 {
 	struct otr_fd *f = otr_fd_slot(fd);
@@ -201,7 +197,7 @@ struct otr_fd *otr_fd_make_slot(int fd)
 	return f ? f : otr_fd_slot(fd);
 }
 
-/* It is held. What a hint said of it stays. */
+/* `f` is held. The role, and that the beginning was seen, stay. */
 static void look_anew(int fd, struct otr_fd *f)
 {
 	uint8_t role = f->role, seen = f->seen_open;
@@ -268,7 +264,8 @@ int otr_fd_is_other(int fd, const struct otr_fd *f)
 	return !otr_get(&otr_shim.has_seccomp) && (otr_sys_fstat(fd, &st) || st.st_ino != f->inode);
 }
 
-/* Of an alias its own number says nothing of when it was seen. */
+/* Was the inode read a moment ago? The time is kept for the number that has the state, not for
+ * its aliases. */
 static int is_sure(int fd, const struct otr_fd *f, uint64_t now)
 {
 	return !otr_get(&otr_shim.missed_close) && f == otr_fd_slot(fd) &&

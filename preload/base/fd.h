@@ -2,8 +2,7 @@
 #ifndef OTR_FD_H
 #define OTR_FD_H
 
-/* fd.h - what lies behind a number, and whether it still does: fd.c. For shim.h, which has the
- * structs. */
+/* fd.h - which socket a descriptor number names. */
 
 #include "preload/base/shim.h"
 
@@ -12,7 +11,8 @@
 /* The inode of the network namespace of the process, or 0. */
 uint32_t otr_netns(void);
 
-/* Known to be none that we follow: to be looked at again after a number of calls. */
+/* Is the number known to be nothing that is followed? Then it is checked again after
+ * OTR_RECHECK_CALLS calls. */
 static inline int otr_fd_is_none(struct otr_fd *f)
 {
 	uint16_t looked = otr_get(&f->calls_unchecked);
@@ -24,19 +24,21 @@ static inline int otr_fd_is_none(struct otr_fd *f)
 	otr_put(&f->calls_unchecked, (uint16_t)(looked + 1));
 	return 1;
 }
-/* Held by this thread until otr_leave(). NULL: not one we follow, or another thread has it:
- * the bytes that are moved then are told by otr_fd_unseen(). */
+/* The state of a socket, pipe or eventfd, which this thread holds until otr_leave(). NULL: `fd`
+ * is nothing that is followed, or another thread holds it; its bytes are then counted by
+ * otr_fd_unseen(). */
 struct otr_fd *otr_fd_of(int fd);
-struct otr_fd *otr_fd_slot(int fd); /* NULL, too: never looked at */
-/* As it was found last, without looking, and held: NULL where that is no stream. */
+struct otr_fd *otr_fd_slot(int fd); /* NULL: the number was never used */
+/* The state of a stream as it was found last, held, without a system call. NULL: none, or
+ * another thread holds it. */
 struct otr_fd *otr_fd_known(int fd);
-/* Where the state of a stream lies, without holding it; NULL: of none. */
+/* The same without holding it. NULL: no stream. */
 struct otr_fd *otr_fd_home(int fd);
-/* `n` bytes were moved by a thread that cannot hold it now. */
+/* Counts `n` bytes that were moved by a thread that cannot hold the state. */
 void otr_fd_unseen(int fd, int dir, ssize_t n);
-/* Is it surely another socket by now? */
+/* Is `fd` certainly another socket than `f`? One system call; 0 under a seccomp filter. */
 int otr_fd_is_other(int fd, const struct otr_fd *f);
-/* Is `fd` still the socket `f`? What was seen is believed for a while: see fd.c. */
+/* Is `fd` still the socket `f`? The inode is read once in 10 ms at most: see fd.c. */
 int otr_fd_is_same(int fd, struct otr_fd *f);
 
 /* For conn.c. The slot of a number that is used; NULL: there is no memory, or it is too large. */

@@ -2,9 +2,9 @@
 /*
  * hold.c - one thread at a time has the state of a connection; see share.h.
  *
- * What is done while it is held takes some hundred nanoseconds and makes no call that waits.
- * So a second thread tries for a moment. Where that is not enough (the holder lost its CPU, or
- * was cancelled), it leaves a count of the bytes that it moved and goes on.
+ * A thread holds a connection for some hundred nanoseconds and makes no call that waits. So a
+ * second thread tries for a moment. Where that is not enough (the holder lost its CPU, or was
+ * cancelled), the second thread adds its bytes to a count and goes on.
  */
 
 #include "preload/base/hold.h"
@@ -16,7 +16,7 @@
 #include "preload/base/thread.h"
 
 #define SPINS  200 /* some microseconds */
-#define YIELDS 3   /* of the CPU, which the holder may be waiting for */
+#define YIELDS 3   /* the holder may be waiting for this CPU */
 
 static inline void pause_cpu(void)
 {
@@ -35,16 +35,17 @@ static int take(struct otr_fd *f, int32_t was, int32_t tid)
 					   __ATOMIC_RELAXED);
 }
 
-/* What the last holder was about may be half done: where the client is in what it says is not
- * known any more. */
-static void mistrust(struct otr_fd *f)
+/* The last holder may have left the state half written: where the client is in what it sends is
+ * not known any more. */
+static void forget_boundary(struct otr_fd *f)
 {
 	f->boundary.state = OTR_BOUNDARY_OPAQUE;
 	(f + OTR_FD_PAGE)->boundary.state = OTR_BOUNDARY_OPAQUE;
 	f->has_cause = (f + OTR_FD_PAGE)->has_cause = 0;
 }
 
-/* Its holder left by longjmp(), has ended, or is a thread of the process that forked us. */
+/* Takes a connection whose holder left by longjmp(), has ended, or is a thread of the parent
+ * process. */
 static int take_over(struct otr_fd *f, int32_t tid)
 {
 	int32_t was = otr_get(&f->owner);
@@ -53,7 +54,7 @@ static int take_over(struct otr_fd *f, int32_t tid)
 		return 0;
 	if (!take(f, was, tid))
 		return 0;
-	mistrust(f);
+	forget_boundary(f);
 	return 1;
 }
 
@@ -76,7 +77,7 @@ static int try_to_take(struct otr_fd *f, int32_t tid)
 	return take_over(f, tid);
 }
 
-/* Bytes that were moved while another thread had the connection: nobody looked at them. */
+/* Adds bytes that were moved while another thread held the connection, and that were not read. */
 static void add_unseen(struct otr_fd *f, int dir)
 {
 	uint64_t n = otr_get(&f->unseen_bytes[dir]);
@@ -140,6 +141,6 @@ void otr_hold_release(struct otr_self *self)
 void otr_hold_abandon(struct otr_self *self)
 {
 	for (uint32_t i = 0; i < self->n_held; i++)
-		mistrust(self->held[i]);
+		forget_boundary(self->held[i]);
 	otr_hold_release(self);
 }

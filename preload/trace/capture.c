@@ -7,7 +7,7 @@
 
 #include "preload/base/shim.h"
 
-/* How a connection is captured that the agent has said nothing of. */
+/* How a connection is captured for which the agent has set no policy. */
 static uint8_t own_policy(const struct otr_fd *f)
 {
 	return f->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES
@@ -24,7 +24,7 @@ static void take_policy(struct otr_fd *f, int dir)
 
 	w->capture = own_policy(f);
 	w->head_bytes = OTR_HEAD_BYTES;
-	if (f->layer == OTR_LAYER_LIB) { /* we told it what it is to be read as */
+	if (f->layer == OTR_LAYER_LIB) { /* the library emits complete messages here */
 		w->capture = OTR_CAPTURE_CALLS;
 		w->head_bytes = OTR_LIB_BYTES;
 		return;
@@ -37,7 +37,7 @@ static void take_policy(struct otr_fd *f, int dir)
 		w->capture = (uint8_t)ring->policies[place].policy.capture;
 		w->head_bytes = ring->policies[place].policy.head_bytes;
 	}
-	/* What was said of the ciphertext before says nothing of this. */
+	/* A policy that was set for the ciphertext does not hold for the plaintext. */
 	if (f->layer != OTR_LAYER_SOCKET && w->capture == OTR_CAPTURE_MUTE)
 		w->capture = own_policy(f);
 	if (w->head_bytes > OTR_DATA_MAX)
@@ -51,8 +51,8 @@ void otr_take_policies(struct otr_fd *f)
 	take_policy(f, OTR_DIR_OUT);
 }
 
-/* Of an answer its first bytes are, and its last ones; of what a client says all, to know
- * where its next request begins. */
+/* Of an answer the first and the last bytes are read; of what a client sends all, to know where
+ * its next request begins. */
 size_t otr_wanted(const struct otr_fd *f)
 {
 	const struct otr_shim_dir *w = &f->dirs[OTR_DIR_OUT];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flow.c - bytes that were moved: the run they belong to, what they say of causality, how
+ * flow.c - bytes that were moved: the run they belong to, what they say about causality, how
  * much of them is copied. The counterpart of bpf/move.bpf.h.
  */
 
@@ -69,8 +69,8 @@ static uint32_t to_copy(const struct otr_shim_dir *w, uint64_t moved)
 	return moved < left ? (uint32_t)moved : left;
 }
 
-/* The last 8 bytes of the run: they tell the end of a chunked body. Of a call that was not
- * seen whole they are not known. */
+/* Keeps the last 8 bytes of the run, which show the end of a chunked body. They are set to zero
+ * where the end of the call was not copied. */
 static void keep_tail(uint8_t tail[8], uint64_t moved, const struct iovec *iov, int n)
 {
 	int from = n;
@@ -96,8 +96,8 @@ static void keep_tail(uint8_t tail[8], uint64_t moved, const struct iovec *iov, 
 	}
 }
 
-/* Of a connection whose beginning was not seen: who speaks first asks, unless it is an
- * answer that comes first. If that may be in the midst of something, only words are believed. */
+/* The peer that speaks first is the client, unless its first bytes are an answer. Where the
+ * connection may be in the midst of a message, only the words of HTTP are evidence. */
 void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 {
 	int answer = n && iov->iov_len >= 7 && !memcmp(iov->iov_base, "HTTP/1.", 7);
@@ -117,7 +117,7 @@ static void count_in(struct otr_shim_dir *w, uint64_t moved, uint64_t now)
 	w->last_ns = now;
 }
 
-/* What is copied of a call by the first bytes of its run, or of itself. */
+/* Copies the first bytes of a run, or of a call. */
 static void emit_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
 		      uint64_t moved, uint64_t start_ns, int first, const struct otr_cause *cause,
 		      const struct iovec *iov, int n)
@@ -131,7 +131,7 @@ static void emit_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 		cap = otr_emit_data(f, self, dir, pos, moved, start_ns, first, cause, iov, n, cap);
 	w->copied += cap;
 	w->cut |= cap < moved;
-	if (w->cut) { /* the tail of a cut run may lie in a call that was copied whole */
+	if (w->cut) { /* the tail of a run that was cut may lie in a call that was copied whole */
 		keep_tail(w->tail, moved, iov, n);
 		otr_emit_progress(f, dir);
 	}
@@ -152,8 +152,8 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 		otr_handle(&self->strand, f->inode);
 		return;
 	}
-	/* Where there is none, or another thread makes it this moment, bytes are counted all
-	 * the same: what follows has its right place. */
+	/* Where there is no ring, or another thread makes it at this moment, the bytes are
+	 * counted all the same, so that later bytes have their right position. */
 	ready = otr_ring_ready();
 	otr_learn_role(f, dir, iov, n);
 	go = otr_will_shed(f, dir);
@@ -164,7 +164,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	if (dir == OTR_DIR_OUT && f->greeting == OTR_GREETING_220)
 		otr_greeting_answered(f, iov, n);
 	if (first)
-		begin_run(f, dir, now); /* and ends the last one, let go or not */
+		begin_run(f, dir, now); /* and ends the last one, shed or not */
 	otr_shed_decided(f, dir, first, go);
 	if (ready && !go && f->announced_by != otr_shim.pid)
 		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
@@ -174,7 +174,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 		w->cut = 1;
 		__atomic_fetch_add(&otr_shim.lost_records, 1, __ATOMIC_RELAXED);
 	}
-	f->dirs[dir].frames.lost |= (uint8_t)go; /* it is not walked along */
+	f->dirs[dir].frames.lost |= (uint8_t)go; /* its frames are not followed */
 	if (!ready || go)
 		return;
 	if (!pos && otr_opening_read(f, dir, iov, n) == OTR_OPENING_HTTP2)
@@ -184,15 +184,15 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	else if (w->capture != OTR_CAPTURE_MUTE)
 		emit_head(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
 	if (!pos && f->opening == OTR_OPENING_SSH)
-		otr_take_policies(f); /* what was copied names it */
+		otr_take_policies(f); /* the bytes copied so far name the protocol */
 }
 
-/* One time for all that is told of it: to ask the clock is a tenth of what a call costs. */
+/* One time for all records of a call: reading the clock is a tenth of the cost of a call. */
 void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 	       uint64_t start_ns, const struct iovec *iov, int n)
 {
 	if (f->reader_gen != otr_shim.reader_gen)
-		return; /* the call began in another reader's time */
+		return; /* the call began when another agent read the ring */
 	if (otr_shed_fast_path(self, f, dir, moved, iov, n))
 		return;
 	self->event_ns = otr_clock_ns();
@@ -224,7 +224,7 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		otr_rules_touch(self, upper);
 		return;
 	}
-	/* It was of a descriptor that the wait returned. */
+	/* The descriptor was one that the last wait returned. */
 	if (dir == OTR_DIR_IN && (!ret || !is_passing(error)))
 		otr_handle(&self->strand, f->inode);
 	if (ret < 0 && otr_dial_is_failure(error))

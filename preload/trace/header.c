@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * header.c - traces: which one a request is in, and the header that says so (W3C Trace
- * Context). An id is made here only where it goes on a wire.
+ * header.c - which trace is a request in, and the header that names it (W3C Trace Context). An
+ * id is made here only where it is sent.
  */
 
 #include "preload/trace/header.h"
@@ -18,15 +18,15 @@
 #include "preload/parse/environ.h"
 #include "preload/parse/inject.h"
 
-#define PARENT_LEN  70 /* of a line traceparent */
+#define PARENT_LEN  70 /* of a traceparent line */
 #define SAMPLE_BITS 56
-#define CALLS_MAX   4096 /* more, and it is a load generator: no one piece of work */
-/* Calls for which the kernel side found no parent: in a row, and in a process before it found one
- * (R6c wants 100 wake-ups to be plain after one that was not). */
-#define UNTOLD_MAX   4096
-#define UNTOLD_FIRST 512
+#define CALLS_MAX   4096 /* a process that sends more is a load generator, not one piece of work */
+/* Requests in a row for which the kernel side found no parent, and requests before it found the
+ * first one (R6c needs 100 wake-ups that confirm a thread after one that did not). */
+#define UNCLAIMED_MAX	4096
+#define UNCLAIMED_FIRST 512
 
-/* splitmix64 over a counter that threads share: no two values alike. */
+/* splitmix64 over a counter that the threads share: no two values are equal. */
 uint64_t otr_random(void)
 {
 	uint64_t z =
@@ -49,7 +49,8 @@ static void random_id(uint8_t *id, size_t size)
 	}
 }
 
-/* Consistent probability: who else looks at this id with this threshold says the same. */
+/* Consistent probability sampling: every observer that compares this id with this threshold
+ * decides the same. */
 int otr_sampled(const uint8_t trace_id[16], uint64_t threshold)
 {
 	uint64_t low = 0;
@@ -69,10 +70,10 @@ static void begin_trace(uint8_t trace_id[16], uint8_t *flags)
 }
 
 /*
- * A head that did not come whole may still name a trace, so nothing is made up for it.
- * Without a traceparent the trace begins here, under an id that is told to whoever is asked
- * on its behalf. A request that is let go has no span of its own: what is asked for it names
- * the one above, and no trace begins with it.
+ * A head that is not complete may still name a trace, so no trace is made up for it. Without a
+ * traceparent the trace begins here, and requests that are sent on its behalf carry its id. A
+ * request that is shed has no span of its own: what is sent for it names the span above, and no
+ * trace begins with it.
  */
 enum {
 	PARENT,
@@ -93,12 +94,12 @@ static void make_ids(struct otr_span_ids *ids, struct otr_want want[WANTED])
 	if (!ids->shed)
 		random_id(ids->span_id, sizeof(ids->span_id));
 	if (!has)
-		want[STATE].seen = 0; /* it belongs to the traceparent that is not there */
+		want[STATE].seen = 0; /* a tracestate without a traceparent is not used */
 	ids->has_ids = 1;
 }
 
-/* A list that goes with the trace. Apart, since it needs room on the stack, which a handler of
- * signals may not have: there the list is left out. */
+/* Keeps a list that belongs to the trace. Not inlined, since it needs room on the stack, which
+ * a handler of a signal may not have: there the list is left out. */
 __attribute__((noinline)) static uint16_t keep_list(char *to, size_t most, const char *name,
 						    const struct iovec *iov, int n)
 {
@@ -136,7 +137,7 @@ void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struc
 	struct otr_span_ids ids = {.layer = f->layer, .shed = f->shed, .is_binary = f->is_binary};
 
 	if (!otr_inbound_lock(sv, f->inode))
-		return; /* it is another connection's by now */
+		return; /* the slot is another connection's by now */
 	take_ids(&ids, sv, iov, n);
 	otr_share_put(&sv->ids, &ids, sizeof(ids));
 	otr_inbound_unlock(sv);
@@ -148,7 +149,7 @@ static char *put(char *out, const char *text, size_t len)
 	return out + len;
 }
 
-/* A list, where the head has `*room` bytes for it; it is left out where it has not. */
+/* Adds a list where *room bytes are enough for it; otherwise it is left out. */
 static char *put_line(char *out, size_t *room, const char *name, const char *value, size_t len)
 {
 	if (strlen(name) + len + 2 > *room)
@@ -159,12 +160,12 @@ static char *put_line(char *out, size_t *room, const char *name, const char *val
 	return put(out + len, "\r\n", 2);
 }
 
-/* What a header is made of: the lists that go with a trace, and the span above. */
+/* What a header is made of: the lists of a trace, and the span above. */
 struct origin {
 	const char *state, *baggage;
 	size_t state_len, baggage_len;
-	const uint8_t *above;	 /* NULL: there is none */
-	struct otr_span_ids ids; /* of the exchange, where it is for one */
+	const uint8_t *above;	 /* span id of the span above; NULL: none */
+	struct otr_span_ids ids; /* of the inbound exchange, if the request is sent for one */
 	uint32_t seq;
 };
 
@@ -181,8 +182,9 @@ void otr_own_call(void)
 		otr_put(&otr_shim.is_server, 1);
 }
 
-/* Nobody's request: it is in the trace this process was started in, or in one of its own.
- * While others are served it may be for one of them. */
+/* A request that is sent for no exchange is in the trace that this process was started in, or
+ * in a trace of its own. While exchanges are open it may be for one of them, so its trace is
+ * its own. */
 static void choose_own(struct otr_cause *cause, struct origin *out)
 {
 	const struct otr_started *st = &otr_shim.started;
@@ -198,58 +200,60 @@ static void choose_own(struct otr_cause *cause, struct origin *out)
 	out->baggage = st->baggage;
 	out->state_len = st->state_len;
 	out->baggage_len = st->baggage_len;
-	/* The root of `run` is a span only if something below it is. */
+	/* The root span of `otrace run` exists only if there are spans below it. */
 	if (!st->by_run)
 		out->above = st->span_id;
 	else if (st->run.has_outer)
 		out->above = st->run.outer;
 }
 
-/* Of this process, or of who forked it. */
+/* Threads of pools, in this process or its parent. */
 static struct {
-	int32_t waits;	 /* the process in which who reads requests may sleep till work is done */
-	uint32_t late;	 /* `late` of the ring, as it was read last */
-	uint32_t untold; /* calls since, of which nobody has told whom they were for */
+	int32_t sleeper;    /* pid of the process in which a thread that reads requests may sleep
+			  * until the work is done */
+	uint32_t late;	    /* `late` of the ring, as it was read last */
+	uint32_t unclaimed; /* requests since then whose parent the kernel side has not found */
 } pools;
 
 void otr_may_sleep(void)
 {
-	if (otr_get(&pools.waits) == otr_shim.pid)
+	if (otr_get(&pools.sleeper) == otr_shim.pid)
 		return;
 	otr_put(&pools.late, 0);
-	otr_put(&pools.waits, otr_shim.pid);
+	otr_put(&pools.sleeper, otr_shim.pid);
 }
 
 /*
- * Does the kernel side tell whom this process's pools work for? It can where a thread that has
- * read a request sleeps until the work is done, which the loop of an event-driven runtime (Bun,
- * asyncio) does not; and it does so again and again where it can. Of a client's threads that
- * come to no such end (Java's sendAsync) it never tells: their calls are not left without a
- * header for that.
+ * Does the kernel side find for which request a pool of this process works? It can where a
+ * thread that has read a request sleeps until the work is done. The loop of an event-driven
+ * runtime (Bun, asyncio) does not sleep so. Where the kernel side can, it does so again and
+ * again; of a client whose threads finish otherwise (sendAsync of Java) it never does, so
+ * requests of such a client get their header at once.
  */
-static int are_told(const struct otr_ring *ring)
+static int kernel_finds_parents(const struct otr_ring *ring)
 {
 	uint32_t late = otr_get(&ring->late);
 
-	if (!late || (late == 1 && otr_get(&pools.waits) != otr_shim.pid))
+	if (!late || (late == 1 && otr_get(&pools.sleeper) != otr_shim.pid))
 		return 0;
 	if (late != otr_get(&pools.late)) {
 		otr_put(&pools.late, late);
-		otr_put(&pools.untold, 0);
+		otr_put(&pools.unclaimed, 0);
 	}
-	return __atomic_add_fetch(&pools.untold, 1, __ATOMIC_RELAXED) <=
-	       (late == 1 ? UNTOLD_FIRST : UNTOLD_MAX);
+	return __atomic_add_fetch(&pools.unclaimed, 1, __ATOMIC_RELAXED) <=
+	       (late == 1 ? UNCLAIMED_FIRST : UNCLAIMED_MAX);
 }
 
-/* A thread of a pool, which reads no requests itself, asks while some are open: for whom is
- * known when it wakes who waits for it. Who says so then finds no other trace on the wire. */
+/* A thread of a pool, which reads no requests itself, sends a request while exchanges are open.
+ * Its parent is known when the thread that waits for it wakes up; a header sent before would
+ * name another trace. */
 static int is_decided_later(void)
 {
 	const struct otr_ring *ring = otr_ring_now();
 	const struct otr_self *self = otr_self_peek();
 
 	return ring && otr_get(&otr_shim.proc.open) && self && !self->strand.mine.conn &&
-	       are_told(ring);
+	       kernel_finds_parents(ring);
 }
 
 static int choose_served(struct otr_cause *cause, const struct otr_inbound *sv, struct origin *out)
@@ -271,7 +275,7 @@ static int choose_served(struct otr_cause *cause, const struct otr_inbound *sv, 
 	return 1;
 }
 
-/* The trace these bytes are in; 0: it cannot be told. */
+/* Chooses the trace of these bytes. Returns 0 where it is not known. */
 static int choose_trace(struct otr_cause *cause, const struct otr_inbound *sv, struct origin *out)
 {
 	out->state_len = out->baggage_len = 0;
@@ -290,7 +294,7 @@ static char *put_lists(char *out, const struct origin *from, const struct iovec 
 
 	if (!state && !baggage)
 		return out;
-	room = otr_head_room(iov, n) - PARENT_LEN; /* that fits: otr_head_read() */
+	room = otr_head_room(iov, n) - PARENT_LEN; /* there is room for it: see otr_head_read() */
 	if (state && state <= OTR_TRACESTATE_MAX && !otr_head_has(iov, n, "tracestate"))
 		out = put_line(out, &room, "tracestate: ", from->state, state);
 	if (baggage && baggage <= OTR_BAGGAGE_MAX && !otr_head_has(iov, n, "baggage"))
@@ -298,8 +302,8 @@ static char *put_lists(char *out, const struct origin *from, const struct iovec 
 	return out;
 }
 
-/* Of the request that goes out; where that will not be told it is the one above, which is.
- * Returns 0 where there is none to name. */
+/* Chooses the span id that the header names: that of the request, or, where the request is
+ * shed, of the span above. Returns 0 where there is none. */
 static int choose_span(struct otr_fd *f, const struct origin *from)
 {
 	uint8_t *id = f->cause.span_id;
@@ -311,7 +315,7 @@ static int choose_span(struct otr_fd *f, const struct origin *from)
 	return !f->shed_next || from->above;
 }
 
-/* A list that the program sends by itself stays alone. */
+/* A list that the program sends itself stays as it is. */
 size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out)
 {
 	struct otr_cause *cause = &f->cause;
@@ -330,7 +334,7 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 	out = put(out, "\r\n", 2);
 	out = put_lists(out, &from, iov, n);
 	if (cause->parent.conn && !otr_inbound_same(sv, cause->parent.conn, from.seq))
-		return 0; /* its next request was read meanwhile, by another thread */
+		return 0; /* another thread read the next request meanwhile */
 	cause->ids = OTR_IDS_INJECTED;
 	return (size_t)(out - begin);
 }

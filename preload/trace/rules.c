@@ -108,7 +108,7 @@ static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t 
 }
 
 /* Was what this is asked for let go? Nobody's is where those who begin now are. */
-static int is_untold(uint64_t parent)
+static int parent_is_shed(uint64_t parent)
 {
 	const struct otr_inbound *sv = otr_inbound_of(parent);
 
@@ -132,7 +132,7 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 			 f->inode, now, &parent);
 	otr_r4_book(&otr_shim.proc, asked, &parent, otr_exch_of(parent.conn));
 	otr_rules_cause(&f->cause, &parent, why);
-	f->shed_next = otr_will_shed(f, OTR_DIR_OUT) || is_untold(parent.conn);
+	f->shed_next = otr_will_shed(f, OTR_DIR_OUT) || parent_is_shed(parent.conn);
 	f->has_cause = 1;
 }
 

@@ -10,15 +10,16 @@
 #include "preload/ring/ring.h"
 #include "preload/trace/layer.h"
 
-/* What is asked on behalf of a request is told as that is: see otr_rules_ask(). */
-static int want_of_cpu(int dir)
+/* Is there too little CPU for a request in this direction? An outbound request is shed when its
+ * parent is: see otr_rules_ask(). */
+static int lacks_cpu(int dir)
 {
 	return __atomic_load_n(&otr_ring_now()->paused, __ATOMIC_RELAXED) ||
 	       (dir == OTR_DIR_IN && otr_ring_is_behind());
 }
 
-/* The counterpart of otr_shed() there: a request goes with its answer, so that none is
- * seen by half; causality goes on. */
+/* The counterpart of otr_shed() in bpf/. A request is shed with its answer, so that no exchange
+ * is seen by half; the causality rules go on. */
 int otr_will_shed(const struct otr_fd *f, int dir)
 {
 	const struct otr_ring *ring = otr_ring_now();
@@ -28,7 +29,7 @@ int otr_will_shed(const struct otr_fd *f, int dir)
 		return f->shed;
 	if (f->has_cause)
 		return f->shed_next;
-	return otr_switch_is_on(OTR_RING_NO_OBSERVE) || (begins && ring && want_of_cpu(dir));
+	return otr_switch_is_on(OTR_RING_NO_OBSERVE) || (begins && ring && lacks_cpu(dir));
 }
 
 void otr_shed_count(const struct otr_fd *f, int dir)
@@ -39,15 +40,15 @@ void otr_shed_count(const struct otr_fd *f, int dir)
 				  : OTR_SHIM_SHED);
 }
 
-/* Does nobody need to know whom this request is for? It is let go as the one before it was,
- * which is answered, and there is no one to be told which trace it is in. */
-static int is_nobodys(const struct otr_fd *f, const struct iovec *iov, int n)
+/* True if shedding loses no context: the last exchange, which was shed, is answered, and no
+ * trace is propagated. */
+static int loses_no_context(const struct otr_fd *f, const struct iovec *iov, int n)
 {
-	return f->last_dir == OTR_DIR_OUT && want_of_cpu(OTR_DIR_IN) &&
+	return f->last_dir == OTR_DIR_OUT && lacks_cpu(OTR_DIR_IN) &&
 	       (!otr_ring_now()->propagates || !otr_head_has(iov, n, "traceparent"));
 }
 
-/* The same of one that goes out, while its strand works for nobody who is known. */
+/* The same for an outbound request of a strand whose current is not known. */
 int otr_ask_is_shed(const struct otr_self *self, const struct otr_fd *f)
 {
 	const struct otr_asked *asked = &f->asked;
@@ -59,10 +60,10 @@ int otr_ask_is_shed(const struct otr_self *self, const struct otr_fd *f)
 	       !otr_tls_inside(self);
 }
 
-static int begins_unseen(const struct otr_self *self, const struct otr_fd *f, int dir,
-			 const struct iovec *iov, int n)
+static int begins_shed(const struct otr_self *self, const struct otr_fd *f, int dir,
+		       const struct iovec *iov, int n)
 {
-	return f->role == OTR_ROLE_SERVER ? dir == OTR_DIR_IN && is_nobodys(f, iov, n)
+	return f->role == OTR_ROLE_SERVER ? dir == OTR_DIR_IN && loses_no_context(f, iov, n)
 					  : dir == OTR_DIR_OUT && otr_ask_is_shed(self, f);
 }
 
@@ -74,7 +75,7 @@ int otr_shed_moved(struct otr_self *self, struct otr_fd *f, int dir, uint64_t mo
 	if (!otr_ring_now() || f->opaque || otr_tls_inside(self))
 		return 0;
 	if (f->last_dir != dir && otr_asks(f, dir)) {
-		if (!begins_unseen(self, f, dir, iov, n))
+		if (!begins_shed(self, f, dir, iov, n))
 			return 0;
 		otr_shed_decided(f, dir, 1, OTR_SHED_ALL);
 	}
@@ -86,6 +87,6 @@ int otr_shed_moved(struct otr_self *self, struct otr_fd *f, int dir, uint64_t mo
 		otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 	f->last_dir = (uint8_t)dir;
 	f->dirs[dir].total += moved;
-	f->dirs[dir].frames.lost = 1; /* it is not walked along */
+	f->dirs[dir].frames.lost = 1; /* its frames are not followed */
 	return 1;
 }
