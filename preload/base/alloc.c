@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* alloc.c - memory: what is made when the library wakes up, and what when it is needed. */
+/* alloc.c - memory for the state: tables that the constructor maps, and what is mapped when it
+ * is needed. */
 
 #include "preload/base/alloc.h"
 
@@ -9,8 +10,10 @@
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
 
-#define ROOMY (256u << 20) /* with less of it we are not there: it is the program's */
-#define PAGE  65536	   /* the largest there is */
+#define LEAST_MEMORY \
+	(256u << 20) /* under a smaller limit the library stays off: the memory is the
+			    * program's */
+#define PAGE 65536   /* the largest page of any machine */
 
 void *otr_alloc(size_t size)
 {
@@ -33,7 +36,7 @@ void *otr_alloc_once(void *place, size_t size)
 	return other;
 }
 
-/* What is mapped counts, be it used or not. */
+/* The limits count what is mapped, used or not. */
 static rlim_t most_memory(void)
 {
 	struct rlimit all, data;
@@ -52,7 +55,7 @@ static uint32_t most_fds(void)
 	return (uint32_t)limit.rlim_max;
 }
 
-/* What most programs need; its pages are the kernel's until they are used. */
+/* Maps the tables that most programs need. Pages take memory when they are first used. */
 static int make(void)
 {
 	enum {
@@ -61,36 +64,36 @@ static int make(void)
 		SELVES,
 		HEADERS,
 		HOMES,
-		ROOMS
+		TABLES
 	};
 	struct otr_shim *sh = &otr_shim;
-	size_t all = 0, sizes[ROOMS] = {
+	size_t all = 0, sizes[TABLES] = {
 				[ALIVE] = PAGE,
 				[FDS] = sizeof(**sh->fds),
 				[SELVES] = OTR_STRANDS * sizeof(*sh->selves),
 				[HEADERS] = OTR_HEADERS * sizeof(*sh->headers),
 				[HOMES] = OTR_HOMES * sizeof(*sh->homes),
 			};
-	uint8_t *rooms[ROOMS], *at;
+	uint8_t *tables[TABLES], *at;
 
 	sh->n_fds = most_fds();
-	for (int i = 0; i < ROOMS; i++)
+	for (int i = 0; i < TABLES; i++)
 		all += sizes[i] = (sizes[i] + PAGE - 1) / PAGE * PAGE;
 	at = otr_sys_mmap(NULL, all, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (!at || otr_sys_madvise(at, sizes[ALIVE], MADV_WIPEONFORK))
-		return 0; /* the pages, where there are some, are not used */
-	for (int i = 0; i < ROOMS; at += sizes[i++])
-		rooms[i] = at;
-	sh->alive = rooms[ALIVE];
-	sh->fds[0] = (void *)rooms[FDS];
-	sh->selves = (void *)rooms[SELVES];
-	sh->headers = (void *)rooms[HEADERS];
-	sh->homes = (void *)rooms[HOMES];
+		return 0; /* pages that were mapped stay unused */
+	for (int i = 0; i < TABLES; at += sizes[i++])
+		tables[i] = at;
+	sh->alive = tables[ALIVE];
+	sh->fds[0] = (void *)tables[FDS];
+	sh->selves = (void *)tables[SELVES];
+	sh->headers = (void *)tables[HEADERS];
+	sh->homes = (void *)tables[HOMES];
 	return 1;
 }
 
 int otr_alloc_tables(void)
 {
-	return most_memory() >= ROOMY && make();
+	return most_memory() >= LEAST_MEMORY && make();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* header_slot.c - headers on their way, and what of each still has to go. */
+/* header_slot.c - headers that are being sent, and what of each is left. */
 
 #include "preload/base/header_slot.h"
 
@@ -64,7 +64,7 @@ void otr_header_free(struct otr_fd *f)
 void otr_header_orphan(struct otr_fd *f, uint32_t life, size_t rest, size_t at)
 {
 	if (otr_get(&f->life) != life)
-		return; /* it was closed: that has freed the header */
+		return; /* it was closed, which has freed the header */
 	if (rest)
 		otr_header_rest(f, rest, at);
 	else

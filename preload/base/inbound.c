@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inbound.c - inbound exchanges and notify slots, by name, in tables without locks.
- *
- * A place is taken by compare-and-swap of its key. Where there is none left, one whose
- * exchange is over goes; else the newcomer is not followed.
+ * inbound.c - inbound exchanges and notify slots by key, in tables without locks. A slot is
+ * taken by compare-and-swap of its key. Where none is free, one whose exchange is over is
+ * reused; else the new exchange is not followed.
  */
 
 #include "preload/base/inbound.h"
@@ -66,7 +65,7 @@ int otr_ids_read(const struct otr_inbound *sv, uint64_t conn, struct otr_span_id
 	return otr_inbound_same(sv, conn, *seq) && out->has_ids;
 }
 
-/* A place whose connection was `was` is `conn`'s from now on. */
+/* Takes a slot of connection `was` for `conn`. */
 static struct otr_inbound *take(struct otr_inbound *sv, uint64_t was, uint64_t conn)
 {
 	static const struct otr_span_ids none;

@@ -2,9 +2,9 @@
 /*
  * thread.c - the threads of the process, each with a slot in a table.
  *
- * A thread's slot is found once, by a pointer in its own storage. Nobody tells us that a
- * thread has ended: its slot is taken by another when the table runs short, after asking
- * the kernel whether it lives.
+ * A thread finds its slot once, and keeps a pointer in thread-local storage. The library does
+ * not learn that a thread has ended: another thread takes its slot when the table is nearly
+ * full, after asking the kernel whether the thread lives.
  */
 
 #include "preload/base/thread.h"
@@ -19,9 +19,9 @@
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
 
-static __thread struct otr_self *mine __attribute__((tls_model("initial-exec")));
-/* Calls of a thread without a slot: it asks for one seldom, since the kernel is asked then. */
-static __thread uint32_t without __attribute__((tls_model("initial-exec")));
+static __thread struct otr_self *own_slot __attribute__((tls_model("initial-exec")));
+/* Calls of a thread that found no slot: it tries again seldom, as each try asks the kernel. */
+static __thread uint32_t no_slot_calls __attribute__((tls_model("initial-exec")));
 #define SELDOM 1024
 
 static int take(struct otr_self *at, int32_t was, int32_t tid)
@@ -54,43 +54,46 @@ static struct otr_self *find_slot(int32_t tid)
 
 struct otr_self *otr_self_now(void)
 {
-	struct otr_self *at = mine;
+	struct otr_self *at = own_slot;
 
-	if (at || otr_get(&otr_shim.has_seccomp) || (without && without++ % SELDOM))
+	if (at || otr_get(&otr_shim.has_seccomp) || (no_slot_calls && no_slot_calls++ % SELDOM))
 		return at;
 	at = find_slot((int32_t)otr_sys(SYS_gettid));
 	if (!at) {
-		without++;
+		no_slot_calls++;
 		return NULL;
 	}
-	without = 0;
-	__atomic_load_n(&at->wrapper_frame, __ATOMIC_ACQUIRE); /* of the thread that had it last */
+	no_slot_calls = 0;
+	__atomic_load_n(&at->wrapper_frame, __ATOMIC_ACQUIRE); /* pairs with the release of the
+							        * thread that had the slot last */
 	at->wrapper_frame = 0;
-	at->n_held = 0; /* whoever wants them finds that their holder has ended */
+	at->n_held = 0; /* other threads find that the holder has ended */
 	at->tls_frame = 0;
 	memset(&at->strand, 0, sizeof(at->strand));
-	mine = at;
+	own_slot = at;
 	return at;
 }
 
 const struct otr_self *otr_self_peek(void)
 {
-	return mine;
+	return own_slot;
 }
 
-/* In the child of a fork its one thread is another; its current is its maker's, weak. */
+/* After fork the one thread has another id; its current is that of its parent, as weak
+ * evidence. */
 void otr_threads_forked(void)
 {
 	struct otr_strand kept = {.cur.conn = 0};
 
-	if (!mine)
+	if (!own_slot)
 		return;
-	mine->wrapper_frame = 0;
-	mine->n_held = 0;
-	mine->tid = (int32_t)otr_sys(SYS_gettid);
-	otr_r7_clone(&mine->strand, &kept, OTR_EVIDENCE_CLONE);
-	mine->strand = kept;
-	otr_put(&otr_shim.proc.open, kept.cur.conn != 0); /* what a weak one is trusted with */
+	own_slot->wrapper_frame = 0;
+	own_slot->n_held = 0;
+	own_slot->tid = (int32_t)otr_sys(SYS_gettid);
+	otr_r7_clone(&own_slot->strand, &kept, OTR_EVIDENCE_CLONE);
+	own_slot->strand = kept;
+	otr_put(&otr_shim.proc.open, kept.cur.conn != 0); /* a weak current counts as an open
+							   * exchange */
 }
 
 /* A variable of libc since glibc 2.32: 1 while the process has had one thread alone. */

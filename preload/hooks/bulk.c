@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bulk.c - calls that move several messages, or bytes that nobody looks at. */
+/* bulk.c - wrappers of calls that move several messages, or bytes that cannot be read. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,10 +23,10 @@ ssize_t sendfile(int out, int in, off_t *at, size_t len)
 	return ret;
 }
 
-/* off_t has 64 bits wherever this is built. */
+/* off_t has 64 bits on all machines that are supported. */
 ssize_t sendfile64(int out, int in, off64_t *at, size_t len) __attribute__((alias("sendfile")));
 
-/* One end is a pipe: what goes through it, for a proxy, is no token between threads. */
+/* One end is a pipe, which a proxy uses for its data: it is no notify slot. */
 ssize_t splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned int flags)
 {
 	ssize_t ret;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exports.c - the functions that stand before those of libc, and no others: calls that move
- * bytes. bulk.c, net.c, wait.c and exec.c have the rest; exports.map lets nothing else out.
+ * exports.c - wrappers of the functions of libc that move bytes. bulk.c, net.c, wait.c and
+ * exec.c have the other wrappers of libc; exports.map lists every symbol that leaves the
+ * library.
  */
 
 #include <errno.h>
@@ -150,7 +151,7 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	otr_before(fd);
 	ret = otr_real.recvmsg(fd, msg, flags);
 	if (ret >= 0)
-		otr_fds_received(msg); /* what the kernel filled can be read */
+		otr_fds_received(msg); /* the kernel has filled it, so it can be read */
 	if (ret >= 0)
 		took(fd, msg->msg_iov, (int)msg->msg_iovlen, flags, ret);
 	else
@@ -158,7 +159,7 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	return ret;
 }
 
-/* Fortified programs call these; libc has checked the room by `room` alone. */
+/* Fortified programs call these; libc compares `len` with `room` alone. */
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t room);
 ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags, struct sockaddr *from,
@@ -167,7 +168,7 @@ ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags, st
 static void check(size_t len, size_t room)
 {
 	if (len > room)
-		otr_real.chk_fail(); /* as libc does: the program is broken */
+		otr_real.chk_fail(); /* as libc does: it ends the program */
 }
 
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * load.c - the library wakes up in a process: may it be there, and what does it need.
+ * load.c - the constructor: may the library be active in this process, and with which state?
  *
- * The environment is read here alone: some programs (nginx) clear it.
+ * The environment is read here alone, since some programs (nginx) clear it.
  */
 
 #include <errno.h>
@@ -34,18 +34,18 @@
 
 extern char **environ;
 
-/* Programs of the system in which there is nothing to see, or that look at other processes. */
+/* Programs of the system that move no traffic of interest, or that observe other processes. */
 static const char *const denied[] = {
 	"sshd", "sudo", "su",	   "gdb",     "strace", "ltrace", "perf", "ld",	      "as",
 	"cc1",	"dpkg", "apt-get", "systemd", "sh",	"tmux",	  "dash", "ldconfig",
 };
 
-/* A tool that replaces the same functions must come first: leave it alone. */
+/* A sanitizer replaces the same functions and must come first: the library stays off. */
 extern void __asan_init(void) __attribute__((weak));
 extern void __tsan_init(void) __attribute__((weak));
 extern void __msan_init(void) __attribute__((weak));
 
-/* valgrind says so by its own libraries, which are loaded as we are. */
+/* valgrind is recognised by the libraries that it preloads. */
 static int is_watched(void)
 {
 	const char *preload = getenv("LD_PRELOAD");
@@ -61,7 +61,8 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Where distributions put their programs. A user's own may have any name. */
+/* Is this a path at which distributions install programs? A user's own program may have any
+ * name. */
 static int is_of_system(const char *exe)
 {
 	static const char *const places[] = {"/usr/", "/bin/", "/sbin/", "/lib"};
@@ -77,7 +78,7 @@ static int is_denied(const char *exe)
 	const char *base = base_of(exe);
 
 	if (!strcmp(base, "otrace"))
-		return 1; /* wherever it was built */
+		return 1; /* at any path */
 	if (!is_of_system(exe))
 		return 0;
 	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++)
@@ -86,8 +87,8 @@ static int is_denied(const char *exe)
 	return !strncmp(base, "valgrind", 8);
 }
 
-/* Another copy of this library that was loaded behind us (`run` within `run`, of another
- * version): it comes nearer to libc, so it is the one that sees what is sent. */
+/* Is another copy of this library loaded behind this one (`otrace run` within `otrace run`, of
+ * another version)? That one is nearer to libc, so it sees what is sent. */
 static int is_behind_us(struct dl_phdr_info *lib, size_t size, void *we)
 {
 	uintptr_t here = (uintptr_t)is_behind_us, at;
@@ -111,7 +112,7 @@ static int is_one_of_two(void)
 	return dl_iterate_phdr(is_behind_us, &passed);
 }
 
-/* As the agent sees it: what runs, not by which name it was started. */
+/* Reads the command line as the agent does, from /proc. */
 static void read_cmd(char *cmd, size_t size)
 {
 	int fd = (int)otr_sys(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
@@ -139,7 +140,7 @@ static int is_refused(void)
 	return otr_rules_refuse(rules, exe, cmd);
 }
 
-/* One way to say yes: who starts us has checked the rest. */
+/* Only "1" means yes: `otrace run` has checked and normalised the values. */
 static int is_set(const char *name)
 {
 	const char *value = getenv(name);
@@ -156,8 +157,8 @@ static void read_switches(struct otr_ring_switches *say)
 	otr_hosts_read(&say->hosts, getenv("OTRACE_NO_INJECT_TO"));
 }
 
-/* Where its ring is offered. Without an agent there is nobody to tell, unless it is to wait
- * for one. */
+/* Reads where the ring is offered. Returns 0 where there is neither an agent nor an order to
+ * wait for one. */
 static int read_session(void)
 {
 	const char *agent = getenv("OTRACE_SESSION");
@@ -174,7 +175,7 @@ static int read_session(void)
 
 static int may_be_here(const char *exe)
 {
-	const char *only = getenv("OTRACE_ONLY"); /* --no-follow: its children are not meant */
+	const char *only = getenv("OTRACE_ONLY"); /* --no-follow: children are not traced */
 
 	if (getauxval(AT_SECURE) || is_watched() || is_one_of_two() || is_set("OTRACE_DISABLED"))
 		return 0;
@@ -191,30 +192,31 @@ static int may_be_here(const char *exe)
 /* glibc gives a constructor the arguments of main(), musl what registers happen to hold. */
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
 
-/* A child looks at its maker's ring, which says no more than whether that is switched off: it
- * has to begin for itself. */
-static void is_child(void)
+/* A child still reads `off` in the ring of its parent: it has to begin its own state, so it
+ * reads its own. */
+static void after_fork(void)
 {
 	if (!otr_shim.has_seccomp)
 		otr_shim.off = &otr_shim.idle;
 }
 
-/* Where libc has no such function (musl), a child of one that waits begins with its maker. */
-static void hear_of_forks(void)
+/* Where libc has no such function (musl), a child of a process whose ring is off stays off
+ * until that ring is switched on. */
+static void watch_forks(void)
 {
 	int (*hear)(void (*)(void), void (*)(void), void (*)(void), void *) =
 		otr_real_symbol("__register_atfork");
 
 	if (hear)
-		hear(NULL, NULL, is_child, NULL);
+		hear(NULL, NULL, after_fork, NULL);
 }
 
-/* From now on it is there. One without a session waits for whoever finds its ring. */
-static void begin_here(void)
+/* From now on the library is active. Without a session it waits until an agent finds its ring. */
+static void activate(void)
 {
 	otr_started_read(&otr_shim.started, environ);
 	otr_process_begin();
-	hear_of_forks();
+	watch_forks();
 	if (!otr_shim.session_len)
 		otr_ring_ready();
 	if (!otr_shim.session_len && !otr_shim.is_offered)
@@ -229,7 +231,7 @@ static int alloc_all(void)
 	       otr_pq_alloc(is_set("OTRACE_SQL_COMMENT"));
 }
 
-__attribute__((constructor)) static void wake_up(int argc, char **argv)
+__attribute__((constructor)) static void otr_constructor(int argc, char **argv)
 {
 	const char *exe = (const char *)getauxval(AT_EXECFN);
 	int error = errno;
@@ -239,7 +241,7 @@ __attribute__((constructor)) static void wake_up(int argc, char **argv)
 	otr_shim.exe = exe ? exe : "";
 	otr_shim.argv = gnu_get_libc_version && argc > 0 ? argv : NULL;
 	if (may_be_here(otr_shim.exe) && !is_refused() && alloc_all())
-		begin_here();
+		activate();
 	if (otr_program_denied && is_refused())
 		otr_program_denied = 0;
 	errno = error;

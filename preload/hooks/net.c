@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* net.c - the life of connections: hints, since it can be lived past us; see fd.c. */
+/* net.c - wrappers of the functions that begin and end connections. They give hints only, since
+ * a connection may begin and end without them: see fd.c. */
 
 #include "preload/hooks/net.h"
 
@@ -46,9 +47,9 @@ int socket(int family, int type, int protocol)
 	return fd;
 }
 
-/* R4: one that does not wait remembers for whom it is. */
-static void dialled(int fd, const struct sockaddr *to, socklen_t len, uint64_t start_ns, int ret,
-		    int error)
+/* R4: a connect() that does not wait keeps the request that it was made for. */
+static void connected(int fd, const struct sockaddr *to, socklen_t len, uint64_t start_ns, int ret,
+		      int error)
 {
 	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
 	struct otr_strand *st;
@@ -77,15 +78,15 @@ int connect(int fd, const struct sockaddr *to, socklen_t len)
 	int ret = otr_real.connect(fd, to, len), error = errno;
 
 	if (!ret || error == EINPROGRESS || otr_dial_is_failure(error)) {
-		dialled(fd, to, len, start_ns, ret, error);
+		connected(fd, to, len, start_ns, ret, error);
 		otr_program_denied_emit(fd);
 	}
 	errno = error;
 	return ret;
 }
 
-/* A new connection is one descriptor handled, for nobody yet. The ring is made now: when
- * several threads begin to read at once, those that find it half made say nothing. */
+/* R5: a new connection is one descriptor handled, for no request yet. The ring is made now:
+ * when several threads begin to read at once, those that find it half made emit nothing. */
 static int accepted(int fd)
 {
 	int error = errno;
@@ -95,7 +96,7 @@ static int accepted(int fd)
 	if (self) {
 		otr_fd_made(fd, OTR_ROLE_SERVER);
 		otr_ring_ready();
-		otr_put(&otr_shim.is_server, 1); /* a server, whatever protocol it speaks */
+		otr_put(&otr_shim.is_server, 1); /* whatever protocol it serves */
 		self->strand.entry_ns = otr_clock_ns();
 		otr_handle(&self->strand, 1);
 		otr_leave(self);
@@ -173,8 +174,8 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 	return ret;
 }
 
-/* Another stands behind the number now: where that is a connection we know, it is looked at
- * before the first number may be closed, and what is known of it with that. */
+/* `to` names the socket of `fd` now. Where that is a connection that is known, `to` is checked
+ * before `fd` may be closed, and takes its state over then. */
 static int replaced(int fd, int to, int ret)
 {
 	struct otr_self *self;
@@ -202,7 +203,6 @@ int dup3(int fd, int to, int flags)
 	return replaced(fd, to, otr_real.dup3(fd, to, flags));
 }
 
-/* Descriptors that came with a message are others than those that had their numbers. */
 void otr_fds_received(const struct msghdr *msg)
 {
 	size_t n;
@@ -221,10 +221,9 @@ void otr_fds_received(const struct msghdr *msg)
 	}
 }
 
-/* The program filters its system calls from here on: it may be killed for any that it does
- * not make itself, be it for the time where that is one. So nothing is done any more. That
- * it gives up privileges it could gain (PR_SET_NO_NEW_PRIVS) is no filter yet: haproxy does
- * that alone. */
+/* A seccomp filter is about to be set. The filter may kill the process for any system call that
+ * the program does not make itself, even for reading the clock where that is one. So the
+ * library does nothing any more. PR_SET_NO_NEW_PRIVS alone is no filter: haproxy sets it, too. */
 static const volatile uint32_t *seal(void)
 {
 	static const uint32_t never = 1;
@@ -233,22 +232,22 @@ static const volatile uint32_t *seal(void)
 	otr_put(&otr_shim.has_seccomp, 1);
 	__atomic_store_n(&otr_shim.off, &never, __ATOMIC_RELEASE);
 	if (otr_ring_now())
-		otr_ring_now()->magic = 0; /* nobody is to wake us up */
+		otr_ring_now()->magic = 0; /* no agent may switch the library on again */
 	return was;
 }
 
-/* It was refused: libseccomp asks so what there is. */
+/* The filter was refused: libseccomp probes so for what the kernel supports. */
 static void unseal(const volatile uint32_t *was)
 {
 	if (otr_shim.off == was)
-		return; /* by an earlier filter */
+		return; /* an earlier filter is in force */
 	otr_put(&otr_shim.has_seccomp, 0);
 	__atomic_store_n(&otr_shim.off, was, __ATOMIC_RELEASE);
 	if (otr_ring_now() && was == &otr_ring_now()->off)
 		otr_ring_now()->magic = OTR_RING_MAGIC;
 }
 
-/* Six words go on as they came, as libc's does it; what is not there is not looked at. */
+/* Passes six words on, as syscall() of libc does; arguments that are not there are not read. */
 static long raw(long number, const long a[6])
 {
 	long ret = otr_sys6(number, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -269,7 +268,7 @@ static long filtered(const long a[6])
 	return ret;
 }
 
-/* Node closes so, and libseccomp sets its filters. */
+/* Node closes descriptors by syscall(), and libseccomp sets its filters by it. */
 long syscall(long number, ...)
 {
 	va_list args;

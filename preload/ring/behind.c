@@ -13,10 +13,10 @@ static uint64_t unread(const struct otr_ring *ring)
 	       __atomic_load_n(&otr_shim.seen_tail, __ATOMIC_RELAXED);
 }
 
-#define BEHIND	  (OTR_RING_BYTES / 4 * 3) /* not read yet */
+#define BEHIND	  (OTR_RING_BYTES / 4 * 3) /* unread */
 #define CAUGHT_UP (OTR_RING_BYTES / 2)
 
-/* Said where it begins, by one thread. */
+/* Where it begins, one thread emits the record. */
 int otr_ring_is_behind(void)
 {
 	const struct otr_ring *ring = otr_ring_now();

@@ -13,9 +13,9 @@
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
 
-/* The address of a door: a path, or an abstract name, which begins with a NUL. */
-static socklen_t door_at(struct sockaddr_un *to, const struct otr_session_name *who, int is_path,
-			 uint32_t door)
+/* The address of one door: a path, or an abstract name, which begins with a NUL. */
+static socklen_t door_address(struct sockaddr_un *to, const struct otr_session_name *who,
+			      int is_path, uint32_t door)
 {
 	char *at = to->sun_path + !is_path;
 
@@ -28,19 +28,20 @@ static socklen_t door_at(struct sockaddr_un *to, const struct otr_session_name *
 	return (socklen_t)(at + is_path - (char *)to);
 }
 
-/* Those that begin together have pids in a row: each tries its own door, then any. Returns 0,
- * -errno, or -EAGAIN: all are full. */
-static int say_at_doors(int fd, const struct otr_session_name *who, struct msghdr *msg, int is_path)
+/* Processes that start together have pids in a row: each tries its own door first, then the
+ * others. Returns 0, -errno, or -EAGAIN: the queues of all are full. */
+static int send_to_any(int fd, const struct otr_session_name *who, struct msghdr *msg, int is_path)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	long n = -EAGAIN;
 
 	for (uint32_t i = 0; n == -EAGAIN && i < OTR_RING_DOORS; i++) {
-		msg->msg_namelen = door_at(&to, who, is_path, (uint32_t)otr_shim.pid + i);
+		msg->msg_namelen = door_address(&to, who, is_path, (uint32_t)otr_shim.pid + i);
 		msg->msg_name = &to;
 		n = 0;
-		/* An offer is connected, since by its peer the kernel side knows what is said:
-		 * from this call on it leaves our bytes to us (bpf/lib.bpf.h). */
+		/* An offer is sent over a connected socket: its peer tells the kernel side what
+		 * it is, which from this call on leaves the bytes of this process to the
+		 * library (bpf/lib.bpf.h). */
 		if (msg->msg_controllen) {
 			n = otr_sys(SYS_connect, fd, &to, msg->msg_namelen);
 			msg->msg_name = NULL;
@@ -52,8 +53,8 @@ static int say_at_doors(int fd, const struct otr_session_name *who, struct msghd
 	return n < 0 ? (int)n : 0;
 }
 
-/* By path the doors are reached from another network namespace, by their abstract names from
- * another root directory. */
+/* A path reaches the doors from another network namespace, an abstract name from another root
+ * directory. */
 int otr_doors_send(int fd, const struct otr_session_name *who, struct msghdr *msg)
 {
 	const size_t room = sizeof(((struct sockaddr_un *)0)->sun_path) - 3;
@@ -62,6 +63,6 @@ int otr_doors_send(int fd, const struct otr_session_name *who, struct msghdr *ms
 	if (who->name_len > room)
 		return rc;
 	if (who->text[0] == '/')
-		rc = say_at_doors(fd, who, msg, 1);
-	return rc && rc != -EAGAIN ? say_at_doors(fd, who, msg, 0) : rc;
+		rc = send_to_any(fd, who, msg, 1);
+	return rc && rc != -EAGAIN ? send_to_any(fd, who, msg, 0) : rc;
 }

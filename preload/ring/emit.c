@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* emit.c - records for the ring; bpf/event.h says what they hold. */
+/* emit.c - builds records for the ring; bpf/event.h says what they hold. */
 
 #include "preload/ring/emit.h"
 
@@ -51,7 +51,7 @@ static uint32_t put_args(char *out)
 	return (uint32_t)len;
 }
 
-/* What a process is called; its environment and cgroup are read by the agent. */
+/* The agent reads the environment and the cgroup of the process itself. */
 void otr_emit_process(void)
 {
 	struct otr_ev_proc *pr;
@@ -91,8 +91,8 @@ static void emit_fact(uint16_t key, const char *name, const char *value, uint32_
 	otr_ring_commit(place);
 }
 
-/* In which trace it was started: the agent may come too late to read it. Always told, once
- * what it is called was. */
+/* Always emitted, behind the process: the agent may come too late to read the environment of
+ * one that has ended. */
 void otr_emit_environment(void)
 {
 	const struct otr_started *st = &otr_shim.started;
@@ -153,8 +153,8 @@ static void put_names(int fd, struct otr_ev_conn *cn)
 		put_addr(&cn->remote, cn->path, &sa, len);
 }
 
-/* Who connected to a Unix socket that this process serves. A client would be told of whoever
- * listens, who need not be the one that accepts. */
+/* Sets the process that connected to a Unix socket which this process serves. For a client the
+ * kernel names the process that listens, which need not be the one that accepts. */
 static void put_peer(int fd, struct otr_ev_conn *cn)
 {
 	struct ucred who;
@@ -203,7 +203,7 @@ void otr_emit_run(struct otr_fd *f, int dir, int eof)
 		return;
 	memset(run, 0, sizeof(*run));
 	head(&run->hdr, OTR_EV_RUN, sizeof(*run), f->inode);
-	run->hdr.time_ns--; /* before what ended it */
+	run->hdr.time_ns--; /* before the record of what ended the run */
 	run->pos = w->pos;
 	run->bytes = w->bytes;
 	run->first_ns = w->first_ns;
@@ -216,8 +216,8 @@ void otr_emit_run(struct otr_fd *f, int dir, int eof)
 	otr_ring_commit(place);
 }
 
-/* The first `cap` bytes, or as many as there are before a piece that is not to be read: what a
- * call will be looked at for is decided before it, and may have changed since. */
+/* Copies the first `cap` bytes, or fewer where a piece may not be read: how much of a call is
+ * kept is decided before the call, and may have changed since. */
 static uint32_t gather(char *out, uint32_t cap, const struct iovec *iov, int n)
 {
 	uint32_t got = 0;

@@ -29,8 +29,8 @@
 
 #define ALL (OTR_RING_HEAD + OTR_RING_BYTES)
 
-/* What is open while a ring is made. Another thread may fork meanwhile: its child has them,
- * too, and cannot know that it has. */
+/* Descriptors that are open while a ring is made. If another thread forks meanwhile, its child
+ * has them, too, and must close them. */
 enum {
 	RING,
 	DOOR,
@@ -42,7 +42,7 @@ static struct {
 	ino_t inode;
 } made[MADE];
 
-static void is_open(int which, int fd)
+static void note_open(int which, int fd)
 {
 	struct stat st;
 
@@ -53,7 +53,7 @@ static void is_open(int which, int fd)
 	__atomic_store_n(&made[which].fd, fd + 1, __ATOMIC_RELEASE);
 }
 
-static void shut(int which, int fd)
+static void note_closed(int which, int fd)
 {
 	otr_sys_close(fd);
 	__atomic_store_n(&made[which].fd, 0, __ATOMIC_RELEASE);
@@ -73,9 +73,9 @@ void otr_ring_forked(void)
 	}
 }
 
-/* A limit on the size of files holds for memory that has a descriptor, too: who would pass it
- * is killed (SIGXFSZ). */
-static int may_be_so_large(void)
+/* A limit on the size of files holds for a memfd, too: a process that exceeds it is killed
+ * (SIGXFSZ). */
+static int fits_file_limit(void)
 {
 	struct rlimit limit;
 
@@ -84,22 +84,23 @@ static int may_be_so_large(void)
 
 static int make_memfd(void)
 {
-	int fd = may_be_so_large() ? (int)otr_sys(SYS_memfd_create, OTR_RING_NAME,
+	int fd = fits_file_limit() ? (int)otr_sys(SYS_memfd_create, OTR_RING_NAME,
 						  MFD_CLOEXEC | MFD_ALLOW_SEALING)
 				   : -1;
 
 	if (fd < 0)
 		return -1;
-	is_open(RING, fd);
+	note_open(RING, fd);
 	if (otr_sys(SYS_ftruncate, fd, ALL) ||
 	    otr_sys_fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
-		shut(RING, fd);
+		note_closed(RING, fd);
 		return -1;
 	}
 	return fd;
 }
 
-/* Slots are mapped twice in a row: what goes over the end comes in again at the front. */
+/* The slots are mapped twice in a row, so that a record that goes over the end continues at the
+ * front. */
 static char *map(int fd)
 {
 	const int how = MAP_SHARED | MAP_FIXED, rw = PROT_READ | PROT_WRITE;
@@ -116,9 +117,9 @@ static char *map(int fd)
 	return at;
 }
 
-/* One message, never waiting, with what only this session's children know. The agent keeps
- * the descriptor, we do not. Bare system calls: a thread may be cancelled in libc's. Returns
- * 0, -1, or 1: too many processes begin at once. */
+/* Sends the session's secret and the descriptor of the ring in one message, without waiting.
+ * The agent keeps the descriptor, this process does not. Bare system calls, as a thread may be
+ * cancelled in a call of libc. Returns 0, -1, or 1: too many processes start at once. */
 static int offer(int ring)
 {
 	const struct otr_session_name who = {otr_shim.session, otr_shim.session_len,
@@ -138,33 +139,34 @@ static int offer(int ring)
 
 	if (fd < 0)
 		return -1;
-	is_open(DOOR, fd);
+	note_open(DOOR, fd);
 	cm->cmsg_level = SOL_SOCKET;
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cm), &ring, sizeof(ring));
 	rc = otr_doors_send(fd, &who, &msg);
-	shut(DOOR, fd);
+	note_closed(DOOR, fd);
 	if (rc == -EAGAIN)
 		return 1;
 	return rc ? -1 : 0;
 }
 
-/* Each value is set once it is so, and the thread that made it so wakes those that wait. */
-enum making {
-	NOT_MADE,
-	IS_MADE,
-	WAS_MADE
+/* Each state is set when it is reached, and the threads that wait for it are woken. */
+enum offer_state {
+	OFFER_NOT_MADE,
+	OFFER_IN_PROGRESS,
+	OFFER_DONE
 };
 
-static void set_making(enum making to)
+static void set_offer_state(enum offer_state to)
 {
 	__atomic_store_n(&otr_shim.offer_state, (uint32_t)to, __ATOMIC_RELEASE);
 	otr_sys(SYS_futex, &otr_shim.offer_state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX);
 }
 
-/* From here on threads write into it, and it can be found: whom it is offered to has a moment
- * for it before any other (`beat_ns`). Without a session it is switched off. */
+/* From here on threads write into the ring, and agents can find it. The agent that it is
+ * offered to has a moment before any other may take it (`beat_ns`). Without a session the ring
+ * is switched off. */
 static void publish(struct otr_ring *ring)
 {
 	struct otr_shim *sh = &otr_shim;
@@ -185,8 +187,8 @@ static void publish(struct otr_ring *ring)
 	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
 }
 
-/* Nobody will read it; what is in it is lost. It stays where it is: another thread may be
- * writing this moment. */
+/* No agent will read the ring; its records are lost. It stays mapped, as another thread may be
+ * writing into it. */
 static void take_back(struct otr_ring *ring)
 {
 	const struct otr_ring_slot *slot;
@@ -201,7 +203,7 @@ static void take_back(struct otr_ring *ring)
 	}
 }
 
-/* Another thread may be about to look at its head, so pages stay there, which say nothing. */
+/* The head stays mapped, with empty pages, as another thread may be about to read it. */
 void otr_ring_unmap_parents(void)
 {
 	struct otr_ring *ring = otr_shim.parent_ring;
@@ -216,7 +218,8 @@ void otr_ring_unmap_parents(void)
 		otr_sys_munmap((char *)ring + OTR_RING_HEAD, 2 * OTR_RING_BYTES);
 }
 
-/* Who read its maker's last may be another than we were told when that began. */
+/* The last reader of the parent's ring may be another agent than the one that the environment
+ * names. */
 static void learn_session(void)
 {
 	const struct otr_ring *ring = otr_shim.parent_ring;
@@ -226,19 +229,19 @@ static void learn_session(void)
 	otr_ring_unmap_parents();
 }
 
-/* Nobody took it. Whoever looks for it later finds it by its name; until then all calls pass
- * through, at the cost of a look whether that is still so. */
-static void let_wait(struct otr_ring *ring)
+/* No agent took the ring. An agent that looks for it later finds it by its name. Until then all
+ * calls pass through, at the cost of reading `off`. */
+static void leave_unread(struct otr_ring *ring)
 {
 	__atomic_store_n(&ring->off, 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&ring->beat_ns, 0, __ATOMIC_RELEASE);
 }
 
 /*
- * A ring that is offered is in use already: from the moment it is, the kernel side leaves
- * all bytes of this process to it, whatever other threads do.
+ * A ring is in use before it is offered: from the offer on the kernel side leaves all bytes of
+ * this process to it, whatever other threads do.
  */
-static int give(int fd, struct otr_ring *ring)
+static int publish_and_offer(int fd, struct otr_ring *ring)
 {
 	int rc;
 
@@ -252,11 +255,11 @@ static int give(int fd, struct otr_ring *ring)
 	if (rc > 0)
 		take_back(ring);
 	if (rc < 0)
-		let_wait(ring);
+		leave_unread(ring);
 	return rc > 0;
 }
 
-/* Returns 0, -1: there is none to be had, or 1: it could not be offered yet. */
+/* Returns 0; -1: no ring can be made; 1: it could not be offered yet. */
 static int make_ring(void)
 {
 	int fd = make_memfd(), rc;
@@ -265,35 +268,35 @@ static int make_ring(void)
 	if (fd < 0)
 		return -1;
 	ring = (struct otr_ring *)map(fd);
-	rc = ring ? give(fd, ring) : -1;
-	shut(RING, fd);
+	rc = ring ? publish_and_offer(fd, ring) : -1;
+	note_closed(RING, fd);
 	return rc;
 }
 
 /*
  * Another thread makes the ring and offers it at this moment, which takes some 100 us, once in
- * the life of a process. What we have to tell before it is made would be lost, and bytes that
- * move before it is offered are the kernel side's, which takes our header for the program's own.
- * So we wait, but no longer than a call to the scheduler may take anyway: the other thread may
- * be halted by a debugger.
+ * the life of a process. Records of before would be lost, and bytes that move before the offer
+ * belong to the kernel side, which takes our header for one of the program. So this thread
+ * waits, but no longer than a call to the scheduler may take anyway: a debugger may have
+ * stopped the other thread.
  */
 static int wait_for_ring(void)
 {
 	const struct timespec most = {.tv_nsec = 20000000};
 
-	if (__atomic_load_n(&otr_shim.offer_state, __ATOMIC_ACQUIRE) == IS_MADE)
-		otr_sys(SYS_futex, &otr_shim.offer_state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, IS_MADE,
-			&most);
+	if (__atomic_load_n(&otr_shim.offer_state, __ATOMIC_ACQUIRE) == OFFER_IN_PROGRESS)
+		otr_sys(SYS_futex, &otr_shim.offer_state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
+			OFFER_IN_PROGRESS, &most);
 	return otr_ring_now() != NULL;
 }
 
-static int make_and_give(void)
+static int make_and_offer(void)
 {
 	struct otr_shim *sh = &otr_shim;
 	int rc = make_ring();
 
 	if (rc > 0 && ++sh->offer_tries < OTR_OFFER_TRIES) {
-		set_making(NOT_MADE);
+		set_offer_state(OFFER_NOT_MADE);
 		return 0;
 	}
 	if (rc) {
@@ -301,21 +304,21 @@ static int make_and_give(void)
 		otr_put(&sh->idle, 1);
 	}
 	__atomic_store_n(&sh->is_offered, !rc, __ATOMIC_RELEASE);
-	set_making(WAS_MADE);
+	set_offer_state(OFFER_DONE);
 	return !rc && !otr_is_off();
 }
 
 int otr_ring_ready(void)
 {
 	struct otr_shim *sh = &otr_shim;
-	uint32_t not_yet = NOT_MADE;
+	uint32_t not_yet = OFFER_NOT_MADE;
 
 	if (__atomic_load_n(&sh->is_offered, __ATOMIC_ACQUIRE))
 		return 1;
 	if (otr_get(&sh->has_seccomp) || otr_get(&sh->ring_failed))
 		return 0;
-	if (!__atomic_compare_exchange_n(&sh->offer_state, &not_yet, IS_MADE, 0, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(&sh->offer_state, &not_yet, OFFER_IN_PROGRESS, 0,
+					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return wait_for_ring();
-	return make_and_give();
+	return make_and_offer();
 }

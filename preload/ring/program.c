@@ -20,8 +20,8 @@
 
 extern char **environ;
 
-#define SCRIPTS	    4  /* one may be run by another, so often */
-#define HEADERS_MAX 64 /* program headers that are read */
+#define SCRIPTS	    4  /* interpreters that are scripts themselves, at most */
+#define HEADERS_MAX 64 /* program headers that are read at most */
 #define PATH_LEN    512
 #define LINE_LEN    256 /* of a script's first line: execve(2) */
 
@@ -65,10 +65,10 @@ static uint64_t aligned(uint64_t n)
 	return (n + 3) & ~3ull;
 }
 
-#define NOTES	      16 /* of a segment, so many are read */
+#define NOTES	      16 /* notes of a segment that are read at most */
 #define NOTE_GO_BUILD 4	 /* of "Go": cmd/internal/buildid */
 
-/* A Go program's id, which it has however it was linked. */
+/* The build id of a Go program, which is there however the program was linked. */
 static int has_go_note(int fd, const Elf64_Phdr *ph)
 {
 	uint64_t at = ph->p_offset, end = at + ph->p_filesz;
@@ -89,7 +89,7 @@ struct kind {
 	int has_loader, is_go;
 };
 
-/* A program without a loader has its own, or is one. */
+/* A program without a loader is static, or is a loader. */
 static struct kind read_kind(int fd, const Elf64_Ehdr *eh)
 {
 	struct kind is = {0, 0};
@@ -97,7 +97,8 @@ static struct kind read_kind(int fd, const Elf64_Ehdr *eh)
 
 	for (unsigned int i = 0; i < eh->e_phnum && i < HEADERS_MAX; i++) {
 		if (!read_at(fd, &ph, sizeof(ph), eh->e_phoff + i * sizeof(ph)))
-			return (struct kind){1, 0}; /* who can say? */
+			return (struct kind){1, 0}; /* not readable: assume that it can carry the
+						     * library */
 		is.has_loader |= ph.p_type == PT_INTERP;
 		is.is_go |= ph.p_type == PT_NOTE && has_go_note(fd, &ph);
 	}
@@ -126,7 +127,7 @@ static int why_of_elf(int fd, const char *path, const Elf64_Ehdr *eh)
 	return is.is_go ? OTR_UNCARRIED_GO : 0;
 }
 
-/* Then the loader takes no library from the environment. */
+/* Does the program gain rights? Then its loader takes no library from the environment. */
 static int gains_rights(const char *path, const struct stat *st)
 {
 	uid_t uid = (uid_t)otr_sys(SYS_getuid);
@@ -154,8 +155,8 @@ static int interpreter(const char *line, char *out, size_t size)
 	return 1;
 }
 
-/* Only a file that is no device and no pipe is opened. Returns 1 where `next` is to be looked
- * at: the interpreter of a script. */
+/* Opens regular files only. Returns 1 where the interpreter of a script, `next`, has to be
+ * checked. */
 static int look(const char *path, int *why, char *next, size_t size)
 {
 	union head head;
@@ -218,7 +219,7 @@ static void send_to(const struct otr_session_name *who, int why, const char *pat
 	otr_sys_close(fd);
 }
 
-/* A shell has no session of its own, since nothing is looked at in it: its environment has. */
+/* In a shell the library is off and has read no session; its environment names one. */
 void otr_program_emit(int why, const char *path, char *const *env)
 {
 	struct otr_session_name who;

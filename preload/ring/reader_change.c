@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reader_change.c - another agent reads the ring from now on: it knows nothing of what was told, and
- * while nobody read, connections went on without us.
+ * reader_change.c - another agent reads the ring from now on. It knows nothing of the records
+ * before, and while no agent read the ring, connections went on without the library.
  *
- * So each connection is told anew, where it is; nothing is put into one that may be in the
- * midst of a request; and whoever works for whom is found out anew. What lies in tables by
- * descriptor or thread is thrown away when it is next looked at (`gen`), since others may be
- * in it this moment; what is left to send of a header is kept: it is on its way.
+ * So each connection is announced again at its present position; no header goes into one that
+ * may be in the midst of a request; and the causality rules begin anew. State of descriptors
+ * and threads is dropped when it is used next (`reader_gen`), since other threads may be using
+ * it at this moment. The rest of a header is kept: it has to be sent.
  */
 
 #include "preload/ring/reader_change.h"
@@ -34,11 +34,11 @@ void otr_take_session(const struct otr_ring *ring)
 	otr_shim.name_len = (uint16_t)name;
 }
 
-/* As it was at first: no page is used. */
+/* Sets `size` bytes to zero and gives their pages back to the kernel. */
 static void empty(void *room, size_t size)
 {
 	if (room && otr_sys_madvise(room, size, MADV_DONTNEED))
-		memset(room, 0, size); /* the program has its memory locked */
+		memset(room, 0, size); /* the program has locked its memory */
 }
 
 void otr_reader_changed_child(const struct otr_ring *parents)
@@ -59,9 +59,9 @@ static void forget(struct otr_ring *ring)
 	empty(sh->inbounds, OTR_EXCHS * sizeof(*sh->inbounds));
 	for (uint32_t i = 0; i < OTR_RING_RUNS; i++)
 		__atomic_store_n(&ring->runs[i].key, 0, __ATOMIC_RELEASE);
-	ring->propagates = 1; /* perhaps, while nobody looked */
+	ring->propagates = 1; /* it may have done so while no agent read */
 	sh->reader_is_behind = 0;
-	sh->is_server = 1; /* what it was started for has long been told of */
+	sh->is_server = 1; /* the trace that it was started in has long been emitted */
 }
 
 int otr_reader_changed(void)
@@ -70,7 +70,8 @@ int otr_reader_changed(void)
 	uint8_t yes = OTR_ALIVE_YES;
 	int error = errno;
 
-	/* One thread does; the others call through, and so does a handler of a signal here. */
+	/* One thread does this; others call through, and so does a handler of a signal in this
+	 * thread. */
 	if (!__atomic_compare_exchange_n(otr_shim.alive, &yes, OTR_ALIVE_BEGINNING, 0,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return 0;

@@ -15,8 +15,9 @@ void otr_ring_check_reader(struct otr_ring *ring, uint64_t now)
 		__atomic_store_n(&ring->off, 1, __ATOMIC_RELEASE);
 }
 
-/* The agent writes the tail while it reads: we look there only where what we saw last leaves
- * no room, since each look takes the line from it. An older tail only leaves less. */
+/* The agent writes the tail while it reads. It is read here only where the value seen last
+ * leaves no room, since each read takes the cache line from the agent. An old tail only leaves
+ * less room. */
 static int has_room(const struct otr_ring *ring, uint64_t end)
 {
 	uint64_t *seen = &otr_shim.seen_tail;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conn.c - connections begin, are looked at again, and end; see fd.c. */
+/* conn.c - a connection begins, is checked again, and ends; see fd.c. */
 
 #include "preload/trace/conn.h"
 
@@ -23,11 +23,12 @@ void otr_fd_closed(int fd)
 {
 	struct otr_fd *f = otr_fd_slot(fd);
 
-	/* A vfork()ed child closes its own copies, in our memory. */
+	/* A child of vfork() closes its own descriptors, but writes into our memory. */
 	if (!f || otr_get(&f->kind) == OTR_FD_NEW || otr_sys_getpid() != otr_shim.pid ||
 	    !otr_hold(f))
 		return;
-	/* What a process has from its maker, and never used, is not over when it closes that. */
+	/* A connection from the parent that this process never used is not over when it closes
+	 * that. */
 	if (f->kind == OTR_FD_STREAM && !otr_fd_pass_on(f) && f->announced_by == otr_shim.pid &&
 	    f->reader_gen == otr_get(&otr_shim.reader_gen)) {
 		otr_end_runs(f);
@@ -36,8 +37,6 @@ void otr_fd_closed(int fd)
 	otr_fd_forget(f);
 }
 
-/* socket(), accept(), connect(): the number is a socket of this role now, seen from its
- * first byte. */
 void otr_fd_made(int fd, int role)
 {
 	struct otr_fd *f = otr_fd_make_slot(fd);

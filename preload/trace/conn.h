@@ -2,7 +2,7 @@
 #ifndef OTR_PRELOAD_CONN_H
 #define OTR_PRELOAD_CONN_H
 
-/* conn.h - connections begin, are looked at again, and end. */
+/* conn.h - a connection begins, is checked again, and ends. */
 
 #include "preload/base/fd.h"
 

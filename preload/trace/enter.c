@@ -52,7 +52,7 @@ void otr_process_begin(void)
 
 /* What the parent knew of its own exchanges and strands is the parent's: this process has
  * no current but what it inherits, weakly. Its connections go on. */
-static int begin_anew(void)
+static int begin_child(void)
 {
 	uint8_t not_yet = 0;
 
@@ -99,7 +99,7 @@ struct otr_self *otr_enter(void)
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	struct otr_self *self;
 
-	if (__atomic_load_n(otr_shim.alive, __ATOMIC_ACQUIRE) != OTR_ALIVE_YES && !begin_anew())
+	if (__atomic_load_n(otr_shim.alive, __ATOMIC_ACQUIRE) != OTR_ALIVE_YES && !begin_child())
 		return NULL;
 	if (is_reader_new() && !otr_reader_changed())
 		return NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rules.c - causality.h at home in a process; the counterpart of bpf/rules.bpf.h. */
+/* rules.c - the rules of bpf/causality.h for the threads of one process; the counterpart of
+ * bpf/rules.bpf.h. */
 
 #include "preload/trace/rules.h"
 
@@ -29,7 +30,7 @@ void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enu
 	cause->evidence = (uint8_t)why;
 }
 
-/* The name of its span, for the children that are started for it. */
+/* Sets the ids of the exchange, for the children that are started for it. */
 static void name(struct otr_cause *cause, const struct otr_inbound *sv, uint64_t conn)
 {
 	struct otr_span_ids ids;
@@ -43,17 +44,17 @@ static void name(struct otr_cause *cause, const struct otr_inbound *sv, uint64_t
 	memcpy(cause->span_id, ids.span_id, sizeof(cause->span_id));
 }
 
-/* Does a connection that begins so speak a binary protocol (FastCGI, uwsgi, AJP)? HTTP/1 and
- * HTTP/2 begin with letters, a PROXY header with a line end; TLS may hold either. */
-static uint8_t is_foreign(const struct iovec *iov, int n)
+/* Are these the first bytes of a binary protocol (FastCGI, uwsgi, AJP)? HTTP/1 and HTTP/2 begin
+ * with letters, a PROXY header with a line end; TLS may carry either. */
+static uint8_t is_binary(const struct iovec *iov, int n)
 {
 	uint8_t first = n && iov->iov_len ? *(const uint8_t *)iov->iov_base : ' ';
 
 	return first < ' ' && first != '\r' && first != '\n' && (first < 0x14 || first > 0x17);
 }
 
-/* It read what cannot be told, as another thread was at it or a table is full: what it had in
- * hand before is not what it works for now. */
+/* The strand read a request or a token that is not known, as another thread used the slot or a
+ * table is full: its current is not what it works for now. */
 static void read_unknown(struct otr_strand *st, uint64_t key, uint64_t now)
 {
 	st->entry_ns = now;
@@ -77,9 +78,10 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 	if (!f->nonblock)
 		otr_may_sleep();
 	if (first && !pos && f->seen_open)
-		f->is_binary = is_foreign(iov, n);
+		f->is_binary = is_binary(iov, n);
 	if (f->nonblock && !st->waited && otr_is_single_threaded())
-		otr_all_waits_seen(st); /* it has one thread, whose waits come by here */
+		otr_all_waits_seen(st); /* the process has one thread, and wrappers see all its
+					 * waits */
 	if (first) {
 		otr_put(&sv->exch.tgid, (uint32_t)otr_shim.pid);
 		otr_r1_first(st, &otr_shim.proc, &sv->exch, &ref, otr_exch_of(st->mine.conn),
@@ -107,7 +109,7 @@ static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t 
 		      now);
 }
 
-/* Was what this is asked for let go? Nobody's is where those who begin now are. */
+/* Is the parent of a request shed? A request without a parent is shed when new ones are. */
 static int parent_is_shed(uint64_t parent)
 {
 	const struct otr_inbound *sv = otr_inbound_of(parent);
@@ -187,7 +189,7 @@ void otr_rules_touch(struct otr_self *self, struct otr_fd *f)
 	otr_r10_touch(st, &otr_shim.proc, &f->asked, otr_clock_ns());
 }
 
-/* R9. `key` 0: something that another thread holds; who blocks reads what it waits for. */
+/* R9. `key` 0: another thread holds the slot; a thread that blocks reads what it waits for. */
 void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;

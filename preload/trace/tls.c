@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tls.c - what is said inside TLS, seen and added to where the TLS library is called.
+ * tls.c - plaintext inside TLS, read and added to where the program calls the TLS library.
  *
- * Which connection: the socket whose ciphertext the library moved while this thread was in a call
- * for that session, be it a handshake; bytes that look like a TLS record prove it. A session that
- * moves none (memory BIO) is not followed. From then on the socket itself is opaque: its bytes are
- * counted, and rules and parsers see the plaintext alone.
+ * Which connection carries a session: the socket whose ciphertext the library moved while this
+ * thread was in a call for that session, which may be a handshake. Bytes that look like a TLS
+ * record prove it. A session that moves no bytes of a socket (memory BIO) is not followed. From
+ * then on the socket itself is opaque: its bytes are counted, and rules and parsers see the
+ * plaintext alone.
  *
- * A header goes in only where all fits one record, which a library takes whole or not at all. A
- * library that took nothing must be given the same bytes again: they are kept.
+ * A header goes in only where all of it fits one record, which a library takes whole or not at
+ * all. A library that took nothing must be given the same bytes again, so these are kept.
  */
 
 #include "preload/trace/tls.h"
@@ -48,7 +49,7 @@ static void learn(struct otr_self *self, const void *session)
 	otr_put(&t->conn, f->inode);
 }
 
-/* Bytes of a call that were moved; those in `iov` can be looked at. */
+/* Bytes that a call moved; those in `iov` can be read. */
 struct moved {
 	size_t all;
 	const struct iovec *iov;
@@ -72,7 +73,7 @@ static void emit(struct otr_self *self, const struct otr_tls *t, int dir, const 
 	otr_moved(self, fd, upper, dir, m->all, start_ns, m->iov, m->n);
 }
 
-/* Where a client is in what it says moves on with all that goes out. */
+/* Moves the boundary of a client's requests on with all that goes out. */
 static void follow(const struct otr_tls *t, const struct moved *m)
 {
 	struct otr_fd *f = t ? otr_fd_of(otr_get(&t->fd)) : NULL;
@@ -81,7 +82,7 @@ static void follow(const struct otr_tls *t, const struct moved *m)
 		otr_boundary_sent(&otr_fd_upper(f)->boundary, m->all, m->iov, m->n);
 }
 
-/* Nobody looked: we are switched off, or another thread has the connection. */
+/* Counts bytes that were not read: the library is off, or another thread holds the connection. */
 static void follow_unseen(const struct otr_tls *t, int dir, size_t n)
 {
 	struct otr_fd *f = t ? otr_fd_home(otr_get(&t->fd)) : NULL;
@@ -97,7 +98,7 @@ static int can_hold(const struct otr_tls *t)
 	return !f || otr_hold(f);
 }
 
-/* `self` NULL: nobody may look. */
+/* `self` NULL: the bytes are counted only. */
 static void emit_out(struct otr_self *self, const struct otr_tls *t, const struct moved *m,
 		     uint64_t start_ns)
 {
@@ -111,7 +112,8 @@ static void emit_out(struct otr_self *self, const struct otr_tls *t, const struc
 	follow(t, m);
 }
 
-/* The library's call. We are `inside` only before and after it. */
+/* Makes the library's call. The thread is between otr_enter() and otr_leave() only before and
+ * after it. */
 static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *buf, size_t n)
 {
 	int error;
@@ -133,8 +135,8 @@ static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *b
 	return ret;
 }
 
-/* NULL: this call is none of ours: we are switched off, or it is made by another TLS
- * library (TLS within TLS), which has the plaintext. */
+/* NULL: the call is not followed: the library is off, or another TLS library makes the call
+ * (TLS within TLS), whose plaintext is followed. */
 static struct otr_self *begin(const struct otr_tls_call *c)
 {
 	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
@@ -146,8 +148,8 @@ static struct otr_self *begin(const struct otr_tls_call *c)
 	return self;
 }
 
-/* Is the call a retry of what could not go at all? The same bytes, or more. GnuTLS takes a
- * NULL for it. */
+/* Is the call a retry of one in which the library took nothing? It has the same bytes, or more.
+ * GnuTLS takes NULL for it. */
 static int is_retry(const struct otr_tls *t, const void *buf, size_t n)
 {
 	size_t all = t->len - t->added;
@@ -158,8 +160,8 @@ static int is_retry(const struct otr_tls *t, const void *buf, size_t n)
 	       !memcmp((const char *)buf + t->at, t->bytes + t->at + t->added, all - t->at);
 }
 
-/* May anything be put in? Not where records have once waited in memory: what they held is
- * not known when they have gone. */
+/* May a header go into this session? Not where records have once waited in memory: what they
+ * held is not known when they are sent. */
 static int may_add(const struct otr_tls_call *c, struct otr_tls *t)
 {
 	if (!otr_get(&t->early) && !c->is_direct(c))
@@ -167,7 +169,7 @@ static int may_add(const struct otr_tls_call *c, struct otr_tls *t)
 	return !otr_get(&t->early);
 }
 
-/* Puts a header in, if there is one to put. */
+/* Keeps the caller's bytes with a header in them, if one belongs there. */
 static void prepare(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
 		    const void *buf, size_t n)
 {
@@ -191,7 +193,7 @@ static void prepare(const struct otr_tls_call *c, struct otr_self *self, struct 
 	otr_put(&t->len, (uint32_t)(n + added));
 }
 
-/* What the record that is told now says of our header in it. */
+/* Sets what the next record says about the header in it. */
 static void mark(const struct otr_self *self, const struct otr_tls *t)
 {
 	struct otr_fd *f = self ? otr_tls_socket(t, OTR_DIR_OUT) : NULL;
@@ -209,8 +211,9 @@ static void mark(const struct otr_self *self, const struct otr_tls *t)
 	}
 }
 
-/* `k` more of the kept bytes are gone. Of ours the rest is kept until it is, too; the
- * caller goes on with bytes of its own. Returns how many of its bytes these were. */
+/* The library took `k` more of the kept bytes. What is left of the header is kept until it is
+ * taken, too; then the caller goes on with its own bytes. Returns how many of the `k` bytes
+ * were the caller's. */
 static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k, uint64_t start_ns)
 {
 	const struct iovec iov = {t->bytes + t->gone, k};
@@ -229,9 +232,9 @@ static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k, uint64
 }
 
 /*
- * In place of the caller's bytes, those kept. What the library has begun is ended so, even
- * if we were switched off meanwhile (`self` NULL). Returns 1: *ret is for the caller; 0: the
- * rest of our header went, and now its bytes may.
+ * Writes the kept bytes in place of the caller's. What the library has begun is finished, even
+ * if otrace was switched off meanwhile (`self` NULL). Returns 1: *ret is for the caller; 0: the
+ * rest of the header is written, and the caller's bytes may follow.
  */
 static int write_kept(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
 		      ssize_t *ret)
@@ -253,7 +256,7 @@ static int write_kept(const struct otr_tls_call *c, struct otr_self *self, struc
 	return *ret > 0;
 }
 
-/* It took so many of the caller's own bytes. */
+/* The library took `n` of the caller's bytes. */
 static void took_own(const struct otr_tls_call *c, const struct otr_copy *kept, const void *buf,
 		     size_t n, uint64_t start_ns)
 {
@@ -271,7 +274,7 @@ static void took_own(const struct otr_tls_call *c, const struct otr_copy *kept, 
 	errno = error;
 }
 
-/* In its first write the handshake may be made: which connection it is, is known then. */
+/* The first write may make the handshake, so the connection is known only after it. */
 static struct otr_copy *keep_own(const struct otr_tls_call *c, const struct otr_self *self,
 				 const void *buf, size_t n)
 {
@@ -290,7 +293,7 @@ static struct otr_copy *keep_own(const struct otr_tls_call *c, const struct otr_
 	return kept;
 }
 
-/* The caller's own bytes; `buf` NULL: they cannot be looked at. */
+/* Writes the caller's bytes unchanged; `buf` NULL: they cannot be read. */
 static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self, const void *buf,
 			 size_t n)
 {
@@ -309,7 +312,7 @@ static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self, co
 	return ret;
 }
 
-/* Sees to it that what goes out is right: the caller's bytes, or those kept for it. */
+/* Decides what is written: the caller's bytes, or the kept ones. */
 static void choose(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
 		   const void *buf, size_t n)
 {
@@ -319,8 +322,9 @@ static void choose(const struct otr_tls_call *c, struct otr_self *self, struct o
 		prepare(c, self, t, buf, n);
 }
 
-/* The session's writer, until writer_leaves(). GnuTLS lets one thread send and another receive,
- * OpenSSL no two at once; what a broken program does must not become a crash of ours. */
+/* Makes this thread the writer of the session, until writer_leaves(). GnuTLS allows one thread
+ * to send while another receives; OpenSSL allows no two calls at once. A program that breaks
+ * this rule must not crash in our code. */
 static struct otr_tls *be_writer(const struct otr_self *self, const void *session)
 {
 	struct otr_tls *t = otr_tls_find(session);
@@ -339,7 +343,7 @@ static void writer_leaves(struct otr_tls *t)
 	__atomic_store_n(&t->writer, 0, __ATOMIC_RELEASE);
 }
 
-/* Returns 1: *ret is for the caller; 0: its own bytes may go. */
+/* Returns 1: *ret is for the caller; 0: the caller's bytes may be written. */
 static int write_in_place(const struct otr_tls_call *c, struct otr_self **self, struct otr_tls *t,
 			  const void *buf, size_t n, ssize_t *ret)
 {

@@ -8,7 +8,7 @@
 #include "preload/base/shim.h"
 #include "preload/trace/layer.h"
 
-#define SESSIONS 1024 /* followed at once */
+#define SESSIONS 1024 /* sessions that are followed at a time */
 #define PROBES	 8
 
 int otr_tls_alloc(void)

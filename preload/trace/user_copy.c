@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * user_copy.c - reading what a caller wants sent, before the kernel has said that it can be read.
+ * user_copy.c - reads what a caller wants sent, before the kernel has said that it can be read.
  *
- * write(fd, bad, n) fails with EFAULT: it must not crash here. The kernel is asked page by
- * page, by a call that reads 8 bytes and then refuses what it was asked for.
+ * write(fd, bad, n) fails with EFAULT; reading `bad` here would crash the program. The kernel
+ * is asked page by page, by a system call that reads 8 bytes and then fails with EINVAL.
  *
- * After a call the bytes may be gone: who has them at the other end may have told another
- * thread, which gave their memory back. So where there are threads they are copied before it:
- * then they are there, or the caller is wrong and the kernel is asked about that, too.
+ * After a call the bytes may be gone: the receiver may have let another thread free them. So
+ * where there are threads they are copied before the call: at that time they are valid, or the
+ * caller is wrong, which the kernel is asked as well.
  */
 
 #include "preload/trace/user_copy.h"
@@ -29,11 +29,11 @@
 #include "preload/trace/call.h"
 #include "preload/trace/capture.h"
 
-#define PAGE	 4096u /* or a whole number of them */
+#define PAGE	 4096u /* or a whole number of pages */
 #define IOV_MOST 1024  /* the kernel refuses more */
-#define LOOK	 16    /* bytes by which most of what is no request is known */
+#define LOOK	 16    /* first bytes, by which most of what is no request is known */
 
-/* The page asked about last, so that one is asked about once. */
+/* The page that was checked last, so that each is checked once. */
 struct asked {
 	uintptr_t page;
 };
@@ -66,7 +66,7 @@ int otr_user_copy(void *to, const void *from, size_t len)
 	return 1;
 }
 
-/* Where the pieces are, if that can be read. */
+/* The pieces of a call, if their list can be read. */
 static const struct iovec *pieces(struct asked *a, const struct otr_out *o, int *n)
 {
 	const struct iovec *iov = o->iov;
@@ -86,7 +86,7 @@ static const struct iovec *pieces(struct asked *a, const struct otr_out *o, int 
 	return iov;
 }
 
-/* Up to `len` bytes of them, copied to `out` where they can be read. */
+/* Writes the pieces of the first `len` bytes to `out`, as far as they can be read. */
 static int cut(struct asked *a, struct iovec *out, const struct iovec *iov, int n, size_t len)
 {
 	int got = 0;
@@ -124,7 +124,7 @@ struct otr_copy {
 	int32_t tid; /* 0: free */
 	int32_t has_tail;
 	size_t got, all; /* bytes in `head`, and of the call */
-	char *head;	 /* room for OTR_DATA_MAX, once it was needed */
+	char *head;	 /* OTR_DATA_MAX bytes, once they were needed */
 	char tail[OTR_TAIL];
 };
 
@@ -147,8 +147,8 @@ static int take(struct otr_copy *at, int32_t was, int32_t tid)
 					   __ATOMIC_RELAXED);
 }
 
-/* One that a thread left behind, which was cancelled in its call, is found when all are
- * taken: by one question a call. */
+/* A copy whose thread was cancelled in its call is reused when all are taken: one check for
+ * each call. */
 static struct otr_copy *inherit(int32_t tid)
 {
 	static uint32_t next;
@@ -199,7 +199,7 @@ static size_t copy(struct asked *a, char *to, size_t len, const struct iovec *io
 	return got;
 }
 
-/* The last bytes of a call tell that chunks end. */
+/* Copies the last bytes of a call, where a chunked body ends. */
 static void copy_tail(struct asked *a, struct otr_copy *c, const struct iovec *last)
 {
 	const struct iovec end = {(char *)last->iov_base + last->iov_len - OTR_TAIL, OTR_TAIL};
@@ -210,7 +210,7 @@ static void copy_tail(struct asked *a, struct otr_copy *c, const struct iovec *l
 		c->got = c->all - OTR_TAIL;
 }
 
-/* What is nearly all of it is all of it: then its end needs no place of its own. */
+/* Where nearly all bytes are copied, all are, so that the last ones need no place of their own. */
 static void fill(struct asked *a, struct otr_copy *c, size_t want, const struct iovec *iov, int n)
 {
 	c->all = length(iov, n);
