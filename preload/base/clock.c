@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * clock.c - the time, from the kernel's own page of code (vDSO, vdso(7)), else by the system
- * call: libc's clock_gettime() may be another library's that tells the program another time.
+ * clock.c - reads the time by the vDSO (vdso(7)), or else by the system call: libc's
+ * clock_gettime() may be that of another preloaded library, which shows the program another
+ * time.
  */
 
 #include "preload/base/clock.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * find.c - a function of libc (or of its libdl) by name, without dlsym(): before glibc 2.34 that was in a
- * library of its own, which a program may not have loaded.
+ * find.c - finds a function of libc (or of its libdl) by name, without dlsym(): before glibc
+ * 2.34 dlsym() was in a library of its own, which a program may not have loaded.
  */
 
 #include <elf.h>
@@ -11,12 +11,12 @@
 
 #include "preload/base/real.h"
 
-/* The tables of one library, as its loader uses them. */
+/* The symbol tables of one library. */
 struct tables {
 	ElfW(Addr) base;
 	const ElfW(Sym) * syms;
 	const char *strings;
-	const uint16_t *versions; /* NULL: it has none */
+	const uint16_t *versions; /* NULL: the library has no versions */
 	const uint32_t *hash;	  /* GNU's, or NULL */
 	const uint32_t *sysv;	  /* System V's, or NULL */
 };
@@ -26,7 +26,7 @@ struct wanted {
 	void *at;
 };
 
-/* Most machines' loaders write addresses over what the file says. */
+/* The loaders of most machines replace the offsets of the file by addresses. */
 static const void *address(ElfW(Addr) base, ElfW(Addr) value)
 {
 	return (const void *)(value < base ? value + base : value);
@@ -66,7 +66,7 @@ static uint32_t hash_of(const char *name)
 	return h;
 }
 
-/* One that is defined here, a function, and not an older version of it. */
+/* Is symbol `i` a function that is defined here, and not an older version of it? */
 static int is_it(const struct tables *t, uint32_t i, const char *name)
 {
 	const ElfW(Sym) *sym = &t->syms[i];
@@ -76,7 +76,7 @@ static int is_it(const struct tables *t, uint32_t i, const char *name)
 	       !strcmp(t->strings + sym->st_name, name);
 }
 
-/* Through the whole table of symbols, of which System V's hash tells the length. */
+/* Searches the whole symbol table, whose length is in the System V hash table. */
 static void *look_at_all(const struct tables *t, const char *name)
 {
 	for (uint32_t i = 1; i < t->sysv[1]; i++)

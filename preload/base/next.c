@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * next.c - functions of libraries other than libc; see next.h.
- *
- * Looking one up takes the loader's lock, as the first call through a lazy binding may; it
- * happens once a place of call.
+ * next.c - finds functions of libraries other than libc; see next.h. A lookup takes the
+ * loader's lock, as the first call through a lazy binding may; it happens once for each call
+ * site.
  */
 
 #include "preload/base/next.h"
@@ -32,7 +31,7 @@ __asm__(".symver dladdr1,dladdr1@GLIBC_2.17");
 #pragma weak dlclose
 #pragma weak dladdr1
 
-#define SITES 64 /* a function; the calls of more are looked up each time */
+#define SITES 64 /* call sites of one function that are kept; others are looked up at each call */
 
 static const char *const names[OTR_NEXT_MAX] = {
 	[OTR_NGHTTP2_REQUEST] = "nghttp2_submit_request",
@@ -74,10 +73,10 @@ static const char *const names[OTR_NEXT_MAX] = {
 	[OTR_PQ_GET_RESULT] = "PQgetResult",
 };
 
-#define BUSY 1 /* being written: an address that nobody calls from */
+#define BUSY 1 /* being written; no call returns to this address */
 
 static struct {
-	uintptr_t from; /* 0: free */
+	uintptr_t from; /* return address of the call; 0: free */
 	void *fn;
 } sites[OTR_NEXT_MAX][SITES];
 
@@ -89,7 +88,8 @@ static int is_ours(const void *at)
 	return (const char *)at >= __ehdr_start && (const char *)at < _end;
 }
 
-/* What may be called stays where it is, whoever closes it. OpenSSL says so by itself. */
+/* Keeps a library loaded whose function may be called, even if the program closes it. OpenSSL
+ * does so itself. */
 static void pin(void *fn)
 {
 	Dl_info info;
@@ -100,13 +100,13 @@ static void pin(void *fn)
 		dlopen(info.dli_fname, RTLD_NOLOAD | RTLD_NODELETE | RTLD_LAZY);
 }
 
-/* In a module, and in what it was linked with. */
+/* Searches a module, and the libraries that it was linked with. */
 static void *in_scope_of(const struct link_map *map, const char *name)
 {
 	void *handle, *fn;
 
 	if (!map->l_name || !*map->l_name)
-		return NULL; /* the program itself: RTLD_NEXT has its scope */
+		return NULL; /* the program itself: its scope is that of RTLD_NEXT */
 	handle = dlopen(map->l_name, RTLD_NOLOAD | RTLD_LAZY);
 	if (!handle)
 		return NULL;
@@ -117,8 +117,8 @@ static void *in_scope_of(const struct link_map *map, const char *name)
 	return fn && !is_ours(fn) ? fn : NULL;
 }
 
-/* A call may have been made by a jump, and return to another module than made it: then any
- * that has it. */
+/* A call that was made by a jump returns to another module than the one that made it: then any
+ * module that has the function. */
 static void *anywhere(const struct link_map *map, const char *name)
 {
 	void *fn = NULL;
@@ -168,7 +168,7 @@ static void *look_up_for(const char *name, const void *fn)
 	return map ? in_scope_of(map, name) : NULL;
 }
 
-/* What is found is kept for the address it was looked up for. */
+/* Keeps what was found for the address that the call returns to. */
 static void *once(enum otr_next_fn which, const void *from,
 		  void *(*look)(const char *name, const void *from))
 {
@@ -207,7 +207,7 @@ void *otr_next_for(enum otr_next_fn which, const void *fn)
 	return once(which, fn, look_up_for);
 }
 
-/* Its ELF header lies at its beginning. */
+/* A module begins with its ELF header. */
 int otr_next_module(const void *fn, uintptr_t *begin, uintptr_t *end)
 {
 	const ElfW(Ehdr) * eh;

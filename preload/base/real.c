@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* real.c - the functions that ours stand before; see real.h. */
+/* real.c - finds the functions that our wrappers stand before; see real.h. */
 
 #include "preload/base/real.h"
 
@@ -193,7 +193,7 @@ static int raw_pselect(int n, fd_set *r, fd_set *w, fd_set *x, const struct time
 	return (int)RAW(SYS_pselect6, n, r, w, x, ts ? &left : NULL, both);
 }
 
-/* Since Linux 5.11 and glibc 2.35: a program that has it may still be on an older kernel. */
+/* A program linked with glibc 2.35 may run on a kernel before 5.11, which has no such call. */
 static int raw_epoll_pwait2(int ep, struct epoll_event *evs, int n, const struct timespec *ts,
 			    const sigset_t *mask)
 {
@@ -241,8 +241,8 @@ static int raw_fexecve(int fd, char *const argv[], char *const envp[])
 	return (int)RAW(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
 }
 
-/* What libc makes of several system calls has no bare one: find.c finds it wherever there
- * is a libc, so these stand in for nothing that can be. */
+/* Functions that libc builds from several system calls have no bare call: find.c finds them
+ * wherever there is a libc, so these stand-ins are never used there. */
 static int no_execvpe(const char *file, char *const argv[], char *const envp[])
 {
 	(void)file, (void)argv, (void)envp;
@@ -262,7 +262,7 @@ static int no_spawn(pid_t *pid, const char *file, const posix_spawn_file_actions
 	return ENOSYS;
 }
 
-/* Before we wake up other libraries may make threads, too. */
+/* Other libraries may make threads before our constructor has run. */
 static int find_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
 		       void *arg)
 {
@@ -323,7 +323,7 @@ struct otr_real otr_real = {
 	.posix_spawnp = no_spawn,
 };
 
-/* One row a function: its name, and where its address is kept. */
+/* One row for each function: its name, and where its address is kept. */
 #define ROW(name)                                      \
 	{                                              \
 #name, offsetof(struct otr_real, name) \
@@ -364,7 +364,7 @@ void *otr_real_symbol(const char *name)
 	return dlsym ? dlsym(RTLD_NEXT, name) : NULL;
 }
 
-/* Where there is none, nobody has dlopen() but by us. */
+/* A program without dlopen() calls only ours. */
 static void *no_dlopen(const char *path, int mode)
 {
 	(void)path, (void)mode;

@@ -3,8 +3,8 @@
 #define OTR_REAL_H
 
 /*
- * real.h - the functions that ours stand before: the next ones in the program's search
- * order, or, until they are looked up, the bare system calls.
+ * real.h - the functions that our wrappers stand before: the next ones in the program's search
+ * order, or, until these are looked up, the bare system calls.
  */
 
 #include <poll.h>
@@ -69,20 +69,20 @@ struct otr_real {
 
 extern struct otr_real otr_real;
 
-/* Looks them up. Needs no memory; safe before and after other constructors. */
+/* Looks all of them up. Needs no memory; may run before and after other constructors. */
 void otr_real_find(void);
 
-/* The next dlopen(), which other libraries may want before we wake up; never NULL. */
+/* The next dlopen(), never NULL: other libraries may need it before our constructor has run. */
 typedef void *(*otr_dlopen_fn)(const char *, int);
 otr_dlopen_fn otr_real_dlopen(void);
 
-/* What else is there by this name, a variable perhaps; NULL: nothing. */
+/* Any other symbol of this name, which may be a variable; NULL: none. */
 void *otr_real_symbol(const char *name);
 
-/* find.c: a function of libc, or of its libdl, by name, without dlsym(); NULL: not there. Takes the default
- * version where there are several. */
+/* find.c: a function of libc, or of its libdl, by name, without dlsym(); NULL: none. Where
+ * there are several versions it is the default one. */
 void *otr_find(const char *name);
-/* The same in one ELF image that lies in memory as it was mapped, such as the vDSO. */
+/* The same in one ELF image that is mapped, such as the vDSO. */
 void *otr_find_in(const void *image, const char *name);
 
 #pragma GCC visibility pop

@@ -6,9 +6,9 @@
  * sys.h - system calls that the library makes for its own use.
  *
  * They never go through a symbol of libc: another preloaded library may stand before that
- * (faketime before clock_gettime and syscall, a sandbox before getsockopt), and then what we
- * learn is what that library wants the program to believe. A bare system call also keeps
- * errno and is no cancellation point.
+ * (faketime before clock_gettime and syscall, a sandbox before getsockopt), and would answer
+ * what it wants the program to believe. A bare system call also leaves errno as it is, and is
+ * no cancellation point.
  *
  * Each function returns what the kernel returns: a value, or -errno.
  */
@@ -97,7 +97,7 @@ static inline int otr_sys_getpeername(int fd, void *sa, socklen_t *len)
 	return (int)otr_sys(SYS_getpeername, fd, sa, len);
 }
 
-/* NULL where there is no memory to be had. */
+/* NULL where there is no memory. */
 static inline void *otr_sys_mmap(void *at, size_t len, int prot, int flags, int fd, off_t from)
 {
 	long ret = otr_sys(SYS_mmap, at, len, prot, flags, fd, from);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dlopen.c - PHP's extensions, which would not see us.
+ * dlopen.c - lets PHP's extensions find our wrappers.
  *
- * PHP opens them with RTLD_DEEPBIND: they and what they need (libcurl, libpq) find libc and
- * OpenSSL before all that was preloaded. Since 8.5 it does not where there is glibc, for the
- * sake of preloaded allocators; so for an older one we leave the flag out. In all other
- * programs the call is the caller's own, and made by a jump in any case: dlopen() asks who
- * called it for where to look.
+ * PHP opens extensions with RTLD_DEEPBIND: these and what they need (libcurl, libpq) find libc
+ * and OpenSSL before any preloaded library. Since 8.5 PHP does not do so on glibc, for the sake
+ * of preloaded allocators; for an older one the flag is left out here. In all other programs
+ * the flags stay, and the call is made by a jump in any case, as dlopen() derives from its
+ * caller where to look.
  */
 
 #include <dlfcn.h>
@@ -21,7 +21,7 @@
 #include "preload/ring/program.h"
 
 #ifndef RTLD_DEEPBIND
-#define RTLD_DEEPBIND 0 /* musl knows none */
+#define RTLD_DEEPBIND 0 /* musl has no such flag */
 #endif
 
 static int is_named_php(const char *exe, size_t len)
@@ -32,7 +32,7 @@ static int is_named_php(const char *exe, size_t len)
 	return len - (size_t)(base - exe) >= 3 && !memcmp(base, "php", 3);
 }
 
-/* By its own file, since a script may be what was executed. */
+/* Decided by /proc/self/exe, since a script may be what was executed. */
 static int is_php(void)
 {
 	char exe[256];
@@ -45,7 +45,8 @@ static int is_php(void)
 	return n > 0 && is_named_php(exe, (size_t)n);
 }
 
-/* What is opened so finds libc before us: the agent is told, since nobody else would notice. */
+/* Reports a library that was opened so: it finds libc before our wrappers, and its traffic is
+ * not seen. */
 static void emit_past(const char *path)
 {
 	int error = errno;
@@ -64,12 +65,12 @@ void *dlopen(const char *path, int mode)
 	return otr_real_dlopen()(path, mode);
 }
 
-/* Where libc has no such function (musl) nobody calls ours. */
+/* Where libc has no such function (musl) no program calls this one. */
 void *dlmopen(long space, const char *path, int mode)
 {
 	void *(*next)(long, const char *, int) = otr_real_symbol("dlmopen");
 
 	if (space)
-		emit_past(path); /* not the space in which we are */
+		emit_past(path); /* another namespace than the library's */
 	return next ? next(space, path, mode) : NULL;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exec.c - programs that are started: their environment says in which trace.
+ * exec.c - wrappers of functions that start programs: the environment of a child names the
+ * trace it is started in.
  *
- * In a child made by vfork() all memory is its parent's, so nothing is written here but on
- * the stack. What the program itself has set is left as it is: it is nearer.
+ * In a child made by vfork() all memory is its parent's, so nothing is written here but on the
+ * stack. A trace that the program itself has set stays: it is the nearer parent.
  */
 
 #include <alloca.h>
@@ -28,8 +29,8 @@
 
 extern char **environ;
 
-/* The exchange this thread works for, if it can be told; nothing is refreshed. It is this
- * thread's own, so its lists are not written meanwhile. */
+/* The exchange that this thread works for, if that is known. Only this thread writes its
+ * current, so its lists do not change meanwhile. */
 static const struct otr_inbound *current(uint64_t now, struct otr_span_ids *ids)
 {
 	const struct otr_self *self = otr_self_peek();
@@ -52,7 +53,8 @@ static int is_own(const char *parent)
 	return parent && (!st->known || strcmp(parent, st->parent) != 0);
 }
 
-/* What the child's environment shall say. Returns 0: what is there. */
+/* Chooses the trace for the child's environment. Returns 0 where the environment stays as it
+ * is. */
 static int choose(struct otr_carry *carry, char *const *env)
 {
 	const struct otr_started *st = &otr_shim.started;
@@ -86,8 +88,8 @@ static int is_out_of_reach(const char *path)
 	return rc == -ENOENT || rc == -EACCES;
 }
 
-/* Are we no more where we were, or is the program another user now (chroot, setuid)? The
- * loader would say so on the child's standard error. */
+/* Is the library's file not reachable any more, or is the program another user now (chroot,
+ * setuid)? The loader would print an error on the child's standard error. */
 static int is_lost(char *const *env)
 {
 	char path[512];
@@ -101,7 +103,7 @@ static int is_lost(char *const *env)
 	return is_out_of_reach(path);
 }
 
-/* The environment names our library no more, though who starts the program has it. */
+/* The environment does not name the library any more, though this process has it. */
 static int why_unnamed(char *const *env)
 {
 	const char *off = otr_env_get(env, "OTRACE_DISABLED");
@@ -112,8 +114,9 @@ static int why_unnamed(char *const *env)
 	return otr_env_get(env, "OTRACE_SESSION") ? OTR_UNCARRIED_PRELOAD : OTR_UNCARRIED_CLEARED;
 }
 
-/* Why the program will not carry the library; 0: it will, or is not meant to. A loader that
- * finds a library of another kind in LD_PRELOAD says so on the child's standard error. */
+/* Why will the program not carry the library? 0: it will, or it is not meant to. A loader that
+ * finds a library of another kind in LD_PRELOAD prints an error on the child's standard error,
+ * so the library is taken out there. */
 static int unload(struct otr_carry *carry, const char *path, char *const *env)
 {
 	int why;
@@ -128,7 +131,7 @@ static int unload(struct otr_carry *carry, const char *path, char *const *env)
 	return why ? why : why_unnamed(env);
 }
 
-/* What it carries, and whom the agent will not see. */
+/* Chooses the environment, and reports a program that the agent will not see. */
 static void look(struct otr_carry *carry, const char *file, char *const *env)
 {
 	char path[512];
@@ -140,8 +143,9 @@ static void look(struct otr_carry *carry, const char *file, char *const *env)
 		otr_program_emit(why, path, env);
 }
 
-/* How many pointers the child's environment takes; 0: it stays as it is, as where there may
- * be no room for them. `file`: as execvp() finds it; NULL: a descriptor is executed. */
+/* Returns how many pointers the child's environment takes; 0: it stays as it is, also where
+ * there may be no room for a copy. `file`: as execvp() finds it; NULL: a descriptor is
+ * executed. */
 static size_t prepare(struct otr_carry *carry, const char *file, char *const *env)
 {
 	int error = errno;
@@ -154,8 +158,8 @@ static size_t prepare(struct otr_carry *carry, const char *file, char *const *en
 	return n;
 }
 
-/* Is the call made as it is? On a handler's own stack, which may have 2 KB, there is no room
- * for what a child is told. */
+/* Is the call made unchanged? On a handler's own stack, which may have 2 KB, there is no room
+ * for a copy of the environment. */
 static int is_bare(char *const *env)
 {
 	int error = errno, bare;
@@ -169,10 +173,11 @@ static int is_bare(char *const *env)
 	return bare;
 }
 
-/* Apart, so that a bare call needs no room for it. */
+/* Not inlined, so that an unchanged call needs no room for a copy. */
 #define APART __attribute__((noinline)) static
 
-/* The environment to use: `env` is a variable of the caller's, the copy in its frame. */
+/* The environment to use: `env` is a variable of the caller's; the copy lies in the caller's
+ * frame. */
 #define CARRY(env, carry, n)                                                          \
 	do {                                                                          \
 		if (n)                                                                \
@@ -278,9 +283,10 @@ int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t 
 }
 
 /*
- * The arguments of a call that lists them, in its own frame, as libc has it: counted, then
- * collected, with the NULL behind them; `args` then stands behind that. A macro, since the
- * memory is the frame's, and a va_list is of no use after a function had it.
+ * Collects the arguments of a call that lists them (execl) in its own frame, as libc does:
+ * counted first, then copied, with the NULL behind them; `args` is then positioned behind that.
+ * A macro, since the memory belongs to the frame, and a va_list cannot be used after a function
+ * has read it.
  */
 #define COLLECT(argv, first, args)                        \
 	do {                                              \

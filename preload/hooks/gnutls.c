@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gnutls.c - what stands before GnuTLS's functions. */
+/* gnutls.c - wrappers of functions of GnuTLS. */
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -32,7 +32,8 @@ static ssize_t make_io(const struct otr_tls_call *c, void *buf, size_t n)
 	return ((io_fn)c->next)((void *)c->session, buf, n);
 }
 
-/* Where records may wait, gnutls_record_cork() and its like have said so (otr_tls_unseen()). */
+/* Where records may wait, gnutls_record_cork() and similar calls have marked the session
+ * (otr_tls_unseen()). */
 static int is_direct(const struct otr_tls_call *c)
 {
 	(void)c;
@@ -93,8 +94,8 @@ ssize_t gnutls_record_send_early_data(void *session, const void *data, size_t n)
 }
 
 /*
- * What is said by these is not seen, and its records may wait in the session or in a transport
- * of the program's own while others are made. How many bytes have waited is told to the program
+ * The content of these calls is not seen, and their records may wait in the session or in a
+ * transport of the program while others are made. The program learns how many bytes have waited
  * (gnutls_record_uncork()), so none may be added to them.
  */
 static void is_unseen(const void *session)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libpq.c - what stands before libpq's functions that ask a server, and the one that reads
- * its answers. Types are libpq's only as far as they are passed on.
+ * libpq.c - wrappers of the functions of libpq that send statements, and of the one that reads
+ * results. Types are declared only as far as they are passed on.
  */
 
 #include <errno.h>

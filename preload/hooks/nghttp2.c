@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * nghttp2.c - HTTP/2 requests of clients on libnghttp2 (curl): a traceparent is one more
- * field in the list the library is given. Its bytes are never touched.
+ * nghttp2.c - HTTP/2 requests of clients on libnghttp2 (curl): a traceparent is one more field
+ * in the list that the library is given. The bytes of the connection are never changed.
  *
- * What is said in HTTP/2 is not read, so the request has no span of its own: the field names
- * one that is there, that of the request this thread works for, or of what the process was
- * started for. Where neither is known there is none.
+ * The library does not read HTTP/2, so the request has no span of its own here: the field names
+ * an existing span, that of the request this thread works for, or of what the process was
+ * started for. Where neither is known no field is added.
  */
 
 #include <errno.h>
@@ -27,7 +27,7 @@
 
 #define FROM	__builtin_return_address(0)
 #define STATE	(-519) /* NGHTTP2_ERR_INVALID_STATE */
-#define AT_ONCE 16     /* lists; one is in use for as long as the library copies it */
+#define AT_ONCE 16     /* lists; one is in use while libnghttp2 copies it */
 
 typedef int32_t (*submit_fn)(void *, const void *, const struct otr_nv *, size_t, const void *,
 			     void *);
@@ -37,7 +37,8 @@ int32_t nghttp2_submit_request(void *session, const void *priority, const struct
 int32_t nghttp2_submit_request2(void *session, const void *priority, const struct otr_nv *nv,
 				size_t n, const void *body, void *user);
 
-/* Not on the stack, which may be small. Those a fork found in use are free in the child. */
+/* Not on the stack, which may be small. Lists that a parent was using at fork are free in the
+ * child. */
 static struct otr_fields lists[AT_ONCE];
 
 static struct otr_fields *claim(void)
@@ -61,10 +62,10 @@ static void shed(struct otr_fields *fl)
 }
 
 /*
- * The exchange this thread works for, by what R4 asks before a request goes out on a
- * connection that does not block. A new connection has cost libcurl a wait for two
- * descriptors by now (its own to be woken by is one), after which nothing is current (R5):
- * still, a thread that reads its requests from sockets that block has only that one in hand.
+ * The exchange that this thread works for, as R4 decides it before a request goes out on a
+ * connection that does not block. By now libcurl has waited for two descriptors to open a
+ * connection (one is for waking it up), after which nothing is current (R5). Still, a thread
+ * that reads its requests from sockets that block works for only one.
  */
 static const struct otr_xref *current(struct otr_strand *st)
 {
@@ -82,7 +83,8 @@ static const struct otr_xref *current(struct otr_strand *st)
 		       : &st->cur;
 }
 
-/* Its span, unless another thread reads the next request of its connection meanwhile. */
+/* Names the span of the exchange, unless another thread reads the next request of its
+ * connection meanwhile. */
 static int name_served(struct otr_named *out, const struct otr_inbound *sv, uint64_t conn)
 {
 	struct otr_span_ids ids;
@@ -101,7 +103,7 @@ static int name_served(struct otr_named *out, const struct otr_inbound *sv, uint
 	return otr_inbound_same(sv, conn, seq);
 }
 
-/* Whose spans nobody here may see is told of it: so it is to be one itself. Once. */
+/* Tells the agent, once, that the run span was used as a parent, so that the agent emits it. */
 static void emit_named(void)
 {
 	static int32_t announced_by;
@@ -110,8 +112,8 @@ static void emit_named(void)
 		otr_emit_named();
 }
 
-/* What the process was started for: the program that `run` started, while that is one piece
- * of work, else what that was started for. */
+/* Names the span that the process was started for: the program that `otrace run` started, while
+ * that is one piece of work; otherwise the span above it. */
 static int name_started(struct otr_named *out)
 {
 	const struct otr_started *st = &otr_shim.started;
@@ -132,7 +134,8 @@ static int name_started(struct otr_named *out)
 	return 1;
 }
 
-/* While others are served, what nobody is known to have asked for may be for one of them. */
+/* While exchanges are open, a request without a known parent may be for one of them, so it
+ * names nothing. */
 static int name(struct otr_named *out, struct otr_self *self)
 {
 	const struct otr_xref *by = current(&self->strand);
@@ -176,7 +179,7 @@ static struct otr_fields *fill(struct otr_self *self, const struct otr_nv *nv, s
 	return NULL;
 }
 
-/* The list to submit in place of the caller's; NULL: the caller's own. */
+/* The list to submit in place of the caller's; NULL: submit the caller's. */
 static struct otr_fields *prepare(const struct otr_nv *nv, size_t n)
 {
 	struct otr_fields *fl = NULL;
@@ -205,7 +208,7 @@ static int32_t submit(submit_fn next, void *session, const void *priority, const
 	if (!fl)
 		return next(session, priority, nv, n, body, user);
 	ret = next(session, priority, fl->nv, fl->n, body, user);
-	if (ret > 0) /* the stream's number: it will be sent */
+	if (ret > 0) /* the number of the stream: the request will be sent */
 		otr_count(OTR_SHIM_INJECTED);
 	shed(fl);
 	return ret;

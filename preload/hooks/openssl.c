@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * openssl.c - what stands before OpenSSL's functions (and LibreSSL's). Between the library's
- * own call and our return nothing of it is called: its queue of errors stays as it is.
+ * openssl.c - wrappers of functions of OpenSSL and LibreSSL. Between the library's own call and
+ * our return no function of it is called, so its queue of errors stays as it is.
  */
 
 #include <errno.h>
@@ -37,7 +37,7 @@ static ssize_t make_io(const struct otr_tls_call *c, void *buf, size_t n)
 	return ((io_fn)c->next)((void *)c->session, buf, (int)n);
 }
 
-/* 1 means that some went, and `done` how many. */
+/* 1 means that bytes were moved, and `done` how many. */
 static ssize_t make_io_ex(const struct otr_tls_call *c, void *buf, size_t n)
 {
 	size_t done = 0;
@@ -46,12 +46,12 @@ static ssize_t make_io_ex(const struct otr_tls_call *c, void *buf, size_t n)
 	return ret > 0 ? (ssize_t)done : ret;
 }
 
-#define FILTER	 0x0200 /* BIO_TYPE_FILTER: it stands before another BIO */
+#define FILTER	 0x0200 /* BIO_TYPE_FILTER: a BIO that stands before another one */
 #define MEMORY	 1	/* the low bytes of BIO_TYPE_MEM and BIO_TYPE_BIO */
 #define BIO_PAIR 19
 
-/* BIOs of OpenSSL's own that keep what is written to them. By name, where it is known:
- * programs give BIOs of their own the type of these (curl). */
+/* Is this a BIO of OpenSSL that keeps what is written to it? Decided by its name where that is
+ * known: programs give BIOs of their own the type of these (curl). */
 static int keeps(int type, const char *name)
 {
 	if (type & FILTER || !name)

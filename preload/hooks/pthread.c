@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pthread.c - threads that are made for a request (R7): what their maker works for goes with
- * them, weakly.
+ * pthread.c - wrapper of pthread_create(): a thread that is made while its maker works for a
+ * request inherits that as weak evidence (R7).
  *
- * Who works for nobody makes threads as without us. For others a small note waits in a table
- * for the new thread, which takes it before it begins, and leaves no frame of ours on its
- * stack. Where the table is full the thread knows nothing.
+ * A maker that works for no request makes threads without any change. Otherwise a note waits in
+ * a table for the new thread, which takes it before it begins, and leaves no frame of ours on
+ * its stack. Where the table is full the thread inherits nothing.
  */
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "preload/trace/enter.h"
 
 struct note {
-	int32_t taken; /* the process that uses it; 0, or of who forked us: free */
+	int32_t taken; /* pid of the process that uses it; 0, or the pid of a parent: free */
 	void *(*run)(void *);
 	void *arg;
 	struct otr_strand strand;
@@ -60,7 +60,7 @@ static void *begin(void *arg)
 	return run(arg);
 }
 
-/* What the thread is to know; NULL: nothing, or nowhere to keep it. */
+/* Writes the note for a new thread; NULL: there is nothing to inherit, or no room. */
 static struct note *write_note(void *(*run)(void *), void *arg)
 {
 	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
@@ -92,6 +92,6 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(v
 		return otr_real.pthread_create(thread, attr, run, arg);
 	rc = otr_real.pthread_create(thread, attr, begin, note);
 	if (rc)
-		leave_note(note); /* nobody will take it */
+		leave_note(note); /* no thread will take it */
 	return rc;
 }

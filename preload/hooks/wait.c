@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wait.c - waits for descriptors (R5), and looks at one connection (R10). */
+/* wait.c - wrappers of functions that wait for descriptors (R5), or look at one connection
+ * (R10). */
 
 #include <errno.h>
 #include <stddef.h>
@@ -57,8 +58,8 @@ static int64_t from_timespec(const struct timespec *ts)
 	return ts ? (int64_t)ts->tv_sec * 1000000000 + ts->tv_nsec : -1;
 }
 
-/* epoll with room for one event is a thread that waits for its own one socket, unless its
- * process is known to serve many at once. */
+/* Does the thread wait for many descriptors? epoll with room for one event is a thread that
+ * waits for one socket, unless its process is known to serve many at a time. */
 static int is_many(int max)
 {
 	return max != 1 || otr_get(&otr_shim.proc.mux);
@@ -122,7 +123,7 @@ int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_
 	return ret;
 }
 
-/* How many descriptors it looks at is not told apart: many. */
+/* The number of descriptors is not counted: the call is taken to wait for many. */
 int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *tv)
 {
 	int64_t timeout = tv ? (int64_t)tv->tv_sec * 1000000000 + tv->tv_usec * 1000 : -1;

@@ -11,7 +11,7 @@
 #include "preload/trace/layer.h"
 #include "preload/trace/tls.h"
 
-/* The header of a record: 20 to 23, version 3.x, a length. */
+/* Do these bytes begin with the header of a TLS record: type 20 to 23, version 3.x, a length? */
 static int is_record(const struct iovec *iov, int n)
 {
 	const uint8_t *p = n > 0 ? iov->iov_base : NULL;

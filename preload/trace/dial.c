@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dial.c - connect() that comes to nothing. It says so itself, or, where it does not wait, the
- * socket's SO_ERROR does when the program asks, or the first call that moves no bytes, or
- * nobody: it is closed while it is under way. The counterpart of otr_refused() in bpf/life.bpf.h.
+ * dial.c - connect() that fails. The call reports it itself; or, where it does not wait, the
+ * socket's SO_ERROR does when the program asks, or the first call that moves no bytes; or
+ * nothing does, as the program closes the socket before. The counterpart of otr_refused() in
+ * bpf/life.bpf.h.
  */
 
 #include "preload/trace/dial.h"
@@ -22,7 +23,7 @@
 #include "preload/trace/rules.h"
 #include "preload/trace/user_copy.h"
 
-#define STATE_SYN_SENT 2 /* of struct tcp_info */
+#define STATE_SYN_SENT 2 /* values of tcpi_state in struct tcp_info */
 #define STATE_CLOSE    7
 
 int otr_dial_is_failure(int error)
@@ -32,7 +33,7 @@ int otr_dial_is_failure(int error)
 	       error == ECONNRESET;
 }
 
-/* The caller's memory, which another thread may have given back by now. */
+/* Reads the caller's memory, which another thread may have freed by now. */
 static void put_addr(struct otr_addr *to, const struct sockaddr *sa, socklen_t len)
 {
 	union {
@@ -102,7 +103,8 @@ void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error)
 	if (!f->dial.start_ns || f->dirs[0].total + f->dirs[1].total)
 		return;
 	if (f->asked.has_born && otr_xref_open(&f->asked.born, ex))
-		otr_flight(&otr_shim.proc, ex, -1); /* it waits for this no more */
+		otr_flight(&otr_shim.proc, ex, -1); /* the exchange does not wait for this
+						     * connection any more */
 	f->asked.has_born = 0;
 	if (f->inode && otr_ring_ready())
 		emit(self, f, error);
@@ -118,9 +120,9 @@ void otr_dial(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa
 		otr_dial_failed(self, f, error);
 }
 
-/* What is under way is given up. What failed before, and nobody asked why, has failed for a
- * reason that is not known: to ask for it (SO_ERROR) would take it from whoever else has the
- * socket. A child closes its own copies: its parent goes on. */
+/* A connect() that is pending is cancelled. One that failed before, without the program asking
+ * why, has failed for a reason that is not known: reading SO_ERROR would take it from another
+ * process that has the socket. A child closes its own descriptors; its parent goes on. */
 void otr_dial_closing(struct otr_self *self, int fd)
 {
 	struct otr_fd *f = otr_fd_of(fd);

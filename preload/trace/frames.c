@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* frames.c - the walk of bpf/frames.h at home in a process: one record for each stretch of a
- * call that is copied, with what is left out behind it counted in `moved`. */
+/* frames.c - follows HTTP/2 frames (bpf/frames.h) in a process: one record for each stretch of
+ * a call that is copied; `moved` of a record counts what was left out behind it, too. */
 
 #include "preload/base/shim.h"
 #include "preload/ring/emit.h"
@@ -8,12 +8,12 @@
 
 #include <string.h>
 
-/* What is told of one call. */
+/* What is emitted of one call. */
 struct walk {
 	struct otr_fd *f;
 	struct otr_self *self;
 	const struct otr_cause *cause;
-	const char *base; /* where the segment begins */
+	const char *base; /* where the stretch begins */
 	struct otr_segment seg;
 	uint64_t pos, start_ns;
 	int dir, first;
@@ -42,7 +42,7 @@ static void add(struct walk *w, uint32_t n, int copy)
 	otr_segment_add(&w->seg, n, copy);
 }
 
-/* One buffer. */
+/* Follows the frames in one buffer. */
 static void walk(struct walk *w, const char *at, uint32_t left)
 {
 	struct otr_frames *fr = &w->f->dirs[w->dir].frames;
@@ -75,7 +75,7 @@ void otr_frames_moved(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 		walk(&w, iov->iov_base, (uint32_t)iov->iov_len);
 		moved -= iov->iov_len;
 	}
-	if (moved) /* not seen: the next header may be anywhere */
+	if (moved) /* bytes were not read: the next frame may begin anywhere */
 		f->dirs[dir].frames.lost = 1;
 }
 

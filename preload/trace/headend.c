@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* headend.c - how much is copied of a request whose head is longer than what is copied of
- * every run. The counterpart of bpf/headend.bpf.h. */
+/* headend.c - how much is copied of a request whose head is longer than what is copied of each
+ * run. The counterpart of bpf/headend.bpf.h. */
 
 #include "preload/trace/headend.h"
 
@@ -16,8 +16,8 @@ static int ends_head(const uint8_t last[2], uint8_t c)
 	return c == '\n' && (last[1] == '\n' || (last[1] == '\r' && last[0] == '\n'));
 }
 
-/* Goes through the first `max` bytes until the head ends. Returns how many it went through;
- * w->head_open is 0 if the head ended with the last of them. */
+/* Reads the first `max` bytes until the head ends. Returns how many were read; w->head_open is
+ * 0 if the head ended with the last of them. */
 static uint32_t scan(struct otr_shim_dir *w, const struct iovec *iov, int n, uint32_t max)
 {
 	uint32_t done = 0;
@@ -37,7 +37,8 @@ static uint32_t scan(struct otr_shim_dir *w, const struct iovec *iov, int n, uin
 	return done;
 }
 
-/* Is all of the call copied, and does it end as a head does? So nearly every request. */
+/* Is all of the call copied, and does it end as a head does? That is so for nearly every
+ * request. */
 static int is_whole(uint64_t moved, const struct iovec *iov, int n, uint32_t cap)
 {
 	const struct iovec *last = n ? &iov[n - 1] : NULL;

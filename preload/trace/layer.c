@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * layer.c - what is said above a socket: plaintext inside TLS, or calls of libpq. The socket
- * calls below are told of neither, but their bytes show which connection it is.
+ * layer.c - what the bytes of a socket carry: plaintext inside TLS, or calls of libpq. The
+ * socket calls below see neither, but their bytes show which connection it is.
  */
 
 #include "preload/trace/layer.h"
@@ -13,10 +13,10 @@
 #include "preload/base/shim.h"
 #include "preload/parse/inject.h"
 
-#define NEAR 65536 /* of stack that a library takes below our frame */
+#define NEAR 65536 /* bytes of stack that a library takes below our frame at most */
 
-/* Is this thread in one? A call that was left by longjmp stands above us no more, and a
- * fiber that is run meanwhile has its stack elsewhere. */
+/* A call that was left by longjmp() is above this frame no more, and a fiber that runs
+ * meanwhile has its stack elsewhere. */
 int otr_tls_inside(const struct otr_self *self)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
@@ -29,8 +29,8 @@ struct otr_fd *otr_fd_upper(struct otr_fd *f)
 	return f->opaque ? f + OTR_FD_PAGE : f;
 }
 
-/* What was known of the socket is true of what is said on it: whose it is, and for whom it
- * was connected. */
+/* The upper layer takes over what is known of the socket: its role, its peer, and the request
+ * that it was connected for. */
 struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 {
 	struct otr_fd *upper = f + OTR_FD_PAGE;
@@ -55,9 +55,8 @@ struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 	return upper;
 }
 
-/* What was sent in no call that we stand before (gnutls_record_send2) may have been a part of
- * a request: where a next one begins is not known any more, so nothing is put into this
- * connection. */
+/* What a call without a wrapper sent (gnutls_record_send2) may be a part of a request: where
+ * the next request begins is not known any more. */
 void otr_tls_sent_unseen(const struct otr_self *self, struct otr_fd *f)
 {
 	if (!otr_tls_inside(self))

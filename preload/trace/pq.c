@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pq.c - what is asked of libpq, and what it answered, told as the conversation with the
- * server that it stands for; see pq.h.
+ * pq.c - calls of libpq and their results, emitted as the messages between client and server
+ * that they stand for; see pq.h.
  *
- *	PQexec("SELECT 1")   Query "SELECT 1"            CommandComplete "SELECT 1", ReadyForQuery
- *	PQsendPrepare        Parse, Sync
- *	PQgetResult                                      ErrorResponse 42P01, ReadyForQuery
+ *	PQexec("SELECT 1")	Query "SELECT 1"
+ *				CommandComplete "SELECT 1", ReadyForQuery
+ *	PQsendPrepare		Parse, Sync
+ *	PQgetResult		ErrorResponse 42P01, ReadyForQuery
  *
- * It is a layer of the connection with positions of its own, and begins with a
- * StartupMessage, so that it is read as any other. From its first statement on the socket
- * below is opaque, and so is TLS within: each statement is told once, where it is made.
+ * The messages are a layer of the connection with positions of its own, which begins with a
+ * StartupMessage, so that the agent reads it as any other. From its first statement on the
+ * socket below is opaque, and so is TLS in it: each statement is emitted once, where it is
+ * made.
  *
- * A call that waits (PQexec) is libpq's own PQsendQuery and PQgetResult in a row, which
- * most often reach us, too, and then are what is told. Where the library was linked so that
- * they do not (-Bsymbolic), it is told as one, with the last of its results: the first call
- * when it is over, and once that is known, before it is made.
+ * A call that waits (PQexec) is a PQsendQuery and PQgetResults inside libpq. These mostly reach
+ * our wrappers, too, and then they are emitted. Where libpq was linked so that they do not
+ * (-Bsymbolic), the whole call is emitted, with the last of its results: the first such call
+ * after it returned, later ones before they are made.
  */
 
 #include "preload/trace/pq.h"
@@ -38,11 +40,11 @@
 #include "preload/trace/layer.h"
 #include "preload/trace/rules.h"
 
-#define CONNS  1024 /* followed at once */
+#define CONNS  1024 /* connections that are followed at a time */
 #define PROBES 8
-#define NEAR   65536 /* of stack that libpq takes below our frame */
+#define NEAR   65536 /* bytes of stack that libpq takes below our frame at most */
 
-/* libpq-fe.h */
+/* values of libpq-fe.h */
 enum {
 	CONNECTION_OK,
 	TRANSACTION_ACTIVE = 1
@@ -68,7 +70,7 @@ static struct otr_pq *find(const void *conn)
 	return NULL;
 }
 
-/* Its socket is another's by now. */
+/* Is the socket of the connection another one by now? */
 static int is_over(const struct otr_pq *pq)
 {
 	const struct otr_fd *f = otr_fd_home(otr_get(&pq->fd));
@@ -76,7 +78,7 @@ static int is_over(const struct otr_pq *pq)
 	return !f || !otr_get(&f->opaque) || otr_get(&f->inode) != otr_get(&pq->inode);
 }
 
-/* Its socket, held, while that is what is told of. */
+/* The socket of the connection, held, while statements are emitted for it. */
 static struct otr_fd *socket_of(const struct otr_pq *pq)
 {
 	struct otr_fd *f = otr_fd_known(otr_get(&pq->fd));
@@ -108,7 +110,7 @@ static struct otr_pq *make(const void *conn)
 	return pq;
 }
 
-/* From here on this connection is told of here. */
+/* From here on the statements of this connection are emitted here. */
 static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, int fd,
 			    struct otr_fd *f)
 {
@@ -133,8 +135,8 @@ static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, 
 	return pq;
 }
 
-/* Has the program called us by itself, or through libpq in a call that it made? Where libpq
- * does of its own, the program calls it past us, and the wire says more than we would. */
+/* Did the program make this call itself, or libpq in a call that the program made? Statements
+ * that libpq makes of its own are not emitted: the bytes of the connection show them better. */
 static int is_ours(const struct otr_self *self, const struct otr_pq_call *c)
 {
 	uintptr_t from = (uintptr_t)c->from;
@@ -142,7 +144,7 @@ static int is_ours(const struct otr_self *self, const struct otr_pq_call *c)
 	return self->pq_conn == c->conn || from < c->lib->begin || from >= c->lib->end;
 }
 
-/* The connection as it is before a statement; NULL: nothing is told of it. */
+/* The connection before a statement; NULL: nothing is emitted for it. */
 static struct otr_pq *ready(struct otr_self *self, struct otr_pq_call *c)
 {
 	int fd = c->conn && c->lib->status(c->conn) == CONNECTION_OK ? c->lib->socket(c->conn) : -1;
@@ -163,7 +165,7 @@ static struct otr_pq *ready(struct otr_self *self, struct otr_pq_call *c)
 
 /* Before a call. */
 
-/* What is told of such a text, at most: the comment stands at its end. */
+/* The most that is emitted of such a text: the comment stands at its end. */
 static size_t most(const struct otr_pq_call *c)
 {
 	return c->kind == OTR_PQ_QUERY && !c->pipelined ? OTR_PQ_TEXT : OTR_PQ_KEPT;
@@ -176,7 +178,7 @@ static char *text_of(const struct otr_pq *pq)
 	return texts ? texts + (pq - otr_shim.pqs) * OTR_PQ_TEXT : NULL;
 }
 
-/* Why a text gets no comment of ours. */
+/* The counter of each reason for which a text gets no comment. */
 static const uint8_t why[] = {
 	[OTR_COMMENT_HAS_ONE] = OTR_SHIM_HAD_ONE,
 	[OTR_COMMENT_ODD] = OTR_SHIM_ODD,
@@ -201,13 +203,13 @@ static void comment(struct otr_pq_call *c, struct otr_fd *upper)
 	}
 }
 
-/* `within`: in a call that waits, which has asked already. */
+/* Emits a statement. `within`: in a call that waits and has emitted one already. */
 static void ask(struct otr_self *self, struct otr_pq_call *c, int within)
 {
 	struct otr_fd *upper = otr_fd_upper(socket_of(c->pq));
 
 	if (!within)
-		upper->has_cause = 0; /* of a call that was left amid it (longjmp) */
+		upper->has_cause = 0; /* of a call that was left by longjmp() */
 	otr_rules_ask(self, upper, c->start_ns);
 	if (!otr_shim.pq_comment || !c->text || !text_of(c->pq) || c->text == text_of(c->pq) ||
 	    otr_switch_is_on(OTR_RING_NO_INJECT))
@@ -217,7 +219,7 @@ static void ask(struct otr_self *self, struct otr_pq_call *c, int within)
 		comment(c, upper);
 }
 
-/* Does a call that waits still go on above us? One that was left by longjmp does not. */
+/* Is this call inside one that waits? A call that was left by longjmp() is not. */
 static void look_above(struct otr_self *self, const struct otr_pq_call *c)
 {
 	uintptr_t here = (uintptr_t)c;
@@ -251,7 +253,7 @@ static void leave_frame(struct otr_pq_call *c, int *asked)
 	self->pq_asked = c->was_asked;
 }
 
-/* Where there is none libpq refuses the call. */
+/* Does the statement have a text? Without one libpq refuses the call. */
 static int has_words(const struct otr_pq_call *c)
 {
 	switch (c->kind) {
@@ -267,7 +269,7 @@ static int has_words(const struct otr_pq_call *c)
 	}
 }
 
-/* No other call will tell of it. */
+/* Emits a statement before the call, as no other call will emit it. */
 static void emit_before(struct otr_self *self, struct otr_pq_call *c)
 {
 	c->emitted = c->waits && !c->pipelined && (c->lib->silent || c->kind == OTR_PQ_FUNCTION);
@@ -294,7 +296,7 @@ static void look(struct otr_self *self, struct otr_pq_call *c)
 		enter_frame(self, c);
 }
 
-/* We did not look. */
+/* A call was not followed. */
 static void miss(const void *conn)
 {
 	struct otr_pq *pq = find(conn);

@@ -3,11 +3,11 @@
 #define OTR_PQ_H
 
 /*
- * pq.h - calls of libpq, as what the program asks of a PostgreSQL server, whatever the
- * connection is made of. The wrappers of libpq.c describe their call.
+ * pq.h - calls of libpq, emitted as statements of a PostgreSQL client, whatever the connection
+ * is made of. The wrappers of libpq.c describe their call.
  *
- * Nothing here changes what libpq knows: of its functions only those are called that read a
- * field, and none where the call stands in a pipeline of its own making.
+ * Nothing here changes the state of libpq: only functions that read a field are called, and
+ * none where the call is in a pipeline of the program's own.
  */
 
 #include <stdint.h>
@@ -16,15 +16,16 @@
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-/* The one that `fn` belongs to; NULL: not one we know our way about in. errno is kept. */
+/* The libpq that has the function `fn`; NULL: one whose functions were not found. errno stays
+ * as it is. */
 struct otr_pq_lib *otr_pq_lib_of(const void *fn);
 
 /* In the constructor: 0 where there is no memory. `comments`: statements get one. */
 int otr_pq_alloc(int comments);
 
-/* Before libpq's own. */
+/* Before libpq's own function is called. */
 void otr_pq_begin(struct otr_pq_call *c);
-/* After one that only asks: `ok`, it did. After one that waits: what it got, or NULL. */
+/* After a call that only sends: `ok`, it did. After a call that waits: its result, or NULL. */
 void otr_pq_asked(struct otr_pq_call *c, int ok);
 void otr_pq_waited(struct otr_pq_call *c, void *res);
 /* After PQgetResult (`fn`). */

@@ -10,9 +10,9 @@
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-/* One libpq: there may be several in a process, and their structures differ. */
+/* One libpq. A process may have several, whose structures differ. */
 struct otr_pq_lib {
-	uintptr_t begin, end; /* of its module; begin 0: none */
+	uintptr_t begin, end; /* addresses of its module; begin 0: the slot is free */
 	int (*socket)(const void *conn);
 	int (*status)(const void *conn);
 	int (*transaction)(const void *conn);
@@ -22,7 +22,8 @@ struct otr_pq_lib {
 	char *(*tag)(void *res);
 	char *(*field)(const void *res, int which);
 	int (*pipeline)(const void *conn); /* NULL before PostgreSQL 14 */
-	int32_t silent;			   /* what it calls of its own does not reach us */
+	int32_t silent;			   /* 1: functions that libpq calls itself do not reach our
+					    * wrappers */
 };
 
 struct otr_self;
@@ -31,20 +32,20 @@ struct otr_pq;
 struct otr_pq_call {
 	enum otr_pq_kind kind;
 	const void *fn;	  /* libpq's own function; not NULL */
-	const void *from; /* who called ours */
+	const void *from; /* return address of our wrapper */
 	const void *conn;
 	const char *name; /* of a prepared statement, or NULL */
-	const char *text; /* after otr_pq_begin(): what to call it with */
-	int waits;	  /* for the answer, as PQexec does */
+	const char *text; /* after otr_pq_begin(): the text to call libpq with */
+	int waits;	  /* 1: waits for the result, as PQexec does */
 
-	/* pq.c's own */
+	/* Set by pq.c. */
 	struct otr_self *self;
-	struct otr_pq *pq; /* NULL: nothing is told of it */
+	struct otr_pq *pq; /* NULL: nothing is emitted for the call */
 	struct otr_pq_lib *lib;
 	uint64_t start_ns;
 	int pipelined;
-	int emitted;	     /* before it was made */
-	uintptr_t was_frame; /* of the call that this one was made in */
+	int emitted;	     /* 1: emitted before the call was made */
+	uintptr_t was_frame; /* of the call inside which this one was made */
 	const void *was_conn;
 	int32_t was_asked;
 };

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pq_emit.c - the records of a connection of libpq's.
- *
- * What was not seen (we were switched off meanwhile; libpq failed without an SQLSTATE) is
- * told as a byte that came and was not copied: the agent finds its way by itself.
+ * pq_emit.c - the records of a connection of libpq. What was not seen (the library was off
+ * meanwhile, or libpq failed without an SQLSTATE) is emitted as a byte that came and was not
+ * copied: the agent then resynchronises by itself.
  */
 
 #include "preload/trace/pq_emit.h"
@@ -52,7 +51,7 @@ static void emit_unseen(struct otr_self *self, struct otr_pq *pq, struct otr_fd 
 	otr_moved(self, pq->fd, otr_fd_upper(f), OTR_DIR_IN, 1, 0, NULL, 0);
 }
 
-/* The layer begins. This is no request of the program's, so no rule is asked. */
+/* The layer begins. The program has sent no request, so no causality rule applies. */
 void otr_pq_emit_startup(struct otr_self *self, const struct otr_pq_call *c, struct otr_fd *f)
 {
 	struct otr_fd *upper = otr_fd_upper(f);
@@ -67,8 +66,8 @@ void otr_pq_emit_startup(struct otr_self *self, const struct otr_pq_call *c, str
 	upper->dirs[OTR_DIR_OUT].total = iov.iov_len;
 }
 
-/* What is still owed for an older statement, outside of a pipeline: libpq has read it, or it
- * would not have asked. */
+/* Ends an older statement outside of a pipeline: libpq has read its result, or it would not
+ * have sent the next one. */
 static void settle(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
 	if (pq->missed || (pq->busy && !pq->answered))
@@ -102,7 +101,7 @@ static void emit_error(struct otr_self *self, const struct otr_pq_lib *lib, stru
 	size_t n = otr_pq_error(out, lib->field(res, 'V'), lib->field(res, 'C'));
 
 	emit_in(self, pq, f, out, n);
-	pq->missed |= !n; /* libpq's own: nobody knows what the server did */
+	pq->missed |= !n; /* an error of libpq itself: what the server did is not known */
 }
 
 static void emit_done(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
@@ -114,7 +113,7 @@ static void emit_done(struct otr_self *self, const struct otr_pq_lib *lib, struc
 	emit_in(self, pq, f, out, n ? n : otr_pq_short(out, without));
 }
 
-/* Rows, no more of which come; with the last of chunks their count came already. */
+/* The last rows; with the last of several chunks their count was emitted already. */
 static void emit_rows(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
 		      struct otr_fd *f, void *res)
 {
@@ -140,8 +139,8 @@ static void synced(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 	pq->busy = pq->syncs || pq->open;
 }
 
-/* Rows of a statement that goes on, and statements that a pipeline has thrown away, say
- * nothing: the end of theirs does. */
+/* Rows of a statement that goes on, and statements that a pipeline has dropped, emit nothing:
+ * their end does. */
 int otr_pq_emit_result(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
 		       struct otr_fd *f, void *res)
 {

@@ -10,7 +10,7 @@
 #define BUSY 1
 
 static struct {
-	uintptr_t state; /* 0: free, BUSY, else its module's begin */
+	uintptr_t state; /* 0: free; BUSY; else the address at which its module begins */
 	struct otr_pq_lib lib;
 } libs[LIBS];
 
