@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * comment.c - may a comment stand behind a statement; see comment.h. Section 4.1 of
+ * comment.c - can a comment be put behind a statement? See comment.h, and section 4.1 of
  * PostgreSQL's manual.
  */
 
@@ -11,8 +11,8 @@
 
 struct text {
 	const char *at, *end;
-	int odd;  /* it ends inside of something, or nobody knows */
-	int says; /* it has more than blanks and comments */
+	int odd;  /* 1: the text ends inside a quote or comment, or cannot be read for certain */
+	int says; /* 1: the text has more than blanks and comments */
 };
 
 static int is_name(char c)
@@ -21,7 +21,7 @@ static int is_name(char c)
 	       c == '_' || (c & 0x80);
 }
 
-/* 'it''s', "a name": a quote within is said twice, so it is two of them in a row here. */
+/* 'it''s', "a name": a quote inside is written twice, so it reads as two quoted texts in a row. */
 static void quoted(struct text *t, char quote)
 {
 	const char *close = memchr(t->at + 1, quote, (size_t)(t->end - t->at - 1));
@@ -33,7 +33,8 @@ static void quoted(struct text *t, char quote)
 	t->at = close + 1;
 }
 
-/* To the end of the line; at the end of all it would swallow what follows. */
+/* A comment to the end of the line; at the end of the text it would swallow what is put behind
+ * it. */
 static void line(struct text *t)
 {
 	const char *lf = memchr(t->at, '\n', (size_t)(t->end - t->at));
@@ -42,7 +43,7 @@ static void line(struct text *t)
 	t->at = lf ? lf + 1 : t->end;
 }
 
-/* They nest. */
+/* Comments nest. */
 static void block(struct text *t)
 {
 	int depth = 0;
@@ -80,7 +81,7 @@ static void dollar(struct text *t)
 	t->at = close ? close + len : t->end;
 }
 
-/* A name may have dollars in it, which quote nothing. */
+/* A name may have dollars in it, which do not quote. */
 static void name(struct text *t)
 {
 	while (t->at < t->end && (is_name(*t->at) || *t->at == '$'))
@@ -92,8 +93,8 @@ static int begins(const struct text *t, const char *two)
 	return t->end - t->at >= 2 && t->at[0] == two[0] && t->at[1] == two[1];
 }
 
-/* A server that sends its log speaks another language, without comments: its verbs have an
- * underscore, which SQL's have not, or are SHOW. */
+/* A replication connection speaks another language, without comments: its commands have an
+ * underscore, which those of SQL do not have, or are SHOW. */
 static int is_replication(const struct text *t)
 {
 	struct text verb = *t;

@@ -3,7 +3,7 @@
 #define OTR_COMMENT_H
 
 /*
- * comment.h - may a comment stand behind this statement, and stay one? Pure;
+ * comment.h - can a comment be put behind a statement without changing its meaning? Pure;
  * tests/unit/pqwire_test.c.
  */
 
@@ -12,7 +12,7 @@
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 #define OTR_TRACEPARENT 55 /* 00-32-16-2 */
-/* The form that the agent and others read (sqlcommenter). */
+/* The form of sqlcommenter, which the agent and others read. */
 #define OTR_COMMENT_HEAD " /*traceparent='"
 #define OTR_COMMENT_TAIL "'*/"
 #define OTR_COMMENT_LEN \
@@ -20,12 +20,12 @@
 
 enum otr_comment {
 	OTR_COMMENT_MAY,
-	OTR_COMMENT_HAS_ONE, /* it says "traceparent" somewhere */
-	OTR_COMMENT_ODD,     /* it cannot be told, or it is no statement */
+	OTR_COMMENT_HAS_ONE, /* the text has the word "traceparent" in it */
+	OTR_COMMENT_ODD,     /* the text cannot be read for certain, or is no statement */
 };
 
-/* Reads PostgreSQL's dialect. Where a setting of the session decides how it is to be read,
- * as a backslash in a string, the answer is ODD. */
+/* Reads PostgreSQL's dialect. Where a setting of the session decides how a text is read (a
+ * backslash in a string), the answer is ODD. */
 enum otr_comment otr_comment_may(const char *sql, size_t len);
 
 /* Writes `len` bytes of `sql`, the comment and a NUL to `out`. */

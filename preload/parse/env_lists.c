@@ -6,7 +6,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#define TERM_MAX 256 /* of a rule; what is longer fits nothing */
+#define TERM_MAX 256 /* of a rule; a longer text matches nothing */
 
 void otr_hosts_read(struct otr_ring_hosts *hosts, const char *list)
 {
@@ -79,7 +79,7 @@ int otr_hosts_have(const struct otr_ring_hosts *hosts, const char *host, size_t 
 	if (!it.port)
 		it.port = port;
 	if (it.len && it.name[it.len - 1] == '.')
-		it.len--; /* the same, from the root of all names */
+		it.len--; /* a name with a dot at its end is the same name */
 	for (uint32_t i = 0; i < n && i < OTR_RING_HOSTS; i++) {
 		row = read_place(hosts->name[i], strnlen(hosts->name[i], OTR_RING_HOST));
 		if (is_at(&row, &it))
@@ -88,7 +88,7 @@ int otr_hosts_have(const struct otr_ring_hosts *hosts, const char *host, size_t 
 	return 0;
 }
 
-/* What one rule says. */
+/* One rule. */
 struct rule {
 	int fits, off, others;
 };

@@ -3,8 +3,8 @@
 #define OTR_ENV_LISTS_H
 
 /*
- * env_lists.h - what the environment switches: hosts that get no header, programs that are left
- * alone. `otrace run` has checked both lists; what is wrong in them all the same is skipped.
+ * env_lists.h - lists of the environment: hosts that get no header, programs that are not
+ * traced. `otrace run` has checked both lists; entries that are wrong all the same are skipped.
  *
  * Pure: no system call, no allocation, no state; tests/unit/env_lists_test.c.
  */
@@ -19,12 +19,13 @@
 /* Reads OTRACE_NO_INJECT_TO, "host;host:port;*.suffix"; NULL is fine. */
 void otr_hosts_read(struct otr_ring_hosts *hosts, const char *list);
 
-/* Is `host`, the value of a Host header, one of them? `port`: where it names none. */
+/* Is `host`, the value of a Host header, on the list? `port`: the one that applies where `host`
+ * has none. */
 int otr_hosts_have(const struct otr_ring_hosts *hosts, const char *host, size_t len,
 		   unsigned int port);
 
-/* Does the last rule of OTRACE_RULE that fits say off? Rules with a port or a cgroup are the
- * agent's to judge. `cmd`: its arguments, blanks between. NULL is fine. */
+/* Does the last rule of OTRACE_RULE that matches say off? Rules with a port or a cgroup are
+ * left to the agent. `cmd`: the arguments, with blanks between. `rules` may be NULL. */
 int otr_rules_refuse(const char *rules, const char *exe, const char *cmd);
 
 #pragma GCC visibility pop

@@ -7,8 +7,8 @@
 
 static const char *const names[] = {"TRACEPARENT=", "TRACESTATE=", "BAGGAGE="};
 
-/* One more than the digit is worth; 0: none. By tests, of digits that are random, each would
- * be guessed wrong every third time. */
+/* One more than the value of a digit; 0: no digit. A table, as branches on random digits would
+ * be predicted wrong every third time. */
 static const uint8_t worth[256] = {
 	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
 	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
@@ -70,7 +70,7 @@ static uint16_t keep(char *out, size_t size, const char *value)
 {
 	size_t len = value ? strlen(value) : 0;
 
-	/* It goes into a header: no byte that would end it. */
+	/* The value goes into a header, so it may have no byte that ends a line. */
 	if (len > size)
 		return 0;
 	for (size_t i = 0; i < len; i++)

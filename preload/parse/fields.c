@@ -22,7 +22,7 @@ const struct otr_nv *otr_fields_find(const struct otr_nv *nv, size_t n, const ch
 	return NULL;
 }
 
-/* CONNECT asks for a tunnel: what is said in it is not its server's. */
+/* CONNECT asks for a tunnel, whose content is not for this server. */
 static int is_tunnel(const struct otr_nv *method)
 {
 	return method->valuelen == 7 && !memcmp(method->value, "CONNECT", 7);

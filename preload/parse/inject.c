@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* inject.c - may a header be put into these bytes, and where; see inject.h. */
+/* inject.c - can a header be put into these bytes, and where? See inject.h. */
 
 #include "preload/parse/inject.h"
 
 #include <stdint.h>
 #include <string.h>
 
-/* A place in bytes that lie in several pieces. */
+/* A position in bytes that lie in several pieces. */
 struct cursor {
 	const struct iovec *iov;
 	int left;   /* pieces, the current one included */
@@ -31,7 +31,7 @@ static struct cursor begin(const struct iovec *iov, int n)
 	return c;
 }
 
-/* Copies what comes next without moving: up to `len` bytes. */
+/* Copies the next bytes without moving on: up to `len` of them. */
 static size_t peek(struct cursor c, char *out, size_t len)
 {
 	size_t got = 0, n;
@@ -48,7 +48,7 @@ static size_t peek(struct cursor c, char *out, size_t len)
 	return got;
 }
 
-/* What comes next, up to *len bytes: where it lies in one piece, else copied to `out`. */
+/* The next bytes, up to *len: where they lie in one piece, else copied to `out`. */
 static inline const char *look(const struct cursor *c, char *out, size_t *len)
 {
 	if (c->left && c->iov->iov_len - c->off >= *len)
@@ -57,7 +57,7 @@ static inline const char *look(const struct cursor *c, char *out, size_t *len)
 	return out;
 }
 
-/* Behind the next line feed. Returns 0 where there is none. */
+/* Moves behind the next line feed. Returns 0 where there is none. */
 static int next_line(struct cursor *c)
 {
 	const char *from, *at;
@@ -97,7 +97,7 @@ static void forward(struct cursor *c, size_t n)
 	{                                   \
 		text, sizeof(text) - 1, add \
 	}
-/* CONNECT and TRACE are nobody's to add to; unknown methods may be another protocol. */
+/* Nothing is added to CONNECT and TRACE; unknown methods may be another protocol. */
 static const struct otr_method methods[] = {
 	METHOD("GET ", 1),     METHOD("POST ", 1),   METHOD("PUT ", 1),
 	METHOD("HEAD ", 1),    METHOD("DELETE ", 1), METHOD("PATCH ", 1),
@@ -124,7 +124,7 @@ static enum otr_head read_method(const char *text, size_t len)
 
 typedef uint8_t otr_chars __attribute__((vector_size(16)));
 
-/* Which of sixteen bytes are controls: heads are read on the way to each request. */
+/* Which of sixteen bytes are control characters? Fast, since every request's head is read. */
 static inline otr_chars controls(const char *text)
 {
 	otr_chars c;
@@ -153,7 +153,8 @@ int otr_has_control(const char *text, size_t len)
 	}
 	for (size_t at = 0; at + sizeof(few) <= len; at += sizeof(few))
 		found |= controls(text + at);
-	found |= controls(text + len - sizeof(few)); /* its end, some of it once more */
+	found |=
+		controls(text + len - sizeof(few)); /* the last sixteen bytes, some of them again */
 	return is_any(found);
 }
 
@@ -187,7 +188,7 @@ size_t otr_token_len(const char *text, size_t len)
 	return n;
 }
 
-/* NAME ":" at the front of a line, with no blank before the colon (RFC 9112 5.1). */
+/* Does a line begin with NAME ":", without a blank before the colon (RFC 9112 5.1)? */
 static int begins_with_name(struct cursor c, size_t len)
 {
 	char text[16];
@@ -266,7 +267,7 @@ static int is_field(struct cursor c, size_t len)
 	       !has_control(c, len - 2);
 }
 
-/* Does a line begin with this name? Any case, and whatever stands before the colon. */
+/* Does a line begin with this name, in any case, and with blanks before the colon, too? */
 static inline int names(const char *line, size_t len, const char *name)
 {
 	size_t n = otr_begins_as(line, len, name);
@@ -276,22 +277,22 @@ static inline int names(const char *line, size_t len, const char *name)
 	return line[n] == ':' || line[n] == ' ' || line[n] == '\t';
 }
 
-#define NAME_ROOM 16 /* of the longest name we look for, and one more */
+#define NAME_ROOM 16 /* length of the longest name that is looked for, and one more */
 
 /*
- * Servers refuse a head beyond a limit of theirs, so one that the program sent just within it
- * would be refused for ours. Limits by default: 4 KiB uWSGI; 8 KiB Tomcat, Jetty, lighttpd;
+ * Servers refuse a head beyond a limit, so a head that the program sent just within a limit
+ * would be refused with our header. Default limits: 4 KiB uWSGI; 8 KiB Tomcat, Jetty, lighttpd;
  * 16 KiB Node, haproxy. 100 fields: Python, Apache httpd, gunicorn, Tomcat.
  */
-#define LINE_LEN   70 /* of our traceparent */
-#define FIELDS_MAX 97 /* and at most three are added */
+#define LINE_LEN   70 /* length of our traceparent line */
+#define FIELDS_MAX 97 /* as at most three are added */
 
 static size_t room_in(size_t len)
 {
 	for (size_t limit = 4096; limit <= OTR_HEAD_MAX; limit *= 2)
 		if (len <= limit)
 			return limit - len;
-	return SIZE_MAX; /* it is refused already, or never */
+	return SIZE_MAX; /* no limit applies that our header could exceed */
 }
 
 static int nears_limit(size_t len, int fields)
@@ -299,7 +300,7 @@ static int nears_limit(size_t len, int fields)
 	return room_in(len) < LINE_LEN || fields > FIELDS_MAX;
 }
 
-/* What a head is that ends at `len` and holds `fields`, `hosts` of them Host. */
+/* Judges a head that ends at `len` and has `fields` fields, `hosts` of them Host. */
 static enum otr_head judge(size_t len, int fields, int hosts, int minor)
 {
 	int has_host = hosts == 1 || (!hosts && !minor);
@@ -307,7 +308,8 @@ static enum otr_head judge(size_t len, int fields, int hosts, int minor)
 	return has_host && !nears_limit(len, fields) ? OTR_HEAD_WHOLE : OTR_HEAD_ODD;
 }
 
-/* The fields of a head from `c` on; exactly one Host where there must be one (RFC 9112 3.2). */
+/* Reads the fields of a head from `c` on; exactly one must be Host where one is needed (RFC
+ * 9112 3.2). */
 static enum otr_head read_fields(struct cursor c, int minor)
 {
 	struct cursor line = c;
@@ -322,7 +324,7 @@ static enum otr_head read_fields(struct cursor c, int minor)
 		if (len >= 2 && text[0] == '\r' && text[1] == '\n')
 			return judge(c.pos + 2, fields, hosts, minor);
 		if (len && (text[0] == '\n' || (text[0] == '\r' && len > 1)))
-			return OTR_HEAD_ODD; /* bare line feeds: readers differ */
+			return OTR_HEAD_ODD; /* bare line feeds: servers read them differently */
 		if (names(text, len, "traceparent"))
 			return OTR_HEAD_HAS_ONE;
 		hosts += names(text, len, "host");
@@ -406,7 +408,7 @@ size_t otr_head_room(const struct iovec *iov, int n)
 	return SIZE_MAX;
 }
 
-/* The rest of the line, without the blanks at its ends. */
+/* Copies the rest of the line without the blanks at its ends. */
 static size_t take_value(struct cursor c, char *out, size_t size)
 {
 	struct cursor end = c;
@@ -421,7 +423,7 @@ static size_t take_value(struct cursor c, char *out, size_t size)
 	while (skip < len && (out[skip] == ' ' || out[skip] == '\t'))
 		skip++;
 	if (otr_has_control(out + skip, len - skip))
-		return 0; /* nobody's list is broken by what we pass on */
+		return 0; /* a list with a control character is not passed on */
 	memmove(out, out + skip, len - skip);
 	return len - skip;
 }
@@ -433,7 +435,7 @@ static void take(struct cursor c, const char *line, size_t len, struct otr_want 
 	while (until < len && line[until] != ':')
 		until++;
 	if (until == len)
-		return; /* blanks before the colon: not for us */
+		return; /* blanks before the colon: not a valid field */
 	forward(&c, until + 1);
 	want->seen = 1;
 	want->len = take_value(c, want->out, want->size);

@@ -17,7 +17,6 @@ int otr_trim(struct iovec *out, const struct iovec *iov, int n, size_t len)
 	return got;
 }
 
-/* What lies behind the first `len` bytes of `iov`. Returns how many pieces. */
 int otr_beyond(struct iovec *out, const struct iovec *iov, int n, size_t len)
 {
 	int got = 0;

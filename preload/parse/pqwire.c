@@ -23,7 +23,7 @@ static void put_length(char *out, size_t len)
 	out[3] = (char)len;
 }
 
-/* So many more bytes of `room`, in the piece that ends there, or a new one. */
+/* Takes `n` more bytes of `room`, in the piece that ends there, or in a new one. */
 static char *take(struct otr_pq_words *w, size_t n)
 {
 	char *at = w->room + w->used;
@@ -66,7 +66,7 @@ static void string(struct otr_pq_words *w, const char *text, size_t n)
 	at[n] = 0;
 }
 
-/* The whole text, however long: what is not copied is known to have been there. */
+/* The whole text, however long: the record says how much of it was not copied. */
 static void query(struct otr_pq_words *w, const char *text)
 {
 	size_t len = strlen(text) + 1;
@@ -157,7 +157,7 @@ static size_t finish(char *out, char type, const char *end)
 	return (size_t)(end - out);
 }
 
-/* Upper-case words and numbers. */
+/* Is a command tag made of upper-case words and numbers? */
 static int is_tag(const char *tag, size_t len)
 {
 	if (!len || len >= TAG_MAX || tag[0] < 'A' || tag[0] > 'Z')
@@ -192,6 +192,6 @@ size_t otr_pq_error(char out[OTR_PQ_ANSWER], const char *severity, const char *c
 
 size_t otr_pq_short(char out[OTR_PQ_ANSWER], char type)
 {
-	out[5] = 'I'; /* idle: how a transaction stands is not told */
+	out[5] = 'I'; /* idle: the state of the transaction is not emitted */
 	return finish(out, type, out + 5 + (type == 'Z'));
 }

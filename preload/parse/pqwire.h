@@ -4,8 +4,8 @@
 
 /*
  * pqwire.h - calls of libpq as messages of PostgreSQL's protocol 3, as far as the agent reads
- * them (agent/proto/pgsql*.c): that statements begin, what they are called, how they end.
- * Parameters and rows are left out.
+ * them (agent/proto/pgsql*.c): which statements begin, and how they end. Parameters and rows
+ * are left out.
  *
  * Pure; tests/unit/pqwire_test.c has the agent's parser read what is written here.
  */
@@ -26,34 +26,35 @@ enum otr_pq_kind {
 	OTR_PQ_SYNC,
 };
 
-#define OTR_PQ_TEXT   4096 /* of a Query, the agent reads so much .. */
-#define OTR_PQ_KEPT   2048 /* .. and of what is parsed: more is cut there */
-#define OTR_PQ_NAME   63   /* what a server keeps of a name */
+#define OTR_PQ_TEXT   4096 /* bytes of a Query that the agent reads at most */
+#define OTR_PQ_KEPT   2048 /* bytes of a Parse that are emitted at most */
+#define OTR_PQ_NAME   63   /* bytes of a name that a server keeps */
 #define OTR_PQ_PIECES 8
 #define OTR_PQ_ANSWER 160
 
-/* Messages in a row: the caller's text where it lies, the rest in `room`. */
+/* Messages in a row: the caller's text is not copied, the rest is in `room`. */
 struct otr_pq_words {
 	struct iovec iov[OTR_PQ_PIECES];
 	int n;
-	uint64_t size; /* of all the pieces */
+	uint64_t size; /* bytes of all pieces */
 	size_t used;
 	char room[2 * OTR_PQ_NAME + 64];
 };
 
-/* What goes out for a statement. `name` may be NULL, `text` where the kind has none. `sync`:
- * Sync follows it, as outside of a pipeline. */
+/* Messages of a client for one statement. `name` may be NULL, and `text` where the kind has
+ * none. `sync`: a Sync follows, as outside of a pipeline. */
 void otr_pq_ask(struct otr_pq_words *w, enum otr_pq_kind kind, const char *name, const char *text,
 		int sync);
 
-/* StartupMessage: who connects, and to what. Returns its length. */
+/* StartupMessage with user and database. Returns its length. */
 size_t otr_pq_startup(char out[OTR_PQ_ANSWER], const char *user, const char *db);
 
-/* What comes in: CommandComplete; returns 0 where `tag` cannot be one. */
+/* CommandComplete of a server. Returns its length; 0: `tag` cannot be a command tag. */
 size_t otr_pq_complete(char out[OTR_PQ_ANSWER], const char *tag);
-/* ErrorResponse with its SQLSTATE; 0: `code` is none. */
+/* ErrorResponse with an SQLSTATE. Returns its length; 0: `code` is none. */
 size_t otr_pq_error(char out[OTR_PQ_ANSWER], const char *severity, const char *code);
-/* ParseComplete ('1'), EmptyQueryResponse ('I'), ReadyForQuery ('Z'). */
+/* A message without content: ParseComplete ('1'), EmptyQueryResponse ('I'), ReadyForQuery
+ * ('Z'). Returns its length. */
 size_t otr_pq_short(char out[OTR_PQ_ANSWER], char type);
 
 #pragma GCC visibility pop

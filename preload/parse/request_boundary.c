@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* request_boundary.c - where a client is in what it says (RFC 9112); see request_boundary.h. */
+/* request_boundary.c - where in its requests is a client (RFC 9112)? See request_boundary.h. */
 
 #include "preload/parse/request_boundary.h"
 
@@ -36,7 +36,7 @@ static void take_length(struct otr_boundary *t, size_t at)
 		at++;
 	for (first = at; at < t->len && t->line[at] >= '0' && t->line[at] <= '9'; at++)
 		n = n < 1ull << 58 ? n * 10 + (uint64_t)(t->line[at] - '0') : n;
-	/* Said twice, or not a number that ends within what we keep. */
+	/* Two lengths, or a number that is longer than what is kept. */
 	if (t->left || n >= 1ull << 58 || at == first || at >= t->len ||
 	    (t->line[at] != '\r' && t->line[at] != '\n' && t->line[at] != ' '))
 		t->opaque = 1;
@@ -58,14 +58,14 @@ static void end_head(struct otr_boundary *t)
 
 #define VERSION_LEN sizeof(t->end)
 
-/* METHOD SP request-target SP HTTP/1.x; the end of it is in t->end. */
+/* Reads METHOD SP request-target SP HTTP/1.x; the last bytes are in t->end. */
 static void end_request_line(struct otr_boundary *t)
 {
 	const struct otr_method *m = otr_method_of(t->line, t->len);
 
 	t->is_head = t->line[0] == 'H';
 	t->minor = t->end[VERSION_LEN - 1] == '1';
-	t->opaque |= !m || !m->add /* CONNECT: a tunnel is to come */ || t->blanks != 2 ||
+	t->opaque |= !m || !m->add /* CONNECT: a tunnel follows */ || t->blanks != 2 ||
 		     memcmp(t->end, " HTTP/1.", VERSION_LEN - 1) != 0 ||
 		     (!t->minor && t->end[VERSION_LEN - 1] != '0');
 	t->lines = 1;
@@ -73,7 +73,7 @@ static void end_request_line(struct otr_boundary *t)
 	t->hosts = 0;
 }
 
-/* Each has a name that is valid (RFC 9112 5.1), at least as far as we keep it. */
+/* Does the line begin with a valid field name (RFC 9112 5.1), as far as the line is kept? */
 static int is_field(const struct otr_boundary *t)
 {
 	size_t len = otr_token_len(t->line, t->len);
@@ -94,14 +94,15 @@ static void end_line(struct otr_boundary *t)
 	} else if (names(t, "transfer-encoding:")) {
 		t->chunks = 1;
 	} else if (names(t, "upgrade:")) {
-		t->opaque = 1; /* another protocol is to come */
+		t->opaque = 1; /* another protocol follows */
 	} else if (names(t, "host:")) {
 		t->hosts += t->hosts < 2;
 	}
 	t->len = 0;
 }
 
-/* The last bytes of the request line, and how many blanks it has. `n` does not count its end. */
+/* Keeps the last bytes of the request line, and counts its blanks. `n` is the length without
+ * the line end. */
 static void keep_end(struct otr_boundary *t, const char *from, size_t n)
 {
 	size_t last = n < VERSION_LEN ? n : VERSION_LEN;
@@ -114,7 +115,8 @@ static void keep_end(struct otr_boundary *t, const char *from, size_t n)
 	t->opaque |= memchr(from, '\t', n) != NULL;
 }
 
-/* A part of a line: no control is in it but the CR LF that ends it, perhaps in two calls. */
+/* Reads a part of a line, which may have no control character but the CR LF at its end; these
+ * may come in two calls. */
 static void look_at_text(struct otr_boundary *t, const char *from, size_t n, int ends)
 {
 	size_t text = n - (size_t)ends;
@@ -160,7 +162,7 @@ static size_t in_body(struct otr_boundary *t, size_t n)
 	return took;
 }
 
-/* "5;name=value" CR LF. No digits: it is none. */
+/* Reads "5;name=value" CR LF. Without digits it is no chunk size. */
 static uint64_t chunk_size(const struct otr_boundary *t, size_t *digits)
 {
 	uint64_t n = 0;
@@ -189,13 +191,13 @@ static void end_size(struct otr_boundary *t)
 		t->state = OTR_BOUNDARY_OPAQUE;
 	} else if (n) {
 		t->state = OTR_BOUNDARY_CHUNK;
-		t->left = n + 2; /* and the end of its line */
+		t->left = n + 2; /* with the line end */
 	} else {
 		t->chunks = OTR_CHUNKS_TRAILER;
 	}
 }
 
-/* A line between chunks, or behind the last one. Data may look as either does. */
+/* Reads a line between chunks, or behind the last one. Chunk data may look like either. */
 static size_t in_chunks(struct otr_boundary *t, const char *from, size_t n)
 {
 	const char *lf = memchr(from, '\n', n);
@@ -240,7 +242,7 @@ static size_t step(struct otr_boundary *t, const char *from, size_t n)
 	return n;
 }
 
-/* Bytes that are not to be seen. */
+/* Bytes that cannot be read. */
 static void unseen(struct otr_boundary *t, uint64_t n)
 {
 	if (t->state == OTR_BOUNDARY_BODY && n <= t->left) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * response_boundary.c - may a client go on in HTTP behind this answer (RFC 9112 6.3)? Not behind one that
- * is no HTTP, that switches protocols, or that only the end of the connection ends: some
- * servers make a stream of bytes of it, both ways (Docker's attach).
+ * response_boundary.c - does HTTP go on behind this answer (RFC 9112 6.3)? It does not behind
+ * an answer that is no HTTP, that switches protocols, or that ends with the connection: some
+ * servers use the connection as a stream of bytes, both ways (Docker's attach).
  */
 
 #include <string.h>
@@ -27,7 +27,8 @@ static int fits(struct otr_boundary *t, char c)
 	return 1;
 }
 
-/* Does it say where it ends? 1 also where its head is not whole: who can say? */
+/* Does the head say where the answer ends? 1 also where the head is not complete, as then it
+ * may. */
 static int is_framed(const char *text, size_t len)
 {
 	const char *end = text + len, *line = text, *lf;
@@ -78,7 +79,7 @@ void otr_boundary_answered(struct otr_boundary *t, int first, uint64_t moved,
 	if (len)
 		listen_to(t, iov->iov_base, len);
 	else
-		t->answer_len = STATUS_LEN; /* not seen, and what follows is not its front */
+		t->answer_len = STATUS_LEN; /* the beginning was not read */
 	if (len && t->state != OTR_BOUNDARY_OPAQUE && t->answer_len == STATUS_LEN)
 		judge(t, first, iov, len);
 }
