@@ -18,6 +18,7 @@
 #include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/cmd.h"
+#include "agent/console/console.h"
 #include "agent/loss.h"
 #include "agent/notseen.h"
 #include "agent/progress.h"
@@ -25,7 +26,6 @@
 #include "agent/sinks.h"
 #include "agent/source/record.h"
 #include "bpf/event.h"
-#include "exporters/console.h"
 
 struct replay {
 	const struct otr_settings *cfg;

@@ -24,6 +24,7 @@
 #include "agent/base/log.h"
 #include "agent/base/own.h"
 #include "agent/base/usage.h"
+#include "agent/console/console.h"
 #include "agent/loss.h"
 #include "agent/notseen.h"
 #include "agent/pace.h"
@@ -36,7 +37,6 @@
 #include "agent/source/sources.h"
 #include "agent/source/synthetic.h"
 #include "agent/traced_set.h"
-#include "exporters/console.h"
 
 #define SETTLE_NS     (2 * OTR_NS_PER_MS)  /* a record is visible so soon */
 #define SETTLE_LIB_NS (20 * OTR_NS_PER_MS) /* a thread may be halted in the midst of it */

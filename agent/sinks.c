@@ -13,6 +13,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/console/console.h"
 #include "agent/loss.h"
 #include "agent/notseen.h"
 #include "agent/proto/proto.h"
@@ -20,7 +21,6 @@
 #include "agent/settings.h"
 #include "agent/span.h"
 #include "agent/span_hold.h"
-#include "exporters/console.h"
 #include "exporters/queue.h"
 
 #define EXPORTS_MAX 16

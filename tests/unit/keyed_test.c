@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c exporters/console_pending.c agent/view/tree.c agent/view/tree_time.c
+// needs: agent/base/keyed.c agent/console/pending.c agent/view/tree.c agent/view/tree_time.c
 // needs: agent/view/label.c agent/loss.c agent/span.c agent/span_builder.c
 // needs: agent/resource/counted.c agent/base/buf.c agent/base/text.c tests/unit/make_spans.c
 /*
@@ -18,8 +18,8 @@
 #include <string.h>
 
 #include "agent/base/keyed.h"
+#include "agent/console/console_int.h"
 #include "agent/span.h"
-#include "exporters/console_int.h"
 #include "tests/unit/make_spans.h"
 
 #define IDS 3000

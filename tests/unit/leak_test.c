@@ -10,10 +10,10 @@
 // needs: agent/proto/pgsql_stmt.c agent/proto/pgsql_check.c
 // needs: agent/proto/pgsql_describe.c agent/proto/sql.c agent/proto/sql_summary.c
 // needs: agent/base/secret.c agent/base/secret_text.c
-// needs: exporters/otlp_json.c exporters/otlp_group.c agent/resource/utf8.c exporters/console.c
-// needs: exporters/console_cells.c exporters/console_pending.c exporters/console_stats.c
-// needs: exporters/console_tree.c exporters/console_line.c exporters/console_loss.c
-// needs: exporters/console_summary.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c
+// needs: exporters/otlp_json.c exporters/otlp_group.c agent/resource/utf8.c agent/console/console.c
+// needs: agent/console/cells.c agent/console/pending.c agent/console/stats.c
+// needs: agent/console/tree.c agent/console/line.c agent/console/loss.c
+// needs: agent/console/summary.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c
 // needs: agent/view/fold.c agent/view/words.c agent/view/units.c agent/view/hist.c agent/loss.c
 // needs: agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c agent/base/text.c
 /*
@@ -45,7 +45,7 @@
 #include "agent/settings.h"
 #include "agent/span_builder.h"
 #include "agent/stitch/stitch.h"
-#include "exporters/console.h"
+#include "agent/console/console.h"
 #include "exporters/otlp_json.h"
 
 #define RUNS 4000

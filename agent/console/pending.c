@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_pending.c - spans that wait for their trace to be complete.
+ * pending.c - spans that wait for their trace to be complete.
  *
  * Bounded three ways: traces, spans, spans of one trace. The oldest trace goes
  * first; what goes unprinted is counted.
@@ -11,8 +11,8 @@
 
 #include "agent/base/keyed.h"
 #include "agent/base/own.h"
+#include "agent/console/console_int.h"
 #include "agent/span.h"
-#include "exporters/console_int.h"
 
 static struct otr_pending **bucket_of(struct otr_pendings *ps, const uint8_t trace_id[16])
 {

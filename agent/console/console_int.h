@@ -3,24 +3,16 @@
 #define OTR_CONSOLE_INT_H
 
 /*
- * console_int.h - the console's own: who draws what.
- *
- *	console.c          its life, and what goes to the descriptor
- *	console_pending.c  spans that wait for their trace to be complete
- *	console_stats.c    what is counted for flood lines and the summary
- *	console_tree.c     a trace as a block of rows
- *	console_line.c     a trace as one line: logfmt, JSON
- *	console_loss.c     what was lost, in words
- *	console_summary.c  the last lines
+ * console_int.h - what the files of agent/console/ share; its README.md says what is where.
  */
 
 #include "agent/base/buf.h"
+#include "agent/console/console.h"
 #include "agent/loss.h"
 #include "agent/settings.h"
 #include "agent/view/hist.h"
 #include "agent/view/tree.h"
 #include "agent/view/words.h"
-#include "exporters/console.h"
 
 #define OTR_PENDING_TRACES 4096
 #define OTR_PENDING_SPANS  131072 /* of all traces */
@@ -160,7 +152,7 @@ enum otr_losses {
 
 /* "312 events (ring), 4 spans (cut: web 3, cart 1)" of what was lost, into `out`; but for
  * ALL, only what was not told yet: otr_console_losses_shown() says that it was. Returns how much.
- * console_loss.c */
+ * loss.c */
 uint64_t otr_console_losses(struct otr_buf *out, const struct otr_console *con,
 			    enum otr_losses which);
 void otr_console_losses_shown(struct otr_console *con);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_cells.c - text in columns of a terminal.
+ * cells.c - text in columns of a terminal.
  *
  * Widths are Unicode's East Asian Width, W and F, in whole blocks: a table of
  * our own, for wcwidth() answers for the C locale only when no other is
  * installed.
  */
 
-#include "exporters/console_cells.h"
+#include "agent/console/cells.h"
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_loss.c - what was lost, in words: how much, of what, why, and whose it was where
+ * loss.c - what was lost, in words: how much, of what, why, and whose it was where
  * that is known.
  */
 
 #include <string.h>
 
 #include "agent/base/text.h"
+#include "agent/console/console_int.h"
 #include "agent/view/units.h"
-#include "exporters/console_int.h"
 
 #define NAMED_MAX 3 /* services of one cause */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_summary.c - the last lines: figures by service, the slowest, errors,
+ * summary.c - the last lines: figures by service, the slowest, errors,
  * what was not seen, what was lost, what it cost.
  *
  * Lines without content are left out, but for `lost` and `overhead`.
@@ -10,10 +10,10 @@
 
 #include "agent/base/own.h"
 #include "agent/base/text.h"
+#include "agent/console/cells.h"
+#include "agent/console/console_int.h"
 #include "agent/stitch/stitch.h"
 #include "agent/view/units.h"
-#include "exporters/console_cells.h"
-#include "exporters/console_int.h"
 
 #define ROWS	    10
 #define SERVICE_MAX 32

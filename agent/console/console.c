@@ -3,13 +3,13 @@
  * console.c - traces for a person: the life of the console, and what it writes
  * when.
  *
- * Spans wait in console_pending.c until their trace is complete. Everything
+ * Spans wait in pending.c until their trace is complete. Everything
  * written is whole lines in one write(2): on a terminal that CMD writes to as
  * well, each block begins with COLUMNS blanks and \r, which moves to a fresh
  * line only if CMD left the cursor inside one.
  */
 
-#include "exporters/console.h"
+#include "agent/console/console.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -22,11 +22,11 @@
 #include "agent/base/own.h"
 #include "agent/base/text.h"
 #include "agent/cmd.h"
+#include "agent/console/cells.h"
+#include "agent/console/console_int.h"
 #include "agent/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"
-#include "exporters/console_cells.h"
-#include "exporters/console_int.h"
 
 #define SECOND	   1000000000ull
 #define LOST_EVERY (10 * SECOND)

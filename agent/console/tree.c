@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_tree.c - a trace as a block of rows.
+ * tree.c - a trace as a block of rows.
  *
  *	| label .................... | status | duration | | bar ........ |
  *	  W - 17 - B                    7          9      1   B: 2/5 of W - 17
@@ -13,13 +13,13 @@
 
 #include "agent/base/own.h"
 #include "agent/base/text.h"
+#include "agent/console/cells.h"
+#include "agent/console/console_int.h"
 #include "agent/resource/resource.h"
 #include "agent/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"
 #include "bpf/event.h"
-#include "exporters/console_cells.h"
-#include "exporters/console_int.h"
 
 #define STATUS	 7
 #define DURATION 9

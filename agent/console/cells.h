@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef OTR_CONSOLE_CELLS_H
-#define OTR_CONSOLE_CELLS_H
+#ifndef OTR_CELLS_H
+#define OTR_CELLS_H
 
-/* console_cells.h - text in columns of a terminal. Text is escaped already. */
+/* cells.h - text in columns of a terminal. Text is escaped already. */
 
 #include <stdbool.h>
 
@@ -20,4 +20,4 @@ unsigned int otr_cells_put(struct otr_buf *out, struct otr_slice s, unsigned int
 /* Appends `n` blanks. */
 void otr_cells_blank(struct otr_buf *out, unsigned int n);
 
-#endif /* OTR_CONSOLE_CELLS_H */
+#endif /* OTR_CELLS_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_line.c - a trace as one line: logfmt for grep, OTLP JSON for
+ * line.c - a trace as one line: logfmt for grep, OTLP JSON for
  * programs.
  *
  * Keys of logfmt only ever get added.
@@ -11,10 +11,10 @@
 
 #include "agent/base/own.h"
 #include "agent/base/text.h"
+#include "agent/console/console_int.h"
 #include "agent/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"
-#include "exporters/console_int.h"
 #include "exporters/otlp_json.h"
 
 static void stamp(struct otr_buf *out, uint64_t epoch_ns)

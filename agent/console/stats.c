@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* console_stats.c - what is counted for flood lines and the summary. Bounded:
+/* stats.c - what is counted for flood lines and the summary. Bounded:
  * what finds no room is counted as `rest`. */
 
 #include <errno.h>
@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "agent/base/own.h"
+#include "agent/console/console_int.h"
 #include "agent/resource/resource.h"
 #include "agent/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"
-#include "exporters/console_int.h"
 
 static int table_init(struct otr_stats_table *t, size_t max)
 {
