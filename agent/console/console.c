@@ -275,14 +275,13 @@ static void print(struct otr_console *con, const struct otr_tree *tree, const st
 		otr_console_flush(con);
 }
 
-void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16], bool proved)
+void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16])
 {
 	OTR_AUTO(otr_pending_free) struct otr_pending *p = NULL;
 	OTR_AUTO(otr_tree_fini) struct otr_tree tree = {0};
 	const struct otr_settings *cfg = con->cfg.cfg;
 	bool first;
 
-	(void)proved; /* every edge says so itself */
 	p = otr_pending_take(&con->pending, trace_id);
 	if (!p || !p->n)
 		return;

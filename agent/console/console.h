@@ -17,7 +17,7 @@
 struct otr_console;
 struct otr_settings;
 struct otr_span;
-struct otr_stitch_stats;
+struct otr_summary;
 
 struct otr_console_config {
 	const struct otr_settings *cfg; /* format, width, colour, filters; borrowed */
@@ -41,7 +41,7 @@ void otr_console_span(struct otr_console *con, struct otr_span *sp);
 
 /* The trace is complete: print it, or count it where the flood limit is
  * reached. */
-void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16], bool proved);
+void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16]);
 
 /* A request is open since long: `root` as it stands, `waits` what it waits for, or NULL. */
 void otr_console_open(struct otr_console *con, const struct otr_span *root,
@@ -54,21 +54,6 @@ void otr_console_tick(struct otr_console *con, uint64_t now_ns);
 /* Prints one notice, "otrace: .." with its further lines, escaped, at once. */
 void otr_console_notice(struct otr_console *con, const char *text);
 
-/* What the summary needs beside the traces it saw itself. */
-struct otr_summary {
-	const char *what; /* "python3 app.py: status 0" */
-	uint64_t elapsed_ns;
-	const struct otr_stitch_stats *stats;
-	uint64_t cpu_ns;     /* of otrace itself, */
-	uint64_t lived_ns;   /* in that time; 0: elapsed_ns */
-	uint64_t inside_ns;  /* in the programs it traced: calls times their price */
-	uint64_t library_ns; /* of which by the library; the rest by probes */
-	uint64_t rss_bytes;
-	const char *budget;   /* how it was kept, or NULL: all was traced */
-	const char *not_seen; /* lines, or "" */
-	const char *headers;  /* of trace headers put on the wire, or "" */
-	const char *again;    /* a command that shows it again, or NULL */
-};
 /* Does otr_console_summary() write anything, and was all written so far? */
 bool otr_console_summarizes(const struct otr_console *con);
 void otr_console_summary(struct otr_console *con, const struct otr_summary *sum);
