@@ -13,12 +13,9 @@
 #include "bpf/event.h"
 
 static const char *const evidence_names[OTR_EVIDENCE_MAX] = {
-	[OTR_EVIDENCE_HEADER] = "header",   [OTR_EVIDENCE_WIRE] = "wire",
-	[OTR_EVIDENCE_STRAND] = "strand",   [OTR_EVIDENCE_BORN] = "born",
-	[OTR_EVIDENCE_CLAIM] = "claim",	    [OTR_EVIDENCE_NOTIFY] = "letter",
-	[OTR_EVIDENCE_HANDOFF] = "handoff", [OTR_EVIDENCE_HELPER] = "helper",
-	[OTR_EVIDENCE_WAKE] = "wake",	    [OTR_EVIDENCE_CLONE] = "clone",
-	[OTR_EVIDENCE_EXEC] = "exec",
+#define OTR_EVIDENCE_ROW(id, exported, shown) [OTR_EVIDENCE_##id] = (exported),
+#include "bpf/evidence.def"
+#undef OTR_EVIDENCE_ROW
 };
 
 const char *otr_otlp_evidence(uint8_t evidence)

@@ -109,12 +109,9 @@ static unsigned int branches(struct block *b, const struct otr_row *row)
 static const char *evidence_name(uint8_t evidence)
 {
 	static const char *const names[OTR_EVIDENCE_MAX] = {
-		[OTR_EVIDENCE_HEADER] = "header",   [OTR_EVIDENCE_WIRE] = "wire",
-		[OTR_EVIDENCE_STRAND] = "strand",   [OTR_EVIDENCE_BORN] = "born",
-		[OTR_EVIDENCE_CLAIM] = "claim",	    [OTR_EVIDENCE_NOTIFY] = "letter",
-		[OTR_EVIDENCE_HANDOFF] = "handoff", [OTR_EVIDENCE_HELPER] = "helper",
-		[OTR_EVIDENCE_WAKE] = "wake",	    [OTR_EVIDENCE_CLONE] = "clone",
-		[OTR_EVIDENCE_EXEC] = "exec",
+#define OTR_EVIDENCE_ROW(id, exported, shown) [OTR_EVIDENCE_##id] = (shown),
+#include "bpf/evidence.def"
+#undef OTR_EVIDENCE_ROW
 	};
 
 	return evidence < OTR_EVIDENCE_MAX && names[evidence] ? names[evidence] : "";

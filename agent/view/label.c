@@ -127,8 +127,7 @@ bool otr_label_unanswered(const struct otr_span *sp)
 
 bool otr_label_weak(const struct otr_span *sp)
 {
-	return sp->evidence == OTR_EVIDENCE_WAKE || sp->evidence == OTR_EVIDENCE_CLONE ||
-	       sp->evidence == OTR_EVIDENCE_EXEC;
+	return sp->evidence >= OTR_EVIDENCE_WAKE;
 }
 
 bool otr_label_ignored(char *const *patterns, const struct otr_span *root)
