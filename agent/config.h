@@ -46,6 +46,10 @@ struct otr_option {
 	const char *group; /* its heading in --help=all */
 	const char *value; /* what its value is called; NULL for a bool */
 	const char *help;  /* sentences: capital, full stop. -h shows the first */
+
+	/* Gives what the manual and --help=all say beyond `help`, one paragraph a call of `line`;
+	 * the text is borrowed for that call. NULL: nothing. */
+	void (*details)(void (*line)(void *arg, const char *text), void *arg);
 };
 
 /* Where a value came from, weakest first. A weaker origin never overrides a

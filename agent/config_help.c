@@ -68,6 +68,12 @@ static bool has_default(const struct otr_option *opt)
 	return opt->fallback && strcmp(opt->fallback, "0");
 }
 
+static void print_detail(void *out, const char *text)
+{
+	fprintf(out, "%*s", COLUMN, "");
+	wrap(text, COLUMN, out);
+}
+
 void otr_option_print(const struct otr_option *opt, bool whole, FILE *out)
 {
 	char name[64], text[512];
@@ -86,6 +92,8 @@ void otr_option_print(const struct otr_option *opt, bool whole, FILE *out)
 		snprintf(text + len, sizeof(text) - (size_t)len, " Default: %s.", opt->fallback);
 	}
 	wrap(text, COLUMN, out);
+	if (whole && opt->details)
+		opt->details(print_detail, out);
 }
 
 void otr_options_help(const struct otr_options *opts, FILE *out)
@@ -120,6 +128,12 @@ static void roff(const char *text, FILE *out)
 	fputc('\n', out);
 }
 
+static void mdoc_detail(void *out, const char *text)
+{
+	fputs(".Pp\n", out);
+	roff(text, out);
+}
+
 static void mdoc_one(const struct otr_option *opt, FILE *out)
 {
 	char env[64];
@@ -132,12 +146,15 @@ static void mdoc_one(const struct otr_option *opt, FILE *out)
 		fprintf(out, " Ar %s", opt->value);
 	fputc('\n', out);
 	roff(opt->help, out);
+	if (opt->details)
+		opt->details(mdoc_detail, out);
 	if (has_default(opt)) {
 		fputs("Default: ", out);
 		roff(opt->fallback, out);
 	}
 	otr_option_env_name(opt, env);
-	fprintf(out, "Variable:\n.Ev %s%s\n", env, opt->env ? " ," : " .");
+	fprintf(out, "%sVariable:\n.Ev %s%s\n", opt->details ? ".Pp\n" : "", env,
+		opt->env ? " ," : " .");
 	if (opt->env)
 		fprintf(out, ".Ev %s .\n", opt->env);
 }

@@ -2,7 +2,7 @@
 #ifndef OTR_CONFIG_VALUE_H
 #define OTR_CONFIG_VALUE_H
 
-/* config_value.h - text becomes a value of an option; config.c's own. */
+/* config_value.h - text becomes a value of an option: of a command, or of an exporter. */
 
 #include <stdint.h>
 

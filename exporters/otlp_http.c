@@ -315,8 +315,9 @@ static enum otr_push http_push(void *state, const struct otr_span *const *spans,
 const struct otr_exporter_ops otr_exporter_otlp_http = {
 	.name = "otlp-http",
 	.schemes = (const char *const[]){"http", "https", NULL},
-	.help = "http://HOST:4318, https://..: OTLP over HTTP, to a Collector, "
-		"Jaeger, Tempo.",
+	.help = "http://HOST:4318, https://HOST: OTLP over HTTP, to a Collector, Jaeger, Tempo.",
+	.options = otr_otlp_options,
+	.settings_size = sizeof(struct otr_otlp_settings),
 	.state_size = sizeof(struct http),
 	.open = http_open,
 	.where = http_where,

@@ -30,6 +30,7 @@
 #include "exporters/exporter.h"
 #include "exporters/health.h"
 #include "exporters/queue_config.h"
+#include "exporters/spec.h"
 
 #define MS	    1000000ull
 #define BATCH_BYTES (4u << 20) /* a Collector takes 20 MiB at most */
@@ -391,31 +392,36 @@ static int start(struct otr_queue *q)
 	return rc;
 }
 
-int otr_queue_open(struct otr_queue **out, const char *url, const char *origin, struct otr_err *err)
+static int open_queue(struct otr_queue **out, const struct otr_export_spec *spec,
+		      struct otr_err *err)
 {
-	struct otr_destination dest = {url, origin};
-	const struct otr_exporter_ops *ops = otr_exporter_of(&dest, err);
-	OTR_AUTO(queue_free) struct otr_queue *q = NULL;
+	OTR_AUTO(queue_free) struct otr_queue *q = queue_new(spec->ops, spec->dest.origin);
 	int rc;
 
-	if (!ops)
-		return -EINVAL;
-	q = queue_new(ops, dest.origin);
 	if (!q) {
 		otr_err_set(err, "export: out of memory");
 		return -ENOMEM;
 	}
-	rc = ops->open(q->state, &dest, err);
+	rc = q->ops->open(q->state, &spec->dest, err);
 	if (rc)
 		return rc;
 	rc = start(q);
 	if (rc) {
 		otr_err_set(err, "export: no thread: %s", strerror(-rc));
-		ops->close(q->state);
+		q->ops->close(q->state);
 		return rc;
 	}
 	*out = OTR_TAKE(q);
 	return 0;
+}
+
+int otr_queue_open(struct otr_queue **out, const char *text, const char *origin,
+		   struct otr_err *err)
+{
+	OTR_AUTO(otr_export_spec_fini) struct otr_export_spec spec;
+	int rc = otr_export_spec_read(&spec, text, origin, err);
+
+	return rc ? rc : open_queue(out, &spec, err);
 }
 
 void otr_queue_close(struct otr_queue **qp, uint64_t deadline_ns)

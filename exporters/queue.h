@@ -24,9 +24,9 @@ struct otr_queue; /* shared by the core thread and its own */
  * the form of queue_test.c. Called on the core thread from otr_queue_tick(). */
 typedef void (*otr_queue_notice_fn)(void *arg, const char *text);
 
-/* Starts the destination `url` (from option or variable `origin`, named in messages).
- * Reads OTEL_EXPORTER_OTLP_* itself. Returns 0, or -errno with the reason in `err`. */
-int otr_queue_open(struct otr_queue **out, const char *url, const char *origin,
+/* Starts the destination of `text`, a URL with its options (spec.h); `origin` is the option or
+ * variable it came from, for messages. Returns 0, or -errno with the reason in `err`. */
+int otr_queue_open(struct otr_queue **out, const char *text, const char *origin,
 		   struct otr_err *err);
 
 /* Takes a reference to the span; never blocks: full means counted and dropped. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: agent/proto/url.c agent/base/secret.c agent/base/secret_text.c agent/base/secret_fold.c agent/base/secret_code.c
+// needs: agent/config_value.c exporters/spec.c exporters/otlp_options.c
 // needs: agent/base/confine.c agent/base/keyed.c agent/base/foreign.c agent/base/out_file.c agent/span.c agent/span_builder.c agent/loss.c agent/base/buf.c
 // needs: agent/base/err.c agent/base/log.c agent/base/text.c
 // needs: agent/resource/counted.c agent/resource/make.c agent/resource/name.c

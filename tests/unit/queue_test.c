@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: agent/proto/url.c agent/base/secret.c agent/base/secret_text.c agent/base/secret_fold.c agent/base/secret_code.c
+// needs: agent/config_value.c exporters/spec.c exporters/otlp_options.c
 // needs: agent/base/confine.c agent/span.c agent/span_builder.c agent/loss.c agent/resource/counted.c
 // needs: agent/resource/percent.c agent/base/buf.c agent/base/err.c agent/base/log.c
 // needs: agent/base/text.c exporters/queue.c exporters/queue_config.c
