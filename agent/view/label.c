@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* label.c - what a person calls a span. Names of attributes: agent/attr.def. */
+/* label.c - how a span is named to people; see label.h. Names of attributes: agent/attr.def. */
 
 #include "agent/view/label.h"
 
@@ -14,8 +14,8 @@
 #include "agent/span.h"
 #include "bpf/event.h"
 
-/* Names by the conventions that nobody says. */
-static struct otr_slice spoken(struct otr_slice system)
+/* The common name of a database system whose name in the conventions is unusual. */
+static struct otr_slice common_name(struct otr_slice system)
 {
 	if (otr_slice_eq(system, OTR_SLICE("postgresql")))
 		return OTR_SLICE("postgres");
@@ -24,14 +24,14 @@ static struct otr_slice spoken(struct otr_slice system)
 	return system;
 }
 
-/* Who was asked. */
+/* Names the span after its peer, if one is known. */
 static void peer_of(const struct otr_span *sp, struct otr_label *out)
 {
 	struct otr_slice who = otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME);
 	int64_t port = otr_span_int(sp, OTR_KEY_SERVER_PORT, 0);
 
 	if (who.len) {
-		out->service = spoken(who);
+		out->service = common_name(who);
 		out->peer = true;
 		return;
 	}
@@ -57,7 +57,7 @@ void otr_label_of(const struct otr_span *sp, struct otr_label *out)
 	struct otr_slice summary = otr_span_string(sp, OTR_KEY_DB_QUERY_SUMMARY);
 	struct otr_slice route = otr_span_string(sp, OTR_KEY_OTRACE_ROUTE);
 
-	/* A name may say more than the summary at its end: PREPARE is no execution. */
+	/* A name that ends with the summary says more than it: PREPARE is no execution. */
 	*out = (struct otr_label){.name = summary.len && !ends_with(sp->name, summary) ? summary
 										       : sp->name};
 	out->service = sp->resource ? sp->resource->service : OTR_SLICE("unknown_service");
@@ -84,7 +84,8 @@ void otr_label_name(struct otr_buf *out, const struct otr_label *lb)
 	otr_text_escape(out, lb->route);
 }
 
-/* Keyed: nobody can make his rows fall together with those of others. */
+/* The hash is keyed so that no traced program can choose names that collide with those of
+ * others. */
 uint64_t otr_sum_bytes(uint64_t sum, const void *data, size_t len)
 {
 	return otr_keyed_more(sum, data, len);
@@ -104,7 +105,7 @@ struct otr_slice otr_label_status(const struct otr_span *sp, char room[24])
 	int64_t code = otr_span_int(sp, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0);
 	struct otr_slice text;
 
-	if (!code) /* of the process that `run` started */
+	if (!code) /* the span is of the process that `run` started */
 		code = otr_span_int(sp, OTR_KEY_PROCESS_EXIT_CODE, 0);
 	if (code) {
 		snprintf(room, 24, "%lld", (long long)code);
