@@ -2,7 +2,7 @@
 #ifndef OTR_CELLS_H
 #define OTR_CELLS_H
 
-/* cells.h - text in columns of a terminal. Text is escaped already. */
+/* cells.h - text in columns of a terminal. All text given here is escaped. */
 
 #include <stdbool.h>
 
@@ -10,11 +10,11 @@
 
 struct otr_buf;
 
-/* How many columns `s` takes: 2 for East Asian wide characters, 0 for marks. */
+/* The columns that `s` takes: 2 for an East Asian wide character, 0 for a combining mark. */
 unsigned int otr_cells(struct otr_slice s);
 
-/* Appends `s`, `max` columns of it, the last one an ellipsis where it was cut.
- * `ascii`: what is none becomes ?. Returns the columns used. */
+/* Appends at most `max` columns of `s`; if it is cut, the last column is an ellipsis. `ascii`:
+ * other characters become ?. Returns the columns used. */
 unsigned int otr_cells_put(struct otr_buf *out, struct otr_slice s, unsigned int max, bool ascii);
 
 /* Appends `n` blanks. */
