@@ -55,9 +55,9 @@ struct otr_exporter_ops {
 	const char *const *schemes;
 	const char *help; /* how the URL is written and where it leads; --help, otrace(1) */
 
-	/* Options behind the URL, as in `URL,NAME=VALUE`: name, type, words, min, max, offset, value
-	 * and help of a row count; `env` names the variables that open() reads where the option is
-	 * not given. At most 32 rows, then one whose name is NULL; or NULL. */
+	/* Options behind the URL, as in `URL,NAME=VALUE`: name, type, words, min, max, offset,
+	 * value and help of a row count; `env` names the variables that open() reads where the
+	 * option is not given. At most 32 rows, then one whose name is NULL; or NULL. */
 	const struct otr_option *options;
 	size_t settings_size; /* of the struct that the options fill */
 

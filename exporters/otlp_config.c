@@ -88,7 +88,7 @@ static bool ends_in(const char *path, const char *end)
 	return n >= m && !strcmp(path + n - m, end);
 }
 
-/* Endpoint rules: the URL for all signals is a folder, that for traces is the place. */
+/* The path of the POSTs: v1/traces is added to a URL for all signals, not to one for traces. */
 static int set_path(CURLU *u, const char *origin)
 {
 	OTR_AUTO(str_free) char *path = NULL;
@@ -129,7 +129,7 @@ static int hide_path(CURLU *u)
 	return out.rc || curl_url_set(u, CURLUPART_PATH, out.data, 0) ? -ENOMEM : 0;
 }
 
-/* What people may see of `u`; `u` is spoilt by it. */
+/* The URL as messages show it. Changes `u`. */
 static char *shown(CURLU *u)
 {
 	char *out = NULL;
@@ -185,8 +185,8 @@ int otr_otlp_http_endpoint(const char *url, char *host, size_t size, uint16_t *p
 	return 0;
 }
 
-/* Of a URL that it could not take apart, http://HOST:PORT is shown, and nothing behind it: there
- * may be a password or a token in it. */
+/* Of a URL that cannot be parsed, http://HOST:PORT alone is shown: the rest may hold a password
+ * or a token. */
 static int bad_url(const struct otr_destination *dest, struct otr_err *err)
 {
 	const char *colon = strstr(dest->url, "://"), *host = colon ? colon + 3 : dest->url;
@@ -249,7 +249,7 @@ static int read_protocol(struct otr_otlp_config *cfg, const struct otr_destinati
 	return 0;
 }
 
-/* Loopback, by name or number: the bytes cross no wire. */
+/* True for loopback, by name or address. */
 static bool is_here(const char *host)
 {
 	return host && (!strcasecmp(host, "localhost") || !strncmp(host, "127.", 4) ||

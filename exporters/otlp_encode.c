@@ -3,10 +3,10 @@
  * otlp_encode.c - spans as the protobuf bytes of one ExportTraceServiceRequest
  * (OTLP 1.11), packed by protobuf-c.
  *
- * The structs that protobuf-c reads lie in an arena, all attributes of a span in one
- * piece, so that a warm encoder calls malloc for nothing. protobuf-c has strings end
- * at a NUL: a value with one inside gets U+FFFD in its place, as does every byte that
- * is no UTF-8, since receivers refuse a whole request for one bad string.
+ * The structs that protobuf-c reads lie in an arena, all attributes of a span in one piece, so that
+ * an encoder allocates nothing once its arena has grown. Strings of protobuf-c end at a NUL: U+FFFD
+ * replaces a NUL within a value, as it does every byte that is no UTF-8, since receivers refuse a
+ * whole request for one bad string.
  */
 
 #include "exporters/otlp_encode.h"
@@ -21,7 +21,7 @@
 #include "agent/span.h"
 #include "exporters/otlp.pb-c.h"
 
-/* The header of protobuf-c wants char *, its packer only reads. */
+/* The structs of protobuf-c have char *, but its packer only reads. */
 #define TEXT(literal) ((char *)(uintptr_t)(literal))
 
 /* `n` attributes under construction: pointers, keys and values side by side. */
@@ -62,7 +62,7 @@ static struct kvs kvs_new(struct otr_arena *ar, size_t max)
 	return out;
 }
 
-/* A new attribute; its value is still to be set. NULL when memory ran out. */
+/* Adds an attribute and gives its value, which the caller sets. NULL: no memory. */
 static Otlp__AnyValue *add(struct kvs *kvs, const char *key)
 {
 	static const Otlp__KeyValue kv0 = OTLP__KEY_VALUE__INIT;
@@ -94,7 +94,7 @@ static void add_string(struct kvs *kvs, const char *key, const char *str)
 		set_string(v, str);
 }
 
-/* NUL stands between the strings of `s`. */
+/* Sets an array of the strings of `s`, which are parted by NULs. */
 static void set_strings(struct otr_arena *ar, Otlp__AnyValue *v, struct otr_slice s)
 {
 	Otlp__ArrayValue *list = alloc(ar, 1, sizeof(*list));
@@ -246,7 +246,7 @@ static Otlp__Span *span_of(struct otr_arena *ar, const struct otr_span *sp)
 	return out;
 }
 
-/* What one call works on. */
+/* The state of one call of otr_otlp_encode(). */
 struct job {
 	struct otr_arena *ar;
 	const struct otr_otlp_groups *groups;
@@ -341,7 +341,7 @@ static int pack(const Otlp__ExportTraceServiceRequest *req, struct otr_buf *out)
 	int rc = out->rc;
 
 	if (!to) {
-		out->rc = 0; /* nothing was written: it is as it was */
+		out->rc = 0; /* nothing was written, so the buffer can be used on */
 		return rc;
 	}
 	out->len += otlp__export_trace_service_request__pack(req, (uint8_t *)to);
