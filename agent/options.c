@@ -2,9 +2,8 @@
 /*
  * options.c - every option of every command, one row each.
  *
- * Flag, variable, default, check, help, man page and completions come from the
- * row. The first sentence of a help text is all that `CMD -h` has room for: 50
- * characters.
+ * Flag, variable, default, check, help, man page and completions are made from the row. `CMD -h`
+ * shows the first sentence of a help text alone: 50 characters.
  */
 
 #include "agent/settings.h"
@@ -92,7 +91,7 @@ const struct otr_option otr_option_table[] = {
 	 .fallback = "5%",
 	 .help = "CPU that tracing may take. "
 		 "Of one core, or of what the traced processes use if that is "
-		 "more. Over it, requests are let go whole, and counted. "
+		 "more. Above it, requests are left out whole, and counted. "
 		 "0: no limit."},
 
 	{TEXT("output", output, "FILE", R | A | P), .letter = 'o', .group = "show",
