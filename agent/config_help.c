@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_help.c - the table of options, printed: for a terminal, and as
- * mdoc(7).
+ * config_help.c - prints the table of options: for a terminal, and as mdoc(7).
  */
 
 #include <string.h>
@@ -9,10 +8,10 @@
 #include "agent/base/own.h"
 #include "agent/config.h"
 
-#define COLUMN 26 /* where sentences begin */
+#define COLUMN 26 /* where the sentences of an option begin */
 #define WIDTH  80
 
-/* Headings of --help=all; the rows are in this order in the table too. */
+/* The headings of --help=all, in the order of the rows in the table. */
 static const struct {
 	const char *group, *title;
 } titles[] = {
@@ -34,7 +33,7 @@ static bool shown(const struct otr_options *opts, const struct otr_option *opt)
 	return !opts->command || (opt->commands & opts->command);
 }
 
-/* Prints words from column `at` on, broken at `WIDTH`. */
+/* Prints the words of `text` from column `at` on, in lines of WIDTH columns. */
 static void wrap(const char *text, int at, FILE *out)
 {
 	int col = at, len;
@@ -110,7 +109,7 @@ void otr_options_help(const struct otr_options *opts, FILE *out)
 	}
 }
 
-/* Text in mdoc: no line begins with a control character, no word is a macro. */
+/* Prints text in mdoc: backslashes and minus signs are escaped, each sentence is one line. */
 static void roff(const char *text, FILE *out)
 {
 	for (; *text; text++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sinks.c - where spans go; see sinks.h. */
+/* sinks.c - calls every open sink; sets up the parsers and the pipeline. See sinks.h. */
 
 #include "agent/sinks.h"
 
@@ -153,7 +153,7 @@ static int open_pipeline(struct otr_sinks *sk, struct otr_err *err)
 	return rc;
 }
 
-/* "tracecontext,baggage", or "none". */
+/* Reads --propagators: "tracecontext,baggage", or "none". */
 static int set_propagators(const char *list, struct otr_err *err)
 {
 	char text[256], *save = NULL;
@@ -175,7 +175,7 @@ static int set_propagators(const char *list, struct otr_err *err)
 	return 0;
 }
 
-/* What parsers shall read, and hide. */
+/* Sets which headers parsers read, and which values they hide. */
 static int set_up_parsers(const struct otr_settings *cfg, struct otr_err *err)
 {
 	const char *methods = getenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS");
