@@ -48,7 +48,7 @@ PROTO_O := $(B)/exporters/otlp.pb-c.o
 LIB_OBJ := $(SRC:%.c=$(B)/%.o) $(if $(wildcard exporters/otlp.proto),$(PROTO_O))
 UNIT    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 
-.PHONY: all help clean bench bpf preload unit FORCE
+.PHONY: all help clean bench bench-instructions bpf preload unit FORCE
 all: $(B)/otrace $(B)/libotrace.so
 FORCE:
 
@@ -70,10 +70,10 @@ $(B)/otrace: $(B)/agent/main.o $(LIB_OBJ)
 	$(call msg,LD,$@)
 	$(Q)$(CC) -pie $(HARD_LD) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# A bare machine is told what to do before a compiler says that a header lacks.
+# On a bare machine: say what to do before the compiler misses a header.
 $(B)/packages:
 	$(Q)mkdir -p $(@D); pkg-config --exists $(PKGS) && command -v $(CLANG) >/dev/null || { \
-		echo 'packages lack:  try  scripts/setup.sh build' >&2; exit 1; }; touch $@
+		echo 'missing packages: run scripts/setup.sh build' >&2; exit 1; }; touch $@
 
 # Other flags, other objects. Written only when they change.
 $(B)/flags: FORCE
@@ -125,6 +125,9 @@ $(foreach t,$(notdir $(UNIT)),$(eval $(call unit_rule,$(t))))
 
 unit: $(UNIT) ## unit tests (cmocka)
 	$(Q)rc=0; for t in $(UNIT); do $$t || rc=1; done; exit $$rc
+
+bench-instructions: all ## instructions a span costs the agent, against their ceilings
+	$(Q)scripts/instructions.sh
 
 bench: all ## what it costs, budget by budget (root)
 	$(Q)scripts/bench.sh

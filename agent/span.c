@@ -8,15 +8,20 @@
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
 
-static const char *const key_names[OTR_KEY_MAX] = {
-#define OTR_ATTR(id, name, type) [OTR_KEY_##id] = name,
+static const struct otr_slice key_names[OTR_KEY_MAX] = {
+#define OTR_ATTR(id, name, type) [OTR_KEY_##id] = {name, sizeof(name) - 1},
 #include "agent/attr.def"
 #undef OTR_ATTR
 };
 
 const char *otr_key_name(enum otr_key key)
 {
-	return key < OTR_KEY_MAX && key_names[key] ? key_names[key] : "";
+	return otr_key_slice(key).data;
+}
+
+struct otr_slice otr_key_slice(enum otr_key key)
+{
+	return key < OTR_KEY_MAX && key_names[key].data ? key_names[key] : OTR_SLICE("");
 }
 
 struct otr_span *otr_span_ref(const struct otr_span *sp)

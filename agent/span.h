@@ -29,6 +29,7 @@ enum otr_key {
 
 /* The name of `key`; "" for OTR_KEY_NONE and OTR_KEY_CUSTOM. */
 const char *otr_key_name(enum otr_key key);
+struct otr_slice otr_key_slice(enum otr_key key);
 
 /* Attribute keys come from one table (agent/attr.def: enum, name in the semantic
  * conventions, type), so that no string is compared or stored twice. */

@@ -28,10 +28,24 @@ static void describe_option(const struct otr_option *opt, void (*line)(void *arg
 		line(arg, text.data);
 }
 
+/* "http:, https: OTLP over HTTP, .." */
+static void describe_exporter(const struct otr_exporter_ops *ops,
+			      void (*line)(void *arg, const char *text), void *arg)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
+
+	for (const char *const *s = ops->schemes; *s; s++)
+		otr_buf_printf(&text, "%s%s:", text.len ? ", " : "", *s);
+	otr_buf_printf(&text, " %s", ops->help);
+	otr_buf_byte(&text, '\0');
+	if (!text.rc)
+		line(arg, text.data);
+}
+
 void otr_exporters_describe(void (*line)(void *arg, const char *text), void *arg)
 {
 	for (const struct otr_exporter_ops *const *ops = otr_exporters; *ops; ops++) {
-		line(arg, (*ops)->help);
+		describe_exporter(*ops, line, arg);
 		for (const struct otr_option *o = (*ops)->options; o && o->name; o++)
 			describe_option(o, line, arg);
 	}

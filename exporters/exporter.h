@@ -53,7 +53,7 @@ struct otr_exporter_ops {
 
 	/* Of `--export URL`: "http", "https", "zipkin+http"; NULL ends. No two rows share one. */
 	const char *const *schemes;
-	const char *help; /* how the URL is written and where it leads; --help, otrace(1) */
+	const char *help; /* one sentence behind the schemes in --help=all and otrace(1) */
 
 	/* Options behind the URL, as in `URL,NAME=VALUE`: name, type, words, min, max, offset,
 	 * value and help of a row count; `env` names the variables that open() reads where the

@@ -153,7 +153,7 @@ static void file_close(void *state)
 const struct otr_exporter_ops otr_exporter_file = {
 	.name = "file",
 	.schemes = (const char *const[]){"file", NULL},
-	.help = "file:X.jsonl: OTLP JSON, a line for each batch; the file has mode 0600.",
+	.help = "OTLP JSON into a file of mode 0600, a line for each batch; as file:X.jsonl.",
 	.state_size = sizeof(struct file),
 	.open = file_open,
 	.where = file_where,

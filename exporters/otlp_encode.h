@@ -6,16 +6,18 @@
 
 #include <stddef.h>
 
-#include "exporters/arena.h"
 #include "exporters/otlp_group.h"
+#include "exporters/wire.h"
 
 struct otr_buf;
 struct otr_span;
 
 /* Memory that is reused. The bytes depend on the spans and on nothing else. */
 struct otr_otlp_encoder { /* begins zeroed */
-	struct otr_arena arena;
+	struct otr_wire wire;
 	struct otr_otlp_groups groups;
+	uint32_t *order; /* of one group, or of the groups of one resource */
+	size_t n_order;
 };
 
 void otr_otlp_encoder_fini(struct otr_otlp_encoder *enc);

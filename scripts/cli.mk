@@ -10,7 +10,10 @@ $(B)/agent/version.h: $(if $(BPF_SRC),$(B)/otrace.bpf.o) FORCE
 	} > $@.tmp && if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi
 $(B)/agent/main.o: $(B)/agent/version.h
 
-.PHONY: man completions install
+.PHONY: man completions install compdb
+compdb: ## compile_commands.json, for clangd and clang-tidy
+	$(Q)scripts/compdb.py
+
 man: $(B)/otrace.1 ## the manual page, from the tables
 $(B)/otrace.1: $(B)/otrace
 	$(Q)$(B)/otrace help man-page > $@.tmp && mv $@.tmp $@

@@ -77,7 +77,7 @@ keyed() { # tables whose keys come from others have a keyed hash: agent/base/key
 # clang-format 14, of Debian 12: another version lays out other lines.
 formatted() {
 	command -v clang-format >/dev/null || {
-		echo "clang-format is missing: run scripts/setup.sh lint"
+		echo "clang-format is missing: run scripts/setup.sh test"
 		return
 	}
 	files '*.c' '*.h' | xargs clang-format --dry-run 2>&1 | grep -E 'warning|error' | head -20

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# setup.sh - installs what is lacking on a bare Debian 12, from its own packages.
+# setup.sh - installs what is missing on a bare Debian 12, from its own packages.
 #
 #   scripts/setup.sh [--check] [build|demo|test|accuracy|programs|bench]..
 #
@@ -50,7 +50,7 @@ wanted() { # GROUP..: their words
 	done
 }
 
-lacking() { # WORD..: what is not there
+missing() { # WORD..: packages that are not installed
 	local word here
 	here=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "${@%%=*}" 2>/dev/null || true)
 	for word in "$@"; do
@@ -97,19 +97,19 @@ command -v dpkg-query >/dev/null || {
 	exit 1
 }
 # shellcheck disable=SC2086 # words
-lacks=$(lacking $words | tr '\n' ' ')
-if [ -z "$lacks" ]; then
+missing=$(missing $words | tr '\n' ' ')
+if [ -z "$missing" ]; then
 	say "all there ($*)"
 elif [ -n "$check" ]; then
-	say "lacking: $lacks"
+	say "missing packages: $missing"
 	exit 1
 elif [ "$(id -u)" != 0 ]; then
-	say "lacking: $lacks"
+	say "missing packages: $missing"
 	echo "           try  sudo scripts/setup.sh $*"
 	exit 1
 else
 	since=$SECONDS
 	# shellcheck disable=SC2086 # words
-	install $lacks
-	say "${lacks}installed, $((SECONDS - since)) s; no service was started"
+	install $missing
+	say "${missing}installed, $((SECONDS - since)) s; no service was started"
 fi

@@ -64,6 +64,7 @@ step build make -j2 || { echo "0 passed, 1 failed" && exit 1; }
 beside export nice bats tests/bats/export.bats # waits most of the time
 beside lint scripts/lint.sh
 beside unit make -j2 unit
+beside instructions scripts/instructions.sh
 beside arm64 make -s bpf preload ARCH=arm64 CC=aarch64-linux-gnu-gcc B=build-arm64
 beside san bash -c "make -j2 unit SAN=1 && { [ $(id -u) != 0 ] || bats tests/bats/rings.bats; }"
 beside fuzz make -j2 fuzz T=$fuzz_seconds

@@ -13,10 +13,12 @@
 
 void otr_buf_fini(struct otr_buf *buf)
 {
-	free(buf->data);
+	if (!buf->lent)
+		free(buf->data);
 	buf->data = NULL;
 	buf->len = buf->cap = 0;
 	buf->rc = 0;
+	buf->lent = false;
 }
 
 void otr_buf_reset(struct otr_buf *buf)
@@ -25,7 +27,17 @@ void otr_buf_reset(struct otr_buf *buf)
 	buf->rc = 0;
 }
 
-char *otr_buf_room(struct otr_buf *buf, size_t len)
+/* More memory, with what was there. */
+static char *larger(const struct otr_buf *buf, size_t cap)
+{
+	char *data = realloc(buf->lent ? NULL : buf->data, cap);
+
+	if (data && buf->lent)
+		memcpy(data, buf->data, buf->len);
+	return data;
+}
+
+char *otr_buf_grow(struct otr_buf *buf, size_t len)
 {
 	size_t max = buf->max ? buf->max : DEFAULT_MAX;
 	size_t cap = buf->cap ? buf->cap : FIRST_CAP;
@@ -39,14 +51,15 @@ char *otr_buf_room(struct otr_buf *buf, size_t len)
 	}
 	while (cap < buf->len + len)
 		cap *= 2;
-	if (cap != buf->cap) {
-		data = realloc(buf->data, cap);
+	if (cap != buf->cap || !buf->data) {
+		data = larger(buf, cap);
 		if (!data) {
 			buf->rc = -ENOMEM;
 			return NULL;
 		}
 		buf->data = data;
 		buf->cap = cap;
+		buf->lent = false;
 	}
 	return buf->data + buf->len;
 }
@@ -61,11 +74,6 @@ void otr_buf_add(struct otr_buf *buf, const void *data, size_t len)
 	buf->len += len;
 }
 
-void otr_buf_slice(struct otr_buf *buf, struct otr_slice s)
-{
-	otr_buf_add(buf, s.data, s.len);
-}
-
 void otr_buf_str(struct otr_buf *buf, const char *str)
 {
 	otr_buf_add(buf, str, strlen(str));
@@ -73,7 +81,12 @@ void otr_buf_str(struct otr_buf *buf, const char *str)
 
 void otr_buf_byte(struct otr_buf *buf, char c)
 {
-	otr_buf_add(buf, &c, 1);
+	char *to = otr_buf_room(buf, 1);
+
+	if (!to)
+		return;
+	*to = c;
+	buf->len++;
 }
 
 void otr_buf_printf(struct otr_buf *buf, const char *fmt, ...)

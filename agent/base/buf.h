@@ -9,6 +9,7 @@
  * why, and later appends do nothing, so that a writer checks once, at its end.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,7 +21,14 @@ struct otr_buf {
 	size_t cap;
 	size_t max; /* never grows beyond; 0: 64 MiB */
 	int rc;	    /* 0, -ENOMEM, or -EMSGSIZE beyond `max` */
+	bool lent;  /* `data` is the array of OTR_BUF_ON(): not freed, copied when it is full */
 };
+
+/* Begins in an array of the caller's, so that a short text allocates nothing. */
+#define OTR_BUF_ON(array, limit)                                                    \
+	{                                                                           \
+		.data = (array), .cap = sizeof(array), .max = (limit), .lent = true \
+	}
 
 /* An embedded buffer begins zeroed; this gives back what it holds. */
 void otr_buf_fini(struct otr_buf *buf);
@@ -30,10 +38,19 @@ void otr_buf_reset(struct otr_buf *buf);
 
 /* Makes room for `len` more bytes and returns where they go, or NULL. They
  * count once `len` is raised by the caller. */
-char *otr_buf_room(struct otr_buf *buf, size_t len);
+char *otr_buf_grow(struct otr_buf *buf, size_t len);
+static inline char *otr_buf_room(struct otr_buf *buf, size_t len)
+{
+	if (!buf->rc && len <= buf->cap - buf->len && (!buf->max || buf->len + len <= buf->max))
+		return buf->data + buf->len;
+	return otr_buf_grow(buf, len); /* or says why not */
+}
 
 void otr_buf_add(struct otr_buf *buf, const void *data, size_t len);
-void otr_buf_slice(struct otr_buf *buf, struct otr_slice s);
+static inline void otr_buf_slice(struct otr_buf *buf, struct otr_slice s)
+{
+	otr_buf_add(buf, s.data, s.len);
+}
 void otr_buf_str(struct otr_buf *buf, const char *str);
 void otr_buf_byte(struct otr_buf *buf, char c);
 void otr_buf_printf(struct otr_buf *buf, const char *fmt, ...)

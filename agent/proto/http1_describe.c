@@ -116,7 +116,8 @@ static void find_host(struct exchange *ex)
 /* Without the userinfo that it must not have. */
 static int set_passed_on(const struct exchange *ex, struct otr_span_builder *sb)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = TEXT_MAX};
+	char room[256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
 	if (!ex->passed_on)
 		return 0;
@@ -138,7 +139,8 @@ static void put_host(const struct exchange *ex, struct otr_buf *out)
 
 static int set_url_full(const struct exchange *ex, struct otr_span_builder *sb)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = TEXT_MAX};
+	char room[256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
 	if (!ex->host.len || !ex->url.path.len)
 		return 0;
@@ -160,7 +162,8 @@ static int set_url_full(const struct exchange *ex, struct otr_span_builder *sb)
 
 static int set_query(const struct exchange *ex, struct otr_span_builder *sb)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = TEXT_MAX};
+	char room[256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
 	otr_url_query(&text, ex->url.query);
 	otr_sb_string(sb, OTR_KEY_URL_QUERY, otr_buf_view(&text));
@@ -169,7 +172,8 @@ static int set_query(const struct exchange *ex, struct otr_span_builder *sb)
 
 static int set_user_agent(const struct exchange *ex, struct otr_span_builder *sb)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = TEXT_MAX};
+	char room[256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
 	otr_secret_hide(&text, otr_msg_text(ex->req, OTR_KEY_USER_AGENT_ORIGINAL));
 	otr_sb_string(sb, OTR_KEY_USER_AGENT_ORIGINAL, otr_buf_view(&text));
@@ -277,7 +281,8 @@ static int set_all(struct exchange *ex, struct otr_span_builder *sb)
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf path = {.max = TEXT_MAX};
+	char room[256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf path = OTR_BUF_ON(room, TEXT_MAX);
 	struct exchange ex = {
 		.side = side,
 		.req = req,

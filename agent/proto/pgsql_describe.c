@@ -14,11 +14,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "agent/base/buf.h"
-#include "agent/base/own.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/side.h"
-#include "agent/proto/sql.h"
+#include "agent/proto/sql_cache.h"
 #include "agent/span_builder.h"
 #include "agent/stitch/stitch.h"
 
@@ -28,19 +26,6 @@
 static bool is_op(const struct otr_msg *req, struct otr_slice op)
 {
 	return otr_slice_eq(req->op, op);
-}
-
-static int set_text(const struct otr_msg *req, struct otr_span_builder *sb)
-{
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = {.max = 2 * OTR_PGSQL_TEXT};
-
-	if (otr_proto_settings.no_query_text)
-		return 0;
-	otr_sql_sanitize(&text, req->target);
-	while (text.len && text.data[text.len - 1] == ' ')
-		text.len--; /* what stood before a comment */
-	otr_sb_string(sb, OTR_KEY_DB_QUERY_TEXT, otr_buf_view(&text));
-	return text.rc == -ENOMEM ? -ENOMEM : 0;
 }
 
 /* What is left to name a span whose statement is not known. */
@@ -53,17 +38,19 @@ static struct otr_slice fallback(const struct otr_msg *req)
 	return db.len ? db : OTR_SLICE("postgresql");
 }
 
-static void set_name(const struct otr_msg *req, struct otr_span_builder *sb)
+static void set_name(const struct otr_msg *req, struct otr_slice what, struct otr_span_builder *sb)
 {
-	char summary[OTR_SQL_SUMMARY_MAX], name[NAME_MAX];
-	struct otr_slice what = {summary, otr_sql_summary(summary, req->target)};
+	char name[NAME_MAX];
 	int n;
 
 	otr_sb_string(sb, OTR_KEY_DB_QUERY_SUMMARY, what);
 	if (!what.len)
 		what = fallback(req);
-	n = snprintf(name, sizeof(name), "%s%.*s", is_op(req, OTR_PGSQL_PREPARE) ? "PREPARE " : "",
-		     OTR_SLICE_ARG(what));
+	if (!is_op(req, OTR_PGSQL_PREPARE)) {
+		otr_sb_name(sb, what);
+		return;
+	}
+	n = snprintf(name, sizeof(name), "PREPARE %.*s", OTR_SLICE_ARG(what));
 	otr_sb_name(sb, (struct otr_slice){name, (size_t)n});
 }
 
@@ -95,15 +82,20 @@ static void set_answer(const struct otr_msg *rsp, struct otr_span_builder *sb)
 int otr_pgsql_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb)
 {
+	struct otr_sql_known sql;
+	int rc = otr_sql_know(&sql, req->target);
+
 	sb->span.kind = side->role == OTR_ROLE_SERVER ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
 	otr_sb_string(sb, OTR_KEY_DB_SYSTEM_NAME, OTR_SLICE("postgresql"));
 	otr_sb_string(sb, OTR_KEY_DB_NAMESPACE, otr_msg_text(req, OTR_KEY_DB_NAMESPACE));
-	set_name(req, sb);
+	set_name(req, sql.summary, sb);
 	set_server(side, sb);
 	otr_sb_string(sb, OTR_KEY_OTRACE_CUT,
 		      req->partial ? OTR_SLICE("statement")
 				   : otr_msg_text(req, OTR_KEY_OTRACE_CUT));
 	if (rsp)
 		set_answer(rsp, sb);
-	return set_text(req, sb);
+	if (!otr_proto_settings.no_query_text)
+		otr_sb_string(sb, OTR_KEY_DB_QUERY_TEXT, sql.text);
+	return rc;
 }

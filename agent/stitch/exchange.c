@@ -64,6 +64,8 @@ static void forget_strand(struct otr_stitch *st, struct otr_exchange *ex)
 	free(of);
 }
 
+#define IDLE_KEPT 256 /* processes with nothing open: their next request is soon */
+
 static void count_busy(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	struct otr_inbound_open *inbound_open = NULL;
@@ -92,7 +94,7 @@ static void uncount_busy(struct otr_stitch *st, struct otr_exchange *ex)
 		return;
 	ex->inbound_open = false;
 	HASH_FIND(hh, st->inbound_open, &ex->tgid, sizeof(ex->tgid), inbound_open);
-	if (!inbound_open || --inbound_open->open)
+	if (!inbound_open || --inbound_open->open || HASH_COUNT(st->inbound_open) <= IDLE_KEPT)
 		return;
 	HASH_DEL(st->inbound_open, inbound_open);
 	free(inbound_open);
@@ -103,7 +105,7 @@ static bool is_busy(const struct otr_stitch *st, uint32_t tgid)
 	struct otr_inbound_open *inbound_open = NULL;
 
 	HASH_FIND(hh, st->inbound_open, &tgid, sizeof(tgid), inbound_open);
-	return inbound_open;
+	return inbound_open && inbound_open->open;
 }
 
 static void enlist(struct otr_stitch *st, struct otr_exchange *ex)

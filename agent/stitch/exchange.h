@@ -175,6 +175,7 @@ struct otr_stitch {
 	struct otr_exchange *live; /* not emitted, oldest first */
 	struct otr_exchange *kept; /* emitted, oldest first */
 	struct otr_trace *open, *settled;
+	bool has_unix_servers; /* the server's end of a Unix socket was seen */
 	struct otr_spares old_exchanges, old_traces;
 	size_t n; /* exchanges, kept ones too */
 	struct otr_span_builder sb;

@@ -88,7 +88,8 @@ void otr_unix_pair(struct otr_stitch *st, struct otr_exchange *client)
 {
 	struct otr_exchange *server;
 
-	if (otr_is_server(client) || !client->rsp || !is_unpaired(client) || lost_anything(st))
+	if (!st->has_unix_servers || otr_is_server(client) || !client->rsp ||
+	    !is_unpaired(client) || lost_anything(st))
 		return;
 	server = only_mate(st, client);
 	if (server && only_mate(st, server) == client)

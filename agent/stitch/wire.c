@@ -18,6 +18,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static uint64_t isn_key(uint32_t out, uint32_t in)
 {
@@ -186,6 +187,7 @@ struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *f
 	}
 	unname_peer(st, wire);
 	wire->facts = *facts;
+	st->has_unix_servers |= facts->remote.family == AF_UNIX && facts->role != OTR_ROLE_CLIENT;
 	name_peer(st, wire);
 	index_wire(st, wire);
 	if (!wire->peer)

@@ -20,7 +20,7 @@
 #include "bpf/event.h"
 
 struct work {
-	const struct otr_span **by_start;
+	const struct otr_span **by_start; /* the allocation; the others lie in it */
 	size_t n;
 	uint32_t *slots; /* hash of span id -> index in by_start, plus 1 */
 	size_t mask;
@@ -32,10 +32,6 @@ struct work {
 static void work_fini(struct work *w)
 {
 	free(w->by_start);
-	free(w->slots);
-	free(w->node_of);
-	free(w->server_of);
-	free(w->room);
 }
 
 static int by_start(const void *a, const void *b)
@@ -87,13 +83,16 @@ static int work_init(struct work *w, const struct otr_span *const *spans, size_t
 		slots *= 2;
 	w->n = n;
 	w->mask = slots - 1;
-	w->by_start = malloc(n * sizeof(*w->by_start));
-	w->slots = calloc(slots, sizeof(*w->slots));
-	w->node_of = malloc(n * sizeof(*w->node_of));
-	w->server_of = malloc(n * sizeof(*w->server_of));
-	w->room = malloc(n * sizeof(*w->room));
-	if (!w->by_start || !w->slots || !w->node_of || !w->server_of || !w->room)
+	w->by_start =
+		malloc(n * (sizeof(*w->by_start) + sizeof(*w->room) + 2 * sizeof(*w->node_of)) +
+		       slots * sizeof(*w->slots));
+	if (!w->by_start)
 		return -ENOMEM;
+	w->room = (uint64_t *)(w->by_start + n);
+	w->node_of = (uint32_t *)(w->room + n);
+	w->server_of = w->node_of + n;
+	w->slots = w->server_of + n;
+	memset(w->slots, 0, slots * sizeof(*w->slots));
 	memcpy(w->by_start, spans, n * sizeof(*w->by_start));
 	qsort(w->by_start, n, sizeof(*w->by_start), by_start);
 	memset(w->server_of, 0xff, n * sizeof(*w->server_of));

@@ -7,7 +7,7 @@
 // needs: agent/resource/name_args.c agent/resource/name_guess.c
 // needs: agent/resource/percent.c agent/resource/procs.c agent/resource/read.c
 // needs: agent/resource/utf8.c agent/resource/uuid5.c
-// needs: exporters/arena.c exporters/backoff.c exporters/file.c exporters/gzip.c
+// needs: exporters/wire.c exporters/backoff.c exporters/file.c exporters/gzip.c
 // needs: exporters/health.c exporters/otlp_config.c exporters/otlp_encode.c
 // needs: exporters/otlp_group.c exporters/otlp_headers.c exporters/otlp_http.c
 // needs: exporters/otlp_json.c exporters/otlp_response.c exporters/queue.c

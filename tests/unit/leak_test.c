@@ -8,7 +8,7 @@
 // needs: agent/proto/side.c agent/proto/trace_context.c agent/proto/msg.c
 // needs: agent/proto/pgsql.c agent/proto/pgsql_front.c agent/proto/pgsql_back.c
 // needs: agent/proto/pgsql_stmt.c agent/proto/pgsql_check.c
-// needs: agent/proto/pgsql_describe.c agent/proto/sql.c agent/proto/sql_summary.c
+// needs: agent/proto/pgsql_describe.c agent/proto/sql.c agent/proto/sql_summary.c agent/proto/sql_cache.c
 // needs: agent/base/secret.c agent/base/secret_text.c
 // needs: exporters/otlp_json.c exporters/otlp_group.c agent/resource/utf8.c agent/console/console.c
 // needs: agent/console/cells.c agent/console/pending.c agent/console/stats.c

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: exporters/backoff.c agent/span.c agent/span_builder.c agent/base/buf.c agent/resource/counted.c
-// needs: agent/resource/utf8.c exporters/arena.c exporters/otlp_group.c
+// needs: agent/resource/utf8.c exporters/wire.c tests/unit/arena.c tests/unit/otlp_witness.c exporters/otlp_group.c
 // needs: exporters/otlp_encode.c exporters/otlp_json.c exporters/gzip.c
 // needs: exporters/otlp_response.c exporters/otlp.pb-c.c
 /* otlp_test.c - spans as OTLP, read back; answers, judged. */

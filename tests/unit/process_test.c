@@ -7,7 +7,7 @@
 // needs: agent/proto/msg.c agent/proto/pgsql.c agent/proto/pgsql_back.c
 // needs: agent/proto/pgsql_check.c agent/proto/pgsql_describe.c
 // needs: agent/proto/pgsql_front.c agent/proto/pgsql_stmt.c agent/proto/route.c
-// needs: agent/proto/side.c agent/proto/sql.c agent/proto/sql_summary.c
+// needs: agent/proto/side.c agent/proto/sql.c agent/proto/sql_summary.c agent/proto/sql_cache.c
 // needs: agent/proto/table.c agent/proto/trace_context.c agent/proto/url.c
 // needs: agent/resource/counted.c agent/resource/make.c agent/resource/name.c
 // needs: agent/resource/name_args.c agent/resource/name_guess.c

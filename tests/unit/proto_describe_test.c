@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+// needs: agent/base/keyed.c
 // needs: agent/base/secret_fold.c agent/base/secret_code.c
 // needs: agent/proto/http1.c agent/proto/http1_head.c agent/proto/http1_body.c
 // needs: agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/url.c agent/proto/route.c
 // needs: agent/proto/side.c agent/proto/trace_context.c agent/proto/msg.c
 // needs: agent/proto/pgsql.c agent/proto/pgsql_front.c agent/proto/pgsql_back.c
 // needs: agent/proto/pgsql_stmt.c agent/proto/pgsql_check.c
-// needs: agent/proto/pgsql_describe.c agent/proto/sql.c agent/proto/sql_summary.c
+// needs: agent/proto/pgsql_describe.c agent/proto/sql.c agent/proto/sql_summary.c agent/proto/sql_cache.c
 // needs: agent/base/secret.c agent/base/secret_text.c
 // needs: agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c
 /* proto_describe_test.c - spans by the conventions, and what a capture that was cut

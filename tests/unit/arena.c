@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* arena.c - memory for many small objects that are all freed together. */
 
-#include "exporters/arena.h"
+#include "tests/unit/arena.h"
 
 #include <errno.h>
 #include <stdalign.h>

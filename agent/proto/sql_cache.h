@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_SQL_CACHE_H
+#define OTR_SQL_CACHE_H
+
+/*
+ * sql_cache.h - what sql.h makes of a statement, remembered.
+ *
+ * Services send the same few statements again and again. A statement is remembered when it
+ * comes for the second time, so that statements that never come again (those with literals
+ * in them) cost one hash more and no memory. The table has a fixed number of places; a newer
+ * statement takes the place of an older one. One thread uses it, the core thread. It changes
+ * no result: tests/unit/sql_cache_test.c compares it with sql.h.
+ */
+
+#include "agent/base/slice.h"
+
+#define OTR_SQL_CACHE_PLACES 512
+#define OTR_SQL_CACHE_TEXT   2048 /* bytes of a statement that is remembered, at most */
+
+struct otr_sql_known {
+	struct otr_slice text;	  /* sanitised, no blanks at its end */
+	struct otr_slice summary; /* empty: nothing is known */
+};
+
+/* Gives what is known of `sql`; the slices live until the next call. Returns 0 or -ENOMEM;
+ * then `text` may be cut. */
+int otr_sql_know(struct otr_sql_known *out, struct otr_slice sql);
+
+/* Forgets all, and gives the memory back. */
+void otr_sql_cache_clear(void);
+
+#endif /* OTR_SQL_CACHE_H */

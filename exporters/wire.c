@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wire.c - the memory of protobuf's wire format; see wire.h. */
+
+#include "exporters/wire.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define FIRST 65536
+
+int otr_wire_room(struct otr_wire *w, size_t len)
+{
+	size_t used = otr_wire_len(w), cap = w->cap ? w->cap : FIRST;
+	char *data;
+
+	if (w->at >= len)
+		return 0;
+	while (cap - used < len) {
+		if (cap > SIZE_MAX / 2)
+			return -ENOMEM;
+		cap *= 2;
+	}
+	data = malloc(cap);
+	if (!data)
+		return -ENOMEM;
+	if (used)
+		memcpy(data + cap - used, w->data + w->at, used);
+	free(w->data);
+	*w = (struct otr_wire){data, cap, cap - used};
+	return 0;
+}
+
+void otr_wire_fini(struct otr_wire *w)
+{
+	free(w->data);
+	*w = (struct otr_wire){0};
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_WIRE_H
+#define OTR_WIRE_H
+
+/*
+ * wire.h - protobuf's wire format, written from the end to the front.
+ *
+ * A submessage stands behind its length. Written backwards, its length is known when its
+ * content is written, so nothing is measured first and nothing is moved afterwards:
+ *
+ *	data          at                          data + cap
+ *	|   free      |  written last .. written first  |
+ *
+ * The caller makes room (otr_wire_room()) for the most that it may write; the other
+ * functions do not check. Fields are written in descending order, so that they end up in
+ * ascending order, as other encoders write them.
+ * https://protobuf.dev/programming-guides/encoding/
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum otr_wire_type {
+	OTR_WIRE_VARINT,
+	OTR_WIRE_FIXED64,
+	OTR_WIRE_LEN,
+	OTR_WIRE_FIXED32 = 5,
+};
+
+#define OTR_WIRE_TAG_MAX 16 /* more than a tag and a length, or a tag and a number, take */
+
+struct otr_wire { /* begins zeroed */
+	char *data;
+	size_t cap, at;
+};
+
+/* Makes room for `len` more bytes. Returns 0 or -ENOMEM; then all is as it was. */
+int otr_wire_room(struct otr_wire *w, size_t len);
+void otr_wire_fini(struct otr_wire *w);
+
+static inline void otr_wire_reset(struct otr_wire *w)
+{
+	w->at = w->cap;
+}
+
+static inline size_t otr_wire_len(const struct otr_wire *w)
+{
+	return w->cap - w->at;
+}
+
+static inline void otr_wire_bytes(struct otr_wire *w, const void *data, size_t len)
+{
+	w->at -= len;
+	memcpy(w->data + w->at, data, len);
+}
+
+static inline void otr_wire_varint(struct otr_wire *w, uint64_t n)
+{
+	char text[10];
+	size_t len = 0;
+
+	for (; n >= 0x80; n >>= 7)
+		text[len++] = (char)(n | 0x80);
+	text[len++] = (char)n;
+	otr_wire_bytes(w, text, len);
+}
+
+/* `field` is below 16, so its tag is one byte. */
+static inline void otr_wire_tag(struct otr_wire *w, unsigned int field, enum otr_wire_type type)
+{
+	w->data[--w->at] = (char)(field << 3 | type);
+}
+
+/* Puts tag and length before all that was written since otr_wire_len() was `from`. */
+static inline void otr_wire_close(struct otr_wire *w, unsigned int field, size_t from)
+{
+	otr_wire_varint(w, otr_wire_len(w) - from);
+	otr_wire_tag(w, field, OTR_WIRE_LEN);
+}
+
+static inline void otr_wire_string(struct otr_wire *w, unsigned int field, const void *data,
+				   size_t len)
+{
+	otr_wire_bytes(w, data, len);
+	otr_wire_varint(w, len);
+	otr_wire_tag(w, field, OTR_WIRE_LEN);
+}
+
+static inline void otr_wire_number(struct otr_wire *w, unsigned int field, uint64_t n)
+{
+	otr_wire_varint(w, n);
+	otr_wire_tag(w, field, OTR_WIRE_VARINT);
+}
+
+/* Little endian, as every machine we run on. */
+static inline void otr_wire_fixed64(struct otr_wire *w, unsigned int field, uint64_t n)
+{
+	otr_wire_bytes(w, &n, sizeof(n));
+	otr_wire_tag(w, field, OTR_WIRE_FIXED64);
+}
+
+static inline void otr_wire_fixed32(struct otr_wire *w, unsigned int field, uint32_t n)
+{
+	otr_wire_bytes(w, &n, sizeof(n));
+	otr_wire_tag(w, field, OTR_WIRE_FIXED32);
+}
+
+#endif /* OTR_WIRE_H */
