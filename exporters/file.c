@@ -153,7 +153,7 @@ static void file_close(void *state)
 const struct otr_exporter_ops otr_exporter_file = {
 	.name = "file",
 	.schemes = (const char *const[]){"file", NULL},
-	.help = "OTLP JSON into a file of mode 0600, a line for each batch; as file:X.jsonl.",
+	.help = "OTLP JSON, a line for each batch. As file:X.jsonl; the file has mode 0600.",
 	.state_size = sizeof(struct file),
 	.open = file_open,
 	.where = file_where,

@@ -315,7 +315,7 @@ static enum otr_push http_push(void *state, const struct otr_span *const *spans,
 const struct otr_exporter_ops otr_exporter_otlp_http = {
 	.name = "otlp-http",
 	.schemes = (const char *const[]){"http", "https", NULL},
-	.help = "OTLP over HTTP, to a Collector, Jaeger, Tempo; as http://HOST:4318.",
+	.help = "OTLP over HTTP, to a Collector, Jaeger or Tempo. As http://HOST:4318.",
 	.options = otr_otlp_options,
 	.settings_size = sizeof(struct otr_otlp_settings),
 	.state_size = sizeof(struct http),
