@@ -26,24 +26,11 @@ struct otr_sinks_config {
 	bool shared;
 	bool blocking;
 	uint64_t seed; /* of the ids */
-
-	/* The way back to the source, or NULL; see agent/pipeline.h. */
-	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
-		       uint32_t head_bytes);
-	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
-	void (*handoff)(void *arg, uint32_t tgid);
-	void *arg;
 };
 
 /* Opens the sinks that the settings ask for, and the pipeline. Returns 0, or -errno with the
  * reason in `err`. */
 int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg, struct otr_err *err);
-
-/* Sets the way back to the source, which opens later than the sinks; NULL: none. */
-void otr_sinks_bind(struct otr_sinks *sk, void *arg,
-		    void (*policy)(void *, uint64_t, enum otr_dir, enum otr_capture, uint32_t),
-		    void (*watch)(void *, uint64_t, enum otr_dir, bool),
-		    void (*handoff)(void *, uint32_t));
 
 /* Gives the next event to the pipeline; events come in the order of their time. */
 void otr_sinks_event(struct otr_sinks *sk, const struct otr_event *ev);

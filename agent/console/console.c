@@ -19,10 +19,10 @@
 
 #include "agent/base/own.h"
 #include "agent/base/text.h"
-#include "agent/cmd.h"
+#include "agent/base/version.h"
 #include "agent/console/cells.h"
 #include "agent/console/console_int.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"
 

@@ -7,8 +7,8 @@
  */
 
 #include "agent/base/buf.h"
+#include "agent/base/loss.h"
 #include "agent/console/console.h"
-#include "agent/loss.h"
 #include "agent/settings.h"
 #include "agent/view/hist.h"
 #include "agent/view/tree.h"

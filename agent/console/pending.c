@@ -12,7 +12,7 @@
 #include "agent/base/keyed.h"
 #include "agent/base/own.h"
 #include "agent/console/console_int.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 static struct otr_pending **bucket_of(struct otr_pendings *ps, const uint8_t trace_id[16])
 {

@@ -16,7 +16,7 @@
 #include "agent/console/cells.h"
 #include "agent/console/console_int.h"
 #include "agent/resource/resource.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"
 #include "bpf/event.h"

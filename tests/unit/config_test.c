@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/config.c agent/config_value.c agent/config_args.c agent/config_help.c agent/options.c agent/cmd_help.c agent/cmd_man.c agent/cmd_completion.c agent/base/buf.c agent/base/err.c agent/base/text.c agent/base/privilege.c exporters/describe.c tests/unit/fake_cmds.c
+// needs: tests/unit/fake_cmds.c
 /* config_test.c - options: how they are read, what is said of wrong ones, and
  * that help, man page and completions know the same. */
 

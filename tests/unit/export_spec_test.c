@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/config_value.c exporters/spec.c exporters/otlp_options.c exporters/otlp_config.c
-// needs: exporters/otlp_headers.c agent/proto/url.c agent/resource/percent.c
-// needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
-// needs: agent/base/secret.c agent/base/secret_text.c agent/base/secret_fold.c agent/base/secret_code.c
 /* export_spec_test.c - one --export as a person writes it: scheme, URL, options. */
 
 #include <setjmp.h>

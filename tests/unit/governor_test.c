@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/governor.c
 /* governor_test.c - what was spent, in which time: how much of it is traced from now on. */
 
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/env_lists.c preload/header.c preload/inject.c preload/environ.c preload/inbound.c
+// needs: preload/env_lists.c preload/header.c preload/inject.c preload/environ.c
+// needs: preload/inbound.c
 /* header_test.c - which trace and which span a header names, and whether it is sampled. */
 
 #include <setjmp.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c agent/console/pending.c agent/view/tree.c agent/view/tree_time.c
-// needs: agent/view/label.c agent/loss.c agent/span.c agent/span_builder.c
-// needs: agent/resource/counted.c agent/base/buf.c agent/base/text.c tests/unit/make_spans.c
+// needs: tests/unit/make_spans.c
 /*
  * keyed_test.c - ids that were made to collide cost no more than others. Counted is how many
  * entries a look-up may meet, not how long it takes.
@@ -19,7 +17,7 @@
 
 #include "agent/base/keyed.h"
 #include "agent/console/console_int.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "tests/unit/make_spans.h"
 
 #define IDS 3000

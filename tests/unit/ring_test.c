@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/ring.c preload/real.c preload/find.c agent/source/ring.c agent/source/event.c agent/loss.c
+// needs: preload/ring.c preload/real.c preload/find.c
 /*
  * ring_test.c - records go through the ring: in order, over its end, past slots that were
  * never finished; and nothing a process writes there is believed.
@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
-#include "agent/source/shim.h"
+#include "agent/source/ring_reader.h"
 #include "preload/shim.h"
 
 struct otr_shim otr_shim; /* shim.c's, without its constructor */

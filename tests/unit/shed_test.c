@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/flow.c preload/headend.c preload/response_boundary.c preload/frames.c preload/inject.c
+// needs: preload/flow.c preload/headend.c preload/response_boundary.c preload/frames.c
+// needs: preload/inject.c
 /* shed_test.c - the library lets requests go: each whole, decided at its first byte; what
  * was begun before is told to its end. */
 

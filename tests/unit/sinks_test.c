@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/sinks.c agent/base/err.c agent/base/text.c agent/base/buf.c
 /* sinks_test.c - the table of sinks: which are opened, in which order they are called. The pipeline
  * and its table of sinks are fakes. */
 
@@ -14,12 +13,11 @@
 #include <string.h>
 
 #include "agent/base/err.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/notseen.h"
 #include "agent/pipeline.h"
 #include "agent/proto/proto.h"
-#include "agent/proto/url.h"
 #include "agent/settings.h"
 #include "agent/sink.h"
 #include "agent/sinks.h"
@@ -29,8 +27,6 @@ static struct otr_pipeline_config pipeline; /* as sinks.c set it */
 static char calls[512];			    /* "a:open b:open a:span .." */
 static int b_open_rc;
 static int losses_asked;
-
-struct otr_proto_settings otr_proto_settings;
 
 int otr_pipeline_new(struct otr_pipeline **out, const struct otr_pipeline_config *cfg)
 {
@@ -98,12 +94,6 @@ const char *otr_notseen_lines(struct otr_notseen *ns, struct otr_pipeline *pl)
 	(void)ns;
 	(void)pl;
 	return "lines";
-}
-
-int otr_url_redact(struct otr_slice key)
-{
-	(void)key;
-	return 0;
 }
 
 uint64_t otr_loss_get(enum otr_loss cause)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/inject.c preload/tls.c preload/layer.c preload/response_boundary.c preload/request_boundary.c
+// needs: preload/inject.c preload/tls.c preload/layer.c preload/response_boundary.c
+// needs: preload/request_boundary.c
 /*
  * tls_test.c - a TLS library that takes what it likes, when it likes: the stream is the
  * caller's with one header or none, a call made again brings the same bytes, and the caller
