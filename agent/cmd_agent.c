@@ -13,11 +13,11 @@
 #include "agent/base/log.h"
 #include "agent/base/version.h"
 #include "agent/cmd.h"
+#include "agent/config/settings.h"
 #include "agent/loop.h"
 #include "agent/resource/procfs.h"
 #include "agent/rules.h"
 #include "agent/session.h"
-#include "agent/settings.h"
 #include "agent/sinks.h"
 
 #define DRAIN_NS (5 * OTR_NS_PER_S)

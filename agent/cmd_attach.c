@@ -13,9 +13,9 @@
 #include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/cmd.h"
+#include "agent/config/settings.h"
 #include "agent/loop.h"
 #include "agent/session.h"
-#include "agent/settings.h"
 #include "agent/sinks.h"
 #include "agent/targets.h"
 

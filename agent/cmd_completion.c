@@ -10,7 +10,7 @@
 #include "agent/base/err.h"
 #include "agent/cmd.h"
 #include "agent/cmd_help.h"
-#include "agent/settings.h"
+#include "agent/config/settings.h"
 
 #define SHELLS "bash|zsh|fish"
 

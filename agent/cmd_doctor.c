@@ -17,9 +17,9 @@
 #include "agent/base/text.h"
 #include "agent/base/version.h"
 #include "agent/cmd.h"
+#include "agent/config/settings.h"
 #include "agent/doctor.h"
 #include "agent/resource/procfs.h"
-#include "agent/settings.h"
 
 #define CHECKS_MAX 24
 

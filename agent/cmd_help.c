@@ -13,7 +13,7 @@
 #include "agent/base/err.h"
 #include "agent/base/version.h"
 #include "agent/cmd.h"
-#include "agent/settings.h"
+#include "agent/config/settings.h"
 
 const struct otr_cmd *otr_cmd_find(const char *name)
 {

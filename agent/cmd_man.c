@@ -10,7 +10,7 @@
 
 #include "agent/cmd.h"
 #include "agent/cmd_help.h"
-#include "agent/settings.h"
+#include "agent/config/settings.h"
 
 /* Text of a row in mdoc: a dash is a minus, a backslash is shown. */
 static void text(const char *s, size_t len, FILE *out)

@@ -14,7 +14,7 @@
 #include "agent/base/err.h"
 #include "agent/base/text.h"
 #include "agent/cmd.h"
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 struct args {
 	struct otr_options *opts;

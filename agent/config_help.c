@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/base/own.h"
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 #define COLUMN 26 /* where the sentences of an option begin */
 #define WIDTH  80

@@ -19,12 +19,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/config/settings.h"
+
 #define OTR_GOVERNOR_PERIOD_NS 2000000000ull
 #define OTR_GOVERNOR_GRACE_NS  2000000000ull /* at start: listing what is there */
 #define OTR_GOVERNOR_LEVELS    6	     /* the last: 31 ms of 2 s */
 
-/* As a share: 5 % of what the traced processes use, and a quarter of one core in any case. */
-#define OTR_SHARE_AUTO	(-1.0)
+/* OTR_SHARE_AUTO (agent/config/settings.h) is: */
 #define OTR_SHARE_FLOOR 0.25
 #define OTR_SHARE_USED	0.05
 

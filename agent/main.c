@@ -17,8 +17,8 @@
 #include "agent/base/version.h"
 #include "agent/cmd.h"
 #include "agent/cmd_help.h"
-#include "agent/config_value.h"
-#include "agent/settings.h"
+#include "agent/config/config_value.h"
+#include "agent/config/settings.h"
 #include "agent/version.h" /* made by scripts/cli.mk */
 
 const struct otr_cmd *const otr_cmds[] = {

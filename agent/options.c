@@ -6,7 +6,7 @@
  * shows the first sentence of a help text alone: 50 characters.
  */
 
-#include "agent/settings.h"
+#include "agent/config/settings.h"
 
 #include "agent/cmd.h"
 #include "exporters/spec.h"

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "agent/base/err.h"
+#include "agent/config/settings.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/url.h"
-#include "agent/settings.h"
 
 /* `list`: "tracecontext,baggage", or "none"; NULL: both. */
 static int set_propagators(struct otr_proto_settings *out, const char *list, struct otr_err *err)

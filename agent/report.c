@@ -9,7 +9,7 @@
 
 #include "agent/base/err.h"
 #include "agent/base/out_file.h"
-#include "agent/settings.h"
+#include "agent/config/settings.h"
 
 static int open_output(const struct otr_settings *cfg, const char *program, int *fd,
 		       struct otr_err *err)

@@ -19,10 +19,10 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/config/settings.h"
 #include "agent/doctor.h"
 #include "agent/pipeline.h"
 #include "agent/resource/procfs.h"
-#include "agent/settings.h"
 #include "agent/source/bpf.h"
 #include "agent/source/merge.h"
 #include "agent/source/probes.h"

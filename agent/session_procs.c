@@ -10,12 +10,12 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/elf_class.h"
+#include "agent/config/settings.h"
 #include "agent/notseen.h"
 #include "agent/resource/name.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
 #include "agent/session_state.h"
-#include "agent/settings.h"
 #include "agent/sinks.h"
 #include "agent/source/sources.h"
 #include "agent/source/synthetic.h"

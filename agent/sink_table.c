@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sink_table.c - every sink built in. */
 
-#include "agent/sink.h"
+#include "agent/sink/sink.h"
 
 #include <stddef.h>
 

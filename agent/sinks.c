@@ -12,11 +12,11 @@
 #include "agent/base/err.h"
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
+#include "agent/config/settings.h"
 #include "agent/notseen.h"
 #include "agent/parser_settings.h"
 #include "agent/proto/proto.h"
-#include "agent/settings.h"
-#include "agent/sink.h"
+#include "agent/sink/sink.h"
 
 /* One sink of the table that is open. */
 struct open_sink {

@@ -3,7 +3,7 @@
 #define OTR_SINKS_H
 
 /*
- * sinks.h - every open sink (agent/sink.h), and the pipeline that feeds them. Live events and
+ * sinks.h - every open sink (agent/sink/sink.h), and the pipeline that feeds them. Live events and
  * recorded ones take the same way.
  */
 

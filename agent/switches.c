@@ -9,7 +9,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
-#include "agent/settings.h"
+#include "agent/config/settings.h"
 
 int otr_switches_disabled(bool *disabled, struct otr_err *err)
 {

@@ -3,7 +3,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "exporters/spec.h"
 
 /* The last of the variables is the most general one: it is the one that is shown. */

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 struct curl_slist;
 struct otr_destination;

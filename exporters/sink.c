@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sink.c - the export queues as a row of the table of sinks (agent/sink.h): one queue for each
+ * sink.c - the export queues as a row of the table of sinks (agent/sink/sink.h): one queue for each
  * --export, and before them the spans that wait until --ignore can be judged.
  */
 
-#include "agent/sink.h"
+#include "agent/sink/sink.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,8 +12,8 @@
 
 #include "agent/base/err.h"
 #include "agent/base/own.h"
-#include "agent/settings.h"
-#include "agent/span_hold.h"
+#include "agent/config/settings.h"
+#include "agent/sink/span_hold.h"
 #include "exporters/queue.h"
 
 #define EXPORTS_MAX    16

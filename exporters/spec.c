@@ -12,7 +12,7 @@
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/base/secret.h"
-#include "agent/config_value.h"
+#include "agent/config/config_value.h"
 #include "exporters/otlp_config.h"
 
 #define NAME_MAX_LEN 32 /* of a scheme or an option; what is longer is not quoted */

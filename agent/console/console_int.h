@@ -8,8 +8,8 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/loss.h"
+#include "agent/config/settings.h"
 #include "agent/console/console.h"
-#include "agent/settings.h"
 #include "agent/view/hist.h"
 #include "agent/view/tree.h"
 #include "agent/view/words.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sink.c - the console as a row of the table of sinks (agent/sink.h). */
+/* sink.c - the console as a row of the table of sinks (agent/sink/sink.h). */
 
-#include "agent/sink.h"
+#include "agent/sink/sink.h"
 
 #include <unistd.h>
 

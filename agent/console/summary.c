@@ -12,7 +12,7 @@
 #include "agent/base/text.h"
 #include "agent/console/cells.h"
 #include "agent/console/console_int.h"
-#include "agent/sink.h"
+#include "agent/sink/sink.h"
 #include "agent/stitch/stitch.h"
 #include "agent/view/units.h"
 

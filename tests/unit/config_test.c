@@ -17,7 +17,7 @@
 #include "agent/base/own.h"
 #include "agent/cmd.h"
 #include "agent/cmd_help.h"
-#include "agent/settings.h"
+#include "agent/config/settings.h"
 #include "exporters/exporter.h"
 
 /* The help of --export is made from the rows of exporters. */

@@ -21,11 +21,11 @@
 #include "agent/base/buf.h"
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
+#include "agent/config/settings.h"
 #include "agent/console/cells.h"
 #include "agent/console/console.h"
 #include "agent/console/console_int.h"
-#include "agent/settings.h"
-#include "agent/sink.h"
+#include "agent/sink/sink.h"
 #include "agent/stitch/stitch.h"
 #include "tests/unit/make_spans.h"
 

@@ -14,7 +14,7 @@
 
 #include "agent/base/err.h"
 #include "agent/base/own.h"
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "exporters/otlp_config.h"
 #include "exporters/spec.h"
 

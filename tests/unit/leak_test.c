@@ -27,7 +27,7 @@
 #include "agent/proto/http1.h"
 #include "agent/proto/pgsql.h"
 #include "agent/resource/resource.h"
-#include "agent/settings.h"
+#include "agent/config/settings.h"
 #include "agent/console/console.h"
 #include "agent/proto/memory.h"
 #include "agent/proto/side.h"

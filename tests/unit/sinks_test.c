@@ -15,11 +15,11 @@
 #include "agent/base/err.h"
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
+#include "agent/config/settings.h"
 #include "agent/notseen.h"
 #include "agent/pipeline.h"
 #include "agent/proto/proto.h"
-#include "agent/settings.h"
-#include "agent/sink.h"
+#include "agent/sink/sink.h"
 #include "agent/sinks.h"
 #include "agent/stitch/stitch.h"
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "agent/base/own.h"
-#include "agent/span_hold.h"
+#include "agent/sink/span_hold.h"
 #include "bpf/event.h"
 #include "tests/unit/make_spans.h"
 

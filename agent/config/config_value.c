@@ -6,7 +6,7 @@
  * the text is right.
  */
 
-#include "agent/config_value.h"
+#include "agent/config/config_value.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/base/text.h"
-#include "agent/governor.h"
+#include "agent/config/settings.h"
 
 /* The most edits between a word and the one that was probably meant. Short words allow fewer:
  * two edits turn "no" into any word of two letters. */

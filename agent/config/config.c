@@ -6,14 +6,14 @@
  * overrides which. config_value.c parses values, config_help.c prints.
  */
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/err.h"
-#include "agent/config_value.h"
+#include "agent/config/config_value.h"
 
 static void *field_of(const struct otr_options *opts, const struct otr_option *opt)
 {

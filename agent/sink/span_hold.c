@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* span_hold.c - holds spans until --ignore can be judged; see span_hold.h. */
 
-#include "agent/span_hold.h"
+#include "agent/sink/span_hold.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

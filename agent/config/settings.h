@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 enum otr_format {
 	OTR_FORMAT_TEXT,
@@ -22,6 +22,9 @@ enum otr_color {
 	OTR_COLOR_ALWAYS,
 	OTR_COLOR_NEVER
 };
+
+/* cpu_budget: 5 % of what the traced processes use, and a quarter of one core in any case. */
+#define OTR_SHARE_AUTO (-1.0)
 
 struct otr_settings {
 	/* what */

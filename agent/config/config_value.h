@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 /* Parses `text` into `field`, which has the type of `opt`; a list gets one more item. Returns
  * 0, -EINVAL, -ERANGE or -ENOMEM with the reason in `err`, which begins with `from` ("--hold"). */
