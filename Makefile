@@ -81,7 +81,7 @@ $(B)/flags: FORCE
 		if cmp -s - $@; then :; else printf '%s\n' '$(ALL_CFLAGS)' '$(SHIM_CFLAGS)' '$(HARD_LD)' > $@; fi
 
 # Objects wait for what is generated; after that the .d files know.
-GEN := $(if $(BPF_SRC),$(B)/agent/otrace.skel.h) $(if $(wildcard exporters/otlp.proto),$(B)/exporters/otlp.pb-c.h)
+GEN := $(if $(BPF_SRC),$(B)/agent/source/otrace.skel.h) $(if $(wildcard exporters/otlp.proto),$(B)/exporters/otlp.pb-c.h)
 $(B)/%.o: %.c $(B)/flags | $(B)/packages $(GEN)
 	$(call msg,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
@@ -105,7 +105,7 @@ $(B)/otrace.bpf.o: $(BPF_OBJ)
 	$(Q)$(BPFTOOL) gen object $@ $^
 
 # bpftool writes to stdout even when it fails: never straight into the target.
-$(B)/agent/otrace.skel.h: $(B)/otrace.bpf.o
+$(B)/agent/source/otrace.skel.h: $(B)/otrace.bpf.o
 	$(call msg,SKEL,$@)
 	$(Q)mkdir -p $(@D) && $(BPFTOOL) gen skeleton $< name otrace_bpf > $@.tmp && mv $@.tmp $@
 
@@ -113,11 +113,17 @@ bpf: $(B)/otrace.bpf.o ## the kernel side alone; ARCH=arm64 B=build-arm64 for an
 
 preload: $(B)/libotrace.so ## the library alone; CC=aarch64-linux-gnu-gcc B=build-arm64 for another machine
 
-# A unit test links what it names in its first lines: // needs: agent/base/buf.c ..
-# so that it builds and breaks alone.
-needs = $(patsubst %.c,$(B)/%.o,$(shell sed -n 's|^// needs: ||p' tests/unit/$(1).c))
+# All of the agent but main(), for tests and benchmarks. The archive is made anew, so that it
+# holds no object whose source is gone.
+$(B)/libagent.a: $(LIB_OBJ)
+	$(call msg,AR,$@)
+	$(Q)rm -f $@ && ar rcsT $@ $^
+
+# A unit test links libagent.a, and before it what it names in its first lines:
+# // needs: preload/parse/inject.c ..; see tests/unit/README.md.
+needs = $(patsubst %.c,$(B)/%.o,$(shell sed -n 's|^// needs: ||p' $(1)))
 define unit_rule
-$(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(call needs,$(1))
+$(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(call needs,tests/unit/$(1).c) $(B)/libagent.a
 	$$(call msg,LD,$$@)
 	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS)
 endef

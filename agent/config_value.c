@@ -16,6 +16,7 @@
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/base/text.h"
+#include "agent/governor.h"
 
 /* `meant` of a list must be near: two edits turn "no" into anything. */
 #define NEAR 2
@@ -151,10 +152,14 @@ static int parse_share(const char *text, const char *from, double *field, struct
 	const char *unit;
 	double n = decimal(text, &unit);
 
+	if (!strcmp(text, "auto")) {
+		*field = OTR_SHARE_AUTO;
+		return 0;
+	}
 	if (unit != text && !strcmp(unit, "%"))
 		n /= 100;
 	else if (unit == text || *unit)
-		return wrong(err, from, text, "a share", "10%, 0.1 (the same)");
+		return wrong(err, from, text, "a share", "auto, 10%, 0.1 (the same)");
 	if (n > 1) {
 		otr_err_set(err, "%s: %s is out of range", from, text);
 		otr_err_hint(err, "right: 0 to 100%%");

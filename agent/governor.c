@@ -13,7 +13,12 @@
 
 void otr_governor_init(struct otr_governor *g, double share, const struct otr_usage *now)
 {
-	*g = (struct otr_governor){.share = share, .was = *now};
+	bool is_auto = share < 0;
+
+	*g = (struct otr_governor){.share = is_auto ? OTR_SHARE_USED : share,
+				   .floor = is_auto ? OTR_SHARE_FLOOR : share,
+				   .is_auto = is_auto,
+				   .was = *now};
 	g->was.now_ns += OTR_GOVERNOR_GRACE_NS;
 }
 
@@ -27,14 +32,14 @@ static double cores(uint64_t was_ns, uint64_t is_ns, uint64_t took_ns)
 	return is_ns > was_ns && took_ns ? (double)(is_ns - was_ns) / (double)took_ns : 0;
 }
 
-/* One core, or what the traced processes use if that is more. */
+/* In cores. */
 static double allowed(const struct otr_governor *g, const struct otr_usage *now, uint64_t took_ns)
 {
 	double used = 0;
 
 	if (g->was.traced_ns && now->traced_ns)
 		used = cores(g->was.traced_ns, now->traced_ns, took_ns);
-	return g->share * (used > 1 ? used : 1);
+	return g->share * used > g->floor ? g->share * used : g->floor;
 }
 
 static unsigned int higher(unsigned int level, double spent, double budget)

@@ -23,6 +23,11 @@
 #define OTR_GOVERNOR_GRACE_NS  2000000000ull /* at start: listing what is there */
 #define OTR_GOVERNOR_LEVELS    6	     /* the last: 31 ms of 2 s */
 
+/* As a share: 5 % of what the traced processes use, and a quarter of one core in any case. */
+#define OTR_SHARE_AUTO	(-1.0)
+#define OTR_SHARE_FLOOR 0.25
+#define OTR_SHARE_USED	0.05
+
 /* What was used so far; only differences count. */
 struct otr_usage {
 	uint64_t now_ns;
@@ -31,7 +36,9 @@ struct otr_usage {
 };
 
 struct otr_governor {
-	double share; /* of a core, or of what is traced if that is more; 0: no limit */
+	double share; /* of what the traced processes use; 0: no limit */
+	double floor; /* in cores: allowed in any case */
+	bool is_auto; /* both are the default */
 	unsigned int level;
 	bool over;	       /* the last period, at level 0, was over the budget */
 	struct otr_usage was;  /* when the period began */
@@ -40,6 +47,8 @@ struct otr_governor {
 	uint64_t seen_ns;      /* of which so much was traced */
 };
 
+/* `share`: of one core, or of what the traced processes use if that is more; 0: no limit;
+ * OTR_SHARE_AUTO. */
 void otr_governor_init(struct otr_governor *g, double share, const struct otr_usage *now);
 
 /* Has the period ended? */

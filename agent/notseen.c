@@ -21,7 +21,6 @@
 #include "agent/protocol_name.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
-#include "agent/sinks.h"
 #include "agent/stream/stream.h"
 #include "agent/uncarried.h"
 #include "bpf/ring.h"
@@ -74,26 +73,20 @@ void otr_notseen_free(struct otr_notseen **np)
 	free(ns);
 }
 
-/* PostgreSQL's SSLRequest. What follows is TLS, unless the server said no. */
-static bool asks_for_tls(const struct otr_stream_stat *stat)
+static struct otr_slice slice_of(const struct otr_stream_head *head)
 {
-	return stat->first.len >= 8 && stat->answer.bytes[0] != 'N' &&
-	       !memcmp(stat->first.bytes, "\0\0\0\x08\x04\xd2\x16\x2f", 8);
+	return (struct otr_slice){(const char *)head->bytes, head->len};
 }
 
-/* Whoever spoke first, or the other one: a server's front may begin with what is its own. */
 static const char *reason(const struct otr_stream_stat *stat)
 {
-	const char *known = otr_protocol_by_head(stat->first.bytes, stat->first.len);
+	const char *why;
 
 	if (!stat->first.len)
 		return "made before attach, waiting for a boundary";
-	if (asks_for_tls(stat))
-		return "TLS: not readable here";
-	if (!known)
-		known = otr_protocol_by_head(stat->answer.bytes, stat->answer.len);
-	if (known)
-		return known;
+	why = otr_protocol_unread(slice_of(&stat->first), slice_of(&stat->answer));
+	if (why)
+		return why;
 	return stat->proto ? "the parser gave up" : "unknown protocol";
 }
 
@@ -234,14 +227,13 @@ static void print_rows(struct otr_notseen *ns)
 	otr_buf_byte(&ns->text, '\0');
 }
 
-void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks, uint64_t elapsed_ns)
+const char *otr_notseen_watch(struct otr_notseen *ns, struct otr_pipeline *pl, uint64_t elapsed_ns)
 {
-	struct otr_pipeline *pl = otr_sinks_pipeline(sinks);
 	struct otr_stitch_stats stats;
 
 	otr_stitch_stats(otr_pipeline_stitch(pl), &stats);
 	if (elapsed_ns < ns->next_ns || stats.requests)
-		return;
+		return NULL;
 	ns->next_ns = elapsed_ns + EACH_NS;
 	collect(ns, pl);
 	otr_buf_printf(&ns->text, "%llu s and no request understood\n",
@@ -250,8 +242,7 @@ void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks, uint64_t
 		otr_buf_str(&ns->text, "no traffic at all: idle, or it is not this process "
 				       "that serves; try  otrace attach :PORT");
 	print_rows(ns);
-	if (!ns->text.rc)
-		otr_sinks_notice(sinks, ns->text.data);
+	return ns->text.rc ? NULL : ns->text.data;
 }
 
 const char *otr_notseen_lines(struct otr_notseen *ns, struct otr_pipeline *pl)
@@ -261,16 +252,16 @@ const char *otr_notseen_lines(struct otr_notseen *ns, struct otr_pipeline *pl)
 	return ns->text.rc ? "" : ns->text.data;
 }
 
-void otr_notseen_ring(struct otr_sinks *sinks, uint32_t tgid)
+bool otr_notseen_ring(uint32_t tgid, char *out, size_t size)
 {
-	char title[64], text[200];
+	char title[64];
 
 	if (otr_procfs_fds(tgid, "anon_inode:[io_uring]") <= 0)
-		return;
+		return false;
 	otr_procfs_title(tgid, title, sizeof(title));
-	snprintf(text, sizeof(text),
+	snprintf(out, size,
 		 "fds of %.60s (pid %u): io_uring in use: what it moves that "
 		 "way is counted, not read\ntracing goes on with the rest",
 		 title, tgid);
-	otr_sinks_notice(sinks, text);
+	return true;
 }

@@ -88,10 +88,11 @@ const struct otr_option otr_option_table[] = {
 	 .value = "SHARE",
 	 .commands = R | A | G,
 	 .group = "how much",
-	 .fallback = "5%",
+	 .fallback = "auto",
 	 .help = "CPU that tracing may take. "
-		 "Of one core, or of what the traced processes use if that is "
-		 "more. Over it, requests are let go whole, and counted. "
+		 "A share of one core, or of what the traced processes use if "
+		 "that is more. auto: 5% of what they use, a quarter of one core "
+		 "in any case. Over it, whole requests are shed, and counted. "
 		 "0: no limit."},
 
 	{TEXT("output", output, "FILE", R | A | P), .letter = 'o', .group = "show",

@@ -60,13 +60,22 @@ static void set_paused(struct otr_pace *p, uint64_t now_ns)
 		report_pause(p);
 }
 
+/* As the option is written. */
+static const char *budget(const struct otr_governor *g, char word[16])
+{
+	if (g->is_auto)
+		return "auto";
+	snprintf(word, 16, "%g%%", 100 * g->share);
+	return word;
+}
+
 /* `was`: the level before. The beginning and the end are always told, and now and then
  * that it got tighter. */
 static void report(struct otr_pace *p, unsigned int was, uint64_t now_ns)
 {
 	const struct otr_governor *g = &p->governor;
 	double each = 2.0 / (double)(1u << g->level);
-	char text[320];
+	char text[320], word[16];
 	int n;
 
 	if (was && g->level && (g->level < was || now_ns < p->reported_ns + TELL_NS))
@@ -74,8 +83,8 @@ static void report(struct otr_pace *p, unsigned int was, uint64_t now_ns)
 	p->reported_ns = now_ns;
 	n = snprintf(text, sizeof(text),
 		     "CPU budget: %.1f%% of a core used, %.1f%% "
-		     "allowed (--cpu-budget %g%%): ",
-		     100 * g->spent, 100 * g->allowed, 100 * g->share);
+		     "allowed (--cpu-budget %s): ",
+		     100 * g->spent, 100 * g->allowed, budget(g, word));
 	if (!g->level)
 		snprintf(text + n, sizeof(text) - (size_t)n, "all requests are traced again");
 	else
@@ -94,7 +103,7 @@ static void judge(struct otr_pace *p, uint64_t now_ns)
 	unsigned int was = g->level;
 
 	if (g->level ||
-	    (double)(now.cost_ns - g->was.cost_ns) > g->share * (double)(now_ns - g->was.now_ns))
+	    (double)(now.cost_ns - g->was.cost_ns) > g->floor * (double)(now_ns - g->was.now_ns))
 		now.traced_ns = p->traced_ns(p->arg);
 	if (otr_governor_judge(g, &now))
 		report(p, was, now_ns);
@@ -116,12 +125,13 @@ int otr_pace_step(struct otr_pace *p, uint64_t now_ns, int wait_ms)
 const char *otr_pace_line(struct otr_pace *p)
 {
 	const struct otr_governor *g = &p->governor;
+	char word[16];
 
 	if (!g->thin_ns)
 		return NULL;
 	snprintf(p->line, sizeof(p->line),
-		 "over --cpu-budget %g%% for %.0f s: traced for %.1f s of it, in "
+		 "over --cpu-budget %s for %.0f s: traced for %.1f s of it, in "
 		 "pieces; the rest is lost below",
-		 100 * g->share, (double)g->thin_ns / 1e9, (double)g->seen_ns / 1e9);
+		 budget(g, word), (double)g->thin_ns / 1e9, (double)g->seen_ns / 1e9);
 	return p->line;
 }

@@ -16,20 +16,15 @@
 
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
+#include "agent/source/feedback.h"
 #include "bpf/event.h"
 
 #define MAX_PROCS 8192
 #define SECOND_NS 1000000000ull
 
-/* Bounds of what is followed at once: the budget is 24 MiB at 1,000
- * connections. */
-static const struct otr_stream_config stream_config = {
-	.max_conns = 65536,
-	.max_bytes = 64u << 20,
-};
-
 struct otr_pipeline {
 	struct otr_pipeline_config cfg;
+	const struct otr_feedback *feedback; /* borrowed; or NULL */
 	struct otr_procs *procs;
 	struct otr_streams *streams;
 	struct otr_stitch *stitch;
@@ -73,23 +68,6 @@ static void on_close(void *arg, const struct otr_ev_conn *conn, int error, uint6
 	otr_stitch_close(pl->stitch, conn, error, time_ns);
 }
 
-static void on_policy(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
-		      uint32_t head_bytes)
-{
-	struct otr_pipeline *pl = arg;
-
-	if (pl->cfg.policy)
-		pl->cfg.policy(pl->cfg.arg, conn, dir, capture, head_bytes);
-}
-
-static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
-{
-	struct otr_pipeline *pl = arg;
-
-	if (pl->cfg.watch)
-		pl->cfg.watch(pl->cfg.arg, conn, dir, want);
-}
-
 static void on_ended(void *arg, const struct otr_stream_stat *stat)
 {
 	struct otr_pipeline *pl = arg;
@@ -104,8 +82,6 @@ static const struct otr_stream_ops stream_ops = {
 	.after_loss = on_after_loss,
 	.open = on_open,
 	.close = on_close,
-	.policy = on_policy,
-	.watch = on_watch,
 	.ended = on_ended,
 };
 
@@ -117,11 +93,18 @@ static int make_stages(struct otr_pipeline *pl)
 		.orphan_ns = 600 * SECOND_NS,
 		.close_ns = 30 * SECOND_NS,
 		.seed = pl->cfg.seed,
+		.settings = pl->cfg.settings,
+	};
+	/* Bounds of what is followed at once: the budget is 24 MiB at 1,000 connections. */
+	const struct otr_stream_config streams = {
+		.max_conns = 65536,
+		.max_bytes = 64u << 20,
+		.settings = pl->cfg.settings,
 	};
 	int rc = otr_procs_new(&pl->procs, MAX_PROCS);
 
 	if (!rc)
-		rc = otr_streams_new(&pl->streams, &stream_config, &stream_ops, pl->procs, pl);
+		rc = otr_streams_new(&pl->streams, &streams, &stream_ops, pl->procs, pl);
 	cfg.procs = pl->procs;
 	if (!rc)
 		rc = otr_stitch_new(&pl->stitch, &cfg, pl->cfg.span, pl->cfg.trace, pl->cfg.arg);
@@ -142,6 +125,12 @@ int otr_pipeline_new(struct otr_pipeline **out, const struct otr_pipeline_config
 		return rc;
 	*out = OTR_TAKE(pl);
 	return 0;
+}
+
+void otr_pipeline_bind(struct otr_pipeline *pl, const struct otr_feedback *feedback)
+{
+	pl->feedback = feedback;
+	otr_streams_bind(pl->streams, feedback);
 }
 
 void otr_pipeline_free(struct otr_pipeline **pp)
@@ -183,6 +172,14 @@ static void take_loss(struct otr_pipeline *pl, const struct otr_ev_lost *ev)
 	otr_streams_event(pl->streams, &ev->hdr);
 }
 
+static void take_handoff(struct otr_pipeline *pl, const struct otr_ev_handoff *ev)
+{
+	const struct otr_feedback *fb = pl->feedback;
+
+	if (otr_stitch_handoff(pl->stitch, ev) && fb && fb->handoff)
+		fb->handoff(fb->arg, ev->hdr.tgid);
+}
+
 int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 {
 	const void *rec = ev;
@@ -202,8 +199,7 @@ int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 		otr_stitch_failed(pl->stitch, rec);
 		break;
 	case OTR_EV_HANDOFF:
-		if (otr_stitch_handoff(pl->stitch, rec) && pl->cfg.handoff)
-			pl->cfg.handoff(pl->cfg.arg, ev->tgid);
+		take_handoff(pl, rec);
 		break;
 	default:
 		otr_streams_event(pl->streams, ev);

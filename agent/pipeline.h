@@ -15,26 +15,28 @@
 #include "agent/stream/stream.h"
 
 struct otr_event;
+struct otr_feedback;
 struct otr_pipeline;
 struct otr_procs;
+struct otr_proto_settings;
 
 struct otr_pipeline_config {
 	uint64_t hold_ns;
 	uint64_t seed;
-	otr_span_fn span; /* every finished span, borrowed */
+	const struct otr_proto_settings *settings; /* borrowed; NULL: the defaults */
+	otr_span_fn span;			   /* every finished span, borrowed */
 	otr_trace_fn trace;
-	/* The way back to the source; NULL in a replay. */
-	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
-		       uint32_t head_bytes);
-	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
-	void (*handoff)(void *arg, uint32_t tgid); /* late evidence was about a request of it */
 	/* What is known of a connection at its end; or NULL. */
 	void (*ended)(void *arg, const struct otr_stream_stat *stat);
-	void *arg; /* of all six */
+	void *arg; /* of all three */
 };
 
 int otr_pipeline_new(struct otr_pipeline **out, const struct otr_pipeline_config *cfg);
 void otr_pipeline_free(struct otr_pipeline **pp);
+
+/* Lends the pipeline what it asks the sources of its events with (agent/source/feedback.h), until it
+ * is called again with NULL: there is nobody to ask, as in a replay. */
+void otr_pipeline_bind(struct otr_pipeline *pl, const struct otr_feedback *feedback);
 
 /* Takes the next event, in order of time. OTR_EV_TICK lets time pass; nothing else
  * does. Returns 0, or -ENOMEM: the event is lost, counted. */

@@ -21,6 +21,9 @@
 #include "agent/protocol_name.h"
 
 #include <stdbool.h>
+#include <string.h>
+
+#include "agent/proto/proto.h"
 
 enum {
 	ANY = -1,
@@ -31,40 +34,41 @@ enum {
 };
 
 struct sign {
+	const char *protocol; /* as `title` in struct otr_proto_ops */
 	const char *text;
 	int16_t bytes[16]; /* a byte, or one of the classes above */
 	uint8_t len;
 };
 
-#define TLS_TEXT "TLS: not readable here"
+#define NOT_PARSED(name) name, name " is not parsed yet"
 
 static const struct sign signs[] = {
-	{TLS_TEXT, {RECORD, 3, SMALL}, 3},
-	{"SSH: not readable", {'S', 'S', 'H', '-'}, 4},
-	{"HTTP/2: not read yet", {'P', 'R', 'I', ' ', '*', ' ', 'H', 'T'}, 8},
-	{"FastCGI is not parsed yet", {1, 1, ANY, ANY, 0, 8, ANY, 0}, 8},
-	{"uwsgi is not parsed yet", {0, ANY, ANY, 0, ANY, 0, UPPER, UPPER}, 8},
-	{"SCGI is not parsed yet", {DIGIT, DIGIT, ':', 'C', 'O', 'N', 'T', 'E'}, 8},
-	{"SCGI is not parsed yet", {DIGIT, DIGIT, DIGIT, ':', 'C', 'O', 'N', 'T'}, 8},
-	{"AJP is not parsed yet", {0x12, 0x34, ANY, ANY, SMALL}, 5},
-	{"MySQL is not parsed yet", {ANY, ANY, 0, 0, 10, DIGIT}, 6},
-	{"Redis is not parsed yet", {'*', DIGIT, '\r', '\n', '$', DIGIT}, 6},
-	{"Redis is not parsed yet", {'*', DIGIT, DIGIT, '\r', '\n', '$'}, 6},
-	{"MongoDB is not parsed yet",
+	{"TLS", "TLS: not readable here", {RECORD, 3, SMALL}, 3},
+	{"SSH", "SSH: not readable", {'S', 'S', 'H', '-'}, 4},
+	{"HTTP/2", "HTTP/2: not read yet", {'P', 'R', 'I', ' ', '*', ' ', 'H', 'T'}, 8},
+	{NOT_PARSED("FastCGI"), {1, 1, ANY, ANY, 0, 8, ANY, 0}, 8},
+	{NOT_PARSED("uwsgi"), {0, ANY, ANY, 0, ANY, 0, UPPER, UPPER}, 8},
+	{NOT_PARSED("SCGI"), {DIGIT, DIGIT, ':', 'C', 'O', 'N', 'T', 'E'}, 8},
+	{NOT_PARSED("SCGI"), {DIGIT, DIGIT, DIGIT, ':', 'C', 'O', 'N', 'T'}, 8},
+	{NOT_PARSED("AJP"), {0x12, 0x34, ANY, ANY, SMALL}, 5},
+	{NOT_PARSED("MySQL"), {ANY, ANY, 0, 0, 10, DIGIT}, 6},
+	{NOT_PARSED("Redis"), {'*', DIGIT, '\r', '\n', '$', DIGIT}, 6},
+	{NOT_PARSED("Redis"), {'*', DIGIT, DIGIT, '\r', '\n', '$'}, 6},
+	{NOT_PARSED("MongoDB"),
 	 {ANY, ANY, ANY, 0, ANY, ANY, ANY, ANY, 0, 0, 0, 0, 0xdd, 0x07, 0, 0},
 	 16},
-	{"MongoDB is not parsed yet",
+	{NOT_PARSED("MongoDB"),
 	 {ANY, ANY, ANY, 0, ANY, ANY, ANY, ANY, 0, 0, 0, 0, 0xd4, 0x07, 0, 0},
 	 16},
-	{"Kafka is not parsed yet", {0, 0, ANY, ANY, 0, 18, 0, SMALL, ANY, ANY, ANY, ANY}, 12},
-	{"Kafka is not parsed yet", {0, 0, ANY, ANY, 0, 3, 0, SMALL, ANY, ANY, ANY, ANY}, 12},
-	{"AMQP is not parsed yet", {'A', 'M', 'Q', 'P'}, 4},
-	{"MQTT is not parsed yet", {0x10, ANY, 0, 4, 'M', 'Q', 'T', 'T'}, 8},
-	{"MQTT is not parsed yet", {0x10, ANY, ANY, 0, 4, 'M', 'Q', 'T', 'T'}, 9},
-	{"NATS is not parsed yet", {'I', 'N', 'F', 'O', ' ', '{'}, 6},
-	{"SMTP or FTP is not parsed yet", {'2', '2', '0', ' '}, 4},
-	{"SMTP or FTP is not parsed yet", {'2', '2', '0', '-'}, 4},
-	{"D-Bus is not parsed yet", {0, 'A', 'U', 'T', 'H'}, 5},
+	{NOT_PARSED("Kafka"), {0, 0, ANY, ANY, 0, 18, 0, SMALL, ANY, ANY, ANY, ANY}, 12},
+	{NOT_PARSED("Kafka"), {0, 0, ANY, ANY, 0, 3, 0, SMALL, ANY, ANY, ANY, ANY}, 12},
+	{NOT_PARSED("AMQP"), {'A', 'M', 'Q', 'P'}, 4},
+	{NOT_PARSED("MQTT"), {0x10, ANY, 0, 4, 'M', 'Q', 'T', 'T'}, 8},
+	{NOT_PARSED("MQTT"), {0x10, ANY, ANY, 0, 4, 'M', 'Q', 'T', 'T'}, 9},
+	{NOT_PARSED("NATS"), {'I', 'N', 'F', 'O', ' ', '{'}, 6},
+	{NOT_PARSED("SMTP or FTP"), {'2', '2', '0', ' '}, 4},
+	{NOT_PARSED("SMTP or FTP"), {'2', '2', '0', '-'}, 4},
+	{NOT_PARSED("D-Bus"), {0, 'A', 'U', 'T', 'H'}, 5},
 };
 
 static bool is_of(uint8_t byte, int16_t wanted)
@@ -95,10 +99,40 @@ static bool matches(const struct sign *sign, const uint8_t *head, size_t len)
 	return true;
 }
 
-const char *otr_protocol_by_head(const uint8_t *head, size_t len)
+static const struct sign *find(const uint8_t *head, size_t len)
 {
 	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
 		if (matches(&signs[i], head, len))
-			return signs[i].text;
+			return &signs[i];
 	return NULL;
+}
+
+const char *otr_protocol_by_head(const uint8_t *head, size_t len)
+{
+	const struct sign *sign = find(head, len);
+
+	return sign ? sign->text : NULL;
+}
+
+/* A protocol with a parser is read, so its sign is no reason. */
+static const char *unparsed(struct otr_slice head)
+{
+	const struct sign *sign = find((const uint8_t *)head.data, head.len);
+
+	for (size_t i = 0; sign && otr_protos[i]; i++)
+		if (!strcmp(otr_protos[i]->title, sign->protocol))
+			return NULL;
+	return sign ? sign->text : NULL;
+}
+
+const char *otr_protocol_unread(struct otr_slice first, struct otr_slice answer)
+{
+	const char *why = NULL;
+
+	for (size_t i = 0; !why && otr_protos[i]; i++)
+		if (otr_protos[i]->unread)
+			why = otr_protos[i]->unread(first, answer);
+	if (!why)
+		why = unparsed(first);
+	return why ? why : unparsed(answer);
 }

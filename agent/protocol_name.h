@@ -2,12 +2,20 @@
 #ifndef OTR_PROTOCOL_NAME_H
 #define OTR_PROTOCOL_NAME_H
 
-/* protocol_name.h - protocols that otrace knows by their first bytes and does not read. */
+/* protocol_name.h - protocols that otrace recognises by their first bytes, and does not parse. */
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* "FastCGI is not parsed yet", a constant, or NULL. `head`: the first bytes of either side. */
+#include "agent/base/slice.h"
+
+/* Returns "FastCGI is not parsed yet", a constant, or NULL. `head`: the first bytes of either
+ * side. Whether the protocol has a parser is not looked at. */
 const char *otr_protocol_by_head(const uint8_t *head, size_t len);
+
+/* Returns why a connection that opens with these bytes is not read, a constant: a parser says
+ * so (struct otr_proto_ops, `unread`), or the protocol has none; NULL: not known. `first`: the
+ * first bytes of the side that spoke first; `answer`: those of the other side, or empty. */
+const char *otr_protocol_unread(struct otr_slice first, struct otr_slice answer);
 
 #endif /* OTR_PROTOCOL_NAME_H */

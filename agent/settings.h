@@ -42,7 +42,7 @@ struct otr_settings {
 	bool no_query_text;
 	/* how much */
 	uint64_t hold_ns;
-	double cpu_budget; /* share of a core, or of what is traced; 0: no limit */
+	double cpu_budget; /* share of a core, or of what is traced; 0: no limit; OTR_SHARE_AUTO */
 	/* show */
 	char *output;
 	int format; /* enum otr_format */

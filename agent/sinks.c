@@ -12,13 +12,13 @@
 #include "agent/base/buf.h"
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/notseen.h"
+#include "agent/parser_settings.h"
 #include "agent/proto/proto.h"
-#include "agent/proto/url.h"
 #include "agent/settings.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "agent/span_hold.h"
 #include "exporters/console.h"
 #include "exporters/queue.h"
@@ -30,6 +30,7 @@
 
 struct otr_sinks {
 	struct otr_sinks_config cfg;
+	struct otr_proto_settings parsers;
 	struct otr_pipeline *pipeline;
 	struct otr_console *console;
 	struct otr_notseen *notseen;
@@ -92,31 +93,6 @@ static void on_trace(void *arg, const uint8_t trace_id[16], bool proved)
 		otr_console_trace(sk->console, trace_id, proved);
 }
 
-static void on_policy(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
-		      uint32_t head_bytes)
-{
-	struct otr_sinks *sk = arg;
-
-	if (sk->cfg.policy)
-		sk->cfg.policy(sk->cfg.arg, conn, dir, capture, head_bytes);
-}
-
-static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
-{
-	struct otr_sinks *sk = arg;
-
-	if (sk->cfg.watch)
-		sk->cfg.watch(sk->cfg.arg, conn, dir, want);
-}
-
-static void on_handoff(void *arg, uint32_t tgid)
-{
-	struct otr_sinks *sk = arg;
-
-	if (sk->cfg.handoff)
-		sk->cfg.handoff(sk->cfg.arg, tgid);
-}
-
 static void on_ended(void *arg, const struct otr_stream_stat *stat)
 {
 	struct otr_sinks *sk = arg;
@@ -166,11 +142,9 @@ static int open_pipeline(struct otr_sinks *sk, struct otr_err *err)
 	struct otr_pipeline_config pl = {
 		.hold_ns = sk->cfg.cfg->hold_ns,
 		.seed = sk->cfg.seed,
+		.settings = &sk->parsers,
 		.span = on_span,
 		.trace = on_trace,
-		.policy = on_policy,
-		.watch = on_watch,
-		.handoff = on_handoff,
 		.ended = on_ended,
 		.arg = sk,
 	};
@@ -179,46 +153,6 @@ static int open_pipeline(struct otr_sinks *sk, struct otr_err *err)
 	if (rc)
 		otr_err_set(err, "out of memory");
 	return rc;
-}
-
-/* "tracecontext,baggage", or "none". */
-static int set_propagators(const char *list, struct otr_err *err)
-{
-	char text[256], *save = NULL;
-
-	otr_proto_settings.no_trace_context = true;
-	otr_proto_settings.no_baggage = true;
-	snprintf(text, sizeof(text), "%s", list ? list : "tracecontext,baggage");
-	for (char *word = strtok_r(text, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
-		if (!strcmp(word, "tracecontext"))
-			otr_proto_settings.no_trace_context = false;
-		else if (!strcmp(word, "baggage"))
-			otr_proto_settings.no_baggage = false;
-		else if (strcmp(word, "none")) {
-			otr_err_set(err, "--propagators %s: %s is not read here", list, word);
-			otr_err_hint(err, "right: tracecontext, baggage, none");
-			return -EINVAL;
-		}
-	}
-	return 0;
-}
-
-/* What parsers shall read, and hide. */
-static int set_up_parsers(const struct otr_settings *cfg, struct otr_err *err)
-{
-	const char *methods = getenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS");
-
-	otr_proto_settings.no_query_text = cfg->no_query_text;
-	otr_proto_settings.http_methods = methods && *methods ? methods : NULL;
-	for (char **key = cfg->redact; key && *key; key++)
-		if (otr_url_redact(otr_slice_str(*key))) {
-			otr_err_set(err,
-				    "--redact %s: empty, too long, or one too "
-				    "many",
-				    *key);
-			return -EINVAL;
-		}
-	return set_propagators(cfg->propagators, err);
 }
 
 int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg, struct otr_err *err)
@@ -234,7 +168,7 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg, s
 	sk->hold.ignore = cfg->cfg->ignore;
 	sk->hold.pass = export_span;
 	sk->hold.arg = sk;
-	rc = set_up_parsers(cfg->cfg, err);
+	rc = otr_parser_settings_read(&sk->parsers, cfg->cfg, err);
 	if (!rc && otr_notseen_new(&sk->notseen)) {
 		otr_err_set(err, "out of memory");
 		return -ENOMEM;
@@ -249,17 +183,6 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg, s
 		return rc;
 	*out = OTR_TAKE(sk);
 	return 0;
-}
-
-void otr_sinks_bind(struct otr_sinks *sk, void *arg,
-		    void (*policy)(void *, uint64_t, enum otr_dir, enum otr_capture, uint32_t),
-		    void (*watch)(void *, uint64_t, enum otr_dir, bool),
-		    void (*handoff)(void *, uint32_t))
-{
-	sk->cfg.arg = arg;
-	sk->cfg.policy = policy;
-	sk->cfg.watch = watch;
-	sk->cfg.handoff = handoff;
 }
 
 void otr_sinks_event(struct otr_sinks *sk, const struct otr_event *ev)

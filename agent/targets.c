@@ -54,7 +54,7 @@ static void note_mute(struct otr_targets *t, uint32_t pid)
 		if (!(*proto)->client_only || !otr_procfs_is(pid, (*proto)->server_exe))
 			continue;
 		t->mute++;
-		t->server_title = (*proto)->server_title;
+		t->server_title = (*proto)->title;
 		return;
 	}
 }

@@ -125,13 +125,13 @@ row_shimnginx() {
 	lost
 }
 shim_budget() { # KIND WHAT
-	OTRACE_CPU_BUDGET=5% WARM=warm FLOOD_S=4 shim_saturated "$1" 8
+	OTRACE_CPU_BUDGET=auto WARM=warm FLOOD_S=4 shim_saturated "$1" 8
 	say_saturated "$2" x0.90 "$(ratio rate) >= 0.9"
 	sed -n 's/^budget */    /p' "$SVC/agent.txt"
 	lost
 }
-row_shimbudget() { shim_budget static "  the same with --cpu-budget 5%, default"; }
-row_shimproxy() { shim_budget proxy "library: nginx to nginx, --cpu-budget 5%"; }
+row_shimbudget() { shim_budget static "  the same with default budget"; }
+row_shimproxy() { shim_budget proxy "library: nginx to nginx, default budget"; }
 
 # WHAT WHO: what is asked at half of what it can, and saturated; see $BARE_.., $TRACED_..
 shim_service() {

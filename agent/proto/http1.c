@@ -221,6 +221,7 @@ static bool sniff(enum otr_dir dir, struct otr_slice head)
 
 const struct otr_proto_ops otr_http1 = {
 	.name = "http1",
+	.title = "HTTP/1",
 	.scope = "otrace/http",
 	.state_size = sizeof(struct otr_http1),
 	.capture = OTR_CAPTURE_HEAD,

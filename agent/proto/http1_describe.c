@@ -16,13 +16,13 @@
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
 #include "agent/base/secret.h"
+#include "agent/proto/memory.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/route.h"
 #include "agent/proto/side.h"
 #include "agent/proto/url.h"
 #include "agent/resource/resource.h"
-#include "agent/span_builder.h"
-#include "agent/stitch/stitch.h"
+#include "agent/span/span_builder.h"
 
 #define TEXT_MAX 65536
 
@@ -55,7 +55,7 @@ static bool is_listed(const char *list, struct otr_slice method)
 	return false;
 }
 
-static bool is_standard(struct otr_slice method)
+static bool is_standard(const struct otr_proto_settings *set, struct otr_slice method)
 {
 	static const char *const known[] = {
 		"GET",	   "HEAD",    "POST",  "PUT",	"DELETE",
@@ -64,8 +64,8 @@ static bool is_standard(struct otr_slice method)
 
 	if (!method.len || method.len > OTR_HTTP1_METHOD_MAX)
 		return false;
-	if (otr_proto_settings.http_methods)
-		return is_listed(otr_proto_settings.http_methods, method);
+	if (set && set->http_methods)
+		return is_listed(set->http_methods, method);
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(known); i++)
 		if (otr_slice_eq(method, otr_slice_str(known[i])))
 			return true;
@@ -137,6 +137,13 @@ static void put_host(const struct exchange *ex, struct otr_buf *out)
 		otr_buf_printf(out, ":%u", (unsigned int)ex->port);
 }
 
+static void put_query(const struct exchange *ex, struct otr_buf *out)
+{
+	const struct otr_proto_settings *set = ex->side->settings;
+
+	otr_url_query(out, ex->url.query, set ? set->redact : NULL);
+}
+
 static int set_url_full(const struct exchange *ex, struct otr_span_builder *sb)
 {
 	char room[256];
@@ -154,7 +161,7 @@ static int set_url_full(const struct exchange *ex, struct otr_span_builder *sb)
 		otr_buf_slice(&text, ex->path);
 	if (ex->url.query.len) {
 		otr_buf_byte(&text, '?');
-		otr_url_query(&text, ex->url.query);
+		put_query(ex, &text);
 	}
 	otr_sb_string(sb, OTR_KEY_URL_FULL, otr_buf_view(&text));
 	return text.rc == -ENOMEM ? -ENOMEM : 0;
@@ -165,7 +172,7 @@ static int set_query(const struct exchange *ex, struct otr_span_builder *sb)
 	char room[256];
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
-	otr_url_query(&text, ex->url.query);
+	put_query(ex, &text);
 	otr_sb_string(sb, OTR_KEY_URL_QUERY, otr_buf_view(&text));
 	return text.rc == -ENOMEM ? -ENOMEM : 0;
 }
@@ -198,9 +205,7 @@ static int set_server(const struct exchange *ex, struct otr_span_builder *sb)
 /* Who answers has the routes: our service, or the host we ask. */
 static struct otr_slice route_owner(const struct exchange *ex)
 {
-	if (ex->server && ex->side->resource)
-		return ex->side->resource->service;
-	return ex->host;
+	return ex->server && ex->side->service.data ? ex->side->service : ex->host;
 }
 
 static void set_name(const struct exchange *ex, struct otr_span_builder *sb)
@@ -210,9 +215,10 @@ static void set_name(const struct exchange *ex, struct otr_span_builder *sb)
 	struct otr_slice method = ex->req->op;
 	size_t n, len;
 
-	if (!is_standard(method))
+	if (!is_standard(ex->side->settings, method))
 		method = OTR_SLICE("HTTP");
-	n = otr_route(route, route_owner(ex), ex->path, ex->rsp ? ex->rsp->status : 0);
+	n = otr_route(ex->side->memory->routes, route, route_owner(ex), ex->path,
+		      ex->rsp ? ex->rsp->status : 0);
 	len = method.len; /* OTR_HTTP1_METHOD_MAX at most */
 	memcpy(name, method.data, len);
 	if (n)
@@ -224,7 +230,7 @@ static void set_name(const struct exchange *ex, struct otr_span_builder *sb)
 
 static void set_method(const struct exchange *ex, struct otr_span_builder *sb)
 {
-	bool known = is_standard(ex->req->op);
+	bool known = is_standard(ex->side->settings, ex->req->op);
 	struct otr_slice original = ex->req->op;
 
 	if (!known && otr_secret_shape(original))

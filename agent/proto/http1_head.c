@@ -425,10 +425,7 @@ static void emit_request(const struct otr_http1_head *head, struct otr_msg *msg)
 			 either(forwarded(head->forwarded, OTR_SLICE("for")),
 				first_of(head->x_forwarded_for)));
 	otr_msg_add_text(msg, OTR_KEY_USER_AGENT_ORIGINAL, head->user_agent);
-	if (!otr_proto_settings.no_baggage)
-		msg->baggage = head->baggage;
-	if (otr_proto_settings.no_trace_context)
-		return;
+	msg->baggage = head->baggage;
 	if (head->n_traceparent == 1 && otr_traceparent_valid(head->traceparent)) {
 		msg->trace_ctx = head->traceparent;
 		msg->trace_state = tracestate(head);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "agent/stitch/stitch.h"
+#include "agent/proto/side.h"
 
 static bool is_loopback(const struct otr_addr *addr)
 {

@@ -3,8 +3,6 @@
 
 #include "agent/proto/msg.h"
 
-struct otr_proto_settings otr_proto_settings;
-
 static struct otr_attr *add(struct otr_msg *msg, enum otr_key key, enum otr_attr_type type)
 {
 	struct otr_attr *at;

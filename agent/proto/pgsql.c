@@ -186,13 +186,26 @@ static bool sniff(enum otr_dir dir, struct otr_slice head)
 	return guess(head, otr_pgsql_certain) != UNKNOWN;
 }
 
+/* After an SSLRequest follows TLS, unless the server answers N. */
+static const char *unread(struct otr_slice first, struct otr_slice answer)
+{
+	bool refused = answer.len && answer.data[0] == 'N';
+
+	if (refused || !otr_slice_starts(first, OTR_SLICE("\0\0\0\x08\x04\xd2\x16\x2f")))
+		return NULL;
+	return "TLS: not readable here";
+}
+
 const struct otr_proto_ops otr_pgsql = {
 	.name = "pgsql",
+	.title = "PostgreSQL",
 	.scope = "otrace/postgresql",
 	.client_only = true,
-	.in_order = true,
-	.server_title = "PostgreSQL",
 	.server_exe = "postgres",
+	.system = "postgresql",
+	.label = "postgres",
+	.ok_status = "00000",
+	.in_order = true,
 	.state_size = sizeof(struct otr_pgsql),
 	.capture = OTR_CAPTURE_CALLS,
 	.head_bytes = 4096, /* what ends an answer lies at the end of a call */
@@ -201,4 +214,5 @@ const struct otr_proto_ops otr_pgsql = {
 	.parse = parse,
 	.resync = resync,
 	.describe = otr_pgsql_describe,
+	.unread = unread,
 };

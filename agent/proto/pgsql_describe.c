@@ -14,11 +14,11 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "agent/proto/memory.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/side.h"
 #include "agent/proto/sql_cache.h"
-#include "agent/span_builder.h"
-#include "agent/stitch/stitch.h"
+#include "agent/span/span_builder.h"
 
 #define PORT	 5432
 #define NAME_MAX 320
@@ -83,10 +83,10 @@ int otr_pgsql_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb)
 {
 	struct otr_sql_known sql;
-	int rc = otr_sql_know(&sql, req->target);
+	int rc = otr_sql_know(side->memory->statements, &sql, req->target);
 
 	sb->span.kind = side->role == OTR_ROLE_SERVER ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
-	otr_sb_string(sb, OTR_KEY_DB_SYSTEM_NAME, OTR_SLICE("postgresql"));
+	otr_sb_string(sb, OTR_KEY_DB_SYSTEM_NAME, otr_slice_str(otr_pgsql.system));
 	otr_sb_string(sb, OTR_KEY_DB_NAMESPACE, otr_msg_text(req, OTR_KEY_DB_NAMESPACE));
 	set_name(req, sql.summary, sb);
 	set_server(side, sb);
@@ -95,7 +95,7 @@ int otr_pgsql_describe(const struct otr_side *side, const struct otr_msg *req,
 				   : otr_msg_text(req, OTR_KEY_OTRACE_CUT));
 	if (rsp)
 		set_answer(rsp, sb);
-	if (!otr_proto_settings.no_query_text)
+	if (!side->settings || !side->settings->no_query_text)
 		otr_sb_string(sb, OTR_KEY_DB_QUERY_TEXT, sql.text);
 	return rc;
 }

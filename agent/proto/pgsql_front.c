@@ -125,7 +125,7 @@ static void emit_context(struct otr_msg *msg)
 {
 	struct otr_slice context = otr_sql_context(msg->target);
 
-	if (!otr_proto_settings.no_trace_context && otr_traceparent_valid(context))
+	if (otr_traceparent_valid(context))
 		msg->trace_ctx = context;
 }
 

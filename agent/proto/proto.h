@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "agent/base/slice.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "bpf/event.h"
 
 struct otr_side;
@@ -111,22 +111,29 @@ struct otr_msg {
 	struct otr_attr attrs[OTR_MSG_ATTRS];
 };
 
+/* One protocol: all that the rest of otrace knows of it. */
 struct otr_proto_ops {
 	const char *name;  /* "http1", as in counters and the manual */
-	const char *scope; /* of its spans: "otrace/http" */
+	const char *title; /* "HTTP/1", "PostgreSQL", as people write it */
+	const char *scope; /* instrumentation scope of its spans: "otrace/http" */
 
-	/* Its server's end is no span, only an end of the wire: a database that is
-	 * traced itself says nothing that its client did not. */
+	/* The server's end of an exchange becomes no span, only an end of the wire: a
+	 * database that is traced itself says nothing that its client did not. */
 	bool client_only;
+	const char *server_exe; /* with client_only: name of the server's executable */
+
+	/* How the console shows its client spans. NULL: as those of HTTP, by their host. */
+	const char *system;    /* their db.system.name: "postgresql" */
+	const char *label;     /* shown instead of `system`: "postgres"; NULL: `system` */
+	const char *ok_status; /* the db.response.status_code of a success, which is not shown */
+
 	/* Answers come in order of `stream`: a request that is passed over has lost its own. */
 	bool in_order;
-	/* With client_only: what people call that server, and its executable. */
-	const char *server_title, *server_exe;
 
-	size_t state_size; /* bytes of per-connection state, zeroed; may be 0 */
-	enum otr_capture capture;
-	uint32_t head_bytes; /* asked for per run, or per call */
-	bool body_by_tail;   /* needs a run's last 8 bytes: chunked bodies */
+	size_t state_size;	  /* bytes of per-connection state, zeroed; may be 0 */
+	enum otr_capture capture; /* how sources copy its connections */
+	uint32_t head_bytes;	  /* how many bytes they copy, per run or per call */
+	bool body_by_tail;	  /* needs the last 8 bytes of a run: chunked bodies */
 
 	/* Could a connection that opens with `head` be ours? Sees at least one
 	 * byte and at most OTR_SNIFF_MAX. Must not say yes to a bare prefix
@@ -155,20 +162,27 @@ struct otr_proto_ops {
 
 	/* Frees what `state` owns, not `state`. NULL when it owns nothing. */
 	void (*fini)(void *state);
+
+	/* Returns why a connection of this protocol cannot be read, as "TLS: not readable
+	 * here", a constant; NULL if its bytes give no reason. `first`: the first 16 bytes of the
+	 * side that spoke first; `answer`: those of the other side, or empty. NULL: there
+	 * is never a reason. */
+	const char *(*unread)(struct otr_slice first, struct otr_slice answer);
 };
 
 #define OTR_SNIFF_MAX 64
 
-/* What a user set, for all of them; written once, before any parse. */
+/* What the user set. The owner fills it in before the first event; stream/ and stitch/
+ * borrow it, and describe() gets it in struct otr_side. Zero is the default of each field. */
 struct otr_proto_settings {
-	bool no_query_text;    /* keep no text of database queries */
-	bool no_trace_context; /* do not read traceparent and tracestate */
-	bool no_baggage;
-	/* HTTP methods that are called by their names, commas between; NULL: the
-	 * conventions'. */
+	bool no_query_text;    /* db.query.text is not set */
+	bool no_trace_context; /* traceparent and tracestate are ignored */
+	bool no_baggage;       /* baggage is ignored */
+	/* HTTP methods that are called by their names, separated by commas; NULL: those of
+	 * the conventions. */
 	const char *http_methods;
+	char *const *redact; /* query keys whose values are hidden too, NULL ends; or NULL */
 };
-extern struct otr_proto_settings otr_proto_settings;
 
 /* Every protocol we speak, strictest sniff first; ends with NULL. */
 extern const struct otr_proto_ops *const otr_protos[];

@@ -9,6 +9,8 @@
 
 #include "agent/proto/route.h"
 
+#include <stdlib.h>
+
 #include "agent/base/own.h"
 #include "agent/base/secret.h"
 
@@ -27,13 +29,19 @@ struct node {
 	bool many; /* any value: {id} */
 };
 
-static struct node nodes[NODES];
-static uint64_t now; /* counts calls: the age of nodes */
+struct otr_routes {
+	struct node nodes[NODES];
+	uint64_t now; /* counts calls: the age of nodes */
+};
 
-void otr_route_reset(void)
+struct otr_routes *otr_routes_new(void)
 {
-	memset(nodes, 0, sizeof(nodes));
-	now = 0;
+	return calloc(1, sizeof(struct otr_routes));
+}
+
+void otr_routes_free(struct otr_routes **rp)
+{
+	free(OTR_TAKE(*rp));
 }
 
 /* FNV-1a, without a key, since which node goes decides what comes out and a replay must give
@@ -46,12 +54,12 @@ static uint64_t hash(uint64_t h, struct otr_slice s)
 	return h ? h : 1;
 }
 
-static struct node *node_of(uint64_t key)
+static struct node *node_of(struct otr_routes *rt, uint64_t key)
 {
 	struct node *oldest = NULL, *nd;
 
 	for (uint64_t i = 0; i < PROBES; i++) {
-		nd = &nodes[((key >> 32) + i) & (NODES - 1)];
+		nd = &rt->nodes[((key >> 32) + i) & (NODES - 1)];
 		if (nd->key == key)
 			return nd;
 		if (!oldest || nd->used < oldest->used)
@@ -67,7 +75,6 @@ static bool shown(struct node *nd, struct otr_slice seg, size_t most, bool learn
 {
 	uint32_t h = (uint32_t)(hash(0, seg) >> 16);
 
-	nd->used = ++now;
 	for (uint8_t i = 0; i < nd->n; i++)
 		if (nd->kids[i] == h)
 			return true;
@@ -127,13 +134,16 @@ static bool is_variable(struct otr_slice s)
 }
 
 /* What stands for `seg` behind the route so far, or none: not to be told. */
-static struct otr_slice stand_in(struct otr_slice seg, uint64_t key, int depth, int status)
+static struct otr_slice stand_in(struct otr_routes *rt, struct otr_slice seg, uint64_t key,
+				 int depth, int status)
 {
 	struct node *nd;
 
 	if (is_variable(seg))
 		return OTR_SLICE("{id}");
-	nd = node_of(key);
+	nd = node_of(rt, key);
+	if (!nd->many)
+		nd->used = ++rt->now;
 	if (!nd->many && !shown(nd, seg, depth ? KIDS : KIDS_FIRST, status != 404))
 		return OTR_SLICE_NONE;
 	return nd->many ? OTR_SLICE("{id}") : seg;
@@ -162,7 +172,8 @@ static size_t put(char *out, size_t at, struct otr_slice s)
 	return at + 1 + s.len;
 }
 
-size_t otr_route(char out[OTR_ROUTE_MAX], struct otr_slice owner, struct otr_slice path, int status)
+size_t otr_route(struct otr_routes *rt, char out[OTR_ROUTE_MAX], struct otr_slice owner,
+		 struct otr_slice path, int status)
 {
 	struct otr_slice rest = OTR_SLICE("{rest}"), seg;
 	uint64_t key = hash(0, owner);
@@ -175,7 +186,7 @@ size_t otr_route(char out[OTR_ROUTE_MAX], struct otr_slice owner, struct otr_sli
 		if (depth == DEPTH || at + SEG_MAX + 8 > OTR_ROUTE_MAX)
 			return put(out, at, rest);
 		if (seg.len) {
-			seg = stand_in(seg, key, depth, status);
+			seg = stand_in(rt, seg, key, depth, status);
 			if (!seg.len)
 				return 0;
 		}

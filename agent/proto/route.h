@@ -13,8 +13,8 @@
  * of a service are told apart. What was answered 404 teaches nothing, and has no
  * route where the path was not seen before.
  *
- * One table of fixed size for the process, used by one thread. Same calls, same
- * answers.
+ * A table is of fixed size and used by one thread. The same calls on a new table give the
+ * same answers.
  */
 
 #include <stddef.h>
@@ -23,13 +23,18 @@
 
 #define OTR_ROUTE_MAX 128
 
-/* Writes the route of `path` into `out`, no NUL at its end, and returns its length; 0:
- * none. `owner` tells services apart: the one that answers. `status`: of the answer,
- * 0 where there was none. */
-size_t otr_route(char out[OTR_ROUTE_MAX], struct otr_slice owner, struct otr_slice path,
-		 int status);
+struct otr_routes; /* what was learned; opaque */
 
-/* Forgets all that was learned. */
-void otr_route_reset(void);
+/* Gives an empty table, or NULL without memory. */
+struct otr_routes *otr_routes_new(void);
+
+/* Frees *rp, which may be NULL, and sets it to NULL. */
+void otr_routes_free(struct otr_routes **rp);
+
+/* Writes the route of `path` into `out`, no NUL at its end, and returns its length; 0:
+ * none. Learns from `path`. `owner`: the service that
+ * answers. `status`: of the answer, 0 where there was none. */
+size_t otr_route(struct otr_routes *rt, char out[OTR_ROUTE_MAX], struct otr_slice owner,
+		 struct otr_slice path, int status);
 
 #endif /* OTR_ROUTE_H */

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* side.c - what every protocol tells of the connection a message was seen on. */
+/* side.c - attributes that every protocol takes from the connection of a message. */
 
 #include "agent/proto/side.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
-#include "agent/proto/proto.h"
-#include "agent/span_builder.h"
-#include "agent/stitch/stitch.h"
+#include "agent/span/span_builder.h"
 
 /* As inet_ntop() writes it, which takes a tenth of all that is done for a span. */
 static struct otr_slice text_of_v4(const uint8_t *ip, char buf[OTR_ADDR_TEXT])

@@ -2,27 +2,50 @@
 #ifndef OTR_SIDE_H
 #define OTR_SIDE_H
 
-/* side.h - what every protocol tells of the connection a message was seen on. */
+/* side.h - the end of a connection that a message was seen at, for describe(). */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/base/slice.h"
+#include "bpf/event.h"
 
-struct otr_addr;
-struct otr_side;
+struct otr_proto_memory;
+struct otr_proto_ops;
+struct otr_proto_settings;
+struct otr_resource;
 struct otr_span_builder;
 
-#define OTR_ADDR_TEXT 112 /* of an address, its NUL included */
+/* One end of one message: who moved its first byte, where, when, and what the source knew of
+ * its cause. stream/ fills it in for otr_stitch_msg(), stitch/ for describe(). It borrows
+ * everything it points to for the call. */
+struct otr_side {
+	struct otr_ref ref;		/* the message's first byte */
+	const struct otr_ev_conn *conn; /* addresses, namespace, peer, ISNs; NULL: not known */
+	uint32_t tgid;
+	uint64_t strand;
+	uint64_t start_ns;
+	const struct otr_cause *cause; /* of the first byte; NULL: not known */
+	const struct otr_proto_ops *proto;
+	const struct otr_proto_settings *settings; /* with describe(); NULL: the defaults */
+	struct otr_proto_memory *memory;	   /* with describe(), never NULL then */
+	struct otr_resource *resource;		   /* of the process; NULL: not known */
+	struct otr_slice service;		   /* with describe(): its service.name, or none */
+	enum otr_role role;
+	bool same_host; /* the process asks another address by the name it was asked by */
+};
 
-/* Writes the address of `addr` into `buf`; an IPv4 address mapped into IPv6 as IPv4.
- * Returns none where it is not known. */
+#define OTR_ADDR_TEXT 112 /* bytes of an address as text, with its NUL */
+
+/* Writes the address of `addr` into `buf`, an IPv4 address mapped into IPv6 as IPv4.
+ * Returns a none slice if the family is neither. */
 struct otr_slice otr_addr_text(const struct otr_addr *addr, char buf[OTR_ADDR_TEXT]);
 
-/* Sets network.peer.address and network.peer.port, of a Unix socket its path. */
+/* Sets network.peer.address and network.peer.port; of a Unix socket, its path. */
 void otr_side_peer(const struct otr_side *side, struct otr_span_builder *sb);
 
-/* The address of the socket that serves, in `buf`, and its port: the remote one for a
- * client, the local one for a server. */
+/* Writes the address of the serving socket into `buf` and its port into `*port`: the remote
+ * address for a client, the local one for a server. */
 struct otr_slice otr_side_server(const struct otr_side *side, char buf[OTR_ADDR_TEXT],
 				 uint16_t *port);
 

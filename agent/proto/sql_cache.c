@@ -10,6 +10,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/keyed.h"
+#include "agent/base/own.h"
 #include "agent/proto/sql.h"
 
 struct place {
@@ -19,9 +20,16 @@ struct place {
 	uint32_t raw_len, text_len, summary_len;
 };
 
-static struct place places[OTR_SQL_CACHE_PLACES];
-static struct otr_buf fresh; /* of a statement that is not remembered */
-static char fresh_summary[OTR_SQL_SUMMARY_MAX];
+struct otr_sql_cache {
+	struct place places[OTR_SQL_CACHE_PLACES];
+	struct otr_buf text; /* of a statement that is not remembered */
+	char summary[OTR_SQL_SUMMARY_MAX];
+};
+
+struct otr_sql_cache *otr_sql_cache_new(void)
+{
+	return calloc(1, sizeof(struct otr_sql_cache));
+}
 
 static bool is_of(const struct place *at, struct otr_slice sql)
 {
@@ -36,16 +44,18 @@ static void give(struct otr_sql_known *out, const struct place *at)
 	out->summary = (struct otr_slice){text + at->text_len, at->summary_len};
 }
 
-static int make(struct otr_sql_known *out, struct otr_slice sql)
+static int make(struct otr_sql_cache *cache, struct otr_sql_known *out, struct otr_slice sql)
 {
-	otr_buf_reset(&fresh);
-	fresh.max = 2 * sql.len + 1;
-	otr_sql_sanitize(&fresh, sql);
-	while (fresh.len && fresh.data[fresh.len - 1] == ' ')
-		fresh.len--; /* what stood before a comment */
-	out->text = otr_buf_view(&fresh);
-	out->summary = (struct otr_slice){fresh_summary, otr_sql_summary(fresh_summary, sql)};
-	return fresh.rc == -ENOMEM ? -ENOMEM : 0;
+	struct otr_buf *text = &cache->text;
+
+	otr_buf_reset(text);
+	text->max = 2 * sql.len + 1;
+	otr_sql_sanitize(text, sql);
+	while (text->len && text->data[text->len - 1] == ' ')
+		text->len--; /* what stood before a comment */
+	out->text = otr_buf_view(text);
+	out->summary = (struct otr_slice){cache->summary, otr_sql_summary(cache->summary, sql)};
+	return text->rc == -ENOMEM ? -ENOMEM : 0;
 }
 
 /* It has come for the second time. Where there is no memory it stays as it was. */
@@ -67,31 +77,35 @@ static void remember(struct place *at, struct otr_slice sql, const struct otr_sq
 	at->summary_len = (uint32_t)known->summary.len;
 }
 
-int otr_sql_know(struct otr_sql_known *out, struct otr_slice sql)
+int otr_sql_know(struct otr_sql_cache *cache, struct otr_sql_known *out, struct otr_slice sql)
 {
 	struct place *at;
 	uint64_t hash;
 	int rc;
 
 	if (!sql.len || sql.len > OTR_SQL_CACHE_TEXT)
-		return make(out, sql);
+		return make(cache, out, sql);
 	hash = otr_keyed_hash(sql.data, sql.len);
-	at = &places[hash % OTR_SQL_CACHE_PLACES];
+	at = &cache->places[hash % OTR_SQL_CACHE_PLACES];
 	if (is_of(at, sql)) {
 		give(out, at);
 		return 0;
 	}
-	rc = make(out, sql);
+	rc = make(cache, out, sql);
 	if (!rc && at->hash == hash)
 		remember(at, sql, out);
 	at->hash = hash;
 	return rc;
 }
 
-void otr_sql_cache_clear(void)
+void otr_sql_cache_free(struct otr_sql_cache **cp)
 {
+	struct otr_sql_cache *cache = OTR_TAKE(*cp);
+
+	if (!cache)
+		return;
 	for (size_t i = 0; i < OTR_SQL_CACHE_PLACES; i++)
-		free(places[i].data);
-	memset(places, 0, sizeof(places));
-	otr_buf_fini(&fresh);
+		free(cache->places[i].data);
+	otr_buf_fini(&cache->text);
+	free(cache);
 }

@@ -8,7 +8,7 @@
  * Services send the same few statements again and again. A statement is remembered when it
  * comes for the second time, so that statements that never come again (those with literals
  * in them) cost one hash more and no memory. The table has a fixed number of places; a newer
- * statement takes the place of an older one. One thread uses it, the core thread. It changes
+ * statement takes the place of an older one. One thread uses a cache. It changes
  * no result: tests/unit/sql_cache_test.c compares it with sql.h.
  */
 
@@ -22,11 +22,16 @@ struct otr_sql_known {
 	struct otr_slice summary; /* empty: nothing is known */
 };
 
+struct otr_sql_cache; /* opaque */
+
+/* Gives an empty cache, or NULL without memory. */
+struct otr_sql_cache *otr_sql_cache_new(void);
+
+/* Frees *cp, which may be NULL, and sets it to NULL. */
+void otr_sql_cache_free(struct otr_sql_cache **cp);
+
 /* Gives what is known of `sql`; the slices live until the next call. Returns 0 or -ENOMEM;
  * then `text` may be cut. */
-int otr_sql_know(struct otr_sql_known *out, struct otr_slice sql);
-
-/* Forgets all, and gives the memory back. */
-void otr_sql_cache_clear(void);
+int otr_sql_know(struct otr_sql_cache *cache, struct otr_sql_known *out, struct otr_slice sql);
 
 #endif /* OTR_SQL_CACHE_H */

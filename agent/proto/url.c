@@ -9,39 +9,34 @@
 #include "agent/base/own.h"
 #include "agent/base/secret.h"
 
-#define EXTRA_KEYS 32
-#define KEY_MAX	   64
-#define HIDDEN	   OTR_SECRET_HIDDEN
+#define HIDDEN OTR_SECRET_HIDDEN
 
-/* What the user added; written at start-up only. */
-static char extra_keys[EXTRA_KEYS][KEY_MAX];
-static size_t n_extra;
-
-int otr_url_redact(struct otr_slice key)
+const char *otr_url_redact_wrong(char *const *keys)
 {
-	if (!key.len || key.len >= KEY_MAX || memchr(key.data, 0, key.len))
-		return -EINVAL;
-	if (n_extra == EXTRA_KEYS)
-		return -ENOSPC;
-	memcpy(extra_keys[n_extra], key.data, key.len);
-	extra_keys[n_extra++][key.len] = 0;
-	return 0;
+	for (size_t i = 0; keys && keys[i]; i++)
+		if (i == OTR_URL_KEYS || !keys[i][0] || strlen(keys[i]) >= OTR_URL_KEY_MAX)
+			return keys[i];
+	return NULL;
 }
 
-static bool is_secret(struct otr_slice key)
+static bool is_redacted(struct otr_slice key, char *const *redact)
 {
-	char text[KEY_MAX];
-	struct otr_slice plain;
+	char text[OTR_URL_KEY_MAX];
+	struct otr_slice plain = otr_secret_decode(text, sizeof(text), key);
 
-	if (!key.len || otr_secret_key(key))
-		return true; /* a value without a key says what it is to nobody */
-	plain = n_extra ? otr_secret_decode(text, sizeof(text), key) : key;
-	if (n_extra && plain.data)
+	if (plain.data)
 		plain.len = otr_secret_fold(text, plain.len);
-	for (size_t i = 0; i < n_extra; i++)
-		if (otr_slice_eq_nocase(plain, otr_slice_str(extra_keys[i])))
+	for (; *redact; redact++)
+		if (otr_slice_eq_nocase(plain, otr_slice_str(*redact)))
 			return true;
 	return false;
+}
+
+static bool is_secret(struct otr_slice key, char *const *redact)
+{
+	if (!key.len || otr_secret_key(key))
+		return true; /* nothing says what a value without a key is */
+	return redact && is_redacted(key, redact);
 }
 
 /* Where the first of `set` is in `s`, or s.len. */
@@ -149,7 +144,7 @@ static bool holds_secret(struct otr_slice s)
 	return worth_a_look(s) && otr_secret_within(s);
 }
 
-static void put_pair(struct otr_buf *out, struct otr_slice pair)
+static void put_pair(struct otr_buf *out, struct otr_slice pair, char *const *redact)
 {
 	size_t n = find(pair, "=");
 	struct otr_slice key = otr_slice_sub(pair, 0, n);
@@ -157,7 +152,7 @@ static void put_pair(struct otr_buf *out, struct otr_slice pair)
 
 	if (holds_secret(key)) {
 		otr_buf_str(out, HIDDEN);
-	} else if (n < pair.len && (is_secret(key) || holds_secret(value))) {
+	} else if (n < pair.len && (is_secret(key, redact) || holds_secret(value))) {
 		otr_buf_slice(out, key);
 		otr_buf_str(out, "=" HIDDEN);
 	} else {
@@ -267,13 +262,13 @@ void otr_url_path_words(struct otr_buf *out, struct otr_slice path)
 	}
 }
 
-void otr_url_query(struct otr_buf *out, struct otr_slice query)
+void otr_url_query(struct otr_buf *out, struct otr_slice query, char *const *redact)
 {
 	size_t n;
 
 	while (query.len) {
 		n = find(query, "&;");
-		put_pair(out, otr_slice_sub(query, 0, n));
+		put_pair(out, otr_slice_sub(query, 0, n), redact);
 		if (n < query.len)
 			otr_buf_byte(out, query.data[n]);
 		query = otr_slice_sub(query, n + 1, query.len);

@@ -18,6 +18,9 @@
 
 struct otr_buf;
 
+#define OTR_URL_KEYS	32
+#define OTR_URL_KEY_MAX 64
+
 /* Parts alias what was split; each may be absent. */
 struct otr_url {
 	struct otr_slice scheme;    /* of an absolute-form only */
@@ -33,8 +36,9 @@ void otr_url_split(struct otr_url *out, struct otr_slice target, bool connect);
  * where it gives none, or no number. Returns the host. */
 struct otr_slice otr_url_host(struct otr_slice authority, uint16_t *port);
 
-/* Appends a query without the values that shall not be seen. */
-void otr_url_query(struct otr_buf *out, struct otr_slice query);
+/* Appends `query` without the values that shall not be seen. `redact`: query keys that the user
+ * added, ended by NULL; or NULL. */
+void otr_url_query(struct otr_buf *out, struct otr_slice query, char *const *redact);
 
 /* Appends a path without the segments and parameters that shall not be seen. */
 void otr_url_path(struct otr_buf *out, struct otr_slice path);
@@ -46,8 +50,9 @@ void otr_url_path_words(struct otr_buf *out, struct otr_slice path);
 /* Appends an authority without its userinfo. */
 void otr_url_authority(struct otr_buf *out, struct otr_slice authority);
 
-/* Adds a query key to the list, at start-up. Returns 0, -EINVAL for an empty or
- * overlong one, -ENOSPC when the list is full. */
-int otr_url_redact(struct otr_slice key);
+/* Returns the first of the user's query keys that otr_url_query() cannot compare: an empty one,
+ * one of OTR_URL_KEY_MAX bytes or more, or the one after OTR_URL_KEYS others. NULL: all are
+ * right. */
+const char *otr_url_redact_wrong(char *const *keys);
 
 #endif /* OTR_URL_H */

@@ -42,7 +42,7 @@ static struct otr_slice error_type(int error)
  * the client that went; without one nobody can say who closed first. */
 static void set_error(struct otr_stitch *st, const struct otr_exchange *ex)
 {
-	bool broken = ex->error || ex->no_answer;
+	bool broken = ex->error || ex->answer == OTR_ANSWER_MISSING;
 	struct otr_slice type = error_type(ex->error);
 
 	if (!broken || ex->cut || st->sb.span.failed || otr_exchange_after_loss(st, ex))
@@ -58,7 +58,7 @@ static uint64_t end_of(const struct otr_exchange *ex)
 {
 	const struct otr_exchange *reader = otr_is_server(ex) ? ex->peer : NULL;
 
-	if (!reader || !reader->over || reader->cut || reader->error || ex->cut ||
+	if (!reader || otr_is_open(reader) || reader->cut || reader->error || ex->cut ||
 	    reader->end_ns > ex->end_ns || reader->end_ns < ex->start_ns)
 		return ex->end_ns;
 	return reader->end_ns;
@@ -129,7 +129,7 @@ static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 	}
 	otr_exchange_lost(st, ex, OTR_LOSS_CUT);
 	otr_sb_string(&st->sb, OTR_KEY_OTRACE_CUT,
-		      ex->answered ? OTR_SLICE("end") : OTR_SLICE("answer"));
+		      ex->answer == OTR_ANSWER_BEGUN ? OTR_SLICE("end") : OTR_SLICE("answer"));
 }
 
 static void count(struct otr_stitch *st, const struct otr_exchange *ex)
@@ -158,7 +158,10 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 		.strand = ex->strand,
 		.start_ns = ex->start_ns,
 		.proto = ex->proto,
+		.settings = st->cfg.settings,
+		.memory = &st->memory,
 		.resource = ex->resource,
+		.service = ex->resource ? ex->resource->service : OTR_SLICE_NONE,
 		.same_host = ex->same_host,
 		.role = otr_is_server(ex) ? OTR_ROLE_SERVER : OTR_ROLE_CLIENT,
 	};

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/resource/resource.h"
 
 #define NEAR_NS (10 * 1000000000ull) /* pauses come each second or two */
@@ -112,10 +112,8 @@ static void enlist(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	DL_APPEND2(ex->wire->all, ex, wire_prev, wire_next);
 	DL_APPEND(st->live, ex);
-	if (!ex->oneway) {
+	if (ex->answer == OTR_ANSWER_AWAITED)
 		DL_APPEND2(ex->wire->unanswered, ex, wait_prev, wait_next);
-		ex->waits = true;
-	}
 	st->n++;
 	st->stats.open++;
 	if (otr_is_server(ex)) {
@@ -147,7 +145,7 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wi
 	ex->proto = side->proto;
 	ex->resource = side->resource ? otr_resource_ref(side->resource) : NULL;
 	ex->stream = msg->stream;
-	ex->oneway = msg->kind == OTR_MSG_ONEWAY;
+	ex->answer = msg->kind == OTR_MSG_ONEWAY ? OTR_ANSWER_NOT_DUE : OTR_ANSWER_AWAITED;
 	ex->req = req;
 	ex->partial = req->partial;
 	ex->has_header = otr_traceparent_read(&ex->header, req->trace_ctx);
@@ -167,7 +165,7 @@ static void forget(struct otr_exchange *ex)
 		for (size_t dir = 0; dir < 2; dir++)
 			if (ex->wire->now[i][dir] == ex)
 				ex->wire->now[i][dir] = NULL;
-	otr_exchange_answered(ex);
+	otr_exchange_answer(ex, OTR_ANSWER_ABSENT);
 	if (ex->peer)
 		ex->peer->peer = NULL;
 	if (ex->parent)
@@ -194,9 +192,9 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 	forget_strand(st, ex);
 	otr_named_remove(st, ex);
 	uncount_busy(st, ex);
-	if (!ex->over)
+	if (otr_is_open(ex))
 		st->stats.open--;
-	if (ex->sent)
+	if (otr_is_emitted(ex))
 		DL_DELETE(st->kept, ex);
 	else
 		DL_DELETE(st->live, ex);
@@ -221,19 +219,18 @@ void otr_exchange_lost(struct otr_stitch *st, const struct otr_exchange *ex, enu
 	otr_loss_of(cause, 1, res ? res->service : OTR_SLICE_NONE);
 }
 
-void otr_exchange_answered(struct otr_exchange *ex)
+void otr_exchange_answer(struct otr_exchange *ex, enum otr_answer answer)
 {
-	if (!ex->waits)
-		return;
-	ex->waits = false;
-	DL_DELETE2(ex->wire->unanswered, ex, wait_prev, wait_next);
+	if (ex->answer == OTR_ANSWER_AWAITED)
+		DL_DELETE2(ex->wire->unanswered, ex, wait_prev, wait_next);
+	ex->answer = (uint8_t)answer;
 }
 
 void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns)
 {
-	if (ex->over)
+	if (!otr_is_open(ex))
 		return;
-	ex->over = true;
+	ex->life = OTR_LIFE_OVER;
 	ex->end_ns = end_ns > ex->start_ns ? end_ns : ex->start_ns;
 	/* What it asked of others since was let go. */
 	if (ex->start_ns <= st->paused_ns)
@@ -241,7 +238,8 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t e
 	uncount_busy(st, ex);
 	st->stats.open--;
 	otr_unix_pair(st, ex);
-	otr_exchange_answered(ex);
+	if (ex->answer == OTR_ANSWER_AWAITED)
+		otr_exchange_answer(ex, OTR_ANSWER_ABSENT);
 	otr_trace_over(st, ex);
 }
 
@@ -256,7 +254,7 @@ bool otr_exchange_after_loss(const struct otr_stitch *st, const struct otr_excha
 {
 	const struct otr_loss_window *loss = &st->loss;
 
-	return (ex->error || ex->no_answer) && loss->to_ns &&
+	return (ex->error || ex->answer == OTR_ANSWER_MISSING) && loss->to_ns &&
 	       (!loss->tgid || loss->tgid == ex->tgid) && ex->start_ns <= loss->to_ns &&
 	       ex->end_ns + OTR_LOSS_WINDOW_NS >= loss->from_ns;
 }

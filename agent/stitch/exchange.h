@@ -21,9 +21,11 @@
 
 #include "agent/base/keyed.h"
 #include "agent/base/spares.h"
+#include "agent/proto/memory.h"
 #include "agent/proto/proto.h"
+#include "agent/proto/side.h"
 #include "agent/proto/trace_context.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "agent/stitch/failed.h"
 #include "agent/stitch/ids.h"
 #include "agent/stitch/run.h"
@@ -91,6 +93,22 @@ struct otr_trace {
 	uint64_t settled_ns;	 /* when it was; st->settled is in this order */
 };
 
+/* How far an exchange has come; each state follows the one before. */
+enum otr_life {
+	OTR_LIFE_OPEN,
+	OTR_LIFE_OVER,	  /* its end is known, or none is expected any more */
+	OTR_LIFE_EMITTED, /* its span is out, or it becomes none; kept for late children */
+};
+
+/* What is known of the answer to a request. */
+enum otr_answer {
+	OTR_ANSWER_NOT_DUE, /* a one-way request */
+	OTR_ANSWER_AWAITED, /* `ex` is in wire->unanswered */
+	OTR_ANSWER_BEGUN,   /* its head came */
+	OTR_ANSWER_ABSENT,  /* none is expected any more; that alone is no failure */
+	OTR_ANSWER_MISSING, /* the connection ended, or was never made: a failure */
+};
+
 /* One request and its response, at one end. */
 struct otr_exchange {
 	struct otr_exchange *wire_prev, *wire_next;
@@ -118,12 +136,8 @@ struct otr_exchange {
 	struct otr_resource *resource; /* NULL once it is out */
 	struct otr_msg *req, *rsp;     /* copies, each in one allocation */
 
-	bool waits;    /* in the wire's list of those unanswered */
-	bool answered; /* the head of the answer came */
-	bool over;
-	bool sent; /* emitted, or found not worth it */
-	bool oneway;
-	bool no_answer;
+	uint8_t life;	/* enum otr_life */
+	uint8_t answer; /* enum otr_answer; otr_exchange_answer() sets it */
 	bool cut;
 	bool thinned;  /* requests around it were let go: parts may be missing */
 	bool doubtful; /* its process had inbound exchanges open: an orphan? */
@@ -177,10 +191,21 @@ struct otr_stitch {
 	struct otr_trace *open, *settled;
 	bool has_unix_servers; /* the server's end of a Unix socket was seen */
 	struct otr_spares old_exchanges, old_traces;
-	size_t n; /* exchanges, kept ones too */
+	size_t n;			/* exchanges, kept ones too */
+	struct otr_proto_memory memory; /* for describe() */
 	struct otr_span_builder sb;
 	struct otr_stitch_stats stats;
 };
+
+static inline bool otr_is_open(const struct otr_exchange *ex)
+{
+	return ex->life == OTR_LIFE_OPEN;
+}
+
+static inline bool otr_is_emitted(const struct otr_exchange *ex)
+{
+	return ex->life == OTR_LIFE_EMITTED;
+}
 
 static inline bool otr_is_server(const struct otr_exchange *ex)
 {
@@ -212,8 +237,8 @@ bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange 
 /* Does it lack an end or an answer that may be among records that were lost? */
 bool otr_exchange_after_loss(const struct otr_stitch *st, const struct otr_exchange *ex);
 
-/* The head of its answer came, or none will. */
-void otr_exchange_answered(struct otr_exchange *ex);
+/* Sets `ex->answer`, and takes `ex` off the list of its wire if it was AWAITED. */
+void otr_exchange_answer(struct otr_exchange *ex, enum otr_answer answer);
 
 /* The exchange whose request holds the byte `ref` names, or NULL. */
 struct otr_exchange *otr_exchange_at(const struct otr_stitch *st, const struct otr_ref *ref);

@@ -23,7 +23,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "agent/proto/side.h"
 #include "agent/resource/resource.h"
 
 #define HELD_NS	 (300 * 1000000ull)  /* another attempt follows within that, or none */
@@ -184,7 +183,7 @@ static void hold(struct otr_stitch *st, const struct otr_ev_failed *ev,
 	ex = make(st, ev, remote);
 	if (!ex)
 		return;
-	ex->no_answer = true;
+	otr_exchange_answer(ex, OTR_ANSWER_MISSING);
 	ex->error = ev->error == ECANCELED ? ETIMEDOUT : ev->error;
 	otr_parent_find(st, ex, &ev->cause);
 	at = place(st);

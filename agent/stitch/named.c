@@ -57,7 +57,7 @@ void otr_named_add(struct otr_stitch *st, struct otr_exchange *ex)
 static bool can_pass_on(const struct otr_exchange *reader, const struct otr_exchange *ex)
 {
 	return reader->tgid == ex->tgid && reader != ex &&
-	       !(reader->over && reader->end_ns < ex->start_ns);
+	       (otr_is_open(reader) || reader->end_ns >= ex->start_ns);
 }
 
 struct otr_exchange *otr_named_reader(struct otr_stitch *st, const struct otr_exchange *ex)
@@ -74,7 +74,7 @@ struct otr_exchange *otr_named_passed(struct otr_stitch *st, const struct otr_ex
 	if (!by->named || !is_own(by))
 		return NULL;
 	ex = find(st->passed_on, by->header.span_id);
-	return ex && ex->remote && !ex->sent && can_pass_on(by->peer, ex) ? ex : NULL;
+	return ex && ex->remote && !otr_is_emitted(ex) && can_pass_on(by->peer, ex) ? ex : NULL;
 }
 
 struct otr_exchange *otr_owned_find(struct otr_stitch *st, const uint8_t span_id[8])

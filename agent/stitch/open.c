@@ -24,7 +24,7 @@ static const struct otr_exchange *youngest(const struct otr_exchange *root)
 
 	DL_FOREACH2(root->trace->members, ex, member_next)
 	{
-		if (ex != root && !ex->over && !otr_is_server(ex) &&
+		if (ex != root && otr_is_open(ex) && !otr_is_server(ex) &&
 		    (!best || ex->start_ns > best->start_ns))
 			best = ex;
 	}
@@ -59,7 +59,8 @@ void otr_stitch_each_open(struct otr_stitch *st, otr_open_fn fn, void *arg)
 		if (ex->start_ns + 5 * SECOND_NS > st->now_ns)
 			return; /* the rest is younger */
 		age_s = (st->now_ns - ex->start_ns) / SECOND_NS;
-		if (ex->over || ex->parent || !is_told(st, ex) || age_s < next_age(ex->reported_s))
+		if (!otr_is_open(ex) || ex->parent || !is_told(st, ex) ||
+		    age_s < next_age(ex->reported_s))
 			continue;
 		ex->reported_s = next_age(ex->reported_s);
 		emit(st, ex, fn, arg);

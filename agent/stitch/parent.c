@@ -155,7 +155,7 @@ static struct otr_exchange *claimed(const struct otr_stitch *st, struct otr_exch
 		return NULL;
 	if (parent->tgid != ex->tgid && !crosses_processes(cause->evidence))
 		return NULL;
-	if (parent->over && parent->end_ns < ex->start_ns)
+	if (!otr_is_open(parent) && parent->end_ns < ex->start_ns)
 		return NULL;
 	return parent;
 }
@@ -294,9 +294,9 @@ static void join_late(struct otr_stitch *st, struct otr_exchange *ex)
 
 	if (!mate)
 		return;
-	if (otr_is_server(ex) && !ex->sent)
+	if (otr_is_server(ex) && !otr_is_emitted(ex))
 		join_ends(st, mate, ex);
-	else if (otr_is_server(mate) && !mate->sent)
+	else if (otr_is_server(mate) && !otr_is_emitted(mate))
 		join_ends(st, ex, mate);
 }
 
@@ -326,7 +326,7 @@ void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex, struct otr_
 {
 	if (ex->parent == parent || parent->start_ns > ex->start_ns + CLOCKS_NS)
 		return;
-	if (ex->sent) {
+	if (otr_is_emitted(ex)) {
 		if (memcmp(ex->parent_id, parent->span_id, 8))
 			otr_exchange_lost(st, ex, OTR_LOSS_LATE);
 		return;

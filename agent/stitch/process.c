@@ -31,7 +31,7 @@
 #include <sys/wait.h>
 
 #include "agent/base/own.h"
-#include "agent/resource/name.h"
+#include "agent/resource/name_path.h"
 #include "agent/resource/resource.h"
 
 #define KIDS_MAX 4096 /* they wait for its end */
@@ -173,7 +173,7 @@ static void begin(struct otr_stitch *st, const struct otr_event *ev)
 	ex->strand = ev->strand;
 	ex->start_ns = ev->time_ns;
 	ex->proto = &process_ops;
-	ex->answered = true; /* nobody waits for one */
+	ex->answer = OTR_ANSWER_BEGUN; /* the process runs: its end is to come */
 	otr_ids_span(&st->ids, ex->span_id);
 	DL_APPEND2(wire->all, ex, wire_prev, wire_next);
 	DL_APPEND(st->live, ex);
@@ -271,7 +271,7 @@ static void on_end(struct otr_stitch *st, const struct otr_ev_proc *ev)
 	if (ev->hdr.tgid != st->run.tgid)
 		return;
 	forget_all(st);
-	if (!ex || ex->over)
+	if (!ex || !otr_is_open(ex))
 		return;
 	learn(st, ex);
 	ex->rsp = otr_msg_copy(&msg);
@@ -319,7 +319,7 @@ static bool is_there(const struct otr_stitch *st)
 {
 	const struct otr_exchange *root = st->run.ex;
 
-	return root && !st->run.gone && (!root->sent || st->run.emitted) && !is_old(st) &&
+	return root && !st->run.gone && (!otr_is_emitted(root) || st->run.emitted) && !is_old(st) &&
 	       root->n_kids < KIDS_MAX;
 }
 
@@ -384,7 +384,7 @@ static void release(struct otr_stitch *st)
 /* Some are out already, as its children: it has to be there then. */
 static bool may_go(const struct otr_stitch *st)
 {
-	return st->run.ex && !st->run.ex->over && !st->run.emitted;
+	return st->run.ex && otr_is_open(st->run.ex) && !st->run.emitted;
 }
 
 /* The first process's for a request of its family that nothing else accounts for. */
@@ -395,7 +395,7 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st, const struct otr_exc
 	struct otr_exchange *root = st->run.ex;
 
 	/* Where it has a name, who is its work says so. */
-	if (!root || root->over || st->run.named)
+	if (!root || !otr_is_open(root) || st->run.named)
 		return NULL;
 	if (!descendants || descendants->served || ex->doubtful)
 		return NULL;

@@ -14,8 +14,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/resource/resource.h"
 #include "agent/stitch/exchange.h"
 #include "agent/stitch/process.h"
@@ -29,6 +29,10 @@ int otr_stitch_new(struct otr_stitch **out, const struct otr_stitch_config *cfg,
 
 	if (!st)
 		return -ENOMEM;
+	if (otr_proto_memory_init(&st->memory)) {
+		free(st);
+		return -ENOMEM;
+	}
 	st->cfg = *cfg;
 	st->emit = emit;
 	st->done = done;
@@ -57,6 +61,7 @@ void otr_stitch_free(struct otr_stitch **stp)
 	otr_process_fini(st);
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);
+	otr_proto_memory_fini(&st->memory);
 	otr_sb_fini(&st->sb);
 	free(st);
 }
@@ -115,7 +120,7 @@ static void evict(struct otr_stitch *st)
 	if (!ex) {
 		ex = st->live;
 		otr_exchange_lost(st, ex, OTR_LOSS_EVICT);
-		if (!ex->over)
+		if (otr_is_open(ex))
 			end_cut(st, ex, st->now_ns);
 		otr_trace_emit(st, ex->trace);
 	}
@@ -190,8 +195,7 @@ static int take_response(struct otr_stitch *st, struct otr_wire *wire, const str
 		return 0;
 	if (ex->proto->in_order)
 		end_passed_over(st, wire, side, msg->stream);
-	ex->answered = true;
-	otr_exchange_answered(ex);
+	otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
 	wire->now[side->ref.layer][side->ref.dir] = ex;
 	end_skipped(st, wire, side, msg);
 	ex->rsp = otr_msg_copy(msg);
@@ -221,7 +225,7 @@ static void end_request(struct otr_stitch *st, struct otr_exchange *ex, uint64_t
 			uint64_t until_ns)
 {
 	ex->end_pos = end_pos;
-	if (ex->oneway)
+	if (ex->answer == OTR_ANSWER_NOT_DUE)
 		otr_exchange_end(st, ex, until_ns);
 }
 
@@ -280,8 +284,9 @@ static void end_unanswered(struct otr_stitch *st, struct otr_exchange *ex, int e
 {
 	ex->cut = error == ECANCELED;
 	ex->error = ex->cut ? 0 : error;
-	ex->no_answer = !ex->cut && !ex->answered;
 	otr_exchange_end(st, ex, now_ns);
+	if (!ex->cut && ex->answer != OTR_ANSWER_BEGUN)
+		otr_exchange_answer(ex, OTR_ANSWER_MISSING);
 }
 
 void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn, int error,
@@ -293,7 +298,7 @@ void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn, int
 	if (!wire)
 		return;
 	DL_FOREACH2(wire->all, ex, wire_next)
-	if (!ex->over)
+	if (otr_is_open(ex))
 		end_unanswered(st, ex, error, now_ns);
 	otr_wire_close(st, wire);
 	otr_wire_put(wire);
@@ -311,7 +316,8 @@ static void drop_orphans(struct otr_stitch *st)
 	struct otr_exchange *ex, *tmp;
 
 	DL_FOREACH_SAFE(st->live, ex, tmp)
-		if (!ex->over && !ex->answered && ex->start_ns + st->cfg.orphan_ns < st->now_ns)
+		if (otr_is_open(ex) && ex->answer != OTR_ANSWER_BEGUN &&
+		    ex->start_ns + st->cfg.orphan_ns < st->now_ns)
 			end_cut(st, ex, st->now_ns);
 }
 
@@ -339,7 +345,7 @@ void otr_stitch_flush(struct otr_stitch *st)
 
 	otr_failed_flush(st);
 	DL_FOREACH_SAFE(st->live, ex, tmp)
-		if (!ex->over)
+		if (otr_is_open(ex))
 			end_cut(st, ex, st->now_ns);
 	while (st->settled)
 		otr_trace_emit(st, st->settled);

@@ -19,8 +19,8 @@
 #include "bpf/event.h"
 
 struct otr_msg;
-struct otr_proto_ops;
-struct otr_resource;
+struct otr_proto_settings;
+struct otr_side;
 struct otr_span;
 struct otr_stitch; /* opaque; see stitch.c */
 
@@ -33,21 +33,7 @@ struct otr_stitch_config {
 	uint64_t close_ns;	 /* a trace older than this is closed as it stands */
 	uint64_t seed;		 /* of the ids it makes */
 	struct otr_procs *procs; /* borrowed: environments, or NULL */
-};
-
-/* One end of one message: who moved its first byte, where, when, and what the
- * source knew of its cause. Filled in by stream/. */
-struct otr_side {
-	struct otr_ref ref;		/* the place of the message's first byte */
-	const struct otr_ev_conn *conn; /* addresses, namespace, peer, ISNs */
-	uint32_t tgid;
-	uint64_t strand;
-	uint64_t start_ns;
-	const struct otr_cause *cause; /* of its first byte; NULL: nothing known */
-	const struct otr_proto_ops *proto;
-	struct otr_resource *resource;
-	enum otr_role role;
-	bool same_host; /* it asks somebody else, by the name its process was asked by */
+	const struct otr_proto_settings *settings; /* borrowed, for describe(); NULL: defaults */
 };
 
 /* Called once per finished span. Take a reference to keep it. Must not call

@@ -64,7 +64,7 @@ void otr_trace_name(struct otr_stitch *st, struct otr_trace *tr)
 
 static void note_end(struct otr_trace *tr, const struct otr_exchange *ex)
 {
-	if (!ex->over || ex->sent)
+	if (ex->life != OTR_LIFE_OVER)
 		return;
 	if (ex->end_ns > tr->last_end_ns)
 		tr->last_end_ns = ex->end_ns;
@@ -76,8 +76,8 @@ void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr, struct otr_excha
 {
 	ex->trace = tr;
 	DL_APPEND2(tr->members, ex, member_prev, member_next);
-	tr->n_open += !ex->over;
-	tr->n_unsent += !ex->sent;
+	tr->n_open += otr_is_open(ex);
+	tr->n_unsent += !otr_is_emitted(ex);
 	note_end(tr, ex);
 	if (tr->n_open)
 		list(tr, &st->open);
@@ -97,8 +97,8 @@ static void take_out(struct otr_exchange *ex)
 	struct otr_trace *tr = ex->trace;
 
 	DL_DELETE2(tr->members, ex, member_prev, member_next);
-	tr->n_open -= !ex->over;
-	tr->n_unsent -= !ex->sent;
+	tr->n_open -= otr_is_open(ex);
+	tr->n_unsent -= !otr_is_emitted(ex);
 }
 
 void otr_trace_remove(struct otr_stitch *st, struct otr_exchange *ex)
@@ -220,7 +220,7 @@ static bool all_certain(const struct otr_trace *tr)
 	const struct otr_exchange *ex;
 
 	DL_FOREACH2(tr->members, ex, member_next)
-	if (!ex->sent && !is_certain(ex))
+	if (!otr_is_emitted(ex) && !is_certain(ex))
 		return false;
 	return true;
 }
@@ -236,7 +236,7 @@ static void send_one(struct otr_stitch *st, struct otr_exchange *ex)
 
 	tr->proved = tr->proved && !is_weak(ex);
 	otr_exchange_emit(st, ex);
-	ex->sent = true;
+	ex->life = OTR_LIFE_EMITTED;
 	ex->kept_until_ns = st->now_ns + KEEP_NS;
 	tr->n_unsent--;
 	DL_DELETE(st->live, ex);
@@ -250,7 +250,7 @@ void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr)
 	otr_trace_name(st, tr);
 	tr->waits_since_ns = 0;
 	DL_FOREACH2(tr->members, ex, member_next)
-	if (ex->over && !ex->sent)
+	if (ex->life == OTR_LIFE_OVER)
 		send_one(st, ex);
 	check(st, tr);
 	if (tr->n_open || tr->emitted || !tr->shown)

@@ -36,7 +36,7 @@ static bool is_unpaired(const struct otr_exchange *ex)
 static bool were_open_at_once(const struct otr_exchange *client, const struct otr_exchange *server)
 {
 	return server->start_ns <= client->end_ns &&
-	       (!server->over || server->end_ns >= client->start_ns);
+	       (otr_is_open(server) || server->end_ns >= client->start_ns);
 }
 
 static bool may_be_one(const struct otr_exchange *client, const struct otr_exchange *server)
@@ -59,7 +59,7 @@ static bool is_mate(const struct otr_exchange *ex, const struct otr_exchange *at
 	    !may_be_one(client, server))
 		return false;
 	/* Another client's that is open still may end when it likes. */
-	return client->over ? were_open_at_once(client, server) : true;
+	return otr_is_open(client) || were_open_at_once(client, server);
 }
 
 /* The only one that may be the other end of `ex`; NULL: none, several, or not known. */

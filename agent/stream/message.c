@@ -4,6 +4,7 @@
 #include "agent/stream/flow.h"
 
 #include "agent/proto/proto.h"
+#include "agent/proto/side.h"
 
 static struct otr_ref ref_of(const struct otr_flow *fl, const struct otr_dir_state *ds,
 			     uint64_t pos)
@@ -84,6 +85,13 @@ static void count_message(struct otr_flow *fl, enum otr_dir dir, const struct ot
 		fl->unanswered -= answered < fl->unanswered ? answered : fl->unanswered;
 }
 
+void otr_flow_set_after_loss(struct otr_flow *fl, bool but_last, uint64_t time_ns)
+{
+	fl->after_loss = true;
+	fl->unanswered = but_last && fl->unanswered ? 1 : 0;
+	otr_conn_after_loss(fl->conn, fl, but_last, time_ns);
+}
+
 /* The answers that come now may be to requests that were not seen. */
 static void stop_pairing(struct otr_flow *fl, uint64_t time_ns)
 {
@@ -91,7 +99,7 @@ static void stop_pairing(struct otr_flow *fl, uint64_t time_ns)
 	otr_flow_set_after_loss(fl, false, time_ns);
 }
 
-void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, const struct otr_msg *msg)
+void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_msg *msg)
 {
 	const struct otr_ev_conn *facts = otr_conn_facts(fl->conn);
 	struct otr_side side = {

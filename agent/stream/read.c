@@ -27,7 +27,7 @@
 #define LATE_NS (2 * 1000000ull) /* stamps of two threads differ by less */
 
 static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
-		      const struct otr_msg *msg)
+		      struct otr_msg *msg)
 {
 	ds->end = msg->end;
 	if (!ds->begun)
@@ -51,13 +51,6 @@ static void take_skip(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t us
 	}
 	otr_half_stream_spend(&ds->hs, used);
 	otr_dir_state_check_end(fl, ds);
-}
-
-void otr_flow_set_after_loss(struct otr_flow *fl, bool but_last, uint64_t time_ns)
-{
-	fl->after_loss = true;
-	fl->unanswered = but_last && fl->unanswered ? 1 : 0;
-	otr_conn_after_loss(fl->conn, fl, but_last, time_ns);
 }
 
 /* Not what it was taken for: somebody else's if nothing was understood so far, else

@@ -8,7 +8,6 @@
  */
 
 #include "agent/stream/stream.h"
-#include "agent/base/keyed.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,39 +16,12 @@
 
 #include <utlist.h>
 
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/proto/proto.h"
 #include "agent/resource/resource.h"
+#include "agent/stream/conn.h"
 #include "agent/stream/flow.h"
-
-struct otr_conn {
-	UT_hash_handle hh;
-	struct otr_conn *prev, *next; /* by use, the one idle longest first */
-	struct otr_streams *ss;
-	struct otr_ev_conn facts; /* hdr.conn is the key */
-	struct otr_flow *flows[OTR_LAYER_MAX];
-	uint32_t tgid;			/* who moved bytes last */
-	bool known;			/* facts came, not only bytes */
-	uint64_t past;			/* bytes that moved past the library in its process */
-	struct otr_stream_head head[2]; /* by enum otr_dir */
-	uint8_t first;			/* enum otr_dir of what was seen first */
-	bool was_read;			/* it ends, and a parser read it to its end */
-};
-
-struct otr_streams {
-	struct otr_stream_config cfg;
-	struct otr_stream_ops ops;
-	void *arg;
-	struct otr_procs *procs;
-	struct otr_conn *conns; /* hash by facts.hdr.conn */
-	struct otr_conn *by_use;
-	size_t n;
-	struct otr_flow *waiting;
-	struct otr_budget budget;
-	uint32_t pauses; /* of the source */
-	bool lossy;	 /* so may the facts of a connection be */
-};
 
 int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cfg,
 		    const struct otr_stream_ops *ops, struct otr_procs *procs, void *arg)
@@ -65,6 +37,11 @@ int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cf
 	ss->budget.max = cfg->max_bytes;
 	*out = ss;
 	return 0;
+}
+
+void otr_streams_bind(struct otr_streams *ss, const struct otr_feedback *feedback)
+{
+	ss->feedback = feedback;
 }
 
 static void conn_free(struct otr_conn *cn)
@@ -92,89 +69,12 @@ void otr_streams_free(struct otr_streams **sp)
 	free(ss);
 }
 
-/* What flows ask of their connection. */
-
-const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn)
-{
-	return &cn->facts;
-}
-
-void otr_conn_role(struct otr_conn *cn, enum otr_role role)
-{
-	if (cn->facts.role == role)
-		return;
-	cn->facts.role = (uint8_t)role;
-	cn->ss->ops.open(cn->ss->arg, &cn->facts);
-}
-
-void otr_conn_msg(struct otr_conn *cn, struct otr_side *side, const struct otr_msg *msg)
-{
-	side->resource = otr_procs_resource(cn->ss->procs, side->tgid);
-	cn->ss->ops.msg(cn->ss->arg, side, msg);
-}
-
-void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref, uint64_t end_pos,
-		   uint64_t until_ns, int error, bool cut)
-{
-	cn->ss->ops.done(cn->ss->arg, ref, end_pos, until_ns, error, cut);
-}
-
-/* Whose connection it is that lost something: who moved bytes last. */
-void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause)
-{
-	struct otr_resource *res = NULL;
-
-	if (cn->tgid && cn->ss->procs)
-		res = otr_procs_resource(cn->ss->procs, cn->tgid);
-	otr_loss_of(cause, 1, res ? res->service : OTR_SLICE_NONE);
-}
-
-void otr_conn_after_loss(struct otr_conn *cn, const struct otr_flow *fl, bool but_last,
-			 uint64_t time_ns)
-{
-	cn->ss->ops.after_loss(cn->ss->arg, cn->facts.hdr.conn, fl->layer, but_last, time_ns);
-}
-
-void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir, enum otr_capture capture,
-		     uint32_t head_bytes)
-{
-	if (cn->ss->ops.policy)
-		cn->ss->ops.policy(cn->ss->arg, cn->facts.hdr.conn, dir, capture, head_bytes);
-}
-
-void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want)
-{
-	if (cn->ss->ops.watch)
-		cn->ss->ops.watch(cn->ss->arg, cn->facts.hdr.conn, dir, want);
-}
-
-void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want)
-{
-	if (fl->waiting == want)
-		return;
-	fl->waiting = want;
-	if (want)
-		DL_APPEND(cn->ss->waiting, fl);
-	else
-		DL_DELETE(cn->ss->waiting, fl);
-}
-
-uint32_t otr_conn_pauses(const struct otr_conn *cn)
-{
-	return cn->ss->pauses;
-}
-
-bool otr_conn_lossy(const struct otr_conn *cn)
-{
-	return cn->ss->lossy;
-}
-
 /* The table. */
 
 static bool is_read(const struct otr_conn *cn)
 {
 	for (size_t i = 0; i < OTR_LAYER_MAX; i++)
-		if (cn->flows[i] && cn->flows[i]->proto && !cn->flows[i]->muted)
+		if (cn->flows[i] && cn->flows[i]->proto && cn->flows[i]->life != OTR_FLOW_MUTED)
 			return true;
 	return cn->was_read;
 }
@@ -194,7 +94,7 @@ static void emit_stat(const struct otr_conn *cn, void (*fn)(void *, const struct
 
 		if (!fl)
 			continue;
-		stat.muted |= fl->muted;
+		stat.muted |= fl->life == OTR_FLOW_MUTED;
 		stat.messages += fl->messages;
 		stat.bytes += fl->dirs[0].hs.total + fl->dirs[1].hs.total;
 		if (fl->proto)
@@ -351,7 +251,7 @@ static bool says_it_again(struct otr_conn *cn, uint8_t layer)
 {
 	if (layer == OTR_LAYER_LIB && !cn->flows[layer])
 		for (uint8_t i = 0; i < OTR_LAYER_LIB; i++)
-			if (cn->flows[i] && !cn->flows[i]->muted)
+			if (cn->flows[i] && cn->flows[i]->life != OTR_FLOW_MUTED)
 				otr_flow_mute(cn->flows[i]);
 	return layer != OTR_LAYER_LIB && cn->flows[OTR_LAYER_LIB];
 }

@@ -7,8 +7,8 @@
  *
  * Keeps every connection: its facts, one stream of bytes per layer and direction,
  * its parser. A stream knows which bytes it has, which it may skip and which are
- * missing (a hole); bytes are ordered by position, never by time. It asks the source,
- * through `ops`, for what it needs: a capture policy, the state of a long run.
+ * missing (a hole); bytes are ordered by position, never by time. It asks the
+ * sources for what it needs, a capture policy or the state of a long run, by feedback.h.
  *
  * Positions: TCP's are sequence numbers, unwrapped here to 64 bits whose low 32 are
  * the kernel's; both ends of a wire therefore name a byte alike in the low 32 bits.
@@ -24,7 +24,9 @@
 
 struct otr_event;
 struct otr_msg;
+struct otr_feedback;
 struct otr_procs;
+struct otr_proto_settings;
 struct otr_side;
 struct otr_stream_stat;
 struct otr_streams;
@@ -54,14 +56,6 @@ struct otr_stream_ops {
 	 * shutdown; how it would have ended is not known. */
 	void (*close)(void *arg, const struct otr_ev_conn *conn, int error, uint64_t time_ns);
 
-	/* How the source shall capture a direction from its next run on. */
-	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
-		       uint32_t head_bytes);
-
-	/* A message is longer than what the source copies: tell us, by OTR_EV_RUN with
-	 * `open` = 1, how the run goes on, until `want` is false. */
-	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
-
 	/* The last that is known of a connection, just before it is forgotten. */
 	void (*ended)(void *arg, const struct otr_stream_stat *stat);
 };
@@ -88,12 +82,16 @@ struct otr_stream_stat {
 struct otr_stream_config {
 	size_t max_conns; /* beyond it the one idle longest is evicted, counted */
 	size_t max_bytes; /* of all streams together; beyond: holes, counted */
+	const struct otr_proto_settings *settings; /* borrowed; NULL: the defaults */
 };
 
 /* Makes it; `cfg` and `ops` are copied, `procs` borrowed for its life. Returns 0
  * or -ENOMEM; then *out is untouched. */
 int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cfg,
 		    const struct otr_stream_ops *ops, struct otr_procs *procs, void *arg);
+
+/* Lends the streams what they ask the sources with, from now on; NULL: there is nobody to ask. */
+void otr_streams_bind(struct otr_streams *ss, const struct otr_feedback *feedback);
 void otr_streams_free(struct otr_streams **sp);
 
 /* Takes one event of kinds CONN_OPEN, CONN_CLOSE, DATA, RUN, LISTEN, LOST, PAST, PROC_EXIT;

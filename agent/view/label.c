@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* label.c - what a person calls a span. Names of attributes: agent/attr.def. */
+/* label.c - what a person calls a span. Names of attributes: agent/span/attr.def. */
 
 #include "agent/view/label.h"
 
@@ -10,18 +10,26 @@
 #include "agent/base/keyed.h"
 #include "agent/base/own.h"
 #include "agent/base/text.h"
+#include "agent/proto/proto.h"
 #include "agent/resource/resource.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "bpf/event.h"
 
-/* Names by the conventions that nobody says. */
-static struct otr_slice spoken(struct otr_slice system)
+/* The protocol whose spans have this db.system.name, or NULL. */
+static const struct otr_proto_ops *proto_of(struct otr_slice system)
 {
-	if (otr_slice_eq(system, OTR_SLICE("postgresql")))
-		return OTR_SLICE("postgres");
-	if (otr_slice_eq(system, OTR_SLICE("microsoft.sql_server")))
-		return OTR_SLICE("mssql");
-	return system;
+	for (size_t i = 0; system.len && otr_protos[i]; i++)
+		if (otr_protos[i]->system &&
+		    otr_slice_eq(system, otr_slice_str(otr_protos[i]->system)))
+			return otr_protos[i];
+	return NULL;
+}
+
+static struct otr_slice system_label(struct otr_slice system)
+{
+	const struct otr_proto_ops *proto = proto_of(system);
+
+	return proto && proto->label ? otr_slice_str(proto->label) : system;
 }
 
 /* Who was asked. */
@@ -31,7 +39,7 @@ static void peer_of(const struct otr_span *sp, struct otr_label *out)
 	int64_t port = otr_span_int(sp, OTR_KEY_SERVER_PORT, 0);
 
 	if (who.len) {
-		out->service = spoken(who);
+		out->service = system_label(who);
 		out->peer = true;
 		return;
 	}
@@ -99,6 +107,13 @@ uint64_t otr_label_sum(const struct otr_label *lb)
 	return otr_sum_bytes(sum, lb->route.data, lb->route.len);
 }
 
+static bool is_ok_status(const struct otr_span *sp, struct otr_slice status)
+{
+	const struct otr_proto_ops *proto = proto_of(otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME));
+
+	return proto && proto->ok_status && otr_slice_eq(status, otr_slice_str(proto->ok_status));
+}
+
 struct otr_slice otr_label_status(const struct otr_span *sp, char room[24])
 {
 	int64_t code = otr_span_int(sp, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0);
@@ -113,7 +128,7 @@ struct otr_slice otr_label_status(const struct otr_span *sp, char room[24])
 	text = otr_span_string(sp, OTR_KEY_DB_RESPONSE_STATUS_CODE);
 	if (!text.len && sp->failed)
 		text = otr_span_string(sp, OTR_KEY_ERROR_TYPE);
-	if (otr_slice_eq(text, OTR_SLICE("_OTHER")) || otr_slice_eq(text, OTR_SLICE("00000")))
+	if (otr_slice_eq(text, OTR_SLICE("_OTHER")) || is_ok_status(sp, text))
 		return OTR_SLICE_NONE;
 	return text;
 }

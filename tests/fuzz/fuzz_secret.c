@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	otr_secret_shape(text);
 	otr_url_split(&url, text, false);
 	otr_url_path(&out, url.path);
-	otr_url_query(&out, url.query);
+	otr_url_query(&out, url.query, NULL);
 	otr_url_authority(&out, url.authority);
 	if (out.rc)
 		abort();

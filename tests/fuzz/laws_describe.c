@@ -8,13 +8,15 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
-#include "agent/span_builder.h"
-#include "agent/stitch/stitch.h"
+#include "agent/proto/memory.h"
+#include "agent/proto/side.h"
+#include "agent/span/span_builder.h"
 
 #define SLOTS (5 + 2 * OTR_MSG_ATTRS)
 
 struct otr_laws_describe {
 	struct otr_span_builder sb;
+	struct otr_proto_memory memory;
 	struct otr_msg req;
 	struct otr_buf texts[SLOTS]; /* what `req` shows */
 	bool have;
@@ -24,7 +26,7 @@ struct otr_laws_describe *otr_laws_describe_new(void)
 {
 	struct otr_laws_describe *ld = calloc(1, sizeof(*ld));
 
-	if (!ld)
+	if (!ld || otr_proto_memory_init(&ld->memory))
 		abort();
 	return ld;
 }
@@ -34,6 +36,7 @@ void otr_laws_describe_free(struct otr_laws_describe *ld)
 	for (size_t i = 0; i < SLOTS; i++)
 		otr_buf_fini(&ld->texts[i]);
 	otr_sb_fini(&ld->sb);
+	otr_proto_memory_fini(&ld->memory);
 	free(ld);
 }
 
@@ -70,7 +73,8 @@ static void describe(struct otr_laws_describe *ld, const struct otr_proto_ops *p
 		.local = {.family = AF_INET, .port = 80, .ip = {127, 0, 0, 1}},
 		.remote = {.family = AF_INET6, .port = 5432, .ip = {[15] = 1}},
 	};
-	const struct otr_side side = {.conn = &conn, .proto = proto, .role = role};
+	const struct otr_side side = {
+		.conn = &conn, .proto = proto, .memory = &ld->memory, .role = role};
 	struct otr_span *sp;
 
 	otr_sb_reset(&ld->sb);

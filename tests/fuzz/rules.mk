@@ -6,7 +6,9 @@
 # Seeds are in tests/fuzz/corpus/NAME; what is found goes to $(FUZZ_B)/NAME.corpus, and
 # a crash to $(FUZZ_B)/NAME-crash-..: run the fuzzer with that file to see it again.
 FUZZ_B     := build-fuzz
-FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+# One fuzzer a row of the table of protocols, all of fuzz_proto.c: &otr_NAME, is the row's line.
+FUZZ_PROTO := $(shell sed -n 's/^\t&otr_\([a-z0-9_]*\),$$/\1/p' agent/proto/table.c)
+FUZZ_NAMES := $(filter-out proto,$(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))) $(FUZZ_PROTO)
 ifeq ($(wildcard agent/source/event.c),)
 FUZZ_NAMES := $(filter-out event,$(FUZZ_NAMES))
 endif
@@ -16,19 +18,19 @@ T ?= 60
 FUZZ_FLAGS := $(CSTD) $(WARN) -Wno-implicit-fallthrough -D_GNU_SOURCE -DXXH_INLINE_ALL -DHASH_NONFATAL_OOM=1 -I. -O1 -g \
 	-fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all
-FUZZ_SRC   := $(wildcard agent/proto/*.c) $(filter-out agent/base/confine.c,$(wildcard agent/base/*.c)) agent/span.c \
-	agent/span_builder.c agent/resource/counted.c \
+FUZZ_SRC   := $(wildcard agent/proto/*.c) $(filter-out agent/base/confine.c,$(wildcard agent/base/*.c)) agent/span/span.c \
+	agent/span/span_builder.c agent/span/resource.c \
 	tests/fuzz/laws.c tests/fuzz/laws_describe.c tests/fuzz/conv.c \
 	$(wildcard agent/source/event.c)
 
 # All that a pipeline is made of, for the one fuzzer that drives it.
-FUZZ_PIPE := $(filter-out $(FUZZ_SRC),$(wildcard agent/pipeline.c agent/loss.c \
+FUZZ_PIPE := $(filter-out $(FUZZ_SRC),$(wildcard agent/pipeline.c agent/base/loss.c \
 	agent/stream/*.c agent/stitch/*.c agent/resource/*.c))
 $(FUZZ_B)/fuzz_pipeline: FUZZ_MORE := $(FUZZ_PIPE)
 $(FUZZ_B)/fuzz_pipeline: $(FUZZ_PIPE)
 
-$(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring.c agent/loss.c
-$(FUZZ_B)/fuzz_ring: agent/source/ring.c
+$(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring_reader.c agent/base/loss.c
+$(FUZZ_B)/fuzz_ring: agent/source/ring_reader.c
 
 .PHONY: fuzz fuzz-seeds
 fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one
@@ -41,6 +43,10 @@ fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one
 			{ grep -E '^==.*ERROR|^law |SUMMARY|Test unit|executed_units' || true; } | \
 			sed "s/^/  $$p: /"; \
 	done
+
+$(FUZZ_PROTO:%=$(FUZZ_B)/fuzz_%): $(FUZZ_B)/fuzz_%: tests/fuzz/fuzz_proto.c $(FUZZ_SRC) $(wildcard agent/proto/*.h tests/fuzz/*.h)
+	$(call msg,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_FLAGS) -DOTR_FUZZ_PROTO='"$*"' -o $@ $< $(FUZZ_SRC) $(FUZZ_MORE)
 
 $(FUZZ_B)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard agent/proto/*.h tests/fuzz/*.h)
 	$(call msg,FUZZ,$@)

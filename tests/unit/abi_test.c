@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs:
 /*
  * abi_test.c - the layout that kernel and agent share, as numbers.
  *

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/buf.c
 /* buf_test.c - bytes that grow: out of a caller's array, to a limit. */
 
 #include <setjmp.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs:
 /*
  * causality_test.c - the rules of parenthood, told as small stories.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c exporters/otlp_json.c exporters/otlp_group.c agent/resource/utf8.c exporters/console.c exporters/console_cells.c exporters/console_pending.c exporters/console_stats.c exporters/console_tree.c exporters/console_line.c exporters/console_loss.c exporters/console_summary.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c agent/view/fold.c agent/view/words.c agent/view/units.c agent/view/hist.c agent/loss.c agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c agent/base/text.c tests/unit/make_spans.c
+// needs: tests/unit/make_spans.c
 /*
  * console_test.c - what the console writes, against tests/golden/console/.
  * GOLDEN=update writes them anew: look at the difference before committing it.
@@ -19,8 +19,8 @@
 #include <cmocka.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/settings.h"
 #include "agent/stitch/stitch.h"
 #include "exporters/console.h"

@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
-// needs: agent/resource/percent.c exporters/otlp_config.c exporters/otlp_headers.c
-// needs: exporters/queue_config.c exporters/health.c exporters/backoff.c agent/proto/url.c
-// needs: agent/base/secret.c agent/base/secret_text.c agent/base/secret_fold.c agent/base/secret_code.c
 /* export_config_test.c - what users write, as exporters read it; what they are told. */
 
 #include <setjmp.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs:
 /*
  * frames_test.c - the walk along HTTP/2 frames, as the kernel side does it: what is copied,
  * however the bytes are cut into calls.

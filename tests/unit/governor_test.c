@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/governor.c
 /* governor_test.c - what was spent, in which time: how much of it is traced from now on. */
 
 #include <setjmp.h>
@@ -45,6 +44,20 @@ static void within_budget_nothing_changes(void **state)
 	assert_int_equal(g.level, 0);
 	assert_int_equal(g.thin_ns, 0);
 	assert_false(otr_governor_pauses(&g, used.now_ns + PERIOD / 2));
+}
+
+static void by_default_a_quarter_of_a_core_is_allowed(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, OTR_SHARE_AUTO);
+	for (int i = 0; i < 10; i++)
+		assert_false(spend(&g, 0.249, 1));
+	assert_false(spend(&g, 0.6, 12.5)); /* 5 % of 12.5 cores are 0.625 */
+	assert_false(spend(&g, 0.6, 12.5));
+	assert_false(spend(&g, 0.26, 1));
+	assert_true(spend(&g, 0.26, 1));
 }
 
 static void no_budget_is_never_due(void **state)
@@ -178,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(within_budget_nothing_changes),
+		cmocka_unit_test(by_default_a_quarter_of_a_core_is_allowed),
 		cmocka_unit_test(no_budget_is_never_due),
 		cmocka_unit_test(grace_at_start),
 		cmocka_unit_test(one_burst_is_let_pass),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* headend_test.c - the end of a request's head is found eight bytes at a time as it is byte
  * by byte. */
-// needs:
 
 #include <setjmp.h>
 #include <stdarg.h>

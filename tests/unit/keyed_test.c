@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c exporters/console_pending.c agent/view/tree.c agent/view/tree_time.c
-// needs: agent/view/label.c agent/loss.c agent/span.c agent/span_builder.c
-// needs: agent/resource/counted.c agent/base/buf.c agent/base/text.c tests/unit/make_spans.c
+// needs: tests/unit/make_spans.c
 /*
  * keyed_test.c - ids that were made to collide cost no more than others. Counted is how many
  * entries a look-up may meet, not how long it takes.
@@ -18,7 +16,7 @@
 #include <string.h>
 
 #include "agent/base/keyed.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "exporters/console_int.h"
 #include "tests/unit/make_spans.h"
 

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/launch.c agent/base/err.c agent/base/foreign.c agent/base/text.c
-// needs: agent/base/buf.c agent/proto/trace_context.c
 /* launch_test.c - what `run` tells the program it starts. */
 
 #include <setjmp.h>

@@ -1,21 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Its tables of words and statements stay several a line. */
 /* clang-format off */
-// needs: agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/base/keyed.c
-// needs: agent/proto/http1.c agent/proto/http1_head.c agent/proto/http1_body.c
-// needs: agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/url.c agent/proto/route.c
-// needs: agent/proto/side.c agent/proto/trace_context.c agent/proto/msg.c
-// needs: agent/proto/pgsql.c agent/proto/pgsql_front.c agent/proto/pgsql_back.c
-// needs: agent/proto/pgsql_stmt.c agent/proto/pgsql_check.c
-// needs: agent/proto/pgsql_describe.c agent/proto/sql.c agent/proto/sql_summary.c agent/proto/sql_cache.c
-// needs: agent/base/secret.c agent/base/secret_text.c
-// needs: exporters/otlp_json.c exporters/otlp_group.c agent/resource/utf8.c exporters/console.c
-// needs: exporters/console_cells.c exporters/console_pending.c exporters/console_stats.c
-// needs: exporters/console_tree.c exporters/console_line.c exporters/console_loss.c
-// needs: exporters/console_summary.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c
-// needs: agent/view/fold.c agent/view/words.c agent/view/units.c agent/view/hist.c agent/loss.c
-// needs: agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c agent/base/text.c
 /*
  * leak_test.c - statements and requests from a seeded grammar, every literal of which
  * holds a mark; no output of their spans may hold one: name, attributes, status, OTLP,
@@ -43,8 +28,9 @@
 #include "agent/proto/pgsql.h"
 #include "agent/resource/resource.h"
 #include "agent/settings.h"
-#include "agent/span_builder.h"
-#include "agent/stitch/stitch.h"
+#include "agent/span/span_builder.h"
+#include "agent/proto/memory.h"
+#include "agent/proto/side.h"
 #include "exporters/console.h"
 #include "exporters/otlp_json.h"
 
@@ -125,6 +111,8 @@ static bool leaks(struct otr_span *sp, struct otr_buf *out)
 	return has_mark(otr_buf_view(out));
 }
 
+static struct otr_proto_memory memory;
+
 static struct otr_span *span_of(const struct otr_proto_ops *proto, enum otr_role role,
 				const struct otr_msg *req, const struct otr_msg *rsp)
 {
@@ -135,7 +123,8 @@ static struct otr_span *span_of(const struct otr_proto_ops *proto, enum otr_role
 	static struct otr_resource res = {.refs = 1, .service = {"shop", 4}};
 	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
 	const struct otr_side side = {
-		.conn = &conn, .role = role, .proto = proto, .resource = &res};
+		.conn = &conn, .role = role, .proto = proto, .resource = &res,
+		.service = res.service, .memory = &memory};
 
 	otr_sb_reset(&sb);
 	sb.span.resource = &res;
@@ -582,7 +571,12 @@ int main(void)
 		cmocka_unit_test(no_literal_of_a_statement_leaves),
 		cmocka_unit_test(no_secret_of_a_request_leaves),
 	};
+	int rc;
 
 	setenv("LC_ALL", "C.UTF-8", 1);
-	return cmocka_run_group_tests_name("leak", tests, NULL, NULL);
+	if (otr_proto_memory_init(&memory))
+		return 1;
+	rc = cmocka_run_group_tests_name("leak", tests, NULL, NULL);
+	otr_proto_memory_fini(&memory);
+	return rc;
 }

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/resource/name.c agent/resource/name_args.c agent/resource/name_guess.c
-// needs: agent/resource/percent.c agent/resource/utf8.c agent/base/buf.c agent/base/text.c
 /* name_test.c - what services are called. */
 
 #include <setjmp.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/span.c agent/span_builder.c agent/base/buf.c agent/resource/counted.c
-// needs: agent/resource/utf8.c exporters/otlp_encode.c exporters/otlp_group.c exporters/wire.c
-// needs: exporters/otlp.pb-c.c tests/unit/arena.c tests/unit/otlp_witness.c
+// needs: tests/unit/arena.c tests/unit/otlp_witness.c
 /*
  * otlp_encode_test.c - random batches of spans are encoded to the bytes that protobuf-c gives.
  *
@@ -19,8 +17,8 @@
 #include <time.h>
 
 #include "agent/base/own.h"
-#include "agent/resource/resource.h"
-#include "agent/span_builder.h"
+#include "agent/span/resource.h"
+#include "agent/span/span_builder.h"
 #include "bpf/event.h"
 #include "exporters/otlp_encode.h"
 #include "tests/unit/otlp_witness.h"

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: exporters/backoff.c agent/span.c agent/span_builder.c agent/base/buf.c agent/resource/counted.c
-// needs: agent/resource/utf8.c exporters/wire.c tests/unit/arena.c tests/unit/otlp_witness.c exporters/otlp_group.c
-// needs: exporters/otlp_encode.c exporters/otlp_json.c exporters/gzip.c
-// needs: exporters/otlp_response.c exporters/otlp.pb-c.c
+// needs: tests/unit/arena.c tests/unit/otlp_witness.c
 /* otlp_test.c - spans as OTLP, read back; answers, judged. */
 
 #include <setjmp.h>
@@ -18,7 +15,7 @@
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
 #include "agent/resource/utf8.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "bpf/event.h"
 #include "exporters/backoff.h"
 #include "exporters/gzip.h"

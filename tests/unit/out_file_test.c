@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/out_file.c agent/base/err.c agent/base/buf.c agent/base/text.c
 /*
  * out_file_test.c - which files otrace writes, and which it leaves alone. As root: files of
  * another user are made.

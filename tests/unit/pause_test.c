@@ -1,26 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/base/foreign.c agent/stitch/open.c agent/pipeline.c agent/loss.c agent/span.c
-// needs: agent/span_builder.c agent/base/secret.c agent/base/secret_text.c agent/base/keyed.c
-// needs: agent/base/buf.c agent/base/err.c agent/base/log.c agent/base/text.c
-// needs: agent/proto/http1.c agent/proto/http1_body.c
-// needs: agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/http1_head.c
-// needs: agent/proto/msg.c agent/proto/pgsql.c agent/proto/pgsql_back.c
-// needs: agent/proto/pgsql_check.c agent/proto/pgsql_describe.c
-// needs: agent/proto/pgsql_front.c agent/proto/pgsql_stmt.c agent/proto/route.c
-// needs: agent/proto/side.c agent/proto/sql.c agent/proto/sql_summary.c agent/proto/sql_cache.c
-// needs: agent/proto/table.c agent/proto/trace_context.c agent/proto/url.c
-// needs: agent/resource/counted.c agent/resource/make.c agent/resource/name.c
-// needs: agent/resource/name_args.c agent/resource/name_guess.c
-// needs: agent/resource/percent.c agent/resource/procfs.c
-// needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
-// needs: agent/resource/uuid5.c agent/stitch/copy.c agent/stitch/emit.c agent/stitch/failed.c
-// needs: agent/stitch/exchange.c agent/stitch/ids.c agent/stitch/parent.c
-// needs: agent/stitch/process.c agent/stitch/stitch.c agent/stitch/trace.c
-// needs: agent/stitch/named.c agent/stitch/unix_pair.c agent/stitch/wire.c
-// needs: agent/stream/flow.c agent/stream/message.c agent/stream/read.c agent/stream/half_stream.c agent/stream/stream.c
-// needs: agent/source/event.c agent/source/record.c agent/base/out_file.c
-// needs: agent/source/record_auth.c
 
 /* pause_test.c - the source let requests go, to keep its CPU budget: what is told before
  * and after is whole, or marked. */

@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c agent/base/foreign.c agent/resource/counted.c agent/resource/make.c agent/resource/name.c
-// needs: agent/resource/name_args.c agent/resource/name_guess.c agent/resource/percent.c
-// needs: agent/resource/procs.c agent/resource/read.c agent/resource/utf8.c
-// needs: agent/resource/uuid5.c agent/loss.c agent/span.c agent/base/buf.c agent/base/text.c
 /* procs_test.c - what is known of processes, from events. */
 
 #include <setjmp.h>

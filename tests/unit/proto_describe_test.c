@@ -1,14 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c
-// needs: agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/proto/http1.c agent/proto/http1_head.c agent/proto/http1_body.c
-// needs: agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/url.c agent/proto/route.c
-// needs: agent/proto/side.c agent/proto/trace_context.c agent/proto/msg.c
-// needs: agent/proto/pgsql.c agent/proto/pgsql_front.c agent/proto/pgsql_back.c
-// needs: agent/proto/pgsql_stmt.c agent/proto/pgsql_check.c
-// needs: agent/proto/pgsql_describe.c agent/proto/sql.c agent/proto/sql_summary.c agent/proto/sql_cache.c
-// needs: agent/base/secret.c agent/base/secret_text.c
-// needs: agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c
 /* proto_describe_test.c - spans by the conventions, and what a capture that was cut
  * still tells. */
 
@@ -23,21 +13,29 @@
 
 #include "agent/base/own.h"
 #include "agent/proto/http1.h"
+#include "agent/proto/memory.h"
 #include "agent/proto/pgsql.h"
 #include "agent/proto/route.h"
-#include "agent/span_builder.h"
-#include "agent/stitch/stitch.h"
+#include "agent/proto/side.h"
+#include "agent/span/span_builder.h"
 
 static const struct otr_ev_conn conn = {
 	.local = {.family = AF_INET, .port = 8080, .ip = {10, 0, 0, 1}},
 	.remote = {.family = AF_INET, .port = 5433, .ip = {10, 0, 0, 2}},
 };
 
+static struct otr_proto_settings settings;
+static struct otr_proto_memory memory;
+
 static struct otr_span *span_of(const struct otr_proto_ops *proto, enum otr_role role,
 				const struct otr_msg *req, const struct otr_msg *rsp)
 {
 	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
-	const struct otr_side side = {.conn = &conn, .role = role, .proto = proto};
+	const struct otr_side side = {.conn = &conn,
+				      .role = role,
+				      .proto = proto,
+				      .settings = &settings,
+				      .memory = &memory};
 
 	otr_sb_reset(&sb);
 	assert_int_equal(proto->describe(&side, req, rsp, &sb), 0);
@@ -189,15 +187,15 @@ static void http_methods_are_a_users_choice(void **state)
 {
 	(void)state;
 	assert_string_equal(method_told("PURGE /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER PURGE");
-	otr_proto_settings.http_methods = "GET, PURGE,,abcdefghijklmnopqrstuvwx";
+	settings.http_methods = "GET, PURGE,,abcdefghijklmnopqrstuvwx";
 	assert_string_equal(method_told("PURGE /a HTTP/1.1\r\n\r\n"), "PURGE PURGE ");
 	assert_string_equal(method_told("purge /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER purge");
 	assert_string_equal(method_told("POST /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER POST");
 	assert_string_equal(method_told("abcdefghijklmnopqrstuvwx /a HTTP/1.1\r\n\r\n"),
 			    "abcdefghijklmnopqrstuvwx abcdefghijklmnopqrstuvwx ");
-	otr_proto_settings.http_methods = "";
+	settings.http_methods = "";
 	assert_string_equal(method_told("GET /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER GET");
-	otr_proto_settings.http_methods = NULL;
+	settings.http_methods = NULL;
 	assert_string_equal(method_told("GET /a HTTP/1.1\r\n\r\n"), "GET GET ");
 }
 
@@ -215,10 +213,10 @@ static void http_userinfo_is_hidden(void **state)
 	assert_false(sp->failed);
 }
 
-static void route_is(const char *path, int status, const char *want)
+static void route_is(struct otr_routes *rt, const char *path, int status, const char *want)
 {
 	char route[OTR_ROUTE_MAX];
-	size_t n = otr_route(route, OTR_SLICE("svc"), otr_slice_str(path), status);
+	size_t n = otr_route(rt, route, OTR_SLICE("svc"), otr_slice_str(path), status);
 
 	if (!otr_slice_eq((struct otr_slice){route, n}, otr_slice_str(want)))
 		fail_msg("%s is %.*s, not %s", path, (int)n, route, want);
@@ -226,23 +224,24 @@ static void route_is(const char *path, int status, const char *want)
 
 static void routes(void **state)
 {
+	OTR_AUTO(otr_routes_free) struct otr_routes *rt = otr_routes_new();
 	char path[64];
 
 	(void)state;
-	otr_route_reset();
-	route_is("/", 200, "/");
-	route_is("/users/17", 200, "/users/{id}");
-	route_is("/u/6ba7b810-9dad-11d1-80b4-00c04fd430c8/x", 200, "/u/{id}/x");
-	route_is("/c/5f0e1a2b3c", 200, "/c/{id}");
-	route_is("/api/v1/cafe", 200, "/api/v1/cafe");
-	route_is("/nobody/knows", 404, "");
+	assert_non_null(rt);
+	route_is(rt, "/", 200, "/");
+	route_is(rt, "/users/17", 200, "/users/{id}");
+	route_is(rt, "/u/6ba7b810-9dad-11d1-80b4-00c04fd430c8/x", 200, "/u/{id}/x");
+	route_is(rt, "/c/5f0e1a2b3c", 200, "/c/{id}");
+	route_is(rt, "/api/v1/cafe", 200, "/api/v1/cafe");
+	route_is(rt, "/nobody/knows", 404, "");
 	for (int i = 0; i < 10; i++) {
 		snprintf(path, sizeof(path), "/by-name/%c%c", 'k' + i, 'k' + i);
-		route_is(path, 200, path);
+		route_is(rt, path, 200, path);
 	}
-	route_is("/by-name/another", 200, "/by-name/{id}");
-	route_is("/by-name/kk", 200, "/by-name/{id}");
-	route_is("/a/b/c/d/e/f/g/h/i/j", 200, "/a/b/c/d/e/f/g/h/{rest}");
+	route_is(rt, "/by-name/another", 200, "/by-name/{id}");
+	route_is(rt, "/by-name/kk", 200, "/by-name/{id}");
+	route_is(rt, "/a/b/c/d/e/f/g/h/i/j", 200, "/a/b/c/d/e/f/g/h/{rest}");
 }
 
 static void http_cut(void **state)
@@ -370,6 +369,11 @@ int main(void)
 		cmocka_unit_test(pgsql_spans),
 		cmocka_unit_test(pgsql_tail),
 	};
+	int rc;
 
-	return cmocka_run_group_tests_name("proto_describe", tests, NULL, NULL);
+	if (otr_proto_memory_init(&memory))
+		return 1;
+	rc = cmocka_run_group_tests_name("proto_describe", tests, NULL, NULL);
+	otr_proto_memory_fini(&memory);
+	return rc;
 }

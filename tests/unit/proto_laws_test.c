@@ -1,16 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c
-// needs: agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/base/secret.c agent/base/secret_text.c
 // needs: tests/fuzz/laws.c tests/fuzz/laws_describe.c tests/fuzz/conv.c
-// needs: agent/proto/table.c agent/proto/http1.c agent/proto/http1_head.c
-// needs: agent/proto/http1_body.c agent/proto/http1_describe.c agent/proto/http1_host.c agent/proto/url.c
-// needs: agent/proto/route.c agent/proto/side.c agent/proto/trace_context.c
-// needs: agent/proto/msg.c agent/proto/pgsql.c agent/proto/pgsql_front.c
-// needs: agent/proto/pgsql_back.c agent/proto/pgsql_stmt.c agent/proto/pgsql_check.c
-// needs: agent/proto/pgsql_describe.c agent/proto/sql.c agent/proto/sql_summary.c agent/proto/sql_cache.c
-// needs: agent/span.c agent/span_builder.c agent/resource/counted.c
-// needs: agent/base/buf.c agent/base/text.c
 /*
  * proto_laws_test.c - every row of otr_protos[] keeps the laws of a parser on its
  * golden conversations, and reads from them what they are known to say.

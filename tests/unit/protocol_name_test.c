@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/protocol_name.c
 /* protocol_name_test.c - the first bytes of real conversations, and of what is none of them. */
 
 #include <setjmp.h>

@@ -1,10 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/proto/url.c agent/base/secret.c agent/base/secret_text.c agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/base/confine.c agent/span.c agent/span_builder.c agent/loss.c agent/resource/counted.c
-// needs: agent/resource/percent.c agent/base/buf.c agent/base/err.c agent/base/log.c
-// needs: agent/base/text.c exporters/queue.c exporters/queue_config.c
-// needs: exporters/backoff.c exporters/health.c exporters/otlp_config.c
-// needs: exporters/otlp_headers.c
 /* queue_test.c - a queue and its thread, before an exporter that does as it is told. */
 
 #include <setjmp.h>
@@ -18,9 +12,9 @@
 #include <unistd.h>
 
 #include "agent/base/err.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "exporters/exporter.h"
 #include "exporters/queue.h"
 

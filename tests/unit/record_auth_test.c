@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/source/record_auth.c
 /* record_auth_test.c - logins of PostgreSQL, cut into records in every way, leave no
  * secret in a recording; other bytes stay as they are. */
 

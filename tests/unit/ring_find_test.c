@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c agent/base/foreign.c agent/source/ring_find.c agent/source/ring_lease.c agent/source/adopt_retry.c
 /* ring_find_test.c - which line of /proc/PID/maps is a ring's; whose ring it is to read; when
  * to look for one. */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c preload/base/shim.c preload/base/real.c preload/base/find.c agent/source/ring.c agent/source/event.c agent/loss.c
+// needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
+// needs: preload/base/shim.c preload/base/real.c preload/base/find.c
 /*
  * ring_test.c - records go through the ring: in order, over its end, past slots that were
  * never finished; and nothing a process writes there is believed.
@@ -18,9 +19,9 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
-#include "agent/source/shim.h"
+#include "agent/source/ring_reader.h"
 #include "preload/base/clock.h"
 #include "preload/base/fd.h"
 #include "preload/base/shim.h"

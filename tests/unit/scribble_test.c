@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/source/unix_peer.c agent/source/folder.c
-// needs: agent/base/secret.c agent/base/secret_text.c
-// needs: agent/source/vouch.c agent/resource/procfs.c agent/base/keyed.c agent/base/foreign.c preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c preload/base/shim.c preload/base/real.c preload/base/find.c agent/source/ring.c agent/source/event.c
-// needs: agent/source/shim.c agent/source/shim_loss.c agent/source/shim_conn.c agent/source/offer.c agent/source/watch.c
-// needs: agent/source/cpu_clamp.c
-// needs: agent/source/shim_adopt.c agent/source/ring_lease.c agent/source/ring_find.c
-// needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
+// needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
+// needs: preload/base/shim.c preload/base/real.c preload/base/find.c
 /*
  * scribble_test.c - a thread writes random bytes all over a ring while the agent reads it:
  * heads, stamps, sizes, counters, runs, records that are nearly right. The reader ends each drain
@@ -129,7 +123,7 @@ static void a_round(uint64_t seed)
 	join_anew();
 	scribbler.seed = seed | 1;
 	scribbler.over = false;
-	otr_shims_drain(shims, otr_now(), is_born, judge, NULL);
+	otr_shims_drain(shims, otr_now(), judge, NULL);
 	assert_int_equal(pthread_create(&thread, NULL, scribble, NULL), 0);
 	for (int i = 0; i < DRAINS && otr_shims_alive(shims); i++) {
 		uint64_t before = came_all;
@@ -137,7 +131,7 @@ static void a_round(uint64_t seed)
 		drains++;
 		for (int k = 0; k < 8; k++) /* and between, where the machine has one core */
 			step(&mine);
-		otr_shims_drain(shims, otr_now(), is_born, judge, NULL);
+		otr_shims_drain(shims, otr_now(), judge, NULL);
 		/* One ring, and once more what its writer has abandoned; then its end. */
 		assert_true(came_all - before <= 2 * SLOTS + OTR_SHIM_COUNTS + 1);
 		otr_shims_watch(shims, (uint64_t)i % 64, OTR_DIR_IN, i % 2);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c agent/source/seq_align.c agent/loss.c
 /* seq_align_test.c - what the kernel and the library in a process say of one connection. */
 
 #include <errno.h>

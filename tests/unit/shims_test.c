@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/secret_fold.c agent/base/secret_code.c
-// needs: agent/source/unix_peer.c agent/base/foreign.c preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c preload/base/shim.c preload/base/real.c preload/base/find.c agent/source/ring.c
-// needs: agent/source/event.c agent/source/shim.c agent/source/shim_loss.c agent/source/shim_late.c
-// needs: agent/source/shim_conn.c agent/source/offer.c agent/source/folder.c
-// needs: agent/source/watch.c agent/base/secret.c agent/base/secret_text.c agent/source/vouch.c
-// needs: agent/resource/procfs.c agent/base/keyed.c
-// needs: agent/source/cpu_clamp.c
-// needs: agent/source/shim_adopt.c agent/source/ring_lease.c agent/source/ring_find.c
-// needs: agent/loss.c agent/base/err.c agent/base/buf.c agent/base/text.c
+// needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
+// needs: preload/base/shim.c preload/base/real.c preload/base/find.c
 /* shims_test.c - a process and the agent at both ends of a ring: what is said reaches it at
  * once, and what it counts is believed only so far. */
 
@@ -134,7 +127,7 @@ static void its_switches_are_not_believed(void **state)
 	joins();
 	memset(&otr_shim.ring->tail, 0xff, sizeof(otr_shim.ring->tail));
 	memset(&otr_shim.ring->say, 0xff, sizeof(otr_shim.ring->say));
-	otr_shims_drain(shims, 2, is_born, came, NULL);
+	otr_shims_drain(shims, 2, came, NULL);
 	otr_shims_pause(shims, true);
 	otr_shims_say(shims, &say);
 	assert_int_equal(otr_shim.ring->say.flags, OTR_RING_NO_INJECT);
@@ -176,7 +169,7 @@ static void no_descriptor_for_it(void **state)
 	few.rlim_cur = (rlim_t)next + 1; /* for the ring itself */
 	close(next);
 	setrlimit(RLIMIT_NOFILE, &few);
-	otr_shims_drain(shims, 1, is_born, came, NULL);
+	otr_shims_drain(shims, 1, came, NULL);
 	setrlimit(RLIMIT_NOFILE, &had);
 	assert_int_equal(otr_shims_alive(shims), 0);
 	assert_int_equal(otr_loss_get(OTR_LOSS_EVICT), was + 1);
@@ -212,7 +205,7 @@ static void a_child_that_is_made_meanwhile(void **state)
 static uint64_t tells_at(uint64_t time_ns, uint64_t now_ns)
 {
 	tells_at_ring(time_ns);
-	otr_shims_drain(shims, now_ns, is_born, came, NULL);
+	otr_shims_drain(shims, now_ns, came, NULL);
 	return reported_ns;
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c agent/span_hold.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c
-// needs: agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c
-// needs: agent/base/text.c tests/unit/make_spans.c
+// needs: tests/unit/make_spans.c
 /* span_hold_test.c - what --ignore keeps from exporters, and what not. */
 
 #include <setjmp.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/span.c agent/span_builder.c agent/base/buf.c agent/resource/counted.c
 /* span_test.c - a span is one allocation that holds all it was given. */
 
 #include <setjmp.h>
@@ -10,7 +9,7 @@
 #include <cmocka.h>
 
 #include "agent/base/own.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 
 static void holds_what_it_was_given(void **state)
 {

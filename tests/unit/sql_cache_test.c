@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/proto/sql_cache.c agent/proto/sql.c agent/proto/sql_summary.c agent/base/buf.c
-// needs: agent/base/text.c agent/base/keyed.c
 /* sql_cache_test.c - the cache of statements changes no result, whatever comes in what order. */
 
 #include <setjmp.h>
@@ -16,7 +14,7 @@
 #include "agent/proto/sql.h"
 #include "agent/proto/sql_cache.h"
 
-static void check(struct otr_slice sql)
+static void check(struct otr_sql_cache *cache, struct otr_slice sql)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	char summary[OTR_SQL_SUMMARY_MAX];
@@ -26,7 +24,7 @@ static void check(struct otr_slice sql)
 	otr_sql_sanitize(&text, sql);
 	while (text.len && text.data[text.len - 1] == ' ')
 		text.len--;
-	assert_int_equal(otr_sql_know(&known, sql), 0);
+	assert_int_equal(otr_sql_know(cache, &known, sql), 0);
 	assert_true(otr_slice_eq(known.text, otr_buf_view(&text)));
 	assert_true(otr_slice_eq(known.summary, (struct otr_slice){summary, len}));
 }
@@ -51,30 +49,32 @@ static void gives_what_sql_h_gives(void **state)
 		"COMMIT",
 		"",
 	};
+	OTR_AUTO(otr_sql_cache_free) struct otr_sql_cache *cache = otr_sql_cache_new();
 	char sql[200];
 
 	(void)state;
+	assert_non_null(cache);
 	for (unsigned int i = 0; i < 40000; i++) {
 		/* A few come again and again, many once. */
 		fill(sql, sizeof(sql), texts[i % OTR_ARRAY_SIZE(texts)], i % 3 ? i % 60 : i);
-		check(otr_slice_str(sql));
+		check(cache, otr_slice_str(sql));
 	}
-	otr_sql_cache_clear();
 }
 
 static void is_not_asked_to_keep_what_is_long(void **state)
 {
+	OTR_AUTO(otr_sql_cache_free) struct otr_sql_cache *cache = otr_sql_cache_new();
 	static char sql[2 * OTR_SQL_CACHE_TEXT];
 
 	(void)state;
+	assert_non_null(cache);
 	for (size_t len = OTR_SQL_CACHE_TEXT - 2; len < OTR_SQL_CACHE_TEXT + 3; len++)
 		for (int i = 0; i < 3; i++) {
 			memset(sql, 'x', len);
 			memcpy(sql, "SELECT '", 8);
 			sql[len - 1] = '\'';
-			check((struct otr_slice){sql, len});
+			check(cache, (struct otr_slice){sql, len});
 		}
-	otr_sql_cache_clear();
 }
 
 int main(void)

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c
-// needs: agent/proto/sql.c agent/proto/sql_summary.c agent/proto/sql_cache.c agent/base/buf.c
 /* sql_proto_test.c - the conventions' examples for query text and summary, and the
  * traps of PostgreSQL's dialect. */
 

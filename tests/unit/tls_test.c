@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/parse/inject.c preload/trace/tls.c preload/trace/tls_session.c preload/trace/layer.c preload/trace/ciphertext.c preload/parse/response_boundary.c preload/parse/request_boundary.c
+// needs: preload/parse/inject.c preload/trace/tls.c preload/trace/tls_session.c
+// needs: preload/trace/layer.c preload/trace/ciphertext.c preload/parse/response_boundary.c
+// needs: preload/parse/request_boundary.c
 /*
  * tls_test.c - a TLS library that takes what it likes, when it likes: the stream is the
  * caller's with one header or none, a call made again brings the same bytes, and the caller

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/base/keyed.c agent/view/label.c agent/view/tree.c agent/view/tree_time.c agent/view/fold.c agent/view/words.c agent/view/units.c agent/view/hist.c agent/span.c agent/span_builder.c agent/resource/counted.c agent/base/buf.c agent/base/text.c tests/unit/make_spans.c
+// needs: tests/unit/make_spans.c
 /* tree_test.c - trees of traces: whole, broken, deep, wide. */
 
 #include <setjmp.h>

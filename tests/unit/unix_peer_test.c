@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/source/unix_peer.c
 /* unix_peer_test.c - the other end of a connection of AF_UNIX, of our own. */
 
 #include <setjmp.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: agent/source/unix_peer.c agent/source/vouch.c agent/source/shim_conn.c agent/source/watch.c agent/base/keyed.c agent/loss.c
 /*
  * vouch_test.c - a process speaks of its own sockets. Real processes hold real sockets here; their
  * rings are made up.
@@ -20,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/source/shim_int.h"
+#include "agent/source/shim_state.h"
 #include "agent/source/vouch.h"
 
 static struct otr_shims shims;

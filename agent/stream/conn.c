@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conn.c - what the flows of a connection ask of it, and tell it. */
+
+#include "agent/stream/conn.h"
+
+#include <utlist.h>
+
+#include "agent/base/loss.h"
+#include "agent/proto/proto.h"
+#include "agent/proto/side.h"
+#include "agent/resource/resource.h"
+#include "agent/source/feedback.h"
+#include "agent/stream/flow.h"
+
+const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn)
+{
+	return &cn->facts;
+}
+
+void otr_conn_role(struct otr_conn *cn, enum otr_role role)
+{
+	if (cn->facts.role == role)
+		return;
+	cn->facts.role = (uint8_t)role;
+	cn->ss->ops.open(cn->ss->arg, &cn->facts);
+}
+
+/* Parsers read all contexts; those that the user does not want are left out here. */
+static void drop_context(const struct otr_proto_settings *set, struct otr_msg *msg)
+{
+	if (set->no_trace_context)
+		msg->trace_ctx = msg->trace_state = OTR_SLICE_NONE;
+	if (set->no_baggage)
+		msg->baggage = OTR_SLICE_NONE;
+}
+
+void otr_conn_msg(struct otr_conn *cn, struct otr_side *side, struct otr_msg *msg)
+{
+	if (cn->ss->cfg.settings)
+		drop_context(cn->ss->cfg.settings, msg);
+	side->resource = otr_procs_resource(cn->ss->procs, side->tgid);
+	cn->ss->ops.msg(cn->ss->arg, side, msg);
+}
+
+void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref, uint64_t end_pos,
+		   uint64_t until_ns, int error, bool cut)
+{
+	cn->ss->ops.done(cn->ss->arg, ref, end_pos, until_ns, error, cut);
+}
+
+/* Whose connection it is that lost something: who moved bytes last. */
+void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause)
+{
+	struct otr_resource *res = NULL;
+
+	if (cn->tgid && cn->ss->procs)
+		res = otr_procs_resource(cn->ss->procs, cn->tgid);
+	otr_loss_of(cause, 1, res ? res->service : OTR_SLICE_NONE);
+}
+
+void otr_conn_after_loss(struct otr_conn *cn, const struct otr_flow *fl, bool but_last,
+			 uint64_t time_ns)
+{
+	cn->ss->ops.after_loss(cn->ss->arg, cn->facts.hdr.conn, fl->layer, but_last, time_ns);
+}
+
+void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir, enum otr_capture capture,
+		     uint32_t head_bytes)
+{
+	const struct otr_feedback *fb = cn->ss->feedback;
+
+	if (fb)
+		fb->policy(fb->arg, cn->facts.hdr.conn, dir, capture, head_bytes);
+}
+
+void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want)
+{
+	const struct otr_feedback *fb = cn->ss->feedback;
+
+	if (fb)
+		fb->watch(fb->arg, cn->facts.hdr.conn, dir, want);
+}
+
+void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want)
+{
+	if (fl->waiting == want)
+		return;
+	fl->waiting = want;
+	if (want)
+		DL_APPEND(cn->ss->waiting, fl);
+	else
+		DL_DELETE(cn->ss->waiting, fl);
+}
+
+uint32_t otr_conn_pauses(const struct otr_conn *cn)
+{
+	return cn->ss->pauses;
+}
+
+bool otr_conn_lossy(const struct otr_conn *cn)
+{
+	return cn->ss->lossy;
+}

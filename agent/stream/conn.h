@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_STREAM_CONN_H
+#define OTR_STREAM_CONN_H
+
+/* conn.h - one connection, and the table it is in. Inside of stream/ only. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/base/keyed.h"
+#include "agent/stream/half_stream.h"
+#include "agent/stream/stream.h"
+
+struct otr_flow;
+
+struct otr_conn {
+	UT_hash_handle hh;
+	struct otr_conn *prev, *next; /* by use, the one idle longest first */
+	struct otr_streams *ss;
+	struct otr_ev_conn facts; /* hdr.conn is the key */
+	struct otr_flow *flows[OTR_LAYER_MAX];
+	uint32_t tgid;			/* who moved bytes last */
+	bool known;			/* facts came, not only bytes */
+	uint64_t past;			/* bytes that moved past the library in its process */
+	struct otr_stream_head head[2]; /* by enum otr_dir */
+	uint8_t first;			/* enum otr_dir of what was seen first */
+	bool was_read;			/* it ends, and a parser read it to its end */
+};
+
+struct otr_streams {
+	struct otr_stream_config cfg;
+	struct otr_stream_ops ops;
+	void *arg;
+	const struct otr_feedback *feedback; /* borrowed; or NULL */
+	struct otr_procs *procs;
+	struct otr_conn *conns; /* hash by facts.hdr.conn */
+	struct otr_conn *by_use;
+	size_t n;
+	struct otr_flow *waiting;
+	struct otr_budget budget;
+	uint32_t pauses; /* of the source */
+	bool lossy;	 /* so may the facts of a connection be */
+};
+
+#endif /* OTR_STREAM_CONN_H */

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * feed.c - what a flow does with a record: it finds its parser, keeps the bytes, and reads on.
+ *
+ * A flow has no parser at first: the first bytes of each run are shown to every parser's
+ * sniff(). Then read.c takes messages off both half streams. A connection that was open before
+ * the agent came is joined at the first run that a parser understands.
+ */
+
+#include "agent/stream/flow.h"
+
+#include <errno.h>
+
+#include "agent/proto/proto.h"
+
+#define WAIT_NS (20 * 1000000ull) /* for a request, a hole, a run's record */
+#define SWAP_NS (1 * 1000000ull)  /* stamps of two threads differ by less */
+
+static const struct otr_proto_ops *sniff(enum otr_dir dir, struct otr_slice in)
+{
+	in = otr_slice_sub(in, 0, OTR_SNIFF_MAX);
+	for (size_t i = 0; otr_protos[i]; i++)
+		if (otr_protos[i]->sniff(dir, in))
+			return otr_protos[i];
+	return NULL;
+}
+
+static void give_up_run(struct otr_flow *fl, struct otr_dir_state *ds)
+{
+	otr_half_stream_restart(&ds->hs);
+	ds->pass = true;
+	if (++fl->tries >= OTR_FLOW_TRIES)
+		otr_flow_mute(fl);
+}
+
+/* Nobody's stream: whose is it? What the other side said before is kept if it looks
+ * the same, as where the server speaks first. */
+static void identify(struct otr_flow *fl, struct otr_dir_state *ds)
+{
+	struct otr_slice in = otr_half_stream_bytes(&ds->hs);
+	enum otr_follow follow = otr_half_stream_follow(&ds->hs);
+	struct otr_dir_state *peer = otr_dir_state_other(fl, ds);
+	const struct otr_proto_ops *proto = in.len ? sniff(otr_dir_state_dir(fl, ds), in) : NULL;
+
+	if (!proto) {
+		if (in.len >= OTR_SNIFF_MAX || follow == OTR_FOLLOW_GAP)
+			give_up_run(fl, ds);
+		return;
+	}
+	if (!otr_flow_take(fl, proto)) {
+		otr_flow_mute(fl);
+		return;
+	}
+	in = otr_half_stream_bytes(&peer->hs);
+	if (!in.len || !proto->sniff(otr_dir_state_dir(fl, peer), in))
+		otr_half_stream_restart(&peer->hs);
+	otr_flow_read(fl, peer);
+	if (fl->proto)
+		otr_flow_read(fl, ds);
+}
+
+/* While nobody's, a half stream holds one run, from its start. */
+static bool begins(struct otr_flow *fl, struct otr_dir_state *ds, const struct otr_ev_data *ev)
+{
+	if (fl->proto)
+		return ds->hs.begun || ev->first;
+	if (ev->first) {
+		if (ds->hs.begun && otr_half_stream_bytes(&ds->hs).len)
+			give_up_run(fl, ds);
+		otr_half_stream_restart(&ds->hs);
+		ds->pass = false;
+	}
+	return fl->life != OTR_FLOW_MUTED && (ds->hs.begun || ev->first) && !ds->pass;
+}
+
+/* The other side has spoken clearly later: what waits here came before it. */
+static void expire_other(struct otr_flow *fl, struct otr_dir_state *ds,
+			 const struct otr_ev_data *ev)
+{
+	uint64_t time_ns = ev->dir == OTR_DIR_IN ? ev->hdr.time_ns : ev->start_ns;
+
+	if (!ds->wait_ns || ds->wait_ns + SWAP_NS >= time_ns || fl->after_loss ||
+	    otr_half_stream_follow(&ds->hs) == OTR_FOLLOW_HOLE)
+		return;
+	ds->wait_expired = true;
+	otr_flow_read(fl, ds);
+	ds->wait_expired = false;
+	ds->wait_ns = 0;
+}
+
+/* What waits for others goes on without them. */
+static void drain(struct otr_flow *fl)
+{
+	fl->drain = true;
+	otr_flow_read(fl, &fl->dirs[fl->asker]);
+	otr_flow_read(fl, &fl->dirs[!fl->asker]);
+	fl->drain = false;
+}
+
+/* From where it goes on, without what lies before. */
+static void begin_anew(struct otr_flow *fl, struct otr_dir_state *ds)
+{
+	otr_dir_state_abandon(fl, ds);
+	otr_half_stream_restart(&ds->hs);
+	ds->resync = true;
+	ds->wait_expired = false;
+	ds->wait_ns = 0;
+}
+
+/* The source has paused: it let requests go, each with its answer. What it tells next on
+ * this connection begins a request; what is missing before it is no hole. */
+static void after_pause(struct otr_flow *fl, const struct otr_ev_data *ev)
+{
+	const struct otr_half_stream *hs = &fl->dirs[ev->dir].hs;
+	uint32_t pauses = otr_conn_pauses(fl->conn);
+
+	if (fl->pauses == pauses || !ev->first || ev->dir != fl->asker)
+		return;
+	fl->pauses = pauses;
+	if (!hs->begun || otr_half_stream_place(hs, ev->pos, ev->pos_kind) <= hs->moved_end)
+		return;
+	drain(fl);
+	if (fl->life == OTR_FLOW_MUTED)
+		return;
+	begin_anew(fl, &fl->dirs[fl->asker]);
+	begin_anew(fl, &fl->dirs[!fl->asker]);
+	if (fl->after_loss || otr_conn_lossy(fl->conn))
+		otr_flow_set_after_loss(fl, false, ev->hdr.time_ns);
+	fl->unanswered = 0;
+}
+
+/* Is it the first byte of its direction? */
+static bool is_first_byte(const struct otr_flow *fl, const struct otr_ev_data *ev)
+{
+	const struct otr_ev_conn *facts = otr_conn_facts(fl->conn);
+	uint32_t isn = ev->dir == OTR_DIR_IN ? facts->isn_in : facts->isn_out;
+
+	if (ev->pos_kind == OTR_POS_OFFSET)
+		return !ev->pos;
+	return isn && (uint32_t)ev->pos - isn <= 2; /* the SYN is one, or not */
+}
+
+static void note_start(struct otr_flow *fl, const struct otr_ev_data *ev)
+{
+	bool whole = fl->seen_open && is_first_byte(fl, ev);
+
+	fl->life = whole ? OTR_FLOW_WHOLE : OTR_FLOW_JOINED;
+	fl->after_loss = !whole && otr_conn_lossy(fl->conn);
+}
+
+/* What is told first of a direction is not what was said first, where that was lost. Where it
+ * may have been, one byte is said to be missing. */
+static void expect(struct otr_flow *fl, struct otr_half_stream *hs, const struct otr_ev_data *ev)
+{
+	bool unseen = fl->life == OTR_FLOW_WHOLE && !hs->moved_end;
+	bool answers = fl->knows_asker && ev->dir != fl->asker;
+
+	if (hs->begun || (unseen && is_first_byte(fl, ev)))
+		return;
+	if (unseen || (answers && otr_conn_lossy(fl->conn)))
+		otr_half_stream_begin(hs, ev->pos - 1, ev->pos_kind);
+}
+
+void otr_flow_data(struct otr_flow *fl, const struct otr_ev_data *ev)
+{
+	struct otr_dir_state *ds = &fl->dirs[ev->dir];
+
+	if (fl->life == OTR_FLOW_MUTED)
+		return;
+	if (fl->life == OTR_FLOW_NEW)
+		note_start(fl, ev);
+	if (fl->proto && fl->knows_asker && ev->dir == fl->asker)
+		expire_other(fl, otr_dir_state_other(fl, ds), ev);
+	if (fl->proto && fl->knows_asker)
+		after_pause(fl, ev);
+	if (fl->life == OTR_FLOW_MUTED || !begins(fl, ds, ev))
+		return;
+	if (fl->proto)
+		expect(fl, &ds->hs, ev);
+	fl->pos_kind = ev->pos_kind;
+	if (ev->first) {
+		ds->flipped = false;
+		otr_dir_state_other(fl, ds)->flipped = true;
+	}
+	if (otr_half_stream_data(&ds->hs, ev))
+		otr_conn_lost(fl->conn, OTR_LOSS_HOLE);
+	if (fl->proto)
+		otr_flow_read(fl, ds);
+	else
+		identify(fl, ds);
+}
+
+void otr_flow_run(struct otr_flow *fl, const struct otr_ev_run *ev)
+{
+	struct otr_dir_state *ds = &fl->dirs[ev->dir];
+
+	if (fl->life == OTR_FLOW_MUTED) {
+		if (!ev->open) /* counted all the same */
+			ds->hs.total += ev->bytes;
+		return;
+	}
+	otr_half_stream_run(&ds->hs, ev);
+	if (fl->proto)
+		otr_flow_read(fl, ds);
+}
+
+static void tick_dir(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t now_ns)
+{
+	if (!fl->proto || !ds->wait_ns || now_ns < ds->wait_ns + WAIT_NS)
+		return;
+	ds->wait_expired = true;
+	ds->wait_ns = 0;
+	otr_flow_read(fl, ds);
+	if (!ds->wait_ns)
+		ds->wait_expired = false;
+}
+
+void otr_flow_tick(struct otr_flow *fl, uint64_t now_ns)
+{
+	tick_dir(fl, &fl->dirs[OTR_DIR_IN], now_ns);
+	tick_dir(fl, &fl->dirs[OTR_DIR_OUT], now_ns);
+	if (!fl->dirs[0].wait_ns && !fl->dirs[1].wait_ns)
+		otr_conn_wait(fl->conn, fl, false);
+}
+
+/* What is open when nothing more comes: all of it there is, or cut off by the end. */
+static void end_dir(struct otr_flow *fl, struct otr_dir_state *ds, int error)
+{
+	bool whole = ds->end == OTR_END_RUN || ds->open_end == OTR_USED_ALL;
+
+	ds->ended = ds->wait_expired = true;
+	ds->hs.run_over = true;
+	if (fl->proto)
+		otr_flow_read(fl, ds);
+	if (!ds->open)
+		return;
+	if (!error && !whole)
+		error = ECONNRESET;
+	otr_dir_state_end(fl, ds, ds->hs.moved_end, ds->hs.moved_ns, error, false);
+}
+
+void otr_flow_end(struct otr_flow *fl, int error)
+{
+	if (fl->life == OTR_FLOW_MUTED)
+		return;
+	end_dir(fl, &fl->dirs[fl->asker], error);
+	end_dir(fl, &fl->dirs[!fl->asker], error);
+	otr_flow_shut(fl);
+}
