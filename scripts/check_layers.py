@@ -13,8 +13,8 @@ INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
 
 
 def read_layers(path):
-    """{folder: (group, rank)}, and the set of folders that are not checked."""
-    ranks, unchecked, group = {}, set(), 0
+    """{folder: (group, rank)}, the folders that are not checked, and those with circles inside."""
+    ranks, unchecked, round_inside, group = {}, set(), set(), 0
     with open(path, encoding="utf-8") as lines:
         for rank, line in enumerate(lines):
             line = line.strip()
@@ -23,10 +23,13 @@ def read_layers(path):
             if line.startswith("?"):
                 unchecked.add(line[1:].strip())
             elif line:
+                if line.startswith("~"):
+                    line = line[1:].strip()
+                    round_inside.add(line)
                 ranks[line] = (group, rank)
             else:
                 group += 1
-    return ranks, unchecked
+    return ranks, unchecked, round_inside
 
 
 def sources():
@@ -96,10 +99,10 @@ def circles(graph):
 
 def main():
     path = sys.argv[1] if len(sys.argv) > 1 else "scripts/layers.txt"
-    ranks, unchecked = read_layers(path)
+    ranks, unchecked, round_inside = read_layers(path)
     includes = sources()
     faults = [*upward(includes, ranks), *unlisted(includes, ranks, unchecked),
-              *circles(modules(includes, ranks))]
+              *circles(modules(includes, set(ranks) - round_inside))]
     print("\n".join(faults), end="\n" if faults else "")
     return 1 if faults else 0
 
