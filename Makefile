@@ -120,7 +120,7 @@ $(B)/libagent.a: $(LIB_OBJ)
 	$(Q)rm -f $@ && ar rcsT $@ $^
 
 # A unit test links libagent.a, and before it what it names in its first lines:
-# // needs: preload/inject.c ..; see tests/unit/README.md.
+# // needs: preload/parse/inject.c ..; see tests/unit/README.md.
 needs = $(patsubst %.c,$(B)/%.o,$(shell sed -n 's|^// needs: ||p' $(1)))
 define unit_rule
 $(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(call needs,tests/unit/$(1).c) $(B)/libagent.a

@@ -119,7 +119,7 @@ static void *in_scope_of(const struct link_map *map, const char *name)
 
 /* A call that was made by a jump returns to another module than the one that made it: then any
  * module that has the function. */
-static void *anywhere(const struct link_map *map, const char *name)
+static void *in_any_module(const struct link_map *map, const char *name)
 {
 	void *fn = NULL;
 
@@ -147,7 +147,7 @@ static void *look_up(const char *name, const void *from)
 		if (is_ours(fn))
 			fn = NULL;
 	}
-	return fn || !map ? fn : anywhere(map, name);
+	return fn || !map ? fn : in_any_module(map, name);
 }
 
 static const struct link_map *module_of(const void *at, Dl_info *info)
@@ -169,8 +169,8 @@ static void *look_up_for(const char *name, const void *fn)
 }
 
 /* Keeps what was found for the address that the call returns to. */
-static void *once(enum otr_next_fn which, const void *from,
-		  void *(*look)(const char *name, const void *from))
+static void *cached(enum otr_next_fn which, const void *from,
+		    void *(*look)(const char *name, const void *from))
 {
 	uintptr_t at = (uintptr_t)from, was;
 	int error = errno;
@@ -199,12 +199,12 @@ static void *once(enum otr_next_fn which, const void *from,
 
 void *otr_next(enum otr_next_fn which, const void *from)
 {
-	return once(which, from, look_up);
+	return cached(which, from, look_up);
 }
 
 void *otr_next_for(enum otr_next_fn which, const void *fn)
 {
-	return once(which, fn, look_up_for);
+	return cached(which, fn, look_up_for);
 }
 
 /* A module begins with its ELF header. */

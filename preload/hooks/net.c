@@ -26,7 +26,7 @@
 #include "preload/trace/enter.h"
 #include "preload/trace/proof.h"
 
-static void hint_made(int fd, int role)
+static void note_socket(int fd, int role)
 {
 	int error = errno;
 	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
@@ -43,7 +43,7 @@ int socket(int family, int type, int protocol)
 	int fd = otr_real.socket(family, type, protocol);
 
 	if (fd >= 0)
-		hint_made(fd, OTR_ROLE_UNKNOWN);
+		note_socket(fd, OTR_ROLE_UNKNOWN);
 	return fd;
 }
 

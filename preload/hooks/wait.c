@@ -32,7 +32,7 @@ static void waited(int many, int64_t timeout_ns, int ret)
 	errno = error;
 }
 
-static void looked_at(int fd)
+static void polled_one(int fd)
 {
 	struct otr_self *self;
 	struct otr_fd *f;
@@ -96,7 +96,7 @@ int epoll_ctl(int ep, int op, int fd, struct epoll_event *ev)
 	int ret = otr_real.epoll_ctl(ep, op, fd, ev), error = errno;
 
 	if (op != EPOLL_CTL_DEL)
-		looked_at(fd);
+		polled_one(fd);
 	errno = error;
 	return ret;
 }
@@ -107,7 +107,7 @@ int poll(struct pollfd *fds, nfds_t n, int ms)
 
 	waited(n > 1, from_ms(ms), ret);
 	if (n == 1 && ret >= 0)
-		looked_at(fds->fd);
+		polled_one(fds->fd);
 	errno = error;
 	return ret;
 }
@@ -118,7 +118,7 @@ int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_
 
 	waited(n > 1, from_timespec(ts), ret);
 	if (n == 1 && ret >= 0)
-		looked_at(fds->fd);
+		polled_one(fds->fd);
 	errno = error;
 	return ret;
 }

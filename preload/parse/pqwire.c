@@ -4,7 +4,7 @@
  *
  *	| type, 1 byte | length, 4, big-endian, itself included | body |
  *
- * A text that is parsed is told no further than the agent keeps it, and one byte more, so
+ * A text that is parsed is emitted no further than the agent keeps it, and one byte more, so
  * that it is known to go on: what follows it in the batch would else not be copied.
  */
 

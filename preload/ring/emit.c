@@ -23,7 +23,7 @@
 
 extern char **environ;
 
-static void head(struct otr_event *hdr, uint16_t kind, uint32_t size, uint64_t conn)
+static void put_head(struct otr_event *hdr, uint16_t kind, uint32_t size, uint64_t conn)
 {
 	const struct otr_self *self = otr_self_now();
 
@@ -65,7 +65,7 @@ void otr_emit_process(void)
 	n = otr_sys_readlink("/proc/self/exe", pr->text, EXE_MAX);
 	pr->exe_len = n > 0 ? (uint16_t)n : 0;
 	pr->args_len = (uint16_t)put_args(pr->text + pr->exe_len);
-	head(&pr->hdr, OTR_EV_PROC_EXEC, (uint32_t)sizeof(*pr) + pr->exe_len + pr->args_len, 0);
+	put_head(&pr->hdr, OTR_EV_PROC_EXEC, (uint32_t)sizeof(*pr) + pr->exe_len + pr->args_len, 0);
 	pr->ppid = (uint32_t)otr_sys(SYS_getppid);
 	pr->uid = (uint32_t)otr_sys(SYS_getuid);
 	otr_sys(SYS_prctl, PR_GET_NAME, pr->comm);
@@ -83,7 +83,7 @@ static void emit_fact(uint16_t key, const char *name, const char *value, uint32_
 	if (!meta)
 		return;
 	memset(meta, 0, sizeof(*meta));
-	head(&meta->hdr, OTR_EV_META, (uint32_t)sizeof(*meta) + len, 0);
+	put_head(&meta->hdr, OTR_EV_META, (uint32_t)sizeof(*meta) + len, 0);
 	meta->key = key;
 	meta->len = (uint16_t)len;
 	memcpy(meta->text, name, name_len);
@@ -114,7 +114,7 @@ void otr_emit_behind(void)
 	if (!lost)
 		return;
 	memset(lost, 0, sizeof(*lost));
-	head(&lost->hdr, OTR_EV_LOST, sizeof(*lost), 0);
+	put_head(&lost->hdr, OTR_EV_LOST, sizeof(*lost), 0);
 	lost->cause = OTR_LOSS_BEHIND;
 	otr_ring_commit(place);
 }
@@ -174,7 +174,7 @@ void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 	if (!cn)
 		return;
 	memset(cn, 0, sizeof(*cn));
-	head(&cn->hdr, kind, sizeof(*cn), f->inode);
+	put_head(&cn->hdr, kind, sizeof(*cn), f->inode);
 	cn->type = SOCK_STREAM;
 	cn->protocol = f->family == AF_UNIX ? 0 : IPPROTO_TCP;
 	cn->role = f->role;
@@ -202,7 +202,7 @@ void otr_emit_run(struct otr_fd *f, int dir, int eof)
 	if (!run)
 		return;
 	memset(run, 0, sizeof(*run));
-	head(&run->hdr, OTR_EV_RUN, sizeof(*run), f->inode);
+	put_head(&run->hdr, OTR_EV_RUN, sizeof(*run), f->inode);
 	run->hdr.time_ns--; /* before the record of what ended the run */
 	run->pos = w->pos;
 	run->bytes = w->bytes;
@@ -244,7 +244,7 @@ uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_
 		return 0;
 	memset(rec, 0, sizeof(*rec));
 	cap = gather((char *)rec->data, cap, iov, n);
-	head(&rec->hdr, OTR_EV_DATA, (uint32_t)sizeof(*rec) + cap, f->inode);
+	put_head(&rec->hdr, OTR_EV_DATA, (uint32_t)sizeof(*rec) + cap, f->inode);
 	rec->cause = *cause;
 	rec->start_ns = start_ns;
 	rec->pos = pos;

@@ -55,7 +55,7 @@ int otr_head_gets_header(enum otr_head head, int plain)
 
 /* Why a request with a complete head gets no header all the same. OTR_SHIM_COUNTS: it gets one,
  * and the kernel takes *room bytes at once. */
-static enum otr_shim_count refused(int fd, const struct otr_fd *f, const struct otr_fd *upper,
+static enum otr_shim_count refusal(int fd, const struct otr_fd *f, const struct otr_fd *upper,
 				   const struct iovec *iov, int n, size_t *room)
 {
 	if (f->is_denied || otr_target_is_denied(iov, n) || otr_header_denied(upper, iov, n))
@@ -65,8 +65,8 @@ static enum otr_shim_count refused(int fd, const struct otr_fd *f, const struct 
 	return otr_is_proved(fd, f, upper, room) ? OTR_SHIM_COUNTS : OTR_SHIM_UNPROVED;
 }
 
-static size_t make(struct otr_self *self, struct otr_fd *f, const struct iovec *iov, int n,
-		   uint64_t now, char *out)
+static size_t make_header(struct otr_self *self, struct otr_fd *f, const struct iovec *iov, int n,
+			  uint64_t now, char *out)
 {
 	size_t len;
 
@@ -78,7 +78,7 @@ static size_t make(struct otr_self *self, struct otr_fd *f, const struct iovec *
 }
 
 /* No header goes in where the kernel may take only a part of it. */
-static size_t fit(struct otr_fd *f, size_t at, size_t added, size_t room)
+static size_t fits_at_once(struct otr_fd *f, size_t at, size_t added, size_t room)
 {
 	if (!added || at + added <= room)
 		return added;
@@ -112,14 +112,14 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 	/* The head was read, so the rest of the message can be read too. */
 	if (!otr_head_gets_header(head, head == OTR_HEAD_WHOLE && is_plain(o, seen)))
 		return 0;
-	no = refused(o->fd, f, f, seen->iov, seen->n, &room);
+	no = refusal(o->fd, f, f, seen->iov, seen->n, &room);
 	*header = no == OTR_SHIM_COUNTS ? otr_header_claim(f) : NULL;
 	if (!*header) {
 		otr_count(no == OTR_SHIM_COUNTS ? OTR_SHIM_ODD : no);
 		return 0;
 	}
-	added = make(self, f, seen->iov, seen->n, now, (*header)->text);
-	added = fit(f, seen->at, added, room);
+	added = make_header(self, f, seen->iov, seen->n, now, (*header)->text);
+	added = fits_at_once(f, seen->at, added, room);
 	if (added)
 		return added;
 	otr_header_free(f);
@@ -137,9 +137,9 @@ size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const str
 	upper->cause.ids = OTR_IDS_NONE; /* of an earlier call that the library refused */
 	if (!may_add(upper) || !otr_head_gets_header(otr_head_read(iov, n, at), plain))
 		return 0;
-	no = refused(fd, f, upper, iov, n, &room);
+	no = refusal(fd, f, upper, iov, n, &room);
 	if (no == OTR_SHIM_COUNTS)
-		return make(self, upper, iov, n, now, out);
+		return make_header(self, upper, iov, n, now, out);
 	otr_count(no);
 	return 0;
 }

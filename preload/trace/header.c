@@ -169,7 +169,7 @@ struct origin {
 	uint32_t seq;
 };
 
-static void choose(struct otr_cause *cause, const uint8_t trace_id[16], uint8_t flags)
+static void set_trace(struct otr_cause *cause, const uint8_t trace_id[16], uint8_t flags)
 {
 	memcpy(cause->trace_id, trace_id, sizeof(cause->trace_id));
 	cause->flags = flags;
@@ -195,7 +195,7 @@ static void choose_own(struct otr_cause *cause, struct origin *out)
 		return;
 	}
 	otr_own_call();
-	choose(cause, st->trace_id, st->flags);
+	set_trace(cause, st->trace_id, st->flags);
 	out->state = st->state;
 	out->baggage = st->baggage;
 	out->state_len = st->state_len;
@@ -266,7 +266,7 @@ static int choose_served(struct otr_cause *cause, const struct otr_inbound *sv, 
 		begin_trace(cause->trace_id, &cause->flags);
 		return 1;
 	}
-	choose(cause, out->ids.trace_id, out->ids.flags);
+	set_trace(cause, out->ids.trace_id, out->ids.flags);
 	out->state = sv->state;
 	out->baggage = sv->baggage;
 	out->state_len = out->ids.state_len;

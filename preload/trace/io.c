@@ -173,7 +173,7 @@ static int is_below(struct otr_self *self, const struct otr_out *o, struct otr_f
 	return otr_tls_below(self, o->fd, f, o->iov, o->n);
 }
 
-static void keep(struct otr_self *self, const struct otr_out *o, struct plan *p)
+static void keep_copy(struct otr_self *self, const struct otr_out *o, struct plan *p)
 {
 	if (p->header)
 		splice_in(p);
@@ -199,10 +199,10 @@ static void look_before(struct otr_self *self, const struct otr_out *o, struct p
 	if (below)
 		return;
 	p->added = otr_decide(self, o, f, p->start_ns, &p->seen, &p->header);
-	keep(self, o, p);
+	keep_copy(self, o, p);
 }
 
-static void prepare(const struct otr_out *o, struct plan *p)
+static void before_call(const struct otr_out *o, struct plan *p)
 {
 	struct otr_self *self;
 	struct otr_fd *f;
@@ -216,7 +216,7 @@ static void prepare(const struct otr_out *o, struct plan *p)
 		p->f = f;
 		p->life = f->life;
 		p->received = f->dirs[OTR_DIR_IN].total;
-		keep(self, o, p); /* the boundary of requests is still followed */
+		keep_copy(self, o, p); /* the boundary of requests is still followed */
 	} else if (f && f->kind == OTR_FD_STREAM) {
 		p->start_ns = self->event_ns = otr_clock_ns();
 		otr_ring_ready(); /* before the first byte moves: see otr_before() */
@@ -264,7 +264,7 @@ static void find_late(const struct otr_out *o, struct plan *p)
 	p->received = p->f->dirs[OTR_DIR_IN].total;
 }
 
-static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int error)
+static void after_call(const struct otr_out *o, struct plan *p, ssize_t ret, int error)
 {
 	struct otr_self *self = otr_enter();
 
@@ -305,14 +305,14 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int 
 	p.seen.at = 0;
 	p.seen.iov = alloca(room * sizeof(*p.seen.iov));
 	if (look)
-		prepare(o, &p);
+		before_call(o, &p);
 	if (p.header)
 		ret = send_added(o, &p);
 	else
 		ret = o->call(o);
 	error = errno;
 	if (!p.header || ret <= 0)
-		after(o, &p, ret, error);
+		after_call(o, &p, ret, error);
 	otr_copy_free(p.kept);
 	errno = error;
 	return ret;

@@ -297,7 +297,7 @@ static void look(struct otr_self *self, struct otr_pq_call *c)
 }
 
 /* A call was not followed. */
-static void miss(const void *conn)
+static void mark_missed(const void *conn)
 {
 	struct otr_pq *pq = find(conn);
 
@@ -315,7 +315,7 @@ void otr_pq_begin(struct otr_pq_call *c)
 		look(self, c);
 		otr_leave(self);
 	} else {
-		miss(c->conn);
+		mark_missed(c->conn);
 	}
 	errno = error;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shed.c - requests that are not emitted, for want of CPU or as nobody observes. */
+/* shed.c - requests that are not emitted, for want of CPU or as observation is switched off. */
 
 #include "preload/trace/shed.h"
 

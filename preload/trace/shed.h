@@ -34,7 +34,7 @@ static inline void otr_shed_decided(struct otr_fd *f, int dir, int first, int go
 		otr_shed_count(f, dir);
 }
 
-/* Is the request that is about to go out shed so that nobody needs to know its parent? That is
+/* Is the request that is about to go out shed without a loss of context? That is
  * so for a process that is no server, works for no request, and is paused by the agent. */
 int otr_ask_is_shed(const struct otr_self *self, const struct otr_fd *f);
 

@@ -37,7 +37,7 @@
 #include "preload/trace/tls_session.h"
 #include "preload/trace/user_copy.h"
 
-static void learn(struct otr_self *self, const void *session)
+static void learn_session(struct otr_self *self, const void *session)
 {
 	struct otr_fd *f = otr_fd_of(self->tls_fd);
 	struct otr_tls *t =
@@ -74,7 +74,7 @@ static void emit(struct otr_self *self, const struct otr_tls *t, int dir, const 
 }
 
 /* Moves the boundary of a client's requests on with all that goes out. */
-static void follow(const struct otr_tls *t, const struct moved *m)
+static void move_boundary(const struct otr_tls *t, const struct moved *m)
 {
 	struct otr_fd *f = t ? otr_fd_of(otr_get(&t->fd)) : NULL;
 
@@ -109,7 +109,7 @@ static void emit_out(struct otr_self *self, const struct otr_tls *t, const struc
 		return;
 	}
 	emit(self, t, OTR_DIR_OUT, m, start_ns);
-	follow(t, m);
+	move_boundary(t, m);
 }
 
 /* Makes the library's call. The thread is between otr_enter() and otr_leave() only before and
@@ -128,7 +128,7 @@ static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *b
 	error = errno;
 	self->tls_frame = 0;
 	if (self->tls_fd >= 0 && !otr_is_off() && otr_enter()) {
-		learn(self, c->session);
+		learn_session(self, c->session);
 		otr_leave(self);
 	}
 	errno = error;
@@ -194,7 +194,7 @@ static void prepare(const struct otr_tls_call *c, struct otr_self *self, struct 
 }
 
 /* Sets what the next record says about the header in it. */
-static void mark(const struct otr_self *self, const struct otr_tls *t)
+static void set_added(const struct otr_self *self, const struct otr_tls *t)
 {
 	struct otr_fd *f = self ? otr_tls_socket(t, OTR_DIR_OUT) : NULL;
 	struct otr_fd *upper = f ? otr_fd_upper(f) : NULL;
@@ -214,7 +214,7 @@ static void mark(const struct otr_self *self, const struct otr_tls *t)
 /* The library took `k` more of the kept bytes. What is left of the header is kept until it is
  * taken, too; then the caller goes on with its own bytes. Returns how many of the `k` bytes
  * were the caller's. */
-static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k, uint64_t start_ns)
+static ssize_t account_kept(struct otr_self *self, struct otr_tls *t, uint32_t k, uint64_t start_ns)
 {
 	const struct iovec iov = {t->bytes + t->gone, k};
 	const struct moved m = {k, &iov, 1};
@@ -223,7 +223,7 @@ static ssize_t went(struct otr_self *self, struct otr_tls *t, uint32_t k, uint64
 
 	t->gone += k;
 	if (!from) {
-		mark(self, t);
+		set_added(self, t);
 		ret = t->gone <= t->at ? t->gone : t->gone < end ? t->at : t->gone - t->added;
 	}
 	emit_out(self, t, &m, start_ns);
@@ -249,7 +249,7 @@ static int write_kept(const struct otr_tls_call *c, struct otr_self *self, struc
 		return 1;
 	error = errno;
 	self = self ? begin(c) : NULL;
-	*ret = went(self, t, (uint32_t)*ret, start_ns);
+	*ret = account_kept(self, t, (uint32_t)*ret, start_ns);
 	if (self)
 		otr_leave(self);
 	errno = error;
@@ -313,8 +313,8 @@ static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self, co
 }
 
 /* Decides what is written: the caller's bytes, or the kept ones. */
-static void choose(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
-		   const void *buf, size_t n)
+static void choose_bytes(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
+			 const void *buf, size_t n)
 {
 	if (t->len && !t->gone && !is_retry(t, buf, n))
 		otr_put(&t->len, 0);
@@ -322,10 +322,10 @@ static void choose(const struct otr_tls_call *c, struct otr_self *self, struct o
 		prepare(c, self, t, buf, n);
 }
 
-/* Makes this thread the writer of the session, until writer_leaves(). GnuTLS allows one thread
+/* Makes this thread the writer of the session, until end_writing(). GnuTLS allows one thread
  * to send while another receives; OpenSSL allows no two calls at once. A program that breaks
  * this rule must not crash in our code. */
-static struct otr_tls *be_writer(const struct otr_self *self, const void *session)
+static struct otr_tls *become_writer(const struct otr_self *self, const void *session)
 {
 	struct otr_tls *t = otr_tls_find(session);
 	int32_t tid = self ? self->tid : (int32_t)otr_sys(SYS_gettid);
@@ -338,7 +338,7 @@ static struct otr_tls *be_writer(const struct otr_self *self, const void *sessio
 	return t;
 }
 
-static void writer_leaves(struct otr_tls *t)
+static void end_writing(struct otr_tls *t)
 {
 	__atomic_store_n(&t->writer, 0, __ATOMIC_RELEASE);
 }
@@ -349,7 +349,7 @@ static int write_in_place(const struct otr_tls_call *c, struct otr_self **self, 
 {
 	int error = errno;
 
-	choose(c, *self, t, buf, n);
+	choose_bytes(c, *self, t, buf, n);
 	errno = error;
 	while (t->len) {
 		if (write_kept(c, *self, t, ret))
@@ -363,7 +363,7 @@ ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n)
 {
 	int error = errno, done;
 	struct otr_self *self = begin(c);
-	struct otr_tls *t = be_writer(self, c->session);
+	struct otr_tls *t = become_writer(self, c->session);
 	ssize_t ret;
 
 	errno = error;
@@ -372,7 +372,7 @@ ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n)
 	done = write_in_place(c, &self, t, buf, n, &ret);
 	if (!done)
 		ret = write_own(c, self, buf, n);
-	writer_leaves(t);
+	end_writing(t);
 	return ret;
 }
 

@@ -87,7 +87,8 @@ static const struct iovec *pieces(struct asked *a, const struct otr_out *o, int 
 }
 
 /* Writes the pieces of the first `len` bytes to `out`, as far as they can be read. */
-static int cut(struct asked *a, struct iovec *out, const struct iovec *iov, int n, size_t len)
+static int readable_pieces(struct asked *a, struct iovec *out, const struct iovec *iov, int n,
+			   size_t len)
 {
 	int got = 0;
 
@@ -111,10 +112,10 @@ enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_seen *seen)
 	seen->all = pieces(&a, o, &seen->n_all);
 	if (!seen->all)
 		return OTR_HEAD_NONE;
-	n = cut(&a, seen->iov, seen->all, seen->n_all, LOOK);
+	n = readable_pieces(&a, seen->iov, seen->all, seen->n_all, LOOK);
 	if (otr_head_read(seen->iov, n, &seen->at) == OTR_HEAD_NONE)
 		return OTR_HEAD_NONE;
-	seen->n = cut(&a, seen->iov, seen->all, seen->n_all, OTR_HEAD_MAX + 2);
+	seen->n = readable_pieces(&a, seen->iov, seen->all, seen->n_all, OTR_HEAD_MAX + 2);
 	return otr_head_read(seen->iov, seen->n, &seen->at);
 }
 
@@ -149,7 +150,7 @@ static int take(struct otr_copy *at, int32_t was, int32_t tid)
 
 /* A copy whose thread was cancelled in its call is reused when all are taken: one check for
  * each call. */
-static struct otr_copy *inherit(int32_t tid)
+static struct otr_copy *reuse_slot(int32_t tid)
 {
 	static uint32_t next;
 	uint32_t at = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
@@ -159,7 +160,7 @@ static struct otr_copy *inherit(int32_t tid)
 	return otr_has_ended(was) && take(c, was, tid) ? c : NULL;
 }
 
-static struct otr_copy *claim(int32_t tid)
+static struct otr_copy *take_slot(int32_t tid)
 {
 	struct otr_copy *at;
 	int32_t was;
@@ -172,7 +173,7 @@ static struct otr_copy *claim(int32_t tid)
 		if (!was && take(at, 0, tid))
 			return at;
 	}
-	return inherit(tid);
+	return reuse_slot(tid);
 }
 
 static size_t length(const struct iovec *iov, int n)
@@ -220,9 +221,9 @@ static void fill(struct asked *a, struct otr_copy *c, size_t want, const struct 
 	copy_tail(a, c, &iov[n - 1]);
 }
 
-static struct otr_copy *claim_whole(int32_t tid)
+static struct otr_copy *take_copy(int32_t tid)
 {
-	struct otr_copy *c = claim(tid);
+	struct otr_copy *c = take_slot(tid);
 
 	if (!c || otr_alloc_once(&c->head, OTR_DATA_MAX))
 		return c;
@@ -241,7 +242,7 @@ struct otr_copy *otr_copy_keep(const struct otr_self *self, const struct otr_fd 
 
 	if (want && !iov)
 		iov = pieces(&a, o, &n);
-	c = want && iov ? claim_whole(self->tid) : NULL;
+	c = want && iov ? take_copy(self->tid) : NULL;
 	if (c)
 		fill(&a, c, want, iov, n);
 	errno = error;

@@ -3,7 +3,7 @@
 #define OTR_USER_COPY_H
 
 /*
- * user_copy.h - reads what a caller wants sent, where nobody has said yet that it can be read,
+ * user_copy.h - reads what a caller wants sent, where it is not known yet whether it can be read,
  * and keeps a copy for after the call, when another thread may have freed it.
  */
 
