@@ -131,7 +131,7 @@ struct otr_ring {
 	/* 0: no source gives late evidence (R6c); 1: the kernel side can, and has given none yet;
 	 * after that, another number with each evidence. */
 	__u32 late;
-	__u32 gen; /* when it changes, the process forgets its connections (reader_change.c) */
+	__u32 gen; /* when it changes, the process forgets its connections (ring/reader_change.c) */
 	__u32 pad2;
 	/* The agent that reads, set by compare-and-swap (0: none), and when it renewed its lease
 	 * last, on CLOCK_MONOTONIC. It is no pid: that may be another process in another
