@@ -55,15 +55,15 @@ FORCE:
 # The library lives in other people's programs: libc alone, any libc, and no thread-local
 # storage but what the loader has room for at once. So neither stack protector nor FORTIFY: both
 # call into glibc, which other libcs have not, and would end a program that is not ours.
-SHIM_SRC := $(wildcard preload/*.c)
+SHIM_SRC := $(wildcard preload/*/*.c)
 SHIM_CFLAGS := -O2 -g -fPIC -fno-stack-protector -U_FORTIFY_SOURCE -fstack-clash-protection $(FLOW) \
           -ftls-model=initial-exec -fasynchronous-unwind-tables
 $(B)/preload/%.o: preload/%.c $(B)/flags
 	$(call msg,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CSTD) $(WARN) -D_GNU_SOURCE -I. $(SHIM_CFLAGS) -MMD -MP -c $< -o $@
-$(B)/libotrace.so: $(SHIM_SRC:%.c=$(B)/%.o) preload/exports.map
+$(B)/libotrace.so: $(SHIM_SRC:%.c=$(B)/%.o) preload/hooks/exports.map
 	$(call msg,LD,$@)
-	$(Q)$(CC) -shared $(HARD_LD) -Wl,--version-script=preload/exports.map \
+	$(Q)$(CC) -shared $(HARD_LD) -Wl,--version-script=preload/hooks/exports.map \
 		-o $@ $(filter %.o,$^)
 
 $(B)/otrace: $(B)/agent/main.o $(LIB_OBJ)

@@ -29,7 +29,7 @@ enum otr_launch otr_launch_can(const char *path, const char *user);
 /* The span of the program, made before the program starts. */
 struct otr_launch_root {
 	char parent[56]; /* TRACEPARENT of what it starts; "": no randomness */
-	char run[35];	 /* OTRACE_RUN without its end, see preload/environ.h */
+	char run[35];	 /* OTRACE_RUN without its end, see preload/parse/environ.h */
 	char names[112]; /* parent, and behind a blank the TRACEPARENT that was there */
 };
 

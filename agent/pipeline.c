@@ -6,7 +6,7 @@
  *	       -> procs (who) -------------^
  *	       -> handoffs (late evidence) ^
  *
- * A function here only hands on: what an event means is said in its stage.
+ * Functions here only pass on. What an event means is in the stages.
  */
 
 #include "agent/pipeline.h"
@@ -95,7 +95,7 @@ static int make_stages(struct otr_pipeline *pl)
 		.seed = pl->cfg.seed,
 		.settings = pl->cfg.settings,
 	};
-	/* Bounds of what is followed at once: the budget is 24 MiB at 1,000 connections. */
+	/* The budget is 24 MiB of memory at 1,000 connections. */
 	const struct otr_stream_config streams = {
 		.max_conns = 65536,
 		.max_bytes = 64u << 20,

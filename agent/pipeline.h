@@ -5,7 +5,7 @@
 /*
  * pipeline.h - the stages, joined: events in at one end, spans out at the other.
  *
- * The same for a live kernel and for a recording: nothing in here knows which.
+ * It is the same for a live kernel and for a recording.
  */
 
 #include <stdbool.h>
@@ -21,34 +21,38 @@ struct otr_procs;
 struct otr_proto_settings;
 
 struct otr_pipeline_config {
-	uint64_t hold_ns;
-	uint64_t seed;
+	uint64_t hold_ns;			   /* how long a trace waits for late evidence */
+	uint64_t seed;				   /* of trace and span ids */
 	const struct otr_proto_settings *settings; /* borrowed; NULL: the defaults */
 	otr_span_fn span;			   /* every finished span, borrowed */
-	otr_trace_fn trace;
-	/* What is known of a connection at its end; or NULL. */
+	otr_trace_fn trace;			   /* every complete trace; or NULL */
+	/* What is known of a connection at its end. NULL: nobody asks. */
 	void (*ended)(void *arg, const struct otr_stream_stat *stat);
 	void *arg; /* of all three */
 };
 
+/* Makes a pipeline; copies `cfg`. Returns 0 or -ENOMEM; then *out is untouched. */
 int otr_pipeline_new(struct otr_pipeline **out, const struct otr_pipeline_config *cfg);
+
+/* Frees *pp, which may be NULL, and sets it to NULL. Call flush() first to emit what is open. */
 void otr_pipeline_free(struct otr_pipeline **pp);
 
 /* Lends the pipeline what it asks the sources of its events with (agent/source/feedback.h), until
  * it is called again with NULL: there is nobody to ask, as in a replay. */
 void otr_pipeline_bind(struct otr_pipeline *pl, const struct otr_feedback *feedback);
 
-/* Takes the next event, in order of time. OTR_EV_TICK lets time pass; nothing else
- * does. Returns 0, or -ENOMEM: the event is lost, counted. */
+/* Takes the next event, in order of time. Only OTR_EV_TICK lets time pass. Returns 0, or -ENOMEM:
+ * the event is lost and counted. */
 int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev);
 
 /* Ends and emits all that is open. */
 void otr_pipeline_flush(struct otr_pipeline *pl);
 
+/* The stages, borrowed. */
 struct otr_procs *otr_pipeline_procs(struct otr_pipeline *pl);
 const struct otr_streams *otr_pipeline_streams(const struct otr_pipeline *pl);
 
-/* For otr_stitch_each_open() alone: what it remembers is what was told. */
+/* For otr_stitch_each_open() and otr_stitch_stats() alone. */
 struct otr_stitch *otr_pipeline_stitch(struct otr_pipeline *pl);
 
 #endif /* OTR_PIPELINE_H */

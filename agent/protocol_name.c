@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * protocol_name.c - protocols by their first bytes, one row each:
+ * protocol_name.c - recognises protocols by their first bytes:
  *
  *	TLS         a record: type 20 to 23, version 3 (RFC 8446, 5.1)
  *	SSH         its name (RFC 4253, 4.2)
@@ -8,13 +8,13 @@
  *	FastCGI     version 1, BEGIN_REQUEST, 8 bytes of content (FastCGI 1.0, 3.3 and 5.1)
  *	uwsgi       modifiers 0 and 0, then the length and the name of a variable
  *	SCGI        a netstring that begins with CONTENT_LENGTH
- *	AJP         0x1234, of a server's front
+ *	AJP         0x1234, from a web server to its back end
  *	MySQL       the server's greeting: packet 0, protocol 10, a version
  *	Redis       RESP: an array of bulk strings
- *	MongoDB     no answer to anything, OP_MSG or OP_QUERY
- *	Kafka       ApiVersions or Metadata, which a client asks first
+ *	MongoDB     a message that answers none, OP_MSG or OP_QUERY
+ *	Kafka       ApiVersions or Metadata, the first request of a client
  *	AMQP, MQTT  their names; NATS: the server's INFO
- *	SMTP, FTP   the server's 220
+ *	SMTP, FTP   220, from the server
  *	D-Bus       a NUL, then AUTH
  */
 
@@ -80,7 +80,7 @@ static bool is_of(uint8_t byte, int16_t wanted)
 		return byte >= '0' && byte <= '9';
 	case UPPER:
 		return (byte >= 'A' && byte <= 'Z') || byte == '_';
-	case SMALL: /* a version, a kind */
+	case SMALL: /* a version or a kind */
 		return byte < 32;
 	case RECORD:
 		return byte >= 20 && byte <= 23;

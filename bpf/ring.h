@@ -80,7 +80,7 @@ enum otr_shim_count {
 	OTR_SHIM_NAMELESS, /* not observed, and nothing above it that could be named */
 	OTR_SHIM_SHED,	   /* requests that began while `paused`, and their answers */
 	OTR_SHIM_BEHIND,   /* requests that began while most of the ring was full, likewise */
-	OTR_SHIM_UNPROVED, /* where it is not proved that a request begins: preload/proof.h */
+	OTR_SHIM_UNPROVED, /* where it is not proved that a request begins: preload/trace/proof.h */
 	OTR_SHIM_COUNTS,
 };
 
@@ -140,7 +140,7 @@ struct otr_ring {
 	/* 0: no source gives late evidence (R6c); 1: the kernel side can, and has given none yet;
 	 * after that, another number with each evidence. */
 	__u32 late;
-	__u32 gen; /* when it changes, the process forgets its connections (reader_change.c) */
+	__u32 gen; /* when it changes, the process forgets its connections (ring/reader_change.c) */
 	__u32 pad2;
 	/* The agent that reads, set by compare-and-swap (0: none), and when it renewed its lease
 	 * last, on CLOCK_MONOTONIC. It is no pid: that may be another process in another

@@ -84,12 +84,18 @@ formatted() {
 	true
 }
 
+layers() { # no include goes upward or round in a circle: scripts/layers.txt
+	python3 scripts/check_layers.py
+	true
+}
+
 check "sources as clang-format lays them out" formatted
 check "functions and files within their budgets" sizes
 check "shell scripts" shell
 check "no assertion of a test is passed over" asserted
 check "nothing refers to what is outside" alone
 check "no table without a keyed hash" keyed
+check "no include goes upward or round" layers
 check "licences" licences
 check "every folder says what it is for" readmes
 echo "1..$n"

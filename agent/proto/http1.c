@@ -2,11 +2,10 @@
 /*
  * http1.c - HTTP/1.0 and HTTP/1.1 on one connection (RFC 9112).
  *
- * A message is told at its head; the body is stepped over: by its length (section
- * 6.2), chunk by chunk (7.1), or to the end of the stream (6.3). The length of an
- * answer depends on the question, so methods in flight are kept in a short queue
- * shared by both directions; an answer whose question was not seen is taken for one
- * to GET.
+ * A message is emitted at its head. The body is stepped over: by its length (section
+ * 6.2), chunk by chunk (7.1), or to the end of the stream (6.3). The length of an answer
+ * depends on the method of its request, so the methods in flight are kept in a short queue
+ * for both directions. An answer whose request was not seen is read as one to GET.
  *
  * Departures, all lenient: bare LF ends a line, empty lines before a head are
  * skipped (2.2 allows one), any token is a method, unknown field lines are ignored.
@@ -50,7 +49,7 @@ static enum otr_http1_method method_of(struct otr_slice name)
 	return OTR_HTTP1_PLAIN;
 }
 
-/* The body ends with its run, as far as we can tell. */
+/* The end of the body is not known, so it ends with its run. */
 static void end_by_run(struct otr_http1_dir *d, struct otr_msg *msg)
 {
 	msg->end = OTR_END_RUN;
@@ -80,7 +79,7 @@ static void frame(const struct otr_http1_head *head, struct otr_http1_dir *d, bo
 			*used = OTR_USED_ALL;
 		else if (head->response || head->framing == OTR_HTTP1_CODED)
 			end_by_run(d, msg);
-		break; /* a request without a word on it has no body */
+		break; /* a request that says nothing of a body has none */
 	case OTR_HTTP1_UNCLEAR:
 		end_by_run(d, msg);
 		break;
@@ -110,7 +109,7 @@ static void frame_response(struct otr_http1 *h, struct otr_http1_dir *d,
 		frame(head, d, method != OTR_HTTP1_UNKNOWN, used, msg);
 }
 
-/* Tells the head that `in` is, or of which it is all there will be. */
+/* Emits the head in `in`, which is whole or cut for good. */
 static enum otr_parse take(struct otr_http1 *h, struct otr_http1_dir *d, struct otr_slice in,
 			   bool whole, uint64_t *used, struct otr_msg *msg)
 {
@@ -127,7 +126,7 @@ static enum otr_parse take(struct otr_http1 *h, struct otr_http1_dir *d, struct 
 		frame_response(h, d, &head, used, msg);
 	else
 		frame_request(h, d, &head, used, msg);
-	if (!whole) { /* what was found so far does not say how it goes on */
+	if (!whole) { /* the part that was read does not show the framing */
 		*used = in.len;
 		d->phase = OTR_HTTP1_HEAD;
 		end_by_run(d, msg);
@@ -135,7 +134,7 @@ static enum otr_parse take(struct otr_http1 *h, struct otr_http1_dir *d, struct 
 	return OTR_PARSE_MSG;
 }
 
-/* A head: whole, cut for good, or not yet here. */
+/* Takes a head that is whole, or cut for good. MORE: it goes on. */
 static enum otr_parse parse_head(struct otr_http1 *h, struct otr_http1_dir *d, struct otr_slice in,
 				 unsigned int flags, uint64_t *used, struct otr_msg *msg)
 {
@@ -188,8 +187,8 @@ static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, 
 	return parse_head(h, d, in, flags, used, msg);
 }
 
-/* What was in flight over a hole is unknown, so the queue is forgotten; a message
- * that we ourselves could not follow to its end lost nothing else. */
+/* Requests may be among the bytes that were lost, so the queue is emptied. If the last message
+ * only had no known end, no others were lost. */
 static void forget(struct otr_http1 *h, struct otr_http1_dir *d)
 {
 	if (d->phase == OTR_HTTP1_HEAD && !d->ended_by_run)
@@ -197,7 +196,7 @@ static void forget(struct otr_http1 *h, struct otr_http1_dir *d)
 	memset(d, 0, sizeof(*d));
 }
 
-/* Anywhere, not only behind a line end: what was lost may have held that. */
+/* A head may begin anywhere, as the line end before it may be lost. */
 static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 {
 	struct otr_http1 *h = state;
@@ -210,8 +209,8 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 	return i;
 }
 
-/* A first line that nothing else has; what lies behind it is not our business. Empty lines
- * before it are stepped over, as servers do (2.2). */
+/* Is there a first line that no other protocol has? Empty lines before it are skipped, as
+ * servers do (2.2). */
 static bool sniff(enum otr_dir dir, struct otr_slice head)
 {
 	(void)dir;

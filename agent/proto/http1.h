@@ -2,17 +2,17 @@
 #ifndef OTR_HTTP1_H
 #define OTR_HTTP1_H
 
-/* http1.h - what the files of the HTTP/1 parser share; nobody else's business. */
+/* http1.h - what the files of the HTTP/1 parser share. Only they and tests include it. */
 
 #include "agent/proto/proto.h"
 
-#define OTR_HTTP1_HEAD_MAX    65536 /* longer heads are not HTTP, or not honest */
-#define OTR_HTTP1_LINE_MAX    4096  /* of a chunk's size and extensions */
-#define OTR_HTTP1_TRACESTATES 8	    /* fields of one head; a list may be split */
+#define OTR_HTTP1_HEAD_MAX    65536 /* bytes; a longer head is refused */
+#define OTR_HTTP1_LINE_MAX    4096  /* bytes of the size and extensions of a chunk */
+#define OTR_HTTP1_TRACESTATES 8	    /* fields of one head: the list may be split */
 #define OTR_HTTP1_METHOD_MAX  24
-#define OTR_HTTP1_PENDING     64 /* requests in flight whose method we keep */
+#define OTR_HTTP1_PENDING     64 /* requests in flight whose method is kept */
 
-/* A message's attribute of no convention: what the first proxy was asked for. */
+/* An attribute of messages that is in no convention: the host that the first proxy was asked for. */
 #define OTR_HTTP1_FORWARDED_HOST OTR_SLICE("forwarded.host")
 
 enum otr_http1_phase {
@@ -20,7 +20,7 @@ enum otr_http1_phase {
 	OTR_HTTP1_SIZE,	   /* the size of the first chunk */
 	OTR_HTTP1_NEXT,	   /* the line end of a chunk's data, then a size */
 	OTR_HTTP1_TRAILER, /* lines after the last chunk */
-	OTR_HTTP1_LOST,	   /* a chunk's size was cut: only a tail can tell */
+	OTR_HTTP1_LOST,	   /* the size of a chunk was cut: only a tail can show the end */
 };
 
 /* What the length of an answer depends on. */
@@ -32,23 +32,23 @@ enum otr_http1_method {
 };
 
 struct otr_http1_dir {
-	uint32_t scanned;  /* of the head at hand: no end of it before this */
+	uint32_t scanned;  /* bytes of the head that are known not to hold its end */
 	uint8_t phase;	   /* enum otr_http1_phase */
-	bool ended_by_run; /* the last message was cut: a resync is no loss */
+	bool ended_by_run; /* the last message was cut, so a resync loses nothing else */
 };
 
-/* Of one connection; zeroed, it is ready. */
+/* The state of one connection. Zeroed, it is ready. */
 struct otr_http1 {
 	struct otr_http1_dir dirs[2]; /* by enum otr_dir */
 	bool tunnel;		      /* after CONNECT or an upgrade */
 	uint8_t first;		      /* of `methods`, which is a ring */
 	uint8_t n;
-	uint32_t more; /* requests after those in the ring: methods forgotten */
+	uint32_t more; /* requests after those in the ring, whose methods are not kept */
 	uint8_t methods[OTR_HTTP1_PENDING]; /* enum otr_http1_method */
 };
 
 enum otr_http1_framing {
-	OTR_HTTP1_NONE, /* no word on a body */
+	OTR_HTTP1_NONE, /* the head says nothing of a body */
 	OTR_HTTP1_LENGTH,
 	OTR_HTTP1_CHUNKED,
 	OTR_HTTP1_CODED,   /* coded, but not chunked: until the stream ends */

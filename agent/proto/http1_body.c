@@ -4,8 +4,8 @@
  *
  *	size [;extension] CRLF  data CRLF  ...  0 [;extension] CRLF  *(field CRLF)  CRLF
  *
- * A chunk's data is stepped over, copied or not. Where a size was not copied, the
- * last bytes of the run tell: a body without trailers ends CRLF "0" CRLF CRLF.
+ * The data of a chunk is stepped over, copied or not. If a size was not copied, the last
+ * bytes of the run show the end: a body without trailers ends CRLF "0" CRLF CRLF.
  */
 
 #include "agent/proto/http1.h"
@@ -91,7 +91,7 @@ enum otr_parse otr_http1_chunks(struct otr_http1_dir *d, struct otr_slice in, un
 	if (msg->over)
 		d->phase = OTR_HTTP1_HEAD;
 	if (*used)
-		return OTR_PARSE_SKIP; /* the rest gets its answer next time */
+		return OTR_PARSE_SKIP; /* the rest is for the next call */
 	if (n < 0)
 		return OTR_PARSE_BAD;
 	if (!flags)

@@ -3,9 +3,9 @@
  * http1_describe.c - the span of an HTTP exchange, by the OpenTelemetry conventions
  * for HTTP spans 1.44 (stable).
  *
- * Departures: the target in a span's name is a route guessed from the path
- * (route.h), told as otrace.route, never as http.route, which is the framework's to
- * tell. What of a target is hidden is more than the conventions' list (url.h).
+ * Departures: the target in the name of a span is a route guessed from the path (route.h).
+ * It is set as otrace.route, not as http.route, which only the framework knows. More of a
+ * target is hidden than the conventions ask for (url.h).
  */
 
 #include "agent/proto/http1.h"
@@ -26,7 +26,7 @@
 
 #define TEXT_MAX 65536
 
-/* What is known of one exchange while it is described. */
+/* One exchange while it is described. */
 struct exchange {
 	const struct otr_side *side;
 	const struct otr_msg *req;
@@ -37,11 +37,11 @@ struct exchange {
 	struct otr_slice scheme;
 	struct otr_slice host;
 	uint16_t port;
-	bool passed_on; /* Host names somebody else than the one who is asked */
+	bool passed_on; /* Host is not the name of the server that is asked */
 	char host_text[OTR_ADDR_TEXT];
 };
 
-/* OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS takes the place of the conventions' list. */
+/* OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS replaces the list of the conventions. */
 static bool is_listed(const char *list, struct otr_slice method)
 {
 	size_t n;
@@ -72,7 +72,7 @@ static bool is_standard(const struct otr_proto_settings *set, struct otr_slice m
 	return false;
 }
 
-/* "http" or "https", never what a client made up. */
+/* Only "http" and "https" are schemes here, whatever a client sends. */
 static struct otr_slice scheme_word(struct otr_slice s)
 {
 	if (otr_slice_eq_nocase(s, OTR_SLICE("https")))
@@ -92,8 +92,9 @@ static void find_scheme(struct exchange *ex)
 								  : OTR_SLICE("http");
 }
 
-/* As the client named it: the target, what a proxy was asked for, Host. Failing
- * that, or where Host cannot be the name of whom it asks, the socket's address. A name without a port means the scheme's. */
+/* Finds the name that the client asked for: in the target, in what a proxy forwards, in Host. If
+ * there is none, or Host cannot be the name of the server, it is the address of the socket. A
+ * name without a port has the port of the scheme. */
 static void find_host(struct exchange *ex)
 {
 	struct otr_slice name = ex->url.authority;
@@ -113,7 +114,7 @@ static void find_host(struct exchange *ex)
 		ex->port = ex->scheme.len == 5 ? 443 : 80;
 }
 
-/* Without the userinfo that it must not have. */
+/* Sets the Host that was passed on, without userinfo. */
 static int set_passed_on(const struct exchange *ex, struct otr_span_builder *sb)
 {
 	char room[256];
@@ -193,7 +194,7 @@ static int set_server(const struct exchange *ex, struct otr_span_builder *sb)
 	struct otr_slice client = otr_msg_text(ex->req, OTR_KEY_CLIENT_ADDRESS);
 	uint16_t port;
 
-	client = otr_url_host(client, &port); /* Forwarded may give one */
+	client = otr_url_host(client, &port); /* Forwarded may have a port */
 	if (!client.len && ex->side->conn)
 		client = otr_addr_text(&ex->side->conn->remote, buf);
 	otr_sb_string(sb, OTR_KEY_CLIENT_ADDRESS, client);
@@ -202,7 +203,7 @@ static int set_server(const struct exchange *ex, struct otr_span_builder *sb)
 	return set_user_agent(ex, sb);
 }
 
-/* Who answers has the routes: our service, or the host we ask. */
+/* Routes belong to the side that answers: this service, or the host that is asked. */
 static struct otr_slice route_owner(const struct exchange *ex)
 {
 	return ex->server && ex->side->service.data ? ex->side->service : ex->host;

@@ -7,9 +7,9 @@
  *	*( name ":" OWS value OWS CRLF )
  *	CRLF
  *
- * Continuation lines (5.2, obsolete) are ignored. Of a field given twice the first
- * counts, but for Content-Length, whose values must agree, traceparent, which then counts
- * as absent, and tracestate, a list that may be split over fields (RFC 9110, 5.3).
+ * Continuation lines (5.2, obsolete) are ignored. If a field is given twice, the first one
+ * counts; except Content-Length, whose values must agree, traceparent, which is then ignored,
+ * and tracestate, a list that may be split over fields (RFC 9110, 5.3).
  */
 
 #include "agent/proto/http1.h"
@@ -19,10 +19,10 @@
 #include "agent/proto/trace_context.h"
 
 #define METHOD_MAX     OTR_HTTP1_METHOD_MAX
-#define TRACESTATE_MAX 4096 /* 512 are to be passed on, at least */
+#define TRACESTATE_MAX 4096 /* bytes; 512 must be passed on, at least */
 #define FIRST_MIN      13   /* "HTTP/1.1 200" and its line end */
 
-/* RFC 9110, and of WebDAV and friends what is seen in the wild. */
+/* The methods of RFC 9110, and those of its extensions (WebDAV and others) that are in use. */
 static const char *const methods[] = {
 	"GET",	  "POST",    "PUT",    "HEAD",	   "DELETE",	"OPTIONS",  "PATCH",
 	"TRACE",  "CONNECT", "QUERY",  "PROPFIND", "PROPPATCH", "MKCOL",    "COPY",
@@ -42,7 +42,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* As many bytes as both have are the same. */
+/* Are the bytes that both have the same? */
 static bool agrees(struct otr_slice in, struct otr_slice with)
 {
 	size_t n = in.len < with.len ? in.len : with.len;
@@ -83,8 +83,8 @@ static struct otr_slice known_method(struct otr_slice in)
 	return OTR_SLICE_NONE;
 }
 
-/* A target of RFC 9112 section 3.2 as far as its first bytes say; `method` and its
- * space were taken. */
+/* Can `in` be a target (RFC 9112, 3.2), by its first bytes? `method` and its blank are taken
+ * off. */
 static bool target_begins(struct otr_slice method, struct otr_slice in)
 {
 	if (!in.len)
@@ -146,7 +146,7 @@ bool otr_http1_certain(struct otr_slice in)
 	method = known_method(in);
 	if (!method.len || !target_begins(method, otr_slice_sub(in, method.len + 1, in.len)))
 		return false;
-	rest = otr_slice_sub(in, 0, 4 * OTR_SNIFF_MAX); /* bounds the work */
+	rest = otr_slice_sub(in, 0, 4 * OTR_SNIFF_MAX); /* bounds the work of one call */
 	if (!take_line(&rest, &line))			/* RTSP and SIP have "OPTIONS *" too */
 		return in.data[method.len + 1] != '*';
 	return ends_with_version(line);
@@ -205,8 +205,8 @@ static bool read_status_line(struct otr_http1_head *head, struct otr_slice line)
 	return true;
 }
 
-/* What is sure of a target that goes on: its path, if its query has begun, and each pair of
- * that, if the next one has. Half of a path is another path. */
+/* The part of a cut target that is certain: its path, if a query has begun, and each pair of the
+ * query, if the next one has. Half of a path would be another path. */
 static struct otr_slice whole_part(struct otr_slice target)
 {
 	const char *end = memchr(target.data, ' ', target.len), *query;
@@ -220,8 +220,7 @@ static struct otr_slice whole_part(struct otr_slice target)
 	return otr_slice_sub(target, 0, (size_t)((end ? end : query) - target.data));
 }
 
-/* `cut`: the line goes on, so its version is not there to prove anything; then only
- * a method we know will do. */
+/* `cut`: the line is not whole, so its version is missing; then only a known method is accepted. */
 static bool read_request_line(struct otr_http1_head *head, struct otr_slice line, bool cut)
 {
 	struct otr_slice rest;
@@ -252,7 +251,7 @@ static void read_length(struct otr_http1_head *head, struct otr_slice value)
 		n = n * 10 + (uint64_t)(value.data[i] - '0');
 	}
 	if (head->framing == OTR_HTTP1_CHUNKED || head->framing == OTR_HTTP1_CODED)
-		return; /* section 6.3: the coding overrides the length */
+		return; /* 6.3: Transfer-Encoding overrides Content-Length */
 	if (!ok || (head->framing == OTR_HTTP1_LENGTH && head->length != n))
 		head->framing = OTR_HTTP1_UNCLEAR;
 	else if (head->framing == OTR_HTTP1_NONE)
@@ -260,7 +259,7 @@ static void read_length(struct otr_http1_head *head, struct otr_slice value)
 	head->length = n;
 }
 
-/* Chunked counts where it is the last coding. */
+/* The body is chunked if that is the last coding. */
 static void read_coding(struct otr_http1_head *head, struct otr_slice value)
 {
 	size_t from = value.len;
@@ -296,7 +295,7 @@ static void read_tracestate(struct otr_http1_head *head, struct otr_slice value)
 
 static const struct {
 	struct otr_slice name;
-	size_t at; /* of a slice in struct otr_http1_head; 0: `read` */
+	size_t at; /* offset of a slice in struct otr_http1_head; 0: `read` takes it */
 	void (*read)(struct otr_http1_head *head, struct otr_slice value);
 } fields[] = {
 #define ROW(member, text) {{text, sizeof(text) - 1}, offsetof(struct otr_http1_head, member), NULL},
@@ -349,7 +348,7 @@ bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in, bool 
 	return true;
 }
 
-/* The first of a list, in X-Forwarded-*. */
+/* The first element of a list, for X-Forwarded-*. */
 static struct otr_slice first_of(struct otr_slice list)
 {
 	const char *comma = list.len ? memchr(list.data, ',', list.len) : NULL;
@@ -387,8 +386,8 @@ static struct otr_slice either(struct otr_slice a, struct otr_slice b)
 	return a.len ? a : b;
 }
 
-/* What was sent in several fields, in one; whole fields alone, as members must not be cut
- * (W3C Trace Context, 3.3). Good until the next head of this thread that has several. */
+/* Joins the fields of a tracestate. Only whole fields are taken, as members must not be cut (W3C
+ * Trace Context, 3.3). The result lives until the next call in this thread. */
 static struct otr_slice tracestate(const struct otr_http1_head *head)
 {
 	static _Thread_local char all[TRACESTATE_MAX];

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http1_host.c - is Host (RFC 9110, 7.2) the name of whom a client asks?
+ * http1_host.c - is Host (RFC 9110, 7.2) the name of the server that a client is connected to?
  *
- * A proxy may pass on the Host that it was asked by (nginx with proxy_set_header, haproxy,
- * lighttpd, caddy). Then the address that it is connected to is the server's, and not the
- * name, which is the proxy's own.
+ * A proxy may pass on the Host of the request that it got (nginx with proxy_set_header, haproxy,
+ * lighttpd, caddy). That is the name of the proxy, so the server is known by its address alone.
  */
 
 #include "agent/proto/http1.h"
@@ -22,7 +21,7 @@ static bool is_loopback(const struct otr_addr *addr)
 	return addr->family == AF_INET6 && !memcmp(addr->ip, &in6addr_loopback, 16);
 }
 
-/* Is `host` an address? Then it is read. */
+/* Reads `host` if it is an address. */
 static bool read_address(struct otr_slice host, struct otr_addr *out)
 {
 	char text[INET6_ADDRSTRLEN];

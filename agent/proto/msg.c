@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* msg.c - attributes of a message, put in by parse(), taken out by describe(). */
+/* msg.c - attributes of a message: parse() adds them, describe() reads them. */
 
 #include "agent/proto/msg.h"
 

@@ -2,16 +2,17 @@
 #ifndef OTR_MSG_H
 #define OTR_MSG_H
 
-/* msg.h - attributes of a message, put in by parse(), taken out by describe(). */
+/* msg.h - attributes of a message: parse() adds them, describe() reads them. */
 
 #include "agent/proto/proto.h"
 
-/* Each adds one; an empty text, or one too many, adds nothing. */
+/* Each adds one attribute, without copying it. An empty text, or an attribute more than
+ * OTR_MSG_ATTRS, is not added. */
 void otr_msg_add_text(struct otr_msg *msg, enum otr_key key, struct otr_slice value);
 void otr_msg_add_custom(struct otr_msg *msg, struct otr_slice name, struct otr_slice value);
 void otr_msg_add_int(struct otr_msg *msg, enum otr_key key, int64_t value);
 
-/* The text, or none. */
+/* The value of an attribute; where it is missing, a none slice or `fallback`. */
 struct otr_slice otr_msg_text(const struct otr_msg *msg, enum otr_key key);
 struct otr_slice otr_msg_custom(const struct otr_msg *msg, struct otr_slice name);
 int64_t otr_msg_int(const struct otr_msg *msg, enum otr_key key, int64_t fallback);

@@ -7,12 +7,12 @@
  *
  * A request is a Query, an Execute of the extended protocol (it begins with the
  * Parse or Bind of its batch), a FunctionCall, or a batch that only prepares. Its
- * answer begins with the first message the server sends for it; that of a Query or
- * of a batch in error is told at ReadyForQuery, since only then is it over. Each
- * request has a serial number, its answer the same (msg.stream).
+ * answer begins with the first message that the server sends for it. The answer to a Query
+ * or to a batch in error is emitted at ReadyForQuery, as it is over only then. Each
+ * request has a serial number, and its answer the same (msg.stream).
  *
  * Passwords, rows, parameters and COPY data are stepped over by their length.
- * Departures: protocol 2 (before 7.4) is not spoken, encrypted GSSAPI is TLS to us.
+ * Departures: protocol 2 (before 7.4) is not read; encrypted GSSAPI is treated as TLS.
  */
 
 #include "agent/proto/pgsql.h"
@@ -25,9 +25,9 @@ enum side {
 	SERVER
 };
 
-#define UNDECIDED 64 /* bytes that have to tell whose they are */
+#define UNDECIDED 64 /* bytes that must show which side sent them */
 
-/* Whose are the bytes, met in the middle? */
+/* Which side sends bytes like these? For a connection that is joined in its middle. */
 static enum side guess(struct otr_slice in, bool (*test)(bool client, struct otr_slice in))
 {
 	bool client = otr_pgsql_startup_valid(in) || test(true, in);
@@ -74,7 +74,7 @@ static enum otr_parse typed(struct otr_pgsql *pg, bool client, struct otr_slice 
 	if (in.len < 5 && !flags)
 		return OTR_PARSE_MORE;
 	if (in.len < 5) {
-		*used = in.len; /* a hole begins in it */
+		*used = in.len; /* a hole begins within its header */
 		return client ? OTR_PARSE_SKIP : otr_pgsql_back_part(pg, msg);
 	}
 	fr.type = in.data[0];
@@ -89,7 +89,7 @@ static enum otr_parse typed(struct otr_pgsql *pg, bool client, struct otr_slice 
 	return client ? otr_pgsql_front(pg, &fr, msg) : otr_pgsql_back(pg, &fr, msg);
 }
 
-/* Too little to tell, or whole and still not told. */
+/* The side is not known: MORE if more bytes can show it, otherwise BAD. */
 static enum otr_parse undecided(struct otr_slice in, unsigned int flags)
 {
 	bool possible = otr_pgsql_startup_valid(in) || otr_pgsql_valid(true, in) ||
@@ -129,7 +129,7 @@ static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, 
 	return typed(pg, side == CLIENT, in, flags, used, msg);
 }
 
-/* Batches that the server has still to finish. */
+/* The number of batches that the server has not finished. */
 static unsigned int batches(const struct otr_pgsql *pg)
 {
 	const struct otr_pgsql_debt *debt;
@@ -143,7 +143,7 @@ static unsigned int batches(const struct otr_pgsql *pg)
 	return n;
 }
 
-/* After a hole in the answers: who asked again has had the older ones. */
+/* After a hole in the answers: a client that asked again had the answers before. */
 static void settle(struct otr_pgsql *pg)
 {
 	memset(&pg->answer, 0, sizeof(pg->answer));
@@ -173,8 +173,8 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 	return i;
 }
 
-/* The first message has to be whole, or all that a sniff shows of it: MySQL's packets
- * can begin alike. */
+/* The first message must be whole, or as long as a sniff can see: packets of MySQL can begin the
+ * same. */
 static bool sniff(enum otr_dir dir, struct otr_slice head)
 {
 	(void)dir;

@@ -2,19 +2,19 @@
 #ifndef OTR_PGSQL_H
 #define OTR_PGSQL_H
 
-/* pgsql.h - what the files of the PostgreSQL parser share; nobody else's business. */
+/* pgsql.h - what the files of the PostgreSQL parser share. Only they and tests include it. */
 
 #include "agent/proto/proto.h"
 
-#define OTR_PGSQL_TEXT	  4096 /* of a statement, as told */
-#define OTR_PGSQL_KEPT	  2048 /* of a prepared one, as kept */
+#define OTR_PGSQL_TEXT	  4096 /* bytes of a statement in a message */
+#define OTR_PGSQL_KEPT	  2048 /* bytes of a prepared statement that are kept */
 #define OTR_PGSQL_ARENA	  16384
 #define OTR_PGSQL_STMTS	  64
 #define OTR_PGSQL_PORTALS 8
 #define OTR_PGSQL_QUEUE	  32
 #define OTR_PGSQL_NAME	  64 /* NAMEDATALEN */
 
-/* The words of msg.op. */
+/* Values of msg.op. */
 #define OTR_PGSQL_QUERY	  OTR_SLICE("Query")   /* text may hold literals */
 #define OTR_PGSQL_EXECUTE OTR_SLICE("Execute") /* of a prepared statement */
 #define OTR_PGSQL_PREPARE OTR_SLICE("Prepare") /* a batch that only prepares */
@@ -34,17 +34,18 @@ struct otr_pgsql_portal {
 	uint64_t stmt;
 };
 
-/* What the server still owes, oldest first, equal neighbours counted together. */
+/* What the server has to send for a request. */
 enum otr_pgsql_owed {
-	OTR_PGSQL_OWES_READY, /* an answer, told at ReadyForQuery: Query, Prepare */
-	OTR_PGSQL_OWES_ROWS,  /* an answer, told at its own end: Execute */
-	OTR_PGSQL_OWES_PARSE, /* an answer, told at ParseComplete: Prepare, flushed */
-	OTR_PGSQL_OWES_SHAPE, /* likewise, told when the statement is described */
+	OTR_PGSQL_OWES_READY, /* an answer that ends at ReadyForQuery: Query, Prepare */
+	OTR_PGSQL_OWES_ROWS,  /* an answer with an end of its own: Execute */
+	OTR_PGSQL_OWES_PARSE, /* an answer that ends at ParseComplete: Prepare, flushed */
+	OTR_PGSQL_OWES_SHAPE, /* the same, if it ends when the statement is described */
 	OTR_PGSQL_OWES_SYNC,  /* ReadyForQuery alone */
 };
 
+/* `n` requests in a row for which the server has to send the same. */
 struct otr_pgsql_debt {
-	uint64_t serial; /* of the first request it stands for */
+	uint64_t serial; /* of the first request */
 	uint32_t n;
 	uint8_t owed; /* enum otr_pgsql_owed */
 };
@@ -57,15 +58,15 @@ struct otr_pgsql_answer {
 	char state[5]; /* SQLSTATE, with `failed` */
 };
 
-/* Of one connection; zeroed, it is ready. */
+/* The state of one connection. Zeroed, it is ready. */
 struct otr_pgsql {
 	uint8_t client; /* 1 + direction of the client's bytes; 0: not known */
-	bool asked;	/* SSLRequest or GSSENCRequest: one byte answers */
+	bool asked;	/* SSLRequest or GSSENCRequest was sent: one byte answers it */
 	bool encrypted;
-	bool parsed;	/* the batch prepared something .. */
-	bool described; /* .. and asked what it gives */
-	bool executed;	/* .. and ran something */
-	uint8_t first;	/* of `debts`, a ring */
+	bool parsed;	/* the batch has a Parse, */
+	bool described; /* a Describe of a statement, */
+	bool executed;	/* an Execute */
+	uint8_t first;	/* oldest of `debts`, which is a ring */
 	uint8_t n;
 	uint8_t next_stmt;
 	uint8_t next_portal;
@@ -73,7 +74,7 @@ struct otr_pgsql {
 	uint64_t serial; /* of the last request */
 	struct otr_pgsql_answer answer;
 	uint64_t running; /* hash of the statement last bound, parsed */
-	uint64_t fresh;	  /* of the one that this batch brought, while `parsed` */
+	uint64_t fresh;	  /* of the statement that this batch prepared, while `parsed` */
 	char database[OTR_PGSQL_NAME];
 	char user[OTR_PGSQL_NAME];
 	struct otr_pgsql_debt debts[OTR_PGSQL_QUEUE];
@@ -86,11 +87,11 @@ struct otr_pgsql {
 struct otr_pgsql_frame {
 	char type;
 	uint64_t size;	       /* of all of it */
-	struct otr_slice body; /* what is there of it */
+	struct otr_slice body; /* as much of it as was copied */
 	bool whole;
 };
 
-/* How much of a body we need at most, by type and side. */
+/* How many bytes of a body are looked at, at most, by type and side. */
 size_t otr_pgsql_need(bool client, char type);
 
 /* Could a message begin `in`? Looks at the header and what it needs of the body; the
@@ -110,20 +111,20 @@ bool otr_pgsql_startup_valid(struct otr_slice in);
 enum otr_parse otr_pgsql_startup(struct otr_pgsql *pg, struct otr_slice in, unsigned int flags,
 				 uint64_t *used, struct otr_msg *msg);
 
-/* One message of the client, of the server. The caller spends it. */
+/* Each takes one whole or cut message of the client, of the server. The caller spends it. */
 enum otr_parse otr_pgsql_front(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
 			       struct otr_msg *msg);
 enum otr_parse otr_pgsql_back(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
 			      struct otr_msg *msg);
 
-/* Something of the server's, of which no more is there than that it began. */
+/* A message of the server of which fewer bytes than its header were copied. */
 enum otr_parse otr_pgsql_back_part(struct otr_pgsql *pg, struct otr_msg *msg);
 
 /* The tail of a run whose middle was not seen. */
 enum otr_parse otr_pgsql_front_tail(struct otr_pgsql *pg, struct otr_slice in, struct otr_msg *msg);
 enum otr_parse otr_pgsql_back_tail(struct otr_pgsql *pg, struct otr_slice in, struct otr_msg *msg);
 
-/* Debts. */
+/* The debts of the server. */
 void otr_pgsql_owe(struct otr_pgsql *pg, enum otr_pgsql_owed owed);
 struct otr_pgsql_debt *otr_pgsql_debt(struct otr_pgsql *pg); /* oldest, or NULL */
 void otr_pgsql_paid(struct otr_pgsql *pg);		     /* one of the oldest */

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pgsql_back.c - what a PostgreSQL server says. Manual of version 17, sections 55.2,
+ * pgsql_back.c - messages of a PostgreSQL server. Manual of version 17, sections 55.2,
  * 55.7 and 55.8 (fields of errors).
  *
- * An error in a batch makes the server throw away what follows up to Sync: the answer
- * in error is told at ReadyForQuery, with how many requests went with it. An answer
- * that nobody we saw asked for is not told.
+ * After an error in a batch the server drops the requests up to Sync: the answer in error
+ * is emitted at ReadyForQuery, with the number of requests that were dropped. An answer whose
+ * request was not seen is not emitted.
  */
 
 #include "agent/base/own.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/pgsql.h"
 
-/* Bytes of the answer to come, if one is owed. */
+/* The bytes belong to the next answer, if the server owes one. */
 enum otr_parse otr_pgsql_back_part(struct otr_pgsql *pg, struct otr_msg *msg)
 {
 	const struct otr_pgsql_debt *debt = otr_pgsql_debt(pg);
@@ -27,8 +27,8 @@ static bool is_error(const char state[5])
 	return state[0] != '0' || (state[1] != '0' && state[1] != '1');
 }
 
-/* The oldest debt is paid by what came in. The code is copied no further than the
- * message: it lies in the state, and stays until the next answer. */
+/* Emits the answer that pays the oldest debt. The SQLSTATE in it lies in the state, until the
+ * next answer. */
 static enum otr_parse emit(struct otr_pgsql *pg, struct otr_msg *msg)
 {
 	struct otr_pgsql_answer *a = &pg->answer;
@@ -100,7 +100,7 @@ static enum otr_parse stop(struct otr_pgsql *pg, struct otr_msg *msg)
 	return otr_pgsql_back_part(pg, msg);
 }
 
-/* What a flushed Prepare waited for. */
+/* The answer that a flushed Prepare waits for. */
 static enum otr_parse prepared(struct otr_pgsql *pg, enum otr_pgsql_owed owed, struct otr_msg *msg)
 {
 	if (owes(pg, owed))
@@ -108,15 +108,15 @@ static enum otr_parse prepared(struct otr_pgsql *pg, enum otr_pgsql_owed owed, s
 	return otr_pgsql_back_part(pg, msg);
 }
 
-/* | 'S' "ERROR" NUL | 'V' "ERROR" NUL | 'C' "42P01" NUL | .. | NUL |. Messages may hold
- * what users keep secret: the code is all we take. */
+/* | 'S' "ERROR" NUL | 'V' "ERROR" NUL | 'C' "42P01" NUL | .. | NUL |. Only the code is taken, as
+ * other fields may hold secrets. */
 static bool read_error(struct otr_pgsql_answer *a, struct otr_slice in)
 {
 	struct otr_slice value;
 	bool fatal = false, whole = true;
 	char field;
 
-	memcpy(a->state, "XX000", sizeof(a->state)); /* should it give none */
+	memcpy(a->state, "XX000", sizeof(a->state)); /* if the message has no code */
 	a->failed = true;
 	while (whole && in.len && in.data[0]) {
 		field = in.data[0];
@@ -137,7 +137,7 @@ static enum otr_parse error(struct otr_pgsql *pg, const struct otr_pgsql_frame *
 	bool fatal = read_error(&pg->answer, fr->body);
 
 	if (!otr_pgsql_debt(pg) || owes(pg, OTR_PGSQL_OWES_SYNC)) {
-		pg->answer.failed = !fatal; /* of a batch not asked for yet */
+		pg->answer.failed = !fatal; /* of a batch whose request was not seen yet */
 		return OTR_PARSE_SKIP;
 	}
 	/* Fatal: the connection ends here. Flushed: Sync comes only after this. */
@@ -146,7 +146,7 @@ static enum otr_parse error(struct otr_pgsql *pg, const struct otr_pgsql_frame *
 	return otr_pgsql_back_part(pg, msg);
 }
 
-/* What a batch in error leaves unanswered, up to its Sync. */
+/* The number of requests that a batch in error leaves without an answer, up to its Sync. */
 static uint16_t skip_batch(struct otr_pgsql *pg)
 {
 	uint32_t n = 0;
@@ -170,7 +170,7 @@ static enum otr_parse ready(struct otr_pgsql *pg, struct otr_msg *msg)
 		msg->skips = skip_batch(pg);
 		return OTR_PARSE_MSG;
 	}
-	skip_batch(pg); /* answers that we did not see */
+	skip_batch(pg); /* answers that were not seen */
 	memset(&pg->answer, 0, sizeof(pg->answer));
 	return OTR_PARSE_SKIP;
 }
@@ -194,13 +194,13 @@ enum otr_parse otr_pgsql_back(struct otr_pgsql *pg, const struct otr_pgsql_frame
 		return error(pg, fr, msg);
 	case 'Z':
 		return ready(pg, msg);
-	default: /* rows and all else: stepped over */
+	default: /* rows and other messages are stepped over */
 		return otr_pgsql_back_part(pg, msg);
 	}
 }
 
-/* An answer too long to be copied whole: ReadyForQuery is its last message. How it
- * went is not known. */
+/* The answer was not copied whole. ReadyForQuery is its last message; whether it failed is not
+ * known. */
 enum otr_parse otr_pgsql_back_tail(struct otr_pgsql *pg, struct otr_slice in, struct otr_msg *msg)
 {
 	static const char end[5] = {'Z', 0, 0, 0, 5};

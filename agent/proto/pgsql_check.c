@@ -3,18 +3,18 @@
  * pgsql_check.c - which bytes can be a PostgreSQL message: sections 55.7 "Message
  * Formats" and 55.2.1 "Start-up" of PostgreSQL 17's manual.
  *
- * Lengths are checked for each type, and where a body has a fixed beginning that too,
- * since a connection met in its middle has nothing else that tells it.
+ * The length is checked for each type, and the beginning of the body if that is fixed: a
+ * connection that is joined in its middle can be recognised by nothing else.
  */
 
 #include "agent/proto/pgsql.h"
 
 #include "agent/base/own.h"
 
-#define LENGTH_MAX  0x40000000u /* the server refuses more */
+#define LENGTH_MAX  0x40000000u /* bytes; the server refuses more */
 #define STARTUP_MAX 10000u
-#define CHAIN	    4	       /* messages looked at, to be certain */
-#define CERTAIN_MAX (1u << 20) /* a length that can be told from chance */
+#define CHAIN	    4	       /* messages that are looked at */
+#define CERTAIN_MAX (1u << 20) /* bytes; a longer length may be chance */
 
 /* How a body begins. */
 enum shape {
@@ -36,7 +36,7 @@ enum shape {
 struct kind {
 	char type;
 	uint8_t shape;
-	uint8_t strong;	      /* alone enough to be certain of its side */
+	uint8_t strong;	      /* this type alone shows the side */
 	uint32_t least, most; /* of the length field; most 0: LENGTH_MAX */
 	size_t need;	      /* of the body */
 };
@@ -91,7 +91,7 @@ size_t otr_pgsql_need(bool client, char type)
 	return k ? k->need : 0;
 }
 
-/* No control characters but white space: what a person or a driver writes. */
+/* Has it no control characters but white space, as statements of people and drivers? */
 static bool is_text(struct otr_slice s)
 {
 	for (size_t i = 0; i < s.len; i++)
@@ -111,7 +111,7 @@ static bool text_ends_body(struct otr_slice body, bool whole)
 	       is_text(otr_slice_sub(body, 0, body.len - 1));
 }
 
-/* What there is up to a NUL is text; without a NUL it is if the body goes on. */
+/* Does the body begin with text up to a NUL? The NUL may be missing if the body goes on. */
 static bool begins_with_name(struct otr_slice body, bool whole)
 {
 	const char *nul = memchr(body.data, 0, body.len);
@@ -141,7 +141,7 @@ static bool is_tag(struct otr_slice body, bool whole)
 static bool fits(enum shape shape, struct otr_slice body, bool whole)
 {
 	if (!body.len)
-		return true; /* not there yet: lengths spoke */
+		return true; /* the body is not here yet: its length is all there is */
 	switch (shape) {
 	case TEXT:
 		return text_ends_body(body, whole);
@@ -177,7 +177,7 @@ static bool length_wrong(const struct kind *k, struct otr_slice in)
 {
 	uint32_t most = k->most ? k->most : LENGTH_MAX, len;
 
-	if (in.len < 5) /* its first byte says the most */
+	if (in.len < 5) /* the first byte of the length decides */
 		return in.len > 1 && (unsigned char)in.data[1] > most >> 24;
 	len = otr_pgsql_u32(in.data + 1);
 	return len < k->least || len > most;

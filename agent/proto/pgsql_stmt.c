@@ -5,7 +5,7 @@
  *
  * All tables are of fixed size and forget the oldest. Texts lie in a ring of bytes:
  * a new one pushes out those it comes to lie on. Names are kept as hashes. What is
- * forgotten is told as unknown, never guessed.
+ * forgotten is reported as unknown, never guessed.
  */
 
 #include "agent/proto/pgsql.h"
@@ -150,7 +150,7 @@ void otr_pgsql_owe(struct otr_pgsql *pg, enum otr_pgsql_owed owed)
 		last->n++;
 		return;
 	}
-	if (pg->n == OTR_PGSQL_QUEUE) { /* nobody pipelines so: it is out of step */
+	if (pg->n == OTR_PGSQL_QUEUE) { /* no client pipelines as much: the queue is out of step */
 		pg->first = (pg->first + 1) % OTR_PGSQL_QUEUE;
 		pg->n--;
 	}

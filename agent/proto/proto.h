@@ -6,10 +6,11 @@
  * proto.h - what one application protocol has to provide.
  *
  * A parser turns the bytes of one connection into messages. It does no I/O,
- * reads no clock, and knows nothing of sockets, spans in flight or exporters:
- * the same calls drive it from a live kernel, a recorded file, a unit test and
- * a fuzzer. To add a protocol, write agent/proto/NAME.c, add one line to
- * agent/proto/table.c, and seed tests/fuzz/corpus/NAME.
+ * reads no clock, has no globals, and knows nothing of sockets, open spans or
+ * exporters: the same calls drive it from a live kernel, a recording, a unit
+ * test and a fuzzer. To add a protocol, write agent/proto/NAME.c, add one line
+ * to agent/proto/table.c, and seed tests/fuzz/corpus/NAME; see
+ * docs/CONTRIBUTING.md.
  */
 
 #include <stdbool.h>
@@ -24,31 +25,31 @@ struct otr_side;
 struct otr_span_builder;
 
 enum otr_parse {
-	OTR_PARSE_MSG,	  /* *msg is whole, or `partial`; *used > 0 are spent */
-	OTR_PARSE_SKIP,	  /* *used > 0 are spent; see `opens`, `over` below */
-	OTR_PARSE_MORE,	  /* `in` is a proper prefix; *used is 0, wait */
-	OTR_PARSE_BAD,	  /* not this protocol; *used is 0, resync or give up */
-	OTR_PARSE_SWITCH, /* *used are spent; msg->next speaks from here on, or,
-			   * when NULL, nobody we know: mute */
+	OTR_PARSE_MSG,	  /* *msg is whole, or `partial`; *used > 0 bytes are spent */
+	OTR_PARSE_SKIP,	  /* *used > 0 bytes are spent; see `opens`, `over` below */
+	OTR_PARSE_MORE,	  /* `in` is a proper prefix of a message; *used is 0: wait */
+	OTR_PARSE_BAD,	  /* `in` is not this protocol; *used is 0: resync or give up */
+	OTR_PARSE_SWITCH, /* *used bytes are spent; msg->next reads from here on; NULL:
+			   * no parser does, the connection is muted */
 };
 
 /* Set in `flags` of parse(). With any of them the answer is never MORE. */
 
-/* Capture ends here and more was moved: give what there is. */
+/* Bytes behind `in` moved and were not copied: the answer is made of `in` alone. */
 #define OTR_IN_CUT 1u
 
-/* The stream ended here. `in` is not empty: the stream itself ends what is open. */
+/* The stream ended behind `in`, which is not empty. The caller ends what is open. */
 #define OTR_IN_EOF 2u
 
 /* `in` is the last bytes, 8 at most, of a run whose middle was not copied. Only for
  * protocols with body_by_tail, and only while a message is open in this direction: one
- * with OTR_END_LATER, or a row of SKIPs with `opens`. *used is in.len; the answer is
- * SKIP, with `over` if the open message ended there; or MSG, if what the row opened
- * did; or BAD. SKIP without `over`: it goes on, or nobody knows. */
+ * with OTR_END_LATER, or a row of SKIPs with `opens`. *used is in.len. The answer is SKIP
+ * with `over` if the open message ended there; MSG if the message that the row opened ended
+ * there; SKIP without `over` if the message goes on or its end is not known; or BAD. */
 #define OTR_IN_TAIL 4u
 
 /*
- * Where a message begins and ends, for whoever calls parse():
+ * Where a message begins and ends, for the caller of parse():
  *
  *	SKIP opens   SKIP opens   MSG          SKIP         SKIP over
  *	|------------|------------|------------|------------|-----------|
@@ -66,13 +67,13 @@ enum otr_parse {
  * before the next parse(), and forgets what was open.
  */
 enum otr_end {
-	OTR_END_HERE,  /* *used bytes on; they may pass in.len, even by far */
+	OTR_END_HERE,  /* behind *used bytes, which may pass in.len, even by far */
 	OTR_END_LATER, /* SKIPs follow in this direction; the last sets `over` */
-	OTR_END_RUN,   /* not known (the head is cut): at the end of its run; the
-		      * bytes to there are its own, then resync() */
+	OTR_END_RUN,   /* not known, as the head is cut: at the end of its run. The bytes to
+		      * there belong to the message; resync() comes next */
 };
 
-/* As *used: all that comes in this direction, until the stream ends. */
+/* As *used: all bytes of this direction, until the stream ends. */
 #define OTR_USED_ALL UINT64_MAX
 
 enum otr_msg_kind {
@@ -83,22 +84,22 @@ enum otr_msg_kind {
 
 #define OTR_MSG_ATTRS 16
 
-/* One message, in words every protocol shares. Slices point into the parser's
- * input or its state and die at the next call on the same state. The caller hands
- * it to parse() zeroed, each time. */
+/* One message, in terms that all protocols share. Slices point into the parser's input
+ * or its state, and live until the next call on the same state. The caller zeroes it
+ * before each parse(). */
 struct otr_msg {
 	enum otr_msg_kind kind;
 	enum otr_end end;	    /* with MSG */
-	bool opens;		    /* with SKIP: part of the message the next MSG tells */
-	bool over;		    /* with SKIP: ends the open message, *used bytes on */
+	bool opens;		    /* with SKIP: part of the message that the next MSG gives */
+	bool over;		    /* with SKIP: the open message ends behind *used bytes */
 	bool failed;		    /* the protocol itself reports an error */
 	bool partial;		    /* capture ended before the message did: some texts
 			      * are cut or absent; `end` says if its end is known */
-	bool interim;		    /* 1xx, a row of many: the answer is not over */
-	int32_t status;		    /* its status code, 0 where it has none */
-	uint16_t skips;		    /* RESPONSE: this many requests after the one it answers were
-			 * thrown away by the server: they end here, unanswered */
-	uint64_t stream;	    /* joins answer to question; 0: in order */
+	bool interim;		    /* RESPONSE: the final answer is to come (1xx) */
+	int32_t status;		    /* its status code; 0: it has none */
+	uint16_t skips;		    /* RESPONSE: the server dropped this many requests after the one
+			 * it answers: they end here, unanswered */
+	uint64_t stream;	    /* pairs an answer with its request; 0: in order */
 	struct otr_slice op;	    /* "GET", "SELECT", "HGET" */
 	struct otr_slice target;    /* path, statement, key, topic */
 	struct otr_slice trace_ctx; /* traceparent, empty when absent */
@@ -107,7 +108,7 @@ struct otr_msg {
 	const struct otr_proto_ops *next; /* with SWITCH */
 	uint8_t n_attrs;
 
-	/* What the conventions ask for. The last: a copy ends with those used. */
+	/* For the semantic conventions. The last field: a copy ends behind the used ones. */
 	struct otr_attr attrs[OTR_MSG_ATTRS];
 };
 
@@ -135,28 +136,26 @@ struct otr_proto_ops {
 	uint32_t head_bytes;	  /* how many bytes they copy, per run or per call */
 	bool body_by_tail;	  /* needs the last 8 bytes of a run: chunked bodies */
 
-	/* Could a connection that opens with `head` be ours? Sees at least one
-	 * byte and at most OTR_SNIFF_MAX. Must not say yes to a bare prefix
-	 * that another protocol shares. */
+	/* Is a connection whose first bytes are `head` of this protocol? `head` has 1 to
+	 * OTR_SNIFF_MAX bytes. Must be false for a prefix that another protocol
+	 * shares. */
 	bool (*sniff)(enum otr_dir dir, struct otr_slice head);
 
-	/* Takes at most one message off the front of `in`. `*used` may pass
-	 * in.len: the stream skips the rest, copied or not, so a body need not
-	 * be captured to be stepped over. */
+	/* Takes at most one message off the front of `in`. `*used` may pass in.len: the
+	 * stream skips the rest, so a body that was not copied can be stepped over. */
 	enum otr_parse (*parse)(void *state, enum otr_dir dir, struct otr_slice in,
 				unsigned int flags, uint64_t *used, struct otr_msg *msg);
 
-	/* Bytes were lost, or a message was ended by the end of its run, or parse()
-	 * said BAD (then `in` is what follows its first byte, or the same place
-	 * would be found again). Forgets what was open in this direction. Returns the offset in `in` of the next
-	 * place a message can start, or in.len if there is none. NULL: the
-	 * protocol cannot recover and the connection is dropped. */
+	/* Called after bytes were lost, after a message ended with its run, and after BAD
+	 * (then `in` begins behind the first byte, or the same place would be found
+	 * again). Forgets what was open in this direction. Returns the offset in `in` of the
+	 * next place where a message can begin, or in.len. NULL: the protocol cannot
+	 * recover, and the connection is muted. */
 	size_t (*resync)(void *state, enum otr_dir dir, struct otr_slice in);
 
-	/* Names the span and sets its attributes, following the OpenTelemetry
-	 * semantic conventions, as seen from `side` (role, layer, addresses).
-	 * Given copies, so both messages are whole here. `rsp` is NULL when no
-	 * answer was seen. Returns 0 or -ENOMEM. */
+	/* Names the span and sets its attributes by the semantic conventions of
+	 * OpenTelemetry, as seen from `side`. Both messages are copies, with all their
+	 * texts; `rsp` is NULL if no answer was seen. Returns 0 or -ENOMEM. */
 	int (*describe)(const struct otr_side *side, const struct otr_msg *req,
 			const struct otr_msg *rsp, struct otr_span_builder *sb);
 
@@ -184,7 +183,7 @@ struct otr_proto_settings {
 	char *const *redact; /* query keys whose values are hidden too, NULL ends; or NULL */
 };
 
-/* Every protocol we speak, strictest sniff first; ends with NULL. */
+/* Every protocol that is parsed, strictest sniff first; NULL ends it. */
 extern const struct otr_proto_ops *const otr_protos[];
 
 #endif /* OTR_PROTO_H */

@@ -133,7 +133,7 @@ static bool is_variable(struct otr_slice s)
 	return (n.digits >= 4 && n.digits * 2 >= s.len) || (n.digits >= 3 && s.len >= 20);
 }
 
-/* What stands for `seg` behind the route so far, or none: not to be told. */
+/* What stands for `seg` behind the route so far; a none slice: the path has no route. */
 static struct otr_slice stand_in(struct otr_routes *rt, struct otr_slice seg, uint64_t key,
 				 int depth, int status)
 {

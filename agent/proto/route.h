@@ -3,15 +3,15 @@
 #define OTR_ROUTE_H
 
 /*
- * route.h - a path's route, guessed: few names for many paths.
+ * route.h - guesses the route of a path: few names for many paths.
  *
  *	/users/17/orders/0b5c..	->	/users/{id}/orders/{id}
  *
- * What looks made by a machine (numbers, UUIDs, hex, long tokens) becomes {id} at
- * once. Of the rest, a place in a path that has shown too many values becomes {id}
- * from then on: after 10, the first segment after 32 since that is where the parts
- * of a service are told apart. What was answered 404 teaches nothing, and has no
- * route where the path was not seen before.
+ * A segment that looks made by a machine (a number, UUID, hex, a long token) becomes
+ * {id} at once. Any other segment becomes {id} once its place in the path has shown
+ * more than 10 values; the first segment, which often names the parts of a service,
+ * more than 32. A path that is answered 404 is not learned, and has a route only if it
+ * was learned before.
  *
  * A table is of fixed size and used by one thread. The same calls on a new table give the
  * same answers.
@@ -32,8 +32,8 @@ struct otr_routes *otr_routes_new(void);
 void otr_routes_free(struct otr_routes **rp);
 
 /* Writes the route of `path` into `out`, no NUL at its end, and returns its length; 0:
- * none. Learns from `path`. `owner`: the service that
- * answers. `status`: of the answer, 0 where there was none. */
+ * none. Learns from `path`. `owner`: the service that answers. `status`: of the answer; 0:
+ * there was none. */
 size_t otr_route(struct otr_routes *rt, char out[OTR_ROUTE_MAX], struct otr_slice owner,
 		 struct otr_slice path, int status);
 

@@ -3,10 +3,10 @@
 #define OTR_SQL_H
 
 /*
- * sql.h - statements made fit to be shown, and summed up.
+ * sql.h - SQL statements: without literals, and summed up.
  *
- * A lexer, not a parser: it never fails, whatever it is given, and looks at each byte
- * a few times at most. Dialect: PostgreSQL, and what all have in common. A dialect in
+ * A lexer, not a parser: it takes any bytes, never fails, and looks at each byte a few
+ * times at most. Dialect: PostgreSQL, and what all have in common. A dialect in
  * which '"' or '[' quote strings, '#' begins a comment, or comments do not nest needs
  * its own lexer.
  */
@@ -30,7 +30,7 @@ void otr_sql_sanitize(struct otr_buf *out, struct otr_slice sql);
  * known. */
 size_t otr_sql_summary(char out[OTR_SQL_SUMMARY_MAX], struct otr_slice sql);
 
-/* The traceparent that a comment of it holds, as sqlcommenter appends them; a none slice if
+/* Returns the traceparent in a comment of `sql`, as sqlcommenter appends it; a none slice if
  * there is none, or more than one. It may be malformed. */
 struct otr_slice otr_sql_context(struct otr_slice sql);
 

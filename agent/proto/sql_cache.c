@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sql_cache.c - what sql.h makes of a statement, remembered; see sql_cache.h. */
+/* sql_cache.c - remembers the results of sql.h; see sql_cache.h. */
 
 #include "agent/proto/sql_cache.h"
 
@@ -14,7 +14,7 @@
 #include "agent/proto/sql.h"
 
 struct place {
-	uint64_t hash; /* of the statement that came last */
+	uint64_t hash; /* of the latest statement in this place */
 	/* In one allocation: statement, sanitised text, summary. NULL: it came once. */
 	char *data;
 	uint32_t raw_len, text_len, summary_len;
@@ -52,13 +52,14 @@ static int make(struct otr_sql_cache *cache, struct otr_sql_known *out, struct o
 	text->max = 2 * sql.len + 1;
 	otr_sql_sanitize(text, sql);
 	while (text->len && text->data[text->len - 1] == ' ')
-		text->len--; /* what stood before a comment */
+		text->len--; /* blanks before a comment that was removed */
 	out->text = otr_buf_view(text);
 	out->summary = (struct otr_slice){cache->summary, otr_sql_summary(cache->summary, sql)};
 	return text->rc == -ENOMEM ? -ENOMEM : 0;
 }
 
-/* It has come for the second time. Where there is no memory it stays as it was. */
+/* Remembers a statement that came for the second time. Without memory, the place stays as it
+ * was. */
 static void remember(struct place *at, struct otr_slice sql, const struct otr_sql_known *known)
 {
 	char *data = malloc(sql.len + known->text.len + known->summary.len + 1);

@@ -3,7 +3,7 @@
 #define OTR_SQL_CACHE_H
 
 /*
- * sql_cache.h - what sql.h makes of a statement, remembered.
+ * sql_cache.h - remembers what sql.h makes of statements.
  *
  * Services send the same few statements again and again. A statement is remembered when it
  * comes for the second time, so that statements that never come again (those with literals

@@ -19,16 +19,16 @@
 #include "agent/proto/sql_lex.h"
 
 enum means {
-	OPERATION,  /* told; what follows names nothing yet */
-	OP_NAME,    /* told; a name follows */
-	OP_OBJECT,  /* told; a kind of object and its name follow */
-	FIRST_ONLY, /* told where it begins a statement */
+	OPERATION,  /* in the summary; no name follows directly */
+	OP_NAME,    /* in the summary; a name follows */
+	OP_OBJECT,  /* in the summary; a kind of object and its name follow */
+	FIRST_ONLY, /* in the summary where it begins a statement */
 	FROM,	    /* a list of tables follows */
 	JOIN,	    /* a table follows */
 	INTO,	    /* likewise */
 	USING,	    /* likewise, in MERGE and DELETE */
 	SKIPPED,    /* stands between an operation and its name */
-	OBJECT,	    /* told behind OP_OBJECT, if nothing else was */
+	OBJECT,	    /* in the summary behind OP_OBJECT, if nothing else was */
 	CLAUSE,	    /* ends a list of tables */
 };
 
@@ -206,7 +206,7 @@ static bool is_operation(const struct summary *s)
 	       !last_is(s, "instead");
 }
 
-/* Words that columns have for names too mean something only at the beginning. */
+/* Words that may also be names of columns are keywords only at the beginning. */
 static bool is_first(const struct summary *s, struct otr_slice text, int means)
 {
 	return means == OPERATION || s->first || s->opened ||
@@ -236,7 +236,7 @@ static void tables(struct summary *s, bool list)
 	s->list = list;
 }
 
-/* Returns whether the word was one of ours; else it may be a name. */
+/* Takes a keyword. False: the word is none, so it may be a name. */
 static bool keyword(struct summary *s, struct otr_slice text, int means)
 {
 	switch (means) {
@@ -310,7 +310,7 @@ static void open_paren(struct summary *s)
 {
 	enum paren what = s->want ? TABLES : ARGUMENTS;
 
-	/* ARGUMENTS become a QUERY, should SELECT follow */
+	/* ARGUMENTS become a QUERY if SELECT follows */
 	if (s->depth < DEPTH) {
 		s->parens[s->depth] = (uint8_t)what;
 		s->lists[s->depth] = s->list;

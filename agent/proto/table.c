@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* table.c - every protocol we speak, strictest sniff first. */
+/* table.c - every protocol that is parsed, strictest sniff first. */
 
 #include "agent/proto/http1.h"
 #include "agent/proto/pgsql.h"

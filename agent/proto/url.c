@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* url.c - request targets taken apart (RFC 3986), and made fit to be shown. */
+/* url.c - request targets: their parts (RFC 3986), and what of them may be shown. */
 
 #include "agent/proto/url.h"
 
@@ -79,7 +79,7 @@ void otr_url_split(struct otr_url *out, struct otr_slice target, bool connect)
 		out->path = OTR_SLICE("/");
 }
 
-/* What stands before the last '@' is userinfo. */
+/* Userinfo is the text before the last '@'. */
 static size_t userinfo(struct otr_slice authority)
 {
 	const char *at = authority.len ? memrchr(authority.data, '@', authority.len) : NULL;
@@ -128,7 +128,7 @@ void otr_url_authority(struct otr_buf *out, struct otr_slice authority)
 	otr_buf_slice(out, otr_slice_sub(authority, n, authority.len));
 }
 
-/* Most values are short and plain: no secret can be within. */
+/* Can `s` hold a secret at all? Most values are too short and too plain. */
 static bool worth_a_look(struct otr_slice s)
 {
 	if (s.len >= 16)
@@ -160,8 +160,8 @@ static void put_pair(struct otr_buf *out, struct otr_slice pair, char *const *re
 	}
 }
 
-/* Is a segment that was decoded one word of a path, and not a pair or in an alphabet whose words
- * we do not know? */
+/* Is a segment, decoded, one word, and not a pair or a word in an alphabet that is not known
+ * here? */
 static bool is_plain(struct otr_slice seg)
 {
 	return seg.len && find(seg, ";=:%") == seg.len && otr_secret_readable(seg);
@@ -189,8 +189,8 @@ static bool announces_secret(struct otr_slice seg)
 	return is_plain(seg) && otr_secret_key(seg);
 }
 
-/* A word, as in /password/forgotten, or a version, as in /auth/v1: what stands behind one that
- * tells of a secret, and is none. */
+/* Is a segment behind one that announces a secret a word, as in /password/forgotten, or a
+ * version, as in /auth/v1? Such a segment is no secret. */
 static bool is_word(struct otr_slice seg)
 {
 	size_t n = seg.len > 1 && seg.data[0] == 'v' ? 1 : 0;

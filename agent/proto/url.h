@@ -3,9 +3,9 @@
 #define OTR_URL_H
 
 /*
- * url.h - request targets taken apart (RFC 3986), and made fit to be shown.
+ * url.h - request targets: their parts (RFC 3986), and what of them may be shown.
  *
- * Secrets do not leave: userinfo becomes REDACTED:REDACTED; REDACTED stands for the
+ * No secret leaves the host: userinfo becomes REDACTED:REDACTED; REDACTED stands for the
  * value of a query key that names a secret (the key stays), for a value that holds one
  * (a URL with a token, a JWT), and for such a segment of a path. What a secret is:
  * agent/base/secret.h. --redact adds keys, compared without regard to case.
@@ -21,7 +21,7 @@ struct otr_buf;
 #define OTR_URL_KEYS	32
 #define OTR_URL_KEY_MAX 64
 
-/* Parts alias what was split; each may be absent. */
+/* Parts of a target; they alias it, and each may be absent. */
 struct otr_url {
 	struct otr_slice scheme;    /* of an absolute-form only */
 	struct otr_slice authority; /* likewise, or all of an authority-form */
@@ -29,7 +29,7 @@ struct otr_url {
 	struct otr_slice query; /* without '?'; a fragment is dropped */
 };
 
-/* Splits a request target, RFC 9112 section 3.2. `connect`: it is an authority. */
+/* Splits a request target, RFC 9112 section 3.2. `connect`: `target` is an authority. */
 void otr_url_split(struct otr_url *out, struct otr_slice target, bool connect);
 
 /* Splits "user:pw@host:port", brackets of an IPv6 address dropped. `*port` is 0
@@ -43,8 +43,8 @@ void otr_url_query(struct otr_buf *out, struct otr_slice query, char *const *red
 /* Appends a path without the segments and parameters that shall not be seen. */
 void otr_url_path(struct otr_buf *out, struct otr_slice path);
 
-/* Appends a path of which words alone are shown (/otlp/v1/traces): of a URL that a user gave us,
- * a segment that is none may be his token, however it is shaped. */
+/* Appends a path whose segments are hidden unless they are words (/otlp/v1/traces). In a URL that
+ * the user configured, any other segment may be a token, whatever its shape. */
 void otr_url_path_words(struct otr_buf *out, struct otr_slice path);
 
 /* Appends an authority without its userinfo. */

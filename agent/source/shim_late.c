@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * shim_late.c - tells a process that the kernel side finds the requests its pools work for. As long
- * as the kernel side does, what the pools' threads send goes without a header (preload/header.c).
+ * as the kernel side does, what the pools' threads send goes without a header (trace/header.c).
  */
 
 #include "agent/source/shim.h"

@@ -5,15 +5,17 @@
  *	| struct otr_msg, but the attributes it does not use | texts, one after the other |
  */
 
-#include "agent/stitch/exchange.h"
+#include "agent/stitch/emit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX 16384 /* of one message, all texts together */
+#include "agent/proto/proto.h"
+
+#define TEXT_MAX 16384 /* bytes of all texts of one message */
 
 struct mover {
-	char *at; /* NULL while counting */
+	char *at; /* NULL: count only */
 	size_t len;
 };
 
@@ -43,7 +45,7 @@ static void move_texts(struct mover *mv, struct otr_msg *msg)
 	move_slice(mv, &msg->baggage);
 	for (size_t i = 0; i < msg->n_attrs; i++)
 		move_attr(mv, &msg->attrs[i]);
-	move_slice(mv, &msg->target); /* the longest: cut before the others */
+	move_slice(mv, &msg->target); /* the longest text: it is cut before the others */
 }
 
 struct otr_msg *otr_msg_copy(const struct otr_msg *msg)

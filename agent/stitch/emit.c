@@ -2,11 +2,11 @@
 /*
  * emit.c - the span of an exchange that is over.
  *
- * Its parser names it and tells what both messages said; here come its times, its ids,
- * and what went wrong outside of any message (error.type of the semantic conventions).
+ * describe() of its protocol sets the name and the attributes of both messages. This file sets
+ * times, ids, and errors outside of messages (error.type of the semantic conventions).
  */
 
-#include "agent/stitch/exchange.h"
+#include "agent/stitch/emit.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
+#include "agent/stitch/exchange.h"
 
 static struct otr_slice error_type(int error)
 {
@@ -38,8 +39,8 @@ static struct otr_slice error_type(int error)
 	}
 }
 
-/* The connection ended before the answer did. With an error at the server's end it is
- * the client that went; without one nobody can say who closed first. */
+/* The connection ended before the answer. An error at the server's end means that the client
+ * closed it; without an error it is not known which side closed first. */
 static void set_error(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	bool broken = ex->error || ex->answer == OTR_ANSWER_MISSING;
@@ -52,8 +53,7 @@ static void set_error(struct otr_stitch *st, const struct otr_exchange *ex)
 	otr_sb_error(&st->sb, type);
 }
 
-/* Two stamps bound one event where both ends were seen: an answer is sent no later than it
- * is read, */
+/* If both ends were seen, each event has two times. An answer is sent no later than it is read. */
 static uint64_t end_of(const struct otr_exchange *ex)
 {
 	const struct otr_exchange *reader = otr_is_server(ex) ? ex->peer : NULL;
@@ -64,7 +64,8 @@ static uint64_t end_of(const struct otr_exchange *ex)
 	return reader->end_ns;
 }
 
-/* and so is a request. Any other child before its parent has a clock to blame. */
+/* A request is sent no later than it is read, too. If any other child begins before its parent,
+ * two clocks differ. */
 static void set_times(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_span *sp = &st->sb.span;
@@ -93,13 +94,13 @@ static void set_ids(struct otr_stitch *st, const struct otr_exchange *ex)
 		otr_sb_link(&st->sb, &ex->links[i]);
 }
 
-/* One end of it is seen, and the other end's connection, but not this request on it. */
+/* The connection is seen at both ends, but this request at one end only. */
 static bool lacks_mate(const struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	return ex->wire->peer && !ex->peer && otr_exchange_paused(st, ex);
 }
 
-/* One that a pause met half way lacks parts because of that, whatever came later. */
+/* If a pause began during the exchange, the pause is the cause, whatever came later. */
 static struct otr_slice why_thinned(const struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	bool paused = ex->start_ns <= st->paused_ns || st->paused_ns >= st->behind_ns;
@@ -107,7 +108,7 @@ static struct otr_slice why_thinned(const struct otr_stitch *st, const struct ot
 	return paused ? OTR_SLICE("budget") : OTR_SLICE("behind");
 }
 
-/* Its head was not seen to its end, so it may name a parent that nobody read. */
+/* Its head was not seen to the end, so it may name a parent that was not read. */
 static bool is_unread(const struct otr_exchange *ex)
 {
 	return ex->partial && !ex->has_header && !ex->evidence;
@@ -118,12 +119,12 @@ static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 	bool thinned = ex->thinned || lacks_mate(st, ex);
 	bool cut = ex->cut || otr_exchange_after_loss(st, ex);
 
-	if (is_unread(ex)) /* described as cut in its head */
+	if (is_unread(ex)) /* describe() has set otrace.cut */
 		st->sb.span.cut = true;
 	if (!cut && !thinned)
 		return;
 	st->sb.span.cut = true;
-	if (!cut) { /* its requests are counted as lost already */
+	if (!cut) { /* the requests that were shed are counted already */
 		otr_sb_string(&st->sb, OTR_KEY_OTRACE_CUT, why_thinned(st, ex));
 		return;
 	}
@@ -173,8 +174,8 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 	return ex->proto->describe(&side, ex->req, ex->rsp, &st->sb);
 }
 
-/* What it held is not needed any more; its ids are, for a while: thousands a second are
- * kept for two, so the messages would be most of what the agent holds. */
+/* Frees the messages of an exchange that is emitted. Its ids are kept for two more seconds; at
+ * thousands of exchanges a second, messages would be most of the memory of the agent. */
 static void release(struct otr_exchange *ex)
 {
 	free(ex->req);
@@ -193,8 +194,7 @@ struct otr_span *otr_exchange_now(struct otr_stitch *st, const struct otr_exchan
 	return otr_sb_finish(&st->sb);
 }
 
-/* What only holds others together is none: a database's end, a process that did nothing
- * we saw. */
+/* The server's end of a database is no span, nor is a first process without children. */
 static bool is_span(const struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	if (ex == st->run.ex)

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * failed.c - a connect() that was refused, timed out, or was given up: a client's span with
- * error.type, whose parent is found as a request's is.
+ * failed.c - a connect() that was refused, timed out, or was given up becomes a client span with
+ * error.type. Its parent is found as that of a request.
  *
- * Some attempts are no failure of what the program wanted (RFC 8305: a name has several
- * addresses, and they are tried in a row or side by side). So an attempt is held for a
- * moment:
+ * Not every failed attempt is a failure for the program: a name has several addresses, which
+ * are tried in a row or at once (RFC 8305). So an attempt is held for a moment:
  *
  *	the strand connects to another address of that port    it is no span
  *	the strand fails at another address of that port, for  one span: from the first
- *		the same exchange, or it polls for nobody	attempt, as the last ended
+ *		the same parent, or without any			attempt, as the last ended
  *
- * Who polls for nobody (a health check, a script that waits for a server) makes one span a
- * second at most, however often it tries.
+ * Attempts without a parent (a health check, a script that waits for a server) make one span a
+ * second at most.
  */
 
-#include "agent/stitch/exchange.h"
+#include "agent/stitch/failed.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,9 +23,12 @@
 #include <sys/socket.h>
 
 #include "agent/resource/resource.h"
+#include "agent/stitch/exchange.h"
+#include "agent/stitch/life.h"
+#include "agent/stitch/parent.h"
 
-#define HELD_NS	 (300 * 1000000ull)  /* another attempt follows within that, or none */
-#define POLLS_NS (1000 * 1000000ull) /* of those for nobody, one span */
+#define HELD_NS	 (300 * 1000000ull)  /* another attempt follows within this time, or none */
+#define POLLS_NS (1000 * 1000000ull) /* attempts without a parent make one span in this time */
 
 static int describe(const struct otr_side *side, const struct otr_msg *req,
 		    const struct otr_msg *rsp, struct otr_span_builder *sb)
@@ -56,8 +58,8 @@ static const struct otr_proto_ops connect_ops = {
 	.describe = describe,
 };
 
-/* The attempt may be the first that is heard of its process: the environment that names its
- * parent is told after it, by the library or from /proc. */
+/* The attempt may be the first event of its process. Then the environment, which may name its
+ * parent, comes later, from the library or from /proc. */
 static void finish(struct otr_stitch *st, struct otr_failed *at)
 {
 	struct otr_exchange *ex = at->ex;
@@ -76,13 +78,6 @@ void otr_failed_flush(struct otr_stitch *st)
 		finish(st, &st->failed[i]);
 }
 
-void otr_failed_freed(struct otr_stitch *st, const struct otr_exchange *ex)
-{
-	for (size_t i = 0; ex->proto == &connect_ops && i < OTR_FAILED; i++)
-		if (st->failed[i].ex == ex)
-			st->failed[i].ex = NULL;
-}
-
 static bool is_due(const struct otr_stitch *st, const struct otr_failed *at)
 {
 	return st->now_ns > at->last_ns + HELD_NS || st->now_ns > at->first_ns + POLLS_NS;
@@ -95,8 +90,8 @@ void otr_failed_tick(struct otr_stitch *st)
 			finish(st, &st->failed[i]);
 }
 
-/* A free place, or the oldest one's. */
-static struct otr_failed *place(struct otr_stitch *st)
+/* A free slot; if there is none, the oldest one ends and gives its slot. */
+static struct otr_failed *take_slot(struct otr_stitch *st)
 {
 	struct otr_failed *oldest = &st->failed[0];
 
@@ -112,26 +107,26 @@ static bool same_address(const struct otr_addr *a, const struct otr_addr *b)
 	return a->family == b->family && !memcmp(a->ip, b->ip, sizeof(a->ip));
 }
 
-static bool by_same(const struct otr_failed *at, const struct otr_event *ev, uint16_t port)
+static bool by_same_strand(const struct otr_failed *at, const struct otr_event *ev, uint16_t port)
 {
 	return at->ex && at->ex->tgid == ev->tgid && at->ex->strand == ev->strand &&
 	       at->remote.port == port;
 }
 
-/* What `ev` goes on with, or says once more. */
-static struct otr_failed *before(struct otr_stitch *st, const struct otr_ev_failed *ev,
-				 const struct otr_addr *remote)
+/* The attempt that `ev` continues, or reports a second time. */
+static struct otr_failed *same_attempt(struct otr_stitch *st, const struct otr_ev_failed *ev,
+				       const struct otr_addr *remote)
 {
 	uint64_t parent = ev->cause.evidence ? ev->cause.parent.conn : 0;
 
 	for (size_t i = 0; i < OTR_FAILED; i++) {
 		struct otr_failed *at = &st->failed[i];
 
-		if (by_same(at, &ev->hdr, remote->port) && at->parent == parent &&
+		if (by_same_strand(at, &ev->hdr, remote->port) && at->parent == parent &&
 		    (!parent || !same_address(&at->remote, remote)))
 			return at;
 		if (at->ex && at->ex->tgid == ev->hdr.tgid && at->conn == ev->hdr.conn)
-			return at; /* the other source's word of it */
+			return at; /* the same attempt, from the other source */
 	}
 	return NULL;
 }
@@ -152,7 +147,7 @@ static struct otr_exchange *make(struct otr_stitch *st, const struct otr_ev_fail
 
 	if (!wire)
 		return NULL;
-	wire->closed = true; /* it carries nothing, and ends with this */
+	wire->closed = true; /* it has no other exchange, so it is freed with this one */
 	wire->facts.remote = *remote;
 	if (st->cfg.procs)
 		side.resource = otr_procs_resource(st->cfg.procs, ev->hdr.tgid);
@@ -186,7 +181,7 @@ static void hold(struct otr_stitch *st, const struct otr_ev_failed *ev,
 	otr_exchange_answer(ex, OTR_ANSWER_MISSING);
 	ex->error = ev->error == ECANCELED ? ETIMEDOUT : ev->error;
 	otr_parent_find(st, ex, &ev->cause);
-	at = place(st);
+	at = take_slot(st);
 	*at = (struct otr_failed){
 		.ex = ex,
 		.first_ns = ev->start_ns,
@@ -203,7 +198,7 @@ void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev)
 	struct otr_failed *at;
 
 	unmap(&remote);
-	at = before(st, ev, &remote);
+	at = same_attempt(st, ev, &remote);
 	if (!at) {
 		hold(st, ev, &remote);
 		return;
@@ -219,8 +214,8 @@ void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev)
 	at->ex->error = ev->error == ECANCELED ? ETIMEDOUT : ev->error;
 }
 
-/* What it asks now, it asks at another address: the attempt was one of several. */
-static void came_about(struct otr_stitch *st, const struct otr_ev_conn *cn)
+/* The strand has connected to another address, so the failed attempt is no span. */
+static void on_connected(struct otr_stitch *st, const struct otr_ev_conn *cn)
 {
 	struct otr_addr remote = cn->remote;
 
@@ -228,7 +223,8 @@ static void came_about(struct otr_stitch *st, const struct otr_ev_conn *cn)
 	for (size_t i = 0; i < OTR_FAILED; i++) {
 		struct otr_failed *at = &st->failed[i];
 
-		if (by_same(at, &cn->hdr, remote.port) && !same_address(&at->remote, &remote))
+		if (by_same_strand(at, &cn->hdr, remote.port) &&
+		    !same_address(&at->remote, &remote))
 			otr_exchange_free(st, at->ex);
 	}
 }
@@ -238,7 +234,7 @@ void otr_stitch_attempts(struct otr_stitch *st, const struct otr_event *ev)
 	const struct otr_ev_conn *cn = (const void *)ev;
 
 	if (ev->kind == OTR_EV_CONN_OPEN && cn->role == OTR_ROLE_CLIENT)
-		came_about(st, cn);
+		on_connected(st, cn);
 	if (ev->kind != OTR_EV_PROC_EXIT)
 		return;
 	for (size_t i = 0; i < OTR_FAILED; i++)

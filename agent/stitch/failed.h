@@ -2,7 +2,7 @@
 #ifndef OTR_STITCH_FAILED_H
 #define OTR_STITCH_FAILED_H
 
-/* failed.h - connect() that came to nothing. Inside of stitch/ only. */
+/* failed.h - calls of connect() that failed. Inside of stitch/ only. */
 
 #include <stdint.h>
 
@@ -11,23 +11,21 @@
 struct otr_exchange;
 struct otr_stitch;
 
-#define OTR_FAILED 64 /* held at once; with more, the oldest is a span now */
+#define OTR_FAILED 64 /* held at once; one more ends the oldest */
+
 struct otr_failed {
-	struct otr_exchange *ex;    /* NULL: the place is free */
-	uint64_t first_ns, last_ns; /* of the attempts that it stands for */
-	struct otr_addr remote;
+	struct otr_exchange *ex;    /* NULL: the slot is free */
+	uint64_t first_ns, last_ns; /* begin of the first attempt, end of the last one */
+	struct otr_addr remote;	    /* of the last attempt, as is `conn` */
 	uint64_t conn;
-	uint64_t parent; /* the connection of the exchange it was for; 0: of none */
+	uint64_t parent; /* the connection of the exchange that it was made for; 0: of none */
 };
 
-/* All that are held are spans now. */
+/* Ends all that are held: they become spans. */
 void otr_failed_flush(struct otr_stitch *st);
 
-/* Those are that were held for long enough. */
+/* Ends those that were held for long enough. */
 void otr_failed_tick(struct otr_stitch *st);
-
-/* `ex` is freed. */
-void otr_failed_freed(struct otr_stitch *st, const struct otr_exchange *ex);
 
 /* stitch.c: makes room for one more exchange. */
 void otr_stitch_room(struct otr_stitch *st);

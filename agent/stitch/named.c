@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * named.c - both ends of a request by the id that was put on its wire: where nothing else
- * tells that two connections are one (another network namespace, a proxy that is not
- * traced between them).
+ * named.c - finds both ends of a request by the span id in its header, where nothing else shows
+ * that two connections are one: in another network namespace, or with a proxy between them
+ * that is not traced.
  *
- * Only ids of our own making name an exchange: a span id that an SDK wrote is the SDK's
- * span, not the exchange we see.
+ * Only ids that otrace made identify an exchange. A span id that an SDK wrote is that of the
+ * SDK's span, not of the exchange that otrace sees.
  */
 
-#include "agent/stitch/exchange.h"
+#include "agent/stitch/named.h"
 
 #include <string.h>
+
+#include "agent/stitch/exchange.h"
 
 /* Does a client's end carry its own id, or one that was passed on? */
 static bool is_own(const struct otr_exchange *ex)
@@ -47,7 +49,7 @@ void otr_named_add(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	struct otr_exchange **table = table_of(st, ex);
 
-	/* The first of a name: what comes later had it passed on. */
+	/* Only the first exchange with an id is added: later ones passed it on. */
 	if (ex->named || find(*table, ex->header.span_id))
 		return;
 	HASH_ADD(by_name, *table, header.span_id, 8, ex);
@@ -85,7 +87,7 @@ struct otr_exchange *otr_owned_find(struct otr_stitch *st, const uint8_t span_id
 	return ex;
 }
 
-/* Of several requests in one piece of data the first is meant. */
+/* If one record has several requests, the id is that of the first. */
 void otr_owned_add(struct otr_stitch *st, struct otr_exchange *ex, const uint8_t span_id[8])
 {
 	static const uint8_t none[8];
@@ -97,7 +99,7 @@ void otr_owned_add(struct otr_stitch *st, struct otr_exchange *ex, const uint8_t
 	ex->owned = ex->by_own.tbl != NULL;
 }
 
-static void disown(struct otr_stitch *st, struct otr_exchange *ex)
+static void owned_remove(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	if (!ex->owned)
 		return;
@@ -107,7 +109,7 @@ static void disown(struct otr_stitch *st, struct otr_exchange *ex)
 
 void otr_named_remove(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	disown(st, ex);
+	owned_remove(st, ex);
 	if (!ex->named)
 		return;
 	HASH_DELETE(by_name, *table_of(st, ex), ex);

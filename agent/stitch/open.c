@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* open.c - requests that take long, told while they do. */
+/* open.c - reports requests that are open for long. */
+
+#include "agent/stitch/exchange.h"
 
 #include "agent/base/own.h"
-#include "agent/stitch/exchange.h"
+#include "agent/stitch/emit.h"
 
 #define SECOND_NS 1000000000ull
 
-/* The age at which an exchange is told next: 5, 10, 30, 60 s, then each minute. */
+/* The age at which an exchange is reported next: 5, 10, 30, 60 s, then each minute. */
 static uint16_t next_age(uint16_t reported_s)
 {
 	static const uint16_t ages[] = {5, 10, 30, 60};
@@ -17,7 +19,7 @@ static uint16_t next_age(uint16_t reported_s)
 	return reported_s < UINT16_MAX - 60 ? reported_s + 60 : UINT16_MAX;
 }
 
-/* What it waits for now: of all that is open in its trace, what was asked last. */
+/* What the root waits for: the request in its trace that is open and was asked last. */
 static const struct otr_exchange *youngest(const struct otr_exchange *root)
 {
 	const struct otr_exchange *ex, *best = NULL;
@@ -44,8 +46,8 @@ static void emit(struct otr_stitch *st, const struct otr_exchange *ex, otr_open_
 		fn(arg, root, waits);
 }
 
-/* What a person waits for: not a call alone, nor a process that has made none. */
-static bool is_told(const struct otr_stitch *st, const struct otr_exchange *ex)
+/* A person waits for a server's answer, or for a first process that has asked something. */
+static bool is_reported(const struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	return otr_is_server(ex) || (ex == st->run.ex && ex->n_kids);
 }
@@ -59,7 +61,7 @@ void otr_stitch_each_open(struct otr_stitch *st, otr_open_fn fn, void *arg)
 		if (ex->start_ns + 5 * SECOND_NS > st->now_ns)
 			return; /* the rest is younger */
 		age_s = (st->now_ns - ex->start_ns) / SECOND_NS;
-		if (!otr_is_open(ex) || ex->parent || !is_told(st, ex) ||
+		if (!otr_is_open(ex) || ex->parent || !is_reported(st, ex) ||
 		    age_s < next_age(ex->reported_s))
 			continue;
 		ex->reported_s = next_age(ex->reported_s);

@@ -1,40 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * parent.c - who is whose parent, or nobody's.
+ * parent.c - which exchange is the parent of which.
  *
- * A request we see at the client's end has, best first, the parent that its process
- * had in hand (struct otr_cause) or the span its traceparent names. One we see at the
- * server's end has the client's end of the same wire, or the span its traceparent
+ * The client's end of a request has the parent that its process worked for (struct
+ * otr_cause); if that is not known, the span that its traceparent names. The server's end
+ * has the client's end of the same wire; if that is not seen, the span that its traceparent
  * names.
  *
- * Where a request carries a traceparent (T, S) and we see both ends C and D of its
- * wire, C is made a span between them, D its child:
+ * If a request carries a traceparent (trace T, span S) and both ends of its wire are seen,
+ * client's end C and server's end D, then C is the parent of D. The parent of C:
  *
- *	shim injected it      S is C's own id: nothing to decide.
- *	a proxy passed it on  S is an ancestor of whoever sent C: D is nearer to C.
- *	an SDK wrote it       S is the SDK's span of this very exchange, told to its
- *			      own backend. C is what the wire saw of it: child of
- *			      who had it in hand, if that is in T or in no trace yet
- *			      (then it is in T now), else of S. So all we emit is
- *			      one tree, complete without the SDK's spans, in the same
- *			      trace as theirs, with nothing said twice by us and no
- *			      edge that is not true. Only D's edge to S is left out;
- *			      S -> C -> D, or S and C side by side, say the same.
+ *	the library injected it  S is the id of C: nothing to decide.
+ *	a proxy passed it on     S is an ancestor of C. What the process worked for is nearer.
+ *	an SDK wrote it          S is the SDK's span of this same request, in the SDK's
+ *				 backend. The parent of C is what its process worked for,
+ *				 if that is in T or in no trace yet (then it joins T);
+ *				 otherwise S.
  *
- * If what had C in hand is in another trace, the ids on the wire win: C and D are in T,
- * with a link to it. Two proved candidates: a root with links to both.
+ * So the spans of otrace are one tree, complete without those of the SDK, and in their trace.
+ * No span is emitted twice. The edge from S to D is left out: S -> C -> D, or S and C side
+ * by side, mean the same.
+ *
+ * If what the process worked for is in another trace, the ids on the wire win: C and D are in
+ * T, with a link to it. With two proved candidates, C is a root with links to both.
  */
 
-#include "agent/stitch/exchange.h"
-#include "agent/stitch/process.h"
+#include "agent/stitch/parent.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/proto/msg.h"
 #include "agent/resource/resource.h"
+#include "agent/stitch/exchange.h"
+#include "agent/stitch/named.h"
+#include "agent/stitch/process.h"
+#include "agent/stitch/trace.h"
+#include "agent/stitch/wire.h"
 
-#define CLOCKS_NS (1 * 1000000ull) /* stamps of two threads differ by less */
+#define CLOCKS_NS (1 * 1000000ull) /* times taken by two threads differ by less */
 
 static void leave_parent(struct otr_exchange *ex)
 {
@@ -43,8 +47,8 @@ static void leave_parent(struct otr_exchange *ex)
 	ex->parent = NULL;
 }
 
-/* Is `ex` what a proxy passes on of `parent`: does it ask at another address by the name that
- * its own process was asked by? */
+/* Is `ex` what a proxy passes on of `parent`: is its Host the one of `parent`, at another
+ * address? */
 static bool asks_by_same_host(const struct otr_exchange *ex, const struct otr_exchange *parent)
 {
 	const struct otr_addr *ours = &parent->wire->facts.local, *theirs = &ex->wire->facts.remote;
@@ -61,7 +65,7 @@ static bool asks_by_same_host(const struct otr_exchange *ex, const struct otr_ex
 
 static void set_parent(struct otr_exchange *ex, struct otr_exchange *parent, uint8_t evidence)
 {
-	/* What is no span cannot be a parent: its own is. */
+	/* If the parent becomes no span, its parent takes its place. */
 	bool shown = !otr_is_server(parent) || otr_server_shown(parent->proto);
 
 	leave_parent(ex);
@@ -91,7 +95,7 @@ static void set_root(struct otr_exchange *ex)
 	ex->parent_start_ns = 0;
 }
 
-/* A link needs the other's ids now, as it may be gone later. */
+/* The ids of a link are copied now, as the other exchange may be freed before this one. */
 static void add_link(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *to,
 		     uint8_t evidence)
 {
@@ -114,7 +118,7 @@ static void add_link(struct otr_stitch *st, struct otr_exchange *ex, struct otr_
 	ex->n_links++;
 }
 
-/* Is `to` above `ex`, or `ex` itself? */
+/* Is `to` an ancestor of `ex`, or `ex` itself? */
 static bool is_below(const struct otr_exchange *ex, const struct otr_exchange *to)
 {
 	for (; ex; ex = ex->parent)
@@ -132,15 +136,15 @@ static bool adopt(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exc
 	return true;
 }
 
-/* Only these may come from another process than the one that read the request. */
+/* With this evidence the parent may be of another process. */
 static bool crosses_processes(uint8_t evidence)
 {
 	return evidence == OTR_EVIDENCE_CLONE || evidence == OTR_EVIDENCE_EXEC ||
 	       evidence == OTR_EVIDENCE_NOTIFY;
 }
 
-/* The inbound exchange that the source says these bytes are made for, if it can be:
- * answered before they were sent, it is what the strand forgot to let go of. */
+/* The inbound exchange that the source claims as the parent, or NULL. If it was over before
+ * these bytes were sent, the claim is old. */
 static struct otr_exchange *claimed(const struct otr_stitch *st, struct otr_exchange *ex,
 				    const struct otr_cause *cause)
 {
@@ -150,7 +154,7 @@ static struct otr_exchange *claimed(const struct otr_stitch *st, struct otr_exch
 		return NULL;
 	parent = otr_exchange_at(st, &cause->parent);
 	if (!parent && otr_exchange_paused(st, ex))
-		ex->thinned = true; /* it was let go: this is no root */
+		ex->thinned = true; /* the parent was shed: `ex` is no root */
 	if (!parent || parent == ex)
 		return NULL;
 	if (parent->tgid != ex->tgid && !crosses_processes(cause->evidence))
@@ -166,8 +170,8 @@ static bool was_injected(const struct otr_exchange *ex, const struct otr_cause *
 	       !memcmp(cause->span_id, ex->header.span_id, 8);
 }
 
-/* A process that serves nobody now may have been started for somebody: its environment
- * says so (OpenTelemetry, environment variables as context propagation carriers). */
+/* If a process has no inbound exchange open, the span it was started for may be in its
+ * environment (OpenTelemetry: environment variables as context propagation carriers). */
 static void find_in_environment(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	struct otr_exchange *by = NULL;
@@ -178,19 +182,19 @@ static void find_in_environment(struct otr_stitch *st, struct otr_exchange *ex)
 		return;
 	text = otr_procs_env(st->cfg.procs, ex->tgid, "TRACEPARENT");
 	if (!text.len || !otr_traceparent_read(&said, text) ||
-	    !otr_process_said(st, ex, &said, &by))
+	    !otr_process_from_env(st, ex, &said, &by))
 		return;
 	if (!by)
 		by = otr_owned_find(st, said.span_id);
 	if (by && !adopt(st, ex, by, OTR_EVIDENCE_EXEC))
 		add_link(st, ex, by, OTR_EVIDENCE_EXEC);
 	if (by || !otr_trace_take_id(ex->trace, said.trace_id, said.flags))
-		return; /* it went out in a trace of its own */
+		return; /* its trace has another id already */
 	set_remote(ex, &said, OTR_EVIDENCE_EXEC);
 }
 
-/* The span that its header names, one of ours or on no host we see; nearer is who read that
- * header and passed it on. */
+/* The parent is the span that the header names, here or on a host that is not traced; or,
+ * nearer, the exchange by which its process read the same header. */
 static void find_by_header(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	struct otr_exchange *by = otr_process_named(st, &ex->header);
@@ -205,7 +209,7 @@ static void find_by_header(struct otr_stitch *st, struct otr_exchange *ex)
 		otr_named_add(st, ex);
 }
 
-/* The root of a run, which itself may have been started for somebody. */
+/* The parent is the first process of a run, which may have a parent in its environment. */
 static bool find_process(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	uint8_t evidence = OTR_EVIDENCE_NONE;
@@ -228,25 +232,25 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 			    const struct otr_cause *cause)
 {
 	struct otr_exchange *parent = claimed(st, ex, cause);
-	bool ours = was_injected(ex, cause);
+	bool injected = was_injected(ex, cause);
 
-	if (ours) {
+	if (injected) {
 		memcpy(ex->span_id, cause->span_id, sizeof(ex->span_id));
 		otr_named_add(st, ex);
 	}
-	if (ex->has_header && !(ours && otr_process_left(st, &ex->header)))
+	if (ex->has_header && !(injected && otr_process_was_released(st, &ex->header)))
 		otr_trace_take_id(ex->trace, ex->header.trace_id, ex->header.flags);
 	if (parent && adopt(st, ex, parent, cause->evidence))
 		return;
-	if (ex->has_header && !ours)
+	if (ex->has_header && !injected)
 		find_by_header(st, ex);
 	if (parent)
 		add_link(st, ex, parent, cause->evidence);
-	else if ((!ex->has_header || ours) && !find_process(st, ex))
+	else if ((!ex->has_header || injected) && !find_process(st, ex))
 		find_in_environment(st, ex);
 }
 
-/* Both ends of one exchange are seen. */
+/* Both ends of a request are seen: they are peers. */
 static void join_ends(struct otr_stitch *st, struct otr_exchange *client,
 		      struct otr_exchange *server)
 {
@@ -287,7 +291,7 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struc
 		join_ends(st, mate, ex);
 }
 
-/* A server's end that is out already stays the root it was told to be. */
+/* A server's end that is emitted already stays a root. */
 static void join_late(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	struct otr_exchange *mate = ex->peer ? NULL : otr_wire_mate(ex);
@@ -321,7 +325,7 @@ static void dispute(struct otr_stitch *st, struct otr_exchange *ex, struct otr_e
 	ex->disputed = true;
 }
 
-/* Who waited for the work of `ex`'s strand was woken: it was done for `parent`. */
+/* A strand that waited for the strand of `ex` was woken, so `ex` was done for `parent`. */
 void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *parent)
 {
 	if (ex->parent == parent || parent->start_ns > ex->start_ns + CLOCKS_NS)

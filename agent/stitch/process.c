@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * process.c - the process that `otrace run` started, as the root of what it did.
+ * process.c - the process that `otrace run` started (the first process) as the root of what it
+ * and its descendants ask.
  *
- * A script that calls curl twice and psql once is one piece of work: one trace, whose
- * root is the script. So a request of that process, or of one it made, which nothing
- * else accounts for, is its child; weakly, since all that is known is who started whom.
+ * A script that runs curl twice and psql once is one piece of work: one trace, whose root is
+ * the script. So a request of that process, or of a descendant, that has no other parent is a
+ * child of the root. The evidence is weak: it only says which process started which.
  *
- * Nobody's stay nobody's where the process is no piece of work but a service:
+ * Services are no piece of work, so these requests are roots of their own:
  *
- *	who has accepted a connection, whatever is spoken there, and whom it makes after
- *		that, calls on its own account: a timer's call does not belong to the start
- *		of the server. So does whom it makes while it listens: a worker.
- *	if the first process itself serves, runs for longer than a trace is kept together
- *		(close_ns), or calls as only a load generator does, it is let go of: what
- *		it and its children called becomes what it is without it. Else a worker
- *		of a week were one trace.
+ *	those of a process that has accepted a connection, of processes that it starts after
+ *		that, or while it listens (workers): the call of a timer does not belong to
+ *		the start of the server;
+ *	all, if the first process itself serves, runs for longer than a trace is kept together
+ *		(close_ns), or asks as often as a load generator. Then the first process is
+ *		released: its children lose it as their parent. Otherwise a week of a worker
+ *		would be one trace.
  *
- * What was let go of is no span; nor is a process without children.
+ * A first process that was released is no span; nor is one without children.
  *
- * With the library nobody tells of forks. There the process is named before it starts, and
- * whose environment has the name (TRACEPARENT) is its work, by the same rules.
+ * The library does not report forks. There the first process gets its ids before it starts,
+ * and processes whose environment has them (TRACEPARENT) are its work, by the same rules.
  */
 
 #include "agent/stitch/process.h"
-#include "agent/stitch/exchange.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +33,12 @@
 #include "agent/base/own.h"
 #include "agent/resource/name_path.h"
 #include "agent/resource/resource.h"
+#include "agent/stitch/emit.h"
+#include "agent/stitch/exchange.h"
+#include "agent/stitch/life.h"
+#include "agent/stitch/trace.h"
 
-#define KIDS_MAX 4096 /* they wait for its end */
+#define KIDS_MAX 4096 /* children, which are kept until it ends; one more releases it */
 
 static struct otr_slice executable(const struct otr_resource *res)
 {
@@ -44,7 +48,7 @@ static struct otr_slice executable(const struct otr_resource *res)
 	return OTR_SLICE_NONE;
 }
 
-/* As a shell puts it, with the signal's number in the exit code. */
+/* The exit code is as a shell has it: 128 and the number of the signal. */
 static void describe_end(int status, struct otr_span_builder *sb)
 {
 	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -81,42 +85,42 @@ static const struct otr_proto_ops process_ops = {
 	.describe = describe,
 };
 
-static struct otr_descendant *kin_of(const struct otr_stitch *st, uint32_t tgid)
+static struct otr_descendant *descendant_of(const struct otr_stitch *st, uint32_t tgid)
 {
-	struct otr_descendant *descendants = NULL;
+	struct otr_descendant *desc = NULL;
 
-	HASH_FIND(hh, st->run.descendants, &tgid, sizeof(tgid), descendants);
-	return descendants;
+	HASH_FIND(hh, st->run.descendants, &tgid, sizeof(tgid), desc);
+	return desc;
 }
 
-static struct otr_descendant *kin_add(struct otr_stitch *st, uint32_t tgid)
+static struct otr_descendant *descendant_add(struct otr_stitch *st, uint32_t tgid)
 {
-	struct otr_descendant *descendants = kin_of(st, tgid);
+	struct otr_descendant *desc = descendant_of(st, tgid);
 
-	if (descendants || !(descendants = calloc(1, sizeof(*descendants))))
-		return descendants;
-	descendants->tgid = tgid;
-	HASH_ADD(hh, st->run.descendants, tgid, sizeof(descendants->tgid), descendants);
-	if (descendants->hh.tbl)
-		return descendants;
-	free(descendants); /* no memory */
+	if (desc || !(desc = calloc(1, sizeof(*desc))))
+		return desc;
+	desc->tgid = tgid;
+	HASH_ADD(hh, st->run.descendants, tgid, sizeof(desc->tgid), desc);
+	if (desc->hh.tbl)
+		return desc;
+	free(desc); /* no memory */
 	return NULL;
 }
 
-static void kin_drop(struct otr_stitch *st, struct otr_descendant *descendants)
+static void descendant_drop(struct otr_stitch *st, struct otr_descendant *desc)
 {
-	if (!descendants)
+	if (!desc)
 		return;
-	HASH_DEL(st->run.descendants, descendants);
-	free(descendants);
+	HASH_DEL(st->run.descendants, desc);
+	free(desc);
 }
 
 static void forget_all(struct otr_stitch *st)
 {
-	struct otr_descendant *descendants, *next;
+	struct otr_descendant *desc, *next;
 
-	HASH_ITER(hh, st->run.descendants, descendants, next)
-		kin_drop(st, descendants);
+	HASH_ITER(hh, st->run.descendants, desc, next)
+		descendant_drop(st, desc);
 	st->run.tgid = 0;
 }
 
@@ -125,16 +129,8 @@ void otr_process_fini(struct otr_stitch *st)
 	forget_all(st);
 }
 
-/* Its names stay: they are in environments. */
-void otr_process_freed(struct otr_stitch *st)
-{
-	st->run.ex = NULL;
-	st->run.tgid = 0;
-	st->run.emitted = 0;
-}
-
-/* Its id and its parent are what its environment says. */
-static void take_names(const struct otr_run *run, struct otr_exchange *ex)
+/* Its id and its parent are those in its environment. */
+static void take_ids(const struct otr_run *run, struct otr_exchange *ex)
 {
 	static const uint8_t none[8];
 
@@ -149,7 +145,7 @@ static void take_names(const struct otr_run *run, struct otr_exchange *ex)
 	ex->remote = true;
 }
 
-/* It is on no connection: its wire is closed from the start, and ends with it. */
+/* It is on no connection: its wire is closed from the start, and freed with it. */
 static void begin(struct otr_stitch *st, const struct otr_event *ev)
 {
 	struct otr_exchange *ex = otr_spares_get(&st->old_exchanges, sizeof(*ex));
@@ -180,11 +176,11 @@ static void begin(struct otr_stitch *st, const struct otr_event *ev)
 	st->n++;
 	st->stats.open++;
 	otr_trace_add(st, tr, ex);
-	take_names(&st->run, ex);
+	take_ids(&st->run, ex);
 	st->run.ex = ex;
 }
 
-/* What was executed is its name: deploy.sh, though it is sh that runs. */
+/* The name is that of the file that was executed: deploy.sh, not sh. */
 static void name(struct otr_exchange *ex, const struct otr_ev_proc *ev)
 {
 	struct otr_slice exe = {ev->text, ev->exe_len};
@@ -209,29 +205,31 @@ static void learn(struct otr_stitch *st, struct otr_exchange *ex)
 	ex->resource = otr_resource_ref(res);
 }
 
-/* All that carry the library descend from it: who made them may not have told of itself. */
-static struct otr_descendant *carries(struct otr_stitch *st, const struct otr_ev_proc *ev)
+/* Every process that carries the library descends from the first process, even if its parent was
+ * not reported. */
+static struct otr_descendant *find_or_add(struct otr_stitch *st, const struct otr_ev_proc *ev)
 {
-	const struct otr_descendant *from = kin_of(st, ev->ppid);
-	struct otr_descendant *descendants = kin_of(st, ev->hdr.tgid);
+	const struct otr_descendant *from = descendant_of(st, ev->ppid);
+	struct otr_descendant *desc = descendant_of(st, ev->hdr.tgid);
 
-	if (descendants || ev->hdr.hook != OTR_HOOK_PRELOAD)
-		return descendants;
-	descendants = kin_add(st, ev->hdr.tgid);
-	if (descendants)
-		descendants->served = from && from->served;
-	return descendants;
+	if (desc || ev->hdr.hook != OTR_HOOK_PRELOAD)
+		return desc;
+	desc = descendant_add(st, ev->hdr.tgid);
+	if (desc)
+		desc->served = from && from->served;
+	return desc;
 }
 
 static void on_exec(struct otr_stitch *st, const struct otr_ev_proc *ev)
 {
-	struct otr_descendant *descendants = carries(st, ev);
+	struct otr_descendant *desc = find_or_add(st, ev);
 
-	if (descendants) {
-		descendants->evidence = OTR_EVIDENCE_EXEC;
-		descendants->listens = false; /* what it listens to now is what it was given */
+	if (desc) {
+		desc->evidence = OTR_EVIDENCE_EXEC;
+		desc->listens = false; /* a socket that it listens on now is inherited */
 	}
-	/* The library tells what it is in, which may be the shell that runs a script. */
+	/* The library reports the program that it is loaded into, which may be the shell of a
+	 * script. */
 	if (ev->hdr.tgid != st->run.tgid || ev->hdr.hook == OTR_HOOK_PRELOAD)
 		return;
 	if (!st->run.ex)
@@ -242,21 +240,21 @@ static void on_exec(struct otr_stitch *st, const struct otr_ev_proc *ev)
 
 static void on_fork(struct otr_stitch *st, const struct otr_ev_proc *ev)
 {
-	const struct otr_descendant *from = kin_of(st, ev->ppid);
-	struct otr_descendant *descendants = from ? kin_add(st, ev->hdr.tgid) : NULL;
+	const struct otr_descendant *from = descendant_of(st, ev->ppid);
+	struct otr_descendant *desc = from ? descendant_add(st, ev->hdr.tgid) : NULL;
 
-	if (!descendants)
+	if (!desc)
 		return;
-	descendants->evidence = OTR_EVIDENCE_CLONE;
-	descendants->served = from->served || from->listens;
+	desc->evidence = OTR_EVIDENCE_CLONE;
+	desc->served = from->served || from->listens;
 }
 
 static void on_listen(struct otr_stitch *st, uint32_t tgid)
 {
-	struct otr_descendant *descendants = kin_of(st, tgid);
+	struct otr_descendant *desc = descendant_of(st, tgid);
 
-	if (descendants)
-		descendants->listens = true;
+	if (desc)
+		desc->listens = true;
 }
 
 static void on_end(struct otr_stitch *st, const struct otr_ev_proc *ev)
@@ -264,10 +262,10 @@ static void on_end(struct otr_stitch *st, const struct otr_ev_proc *ev)
 	struct otr_exchange *ex = st->run.ex;
 	struct otr_msg msg = {.status = ev->exit_code};
 
-	/* The library cannot know how its process ended. */
+	/* The library does not know how its process ended. */
 	if (ev->hdr.tgid == st->run.tgid && ev->hdr.hook == OTR_HOOK_PRELOAD)
 		return;
-	kin_drop(st, kin_of(st, ev->hdr.tgid));
+	descendant_drop(st, descendant_of(st, ev->hdr.tgid));
 	if (ev->hdr.tgid != st->run.tgid)
 		return;
 	forget_all(st);
@@ -278,8 +276,8 @@ static void on_end(struct otr_stitch *st, const struct otr_ev_proc *ev)
 	otr_exchange_end(st, ex, ev->hdr.time_ns);
 }
 
-/* "00-TRACE-SPAN-FLAGS", and behind a blank what was above it. */
-static void read_names(struct otr_run *run, struct otr_slice text)
+/* Reads "00-TRACE-SPAN-FLAGS", and behind a blank the parent of that span. */
+static void read_ids(struct otr_run *run, struct otr_slice text)
 {
 	size_t len = text.len < 55 ? text.len : 55;
 
@@ -292,18 +290,18 @@ static void read_names(struct otr_run *run, struct otr_slice text)
 
 static void on_root(struct otr_stitch *st, uint32_t tgid, struct otr_slice names)
 {
-	struct otr_descendant *descendants;
+	struct otr_descendant *desc;
 
 	if (st->run.tgid || st->run.ex)
 		return;
 	st->run.tgid = tgid;
-	read_names(&st->run, names);
-	descendants = kin_add(st, tgid);
-	if (descendants)
-		descendants->evidence = OTR_EVIDENCE_EXEC;
+	read_ids(&st->run, names);
+	desc = descendant_add(st, tgid);
+	if (desc)
+		desc->evidence = OTR_EVIDENCE_EXEC;
 }
 
-static bool is_its_name(const struct otr_stitch *st, const struct otr_traceparent *said)
+static bool names_first(const struct otr_stitch *st, const struct otr_traceparent *said)
 {
 	return st->run.named && !memcmp(said->span_id, st->run.own.span_id, 8) &&
 	       !memcmp(said->trace_id, st->run.own.trace_id, 16);
@@ -314,8 +312,8 @@ static bool is_old(const struct otr_stitch *st)
 	return st->now_ns > st->run.ex->start_ns + st->cfg.close_ns;
 }
 
-/* Can it be a parent still? One that is out as no span cannot. */
-static bool is_there(const struct otr_stitch *st)
+/* Can the first process be a parent still? It cannot if it was emitted without a span. */
+static bool can_be_parent(const struct otr_stitch *st)
 {
 	const struct otr_exchange *root = st->run.ex;
 
@@ -325,14 +323,14 @@ static bool is_there(const struct otr_stitch *st)
 
 struct otr_exchange *otr_process_named(struct otr_stitch *st, const struct otr_traceparent *said)
 {
-	if (!is_its_name(st, said) || !is_there(st))
+	if (!names_first(st, said) || !can_be_parent(st))
 		return NULL;
 	learn(st, st->run.ex);
 	return st->run.ex;
 }
 
-/* Who was told of it cannot be seen: it has to be there. */
-static void on_named(struct otr_stitch *st, struct otr_slice text)
+/* A process that is not traced has used it as a parent, so it must be emitted. */
+static void on_used_as_parent(struct otr_stitch *st, struct otr_slice text)
 {
 	struct otr_traceparent said;
 
@@ -351,7 +349,7 @@ void otr_stitch_process(struct otr_stitch *st, const struct otr_event *ev)
 	if (!st->run.tgid)
 		return;
 	if (ev->kind == OTR_EV_META && meta->key == OTR_META_NAMED)
-		on_named(st, (struct otr_slice){meta->text, meta->len});
+		on_used_as_parent(st, (struct otr_slice){meta->text, meta->len});
 	else if (ev->kind == OTR_EV_CONN_OPEN && conn->role == OTR_ROLE_SERVER)
 		otr_process_serves(st, ev->tgid);
 	else if (ev->kind == OTR_EV_LISTEN)
@@ -381,51 +379,51 @@ static void release(struct otr_stitch *st)
 		otr_exchange_free(st, root);
 }
 
-/* Some are out already, as its children: it has to be there then. */
-static bool may_go(const struct otr_stitch *st)
+/* It cannot be released once children of it are emitted. */
+static bool can_release(const struct otr_stitch *st)
 {
 	return st->run.ex && otr_is_open(st->run.ex) && !st->run.emitted;
 }
 
-/* The first process's for a request of its family that nothing else accounts for. */
+/* See process.h. */
 struct otr_exchange *otr_process_for(struct otr_stitch *st, const struct otr_exchange *ex,
 				     uint8_t *evidence)
 {
-	const struct otr_descendant *descendants = kin_of(st, ex->tgid);
+	const struct otr_descendant *desc = descendant_of(st, ex->tgid);
 	struct otr_exchange *root = st->run.ex;
 
-	/* Where it has a name, who is its work says so. */
+	/* If the first process has an id, its work names that id. */
 	if (!root || !otr_is_open(root) || st->run.named)
 		return NULL;
-	if (!descendants || descendants->served || ex->doubtful)
+	if (!desc || desc->served || ex->doubtful)
 		return NULL;
-	if (root->n_kids >= KIDS_MAX && may_go(st)) {
+	if (root->n_kids >= KIDS_MAX && can_release(st)) {
 		release(st);
 		return NULL;
 	}
-	/* A context of its own, set on the way, is nearer. */
+	/* A context that was set between the first process and this one is nearer. */
 	if (!otr_slice_eq(context(st, ex->tgid), context(st, root->tgid)))
 		return NULL;
-	*evidence = descendants->evidence;
+	*evidence = desc->evidence;
 	learn(st, root);
 	return root;
 }
 
-bool otr_process_left(const struct otr_stitch *st, const struct otr_traceparent *header)
+bool otr_process_was_released(const struct otr_stitch *st, const struct otr_traceparent *header)
 {
 	return st->run.gone && st->run.named &&
 	       !memcmp(header->trace_id, st->run.own.trace_id, sizeof(header->trace_id));
 }
 
-bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
-		      struct otr_traceparent *said, struct otr_exchange **root)
+bool otr_process_from_env(struct otr_stitch *st, const struct otr_exchange *ex,
+			  struct otr_traceparent *said, struct otr_exchange **root)
 {
 	static const uint8_t none[8];
-	const struct otr_descendant *descendants = kin_of(st, ex->tgid);
+	const struct otr_descendant *desc = descendant_of(st, ex->tgid);
 
-	if (!is_its_name(st, said))
+	if (!names_first(st, said))
 		return true;
-	*root = descendants && descendants->served ? NULL : otr_process_named(st, said);
+	*root = desc && desc->served ? NULL : otr_process_named(st, said);
 	if (*root)
 		return true;
 	*said = st->run.outer;
@@ -434,16 +432,16 @@ bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
 
 void otr_process_serves(struct otr_stitch *st, uint32_t tgid)
 {
-	struct otr_descendant *descendants = kin_of(st, tgid);
+	struct otr_descendant *desc = descendant_of(st, tgid);
 
-	if (descendants)
-		descendants->served = true;
-	if (descendants && tgid == st->run.tgid && may_go(st))
+	if (desc)
+		desc->served = true;
+	if (desc && tgid == st->run.tgid && can_release(st))
 		release(st);
 }
 
 void otr_process_tick(struct otr_stitch *st)
 {
-	if (may_go(st) && is_old(st))
+	if (can_release(st) && is_old(st))
 		release(st);
 }

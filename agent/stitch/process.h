@@ -2,7 +2,10 @@
 #ifndef OTR_STITCH_PROCESS_H
 #define OTR_STITCH_PROCESS_H
 
-/* process.h - the process that `run` started. Inside of stitch/ only. */
+/*
+ * process.h - the first process: the one that `run` started. Its exchange is the root of what it
+ * and its descendants ask, as long as the program is one piece of work. Inside of stitch/ only.
+ */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,30 +14,32 @@ struct otr_exchange;
 struct otr_stitch;
 struct otr_traceparent;
 
+/* Frees what is kept of descendants. */
 void otr_process_fini(struct otr_stitch *st);
-void otr_process_freed(struct otr_stitch *st); /* what stood for it */
 
-/* It, if a request that nothing else accounts for is its work, and how that is known. */
+/* The exchange of the first process, if `ex` is asked by a descendant on its behalf and nothing
+ * else is known of its parent; `*evidence` says how that is known. Else NULL. */
 struct otr_exchange *otr_process_for(struct otr_stitch *st, const struct otr_exchange *ex,
 				     uint8_t *evidence);
 
-/* What the environment of `ex`'s process says, `said`, may name the first process. If so, it
- * is `*root` where it can be `ex`'s parent; else `said` becomes what was above it. Returns
- * false where nothing is left. */
-bool otr_process_said(struct otr_stitch *st, const struct otr_exchange *ex,
-		      struct otr_traceparent *said, struct otr_exchange **root);
+/* `said` is read from the environment of the process of `ex`. If it names the first process,
+ * `*root` is that one's exchange where it can be the parent of `ex`; otherwise `said` becomes
+ * the parent of the first process. Returns false if that has none: then nothing is said. */
+bool otr_process_from_env(struct otr_stitch *st, const struct otr_exchange *ex,
+			  struct otr_traceparent *said, struct otr_exchange **root);
 
-/* It, if it is what a header names, `said`, and can be a parent still; else NULL. */
+/* The exchange of the first process, if a header names it, `said`, and it can be a parent still;
+ * else NULL. */
 struct otr_exchange *otr_process_named(struct otr_stitch *st, const struct otr_traceparent *said);
 
-/* Is the trace that the library put into `header` that of a first process that was let go of?
- * Then calls of several pieces of work carry its id, and no one of them owns it. */
-bool otr_process_left(const struct otr_stitch *st, const struct otr_traceparent *header);
+/* Is `header`, which the library injected, in the trace of a first process that was released? Then
+ * several pieces of work carry that trace id, and none of them owns it. */
+bool otr_process_was_released(const struct otr_stitch *st, const struct otr_traceparent *header);
 
-/* `tgid` serves a connection: from now on it calls on its own account. */
+/* `tgid` serves a connection: what it asks from now on is for its clients. */
 void otr_process_serves(struct otr_stitch *st, uint32_t tgid);
 
-/* Lets go of a process that runs for too long to be one piece of work. */
+/* Releases a first process that runs for too long to be one piece of work. */
 void otr_process_tick(struct otr_stitch *st);
 
 #endif /* OTR_STITCH_PROCESS_H */

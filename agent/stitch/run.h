@@ -11,23 +11,23 @@
 #include "agent/base/keyed.h"
 #include "agent/proto/trace_context.h"
 
-/* A process that `run` started, or one of its family. */
+/* The first process, or one that descends from it. */
 struct otr_descendant {
 	UT_hash_handle hh;
 	uint32_t tgid;
-	uint8_t evidence; /* how it comes from the first: EXEC, CLONE */
-	bool served;	  /* a connection, or its maker had; or it inherited a listener */
-	bool listens;
+	uint8_t evidence; /* how it descends: OTR_EVIDENCE_EXEC or _CLONE */
+	bool served;	  /* it or its parent served a connection, or it inherited a listener */
+	bool listens;	  /* it has called listen() since its last exec */
 };
 
 struct otr_run {
-	uint32_t tgid;		 /* of the first process; 0: there is none */
-	struct otr_exchange *ex; /* stands for it; NULL before it executes */
+	uint32_t tgid;		 /* the first process; 0: there is none */
+	struct otr_exchange *ex; /* its exchange; NULL before it executes a program */
 	struct otr_descendant *descendants;
-	uint32_t emitted; /* its children that are out, and who else named it */
-	bool named;	  /* its children know it by `own`, from their environment */
-	bool gone;	  /* let go of: no span */
-	struct otr_traceparent own, outer; /* outer: all zero, if it had none itself */
+	uint32_t emitted; /* children that were emitted, and processes that named it */
+	bool named;	  /* its environment names it: `own` */
+	bool gone;	  /* it was released: it becomes no span */
+	struct otr_traceparent own, outer; /* outer: its own parent; all zero: none */
 };
 
 #endif /* OTR_STITCH_RUN_H */

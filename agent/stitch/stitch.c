@@ -2,11 +2,11 @@
 /*
  * stitch.c - messages in, spans out: the way a message takes through the other files.
  *
- *	message -> wire.c -> exchange.c -> parent.c -> trace.c -> emit.c -> span
+ *	message -> wire.c -> life.c -> parent.c -> trace.c -> emit.c -> span
  *
- * Responses belong to requests in order, or by the number both carry (`stream`). All
- * tables are bounded by cfg.max_open: what was emitted goes first, then the oldest open
- * exchange is closed as it stands, counted.
+ * An answer is paired with a request in order, or by the number that both carry (`stream`).
+ * cfg.max_open bounds all tables: exchanges that are emitted are freed first; then the oldest
+ * one is closed as it stands, which is counted.
  */
 
 #include "agent/stitch/stitch.h"
@@ -17,8 +17,14 @@
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
+#include "agent/stitch/emit.h"
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/failed.h"
+#include "agent/stitch/life.h"
+#include "agent/stitch/parent.h"
 #include "agent/stitch/process.h"
+#include "agent/stitch/trace.h"
+#include "agent/stitch/wire.h"
 
 #define SWEEP_NS 1000000000ull
 
@@ -101,9 +107,19 @@ void otr_stitch_stats(const struct otr_stitch *st, struct otr_stitch_stats *out)
 	*out = st->stats;
 }
 
+static struct otr_wire *get_wire(struct otr_stitch *st, const struct otr_ev_conn *conn)
+{
+	bool joined = false;
+	struct otr_wire *wire = otr_wire_get(st, conn, &joined);
+
+	if (joined)
+		otr_parent_wired(st, wire);
+	return wire;
+}
+
 void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn)
 {
-	otr_wire_get(st, conn);
+	get_wire(st, conn);
 }
 
 static void end_cut(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns)
@@ -147,9 +163,9 @@ static int take_request(struct otr_stitch *st, struct otr_wire *wire, const stru
 	return 0;
 }
 
-/* The oldest request of this connection that waits for such an answer. */
-static struct otr_exchange *asked(const struct otr_wire *wire, const struct otr_side *side,
-				  uint64_t stream)
+/* The oldest request of this connection that the answer can belong to, or NULL. */
+static struct otr_exchange *oldest_request(const struct otr_wire *wire, const struct otr_side *side,
+					   uint64_t stream)
 {
 	struct otr_exchange *ex;
 
@@ -160,21 +176,21 @@ static struct otr_exchange *asked(const struct otr_wire *wire, const struct otr_
 	return NULL;
 }
 
-/* The server threw these away: they have no answer, and that is no failure of theirs. */
+/* The server dropped these requests: they end without an answer, which is no failure. */
 static void end_skipped(struct otr_stitch *st, const struct otr_wire *wire,
 			const struct otr_side *side, const struct otr_msg *msg)
 {
 	struct otr_exchange *ex;
 
 	for (uint16_t i = 0; i < msg->skips; i++) {
-		ex = asked(wire, side, msg->stream ? msg->stream + 1u + i : 0);
+		ex = oldest_request(wire, side, msg->stream ? msg->stream + 1u + i : 0);
 		if (!ex)
 			return;
 		otr_exchange_end(st, ex, side->start_ns);
 	}
 }
 
-/* The answer to one that was asked later has come: theirs were not seen. */
+/* The answer to a later request has come, so the answers to these were not seen. */
 static void end_passed_over(struct otr_stitch *st, const struct otr_wire *wire,
 			    const struct otr_side *side, uint64_t stream)
 {
@@ -188,7 +204,7 @@ static void end_passed_over(struct otr_stitch *st, const struct otr_wire *wire,
 static int take_response(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
 			 const struct otr_msg *msg)
 {
-	struct otr_exchange *ex = asked(wire, side, msg->stream);
+	struct otr_exchange *ex = oldest_request(wire, side, msg->stream);
 
 	wire->now[side->ref.layer][side->ref.dir] = NULL;
 	if (!ex || msg->interim)
@@ -208,7 +224,7 @@ int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side, const str
 	int rc;
 
 	if (!wire)
-		wire = otr_wire_get(st, side->conn);
+		wire = get_wire(st, side->conn);
 	if (!wire)
 		rc = -ENOMEM;
 	else if (msg->kind == OTR_MSG_RESPONSE)
@@ -310,7 +326,7 @@ static void drop_kept(struct otr_stitch *st)
 		otr_exchange_free(st, st->kept);
 }
 
-/* Nobody answered for so long that nobody will. */
+/* Ends requests that have waited for an answer for too long. */
 static void drop_orphans(struct otr_stitch *st)
 {
 	struct otr_exchange *ex, *tmp;

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace.c - exchanges that belong together, and when they go out.
+ * trace.c - exchanges that belong together, and when they are emitted.
  *
- * Every exchange begins as a trace of its own; finding a parent joins two. A trace is
- * settled when nothing in it is open. It then goes out after a short while if every
- * edge is proved, as an answer's last byte at one end may come before that at the
- * other; else after the hold, since late evidence may come.
+ * Every exchange begins in a trace of its own; a parent joins two traces. A trace is settled
+ * when none of its exchanges is open. If every parent in it is proved, it is emitted after a
+ * short while, as the two ends of an exchange do not end at the same moment; otherwise after
+ * the hold, since late evidence may come.
  */
 
-#include "agent/stitch/exchange.h"
+#include "agent/stitch/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SETTLE_NS (50 * 1000000ull)   /* after its last end */
-#define KEEP_NS	  (2000 * 1000000ull) /* what is out, for late children */
+#include "agent/stitch/emit.h"
+#include "agent/stitch/exchange.h"
+#include "agent/stitch/parent.h"
+
+#define SETTLE_NS (50 * 1000000ull)   /* since the last end in a trace */
+#define KEEP_NS	  (2000 * 1000000ull) /* how long an emitted exchange is kept for late children */
 
 struct otr_trace *otr_trace_new(struct otr_stitch *st)
 {
@@ -25,7 +29,7 @@ struct otr_trace *otr_trace_new(struct otr_stitch *st)
 	return tr;
 }
 
-static void list(struct otr_trace *tr, struct otr_trace **in)
+static void move_to(struct otr_trace *tr, struct otr_trace **in)
 {
 	if (tr->in == in)
 		return;
@@ -36,9 +40,9 @@ static void list(struct otr_trace *tr, struct otr_trace **in)
 	tr->in = in;
 }
 
-static void drop(struct otr_stitch *st, struct otr_trace *tr)
+static void trace_free(struct otr_stitch *st, struct otr_trace *tr)
 {
-	list(tr, NULL);
+	move_to(tr, NULL);
 	otr_spares_put(&st->old_traces, tr);
 }
 
@@ -80,16 +84,17 @@ void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr, struct otr_excha
 	tr->n_unsent += !otr_is_emitted(ex);
 	note_end(tr, ex);
 	if (tr->n_open)
-		list(tr, &st->open);
+		move_to(tr, &st->open);
 }
 
-/* Is something of it open; is all of it over, and some not yet out? What is all out is
- * in no list: of those there are thousands, and nobody asks for them. */
-static void check(struct otr_stitch *st, struct otr_trace *tr)
+/* Puts a trace into the list that it belongs to: st->open while an exchange is open, st->settled
+ * while one is not emitted. Traces that are all emitted are in none: there are thousands of
+ * them. */
+static void update_list(struct otr_stitch *st, struct otr_trace *tr)
 {
 	if (!tr->n_open && tr->n_unsent && tr->in != &st->settled)
 		tr->settled_ns = st->now_ns;
-	list(tr, tr->n_open ? &st->open : tr->n_unsent ? &st->settled : NULL);
+	move_to(tr, tr->n_open ? &st->open : tr->n_unsent ? &st->settled : NULL);
 }
 
 static void take_out(struct otr_exchange *ex)
@@ -107,9 +112,9 @@ void otr_trace_remove(struct otr_stitch *st, struct otr_exchange *ex)
 
 	take_out(ex);
 	if (!tr->members)
-		drop(st, tr);
+		trace_free(st, tr);
 	else
-		check(st, tr);
+		update_list(st, tr);
 }
 
 bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to, struct otr_trace *from)
@@ -126,8 +131,8 @@ bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to, struct otr_trac
 		take_out(ex);
 		otr_trace_add(st, to, ex);
 	}
-	drop(st, from);
-	check(st, to);
+	trace_free(st, from);
+	update_list(st, to);
 	return true;
 }
 
@@ -152,15 +157,15 @@ bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex)
 		take_out(at);
 		otr_trace_add(st, tr, at);
 	}
-	check(st, tr);
+	update_list(st, tr);
 	if (was->members)
-		check(st, was);
+		update_list(st, was);
 	else
-		drop(st, was);
+		trace_free(st, was);
 	return true;
 }
 
-static struct otr_exchange *top_of(struct otr_exchange *ex, const struct otr_exchange *root)
+static struct otr_exchange *child_of_root(struct otr_exchange *ex, const struct otr_exchange *root)
 {
 	while (ex->parent && ex->parent != root)
 		ex = ex->parent;
@@ -176,7 +181,7 @@ static bool move_alone(struct otr_stitch *st, struct otr_exchange *ex)
 	take_out(ex);
 	otr_trace_add(st, tr, ex);
 	otr_parent_none(st, ex);
-	check(st, tr);
+	update_list(st, tr);
 	return true;
 }
 
@@ -189,14 +194,14 @@ bool otr_trace_disband(struct otr_stitch *st, struct otr_exchange *root)
 		ex = was->members == root ? root->member_next : was->members;
 		if (!ex)
 			return true;
-		top = top_of(ex, root);
+		top = child_of_root(ex, root);
 		if (top->trace == was && !move_alone(st, top))
 			return false;
 		if (ex == top)
 			continue;
 		take_out(ex);
 		otr_trace_add(st, top->trace, ex);
-		check(st, top->trace);
+		update_list(st, top->trace);
 	}
 }
 
@@ -204,10 +209,10 @@ void otr_trace_over(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	ex->trace->n_open--;
 	note_end(ex->trace, ex);
-	check(st, ex->trace);
+	update_list(st, ex->trace);
 }
 
-/* No late evidence can change it, or nobody expects any. */
+/* Is its parent certain: can no late evidence change it, or is none expected? */
 static bool is_certain(const struct otr_exchange *ex)
 {
 	if (ex->evidence)
@@ -230,7 +235,7 @@ static bool is_weak(const struct otr_exchange *ex)
 	return ex->evidence && !otr_is_proved(ex->evidence);
 }
 
-static void send_one(struct otr_stitch *st, struct otr_exchange *ex)
+static void emit_one(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	struct otr_trace *tr = ex->trace;
 
@@ -251,8 +256,8 @@ void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr)
 	tr->waits_since_ns = 0;
 	DL_FOREACH2(tr->members, ex, member_next)
 	if (ex->life == OTR_LIFE_OVER)
-		send_one(st, ex);
-	check(st, tr);
+		emit_one(st, ex);
+	update_list(st, tr);
 	if (tr->n_open || tr->emitted || !tr->shown)
 		return;
 	tr->emitted = true;
@@ -268,7 +273,7 @@ void otr_trace_tick(struct otr_stitch *st)
 
 	DL_FOREACH_SAFE(st->settled, tr, tmp) {
 		if (st->now_ns < tr->settled_ns + SETTLE_NS)
-			break; /* so were all behind it: at 15,000 a second those are 750 */
+			break; /* so are all behind it, 750 of them at 15,000 a second */
 		if (st->now_ns < tr->last_end_ns + SETTLE_NS)
 			continue;
 		wait_ns = all_certain(tr) ? SETTLE_NS : st->cfg.hold_ns;
@@ -277,7 +282,7 @@ void otr_trace_tick(struct otr_stitch *st)
 	}
 }
 
-/* Part of it is over for long, another is not: what is over goes out. */
+/* Emits what is over in traces that have waited too long for their open exchanges. */
 void otr_trace_sweep(struct otr_stitch *st)
 {
 	struct otr_trace *tr, *tmp;

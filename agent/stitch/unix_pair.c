@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * unix_pair.c - both ends of a short connection of AF_UNIX, where nobody knows them.
+ * unix_pair.c - pairs both ends of a short connection of AF_UNIX whose peer is not known.
  *
- * The library alone tells of both ends, and the kernel is asked who is at the other one when
- * the agent reads that (agent/source/unix_peer.c): a connection of a single request is closed
- * by then. So at the end of a client's exchange its server's end is looked for among those
- * that have not gone out. It is there if it was seen at all, since its answer was read just
- * now. It is believed where it is the only one, and the client's end the only one for it:
+ * With the library alone, the agent asks the kernel for the peer of a socket when it reads the
+ * record (agent/source/unix_peer.c); a connection of one request is closed by then. So when a
+ * client's exchange is over, its server's end is searched among the exchanges that are not
+ * emitted. If it was seen at all it is there, since its answer was read just now. The two are
+ * paired if each is the only one that fits the other:
  *
  *	it was accepted from the client's process, as the kernel says (SO_PEERCRED),
  *	at the path that the client connected to, in the same network namespace;
  *	the request is the same one, by method and target, behind as many bytes;
- *	the two were open at one moment.
+ *	the two were open at the same time.
  *
- * Where anything was let go or lost, an end may be missing, and nothing is believed.
+ * If anything was shed or lost, an end may be missing, and none are paired.
  */
 
 #include "agent/stitch/unix_pair.h"
-#include "agent/stitch/exchange.h"
 
 #include <string.h>
 #include <sys/socket.h>
 
-#define LOOKED_AT 1024 /* exchanges; where there are more, it is not known */
+#include "agent/stitch/exchange.h"
+#include "agent/stitch/parent.h"
+#include "agent/stitch/wire.h"
+
+#define LOOKED_AT 1024 /* exchanges; if there are more, none is taken */
 
 static bool is_unpaired(const struct otr_exchange *ex)
 {
@@ -58,11 +61,12 @@ static bool is_mate(const struct otr_exchange *ex, const struct otr_exchange *at
 	if (otr_is_server(ex) == otr_is_server(at) || !is_unpaired(at) ||
 	    !may_be_one(client, server))
 		return false;
-	/* Another client's that is open still may end when it likes. */
+	/* A client's end that is open may end at any time. */
 	return otr_is_open(client) || were_open_at_once(client, server);
 }
 
-/* The only one that may be the other end of `ex`; NULL: none, several, or not known. */
+/* The only exchange that may be the other end of `ex`. NULL: there is none, or several, or too
+ * many to look at. */
 static struct otr_exchange *only_mate(const struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_exchange *at = st->live ? st->live->prev : NULL, *found = NULL;
@@ -92,6 +96,8 @@ void otr_unix_pair(struct otr_stitch *st, struct otr_exchange *client)
 	    !is_unpaired(client) || lost_anything(st))
 		return;
 	server = only_mate(st, client);
-	if (server && only_mate(st, server) == client)
-		otr_wire_join(st, client->wire, server->wire);
+	if (server && only_mate(st, server) == client) {
+		otr_wire_join(client->wire, server->wire);
+		otr_parent_wired(st, client->wire);
+	}
 }

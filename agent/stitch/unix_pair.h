@@ -6,13 +6,9 @@
 
 struct otr_exchange;
 struct otr_stitch;
-struct otr_wire;
 
-/* wire.c: the two are ends of one connection, so their exchanges are joined. Neither has a peer. */
-void otr_wire_join(struct otr_stitch *st, struct otr_wire *wire, struct otr_wire *peer);
-
-/* `client`, of a Unix socket, is over: joins it with its other end, if that is known by what was
- * said. */
+/* `client` is over. If it is on a Unix socket and its server's end is found among the live
+ * exchanges, the two ends become one wire. */
 void otr_unix_pair(struct otr_stitch *st, struct otr_exchange *client);
 
 #endif /* OTR_STITCH_UNIX_PAIR_H */

@@ -2,23 +2,24 @@
 /*
  * wire.c - ends of connections, and which two are one wire.
  *
- * Two TCP ends are one wire when what one sent first the other received first, both
- * ways: 64 bits of initial sequence numbers, whatever NAT made of the addresses. The
- * SYN itself counts as one, and kernels differ in whether it was counted when they were
- * asked: one more or less is the same. Unix sockets know their peer.
+ * Two TCP ends are one wire if the initial sequence number that one sends is the one that the
+ * other receives, both ways: 64 bits, whatever NAT does to the addresses. The SYN counts as one
+ * byte, and kernels differ in whether it is counted when they are asked; so a difference of one
+ * is ignored. A Unix socket knows its peer.
  *
- * One request then has one place at both ends: the position of its first byte. Offsets
- * of Unix sockets agree only if both ends were seen from their start; else the request
- * is paired if it is the only one open at either end.
+ * A request has the same position at both ends: that of its first byte. Offsets of Unix
+ * sockets agree only if both ends were seen from their start; otherwise the request is paired if
+ * it is the only one open at either end.
  */
 
-#include "agent/stitch/exchange.h"
-#include "agent/stitch/unix_pair.h"
+#include "agent/stitch/wire.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "agent/stitch/exchange.h"
 
 static uint64_t isn_key(uint32_t out, uint32_t in)
 {
@@ -44,8 +45,8 @@ static void unindex(struct otr_stitch *st, struct otr_wire *wire)
 	wire->indexed = false;
 }
 
-/* Without sequence numbers (the library cannot ask for them) addresses must do: within one
- * network namespace, of connections that are open. */
+/* Without sequence numbers, which the library cannot ask for, ends are compared by their
+ * addresses, within one network namespace. */
 static void index_ends(struct otr_stitch *st, struct otr_wire *wire)
 {
 	const struct otr_ev_conn *facts = &wire->facts;
@@ -71,7 +72,7 @@ static void unname_peer(struct otr_stitch *st, struct otr_wire *wire)
 	wire->names_peer = false;
 }
 
-/* Who names the other end, so that this is found by whoever does not. */
+/* Indexes an end by its peer, so that a peer that does not know this end finds it. */
 static void name_peer(struct otr_stitch *st, struct otr_wire *wire)
 {
 	uint64_t peer = wire->facts.peer;
@@ -83,7 +84,7 @@ static void name_peer(struct otr_stitch *st, struct otr_wire *wire)
 	if (same)
 		unname_peer(st, same);
 	HASH_ADD(by_peer, st->by_peer, facts.peer, sizeof(peer), wire);
-	wire->names_peer = wire->by_peer.tbl; /* without memory: it is looked for by itself alone */
+	wire->names_peer = wire->by_peer.tbl; /* without memory the peer does not find it */
 }
 
 static void index_wire(struct otr_stitch *st, struct otr_wire *wire)
@@ -102,7 +103,7 @@ static void index_wire(struct otr_stitch *st, struct otr_wire *wire)
 	if (same)
 		unindex(st, same);
 	HASH_ADD(by_isn, st->by_isn, isn, sizeof(wire->isn), wire);
-	wire->indexed = wire->by_isn.tbl; /* without memory: a wire of one end */
+	wire->indexed = wire->by_isn.tbl; /* without memory it stays without a peer */
 }
 
 static struct otr_wire *find_by_ends(const struct otr_stitch *st, const struct otr_wire *wire)
@@ -135,8 +136,8 @@ static struct otr_wire *find_by_isn(const struct otr_stitch *st, const struct ot
 	return NULL;
 }
 
-/* A Unix socket may know its peer before the peer knows it; and where the kernel is asked when
- * one end is closed (agent/source/unix_peer.h), only one of the two knows. */
+/* A Unix socket may know its peer before the peer knows it. If the kernel is asked after one end
+ * was closed (agent/source/unix_peer.h), only one of them ever does. */
 static struct otr_wire *find_unix(const struct otr_stitch *st, const struct otr_wire *wire)
 {
 	struct otr_wire *peer = NULL;
@@ -151,14 +152,13 @@ static struct otr_wire *find_unix(const struct otr_stitch *st, const struct otr_
 	return peer && (!peer->facts.peer || peer->facts.peer == wire->conn) ? peer : NULL;
 }
 
-void otr_wire_join(struct otr_stitch *st, struct otr_wire *wire, struct otr_wire *peer)
+void otr_wire_join(struct otr_wire *wire, struct otr_wire *peer)
 {
 	wire->peer = peer;
 	peer->peer = wire;
-	otr_parent_wired(st, wire);
 }
 
-static void find_peer(struct otr_stitch *st, struct otr_wire *wire)
+static bool find_peer(struct otr_stitch *st, struct otr_wire *wire)
 {
 	struct otr_wire *peer = find_unix(st, wire);
 
@@ -166,11 +166,13 @@ static void find_peer(struct otr_stitch *st, struct otr_wire *wire)
 		peer = find_by_isn(st, wire);
 	if (!peer)
 		peer = find_by_ends(st, wire);
-	if (peer && !wire->peer && !peer->peer)
-		otr_wire_join(st, wire, peer);
+	if (!peer || wire->peer || peer->peer)
+		return false;
+	otr_wire_join(wire, peer);
+	return true;
 }
 
-struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *facts)
+struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *facts, bool *joined)
 {
 	struct otr_wire *wire = otr_wire_find(st, facts->hdr.conn);
 
@@ -190,8 +192,7 @@ struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *f
 	st->has_unix_servers |= facts->remote.family == AF_UNIX && facts->role != OTR_ROLE_CLIENT;
 	name_peer(st, wire);
 	index_wire(st, wire);
-	if (!wire->peer)
-		find_peer(st, wire);
+	*joined = !wire->peer && find_peer(st, wire);
 	return wire;
 }
 
@@ -236,8 +237,8 @@ static bool same_stream(const struct otr_exchange *a, const struct otr_exchange 
 	       a->ref.pos_kind == b->ref.pos_kind;
 }
 
-/* The one of `peer` that begins where `ex` does: the newest first, until they lie before
- * it. */
+/* The exchange of `peer` that begins where `ex` does, or NULL. Looks from the newest back to the
+ * first one that begins before `ex`. */
 static struct otr_exchange *at_same_place(const struct otr_wire *peer,
 					  const struct otr_exchange *ex)
 {

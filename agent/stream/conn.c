@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conn.c - what the flows of a connection ask of it, and tell it. */
+/* conn.c - how the flows of a connection reach it, its table, and the rest of the pipeline. */
 
 #include "agent/stream/conn.h"
 
@@ -25,7 +25,7 @@ void otr_conn_role(struct otr_conn *cn, enum otr_role role)
 	cn->ss->ops.open(cn->ss->arg, &cn->facts);
 }
 
-/* Parsers read all contexts; those that the user does not want are left out here. */
+/* Parsers read all contexts. Those that the user does not want are emptied here. */
 static void drop_context(const struct otr_proto_settings *set, struct otr_msg *msg)
 {
 	if (set->no_trace_context)
@@ -48,7 +48,7 @@ void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref, uint64_t end_
 	cn->ss->ops.done(cn->ss->arg, ref, end_pos, until_ns, error, cut);
 }
 
-/* Whose connection it is that lost something: who moved bytes last. */
+/* The loss is counted for the process that moved bytes last. */
 void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause)
 {
 	struct otr_resource *res = NULL;

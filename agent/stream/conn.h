@@ -13,18 +13,19 @@
 
 struct otr_flow;
 
+/* One connection, as one process sees it. */
 struct otr_conn {
 	UT_hash_handle hh;
-	struct otr_conn *prev, *next; /* by use, the one idle longest first */
+	struct otr_conn *prev, *next; /* of ss->by_use */
 	struct otr_streams *ss;
 	struct otr_ev_conn facts; /* hdr.conn is the key */
 	struct otr_flow *flows[OTR_LAYER_MAX];
-	uint32_t tgid;			/* who moved bytes last */
-	bool known;			/* facts came, not only bytes */
-	uint64_t past;			/* bytes that moved past the library in its process */
+	uint32_t tgid;			/* the process that moved bytes last */
+	bool known;			/* `facts` came, not only bytes */
+	uint64_t past;			/* bytes that the library of its process did not look at */
 	struct otr_stream_head head[2]; /* by enum otr_dir */
-	uint8_t first;			/* enum otr_dir of what was seen first */
-	bool was_read;			/* it ends, and a parser read it to its end */
+	uint8_t first;			/* enum otr_dir of the bytes that were seen first */
+	bool was_read;			/* set at its end: a parser read it to there */
 };
 
 struct otr_streams {
@@ -33,13 +34,13 @@ struct otr_streams {
 	void *arg;
 	const struct otr_feedback *feedback; /* borrowed; or NULL */
 	struct otr_procs *procs;
-	struct otr_conn *conns; /* hash by facts.hdr.conn */
-	struct otr_conn *by_use;
+	struct otr_conn *conns;	 /* hash by facts.hdr.conn */
+	struct otr_conn *by_use; /* the one that is idle longest first */
 	size_t n;
-	struct otr_flow *waiting;
+	struct otr_flow *waiting; /* flows that a tick may read on */
 	struct otr_budget budget;
-	uint32_t pauses; /* of the source */
-	bool lossy;	 /* so may the facts of a connection be */
+	uint32_t pauses; /* how often the source has paused */
+	bool lossy;	 /* records were lost; the facts of a connection may be among them */
 };
 
 #endif /* OTR_STREAM_CONN_H */

@@ -13,8 +13,9 @@
 
 #include "agent/proto/proto.h"
 
-#define WAIT_NS (20 * 1000000ull) /* for a request, a hole, a run's record */
-#define SWAP_NS (1 * 1000000ull)  /* stamps of two threads differ by less */
+#define WAIT_NS \
+	(20 * 1000000ull) /* how long bytes wait: for a request, a hole, the record of a run */
+#define SWAP_NS (1 * 1000000ull) /* times taken by two threads differ by less */
 
 static const struct otr_proto_ops *sniff(enum otr_dir dir, struct otr_slice in)
 {
@@ -33,8 +34,8 @@ static void give_up_run(struct otr_flow *fl, struct otr_dir_state *ds)
 		otr_flow_mute(fl);
 }
 
-/* Nobody's stream: whose is it? What the other side said before is kept if it looks
- * the same, as where the server speaks first. */
+/* Finds the parser of a flow by the bytes at hand. What the other side sent before is kept if
+ * the same parser's sniff() takes it, as where the server speaks first. */
 static void identify(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	struct otr_slice in = otr_half_stream_bytes(&ds->hs);
@@ -59,8 +60,9 @@ static void identify(struct otr_flow *fl, struct otr_dir_state *ds)
 		otr_flow_read(fl, ds);
 }
 
-/* While nobody's, a half stream holds one run, from its start. */
-static bool begins(struct otr_flow *fl, struct otr_dir_state *ds, const struct otr_ev_data *ev)
+/* Does the flow take this record? Without a parser, a half stream holds one run, from its start. */
+static bool takes_record(struct otr_flow *fl, struct otr_dir_state *ds,
+			 const struct otr_ev_data *ev)
 {
 	if (fl->proto)
 		return ds->hs.begun || ev->first;
@@ -73,7 +75,7 @@ static bool begins(struct otr_flow *fl, struct otr_dir_state *ds, const struct o
 	return fl->life != OTR_FLOW_MUTED && (ds->hs.begun || ev->first) && !ds->pass;
 }
 
-/* The other side has spoken clearly later: what waits here came before it. */
+/* Reads what waits in `ds` if the other side has clearly sent its bytes later. */
 static void expire_other(struct otr_flow *fl, struct otr_dir_state *ds,
 			 const struct otr_ev_data *ev)
 {
@@ -88,7 +90,7 @@ static void expire_other(struct otr_flow *fl, struct otr_dir_state *ds,
 	ds->wait_ns = 0;
 }
 
-/* What waits for others goes on without them. */
+/* Reads what waits in both directions. */
 static void drain(struct otr_flow *fl)
 {
 	fl->drain = true;
@@ -97,8 +99,8 @@ static void drain(struct otr_flow *fl)
 	fl->drain = false;
 }
 
-/* From where it goes on, without what lies before. */
-static void begin_anew(struct otr_flow *fl, struct otr_dir_state *ds)
+/* Drops what is kept of `ds`: it goes on with its next run. */
+static void restart_dir(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	otr_dir_state_abandon(fl, ds);
 	otr_half_stream_restart(&ds->hs);
@@ -107,8 +109,8 @@ static void begin_anew(struct otr_flow *fl, struct otr_dir_state *ds)
 	ds->wait_ns = 0;
 }
 
-/* The source has paused: it let requests go, each with its answer. What it tells next on
- * this connection begins a request; what is missing before it is no hole. */
+/* The source has paused: it shed requests, each with its answer. Its next record of this
+ * connection begins a request, and the bytes that are missing before it are no hole. */
 static void after_pause(struct otr_flow *fl, const struct otr_ev_data *ev)
 {
 	const struct otr_half_stream *hs = &fl->dirs[ev->dir].hs;
@@ -122,14 +124,14 @@ static void after_pause(struct otr_flow *fl, const struct otr_ev_data *ev)
 	drain(fl);
 	if (fl->life == OTR_FLOW_MUTED)
 		return;
-	begin_anew(fl, &fl->dirs[fl->asker]);
-	begin_anew(fl, &fl->dirs[!fl->asker]);
+	restart_dir(fl, &fl->dirs[fl->asker]);
+	restart_dir(fl, &fl->dirs[!fl->asker]);
 	if (fl->after_loss || otr_conn_lossy(fl->conn))
 		otr_flow_set_after_loss(fl, false, ev->hdr.time_ns);
 	fl->unanswered = 0;
 }
 
-/* Is it the first byte of its direction? */
+/* Does the record begin with the first byte of its direction? */
 static bool is_first_byte(const struct otr_flow *fl, const struct otr_ev_data *ev)
 {
 	const struct otr_ev_conn *facts = otr_conn_facts(fl->conn);
@@ -137,7 +139,7 @@ static bool is_first_byte(const struct otr_flow *fl, const struct otr_ev_data *e
 
 	if (ev->pos_kind == OTR_POS_OFFSET)
 		return !ev->pos;
-	return isn && (uint32_t)ev->pos - isn <= 2; /* the SYN is one, or not */
+	return isn && (uint32_t)ev->pos - isn <= 2; /* the SYN counts as one, or not */
 }
 
 static void note_start(struct otr_flow *fl, const struct otr_ev_data *ev)
@@ -148,9 +150,10 @@ static void note_start(struct otr_flow *fl, const struct otr_ev_data *ev)
 	fl->after_loss = !whole && otr_conn_lossy(fl->conn);
 }
 
-/* What is told first of a direction is not what was said first, where that was lost. Where it
- * may have been, one byte is said to be missing. */
-static void expect(struct otr_flow *fl, struct otr_half_stream *hs, const struct otr_ev_data *ev)
+/* If the first bytes of a direction were lost, its first record is not its beginning. Where they
+ * may have been, one byte before the record is declared missing. */
+static void begin_at_first_byte(struct otr_flow *fl, struct otr_half_stream *hs,
+				const struct otr_ev_data *ev)
 {
 	bool unseen = fl->life == OTR_FLOW_WHOLE && !hs->moved_end;
 	bool answers = fl->knows_asker && ev->dir != fl->asker;
@@ -173,10 +176,10 @@ void otr_flow_data(struct otr_flow *fl, const struct otr_ev_data *ev)
 		expire_other(fl, otr_dir_state_other(fl, ds), ev);
 	if (fl->proto && fl->knows_asker)
 		after_pause(fl, ev);
-	if (fl->life == OTR_FLOW_MUTED || !begins(fl, ds, ev))
+	if (fl->life == OTR_FLOW_MUTED || !takes_record(fl, ds, ev))
 		return;
 	if (fl->proto)
-		expect(fl, &ds->hs, ev);
+		begin_at_first_byte(fl, &ds->hs, ev);
 	fl->pos_kind = ev->pos_kind;
 	if (ev->first) {
 		ds->flipped = false;
@@ -195,7 +198,7 @@ void otr_flow_run(struct otr_flow *fl, const struct otr_ev_run *ev)
 	struct otr_dir_state *ds = &fl->dirs[ev->dir];
 
 	if (fl->life == OTR_FLOW_MUTED) {
-		if (!ev->open) /* counted all the same */
+		if (!ev->open) /* a muted flow counts bytes, too */
 			ds->hs.total += ev->bytes;
 		return;
 	}
@@ -223,7 +226,8 @@ void otr_flow_tick(struct otr_flow *fl, uint64_t now_ns)
 		otr_conn_wait(fl->conn, fl, false);
 }
 
-/* What is open when nothing more comes: all of it there is, or cut off by the end. */
+/* Ends the open message of `ds` when no more bytes come: it is whole if its end was to be that
+ * of the stream or of a run, and reset otherwise. */
 static void end_dir(struct otr_flow *fl, struct otr_dir_state *ds, int error)
 {
 	bool whole = ds->end == OTR_END_RUN || ds->open_end == OTR_USED_ALL;

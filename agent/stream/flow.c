@@ -43,7 +43,7 @@ void otr_flow_free(struct otr_flow *fl)
 	free(fl);
 }
 
-/* Nothing more is read. */
+/* See flow.h. */
 void otr_flow_shut(struct otr_flow *fl)
 {
 	fl->life = OTR_FLOW_MUTED;
@@ -71,7 +71,7 @@ static void ask_policy(struct otr_flow *fl)
 	if (proto->capture == fl->capture && proto->head_bytes == fl->head_bytes)
 		return;
 	if (fl->layer == OTR_LAYER_LIB)
-		return; /* a policy is the connection's: its bytes are not wanted */
+		return; /* a policy is for the bytes of a connection, which are muted */
 	fl->capture = proto->capture;
 	fl->head_bytes = proto->head_bytes;
 	otr_conn_policy(fl->conn, OTR_DIR_IN, proto->capture, proto->head_bytes);

@@ -46,7 +46,7 @@ static void drop_first(struct otr_half_stream *h)
 	piece_free(h, p);
 }
 
-/* Nearly always a half stream has bytes only while a record of it is read: one buffer does for all. */
+/* A half stream seldom keeps bytes from record to record, so all share one spare buffer. */
 static void borrow(struct otr_half_stream *h)
 {
 	struct otr_buf *spare = &h->budget->spare;
@@ -125,7 +125,7 @@ static void join(struct otr_half_stream *h, const struct otr_stream_segment *p, 
 	otr_buf_add(&h->buf, data + known, p->cap - known);
 }
 
-/* A gap stands between the bytes at hand and `p`. */
+/* Is there a gap between the bytes at hand and `p`? */
 static bool is_apart(const struct otr_half_stream *h, const struct otr_stream_segment *p)
 {
 	return p->pos > joined_end(h) || h->buf.len - h->head > OTR_HALF_MAX;
@@ -148,7 +148,7 @@ static struct otr_stream_segment *find_before(const struct otr_half_stream *h, u
 	return before;
 }
 
-/* Cuts off what the neighbours have; false when nothing is left. */
+/* Cuts off bytes that the neighbours have. False: none are left. */
 static bool trim(const struct otr_stream_segment *before, const struct otr_stream_segment *after,
 		 struct otr_stream_segment *key, uint64_t *skipped)
 {
@@ -186,7 +186,7 @@ static void link_piece(struct otr_half_stream *h, struct otr_stream_segment *bef
 		h->last = p;
 }
 
-/* All before it is joined, and so can it be. */
+/* Can its bytes be joined now, as all before are? */
 static bool joins_now(const struct otr_half_stream *h, const struct otr_stream_segment *key,
 		      const struct otr_stream_segment *before)
 {
@@ -279,7 +279,7 @@ void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev)
 			 .time_ns = ev->last_ns,
 			 .strand = ev->hdr.strand,
 			 .tgid = ev->hdr.tgid},
-		.untold = true,
+		.by_run_only = true,
 	};
 
 	if (!h->begun || pos < h->run_pos)
@@ -322,7 +322,7 @@ bool otr_half_stream_is_after_loss(const struct otr_half_stream *h, uint64_t end
 	uint64_t at = joined_end(h);
 
 	for (; p && p->pos <= at; p = p->next)
-		if (p->end > at && !(calls && p->untold))
+		if (p->end > at && !(calls && p->by_run_only))
 			at = p->end;
 	return at < end;
 }

@@ -11,8 +11,8 @@
  *
  * A segment says that bytes moved: by whom, when, and which of them were kept. A gap
  * that a segment covers is known (the source did not copy it); one that no segment covers
- * is a hole: lost, or late. `at` may be ahead of everything: then the parser has said
- * that it does not need what lies before.
+ * is a hole: lost, or late. `at` may be ahead of all bytes: then the parser does not need
+ * those before it.
  */
 
 #include <stdbool.h>
@@ -23,17 +23,17 @@
 #include "agent/base/spares.h"
 #include "bpf/event.h"
 
-/* Unparsed bytes of one hs; more than that is treated as not captured. */
+/* Unparsed bytes that a half stream keeps; more are treated as not captured. */
 #define OTR_HALF_MAX (256u << 10)
 
 /* Who moved a byte, when, and why. */
 struct otr_segment_origin {
 	uint64_t pos;
-	uint64_t start_ns; /* of the call; of a read: when it returned */
-	uint64_t time_ns;
+	uint64_t start_ns; /* when the call began; of a read, when it returned */
+	uint64_t time_ns;  /* of the record */
 	uint64_t strand;
 	uint32_t tgid;
-	bool first; /* it opened a run with the byte at `pos` */
+	bool first; /* the byte at `pos` opened a run */
 	struct otr_cause cause;
 };
 
@@ -41,79 +41,82 @@ struct otr_stream_segment {
 	struct otr_stream_segment *next;
 	uint64_t pos, end; /* [pos, end) moved */
 	struct otr_segment_origin from;
-	uint32_t cap;	/* bytes kept, from pos on */
-	uint32_t cost;	/* what it counts for in the budget */
-	bool bare;	/* no room in data */
-	bool untold;	/* its run says that it moved, and no record of its own */
-	uint8_t data[]; /* none where they went straight into buf */
+	uint32_t cap;	  /* bytes kept, from pos on */
+	uint32_t cost;	  /* bytes of the budget */
+	bool bare;	  /* `data` has no room */
+	bool by_run_only; /* only the record of its run says that it moved */
+	uint8_t data[];	  /* the bytes kept, unless they went straight into `buf` */
 };
 
 /* Memory of all half streams together. */
 struct otr_budget {
 	size_t used, max;
-	struct otr_spares segments; /* that keep no bytes: nearly all */
+	struct otr_spares segments; /* memory of segments without bytes: nearly all */
 	struct otr_buf spare;	    /* the memory of the half stream that was read last */
 };
 
 struct otr_half_stream {
 	struct otr_budget *budget;
-	struct otr_stream_segment *segments; /* by position, none overlapping */
+	struct otr_stream_segment *segments; /* by position; none overlap */
 	struct otr_stream_segment *last;
 	struct otr_stream_segment *to_join; /* the first whose bytes are not in buf */
 	struct otr_buf buf;
-	size_t head; /* bytes of buf that are spent */
-	uint64_t at;
-	uint64_t moved_end;
-	uint64_t moved_ns; /* when the byte before moved_end moved */
-	uint64_t spent_ns; /* when the last segment before `at` moved */
-	uint64_t total;	   /* bytes known to have moved */
-	bool begun;	   /* `at` means something */
+	size_t head;	    /* bytes of buf that are spent */
+	uint64_t at;	    /* of the next byte to parse */
+	uint64_t moved_end; /* behind the last byte that is known to have moved */
+	uint64_t moved_ns;  /* when the byte before moved_end moved */
+	uint64_t spent_ns;  /* when the last segment before `at` moved */
+	uint64_t total;	    /* bytes known to have moved */
+	bool begun;	    /* `at` is set */
 
 	/* The latest run. */
-	uint64_t run_pos;
-	uint8_t tail[8];
+	uint64_t run_pos; /* where it begins */
+	uint8_t tail[8];  /* its last bytes, if `has_tail` */
 	bool has_tail;
-	bool run_over;
+	bool run_over; /* it is known to have ended */
 };
 
 /* What follows the bytes at hand. */
 enum otr_follow {
-	OTR_FOLLOW_NOTHING, /* so far */
+	OTR_FOLLOW_NOTHING, /* nothing has moved yet */
 	OTR_FOLLOW_GAP,	    /* bytes that were not copied, and never will be */
-	OTR_FOLLOW_HOLE,    /* bytes that nobody spoke of, and others after them */
+	OTR_FOLLOW_HOLE,    /* bytes of which there is no record, and others after them */
 };
 
+/* `budget` is borrowed for its life. */
 void otr_half_stream_init(struct otr_half_stream *h, struct otr_budget *budget);
 void otr_half_stream_fini(struct otr_half_stream *h);
 
 /* Forgets all bytes; the next record that opens a run begins it anew. */
 void otr_half_stream_restart(struct otr_half_stream *h);
 
-/* The 64-bit place of a position on the wire. */
+/* The 64-bit position of `pos`, which may have only its low 32 bits. */
 uint64_t otr_half_stream_place(const struct otr_half_stream *h, uint64_t pos, uint8_t pos_kind);
 
-/* It begins at `pos`, whatever is told first; else it begins there. */
+/* The half stream begins at `pos`. Without this call it begins with its first record. */
 void otr_half_stream_begin(struct otr_half_stream *h, uint64_t pos, uint8_t pos_kind);
 
-/* Takes a record's bytes; what is known already is dropped. Returns 0, or -ENOMEM:
- * they become a gap. */
+/* Takes the bytes of a record; those that are known already are dropped. Returns 0, or -ENOMEM:
+ * the bytes become a gap. */
 int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev);
 
-/* Takes what is known of a run: bytes beyond those seen become a gap. */
+/* Takes what is known of a run: its bytes that were not seen become a gap. */
 void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev);
 
-/* The unparsed bytes at `at`; dies at the next call. */
+/* The unparsed bytes at `at`; they live until the next call. */
 struct otr_slice otr_half_stream_bytes(const struct otr_half_stream *h);
+
+/* What follows those bytes. */
 enum otr_follow otr_half_stream_follow(const struct otr_half_stream *h);
 
 /* Spends `n` bytes, which may pass all that came. */
 void otr_half_stream_spend(struct otr_half_stream *h, uint64_t n);
 
-/* Did nobody speak of some byte from those at hand up to `end`? `calls`: nobody but its run,
- * where each call has a record. */
+/* Is there a byte before `end` and not parsed that no record covers? `calls`: each call has a
+ * record, so that of the run does not count. */
 bool otr_half_stream_is_after_loss(const struct otr_half_stream *h, uint64_t end, bool calls);
 
-/* When the first bytes behind what is missing moved; 0: nothing is. */
+/* When the first bytes behind the hole moved; 0: there is no hole. */
 uint64_t otr_half_stream_hole_ns(const struct otr_half_stream *h);
 
 /* Does a run begin at `at`? */
@@ -126,15 +129,15 @@ uint64_t otr_half_stream_run_end(const struct otr_half_stream *h);
 /* Is the run that `at` is in known to have ended? */
 bool otr_half_stream_run_ended(const struct otr_half_stream *h);
 
-/* Has the byte before `end` moved? Then also when, and whether that is exact. */
+/* Has the byte before `end` moved? If so, gives when, and whether that time is exact. */
 bool otr_half_stream_moved(const struct otr_half_stream *h, uint64_t end, uint64_t *when_ns,
 			   bool *exact);
 
-/* Who moved the byte at `pos`, or NULL. */
+/* Who moved the byte at `pos`, borrowed until the next call; or NULL. */
 const struct otr_segment_origin *otr_half_stream_origin(const struct otr_half_stream *h,
 							uint64_t pos);
 
-/* Lets go of segments that are spent; after their times were asked for. */
+/* Frees segments that are spent. Their times and origins cannot be asked for any more. */
 void otr_half_stream_retire(struct otr_half_stream *h);
 
 #endif /* OTR_HALF_STREAM_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* message.c - a message is told when its head was read, and once more when it ends. */
+/* message.c - a message is emitted when its head was read; its end is reported later. */
 
 #include "agent/stream/flow.h"
 
@@ -36,7 +36,7 @@ void otr_dir_state_end(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t e
 	otr_conn_done(fl->conn, &ref, end, when_ns, error, cut);
 }
 
-/* The open message ends at a known place: has that byte moved? */
+/* See flow.h. */
 void otr_dir_state_check_end(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint64_t when_ns = 0;
@@ -48,7 +48,7 @@ void otr_dir_state_check_end(struct otr_flow *fl, struct otr_dir_state *ds)
 	otr_dir_state_end(fl, ds, ds->open_end, when_ns, 0, !exact);
 }
 
-/* Where the message at hand begins: kept, as its segment may be spent before it is told. */
+/* See flow.h. */
 void otr_dir_state_mark(struct otr_dir_state *ds)
 {
 	const struct otr_segment_origin *from = otr_half_stream_origin(&ds->hs, ds->hs.at);
@@ -59,7 +59,7 @@ void otr_dir_state_mark(struct otr_dir_state *ds)
 	ds->begin.pos = ds->hs.at;
 }
 
-/* A request says who asks, whatever was believed; a response only where nothing was. */
+/* A request shows which direction asks, whatever was assumed; a response only where nothing was. */
 static void learn_asker(struct otr_flow *fl, enum otr_dir dir, bool sure)
 {
 	if (fl->knows_asker && (fl->asker == dir || !sure))
@@ -92,7 +92,7 @@ void otr_flow_set_after_loss(struct otr_flow *fl, bool but_last, uint64_t time_n
 	otr_conn_after_loss(fl->conn, fl, but_last, time_ns);
 }
 
-/* The answers that come now may be to requests that were not seen. */
+/* The next answers may belong to requests that were not seen. */
 static void stop_pairing(struct otr_flow *fl, uint64_t time_ns)
 {
 	fl->hides = false;
@@ -126,7 +126,7 @@ void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, struct ot
 		stop_pairing(fl, side.start_ns);
 }
 
-/* Ends a message whose end nobody will tell: what was lost is not made up. */
+/* See flow.h. */
 void otr_dir_state_abandon(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	if (ds->open)

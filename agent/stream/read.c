@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * read.c - messages off one direction, as far as its bytes are there.
+ * read.c - takes messages off one direction, as far as its bytes are there.
  *
- * What proto.h says of bytes that are missing is done here: step() reads, across_gap()
- * goes on behind what was not copied or was lost.
+ * Missing bytes are handled here as proto.h says: step() reads, across_gap() goes on behind
+ * bytes that were not copied or were lost.
  *
- * Requests are told before their responses: of a protocol that copies heads of runs, a
- * response without a request waits, since another thread's read may have been stamped
- * before the write it answers. It goes first when it was clearly earlier.
+ * A request is emitted before its answer. In a protocol that copies the heads of runs, an
+ * answer without a request waits, since the read of the answer by one thread may have an earlier
+ * time than the write of the request by another. The answer is emitted first if it was clearly
+ * earlier.
  *
- * Of a protocol that copies calls, both directions are read in order of time: where one of
- * them waits for what was lost, the other waits with it. Else, behind a loss, answers would
- * be given to other requests than theirs, for good.
+ * In a protocol that copies calls, both directions are read in order of time: if one of them
+ * waits for bytes that were lost, the other waits, too. Otherwise every answer behind a loss
+ * would be paired with a wrong request.
  *
- * So is any other once records of it were lost. Where its answers do not say what they answer,
- * nobody knows how many there were among them. From then on (fl->after_loss) a request that begins
- * its run was sent when all before it had been answered, and what comes first behind a loss is
- * an answer only to a request that is seen to be the last before it.
+ * The same holds for any flow once records of it were lost (fl->after_loss). If its answers do
+ * not say what they answer, the number of lost ones is not known. From then on, a request that
+ * begins its run is taken to be sent when all before it were answered; and the first answer
+ * behind a loss is paired only if its request is seen to be the last before it.
  */
 
 #include "agent/stream/flow.h"
 
 #include "agent/proto/proto.h"
 
-#define MAX_BAD 16		 /* places tried by resync() without a message */
-#define LATE_NS (2 * 1000000ull) /* stamps of two threads differ by less */
+#define MAX_BAD 16		 /* times in a row that resync() may be wrong */
+#define LATE_NS (2 * 1000000ull) /* times taken by two threads differ by less */
 
 static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
 		      struct otr_msg *msg)
@@ -53,8 +54,8 @@ static void take_skip(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t us
 	otr_dir_state_check_end(fl, ds);
 }
 
-/* Not what it was taken for: somebody else's if nothing was understood so far, else
- * from the next place on that looks like a message. */
+/* The bytes are not of this protocol. If nothing was understood so far, another parser may take
+ * the flow; otherwise it goes on at the next place that looks like a message. */
 static void take_bad(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice in)
 {
 	size_t from;
@@ -89,11 +90,11 @@ static bool takes_turns(const struct otr_flow *fl)
 }
 
 /*
- * A response without a request, of a protocol where that is an accident: does its request
- * come yet? Only at the client's end, where another thread may have read the answer before
- * the sender was stamped; a server has read what it answers. And not what comes first on a
- * connection that was there before us: that answers what was asked before us. Had it waited,
- * each request from then on would be given the answer to the one before.
+ * Must an answer without a request wait for the request? Only at the client's end, where one
+ * thread may have read the answer before the time of the write was taken; a server has read what
+ * it answers. And not the first answer on a connection that is older than the agent: its request
+ * was not seen, and if the answer waited, each request from then on would be paired with the
+ * answer to the one before.
  */
 static bool must_wait(struct otr_flow *fl, struct otr_dir_state *ds)
 {
@@ -110,7 +111,7 @@ static bool must_wait(struct otr_flow *fl, struct otr_dir_state *ds)
 	return true;
 }
 
-/* When what comes next on `ds` moved; UINT64_MAX: nothing waits there. */
+/* When the next bytes of `ds` moved; UINT64_MAX: there are none. */
 static uint64_t next_ns(const struct otr_dir_state *ds)
 {
 	const struct otr_stream_segment *p = ds->hs.segments;
@@ -120,7 +121,7 @@ static uint64_t next_ns(const struct otr_dir_state *ds)
 	return p ? p->from.start_ns : UINT64_MAX;
 }
 
-/* The same for what is missing where it is needed. */
+/* Must bytes that are needed and missing be waited for? */
 static bool await(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint64_t since_ns = otr_half_stream_hole_ns(&ds->hs);
@@ -133,8 +134,9 @@ static bool await(struct otr_flow *fl, struct otr_dir_state *ds)
 	return true;
 }
 
-/* What is missing at a hole is late no more if others came clearly later than what lies behind.
- * What is read too late is not there when what was asked for it looks for its parent. */
+/* Are the bytes at a hole lost, not late? They are, if bytes came that moved clearly later than
+ * those behind the hole. Waiting longer does harm: a request that is read too late cannot be
+ * found as a parent. */
 static bool is_lost(const struct otr_flow *fl, const struct otr_dir_state *ds)
 {
 	uint64_t in_ns = fl->dirs[OTR_DIR_IN].hs.moved_ns;
@@ -145,8 +147,7 @@ static bool is_lost(const struct otr_flow *fl, const struct otr_dir_state *ds)
 	       (since_ns && (in_ns > out_ns ? in_ns : out_ns) >= since_ns + LATE_NS);
 }
 
-/* The end of a run that was not copied: its last bytes may tell that a message is over.
- * So may those of a run that still goes on. */
+/* Do the last bytes of a run, whose middle was not copied, end the message? The run may go on. */
 static bool ends_by_tail(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_msg *msg)
 {
 	struct otr_slice tail = {(const char *)ds->hs.tail, sizeof(ds->hs.tail)};
@@ -165,8 +166,8 @@ static bool ends_by_tail(struct otr_flow *fl, struct otr_dir_state *ds, struct o
 	}
 }
 
-/* `ds` is an answer's, and lost some. Was what was asked last before the next one seen, alone,
- * as well as that nothing was asked after it? Then what was asked next, too. */
+/* `ds` is the direction of answers, and lost some. Is the last request before the next answer
+ * seen, alone, and known to have none behind it? Then that answer is its own. */
 static bool knows_last(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	const struct otr_dir_state *asker = otr_dir_state_other(fl, ds);
@@ -193,8 +194,8 @@ static void jump(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t to, boo
 		otr_flow_set_after_loss(fl, knows_last(fl, ds), ds->hs.moved_ns);
 }
 
-/* What lies between the bytes at hand and `end`, the end of a run, was not copied, and may hold
- * messages: requests behind one whose head is cut, or answers where several are due. */
+/* May the bytes up to `end`, the end of a run, that were not copied hold messages: requests
+ * behind one whose head is cut, or answers if several are due? */
 static bool hides_messages(struct otr_flow *fl, const struct otr_dir_state *ds, uint64_t end)
 {
 	if (fl->proto->in_order || ds->end != OTR_END_RUN || !ds->open ||
@@ -203,8 +204,8 @@ static bool hides_messages(struct otr_flow *fl, const struct otr_dir_state *ds, 
 	return !fl->knows_asker || otr_dir_state_dir(fl, ds) == fl->asker || fl->unanswered > 0;
 }
 
-/* A message has bytes that were not copied: it ends with its run. If it was not told
- * yet, the tail must tell it. */
+/* Bytes of the message were not copied, so it ends with its run. If it was not emitted yet, the
+ * tail must give it. False: its end is not known yet. */
 static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	struct otr_msg msg = {0};
@@ -229,13 +230,13 @@ static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 	ds->begun = false;
 	jump(fl, ds, end, after_loss);
 	if (hides && !after_loss && fl->knows_asker && otr_dir_state_dir(fl, ds) == fl->asker)
-		fl->hides = true; /* what was asked before is answered first */
+		fl->hides = true; /* the answers to earlier requests come first */
 	else if (hides && !after_loss)
 		otr_flow_set_after_loss(fl, false, ds->hs.moved_ns);
 	return true;
 }
 
-/* Nothing left to parse before a gap. Returns whether to go on behind it. */
+/* Nothing is left to parse before a gap. Returns whether to go on behind it. */
 static bool across_gap(struct otr_flow *fl, struct otr_dir_state *ds, enum otr_follow follow)
 {
 	uint64_t to = otr_half_stream_gap_end(&ds->hs);
@@ -251,7 +252,7 @@ static bool across_gap(struct otr_flow *fl, struct otr_dir_state *ds, enum otr_f
 	if (follow == OTR_FOLLOW_HOLE)
 		otr_conn_lost(fl->conn, OTR_LOSS_HOLE);
 	ds->begun = false;
-	/* A head was there, or a call of which less is copied than it moved. */
+	/* The gap may hold a head, or the rest of a call that was not copied whole. */
 	jump(fl, ds, to, !fl->proto->in_order || is_after_loss(fl, ds, to));
 	return true;
 }
@@ -264,7 +265,7 @@ static unsigned int flags_of(const struct otr_flow *fl, const struct otr_dir_sta
 	return follow == OTR_FOLLOW_GAP || is_lost(fl, ds) ? OTR_IN_CUT : 0;
 }
 
-/* Where some were lost, a message is believed in only where a run begins with it. */
+/* After a loss, a message is trusted only at the beginning of a run. */
 static bool find_again(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice in)
 {
 	bool anywhere = !fl->after_loss || fl->proto->in_order;
@@ -325,7 +326,7 @@ static bool step(struct otr_flow *fl, struct otr_dir_state *ds)
 	follow = otr_half_stream_follow(&ds->hs);
 	if (!in.len && follow == OTR_FOLLOW_NOTHING)
 		return false;
-	/* What is left of a run whose message ends with it is that message's. */
+	/* The rest of the run belongs to the message that ends with it. */
 	if (!in.len || (ds->open && ds->end == OTR_END_RUN))
 		return across_gap(fl, ds, follow);
 	if (must_wait(fl, ds))
@@ -335,7 +336,7 @@ static bool step(struct otr_flow *fl, struct otr_dir_state *ds)
 	return parse_one(fl, ds, in, follow);
 }
 
-/* The source copies no more of this run, and its end is what we need. */
+/* Asks for reports on a run that the source does not copy to its end, if that end is needed. */
 static void watch_if_long(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint64_t copied = ds->hs.run_pos + fl->proto->head_bytes;
@@ -347,7 +348,7 @@ static void watch_if_long(struct otr_flow *fl, struct otr_dir_state *ds)
 				    fl->proto->capture == OTR_CAPTURE_HEAD);
 }
 
-/* Which of both is to be read on, when `ds` was; `stuck`: can it not? NULL: neither. */
+/* The direction to read next, after `ds`; `stuck`: it cannot be read on. NULL: neither. */
 static struct otr_dir_state *in_turn(struct otr_flow *fl, struct otr_dir_state *ds,
 				     const bool stuck[2])
 {
@@ -379,7 +380,7 @@ void otr_flow_read(struct otr_flow *fl, struct otr_dir_state *ds)
 	if (!fl->proto)
 		return;
 	watch_if_long(fl, ds);
-	/* A request came: the answer that waited for it may go. */
+	/* A request came: the answer that waits for it is read. */
 	if (fl->unanswered > before && otr_dir_state_other(fl, ds)->wait_ns) {
 		otr_dir_state_other(fl, ds)->wait_ns = 0;
 		otr_flow_read(fl, otr_dir_state_other(fl, ds));

@@ -2,9 +2,9 @@
 /*
  * stream.c - the table of connections, and which event goes to which of them.
  *
- * A connection is named by the inode of its socket. Inodes come again: an OPEN with
- * other sequence numbers or another peer is another connection. The one idle longest
- * goes when the table is full.
+ * The id of a connection is the inode of its socket. Inodes are used again: an OPEN with other
+ * sequence numbers or another peer is another connection. When the table is full, the
+ * connection that is idle longest is evicted.
  */
 
 #include "agent/stream/stream.h"
@@ -69,8 +69,6 @@ void otr_streams_free(struct otr_streams **sp)
 	free(ss);
 }
 
-/* The table. */
-
 static bool is_read(const struct otr_conn *cn)
 {
 	for (size_t i = 0; i < OTR_LAYER_MAX; i++)
@@ -100,7 +98,7 @@ static void emit_stat(const struct otr_conn *cn, void (*fn)(void *, const struct
 		if (fl->proto)
 			stat.proto = fl->proto->name;
 	}
-	/* At its end the source tells the sum, whatever was read of it. */
+	/* At the end of a connection the source reports the sum, whatever was read. */
 	if (cn->facts.bytes_in + cn->facts.bytes_out)
 		stat.bytes = cn->facts.bytes_in + cn->facts.bytes_out;
 	fn(arg, &stat);
@@ -151,7 +149,7 @@ static struct otr_conn *make(struct otr_streams *ss, const struct otr_event *ev)
 	return cn;
 }
 
-static struct otr_conn *use(struct otr_streams *ss, const struct otr_event *ev)
+static struct otr_conn *get(struct otr_streams *ss, const struct otr_event *ev)
 {
 	struct otr_conn *cn = find(ss, ev->conn);
 
@@ -174,7 +172,7 @@ static void unmap(struct otr_addr *addr)
 	memset(addr->ip + 4, 0, 12);
 }
 
-static bool is_another(const struct otr_conn *cn, const struct otr_ev_conn *ev)
+static bool is_reused(const struct otr_conn *cn, const struct otr_ev_conn *ev)
 {
 	const struct otr_ev_conn *was = &cn->facts;
 
@@ -190,9 +188,9 @@ static void on_open(struct otr_streams *ss, const struct otr_ev_conn *ev)
 	struct otr_conn *cn = find(ss, ev->hdr.conn);
 	uint8_t role;
 
-	if (cn && is_another(cn, ev))
+	if (cn && is_reused(cn, ev))
 		end_conn(cn, ECANCELED, ev->hdr.time_ns);
-	cn = use(ss, &ev->hdr);
+	cn = get(ss, &ev->hdr);
 	if (!cn)
 		return;
 	role = cn->facts.role;
@@ -245,9 +243,9 @@ static void keep_head(struct otr_conn *cn, const struct otr_ev_data *ev)
 	memcpy(head->bytes, ev->data, head->len);
 }
 
-/* Where a library tells what it is asked, the bytes below say it once more: they are not
- * read from its first word on, which it told before it sent any. */
-static bool says_it_again(struct otr_conn *cn, uint8_t layer)
+/* Where a client library reports its calls, the bytes of the connection repeat them. They are
+ * muted from its first record on, which comes before the first bytes. */
+static bool is_repeated(struct otr_conn *cn, uint8_t layer)
 {
 	if (layer == OTR_LAYER_LIB && !cn->flows[layer])
 		for (uint8_t i = 0; i < OTR_LAYER_LIB; i++)
@@ -258,8 +256,8 @@ static bool says_it_again(struct otr_conn *cn, uint8_t layer)
 
 static void on_data(struct otr_streams *ss, const struct otr_ev_data *ev)
 {
-	struct otr_conn *cn = ev->hdr.conn ? use(ss, &ev->hdr) : NULL;
-	struct otr_flow *fl = cn && !says_it_again(cn, ev->layer) ? flow_of(cn, ev->layer) : NULL;
+	struct otr_conn *cn = ev->hdr.conn ? get(ss, &ev->hdr) : NULL;
+	struct otr_flow *fl = cn && !is_repeated(cn, ev->layer) ? flow_of(cn, ev->layer) : NULL;
 
 	if (!fl)
 		return;
@@ -290,7 +288,8 @@ static void on_past(struct otr_streams *ss, const struct otr_ev_past *ev)
 		cn->past += ev->bytes;
 }
 
-/* A Unix socket has no close of its own to be seen. */
+/* Sockets of AF_UNIX, and those that only the library reports, have no close event when their
+ * process ends. */
 static void on_exit_of(struct otr_streams *ss, const struct otr_event *ev)
 {
 	struct otr_conn *cn, *tmp;

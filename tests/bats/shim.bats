@@ -311,7 +311,7 @@ for i in range(200):
 	newest=$(readelf --dyn-syms -W "$so" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
 	printf '%s\n' "$newest" GLIBC_2.28 | sort -V | tail -n 1 | grep -qx GLIBC_2.28
 	readelf --dyn-syms -W "$so" | awk '$5 == "GLOBAL" && $7 != "UND" { print $8 }' | sort >"$dir/out"
-	sed -n '/global:/,/local:/p' preload/exports.map | tr ';\t ' '\n\n\n' |
+	sed -n '/global:/,/local:/p' preload/hooks/exports.map | tr ';\t ' '\n\n\n' |
 		grep -xE '[A-Za-z_0-9]+' | sort >"$dir/map"
 	diff "$dir/map" "$dir/out"
 }

@@ -178,8 +178,8 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 		"mov x0, 3; mov x1, 0x1234"
 		#endif
 		); }' | cc -O2 -fPIC -c -x c -o "$dir/first.o" -
-	cc -shared -Wl,-z,now,--version-script=preload/exports.map -o "$dir/bin/libotrace.so" \
-		"$dir/first.o" "$ROOT"/build/preload/*.o
+	cc -shared -Wl,-z,now,--version-script=preload/hooks/exports.map -o "$dir/bin/libotrace.so" \
+		"$dir/first.o" "$ROOT"/build/preload/*/*.o
 	http "$port"
 	same "$dir/get" "$port"
 	grep -q '^headers   1 put in' "$dir/text"

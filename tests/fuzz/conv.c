@@ -35,7 +35,7 @@ static int add(struct otr_conv *cv, enum otr_dir dir, struct otr_slice data)
 	return cv->bytes.rc;
 }
 
-/* `bytes` moves no more. */
+/* From here on `bytes` does not move. */
 static void settle(struct otr_conv *cv)
 {
 	for (size_t i = 0; cv->bytes.data && i < cv->n; i++)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_event.c - records at the door: what otr_event_check() lets in can be read to
- * its end. */
+/* fuzz_event.c - a record that otr_event_check() accepts can be read to its end. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static volatile unsigned int sum;
 
-/* Reads what the record says it holds: a sanitizer sees a lie. */
+/* Reads all bytes that the record claims to hold, so that a sanitizer sees a wrong length. */
 static void read_bytes(const void *from, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

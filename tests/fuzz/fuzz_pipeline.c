@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_pipeline.c - any records that pass the door, in any order: no crash, no leak, and
- * what was told of a connection is forgotten when it ends.
+ * fuzz_pipeline.c - any valid records in any order: no crash, no leak, and what is known of a
+ * connection is freed when it ends.
  *
- * The input is cut into records by small commands, since random bytes would hardly ever
- * pass: kind, connection (one of 8), direction, and how far position and time move. Its
+ * Small commands cut the input into records, since random bytes are hardly ever valid: kind, connection (one of 8), direction, and how far position and time move. Its
  * payload comes from the input or from a table of beginnings.
  */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_ring.c - a ring that a traced process wrote as it liked, and goes on to: what is read
- * of it is checked and whole, and reading comes to an end. */
+ * of it is checked and whole, and reading ends. */
 
 #include <stdlib.h>
 #include <string.h>

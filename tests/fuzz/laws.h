@@ -12,8 +12,8 @@
  *   5. Recovery   resync() returns at most in.len; what follows garbage is found.
  *   6. Cut short  with OTR_IN_CUT or OTR_IN_EOF the answer is never MORE.
  *
- * A broken law is told on stderr and aborts: a fuzzer and a unit test both see it.
- * The runner stands for stream/: it keeps positions, begins and ends.
+ * A broken law is printed to stderr, and the program aborts, so that a fuzzer and a unit test
+ * both fail. The runner takes the place of stream/: it keeps positions, begins and ends.
  */
 
 #include <stdbool.h>
@@ -49,7 +49,7 @@ int otr_conv_fuzz(struct otr_conv *cv, const uint8_t *data, size_t size);
 void otr_conv_fini(struct otr_conv *cv);
 
 /* Runs `cv` through `proto`, cut into reads of `cut` bytes (0: as it is), and writes
- * one line per message into `out`. Ends at BAD and SWITCH, which are told too. */
+ * one line per message into `out`. Ends at BAD and SWITCH, which get a line, too. */
 void otr_laws_run(const struct otr_proto_ops *proto, const struct otr_conv *cv, size_t cut,
 		  struct otr_buf *out);
 
@@ -57,7 +57,7 @@ void otr_laws_run(const struct otr_proto_ops *proto, const struct otr_conv *cv, 
 void otr_laws_check(const struct otr_proto_ops *proto, const struct otr_conv *cv);
 
 /* Checks law 5: every message of one direction of `cv` is found behind `garbage`. For
- * goldens alone: what a fuzzer makes up need not be a message. Returns how many were
+ * recorded conversations alone: those of a fuzzer need not hold a message. Returns how many were
  * looked for. */
 size_t otr_laws_recover(const struct otr_proto_ops *proto, const struct otr_conv *cv,
 			enum otr_dir dir, struct otr_slice garbage);

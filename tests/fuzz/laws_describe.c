@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* laws_describe.c - describe() of every message that comes by. */
+/* laws_describe.c - calls describe() for every message. */
 
 #include "tests/fuzz/laws_describe.h"
 
@@ -18,7 +18,7 @@ struct otr_laws_describe {
 	struct otr_span_builder sb;
 	struct otr_proto_memory memory;
 	struct otr_msg req;
-	struct otr_buf texts[SLOTS]; /* what `req` shows */
+	struct otr_buf texts[SLOTS]; /* texts of `req` */
 	bool have;
 };
 

@@ -8,11 +8,11 @@
 # before; here these are its own, so it is made to look for other names. Its calls go to libc
 # itself (no dlsym), not to the sanitizer's functions, which would order threads that are not.
 S ?= $(shell date +%s)
-STRESS_SRC   := $(wildcard preload/*.c) tests/stress/stress.c
+STRESS_SRC   := $(wildcard preload/*/*.c) tests/stress/stress.c
 STRESS_FLAGS := $(CSTD) $(WARN) -Wno-tsan -Wno-address -D_GNU_SOURCE -I. -O1 -g -fno-omit-frame-pointer \
 	-fno-stack-protector -fno-sanitize-address-use-after-scope -fexceptions -U_FORTIFY_SOURCE '-DOTR_YIELD()=otr_test_yield()' \
 	-D__asan_init=otr_no_asan -D__tsan_init=otr_no_tsan -Ddlsym=otr_no_dlsym
-build-stress/%/stress: $(STRESS_SRC) $(wildcard preload/*.h bpf/*.h) tests/stress/rules.mk
+build-stress/%/stress: $(STRESS_SRC) $(wildcard preload/*/*.h bpf/*.h) tests/stress/rules.mk
 	$(call msg,STRESS,$@)
 	$(Q)mkdir -p $(@D) && for f in $(STRESS_SRC); do \
 		gcc $(STRESS_FLAGS) -fsanitize=$* -c $$f -o $(@D)/$$(basename $$f .c).o || exit 1; done; \

@@ -37,9 +37,11 @@
 #include <unistd.h>
 
 #include "bpf/ring.h"
-#include "preload/real.h"
-#include "preload/shim.h"
-#include "preload/sys.h"
+#include "preload/base/clock.h"
+#include "preload/base/real.h"
+#include "preload/base/share.h"
+#include "preload/base/shim.h"
+#include "preload/base/sys.h"
 
 #define THREADS 6
 #define PAIRS	8
@@ -404,7 +406,7 @@ static int play(int seconds, uint64_t first)
 	until_ns = now_ns() + seconds * 1000000000ll;
 	alarm((unsigned int)seconds + 30); /* nothing here waits for long */
 	keep(first);
-	if (!otr_shim.given)
+	if (!otr_shim.is_offered)
 		return fprintf(stderr, "stress: no ring was given away\n"), 3;
 	printf("calls %llu, records dropped %llu, headers put in %llu\n", (unsigned long long)calls,
 	       (unsigned long long)otr_shim.ring->counts[OTR_SHIM_DROPPED],

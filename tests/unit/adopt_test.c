@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/ring.c preload/real.c preload/find.c
+// needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
+// needs: preload/base/shim.c preload/base/real.c preload/base/find.c
 /* adopt_test.c - another agent finds the ring of a process that carries the library: it has it
  * where nobody reads it, and nothing forged is one. */
 
@@ -66,7 +67,7 @@ static int waiting(void)
 	memset(&otr_shim, 0, sizeof(otr_shim));
 	otr_shim.pid = getpid();
 	assert_false(otr_ring_ready());
-	assert_true(otr_shim.given);
+	assert_true(otr_shim.is_offered);
 	assert_true(*otr_shim.off);
 	return kept;
 }

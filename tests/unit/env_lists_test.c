@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/env_lists.c
+// needs: preload/parse/env_lists.c
 /* env_lists_test.c - hosts that get no header, programs that are left alone. */
 
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preload/env_lists.h"
+#include "preload/parse/env_lists.h"
 
 static void hosts(void **state)
 {

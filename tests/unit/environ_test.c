@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/environ.c preload/find.c
+// needs: preload/parse/environ.c preload/base/find.c
 /* environ_test.c - traces in environments; and functions found without dlsym(). */
 
 #include <setjmp.h>
@@ -13,8 +13,8 @@
 
 #include <dlfcn.h>
 
-#include "preload/environ.h"
-#include "preload/real.h"
+#include "preload/base/real.h"
+#include "preload/parse/environ.h"
 
 #define T "0af7651916cd43dd8448eb211c80319c"
 #define S "b7ad6b7169203331"
@@ -69,7 +69,7 @@ static void what_a_process_was_told(void **state)
 	assert_int_equal(st.state_len, 3);
 	assert_int_equal(st.baggage_len, 0); /* it would end a header */
 	assert_true(otr_started_holds(&st, 1, 1));
-	assert_false(otr_run_over(&st, 1, 1));
+	assert_false(otr_run_is_over(&st, 1, 1));
 }
 
 static void what_run_said_ends(void **state)
@@ -87,10 +87,10 @@ static void what_run_said_ends(void **state)
 	assert_false(otr_started_holds(&st, 0, 1001));
 	assert_false(otr_started_holds(&st, 1, 1));
 	st = started(below);
-	assert_true(otr_run_over(&st, 1, 1));
+	assert_true(otr_run_is_over(&st, 1, 1));
 	assert_true(otr_started_holds(&st, 1, 1)); /* what was above stays */
 	st = started(other);
-	assert_false(otr_run_over(&st, 1, 5000)); /* the program's own */
+	assert_false(otr_run_is_over(&st, 1, 5000)); /* the program's own */
 }
 
 static void a_copy_replaces_ours_and_nothing_else(void **state)

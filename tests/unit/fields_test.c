@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/fields.c preload/environ.c
+// needs: preload/parse/fields.c preload/parse/environ.c
 /*
  * fields_test.c - a traceparent goes behind the fields of an HTTP/2 request, once, or the
  * list stays what it was.
@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#include "preload/fields.h"
+#include "preload/parse/fields.h"
 
 #define FIELD(name, value)                                                                    \
 	{                                                                                     \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/env_lists.c preload/header.c preload/inject.c preload/environ.c
-// needs: preload/inbound.c
+// needs: preload/parse/env_lists.c preload/trace/header.c preload/parse/inject.c
+// needs: preload/parse/environ.c preload/base/inbound.c
 /* header_test.c - which trace and which span a header names, and whether it is sampled. */
 
 #include <setjmp.h>
@@ -14,11 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preload/alloc.h"
-#include "preload/env_lists.h"
-#include "preload/header.h"
-#include "preload/inject.h"
-#include "preload/shim.h"
+#include "preload/base/alloc.h"
+#include "preload/base/clock.h"
+#include "preload/base/inbound.h"
+#include "preload/base/shim.h"
+#include "preload/base/thread.h"
+#include "preload/parse/env_lists.h"
+#include "preload/parse/environ.h"
+#include "preload/parse/inject.h"
+#include "preload/trace/header.h"
 
 #define TRACE "0af7651916cd43dd8448eb211c80319c"
 #define ABOVE "b7ad6b7169203331"
@@ -75,8 +79,8 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
-	free(otr_shim.served);
-	otr_shim.served = NULL;
+	free(otr_shim.inbounds);
+	otr_shim.inbounds = NULL;
 	return 0;
 }
 
@@ -297,9 +301,9 @@ static void hosts_that_get_none(void **state)
 	fd.layer = OTR_LAYER_TLS;
 	assert_true(otr_header_denied(&fd, &one, 1));
 	fd.layer = OTR_LAYER_SOCKET;
-	otr_hosts_read(&otr_shim.say.hosts, "x");
+	otr_hosts_read(&otr_shim.switches.hosts, "x");
 	assert_true(otr_header_denied(&fd, &one, 1));
-	otr_shim.say.hosts.n = 0;
+	otr_shim.switches.hosts.n = 0;
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/inject.c
+// needs: preload/parse/inject.c
 /*
  * inject_test.c - a header goes in once, in its place, or not at all; and the caller is
  * told the truth about its own bytes, whatever the kernel takes.
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preload/inject.h"
+#include "preload/parse/inject.h"
 
 #define LINE "GET /a HTTP/1.1\r\n"
 

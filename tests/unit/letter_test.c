@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/rules.c preload/inbound.c
+// needs: preload/trace/rules.c preload/base/inbound.c
 /* letter_test.c - a loop is woken, or reads, while another thread has what is known of that. */
 
 #include <setjmp.h>
@@ -11,9 +11,15 @@
 
 #include <cmocka.h>
 
-#include "preload/alloc.h"
-#include "preload/header.h"
-#include "preload/shim.h"
+#include "preload/base/alloc.h"
+#include "preload/base/clock.h"
+#include "preload/base/inbound.h"
+#include "preload/base/shim.h"
+#include "preload/base/thread.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/header.h"
+#include "preload/trace/rules.h"
+#include "preload/trace/shed.h"
 
 #define BOX (1ull << 32 | 7)
 
@@ -36,7 +42,7 @@ void *otr_alloc_once(void *place, size_t size)
 	return *at;
 }
 
-int otr_is_alone(void)
+int otr_is_single_threaded(void)
 {
 	return 0;
 }
@@ -77,7 +83,7 @@ static void reads(struct otr_fd *f)
 static int begin(void **state)
 {
 	(void)state;
-	free(otr_shim.served);
+	free(otr_shim.inbounds);
 	memset(&otr_shim, 0, sizeof(otr_shim));
 	memset(&self, 0, sizeof(self));
 	no_room = 0;
@@ -138,8 +144,8 @@ static void a_request_for_which_there_is_no_room(void **state)
 	struct otr_fd b = a;
 
 	(void)state;
-	free(otr_shim.served);
-	otr_shim.served = NULL;
+	free(otr_shim.inbounds);
+	otr_shim.inbounds = NULL;
 	no_room = 1;
 	b.inode = 5;
 	reads(&b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Its tables of words and statements stay several a line. */
 /* clang-format off */
-// needs: preload/pq.c preload/pq_emit.c preload/pqwire.c preload/comment.c
+// needs: preload/trace/pq.c preload/trace/pq_emit.c preload/parse/pqwire.c preload/parse/comment.c
 /*
  * pq_test.c - a libpq that calls us, or does not, and is not always seen: what is told is
  * what it was asked, each once, and nothing is answered by another's result.
@@ -20,11 +20,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preload/comment.h"
-#include "preload/header.h"
-#include "preload/pq.h"
-#include "preload/alloc.h"
-#include "preload/shim.h"
+#include "preload/parse/comment.h"
+#include "preload/trace/header.h"
+#include "preload/trace/pq.h"
+#include "preload/base/alloc.h"
+#include "preload/base/shim.h"
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
+#include "preload/ring/emit.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/conn.h"
+#include "preload/trace/enter.h"
+#include "preload/trace/flow.h"
+#include "preload/trace/layer.h"
+#include "preload/trace/rules.h"
 
 #define FD 7
 
@@ -40,15 +49,15 @@ static int counts[OTR_SHIM_COUNTS];
 /* Of the library: */
 struct otr_self *otr_enter(void)
 {
-	if (self.inside)
+	if (self.wrapper_frame)
 		return NULL;
-	self.inside = 1;
+	self.wrapper_frame = 1;
 	return &self;
 }
 
 void otr_leave(struct otr_self *at)
 {
-	at->inside = 0;
+	at->wrapper_frame = 0;
 }
 
 void *otr_alloc(size_t size)
@@ -69,7 +78,7 @@ struct otr_fd *otr_fd_of(int fd)
 	return fd == FD ? &SOCKET : NULL;
 }
 
-struct otr_fd *otr_fd_keeper(int fd) __attribute__((alias("otr_fd_of")));
+struct otr_fd *otr_fd_home(int fd) __attribute__((alias("otr_fd_of")));
 struct otr_fd *otr_fd_known(int fd) __attribute__((alias("otr_fd_of")));
 
 struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
@@ -102,16 +111,14 @@ int otr_ring_ready(void)
 	return 1;
 }
 
-void otr_runs_over(struct otr_fd *f)
+void otr_end_runs(struct otr_fd *f)
 {
 	(void)f;
 }
 
 void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 {
-	(void)fd;
-	(void)kind;
-	(void)error;
+	(void)fd, (void)kind, (void)error;
 	f->announced_by = otr_shim.pid;
 }
 
@@ -127,8 +134,7 @@ void otr_count(enum otr_shim_count what)
 
 void otr_rules_ask(struct otr_self *at, struct otr_fd *f, uint64_t now)
 {
-	(void)at;
-	(void)now;
+	(void)at, (void)now;
 	f->has_cause = 1;
 }
 
@@ -163,13 +169,7 @@ uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *at, int dir, uint64_t 
 		       const struct otr_cause *cause, const struct iovec *iov, int n,
 		       uint32_t cap)
 {
-	(void)f;
-	(void)at;
-	(void)start_ns;
-	(void)first;
-	(void)cause;
-	(void)iov;
-	(void)n;
+	(void)f, (void)at, (void)start_ns, (void)first, (void)cause, (void)iov, (void)n;
 	assert_int_equal(pos, 0);
 	assert_int_equal(moved, cap);
 	note(dir, '.');
@@ -182,7 +182,7 @@ void otr_moved(struct otr_self *at, int fd, struct otr_fd *f, int dir, uint64_t 
 	char bytes[1024];
 	size_t len = 0, size;
 
-	assert_true(at->inside);
+	assert_true(at->wrapper_frame);
 	assert_int_equal(fd, FD);
 	assert_int_equal(f->layer, OTR_LAYER_LIB);
 	assert_true(start_ns || dir == OTR_DIR_IN);

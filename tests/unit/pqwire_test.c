@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/pqwire.c preload/comment.c
+// needs: preload/parse/pqwire.c preload/parse/comment.c
 /* pqwire_test.c - what the library tells of libpq's calls, as the agent reads it; and where
  * a comment may stand behind a statement. */
 
-#include "preload/comment.h"
-#include "preload/pqwire.h"
-#include "preload/shim.h"
+#include "preload/base/shim.h"
+#include "preload/parse/comment.h"
+#include "preload/parse/pqwire.h"
 #define MAX_SPANS 1024
 #include "tests/unit/story.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/proof.c preload/inject.c
+// needs: preload/trace/proof.c preload/parse/inject.c
 /* proof_test.c - what the kernel says of a connection before a header is put in. */
 
 #include <setjmp.h>
@@ -15,9 +15,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "preload/io.h"
-#include "preload/proof.h"
-#include "preload/shim.h"
+#include "preload/base/shim.h"
+#include "preload/trace/io.h"
+#include "preload/trace/proof.h"
+#include "preload/trace/user_copy.h"
 
 struct otr_shim otr_shim;
 
@@ -67,7 +68,7 @@ static void a_new_connection_has_room_for_a_segment(void **state)
 	assert_int_equal(getsockopt(client, IPPROTO_TCP, TCP_MAXSEG, &mss, &len), 0);
 	assert_true(otr_is_proved(client, &f, &f, &room));
 	assert_true(room >= 500 && room <= 2 * (size_t)mss);
-	f.way[OTR_DIR_OUT].total = 1; /* another count than the kernel's */
+	f.dirs[OTR_DIR_OUT].total = 1; /* another count than the kernel's */
 	assert_false(otr_is_proved(client, &f, &f, &room));
 }
 
@@ -97,7 +98,7 @@ static void a_connection_on_which_bytes_wait_has_none(void **state)
 
 	(void)state;
 	while ((n = send(client, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
-		f.way[OTR_DIR_OUT].total += (uint64_t)n;
+		f.dirs[OTR_DIR_OUT].total += (uint64_t)n;
 	assert_true(otr_is_proved(client, &f, &f, &room));
 	assert_int_equal(room, 0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/reader_change.c
+// needs: preload/ring/reader_change.c
 /* reader_change_test.c - another agent reads the ring: what is forgotten, what is kept, whom children
  * are told of. */
 
@@ -13,7 +13,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "preload/shim.h"
+#include "preload/base/shim.h"
+#include "preload/ring/reader_change.h"
 
 #define ROOM (OTR_EXCHS * sizeof(struct otr_inbound))
 
@@ -29,10 +30,10 @@ static int begin(void **state)
 	alive = OTR_ALIVE_YES;
 	otr_shim.alive = &alive;
 	otr_shim.ring = &ring;
-	otr_shim.served =
+	otr_shim.inbounds =
 		mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	otr_shim.served[7].conn = 9;
-	otr_shim.served[7].exch.open = 1;
+	otr_shim.inbounds[7].conn = 9;
+	otr_shim.inbounds[7].exch.open = 1;
 	otr_shim.notify_slots[3].key = 4;
 	otr_shim.proc.open = 1;
 	ring.runs[2].key = 5;
@@ -44,7 +45,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
-	return munmap(otr_shim.served, ROOM);
+	return munmap(otr_shim.inbounds, ROOM);
 }
 
 static void all_is_forgotten(void **state)
@@ -54,20 +55,20 @@ static void all_is_forgotten(void **state)
 	(void)state;
 	strcpy(ring.session, "otrace-1-2.abc");
 	assert_true(otr_reader_changed());
-	assert_int_equal(otr_shim.gen, 1);
+	assert_int_equal(otr_shim.reader_gen, 1);
 	assert_int_equal(alive, OTR_ALIVE_YES);
-	assert_int_equal(otr_shim.served[7].conn, 0);
+	assert_int_equal(otr_shim.inbounds[7].conn, 0);
 	assert_int_equal(otr_shim.notify_slots[3].key, 0);
 	assert_int_equal(otr_shim.proc.open, 0);
 	assert_int_equal(ring.runs[2].key, 0);
 	assert_true(ring.propagates);
-	assert_true(otr_shim.alone);
+	assert_true(otr_shim.is_server);
 	assert_string_equal(otr_shim.session, "otrace-1-2.abc");
 	assert_int_equal(otr_shim.session_len, 14);
 	assert_int_equal(otr_shim.name_len, 10);
-	otr_self_again(&self);
+	otr_self_forget(&self);
 	assert_int_equal(self.strand.cur.conn, 0);
-	assert_int_equal(self.gen, 1);
+	assert_int_equal(self.reader_gen, 1);
 	assert_int_equal(self.tid, 4);
 	assert_int_equal(self.tls_fd, 6); /* it may be in a call of a TLS library */
 }
@@ -76,10 +77,10 @@ static void all_is_forgotten(void **state)
 static void one_thread_does(void **state)
 {
 	(void)state;
-	alive = OTR_ALIVE_BEGUN;
+	alive = OTR_ALIVE_BEGINNING;
 	assert_false(otr_reader_changed());
-	assert_int_equal(otr_shim.served[7].conn, 9);
-	assert_int_equal(otr_shim.gen, 0);
+	assert_int_equal(otr_shim.inbounds[7].conn, 9);
+	assert_int_equal(otr_shim.reader_gen, 0);
 }
 
 static void a_session_that_is_none(void **state)
@@ -103,17 +104,17 @@ static void a_child(void **state)
 {
 	(void)state;
 	otr_reader_changed_child(NULL);
-	otr_shim.gen = 1;
+	otr_shim.reader_gen = 1;
 	otr_reader_changed_child(&ring);
-	assert_int_equal(otr_shim.gen, 1);
-	assert_int_equal(otr_shim.served[7].conn, 9);
+	assert_int_equal(otr_shim.reader_gen, 1);
+	assert_int_equal(otr_shim.inbounds[7].conn, 9);
 	ring.off = 1;
 	otr_reader_changed_child(&ring);
-	assert_int_equal(otr_shim.gen, 2);
-	assert_int_equal(otr_shim.served[7].conn, 0);
+	assert_int_equal(otr_shim.reader_gen, 2);
+	assert_int_equal(otr_shim.inbounds[7].conn, 0);
 	ring.off = 0; /* it was switched on, and has not been told yet */
 	otr_reader_changed_child(&ring);
-	assert_int_equal(otr_shim.gen, 3);
+	assert_int_equal(otr_shim.reader_gen, 3);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)

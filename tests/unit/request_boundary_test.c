@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/response_boundary.c preload/inject.c preload/request_boundary.c
+// needs: preload/parse/response_boundary.c preload/parse/inject.c preload/parse/request_boundary.c
 /* request_boundary_test.c - where a client is in what it says, whatever pieces it says it in. */
 
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "preload/request_boundary.h"
+#include "preload/parse/request_boundary.h"
 
 static void say(struct otr_boundary *t, const char *text)
 {

@@ -28,10 +28,14 @@
 #include "agent/source/ring_lease.h"
 #include "agent/source/shim.h"
 #include "agent/source/shim_state.h"
-#include "preload/real.h"
-#include "preload/shim.h"
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
+#include "preload/base/real.h"
+#include "preload/base/shim.h"
+#include "preload/ring/emit.h"
+#include "preload/ring/reader_change.h"
+#include "preload/ring/ring.h"
 
-struct otr_shim otr_shim; /* shim.c's, without its constructor */
 static struct otr_shims *shims;
 static uint32_t born;
 static uint64_t lost[OTR_LOSS_MAX];

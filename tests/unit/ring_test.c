@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/ring.c preload/real.c preload/find.c
+// needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
+// needs: preload/base/shim.c preload/base/real.c preload/base/find.c
 /*
  * ring_test.c - records go through the ring: in order, over its end, past slots that were
  * never finished; and nothing a process writes there is believed.
@@ -21,9 +22,12 @@
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/source/ring_reader.h"
-#include "preload/shim.h"
-
-struct otr_shim otr_shim; /* shim.c's, without its constructor */
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
+#include "preload/base/shim.h"
+#include "preload/ring/emit.h"
+#include "preload/ring/reader_change.h"
+#include "preload/ring/ring.h"
 
 uint64_t otr_clock_ns(void)
 {
@@ -71,7 +75,7 @@ static int begin(void **state)
 	     MAP_SHARED | MAP_FIXED, fd, OTR_RING_HEAD);
 	close(fd);
 	memset(&rd, 0, sizeof(rd));
-	otr_shim.tail = said = otr_shim.behind = 0;
+	otr_shim.seen_tail = said = otr_shim.reader_is_behind = 0;
 	rd.ring = otr_shim.ring = (void *)at;
 	rd.slots = otr_shim.slots = at + OTR_RING_HEAD;
 	return 0;

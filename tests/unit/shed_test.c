@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/flow.c preload/headend.c preload/response_boundary.c preload/frames.c
-// needs: preload/inject.c
+// needs: preload/trace/flow.c preload/trace/shed.c preload/trace/capture.c
+// needs: preload/trace/headend.c preload/parse/response_boundary.c preload/trace/frames.c
+// needs: preload/parse/inject.c
 /* shed_test.c - the library lets requests go: each whole, decided at its first byte; what
  * was begun before is told to its end. */
 
@@ -14,8 +15,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "preload/proof.h"
-#include "preload/shim.h"
+#include "preload/base/clock.h"
+#include "preload/base/shim.h"
+#include "preload/ring/emit.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/dial.h"
+#include "preload/trace/flow.h"
+#include "preload/trace/layer.h"
+#include "preload/trace/proof.h"
+#include "preload/trace/rules.h"
+#include "preload/trace/shed.h"
 
 struct otr_shim otr_shim;
 static struct otr_ring ring;
@@ -33,22 +42,22 @@ static void emit(char what)
 	records[len] = what;
 }
 
-void otr_tls_beside(const struct otr_self *s, struct otr_fd *f)
+void otr_tls_sent_unseen(const struct otr_self *s, struct otr_fd *f)
 {
 	(void)s;
 	(void)f;
 }
 
-void otr_peer_is_greeted(struct otr_fd *f, const struct iovec *iov, int n)
+void otr_greeting_answered(struct otr_fd *f, const struct iovec *iov, int n)
 {
 	(void)iov, (void)n;
-	f->greeted = 1;
+	f->greeting = 1;
 }
 
-void otr_peer_greets(struct otr_fd *f, const struct iovec *iov, int n)
+void otr_peer_spoke_first(struct otr_fd *f, const struct iovec *iov, int n)
 {
 	(void)iov, (void)n;
-	f->greeted = 1;
+	f->greeting = 1;
 }
 
 uint64_t otr_clock_ns(void)
@@ -56,7 +65,7 @@ uint64_t otr_clock_ns(void)
 	return 1;
 }
 
-void otr_ring_look(struct otr_ring *at, uint64_t now)
+void otr_ring_check_reader(struct otr_ring *at, uint64_t now)
 {
 	(void)at, (void)now;
 }
@@ -68,7 +77,7 @@ int otr_ring_ready(void)
 
 int otr_ring_is_behind(void)
 {
-	return otr_shim.behind;
+	return otr_shim.reader_is_behind;
 }
 
 void otr_count(enum otr_shim_count what)
@@ -160,8 +169,8 @@ static int begin(void **state)
 	memset(&fd, 0, sizeof(fd));
 	memset(records, 0, sizeof(records));
 	ruled = 0;
-	otr_shim.behind = 0;
-	otr_shim.alone = 0;
+	otr_shim.reader_is_behind = 0;
+	otr_shim.is_server = 0;
 	memset(text, 0, sizeof(text));
 	otr_shim.ring = &ring;
 	otr_shim.pid = 7;
@@ -196,7 +205,7 @@ static void whole_ones(void **state)
 	exchange();
 	assert_string_equal(records, ""); /* nor that there is a connection */
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 2);
-	assert_int_equal(fd.way[OTR_DIR_OUT].total, 2000); /* positions go on */
+	assert_int_equal(fd.dirs[OTR_DIR_OUT].total, 2000); /* positions go on */
 	ring.paused = 0;
 	exchange();
 	exchange();
@@ -224,7 +233,7 @@ static void rules_where_they_serve(void **state)
 	exchange();
 	assert_int_equal(ruled, 9);
 	assert_string_equal(records, "odd");
-	assert_int_equal(fd.way[OTR_DIR_OUT].total, 6000);
+	assert_int_equal(fd.dirs[OTR_DIR_OUT].total, 6000);
 }
 
 /* What goes out while its strand works for nobody who is known, in a process that serves. */
@@ -232,7 +241,7 @@ static void asks_for_nobody(void **state)
 {
 	(void)state;
 	fd.role = OTR_ROLE_CLIENT;
-	otr_shim.alone = ring.propagates = ring.paused = 1;
+	otr_shim.is_server = ring.propagates = ring.paused = 1;
 	for (int i = 0; i < 3; i++) {
 		move(OTR_DIR_OUT, 50, 50);
 		move(OTR_DIR_IN, 100, 100);
@@ -240,12 +249,12 @@ static void asks_for_nobody(void **state)
 	assert_int_equal(ruled, 2); /* the first, and its answer */
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 3);
 	self.strand.cur = (struct otr_xref){.conn = 7};
-	assert_false(otr_asks_unseen(&self, &fd));
+	assert_false(otr_ask_is_shed(&self, &fd));
 	self.strand.cur.conn = 0;
 	fd.asked.claim.conn = 7;
-	assert_false(otr_asks_unseen(&self, &fd));
+	assert_false(otr_ask_is_shed(&self, &fd));
 	fd.asked.claim.conn = 0;
-	assert_true(otr_asks_unseen(&self, &fd));
+	assert_true(otr_ask_is_shed(&self, &fd));
 	ring.paused = 0;
 	move(OTR_DIR_OUT, 50, 50);
 	move(OTR_DIR_IN, 100, 100);
@@ -258,17 +267,17 @@ static void while_it_is_behind(void **state)
 {
 	(void)state;
 	move(OTR_DIR_IN, 50, 50);
-	otr_shim.behind = 1;
+	otr_shim.reader_is_behind = 1;
 	move(OTR_DIR_OUT, 100, 100);
 	exchange();
 	exchange();
 	assert_string_equal(records, "odd");
 	assert_int_equal(ring.counts[OTR_SHIM_BEHIND], 2);
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 0);
-	otr_shim.behind = 0;
+	otr_shim.reader_is_behind = 0;
 	exchange();
 	assert_string_equal(records, "odddd");
-	otr_shim.behind = 1;
+	otr_shim.reader_is_behind = 1;
 	fd.role = OTR_ROLE_CLIENT;
 	fd.last_dir = OTR_DIR_IN;
 	assert_int_equal(otr_will_shed(&fd, OTR_DIR_OUT), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/ring.c preload/real.c preload/find.c
+// needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
+// needs: preload/base/shim.c preload/base/real.c preload/base/find.c
 /* shims_test.c - a process and the agent at both ends of a ring: what is said reaches it at
  * once, and what it counts is believed only so far. */
 
@@ -29,7 +30,7 @@ static void what_is_said_is_heard(void **state)
 	assert_true(otr_switch_is_on(OTR_RING_NO_OBSERVE));
 	assert_false(otr_switch_is_on(OTR_RING_NO_INJECT));
 	assert_int_equal(otr_shim.ring->say.hosts.n, 2);
-	otr_shim.say.flags = OTR_RING_NO_INJECT; /* by its environment: it holds, too */
+	otr_shim.switches.flags = OTR_RING_NO_INJECT; /* by its environment: it holds, too */
 	assert_true(otr_switch_is_on(OTR_RING_NO_INJECT));
 }
 

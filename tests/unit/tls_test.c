@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/inject.c preload/tls.c preload/layer.c preload/response_boundary.c
-// needs: preload/request_boundary.c
+// needs: preload/parse/inject.c preload/trace/tls.c preload/trace/tls_session.c
+// needs: preload/trace/layer.c preload/trace/ciphertext.c preload/parse/response_boundary.c
+// needs: preload/parse/request_boundary.c
 /*
  * tls_test.c - a TLS library that takes what it likes, when it likes: the stream is the
  * caller's with one header or none, a call made again brings the same bytes, and the caller
@@ -17,10 +18,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preload/alloc.h"
-#include "preload/io.h"
-#include "preload/shim.h"
-#include "preload/tls.h"
+#include "preload/base/alloc.h"
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
+#include "preload/base/hold.h"
+#include "preload/base/shim.h"
+#include "preload/base/thread.h"
+#include "preload/ring/emit.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/ciphertext.h"
+#include "preload/trace/conn.h"
+#include "preload/trace/decide.h"
+#include "preload/trace/enter.h"
+#include "preload/trace/flow.h"
+#include "preload/trace/io.h"
+#include "preload/trace/layer.h"
+#include "preload/trace/shed.h"
+#include "preload/trace/tls.h"
+#include "preload/trace/tls_session.h"
+#include "preload/trace/user_copy.h"
 
 #define FD     7
 #define AT     5
@@ -39,15 +55,15 @@ static size_t told;
 
 struct otr_self *otr_enter(void)
 {
-	if (self.inside)
+	if (self.wrapper_frame)
 		return NULL;
-	self.inside = 1;
+	self.wrapper_frame = 1;
 	return &self;
 }
 
 void otr_leave(struct otr_self *at)
 {
-	at->inside = 0;
+	at->wrapper_frame = 0;
 }
 
 int otr_will_shed(const struct otr_fd *f, int dir)
@@ -91,7 +107,7 @@ struct otr_fd *otr_fd_of(int fd)
 	return otr_fd_slot(fd);
 }
 
-struct otr_fd *otr_fd_keeper(int fd)
+struct otr_fd *otr_fd_home(int fd)
 {
 	return otr_fd_slot(fd);
 }
@@ -102,7 +118,7 @@ int otr_hold(struct otr_fd *f)
 	return 1;
 }
 
-void otr_unseen(struct otr_fd *f, int dir, ssize_t n)
+void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n)
 {
 	(void)dir, (void)n;
 	f->boundary.state = OTR_BOUNDARY_OPAQUE;
@@ -114,7 +130,7 @@ int otr_has_ended(int32_t tid)
 	return 0;
 }
 
-int otr_fd_is(int fd, struct otr_fd *f)
+int otr_fd_is_same(int fd, struct otr_fd *f)
 {
 	return f == otr_fd_slot(fd);
 }
@@ -152,25 +168,25 @@ void otr_moved(struct otr_self *at, int fd, struct otr_fd *f, int dir, uint64_t 
 	told += moved;
 }
 
-int otr_is_alone(void)
+int otr_is_single_threaded(void)
 {
 	return 1;
 }
 
-struct otr_copy *otr_keep(const struct otr_self *at, const struct otr_fd *f,
-			  const struct otr_out *o, const struct iovec *iov, int n)
+struct otr_copy *otr_copy_keep(const struct otr_self *at, const struct otr_fd *f,
+			       const struct otr_out *o, const struct iovec *iov, int n)
 {
 	(void)at, (void)f, (void)o, (void)iov, (void)n;
 	return NULL;
 }
 
-int otr_kept(const struct otr_copy *c, struct iovec *out, size_t moved)
+int otr_copy_read(const struct otr_copy *c, struct iovec *out, size_t moved)
 {
 	(void)c, (void)out, (void)moved;
 	return 0;
 }
 
-void otr_shed_is_wanted(struct otr_copy *c)
+void otr_copy_free(struct otr_copy *c)
 {
 	(void)c;
 }
@@ -242,7 +258,7 @@ static ssize_t hello(const struct otr_tls_call *c, void *buf, size_t n)
 	(void)c;
 	(void)buf;
 	(void)n;
-	if (self.tls_hello)
+	if (self.tls_is_handshake)
 		otr_tls_below(&self, FD, &page.fds[FD], &iov, 1);
 	return 1;
 }
@@ -313,7 +329,7 @@ static void one_header_or_none(void **state)
 		plan[2] = 3;
 		plan[3] = 1000;
 		send_all(how & 1, how & 2, how & 4 ? 2 : N);
-		assert_int_equal(self.inside, 0);
+		assert_int_equal(self.wrapper_frame, 0);
 		if (!first)
 			first = plan[1] ? plan[1] : plan[2];
 		assert_true(first > AT ? has_header() : is_plain());
@@ -370,7 +386,7 @@ static void a_session_that_is_over_is_forgotten(void **state)
 {
 	(void)state;
 	fresh(1);
-	otr_tls_over(&on);
+	otr_tls_end(&on);
 	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
 	send_all(0, 0, N);
 	assert_true(is_plain());
@@ -382,19 +398,19 @@ static void after_what_was_not_seen_nothing_goes_in(void **state)
 	(void)state;
 	fresh(1);
 	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
-	otr_tls_early(&on);
+	otr_tls_unseen(&on);
 	send_all(0, 0, N);
 	assert_true(is_plain());
-	otr_tls_over(&on);
+	otr_tls_end(&on);
 
 	fresh(1);
 	send_all(0, 0, N);
 	assert_true(has_header());
 	self.tls_frame = (uintptr_t)__builtin_frame_address(0) + 64;
-	otr_tls_beside(&self, &page.fds[FD]);
+	otr_tls_sent_unseen(&self, &page.fds[FD]);
 	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_HEAD);
 	self.tls_frame = 0;
-	otr_tls_beside(&self, &page.fds[FD]);
+	otr_tls_sent_unseen(&self, &page.fds[FD]);
 	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_OPAQUE);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/user_copy.c preload/inject.c
+// needs: preload/trace/user_copy.c preload/parse/inject.c
 /* user_copy_test.c - what threads send is copied before the call: as much as is looked at, its end,
  * and nothing that cannot be read. */
 
@@ -15,10 +15,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "preload/alloc.h"
-#include "preload/io.h"
-#include "preload/real.h"
-#include "preload/shim.h"
+#include "preload/base/alloc.h"
+#include "preload/base/real.h"
+#include "preload/base/shim.h"
+#include "preload/base/thread.h"
+#include "preload/trace/capture.h"
+#include "preload/trace/io.h"
+#include "preload/trace/user_copy.h"
 
 #define SLOTS 256
 
@@ -28,10 +31,9 @@ static size_t wanted;
 static int32_t dead; /* a thread that has ended */
 static struct otr_fd fd;
 
-void *otr_real_symbol(const char *name)
+int otr_is_single_threaded(void)
 {
-	assert_string_equal(name, "__libc_single_threaded");
-	return &single;
+	return single;
 }
 
 void *otr_alloc(size_t size)
@@ -75,7 +77,7 @@ static struct otr_copy *keep(int32_t tid, const struct iovec *iov, int n)
 {
 	const struct otr_self self = {.tid = tid};
 
-	return otr_keep(&self, &fd, NULL, iov, n);
+	return otr_copy_keep(&self, &fd, NULL, iov, n);
 }
 
 /* Of `len` bytes in two pieces so many are wanted, and so many are sent. What is seen of them
@@ -90,7 +92,7 @@ static void sent(size_t len, size_t want, size_t moved)
 	wanted = want;
 	c = keep(1, iov, 2);
 	assert_non_null(c);
-	n = otr_kept(c, seen, moved);
+	n = otr_copy_read(c, seen, moved);
 	for (int i = 0; i < n; at += seen[i++].iov_len)
 		if (seen[i].iov_base)
 			assert_memory_equal(seen[i].iov_base, bytes + at, seen[i].iov_len);
@@ -99,7 +101,7 @@ static void sent(size_t len, size_t want, size_t moved)
 		assert_int_equal(at, moved);
 	if (moved == len && len - len / 3 >= 8)
 		assert_int_equal(at, len); /* its last bytes are known */
-	otr_shed_is_wanted(c);
+	otr_copy_free(c);
 }
 
 static void head_and_end(void **state)
@@ -140,9 +142,9 @@ static void cannot_be_read(void **state)
 	errno = EXDEV;
 	c = keep(1, iov, 2);
 	assert_int_equal(errno, EXDEV);
-	assert_int_equal(otr_kept(c, seen, 5010), 3); /* its last page can be */
+	assert_int_equal(otr_copy_read(c, seen, 5010), 3); /* its last page can be */
 	assert_int_equal(seen[0].iov_len, 10);
-	otr_shed_is_wanted(c);
+	otr_copy_free(c);
 	munmap(page, 3 * 4096);
 }
 

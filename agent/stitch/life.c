@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * life.c - the life of an exchange: begun by a request, ended by its answer's last
+ * byte, kept for a while after its span is out, so that late children find its id.
+ */
+
+#include "agent/stitch/life.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/loss.h"
+#include "agent/resource/resource.h"
+#include "agent/stitch/emit.h"
+#include "agent/stitch/exchange.h"
+#include "agent/stitch/named.h"
+#include "agent/stitch/trace.h"
+#include "agent/stitch/unix_pair.h"
+#include "agent/stitch/wire.h"
+
+static void remember_strand(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_stitch_strand *of = otr_stitch_strand_find(st, ex->tgid, ex->strand);
+
+	if (!of) {
+		of = calloc(1, sizeof(*of));
+		if (!of)
+			return; /* late evidence does not find this request */
+		of->key = (struct otr_stitch_strand_key){ex->strand, ex->tgid};
+		HASH_ADD(hh, st->strands, key, sizeof(of->key), of);
+		if (!of->hh.tbl) {
+			free(of);
+			return;
+		}
+	}
+	DL_APPEND2(of->sent, ex, strand_prev, strand_next);
+	ex->of_strand = of;
+}
+
+static void forget_strand(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_stitch_strand *of = ex->of_strand;
+
+	if (!of)
+		return;
+	ex->of_strand = NULL;
+	DL_DELETE2(of->sent, ex, strand_prev, strand_next);
+	if (of->sent)
+		return;
+	HASH_DEL(st->strands, of);
+	free(of);
+}
+
+#define IDLE_KEPT 256 /* processes with nothing open: their next request is soon */
+
+static void count_inbound(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_inbound_open *inbound_open = NULL;
+
+	HASH_FIND(hh, st->inbound_open, &ex->tgid, sizeof(ex->tgid), inbound_open);
+	if (!inbound_open) {
+		inbound_open = calloc(1, sizeof(*inbound_open));
+		if (!inbound_open)
+			return;
+		inbound_open->tgid = ex->tgid;
+		HASH_ADD(hh, st->inbound_open, tgid, sizeof(inbound_open->tgid), inbound_open);
+		if (!inbound_open->hh.tbl) {
+			free(inbound_open);
+			return;
+		}
+	}
+	inbound_open->open++;
+	ex->inbound_open = true;
+}
+
+static void uncount_inbound(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_inbound_open *inbound_open = NULL;
+
+	if (!ex->inbound_open)
+		return;
+	ex->inbound_open = false;
+	HASH_FIND(hh, st->inbound_open, &ex->tgid, sizeof(ex->tgid), inbound_open);
+	if (!inbound_open || --inbound_open->open || HASH_COUNT(st->inbound_open) <= IDLE_KEPT)
+		return;
+	HASH_DEL(st->inbound_open, inbound_open);
+	free(inbound_open);
+}
+
+static bool has_inbound_open(const struct otr_stitch *st, uint32_t tgid)
+{
+	struct otr_inbound_open *inbound_open = NULL;
+
+	HASH_FIND(hh, st->inbound_open, &tgid, sizeof(tgid), inbound_open);
+	return inbound_open && inbound_open->open;
+}
+
+static void add_to_lists(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	DL_APPEND2(ex->wire->all, ex, wire_prev, wire_next);
+	DL_APPEND(st->live, ex);
+	if (ex->answer == OTR_ANSWER_AWAITED)
+		DL_APPEND2(ex->wire->unanswered, ex, wait_prev, wait_next);
+	st->n++;
+	st->stats.open++;
+	if (otr_is_server(ex)) {
+		count_inbound(st, ex);
+	} else {
+		ex->doubtful = has_inbound_open(st, ex->tgid);
+		remember_strand(st, ex);
+	}
+}
+
+struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wire,
+				      const struct otr_side *side, const struct otr_msg *msg)
+{
+	struct otr_exchange *ex = otr_spares_get(&st->old_exchanges, sizeof(*ex));
+	struct otr_msg *req = otr_msg_copy(msg);
+	struct otr_trace *tr = otr_trace_new(st);
+
+	if (!ex || !req || !tr) {
+		otr_spares_put(&st->old_exchanges, ex);
+		free(req);
+		otr_spares_put(&st->old_traces, tr);
+		return NULL;
+	}
+	ex->wire = wire;
+	ex->ref = side->ref;
+	ex->tgid = side->tgid;
+	ex->strand = side->strand;
+	ex->start_ns = side->start_ns;
+	ex->proto = side->proto;
+	ex->resource = side->resource ? otr_resource_ref(side->resource) : NULL;
+	ex->stream = msg->stream;
+	ex->answer = msg->kind == OTR_MSG_ONEWAY ? OTR_ANSWER_NOT_DUE : OTR_ANSWER_AWAITED;
+	ex->req = req;
+	ex->partial = req->partial;
+	ex->has_header = otr_traceparent_read(&ex->header, req->trace_ctx);
+	otr_ids_span(&st->ids, ex->span_id);
+	st->stats.requests++;
+	add_to_lists(st, ex);
+	otr_trace_add(st, tr, ex);
+	return ex;
+}
+
+/* Clears all pointers to `ex` before it is freed. */
+static void clear_pointers(struct otr_exchange *ex)
+{
+	struct otr_exchange *other;
+
+	for (size_t i = 0; i < OTR_LAYER_MAX; i++)
+		for (size_t dir = 0; dir < 2; dir++)
+			if (ex->wire->now[i][dir] == ex)
+				ex->wire->now[i][dir] = NULL;
+	otr_exchange_answer(ex, OTR_ANSWER_ABSENT);
+	if (ex->peer)
+		ex->peer->peer = NULL;
+	if (ex->parent)
+		ex->parent->n_kids--;
+	DL_FOREACH2(ex->trace->members, other, member_next)
+	{
+		if (!ex->n_kids)
+			return;
+		if (other->parent != ex)
+			continue;
+		other->parent = NULL;
+		ex->n_kids--;
+	}
+}
+
+/* An exchange that is on no connection is held by failed.c or process.c, too. The ids of the run's
+ * first process stay: they are in environments. */
+static void forget_holders(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	if (ex->wire->conn)
+		return;
+	for (size_t i = 0; i < OTR_FAILED; i++)
+		if (st->failed[i].ex == ex)
+			st->failed[i].ex = NULL;
+	if (st->run.ex != ex)
+		return;
+	st->run.ex = NULL;
+	st->run.tgid = 0;
+	st->run.emitted = 0;
+}
+
+void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	struct otr_wire *wire = ex->wire;
+
+	clear_pointers(ex);
+	forget_holders(st, ex);
+	forget_strand(st, ex);
+	otr_named_remove(st, ex);
+	uncount_inbound(st, ex);
+	if (otr_is_open(ex))
+		st->stats.open--;
+	if (otr_is_emitted(ex))
+		DL_DELETE(st->kept, ex);
+	else
+		DL_DELETE(st->live, ex);
+	otr_trace_remove(st, ex);
+	DL_DELETE2(wire->all, ex, wire_prev, wire_next);
+	st->n--;
+	otr_wire_put(wire);
+	if (ex->resource)
+		otr_resource_unref(&ex->resource);
+	free(ex->req);
+	free(ex->rsp);
+	free(ex->links);
+	otr_spares_put(&st->old_exchanges, ex);
+}
+
+void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns)
+{
+	if (!otr_is_open(ex))
+		return;
+	ex->life = OTR_LIFE_OVER;
+	ex->end_ns = end_ns > ex->start_ns ? end_ns : ex->start_ns;
+	/* Requests that it made since the pause were shed. */
+	if (ex->start_ns <= st->paused_ns)
+		ex->thinned = true;
+	uncount_inbound(st, ex);
+	st->stats.open--;
+	otr_unix_pair(st, ex);
+	if (ex->answer == OTR_ANSWER_AWAITED)
+		otr_exchange_answer(ex, OTR_ANSWER_ABSENT);
+	otr_trace_over(st, ex);
+}

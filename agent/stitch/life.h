@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_STITCH_LIFE_H
+#define OTR_STITCH_LIFE_H
+
+/* life.h - begin and end of an exchange. Inside of stitch/ only. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct otr_exchange;
+struct otr_msg;
+struct otr_side;
+struct otr_stitch;
+struct otr_wire;
+
+/* Makes the exchange that the request `msg`, seen at `side`, begins on `wire`. It has a trace of
+ * its own, and no parent. NULL: no memory. */
+struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wire,
+				      const struct otr_side *side, const struct otr_msg *msg);
+
+/* The exchange is over at `end_ns`: the last byte of its answer moved, or none will come. Nothing
+ * happens if it was over before. */
+void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns);
+
+/* Frees it, and its trace and its closed wire if they hold no other. Nothing points at it any
+ * more. */
+void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex);
+
+#endif /* OTR_STITCH_LIFE_H */

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_STITCH_WIRE_H
+#define OTR_STITCH_WIRE_H
+
+/* wire.h - ends of connections, and which two are one wire. Inside of stitch/ only. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct otr_ev_conn;
+struct otr_exchange;
+struct otr_stitch;
+struct otr_wire;
+
+/* The end that is open and has this `conn`, or NULL. */
+struct otr_wire *otr_wire_find(const struct otr_stitch *st, uint64_t conn);
+
+/* The same, with `facts` copied into it; made if there is none. `*joined`: its peer was found
+ * now, so the caller owes it an otr_parent_wired(). NULL: no memory. */
+struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *facts, bool *joined);
+
+/* The two are ends of one connection. Neither has a peer yet; the caller owes them an
+ * otr_parent_wired(). */
+void otr_wire_join(struct otr_wire *wire, struct otr_wire *peer);
+
+/* The connection is closed: it is not found any more. otr_wire_put() frees it. */
+void otr_wire_close(struct otr_stitch *st, struct otr_wire *wire);
+
+/* Frees it if it is closed and has no exchanges. */
+void otr_wire_put(struct otr_wire *wire);
+
+/* The same request at the other end of its wire, or NULL. */
+struct otr_exchange *otr_wire_mate(const struct otr_exchange *ex);
+
+#endif /* OTR_STITCH_WIRE_H */

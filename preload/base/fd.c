@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fd.c - which socket, pipe or file does a descriptor number name, and does it still?
+ *
+ * A number is checked when it is first used, and again when a message begins on it: close() may
+ * be called where no wrapper sees it (by stdio), or by a child that shares our memory for a
+ * moment (vfork). So close() is a hint, and the inode of the socket decides. Reading the inode
+ * is a system call: on a busy connection it is read once in 10 ms, unless this process was seen
+ * to close a descriptor without a wrapper.
+ */
+
+#include "preload/base/fd.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/base/alloc.h"
+#include "preload/base/clock.h"
+#include "preload/base/header_slot.h"
+#include "preload/base/hold.h"
+#include "preload/base/real.h"
+#include "preload/base/share.h"
+#include "preload/base/shim.h"
+#include "preload/base/sys.h"
+#include "preload/base/thread.h"
+
+#define SURE_NS 10000000ull /* an inode that was read stays valid for so long */
+
+uint32_t otr_netns(void)
+{
+	struct stat st;
+
+	return otr_sys(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &st, 0) ? 0
+									      : (uint32_t)st.st_ino;
+}
+
+static uint64_t time_now(void)
+{
+	const struct otr_self *self = otr_self_peek();
+
+	return self && self->event_ns ? self->event_ns : otr_clock_ns();
+}
+
+static int is_number(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	return otr_sys_getsockopt(fd, level, name, &value, &len) ? -1 : value;
+}
+
+/* Does one end of a Unix socket have a name? Those of socketpair() have none. */
+static int is_named(int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t mine = sizeof(sa), theirs = sizeof(sa);
+
+	if (otr_sys_getsockname(fd, &sa, &mine) || otr_sys_getpeername(fd, &sa, &theirs))
+		return 1;
+	return mine > sizeof(sa.ss_family) || theirs > sizeof(sa.ss_family);
+}
+
+static enum otr_fd_kind look_at_socket(int fd, struct otr_fd *f)
+{
+	int family = is_number(fd, SOL_SOCKET, SO_DOMAIN);
+
+	if (is_number(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM)
+		return OTR_FD_OTHER;
+	if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
+		return OTR_FD_OTHER;
+	f->family = (uint16_t)family;
+	f->nonblock = (otr_sys_fcntl(fd, F_GETFL, 0) & O_NONBLOCK) != 0;
+	return family == AF_UNIX && !is_named(fd) ? OTR_FD_PAIR : OTR_FD_STREAM;
+}
+
+/* Clears a state that other threads may read at this moment; the owner stays. */
+static void clear(struct otr_fd *f, size_t len)
+{
+	static const uint64_t none;
+
+	for (size_t at = 0; at < len / 8 * 8; at += sizeof(none))
+		otr_share_put((char *)f + at, &none, sizeof(none));
+	otr_put(&f->life, f->life + 1);
+}
+
+void otr_fd_forget(struct otr_fd *f)
+{
+	if (otr_get(&f->header))
+		otr_header_free(f);
+	clear(f, offsetof(struct otr_fd, header));
+	f->senders = 0;
+	f->last_dir = OTR_DIR_NONE;
+	f->policy_gen = ~0u;
+	otr_put(&f->reader_gen, otr_get(&otr_shim.reader_gen));
+}
+
+int otr_fd_is_stale(struct otr_fd *f)
+{
+	if (otr_get(&f->reader_gen) == otr_get(&otr_shim.reader_gen))
+		return 0;
+	if (otr_get(&f->header))
+		return 1;
+	clear(f, offsetof(struct otr_fd, header));
+	otr_put(&f->reader_gen, otr_get(&otr_shim.reader_gen));
+	return 0;
+}
+
+static uint32_t *home_of(uint64_t inode)
+{
+	return &otr_shim.homes[otr_ring_hash(inode) % OTR_HOMES];
+}
+
+static int is_home(const struct otr_fd *home, const struct otr_fd *f)
+{
+	return otr_get(&home->kind) == OTR_FD_STREAM && otr_get(&home->inode) == f->inode &&
+	       otr_get(&home->reader_gen) == f->reader_gen;
+}
+
+/* One socket may have several numbers (dup, the 0 and 1 of inetd): one of them keeps the state,
+ * so that the bytes of the connection are counted once. */
+static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
+{
+	uint32_t hint = otr_get(home_of(f->inode));
+	struct otr_fd *home = hint ? otr_fd_slot((int)hint - 1) : NULL;
+
+	if (home && home != f && is_home(home, f)) {
+		if (!otr_hold(home) || !is_home(home, f))
+			return OTR_FD_NEW; /* to be checked again */
+		otr_put(&f->home, (uint16_t)(hint - 1));
+		home->alias = (uint16_t)fd + 1;
+		return OTR_FD_ALIAS;
+	}
+	otr_put(home_of(f->inode), (uint32_t)fd + 1);
+	return OTR_FD_STREAM;
+}
+
+int otr_fd_pass_on(struct otr_fd *f)
+{
+	int number = (int)f->alias - 1;
+	struct otr_fd *heir = otr_fd_slot(number);
+
+	if (!f->alias || !heir || !otr_hold(heir) || heir->kind != OTR_FD_ALIAS ||
+	    heir->inode != f->inode || otr_fd_is_other(number, f))
+		return 0;
+	otr_share_put(heir, f, offsetof(struct otr_fd, header) / 8 * 8);
+	otr_put(&heir->header, otr_get(&f->header)); /* the header goes along */
+	otr_put(&heir->rest, otr_get(&f->rest));
+	otr_put(&heir->rest_at, otr_get(&f->rest_at));
+	heir->senders = 0;
+	otr_put(&heir->life, heir->life + 1);
+	heir->alias = 0;
+	otr_put(home_of(f->inode), (uint32_t)number + 1);
+	otr_put(&f->rest, 0);
+	otr_put(&f->header, 0);
+	return 1;
+}
+
+static void look(int fd, struct otr_fd *f)
+{
+	enum otr_fd_kind kind = OTR_FD_OTHER;
+	struct stat st;
+
+	if (otr_sys_fstat(fd, &st))
+		return;
+	otr_put(&f->inode, st.st_ino);
+	f->checked_ns = time_now();
+	if (S_ISSOCK(st.st_mode))
+		kind = look_at_socket(fd, f);
+	else if (S_ISFIFO(st.st_mode))
+		kind = OTR_FD_PIPE;
+	else if (!(st.st_mode & S_IFMT))
+		kind = OTR_FD_EVENT; /* or another file without a type */
+	if (kind == OTR_FD_STREAM)
+		kind = find_home(fd, f);
+	otr_put(&f->kind, (uint8_t)kind);
+}
+
+struct otr_fd *otr_fd_slot(int fd)
+{
+	struct otr_fd_page *page = NULL;
+
+	if ((uint32_t)fd < otr_shim.n_fds)
+		page = __atomic_load_n(&otr_shim.fds[fd / OTR_FD_PAGE], __ATOMIC_ACQUIRE);
+	return page ? &page->fds[fd % OTR_FD_PAGE] : NULL;
+}
+
+struct otr_fd *otr_fd_make_slot(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	if (!f && (uint32_t)fd < otr_shim.n_fds)
+		otr_alloc_once(&otr_shim.fds[fd / OTR_FD_PAGE], sizeof(**otr_shim.fds));
+	return f ? f : otr_fd_slot(fd);
+}
+
+/* `f` is held. The role, and that the beginning was seen, stay. */
+static void look_anew(int fd, struct otr_fd *f)
+{
+	uint8_t role = f->role, seen = f->seen_open;
+
+	otr_fd_forget(f);
+	otr_put(&f->role, role);
+	f->seen_open = seen;
+	otr_fd_begins(f);
+	look(fd, f);
+}
+
+struct otr_fd *otr_fd_of(int fd)
+{
+	struct otr_fd *f = otr_fd_make_slot(fd), *home;
+
+	if (!f || otr_fd_is_none(f) || !otr_hold(f) || otr_fd_is_stale(f))
+		return NULL;
+	if (f->kind == OTR_FD_ALIAS) {
+		home = otr_fd_known(fd);
+		if (home)
+			return home;
+		otr_fd_forget(f);
+	}
+	if ((f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER) && !otr_get(&otr_shim.has_seccomp))
+		look_anew(fd, f);
+	if (f->kind == OTR_FD_ALIAS)
+		return otr_fd_known(fd);
+	return f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER ? NULL : f;
+}
+
+struct otr_fd *otr_fd_home(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd), *home = f;
+
+	if (f && otr_get(&f->kind) == OTR_FD_ALIAS)
+		home = otr_fd_slot(otr_get(&f->home));
+	if (!home || otr_get(&home->kind) != OTR_FD_STREAM)
+		return NULL;
+	return home == f || otr_get(&f->inode) == otr_get(&home->inode) ? home : NULL;
+}
+
+struct otr_fd *otr_fd_known(int fd)
+{
+	struct otr_fd *home = otr_fd_home(fd);
+
+	if (!home || !otr_hold(home) || otr_fd_home(fd) != home ||
+	    (home->reader_gen != otr_get(&otr_shim.reader_gen) && !otr_get(&home->header)))
+		return NULL;
+	return home;
+}
+
+void otr_fd_unseen(int fd, int dir, ssize_t n)
+{
+	struct otr_fd *f = n > 0 ? otr_fd_home(fd) : NULL;
+
+	if (f)
+		otr_count_unseen(f, dir, n);
+}
+
+int otr_fd_is_other(int fd, const struct otr_fd *f)
+{
+	struct stat st;
+
+	return !otr_get(&otr_shim.has_seccomp) && (otr_sys_fstat(fd, &st) || st.st_ino != f->inode);
+}
+
+/* Was the inode read a moment ago? The time is kept for the number that has the state, not for
+ * its aliases. */
+static int is_sure(int fd, const struct otr_fd *f, uint64_t now)
+{
+	return !otr_get(&otr_shim.missed_close) && f == otr_fd_slot(fd) &&
+	       now - f->checked_ns < SURE_NS;
+}
+
+int otr_fd_is_same(int fd, struct otr_fd *f)
+{
+	int sealed = otr_get(&otr_shim.has_seccomp);
+	uint64_t now = sealed ? 0 : time_now();
+	struct stat st;
+
+	if (sealed || is_sure(fd, f, now) || otr_sys_fstat(fd, &st))
+		return 1;
+	if (st.st_ino != f->inode) {
+		otr_put(&otr_shim.missed_close, 1);
+		return 0;
+	}
+	f->checked_ns = now;
+	return 1;
+}

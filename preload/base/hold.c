@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hold.c - one thread at a time has the state of a connection; see share.h.
+ *
+ * A thread holds a connection for some hundred nanoseconds and makes no call that waits. So a
+ * second thread tries for a moment. Where that is not enough (the holder lost its CPU, or was
+ * cancelled), the second thread adds its bytes to a count and goes on.
+ */
+
+#include "preload/base/hold.h"
+
+#include <stddef.h>
+
+#include "preload/base/shim.h"
+#include "preload/base/sys.h"
+#include "preload/base/thread.h"
+
+#define SPINS  200 /* some microseconds */
+#define YIELDS 3   /* the holder may be waiting for this CPU */
+
+static inline void pause_cpu(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+static int take(struct otr_fd *f, int32_t was, int32_t tid)
+{
+	OTR_YIELD();
+	return otr_get(&f->owner) == was &&
+	       __atomic_compare_exchange_n(&f->owner, &was, tid, 0, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+/* The last holder may have left the state half written: where the client is in what it sends is
+ * not known any more. */
+static void forget_boundary(struct otr_fd *f)
+{
+	f->boundary.state = OTR_BOUNDARY_OPAQUE;
+	(f + OTR_FD_PAGE)->boundary.state = OTR_BOUNDARY_OPAQUE;
+	f->has_cause = (f + OTR_FD_PAGE)->has_cause = 0;
+}
+
+/* Takes a connection whose holder left by longjmp(), has ended, or is a thread of the parent
+ * process. */
+static int take_over(struct otr_fd *f, int32_t tid)
+{
+	int32_t was = otr_get(&f->owner);
+
+	if (was != tid && (!was || !otr_has_ended(was)))
+		return 0;
+	if (!take(f, was, tid))
+		return 0;
+	forget_boundary(f);
+	return 1;
+}
+
+static int try_to_take(struct otr_fd *f, int32_t tid)
+{
+	if (otr_is_single_threaded() && !otr_get(&f->owner)) {
+		otr_put(&f->owner, tid);
+		return 1;
+	}
+	if (take(f, 0, tid))
+		return 1;
+	for (int i = 0; i < SPINS; i++, pause_cpu())
+		if (take(f, 0, tid))
+			return 1;
+	for (int i = 0; i < YIELDS && !otr_get(&otr_shim.has_seccomp); i++) {
+		otr_sys(SYS_sched_yield);
+		if (take(f, 0, tid))
+			return 1;
+	}
+	return take_over(f, tid);
+}
+
+/* Adds bytes that were moved while another thread held the connection, and that were not read. */
+static void add_unseen(struct otr_fd *f, int dir)
+{
+	uint64_t n = otr_get(&f->unseen_bytes[dir]);
+	struct otr_shim_dir *w = &f->dirs[dir];
+
+	if (!n)
+		return;
+	n = __atomic_exchange_n(&f->unseen_bytes[dir], 0, __ATOMIC_RELAXED);
+	w->total += n;
+	w->frames.lost = 1;
+	if (f->last_dir == dir) {
+		w->bytes += n;
+		w->calls++;
+		w->cut = 1;
+	}
+	if (dir == OTR_DIR_OUT)
+		f->boundary.state = OTR_BOUNDARY_OPAQUE;
+	otr_count(OTR_SHIM_DROPPED);
+}
+
+static int is_held(const struct otr_self *self, const struct otr_fd *f)
+{
+	for (uint32_t i = 0; i < self->n_held; i++)
+		if (self->held[i] == f)
+			return 1;
+	return 0;
+}
+
+int otr_hold(struct otr_fd *f)
+{
+	struct otr_self *self = otr_self_now();
+
+	if (!self)
+		return 0;
+	if (is_held(self, f))
+		return 1;
+	if (self->n_held == OTR_HELD || !try_to_take(f, self->tid))
+		return 0;
+	self->held[self->n_held++] = f;
+	add_unseen(f, OTR_DIR_IN);
+	add_unseen(f, OTR_DIR_OUT);
+	add_unseen(f + OTR_FD_PAGE, OTR_DIR_IN);
+	add_unseen(f + OTR_FD_PAGE, OTR_DIR_OUT);
+	return 1;
+}
+
+void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n)
+{
+	if (n > 0)
+		__atomic_fetch_add(&f->unseen_bytes[dir], (uint64_t)n, __ATOMIC_RELAXED);
+}
+
+void otr_hold_release(struct otr_self *self)
+{
+	while (self->n_held) {
+		OTR_YIELD();
+		__atomic_store_n(&self->held[--self->n_held]->owner, 0, __ATOMIC_RELEASE);
+	}
+}
+
+void otr_hold_abandon(struct otr_self *self)
+{
+	for (uint32_t i = 0; i < self->n_held; i++)
+		forget_boundary(self->held[i]);
+	otr_hold_release(self);
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exec.c - wrappers of functions that start programs: the environment of a child names the
+ * trace it is started in.
+ *
+ * In a child made by vfork() all memory is its parent's, so nothing is written here but on the
+ * stack. A trace that the program itself has set stays: it is the nearer parent.
+ */
+
+#include <alloca.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/base/clock.h"
+#include "preload/base/inbound.h"
+#include "preload/base/real.h"
+#include "preload/base/shim.h"
+#include "preload/base/sys.h"
+#include "preload/base/thread.h"
+#include "preload/parse/environ.h"
+#include "preload/ring/program.h"
+#include "preload/ring/ring.h"
+
+extern char **environ;
+
+/* The exchange that this thread works for, if that is known. Only this thread writes its
+ * current, so its lists do not change meanwhile. */
+static const struct otr_inbound *current(uint64_t now, struct otr_span_ids *ids)
+{
+	const struct otr_self *self = otr_self_peek();
+	const struct otr_inbound *sv;
+	uint32_t seq;
+
+	if (!self || !self->strand.cur.conn)
+		return NULL;
+	sv = otr_inbound_of(self->strand.cur.conn);
+	if (!sv || !otr_ids_read(sv, self->strand.cur.conn, ids, &seq) ||
+	    !otr_xref_open(&self->strand.cur, &sv->exch))
+		return NULL;
+	return otr_current(&self->strand, &otr_shim.proc, now) ? sv : NULL;
+}
+
+static int is_own(const char *parent)
+{
+	const struct otr_started *st = &otr_shim.started;
+
+	return parent && (!st->known || strcmp(parent, st->parent) != 0);
+}
+
+/* Chooses the trace for the child's environment. Returns 0 where the environment stays as it
+ * is. */
+static int choose(struct otr_carry *carry, char *const *env)
+{
+	const struct otr_started *st = &otr_shim.started;
+	uint64_t now = otr_clock_ns();
+	struct otr_span_ids ids;
+	const struct otr_inbound *sv = current(now, &ids);
+	const char *parent;
+
+	if (!sv && !otr_run_is_over(st, otr_get(&otr_shim.is_server), now))
+		return 0;
+	parent = otr_env_get(env, "TRACEPARENT");
+	if (is_own(parent) || (!sv && !parent))
+		return 0;
+	carry->parent[0] = 0;
+	if (sv) {
+		otr_carry_parent(carry, ids.trace_id, ids.span_id, ids.flags);
+		otr_carry_lists(carry, sv->state, ids.state_len, sv->baggage, ids.baggage_len);
+		return 1;
+	}
+	if (st->run.has_outer)
+		otr_carry_parent(carry, st->trace_id, st->run.outer, st->flags);
+	otr_carry_lists(carry, st->state, st->run.has_outer ? st->state_len : 0, st->baggage,
+			st->baggage_len);
+	return 1;
+}
+
+static int is_out_of_reach(const char *path)
+{
+	long rc = otr_sys(SYS_faccessat, AT_FDCWD, path, R_OK);
+
+	return rc == -ENOENT || rc == -EACCES;
+}
+
+/* Is the library's file not reachable any more, or is the program another user now (chroot,
+ * setuid)? The loader would print an error on the child's standard error. */
+static int is_lost(char *const *env)
+{
+	char path[512];
+	size_t len = 0;
+	const char *at = otr_preload_path(otr_env_get(env, "LD_PRELOAD"), &len);
+
+	if (!at || len >= sizeof(path))
+		return 0;
+	memcpy(path, at, len);
+	path[len] = 0;
+	return is_out_of_reach(path);
+}
+
+/* The environment does not name the library any more, though this process has it. */
+static int why_unnamed(char *const *env)
+{
+	const char *off = otr_env_get(env, "OTRACE_DISABLED");
+	size_t len;
+
+	if ((off && !strcmp(off, "1")) || otr_preload_path(otr_env_get(env, "LD_PRELOAD"), &len))
+		return 0;
+	return otr_env_get(env, "OTRACE_SESSION") ? OTR_UNCARRIED_PRELOAD : OTR_UNCARRIED_CLEARED;
+}
+
+/* Why will the program not carry the library? 0: it will, or it is not meant to. A loader that
+ * finds a library of another kind in LD_PRELOAD prints an error on the child's standard error,
+ * so the library is taken out there. */
+static int unload(struct otr_carry *carry, const char *path, char *const *env)
+{
+	int why;
+
+	carry->unloaded = 0;
+	carry->preload[0] = 0;
+	why = path ? otr_program_why(path) : 0;
+	if ((!why || why == OTR_UNCARRIED_GO) && is_lost(env))
+		why = OTR_UNCARRIED_ROOT;
+	if (why == OTR_UNCARRIED_32BIT || why == OTR_UNCARRIED_ROOT)
+		carry->unloaded = (uint8_t)otr_carry_unload(carry, otr_env_get(env, "LD_PRELOAD"));
+	return why ? why : why_unnamed(env);
+}
+
+/* Chooses the environment, and reports a program that the agent will not see. */
+static void look(struct otr_carry *carry, const char *file, char *const *env)
+{
+	char path[512];
+	int why, found = file && !otr_program_find(file, path, sizeof(path)) &&
+			 !otr_sys(SYS_faccessat, AT_FDCWD, path, X_OK);
+
+	why = unload(carry, found ? path : NULL, env);
+	if (found && why && !otr_shim.no_follow && !otr_env_get(environ, "OTRACE_ONLY"))
+		otr_program_emit(why, path, env);
+}
+
+/* Returns how many pointers the child's environment takes; 0: it stays as it is, also where
+ * there may be no room for a copy. `file`: as execvp() finds it; NULL: a descriptor is
+ * executed. */
+static size_t prepare(struct otr_carry *carry, const char *file, char *const *env)
+{
+	int error = errno;
+	size_t n = 0;
+
+	carry->says = !otr_is_off() && choose(carry, env);
+	look(carry, file, env);
+	n = carry->says || carry->unloaded ? otr_carry_room(env) : 0;
+	errno = error;
+	return n;
+}
+
+/* Is the call made unchanged? On a handler's own stack, which may have 2 KB, there is no room
+ * for a copy of the environment. */
+static int is_bare(char *const *env)
+{
+	int error = errno, bare;
+
+	if (otr_get(&otr_shim.has_seccomp) || !env)
+		return 1;
+	if (!otr_is_off() && otr_get(&otr_shim.is_server))
+		otr_mark_propagates();
+	bare = otr_on_other_stack();
+	errno = error;
+	return bare;
+}
+
+/* Not inlined, so that an unchanged call needs no room for a copy. */
+#define APART __attribute__((noinline)) static
+
+/* The environment to use: `env` is a variable of the caller's; the copy lies in the caller's
+ * frame. */
+#define CARRY(env, carry, n)                                                          \
+	do {                                                                          \
+		if (n)                                                                \
+			env = otr_carry_copy(carry, env, alloca((n) * sizeof(*env))); \
+	} while (0)
+
+APART int execve_carrying(const char *path, char *const argv[], char *const envp[])
+{
+	struct otr_carry carry;
+	size_t n = prepare(&carry, path, envp);
+
+	CARRY(envp, &carry, n);
+	return otr_real.execve(path, argv, envp);
+}
+
+int execve(const char *path, char *const argv[], char *const envp[])
+{
+	return is_bare(envp) ? otr_real.execve(path, argv, envp)
+			     : execve_carrying(path, argv, envp);
+}
+
+APART int execv_carrying(const char *path, char *const argv[])
+{
+	struct otr_carry carry;
+	char *const *envp = environ;
+	size_t n = prepare(&carry, path, envp);
+
+	if (!n)
+		return otr_real.execv(path, argv);
+	CARRY(envp, &carry, n);
+	return otr_real.execve(path, argv, envp);
+}
+
+int execv(const char *path, char *const argv[])
+{
+	return is_bare(environ) ? otr_real.execv(path, argv) : execv_carrying(path, argv);
+}
+
+APART int execvpe_carrying(const char *file, char *const argv[], char *const envp[])
+{
+	struct otr_carry carry;
+	size_t n = prepare(&carry, file, envp);
+
+	CARRY(envp, &carry, n);
+	return otr_real.execvpe(file, argv, envp);
+}
+
+int execvpe(const char *file, char *const argv[], char *const envp[])
+{
+	return is_bare(envp) ? otr_real.execvpe(file, argv, envp)
+			     : execvpe_carrying(file, argv, envp);
+}
+
+APART int execvp_carrying(const char *file, char *const argv[])
+{
+	struct otr_carry carry;
+	char *const *envp = environ;
+	size_t n = prepare(&carry, file, envp);
+
+	if (!n)
+		return otr_real.execvp(file, argv);
+	CARRY(envp, &carry, n);
+	return otr_real.execvpe(file, argv, envp);
+}
+
+int execvp(const char *file, char *const argv[])
+{
+	return is_bare(environ) ? otr_real.execvp(file, argv) : execvp_carrying(file, argv);
+}
+
+APART int fexecve_carrying(int fd, char *const argv[], char *const envp[])
+{
+	struct otr_carry carry;
+	size_t n = prepare(&carry, NULL, envp);
+
+	CARRY(envp, &carry, n);
+	return otr_real.fexecve(fd, argv, envp);
+}
+
+int fexecve(int fd, char *const argv[], char *const envp[])
+{
+	return is_bare(envp) ? otr_real.fexecve(fd, argv, envp) : fexecve_carrying(fd, argv, envp);
+}
+
+int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+		const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	struct otr_carry carry;
+	size_t n = is_bare(envp) ? 0 : prepare(&carry, path, envp);
+
+	CARRY(envp, &carry, n);
+	return otr_real.posix_spawn(pid, path, actions, attr, argv, envp);
+}
+
+int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+		 const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	struct otr_carry carry;
+	size_t n = is_bare(envp) ? 0 : prepare(&carry, file, envp);
+
+	CARRY(envp, &carry, n);
+	return otr_real.posix_spawnp(pid, file, actions, attr, argv, envp);
+}
+
+/*
+ * Collects the arguments of a call that lists them (execl) in its own frame, as libc does:
+ * counted first, then copied, with the NULL behind them; `args` is then positioned behind that.
+ * A macro, since the memory belongs to the frame, and a va_list cannot be used after a function
+ * has read it.
+ */
+#define COLLECT(argv, first, args)                        \
+	do {                                              \
+		size_t n_ = 1;                            \
+		va_start(args, first);                    \
+		while (va_arg(args, const char *))        \
+			n_++;                             \
+		va_end(args);                             \
+		argv = alloca((n_ + 1) * sizeof(char *)); \
+		argv[0] = (char *)first;                  \
+		va_start(args, first);                    \
+		for (size_t i_ = 1; i_ <= n_; i_++)       \
+			argv[i_] = va_arg(args, char *);  \
+	} while (0)
+
+int execl(const char *path, const char *first, ...)
+{
+	va_list args;
+	char **argv;
+
+	COLLECT(argv, first, args);
+	va_end(args);
+	return execv(path, argv);
+}
+
+int execlp(const char *file, const char *first, ...)
+{
+	va_list args;
+	char **argv;
+
+	COLLECT(argv, first, args);
+	va_end(args);
+	return execvp(file, argv);
+}
+
+int execle(const char *path, const char *first, ...)
+{
+	char **argv, *const *envp;
+	va_list args;
+
+	COLLECT(argv, first, args);
+	envp = va_arg(args, char *const *);
+	va_end(args);
+	return execve(path, argv, envp);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * load.c - the constructor: may the library be active in this process, and with which state?
+ *
+ * The environment is read here alone, since some programs (nginx) clear it.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "preload/base/alloc.h"
+#include "preload/base/clock.h"
+#include "preload/base/real.h"
+#include "preload/base/shim.h"
+#include "preload/base/sys.h"
+#include "preload/base/thread.h"
+#include "preload/parse/env_lists.h"
+#include "preload/parse/environ.h"
+#include "preload/ring/program.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/enter.h"
+#include "preload/trace/pq.h"
+#include "preload/trace/tls_session.h"
+#include "preload/trace/user_copy.h"
+
+extern char **environ;
+
+/* Programs of the system that move no traffic of interest, or that observe other processes. */
+static const char *const denied[] = {
+	"sshd", "sudo", "su",	   "gdb",     "strace", "ltrace", "perf", "ld",	      "as",
+	"cc1",	"dpkg", "apt-get", "systemd", "sh",	"tmux",	  "dash", "ldconfig",
+};
+
+/* A sanitizer replaces the same functions and must come first: the library stays off. */
+extern void __asan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+
+/* valgrind is recognised by the libraries that it preloads. */
+static int is_watched(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return __asan_init || __tsan_init || __msan_init ||
+	       (preload && strstr(preload, "/vgpreload_"));
+}
+
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Is this a path at which distributions install programs? A user's own program may have any
+ * name. */
+static int is_of_system(const char *exe)
+{
+	static const char *const places[] = {"/usr/", "/bin/", "/sbin/", "/lib"};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (!strncmp(exe, places[i], strlen(places[i])))
+			return strncmp(exe, "/usr/local/", 11) != 0;
+	return 0;
+}
+
+static int is_denied(const char *exe)
+{
+	const char *base = base_of(exe);
+
+	if (!strcmp(base, "otrace"))
+		return 1; /* at any path */
+	if (!is_of_system(exe))
+		return 0;
+	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++)
+		if (!strcmp(base, denied[i]))
+			return 1;
+	return !strncmp(base, "valgrind", 8);
+}
+
+/* Is another copy of this library loaded behind this one (`otrace run` within `otrace run`, of
+ * another version)? That one is nearer to libc, so it sees what is sent. */
+static int is_behind_us(struct dl_phdr_info *lib, size_t size, void *we)
+{
+	uintptr_t here = (uintptr_t)is_behind_us, at;
+	int *passed = we;
+
+	(void)size;
+	if (*passed)
+		return !strcmp(base_of(lib->dlpi_name), "libotrace.so");
+	for (int i = 0; i < lib->dlpi_phnum; i++) {
+		at = lib->dlpi_addr + lib->dlpi_phdr[i].p_vaddr;
+		*passed |= lib->dlpi_phdr[i].p_type == PT_LOAD && here >= at &&
+			   here - at < lib->dlpi_phdr[i].p_memsz;
+	}
+	return 0;
+}
+
+static int is_one_of_two(void)
+{
+	int passed = 0;
+
+	return dl_iterate_phdr(is_behind_us, &passed);
+}
+
+/* Reads the command line as the agent does, from /proc. */
+static void read_cmd(char *cmd, size_t size)
+{
+	int fd = (int)otr_sys(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	long n = fd < 0 ? 0 : otr_sys(SYS_read, fd, cmd, size - 1);
+
+	if (fd >= 0)
+		otr_sys_close(fd);
+	cmd[n > 0 ? n : 0] = 0;
+	for (long i = 0; i + 1 < n; i++)
+		if (!cmd[i])
+			cmd[i] = ' ';
+}
+
+static int is_refused(void)
+{
+	const char *rules = getenv("OTRACE_RULE");
+	char exe[512], cmd[1024];
+	ssize_t n;
+
+	if (!rules || !*rules)
+		return 0;
+	n = otr_sys_readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	exe[n > 0 ? n : 0] = 0;
+	read_cmd(cmd, sizeof(cmd));
+	return otr_rules_refuse(rules, exe, cmd);
+}
+
+/* Only "1" means yes: `otrace run` has checked and normalised the values. */
+static int is_set(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && !strcmp(value, "1");
+}
+
+static void read_switches(struct otr_ring_switches *say)
+{
+	if (is_set("OTRACE_NO_INJECT"))
+		say->flags |= OTR_RING_NO_INJECT;
+	if (is_set("OTRACE_NO_OBSERVE"))
+		say->flags |= OTR_RING_NO_OBSERVE;
+	otr_hosts_read(&say->hosts, getenv("OTRACE_NO_INJECT_TO"));
+}
+
+/* Reads where the ring is offered. Returns 0 where there is neither an agent nor an order to
+ * wait for one. */
+static int read_session(void)
+{
+	const char *agent = getenv("OTRACE_SESSION");
+	size_t len = agent ? strlen(agent) : 0;
+	const char *dot = agent ? strchr(agent, '.') : NULL;
+
+	if (!dot || len >= sizeof(otr_shim.session))
+		return is_set("OTRACE_WAIT");
+	memcpy(otr_shim.session, agent, len);
+	otr_shim.session_len = (uint16_t)len;
+	otr_shim.name_len = (uint16_t)(dot - agent);
+	return 1;
+}
+
+static int may_be_here(const char *exe)
+{
+	const char *only = getenv("OTRACE_ONLY"); /* --no-follow: children are not traced */
+
+	if (getauxval(AT_SECURE) || is_watched() || is_one_of_two() || is_set("OTRACE_DISABLED"))
+		return 0;
+	otr_shim.no_follow = only != NULL;
+	if (only && atoi(only) != otr_sys_getpid())
+		return 0;
+	otr_program_denied = (uint8_t)is_denied(exe);
+	if (otr_program_denied || !read_session())
+		return 0;
+	read_switches(&otr_shim.switches);
+	return 1;
+}
+
+/* glibc gives a constructor the arguments of main(), musl what registers happen to hold. */
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
+/* A child still reads `off` in the ring of its parent: it has to begin its own state, so it
+ * reads its own. */
+static void after_fork(void)
+{
+	if (!otr_shim.has_seccomp)
+		otr_shim.off = &otr_shim.idle;
+}
+
+/* Where libc has no such function (musl), a child of a process whose ring is off stays off
+ * until that ring is switched on. */
+static void watch_forks(void)
+{
+	int (*hear)(void (*)(void), void (*)(void), void (*)(void), void *) =
+		otr_real_symbol("__register_atfork");
+
+	if (hear)
+		hear(NULL, NULL, after_fork, NULL);
+}
+
+/* From now on the library is active. Without a session it waits until an agent finds its ring. */
+static void activate(void)
+{
+	otr_started_read(&otr_shim.started, environ);
+	otr_process_begin();
+	watch_forks();
+	if (!otr_shim.session_len)
+		otr_ring_ready();
+	if (!otr_shim.session_len && !otr_shim.is_offered)
+		return;
+	__atomic_store_n(&otr_shim.idle, 0, __ATOMIC_RELEASE);
+}
+
+static int alloc_all(void)
+{
+	otr_threads_find();
+	return otr_alloc_tables() && otr_tls_alloc() && otr_copies_alloc() &&
+	       otr_pq_alloc(is_set("OTRACE_SQL_COMMENT"));
+}
+
+__attribute__((constructor)) static void otr_constructor(int argc, char **argv)
+{
+	const char *exe = (const char *)getauxval(AT_EXECFN);
+	int error = errno;
+
+	otr_real_find();
+	otr_clock_find();
+	otr_shim.exe = exe ? exe : "";
+	otr_shim.argv = gnu_get_libc_version && argc > 0 ? argv : NULL;
+	if (may_be_here(otr_shim.exe) && !is_refused() && alloc_all())
+		activate();
+	if (otr_program_denied && is_refused())
+		otr_program_denied = 0;
+	errno = error;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* env_lists.c - lists of hosts and of programs; see env_lists.h. */
+
+#include "preload/parse/env_lists.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+#define TERM_MAX 256 /* of a rule; a longer text matches nothing */
+
+void otr_hosts_read(struct otr_ring_hosts *hosts, const char *list)
+{
+	size_t len;
+
+	for (; list && *list; list += len + (list[len] == ';')) {
+		len = strcspn(list, ";");
+		if (!len || len >= OTR_RING_HOST || hosts->n >= OTR_RING_HOSTS)
+			continue;
+		memcpy(hosts->name[hosts->n], list, len);
+		hosts->name[hosts->n++][len] = 0;
+	}
+}
+
+/* A name, and a port behind the last colon that is in no brackets (0: none). */
+struct place {
+	const char *name;
+	size_t len;
+	unsigned int port;
+};
+
+static struct place read_place(const char *text, size_t len)
+{
+	struct place p = {text, len, 0};
+	size_t colon = len;
+	unsigned int port = 0;
+
+	while (colon && text[colon - 1] >= '0' && text[colon - 1] <= '9')
+		colon--;
+	if (!colon || text[colon - 1] != ':' || memchr(text + colon, ']', len - colon))
+		return p;
+	for (size_t i = colon; i < len && port < 65536; i++)
+		port = port * 10 + (unsigned int)(text[i] - '0');
+	p.len = colon - 1;
+	p.port = port;
+	return p;
+}
+
+static int same(const char *a, const char *b, size_t len)
+{
+	char x, y;
+
+	for (size_t i = 0; i < len; i++) {
+		x = a[i] >= 'A' && a[i] <= 'Z' ? (char)(a[i] | 0x20) : a[i];
+		y = b[i] >= 'A' && b[i] <= 'Z' ? (char)(b[i] | 0x20) : b[i];
+		if (x != y)
+			return 0;
+	}
+	return 1;
+}
+
+static int is_at(const struct place *pattern, const struct place *host)
+{
+	size_t len = pattern->len, skip;
+
+	if (pattern->port && pattern->port != host->port)
+		return 0;
+	if (len < 2 || pattern->name[0] != '*')
+		return len == host->len && same(pattern->name, host->name, len);
+	skip = host->len - (len - 1);
+	return host->len > len - 1 && same(pattern->name + 1, host->name + skip, len - 1);
+}
+
+int otr_hosts_have(const struct otr_ring_hosts *hosts, const char *host, size_t len,
+		   unsigned int port)
+{
+	uint32_t n = __atomic_load_n(&hosts->n, __ATOMIC_ACQUIRE);
+	struct place it = read_place(host, len), row;
+
+	if (!it.port)
+		it.port = port;
+	if (it.len && it.name[it.len - 1] == '.')
+		it.len--; /* a name with a dot at its end is the same name */
+	for (uint32_t i = 0; i < n && i < OTR_RING_HOSTS; i++) {
+		row = read_place(hosts->name[i], strnlen(hosts->name[i], OTR_RING_HOST));
+		if (is_at(&row, &it))
+			return 1;
+	}
+	return 0;
+}
+
+/* One rule. */
+struct rule {
+	int fits, off, others;
+};
+
+static int begins(const char *term, const char *key)
+{
+	return !strncmp(term, key, strlen(key));
+}
+
+static void read_term(struct rule *r, const char *term, const char *exe, const char *cmd)
+{
+	if (begins(term, "exe="))
+		r->fits &= !fnmatch(term + 4, exe, 0);
+	else if (begins(term, "cmd="))
+		r->fits &= !fnmatch(term + 4, cmd, 0);
+	else if (begins(term, "mode="))
+		r->off = !strcmp(term + 5, "off");
+	else
+		r->others = 1;
+}
+
+static struct rule read_rule(const char *text, size_t len, const char *exe, const char *cmd)
+{
+	struct rule r = {.fits = 1};
+	char term[TERM_MAX];
+	size_t n;
+
+	for (const char *end = text + len; text < end; text += n + 1) {
+		for (n = 0; text + n < end && text[n] != ','; n++)
+			;
+		r.others |= n >= sizeof(term);
+		if (!n || n >= sizeof(term))
+			continue;
+		memcpy(term, text, n);
+		term[n] = 0;
+		read_term(&r, term, exe, cmd);
+	}
+	return r;
+}
+
+int otr_rules_refuse(const char *rules, const char *exe, const char *cmd)
+{
+	struct rule r;
+	int off = 0;
+	size_t len;
+
+	for (; rules && *rules; rules += len + (rules[len] == ';')) {
+		len = strcspn(rules, ";");
+		r = read_rule(rules, len, exe, cmd);
+		if (len && r.fits && !r.others)
+			off = r.off;
+	}
+	return off;
+}

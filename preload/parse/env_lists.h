@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_ENV_LISTS_H
+#define OTR_ENV_LISTS_H
+
+/*
+ * env_lists.h - lists of the environment: hosts that get no header, programs that are not
+ * traced. `otrace run` has checked both lists; entries that are wrong all the same are skipped.
+ *
+ * Pure: no system call, no allocation, no state; tests/unit/env_lists_test.c.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/ring.h"
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+/* Reads OTRACE_NO_INJECT_TO, "host;host:port;*.suffix"; NULL is fine. */
+void otr_hosts_read(struct otr_ring_hosts *hosts, const char *list);
+
+/* Is `host`, the value of a Host header, on the list? `port`: the one that applies where `host`
+ * has none. */
+int otr_hosts_have(const struct otr_ring_hosts *hosts, const char *host, size_t len,
+		   unsigned int port);
+
+/* Does the last rule of OTRACE_RULE that matches say off? Rules with a port or a cgroup are
+ * left to the agent. `cmd`: the arguments, with blanks between. `rules` may be NULL. */
+int otr_rules_refuse(const char *rules, const char *exe, const char *cmd);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_ENV_LISTS_H */

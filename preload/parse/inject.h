@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_INJECT_H
+#define OTR_INJECT_H
+
+/*
+ * inject.h - can a header be put into these bytes, where, and what did the kernel take then?
+ *
+ * Pure: no system call, no allocation, no state; tests/unit/inject_test.c tries every answer a
+ * kernel can give.
+ */
+
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+#define OTR_HEAD_MAX 16384 /* a longer head gets no header */
+
+enum otr_head {
+	OTR_HEAD_WHOLE,	  /* a complete head without traceparent */
+	OTR_HEAD_HAS_ONE, /* the head has a traceparent */
+	OTR_HEAD_SPLIT,	  /* the head does not end in these bytes */
+	OTR_HEAD_ODD,	  /* a request, but not one that a header goes into */
+	OTR_HEAD_NONE,	  /* no HTTP/1 request */
+};
+
+struct otr_method {
+	const char *text; /* the name with a blank behind it */
+	size_t len;
+	int add; /* 1: a header may be put into its requests */
+};
+
+/* The first method with which a request line can begin of which `len` bytes are there; NULL:
+ * none. */
+const struct otr_method *otr_method_of(const char *line, size_t len);
+
+/* Reads the head of an HTTP/1 request. WHOLE only where all of it is valid by RFC 9110 and
+ * 9112, and it would stay within the limits of servers (bytes, number of fields) with one more
+ * header. ODD: a NUL in a value, a folded line, a bare line feed, no Host. Then *line_end is
+ * the offset at which the request line ends, the only place where a header is put in. */
+enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end);
+
+/* Copies the first bytes of the request-target of a head that is WHOLE. Returns their number. */
+size_t otr_head_target(const struct iovec *iov, int n, char *out, size_t size);
+
+/* Does `text` have a control character that no line of a head may have (RFC 9110 5.5): any but
+ * a tab? */
+int otr_has_control(const char *text, size_t len);
+/* Does a line begin with `text`, which is lower case, in any case? Returns the length of
+ * `text`, or 0. */
+static inline size_t otr_begins_as(const char *line, size_t len, const char *text)
+{
+	size_t n = 0;
+
+	while (text[n] && n < len && (line[n] | 0x20) == text[n])
+		n++;
+	return text[n] ? 0 : n;
+}
+/* The number of characters of the token with which `text` begins (RFC 9110 5.6.2). */
+size_t otr_token_len(const char *text, size_t len);
+
+/* Do these bytes begin a request? Only the first line is read. */
+int otr_head_begins(const struct iovec *iov, int n);
+
+/* A header that is looked for, and where its value goes: that of the first line that has one,
+ * without blanks at its ends. `len` 0: not there, empty, or longer than `size`. */
+struct otr_want {
+	const char *name; /* lower case */
+	char *out;
+	size_t size, len;
+	int seen; /* 1: there is such a line, whatever its value */
+};
+
+/* Looks for `count` headers in one pass; `len` of each is 0 before. Returns whether the end of
+ * the head was found. */
+int otr_head_values(const struct iovec *iov, int n, struct otr_want *want, int count);
+
+/* Looks for one header. Returns the length of its value; *whole: the end of the head was found. */
+size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *out, size_t size,
+		      int *whole);
+
+/* Does the head have such a header, whatever its value? */
+int otr_head_has(const struct iovec *iov, int n, const char *name);
+
+/* How many bytes can be added to a head before it reaches a limit of servers? SIZE_MAX: it is
+ * no head, or longer than any limit. */
+size_t otr_head_room(const struct iovec *iov, int n);
+
+/*
+ * The caller's bytes were sent with `added` bytes of a header at offset `at` (0 < at, and more
+ * of the caller's bytes follow), and the kernel took `k` (> 0) of them all. Returns how many of
+ * the caller's bytes it took; *rest is how many bytes of the header still have to be sent
+ * before the caller's next ones; *whole is 0 where none of the header was sent.
+ */
+ssize_t otr_account(size_t at, size_t added, ssize_t k, size_t *rest, int *whole);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_INJECT_H */

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* request_boundary.c - where in its requests is a client (RFC 9112)? See request_boundary.h. */
+
+#include "preload/parse/request_boundary.h"
+
+#include <string.h>
+
+#include "preload/parse/inject.h"
+
+static size_t kept(const struct otr_boundary *t)
+{
+	return t->len < sizeof(t->line) ? t->len : sizeof(t->line);
+}
+
+static void keep(struct otr_boundary *t, const char *from, size_t n)
+{
+	size_t len = kept(t);
+
+	if (n > sizeof(t->line) - len)
+		n = sizeof(t->line) - len;
+	memcpy(t->line + len, from, n);
+	t->len = (uint8_t)(len + n);
+}
+
+static int names(const struct otr_boundary *t, const char *name)
+{
+	return otr_begins_as(t->line, kept(t), name);
+}
+
+static void take_length(struct otr_boundary *t, size_t at)
+{
+	uint64_t n = 0;
+	size_t first;
+
+	while (at < t->len && (t->line[at] == ' ' || t->line[at] == '\t'))
+		at++;
+	for (first = at; at < t->len && t->line[at] >= '0' && t->line[at] <= '9'; at++)
+		n = n < 1ull << 58 ? n * 10 + (uint64_t)(t->line[at] - '0') : n;
+	/* Two lengths, or a number that is longer than what is kept. */
+	if (t->left || n >= 1ull << 58 || at == first || at >= t->len ||
+	    (t->line[at] != '\r' && t->line[at] != '\n' && t->line[at] != ' '))
+		t->opaque = 1;
+	t->left = n;
+}
+
+static void end_head(struct otr_boundary *t)
+{
+	int has_host = t->hosts == 1 || (!t->hosts && !t->minor);
+
+	t->state = t->left ? OTR_BOUNDARY_BODY : OTR_BOUNDARY_START;
+	if (t->chunks)
+		t->state = OTR_BOUNDARY_CHUNKS;
+	if (t->opaque || !has_host || (t->chunks && t->left))
+		t->state = OTR_BOUNDARY_OPAQUE;
+	t->lines = 0;
+	t->chunks = t->state == OTR_BOUNDARY_CHUNKS ? OTR_CHUNKS_SIZE : 0;
+}
+
+#define VERSION_LEN sizeof(t->end)
+
+/* Reads METHOD SP request-target SP HTTP/1.x; the last bytes are in t->end. */
+static void end_request_line(struct otr_boundary *t)
+{
+	const struct otr_method *m = otr_method_of(t->line, t->len);
+
+	t->is_head = t->line[0] == 'H';
+	t->minor = t->end[VERSION_LEN - 1] == '1';
+	t->opaque |= !m || !m->add /* CONNECT: a tunnel follows */ || t->blanks != 2 ||
+		     memcmp(t->end, " HTTP/1.", VERSION_LEN - 1) != 0 ||
+		     (!t->minor && t->end[VERSION_LEN - 1] != '0');
+	t->lines = 1;
+	t->left = 0;
+	t->hosts = 0;
+}
+
+/* Does the line begin with a valid field name (RFC 9112 5.1), as far as the line is kept? */
+static int is_field(const struct otr_boundary *t)
+{
+	size_t len = otr_token_len(t->line, t->len);
+
+	return len && len < t->len && t->line[len] == ':';
+}
+
+static void end_line(struct otr_boundary *t)
+{
+	if (!t->lines) {
+		end_request_line(t);
+	} else if (t->line[0] == '\r' && t->len == 2) {
+		end_head(t);
+	} else if (!is_field(t)) {
+		t->opaque = 1;
+	} else if (names(t, "content-length:")) {
+		take_length(t, strlen("content-length:"));
+	} else if (names(t, "transfer-encoding:")) {
+		t->chunks = 1;
+	} else if (names(t, "upgrade:")) {
+		t->opaque = 1; /* another protocol follows */
+	} else if (names(t, "host:")) {
+		t->hosts += t->hosts < 2;
+	}
+	t->len = 0;
+}
+
+/* Keeps the last bytes of the request line, and counts its blanks. `n` is the length without
+ * the line end. */
+static void keep_end(struct otr_boundary *t, const char *from, size_t n)
+{
+	size_t last = n < VERSION_LEN ? n : VERSION_LEN;
+	const char *at;
+
+	memmove(t->end, t->end + last, VERSION_LEN - last);
+	memcpy(t->end + VERSION_LEN - last, from + n - last, last);
+	for (at = from; (at = memchr(at, ' ', (size_t)(from + n - at))); at++)
+		t->blanks += t->blanks < 3;
+	t->opaque |= memchr(from, '\t', n) != NULL;
+}
+
+/* Reads a part of a line, which may have no control character but the CR LF at its end; these
+ * may come in two calls. */
+static void look_at_text(struct otr_boundary *t, const char *from, size_t n, int ends)
+{
+	size_t text = n - (size_t)ends;
+
+	if (t->cr && !(ends && n == 1))
+		t->opaque = 1; /* a bare CR */
+	if (text)
+		t->cr = from[text - 1] == '\r';
+	t->opaque |= ends && !t->cr;
+	text -= text && t->cr;
+	t->opaque |= otr_has_control(from, text);
+	if (!t->lines)
+		keep_end(t, from, text);
+	if (ends)
+		t->cr = 0;
+}
+
+static size_t in_head(struct otr_boundary *t, const char *from, size_t n)
+{
+	const char *lf = memchr(from, '\n', n);
+	size_t took = lf ? (size_t)(lf - from) + 1 : n;
+
+	if (t->state == OTR_BOUNDARY_START) {
+		t->state = OTR_BOUNDARY_HEAD;
+		t->opaque = t->blanks = t->cr = 0;
+	}
+	keep(t, from, took);
+	look_at_text(t, from, took, lf != NULL);
+	if (!t->lines && !otr_method_of(t->line, t->len))
+		t->state = OTR_BOUNDARY_OPAQUE;
+	else if (lf)
+		end_line(t);
+	return took;
+}
+
+static size_t in_body(struct otr_boundary *t, size_t n)
+{
+	size_t took = n < t->left ? n : (size_t)t->left;
+
+	t->left -= took;
+	if (!t->left)
+		t->state = OTR_BOUNDARY_START;
+	return took;
+}
+
+/* Reads "5;name=value" CR LF. Without digits it is no chunk size. */
+static uint64_t chunk_size(const struct otr_boundary *t, size_t *digits)
+{
+	uint64_t n = 0;
+	size_t at = 0;
+	char c;
+
+	for (; at < t->len && n < 1ull << 54; at++) {
+		c = t->line[at];
+		if (c >= '0' && c <= '9')
+			n = n * 16 + (uint64_t)(c - '0');
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			n = n * 16 + (uint64_t)((c | 0x20) - 'a' + 10);
+		else
+			break;
+	}
+	*digits = at < t->len && memchr("\r; \t", t->line[at], 4) ? at : 0;
+	return n;
+}
+
+static void end_size(struct otr_boundary *t)
+{
+	size_t digits;
+	uint64_t n = chunk_size(t, &digits);
+
+	if (!digits || !t->cr) {
+		t->state = OTR_BOUNDARY_OPAQUE;
+	} else if (n) {
+		t->state = OTR_BOUNDARY_CHUNK;
+		t->left = n + 2; /* with the line end */
+	} else {
+		t->chunks = OTR_CHUNKS_TRAILER;
+	}
+}
+
+/* Reads a line between chunks, or behind the last one. Chunk data may look like either. */
+static size_t in_chunks(struct otr_boundary *t, const char *from, size_t n)
+{
+	const char *lf = memchr(from, '\n', n);
+	size_t text = lf ? (size_t)(lf - from) : n, took = text + (lf != NULL);
+
+	keep(t, from, took);
+	if (text)
+		t->cr = from[text - 1] == '\r';
+	if (!lf)
+		return took;
+	if (t->chunks != OTR_CHUNKS_TRAILER) {
+		end_size(t);
+	} else if (t->len == 2 && t->cr) {
+		t->state = OTR_BOUNDARY_START;
+		t->chunks = 0;
+	}
+	t->len = t->cr = 0;
+	return took;
+}
+
+static void in_chunk(struct otr_boundary *t, size_t n)
+{
+	t->left -= n;
+	if (!t->left)
+		t->state = OTR_BOUNDARY_CHUNKS;
+}
+
+static size_t step(struct otr_boundary *t, const char *from, size_t n)
+{
+	switch (t->state) {
+	case OTR_BOUNDARY_START:
+	case OTR_BOUNDARY_HEAD:
+		return in_head(t, from, n);
+	case OTR_BOUNDARY_BODY:
+		return in_body(t, n);
+	case OTR_BOUNDARY_CHUNKS:
+		return in_chunks(t, from, n);
+	case OTR_BOUNDARY_CHUNK:
+		n = n < t->left ? n : (size_t)t->left;
+		in_chunk(t, n);
+	}
+	return n;
+}
+
+/* Bytes that cannot be read. */
+static void unseen(struct otr_boundary *t, uint64_t n)
+{
+	if (t->state == OTR_BOUNDARY_BODY && n <= t->left) {
+		t->left -= n;
+		t->state = t->left ? OTR_BOUNDARY_BODY : OTR_BOUNDARY_START;
+	} else if (t->state == OTR_BOUNDARY_CHUNK && n <= t->left) {
+		in_chunk(t, (size_t)n);
+	} else if (n) {
+		t->state = OTR_BOUNDARY_OPAQUE;
+	}
+}
+
+void otr_boundary_sent(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n)
+{
+	for (; n && moved && t->state != OTR_BOUNDARY_OPAQUE; iov++, n--) {
+		const char *from = iov->iov_base;
+		size_t len = iov->iov_len < moved ? iov->iov_len : (size_t)moved;
+
+		moved -= len;
+		if (!from)
+			unseen(t, len);
+		for (size_t at = 0; from && at < len;)
+			at += step(t, from + at, len - at);
+	}
+	unseen(t, moved);
+}
+
+void otr_boundary_sent_with(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
+			    size_t at, size_t added)
+{
+	uint64_t head = added && at < moved ? at : moved;
+	size_t skip = at + added;
+	struct iovec first;
+
+	otr_boundary_sent(t, head, iov, n);
+	if (head == moved)
+		return;
+	for (; n && skip >= iov->iov_len; iov++, n--)
+		skip -= iov->iov_len;
+	first = n ? (struct iovec){(char *)iov->iov_base + skip, iov->iov_len - skip}
+		  : (struct iovec){NULL, 0};
+	moved -= head;
+	head = first.iov_len < moved ? first.iov_len : moved;
+	otr_boundary_sent(t, head, &first, n > 0);
+	otr_boundary_sent(t, moved - head, iov + (n > 0), n - (n > 0));
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * response_boundary.c - does HTTP go on behind this answer (RFC 9112 6.3)? It does not behind
+ * an answer that is no HTTP, that switches protocols, or that ends with the connection: some
+ * servers use the connection as a stream of bytes, both ways (Docker's attach).
+ */
+
+#include <string.h>
+
+#include "preload/parse/inject.h"
+#include "preload/parse/request_boundary.h"
+
+static const char pattern[] = "HTTP/1.# ###";
+#define STATUS_LEN (sizeof(pattern) - 1)
+#define STATUS_AT  9
+
+static int fits(struct otr_boundary *t, char c)
+{
+	char want = pattern[t->answer_len];
+
+	if (want != '#')
+		return c == want;
+	if (c < '0' || c > '9')
+		return 0;
+	if (t->answer_len >= STATUS_AT)
+		t->status = (uint16_t)(t->status * 10 + (c - '0'));
+	return 1;
+}
+
+/* Does the head say where the answer ends? 1 also where the head is not complete, as then it
+ * may. */
+static int is_framed(const char *text, size_t len)
+{
+	const char *end = text + len, *line = text, *lf;
+
+	for (; (lf = memchr(line, '\n', (size_t)(end - line))) != NULL; line = lf + 1) {
+		size_t n = (size_t)(lf - line);
+
+		if (!n || (n == 1 && *line == '\r'))
+			return 0;
+		if (otr_begins_as(line, n, "content-length:") ||
+		    otr_begins_as(line, n, "transfer-encoding:"))
+			return 1;
+	}
+	return 1;
+}
+
+static int has_no_body(const struct otr_boundary *t)
+{
+	return t->is_head || t->status < 200 || t->status == 204 || t->status == 304;
+}
+
+static void judge(struct otr_boundary *t, int whole, const struct iovec *iov, size_t len)
+{
+	if (t->status == 101 || (whole && !has_no_body(t) && !is_framed(iov->iov_base, len)))
+		t->state = OTR_BOUNDARY_OPAQUE;
+}
+
+static void listen_to(struct otr_boundary *t, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len && t->answer_len < STATUS_LEN; i++, t->answer_len++)
+		if (!fits(t, text[i])) {
+			t->state = OTR_BOUNDARY_OPAQUE;
+			return;
+		}
+}
+
+void otr_boundary_answered(struct otr_boundary *t, int first, uint64_t moved,
+			   const struct iovec *iov, int n)
+{
+	size_t len = n && iov->iov_base ? iov->iov_len : 0;
+
+	if (first)
+		t->answer_len = t->status = 0;
+	if (t->state == OTR_BOUNDARY_OPAQUE || t->answer_len >= STATUS_LEN)
+		return;
+	if (len > moved)
+		len = (size_t)moved;
+	if (len)
+		listen_to(t, iov->iov_base, len);
+	else
+		t->answer_len = STATUS_LEN; /* the beginning was not read */
+	if (len && t->state != OTR_BOUNDARY_OPAQUE && t->answer_len == STATUS_LEN)
+		judge(t, first, iov, len);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reader_change.c - another agent reads the ring from now on. It knows nothing of the records
+ * before, and while no agent read the ring, connections went on without the library.
+ *
+ * So each connection is announced again at its present position; no header goes into one that
+ * may be in the midst of a request; and the causality rules begin anew. State of descriptors
+ * and threads is dropped when it is used next (`reader_gen`), since other threads may be using
+ * it at this moment. The rest of a header is kept: it has to be sent.
+ */
+
+#include "preload/ring/reader_change.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "preload/base/shim.h"
+#include "preload/base/sys.h"
+
+void otr_take_session(const struct otr_ring *ring)
+{
+	char session[OTR_RING_SESSION];
+	size_t len, name;
+
+	memcpy(session, ring->session, sizeof(session));
+	len = strnlen(session, sizeof(session));
+	name = strcspn(session, ".");
+	if (len == sizeof(session) || !name || name + 1 >= len)
+		return;
+	memcpy(otr_shim.session, session, len);
+	otr_shim.session_len = (uint16_t)len;
+	otr_shim.name_len = (uint16_t)name;
+}
+
+/* Sets `size` bytes to zero and gives their pages back to the kernel. */
+static void empty(void *room, size_t size)
+{
+	if (room && otr_sys_madvise(room, size, MADV_DONTNEED))
+		memset(room, 0, size); /* the program has locked its memory */
+}
+
+void otr_reader_changed_child(const struct otr_ring *parents)
+{
+	if (!parents || (!parents->off && parents->gen == otr_shim.reader_gen))
+		return;
+	memset(otr_shim.notify_slots, 0, sizeof(otr_shim.notify_slots));
+	empty(otr_shim.inbounds, OTR_EXCHS * sizeof(*otr_shim.inbounds));
+	otr_shim.reader_gen++;
+}
+
+static void forget(struct otr_ring *ring)
+{
+	struct otr_shim *sh = &otr_shim;
+
+	otr_proc_state_init(&sh->proc);
+	memset(sh->notify_slots, 0, sizeof(sh->notify_slots));
+	empty(sh->inbounds, OTR_EXCHS * sizeof(*sh->inbounds));
+	for (uint32_t i = 0; i < OTR_RING_RUNS; i++)
+		__atomic_store_n(&ring->runs[i].key, 0, __ATOMIC_RELEASE);
+	ring->propagates = 1; /* it may have done so while no agent read */
+	sh->reader_is_behind = 0;
+	sh->is_server = 1; /* the trace that it was started in has long been emitted */
+}
+
+int otr_reader_changed(void)
+{
+	struct otr_ring *ring = otr_ring_now();
+	uint8_t yes = OTR_ALIVE_YES;
+	int error = errno;
+
+	/* One thread does this; others call through, and so does a handler of a signal in this
+	 * thread. */
+	if (!__atomic_compare_exchange_n(otr_shim.alive, &yes, OTR_ALIVE_BEGINNING, 0,
+					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return 0;
+	forget(ring);
+	otr_take_session(ring);
+	__atomic_store_n(&otr_shim.reader_gen, ring->gen, __ATOMIC_RELEASE);
+	__atomic_store_n(otr_shim.alive, OTR_ALIVE_YES, __ATOMIC_RELEASE);
+	errno = error;
+	return 1;
+}
+
+void otr_self_forget(struct otr_self *self)
+{
+	memset(&self->strand, 0, sizeof(self->strand));
+	self->reader_gen = otr_shim.reader_gen;
+}

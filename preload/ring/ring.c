@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ring.c - writes records into the ring; see bpf/ring.h. */
+
+#include "preload/ring/ring.h"
+
+#include <stddef.h>
+
+#include "preload/base/shim.h"
+
+void otr_ring_check_reader(struct otr_ring *ring, uint64_t now)
+{
+	uint64_t beat = __atomic_load_n(&ring->beat_ns, __ATOMIC_RELAXED);
+
+	if (now > beat && now - beat > OTR_RING_DEAD_NS)
+		__atomic_store_n(&ring->off, 1, __ATOMIC_RELEASE);
+}
+
+/* The agent writes the tail while it reads. It is read here only where the value seen last
+ * leaves no room, since each read takes the cache line from the agent. An old tail only leaves
+ * less room. */
+static int has_room(const struct otr_ring *ring, uint64_t end)
+{
+	uint64_t *seen = &otr_shim.seen_tail;
+
+	if (end - __atomic_load_n(seen, __ATOMIC_ACQUIRE) <= OTR_RING_BYTES)
+		return 1;
+	__atomic_store_n(seen, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
+	return end - __atomic_load_n(seen, __ATOMIC_RELAXED) <= OTR_RING_BYTES;
+}
+
+void *otr_ring_reserve(uint32_t size, uint64_t *place)
+{
+	struct otr_ring *ring = otr_ring_now();
+	uint64_t need = otr_ring_room(size), head;
+	struct otr_ring_slot *slot;
+
+	if (!ring)
+		return NULL;
+	head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+	do {
+		if (!has_room(ring, head + need)) {
+			otr_count(OTR_SHIM_DROPPED);
+			return NULL;
+		}
+	} while (!__atomic_compare_exchange_n(&ring->head, &head, head + need, 1, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	slot = (struct otr_ring_slot *)(otr_shim.slots + head % OTR_RING_BYTES);
+	slot->size = size;
+	*place = head;
+	return slot + 1;
+}
+
+void otr_ring_commit(uint64_t place)
+{
+	struct otr_ring_slot *slot =
+		(struct otr_ring_slot *)(otr_shim.slots + place % OTR_RING_BYTES);
+
+	__atomic_store_n(&slot->stamp, otr_ring_stamp(place), __ATOMIC_RELEASE);
+}
+
+void otr_mark_propagates(void)
+{
+	if (otr_ring_now() && !otr_ring_now()->propagates)
+		otr_ring_now()->propagates = 1;
+}

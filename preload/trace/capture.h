@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_CAPTURE_H
+#define OTR_CAPTURE_H
+
+/* capture.h - how much of what moves is copied. */
+
+#include <stddef.h>
+
+#include "preload/base/shim.h"
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+/* Looks up how both directions of `f` are captured, in the table that the agent writes. There is
+ * a ring. */
+void otr_take_policies(struct otr_fd *f);
+
+/* How many bytes of the next call that sends on `f` may be read after it? */
+size_t otr_wanted(const struct otr_fd *f);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_CAPTURE_H */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_PRELOAD_CONN_H
+#define OTR_PRELOAD_CONN_H
+
+/* conn.h - a connection begins, is checked again, and ends. */
+
+#include "preload/base/fd.h"
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+/* Before a message begins: is `fd` still the socket `f`? Looks at `fd` anew where it is not.
+ * NULL: no connection, or another thread holds it. */
+struct otr_fd *otr_fd_again(int fd, struct otr_fd *f);
+
+/* `fd` is about to be closed: emits the end of the connection, unless another number has it. */
+void otr_fd_closed(int fd);
+
+/* After socket(), accept() or connect(): `fd` is a socket of this role (OTR_ROLE_..), seen from
+ * its first byte. */
+void otr_fd_made(int fd, int role);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_PRELOAD_CONN_H */

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decide.c - does a header go into what is about to be sent, and if not, why? See decide.h. */
+
+#include "preload/trace/decide.h"
+
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "preload/base/header_slot.h"
+#include "preload/base/shim.h"
+#include "preload/parse/inject.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/call.h"
+#include "preload/trace/header.h"
+#include "preload/trace/layer.h"
+#include "preload/trace/proof.h"
+#include "preload/trace/rules.h"
+#include "preload/trace/shed.h"
+#include "preload/trace/user_copy.h"
+
+/* Flags that do not change what may be put into a call. */
+#define PLAIN (MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE)
+
+/* The counter of each reason for which a head gets no header. */
+static const uint8_t why[] = {
+	[OTR_HEAD_HAS_ONE] = OTR_SHIM_HAD_ONE,
+	[OTR_HEAD_SPLIT] = OTR_SHIM_SPLIT,
+	[OTR_HEAD_ODD] = OTR_SHIM_ODD,
+	[OTR_HEAD_WHOLE] = OTR_SHIM_ODD,
+};
+
+/* Can the next byte of a socket begin a request? `upper`: its topmost layer. */
+static int may_add(const struct otr_fd *upper)
+{
+	return !otr_switch_is_on(OTR_RING_NO_INJECT) && !otr_get(&otr_shim.has_seccomp) &&
+	       upper->role != OTR_ROLE_SERVER && upper->last_dir != OTR_DIR_OUT &&
+	       upper->boundary.state == OTR_BOUNDARY_START &&
+	       upper->dirs[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
+}
+
+static int is_plain(const struct otr_out *o, const struct otr_seen *seen)
+{
+	return !(o->flags & ~PLAIN) && seen->n_all <= OTR_PIECES - 2 &&
+	       !(o->msg && (o->msg->msg_name || o->msg->msg_controllen));
+}
+
+int otr_head_gets_header(enum otr_head head, int plain)
+{
+	if (head == OTR_HEAD_NONE || !otr_ring_ready())
+		return 0;
+	if (head != OTR_HEAD_WHOLE || !plain)
+		otr_count(why[head]);
+	return head == OTR_HEAD_WHOLE && plain;
+}
+
+/* Why a request with a complete head gets no header all the same. OTR_SHIM_COUNTS: it gets one,
+ * and the kernel takes *room bytes at once. */
+static enum otr_shim_count refused(int fd, const struct otr_fd *f, const struct otr_fd *upper,
+				   const struct iovec *iov, int n, size_t *room)
+{
+	if (f->is_denied || otr_target_is_denied(iov, n) || otr_header_denied(upper, iov, n))
+		return OTR_SHIM_DENIED;
+	if (f->connected_by != otr_shim.pid || upper->greeting || otr_host_may_be_ftp(f))
+		return OTR_SHIM_UNPROVED;
+	return otr_is_proved(fd, f, upper, room) ? OTR_SHIM_COUNTS : OTR_SHIM_UNPROVED;
+}
+
+static size_t make(struct otr_self *self, struct otr_fd *f, const struct iovec *iov, int n,
+		   uint64_t now, char *out)
+{
+	size_t len;
+
+	otr_rules_ask(self, f, now);
+	len = otr_header_make(f, iov, n, out);
+	if (!len)
+		otr_count(f->shed_next ? OTR_SHIM_NAMELESS : OTR_SHIM_UNKNOWN);
+	return len;
+}
+
+/* No header goes in where the kernel may take only a part of it. */
+static size_t fit(struct otr_fd *f, size_t at, size_t added, size_t room)
+{
+	if (!added || at + added <= room)
+		return added;
+	f->cause.ids = OTR_IDS_NONE;
+	otr_count(OTR_SHIM_CUT_SHORT);
+	return 0;
+}
+
+/* Is the request shed, with no span above it that a header could name? Then its bytes need not
+ * be read. */
+static int is_nameless(struct otr_self *self, struct otr_fd *f, uint64_t now)
+{
+	if (!otr_will_shed(f, OTR_DIR_OUT) || otr_switch_is_on(OTR_RING_NO_OBSERVE))
+		return 0;
+	otr_rules_ask(self, f, now);
+	return !otr_header_has_span(f);
+}
+
+/* A header goes into a call that can be replaced by one with more pieces. */
+size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd *f, uint64_t now,
+		  struct otr_seen *seen, struct otr_header **header)
+{
+	enum otr_shim_count no;
+	enum otr_head head;
+	size_t added, room = 0;
+
+	f->cause.ids = OTR_IDS_NONE; /* of an earlier call that the kernel refused */
+	if (!may_add(f) || is_nameless(self, f, now))
+		return 0;
+	head = otr_user_copy_head(o, seen);
+	/* The head was read, so the rest of the message can be read too. */
+	if (!otr_head_gets_header(head, head == OTR_HEAD_WHOLE && is_plain(o, seen)))
+		return 0;
+	no = refused(o->fd, f, f, seen->iov, seen->n, &room);
+	*header = no == OTR_SHIM_COUNTS ? otr_header_claim(f) : NULL;
+	if (!*header) {
+		otr_count(no == OTR_SHIM_COUNTS ? OTR_SHIM_ODD : no);
+		return 0;
+	}
+	added = make(self, f, seen->iov, seen->n, now, (*header)->text);
+	added = fit(f, seen->at, added, room);
+	if (added)
+		return added;
+	otr_header_free(f);
+	*header = NULL;
+	return 0;
+}
+
+size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov,
+		      int n, int plain, uint64_t now, size_t *at, char *out)
+{
+	struct otr_fd *upper = otr_fd_upper(f);
+	enum otr_shim_count no;
+	size_t room; /* not used: a TLS library sends each record to its end */
+
+	upper->cause.ids = OTR_IDS_NONE; /* of an earlier call that the library refused */
+	if (!may_add(upper) || !otr_head_gets_header(otr_head_read(iov, n, at), plain))
+		return 0;
+	no = refused(fd, f, upper, iov, n, &room);
+	if (no == OTR_SHIM_COUNTS)
+		return make(self, upper, iov, n, now, out);
+	otr_count(no);
+	return 0;
+}

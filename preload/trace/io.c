@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * io.c - one call that moves bytes; see io.h.
+ * A thread is between otr_enter() and otr_leave() only before and after the call itself: while
+ * the call blocks, a handler of a signal may run, and may leave by longjmp().
+ */
+
+#include "preload/trace/io.h"
+
+#include <alloca.h>
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "preload/base/clock.h"
+#include "preload/base/fd.h"
+#include "preload/base/header_slot.h"
+#include "preload/base/hold.h"
+#include "preload/base/real.h"
+#include "preload/base/shim.h"
+#include "preload/base/thread.h"
+#include "preload/parse/inject.h"
+#include "preload/parse/iov.h"
+#include "preload/parse/request_boundary.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/call.h"
+#include "preload/trace/ciphertext.h"
+#include "preload/trace/conn.h"
+#include "preload/trace/decide.h"
+#include "preload/trace/enter.h"
+#include "preload/trace/flow.h"
+#include "preload/trace/header.h"
+#include "preload/trace/layer.h"
+#include "preload/trace/proof.h"
+#include "preload/trace/rules.h"
+#include "preload/trace/shed.h"
+#include "preload/trace/user_copy.h"
+
+/* What is known of one call that sends; on the caller's stack. The connection is held twice,
+ * before and after the call. Between these its number may become that of another socket: then
+ * `life` has changed. */
+struct plan {
+	struct otr_fd *f; /* NULL: no connection that is followed */
+	uint32_t life;
+	int counted;		   /* 1: counted in f->senders */
+	struct otr_header *header; /* NULL: no header goes in */
+	size_t added;		   /* length of the header */
+	uint64_t start_ns;
+	uint64_t received; /* bytes received before the call */
+	struct otr_seen seen;
+	int n;		       /* pieces in seen.iov, the header's among them */
+	struct otr_copy *kept; /* copy of what goes out, as another thread may free it; or NULL */
+};
+
+/* Sets seen.iov to the caller's pieces with the header among them. */
+static void splice_in(struct plan *p)
+{
+	struct otr_seen *s = &p->seen;
+
+	p->n = otr_trim(s->iov, s->all, s->n_all, s->at);
+	s->iov[p->n++] = (struct iovec){p->header->text, p->added};
+	p->n += otr_beyond(s->iov + p->n, s->all, s->n_all, s->at);
+}
+
+/* Makes the same kind of call with other pieces. */
+static ssize_t send_pieces(const struct otr_out *o, const struct iovec *iov, int n)
+{
+	struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+
+	if (o->is_message)
+		return otr_real.sendmsg(o->fd, &msg, o->flags);
+	return otr_real.writev(o->fd, iov, n);
+}
+
+/* Holds the connection of a call that was made. NULL: it is another connection by now, or
+ * another thread holds it; then the `moved` bytes are counted. */
+static struct otr_fd *hold_again(const struct plan *p, ssize_t moved)
+{
+	if (!otr_hold(p->f)) {
+		otr_count_unseen(p->f, OTR_DIR_OUT, moved);
+		return NULL;
+	}
+	if (p->f->life != p->life)
+		return NULL;
+	p->f->senders -= p->counted && p->f->senders;
+	return p->f;
+}
+
+/* The call took `moved` bytes of `iov`, header included: `ret` of them are the caller's. */
+static void emit_moved(struct otr_self *self, struct plan *p, int fd, const struct iovec *iov,
+		       int n, size_t moved, size_t ret)
+{
+	struct iovec *sent = p->seen.iov; /* perhaps `iov` itself */
+
+	if (p->kept)
+		n = otr_copy_read(p->kept, sent, moved);
+	else
+		n = otr_is_single_threaded() ? otr_trim(sent, iov, n, moved) : 0;
+	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, sent, n);
+	if (p->f->role != OTR_ROLE_SERVER)
+		otr_boundary_sent_with(&p->f->boundary, ret, sent, n, p->seen.at,
+				       p->header ? p->added : 0);
+}
+
+/* Another thread may have received the answer before this one emits the request: the answer
+ * stays the last that moved. */
+static void answer_came_first(const struct plan *p)
+{
+	struct otr_fd *f = p->f;
+
+	if (f->role == OTR_ROLE_CLIENT && f->boundary.state == OTR_BOUNDARY_START &&
+	    f->dirs[OTR_DIR_IN].total != p->received)
+		f->last_dir = OTR_DIR_IN;
+}
+
+/* `k` bytes were sent, the header perhaps among them; `rest` bytes of the header still have to
+ * be sent. */
+static void emit_added(struct otr_self *self, const struct otr_out *o, struct plan *p, size_t k,
+		       size_t ret, size_t rest)
+{
+	struct otr_fd *f = p->f;
+	size_t at = p->seen.at;
+
+	if (k > at && f->has_cause) {
+		f->cause.added = (uint16_t)(p->added - rest);
+		f->cause.added_at = (uint16_t)at;
+	} else {
+		f->cause.ids = OTR_IDS_NONE;
+	}
+	emit_moved(self, p, o->fd, p->seen.iov, p->n, k, ret);
+	answer_came_first(p);
+	if (rest)
+		otr_header_rest(f, rest, p->added - rest);
+	else
+		otr_header_free(f);
+}
+
+static ssize_t send_added(const struct otr_out *o, struct plan *p)
+{
+	size_t rest, at = p->seen.at;
+	struct otr_self *self;
+	ssize_t k, ret;
+	int whole, error;
+
+	k = send_pieces(o, p->seen.iov, p->n);
+	if (k <= 0)
+		return k;
+	error = errno;
+	ret = otr_account(at, p->added, k, &rest, &whole);
+	otr_count(whole ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
+	self = otr_enter();
+	if (self && hold_again(p, k))
+		emit_added(self, o, p, (size_t)k, (size_t)ret, rest);
+	else
+		otr_header_orphan(p->f, p->life, rest, p->added - rest);
+	if (self)
+		otr_leave(self);
+	else
+		otr_count_unseen(p->f, OTR_DIR_OUT, k);
+	errno = error;
+	return ret;
+}
+
+/* Does a TLS library send this? The pieces of a TLS library can be read; those of another
+ * caller are not. */
+static int is_below(struct otr_self *self, const struct otr_out *o, struct otr_fd *f)
+{
+	if (!otr_tls_inside(self))
+		return otr_tls_below(self, o->fd, f, NULL, 0);
+	if (o->is_sendmsg)
+		return otr_tls_below(self, o->fd, f, o->msg->msg_iov, (int)o->msg->msg_iovlen);
+	return otr_tls_below(self, o->fd, f, o->iov, o->n);
+}
+
+static void keep(struct otr_self *self, const struct otr_out *o, struct plan *p)
+{
+	if (p->header)
+		splice_in(p);
+	p->kept = otr_copy_keep(self, p->f, o, p->header ? p->seen.iov : NULL, p->n);
+}
+
+/* Looks at the connection before a message begins. Leaves p->f NULL where there is none, and
+ * p->header NULL where a TLS library sends. */
+static void look_before(struct otr_self *self, const struct otr_out *o, struct plan *p,
+			struct otr_fd *f)
+{
+	int below = is_below(self, o, f);
+
+	if (!below && f->role != OTR_ROLE_SERVER && f->last_dir != OTR_DIR_OUT)
+		f = otr_fd_again(o->fd, f);
+	if (!f || f->kind != OTR_FD_STREAM)
+		return;
+	p->f = f;
+	p->life = f->life;
+	p->received = f->dirs[OTR_DIR_IN].total;
+	p->counted = 1;
+	f->senders++;
+	if (below)
+		return;
+	p->added = otr_decide(self, o, f, p->start_ns, &p->seen, &p->header);
+	keep(self, o, p);
+}
+
+static void prepare(const struct otr_out *o, struct plan *p)
+{
+	struct otr_self *self;
+	struct otr_fd *f;
+	int error = errno;
+
+	self = otr_enter();
+	if (!self)
+		return;
+	f = otr_fd_of(o->fd);
+	if (f && f->kind == OTR_FD_STREAM && otr_ask_is_shed(self, f)) {
+		p->f = f;
+		p->life = f->life;
+		p->received = f->dirs[OTR_DIR_IN].total;
+		keep(self, o, p); /* the boundary of requests is still followed */
+	} else if (f && f->kind == OTR_FD_STREAM) {
+		p->start_ns = self->event_ns = otr_clock_ns();
+		otr_ring_ready(); /* before the first byte moves: see otr_before() */
+		look_before(self, o, p, f);
+	}
+	otr_leave(self);
+	errno = error;
+}
+
+static uint64_t slot_key(int fd, const struct otr_fd *f)
+{
+	if (f->kind == OTR_FD_PIPE)
+		return f->inode;
+	/* Pairs and eventfds wake loops. All pairs of a process share one slot; eventfds have
+	 * one by number, as all of them have one inode. */
+	return f->kind == OTR_FD_PAIR ? 1 : 1ull << 32 | (uint32_t)fd;
+}
+
+/* Emits what a call without a header did. */
+static void emit_plain(struct otr_self *self, const struct otr_out *o, struct plan *p, ssize_t ret,
+		       int error)
+{
+	int look = ret > 0 && !p->kept && otr_is_single_threaded();
+	const struct iovec *iov = look && o->is_sendmsg ? o->msg->msg_iov : o->iov;
+	int n = look && o->is_sendmsg ? (int)o->msg->msg_iovlen : o->n;
+
+	if (ret <= 0) {
+		otr_not_moved(self, o->fd, p->f, OTR_DIR_OUT, ret, error);
+		return;
+	}
+	emit_moved(self, p, o->fd, iov, n, (size_t)ret, (size_t)ret);
+	answer_came_first(p);
+}
+
+/* No one looked at the connection before the call: its answer is shed, or another thread held
+ * it. */
+static void find_late(const struct otr_out *o, struct plan *p)
+{
+	p->f = otr_fd_of(o->fd);
+	if (p->f && p->f->kind != OTR_FD_STREAM)
+		p->f = NULL;
+	if (!p->f)
+		return;
+	p->life = p->f->life;
+	p->received = p->f->dirs[OTR_DIR_IN].total;
+}
+
+static void after(const struct otr_out *o, struct plan *p, ssize_t ret, int error)
+{
+	struct otr_self *self = otr_enter();
+
+	if (p->header) /* the kernel refused the call */
+		otr_header_orphan(p->f, p->life, 0, 0);
+	if (self && !p->f)
+		find_late(o, p);
+	if (!self || !p->f)
+		otr_fd_unseen(o->fd, OTR_DIR_OUT, ret);
+	else if (hold_again(p, ret))
+		emit_plain(self, o, p, ret, error);
+	if (self)
+		otr_leave(self);
+}
+
+/* Is this an answer that is shed? Then the call needs no preparation. */
+static int is_shed_answer(const struct otr_fd *f)
+{
+	return otr_get(&f->role) == OTR_ROLE_SERVER && otr_get(&f->shed) && !otr_get(&f->opaque);
+}
+
+/* Not inlined, so that a call on anything else takes no room on the stack. */
+__attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int look)
+{
+	size_t room = otr_n_pieces(o->is_sendmsg, o->n) + 2; /* the header, and the piece that it
+							      * cuts in two */
+	struct plan p;
+	ssize_t ret;
+	int error;
+
+	p.f = NULL;
+	p.life = 0;
+	p.counted = 0;
+	p.header = NULL;
+	p.kept = NULL;
+	p.start_ns = p.received = 0;
+	p.n = 0;
+	p.seen.at = 0;
+	p.seen.iov = alloca(room * sizeof(*p.seen.iov));
+	if (look)
+		prepare(o, &p);
+	if (p.header)
+		ret = send_added(o, &p);
+	else
+		ret = o->call(o);
+	error = errno;
+	if (!p.header || ret <= 0)
+		after(o, &p, ret, error);
+	otr_copy_free(p.kept);
+	errno = error;
+	return ret;
+}
+
+/* A pipe, an eventfd or an unnamed pair was used: `key` names its slot. */
+static void emit_notify(uint64_t key, int write)
+{
+	struct otr_self *self = otr_enter();
+
+	if (!self)
+		return;
+	otr_rules_notify(self, key, write, otr_clock_ns());
+	otr_leave(self);
+}
+
+static ssize_t on_notify(const struct otr_out *o, uint64_t key, int is_event)
+{
+	ssize_t ret = o->call(o);
+	int error = errno;
+
+	if (ret > 0 && (!is_event || ret == 8))
+		emit_notify(key, 1);
+	errno = error;
+	return ret;
+}
+
+/* Is the number known to be no socket that is followed, and not due for another check? */
+static int is_none(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	return f && otr_fd_is_none(f);
+}
+
+/* What the number is known to be; OTR_FD_NEW where that was found for another reader of the
+ * ring. */
+static enum otr_fd_kind kind_of(int fd)
+{
+	struct otr_fd *f = otr_fd_slot(fd);
+
+	return f && otr_get(&f->reader_gen) == otr_get(&otr_shim.reader_gen) ? otr_get(&f->kind)
+									     : OTR_FD_NEW;
+}
+
+/* Checks a number that is used for the first time, or that was no socket before. */
+static enum otr_fd_kind look_at(int fd, uint64_t *key)
+{
+	int error = errno;
+	struct otr_self *self = otr_enter();
+	enum otr_fd_kind kind = OTR_FD_OTHER;
+	struct otr_fd *f;
+
+	if (self) {
+		f = otr_fd_of(fd);
+		kind = f ? f->kind : OTR_FD_OTHER;
+		*key = f ? slot_key(fd, f) : 0;
+		otr_leave(self);
+	}
+	errno = error;
+	return kind;
+}
+
+ssize_t otr_out(const struct otr_out *o)
+{
+	enum otr_fd_kind kind;
+	uint64_t key;
+
+	if (otr_get(&otr_shim.n_rests) && otr_out_first(o->fd, o->is_message, o->flags))
+		return -1;
+	if (otr_is_off() || is_none(o->fd))
+		return o->call(o);
+	kind = kind_of(o->fd);
+	if (kind == OTR_FD_STREAM)
+		return on_stream(o, !is_shed_answer(otr_fd_slot(o->fd)));
+	if (kind != OTR_FD_ALIAS)
+		kind = look_at(o->fd, &key);
+	if (kind == OTR_FD_STREAM || kind == OTR_FD_ALIAS)
+		return on_stream(o, 1);
+	return kind == OTR_FD_OTHER ? o->call(o) : on_notify(o, key, kind == OTR_FD_EVENT);
+}
+
+/* Emits what a call on a socket received. */
+static void received(struct otr_self *self, const struct otr_in *in, struct otr_fd *f, ssize_t ret,
+		     int error)
+{
+	struct iovec *seen = alloca(otr_n_pieces(0, in->n) * sizeof(*seen));
+	int n = 0;
+
+	if (ret <= 0) {
+		otr_not_moved(self, in->fd, f, OTR_DIR_IN, ret, error);
+		return;
+	}
+	if (!(in->flags & MSG_TRUNC))
+		n = otr_trim(seen, in->iov, in->n, (size_t)ret);
+	if (otr_shed_fast_path(self, f, OTR_DIR_IN, (uint64_t)ret, seen, n))
+		return;
+	if (!otr_tls_below(self, in->fd, f, seen, n) && f->role != OTR_ROLE_CLIENT &&
+	    f->last_dir != OTR_DIR_IN)
+		f = otr_fd_again(in->fd, f);
+	if (f && f->kind == OTR_FD_STREAM)
+		otr_moved(self, in->fd, f, OTR_DIR_IN, (uint64_t)ret, 0, seen, n);
+}
+
+/* Bytes came while another thread holds the connection, or on what is not followed. */
+static void received_unseen(struct otr_self *self, int fd, ssize_t ret)
+{
+	enum otr_fd_kind kind = kind_of(fd);
+
+	otr_fd_unseen(fd, OTR_DIR_IN, ret);
+	if (ret > 0 && kind != OTR_FD_NEW && kind != OTR_FD_OTHER)
+		otr_rules_notify(self, 0, 0, otr_clock_ns());
+}
+
+static void received_on(struct otr_self *self, const struct otr_in *in, ssize_t ret, int error)
+{
+	struct otr_fd *f = otr_fd_of(in->fd);
+
+	if (!f)
+		received_unseen(self, in->fd, ret);
+	else if (f->kind == OTR_FD_STREAM)
+		received(self, in, f, ret, error);
+	else if (ret > 0 && (f->kind != OTR_FD_EVENT || ret == 8))
+		otr_rules_notify(self, slot_key(in->fd, f), 0, otr_clock_ns());
+}
+
+void otr_in(const struct otr_in *in, ssize_t ret)
+{
+	struct otr_self *self;
+	int error;
+
+	if (otr_is_off() || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE) || is_none(in->fd))
+		return;
+	error = errno;
+	self = otr_enter();
+	if (!self) {
+		otr_fd_unseen(in->fd, OTR_DIR_IN, ret);
+		return;
+	}
+	received_on(self, in, ret, error);
+	otr_leave(self);
+	errno = error;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * layer.c - what the bytes of a socket carry: plaintext inside TLS, or calls of libpq. The
+ * socket calls below see neither, but their bytes show which connection it is.
+ */
+
+#include "preload/trace/layer.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "preload/base/fd.h"
+#include "preload/base/shim.h"
+#include "preload/parse/inject.h"
+
+#define NEAR 65536 /* bytes of stack that a library takes below our frame at most */
+
+/* A call that was left by longjmp() is above this frame no more, and a fiber that runs
+ * meanwhile has its stack elsewhere. */
+int otr_tls_inside(const struct otr_self *self)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+	return self->tls_frame && here < self->tls_frame && self->tls_frame - here < NEAR;
+}
+
+struct otr_fd *otr_fd_upper(struct otr_fd *f)
+{
+	return f->opaque ? f + OTR_FD_PAGE : f;
+}
+
+/* The upper layer takes over what is known of the socket: its role, its peer, and the request
+ * that it was connected for. */
+struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
+{
+	struct otr_fd *upper = f + OTR_FD_PAGE;
+	struct otr_asked asked = otr_fd_upper(f)->asked;
+
+	memset(upper, 0, offsetof(struct otr_fd, owner));
+	upper->greeting = f->greeting;
+	upper->connected_by = f->connected_by;
+	upper->host_hash = f->host_hash;
+	upper->inode = f->inode;
+	upper->asked = asked;
+	upper->family = f->family;
+	upper->kind = f->kind;
+	upper->role = f->role;
+	upper->seen_open = f->seen_open;
+	upper->nonblock = f->nonblock;
+	upper->layer = layer;
+	upper->last_dir = OTR_DIR_NONE;
+	upper->policy_gen = ~0u;
+	otr_fd_begins(upper);
+	otr_put(&f->opaque, 1);
+	return upper;
+}
+
+/* What a call without a wrapper sent (gnutls_record_send2) may be a part of a request: where
+ * the next request begins is not known any more. */
+void otr_tls_sent_unseen(const struct otr_self *self, struct otr_fd *f)
+{
+	if (!otr_tls_inside(self))
+		otr_fd_upper(f)->boundary.state = OTR_BOUNDARY_OPAQUE;
+}

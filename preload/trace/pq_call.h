@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_PQ_CALL_H
+#define OTR_PQ_CALL_H
+
+/* pq_call.h - a libpq, and a call of it, as the wrappers of libpq.c describe it. */
+
+#include <stdint.h>
+
+#include "preload/parse/pqwire.h"
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+/* One libpq. A process may have several, whose structures differ. */
+struct otr_pq_lib {
+	uintptr_t begin, end; /* addresses of its module; begin 0: the slot is free */
+	int (*socket)(const void *conn);
+	int (*status)(const void *conn);
+	int (*transaction)(const void *conn);
+	char *(*user)(const void *conn);
+	char *(*db)(const void *conn);
+	int (*result)(const void *res);
+	char *(*tag)(void *res);
+	char *(*field)(const void *res, int which);
+	int (*pipeline)(const void *conn); /* NULL before PostgreSQL 14 */
+	int32_t silent;			   /* 1: functions that libpq calls itself do not reach our
+					    * wrappers */
+};
+
+struct otr_self;
+struct otr_pq;
+
+struct otr_pq_call {
+	enum otr_pq_kind kind;
+	const void *fn;	  /* libpq's own function; not NULL */
+	const void *from; /* return address of our wrapper */
+	const void *conn;
+	const char *name; /* of a prepared statement, or NULL */
+	const char *text; /* after otr_pq_begin(): the text to call libpq with */
+	int waits;	  /* 1: waits for the result, as PQexec does */
+
+	/* Set by pq.c. */
+	struct otr_self *self;
+	struct otr_pq *pq; /* NULL: nothing is emitted for the call */
+	struct otr_pq_lib *lib;
+	uint64_t start_ns;
+	int pipelined;
+	int emitted;	     /* 1: emitted before the call was made */
+	uintptr_t was_frame; /* of the call inside which this one was made */
+	const void *was_conn;
+	int32_t was_asked;
+};
+
+#pragma GCC visibility pop
+
+#endif /* OTR_PQ_CALL_H */

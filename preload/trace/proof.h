@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_PROOF_H
+#define OTR_PROOF_H
+
+/*
+ * proof.h - is it proved that what a process is about to send begins an HTTP request? A head
+ * that looks like one proves nothing: it may be a part of a body, or of a file. A header goes
+ * in only where all of this holds:
+ *
+ *	this process has connected the socket (not accepted, inherited or received it), and
+ *	has seen each byte of it since then		otr_fd.connected_by
+ *	the peer has not spoken first, as FTP and SMTP servers do	otr_fd.greeting
+ *	every byte that the kernel counts as sent passed through the library, and no byte
+ *	was received before the first request		otr_is_proved()
+ *	no other call sends on it at this moment	otr_fd.senders
+ *	the last request has ended at this byte		request_boundary.h
+ *	the head is valid by RFC 9110 and 9112		otr_head_read()
+ *	the peer's host runs no FTP server, whose data connections carry files
+ *	the kernel takes all bytes up to the end of the header at once, so that no rest is left
+ *	for a later call, which the library may not see	otr_is_proved(), `room`
+ */
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+struct otr_fd;
+
+/*
+ * Has the kernel counted as many bytes as the library has? One system call. `f`: the socket
+ * `fd`, held; `upper`: its topmost layer. Returns 0 also where the kernel has no count
+ * (AF_UNIX, before Linux 4.19). Otherwise the kernel takes up to *room bytes of the next call
+ * at once.
+ */
+int otr_is_proved(int fd, const struct otr_fd *f, const struct otr_fd *upper, size_t *room);
+
+/* This process has connected `f` to `to`, an address that the kernel accepted. */
+void otr_peer_connected(struct otr_fd *f, const struct sockaddr *to, socklen_t len);
+
+enum otr_greeting { /* otr_fd.greeting */
+	OTR_GREETING_NONE,
+	OTR_GREETING_OTHER,
+	OTR_GREETING_220, /* the peer began with 220, as FTP servers do; not answered yet */
+};
+
+/* The peer has sent its first bytes before anything was sent to it. */
+void otr_peer_spoke_first(struct otr_fd *f, const struct iovec *iov, int n);
+/* The first bytes that answer OTR_GREETING_220. */
+void otr_greeting_answered(struct otr_fd *f, const struct iovec *iov, int n);
+
+/* May the peer's host run an FTP server? */
+int otr_host_may_be_ftp(const struct otr_fd *f);
+
+/* Is the request for an address of cloud metadata, by way of a proxy? */
+int otr_target_is_denied(const struct iovec *iov, int n);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_PROOF_H */

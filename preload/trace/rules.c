@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rules.c - the rules of bpf/causality.h for the threads of one process; the counterpart of
+ * bpf/rules.bpf.h. */
+
+#include "preload/trace/rules.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "preload/base/clock.h"
+#include "preload/base/inbound.h"
+#include "preload/base/shim.h"
+#include "preload/base/thread.h"
+#include "preload/ring/ring.h"
+#include "preload/trace/header.h"
+#include "preload/trace/shed.h"
+
+void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enum otr_evidence why)
+{
+	const struct otr_inbound *sv;
+
+	if (why == OTR_EVIDENCE_NONE)
+		return;
+	sv = otr_inbound_of(parent->conn);
+	cause->parent.conn = parent->conn;
+	cause->parent.pos = parent->pos;
+	cause->parent.dir = OTR_DIR_IN;
+	if (sv)
+		cause->parent.layer = otr_get(&sv->ids.layer);
+	cause->evidence = (uint8_t)why;
+}
+
+/* Sets the ids of the exchange, for the children that are started for it. */
+static void name(struct otr_cause *cause, const struct otr_inbound *sv, uint64_t conn)
+{
+	struct otr_span_ids ids;
+	uint32_t seq;
+
+	if (!otr_ids_read(sv, conn, &ids, &seq))
+		return;
+	cause->ids = OTR_IDS_READ;
+	cause->flags = ids.flags;
+	memcpy(cause->trace_id, ids.trace_id, sizeof(cause->trace_id));
+	memcpy(cause->span_id, ids.span_id, sizeof(cause->span_id));
+}
+
+/* Are these the first bytes of a binary protocol (FastCGI, uwsgi, AJP)? HTTP/1 and HTTP/2 begin
+ * with letters, a PROXY header with a line end; TLS may carry either. */
+static uint8_t is_binary(const struct iovec *iov, int n)
+{
+	uint8_t first = n && iov->iov_len ? *(const uint8_t *)iov->iov_base : ' ';
+
+	return first < ' ' && first != '\r' && first != '\n' && (first < 0x14 || first > 0x17);
+}
+
+/* The strand read a request or a token that is not known, as another thread used the slot or a
+ * table is full: its current is not what it works for now. */
+static void read_unknown(struct otr_strand *st, uint64_t key, uint64_t now)
+{
+	st->entry_ns = now;
+	otr_join(st, NULL, OTR_LEVEL_NONE, key);
+}
+
+/* R1 */
+static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t pos, uint64_t now,
+		    const struct iovec *iov, int n, struct otr_cause *cause)
+{
+	struct otr_strand *st = &self->strand;
+	struct otr_inbound *sv = otr_inbound_make(f->inode);
+	struct otr_xref ref = {.conn = f->inode, .pos = pos};
+
+	if (!otr_get(&otr_shim.is_server))
+		otr_put(&otr_shim.is_server, 1);
+	if (!sv) {
+		read_unknown(st, f->inode, now);
+		return;
+	}
+	if (!f->nonblock)
+		otr_may_sleep();
+	if (first && !pos && f->seen_open)
+		f->is_binary = is_binary(iov, n);
+	if (f->nonblock && !st->waited && otr_is_single_threaded())
+		otr_all_waits_seen(st); /* the process has one thread, and wrappers see all its
+					 * waits */
+	if (first) {
+		otr_put(&sv->exch.tgid, (uint32_t)otr_shim.pid);
+		otr_r1_first(st, &otr_shim.proc, &sv->exch, &ref, otr_exch_of(st->mine.conn),
+			     f->nonblock, (uint64_t)self->tid, now);
+		otr_inbound_ids(sv, f, iov, n);
+		name(cause, sv, f->inode);
+	} else {
+		ref.pos = f->dirs[OTR_DIR_IN].pos;
+		otr_r1_more(st, &sv->exch, &ref, now);
+	}
+}
+
+/* R3 */
+static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t now)
+{
+	struct otr_strand *st = &self->strand;
+	struct otr_exch *ex = otr_exch_of(f->inode);
+	struct otr_xref ref = {.conn = f->inode};
+
+	st->entry_ns = now;
+	if (!first || !ex || !otr_get(&ex->open))
+		return;
+	ref.pos = otr_get(&ex->pos);
+	otr_r3_answer(st, &otr_shim.proc, ex, &ref, otr_get(&ex->reader) != (uint64_t)self->tid,
+		      now);
+}
+
+/* Is the parent of a request shed? A request without a parent is shed when new ones are. */
+static int parent_is_shed(uint64_t parent)
+{
+	const struct otr_inbound *sv = otr_inbound_of(parent);
+
+	return parent ? sv && otr_get(&sv->ids.shed) : otr_ring_is_behind();
+}
+
+/* R4 */
+void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
+{
+	struct otr_strand *st = &self->strand;
+	struct otr_asked *asked = &f->asked;
+	struct otr_xref parent;
+	enum otr_evidence why;
+
+	if (f->has_cause)
+		return;
+	otr_mark_propagates();
+	f->cause = (struct otr_cause){.evidence = 0};
+	why = otr_r4_ask(st, &otr_shim.proc, asked, otr_exch_of(asked->claim.conn),
+			 otr_exch_of(asked->born.conn), otr_exch_of(st->cur.conn), f->nonblock,
+			 f->inode, now, &parent);
+	otr_r4_book(&otr_shim.proc, asked, &parent, otr_exch_of(parent.conn));
+	otr_rules_cause(&f->cause, &parent, why);
+	f->shed_next = otr_will_shed(f, OTR_DIR_OUT) || parent_is_shed(parent.conn);
+	f->has_cause = 1;
+}
+
+/* R2 */
+static void answered(struct otr_self *self, struct otr_fd *f, int first, uint64_t now)
+{
+	struct otr_strand *st = &self->strand;
+	struct otr_asked *asked = &f->asked;
+
+	if (!first) {
+		otr_r2_more(st, &otr_shim.proc, asked, otr_exch_of(asked->answered.conn), f->inode,
+			    now);
+		return;
+	}
+	otr_refresh(st, otr_exch_of(st->cur.conn));
+	otr_r2_answer(st, &otr_shim.proc, asked, otr_exch_of(asked->believed.conn), f->inode, now);
+}
+
+static void asked(struct otr_self *self, struct otr_fd *f, int first, uint64_t now,
+		  struct otr_cause *cause)
+{
+	if (!first && f->dirs[OTR_DIR_OUT].capture != OTR_CAPTURE_CALLS && !f->has_cause) {
+		self->strand.entry_ns = now;
+		return;
+	}
+	otr_rules_ask(self, f, now);
+	*cause = f->cause;
+	f->has_cause = 0;
+}
+
+void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first, uint64_t pos,
+		     uint64_t now, const struct iovec *iov, int n, struct otr_cause *cause)
+{
+	if (f->role == OTR_ROLE_SERVER && dir == OTR_DIR_IN)
+		request(self, f, first, pos, now, iov, n, cause);
+	else if (f->role == OTR_ROLE_SERVER)
+		answer(self, f, first, now);
+	else if (dir == OTR_DIR_OUT)
+		asked(self, f, first, now, cause);
+	else
+		answered(self, f, first, now);
+}
+
+/* R10 */
+void otr_rules_touch(struct otr_self *self, struct otr_fd *f)
+{
+	struct otr_strand *st = &self->strand;
+
+	if (f->role != OTR_ROLE_CLIENT)
+		return;
+	otr_refresh(st, otr_exch_of(st->cur.conn));
+	otr_r10_touch(st, &otr_shim.proc, &f->asked, otr_clock_ns());
+}
+
+/* R9. `key` 0: another thread holds the slot; a thread that blocks reads what it waits for. */
+void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t now)
+{
+	struct otr_strand *st = &self->strand;
+	struct otr_notify_slot *slot = key ? otr_notify_slot_of(key) : NULL;
+
+	if (!slot && !write && (key || otr_is_loop(st, &otr_shim.proc)))
+		read_unknown(st, key ? key : now, now);
+	if (!slot)
+		return;
+	otr_refresh(st, otr_exch_of(st->cur.conn));
+	if (write)
+		otr_r9_write(st, &slot->token, now);
+	else
+		otr_r9_read(st, &otr_shim.proc, &slot->token, otr_exch_of(slot->token.from.conn),
+			    key, now);
+	otr_notify_slot_clear(slot);
+}

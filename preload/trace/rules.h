@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_PRELOAD_RULES_H
+#define OTR_PRELOAD_RULES_H
+
+/* rules.h - the rules R1 to R10 of bpf/causality.h, for the threads of one process. */
+
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "preload/base/shim.h"
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+/* R1 to R4 for bytes that moved. *cause is set where they begin a request. */
+void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first, uint64_t pos,
+		     uint64_t now, const struct iovec *iov, int n, struct otr_cause *cause);
+
+/* R4 for the request that is about to go out on `f`: once, into f->cause. */
+void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now);
+
+/* R10: the thread looked at a connection and found nothing to read, or no room to write. */
+void otr_rules_touch(struct otr_self *self, struct otr_fd *f);
+
+/* R9: the thread wrote to, or read from, the notify slot `key`. 0: one that another thread
+ * holds. */
+void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t now);
+
+/* Sets *cause to `parent`, by the evidence `why`; nothing where that is OTR_EVIDENCE_NONE. */
+void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enum otr_evidence why);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_PRELOAD_RULES_H */
