@@ -19,13 +19,12 @@
 #include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/cmd.h"
-#include "agent/notseen.h"
 #include "agent/progress.h"
 #include "agent/settings.h"
+#include "agent/sink.h"
 #include "agent/sinks.h"
 #include "agent/source/source.h"
 #include "bpf/event.h"
-#include "exporters/console.h"
 
 struct replay {
 	const struct otr_settings *cfg;
@@ -67,22 +66,14 @@ static int take(void *arg, const struct otr_event *ev)
 
 static void report_summary(struct replay *re, const char *path)
 {
-	struct otr_console *con = otr_sinks_console(re->sinks);
-	struct otr_stitch_stats stats;
-	struct otr_summary sum = {
-		.elapsed_ns = re->last_ns - re->first_ns,
-		.stats = &stats,
-	};
 	char what[512];
+	struct otr_summary sum = {
+		.what = what,
+		.elapsed_ns = re->last_ns - re->first_ns,
+	};
 
-	if (!con)
-		return;
 	snprintf(what, sizeof(what), "%s: %llu events", path, (unsigned long long)re->events);
-	sum.what = what;
-	sum.not_seen =
-		otr_notseen_lines(otr_sinks_notseen(re->sinks), otr_sinks_pipeline(re->sinks));
-	otr_stitch_stats(otr_pipeline_stitch(otr_sinks_pipeline(re->sinks)), &stats);
-	otr_console_summary(con, &sum);
+	otr_sinks_summary(re->sinks, &sum);
 }
 
 static uint64_t size_of(const char *path)
@@ -104,7 +95,7 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 		.cfg = re->cfg,
 		.fd = re->fd,
 		.notice_fd = STDERR_FILENO,
-		.patient = true,
+		.blocking = true,
 	};
 	int rc = otr_sinks_open(&re->sinks, &sinks, err);
 

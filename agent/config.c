@@ -2,9 +2,8 @@
 /*
  * config.c - a table of options, bound to the struct it fills.
  *
- * Flags and variables both end in otr_options_set(), which alone knows who may
- * override whom. Reading values is in config_value.c, printing in
- * config_help.c.
+ * Flags and variables are both set by otr_options_set(), where alone it is decided which origin
+ * overrides which. config_value.c parses values, config_help.c prints.
  */
 
 #include "agent/config.h"
@@ -21,7 +20,7 @@ static void *field_of(const struct otr_options *opts, const struct otr_option *o
 	return (char *)opts->dst + opt->offset;
 }
 
-static bool taken(const struct otr_options *opts, const struct otr_option *opt)
+static bool belongs_to_command(const struct otr_options *opts, const struct otr_option *opt)
 {
 	return !opts->command || (opt->commands & opts->command);
 }
@@ -45,7 +44,7 @@ int otr_options_init(struct otr_options *opts, const struct otr_option *table, v
 		return -ENOMEM;
 	opts->table = table;
 	opts->dst = dst;
-	for (; table->name; table++) /* a bad fallback is found by the unit test */
+	for (; table->name; table++) /* the unit test finds a bad fallback */
 		if (table->fallback && otr_value_parse(table, table->fallback, table->name,
 						       field_of(opts, table), &err) == -ENOMEM) {
 			otr_options_fini(opts);
@@ -84,9 +83,8 @@ void otr_option_env_name(const struct otr_option *opt, char out[64])
 	}
 }
 
-/* The standard variable that is set, of those `opt` honours; its name in
- * `name`. */
-static const char *standard(const struct otr_option *opt, char name[64])
+/* The value of the first variable in `opt->env` that is set, and its name in `name`; or NULL. */
+static const char *standard_variable(const struct otr_option *opt, char name[64])
 {
 	const char *at = opt->env, *value;
 	size_t len;
@@ -95,7 +93,7 @@ static const char *standard(const struct otr_option *opt, char name[64])
 		len = strcspn(at, " ");
 		snprintf(name, 64, "%.*s", (int)len, at);
 		value = getenv(name);
-		if (value && *value) /* the specification: empty is unset */
+		if (value && *value) /* the specification: an empty variable counts as unset */
 			return value;
 		at += len + strspn(at + len, " ");
 	}
@@ -108,7 +106,7 @@ static void origin_name(const struct otr_option *opt, enum otr_option_origin ori
 		snprintf(out, 64, "--%s", opt->name);
 	else if (origin == OTR_ORIGIN_ENV)
 		otr_option_env_name(opt, out);
-	else if (origin != OTR_ORIGIN_OTEL || !standard(opt, out))
+	else if (origin != OTR_ORIGIN_OTEL || !standard_variable(opt, out))
 		snprintf(out, 64, "%s", opt->name);
 }
 
@@ -157,7 +155,7 @@ int otr_options_set(struct otr_options *opts, const char *name, const char *text
 	return 0;
 }
 
-/* A variable's value; of a list, each item between semicolons. */
+/* Sets the option to the value of a variable; for a list, to each item between semicolons. */
 static int set_variable(struct otr_options *opts, const struct otr_option *opt, const char *text,
 			enum otr_option_origin origin, struct otr_err *err)
 {
@@ -184,9 +182,9 @@ int otr_options_env(struct otr_options *opts, struct otr_err *err)
 	int rc = 0;
 
 	for (opt = opts->table; opt->name && !rc; opt++) {
-		if (!taken(opts, opt))
+		if (!belongs_to_command(opts, opt))
 			continue;
-		text = standard(opt, name);
+		text = standard_variable(opt, name);
 		if (text)
 			rc = set_variable(opts, opt, text, OTR_ORIGIN_OTEL, err);
 		otr_option_env_name(opt, name);

@@ -3,11 +3,11 @@
 #define OTR_CONFIG_H
 
 /*
- * config.h - one table of options, many ways to set them.
+ * config.h - a table of options, and the ways to set them.
  *
- * An option is declared once, in a table, and from that row come its flag, its
- * environment variable, its default, its range check, its --help text, its
- * entry in otrace(1) and in the completions of the shells.
+ * An option is declared once, as a row. The flag, the environment variable, the default, the check
+ * of the range, the text of --help, of otrace(1) and of the completions are all made from that
+ * row.
  */
 
 #include <stdbool.h>
@@ -25,14 +25,13 @@ enum otr_option_type {
 	OTR_OPTION_SHARE,    /* double    of 1: 10%, 0.1 */
 	OTR_OPTION_ENUM,     /* int       one of `words` */
 	OTR_OPTION_STRING,   /* char *    owned by the config */
-	OTR_OPTION_LIST,     /* char **   the option repeated; `;` in a variable:
-			  * a rule holds commas. NULL ends; NULL when empty */
+	OTR_OPTION_LIST,     /* char **   the option repeated; `;` parts items of a variable.
+			      * NULL ends; NULL when empty */
 };
 
 struct otr_option {
-	/* "a-b" is the flag --a-b and the variable OTRACE_A_B. `env` are
-	 * standard variables to honour as well, parted by blanks, the first one
-	 * set wins; or NULL. */
+	/* "a-b" is the flag --a-b and the variable OTRACE_A_B. `env` lists standard variables that
+	 * are read too, parted by blanks; the first one that is set counts. Or NULL. */
 	const char *name;
 	const char *env;
 	char letter;		  /* -o; 0: none */
@@ -40,16 +39,20 @@ struct otr_option {
 	const char *const *words; /* of an enum; NULL ends */
 
 	enum otr_option_type type;
-	size_t offset; /* of the field, within the struct the table fills */
+	size_t offset; /* of the field, in the struct that the table fills */
 	const char *fallback;
-	int64_t min, max;  /* inclusive, in the field's own unit; 0, 0: any */
-	const char *group; /* its heading in --help=all */
-	const char *value; /* what its value is called; NULL for a bool */
+	int64_t min, max;  /* inclusive, in the unit of the field; 0, 0: any */
+	const char *group; /* the heading of the option in --help=all */
+	const char *value; /* the name of the value; NULL for a bool */
 	const char *help;  /* sentences: capital, full stop. -h shows the first */
+
+	/* Gives what the manual and --help=all say beyond `help`, one paragraph a call of `line`;
+	 * the text is borrowed for that call. NULL: nothing. */
+	void (*details)(void (*line)(void *arg, const char *text), void *arg);
 };
 
-/* Where a value came from, weakest first. A weaker origin never overrides a
- * stronger one, so they can be read in any order. */
+/* Where a value came from, the weakest first. A weaker origin never overrides a stronger one, so
+ * origins can be read in any order. */
 enum otr_option_origin {
 	OTR_ORIGIN_DEFAULT,
 	OTR_ORIGIN_OTEL, /* OTEL_* */
@@ -69,8 +72,8 @@ struct otr_options {
 	void *dst;
 	uint8_t *origin; /* enum otr_option_origin, one per row */
 
-	/* Set after otr_options_init(): whose options these are. */
-	uint32_t command;	  /* its bit; 0: of all */
+	/* Set by the caller after otr_options_init(): the command that the options are for. */
+	uint32_t command;	  /* the bit of the command; 0: all commands */
 	const char *name;	  /* "run", for messages; may be NULL */
 	enum otr_help_asked help; /* read by otr_options_args() */
 };
@@ -79,41 +82,41 @@ struct otr_options {
  * until otr_options_fini(). Returns 0 or -ENOMEM. */
 int otr_options_init(struct otr_options *opts, const struct otr_option *table, void *dst);
 
-/* Frees the strings set in `dst`, and lets go of both. */
+/* Frees the strings in `dst`; the table and `dst` are not used any more. */
 void otr_options_fini(struct otr_options *opts);
 
-/* Parses `text` into the option called `name`. Returns 0, -ENOENT for no such
- * option, or -EINVAL or -ERANGE for a bad value; `err` then quotes the text,
- * its origin and what would have been accepted, and nothing has changed. */
+/* Parses `text` into the option called `name`. Returns 0, -ENOENT if there is no such option,
+ * -EINVAL or -ERANGE for a bad value: `err` quotes the text, its origin and what is right, and
+ * the field keeps its value. */
 int otr_options_set(struct otr_options *opts, const char *name, const char *text,
 		    enum otr_option_origin origin, struct otr_err *err);
 
-/* Reads the environment into every option of the command. Returns as set(). */
+/* Reads the environment into every option of the command. Returns as otr_options_set() does. */
 int otr_options_env(struct otr_options *opts, struct otr_err *err);
 
-/* Reads the flags in `argv`, NULL at the end: --a=b, --a b, -o X, -oX, -q, --.
- * What is no option moves to the front of `argv`, NULL after it. `end_at_arg`:
- * the first such word ends the options, and all that follows stays as it is.
- * Returns as set(); stops at once at a wish for help. */
+/* Reads the flags in `argv`, NULL at the end: --a=b, --a b, -o X, -oX, -q, --. Words that are
+ * no option move to the front of `argv`, with NULL after them. `end_at_arg`: the first such
+ * word ends the options, and it and all words behind it stay as they are. Returns as
+ * otr_options_set() does; stops at -h and --help. */
 int otr_options_args(struct otr_options *opts, char **argv, bool end_at_arg, struct otr_err *err);
 
-/* Who set the option: "--export", "OTRACE_EXPORT", "OTEL_..": static, or from
- * the table, or NULL when nobody did. */
+/* The origin of the option's value: "--export", "OTRACE_EXPORT", "OTEL_.."; valid until the
+ * next call. NULL: the option has its default. */
 const char *otr_options_origin(const struct otr_options *opts, const char *name);
 
 /* The row called `name`, or NULL. */
 const struct otr_option *otr_option_find(const struct otr_option *table, const char *name);
 
-/* OTRACE_A_B of "a-b". */
+/* Writes OTRACE_A_B for the option "a-b". */
 void otr_option_env_name(const struct otr_option *opt, char out[64]);
 
-/* Print the table, or what the command takes of it: for a terminal, by groups,
- * and as the OPTIONS of otrace(1). */
+/* Print the options of the command, or the whole table: for a terminal, by groups, and as the
+ * section OPTIONS of otrace(1). */
 void otr_options_help(const struct otr_options *opts, FILE *out);
 void otr_options_mdoc(const struct otr_options *opts, FILE *out);
 
-/* One option for a terminal: "  -o, --output FILE    Sentence." Without
- * `whole`, only the first sentence. */
+/* Prints one option for a terminal: "  -o, --output FILE    Sentence." Without `whole`, the first
+ * sentence alone. */
 void otr_option_print(const struct otr_option *opt, bool whole, FILE *out);
 
 #endif /* OTR_CONFIG_H */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_args.c - the words of a command line become options.
+ * config_args.c - parses a command line into options.
  *
- * Not getopt: the options of `run` end at CMD, what is wrong is answered with
- * what was probably meant, and no option may be shortened, for scripts break
- * later.
+ * getopt() does not serve: the options of `run` end at CMD, a wrong option is answered with the
+ * one that was probably meant, and no option may be shortened, since scripts with short forms
+ * break when another option is added.
  */
 
 #include <errno.h>
@@ -22,19 +22,19 @@ struct args {
 	struct otr_err *err;
 };
 
-static bool taken(const struct otr_options *opts, const struct otr_option *opt)
+static bool belongs_to_command(const struct otr_options *opts, const struct otr_option *opt)
 {
 	return !opts->command || (opt->commands & opts->command);
 }
 
-static const struct otr_option *meant(const struct otr_options *opts, const char *name)
+static const struct otr_option *nearest_option(const struct otr_options *opts, const char *name)
 {
 	const struct otr_option *opt = opts->table, *best = NULL;
 	unsigned int least = 3, far;
 
 	for (; opt->name; opt++) {
 		far = otr_text_distance(opt->name, name);
-		if (taken(opts, opt) && far < least && far * 2 <= strlen(opt->name)) {
+		if (belongs_to_command(opts, opt) && far < least && far * 2 <= strlen(opt->name)) {
 			least = far;
 			best = opt;
 		}
@@ -45,9 +45,9 @@ static const struct otr_option *meant(const struct otr_options *opts, const char
 /* "all options: otrace run --help=all". */
 #define WHERE "      all options: otrace%s%s --help=all"
 
-static int unknown(const struct args *in, const char *dashes, const char *name)
+static int unknown_option(const struct args *in, const char *dashes, const char *name)
 {
-	const struct otr_option *opt = meant(in->opts, name);
+	const struct otr_option *opt = nearest_option(in->opts, name);
 	const char *gap = in->opts->name ? " " : "";
 	const char *cmd = in->opts->name ? in->opts->name : "";
 
@@ -60,8 +60,8 @@ static int unknown(const struct args *in, const char *dashes, const char *name)
 	return -ENOENT;
 }
 
-/* An option that other commands take. */
-static int elsewhere(const struct args *in, const struct otr_option *opt)
+/* The option belongs to other commands. */
+static int wrong_command(const struct args *in, const struct otr_option *opt)
 {
 	const char *gap = " it is one of ";
 
@@ -79,8 +79,8 @@ static int elsewhere(const struct args *in, const struct otr_option *opt)
 
 static int set(struct args *in, const struct otr_option *opt, const char *text)
 {
-	if (!taken(in->opts, opt))
-		return elsewhere(in, opt);
+	if (!belongs_to_command(in->opts, opt))
+		return wrong_command(in, opt);
 	if (!text && opt->type == OTR_OPTION_BOOL)
 		text = "on";
 	if (!text)
@@ -113,10 +113,10 @@ static int long_option(struct args *in, const char *word)
 	if (!strcmp(name, "help"))
 		return help(in, text);
 	opt = otr_option_find(in->opts->table, name);
-	return opt ? set(in, opt, text) : unknown(in, "--", name);
+	return opt ? set(in, opt, text) : unknown_option(in, "--", name);
 }
 
-static const struct otr_option *by_notify(const struct otr_option *opt, char c)
+static const struct otr_option *by_letter(const struct otr_option *opt, char c)
 {
 	for (; opt->name; opt++)
 		if (opt->letter == c)
@@ -131,11 +131,11 @@ static int short_options(struct args *in, const char *word)
 	int rc = 0;
 
 	for (; *word && !rc && !in->opts->help; word++) {
-		opt = by_notify(in->opts->table, *word);
+		opt = by_letter(in->opts->table, *word);
 		if (*word == 'h')
 			rc = help(in, NULL);
 		else if (!opt)
-			return unknown(in, "-", word);
+			return unknown_option(in, "-", word);
 		else if (opt->type == OTR_OPTION_BOOL)
 			rc = set(in, opt, NULL);
 		else

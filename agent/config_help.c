@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_help.c - the table of options, printed: for a terminal, and as
- * mdoc(7).
+ * config_help.c - prints the table of options: for a terminal, and as mdoc(7).
  */
 
 #include <string.h>
@@ -9,10 +8,10 @@
 #include "agent/base/own.h"
 #include "agent/config.h"
 
-#define COLUMN 26 /* where sentences begin */
+#define COLUMN 26 /* where the sentences of an option begin */
 #define WIDTH  80
 
-/* Headings of --help=all; the rows are in this order in the table too. */
+/* The headings of --help=all, in the order of the rows in the table. */
 static const struct {
 	const char *group, *title;
 } titles[] = {
@@ -34,7 +33,7 @@ static bool shown(const struct otr_options *opts, const struct otr_option *opt)
 	return !opts->command || (opt->commands & opts->command);
 }
 
-/* Prints words from column `at` on, broken at `WIDTH`. */
+/* Prints the words of `text` from column `at` on, in lines of WIDTH columns. */
 static void wrap(const char *text, int at, FILE *out)
 {
 	int col = at, len;
@@ -68,6 +67,12 @@ static bool has_default(const struct otr_option *opt)
 	return opt->fallback && strcmp(opt->fallback, "0");
 }
 
+static void print_detail(void *out, const char *text)
+{
+	fprintf(out, "%*s", COLUMN, "");
+	wrap(text, COLUMN, out);
+}
+
 void otr_option_print(const struct otr_option *opt, bool whole, FILE *out)
 {
 	char name[64], text[512];
@@ -86,6 +91,8 @@ void otr_option_print(const struct otr_option *opt, bool whole, FILE *out)
 		snprintf(text + len, sizeof(text) - (size_t)len, " Default: %s.", opt->fallback);
 	}
 	wrap(text, COLUMN, out);
+	if (whole && opt->details)
+		opt->details(print_detail, out);
 }
 
 void otr_options_help(const struct otr_options *opts, FILE *out)
@@ -102,7 +109,7 @@ void otr_options_help(const struct otr_options *opts, FILE *out)
 	}
 }
 
-/* Text in mdoc: no line begins with a control character, no word is a macro. */
+/* Prints text in mdoc: backslashes and minus signs are escaped, each sentence is one line. */
 static void roff(const char *text, FILE *out)
 {
 	for (; *text; text++) {
@@ -120,6 +127,12 @@ static void roff(const char *text, FILE *out)
 	fputc('\n', out);
 }
 
+static void mdoc_detail(void *out, const char *text)
+{
+	fputs(".Pp\n", out);
+	roff(text, out);
+}
+
 static void mdoc_one(const struct otr_option *opt, FILE *out)
 {
 	char env[64];
@@ -132,12 +145,15 @@ static void mdoc_one(const struct otr_option *opt, FILE *out)
 		fprintf(out, " Ar %s", opt->value);
 	fputc('\n', out);
 	roff(opt->help, out);
+	if (opt->details)
+		opt->details(mdoc_detail, out);
 	if (has_default(opt)) {
 		fputs("Default: ", out);
 		roff(opt->fallback, out);
 	}
 	otr_option_env_name(opt, env);
-	fprintf(out, "Variable:\n.Ev %s%s\n", env, opt->env ? " ," : " .");
+	fprintf(out, "%sVariable:\n.Ev %s%s\n", opt->details ? ".Pp\n" : "", env,
+		opt->env ? " ," : " .");
 	if (opt->env)
 		fprintf(out, ".Ev %s .\n", opt->env);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_value.c - text becomes a value of an option.
+ * config_value.c - parses the value of an option, one function for each type.
  *
- * One small function a type. Each says what it read, where that stood, and what
- * would have been right; none changes the field unless all of the text was
- * good.
+ * The error says what was read, where it stood, and what is right. The field changes only if all of
+ * the text is right.
  */
 
 #include "agent/config_value.h"
@@ -18,7 +17,8 @@
 #include "agent/base/text.h"
 #include "agent/governor.h"
 
-/* `meant` of a list must be near: two edits turn "no" into anything. */
+/* The most edits between a word and the one that was probably meant. Short words allow fewer:
+ * two edits turn "no" into any word of two letters. */
 #define NEAR 2
 
 const char *otr_value_meant(const char *const *words, const char *text)
@@ -79,7 +79,7 @@ static int in_range(const struct otr_option *opt, int64_t n, const char *text, c
 	return -ERANGE;
 }
 
-/* A whole number at the head of `text`; *end is what follows. */
+/* Parses a whole number at the head of `text`; *end is the text behind it. */
 static bool whole(const char *text, char **end, int64_t *n)
 {
 	if (text[0] < '0' || text[0] > '9')
@@ -113,7 +113,7 @@ static const struct {
 	{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9},
 };
 
-/* A decimal number with a point, whatever the locale says. */
+/* Parses a decimal number with a point, in any locale; *end is the text behind it. */
 static double decimal(const char *text, const char **end)
 {
 	double n = 0, part = 1;

@@ -2,26 +2,25 @@
 #ifndef OTR_CONFIG_VALUE_H
 #define OTR_CONFIG_VALUE_H
 
-/* config_value.h - text becomes a value of an option; config.c's own. */
+/* config_value.h - parses values of options, those of commands and those of exporters. */
 
 #include <stdint.h>
 
 #include "agent/config.h"
 
-/* Parses `text` into `field`, of the type `opt` has. A list is appended to.
- * Returns 0, -EINVAL, -ERANGE or -ENOMEM; `err` then says why, after `from`
- * ("--hold"). */
+/* Parses `text` into `field`, which has the type of `opt`; a list gets one more item. Returns
+ * 0, -EINVAL, -ERANGE or -ENOMEM with the reason in `err`, which begins with `from` ("--hold"). */
 int otr_value_parse(const struct otr_option *opt, const char *text, const char *from, void *field,
 		    struct otr_err *err);
 
-/* Frees what a string or a list holds. */
+/* Frees a string or a list; the field is NULL then. */
 void otr_value_clear(const struct otr_option *opt, void *field);
 
-/* The word of `words` (NULL ends) that `text` most likely meant, at most 2
- * edits away and less than half of it; or NULL. */
+/* The word of `words` (NULL ends) that `text` most likely means: at most 2 edits away, and at
+ * most half as many as the word has letters. Or NULL. */
 const char *otr_value_meant(const char *const *words, const char *text);
 
-/* "a, b or c" into `out`. */
+/* Writes "a, b or c" into `out`. */
 void otr_value_words(const char *const *words, char *out, size_t size);
 
 #endif /* OTR_CONFIG_VALUE_H */

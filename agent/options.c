@@ -2,14 +2,14 @@
 /*
  * options.c - every option of every command, one row each.
  *
- * Flag, variable, default, check, help, man page and completions come from the
- * row. The first sentence of a help text is all that `CMD -h` has room for: 50
- * characters.
+ * Flag, variable, default, check, help, man page and completions are made from the row. `CMD -h`
+ * shows the first sentence of a help text alone: 50 characters.
  */
 
 #include "agent/settings.h"
 
 #include "agent/cmd.h"
+#include "exporters/spec.h"
 
 #define R OTR_CMD_RUN
 #define A OTR_CMD_ATTACH
@@ -143,8 +143,10 @@ const struct otr_option otr_option_table[] = {
 	{LIST("export", exports, "URL", R | A | G | P), .group = "send",
 	 .env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT "
 		"OTEL_EXPORTER_OTLP_ENDPOINT",
-	 .help = "Send spans by OTLP to URL. "
-		 "http(s)://HOST:4318, file:X.jsonl (mode 0600). Repeatable."},
+	 .help = "Send spans to URL. "
+		 "Repeatable. URL,NAME=VALUE,.. sets options of that destination; a comma within "
+		 "URL or VALUE is written %2C.",
+	 .details = otr_exporters_describe},
 
 	{TEXT("record", record, "FILE", R | A), .group = "keep",
 	 .help = "Keep the raw events, for replay. "

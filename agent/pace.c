@@ -2,9 +2,8 @@
 /*
  * pace.c - keeps a session within --cpu-budget; see pace.h.
  *
- * What the traced processes use is read only where it matters: when one core's share is
- * passed. The note of a pause goes the way of all events, so that streams and stitcher know
- * of it, and a replay does.
+ * The CPU time of the traced processes is read only when the share of one core is exceeded. A
+ * pause is an event like any other, so that streams and stitcher see it, and a replay too.
  */
 
 #include "agent/pace.h"
@@ -17,7 +16,7 @@
 #include "agent/source/sources.h"
 #include "bpf/event.h"
 
-#define TELL_NS (10 * OTR_NS_PER_S) /* deeper or less deep: no more often than that */
+#define REPORT_NS (10 * OTR_NS_PER_S) /* between two notices that less is traced */
 
 static struct otr_usage usage(const struct otr_pace *p, uint64_t now_ns)
 {
@@ -34,7 +33,7 @@ void otr_pace_start(struct otr_pace *p, double share, uint64_t now_ns)
 	otr_governor_init(&p->governor, share, &now);
 }
 
-/* Stamped once the probes have been told: what is older was traced, if it was seen. */
+/* The event is stamped after the probes were paused: requests before it were traced. */
 static void report_pause(struct otr_pace *p)
 {
 	struct otr_ev_lost lost = {
@@ -60,7 +59,7 @@ static void set_paused(struct otr_pace *p, uint64_t now_ns)
 		report_pause(p);
 }
 
-/* As the option is written. */
+/* Writes the budget as the option has it. */
 static const char *budget(const struct otr_governor *g, char word[16])
 {
 	if (g->is_auto)
@@ -69,8 +68,8 @@ static const char *budget(const struct otr_governor *g, char word[16])
 	return word;
 }
 
-/* `was`: the level before. The beginning and the end are always told, and now and then
- * that it got tighter. */
+/* `was`: the level before. The first and the last level are always reported; in between, from
+ * time to time, that less is traced. */
 static void report(struct otr_pace *p, unsigned int was, uint64_t now_ns)
 {
 	const struct otr_governor *g = &p->governor;
@@ -78,7 +77,7 @@ static void report(struct otr_pace *p, unsigned int was, uint64_t now_ns)
 	char text[320], word[16];
 	int n;
 
-	if (was && g->level && (g->level < was || now_ns < p->reported_ns + TELL_NS))
+	if (was && g->level && (g->level < was || now_ns < p->reported_ns + REPORT_NS))
 		return;
 	p->reported_ns = now_ns;
 	n = snprintf(text, sizeof(text),
@@ -89,8 +88,8 @@ static void report(struct otr_pace *p, unsigned int was, uint64_t now_ns)
 		snprintf(text + n, sizeof(text) - (size_t)n, "all requests are traced again");
 	else
 		snprintf(text + n, sizeof(text) - (size_t)n,
-			 "traced for %.2g s in each 2 s\nother requests are let go, "
-			 "whole, and counted as lost; traces that a pause cuts are "
+			 "traced for %.2g s in each 2 s\nother requests are not "
+			 "traced, and counted as lost; traces that a pause cuts are "
 			 "marked \"?\"",
 			 each);
 	otr_sinks_notice(p->sinks, text);

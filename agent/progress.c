@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* progress.c - work that takes longer than a second says what it does; see progress.h. */
+/* progress.c - the progress of work that takes longer than a second; see progress.h. */
 
 #include "agent/progress.h"
 
@@ -12,7 +12,7 @@
 #define LONG_NS	     OTR_NS_PER_S
 #define ESTIMATE_NS  (5 * OTR_NS_PER_S)
 #define AGAIN_NS     (OTR_NS_PER_S / 5)
-#define CALLS_A_LOOK 1024 /* at the clock */
+#define CALLS_A_LOOK 1024 /* calls between two looks at the clock */
 
 void otr_progress_begin(struct otr_progress *p, const char *cmd, const char *what, uint64_t total,
 			bool quiet)

@@ -3,9 +3,10 @@
 #define OTR_PROGRESS_H
 
 /*
- * progress.h - work that takes longer than a second says what it does, on stderr: on a
- * terminal one line that is written anew, after five seconds with what is left; else a line
- * when it begins to be long, and one at its end.
+ * progress.h - the progress of work that takes longer than a second, on stderr.
+ *
+ * On a terminal one line is rewritten, after five seconds with the time that is left. Elsewhere
+ * there is one line after the first second, and one at the end.
  */
 
 #include <stdbool.h>
@@ -13,22 +14,21 @@
 
 struct otr_progress {
 	const char *cmd, *what; /* borrowed: "replay", the file */
-	uint64_t total;		/* bytes; 0: not known */
+	uint64_t total;		/* bytes; 0: unknown */
 	uint64_t began_ns, reported_ns;
 	uint64_t calls;
-	bool quiet;    /* the terminal is written to by others, too */
-	bool terminal; /* stderr is one */
+	bool quiet;    /* nothing is printed */
+	bool terminal; /* stderr is a terminal */
 };
 
-/* `quiet`: nothing is said. */
+/* Begins. `quiet`: nothing is printed, as where others write to the terminal too. */
 void otr_progress_begin(struct otr_progress *p, const char *cmd, const char *what, uint64_t total,
 			bool quiet);
 
-/* So far `bytes` were read, and `spans` came of them. Cheap: it may be called for each
- * record. */
+/* So far `bytes` were read and gave `spans`. Cheap: it may be called for each record. */
 void otr_progress_step(struct otr_progress *p, uint64_t bytes, uint64_t spans);
 
-/* The line is taken away, or the last one written. */
+/* Ends: clears the line of a terminal, elsewhere prints the last line. */
 void otr_progress_end(struct otr_progress *p, uint64_t spans);
 
 #endif /* OTR_PROGRESS_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* report.c - where `otrace run` shows traces; see report.h. */
+/* report.c - where `otrace run` prints traces; see report.h. */
 
 #include "agent/report.h"
 

@@ -2,7 +2,7 @@
 #ifndef OTR_REPORT_H
 #define OTR_REPORT_H
 
-/* report.h - where `otrace run` shows traces beside the program's own output. */
+/* report.h - where `otrace run` prints traces, as the program has an output of its own. */
 
 #include <stdbool.h>
 
@@ -10,9 +10,9 @@ struct otr_err;
 struct otr_settings;
 
 /*
- * `-o FILE`; else the terminal, if the program has one (then `*shared` is true); else nothing,
- * and -1 in `*fd`, where spans go elsewhere. Returns 0, or -errno with the reason in `err`:
- * `program` is not started.
+ * Opens `-o FILE`; else the terminal, if stdout or stderr is one (then `*shared` is true); else
+ * nothing, with -1 in `*fd`, if spans go to a recording or an exporter, or nothing is to be shown.
+ * Returns 0, or -errno with the reason in `err`, which says that `program` is not started.
  */
 int otr_report_open(const struct otr_settings *cfg, const char *program, int *fd, bool *shared,
 		    struct otr_err *err);

@@ -32,13 +32,13 @@
 #include "agent/session_procs.h"
 #include "agent/session_state.h"
 #include "agent/settings.h"
+#include "agent/sink.h"
 #include "agent/sinks.h"
 #include "agent/source/merge.h"
 #include "agent/source/record.h"
 #include "agent/source/sources.h"
 #include "agent/source/synthetic.h"
 #include "agent/traced_set.h"
-#include "exporters/console.h"
 
 #define SETTLE_NS     (2 * OTR_NS_PER_MS)  /* a record of the kernel is in the ring by then */
 #define SETTLE_LIB_NS (20 * OTR_NS_PER_MS) /* a thread of a program may be halted while it writes */
@@ -385,14 +385,10 @@ void otr_session_finish(struct otr_session *s)
 
 void otr_session_summary(struct otr_session *s, const char *what)
 {
-	struct otr_pipeline *pl = otr_sinks_pipeline(s->cfg.sinks);
-	struct otr_console *con = otr_sinks_console(s->cfg.sinks);
-	struct otr_stitch_stats stats;
 	char headers[200];
 	struct otr_summary sum = {
 		.what = what,
 		.elapsed_ns = (s->ended_ns ? s->ended_ns : otr_now()) - s->began_ns,
-		.stats = &stats,
 		.cpu_ns = otr_usage_cpu_ns(),
 		.lived_ns = otr_now() - s->opened_ns,
 		.inside_ns = otr_sources_cost_ns(s->src),
@@ -400,12 +396,9 @@ void otr_session_summary(struct otr_session *s, const char *what)
 		.rss_bytes = otr_usage_rss(),
 		.headers = otr_sources_headers(s->src, headers, sizeof(headers)),
 		.budget = otr_pace_line(&s->pace),
-		.not_seen = otr_notseen_lines(otr_sinks_notseen(s->cfg.sinks), pl),
 	};
 
-	otr_stitch_stats(otr_pipeline_stitch(pl), &stats);
-	if (con)
-		otr_console_summary(con, &sum);
+	otr_sinks_summary(s->cfg.sinks, &sum);
 	if (s->ended_ns)
 		otr_sinks_report_losses(s->cfg.sinks);
 }

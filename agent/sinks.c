@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sinks.c - where spans go; see sinks.h. */
+/* sinks.c - calls every open sink; sets up the parsers and the pipeline. See sinks.h. */
 
 #include "agent/sinks.h"
 
@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "agent/base/buf.h"
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/loss.h"
@@ -18,79 +16,44 @@
 #include "agent/parser_settings.h"
 #include "agent/proto/proto.h"
 #include "agent/settings.h"
-#include "agent/span/span.h"
-#include "agent/span_hold.h"
-#include "exporters/console.h"
-#include "exporters/queue.h"
+#include "agent/sink.h"
 
-#define EXPORTS_MAX 16
-#define ROOM	    1024
-#define NAP_US	    500
-#define PATIENCE_US 5000000
+/* One sink of the table that is open. */
+struct open_sink {
+	const struct otr_sink_ops *ops;
+	void *sink;
+};
 
 struct otr_sinks {
 	struct otr_sinks_config cfg;
 	struct otr_proto_settings parsers;
 	struct otr_pipeline *pipeline;
-	struct otr_console *console;
 	struct otr_notseen *notseen;
-	struct otr_span_hold hold;
-	struct otr_queue *queues[EXPORTS_MAX];
-	size_t n_queues;
+	struct open_sink *open; /* in the order of the table */
+	size_t n;
 	uint64_t spans;
-	uint64_t open_ns; /* when long requests were told last */
+	uint64_t open_requests_ns; /* when requests that are open for long were last reported */
 };
-
-/* Waits until the queue has room, unless its backend stands still. */
-static void wait_for_room(struct otr_sinks *sk, struct otr_queue *q)
-{
-	struct otr_queue_stats stats;
-	uint64_t left = 0, tries = 0;
-
-	for (;;) {
-		otr_queue_stats(q, &stats);
-		if (stats.waiting < ROOM)
-			return;
-		tries = stats.waiting == left ? tries + 1 : 0;
-		left = stats.waiting;
-		if (tries * NAP_US > PATIENCE_US) {
-			sk->cfg.patient = false;
-			return;
-		}
-		usleep(NAP_US);
-	}
-}
-
-/* Nobody ignores its trace: it is for the exporters. */
-static void export_span(void *arg, struct otr_span *sp)
-{
-	struct otr_sinks *sk = arg;
-
-	for (size_t i = 0; i < sk->n_queues; i++) {
-		if (sk->cfg.patient)
-			wait_for_room(sk, sk->queues[i]);
-		otr_queue_push(sk->queues[i], sp);
-	}
-}
 
 static void on_span(void *arg, struct otr_span *sp)
 {
 	struct otr_sinks *sk = arg;
 
 	sk->spans++;
-	if (sk->console)
-		otr_console_span(sk->console, sp);
-	if (sk->n_queues)
-		otr_span_hold_span(&sk->hold, sp);
+	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
+		if (s->ops->span)
+			s->ops->span(s->sink, sp);
 }
 
+/* Every parent of the trace carries its own evidence, so `proved` is of no use to a sink. */
 static void on_trace(void *arg, const uint8_t trace_id[16], bool proved)
 {
 	struct otr_sinks *sk = arg;
 
-	otr_span_hold_trace(&sk->hold, trace_id);
-	if (sk->console)
-		otr_console_trace(sk->console, trace_id, proved);
+	(void)proved;
+	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
+		if (s->ops->trace)
+			s->ops->trace(s->sink, trace_id);
 }
 
 static void on_ended(void *arg, const struct otr_stream_stat *stat)
@@ -100,41 +63,50 @@ static void on_ended(void *arg, const struct otr_stream_stat *stat)
 	otr_notseen_ended(sk->notseen, sk->pipeline, stat);
 }
 
-static int open_exports(struct otr_sinks *sk, struct otr_err *err)
+static void on_notice(void *arg, const char *text)
 {
-	char **urls = sk->cfg.cfg->exports;
-	int rc;
-
-	for (size_t i = 0; urls && urls[i]; i++) {
-		if (i == EXPORTS_MAX) {
-			otr_err_set(err, "more than %d --export", EXPORTS_MAX);
-			return -E2BIG;
-		}
-		rc = otr_queue_open(&sk->queues[i], urls[i], sk->cfg.cfg->exports_from, err);
-		if (rc)
-			return rc;
-		sk->n_queues++;
-	}
-	return 0;
+	otr_sinks_notice(arg, text);
 }
 
-static int open_console(struct otr_sinks *sk, struct otr_err *err)
+static size_t count_rows(void)
 {
-	struct otr_console_config con = {
-		.cfg = sk->cfg.cfg,
+	size_t n = 0;
+
+	while (otr_sink_table[n])
+		n++;
+	return n;
+}
+
+static int open_sinks(struct otr_sinks *sk, struct otr_err *err)
+{
+	const struct otr_sink_config cfg = {
+		.settings = sk->cfg.cfg,
 		.fd = sk->cfg.fd,
-		.terminal = isatty(sk->cfg.fd),
-		.shared = sk->cfg.shared,
 		.notice_fd = sk->cfg.notice_fd,
+		.shared = sk->cfg.shared,
+		.blocking = sk->cfg.blocking,
+		.notice = on_notice,
+		.arg = sk,
 	};
+	struct open_sink *s;
 	int rc;
 
-	if (sk->cfg.fd < 0)
-		return 0;
-	rc = otr_console_new(&sk->console, &con);
-	if (rc)
+	sk->open = calloc(count_rows(), sizeof(*sk->open));
+	if (!sk->open) {
 		otr_err_set(err, "out of memory");
-	return rc;
+		return -ENOMEM;
+	}
+	for (const struct otr_sink_ops *const *ops = otr_sink_table; *ops; ops++) {
+		if (!(*ops)->is_wanted(&cfg))
+			continue;
+		s = &sk->open[sk->n];
+		rc = (*ops)->open(&s->sink, &cfg, err);
+		if (rc)
+			return rc;
+		s->ops = *ops;
+		sk->n++;
+	}
+	return 0;
 }
 
 static int open_pipeline(struct otr_sinks *sk, struct otr_err *err)
@@ -165,18 +137,13 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg, s
 		return -ENOMEM;
 	}
 	sk->cfg = *cfg;
-	sk->hold.ignore = cfg->cfg->ignore;
-	sk->hold.pass = export_span;
-	sk->hold.arg = sk;
 	rc = otr_parser_settings_read(&sk->parsers, cfg->cfg, err);
 	if (!rc && otr_notseen_new(&sk->notseen)) {
 		otr_err_set(err, "out of memory");
 		return -ENOMEM;
 	}
 	if (!rc)
-		rc = open_exports(sk, err);
-	if (!rc)
-		rc = open_console(sk, err);
+		rc = open_sinks(sk, err);
 	if (!rc)
 		rc = open_pipeline(sk, err);
 	if (rc)
@@ -190,33 +157,38 @@ void otr_sinks_event(struct otr_sinks *sk, const struct otr_event *ev)
 	otr_pipeline_event(sk->pipeline, ev);
 }
 
-static void on_notice(void *arg, const char *text)
+static void on_open_request(void *arg, struct otr_span *root, struct otr_span *waits)
 {
-	otr_sinks_notice(arg, text);
+	struct otr_sinks *sk = arg;
+
+	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
+		if (s->ops->open_request)
+			s->ops->open_request(s->sink, root, waits);
 }
 
-static void on_open(void *arg, struct otr_span *root, struct otr_span *waits)
+static bool reports_open_requests(const struct otr_sinks *sk)
 {
-	otr_console_open(arg, root, waits);
+	for (size_t i = 0; i < sk->n; i++)
+		if (sk->open[i].ops->open_request)
+			return true;
+	return false;
 }
 
-/* Once a second is often enough for what lasts five. */
-static void emit_open(struct otr_sinks *sk, uint64_t now_ns)
+/* Once a second is often enough: a request is reported when it has been open for 5 s. */
+static void report_open_requests(struct otr_sinks *sk, uint64_t now_ns)
 {
-	if (!sk->console || now_ns < sk->open_ns + OTR_NS_PER_S)
+	if (!reports_open_requests(sk) || now_ns < sk->open_requests_ns + OTR_NS_PER_S)
 		return;
-	sk->open_ns = now_ns;
-	otr_stitch_each_open(otr_pipeline_stitch(sk->pipeline), on_open, sk->console);
+	sk->open_requests_ns = now_ns;
+	otr_stitch_each_open(otr_pipeline_stitch(sk->pipeline), on_open_request, sk);
 }
 
 void otr_sinks_tick(struct otr_sinks *sk, uint64_t now_ns)
 {
-	emit_open(sk, now_ns);
-	otr_span_hold_flush(&sk->hold);
-	if (sk->console)
-		otr_console_tick(sk->console, now_ns);
-	for (size_t i = 0; i < sk->n_queues; i++)
-		otr_queue_tick(sk->queues[i], on_notice, sk);
+	report_open_requests(sk, now_ns);
+	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
+		if (s->ops->tick)
+			s->ops->tick(s->sink, now_ns);
 }
 
 void otr_sinks_flush(struct otr_sinks *sk)
@@ -224,38 +196,41 @@ void otr_sinks_flush(struct otr_sinks *sk)
 	otr_pipeline_flush(sk->pipeline);
 }
 
-/* As otr_err_print() would: the first line is ours, the others hang under it. */
-static void console_notice(struct otr_console *con, const char *text)
-{
-	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
-
-	otr_buf_str(&out, "otrace: ");
-	for (; *text; text++) {
-		otr_buf_byte(&out, *text);
-		if (*text == '\n')
-			otr_buf_str(&out, "    ");
-	}
-	otr_buf_byte(&out, '\0');
-	if (!out.rc)
-		otr_console_notice(con, out.data);
-}
-
 void otr_sinks_notice(struct otr_sinks *sk, const char *text)
 {
 	struct otr_err line;
+	bool shown = false;
 
-	if (sk->console) {
-		console_notice(sk->console, text);
+	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
+		if (s->ops->notice) {
+			s->ops->notice(s->sink, text);
+			shown = true;
+		}
+	if (shown)
 		return;
-	}
 	otr_err_set(&line, "%s", text);
 	otr_err_print(&line, NULL);
 }
 
 void otr_sinks_start_line(struct otr_sinks *sk, const char *what, const char *sources)
 {
-	if (sk->console)
-		otr_console_start(sk->console, what, sources);
+	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
+		if (s->ops->start)
+			s->ops->start(s->sink, what, sources);
+}
+
+void otr_sinks_summary(struct otr_sinks *sk, struct otr_summary *sum)
+{
+	struct otr_stitch_stats stats;
+
+	otr_stitch_stats(otr_pipeline_stitch(sk->pipeline), &stats);
+	sum->stats = &stats;
+	sum->not_seen = otr_notseen_lines(sk->notseen, sk->pipeline);
+	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
+		if (s->ops->summary)
+			s->ops->summary(s->sink, sum);
+	sum->stats = NULL;
+	sum->not_seen = NULL;
 }
 
 struct otr_pipeline *otr_sinks_pipeline(struct otr_sinks *sk)
@@ -268,11 +243,6 @@ struct otr_notseen *otr_sinks_notseen(struct otr_sinks *sk)
 	return sk->notseen;
 }
 
-struct otr_console *otr_sinks_console(struct otr_sinks *sk)
-{
-	return sk->console;
-}
-
 uint64_t otr_sinks_spans(const struct otr_sinks *sk)
 {
 	return sk->spans;
@@ -280,14 +250,11 @@ uint64_t otr_sinks_spans(const struct otr_sinks *sk)
 
 void otr_sinks_drain(struct otr_sinks *sk, uint64_t grace_ns)
 {
-	uint64_t deadline = otr_now() + grace_ns;
+	uint64_t deadline_ns = otr_now() + grace_ns;
 
-	otr_span_hold_flush(&sk->hold);
-	for (size_t i = 0; i < sk->n_queues; i++) {
-		otr_queue_tick(sk->queues[i], on_notice, sk);
-		otr_queue_close(&sk->queues[i], deadline);
-	}
-	sk->n_queues = 0;
+	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
+		if (s->ops->drain)
+			s->ops->drain(s->sink, deadline_ns);
 }
 
 static void report_loss(enum otr_loss cause)
@@ -303,8 +270,9 @@ static void report_loss(enum otr_loss cause)
 
 void otr_sinks_report_losses(struct otr_sinks *sk)
 {
-	if (sk->console && otr_console_summarizes(sk->console))
-		return;
+	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
+		if (s->ops->names_losses && s->ops->names_losses(s->sink))
+			return;
 	for (int i = OTR_LOSS_NONE + 1; i < OTR_LOSS_MAX; i++)
 		if (otr_loss_get((enum otr_loss)i))
 			report_loss((enum otr_loss)i);
@@ -318,8 +286,9 @@ void otr_sinks_close(struct otr_sinks **sp)
 		return;
 	otr_sinks_drain(sk, 0);
 	otr_pipeline_free(&sk->pipeline);
-	otr_console_free(&sk->console);
-	otr_span_hold_fini(&sk->hold);
+	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
+		s->ops->close(s->sink);
+	free(sk->open);
 	otr_notseen_free(&sk->notseen);
 	free(sk);
 }

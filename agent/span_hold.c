@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* span_hold.c - spans that wait for what their trace's root is; see span_hold.h. */
+/* span_hold.c - holds spans until --ignore can be judged; see span_hold.h. */
 
 #include "agent/span_hold.h"
 
@@ -12,33 +12,34 @@
 #include "agent/view/label.h"
 #include "agent/view/tree.h"
 
-#define SPANS_MAX 65536 /* what is larger goes on in parts */
+#define SPANS_MAX 65536 /* a larger trace is passed on in parts */
 
-static void forget(struct otr_span_hold *hold)
+static void drop_spans(struct otr_span_hold *hold)
 {
 	for (size_t i = 0; i < hold->n; i++)
 		otr_span_unref(&hold->spans[i]);
 	hold->n = 0;
 }
 
-static void pass_all(struct otr_span_hold *hold)
+static void pass_spans(struct otr_span_hold *hold)
 {
 	for (size_t i = 0; i < hold->n; i++)
 		hold->pass(hold->arg, hold->spans[i]);
-	forget(hold);
+	drop_spans(hold);
 }
 
-static bool is_gone(const struct otr_span_hold *hold, const uint8_t id[16])
+static bool was_ignored(const struct otr_span_hold *hold, const uint8_t id[16])
 {
-	size_t n = hold->n_gone < OTR_SPAN_HOLD_GONE ? hold->n_gone : OTR_SPAN_HOLD_GONE;
+	size_t n =
+		hold->n_ignored < OTR_SPAN_HOLD_IGNORED ? hold->n_ignored : OTR_SPAN_HOLD_IGNORED;
 
 	for (size_t i = 0; i < n; i++)
-		if (!memcmp(hold->gone[i], id, 16))
+		if (!memcmp(hold->ignored[i], id, 16))
 			return true;
 	return false;
 }
 
-/* As the console sees it: the server's span, where client and server are one row. */
+/* Judges the root as the console does: by the server span, if client and server are one node. */
 static bool is_ignored(const struct otr_span_hold *hold)
 {
 	OTR_AUTO(otr_tree_fini) struct otr_tree tree = {0};
@@ -50,10 +51,10 @@ static bool is_ignored(const struct otr_span_hold *hold)
 
 void otr_span_hold_flush(struct otr_span_hold *hold)
 {
-	if (is_gone(hold, hold->trace_id))
-		forget(hold);
+	if (was_ignored(hold, hold->trace_id))
+		drop_spans(hold);
 	else
-		pass_all(hold);
+		pass_spans(hold);
 }
 
 static bool has_room(struct otr_span_hold *hold)
@@ -95,13 +96,13 @@ void otr_span_hold_trace(struct otr_span_hold *hold, const uint8_t trace_id[16])
 	if (!hold->n || memcmp(hold->trace_id, trace_id, 16))
 		return;
 	if (is_ignored(hold))
-		memcpy(hold->gone[hold->n_gone++ % OTR_SPAN_HOLD_GONE], trace_id, 16);
+		memcpy(hold->ignored[hold->n_ignored++ % OTR_SPAN_HOLD_IGNORED], trace_id, 16);
 	otr_span_hold_flush(hold);
 }
 
 void otr_span_hold_fini(struct otr_span_hold *hold)
 {
-	forget(hold);
+	drop_spans(hold);
 	free(hold->spans);
 	hold->spans = NULL;
 	hold->cap = 0;

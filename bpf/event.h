@@ -91,21 +91,13 @@ enum otr_capture {
 	OTR_CAPTURE_MUTE,   /* counts only */
 };
 
-/* How a parent is known; its name is the attribute otrace.parent.evidence.
- * Proved: all but WAKE, CLONE and EXEC. */
+/* How a parent is known; evidence.def has the rows. Those before WAKE are proof, the others are
+ * weak. */
 enum otr_evidence {
 	OTR_EVIDENCE_NONE,
-	OTR_EVIDENCE_HEADER,  /* a traceparent, read or injected */
-	OTR_EVIDENCE_WIRE,    /* both ends of one connection */
-	OTR_EVIDENCE_STRAND,  /* R1 to R4: what the strand had in hand */
-	OTR_EVIDENCE_BORN,    /* R4: what began the connection */
-	OTR_EVIDENCE_CLAIM,   /* R10 */
-	OTR_EVIDENCE_NOTIFY,  /* R9: eventfd, pipe */
-	OTR_EVIDENCE_HANDOFF, /* R6c: who woke the waiting one did its work */
-	OTR_EVIDENCE_HELPER,  /* the runtime said so */
-	OTR_EVIDENCE_WAKE,    /* R6, weak */
-	OTR_EVIDENCE_CLONE,   /* R7, weak */
-	OTR_EVIDENCE_EXEC,    /* R7, weak */
+#define OTR_EVIDENCE_ROW(id, exported, shown) OTR_EVIDENCE_##id,
+#include "evidence.def"
+#undef OTR_EVIDENCE_ROW
 	OTR_EVIDENCE_MAX,
 };
 

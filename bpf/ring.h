@@ -67,20 +67,11 @@ enum otr_uncarried {
 
 #define OTR_UNCARRIED_PATH 200 /* bytes of the path, at most; of a longer path the end is sent */
 
-/* What the shim counts, by name in the summary. */
+/* What the library counts; shim_count.def has the rows. */
 enum otr_shim_count {
-	OTR_SHIM_DROPPED,  /* the ring was full: records */
-	OTR_SHIM_INJECTED, /* requests that left with our header */
-	OTR_SHIM_HAD_ONE,  /* that had a traceparent already */
-	OTR_SHIM_SPLIT,	   /* whose head came in several calls */
-	OTR_SHIM_ODD,	   /* calls with flags, sizes or methods we leave alone */
-	OTR_SHIM_UNKNOWN,  /* the trace they belong to is not known */
-	OTR_SHIM_CUT_SHORT, /* the kernel took less than the request line, or might not take all of ours */
-	OTR_SHIM_DENIED,   /* to a host that is to get none */
-	OTR_SHIM_NAMELESS, /* not observed, and nothing above it that could be named */
-	OTR_SHIM_SHED,	   /* requests that began while `paused`, and their answers */
-	OTR_SHIM_BEHIND,   /* requests that began while most of the ring was full, likewise */
-	OTR_SHIM_UNPROVED, /* where it is not proved that a request begins: preload/trace/proof.h */
+#define OTR_SHIM_COUNT_ROW(id, no_header) OTR_SHIM_##id,
+#include "shim_count.def"
+#undef OTR_SHIM_COUNT_ROW
 	OTR_SHIM_COUNTS,
 };
 

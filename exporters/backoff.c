@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backoff.c - how long to wait before the next try; figures of the Collector's retry
- * helper, with a first pause of 1 s, since a person may be waiting. */
+/* backoff.c - how long to wait before the next try. The figures are those of the Collector's retry
+ * helper, but for the first pause: 1 s, since a person may be waiting. */
 
 #include "exporters/backoff.h"
 
@@ -8,17 +8,17 @@
 
 #define SECOND	1000000000ull
 #define CEILING (30 * SECOND)
-#define GIVE_UP (300 * SECOND) /* as the Collector's retry helper, max_elapsed_time */
+#define GIVE_UP (300 * SECOND) /* max_elapsed_time of the Collector's retry helper */
 
 uint64_t otr_backoff_next(struct otr_backoff *bo)
 {
 	uint64_t ns = bo->failures < 5 ? SECOND << bo->failures : CEILING;
-	uint32_t dice = UINT32_MAX / 2;
+	uint32_t jitter = UINT32_MAX / 2;
 
 	bo->failures++;
-	if (getrandom(&dice, sizeof(dice), GRND_NONBLOCK) < 0)
-		dice = UINT32_MAX / 2;
-	return ns / 2 + ((ns >> 20) * (dice >> 12)); /* ns * dice / 2^32 */
+	if (getrandom(&jitter, sizeof(jitter), GRND_NONBLOCK) < 0)
+		jitter = UINT32_MAX / 2;
+	return ns / 2 + ((ns >> 20) * (jitter >> 12)); /* ns * jitter / 2^32 */
 }
 
 uint64_t otr_backoff_pause(struct otr_backoff *bo, uint64_t asked_ns)
@@ -32,6 +32,6 @@ uint64_t otr_backoff_pause(struct otr_backoff *bo, uint64_t asked_ns)
 
 bool otr_backoff_over(uint64_t tried_ns, uint64_t pause_ns)
 {
-	/* Whoever asks for a long pause is given one try behind it. */
+	/* A backend that asked for a long pause gets one more try after it. */
 	return tried_ns > GIVE_UP || (pause_ns <= CEILING * 3 / 2 && tried_ns + pause_ns > GIVE_UP);
 }

@@ -3,12 +3,17 @@
 #define OTR_EXPORTER_H
 
 /*
- * exporter.h - what one destination for spans has to provide.
+ * exporter.h - what an exporter provides: a kind of destination for spans.
  *
- * Each configured exporter runs on its own thread behind a bounded queue
- * (queue.c), so a slow backend costs spans, counted, and never stalls capture.
- * Turning spans into bytes is kept apart, in *_encode.c, as functions without
+ * Each --export runs on its own thread behind a bounded queue (queue.c), so a slow backend costs
+ * spans, counted, and never stalls capture. Spans are encoded in *_encode.c, by functions without
  * side effects that the golden tests call directly.
+ *
+ * An exporter that pushes sends each batch in push(). An exporter that is pulled (a page of
+ * metrics that somebody fetches) has the same functions: its URL names where it listens
+ * (NAME+http://127.0.0.1:9464), open() listens and starts a thread that answers, push() adds the
+ * batch to what the thread answers with and returns OTR_PUSH_OK, close() ends the thread. push()
+ * and that thread share a lock, which push() holds for no longer than the adding takes.
  */
 
 #include <stdatomic.h>
@@ -16,50 +21,58 @@
 #include <stdint.h>
 
 struct otr_err;
+struct otr_option;
 struct otr_span;
 
-/* What every destination is opened with. */
+/* What every destination is opened with; spec.h reads it from text. */
 struct otr_destination {
-	const char *url;    /* as the user wrote it */
-	const char *origin; /* "--export", or the variable it came from */
+	const char *url;      /* without options; the scheme NAME+http is http here */
+	const char *origin;   /* "--export", or the variable it came from */
+	const void *settings; /* the struct that the options of the row fill */
+	uint32_t given;	      /* bit i: option i of the row is among what the user wrote */
 };
 
 enum otr_push {
 	OTR_PUSH_OK,	/* delivered; the queue forgets the batch */
-	OTR_PUSH_RETRY, /* a passing fault; offer the same batch again later */
-	OTR_PUSH_DROP,	/* it will never be taken; count it and move on */
+	OTR_PUSH_RETRY, /* a passing fault; the queue pushes the same batch again later */
+	OTR_PUSH_DROP,	/* the backend will never take the batch; the queue counts it as lost */
 };
 
-/* What the other side said besides yes or no. */
+/* What the backend answered beside the outcome. */
 struct otr_push_result {
-	size_t rejected;	 /* of a batch taken in part: counted, not resent */
-	uint64_t retry_after_ns; /* it asked to wait; 0: our own back-off */
+	size_t rejected; /* spans of a batch that was taken in part: counted, not sent again */
+	uint64_t retry_after_ns; /* how long the backend asked to wait; 0: our own back-off */
 
-	/* Of what is not a plain yes, for people: "connection refused"; a second
-	 * line may say more: "Nothing listens on port 4318 here." */
+	/* Why the batch was not taken, for people: "connection refused"; a second line may explain
+	 * it: "Nothing listens on port 4318 here." Empty where all of it was taken. */
 	char why[256];
 };
 
 struct otr_exporter_ops {
-	const char *name;	    /* "otlp-http", as in counters and the manual */
-	const char *const *schemes; /* of `--export URL`: "http", "https"; NULL ends */
-	const char *help;	    /* one line for --help and otrace(1) */
+	const char *name; /* "otlp-http", as in counters and the manual */
+
+	/* Of `--export URL`: "http", "https", "zipkin+http"; NULL ends. No two rows share one. */
+	const char *const *schemes;
+	const char *help; /* one sentence behind the schemes in --help=all and otrace(1) */
+
+	/* Options behind the URL, as in `URL,NAME=VALUE`: name, type, words, min, max, offset,
+	 * value and help of a row count; `env` names the variables that open() reads where the
+	 * option is not given. At most 32 rows, then one whose name is NULL; or NULL. */
+	const struct otr_option *options;
+	size_t settings_size; /* of the struct that the options fill */
 
 	size_t state_size; /* of the state every function below is given */
 
-	/* Gets ready to push. `state` is zeroed; `dest` is borrowed for the
-	 * call; settings beyond it come from the environment. Returns 0, or
+	/* Gets ready to push. `state` is zeroed; `dest` is borrowed for the call. Returns 0, or
 	 * -errno with the reason in `err`; then close() is not called. */
 	int (*open)(void *state, const struct otr_destination *dest, struct otr_err *err);
 
-	/* What messages call it: the URL in use, without its credentials. Lives
-	 * as long as `state`. */
+	/* The URL in use as messages show it, without credentials. Lives as long as `state`. */
 	const char *(*where)(const void *state);
 
-	/* Sends `n` spans in one batch. May block until `*deadline_ns`,
-	 * CLOCK_MONOTONIC, and no longer; another thread may bring that nearer
-	 * at any time, to close. Borrows `spans`; the queue holds the
-	 * references. `res` is zeroed before. */
+	/* Delivers `n` spans in one batch. May block until `*deadline_ns`, CLOCK_MONOTONIC, and no
+	 * longer; another thread may lower that at any time, to close. Borrows `spans`: the queue
+	 * holds the references. `res` is zeroed before. */
 	enum otr_push (*push)(void *state, const struct otr_span *const *spans, size_t n,
 			      const _Atomic uint64_t *deadline_ns, struct otr_push_result *res);
 

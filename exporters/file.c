@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * file.c - traces into a file: OTLP JSON, a line for each request, as the OTLP file
- * exporter specification has it and a Collector's otlpjsonfile receiver reads it.
+ * file.c - spans to a file: OTLP JSON, one line for each batch, as the OTLP file exporter
+ * specification has it and a Collector's otlpjsonfile receiver reads it.
  *
- * The file holds whole lines at any time: one that could not be written to its end is
- * taken back. It is begun anew at each start. A pipe or terminal does too, without
- * the taking back.
+ * The file is emptied at each start, and holds whole lines at any time: a line that cannot be
+ * written to its end is truncated away. In a pipe or a terminal a part of a line may remain.
  */
 
 #include <errno.h>
@@ -20,8 +19,10 @@
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/out_file.h"
+#include "agent/base/own.h"
 #include "exporters/exporter.h"
 #include "exporters/otlp_json.h"
+#include "exporters/spec.h"
 
 struct file {
 	int fd;
@@ -30,12 +31,15 @@ struct file {
 	struct otr_buf line;
 };
 
-/* "file:a/b" and "file:///a/b": what stands behind. */
-static const char *path_of(const char *url)
+/* The path of "file:a/b" and "file:///a/b", as a copy. NULL: out of memory. */
+static char *path_of(const char *url)
 {
 	const char *path = url + strlen("file:");
+	char *out = strdup(strncmp(path, "///", 3) ? path : path + 2);
 
-	return strncmp(path, "///", 3) ? path : path + 2;
+	if (out)
+		otr_export_decode_commas(out);
+	return out;
 }
 
 static int refuse(const struct otr_destination *dest, int rc, const char *why, struct otr_err *err)
@@ -44,24 +48,33 @@ static int refuse(const struct otr_destination *dest, int rc, const char *why, s
 	return rc;
 }
 
+static void free_path(char **path)
+{
+	free(*path);
+}
+
+static int no_file(const struct otr_destination *dest, struct otr_err *err)
+{
+	otr_err_set(err, "export to %s (from %s): no file is named", dest->url, dest->origin);
+	otr_err_hint(err, "right: file:traces.jsonl, file:///var/tmp/traces.jsonl");
+	return -EINVAL;
+}
+
 static int file_open(void *state, const struct otr_destination *dest, struct otr_err *err)
 {
-	const char *path = path_of(dest->url);
+	OTR_AUTO(free_path) char *path = path_of(dest->url);
 	struct file *f = state;
 	struct otr_err why;
 	struct stat st;
 	int rc;
 
-	if (!*path) {
-		otr_err_set(err, "export to %s (from %s): no file is named", dest->url,
-			    dest->origin);
-		otr_err_hint(err, "right: file:traces.jsonl, "
-				  "file:///var/tmp/traces.jsonl");
-		return -EINVAL;
-	}
+	if (path && !*path)
+		return no_file(dest, err);
 	f->where = strdup(dest->url);
-	if (!f->where)
+	if (!f->where || !path) {
+		free(f->where);
 		return refuse(dest, -ENOMEM, strerror(ENOMEM), err);
+	}
 	f->fd = otr_out_open(NULL, path, OTR_OUT_NONBLOCK, &why);
 	if (f->fd < 0 || fstat(f->fd, &st)) {
 		rc = f->fd < 0 ? f->fd : -errno;
@@ -77,7 +90,7 @@ static const char *file_where(const void *state)
 	return ((const struct file *)state)->where;
 }
 
-/* Waits until the pipe takes more, or until the deadline. */
+/* Waits until the pipe takes more, for 50 ms at most. Returns -ETIMEDOUT after the deadline. */
 static int writable(int fd, const _Atomic uint64_t *deadline_ns)
 {
 	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
@@ -106,7 +119,7 @@ static int write_all(struct file *f, const _Atomic uint64_t *deadline_ns)
 	}
 	if (!done)
 		return rc;
-	return rc && !f->regular ? -EPIPE : rc; /* half a line is out */
+	return rc && !f->regular ? -EPIPE : rc; /* a part of a line is out */
 }
 
 static enum otr_push file_push(void *state, const struct otr_span *const *spans, size_t n,
@@ -140,7 +153,7 @@ static void file_close(void *state)
 const struct otr_exporter_ops otr_exporter_file = {
 	.name = "file",
 	.schemes = (const char *const[]){"file", NULL},
-	.help = "file:X.jsonl: OTLP JSON, a line for each batch.",
+	.help = "OTLP JSON, a line for each batch. As file:X.jsonl; the file has mode 0600.",
 	.state_size = sizeof(struct file),
 	.open = file_open,
 	.where = file_where,

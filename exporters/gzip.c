@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gzip.c - many buffers, one after the other, each as a gzip file.
+ * gzip.c - compresses buffers, one after the other, each to a gzip file.
  *
- * Level 1: spans of one service resemble each other so much that it takes 9 of 10
- * bytes already; tests/bench/encode_bench.c prints what the other levels cost.
+ * The level is 1: spans of one service resemble each other so much that level 1 removes 9 of 10
+ * bytes; tests/bench/encode_bench.c prints what the other levels cost.
  */
 
 #include "exporters/gzip.h"
@@ -15,7 +15,7 @@
 #define LEVEL	    1
 #define GZIP_HEADER 16 /* added to the window's bits: gzip, not zlib */
 
-static int ready(struct otr_gzip *gz)
+static int prepare(struct otr_gzip *gz)
 {
 	if (gz->ready)
 		return deflateReset(&gz->zs) == Z_OK ? 0 : -EINVAL;
@@ -28,7 +28,7 @@ static int ready(struct otr_gzip *gz)
 
 int otr_gzip(struct otr_gzip *gz, struct otr_buf *out, struct otr_slice in)
 {
-	int rc = ready(gz);
+	int rc = prepare(gz);
 	size_t bound;
 	char *to;
 

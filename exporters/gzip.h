@@ -2,7 +2,7 @@
 #ifndef OTR_GZIP_H
 #define OTR_GZIP_H
 
-/* gzip.h - many buffers, one after the other, each as a gzip file (RFC 1952). */
+/* gzip.h - compresses buffers, one after the other, each to a gzip file (RFC 1952). */
 
 #include <stdbool.h>
 #include <zlib.h>
@@ -16,7 +16,7 @@ struct otr_gzip { /* begins zeroed */
 	bool ready;
 };
 
-/* Appends `in` compressed. Returns 0 or -ENOMEM, -EMSGSIZE. */
+/* Appends `in`, compressed. Returns 0, -ENOMEM, or -EMSGSIZE if `out` may not hold so much. */
 int otr_gzip(struct otr_gzip *gz, struct otr_buf *out, struct otr_slice in);
 void otr_gzip_fini(struct otr_gzip *gz);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* health.c - what people are told of a destination: little, and only news. */
+/* health.c - notices about a destination; see health.h. */
 
 #include "exporters/health.h"
 
@@ -9,10 +9,11 @@
 
 #include "agent/base/buf.h"
 
-#define SECOND	      1000000000ull
-#define REFUSAL_EVERY (60 * SECOND) /* one that flips is told once a minute */
+#define SECOND 1000000000ull
+#define REFUSAL_EVERY \
+	(60 * SECOND) /* a backend that refuses now and then is reported once a minute */
 
-/* 2048 as 2,048. */
+/* Appends 2048 as 2,048. */
 static void number(struct otr_buf *out, uint64_t n)
 {
 	if (n >= 1000) {

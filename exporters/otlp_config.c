@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * otlp_config.c - where OTLP goes and how: OTEL_EXPORTER_OTLP_* and a URL, read.
+ * otlp_config.c - where OTLP goes and how: a URL, its options, and OTEL_EXPORTER_OTLP_*.
  *
- * The OpenTelemetry specification, "OpenTelemetry Protocol Exporter". Two departures:
- * compression is gzip unless a variable says none or the way stays on this host, as
- * a wire is dearer than the 1 us a span, loopback is not; and a URL given by --export that ends in /v1/traces is taken as it is, since
- * people paste both forms. A URL for gRPC is refused here, never sent HTTP/1.
+ * The OpenTelemetry specification, "OpenTelemetry Protocol Exporter". There are two departures.
+ * Compression is gzip unless the user chooses, or the backend is on this host: gzip costs 1 us a
+ * span, which is less than a network costs and more than loopback does. And a URL of --export that
+ * ends in /v1/traces is taken as it is, since people paste both forms. A URL for gRPC is refused
+ * here: HTTP/1 is never sent to it.
  */
 
 #include "exporters/otlp_config.h"
@@ -63,6 +64,15 @@ static const char *var(const char *what)
 	return env(name);
 }
 
+/* The settings, if the user gave the option called `name` behind the URL; else NULL. */
+static const struct otr_otlp_settings *given(const struct otr_destination *dest, const char *name)
+{
+	for (size_t i = 0; otr_otlp_options[i].name; i++)
+		if (!strcmp(otr_otlp_options[i].name, name))
+			return dest->given & (1u << i) ? dest->settings : NULL;
+	return NULL;
+}
+
 const char *otr_otlp_env_endpoint(const char **origin)
 {
 	const char *v = env(TRACES_VAR);
@@ -78,7 +88,7 @@ static bool ends_in(const char *path, const char *end)
 	return n >= m && !strcmp(path + n - m, end);
 }
 
-/* Endpoint rules: the URL for all signals is a folder, that for traces is the place. */
+/* The path of the POSTs: v1/traces is added to a URL for all signals, not to one for traces. */
 static int set_path(CURLU *u, const char *origin)
 {
 	OTR_AUTO(str_free) char *path = NULL;
@@ -119,7 +129,7 @@ static int hide_path(CURLU *u)
 	return out.rc || curl_url_set(u, CURLUPART_PATH, out.data, 0) ? -ENOMEM : 0;
 }
 
-/* What people may see of `u`; `u` is spoilt by it. */
+/* The URL as messages show it. Changes `u`. */
 static char *shown(CURLU *u)
 {
 	char *out = NULL;
@@ -175,8 +185,8 @@ int otr_otlp_http_endpoint(const char *url, char *host, size_t size, uint16_t *p
 	return 0;
 }
 
-/* Of a URL that it could not take apart, http://HOST:PORT is shown, and nothing behind it: there
- * may be a password or a token in it. */
+/* Of a URL that cannot be parsed, http://HOST:PORT alone is shown: the rest may hold a password
+ * or a token. */
 static int bad_url(const struct otr_destination *dest, struct otr_err *err)
 {
 	const char *colon = strstr(dest->url, "://"), *host = colon ? colon + 3 : dest->url;
@@ -214,10 +224,16 @@ static int no_grpc(const struct otr_otlp_config *cfg, const char *why, struct ot
 	return -EINVAL;
 }
 
-static int read_protocol(struct otr_otlp_config *cfg, struct otr_err *err)
+static int read_protocol(struct otr_otlp_config *cfg, const struct otr_destination *dest,
+			 struct otr_err *err)
 {
+	const struct otr_otlp_settings *set = given(dest, "protocol");
 	const char *v = var("PROTOCOL");
 
+	if (set) {
+		cfg->json = set->protocol == 1;
+		return 0;
+	}
 	if (!v && cfg->port == GRPC_PORT)
 		return no_grpc(cfg, "port 4317 is that of OTLP/gRPC", err);
 	if (!v || !strcasecmp(v, "http/protobuf"))
@@ -233,17 +249,22 @@ static int read_protocol(struct otr_otlp_config *cfg, struct otr_err *err)
 	return 0;
 }
 
-/* Loopback, by name or number: the bytes cross no wire. */
+/* True for loopback, by name or address. */
 static bool is_here(const char *host)
 {
 	return host && (!strcasecmp(host, "localhost") || !strncmp(host, "127.", 4) ||
 			!strcmp(host, "::1") || !strcmp(host, "[::1]"));
 }
 
-static void read_compression(struct otr_otlp_config *cfg)
+static void read_compression(struct otr_otlp_config *cfg, const struct otr_destination *dest)
 {
+	const struct otr_otlp_settings *set = given(dest, "compression");
 	const char *v = var("COMPRESSION");
 
+	if (set) {
+		cfg->gzip = set->compression == 0;
+		return;
+	}
 	cfg->gzip = v ? strcasecmp(v, "none") != 0 : !is_here(cfg->host);
 	if (v && cfg->gzip && strcasecmp(v, "gzip"))
 		otr_log(OTR_LOG_WARN,
@@ -252,48 +273,82 @@ static void read_compression(struct otr_otlp_config *cfg)
 			v);
 }
 
-static void read_timeout(struct otr_otlp_config *cfg)
+static uint64_t variable_timeout_ms(void)
 {
 	const char *v = var("TIMEOUT");
-	unsigned long long ms = TIMEOUT_MS;
+	unsigned long long ms;
 	char *end;
 
-	if (v) {
-		errno = 0;
-		ms = strtoull(v, &end, 10);
-		if (!isdigit((unsigned char)*v) || *end || errno || ms > UINT32_MAX) {
-			otr_log(OTR_LOG_WARN,
-				"OTEL_EXPORTER_OTLP_TIMEOUT: \"%s\" is "
-				"ignored; "
-				"right: milliseconds, as 10000",
-				v);
-			ms = TIMEOUT_MS;
-		}
-	}
-	cfg->timeout_ns = ms ? ms * 1000000u : UINT64_MAX;
+	if (!v)
+		return TIMEOUT_MS;
+	errno = 0;
+	ms = strtoull(v, &end, 10);
+	if (isdigit((unsigned char)*v) && !*end && !errno && ms <= UINT32_MAX)
+		return ms;
+	otr_log(OTR_LOG_WARN,
+		"OTEL_EXPORTER_OTLP_TIMEOUT: \"%s\" is "
+		"ignored; "
+		"right: milliseconds, as 10000",
+		v);
+	return TIMEOUT_MS;
 }
 
-static int file(const struct otr_otlp_config *cfg, const char *what, const char **out,
-		struct otr_err *err)
+static void read_timeout(struct otr_otlp_config *cfg, const struct otr_destination *dest)
 {
-	const char *path = var(what);
+	const struct otr_otlp_settings *set = given(dest, "timeout");
 
-	*out = path;
+	cfg->timeout_ns = set ? set->timeout_ns : variable_timeout_ms() * 1000000u;
+	if (!cfg->timeout_ns)
+		cfg->timeout_ns = UINT64_MAX;
+}
+
+/* Checks that `path`, the value of `name`, can be read. */
+static int check_file(const struct otr_otlp_config *cfg, const char *path, const char *name,
+		      struct otr_err *err)
+{
 	if (!path || !access(path, R_OK))
 		return 0;
-	otr_err_set(err,
-		    "export to %s: cannot read %s (from "
-		    "OTEL_EXPORTER_OTLP_%s): %s",
-		    cfg->shown, path, what, strerror(errno));
+	otr_err_set(err, "export to %s: cannot read %s (from %s): %s", cfg->shown, path, name,
+		    strerror(errno));
 	return -EINVAL;
 }
 
-static int read_files(struct otr_otlp_config *cfg, struct otr_err *err)
+/* One file of TLS: the option if it is given, else the variable for `what`. */
+static int read_file(const struct otr_otlp_config *cfg, const char *option, const char *what,
+		     const char **file, struct otr_err *err)
 {
-	if (file(cfg, "CERTIFICATE", &cfg->ca, err) ||
-	    file(cfg, "CLIENT_CERTIFICATE", &cfg->cert, err) ||
-	    file(cfg, "CLIENT_KEY", &cfg->key, err))
+	char name[64];
+
+	if (option) {
+		*file = option;
+		return check_file(cfg, option, "--export", err);
+	}
+	*file = var(what);
+	snprintf(name, sizeof(name), "OTEL_EXPORTER_OTLP_%s", what);
+	return check_file(cfg, *file, name, err);
+}
+
+static int read_files(struct otr_otlp_config *cfg, const struct otr_destination *dest,
+		      struct otr_err *err)
+{
+	static const struct otr_otlp_settings none;
+	const struct otr_otlp_settings *set = dest->settings ? dest->settings : &none;
+
+	if (read_file(cfg, set->ca, "CERTIFICATE", &cfg->ca, err) ||
+	    read_file(cfg, set->cert, "CLIENT_CERTIFICATE", &cfg->cert, err) ||
+	    read_file(cfg, set->key, "CLIENT_KEY", &cfg->key, err))
 		return -EINVAL;
+	return 0;
+}
+
+static int read_headers(struct otr_otlp_config *cfg, const struct otr_destination *dest,
+			struct otr_err *err)
+{
+	const struct otr_otlp_settings *set = given(dest, "header");
+
+	if (set)
+		return otr_otlp_header_list(&cfg->headers, set->headers, cfg->shown, err);
+	cfg->headers = otr_otlp_headers(var("HEADERS"));
 	return 0;
 }
 
@@ -305,16 +360,17 @@ int otr_otlp_config_read(struct otr_otlp_config *cfg, const struct otr_destinati
 	memset(cfg, 0, sizeof(*cfg));
 	rc = read_url(cfg, dest, err);
 	if (!rc)
-		rc = read_protocol(cfg, err);
+		rc = read_protocol(cfg, dest, err);
 	if (!rc)
-		rc = read_files(cfg, err);
+		rc = read_files(cfg, dest, err);
+	if (!rc)
+		rc = read_headers(cfg, dest, err);
 	if (rc) {
 		otr_otlp_config_fini(cfg);
 		return rc;
 	}
-	read_compression(cfg);
-	read_timeout(cfg);
-	cfg->headers = otr_otlp_headers(var("HEADERS"));
+	read_compression(cfg, dest);
+	read_timeout(cfg, dest);
 	return 0;
 }
 

@@ -62,7 +62,7 @@ enum { /* otlp.proto */
 
 #define STATUS_CODE_ERROR 2
 
-/* ---- the most that a thing takes ---- */
+/* ---- upper bounds of encoded sizes ---- */
 
 static size_t text_max(struct otr_slice s)
 {
@@ -74,12 +74,12 @@ static size_t attrs_max(const struct otr_attr *at, size_t n)
 	size_t sum = 0;
 
 	for (const struct otr_attr *end = at + n; at < end; at++) {
-		sum += 128; /* tags, lengths, and a key of ours */
+		sum += 128; /* tags, lengths, and a key that otrace defines */
 		if (at->key == OTR_KEY_CUSTOM)
 			sum += text_max(at->name);
 		if (at->type == OTR_ATTR_STRING)
 			sum += text_max(at->string);
-		else if (at->type == OTR_ATTR_STRINGS) /* as many as it has bytes, all empty */
+		else if (at->type == OTR_ATTR_STRINGS) /* at most one string for each byte */
 			sum += (at->string.len + 1) * (2 * OTR_WIRE_TAG_MAX + 3);
 	}
 	return sum;
@@ -91,7 +91,7 @@ static size_t span_max(const struct otr_span *sp)
 	       attrs_max(sp->attrs, sp->n_attrs) + sp->n_links * 256u;
 }
 
-/* ---- what takes it ---- */
+/* ---- encoding ---- */
 
 /* The bytes of a string, without tag and length. */
 static void put_chars(struct otr_wire *w, struct otr_slice s)
@@ -123,13 +123,13 @@ static void put_text(struct otr_wire *w, unsigned int field, struct otr_slice s)
 		put_text_or_empty(w, field, s);
 }
 
-/* Between the strings of `s` stands a NUL. */
+/* Writes an array of the strings of `s`, which are parted by NULs. */
 static void put_strings(struct otr_wire *w, struct otr_slice s)
 {
 	size_t list = otr_wire_len(w), value, end = s.len, at;
 
 	if (end && !s.data[end - 1])
-		end--; /* it ends the last string */
+		end--; /* the NUL that ends the last string */
 	for (bool more = s.len > 0; more; end = at ? at - 1 : 0) {
 		for (at = end; at && s.data[at - 1];)
 			at--;
@@ -227,7 +227,7 @@ static void put_span_attrs(struct otr_wire *w, const struct otr_span *sp)
 	put_attrs(w, SPAN_ATTRIBUTES, sp->attrs, sp->n_attrs);
 }
 
-/* Its tag is of two bytes: 16 << 3 | FIXED32. */
+/* The tag of the field takes two bytes: 16 << 3 | FIXED32. */
 static void put_flags(struct otr_wire *w, uint32_t flags)
 {
 	otr_wire_bytes(w, &flags, sizeof(flags));
@@ -286,7 +286,7 @@ static void put_resource(struct otr_wire *w, const struct otr_resource *res)
 	otr_wire_close(w, RESOURCE_SPANS_RESOURCE, from);
 }
 
-/* ---- batches, which are lists that are walked forward ---- */
+/* ---- batches: lists are linked forwards, so their order is stored first ---- */
 
 static int scope_spans(struct otr_otlp_encoder *enc, const struct otr_span *const *spans,
 		       const struct otr_otlp_group *gr, uint32_t *order)
@@ -337,7 +337,7 @@ static int resource_spans(struct otr_otlp_encoder *enc, const struct otr_span *c
 	return 0;
 }
 
-/* For the groups of a resource, and behind them the spans of one of these. */
+/* Makes room in enc->order for the groups of a resource, and behind them the spans of one group. */
 static int make_order(struct otr_otlp_encoder *enc, size_t n)
 {
 	uint32_t *order = n > enc->n_order ? realloc(enc->order, n * sizeof(*order)) : enc->order;
@@ -356,7 +356,7 @@ static int append(const struct otr_wire *w, struct otr_buf *out)
 	int rc = out->rc;
 
 	if (!to) {
-		out->rc = 0; /* nothing was written: it is as it was */
+		out->rc = 0; /* nothing was written, so the buffer can be used on */
 		return rc;
 	}
 	memcpy(to, w->data + w->at, len);

@@ -12,7 +12,7 @@
 struct otr_buf;
 struct otr_span;
 
-/* Memory only, reused: the bytes depend on the spans and nothing else. */
+/* Memory that is reused. The bytes depend on the spans and on nothing else. */
 struct otr_otlp_encoder { /* begins zeroed */
 	struct otr_wire wire;
 	struct otr_otlp_groups groups;
@@ -22,8 +22,8 @@ struct otr_otlp_encoder { /* begins zeroed */
 
 void otr_otlp_encoder_fini(struct otr_otlp_encoder *enc);
 
-/* Appends one request with `n` spans to `out`. Borrows them. Returns 0, -ENOMEM, or
- * -EMSGSIZE where it is more than `out` may hold; `out` is then as it was. */
+/* Appends one request with `n` spans, which it borrows, to `out`. Returns 0, -ENOMEM, or
+ * -EMSGSIZE if `out` may not hold so much; after an error `out` is as it was. */
 int otr_otlp_encode(struct otr_otlp_encoder *enc, const struct otr_span *const *spans, size_t n,
 		    struct otr_buf *out);
 

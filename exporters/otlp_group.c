@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* otlp_group.c - a batch of spans in the order OTLP wants: by resource, then by scope;
- * and what both writers, protobuf and JSON, make of a span's plain fields. */
+/* otlp_group.c - a batch of spans in the order that OTLP wants: by resource, then by scope; and the
+ * fields that protobuf and JSON have in common. */
 
 #include "exporters/otlp_group.h"
 
@@ -13,12 +13,9 @@
 #include "bpf/event.h"
 
 static const char *const evidence_names[OTR_EVIDENCE_MAX] = {
-	[OTR_EVIDENCE_HEADER] = "header",   [OTR_EVIDENCE_WIRE] = "wire",
-	[OTR_EVIDENCE_STRAND] = "strand",   [OTR_EVIDENCE_BORN] = "born",
-	[OTR_EVIDENCE_CLAIM] = "claim",	    [OTR_EVIDENCE_NOTIFY] = "letter",
-	[OTR_EVIDENCE_HANDOFF] = "handoff", [OTR_EVIDENCE_HELPER] = "helper",
-	[OTR_EVIDENCE_WAKE] = "wake",	    [OTR_EVIDENCE_CLONE] = "clone",
-	[OTR_EVIDENCE_EXEC] = "exec",
+#define OTR_EVIDENCE_ROW(id, exported, shown) [OTR_EVIDENCE_##id] = (exported),
+#include "bpf/evidence.def"
+#undef OTR_EVIDENCE_ROW
 };
 
 const char *otr_otlp_evidence(uint8_t evidence)
@@ -54,7 +51,7 @@ static bool is_of(const struct otr_otlp_group *gr, const struct otr_span *sp, co
 	return gr->resource == sp->resource && (gr->scope == scope || !strcmp(gr->scope, scope));
 }
 
-/* Makes the group of `sp` and ties it to the others of its resource. */
+/* Makes the group of `sp` and links it to the last group of its resource. */
 static uint32_t add(struct otr_otlp_groups *g, const struct otr_span *sp, const char *scope)
 {
 	uint32_t me = (uint32_t)g->n++;
@@ -78,7 +75,7 @@ static uint32_t add(struct otr_otlp_groups *g, const struct otr_span *sp, const 
 	return me;
 }
 
-/* Looks at the span before first: neighbours are often of one group. */
+/* The group of `sp`; tries `guess` first, the group of the span before: it is often the same. */
 static uint32_t group_of(struct otr_otlp_groups *g, const struct otr_span *sp, uint32_t guess)
 {
 	const char *scope = sp->scope ? sp->scope : OTR_OTLP_SCOPE;

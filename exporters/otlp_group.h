@@ -9,7 +9,7 @@
  *	            |          |          |             `lead`: its first group
  *	spans:      0, 3       1          2, 4          `first`, then after[]
  *
- * Everything keeps the order of its first span, so equal batches give equal bytes.
+ * Resources, scopes and spans keep the order of the batch, so equal batches give equal bytes.
  */
 
 #include <stdbool.h>
@@ -25,13 +25,13 @@ struct otr_otlp_group {
 	const struct otr_resource *resource; /* NULL: unknown */
 	const char *scope;
 	bool lead;
-	uint32_t first, last; /* spans */
+	uint32_t first, last; /* indices of spans */
 	uint32_t peer;	      /* the next group of this resource */
 };
 
 struct otr_otlp_groups { /* begins zeroed; reused from batch to batch */
 	struct otr_otlp_group *at;
-	uint32_t *after; /* of span i: the next one of its group */
+	uint32_t *after; /* after[i]: the span that follows span i in its group */
 	size_t n, cap;
 };
 
@@ -39,13 +39,13 @@ struct otr_otlp_groups { /* begins zeroed; reused from batch to batch */
 int otr_otlp_group(struct otr_otlp_groups *g, const struct otr_span *const *spans, size_t n);
 void otr_otlp_groups_fini(struct otr_otlp_groups *g);
 
-/* The name of evidence as in otrace.parent.evidence; NULL for none. */
+/* The value of otrace.parent.evidence; NULL for no evidence. */
 const char *otr_otlp_evidence(uint8_t evidence);
 
-/* W3C flags, and whether the parent is remote, as Span.flags has them. */
+/* Span.flags: the W3C flags, and whether the parent is remote. */
 uint32_t otr_otlp_flags(const struct otr_span *sp);
 
-/* What spans are described by, and who describes them. */
+/* The conventions that spans follow, and defaults. */
 #define OTR_OTLP_SCHEMA	 "https://opentelemetry.io/schemas/1.44.0"
 #define OTR_OTLP_SCOPE	 "otrace"	   /* of a span without scope */
 #define OTR_OTLP_UNKNOWN "unknown_service" /* of a span without resource */

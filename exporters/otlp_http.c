@@ -3,10 +3,10 @@
  * otlp_http.c - OTLP over HTTP: a POST for each batch, by libcurl (OTLP 1.11,
  * "OTLP/HTTP").
  *
- * One connection, kept alive, on one thread. The transfer runs in a loop of our own,
- * not in curl_easy_perform(), since a push has to end when its deadline is brought
- * nearer. Proxies come from the environment, as libcurl reads it. Redirects are not
- * followed: the spans would go where nobody sent them.
+ * There is one connection, kept alive, on one thread. The transfer runs in a loop of our own, not
+ * in curl_easy_perform(), since a push has to end when its deadline is lowered. Proxies come from
+ * the environment, as libcurl reads it. Redirects are not followed: spans go to the configured
+ * host alone.
  */
 
 #include <curl/curl.h>
@@ -29,9 +29,9 @@
 #include "exporters/otlp_response.h"
 
 #define USER_AGENT    "otrace/" OTR_VERSION " OTel-OTLP-Exporter-C/" OTR_VERSION
-#define ANSWER_MAX    (4u << 20)  /* more than that is cut off */
-#define ANSWER_KEPT   (64u << 10) /* enough for any message */
-#define LOOK_EVERY_MS 50	  /* at the deadline, while waiting */
+#define ANSWER_MAX    (4u << 20)  /* bytes; a longer answer is cut off */
+#define ANSWER_KEPT   (64u << 10) /* bytes of it that are kept, for its message */
+#define LOOK_EVERY_MS 50	  /* how often the deadline is checked */
 
 struct http {
 	struct otr_otlp_config cfg;
@@ -42,7 +42,7 @@ struct http {
 	struct otr_gzip gz;
 	struct otr_buf body, packed;
 	struct otr_buf answer;
-	size_t answered; /* bytes, kept or not */
+	size_t answered; /* bytes of the answer, kept or not */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -164,7 +164,7 @@ static const char *http_where(const void *state)
 	return ((const struct http *)state)->cfg.shown;
 }
 
-/* The body of a batch, ready to send, in `out`. */
+/* Encodes a batch; `out` is the body to send. */
 static int encode(struct http *h, const struct otr_span *const *spans, size_t n,
 		  struct otr_slice *out)
 {
@@ -185,7 +185,7 @@ static int encode(struct http *h, const struct otr_span *const *spans, size_t n,
 	return rc;
 }
 
-/* How the transfer ended, or CURLE_OK with `*done` false while it runs. */
+/* Returns how the transfer ended; CURLE_OK with `*done` false while it runs. */
 static CURLcode look(struct http *h, bool *done)
 {
 	const CURLMsg *msg;
@@ -200,7 +200,7 @@ static CURLcode look(struct http *h, bool *done)
 	return CURLE_OK;
 }
 
-/* Runs one transfer until it ends or time is up. */
+/* Runs one transfer until it ends, or until `until_ns` or the deadline. */
 static CURLcode run(struct http *h, uint64_t until_ns, const _Atomic uint64_t *deadline_ns)
 {
 	CURLcode rc = CURLE_OUT_OF_MEMORY;
@@ -231,7 +231,7 @@ static bool is_here(const char *host)
 	       !strncmp(host, "127.", 4);
 }
 
-static void say_refused(const struct http *h, struct otr_push_result *res)
+static void explain_refused(const struct http *h, struct otr_push_result *res)
 {
 	int n = snprintf(res->why, sizeof(res->why), "connection refused");
 
@@ -240,7 +240,7 @@ static void say_refused(const struct http *h, struct otr_push_result *res)
 			 "\nNothing listens on port %u here.", h->cfg.port);
 }
 
-/* No answer came: a passing fault, unless it lies in our own settings. */
+/* No answer came. The batch is tried again, unless the fault lies in our settings. */
 static enum otr_push no_answer(const struct http *h, CURLcode rc, uint64_t waited_ns,
 			       struct otr_push_result *res)
 {
@@ -248,7 +248,7 @@ static enum otr_push no_answer(const struct http *h, CURLcode rc, uint64_t waite
 
 	curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &sys);
 	if (rc == CURLE_COULDNT_CONNECT && sys == ECONNREFUSED)
-		say_refused(h, res);
+		explain_refused(h, res);
 	else if (rc == CURLE_OPERATION_TIMEDOUT)
 		snprintf(res->why, sizeof(res->why), "no answer in %.1f s",
 			 (double)waited_ns / 1e9);
@@ -282,7 +282,7 @@ static enum otr_push judge(struct http *h, size_t n, struct otr_push_result *res
 	return otr_otlp_judge(&rsp, n, res);
 }
 
-/* An answer that was cut off for its length still has a status. */
+/* True if there is a status: an answer that was cut off for its length has one too. */
 static bool answered(const struct http *h, CURLcode rc)
 {
 	return rc == CURLE_OK || (rc == CURLE_WRITE_ERROR && h->answered > ANSWER_MAX);
@@ -315,8 +315,9 @@ static enum otr_push http_push(void *state, const struct otr_span *const *spans,
 const struct otr_exporter_ops otr_exporter_otlp_http = {
 	.name = "otlp-http",
 	.schemes = (const char *const[]){"http", "https", NULL},
-	.help = "http://HOST:4318, https://..: OTLP over HTTP, to a Collector, "
-		"Jaeger, Tempo.",
+	.help = "OTLP over HTTP, to a Collector, Jaeger or Tempo. As http://HOST:4318.",
+	.options = otr_otlp_options,
+	.settings_size = sizeof(struct otr_otlp_settings),
 	.state_size = sizeof(struct http),
 	.open = http_open,
 	.where = http_where,

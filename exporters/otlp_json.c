@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * otlp_json.c - spans as OTLP JSON, a line for each request.
+ * otlp_json.c - spans as OTLP JSON, one line for each request.
  *
- * OTLP 1.11, "JSON Protobuf Encoding": names in lowerCamelCase, ids in hex, enums as
- * numbers, 64-bit integers as strings; fields at their default are left out. Text as
- * RFC 8259 wants it: what is no UTF-8 becomes U+FFFD. DEL, U+2028 and U+2029 are
- * escaped too, since people paste such lines into terminals and scripts.
+ * OTLP 1.11, "JSON Protobuf Encoding": names are in lowerCamelCase, ids in hex, enums are numbers,
+ * 64-bit integers are strings; fields with their default value are left out. Text follows RFC
+ * 8259; a byte that is no UTF-8 becomes U+FFFD. DEL, U+2028 and U+2029 are escaped too, since
+ * people paste such lines into terminals and scripts.
  */
 
 #include "exporters/otlp_json.h"
@@ -36,7 +36,8 @@ static size_t plain_run(struct otr_slice s)
 	return n;
 }
 
-/* One character that is not plain; returns how many bytes of `s` it was. */
+/* Appends the first character of `s`, which has to be escaped or checked. Returns its bytes in
+ * `s`. */
 static size_t special(struct otr_buf *out, struct otr_slice s)
 {
 	static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
@@ -93,7 +94,7 @@ static void hex(struct otr_buf *out, const char *key, const uint8_t *id, size_t 
 	out->len += 2 * len + 1;
 }
 
-/* JSON knows no such numbers; protobuf's mapping spells them. */
+/* JSON has no such numbers; the JSON mapping of protobuf writes them as strings. */
 static void real(struct otr_buf *out, double v)
 {
 	if (isnan(v))
@@ -162,7 +163,7 @@ static struct otr_attr attr_string(enum otr_key key, const char *str)
 		.key = (uint16_t)key, .type = OTR_ATTR_STRING, .string = otr_slice_str(str)};
 }
 
-/* `own` are attributes made of plain fields. */
+/* `own`: attributes that come from fields of the span. */
 static void attrs(struct otr_buf *out, const struct otr_attr *at, size_t n,
 		  const struct otr_attr *own, size_t n_own)
 {

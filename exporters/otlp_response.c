@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * otlp_response.c - what an OTLP/HTTP server's answer means for a batch.
+ * otlp_response.c - what the answer of an OTLP/HTTP server means for a batch.
  *
- * OTLP 1.11, "OTLP/HTTP Response": 429, 502, 503 and 504 may be tried again, nothing
- * else; a partial success is final. A body is only read for its message and count, so
- * one that cannot be understood changes nothing. In JSON the two members are looked
- * for by name alone: no parser is worth that much here.
+ * OTLP 1.11, "OTLP/HTTP Response": after 429, 502, 503 and 504 the batch is tried again, after
+ * other errors it is not; a partial success is final. The body is read for its message and count
+ * alone, so a body that cannot be parsed changes nothing. In JSON the two members are found by
+ * their name, without a parser.
  */
 
 #include "exporters/otlp_response.h"
@@ -18,7 +18,7 @@
 #include "exporters/backoff.h"
 #include "exporters/otlp.pb-c.h"
 
-/* What follows `"name":` in `body`, blanks and one quote passed over. */
+/* The text behind `"name":` in `body`, without blanks and one quote. */
 static struct otr_slice member(struct otr_slice body, const char *name)
 {
 	char key[32];
@@ -46,7 +46,7 @@ static size_t json_number(struct otr_slice body, const char *name)
 	return n;
 }
 
-static void say(struct otr_push_result *res, const char *text, size_t len)
+static void add_reason(struct otr_push_result *res, const char *text, size_t len)
 {
 	size_t at = strlen(res->why);
 
@@ -56,16 +56,16 @@ static void say(struct otr_push_result *res, const char *text, size_t len)
 		 (int)(len < sizeof(res->why) ? len : sizeof(res->why)), text);
 	for (char *c = res->why + at; *c; c++)
 		if (*c == '\n' || *c == '\r')
-			*c = ' '; /* a line of its own is ours to begin */
+			*c = ' '; /* a second line would be taken for our explanation */
 }
 
-static void json_say(struct otr_push_result *res, struct otr_slice body, const char *name)
+static void add_json_reason(struct otr_push_result *res, struct otr_slice body, const char *name)
 {
 	struct otr_slice s = member(body, name);
 	const char *end = s.len ? memchr(s.data, '"', s.len) : NULL;
 
 	if (end)
-		say(res, s.data, (size_t)(end - s.data));
+		add_reason(res, s.data, (size_t)(end - s.data));
 }
 
 static void partial_protobuf(const struct otr_otlp_response *rsp, size_t n,
@@ -79,7 +79,7 @@ static void partial_protobuf(const struct otr_otlp_response *rsp, size_t n,
 		res->rejected =
 			(uint64_t)part->rejected_spans < n ? (size_t)part->rejected_spans : n;
 	if (part)
-		say(res, part->error_message, strlen(part->error_message));
+		add_reason(res, part->error_message, strlen(part->error_message));
 	if (msg)
 		otlp__export_trace_service_response__free_unpacked(msg, NULL);
 }
@@ -94,7 +94,7 @@ static void partial(const struct otr_otlp_response *rsp, size_t n, struct otr_pu
 		return;
 	lost = json_number(rsp->body, "rejectedSpans");
 	res->rejected = lost < n ? lost : n;
-	json_say(res, rsp->body, "errorMessage");
+	add_json_reason(res, rsp->body, "errorMessage");
 }
 
 static void refusal(const struct otr_otlp_response *rsp, struct otr_push_result *res)
@@ -103,17 +103,17 @@ static void refusal(const struct otr_otlp_response *rsp, struct otr_push_result 
 
 	snprintf(res->why, sizeof(res->why), "HTTP %ld", rsp->status);
 	if (rsp->json)
-		json_say(res, rsp->body, "message");
+		add_json_reason(res, rsp->body, "message");
 	if (!rsp->protobuf)
 		return;
 	st = otlp__rpc_status__unpack(NULL, rsp->body.len, (const uint8_t *)rsp->body.data);
 	if (!st)
 		return;
-	say(res, st->message, strlen(st->message));
+	add_reason(res, st->message, strlen(st->message));
 	otlp__rpc_status__free_unpacked(st, NULL);
 }
 
-/* A number of a stranger's: bounded before it is multiplied. */
+/* In ns. The number comes from the backend, so it is bounded before it is multiplied. */
 static uint64_t retry_after(long seconds)
 {
 	const long most = OTR_BACKOFF_ASKED_NS / 1000000000u;
@@ -123,8 +123,8 @@ static uint64_t retry_after(long seconds)
 	return (uint64_t)(seconds < most ? seconds : most) * 1000000000u;
 }
 
-/* A page for people comes from a web server, a proxy or a login, which took nothing. Plain
- * text is what some backends say for yes. */
+/* True if the answer is a page for people: it comes from a web server, a proxy or a login,
+ * which took no spans. Plain text is no page: some backends answer a success with it. */
 static bool is_page(const struct otr_otlp_response *rsp)
 {
 	struct otr_slice body = rsp->body;

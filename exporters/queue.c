@@ -3,11 +3,11 @@
  * queue.c - a bounded queue and a thread per destination.
  *
  *	ring:   [ . . s s s s s s s s . . ]      head: the oldest
- *	              |<-batch->|                still counted until it is delivered
+ *	              |<-batch->|                counts as waiting until it is delivered
  *
- * The OpenTelemetry specification, "Batching processor", with a shorter delay. Spans
- * of a batch stay in the ring while it is tried again, so that the bound holds for
- * all that waits. The core thread only ever holds the lock for a few stores.
+ * The OpenTelemetry specification, "Batching processor", with a shorter delay. The spans of a batch
+ * stay in the ring until the batch is delivered or given up, so that the bound holds for all spans
+ * that wait. The core thread holds the lock for a few stores only.
  */
 
 #include "exporters/queue.h"
@@ -30,30 +30,31 @@
 #include "exporters/exporter.h"
 #include "exporters/health.h"
 #include "exporters/queue_config.h"
+#include "exporters/spec.h"
 
 #define MS	    1000000ull
 #define BATCH_BYTES (4u << 20) /* a Collector takes 20 MiB at most */
-#define LAST_TRY_NS (250 * MS) /* between tries once we close */
-#define NOTICES_MAX 4096       /* bytes, while nobody ticks */
+#define LAST_TRY_NS (250 * MS) /* the longest pause between tries while the queue closes */
+#define NOTICES_MAX 4096       /* bytes that wait for otr_queue_tick() */
 
 struct otr_queue {
 	const struct otr_exporter_ops *ops;
-	void *state; /* of the exporter; the thread's alone */
+	void *state; /* of the exporter; used by the thread alone, like the next two */
 	char *origin;
 	struct otr_queue_config cfg;
-	const struct otr_span **batch; /* the thread's alone */
-	struct otr_health health;      /* likewise */
+	const struct otr_span **batch;
+	struct otr_health health;
 	pthread_t thread;
-	_Atomic uint64_t push_deadline_ns; /* of the push that runs */
+	_Atomic uint64_t push_deadline_ns; /* of the push that is under way */
 
-	pthread_mutex_t lock; /* of all below */
+	pthread_mutex_t lock; /* protects all fields below */
 	pthread_cond_t wake;
 	struct otr_span **ring;
 	size_t head, count;
-	uint64_t since_ns; /* the oldest not in a batch came then */
-	bool closing, told_full;
-	uint64_t close_ns;	/* deadline */
-	struct otr_buf notices; /* NUL behind each */
+	uint64_t since_ns; /* when the oldest span that is in no batch came */
+	bool closing, reported_full;
+	uint64_t close_ns;	/* the deadline of closing */
+	struct otr_buf notices; /* each ends with a NUL */
 	struct otr_queue_stats stats;
 };
 
@@ -65,7 +66,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* Sleeps until `at_ns` or a signal; the lock is held. */
+/* Sleeps until `at_ns` or a signal of `wake`; the caller holds the lock. */
 static void wait_until(struct otr_queue *q, uint64_t at_ns)
 {
 	struct timespec ts = {(time_t)(at_ns / 1000000000u), (long)(at_ns % 1000000000u)};
@@ -88,7 +89,7 @@ static size_t bytes_of(const struct otr_span *sp)
 	return n;
 }
 
-/* The oldest spans, as many as go in one batch. */
+/* Makes a batch of the oldest spans. Returns its size. */
 static size_t gather(struct otr_queue *q)
 {
 	size_t n = 0, bytes = 0;
@@ -97,11 +98,11 @@ static size_t gather(struct otr_queue *q)
 		q->batch[n] = *slot(q, n);
 		bytes += bytes_of(q->batch[n++]);
 	}
-	q->since_ns = now_ns(); /* the others came after, or go next */
+	q->since_ns = now_ns(); /* the others came later, or are the next batch */
 	return n;
 }
 
-/* Waits for spans and gathers a batch; 0: none will come any more. */
+/* Waits for spans and makes a batch. Returns its size; 0: the queue closes and is empty. */
 static size_t next_batch(struct otr_queue *q)
 {
 	while (!q->closing && q->count < q->cfg.batch_max &&
@@ -114,7 +115,7 @@ static size_t next_batch(struct otr_queue *q)
 	return gather(q);
 }
 
-/* Takes the batch of `n` out of the ring. Freeing it needs no lock. */
+/* Removes the batch of `n` spans from the ring. The lock is not held while the spans are freed. */
 static void forget(struct otr_queue *q, size_t n)
 {
 	struct otr_span *sp;
@@ -134,7 +135,7 @@ static void count_span(enum otr_loss cause, const struct otr_span *sp)
 	otr_loss_of(cause, 1, sp->resource ? sp->resource->service : OTR_SLICE_NONE);
 }
 
-/* Of a batch that was refused in part nobody says which. */
+/* A backend that refuses a part of a batch does not say which spans, so no service is counted. */
 static void count_taken(struct otr_queue *q, size_t n, size_t rejected)
 {
 	q->stats.accepted += n - rejected;
@@ -152,7 +153,7 @@ static void count_failed(struct otr_queue *q, size_t n)
 		count_span(OTR_LOSS_EXPORT, q->batch[i]);
 }
 
-/* What a batch was not taken for, where it was not. */
+/* Keeps the reason why a batch, or a part of it, was not taken. */
 static void keep_reason(struct otr_queue *q, enum otr_push out, const struct otr_push_result *res)
 {
 	enum otr_loss cause = out == OTR_PUSH_RETRY ? OTR_LOSS_EXPORT : OTR_LOSS_REFUSED;
@@ -162,7 +163,7 @@ static void keep_reason(struct otr_queue *q, enum otr_push out, const struct otr
 				 res->why[0] ? res->why : "a part was refused");
 }
 
-/* The pushing itself, without the lock. */
+/* Pushes the batch once. The lock is not held during the push. */
 static enum otr_push push_once(struct otr_queue *q, size_t n, struct otr_push_result *res)
 {
 	uint64_t deadline = now_ns() + q->cfg.push_ns;
@@ -190,7 +191,7 @@ static void note(struct otr_queue *q, const struct otr_health_push *push)
 	if (q->notices.len > before)
 		otr_buf_byte(&q->notices, '\0');
 	if (push->outcome != OTR_PUSH_RETRY)
-		q->told_full = false;
+		q->reported_full = false;
 }
 
 static uint64_t pause_after(struct otr_queue *q, struct otr_backoff *bo,
@@ -201,8 +202,8 @@ static uint64_t pause_after(struct otr_queue *q, struct otr_backoff *bo,
 	return q->closing && !res->retry_after_ns && pause > LAST_TRY_NS ? LAST_TRY_NS : pause;
 }
 
-/* Is there a point in trying again after `pause`? */
-static bool hopeless(const struct otr_queue *q, uint64_t began, uint64_t pause)
+/* True if a batch whose first try was at `began` is not tried again after `pause`. */
+static bool is_given_up(const struct otr_queue *q, uint64_t began, uint64_t pause)
 {
 	uint64_t then = now_ns() + pause;
 
@@ -211,7 +212,7 @@ static bool hopeless(const struct otr_queue *q, uint64_t began, uint64_t pause)
 	return otr_backoff_over(then - pause - began, pause);
 }
 
-/* Sleeps through the pause, but no longer once we close. */
+/* Sleeps for the pause; ends early when the queue begins to close. */
 static void rest(struct otr_queue *q, uint64_t pause)
 {
 	bool closing = q->closing;
@@ -221,7 +222,7 @@ static void rest(struct otr_queue *q, uint64_t pause)
 		wait_until(q, until);
 }
 
-/* Tries until the `n` spans of the batch are taken, refused, or given up. */
+/* Pushes the batch of `n` spans until it is taken, refused, or given up. */
 static void deliver(struct otr_queue *q, size_t n)
 {
 	struct otr_backoff bo = {0};
@@ -244,7 +245,7 @@ static void deliver(struct otr_queue *q, size_t n)
 						  .room = q->cfg.queue_max,
 						  .now_ns = now_ns(),
 						  .next_ns = pause});
-		if (out != OTR_PUSH_RETRY || hopeless(q, began, pause))
+		if (out != OTR_PUSH_RETRY || is_given_up(q, began, pause))
 			break;
 		rest(q, pause);
 	}
@@ -255,8 +256,8 @@ static void deliver(struct otr_queue *q, size_t n)
 	forget(q, n);
 }
 
-/* The end has come and nobody takes what is left. */
-static bool lost_cause(const struct otr_queue *q)
+/* True if the queue closes and the backend takes no more spans in time. */
+static bool cannot_deliver(const struct otr_queue *q)
 {
 	return q->closing && (now_ns() >= q->close_ns || q->health.failures >= OTR_HEALTH_TRIES);
 }
@@ -266,9 +267,9 @@ static void *work(void *arg)
 	struct otr_queue *q = arg;
 	size_t n;
 
-	otr_confine_thread(); /* strangers answer here */
+	otr_confine_thread(); /* what backends answer is parsed here */
 	pthread_mutex_lock(&q->lock);
-	while ((n = next_batch(q)) && !lost_cause(q))
+	while ((n = next_batch(q)) && !cannot_deliver(q))
 		deliver(q, n);
 	for (; n; n = gather(q)) {
 		count_failed(q, n);
@@ -305,9 +306,9 @@ void otr_queue_push(struct otr_queue *q, struct otr_span *sp)
 
 static void note_full(struct otr_queue *q)
 {
-	if (q->told_full || q->count < q->cfg.queue_max || !q->stats.dropped)
+	if (q->reported_full || q->count < q->cfg.queue_max || !q->stats.dropped)
 		return;
-	q->told_full = true;
+	q->reported_full = true;
 	otr_health_full(q->ops->where(q->state), q->origin, q->count, q->stats.dropped,
 			&q->notices);
 	otr_buf_byte(&q->notices, '\0');
@@ -315,16 +316,17 @@ static void note_full(struct otr_queue *q)
 
 void otr_queue_tick(struct otr_queue *q, otr_queue_notice_fn fn, void *arg)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf mine = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf notices = {0};
 	const char *text;
 
 	pthread_mutex_lock(&q->lock);
 	note_full(q);
-	mine = q->notices;
+	notices = q->notices;
 	memset(&q->notices, 0, sizeof(q->notices));
 	pthread_mutex_unlock(&q->lock);
 
-	for (text = mine.data; text && text < mine.data + mine.len; text += strlen(text) + 1)
+	for (text = notices.data; text && text < notices.data + notices.len;
+	     text += strlen(text) + 1)
 		fn(arg, text);
 }
 
@@ -375,8 +377,8 @@ static struct otr_queue *queue_new(const struct otr_exporter_ops *ops, const cha
 	return OTR_TAKE(q);
 }
 
-/* No signal is for this thread: the agent's are handled elsewhere, and SIGPIPE would
- * come out of TLS. */
+/* Starts the thread with all signals blocked: the core thread handles those of the agent, and a
+ * write of the TLS library may raise SIGPIPE. */
 static int start(struct otr_queue *q)
 {
 	sigset_t all, before;
@@ -391,31 +393,36 @@ static int start(struct otr_queue *q)
 	return rc;
 }
 
-int otr_queue_open(struct otr_queue **out, const char *url, const char *origin, struct otr_err *err)
+static int open_queue(struct otr_queue **out, const struct otr_export_spec *spec,
+		      struct otr_err *err)
 {
-	struct otr_destination dest = {url, origin};
-	const struct otr_exporter_ops *ops = otr_exporter_of(&dest, err);
-	OTR_AUTO(queue_free) struct otr_queue *q = NULL;
+	OTR_AUTO(queue_free) struct otr_queue *q = queue_new(spec->ops, spec->dest.origin);
 	int rc;
 
-	if (!ops)
-		return -EINVAL;
-	q = queue_new(ops, dest.origin);
 	if (!q) {
 		otr_err_set(err, "export: out of memory");
 		return -ENOMEM;
 	}
-	rc = ops->open(q->state, &dest, err);
+	rc = q->ops->open(q->state, &spec->dest, err);
 	if (rc)
 		return rc;
 	rc = start(q);
 	if (rc) {
 		otr_err_set(err, "export: no thread: %s", strerror(-rc));
-		ops->close(q->state);
+		q->ops->close(q->state);
 		return rc;
 	}
 	*out = OTR_TAKE(q);
 	return 0;
+}
+
+int otr_queue_open(struct otr_queue **out, const char *text, const char *origin,
+		   struct otr_err *err)
+{
+	OTR_AUTO(otr_export_spec_fini) struct otr_export_spec spec;
+	int rc = otr_export_spec_read(&spec, text, origin, err);
+
+	return rc ? rc : open_queue(out, &spec, err);
 }
 
 void otr_queue_close(struct otr_queue **qp, uint64_t deadline_ns)

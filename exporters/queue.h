@@ -3,12 +3,13 @@
 #define OTR_QUEUE_H
 
 /*
- * queue.h - a bounded queue and a thread per destination, so that a slow backend costs
- * spans, counted, and never stalls capture.
+ * queue.h - a bounded queue and a thread per destination, so that a slow backend costs spans,
+ * counted, and never stalls capture.
  *
- * OTEL_BSP_*: 2,048 spans wait at most, 512 go in a batch, a batch goes after 5 s at
- * the latest (1 s here: a person waits). A batch is retried with exponential back-off
- * and jitter, from 5 s (1 s here) to 30 s, for 5 minutes, then dropped, counted.
+ * OTEL_BSP_* set the bounds: 2,048 spans wait at most, a batch has 512 spans at most and waits 1 s
+ * at most (not 5 s as in the specification, since a person may be waiting). A batch that fails is
+ * tried again with exponential back-off and jitter, from 1 s to 30 s, for 5 minutes; then it is
+ * dropped and counted.
  */
 
 #include <stddef.h>
@@ -18,21 +19,22 @@ struct otr_err;
 struct otr_exporter_ops;
 struct otr_span;
 
-struct otr_queue; /* shared by the core thread and its own */
+struct otr_queue; /* shared by the core thread and the thread of the queue */
 
-/* One line for a person when a destination's state changes: refused, reached again, in
- * the form of queue_test.c. Called on the core thread from otr_queue_tick(). */
+/* Takes one notice about a change of a destination's state: refused, reached again. Called on
+ * the core thread, within otr_queue_tick(). */
 typedef void (*otr_queue_notice_fn)(void *arg, const char *text);
 
-/* Starts the destination `url` (from option or variable `origin`, named in messages).
- * Reads OTEL_EXPORTER_OTLP_* itself. Returns 0, or -errno with the reason in `err`. */
-int otr_queue_open(struct otr_queue **out, const char *url, const char *origin,
+/* Starts the destination of `text`, a URL with its options (spec.h); `origin` is the option or
+ * variable it came from, for messages. Returns 0, or -errno with the reason in `err`. */
+int otr_queue_open(struct otr_queue **out, const char *text, const char *origin,
 		   struct otr_err *err);
 
-/* Takes a reference to the span; never blocks: full means counted and dropped. */
+/* Adds a span, of which it takes a reference. Never blocks: if the queue is full, the span is
+ * dropped and counted. */
 void otr_queue_push(struct otr_queue *q, struct otr_span *sp);
 
-/* Lets notices out. */
+/* Passes the notices that came since the last call to `fn`. */
 void otr_queue_tick(struct otr_queue *q, otr_queue_notice_fn fn, void *arg);
 
 struct otr_queue_stats {
@@ -40,12 +42,12 @@ struct otr_queue_stats {
 	uint64_t refused;  /* by the backend: OTR_LOSS_REFUSED */
 	uint64_t dropped;  /* the queue was full: OTR_LOSS_QUEUE */
 	uint64_t failed;   /* not delivered in time: OTR_LOSS_EXPORT */
-	uint64_t waiting;
+	uint64_t waiting;  /* in the queue now */
 };
 void otr_queue_stats(struct otr_queue *q, struct otr_queue_stats *out);
 
-/* Sends what waits, until `deadline_ns` (CLOCK_MONOTONIC), counts the rest as lost, ends
- * the thread, frees *qp. */
+/* Pushes the spans that wait, until `deadline_ns` (CLOCK_MONOTONIC), counts the others as lost,
+ * ends the thread, frees the queue and sets *qp to NULL. */
 void otr_queue_close(struct otr_queue **qp, uint64_t deadline_ns);
 
 #endif /* OTR_QUEUE_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* table.c - every exporter built in. */
+/* table.c - every exporter built in, one row each. */
 
 #include "exporters/exporter.h"
 

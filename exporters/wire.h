@@ -28,14 +28,14 @@ enum otr_wire_type {
 	OTR_WIRE_FIXED32 = 5,
 };
 
-#define OTR_WIRE_TAG_MAX 16 /* more than a tag and a length, or a tag and a number, take */
+#define OTR_WIRE_TAG_MAX 16 /* bound for a tag with a length or a number */
 
 struct otr_wire { /* begins zeroed */
 	char *data;
 	size_t cap, at;
 };
 
-/* Makes room for `len` more bytes. Returns 0 or -ENOMEM; then all is as it was. */
+/* Makes room for `len` more bytes. Returns 0, or -ENOMEM with `w` unchanged. */
 int otr_wire_room(struct otr_wire *w, size_t len);
 void otr_wire_fini(struct otr_wire *w);
 

@@ -20,7 +20,7 @@ static const struct {
 
 static _Atomic uint64_t counts[OTR_LOSS_MAX];
 
-/* Whose they were, where that is known; appended to, so that a row keeps its place. */
+/* Losses by service. Rows are only appended, so that a share keeps its index. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char reasons[OTR_LOSS_MAX][OTR_LOSS_REASON - 64];
 static struct otr_loss_share shares[OTR_LOSS_SHARES];
@@ -53,7 +53,7 @@ static struct otr_loss_share *share_of(enum otr_loss cause, struct otr_slice ser
 	return sh;
 }
 
-/* To what fits; no character is cut in two. */
+/* Cut to the size of a share's name, never inside a character. */
 static struct otr_slice clip(struct otr_slice s)
 {
 	if (s.len < sizeof(shares[0].service))

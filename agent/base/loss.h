@@ -5,9 +5,9 @@
 /*
  * loss.h - everything that was lost, counted.
  *
- * Whoever drops something adds to one row. Shared by all threads. Rows and their words:
- * agent/base/loss.def. What a process or a connection of it lost is counted by service, too;
- * what a ring of the kernel lost is nobody's in particular.
+ * Code that drops something adds to one counter. All threads share the counters; loss.def lists
+ * them. What a process or one of its connections lost is counted by service too; what a ring
+ * buffer of the kernel lost belongs to no service.
  */
 
 #include <stdbool.h>
@@ -17,7 +17,7 @@
 #include "agent/base/slice.h"
 #include "bpf/event.h"
 
-#define OTR_LOSS_SHARES 64 /* further services count in the sums alone */
+#define OTR_LOSS_SHARES 64 /* losses of further services are in the sums alone */
 
 struct otr_loss_share {
 	enum otr_loss cause;
@@ -25,29 +25,31 @@ struct otr_loss_share {
 	uint64_t n;
 };
 
+/* Adds `n` to a counter. */
 void otr_loss_add(enum otr_loss cause, uint64_t n);
 
-/* Likewise, of a service; an empty name is nobody's. */
+/* Adds `n` to a counter and to the share of a service; an empty name is no service. */
 void otr_loss_of(enum otr_loss cause, uint64_t n, struct otr_slice service);
 
-/* Why that was, in words: the last reason counts, its first line. */
+/* Sets the reason of a loss, in words. The last reason is kept, its first line. */
 void otr_loss_because(enum otr_loss cause, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 #define OTR_LOSS_REASON 200
 
-/* What otr_loss_meaning() says, and the reason behind it where one is known. */
+/* Writes otr_loss_meaning(), and behind it the reason if one is known. */
 void otr_loss_reason(enum otr_loss cause, char out[OTR_LOSS_REASON]);
 
-/* Gives every share so far; one keeps its place for good. Returns how many. */
+/* Copies all shares; a share keeps its index. Returns their number. */
 size_t otr_loss_shares(struct otr_loss_share out[OTR_LOSS_SHARES]);
 
+/* The value of a counter. */
 uint64_t otr_loss_get(enum otr_loss cause);
 
-/* Was anything lost at all? */
+/* True if anything was lost. */
 bool otr_loss_any(void);
 
-/* What people call it ("ring"), what it counts ("events"), what it means. */
+/* The columns of loss.def: the name ("ring"), what it counts ("events"), what it means. */
 const char *otr_loss_word(enum otr_loss cause);
 const char *otr_loss_unit(enum otr_loss cause);
 const char *otr_loss_meaning(enum otr_loss cause);

@@ -278,30 +278,22 @@ void otr_sources_pause(struct otr_sources *s, bool pause)
 
 const char *otr_sources_headers(const struct otr_sources *s, char *out, size_t size)
 {
-	static const struct {
-		enum otr_shim_count what;
-		const char *words;
-	} rows[] = {
-		{OTR_SHIM_HAD_ONE, "had one"},
-		{OTR_SHIM_SPLIT, "heads in several writes"},
-		{OTR_SHIM_ODD, "unusual"},
-		{OTR_SHIM_UNKNOWN, "their trace not known"},
-		{OTR_SHIM_CUT_SHORT, "cut by the kernel"},
-		{OTR_SHIM_DENIED, "host denied"},
-		{OTR_SHIM_NAMELESS, "no span to name"},
-		{OTR_SHIM_UNPROVED, "not proved to be requests"},
+	static const char *const reasons[OTR_SHIM_COUNTS] = {
+#define OTR_SHIM_COUNT_ROW(id, no_header) [OTR_SHIM_##id] = (no_header),
+#include "bpf/shim_count.def"
+#undef OTR_SHIM_COUNT_ROW
 	};
 	const char *comma = "; left alone: ";
 	uint64_t n = s->shims ? otr_shims_count(s->shims, OTR_SHIM_INJECTED) : 0;
 	size_t len = (size_t)snprintf(out, size, "%llu put in", (unsigned long long)n);
 	bool any = n > 0;
 
-	for (size_t i = 0; s->shims && i < OTR_ARRAY_SIZE(rows) && len < size; i++) {
-		n = otr_shims_count(s->shims, rows[i].what);
+	for (int i = 0; s->shims && i < OTR_SHIM_COUNTS && len < size; i++) {
+		n = reasons[i] ? otr_shims_count(s->shims, (enum otr_shim_count)i) : 0;
 		if (!n)
 			continue;
 		len += (size_t)snprintf(out + len, size - len, "%s%llu %s", comma,
-					(unsigned long long)n, rows[i].words);
+					(unsigned long long)n, reasons[i]);
 		comma = ", ";
 		any = true;
 	}

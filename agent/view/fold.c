@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fold.c - which rows of a tree are worth a person's screen. */
+/* fold.c - the rows in which a tree is shown; see fold.h. */
 
 #include "agent/view/fold.h"
 
@@ -14,16 +14,16 @@
 #define GROUP_MIN 4
 
 struct like {
-	uint64_t sum; /* of parent and label */
+	uint64_t sum; /* hash of parent and label */
 	uint32_t node;
 };
 
 struct fold {
 	const struct otr_tree *tree;
-	uint32_t *leader;     /* of each node's group; itself where it is alone */
-	struct otr_row *unit; /* by leader's node: the row it would be */
+	uint32_t *leader;     /* first node of each node's group; of a node without group, itself */
+	struct otr_row *unit; /* by leader: the row of the group, if it is kept */
 	struct like *like;
-	uint32_t *order; /* leaders, best first; then the rows of nodes */
+	uint32_t *order; /* leaders, those to keep first; in lay(), the row of each node */
 	bool *kept;
 	uint32_t n_units;
 };
@@ -56,7 +56,7 @@ static int by_sum(const void *a, const void *b)
 
 	if (x->sum != y->sum)
 		return x->sum < y->sum ? -1 : 1;
-	return x->node < y->node ? -1 : x->node > y->node; /* by start */
+	return x->node < y->node ? -1 : x->node > y->node; /* in order of start */
 }
 
 static bool may_group(const struct otr_node *node)
@@ -102,7 +102,7 @@ static void group(struct fold *f, const struct like *like, size_t n)
 	}
 }
 
-/* Every node alone, then likes together. */
+/* Makes a unit of each node, then one unit of each set of equal leaves. */
 static void find_groups(struct fold *f)
 {
 	size_t n = 0, end;
@@ -121,26 +121,26 @@ static void find_groups(struct fold *f)
 	}
 }
 
-/* What is kept first. */
+/* The rank of a unit: those of higher rank are kept first. */
 static int rank(const struct fold *f, uint32_t i)
 {
 	const struct otr_node *node = &f->tree->nodes[i];
-	uint32_t kid = node->child;
+	uint32_t child = node->child;
 
 	if (i == f->tree->root)
 		return 4;
-	while (kid != OTR_NODE_NONE && !f->tree->nodes[kid].failed)
-		kid = f->tree->nodes[kid].next;
+	while (child != OTR_NODE_NONE && !f->tree->nodes[child].failed)
+		child = f->tree->nodes[child].next;
 	if (node->failed)
-		return kid == OTR_NODE_NONE ? 3 : 2;
+		return child == OTR_NODE_NONE ? 3 : 2;
 	return f->unit[i].critical;
 }
 
-static int by_worth(const void *a, const void *b, void *arg)
+static int by_rank(const void *a, const void *b, void *arg)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 	const struct fold *f = arg;
-	/* The sums of `like` are spent: its place holds the ranks. */
+	/* order() has put the ranks into `like`, whose sums are not needed any more. */
 	uint64_t rx = f->like[x].sum, ry = f->like[y].sum;
 	uint64_t dx = f->unit[x].end_ns - f->unit[x].start_ns;
 	uint64_t dy = f->unit[y].end_ns - f->unit[y].start_ns;
@@ -161,12 +161,12 @@ static void order(struct fold *f)
 		f->order[f->n_units++] = i;
 		f->like[i].sum = (uint64_t)rank(f, i);
 	}
-	qsort_r(f->order, f->n_units, sizeof(*f->order), by_worth, f);
+	qsort_r(f->order, f->n_units, sizeof(*f->order), by_rank, f);
 }
 
-/* How many rows keeping `i` with all above it costs; more than `room`: too
- * many. */
-static uint32_t price(const struct fold *f, uint32_t i, uint32_t room)
+/* The number of rows that it takes to keep node `i` and its ancestors; more than `room` if they do
+ * not fit. */
+static uint32_t rows_needed(const struct fold *f, uint32_t i, uint32_t room)
 {
 	uint32_t n = 0;
 
@@ -175,10 +175,11 @@ static uint32_t price(const struct fold *f, uint32_t i, uint32_t room)
 	return n;
 }
 
-/* With its ancestors while they fit; else alone, if it must not be missed. */
+/* Keeps node `i` with its ancestors if they fit, else `i` alone if it has a rank. Returns the
+ * number of rows that this took. */
 static uint32_t keep(struct fold *f, uint32_t i, uint32_t room)
 {
-	uint32_t n = price(f, i, room);
+	uint32_t n = rows_needed(f, i, room);
 
 	if (n <= room) {
 		for (; i != OTR_NODE_NONE && !f->kept[i]; i = f->tree->nodes[i].parent)
@@ -219,7 +220,7 @@ static void put_rest(struct otr_rows *rows, const struct otr_node *node)
 	rows->rest_ns += node->self_ns;
 }
 
-/* Rows of kept units, in depth-first order; each below the nearest kept one. */
+/* Makes the rows of kept units, in depth-first order; each hangs from its nearest kept ancestor. */
 static void lay(struct fold *f, struct otr_rows *rows)
 {
 	const struct otr_node *nodes = f->tree->nodes;
@@ -239,7 +240,7 @@ static void lay(struct fold *f, struct otr_rows *rows)
 	}
 }
 
-/* From below: the first met of each parent is its last. */
+/* Walks from the end: the first row that is met of each parent is the last row of that parent. */
 static void find_last(struct otr_rows *rows, bool *met)
 {
 	bool met_root = false, *seen;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hist.c - quantiles of durations in little room. */
+/* hist.c - a histogram of durations; see hist.h. */
 
 #include "agent/view/hist.h"
 
@@ -8,8 +8,8 @@
 #include "agent/base/own.h"
 
 /*
- * In units of 1.024 us, `n` with its highest bit at `p` lies in row p; the
- * four bits below that one tell the step:    1 s s s s x x x
+ * In units of 1.024 us, a duration `n` whose highest bit is bit `p` lies in power p; the four bits
+ * below that bit are the step:    1 s s s s x x x
  */
 static unsigned int step_of(uint64_t ns)
 {
@@ -28,7 +28,7 @@ static uint64_t end_of(unsigned int step)
 			    : (uint64_t)(17 + s + (16u >> p) - 1) >> (4 - p);
 
 	if (step + 1 == OTR_HIST_POWERS * OTR_HIST_STEPS)
-		return UINT64_MAX; /* holds all that is longer, too */
+		return UINT64_MAX; /* the last step holds all longer durations too */
 	return ((n - 1) << 10) - 1;
 }
 

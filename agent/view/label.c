@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* label.c - what a person calls a span. Names of attributes: agent/span/attr.def. */
+/* label.c - how a span is named to people; see label.h. Names of attributes: agent/span/attr.def. */
 
 #include "agent/view/label.h"
 
@@ -32,7 +32,7 @@ static struct otr_slice system_label(struct otr_slice system)
 	return proto && proto->label ? otr_slice_str(proto->label) : system;
 }
 
-/* Who was asked. */
+/* Names the span after its peer, if one is known. */
 static void peer_of(const struct otr_span *sp, struct otr_label *out)
 {
 	struct otr_slice who = otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME);
@@ -65,7 +65,7 @@ void otr_label_of(const struct otr_span *sp, struct otr_label *out)
 	struct otr_slice summary = otr_span_string(sp, OTR_KEY_DB_QUERY_SUMMARY);
 	struct otr_slice route = otr_span_string(sp, OTR_KEY_OTRACE_ROUTE);
 
-	/* A name may say more than the summary at its end: PREPARE is no execution. */
+	/* A name that ends with the summary says more than it: PREPARE is no execution. */
 	*out = (struct otr_label){.name = summary.len && !ends_with(sp->name, summary) ? summary
 										       : sp->name};
 	out->service = sp->resource ? sp->resource->service : OTR_SLICE("unknown_service");
@@ -92,7 +92,8 @@ void otr_label_name(struct otr_buf *out, const struct otr_label *lb)
 	otr_text_escape(out, lb->route);
 }
 
-/* Keyed: nobody can make his rows fall together with those of others. */
+/* The hash is keyed so that no traced program can choose names that collide with those of
+ * others. */
 uint64_t otr_sum_bytes(uint64_t sum, const void *data, size_t len)
 {
 	return otr_keyed_more(sum, data, len);
@@ -119,7 +120,7 @@ struct otr_slice otr_label_status(const struct otr_span *sp, char room[24])
 	int64_t code = otr_span_int(sp, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, 0);
 	struct otr_slice text;
 
-	if (!code) /* of the process that `run` started */
+	if (!code) /* the span is of the process that `run` started */
 		code = otr_span_int(sp, OTR_KEY_PROCESS_EXIT_CODE, 0);
 	if (code) {
 		snprintf(room, 24, "%lld", (long long)code);
@@ -142,8 +143,7 @@ bool otr_label_unanswered(const struct otr_span *sp)
 
 bool otr_label_weak(const struct otr_span *sp)
 {
-	return sp->evidence == OTR_EVIDENCE_WAKE || sp->evidence == OTR_EVIDENCE_CLONE ||
-	       sp->evidence == OTR_EVIDENCE_EXEC;
+	return sp->evidence >= OTR_EVIDENCE_WAKE;
 }
 
 bool otr_label_ignored(char *const *patterns, const struct otr_span *root)

@@ -61,7 +61,7 @@ static uint32_t find(const struct work *w, const uint8_t id[8])
 	return OTR_NODE_NONE;
 }
 
-/* The first span of an id is the one its children mean. */
+/* Of several spans with one id, the first one gets the children. */
 static void index_ids(struct work *w)
 {
 	for (size_t i = 0; i < w->n; i++) {
@@ -107,7 +107,7 @@ static bool has_parent(const struct otr_span *sp)
 	return memcmp(sp->parent_id, none, sizeof(none)) != 0;
 }
 
-/* The client span that asked what `sp` answers, or NONE. */
+/* The client span of the exchange whose server span is `sp`, or NONE. */
 static uint32_t client_of(const struct work *w, const struct otr_span *sp)
 {
 	uint32_t at;
@@ -123,7 +123,7 @@ static uint32_t client_of(const struct work *w, const struct otr_span *sp)
 	return w->server_of[at] == OTR_NODE_NONE ? at : OTR_NODE_NONE;
 }
 
-/* Every span gets a node, but for servers that share their client's. */
+/* Gives every span a node; with `join`, a server span shares the node of its client span. */
 static void make_nodes(struct otr_tree *tree, struct work *w, bool join)
 {
 	struct otr_node *node;
@@ -136,7 +136,8 @@ static void make_nodes(struct otr_tree *tree, struct work *w, bool join)
 			continue;
 		w->server_of[client] = (uint32_t)i;
 		if (join)
-			w->node_of[i] = 0; /* for now: it has none of its own */
+			w->node_of[i] =
+				0; /* until the last loop: the span gets no node of its own */
 	}
 	for (size_t i = 0; i < w->n; i++) {
 		if (w->node_of[i] != OTR_NODE_NONE)
@@ -185,7 +186,7 @@ static void find_parents(struct otr_tree *tree, const struct work *w)
 	}
 }
 
-/* Walks up from every node; who is met twice in one walk loses its parent. */
+/* Walks up from every node. A node whose parent was met in the same walk loses that parent. */
 static void cut_cycles(struct otr_tree *tree, uint64_t *walk)
 {
 	uint32_t at;
@@ -203,7 +204,7 @@ static void cut_cycles(struct otr_tree *tree, uint64_t *walk)
 	}
 }
 
-/* Backwards, so that each list ends up in order of start. */
+/* Goes backwards, so that each list is in order of start. */
 static void link_children(struct otr_tree *tree)
 {
 	struct otr_node *node;

@@ -5,9 +5,8 @@
 /*
  * tree.h - the spans of one trace as a tree, analysed once for every view.
  *
- * Times are taken as they are, never adjusted. Nothing here recurses: a chain
- * of 50,000 spans is as good as any. Missing parents make further roots; a
- * cycle is cut at its first span.
+ * Times are used as they are, never adjusted. Nothing here recurses, so a chain of 50,000 spans is
+ * no problem. A span whose parent is missing is a further root; a cycle is cut at its first span.
  */
 
 #include <stdbool.h>
@@ -19,48 +18,48 @@ struct otr_span;
 
 #define OTR_NODE_NONE UINT32_MAX
 
-/* What one row shows: a span, or both spans of one exchange. */
+/* What one row shows: one span, or both spans of one exchange. */
 struct otr_node {
-	const struct otr_span *span;   /* the client's, where both were seen */
-	const struct otr_span *server; /* of both; else NULL */
+	const struct otr_span *span;   /* the only one, or that of the client */
+	const struct otr_span *server; /* of the same exchange as `span`, or NULL */
 	uint32_t parent;
-	uint32_t child; /* the first; then by `next`, in order of start */
+	uint32_t child; /* the first child; the others follow by `next`, in order of start */
 	uint32_t next;
 	uint32_t children;
 	uint64_t start_ns, end_ns;
-	uint64_t self_ns; /* during which no child ran */
-	bool critical;	  /* on the path that took the time */
+	uint64_t self_ns; /* time in which no child ran */
+	bool critical;	  /* on the critical path */
 	bool failed;
-	bool answered;	  /* its server was seen: on this node or below */
-	bool lost_parent; /* it has one, and it is not here */
+	bool answered;	  /* the server span is known: of this node, or of a child */
+	bool lost_parent; /* the span names a parent that is not among the spans */
 };
 
 /* Borrows the spans. */
 struct otr_tree {
 	struct otr_node *nodes; /* in order of start */
 	uint32_t n;
-	uint32_t root; /* the first of the roots; the others by `next` */
+	uint32_t root; /* the first root; the others follow by `next` */
 	size_t spans, failed, services, weak, orphans, cut;
-	uint64_t start_ns, end_ns; /* of all */
+	uint64_t start_ns, end_ns; /* of the whole trace */
 	uint32_t slowest;	   /* node with the largest self time */
-	uint32_t first_error;	   /* the first that failed by itself, or NONE */
-	uint32_t fan;		   /* whose children overlap most, or NONE */
-	uint32_t fan_width;	   /* how many of them at once */
+	uint32_t first_error;	   /* first node that failed while no child of it failed, or NONE */
+	uint32_t fan;		   /* node with the most children at the same time, or NONE */
+	uint32_t fan_width;	   /* the number of those children */
 };
 
-/* Makes the tree of `n` spans, at least one; `join`: client and server of one
- * exchange share a node. Returns 0 or -ENOMEM: then nothing is held. */
+/* Makes the tree of `n` spans, at least one. `join`: the client and the server span of one exchange
+ * share a node. Returns 0, or -ENOMEM; otr_tree_fini() frees the tree in both cases. */
 int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans, size_t n, bool join);
 void otr_tree_fini(struct otr_tree *tree);
 
-/* The span that names the node: the server's, if it was seen. */
+/* The span that names the node: the server span, if there is one. */
 const struct otr_span *otr_node_face(const struct otr_node *node);
 
-/* What it is called; a client whose server was seen does not go by its peer's
- * name. */
+/* Fills in the label of the node. A client span whose server is known is not named after its
+ * peer. */
 void otr_node_label(const struct otr_node *node, struct otr_label *out);
 
-/* How long it took. */
+/* The duration of the node. */
 static inline uint64_t otr_node_ns(const struct otr_node *node)
 {
 	return node->end_ns - node->start_ns;

@@ -6,12 +6,12 @@
 
 #include "agent/view/tree.h"
 
-/* Self times, the widest fan, the critical path. `room` holds tree->n numbers.
- * tree_time.c. */
+/* Sets self times, the widest fan and the critical path. `room` is scratch memory for tree->n
+ * numbers. In tree_time.c. */
 void otr_tree_times(struct otr_tree *tree, uint32_t *room);
 
-/* Counts, first error, services. `room` holds tree->spans numbers. tree_time.c.
- */
+/* Sets counts, the first error and the number of services. `room` is scratch memory for
+ * tree->spans numbers. In tree_time.c. */
 void otr_tree_count(struct otr_tree *tree, uint64_t *room);
 
 #endif /* OTR_VIEW_TREE_INT_H */

@@ -2,9 +2,9 @@
 /*
  * tree_time.c - where the time of a trace went.
  *
- * Self time is a node's time less the union of its children's. The critical
- * path is walked backwards from the end of the root: the child that ended last
- * was waited for, then whatever had ended when that one began, and so on down.
+ * The self time of a node is its duration without the union of its children's times. The critical
+ * path is found backwards from the end of the root: the node waited for the child that ended last,
+ * before that for the child that ended last before this one began, and so on, for each level.
  */
 
 #include "agent/view/tree_int.h"
@@ -15,7 +15,7 @@
 #include "agent/span/span.h"
 #include "agent/view/label.h"
 
-/* For qsort_r(): latest end first. */
+/* For qsort_r(): the latest end first. */
 static int later_end(const void *a, const void *b, void *arg)
 {
 	const struct otr_node *nodes = arg;
@@ -35,16 +35,16 @@ static uint32_t children_by_end(const struct otr_tree *tree, uint32_t at, uint32
 	return n;
 }
 
-/* Children come in order of start. */
+/* The union of the times of the children, which are in order of start. */
 static uint64_t covered(const struct otr_tree *tree, const struct otr_node *node)
 {
 	uint64_t sum = 0, until = node->start_ns, from, to;
-	const struct otr_node *kid;
+	const struct otr_node *child;
 
-	for (uint32_t i = node->child; i != OTR_NODE_NONE; i = kid->next) {
-		kid = &tree->nodes[i];
-		from = kid->start_ns > until ? kid->start_ns : until;
-		to = kid->end_ns < node->end_ns ? kid->end_ns : node->end_ns;
+	for (uint32_t i = node->child; i != OTR_NODE_NONE; i = child->next) {
+		child = &tree->nodes[i];
+		from = child->start_ns > until ? child->start_ns : until;
+		to = child->end_ns < node->end_ns ? child->end_ns : node->end_ns;
 		if (to <= from)
 			continue;
 		sum += to - from;
@@ -53,15 +53,15 @@ static uint64_t covered(const struct otr_tree *tree, const struct otr_node *node
 	return sum;
 }
 
-/* How many children ran at once at most: starts against ends. */
+/* The largest number of children at the same time: counts starts and ends in order. */
 static uint32_t overlap(const struct otr_tree *tree, uint32_t at, uint32_t *room)
 {
 	uint32_t n = children_by_end(tree, at, room), ended = n, most = 0, begun = 0;
-	const struct otr_node *kid;
+	const struct otr_node *child;
 
-	for (uint32_t i = tree->nodes[at].child; i != OTR_NODE_NONE; i = kid->next) {
-		kid = &tree->nodes[i];
-		while (ended && tree->nodes[room[ended - 1]].end_ns <= kid->start_ns)
+	for (uint32_t i = tree->nodes[at].child; i != OTR_NODE_NONE; i = child->next) {
+		child = &tree->nodes[i];
+		while (ended && tree->nodes[room[ended - 1]].end_ns <= child->start_ns)
 			ended--;
 		begun++;
 		if (begun - (n - ended) > most && begun > n - ended)
@@ -89,7 +89,7 @@ static void self_times(struct otr_tree *tree, uint32_t *room)
 	}
 }
 
-/* Marks the children of one node that were waited for. */
+/* Marks the children that the node waited for. */
 static void mark(struct otr_tree *tree, uint32_t at, uint32_t *room)
 {
 	const struct otr_node *node = &tree->nodes[at];
@@ -97,18 +97,17 @@ static void mark(struct otr_tree *tree, uint32_t at, uint32_t *room)
 	uint64_t until = node->end_ns, end;
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct otr_node *kid = &tree->nodes[room[i]];
+		struct otr_node *child = &tree->nodes[room[i]];
 
-		end = kid->end_ns < node->end_ns ? kid->end_ns : node->end_ns;
-		if (end > until || kid->start_ns > end)
+		end = child->end_ns < node->end_ns ? child->end_ns : node->end_ns;
+		if (end > until || child->start_ns > end)
 			continue;
-		kid->critical = true;
-		until = kid->start_ns > node->start_ns ? kid->start_ns : node->start_ns;
+		child->critical = true;
+		until = child->start_ns > node->start_ns ? child->start_ns : node->start_ns;
 	}
 }
 
-/* The next node in depth-first order below `top` that is critical, after
- * `at`. */
+/* The next critical node below `top`, in depth-first order after `at`. */
 static uint32_t next_critical(const struct otr_tree *tree, uint32_t top, uint32_t at)
 {
 	const struct otr_node *nodes = tree->nodes;
@@ -173,8 +172,8 @@ static void count_span(struct otr_tree *tree, const struct otr_span *sp)
 	tree->weak += otr_label_weak(sp);
 }
 
-/* Failed, and no child of it did. */
-static bool origin(const struct otr_tree *tree, const struct otr_node *node)
+/* True if the node failed and no child of it did. */
+static bool failed_first(const struct otr_tree *tree, const struct otr_node *node)
 {
 	if (!node->failed)
 		return false;
@@ -200,7 +199,7 @@ void otr_tree_count(struct otr_tree *tree, uint64_t *room)
 			tree->start_ns = node->start_ns;
 		if (node->end_ns > tree->end_ns)
 			tree->end_ns = node->end_ns;
-		if (origin(tree, node) && (!first || node->end_ns < first->end_ns))
+		if (failed_first(tree, node) && (!first || node->end_ns < first->end_ns))
 			tree->first_error = i;
 	}
 	count_services(tree, room);

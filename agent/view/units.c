@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* units.c - numbers as a person reads them. */
+/* units.c - numbers with units, for people. */
 
 #include "agent/view/units.h"
 
@@ -20,7 +20,7 @@ const char *otr_units_duration(uint64_t ns, char out[OTR_UNITS])
 	size_t i = 0;
 	double n;
 
-	/* 999.6 us is 1.00 ms: a fourth digit is where the next unit begins. */
+	/* 999.6 us is written 1.00 ms: three digits are the most that one unit has. */
 	while (i + 1 < OTR_ARRAY_SIZE(units) && (double)ns / units[i].size >= 999.5)
 		i++;
 	n = (double)ns / units[i].size;

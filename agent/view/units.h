@@ -2,11 +2,11 @@
 #ifndef OTR_VIEW_UNITS_H
 #define OTR_VIEW_UNITS_H
 
-/* units.h - numbers as a person reads them. */
+/* units.h - numbers with units, for people. */
 
 #include <stdint.h>
 
-/* Room for any of them, the final NUL included. */
+/* Bytes for any of the texts below, with the final NUL. */
 #define OTR_UNITS 32
 
 /* Three digits and a unit: "412 us", "96.0 ms", "1.82 s", "16.7 m". Returns

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* words.c - what a tree means, in words. */
+/* words.c - the findings of a tree as text; see words.h. */
 
 #include "agent/view/words.h"
 
@@ -53,7 +53,7 @@ static unsigned int share(const struct otr_tree *tree)
 	return all && tree->n > 1 ? (unsigned int)(most * 100.0 / (double)all) : 0;
 }
 
-static void named(struct otr_buf *out, const struct otr_node *node)
+static void put_name(struct otr_buf *out, const struct otr_node *node)
 {
 	struct otr_label lb;
 
@@ -70,7 +70,7 @@ void otr_words_why(struct otr_buf *out, const struct otr_tree *tree)
 	if (part < SHARE_MIN || part > 100)
 		return;
 	otr_buf_printf(out, "%u%% ", part);
-	named(out, &tree->nodes[tree->slowest]);
+	put_name(out, &tree->nodes[tree->slowest]);
 }
 
 static int slowest(struct otr_buf *out, const struct otr_tree *tree)
@@ -81,7 +81,7 @@ static int slowest(struct otr_buf *out, const struct otr_tree *tree)
 	if (part < SHARE_MIN || part > 100)
 		return 0;
 	otr_buf_printf(out, "%u%% of the time: ", part);
-	named(out, node);
+	put_name(out, node);
 	otr_buf_str(out, node->child == OTR_NODE_NONE ? "" : " itself");
 	under(out, tree, node);
 	otr_buf_byte(out, '\n');
@@ -127,7 +127,7 @@ static int parallel(struct otr_buf *out, const struct otr_tree *tree)
 	otr_buf_printf(out, "%u calls in parallel", tree->fan_width);
 	if (tree->fan != tree->root) {
 		otr_buf_str(out, ", under ");
-		named(out, &tree->nodes[tree->fan]);
+		put_name(out, &tree->nodes[tree->fan]);
 	}
 	otr_buf_byte(out, '\n');
 	return 1;

@@ -93,6 +93,24 @@ witness() { # FILE..: what it says in $output
 	gunzip -c <"$dir/0.body" >/dev/null
 }
 
+@test "options behind the URL win over the variables, and belong to that URL alone" {
+	mock slow:2 ok
+	OTEL_EXPORTER_OTLP_HEADERS=api-key=env OTEL_EXPORTER_OTLP_COMPRESSION=none \
+		drive "$url,compression=gzip,timeout=300ms,header=x-a:1,header=x-b:s%20c%2Cret"
+	have delivered=100
+	[ "$(requests)" -ge 2 ] # the first one took longer than 300 ms
+	[ "$(header 1 content-encoding)" = gzip ]
+	[ "$(header 1 x-a)" = 1 ]
+	[ "$(header 1 x-b)" = 's c,ret' ]
+	[ "$(header 1 api-key)" = "" ]
+}
+
+@test "a comma in the name of a file is written %2C" {
+	drive "file:$dir/a%2Cb.jsonl"
+	have delivered=100
+	[ -s "$dir/a,b.jsonl" ]
+}
+
 @test "no compression over loopback, and JSON asked for" {
 	mock ok
 	OTEL_EXPORTER_OTLP_PROTOCOL=http/json drive "$url"
@@ -246,7 +264,8 @@ tls_files() {
 }
 
 @test "what is no backend is refused at once, with a way out" {
-	for bad in grpc://c:4317 http://c:4317 c:4318 http:// file: "file:$dir/no/x"; do
+	for bad in grpc://c:4317 http://c:4317 c:4318 http:// file: "file:$dir/no/x" \
+		http://c,timeout=soon http://c,tiemout=1s file:a,b; do
 		run build/tests/backends/export_driver "$bad"
 		echo "$output"
 		[ "$status" -eq 1 ]

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* arena.c - memory for many small things that all die together. */
+/* arena.c - memory for many small objects that are all freed together. */
 
 #include "tests/unit/arena.h"
 
@@ -31,15 +31,15 @@ static struct otr_arena_block *block_new(size_t least)
 	return b;
 }
 
-static struct otr_arena_block **place_of_next(struct otr_arena *ar)
+static struct otr_arena_block **next_link(struct otr_arena *ar)
 {
 	return ar->now ? &ar->now->next : &ar->first;
 }
 
-/* The next block that holds `size`: one kept from before, or a new one between. */
+/* Goes to the next block with room for `size`: one that was kept, or a new one before it. */
 static struct otr_arena_block *advance(struct otr_arena *ar, size_t size)
 {
-	struct otr_arena_block **at = place_of_next(ar), *b = *at;
+	struct otr_arena_block **at = next_link(ar), *b = *at;
 
 	if (!b || b->size < size) {
 		b = block_new(size);

@@ -3,10 +3,10 @@
 #define OTR_ARENA_H
 
 /*
- * arena.h - memory for many small things that all die together.
+ * arena.h - memory for many small objects that are all freed together.
  *
- * Blocks are kept over otr_arena_reset(), so that batch after batch of one size
- * allocates nothing. Errors stick until then, as in a buffer.
+ * otr_arena_reset() keeps the blocks, so that a batch as large as the one before allocates nothing.
+ * After an error every call fails until otr_arena_reset(), as in a buffer.
  */
 
 #include <stddef.h>
@@ -18,10 +18,10 @@ struct otr_arena { /* begins zeroed */
 	int rc; /* 0 or -ENOMEM */
 };
 
-/* `size` bytes, aligned for anything, not cleared; or NULL. */
+/* Gives `size` bytes, aligned for any type, not cleared; valid until the reset. NULL: no memory. */
 void *otr_arena_alloc(struct otr_arena *ar, size_t size);
 
-/* Forgets all that was given. Gives back blocks beyond 4 MiB in all. */
+/* Frees all objects; keeps 4 MiB of blocks at most. */
 void otr_arena_reset(struct otr_arena *ar);
 void otr_arena_fini(struct otr_arena *ar);
 

@@ -18,6 +18,20 @@
 #include "agent/cmd.h"
 #include "agent/cmd_help.h"
 #include "agent/settings.h"
+#include "exporters/exporter.h"
+
+/* The help of --export is made from the rows of exporters. */
+static const struct otr_option toy_options[] = {
+	{.name = "wait", .value = "D", .env = "TOY_TRACES_WAIT TOY_WAIT", .help = "How long."},
+	{.name = NULL},
+};
+static const struct otr_exporter_ops toy = {
+	.name = "toy",
+	.schemes = (const char *const[]){"toy", "toy+http", NULL},
+	.help = "To a toy.",
+	.options = toy_options,
+};
+const struct otr_exporter_ops *const otr_exporters[] = {&toy, NULL};
 
 struct bench {
 	struct otr_options opts;
@@ -324,6 +338,23 @@ static void lists_each_option_everywhere(void **state)
 	free(fish);
 }
 
+static void help_lists_exporters(void **state)
+{
+	char *help = printed(print_help, otr_cmds[0]);
+	char *usual = printed(print_usual, otr_cmds[0]);
+	char *man = printed(print_man, NULL);
+
+	(void)state;
+	assert_non_null(strstr(help, "toy:, toy+http: To a toy.\n"));
+	assert_non_null(strstr(help, ",wait=D: How long. Variable: TOY_WAIT.\n"));
+	assert_non_null(strstr(man, ".Pp\ntoy:, toy+http: To a toy.\n"));
+	assert_non_null(strstr(man, ".Pp\n,wait=D: How long.\nVariable: TOY_WAIT.\n"));
+	assert_null(strstr(usual, "toy"));
+	free(help);
+	free(usual);
+	free(man);
+}
+
 static void fits_a_small_terminal(void **state)
 {
 	(void)state;
@@ -365,6 +396,7 @@ int main(void)
 		T(quotes_what_is_wrong),
 		T(knows_what_was_meant),
 		T(lists_each_option_everywhere),
+		T(help_lists_exporters),
 		T(fits_a_small_terminal),
 		T(has_short_first_sentences),
 	};

@@ -21,11 +21,12 @@
 #include "agent/base/buf.h"
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
+#include "agent/console/cells.h"
+#include "agent/console/console.h"
+#include "agent/console/console_int.h"
 #include "agent/settings.h"
+#include "agent/sink.h"
 #include "agent/stitch/stitch.h"
-#include "exporters/console.h"
-#include "exporters/console_cells.h"
-#include "exporters/console_int.h"
 #include "tests/unit/make_spans.h"
 
 #define SECOND 1000000000ull
@@ -89,7 +90,7 @@ static void finish(struct bench *b, uint32_t trace)
 	uint8_t id[16] = {(uint8_t)(trace >> 24), (uint8_t)(trace >> 16), (uint8_t)(trace >> 8),
 			  (uint8_t)trace};
 
-	otr_console_trace(b->con, id, true);
+	otr_console_trace(b->con, id);
 }
 
 static void give(struct bench *b, uint32_t trace, const struct make *m)

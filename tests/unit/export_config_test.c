@@ -20,6 +20,7 @@
 #include "exporters/health.h"
 #include "exporters/otlp_config.h"
 #include "exporters/queue_config.h"
+#include "exporters/spec.h"
 
 #define BASE   "OTEL_EXPORTER_OTLP_ENDPOINT"
 #define TRACES "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
@@ -89,7 +90,7 @@ static void follows_the_endpoint_rules(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++) {
-		struct otr_destination dest = {rows[i].url, rows[i].origin};
+		struct otr_destination dest = {.url = rows[i].url, .origin = rows[i].origin};
 
 		rc = otr_otlp_config_read(&cfg, &dest, &err);
 		if (!rows[i].want) {
@@ -106,7 +107,7 @@ static void follows_the_endpoint_rules(void **state)
 	}
 }
 
-/* What cannot be taken apart is told of by its beginning. */
+/* Of a URL that cannot be parsed, the beginning alone is shown. */
 static void errors_show_no_secret(void **state)
 {
 	static const char *const bad[] = {
@@ -125,10 +126,11 @@ static void errors_show_no_secret(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(bad); i++) {
-		struct otr_destination dest = {bad[i], "--export"};
+		struct otr_export_spec spec;
 
-		if (otr_exporter_of(&dest, &err))
-			assert_int_equal(otr_otlp_config_read(&cfg, &dest, &err), -EINVAL);
+		if (!otr_export_spec_read(&spec, bad[i], "--export", &err))
+			assert_int_equal(otr_otlp_config_read(&cfg, &spec.dest, &err), -EINVAL);
+		otr_export_spec_fini(&spec);
 		if (strstr(err.text, "SEC"))
 			fail_msg("%s: %s", bad[i], err.text);
 	}
@@ -136,7 +138,7 @@ static void errors_show_no_secret(void **state)
 
 static void reads_the_variables(void **state)
 {
-	struct otr_destination dest = {"http://c:4317", BASE};
+	struct otr_destination dest = {.url = "http://c:4317", .origin = BASE};
 	struct otr_otlp_config cfg;
 	struct otr_err err;
 
@@ -163,15 +165,15 @@ static void reads_the_variables(void **state)
 
 static void no_message_holds_a_password(void **state)
 {
-	struct otr_destination dest = {"http://me:pw@c:99999", BASE};
+	struct otr_destination dest = {.url = "http://me:pw@c:99999", .origin = BASE};
+	struct otr_export_spec spec;
 	struct otr_otlp_config cfg;
 	struct otr_err err;
 
 	(void)state;
 	assert_int_equal(otr_otlp_config_read(&cfg, &dest, &err), -EINVAL);
 	assert_null(strstr(err.text, "pw"));
-	dest.url = "me:pw@c";
-	assert_null(otr_exporter_of(&dest, &err));
+	assert_int_equal(otr_export_spec_read(&spec, "me:pw@c", BASE, &err), -EINVAL);
 	assert_null(strstr(err.text, "pw"));
 }
 
@@ -219,23 +221,11 @@ static void tells_host_and_port(void **state)
 			 -ENAMETOOLONG);
 }
 
-static void finds_the_exporter(void **state)
+static void reads_the_bounds_of_a_queue(void **state)
 {
-	struct otr_destination dest = {"HTTP://c", BASE};
 	struct otr_queue_config cfg;
-	struct otr_err err;
 
 	(void)state;
-	assert_ptr_equal(otr_exporter_of(&dest, &err), &fake);
-	setenv(TRACES, "http://other", 1);
-	assert_ptr_equal(otr_exporter_of(&dest, &err), &fake);
-	assert_string_equal(dest.url, "http://other");
-	assert_string_equal(dest.origin, TRACES);
-	dest = (struct otr_destination){"grpc://c:4317", "--export"};
-	assert_null(otr_exporter_of(&dest, &err));
-	assert_non_null(strstr(err.text, "grpc: (from --export)"));
-	assert_non_null(strstr(err.text, "4318"));
-
 	setenv("OTEL_BSP_MAX_QUEUE_SIZE", "100", 1);
 	setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "x", 1);
 	setenv("OTEL_BSP_EXPORT_TIMEOUT", "0", 1);
@@ -322,7 +312,7 @@ int main(void)
 		cmocka_unit_test_setup(no_message_holds_a_password, clean),
 		cmocka_unit_test_setup(decodes_headers, clean),
 		cmocka_unit_test_setup(tells_host_and_port, clean),
-		cmocka_unit_test_setup(finds_the_exporter, clean),
+		cmocka_unit_test_setup(reads_the_bounds_of_a_queue, clean),
 		cmocka_unit_test(waits_longer_and_longer),
 		cmocka_unit_test(tells_news_only),
 	};

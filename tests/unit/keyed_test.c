@@ -16,8 +16,8 @@
 #include <string.h>
 
 #include "agent/base/keyed.h"
+#include "agent/console/console_int.h"
 #include "agent/span/span.h"
-#include "exporters/console_int.h"
 #include "tests/unit/make_spans.h"
 
 #define IDS 3000

@@ -28,10 +28,10 @@
 #include "agent/proto/pgsql.h"
 #include "agent/resource/resource.h"
 #include "agent/settings.h"
-#include "agent/span/span_builder.h"
+#include "agent/console/console.h"
 #include "agent/proto/memory.h"
 #include "agent/proto/side.h"
-#include "exporters/console.h"
+#include "agent/span/span_builder.h"
 #include "exporters/otlp_json.h"
 
 #define RUNS 4000
@@ -77,7 +77,7 @@ static void console_text(struct otr_buf *out, struct otr_span *sp, int format)
 
 	assert_int_equal(otr_console_new(&con, &console), 0);
 	otr_console_span(con, sp);
-	otr_console_trace(con, sp->trace_id, true);
+	otr_console_trace(con, sp->trace_id);
 	otr_console_open(con, sp, NULL);
 	otr_console_free(&con);
 	n = pread(fd, text, sizeof(text), 0);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_line.c - a trace as one line: logfmt for grep, OTLP JSON for
- * programs.
+ * line.c - a trace as one line: logfmt for grep, OTLP JSON for programs.
  *
- * Keys of logfmt only ever get added.
+ * Keys of logfmt may be added; none is renamed or removed.
  */
 
 #include <stdio.h>
@@ -11,10 +10,10 @@
 
 #include "agent/base/own.h"
 #include "agent/base/text.h"
+#include "agent/console/console_int.h"
 #include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"
-#include "exporters/console_int.h"
 #include "exporters/otlp_json.h"
 
 static void stamp(struct otr_buf *out, uint64_t epoch_ns)
@@ -28,7 +27,7 @@ static void stamp(struct otr_buf *out, uint64_t epoch_ns)
 	otr_buf_printf(out, "ts=%s.%03uZ", text, (unsigned int)(epoch_ns / 1000000 % 1000));
 }
 
-/* "1.82s": one word. */
+/* Appends " key=1.82s": the number and its unit as one word. */
 static void duration(struct otr_buf *out, const char *key, uint64_t ns)
 {
 	char text[OTR_UNITS];
@@ -38,7 +37,7 @@ static void duration(struct otr_buf *out, const char *key, uint64_t ns)
 		       text + strcspn(text, " ") + 1);
 }
 
-/* Between quotes; `text` is escaped for terminals already. */
+/* Appends ` key="text"`; `text` is escaped for terminals. */
 static void quoted(struct otr_buf *out, const char *key, struct otr_slice text)
 {
 	otr_buf_printf(out, " %s=\"", key);
@@ -50,7 +49,7 @@ static void quoted(struct otr_buf *out, const char *key, struct otr_slice text)
 	otr_buf_byte(out, '"');
 }
 
-static void named(struct otr_buf *out, const char *key, const struct otr_node *node)
+static void put_node(struct otr_buf *out, const char *key, const struct otr_node *node)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	struct otr_label lb;
@@ -62,7 +61,8 @@ static void named(struct otr_buf *out, const char *key, const struct otr_node *n
 	quoted(out, key, otr_buf_view(&text));
 }
 
-/* error=500: of the root, or where it began; error=none. */
+/* Appends error=500: the status of the root if it failed, else of the first error; or
+ * error=none. */
 static void error(struct otr_buf *out, const struct otr_tree *tree)
 {
 	const struct otr_node *node = &tree->nodes[tree->root];
@@ -90,9 +90,9 @@ int otr_console_logfmt(struct otr_buf *out, const struct otr_tree *tree)
 		otr_buf_printf(out, "%02x", root->span->trace_id[i]);
 	duration(out, "dur", otr_node_ns(root));
 	error(out, tree);
-	named(out, "root", root);
+	put_node(out, "root", root);
 	otr_buf_printf(out, " spans=%zu services=%zu", tree->spans, tree->services);
-	named(out, "top", top);
+	put_node(out, "top", top);
 	duration(out, "top_dur", top->self_ns);
 	otr_buf_printf(out, " weak=%zu orphan=%zu lost=%zu\n", tree->weak, tree->orphans,
 		       tree->cut);

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_summary.c - the last lines: figures by service, the slowest, errors,
- * what was not seen, what was lost, what it cost.
+ * summary.c - the last lines: figures by service, the slowest trace, errors, what was not seen,
+ * what was lost, what tracing cost.
  *
- * Lines without content are left out, but for `lost` and `overhead`.
+ * Lines without content are left out, except `lost` and `overhead`.
  */
 
 #include <string.h>
 
 #include "agent/base/own.h"
 #include "agent/base/text.h"
+#include "agent/console/cells.h"
+#include "agent/console/console_int.h"
+#include "agent/sink.h"
 #include "agent/stitch/stitch.h"
 #include "agent/view/units.h"
-#include "exporters/console_cells.h"
-#include "exporters/console_int.h"
 
 #define ROWS	    10
 #define SERVICE_MAX 32
 
-/* One line, cut at the width of a terminal; every line of the summary ends here. */
+/* Appends one line, cut at the width of a terminal. Every line of the summary is written here. */
 static void line(struct otr_console *con, const struct otr_buf *text)
 {
 	otr_cells_put(&con->out, otr_buf_view(text),
@@ -41,7 +42,7 @@ static void title(struct otr_console *con, const struct otr_summary *sum)
 	line(con, &text);
 }
 
-/* "3 0.2%", or "0". */
+/* Writes "3 0.2%", or "0". */
 static void errors_of(const struct otr_stat *row, char out[OTR_UNITS * 2])
 {
 	double part = 100.0 * (double)row->errors / (double)row->count;
@@ -137,7 +138,7 @@ static void slowest(struct otr_console *con)
 	line(con, &text);
 }
 
-static void most(struct otr_console *con)
+static void most_frequent(struct otr_console *con)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	struct otr_stats_table *t = &con->stats.routes;
@@ -197,7 +198,7 @@ static void ignored(struct otr_console *con)
 	line(con, &text);
 }
 
-/* Each line of `not_seen` a row. */
+/* Prints one row for each line of `text`. */
 static void not_seen(struct otr_console *con, const char *text)
 {
 	const char *head = "not seen  ";
@@ -215,7 +216,7 @@ static void not_seen(struct otr_console *con, const char *text)
 	}
 }
 
-/* Each cause in words, below what it took. */
+/* Prints the cause of a loss in words. */
 static void reason(struct otr_console *con, enum otr_loss cause)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
@@ -255,7 +256,7 @@ static void overhead(struct otr_console *con, const struct otr_summary *sum)
 	char t[OTR_UNITS];
 
 	if (!sum->cpu_ns && !sum->rss_bytes)
-		return; /* a replay costs nobody anything */
+		return; /* a replay has no cost that matters */
 	otr_buf_printf(&text, "overhead  otrace %.2f s CPU (%.1f%% of a core)", cpu,
 		       s > 0 ? 100 * cpu / s : 0);
 	if (sum->inside_ns > sum->library_ns)
@@ -291,7 +292,7 @@ void otr_console_summary(struct otr_console *con, const struct otr_summary *sum)
 	title(con, sum);
 	services(con, sum);
 	slowest(con);
-	most(con);
+	most_frequent(con);
 	errors(con);
 	parents(con, sum->stats);
 	if (sum->headers && sum->headers[0]) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_pending.c - spans that wait for their trace to be complete.
+ * pending.c - spans that wait until their trace is complete.
  *
- * Bounded three ways: traces, spans, spans of one trace. The oldest trace goes
- * first; what goes unprinted is counted.
+ * Three bounds hold: traces, spans, spans of one trace. The oldest trace is dropped first; a span
+ * that is dropped is counted.
  */
 
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 
 #include "agent/base/keyed.h"
 #include "agent/base/own.h"
+#include "agent/console/console_int.h"
 #include "agent/span/span.h"
-#include "exporters/console_int.h"
 
 static struct otr_pending **bucket_of(struct otr_pendings *ps, const uint8_t trace_id[16])
 {
@@ -118,7 +118,7 @@ void otr_pending_free(struct otr_pending **pp)
 	free(p);
 }
 
-/* Spans that came after their trace was complete: counted when they came. */
+/* Spans of a trace that was printed before they came: the stitcher counted them as late. */
 void otr_pending_forget(struct otr_pendings *ps, uint64_t ns)
 {
 	struct otr_pending *p;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_cells.c - text in columns of a terminal.
+ * cells.c - text in columns of a terminal.
  *
- * Widths are Unicode's East Asian Width, W and F, in whole blocks: a table of
- * our own, for wcwidth() answers for the C locale only when no other is
- * installed.
+ * Characters of East Asian Width W and F (Unicode) take two columns; the table lists whole blocks.
+ * wcwidth() does not serve: where no locale is installed it knows the C locale alone.
  */
 
-#include "exporters/console_cells.h"
+#include "agent/console/cells.h"
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
@@ -16,7 +15,7 @@
 static const struct {
 	uint32_t from, to;
 	unsigned int cells;
-} odd[] = {
+} unusual[] = {
 	{0x0300, 0x036f, 0},   {0x1100, 0x115f, 2}, {0x20d0, 0x20ff, 0},   {0x2e80, 0xa4cf, 2},
 	{0xac00, 0xd7a3, 2},   {0xf900, 0xfaff, 2}, {0xfe00, 0xfe0f, 0},   {0xfe30, 0xfe6f, 2},
 	{0xff00, 0xff60, 2},   {0xffe0, 0xffe6, 2}, {0x1f300, 0x1faff, 2}, {0x20000, 0x3fffd, 2},
@@ -32,14 +31,14 @@ static unsigned int cells_of(const char *at, size_t n)
 	c &= 0x7fu >> n;
 	for (size_t i = 1; i < n; i++)
 		c = c << 6 | ((unsigned char)at[i] & 0x3f);
-	for (size_t i = 0; i < OTR_ARRAY_SIZE(odd); i++)
-		if (c >= odd[i].from && c <= odd[i].to)
-			return odd[i].cells;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(unusual); i++)
+		if (c >= unusual[i].from && c <= unusual[i].to)
+			return unusual[i].cells;
 	return 1;
 }
 
-/* Bytes and columns of the character at the head; a broken byte is one of
- * each. */
+/* Returns the bytes of the character at `at`, its columns in `cells`. A byte that is no UTF-8
+ * is one column. */
 static size_t next(struct otr_slice s, size_t at, unsigned int *cells)
 {
 	size_t n = otr_text_char(otr_slice_sub(s, at, 4));

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* console_stats.c - what is counted for flood lines and the summary. Bounded:
- * what finds no room is counted as `rest`. */
+/* stats.c - counts for flood lines and the summary. The tables are bounded: a name that finds
+ * no room is counted as `rest`. */
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/own.h"
+#include "agent/console/console_int.h"
 #include "agent/resource/resource.h"
 #include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"
-#include "exporters/console_int.h"
 
 static int table_init(struct otr_stats_table *t, size_t max)
 {
@@ -61,7 +61,7 @@ struct otr_stat *otr_stats_row(struct otr_stats_table *t, struct otr_slice name,
 	if (name.len > sizeof(row->name) - 1)
 		for (name.len = sizeof(row->name) - 1;
 		     name.len && (name.data[name.len] & 0xc0) == 0x80;)
-			name.len--; /* no character is cut in two */
+			name.len--; /* the cut is never inside a character */
 	memcpy(row->name, name.data, name.len);
 	return row;
 }
@@ -104,8 +104,7 @@ static void note_slowest(struct otr_stats *st, const struct otr_tree *tree, stru
 	otr_words_why(&st->slowest, tree);
 }
 
-/* The request that an error made fail: the nearest one above that has a
- * server. */
+/* The request that an error made fail: the nearest node above that has a server span. */
 static const struct otr_node *request_of(const struct otr_tree *tree, const struct otr_node *node)
 {
 	while (node->parent != OTR_NODE_NONE && otr_node_face(node)->kind != OTR_SPAN_SERVER)

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_loss.c - what was lost, in words: how much, of what, why, and whose it was where
- * that is known.
+ * loss.c - what was lost, in words: how much, of what, why, and of which service where that is
+ * known.
  */
 
 #include <string.h>
 
 #include "agent/base/text.h"
+#include "agent/console/console_int.h"
 #include "agent/view/units.h"
-#include "exporters/console_int.h"
 
 #define NAMED_MAX 3 /* services of one cause */
 
-/* A cut span says so itself, a mute parser is named as not seen, what came late is no hole,
- * and what was not written was seen. */
+/* True if LOST lines of `which` report the cause. Neither HOLES nor SENT has causes that are shown
+ * elsewhere: a cut span is marked in its trace, a parser that gave up is under "not seen", late
+ * evidence makes no hole, and a block that was not written loses no span. */
 static bool is_among(enum otr_loss cause, enum otr_losses which)
 {
 	switch (cause) {
@@ -32,9 +33,9 @@ static bool is_among(enum otr_loss cause, enum otr_losses which)
 	}
 }
 
-/* Of `cause`, what is left of each share; returns how many there are. */
-static size_t fresh(const struct otr_console *con, enum otr_loss cause, bool all,
-		    struct otr_loss_share out[OTR_LOSS_SHARES])
+/* The shares of `cause`; without `all`, less what was reported before. Returns their number. */
+static size_t unreported_shares(const struct otr_console *con, enum otr_loss cause, bool all,
+				struct otr_loss_share out[OTR_LOSS_SHARES])
 {
 	size_t n = otr_loss_shares(out), kept = 0;
 
@@ -46,7 +47,7 @@ static size_t fresh(const struct otr_console *con, enum otr_loss cause, bool all
 	return kept;
 }
 
-/* Takes the largest out. */
+/* The largest share. */
 static struct otr_loss_share *largest(struct otr_loss_share *sh, size_t n)
 {
 	struct otr_loss_share *best = sh;
@@ -61,7 +62,7 @@ static void by_service(struct otr_buf *out, const struct otr_console *con, enum 
 		       bool all)
 {
 	struct otr_loss_share sh[OTR_LOSS_SHARES], *best;
-	size_t n = fresh(con, cause, all, sh);
+	size_t n = unreported_shares(con, cause, all, sh);
 	char count[OTR_UNITS];
 
 	for (size_t i = 0; i < n && i < NAMED_MAX; i++) {

@@ -3,24 +3,16 @@
 #define OTR_CONSOLE_INT_H
 
 /*
- * console_int.h - the console's own: who draws what.
- *
- *	console.c          its life, and what goes to the descriptor
- *	console_pending.c  spans that wait for their trace to be complete
- *	console_stats.c    what is counted for flood lines and the summary
- *	console_tree.c     a trace as a block of rows
- *	console_line.c     a trace as one line: logfmt, JSON
- *	console_loss.c     what was lost, in words
- *	console_summary.c  the last lines
+ * console_int.h - what the files of agent/console/ share; its README.md says what is where.
  */
 
 #include "agent/base/buf.h"
 #include "agent/base/loss.h"
+#include "agent/console/console.h"
 #include "agent/settings.h"
 #include "agent/view/hist.h"
 #include "agent/view/tree.h"
 #include "agent/view/words.h"
-#include "exporters/console.h"
 
 #define OTR_PENDING_TRACES 4096
 #define OTR_PENDING_SPANS  131072 /* of all traces */
@@ -28,19 +20,19 @@
 
 struct otr_resource;
 
-/* How things look; decided once. */
+/* How text is drawn; set when the console is made. */
 struct otr_console_style {
-	bool whole; /* no text is cut at the width: it is no terminal */
+	bool whole; /* no text is cut at the width, since there is no terminal */
 	bool color, ascii, verbose;
-	unsigned int width; /* of the block being drawn */
+	unsigned int width; /* columns of the block that is drawn */
 };
 
-/* One trace whose spans are still coming. */
+/* One trace that is not complete. */
 struct otr_pending {
-	struct otr_pending *next;	   /* of its bucket */
-	struct otr_pending *newer, *older; /* of all */
+	struct otr_pending *next;	   /* in its bucket */
+	struct otr_pending *newer, *older; /* in order of arrival */
 	uint8_t trace_id[16];
-	uint64_t seen_ns; /* when its last span came */
+	uint64_t seen_ns; /* when the last span came */
 	struct otr_span **spans;
 	size_t n, cap;
 };
@@ -49,35 +41,35 @@ struct otr_pendings {
 	struct otr_pending *bucket[1024];
 	struct otr_pending *newest, *oldest;
 	size_t traces, spans;
-	uint64_t dropped; /* spans, for want of room */
+	uint64_t dropped; /* spans that found no room */
 };
 
-/* Takes a reference. */
+/* Adds a span, of which it takes a reference. Drops the oldest traces, counted, to make room. */
 void otr_pending_add(struct otr_pendings *ps, struct otr_span *sp, uint64_t now_ns);
 
-/* Gives the trace, or NULL; the caller frees it. */
+/* Removes the trace and gives it to the caller, who frees it; or NULL. */
 struct otr_pending *otr_pending_take(struct otr_pendings *ps, const uint8_t trace_id[16]);
 void otr_pending_free(struct otr_pending **pp);
 
-/* Forgets what has waited since before `ns`. */
+/* Frees the traces whose last span came before `ns`. */
 void otr_pending_forget(struct otr_pendings *ps, uint64_t ns);
 
 #define OTR_STAT_SERVICES 256
 #define OTR_STAT_ROUTES	  1024
 #define OTR_STAT_ERRORS	  64
 
-/* Something counted, by name. */
+/* The counts of one name. */
 struct otr_stat {
-	uint64_t sum; /* of its name; 0: free */
+	uint64_t sum; /* hash of the name */
 	char name[160];
 	uint64_t count, errors, in_window;
-	struct otr_hist *hist; /* of services; of routes, in this window */
+	struct otr_hist *hist; /* of a service: all durations; of a route: those of this second */
 };
 
 struct otr_stats_table {
 	struct otr_stat *row;
 	size_t n, max;
-	struct otr_stat rest; /* what found no room */
+	struct otr_stat rest; /* all names that found no room */
 };
 
 struct otr_stats {
@@ -90,18 +82,18 @@ struct otr_stats {
 int otr_stats_init(struct otr_stats *st);
 void otr_stats_fini(struct otr_stats *st);
 
-/* The row of `name`, made if need be, or `rest`. *fresh: made now. */
+/* The row of `name`, which is made if there is none; or `rest`. *fresh: the row was made now. */
 struct otr_stat *otr_stats_row(struct otr_stats_table *t, struct otr_slice name, bool *fresh);
 
-/* Counts a span, and a whole trace. Returns true for the first trace of its
+/* Count a span, and a whole trace. otr_stats_trace() returns true for the first trace of a
  * route. */
 void otr_stats_span(struct otr_stats *st, const struct otr_span *sp);
 bool otr_stats_trace(struct otr_stats *st, const struct otr_tree *tree);
 
-/* Rows in order of `count` (time: of all their time), best first; in place. */
+/* Sorts the rows in place, the largest first: by `count`, or by the sum of durations (`time`). */
 void otr_stats_sort(struct otr_stats_table *t, bool time);
 
-/* How many were to print this second, and how many were. */
+/* The traces that were to be printed in this second, and those that were. */
 struct otr_flood {
 	uint64_t began_ns;
 	uint64_t traces, printed;
@@ -114,35 +106,34 @@ struct otr_console {
 	struct otr_stats stats;
 	struct otr_flood flood;
 	uint64_t now_ns;		   /* of the last tick */
-	uint64_t epoch_ns, at_ns;	   /* a span ended then, when `now` was this */
-	uint64_t lost[OTR_LOSS_MAX];	   /* told already */
-	uint64_t lost_by[OTR_LOSS_SHARES]; /* likewise, by share */
+	uint64_t epoch_ns, at_ns;	   /* the latest end of a span, and `now_ns` when it came */
+	uint64_t lost[OTR_LOSS_MAX];	   /* losses that LOST lines have reported */
+	uint64_t lost_by[OTR_LOSS_SHARES]; /* the same, by service */
 	uint64_t losses_shown_ns;
-	uint64_t unwritten; /* blocks: nobody read */
-	bool gone;	    /* the reader is */
+	uint64_t unwritten; /* blocks that were dropped */
 	struct otr_buf out;
 };
 
-/* Writes `con->out` at once, as whole lines, and empties it. */
+/* Writes `con->out`, whole lines, and empties it. */
 void otr_console_flush(struct otr_console *con);
 
-/* A block was not written: counts it, with the reason. */
+/* Counts a block that was not written; `rc`: why. */
 void otr_console_unwritten(struct otr_console *con, int rc);
 
-/* How many columns a text may take that has `room` on a terminal. */
+/* The columns that a text may take: `room` on a terminal, elsewhere any number. */
 static inline unsigned int otr_console_style_room(const struct otr_console_style *look,
 						  unsigned int room)
 {
 	return look->whole ? UINT32_MAX : room;
 }
 
-/* Sets look.width for what comes next. */
+/* Sets look.width for the block that comes next. */
 void otr_console_measure(struct otr_console *con);
 
-/* What time it is, since the epoch, for lines that no span dates. */
+/* The time of now, in ns since the epoch, for lines that belong to no span. */
 uint64_t otr_console_wall(const struct otr_console *con);
 
-/* "12:04:31", and with `ms` "12:04:31.207", local time. */
+/* Appends the local time: "12:04:31", with `ms` "12:04:31.207". */
 void otr_console_clock(struct otr_buf *out, uint64_t epoch_ns, bool ms);
 
 /* Append one trace. Each returns 0 or -ENOMEM. */
@@ -151,16 +142,15 @@ int otr_console_block(struct otr_buf *out, const struct otr_console_style *look,
 int otr_console_logfmt(struct otr_buf *out, const struct otr_tree *tree);
 int otr_console_json(struct otr_buf *out, const struct otr_span *const *spans, size_t n);
 
-/* Which losses: all, those that make holes in traces, those of the way to a backend. */
+/* Which losses: all, those that make holes in traces, those between queue and backend. */
 enum otr_losses {
 	OTR_LOSSES_ALL,
 	OTR_LOSSES_HOLES,
 	OTR_LOSSES_SENT,
 };
 
-/* "312 events (ring), 4 spans (cut: web 3, cart 1)" of what was lost, into `out`; but for
- * ALL, only what was not told yet: otr_console_losses_shown() says that it was. Returns how much.
- * console_loss.c */
+/* Appends "312 events (ring), 4 spans (cut: web 3, cart 1)". Unless `which` is ALL, only losses
+ * since the last call of otr_console_losses_shown() count. Returns the sum. In loss.c. */
 uint64_t otr_console_losses(struct otr_buf *out, const struct otr_console *con,
 			    enum otr_losses which);
 void otr_console_losses_shown(struct otr_console *con);

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console.c - traces for a person: the life of the console, and what it writes
- * when.
+ * console.c - traces for a person: opening and closing the console, and what is printed when.
  *
- * Spans wait in console_pending.c until their trace is complete. Everything
- * written is whole lines in one write(2): on a terminal that CMD writes to as
- * well, each block begins with COLUMNS blanks and \r, which moves to a fresh
- * line only if CMD left the cursor inside one.
+ * Spans wait in pending.c until their trace is complete. Each block is whole lines in one
+ * write(2). On a terminal that CMD writes to as well, each block begins with COLUMNS blanks and
+ * \r: the cursor moves to the next line only if CMD left it inside a line.
  */
 
-#include "exporters/console.h"
+#include "agent/console/console.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -22,19 +20,19 @@
 #include "agent/base/own.h"
 #include "agent/base/text.h"
 #include "agent/base/version.h"
+#include "agent/console/cells.h"
+#include "agent/console/console_int.h"
 #include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"
-#include "exporters/console_cells.h"
-#include "exporters/console_int.h"
 
 #define SECOND	   1000000000ull
 #define LOST_EVERY (10 * SECOND)
-#define FORGET	   (60 * SECOND) /* the stitcher closes a trace after 30 s */
-#define WIDTH_MIN  40		 /* narrower terminals wrap */
+#define FORGET	   (60 * SECOND) /* the stitcher completes a trace after 30 s at most */
+#define WIDTH_MIN  40		 /* narrower terminals wrap the lines */
 #define WIDTH_MAX  200
 
-static bool utf8(void)
+static bool locale_is_utf8(void)
 {
 	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
 	const char *value = NULL;
@@ -47,7 +45,7 @@ static bool utf8(void)
 	return value && (!strncasecmp(value, ".utf-8", 6) || !strncasecmp(value, ".utf8", 5));
 }
 
-static bool colored(const struct otr_console_config *cfg)
+static bool wants_color(const struct otr_console_config *cfg)
 {
 	const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
 
@@ -56,7 +54,7 @@ static bool colored(const struct otr_console_config *cfg)
 	return cfg->terminal && !(none && *none) && !(term && !strcmp(term, "dumb"));
 }
 
-static unsigned int ask(int fd)
+static unsigned int terminal_columns(int fd)
 {
 	struct winsize size;
 
@@ -71,7 +69,7 @@ void otr_console_measure(struct otr_console *con)
 	if (!width && columns)
 		width = (unsigned int)strtoul(columns, NULL, 10);
 	if (!width && con->cfg.terminal)
-		width = ask(con->cfg.fd);
+		width = terminal_columns(con->cfg.fd);
 	if (!width)
 		width = con->cfg.terminal ? 80 : 100;
 	con->look.whole = !con->cfg.terminal && !con->cfg.width;
@@ -86,8 +84,8 @@ int otr_console_new(struct otr_console **out, const struct otr_console_config *c
 	if (!con || otr_stats_init(&con->stats))
 		return -ENOMEM;
 	con->cfg = *cfg;
-	con->look.ascii = cfg->cfg->ascii || !utf8();
-	con->look.color = colored(cfg);
+	con->look.ascii = cfg->cfg->ascii || !locale_is_utf8();
+	con->look.color = wants_color(cfg);
 	con->look.verbose = cfg->cfg->verbose;
 	otr_console_measure(con);
 	*out = OTR_TAKE(con);
@@ -106,7 +104,7 @@ void otr_console_free(struct otr_console **cp)
 	free(con);
 }
 
-/* A terminal stopped with Ctrl-S must not stop the tracing. */
+/* Waits 200 ms at most: a terminal that is stopped with Ctrl-S must not stop the tracing. */
 static bool writable(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
@@ -184,12 +182,12 @@ void otr_console_clock(struct otr_buf *out, uint64_t epoch_ns, bool ms)
 		otr_buf_printf(out, ".%03u", (unsigned int)(epoch_ns / 1000000 % 1000));
 }
 
-static bool live(const struct otr_console *con)
+static bool prints_traces(const struct otr_console *con)
 {
 	return !con->cfg.cfg->no_live && !con->cfg.cfg->quiet;
 }
 
-static bool text_format(const struct otr_console *con)
+static bool is_text_format(const struct otr_console *con)
 {
 	return con->cfg.cfg->format == OTR_FORMAT_TEXT;
 }
@@ -201,7 +199,7 @@ void otr_console_start(struct otr_console *con, const char *what, const char *so
 	static const char head[] = "otrace " OTR_VERSION " ";
 	unsigned int col;
 
-	if (!live(con) || !text_format(con))
+	if (!prints_traces(con) || !is_text_format(con))
 		return;
 	otr_console_measure(con);
 	otr_text_escape(&how, otr_slice_str(sources));
@@ -212,7 +210,7 @@ void otr_console_start(struct otr_console *con, const char *what, const char *so
 	otr_buf_str(&con->out, head);
 	otr_cells_put(&con->out, otr_buf_view(&line), otr_console_style_room(&con->look, col),
 		      con->look.ascii);
-	otr_buf_byte(&con->out, ' '); /* by what it sees is never cut off */
+	otr_buf_byte(&con->out, ' '); /* `sources` is never cut off */
 	otr_buf_slice(&con->out, otr_buf_view(&how));
 	otr_buf_str(&con->out, con->look.color ? "\x1b[0m\n" : "\n");
 	otr_console_flush(con);
@@ -228,7 +226,7 @@ void otr_console_span(struct otr_console *con, struct otr_span *sp)
 	otr_pending_add(&con->pending, sp, con->now_ns);
 }
 
-static bool wanted(const struct otr_console *con, const struct otr_tree *tree)
+static bool passes_filter(const struct otr_console *con, const struct otr_tree *tree)
 {
 	const struct otr_settings *cfg = con->cfg.cfg;
 	const struct otr_node *root = &tree->nodes[tree->root];
@@ -236,14 +234,14 @@ static bool wanted(const struct otr_console *con, const struct otr_tree *tree)
 	return (!cfg->errors || tree->failed) && otr_node_ns(root) >= cfg->slow_ns;
 }
 
-/* Errors, slow ones and the first of a route may use the whole limit; the
- * others leave a quarter of it to those that may still come this second. */
+/* Traces with an error, slow traces and the first trace of a route may use the whole limit of a
+ * second; the others leave a quarter of it free for such traces. */
 static bool within_limit(struct otr_console *con, const struct otr_tree *tree, bool first)
 {
 	uint64_t max = (uint64_t)con->cfg.cfg->print_rate;
 	bool matters = first || tree->failed || otr_node_ns(&tree->nodes[tree->root]) >= SECOND;
 
-	if (!text_format(con) || !max)
+	if (!is_text_format(con) || !max)
 		return true;
 	con->flood.traces++;
 	if (con->flood.printed >= (matters ? max : max - max / 4))
@@ -275,14 +273,13 @@ static void print(struct otr_console *con, const struct otr_tree *tree, const st
 		otr_console_flush(con);
 }
 
-void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16], bool proved)
+void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16])
 {
 	OTR_AUTO(otr_pending_free) struct otr_pending *p = NULL;
 	OTR_AUTO(otr_tree_fini) struct otr_tree tree = {0};
 	const struct otr_settings *cfg = con->cfg.cfg;
 	bool first;
 
-	(void)proved; /* every edge says so itself */
 	p = otr_pending_take(&con->pending, trace_id);
 	if (!p || !p->n)
 		return;
@@ -295,12 +292,12 @@ void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16], bool
 		con->stats.ignored++;
 		return;
 	}
-	if (live(con) && wanted(con, &tree) && within_limit(con, &tree, first))
+	if (prints_traces(con) && passes_filter(con, &tree) && within_limit(con, &tree, first))
 		print(con, &tree, p);
 }
 
-/* A line that no span dates. */
-static void stamped(struct otr_console *con, struct otr_slice text)
+/* Prints a line that begins with the time of now, since it belongs to no span. */
+static void print_stamped(struct otr_console *con, struct otr_slice text)
 {
 	otr_console_measure(con);
 	otr_console_clock(&con->out, otr_console_wall(con), false);
@@ -310,9 +307,8 @@ static void stamped(struct otr_console *con, struct otr_slice text)
 	otr_console_flush(con);
 }
 
-/* "GET /health x1,100 p50 300 us, ..": the three most frequent of this
- * second. */
-static void busiest(struct otr_console *con, struct otr_buf *out)
+/* Appends "GET /health x1,100 p50 300 us, ..": the three most frequent routes of this second. */
+static void add_busiest_routes(struct otr_console *con, struct otr_buf *out)
 {
 	struct otr_stats_table *t = &con->stats.routes;
 	struct otr_stat *best;
@@ -342,8 +338,8 @@ static void end_window(struct otr_console *con)
 		otr_buf_printf(&text, "          %s traces in 1 s, %s printed",
 			       otr_units_count(fl->traces, all),
 			       otr_units_count(fl->printed, some));
-		busiest(con, &text);
-		stamped(con, otr_buf_view(&text));
+		add_busiest_routes(con, &text);
+		print_stamped(con, otr_buf_view(&text));
 	}
 	for (size_t i = 0; i < con->stats.routes.n; i++)
 		con->stats.routes.row[i].in_window = 0;
@@ -358,11 +354,11 @@ static bool report_loss(struct otr_console *con, enum otr_losses which, const ch
 	if (!otr_console_losses(&what, con, which))
 		return false;
 	otr_buf_printf(&text, " LOST     %.*s; %s", OTR_SLICE_ARG(otr_buf_view(&what)), so);
-	stamped(con, otr_buf_view(&text));
+	print_stamped(con, otr_buf_view(&text));
 	return true;
 }
 
-/* Said once at most every 10 s, however much it is. */
+/* Reports losses once in 10 s at most. */
 static void report_losses(struct otr_console *con)
 {
 	bool reported;
@@ -401,7 +397,7 @@ void otr_console_open(struct otr_console *con, const struct otr_span *root,
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 
-	if (!live(con) || !text_format(con))
+	if (!prints_traces(con) || !is_text_format(con))
 		return;
 	otr_buf_str(&text, "         open ");
 	add_label(&text, root, true);
@@ -410,7 +406,7 @@ void otr_console_open(struct otr_console *con, const struct otr_span *root,
 		otr_buf_str(&text, ", waiting for ");
 		add_label(&text, waits, false);
 	}
-	stamped(con, otr_buf_view(&text));
+	print_stamped(con, otr_buf_view(&text));
 }
 
 void otr_console_tick(struct otr_console *con, uint64_t now_ns)
@@ -418,22 +414,22 @@ void otr_console_tick(struct otr_console *con, uint64_t now_ns)
 	con->now_ns = now_ns;
 	if (now_ns > FORGET)
 		otr_pending_forget(&con->pending, now_ns - FORGET);
-	if (!live(con) || !text_format(con))
+	if (!prints_traces(con) || !is_text_format(con))
 		return;
 	if (now_ns - con->flood.began_ns >= SECOND)
 		end_window(con);
 	report_losses(con);
 }
 
-/* Where notices go: never between the lines of a machine's format, nor on the
- * stdout of attach and replay. */
+/* The descriptor for notices, or -1. Notices never stand between the lines of a format for
+ * programs, nor on the stdout of attach and replay. */
 static int notice_fd(const struct otr_console *con)
 {
 	if (con->cfg.notice_fd)
 		return con->cfg.notice_fd;
 	if (con->cfg.fd == STDOUT_FILENO)
 		return STDERR_FILENO;
-	return text_format(con) ? con->cfg.fd : -1;
+	return is_text_format(con) ? con->cfg.fd : -1;
 }
 
 void otr_console_notice(struct otr_console *con, const char *text)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console_tree.c - a trace as a block of rows.
+ * tree.c - a trace as a block of rows.
  *
  *	| label .................... | status | duration | | bar ........ |
  *	  W - 17 - B                    7          9      1   B: 2/5 of W - 17
  *
- * Below 60 columns there is no bar. Colour never says what the text does not.
+ * Below 60 columns there is no bar. Colour never shows what the text does not show too.
  */
 
 #include <errno.h>
@@ -13,17 +13,17 @@
 
 #include "agent/base/own.h"
 #include "agent/base/text.h"
+#include "agent/console/cells.h"
+#include "agent/console/console_int.h"
 #include "agent/resource/resource.h"
 #include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"
 #include "bpf/event.h"
-#include "exporters/console_cells.h"
-#include "exporters/console_int.h"
 
 #define STATUS	 7
 #define DURATION 9
-#define WIDE	 120 /* from here on: milliseconds, the whole trace id */
+#define WIDE	 120 /* from this width on: milliseconds, the whole trace id */
 #define DEEP	 64  /* deeper rows are drawn at this depth */
 
 struct block {
@@ -58,7 +58,7 @@ static const char *glyph(const struct otr_console_style *look, enum glyph g)
 	return glyphs[look->ascii][g];
 }
 
-/* Six colours, none of them red; a service has the same in each run (FNV-1a). */
+/* One of six colours, none of them red; a service has the same colour in each run (FNV-1a). */
 static int color_of(const struct otr_label *lb)
 {
 	static const int colors[] = {32, 33, 34, 35, 36, 37};
@@ -85,7 +85,7 @@ static void plain(struct otr_buf *out, const struct otr_console_style *look)
 		otr_buf_str(out, "\x1b[0m");
 }
 
-/* The lines that join a row to its parent. Returns their columns. */
+/* Draws the lines that join a row to its parent. Returns the columns used. */
 static unsigned int branches(struct block *b, const struct otr_row *row)
 {
 	const struct otr_row *path[DEEP], *at = row;
@@ -109,19 +109,16 @@ static unsigned int branches(struct block *b, const struct otr_row *row)
 static const char *evidence_name(uint8_t evidence)
 {
 	static const char *const names[OTR_EVIDENCE_MAX] = {
-		[OTR_EVIDENCE_HEADER] = "header",   [OTR_EVIDENCE_WIRE] = "wire",
-		[OTR_EVIDENCE_STRAND] = "strand",   [OTR_EVIDENCE_BORN] = "born",
-		[OTR_EVIDENCE_CLAIM] = "claim",	    [OTR_EVIDENCE_NOTIFY] = "letter",
-		[OTR_EVIDENCE_HANDOFF] = "handoff", [OTR_EVIDENCE_HELPER] = "helper",
-		[OTR_EVIDENCE_WAKE] = "wake",	    [OTR_EVIDENCE_CLONE] = "clone",
-		[OTR_EVIDENCE_EXEC] = "exec",
+#define OTR_EVIDENCE_ROW(id, exported, shown) [OTR_EVIDENCE_##id] = (shown),
+#include "bpf/evidence.def"
+#undef OTR_EVIDENCE_ROW
 	};
 
 	return evidence < OTR_EVIDENCE_MAX && names[evidence] ? names[evidence] : "";
 }
 
-/* What follows the name and is never cut: the mark of a weak parent, with -v
- * how the parent is known, and why a row has none. */
+/* Appends the marks behind the name, which are never cut: of a weak parent, with -v how the parent
+ * is known, and why a row has no parent. */
 static void marks(struct block *b, const struct otr_row *row, struct otr_buf *out)
 {
 	const struct otr_node *node = &b->tree->nodes[row->node];
@@ -159,7 +156,7 @@ static void draw_label(struct block *b, const struct otr_row *row)
 		col += (unsigned int)snprintf(NULL, 0, "%ux ", row->count);
 	}
 	room = room > mark.len + col ? room - (unsigned int)mark.len - col : 0;
-	/* Bold and dim at once is drawn as anything. */
+	/* Terminals differ in how they draw text that is both bold and dim. */
 	color = !lb.peer ? color_of(&lb) : row->critical ? 0 : 2;
 	style(b->out, b->look, row->critical, color);
 	col += otr_cells_put(b->out, otr_buf_view(&who), otr_console_style_room(b->look, room),
@@ -178,7 +175,7 @@ static void draw_label(struct block *b, const struct otr_row *row)
 	otr_cells_blank(b->out, b->label > col ? b->label - col : 0);
 }
 
-/* Appends "!500", "?", "-" .., `max` columns of it; returns them. */
+/* Appends at most `max` columns of "!500", "?", "-" and the like. Returns the columns used. */
 static unsigned int put_status(struct otr_buf *out, const struct otr_console_style *look,
 			       const struct otr_node *node, unsigned int max)
 {
@@ -199,7 +196,7 @@ static unsigned int put_status(struct otr_buf *out, const struct otr_console_sty
 	return otr_cells_put(out, otr_buf_view(&text), max, look->ascii);
 }
 
-/* To the right, in `width` columns. */
+/* Draws the status, right-aligned in `width` columns. */
 static void draw_status(struct otr_buf *out, const struct otr_console_style *look,
 			const struct otr_node *node, unsigned int width)
 {
@@ -219,7 +216,7 @@ static void draw_status_of(struct block *b, const struct otr_row *row)
 		draw_status(b->out, b->look, &b->tree->nodes[row->node], STATUS);
 		return;
 	}
-	/* A group has no failed one; its statuses may differ. */
+	/* No node of a group has failed; their statuses may differ. */
 	otr_cells_blank(b->out, STATUS - 1);
 	otr_buf_byte(b->out, row->cut ? '?' : ' ');
 }
@@ -229,7 +226,7 @@ struct cells {
 	bool sliver;
 };
 
-/* Where a time lies on the bar. */
+/* The part of the bar that a time takes. */
 static struct cells place(const struct block *b, uint64_t from, uint64_t to)
 {
 	double all = (double)(b->tree->end_ns - b->tree->start_ns);
@@ -285,9 +282,9 @@ static void draw_row(struct block *b, const struct otr_row *row)
 	otr_buf_byte(b->out, '\n');
 }
 
-/* "orphan: orders sent it while 3 requests were open .." and kin; "" for
- * most. */
-static void note(const struct otr_tree *tree, struct otr_buf *out)
+/* Appends why the trace has no parent: "orphan: orders sent it while 3 requests were open .."; for
+ * most traces nothing. */
+static void explain_root(const struct otr_tree *tree, struct otr_buf *out)
 {
 	const struct otr_span *sp = tree->nodes[tree->root].span;
 	const char *plural = sp->n_links == 1 ? "" : "s";
@@ -310,14 +307,14 @@ static void note(const struct otr_tree *tree, struct otr_buf *out)
 	}
 }
 
-/* What follows the name in the head line. */
+/* Appends what follows the name in the head line. */
 static void head_tail(const struct otr_tree *tree, struct otr_slice note_text, struct otr_buf *out)
 {
 	char text[OTR_UNITS], count[OTR_UNITS];
 
 	otr_units_duration(otr_node_ns(&tree->nodes[tree->root]), text);
 	otr_units_count(tree->spans, count);
-	if (note_text.len) { /* one row, so in columns */
+	if (note_text.len) { /* the trace is one row: in columns */
 		otr_buf_printf(out, "  %-7s  %s %-*s  ", text, count, tree->spans < 10 ? 5 : 0,
 			       tree->spans == 1 ? "span" : "spans");
 		otr_buf_slice(out, note_text);
@@ -343,7 +340,7 @@ static void draw_head(struct block *b, struct otr_slice note_text)
 	OTR_AUTO(otr_buf_fini) struct otr_buf name = {0};
 	const struct otr_node *root = &b->tree->nodes[b->tree->root];
 	bool wide = b->look->width >= WIDE && !note_text.len;
-	/* Beside the name: clock, status, and the id at either end. */
+	/* The columns beside the name: clock, status, and the trace id. */
 	unsigned int col = wide ? 18 : 23, all = b->look->width, room;
 	struct otr_label lb;
 
@@ -416,9 +413,9 @@ int otr_console_block(struct otr_buf *out, const struct otr_console_style *look,
 		return -ENOMEM;
 	b.bar = look->width < 60 ? 0 : (look->width - 17) * 2 / 5;
 	b.label = look->width - STATUS - DURATION - (b.bar ? b.bar + 1 : 0);
-	note(tree, &why);
+	explain_root(tree, &why);
 	draw_head(&b, otr_buf_view(&why));
-	/* An orphan of one span is told in one row: its service is in it. */
+	/* An orphan of one span is one row: the head line names its service. */
 	if (tree->spans > 1 || tree->nodes[tree->root].span->n_links == 0) {
 		for (uint32_t i = 0; i < rows.n; i++)
 			draw_row(&b, &rows.row[i]);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sink.c - the export queues as a row of the table of sinks (agent/sink.h): one queue for each
+ * --export, and before them the spans that wait until --ignore can be judged.
+ */
+
+#include "agent/sink.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent/base/err.h"
+#include "agent/base/own.h"
+#include "agent/settings.h"
+#include "agent/span_hold.h"
+#include "exporters/queue.h"
+
+#define EXPORTS_MAX    16
+#define WAITING_MAX    1024    /* spans of a queue; a blocking push waits until there are fewer */
+#define POLL_US	       500     /* between looks at a full queue */
+#define BLOCKED_MAX_US 5000000 /* a queue that delivers nothing for so long blocks no more */
+
+struct export
+{
+	struct otr_span_hold hold;
+	struct otr_queue *queues[EXPORTS_MAX];
+	size_t n_queues;
+	bool blocking;
+	void (*notice)(void *arg, const char *text);
+	void *arg; /* of notice */
+};
+
+/* Waits until the queue has room; once a backend stands still, no push blocks any more. */
+static void wait_for_room(struct export *ex, struct otr_queue *q)
+{
+	struct otr_queue_stats stats;
+	uint64_t before = 0, tries = 0;
+
+	for (;;) {
+		otr_queue_stats(q, &stats);
+		if (stats.waiting < WAITING_MAX)
+			return;
+		tries = stats.waiting == before ? tries + 1 : 0;
+		before = stats.waiting;
+		if (tries * POLL_US > BLOCKED_MAX_US) {
+			ex->blocking = false;
+			return;
+		}
+		usleep(POLL_US);
+	}
+}
+
+/* The trace of `sp` is not ignored. */
+static void push(void *arg, struct otr_span *sp)
+{
+	struct export *ex = arg;
+
+	for (size_t i = 0; i < ex->n_queues; i++) {
+		if (ex->blocking)
+			wait_for_room(ex, ex->queues[i]);
+		otr_queue_push(ex->queues[i], sp);
+	}
+}
+
+static bool is_wanted(const struct otr_sink_config *cfg)
+{
+	return cfg->settings->exports && cfg->settings->exports[0];
+}
+
+static int open_queues(struct export *ex, const struct otr_settings *settings, struct otr_err *err)
+{
+	int rc;
+
+	for (char **url = settings->exports; *url; url++) {
+		if (ex->n_queues == EXPORTS_MAX) {
+			otr_err_set(err, "more than %d --export", EXPORTS_MAX);
+			return -E2BIG;
+		}
+		rc = otr_queue_open(&ex->queues[ex->n_queues], *url, settings->exports_from, err);
+		if (rc)
+			return rc;
+		ex->n_queues++;
+	}
+	return 0;
+}
+
+static void span(void *sink, struct otr_span *sp)
+{
+	struct export *ex = sink;
+
+	if (ex->n_queues)
+		otr_span_hold_span(&ex->hold, sp);
+}
+
+static void trace(void *sink, const uint8_t trace_id[16])
+{
+	otr_span_hold_trace(&((struct export *)sink)->hold, trace_id);
+}
+
+static void tick(void *sink, uint64_t now_ns)
+{
+	struct export *ex = sink;
+
+	(void)now_ns;
+	otr_span_hold_flush(&ex->hold);
+	for (size_t i = 0; i < ex->n_queues; i++)
+		otr_queue_tick(ex->queues[i], ex->notice, ex->arg);
+}
+
+static void drain(void *sink, uint64_t deadline_ns)
+{
+	struct export *ex = sink;
+
+	otr_span_hold_flush(&ex->hold);
+	for (size_t i = 0; i < ex->n_queues; i++) {
+		otr_queue_tick(ex->queues[i], ex->notice, ex->arg);
+		otr_queue_close(&ex->queues[i], deadline_ns);
+	}
+	ex->n_queues = 0;
+}
+
+static void close_export(void *sink)
+{
+	struct export *ex = sink;
+
+	otr_span_hold_fini(&ex->hold);
+	free(ex);
+}
+
+/* What was opened before a later one failed. */
+static void abandon(struct export **exp)
+{
+	struct export *ex = OTR_TAKE(*exp);
+
+	if (!ex)
+		return;
+	drain(ex, 0);
+	close_export(ex);
+}
+
+static int open_export(void **out, const struct otr_sink_config *cfg, struct otr_err *err)
+{
+	OTR_AUTO(abandon) struct export *ex = calloc(1, sizeof(*ex));
+	int rc;
+
+	if (!ex) {
+		otr_err_set(err, "out of memory");
+		return -ENOMEM;
+	}
+	ex->blocking = cfg->blocking;
+	ex->notice = cfg->notice;
+	ex->arg = cfg->arg;
+	ex->hold.ignore = cfg->settings->ignore;
+	ex->hold.pass = push;
+	ex->hold.arg = ex;
+	rc = open_queues(ex, cfg->settings, err);
+	if (!rc)
+		*out = OTR_TAKE(ex);
+	return rc;
+}
+
+const struct otr_sink_ops otr_sink_export = {
+	.name = "export",
+	.is_wanted = is_wanted,
+	.open = open_export,
+	.span = span,
+	.trace = trace,
+	.tick = tick,
+	.drain = drain,
+	.close = close_export,
+};
