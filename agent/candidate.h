@@ -3,10 +3,10 @@
 #define OTR_CANDIDATE_H
 
 /*
- * candidate.h - what is known of a process when it is judged whether to trace it.
+ * candidate.h - what is known of a process when it is judged whether it is traced.
  *
- * From /proc; of a process that has left already, from the record of its exec (which has
- * no cgroup path, and a script's own name where /proc has its interpreter's).
+ * It is read from /proc; for a process that has ended already, from the record of its exec (which
+ * has no cgroup path, and the name of a script where /proc has its interpreter).
  */
 
 #include <stdbool.h>
@@ -17,7 +17,7 @@ struct otr_ev_proc;
 
 struct otr_candidate {
 	uint32_t tgid;
-	uint16_t port; /* it listens there; 0: it just started */
+	uint16_t port; /* the port on which it listens; 0: it has just started */
 	/* "" where unknown, cut where longer. */
 	char exe[512];
 	char cmd[1024]; /* arguments, blanks between */
@@ -27,13 +27,13 @@ struct otr_candidate {
 };
 
 enum otr_verdict {
-	OTR_VERDICT_NONE, /* nobody asked for it */
+	OTR_VERDICT_NONE, /* no rule or name fits */
 	OTR_VERDICT_TRACE,
-	OTR_VERDICT_OFF, /* somebody asked that it is not traced */
+	OTR_VERDICT_OFF, /* it is not to be traced */
 };
 
-/* Reads all of it; `exec` may be NULL. Returns false where it has no executable: a kernel
- * thread, or one that has left. */
+/* Reads everything; `exec` may be NULL. Returns false where the process has no executable: it is
+ * a kernel thread, or has ended. */
 bool otr_candidate_read(struct otr_candidate *who, uint32_t tgid, uint16_t port,
 			const struct otr_ev_proc *exec);
 

@@ -34,13 +34,13 @@ struct otr_selftest {
 	char why[300];	   /* when not ok */
 };
 
-/* What is seen of one process, and what is not: rows as above, at most `max`. Returns
- * how many; 0: there is no such process. doctor_pid.c */
+/* doctor_pid.c: checks what is seen of one process, and what is not: rows as above, at most
+ * `max`. Returns how many; 0: there is no such process. */
 size_t otr_doctor_pid(uint32_t pid, struct otr_check *checks, size_t max);
 
-/* Loads, attaches, and lets a child of ours ask itself for one page over loopback: both
- * ends must come out as two spans, joined by the wire. Fills `checks` with one row for
- * each of otr_probes, at most `max`; returns how many. */
+/* Loads and attaches the probes, and lets a child process request one page from itself over
+ * loopback: both ends have to come out as spans that are joined by the wire. Fills `checks` with
+ * one row for each of otr_probes, at most `max`; returns how many. */
 size_t otr_selftest_run(const struct otr_settings *cfg, struct otr_selftest *st,
 			struct otr_check *checks, size_t max);
 

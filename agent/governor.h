@@ -3,17 +3,17 @@
 #define OTR_GOVERNOR_H
 
 /*
- * governor.h - how much of the time is traced, so that --cpu-budget is kept.
+ * governor.h - decides how much of the time is traced, so that --cpu-budget is kept.
  *
- * Time goes in periods of 2 s. At level 0 all of it is traced, at level n the first 1/2^n
- * of each period; requests that begin in the rest are let go, each with its answer. So a
- * trace is seen whole, by all the processes it passes, or not at all, but at the edges of a
- * pause, which are marked.
+ * Time is divided into periods of 2 s. At level 0 all of it is traced, at level n the first 1/2^n
+ * of each period; requests that begin in the rest are shed, each with its answer. So a trace is
+ * seen whole, in all processes that it passes, or not at all, except at the edges of a pause,
+ * which are marked.
  *
  *	|#########|#########|####.....|##.......|#........|##.......|####.....|#########|
  *	   over     over      over      over      within    half would do, twice   lifted
  *
- * Arithmetic alone: no clock, no kernel; agent/pace.c has those.
+ * Only arithmetic: no clock, no kernel; agent/pace.c has those.
  */
 
 #include <stdbool.h>
@@ -55,8 +55,8 @@ void otr_governor_init(struct otr_governor *g, double share, const struct otr_us
 /* Has the period ended? */
 bool otr_governor_due(const struct otr_governor *g, uint64_t now_ns);
 
-/* Ends it: more than was allowed raises the level, less than half lowers it by one. One
- * period of excess is let pass at level 0. Returns whether the level has changed. */
+/* Ends the period: more CPU than was allowed raises the level, less than half lowers it by one.
+ * At level 0 a single period of excess does not count. Returns whether the level has changed. */
 bool otr_governor_judge(struct otr_governor *g, const struct otr_usage *now);
 
 /* Is this the part of the period that is not traced? */

@@ -16,17 +16,17 @@ int otr_launch_library(char *out, size_t size, struct otr_err *err);
 enum otr_launch {
 	OTR_LAUNCH_YES,
 	OTR_LAUNCH_STATIC,  /* no dynamic loader runs in it */
-	OTR_LAUNCH_GO,	    /* it loads the library, and calls the kernel itself */
+	OTR_LAUNCH_GO,	    /* it calls the kernel itself, not by libc */
 	OTR_LAUNCH_SETUID,  /* the loader takes no libraries from the environment */
-	OTR_LAUNCH_32BIT,   /* the loader would say so on its standard error */
-	OTR_LAUNCH_UNKNOWN, /* not a program we can read: a script, or foreign */
+	OTR_LAUNCH_32BIT,   /* the loader would complain on its standard error */
+	OTR_LAUNCH_UNKNOWN, /* neither a program that is understood nor a script */
 };
 
-/* Can the program at `path` carry the library, run by `user` (NULL: by our real user)? Of a
- * script: its interpreter. */
+/* Can the program at `path` carry the library, when `user` runs it (NULL: the real user of this
+ * process)? Of a script: its interpreter. */
 enum otr_launch otr_launch_can(const char *path, const char *user);
 
-/* The span that the program is, made before it starts. */
+/* The span of the program, made before the program starts. */
 struct otr_launch_root {
 	char parent[56]; /* TRACEPARENT of what it starts; "": no randomness */
 	char run[35];	 /* OTRACE_RUN without its end, see preload/parse/environ.h */
@@ -35,17 +35,18 @@ struct otr_launch_root {
 
 void otr_launch_root(struct otr_launch_root *root);
 
-/* Sets it in our environment, right before the program is executed. */
+/* Sets TRACEPARENT and the rest in this process's environment, right before the program is
+ * executed. */
 void otr_launch_named(const struct otr_launch_root *root);
 
-/* Sets LD_PRELOAD (behind what is there) and OTRACE_SESSION in our environment; without
- * `follow` also that this process alone is meant. */
+/* Sets LD_PRELOAD (behind what is there) and OTRACE_SESSION in this process's environment;
+ * without `follow` also that only this process is traced. */
 void otr_launch_environment(const char *library, const char *session, bool follow);
 
-/* Makes this process that user's: uid, gid, groups, HOME. Returns 0, or -1 with errno. */
+/* Changes this process to that user: uid, gid, groups, HOME. Returns 0, or -1 with errno. */
 int otr_launch_become(const char *user);
 
-/* Can that user read it? True also where that cannot be told. */
+/* Can that user read the library? True also where this cannot be found out. */
 bool otr_launch_readable(const char *library, const char *user);
 
 #endif /* OTR_LAUNCH_H */

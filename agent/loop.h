@@ -3,9 +3,9 @@
 #define OTR_LOOP_H
 
 /*
- * loop.h - the core thread's wait: for events, for signals, for a child.
+ * loop.h - the wait of the core thread: for events, for signals, for a child.
  *
- * Signals are read from a descriptor, so that nothing is ever interrupted half way.
+ * Signals are read from a descriptor, so that no system call is interrupted.
  */
 
 #include <stdbool.h>
@@ -14,8 +14,8 @@
 struct otr_session;
 
 enum otr_wakeup {
-	OTR_WOKE_STEP,	 /* nothing but time and events */
-	OTR_WOKE_SIGNAL, /* *signo was sent to us */
+	OTR_WOKE_STEP,	 /* only time has passed, or events have come */
+	OTR_WOKE_SIGNAL, /* this process got the signal *signo */
 	OTR_WOKE_CHILD,	 /* the child has ended: wait for it */
 };
 
@@ -30,7 +30,7 @@ struct otr_loop {
 int otr_loop_init(struct otr_loop *loop);
 void otr_loop_fini(struct otr_loop *loop);
 
-/* In a forked child, before exec: signals as they were. */
+/* In a forked child, before exec: restores the signals. */
 void otr_loop_child(void);
 
 /* Ends of `pid` wake the loop. Returns 0 or -errno. */

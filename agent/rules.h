@@ -3,13 +3,13 @@
 #define OTR_RULES_H
 
 /*
- * rules.h - which processes of a host are traced.
+ * rules.h - the rules that say which processes of a host are traced.
  *
  *	--rule exe=/usr/bin/node,cmd=*gunicorn*,port=3000,cgroup=/system.slice/x,mode=off
  *
- * All terms of a rule must hold; * and ? are wildcards. The last rule that fits decides.
- * Without a rule of another mode than `off`: whoever listens on a port, but for a list of
- * the host's own services.
+ * All terms of a rule have to hold; * and ? are wildcards. The last rule that fits decides.
+ * Without a rule of another mode than `off`, every process that listens on a port is traced,
+ * except a list of the host's own services.
  */
 
 #include <stdbool.h>
@@ -37,7 +37,7 @@ struct otr_rule {
 struct otr_rules {
 	struct otr_rule rules[OTR_RULES_MAX];
 	size_t n;
-	bool names_wanted; /* a rule other than `off` is there: those alone */
+	bool names_wanted; /* there is a rule other than `off`: only such processes are traced */
 };
 
 /* Parses every --rule. Returns 0, or -EINVAL with the reason in `err`. */
@@ -46,7 +46,7 @@ int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err);
 /* May a process be traced before it listens anywhere? */
 bool otr_rules_at_exec(const struct otr_rules *rules);
 
-/* Pure. */
+/* Judges one process. Pure. */
 enum otr_verdict otr_rules_judge(const struct otr_rules *rules, const struct otr_candidate *who);
 
 #endif /* OTR_RULES_H */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * session.c - one time of looking; see session.h.
+ * session.c - one session of tracing; see session.h.
  *
- * A step drains the rings into the merge, releases what is older than SETTLE_NS, and then
- * lets that much time pass for the stages: by an OTR_EV_TICK, which is recorded, so that
- * a replay sees the same time pass at the same places.
+ * A step drains the rings into the merge, releases what is older than SETTLE_NS, and then lets
+ * that much time pass for the stages by an OTR_EV_TICK. The tick is recorded, so that in a replay
+ * the same time passes at the same events.
  */
 
 #include "agent/session.h"
@@ -40,8 +40,8 @@
 #include "agent/source/synthetic.h"
 #include "agent/traced_set.h"
 
-#define SETTLE_NS     (2 * OTR_NS_PER_MS)  /* a record is visible so soon */
-#define SETTLE_LIB_NS (20 * OTR_NS_PER_MS) /* a thread may be halted in the midst of it */
+#define SETTLE_NS     (2 * OTR_NS_PER_MS)  /* a record of the kernel is in the ring by then */
+#define SETTLE_LIB_NS (20 * OTR_NS_PER_MS) /* a thread of a program may be halted while it writes */
 #define MERGE_BYTES   (64u << 20)
 #define CLOCK_EACH_NS (60 * OTR_NS_PER_S)
 
@@ -65,7 +65,8 @@ void otr_session_event(void *session, const struct otr_event *ev)
 	otr_session_put(session, ev);
 }
 
-/* As it is drained: a process of 5 ms has left /proc before its record is released. */
+/* Looks at an event when it is drained: a process of 5 ms has left /proc before its record is
+ * released. */
 static int drained(void *arg, const struct otr_event *ev)
 {
 	struct otr_session *s = arg;
@@ -78,11 +79,11 @@ static int drained(void *arg, const struct otr_event *ev)
 		if (ev->hook != OTR_HOOK_PRELOAD)
 			return otr_session_executed(s, ev);
 		otr_session_judge(s, ev->tgid, 0, (const void *)ev);
-		break; /* what it says of its environment comes next */
+		break; /* the record of its environment comes next */
 	case OTR_EV_PROC_FORK:
 		otr_session_forked(s, ev);
 		break;
-	case OTR_EV_META: /* the process itself; what /proc says is more, if it is there */
+	case OTR_EV_META: /* a fact that the process reports; /proc, if it is there, says more */
 		otr_session_check_pairs(s, ev);
 		otr_session_put(s, ev);
 		if (s->cfg.no_probes)
@@ -97,7 +98,7 @@ static int drained(void *arg, const struct otr_event *ev)
 			return 0;
 		break;
 	}
-	/* That requests were let go is no reason to look again soon. */
+	/* A record of shed requests is no reason to drain again soon. */
 	s->events += ev->kind != OTR_EV_LOST;
 	otr_session_put(s, ev);
 	return 0;
@@ -109,7 +110,7 @@ static int listed(void *arg, const struct otr_event *ev)
 	const struct otr_ev_conn *cn = (const void *)ev;
 
 	if (ev->kind != OTR_EV_LISTEN)
-		return drained(s, ev); /* of what is traced already */
+		return drained(s, ev); /* an event of a process that is traced already */
 	if (cn->local.family != AF_UNIX)
 		s->on_listener(s->listener_arg, ev->tgid, cn->local.port);
 	return 0;
@@ -123,7 +124,7 @@ void otr_session_listeners(struct otr_session *s,
 	otr_sources_listeners(s->src, listed, s);
 }
 
-/* What the pipeline and a recording see. */
+/* Passes an event to the recording and to the pipeline. */
 static int placed(void *arg, const struct otr_event *ev)
 {
 	struct otr_session *s = arg;
@@ -139,7 +140,7 @@ static bool is_of_kernel(const struct otr_event *ev)
 	return ev->hook != OTR_HOOK_PRELOAD && ev->hook != OTR_HOOK_AGENT;
 }
 
-/* Released, in order. */
+/* Takes an event that the merge has released. */
 static int released(void *arg, const struct otr_event *ev)
 {
 	struct otr_session *s = arg;
@@ -158,7 +159,7 @@ static void emit_clock(struct otr_session *s, uint64_t now)
 
 	s->clock_ns = now;
 	otr_session_put(s, &clock.hdr);
-	malloc_trim(0); /* what a burst needed: free() gives back the end alone */
+	malloc_trim(0); /* give back what a burst needed: free() gives only the end */
 }
 
 static void tick(struct otr_session *s, uint64_t time_ns)
@@ -168,7 +169,7 @@ static void tick(struct otr_session *s, uint64_t time_ns)
 	released(s, &ev);
 }
 
-/* A process carries the library. Its facts are read when its first record says so. */
+/* A process has offered its ring. Its facts are read when its first record has come. */
 static void born(void *arg, uint32_t tgid)
 {
 	struct otr_session *s = arg;
@@ -176,7 +177,7 @@ static void born(void *arg, uint32_t tgid)
 	otr_traced_set_add(s->traced, tgid);
 }
 
-/* Where there are probes they see it, but for a 32-bit program, which may have left /proc before
+/* Probes observe such a program, except a 32-bit one, which may have left /proc before
  * otr_session_facts() looks there. */
 static void uncarried(void *arg, uint32_t tgid, int why, const char *path)
 {
@@ -289,11 +290,11 @@ void otr_session_confine(struct otr_session *s, bool child)
 
 	if (!s->cfg.no_probes)
 		needs |= OTR_CONFINE_PROBES;
-	/* Without probes it looks for the rings of children that reached no door. */
+	/* Without probes the session looks for rings of descendants that reached no door. */
 	if (s->cfg.library && (s->cfg.adopt || s->cfg.no_probes))
 		needs |= OTR_CONFINE_ADOPT;
 	rc = otr_confine(needs);
-	if (rc && s->cfg.cfg->verbose) /* doctor says so, too */
+	if (rc && s->cfg.cfg->verbose) /* `otrace doctor` says so, too */
 		otr_log(OTR_LOG_WARN, "not confined: %s", strerror(-rc));
 }
 
@@ -369,8 +370,9 @@ void otr_session_finish(struct otr_session *s)
 {
 	uint64_t now;
 
-	/* Facts are drained before data, so bytes may come of a process on trial whose exec was
-	 * told after the facts were read. A second time brings that; what is later is not told. */
+	/* Facts are drained before data, so there may be bytes of a process on trial whose exec
+	 * was written after the facts were drained. A second drain brings its exec; what comes
+	 * later is dropped. */
 	otr_sources_drain(s->src, otr_now(), drained, s);
 	now = s->ended_ns = otr_now();
 	otr_sources_drain(s->src, now, drained, s);

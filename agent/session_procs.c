@@ -21,7 +21,6 @@
 #include "agent/source/synthetic.h"
 #include "bpf/ring.h"
 
-/* With -v, once: what of a process's OTEL_RESOURCE_ATTRIBUTES is ignored. */
 void otr_session_check_pairs(struct otr_session *s, const struct otr_event *ev)
 {
 	const struct otr_ev_meta *meta = (const void *)ev;
@@ -45,7 +44,7 @@ static void put_fact(void *arg, const struct otr_event *ev)
 	otr_session_put(arg, ev);
 }
 
-/* Probes take the arguments of a system call from where 64-bit programs have them. */
+/* The probes read the arguments of a system call as 64-bit programs pass them. */
 static void name_if_32bit(struct otr_session *s, uint32_t tgid)
 {
 	char path[32], exe[512];
@@ -78,7 +77,8 @@ struct family {
 	size_t added;
 };
 
-/* Why it is seen by probes alone, though the library is in it. */
+/* Adopts the ring of a process. With -v, notices why a process with the library is seen by probes
+ * alone. */
 static void adopt(struct otr_session *s, uint32_t tgid)
 {
 	enum otr_adopt is = otr_sources_adopt(s->src, tgid, otr_now());
@@ -126,7 +126,7 @@ int otr_session_trace(struct otr_session *s, uint32_t tgid)
 
 	if (rc || s->cfg.cfg->no_follow)
 		return rc;
-	/* Children of children: until a pass finds no more. */
+	/* Children of children: repeats until a pass finds none. */
 	do {
 		fam.added = 0;
 		otr_procfs_each(add_child, &fam);
@@ -143,8 +143,7 @@ static void untarget(struct otr_session *s, uint32_t tgid)
 		otr_sources_untarget(s->src, tgid);
 }
 
-/* It executes a program (`exec`), or listens on a port: is it traced from now on? One that
- * is traced stays so, unless somebody said no, or its environment does. */
+/* A traced process stays traced, unless a rule or its environment says no. */
 void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 		       const struct otr_ev_proc *exec)
 {
@@ -181,7 +180,8 @@ void otr_session_settle(struct otr_session *s, uint32_t tgid)
 	otr_session_facts(s, tgid, otr_now());
 }
 
-/* A traced process is another program now: its facts, and perhaps goroutines. */
+/* A traced process executes another program: reads its facts, and where its goroutines keep their
+ * numbers. */
 static void changed(struct otr_session *s, const struct otr_event *ev)
 {
 	uint32_t goid, parent;
@@ -207,7 +207,7 @@ int otr_session_executed(struct otr_session *s, const struct otr_event *ev)
 	return 0;
 }
 
-/* A child is what its parent is: refused from now on, however late we hear of it. */
+/* A child is traced like its parent, and refused like its parent, however late its fork is read. */
 void otr_session_forked(struct otr_session *s, const struct otr_event *ev)
 {
 	const struct otr_ev_proc *pr = (const void *)ev;
@@ -218,10 +218,9 @@ void otr_session_forked(struct otr_session *s, const struct otr_event *ev)
 		otr_traced_set_add(s->traced, ev->tgid);
 }
 
-#define SEARCH_NS \
-	OTR_NS_PER_S /* at first, for SEARCHES; then five times that: 1 ms for 100 processes */
-#define SEARCHES 5
-#define DEEPEST	 64 /* generations between a process and us */
+#define SEARCH_NS OTR_NS_PER_S /* for SEARCHES; later five times that: 1 ms for 100 processes */
+#define SEARCHES  5
+#define DEEPEST	  64 /* generations between a process and this one */
 
 static bool descends_from_us(uint32_t pid)
 {
@@ -235,7 +234,7 @@ static bool descends_from_us(uint32_t pid)
 	return false;
 }
 
-/* Its memory map may be read, so it is the ring that may not be taken. */
+/* May its memory map be read? Then only the ring may not be opened. */
 static bool has_open_maps(uint32_t pid)
 {
 	char path[32];
@@ -248,7 +247,7 @@ static bool has_open_maps(uint32_t pid)
 	return fd >= 0;
 }
 
-/* A second later no offer came. */
+/* Names processes that a second after they were found have offered no ring. */
 static void name_apart(struct otr_session *s)
 {
 	char exe[512];
@@ -279,8 +278,8 @@ static bool search_one(void *arg, uint32_t pid)
 	return true;
 }
 
-/* A process that reaches neither a path nor an abstract name keeps its ring where it can be
- * found: whoever may (CAP_SYS_ADMIN) takes it from there, everybody else names it. */
+/* A process that reaches no door keeps its ring where it can be found: with CAP_SYS_ADMIN it is
+ * adopted, without it the process is named as not seen. */
 void otr_session_search(struct otr_session *s, uint64_t now_ns)
 {
 	bool young = now_ns - s->began_ns < SEARCHES * SEARCH_NS;

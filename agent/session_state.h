@@ -19,25 +19,25 @@ struct otr_session {
 	struct otr_traced_set *traced;
 	struct otr_pace pace;
 	uint64_t seed;
-	uint64_t opened_ns; /* before loading */
+	uint64_t opened_ns; /* before the programs are loaded */
 	uint64_t began_ns;
 	uint64_t ended_ns;		   /* 0: it goes on */
-	uint64_t clock_ns;		   /* when the clock was told last */
-	uint64_t passed_ns;		   /* what is older has been released */
-	uint64_t events;		   /* of this step */
+	uint64_t clock_ns;		   /* of the last OTR_EV_CLOCK */
+	uint64_t passed_ns;		   /* all events before this time are released */
+	uint64_t events;		   /* that came in this step */
 	uint64_t searched_ns;		   /* when rings were looked for last */
-	uint32_t apart[OTR_SESSION_APART]; /* found then, and perhaps offered this moment */
+	uint32_t apart[OTR_SESSION_APART]; /* found then; they may offer a ring still */
 	size_t n_apart;
-	bool told_bad_pair; /* of an OTEL_RESOURCE_ATTRIBUTES, once */
-	bool started;	    /* what was there has been listed */
+	bool told_bad_pair; /* a pair of an OTEL_RESOURCE_ATTRIBUTES that is ignored was noticed */
+	bool started;	    /* otr_session_start() was called */
 
 	/* Only during otr_session_listeners(). */
 	void (*on_listener)(void *arg, uint32_t tgid, uint16_t port);
 	void *listener_arg;
 };
 
-/* Gives an event to the merge. One that finds no memory is counted as lost. `session`: a struct
- * otr_session. */
+/* Gives an event to the merge. An event for which there is no memory is counted as lost.
+ * `session`: a struct otr_session. */
 void otr_session_put(void *session, const struct otr_event *ev);
 
 /* Is this process traced? */

@@ -3,9 +3,8 @@
 #define OTR_SWITCHES_H
 
 /*
- * switches.h - what a user says to the library in the programs that `run` starts: by
- * options, or by variables of his own. Here all of it is checked; a program is started
- * with values that are right, or not at all.
+ * switches.h - what a user tells the library in the programs that `run` starts, by options or by
+ * environment variables. All of it is checked before a program is started.
  */
 
 #include <stdbool.h>
@@ -18,11 +17,11 @@ struct otr_settings;
 /* Is tracing switched off by OTRACE_DISABLED? Returns 0, or -EINVAL with the reason. */
 int otr_switches_disabled(bool *disabled, struct otr_err *err);
 
-/* What the rings of all programs shall say. Returns 0, or -EINVAL with the reason. */
+/* Fills the switches for the rings of all programs. Returns 0, or -EINVAL with the reason. */
 int otr_switches_read(struct otr_ring_switches *say, const struct otr_settings *cfg,
 		      struct otr_err *err);
 
-/* The same in our environment, for programs that have no ring yet; with the rules. */
+/* Sets the same in the environment, for programs that have no ring yet, and the rules. */
 void otr_switches_environment(const struct otr_settings *cfg);
 
 #endif /* OTR_SWITCHES_H */

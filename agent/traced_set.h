@@ -3,10 +3,10 @@
 #define OTR_TRACED_SET_H
 
 /*
- * traced_set.h - which processes a session traces, and which it has just said no to.
+ * traced_set.h - the processes that a session traces, and those that it has just refused.
  *
- * The kernel traces on trial (bpf/shared.h, OTR_TRIAL_NS) who starts or listens, before
- * the agent has judged it: records of one it does not want are dropped by asking here.
+ * The kernel traces a process that starts or listens on trial (bpf/shared.h, OTR_TRIAL_NS) until
+ * the agent has judged it. Records of a refused process are dropped with the help of this set.
  */
 
 #include <stdbool.h>
@@ -20,15 +20,15 @@ struct otr_traced_set;
 int otr_traced_set_new(struct otr_traced_set **out);
 void otr_traced_set_free(struct otr_traced_set **cp);
 
-/* Traced from now on, also where it was refused before. Without memory: not remembered,
- * so it is missing from otr_traced_set_count() alone. */
+/* The process is traced from now on, even if it was refused before. Without memory it is missing
+ * from otr_traced_set_count(). */
 void otr_traced_set_add(struct otr_traced_set *c, uint32_t tgid);
 
 /* A traced process has ended, at `now_ns`. Records of it may still be on their way. */
 void otr_traced_set_end(struct otr_traced_set *c, uint32_t tgid, uint64_t now_ns);
 
-/* Not wanted: its records are dropped until the kernel has let go of it too, counted
- * from `now_ns`. */
+/* The process is not traced: its records are dropped until the kernel has ended its trial,
+ * counted from `now_ns`. */
 void otr_traced_set_refuse(struct otr_traced_set *c, uint32_t tgid, uint64_t now_ns);
 
 bool otr_traced_set_has(const struct otr_traced_set *c, uint32_t tgid);
@@ -38,10 +38,10 @@ bool otr_traced_set_refused(const struct otr_traced_set *c, uint32_t tgid);
  * was lost. */
 bool otr_traced_set_knows(const struct otr_traced_set *c, uint32_t tgid);
 
-/* How many are traced. */
+/* How many processes are traced. */
 size_t otr_traced_set_count(const struct otr_traced_set *c);
 
-/* Calls `fn` for each that is traced. */
+/* Calls `fn` for each traced process. */
 void otr_traced_set_each(const struct otr_traced_set *c, void (*fn)(void *arg, uint32_t tgid),
 			 void *arg);
 

@@ -3,8 +3,8 @@
 #define OTR_UNCARRIED_H
 
 /*
- * uncarried.h - programs that are not seen since they do not carry the library: as who starts
- * them says (bpf/ring.h, enum otr_uncarried), or as /proc shows.
+ * uncarried.h - programs that do not carry the library, and so are not seen: as the process that
+ * starts them reports (bpf/ring.h, enum otr_uncarried), or as /proc shows.
  */
 
 #include <stdbool.h>
@@ -17,7 +17,7 @@ struct otr_buf;
 
 struct otr_uncarried_row {
 	int why;
-	uint32_t tgid; /* who said so last */
+	uint32_t tgid; /* the process that reported it last */
 	uint64_t times;
 	char name[64]; /* of the program */
 };
@@ -25,17 +25,18 @@ struct otr_uncarried_row {
 struct otr_uncarried_table {
 	struct otr_uncarried_row rows[OTR_UNCARRIED_ROWS];
 	size_t n;
-	uint64_t more; /* that found no row */
+	uint64_t more; /* reports that found no row */
 };
 
-/* `path` is the program's; of OTR_UNCARRIED_DEEP the module's. What `why` says nothing about
- * is not taken. */
+/* Adds a program; with OTR_UNCARRIED_DEEP `path` is that of the module. An unknown `why` is
+ * ignored. */
 void otr_uncarried_add(struct otr_uncarried_table *t, uint32_t tgid, int why, const char *path);
 
-/* Did otr_uncarried_add() say so of this process? */
+/* Was this process added for this reason? */
 bool otr_uncarried_is(const struct otr_uncarried_table *t, uint32_t tgid, int why);
 
-/* One line each; `root`: otrace runs with root's rights, and leaves probes out by choice. */
+/* Prints one line a program; `root`: otrace has the rights of root, and leaves out the probes by
+ * choice. */
 void otr_uncarried_print(struct otr_buf *out, const struct otr_uncarried_table *t, bool root);
 
 #endif /* OTR_UNCARRIED_H */

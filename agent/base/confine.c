@@ -35,7 +35,7 @@ static const struct {
 	{CAP_DAC_READ_SEARCH, 0, "DAC_READ_SEARCH"},
 	{CAP_CHECKPOINT_RESTORE, OTR_CONFINE_ADOPT, "CHECKPOINT_RESTORE"},
 	{CAP_KILL, OTR_CONFINE_CHILD, "KILL"},
-	{CAP_SYS_ADMIN, NEVER, "SYS_ADMIN"}, /* but for what it stands for */
+	{CAP_SYS_ADMIN, NEVER, "SYS_ADMIN"}, /* only in place of another one; see is_kept() */
 };
 
 static const int denied[] = {
@@ -118,8 +118,7 @@ static const int denied[] = {
 	SCMP_SYS(io_uring_register),
 };
 
-/* For all threads that are. Calls of other architectures and of x32 are unknown to any part of
- * ours: ENOSYS. */
+/* Installs the filter for all threads. Calls of other architectures and of x32 return ENOSYS. */
 static int filter(void)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
@@ -144,8 +143,8 @@ static bool has(unsigned int cap)
 	return capng_have_capability(CAPNG_PERMITTED, cap);
 }
 
-/* Where what is needed has no capability of its own (before Linux 5.8 and 5.9), or it was not
- * given, SYS_ADMIN stands for it. */
+/* Where a right has no capability of its own (before Linux 5.8 and 5.9), or that was not given,
+ * SYS_ADMIN is kept in its place. */
 static bool is_kept(unsigned int cap, unsigned int by, unsigned int needs)
 {
 	if (cap == CAP_SYS_ADMIN &&
@@ -155,7 +154,8 @@ static bool is_kept(unsigned int cap, unsigned int by, unsigned int needs)
 	return !by || by & needs;
 }
 
-/* The bounding set goes first: that takes a capability. Whoever has none has nothing to lose. */
+/* The bounding set goes first, since that takes a capability. A process without any has nothing
+ * to give up. */
 static int keep_capabilities(unsigned int needs)
 {
 	bool keep[OTR_ARRAY_SIZE(kept)];

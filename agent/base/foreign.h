@@ -5,10 +5,11 @@
 /*
  * foreign.h - reads files that belong to others: executables, scripts, /proc/PID/..
  *
- * Their owner chooses what is there, and may change it meanwhile. So only regular files are
- * opened (a device acts when it is opened, a FIFO makes whoever opens it wait), a read is given
- * its bound by the caller, and what can wait for its owner (a file of a FUSE mount, the memory
- * map of a process that holds its own lock) is read by a thread that can be left behind.
+ * Their owner chooses what they hold, and may change it at any time. So only regular files are
+ * opened (to open a device may have effects, to open a FIFO may block), each read has a bound
+ * that the caller gives, and what may block for as long as the owner likes (a file of a FUSE
+ * mount, the memory map of a process that holds its own lock) is read by a thread that can be
+ * left behind.
  */
 
 #include <stdbool.h>
@@ -16,29 +17,29 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Opens a regular file for reading, below the directory `dir` (AT_FDCWD: here). Links are
- * followed. Returns a descriptor (close-on-exec), or -errno: -EINVAL, it is no regular file. */
+/* Opens a regular file for reading, below the directory `dir` (AT_FDCWD: the current one). Links
+ * are followed. Returns a descriptor (close-on-exec), or -errno: -EINVAL: it is no regular file. */
 int otr_foreign_open(int dir, const char *path);
 
-/* The same for a name in /proc, whose files are made by the kernel: one system call. */
+/* The same for a file in /proc, which the kernel makes: one system call. */
 int otr_foreign_open_proc(int dir, const char *name);
 
-/* Reads at most `size` bytes from the beginning. Returns how many, or -errno. It may be a file
- * that changes while it is read. */
+/* Reads at most `size` bytes from the beginning. Returns how many, or -errno. The file may change
+ * meanwhile. */
 ssize_t otr_foreign_slurp(int fd, char *out, size_t size);
 
-/* The file `name` of /proc/PID (cmdline, environ), below `dir`, at most `size` bytes: what it shows
- * is the process's own memory, so it may let a reader wait for ever (userfaultfd(2), a lock of its
- * memory map that waits for a file). Returns how many bytes, or -errno: -ETIMEDOUT after
- * OTR_FOREIGN_MS, -EBUSY as of otr_foreign_within(). */
+/* Reads at most `size` bytes of the file `name` of /proc/PID (cmdline, environ), below `dir`. It
+ * shows memory of the process, which may block a reader without end (userfaultfd(2), a lock of
+ * its memory map that waits for a file). Returns how many bytes, or -errno: -ETIMEDOUT after
+ * OTR_FOREIGN_MS, -EBUSY as otr_foreign_within(). */
 ssize_t otr_foreign_memory(int dir, const char *name, char *out, size_t size);
 
-/* The file `name` of /proc/`pid`, its memory's (cmdline, environ) as otr_foreign_memory() reads
- * them, at most `size` - 1 bytes and a NUL. Returns its length, 0 where
- * it is empty or cannot be read, or -1 where the process is gone. */
+/* Reads at most `size` - 1 bytes of the file `name` of /proc/`pid`, and adds a NUL; memory
+ * (cmdline, environ) as otr_foreign_memory() does. Returns the length, 0 where the file is empty
+ * or cannot be read, or -1 where the process has ended. */
 ssize_t otr_foreign_proc(uint32_t pid, const char *name, char *out, size_t size);
 
-/* Exactly `size` bytes at `at`. */
+/* Reads exactly `size` bytes at offset `at`. Returns false where there are fewer. */
 bool otr_foreign_at(int fd, uint64_t at, void *out, size_t size);
 
 /*

@@ -2,7 +2,7 @@
 #ifndef OTR_OWN_H
 #define OTR_OWN_H
 
-/* own.h - a local that owns something says so, and gives it up in one way only. */
+/* own.h - marks a local that owns something, which is given up in one way only. */
 
 #define OTR_AUTO(fini) __attribute__((cleanup(fini)))
 

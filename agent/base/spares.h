@@ -3,12 +3,13 @@
 #define OTR_SPARES_H
 
 /*
- * spares.h - objects of one size that come and go thousands of times a second.
+ * spares.h - a free list for objects of one size that are made and freed thousands of times a
+ * second.
  *
- * What is given back is kept, up to a bound, and is the next to be given: no search, and
- * often in the cache still. What was not needed for a while goes back to the heap: a few
- * thousand objects in as many pages would hold all of these. For the sanitizers every
- * object is a malloc of its own.
+ * A freed object is kept, up to a bound, and given out next: without a search, and often still in
+ * the cache. What was not needed for a while is returned to the heap; else a few thousand
+ * objects, each in another page, would keep all these pages. Under sanitizers each object is a
+ * malloc of its own.
  */
 
 #include <stddef.h>
@@ -19,7 +20,7 @@
 
 struct otr_spares {	 /* begins zeroed */
 	void *first;	 /* each begins with the address of the next */
-	size_t n, least; /* least: there were always so many, since the last trim */
+	size_t n, least; /* the least number of spare objects since the last trim */
 };
 
 /* Gives `size` bytes, all zero; the same size each time. NULL: no memory. */
@@ -35,7 +36,7 @@ static inline void *otr_spares_get(struct otr_spares *sp, size_t size)
 	return memset(p, 0, size);
 }
 
-/* Takes it. */
+/* Takes an object back. */
 static inline void otr_spares_put(struct otr_spares *sp, void *p)
 {
 #ifndef __SANITIZE_ADDRESS__
@@ -50,7 +51,7 @@ static inline void otr_spares_put(struct otr_spares *sp, void *p)
 	free(p);
 }
 
-/* Frees what nobody needed since it was called last. */
+/* Frees the objects that nobody needed since the last call. */
 static inline void otr_spares_trim(struct otr_spares *sp)
 {
 	for (; sp->least; sp->least--, sp->n--) {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * make.c - a resource from the facts of a process and its host.
+ * make.c - makes a resource from the facts of a process and its host. OpenTelemetry semantic
+ * conventions 1.44: service, process, host, os, container, telemetry.
  *
- * OpenTelemetry semantic conventions 1.44: service, process, host, os, container,
- * telemetry. What the process says of itself in OTEL_RESOURCE_ATTRIBUTES wins over
- * what we found out, but for service.name (name.h) and telemetry.*, which is ours.
- * A resource is one allocation:
+ * What the process says in OTEL_RESOURCE_ATTRIBUTES wins over what was found, except for
+ * service.name (name.h) and telemetry.*.
  *
- *	| struct otr_resource | attrs[n_attrs] | text |
+ * A resource is one allocation:  | struct otr_resource | attrs[n_attrs] | text |
  */
 
 #include "agent/resource/make.h"
@@ -143,7 +142,7 @@ static size_t iso(char *out, size_t size, uint64_t ns)
 				(unsigned int)(ns / 1000000u % 1000u));
 }
 
-/* The same process has the same id after a restart of ours; no other has it. */
+/* The id of a process stays the same when otrace is started again; no other process has it. */
 static void instance(struct draft *d, const struct otr_make *from)
 {
 	struct otr_slice host = from->host->text[OTR_META_HOST_ID];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * name.c - what a process is called, from what is known of it.
+ * name.c - names a process from its facts.
  *
  * OpenTelemetry semantic conventions, "Service", and the specification of
- * OTEL_RESOURCE_ATTRIBUTES. Departure: where one pair cannot be decoded, that pair alone is
- * discarded, not all of them, since the others say what they say.
+ * OTEL_RESOURCE_ATTRIBUTES. Departure: where one pair cannot be decoded, only that pair is
+ * discarded, not all pairs.
  */
 
 #include "agent/resource/name.h"
@@ -109,7 +109,7 @@ struct found {
 	size_t len;
 };
 
-/* Bytes of anybody's making as a name: cut, valid, fit for a terminal. */
+/* Writes bytes from any source as a name: cut, valid UTF-8, safe for a terminal. */
 static size_t clean(char *out, struct otr_slice s)
 {
 	size_t len = 0, n;

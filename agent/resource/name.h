@@ -3,11 +3,11 @@
 #define OTR_NAME_H
 
 /*
- * name.h - what a process is called, from what is known of it.
+ * name.h - names a process from its facts.
  *
- * Pure functions: facts in, a name out. The first that holds is service.name:
+ * Pure functions. service.name is the first that is known of:
  *
- *   1. the name the user gave (--service)
+ *   1. the name that the user gave (--service)
  *   2. OTEL_SERVICE_NAME of the process
  *   3. service.name in its OTEL_RESOURCE_ATTRIBUTES
  *   4. a guess: name_guess.c
@@ -18,8 +18,8 @@
 
 #define OTR_SERVICE_MAX 128 /* bytes of a service name */
 
-/* Writes the service's name, valid UTF-8, no control characters, cut at a character,
- * NUL-terminated; never empty. Returns its length. */
+/* Writes the name of the service: valid UTF-8 without control characters, cut at a character,
+ * NUL-terminated, never empty. Returns its length. */
 size_t otr_name_service(const struct otr_facts *facts, char out[OTR_SERVICE_MAX + 1]);
 
 /* The variable `name` among NAME=VALUE, NUL between; a none slice if it is absent. */

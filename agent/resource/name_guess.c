@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * name_guess.c - a service's name from its program and arguments.
+ * name_guess.c - guesses the name of a service from its program and arguments.
  *
- * A program of its own is called by its executable. What an interpreter runs is called
- * by the script, module, jar or class it was given. Many of these say nothing: of
- * three services each started as `gunicorn app:app`, all would be "app", and a trace
- * through them could not be read. So where the word is one of those that people give
- * to every program (generic[]), a better one is sought: the systemd unit, else the
- * folder that holds the script, else the next folder above that says more. Folders
- * of temporary files and home folders say nothing. Found none: the word itself.
+ * A program is named by its executable; what an interpreter runs is named by its script, module,
+ * jar or class. Many of these words say nothing: three services that are all started as `gunicorn
+ * app:app` would all be "app". So where the word is one that many programs have (generic[]),
+ * another is looked for: the systemd unit, else the folder of the script, else the next folder
+ * above that says more. Folders of temporary files and home folders say nothing. If none is
+ * found, the word itself is the name.
  */
 
 #include "agent/resource/name_guess.h"
@@ -21,7 +20,7 @@
 
 #define COMM_MAX 15
 
-/* Words that everybody uses. */
+/* Words that many programs have as a name. */
 static const char *const generic[] = {
 	"app",	       "main",	 "index", "server",   "start",	   "run",     "wsgi",	"asgi",
 	"application", "manage", "www",	  "__main__", "bootstrap", "program", "python", "node",
@@ -29,7 +28,7 @@ static const char *const generic[] = {
 	"dotnet",      "deno",	 "bun",	  "uwsgi",    "pypy",
 };
 
-/* Folders that say nothing of what they hold; so do those of generic[]. */
+/* Folders whose names say nothing; so do those of generic[]. */
 static const char *const plain_dirs[] = {
 	"apps",	   "src",      "code",	 "srv",	    "html",	 "home",    "root",
 	"opt",	   "usr",      "var",	 "lib",	    "local",	 "bin",	    "sbin",
@@ -88,7 +87,7 @@ static bool is_temporary(struct otr_slice path)
 	       otr_slice_starts(path, OTR_SLICE("/dev/shm/"));
 }
 
-/* The first folder, from `dir` upwards, that says something; or an empty slice. */
+/* The first folder, from `dir` upwards, whose name says something; or an empty slice. */
 static struct otr_slice telling(struct otr_slice dir)
 {
 	struct otr_slice base;
@@ -150,8 +149,8 @@ static bool is_comm(struct otr_slice path, struct otr_slice comm)
 	return comm.len && otr_slice_eq(otr_slice_sub(base, 0, COMM_MAX), comm);
 }
 
-/* One file may be many programs: /usr/bin/redis-server is a link to redis-check-rdb. Then
- * both the kernel and the first argument tell what it was executed as. */
+/* One file may be several programs: /usr/bin/redis-server is a link to redis-check-rdb. Then the
+ * name in the kernel and the first argument both say as what it was executed. */
 static struct otr_slice program_name(const struct otr_facts *facts)
 {
 	struct otr_slice exe = otr_name_exe(facts->text[OTR_META_EXE]);

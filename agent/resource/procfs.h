@@ -3,9 +3,8 @@
 #define OTR_PROCFS_H
 
 /*
- * procfs.h - the processes of the machine, as /proc lists them now.
- *
- * For choosing what to trace at start; what happens later comes in events.
+ * procfs.h - the processes of the machine, as /proc lists them now: to find what is traced at
+ * start. What happens later comes in events.
  */
 
 #include <stdbool.h>
@@ -18,7 +17,7 @@
  * they have no command line. */
 void otr_procfs_each(bool (*fn)(void *arg, uint32_t pid), void *arg);
 
-/* Parent of a process, 0 if it is gone. */
+/* The parent of a process; 0 if the process has ended. */
 uint32_t otr_procfs_parent(uint32_t pid);
 
 /* CPU of all its threads so far, in steps of 10 ms; 0 if it is gone. */
@@ -39,7 +38,8 @@ bool otr_procfs_cgroup(uint32_t pid, char *out, size_t size);
 /* Is `name` the base name of its executable, or of the script its interpreter runs? */
 bool otr_procfs_is(uint32_t pid, const char *name);
 
-/* The same, of what was read before: `args` each ended by a NUL, one more behind them. */
+/* The same with arguments that were read before: each ended by a NUL, and one more NUL at the
+ * end. */
 bool otr_procfs_names(const char *exe, const char *args, size_t len, const char *name);
 
 /* How many of its descriptors are `kind`, as their link begins: "socket:",
@@ -49,7 +49,7 @@ int otr_procfs_fds(uint32_t pid, const char *kind);
 /* The TLS library it has mapped ("libssl.so.3"), or "" where there is none. */
 void otr_procfs_tls(uint32_t pid, char *out, size_t size);
 
-/* "python3 app.py": how a person would call it, for messages, without secrets. */
+/* Writes a title of the process for messages, without secrets: "python3 app.py". */
 void otr_procfs_title(uint32_t pid, char *out, size_t size);
 
 #endif /* OTR_PROCFS_H */

@@ -2,14 +2,14 @@
 /*
  * procs.c - what is known of processes, from events alone: no clock, no /proc.
  *
- *	fork    the child has what its parent has, until it execs: prefork workers
- *	        are the service that made them
- *	exec    program and arguments are new, what the environment said is unknown
- *	        again; the folder, the cgroup and a name given by the user stay
- *	exit    remembered for 60 s, of many the last thousand: its last spans come late.
- *	        What they say of it they hold themselves
+ *	fork	the child has the facts of its parent until it executes a program: prefork
+ *		workers are the service that made them
+ *	exec	program and arguments are new, the environment is unknown again; the folder,
+ *		the cgroup and a name given by the user stay
+ *	exit	the facts are kept for 60 s, of at most a thousand processes: their last spans
+ *		come late. These spans hold references to the resource
  *
- * Facts are shared between parent and child until one of them changes.
+ * Parent and child share facts until one of them changes.
  */
 
 #include <errno.h>
@@ -139,7 +139,7 @@ static void forget(struct otr_procs *procs, struct proc *p)
 	proc_free(p);
 }
 
-/* Room for one more: the one that exited first goes, else the oldest. */
+/* Makes room for one more process: the one that exited first is forgotten, else the oldest. */
 static void make_room(struct otr_procs *procs)
 {
 	if (HASH_COUNT(procs->all) < procs->max)
@@ -207,7 +207,7 @@ static int take_fork(struct otr_procs *procs, const struct otr_ev_proc *ev)
 	struct proc *old = find(procs, ev->hdr.tgid), *p, *parent;
 
 	if (old)
-		forget(procs, old); /* its number is used again */
+		forget(procs, old); /* the number is that of another process now */
 	make_room(procs);
 	parent = find(procs, ev->ppid);
 	p = insert(procs, ev->hdr.tgid, parent ? parent->facts : NULL);
@@ -219,7 +219,7 @@ static int take_fork(struct otr_procs *procs, const struct otr_ev_proc *ev)
 	return 0;
 }
 
-/* Is it another process under a number seen before? */
+/* Is this another process with a number that was seen before? */
 static bool is_other(const struct proc *p, const struct otr_ev_proc *ev)
 {
 	return p->exit_ns || (p->start_ns && ev->start_ns && p->start_ns != ev->start_ns);
@@ -244,7 +244,7 @@ static int take_exec(struct otr_procs *procs, const struct otr_ev_proc *ev)
 	changed(p);
 	f = p->facts;
 	set_comm(f, ev->comm);
-	/* The environment is inherited, until it is read anew. */
+	/* The environment is inherited until it is read again. */
 	fact_set(f, OTR_META_JAR, OTR_SLICE_NONE);
 	fact_set(f, OTR_META_GO, OTR_SLICE_NONE);
 	if (!p->named)
@@ -311,7 +311,7 @@ static int take_meta(struct otr_procs *procs, const struct otr_ev_meta *ev)
 	struct proc *p;
 
 	if (ev->key == OTR_META_NONE || ev->key == OTR_META_NAMED || ev->key >= OTR_META_MAX)
-		return 0; /* no fact about it, or of a younger otrace */
+		return 0; /* not a fact of a process, or one of a later version of otrace */
 	if (!ev->hdr.tgid)
 		return take_host_meta(procs, ev->key, s);
 	p = find_or_insert(procs, ev->hdr.tgid);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * read.c - /proc of one process, and the host, as OTR_EV_META (proc(5)).
+ * read.c - reads /proc of one process, and the host, as OTR_EV_META (proc(5)).
  *
- * Nothing here is believed or understood beyond what it takes to leave things out:
- * of the environment only what OpenTelemetry defines travels, and of that no
- * *_HEADERS, which hold passwords; events end up in recordings. All sizes are bounded.
- * Users are looked up in /etc/passwd alone, since a directory service may block.
+ * Facts are not interpreted here except to leave things out. Of the environment only what
+ * OpenTelemetry defines is kept, without *_HEADERS, which hold passwords: events end up in
+ * recordings. All sizes are bounded. Users are looked up in /etc/passwd alone, since a directory
+ * service may block.
  */
 
 #include <ctype.h>
@@ -171,7 +171,8 @@ static void memory_free(void *io)
 	free(mem->text);
 }
 
-/* None of ours in the environment is a fact too: what an exec left behind goes. */
+/* That the environment holds none of these is a fact, too: it removes what was known before an
+ * exec. */
 static void give_env(struct reader *rd, char *text, size_t len)
 {
 	if (!len)
@@ -281,8 +282,8 @@ static void read_start(struct reader *rd, int dir)
 	give(rd, OTR_META_START, otr_slice_str(text));
 }
 
-/* All through one descriptor of /proc/TGID: when the process ends and its number is
- * used again, what is left to read fails, and does not tell of another. */
+/* All is read through one descriptor of /proc/TGID: when the process ends and its number is used
+ * again, the rest fails, and is not that of another process. */
 int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put, void *arg)
 {
 	struct reader rd = {tgid, time_ns, put, arg, 0};

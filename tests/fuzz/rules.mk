@@ -29,7 +29,7 @@ FUZZ_PIPE := $(filter-out $(FUZZ_SRC),$(wildcard agent/pipeline.c agent/base/los
 $(FUZZ_B)/fuzz_pipeline: FUZZ_MORE := $(FUZZ_PIPE)
 $(FUZZ_B)/fuzz_pipeline: $(FUZZ_PIPE)
 
-$(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring_reader.c agent/base/loss.c
+$(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring_reader.c
 $(FUZZ_B)/fuzz_ring: agent/source/ring_reader.c
 
 .PHONY: fuzz fuzz-seeds
