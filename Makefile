@@ -81,7 +81,7 @@ $(B)/flags: FORCE
 		if cmp -s - $@; then :; else printf '%s\n' '$(ALL_CFLAGS)' '$(SHIM_CFLAGS)' '$(HARD_LD)' > $@; fi
 
 # Objects wait for what is generated; after that the .d files know.
-GEN := $(if $(BPF_SRC),$(B)/agent/otrace.skel.h) $(if $(wildcard exporters/otlp.proto),$(B)/exporters/otlp.pb-c.h)
+GEN := $(if $(BPF_SRC),$(B)/agent/source/otrace.skel.h) $(if $(wildcard exporters/otlp.proto),$(B)/exporters/otlp.pb-c.h)
 $(B)/%.o: %.c $(B)/flags | $(B)/packages $(GEN)
 	$(call msg,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
@@ -105,7 +105,7 @@ $(B)/otrace.bpf.o: $(BPF_OBJ)
 	$(Q)$(BPFTOOL) gen object $@ $^
 
 # bpftool writes to stdout even when it fails: never straight into the target.
-$(B)/agent/otrace.skel.h: $(B)/otrace.bpf.o
+$(B)/agent/source/otrace.skel.h: $(B)/otrace.bpf.o
 	$(call msg,SKEL,$@)
 	$(Q)mkdir -p $(@D) && $(BPFTOOL) gen skeleton $< name otrace_bpf > $@.tmp && mv $@.tmp $@
 

@@ -57,6 +57,4 @@ extern const struct otr_cmd *const otr_cmds[];
 extern const struct otr_cmd otr_cmd_run, otr_cmd_attach, otr_cmd_agent, otr_cmd_replay,
 	otr_cmd_doctor, otr_cmd_completion, otr_cmd_help;
 
-#define OTR_VERSION "0.1.0"
-
 #endif /* OTR_CMD_H */

@@ -11,6 +11,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/log.h"
+#include "agent/base/version.h"
 #include "agent/cmd.h"
 #include "agent/loop.h"
 #include "agent/resource/procfs.h"

@@ -15,6 +15,7 @@
 #include "agent/base/own.h"
 #include "agent/base/privilege.h"
 #include "agent/base/text.h"
+#include "agent/base/version.h"
 #include "agent/cmd.h"
 #include "agent/doctor.h"
 #include "agent/resource/procfs.h"

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/base/err.h"
+#include "agent/base/version.h"
 #include "agent/cmd.h"
 #include "agent/settings.h"
 

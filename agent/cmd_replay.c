@@ -15,15 +15,15 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/loss.h"
 #include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/cmd.h"
-#include "agent/loss.h"
 #include "agent/notseen.h"
 #include "agent/progress.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
-#include "agent/source/record.h"
+#include "agent/source/source.h"
 #include "bpf/event.h"
 #include "exporters/console.h"
 
@@ -37,7 +37,7 @@ struct replay {
 	uint64_t first_ns, last_ns;
 };
 
-/* Live, the source counts what it lost. */
+/* A live source counts what it loses itself. */
 static void count_lost(const void *ev)
 {
 	const struct otr_ev_lost *lost = ev;
@@ -113,7 +113,7 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 	re->path = path;
 	re->events = re->bytes = re->first_ns = re->last_ns = 0;
 	otr_progress_begin(&re->progress, "replay", path, size_of(path), is_shared(re));
-	rc = otr_record_read(path, take, re, err);
+	rc = otr_source_read(&otr_replay_source, path, take, re, err);
 	if (rc && re->events) {
 		otr_loss_add(OTR_LOSS_RECORDING, 1);
 		otr_loss_because(OTR_LOSS_RECORDING, "%s", err->text);

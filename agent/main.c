@@ -14,6 +14,7 @@
 
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/base/version.h"
 #include "agent/cmd.h"
 #include "agent/cmd_help.h"
 #include "agent/config_value.h"

@@ -21,7 +21,6 @@
 #include "agent/protocol_name.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
-#include "agent/sinks.h"
 #include "agent/stream/stream.h"
 #include "agent/uncarried.h"
 #include "bpf/ring.h"
@@ -228,14 +227,13 @@ static void print_rows(struct otr_notseen *ns)
 	otr_buf_byte(&ns->text, '\0');
 }
 
-void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks, uint64_t elapsed_ns)
+const char *otr_notseen_watch(struct otr_notseen *ns, struct otr_pipeline *pl, uint64_t elapsed_ns)
 {
-	struct otr_pipeline *pl = otr_sinks_pipeline(sinks);
 	struct otr_stitch_stats stats;
 
 	otr_stitch_stats(otr_pipeline_stitch(pl), &stats);
 	if (elapsed_ns < ns->next_ns || stats.requests)
-		return;
+		return NULL;
 	ns->next_ns = elapsed_ns + EACH_NS;
 	collect(ns, pl);
 	otr_buf_printf(&ns->text, "%llu s and no request understood\n",
@@ -244,8 +242,7 @@ void otr_notseen_watch(struct otr_notseen *ns, struct otr_sinks *sinks, uint64_t
 		otr_buf_str(&ns->text, "no traffic at all: idle, or it is not this process "
 				       "that serves; try  otrace attach :PORT");
 	print_rows(ns);
-	if (!ns->text.rc)
-		otr_sinks_notice(sinks, ns->text.data);
+	return ns->text.rc ? NULL : ns->text.data;
 }
 
 const char *otr_notseen_lines(struct otr_notseen *ns, struct otr_pipeline *pl)
@@ -255,16 +252,16 @@ const char *otr_notseen_lines(struct otr_notseen *ns, struct otr_pipeline *pl)
 	return ns->text.rc ? "" : ns->text.data;
 }
 
-void otr_notseen_ring(struct otr_sinks *sinks, uint32_t tgid)
+bool otr_notseen_ring(uint32_t tgid, char *out, size_t size)
 {
-	char title[64], text[200];
+	char title[64];
 
 	if (otr_procfs_fds(tgid, "anon_inode:[io_uring]") <= 0)
-		return;
+		return false;
 	otr_procfs_title(tgid, title, sizeof(title));
-	snprintf(text, sizeof(text),
+	snprintf(out, size,
 		 "fds of %.60s (pid %u): io_uring in use: what it moves that "
 		 "way is counted, not read\ntracing goes on with the rest",
 		 title, tgid);
-	otr_sinks_notice(sinks, text);
+	return true;
 }

@@ -16,6 +16,7 @@
 
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
+#include "agent/source/feedback.h"
 #include "bpf/event.h"
 
 #define MAX_PROCS 8192
@@ -23,6 +24,7 @@
 
 struct otr_pipeline {
 	struct otr_pipeline_config cfg;
+	const struct otr_feedback *feedback; /* borrowed; or NULL */
 	struct otr_procs *procs;
 	struct otr_streams *streams;
 	struct otr_stitch *stitch;
@@ -66,23 +68,6 @@ static void on_close(void *arg, const struct otr_ev_conn *conn, int error, uint6
 	otr_stitch_close(pl->stitch, conn, error, time_ns);
 }
 
-static void on_policy(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
-		      uint32_t head_bytes)
-{
-	struct otr_pipeline *pl = arg;
-
-	if (pl->cfg.policy)
-		pl->cfg.policy(pl->cfg.arg, conn, dir, capture, head_bytes);
-}
-
-static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
-{
-	struct otr_pipeline *pl = arg;
-
-	if (pl->cfg.watch)
-		pl->cfg.watch(pl->cfg.arg, conn, dir, want);
-}
-
 static void on_ended(void *arg, const struct otr_stream_stat *stat)
 {
 	struct otr_pipeline *pl = arg;
@@ -97,8 +82,6 @@ static const struct otr_stream_ops stream_ops = {
 	.after_loss = on_after_loss,
 	.open = on_open,
 	.close = on_close,
-	.policy = on_policy,
-	.watch = on_watch,
 	.ended = on_ended,
 };
 
@@ -144,6 +127,12 @@ int otr_pipeline_new(struct otr_pipeline **out, const struct otr_pipeline_config
 	return 0;
 }
 
+void otr_pipeline_bind(struct otr_pipeline *pl, const struct otr_feedback *feedback)
+{
+	pl->feedback = feedback;
+	otr_streams_bind(pl->streams, feedback);
+}
+
 void otr_pipeline_free(struct otr_pipeline **pp)
 {
 	struct otr_pipeline *pl = OTR_TAKE(*pp);
@@ -183,6 +172,14 @@ static void take_loss(struct otr_pipeline *pl, const struct otr_ev_lost *ev)
 	otr_streams_event(pl->streams, &ev->hdr);
 }
 
+static void take_handoff(struct otr_pipeline *pl, const struct otr_ev_handoff *ev)
+{
+	const struct otr_feedback *fb = pl->feedback;
+
+	if (otr_stitch_handoff(pl->stitch, ev) && fb && fb->handoff)
+		fb->handoff(fb->arg, ev->hdr.tgid);
+}
+
 int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 {
 	const void *rec = ev;
@@ -202,8 +199,7 @@ int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 		otr_stitch_failed(pl->stitch, rec);
 		break;
 	case OTR_EV_HANDOFF:
-		if (otr_stitch_handoff(pl->stitch, rec) && pl->cfg.handoff)
-			pl->cfg.handoff(pl->cfg.arg, ev->tgid);
+		take_handoff(pl, rec);
 		break;
 	default:
 		otr_streams_event(pl->streams, ev);

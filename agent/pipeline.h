@@ -15,6 +15,7 @@
 #include "agent/stream/stream.h"
 
 struct otr_event;
+struct otr_feedback;
 struct otr_pipeline;
 struct otr_procs;
 struct otr_proto_settings;
@@ -25,14 +26,9 @@ struct otr_pipeline_config {
 	const struct otr_proto_settings *settings; /* borrowed; NULL: the defaults */
 	otr_span_fn span;			   /* every finished span, borrowed */
 	otr_trace_fn trace;			   /* every complete trace; or NULL */
-	/* What the source is asked, as in struct otr_stream_ops; NULL in a replay. */
-	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
-		       uint32_t head_bytes);
-	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
-	void (*handoff)(void *arg, uint32_t tgid); /* late evidence of this process was used */
-	/* What is known of a connection at its end. NULL: nobody asks. */
+	/* What is known of a connection at its end. NULL: it is not asked for. */
 	void (*ended)(void *arg, const struct otr_stream_stat *stat);
-	void *arg; /* of all these functions */
+	void *arg; /* of all three functions */
 };
 
 /* Makes a pipeline; copies `cfg`. Returns 0 or -ENOMEM; then *out is untouched. */
@@ -40,6 +36,11 @@ int otr_pipeline_new(struct otr_pipeline **out, const struct otr_pipeline_config
 
 /* Frees *pp, which may be NULL, and sets it to NULL. Call flush() first to emit what is open. */
 void otr_pipeline_free(struct otr_pipeline **pp);
+
+/* Lends the pipeline the functions by which it asks the sources of its events
+ * (agent/source/feedback.h), until the next call. NULL: there is no source to ask, as in a
+ * replay. */
+void otr_pipeline_bind(struct otr_pipeline *pl, const struct otr_feedback *feedback);
 
 /* Takes the next event, in order of time. Only OTR_EV_TICK lets time pass. Returns 0, or -ENOMEM:
  * the event is lost and counted. */

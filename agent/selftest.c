@@ -27,7 +27,7 @@
 #include "agent/source/merge.h"
 #include "agent/source/probes.h"
 #include "agent/source/synthetic.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 #define MERGE_BYTES (1u << 20)
 #define PATIENCE_NS (2 * OTR_NS_PER_S)

@@ -7,7 +7,7 @@
  * a replay sees the same time pass at the same places.
  */
 
-#include "agent/session_int.h"
+#include "agent/session.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -22,13 +22,15 @@
 #include "agent/base/confine.h"
 #include "agent/base/err.h"
 #include "agent/base/log.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/base/usage.h"
-#include "agent/loss.h"
 #include "agent/notseen.h"
 #include "agent/pace.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
+#include "agent/session_procs.h"
+#include "agent/session_state.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
 #include "agent/source/merge.h"
@@ -45,7 +47,7 @@
 
 bool otr_session_has(const struct otr_session *s, uint32_t tgid)
 {
-	return otr_traced_set_has(s->traced, tgid);
+	return otr_session_traces(s, tgid);
 }
 
 size_t otr_session_alive(const struct otr_session *s)
@@ -53,12 +55,9 @@ size_t otr_session_alive(const struct otr_session *s)
 	return otr_traced_set_count(s->traced);
 }
 
-void otr_session_put(void *arg, const struct otr_event *ev)
+int otr_session_target(struct otr_session *s, uint32_t tgid)
 {
-	struct otr_session *s = arg;
-
-	if (otr_merge_add(s->merge, ev))
-		otr_loss_add(OTR_LOSS_EVICT, 1);
+	return otr_session_trace(s, tgid);
 }
 
 void otr_session_event(void *session, const struct otr_event *ev)
@@ -90,7 +89,7 @@ static int drained(void *arg, const struct otr_event *ev)
 			otr_session_facts(s, ev->tgid, ev->time_ns);
 		return 0;
 	case OTR_EV_PROC_EXIT:
-		otr_traced_set_remove(s->traced, ev->tgid);
+		otr_traced_set_end(s->traced, ev->tgid, otr_now());
 		break;
 	case OTR_EV_LISTEN:
 		otr_session_judge(s, ev->tgid, cn->local.port, NULL);
@@ -135,13 +134,21 @@ static int placed(void *arg, const struct otr_event *ev)
 	return 0;
 }
 
+static bool is_of_kernel(const struct otr_event *ev)
+{
+	return ev->hook != OTR_HOOK_PRELOAD && ev->hook != OTR_HOOK_AGENT;
+}
+
 /* Released, in order. */
 static int released(void *arg, const struct otr_event *ev)
 {
 	struct otr_session *s = arg;
 
+	if (s->cfg.wanted && ev->tgid && is_of_kernel(ev) &&
+	    !otr_traced_set_knows(s->traced, ev->tgid))
+		otr_session_settle(s, ev->tgid);
 	if (!otr_traced_set_refused(s->traced, ev->tgid)) /* else it was on trial */
-		otr_sources_place(s->src, ev, placed, s);
+		otr_sources_align(s->src, ev, placed, s);
 	return 0;
 }
 
@@ -159,22 +166,6 @@ static void tick(struct otr_session *s, uint64_t time_ns)
 	const struct otr_event ev = otr_synthetic_tick(time_ns);
 
 	released(s, &ev);
-}
-
-static void on_policy(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
-		      uint32_t head_bytes)
-{
-	otr_sources_policy(arg, conn, dir, capture, head_bytes);
-}
-
-static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
-{
-	otr_sources_watch(arg, conn, dir, want);
-}
-
-static void on_handoff(void *arg, uint32_t tgid)
-{
-	otr_sources_handoff(arg, tgid);
 }
 
 /* A process carries the library. Its facts are read when its first record says so. */
@@ -226,27 +217,42 @@ static void set_pace(struct otr_session *s)
 	otr_pace_start(&s->pace, s->cfg.cfg->cpu_budget, s->began_ns);
 }
 
+static int open_sources(struct otr_session *s, struct otr_err *err)
+{
+	const struct otr_session_config *cfg = &s->cfg;
+	const struct otr_bpf_config bpf = {
+		.btf = cfg->cfg->btf,
+		.host = cfg->host,
+		.trials = cfg->at_exec,
+		.follow = !cfg->cfg->no_follow,
+		.verbose = cfg->cfg->verbose,
+		.force = getenv("OTRACE_PROBES"),
+	};
+	const struct otr_shim_config shim = {
+		.switches = cfg->say,
+		.born = born,
+		.uncarried = uncarried,
+		.arg = s,
+	};
+	const struct otr_sources_config src = {
+		.bpf = cfg->no_probes ? NULL : &bpf,
+		.shim = cfg->library ? &shim : NULL,
+		.adopt = cfg->adopt,
+		.is_traced = is_traced,
+		.arg = s,
+	};
+	int rc = otr_sources_open(&s->src, &src, err);
+
+	if (!rc)
+		otr_pipeline_bind(otr_sinks_pipeline(cfg->sinks), otr_sources_feedback(s->src));
+	return rc;
+}
+
 int otr_session_open(struct otr_session **out, const struct otr_session_config *cfg,
 		     struct otr_err *err)
 {
 	OTR_AUTO(otr_session_close) struct otr_session *s = calloc(1, sizeof(*s));
-	const struct otr_sources_config src = {
-		.use_bpf = !cfg->no_probes,
-		.use_shim = cfg->library,
-		.adopt = cfg->adopt,
-		.bpf = {.btf = cfg->cfg->btf,
-			.host = cfg->host,
-			.trials = cfg->at_exec,
-			.follow = !cfg->cfg->no_follow,
-			.verbose = cfg->cfg->verbose,
-			.force = getenv("OTRACE_PROBES")},
-		.say = cfg->say,
-		.born = born,
-		.is_traced = is_traced,
-		.uncarried = uncarried,
-		.arg = s,
-	};
-	int rc;
+	int rc = 0;
 
 	if (!s || otr_traced_set_new(&s->traced) || otr_merge_new(&s->merge, MERGE_BYTES)) {
 		otr_err_set(err, "out of memory");
@@ -256,15 +262,12 @@ int otr_session_open(struct otr_session **out, const struct otr_session_config *
 	s->opened_ns = otr_now();
 	if (getrandom(&s->seed, sizeof(s->seed), 0) != sizeof(s->seed))
 		s->seed = otr_clock(CLOCK_REALTIME);
-	if (cfg->cfg->record) {
+	if (cfg->cfg->record)
 		rc = otr_record_open(&s->record, cfg->cfg->record, err);
-		if (rc)
-			return rc;
-	}
-	rc = otr_sources_open(&s->src, &src, err);
+	if (!rc)
+		rc = open_sources(s, err);
 	if (rc)
 		return rc;
-	otr_sinks_bind(cfg->sinks, s->src, on_policy, on_watch, on_handoff);
 	s->began_ns = otr_now();
 	emit_clock(s, s->began_ns);
 	otr_resource_read_host(s->began_ns, otr_session_put, s);
@@ -325,6 +328,16 @@ static void let_pass(struct otr_session *s, uint64_t until)
 	tick(s, until);
 }
 
+static void watchdog(struct otr_session *s, uint64_t now_ns)
+{
+	const char *text =
+		otr_notseen_watch(otr_sinks_notseen(s->cfg.sinks), otr_sinks_pipeline(s->cfg.sinks),
+				  now_ns - s->began_ns);
+
+	if (text)
+		otr_sinks_notice(s->cfg.sinks, text);
+}
+
 int otr_session_step(struct otr_session *s)
 {
 	uint64_t now = otr_now();
@@ -338,7 +351,7 @@ int otr_session_step(struct otr_session *s)
 	otr_session_search(s, now);
 	let_pass(s, now - settle_ns(s));
 	otr_sinks_tick(s->cfg.sinks, now);
-	otr_notseen_watch(otr_sinks_notseen(s->cfg.sinks), s->cfg.sinks, now - s->began_ns);
+	watchdog(s, now);
 	return otr_pace_step(&s->pace, now, otr_sources_rest_ms(s->src, s->events));
 }
 
@@ -407,7 +420,7 @@ void otr_session_close(struct otr_session **sp)
 	if (!s)
 		return;
 	if (s->cfg.sinks)
-		otr_sinks_bind(s->cfg.sinks, NULL, NULL, NULL, NULL);
+		otr_pipeline_bind(otr_sinks_pipeline(s->cfg.sinks), NULL);
 	otr_sources_close(&s->src);
 	otr_merge_free(&s->merge);
 	close_record(s);

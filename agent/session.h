@@ -15,31 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/candidate.h"
+#include "agent/session_config.h"
 
 struct otr_err;
 struct otr_event;
-struct otr_ring_switches;
 struct otr_session;
-struct otr_settings;
 struct otr_sinks;
-
-struct otr_session_config {
-	const struct otr_settings *cfg;	     /* borrowed for the session's life */
-	struct otr_sinks *sinks;	     /* likewise */
-	bool no_probes;			     /* none in the kernel: by the library alone */
-	bool library;			     /* programs may carry it (otr_session_join()) */
-	bool adopt;			     /* but only those do that have it */
-	const struct otr_ring_switches *say; /* to processes with the library; NULL: nothing */
-	bool host;			     /* hear of exec and listen of every process */
-
-	bool at_exec; /* and a program may be wanted before it listens */
-
-	/* Decides, when a process executes a program (`port` 0) or listens on a port,
-	 * whether it is traced from now on. NULL: none. */
-	enum otr_verdict (*wanted)(void *arg, const struct otr_candidate *who);
-	void *arg;
-};
 
 /* Loads the probes and opens the recording. Returns 0, or -errno with the reason in
  * `err`, see otr_bpf_open(). */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* session_procs.c - the processes of a session: which are traced, and what is known of them. */
 
+#include "agent/session_procs.h"
+
 #include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +14,7 @@
 #include "agent/resource/name.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
-#include "agent/session_int.h"
+#include "agent/session_state.h"
 #include "agent/settings.h"
 #include "agent/sinks.h"
 #include "agent/source/sources.h"
@@ -93,6 +95,7 @@ static void adopt(struct otr_session *s, uint32_t tgid)
 static int target_one(struct otr_session *s, uint32_t tgid)
 {
 	int rc = otr_sources_target(s->src, tgid, !s->cfg.cfg->no_follow);
+	char text[200];
 
 	if (rc)
 		return rc;
@@ -101,7 +104,8 @@ static int target_one(struct otr_session *s, uint32_t tgid)
 	if (s->started)
 		otr_sources_list(s->src, tgid);
 	otr_session_facts(s, tgid, otr_now());
-	otr_notseen_ring(s->cfg.sinks, tgid);
+	if (otr_notseen_ring(tgid, text, sizeof(text)))
+		otr_sinks_notice(s->cfg.sinks, text);
 	return 0;
 }
 
@@ -109,13 +113,13 @@ static bool add_child(void *arg, uint32_t pid)
 {
 	struct family *fam = arg;
 
-	if (pid != (uint32_t)getpid() && !otr_session_has(fam->s, pid) &&
-	    otr_session_has(fam->s, otr_procfs_parent(pid)) && !target_one(fam->s, pid))
+	if (pid != (uint32_t)getpid() && !otr_session_traces(fam->s, pid) &&
+	    otr_session_traces(fam->s, otr_procfs_parent(pid)) && !target_one(fam->s, pid))
 		fam->added++;
 	return true;
 }
 
-int otr_session_target(struct otr_session *s, uint32_t tgid)
+int otr_session_trace(struct otr_session *s, uint32_t tgid)
 {
 	struct family fam = {.s = s};
 	int rc = target_one(s, tgid);
@@ -132,7 +136,7 @@ int otr_session_target(struct otr_session *s, uint32_t tgid)
 
 static void untarget(struct otr_session *s, uint32_t tgid)
 {
-	bool traced = otr_session_has(s, tgid);
+	bool traced = otr_session_traces(s, tgid);
 
 	otr_traced_set_refuse(s->traced, tgid, otr_now());
 	if (traced)
@@ -144,7 +148,7 @@ static void untarget(struct otr_session *s, uint32_t tgid)
 void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 		       const struct otr_ev_proc *exec)
 {
-	bool traced = otr_session_has(s, tgid);
+	bool traced = otr_session_traces(s, tgid);
 	enum otr_verdict is = OTR_VERDICT_NONE;
 	struct otr_candidate who;
 
@@ -160,7 +164,21 @@ void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 	else if (is == OTR_VERDICT_TRACE && !traced && exec)
 		target_one(s, tgid); /* it has no children yet */
 	else if (is == OTR_VERDICT_TRACE && !traced)
-		otr_session_target(s, tgid);
+		otr_session_trace(s, tgid);
+}
+
+/* A record of a process that nobody has judged: its exec, fork or listen was lost. A child of a
+ * traced process is traced like it; any other is judged now, and refused where it has left. */
+void otr_session_settle(struct otr_session *s, uint32_t tgid)
+{
+	uint32_t parent = otr_procfs_parent(tgid);
+
+	if (!parent || s->cfg.cfg->no_follow || !otr_traced_set_has(s->traced, parent)) {
+		otr_session_judge(s, tgid, 0, NULL);
+		return;
+	}
+	otr_traced_set_add(s->traced, tgid);
+	otr_session_facts(s, tgid, otr_now());
 }
 
 /* A traced process is another program now: its facts, and perhaps goroutines. */
@@ -176,11 +194,11 @@ static void changed(struct otr_session *s, const struct otr_event *ev)
 
 int otr_session_executed(struct otr_session *s, const struct otr_event *ev)
 {
-	bool traced = otr_session_has(s, ev->tgid);
+	bool traced = otr_session_traces(s, ev->tgid);
 
 	if (traced || s->cfg.at_exec)
 		otr_session_judge(s, ev->tgid, 0, (const void *)ev);
-	if (!otr_session_has(s, ev->tgid))
+	if (!otr_session_traces(s, ev->tgid))
 		return 0;
 	otr_session_put(s, ev);
 	if (traced)
@@ -238,7 +256,7 @@ static void name_apart(struct otr_session *s)
 	while (s->n_apart) {
 		uint32_t pid = s->apart[--s->n_apart];
 
-		if (!otr_session_has(s, pid) && otr_procfs_exe(pid, exe, sizeof(exe)))
+		if (!otr_session_traces(s, pid) && otr_procfs_exe(pid, exe, sizeof(exe)))
 			otr_notseen_program(otr_sinks_notseen(s->cfg.sinks), pid,
 					    OTR_UNCARRIED_APART, exe);
 	}
@@ -249,7 +267,7 @@ static bool search_one(void *arg, uint32_t pid)
 	struct otr_session *s = arg;
 	enum otr_adopt is;
 
-	if (otr_session_has(s, pid) || !descends_from_us(pid))
+	if (otr_session_traces(s, pid) || !descends_from_us(pid))
 		return true;
 	is = otr_sources_adopt(s->src, pid, otr_now());
 	if (is == OTR_ADOPT_TAKEN) {

@@ -12,13 +12,13 @@
 #include "agent/base/buf.h"
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/notseen.h"
 #include "agent/parser_settings.h"
 #include "agent/proto/proto.h"
 #include "agent/settings.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "agent/span_hold.h"
 #include "exporters/console.h"
 #include "exporters/queue.h"
@@ -93,31 +93,6 @@ static void on_trace(void *arg, const uint8_t trace_id[16], bool proved)
 		otr_console_trace(sk->console, trace_id, proved);
 }
 
-static void on_policy(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
-		      uint32_t head_bytes)
-{
-	struct otr_sinks *sk = arg;
-
-	if (sk->cfg.policy)
-		sk->cfg.policy(sk->cfg.arg, conn, dir, capture, head_bytes);
-}
-
-static void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
-{
-	struct otr_sinks *sk = arg;
-
-	if (sk->cfg.watch)
-		sk->cfg.watch(sk->cfg.arg, conn, dir, want);
-}
-
-static void on_handoff(void *arg, uint32_t tgid)
-{
-	struct otr_sinks *sk = arg;
-
-	if (sk->cfg.handoff)
-		sk->cfg.handoff(sk->cfg.arg, tgid);
-}
-
 static void on_ended(void *arg, const struct otr_stream_stat *stat)
 {
 	struct otr_sinks *sk = arg;
@@ -170,9 +145,6 @@ static int open_pipeline(struct otr_sinks *sk, struct otr_err *err)
 		.settings = &sk->parsers,
 		.span = on_span,
 		.trace = on_trace,
-		.policy = on_policy,
-		.watch = on_watch,
-		.handoff = on_handoff,
 		.ended = on_ended,
 		.arg = sk,
 	};
@@ -211,17 +183,6 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg, s
 		return rc;
 	*out = OTR_TAKE(sk);
 	return 0;
-}
-
-void otr_sinks_bind(struct otr_sinks *sk, void *arg,
-		    void (*policy)(void *, uint64_t, enum otr_dir, enum otr_capture, uint32_t),
-		    void (*watch)(void *, uint64_t, enum otr_dir, bool),
-		    void (*handoff)(void *, uint32_t))
-{
-	sk->cfg.arg = arg;
-	sk->cfg.policy = policy;
-	sk->cfg.watch = watch;
-	sk->cfg.handoff = handoff;
 }
 
 void otr_sinks_event(struct otr_sinks *sk, const struct otr_event *ev)

@@ -26,24 +26,11 @@ struct otr_sinks_config {
 	bool shared;			/* a started program writes there too */
 	bool patient;			/* what was recorded can wait: exporters get all of it */
 	uint64_t seed;			/* of the ids */
-
-	/* The way back to the source, or NULL; see agent/pipeline.h. */
-	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
-		       uint32_t head_bytes);
-	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
-	void (*handoff)(void *arg, uint32_t tgid);
-	void *arg;
 };
 
 /* Opens every --export and the console, makes the pipeline. Returns 0, or -errno with the
  * reason in `err`. */
 int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg, struct otr_err *err);
-
-/* The source is known only later: binds the way back to it. */
-void otr_sinks_bind(struct otr_sinks *sk, void *arg,
-		    void (*policy)(void *, uint64_t, enum otr_dir, enum otr_capture, uint32_t),
-		    void (*watch)(void *, uint64_t, enum otr_dir, bool),
-		    void (*handoff)(void *, uint32_t));
 
 /* Takes the next event, in order. */
 void otr_sinks_event(struct otr_sinks *sk, const struct otr_event *ev);

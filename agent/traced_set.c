@@ -11,11 +11,18 @@
 #include "bpf/shared.h"
 
 /* Records of it may still be on their way through the merge. */
-#define REFUSED_NS (2 * OTR_TRIAL_NS)
+#define KEPT_NS (2 * OTR_TRIAL_NS)
+
+enum state {
+	TRACED,
+	REFUSED,
+	ENDED, /* it was traced */
+};
 
 struct judged {
 	uint32_t tgid;
-	uint64_t refused_ns; /* when; 0: it is traced */
+	enum state state;
+	uint64_t since_ns; /* not of TRACED */
 	UT_hash_handle hh;
 };
 
@@ -32,7 +39,7 @@ int otr_traced_set_new(struct otr_traced_set **out)
 
 static void drop(struct otr_traced_set *c, struct judged *at)
 {
-	c->traced -= !at->refused_ns;
+	c->traced -= at->state == TRACED;
 	HASH_DEL(c->by_tgid, at);
 	free(at);
 }
@@ -57,7 +64,7 @@ static struct judged *find(const struct otr_traced_set *c, uint32_t tgid)
 	return at;
 }
 
-static void judge(struct otr_traced_set *c, uint32_t tgid, uint64_t refused_ns)
+static void judge(struct otr_traced_set *c, uint32_t tgid, enum state state, uint64_t now_ns)
 {
 	struct judged *at = find(c, tgid);
 
@@ -67,45 +74,49 @@ static void judge(struct otr_traced_set *c, uint32_t tgid, uint64_t refused_ns)
 	if (!at)
 		return;
 	at->tgid = tgid;
-	at->refused_ns = refused_ns;
+	at->state = state;
+	at->since_ns = now_ns;
 	HASH_ADD(hh, c->by_tgid, tgid, sizeof(at->tgid), at);
 	if (!at->hh.tbl) {
 		free(at);
 		return;
 	}
-	c->traced += !refused_ns;
+	c->traced += state == TRACED;
 }
 
 void otr_traced_set_add(struct otr_traced_set *c, uint32_t tgid)
 {
-	judge(c, tgid, 0);
+	judge(c, tgid, TRACED, 0);
 }
 
 void otr_traced_set_refuse(struct otr_traced_set *c, uint32_t tgid, uint64_t now_ns)
 {
-	judge(c, tgid, now_ns);
+	judge(c, tgid, REFUSED, now_ns);
 }
 
-void otr_traced_set_remove(struct otr_traced_set *c, uint32_t tgid)
+void otr_traced_set_end(struct otr_traced_set *c, uint32_t tgid, uint64_t now_ns)
 {
-	struct judged *at = find(c, tgid);
-
-	if (at && !at->refused_ns)
-		drop(c, at);
+	if (otr_traced_set_has(c, tgid))
+		judge(c, tgid, ENDED, now_ns);
 }
 
 bool otr_traced_set_has(const struct otr_traced_set *c, uint32_t tgid)
 {
 	const struct judged *at = find(c, tgid);
 
-	return at && !at->refused_ns;
+	return at && at->state == TRACED;
 }
 
 bool otr_traced_set_refused(const struct otr_traced_set *c, uint32_t tgid)
 {
 	const struct judged *at = find(c, tgid);
 
-	return at && at->refused_ns;
+	return at && at->state == REFUSED;
+}
+
+bool otr_traced_set_knows(const struct otr_traced_set *c, uint32_t tgid)
+{
+	return find(c, tgid) != NULL;
 }
 
 size_t otr_traced_set_count(const struct otr_traced_set *c)
@@ -117,7 +128,7 @@ void otr_traced_set_each(const struct otr_traced_set *c, void (*fn)(void *arg, u
 			 void *arg)
 {
 	for (const struct judged *at = c->by_tgid; at; at = at->hh.next)
-		if (!at->refused_ns)
+		if (at->state == TRACED)
 			fn(arg, at->tgid);
 }
 
@@ -126,6 +137,6 @@ void otr_traced_set_tick(struct otr_traced_set *c, uint64_t now_ns)
 	struct judged *at, *next;
 
 	HASH_ITER(hh, c->by_tgid, at, next)
-		if (at->refused_ns && now_ns > at->refused_ns + REFUSED_NS)
+		if (at->state != TRACED && now_ns > at->since_ns + KEPT_NS)
 			drop(c, at);
 }

@@ -24,8 +24,8 @@ void otr_traced_set_free(struct otr_traced_set **cp);
  * so it is missing from otr_traced_set_count() alone. */
 void otr_traced_set_add(struct otr_traced_set *c, uint32_t tgid);
 
-/* It has ended. */
-void otr_traced_set_remove(struct otr_traced_set *c, uint32_t tgid);
+/* A traced process has ended, at `now_ns`. Records of it may still be on their way. */
+void otr_traced_set_end(struct otr_traced_set *c, uint32_t tgid, uint64_t now_ns);
 
 /* Not wanted: its records are dropped until the kernel has let go of it too, counted
  * from `now_ns`. */
@@ -34,6 +34,10 @@ void otr_traced_set_refuse(struct otr_traced_set *c, uint32_t tgid, uint64_t now
 bool otr_traced_set_has(const struct otr_traced_set *c, uint32_t tgid);
 bool otr_traced_set_refused(const struct otr_traced_set *c, uint32_t tgid);
 
+/* Is it traced or refused, or has it just ended? Else nobody has judged it: what announced it
+ * was lost. */
+bool otr_traced_set_knows(const struct otr_traced_set *c, uint32_t tgid);
+
 /* How many are traced. */
 size_t otr_traced_set_count(const struct otr_traced_set *c);
 
@@ -41,7 +45,7 @@ size_t otr_traced_set_count(const struct otr_traced_set *c);
 void otr_traced_set_each(const struct otr_traced_set *c, void (*fn)(void *arg, uint32_t tgid),
 			 void *arg);
 
-/* Forgets refusals that the kernel has carried out. */
+/* Forgets refusals that the kernel has carried out, and processes that ended before that. */
 void otr_traced_set_tick(struct otr_traced_set *c, uint64_t now_ns);
 
 #endif /* OTR_TRACED_SET_H */

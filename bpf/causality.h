@@ -3,77 +3,90 @@
 #define OTR_CAUSALITY_H
 
 /*
- * causality.h - who caused what: the rules of parenthood, R1 to R10.
+ * causality.h - the rules of parenthood, R1 to R10: which request was made for which.
  *
- * Pure functions over small structs: no allocation, no clock, no loop. They have two
- * homes, BPF and a library inside the traced process, and are tested natively
- * (tests/unit/causality_test.c). The caller finds the structs and orders the calls as
- * the strand made them.
+ * The rules are pure functions over small structs: no allocation, no clock, no loop. They run in
+ * BPF and in the library inside the traced process, and are tested natively
+ * (tests/unit/causality_test.c). The caller finds the structs, and calls the rules in the order in
+ * which the strand acted.
  *
  *	strand     a thread, or a goroutine: what runs one thing at a time
- *	exchange   one request and its answer on one connection; *inbound* where our
- *	           process answers, *outbound* where it asks
- *	current    the inbound exchange a strand works for, if that is known
- *	LOOP       a strand that waited for several descriptors, or whose process is MUX:
- *	           a strand of it read a second request before it answered its first
- *	turn       of a LOOP strand: from one real wait to the next
- *	solo(x)    x is the one open inbound exchange of the process
+ *	exchange   one request and its answer on one connection; *inbound*: this process
+ *	           answers; *outbound*: this process asks
+ *	current    the inbound exchange that a strand works for, if that is known
+ *	MUX        a process one of whose strands read a second request before it answered its
+ *	           first
+ *	LOOP       a strand that has waited for several descriptors, or any strand of a MUX process
+ *	turn       of a LOOP strand: the time from one real wait (timeout not 0) to the next
+ *	solo(x)    x is the only open inbound exchange of the process
+ *	doubt      how many tests a process has to pass before its loops are believed
  *
- * What is *believed* (and feeds R2) is kept apart from what is *claimed* (and leaves):
- * a wrong parent is worse than none.
+ * A parent that is *believed* feeds R2; a parent that is *claimed* is emitted as well. The two are
+ * kept apart, because a wrong parent is worse than none.
  *
- *	R1  any bytes of a request        current = it, STRONG
- *	R2  any bytes of a response       current = its believed parent if open, else none;
- *	                                  different parents in one read: none. A blocking
- *	                                  strand that holds it already: no change. What was
- *	                                  WEAK stays WEAK
- *	R3  first response bytes          answered; current = none. Before that, if LOOP and
- *	                                  more than one inbound open: current agrees:
- *	                                  doubt -= 1; another: doubt = 3000. Written by
- *	                                  another strand than read it, both readers of
- *	                                  requests (work stealing): doubt = 3000. A process
- *	                                  starts with doubt = 32 (probation). What connect()
- *	                                  remembered has a doubt of its own: that it was right
- *	                                  says nothing of connections that others had before
- *	R4  first bytes of a request out  parent, first match: claim of R10; what connect() =
- *	                                  EINPROGRESS remembered, even "none"; current.
- *	                                  Withheld: LOOP and doubt and not solo; WEAK and not
- *	                                  solo; a timer may be what runs; the connection was
- *	                                  freed and taken within this turn while others starve;
- *	                                  no descriptor is left, and another of this turn did
- *	                                  nothing when it was handled: it may have put it off,
- *	                                  or the last one has asked already: tested apart
- *	R5  wait                          for one descriptor: keep. timeout not 0: current =
- *	                                  none, new turn. timeout 0: same turn; current stays
- *	                                  only if exactly one open exchange was read in it.
- *	                                  A strand that then acts before it handles anything
- *	                                  DEFERS (asyncio; Node does not): a read of another
- *	                                  exchange, too, makes current none, and timers may
- *	                                  run while descriptors wait
- *	R7  clone                         only STRONG is inherited, as WEAK
- *	R8  closed                        nobody's current
- *	R9  eventfd, pipe, socket pair    a write leaves current, a read takes it, if all
- *	                                  writers agree and solo
- *	R10 idle outbound connection      a blocking strand whose current is from R1 reads
- *	                                  EAGAIN from it, polls it, epoll_ctl()s it: claim
+ *	R1  Bytes of a request are read: current = that exchange, STRONG.
  *
- *	R6c a strand that waits for its work is woken: late evidence that who woke it did
- *	    that work (wake.bpf.c finds them). Not by who ever read a request, or waits for
- *	    an answer now: it has work of its own, and handed a lock on. Then, and at first,
- *	    so many wake-ups have to be plain before one is believed, but for solo. Never
- *	    where a process is MUX, or requests move between the strands that read them
+ *	R2  Bytes of a response are read: current = the believed parent of its request if that
+ *	    is open, else none; none also where responses with different parents come in one
+ *	    read. A blocking strand that has this current already keeps it unchanged. A parent
+ *	    that was WEAK stays WEAK.
+ *
+ *	R3  The first bytes of an answer are written: the exchange is answered, current = none.
+ *	    Before that, a LOOP strand with several inbound exchanges open is tested: if current
+ *	    is the answered exchange, doubt -= 1; if current is another, doubt = 3000. If another
+ *	    strand answers than the one that read the request, and both read requests (work
+ *	    stealing), doubt = 3000. A process starts with doubt = 32. What connect() remembered
+ *	    has a doubt of its own: that it was right says nothing about connections that other
+ *	    exchanges used before.
+ *
+ *	R4  The first bytes of an outbound request are written: the parent is the first of: the
+ *	    claim of R10; what was remembered when connect() returned EINPROGRESS, even if that
+ *	    is "none"; current. The parent is not claimed if
+ *	    - the strand is a LOOP, the process is in doubt, and the parent is not solo;
+ *	    - it is WEAK and not solo;
+ *	    - a timer may be what runs;
+ *	    - the connection came free in this turn, and other exchanges have nothing in flight
+ *	      (it may be used for one of these);
+ *	    - all descriptors of the turn are handled, and one of them caused nothing when it was
+ *	      handled (its work may have been put off), or the last one has asked already (which
+ *	      has a doubt of its own).
+ *
+ *	R5  A wait returns. For one descriptor: current stays. For several, with a timeout other
+ *	    than 0: current = none, a new turn begins. With timeout 0 the turn goes on, and
+ *	    current stays only if bytes of exactly one open exchange were read in it. A strand
+ *	    that acts after such a wait before it handled any descriptor *defers* (asyncio does,
+ *	    Node does not): from then on a read of another exchange makes current none, and
+ *	    timers may run while descriptors are left.
+ *
+ *	R6c A strand that waits for its work is woken: late evidence that the waker did that
+ *	    work (wake.bpf.c finds such pairs). Not if the waker has ever read a request or waits
+ *	    for an answer: then it has work of its own, and passed a lock on. After such a
+ *	    wake-up, and at the start, a number of wake-ups have to be plain before one is
+ *	    believed, unless the exchange is solo. Never in a MUX process, nor where requests move
+ *	    between the strands that read them.
+ *
+ *	R7  A process or thread is cloned: the child inherits a STRONG current, as WEAK.
+ *
+ *	R8  A connection is closed: its exchange is no strand's current.
+ *
+ *	R9  eventfd, pipe, socket pair: a write leaves current in the notify slot, a read takes
+ *	    it, if all writers agree and it is solo.
+ *
+ *	R10 An idle outbound connection is looked at: a blocking strand whose current is from R1
+ *	    reads EAGAIN from it, polls it, or calls epoll_ctl() on it. The next request on it is
+ *	    claimed for that current.
  */
 
 #include "causality_state.h"
 
-/* R1: the first bytes of a request, at `ref`. `mine` is the exchange last seen on
- * st->mine.conn, or NULL. `may_loop`: the socket does not block. */
+/* R1: the first bytes of a request, at `ref`. `mine`: the exchange last seen on st->mine.conn, or
+ * NULL. `may_loop`: the socket does not block. */
 OTR_RULE_FN void otr_r1_first(struct otr_strand *st, struct otr_proc_state *proc,
 			      struct otr_exch *ex, const struct otr_xref *ref,
 			      const struct otr_exch *mine, int may_loop, __u64 strand, __u64 now)
 {
-	otr_exch_end(ex, proc); /* one that was never answered */
-	/* No blocking thread reads a second request before it answered its first. */
+	otr_exch_end(ex, proc); /* the exchange before this one was never answered */
+	/* A blocking thread answers its first request before it reads a second one. */
 	if (!proc->go && otr_xref_open(&st->mine, mine) && st->mine.conn != ref->conn)
 		OTR_PUT(proc->mux, 1);
 	OTR_PUT(ex->pos, ref->pos);
@@ -90,7 +103,7 @@ OTR_RULE_FN void otr_r1_first(struct otr_strand *st, struct otr_proc_state *proc
 	st->from_request = st->cur.conn != 0;
 }
 
-/* R1: more bytes of it. */
+/* R1: more bytes of the same request. */
 OTR_RULE_FN void otr_r1_more(struct otr_strand *st, const struct otr_exch *ex,
 			     const struct otr_xref *ref, __u64 now)
 {
@@ -109,14 +122,15 @@ OTR_RULE_FN void otr_r3_answer(struct otr_strand *st, struct otr_proc_state *pro
 	otr_act(st, now);
 	st->freed = 0;
 	otr_left_over(st);
-	/* A turn whose wait was not seen, since waits are probed a moment after the
-	 * rest, tests nothing (and claims nothing: R4). */
+	/* Waits are probed a moment later than the rest. A turn whose wait was not seen is no test,
+	 * and nothing is claimed in it (R4). */
 	if (otr_is_loop(st, proc) && st->waited && OTR_GET(proc->open) > 1 && st->cur.conn)
 		otr_test(st, proc, otr_xref_is(&st->cur, ref));
-	/* It goes without an answer that was thought to be for it: perhaps another's. */
+	/* The exchange is answered while a request believed to be made for it is in flight: that
+	 * request may have been made for another exchange. */
 	if (OTR_GET(ex->inflight))
 		st->puts_off = 1;
-	/* Tasks move between threads that read: a work stealer. */
+	/* Tasks move between threads that read requests: the process steals work. */
 	if (!proc->go && reader_is_other && st->mine.conn) {
 		otr_disagreed(proc);
 		OTR_PUT(proc->moves, 1);
@@ -125,14 +139,14 @@ OTR_RULE_FN void otr_r3_answer(struct otr_strand *st, struct otr_proc_state *pro
 	otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 }
 
-/* Drops a current that is closed (R8). `ex`: of st->cur.conn, or NULL. */
+/* R8: drops current if its exchange is not open. `ex`: the exchange last seen on st->cur.conn, or NULL. */
 OTR_RULE_FN void otr_refresh(struct otr_strand *st, const struct otr_exch *ex)
 {
 	if (st->cur.conn && !otr_xref_open(&st->cur, ex))
 		otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 }
 
-/* Is current believed by R4 and by connect()? st->cur must be fresh. */
+/* Is current believed, by R4 and at connect()? Call otr_refresh() before. */
 OTR_RULE_FN int otr_believes(const struct otr_strand *st, const struct otr_proc_state *proc,
 			     __u64 now)
 {
@@ -147,14 +161,14 @@ OTR_RULE_FN int otr_believes(const struct otr_strand *st, const struct otr_proc_
 	return !otr_timer_due(st, now) && (!otr_is_late(st) || OTR_GET(proc->open) == 1);
 }
 
-/* And may it be claimed by who tests nothing? */
+/* Is current believed, and may it be claimed where no test follows? */
 OTR_RULE_FN int otr_current(const struct otr_strand *st, const struct otr_proc_state *proc,
 			    __u64 now)
 {
 	return otr_believes(st, proc, now) && !otr_is_unsure(st, proc);
 }
 
-/* connect() said EINPROGRESS: the connection remembers what was current. */
+/* R4: connect() returned EINPROGRESS: the connection remembers current. */
 OTR_RULE_FN void otr_r4_born(struct otr_strand *st, struct otr_proc_state *proc,
 			     struct otr_asked *asked, struct otr_exch *cur_ex, __u64 now)
 {
@@ -167,14 +181,14 @@ OTR_RULE_FN void otr_r4_born(struct otr_strand *st, struct otr_proc_state *proc,
 	asked->again = (__u8)otr_is_unsure(st, proc);
 	if (otr_is_known(st) && otr_believes(st, proc, now)) {
 		asked->born = st->cur;
-		otr_flight(proc, cur_ex, 1); /* it waits: it is not starving */
+		otr_flight(proc, cur_ex, 1); /* the exchange waits for this connection */
 	}
 	otr_watch_late(st, now);
 	otr_act(st, now);
 }
 
-/* R4 for a connect() that comes to nothing: whom it was for, claimed as a request would be.
- * Sets `parent` (conn 0: none); st->cur is fresh. */
+/* R4 for a connect() that will fail: finds the parent as for a request. Call otr_refresh() before.
+ * Sets `parent` (conn 0: none), and returns the evidence or NONE. */
 OTR_RULE_FN enum otr_evidence otr_r4_dial(const struct otr_strand *st,
 					  const struct otr_proc_state *proc, int may_loop,
 					  __u64 now, struct otr_xref *parent)
@@ -190,10 +204,10 @@ OTR_RULE_FN enum otr_evidence otr_r4_dial(const struct otr_strand *st,
 }
 
 /*
- * R4: the first bytes of an outbound request. Sets `believed` (conn 0: none) and
- * returns the evidence with which it may be claimed, or NONE. `claim_ex`, `born_ex`,
- * `cur_ex`: the exchanges last seen on those connections, or NULL. `may_loop`: the socket
- * does not block.
+ * R4: the first bytes of an outbound request. Sets `believed` (conn 0: none) and returns the evidence
+ * with which it may be claimed, or NONE. `claim_ex`, `born_ex`, `cur_ex`: the exchanges last seen on
+ * the connections of asked->claim, asked->born and st->cur, or NULL. `may_loop`: the socket does not
+ * block.
  */
 OTR_RULE_FN enum otr_evidence otr_r4_ask(struct otr_strand *st, struct otr_proc_state *proc,
 					 struct otr_asked *asked, const struct otr_exch *claim_ex,
@@ -245,7 +259,7 @@ OTR_RULE_FN enum otr_evidence otr_r4_ask(struct otr_strand *st, struct otr_proc_
 	if (why == OTR_EVIDENCE_CLAIM)
 		return why;
 	if (may_loop && why != OTR_EVIDENCE_BORN && !otr_is_known(st)) {
-		believed->conn = 0; /* nor is it to be believed at the answer */
+		believed->conn = 0; /* nor is it believed when the answer is read */
 		return OTR_EVIDENCE_NONE;
 	}
 	if (otr_is_loop(st, proc) && (asked->again || otr_in_doubt(proc, why)) &&
@@ -254,7 +268,7 @@ OTR_RULE_FN enum otr_evidence otr_r4_ask(struct otr_strand *st, struct otr_proc_
 	return why;
 }
 
-/* Books the request just asked: `ex` is the exchange of `believed`, or NULL. */
+/* R4: counts the request that was written as in flight. `ex`: the exchange of `believed`, or NULL. */
 OTR_RULE_FN void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *asked,
 			     const struct otr_xref *believed, struct otr_exch *ex)
 {
@@ -273,7 +287,7 @@ OTR_RULE_FN void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *aske
 		otr_flight(proc, ex, 1);
 }
 
-/* R2: the first bytes of an answer. `ex`: of asked->believed.conn, or NULL. */
+/* R2: the first bytes of a response. `ex`: the exchange last seen on asked->believed.conn, or NULL. */
 OTR_RULE_FN void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *proc,
 			       struct otr_asked *asked, struct otr_exch *ex, __u64 conn, __u64 now)
 {
@@ -298,9 +312,9 @@ OTR_RULE_FN void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *pro
 	asked->mixed = 0;
 	asked->believed.conn = 0;
 	if (proc->go)
-		return; /* a connection's own goroutine serves many */
+		return; /* one goroutine reads the connection for many others */
 	if (!otr_is_loop(st, proc) && st->cur.conn && open && otr_xref_is(&st->cur, &parent)) {
-		st->freed = 0; /* blocked in its own call: nothing new */
+		st->freed = 0; /* the strand blocked in its own call: current stays */
 		return;
 	}
 	if (!otr_is_loop(st, proc))
@@ -309,11 +323,11 @@ OTR_RULE_FN void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *pro
 	st->by_born = asked->by_born;
 	st->by_again = asked->again;
 	if (open && OTR_GET(ex->inflight))
-		st->acted = 1; /* it has asked, and waits for another answer */
+		st->acted = 1; /* the exchange waits for another answer */
 	st->freed = conn;
 }
 
-/* R2: more bytes of the same answer, perhaps in another turn. `ex`: of
+/* R2: more bytes of the same response, perhaps in another turn. `ex`: the exchange last seen on
  * asked->answered.conn, or NULL. */
 OTR_RULE_FN void otr_r2_more(struct otr_strand *st, const struct otr_proc_state *proc,
 			     struct otr_asked *asked, const struct otr_exch *ex, __u64 conn,
@@ -324,18 +338,19 @@ OTR_RULE_FN void otr_r2_more(struct otr_strand *st, const struct otr_proc_state 
 	st->entry_ns = now;
 	asked->read_ns = now;
 	if (!otr_is_loop(st, proc))
-		return; /* blocked in its own call: nothing new */
+		return; /* the strand blocked in its own call: current stays */
 	otr_join(st, open ? &asked->answered : 0, OTR_LEVEL_STRONG, conn);
 	st->by_born = asked->by_born;
 	st->by_again = asked->again;
-	/* The rest of what is being passed on; or it waits for another answer. */
+	/* The exchange waits for another answer; or this is the rest of a response whose exchange is
+	 * answered already, so the strand passes it on. */
 	if (open ? OTR_GET(ex->inflight) != 0 : asked->answered.conn != 0)
 		st->acted = 1;
 	st->freed = conn;
 }
 
-/* R5: a wait for several descriptors returned `ret`. `timeout_ns` < 0: for ever.
- * `turn_ex`: of st->turn.conn, or NULL. */
+/* R5: a wait for several descriptors returned `ret`. `timeout_ns` < 0: without end. `turn_ex`: the
+ * exchange last seen on st->turn.conn, or NULL. */
 OTR_RULE_FN void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_ex,
 			     __s64 timeout_ns, __s32 ret, __u64 now)
 {
@@ -347,7 +362,7 @@ OTR_RULE_FN void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_
 	st->waited = 1;
 	st->freed = 0;
 	if (!timeout_ns) {
-		/* It did not wait: it has work of its own left, of the same turn. */
+		/* The strand did not wait: it has work left, of the same turn. */
 		if (one)
 			otr_set(st, &st->turn, OTR_LEVEL_STRONG, OTR_EVIDENCE_STRAND);
 		else
@@ -356,7 +371,7 @@ OTR_RULE_FN void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_
 			st->turn_kind = OTR_TURN_NONE;
 		st->carried = 1;
 		if (!st->turn_ns)
-			st->due_ns = 1; /* when a timer is due was never said */
+			st->due_ns = 1; /* no wait has said when a timer is due */
 		st->entry_ns = now;
 		st->clock_ns = now;
 		return;
@@ -370,13 +385,13 @@ OTR_RULE_FN void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_
 	if (timeout_ns > 0)
 		st->due_ns = st->clock_ns + (__u64)timeout_ns - 1000000;
 	if (!ret)
-		st->due_ns = 1; /* it ran out: timers are due now */
+		st->due_ns = 1; /* the timeout ran out: timers are due now */
 	st->entry_ns = now;
 	st->clock_ns = now;
 	st->turn_ns = now;
 }
 
-/* R5: a wait for one descriptor keeps. */
+/* R5: a wait for one descriptor returned: current stays. */
 OTR_RULE_FN void otr_r5_one(struct otr_strand *st, __u64 now)
 {
 	st->entry_ns = now;

@@ -3,8 +3,9 @@
 #define OTR_CAUSALITY_STATE_H
 
 /*
- * causality_state.h - what the rules of causality.h keep: of exchanges, processes, strands,
- * connections and notify slots; and the small steps that all rules share.
+ * causality_state.h - the state that the rules of causality.h keep of exchanges, processes, strands,
+ * connections and notify slots, and the small steps that the rules share. The terms are explained in
+ * causality.h.
  */
 
 #ifndef __bpf__
@@ -14,9 +15,9 @@
 #include "event.h"
 
 /*
- * Fields of exchanges and processes are read and written by several strands at once, with no
- * lock: each is one aligned word, and what is read may be a moment old. In a process the
- * compiler and ThreadSanitizer are told so; in BPF a plain access is that.
+ * Several strands read and write the fields of exchanges and processes at once, without a lock: each
+ * field is one aligned word, and a value that was read may be out of date. In a process these accesses
+ * are relaxed atomics, for the compiler and ThreadSanitizer; in BPF a plain access is enough.
  */
 #ifdef __bpf__
 #define OTR_GET(field)	      (field)
@@ -26,10 +27,11 @@
 #define OTR_PUT(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
 #endif
 
-#define OTR_DOUBT_AT_START    32   /* tests a process has to pass before it is believed */
-#define OTR_DOUBT_AFTER_ERROR 3000 /* and after it failed one */
-#define OTR_AGAIN	      256  /* tests before what may be put off is believed */
-#define OTR_DOUBT_AFTER_RELAY 100  /* R6c: after a lock was handed on: pools had 1 of 3,600 */
+/* How many tests a process has to pass before it is believed. */
+#define OTR_DOUBT_AT_START    32
+#define OTR_DOUBT_AFTER_ERROR 3000 /* after a test failed */
+#define OTR_AGAIN	      256  /* where the work may be work that was put off; otr_is_again() */
+#define OTR_DOUBT_AFTER_RELAY 100 /* R6c: after a lock was passed on; in pools 1 wake-up of 3,600 */
 
 enum otr_level {
 	OTR_LEVEL_NONE,
@@ -37,7 +39,7 @@ enum otr_level {
 	OTR_LEVEL_STRONG,
 };
 
-/* An inbound exchange, by the place of its first byte; conn == 0: none. */
+/* An inbound exchange, by the position of its first byte; conn 0: none. */
 struct otr_xref {
 	__u64 conn;
 	__u64 pos;
@@ -57,66 +59,66 @@ struct otr_exch {
 /* One process. Counters move by atomic adds, from any of its threads. */
 struct otr_proc_state {
 	__u32 open;	/* inbound exchanges not answered */
-	__u32 starving; /* of these, with nothing in flight */
+	__u32 starving; /* of these, exchanges with nothing in flight */
 	__u32 orphans;	/* outbound requests in flight that have no parent */
 	__u32 doubt;
-	__u32 doubt_born;  /* the same of what connect() remembers: tested apart */
-	__u32 doubt_again; /* and of what is asked again at the end of a turn */
+	__u32 doubt_born;  /* of parents that connect() remembered */
+	__u32 doubt_again; /* of parents at the end of a turn; see otr_is_again() */
 	__u8 mux;
 	__u8 go;    /* strands are goroutines: no turns, no tests */
-	__u8 moves; /* a request was answered by another reader of requests than its own */
+	__u8 moves; /* a request was answered by a strand that reads requests, but had not read it */
 	__u8 pad;
 	__u32 relays; /* wake-ups that have to be plain before R6c is believed */
 };
 
-enum otr_turn { /* exchanges whose bytes a loop read since it last really waited */
+enum otr_turn { /* the exchanges whose bytes a loop read in its present turn */
 	OTR_TURN_NONE,
-	OTR_TURN_ONE,	/* of one, strand.turn */
-	OTR_TURN_MIXED, /* of several, or of one that is not known */
+	OTR_TURN_ONE,	/* one, otr_strand.turn */
+	OTR_TURN_MIXED, /* several, or one that is not known */
 };
 
 struct otr_strand {
 	struct otr_xref cur;
-	struct otr_xref mine; /* the request it read last */
-	struct otr_xref turn;
-	__u64 freed;	   /* connection whose answer this turn read last; 0: none */
-	__u64 handled;	   /* connection it handled last: one descriptor counts once */
-	__u64 entry_ns;	   /* its last event: no later than its next wait began */
-	__u64 due_ns;	   /* from here on a timer of the loop may run; 0: none set */
-	__u64 clock_ns;	   /* the clock that its next timeout starts from is no older */
-	__u64 turn_ns;	   /* its last real wait returned; 0: none was seen */
-	__s32 left;	   /* descriptors the wait returned, not handled yet */
-	__u8 level;	   /* enum otr_level, of cur */
-	__u8 evidence;	   /* enum otr_evidence, of cur */
+	struct otr_xref mine; /* the request that the strand read last */
+	struct otr_xref turn; /* with OTR_TURN_ONE: the exchange of this turn */
+	__u64 freed;	      /* the connection whose answer was read last in this turn; 0: none */
+	__u64 handled;	      /* the connection handled last; each descriptor counts once */
+	__u64 entry_ns;	      /* of the last event of the strand; its next wait begins later */
+	__u64 due_ns;	/* from this time on a timer of the loop may run; 0: no timer is set */
+	__u64 clock_ns; /* the loop has read the clock for its next timeout at this time or later */
+	__u64 turn_ns;	/* when the last real wait returned; 0: none was seen */
+	__s32 left;	/* descriptors that the wait returned and that are not handled yet */
+	__u8 level;	/* enum otr_level, of cur */
+	__u8 evidence;	/* enum otr_evidence, of cur */
 	__u8 from_request; /* cur was set by R1 */
-	__u8 loop;
-	__u8 waited;	/* a wait of it was seen: its turns are known */
-	__u8 turn_kind; /* enum otr_turn */
-	__u8 carried;	/* work of this turn was left when it looked for more */
-	__u8 defers;	/* and such work runs before what came: see otr_left_over */
-	__u8 blocks;	/* it reads requests from sockets that block: no loop */
-	__u8 acted;	/* who was handled last has asked or answered since */
-	__u8 silent;	/* another of this turn has not: its work may be yet to come */
-	__u8 puts_off;	/* and such work was seen: see otr_is_late */
-	__u8 by_born;	/* cur is known by an answer to what connect() remembered */
-	__u8 by_again;	/* or to what was asked so: see otr_is_again */
+	__u8 loop;	   /* the strand has waited for several descriptors */
+	__u8 waited;	   /* a wait of the strand was seen, so its turns are known */
+	__u8 turn_kind;	   /* enum otr_turn */
+	__u8 carried;	   /* the turn had a wait with timeout 0: it had work left then */
+	__u8 defers;	   /* such work runs before new descriptors are handled; otr_left_over() */
+	__u8 blocks;	   /* the strand reads requests from sockets that block: it is no loop */
+	__u8 acted;	   /* a request or an answer followed the descriptor handled last */
+	__u8 silent;   /* none followed another descriptor of this turn: its work may come yet */
+	__u8 puts_off; /* work that was put off has been seen; otr_is_late() */
+	__u8 by_born;  /* cur is from an answer to a request whose parent connect() remembered */
+	__u8 by_again; /* cur is from an answer to a request of otr_is_again() */
 	__u8 pad[6];
 };
 
 /* What an outbound connection remembers of the requests on it. */
 struct otr_asked {
-	struct otr_xref believed; /* of all requests since the last answer */
+	struct otr_xref believed; /* the parent of all requests since the last answer */
 	struct otr_xref born;	  /* what connect() remembered */
 	struct otr_xref claim;	  /* R10 */
 	struct otr_xref answered; /* the parent that R2 found for this answer */
-	__u8 pending;		  /* requests since the last answer: 0, 1, 2 = more */
-	__u8 mixed;		  /* they were believed to have different parents */
-	__u8 weak;		  /* what was believed was WEAK */
-	__u8 has_born;
-	__u8 by_born; /* `believed` is of it */
-	__u8 again;   /* what is believed, or was at connect(), was asked so */
+	__u8 pending;		  /* requests since the last answer: 0, 1, or 2 for more */
+	__u8 mixed;		  /* these are believed to have different parents */
+	__u8 weak;		  /* `believed` was WEAK */
+	__u8 has_born;		  /* `born` holds, even if it is none */
+	__u8 by_born;		  /* `believed` came from `born` */
+	__u8 again;		  /* otr_is_unsure() held when `believed` or `born` was set */
 	__u8 pad[2];
-	__u64 read_ns; /* the last bytes of an answer */
+	__u64 read_ns; /* when the last bytes of an answer were read */
 };
 
 #define OTR_RULE_FN static inline __attribute__((always_inline))
@@ -126,7 +128,7 @@ OTR_RULE_FN int otr_xref_is(const struct otr_xref *a, const struct otr_xref *b)
 	return a->conn == b->conn && a->pos == b->pos;
 }
 
-/* R8. `ex` is the exchange last seen on ref->conn, or NULL. */
+/* R8: is this exchange open? `ex`: the exchange last seen on ref->conn, or NULL. */
 OTR_RULE_FN int otr_xref_open(const struct otr_xref *ref, const struct otr_exch *ex)
 {
 	return ref->conn && ex && OTR_GET(ex->open) && OTR_GET(ex->pos) == ref->pos;
@@ -146,15 +148,14 @@ OTR_RULE_FN int otr_is_loop(const struct otr_strand *st, const struct otr_proc_s
 	return !proc->go && (st->loop || OTR_GET(proc->mux));
 }
 
-/* Is what it has as current of its present turn? Waits are probed a moment after the rest:
- * until one of it was seen, a loop may have begun another since. */
+/* Is current of the present turn? Waits are probed a moment later than the rest: until a wait was
+ * seen, a loop may have begun another turn unseen. */
 OTR_RULE_FN int otr_is_known(const struct otr_strand *st)
 {
 	return st->waited || st->blocks;
 }
 
-/* All waits of this strand's process are seen, so what it has as current is of its present
- * turn although no wait was needed to read it. */
+/* All waits of the process are seen, so current is of the present turn though no wait was. */
 OTR_RULE_FN void otr_all_waits_seen(struct otr_strand *st)
 {
 	st->waited = 1;
@@ -178,9 +179,9 @@ OTR_RULE_FN void otr_set(struct otr_strand *st, const struct otr_xref *ref, enum
 	st->by_again = 0;
 }
 
-/* One of the descriptors that the wait returned is handled, at st->entry_ns: what comes when
- * all are may be a timer's. An end of file counts, and a connection that came about. A loop
- * reads its clock after that, and before its timers. */
+/* One of the descriptors that the wait returned is handled, at st->entry_ns; an end of file and a
+ * connection that was established count. Once all are handled, a timer may be what runs: a loop reads
+ * its clock after its descriptors and before its timers. */
 OTR_RULE_FN void otr_handle(struct otr_strand *st, __u64 conn)
 {
 	st->clock_ns = st->entry_ns;
@@ -190,15 +191,14 @@ OTR_RULE_FN void otr_handle(struct otr_strand *st, __u64 conn)
 	}
 }
 
-/* It handles something else now: did the last one do nothing yet? */
+/* The strand goes on to another descriptor: notes whether nothing followed the last one. */
 OTR_RULE_FN void otr_handle_next(struct otr_strand *st)
 {
 	if (!st->acted)
 		st->silent = 1;
 }
 
-/* This strand now handles something of `ref` (NULL: of nobody we know) that came
- * over `conn`. */
+/* The strand handles bytes of the exchange `ref` (NULL: not known) that came over `conn`. */
 OTR_RULE_FN void otr_join(struct otr_strand *st, const struct otr_xref *ref, enum otr_level level,
 			  __u64 conn)
 {
@@ -218,7 +218,7 @@ OTR_RULE_FN void otr_join(struct otr_strand *st, const struct otr_xref *ref, enu
 	otr_handle(st, conn);
 }
 
-/* The exchange is over, answered or closed: once. Returns whether it was open. */
+/* The exchange is answered or closed. Returns whether it was open. */
 OTR_RULE_FN int otr_exch_end(struct otr_exch *ex, struct otr_proc_state *proc)
 {
 	if (!OTR_GET(ex->open))
@@ -232,7 +232,7 @@ OTR_RULE_FN int otr_exch_end(struct otr_exch *ex, struct otr_proc_state *proc)
 	return 1;
 }
 
-/* One more (`by` = 1) or less (-1) in flight for an open exchange. */
+/* One request more (`by` = 1) or less (-1) is in flight for an open exchange. */
 OTR_RULE_FN void otr_flight(struct otr_proc_state *proc, struct otr_exch *ex, int by)
 {
 	if (by > 0) {
@@ -244,7 +244,7 @@ OTR_RULE_FN void otr_flight(struct otr_proc_state *proc, struct otr_exch *ex, in
 	}
 }
 
-/* One test passed. Another strand may fail one at this moment: that holds. */
+/* A test was passed. If another strand fails one at the same moment, that counts. */
 OTR_RULE_FN void otr_agreed(__u32 *of)
 {
 	__u32 doubt = OTR_GET(*of);
@@ -259,19 +259,20 @@ OTR_RULE_FN void otr_disagreed(struct otr_proc_state *proc)
 	OTR_PUT(proc->doubt_born, OTR_DOUBT_AFTER_ERROR);
 }
 
-/* Is the process not believed yet? What a strand has in hand when it connects is as good as when
- * it asks; that the first was right says nothing of connections that others had before. */
+/* Is the process not believed yet? Current at connect() is as good as current at a request, so either
+ * doubt may have ended; that connect() was right says nothing about connections that other exchanges
+ * used before. */
 OTR_RULE_FN int otr_in_doubt(const struct otr_proc_state *proc, enum otr_evidence why)
 {
 	return OTR_GET(proc->doubt) && (why != OTR_EVIDENCE_BORN || OTR_GET(proc->doubt_born));
 }
 
 /*
- * May it be work that was put off which runs? Node runs what a callback leaves to setImmediate
- * when all descriptors are handled: what was handled last says nothing of whose that is. It
- * cannot be, where all the others that were handled in this turn did something at once; unless
- * work was seen that they put off all the same. Then what the one at hand does first, while
- * descriptors are left, is its own.
+ * May the work that runs be work that was put off? Node runs what a callback leaves to setImmediate()
+ * once all descriptors are handled; the descriptor handled last says nothing about whose work that is.
+ * It is not put off where a request or an answer followed each descriptor of this turn at once, unless
+ * work was seen before that was put off all the same (`puts_off`). In that case only what follows a
+ * descriptor first, while descriptors are left, is its own.
  */
 OTR_RULE_FN int otr_is_late(const struct otr_strand *st)
 {
@@ -283,23 +284,24 @@ OTR_RULE_FN int otr_is_late(const struct otr_strand *st)
 }
 
 /*
- * All are handled, and the last one has asked or answered: what asks now may be the last one
- * again, or what another put off beside what it did at once. It is believed to be the last one,
- * and so is whose answer that brings; it is claimed when OTR_AGAIN such answers were right. One
- * that is wrong tells that work is put off.
+ * All descriptors are handled, and a request or an answer followed the last one. Another request may
+ * be made for the last one again, or for one that put off work beside what it did at once. It is
+ * believed to be for the last one, and so is the answer that it gets; it is claimed once OTR_AGAIN such
+ * answers were right. A wrong one shows that the process puts off work.
  */
 OTR_RULE_FN int otr_is_again(const struct otr_strand *st)
 {
 	return st->by_again || (st->turn_kind == OTR_TURN_MIXED && st->left <= 0 && st->acted);
 }
 
+/* Is current that of otr_is_again(), and not to be claimed yet? */
 OTR_RULE_FN int otr_is_unsure(const struct otr_strand *st, const struct otr_proc_state *proc)
 {
 	return OTR_GET(proc->doubt_again) && OTR_GET(proc->open) != 1 && otr_is_loop(st, proc) &&
 	       otr_is_again(st);
 }
 
-/* R3: was what is current the one that is answered? What was asked again was not claimed. */
+/* R3: a test. `right`: current is the exchange that is answered. */
 OTR_RULE_FN void otr_test(struct otr_strand *st, struct otr_proc_state *proc, int right)
 {
 	if (right)
@@ -314,15 +316,15 @@ OTR_RULE_FN void otr_test(struct otr_strand *st, struct otr_proc_state *proc, in
 		st->puts_off = 1;
 }
 
-/* Others that wait for something have nothing in flight: the request on a connection that has
- * just come free may be theirs. `starving` counts such; ours is none of the others. */
+/* Have other open exchanges nothing in flight? The request on a connection that has just come free may
+ * be made for one of them. `starving` counts them, and `cur_ex` is not one of the others. */
 OTR_RULE_FN int otr_starve(const struct otr_proc_state *proc, const struct otr_exch *cur_ex)
 {
 	return OTR_GET(proc->starving) - (OTR_GET(cur_ex->inflight) == 0) > OTR_GET(proc->orphans);
 }
 
-/* Has this connection come free in this callback; or in this turn, at whose end it may be given
- * to who waited? */
+/* Has this connection come free in this callback? Or in this turn, at whose end it may be given to an
+ * exchange that waited for it? */
 OTR_RULE_FN int otr_came_free(const struct otr_strand *st, const struct otr_asked *asked,
 			      __u64 conn)
 {
@@ -330,10 +332,10 @@ OTR_RULE_FN int otr_came_free(const struct otr_strand *st, const struct otr_aske
 }
 
 /*
- * It asks or answers: is that work it had left when it looked for more? Then callbacks are
- * queued, and those of a timer or of another exchange run before and between those of what
- * was read since: of 1,126 parents claimed in an asyncio program with four clients and a
- * timer 2 were wrong before this was asked. In libuv what was read runs at once.
+ * The strand asks or answers. If it had work left when it waited with timeout 0 and has handled nothing
+ * since, it defers: callbacks are queued, and those of a timer or of another exchange run before and
+ * between those of what was read since. Without this check 2 of 1,126 parents claimed in an asyncio
+ * program with four clients and a timer were wrong. libuv runs the callback of what was read at once.
  */
 OTR_RULE_FN void otr_left_over(struct otr_strand *st)
 {
@@ -341,13 +343,14 @@ OTR_RULE_FN void otr_left_over(struct otr_strand *st)
 		st->defers = 1;
 }
 
-/* May a timer of this loop be what runs? */
+/* May a timer of this loop be what runs now? */
 OTR_RULE_FN int otr_timer_due(const struct otr_strand *st, __u64 now)
 {
 	return st->due_ns && now >= st->due_ns && ((st->carried && st->defers) || st->left <= 0);
 }
 
-/* It asks with nothing in hand: all that were handled did something, no timer is due. */
+/* The strand asks without a current, though a request or an answer followed each descriptor and no
+ * timer is due: then it puts off work. */
 OTR_RULE_FN void otr_watch_late(struct otr_strand *st, __u64 now)
 {
 	if (st->acted && !st->silent && !st->cur.conn && st->left <= 0 && !otr_timer_due(st, now) &&
@@ -355,7 +358,7 @@ OTR_RULE_FN void otr_watch_late(struct otr_strand *st, __u64 now)
 		st->puts_off = 1;
 }
 
-/* It asks or answers: if that cannot be a timer's, its loop has yet to read its clock. */
+/* The strand asks or answers. Unless a timer may be what runs, its loop reads the clock later. */
 OTR_RULE_FN void otr_act(struct otr_strand *st, __u64 now)
 {
 	if (!otr_timer_due(st, now))
@@ -364,21 +367,20 @@ OTR_RULE_FN void otr_act(struct otr_strand *st, __u64 now)
 	st->entry_ns = now;
 }
 
-/* R9: a notify slot: what its writers had as current since it was last read. */
+/* R9: a notify slot: the current of the strands that wrote since it was last read. */
 struct otr_notify_token {
 	struct otr_xref from;
-	__u8 many; /* writers disagreed, or had none */
-	__u8 full;
+	__u8 many; /* the writers disagreed, or one had no current */
+	__u8 full; /* a strand has written */
 	__u8 pad[6];
 };
 
-/* R10: a look at a connection where its state cannot be reached. It counts for the request
- * that comes next if none of its bytes moved since, in either direction: then nothing was
- * on its way when it was looked at. */
+/* R10: a look at a connection, in a hook that cannot reach the connection's state. It counts for the
+ * next request if no byte moved since, in either direction: then nothing was on its way at the look. */
 struct otr_look {
 	struct otr_xref claim;
-	__u32 sent; /* sequence numbers of what comes next */
-	__u32 got;
+	__u32 sent; /* the next sequence number out, at the look */
+	__u32 got;  /* the next sequence number in */
 };
 
 #endif /* OTR_CAUSALITY_STATE_H */

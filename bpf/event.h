@@ -227,7 +227,7 @@ struct otr_ev_run {
 	__u8 pad[3];
 };
 
-/* Places where something was lost; one row each in agent/loss.def, which names
+/* Places where something was lost; one row each in agent/base/loss.def, which names
  * them for people. Appended, never reordered. */
 enum otr_loss {
 	OTR_LOSS_NONE,

@@ -2,12 +2,12 @@
 #ifndef OTR_HANDOVER_H
 #define OTR_HANDOVER_H
 
-/* handover.h - the rules about what one strand leaves to another: R6c, R7, R9 and R10 of
- * causality.h, which says what they are, and through which they are to be had. */
+/* handover.h - the rules about work that one strand gives to another: R6c, R7, R9 and R10.
+ * causality.h says what these rules are, and includes this header. */
 
 #include "causality_state.h"
 
-/* R7. `child` is zeroed; `from`'s current must be fresh. */
+/* R7: `from` makes `child`, which is zeroed. Call otr_refresh() on `from` before. */
 OTR_RULE_FN void otr_r7_clone(const struct otr_strand *from, struct otr_strand *child,
 			      enum otr_evidence why)
 {
@@ -15,14 +15,14 @@ OTR_RULE_FN void otr_r7_clone(const struct otr_strand *from, struct otr_strand *
 		otr_set(child, &from->cur, OTR_LEVEL_WEAK, why);
 }
 
-/* R10: may this strand claim what it looks at? st->cur must be fresh. */
+/* R10: may a connection that this strand looks at be claimed? Call otr_refresh() before. */
 OTR_RULE_FN int otr_r10_claims(struct otr_strand *st, const struct otr_proc_state *proc, __u64 now)
 {
 	st->entry_ns = now;
 	return st->cur.conn && st->from_request && !otr_is_loop(st, proc) && otr_is_known(st);
 }
 
-/* R10: it looks at an outbound connection, idle where nothing is pending. */
+/* R10: the strand looks at an outbound connection; the connection is idle if no request is pending. */
 OTR_RULE_FN void otr_r10_touch(struct otr_strand *st, const struct otr_proc_state *proc,
 			       struct otr_asked *asked, __u64 now)
 {
@@ -30,8 +30,8 @@ OTR_RULE_FN void otr_r10_touch(struct otr_strand *st, const struct otr_proc_stat
 		asked->claim = st->cur;
 }
 
-/* R10: a look, where the connection's state was out of reach; `sent` and `got`: where the
- * streams stand now that a request is to go out. */
+/* R10: a request goes out on a connection that was looked at where its state could not be reached.
+ * `sent`, `got`: the sequence numbers of its streams now. */
 OTR_RULE_FN void otr_r10_looked(struct otr_asked *asked, const struct otr_look *look, __u32 sent,
 				__u32 got)
 {
@@ -40,15 +40,16 @@ OTR_RULE_FN void otr_r10_looked(struct otr_asked *asked, const struct otr_look *
 }
 
 /*
- * R6c: is it evidence that `waker` woke one that waits, at a request, on a word on which
- * nobody else waits? `asking`: the waker waits for an answer. An interpreter's lock that is
- * handed from thread to thread (Ruby) is such a word, too: there one in four or more of
- * the wakers has work of its own, in pools none.
+ * R6c: `waker` woke a strand that works for a request and waited, alone, on a futex word. Is that
+ * evidence that `waker` did its work? `asking`: the waker waits for an answer.
  *
- * Nor where a strand is multiplexed: it runs one task, which waits and leaves the strand to
- * the next (Java's virtual threads). What it had in hand when it fell asleep is the last task's,
- * and who wakes it has done the work of any. That its request was read since it last ran does
- * not help: an idle carrier is woken for whichever task can go on.
+ * The lock of an interpreter that threads pass on (Ruby) is such a word as well. There one in four or
+ * more of the wakers has work of its own; in pools none has.
+ *
+ * It is no evidence in a MUX process: a strand there runs one task, which waits and leaves the strand
+ * to the next one (Java's virtual threads). Its current is that of the last task, and the waker did
+ * the work of any task. That the request was read since the strand last ran does not help: an idle
+ * carrier thread is woken for whichever task can go on.
  */
 OTR_RULE_FN int otr_r6c_woken(const struct otr_strand *waker, struct otr_proc_state *proc,
 			      int asking)
@@ -65,6 +66,7 @@ OTR_RULE_FN int otr_r6c_woken(const struct otr_strand *waker, struct otr_proc_st
 	return OTR_GET(proc->open) == 1;
 }
 
+/* R9: the strand writes to the descriptor of `slot`. Call otr_refresh() before. */
 OTR_RULE_FN void otr_r9_write(struct otr_strand *st, struct otr_notify_token *slot, __u64 now)
 {
 	st->entry_ns = now;
@@ -74,7 +76,8 @@ OTR_RULE_FN void otr_r9_write(struct otr_strand *st, struct otr_notify_token *sl
 	slot->full = 1;
 }
 
-/* `ex`: of slot->from.conn, or NULL. `key` tells the descriptor. */
+/* R9: the strand reads from the descriptor of `slot`, which `key` identifies. `ex`: the exchange last
+ * seen on slot->from.conn, or NULL. */
 OTR_RULE_FN void otr_r9_read(struct otr_strand *st, const struct otr_proc_state *proc,
 			     struct otr_notify_token *slot, const struct otr_exch *ex, __u64 key,
 			     __u64 now)

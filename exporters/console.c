@@ -21,8 +21,8 @@
 
 #include "agent/base/own.h"
 #include "agent/base/text.h"
-#include "agent/cmd.h"
-#include "agent/span.h"
+#include "agent/base/version.h"
+#include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"
 #include "exporters/console_cells.h"

@@ -15,7 +15,7 @@
  */
 
 #include "agent/base/buf.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/settings.h"
 #include "agent/view/hist.h"
 #include "agent/view/tree.h"

@@ -11,7 +11,7 @@
 
 #include "agent/base/own.h"
 #include "agent/base/text.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"
 #include "exporters/console_int.h"

@@ -11,7 +11,7 @@
 
 #include "agent/base/keyed.h"
 #include "agent/base/own.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "exporters/console_int.h"
 
 static struct otr_pending **bucket_of(struct otr_pendings *ps, const uint8_t trace_id[16])

@@ -8,7 +8,7 @@
 
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/units.h"
 #include "exporters/console_int.h"

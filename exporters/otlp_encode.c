@@ -17,10 +17,10 @@
 #include <stdlib.h>
 
 #include "agent/base/buf.h"
-#include "agent/cmd.h"
-#include "agent/resource/resource.h"
+#include "agent/base/version.h"
 #include "agent/resource/utf8.h"
-#include "agent/span.h"
+#include "agent/span/resource.h"
+#include "agent/span/span.h"
 
 enum { /* otlp.proto */
 	REQUEST_RESOURCE_SPANS = 1,

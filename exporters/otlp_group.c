@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "agent/base/own.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "bpf/event.h"
 
 static const char *const evidence_names[OTR_EVIDENCE_MAX] = {

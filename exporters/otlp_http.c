@@ -20,7 +20,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
-#include "agent/cmd.h"
+#include "agent/base/version.h"
 #include "exporters/exporter.h"
 #include "exporters/gzip.h"
 #include "exporters/otlp_config.h"

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/base/foreign.h"
 #include "agent/base/own.h"
 
 #define NEVER 0x80000000u
@@ -174,8 +175,10 @@ static int keep_capabilities(unsigned int needs)
 
 int otr_confine(unsigned int needs)
 {
-	int rc = keep_capabilities(needs), filtered;
+	int rc, filtered;
 
+	otr_foreign_end(); /* capabilities are those of a thread */
+	rc = keep_capabilities(needs);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;
 	filtered = filter();

@@ -5,12 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define HOW  (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
@@ -121,108 +119,6 @@ int otr_foreign_lines(int fd, size_t max, bool (*fn)(void *arg, char *line), voi
 		len -= used;
 		memmove(text, text + used, len);
 	}
-	return 0;
-}
-
-struct job {
-	pthread_mutex_t lock;
-	pthread_cond_t answered;
-	bool done, left;
-	void (*fn)(void *io);
-	void (*undo)(void *io);
-	char io[] __attribute__((aligned(16)));
-};
-
-static unsigned int stuck; /* threads that were left behind */
-
-static void *work(void *arg)
-{
-	struct job *job = arg;
-	bool left;
-
-	job->fn(job->io);
-	pthread_mutex_lock(&job->lock);
-	job->done = true;
-	left = job->left;
-	pthread_cond_signal(&job->answered);
-	pthread_mutex_unlock(&job->lock);
-	if (!left)
-		return NULL;
-	if (job->undo)
-		job->undo(job->io);
-	free(job);
-	__atomic_fetch_sub(&stuck, 1, __ATOMIC_RELAXED);
-	return NULL;
-}
-
-static struct job *job_new(void (*fn)(void *io), void (*undo)(void *io), const void *io,
-			   size_t size)
-{
-	struct job *job = calloc(1, sizeof(*job) + size);
-	pthread_condattr_t attr;
-
-	if (!job)
-		return NULL;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&job->answered, &attr);
-	pthread_condattr_destroy(&attr);
-	pthread_mutex_init(&job->lock, NULL);
-	job->fn = fn;
-	job->undo = undo;
-	memcpy(job->io, io, size);
-	return job;
-}
-
-/* False: the time is over, and the job is its thread's. */
-static bool wait_for(struct job *job, unsigned int ms)
-{
-	struct timespec until;
-	bool done;
-	int rc = 0;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	pthread_mutex_lock(&job->lock);
-	while (!job->done && !rc)
-		rc = pthread_cond_timedwait(&job->answered, &job->lock, &until);
-	done = job->done;
-	job->left = !done;
-	if (!done)
-		__atomic_fetch_add(&stuck, 1, __ATOMIC_RELAXED);
-	pthread_mutex_unlock(&job->lock);
-	return done;
-}
-
-int otr_foreign_within(unsigned int ms, void (*fn)(void *io), void (*undo)(void *io), void *io,
-		       size_t size)
-{
-	struct job *job;
-	pthread_t thread;
-	int rc;
-
-	if (__atomic_load_n(&stuck, __ATOMIC_RELAXED) >= OTR_FOREIGN_STUCK)
-		return -EBUSY;
-	job = job_new(fn, undo, io, size);
-	if (!job)
-		return -ENOMEM;
-	rc = pthread_create(&thread, NULL, work, job);
-	if (rc) {
-		free(job);
-		return -rc;
-	}
-	if (!wait_for(job, ms)) {
-		pthread_detach(thread);
-		return -ETIMEDOUT;
-	}
-	pthread_join(thread, NULL);
-	memcpy(io, job->io, size);
-	free(job);
 	return 0;
 }
 

@@ -49,14 +49,20 @@ bool otr_foreign_at(int fd, uint64_t at, void *out, size_t size);
 int otr_foreign_lines(int fd, size_t max, bool (*fn)(void *arg, char *line), void *arg);
 
 /*
- * Runs `fn` on a copy of the `size` bytes at `io`, in another thread, and copies them back when
- * it is done. After `ms` milliseconds it is left behind and `io` stays as it was; when the
- * thread comes back after all, `undo` (or NULL) releases what `fn` took. Returns 0, -ETIMEDOUT,
- * or -EBUSY while OTR_FOREIGN_STUCK threads are still behind.
+ * Runs `fn` on a copy of the `size` bytes at `io`, in a worker thread, and copies them back when `fn`
+ * has returned. After `ms` milliseconds the worker is left behind and `io` stays as it was; when
+ * `fn` returns after all, `undo` (or NULL) releases what it took. Returns 0, -ETIMEDOUT, -EBUSY
+ * while OTR_FOREIGN_STUCK workers are still behind, or -errno where there can be no thread.
+ *
+ * A worker is kept for the next call. It has the capabilities that its first caller had then.
  */
 #define OTR_FOREIGN_STUCK 8
 #define OTR_FOREIGN_MS	  250
 int otr_foreign_within(unsigned int ms, void (*fn)(void *io), void (*undo)(void *io), void *io,
 		       size_t size);
+
+/* Ends the worker that is kept, so that the next call starts one: whoever gives up capabilities
+ * calls this first (confine.c). */
+void otr_foreign_end(void);
 
 #endif /* OTR_FOREIGN_H */

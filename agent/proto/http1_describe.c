@@ -21,7 +21,8 @@
 #include "agent/proto/route.h"
 #include "agent/proto/side.h"
 #include "agent/proto/url.h"
-#include "agent/span_builder.h"
+#include "agent/resource/resource.h"
+#include "agent/span/span_builder.h"
 
 #define TEXT_MAX 65536
 

@@ -18,7 +18,7 @@
 #include "agent/proto/msg.h"
 #include "agent/proto/side.h"
 #include "agent/proto/sql_cache.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 
 #define PORT	 5432
 #define NAME_MAX 320

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "agent/base/slice.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "bpf/event.h"
 
 struct otr_side;

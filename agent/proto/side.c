@@ -6,7 +6,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 
 /* As inet_ntop() writes it, which takes a tenth of all that is done for a span. */
 static struct otr_slice text_of_v4(const uint8_t *ip, char buf[OTR_ADDR_TEXT])

@@ -14,22 +14,13 @@
  */
 
 #include "agent/base/slice.h"
-#include "agent/resource/resource.h"
+#include "agent/resource/facts.h"
 
 #define OTR_SERVICE_MAX 128 /* bytes of a service name */
-
-/* Whatever is not known is a none slice. */
-struct otr_facts {
-	struct otr_slice text[OTR_META_MAX]; /* by enum otr_meta */
-	struct otr_slice comm;		     /* the kernel's 15 characters */
-};
 
 /* Writes the service's name, valid UTF-8, no control characters, cut at a character,
  * NUL-terminated; never empty. Returns its length. */
 size_t otr_name_service(const struct otr_facts *facts, char out[OTR_SERVICE_MAX + 1]);
-
-/* The best guess from program and arguments; it may be empty. Aliases `facts`. */
-struct otr_slice otr_name_guess(const struct otr_facts *facts);
 
 /* The variable `name` among NAME=VALUE, NUL between; a none slice if it is absent. */
 struct otr_slice otr_name_env(struct otr_slice env, const char *name);
@@ -44,13 +35,5 @@ struct otr_slice otr_name_container(struct otr_slice cgroup);
  * cannot, and the first of these, as it was written, in `bad` (or NULL). */
 typedef void (*otr_name_pair_fn)(void *arg, struct otr_slice key, struct otr_slice value);
 bool otr_name_pairs(struct otr_slice text, otr_name_pair_fn fn, void *arg, struct otr_slice *bad);
-
-/* A link of /proc/PID/exe without the " (deleted)" the kernel adds. */
-struct otr_slice otr_name_exe(struct otr_slice link);
-
-/* Of a path: behind the last '/', and the runtime's family without its version
- * ("python3.11" is "python"). */
-struct otr_slice otr_name_base(struct otr_slice path);
-struct otr_slice otr_name_family(struct otr_slice exe);
 
 #endif /* OTR_NAME_H */

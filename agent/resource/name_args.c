@@ -11,7 +11,8 @@
 #include <ctype.h>
 
 #include "agent/base/own.h"
-#include "agent/resource/name.h"
+#include "agent/resource/facts.h"
+#include "agent/resource/name_path.h"
 
 typedef void (*program_fn)(struct otr_program *pg, struct otr_slice rest);
 

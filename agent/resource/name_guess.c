@@ -11,12 +11,13 @@
  * of temporary files and home folders say nothing. Found none: the word itself.
  */
 
-#include "agent/resource/name.h"
+#include "agent/resource/name_guess.h"
 
 #include <ctype.h>
 
 #include "agent/base/own.h"
 #include "agent/resource/name_args.h"
+#include "agent/resource/name_path.h"
 
 #define COMM_MAX 15
 

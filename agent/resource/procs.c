@@ -18,8 +18,8 @@
 #include <utlist.h>
 
 #include "agent/base/keyed.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/resource/make.h"
 #include "agent/resource/resource.h"
 #include "bpf/event.h"

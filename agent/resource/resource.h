@@ -10,12 +10,12 @@
  * recording names its services on any machine.
  */
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "agent/base/slice.h"
-#include "agent/span.h"
+#include "agent/span/resource.h"
+#include "agent/span/span.h"
 
 struct otr_event;
 
@@ -42,20 +42,6 @@ enum otr_meta {
 	OTR_META_NAMED,	   /* a traceparent it was started with, and passed on unchanged */
 	OTR_META_MAX,
 };
-
-/* Immutable, counted, shared by threads. One per process and program: an exec
- * makes a new one. */
-struct otr_resource {
-	atomic_uint refs;
-	uint32_t tgid;
-	struct otr_slice service;     /* service.name, never empty */
-	const struct otr_attr *attrs; /* all resource attributes, service.name
-				       * and service.instance.id included */
-	uint16_t n_attrs;
-};
-
-struct otr_resource *otr_resource_ref(const struct otr_resource *res);
-void otr_resource_unref(struct otr_resource **resp);
 
 /* What is known of processes; one per pipeline. Bounded: exited ones are
  * forgotten after a grace of 60 s of event time, or when a thousand exited after them. */

@@ -13,11 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
-#include "agent/source/bpf_load.h"
+#include "agent/source/bpf_state.h"
 
-#include "agent/otrace.skel.h" /* speaks of types in bpf/shared.h */
+#include "agent/source/otrace.skel.h" /* speaks of types in bpf/shared.h */
 
 int otr_bpf_target(struct otr_bpf *b, uint32_t tgid, bool follow)
 {

@@ -21,9 +21,10 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/own.h"
-#include "agent/source/bpf_load.h"
+#include "agent/source/bpf.h"
+#include "agent/source/bpf_state.h"
 
-#include "agent/otrace.skel.h" /* speaks of types in bpf/shared.h */
+#include "agent/source/otrace.skel.h" /* speaks of types in bpf/shared.h */
 
 /* The directory `events` of tracefs. Mounted or not: it is opened once, and stays open. */
 static int open_events(void)

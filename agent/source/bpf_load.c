@@ -7,9 +7,10 @@
  * does, not what its version promises.
  */
 
-#include "agent/source/bpf_load.h"
+#include "agent/source/bpf.h"
+#include "agent/source/bpf_state.h"
 
-#include "agent/otrace.skel.h" /* speaks of types in bpf/shared.h */
+#include "agent/source/otrace.skel.h" /* speaks of types in bpf/shared.h */
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

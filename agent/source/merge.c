@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "bpf/event.h"
 
 #define FIRST_SLOTS 1024

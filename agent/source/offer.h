@@ -24,6 +24,9 @@
  * otr_uncarried. It is the process's own word; `path` may hold anything but a NUL. */
 typedef void (*otr_uncarried_fn)(void *arg, uint32_t tgid, int why, const char *path);
 
+/* The ring of the process `tgid` is read from now on. */
+typedef void (*otr_shim_born_fn)(void *arg, uint32_t tgid);
+
 struct otr_offers {
 	char session[OTR_RING_SESSION]; /* NAME.SECRET; see bpf/ring.h */
 	int door[OTR_OFFER_DOORS];	/* abstract ones first; -1: not open */

@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
-#include "agent/source/bpf_load.h"
+#include "agent/source/bpf.h"
+#include "agent/source/bpf_state.h"
 
 #define ROUNDS 5
 #define CALLS  200

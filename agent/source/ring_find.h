@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef OTR_SOURCE_MAPPED_H
-#define OTR_SOURCE_MAPPED_H
+#ifndef OTR_RING_FIND_H
+#define OTR_RING_FIND_H
 
 /*
  * ring_find.h - the ring that a process has mapped, found by its name in /proc/PID/maps and
@@ -16,6 +16,15 @@
 #include <stdint.h>
 
 #define OTR_MAPPED_RINGS 4 /* of one process: its maker's may be there, too */
+
+/* What became of an attempt to adopt the ring of a process. */
+enum otr_adopt {
+	OTR_ADOPT_TAKEN,
+	OTR_ADOPT_HELD,	  /* another agent reads it; this one will when the lease is over */
+	OTR_ADOPT_LATER,  /* the library is there, and has no ring yet */
+	OTR_ADOPT_NONE,	  /* the process carries no library, or its ring is not to be had */
+	OTR_ADOPT_DENIED, /* this takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE */
+};
 
 struct otr_ring_find {
 	int pidfd; /* opened before all the rest was read */
@@ -42,4 +51,4 @@ int otr_ring_find_find(uint32_t pid, struct otr_ring_find *out);
 /* Closes what is open of it. */
 void otr_ring_find_fini(struct otr_ring_find *m);
 
-#endif /* OTR_SOURCE_MAPPED_H */
+#endif /* OTR_RING_FIND_H */

@@ -12,8 +12,8 @@
 
 #define HASH_NONFATAL_OOM 1
 
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "bpf/event.h"
 
 #define CONNS	262144 /* at once; of more the library's own places are kept */

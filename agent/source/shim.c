@@ -4,11 +4,8 @@
 #include "agent/source/shim.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,19 +13,14 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
-#include "agent/resource/procfs.h"
 #include "agent/source/ring_lease.h"
-#include "agent/source/shim_int.h"
+#include "agent/source/shim_state.h"
 #include "agent/source/unix_peer.h"
 
-#define ALL	   (OTR_RING_HEAD + OTR_RING_BYTES)
-#define SEALS	   (F_SEAL_SHRINK | F_SEAL_GROW)
-#define LOOK_NS	   50000000ull /* between two looks whether a process lives */
 #define ABANDON_NS 1000000000ull
-#define OFFERS	   64			/* taken at once: the rings are read in between */
-#define FOREIGN	   (OTR_SHIM_RINGS / 4) /* of one user who is not this session's */
+#define OFFERS	   64 /* taken at once: the rings are read in between */
 
 int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 {
@@ -60,14 +52,6 @@ static void switch_off(struct shim *sh)
 {
 	sh->off = true;
 	__atomic_store_n(&sh->rd.ring->off, 1, __ATOMIC_RELEASE);
-}
-
-void otr_shim_drop(struct shim *sh)
-{
-	munmap(sh->rd.ring, ALL + OTR_RING_BYTES);
-	if (sh->pidfd >= 0)
-		close(sh->pidfd);
-	free(sh);
 }
 
 static uint64_t counted(const struct shim *sh, int what)
@@ -140,6 +124,12 @@ void otr_shims_on_uncarried(struct otr_shims *s, otr_uncarried_fn fn, void *arg)
 	s->offers.uncarried_arg = arg;
 }
 
+void otr_shims_on_born(struct otr_shims *s, otr_shim_born_fn fn, void *arg)
+{
+	s->born = fn;
+	s->born_arg = arg;
+}
+
 void otr_shims_late(struct otr_shims *s)
 {
 	s->late = true;
@@ -147,12 +137,7 @@ void otr_shims_late(struct otr_shims *s)
 
 bool otr_shims_has(const struct otr_shims *s, uint32_t tgid)
 {
-	const struct shim *sh;
-
-	DL_FOREACH(s->all, sh)
-		if (sh->tgid == tgid && !sh->rd.broken && !sh->replaced)
-			return true;
-	return false;
+	return otr_shim_of(s, tgid);
 }
 
 void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_OFFER_DOORS])
@@ -163,57 +148,6 @@ void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_OFFER_DOORS]
 		inodes[i] = fstat(s->offers.door[i], &st) ? 0 : st.st_ino;
 }
 
-/* Sealed, so that nobody can shrink it under us, and as large as a ring is. */
-static bool is_ring(int fd)
-{
-	struct stat st;
-	int seals = fcntl(fd, F_GET_SEALS);
-
-	return seals >= 0 && (seals & SEALS) == SEALS && !fstat(fd, &st) && st.st_size == ALL;
-}
-
-static struct otr_ring *map_ring(int fd)
-{
-	const int how = MAP_SHARED | MAP_FIXED, rw = PROT_READ | PROT_WRITE;
-	char *at = mmap(NULL, ALL + OTR_RING_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct otr_ring *ring = (void *)at;
-
-	if (at == MAP_FAILED)
-		return NULL;
-	if (mmap(at, ALL, rw, how, fd, 0) == MAP_FAILED ||
-	    mmap(at + ALL, OTR_RING_BYTES, rw, how, fd, OTR_RING_HEAD) == MAP_FAILED ||
-	    ring->magic != OTR_RING_MAGIC || ring->abi != OTR_ABI ||
-	    ring->bytes != OTR_RING_BYTES) {
-		munmap(at, ALL + OTR_RING_BYTES);
-		return NULL;
-	}
-	return ring;
-}
-
-bool otr_shims_room(size_t all, size_t theirs, uint32_t uid)
-{
-	return all < OTR_SHIM_RINGS && (uid == geteuid() || theirs < FOREIGN);
-}
-
-static size_t count(const struct shim *list, uint32_t uid, size_t *all)
-{
-	const struct shim *at;
-	size_t theirs = 0;
-
-	DL_FOREACH(list, at) {
-		theirs += at->uid == uid;
-		++*all;
-	}
-	return theirs;
-}
-
-bool otr_shims_has_room(const struct otr_shims *s, uint32_t uid)
-{
-	size_t all = 0, theirs = count(s->all, uid, &all) + count(s->held, uid, &all);
-
-	return otr_shims_room(all, theirs, uid);
-}
-
 /* It offers another: its older ones are over. */
 static void replace(struct otr_shims *s, uint32_t tgid)
 {
@@ -221,40 +155,6 @@ static void replace(struct otr_shims *s, uint32_t tgid)
 
 	DL_FOREACH(s->all, at)
 		at->replaced |= at->tgid == tgid;
-}
-
-/* The process has begun: it follows what its environment says, too. */
-void otr_shims_greet(const struct otr_shims *s, struct shim *sh)
-{
-	struct otr_ring_switches *to = &sh->rd.ring->say;
-
-	to->flags = s->say.flags;
-	to->threshold = s->say.threshold;
-	otr_shim_say_late(s, sh);
-	memcpy(to->hosts.name, s->say.hosts.name, sizeof(to->hosts.name));
-	__atomic_store_n(&to->hosts.n, s->say.hosts.n, __ATOMIC_RELEASE);
-	__atomic_store_n(&sh->rd.ring->paused, s->paused, __ATOMIC_RELEASE);
-}
-
-struct shim *otr_shim_make(int fd, uint32_t tgid, uint32_t uid)
-{
-	struct shim *sh = is_ring(fd) ? calloc(1, sizeof(*sh)) : NULL;
-
-	if (!sh)
-		return NULL;
-	sh->rd.ring = map_ring(fd);
-	if (!sh->rd.ring) {
-		free(sh);
-		return NULL;
-	}
-	sh->rd.slots = (const char *)sh->rd.ring + OTR_RING_HEAD;
-	sh->pidfd = -1;
-	sh->found_ns = otr_now();
-	sh->tgid = tgid;
-	sh->uid = uid;
-	sh->parent = otr_procfs_parent(tgid);
-	otr_cpu_clamp_begin(&sh->clamp, tgid);
-	return sh;
 }
 
 /* Of who sent the offer; an older kernel is asked for whoever has its number now. */
@@ -292,20 +192,8 @@ static int take_ring(struct otr_shims *s, int fd, struct otr_offerer *who)
 	return 0;
 }
 
-/* Nobody will read it: its process calls through, so that no header names what nobody has
- * seen. */
-static void refuse(int fd)
-{
-	struct otr_ring *ring = is_ring(fd) ? map_ring(fd) : NULL;
-
-	if (!ring)
-		return;
-	__atomic_store_n(&ring->off, 1, __ATOMIC_RELEASE);
-	munmap(ring, ALL + OTR_RING_BYTES);
-}
-
 /* Returns false when no offer waits. */
-static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
+static bool next_offer(struct otr_shims *s)
 {
 	struct otr_offerer who;
 	int rc, fd = otr_offers_next(&s->offers, &who);
@@ -318,29 +206,16 @@ static bool next_offer(struct otr_shims *s, otr_shim_born_fn born, void *arg)
 		replace(s, who.tgid);
 		rc = otr_shims_has_room(s, who.uid) ? take_ring(s, fd, &who) : -EMFILE;
 	}
-	if (!rc)
-		born(arg, who.tgid);
-	else if (rc != -EBUSY)
-		refuse(fd);
+	if (!rc && s->born)
+		s->born(s->born_arg, who.tgid);
+	else if (rc && rc != -EBUSY)
+		otr_shim_refuse(fd);
 	if (rc == -EMFILE || rc == -EINVAL)
 		otr_loss_add(rc == -EMFILE ? OTR_LOSS_EVICT : OTR_LOSS_RECORD, 1);
 	otr_offers_discard(fd);
 	if (who.pidfd >= 0)
 		close(who.pidfd);
 	return true;
-}
-
-bool otr_shim_has_ended(struct shim *sh, uint64_t now_ns)
-{
-	struct pollfd pf = {.fd = sh->pidfd, .events = POLLIN};
-
-	if (sh->pidfd < 0)
-		return true;
-	if (now_ns - sh->looked_ns < LOOK_NS)
-		return false;
-	sh->looked_ns = now_ns;
-	otr_cpu_clamp_look(&sh->clamp);
-	return poll(&pf, 1, 0) > 0;
 }
 
 static void emit_exit(const struct shim *sh, uint64_t now_ns, otr_event_fn fn, void *arg)
@@ -423,13 +298,12 @@ static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_even
 	return n;
 }
 
-int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born, otr_event_fn fn,
-		    void *arg)
+int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void *arg)
 {
 	struct shim *sh, *next;
 	int n = 0;
 
-	for (int i = 0; i < OFFERS && next_offer(s, born, arg); i++)
+	for (int i = 0; i < OFFERS && next_offer(s); i++)
 		;
 	otr_shims_hold(s, now_ns);
 	s->proofs = OTR_SHIM_PROOFS;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "agent/source/offer.h"
+#include "agent/source/ring_find.h"
 #include "agent/source/source.h"
 #include "bpf/event.h"
 #include "bpf/ring.h"
@@ -21,12 +22,15 @@
 struct otr_err;
 struct otr_shims;
 
-#define OTR_SHIM_RINGS 4096 /* processes at once; of another user's than ours a quarter */
+/* What otr_shim_source opens with; all may be NULL. */
+struct otr_shim_config {
+	const struct otr_ring_switches *switches; /* of every process from its start on */
+	otr_shim_born_fn born;
+	otr_uncarried_fn uncarried; /* a program is started that will not carry the library */
+	void *arg;		    /* of both */
+};
 
-/* A process has offered its ring: it is traced from its first byte. */
-typedef void (*otr_shim_born_fn)(void *arg, uint32_t tgid);
-
-/* Makes the socket. Returns 0, or -errno with the reason in `err`. */
+/* Makes the sockets. Returns 0, or -errno with the reason in `err`. */
 int otr_shims_open(struct otr_shims **out, struct otr_err *err);
 
 /* Tells every shim to call through from now on, and lets go of its ring: another agent may
@@ -51,13 +55,6 @@ void otr_shims_handoff(struct otr_shims *s, uint32_t tgid);
 bool otr_shims_has(const struct otr_shims *s, uint32_t tgid);
 
 /* Looks for the ring that a process has mapped, of its own, and takes it. */
-enum otr_adopt {
-	OTR_ADOPT_TAKEN,
-	OTR_ADOPT_HELD,	  /* another agent reads it; we do once that is over */
-	OTR_ADOPT_LATER,  /* the library is there, and has no ring yet */
-	OTR_ADOPT_NONE,	  /* nothing to look for */
-	OTR_ADOPT_DENIED, /* it takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE */
-};
 enum otr_adopt otr_shims_adopt(struct otr_shims *s, uint32_t tgid, uint64_t now_ns);
 
 /* What that would say, and nothing is changed: TAKEN stands for what could be. */
@@ -65,6 +62,9 @@ enum otr_adopt otr_shims_peek(uint32_t tgid, uint64_t now_ns);
 
 /* Offers are taken of those processes alone of which `fn` says so. Without it, of all. */
 void otr_shims_welcome(struct otr_shims *s, bool (*fn)(void *arg, uint32_t tgid), void *arg);
+
+/* Calls `fn` in a drain for each process whose offer was taken. */
+void otr_shims_on_born(struct otr_shims *s, otr_shim_born_fn fn, void *arg);
 
 /* `fn` is told of programs that will not carry the library, by who starts them. */
 void otr_shims_on_uncarried(struct otr_shims *s, otr_uncarried_fn fn, void *arg);
@@ -81,8 +81,7 @@ void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_OFFER_DOORS]
 
 /* Takes offers, then all that lies in the rings. A process that has ended gives
  * OTR_EV_PROC_EXIT last. Returns how many records. */
-int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_shim_born_fn born, otr_event_fn fn,
-		    void *arg);
+int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void *arg);
 
 /* What is not in a ring: runs that are watched, and records that found no room. */
 void otr_shims_poll(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void *arg);
@@ -107,23 +106,5 @@ void otr_shims_off(struct otr_shims *s, uint32_t tgid);
 
 /* What all shims have counted so far, by enum otr_shim_count. */
 uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what);
-
-/* One mapped ring, read by one thread: for otr_shims_drain() and for the fuzzer. `size`:
- * of the mapping, the slots mapped twice. */
-struct otr_ring_reader {
-	struct otr_ring *ring;
-	const char *slots;
-	uint64_t tail;
-	uint64_t head;	/* as it was read last: whose line it lies in is the process's */
-	uint64_t given; /* the tail that the process was told of */
-	bool broken;	/* what it says cannot be: it is not read any more */
-	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
-};
-
-/* The next record, copied, checked and renamed, or NULL: none is whole yet. `now_ns`: as the
- * clock was read last; what is later than the clock is now is put to that. `over`: nobody
- * writes any more, so what is not whole is stepped over. */
-const struct otr_event *otr_ring_next(struct otr_ring_reader *rd, uint32_t tgid, uint64_t now_ns,
-				      bool over);
 
 #endif /* OTR_SOURCE_SHIM_H */

@@ -9,10 +9,11 @@
 #include <sys/random.h>
 
 #include "agent/base/clock.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/source/ring_find.h"
 #include "agent/source/ring_lease.h"
-#include "agent/source/shim_int.h"
+#include "agent/source/shim.h"
+#include "agent/source/shim_state.h"
 
 #define HELD_NS OTR_NS_PER_S /* between two looks whether another reads it still */
 
@@ -145,7 +146,7 @@ enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_ring_find *
 	if (!sh)
 		return m->carries || m->n ? OTR_ADOPT_LATER : OTR_ADOPT_NONE;
 	if (take(s, sh, now_ns))
-		return otr_shims_has(s, tgid) ? OTR_ADOPT_TAKEN : OTR_ADOPT_NONE;
+		return otr_shim_of(s, tgid) ? OTR_ADOPT_TAKEN : OTR_ADOPT_NONE;
 	if (!sh->rd.ring->reader) { /* it is about to be offered to somebody */
 		otr_shim_drop(sh);
 		return OTR_ADOPT_LATER;
@@ -160,7 +161,7 @@ enum otr_adopt otr_shims_adopt(struct otr_shims *s, uint32_t tgid, uint64_t now_
 	enum otr_adopt is;
 	int rc;
 
-	if (otr_shims_has(s, tgid))
+	if (otr_shim_of(s, tgid))
 		return OTR_ADOPT_TAKEN;
 	if (is_held(s, tgid))
 		return OTR_ADOPT_HELD;

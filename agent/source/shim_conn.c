@@ -5,9 +5,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
-#include "agent/source/shim_int.h"
+#include "agent/source/shim.h"
+#include "agent/source/shim_state.h"
 #include "agent/source/unix_peer.h"
 #include "agent/source/vouch.h"
 

@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shim_late.c - a process is told that the kernel side finds out for whom its pools work: what
- * these ask goes without a header as long as it does (preload/header.c).
+ * shim_late.c - tells a process that the kernel side finds the requests its pools work for. As long
+ * as the kernel side does, what the pools' threads send goes without a header (preload/header.c).
  */
 
-#include "agent/source/shim_int.h"
+#include "agent/source/shim.h"
+#include "agent/source/shim_state.h"
 
-static struct shim *find(const struct otr_shims *s, uint32_t tgid)
-{
-	struct shim *sh;
-
-	DL_FOREACH(s->all, sh)
-		if (sh->tgid == tgid && !sh->rd.broken && !sh->replaced)
-			return sh;
-	return NULL;
-}
-
-/* Pools make many of these: who was told of last is looked at first. */
+/* A pool makes many of these, so the process of the last one is looked at first. */
 void otr_shims_handoff(struct otr_shims *s, uint32_t tgid)
 {
-	struct shim *sh = find(s, tgid);
+	struct shim *sh = otr_shim_of(s, tgid);
 
 	if (!sh)
 		return;

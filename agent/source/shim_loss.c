@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* shim_loss.c - what a process counts instead of telling, and what that costs it. */
 
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
-#include "agent/source/shim_int.h"
+#include "agent/source/shim.h"
+#include "agent/source/shim_state.h"
 
 /* Of a request that is let go, in ns: by who asks nobody, and by who may pass on which trace it
  * is in, where the rules go on (less where there is none to pass on). See docs/OVERHEAD.md. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sources.c - all that a session draws from; see sources.h. */
+/* sources.c - the live sources of a session; see sources.h. */
 
 #include "agent/source/sources.h"
 
@@ -10,87 +10,90 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/own.h"
-#include "agent/source/adopt_retry.h"
-#include "agent/source/seq_align.h"
+#include "agent/source/combine.h"
 
-#define SWEEP_NS 2000000000ull
+#define SOURCES 2
 
 struct otr_sources {
-	struct otr_bpf *bpf;
-	struct otr_shims *shims;
-	struct otr_seq_align *seq_align; /* where both are used */
-	struct otr_adopt_retry *retry;
-	otr_shim_born_fn born;
-	bool (*is_traced)(void *arg, uint32_t tgid);
-	void *arg;
+	struct otr_source open[SOURCES];
+	size_t n;
+	struct otr_bpf *bpf;	 /* of the row that has it; or NULL */
+	struct otr_shims *shims; /* likewise */
+	struct otr_combine *combine;
+	struct otr_feedback feedback;
 	bool adopt;
 	int epoll;
-	uint64_t swept_ns;
 	otr_event_fn fn; /* during a drain */
 	void *fn_arg;
 };
 
-static int wait_for(struct otr_sources *s, int fd)
-{
-	struct epoll_event ev = {.events = EPOLLIN};
-
-	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
-}
-
-/* It tells of its bytes itself from now on. */
-static void leave_to_library(void *arg, uint32_t tgid)
+static void policy(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
+		   uint32_t head_bytes)
 {
 	struct otr_sources *s = arg;
 
-	otr_bpf_lib(s->bpf, tgid);
+	for (size_t i = 0; i < s->n; i++)
+		s->open[i].ops->policy(s->open[i].state, conn, dir, capture, head_bytes);
 }
 
-/* Who carries the library is not observed twice. */
-static int join_both(struct otr_sources *s)
+static void watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
 {
-	uint64_t doors[OTR_OFFER_DOORS];
-	int rc = otr_seq_align_new(&s->seq_align);
+	struct otr_sources *s = arg;
 
-	otr_shims_on_adopt(s->shims, leave_to_library, s);
-	if (s->adopt)
-		otr_shims_welcome(s->shims, s->is_traced, s->arg);
-	otr_shims_late(s->shims);
-	otr_shims_doors(s->shims, doors);
-	for (uint32_t i = 0; !rc && i < OTR_OFFER_DOORS; i++)
-		rc = doors[i] ? otr_bpf_door(s->bpf, doors[i]) : 0;
-	return rc;
+	for (size_t i = 0; i < s->n; i++)
+		s->open[i].ops->watch(s->open[i].state, conn, dir, want);
+}
+
+static void handoff(void *arg, uint32_t tgid)
+{
+	struct otr_sources *s = arg;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (s->open[i].ops->handoff)
+			s->open[i].ops->handoff(s->open[i].state, tgid);
+}
+
+/* Opens one source. Returns its state, or NULL and *rc. */
+static void *open_one(struct otr_sources *s, const struct otr_source_ops *ops, const void *config,
+		      int *rc, struct otr_err *err)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+	void *state = NULL;
+
+	*rc = ops->open(&state, config, err);
+	if (*rc)
+		return NULL;
+	s->open[s->n++] = (struct otr_source){ops, state};
+	if (ops->fd && epoll_ctl(s->epoll, EPOLL_CTL_ADD, ops->fd(state), &ev)) {
+		*rc = -errno;
+		otr_err_set(err, "source %s: epoll_ctl: %s", ops->name, strerror(-*rc));
+	}
+	return state;
 }
 
 static int open_each(struct otr_sources *s, const struct otr_sources_config *cfg,
 		     struct otr_err *err)
 {
+	struct otr_combine_config cb = {
+		.adopt = cfg->adopt,
+		.is_traced = cfg->is_traced,
+		.arg = cfg->arg,
+	};
 	int rc = 0;
 
-	if (cfg->use_bpf)
-		rc = otr_bpf_open(&s->bpf, &cfg->bpf, err);
-	if (!rc && cfg->use_shim)
-		rc = otr_shims_open(&s->shims, err);
-	if (!rc && s->shims)
-		otr_shims_on_uncarried(s->shims, cfg->uncarried, cfg->arg);
-	if (rc && s->bpf && cfg->adopt)
-		rc = 0; /* the probes see it all the same */
+	if (cfg->bpf)
+		cb.bpf = s->bpf = open_one(s, &otr_bpf_source, cfg->bpf, &rc, err);
+	if (!rc && cfg->shim)
+		cb.shims = s->shims = open_one(s, &otr_shim_source, cfg->shim, &rc, err);
+	if (rc && s->bpf && !s->shims && cfg->adopt)
+		rc = 0; /* the probes observe these processes all the same */
 	if (rc)
 		return rc;
-	if (cfg->say)
-		otr_sources_say(s, cfg->say);
-	if (s->bpf)
-		rc = wait_for(s, otr_bpf_fd(s->bpf));
-	if (!rc && s->shims)
-		rc = wait_for(s, otr_shims_fd(s->shims));
-	if (!rc && s->shims)
-		rc = otr_adopt_retry_new(&s->retry);
-	if (!rc && s->bpf && s->shims)
-		rc = join_both(s);
+	rc = otr_combine_new(&s->combine, &cb);
 	if (rc)
-		otr_err_set(err, "two sources at once: %s", strerror(-rc));
+		otr_err_set(err, "probes and library at once: %s", strerror(-rc));
 	return rc;
 }
 
@@ -104,14 +107,13 @@ int otr_sources_open(struct otr_sources **out, const struct otr_sources_config *
 		otr_err_set(err, "out of memory");
 		return -ENOMEM;
 	}
-	s->born = cfg->born;
-	s->is_traced = cfg->is_traced;
+	s->feedback = (struct otr_feedback){policy, watch, handoff, s};
 	s->adopt = cfg->adopt;
-	s->arg = cfg->arg;
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (s->epoll < 0) {
-		otr_err_set(err, "epoll_create1: %s", strerror(errno));
-		return -errno;
+		rc = -errno;
+		otr_err_set(err, "epoll_create1: %s", strerror(-rc));
+		return rc;
 	}
 	rc = open_each(s, cfg, err);
 	if (!rc)
@@ -125,10 +127,9 @@ void otr_sources_close(struct otr_sources **sp)
 
 	if (!s)
 		return;
-	otr_bpf_close(&s->bpf);
-	otr_shims_close(&s->shims);
-	otr_seq_align_free(&s->seq_align);
-	otr_adopt_retry_free(&s->retry);
+	for (size_t i = 0; i < s->n; i++)
+		s->open[i].ops->close(s->open[i].state);
+	otr_combine_free(&s->combine);
 	if (s->epoll >= 0)
 		close(s->epoll);
 	free(s);
@@ -137,13 +138,18 @@ void otr_sources_close(struct otr_sources **sp)
 const char *otr_sources_name(const struct otr_sources *s)
 {
 	if (!s->shims || (s->adopt && !otr_sources_announced(s)))
-		return "bpf";
-	return s->bpf ? "bpf+shim" : "shim";
+		return otr_bpf_source.name;
+	return s->bpf ? "bpf+shim" : otr_shim_source.name;
 }
 
 const char *otr_sources_session(const struct otr_sources *s)
 {
 	return s->shims ? otr_shims_session(s->shims) : NULL;
+}
+
+const struct otr_feedback *otr_sources_feedback(struct otr_sources *s)
+{
+	return &s->feedback;
 }
 
 int otr_sources_fd(const struct otr_sources *s)
@@ -153,38 +159,19 @@ int otr_sources_fd(const struct otr_sources *s)
 
 int otr_sources_rest_ms(const struct otr_sources *s, bool busy)
 {
-	if (s->shims && otr_shims_alive(s->shims))
-		return busy ? 2 : 20;
-	return busy ? 10 : 100;
-}
+	int ms, least = 100;
 
-static void was_born(void *arg, uint32_t tgid)
-{
-	struct otr_sources *s = arg;
-
-	s->born(s->arg, tgid);
-}
-
-/* The life of processes is the kernel's to tell where it does. */
-static int from_library(void *arg, const struct otr_event *ev)
-{
-	struct otr_sources *s = arg;
-
-	if (s->bpf && (ev->kind == OTR_EV_PROC_EXEC || ev->kind == OTR_EV_PROC_EXIT))
-		return 0;
-	return s->fn(s->fn_arg, ev);
+	for (size_t i = 0; i < s->n; i++) {
+		ms = s->open[i].ops->rest_ms(s->open[i].state, busy);
+		if (ms < least)
+			least = ms;
+	}
+	return least;
 }
 
 enum otr_adopt otr_sources_adopt(struct otr_sources *s, uint32_t tgid, uint64_t now_ns)
 {
-	enum otr_adopt is = OTR_ADOPT_NONE;
-
-	if (!s->retry || !otr_adopt_retry_due(s->retry, tgid, now_ns))
-		return is;
-	is = otr_shims_adopt(s->shims, tgid, now_ns);
-	if (is != OTR_ADOPT_LATER)
-		otr_adopt_retry_over(s->retry, tgid);
-	return is;
+	return otr_combine_adopt(s->combine, tgid, now_ns);
 }
 
 bool otr_sources_announced(const struct otr_sources *s)
@@ -192,122 +179,90 @@ bool otr_sources_announced(const struct otr_sources *s)
 	return s->shims && otr_shims_alive(s->shims);
 }
 
-/* What the kernel tells is also a reason to look for a ring, or to do so anew. */
-static int from_kernel(void *arg, const struct otr_event *ev)
+/* An event of any source, on its way to the owner of the sources. */
+static int pass_on(void *arg, const struct otr_event *ev)
 {
-	const struct otr_ev_conn *cn = (const void *)ev;
 	struct otr_sources *s = arg;
-	int rc = s->fn(s->fn_arg, ev);
+	int rc;
 
-	if (!s->retry || !ev->tgid)
-		return rc;
-	if (ev->kind == OTR_EV_PROC_EXEC || ev->kind == OTR_EV_PROC_EXIT)
-		otr_adopt_retry_anew(s->retry, ev->tgid);
-	if (ev->kind == OTR_EV_PROC_EXEC)
-		otr_shims_executed(s->shims, ev->tgid, ev->time_ns);
-	if (ev->kind == OTR_EV_CONN_OPEN && cn->by_lib != OTR_BY_LIB_ALL && s->is_traced &&
-	    s->is_traced(s->arg, ev->tgid))
-		otr_sources_adopt(s, ev->tgid, otr_now());
+	if (ev->hook == OTR_HOOK_PRELOAD)
+		return otr_combine_omits(s->combine, ev) ? 0 : s->fn(s->fn_arg, ev);
+	rc = s->fn(s->fn_arg, ev);
+	otr_combine_from_kernel(s->combine, ev);
 	return rc;
-}
-
-static bool carries_library(void *arg, uint32_t tgid)
-{
-	return otr_shims_has(arg, tgid);
-}
-
-static void sweep(struct otr_sources *s, uint64_t now_ns)
-{
-	if (now_ns - s->swept_ns < SWEEP_NS)
-		return;
-	s->swept_ns = now_ns;
-	otr_bpf_sweep_libs(s->bpf, carries_library, s->shims);
 }
 
 void otr_sources_drain(struct otr_sources *s, uint64_t now_ns, otr_event_fn fn, void *arg)
 {
 	s->fn = fn;
 	s->fn_arg = arg;
-	if (s->bpf)
-		otr_bpf_drain(s->bpf, from_kernel, s);
-	if (s->shims)
-		otr_shims_drain(s->shims, now_ns, was_born, from_library, s);
-	if (s->bpf && s->shims)
-		sweep(s, now_ns);
+	for (size_t i = 0; i < s->n; i++)
+		s->open[i].ops->drain(s->open[i].state, now_ns, pass_on, s);
+	otr_combine_sweep(s->combine, now_ns);
 }
 
-void otr_sources_place(struct otr_sources *s, const struct otr_event *ev, otr_event_fn fn,
+void otr_sources_align(struct otr_sources *s, const struct otr_event *ev, otr_event_fn fn,
 		       void *arg)
 {
-	if (s->seq_align)
-		otr_seq_align_event(s->seq_align, ev, fn, arg);
-	else
-		fn(arg, ev);
+	otr_combine_align(s->combine, ev, fn, arg);
 }
 
 void otr_sources_poll(struct otr_sources *s, uint64_t now_ns, bool all, otr_event_fn fn, void *arg)
 {
-	if (s->bpf)
-		otr_bpf_poll(s->bpf, now_ns, all, fn, arg);
-	if (s->shims)
-		otr_shims_poll(s->shims, now_ns, fn, arg);
-}
-
-void otr_sources_policy(struct otr_sources *s, uint64_t conn, enum otr_dir dir,
-			enum otr_capture capture, uint32_t head_bytes)
-{
-	if (s->bpf)
-		otr_bpf_policy(s->bpf, conn, dir, capture, head_bytes);
-	if (s->shims)
-		otr_shims_policy(s->shims, conn, dir, capture, head_bytes);
-}
-
-void otr_sources_watch(struct otr_sources *s, uint64_t conn, enum otr_dir dir, bool want)
-{
-	if (s->bpf)
-		otr_bpf_watch(s->bpf, conn, dir, want);
-	if (s->shims)
-		otr_shims_watch(s->shims, conn, dir, want);
-}
-
-void otr_sources_handoff(struct otr_sources *s, uint32_t tgid)
-{
-	if (s->shims)
-		otr_shims_handoff(s->shims, tgid);
+	for (size_t i = 0; i < s->n; i++)
+		s->open[i].ops->poll(s->open[i].state, now_ns, all, fn, arg);
 }
 
 int otr_sources_target(struct otr_sources *s, uint32_t tgid, bool follow)
 {
-	return s->bpf ? otr_bpf_target(s->bpf, tgid, follow) : 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < s->n && !rc; i++)
+		if (s->open[i].ops->target)
+			rc = s->open[i].ops->target(s->open[i].state, tgid, follow);
+	return rc;
 }
 
 void otr_sources_untarget(struct otr_sources *s, uint32_t tgid)
 {
-	if (s->bpf)
-		otr_bpf_untarget(s->bpf, tgid);
-	if (s->shims)
-		otr_shims_off(s->shims, tgid);
+	for (size_t i = 0; i < s->n; i++)
+		s->open[i].ops->untarget(s->open[i].state, tgid);
 }
 
 int otr_sources_list(struct otr_sources *s, uint32_t tgid)
 {
-	return s->bpf ? otr_bpf_list(s->bpf, tgid) : 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < s->n && !rc; i++)
+		if (s->open[i].ops->list)
+			rc = s->open[i].ops->list(s->open[i].state, tgid);
+	return rc;
 }
 
 void otr_sources_listeners(struct otr_sources *s, otr_event_fn fn, void *arg)
 {
-	if (s->bpf)
-		otr_bpf_listeners(s->bpf, fn, arg);
+	for (size_t i = 0; i < s->n; i++)
+		if (s->open[i].ops->listeners)
+			s->open[i].ops->listeners(s->open[i].state, fn, arg);
 }
 
 bool otr_sources_limited(const struct otr_sources *s)
 {
-	return s->bpf && otr_bpf_limited(s->bpf);
+	bool limited = false;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (s->open[i].ops->is_limited)
+			limited |= s->open[i].ops->is_limited(s->open[i].state);
+	return limited;
 }
 
 uint64_t otr_sources_cost_ns(const struct otr_sources *s)
 {
-	return (s->bpf ? otr_bpf_cost_ns(s->bpf) : 0) + otr_sources_library_ns(s);
+	uint64_t sum_ns = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		sum_ns += s->open[i].ops->cost_ns(s->open[i].state);
+	return sum_ns;
 }
 
 uint64_t otr_sources_library_ns(const struct otr_sources *s)
@@ -317,16 +272,8 @@ uint64_t otr_sources_library_ns(const struct otr_sources *s)
 
 void otr_sources_pause(struct otr_sources *s, bool pause)
 {
-	if (s->bpf)
-		otr_bpf_pause(s->bpf, pause);
-	if (s->shims)
-		otr_shims_pause(s->shims, pause);
-}
-
-void otr_sources_say(struct otr_sources *s, const struct otr_ring_switches *say)
-{
-	if (s->shims)
-		otr_shims_say(s->shims, say);
+	for (size_t i = 0; i < s->n; i++)
+		s->open[i].ops->pause(s->open[i].state, pause);
 }
 
 const char *otr_sources_headers(const struct otr_sources *s, char *out, size_t size)

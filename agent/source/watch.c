@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 
 static struct otr_watched *find(struct otr_watch *w, uint64_t key)
 {

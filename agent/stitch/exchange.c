@@ -3,7 +3,7 @@
 
 #include "agent/stitch/exchange.h"
 
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/resource/resource.h"
 #include "agent/stitch/wire.h"
 

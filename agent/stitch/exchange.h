@@ -25,7 +25,7 @@
 #include "agent/proto/proto.h"
 #include "agent/proto/side.h"
 #include "agent/proto/trace_context.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "agent/stitch/failed.h"
 #include "agent/stitch/ids.h"
 #include "agent/stitch/run.h"

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/loss.h"
 #include "agent/resource/resource.h"
 #include "agent/stitch/emit.h"
 #include "agent/stitch/exchange.h"

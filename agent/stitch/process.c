@@ -31,7 +31,7 @@
 #include <sys/wait.h>
 
 #include "agent/base/own.h"
-#include "agent/resource/name.h"
+#include "agent/resource/name_path.h"
 #include "agent/resource/resource.h"
 #include "agent/stitch/emit.h"
 #include "agent/stitch/exchange.h"

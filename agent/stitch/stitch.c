@@ -14,8 +14,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/resource/resource.h"
 #include "agent/stitch/emit.h"
 #include "agent/stitch/exchange.h"

@@ -5,10 +5,11 @@
 
 #include <utlist.h>
 
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/proto/proto.h"
 #include "agent/proto/side.h"
 #include "agent/resource/resource.h"
+#include "agent/source/feedback.h"
 #include "agent/stream/flow.h"
 
 const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn)
@@ -66,14 +67,18 @@ void otr_conn_after_loss(struct otr_conn *cn, const struct otr_flow *fl, bool bu
 void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir, enum otr_capture capture,
 		     uint32_t head_bytes)
 {
-	if (cn->ss->ops.policy)
-		cn->ss->ops.policy(cn->ss->arg, cn->facts.hdr.conn, dir, capture, head_bytes);
+	const struct otr_feedback *fb = cn->ss->feedback;
+
+	if (fb)
+		fb->policy(fb->arg, cn->facts.hdr.conn, dir, capture, head_bytes);
 }
 
 void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want)
 {
-	if (cn->ss->ops.watch)
-		cn->ss->ops.watch(cn->ss->arg, cn->facts.hdr.conn, dir, want);
+	const struct otr_feedback *fb = cn->ss->feedback;
+
+	if (fb)
+		fb->watch(fb->arg, cn->facts.hdr.conn, dir, want);
 }
 
 void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want)

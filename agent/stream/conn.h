@@ -32,6 +32,7 @@ struct otr_streams {
 	struct otr_stream_config cfg;
 	struct otr_stream_ops ops;
 	void *arg;
+	const struct otr_feedback *feedback; /* borrowed; or NULL */
 	struct otr_procs *procs;
 	struct otr_conn *conns;	 /* hash by facts.hdr.conn */
 	struct otr_conn *by_use; /* the one that is idle longest first */

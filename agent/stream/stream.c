@@ -16,8 +16,8 @@
 
 #include <utlist.h>
 
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/proto/proto.h"
 #include "agent/resource/resource.h"
 #include "agent/stream/conn.h"
@@ -37,6 +37,11 @@ int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cf
 	ss->budget.max = cfg->max_bytes;
 	*out = ss;
 	return 0;
+}
+
+void otr_streams_bind(struct otr_streams *ss, const struct otr_feedback *feedback)
+{
+	ss->feedback = feedback;
 }
 
 static void conn_free(struct otr_conn *cn)

@@ -7,8 +7,8 @@
  *
  * Keeps every connection: its facts, one stream of bytes per layer and direction, its parser.
  * A stream knows which bytes it has, which it may skip, and which are missing (a hole). Bytes
- * are ordered by position, never by time. Through `ops` it asks the source for what it needs:
- * a capture policy, the state of a long run.
+ * are ordered by position, never by time. It asks the sources for what it needs, a capture
+ * policy or the state of a long run, by agent/source/feedback.h.
  *
  * Positions: those of TCP are sequence numbers, unwrapped here to 64 bits whose low 32 are the
  * kernel's; so both ends of a wire give a byte the same low 32 bits.
@@ -24,6 +24,7 @@
 
 struct otr_event;
 struct otr_msg;
+struct otr_feedback;
 struct otr_procs;
 struct otr_proto_settings;
 struct otr_side;
@@ -54,14 +55,6 @@ struct otr_stream_ops {
 	/* A connection ended, by `error` or 0. ECANCELED: the agent gave it up, as at shutdown;
 	 * how it would have ended is not known. */
 	void (*close)(void *arg, const struct otr_ev_conn *conn, int error, uint64_t time_ns);
-
-	/* How the source shall capture a direction from its next run on. May be NULL. */
-	void (*policy)(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
-		       uint32_t head_bytes);
-
-	/* A message is longer than what the source copies: from now on until `want` is false, the
-	 * source shall report how the run goes on, by OTR_EV_RUN with `open` = 1. May be NULL. */
-	void (*watch)(void *arg, uint64_t conn, enum otr_dir dir, bool want);
 
 	/* The last that is known of a connection, before it is forgotten. May be NULL. */
 	void (*ended)(void *arg, const struct otr_stream_stat *stat);
@@ -100,6 +93,10 @@ int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cf
 
 /* Frees *sp, which may be NULL, and sets it to NULL. Emits nothing. */
 void otr_streams_free(struct otr_streams **sp);
+
+/* Lends the streams the functions by which they ask the sources, until the next call. NULL: there
+ * is no source to ask. */
+void otr_streams_bind(struct otr_streams *ss, const struct otr_feedback *feedback);
 
 /* Takes one event of kinds CONN_OPEN, CONN_CLOSE, DATA, RUN, LOST, PAST, PROC_EXIT; ignores
  * others. */

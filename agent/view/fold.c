@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agent/base/own.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "agent/view/label.h"
 
 #define GROUP_MIN 4

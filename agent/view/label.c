@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* label.c - what a person calls a span. Names of attributes: agent/attr.def. */
+/* label.c - what a person calls a span. Names of attributes: agent/span/attr.def. */
 
 #include "agent/view/label.h"
 
@@ -12,7 +12,7 @@
 #include "agent/base/text.h"
 #include "agent/proto/proto.h"
 #include "agent/resource/resource.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "bpf/event.h"
 
 /* The protocol whose spans have this db.system.name, or NULL. */

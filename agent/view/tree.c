@@ -14,7 +14,7 @@
 #include "agent/base/keyed.h"
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/tree_int.h"
 #include "bpf/event.h"

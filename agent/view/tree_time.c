@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "agent/resource/resource.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "agent/view/label.h"
 
 /* For qsort_r(): latest end first. */

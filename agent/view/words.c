@@ -5,7 +5,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/text.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "agent/view/label.h"
 
 #define LINES	     2

@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "agent/base/err.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/resource/resource.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "bpf/event.h"
 #include "exporters/queue.h"
 

@@ -381,21 +381,22 @@ hold_open() {
 		    return at
 		def head(magic, abi, size, pid, crooked=0):
 		    return struct.pack("IIII48xQ", magic, abi, size, pid, crooked)
-		MAGIC, ABI, me = 0x336e6952, int(sys.argv[2]), os.getpid()
+		ABI, MAGIC, me = int(sys.argv[2]), int(sys.argv[3], 16), os.getpid()
 		kept = [memory(4096, SEALS, b""), memory(HEAD + SLOTS, 0, head(MAGIC, ABI, SLOTS, me)),
 		        memory(HEAD + SLOTS, SEALS, head(MAGIC - 1, ABI, SLOTS, me)),
-		        memory(HEAD + SLOTS, SEALS, head(MAGIC, ABI, SLOTS, me, 7 if len(sys.argv) > 3 else 0))]
+		        memory(HEAD + SLOTS, SEALS, head(MAGIC, ABI, SLOTS, me, 7 if len(sys.argv) > 4 else 0))]
 		class Handler(http.server.BaseHTTPRequestHandler):
 		    def do_GET(self):
 		        self.send_response(200)
 		        self.end_headers()
 		http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 	P
-	abi=$(sed -n 's/^#define OTR_ABI *\([0-9]*\).*/\1/p' bpf/event.h)
+	abi=$(sed -n 's/^#define OTR_ABI[[:space:]]*\([0-9]*\).*/\1/p' bpf/event.h)
+	magic=$(sed -n 's/^#define OTR_RING_MAGIC[[:space:]]*\(0x[0-9a-f]*\)u.*/\1/p' bpf/ring.h)
 	liar=$(free_port)
 	# The last one passes for a ring: its process says nothing in it, and so is not seen.
 	for more in "" crooked; do
-		bg forge $PY "$dir/forge.py" "$liar" "$abi" $more
+		bg forge $PY "$dir/forge.py" "$liar" "$abi" "$magic" $more
 		forge=$pid
 		up "$liar"
 		rm -f "$dir/text"
@@ -404,7 +405,11 @@ hold_open() {
 		curl -s "127.0.0.1:$port/honest"
 		detach
 		spans '"/honest" in [s.asked for s in V]'
-		[ -z "$more" ] || spans '"/liar" in [s.asked for s in V]'
+		if [ -n "$more" ]; then
+			spans '"/liar" in [s.asked for s in V]'
+		else
+			spans '"/liar" not in [s.asked for s in V]'
+		fi
 		kill "$forge"
 		ended "$forge"
 	done

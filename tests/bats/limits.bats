@@ -7,6 +7,10 @@ load helpers
 setup() { live_setup; opts=(); port=$(free_port); }
 teardown() { live_teardown; }
 
+asked_until_seen() {
+	ask /mine
+	grep -q /mine "$dir/spans"
+}
 ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 
 told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1; }; }
@@ -108,4 +112,32 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	echo "$output"
 	[ "$status" -eq 3 ]
 	[[ $output == *"SHIM ALONE"* && $output == *"no BTF"*missing* ]]
+}
+
+@test "an agent that was halted shows nothing of processes that came and went meanwhile" {
+	http "$port"
+	cat >"$dir/strange.py" <<-'P'
+		import socket, threading
+		door = socket.create_server(("127.0.0.1", 0))
+		def serve():
+		    while True:
+		        conn, _ = door.accept()
+		        conn.recv(999)
+		        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		        conn.close()
+		threading.Thread(target=serve, daemon=True).start()
+		for _ in range(1500):
+		    with socket.create_connection(door.getsockname()) as conn:
+		        conn.sendall(b"GET /strange HTTP/1.1\r\nHost: h\r\n\r\n")
+		        conn.recv(999)
+	P
+	attach --no-shim --cpu-budget 0 ":$port"
+	kill -STOP "$tracer"
+	for _ in 1 2 3 4 5 6; do $PY "$dir/strange.py"; done
+	kill -CONT "$tracer"
+	until_true 30 asked_until_seen
+	detach
+	spans '"/mine" in {s.asked for s in V}' '"/strange" not in {s.asked for s in S}'
+	# What announced these processes was lost, else this shows nothing.
+	grep -q '^lost .*events (facts)' "$dir/text"
 }

@@ -13,7 +13,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "bpf/event.h"
 #include "exporters/gzip.h"
 #include "exporters/otlp_encode.h"

@@ -14,7 +14,7 @@
 #include "agent/pipeline.h"
 #include "agent/resource/resource.h"
 #include "agent/source/source.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "bpf/event.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/base/clock.h"
-#include "agent/source/shim.h"
+#include "agent/source/ring_reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

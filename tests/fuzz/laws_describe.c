@@ -10,7 +10,7 @@
 #include "agent/base/own.h"
 #include "agent/proto/memory.h"
 #include "agent/proto/side.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 
 #define SLOTS (5 + 2 * OTR_MSG_ATTRS)
 

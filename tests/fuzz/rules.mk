@@ -18,19 +18,19 @@ T ?= 60
 FUZZ_FLAGS := $(CSTD) $(WARN) -Wno-implicit-fallthrough -D_GNU_SOURCE -DXXH_INLINE_ALL -DHASH_NONFATAL_OOM=1 -I. -O1 -g \
 	-fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all
-FUZZ_SRC   := $(wildcard agent/proto/*.c) $(filter-out agent/base/confine.c,$(wildcard agent/base/*.c)) agent/span.c \
-	agent/span_builder.c agent/resource/counted.c \
+FUZZ_SRC   := $(wildcard agent/proto/*.c) $(filter-out agent/base/confine.c,$(wildcard agent/base/*.c)) agent/span/span.c \
+	agent/span/span_builder.c agent/span/resource.c \
 	tests/fuzz/laws.c tests/fuzz/laws_describe.c tests/fuzz/conv.c \
 	$(wildcard agent/source/event.c)
 
 # All that a pipeline is made of, for the one fuzzer that drives it.
-FUZZ_PIPE := $(filter-out $(FUZZ_SRC),$(wildcard agent/pipeline.c agent/loss.c \
+FUZZ_PIPE := $(filter-out $(FUZZ_SRC),$(wildcard agent/pipeline.c agent/base/loss.c \
 	agent/stream/*.c agent/stitch/*.c agent/resource/*.c))
 $(FUZZ_B)/fuzz_pipeline: FUZZ_MORE := $(FUZZ_PIPE)
 $(FUZZ_B)/fuzz_pipeline: $(FUZZ_PIPE)
 
-$(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring.c agent/loss.c
-$(FUZZ_B)/fuzz_ring: agent/source/ring.c
+$(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring_reader.c agent/base/loss.c
+$(FUZZ_B)/fuzz_ring: agent/source/ring_reader.c
 
 .PHONY: fuzz fuzz-seeds
 fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one

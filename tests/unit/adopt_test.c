@@ -46,9 +46,11 @@ static int begin_later(void **state)
 	left_to_it = 0;
 	keep = true;
 	rc = rc ? rc : otr_shims_open(&later, &err);
-	if (!rc)
-		otr_shims_on_adopt(later, is_left, NULL);
-	return rc;
+	if (rc)
+		return rc;
+	otr_shims_on_born(later, is_born, NULL);
+	otr_shims_on_adopt(later, is_left, NULL);
+	return 0;
 }
 
 static int end_later(void **state)
@@ -110,21 +112,21 @@ static void who_came_first(void **state)
 	joins();
 	fd = kept;
 	now = otr_now();
-	otr_shims_drain(shims, now, is_born, came, NULL);
+	otr_shims_drain(shims, now, came, NULL);
 	assert_int_equal(finds(fd, (uint32_t)getpid(), now), OTR_ADOPT_HELD);
 	assert_int_equal(held(), 1);
-	otr_shims_drain(later, now + OTR_NS_PER_S, is_born, came, NULL);
+	otr_shims_drain(later, now + OTR_NS_PER_S, came, NULL);
 	assert_int_equal(otr_shims_alive(later), 0);
-	otr_shims_drain(later, now + 4 * OTR_NS_PER_S, is_born, came, NULL);
+	otr_shims_drain(later, now + 4 * OTR_NS_PER_S, came, NULL);
 	assert_int_equal(held(), 0);
 	assert_int_equal(otr_shims_alive(later), 1);
 	assert_int_equal(left_to_it, getpid());
-	otr_shims_drain(shims, now + 4 * OTR_NS_PER_S, is_born, came, NULL);
+	otr_shims_drain(shims, now + 4 * OTR_NS_PER_S, came, NULL);
 	assert_int_equal(otr_shims_alive(shims), 0);
 	assert_false(*otr_shim.off);
 	otr_shims_close(&later); /* and may have it again */
 	assert_true(*otr_shim.off);
-	otr_shims_drain(shims, now + 6 * OTR_NS_PER_S, is_born, came, NULL);
+	otr_shims_drain(shims, now + 6 * OTR_NS_PER_S, came, NULL);
 	assert_int_equal(otr_shims_alive(shims), 1);
 	assert_false(*otr_shim.off);
 }
@@ -141,10 +143,10 @@ static void what_lay_in_it(void **state)
 	reported_ns = 0;
 	tells_at_ring(5);
 	assert_int_equal(finds(fd, (uint32_t)getpid(), otr_now()), OTR_ADOPT_TAKEN);
-	otr_shims_drain(later, otr_now(), is_born, came, NULL);
+	otr_shims_drain(later, otr_now(), came, NULL);
 	assert_int_equal(reported_ns, 0);
 	tells_at_ring(6);
-	otr_shims_drain(later, otr_now(), is_born, came, NULL);
+	otr_shims_drain(later, otr_now(), came, NULL);
 	assert_int_equal(reported_ns, 6);
 }
 
@@ -175,17 +177,17 @@ static void forged(void **state)
 	ring->reader = 3;
 	ring->beat_ns = UINT64_MAX;
 	assert_int_equal(finds(dup(fd), 1, otr_now()), OTR_ADOPT_HELD);
-	otr_shims_drain(later, otr_now() + 60 * OTR_NS_PER_S, is_born, came, NULL);
+	otr_shims_drain(later, otr_now() + 60 * OTR_NS_PER_S, came, NULL);
 	assert_int_equal(otr_shims_alive(later), 0);
 	ring->beat_ns = 1;
-	otr_shims_drain(later, otr_now() + 120 * OTR_NS_PER_S, is_born, came, NULL);
+	otr_shims_drain(later, otr_now() + 120 * OTR_NS_PER_S, came, NULL);
 	assert_int_equal(otr_shims_alive(later), 1);
 	ring->reader = 3; /* it says that another has it */
-	otr_shims_drain(later, otr_now() + 120 * OTR_NS_PER_S, is_born, came, NULL);
+	otr_shims_drain(later, otr_now() + 120 * OTR_NS_PER_S, came, NULL);
 	assert_int_equal(otr_shims_alive(later), 0);
 	assert_int_equal(held(), 1);
 	otr_shims_off(later, (uint32_t)getpid()); /* it is not wanted: nor is it later */
-	otr_shims_drain(later, otr_now() + 180 * OTR_NS_PER_S, is_born, came, NULL);
+	otr_shims_drain(later, otr_now() + 180 * OTR_NS_PER_S, came, NULL);
 	assert_int_equal(otr_shims_alive(later) + held(), 0);
 	munmap(ring, sizeof(*ring));
 	close(fd);

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "agent/base/confine.h"
+#include "agent/base/foreign.h"
 
 /* Returns 0, or the line that says no. */
 #define MUST(is)                         \
@@ -178,10 +179,28 @@ static int as_nobody(void)
 	return 0;
 }
 
+static void note_rights(void *io)
+{
+	*(unsigned long long *)io = status_of("CapEff");
+}
+
+/* A worker that was there before has no more rights than the thread it works for. */
+static int worker(void)
+{
+	unsigned long long rights = ~0ull;
+
+	MUST(!otr_foreign_within(60000, note_rights, NULL, &rights, sizeof(rights)));
+	MUST(rights == status_of("CapEff"));
+	MUST(!otr_confine(0));
+	MUST(!otr_foreign_within(60000, note_rights, NULL, &rights, sizeof(rights)));
+	MUST(rights == status_of("CapEff") && !(rights & BIT(21)));
+	return 0;
+}
+
 static void each_in_a_child(void **state)
 {
-	static int (*const all[])(void) = {denied,    allowed, capabilities,
-					   no_probes, threads, as_nobody};
+	static int (*const all[])(void) = {denied,  allowed,   capabilities, no_probes,
+					   threads, as_nobody, worker};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

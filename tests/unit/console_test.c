@@ -19,8 +19,8 @@
 #include <cmocka.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/settings.h"
 #include "agent/stitch/stitch.h"
 #include "exporters/console.h"

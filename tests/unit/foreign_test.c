@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -155,6 +156,51 @@ static void who_waits_for_ever_is_left_behind(void **state)
 	assert_int_equal(c, 'y');
 }
 
+static void note_thread(void *io)
+{
+	*(pid_t *)io = gettid();
+}
+
+static pid_t worker(void)
+{
+	pid_t tid = 0;
+
+	assert_int_equal(otr_foreign_within(60000, note_thread, NULL, &tid, sizeof(tid)), 0);
+	return tid;
+}
+
+static void a_worker_is_kept_until_it_is_ended_or_stuck(void **state)
+{
+	pid_t first = worker();
+	int go[2], undone[2], status;
+	struct wait w;
+	char c;
+
+	(void)state;
+	assert_int_not_equal(first, gettid());
+	assert_int_equal(worker(), first);
+	if (!fork()) /* a child has no thread but its own, and gets a worker */
+		_exit(worker() == first);
+	assert_true(wait(&status) > 0 && WIFEXITED(status) && !WEXITSTATUS(status));
+	assert_int_equal(worker(), first);
+
+	assert_int_equal(pipe(go) + pipe(undone), 0);
+	w = (struct wait){go[0], undone[1], 7};
+	assert_int_equal(otr_foreign_within(1, wait_for_byte, say_undone, &w, sizeof(w)),
+			 -ETIMEDOUT);
+	assert_int_not_equal(worker(), first);
+	assert_int_equal(write(go[1], "z", 1), 1);
+	assert_int_equal(read(undone[0], &c, 1), 1);
+
+	first = worker();
+	otr_foreign_end();
+	assert_int_equal(syscall(SYS_tgkill, getpid(), first, 0), -1); /* it has ended */
+	assert_int_equal(errno, ESRCH);
+	assert_true(worker() > 0);
+	for (int i = 0; i < 4; i++)
+		close(i < 2 ? go[i] : undone[i - 2]);
+}
+
 /* A copy of `sleep` with a section table of its own: names, and .go.buildinfo of 3 GB. */
 static void make_hoax(const char *path, uint64_t size, uint16_t sections)
 {
@@ -259,6 +305,7 @@ int main(void)
 		cmocka_unit_test(only_regular_files),
 		cmocka_unit_test(lines_are_bounded),
 		cmocka_unit_test(who_waits_for_ever_is_left_behind),
+		cmocka_unit_test(a_worker_is_kept_until_it_is_ended_or_stuck),
 		cmocka_unit_test(executables_are_read_to_a_bound),
 	};
 

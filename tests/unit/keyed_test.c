@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "agent/base/keyed.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 #include "exporters/console_int.h"
 #include "tests/unit/make_spans.h"
 

@@ -28,7 +28,7 @@
 #include "agent/proto/pgsql.h"
 #include "agent/resource/resource.h"
 #include "agent/settings.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "agent/proto/memory.h"
 #include "agent/proto/side.h"
 #include "exporters/console.h"

@@ -8,7 +8,7 @@
 
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "bpf/event.h"
 
 static void put_number(uint8_t *id, uint32_t n)

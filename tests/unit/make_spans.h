@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 /* What a test does not name is zero; that is the point of struct make. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"

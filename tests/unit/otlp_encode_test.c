@@ -17,8 +17,8 @@
 #include <time.h>
 
 #include "agent/base/own.h"
-#include "agent/resource/resource.h"
-#include "agent/span_builder.h"
+#include "agent/span/resource.h"
+#include "agent/span/span_builder.h"
 #include "bpf/event.h"
 #include "exporters/otlp_encode.h"
 #include "tests/unit/otlp_witness.h"

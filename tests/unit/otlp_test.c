@@ -15,7 +15,7 @@
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
 #include "agent/resource/utf8.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "bpf/event.h"
 #include "exporters/backoff.h"
 #include "exporters/gzip.h"

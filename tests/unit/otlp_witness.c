@@ -10,10 +10,10 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
-#include "agent/cmd.h"
-#include "agent/resource/resource.h"
+#include "agent/base/version.h"
 #include "agent/resource/utf8.h"
-#include "agent/span.h"
+#include "agent/span/resource.h"
+#include "agent/span/span.h"
 #include "exporters/otlp.pb-c.h"
 #include "exporters/otlp_group.h"
 #include "tests/unit/arena.h"

@@ -17,7 +17,7 @@
 #include "agent/proto/pgsql.h"
 #include "agent/proto/route.h"
 #include "agent/proto/side.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 
 static const struct otr_ev_conn conn = {
 	.local = {.family = AF_INET, .port = 8080, .ip = {10, 0, 0, 1}},

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "agent/base/err.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 #include "exporters/exporter.h"
 #include "exporters/queue.h"
 

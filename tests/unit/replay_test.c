@@ -8,7 +8,8 @@
 #include "agent/proto/proto.h"
 #include "agent/proto/side.h"
 #include "agent/source/record.h"
-#include "agent/span_builder.h"
+#include "agent/source/source.h"
+#include "agent/span/span_builder.h"
 #include "agent/stitch/stitch.h"
 #include "agent/stream/stream.h"
 #include "tests/unit/story.h"
@@ -56,7 +57,7 @@ static void replay(struct story *s, const char *path)
 	struct otr_err err = {.text = ""};
 
 	begin(s);
-	assert_int_equal(otr_record_read(path, feed, s, &err), 0);
+	assert_int_equal(otr_source_read(&otr_replay_source, path, feed, s, &err), 0);
 	otr_pipeline_flush(s->pl);
 }
 

@@ -23,11 +23,11 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/source/ring_find.h"
 #include "agent/source/ring_lease.h"
 #include "agent/source/shim.h"
-#include "agent/source/shim_int.h"
+#include "agent/source/shim_state.h"
 #include "preload/real.h"
 #include "preload/shim.h"
 
@@ -165,7 +165,7 @@ static inline void joins(void)
 	otr_shim.pid = getpid();
 	assert_true(otr_ring_ready());
 	born = 0;
-	otr_shims_drain(shims, 1, is_born, came, NULL);
+	otr_shims_drain(shims, 1, came, NULL);
 	assert_int_equal(born, getpid());
 }
 
@@ -191,7 +191,10 @@ static inline int begin(void **state)
 	(void)state;
 	memset(lost, 0, sizeof(lost));
 	otr_real_find();
-	return otr_shims_open(&shims, &err);
+	if (otr_shims_open(&shims, &err))
+		return -1;
+	otr_shims_on_born(shims, is_born, NULL);
+	return 0;
 }
 
 static inline int end(void **state)

@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 #include "agent/base/clock.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
-#include "agent/source/shim.h"
+#include "agent/source/ring_reader.h"
 #include "preload/shim.h"
 
 struct otr_shim otr_shim; /* shim.c's, without its constructor */

@@ -122,7 +122,7 @@ static void a_round(uint64_t seed)
 	join_anew();
 	scribbler.seed = seed | 1;
 	scribbler.over = false;
-	otr_shims_drain(shims, otr_now(), is_born, judge, NULL);
+	otr_shims_drain(shims, otr_now(), judge, NULL);
 	assert_int_equal(pthread_create(&thread, NULL, scribble, NULL), 0);
 	for (int i = 0; i < DRAINS && otr_shims_alive(shims); i++) {
 		uint64_t before = came_all;
@@ -130,7 +130,7 @@ static void a_round(uint64_t seed)
 		drains++;
 		for (int k = 0; k < 8; k++) /* and between, where the machine has one core */
 			step(&mine);
-		otr_shims_drain(shims, otr_now(), is_born, judge, NULL);
+		otr_shims_drain(shims, otr_now(), judge, NULL);
 		/* One ring, and once more what its writer has abandoned; then its end. */
 		assert_true(came_all - before <= 2 * SLOTS + OTR_SHIM_COUNTS + 1);
 		otr_shims_watch(shims, (uint64_t)i % 64, OTR_DIR_IN, i % 2);

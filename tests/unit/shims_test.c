@@ -126,7 +126,7 @@ static void its_switches_are_not_believed(void **state)
 	joins();
 	memset(&otr_shim.ring->tail, 0xff, sizeof(otr_shim.ring->tail));
 	memset(&otr_shim.ring->say, 0xff, sizeof(otr_shim.ring->say));
-	otr_shims_drain(shims, 2, is_born, came, NULL);
+	otr_shims_drain(shims, 2, came, NULL);
 	otr_shims_pause(shims, true);
 	otr_shims_say(shims, &say);
 	assert_int_equal(otr_shim.ring->say.flags, OTR_RING_NO_INJECT);
@@ -168,7 +168,7 @@ static void no_descriptor_for_it(void **state)
 	few.rlim_cur = (rlim_t)next + 1; /* for the ring itself */
 	close(next);
 	setrlimit(RLIMIT_NOFILE, &few);
-	otr_shims_drain(shims, 1, is_born, came, NULL);
+	otr_shims_drain(shims, 1, came, NULL);
 	setrlimit(RLIMIT_NOFILE, &had);
 	assert_int_equal(otr_shims_alive(shims), 0);
 	assert_int_equal(otr_loss_get(OTR_LOSS_EVICT), was + 1);
@@ -204,7 +204,7 @@ static void a_child_that_is_made_meanwhile(void **state)
 static uint64_t tells_at(uint64_t time_ns, uint64_t now_ns)
 {
 	tells_at_ring(time_ns);
-	otr_shims_drain(shims, now_ns, is_born, came, NULL);
+	otr_shims_drain(shims, now_ns, came, NULL);
 	return reported_ns;
 }
 

@@ -14,10 +14,11 @@
 #include <cmocka.h>
 
 #include "agent/base/err.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/loss.h"
 #include "agent/source/merge.h"
 #include "agent/source/record.h"
+#include "agent/source/source.h"
 
 static struct otr_event tick(uint64_t time_ns, uint32_t tid)
 {
@@ -158,21 +159,21 @@ static void a_session_reads_back(void **state)
 	(void)state;
 	close(mkstemp(path));
 	write_session(path);
-	assert_int_equal(otr_record_read(path, see, &seen, &err), 0);
+	assert_int_equal(otr_source_read(&otr_replay_source, path, see, &seen, &err), 0);
 	assert_int_equal(seen.n, 3);
 	assert_int_equal(seen.tids[2], 3);
 
 	/* cut short: what came before is given, the place is named */
 	seen.n = 0;
 	assert_int_equal(truncate(path, 16 + 40 + 136 + 8), 0);
-	assert_int_equal(otr_record_read(path, see, &seen, &err), -EINVAL);
+	assert_int_equal(otr_source_read(&otr_replay_source, path, see, &seen, &err), -EINVAL);
 	assert_int_equal(seen.n, 2);
 	assert_non_null(strstr(err.text, "at byte 192"));
 
 	assert_int_equal(truncate(path, 4), 0);
-	assert_int_equal(otr_record_read(path, see, &seen, &err), -EINVAL);
+	assert_int_equal(otr_source_read(&otr_replay_source, path, see, &seen, &err), -EINVAL);
 	unlink(path);
-	assert_int_equal(otr_record_read(path, see, &seen, &err), -ENOENT);
+	assert_int_equal(otr_source_read(&otr_replay_source, path, see, &seen, &err), -ENOENT);
 }
 
 int main(void)

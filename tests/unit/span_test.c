@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "agent/base/own.h"
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 
 static void holds_what_it_was_given(void **state)
 {

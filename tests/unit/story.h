@@ -11,10 +11,11 @@
 
 #include <cmocka.h>
 
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 #include "agent/pipeline.h"
 #include "agent/resource/resource.h"
-#include "agent/span.h"
+#include "agent/source/feedback.h"
+#include "agent/span/span.h"
 #include "tests/unit/event_maker.h"
 
 #ifndef MAX_SPANS
@@ -29,6 +30,7 @@ struct story {
 	size_t traces;
 	bool proved;
 	int watched; /* +1 on, -1 off */
+	struct otr_feedback feedback;
 };
 
 static inline void on_span(void *arg, struct otr_span *sp)
@@ -46,6 +48,16 @@ static inline void on_trace(void *arg, const uint8_t id[16], bool proved)
 	(void)id;
 	s->traces++;
 	s->proved = proved;
+}
+
+static inline void on_policy(void *arg, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
+			     uint32_t head_bytes)
+{
+	(void)arg;
+	(void)conn;
+	(void)dir;
+	(void)capture;
+	(void)head_bytes;
 }
 
 static inline void on_watch(void *arg, uint64_t conn, enum otr_dir dir, bool want)
@@ -71,12 +83,13 @@ static inline void begin(struct story *s)
 		.seed = 42,
 		.span = on_span,
 		.trace = on_trace,
-		.watch = on_watch,
 		.arg = s,
 	};
 
 	*s = (struct story){.mk = {.sink = feed, .arg = s, .now_ns = 1000 * MS}};
 	assert_int_equal(otr_pipeline_new(&s->pl, &cfg), 0);
+	s->feedback = (struct otr_feedback){.policy = on_policy, .watch = on_watch, .arg = s};
+	otr_pipeline_bind(s->pl, &s->feedback);
 }
 
 static inline void end(struct story *s)

@@ -28,14 +28,16 @@ static void traced_and_refused(void **state)
 
 	/* Later it listens on a port that is asked for, and the other one ends. */
 	otr_traced_set_add(c, 8);
-	otr_traced_set_remove(c, 7);
+	otr_traced_set_end(c, 7, 150);
 	assert_true(otr_traced_set_has(c, 8) && !otr_traced_set_refused(c, 8));
 	assert_int_equal(otr_traced_set_count(c), 1);
+	assert_true(otr_traced_set_knows(c, 7) && !otr_traced_set_has(c, 7));
+	assert_false(otr_traced_set_knows(c, 9));
 
 	/* Traced no more. */
 	otr_traced_set_refuse(c, 8, 200);
 	assert_int_equal(otr_traced_set_count(c), 0);
-	otr_traced_set_remove(c, 8);
+	otr_traced_set_end(c, 8, 250);
 	assert_true(otr_traced_set_refused(c, 8)); /* its end changes nothing */
 }
 
@@ -52,6 +54,9 @@ static void a_refusal_lasts_as_long_as_records_may_come(void **state)
 	otr_traced_set_tick(c, 101 + 2 * OTR_TRIAL_NS);
 	assert_false(otr_traced_set_refused(c, 8));
 	assert_true(otr_traced_set_has(c, 7));
+	otr_traced_set_end(c, 7, 200);
+	otr_traced_set_tick(c, 201 + 2 * OTR_TRIAL_NS);
+	assert_false(otr_traced_set_knows(c, 7));
 }
 
 int main(void)

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/source/shim_int.h"
+#include "agent/source/shim_state.h"
 #include "agent/source/vouch.h"
 
 static struct otr_shims shims;

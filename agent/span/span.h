@@ -17,11 +17,11 @@
 
 #include "agent/base/slice.h"
 
-/* Names of attributes, by the semantic conventions; agent/attr.def. */
+/* Names of attributes, by the semantic conventions; agent/span/attr.def. */
 enum otr_key {
 	OTR_KEY_NONE,
 #define OTR_ATTR(id, name, type) OTR_KEY_##id,
-#include "agent/attr.def"
+#include "agent/span/attr.def"
 #undef OTR_ATTR
 	OTR_KEY_CUSTOM, /* otr_attr.name holds it */
 	OTR_KEY_MAX,
@@ -31,7 +31,7 @@ enum otr_key {
 const char *otr_key_name(enum otr_key key);
 struct otr_slice otr_key_slice(enum otr_key key);
 
-/* Attribute keys come from one table (agent/attr.def: enum, name in the semantic
+/* Attribute keys come from one table (agent/span/attr.def: enum, name in the semantic
  * conventions, type), so that no string is compared or stored twice. */
 enum otr_attr_type {
 	OTR_ATTR_STRING,

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ring.c - reads one shim's ring; see bpf/ring.h.
+ * ring_reader.c - reads the ring of one process; see ring_reader.h and bpf/ring.h.
  *
- * The process may write anywhere in it at any time. So every number is read once, bounded,
- * and used from where it was copied to.
+ * The process may write anywhere in its ring at any time. So every number is read once, checked
+ * against its bound, and used from the copy.
  */
+
+#include "agent/source/ring_reader.h"
 
 #include <string.h>
 
 #include "agent/base/clock.h"
-#include "agent/loss.h"
-#include "agent/source/shim.h"
+#include "agent/base/loss.h"
+#include "agent/source/source.h"
 
 #define GIVE_BACK (OTR_RING_BYTES / 16)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef OTR_SOURCE_SHIM_INT_H
-#define OTR_SOURCE_SHIM_INT_H
+#ifndef OTR_SHIM_STATE_H
+#define OTR_SHIM_STATE_H
 
-/* shim_int.h - what shim.c and shim_conn.c share; nobody else's. */
+/* shim_state.h - the rings that are read, for the files shim*.c alone; see shim.h. */
 
 #define HASH_NONFATAL_OOM 1
 #include <utlist.h>
@@ -10,8 +10,13 @@
 #include "agent/base/keyed.h"
 #include "agent/source/cpu_clamp.h"
 #include "agent/source/offer.h"
-#include "agent/source/shim.h"
+#include "agent/source/ring_find.h"
+#include "agent/source/ring_reader.h"
+#include "agent/source/source.h"
 #include "agent/source/watch.h"
+
+#define OTR_SHIM_RINGS \
+	4096 /* processes at once; a quarter of it for each other user than this one's */
 
 struct shim {
 	struct otr_ring_reader rd;
@@ -64,15 +69,23 @@ struct otr_shims {
 	uint64_t me;	   /* as a reader, see ring_lease.h */
 	struct shim *held; /* another agent reads them */
 	uint64_t held_ns;
+	otr_shim_born_fn born;
+	void *born_arg;
 	otr_shim_born_fn adopted;
 	void *adopted_arg;
 	bool (*welcome)(void *arg, uint32_t tgid);
 	void *welcome_arg;
 };
 
-/* shim.c: the ring in `fd`, mapped; NULL: it is none. Nobody has it yet. */
+/* The ring of this process that is read, or NULL. */
+struct shim *otr_shim_of(const struct otr_shims *s, uint32_t tgid);
+
+/* shim_state.c: the ring in `fd`, mapped; NULL: it is none. Nobody has it yet. */
 struct shim *otr_shim_make(int fd, uint32_t tgid, uint32_t uid);
 void otr_shim_drop(struct shim *sh);
+/* Switches off the ring in `fd`, if there is one: nobody will read it, so no header must name a
+ * span that nobody sees. */
+void otr_shim_refuse(int fd);
 bool otr_shim_has_ended(struct shim *sh, uint64_t now_ns);
 /* Whether, and how often, it was told late who did whose work in it. */
 static inline void otr_shim_say_late(const struct otr_shims *s, struct shim *sh)
@@ -125,4 +138,4 @@ void otr_shims_forget(struct otr_shims *s, struct shim *sh);
 /* A copy of a run that is watched, for otr_watch_emit(); `ctx`: the shims. */
 bool otr_shims_look(void *ctx, uint64_t key, struct otr_run_now *now);
 
-#endif /* OTR_SOURCE_SHIM_INT_H */
+#endif /* OTR_SHIM_STATE_H */

@@ -11,7 +11,7 @@
  */
 
 #include "agent/base/buf.h"
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 #define OTR_SPAN_ATTRS 64 /* the conventions' limit is 128: ours are fewer */
 #define OTR_SPAN_LINKS 16

@@ -6,7 +6,7 @@
  * loss.h - everything that was lost, counted.
  *
  * Whoever drops something adds to one row. Shared by all threads. Rows and their words:
- * agent/loss.def. What a process or a connection of it lost is counted by service, too;
+ * agent/base/loss.def. What a process or a connection of it lost is counted by service, too;
  * what a ring of the kernel lost is nobody's in particular.
  */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* loss.c - everything that was lost, counted. */
 
-#include "agent/loss.h"
+#include "agent/base/loss.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@ static const struct {
 	const char *word, *unit, *meaning;
 } rows[OTR_LOSS_MAX] = {
 #define OTR_LOSS_ROW(id, word, unit, meaning) [OTR_LOSS_##id] = {word, unit, meaning},
-#include "agent/loss.def"
+#include "agent/base/loss.def"
 #undef OTR_LOSS_ROW
 };
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* span.c - the life of a span once it is made; making is in span_builder.c. */
 
-#include "agent/span.h"
+#include "agent/span/span.h"
 
 #include <stdlib.h>
 
 #include "agent/base/own.h"
-#include "agent/resource/resource.h"
+#include "agent/span/resource.h"
 
 static const struct otr_slice key_names[OTR_KEY_MAX] = {
 #define OTR_ATTR(id, name, type) [OTR_KEY_##id] = {name, sizeof(name) - 1},
-#include "agent/attr.def"
+#include "agent/span/attr.def"
 #undef OTR_ATTR
 };
 

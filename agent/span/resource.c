@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* counted.c - the life of a resource; making is in procs.c. */
+/* resource.c - the references to a resource; see resource.h. */
+
+#include "agent/span/resource.h"
 
 #include <stdlib.h>
 
 #include "agent/base/own.h"
-#include "agent/resource/resource.h"
 
 struct otr_resource *otr_resource_ref(const struct otr_resource *res)
 {

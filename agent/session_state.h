@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef OTR_SESSION_INT_H
-#define OTR_SESSION_INT_H
+#ifndef OTR_SESSION_STATE_H
+#define OTR_SESSION_STATE_H
 
-/* session_int.h - what session.c and session_procs.c share; nobody else's. */
+/* session_state.h - the state of a session, for session.c and session_procs.c alone. */
 
 #include "agent/pace.h"
-#include "agent/session.h"
+#include "agent/session_config.h"
 #include "agent/traced_set.h"
 #include "bpf/event.h"
 
@@ -36,21 +36,11 @@ struct otr_session {
 	void *listener_arg;
 };
 
-/* Into the merge. */
-void otr_session_put(void *arg, const struct otr_event *ev);
+/* Gives an event to the merge. One that finds no memory is counted as lost. `session`: a struct
+ * otr_session. */
+void otr_session_put(void *session, const struct otr_event *ev);
 
-/* session_procs.c: facts of a process, as /proc has them. */
-void otr_session_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns);
+/* Is this process traced? */
+bool otr_session_traces(const struct otr_session *s, uint32_t tgid);
 
-/* Without probes: looks for descendants of ours whose rings no door took. */
-void otr_session_search(struct otr_session *s, uint64_t now_ns);
-
-void otr_session_check_pairs(struct otr_session *s, const struct otr_event *ev);
-
-/* It executes a program (`exec`), or listens on a port: is it traced from now on? */
-void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
-		       const struct otr_ev_proc *exec);
-int otr_session_executed(struct otr_session *s, const struct otr_event *ev);
-void otr_session_forked(struct otr_session *s, const struct otr_event *ev);
-
-#endif /* OTR_SESSION_INT_H */
+#endif /* OTR_SESSION_STATE_H */

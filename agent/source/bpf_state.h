@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef OTR_BPF_LOAD_H
-#define OTR_BPF_LOAD_H
+#ifndef OTR_BPF_STATE_H
+#define OTR_BPF_STATE_H
 
-/* bpf_load.h - the insides of struct otr_bpf, for bpf.c, bpf_load.c and bpf_arm.c. */
+/* bpf_state.h - the state of the kernel source, for bpf.c, bpf_load.c, bpf_arm.c and price.c alone. */
 
 #include "agent/base/buf.h"
-#include "agent/source/bpf.h"
 #include "agent/source/probes.h"
+#include "agent/source/source.h"
 #include "agent/source/watch.h"
 #include "bpf/shared.h"
 
@@ -60,4 +60,4 @@ uint64_t otr_bpf_measure(struct otr_bpf *b);
  * processes as we see them. */
 int otr_bpf_names(struct otr_bpf *b);
 
-#endif /* OTR_BPF_LOAD_H */
+#endif /* OTR_BPF_STATE_H */

@@ -8,13 +8,13 @@
  *	| struct otr_span | attrs[n_attrs] | links[n_links] | text |
  */
 
-#include "agent/span_builder.h"
+#include "agent/span/span_builder.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "agent/base/own.h"
-#include "agent/resource/resource.h"
+#include "agent/span/resource.h"
 
 #define TEXT_MAX 4096
 
