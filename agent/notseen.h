@@ -30,8 +30,8 @@ void otr_notseen_program(struct otr_notseen *ns, uint32_t tgid, int why, const c
  * nothing to say. Lives until the next call. */
 const char *otr_notseen_watch(struct otr_notseen *ns, struct otr_pipeline *pl, uint64_t elapsed_ns);
 
-/* Does a process use io_uring? Writes the text of a notice about it to `out`: what moves by io_uring
- * is counted and not read. */
+/* Does a process use io_uring? Writes the text of a notice about it to `out`: what moves by
+ * io_uring is counted and not read. */
 bool otr_notseen_ring(uint32_t tgid, char *out, size_t size);
 
 /* One line a process and peer whose traffic was not read, or "". Lives until the next

@@ -14,8 +14,7 @@
  *	exchange   one request and its answer on one connection; *inbound*: this process
  *	           answers; *outbound*: this process asks
  *	current    the inbound exchange that a strand works for, if that is known
- *	MUX        a process one of whose strands read a second request before it answered its
- *	           first
+ *	MUX        a process where a strand read a second request before it answered its first
  *	LOOP       a strand that has waited for several descriptors, or any strand of a MUX process
  *	turn       of a LOOP strand: the time from one real wait (timeout not 0) to the next
  *	solo(x)    x is the only open inbound exchange of the process
@@ -25,11 +24,9 @@
  * kept apart, because a wrong parent is worse than none.
  *
  *	R1  Bytes of a request are read: current = that exchange, STRONG.
- *
  *	R2  Bytes of a response are read: current = the believed parent of its request if that
- *	    is open, else none; none also where responses with different parents come in one
- *	    read. A blocking strand that has this current already keeps it unchanged. A parent
- *	    that was WEAK stays WEAK.
+ *	    is open, else none; none also if responses with different parents come in one read.
+ *	    A blocking strand that has this current keeps it unchanged. WEAK stays WEAK.
  *
  *	R3  The first bytes of an answer are written: the exchange is answered, current = none.
  *	    Before that, a LOOP strand with several inbound exchanges open is tested: if current
@@ -39,9 +36,9 @@
  *	    has a doubt of its own: that it was right says nothing about connections that other
  *	    exchanges used before.
  *
- *	R4  The first bytes of an outbound request are written: the parent is the first of: the
- *	    claim of R10; what was remembered when connect() returned EINPROGRESS, even if that
- *	    is "none"; current. The parent is not claimed if
+ *	R4  The first bytes of an outbound request are written: the parent is what was
+ *	    remembered when connect() returned EINPROGRESS, even if that is "none"; else the
+ *	    claim of R10; else current. The parent is not claimed if
  *	    - the strand is a LOOP, the process is in doubt, and the parent is not solo;
  *	    - it is WEAK and not solo;
  *	    - a timer may be what runs;
@@ -66,12 +63,9 @@
  *	    between the strands that read them.
  *
  *	R7  A process or thread is cloned: the child inherits a STRONG current, as WEAK.
- *
  *	R8  A connection is closed: its exchange is no strand's current.
- *
  *	R9  eventfd, pipe, socket pair: a write leaves current in the notify slot, a read takes
  *	    it, if all writers agree and it is solo.
- *
  *	R10 An idle outbound connection is looked at: a blocking strand whose current is from R1
  *	    reads EAGAIN from it, polls it, or calls epoll_ctl() on it. The next request on it is
  *	    claimed for that current.
@@ -139,7 +133,8 @@ OTR_RULE_FN void otr_r3_answer(struct otr_strand *st, struct otr_proc_state *pro
 	otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 }
 
-/* R8: drops current if its exchange is not open. `ex`: the exchange last seen on st->cur.conn, or NULL. */
+/* R8: drops current if its exchange is not open. `ex`: the exchange last seen on st->cur.conn, or
+ * NULL. */
 OTR_RULE_FN void otr_refresh(struct otr_strand *st, const struct otr_exch *ex)
 {
 	if (st->cur.conn && !otr_xref_open(&st->cur, ex))
@@ -204,10 +199,10 @@ OTR_RULE_FN enum otr_evidence otr_r4_dial(const struct otr_strand *st,
 }
 
 /*
- * R4: the first bytes of an outbound request. Sets `believed` (conn 0: none) and returns the evidence
- * with which it may be claimed, or NONE. `claim_ex`, `born_ex`, `cur_ex`: the exchanges last seen on
- * the connections of asked->claim, asked->born and st->cur, or NULL. `may_loop`: the socket does not
- * block.
+ * R4: the first bytes of an outbound request. Sets `believed` (conn 0: none) and returns the
+ * evidence with which it may be claimed, or NONE. `claim_ex`, `born_ex`, `cur_ex`: the exchanges
+ * last seen on the connections of asked->claim, asked->born and st->cur, or NULL. `may_loop`: the
+ * socket does not block.
  */
 OTR_RULE_FN enum otr_evidence otr_r4_ask(struct otr_strand *st, struct otr_proc_state *proc,
 					 struct otr_asked *asked, const struct otr_exch *claim_ex,
@@ -268,7 +263,8 @@ OTR_RULE_FN enum otr_evidence otr_r4_ask(struct otr_strand *st, struct otr_proc_
 	return why;
 }
 
-/* R4: counts the request that was written as in flight. `ex`: the exchange of `believed`, or NULL. */
+/* R4: counts the request that was written as in flight. `ex`: the exchange of `believed`, or
+ * NULL. */
 OTR_RULE_FN void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *asked,
 			     const struct otr_xref *believed, struct otr_exch *ex)
 {
@@ -287,7 +283,8 @@ OTR_RULE_FN void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *aske
 		otr_flight(proc, ex, 1);
 }
 
-/* R2: the first bytes of a response. `ex`: the exchange last seen on asked->believed.conn, or NULL. */
+/* R2: the first bytes of a response. `ex`: the exchange last seen on asked->believed.conn, or
+ * NULL. */
 OTR_RULE_FN void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *proc,
 			       struct otr_asked *asked, struct otr_exch *ex, __u64 conn, __u64 now)
 {
@@ -342,8 +339,8 @@ OTR_RULE_FN void otr_r2_more(struct otr_strand *st, const struct otr_proc_state 
 	otr_join(st, open ? &asked->answered : 0, OTR_LEVEL_STRONG, conn);
 	st->by_born = asked->by_born;
 	st->by_again = asked->again;
-	/* The exchange waits for another answer; or this is the rest of a response whose exchange is
-	 * answered already, so the strand passes it on. */
+	/* The exchange waits for another answer; or this is the rest of a response whose exchange
+	 * is answered already, so the strand passes it on. */
 	if (open ? OTR_GET(ex->inflight) != 0 : asked->answered.conn != 0)
 		st->acted = 1;
 	st->freed = conn;

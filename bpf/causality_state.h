@@ -3,9 +3,9 @@
 #define OTR_CAUSALITY_STATE_H
 
 /*
- * causality_state.h - the state that the rules of causality.h keep of exchanges, processes, strands,
- * connections and notify slots, and the small steps that the rules share. The terms are explained in
- * causality.h.
+ * causality_state.h - the state that the rules of causality.h keep of exchanges, processes,
+ * strands, connections and notify slots, and the small steps that the rules share. The terms are
+ * explained in causality.h.
  */
 
 #ifndef __bpf__
@@ -15,9 +15,10 @@
 #include "event.h"
 
 /*
- * Several strands read and write the fields of exchanges and processes at once, without a lock: each
- * field is one aligned word, and a value that was read may be out of date. In a process these accesses
- * are relaxed atomics, for the compiler and ThreadSanitizer; in BPF a plain access is enough.
+ * Several strands read and write the fields of exchanges and processes at once, without a lock:
+ * each field is one aligned word, and a value that was read may be out of date. In a process
+ * these accesses are relaxed atomics, for the compiler and ThreadSanitizer; in BPF a plain access
+ * is enough.
  */
 #ifdef __bpf__
 #define OTR_GET(field)	      (field)
@@ -66,7 +67,7 @@ struct otr_proc_state {
 	__u32 doubt_again; /* of parents at the end of a turn; see otr_is_again() */
 	__u8 mux;
 	__u8 go;    /* strands are goroutines: no turns, no tests */
-	__u8 moves; /* a request was answered by a strand that reads requests, but had not read it */
+	__u8 moves; /* a strand that reads requests answered one that it had not read */
 	__u8 pad;
 	__u32 relays; /* wake-ups that have to be plain before R6c is believed */
 };
@@ -180,8 +181,8 @@ OTR_RULE_FN void otr_set(struct otr_strand *st, const struct otr_xref *ref, enum
 }
 
 /* One of the descriptors that the wait returned is handled, at st->entry_ns; an end of file and a
- * connection that was established count. Once all are handled, a timer may be what runs: a loop reads
- * its clock after its descriptors and before its timers. */
+ * connection that was established count. Once all are handled, a timer may be what runs: a loop
+ * reads its clock after its descriptors and before its timers. */
 OTR_RULE_FN void otr_handle(struct otr_strand *st, __u64 conn)
 {
 	st->clock_ns = st->entry_ns;
@@ -259,20 +260,20 @@ OTR_RULE_FN void otr_disagreed(struct otr_proc_state *proc)
 	OTR_PUT(proc->doubt_born, OTR_DOUBT_AFTER_ERROR);
 }
 
-/* Is the process not believed yet? Current at connect() is as good as current at a request, so either
- * doubt may have ended; that connect() was right says nothing about connections that other exchanges
- * used before. */
+/* Is the process not believed yet? Current at connect() is as good as current at a request, so
+ * either doubt may have ended; that connect() was right says nothing about connections that other
+ * exchanges used before. */
 OTR_RULE_FN int otr_in_doubt(const struct otr_proc_state *proc, enum otr_evidence why)
 {
 	return OTR_GET(proc->doubt) && (why != OTR_EVIDENCE_BORN || OTR_GET(proc->doubt_born));
 }
 
 /*
- * May the work that runs be work that was put off? Node runs what a callback leaves to setImmediate()
- * once all descriptors are handled; the descriptor handled last says nothing about whose work that is.
- * It is not put off where a request or an answer followed each descriptor of this turn at once, unless
- * work was seen before that was put off all the same (`puts_off`). In that case only what follows a
- * descriptor first, while descriptors are left, is its own.
+ * May the work that runs be work that was put off? Node runs what a callback leaves to
+ * setImmediate() once all descriptors are handled; the descriptor handled last says nothing about
+ * whose work that is. It is not put off where a request or an answer followed each descriptor of
+ * this turn at once, unless work was seen before that was put off all the same (`puts_off`). In
+ * that case only what follows a descriptor first, while descriptors are left, is its own.
  */
 OTR_RULE_FN int otr_is_late(const struct otr_strand *st)
 {
@@ -284,10 +285,10 @@ OTR_RULE_FN int otr_is_late(const struct otr_strand *st)
 }
 
 /*
- * All descriptors are handled, and a request or an answer followed the last one. Another request may
- * be made for the last one again, or for one that put off work beside what it did at once. It is
- * believed to be for the last one, and so is the answer that it gets; it is claimed once OTR_AGAIN such
- * answers were right. A wrong one shows that the process puts off work.
+ * All descriptors are handled, and a request or an answer followed the last one. Another request
+ * may be made for the last one again, or for one that put off work beside what it did at once. It
+ * is believed to be for the last one, and so is the answer that it gets; it is claimed once
+ * OTR_AGAIN such answers were right. A wrong one shows that the process puts off work.
  */
 OTR_RULE_FN int otr_is_again(const struct otr_strand *st)
 {
@@ -316,15 +317,16 @@ OTR_RULE_FN void otr_test(struct otr_strand *st, struct otr_proc_state *proc, in
 		st->puts_off = 1;
 }
 
-/* Have other open exchanges nothing in flight? The request on a connection that has just come free may
- * be made for one of them. `starving` counts them, and `cur_ex` is not one of the others. */
+/* Have other open exchanges nothing in flight? The request on a connection that has just come
+ * free may be made for one of them. `starving` counts them, and `cur_ex` is not one of the
+ * others. */
 OTR_RULE_FN int otr_starve(const struct otr_proc_state *proc, const struct otr_exch *cur_ex)
 {
 	return OTR_GET(proc->starving) - (OTR_GET(cur_ex->inflight) == 0) > OTR_GET(proc->orphans);
 }
 
-/* Has this connection come free in this callback? Or in this turn, at whose end it may be given to an
- * exchange that waited for it? */
+/* Has this connection come free in this callback? Or in this turn, at whose end it may be given
+ * to an exchange that waited for it? */
 OTR_RULE_FN int otr_came_free(const struct otr_strand *st, const struct otr_asked *asked,
 			      __u64 conn)
 {
@@ -332,10 +334,11 @@ OTR_RULE_FN int otr_came_free(const struct otr_strand *st, const struct otr_aske
 }
 
 /*
- * The strand asks or answers. If it had work left when it waited with timeout 0 and has handled nothing
- * since, it defers: callbacks are queued, and those of a timer or of another exchange run before and
- * between those of what was read since. Without this check 2 of 1,126 parents claimed in an asyncio
- * program with four clients and a timer were wrong. libuv runs the callback of what was read at once.
+ * The strand asks or answers. If it had work left when it waited with timeout 0 and has handled
+ * nothing since, it defers: callbacks are queued, and those of a timer or of another exchange run
+ * before and between those of what was read since. Without this check 2 of 1,126 parents claimed
+ * in an asyncio program with four clients and a timer were wrong. libuv runs the callback of what
+ * was read at once.
  */
 OTR_RULE_FN void otr_left_over(struct otr_strand *st)
 {
@@ -375,8 +378,9 @@ struct otr_notify_token {
 	__u8 pad[6];
 };
 
-/* R10: a look at a connection, in a hook that cannot reach the connection's state. It counts for the
- * next request if no byte moved since, in either direction: then nothing was on its way at the look. */
+/* R10: a look at a connection, in a hook that cannot reach the connection's state. It counts for
+ * the next request if no byte moved since, in either direction: then nothing was on its way at
+ * the look. */
 struct otr_look {
 	struct otr_xref claim;
 	__u32 sent; /* the next sequence number out, at the look */

@@ -3,13 +3,13 @@
 #define OTR_DATA_BPF_H
 
 /*
- * data.bpf.h - a call that moved bytes, or found none. Shared by the two ways of seeing
- * them; both found the connection already.
+ * data.bpf.h - a call that moved bytes, or found none. For both hook families, which have found
+ * the entry of the connection before.
  */
 
 #include "life.bpf.h"
 
-/* R10: a read that found nothing is a look at an idle connection. */
+/* R10: a read that finds nothing is a look at an idle connection. */
 static __always_inline void otr_touched(struct otr_task *t, struct otr_bpf_conn *c)
 {
 	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
@@ -32,13 +32,14 @@ static __always_inline void otr_over(struct otr_bpf_conn *c, __u8 dir, int ret)
 	otr_end_run(c, dir, 1, bpf_ktime_get_ns());
 }
 
-/* Interrupted, to be restarted, or about other things than the connection's life. */
+/* Errors that do not end a connection: the call was interrupted, will be restarted, or had wrong
+ * arguments. */
 static __always_inline int otr_passing(int ret)
 {
 	return ret > -32 || (ret <= -512 && ret >= -530);
 }
 
-/* A read that failed was of a descriptor that the wait returned, too. `key` tells it. */
+/* A read that fails handles a descriptor, too. `key` identifies the descriptor. */
 static __noinline int otr_handle_end(struct otr_task *t, __u8 dir, int ret, __u64 key)
 {
 	if (t && dir == OTR_DIR_IN && (!ret || !otr_passing(ret)))
@@ -46,7 +47,7 @@ static __noinline int otr_handle_end(struct otr_task *t, __u8 dir, int ret, __u6
 	return 0;
 }
 
-/* No bytes: end of file, an error, or nothing there yet. */
+/* A call that moved no bytes: end of file, an error, or nothing to read yet. */
 static __always_inline void otr_not_moved(struct otr_task *t, struct sock *sk,
 					  struct otr_bpf_conn *c, __u8 dir, int ret)
 {
@@ -61,7 +62,8 @@ static __always_inline void otr_not_moved(struct otr_task *t, struct sock *sk,
 		otr_over(c, dir, 0);
 	else
 		return;
-	/* AF_UNIX has no hook for its end: nothing more is coming, so it is told. */
+	/* No hook shows the end of an AF_UNIX connection; nothing more comes, so its end is
+	 * emitted here. */
 	if (c->family == AF_UNIX && c->announced && c->flow[OTR_DIR_IN].eof) {
 		otr_emit_conn(sk, c, OTR_EV_CONN_CLOSE, bpf_ktime_get_ns(), none);
 		otr_forget(c);
@@ -80,7 +82,7 @@ static __always_inline void otr_take(struct otr_task *t, struct sock *sk, struct
 		otr_moved(t, sk, c, mv, regs);
 		return;
 	}
-	/* A pair made by one process wakes its loop: one slot a process. */
+	/* R9: a pair made by one process wakes its loop: one slot a process. */
 	st = otr_strand_now(t, &strand);
 	otr_rule_notify(t, st, t->tgid, mv->dir == OTR_DIR_OUT, mv->now);
 }

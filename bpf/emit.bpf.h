@@ -3,18 +3,18 @@
 #define OTR_EMIT_BPF_H
 
 /*
- * emit.bpf.h - records, into the rings.
+ * emit.bpf.h - writes records to the rings.
  *
- * A record is reserved in a size class (a constant, as the verifier wants it) and filled
- * in place; hdr.size says what is used. Every byte up to there is written.
+ * A record is reserved in a size class (a constant, since the verifier needs one) and filled in
+ * place. Every byte up to hdr.size is written.
  */
 
 #include "payload.bpf.h"
 #include "sock.bpf.h"
 #include "task.bpf.h"
 
-/* Waking the agent costs more than a record, an interrupt: it drains by a timer, and is
- * woken when a ring is an eighth full, once until it came. */
+/* To wake the agent takes an interrupt, which costs more than a record. So the agent drains by a
+ * timer, and is woken once when a ring is an eighth full. */
 static __always_inline __u64 otr_wake_flags(void *ring, __u64 eighth)
 {
 	if (otr_ctl.woken || bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <= eighth)
@@ -37,7 +37,7 @@ static __always_inline void otr_submit_fact(void *rec)
 	bpf_ringbuf_submit(rec, otr_wake_flags(&otr_facts, (1 << 20) / 8));
 }
 
-/* Of a process that may have to be traced before it does anything: now. */
+/* For a record of a process on trial: wakes the agent at once, which has to decide. */
 static __always_inline void otr_submit_news(void *rec)
 {
 	bpf_ringbuf_submit(rec, BPF_RB_FORCE_WAKEUP);
@@ -88,7 +88,7 @@ static __noinline void otr_emit_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, 
 	if (!run)
 		return;
 	__builtin_memset(run, 0, sizeof(*run));
-	/* Before what ended it, in the order of times too. */
+	/* The record is before the event that ended the run, in the order of times as well. */
 	otr_head(&run->hdr, OTR_EV_RUN, OTR_HOOK_SOCKET, sizeof(*run), now - 1);
 	run->hdr.tgid = c->tgid;
 	run->hdr.conn = c->inode;
@@ -126,7 +126,7 @@ static __always_inline void otr_fill_data(struct otr_ev_data *rec, const struct 
 	rec->first = mv->first;
 }
 
-/* Each class has a call of its own: bpf_ringbuf_reserve() takes constants only. */
+/* bpf_ringbuf_reserve() takes a constant, so each size class has a call of its own. */
 static __always_inline int otr_emit_class(const struct otr_task *t, const struct otr_bpf_conn *c,
 					  __u64 strand, const struct otr_move *mv,
 					  const struct otr_cause *cause, __u32 cap,
@@ -151,9 +151,9 @@ static __always_inline int otr_emit_class(const struct otr_task *t, const struct
 	return cap;
 }
 
-/* One DATA record with the first mv->seg.copy bytes. Returns how many were copied. Not
- * static: so it is verified once, and not again for every way that leads there, which is
- * most of what loading takes, or more than a verifier has patience for. */
+/* Emits one DATA record with the first mv->seg.copy bytes. Returns how many were copied. The
+ * function is not static, so that it is verified once and not again for each path to it; that
+ * would be most of the time that loading takes, or pass the limit of the verifier. */
 __weak __noinline int otr_emit_data(const struct otr_task *t, const struct otr_bpf_conn *c,
 				    const struct otr_move *mv, const struct otr_cause *cause,
 				    __u64 strand)

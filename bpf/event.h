@@ -3,20 +3,20 @@
 #define OTR_EVENT_H
 
 /*
- * event.h - the records that travel from a probe to the agent.
+ * event.h - the records that a source sends to the agent.
  *
- * Written by the programs in bpf/ (ring buffers) and by preload/ (a sealed
- * memfd). Read by agent/source/, which copies a record into private memory,
- * checks it there, and only then shows it to anyone.
+ * The programs in bpf/ write them to ring buffers, preload/ writes them to a sealed memfd.
+ * agent/source/ copies a record into private memory and checks it there before any other code
+ * sees it.
  *
- * Three rules, held by the assertions below and by tests/unit/abi_test.c:
+ * Three rules, which the assertions below and tests/unit/abi_test.c check:
  *
  *   1. Fixed-width types at their natural alignment. Padding has a name and
  *      is zero, so no kernel stack leaks out and records compare with memcmp.
- *   2. A record starts with struct otr_event. hdr.size is what is used; a slot
+ *   2. A record starts with struct otr_event. hdr.size is the size of the record; its slot
  *      in a ring may be longer, since slots come in size classes.
- *   3. Kinds and fields are appended, never reordered. Any other change bumps
- *      OTR_ABI, and the agent refuses to start on a probe it does not match.
+ *   3. Kinds and fields are appended, never reordered. Any other change increments OTR_ABI;
+ *      the agent refuses probes, rings and recordings of another ABI.
  */
 
 #ifndef __bpf__
@@ -28,27 +28,27 @@
 
 #define OTR_ABI 1
 
-/* The most payload one record carries. Clamp to it (behind a barrier that keeps
- * clang from losing the bound), never mask: a mask turns 16,384 into 0. */
+/* The most payload in one record. Clamp a length to it (behind a barrier that keeps clang from
+ * losing the bound), and never mask it: a mask turns 16,384 into 0. */
 #define OTR_DATA_MAX 16384
 
 enum otr_event_kind {
 	OTR_EV_NONE,
-	OTR_EV_CONN_OPEN,   /* struct otr_ev_conn: first seen, however old */
+	OTR_EV_CONN_OPEN,   /* struct otr_ev_conn: first seen, at whatever age */
 	OTR_EV_CONN_CLOSE,  /* struct otr_ev_conn */
 	OTR_EV_DATA,	    /* struct otr_ev_data */
-	OTR_EV_RUN,	    /* struct otr_ev_run: a run ended, or has gone quiet */
+	OTR_EV_RUN,	    /* struct otr_ev_run: a run has ended, or goes on and is watched */
 	OTR_EV_HANDOFF,	    /* struct otr_ev_handoff: late evidence of a parent */
 	OTR_EV_PROC_EXEC,   /* struct otr_ev_proc, then its strings */
 	OTR_EV_PROC_EXIT,   /* struct otr_ev_proc */
 	OTR_EV_CLOCK,	    /* struct otr_ev_clock: at start, each minute, on a step */
-	OTR_EV_META,	    /* struct otr_ev_meta: what the agent read of a process */
-	OTR_EV_LOST,	    /* struct otr_ev_lost: n records are missing here */
-	OTR_EV_PROC_FORK,   /* struct otr_ev_proc: prefork workers never exec */
+	OTR_EV_META,	    /* struct otr_ev_meta: a fact of a process */
+	OTR_EV_LOST,	    /* struct otr_ev_lost: n records are missing here, or a pause begins */
+	OTR_EV_PROC_FORK,   /* struct otr_ev_proc: a child, which may never exec */
 	OTR_EV_LISTEN,	    /* struct otr_ev_conn: local address only */
-	OTR_EV_TICK,	    /* struct otr_event: idle time passed, so replay knows */
+	OTR_EV_TICK,	    /* struct otr_event: time has passed, also for a replay */
 	OTR_EV_PAST,	    /* struct otr_ev_past: made by the agent, before a CONN_CLOSE */
-	OTR_EV_CONN_FAILED, /* struct otr_ev_failed: a connect() that came to nothing */
+	OTR_EV_CONN_FAILED, /* struct otr_ev_failed: a connect() that failed */
 	OTR_EV_MAX,
 };
 
@@ -56,9 +56,9 @@ enum otr_hook {
 	OTR_HOOK_NONE,
 	OTR_HOOK_SCHED,	  /* process life, wake-ups */
 	OTR_HOOK_SOCKET,  /* the kernel's socket layer */
-	OTR_HOOK_OPENSSL, /* inside the library, so plaintext */
-	OTR_HOOK_GO_TLS,  /* likewise */
-	OTR_HOOK_PRELOAD, /* the shim */
+	OTR_HOOK_OPENSSL, /* inside the TLS library: plaintext */
+	OTR_HOOK_GO_TLS,  /* inside crypto/tls: plaintext */
+	OTR_HOOK_PRELOAD, /* the library in a process */
 	OTR_HOOK_AGENT,	  /* made by the agent, kept for replay */
 	OTR_HOOK_MAX,
 };
@@ -68,7 +68,7 @@ enum otr_dir {
 	OTR_DIR_OUT, /* the traced process sent it */
 };
 
-/* Two layers of one connection share its id and keep streams of their own. */
+/* The layers of one connection share its id; each has streams of its own. */
 enum otr_layer {
 	OTR_LAYER_SOCKET, /* the bytes on the wire, or what is not encrypted */
 	OTR_LAYER_TLS,	  /* plaintext seen inside a TLS library */
@@ -82,8 +82,8 @@ enum otr_pos_kind {
 	OTR_POS_TCP_SEQ, /* the kernel's sequence number, 32 bits, both ends alike */
 };
 
-/* How much of a connection the source copies (docs/ARCHITECTURE.md). Read by
- * kernel and shim, asked for by parsers. */
+/* How much of a connection a source copies (docs/ARCHITECTURE.md). Parsers ask for it, the kernel
+ * side and the library obey. */
 enum otr_capture {
 	OTR_CAPTURE_HEAD,   /* the first bytes of each run: HTTP/1, the default */
 	OTR_CAPTURE_CALLS,  /* the first bytes of each call: PostgreSQL, Redis */
@@ -115,24 +115,24 @@ enum otr_role {
 	OTR_ROLE_SERVER
 };
 
-/* From the kernel: what moved a connection's bytes. */
+/* From the kernel side: which processes moved the bytes of a connection; so who reports them. */
 enum otr_by_lib {
-	OTR_BY_LIB_NONE, /* nothing yet */
-	OTR_BY_LIB_ALL,	 /* processes that carry the library: it tells of them */
-	OTR_BY_LIB_NO,	 /* others: the kernel does */
-	OTR_BY_LIB_MIXED,
+	OTR_BY_LIB_NONE,  /* none yet */
+	OTR_BY_LIB_ALL,	  /* processes with the library: the library reports the bytes */
+	OTR_BY_LIB_NO,	  /* processes without it: the kernel side does */
+	OTR_BY_LIB_MIXED, /* first the one, then the other */
 };
 
-/* Where ids in a record come from. Only ids that were on a wire travel. */
+/* Where the ids in a record come from. A record holds only ids that were on a wire. */
 enum otr_ids {
 	OTR_IDS_NONE,
-	OTR_IDS_READ,	  /* a traceparent was there */
-	OTR_IDS_INJECTED, /* the shim put one there */
+	OTR_IDS_READ,	  /* a traceparent that was there */
+	OTR_IDS_INJECTED, /* a traceparent that the library injected */
 };
 
 struct otr_event {
 	__u16 kind;    /* enum otr_event_kind */
-	__u16 hook;    /* enum otr_hook: who saw it */
+	__u16 hook;    /* enum otr_hook */
 	__u32 size;    /* of the whole record, this header included */
 	__u64 time_ns; /* CLOCK_MONOTONIC when the call returned */
 	__u32 tgid;    /* process, in the agent's pid namespace */
@@ -165,12 +165,12 @@ struct otr_ev_conn {
 	__u16 protocol; /* IPPROTO_TCP ..; 0 for AF_UNIX */
 	__u8 role;	/* enum otr_role */
 	__u8 seen_open; /* 1: seen from its first byte */
-	__u8 by_lib;	/* enum otr_by_lib: who tells of its bytes */
+	__u8 by_lib;	/* enum otr_by_lib: who reports its bytes */
 	__u8 pad;
 	char path[112]; /* AF_UNIX; a leading NUL: abstract */
 };
 
-/* An exchange, named by the place of its first byte. */
+/* An exchange, identified by the position of its first byte. */
 struct otr_ref {
 	__u64 conn;
 	__u64 pos;
@@ -180,27 +180,27 @@ struct otr_ref {
 	__u8 pad[5];
 };
 
-/* What the source knew of causality when it saw the bytes (bpf/causality.h).
- * All zero: nothing, and the agent may still learn it from the other end. */
+/* What the source knew about causes when the bytes moved (bpf/causality.h). All zero: nothing; the
+ * agent may still learn the parent from the other end. */
 struct otr_cause {
-	struct otr_ref parent; /* the inbound exchange these bytes are made for */
-	__u8 trace_id[16];     /* only with `ids` */
-	__u8 span_id[8];       /* likewise: the exchange these bytes belong to */
+	struct otr_ref parent; /* the inbound exchange that these bytes are made for */
+	__u8 trace_id[16];     /* valid with `ids` */
+	__u8 span_id[8];       /* valid with `ids`: of the exchange that these bytes belong to */
 	__u8 ids;	       /* enum otr_ids */
 	__u8 flags;	       /* W3C trace flags */
-	__u8 evidence;	       /* enum otr_evidence: which rule said so */
+	__u8 evidence;	       /* enum otr_evidence: the rule that found the parent */
 	__u8 pad;
-	__u16 added;	/* bytes the shim put in, which the caller never saw */
-	__u16 added_at; /* where, from data[0] */
+	__u16 added;	/* bytes that the library injected; the caller did not write them */
+	__u16 added_at; /* where they begin, from data[0] */
 };
 
 struct otr_ev_data {
 	struct otr_event hdr;
 	struct otr_cause cause;
 	__u64 start_ns; /* when the call began; equals hdr.time_ns if unknown */
-	__u64 pos;	/* place of data[0] in this direction's stream */
-	__u64 moved;	/* bytes the call moved */
-	__u32 cap;	/* bytes kept below; less than moved leaves a known gap */
+	__u64 pos;	/* of data[0], in the stream of this direction */
+	__u64 moved;	/* bytes that the call moved */
+	__u32 cap;	/* bytes in data[]; fewer than `moved` leave a known gap */
 	__u8 pos_kind;	/* enum otr_pos_kind */
 	__u8 dir;	/* enum otr_dir */
 	__u8 layer;	/* enum otr_layer */
@@ -208,8 +208,8 @@ struct otr_ev_data {
 	__u8 data[];
 };
 
-/* A run: bytes in one direction until the other one speaks. A unit of capture,
- * never of meaning. */
+/* A run: bytes in one direction until bytes move in the other. It is a unit of capture and means
+ * nothing to a protocol. */
 struct otr_ev_run {
 	struct otr_event hdr;
 	__u64 pos; /* of its first byte */
@@ -218,60 +218,60 @@ struct otr_ev_run {
 	__u64 last_ns;
 	__u32 calls;
 	__s32 error;  /* errno that ended it, such as ECONNRESET; or 0 */
-	__u8 tail[8]; /* its last bytes: they tell the end of a chunked body */
+	__u8 tail[8]; /* its last bytes: they show whether a chunked body has ended */
 	__u8 pos_kind;
 	__u8 dir;
 	__u8 layer;
-	__u8 open; /* 1: it goes on: told because the agent watches it */
+	__u8 open; /* 1: the run goes on, and the agent watches it */
 	__u8 eof;  /* 1: nothing more comes in this direction */
 	__u8 pad[3];
 };
 
-/* Places where something was lost; one row each in agent/base/loss.def, which names
- * them for people. Appended, never reordered. */
+/* Causes of loss; each has one row in agent/base/loss.def with its words for people. Appended,
+ * never reordered. */
 enum otr_loss {
 	OTR_LOSS_NONE,
 	OTR_LOSS_RING,	    /* the data ring was full: records of payload */
 	OTR_LOSS_FACTS,	    /* the ring of facts was full */
-	OTR_LOSS_SKIPPED,   /* a probe was entered while it ran: kernel skipped it */
-	OTR_LOSS_TABLE,	    /* a kernel table was full: a thing is not followed */
+	OTR_LOSS_SKIPPED,   /* the kernel skipped a probe that was running already */
+	OTR_LOSS_TABLE,	    /* a map was full, so an entry is not followed */
 	OTR_LOSS_FAULT,	    /* user memory could not be read: payload is missing */
-	OTR_LOSS_RECORD,    /* malformed record, refused at the door */
-	OTR_LOSS_STRAGGLER, /* came after its time was released: kept, late */
+	OTR_LOSS_RECORD,    /* a record was malformed, and refused */
+	OTR_LOSS_STRAGGLER, /* a record came after its time was released: it is kept, late */
 	OTR_LOSS_HOLE,	    /* bytes of a stream were not seen where needed */
 	OTR_LOSS_PARSE,	    /* a parser gave up: the connection is muted */
-	OTR_LOSS_EVICT,	    /* an agent's table was full: the oldest went */
-	OTR_LOSS_CUT,	    /* a span ended cut: its end or answer is unknown */
-	OTR_LOSS_QUEUE,	    /* an exporter's queue was full: spans */
-	OTR_LOSS_REFUSED,   /* a backend refused spans, wholly or in part */
-	OTR_LOSS_EXPORT,    /* a backend was not reached in time: spans */
-	OTR_LOSS_LATE,	    /* evidence of a parent came after its span was out */
-	OTR_LOSS_BUDGET,    /* requests let go, for want of CPU (--cpu-budget) */
-	OTR_LOSS_BEHIND,    /* requests let go, since the agent was behind */
-	OTR_LOSS_OUTPUT,    /* traces that -o or the terminal did not take: blocks */
-	OTR_LOSS_RECORDING, /* --record did not take all */
+	OTR_LOSS_EVICT,	    /* a table of the agent was full: the oldest entry was evicted */
+	OTR_LOSS_CUT,	    /* a span was cut: its end or its answer is unknown */
+	OTR_LOSS_QUEUE,	    /* spans for which the queue of an exporter had no room */
+	OTR_LOSS_REFUSED,   /* spans that a backend refused */
+	OTR_LOSS_EXPORT,    /* spans that did not reach a backend in time */
+	OTR_LOSS_LATE,	    /* evidence of a parent came after its span was emitted */
+	OTR_LOSS_BUDGET,    /* requests that were shed to keep --cpu-budget */
+	OTR_LOSS_BEHIND,    /* requests that were shed because the agent was behind */
+	OTR_LOSS_OUTPUT,    /* blocks that -o or the terminal did not take */
+	OTR_LOSS_RECORDING, /* --record could not write everything */
 	OTR_LOSS_MAX,
 };
 
-/* Who woke a strand that waited for work to be done did that work. */
+/* R6c: a strand that waited for its work was woken by the strand that did it. */
 struct otr_ev_handoff {
 	struct otr_event hdr;  /* the worker: tid, strand */
 	struct otr_ref parent; /* what the woken strand had as current */
 	__u64 woken;	       /* the strand that waited */
-	__u64 since_ns;	       /* it has waited since */
-	__u64 strand_since_ns; /* the worker has been at it since */
+	__u64 since_ns;	       /* when its wait began */
+	__u64 strand_since_ns; /* when the worker began this work */
 };
 
 struct otr_ev_proc {
 	struct otr_event hdr;
-	__u64 start_ns; /* with tgid, names a process across pid reuse */
+	__u64 start_ns; /* with tgid, identifies a process even if its pid is used again */
 	__u64 cgroup;
 	__u32 ppid;
 	__u32 uid;
 	__u32 netns;
 	__u32 pidns;
 	__s32 exit_code; /* OTR_EV_PROC_EXIT only */
-	__u16 exe_len;	 /* then in text[]: the executable, the arguments */
+	__u16 exe_len;	 /* text[] holds the executable, then the arguments */
 	__u16 args_len;
 	char comm[16]; /* NUL-terminated */
 	char text[];
@@ -281,11 +281,11 @@ struct otr_ev_clock {
 	struct otr_event hdr;
 	__u64 realtime_ns; /* CLOCK_REALTIME at hdr.time_ns */
 	__u64 boottime_ns;
-	__u64 seed; /* of the ids this session makes: replay makes the same */
+	__u64 seed; /* of the ids that this session makes; a replay makes the same ids */
 };
 
-/* What the agent read of a process (executable, environment it honours, cgroup
- * ..): kept with the events, so that a recording needs no /proc. */
+/* One fact of a process (its executable, the variables that otrace reads of its environment, its
+ * cgroup ..), kept with the events so that a replay needs no /proc. */
 struct otr_ev_meta {
 	struct otr_event hdr;
 	__u16 key; /* enum otr_meta, agent/resource/resource.h */
@@ -296,24 +296,24 @@ struct otr_ev_meta {
 
 struct otr_ev_lost {
 	struct otr_event hdr; /* tgid and conn where known, else 0 */
-	__u64 n;	      /* 0, with BUDGET: from here on requests are let go */
+	__u64 n;	      /* 0, with BUDGET or BEHIND: from here on requests are shed */
 	__u32 cause;	      /* enum otr_loss: one row per counter */
 	__u32 pad;
 };
 
-/* Bytes of a connection that moved past the library in its process. */
+/* Bytes of a connection that bypassed the library in its process. */
 struct otr_ev_past {
 	struct otr_event hdr; /* tgid, conn */
 	__u64 bytes;
 };
 
-/* hdr: when it failed, and who called connect(); hdr.conn: the socket that would have been. */
+/* hdr: when connect() failed, and which strand called it; hdr.conn: the socket. */
 struct otr_ev_failed {
 	struct otr_event hdr;
 	struct otr_cause cause;
 	__u64 start_ns;
 	struct otr_addr remote;
-	__s32 error; /* errno; ECANCELED: the caller gave it up */
+	__s32 error; /* errno; ECANCELED: the caller closed the socket first */
 };
 
 _Static_assert(sizeof(struct otr_event) == 40, "ABI: otr_event");
@@ -329,7 +329,7 @@ _Static_assert(sizeof(struct otr_ev_lost) == 56, "ABI: otr_ev_lost");
 _Static_assert(sizeof(struct otr_ev_past) == 48, "ABI: otr_ev_past");
 _Static_assert(sizeof(struct otr_ev_failed) == 128, "ABI: otr_ev_failed");
 
-/* From here on requests are let go, each with its answer. */
+/* Does a pause begin here? Requests that begin from here on are shed, each with its answer. */
 static inline int otr_lost_is_pause(const struct otr_ev_lost *ev)
 {
 	return (ev->cause == OTR_LOSS_BUDGET || ev->cause == OTR_LOSS_BEHIND) && !ev->n;

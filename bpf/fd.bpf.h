@@ -2,7 +2,8 @@
 #ifndef OTR_FD_BPF_H
 #define OTR_FD_BPF_H
 
-/* fd.bpf.h - from a number to what it names, by walking: for classic tracepoints. */
+/* fd.bpf.h - finds the file of a descriptor, for classic tracepoints, which have no helper for
+ * it. */
 
 #include "maps.bpf.h"
 

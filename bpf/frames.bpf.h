@@ -2,25 +2,26 @@
 #ifndef OTR_FRAMES_BPF_H
 #define OTR_FRAMES_BPF_H
 
-/* frames.bpf.h - the walk of frames.h at home in the kernel: one record for each stretch
- * of a call that is copied, with what is left out behind it counted in `moved`. */
+/* frames.bpf.h - the walk of frames.h in the kernel: one record for each part of a call that is
+ * copied; its `moved` includes the bytes behind that are left out. */
 
 #include "emit.bpf.h"
 #include "frames.h"
 
-#define OTR_FRAMES_STEPS 256 /* of one buffer: two a frame; then it is lost */
+#define OTR_FRAMES_STEPS \
+	256 /* steps in one buffer, two for a frame; behind them the direction is lost */
 
-/* The stack has no room for another `mv`, 512 bytes with all that call each other. The
- * segment lies in `mv`, not here: what a verifier does not follow, it has not to try for
- * every length that it may have (260,000 steps instead of 37,000). */
+/* The stack, 512 bytes for a chain of calls, has no room for another `mv`. The segment is in `mv`
+ * and not here: a verifier that does not follow a value does not try each of its lengths (260,000
+ * steps instead of 37,000). */
 struct otr_walk {
 	struct otr_task *task;
 	struct otr_bpf_conn *conn;
 	struct otr_frames *fr;
-	struct otr_move *mv; /* of one buffer, from where the segment begins */
+	struct otr_move *mv; /* in one buffer, from the start of the segment */
 	const struct otr_cause *cause;
 	__u64 strand;
-	__u32 left; /* bytes of the buffer that the walk has not come to */
+	__u32 left; /* bytes of the buffer that the walk has not reached */
 };
 
 static __always_inline void otr_walk_emit(struct otr_walk *w)
@@ -40,7 +41,7 @@ static __always_inline void otr_walk_emit(struct otr_walk *w)
 	mv->seg.len = 0;
 }
 
-/* What comes next, where it has to be read. */
+/* Reads what comes next, where the walk needs it. */
 static __always_inline int otr_walk_peek(const struct otr_walk *w, __u8 *head)
 {
 	__u64 n = w->left;
@@ -68,7 +69,7 @@ static int otr_walk_step(__u32 i, struct otr_walk *w)
 	return 0;
 }
 
-/* One buffer; spends `mv`. What the walk does not come to is copied as it came. Verified
+/* Walks one buffer, and changes `mv`. What the walk does not reach is copied as it is. Verified
  * once, as otr_emit_data() is. */
 __weak __noinline int otr_walk(struct otr_task *t, struct otr_bpf_conn *c, struct otr_move *mv,
 			       const struct otr_cause *cause, __u64 strand)
@@ -97,7 +98,7 @@ __weak __noinline int otr_walk(struct otr_task *t, struct otr_bpf_conn *c, struc
 	return 0;
 }
 
-/* Buffer by buffer. Returns how many bytes were not reached. */
+/* Walks buffer by buffer. Returns how many bytes were not reached. */
 static __always_inline __u32 otr_walk_iovs(struct otr_task *t, struct otr_bpf_conn *c,
 					   struct otr_move *mv, const struct otr_cause *cause,
 					   __u64 strand)
@@ -106,7 +107,7 @@ static __always_inline __u32 otr_walk_iovs(struct otr_task *t, struct otr_bpf_co
 	__u64 count = mv->count;
 	__u32 n, left = mv->moved;
 
-	mv->kind = OTR_BYTES_PLAIN; /* what is walked along is one buffer */
+	mv->kind = OTR_BYTES_PLAIN; /* the walk takes one buffer at a time */
 	for (int i = 0; i < OTR_IOVS; i++) {
 		struct iovec one = {};
 
@@ -121,7 +122,7 @@ static __always_inline __u32 otr_walk_iovs(struct otr_task *t, struct otr_bpf_co
 	return left;
 }
 
-/* A call of a connection that is captured by frames; spends `mv`. */
+/* A call on a connection that is captured by FRAMES; changes `mv`. */
 static __always_inline void otr_frames(struct otr_task *t, struct otr_bpf_conn *c,
 				       struct otr_move *mv, const struct otr_cause *cause,
 				       __u64 strand)
@@ -137,7 +138,7 @@ static __always_inline void otr_frames(struct otr_task *t, struct otr_bpf_conn *
 		c->flow[mv->dir & 1].frames.lost = 1;
 }
 
-/* The first bytes of a direction: what does the source know of them by itself? */
+/* The first bytes of a direction: which protocol do they begin? */
 static __always_inline __u8 otr_open(struct otr_bpf_conn *c, const struct otr_move *mv)
 {
 	__u8 first[OTR_OPENING_BYTES] = {};

@@ -3,9 +3,9 @@
 #define OTR_FRAMES_H
 
 /*
- * frames.h - what the source knows of protocols by itself, from their first bytes, and the
- * walk along the frames of HTTP/2 (RFC 9113, 4.1) that tells payload of DATA, which is
- * not copied, from all else:
+ * frames.h - what a source knows about protocols from their first bytes, and the walk along the
+ * frames of HTTP/2 (RFC 9113, 4.1), which tells the payload of DATA, which is not copied, from
+ * all else:
  *
  *	| length 24 | type 8 | flags 8 | stream 32 | length bytes of payload | ..
  *
@@ -18,25 +18,25 @@
 
 enum otr_opening {
 	OTR_OPENING_OTHER,
-	OTR_OPENING_HTTP2, /* the client's preface: capture by FRAMES */
-	OTR_OPENING_SSH,   /* nothing to be read: MUTE */
+	OTR_OPENING_HTTP2, /* it begins with the preface of HTTP/2: captured by FRAMES */
+	OTR_OPENING_SSH,   /* it is encrypted: captured as MUTE */
 };
 
-#define OTR_OPENING_BYTES 8  /* that are looked at */
+#define OTR_OPENING_BYTES 8  /* bytes that are looked at */
 #define OTR_PREFACE_BYTES 24 /* "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" */
 #define OTR_FRAME_HEAD	  9
 
-/* Where the walk stands in one direction. All zero: before a frame. */
+/* The state of the walk in one direction. All zero: before a frame. */
 struct otr_frames {
-	__u32 left;   /* bytes of the frame's payload to come; its length so far
+	__u32 left;   /* bytes of the payload to come; the length so far
 		       * while `have` is not 0 */
 	__u8 have;    /* bytes of a header that is not whole yet */
 	__u8 preface; /* bytes of the preface to come */
-	__u8 data;    /* the frame at hand is DATA */
+	__u8 data;    /* the frame is DATA */
 	__u8 lost;    /* bytes could not be read: calls are copied as they come */
 };
 
-/* Of the bytes of a call: the first `copy` of `len` are copied. */
+/* A part of a call: the first `copy` of `len` bytes are copied. */
 struct otr_segment {
 	__u32 copy;
 	__u32 len;
@@ -52,7 +52,7 @@ static inline __attribute__((always_inline)) enum otr_opening otr_opening_of(
 	return OTR_OPENING_OTHER;
 }
 
-/* One byte of a header that was cut. */
+/* Takes one byte of a header that was cut. */
 static inline __attribute__((always_inline)) void otr_frames_byte(struct otr_frames *fr, __u8 byte)
 {
 	if (!fr->have)
@@ -70,9 +70,9 @@ static inline __attribute__((always_inline)) int otr_frames_reads(const struct o
 	return !fr->preface && (fr->have || !fr->left);
 }
 
-/* Steps over some of the next `n` bytes that moved, all of one kind; `at` holds the first
- * min(n, OTR_FRAME_HEAD) of them where otr_frames_reads(). Returns how many, and in *copy
- * whether they are to be copied. */
+/* Steps over some of the next `n` bytes that moved, all of one kind. Where otr_frames_reads(),
+ * `at` holds the first min(n, OTR_FRAME_HEAD) of them. Returns how many, and sets *copy to
+ * whether these are copied. */
 static inline __attribute__((always_inline)) __u32 otr_frames_step(struct otr_frames *fr,
 								   const __u8 *at, __u32 n,
 								   int *copy)
@@ -98,8 +98,8 @@ static inline __attribute__((always_inline)) __u32 otr_frames_step(struct otr_fr
 	return OTR_FRAME_HEAD;
 }
 
-/* Adds `n` bytes to a segment. Returns 0 where they begin another: the caller sends this
- * one first, empties it, and comes again. */
+/* Adds `n` bytes to a segment. Returns 0 where the bytes begin another segment: the caller sends
+ * this one first, empties it, and calls again. */
 static inline __attribute__((always_inline)) int otr_segment_add(struct otr_segment *seg, __u32 n,
 								 int copy)
 {

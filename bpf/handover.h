@@ -22,7 +22,8 @@ OTR_RULE_FN int otr_r10_claims(struct otr_strand *st, const struct otr_proc_stat
 	return st->cur.conn && st->from_request && !otr_is_loop(st, proc) && otr_is_known(st);
 }
 
-/* R10: the strand looks at an outbound connection; the connection is idle if no request is pending. */
+/* R10: the strand looks at an outbound connection; the connection is idle if no request is
+ * pending. */
 OTR_RULE_FN void otr_r10_touch(struct otr_strand *st, const struct otr_proc_state *proc,
 			       struct otr_asked *asked, __u64 now)
 {
@@ -43,13 +44,13 @@ OTR_RULE_FN void otr_r10_looked(struct otr_asked *asked, const struct otr_look *
  * R6c: `waker` woke a strand that works for a request and waited, alone, on a futex word. Is that
  * evidence that `waker` did its work? `asking`: the waker waits for an answer.
  *
- * The lock of an interpreter that threads pass on (Ruby) is such a word as well. There one in four or
- * more of the wakers has work of its own; in pools none has.
+ * The lock of an interpreter that threads pass on (Ruby) is such a word as well. There one in
+ * four or more of the wakers has work of its own; in pools none has.
  *
- * It is no evidence in a MUX process: a strand there runs one task, which waits and leaves the strand
- * to the next one (Java's virtual threads). Its current is that of the last task, and the waker did
- * the work of any task. That the request was read since the strand last ran does not help: an idle
- * carrier thread is woken for whichever task can go on.
+ * It is no evidence in a MUX process: a strand there runs one task, which waits and leaves the
+ * strand to the next one (Java's virtual threads). Its current is that of the last task, and the
+ * waker did the work of any task. That the request was read since the strand last ran does not
+ * help: an idle carrier thread is woken for whichever task can go on.
  */
 OTR_RULE_FN int otr_r6c_woken(const struct otr_strand *waker, struct otr_proc_state *proc,
 			      int asking)
@@ -76,8 +77,8 @@ OTR_RULE_FN void otr_r9_write(struct otr_strand *st, struct otr_notify_token *sl
 	slot->full = 1;
 }
 
-/* R9: the strand reads from the descriptor of `slot`, which `key` identifies. `ex`: the exchange last
- * seen on slot->from.conn, or NULL. */
+/* R9: the strand reads from the descriptor of `slot`, which `key` identifies. `ex`: the exchange
+ * last seen on slot->from.conn, or NULL. */
 OTR_RULE_FN void otr_r9_read(struct otr_strand *st, const struct otr_proc_state *proc,
 			     struct otr_notify_token *slot, const struct otr_exch *ex, __u64 key,
 			     __u64 now)

@@ -3,9 +3,9 @@
 #define OTR_HEADEND_BPF_H
 
 /*
- * headend.bpf.h - how much is copied of a request whose head is longer than what is copied
- * of every run. A request of which all is copied costs one look at its last two bytes; only
- * one that is longer is searched for the end of its head.
+ * headend.bpf.h - how much is copied of a request whose head is longer than what is copied of
+ * each run. A request that is copied whole costs one look at its last two bytes; only a longer
+ * one is searched for the end of its head.
  */
 
 #include "headend.h"
@@ -40,8 +40,8 @@ static int otr_scan_step(__u32 i, struct otr_scan *s)
 	return s->found != 0;
 }
 
-/* How many of the `n` bytes at `base` belong to a head of which `before` came already: all,
- * where no blank line is among them, else those up to it and less than a chunk more. */
+/* How many of the `n` bytes at `base` belong to a head that `before` is a part of: all if there
+ * is no blank line, else those up to the blank line and less than a chunk more. */
 static __always_inline __u32 otr_head_left(__u64 base, __u64 before, __u32 n, __u32 *over)
 {
 	struct otr_scan s = {.at = base, .before = before, .left = n};
@@ -51,8 +51,8 @@ static __always_inline __u32 otr_head_left(__u64 base, __u64 before, __u32 n, __
 	return s.done;
 }
 
-/* Keeps the last two bytes of what moved so far. Global, as the next two are: each has a
- * stack of its own then and is verified once. */
+/* Keeps the last two bytes that moved. Global, as the next two functions are, so that each has a
+ * stack of its own and is verified once. */
 __weak __noinline int otr_keep_last(struct otr_bpf_dir *f, const struct otr_move *mv)
 {
 	__u64 end;
@@ -77,7 +77,7 @@ __weak __noinline int otr_keep_last(struct otr_bpf_dir *f, const struct otr_move
 	return 0;
 }
 
-/* The call's first buffer. */
+/* The first buffer of the call. */
 static __always_inline __u64 otr_first_bytes(const struct otr_move *mv, __u64 *n)
 {
 	struct iovec one = {};
@@ -105,8 +105,7 @@ __weak __noinline int otr_opens_request(const struct otr_move *mv)
 	return otr_begins_request(line);
 }
 
-/* The call is longer than `cap`, and the head that it begins or goes on with was open
- * before it. */
+/* The call is longer than `cap`, and a head that was open before it may go on in it. */
 static __always_inline __u32 otr_long_cap(struct otr_bpf_dir *f, const struct otr_move *mv,
 					  __u64 before, __u32 cap)
 {
@@ -118,7 +117,7 @@ static __always_inline __u32 otr_long_cap(struct otr_bpf_dir *f, const struct ot
 		n = room;
 	want = otr_head_left(at, before, n, &over);
 	f->head_open = !over && want < room;
-	/* A head in several buffers is copied as far as there is room for such. */
+	/* Of a head in several buffers as much is copied as the record has room for. */
 	if (!over && mv->kind == OTR_BYTES_IOV && mv->moved > n)
 		want = mv->moved < OTR_LONG_HEAD / 2 ? mv->moved : OTR_LONG_HEAD / 2;
 	if (want > room)
@@ -126,8 +125,8 @@ static __always_inline __u32 otr_long_cap(struct otr_bpf_dir *f, const struct ot
 	return want > cap ? want : cap;
 }
 
-/* Of a call of which `cap` bytes are to be copied: how many are, as a head goes on in it.
- * `mv` is of the direction that asks. */
+/* How many bytes of a call are copied, where `cap` bytes would be and a head may go on in it.
+ * `mv` is of the direction of requests. */
 __weak __noinline int otr_head_cap(struct otr_bpf_dir *f, const struct otr_move *mv, __u32 cap)
 {
 	__u64 before;
@@ -145,7 +144,7 @@ __weak __noinline int otr_head_cap(struct otr_bpf_dir *f, const struct otr_move 
 	before = (__u64)f->head_last << 48;
 	otr_keep_last(f, mv);
 	if (cap == mv->moved && (f->head_last == 0x0a0d || f->head_last == 0x0a0a)) {
-		f->head_open = 0; /* so nearly every request ends */
+		f->head_open = 0; /* nearly every request ends so */
 		return cap;
 	}
 	if (mv->first)

@@ -3,12 +3,12 @@
 #define OTR_HEADEND_H
 
 /*
- * headend.h - where the head of an HTTP/1 request ends, as the sources need to know it.
+ * headend.h - finds the end of the head of an HTTP/1 request, for the sources.
  *
- * Of each run the first bytes are copied, which hold most heads. A request whose head has
- * not ended there may have its traceparent further on, so its copy goes on until the blank
- * line behind the head, or up to OTR_LONG_HEAD bytes. The search takes eight bytes a step
- * and has no branch, which is what a verifier can follow.
+ * The first bytes of each run are copied, and most heads end in them. A longer head may have its
+ * traceparent further on, so it is copied up to the blank line that ends it, or up to
+ * OTR_LONG_HEAD bytes. The search takes eight bytes a step and has no branch, so that a verifier
+ * can follow it.
  *
  * Pure; tested natively (tests/unit/headend_test.c).
  */
@@ -17,10 +17,10 @@
 #include <linux/types.h>
 #endif
 
-#define OTR_LONG_HEAD	 16384 /* bytes of a run, at most, that are copied of a head */
+#define OTR_LONG_HEAD	 16384 /* bytes of a head that are copied, at most */
 #define OTR_REQUEST_LINE 16    /* bytes that are looked at */
 
-/* 0x80 at each byte of `word` that is `c`. */
+/* Sets 0x80 at each byte of `word` that equals `c`. */
 static inline __attribute__((always_inline)) __u64 otr_bytes_of(__u64 word, __u8 c)
 {
 	const __u64 low = 0x7f7f7f7f7f7f7f7full;
@@ -29,8 +29,8 @@ static inline __attribute__((always_inline)) __u64 otr_bytes_of(__u64 word, __u8
 	return ~(((x & low) + low) | x | low);
 }
 
-/* Does a blank line (LF LF or LF CR LF) end in `word`, the eight bytes behind those of
- * `before`? In both the first byte is the lowest one. */
+/* Does a blank line (LF LF or LF CR LF) end in `word`, the eight bytes behind `before`? The first
+ * byte is the lowest one. */
 static inline __attribute__((always_inline)) __u64 otr_blank_line(__u64 before, __u64 word)
 {
 	__u64 lf = otr_bytes_of(word, '\n'), was_lf = otr_bytes_of(before, '\n');
@@ -42,8 +42,8 @@ static inline __attribute__((always_inline)) __u64 otr_blank_line(__u64 before, 
 	return lf & (lf_1 | (cr_1 & lf_2));
 }
 
-/* Could `line`, the first bytes of a run, be the beginning of a request line: a method, a
- * blank and something that can be seen? */
+/* May `line`, the first bytes of a run, begin a request line: a method, a blank, a visible
+ * character? */
 static inline __attribute__((always_inline)) int otr_begins_request(
 	const __u8 line[OTR_REQUEST_LINE])
 {

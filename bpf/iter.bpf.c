@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * iter.bpf.c - what was there before us: threads and sockets of the processes that the
- * agent chose (otr_targets). Run once at start, and again when it chooses more.
+ * iter.bpf.c - threads and sockets that are there already, of the processes that the agent traces
+ * (otr_targets). Run once at start, and again when the agent traces another process.
  */
 
 #include "emit.bpf.h"
 
-/* Every thread of a target becomes traced. Sockets come first: one made after this
- * pass is known to be new. */
+/* Every thread of a target becomes traced. Sockets are listed first, so a socket that is first
+ * seen after this pass is known to be new. */
 SEC("iter/task")
 int otr_list_tasks(struct bpf_iter__task *ctx)
 {
@@ -16,7 +16,7 @@ int otr_list_tasks(struct bpf_iter__task *ctx)
 	struct otr_task *t;
 	__u32 tgid;
 
-	if (!ctx->meta->seq_num) /* this runs in the agent itself */
+	if (!ctx->meta->seq_num) /* the iterator runs in the agent */
 		otr_ctl.pid_level = otr_depth(bpf_get_current_task_btf());
 	if (!task || BPF_CORE_READ(task, flags) & PF_KTHREAD)
 		return 0;
@@ -44,7 +44,7 @@ int otr_list_tasks(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-/* Where this kernel keeps connections; see sys_data.bpf.c. */
+/* Where the state of connections is kept on this kernel; see sys_data.bpf.c. */
 static __noinline struct otr_bpf_conn *entry_by_sk(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
@@ -109,7 +109,8 @@ int otr_list_files(struct bpf_iter__task_file *ctx)
 	target = bpf_map_lookup_elem(&otr_targets, &tgid);
 	if (target && target->off)
 		target = NULL;
-	/* Who has sockets that do not block waits for many: be ready before it does. */
+	/* A process with sockets that do not block waits for several of them: arms the probes of
+	 * waits before it does. */
 	if (target && !target->go_goid && file->f_flags & O_NONBLOCK)
 		otr_ctl.want_waits = 1;
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);

@@ -3,19 +3,19 @@
 #define OTR_LIB_BPF_H
 
 /*
- * lib.bpf.h - processes that carry the library (preload/), and so tell of their bytes
- * themselves: here they are only counted, and go through the rules, since who woke whom is
- * seen from the kernel alone.
+ * lib.bpf.h - processes that carry the library (preload/), which reports their bytes. Here these
+ * bytes are only counted, and the rules of causality are applied, since only the kernel sees
+ * which strand woke which.
  *
- * A process says that it does by offering its ring at one of the agent's sockets, before its
- * first byte moves: from that call on it is not observed twice. It says so until it executes
- * another program or ends, or the agent takes it out again.
+ * A process says that it carries the library by offering its ring at a socket of the agent,
+ * before its first byte moves. That holds until the process executes another program or ends, or
+ * until the agent deletes its entry.
  */
 
 #include "sock.bpf.h"
 #include "task.bpf.h"
 
-/* Is a ring offered, over this socket? Asked of sockets that are no stream, once each. */
+/* Is a ring offered over this socket? Called once for each socket that is no stream. */
 static __noinline int otr_offered(struct otr_task *t, struct sock *sk)
 {
 	__u32 tgid = t->tgid, yes = 1;
@@ -45,7 +45,7 @@ static __always_inline int otr_has_lib(struct otr_task *t)
 	return t->has_lib;
 }
 
-/* It executes another program, or has ended. */
+/* The process executes another program, or has ended. */
 static __always_inline void otr_lib_gone(const struct otr_task *t)
 {
 	__u32 tgid = t->tgid;

@@ -3,16 +3,16 @@
 #define OTR_LIFE_BPF_H
 
 /*
- * life.bpf.h - the life of a connection: connect, listen, end. Shared by the two ways of
- * keeping connections, sock_conn.bpf.c and sys_data.bpf.c.
+ * life.bpf.h - the life of a connection: connect, listen, end. For both hook families,
+ * sock_conn.bpf.c and sys_data.bpf.c.
  *
- * A state change by connect() happens in the process that calls it; all others may come
- * from an interrupt, so they speak of the socket's own entry, never of `current`.
+ * A state change by connect() happens in the process that calls it. All others may come from an
+ * interrupt, so they use the entry of the socket and never the current task.
  */
 
 #include "move.bpf.h"
 
-/* R4: a connect() that does not wait remembers for whom it is. */
+/* R4: a connect() begins. A socket that does not block remembers the current of the strand. */
 static __always_inline void otr_connecting(struct otr_task *t, struct otr_bpf_conn *c)
 {
 	struct otr_proc_state *proc;
@@ -42,7 +42,7 @@ static __always_inline void otr_connecting(struct otr_task *t, struct otr_bpf_co
 		return;
 	otr_want_waits(t);
 	blocks = st->blocks;
-	st->blocks |= awake; /* what it has as current is of its present turn */
+	st->blocks |= awake; /* current is of the present turn */
 	otr_r4_born(st, proc, &c->asked, otr_exch_of(st->cur.conn), bpf_ktime_get_ns());
 	st->blocks = blocks;
 }
@@ -75,7 +75,7 @@ static __always_inline void otr_emit_failed(struct sock *sk, struct otr_bpf_conn
 	otr_submit_fact(ev);
 }
 
-/* A connect() that failed: nobody will write. */
+/* A connect() has failed: no request follows. */
 static __always_inline void otr_refused(struct sock *sk, struct otr_bpf_conn *c)
 {
 	struct otr_exch *ex = otr_exch_of(c->asked.born.conn);
@@ -84,11 +84,11 @@ static __always_inline void otr_refused(struct sock *sk, struct otr_bpf_conn *c)
 	if (c->announced)
 		return;
 	if (proc && c->asked.has_born && otr_xref_open(&c->asked.born, ex))
-		otr_flight(proc, ex, -1); /* it waits for this no more */
+		otr_flight(proc, ex, -1); /* the exchange waits for this connection no more */
 	c->asked.has_born = 0;
 	c->error = BPF_CORE_READ(sk, sk_err);
 	if (!c->error)
-		c->error = ECANCELED; /* closed while it was under way */
+		c->error = ECANCELED; /* closed while connect() was under way */
 	if (!c->inode)
 		c->inode = otr_sock_inode(sk);
 	if (!c->lib_tells && c->dialed_ns)
@@ -113,14 +113,14 @@ static __always_inline void otr_listening(struct sock *sk)
 	otr_emit_life(sk, &c, OTR_EV_LISTEN);
 }
 
-/* We sent our FIN: nothing more goes out. */
+/* This end has sent its FIN: nothing more goes out. */
 static __always_inline void otr_closing(struct otr_bpf_conn *c)
 {
 	if (c->announced && !c->flow[OTR_DIR_OUT].eof)
 		otr_end_run(c, OTR_DIR_OUT, 1, bpf_ktime_get_ns());
 }
 
-/* What a change of state means for a connection that we know. */
+/* The TCP state of a connection with an entry has changed. */
 static __always_inline void otr_state_moved(struct sock *sk, struct otr_bpf_conn *c, int old,
 					    int new)
 {
@@ -130,7 +130,7 @@ static __always_inline void otr_state_moved(struct sock *sk, struct otr_bpf_conn
 		otr_closing(c);
 }
 
-/* R8: what was open on it is nobody's current. */
+/* R8: deletes what is kept of a connection; its exchange is no strand's current any more. */
 static __always_inline void otr_forget(struct otr_bpf_conn *c)
 {
 	struct otr_exch *ex = otr_exch_of(c->inode);

@@ -3,10 +3,10 @@
 #define OTR_MAPS_BPF_H
 
 /*
- * maps.bpf.h - every map once, with its owner, its key and the reason for its size.
+ * maps.bpf.h - all maps, each with its owner, its key and the reason for its size.
  *
- * They are __weak: each probe file includes this one, and the linker keeps one of each
- * (or stops, when two definitions differ).
+ * The maps are __weak: each probe file includes this header, and the linker keeps one of each map
+ * (or stops when two definitions differ).
  */
 
 #include "kernel.h"
@@ -16,41 +16,41 @@
 #include "frames.h"
 #include "shared.h"
 
-/* One thread of a traced process, or of one on trial. Its presence is what "traced" means. */
+/* One thread of a process that is traced, or on trial. A thread is traced if it has this entry. */
 struct otr_task {
 	__u32 tgid; /* in the agent's pid namespace */
 	__u32 tid;
 	__u32 go_goid;
 	__u32 go_parent;
 	__u32 follow;
-	__u32 woken_by; /* R6c: the thread that woke it for its work; 0: none */
-	__u64 woken_ns; /* it is at its work since */
-	__u64 asked_ns; /* its last outbound request */
-	__u64 asks_ns;	/* that may have begun as early as this: a library's clock is read before */
-	__u64 trial_ns; /* 0: chosen; else traced until then, unless it is */
+	__u32 woken_by; /* R6c: the thread that woke this one for its work; 0: none */
+	__u64 woken_ns; /* R6c: when that was */
+	__u64 asked_ns; /* of its last outbound request */
+	__u64 asks_ns;	/* a request reported by a library may have begun as early as this */
+	__u64 trial_ns; /* 0: traced; else on trial until then */
 	struct otr_strand strand;
-	__u64 got_ns;	/* the last answer it read to one */
-	__u64 awake;	/* read a request, and had slept so often; 0: has asked since */
-	__u32 libs_gen; /* of which `has_lib` is */
-	__u32 has_lib;	/* its process carries the library: bytes are told there */
+	__u64 got_ns;	/* when it read the last answer to such a request */
+	__u64 awake;	/* otr_slept() when it read a request; 0: it has asked since */
+	__u32 libs_gen; /* otr_ctl.libs_gen when `has_lib` was looked up */
+	__u32 has_lib;	/* its process carries the library, which reports the bytes */
 };
 
-struct otr_bpf_dir { /* one direction of a connection; the run that is going on */
+struct otr_bpf_dir { /* one direction of a connection, with its present run */
 	__u64 pos;
 	__u64 bytes;
 	__u64 first_ns;
 	__u64 last_ns;
-	__u64 total; /* bytes since we first saw the connection */
+	__u64 total; /* bytes since the connection was first seen */
 	__u32 calls;
-	__u32 copied; /* bytes of this run that went out in records */
+	__u32 copied; /* bytes of this run that were copied to records */
 	__u32 head_bytes;
 	__u8 capture; /* enum otr_capture */
-	__u8 cut;     /* bytes of this run were moved without a record */
+	__u8 cut;     /* some bytes of this run were not copied */
 	__u8 eof;
-	__u8 head_open; /* the run is a request whose head goes on: headend.bpf.h */
+	__u8 head_open; /* the run is a request whose head has not ended: headend.bpf.h */
 	__u8 tail[8];
 	struct otr_frames frames;
-	__u16 head_last; /* its last two bytes */
+	__u16 head_last; /* the last two bytes of that head */
 	__u16 pad[3];
 };
 
@@ -60,13 +60,13 @@ struct otr_bpf_conn {
 	__u64 inode;
 	struct otr_bpf_dir flow[2]; /* by enum otr_dir */
 	struct otr_asked asked;
-	__u32 tgid;		    /* who moved bytes last */
+	__u32 tgid;		    /* the process that moved bytes last */
 	__u64 dialer;		    /* the strand that called connect() .. */
 	struct otr_xref dialed_for; /* .. for this exchange, by dialed_why .. */
 	__u64 dialed_ns;	    /* .. then */
-	__u32 policy_gen;	    /* of which the policies are */
+	__u32 policy_gen;	    /* otr_ctl.policy_gen when the policies were looked up */
 	__s32 error;
-	__u8 last_dir; /* enum otr_dir of the run going on; OTR_DIR_NONE */
+	__u8 last_dir; /* enum otr_dir of the present run, or OTR_DIR_NONE */
 	__u8 role;     /* enum otr_role */
 	__u8 pos_kind; /* enum otr_pos_kind */
 	__u8 family;
@@ -74,11 +74,11 @@ struct otr_bpf_conn {
 	__u8 pair;	/* an unnamed AF_UNIX pair: a notify slot (R9) */
 	__u8 nonblock;
 	__u8 seen_open;
-	__u8 shed;	 /* the exchange going on is not told: no CPU for it */
+	__u8 shed;	 /* the present exchange is shed, to keep the CPU budget */
 	__u8 opening;	 /* enum otr_opening */
 	__u8 by_lib;	 /* enum otr_by_lib */
 	__u8 dialed_why; /* enum otr_evidence */
-	__u8 lib_tells;	 /* the library tells whether connect() fails */
+	__u8 lib_tells;	 /* the library reports whether connect() fails */
 	__u8 pad[3];
 };
 
@@ -98,9 +98,9 @@ struct {
 	__type(value, struct otr_bpf_conn);
 } otr_conns SEC(".maps") __weak;
 
-/* The same where socket storage is refused (sys_data.bpf.c): by struct sock *. The agent
- * makes it one entry large where it is not used. Here and below, what has no hook for its
- * end (AF_UNIX) goes when it was not used for longest. */
+/* The same by struct sock *, where socket storage cannot be used (sys_data.bpf.c); else the agent
+ * makes the map one entry large. Here and below, an entry whose end no hook shows (AF_UNIX) is
+ * evicted when it is the least recently used. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -108,8 +108,8 @@ struct {
 	__type(value, struct otr_bpf_conn);
 } otr_conns_by_sk SEC(".maps") __weak;
 
-/* Where such an entry is filled: on the stack, 512 bytes with all that call each other,
- * there is no room for it before Linux 6.12. */
+/* Where such an entry is filled. Before Linux 6.12 the stack, 512 bytes for a chain of calls, has
+ * no room for it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 2);
@@ -117,7 +117,7 @@ struct {
 	__type(value, struct otr_bpf_conn);
 } otr_fresh_conn SEC(".maps") __weak;
 
-/* `who`: 0, or 1 for an iterator, which a tracepoint may interrupt. */
+/* `who`: 1 in an iterator, which a tracepoint may interrupt; else 0. */
 static __always_inline struct otr_bpf_conn *otr_conn_fresh(__u32 who)
 {
 	struct otr_bpf_conn *c = bpf_map_lookup_elem(&otr_fresh_conn, &who);
@@ -127,8 +127,8 @@ static __always_inline struct otr_bpf_conn *otr_conn_fresh(__u32 who)
 	return c;
 }
 
-/* The last exchange of each inbound connection, by inode: a strand remembers only its
- * name, and asks here whether it is still open. */
+/* The last exchange of each inbound connection, by inode. A strand keeps a reference (otr_xref),
+ * and looks here whether the exchange is open. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 32768);
@@ -136,7 +136,7 @@ struct {
 	__type(value, struct otr_exch);
 } otr_exchs SEC(".maps") __weak;
 
-/* One proc a process, by tgid. */
+/* The state of each process, by tgid. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -145,7 +145,7 @@ struct {
 	__type(value, struct otr_proc_state);
 } otr_proc_states SEC(".maps") __weak;
 
-/* Processes the agent chose, by tgid: read by the iterators and by exec. */
+/* Processes that the agent traces, by tgid. The iterators and exec read it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -154,8 +154,8 @@ struct {
 	__type(value, struct otr_target);
 } otr_targets SEC(".maps") __weak;
 
-/* Processes that carry the library and have offered their ring, by tgid: they tell of
- * their bytes themselves. Owner: lib.bpf.h; the agent takes out whom it did not take. */
+/* Processes that carry the library and have offered their ring, by tgid: the library reports their
+ * bytes. Owner: lib.bpf.h; the agent deletes those whose ring it does not read. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -186,8 +186,8 @@ struct {
 	__type(value, struct otr_run_now);
 } otr_runs SEC(".maps") __weak;
 
-/* R9: what lies in a notify slot, by the inode of a pipe or pair, or the eventfd's
- * context. The least used go first: a lost token is only no parent. */
+/* R9: notify slots, by the inode of a pipe or socket pair, or by the context of an eventfd. The
+ * least recently used are evicted: without its token a request only has no parent. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -195,23 +195,23 @@ struct {
 	__type(value, struct otr_notify_token);
 } otr_notify_tokens SEC(".maps") __weak;
 
-/* R10: looks at outbound connections, by their inode, from where socket storage is
- * refused. Few are looked at by one thread and written by another. */
+/* R10: looks at outbound connections, by inode, in hooks that cannot use socket storage. Few
+ * connections are looked at by one thread and written by another. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u64);
 	__type(value, struct otr_look);
 } otr_looks SEC(".maps") __weak;
-__u32 otr_any_looks __weak = 0; /* 1: there has been one */
+__u32 otr_any_looks __weak = 0; /* 1: otr_looks has had an entry */
 
-/* R6c: who slept on a futex. */
+/* R6c: threads that slept on a futex word. */
 struct otr_futex_key {
 	__u64 addr;
 	__u64 tgid;
 };
 struct otr_futex {
-	__u64 shared_ns; /* two sleepers were seen then: out for 10 s */
+	__u64 shared_ns; /* when two sleepers were seen; the word does not count for 10 s */
 	__u32 sleeper;
 	__u32 pad;
 };
@@ -222,14 +222,14 @@ struct {
 	__type(value, struct otr_futex);
 } otr_futexes SEC(".maps") __weak;
 
-/* Strands that are goroutines. */
+/* The state of goroutines. */
 struct otr_go_key {
 	__u64 goid;
 	__u64 tgid;
 };
 struct otr_goroutine {
 	struct otr_strand strand;
-	__u64 parent; /* its goid, 0: not known */
+	__u64 parent; /* the goid of the goroutine that made it; 0: not known */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -238,14 +238,14 @@ struct {
 	__type(value, struct otr_goroutine);
 } otr_goroutines SEC(".maps") __weak;
 
-/* 4 MiB: 20,000 requests a second fill a tenth of it between two drains. The agent
- * sets its size by the number of cores. */
+/* Payload. 4 MiB: 20,000 requests a second fill a tenth of it between two drains. The agent sets
+ * its size by the number of cores. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);
 } otr_data SEC(".maps") __weak;
 
-/* RUN, CONN, PROC: payload never evicts facts. */
+/* All other records, so that payload never evicts facts. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);

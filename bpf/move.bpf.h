@@ -3,9 +3,9 @@
 #define OTR_MOVE_BPF_H
 
 /*
- * move.bpf.h - what is done about bytes that a traced process moved: the run they belong
- * to, what they say of causality, how much of them is copied. Shared by the two ways of
- * seeing them, sock_data.bpf.c and sys_data.bpf.c.
+ * move.bpf.h - what happens when a traced process has moved bytes: they are added to a run, the
+ * rules of causality are applied, a part of them is copied. For both hook families,
+ * sock_data.bpf.c and sys_data.bpf.c.
  */
 
 #include "frames.bpf.h"
@@ -13,7 +13,7 @@
 #include "lib.bpf.h"
 #include "rules.bpf.h"
 
-/* How a connection is captured that the agent has said nothing of. */
+/* How a connection is captured for which the agent has set no policy. */
 static __always_inline __u32 otr_own_policy(const struct otr_bpf_conn *c)
 {
 	return c->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES
@@ -21,7 +21,7 @@ static __always_inline __u32 otr_own_policy(const struct otr_bpf_conn *c)
 					       : OTR_CAPTURE_HEAD;
 }
 
-/* The policy of a direction is looked up when a run starts after any has changed. */
+/* Looks up the policy of a direction: when a run begins and any policy has changed. */
 static __always_inline void otr_refresh_policy(struct otr_bpf_conn *c, __u8 dir)
 {
 	__u64 key = otr_dir_key(c->inode, dir);
@@ -38,6 +38,7 @@ static __always_inline void otr_refresh_policies(struct otr_bpf_conn *c)
 	otr_refresh_policy(c, OTR_DIR_OUT);
 }
 
+/* The run of a direction is over; `eof`: nothing more comes in this direction. */
 static __always_inline void otr_end_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, __u64 now)
 {
 	__u64 key = otr_dir_key(c->inode, dir);
@@ -70,7 +71,8 @@ static __always_inline void otr_begin_run(struct otr_bpf_conn *c, const struct o
 	}
 }
 
-/* The run is longer than what is copied: the agent may look at it as it goes on. */
+/* Writes the state of a run that is longer than what is copied to otr_runs, where the agent reads
+ * it while the run goes on. */
 static __always_inline void otr_flush_run(struct otr_bpf_conn *c, __u8 dir)
 {
 	__u64 key = otr_dir_key(c->inode, dir);
@@ -96,7 +98,7 @@ static __always_inline void otr_flush_run(struct otr_bpf_conn *c, __u8 dir)
 	run->bytes = f->bytes;
 }
 
-/* How many bytes of this call are copied. */
+/* How many bytes of this call are to be copied. */
 static __always_inline __u32 otr_cap(const struct otr_bpf_dir *f, const struct otr_move *mv)
 {
 	__u32 left = f->head_bytes;
@@ -114,8 +116,9 @@ static __always_inline int otr_asks(const struct otr_bpf_conn *c, __u8 dir)
 	return dir == (c->role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN);
 }
 
-/* Over its CPU budget the agent lets requests go: each whole, with its answer, so that
- * none is seen by half. Causality goes on: what is traced later needs it. */
+/* While the agent is over its CPU budget, requests are shed: each whole, with its answer, so that
+ * none is seen in part. The rules of causality go on, since requests traced later need their
+ * state. */
 static __always_inline void otr_shed(struct otr_bpf_conn *c, const struct otr_move *mv)
 {
 	if (!mv->first || !otr_asks(c, mv->dir) || c->role == OTR_ROLE_UNKNOWN)
@@ -125,8 +128,8 @@ static __always_inline void otr_shed(struct otr_bpf_conn *c, const struct otr_mo
 		otr_lost(OTR_LOSS_BUDGET);
 }
 
-/* From here on the library tells of its bytes: how many moved before, so that it is known
- * where its own count begins. */
+/* From here on the library reports the bytes of this connection. Emits how many moved before, so
+ * that the agent knows where the library's count begins. */
 static __always_inline void otr_emit_change(struct sock *sk, struct otr_bpf_conn *c, __u64 now)
 {
 	const __u32 none[2] = {};
@@ -135,7 +138,7 @@ static __always_inline void otr_emit_change(struct sock *sk, struct otr_bpf_conn
 		otr_emit_conn(sk, c, OTR_EV_CONN_OPEN, now, none);
 }
 
-/* Apart, for the sake of the stack: Linux 6.1 counts 512 bytes for the longest chain of calls. */
+/* Not inlined, to save stack: Linux 6.1 allows 512 bytes for the longest chain of calls. */
 static __noinline void otr_emit_open(struct otr_task *t, struct sock *sk, struct otr_bpf_conn *c,
 				     const struct otr_move *mv)
 {
@@ -153,8 +156,8 @@ static __noinline void otr_emit_open(struct otr_task *t, struct sock *sk, struct
 }
 
 /*
- * A traced process moved `mv->moved` bytes. `regs`: of the system call, or NULL where it
- * is known to hold no address of the bytes.
+ * A traced process moved `mv->moved` bytes. `regs`: of the system call, or NULL where they are
+ * known not to hold the address of the bytes.
  */
 static __always_inline void otr_moved(struct otr_task *t, struct sock *sk, struct otr_bpf_conn *c,
 				      struct otr_move *mv, struct pt_regs *regs)
@@ -172,9 +175,9 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk, struc
 	c->by_lib |= has_lib ? OTR_BY_LIB_ALL : OTR_BY_LIB_NO;
 	mv->first = c->last_dir != mv->dir;
 	if (!c->inode)
-		c->inode = otr_sock_inode(sk); /* it had no descriptor yet */
+		c->inode = otr_sock_inode(sk); /* the socket had no descriptor before */
 	if (mv->first)
-		otr_begin_run(c, mv); /* and ends the last one, let go or not */
+		otr_begin_run(c, mv); /* and ends the last run, whether it was shed or not */
 	if (!has_lib)
 		otr_shed(c, mv);
 	if (!c->announced || c->tgid != t->tgid)
@@ -187,9 +190,9 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk, struc
 	f->last_ns = mv->now;
 	otr_rules(t, c, mv, &cause, &strand);
 
-	f->frames.lost |= c->shed | has_lib; /* it is not walked along */
+	f->frames.lost |= c->shed | has_lib; /* otr_frames() does not see these bytes */
 	if (has_lib || f->capture == OTR_CAPTURE_MUTE || c->shed)
-		return; /* counted in `total`: nobody reads its runs */
+		return; /* only `total` counts them */
 	otr_find_bytes(mv, regs);
 	if (f->total == mv->moved && otr_open(c, mv) == OTR_OPENING_HTTP2)
 		otr_refresh_policies(c);
@@ -206,9 +209,9 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk, struc
 		f->copied += cap;
 	}
 	if (c->opening == OTR_OPENING_SSH)
-		otr_refresh_policies(c); /* what was copied names it */
+		otr_refresh_policies(c); /* the banner was copied: mute the rest */
 	f->cut |= cap < mv->moved;
-	if (f->cut) { /* the tail of a cut run may lie in a call that was copied whole */
+	if (f->cut) { /* the tail of a cut run may be in a call that was copied whole */
 		otr_keep_tail(f->tail, mv);
 		otr_flush_run(c, mv->dir);
 	}

@@ -3,11 +3,11 @@
 #define OTR_PAYLOAD_BPF_H
 
 /*
- * payload.bpf.h - where the bytes of a system call lie, and how they are copied.
+ * payload.bpf.h - finds and copies the bytes that a system call moved.
  *
- * The hooks fire inside the call, so the caller's registers still hold its arguments:
- * nothing is carried from entry to exit. What moves bytes without an address of them
- * (sendfile, splice, io_uring, sendmmsg) is counted and leaves a known gap.
+ * The hooks fire inside the call, so the registers of the caller still hold its arguments, and
+ * nothing is carried from entry to exit. A call that has no address of the bytes (sendfile,
+ * splice, io_uring, sendmmsg) is counted and leaves a known gap.
  */
 
 #include "maps.bpf.h"
@@ -15,31 +15,31 @@
 enum otr_bytes {
 	OTR_BYTES_NONE,
 	OTR_BYTES_PLAIN, /* one buffer */
-	OTR_BYTES_IOV,	 /* an array of them */
+	OTR_BYTES_IOV,	 /* an array of buffers */
 };
 
 /* What one call moved over one socket. */
 struct otr_move {
 	__u64 now;
 	__u64 pos;
-	__u64 base;  /* user address: of the bytes, or of the iovecs */
+	__u64 base;  /* user address of the bytes, or of the iovecs */
 	__u64 count; /* iovecs */
 	__u32 moved;
 	__u8 kind; /* enum otr_bytes */
 	__u8 dir;
 	__u8 first;
 	__u8 pad;
-	struct otr_segment seg; /* `copy`: of what is recorded next */
+	struct otr_segment seg; /* the bytes that the next record is about */
 };
 
-/* n = min(n, max), in one register: clang likes to compare a copy of what it then loads
- * from the stack, and a verifier before 6.2 does not join the two. */
+/* n = min(n, max), in one register: clang may compare a copy and then load the value from the
+ * stack; a verifier before Linux 6.2 does not see that the two are equal. */
 #define otr_clamp(n, max) asm volatile("if %0 < %1 goto +1\n\t%0 = %1" : "+r"(n) : "i"(max))
 
-#define OTR_IOVS 8 /* looked at; the rest is a known gap */
+#define OTR_IOVS 8 /* buffers that are looked at; the rest is a known gap */
 
-/* What bpf_task_pt_regs() gives is a pointer of a known type: its fields are loads, not
- * calls of a helper, which were a third of what a captured call cost. */
+/* bpf_task_pt_regs() returns a pointer of a known type, so its fields are loads and not calls of a
+ * helper; such calls were a third of the cost of a captured call. */
 static __always_inline struct pt_regs *otr_regs_of(struct task_struct *task)
 {
 	return (struct pt_regs *)bpf_task_pt_regs(task);
@@ -67,7 +67,7 @@ enum {
 #define OTR_ARG1(r) ((r)->si)
 #define OTR_ARG2(r) ((r)->dx)
 #define OTR_ARG3(r) ((r)->r10)
-/* A 32-bit program numbers its calls another way: not read. */
+/* A 32-bit program has other call numbers: its bytes are not read. */
 #define OTR_FOREIGN(r) ((r)->cs == 0x23)
 #else
 enum {
@@ -99,7 +99,7 @@ static __always_inline void otr_find_msg(struct otr_move *mv, __u64 msg)
 	mv->kind = OTR_BYTES_IOV;
 }
 
-/* Where the current call's bytes lie: fills base, count and kind. */
+/* Finds the bytes of the current call: fills base, count and kind. */
 static __always_inline void otr_find_bytes(struct otr_move *mv, struct pt_regs *regs)
 {
 	if (OTR_FOREIGN(regs))
@@ -131,9 +131,9 @@ static __always_inline void otr_find_bytes(struct otr_move *mv, struct pt_regs *
 	}
 }
 
-/* Copies at most `cap` bytes to `to`, a buffer of `size` bytes, a constant. An array of
- * buffers gets half of it: off < size/2 and n <= size/2 is what a verifier can follow.
- * Returns how many. */
+/* Copies at most `cap` bytes to `to`, a buffer of `size` bytes (a constant). Of an array of
+ * buffers at most half of `size` is copied: off < size/2 and n <= size/2 is what a verifier can
+ * follow. Returns how many bytes were copied. */
 static __always_inline __u32 otr_gather(char *to, const __u32 size, __u32 cap,
 					const struct otr_move *mv)
 {
@@ -173,8 +173,8 @@ static __always_inline __u32 otr_copy(char *to, const __u32 size, __u32 cap,
 	return n;
 }
 
-/* The address of the last bytes that a call over several buffers moved, and how many of
- * them lie there together. */
+/* The address of the last bytes that a call with several buffers moved; `n`: how many bytes are
+ * there in one buffer. */
 static __always_inline __u64 otr_last_iov(const struct otr_move *mv, __u32 *n)
 {
 	struct iovec *at = (void *)mv->base;
@@ -195,7 +195,7 @@ static __always_inline __u64 otr_last_iov(const struct otr_move *mv, __u32 *n)
 	return 0;
 }
 
-/* Keeps the last 8 bytes of the run: they tell the end of a chunked body. */
+/* Keeps the last 8 bytes of the run: they show whether a chunked body has ended. */
 static __always_inline void otr_keep_tail(__u8 tail[8], const struct otr_move *mv)
 {
 	__u64 end = mv->base + mv->moved;
@@ -218,7 +218,7 @@ static __always_inline void otr_keep_tail(__u8 tail[8], const struct otr_move *m
 	few = n;
 	otr_clamp(few, 7);
 	bpf_probe_read_user(&fresh, few, (void *)(end - few));
-	/* Little endian: older bytes sink, new ones come on top. */
+	/* Little endian: older bytes move down, new ones are added on top. */
 	was = was >> (8 * few) | fresh << (64 - 8 * few);
 	__builtin_memcpy(tail, &was, 8);
 }

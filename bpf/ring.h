@@ -3,67 +3,69 @@
 #define OTR_RING_H
 
 /*
- * ring.h - shared memory between one traced process and the agent: records of event.h,
- * written by preload/, read by agent/source/shim.c.
+ * ring.h - shared memory between one traced process and the agent: records of event.h, written by
+ * preload/, read by agent/source/shim.c.
  *
- * One sealed memfd per process, so that neither end can shrink it under the other. Many
- * threads write, one reader reads; nobody waits for anybody:
+ * There is one sealed memfd per process; the seals keep either end from shrinking it. Many
+ * threads write, one agent reads, and none waits for another:
  *
- *	reserve   head moves by compare-and-swap; no room: a counter, and that is all
- *	commit    the slot's stamp, which only this place in the stream can have, is
- *		  written last
- *	read      a slot whose stamp is right is copied, then checked; one whose stamp is
- *		  not is being written, or its writer was killed: the reader finds the
- *		  next right stamp behind it
+ *	reserve   `head` moves by compare-and-swap; where there is no room, a counter is
+ *		  incremented and the record is dropped
+ *	commit    the stamp of the slot is written last; each position in the stream has a stamp
+ *		  of its own
+ *	read      a slot with the right stamp is copied, then checked; a slot without is being
+ *		  written, or its writer was killed: the reader looks for the next right stamp
  *
- * The reader trusts nothing here: the process may write whatever it likes.
+ * The reader trusts nothing here: the process may write anything to its ring.
  *
- * A ring is offered at a door. The session is NAME.SECRET. Where NAME is a path, the doors
- * are the sockets NAME/0 to NAME/f, which are reached from every network namespace; the
+ * A process offers its ring at a door. The session is NAME.SECRET. Where NAME is a path, the
+ * doors are the sockets NAME/0 to NAME/f, which are reached from every network namespace; the
  * abstract sockets NAME0 to NAMEf are tried next, since a process may have another root
  * directory.
  *
- * Nobody reads it at first, or any more? Another agent may, later (agent/source/ring_lease.h): it
- * claims it, then counts `gen`: all that the process knew of its connections is stale.
+ * A ring that no agent reads may be adopted by another agent (agent/source/ring_lease.h): the
+ * agent takes the lease and increments `gen`, since what the process knew of its connections is
+ * stale then.
  */
 
 #include "shared.h"
 
-#define OTR_RING_MAGIC	  0x346e6952u  /* "Rin4": another layout, another word */
+#define OTR_RING_MAGIC	  0x346e6952u  /* "Rin4"; it changes with the layout */
 #define OTR_RING_BYTES	  (512u << 10) /* 18 ms of nginx at 40,000 requests a second */
-#define OTR_RING_SLOT	  64u	       /* slots begin at multiples of it */
-#define OTR_RING_DOORS	  16u	       /* at which rings are offered; see below */
+#define OTR_RING_SLOT	  64u	       /* slots begin at multiples of this */
+#define OTR_RING_DOORS	  16u	       /* sockets at which rings are offered */
 #define OTR_RING_POLICIES 128
 #define OTR_RING_RUNS	  63
-#define OTR_RING_META_ENV 4u /* OTR_META_ENV: the only fact that a process tells itself */
-#define OTR_RING_HOSTS	  16
-#define OTR_RING_HOST	  64 /* bytes of one, its NUL among them */
+#define OTR_RING_META_ENV \
+	4u /* OTR_META_ENV: a fact that a process reports itself; see also below */
+#define OTR_RING_HOSTS 16
+#define OTR_RING_HOST  64 /* bytes of a host, with its NUL */
 
-#define OTR_RING_NAME	  "otrace-ring"	 /* of the memfd: how it is found later */
+#define OTR_RING_NAME	  "otrace-ring"	 /* of the memfd, by which ring_find.c finds it */
 #define OTR_RING_SESSION  108		 /* NAME.SECRET and its NUL */
-#define OTR_RING_STALE_NS 3000000000ull	 /* a reader says each second that it lives */
-#define OTR_RING_DEAD_NS  10000000000ull /* after which the process switches itself off */
+#define OTR_RING_STALE_NS 3000000000ull	 /* a lease ends; its reader renews it each second */
+#define OTR_RING_DEAD_NS  10000000000ull /* without a renewal the process switches itself off */
 
-#define OTR_RING_META_NAMED 17u /* OTR_META_NAMED: but for this one */
+#define OTR_RING_META_NAMED 17u /* OTR_META_NAMED: the other fact that a process reports itself */
 
-/* Why a program that a process starts will not carry the library. The process says so at a
- * door: the session, a NUL, one of these, the path of the program. */
+/* Why a program that a process starts will not carry the library. The process sends to a door: the
+ * session, a NUL, one of these, the path of the program. */
 enum otr_uncarried {
 	OTR_UNCARRIED_STATIC = 's', /* statically linked */
-	OTR_UNCARRIED_GO = 'g',	    /* it loads the library, and calls the kernel itself */
+	OTR_UNCARRIED_GO = 'g',	    /* it calls the kernel itself, not by libc */
 	OTR_UNCARRIED_32BIT = '3',
-	OTR_UNCARRIED_SETUID = 'u',  /* it runs with rights of its own */
-	OTR_UNCARRIED_PRELOAD = 'p', /* its LD_PRELOAD names other libraries alone */
-	OTR_UNCARRIED_CLEARED = 'c', /* nothing of ours is in its environment */
-	OTR_UNCARRIED_ROOT = 'r',    /* under its root directory the library is not there */
-	OTR_UNCARRIED_APART = 'a',   /* it has the library, and no way to the doors */
+	OTR_UNCARRIED_SETUID = 'u',  /* set-user-ID, set-group-ID or with capabilities */
+	OTR_UNCARRIED_PRELOAD = 'p', /* its LD_PRELOAD names other libraries only */
+	OTR_UNCARRIED_CLEARED = 'c', /* its environment was cleared */
+	OTR_UNCARRIED_ROOT = 'r',    /* the library is not there under its root directory */
+	OTR_UNCARRIED_APART = 'a',   /* it carries the library and cannot reach the doors */
 	OTR_UNCARRIED_LEFT_OUT =
 		'l', /* a program of the system in which the library does nothing */
 	OTR_UNCARRIED_DEEP =
 		'd', /* not a program: a module opened with RTLD_DEEPBIND or dlmopen() */
 };
 
-#define OTR_UNCARRIED_PATH 200 /* bytes of the path, at most; its end is what counts */
+#define OTR_UNCARRIED_PATH 200 /* bytes of the path, at most; of a longer path the end is sent */
 
 /* What the shim counts, by name in the summary. */
 enum otr_shim_count {
@@ -82,13 +84,13 @@ enum otr_shim_count {
 	OTR_SHIM_COUNTS,
 };
 
-/* A slot: this, then one record of `size` bytes. */
+/* The head of a slot; one record of `size` bytes follows. */
 struct otr_ring_slot {
-	__u32 stamp; /* otr_ring_stamp() of its place, once it is whole */
+	__u32 stamp; /* otr_ring_stamp() of its position, once the record is whole */
 	__u32 size;
 };
 
-/* A run that is longer than what was copied, and goes on. */
+/* The state of a run that is longer than what was copied, and goes on. */
 struct otr_ring_run {
 	__u64 key; /* otr_dir_key(); 0: none */
 	__u32 seq; /* odd while it is written */
@@ -96,12 +98,12 @@ struct otr_ring_run {
 	struct otr_run_now now;
 };
 
-/* What is told to a process, by its environment when it starts and by the agent at any
- * time: what either says holds. */
-#define OTR_RING_NO_INJECT  1u /* it only looks */
-#define OTR_RING_NO_OBSERVE 2u /* it only passes on which trace a request is in */
+/* Switches of a process, from its environment when it starts and from the agent at any time: a
+ * switch is on if either says so. */
+#define OTR_RING_NO_INJECT  1u /* inject no header */
+#define OTR_RING_NO_OBSERVE 2u /* emit no records: only pass on the trace of a request */
 
-/* "host", "host:port", "*.suffix", "*.suffix:port"; rows are added, never taken back. */
+/* "host", "host:port", "*.suffix", "*.suffix:port". Rows are added and never removed. */
 struct otr_ring_hosts {
 	__u32 n;
 	__u32 pad;
@@ -111,40 +113,41 @@ struct otr_ring_hosts {
 struct otr_ring_switches {
 	__u32 flags; /* OTR_RING_NO_.. */
 	__u32 pad;
-	/* A trace that begins here is sampled if the low 56 bits of its id are no less. 0: all
-	 * are, 1 << 56: none is. It decides the flag on the wire alone. */
+	/* A trace that begins here is sampled if the low 56 bits of its id are not less than
+	 * this. 0: all are, 1 << 56: none is. It decides the flag on the wire alone. */
 	__u64 threshold;
-	struct otr_ring_hosts hosts; /* that get no header of ours */
+	struct otr_ring_hosts hosts; /* that get no injected header */
 };
 
 struct otr_ring {
-	__u32 magic; /* 0: it is not to be read, nor will it be written */
+	__u32 magic; /* 0: the ring is not to be read, and will not be written */
 	__u32 abi;   /* OTR_ABI */
 	__u32 bytes; /* OTR_RING_BYTES */
 	__u32 tgid;  /* as the process sees itself */
 	__u8 pad0[48];
 
 	/* Written by the process. */
-	__u64 head;	  /* next free place, ever growing */
-	__u32 propagates; /* 1: it asks others, or has started children while it served */
+	__u64 head;	  /* the next free position; it only grows */
+	__u32 propagates; /* 1: the process asks others, or started children while it served */
 	__u32 pad1;
 	__u64 counts[OTR_SHIM_COUNTS];
 
-	/* Written by the agent; the tail often, so it has a cache line of its own. */
-	__u64 tail __attribute__((aligned(64))); /* what was read */
-	__u32 off __attribute__((aligned(64)));	 /* 1: the shim calls through from now on */
+	/* Written by the agent; `tail` often, so it has a cache line of its own. */
+	__u64 tail __attribute__((aligned(64))); /* all before this position was read */
+	__u32 off __attribute__((aligned(64)));	 /* 1: the library does nothing from now on */
 	__u32 policy_gen;
-	__u32 paused; /* 1: requests that begin now are let go, each with its answer */
-	/* 0: nobody tells who did whose work after it was done (R6c); 1: the kernel side would,
-	 * and has not yet; another number each time that it has. */
+	__u32 paused; /* 1: requests that begin now are shed, each with its answer */
+	/* 0: no source gives late evidence (R6c); 1: the kernel side can, and has given none yet;
+	 * after that, another number with each evidence. */
 	__u32 late;
-	__u32 gen; /* another one: the process forgets what it knows, see preload/reader_change.c */
+	__u32 gen; /* when it changes, the process forgets its connections (reader_change.c) */
 	__u32 pad2;
-	/* Who reads, by compare-and-swap; 0: nobody. And when it said last that it lives, on
-	 * CLOCK_MONOTONIC: a pid would be another's in another namespace. See claim.h. */
+	/* The agent that reads, set by compare-and-swap (0: none), and when it renewed its lease
+	 * last, on CLOCK_MONOTONIC. It is no pid: that may be another process in another
+	 * namespace. See ring_lease.h. */
 	__u64 reader;
 	__u64 beat_ns;
-	char session[OTR_RING_SESSION]; /* where a child offers its own, from then on */
+	char session[OTR_RING_SESSION]; /* where children offer their rings from then on */
 	struct otr_ring_switches say;
 	struct {
 		__u64 key; /* otr_dir_key(); 0: none */
@@ -171,7 +174,7 @@ static inline __u64 otr_ring_room(__u32 size)
 	       ~(__u64)(OTR_RING_SLOT - 1);
 }
 
-/* Where a policy or a run of a direction is looked for, and the next seven. */
+/* The slot of a direction among policies or runs; the next seven are tried, too. */
 static inline __u32 otr_ring_hash(__u64 key)
 {
 	return (__u32)(key * 0x9e3779b97f4a7c15ull >> 33);

@@ -3,8 +3,8 @@
 #define OTR_RULES_BPF_H
 
 /*
- * rules.bpf.h - the rules of causality.h at home in the kernel: finds the processes, strands
- * and exchanges they speak of, and tells which rule it is that bytes call for.
+ * rules.bpf.h - the rules of causality.h in the kernel: finds the processes, strands and
+ * exchanges that the rules work on, and decides which rule applies to bytes that moved.
  */
 
 #include "emit.bpf.h"
@@ -22,7 +22,7 @@ static __always_inline void otr_cause_of(struct otr_cause *cause, const struct o
 	cause->evidence = why;
 }
 
-/* The exchange of an inbound connection, made at its first request. */
+/* The exchange of an inbound connection; its entry is made at the first request. */
 static __always_inline struct otr_exch *otr_exch_make(const struct otr_bpf_conn *c, __u32 tgid)
 {
 	struct otr_exch *ex = otr_exch_of(c->inode), fresh = {};
@@ -38,9 +38,9 @@ static __always_inline struct otr_exch *otr_exch_make(const struct otr_bpf_conn 
 	return ex;
 }
 
-/* Of a process with one thread, a wait that nobody sees is one before waits were probed: a
- * worker that reads one request at a time is believed from its first one. */
-#define OTR_TURN_NS 100000000ull /* a turn is over by then */
+/* In a process with one thread, a wait can be unseen only before waits were probed. So a worker
+ * that reads one request at a time is believed from its first request on. */
+#define OTR_TURN_NS 100000000ull /* a turn takes no longer */
 static __always_inline int otr_has_one_thread(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -53,7 +53,7 @@ static __always_inline int otr_sees_waits(__u64 now)
 	return otr_ctl.waits_ns && now > otr_ctl.waits_ns + OTR_TURN_NS && otr_has_one_thread();
 }
 
-/* So often did the current thread give up its CPU by itself, and one. */
+/* One more than how often the current thread has given up its CPU by itself. */
 static __always_inline __u64 otr_sleeps(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -65,12 +65,13 @@ static __always_inline __u64 otr_sleeps(void)
 #define OTR_AWAKE     ~0ull
 
 /*
- * Before waits are probed: the only thread of its process has read the only request that is
- * open, and has neither slept nor asked since. No wait lay between, or one that found something
- * at once, and what the thread asks first after it read is for what it read. Without that the
- * first requests of a worker (apache prefork: five) would have no parent. Only once a request:
- * a loop may go on without sleep to a timer of its own. Called before R4, and not by it: the
- * stacks of Linux 6.1 do not hold both. t->awake says it until R4 takes it.
+ * Before waits are probed: is the request that goes out now surely made for the request that was
+ * read last? It is, if the only thread of the process has read the only open request and has
+ * neither slept nor asked since: then no wait lies between, or only one that returned at once.
+ * Without this check the first requests of a worker (apache prefork: five) would have no parent.
+ * It holds once for each request read, since a loop may go on to a timer without sleep. Called
+ * before R4 and not by R4, because the stack of Linux 6.1 does not hold both; t->awake carries
+ * the result to R4.
  */
 static __noinline int otr_look_awake(struct otr_task *t, struct otr_strand *st)
 {
@@ -94,7 +95,7 @@ static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st
 
 	if (!proc || !st)
 		return 0;
-	if (!ex) { /* whose it is cannot be told */
+	if (!ex) { /* the table is full: its requests have no parents */
 		otr_join(st, 0, OTR_LEVEL_NONE, c->inode);
 		return 0;
 	}
@@ -133,7 +134,7 @@ static __noinline int otr_rule_answer(struct otr_task *t, struct otr_strand *st,
 	return 0;
 }
 
-/* In Go a connection's own goroutine, made by who dialled it, serves many. */
+/* In Go the dialling goroutine makes one for the connection, which serves many others. */
 static __always_inline int otr_is_pump(const struct otr_task *t, const struct otr_bpf_conn *c,
 				       __u64 strand)
 {
@@ -146,7 +147,7 @@ static __always_inline int otr_is_pump(const struct otr_task *t, const struct ot
 	return g && g->strand.level == OTR_LEVEL_WEAK && (g->parent | OTR_STRAND_GO) == c->dialer;
 }
 
-/* R10: was it looked at since its bytes moved last? */
+/* R10: was the connection looked at since its bytes moved last? */
 static __noinline int otr_rule_looked(struct otr_bpf_conn *c, const struct otr_move *mv)
 {
 	const struct otr_bpf_dir *in = &c->flow[OTR_DIR_IN];
@@ -209,8 +210,8 @@ static __noinline int otr_rule_answered(struct otr_task *t, struct otr_strand *s
 	return 0;
 }
 
-/* R9 over an unnamed pair: the slot is named by the lower inode of the two; which of
- * the ends writes does not matter for what it is used for, waking a loop. */
+/* R9 over an unnamed socket pair. The key of the slot is the lower inode of the two: a pair is
+ * used to wake a loop, so it does not matter which end writes. */
 static __noinline int otr_rule_notify(struct otr_task *t, struct otr_strand *st, __u64 slot_key,
 				      int write, __u64 now)
 {

@@ -2,8 +2,8 @@
 /*
  * sched.bpf.c - the life of processes: exec, fork, exit.
  *
- * A thread is traced when it has an entry in otr_tasks. Children get theirs here, at
- * fork; what ran before us gets it from iter.bpf.c.
+ * A thread is traced if it has an entry in otr_tasks. Children get their entry here, at fork;
+ * threads that ran before get it from iter.bpf.c.
  */
 
 #include "emit.bpf.h"
@@ -11,7 +11,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define ARGS_MAX 1024 /* of a command line: it names the service */
+#define ARGS_MAX 1024 /* of a command line: enough to name the service */
 #define EXE_MAX	 256
 
 static __always_inline void fill_proc(struct otr_ev_proc *pr, struct task_struct *task, __u16 kind)
@@ -40,13 +40,14 @@ static __always_inline void emit_fork(struct task_struct *child)
 	otr_submit_fact(pr);
 }
 
-/* R7, threads. Never for one that waits for its first job: a pool grows under load. */
+/* R7, threads. A pool grows under load, so a thread that waits for its first job inherits
+ * nothing. */
 static __always_inline void inherit(struct otr_task *from, struct otr_task *to)
 {
 	struct otr_strand *st = &from->strand;
 
 	if (from->go_goid)
-		return; /* what a thread runs is not what made it */
+		return; /* the child runs nothing yet */
 	otr_refresh(st, otr_exch_of(st->cur.conn));
 	otr_r7_clone(st, &to->strand, OTR_EVIDENCE_CLONE);
 }
@@ -61,7 +62,7 @@ int BPF_PROG(otr_fork, struct task_struct *parent, struct task_struct *child)
 	if (!from || (process && !from->follow))
 		return 0;
 	if (from->trial_ns && !otr_on_trial(from))
-		return 0; /* let go of: so is its child */
+		return 0; /* its tracing has ended, and so has the child's */
 	otr_hit(OTR_HIT_LIFE);
 	to = bpf_task_storage_get(&otr_tasks, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!to) {
@@ -83,8 +84,8 @@ int BPF_PROG(otr_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
-/* The command line lies at arg_start of the new program; the executable's name is the
- * kernel's. Both are cut to what a name needs. */
+/* The command line is at arg_start of the new program, the name of the executable is known to the
+ * kernel. Both are cut to what a name needs. */
 static __always_inline void emit_exec(struct task_struct *task, struct linux_binprm *bprm)
 {
 	struct mm_struct *mm = BPF_CORE_READ(task, mm);
@@ -98,10 +99,10 @@ static __always_inline void emit_exec(struct task_struct *task, struct linux_bin
 		return;
 	fill_proc(pr, task, OTR_EV_PROC_EXEC);
 	got = bpf_probe_read_kernel_str(pr->text, EXE_MAX, BPF_CORE_READ(bprm, filename));
-	got--;			      /* its NUL is not counted, and overwritten */
-	asm volatile("" : "+r"(got)); /* or bounds are checked before, on another */
+	got--;			      /* its NUL is not counted, and is overwritten */
+	asm volatile("" : "+r"(got)); /* else the compiler checks the bounds of another register */
 	if (got >= EXE_MAX)
-		got = 0; /* an error too */
+		got = 0; /* a negative result, too */
 	asm volatile("" : "+r"(n));
 	if (n > ARGS_MAX)
 		n = ARGS_MAX;
@@ -124,8 +125,8 @@ int BPF_PROG(otr_exec, struct task_struct *task, int old_pid, struct linux_binpr
 	if (!t && !otr_ctl.host)
 		return 0;
 	if (t) {
-		/* A new program: what the old one had in proc is gone, but who
-		 * started it is known. */
+		/* A new program: the state of the old one is gone, but the request that it was
+		 * started for is known. */
 		otr_hit(OTR_HIT_LIFE);
 		otr_r7_clone(&t->strand, &kept, OTR_EVIDENCE_EXEC);
 		if (t->strand.level == OTR_LEVEL_WEAK)

@@ -5,8 +5,8 @@
 /*
  * sock.bpf.h - facts of a socket, read once when its connection is first seen.
  *
- * All reads are by address (probe reads): slow, and good in every kind of program. What
- * is read for every call is in sock_data.bpf.c and sys_data.bpf.c.
+ * All reads are probe reads: slow, and allowed in every kind of program. What is read at each
+ * call is in sock_data.bpf.c and sys_data.bpf.c.
  */
 
 #include "maps.bpf.h"
@@ -40,14 +40,14 @@ static __always_inline int otr_sock_wanted(struct sock *sk, __u16 *family)
 	if (*family != AF_INET && *family != AF_INET6)
 		return 0;
 	protocol = BPF_CORE_READ(sk, sk_protocol);
-	/* What a Go program listens on; what it accepts from others than MPTCP is TCP. */
+	/* A Go program listens on MPTCP; a connection that it accepts from a TCP client is TCP. */
 	if (protocol == IPPROTO_MPTCP)
 		return BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN;
 	return protocol == IPPROTO_TCP;
 }
 
-/* An accepted socket is a copy of its listener, and keeps the backlog; a socket that
- * called connect() has none. An accepted AF_UNIX socket keeps the listener's name. */
+/* An accepted socket is a copy of its listener and keeps the backlog; a socket that called
+ * connect() has none. An accepted AF_UNIX socket keeps the name of its listener. */
 static __always_inline enum otr_role otr_sock_role(struct sock *sk, __u16 family)
 {
 	struct unix_sock *u = (void *)sk;
@@ -88,7 +88,7 @@ static __always_inline void otr_addrs_inet(struct sock *sk, __u16 family, struct
 	BPF_CORE_READ_INTO(&remote->ip, sk, __sk_common.skc_v6_daddr);
 }
 
-/* The name of a server's socket: its own at the server, the peer's at the client. */
+/* The name of the server's socket: at the server its own, at the client that of the peer. */
 static __always_inline void otr_unix_path(struct sock *sk, char *path)
 {
 	struct unix_address *a = BPF_CORE_READ((struct unix_sock *)sk, addr);
@@ -109,8 +109,8 @@ static __always_inline void otr_unix_path(struct sock *sk, char *path)
 	bpf_core_read(path, len, (void *)a + bpf_core_field_offset(struct unix_address, name) + 2);
 }
 
-/* The peer's FIN counts one in the sequence, and a read that takes the last bytes may take
- * it too: it is no byte of the stream. */
+/* The FIN of the peer counts as one in the sequence, and a read of the last bytes may include it:
+ * it is no byte of the stream. */
 static __always_inline __u32 otr_fin_taken(__u8 state, __u32 copied, __u32 next)
 {
 	return (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING ||
@@ -118,8 +118,8 @@ static __always_inline __u32 otr_fin_taken(__u8 state, __u32 copied, __u32 next)
 	       copied == next;
 }
 
-/* The sequence numbers of the first byte in both directions, at any age of the
- * connection. Only who called connect() counts its SYN in bytes_acked. */
+/* The sequence numbers of the first byte in both directions, at any age of the connection. Only
+ * the end that called connect() counts its SYN in bytes_acked. */
 static __always_inline void otr_sock_isns(struct sock *sk, struct otr_ev_conn *cn)
 {
 	struct tcp_sock *tp = (void *)sk;
@@ -134,7 +134,7 @@ static __always_inline __u32 otr_sock_netns(struct sock *sk)
 	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
-/* `fresh`: bytes of each direction that were moved just now, by enum otr_dir. */
+/* `fresh`: the bytes that were moved just now, by enum otr_dir. */
 static __always_inline void otr_sock_facts(struct sock *sk, const struct otr_bpf_conn *c,
 					   struct otr_ev_conn *cn, const __u32 fresh[2])
 {
@@ -159,8 +159,7 @@ static __always_inline void otr_sock_facts(struct sock *sk, const struct otr_bpf
 			BPF_CORE_READ(tp, copied_seq) - cn->isn_in == fresh[OTR_DIR_IN];
 }
 
-/* Fills a new entry; `role` UNKNOWN: found out. Returns 0, or -1 where the socket is
- * none that is followed. */
+/* Fills a new entry. Returns 0, or -1 where the socket is not one that is followed. */
 static __always_inline int otr_conn_init(struct otr_bpf_conn *c, struct sock *sk)
 {
 	__u16 family;
@@ -174,7 +173,7 @@ static __always_inline int otr_conn_init(struct otr_bpf_conn *c, struct sock *sk
 	c->nonblock = otr_sock_nonblock(sk);
 	c->policy_gen = ~0u;
 	if (family == AF_UNIX) {
-		/* Those that were there before us were listed at start. */
+		/* Connections that were there before the agent were listed at its start. */
 		c->seen_open = 1;
 		c->pos_kind = OTR_POS_OFFSET;
 		c->pair = c->role == OTR_ROLE_UNKNOWN;

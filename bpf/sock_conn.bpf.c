@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * sock_conn.bpf.c - the life of a connection whose state lies in its socket's storage.
+ * sock_conn.bpf.c - the life of a connection, where socket storage holds its state.
  */
 
 #include "life.bpf.h"
@@ -45,8 +45,8 @@ int BPF_PROG(otr_state, struct sock *sk, int old, int new)
 	return 0;
 }
 
-/* The end of a TCP socket, by whatever way. Its inode is gone by now: the entry in the
- * socket's own storage still knows it. */
+/* A TCP socket ends, in whatever way. It has no inode any more, but its entry in socket storage
+ * has. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(otr_destroyed, struct sock *sk)
 {

@@ -2,10 +2,10 @@
 /*
  * sock_data.bpf.c - bytes that sockets move.
  *
- * sock_send_length and sock_recv_length fire once per message, whatever system
- * call moved it, with the sock as a trusted argument; nothing is paid by calls
- * that move no bytes. The caller's registers still hold the arguments, so nothing
- * is carried from entry to exit in a map. Linux 6.3; older: sys_data.bpf.c.
+ * sock_send_length and sock_recv_length fire once for each message, whatever system call moved
+ * it, with the sock as a trusted argument; a call that moves no bytes costs nothing. The
+ * registers of the caller still hold its arguments, so nothing is carried from entry to exit in a
+ * map. Linux 6.3 and later; before: sys_data.bpf.c.
  */
 
 #include "data.bpf.h"
@@ -22,13 +22,13 @@ static __always_inline struct otr_bpf_conn *conn_of(struct otr_task *t, struct s
 		return NULL;
 	}
 	if (otr_conn_init(c, sk)) {
-		c->family = 0; /* remembered as none of ours */
+		c->family = 0; /* the entry says that this socket is not followed */
 		otr_offered(t, sk);
 	}
 	return c;
 }
 
-/* The place of the first of `ret` bytes just moved, in this direction's stream. */
+/* The position of the first of `ret` bytes that were moved just now. */
 static __always_inline __u64 place(struct sock *sk, struct otr_bpf_conn *c, __u8 dir, int ret)
 {
 	struct tcp_sock *tp;

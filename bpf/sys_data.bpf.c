@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * sys_data.bpf.c - the same as sock_data.bpf.c by the exits of system calls, for kernels
- * before 6.3.
+ * sys_data.bpf.c - what sock_data.bpf.c does, by the exits of system calls, for kernels before
+ * 6.3.
  *
- * A classic tracepoint sees a descriptor, not a socket: it is walked to by address, and
- * socket storage is refused, so connections lie in a hash by the address of their sock,
- * which tcp_destroy_sock empties. The number of a descriptor is never kept: at the exit
- * of close() it is a new socket's already.
+ * A classic tracepoint has a descriptor and no socket: the socket is found by address. It cannot
+ * use socket storage, so the state of connections is in a hash by the address of the sock;
+ * tcp_destroy_sock deletes the entry. The number of a descriptor is never kept: at the exit of
+ * close() it may be that of a new socket.
  */
 
 #include "data.bpf.h"
@@ -38,7 +38,7 @@ static __noinline struct otr_bpf_conn *make(struct sock *sk)
 	return bpf_map_lookup_elem(&otr_conns_by_sk, &key);
 }
 
-/* The address of a sock is used again: another inode means another connection. */
+/* An address of a sock is used again: another inode means another connection. */
 static __always_inline struct otr_bpf_conn *conn_of(struct sock *sk)
 {
 	struct otr_bpf_conn *c = known(sk);
@@ -92,7 +92,7 @@ static __always_inline int sys_data(struct sys_exit_ctx *ctx, __u8 dir, struct s
 	return 0;
 }
 
-/* The socket of the first argument, if the thread is traced at all. */
+/* The socket of the first argument, if the thread is traced. */
 static __always_inline struct sock *sock_arg(void)
 {
 	return otr_task_now() ? otr_sock_of_fd(OTR_ARG0(otr_regs_now())) : NULL;
@@ -115,7 +115,7 @@ MOVES(otr_x_sendto, "sendto", OTR_DIR_OUT)
 MOVES(otr_x_sendmsg, "sendmsg", OTR_DIR_OUT)
 MOVES(otr_x_sendfile, "sendfile64", OTR_DIR_OUT)
 
-/* A peek takes nothing from the stream. */
+/* A peek takes no bytes from the stream. */
 SEC("tp/syscalls/sys_exit_recvfrom")
 int otr_x_recvfrom(struct sys_exit_ctx *ctx)
 {

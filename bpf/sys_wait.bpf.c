@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * sys_wait.bpf.c - waits for many descriptors (R5), and what a loop handles that is no
- * byte of a stream: accept, eventfd, pipe (R9).
+ * sys_wait.bpf.c - waits for several descriptors (R5), and what a loop handles that is no byte of
+ * a stream: accept, eventfd, pipe (R9).
  *
- * Arming any exit of a system call costs every system call of the machine 31 to 50 ns, so
- * these are attached only while a traced process needs them (otr_ctl.waits): one that
- * has non-blocking sockets. A classic tracepoint cannot reach socket storage; none of
- * this needs it.
+ * To arm any exit of a system call costs every system call of the machine 31 to 50 ns. So these
+ * probes are attached only while a traced process has non-blocking sockets (otr_ctl.waits). A
+ * classic tracepoint cannot use socket storage; none of these needs it.
  */
 
 #include "fd.bpf.h"
@@ -27,7 +26,8 @@ static __always_inline int wait_many(struct otr_task *t, __s64 timeout_ns, long 
 	return 0;
 }
 
-/* R10: a blocking strand looks at a connection; whether it is idle shows when it is used. */
+/* R10: a blocking strand looks at a connection. Whether the connection is idle shows when it is
+ * used. */
 static __noinline int look_at(struct otr_task *t, unsigned int fd)
 {
 	struct sock *sk = otr_sock_of_fd(fd);
@@ -59,7 +59,7 @@ static __always_inline __s64 from_ms(int ms)
 	return ms < 0 ? -1 : ms * 1000000ll;
 }
 
-/* Its remaining time is written back by some calls, so only "0" is to be believed. */
+/* Some calls write the remaining time back, so only 0 is reliable. */
 static __always_inline __s64 from_timespec(unsigned long addr)
 {
 	__s64 ts[2] = {-1, 0};
@@ -96,8 +96,8 @@ static __always_inline int polled(struct sys_exit_ctx *ctx, __s64 timeout)
 	return 0;
 }
 
-/* epoll with room for one event is a thread that waits for its own one socket, unless
- * its process is known to serve many at once. */
+/* epoll_wait() with room for one event is a thread that waits for its own socket, unless its
+ * process is known to be MUX. */
 static __always_inline int many_events(struct pt_regs *regs)
 {
 	struct otr_task *t = otr_task_now();
@@ -151,7 +151,7 @@ int otr_ppoll(struct sys_exit_ctx *ctx)
 	return polled(ctx, from_timespec(OTR_ARG2(regs)));
 }
 
-/* Who has a loop watch a connection is about to use it. */
+/* A strand that adds a connection to an epoll set is about to use it. */
 SEC("tp/syscalls/sys_exit_epoll_ctl")
 int otr_epoll_ctl(struct sys_exit_ctx *ctx)
 {
@@ -163,7 +163,7 @@ int otr_epoll_ctl(struct sys_exit_ctx *ctx)
 	return 0;
 }
 
-/* How many descriptors select() looks at is not told apart: many. */
+/* select() counts as a wait for several descriptors. */
 SEC("tp/syscalls/sys_exit_select")
 int otr_select(struct sys_exit_ctx *ctx)
 {
@@ -176,7 +176,7 @@ int otr_pselect6(struct sys_exit_ctx *ctx)
 	return waited(ctx, 1, -1);
 }
 
-/* A new connection is one descriptor handled, for nobody yet. */
+/* accept() handles one descriptor, for no exchange yet. */
 static __always_inline int accepted(struct sys_exit_ctx *ctx)
 {
 	struct otr_task *t = otr_task_now();
@@ -200,8 +200,8 @@ int otr_accept4(struct sys_exit_ctx *ctx)
 	return accepted(ctx);
 }
 
-/* The name of the notify slot behind a descriptor: a pipe's inode, an eventfd's context;
- * 0 for all else. Only an eventfd moves 8 bytes through an inode of no type. */
+/* The key of the notify slot of a descriptor: the inode of a pipe, the context of an eventfd; 0
+ * for all else. Only an eventfd moves 8 bytes through an inode without a type. */
 static __always_inline __u64 slot_of(unsigned int fd, long ret)
 {
 	struct file *file = otr_file_of_fd(fd);

@@ -2,11 +2,11 @@
 #ifndef OTR_TASK_BPF_H
 #define OTR_TASK_BPF_H
 
-/* task.bpf.h - threads: which are traced, what they are called, what they run. */
+/* task.bpf.h - threads: which are traced, their numbers in the agent's namespace, their strands. */
 
 #include "maps.bpf.h"
 
-#define OTR_STRAND_GO (1ull << 63) /* the rest is a goid */
+#define OTR_STRAND_GO (1ull << 63) /* the other bits are a goid */
 
 static __always_inline __u32 otr_nr(struct pid *pid)
 {
@@ -24,13 +24,13 @@ static __always_inline __u32 otr_nr(struct pid *pid)
 	return id.nr;
 }
 
-/* How deep the pid namespace of a task lies. */
+/* The depth of the pid namespace of a task. */
 static __always_inline __u32 otr_depth(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, thread_pid, level);
 }
 
-/* Names of a task in the agent's pid namespace. At depth 0 they are its own. */
+/* Numbers of a task in the agent's pid namespace. At depth 0 these are its own. */
 static __always_inline __u32 otr_tid_of(struct task_struct *task)
 {
 	if (!otr_ctl.pid_level)
@@ -45,15 +45,16 @@ static __always_inline __u32 otr_tgid_of(struct task_struct *task)
 	return otr_nr(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]));
 }
 
-/* Who executes a program, or listens, may be one the agent wants, and may be done before
- * the agent has looked: it is traced meanwhile, and the agent drops what it did not want. */
+/* The agent may want to trace a process that executes a program or listens, and the process may
+ * have ended before the agent has decided. So it is traced on trial, and the agent drops the
+ * records of a process that it does not trace. */
 static __always_inline void otr_try(struct task_struct *task)
 {
 	__u32 tgid = otr_tgid_of(task);
 	struct otr_task *t;
 
 	if (!tgid)
-		return; /* not in the agent's pid namespace: none of its business */
+		return; /* outside of the agent's pid namespace */
 	t = bpf_task_storage_get(&otr_tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t) {
 		otr_lost(OTR_LOSS_TABLE);
@@ -65,7 +66,7 @@ static __always_inline void otr_try(struct task_struct *task)
 	t->trial_ns = bpf_ktime_get_ns() + OTR_TRIAL_NS;
 }
 
-/* Still on trial, or let go of now. */
+/* Is the task on trial still? If its time is over, its tracing ends here. */
 static __noinline int otr_on_trial(struct otr_task *t)
 {
 	__u32 tgid = t->tgid;
@@ -80,7 +81,7 @@ static __noinline int otr_on_trial(struct otr_task *t)
 	return 0;
 }
 
-/* The state of the running thread, or NULL: it is not traced. */
+/* The entry of the running thread, or NULL where it is not traced. */
 static __always_inline struct otr_task *otr_task_now(void)
 {
 	struct otr_task *t;
@@ -91,7 +92,7 @@ static __always_inline struct otr_task *otr_task_now(void)
 	return t;
 }
 
-/* These probes cost the whole machine: not for one that may not be traced. */
+/* Probes of waits cost every process of the machine: they are not armed for a process on trial. */
 static __always_inline void otr_want_waits(const struct otr_task *t)
 {
 	if (!t->trial_ns)
@@ -118,8 +119,8 @@ static __always_inline struct otr_exch *otr_exch_of(__u64 conn)
 	return conn ? bpf_map_lookup_elem(&otr_exchs, &conn) : NULL;
 }
 
-/* Go's pointer to the struct g that runs: on x86 below the thread's own storage, on arm64
- * in register 28 (Go's internal ABI). */
+/* The pointer to the running struct g: on x86 below the thread's local storage, on arm64 in
+ * register 28 (Go's internal ABI). */
 static __always_inline unsigned long otr_go_g(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -135,7 +136,7 @@ static __always_inline unsigned long otr_go_g(void)
 	return g;
 }
 
-/* The goroutine that runs on this thread, 0 where it is none. */
+/* The goid of the goroutine that runs on this thread; 0 where there is none. */
 static __always_inline __u64 otr_goid_now(const struct otr_task *t, __u64 *parent)
 {
 	unsigned long g = otr_go_g();
@@ -149,7 +150,7 @@ static __always_inline __u64 otr_goid_now(const struct otr_task *t, __u64 *paren
 	return goid;
 }
 
-/* A goroutine seen for the first time has what its maker had (R7), as WEAK. */
+/* R7: a goroutine that is seen for the first time inherits the current of its parent, as WEAK. */
 static __always_inline struct otr_goroutine *otr_go_new(const struct otr_go_key *key, __u64 parent)
 {
 	struct otr_go_key up = {.goid = parent, .tgid = key->tgid};
@@ -163,7 +164,7 @@ static __always_inline struct otr_goroutine *otr_go_new(const struct otr_go_key 
 	return bpf_map_lookup_elem(&otr_goroutines, key);
 }
 
-/* The strand that runs: a thread, or a goroutine where we can tell. */
+/* The strand that runs: a goroutine of a Go program, else the thread. NULL: not known. */
 static __always_inline struct otr_strand *otr_strand_now(struct otr_task *t, __u64 *name)
 {
 	struct otr_go_key key = {.tgid = t->tgid};
@@ -173,8 +174,8 @@ static __always_inline struct otr_strand *otr_strand_now(struct otr_task *t, __u
 	*name = t->tid;
 	if (!t->go_goid)
 		return &t->strand;
-	/* A Go program of a version whose layout we do not know: goroutines hop from
-	 * thread to thread, so nothing can be said. */
+	/* A Go program whose layout is not known: its goroutines move between threads, so that the
+	 * thread says nothing. */
 	key.goid = t->go_goid == OTR_GO_UNKNOWN ? 0 : otr_goid_now(t, &parent);
 	if (!key.goid)
 		return NULL;

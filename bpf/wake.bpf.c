@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * wake.bpf.c - R6c: a strand that waits for its work to be done is woken by who did it.
+ * wake.bpf.c - R6c: a strand that waits for its work is woken by the strand that did it.
  *
- * A thread that asked a pool sleeps on a futex on which nobody else ever slept. Who wakes
- * it did its work, so what the worker sent meanwhile was for the sleeper's exchange: late
- * evidence, told to the agent, which re-parents. A futex on which two sleepers were seen
- * is out for 10 s. Attached only while a traced process has several threads.
+ * A thread that gave work to a pool sleeps on a futex word on which no other thread ever slept.
+ * The thread that wakes it did its work, so what that worker sent meanwhile was for the exchange
+ * of the sleeper: late evidence, which is emitted to the agent. A word on which two sleepers were
+ * seen does not count for 10 s. The probes are attached only while a traced process has several
+ * threads.
  *
- * Only a long wait on a condition or a semaphore counts: mutexes, an interpreter's lock
- * and sockets wake a worker in the midst of its work, and say nothing of where it began.
- * A thread that reads requests itself does nobody else's work.
+ * Only a long wait on a condition or a semaphore counts. Mutexes, the lock of an interpreter and
+ * sockets wake a worker in the midst of its work, and say nothing about where that work began. A
+ * thread that reads requests itself does no work for others.
  *
- * Where one job ends and the next begins cannot be seen if nobody slept: not who asked,
- * as the work was done before, nor the worker, as there was more. So all that a worker
- * sent is the sleeper's only if the sleeper is also who woke it; else its last request
- * alone. (Python pool, 16 clients, answers in no time: 136 of 9,682 wrong before.)
+ * Where nobody slept, the border between two jobs cannot be seen: the asking thread did not sleep
+ * since its work was done already, the worker did not since it had more work. So all that a
+ * worker sent is for the sleeper only if the sleeper also woke the worker; else only the last
+ * request is. (Python pool, 16 clients, immediate answers: 136 of 9,682 parents were wrong
+ * before.)
  *
- * An interpreter's lock handed to the next in a queue (Ruby) looks like all this; what
- * tells it apart is in causality.h. (puma, 64 clients: 600 of 695 wrong before.)
+ * The lock of an interpreter that is passed to the next thread in a queue (Ruby) looks the same;
+ * causality.h says how it is told apart. (puma, 64 clients: 600 of 695 parents were wrong
+ * before.)
  */
 
 #include "emit.bpf.h"
@@ -27,15 +30,15 @@
 #define FUTEX_OP_MASK	  127
 #define FUTEX_WAIT_BITSET 9
 #define FUTEX_ON_REALTIME 256
-#define SHORT_NS	  100000000ll /* of a wait: 100 ms */
+#define SHORT_NS	  100000000ll /* the least length of a wait that counts */
 
 static __always_inline int in_futex(const struct pt_regs *regs)
 {
 	return OTR_NR(regs) == NR_FUTEX && !OTR_FOREIGN(regs);
 }
 
-/* Some locks wait with a deadline near at hand. One on the real-time clock cannot be told
- * from here: no lock that we know of uses it. Read in the same process. */
+/* Some locks wait with a near deadline. A deadline on the real-time clock cannot be read here; no
+ * lock known uses one. Read in the process that waits. */
 static __always_inline int waits_long(const struct pt_regs *regs, __u64 now)
 {
 	unsigned long until = OTR_ARG3(regs);
@@ -50,7 +53,7 @@ static __always_inline int waits_long(const struct pt_regs *regs, __u64 now)
 	return ts[0] * 1000000000ll + ts[1] - (__s64)now >= SHORT_NS;
 }
 
-/* Did only `sleeper` ever sleep there, as far as we saw? */
+/* Did only `sleeper` sleep there, as far as was seen? */
 static __always_inline int private_word(__u32 tgid, __u64 addr, __u32 sleeper, __u64 now)
 {
 	struct otr_futex_key key = {.addr = addr, .tgid = tgid};
@@ -131,7 +134,7 @@ int BPF_PROG(otr_waking, struct task_struct *task)
 		return 0;
 	if (otr_r6c_woken(&waker->strand, proc, waker->asked_ns > waker->got_ns))
 		emit(waker, woken, ex, now);
-	waker->woken_ns = now; /* what comes next is another's, told or not */
+	waker->woken_ns = now; /* what the worker sends next is for another job, emitted or not */
 	waker->woken_by = 0;
 	return 0;
 }

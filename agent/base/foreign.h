@@ -49,10 +49,11 @@ bool otr_foreign_at(int fd, uint64_t at, void *out, size_t size);
 int otr_foreign_lines(int fd, size_t max, bool (*fn)(void *arg, char *line), void *arg);
 
 /*
- * Runs `fn` on a copy of the `size` bytes at `io`, in a worker thread, and copies them back when `fn`
- * has returned. After `ms` milliseconds the worker is left behind and `io` stays as it was; when
- * `fn` returns after all, `undo` (or NULL) releases what it took. Returns 0, -ETIMEDOUT, -EBUSY
- * while OTR_FOREIGN_STUCK workers are still behind, or -errno where there can be no thread.
+ * Runs `fn` on a copy of the `size` bytes at `io`, in a worker thread, and copies them back when
+ * `fn` has returned. After `ms` milliseconds the worker is left behind and `io` stays as it was;
+ * when `fn` returns after all, `undo` (or NULL) releases what it took. Returns 0, -ETIMEDOUT,
+ * -EBUSY while OTR_FOREIGN_STUCK workers are still behind, or -errno where there can be no
+ * thread.
  *
  * A worker is kept for the next call. It has the capabilities that its first caller had then.
  */

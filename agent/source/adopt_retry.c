@@ -13,8 +13,8 @@
 #include "agent/base/own.h"
 
 #define LOOKS	 8
-#define FIRST_NS (50 * OTR_NS_PER_MS) /* from one to the next; then twice that */
-#define MOST	 16384		      /* processes; of more the oldest may be looked at again */
+#define FIRST_NS (50 * OTR_NS_PER_MS) /* after the first look; each pause is twice the last one */
+#define MOST	 16384		      /* processes; beyond, the oldest may be looked at again */
 
 struct sought {
 	uint32_t tgid;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bpf.c - the kernel as a source of events: what goes on while it runs. Loading and
- * attaching are in bpf_load.c.
+ * bpf.c - the kernel's probes as a source of events, once they are loaded. Loading is in
+ * bpf_load.c, attaching in bpf_arm.c.
  */
 
 #include "agent/source/bpf.h"
@@ -17,7 +17,7 @@
 #include "agent/base/own.h"
 #include "agent/source/bpf_state.h"
 
-#include "agent/source/otrace.skel.h" /* speaks of types in bpf/shared.h */
+#include "agent/source/otrace.skel.h" /* uses types of bpf/shared.h */
 
 int otr_bpf_target(struct otr_bpf *b, uint32_t tgid, bool follow)
 {
@@ -46,7 +46,7 @@ static struct bpf_link *attach_iter(struct bpf_program *prog, uint32_t tgid)
 	return link ? link : bpf_program__attach_iter(prog, NULL);
 }
 
-/* Runs an iterator to its end, over one process or (0) all. */
+/* Runs an iterator to its end, over one process, or (0) all. */
 static int run_iter(struct bpf_program *prog, uint32_t tgid)
 {
 	OTR_AUTO(close_link) struct bpf_link *link = NULL;
@@ -73,7 +73,7 @@ int otr_bpf_list(struct otr_bpf *b, uint32_t tgid)
 {
 	struct bpf_program *files = b->skel->progs.otr_list_files;
 
-	/* Sockets first: one first seen after its thread is traced is new. */
+	/* Sockets first: a socket that is first seen after its thread is traced is new. */
 	if (bpf_program__fd(files) >= 0)
 		run_iter(files, tgid);
 	return run_iter(b->skel->progs.otr_list_tasks, tgid);
@@ -123,7 +123,6 @@ int otr_bpf_fd(const struct otr_bpf *b)
 	return ring_buffer__epoll_fd(b->rings);
 }
 
-/* One record, as it lies in the ring: copied, checked, handed on. */
 int otr_bpf_record(void *arg, void *data, size_t len)
 {
 	struct otr_bpf *b = arg;
@@ -147,7 +146,7 @@ int otr_bpf_drain(struct otr_bpf *b, otr_event_fn fn, void *arg)
 {
 	b->fn = fn;
 	b->fn_arg = arg;
-	/* Before: what comes meanwhile may wake us again. */
+	/* Cleared before the drain: a record that comes meanwhile may wake the agent again. */
 	__atomic_store_n(&b->ctl->woken, 0, __ATOMIC_SEQ_CST);
 	return ring_buffer__consume(b->rings);
 }
@@ -198,7 +197,8 @@ static bool look_at_run(void *ctx, uint64_t key, struct otr_run_now *now)
 				     0);
 }
 
-/* Reading a counter is a system call, and there are many: not at each step of 10 ms. */
+/* To read a counter takes a system call, and there are many: they are not read at each step of 10
+ * ms. */
 void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn, void *arg)
 {
 	otr_watch_emit(&b->watch, now_ns, look_at_run, b, fn, arg);
@@ -238,7 +238,7 @@ uint64_t otr_bpf_cost_ns(const struct otr_bpf *b)
 	uint64_t calls = otr_bpf_hits(b, OTR_HIT_DATA) + otr_bpf_hits(b, OTR_HIT_LIFE);
 	uint64_t light = otr_bpf_hits(b, OTR_HIT_WAIT) + otr_bpf_hits(b, OTR_HIT_WAKE);
 
-	/* A wait or a wake-up moves no bytes: a third of a captured call. */
+	/* A wait or a wake-up moves no bytes: it costs a third of a captured call. */
 	return calls * b->price_ns + light * b->price_ns / 3;
 }
 
@@ -260,7 +260,7 @@ void otr_bpf_lib(struct otr_bpf *b, uint32_t tgid)
 	__atomic_add_fetch(&b->ctl->libs_gen, 1, __ATOMIC_RELEASE);
 }
 
-/* Its offer may be on its way to us: it is marked first, and taken out the next time. */
+/* An offer may be on its way: the entry is marked at first, and deleted the next time. */
 static void doubt_lib(struct otr_bpf *b, uint32_t tgid)
 {
 	const struct bpf_map *libs = b->skel->maps.otr_libs;

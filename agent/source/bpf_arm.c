@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bpf_arm.c - attaching: at start what is always needed, later what a traced process turned
- * out to need, since that costs every process of the machine a little.
+ * bpf_arm.c - attaches programs: at start those that are always needed, later those that a traced
+ * process has turned out to need, since these cost every process of the machine a little.
  *
- * Classic tracepoints have their numbers in tracefs, which may not be mounted. Then it is mounted
- * for a descriptor of ours alone, in no namespace (fsmount(2)), at start: later we may not
- * (agent/base/confine.h).
+ * The numbers of classic tracepoints are in tracefs, which may not be mounted. Then the agent
+ * mounts it at start for a descriptor of its own, in no namespace (fsmount(2)); later it may not
+ * mount (agent/base/confine.h).
  */
 
 #include <bpf/libbpf.h>
@@ -24,9 +24,9 @@
 #include "agent/source/bpf.h"
 #include "agent/source/bpf_state.h"
 
-#include "agent/source/otrace.skel.h" /* speaks of types in bpf/shared.h */
+#include "agent/source/otrace.skel.h" /* uses types of bpf/shared.h */
 
-/* The directory `events` of tracefs. Mounted or not: it is opened once, and stays open. */
+/* The directory `events` of tracefs, mounted or not. It is opened once, and stays open. */
 static int open_events(void)
 {
 	static const char *const places[] = {"/sys/kernel/tracing/events",
@@ -61,7 +61,8 @@ static int events(void)
 	return fd;
 }
 
-/* `name`: "syscalls/sys_exit_poll". Returns its number, or -errno: -ENOENT, it is not there. */
+/* The number of a tracepoint, or -errno: -ENOENT: there is none. `name`:
+ * "syscalls/sys_exit_poll". */
 static int tracepoint_id(const char *name)
 {
 	char path[128], text[16] = "";
@@ -79,7 +80,7 @@ static int tracepoint_id(const char *name)
 	return n > 0 ? atoi(text) : -EIO;
 }
 
-/* As libbpf does it, but for where the number comes from. */
+/* As libbpf attaches a tracepoint, but with the number from tracefs_id(). */
 static struct bpf_link *attach_tracepoint(const struct bpf_program *prog, const char *name)
 {
 	struct perf_event_attr attr = {
@@ -101,7 +102,7 @@ static struct bpf_link *attach_tracepoint(const struct bpf_program *prog, const 
 		return NULL;
 	link = bpf_program__attach_perf_event(prog, fd);
 	if (link)
-		return link; /* has the descriptor */
+		return link; /* the link owns the descriptor */
 	rc = errno;
 	close(fd);
 	errno = rc;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bpf_load.c - programs into the kernel.
+ * bpf_load.c - loads the programs into the kernel.
  *
- * The best choice of every row is tried; when the kernel refuses a program, its row moves
- * to the next choice and all is tried again. So what is found out is what this kernel
- * does, not what its version promises.
+ * The best choice of every row is tried. When the kernel refuses a program, its row moves to the
+ * next choice, and all is tried again. So the result is what this kernel can do, not what its
+ * version promises.
  */
 
 #include "agent/source/bpf.h"
 #include "agent/source/bpf_state.h"
 
-#include "agent/source/otrace.skel.h" /* speaks of types in bpf/shared.h */
+#include "agent/source/otrace.skel.h" /* uses types of bpf/shared.h */
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -32,9 +32,9 @@
 #define RING_MAX      (64u << 20)
 #define KEEP_LOG      6000 /* bytes of one message */
 
-static struct otr_buf *log_to; /* libbpf has one printer for the process */
+static struct otr_buf *log_to; /* libbpf has one print function for the process */
 
-/* A verifier's log is one message, and the reason stands at its end. */
+/* The log of the verifier is one message, and the reason is at its end. */
 static int keep_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	char *text;
@@ -50,7 +50,7 @@ static int keep_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return n;
 }
 
-/* A row's choice on trial, or NULL where the row was given up. */
+/* The choice of a row that is tried now, or NULL where the row was given up. */
 static const char *const *programs_of(const struct otr_bpf *b, size_t row)
 {
 	return b->choice[row] < 0 ? NULL : otr_probes[row].choices[b->choice[row]].programs;
@@ -74,7 +74,7 @@ static bool is_loaded(const struct otr_bpf *b, const char *name)
 	return false;
 }
 
-/* 4 MiB up to 4 cores, 1 MiB for each beyond, to 64: a power of two. */
+/* 4 MiB for up to 4 cores, 1 MiB for each further core, at most 64 MiB: a power of two. */
 static uint32_t ring_bytes(int cpus)
 {
 	uint32_t want = (uint32_t)cpus * RING_PER_CORE, size = RING_MIN;
@@ -104,15 +104,15 @@ static bool refused_name(const struct otr_buf *log, char *name, size_t size)
 	return true;
 }
 
-/* The kernel's own last word on it, for `doctor`. */
+/* The last line of the kernel's log about it, for `otrace doctor`. */
 static void keep_why(struct otr_bpf *b, size_t row, const char *name, int rc)
 {
 	snprintf(b->why[row], sizeof(b->why[row]), "%s (%s): %s",
 		 otr_probes[row].choices[b->choice[row]].what, name, strerror(-rc));
 }
 
-/* Moves the row of a refused program on. Returns false when that was its last choice and
- * nothing works without it. */
+/* Moves the row of a refused program to its next choice. Returns false where there is none and
+ * the row is required. */
 static bool next_choice(struct otr_bpf *b, const char *name, int rc)
 {
 	for (size_t row = 0; otr_probes[row].name; row++) {
@@ -159,7 +159,7 @@ static int try_load(struct otr_bpf *b, const struct otr_bpf_config *cfg)
 		rc = otrace_bpf__load(b->skel);
 	otr_buf_byte(&b->log, '\0');
 	if (!rc) {
-		b->ctl = &b->skel->bss->otr_ctl; /* mapped anew by load */
+		b->ctl = &b->skel->bss->otr_ctl; /* mapped again by load */
 		return 0;
 	}
 	if (b->skel)
@@ -186,8 +186,8 @@ static int no_privilege(struct otr_err *err, int rc)
 		    "cannot load the kernel probes: uid %u lacks CAP_BPF and "
 		    "CAP_PERFMON (bpf: %s)",
 		    getuid(), strerror(-rc));
-	/* The same words, to be pasted; where they were long, or a secret is hidden in
-	 * them, only how to begin. */
+	/* The command, to be pasted; where it was long or a secret is hidden in it, only its
+	 * beginning. */
 	otr_procfs_title((uint32_t)getpid(), call, sizeof(call));
 	otr_err_hint(err, "try  sudo %s",
 		     strlen(call) + 1 < sizeof(call) && !strstr(call, OTR_SECRET_HIDDEN)
@@ -252,8 +252,7 @@ static int open_rings(struct otr_bpf *b)
 	int facts = bpf_map__fd(b->skel->maps.otr_facts);
 	int data = bpf_map__fd(b->skel->maps.otr_data);
 
-	/* In this order they are drained: what is said of a connection comes
-	 * before its bytes. */
+	/* The order in which they are drained: facts of a connection come before its bytes. */
 	b->rings = ring_buffer__new(facts, otr_bpf_record, b, NULL);
 	if (!b->rings)
 		return -errno;
@@ -327,9 +326,9 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg, struct 
 		otr_err_set(err, "cannot list what runs: %s", strerror(-rc));
 		return rc;
 	}
-	/* What is told while a call's price is measured is dropped, so nobody is on trial before:
-	 * the agent would never hear of its exec, and take its bytes for those of a process it
-	 * traces. `trials` first, as an exec without `host` is not looked at. */
+	/* Records are dropped while the price of a call is measured, so no process is on trial
+	 * before: the agent would not see its exec, and would take its bytes for those of a
+	 * traced process. `trials` is set first, since exec is not looked at without `host`. */
 	b->price_ns = otr_bpf_measure(b);
 	__atomic_store_n(&b->ctl->trials, cfg->trials, __ATOMIC_RELEASE);
 	__atomic_store_n(&b->ctl->host, cfg->host, __ATOMIC_RELEASE);

@@ -2,7 +2,8 @@
 #ifndef OTR_BPF_STATE_H
 #define OTR_BPF_STATE_H
 
-/* bpf_state.h - the state of the kernel source, for bpf.c, bpf_load.c, bpf_arm.c and price.c alone. */
+/* bpf_state.h - the state of the kernel source, for bpf.c, bpf_load.c, bpf_arm.c and price.c
+ * alone. */
 
 #include "agent/base/buf.h"
 #include "agent/source/probes.h"
@@ -21,10 +22,10 @@ struct ring_buffer;
 struct otr_bpf {
 	struct otrace_bpf *skel;
 	struct ring_buffer *rings;
-	struct otr_ctl *ctl; /* shared with the programs */
+	struct otr_ctl *ctl; /* the block that the agent and the programs share */
 	int cpus;
 
-	/* By row of otr_probes: the choice used, -1 none; and why not. */
+	/* By row of otr_probes: the choice that is used, or -1; and why none is. */
 	int choice[OTR_PROBES_MAX];
 	char why[OTR_PROBES_MAX][256];
 	struct bpf_link *links[64];
@@ -41,23 +42,23 @@ struct otr_bpf {
 	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
 };
 
-/* ring_buffer's callback. */
+/* Takes one record of a ring, as the callback of ring_buffer__consume(). */
 int otr_bpf_record(void *arg, void *data, size_t len);
 
 uint64_t otr_bpf_hits(const struct otr_bpf *b, enum otr_hit hook);
 
-/* Attaches the programs of one row's choice. Returns 0 or -errno; what was attached
- * stays. bpf_arm.c */
+/* bpf_arm.c: attaches the programs of the row's choice. Returns 0 or -errno; what is attached
+ * then stays so. */
 int otr_bpf_attach(struct otr_bpf *b, size_t row);
 
-/* Attaches what traced processes turned out to need. bpf_arm.c */
+/* bpf_arm.c: attaches the probes that traced processes have turned out to need. */
 void otr_bpf_arm(struct otr_bpf *b);
 
-/* Measures what a socket call costs with and without us. price.c */
+/* price.c: measures what the probes add to a socket call, in ns. */
 uint64_t otr_bpf_measure(struct otr_bpf *b);
 
-/* Has the kernel find out how deep our pid namespace lies: from then on all records name
- * processes as we see them. */
+/* Finds the depth of the agent's pid namespace, by an iterator: from then on the numbers of
+ * processes in records are those of that namespace. */
 int otr_bpf_names(struct otr_bpf *b);
 
 #endif /* OTR_BPF_STATE_H */

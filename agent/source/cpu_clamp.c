@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cpu_clamp.c - a bucket that is filled by the CPU a process uses; see cpu_clamp.h. */
+/* cpu_clamp.c - a bucket that the CPU time of a process fills; see cpu_clamp.h. */
 
 #include "agent/source/cpu_clamp.h"
 
 #include "agent/base/clock.h"
 
-#define START_NS OTR_NS_PER_MS	       /* of one that ends before it is looked at */
-#define MOST_NS	 (100 * OTR_NS_PER_MS) /* of those that did something else for long */
-#define LEAST_NS 50		       /* no record is let go in less */
+#define START_NS OTR_NS_PER_MS	       /* for a process that ends before the first look */
+#define MOST_NS	 (100 * OTR_NS_PER_MS) /* at most, for a process that did something else for long */
+#define LEAST_NS 50		       /* the least price of anything that is counted */
 
 static uint64_t used_ns(const struct otr_cpu_clamp *c)
 {
 	struct timespec ts;
 
 	if (clock_gettime(c->clock, &ts))
-		return 0; /* it is gone */
+		return 0; /* the process has ended */
 	return (uint64_t)ts.tv_sec * OTR_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
@@ -38,7 +38,7 @@ void otr_cpu_clamp_look(struct otr_cpu_clamp *c)
 		c->room_ns = MOST_NS;
 }
 
-/* With what it may have used since it was looked at. */
+/* Includes what the process may have used since the last look. */
 uint64_t otr_cpu_clamp_most(const struct otr_cpu_clamp *c)
 {
 	return (c->cpu_ns + MOST_NS) / LEAST_NS;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * event.c - is this a record? The one door every source goes through.
+ * event.c - checks records; every source calls it.
  *
- * One row a kind: the smallest size, and what else must hold. Past this door sizes
- * and enums are trusted; positions, times and payload never are.
+ * There is one row for each kind: the smallest size, and a function that checks the rest. After
+ * this check sizes and enums are trusted; positions, times and payload are not.
  */
 
 #include "agent/source/source.h"
@@ -17,11 +17,11 @@
 #define LAST_NS (1ull << 62) /* 146 years: sums of two do not overflow */
 
 struct door {
-	size_t size; /* of the fixed part */
+	size_t size; /* size of the fixed part */
 	bool (*ok)(const struct otr_event *ev);
 };
 
-/* What this record says is exactly as long as it says. */
+/* The length that the record states is exactly its size. */
 static bool exact(const struct otr_event *ev, size_t fixed, size_t text)
 {
 	return ev->size - fixed == text;

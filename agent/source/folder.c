@@ -3,10 +3,9 @@
  * folder.c - the runtime folder of a session; see folder.h.
  *
  * An abstract socket belongs to a network namespace, a socket in the file system to a mount
- * namespace and a root directory: whoever cannot reach the one mostly reaches the other.
- *
- * Root's folder can be entered by everybody, since programs of a session change their user
- * (nginx, PostgreSQL); everybody else's is for that user alone.
+ * namespace and a root directory; a process that cannot reach the one mostly reaches the other.
+ * Everybody may enter the folder of root, since programs of a session change their user (nginx,
+ * PostgreSQL); only its user may enter any other folder.
  */
 
 #include "agent/source/folder.h"
@@ -54,7 +53,7 @@ void otr_folder_remove(const char *folder)
 	rmdir(folder);
 }
 
-/* The socket is there, and nobody has it open. */
+/* Is the socket there, without a process that has it open? */
 static bool is_abandoned(const char *folder)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

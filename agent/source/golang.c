@@ -2,13 +2,14 @@
 /*
  * golang.c - is a process a Go program, and where do its goroutines keep their numbers?
  *
- * Go writes its version into section .go.buildinfo of every executable (Go's
- * debug/buildinfo): 14 bytes of magic, pointer size, flags; since 1.18 (flag 2) the
- * version follows inline at byte 32, its length before it as a varint. The offsets of
- * goid and parentGoid in struct g are a matter of the version; one we have not verified
- * is "unknown", and then nothing is said of parents in that process.
+ * Go writes its version into section .go.buildinfo of every executable (debug/buildinfo of Go):
+ * 14 bytes of magic, pointer size, flags; since Go 1.18 (flag 2) the version follows at byte 32,
+ * its length before it as a varint. The offsets of goid and parentGoid in struct g depend on the
+ * version. Where a version was not verified, they are "unknown", and no parents are claimed in
+ * that process.
  *
- * The executable is its owner's: sizes in it are believed only as far as a bounded read.
+ * The owner of an executable may write anything into it: sizes in it are used for bounded reads
+ * only.
  */
 
 #include <elf.h>
@@ -25,7 +26,7 @@
 #include "bpf/shared.h"
 
 static const struct {
-	const char *version; /* its beginning */
+	const char *version; /* bytes of the section that are read */
 	uint32_t goid, parent;
 } layouts[] = {
 	{"go1.26", 152, 280}, /* verified: tests/bats/go.bats */
@@ -34,7 +35,7 @@ static const struct {
 /* Section headers of an ordinary Go program: some 40; names: 1 KiB. */
 #define SECTIONS 1024
 #define NAMES	 65536
-#define INFO	 (33 + 127) /* what is needed of the section */
+#define INFO	 (33 + 127) /* how much of the section is needed */
 
 static void close_fd(int *fd)
 {
@@ -54,7 +55,7 @@ static bool read_head(int fd, Elf64_Ehdr *eh)
 	       eh->e_shnum <= SECTIONS && eh->e_shstrndx < eh->e_shnum;
 }
 
-/* Where section `name` lies. Numbers of the file are used for nothing but bounded reads. */
+/* Finds section `name`. Numbers of the file are used for bounded reads only. */
 static bool find_section(int fd, const Elf64_Ehdr *eh, const Elf64_Shdr *all, const char *name,
 			 Elf64_Shdr *out)
 {
@@ -75,7 +76,8 @@ static bool find_section(int fd, const Elf64_Ehdr *eh, const Elf64_Shdr *all, co
 	return false;
 }
 
-/* The beginning of section .go.buildinfo into `out`, however large the file says it is. */
+/* Reads the beginning of section .go.buildinfo to `out`, however large the file says the section
+ * is. */
 static bool read_info(int fd, char out[INFO])
 {
 	OTR_AUTO(free_headers) Elf64_Shdr *all = NULL;

@@ -2,11 +2,10 @@
 /*
  * merge.c - the events of all sources, in the order of their times.
  *
- * A heap by time, then by arrival: equal times keep the order of their source. What
- * comes after the watermark passed its time is counted and goes out next, late.
- *
- * Records lie in chunks, one behind the other; a chunk is used anew once the last of its
- * records went out. They come and go nearly in order, so a few chunks do.
+ * A heap by time, then by arrival: equal times keep the order of their source. A record that
+ * comes after the watermark has passed its time is counted, and released next. Records lie in
+ * chunks, one behind the other; a chunk is used again once all its records were released. Records
+ * come and go nearly in order, so a few chunks are enough.
  */
 
 #include "agent/source/merge.h"
@@ -25,8 +24,8 @@
 #define SPARE_MAX   8 /* empty chunks kept */
 
 struct chunk {
-	struct chunk *next; /* of the spare ones */
-	size_t records;	    /* that lie here still */
+	struct chunk *next; /* of the chunks that are kept */
+	size_t records;	    /* records in this chunk */
 	size_t used, size;
 	_Alignas(struct otr_event) char data[];
 };
@@ -34,7 +33,7 @@ struct chunk {
 struct slot {
 	uint64_t time_ns;
 	uint64_t arrival;
-	struct otr_event *ev; /* in `chunk` */
+	struct otr_event *ev; /* the record, in `chunk` */
 	struct chunk *chunk;
 };
 
@@ -43,7 +42,7 @@ struct otr_merge {
 	size_t n, cap;
 	size_t bytes, max_bytes;
 	uint64_t arrivals;
-	uint64_t watermark_ns; /* everything before it was released */
+	uint64_t watermark_ns; /* all records before this time were released */
 	struct chunk *filling;
 	struct chunk *spare;
 	size_t n_spare;
@@ -80,7 +79,7 @@ static void chunk_free(struct otr_merge *m, struct chunk *ch)
 	m->n_spare++;
 }
 
-/* One record less in it. */
+/* One record of this chunk was released. */
 static void chunk_put(struct otr_merge *m, struct chunk *ch)
 {
 	if (--ch->records)
@@ -91,7 +90,7 @@ static void chunk_put(struct otr_merge *m, struct chunk *ch)
 		chunk_free(m, ch);
 }
 
-/* A place of `size` bytes in m->filling, or NULL. */
+/* Room for `size` bytes in m->filling, or NULL. */
 static void *take_room(struct otr_merge *m, size_t size)
 {
 	struct chunk *ch = m->filling;

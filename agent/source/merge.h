@@ -5,9 +5,9 @@
 /*
  * merge.h - the events of all sources, in the order of their times.
  *
- * Records come nearly sorted from each source. They are copied, kept sorted, and
- * released up to a watermark: a time before which nothing more is expected. One
- * that comes later than that is released at once, counted as a straggler.
+ * Records come nearly sorted from each source. They are copied, sorted, and released up to a
+ * watermark: a time before which nothing more is expected. A record that comes later than that is
+ * released at the next call, and counted as a straggler (OTR_LOSS_STRAGGLER).
  */
 
 #include <stddef.h>
@@ -17,11 +17,12 @@
 
 struct otr_merge;
 
+/* Returns 0 or -ENOMEM. */
 int otr_merge_new(struct otr_merge **out, size_t max_bytes);
 void otr_merge_free(struct otr_merge **mp);
 
-/* Copies one checked record in. Returns 0 or -ENOMEM; beyond `max_bytes` the oldest
- * are released early by the next otr_merge_release(). */
+/* Copies one checked record. Returns 0 or -ENOMEM. Beyond `max_bytes` the oldest records are
+ * released early by the next otr_merge_release(). */
 int otr_merge_add(struct otr_merge *m, const struct otr_event *ev);
 
 /* Releases, in order, every event with time_ns < until_ns. */

@@ -29,9 +29,9 @@
 #endif
 
 #define SECRET_WORDS 8u			     /* of 32 characters, compared four at once */
-#define SECRET_LEN   (4u * SECRET_WORDS + 1) /* and its dot */
-#define FDS	     253 /* in one message, at most: none is left to the kernel to close */
-#define CLOSERS	     16	 /* threads at once that may wait for somebody */
+#define SECRET_LEN   (4u * SECRET_WORDS + 1) /* and the dot before it */
+#define FDS	     253 /* descriptors in one message, at most: the kernel closes none itself */
+#define CLOSERS	     16	 /* threads that may block at once */
 
 static int make_names(char *session, size_t size)
 {
@@ -48,8 +48,8 @@ static int make_names(char *session, size_t size)
 	return 0;
 }
 
-/* The kernel drops whatever does not say the secret: nobody else can fill the few places
- * where offers wait. */
+/* The kernel drops each datagram without the secret, so that nobody else can fill the few places
+ * in a queue. */
 static int only_with_secret(int fd, const char *session)
 {
 	struct sock_filter code[2 * SECRET_WORDS + 2];
@@ -89,7 +89,7 @@ static int bind_path(int fd, const struct otr_offers *o, uint32_t door)
 	return otr_folder_bind(fd, &at);
 }
 
-/* Returns its descriptor or -errno. */
+/* Returns a descriptor or -errno. */
 static int open_door(struct otr_offers *o, uint32_t door)
 {
 	int rc = 0, fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -111,7 +111,7 @@ static int open_door(struct otr_offers *o, uint32_t door)
 	return rc;
 }
 
-/* Without a folder there are the abstract ones alone. */
+/* Without a folder there are abstract sockets only. */
 static uint32_t doors_of(const struct otr_offers *o)
 {
 	return o->session[0] == '/' ? OTR_OFFER_DOORS : OTR_RING_DOORS;
@@ -164,7 +164,7 @@ void otr_offers_close(struct otr_offers *o)
 	o->epoll = -1;
 }
 
-static uint32_t closers; /* that have not ended */
+static uint32_t closers; /* threads that have not ended */
 
 static void *closes(void *fd)
 {
@@ -188,8 +188,8 @@ static int start_closer(int fd)
 	return rc;
 }
 
-/* What is no memory may keep whoever closes it last waiting, for as long as who sent it likes:
- * a socket that lingers, a file of a file system in user space. */
+/* Closes what is no memory. The last close may block for as long as the sender likes: a socket
+ * that lingers, a file of a file system in user space. */
 void otr_offers_discard(int fd)
 {
 	if (fcntl(fd, F_GET_SEALS) >= 0) {
@@ -203,7 +203,7 @@ void otr_offers_discard(int fd)
 	}
 }
 
-/* While many wait no offer is taken, nor looked for: each may bring more of them. */
+/* While many such threads wait, no offer is accepted: each may bring more of them. */
 static bool may_take(struct otr_offers *o)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
@@ -233,7 +233,8 @@ static int take_fds(const struct cmsghdr *cm, int had)
 	return had;
 }
 
-/* The last of the descriptors that came (others are closed), and who sent it. */
+/* Gives the last one of the descriptors that came (others are closed), and the process that sent
+ * it. */
 static int unpack(struct msghdr *msg, struct otr_offerer *who)
 {
 	struct ucred cred;
@@ -264,7 +265,7 @@ static int no_offer(int given, const struct otr_offerer *who)
 	return -EINVAL;
 }
 
-/* Behind the session: a NUL, why, the path. */
+/* Behind the session stand a NUL, the reason, the path. */
 static void hear(const struct otr_offers *o, uint32_t tgid, const char *text, size_t n)
 {
 	char path[OTR_UNCARRIED_PATH + 1];

@@ -3,13 +3,13 @@
 #define OTR_SOURCE_OFFER_H
 
 /*
- * offer.h - the doors at which processes with the library offer their rings: several
- * sockets, since in each only a few offers can wait (net.unix.max_dgram_qlen, mostly 10).
+ * offer.h - the doors: the sockets at which processes with the library offer their rings. There
+ * are several, since only a few offers can wait at one (net.unix.max_dgram_qlen, mostly 10).
  *
- * Each door is there twice: as an abstract socket, which is reached from this network
- * namespace, and as a path in the session's folder, which is reached from this mount
- * namespace. Their names can be read by everybody there; the secret that must come with an
- * offer only by the processes of this session.
+ * Each door exists twice: as an abstract socket, which is reached from this network namespace,
+ * and as a path in the session's folder, which is reached from this mount namespace. Everybody
+ * there can read the names; only the processes of the session know the secret that an offer must
+ * contain.
  */
 
 #include <stdbool.h>
@@ -20,8 +20,8 @@
 
 #define OTR_OFFER_DOORS (2 * OTR_RING_DOORS)
 
-/* The process `tgid` starts a program that will not carry the library: `why` is one of enum
- * otr_uncarried. It is the process's own word; `path` may hold anything but a NUL. */
+/* The process `tgid` starts a program that will not carry the library; `why`: enum otr_uncarried.
+ * The process says so itself; `path` may hold any byte but NUL. */
 typedef void (*otr_uncarried_fn)(void *arg, uint32_t tgid, int why, const char *path);
 
 /* The ring of the process `tgid` is read from now on. */
@@ -29,11 +29,11 @@ typedef void (*otr_shim_born_fn)(void *arg, uint32_t tgid);
 
 struct otr_offers {
 	char session[OTR_RING_SESSION]; /* NAME.SECRET; see bpf/ring.h */
-	int door[OTR_OFFER_DOORS];	/* abstract ones first; -1: not open */
+	int door[OTR_OFFER_DOORS];	/* abstract sockets first; -1: not open */
 	int epoll;			/* readable when an offer waits */
-	bool shut;			/* none is taken for a while */
-	bool pidfds;			/* an offer comes with one */
-	otr_uncarried_fn uncarried;	/* NULL: nobody wants to know */
+	bool shut;			/* no offer is taken for a while */
+	bool pidfds;			/* the kernel sends a pidfd with each offer */
+	otr_uncarried_fn uncarried;	/* or NULL */
 	void *uncarried_arg;
 };
 
@@ -41,21 +41,22 @@ struct otr_offers {
 int otr_offers_open(struct otr_offers *o);
 void otr_offers_close(struct otr_offers *o);
 
-/* From whom an offer is, as the kernel says. */
+/* The process that sent an offer, as the kernel says. */
 struct otr_offerer {
 	uint32_t tgid, uid;
-	/* Yours to close: of the process that sent it, though its number may be another's by now
-	 * (Linux 6.5). -EMFILE: one descriptor too many; else negative: it has ended;
-	 * OTR_OFFER_NO_PIDFD: this kernel does not say. */
+	/* The caller closes it. It is of the process that sent the offer, even if its number is
+	 * that of another process by now (Linux 6.5). -EMFILE: no descriptor left; else negative:
+	 * the process has ended; OTR_OFFER_NO_PIDFD: this kernel sends none. */
 	int pidfd;
 };
 #define OTR_OFFER_NO_PIDFD INT32_MIN
 
-/* The descriptor that the next offer gives (yours to discard), and from whom. -EAGAIN: none
- * waits; -EINVAL: one that was none, and is gone. Then `who` holds nothing to close. */
+/* Gives the descriptor of the next offer, which the caller discards, and who sent it. Returns
+ * -EAGAIN: no offer waits; -EINVAL: a datagram was no offer, and was dropped. Then `who` holds
+ * nothing to close. */
 int otr_offers_next(struct otr_offers *o, struct otr_offerer *who);
 
-/* Closes it, whatever it is, without waiting. */
+/* Closes a descriptor of an offer, whatever it is, without blocking. */
 void otr_offers_discard(int fd);
 
 #endif /* OTR_SOURCE_OFFER_H */

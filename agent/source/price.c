@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * price.c - what one socket call costs with our probes, measured on this machine now.
+ * price.c - what the probes add to a socket call, measured on this machine.
  *
- * A child of ours talks to itself over a named AF_UNIX connection, first bare, then
- * traced; the least of some rounds each is compared, since noise only ever adds. What it
- * records is drained and dropped: nothing else is traced yet.
+ * A child process talks to itself over a named AF_UNIX connection, first without probes, then
+ * traced. The least of some rounds is compared for each, since noise only adds time. Its records
+ * are drained and dropped; no other process is traced yet.
  */
 
 #include <bpf/libbpf.h>
@@ -23,7 +23,7 @@
 #define CALLS  200
 #define BYTES  256
 
-/* A connection to ourselves, under a name that the kernel picks: an unnamed pair would
+/* A connection of the child to itself, with a name that the kernel chooses: an unnamed pair would
  * not be captured. */
 static int connect_self(int end[2])
 {
@@ -40,7 +40,7 @@ static int connect_self(int end[2])
 	return end[1] < 0 ? -1 : 0;
 }
 
-/* Request and answer, by turns: each call opens a run, and is captured whole. */
+/* Request and answer by turns, so that each call begins a run and is captured whole. */
 static uint64_t best_round(const int end[2])
 {
 	char bytes[BYTES] = "otrace measures what a call costs";
@@ -92,7 +92,7 @@ uint64_t otr_bpf_measure(struct otr_bpf *b)
 		return 0;
 	pid = fork();
 	if (!pid) {
-		close(talk[0]); /* or it would wait for itself, and we for it */
+		close(talk[0]); /* else each waits for the other */
 		child(talk[1]);
 	}
 	close(talk[1]);

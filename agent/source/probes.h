@@ -3,10 +3,10 @@
 #define OTR_PROBES_H
 
 /*
- * probes.h - what we ask of the kernel, and what it gives: one row a capability.
+ * probes.h - what the agent asks of the kernel: one row a capability.
  *
- * Best choice first; the first that the kernel takes is used. Support is found by
- * loading the real program, never by asking a version.
+ * The choices of a row are in order, best first; the first that the kernel accepts is used.
+ * Support is found by loading the real program, never by the version of the kernel.
  */
 
 #include <stdbool.h>
@@ -18,13 +18,13 @@ enum otr_probe_when {
 	OTR_PROBE_START, /* attached at start */
 	OTR_PROBE_WAITS, /* while a traced process may be an event loop */
 	OTR_PROBE_WAKES, /* while a traced process has several threads */
-	OTR_PROBE_LIST,	 /* an iterator, run when asked */
+	OTR_PROBE_LIST,	 /* an iterator, run on request */
 };
 
 struct otr_probe {
 	const char *name;  /* as `otrace doctor` prints it */
 	const char *means; /* what is lost without it, in words */
-	bool required;	   /* the agent is no use without it */
+	bool required;	   /* the agent cannot work without it */
 	enum otr_probe_when when;
 	struct {
 		const char *what;			  /* "socket lengths (6.3+)" */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record_auth.c - what a recording keeps of a PostgreSQL login: messages of the manual of
- * version 17, section 55.7. */
+/*
+ * record_auth.c - blanks PostgreSQL logins: messages of the manual of version 17, section 55.7.
+ */
 
 #include "agent/source/record_auth.h"
 
@@ -9,7 +10,7 @@
 #include "bpf/event.h"
 
 #define HEAD	     5
-#define AUTH_HEAD    9 /* with the code of an Authentication message */
+#define AUTH_HEAD    9 /* of an Authentication message, with its code */
 #define STARTUP_MAX  10000u
 #define MESSAGE_MAX  (1u << 20)
 #define PASSWORD_MAX 65536u
@@ -36,7 +37,7 @@ static bool is_cancel(const struct otr_ev_data *ev)
 	       u32(ev->data + 4) == 80877102u;
 }
 
-/* One whole message and no more, whose bytes are of a login. */
+/* Is this one whole message of a login, and nothing more? */
 static bool is_lone_secret(const struct otr_ev_data *ev)
 {
 	uint32_t len, code;
@@ -98,7 +99,7 @@ bool otr_record_auth_concerns(struct otr_record_auth *auth, const struct otr_eve
 	return false;
 }
 
-/* A run ends 8 bytes behind where its tail begins. */
+/* A run ends 8 bytes after its tail begins. */
 static void blank_tail(const struct otr_record_login *row, struct otr_ev_run *run)
 {
 	uint32_t tail = (uint32_t)(run->pos + run->bytes - sizeof(run->tail));
@@ -126,13 +127,13 @@ static bool is_secret(const struct otr_record_login *row)
 	return row->server ? row->head[0] == 'R' || row->head[0] == 'K' : row->head[0] == 'p';
 }
 
-/* The head is whole: how much follows. */
+/* The head is whole: it says how much follows. */
 static void begin_body(struct otr_record_login *row)
 {
 	uint32_t len = u32(row->head + 1), in_head = head_size(row) - 1;
 
 	if (len < in_head || len > MESSAGE_MAX)
-		row->over = true; /* not what we took it for */
+		row->over = true; /* this is not a login */
 	else
 		row->left = len - in_head;
 }
@@ -162,7 +163,7 @@ static void take_byte(struct otr_record_login *row, __u8 *byte, uint32_t pos)
 		end_message(row);
 }
 
-/* Bytes that were moved and not kept. */
+/* Steps over bytes that were moved and not copied. */
 static void take_gap(struct otr_record_login *row, uint64_t n)
 {
 	if (n > row->left || (n && row->n_head && !row->left)) {
@@ -185,7 +186,7 @@ static void take_data(struct otr_record_login *row, struct otr_ev_data *ev)
 	row->pos = (uint32_t)(ev->pos + ev->moved);
 }
 
-/* The client's messages follow the StartupMessage, the server's begin at once. */
+/* The messages of the client follow the StartupMessage; those of the server begin at once. */
 static void begin(struct otr_record_auth *auth, struct otr_ev_data *ev)
 {
 	struct otr_record_login *client;

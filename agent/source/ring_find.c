@@ -18,7 +18,7 @@
 #include "agent/base/foreign.h"
 #include "bpf/ring.h"
 
-#define MAPS (16u << 20) /* bytes of one process's maps: as many lines as the kernel allows */
+#define MAPS (16u << 20) /* bytes of the maps of one process: as many lines as the kernel allows */
 #define OURS "/memfd:" OTR_RING_NAME " (deleted)"
 
 bool otr_ring_find_line(const char *line, unsigned int major, unsigned int minor,
@@ -35,7 +35,7 @@ bool otr_ring_find_line(const char *line, unsigned int major, unsigned int minor
 	return !at && ma == major && mi == minor && !strcmp(line + path, OURS);
 }
 
-/* On which memory that has a descriptor lies. */
+/* The device of memory that has a descriptor. */
 static bool device(unsigned int *major_of, unsigned int *minor_of)
 {
 	int fd = memfd_create("otrace", MFD_CLOEXEC);
@@ -51,8 +51,8 @@ static bool device(unsigned int *major_of, unsigned int *minor_of)
 	return known;
 }
 
-/* What lies there by now may be another thing: it is looked up, asked for its device, and
- * opened only then. Returns -1 where it is none of ours. */
+/* Opens a mapped file. The mapping may have changed meanwhile: so the file is looked up, its
+ * device is compared, and only then it is opened. Returns -1 where it is not memory. */
 static int open_range(uint32_t pid, const struct otr_ring_find_range *range, unsigned int ma,
 		      unsigned int mi)
 {
@@ -120,7 +120,7 @@ static void close_rings(void *io)
 		close(lk->found.fds[--lk->found.n]);
 }
 
-/* A process can hold the lock of its memory, and whoever reads its maps waits. */
+/* A process can hold the lock of its memory map, and then a reader of its maps waits. */
 static int find_rings(uint32_t pid, struct otr_ring_find *out)
 {
 	struct look lk = {.pid = pid, .found = *out};
@@ -134,7 +134,7 @@ static int find_rings(uint32_t pid, struct otr_ring_find *out)
 	return lk.rc;
 }
 
-/* Its own number is the last one of NSpid. */
+/* The number of the process in its own pid namespace is the last one of NSpid. */
 static int read_status(uint32_t pid, struct otr_ring_find *out)
 {
 	char path[64], text[4096];
@@ -149,7 +149,7 @@ static int read_status(uint32_t pid, struct otr_ring_find *out)
 	n = otr_foreign_slurp(fd, text, sizeof(text) - 1);
 	close(fd);
 	text[n > 0 ? n : 0] = 0;
-	/* Its name is in the first line, and the kernel escapes what ends a line there. */
+	/* The name is in the first line; the kernel escapes line ends in it. */
 	uid = strstr(text, "\nUid:\t");
 	ns = strstr(text, "\nNSpid:\t");
 	if (!uid || !ns || sscanf(uid, "\nUid: %u", &out->uid) != 1)
@@ -176,7 +176,7 @@ int otr_ring_find_find(uint32_t pid, struct otr_ring_find *out)
 	rc = read_status(pid, out);
 	if (!rc)
 		rc = find_rings(pid, out);
-	/* All that was read is this process's, and no later one's of its number. */
+	/* Is all that was read of this process, and not of a later one with the same number? */
 	if (!rc && !lives(out->pidfd))
 		rc = -ESRCH;
 	if (rc)

@@ -3,19 +3,19 @@
 #define OTR_RING_FIND_H
 
 /*
- * ring_find.h - the ring that a process has mapped, found by its name in /proc/PID/maps and
- * opened through map_files, which takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE.
+ * ring_find.h - finds the ring that a process has mapped, by its name in /proc/PID/maps, and
+ * opens it through map_files, which takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE.
  *
- * A process can name what it likes so, and change what is mapped while we look. So only
- * memory is opened (a file could keep whoever opens it waiting), by what the kernel says of
- * its device before and after it is looked up. Whether it is a ring is seen later.
+ * A process can give that name to anything, and change what is mapped meanwhile. So only memory
+ * is opened (a file could block the agent for long): the device is compared before and after the
+ * file is looked up. The caller checks whether it is a ring.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define OTR_MAPPED_RINGS 4 /* of one process: its maker's may be there, too */
+#define OTR_MAPPED_RINGS 4 /* of one process: that of its parent may be mapped, too */
 
 /* What became of an attempt to adopt the ring of a process. */
 enum otr_adopt {
@@ -27,10 +27,10 @@ enum otr_adopt {
 };
 
 struct otr_ring_find {
-	int pidfd; /* opened before all the rest was read */
+	int pidfd; /* opened before anything else was read */
 	uint32_t uid;
-	uint32_t pid; /* as the process sees itself */
-	bool carries; /* the library is there */
+	uint32_t pid; /* in the pid namespace of the process */
+	bool carries; /* the library is mapped */
 	int fds[OTR_MAPPED_RINGS];
 	size_t n;
 };
@@ -39,16 +39,16 @@ struct otr_ring_find_range {
 	unsigned long from, to;
 };
 
-/* One line of /proc/PID/maps, without its end: does it map a ring from its beginning?
- * `major`, `minor`: of the device that memory is on. Pure. */
+/* Does this line of /proc/PID/maps, without its end, map a ring from its beginning? `major`,
+ * `minor`: the device of memory. Pure. */
 bool otr_ring_find_line(const char *line, unsigned int major, unsigned int minor,
 			struct otr_ring_find_range *range);
 
-/* Returns 0, also where there is none, or -errno: -EPERM, we may not; -ESRCH, it is gone. Then
- * nothing is open. */
+/* Returns 0, also where the process has no ring, or -errno: -EPERM: this is not allowed; -ESRCH:
+ * the process has ended. Then nothing is open. */
 int otr_ring_find_find(uint32_t pid, struct otr_ring_find *out);
 
-/* Closes what is open of it. */
+/* Closes the descriptors that are open in `m`. */
 void otr_ring_find_fini(struct otr_ring_find *m);
 
 #endif /* OTR_RING_FIND_H */

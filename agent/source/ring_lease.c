@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ring_lease.c - whose ring it is to read; see ring_lease.h. */
+/* ring_lease.c - which agent reads a ring; see ring_lease.h. */
 
 #include "agent/source/ring_lease.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef OTR_SOURCE_CLAIM_H
-#define OTR_SOURCE_CLAIM_H
+#ifndef OTR_RING_LEASE_H
+#define OTR_RING_LEASE_H
 
 /*
- * ring_lease.h - one agent reads a ring, whoever came first, until it says no more that it lives.
+ * ring_lease.h - a lease on a ring: one agent reads it, until it no longer renews the lease.
  *
- * `me` is a random number that is not 0. The process can write here, too, and only costs
- * itself its tracing. An agent that was halted for long finds that it has lost the ring, and
- * lets go of it.
+ * `me`: the number of this agent, random and not 0. The process can write to the lease too; that
+ * costs it only its own tracing. An agent that was halted for long finds that it has lost the
+ * lease, and stops reading.
  */
 
 #include <stdbool.h>
@@ -15,20 +15,21 @@
 
 #include "bpf/ring.h"
 
-/* Was it not read for OTR_RING_STALE_NS, or ever? What says that it was read later than now
- * is believed. */
+/* Has the ring no reader, or was the lease not renewed for OTR_RING_STALE_NS? A renewal in the
+ * future counts as one. */
 bool otr_ring_lease_is_free(const struct otr_ring *ring, uint64_t now_ns);
 
-/* True: it is ours from now on. */
+/* Takes a lease that is free. Returns false where another agent has it. */
 bool otr_ring_lease_take(struct otr_ring *ring, uint64_t me, uint64_t now_ns);
 
-/* The same of one that its process offers to us: nobody has it, though it is new. */
+/* Takes the lease of a ring that its process offers: it has no reader, though it is new. Returns
+ * false where another agent has adopted it. */
 bool otr_ring_lease_given(struct otr_ring *ring, uint64_t me, uint64_t now_ns);
 
-/* Is it ours, still? If so, we live. */
+/* Renews the lease. Returns false where another agent has it. */
 bool otr_ring_lease_keep(struct otr_ring *ring, uint64_t me, uint64_t now_ns);
 
-/* Whoever wants it may have it, at once. */
+/* Gives up the lease: another agent may take it at once. */
 void otr_ring_lease_drop(struct otr_ring *ring, uint64_t me);
 
-#endif /* OTR_SOURCE_CLAIM_H */
+#endif /* OTR_RING_LEASE_H */

@@ -16,7 +16,7 @@
 
 #define GIVE_BACK (OTR_RING_BYTES / 16)
 
-/* Read anew only where all up to the last one was taken. */
+/* Reads the head again only when all records up to the last one were read. */
 static uint64_t head_of(struct otr_ring_reader *rd)
 {
 	uint64_t head = rd->head;
@@ -33,7 +33,7 @@ static uint64_t head_of(struct otr_ring_reader *rd)
 	return head;
 }
 
-/* Room for more; not for each record, since whoever writes would look at each time. */
+/* Gives room back, but not at each record, since the process would see each write. */
 static void give_back(struct otr_ring_reader *rd, bool all)
 {
 	if (rd->tail - rd->given < (all ? 1 : GIVE_BACK))
@@ -52,7 +52,7 @@ static bool is_whole(const struct otr_ring_reader *rd, uint64_t at)
 	return __atomic_load_n(&slot_at(rd, at)->stamp, __ATOMIC_ACQUIRE) == otr_ring_stamp(at);
 }
 
-/* Whoever wrote here will not finish: on to the next slot that is whole. */
+/* The record will not be finished: goes on to the next slot that is whole. */
 static void step_over(struct otr_ring_reader *rd, uint64_t head)
 {
 	otr_loss_add(OTR_LOSS_RECORD, 1);
@@ -61,8 +61,8 @@ static void step_over(struct otr_ring_reader *rd, uint64_t head)
 	while (rd->tail < head && !is_whole(rd, rd->tail));
 }
 
-/* A process may speak for its own bytes and environment, and say that it lets requests go
- * from here on; the rest is the agent's to say. */
+/* Is this a record that only the agent may make? A process reports its own bytes and its
+ * environment, and that it sheds requests from here on. */
 static bool is_agents(const struct otr_event *ev)
 {
 	const struct otr_ev_meta *meta = (const void *)ev;
@@ -75,8 +75,9 @@ static bool is_agents(const struct otr_event *ev)
 	return ev->kind == OTR_EV_TICK || ev->kind == OTR_EV_CLOCK || ev->kind == OTR_EV_PAST;
 }
 
-/* It may be told after `now_ns` was read, but not before it happens. */
-static uint64_t past(uint64_t time_ns, uint64_t now_ns)
+/* A record may be written after `now_ns` was read, and not before its time: returns a time that
+ * is not in the future. */
+static uint64_t not_later(uint64_t time_ns, uint64_t now_ns)
 {
 	if (time_ns > now_ns)
 		now_ns = otr_now();
@@ -99,7 +100,7 @@ static const struct otr_event *take(struct otr_ring_reader *rd, uint64_t head, u
 	rd->tail += otr_ring_room(size);
 	ev->tgid = tgid;
 	ev->hook = OTR_HOOK_PRELOAD;
-	ev->time_ns = past(ev->time_ns, now_ns);
+	ev->time_ns = not_later(ev->time_ns, now_ns);
 	if (!otr_event_check(rd->copy, size) || is_agents(ev)) {
 		otr_loss_add(OTR_LOSS_RECORD, 1);
 		return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* seq_align.c - two sources that speak of one connection; see seq_align.h. */
+/* seq_align.c - one connection reported by two sources; see seq_align.h. */
 
 #include "agent/source/seq_align.h"
 #include "agent/base/keyed.h"
@@ -16,24 +16,24 @@
 #include "agent/base/own.h"
 #include "bpf/event.h"
 
-#define CONNS	262144 /* at once; of more the library's own places are kept */
+#define CONNS	262144 /* connections at once; others keep the positions of the library */
 #define TELLERS 16384
 
 struct place {
 	uint64_t conn;
-	struct otr_ev_conn facts; /* the kernel's */
-	uint32_t announcer;	  /* the process whose library told of it; 0: none */
-	bool shared;		  /* more than one did */
-	bool mixed;		  /* its first bytes moved without a library */
-	uint64_t before[2];	  /* so many, by enum otr_dir */
-	uint32_t first[2];	  /* where the library's first byte is */
-	bool by_seq;		  /* its places are sequence numbers */
-	bool counted;		  /* `bytes` is all that the library saw */
+	struct otr_ev_conn facts; /* of the kernel side */
+	uint32_t announcer;	  /* the process whose library reports the connection; 0: none */
+	bool shared;		  /* several processes do */
+	bool mixed;		  /* its first bytes were moved by a process without the library */
+	uint64_t before[2];	  /* how many, by enum otr_dir */
+	uint32_t first[2];	  /* the sequence number of the library's first byte */
+	bool by_seq;		  /* positions in its events are sequence numbers */
+	bool counted;		  /* `bytes` are all that the library saw */
 	uint64_t bytes;
 	UT_hash_handle hh;
 };
 
-/* A process whose library has told of a connection: not told to observe nothing. */
+/* A process whose library has reported a connection, so it was not switched to observe nothing. */
 struct announcer {
 	uint32_t tgid;
 	UT_hash_handle hh;
@@ -43,7 +43,7 @@ struct otr_seq_align {
 	struct place *by_conn;
 	struct announcer *announcers;
 	size_t n;
-	bool lossy; /* records of a library were lost: what it told is not all */
+	bool lossy; /* records of its library were lost, so what it reported is not everything */
 	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
 };
 
@@ -74,7 +74,7 @@ static void drop_announcer(struct otr_seq_align *p, struct announcer *at)
 	free(at);
 }
 
-/* A process ends before its connections do: it goes when there are many after it. */
+/* A process ends before its connections do: its entry is evicted when many follow. */
 static void announces(struct otr_seq_align *p, uint32_t tgid)
 {
 	struct announcer *at = announcer_of(p, tgid) ? NULL : calloc(1, sizeof(*at));
@@ -138,8 +138,8 @@ static bool is_same(const struct place *at, const struct otr_ev_conn *cn)
 	return at->facts.isn_out == cn->isn_out && at->facts.isn_in == cn->isn_in;
 }
 
-/* The library goes on with a connection whose first byte nobody saw: its places are others than
- * those told so far. What was half said is cut, and it begins anew. */
+/* The library takes over a connection whose first byte no source saw, so its positions are others
+ * than those so far. What is unfinished is cut, and the connection begins anew. */
 static void cut(struct place *at, const struct otr_ev_conn *cn, otr_event_fn fn, void *arg)
 {
 	struct otr_ev_conn end = *cn;
@@ -150,8 +150,8 @@ static void cut(struct place *at, const struct otr_ev_conn *cn, otr_event_fn fn,
 	at->facts = *cn;
 }
 
-/* Returns false: told again, since from here on the library tells of its bytes, and counts
- * them from the first that it sees. */
+/* Returns false: the event is emitted again, since from here on the library reports the bytes of
+ * the connection, and counts them from the first one that it sees. */
 static bool kernel_opens(struct otr_seq_align *p, const struct otr_ev_conn *cn, otr_event_fn fn,
 			 void *arg)
 {
@@ -168,7 +168,7 @@ static bool kernel_opens(struct otr_seq_align *p, const struct otr_ev_conn *cn, 
 		return false;
 	}
 	if (at)
-		drop(p, at); /* the inode is another connection's now */
+		drop(p, at); /* the inode is that of another connection now */
 	at = make(p, cn->hdr.conn);
 	if (!at)
 		return true;
@@ -176,7 +176,7 @@ static bool kernel_opens(struct otr_seq_align *p, const struct otr_ev_conn *cn, 
 	return true;
 }
 
-/* Returns false: the kernel knows more of it. */
+/* Returns false: the event of the kernel says more. */
 static bool library_opens(struct otr_seq_align *p, const struct otr_ev_conn *cn)
 {
 	struct place *at = find(p, cn->hdr.conn);
@@ -188,7 +188,8 @@ static bool library_opens(struct otr_seq_align *p, const struct otr_ev_conn *cn)
 	at->announcer = cn->hdr.tgid;
 	at->by_seq = at->facts.protocol == IPPROTO_TCP && at->facts.seen_open &&
 		     (at->mixed || cn->seen_open);
-	/* It may have counted what the kernel told of while it was about to say so. */
+	/* The library may have counted bytes that the kernel side reported while the process was
+	 * about to offer its ring. */
 	at->first[OTR_DIR_IN] =
 		at->facts.isn_in + (cn->seen_open ? 0 : (uint32_t)at->before[OTR_DIR_IN]);
 	at->first[OTR_DIR_OUT] =
@@ -196,7 +197,7 @@ static bool library_opens(struct otr_seq_align *p, const struct otr_ev_conn *cn)
 	return false;
 }
 
-/* Returns false: the kernel tells of its end, too. */
+/* Returns false: the kernel side reports the end, too. */
 static bool library_closes(struct otr_seq_align *p, const struct otr_ev_conn *cn)
 {
 	struct place *at = find(p, cn->hdr.conn);
@@ -207,11 +208,11 @@ static bool library_closes(struct otr_seq_align *p, const struct otr_ev_conn *cn
 		at->counted = true;
 		at->bytes = cn->bytes_in + cn->bytes_out;
 	}
-	/* A socket of AF_UNIX has no end that the kernel tells. */
+	/* The kernel side reports no end of an AF_UNIX socket. */
 	return at->facts.protocol != IPPROTO_TCP;
 }
 
-/* What the kernel counted and the library did not; 0 where either may be wrong. */
+/* How many bytes the kernel counted and the library did not; 0 where either count may be wrong. */
 static uint64_t past(const struct otr_seq_align *p, const struct place *at,
 		     const struct otr_ev_conn *cn)
 {
@@ -239,7 +240,7 @@ static void kernel_closes(struct otr_seq_align *p, const struct otr_ev_conn *cn,
 		drop(p, at);
 }
 
-/* Turns an offset into the sequence number it has. */
+/* Turns an offset into its sequence number. */
 static void to_seq(const struct otr_seq_align *p, uint64_t conn, uint8_t layer, uint8_t dir,
 		   __u64 *pos, uint8_t *pos_kind)
 {
@@ -276,7 +277,7 @@ static const struct otr_event *with_seq(struct otr_seq_align *p, const struct ot
 	return &da->hdr;
 }
 
-/* From here on what a library told is not all that it saw. */
+/* From here on the library has not reported all that it saw. */
 static bool hides(const struct otr_ev_lost *ev)
 {
 	return ev->cause == OTR_LOSS_BUDGET || ev->cause == OTR_LOSS_BEHIND ||
@@ -301,7 +302,7 @@ void otr_seq_align_event(struct otr_seq_align *p, const struct otr_event *ev, ot
 		break;
 	case OTR_EV_DATA:
 	case OTR_EV_CONN_FAILED:
-	case OTR_EV_RUN: /* of a library's run the agent may tell, too (watch.h) */
+	case OTR_EV_RUN: /* the agent reports runs of the library, too (watch.h) */
 		if (is_library(ev) || ev->hook == OTR_HOOK_AGENT)
 			ev = with_seq(p, ev);
 		break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shim.c - processes that carry the shim, and their rings; see shim.h. */
+/* shim.c - processes that carry the library, and what is read from their rings; see shim.h. */
 
 #include "agent/source/shim.h"
 
@@ -20,7 +20,7 @@
 #include "agent/source/unix_peer.h"
 
 #define ABANDON_NS 1000000000ull
-#define OFFERS	   64 /* taken at once: the rings are read in between */
+#define OFFERS	   64 /* offers accepted before the rings are read again */
 
 int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 {
@@ -46,8 +46,8 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 	return 0;
 }
 
-/* It calls through from now on. Not where its process has ended: children that it forked
- * look here until they begin with rings of their own. */
+/* The library in the process does nothing from now on. Not for a process that has ended: children
+ * that it forked look at its ring until they have rings of their own. */
 static void switch_off(struct shim *sh)
 {
 	sh->off = true;
@@ -62,7 +62,7 @@ static uint64_t counted(const struct shim *sh, int what)
 	return n < otr_cpu_clamp_most(&sh->clamp) ? n : otr_cpu_clamp_most(&sh->clamp);
 }
 
-/* It stays mapped, and is read no more. */
+/* Takes a ring out of the list of those that are read; it stays mapped. */
 static void put_aside(struct otr_shims *s, struct shim *sh)
 {
 	for (int i = 0; i < OTR_SHIM_COUNTS; i++)
@@ -78,7 +78,7 @@ static void release(struct otr_shims *s, struct shim *sh)
 	otr_shim_drop(sh);
 }
 
-/* In order: another agent may have it now. */
+/* Gives a ring back in this order, since another agent may take it as soon as the lease is free. */
 static void hand_back(struct otr_shims *s, struct shim *sh)
 {
 	if (otr_ring_lease_keep(sh->rd.ring, s->me, otr_now())) {
@@ -96,7 +96,7 @@ void otr_shims_close(struct otr_shims **sp)
 		return;
 	while (s->all)
 		hand_back(s, s->all);
-	otr_shims_unhold(s);
+	otr_shims_drop_held(s);
 	otr_offers_close(&s->offers);
 	if (s->peers >= 0)
 		close(s->peers);
@@ -148,7 +148,7 @@ void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_OFFER_DOORS]
 		inodes[i] = fstat(s->offers.door[i], &st) ? 0 : st.st_ino;
 }
 
-/* It offers another: its older ones are over. */
+/* The process offers another ring: its older rings are over. */
 static void replace(struct otr_shims *s, uint32_t tgid)
 {
 	struct shim *at;
@@ -157,7 +157,8 @@ static void replace(struct otr_shims *s, uint32_t tgid)
 		at->replaced |= at->tgid == tgid;
 }
 
-/* Of who sent the offer; an older kernel is asked for whoever has its number now. */
+/* A pidfd of the process that sent the offer. An older kernel sends none; then it is opened by
+ * number. */
 static int pidfd_of(const struct otr_offerer *who)
 {
 	int fd = who->pidfd;
@@ -167,8 +168,8 @@ static int pidfd_of(const struct otr_offerer *who)
 	return fd == -1 ? -errno : fd;
 }
 
-/* Takes `who->pidfd`. Returns 0, -EINVAL: it is no ring, -EMFILE: one descriptor too many, or
- * -EBUSY: another agent has found it. */
+/* Takes `who->pidfd`. Returns 0; -EINVAL: it is no ring; -EMFILE: no descriptor left; -EBUSY:
+ * another agent has adopted it. */
 static int take_ring(struct otr_shims *s, int fd, struct otr_offerer *who)
 {
 	struct shim *sh = otr_shim_make(fd, who->tgid, who->uid);
@@ -233,8 +234,8 @@ static void emit_exit(const struct shim *sh, uint64_t now_ns, otr_event_fn fn, v
 	fn(arg, &pr.hdr);
 }
 
-/* A slot that stays unfinished while its process lives was left by a thread that was
- * cancelled in it: it is given a second. */
+/* A slot stays unfinished while its process lives if its thread was cancelled while it wrote: the
+ * reader waits a second for it. */
 static bool is_stuck(struct shim *sh, int n, uint64_t now_ns)
 {
 	uint64_t head = __atomic_load_n(&sh->rd.ring->head, __ATOMIC_RELAXED);
@@ -252,7 +253,7 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 	const struct otr_event *ev;
 	int n = 0;
 
-	/* No more than a whole ring at once: others wait. */
+	/* No more than a whole ring at once, since other rings wait. */
 	while (n < (int)(OTR_RING_BYTES / OTR_RING_SLOT) &&
 	       (ev = otr_ring_next(&sh->rd, sh->tgid, now_ns, over))) {
 		n++;
@@ -275,7 +276,8 @@ static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_even
 	int n;
 
 	if (!over && !otr_ring_lease_keep(sh->rd.ring, s->me, now_ns)) {
-		/* We were halted for long, and it is another's; or its process has written here. */
+		/* This agent was halted for long and has lost the lease, or the process has
+		 * written to it. */
 		otr_loss_add(OTR_LOSS_RECORD, 1);
 		put_aside(s, sh);
 		DL_APPEND(s->held, sh);
@@ -305,7 +307,7 @@ int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void 
 
 	for (int i = 0; i < OFFERS && next_offer(s); i++)
 		;
-	otr_shims_hold(s, now_ns);
+	otr_shims_retry_held(s, now_ns);
 	s->proofs = OTR_SHIM_PROOFS;
 	DL_FOREACH_SAFE(s->all, sh, next)
 		n += visit(s, sh, now_ns, fn, arg);

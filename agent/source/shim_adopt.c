@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shim_adopt.c - rings that nobody offered to us: of processes that had the library before we
- * began. What lies in one is another agent's, or nobody's; it is stepped over.
+ * shim_adopt.c - adopts rings that were not offered to this agent: of processes that had the
+ * library before. What lies in such a ring was for another agent, or for none; it is stepped
+ * over.
  */
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 #include "agent/source/shim.h"
 #include "agent/source/shim_state.h"
 
-#define HELD_NS OTR_NS_PER_S /* between two looks whether another reads it still */
+#define HELD_NS OTR_NS_PER_S /* between two looks whether the lease is free */
 
 uint64_t otr_shims_name(void)
 {
@@ -38,7 +39,7 @@ void otr_shims_welcome(struct otr_shims *s, bool (*fn)(void *arg, uint32_t tgid)
 	s->welcome_arg = arg;
 }
 
-/* What it counted for others is not ours to tell. */
+/* The agent emits only what the process counts from now on. */
 static void count_from_here(struct shim *sh)
 {
 	for (int i = 0; i < OTR_SHIM_COUNTS; i++)
@@ -46,7 +47,7 @@ static void count_from_here(struct shim *sh)
 			__atomic_load_n(&sh->rd.ring->counts[i], __ATOMIC_RELAXED);
 }
 
-/* Returns false: what it says cannot be. */
+/* Returns false where the process has written a position that cannot be. */
 static bool read_from_here(struct otr_ring_reader *rd)
 {
 	uint64_t head = __atomic_load_n(&rd->ring->head, __ATOMIC_ACQUIRE);
@@ -57,9 +58,10 @@ static bool read_from_here(struct otr_ring_reader *rd)
 }
 
 /*
- * Switched off, so that nobody writes while all is made ready; then the kernel side leaves its
- * bytes to it, and then it is switched on. What moves between these two is told by nobody, and
- * nothing is told by both. The process forgets what it knew when it sees `gen`.
+ * Switches a ring on for this agent. First it is switched off, so that no thread writes; then the
+ * kernel side is told to leave the bytes of the process to the library; then it is switched on.
+ * What moves in between is reported by neither source, and nothing by both. The process forgets
+ * its connections when it sees the new `gen`.
  */
 static bool wake(struct otr_shims *s, struct shim *sh)
 {
@@ -88,7 +90,7 @@ void otr_shim_rouse(struct otr_shims *s, struct shim *sh, uint64_t now_ns)
 	sh->rd.broken |= !wake(s, sh);
 }
 
-/* Returns false: another reads it. */
+/* Takes the lease of a ring and switches it on. Returns false where another agent has the lease. */
 static bool take(struct otr_shims *s, struct shim *sh, uint64_t now_ns)
 {
 	if (!otr_ring_lease_take(sh->rd.ring, s->me, now_ns))
@@ -114,7 +116,8 @@ static bool is_held(const struct otr_shims *s, uint32_t tgid)
 	return false;
 }
 
-/* That of `m` which is its own: a child has its maker's mapped, until it begins. */
+/* The ring among those in `m` that the process made itself: a child has the ring of its parent
+ * mapped until it makes one. */
 static struct shim *own_of(struct otr_ring_find *m, uint32_t tgid)
 {
 	struct shim *sh = NULL;
@@ -147,7 +150,7 @@ enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_ring_find *
 		return m->carries || m->n ? OTR_ADOPT_LATER : OTR_ADOPT_NONE;
 	if (take(s, sh, now_ns))
 		return otr_shim_of(s, tgid) ? OTR_ADOPT_TAKEN : OTR_ADOPT_NONE;
-	if (!sh->rd.ring->reader) { /* it is about to be offered to somebody */
+	if (!sh->rd.ring->reader) { /* it is about to be offered to an agent */
 		otr_shim_drop(sh);
 		return OTR_ADOPT_LATER;
 	}
@@ -193,7 +196,7 @@ enum otr_adopt otr_shims_peek(uint32_t tgid, uint64_t now_ns)
 	return is;
 }
 
-void otr_shims_hold(struct otr_shims *s, uint64_t now_ns)
+void otr_shims_retry_held(struct otr_shims *s, uint64_t now_ns)
 {
 	struct shim *sh, *next;
 	bool over;
@@ -209,11 +212,11 @@ void otr_shims_hold(struct otr_shims *s, uint64_t now_ns)
 		if (over)
 			otr_shim_drop(sh);
 		else if (!take(s, sh, now_ns))
-			DL_PREPEND(s->held, sh); /* another was there first */
+			DL_PREPEND(s->held, sh); /* another agent took it first */
 	}
 }
 
-/* Its memory is another program's now: what had been found before is over. */
+/* The process runs another program: rings that were found before are over. */
 void otr_shims_executed(struct otr_shims *s, uint32_t tgid, uint64_t when_ns)
 {
 	struct shim *sh;
@@ -224,7 +227,7 @@ void otr_shims_executed(struct otr_shims *s, uint32_t tgid, uint64_t when_ns)
 		sh->replaced |= sh->tgid == tgid && sh->found_ns < when_ns;
 }
 
-void otr_shims_unhold(struct otr_shims *s)
+void otr_shims_drop_held(struct otr_shims *s)
 {
 	struct shim *sh;
 

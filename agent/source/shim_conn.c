@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shim_conn.c - in which ring the state of a connection lies, and what is said of it there. */
+/* shim_conn.c - which ring holds the state of a connection, and what is written there about it. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "agent/source/vouch.h"
 
 #define VOUCHED_NS 1000000000ull
-#define CONNS	   262144 /* whose home is kept in mind, of all rings */
+#define CONNS	   262144 /* connections whose ring is kept, of all rings */
 
 static struct holder *find_holder(struct otr_shims *s, uint64_t conn)
 {
@@ -95,23 +95,24 @@ static bool vouched(struct shim *sh, uint64_t conn, uint64_t now_ns)
 	return true;
 }
 
-/* A child has what its maker had, and may have closed it before we look. */
-static bool is_kin(const struct shim *a, const struct shim *b)
+/* Is one the parent of the other, or have both one parent? A child has the sockets of its parent,
+ * and may have closed them before anybody looks. */
+static bool are_related(const struct shim *a, const struct shim *b)
 {
 	return a->parent == b->tgid || b->parent == a->tgid ||
 	       (a->parent == b->parent && a->parent > 1);
 }
 
-/* `sh` speaks of what is at home with another. */
+/* May the process of `sh` report a connection of another ring? */
 static bool may_speak(struct otr_shims *s, struct shim *sh, const struct holder *at,
 		      uint64_t now_ns)
 {
 	if (at->shim->tgid == sh->tgid || was_vouched(sh, at->conn, now_ns))
-		return true; /* it has executed another program; or it was seen before */
+		return true; /* after an exec; or this was checked before */
 	if (s->proofs <= 0)
 		return false;
 	s->proofs--;
-	if (otr_vouch(sh->tgid, at->conn) == OTR_VOUCH_HOLDS || is_kin(sh, at->shim) ||
+	if (otr_vouch(sh->tgid, at->conn) == OTR_VOUCH_HOLDS || are_related(sh, at->shim) ||
 	    otr_vouch(at->shim->tgid, at->conn) != OTR_VOUCH_HOLDS)
 		return vouched(sh, at->conn, now_ns);
 	sh->rd.broken |= ++sh->lies >= OTR_SHIM_LIES;
@@ -151,11 +152,10 @@ void otr_shims_peer(const struct otr_shims *s, struct otr_ev_conn *cn)
 {
 	bool is_unix = cn->local.family == AF_UNIX || cn->remote.family == AF_UNIX;
 
-	/* Never its own word. With the probes, these see it. */
+	/* Never what the process wrote itself. With the probes, the kernel side reports it. */
 	cn->peer = is_unix && !s->late ? otr_unix_peer(s->peers, cn->hdr.conn) : 0;
 }
 
-/* A copy that was not written to while it was made. */
 bool otr_shims_look(void *ctx, uint64_t key, struct otr_run_now *now)
 {
 	struct holder *at = find_holder(ctx, key >> 1);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shim_loss.c - what a process counts instead of telling, and what that costs it. */
+/* shim_loss.c - what a process counts instead of writing records, and what that costs it. */
 
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/source/shim.h"
 #include "agent/source/shim_state.h"
 
-/* Of a request that is let go, in ns: by who asks nobody, and by who may pass on which trace it
- * is in, where the rules go on (less where there is none to pass on). See docs/OVERHEAD.md. */
+/* The price of a request that is shed, in ns: in a process that asks nobody, and in one that may
+ * pass on the trace of a request, where the rules of causality go on (at most). See
+ * docs/OVERHEAD.md. */
 #define PRICE_LET_GO	250
 #define PRICE_PASSED_ON 430
 
-/* What a process counts that is a loss. It may write what it likes there: see cpu_clamp.h. */
+/* What a process counts that is a loss. The process can write anything there: see cpu_clamp.h. */
 static const struct {
 	enum otr_shim_count what;
 	enum otr_loss cause;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shim_state.c - the ring of one process, mapped: made, greeted, refused, dropped. What is read from
- * it is in shim.c.
+ * shim_state.c - the ring of one process, mapped: made, greeted, refused, dropped. What is read
+ * from it is in shim.c.
  */
 
 #include "agent/source/shim_state.h"
@@ -21,7 +21,7 @@
 #define ALL	(OTR_RING_HEAD + OTR_RING_BYTES)
 #define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW)
 #define LOOK_NS 50000000ull	     /* between two looks whether a process lives */
-#define FOREIGN (OTR_SHIM_RINGS / 4) /* of one user who is not this session's */
+#define FOREIGN (OTR_SHIM_RINGS / 4) /* rings of one other user than this agent's */
 
 void otr_shim_drop(struct shim *sh)
 {
@@ -41,7 +41,7 @@ struct shim *otr_shim_of(const struct otr_shims *s, uint32_t tgid)
 	return NULL;
 }
 
-/* Sealed, so that nobody can shrink it under us, and as large as a ring is. */
+/* Is it as large as a ring, and sealed, so that nobody can shrink it while it is mapped? */
 static bool is_ring(int fd)
 {
 	struct stat st;
@@ -92,7 +92,7 @@ bool otr_shims_has_room(const struct otr_shims *s, uint32_t uid)
 	return otr_shims_room(all, theirs, uid);
 }
 
-/* The process has begun: it follows what its environment says, too. */
+/* Switches that are in the process's environment hold as well. */
 void otr_shims_greet(const struct otr_shims *s, struct shim *sh)
 {
 	struct otr_ring_switches *to = &sh->rd.ring->say;
@@ -126,8 +126,6 @@ struct shim *otr_shim_make(int fd, uint32_t tgid, uint32_t uid)
 	return sh;
 }
 
-/* Nobody will read it: its process calls through, so that no header names what nobody has
- * seen. */
 void otr_shim_refuse(int fd)
 {
 	struct otr_ring *ring = is_ring(fd) ? map_ring(fd) : NULL;

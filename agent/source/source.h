@@ -21,8 +21,9 @@ struct otr_err;
 /* Receives one whole, checked record, borrowed for the call. */
 typedef int (*otr_event_fn)(void *arg, const struct otr_event *ev);
 
-/* Every source has `open`, `close` and `drain`; a live one also `fd`, `rest_ms`, `poll`, `policy`,
- * `watch`, `untarget`, `pause` and `cost_ns`. Others are NULL where a source has no use for them. */
+/* Every source has `open`, `close` and `drain`; a live one also `fd`, `rest_ms`, `poll`,
+ * `policy`, `watch`, `untarget`, `pause` and `cost_ns`. Others are NULL where a source has no use
+ * for them. */
 struct otr_source_ops {
 	const char *name; /* as the start line shows it: "bpf", "shim", "replay" */
 

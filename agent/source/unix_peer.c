@@ -18,13 +18,13 @@ struct question {
 	struct unix_diag_req req;
 };
 
-/* Large enough for what is asked for: the message, and one attribute. */
+/* Large enough for the answer: the message and one attribute. */
 union answer {
 	struct nlmsghdr head;
 	char bytes[512];
 };
 
-/* The kernel answers within the call, so what was asked before is what comes first. */
+/* The kernel answers within the call, so an answer to an earlier question would come first. */
 static bool ask(int fd, uint64_t inode, union answer *out)
 {
 	struct question q = {
@@ -36,7 +36,7 @@ static bool ask(int fd, uint64_t inode, union answer *out)
 			.udiag_states = ~0u,
 			.udiag_ino = (uint32_t)inode,
 			.udiag_show = UDIAG_SHOW_PEER,
-			.udiag_cookie = {~0u, ~0u}}, /* any: we know the inode alone */
+			.udiag_cookie = {~0u, ~0u}}, /* any: only the inode is known */
 	};
 	ssize_t n;
 
@@ -56,8 +56,8 @@ int otr_unix_peer_open(void)
 
 	if (fd < 0)
 		return -errno;
-	/* A kernel that can tell refuses a question without an inode; one that cannot says
-	 * ENOENT to any. */
+	/* A kernel with CONFIG_UNIX_DIAG refuses a question without an inode; one without it
+	 * returns ENOENT for any. */
 	if (ask(fd, 0, &out) && out.head.nlmsg_type == NLMSG_ERROR && why->error == -EINVAL)
 		return fd;
 	close(fd);

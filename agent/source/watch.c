@@ -63,7 +63,7 @@ void otr_watch_emit(struct otr_watch *w, uint64_t now_ns, otr_run_look look, voi
 	struct otr_run_now now;
 	bool quiet;
 
-	/* From the end: hearing of a run may make the stream let go of it. */
+	/* From the end, since `fn` may make the stream stop watching this run. */
 	for (size_t i = w->n; i-- > 0;) {
 		if (i >= w->n)
 			continue;
