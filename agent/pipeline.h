@@ -26,9 +26,9 @@ struct otr_pipeline_config {
 	const struct otr_proto_settings *settings; /* borrowed; NULL: the defaults */
 	otr_span_fn span;			   /* every finished span, borrowed */
 	otr_trace_fn trace;			   /* every complete trace; or NULL */
-	/* What is known of a connection at its end. NULL: nobody asks. */
+	/* What is known of a connection at its end. NULL: it is not asked for. */
 	void (*ended)(void *arg, const struct otr_stream_stat *stat);
-	void *arg; /* of all three */
+	void *arg; /* of all three functions */
 };
 
 /* Makes a pipeline; copies `cfg`. Returns 0 or -ENOMEM; then *out is untouched. */
@@ -37,8 +37,9 @@ int otr_pipeline_new(struct otr_pipeline **out, const struct otr_pipeline_config
 /* Frees *pp, which may be NULL, and sets it to NULL. Call flush() first to emit what is open. */
 void otr_pipeline_free(struct otr_pipeline **pp);
 
-/* Lends the pipeline what it asks the sources of its events with (agent/source/feedback.h), until
- * it is called again with NULL: there is nobody to ask, as in a replay. */
+/* Lends the pipeline the functions by which it asks the sources of its events
+ * (agent/source/feedback.h), until the next call. NULL: there is no source to ask, as in a
+ * replay. */
 void otr_pipeline_bind(struct otr_pipeline *pl, const struct otr_feedback *feedback);
 
 /* Takes the next event, in order of time. Only OTR_EV_TICK lets time pass. Returns 0, or -ENOMEM:

@@ -51,7 +51,8 @@ static void forget_strand(struct otr_stitch *st, struct otr_exchange *ex)
 	free(of);
 }
 
-#define IDLE_KEPT 256 /* processes with nothing open: their next request is soon */
+#define IDLE_KEPT \
+	256 /* processes with no request open that stay in the table: the next comes soon */
 
 static void count_inbound(struct otr_stitch *st, struct otr_exchange *ex)
 {
@@ -85,6 +86,16 @@ static void uncount_inbound(struct otr_stitch *st, struct otr_exchange *ex)
 		return;
 	HASH_DEL(st->inbound_open, inbound_open);
 	free(inbound_open);
+}
+
+void otr_life_fini(struct otr_stitch *st)
+{
+	struct otr_inbound_open *at, *next;
+
+	HASH_ITER(hh, st->inbound_open, at, next) {
+		HASH_DEL(st->inbound_open, at);
+		free(at);
+	}
 }
 
 static bool has_inbound_open(const struct otr_stitch *st, uint32_t tgid)

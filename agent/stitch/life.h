@@ -22,6 +22,9 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wi
  * happens if it was over before. */
 void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns);
 
+/* Frees what is kept of processes without open requests, once all exchanges are freed. */
+void otr_life_fini(struct otr_stitch *st);
+
 /* Frees it, and its trace and its closed wire if they hold no other. Nothing points at it any
  * more. */
 void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex);

@@ -64,6 +64,7 @@ void otr_stitch_free(struct otr_stitch **stp)
 		otr_wire_close(st, wire);
 		otr_wire_put(wire);
 	}
+	otr_life_fini(st);
 	otr_process_fini(st);
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);

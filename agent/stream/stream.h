@@ -7,8 +7,8 @@
  *
  * Keeps every connection: its facts, one stream of bytes per layer and direction, its parser.
  * A stream knows which bytes it has, which it may skip, and which are missing (a hole). Bytes
- * are ordered by position, never by time. It asks the sources for a capture policy or the state
- * of a long run by agent/source/feedback.h.
+ * are ordered by position, never by time. It asks the sources for what it needs, a capture
+ * policy or the state of a long run, by agent/source/feedback.h.
  *
  * Positions: those of TCP are sequence numbers, unwrapped here to 64 bits whose low 32 are the
  * kernel's; so both ends of a wire give a byte the same low 32 bits.
@@ -91,11 +91,12 @@ struct otr_stream_config {
 int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cfg,
 		    const struct otr_stream_ops *ops, struct otr_procs *procs, void *arg);
 
-/* Lends the streams what they ask the sources with, from now on; NULL: there is nobody to ask. */
-void otr_streams_bind(struct otr_streams *ss, const struct otr_feedback *feedback);
-
 /* Frees *sp, which may be NULL, and sets it to NULL. Emits nothing. */
 void otr_streams_free(struct otr_streams **sp);
+
+/* Lends the streams the functions by which they ask the sources, until the next call. NULL: there
+ * is no source to ask. */
+void otr_streams_bind(struct otr_streams *ss, const struct otr_feedback *feedback);
 
 /* Takes one event of kinds CONN_OPEN, CONN_CLOSE, DATA, RUN, LOST, PAST, PROC_EXIT; ignores
  * others. */
