@@ -4,12 +4,10 @@
 import socket
 import ssl
 import sys
-import threading
 
 BODY = b"GET /b HTTP/1.1\r\nHost: body\r\n\r\n"
 HEAD = b"POST /h HTTP/1.1\r\nHost: head\r\nContent-Length: 31\r\n\r\n"
 PORT = int(sys.argv[1])
-MANY = 200
 
 context = ssl.create_default_context()
 context.check_hostname = False
@@ -46,23 +44,6 @@ def memory():
         plain.sendall(far.read())
         answer(lambda n: pumped(inside.read, n))
     plain.close()
-
-
-def threads():
-    """One thread reads, one writes; each waits for the other now and then."""
-    stream = context.wrap_socket(socket.create_connection(("127.0.0.1", PORT)))
-
-    def read():
-        for _ in range(MANY):
-            answer(stream.recv)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    for _ in range(MANY):
-        stream.sendall(HEAD)
-        stream.sendall(BODY)
-    reader.join()
-    stream.close()
 
 
 def unwrapped():

@@ -82,10 +82,11 @@ gnutls_ways() {
 	gnutls_ways corked=0 corked_whole=0 pushed=0
 }
 
-@test "one thread reads a session, another writes it: OpenSSL, GnuTLS, Python" {
+# Not Python: before 3.13 its ssl calls OpenSSL from both threads at once, and fails now and then
+# without the library, too.
+@test "one thread reads a session, another writes it: OpenSSL, GnuTLS" {
 	openssl_ways threads=1
 	gnutls_ways threads=1
-	ways "$PY" "$APPS/tlsways.py" -- threads=1
 }
 
 @test "Python: records in memory, TLS that ends" {
