@@ -15,11 +15,11 @@
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/base/version.h"
+#include "agent/build_id.h" /* made by scripts/cli.mk */
 #include "agent/cmd.h"
 #include "agent/cmd_help.h"
 #include "agent/config/config_value.h"
 #include "agent/config/settings.h"
-#include "agent/version.h" /* made by scripts/cli.mk */
 
 const struct otr_cmd *const otr_cmds[] = {
 	&otr_cmd_run,	 &otr_cmd_attach,     &otr_cmd_agent, &otr_cmd_replay,

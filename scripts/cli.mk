@@ -2,13 +2,13 @@
 # cli.mk - what is made from the tables: version, man page, completions; install.
 
 # Written only when it changes, so that main.o is rebuilt only then.
-$(B)/agent/version.h: $(if $(BPF_SRC),$(B)/otrace.bpf.o) FORCE
+$(B)/agent/build_id.h: $(if $(BPF_SRC),$(B)/otrace.bpf.o) FORCE
 	$(Q)mkdir -p $(@D) && { \
 		echo '#define OTR_GIT "$(GIT)"'; \
 		echo "#define OTR_BPF_HASH \"$$(sha256sum $(B)/otrace.bpf.o \
 			2>/dev/null | cut -c1-16 | grep . || echo none)\""; \
 	} > $@.tmp && if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi
-$(B)/agent/main.o: $(B)/agent/version.h
+$(B)/agent/main.o: $(B)/agent/build_id.h
 
 .PHONY: man completions install compdb
 compdb: ## compile_commands.json, for clangd and clang-tidy
