@@ -19,6 +19,13 @@ def attributes(what):
     return {a["key"]: next(iter(a["value"].values())) for a in what.get("attributes", [])}
 
 
+def path_of(url):
+    try:
+        return urlsplit(url).path
+    except ValueError:  # of a hostile program
+        return ""
+
+
 class Span:
     def __init__(self, resource, scope, raw):
         self.resource = attributes(resource)
@@ -38,7 +45,7 @@ class Span:
         self.links = raw.get("links", [])
         self.code = int(self.attr.get("http.response.status_code", 0))
         self.path = self.attr.get("url.path", "")
-        self.asked = self.path or urlsplit(self.attr.get("url.full", "")).path
+        self.asked = self.path or path_of(self.attr.get("url.full", ""))
         self.text = self.attr.get("db.query.text", "")
 
     def __repr__(self):
