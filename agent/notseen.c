@@ -148,15 +148,15 @@ void otr_notseen_program(struct otr_notseen *ns, uint32_t tgid, int why, const c
 static void add(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *pl,
 		const struct otr_stream_stat *stat)
 {
-	static const char past[] = "past the library (stdio, direct system calls, io_uring)";
+	static const char how[] = "past the library (stdio, direct system calls, io_uring)";
 	struct row *at;
 
-	if (stat->past)
-		name_row(tb, pl, stat, past, stat->past);
-	if (stat->messages || stat->read || stat->bytes <= stat->past ||
+	if (stat->bypassed)
+		name_row(tb, pl, stat, how, stat->bypassed);
+	if (stat->messages || stat->read || stat->bytes <= stat->bypassed ||
 	    otr_uncarried_is(&ns->programs, stat->tgid, OTR_UNCARRIED_32BIT))
 		return;
-	at = name_row(tb, pl, stat, reason(stat), stat->bytes - stat->past);
+	at = name_row(tb, pl, stat, reason(stat), stat->bytes - stat->bypassed);
 	if (!at || at->head_len)
 		return;
 	at->head_len = stat->first.len < sizeof(at->head) ? stat->first.len : sizeof(at->head);

@@ -47,7 +47,7 @@ enum otr_event_kind {
 	OTR_EV_PROC_FORK,   /* struct otr_ev_proc: a child, which may never exec */
 	OTR_EV_LISTEN,	    /* struct otr_ev_conn: local address only */
 	OTR_EV_TICK,	    /* struct otr_event: time has passed, also for a replay */
-	OTR_EV_PAST,	    /* struct otr_ev_past: made by the agent, before a CONN_CLOSE */
+	OTR_EV_BYPASSED,    /* struct otr_ev_bypassed: made by the agent, before a CONN_CLOSE */
 	OTR_EV_CONN_FAILED, /* struct otr_ev_failed: a connect() that failed */
 	OTR_EV_MAX,
 };
@@ -294,7 +294,7 @@ struct otr_ev_lost {
 };
 
 /* Bytes of a connection that bypassed the library in its process. */
-struct otr_ev_past {
+struct otr_ev_bypassed {
 	struct otr_event hdr; /* tgid, conn */
 	__u64 bytes;
 };
@@ -318,7 +318,7 @@ _Static_assert(sizeof(struct otr_ev_proc) == 96, "ABI: otr_ev_proc");
 _Static_assert(sizeof(struct otr_ev_clock) == 64, "ABI: otr_ev_clock");
 _Static_assert(sizeof(struct otr_ev_meta) == 48, "ABI: otr_ev_meta");
 _Static_assert(sizeof(struct otr_ev_lost) == 56, "ABI: otr_ev_lost");
-_Static_assert(sizeof(struct otr_ev_past) == 48, "ABI: otr_ev_past");
+_Static_assert(sizeof(struct otr_ev_bypassed) == 48, "ABI: otr_ev_bypassed");
 _Static_assert(sizeof(struct otr_ev_failed) == 128, "ABI: otr_ev_failed");
 
 /* Does a pause begin here? Requests that begin from here on are shed, each with its answer. */

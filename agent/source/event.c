@@ -104,7 +104,7 @@ static bool lost_ok(const struct otr_event *ev)
 
 static bool past_ok(const struct otr_event *ev)
 {
-	return exact(ev, sizeof(struct otr_ev_past), 0);
+	return exact(ev, sizeof(struct otr_ev_bypassed), 0);
 }
 
 static bool tick_ok(const struct otr_event *ev)
@@ -135,7 +135,7 @@ static const struct door doors[OTR_EV_MAX] = {
 	[OTR_EV_PROC_FORK] = {sizeof(struct otr_ev_proc), proc_ok},
 	[OTR_EV_LISTEN] = {sizeof(struct otr_ev_conn), conn_ok},
 	[OTR_EV_TICK] = {sizeof(struct otr_event), tick_ok},
-	[OTR_EV_PAST] = {sizeof(struct otr_ev_past), past_ok},
+	[OTR_EV_BYPASSED] = {sizeof(struct otr_ev_bypassed), past_ok},
 	[OTR_EV_CONN_FAILED] = {sizeof(struct otr_ev_failed), failed_ok},
 };
 

@@ -213,8 +213,8 @@ static bool library_closes(struct otr_seq_align *p, const struct otr_ev_conn *cn
 }
 
 /* How many bytes the kernel counted and the library did not; 0 where either count may be wrong. */
-static uint64_t past(const struct otr_seq_align *p, const struct place *at,
-		     const struct otr_ev_conn *cn)
+static uint64_t bypassed_of(const struct otr_seq_align *p, const struct place *at,
+			    const struct otr_ev_conn *cn)
 {
 	uint64_t all = cn->bytes_in + cn->bytes_out;
 
@@ -229,9 +229,9 @@ static void kernel_closes(struct otr_seq_align *p, const struct otr_ev_conn *cn,
 			  void *arg)
 {
 	struct place *at = find(p, cn->hdr.conn);
-	struct otr_ev_past ev = {.hdr = cn->hdr, .bytes = at ? past(p, at, cn) : 0};
+	struct otr_ev_bypassed ev = {.hdr = cn->hdr, .bytes = at ? bypassed_of(p, at, cn) : 0};
 
-	ev.hdr.kind = OTR_EV_PAST;
+	ev.hdr.kind = OTR_EV_BYPASSED;
 	ev.hdr.hook = OTR_HOOK_AGENT;
 	ev.hdr.size = sizeof(ev);
 	if (ev.bytes)

@@ -13,7 +13,7 @@
  *
  * The difference between what the kernel counted and what the library did is the bytes that
  * bypassed the library (stdio on a socket, direct system calls, io_uring). It is emitted as
- * OTR_EV_PAST.
+ * OTR_EV_BYPASSED.
  */
 
 #include "agent/source/source.h"

@@ -22,7 +22,7 @@ struct otr_conn {
 	struct otr_flow *flows[OTR_LAYER_MAX];
 	uint32_t tgid;			/* the process that moved bytes last */
 	bool known;			/* `facts` came, not only bytes */
-	uint64_t past;			/* bytes that the library of its process did not look at */
+	uint64_t bypassed;		/* bytes that the library of its process did not look at */
 	struct otr_stream_head head[2]; /* by enum otr_dir */
 	uint8_t first;			/* enum otr_dir of the bytes that were seen first */
 	bool was_read;			/* set at its end: a parser read it to there */

@@ -82,7 +82,7 @@ static void emit_stat(const struct otr_conn *cn, void (*fn)(void *, const struct
 {
 	struct otr_stream_stat stat = {.conn = &cn->facts,
 				       .tgid = cn->tgid ? cn->tgid : cn->facts.hdr.tgid,
-				       .past = cn->past,
+				       .bypassed = cn->bypassed,
 				       .read = is_read(cn),
 				       .first = cn->head[cn->first],
 				       .answer = cn->head[!cn->first]};
@@ -280,12 +280,12 @@ static void on_run(struct otr_streams *ss, const struct otr_ev_run *ev)
 		otr_flow_run(cn->flows[ev->layer], ev);
 }
 
-static void on_past(struct otr_streams *ss, const struct otr_ev_past *ev)
+static void on_bypassed(struct otr_streams *ss, const struct otr_ev_bypassed *ev)
 {
 	struct otr_conn *cn = find(ss, ev->hdr.conn);
 
 	if (cn)
-		cn->past += ev->bytes;
+		cn->bypassed += ev->bytes;
 }
 
 /* Sockets of AF_UNIX, and those that only the library reports, have no close event when their
@@ -320,8 +320,8 @@ void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev)
 	case OTR_EV_LOST:
 		on_lost(ss, rec);
 		break;
-	case OTR_EV_PAST:
-		on_past(ss, rec);
+	case OTR_EV_BYPASSED:
+		on_bypassed(ss, rec);
 		break;
 	case OTR_EV_PROC_EXIT:
 		on_exit_of(ss, ev);

@@ -72,7 +72,7 @@ struct otr_stream_stat {
 	uint32_t tgid;
 	const char *proto; /* name of its parser, or NULL */
 	uint64_t bytes;	   /* moved in both directions */
-	uint64_t past;	   /* of these, bytes that the library did not look at */
+	uint64_t bypassed; /* of these, bytes that the library did not look at */
 	uint64_t messages; /* understood so far */
 	bool muted;
 	bool read;		       /* a parser reads it, and has not given up */

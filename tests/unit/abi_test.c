@@ -317,7 +317,7 @@ static void order_of_event_kind(void **state)
 	assert_int_equal(OTR_EV_PROC_FORK, 11);
 	assert_int_equal(OTR_EV_LISTEN, 12);
 	assert_int_equal(OTR_EV_TICK, 13);
-	assert_int_equal(OTR_EV_PAST, 14);
+	assert_int_equal(OTR_EV_BYPASSED, 14);
 	assert_int_equal(OTR_EV_CONN_FAILED, 15);
 	assert_int_equal(OTR_EV_MAX, 16);
 }

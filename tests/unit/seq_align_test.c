@@ -23,7 +23,7 @@ static union {
 	struct otr_event hdr;
 	struct otr_ev_data data;
 	struct otr_ev_run run;
-	struct otr_ev_past past;
+	struct otr_ev_bypassed bypassed;
 	struct otr_ev_conn conn;
 } got[4];
 static size_t n_got;
@@ -86,10 +86,10 @@ static uint64_t close_both(struct otr_seq_align *p, uint64_t kernels, int64_t li
 	if (n_got == 1)
 		return 0;
 	assert_int_equal(n_got, 2);
-	assert_int_equal(got[0].hdr.kind, OTR_EV_PAST);
+	assert_int_equal(got[0].hdr.kind, OTR_EV_BYPASSED);
 	assert_int_equal(got[0].hdr.conn, CONN);
 	assert_int_equal(got[0].hdr.tgid, 42);
-	return got[0].past.bytes;
+	return got[0].bypassed.bytes;
 }
 
 static struct otr_ev_data data(uint16_t hook, uint8_t dir, uint64_t pos)
