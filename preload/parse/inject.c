@@ -379,6 +379,22 @@ int otr_head_begins(const struct iovec *iov, int n)
 	return read_method(text, len) != OTR_HEAD_NONE;
 }
 
+/* Steps to the next line of a head and gives its front, up to NAME_ROOM bytes. Returns 0 where there
+ * is none, or where the head is longer than we read. */
+static inline int next_front(struct cursor *c, char *room, const char **text, size_t *len)
+{
+	if (!next_line(c) || c->pos > OTR_HEAD_MAX)
+		return 0;
+	*len = NAME_ROOM;
+	*text = look(c, room, len);
+	return 1;
+}
+
+static inline int is_blank(const char *text, size_t len)
+{
+	return len >= 2 && text[0] == '\r' && text[1] == '\n';
+}
+
 int otr_head_has(const struct iovec *iov, int n, const char *name)
 {
 	struct cursor c = begin(iov, n);
@@ -386,10 +402,8 @@ int otr_head_has(const struct iovec *iov, int n, const char *name)
 	const char *text;
 	size_t len;
 
-	while (next_line(&c) && c.pos <= OTR_HEAD_MAX) {
-		len = sizeof(room);
-		text = look(&c, room, &len);
-		if (len >= 2 && text[0] == '\r' && text[1] == '\n')
+	while (next_front(&c, room, &text, &len)) {
+		if (is_blank(text, len))
 			return 0;
 		if (names(text, len, name))
 			return 1;
@@ -400,10 +414,12 @@ int otr_head_has(const struct iovec *iov, int n, const char *name)
 size_t otr_head_room(const struct iovec *iov, int n)
 {
 	struct cursor c = begin(iov, n);
-	char text[2];
+	char room[NAME_ROOM];
+	const char *text;
+	size_t len;
 
-	while (next_line(&c) && c.pos <= OTR_HEAD_MAX)
-		if (peek(c, text, sizeof(text)) == 2 && text[0] == '\r' && text[1] == '\n')
+	while (next_front(&c, room, &text, &len))
+		if (is_blank(text, len))
 			return room_in(c.pos + 2);
 	return SIZE_MAX;
 }
@@ -448,10 +464,8 @@ int otr_head_values(const struct iovec *iov, int n, struct otr_want *want, int c
 	const char *text;
 	size_t len;
 
-	while (next_line(&c) && c.pos <= OTR_HEAD_MAX) {
-		len = sizeof(room);
-		text = look(&c, room, &len);
-		if (len >= 2 && text[0] == '\r' && text[1] == '\n')
+	while (next_front(&c, room, &text, &len)) {
+		if (is_blank(text, len))
 			return 1;
 		for (int i = 0; i < count; i++)
 			if (!want[i].len && names(text, len, want[i].name))
