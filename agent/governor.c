@@ -4,12 +4,14 @@
  *
  * What is spent falls with the share of the time that is traced, nearly: probes cost a
  * little in a pause, too. So a level is chosen by halving, judged by what it really cost,
- * and left only when twice that would still be within the budget: it cannot swing.
+ * and left only when twice that would still be within the budget: it cannot swing. What is spent
+ * with nothing to do is not doubled; where it alone is more than the budget, a pause only loses.
  */
 
 #include "agent/governor.h"
 
-#define ROOM 0.9 /* of the budget, that going back one level may fill */
+#define ROOM   0.9  /* of the budget, that going back one level may fill */
+#define NOUGHT 0.05 /* of the budget: a pause that saves less is of no use */
 
 void otr_governor_init(struct otr_governor *g, double share, const struct otr_usage *now)
 {
@@ -53,12 +55,13 @@ static unsigned int higher(unsigned int level, double spent, double budget)
 
 static unsigned int next_level(struct otr_governor *g)
 {
-	bool over = g->spent > g->allowed, again = g->over;
+	double work = g->spent - g->idle;
+	bool over = g->spent > g->allowed && work > 2 * NOUGHT * g->allowed, again = g->over;
 
 	g->over = over && !g->level;
 	if (over && (g->level || again))
 		return higher(g->level, g->spent, g->allowed);
-	if (g->level && 2 * g->spent <= ROOM * g->allowed)
+	if (g->level && (work <= NOUGHT * g->allowed || g->idle + 2 * work <= ROOM * g->allowed))
 		return g->level - 1;
 	return g->level;
 }
@@ -69,6 +72,9 @@ bool otr_governor_judge(struct otr_governor *g, const struct otr_usage *now)
 	unsigned int level = g->level;
 
 	g->spent = cores(g->was.cost_ns, now->cost_ns, took_ns);
+	g->idle = cores(g->was.idle_ns, now->idle_ns, took_ns);
+	if (g->idle > g->spent)
+		g->idle = g->spent;
 	g->allowed = allowed(g, now, took_ns);
 	if (level) {
 		g->thin_ns += took_ns;

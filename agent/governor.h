@@ -13,6 +13,9 @@
  *	|#########|#########|####.....|##.......|#........|##.......|####.....|#########|
  *	   over     over      over      over      within    half would do, twice   lifted
  *
+ * What otrace spends with nothing to do is the same at each level: it is judged apart, and a pause
+ * that saves nothing ends. Otherwise a small budget would keep an idle session paused for ever.
+ *
  * Only arithmetic: no clock, no kernel; agent/pace.c has those.
  */
 
@@ -33,6 +36,7 @@
 struct otr_usage {
 	uint64_t now_ns;
 	uint64_t cost_ns;   /* CPU of the agent and of its probes */
+	uint64_t idle_ns;   /* of which so much would be spent whatever is paused */
 	uint64_t traced_ns; /* CPU of the traced processes; 0: not known */
 };
 
@@ -44,6 +48,7 @@ struct otr_governor {
 	bool over;	       /* the last period, at level 0, was over the budget */
 	struct otr_usage was;  /* when the period began */
 	double spent, allowed; /* in the last period, in cores */
+	double idle;	       /* of `spent` */
 	uint64_t thin_ns;      /* time spent at a level above 0 */
 	uint64_t seen_ns;      /* of which so much was traced */
 };
@@ -55,8 +60,9 @@ void otr_governor_init(struct otr_governor *g, double share, const struct otr_us
 /* Has the period ended? */
 bool otr_governor_due(const struct otr_governor *g, uint64_t now_ns);
 
-/* Ends the period: more CPU than was allowed raises the level, less than half lowers it by one.
- * At level 0 a single period of excess does not count. Returns whether the level has changed. */
+/* Ends the period: more CPU than was allowed raises the level; it falls by one where twice what a
+ * pause saves on still is allowed. At level 0 a single period of excess does not count. Returns
+ * whether the level has changed. */
 bool otr_governor_judge(struct otr_governor *g, const struct otr_usage *now);
 
 /* Is this the part of the period that is not traced? */

@@ -23,6 +23,7 @@ static struct otr_usage usage(const struct otr_pace *p, uint64_t now_ns)
 	return (struct otr_usage){
 		.now_ns = now_ns,
 		.cost_ns = otr_usage_cpu_ns() + otr_sources_cost_ns(p->src),
+		.idle_ns = p->idle_ns,
 	};
 }
 
@@ -30,6 +31,7 @@ void otr_pace_start(struct otr_pace *p, double share, uint64_t now_ns)
 {
 	struct otr_usage now = usage(p, now_ns);
 
+	p->thread_ns = otr_usage_thread_ns();
 	otr_governor_init(&p->governor, share, &now);
 }
 
@@ -108,10 +110,22 @@ static void judge(struct otr_pace *p, uint64_t now_ns)
 		report(p, was, now_ns);
 }
 
-int otr_pace_step(struct otr_pace *p, uint64_t now_ns, int wait_ms)
+/* A step begins where the one before ended: the wait and the way out of it are its own. */
+static void count_idle(struct otr_pace *p, uint64_t events)
+{
+	uint64_t now_ns = otr_usage_thread_ns();
+
+	if (!events)
+		p->idle_ns += now_ns - p->thread_ns;
+	p->thread_ns = now_ns;
+}
+
+int otr_pace_step(struct otr_pace *p, uint64_t now_ns, uint64_t events, int wait_ms)
 {
 	uint64_t until_ms;
 
+	if (p->governor.share > 0)
+		count_idle(p, events);
 	if (otr_governor_due(&p->governor, now_ns))
 		judge(p, now_ns);
 	set_paused(p, now_ns);

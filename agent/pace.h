@@ -26,6 +26,8 @@ struct otr_pace {
 	uint64_t (*traced_ns)(void *arg);
 	void *arg; /* of put and traced_ns */
 	uint64_t reported_ns;
+	uint64_t thread_ns; /* CPU time of this thread when the last step ended */
+	uint64_t idle_ns;   /* CPU time of the steps that brought no event */
 	bool paused;
 	char line[160];
 };
@@ -34,9 +36,10 @@ struct otr_pace {
  * caller, the other fields are zero. */
 void otr_pace_start(struct otr_pace *p, double share, uint64_t now_ns);
 
-/* Measures and pauses or resumes, when it is due. Returns in how many ms it has to be called again,
+/* Measures and pauses or resumes, when it is due. `events`: what the step that ends here has
+ * brought. Called by one thread. Returns in how many ms it has to be called again,
  * `wait_ms` at most. */
-int otr_pace_step(struct otr_pace *p, uint64_t now_ns, int wait_ms);
+int otr_pace_step(struct otr_pace *p, uint64_t now_ns, uint64_t events, int wait_ms);
 
 /* For the summary: "over 10% for 8 s; .."; NULL if nothing was paused. Lives as long as `p`. */
 const char *otr_pace_line(struct otr_pace *p);

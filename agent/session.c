@@ -353,7 +353,7 @@ int otr_session_step(struct otr_session *s)
 	let_pass(s, now - settle_ns(s));
 	otr_sinks_tick(s->cfg.sinks, now);
 	watchdog(s, now);
-	return otr_pace_step(&s->pace, now, otr_sources_rest_ms(s->src, s->events));
+	return otr_pace_step(&s->pace, now, s->events, otr_sources_rest_ms(s->src, s->events));
 }
 
 static void close_record(struct otr_session *s)

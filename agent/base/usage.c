@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
@@ -16,6 +17,14 @@ uint64_t otr_usage_cpu_ns(void)
 	getrusage(RUSAGE_SELF, &ru);
 	return (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * OTR_NS_PER_S +
 	       (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
+}
+
+uint64_t otr_usage_thread_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * OTR_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
 uint64_t otr_usage_rss(void)

@@ -140,6 +140,58 @@ static void it_is_lifted_step_by_step(void **state)
 	assert_false(spend(&g, 0.5, 0)); /* a burst again */
 }
 
+/* All of it spent with nothing to do. */
+static bool rest(struct otr_governor *g, double cores)
+{
+	used.idle_ns += (uint64_t)(cores * (double)PERIOD);
+	return spend(g, cores, 0);
+}
+
+static void what_is_spent_idle_ends_no_tracing(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, 0.01);
+	for (int i = 0; i < 10; i++)
+		assert_false(rest(&g, 0.02));
+	assert_int_equal(g.level, 0);
+}
+
+/* 0.7 % of a core is no half of 1 %, and all that is spent when the load has ended. */
+static void idle_cost_does_not_keep_it_paused(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, 0.01);
+	spend(&g, 0.2, 0);
+	spend(&g, 0.2, 0);
+	assert_int_equal(g.level, 5);
+	for (int i = 4; i >= 0; i--) {
+		assert_true(rest(&g, 0.007));
+		assert_int_equal(g.level, i);
+	}
+	assert_false(rest(&g, 0.007));
+}
+
+/* 0.004 idle and 0.004 of work: twice the work would be too much. */
+static void work_beside_idle_cost_is_doubled(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, 0.01);
+	spend(&g, 0.02, 0);
+	spend(&g, 0.02, 0);
+	assert_int_equal(g.level, 1);
+	used.idle_ns += (uint64_t)(0.004 * (double)PERIOD);
+	assert_false(spend(&g, 0.008, 0));
+	used.idle_ns += (uint64_t)(0.004 * (double)PERIOD);
+	assert_true(spend(&g, 0.006, 0));
+	assert_int_equal(g.level, 0);
+}
+
 /* Of what the traced processes use, where that is more than a core. */
 static void many_cores_allow_more(void **state)
 {
@@ -198,6 +250,9 @@ int main(void)
 		cmocka_unit_test(excess_is_halved),
 		cmocka_unit_test(it_goes_no_further_than_the_last_level),
 		cmocka_unit_test(it_is_lifted_step_by_step),
+		cmocka_unit_test(what_is_spent_idle_ends_no_tracing),
+		cmocka_unit_test(idle_cost_does_not_keep_it_paused),
+		cmocka_unit_test(work_beside_idle_cost_is_doubled),
 		cmocka_unit_test(many_cores_allow_more),
 		cmocka_unit_test(sums_that_shrink),
 		cmocka_unit_test(a_period_begins_traced),
