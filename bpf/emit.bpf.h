@@ -80,13 +80,17 @@ static __always_inline void otr_emit_conn(struct sock *sk, struct otr_bpf_conn *
 }
 
 /* A run has ended, and some of its bytes gave no record. */
-static __noinline void otr_emit_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, __u64 now)
+OTR_GLOBAL int otr_emit_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, __u64 now)
 {
-	struct otr_bpf_dir *f = &c->flow[dir & 1];
-	struct otr_ev_run *run = otr_reserve_fact(sizeof(*run));
+	struct otr_ev_run *run;
+	struct otr_bpf_dir *f;
 
+	if (!c)
+		return 0;
+	run = otr_reserve_fact(sizeof(*run));
 	if (!run)
-		return;
+		return 0;
+	f = &c->flow[dir & 1];
 	__builtin_memset(run, 0, sizeof(*run));
 	/* The record is before the event that ended the run, in the order of times as well. */
 	otr_head(&run->hdr, OTR_EV_RUN, OTR_HOOK_SOCKET, sizeof(*run), now - 1);
@@ -103,6 +107,7 @@ static __noinline void otr_emit_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, 
 	run->eof = eof;
 	__builtin_memcpy(run->tail, f->tail, sizeof(run->tail));
 	otr_submit_fact(run);
+	return 0;
 }
 
 /* Fills all of a DATA record but its payload. */
@@ -154,9 +159,8 @@ static __always_inline int otr_emit_class(const struct otr_task *t, const struct
 /* Emits one DATA record with the first mv->seg.copy bytes. Returns how many were copied. The
  * function is not static, so that it is verified once and not again for each path to it; that
  * would be most of the time that loading takes, or pass the limit of the verifier. */
-__weak __noinline int otr_emit_data(const struct otr_task *t, const struct otr_bpf_conn *c,
-				    const struct otr_move *mv, const struct otr_cause *cause,
-				    __u64 strand)
+OTR_GLOBAL int otr_emit_data(const struct otr_task *t, const struct otr_bpf_conn *c,
+			     const struct otr_move *mv, const struct otr_cause *cause, __u64 strand)
 {
 	__u32 cap, room;
 

@@ -71,8 +71,8 @@ static int otr_walk_step(__u32 i, struct otr_walk *w)
 
 /* Walks one buffer, and changes `mv`. What the walk does not reach is copied as it is. Verified
  * once, as otr_emit_data() is. */
-__weak __noinline int otr_walk(struct otr_task *t, struct otr_bpf_conn *c, struct otr_move *mv,
-			       const struct otr_cause *cause, __u64 strand)
+OTR_GLOBAL int otr_walk(struct otr_task *t, struct otr_bpf_conn *c, struct otr_move *mv,
+			const struct otr_cause *cause, __u64 strand)
 {
 	struct otr_walk w = {
 		.task = t,

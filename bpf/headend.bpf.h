@@ -53,7 +53,7 @@ static __always_inline __u32 otr_head_left(__u64 base, __u64 before, __u32 n, __
 
 /* Keeps the last two bytes that moved. Global, as the next two functions are, so that each has a
  * stack of its own and is verified once. */
-__weak __noinline int otr_keep_last(struct otr_bpf_dir *f, const struct otr_move *mv)
+OTR_GLOBAL int otr_keep_last(struct otr_bpf_dir *f, const struct otr_move *mv)
 {
 	__u64 end;
 	__u32 n;
@@ -91,7 +91,7 @@ static __always_inline __u64 otr_first_bytes(const struct otr_move *mv, __u64 *n
 	return (__u64)one.iov_base;
 }
 
-__weak __noinline int otr_opens_request(const struct otr_move *mv)
+OTR_GLOBAL int otr_opens_request(const struct otr_move *mv)
 {
 	__u8 line[OTR_REQUEST_LINE] = {};
 	__u64 n, at;
@@ -127,7 +127,7 @@ static __always_inline __u32 otr_long_cap(struct otr_bpf_dir *f, const struct ot
 
 /* How many bytes of a call are copied, where `cap` bytes would be and a head may go on in it.
  * `mv` is of the direction of requests. */
-__weak __noinline int otr_head_cap(struct otr_bpf_dir *f, const struct otr_move *mv, __u32 cap)
+OTR_GLOBAL int otr_head_cap(struct otr_bpf_dir *f, const struct otr_move *mv, __u32 cap)
 {
 	__u64 before;
 

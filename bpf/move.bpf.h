@@ -188,7 +188,7 @@ static __always_inline void otr_moved(struct otr_task *t, struct sock *sk, struc
 	f->total += mv->moved;
 	f->calls++;
 	f->last_ns = mv->now;
-	otr_rules(t, c, mv, &cause, &strand);
+	otr_rules(t, c, mv, mv->dir, &cause, &strand);
 
 	f->frames.lost |= c->shed | has_lib; /* otr_frames() does not see these bytes */
 	if (has_lib || f->capture == OTR_CAPTURE_MUTE || c->shed)
