@@ -46,7 +46,7 @@ static __always_inline int otr_has_one_thread(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	return BPF_CORE_READ(task, signal, nr_threads) == 1;
+	return task->signal->nr_threads == 1;
 }
 
 static __always_inline int otr_sees_waits(__u64 now)
@@ -59,7 +59,7 @@ static __always_inline __u64 otr_sleeps(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	return BPF_CORE_READ(task, nvcsw) + 1;
+	return task->nvcsw + 1;
 }
 
 #define OTR_AWAKE_NOT 0
@@ -81,11 +81,13 @@ OTR_GLOBAL int otr_look_awake(struct otr_task *t, struct otr_strand *st)
 
 	if (!t || !st)
 		return 0;
-	proc = otr_proc_state_of(t->tgid);
 	slept = t->awake;
 	t->awake = OTR_AWAKE_NOT;
-	if (slept && proc && !st->waited && st->from_request && !proc->go && !proc->mux &&
-	    OTR_GET(proc->open) == 1 && slept == otr_sleeps() && otr_has_one_thread())
+	if (!slept || st->waited || !st->from_request)
+		return 0;
+	proc = otr_proc_state_of(t->tgid);
+	if (proc && !proc->go && !proc->mux && OTR_GET(proc->open) == 1 && slept == otr_sleeps() &&
+	    otr_has_one_thread())
 		t->awake = OTR_AWAKE;
 	return 0;
 }
@@ -118,7 +120,9 @@ OTR_GLOBAL int otr_rule_request(struct otr_task *t, struct otr_strand *st, struc
 	t->awake = otr_sleeps();
 	if (mv->first) {
 		ex->tgid = t->tgid;
-		otr_r1_first(st, proc, ex, &ref, otr_exch_of(st->mine.conn),
+		/* The request before may be of the same connection: then the rule asks for none. */
+		otr_r1_first(st, proc, ex, &ref,
+			     st->mine.conn == ref.conn ? NULL : otr_exch_of(st->mine.conn),
 			     c->nonblock && !proc->go, strand, mv->now);
 	} else {
 		ref.pos = c->flow[OTR_DIR_IN].pos;
@@ -182,14 +186,32 @@ OTR_GLOBAL int otr_rule_looked(struct otr_bpf_conn *c, const struct otr_move *mv
 	return 0;
 }
 
+/* otr_exch_of(conn), where that of `other` is known to be `ex`: a look-up less, most often. */
+static __always_inline struct otr_exch *otr_exch_again(__u64 conn, __u64 other, struct otr_exch *ex)
+{
+	return conn && conn == other ? ex : otr_exch_of(conn);
+}
+
+/* R4: books a request whose parent, an exchange that is `ex`, was found by cause->evidence. */
+OTR_GLOBAL int otr_rule_book(struct otr_proc_state *proc, struct otr_bpf_conn *c,
+			     const struct otr_xref *parent, struct otr_exch *ex,
+			     struct otr_cause *cause)
+{
+	if (!proc || !c || !parent || !cause)
+		return 0;
+	otr_r4_book(proc, &c->asked, parent, ex);
+	otr_cause_of(cause, parent, ex, cause->evidence);
+	return 0;
+}
+
 /* R4 */
 OTR_GLOBAL int otr_rule_ask(struct otr_task *t, struct otr_strand *st, struct otr_bpf_conn *c,
 			    struct otr_move *mv, struct otr_cause *cause)
 {
+	struct otr_exch *ex, *cur;
 	struct otr_proc_state *proc;
 	struct otr_xref parent;
 	enum otr_evidence why;
-	struct otr_exch *ex;
 	int may_loop;
 
 	if (!t || !st || !c || !mv || !cause)
@@ -207,12 +229,13 @@ OTR_GLOBAL int otr_rule_ask(struct otr_task *t, struct otr_strand *st, struct ot
 	t->asked_ns = mv->now;
 	if (otr_any_looks && !c->asked.pending)
 		otr_rule_looked(c, mv);
+	cur = otr_exch_of(st->cur.conn);
 	why = otr_r4_ask(st, proc, &c->asked, otr_exch_of(c->asked.claim.conn),
-			 otr_exch_of(c->asked.born.conn), otr_exch_of(st->cur.conn), may_loop,
-			 c->inode, mv->now, &parent);
-	ex = otr_exch_of(parent.conn);
-	otr_r4_book(proc, &c->asked, &parent, ex);
-	otr_cause_of(cause, &parent, ex, why);
+			 otr_exch_of(c->asked.born.conn), cur, may_loop, c->inode, mv->now,
+			 &parent);
+	ex = otr_exch_again(parent.conn, st->cur.conn, cur);
+	cause->evidence = why;
+	otr_rule_book(proc, c, &parent, ex, cause);
 	return 0;
 }
 
@@ -221,6 +244,7 @@ OTR_GLOBAL int otr_rule_answered(struct otr_task *t, struct otr_strand *st, stru
 				 struct otr_move *mv)
 {
 	struct otr_proc_state *proc;
+	struct otr_exch *ex, *cur;
 
 	if (!t || !st || !c || !mv)
 		return 0;
@@ -233,8 +257,10 @@ OTR_GLOBAL int otr_rule_answered(struct otr_task *t, struct otr_strand *st, stru
 			    mv->now);
 		return 0;
 	}
-	otr_refresh(st, otr_exch_of(st->cur.conn));
-	otr_r2_answer(st, proc, &c->asked, otr_exch_of(c->asked.believed.conn), c->inode, mv->now);
+	cur = otr_exch_of(st->cur.conn);
+	otr_refresh(st, cur);
+	ex = otr_exch_again(c->asked.believed.conn, st->cur.conn, cur);
+	otr_r2_answer(st, proc, &c->asked, ex, c->inode, mv->now);
 	return 0;
 }
 

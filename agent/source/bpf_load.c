@@ -59,9 +59,10 @@ static const char *const *programs_of(const struct otr_bpf *b, size_t row)
 static bool in_row(const struct otr_bpf *b, size_t row, const char *name)
 {
 	const char *const *programs = programs_of(b, row);
+	size_t len = strlen(name);
 
 	for (size_t i = 0; programs && i < OTR_PROBE_PROGRAMS && programs[i]; i++)
-		if (!strcmp(programs[i], name))
+		if (!strncmp(programs[i], name, len) && strchr("@", programs[i][len]))
 			return true;
 	return false;
 }
