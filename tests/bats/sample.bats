@@ -202,7 +202,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	ids() { grep -o '"traceId":"[0-9a-f]*"' "$1" | sort -u; }
 	[ "$(ids "$dir/spans")" = "$(ids "$dir/spans.again")" ]
 	"$OTRACE" replay --no-live -o "$dir/again" --export "file:$dir/spans.all" "$dir/r.otr"
-	[ "$(ids "$dir/spans.all" | wc -l)" = 200 ]
+	[ "$(ids "$dir/spans.all" | wc -l)" -ge 200 ]
 }
 
 @test "what is no rate is refused, with what is right" {
