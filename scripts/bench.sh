@@ -103,7 +103,7 @@ file_server() { # nginx with a file of 1 KiB, /files/small
 }
 
 row_start() { # until the probes are in: the start line is written
-	local i from best=999999 took
+	local i from best=999999 took cpu=999999 used
 	sleep 60 &
 	local pid=$!
 	for ((i = 0; i < 5; i++)); do
@@ -113,12 +113,15 @@ row_start() { # until the probes are in: the start line is written
 		AGENT=$!
 		while [ ! -s "$SVC/start.txt" ] && kill -0 $AGENT 2>/dev/null; do sleep 0.002; done
 		took=$((($(date +%s%N) - from) / 1000000))
+		used=$(cat /proc/$AGENT/task/*/schedstat | awk '{ n += $1 } END { print int(n / 1e6) }')
 		[ $took -lt $best ] && best=$took
+		[ "$used" -lt $cpu ] && cpu=$used
 		agent_end
 	done
 	kill $pid
 	wait $pid 2>/dev/null
-	say "start to probes attached" - "$best ms" "$best ms" "300 ms" "$best <= 300"
+	say "start to probes attached" - "$best ms" "$best ms" "150 ms" "$best <= 150"
+	say "  CPU of the agent until then" - "$cpu ms" "$cpu ms" "100 ms" "$cpu <= 100"
 }
 
 # NAME KIND: a ping-pong that waits to be told; its pid in $!. Under `run` where $SHIM is set.
