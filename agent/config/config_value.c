@@ -9,13 +9,13 @@
 #include "agent/config/config_value.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/base/text.h"
-#include "agent/config/settings.h"
 
 /* The most edits between a word and the one that was probably meant. Short words allow fewer:
  * two edits turn "no" into any word of two letters. */

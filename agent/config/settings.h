@@ -23,9 +23,6 @@ enum otr_color {
 	OTR_COLOR_NEVER
 };
 
-/* cpu_budget: 5 % of what the traced processes use, and a quarter of one core in any case. */
-#define OTR_SHARE_AUTO (-1.0)
-
 struct otr_settings {
 	/* what */
 	bool no_follow;
@@ -45,7 +42,9 @@ struct otr_settings {
 	bool no_query_text;
 	/* how much */
 	uint64_t hold_ns;
-	double cpu_budget; /* share of a core, or of what is traced; 0: no limit; OTR_SHARE_AUTO */
+	/* A share of one core; 0: no limit. OTR_SHARE_AUTO: 5 % of what the traced processes use, but
+	 * at least a quarter of one core. */
+	double cpu_budget;
 	/* show */
 	char *output;
 	int format; /* enum otr_format */
