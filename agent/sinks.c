@@ -17,6 +17,7 @@
 #include "agent/parser_settings.h"
 #include "agent/proto/proto.h"
 #include "agent/sink/sink.h"
+#include "agent/stitch/open.h"
 
 /* One sink of the table that is open. */
 struct open_sink {

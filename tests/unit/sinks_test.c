@@ -21,6 +21,7 @@
 #include "agent/proto/proto.h"
 #include "agent/sink/sink.h"
 #include "agent/sinks.h"
+#include "agent/stitch/open.h"
 #include "agent/stitch/stitch.h"
 
 static struct otr_pipeline_config pipeline; /* as sinks.c set it */
