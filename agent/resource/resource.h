@@ -72,6 +72,11 @@ int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put, void *ar
 /* The same for the host (tgid 0). */
 int otr_resource_read_host(uint64_t time_ns, otr_meta_fn put, void *arg);
 
+/* Gives the environment that process TGID will have once it is executed: that of this process, with
+ * another TRACEPARENT. It may have left /proc before its own is read. Gives nothing without memory. */
+void otr_resource_env_own(uint32_t tgid, struct otr_slice traceparent, uint64_t time_ns,
+			  otr_meta_fn put, void *arg);
+
 /* Gives one fact to `put`; text is cut at 65535 bytes. */
 void otr_meta_put(uint32_t tgid, enum otr_meta key, struct otr_slice text, uint64_t time_ns,
 		  otr_meta_fn put, void *arg);
