@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_agent.c - `otrace agent`: the whole host, by rules; no terminal needed. */
+/* cmd_agent.c - `otrace agent`: traces the whole host, by rules; needs no terminal. */
 
 #include <errno.h>
 #include <signal.h>
@@ -28,7 +28,7 @@ struct agent {
 	struct otr_loop loop;
 	struct otr_sinks *sinks;
 	struct otr_session *session;
-	uint32_t *judged; /* by a port they listen on, at start */
+	uint32_t *judged; /* processes that listen on a port, which are judged first */
 	size_t n_judged;
 };
 
@@ -45,7 +45,7 @@ static enum otr_verdict wanted(void *arg, const struct otr_candidate *who)
 	return otr_rules_judge(&ag->rules, who);
 }
 
-/* Never ourselves, nor who started us. */
+/* Traces the process if the rules want it. The agent itself and its parent are never traced. */
 static void judge(struct agent *ag, uint32_t tgid, uint16_t port)
 {
 	struct otr_candidate who;
@@ -83,7 +83,7 @@ static void judge_listener(void *arg, uint32_t tgid, uint16_t port)
 
 static bool judge_running(void *arg, uint32_t pid)
 {
-	/* What a rule said of its port holds. */
+	/* What a rule decided by the port of a process holds. */
 	if (!was_judged(arg, pid))
 		judge(arg, pid, 0);
 	return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_attach.c - `otrace attach`: trace what runs already. */
+/* cmd_attach.c - `otrace attach`: traces programs that run already. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -83,7 +83,8 @@ static void watch(struct attach *at)
 	}
 }
 
-/* Else a person waits for what cannot come. */
+/* Says so if all targets are servers whose spans come from their clients alone: none would be
+ * shown. */
 static void warn_of_mute(struct attach *at)
 {
 	const struct otr_targets *t = &at->targets;
@@ -100,7 +101,7 @@ static void warn_of_mute(struct attach *at)
 	otr_sinks_notice(at->sinks, text);
 }
 
-/* Who names process 1 means more than one, and may not know how many. */
+/* Process 1 is an ancestor of all others: says how many are traced when it is a target. */
 static void report_of_all(struct attach *at)
 {
 	size_t n = otr_session_alive(at->session);
@@ -122,7 +123,7 @@ static void report_of_all(struct attach *at)
 	otr_sinks_notice(at->sinks, text);
 }
 
-/* A second Ctrl-C, while we send what waits, ends us at once. */
+/* From now on, a second Ctrl-C ends otrace at once, also while it sends the last spans. */
 static void let_signals_end_us(void)
 {
 	sigset_t set;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_completion.c - otrace completion bash|zsh|fish, from the two tables.
+ * cmd_completion.c - `otrace completion bash|zsh|fish`, from the tables of commands and options.
  *
- * The scripts hold the words themselves: completing starts no process.
+ * The words are in the scripts themselves: to complete a line starts no process.
  */
 
 #include <string.h>
@@ -19,8 +19,7 @@ static bool takes_file(const struct otr_option *opt)
 	return opt->value && !strcmp(opt->value, "FILE");
 }
 
-/* Text between single quotes, for all three shells; the first sentence of
- * it. */
+/* Prints the first sentence of `text` for use between single quotes, in any of the three shells. */
 static void quoted(const char *text, FILE *out)
 {
 	const char *end = strstr(text, ". ");
@@ -29,8 +28,7 @@ static void quoted(const char *text, FILE *out)
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '.' && i + 1 == len)
 			continue;
-		/* [ ] : part the fields of a zsh row; no help text needs
-		 * them. */
+		/* "[", "]" and ":" separate the fields of a zsh row; no help text needs them */
 		fputc(strchr("'\\[]:", text[i]) ? ' ' : text[i], out);
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_doctor.c - `otrace doctor`: what this machine allows, and what to do. */
+/* cmd_doctor.c - `otrace doctor`: reports what can be traced on this machine, and how to get
+ * more. */
 
 #include <ctype.h>
 #include <errno.h>
@@ -54,7 +55,7 @@ static void read_line(const char *path, char *out, size_t size)
 	fclose(f);
 }
 
-/* "none [integrity] confidentiality": the word in brackets. */
+/* Writes the word in brackets of "none [integrity] confidentiality". */
 static void lockdown(char *out, size_t size)
 {
 	char line[128], *from;
@@ -121,7 +122,7 @@ static void check_privilege(struct doctor *dr)
 	snprintf(ck->fix, sizeof(ck->fix), "sudo otrace ..");
 }
 
-/* What a session gives up once it has begun, and which capabilities remain. */
+/* Reports what a session gives up once it has begun, and which capabilities remain. */
 static void check_confined(struct doctor *dr)
 {
 	struct otr_check *ck = add(dr, "confined"), *keeps = add(dr, "keeps");
@@ -141,13 +142,13 @@ static void check_confined(struct doctor *dr)
 	snprintf(ck->fix, sizeof(ck->fix), "a kernel with CONFIG_SECCOMP_FILTER=y");
 }
 
-/* Our own pid namespace: only what is in it can be named. */
+/* In a pid namespace of its own, otrace can name only the processes of that namespace. */
 static void check_container(struct doctor *dr)
 {
 	struct otr_check *ck;
 	char one[64] = "", ns[64] = "";
 
-	/* The first pid namespace has a number of its own (include/linux/proc_ns.h,
+	/* The first pid namespace has a fixed number (include/linux/proc_ns.h,
 	 * PROC_PID_INIT_INO). */
 	if (readlink("/proc/self/ns/pid", ns, sizeof(ns) - 1) < 0 ||
 	    !strcmp(ns, "pid:[4026531836]"))

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * cmd_help.c - otrace help [CMD], and what bare `otrace` and `CMD -h` print.
- */
+/* cmd_help.c - `otrace help [CMD]`, and what bare `otrace` and `CMD -h` print. */
 
 #include "agent/cmd_help.h"
 #include "agent/base/privilege.h"
@@ -23,7 +21,7 @@ const struct otr_cmd *otr_cmd_find(const char *name)
 	return NULL;
 }
 
-/* One line, by checks that cost nothing: no program is loaded. */
+/* Prints one line about this machine, by checks that load no program. */
 static void here(FILE *out)
 {
 	uint64_t caps = otr_capabilities();
@@ -59,7 +57,7 @@ int otr_help_bare(FILE *out)
 	return OTR_EXIT_OK;
 }
 
-/* The options -h shows: those of `usual`, in its order. */
+/* Prints the options that -h shows: those of `usual`, in its order. */
 static void usual(const struct otr_cmd *cmd, FILE *out)
 {
 	const char *at = cmd->usual ? cmd->usual : "";
@@ -78,7 +76,7 @@ static void usual(const struct otr_cmd *cmd, FILE *out)
 	}
 }
 
-/* "command<tab>what it does": on one line where that fits. */
+/* Prints "command<tab>what it does", on one line if there is room for it. */
 static void example(const char *text, int column, FILE *out)
 {
 	int len = (int)strcspn(text, "\t");

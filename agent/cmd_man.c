@@ -2,8 +2,7 @@
 /*
  * cmd_man.c - otrace(1), from the table of commands and the table of options.
  *
- * mdoc(7), as mandoc -T lint wants it. `make` writes it by `otrace help
- * man-page`.
+ * It is mdoc(7) that `mandoc -T lint` accepts; `make` calls `otrace help man-page`.
  */
 
 #include <string.h>
@@ -12,7 +11,7 @@
 #include "agent/cmd_help.h"
 #include "agent/config/settings.h"
 
-/* Text of a row in mdoc: a dash is a minus, a backslash is shown. */
+/* Prints the text of a row in mdoc: a dash becomes a minus, a backslash is escaped. */
 static void text(const char *s, size_t len, FILE *out)
 {
 	for (size_t i = 0; i < len && s[i]; i++) {
@@ -27,7 +26,7 @@ static void text(const char *s, size_t len, FILE *out)
 	}
 }
 
-/* Lines of mdoc stay below 80 columns. */
+/* Prints one line of mdoc, below 80 columns. */
 static void line(const char *s, FILE *out)
 {
 	size_t col = 0, len;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_run.c - `otrace run`: start a program traced, leave with its status.
+ * cmd_run.c - `otrace run`: starts a program traced, and leaves with its status.
  *
- * The child waits at a pipe until its process is traced, then executes CMD: its first
- * system call is seen. Its streams, signals, terminal and environment are its own; we
- * report to -o, or to the terminal beside it.
+ * The child waits at a pipe until its process is traced, then executes CMD, so that the first
+ * system call of CMD is seen. Streams, signals, terminal and environment of CMD are its own; traces
+ * go to -o, or to the same terminal.
  */
 
 #include <errno.h>
@@ -44,21 +44,21 @@ struct run {
 	const struct otr_settings *cfg;
 	char **argv;
 	char path[4096]; /* of the executable */
-	int report;	 /* where the console writes, -1: nowhere */
+	int report;	 /* descriptor of the console; -1: none */
 	bool shared;
-	bool probes;  /* traced from the kernel */
-	bool carries; /* traced by the library in it; with both, nothing twice */
+	bool probes;  /* kernel probes trace it */
+	bool carries; /* the library in it traces it; with both, each byte is reported once */
 	char library[4096];
-	struct otr_err notice; /* what is not used of these two, and why; "": nothing */
-	int uncarried; /* enum otr_uncarried: why nothing sees what it does itself; 0: it is seen */
+	struct otr_err notice; /* which of the two is not used, and why; "": both are */
+	int uncarried; /* enum otr_uncarried: why no source sees what CMD itself does; 0: one sees it */
 	struct otr_rules rules;
-	struct otr_ring_switches say; /* to the library */
-	struct otr_launch_root root;  /* with the library: what CMD is told it is */
+	struct otr_ring_switches say; /* for the library */
+	struct otr_launch_root root;  /* with the library: the ids in the environment of CMD */
 	struct otr_loop loop;
 	struct otr_sinks *sinks;
 	struct otr_session *session;
 	pid_t pid;
-	int go; /* closing it lets the child go on */
+	int go; /* write end of the pipe at which the child waits */
 	int status;
 	uint64_t began_ns;
 };
@@ -69,14 +69,15 @@ static int fail(const struct otr_err *err, int status)
 	return status;
 }
 
-/* The child: waits for its turn, then is CMD. What goes wrong is told through `bad`. */
+/* Runs in the child: waits for a byte at `wait_fd`, then executes CMD. If that fails, errno is
+ * written to `bad`. */
 static void child(struct run *r, int wait_fd, int bad)
 {
 	char go;
 	int why;
 
 	if (read(wait_fd, &go, 1) != 1)
-		_exit(OTR_EXIT_RUN_FAILED); /* otrace gave up: it said why */
+		_exit(OTR_EXIT_RUN_FAILED); /* otrace gave up, and has printed why */
 	otr_loop_child();
 	if (r->carries) {
 		otr_launch_named(&r->root);
@@ -116,7 +117,7 @@ static int start_child(struct run *r, int *bad, struct otr_err *err)
 	return 0;
 }
 
-/* The command for people: short, and without secrets. */
+/* Prints the start line: the command, shortened and without secrets. */
 static void start_line(struct run *r)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf args = {0}, shown = {0};
@@ -132,7 +133,7 @@ static void start_line(struct run *r)
 	otr_sinks_start_line(r->sinks, what, otr_session_source(r->session));
 }
 
-/* What is started is traced, unless a rule says no. */
+/* Each process that CMD starts is traced, unless a rule says no. */
 static enum otr_verdict wanted(void *arg, const struct otr_candidate *who)
 {
 	const struct run *r = arg;
@@ -170,13 +171,14 @@ static int open_all(struct run *r, struct otr_err *err)
 	rc = open_session(r, err);
 	if (!rc || !r->probes || !r->carries || r->cfg->btf)
 		return rc;
-	/* A kernel that takes no probes: the rest goes on. */
+	/* The kernel takes no probes: trace with the library alone. */
 	r->probes = false;
 	otr_err_set(&r->notice, "no kernel probes, so not static programs (Go): %s", err->text);
 	return open_session(r, err);
 }
 
-/* Traced from here on; then CMD may go. Returns 0, or CMD's failed execution's status. */
+/* From here on CMD is traced, and may run. Returns 0, or the exit status for a CMD that cannot
+ * be executed. */
 static int release(struct run *r, int bad, struct otr_err *err)
 {
 	int why = 0;
@@ -193,7 +195,7 @@ static int release(struct run *r, int bad, struct otr_err *err)
 	r->began_ns = otr_now();
 	if (write(r->go, "", 1) != 1)
 		return OTR_EXIT_RUN_FAILED;
-	/* The other end closes when CMD runs. */
+	/* The other end of `bad` closes when CMD is executed. */
 	if (read(bad, &why, sizeof(why)) != sizeof(why))
 		return 0;
 	otr_err_set(err, "%s: cannot be executed: %s", r->path, strerror(why));
@@ -202,7 +204,7 @@ static int release(struct run *r, int bad, struct otr_err *err)
 
 static void on_signal(struct run *r, int signo)
 {
-	/* Ctrl-C reaches CMD by the terminal; what is sent to us is passed on. */
+	/* The terminal sends Ctrl-C to CMD, too; signals that are sent to otrace are passed on. */
 	if (signo == SIGTERM || signo == SIGHUP)
 		kill(r->pid, signo);
 	if (signo == SIGUSR1)
@@ -235,7 +237,7 @@ static void report_end(struct run *r)
 	otr_session_summary(r->session, what);
 }
 
-/* CMD's end is ours: the same status, or the same signal. */
+/* Ends otrace as CMD ended: with the same status, or by the same signal. */
 static int leave_like(int status)
 {
 	const struct rlimit no_core = {0, 0};
@@ -243,7 +245,7 @@ static int leave_like(int status)
 
 	if (!WIFSIGNALED(status))
 		return WEXITSTATUS(status);
-	setrlimit(RLIMIT_CORE, &no_core); /* the core is CMD's, not ours */
+	setrlimit(RLIMIT_CORE, &no_core); /* CMD has dumped core, if it should; otrace does not */
 	signal(WTERMSIG(status), SIG_DFL);
 	sigfillset(&all);
 	sigprocmask(SIG_UNBLOCK, &all, NULL);
@@ -290,7 +292,7 @@ static bool has_privilege(void)
 	       (otr_capable(caps, OTR_CAP_BPF) && otr_capable(caps, OTR_CAP_PERFMON));
 }
 
-/* The library cannot be used: so be it where the kernel sees the program. */
+/* The library cannot be used. That ends the run unless kernel probes see the program. */
 static int without_library(struct run *r, struct otr_err *err)
 {
 	r->carries = false;
@@ -300,7 +302,7 @@ static int without_library(struct run *r, struct otr_err *err)
 	return 0;
 }
 
-/* It is not started where nothing of it would be seen. */
+/* CMD is not started if no source would see anything of it. */
 static int refuse_program(struct run *r, const char *why, struct otr_err *err)
 {
 	otr_err_set(err,
@@ -314,8 +316,9 @@ static int refuse_program(struct run *r, const char *why, struct otr_err *err)
 	return OTR_EXIT_RUN_FAILED;
 }
 
-/* The library's name in its environment would be an error to its loader, and a 32-bit program
- * cannot take it out for what it starts. Probes see what it starts, but not its own bytes. */
+/* The loader of a 32-bit program reports the library in LD_PRELOAD as an error, and nothing in
+ * that process can remove it for the programs that it starts. Kernel probes see those programs,
+ * but not the bytes of the 32-bit program itself. */
 static int check_32bit(struct run *r, struct otr_err *err)
 {
 	r->carries = false;
@@ -334,7 +337,7 @@ static int check_32bit(struct run *r, struct otr_err *err)
 	return OTR_EXIT_RUN_FAILED;
 }
 
-/* It is started without probes, too: it passes the library on to what it starts. */
+/* A Go program is started without probes, too: it passes the library on to what it starts. */
 static int go_without_probes(struct run *r)
 {
 	r->uncarried = OTR_UNCARRIED_GO;
@@ -368,7 +371,8 @@ static int check_program(struct run *r, struct otr_err *err)
 	return 0;
 }
 
-/* Both, where both can be had: the library where it can be loaded, probes for the rest. */
+/* Uses both sources, if there are both: the library for programs that can load it, probes for
+ * the rest. */
 static int choose_source(struct run *r, struct otr_err *err)
 {
 	r->probes = !r->cfg->no_bpf && has_privilege();
@@ -395,7 +399,7 @@ static int find_program(struct run *r, struct otr_err *err)
 	return rc ? OTR_EXIT_RUN_MISSING : 0;
 }
 
-/* CMD as it is: nothing is added to it, and we are gone. */
+/* Executes CMD in place of otrace, with nothing added to its environment. */
 static int run_untraced(struct run *r, struct otr_err *err)
 {
 	otr_err_set(err, "OTRACE_DISABLED=1: %s runs untraced", r->argv[0]);
@@ -409,7 +413,7 @@ static int run_untraced(struct run *r, struct otr_err *err)
 	return errno == ENOENT ? OTR_EXIT_RUN_MISSING : OTR_EXIT_RUN_CANNOT;
 }
 
-/* What is asked of the library, before anything is begun. */
+/* Reads the options for the library, before anything is started. */
 static int read_switches(struct run *r, struct otr_err *err)
 {
 	if (otr_rules_parse(&r->rules, r->cfg->rules, err) ||
@@ -422,7 +426,8 @@ static int read_switches(struct run *r, struct otr_err *err)
 	return OTR_EXIT_RUN_FAILED;
 }
 
-/* His programs would run without it, and say so on their stderr. */
+/* If the user cannot read the library, each of their programs would print an error of the
+ * loader. */
 static int check_library(struct run *r, struct otr_err *err)
 {
 	if (!r->carries || !r->cfg->user || otr_launch_readable(r->library, r->cfg->user))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* doctor_pid.c - what would be seen of one process, and what not. */
+/* doctor_pid.c - reports what otrace would see of one process. */
 
 #include <elf.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ static void what(uint32_t pid, struct otr_check *ck)
 	snprintf(ck->found, sizeof(ck->found), "%.100s (%u)", title, pid);
 }
 
-/* A 32-bit program numbers its system calls another way. */
+/* The system calls of a 32-bit program have other numbers, which the probes do not know. */
 static void width(uint32_t pid, struct otr_check *ck)
 {
 	int class = otr_elf_class(pid);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* launch.c - starting a program with the library in it; see launch.h. */
+/* launch.c - starts a program with the library in it; see launch.h. */
 
 #include "agent/launch.h"
 
@@ -24,13 +24,13 @@
 #include "agent/proto/trace_context.h"
 
 #define NAME	"libotrace.so"
-#define SCRIPTS 4 /* one may be run by another, so often */
+#define SCRIPTS 4 /* the interpreter of a script may be a script, this often */
 
-#define HEADERS_MAX   256 /* program headers that are read */
-#define NOTES	      16  /* of a segment, so many are read */
+#define HEADERS_MAX   256 /* program headers that are read, at most */
+#define NOTES	      16  /* notes of one segment that are read, at most */
 #define NOTE_GO_BUILD 4
 
-/* The loader takes LD_PRELOAD apart at blanks and colons. */
+/* The loader splits LD_PRELOAD at blanks and colons. */
 static int cannot_name(const char *path, struct otr_err *err)
 {
 	otr_err_set(err, "%s: a path with a blank or a colon cannot be preloaded", path);
@@ -63,8 +63,8 @@ int otr_launch_library(char *out, size_t size, struct otr_err *err)
 	return (int)n;
 }
 
-/* Every Go program has a note of this type and name, however it was linked: cmd/internal/buildid.
- * Notes: elf(5). */
+/* Each Go program has a note of this type and name, however it was linked
+ * (cmd/internal/buildid). The format of notes is in elf(5). */
 static bool has_go_note(int fd, const Elf64_Phdr *ph)
 {
 	uint64_t at = ph->p_offset, left = ph->p_filesz, size;
@@ -88,7 +88,7 @@ static bool has_go_note(int fd, const Elf64_Phdr *ph)
 	return false;
 }
 
-/* Has it a program header that names a loader? And is it Go's? */
+/* Reads the program headers: does one name a loader, and is it a Go program? */
 static enum otr_launch read_elf(int fd, const Elf64_Ehdr *eh)
 {
 	bool has_loader = false, is_go = false;
@@ -109,7 +109,7 @@ static enum otr_launch read_elf(int fd, const Elf64_Ehdr *eh)
 	return is_go ? OTR_LAUNCH_GO : OTR_LAUNCH_YES;
 }
 
-/* "#! /usr/bin/python3 -u": the path. */
+/* Reads the path off "#! /usr/bin/python3 -u". False if the line is none of that form. */
 static bool interpreter(const char *line, char *out, size_t size)
 {
 	size_t len;
@@ -137,8 +137,8 @@ static struct whose whose_of(const char *user)
 	return pw ? (struct whose){pw->pw_uid, pw->pw_gid} : (struct whose){getuid(), getgid()};
 }
 
-/* Would it run with the rights of another user or group, or with capabilities that who starts it
- * has not? Then the loader takes no library from the environment: ld.so(8), AT_SECURE. */
+/* Does the program run with the rights of another user or group, or with capabilities that `who`
+ * lacks? Then its loader takes no library from the environment: ld.so(8), AT_SECURE. */
 static bool gains_rights(int fd, const struct whose *who)
 {
 	struct stat st;
@@ -180,7 +180,7 @@ enum otr_launch otr_launch_can(const char *path, const char *user)
 	return can;
 }
 
-/* Behind what the variable holds, so that what comes first stays first. */
+/* Appends to the variable, so that the libraries in it stay first. */
 static void append(const char *name, const char *value)
 {
 	const char *have = getenv(name);
@@ -199,7 +199,7 @@ static void hex(char *out, const uint8_t *bytes, size_t n)
 		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
-/* As long as the stitcher keeps it together: see process.c there. */
+/* How long the stitcher keeps the trace of a run together: cfg.close_ns of stitch/process.c. */
 #define TOGETHER_NS (30 * OTR_NS_PER_S)
 
 void otr_launch_root(struct otr_launch_root *root)
@@ -225,8 +225,8 @@ void otr_launch_root(struct otr_launch_root *root)
 		 has ? had : "");
 }
 
-/* Its time begins now: to attach the probes may have taken long, in an emulated machine more
- * than TOGETHER_NS. */
+/* The time of the run begins here, not in otr_launch_root(): to attach the probes may take
+ * longer than TOGETHER_NS in an emulated machine. */
 void otr_launch_named(const struct otr_launch_root *root)
 {
 	char run[sizeof(root->run) + 16];
@@ -244,8 +244,8 @@ void otr_launch_environment(const char *library, const char *session, bool follo
 	char only[16];
 
 	append("LD_PRELOAD", library);
-	/* A program built with gcc's address sanitizer ends at once where another library is
-	 * loaded before its own. Ours stays out of its way. */
+	/* A program built with the address sanitizer of gcc ends at once if another library is
+	 * loaded before the sanitizer. libotrace.so does not interfere with it. */
 	append("ASAN_OPTIONS", "verify_asan_link_order=0");
 	setenv("OTRACE_SESSION", session, 1);
 	if (follow)

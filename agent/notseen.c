@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * notseen.c - traffic that was there and was not understood. What it was is told from its
- * first bytes, when they tell (protocol_name.c).
- */
+/* notseen.c - traffic that was not understood. protocol_name.c names its protocol, if the first
+ * bytes show it. */
 
 #include "agent/notseen.h"
 
@@ -29,9 +27,9 @@
 #define EACH_NS	 (60 * OTR_NS_PER_S)
 #define ROWS_MAX 32
 
-struct row { /* connections of one process to one peer, not understood */
+struct row { /* connections of one process to one peer that were not understood */
 	uint32_t tgid;
-	char name[64]; /* of the process's service */
+	char name[64]; /* of the service */
 	char peer[64];
 	const char *why;
 	uint64_t bytes, conns;
@@ -45,8 +43,8 @@ struct table {
 };
 
 struct otr_notseen {
-	struct table gone; /* of connections that are over */
-	struct table all;  /* these and those that are open, as told last */
+	struct table gone; /* connections that are over */
+	struct table all;  /* these and those that are open, as printed last */
 	struct otr_uncarried_table programs;
 	uint64_t next_ns;
 	struct otr_buf text;

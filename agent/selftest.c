@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * selftest.c - one real request, seen whole.
+ * selftest.c - traces one real request.
  *
- * Two children of ours, a client and a server, speak HTTP over loopback; the same probes,
- * pipeline and stitcher as ever make spans of it. All is well when the server's span has
- * the client's for a parent, proved by the wire.
+ * Two child processes, a client and a server, speak HTTP over loopback; the probes, the pipeline and
+ * the stitcher of a session make spans of it. The test is passed if the client's span is the parent
+ * of the server's, proved by the wire.
  */
 
 #include <arpa/inet.h>
@@ -31,8 +31,9 @@
 
 #define MERGE_BYTES (1u << 20)
 #define PATIENCE_NS (2 * OTR_NS_PER_S)
-#define TRIES	    3 /* an emulated CPU may stand still between a clock and a record */
-#define SETTLE_NS   (2 * OTR_NS_PER_MS) /* as in session.c */
+#define TRIES \
+	3 /* in an emulated machine, a record may be later than its time by more than SETTLE_NS */
+#define SETTLE_NS (2 * OTR_NS_PER_MS) /* as in session.c */
 
 static const char request[] = "GET /otrace-doctor HTTP/1.1\r\nHost: localhost\r\n\r\n";
 static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -90,7 +91,7 @@ static int released(void *arg, const struct otr_event *ev)
 	return otr_pipeline_event(se->pl, ev);
 }
 
-/* Both wait for a byte on `go`; then they talk. */
+/* Both children wait for a byte on `go` before they speak. */
 static void serve(int door, int go)
 {
 	char bytes[512];
@@ -149,14 +150,14 @@ static int start_pair(struct pair *p)
 
 static void end_pair(struct pair *p)
 {
-	close(p->go); /* whoever still waits ends */
+	close(p->go); /* a child that still waits reads the end of the pipe, and ends */
 	if (p->client > 0)
 		waitpid(p->client, NULL, 0);
 	if (p->server > 0)
 		waitpid(p->server, NULL, 0);
 }
 
-/* Events and time for the stages, as session.c gives them. */
+/* Gives events and time to the stages, as session.c does. */
 static void pass(struct seen *se, uint64_t until)
 {
 	const struct otr_event tick = otr_synthetic_tick(until);
@@ -207,7 +208,7 @@ static int add_listener(void *arg, const struct otr_event *ev)
 	return 0;
 }
 
-/* Who listens on a port: what could be attached to. */
+/* Fills `ck` with the processes that listen on a port, which could be attached to. */
 static void list_here(struct otr_bpf *b, struct otr_check *ck)
 {
 	struct here here = {.ck = ck};
@@ -245,7 +246,7 @@ static void request_once(struct otr_bpf *b, struct otr_selftest *st)
 		watch(b, &se, st);
 	}
 	end_pair(&p);
-	otr_bpf_drain(b, dropped, NULL); /* their ends are nothing to another pair */
+	otr_bpf_drain(b, dropped, NULL); /* events of this pair are none of the next pair's */
 	otr_merge_free(&se.merge);
 	otr_pipeline_free(&se.pl);
 }
