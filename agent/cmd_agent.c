@@ -38,7 +38,7 @@ static int fail(const struct otr_err *err, int status)
 	return status;
 }
 
-static enum otr_verdict wanted(void *arg, const struct otr_candidate *who)
+static enum otr_verdict judge_by_rules(void *arg, const struct otr_candidate *who)
 {
 	const struct agent *ag = arg;
 
@@ -46,13 +46,13 @@ static enum otr_verdict wanted(void *arg, const struct otr_candidate *who)
 }
 
 /* Traces the process if the rules want it. The agent itself and its parent are never traced. */
-static void judge(struct agent *ag, uint32_t tgid, uint16_t port)
+static void judge_process(struct agent *ag, uint32_t tgid, uint16_t port)
 {
 	struct otr_candidate who;
 
 	if (tgid == (uint32_t)getpid() || tgid == (uint32_t)getppid() ||
 	    otr_session_has(ag->session, tgid) || !otr_candidate_read(&who, tgid, port, NULL) ||
-	    wanted(ag, &who) != OTR_VERDICT_TRACE)
+	    judge_by_rules(ag, &who) != OTR_VERDICT_TRACE)
 		return;
 	if (otr_session_target(ag->session, tgid))
 		otr_log(OTR_LOG_WARN, "pid %u cannot be traced", tgid);
@@ -71,7 +71,7 @@ static void judge_listener(void *arg, uint32_t tgid, uint16_t port)
 	struct agent *ag = arg;
 	uint32_t *more;
 
-	judge(ag, tgid, port);
+	judge_process(ag, tgid, port);
 	if (was_judged(ag, tgid))
 		return;
 	more = realloc(ag->judged, (ag->n_judged + 1) * sizeof(*more));
@@ -85,7 +85,7 @@ static bool judge_running(void *arg, uint32_t pid)
 {
 	/* What a rule decided by the port of a process holds. */
 	if (!was_judged(arg, pid))
-		judge(arg, pid, 0);
+		judge_process(arg, pid, 0);
 	return true;
 }
 
@@ -98,7 +98,7 @@ static int open_all(struct agent *ag, struct otr_err *err)
 		.adopt = true,
 		.host = true,
 		.at_exec = otr_rules_at_exec(&ag->rules),
-		.wanted = wanted,
+		.wanted = judge_by_rules,
 		.arg = ag,
 	};
 

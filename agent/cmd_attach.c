@@ -85,7 +85,7 @@ static void watch(struct attach *at)
 
 /* Says so if all targets are servers whose spans come from their clients alone: none would be
  * shown. */
-static void warn_of_mute(struct attach *at)
+static void warn_of_databases(struct attach *at)
 {
 	const struct otr_targets *t = &at->targets;
 	char text[400];
@@ -102,7 +102,7 @@ static void warn_of_mute(struct attach *at)
 }
 
 /* Process 1 is an ancestor of all others: says how many are traced when it is a target. */
-static void report_of_all(struct attach *at)
+static void report_process_1(struct attach *at)
 {
 	size_t n = otr_session_alive(at->session);
 	char text[300];
@@ -124,7 +124,7 @@ static void report_of_all(struct attach *at)
 }
 
 /* From now on, a second Ctrl-C ends otrace at once, also while it sends the last spans. */
-static void let_signals_end_us(void)
+static void let_signals_end(void)
 {
 	sigset_t set;
 
@@ -151,11 +151,11 @@ static int trace(struct attach *at, struct otr_err *err)
 	}
 	otr_targets_title(&at->targets, at->title, sizeof(at->title));
 	otr_sinks_start_line(at->sinks, at->title, otr_session_source(at->session));
-	warn_of_mute(at);
-	report_of_all(at);
+	warn_of_databases(at);
+	report_process_1(at);
 	otr_session_confine(at->session, false);
 	watch(at);
-	let_signals_end_us();
+	let_signals_end();
 	otr_session_finish(at->session);
 	snprintf(what, sizeof(what), "%s: detached", at->title);
 	otr_sinks_drain(at->sinks, OTR_NS_PER_S);

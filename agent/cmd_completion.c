@@ -20,7 +20,7 @@ static bool takes_file(const struct otr_option *opt)
 }
 
 /* Prints the first sentence of `text` for use between single quotes, in any of the three shells. */
-static void quoted(const char *text, FILE *out)
+static void print_quoted(const char *text, FILE *out)
 {
 	const char *end = strstr(text, ". ");
 	size_t len = end ? (size_t)(end - text) : strlen(text);
@@ -33,7 +33,7 @@ static void quoted(const char *text, FILE *out)
 	}
 }
 
-static void words(const struct otr_option *opt, FILE *out)
+static void print_words(const struct otr_option *opt, FILE *out)
 {
 	for (const char *const *w = opt->words; *w; w++)
 		fprintf(out, "%s%s", w == opt->words ? "" : " ", *w);
@@ -66,7 +66,7 @@ static void bash_values(FILE *out)
 		fputs(") COMPREPLY=($(compgen ", out);
 		if (o->words) {
 			fputs("-W '", out);
-			words(o, out);
+			print_words(o, out);
 			fputs("'", out);
 		} else {
 			fputs("-f", out);
@@ -110,13 +110,13 @@ static void zsh_option(const struct otr_option *opt, FILE *out)
 {
 	fprintf(out, " \\\n\t\t'%s--%s%s[", opt->type == OTR_OPTION_LIST ? "*" : "", opt->name,
 		opt->value ? "=" : "");
-	quoted(opt->help, out);
+	print_quoted(opt->help, out);
 	fputc(']', out);
 	if (opt->value)
 		fprintf(out, ":%s:", opt->value);
 	if (opt->words) {
 		fputc('(', out);
-		words(opt, out);
+		print_words(opt, out);
 		fputc(')', out);
 	} else if (takes_file(opt)) {
 		fputs("_files", out);
@@ -132,7 +132,7 @@ static void zsh(FILE *out)
 	      out);
 	for (const struct otr_cmd *const *c = otr_cmds; *c; c++) {
 		fprintf(out, " \\\n\t\t'%s[", (*c)->name);
-		quoted((*c)->summary, out);
+		print_quoted((*c)->summary, out);
 		fputs("]'", out);
 	}
 	fputs("\n\treturn\nfi\nlocal cmd=$words[2]\n"
@@ -161,11 +161,11 @@ static void fish_option(const struct otr_cmd *cmd, const struct otr_option *opt,
 		fprintf(out, takes_file(opt) ? " -rF" : " -x");
 	if (opt->words) {
 		fputs(" -a '", out);
-		words(opt, out);
+		print_words(opt, out);
 		fputc('\'', out);
 	}
 	fputs(" -d '", out);
-	quoted(opt->help, out);
+	print_quoted(opt->help, out);
 	fputs("'\n", out);
 }
 
@@ -177,7 +177,7 @@ static void fish(FILE *out)
 			"complete -c otrace -n __fish_use_subcommand -f -a %s "
 			"-d '",
 			(*c)->name);
-		quoted((*c)->summary, out);
+		print_quoted((*c)->summary, out);
 		fputs("'\n", out);
 		fprintf(out,
 			"complete -c otrace -n '__fish_seen_subcommand_from %s'"

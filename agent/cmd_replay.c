@@ -44,7 +44,7 @@ static void count_lost(const void *ev)
 	otr_loss_add((enum otr_loss)lost->cause, lost->n);
 }
 
-static int take(void *arg, const struct otr_event *ev)
+static int on_event(void *arg, const struct otr_event *ev)
 {
 	struct replay *re = arg;
 
@@ -104,7 +104,7 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 	re->path = path;
 	re->events = re->bytes = re->first_ns = re->last_ns = 0;
 	otr_progress_begin(&re->progress, "replay", path, size_of(path), is_shared(re));
-	rc = otr_source_read(&otr_replay_source, path, take, re, err);
+	rc = otr_source_read(&otr_replay_source, path, on_event, re, err);
 	if (rc && re->events) {
 		otr_loss_add(OTR_LOSS_RECORDING, 1);
 		otr_loss_because(OTR_LOSS_RECORDING, "%s", err->text);

@@ -46,19 +46,19 @@ struct run {
 	char path[4096]; /* of the executable */
 	int report;	 /* descriptor of the console; -1: none */
 	bool shared;
-	bool probes;  /* kernel probes trace it */
-	bool carries; /* the library in it traces it; with both, each byte is reported once */
+	bool probes;	   /* kernel probes trace it */
+	bool uses_library; /* the library in it traces it; with both, each byte is reported once */
 	char library[4096];
 	struct otr_err notice; /* which of the two is not used, and why; "": both are */
 	int uncarried; /* enum otr_uncarried: why no source sees what CMD itself does; 0: one sees it */
 	struct otr_rules rules;
-	struct otr_ring_switches say; /* for the library */
-	struct otr_launch_root root;  /* with the library: the ids in the environment of CMD */
+	struct otr_ring_switches switches; /* for the library */
+	struct otr_launch_root root;	   /* with the library: the ids in the environment of CMD */
 	struct otr_loop loop;
 	struct otr_sinks *sinks;
 	struct otr_session *session;
 	pid_t pid;
-	int go; /* write end of the pipe at which the child waits */
+	int go_fd; /* write end of the pipe at which the child waits */
 	int status;
 	uint64_t began_ns;
 };
@@ -70,16 +70,16 @@ static int fail(const struct otr_err *err, int status)
 }
 
 /* Runs in the child: waits for a byte at `wait_fd`, then executes CMD. If that fails, errno is
- * written to `bad`. */
-static void child(struct run *r, int wait_fd, int bad)
+ * written to `exec_error`. */
+static void exec_cmd(struct run *r, int wait_fd, int exec_error)
 {
-	char go;
+	char byte;
 	int why;
 
-	if (read(wait_fd, &go, 1) != 1)
+	if (read(wait_fd, &byte, 1) != 1)
 		_exit(OTR_EXIT_RUN_FAILED); /* otrace gave up, and has printed why */
 	otr_loop_child();
-	if (r->carries) {
+	if (r->uses_library) {
 		otr_launch_named(&r->root);
 		otr_launch_environment(r->library, otr_session_join(r->session),
 				       !r->cfg->no_follow);
@@ -88,16 +88,16 @@ static void child(struct run *r, int wait_fd, int bad)
 	if (!r->cfg->user || !otr_launch_become(r->cfg->user))
 		execv(r->path, r->argv);
 	why = errno;
-	if (write(bad, &why, sizeof(why)) < 0)
+	if (write(exec_error, &why, sizeof(why)) < 0)
 		_exit(OTR_EXIT_RUN_FAILED);
 	_exit(why == ENOENT ? OTR_EXIT_RUN_MISSING : OTR_EXIT_RUN_CANNOT);
 }
 
-static int start_child(struct run *r, int *bad, struct otr_err *err)
+static int start_child(struct run *r, int *exec_error, struct otr_err *err)
 {
-	int go[2], announced[2];
+	int go_pipe[2], error_pipe[2];
 
-	if (pipe2(go, O_CLOEXEC) || pipe2(announced, O_CLOEXEC)) {
+	if (pipe2(go_pipe, O_CLOEXEC) || pipe2(error_pipe, O_CLOEXEC)) {
 		otr_err_set(err, "pipe: %s", strerror(errno));
 		return -errno;
 	}
@@ -107,13 +107,13 @@ static int start_child(struct run *r, int *bad, struct otr_err *err)
 		return -errno;
 	}
 	if (!r->pid) {
-		close(go[1]);
-		child(r, go[0], announced[1]);
+		close(go_pipe[1]);
+		exec_cmd(r, go_pipe[0], error_pipe[1]);
 	}
-	close(go[0]);
-	close(announced[1]);
-	r->go = go[1];
-	*bad = announced[0];
+	close(go_pipe[0]);
+	close(error_pipe[1]);
+	r->go_fd = go_pipe[1];
+	*exec_error = error_pipe[0];
 	return 0;
 }
 
@@ -134,7 +134,7 @@ static void start_line(struct run *r)
 }
 
 /* Each process that CMD starts is traced, unless a rule says no. */
-static enum otr_verdict wanted(void *arg, const struct otr_candidate *who)
+static enum otr_verdict judge(void *arg, const struct otr_candidate *who)
 {
 	const struct run *r = arg;
 
@@ -147,9 +147,9 @@ static int open_session(struct run *r, struct otr_err *err)
 		.cfg = r->cfg,
 		.sinks = r->sinks,
 		.no_probes = !r->probes,
-		.library = r->carries,
-		.say = &r->say,
-		.wanted = r->rules.n ? wanted : NULL,
+		.library = r->uses_library,
+		.say = &r->switches,
+		.wanted = r->rules.n ? judge : NULL,
 		.arg = r,
 	};
 
@@ -169,7 +169,7 @@ static int open_all(struct run *r, struct otr_err *err)
 	if (rc)
 		return rc;
 	rc = open_session(r, err);
-	if (!rc || !r->probes || !r->carries || r->cfg->btf)
+	if (!rc || !r->probes || !r->uses_library || r->cfg->btf)
 		return rc;
 	/* The kernel takes no probes: trace with the library alone. */
 	r->probes = false;
@@ -179,7 +179,7 @@ static int open_all(struct run *r, struct otr_err *err)
 
 /* From here on CMD is traced, and may run. Returns 0, or the exit status for a CMD that cannot
  * be executed. */
-static int release(struct run *r, int bad, struct otr_err *err)
+static int start_cmd(struct run *r, int exec_error, struct otr_err *err)
 {
 	int why = 0;
 
@@ -193,10 +193,10 @@ static int release(struct run *r, int bad, struct otr_err *err)
 	if (r->notice.text[0])
 		otr_sinks_notice(r->sinks, r->notice.text);
 	r->began_ns = otr_now();
-	if (write(r->go, "", 1) != 1)
+	if (write(r->go_fd, "", 1) != 1)
 		return OTR_EXIT_RUN_FAILED;
-	/* The other end of `bad` closes when CMD is executed. */
-	if (read(bad, &why, sizeof(why)) != sizeof(why))
+	/* The other end of `exec_error` closes when CMD is executed. */
+	if (read(exec_error, &why, sizeof(why)) != sizeof(why))
 		return 0;
 	otr_err_set(err, "%s: cannot be executed: %s", r->path, strerror(why));
 	return why == ENOENT ? OTR_EXIT_RUN_MISSING : OTR_EXIT_RUN_CANNOT;
@@ -238,7 +238,7 @@ static void report_end(struct run *r)
 }
 
 /* Ends otrace as CMD ended: with the same status, or by the same signal. */
-static int leave_like(int status)
+static int exit_as(int status)
 {
 	const struct rlimit no_core = {0, 0};
 	sigset_t all;
@@ -253,22 +253,22 @@ static int leave_like(int status)
 	return 128 + WTERMSIG(status);
 }
 
-static int trace(struct run *r, struct otr_err *err)
+static int trace_cmd(struct run *r, struct otr_err *err)
 {
-	int bad = -1, status;
+	int exec_error = -1, status;
 
-	if (r->carries)
+	if (r->uses_library)
 		otr_launch_root(&r->root);
-	if (open_all(r, err) || start_child(r, &bad, err))
+	if (open_all(r, err) || start_child(r, &exec_error, err))
 		return fail(err, OTR_EXIT_RUN_FAILED);
 	if (otr_loop_watch(&r->loop, r->pid)) {
 		otr_err_set(err, "pidfd_open: %s", strerror(errno));
 		return fail(err, OTR_EXIT_RUN_FAILED);
 	}
-	status = release(r, bad, err);
-	close(bad);
+	status = start_cmd(r, exec_error, err);
+	close(exec_error);
 	if (status) {
-		close(r->go);
+		close(r->go_fd);
 		waitpid(r->pid, NULL, 0);
 		return fail(err, status);
 	}
@@ -293,9 +293,9 @@ static bool has_privilege(void)
 }
 
 /* The library cannot be used. That ends the run unless kernel probes see the program. */
-static int without_library(struct run *r, struct otr_err *err)
+static int drop_library(struct run *r, struct otr_err *err)
 {
-	r->carries = false;
+	r->uses_library = false;
 	if (!r->probes)
 		return OTR_EXIT_RUN_FAILED;
 	otr_err_set(&r->notice, "probes alone, no traceparent is put in: %s", err->text);
@@ -321,7 +321,7 @@ static int refuse_program(struct run *r, const char *why, struct otr_err *err)
  * but not the bytes of the 32-bit program itself. */
 static int check_32bit(struct run *r, struct otr_err *err)
 {
-	r->carries = false;
+	r->uses_library = false;
 	if (r->probes) {
 		otr_err_set(&r->notice,
 			    "%s is a 32-bit program: its own bytes are not read; "
@@ -338,7 +338,7 @@ static int check_32bit(struct run *r, struct otr_err *err)
 }
 
 /* A Go program is started without probes, too: it passes the library on to what it starts. */
-static int go_without_probes(struct run *r)
+static int note_go_program(struct run *r)
 {
 	r->uncarried = OTR_UNCARRIED_GO;
 	otr_err_set(&r->notice,
@@ -364,8 +364,7 @@ static int check_program(struct run *r, struct otr_err *err)
 	if (can >= OTR_ARRAY_SIZE(why) || !why[can])
 		return 0;
 	if (!r->probes)
-		return can == OTR_LAUNCH_GO ? go_without_probes(r)
-					    : refuse_program(r, why[can], err);
+		return can == OTR_LAUNCH_GO ? note_go_program(r) : refuse_program(r, why[can], err);
 	otr_err_set(&r->notice, "%s %s: seen by kernel probes, no traceparent is put in",
 		    r->argv[0], why[can]);
 	return 0;
@@ -376,17 +375,17 @@ static int check_program(struct run *r, struct otr_err *err)
 static int choose_source(struct run *r, struct otr_err *err)
 {
 	r->probes = !r->cfg->no_bpf && has_privilege();
-	r->carries = !r->cfg->no_shim;
-	if (!r->probes && !r->carries) {
+	r->uses_library = !r->cfg->no_shim;
+	if (!r->probes && !r->uses_library) {
 		otr_err_set(err, "--no-shim and %s leave nothing to trace with; not started",
 			    r->cfg->no_bpf ? "--no-bpf" : "a lack of privilege");
 		otr_err_hint(err, "try  otrace run -- %s", r->argv[0]);
 		return OTR_EXIT_RUN_FAILED;
 	}
-	if (!r->carries)
+	if (!r->uses_library)
 		return 0;
 	if (otr_launch_library(r->library, sizeof(r->library), err))
-		return without_library(r, err);
+		return drop_library(r, err);
 	return check_program(r, err);
 }
 
@@ -417,7 +416,7 @@ static int run_untraced(struct run *r, struct otr_err *err)
 static int read_switches(struct run *r, struct otr_err *err)
 {
 	if (otr_rules_parse(&r->rules, r->cfg->rules, err) ||
-	    otr_switches_read(&r->say, r->cfg, err))
+	    otr_switches_read(&r->switches, r->cfg, err))
 		return OTR_EXIT_RUN_FAILED;
 	if (!r->cfg->no_observe || !r->probes)
 		return 0;
@@ -430,13 +429,13 @@ static int read_switches(struct run *r, struct otr_err *err)
  * loader. */
 static int check_library(struct run *r, struct otr_err *err)
 {
-	if (!r->carries || !r->cfg->user || otr_launch_readable(r->library, r->cfg->user))
+	if (!r->uses_library || !r->cfg->user || otr_launch_readable(r->library, r->cfg->user))
 		return 0;
 	otr_err_set(err, "%s: user %s cannot read it%s%s", r->library, r->cfg->user,
 		    r->probes ? "" : "; not started: ", r->probes ? "" : r->argv[0]);
 	if (!r->probes)
 		otr_err_hint(err, "it belongs where every user can read it: make install");
-	return without_library(r, err);
+	return drop_library(r, err);
 }
 
 static int prepare(struct run *r, struct otr_err *err)
@@ -461,7 +460,7 @@ static int prepare(struct run *r, struct otr_err *err)
 
 static int cmd_run(const struct otr_settings *cfg, char **args)
 {
-	struct run r = {.cfg = cfg, .argv = args, .report = -1, .go = -1};
+	struct run r = {.cfg = cfg, .argv = args, .report = -1, .go_fd = -1};
 	struct otr_err err = {.text = ""};
 	int status;
 
@@ -475,11 +474,11 @@ static int cmd_run(const struct otr_settings *cfg, char **args)
 		return fail(&err, status);
 	if (otr_report_open(cfg, args[0], &r.report, &r.shared, &err) || otr_loop_init(&r.loop))
 		return fail(&err, OTR_EXIT_RUN_FAILED);
-	status = trace(&r, &err);
+	status = trace_cmd(&r, &err);
 	otr_session_close(&r.session);
 	otr_sinks_close(&r.sinks);
 	otr_loop_fini(&r.loop);
-	return status < 0 ? leave_like(r.status) : status;
+	return status < 0 ? exit_as(r.status) : status;
 }
 
 const struct otr_cmd otr_cmd_run = {

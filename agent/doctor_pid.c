@@ -16,7 +16,7 @@
 #include "agent/source/shim.h"
 #include "bpf/shared.h"
 
-static void what(uint32_t pid, struct otr_check *ck)
+static void check_title(uint32_t pid, struct otr_check *ck)
 {
 	char title[120];
 
@@ -26,7 +26,7 @@ static void what(uint32_t pid, struct otr_check *ck)
 }
 
 /* The system calls of a 32-bit program have other numbers, which the probes do not know. */
-static void width(uint32_t pid, struct otr_check *ck)
+static void check_class(uint32_t pid, struct otr_check *ck)
 {
 	int class = otr_elf_class(pid);
 
@@ -44,7 +44,7 @@ static void width(uint32_t pid, struct otr_check *ck)
 	}
 }
 
-static void go(uint32_t pid, struct otr_check *ck)
+static void check_strands(uint32_t pid, struct otr_check *ck)
 {
 	uint32_t goid, parent;
 
@@ -61,7 +61,7 @@ static void go(uint32_t pid, struct otr_check *ck)
 	}
 }
 
-static void ring(uint32_t pid, struct otr_check *ck)
+static void check_sockets(uint32_t pid, struct otr_check *ck)
 {
 	int rings = otr_procfs_fds(pid, "anon_inode:[io_uring]");
 	int sockets = otr_procfs_fds(pid, "socket:");
@@ -81,7 +81,7 @@ static void ring(uint32_t pid, struct otr_check *ck)
 	snprintf(ck->fix, sizeof(ck->fix), "io_uring off in its configuration");
 }
 
-static void tls(uint32_t pid, struct otr_check *ck)
+static void check_tls(uint32_t pid, struct otr_check *ck)
 {
 	char lib[64];
 
@@ -96,7 +96,7 @@ static void tls(uint32_t pid, struct otr_check *ck)
 		 "where it encrypts, only sizes and times are seen");
 }
 
-static void library(uint32_t pid, struct otr_check *ck)
+static void check_library(uint32_t pid, struct otr_check *ck)
 {
 	static const char *const found[] = {
 		[OTR_ADOPT_TAKEN] = "libotrace.so waits for an agent: attach has it",
@@ -120,8 +120,8 @@ static void library(uint32_t pid, struct otr_check *ck)
 
 size_t otr_doctor_pid(uint32_t pid, struct otr_check *checks, size_t max)
 {
-	static void (*const rows[])(uint32_t pid, struct otr_check * ck) = {what, width, go,
-									    ring, tls,	 library};
+	static void (*const rows[])(uint32_t pid, struct otr_check * ck) = {
+		check_title, check_class, check_strands, check_sockets, check_tls, check_library};
 	char path[64];
 	size_t n = 0;
 

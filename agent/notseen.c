@@ -43,8 +43,8 @@ struct table {
 };
 
 struct otr_notseen {
-	struct table gone; /* connections that are over */
-	struct table all;  /* these and those that are open, as printed last */
+	struct table ended; /* connections that are over */
+	struct table all;   /* these and those that are open, as printed last */
 	struct otr_uncarried_table programs;
 	uint64_t next_ns;
 	struct otr_buf text;
@@ -76,7 +76,7 @@ static struct otr_slice slice_of(const struct otr_stream_head *head)
 	return (struct otr_slice){(const char *)head->bytes, head->len};
 }
 
-static const char *reason(const struct otr_stream_stat *stat)
+static const char *reason_of(const struct otr_stream_stat *stat)
 {
 	const char *why;
 
@@ -143,8 +143,8 @@ void otr_notseen_program(struct otr_notseen *ns, uint32_t tgid, int why, const c
 	otr_uncarried_add(&ns->programs, tgid, why, path);
 }
 
-static void add(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *pl,
-		const struct otr_stream_stat *stat)
+static void add_stat(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *pl,
+		     const struct otr_stream_stat *stat)
 {
 	static const char how[] = "past the library (stdio, direct system calls, io_uring)";
 	struct row *at;
@@ -154,7 +154,7 @@ static void add(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *p
 	if (stat->messages || stat->read || stat->bytes <= stat->bypassed ||
 	    otr_uncarried_is(&ns->programs, stat->tgid, OTR_UNCARRIED_32BIT))
 		return;
-	at = name_row(tb, pl, stat, reason(stat), stat->bytes - stat->bypassed);
+	at = name_row(tb, pl, stat, reason_of(stat), stat->bytes - stat->bypassed);
 	if (!at || at->head_len)
 		return;
 	at->head_len = stat->first.len < sizeof(at->head) ? stat->first.len : sizeof(at->head);
@@ -164,7 +164,7 @@ static void add(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *p
 void otr_notseen_ended(struct otr_notseen *ns, struct otr_pipeline *pl,
 		       const struct otr_stream_stat *stat)
 {
-	add(ns, &ns->gone, pl, stat);
+	add_stat(ns, &ns->ended, pl, stat);
 }
 
 struct open_conns {
@@ -176,19 +176,19 @@ static void add_open(void *arg, const struct otr_stream_stat *stat)
 {
 	const struct open_conns *oc = arg;
 
-	add(oc->ns, &oc->ns->all, oc->pl, stat);
+	add_stat(oc->ns, &oc->ns->all, oc->pl, stat);
 }
 
 static void collect(struct otr_notseen *ns, struct otr_pipeline *pl)
 {
 	struct open_conns oc = {ns, pl};
 
-	ns->all = ns->gone;
+	ns->all = ns->ended;
 	otr_streams_each(otr_pipeline_streams(pl), add_open, &oc);
 	otr_buf_reset(&ns->text);
 }
 
-static void amount(struct otr_buf *out, uint64_t bytes)
+static void print_bytes(struct otr_buf *out, uint64_t bytes)
 {
 	if (bytes >= 1000000)
 		otr_buf_printf(out, "%.1f MB", (double)bytes / 1e6);
@@ -202,7 +202,7 @@ static void print_row(struct otr_buf *out, const struct row *at)
 {
 	otr_buf_printf(out, "%s (pid %u): %llu connection%s to %s, ", at->name, at->tgid,
 		       (unsigned long long)at->conns, at->conns == 1 ? "" : "s", at->peer);
-	amount(out, at->bytes);
+	print_bytes(out, at->bytes);
 	otr_buf_printf(out, ", %s", at->why);
 	if (at->head_len && strstr(at->why, "unknown")) {
 		otr_buf_str(out, " (first bytes");
