@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* secret.c - which keys name secrets, and which values are shaped as secrets. */
+/* secret.c - which keys name secrets, and which values have the shape of secrets. */
 
 #include "agent/base/secret.h"
 
@@ -12,15 +12,15 @@
 #define UUID_LEN    36
 
 enum means {
-	SECRET,	 /* wherever it stands in a key */
-	ALONE,	 /* where it is all of the key */
-	KEY,	 /* at the end, and before `id`, unless a harmless word is before it */
-	CODE,	 /* alone, and at the end behind a word of sign-in */
+	SECRET, /* a secret wherever it stands in a key */
+	ALONE,	/* a secret if it is the whole key */
+	KEY,  /* a secret at the end of a key and before `id`, unless a NO_KEY word is before it */
+	CODE, /* a secret alone, and at the end behind a SIGN_IN word */
 	PREFIX,	 /* begins a word that is a secret */
-	ENDING,	 /* ends a word, or all words put together */
-	IS_TOLD, /* at the end: the key tells of a secret, and holds none */
-	NO_KEY,	 /* before `key`: a key of a table, not of a door */
-	SIGN_IN, /* before `code` */
+	ENDING,	 /* ends a word, or all words joined, that is a secret */
+	IS_TOLD, /* at the end: the key is about a secret, and its value is none */
+	NO_KEY,	 /* before a KEY word: that one is an index, not a secret */
+	SIGN_IN, /* before a CODE word: that one is a secret */
 };
 
 struct word {
@@ -34,7 +34,7 @@ struct word {
 		text, sizeof(text) - 1, 1u << (means) \
 	}
 
-/* Of a word that is all of one. */
+/* What a whole word means. */
 static const struct word words[] = {
 	WORD("token", SECRET),
 	WORD("jwt", SECRET),
@@ -141,7 +141,7 @@ static const struct word words[] = {
 	WORD("grant", SIGN_IN),
 };
 
-/* Of a word that begins or ends so; the shortest has four letters. */
+/* What the beginning or end of a word means; the shortest has four letters. */
 static const struct word parts[] = {
 	WORD("saml", PREFIX),	    WORD("aspsession", PREFIX),
 
@@ -160,7 +160,7 @@ static const struct word parts[] = {
 	WORD("lozinka", ENDING),    WORD("geheimnis", ENDING),	 WORD("jeton", ENDING),
 };
 
-/* What services call their tokens. */
+/* Prefixes by which services mark their tokens. */
 static const char *const prefixes[] = {
 	"ghp_",	    "gho_",	"ghu_", "ghs_",	 "ghr_",  "github_pat_", "glpat-",  "sk_live_",
 	"sk_test_", "rk_live_", "sk-",	"xoxb-", "xoxp-", "xoxa-",	 "xoxs-",   "xapp-",
@@ -195,7 +195,7 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* One round, in place; false: nothing was encoded. */
+/* Decodes once, in place; false: nothing was encoded. */
 static bool decode_once(char *text, size_t *len)
 {
 	size_t n = 0;
@@ -227,7 +227,7 @@ struct otr_slice otr_secret_decode(char *out, size_t size, struct otr_slice text
 	return (struct otr_slice){out, len};
 }
 
-/* All that the table says of `word`, a bit of enum means each. */
+/* Returns all that the tables say of `word`, one bit of enum means each. */
 static unsigned int means(struct otr_slice word)
 {
 	char first = word.len ? otr_lower(word.data[0]) : 0;
@@ -281,12 +281,12 @@ static struct otr_slice take_word(struct otr_slice *key)
 		    (!is_upper(s[i - 1]) || (i + 1 < key->len && is_lower(s[i + 1]))))
 			break;
 	for (end = i; end > from + 1 && is_digit(s[end - 1]);)
-		end--; /* password1 */
+		end--; /* password1 is the word password */
 	*key = otr_slice_sub(*key, i, key->len);
 	return (struct otr_slice){s + from, end - from};
 }
 
-/* Its letters and digits in a row: APIkey, pass-word. */
+/* Writes the letters and digits of `key` alone: APIkey, pass-word. */
 static struct otr_slice joined(char *out, struct otr_slice key)
 {
 	size_t n = 0;
@@ -299,7 +299,7 @@ static struct otr_slice joined(char *out, struct otr_slice key)
 	return (struct otr_slice){out, n};
 }
 
-/* One word of a key, and what the table says of it. */
+/* One word of a key, and what the tables say of it. */
 struct key_word {
 	struct otr_slice text;
 	unsigned int means;
@@ -312,7 +312,7 @@ static struct key_word take(struct otr_slice *key)
 	return (struct key_word){text, means(text)};
 }
 
-/* Is `word` a secret, between the word before and the word behind it? */
+/* Is `word` a secret, given the words before and behind it? */
 static bool is_secret(const struct key_word *before, const struct key_word *word,
 		      const struct key_word *behind)
 {
@@ -336,7 +336,7 @@ static bool names_secret(struct otr_slice key)
 
 	key = otr_secret_decode(text, sizeof(text), key);
 	if (!key.data)
-		return true; /* too long to be looked at */
+		return true; /* too long to be searched */
 	key.len = otr_secret_fold(text, key.len);
 	if (!otr_secret_readable(key))
 		return true;
@@ -364,13 +364,13 @@ bool otr_secret_word(struct otr_slice word)
 	return secret;
 }
 
-/* The same keys come again with each request: what was said of one is kept, a thread. Who asks
- * for many others only makes it be worked out anew. */
+/* Each request has the same keys again, so each thread remembers the verdicts on them. A client
+ * that sends many other keys only makes the verdicts be computed again. */
 #define KEPT	 256
 #define KEPT_LEN 30
 
 struct kept {
-	uint8_t len; /* 0: free */
+	uint8_t len; /* 0: the row is free */
 	bool secret;
 	char text[KEPT_LEN];
 };
@@ -416,8 +416,8 @@ static int class_of(char c)
 	return is_digit(c) ? 1 : is_upper(c) ? 2 : 3;
 }
 
-/* A person changes between letters, digits and capitals at the seams of words, a random
- * text at nearly every second place. A capital that begins a word is no change. */
+/* Is `s` random? In names, letters change to digits or capitals at the boundaries of words; in
+ * random text, at nearly every second place. A capital that begins a word is no change. */
 static bool is_random(struct otr_slice s)
 {
 	size_t letters = 0, digits = 0, changes = 0, hexes = 0;
@@ -451,7 +451,7 @@ static bool has_prefix(struct otr_slice s)
 	return false;
 }
 
-/* A run of base64url, or of base64 where the value is nothing else. */
+/* Is `s` a token: base64url, or base64 if the value is nothing else? */
 static bool is_token(struct otr_slice s)
 {
 	return !is_uuid(s) && (is_random(s) || has_prefix(s));

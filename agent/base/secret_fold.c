@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * secret_fold.c - one way to write a word: full-width letters (U+FF01..) are ASCII, Latin letters
- * lose their accents, so that a table of ASCII words finds `ＴＯＫＥＮ` and `contraseña`.
+ * secret_fold.c - replaces full-width letters (U+FF01..) by ASCII and removes accents of Latin letters,
+ * so that a table of ASCII words finds `ＴＯＫＥＮ` and `contraseña`.
  */
 
 #include "agent/base/secret.h"
@@ -13,7 +13,8 @@ static const char latin[] = "AAAAAAACEEEEIIIIDNOOOOO*OUUUUYTsaaaaaaaceeeeiiiidno
 			    "AaAaAaCcCcCcCcDdDdEeEeEeEeEeGgGgGgGgHhHhIiIiIiIiIiJjJjKkkLlLlLlLlLl"
 			    "NnNnNnnNnOoOoOoOoRrRrRrSsSsSsSsTtTtTtUuUuUuUuUuUuWwYyYZzZzZzs";
 
-/* The character at the head of `s`, and its length; 0: broken, or beyond U+FFFF. */
+/* Reads the character at the head of `s` and returns its length; 0: it is broken, or beyond
+ * U+FFFF. */
 static size_t utf8(struct otr_slice s, uint32_t *c)
 {
 	const uint8_t *at = (const uint8_t *)s.data;

@@ -4,8 +4,7 @@
  *
  *	curl -u joe:PASSWORD -H "Authorization: Bearer TOKEN" http://joe:PASSWORD@h/
  *
- * A command line is a text whose arguments are parted by NUL, so that one of them may
- * hold blanks.
+ * A command line is a text whose arguments are separated by NUL, since an argument may hold blanks.
  */
 
 #include "agent/base/buf.h"
@@ -13,7 +12,7 @@
 #include "agent/base/secret.h"
 
 #define TEXT_MAX     2048
-#define USERINFO_MAX 256 /* looked at, so that a row of colons costs no square */
+#define USERINFO_MAX 256 /* bytes that are searched: many colons take no quadratic time */
 
 struct span {
 	size_t begin, end;
@@ -30,7 +29,7 @@ static bool is_quote(char c)
 	return c == '"' || c == '\'' || c == '\\';
 }
 
-/* Of a key: what parts its words belongs to it. */
+/* Can `c` be in a key? The characters that separate its words can. */
 static bool in_key(char c)
 {
 	c = otr_lower(c);
@@ -43,7 +42,7 @@ static char at(struct otr_slice s, size_t i)
 	return i < s.len ? s.data[i] : 0;
 }
 
-/* Where the first of `stops` is behind `i`, or an argument ends. */
+/* Returns where the first of `stops` is behind `i`, or where the argument ends. */
 static size_t until(struct otr_slice s, size_t i, const char *stops)
 {
 	while (i < s.len && s.data[i] && !strchr(stops, s.data[i]))
@@ -64,7 +63,7 @@ static bool found(struct span *sp, size_t begin, size_t end)
 	return end > begin;
 }
 
-/* What stands before '@' in what follows "//". */
+/* Finds userinfo: the text between "//" and '@'. */
 static bool after_slashes(struct otr_slice s, size_t i, struct span *sp)
 {
 	size_t end = until(otr_slice_sub(s, 0, i + USERINFO_MAX), i, "/?# \t\r\n\"'<>\\");
@@ -77,7 +76,7 @@ static bool after_slashes(struct otr_slice s, size_t i, struct span *sp)
 	return sp->end > i;
 }
 
-/* joe:password@host, without slashes before it; an address of mail is none. */
+/* Finds joe:password@host without "//" before it. An address of mail has no colon. */
 static bool bare_userinfo(struct otr_slice s, size_t i, size_t colon, struct span *sp)
 {
 	struct otr_slice name = otr_slice_sub(s, i, colon - i);
@@ -95,7 +94,7 @@ static bool bare_userinfo(struct otr_slice s, size_t i, size_t colon, struct spa
 	return true;
 }
 
-/* A JSON key some letters of which are written as \u0061: the last of them begins at `from`. */
+/* Is it a JSON key with letters that are written as \u0061? The last of them begins at `from`. */
 static bool is_escaped(struct otr_slice s, size_t from)
 {
 	struct otr_slice c = otr_slice_sub(s, from ? from - 1 : 0, 6);
@@ -103,7 +102,7 @@ static bool is_escaped(struct otr_slice s, size_t from)
 	return from && c.len == 6 && c.data[0] == '\\' && !otr_secret_readable(c);
 }
 
-/* key=value, "key": "value", Key: value; `i` is where the key ends. */
+/* Finds the value of a key: key=value, "key": "value", Key: value; `i` is where the key ends. */
 static bool pair(struct otr_slice s, size_t from, size_t i, struct span *sp)
 {
 	struct otr_slice key = otr_slice_sub(s, from, i - from);
@@ -127,7 +126,7 @@ static bool pair(struct otr_slice s, size_t from, size_t i, struct span *sp)
 	return found(sp, i, until(s, i, whole ? "" : "&;, \t\r\n\"'}#"));
 }
 
-/* Bearer x, Basic x */
+/* Finds what follows Bearer or Basic. */
 static bool credentials(struct otr_slice s, size_t from, size_t i, struct span *sp)
 {
 	struct otr_slice word = otr_slice_sub(s, from, i - from);
@@ -142,7 +141,7 @@ static bool credentials(struct otr_slice s, size_t from, size_t i, struct span *
 	return end - i >= 6 && found(sp, i, end);
 }
 
-/* Behind the option that ends at `i`: where its value begins, or 0. */
+/* Returns where the value of the option that ends at `i` begins, or 0. */
 static size_t argument(struct otr_slice s, size_t i)
 {
 	if (at(s, i) == '=' || (i < s.len && !s.data[i]))
@@ -150,8 +149,8 @@ static size_t argument(struct otr_slice s, size_t i)
 	return at(s, i) == ' ' ? skip_blanks(s, i) : 0;
 }
 
-/* Where the value at `begin` ends, of the option s[i..option_end). What is an argument
- * of its own, or the rest of one, may hold blanks. */
+/* Returns where the value at `begin` of the option s[i..option_end) ends. A value that is an
+ * argument, or the rest of one, may hold blanks. */
 static size_t argument_end(struct otr_slice s, size_t begin, size_t i, size_t option_end)
 {
 	bool own = begin && !s.data[begin - 1];
@@ -160,7 +159,8 @@ static size_t argument_end(struct otr_slice s, size_t begin, size_t i, size_t op
 	return until(s, begin, own || rest ? "" : " \t\r\n\"'");
 }
 
-/* Is one of `names` before `i`? A program decides what a short option is. */
+/* Does one of the programs `names` stand before `i`? The meaning of a one-letter option depends
+ * on the program. */
 static bool runs(struct otr_slice s, size_t i, const char *const names[])
 {
 	for (; *names; names++)
@@ -169,10 +169,10 @@ static bool runs(struct otr_slice s, size_t i, const char *const names[])
 	return false;
 }
 
-/* Options of one letter whose value is a secret. */
+/* One-letter options whose value is a secret. */
 static const struct {
 	char letter;
-	bool glued; /* only as -pSECRET: -p alone takes nothing */
+	bool glued; /* only in the form -pSECRET: -p alone takes no value */
 	const char *programs[4];
 } short_options[] = {
 	{'p', true, {"mysql", "mariadb", "sshpass"}},
@@ -205,8 +205,8 @@ static bool short_option(struct otr_slice s, size_t i, struct span *sp)
 	return false;
 }
 
-/* Where in curl's options of one letter, s[i..end), one takes USER:PASSWORD or CERT:PASSWORD:
- * -u, -sSu, -sujoe:password. 0: nowhere. */
+/* Returns where, in the one-letter options s[i..end) of curl, one takes USER:PASSWORD or
+ * CERT:PASSWORD: -u, -sSu, -sujoe:password. 0: nowhere. */
 static size_t of_curl(struct otr_slice s, size_t i, size_t end)
 {
 	static const char *const curl[] = {"curl", NULL};
@@ -219,7 +219,7 @@ static size_t of_curl(struct otr_slice s, size_t i, size_t end)
 	return i < end ? i : 0;
 }
 
-/* They take USER:PASSWORD; those of certificates, CERT:PASSWORD. */
+/* Options that take USER:PASSWORD, or for certificates CERT:PASSWORD. */
 static bool is_user_option(struct otr_slice name)
 {
 	static const char *const all[] = {"--user", "--proxy-user", "--auth", "--cert",
@@ -231,7 +231,7 @@ static bool is_user_option(struct otr_slice name)
 	return false;
 }
 
-/* -u joe:password, --user joe:password */
+/* Finds the password in -u joe:password, --user joe:password. */
 static bool user_option(struct otr_slice s, size_t i, size_t end, struct span *sp)
 {
 	struct otr_slice name = otr_slice_sub(s, i, end - i);
@@ -258,7 +258,7 @@ static bool user_option(struct otr_slice s, size_t i, size_t end, struct span *s
 	       found(sp, colon + 1, stop);
 }
 
-/* --password x, -passin x: its value is an argument of its own. */
+/* Finds the value of --password x, -passin x: it is an argument of its own. */
 static bool long_option(struct otr_slice s, size_t i, size_t end, struct span *sp)
 {
 	size_t begin = argument(s, end), name = i + 1 + (at(s, i + 1) == '-');
@@ -280,7 +280,7 @@ static bool option(struct otr_slice s, size_t i, struct span *sp)
 	return user_option(s, i, end, sp) || short_option(s, i, sp) || long_option(s, i, end, sp);
 }
 
-/* bot123456:TOKEN, a segment of a path at Telegram's. */
+/* Finds the token in bot123456:TOKEN, a segment in paths of Telegram. */
 static bool bot(struct otr_slice s, size_t from, size_t i, struct span *sp)
 {
 	size_t digits = from + 3;
@@ -293,7 +293,7 @@ static bool bot(struct otr_slice s, size_t from, size_t i, struct span *sp)
 	return digits == i && i > from + 3 && found(sp, i + 1, until(s, i + 1, "/?# "));
 }
 
-/* What begins at `i`, where a run of a key's characters begins. */
+/* Finds the secret that begins at `i`, which is the beginning of a run of key characters. */
 static bool run(struct otr_slice s, size_t i, size_t end, struct span *sp)
 {
 	struct otr_slice word = otr_slice_sub(s, i, end - i);
@@ -305,7 +305,7 @@ static bool run(struct otr_slice s, size_t i, size_t end, struct span *sp)
 	return otr_secret_shape(word) && found(sp, i, end);
 }
 
-/* The next secret at or behind `i`. */
+/* Finds the next secret at or behind `i`. */
 static bool next(struct otr_slice s, size_t i, bool command, struct span *sp)
 {
 	size_t end;
@@ -324,7 +324,8 @@ static bool next(struct otr_slice s, size_t i, bool command, struct span *sp)
 	return false;
 }
 
-/* Takes the next word off a text: blanks, '+' (a blank in a query) and punctuation part them. */
+/* Takes the next word off a text, which blanks, '+' (a blank in a query) and punctuation
+ * separate. */
 static struct otr_slice take_word(struct otr_slice *text)
 {
 	static const char parts[] = "+,;\"'()<>|!";
@@ -352,8 +353,9 @@ static bool has_digit(struct otr_slice word)
 	return has_one_of(word, '0', '9');
 }
 
-/* Does a text say what it holds: "token X", "my password is X", "key a1b2"? What may be a word
- * of a sentence as well (key, code, state) tells of the next word alone, if that has a digit. */
+/* Does the text announce a secret in it: "token X", "my password is X", "key a1b2"? A word that
+ * is also common in sentences (key, code, state) announces only the next word, and only if that
+ * has a digit. */
 static bool tells(struct otr_slice text)
 {
 	bool emitted = false, perhaps = false, telling;
@@ -361,7 +363,7 @@ static bool tells(struct otr_slice text)
 
 	for (word = take_word(&text); word.len; word = take_word(&text)) {
 		telling = otr_secret_word(word);
-		/* "id_token token" lists what there is. */
+		/* "id_token token" is a list of names, not a secret */
 		if (emitted && !(telling && !has_digit(word) && !has_one_of(word, 'A', 'Z')))
 			return true;
 		if (perhaps && has_digit(word))

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * make.c - makes a resource from the facts of a process and its host. OpenTelemetry semantic
+ * make.c - makes a resource from the facts of a process and its host, by the OpenTelemetry semantic
  * conventions 1.44: service, process, host, os, container, telemetry.
  *
- * What the process says in OTEL_RESOURCE_ATTRIBUTES wins over what was found, except for
- * service.name (name.h) and telemetry.*.
+ * An attribute in OTEL_RESOURCE_ATTRIBUTES of the process overrides the one that was found, except
+ * for service.name (name.h) and telemetry.*.
  *
- * A resource is one allocation:  | struct otr_resource | attrs[n_attrs] | text |
+ * A resource is one allocation:
+ *
+ *	| struct otr_resource | attrs[n_attrs] | text |
  */
 
 #include "agent/resource/make.h"
@@ -26,13 +28,13 @@
 #define ATTRS_MAX 64
 #define VALUE_MAX 4096
 
-/* Of service.instance.id, as the conventions give it. */
+/* The namespace of service.instance.id, as the conventions give it. */
 static const uint8_t instance_ns[16] = {
 	0x4d, 0x63, 0x00, 0x9a, 0x8d, 0x0f, 0x11, 0xee,
 	0xaa, 0xd7, 0x4c, 0x79, 0x6e, 0xd8, 0xe3, 0x20,
 };
 
-/* Under construction: slices of strings hold offsets into `text`. */
+/* A resource that is being made: slices of strings hold offsets into `text`. */
 struct draft {
 	struct otr_attr at[ATTRS_MAX];
 	size_t n;
@@ -72,7 +74,7 @@ static struct otr_attr *add(struct draft *d, enum otr_key key)
 	return &d->at[d->n++];
 }
 
-/* What is there already stays; nothing is added for an empty value. */
+/* Adds an attribute, unless the value is empty or the attribute is there already. */
 static void text(struct draft *d, enum otr_key key, struct otr_slice value)
 {
 	struct otr_attr *at = value.len ? add(d, key) : NULL;
@@ -130,7 +132,7 @@ static void on_pair(void *arg, struct otr_slice name, struct otr_slice value)
 	at->string = keep(d, value);
 }
 
-/* ISO 8601 in milliseconds: what /proc tells is no finer. */
+/* Writes the time as ISO 8601 in milliseconds; /proc has no finer times. */
 static size_t iso(char *out, size_t size, uint64_t ns)
 {
 	time_t s = (time_t)(ns / 1000000000u);
@@ -142,7 +144,8 @@ static size_t iso(char *out, size_t size, uint64_t ns)
 				(unsigned int)(ns / 1000000u % 1000u));
 }
 
-/* The id of a process stays the same when otrace is started again; no other process has it. */
+/* Sets the id of the process, which no other process has, and which is the same when otrace is
+ * started again. */
 static void instance(struct draft *d, const struct otr_make *from)
 {
 	struct otr_slice host = from->host->text[OTR_META_HOST_ID];
@@ -187,7 +190,7 @@ static void host(struct draft *d, const struct otr_facts *f)
 	str(d, OTR_KEY_OS_TYPE, "linux");
 }
 
-/* Not "opentelemetry", which is reserved for its own SDKs. */
+/* The name is not "opentelemetry", which is reserved for the SDKs of the project. */
 static void telemetry(struct draft *d, const struct otr_facts *f)
 {
 	struct otr_slice exe = otr_name_exe(f->text[OTR_META_EXE]);
@@ -240,7 +243,7 @@ static struct otr_resource *finish(const struct draft *d, uint32_t tgid)
 	res->tgid = tgid;
 	res->attrs = at;
 	res->n_attrs = (uint16_t)d->n;
-	res->service = at[0].string; /* fill() begins with it */
+	res->service = at[0].string; /* the attribute that fill() adds first */
 	return res;
 }
 

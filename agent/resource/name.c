@@ -2,9 +2,9 @@
 /*
  * name.c - names a process from its facts.
  *
- * OpenTelemetry semantic conventions, "Service", and the specification of
- * OTEL_RESOURCE_ATTRIBUTES. Departure: where one pair cannot be decoded, only that pair is
- * discarded, not all pairs.
+ * It follows the OpenTelemetry semantic conventions, "Service", and the specification of
+ * OTEL_RESOURCE_ATTRIBUTES. Departure: if one pair cannot be decoded, that pair alone is discarded,
+ * not all pairs.
  */
 
 #include "agent/resource/name.h"
@@ -97,7 +97,7 @@ struct otr_slice otr_name_container(struct otr_slice cgroup)
 			run++;
 			continue;
 		}
-		if (run == CONTAINER_ID) /* the innermost container's */
+		if (run == CONTAINER_ID) /* of nested containers, the innermost is the last */
 			found = otr_slice_sub(cgroup, i - run, run);
 		run = 0;
 	}
@@ -109,7 +109,7 @@ struct found {
 	size_t len;
 };
 
-/* Writes bytes from any source as a name: cut, valid UTF-8, safe for a terminal. */
+/* Writes bytes from any source as a name: cut, valid UTF-8, without control characters. */
 static size_t clean(char *out, struct otr_slice s)
 {
 	size_t len = 0, n;
@@ -120,7 +120,8 @@ static size_t clean(char *out, struct otr_slice s)
 			break;
 		memcpy(out + len, n ? s.data : "\xef\xbf\xbd", n ? n : 3);
 		len += n ? n : 3;
-		n = n ? n : otr_utf8_char(s); /* whole, where it is only unfit */
+		/* A valid character that must not be shown is replaced as a whole. */
+		n = n ? n : otr_utf8_char(s);
 		n = n ? n : 1;
 	}
 	out[len] = '\0';

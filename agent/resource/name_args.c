@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * name_args.c - which program an interpreter was told to run.
+ * name_args.c - finds the program that an interpreter runs, in the arguments of the interpreter.
  *
- * One row a runtime: which of its options take a value, so that this is not taken for
- * the script; what gives the name once the script is known is one function.
+ * There is one row for each interpreter. It has the options that take a value, so that the value is
+ * not taken for the script, and a function that names the program by its script.
  */
 
 #include "agent/resource/name_args.h"
@@ -19,10 +19,10 @@ typedef void (*program_fn)(struct otr_program *pg, struct otr_slice rest);
 struct runtime {
 	const char *family;
 	const char *valued;  /* options whose value is the next argument */
-	const char *module;  /* the option before a module's or archive's name */
-	const char *command; /* .. before program text: there is no script */
-	const char *skip;    /* words before the script */
-	program_fn read;     /* `pg->path` is the script, `rest` what follows */
+	const char *module;  /* the option before the name of a module or archive */
+	const char *command; /* the option before program text: there is no script */
+	const char *skip;    /* words that stand before the script */
+	program_fn read;     /* names the program; `pg->path` is the script, `rest` follows it */
 };
 
 static bool listed(const char *list, struct otr_slice word)
@@ -68,7 +68,7 @@ static struct otr_slice without(struct otr_slice s, const char *endings)
 	return s;
 }
 
-/* The last part between dots that is not one of `dull`; else the last one. */
+/* Returns the last part between dots that is not one of `dull`, or the last part if all are. */
 static struct otr_slice last_part(struct otr_slice s, const char *dull)
 {
 	struct otr_slice part = s, rest = s;
@@ -99,7 +99,7 @@ static bool is_module(struct otr_slice s)
 	return true;
 }
 
-/* "orders.wsgi:app"; "localhost:8000", the value of an option, is not. */
+/* True for "orders.wsgi:app", false for "localhost:8000", which may be the value of an option. */
 static bool is_app(struct otr_slice s)
 {
 	struct otr_slice mod = before(s, ':');
@@ -109,8 +109,8 @@ static bool is_app(struct otr_slice s)
 	       (isalpha((unsigned char)attr.data[0]) || attr.data[0] == '_');
 }
 
-/* The application a Python server was given: MODULE:ATTRIBUTE anywhere, else the last
- * word that is a module and no option's value. */
+/* Returns the application that a Python server runs: MODULE:ATTRIBUTE anywhere in `args`, else
+ * the last word that is a module and not the value of an option. */
 static struct otr_slice app_of(struct otr_slice args)
 {
 	struct otr_slice arg, best = OTR_SLICE_NONE;
@@ -126,7 +126,8 @@ static struct otr_slice app_of(struct otr_slice args)
 	return best;
 }
 
-/* Flask and Celery: --app NAME, -A NAME, --app=NAME. */
+/* Returns the application of Flask and Celery, which an option names: --app NAME, -A NAME,
+ * --app=NAME. */
 static struct otr_slice app_option(struct otr_slice args)
 {
 	struct otr_slice arg, value;
@@ -156,7 +157,7 @@ static void read_python(struct otr_program *pg, struct otr_slice rest)
 	pg->name = tool;
 	if (listed("gunicorn uvicorn hypercorn daphne granian waitress-serve", tool)) {
 		pg->name = module_name(app_of(rest));
-		pg->path = OTR_SLICE_NONE; /* the server's, not the service's */
+		pg->path = OTR_SLICE_NONE; /* the script of the server, not of the service */
 	} else if (listed("flask celery", tool)) {
 		pg->name = module_name(app_option(rest));
 		pg->path = OTR_SLICE_NONE;
@@ -171,7 +172,8 @@ static void read_python(struct otr_program *pg, struct otr_slice rest)
 	}
 }
 
-/* A program inside node_modules is a tool: the service is what it stands in. */
+/* A program inside node_modules is a tool. It serves the project whose folder node_modules is
+ * in. */
 static void read_node(struct otr_program *pg, struct otr_slice rest)
 {
 	const char *at = NULL;
@@ -192,7 +194,7 @@ static struct otr_slice jar_name(struct otr_slice path)
 
 	for (size_t i = 1; i + 1 < s.len; i++)
 		if (s.data[i] == '-' && isdigit((unsigned char)s.data[i + 1]))
-			return otr_slice_sub(s, 0, i); /* -1.2.3-SNAPSHOT */
+			return otr_slice_sub(s, 0, i); /* the rest is a version: -1.2.3-SNAPSHOT */
 	return s;
 }
 
@@ -205,7 +207,7 @@ static void read_java(struct otr_program *pg, struct otr_slice rest)
 		pg->name = jar_name(s);
 		return;
 	}
-	pg->path = OTR_SLICE_NONE; /* a class, module/class */
+	pg->path = OTR_SLICE_NONE; /* `s` is a class or module/class, not a path */
 	if (memmem(s.data, s.len, "catalina", 8))
 		pg->name = OTR_SLICE("tomcat");
 	else
@@ -220,7 +222,7 @@ static void read_ruby(struct otr_program *pg, struct otr_slice rest)
 	if (!listed("puma rails rackup unicorn thin bundle sidekiq rake", pg->name))
 		return;
 	pg->name = OTR_SLICE_NONE;
-	pg->path = OTR_SLICE_NONE; /* the working directory is the project's */
+	pg->path = OTR_SLICE_NONE; /* the working directory is that of the project */
 }
 
 static void read_script(struct otr_program *pg, struct otr_slice rest)
@@ -275,8 +277,8 @@ static const struct runtime runtimes[] = {
 	{"uwsgi-core", "", "", "", "", NULL},
 };
 
-/* "gunicorn: master [orders.wsgi]", "puma 6.0 (tcp://..) [orders]": a title that took
- * the place of the arguments. */
+/* Reads a title that replaced the arguments: "gunicorn: master [orders.wsgi]", "puma 6.0
+ * (tcp://..) [orders]". */
 static bool read_title(struct otr_program *pg, struct otr_slice title)
 {
 	const char *from, *to;
@@ -292,15 +294,16 @@ static bool read_title(struct otr_program *pg, struct otr_slice title)
 	return true;
 }
 
-/* Python's -um MODULE, -Xutf8 ..: letters in one word. */
+/* Is `arg` a group of Python's one-letter options that ends with `c`, as -um in "-um MODULE"?
+ * -Xutf8 is none. */
 static bool bundled(const struct runtime *rt, struct otr_slice arg, char c)
 {
 	return rt->read == read_python && arg.len > 2 && arg.data[1] != '-' && arg.data[1] != 'W' &&
 	       arg.data[1] != 'X' && arg.data[arg.len - 1] == c;
 }
 
-/* Finds the script in `args`; leaves what follows it. False: program text was given,
- * or nothing. */
+/* Takes the arguments up to the script off `args`. False: there is program text instead of a
+ * script, or nothing. */
 static bool find_script(const struct runtime *rt, struct otr_slice *args, struct otr_slice *script)
 {
 	struct otr_slice arg;

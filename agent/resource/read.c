@@ -2,10 +2,9 @@
 /*
  * read.c - reads /proc of one process, and the host, as OTR_EV_META (proc(5)).
  *
- * Facts are not interpreted here except to leave things out. Of the environment only what
- * OpenTelemetry defines is kept, without *_HEADERS, which hold passwords: events end up in
- * recordings. All sizes are bounded. Users are looked up in /etc/passwd alone, since a directory
- * service may block.
+ * Facts are not interpreted here. Of the environment, only the variables that OpenTelemetry defines
+ * are kept, without *_HEADERS, which hold passwords: events are written to recordings. All sizes are
+ * bounded. User names come from /etc/passwd alone, since a directory service may block.
  */
 
 #include <ctype.h>
@@ -30,8 +29,8 @@ _Static_assert(OTR_RING_META_ENV == OTR_META_ENV && OTR_RING_META_NAMED == OTR_M
 	       "what a process tells itself");
 
 #define ARGS_BYTES    4096
-#define ENVIRON_BYTES (256u << 10) /* looked through */
-#define ENV_BYTES     8192	   /* kept of it */
+#define ENVIRON_BYTES (256u << 10) /* of an environment that are searched */
+#define ENV_BYTES     8192	   /* of an environment that are kept */
 #define SMALL_BYTES   4096
 #define TICK_NS	      10000000ull
 #define SECOND_NS     1000000000ull
@@ -41,7 +40,7 @@ struct reader {
 	uint64_t time_ns;
 	otr_meta_fn put;
 	void *arg;
-	int n; /* facts given */
+	int n; /* facts given so far */
 };
 
 void otr_meta_put(uint32_t tgid, enum otr_meta key, struct otr_slice text, uint64_t time_ns,
@@ -81,7 +80,7 @@ static void fd_close(int *fd)
 		close(*fd);
 }
 
-/* Up to `size` bytes of a file. It may be one that changes while it is read. */
+/* Reads up to `size` bytes of a file, which may change meanwhile. */
 static struct otr_slice slurp(int dir, const char *name, char *buf, size_t size)
 {
 	OTR_AUTO(fd_close) int fd = otr_foreign_open_proc(dir, name);
@@ -112,7 +111,7 @@ static void read_comm(struct reader *rd, int dir)
 static void give_args(struct reader *rd, struct otr_slice s)
 {
 	while (s.len && !s.data[s.len - 1])
-		s.len--; /* its last NUL; titles are padded with more */
+		s.len--; /* drop its last NUL, and those that pad a title */
 	give(rd, OTR_META_CMDLINE, s);
 }
 
@@ -130,7 +129,7 @@ static bool is_wanted(struct otr_slice entry)
 	return false;
 }
 
-/* Moves what is wanted to the front of `all`; whole entries, NUL between. */
+/* Moves the wanted entries, whole, to the front of `all`, with NUL between. */
 static struct otr_slice pick_env(char *all, size_t size)
 {
 	struct otr_slice rest = {all, size}, entry;
@@ -148,11 +147,11 @@ static struct otr_slice pick_env(char *all, size_t size)
 	return (struct otr_slice){all, kept ? kept - 1 : 0};
 }
 
-/* What is the process's own memory, so that it may let a reader wait: foreign.h. Read by one
- * thread, which keeps `dir` and `text` where it is left behind. */
+/* Files that show memory of the process, whose read may block: foreign.h. A thread reads them;
+ * if it is left behind, `dir` and `text` belong to it. */
 struct memory {
 	int dir;
-	char *text; /* arguments, and behind ARGS_BYTES the environment */
+	char *text; /* the arguments, and from ARGS_BYTES on the environment */
 	size_t args, env;
 };
 
@@ -172,8 +171,7 @@ static void memory_free(void *io)
 	free(mem->text);
 }
 
-/* That the environment holds none of these is a fact, too: it removes what was known before an
- * exec. */
+/* Gives the environment, also an empty one: that removes what was known before an exec. */
 static void give_env(struct reader *rd, char *text, size_t len)
 {
 	if (!len)
@@ -220,7 +218,7 @@ static void read_memory(struct reader *rd, int dir)
 	memory_free(&mem);
 }
 
-/* The path behind the second colon of "0::/path"; of version 1 the longest. */
+/* Gives the path behind the second colon of "0::/path"; of version 1, the longest path. */
 static void read_cgroup(struct reader *rd, int dir)
 {
 	struct otr_slice best = OTR_SLICE_NONE, line, rest;
@@ -280,8 +278,8 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)ts.tv_sec * SECOND_NS + (uint64_t)ts.tv_nsec;
 }
 
-/* Field 22 of stat counts ticks since boot; the name before it may hold anything, so
- * fields are counted from its last parenthesis. */
+/* Gives the start time: field 22 of stat, in ticks since boot. The name in parentheses may hold
+ * any character, so fields are counted from the last ")". */
 static void read_start(struct reader *rd, int dir)
 {
 	char buf[SMALL_BYTES], text[32];
@@ -303,8 +301,8 @@ static void read_start(struct reader *rd, int dir)
 	give(rd, OTR_META_START, otr_slice_str(text));
 }
 
-/* All is read through one descriptor of /proc/TGID: when the process ends and its number is used
- * again, the rest fails, and is not that of another process. */
+/* All files are read through one descriptor of /proc/TGID: if the process ends and its number is
+ * used again, reading fails, and gives no facts of another process. */
 int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put, void *arg)
 {
 	struct reader rd = {tgid, time_ns, put, arg, 0};
@@ -337,7 +335,7 @@ static void read_machine_id(struct reader *rd)
 	give(rd, OTR_META_HOST_ID, s);
 }
 
-/* As the conventions call it. */
+/* Returns the name of the architecture in the conventions. */
 static const char *arch_of(const char *machine)
 {
 	if (!strcmp(machine, "x86_64"))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* uuid5.c - UUIDs made of names: RFC 9562, 5.5; SHA-1: RFC 3174, method 1. Nothing
- * here is about secrecy; a library would be one more thing to load for 40 lines. */
+/*
+ * uuid5.c - UUIDs made from names: RFC 9562, 5.5; SHA-1: RFC 3174, method 1. The hash protects no
+ * secret, and 40 lines save loading a library.
+ */
 
 #include "agent/resource/uuid5.h"
 
