@@ -16,11 +16,11 @@ enum means {
 	ALONE,	/* a secret if it is the whole key */
 	KEY,  /* a secret at the end of a key and before `id`, unless a NO_KEY word is before it */
 	CODE, /* a secret alone, and at the end behind a SIGN_IN word */
-	PREFIX,	 /* begins a word that is a secret */
-	ENDING,	 /* ends a word, or all words joined, that is a secret */
-	IS_TOLD, /* at the end: the key is about a secret, and its value is none */
-	NO_KEY,	 /* before a KEY word: that one is an index, not a secret */
-	SIGN_IN, /* before a CODE word: that one is a secret */
+	PREFIX,	   /* begins a word that is a secret */
+	ENDING,	   /* ends a word, or all words joined, that is a secret */
+	DESCRIBES, /* at the end: the key is about a secret, and its value is none */
+	NO_KEY,	   /* before a KEY word: that one is an index, not a secret */
+	SIGN_IN,   /* before a CODE word: that one is a secret */
 };
 
 struct word {
@@ -81,24 +81,24 @@ static const struct word words[] = {
 	WORD("key", KEY),
 	WORD("code", CODE),
 
-	WORD("type", IS_TOLD),
-	WORD("count", IS_TOLD),
-	WORD("limit", IS_TOLD),
-	WORD("length", IS_TOLD),
-	WORD("size", IS_TOLD),
-	WORD("method", IS_TOLD),
-	WORD("algorithm", IS_TOLD),
-	WORD("alg", IS_TOLD),
-	WORD("version", IS_TOLD),
-	WORD("expires", IS_TOLD),
-	WORD("expiry", IS_TOLD),
-	WORD("in", IS_TOLD),
-	WORD("url", IS_TOLD),
-	WORD("uri", IS_TOLD),
-	WORD("enabled", IS_TOLD),
-	WORD("file", IS_TOLD),
-	WORD("path", IS_TOLD),
-	WORD("name", IS_TOLD),
+	WORD("type", DESCRIBES),
+	WORD("count", DESCRIBES),
+	WORD("limit", DESCRIBES),
+	WORD("length", DESCRIBES),
+	WORD("size", DESCRIBES),
+	WORD("method", DESCRIBES),
+	WORD("algorithm", DESCRIBES),
+	WORD("alg", DESCRIBES),
+	WORD("version", DESCRIBES),
+	WORD("expires", DESCRIBES),
+	WORD("expiry", DESCRIBES),
+	WORD("in", DESCRIBES),
+	WORD("url", DESCRIBES),
+	WORD("uri", DESCRIBES),
+	WORD("enabled", DESCRIBES),
+	WORD("file", DESCRIBES),
+	WORD("path", DESCRIBES),
+	WORD("name", DESCRIBES),
 
 	WORD("sort", NO_KEY),
 	WORD("primary", NO_KEY),
@@ -187,7 +187,7 @@ static bool in_word(char c)
 	return is_digit(c) || is_upper(c) || is_lower(c);
 }
 
-static int hex(char c)
+static int hex_digit(char c)
 {
 	if (is_digit(c))
 		return c - '0';
@@ -202,9 +202,9 @@ static bool decode_once(char *text, size_t *len)
 
 	for (size_t i = 0; i < *len; i++, n++) {
 		text[n] = text[i];
-		if (text[i] == '%' && i + 2 < *len && hex(text[i + 1]) >= 0 &&
-		    hex(text[i + 2]) >= 0) {
-			text[n] = (char)(hex(text[i + 1]) << 4 | hex(text[i + 2]));
+		if (text[i] == '%' && i + 2 < *len && hex_digit(text[i + 1]) >= 0 &&
+		    hex_digit(text[i + 2]) >= 0) {
+			text[n] = (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
 			i += 2;
 		}
 	}
@@ -228,7 +228,7 @@ struct otr_slice otr_secret_decode(char *out, size_t size, struct otr_slice text
 }
 
 /* Returns all that the tables say of `word`, one bit of enum means each. */
-static unsigned int means(struct otr_slice word)
+static unsigned int meaning_of(struct otr_slice word)
 {
 	char first = word.len ? otr_lower(word.data[0]) : 0;
 	unsigned int all = 0;
@@ -240,7 +240,7 @@ static unsigned int means(struct otr_slice word)
 	return all;
 }
 
-static bool is(unsigned int means, enum means what)
+static bool has_meaning(unsigned int means, enum means what)
 {
 	return means >> what & 1;
 }
@@ -258,8 +258,8 @@ static bool begins_or_ends(struct otr_slice word)
 		text = (struct otr_slice){parts[i].text, parts[i].len};
 		if (text.len > word.len)
 			continue;
-		at = is(parts[i].means, ENDING) ? word.len - text.len : 0;
-		if (is(parts[i].means, ENDING) && text.data[text.len - 1] != last)
+		at = has_meaning(parts[i].means, ENDING) ? word.len - text.len : 0;
+		if (has_meaning(parts[i].means, ENDING) && text.data[text.len - 1] != last)
 			continue;
 		part = otr_slice_sub(word, at, text.len);
 		if (otr_slice_eq_nocase(part, text))
@@ -269,7 +269,7 @@ static bool begins_or_ends(struct otr_slice word)
 }
 
 /* Takes the next word off `key`: "AWSAccessKeyId" is AWS, Access, Key, Id. */
-static struct otr_slice take_word(struct otr_slice *key)
+static struct otr_slice next_word(struct otr_slice *key)
 {
 	const char *s = key->data;
 	size_t i = 0, from, end;
@@ -287,7 +287,7 @@ static struct otr_slice take_word(struct otr_slice *key)
 }
 
 /* Writes the letters and digits of `key` alone: APIkey, pass-word. */
-static struct otr_slice joined(char *out, struct otr_slice key)
+static struct otr_slice join_letters(char *out, struct otr_slice key)
 {
 	size_t n = 0;
 
@@ -305,11 +305,11 @@ struct key_word {
 	unsigned int means;
 };
 
-static struct key_word take(struct otr_slice *key)
+static struct key_word take_key_word(struct otr_slice *key)
 {
-	struct otr_slice text = take_word(key);
+	struct otr_slice text = next_word(key);
 
-	return (struct key_word){text, means(text)};
+	return (struct key_word){text, meaning_of(text)};
 }
 
 /* Is `word` a secret, given the words before and behind it? */
@@ -318,14 +318,15 @@ static bool is_secret(const struct key_word *before, const struct key_word *word
 {
 	bool last = !behind->text.len;
 
-	if (is(word->means, SECRET) || begins_or_ends(word->text))
+	if (has_meaning(word->means, SECRET) || begins_or_ends(word->text))
 		return true;
-	if (is(word->means, ALONE))
+	if (has_meaning(word->means, ALONE))
 		return last && !before->text.len;
-	if (is(word->means, KEY))
+	if (has_meaning(word->means, KEY))
 		return (last || otr_slice_eq_nocase(behind->text, OTR_SLICE("id"))) &&
-		       !is(before->means, NO_KEY);
-	return is(word->means, CODE) && last && (!before->text.len || is(before->means, SIGN_IN));
+		       !has_meaning(before->means, NO_KEY);
+	return has_meaning(word->means, CODE) && last &&
+	       (!before->text.len || has_meaning(before->means, SIGN_IN));
 }
 
 static bool names_secret(struct otr_slice key)
@@ -340,11 +341,11 @@ static bool names_secret(struct otr_slice key)
 	key.len = otr_secret_fold(text, key.len);
 	if (!otr_secret_readable(key))
 		return true;
-	secret = begins_or_ends(joined(all, key));
-	for (word = take(&key); word.text.len; word = behind) {
-		behind = take(&key);
+	secret = begins_or_ends(join_letters(all, key));
+	for (word = take_key_word(&key); word.text.len; word = behind) {
+		behind = take_key_word(&key);
 		secret |= is_secret(&before, &word, &behind);
-		if (!behind.text.len && before.text.len && is(word.means, IS_TOLD))
+		if (!behind.text.len && before.text.len && has_meaning(word.means, DESCRIBES))
 			return false;
 		before = word;
 	}
@@ -356,9 +357,9 @@ bool otr_secret_word(struct otr_slice word)
 	bool secret = begins_or_ends(word);
 	struct key_word at;
 
-	for (at = take(&word); at.text.len; at = take(&word)) {
-		secret |= is(at.means, SECRET) || begins_or_ends(at.text);
-		if (is(at.means, IS_TOLD) && !word.len)
+	for (at = take_key_word(&word); at.text.len; at = take_key_word(&word)) {
+		secret |= has_meaning(at.means, SECRET) || begins_or_ends(at.text);
+		if (has_meaning(at.means, DESCRIBES) && !word.len)
 			return false;
 	}
 	return secret;
@@ -406,7 +407,7 @@ static bool is_uuid(struct otr_slice s)
 		return false;
 	for (size_t i = 0; i < s.len; i++)
 		if ((i == 8 || i == 13 || i == 18 || i == 23) ? s.data[i] != '-'
-							      : hex(s.data[i]) < 0)
+							      : hex_digit(s.data[i]) < 0)
 			return false;
 	return true;
 }
@@ -432,7 +433,7 @@ static bool is_random(struct otr_slice s)
 		}
 		digits += is_digit(c);
 		letters++;
-		hexes += hex(c) >= 0;
+		hexes += hex_digit(c) >= 0;
 		if (last && class_of(c) != class_of(last) && !(is_upper(last) && is_lower(c)))
 			changes++;
 		last = c;

@@ -84,7 +84,7 @@ static const struct runner *runner_of(struct otr_slice arg)
 	return NULL;
 }
 
-static bool has(const char *letters, char c)
+static bool has_letter(const char *letters, char c)
 {
 	return c && strchr(letters, c);
 }
@@ -119,11 +119,12 @@ static size_t code_within(struct state *st, struct otr_slice arg)
 	st->after_flag = arg.len == 2 && arg.data[1] == '-'; /* a long option may take a value */
 	if (arg.data[1] == '-')
 		return 0;
-	while (i < arg.len && has(st->is->flags, arg.data[i]) && !has(st->is->code, arg.data[i]))
+	while (i < arg.len && has_letter(st->is->flags, arg.data[i]) &&
+	       !has_letter(st->is->code, arg.data[i]))
 		i++;
 	st->after_flag = i == arg.len;
-	st->after_valued = i + 1 == arg.len && has(st->is->valued, arg.data[i]);
-	if (i == arg.len || !has(st->is->code, arg.data[i]))
+	st->after_valued = i + 1 == arg.len && has_letter(st->is->valued, arg.data[i]);
+	if (i == arg.len || !has_letter(st->is->code, arg.data[i]))
 		return 0;
 	/* Flags of a shell may stand behind -c: sh -ce CODE. */
 	st->next_is_code = i + 1 == arg.len || st->is->shell;
@@ -153,7 +154,7 @@ static void hide_quoted(struct otr_buf *out, struct otr_slice s)
 			otr_buf_byte(out, s.data[++i]);
 			continue;
 		}
-		if (!has("'\"`", s.data[i]))
+		if (!has_letter("'\"`", s.data[i]))
 			continue;
 		end = unquote(s, i);
 		if (end > i + 1)
@@ -173,7 +174,7 @@ static void put_code(struct otr_buf *out, const struct state *st, struct otr_sli
 }
 
 /* Takes an argument that is no option: a program, a value, or the first argument of a script. */
-static void take_plain(struct state *st, struct otr_slice arg)
+static void take_argument(struct state *st, struct otr_slice arg)
 {
 	const struct runner *is = runner_of(arg);
 	bool ends = !st->is || (!st->is->anywhere && !st->after_valued && st->after_flag);
@@ -204,7 +205,7 @@ static void put_arg(struct otr_buf *out, struct state *st, struct otr_slice arg,
 	}
 	otr_buf_slice(out, arg);
 	if (!st->next_is_code && (first || !arg.len || arg.data[0] != '-'))
-		take_plain(st, arg);
+		take_argument(st, arg);
 }
 
 void otr_secret_hide_code(struct otr_buf *out, struct otr_slice args)

@@ -43,7 +43,7 @@ static char at(struct otr_slice s, size_t i)
 }
 
 /* Returns where the first of `stops` is behind `i`, or where the argument ends. */
-static size_t until(struct otr_slice s, size_t i, const char *stops)
+static size_t find_end(struct otr_slice s, size_t i, const char *stops)
 {
 	while (i < s.len && s.data[i] && !strchr(stops, s.data[i]))
 		i++;
@@ -57,31 +57,31 @@ static size_t skip_blanks(struct otr_slice s, size_t i)
 	return i;
 }
 
-static bool found(struct span *sp, size_t begin, size_t end)
+static bool set_span(struct span *sp, size_t begin, size_t end)
 {
 	*sp = (struct span){begin, end, false};
 	return end > begin;
 }
 
 /* Finds userinfo: the text between "//" and '@'. */
-static bool after_slashes(struct otr_slice s, size_t i, struct span *sp)
+static bool find_userinfo(struct otr_slice s, size_t i, struct span *sp)
 {
-	size_t end = until(otr_slice_sub(s, 0, i + USERINFO_MAX), i, "/?# \t\r\n\"'<>\\");
+	size_t end = find_end(otr_slice_sub(s, 0, i + USERINFO_MAX), i, "/?# \t\r\n\"'<>\\");
 	const char *sign = end > i ? memrchr(s.data + i, '@', end - i) : NULL;
 
 	if (!sign)
 		return false;
-	found(sp, i, (size_t)(sign - s.data));
+	set_span(sp, i, (size_t)(sign - s.data));
 	sp->userinfo = true;
 	return sp->end > i;
 }
 
 /* Finds joe:password@host without "//" before it. An address of mail has no colon. */
-static bool bare_userinfo(struct otr_slice s, size_t i, size_t colon, struct span *sp)
+static bool find_bare_userinfo(struct otr_slice s, size_t i, size_t colon, struct span *sp)
 {
 	struct otr_slice name = otr_slice_sub(s, i, colon - i);
-	size_t end =
-		until(otr_slice_sub(s, 0, colon + USERINFO_MAX), colon + 1, "/?#&;, \t\r\n\"'<>\\");
+	size_t end = find_end(otr_slice_sub(s, 0, colon + USERINFO_MAX), colon + 1,
+			      "/?#&;, \t\r\n\"'<>\\");
 	const char *sign =
 		end > colon + 1 ? memrchr(s.data + colon + 1, '@', end - colon - 1) : NULL;
 
@@ -89,7 +89,7 @@ static bool bare_userinfo(struct otr_slice s, size_t i, size_t colon, struct spa
 	    otr_slice_eq_nocase(name, OTR_SLICE("acct")) ||
 	    otr_slice_eq_nocase(name, OTR_SLICE("sip")))
 		return false;
-	found(sp, i, (size_t)(sign - s.data));
+	set_span(sp, i, (size_t)(sign - s.data));
 	sp->userinfo = true;
 	return true;
 }
@@ -103,7 +103,7 @@ static bool is_escaped(struct otr_slice s, size_t from)
 }
 
 /* Finds the value of a key: key=value, "key": "value", Key: value; `i` is where the key ends. */
-static bool pair(struct otr_slice s, size_t from, size_t i, struct span *sp)
+static bool find_pair(struct otr_slice s, size_t from, size_t i, struct span *sp)
 {
 	struct otr_slice key = otr_slice_sub(s, from, i - from);
 	bool whole = !from || !s.data[from - 1];
@@ -120,14 +120,14 @@ static bool pair(struct otr_slice s, size_t from, size_t i, struct span *sp)
 		i++;
 	quote = at(s, i);
 	if (quote == '"' || quote == '\'')
-		return found(sp, i + 1, until(s, i + 1, quote == '"' ? "\"\\" : "'\\"));
+		return set_span(sp, i + 1, find_end(s, i + 1, quote == '"' ? "\"\\" : "'\\"));
 	if (sign == ':')
-		return found(sp, i, until(s, i, "\r\n\"'}"));
-	return found(sp, i, until(s, i, whole ? "" : "&;, \t\r\n\"'}#"));
+		return set_span(sp, i, find_end(s, i, "\r\n\"'}"));
+	return set_span(sp, i, find_end(s, i, whole ? "" : "&;, \t\r\n\"'}#"));
 }
 
 /* Finds what follows Bearer or Basic. */
-static bool credentials(struct otr_slice s, size_t from, size_t i, struct span *sp)
+static bool find_credentials(struct otr_slice s, size_t from, size_t i, struct span *sp)
 {
 	struct otr_slice word = otr_slice_sub(s, from, i - from);
 	size_t end;
@@ -137,12 +137,12 @@ static bool credentials(struct otr_slice s, size_t from, size_t i, struct span *
 	    at(s, i) != ' ')
 		return false;
 	i = skip_blanks(s, i);
-	end = until(s, i, " \t\r\n\"',");
-	return end - i >= 6 && found(sp, i, end);
+	end = find_end(s, i, " \t\r\n\"',");
+	return end - i >= 6 && set_span(sp, i, end);
 }
 
 /* Returns where the value of the option that ends at `i` begins, or 0. */
-static size_t argument(struct otr_slice s, size_t i)
+static size_t value_start(struct otr_slice s, size_t i)
 {
 	if (at(s, i) == '=' || (i < s.len && !s.data[i]))
 		return i + 1;
@@ -151,17 +151,17 @@ static size_t argument(struct otr_slice s, size_t i)
 
 /* Returns where the value at `begin` of the option s[i..option_end) ends. A value that is an
  * argument, or the rest of one, may hold blanks. */
-static size_t argument_end(struct otr_slice s, size_t begin, size_t i, size_t option_end)
+static size_t value_end(struct otr_slice s, size_t begin, size_t i, size_t option_end)
 {
 	bool own = begin && !s.data[begin - 1];
 	bool rest = (!i || !s.data[i - 1]) && at(s, option_end) != ' ';
 
-	return until(s, begin, own || rest ? "" : " \t\r\n\"'");
+	return find_end(s, begin, own || rest ? "" : " \t\r\n\"'");
 }
 
 /* Does one of the programs `names` stand before `i`? The meaning of a one-letter option depends
  * on the program. */
-static bool runs(struct otr_slice s, size_t i, const char *const names[])
+static bool is_program_before(struct otr_slice s, size_t i, const char *const names[])
 {
 	for (; *names; names++)
 		if (memmem(s.data, i, *names, strlen(*names)))
@@ -172,7 +172,7 @@ static bool runs(struct otr_slice s, size_t i, const char *const names[])
 /* One-letter options whose value is a secret. */
 static const struct {
 	char letter;
-	bool glued; /* only in the form -pSECRET: -p alone takes no value */
+	bool attached; /* only in the form -pSECRET: -p alone takes no value */
 	const char *programs[4];
 } short_options[] = {
 	{'p', true, {"mysql", "mariadb", "sshpass"}},
@@ -185,21 +185,21 @@ static const struct {
 	{'P', false, {"zip", "sqlcmd", "ipmitool"}},
 };
 
-static bool short_option(struct otr_slice s, size_t i, struct span *sp)
+static bool find_short_option(struct otr_slice s, size_t i, struct span *sp)
 {
 	size_t begin, end;
 
 	for (size_t k = 0; k < OTR_ARRAY_SIZE(short_options); k++) {
 		if (at(s, i + 1) != short_options[k].letter ||
-		    !runs(s, i, short_options[k].programs))
+		    !is_program_before(s, i, short_options[k].programs))
 			continue;
 		begin = i + 2;
-		if (!short_options[k].glued || is_space(at(s, begin)))
-			begin = short_options[k].glued ? 0 : argument(s, i + 2);
+		if (!short_options[k].attached || is_space(at(s, begin)))
+			begin = short_options[k].attached ? 0 : value_start(s, i + 2);
 		else
-			return found(sp, begin, until(s, begin, " \t\r\n\"'"));
-		end = argument_end(s, begin, i, i + 2);
-		if (begin && found(sp, begin, end))
+			return set_span(sp, begin, find_end(s, begin, " \t\r\n\"'"));
+		end = value_end(s, begin, i, i + 2);
+		if (begin && set_span(sp, begin, end))
 			return true;
 	}
 	return false;
@@ -207,11 +207,11 @@ static bool short_option(struct otr_slice s, size_t i, struct span *sp)
 
 /* Returns where, in the one-letter options s[i..end) of curl, one takes USER:PASSWORD or
  * CERT:PASSWORD: -u, -sSu, -sujoe:password. 0: nowhere. */
-static size_t of_curl(struct otr_slice s, size_t i, size_t end)
+static size_t curl_user_option(struct otr_slice s, size_t i, size_t end)
 {
 	static const char *const curl[] = {"curl", NULL};
 
-	if (at(s, i + 1) == '-' || !runs(s, i, curl))
+	if (at(s, i + 1) == '-' || !is_program_before(s, i, curl))
 		return 0;
 	for (i++; i < end && !strchr("uUE", s.data[i]); i++)
 		if (!strchr("0123456#afgGiIjJklLMnNOpqRsSvVZB:", s.data[i]))
@@ -232,44 +232,44 @@ static bool is_user_option(struct otr_slice name)
 }
 
 /* Finds the password in -u joe:password, --user joe:password. */
-static bool user_option(struct otr_slice s, size_t i, size_t end, struct span *sp)
+static bool find_user_option(struct otr_slice s, size_t i, size_t end, struct span *sp)
 {
 	struct otr_slice name = otr_slice_sub(s, i, end - i);
 	bool is_long = is_user_option(name);
-	size_t letter = is_long ? 0 : of_curl(s, i, end);
+	size_t letter = is_long ? 0 : curl_user_option(s, i, end);
 	char c = at(s, i + 1);
 	size_t begin, stop, colon;
 
 	if (!letter)
 		letter = i + 1;
 	if (!is_long && letter == i + 1 && c != 'u' && c != 'U' && c != 'a' &&
-	    !(c == 'E' && of_curl(s, i, end)))
+	    !(c == 'E' && curl_user_option(s, i, end)))
 		return false;
-	begin = is_long || end == letter + 1 ? argument(s, end) : letter + 1;
+	begin = is_long || end == letter + 1 ? value_start(s, end) : letter + 1;
 	if (!begin)
 		return false;
-	stop = argument_end(s, begin, i, end);
+	stop = value_end(s, begin, i, end);
 	begin += at(s, begin) == '"' || at(s, begin) == '\'';
 	if (stop < begin)
-		stop = until(s, begin, "\"'");
+		stop = find_end(s, begin, "\"'");
 	for (colon = begin; colon < stop && s.data[colon] != ':'; colon++)
 		;
 	return colon < stop && !otr_slice_starts(otr_slice_sub(s, colon, 3), OTR_SLICE("://")) &&
-	       found(sp, colon + 1, stop);
+	       set_span(sp, colon + 1, stop);
 }
 
 /* Finds the value of --password x, -passin x: it is an argument of its own. */
-static bool long_option(struct otr_slice s, size_t i, size_t end, struct span *sp)
+static bool find_long_option(struct otr_slice s, size_t i, size_t end, struct span *sp)
 {
-	size_t begin = argument(s, end), name = i + 1 + (at(s, i + 1) == '-');
+	size_t begin = value_start(s, end), name = i + 1 + (at(s, i + 1) == '-');
 
 	if ((name == i + 1 && end < i + 3) || !begin || at(s, end) == '=' || at(s, begin) == '-' ||
 	    !otr_secret_key(otr_slice_sub(s, name, end - name)))
 		return false;
-	return found(sp, begin, argument_end(s, begin, i, end));
+	return set_span(sp, begin, value_end(s, begin, i, end));
 }
 
-static bool option(struct otr_slice s, size_t i, struct span *sp)
+static bool find_option(struct otr_slice s, size_t i, struct span *sp)
 {
 	size_t end = i;
 
@@ -277,11 +277,12 @@ static bool option(struct otr_slice s, size_t i, struct span *sp)
 		return false;
 	while (in_key(at(s, end)))
 		end++;
-	return user_option(s, i, end, sp) || short_option(s, i, sp) || long_option(s, i, end, sp);
+	return find_user_option(s, i, end, sp) || find_short_option(s, i, sp) ||
+	       find_long_option(s, i, end, sp);
 }
 
 /* Finds the token in bot123456:TOKEN, a segment in paths of Telegram. */
-static bool bot(struct otr_slice s, size_t from, size_t i, struct span *sp)
+static bool find_bot_token(struct otr_slice s, size_t from, size_t i, struct span *sp)
 {
 	size_t digits = from + 3;
 
@@ -290,34 +291,35 @@ static bool bot(struct otr_slice s, size_t from, size_t i, struct span *sp)
 		return false;
 	while (digits < i && s.data[digits] >= '0' && s.data[digits] <= '9')
 		digits++;
-	return digits == i && i > from + 3 && found(sp, i + 1, until(s, i + 1, "/?# "));
+	return digits == i && i > from + 3 && set_span(sp, i + 1, find_end(s, i + 1, "/?# "));
 }
 
 /* Finds the secret that begins at `i`, which is the beginning of a run of key characters. */
-static bool run(struct otr_slice s, size_t i, size_t end, struct span *sp)
+static bool find_at(struct otr_slice s, size_t i, size_t end, struct span *sp)
 {
 	struct otr_slice word = otr_slice_sub(s, i, end - i);
 
-	if (pair(s, i, end, sp) || credentials(s, i, end, sp) || bot(s, i, end, sp))
+	if (find_pair(s, i, end, sp) || find_credentials(s, i, end, sp) ||
+	    find_bot_token(s, i, end, sp))
 		return true;
-	if (at(s, end) == ':' && bare_userinfo(s, i, end, sp))
+	if (at(s, end) == ':' && find_bare_userinfo(s, i, end, sp))
 		return true;
-	return otr_secret_shape(word) && found(sp, i, end);
+	return otr_secret_shape(word) && set_span(sp, i, end);
 }
 
 /* Finds the next secret at or behind `i`. */
-static bool next(struct otr_slice s, size_t i, bool command, struct span *sp)
+static bool find_next(struct otr_slice s, size_t i, bool command, struct span *sp)
 {
 	size_t end;
 
 	while (i < s.len) {
-		if (s.data[i] == '/' && at(s, i + 1) == '/' && after_slashes(s, i + 2, sp))
+		if (s.data[i] == '/' && at(s, i + 1) == '/' && find_userinfo(s, i + 2, sp))
 			return true;
-		if (command && option(s, i, sp))
+		if (command && find_option(s, i, sp))
 			return true;
 		for (end = i; end < s.len && in_key(s.data[end]); end++)
 			;
-		if (end > i && run(s, i, end, sp))
+		if (end > i && find_at(s, i, end, sp))
 			return true;
 		i = end > i ? end : i + 1;
 	}
@@ -326,7 +328,7 @@ static bool next(struct otr_slice s, size_t i, bool command, struct span *sp)
 
 /* Takes the next word off a text, which blanks, '+' (a blank in a query) and punctuation
  * separate. */
-static struct otr_slice take_word(struct otr_slice *text)
+static struct otr_slice next_word(struct otr_slice *text)
 {
 	static const char parts[] = "+,;\"'()<>|!";
 	struct otr_slice s = *text;
@@ -356,19 +358,19 @@ static bool has_digit(struct otr_slice word)
 /* Does the text announce a secret in it: "token X", "my password is X", "key a1b2"? A word that
  * is also common in sentences (key, code, state) announces only the next word, and only if that
  * has a digit. */
-static bool tells(struct otr_slice text)
+static bool announces_secret(struct otr_slice text)
 {
-	bool emitted = false, perhaps = false, telling;
+	bool announced = false, perhaps = false, telling;
 	struct otr_slice word;
 
-	for (word = take_word(&text); word.len; word = take_word(&text)) {
+	for (word = next_word(&text); word.len; word = next_word(&text)) {
 		telling = otr_secret_word(word);
 		/* "id_token token" is a list of names, not a secret */
-		if (emitted && !(telling && !has_digit(word) && !has_one_of(word, 'A', 'Z')))
+		if (announced && !(telling && !has_digit(word) && !has_one_of(word, 'A', 'Z')))
 			return true;
 		if (perhaps && has_digit(word))
 			return true;
-		emitted |= telling;
+		announced |= telling;
 		perhaps = otr_secret_readable(word) && otr_secret_key(word);
 	}
 	return false;
@@ -380,12 +382,12 @@ bool otr_secret_within(struct otr_slice text)
 	struct span sp;
 
 	text = otr_secret_decode(decoded, sizeof(decoded), text);
-	if (!text.data || otr_secret_shape(text) || next(text, 0, false, &sp))
+	if (!text.data || otr_secret_shape(text) || find_next(text, 0, false, &sp))
 		return true;
 	if (otr_secret_readable(text))
-		return tells(text);
+		return announces_secret(text);
 	text.len = otr_secret_fold(decoded, text.len);
-	return next(text, 0, false, &sp) || tells(text);
+	return find_next(text, 0, false, &sp) || announces_secret(text);
 }
 
 static void hide(struct otr_buf *out, struct otr_slice text, bool command)
@@ -393,7 +395,7 @@ static void hide(struct otr_buf *out, struct otr_slice text, bool command)
 	struct span sp;
 	size_t i = 0;
 
-	while (next(text, i, command, &sp)) {
+	while (find_next(text, i, command, &sp)) {
 		otr_buf_slice(out, otr_slice_sub(text, i, sp.begin - i));
 		otr_buf_str(out, sp.userinfo ? OTR_SECRET_HIDDEN ":" OTR_SECRET_HIDDEN
 					     : OTR_SECRET_HIDDEN);

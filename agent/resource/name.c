@@ -110,7 +110,7 @@ struct found {
 };
 
 /* Writes bytes from any source as a name: cut, valid UTF-8, without control characters. */
-static size_t clean(char *out, struct otr_slice s)
+static size_t write_clean(char *out, struct otr_slice s)
 {
 	size_t len = 0, n;
 
@@ -133,12 +133,12 @@ static void on_pair(void *arg, struct otr_slice key, struct otr_slice value)
 	struct found *f = arg;
 
 	if (otr_slice_eq(key, OTR_SLICE("service.name")))
-		f->len = clean(f->out, value);
+		f->len = write_clean(f->out, value);
 }
 
 static size_t set_by_env(struct otr_slice env, char *out)
 {
-	struct found f = {out, clean(out, otr_name_env(env, "OTEL_SERVICE_NAME"))};
+	struct found f = {out, write_clean(out, otr_name_env(env, "OTEL_SERVICE_NAME"))};
 
 	if (!f.len)
 		otr_name_pairs(otr_name_env(env, "OTEL_RESOURCE_ATTRIBUTES"), on_pair, &f, NULL);
@@ -147,13 +147,13 @@ static size_t set_by_env(struct otr_slice env, char *out)
 
 size_t otr_name_service(const struct otr_facts *facts, char out[OTR_SERVICE_MAX + 1])
 {
-	size_t n = clean(out, facts->text[OTR_META_SERVICE]);
+	size_t n = write_clean(out, facts->text[OTR_META_SERVICE]);
 
 	if (!n)
 		n = set_by_env(facts->text[OTR_META_ENV], out);
 	if (!n)
-		n = clean(out, otr_name_guess(facts));
+		n = write_clean(out, otr_name_guess(facts));
 	if (!n)
-		n = clean(out, facts->comm);
-	return n ? n : clean(out, OTR_SLICE("unknown_service"));
+		n = write_clean(out, facts->comm);
+	return n ? n : write_clean(out, OTR_SLICE("unknown_service"));
 }

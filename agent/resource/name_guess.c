@@ -43,7 +43,7 @@ static const char *const carriers[] = {
 	"docker", "containerd", "podman", "init",  "systemd-",
 };
 
-static bool among(const char *const *list, size_t n, struct otr_slice s)
+static bool is_listed(const char *const *list, size_t n, struct otr_slice s)
 {
 	for (size_t i = 0; i < n; i++)
 		if (otr_slice_eq_nocase(s, otr_slice_str(list[i])))
@@ -53,7 +53,7 @@ static bool among(const char *const *list, size_t n, struct otr_slice s)
 
 static bool is_generic(struct otr_slice s)
 {
-	return !s.len || among(generic, OTR_ARRAY_SIZE(generic), s);
+	return !s.len || is_listed(generic, OTR_ARRAY_SIZE(generic), s);
 }
 
 /* False for release numbers and hashes, which are no names. */
@@ -89,7 +89,7 @@ static bool is_temporary(struct otr_slice path)
 
 /* Returns the first folder, from `dir` upwards, whose name is neither generic nor plain; or an
  * empty slice. */
-static struct otr_slice telling(struct otr_slice dir)
+static struct otr_slice distinctive_dir(struct otr_slice dir)
 {
 	struct otr_slice base;
 
@@ -100,7 +100,7 @@ static struct otr_slice telling(struct otr_slice dir)
 		if (otr_slice_eq(dir_of(dir), OTR_SLICE("/home")))
 			break; /* the name is that of a person, not of a service */
 		if (has_word(base) && base.data[0] != '.' && !is_generic(base) &&
-		    !among(plain_dirs, OTR_ARRAY_SIZE(plain_dirs), base))
+		    !is_listed(plain_dirs, OTR_ARRAY_SIZE(plain_dirs), base))
 			return base;
 	}
 	return OTR_SLICE_NONE;
@@ -132,15 +132,15 @@ static struct otr_slice unit_of(struct otr_slice cgroup)
 
 /* Returns the folder of the script. The path of the script may be relative to the working
  * directory. */
-static struct otr_slice folder(const struct otr_facts *facts, const struct otr_program *pg)
+static struct otr_slice script_dir(const struct otr_facts *facts, const struct otr_program *pg)
 {
 	struct otr_slice dir = dir_of(pg->path), found = OTR_SLICE_NONE;
 
 	if (pg->path.len && pg->path.data[0] == '/')
-		return telling(dir);
+		return distinctive_dir(dir);
 	if (dir.len && !is_temporary(facts->text[OTR_META_CWD]))
-		found = telling(dir);
-	return found.len ? found : telling(facts->text[OTR_META_CWD]);
+		found = distinctive_dir(dir);
+	return found.len ? found : distinctive_dir(facts->text[OTR_META_CWD]);
 }
 
 /* Is `comm` the name of `path`, as far as the kernel keeps it (15 characters)? */
@@ -189,7 +189,7 @@ struct otr_slice otr_name_guess(const struct otr_facts *facts)
 		return pg.name;
 	better = unit_of(facts->text[OTR_META_CGROUP]);
 	if (!better.len)
-		better = folder(facts, &pg);
+		better = script_dir(facts, &pg);
 	if (better.len)
 		return better;
 	return pg.name.len ? pg.name : otr_name_family(exe);

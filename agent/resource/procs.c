@@ -191,7 +191,7 @@ static struct proc *find_or_insert(struct otr_procs *procs, uint32_t tgid)
 	return p ? p : insert(procs, tgid, NULL);
 }
 
-static void changed(struct proc *p)
+static void on_change(struct proc *p)
 {
 	otr_resource_unref(&p->resource);
 }
@@ -241,7 +241,7 @@ static int take_exec(struct otr_procs *procs, const struct otr_ev_proc *ev)
 	if (!p || facts_own(p))
 		return -ENOMEM;
 	learn_start(p, ev->start_ns);
-	changed(p);
+	on_change(p);
 	f = p->facts;
 	set_comm(f, ev->comm);
 	/* The environment of the parent stands until that of the process is read. */
@@ -260,13 +260,13 @@ static int take_exit(struct otr_procs *procs, const struct otr_ev_proc *ev)
 		p->exit_ns = ev->hdr.time_ns ? ev->hdr.time_ns : 1;
 		DL_APPEND(procs->exited, p);
 		procs->n_exited++;
-		changed(p);
+		on_change(p);
 	}
 	forget_exited(procs);
 	return 0;
 }
 
-static uint64_t decimal(struct otr_slice s)
+static uint64_t read_decimal(struct otr_slice s)
 {
 	uint64_t n = 0;
 
@@ -317,9 +317,9 @@ static int take_meta(struct otr_procs *procs, const struct otr_ev_meta *ev)
 	p = find_or_insert(procs, ev->hdr.tgid);
 	if (!p)
 		return -ENOMEM;
-	if (ev->key == OTR_META_START && !p->created_ns && decimal(s)) {
-		p->created_ns = decimal(s);
-		changed(p);
+	if (ev->key == OTR_META_START && !p->created_ns && read_decimal(s)) {
+		p->created_ns = read_decimal(s);
+		on_change(p);
 	}
 	if (ev->key == OTR_META_SERVICE)
 		p->named = true;
@@ -328,7 +328,7 @@ static int take_meta(struct otr_procs *procs, const struct otr_ev_meta *ev)
 		return 0;
 	if (facts_own(p))
 		return -ENOMEM;
-	changed(p);
+	on_change(p);
 	if (ev->key == OTR_META_COMM) {
 		learn_comm(p->facts, s);
 		return 0;
@@ -386,7 +386,7 @@ struct otr_resource *otr_procs_resource(struct otr_procs *procs, uint32_t tgid)
 	if (!p)
 		return NULL;
 	if (p->age != procs->host_age)
-		changed(p);
+		on_change(p);
 	if (!p->resource)
 		p->resource = make(procs, p);
 	return p->resource;

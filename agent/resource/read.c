@@ -26,7 +26,7 @@
 #include "bpf/ring.h"
 
 _Static_assert(OTR_RING_META_ENV == OTR_META_ENV && OTR_RING_META_NAMED == OTR_META_NAMED,
-	       "what a process tells itself");
+	       "the library and the agent number facts alike");
 
 #define ARGS_BYTES    4096
 #define ENVIRON_BYTES (256u << 10) /* of an environment that are searched */
@@ -81,7 +81,7 @@ static void fd_close(int *fd)
 }
 
 /* Reads up to `size` bytes of a file, which may change meanwhile. */
-static struct otr_slice slurp(int dir, const char *name, char *buf, size_t size)
+static struct otr_slice read_file(int dir, const char *name, char *buf, size_t size)
 {
 	OTR_AUTO(fd_close) int fd = otr_foreign_open_proc(dir, name);
 	ssize_t n = fd < 0 ? fd : otr_foreign_slurp(fd, buf, size);
@@ -101,7 +101,7 @@ static void read_link(struct reader *rd, int dir, const char *name, enum otr_met
 static void read_comm(struct reader *rd, int dir)
 {
 	char buf[32];
-	struct otr_slice s = slurp(dir, "comm", buf, sizeof(buf));
+	struct otr_slice s = read_file(dir, "comm", buf, sizeof(buf));
 
 	while (s.len && s.data[s.len - 1] == '\n')
 		s.len--;
@@ -155,12 +155,12 @@ struct memory {
 	size_t args, env;
 };
 
-static void look_at_memory(void *io)
+static void read_in_thread(void *io)
 {
 	struct memory *mem = io;
 
-	mem->args = slurp(mem->dir, "cmdline", mem->text, ARGS_BYTES).len;
-	mem->env = slurp(mem->dir, "environ", mem->text + ARGS_BYTES, ENVIRON_BYTES).len;
+	mem->args = read_file(mem->dir, "cmdline", mem->text, ARGS_BYTES).len;
+	mem->env = read_file(mem->dir, "environ", mem->text + ARGS_BYTES, ENVIRON_BYTES).len;
 }
 
 static void memory_free(void *io)
@@ -207,7 +207,7 @@ static void read_memory(struct reader *rd, int dir)
 	int rc = -ENOMEM;
 
 	if (mem.dir >= 0 && mem.text)
-		rc = otr_foreign_within(OTR_FOREIGN_MS, look_at_memory, memory_free, &mem,
+		rc = otr_foreign_within(OTR_FOREIGN_MS, read_in_thread, memory_free, &mem,
 					sizeof(mem));
 	if (rc == -ETIMEDOUT)
 		return;
@@ -224,7 +224,7 @@ static void read_cgroup(struct reader *rd, int dir)
 	struct otr_slice best = OTR_SLICE_NONE, line, rest;
 	char buf[SMALL_BYTES];
 
-	rest = slurp(dir, "cgroup", buf, sizeof(buf));
+	rest = read_file(dir, "cgroup", buf, sizeof(buf));
 	while (rest.len) {
 		const char *end = memchr(rest.data, '\n', rest.len);
 		const char *at;
@@ -283,7 +283,7 @@ static uint64_t clock_ns(clockid_t clock)
 static void read_start(struct reader *rd, int dir)
 {
 	char buf[SMALL_BYTES], text[32];
-	struct otr_slice s = slurp(dir, "stat", buf, sizeof(buf) - 1);
+	struct otr_slice s = read_file(dir, "stat", buf, sizeof(buf) - 1);
 	unsigned long long ticks;
 	uint64_t epoch;
 	const char *at;
@@ -326,10 +326,10 @@ int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put, void *ar
 static void read_machine_id(struct reader *rd)
 {
 	char buf[64];
-	struct otr_slice s = slurp(AT_FDCWD, "/etc/machine-id", buf, sizeof(buf));
+	struct otr_slice s = read_file(AT_FDCWD, "/etc/machine-id", buf, sizeof(buf));
 
 	if (!s.len)
-		s = slurp(AT_FDCWD, "/var/lib/dbus/machine-id", buf, sizeof(buf));
+		s = read_file(AT_FDCWD, "/var/lib/dbus/machine-id", buf, sizeof(buf));
 	while (s.len && isspace((unsigned char)s.data[s.len - 1]))
 		s.len--;
 	give(rd, OTR_META_HOST_ID, s);
