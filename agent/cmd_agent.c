@@ -55,7 +55,7 @@ static void judge_process(struct agent *ag, uint32_t tgid, uint16_t port)
 	    judge_by_rules(ag, &who) != OTR_VERDICT_TRACE)
 		return;
 	if (otr_session_target(ag->session, tgid))
-		otr_log(OTR_LOG_WARN, "pid %u cannot be traced", tgid);
+		otr_log(OTR_LOG_WARN, "process %u cannot be traced", tgid);
 }
 
 static bool was_judged(const struct agent *ag, uint32_t tgid)
@@ -135,7 +135,7 @@ static int trace(struct agent *ag, struct otr_err *err)
 	otr_procfs_each(judge_running, ag);
 	rc = otr_session_start(ag->session);
 	if (rc) {
-		otr_err_set(err, "cannot list what runs: %s", strerror(-rc));
+		otr_err_set(err, "cannot list the running processes: %s", strerror(-rc));
 		return fail(err, OTR_EXIT_NO_WAY);
 	}
 	otr_log(OTR_LOG_INFO, "otrace %s: watching %zu processes", OTR_VERSION,

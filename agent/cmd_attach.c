@@ -93,8 +93,8 @@ static void warn_of_databases(struct attach *at)
 	if (!t->found || t->mute < t->found)
 		return;
 	snprintf(text, sizeof(text),
-		 "%s serves %s: a database is seen by who asks it, so none of "
-		 "this is shown yet\n"
+		 "%s serves %s: its requests are shown as spans of the programs that send them, "
+		 "and none of these is traced yet\n"
 		 "try  sudo otrace attach NAME      of a program that asks it, or "
 		 "all of the host:  sudo otrace agent --export URL",
 		 t->first, t->server_title);
@@ -111,12 +111,13 @@ static void report_process_1(struct attach *at)
 		return;
 	if (at->cfg->no_follow)
 		snprintf(text, sizeof(text),
-			 "process 1 alone is traced, not what it started "
+			 "process 1 alone is traced, without the processes that it started "
 			 "(--no-follow)");
 	else
 		snprintf(text, sizeof(text),
-			 "process 1 has started all others: %zu processes are traced now, and all "
-			 "that they start\n"
+			 "process 1 is the ancestor of all others: %zu processes are traced now, "
+			 "and "
+			 "all that they start\n"
 			 "try  otrace attach NAME      for one program, or  otrace attach "
 			 "--no-follow 1",
 			 n);
@@ -146,7 +147,7 @@ static int trace(struct attach *at, struct otr_err *err)
 		return fail(err, rc == -EINVAL ? OTR_EXIT_USAGE : OTR_EXIT_FAILED);
 	rc = otr_session_start(at->session);
 	if (rc) {
-		otr_err_set(err, "cannot list what runs: %s", strerror(-rc));
+		otr_err_set(err, "cannot list the running processes: %s", strerror(-rc));
 		return fail(err, OTR_EXIT_NO_WAY);
 	}
 	otr_targets_title(&at->targets, at->title, sizeof(at->title));

@@ -209,7 +209,7 @@ static int run(const struct otr_settings *cfg, char **args)
 	(void)cfg;
 	if (args[0] && !args[1] && otr_completion(args[0], stdout))
 		return OTR_EXIT_OK;
-	otr_err_set(&err, "%s%s%s is no shell we know: " SHELLS, args[0] ? "\"" : "",
+	otr_err_set(&err, "%s%s%s is not a known shell: " SHELLS, args[0] ? "\"" : "",
 		    args[0] ? args[0] : "nothing", args[0] ? "\"" : "");
 	otr_err_print(&err, "completion");
 	return OTR_EXIT_USAGE;

@@ -63,7 +63,7 @@ static void read_lockdown(char *out, size_t size)
 	read_line("/sys/kernel/security/lockdown", line, sizeof(line));
 	from = strchr(line, '[');
 	if (!from) {
-		snprintf(out, size, "lockdown not told");
+		snprintf(out, size, "lockdown unknown");
 		return;
 	}
 	from[strcspn(from, "]")] = 0;
@@ -85,8 +85,7 @@ static void check_kernel(struct doctor *dr)
 	if (has)
 		return;
 	ck->state = OTR_HEALTH_MISSING;
-	snprintf(ck->consequence, sizeof(ck->consequence),
-		 "the probes cannot find their way in this kernel");
+	snprintf(ck->consequence, sizeof(ck->consequence), "kernel probes cannot be loaded");
 	snprintf(ck->fix, sizeof(ck->fix), "a kernel with CONFIG_DEBUG_INFO_BTF=y, or --btf FILE");
 }
 
@@ -138,7 +137,7 @@ static void check_confined(struct doctor *dr)
 		return;
 	ck->state = OTR_HEALTH_LIMITED;
 	snprintf(ck->consequence, sizeof(ck->consequence),
-		 "a fault in otrace would have more rights than it needs");
+		 "a fault in otrace could use more rights than otrace needs");
 	snprintf(ck->fix, sizeof(ck->fix), "a kernel with CONFIG_SECCOMP_FILTER=y");
 }
 

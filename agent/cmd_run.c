@@ -173,7 +173,9 @@ static int open_all(struct run *r, struct otr_err *err)
 		return rc;
 	/* The kernel takes no probes: trace with the library alone. */
 	r->probes = false;
-	otr_err_set(&r->notice, "no kernel probes, so not static programs (Go): %s", err->text);
+	otr_err_set(&r->notice,
+		    "no kernel probes, so static programs and Go programs are not seen: %s",
+		    err->text);
 	return open_session(r, err);
 }
 
@@ -298,7 +300,7 @@ static int drop_library(struct run *r, struct otr_err *err)
 	r->uses_library = false;
 	if (!r->probes)
 		return OTR_EXIT_RUN_FAILED;
-	otr_err_set(&r->notice, "probes alone, no traceparent is put in: %s", err->text);
+	otr_err_set(&r->notice, "kernel probes alone, no traceparent is injected: %s", err->text);
 	return 0;
 }
 
@@ -342,8 +344,8 @@ static int note_go_program(struct run *r)
 {
 	r->uncarried = OTR_UNCARRIED_GO;
 	otr_err_set(&r->notice,
-		    "%s is a Go program: its system calls go past the library, so it "
-		    "is not seen, only what it starts; kernel probes see it: %s",
+		    "%s is a Go program: its system calls bypass the library, so only "
+		    "the programs that it starts are seen; kernel probes see it: %s",
 		    r->argv[0], geteuid() ? "run otrace as root" : "leave out --no-bpf");
 	return 0;
 }
@@ -365,7 +367,7 @@ static int check_program(struct run *r, struct otr_err *err)
 		return 0;
 	if (!r->probes)
 		return can == OTR_LAUNCH_GO ? note_go_program(r) : refuse_program(r, why[can], err);
-	otr_err_set(&r->notice, "%s %s: seen by kernel probes, no traceparent is put in",
+	otr_err_set(&r->notice, "%s %s: seen by kernel probes, no traceparent is injected",
 		    r->argv[0], why[can]);
 	return 0;
 }
@@ -420,7 +422,7 @@ static int read_switches(struct run *r, struct otr_err *err)
 		return OTR_EXIT_RUN_FAILED;
 	if (!r->cfg->no_observe || !r->probes)
 		return 0;
-	otr_err_set(err, "--no-observe: the kernel's probes would look all the same");
+	otr_err_set(err, "--no-observe: kernel probes would observe the program all the same");
 	otr_err_hint(err, "try  otrace run --no-bpf --no-observe -- %s", r->argv[0]);
 	return OTR_EXIT_RUN_FAILED;
 }
@@ -434,7 +436,7 @@ static int check_library(struct run *r, struct otr_err *err)
 	otr_err_set(err, "%s: user %s cannot read it%s%s", r->library, r->cfg->user,
 		    r->probes ? "" : "; not started: ", r->probes ? "" : r->argv[0]);
 	if (!r->probes)
-		otr_err_hint(err, "it belongs where every user can read it: make install");
+		otr_err_hint(err, "put it where every user can read it: make install");
 	return drop_library(r, err);
 }
 

@@ -77,8 +77,8 @@ static void check_sockets(uint32_t pid, struct otr_check *ck)
 		return;
 	ck->state = OTR_HEALTH_LIMITED;
 	snprintf(ck->consequence, sizeof(ck->consequence),
-		 "what it moves by io_uring is counted, not read");
-	snprintf(ck->fix, sizeof(ck->fix), "io_uring off in its configuration");
+		 "bytes that io_uring moves are counted, not read");
+	snprintf(ck->fix, sizeof(ck->fix), "turn io_uring off in its configuration");
 }
 
 static void check_tls(uint32_t pid, struct otr_check *ck)
@@ -88,22 +88,22 @@ static void check_tls(uint32_t pid, struct otr_check *ck)
 	otr_procfs_tls(pid, lib, sizeof(lib));
 	ck->id = "tls";
 	snprintf(ck->found, sizeof(ck->found), "%s",
-		 lib[0] ? lib : "no library that we know is mapped");
+		 lib[0] ? lib : "no known TLS library is mapped");
 	if (!lib[0])
 		return;
 	ck->state = OTR_HEALTH_LIMITED;
 	snprintf(ck->consequence, sizeof(ck->consequence),
-		 "where it encrypts, only sizes and times are seen");
+		 "of encrypted traffic, only sizes and times are seen");
 }
 
 static void check_library(uint32_t pid, struct otr_check *ck)
 {
 	static const char *const found[] = {
-		[OTR_ADOPT_TAKEN] = "libotrace.so waits for an agent: attach has it",
-		[OTR_ADOPT_HELD] = "libotrace.so, read by an agent that lives",
-		[OTR_ADOPT_LATER] = "libotrace.so, asleep or before its first byte",
-		[OTR_ADOPT_NONE] = "none: no traceparent is put in",
-		[OTR_ADOPT_DENIED] = "may not be looked for",
+		[OTR_ADOPT_TAKEN] = "libotrace.so waits for an agent: attach uses it",
+		[OTR_ADOPT_HELD] = "libotrace.so, read by another agent",
+		[OTR_ADOPT_LATER] = "libotrace.so, idle or before its first byte",
+		[OTR_ADOPT_NONE] = "none: no traceparent is injected",
+		[OTR_ADOPT_DENIED] = "cannot be read without privilege",
 	};
 	enum otr_adopt is = otr_shims_peek(pid, otr_now());
 
@@ -111,7 +111,7 @@ static void check_library(uint32_t pid, struct otr_check *ck)
 	snprintf(ck->found, sizeof(ck->found), "%s", found[is]);
 	if (is == OTR_ADOPT_HELD)
 		snprintf(ck->consequence, sizeof(ck->consequence),
-			 "another agent sees it by probes alone");
+			 "attach traces it by kernel probes alone");
 	if (is == OTR_ADOPT_DENIED)
 		snprintf(ck->fix, sizeof(ck->fix), "sudo otrace doctor %u", pid);
 	if (is == OTR_ADOPT_HELD || is == OTR_ADOPT_DENIED)

@@ -58,7 +58,7 @@ int otr_launch_library(char *out, size_t size, struct otr_err *err)
 	}
 	n = -errno;
 	otr_err_set(err, "%s: %s", out, strerror(-(int)n));
-	otr_err_hint(err, "it belongs beside otrace, or into ../lib/otrace, readable by "
+	otr_err_hint(err, "put it into the folder of otrace or into ../lib/otrace, readable by "
 			  "all: make install");
 	return (int)n;
 }

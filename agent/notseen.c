@@ -81,7 +81,7 @@ static const char *reason_of(const struct otr_stream_stat *stat)
 	const char *why;
 
 	if (!stat->first.len)
-		return "made before attach, waiting for a boundary";
+		return "opened before attach, waiting for a request to begin";
 	why = otr_protocol_unread(slice_of(&stat->first), slice_of(&stat->answer));
 	if (why)
 		return why;
@@ -146,7 +146,7 @@ void otr_notseen_program(struct otr_notseen *ns, uint32_t tgid, int why, const c
 static void add_stat(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *pl,
 		     const struct otr_stream_stat *stat)
 {
-	static const char how[] = "past the library (stdio, direct system calls, io_uring)";
+	static const char how[] = "bypassed the library (stdio, direct system calls, io_uring)";
 	struct row *at;
 
 	if (stat->bypassed)
@@ -234,11 +234,11 @@ const char *otr_notseen_watch(struct otr_notseen *ns, struct otr_pipeline *pl, u
 		return NULL;
 	ns->next_ns = elapsed_ns + EACH_NS;
 	collect(ns, pl);
-	otr_buf_printf(&ns->text, "%llu s and no request understood\n",
+	otr_buf_printf(&ns->text, "no request was understood in %llu s\n",
 		       (unsigned long long)(elapsed_ns / OTR_NS_PER_S));
 	if (!ns->all.n && !ns->programs.n)
-		otr_buf_str(&ns->text, "no traffic at all: idle, or it is not this process "
-				       "that serves; try  otrace attach :PORT");
+		otr_buf_str(&ns->text, "no traffic at all: the program is idle, or another process "
+				       "serves; try  otrace attach :PORT");
 	print_rows(ns);
 	return ns->text.rc ? NULL : ns->text.data;
 }
@@ -258,8 +258,8 @@ bool otr_notseen_ring(uint32_t tgid, char *out, size_t size)
 		return false;
 	otr_procfs_title(tgid, title, sizeof(title));
 	snprintf(out, size,
-		 "fds of %.60s (pid %u): io_uring in use: what it moves that "
-		 "way is counted, not read\ntracing goes on with the rest",
+		 "%.60s (pid %u) uses io_uring: bytes that it moves that way are "
+		 "counted, not read\nall other traffic is traced",
 		 title, tgid);
 	return true;
 }

@@ -51,7 +51,7 @@ void otr_console_unwritten(struct otr_console *con, int rc)
 	con->unwritten++;
 	otr_loss_add(OTR_LOSS_OUTPUT, 1);
 	otr_loss_because(OTR_LOSS_OUTPUT, "%s: %s", where ? where : "the terminal",
-			 rc == -EAGAIN ? "nobody read it" : strerror(-rc));
+			 rc == -EAGAIN ? "it took nothing for 200 ms" : strerror(-rc));
 }
 
 void otr_console_write_to(struct otr_console *con, int fd)
