@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "preload/parse/head_scan.h"
 #include "preload/parse/iov.h"
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
@@ -38,9 +39,10 @@ struct otr_in {
 struct otr_seen {
 	const struct iovec *all; /* the caller's pieces; NULL: they cannot be read */
 	int n_all;
-	size_t at;	   /* the offset at which a header goes in */
-	int n;		   /* pieces in `iov` */
-	struct iovec *iov; /* the first bytes of `all`, which can be read */
+	int n;			    /* pieces in `iov` */
+	struct otr_head_facts head; /* of the request that these begin; a header goes in behind its
+				     * request line */
+	struct iovec *iov;	    /* the first bytes of `all`, which can be read */
 };
 
 /* How many pieces to make room for on the stack: as handlers of signals have as little as 2 KB,

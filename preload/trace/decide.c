@@ -119,7 +119,7 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 		return 0;
 	}
 	added = make_header(self, f, seen->iov, seen->n, now, (*header)->text);
-	added = fits_at_once(f, seen->at, added, room);
+	added = fits_at_once(f, seen->head.line_end, added, room);
 	if (added)
 		return added;
 	otr_header_free(f);
@@ -132,11 +132,13 @@ size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const str
 {
 	struct otr_fd *upper = otr_fd_upper(f);
 	enum otr_shim_count no;
+	struct otr_head_facts facts;
 	size_t room; /* not used: a TLS library sends each record to its end */
 
 	upper->cause.ids = OTR_IDS_NONE; /* of an earlier call that the library refused */
-	if (!may_add(upper) || !otr_head_gets_header(otr_head_read(iov, n, at), plain))
+	if (!may_add(upper) || !otr_head_gets_header(otr_head_read(iov, n, &facts), plain))
 		return 0;
+	*at = facts.line_end;
 	no = refusal(fd, f, upper, iov, n, &room);
 	if (no == OTR_SHIM_COUNTS)
 		return make_header(self, upper, iov, n, now, out);

@@ -58,9 +58,9 @@ static void splice_in(struct plan *p)
 {
 	struct otr_seen *s = &p->seen;
 
-	p->n = otr_trim(s->iov, s->all, s->n_all, s->at);
+	p->n = otr_trim(s->iov, s->all, s->n_all, s->head.line_end);
 	s->iov[p->n++] = (struct iovec){p->header->text, p->added};
-	p->n += otr_beyond(s->iov + p->n, s->all, s->n_all, s->at);
+	p->n += otr_beyond(s->iov + p->n, s->all, s->n_all, s->head.line_end);
 }
 
 /* Makes the same kind of call with other pieces. */
@@ -99,7 +99,7 @@ static void emit_moved(struct otr_self *self, struct plan *p, int fd, const stru
 		n = otr_is_single_threaded() ? otr_trim(sent, iov, n, moved) : 0;
 	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, sent, n);
 	if (p->f->role != OTR_ROLE_SERVER)
-		otr_boundary_sent_with(&p->f->boundary, ret, sent, n, p->seen.at,
+		otr_boundary_sent_with(&p->f->boundary, ret, sent, n, &p->seen.head,
 				       p->header ? p->added : 0);
 }
 
@@ -120,7 +120,7 @@ static void emit_added(struct otr_self *self, const struct otr_out *o, struct pl
 		       size_t ret, size_t rest)
 {
 	struct otr_fd *f = p->f;
-	size_t at = p->seen.at;
+	size_t at = p->seen.head.line_end;
 
 	if (k > at && f->has_cause) {
 		f->cause.added = (uint16_t)(p->added - rest);
@@ -138,7 +138,7 @@ static void emit_added(struct otr_self *self, const struct otr_out *o, struct pl
 
 static ssize_t send_added(const struct otr_out *o, struct plan *p)
 {
-	size_t rest, at = p->seen.at;
+	size_t rest, at = p->seen.head.line_end;
 	struct otr_self *self;
 	ssize_t k, ret;
 	int whole, error;
@@ -302,7 +302,7 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int 
 	p.kept = NULL;
 	p.start_ns = p.received = 0;
 	p.n = 0;
-	p.seen.at = 0;
+	p.seen.head.len = p.seen.head.line_end = 0;
 	p.seen.iov = alloca(room * sizeof(*p.seen.iov));
 	if (look)
 		before_call(o, &p);

@@ -104,19 +104,42 @@ static int readable_pieces(struct asked *a, struct iovec *out, const struct iove
 	return got;
 }
 
+static size_t length(const struct iovec *iov, int n)
+{
+	size_t all = 0;
+
+	for (int i = 0; i < n; i++)
+		all += iov[i].iov_len;
+	return all;
+}
+
+/* How many bytes of a call that begins at `from` lie in the pages of its first LOOK bytes? */
+static size_t in_first_pages(const void *from)
+{
+	return LOOK + (PAGE - 1) - ((uintptr_t)from + LOOK - 1) % PAGE;
+}
+
+/* Nearly every head lies in the page where it begins: the others are not asked for then. */
 enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_seen *seen)
 {
 	struct asked a = {.page = 1};
+	enum otr_head head;
+	size_t sure;
 	int n;
 
 	seen->all = pieces(&a, o, &seen->n_all);
 	if (!seen->all)
 		return OTR_HEAD_NONE;
 	n = readable_pieces(&a, seen->iov, seen->all, seen->n_all, LOOK);
-	if (otr_head_read(seen->iov, n, &seen->at) == OTR_HEAD_NONE)
+	if (!otr_head_begins(seen->iov, n))
 		return OTR_HEAD_NONE;
+	sure = in_first_pages(seen->iov->iov_base);
+	seen->n = readable_pieces(&a, seen->iov, seen->all, seen->n_all, sure);
+	head = otr_head_read(seen->iov, seen->n, &seen->head);
+	if (head != OTR_HEAD_SPLIT || length(seen->iov, seen->n) < sure)
+		return head;
 	seen->n = readable_pieces(&a, seen->iov, seen->all, seen->n_all, OTR_HEAD_MAX + 2);
-	return otr_head_read(seen->iov, seen->n, &seen->at);
+	return otr_head_read(seen->iov, seen->n, &seen->head);
 }
 
 #define COPIES 256 /* at once */
@@ -174,15 +197,6 @@ static struct otr_copy *take_slot(int32_t tid)
 			return at;
 	}
 	return reuse_slot(tid);
-}
-
-static size_t length(const struct iovec *iov, int n)
-{
-	size_t all = 0;
-
-	for (int i = 0; i < n; i++)
-		all += iov[i].iov_len;
-	return all;
 }
 
 /* Returns how many of `len` bytes could be read. */

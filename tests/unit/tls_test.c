@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/parse/inject.c preload/trace/tls.c preload/trace/tls_session.c
+// needs: preload/parse/inject.c preload/parse/head_scan.c preload/trace/tls.c preload/trace/tls_session.c
 // needs: preload/trace/layer.c preload/trace/ciphertext.c preload/parse/response_boundary.c
 // needs: preload/parse/request_boundary.c
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/trace/user_copy.c preload/parse/inject.c
+// needs: preload/trace/user_copy.c preload/parse/inject.c preload/parse/head_scan.c
 /* user_copy_test.c - what threads send is copied before the call: as much as is looked at, its end,
  * and nothing that cannot be read. */
 
