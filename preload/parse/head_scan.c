@@ -16,17 +16,33 @@ static const struct otr_method methods[] = {
 	METHOD("OPTIONS ", 1), METHOD("TRACE ", 0),  METHOD("CONNECT ", 0),
 };
 
+#define METHODS (sizeof(methods) / sizeof(methods[0]))
+
+/* The first `len` bytes of eight, in one word. */
+static inline uint64_t front(const char text[8], size_t len)
+{
+	uint64_t word;
+
+	memcpy(&word, text, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return word & ~0ull >> (64 - 8 * len);
+#else
+	return word & ~0ull << (64 - 8 * len);
+#endif
+}
+
 const struct otr_method *otr_method_of(const char *line, size_t len)
 {
-	const struct otr_method *m = methods, *end = m + sizeof(methods) / sizeof(methods[0]);
-	size_t n;
+	const struct otr_method *m;
+	char eight[8] = "";
 
-	for (; len && m < end; m++) {
-		for (n = 0; n < m->len && n < len && line[n] == m->text[n];)
-			n++;
-		if (n == m->len || n == len)
+	if (!len)
+		return NULL;
+	if (len < sizeof(eight))
+		line = memcpy(eight, line, len);
+	for (m = methods; m < methods + METHODS; m++)
+		if (front(line, m->len) == front(m->text, len < m->len ? len : m->len))
 			return m;
-	}
 	return NULL;
 }
 
@@ -96,6 +112,7 @@ static const char *read_request_line(const char *text, const char *end, struct o
 		return NULL;
 	out->minor = at[8] == '1';
 	out->is_head = *text == 'H';
+	out->is_path = *target == '/';
 	out->line_end = (uint32_t)(at + VERSION_LEN - text);
 	return at + VERSION_LEN;
 }

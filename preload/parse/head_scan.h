@@ -23,9 +23,9 @@
 			      * shorter */
 
 struct otr_method {
-	const char *text; /* the name with a blank behind it */
-	size_t len;
-	int add; /* 1: a header may be put into its requests */
+	char text[8]; /* the name with a blank behind it, and zeros */
+	uint8_t len;
+	uint8_t add; /* 1: a header may be put into its requests */
 };
 
 /* The first method with which a request line can begin of which `len` bytes are there; NULL:
@@ -45,6 +45,7 @@ struct otr_head_facts {
 	uint8_t hosts;	     /* Host fields, counted up to 2 */
 	uint8_t minor;	     /* x of HTTP/1.x */
 	uint8_t is_head;     /* 1: the method is HEAD */
+	uint8_t is_path;     /* 1: the request-target is a path, which names no host */
 	uint8_t chunks;	     /* 1: there is a Transfer-Encoding */
 	uint8_t is_unframed; /* 1: what follows the head cannot be followed: an upgrade, or a length
 			      * that is no number */

@@ -313,7 +313,7 @@ enum otr_head otr_head_read(const struct iovec *iov, int n, struct otr_head_fact
 	const char *text = look(&c, room, &len);
 	enum otr_head is = read_method(text, len);
 
-	facts->len = 0;
+	facts->len = facts->is_path = 0;
 	if (is != OTR_HEAD_WHOLE)
 		return is;
 	if (!otr_head_scan(c.iov->iov_base, c.iov->iov_len, facts))
