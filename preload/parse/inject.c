@@ -326,7 +326,7 @@ enum otr_head otr_head_read(const struct iovec *iov, int n, struct otr_head_fact
 size_t otr_head_target(const struct iovec *iov, int n, char *out, size_t size)
 {
 	struct cursor c = begin(iov, n);
-	char room[NAME_ROOM];
+	char room[NAME_ROOM] = "";
 	size_t len = sizeof(room);
 	const char *text = look(&c, room, &len);
 	const struct otr_method *m = otr_method_of(text, len);
