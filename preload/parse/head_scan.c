@@ -69,6 +69,9 @@ static inline const char *find_control(const char *at, const char *end)
 {
 	otr_chars found;
 
+	while (end - at >= 2 * (ptrdiff_t)sizeof(found) &&
+	       !otr_chars_any(otr_controls(at) | otr_controls(at + sizeof(found))))
+		at += 2 * sizeof(found);
 	for (; end - at >= (ptrdiff_t)sizeof(found); at += sizeof(found)) {
 		found = otr_controls(at);
 		if (otr_chars_any(found))

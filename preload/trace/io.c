@@ -340,20 +340,10 @@ static ssize_t on_notify(const struct otr_out *o, uint64_t key, int is_event)
 	return ret;
 }
 
-/* Is the number known to be no socket that is followed, and not due for another check? */
-static int is_none(int fd)
+/* What the number of `f` (NULL: it was never used) is known to be; OTR_FD_NEW where that was found
+ * for another reader of the ring. */
+static enum otr_fd_kind kind_of(const struct otr_fd *f)
 {
-	struct otr_fd *f = otr_fd_slot(fd);
-
-	return f && otr_fd_is_none(f);
-}
-
-/* What the number is known to be; OTR_FD_NEW where that was found for another reader of the
- * ring. */
-static enum otr_fd_kind kind_of(int fd)
-{
-	struct otr_fd *f = otr_fd_slot(fd);
-
 	return f && otr_get(&f->reader_gen) == otr_get(&otr_shim.reader_gen) ? otr_get(&f->kind)
 									     : OTR_FD_NEW;
 }
@@ -378,16 +368,17 @@ static enum otr_fd_kind look_at(int fd, uint64_t *key)
 
 ssize_t otr_out(const struct otr_out *o)
 {
+	struct otr_fd *f = otr_fd_slot(o->fd);
 	enum otr_fd_kind kind;
 	uint64_t key;
 
 	if (otr_get(&otr_shim.n_rests) && otr_out_first(o->fd, o->is_message, o->flags))
 		return -1;
-	if (otr_is_off() || is_none(o->fd))
+	if (otr_is_off() || (f && otr_fd_is_none(f)))
 		return o->call(o);
-	kind = kind_of(o->fd);
+	kind = kind_of(f);
 	if (kind == OTR_FD_STREAM)
-		return on_stream(o, !is_shed_answer(otr_fd_slot(o->fd)));
+		return on_stream(o, !is_shed_answer(f));
 	if (kind != OTR_FD_ALIAS)
 		kind = look_at(o->fd, &key);
 	if (kind == OTR_FD_STREAM || kind == OTR_FD_ALIAS)
@@ -420,7 +411,7 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 /* Bytes came while another thread holds the connection, or on what is not followed. */
 static void received_unseen(struct otr_self *self, int fd, ssize_t ret)
 {
-	enum otr_fd_kind kind = kind_of(fd);
+	enum otr_fd_kind kind = kind_of(otr_fd_slot(fd));
 
 	otr_fd_unseen(fd, OTR_DIR_IN, ret);
 	if (ret > 0 && kind != OTR_FD_NEW && kind != OTR_FD_OTHER)
@@ -441,10 +432,12 @@ static void received_on(struct otr_self *self, const struct otr_in *in, ssize_t 
 
 void otr_in(const struct otr_in *in, ssize_t ret)
 {
+	struct otr_fd *f = otr_fd_slot(in->fd);
 	struct otr_self *self;
 	int error;
 
-	if (otr_is_off() || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE) || is_none(in->fd))
+	if (otr_is_off() || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE) ||
+	    (f && otr_fd_is_none(f)))
 		return;
 	error = errno;
 	self = otr_enter();
