@@ -5,6 +5,7 @@
 /* call.h - a call that moves bytes, as its wrapper describes it. */
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -35,6 +36,8 @@ struct otr_in {
 	int n;
 };
 
+#define OTR_NO_PAGE 1 /* the address of no page */
+
 /* What was found in a call that sends, before it was made. */
 struct otr_seen {
 	const struct iovec *all; /* the caller's pieces; NULL: they cannot be read */
@@ -43,6 +46,7 @@ struct otr_seen {
 	struct otr_head_facts head; /* of the request that these begin; a header goes in behind its
 				     * request line */
 	struct iovec *iov;	    /* the first bytes of `all`, which can be read */
+	uintptr_t page; /* that the kernel has found readable in this call; OTR_NO_PAGE: none */
 };
 
 /* How many pieces to make room for on the stack: as handlers of signals have as little as 2 KB,

@@ -177,7 +177,7 @@ static void keep_copy(struct otr_self *self, const struct otr_out *o, struct pla
 {
 	if (p->header)
 		splice_in(p);
-	p->kept = otr_copy_keep(self, p->f, o, p->header ? p->seen.iov : NULL, p->n);
+	p->kept = otr_copy_keep(self, p->f, o, p->header ? p->seen.iov : NULL, p->n, p->seen.page);
 }
 
 /* Looks at the connection before a message begins. Leaves p->f NULL where there is none, and
@@ -302,6 +302,7 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int 
 	p.kept = NULL;
 	p.start_ns = p.received = 0;
 	p.n = 0;
+	p.seen.page = OTR_NO_PAGE;
 	p.seen.head.len = p.seen.head.line_end = 0;
 	p.seen.iov = alloca(room * sizeof(*p.seen.iov));
 	if (look)
