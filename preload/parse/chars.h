@@ -35,7 +35,7 @@ static inline otr_chars otr_controls(const char *text)
 	otr_chars c;
 
 	memcpy(&c, text, sizeof(c));
-	return ((otr_chars)((c & 0xe0) == 0) & (otr_chars)(c != '\t')) | (otr_chars)(c == 0x7f);
+	return ((otr_chars)((c & 0xe0) == 0) & ~(otr_chars)(c == '\t')) | (otr_chars)(c == 0x7f);
 }
 
 /* Is any byte 0xff? */
