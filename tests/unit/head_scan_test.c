@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "preload/parse/inject.h"
 #include "preload/parse/request_boundary.h"
@@ -144,6 +145,23 @@ static void random_heads_agree(void **state)
 	}
 }
 
+/* No byte behind a head that is cut off is read: a page that cannot be read begins there. */
+static void nothing_behind_the_end_is_read(void **state)
+{
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct otr_head_facts facts;
+	const size_t whole = sizeof(HEAD) - 1 - strlen("helloGET ");
+
+	(void)state;
+	assert_ptr_not_equal(page, MAP_FAILED);
+	assert_int_equal(mprotect(page + 4096, 4096, PROT_NONE), 0);
+	for (size_t len = 0; len <= whole; len++) {
+		memcpy(page + 4096 - len, HEAD, len);
+		assert_int_equal(otr_head_scan(page + 4096 - len, len, &facts), len == whole);
+	}
+	munmap(page, 8192);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +169,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_said_of_others),
 		cmocka_unit_test(one_pass_agrees_with_bytes),
 		cmocka_unit_test(random_heads_agree),
+		cmocka_unit_test(nothing_behind_the_end_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
