@@ -38,13 +38,6 @@ static int fail(const struct otr_err *err, int status)
 	return status;
 }
 
-static enum otr_verdict wanted(void *arg, const struct otr_candidate *who)
-{
-	const struct agent *ag = arg;
-
-	return otr_rules_judge(&ag->rules, who);
-}
-
 /* Never ourselves, nor who started us. */
 static void judge(struct agent *ag, uint32_t tgid, uint16_t port)
 {
@@ -52,10 +45,12 @@ static void judge(struct agent *ag, uint32_t tgid, uint16_t port)
 
 	if (tgid == (uint32_t)getpid() || tgid == (uint32_t)getppid() ||
 	    otr_session_has(ag->session, tgid) || !otr_candidate_read(&who, tgid, port, NULL) ||
-	    wanted(ag, &who) != OTR_VERDICT_TRACE)
+	    otr_rules_judge(&ag->rules, &who) != OTR_VERDICT_TRACE)
 		return;
 	if (otr_session_target(ag->session, tgid))
 		otr_log(OTR_LOG_WARN, "pid %u cannot be traced", tgid);
+	else
+		otr_session_sample(ag->session, tgid, otr_rules_sample(&ag->rules, &who));
 }
 
 static bool was_judged(const struct agent *ag, uint32_t tgid)
@@ -98,8 +93,9 @@ static int open_all(struct agent *ag, struct otr_err *err)
 		.adopt = true,
 		.host = true,
 		.at_exec = otr_rules_at_exec(&ag->rules),
-		.wanted = wanted,
-		.arg = ag,
+		.wanted = otr_rules_wanted,
+		.sample = otr_rules_rate,
+		.arg = &ag->rules,
 	};
 
 	if (otr_sinks_open(&ag->sinks, &sinks, err))

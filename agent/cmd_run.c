@@ -33,6 +33,7 @@
 #include "agent/report.h"
 #include "agent/root.h"
 #include "agent/rules.h"
+#include "agent/sample/sampler.h"
 #include "agent/session.h"
 #include "agent/sinks.h"
 #include "agent/switches.h"
@@ -52,6 +53,7 @@ struct run {
 	struct otr_err notice; /* what is not used of these two, and why; "": nothing */
 	int uncarried; /* enum otr_uncarried: why nothing sees what it does itself; 0: it is seen */
 	struct otr_rules rules;
+	struct otr_sampler sampler;   /* of the traces that begin with CMD */
 	struct otr_ring_switches say; /* to the library */
 	struct otr_launch_root root;  /* with the library: what CMD is told it is */
 	struct otr_loop loop;
@@ -133,13 +135,6 @@ static void start_line(struct run *r)
 }
 
 /* What is started is traced, unless a rule says no. */
-static enum otr_verdict wanted(void *arg, const struct otr_candidate *who)
-{
-	const struct run *r = arg;
-
-	return otr_rules_judge(&r->rules, who);
-}
-
 static int open_session(struct run *r, struct otr_err *err)
 {
 	const struct otr_session_config session = {
@@ -148,8 +143,9 @@ static int open_session(struct run *r, struct otr_err *err)
 		.no_probes = !r->probes,
 		.library = r->carries,
 		.say = &r->say,
-		.wanted = r->rules.n ? wanted : NULL,
-		.arg = r,
+		.wanted = r->rules.n ? otr_rules_wanted : NULL,
+		.sample = r->rules.n ? otr_rules_rate : NULL,
+		.arg = &r->rules,
 	};
 
 	return otr_session_open(&r->session, &session, err);
@@ -256,7 +252,7 @@ static int trace(struct run *r, struct otr_err *err)
 	int bad = -1, status;
 
 	if (r->carries)
-		otr_launch_root(&r->root);
+		otr_launch_root(&r->root, r->sampler.threshold);
 	if (open_all(r, err) || start_child(r, &bad, err))
 		return fail(err, OTR_EXIT_RUN_FAILED);
 	if (otr_loop_watch(&r->loop, r->pid)) {
@@ -413,6 +409,7 @@ static int run_untraced(struct run *r, struct otr_err *err)
 static int read_switches(struct run *r, struct otr_err *err)
 {
 	if (otr_rules_parse(&r->rules, r->cfg->rules, err) ||
+	    otr_sampler_default(&r->sampler, r->cfg->sample, err) < 0 ||
 	    otr_switches_read(&r->say, r->cfg, err))
 		return OTR_EXIT_RUN_FAILED;
 	if (!r->cfg->no_observe || !r->probes)

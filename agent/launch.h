@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bpf/sample.h"
+
 struct otr_err;
 
 /* The path of libotrace.so: beside otrace (where it was built), else under its prefix's
@@ -31,9 +33,12 @@ struct otr_launch_root {
 	char parent[56]; /* TRACEPARENT of what it starts; "": no randomness */
 	char run[35];	 /* OTRACE_RUN without its end, see preload/parse/environ.h */
 	char names[112]; /* parent, and behind a blank the TRACEPARENT that was there */
+	char state[OTR_SAMPLE_STATE + 1]; /* TRACESTATE of a trace that begins here; or "" */
 };
 
-void otr_launch_root(struct otr_launch_root *root);
+/* Makes the ids of the program. A trace that begins with it is sampled at `threshold`
+ * (bpf/sample.h). */
+void otr_launch_root(struct otr_launch_root *root, uint64_t threshold);
 
 /* Sets TRACEPARENT and the rest in this process's environment, right before the program is
  * executed. */

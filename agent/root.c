@@ -13,6 +13,8 @@
 #include "agent/session.h"
 #include "bpf/event.h"
 
+#define TRACEPARENT 55 /* bytes of version 00 */
+
 static void emit(struct otr_session *s, uint16_t kind, uint32_t tgid, const char *exe, int status)
 {
 	size_t len = strnlen(exe, PATH_MAX);
@@ -39,6 +41,9 @@ void otr_root_began(struct otr_session *s, uint32_t tgid, const char *names, con
 {
 	otr_meta_put(tgid, OTR_META_RUN_ROOT, otr_slice_str(names), otr_now(), otr_session_event,
 		     s);
+	if (*names)
+		otr_resource_env_own(tgid, (struct otr_slice){names, strnlen(names, TRACEPARENT)},
+				     otr_now(), otr_session_event, s);
 	if (alone)
 		emit(s, OTR_EV_PROC_EXEC, tgid, exe, 0);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keyed.c - SipHash-1-3 (Aumasson, Bernstein: SipHash: a fast short-input PRF); see keyed.h. */
+/* keyed.c - the secret of the tables, and SipHash-1-3 (Aumasson, Bernstein: SipHash: a fast
+ * short-input PRF); see keyed.h. */
 
 #include "agent/base/keyed.h"
 
@@ -8,7 +9,20 @@
 #include <sys/auxv.h>
 #include <sys/random.h>
 
+unsigned __int128 otr_keyed_secret[2 * OTR_KEYED_WORDS];
 static uint64_t secret[2];
+
+/* What SipHash makes of 0, 1, 2, .. cannot be told from random bits. */
+static void expand(void)
+{
+	uint64_t half[2], n = 0;
+
+	for (size_t i = 0; i < 2 * OTR_KEYED_WORDS; i++) {
+		for (int j = 0; j < 2; j++, n++)
+			half[j] = otr_keyed_bytes(&n, sizeof(n));
+		otr_keyed_secret[i] = (unsigned __int128)half[0] << 64 | half[1];
+	}
+}
 
 /* Where the kernel has no random bytes yet it gave 16 to this program at its start. */
 __attribute__((constructor)) static void draw(void)
@@ -17,11 +31,13 @@ __attribute__((constructor)) static void draw(void)
 
 	if (getrandom(secret, sizeof(secret), GRND_NONBLOCK) != sizeof(secret) && given)
 		memcpy(secret, given, sizeof(secret));
+	expand();
 }
 
 void otr_keyed_set(const uint64_t key[2])
 {
 	memcpy(secret, key, sizeof(secret));
+	expand();
 }
 
 struct sip {
@@ -54,7 +70,7 @@ static inline void take(struct sip *s, uint64_t word)
 	s->a ^= word;
 }
 
-uint64_t otr_keyed_hash(const void *data, size_t len)
+uint64_t otr_keyed_bytes(const void *data, size_t len)
 {
 	struct sip s = {secret[0] ^ 0x736f6d6570736575u, secret[1] ^ 0x646f72616e646f6du,
 			secret[0] ^ 0x6c7967656e657261u, secret[1] ^ 0x7465646279746573u};

@@ -45,6 +45,8 @@ struct otr_settings {
 	bool no_query_text;
 	/* how much */
 	uint64_t hold_ns;
+	char *sample;	   /* "10%", "100/s"; NULL: as OTEL_TRACES_SAMPLER says */
+	char *keep;	   /* "error,slow=1s,first" */
 	double cpu_budget; /* share of a core, or of what is traced; 0: no limit; OTR_SHARE_AUTO */
 	/* show */
 	char *output;

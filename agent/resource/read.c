@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/base/buf.h"
 #include "agent/base/foreign.h"
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
@@ -117,7 +118,8 @@ static void give_args(struct reader *rd, struct otr_slice s)
 
 static bool is_wanted(struct otr_slice entry)
 {
-	static const char *const heads[] = {"OTEL_", "TRACEPARENT=", "TRACESTATE=", "BAGGAGE="};
+	static const char *const heads[] = {
+		"OTEL_", "TRACEPARENT=", "TRACESTATE=", "BAGGAGE=", "OTRACE_SAMPLE="};
 	const char *eq = entry.len ? memchr(entry.data, '=', entry.len) : NULL;
 	size_t name = eq ? (size_t)(eq - entry.data) : 0;
 
@@ -179,6 +181,26 @@ static void give_env(struct reader *rd, char *text, size_t len)
 		return;
 	otr_meta_put(rd->tgid, OTR_META_ENV, pick_env(text, len), rd->time_ns, rd->put, rd->arg);
 	rd->n++;
+}
+
+void otr_resource_env_own(uint32_t tgid, struct otr_slice traceparent, uint64_t time_ns,
+			  otr_meta_fn put, void *arg)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf env = {.max = ENV_BYTES};
+	struct otr_slice s;
+
+	otr_buf_str(&env, "TRACEPARENT=");
+	otr_buf_slice(&env, traceparent);
+	for (char **entry = environ; *entry; entry++) {
+		s = otr_slice_str(*entry);
+		if (!is_wanted(s) || otr_slice_starts(s, OTR_SLICE("TRACEPARENT=")) ||
+		    env.len + s.len + 1 > ENV_BYTES)
+			continue;
+		otr_buf_byte(&env, 0);
+		otr_buf_slice(&env, s);
+	}
+	if (!env.rc)
+		otr_meta_put(tgid, OTR_META_ENV, otr_buf_view(&env), time_ns, put, arg);
 }
 
 static void read_memory(struct reader *rd, int dir)

@@ -40,6 +40,7 @@ enum otr_meta {
 	OTR_META_COMM,	   /* name of its first thread: 15 characters */
 	OTR_META_GO,	   /* the version of Go that built it: "go1.26.1" */
 	OTR_META_NAMED,	   /* the traceparent of its start, passed on unchanged */
+	OTR_META_SAMPLE,   /* what a rule says of its traces: "10%"; nothing: no rule does */
 	OTR_META_MAX,
 };
 
@@ -63,6 +64,12 @@ struct otr_resource *otr_procs_resource(struct otr_procs *procs, uint32_t tgid);
  * until the next event. */
 struct otr_slice otr_procs_env(const struct otr_procs *procs, uint32_t tgid, const char *name);
 
+/* What a rule says of the sampling of a process, or a none slice. Valid until the next event. */
+struct otr_slice otr_procs_sample(const struct otr_procs *procs, uint32_t tgid);
+
+/* Grows with each change of a fact of any process: what was made of facts is out of date then. */
+uint64_t otr_procs_changes(const struct otr_procs *procs);
+
 /* Reads /proc/TGID once and gives each fact to `put` as OTR_EV_META of `time_ns`, checked and
  * whole. A process that has ended, or may not be read, gives fewer. Returns how many, or -ESRCH.
  * Reads only /proc, and no file that the process can choose. */
@@ -71,6 +78,11 @@ int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put, void *ar
 
 /* The same for the host (tgid 0). */
 int otr_resource_read_host(uint64_t time_ns, otr_meta_fn put, void *arg);
+
+/* Gives the environment that process TGID will have once it is executed: that of this process, with
+ * another TRACEPARENT. It may have left /proc before its own is read. Gives nothing without memory. */
+void otr_resource_env_own(uint32_t tgid, struct otr_slice traceparent, uint64_t time_ns,
+			  otr_meta_fn put, void *arg);
 
 /* Gives one fact to `put`; text is cut at 65535 bytes. */
 void otr_meta_put(uint32_t tgid, enum otr_meta key, struct otr_slice text, uint64_t time_ns,

@@ -175,6 +175,18 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	done
 }
 
+# otrace is halted meanwhile: when it reads the records, /proc has no environment any more.
+@test "a static program that has ended before it is looked at is the root of its requests" {
+	port=$(free_port)
+	http "$port"
+	gcc -O2 -static -o "$dir/hop" tests/vm/hop.c
+	# shellcheck disable=SC2016
+	traced busybox sh -c 'kill -STOP $PPID
+		(busybox sleep 0.5; kill -CONT $PPID) &
+		exec "$@"' sh "$dir/hop" ask "$port" /late
+	spans 'len(P) == 1' 'len(S) == 1' 'S[0].parent == P[0].span and S[0].trace == P[0].trace'
+}
+
 @test "exec in the first process: the new program's name, its traffic" {
 	port=$(free_port)
 	http "$port"

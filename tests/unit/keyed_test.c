@@ -123,12 +123,47 @@ static void it_is_siphash(void **state)
 
 	(void)state;
 	otr_keyed_set(zeros);
-	assert_true(otr_keyed_hash("a", 1) == 4644417185603328019u);
-	assert_true(otr_keyed_hash("abcdefg", 7) == 7904145750247929094u);
-	assert_true(otr_keyed_hash("abcdefgh", 8) == 4574395652268504554u);
-	assert_true(otr_keyed_hash("hello world, this is otrace", 27) == 5826835882886629799u);
+	assert_true(otr_keyed_bytes("a", 1) == 4644417185603328019u);
+	assert_true(otr_keyed_bytes("abcdefg", 7) == 7904145750247929094u);
+	assert_true(otr_keyed_bytes("abcdefgh", 8) == 4574395652268504554u);
+	assert_true(otr_keyed_bytes("hello world, this is otrace", 27) == 5826835882886629799u);
 	otr_keyed_set(other);
-	assert_true(otr_keyed_hash("a", 1) != 4644417185603328019u);
+	assert_true(otr_keyed_bytes("a", 1) != 4644417185603328019u);
+}
+
+/* Keys that a simple hash would put side by side, or into one bucket: multiples of a power of two, and
+ * keys that differ in one word alone. Over 64 secrets no bucket of 1,024 has much more than its part. */
+static void regular_keys_are_spread(void **state)
+{
+	static unsigned int n[1024];
+
+	(void)state;
+	for (uint64_t secret = 0; secret < 64; secret++) {
+		for (unsigned int shift = 0; shift < 52; shift += 4) {
+			unsigned int most = 0;
+
+			otr_keyed_set((uint64_t[2]){secret, shift});
+			memset(n, 0, sizeof(n));
+			for (uint64_t i = 0; i < 4096; i++) {
+				uint64_t key[3] = {shift, i << shift, secret};
+				unsigned int *at = &n[otr_keyed_hash(key, sizeof(key)) >> 54];
+
+				if (++*at > most)
+					most = *at;
+			}
+			assert_true(most <= 32); /* 4 on average */
+		}
+	}
+}
+
+/* Of 8 zeros and 16 zeros: two keys. */
+static void length_counts(void **state)
+{
+	static const char zeros[64];
+
+	(void)state;
+	for (size_t len = 8; len < sizeof(zeros); len += 8)
+		assert_true(otr_keyed_hash(zeros, len) != otr_keyed_hash(zeros, len + 8));
 }
 
 int main(void)
@@ -137,6 +172,8 @@ int main(void)
 		cmocka_unit_test(colliding_ids_are_as_others),
 		cmocka_unit_test(colliding_traces_are_as_others),
 		cmocka_unit_test(it_is_siphash),
+		cmocka_unit_test(regular_keys_are_spread),
+		cmocka_unit_test(length_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
