@@ -45,13 +45,14 @@ struct otr_cmd {
 	const char *usual;	 /* options shown by -h, comma-separated */
 	const char *examples[4]; /* "command\twhat it does" */
 	const char *exit_status; /* one line */
-	int options_end_at_arg;	 /* run: the rest is CMD's */
+	int options_end_at_arg; /* of run: the words behind the options are CMD and its arguments */
 
-	/* `args` are what is no option, NULL at the end. Prints its own errors. */
+	/* Runs the command. `args` are the words that are no option, NULL at the end. Returns
+	 * the exit status; errors are printed. */
 	int (*run)(const struct otr_settings *cfg, char **args);
 };
 
-/* Every command, in the order of the help; ends with NULL. main.c. */
+/* Every command, in the order of the help; ends with NULL. In main.c. */
 extern const struct otr_cmd *const otr_cmds[];
 
 extern const struct otr_cmd otr_cmd_run, otr_cmd_attach, otr_cmd_agent, otr_cmd_replay,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_agent.c - `otrace agent`: the whole host, by rules; no terminal needed. */
+/* cmd_agent.c - `otrace agent`: traces the whole host, by rules; needs no terminal. */
 
 #include <errno.h>
 #include <signal.h>
@@ -18,6 +18,7 @@
 #include "agent/resource/procfs.h"
 #include "agent/rules.h"
 #include "agent/session.h"
+#include "agent/session_procs.h"
 #include "agent/sinks.h"
 
 #define DRAIN_NS (5 * OTR_NS_PER_S)
@@ -28,7 +29,7 @@ struct agent {
 	struct otr_loop loop;
 	struct otr_sinks *sinks;
 	struct otr_session *session;
-	uint32_t *judged; /* by a port they listen on, at start */
+	uint32_t *judged; /* processes that listen on a port, which are judged first */
 	size_t n_judged;
 };
 
@@ -38,8 +39,8 @@ static int fail(const struct otr_err *err, int status)
 	return status;
 }
 
-/* Never ourselves, nor who started us. */
-static void judge(struct agent *ag, uint32_t tgid, uint16_t port)
+/* Traces the process if the rules want it. The agent itself and its parent are never traced. */
+static void judge_process(struct agent *ag, uint32_t tgid, uint16_t port)
 {
 	struct otr_candidate who;
 
@@ -48,7 +49,7 @@ static void judge(struct agent *ag, uint32_t tgid, uint16_t port)
 	    otr_rules_judge(&ag->rules, &who) != OTR_VERDICT_TRACE)
 		return;
 	if (otr_session_target(ag->session, tgid))
-		otr_log(OTR_LOG_WARN, "pid %u cannot be traced", tgid);
+		otr_log(OTR_LOG_WARN, "process %u cannot be traced", tgid);
 	else
 		otr_session_sample(ag->session, tgid, otr_rules_sample(&ag->rules, &who));
 }
@@ -66,7 +67,7 @@ static void judge_listener(void *arg, uint32_t tgid, uint16_t port)
 	struct agent *ag = arg;
 	uint32_t *more;
 
-	judge(ag, tgid, port);
+	judge_process(ag, tgid, port);
 	if (was_judged(ag, tgid))
 		return;
 	more = realloc(ag->judged, (ag->n_judged + 1) * sizeof(*more));
@@ -78,9 +79,9 @@ static void judge_listener(void *arg, uint32_t tgid, uint16_t port)
 
 static bool judge_running(void *arg, uint32_t pid)
 {
-	/* What a rule said of its port holds. */
+	/* What a rule decided by the port of a process holds. */
 	if (!was_judged(arg, pid))
-		judge(arg, pid, 0);
+		judge_process(arg, pid, 0);
 	return true;
 }
 
@@ -131,7 +132,7 @@ static int trace(struct agent *ag, struct otr_err *err)
 	otr_procfs_each(judge_running, ag);
 	rc = otr_session_start(ag->session);
 	if (rc) {
-		otr_err_set(err, "cannot list what runs: %s", strerror(-rc));
+		otr_err_set(err, "cannot list the running processes: %s", strerror(-rc));
 		return fail(err, OTR_EXIT_NO_WAY);
 	}
 	otr_log(OTR_LOG_INFO, "otrace %s: watching %zu processes", OTR_VERSION,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_attach.c - `otrace attach`: trace what runs already. */
+/* cmd_attach.c - `otrace attach`: traces programs that run already. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -83,8 +83,9 @@ static void watch(struct attach *at)
 	}
 }
 
-/* Else a person waits for what cannot come. */
-static void warn_of_mute(struct attach *at)
+/* Says so if all targets are servers whose spans come from their clients alone: none would be
+ * shown. */
+static void warn_of_databases(struct attach *at)
 {
 	const struct otr_targets *t = &at->targets;
 	char text[400];
@@ -92,16 +93,16 @@ static void warn_of_mute(struct attach *at)
 	if (!t->found || t->mute < t->found)
 		return;
 	snprintf(text, sizeof(text),
-		 "%s serves %s: a database is seen by who asks it, so none of "
-		 "this is shown yet\n"
+		 "%s serves %s: its requests are shown as spans of the programs that send them, "
+		 "and none of these is traced yet\n"
 		 "try  sudo otrace attach NAME      of a program that asks it, or "
 		 "all of the host:  sudo otrace agent --export URL",
 		 t->first, t->server_title);
 	otr_sinks_notice(at->sinks, text);
 }
 
-/* Who names process 1 means more than one, and may not know how many. */
-static void report_of_all(struct attach *at)
+/* Process 1 is an ancestor of all others: says how many are traced when it is a target. */
+static void report_process_1(struct attach *at)
 {
 	size_t n = otr_session_alive(at->session);
 	char text[300];
@@ -110,20 +111,21 @@ static void report_of_all(struct attach *at)
 		return;
 	if (at->cfg->no_follow)
 		snprintf(text, sizeof(text),
-			 "process 1 alone is traced, not what it started "
+			 "process 1 alone is traced, without the processes that it started "
 			 "(--no-follow)");
 	else
 		snprintf(text, sizeof(text),
-			 "process 1 has started all others: %zu processes are traced now, and all "
-			 "that they start\n"
+			 "process 1 is the ancestor of all others: %zu processes are traced now, "
+			 "and "
+			 "all that they start\n"
 			 "try  otrace attach NAME      for one program, or  otrace attach "
 			 "--no-follow 1",
 			 n);
 	otr_sinks_notice(at->sinks, text);
 }
 
-/* A second Ctrl-C, while we send what waits, ends us at once. */
-static void let_signals_end_us(void)
+/* From now on, a second Ctrl-C ends otrace at once, also while it sends the last spans. */
+static void let_signals_end(void)
 {
 	sigset_t set;
 
@@ -145,16 +147,16 @@ static int trace(struct attach *at, struct otr_err *err)
 		return fail(err, rc == -EINVAL ? OTR_EXIT_USAGE : OTR_EXIT_FAILED);
 	rc = otr_session_start(at->session);
 	if (rc) {
-		otr_err_set(err, "cannot list what runs: %s", strerror(-rc));
+		otr_err_set(err, "cannot list the running processes: %s", strerror(-rc));
 		return fail(err, OTR_EXIT_NO_WAY);
 	}
 	otr_targets_title(&at->targets, at->title, sizeof(at->title));
 	otr_sinks_start_line(at->sinks, at->title, otr_session_source(at->session));
-	warn_of_mute(at);
-	report_of_all(at);
+	warn_of_databases(at);
+	report_process_1(at);
 	otr_session_confine(at->session, false);
 	watch(at);
-	let_signals_end_us();
+	let_signals_end();
 	otr_session_finish(at->session);
 	snprintf(what, sizeof(what), "%s: detached", at->title);
 	otr_sinks_drain(at->sinks, OTR_NS_PER_S);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_completion.c - otrace completion bash|zsh|fish, from the two tables.
+ * cmd_completion.c - `otrace completion bash|zsh|fish`, from the tables of commands and options.
  *
- * The scripts hold the words themselves: completing starts no process.
+ * The words are in the scripts themselves: to complete a line starts no process.
  */
 
 #include <string.h>
@@ -19,9 +19,8 @@ static bool takes_file(const struct otr_option *opt)
 	return opt->value && !strcmp(opt->value, "FILE");
 }
 
-/* Text between single quotes, for all three shells; the first sentence of
- * it. */
-static void quoted(const char *text, FILE *out)
+/* Prints the first sentence of `text` for use between single quotes, in any of the three shells. */
+static void print_quoted(const char *text, FILE *out)
 {
 	const char *end = strstr(text, ". ");
 	size_t len = end ? (size_t)(end - text) : strlen(text);
@@ -29,13 +28,12 @@ static void quoted(const char *text, FILE *out)
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '.' && i + 1 == len)
 			continue;
-		/* [ ] : part the fields of a zsh row; no help text needs
-		 * them. */
+		/* "[", "]" and ":" separate the fields of a zsh row; no help text needs them */
 		fputc(strchr("'\\[]:", text[i]) ? ' ' : text[i], out);
 	}
 }
 
-static void words(const struct otr_option *opt, FILE *out)
+static void print_words(const struct otr_option *opt, FILE *out)
 {
 	for (const char *const *w = opt->words; *w; w++)
 		fprintf(out, "%s%s", w == opt->words ? "" : " ", *w);
@@ -68,7 +66,7 @@ static void bash_values(FILE *out)
 		fputs(") COMPREPLY=($(compgen ", out);
 		if (o->words) {
 			fputs("-W '", out);
-			words(o, out);
+			print_words(o, out);
 			fputs("'", out);
 		} else {
 			fputs("-f", out);
@@ -112,13 +110,13 @@ static void zsh_option(const struct otr_option *opt, FILE *out)
 {
 	fprintf(out, " \\\n\t\t'%s--%s%s[", opt->type == OTR_OPTION_LIST ? "*" : "", opt->name,
 		opt->value ? "=" : "");
-	quoted(opt->help, out);
+	print_quoted(opt->help, out);
 	fputc(']', out);
 	if (opt->value)
 		fprintf(out, ":%s:", opt->value);
 	if (opt->words) {
 		fputc('(', out);
-		words(opt, out);
+		print_words(opt, out);
 		fputc(')', out);
 	} else if (takes_file(opt)) {
 		fputs("_files", out);
@@ -134,7 +132,7 @@ static void zsh(FILE *out)
 	      out);
 	for (const struct otr_cmd *const *c = otr_cmds; *c; c++) {
 		fprintf(out, " \\\n\t\t'%s[", (*c)->name);
-		quoted((*c)->summary, out);
+		print_quoted((*c)->summary, out);
 		fputs("]'", out);
 	}
 	fputs("\n\treturn\nfi\nlocal cmd=$words[2]\n"
@@ -163,11 +161,11 @@ static void fish_option(const struct otr_cmd *cmd, const struct otr_option *opt,
 		fprintf(out, takes_file(opt) ? " -rF" : " -x");
 	if (opt->words) {
 		fputs(" -a '", out);
-		words(opt, out);
+		print_words(opt, out);
 		fputc('\'', out);
 	}
 	fputs(" -d '", out);
-	quoted(opt->help, out);
+	print_quoted(opt->help, out);
 	fputs("'\n", out);
 }
 
@@ -179,7 +177,7 @@ static void fish(FILE *out)
 			"complete -c otrace -n __fish_use_subcommand -f -a %s "
 			"-d '",
 			(*c)->name);
-		quoted((*c)->summary, out);
+		print_quoted((*c)->summary, out);
 		fputs("'\n", out);
 		fprintf(out,
 			"complete -c otrace -n '__fish_seen_subcommand_from %s'"
@@ -211,7 +209,7 @@ static int run(const struct otr_settings *cfg, char **args)
 	(void)cfg;
 	if (args[0] && !args[1] && otr_completion(args[0], stdout))
 		return OTR_EXIT_OK;
-	otr_err_set(&err, "%s%s%s is no shell we know: " SHELLS, args[0] ? "\"" : "",
+	otr_err_set(&err, "%s%s%s is not a known shell: " SHELLS, args[0] ? "\"" : "",
 		    args[0] ? args[0] : "nothing", args[0] ? "\"" : "");
 	otr_err_print(&err, "completion");
 	return OTR_EXIT_USAGE;

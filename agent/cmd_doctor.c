@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_doctor.c - `otrace doctor`: what this machine allows, and what to do. */
+/* cmd_doctor.c - `otrace doctor`: reports what can be traced on this machine, and how to get
+ * more. */
 
 #include <ctype.h>
 #include <errno.h>
@@ -32,7 +33,7 @@ struct doctor {
 	bool shim; /* `run` works by the library */
 };
 
-static struct otr_check *add(struct doctor *dr, const char *id)
+static struct otr_check *add_check(struct doctor *dr, const char *id)
 {
 	struct otr_check *ck = &dr->checks[dr->n++];
 
@@ -54,15 +55,15 @@ static void read_line(const char *path, char *out, size_t size)
 	fclose(f);
 }
 
-/* "none [integrity] confidentiality": the word in brackets. */
-static void lockdown(char *out, size_t size)
+/* Writes the word in brackets of "none [integrity] confidentiality". */
+static void read_lockdown(char *out, size_t size)
 {
 	char line[128], *from;
 
 	read_line("/sys/kernel/security/lockdown", line, sizeof(line));
 	from = strchr(line, '[');
 	if (!from) {
-		snprintf(out, size, "lockdown not told");
+		snprintf(out, size, "lockdown unknown");
 		return;
 	}
 	from[strcspn(from, "]")] = 0;
@@ -71,21 +72,20 @@ static void lockdown(char *out, size_t size)
 
 static void check_kernel(struct doctor *dr)
 {
-	struct otr_check *ck = add(dr, "kernel");
+	struct otr_check *ck = add_check(dr, "kernel");
 	const char *btf = dr->cfg->btf ? dr->cfg->btf : "/sys/kernel/btf/vmlinux";
 	bool has = !access(btf, R_OK);
 	struct utsname host;
 	char locked[64];
 
 	uname(&host);
-	lockdown(locked, sizeof(locked));
+	read_lockdown(locked, sizeof(locked));
 	snprintf(ck->found, sizeof(ck->found), "%.60s, %s, %s", host.release,
 		 has ? "BTF" : "no BTF", locked);
 	if (has)
 		return;
 	ck->state = OTR_HEALTH_MISSING;
-	snprintf(ck->consequence, sizeof(ck->consequence),
-		 "the probes cannot find their way in this kernel");
+	snprintf(ck->consequence, sizeof(ck->consequence), "kernel probes cannot be loaded");
 	snprintf(ck->fix, sizeof(ck->fix), "a kernel with CONFIG_DEBUG_INFO_BTF=y, or --btf FILE");
 }
 
@@ -98,7 +98,7 @@ static void check_privilege(struct doctor *dr)
 		      {OTR_CAP_PERFMON, "PERFMON"},
 		      {OTR_CAP_SYS_PTRACE, "SYS_PTRACE"},
 		      {OTR_CAP_DAC_READ_SEARCH, "DAC_READ_SEARCH"}};
-	struct otr_check *ck = add(dr, "privilege");
+	struct otr_check *ck = add_check(dr, "privilege");
 	uint64_t caps = otr_capabilities();
 	char has[80] = "", lacks[80] = "";
 
@@ -121,10 +121,10 @@ static void check_privilege(struct doctor *dr)
 	snprintf(ck->fix, sizeof(ck->fix), "sudo otrace ..");
 }
 
-/* What a session gives up once it has begun, and which capabilities remain. */
+/* Reports what a session gives up once it has begun, and which capabilities remain. */
 static void check_confined(struct doctor *dr)
 {
-	struct otr_check *ck = add(dr, "confined"), *keeps = add(dr, "keeps");
+	struct otr_check *ck = add_check(dr, "confined"), *keeps = add_check(dr, "keeps");
 	struct otr_confined is = {.keeps = ""};
 
 	otr_confine_try(OTR_CONFINE_PROBES | OTR_CONFINE_ADOPT, &is);
@@ -137,23 +137,23 @@ static void check_confined(struct doctor *dr)
 		return;
 	ck->state = OTR_HEALTH_LIMITED;
 	snprintf(ck->consequence, sizeof(ck->consequence),
-		 "a fault in otrace would have more rights than it needs");
+		 "a fault in otrace could use more rights than otrace needs");
 	snprintf(ck->fix, sizeof(ck->fix), "a kernel with CONFIG_SECCOMP_FILTER=y");
 }
 
-/* Our own pid namespace: only what is in it can be named. */
+/* In a pid namespace of its own, otrace can name only the processes of that namespace. */
 static void check_container(struct doctor *dr)
 {
 	struct otr_check *ck;
 	char one[64] = "", ns[64] = "";
 
-	/* The first pid namespace has a number of its own (include/linux/proc_ns.h,
+	/* The first pid namespace has a fixed number (include/linux/proc_ns.h,
 	 * PROC_PID_INIT_INO). */
 	if (readlink("/proc/self/ns/pid", ns, sizeof(ns) - 1) < 0 ||
 	    !strcmp(ns, "pid:[4026531836]"))
 		return;
 	read_line("/proc/1/comm", one, sizeof(one));
-	ck = add(dr, "container");
+	ck = add_check(dr, "container");
 	ck->state = OTR_HEALTH_LIMITED;
 	snprintf(ck->found, sizeof(ck->found), "own pid namespace, pid 1 is %s", one);
 	snprintf(ck->consequence, sizeof(ck->consequence), "this container alone is traced");
@@ -162,7 +162,7 @@ static void check_container(struct doctor *dr)
 
 static void check_shim(struct doctor *dr)
 {
-	struct otr_check *ck = add(dr, "shim");
+	struct otr_check *ck = add_check(dr, "shim");
 
 	otr_doctor_shim(ck);
 	dr->shim = ck->state == OTR_HEALTH_OK;
@@ -176,7 +176,7 @@ static void check_self(struct doctor *dr)
 		return;
 	dr->tested = true;
 	dr->n += otr_selftest_run(dr->cfg, &dr->test, &dr->checks[dr->n], CHECKS_MAX - dr->n - 1);
-	ck = add(dr, "self-test");
+	ck = add_check(dr, "self-test");
 	if (dr->test.ok) {
 		snprintf(ck->found, sizeof(ck->found),
 			 "1 request, both ends, parent proved, %llu ms; probe "
@@ -215,7 +215,7 @@ enum verdict {
 
 static const char *const verdicts[] = {"FULL", "LIMITED", "SHIM ALONE", "NOTHING"};
 
-static enum verdict verdict(const struct doctor *dr)
+static enum verdict find_verdict(const struct doctor *dr)
 {
 	static const enum verdict by_state[] = {FULL, LIMITED, NOTHING};
 	enum otr_health state = OTR_HEALTH_OK;
@@ -236,8 +236,8 @@ static void print_next(const struct doctor *dr)
 		[SHIM_ALONE] = "otrace run -- CMD",
 	};
 
-	if (!dr->cfg->quiet && verdict(dr) != NOTHING)
-		printf("next        %s\n", next[verdict(dr)]);
+	if (!dr->cfg->quiet && find_verdict(dr) != NOTHING)
+		printf("next        %s\n", next[find_verdict(dr)]);
 }
 
 static void print_text(const struct doctor *dr)
@@ -245,7 +245,7 @@ static void print_text(const struct doctor *dr)
 	static const char *const words[] = {"ok", "limited", "missing"};
 	const struct otr_check *ck;
 
-	printf("%-68s %10s\n", "otrace " OTR_VERSION " doctor", verdicts[verdict(dr)]);
+	printf("%-68s %10s\n", "otrace " OTR_VERSION " doctor", verdicts[find_verdict(dr)]);
 	for (size_t i = 0; i < dr->n; i++) {
 		ck = &dr->checks[i];
 		if (dr->cfg->quiet && ck->state == OTR_HEALTH_OK)
@@ -293,7 +293,7 @@ static void json_check(struct otr_buf *out, const struct otr_check *ck)
 static void print_json(const struct doctor *dr)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
-	const char *word = verdicts[verdict(dr)];
+	const char *word = verdicts[find_verdict(dr)];
 
 	otr_buf_byte(&out, '{');
 	json_text(&out, "version", OTR_VERSION);
@@ -343,7 +343,7 @@ static int cmd_doctor(const struct otr_settings *cfg, char **args)
 		print_json(&dr);
 	else
 		print_text(&dr);
-	return status[verdict(&dr)];
+	return status[find_verdict(&dr)];
 }
 
 const struct otr_cmd otr_cmd_doctor = {

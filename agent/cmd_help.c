@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * cmd_help.c - otrace help [CMD], and what bare `otrace` and `CMD -h` print.
- */
+/* cmd_help.c - `otrace help [CMD]`, and what bare `otrace` and `CMD -h` print. */
 
 #include "agent/cmd_help.h"
 #include "agent/base/privilege.h"
@@ -23,8 +21,8 @@ const struct otr_cmd *otr_cmd_find(const char *name)
 	return NULL;
 }
 
-/* One line, by checks that cost nothing: no program is loaded. */
-static void here(FILE *out)
+/* Prints one line about this machine, by checks that load no program. */
+static void print_machine(FILE *out)
 {
 	uint64_t caps = otr_capabilities();
 	bool bpf = otr_capable(caps, OTR_CAP_SYS_ADMIN) ||
@@ -55,12 +53,12 @@ int otr_help_bare(FILE *out)
 		     "allows, and what to do\n"
 		     "more: agent replay completion help     man otrace, CMD "
 		     "--help\n");
-	here(out);
+	print_machine(out);
 	return OTR_EXIT_OK;
 }
 
-/* The options -h shows: those of `usual`, in its order. */
-static void usual(const struct otr_cmd *cmd, FILE *out)
+/* Prints the options that -h shows: those of `usual`, in its order. */
+static void print_usual(const struct otr_cmd *cmd, FILE *out)
 {
 	const char *at = cmd->usual ? cmd->usual : "";
 	const struct otr_option *opt;
@@ -78,8 +76,8 @@ static void usual(const struct otr_cmd *cmd, FILE *out)
 	}
 }
 
-/* "command<tab>what it does": on one line where that fits. */
-static void example(const char *text, int column, FILE *out)
+/* Prints "command<tab>what it does", on one line if there is room for it. */
+static void print_example(const char *text, int column, FILE *out)
 {
 	int len = (int)strcspn(text, "\t");
 	const char *what = text[len] ? text + len + 1 : "";
@@ -92,7 +90,7 @@ static void example(const char *text, int column, FILE *out)
 		fprintf(out, "%*s  %s\n", len - (int)strcspn(text, "\t"), "", what);
 }
 
-static void examples(const struct otr_cmd *cmd, FILE *out)
+static void print_examples(const struct otr_cmd *cmd, FILE *out)
 {
 	size_t max = sizeof(cmd->examples) / sizeof(cmd->examples[0]), n = 0;
 	int column = 0, len;
@@ -106,10 +104,10 @@ static void examples(const struct otr_cmd *cmd, FILE *out)
 		column = len > column && len < 40 ? len : column;
 	}
 	for (size_t i = 0; i < n; i++)
-		example(cmd->examples[i], column, out);
+		print_example(cmd->examples[i], column, out);
 }
 
-static void wrapped(const char *text, FILE *out)
+static void print_wrapped(const char *text, FILE *out)
 {
 	int col = fprintf(out, "exit status:"), len;
 
@@ -131,12 +129,12 @@ void otr_help_command(const struct otr_cmd *cmd, bool all, FILE *out)
 	if (all)
 		otr_options_help(&opts, out);
 	else
-		usual(cmd, out);
+		print_usual(cmd, out);
 	fprintf(out, "%-26s%s\n", "  -h, --help[=all]",
 		all ? "The usual options; all of them." : "This; all options.");
-	examples(cmd, out);
+	print_examples(cmd, out);
 	if (cmd->exit_status)
-		wrapped(cmd->exit_status, out);
+		print_wrapped(cmd->exit_status, out);
 }
 
 static int unknown_topic(const char *name)
@@ -148,7 +146,7 @@ static int unknown_topic(const char *name)
 	return OTR_EXIT_USAGE;
 }
 
-static void list(FILE *out)
+static void print_commands(FILE *out)
 {
 	for (const struct otr_cmd *const *c = otr_cmds; *c; c++)
 		fprintf(out, "  otrace %s %s\n      %s\n", (*c)->name, (*c)->synopsis,
@@ -162,7 +160,7 @@ static int run(const struct otr_settings *cfg, char **args)
 	(void)cfg;
 	if (!args[0]) {
 		otr_help_bare(stdout);
-		list(stdout);
+		print_commands(stdout);
 	} else if (!strcmp(args[0], "man-page")) { /* for the Makefile */
 		otr_help_man(stdout);
 	} else if (cmd) {

@@ -2,8 +2,7 @@
 /*
  * cmd_man.c - otrace(1), from the table of commands and the table of options.
  *
- * mdoc(7), as mandoc -T lint wants it. `make` writes it by `otrace help
- * man-page`.
+ * It is mdoc(7) that `mandoc -T lint` accepts; `make` calls `otrace help man-page`.
  */
 
 #include <string.h>
@@ -12,8 +11,8 @@
 #include "agent/cmd_help.h"
 #include "agent/config/settings.h"
 
-/* Text of a row in mdoc: a dash is a minus, a backslash is shown. */
-static void text(const char *s, size_t len, FILE *out)
+/* Prints the text of a row in mdoc: a dash becomes a minus, a backslash is escaped. */
+static void print_text(const char *s, size_t len, FILE *out)
 {
 	for (size_t i = 0; i < len && s[i]; i++) {
 		if (s[i] == '\\')
@@ -27,8 +26,8 @@ static void text(const char *s, size_t len, FILE *out)
 	}
 }
 
-/* Lines of mdoc stay below 80 columns. */
-static void line(const char *s, FILE *out)
+/* Prints one line of mdoc, below 80 columns. */
+static void print_line(const char *s, FILE *out)
 {
 	size_t col = 0, len;
 
@@ -37,30 +36,30 @@ static void line(const char *s, FILE *out)
 		if (col)
 			fputc(col + len > 70 ? '\n' : ' ', out);
 		col = col + len > 70 ? 0 : col;
-		text(s, len, out);
+		print_text(s, len, out);
 		col += len + 1;
 		s += len;
 	}
 	fputc('\n', out);
 }
 
-static void synopsis(FILE *out)
+static void print_synopsis(FILE *out)
 {
 	fputs(".Sh SYNOPSIS\n", out);
 	for (const struct otr_cmd *const *c = otr_cmds; *c; c++) {
 		fprintf(out, ".Nm\n.Cm %s\n", (*c)->name);
-		line((*c)->synopsis, out);
+		print_line((*c)->synopsis, out);
 	}
 	fputs(".Nm\n.Fl \\-version\n", out);
 }
 
-static void command(const struct otr_cmd *cmd, FILE *out)
+static void print_command(const struct otr_cmd *cmd, FILE *out)
 {
 	const char *gap = "Options: ";
 
 	fprintf(out, ".It Cm %s ", cmd->name);
-	line(cmd->synopsis, out);
-	line(cmd->summary, out);
+	print_line(cmd->synopsis, out);
+	print_line(cmd->summary, out);
 	for (const struct otr_option *o = otr_option_table; o->name; o++) {
 		if (!(o->commands & cmd->bit))
 			continue;
@@ -71,19 +70,19 @@ static void command(const struct otr_cmd *cmd, FILE *out)
 		fputs(" .\n", out);
 	if (cmd->exit_status) {
 		fputs(".Pp\nExit status:\n", out);
-		line(cmd->exit_status, out);
+		print_line(cmd->exit_status, out);
 	}
 }
 
-static void commands(FILE *out)
+static void print_commands(FILE *out)
 {
 	fputs(".Sh COMMANDS\n.Bl -tag -width Ds\n", out);
 	for (const struct otr_cmd *const *c = otr_cmds; *c; c++)
-		command(*c, out);
+		print_command(*c, out);
 	fputs(".El\n", out);
 }
 
-static void options(FILE *out)
+static void print_options(FILE *out)
 {
 	struct otr_options opts = {.table = otr_option_table};
 
@@ -103,7 +102,7 @@ static void options(FILE *out)
 	otr_options_mdoc(&opts, out);
 }
 
-static void examples(FILE *out)
+static void print_examples(FILE *out)
 {
 	size_t len;
 
@@ -112,10 +111,10 @@ static void examples(FILE *out)
 		for (size_t i = 0; i < 4 && (*c)->examples[i]; i++) {
 			len = strcspn((*c)->examples[i], "\t");
 			fputs(".It Li ", out);
-			text((*c)->examples[i], len, out);
+			print_text((*c)->examples[i], len, out);
 			fputc('\n', out);
 			if ((*c)->examples[i][len])
-				line((*c)->examples[i] + len + 1, out);
+				print_line((*c)->examples[i] + len + 1, out);
 		}
 	}
 	fputs(".El\n", out);
@@ -131,7 +130,7 @@ void otr_help_man(FILE *out)
 	      ".Nm otrace\n"
 	      ".Nd distributed traces of running programs\n",
 	      out);
-	synopsis(out);
+	print_synopsis(out);
 	fputs(".Sh DESCRIPTION\n"
 	      ".Nm\n"
 	      "watches what programs send and receive, by eBPF, and prints "
@@ -145,8 +144,8 @@ void otr_help_man(FILE *out)
 	      "with ?; an error with !; a request without an answer with "
 	      "\\-.\n",
 	      out);
-	commands(out);
-	options(out);
+	print_commands(out);
+	print_options(out);
 	fputs(".Sh ENVIRONMENT\n"
 	      ".Bl -tag -width Ds\n"
 	      ".It Ev NO_COLOR , TERM , COLUMNS , LC_ALL , LC_CTYPE , LANG\n"
@@ -174,5 +173,5 @@ void otr_help_man(FILE *out)
 	      "trace here, 5 ended because of\n"
 	      ".Fl \\-strict .\n",
 	      out);
-	examples(out);
+	print_examples(out);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_replay.c - `otrace replay`: recordings become traces again.
+ * cmd_replay.c - `otrace replay`: makes traces of recordings.
  *
- * Time is the recording's: a file that was recorded over an hour is through in a moment,
- * and what comes out is what came out then, byte for byte.
+ * Time is the one in the recording: a file that was recorded over an hour is replayed in a moment,
+ * and gives the same traces as the session that recorded it, byte for byte.
  */
 
 #include <errno.h>
@@ -36,7 +36,7 @@ struct replay {
 	uint64_t first_ns, last_ns;
 };
 
-/* A live source counts what it loses itself. */
+/* Counts the losses that the recording reports. A live source counts its own. */
 static void count_lost(const void *ev)
 {
 	const struct otr_ev_lost *lost = ev;
@@ -44,7 +44,7 @@ static void count_lost(const void *ev)
 	otr_loss_add((enum otr_loss)lost->cause, lost->n);
 }
 
-static int take(void *arg, const struct otr_event *ev)
+static int on_event(void *arg, const struct otr_event *ev)
 {
 	struct replay *re = arg;
 
@@ -83,7 +83,7 @@ static uint64_t size_of(const char *path)
 	return stat(path, &st) ? 0 : (uint64_t)st.st_size;
 }
 
-/* Traces go to the terminal that progress would be told on. */
+/* True if the traces go to the terminal on which progress is shown. */
 static bool is_shared(const struct replay *re)
 {
 	return !re->cfg->no_live && !re->cfg->quiet && isatty(re->fd);
@@ -104,12 +104,12 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 	re->path = path;
 	re->events = re->bytes = re->first_ns = re->last_ns = 0;
 	otr_progress_begin(&re->progress, "replay", path, size_of(path), is_shared(re));
-	rc = otr_source_read(&otr_replay_source, path, take, re, err);
+	rc = otr_source_read(&otr_replay_source, path, on_event, re, err);
 	if (rc && re->events) {
 		otr_loss_add(OTR_LOSS_RECORDING, 1);
 		otr_loss_because(OTR_LOSS_RECORDING, "%s", err->text);
 	}
-	if (re->events) { /* a damaged file still tells what it can */
+	if (re->events) { /* a damaged file gives what precedes the damage */
 		otr_sinks_flush(re->sinks);
 		otr_sinks_tick(re->sinks, re->last_ns);
 	}

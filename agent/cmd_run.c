@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_run.c - `otrace run`: start a program traced, leave with its status.
+ * cmd_run.c - `otrace run`: starts a program traced, and leaves with its status.
  *
- * The child waits at a pipe until its process is traced, then executes CMD: its first
- * system call is seen. Its streams, signals, terminal and environment are its own; we
- * report to -o, or to the terminal beside it.
+ * The child waits at a pipe until its process is traced, then executes CMD, so that the first
+ * system call of CMD is seen. Streams, signals, terminal and environment of CMD are its own; traces
+ * go to -o, or to the same terminal.
  */
 
 #include <errno.h>
@@ -45,22 +45,22 @@ struct run {
 	const struct otr_settings *cfg;
 	char **argv;
 	char path[4096]; /* of the executable */
-	int report;	 /* where the console writes, -1: nowhere */
+	int report;	 /* descriptor of the console; -1: none */
 	bool shared;
-	bool probes;  /* traced from the kernel */
-	bool carries; /* traced by the library in it; with both, nothing twice */
+	bool probes;	   /* kernel probes trace it */
+	bool uses_library; /* the library in it traces it; with both, each byte is reported once */
 	char library[4096];
-	struct otr_err notice; /* what is not used of these two, and why; "": nothing */
-	int uncarried; /* enum otr_uncarried: why nothing sees what it does itself; 0: it is seen */
+	struct otr_err notice; /* which of the two is not used, and why; "": both are */
+	int uncarried; /* enum otr_uncarried: why no source sees what CMD itself does; 0: one sees it */
 	struct otr_rules rules;
-	struct otr_sampler sampler;   /* of the traces that begin with CMD */
-	struct otr_ring_switches say; /* to the library */
-	struct otr_launch_root root;  /* with the library: what CMD is told it is */
+	struct otr_sampler sampler;	   /* of the traces that begin with CMD */
+	struct otr_ring_switches switches; /* for the library */
+	struct otr_launch_root root;	   /* with the library: the ids in the environment of CMD */
 	struct otr_loop loop;
 	struct otr_sinks *sinks;
 	struct otr_session *session;
 	pid_t pid;
-	int go; /* closing it lets the child go on */
+	int go_fd; /* write end of the pipe at which the child waits */
 	int status;
 	uint64_t began_ns;
 };
@@ -71,16 +71,17 @@ static int fail(const struct otr_err *err, int status)
 	return status;
 }
 
-/* The child: waits for its turn, then is CMD. What goes wrong is told through `bad`. */
-static void child(struct run *r, int wait_fd, int bad)
+/* Runs in the child: waits for a byte at `wait_fd`, then executes CMD. If that fails, errno is
+ * written to `exec_error`. */
+static void exec_cmd(struct run *r, int wait_fd, int exec_error)
 {
-	char go;
+	char byte;
 	int why;
 
-	if (read(wait_fd, &go, 1) != 1)
-		_exit(OTR_EXIT_RUN_FAILED); /* otrace gave up: it said why */
+	if (read(wait_fd, &byte, 1) != 1)
+		_exit(OTR_EXIT_RUN_FAILED); /* otrace gave up, and has printed why */
 	otr_loop_child();
-	if (r->carries) {
+	if (r->uses_library) {
 		otr_launch_named(&r->root);
 		otr_launch_environment(r->library, otr_session_join(r->session),
 				       !r->cfg->no_follow);
@@ -89,16 +90,16 @@ static void child(struct run *r, int wait_fd, int bad)
 	if (!r->cfg->user || !otr_launch_become(r->cfg->user))
 		execv(r->path, r->argv);
 	why = errno;
-	if (write(bad, &why, sizeof(why)) < 0)
+	if (write(exec_error, &why, sizeof(why)) < 0)
 		_exit(OTR_EXIT_RUN_FAILED);
 	_exit(why == ENOENT ? OTR_EXIT_RUN_MISSING : OTR_EXIT_RUN_CANNOT);
 }
 
-static int start_child(struct run *r, int *bad, struct otr_err *err)
+static int start_child(struct run *r, int *exec_error, struct otr_err *err)
 {
-	int go[2], announced[2];
+	int go_pipe[2], error_pipe[2];
 
-	if (pipe2(go, O_CLOEXEC) || pipe2(announced, O_CLOEXEC)) {
+	if (pipe2(go_pipe, O_CLOEXEC) || pipe2(error_pipe, O_CLOEXEC)) {
 		otr_err_set(err, "pipe: %s", strerror(errno));
 		return -errno;
 	}
@@ -108,17 +109,17 @@ static int start_child(struct run *r, int *bad, struct otr_err *err)
 		return -errno;
 	}
 	if (!r->pid) {
-		close(go[1]);
-		child(r, go[0], announced[1]);
+		close(go_pipe[1]);
+		exec_cmd(r, go_pipe[0], error_pipe[1]);
 	}
-	close(go[0]);
-	close(announced[1]);
-	r->go = go[1];
-	*bad = announced[0];
+	close(go_pipe[0]);
+	close(error_pipe[1]);
+	r->go_fd = go_pipe[1];
+	*exec_error = error_pipe[0];
 	return 0;
 }
 
-/* The command for people: short, and without secrets. */
+/* Prints the start line: the command, shortened and without secrets. */
 static void start_line(struct run *r)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf args = {0}, shown = {0};
@@ -134,15 +135,15 @@ static void start_line(struct run *r)
 	otr_sinks_start_line(r->sinks, what, otr_session_source(r->session));
 }
 
-/* What is started is traced, unless a rule says no. */
+/* Each process that CMD starts is traced, unless a rule says no. */
 static int open_session(struct run *r, struct otr_err *err)
 {
 	const struct otr_session_config session = {
 		.cfg = r->cfg,
 		.sinks = r->sinks,
 		.no_probes = !r->probes,
-		.library = r->carries,
-		.say = &r->say,
+		.library = r->uses_library,
+		.say = &r->switches,
 		.wanted = r->rules.n ? otr_rules_wanted : NULL,
 		.sample = r->rules.n ? otr_rules_rate : NULL,
 		.arg = &r->rules,
@@ -164,16 +165,19 @@ static int open_all(struct run *r, struct otr_err *err)
 	if (rc)
 		return rc;
 	rc = open_session(r, err);
-	if (!rc || !r->probes || !r->carries || r->cfg->btf)
+	if (!rc || !r->probes || !r->uses_library || r->cfg->btf)
 		return rc;
-	/* A kernel that takes no probes: the rest goes on. */
+	/* The kernel takes no probes: trace with the library alone. */
 	r->probes = false;
-	otr_err_set(&r->notice, "no kernel probes, so not static programs (Go): %s", err->text);
+	otr_err_set(&r->notice,
+		    "no kernel probes, so static programs and Go programs are not seen: %s",
+		    err->text);
 	return open_session(r, err);
 }
 
-/* Traced from here on; then CMD may go. Returns 0, or CMD's failed execution's status. */
-static int release(struct run *r, int bad, struct otr_err *err)
+/* From here on CMD is traced, and may run. Returns 0, or the exit status for a CMD that cannot
+ * be executed. */
+static int start_cmd(struct run *r, int exec_error, struct otr_err *err)
 {
 	int why = 0;
 
@@ -187,10 +191,10 @@ static int release(struct run *r, int bad, struct otr_err *err)
 	if (r->notice.text[0])
 		otr_sinks_notice(r->sinks, r->notice.text);
 	r->began_ns = otr_now();
-	if (write(r->go, "", 1) != 1)
+	if (write(r->go_fd, "", 1) != 1)
 		return OTR_EXIT_RUN_FAILED;
-	/* The other end closes when CMD runs. */
-	if (read(bad, &why, sizeof(why)) != sizeof(why))
+	/* The other end of `exec_error` closes when CMD is executed. */
+	if (read(exec_error, &why, sizeof(why)) != sizeof(why))
 		return 0;
 	otr_err_set(err, "%s: cannot be executed: %s", r->path, strerror(why));
 	return why == ENOENT ? OTR_EXIT_RUN_MISSING : OTR_EXIT_RUN_CANNOT;
@@ -198,7 +202,7 @@ static int release(struct run *r, int bad, struct otr_err *err)
 
 static void on_signal(struct run *r, int signo)
 {
-	/* Ctrl-C reaches CMD by the terminal; what is sent to us is passed on. */
+	/* The terminal sends Ctrl-C to CMD, too; signals that are sent to otrace are passed on. */
 	if (signo == SIGTERM || signo == SIGHUP)
 		kill(r->pid, signo);
 	if (signo == SIGUSR1)
@@ -231,15 +235,15 @@ static void report_end(struct run *r)
 	otr_session_summary(r->session, what);
 }
 
-/* CMD's end is ours: the same status, or the same signal. */
-static int leave_like(int status)
+/* Ends otrace as CMD ended: with the same status, or by the same signal. */
+static int exit_as(int status)
 {
 	const struct rlimit no_core = {0, 0};
 	sigset_t all;
 
 	if (!WIFSIGNALED(status))
 		return WEXITSTATUS(status);
-	setrlimit(RLIMIT_CORE, &no_core); /* the core is CMD's, not ours */
+	setrlimit(RLIMIT_CORE, &no_core); /* CMD has dumped core, if it should; otrace does not */
 	signal(WTERMSIG(status), SIG_DFL);
 	sigfillset(&all);
 	sigprocmask(SIG_UNBLOCK, &all, NULL);
@@ -247,22 +251,22 @@ static int leave_like(int status)
 	return 128 + WTERMSIG(status);
 }
 
-static int trace(struct run *r, struct otr_err *err)
+static int trace_cmd(struct run *r, struct otr_err *err)
 {
-	int bad = -1, status;
+	int exec_error = -1, status;
 
-	if (r->carries)
+	if (r->uses_library)
 		otr_launch_root(&r->root, r->sampler.threshold);
-	if (open_all(r, err) || start_child(r, &bad, err))
+	if (open_all(r, err) || start_child(r, &exec_error, err))
 		return fail(err, OTR_EXIT_RUN_FAILED);
 	if (otr_loop_watch(&r->loop, r->pid)) {
 		otr_err_set(err, "pidfd_open: %s", strerror(errno));
 		return fail(err, OTR_EXIT_RUN_FAILED);
 	}
-	status = release(r, bad, err);
-	close(bad);
+	status = start_cmd(r, exec_error, err);
+	close(exec_error);
 	if (status) {
-		close(r->go);
+		close(r->go_fd);
 		waitpid(r->pid, NULL, 0);
 		return fail(err, status);
 	}
@@ -286,17 +290,17 @@ static bool has_privilege(void)
 	       (otr_capable(caps, OTR_CAP_BPF) && otr_capable(caps, OTR_CAP_PERFMON));
 }
 
-/* The library cannot be used: so be it where the kernel sees the program. */
-static int without_library(struct run *r, struct otr_err *err)
+/* The library cannot be used. That ends the run unless kernel probes see the program. */
+static int drop_library(struct run *r, struct otr_err *err)
 {
-	r->carries = false;
+	r->uses_library = false;
 	if (!r->probes)
 		return OTR_EXIT_RUN_FAILED;
-	otr_err_set(&r->notice, "probes alone, no traceparent is put in: %s", err->text);
+	otr_err_set(&r->notice, "kernel probes alone, no traceparent is injected: %s", err->text);
 	return 0;
 }
 
-/* It is not started where nothing of it would be seen. */
+/* CMD is not started if no source would see anything of it. */
 static int refuse_program(struct run *r, const char *why, struct otr_err *err)
 {
 	otr_err_set(err,
@@ -310,11 +314,12 @@ static int refuse_program(struct run *r, const char *why, struct otr_err *err)
 	return OTR_EXIT_RUN_FAILED;
 }
 
-/* The library's name in its environment would be an error to its loader, and a 32-bit program
- * cannot take it out for what it starts. Probes see what it starts, but not its own bytes. */
+/* The loader of a 32-bit program reports the library in LD_PRELOAD as an error, and nothing in
+ * that process can remove it for the programs that it starts. Kernel probes see those programs,
+ * but not the bytes of the 32-bit program itself. */
 static int check_32bit(struct run *r, struct otr_err *err)
 {
-	r->carries = false;
+	r->uses_library = false;
 	if (r->probes) {
 		otr_err_set(&r->notice,
 			    "%s is a 32-bit program: its own bytes are not read; "
@@ -330,13 +335,13 @@ static int check_32bit(struct run *r, struct otr_err *err)
 	return OTR_EXIT_RUN_FAILED;
 }
 
-/* It is started without probes, too: it passes the library on to what it starts. */
-static int go_without_probes(struct run *r)
+/* A Go program is started without probes, too: it passes the library on to what it starts. */
+static int note_go_program(struct run *r)
 {
 	r->uncarried = OTR_UNCARRIED_GO;
 	otr_err_set(&r->notice,
-		    "%s is a Go program: its system calls go past the library, so it "
-		    "is not seen, only what it starts; kernel probes see it: %s",
+		    "%s is a Go program: its system calls bypass the library, so only "
+		    "the programs that it starts are seen; kernel probes see it: %s",
 		    r->argv[0], geteuid() ? "run otrace as root" : "leave out --no-bpf");
 	return 0;
 }
@@ -357,28 +362,28 @@ static int check_program(struct run *r, struct otr_err *err)
 	if (can >= OTR_ARRAY_SIZE(why) || !why[can])
 		return 0;
 	if (!r->probes)
-		return can == OTR_LAUNCH_GO ? go_without_probes(r)
-					    : refuse_program(r, why[can], err);
-	otr_err_set(&r->notice, "%s %s: seen by kernel probes, no traceparent is put in",
+		return can == OTR_LAUNCH_GO ? note_go_program(r) : refuse_program(r, why[can], err);
+	otr_err_set(&r->notice, "%s %s: seen by kernel probes, no traceparent is injected",
 		    r->argv[0], why[can]);
 	return 0;
 }
 
-/* Both, where both can be had: the library where it can be loaded, probes for the rest. */
+/* Uses both sources, if there are both: the library for programs that can load it, probes for
+ * the rest. */
 static int choose_source(struct run *r, struct otr_err *err)
 {
 	r->probes = !r->cfg->no_bpf && has_privilege();
-	r->carries = !r->cfg->no_shim;
-	if (!r->probes && !r->carries) {
+	r->uses_library = !r->cfg->no_shim;
+	if (!r->probes && !r->uses_library) {
 		otr_err_set(err, "--no-shim and %s leave nothing to trace with; not started",
 			    r->cfg->no_bpf ? "--no-bpf" : "a lack of privilege");
 		otr_err_hint(err, "try  otrace run -- %s", r->argv[0]);
 		return OTR_EXIT_RUN_FAILED;
 	}
-	if (!r->carries)
+	if (!r->uses_library)
 		return 0;
 	if (otr_launch_library(r->library, sizeof(r->library), err))
-		return without_library(r, err);
+		return drop_library(r, err);
 	return check_program(r, err);
 }
 
@@ -391,7 +396,7 @@ static int find_program(struct run *r, struct otr_err *err)
 	return rc ? OTR_EXIT_RUN_MISSING : 0;
 }
 
-/* CMD as it is: nothing is added to it, and we are gone. */
+/* Executes CMD in place of otrace, with nothing added to its environment. */
 static int run_untraced(struct run *r, struct otr_err *err)
 {
 	otr_err_set(err, "OTRACE_DISABLED=1: %s runs untraced", r->argv[0]);
@@ -405,30 +410,31 @@ static int run_untraced(struct run *r, struct otr_err *err)
 	return errno == ENOENT ? OTR_EXIT_RUN_MISSING : OTR_EXIT_RUN_CANNOT;
 }
 
-/* What is asked of the library, before anything is begun. */
+/* Reads the options for the library, before anything is started. */
 static int read_switches(struct run *r, struct otr_err *err)
 {
 	if (otr_rules_parse(&r->rules, r->cfg->rules, err) ||
 	    otr_sampler_default(&r->sampler, r->cfg->sample, err) < 0 ||
-	    otr_switches_read(&r->say, r->cfg, err))
+	    otr_switches_read(&r->switches, r->cfg, err))
 		return OTR_EXIT_RUN_FAILED;
 	if (!r->cfg->no_observe || !r->probes)
 		return 0;
-	otr_err_set(err, "--no-observe: the kernel's probes would look all the same");
+	otr_err_set(err, "--no-observe: kernel probes would observe the program all the same");
 	otr_err_hint(err, "try  otrace run --no-bpf --no-observe -- %s", r->argv[0]);
 	return OTR_EXIT_RUN_FAILED;
 }
 
-/* His programs would run without it, and say so on their stderr. */
+/* If the user cannot read the library, each of their programs would print an error of the
+ * loader. */
 static int check_library(struct run *r, struct otr_err *err)
 {
-	if (!r->carries || !r->cfg->user || otr_launch_readable(r->library, r->cfg->user))
+	if (!r->uses_library || !r->cfg->user || otr_launch_readable(r->library, r->cfg->user))
 		return 0;
 	otr_err_set(err, "%s: user %s cannot read it%s%s", r->library, r->cfg->user,
 		    r->probes ? "" : "; not started: ", r->probes ? "" : r->argv[0]);
 	if (!r->probes)
-		otr_err_hint(err, "it belongs where every user can read it: make install");
-	return without_library(r, err);
+		otr_err_hint(err, "put it where every user can read it: make install");
+	return drop_library(r, err);
 }
 
 static int prepare(struct run *r, struct otr_err *err)
@@ -453,7 +459,7 @@ static int prepare(struct run *r, struct otr_err *err)
 
 static int cmd_run(const struct otr_settings *cfg, char **args)
 {
-	struct run r = {.cfg = cfg, .argv = args, .report = -1, .go = -1};
+	struct run r = {.cfg = cfg, .argv = args, .report = -1, .go_fd = -1};
 	struct otr_err err = {.text = ""};
 	int status;
 
@@ -467,11 +473,11 @@ static int cmd_run(const struct otr_settings *cfg, char **args)
 		return fail(&err, status);
 	if (otr_report_open(cfg, args[0], &r.report, &r.shared, &err) || otr_loop_init(&r.loop))
 		return fail(&err, OTR_EXIT_RUN_FAILED);
-	status = trace(&r, &err);
+	status = trace_cmd(&r, &err);
 	otr_session_close(&r.session);
 	otr_sinks_close(&r.sinks);
 	otr_loop_fini(&r.loop);
-	return status < 0 ? leave_like(r.status) : status;
+	return status < 0 ? exit_as(r.status) : status;
 }
 
 const struct otr_cmd otr_cmd_run = {

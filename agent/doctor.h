@@ -21,21 +21,21 @@ struct otr_check {
 	const char *id; /* stable: scripts read it */
 	enum otr_health state;
 	char found[200];
-	char consequence[200]; /* "" when ok */
+	char consequence[200]; /* what it means for tracing; "" if ok */
 	char fix[200];
 };
 
-#define OTR_DOCTOR_WIDTH 59 /* of what was found, on a terminal */
+#define OTR_DOCTOR_WIDTH 59 /* columns of `found` on a terminal */
 
 struct otr_selftest {
 	int ok;
-	uint64_t ns;	   /* from the request to the spans */
-	uint64_t price_ns; /* of a probed call */
-	char why[300];	   /* when not ok */
+	uint64_t ns;	   /* from the first byte of the request to the spans */
+	uint64_t price_ns; /* what probes add to a call */
+	char why[300];	   /* "" if ok */
 };
 
-/* doctor_pid.c: checks what is seen of one process, and what is not: rows as above, at most
- * `max`. Returns how many; 0: there is no such process. */
+/* Checks what otrace would see of one process. Fills at most `max` rows and returns how many; 0:
+ * there is no such process. In doctor_pid.c. */
 size_t otr_doctor_pid(uint32_t pid, struct otr_check *checks, size_t max);
 
 /* Loads and attaches the probes, and lets a child process request one page from itself over
@@ -44,7 +44,8 @@ size_t otr_doctor_pid(uint32_t pid, struct otr_check *checks, size_t max);
 size_t otr_selftest_run(const struct otr_settings *cfg, struct otr_selftest *st,
 			struct otr_check *checks, size_t max);
 
-/* Tries to load the library into a program, for `otrace run` without privilege. */
+/* Tries to load the library into a program, as `otrace run` does without privilege. In
+ * doctor_shim.c. */
 void otr_doctor_shim(struct otr_check *ck);
 
 #endif /* OTR_DOCTOR_H */

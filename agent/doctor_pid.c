@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* doctor_pid.c - what would be seen of one process, and what not. */
+/* doctor_pid.c - reports what otrace would see of one process. */
 
 #include <elf.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "agent/source/shim.h"
 #include "bpf/shared.h"
 
-static void what(uint32_t pid, struct otr_check *ck)
+static void check_title(uint32_t pid, struct otr_check *ck)
 {
 	char title[120];
 
@@ -25,8 +25,8 @@ static void what(uint32_t pid, struct otr_check *ck)
 	snprintf(ck->found, sizeof(ck->found), "%.100s (%u)", title, pid);
 }
 
-/* A 32-bit program numbers its system calls another way. */
-static void width(uint32_t pid, struct otr_check *ck)
+/* The system calls of a 32-bit program have other numbers, which the probes do not know. */
+static void check_class(uint32_t pid, struct otr_check *ck)
 {
 	int class = otr_elf_class(pid);
 
@@ -44,7 +44,7 @@ static void width(uint32_t pid, struct otr_check *ck)
 	}
 }
 
-static void go(uint32_t pid, struct otr_check *ck)
+static void check_strands(uint32_t pid, struct otr_check *ck)
 {
 	uint32_t goid, parent;
 
@@ -61,7 +61,7 @@ static void go(uint32_t pid, struct otr_check *ck)
 	}
 }
 
-static void ring(uint32_t pid, struct otr_check *ck)
+static void check_sockets(uint32_t pid, struct otr_check *ck)
 {
 	int rings = otr_procfs_fds(pid, "anon_inode:[io_uring]");
 	int sockets = otr_procfs_fds(pid, "socket:");
@@ -77,33 +77,33 @@ static void ring(uint32_t pid, struct otr_check *ck)
 		return;
 	ck->state = OTR_HEALTH_LIMITED;
 	snprintf(ck->consequence, sizeof(ck->consequence),
-		 "what it moves by io_uring is counted, not read");
-	snprintf(ck->fix, sizeof(ck->fix), "io_uring off in its configuration");
+		 "bytes that io_uring moves are counted, not read");
+	snprintf(ck->fix, sizeof(ck->fix), "turn io_uring off in its configuration");
 }
 
-static void tls(uint32_t pid, struct otr_check *ck)
+static void check_tls(uint32_t pid, struct otr_check *ck)
 {
 	char lib[64];
 
 	otr_procfs_tls(pid, lib, sizeof(lib));
 	ck->id = "tls";
 	snprintf(ck->found, sizeof(ck->found), "%s",
-		 lib[0] ? lib : "no library that we know is mapped");
+		 lib[0] ? lib : "no known TLS library is mapped");
 	if (!lib[0])
 		return;
 	ck->state = OTR_HEALTH_LIMITED;
 	snprintf(ck->consequence, sizeof(ck->consequence),
-		 "where it encrypts, only sizes and times are seen");
+		 "of encrypted traffic, only sizes and times are seen");
 }
 
-static void library(uint32_t pid, struct otr_check *ck)
+static void check_library(uint32_t pid, struct otr_check *ck)
 {
 	static const char *const found[] = {
-		[OTR_ADOPT_TAKEN] = "libotrace.so waits for an agent: attach has it",
-		[OTR_ADOPT_HELD] = "libotrace.so, read by an agent that lives",
-		[OTR_ADOPT_LATER] = "libotrace.so, asleep or before its first byte",
-		[OTR_ADOPT_NONE] = "none: no traceparent is put in",
-		[OTR_ADOPT_DENIED] = "may not be looked for",
+		[OTR_ADOPT_TAKEN] = "libotrace.so waits for an agent: attach uses it",
+		[OTR_ADOPT_HELD] = "libotrace.so, read by another agent",
+		[OTR_ADOPT_LATER] = "libotrace.so, idle or before its first byte",
+		[OTR_ADOPT_NONE] = "none: no traceparent is injected",
+		[OTR_ADOPT_DENIED] = "cannot be read without privilege",
 	};
 	enum otr_adopt is = otr_shims_peek(pid, otr_now());
 
@@ -111,7 +111,7 @@ static void library(uint32_t pid, struct otr_check *ck)
 	snprintf(ck->found, sizeof(ck->found), "%s", found[is]);
 	if (is == OTR_ADOPT_HELD)
 		snprintf(ck->consequence, sizeof(ck->consequence),
-			 "another agent sees it by probes alone");
+			 "attach traces it by kernel probes alone");
 	if (is == OTR_ADOPT_DENIED)
 		snprintf(ck->fix, sizeof(ck->fix), "sudo otrace doctor %u", pid);
 	if (is == OTR_ADOPT_HELD || is == OTR_ADOPT_DENIED)
@@ -120,8 +120,8 @@ static void library(uint32_t pid, struct otr_check *ck)
 
 size_t otr_doctor_pid(uint32_t pid, struct otr_check *checks, size_t max)
 {
-	static void (*const rows[])(uint32_t pid, struct otr_check * ck) = {what, width, go,
-									    ring, tls,	 library};
+	static void (*const rows[])(uint32_t pid, struct otr_check * ck) = {
+		check_title, check_class, check_strands, check_sockets, check_tls, check_library};
 	char path[64];
 	size_t n = 0;
 

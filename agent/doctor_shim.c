@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* doctor_shim.c - can a program carry the library here? Tried on a real one. */
+/* doctor_shim.c - tries to load the library into a program. */
 
 #include <fcntl.h>
 #include <limits.h>
@@ -14,7 +14,7 @@
 #include "agent/doctor.h"
 #include "agent/launch.h"
 
-/* `true`, with the library in it: its status, and that nobody complains on stderr. */
+/* True if `true`, run with the library in it, succeeds and writes nothing to standard error. */
 static bool loads(const char *library)
 {
 	int complaints[2], status = -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* launch.c - starting a program with the library in it; see launch.h. */
+/* launch.c - starts a program with the library in it; see launch.h. */
 
 #include "agent/launch.h"
 
@@ -23,15 +23,15 @@
 #include "agent/base/foreign.h"
 #include "agent/proto/trace_context.h"
 
-#define NAME	"libotrace.so"
-#define SCRIPTS 4 /* one may be run by another, so often */
+#define NAME	     "libotrace.so"
+#define SCRIPT_DEPTH 4 /* the interpreter of a script may be a script, this often */
 
-#define HEADERS_MAX   256 /* program headers that are read */
-#define NOTES	      16  /* of a segment, so many are read */
+#define HEADERS_MAX   256 /* program headers that are read, at most */
+#define NOTES	      16  /* notes of one segment that are read, at most */
 #define NOTE_GO_BUILD 4
 
-/* The loader takes LD_PRELOAD apart at blanks and colons. */
-static int cannot_name(const char *path, struct otr_err *err)
+/* The loader splits LD_PRELOAD at blanks and colons. */
+static int cannot_preload(const char *path, struct otr_err *err)
 {
 	otr_err_set(err, "%s: a path with a blank or a colon cannot be preloaded", path);
 	otr_err_hint(err, "put otrace and its library where the path has none");
@@ -52,19 +52,19 @@ int otr_launch_library(char *out, size_t size, struct otr_err *err)
 	for (size_t i = 0; slash && i < 2; i++) {
 		snprintf(out, size, "%s%s" NAME, self, places[i]);
 		if (!access(out, R_OK))
-			return strpbrk(out, " :") ? cannot_name(out, err) : 0;
+			return strpbrk(out, " :") ? cannot_preload(out, err) : 0;
 		if (errno == EACCES)
 			break;
 	}
 	n = -errno;
 	otr_err_set(err, "%s: %s", out, strerror(-(int)n));
-	otr_err_hint(err, "it belongs beside otrace, or into ../lib/otrace, readable by "
+	otr_err_hint(err, "put it into the folder of otrace or into ../lib/otrace, readable by "
 			  "all: make install");
 	return (int)n;
 }
 
-/* Every Go program has a note of this type and name, however it was linked: cmd/internal/buildid.
- * Notes: elf(5). */
+/* Each Go program has a note of this type and name, however it was linked
+ * (cmd/internal/buildid). The format of notes is in elf(5). */
 static bool has_go_note(int fd, const Elf64_Phdr *ph)
 {
 	uint64_t at = ph->p_offset, left = ph->p_filesz, size;
@@ -88,7 +88,7 @@ static bool has_go_note(int fd, const Elf64_Phdr *ph)
 	return false;
 }
 
-/* Has it a program header that names a loader? And is it Go's? */
+/* Reads the program headers: does one name a loader, and is it a Go program? */
 static enum otr_launch read_elf(int fd, const Elf64_Ehdr *eh)
 {
 	bool has_loader = false, is_go = false;
@@ -109,8 +109,8 @@ static enum otr_launch read_elf(int fd, const Elf64_Ehdr *eh)
 	return is_go ? OTR_LAUNCH_GO : OTR_LAUNCH_YES;
 }
 
-/* "#! /usr/bin/python3 -u": the path. */
-static bool interpreter(const char *line, char *out, size_t size)
+/* Reads the path off "#! /usr/bin/python3 -u". False if the line is none of that form. */
+static bool read_interpreter(const char *line, char *out, size_t size)
 {
 	size_t len;
 
@@ -125,21 +125,22 @@ static bool interpreter(const char *line, char *out, size_t size)
 	return true;
 }
 
-struct whose {
+struct user_ids {
 	uid_t uid;
 	gid_t gid;
 };
 
-static struct whose whose_of(const char *user)
+static struct user_ids user_ids_of(const char *user)
 {
 	const struct passwd *pw = user ? getpwnam(user) : NULL;
 
-	return pw ? (struct whose){pw->pw_uid, pw->pw_gid} : (struct whose){getuid(), getgid()};
+	return pw ? (struct user_ids){pw->pw_uid, pw->pw_gid}
+		  : (struct user_ids){getuid(), getgid()};
 }
 
-/* Would it run with the rights of another user or group, or with capabilities that who starts it
- * has not? Then the loader takes no library from the environment: ld.so(8), AT_SECURE. */
-static bool gains_rights(int fd, const struct whose *who)
+/* Does the program run with the rights of another user or group, or with capabilities that `who`
+ * lacks? Then its loader takes no library from the environment: ld.so(8), AT_SECURE. */
+static bool gains_rights(int fd, const struct user_ids *who)
 {
 	struct stat st;
 
@@ -152,7 +153,7 @@ static bool gains_rights(int fd, const struct whose *who)
 
 enum otr_launch otr_launch_can(const char *path, const char *user)
 {
-	const struct whose who = whose_of(user);
+	const struct user_ids who = user_ids_of(user);
 	enum otr_launch can = OTR_LAUNCH_UNKNOWN;
 	char next[PATH_MAX];
 	union {
@@ -162,7 +163,7 @@ enum otr_launch otr_launch_can(const char *path, const char *user)
 	ssize_t n;
 	int fd;
 
-	for (int i = 0; i < SCRIPTS; i++) {
+	for (int i = 0; i < SCRIPT_DEPTH; i++) {
 		memset(&head, 0, sizeof(head));
 		fd = otr_foreign_open(AT_FDCWD, path);
 		if (fd < 0)
@@ -173,15 +174,15 @@ enum otr_launch otr_launch_can(const char *path, const char *user)
 		if ((can == OTR_LAUNCH_YES || can == OTR_LAUNCH_GO) && gains_rights(fd, &who))
 			can = OTR_LAUNCH_SETUID;
 		close(fd);
-		if (can != OTR_LAUNCH_UNKNOWN || !interpreter(head.line, next, sizeof(next)))
+		if (can != OTR_LAUNCH_UNKNOWN || !read_interpreter(head.line, next, sizeof(next)))
 			break;
 		path = next;
 	}
 	return can;
 }
 
-/* Behind what the variable holds, so that what comes first stays first. */
-static void append(const char *name, const char *value)
+/* Appends to the variable, so that the libraries in it stay first. */
+static void append_path(const char *name, const char *value)
 {
 	const char *have = getenv(name);
 	char *text = NULL;
@@ -193,13 +194,13 @@ static void append(const char *name, const char *value)
 	free(text);
 }
 
-static void hex(char *out, const uint8_t *bytes, size_t n)
+static void write_hex(char *out, const uint8_t *bytes, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
-/* As long as the stitcher keeps it together: see process.c there. */
+/* How long the stitcher keeps the trace of a run together: cfg.close_ns of stitch/process.c. */
 #define TOGETHER_NS (30 * OTR_NS_PER_S)
 
 void otr_launch_root(struct otr_launch_root *root, uint64_t threshold)
@@ -214,10 +215,10 @@ void otr_launch_root(struct otr_launch_root *root, uint64_t threshold)
 		return;
 	own.span_id[0] |= 1; /* not zero */
 	own.trace_id[0] |= 1;
-	hex(trace, has ? outer.trace_id : own.trace_id, 16);
-	hex(span, own.span_id, 8);
+	write_hex(trace, has ? outer.trace_id : own.trace_id, 16);
+	write_hex(span, own.span_id, 8);
 	if (has)
-		hex(above, outer.span_id, 8);
+		write_hex(above, outer.span_id, 8);
 	sampled = otr_sample_low(own.trace_id) >= threshold;
 	snprintf(root->parent, sizeof(root->parent), "00-%s-%s-%02x", trace, span,
 		 has ? outer.flags : sampled);
@@ -228,8 +229,8 @@ void otr_launch_root(struct otr_launch_root *root, uint64_t threshold)
 		 has ? had : "");
 }
 
-/* Its time begins now: to attach the probes may have taken long, in an emulated machine more
- * than TOGETHER_NS. */
+/* The time of the run begins here, not in otr_launch_root(): to attach the probes may take
+ * longer than TOGETHER_NS in an emulated machine. */
 void otr_launch_named(const struct otr_launch_root *root)
 {
 	char run[sizeof(root->run) + 16];
@@ -248,10 +249,10 @@ void otr_launch_environment(const char *library, const char *session, bool follo
 {
 	char only[16];
 
-	append("LD_PRELOAD", library);
-	/* A program built with gcc's address sanitizer ends at once where another library is
-	 * loaded before its own. Ours stays out of its way. */
-	append("ASAN_OPTIONS", "verify_asan_link_order=0");
+	append_path("LD_PRELOAD", library);
+	/* A program built with the address sanitizer of gcc ends at once if another library is
+	 * loaded before the sanitizer. libotrace.so does not interfere with it. */
+	append_path("ASAN_OPTIONS", "verify_asan_link_order=0");
 	setenv("OTRACE_SESSION", session, 1);
 	if (follow)
 		return;

@@ -61,7 +61,7 @@ static int read_settings(const struct otr_cmd *cmd, struct otr_options *opts,
 
 	rc = otr_options_init(opts, otr_option_table, cfg);
 	if (rc) {
-		otr_err_set(&err, "no memory");
+		otr_err_set(&err, "out of memory");
 	} else {
 		opts->command = cmd->bit;
 		opts->name = cmd->name;

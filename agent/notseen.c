@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * notseen.c - traffic that was there and was not understood. What it was is told from its
- * first bytes, when they tell (protocol_name.c).
- */
+/* notseen.c - traffic that was not understood. protocol_name.c names its protocol, if the first
+ * bytes show it. */
 
 #include "agent/notseen.h"
 
@@ -29,9 +27,9 @@
 #define EACH_NS	 (60 * OTR_NS_PER_S)
 #define ROWS_MAX 32
 
-struct row { /* connections of one process to one peer, not understood */
+struct row { /* connections of one process to one peer that were not understood */
 	uint32_t tgid;
-	char name[64]; /* of the process's service */
+	char name[64]; /* of the service */
 	char peer[64];
 	const char *why;
 	uint64_t bytes, conns;
@@ -45,8 +43,8 @@ struct table {
 };
 
 struct otr_notseen {
-	struct table gone; /* of connections that are over */
-	struct table all;  /* these and those that are open, as told last */
+	struct table ended; /* connections that are over */
+	struct table all;   /* these and those that are open, as printed last */
 	struct otr_uncarried_table programs;
 	uint64_t next_ns;
 	struct otr_buf text;
@@ -78,12 +76,12 @@ static struct otr_slice slice_of(const struct otr_stream_head *head)
 	return (struct otr_slice){(const char *)head->bytes, head->len};
 }
 
-static const char *reason(const struct otr_stream_stat *stat)
+static const char *reason_of(const struct otr_stream_stat *stat)
 {
 	const char *why;
 
 	if (!stat->first.len)
-		return "made before attach, waiting for a boundary";
+		return "opened before attach, waiting for a request to begin";
 	why = otr_protocol_unread(slice_of(&stat->first), slice_of(&stat->answer));
 	if (why)
 		return why;
@@ -145,10 +143,10 @@ void otr_notseen_program(struct otr_notseen *ns, uint32_t tgid, int why, const c
 	otr_uncarried_add(&ns->programs, tgid, why, path);
 }
 
-static void add(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *pl,
-		const struct otr_stream_stat *stat)
+static void add_stat(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *pl,
+		     const struct otr_stream_stat *stat)
 {
-	static const char how[] = "past the library (stdio, direct system calls, io_uring)";
+	static const char how[] = "bypassed the library (stdio, direct system calls, io_uring)";
 	struct row *at;
 
 	if (stat->bypassed)
@@ -156,7 +154,7 @@ static void add(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *p
 	if (stat->messages || stat->read || stat->bytes <= stat->bypassed ||
 	    otr_uncarried_is(&ns->programs, stat->tgid, OTR_UNCARRIED_32BIT))
 		return;
-	at = name_row(tb, pl, stat, reason(stat), stat->bytes - stat->bypassed);
+	at = name_row(tb, pl, stat, reason_of(stat), stat->bytes - stat->bypassed);
 	if (!at || at->head_len)
 		return;
 	at->head_len = stat->first.len < sizeof(at->head) ? stat->first.len : sizeof(at->head);
@@ -166,7 +164,7 @@ static void add(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *p
 void otr_notseen_ended(struct otr_notseen *ns, struct otr_pipeline *pl,
 		       const struct otr_stream_stat *stat)
 {
-	add(ns, &ns->gone, pl, stat);
+	add_stat(ns, &ns->ended, pl, stat);
 }
 
 struct open_conns {
@@ -178,19 +176,19 @@ static void add_open(void *arg, const struct otr_stream_stat *stat)
 {
 	const struct open_conns *oc = arg;
 
-	add(oc->ns, &oc->ns->all, oc->pl, stat);
+	add_stat(oc->ns, &oc->ns->all, oc->pl, stat);
 }
 
 static void collect(struct otr_notseen *ns, struct otr_pipeline *pl)
 {
 	struct open_conns oc = {ns, pl};
 
-	ns->all = ns->gone;
+	ns->all = ns->ended;
 	otr_streams_each(otr_pipeline_streams(pl), add_open, &oc);
 	otr_buf_reset(&ns->text);
 }
 
-static void amount(struct otr_buf *out, uint64_t bytes)
+static void print_bytes(struct otr_buf *out, uint64_t bytes)
 {
 	if (bytes >= 1000000)
 		otr_buf_printf(out, "%.1f MB", (double)bytes / 1e6);
@@ -204,7 +202,7 @@ static void print_row(struct otr_buf *out, const struct row *at)
 {
 	otr_buf_printf(out, "%s (pid %u): %llu connection%s to %s, ", at->name, at->tgid,
 		       (unsigned long long)at->conns, at->conns == 1 ? "" : "s", at->peer);
-	amount(out, at->bytes);
+	print_bytes(out, at->bytes);
 	otr_buf_printf(out, ", %s", at->why);
 	if (at->head_len && strstr(at->why, "unknown")) {
 		otr_buf_str(out, " (first bytes");
@@ -236,11 +234,11 @@ const char *otr_notseen_watch(struct otr_notseen *ns, struct otr_pipeline *pl, u
 		return NULL;
 	ns->next_ns = elapsed_ns + EACH_NS;
 	collect(ns, pl);
-	otr_buf_printf(&ns->text, "%llu s and no request understood\n",
+	otr_buf_printf(&ns->text, "no request was understood in %llu s\n",
 		       (unsigned long long)(elapsed_ns / OTR_NS_PER_S));
 	if (!ns->all.n && !ns->programs.n)
-		otr_buf_str(&ns->text, "no traffic at all: idle, or it is not this process "
-				       "that serves; try  otrace attach :PORT");
+		otr_buf_str(&ns->text, "no traffic at all: the program is idle, or another process "
+				       "serves; try  otrace attach :PORT");
 	print_rows(ns);
 	return ns->text.rc ? NULL : ns->text.data;
 }
@@ -260,8 +258,8 @@ bool otr_notseen_ring(uint32_t tgid, char *out, size_t size)
 		return false;
 	otr_procfs_title(tgid, title, sizeof(title));
 	snprintf(out, size,
-		 "fds of %.60s (pid %u): io_uring in use: what it moves that "
-		 "way is counted, not read\ntracing goes on with the rest",
+		 "%.60s (pid %u) uses io_uring: bytes that it moves that way are "
+		 "counted, not read\nall other traffic is traced",
 		 title, tgid);
 	return true;
 }

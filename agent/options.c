@@ -36,13 +36,13 @@ const struct otr_option otr_option_table[] = {
 	{FLAG("no-follow", no_follow, R | A), .group = "what", .help = "Do not trace children."},
 	{TEXT("service", service, "NAME", R | A | P), .group = "what", .env = "OTEL_SERVICE_NAME",
 	 .help = "Service name of the first process. "
-		 "Default: found by looking at it."},
+		 "Default: guessed from its program."},
 	{TEXT("user", user, "NAME", R), .letter = 'u', .group = "what",
 	 .help = "Run CMD as this user. "
-		 "Its uid, gid, groups and HOME; without it, as who calls."},
+		 "Uid, gid, groups and HOME; by default, those of the caller."},
 	{LIST("ignore", ignore, "ROUTE", R | A | G | P), .group = "what",
 	 .help = "Count such traces, keep none. As in "
-		 "--ignore 'GET /health'; * stands for anything. "
+		 "--ignore 'GET /health'; * matches anything. "
 		 "Repeatable."},
 	{LIST("rule", rules, "RULE", R | G), .group = "what",
 	 .help = "What to trace. "
@@ -53,19 +53,19 @@ const struct otr_option otr_option_table[] = {
 
 	{FLAG("no-bpf", no_bpf, R), .group = "how",
 	 .help = "No kernel probes: trace by the library alone. "
-		 "It is loaded into CMD and its children, and needs no privilege."},
+		 "The library is loaded into CMD and its children, and needs no privilege."},
 	{FLAG("no-shim", no_shim, R | A | G), .group = "how",
 	 .help = "No library: trace by kernel probes alone. "
-		 "They need privilege, see static programs too, and put nothing in."},
+		 "Probes need privilege, see static programs too, and inject nothing."},
 	{FLAG("no-inject", no_inject, R), .group = "how",
 	 .help = "Put no traceparent on requests. "
-		 "The library only looks; without it nothing is put in anyway."},
+		 "The library only observes. Kernel probes inject nothing."},
 	{LIST("no-inject-to", no_inject_to, "HOST", R), .group = "how",
 	 .help = "Put no traceparent on requests to HOST. "
 		 "HOST, HOST:PORT, *.SUFFIX, as the Host header has it. Repeatable."},
 	{FLAG("no-observe", no_observe, R), .group = "how",
-	 .help = "Only pass on which trace a request is in. "
-		 "Its own spans are missing: what it sends names the one above. "
+	 .help = "Only pass the trace context on. "
+		 "CMD has no spans: its requests name the span of its caller. "
 		 "With --no-bpf."},
 	{FLAG("sql-comment", sql_comment, R), .group = "how",
 	 .help = "Put traceparent on statements, too, in a comment. "

@@ -27,7 +27,7 @@ static int set_propagators(struct otr_proto_settings *out, const char *list, str
 		else if (!strcmp(word, "baggage"))
 			out->no_baggage = false;
 		else if (strcmp(word, "none")) {
-			otr_err_set(err, "--propagators %s: %s is not read here", list, word);
+			otr_err_set(err, "--propagators %s: %s is not supported", list, word);
 			otr_err_hint(err, "right: tracecontext, baggage, none");
 			return -EINVAL;
 		}

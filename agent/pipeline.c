@@ -17,6 +17,8 @@
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
 #include "agent/source/feedback.h"
+#include "agent/stitch/failed.h"
+#include "agent/stitch/process.h"
 #include "bpf/event.h"
 
 #define MAX_PROCS 8192

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * selftest.c - one real request, seen whole.
+ * selftest.c - traces one real request.
  *
- * Two children of ours, a client and a server, speak HTTP over loopback; the same probes,
- * pipeline and stitcher as ever make spans of it. All is well when the server's span has
- * the client's for a parent, proved by the wire.
+ * Two child processes, a client and a server, speak HTTP over loopback; the probes, the pipeline and
+ * the stitcher of a session make spans of it. The test is passed if the client's span is the parent
+ * of the server's, proved by the wire.
  */
 
 #include <arpa/inet.h>
@@ -30,14 +30,15 @@
 #include "agent/span/span.h"
 
 #define MERGE_BYTES (1u << 20)
-#define PATIENCE_NS (2 * OTR_NS_PER_S)
-#define TRIES	    3 /* an emulated CPU may stand still between a clock and a record */
-#define SETTLE_NS   (2 * OTR_NS_PER_MS) /* as in session.c */
+#define TIMEOUT_NS  (2 * OTR_NS_PER_S)
+#define TRIES \
+	3 /* in an emulated machine, a record may be later than its time by more than SETTLE_NS */
+#define SETTLE_NS (2 * OTR_NS_PER_MS) /* as in session.c */
 
 static const char request[] = "GET /otrace-doctor HTTP/1.1\r\nHost: localhost\r\n\r\n";
 static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-struct seen {
+struct result {
 	struct otr_pipeline *pl;
 	struct otr_merge *merge;
 	int client, server;
@@ -48,15 +49,15 @@ struct seen {
 
 static void on_span(void *arg, struct otr_span *sp)
 {
-	struct seen *se = arg;
+	struct result *res = arg;
 
 	if (sp->kind == OTR_SPAN_CLIENT) {
-		se->client++;
-		memcpy(se->client_id, sp->span_id, sizeof(se->client_id));
+		res->client++;
+		memcpy(res->client_id, sp->span_id, sizeof(res->client_id));
 	}
 	if (sp->kind == OTR_SPAN_SERVER) {
-		se->server++;
-		se->joined |= sp->evidence == OTR_EVIDENCE_WIRE;
+		res->server++;
+		res->joined |= sp->evidence == OTR_EVIDENCE_WIRE;
 	}
 }
 
@@ -68,38 +69,38 @@ static void on_trace(void *arg, const uint8_t trace_id[16], uint8_t flags, bool 
 	(void)proved;
 }
 
-static int drained(void *arg, const struct otr_event *ev)
+static int add_event(void *arg, const struct otr_event *ev)
 {
-	struct seen *se = arg;
+	struct result *res = arg;
 
-	return otr_merge_add(se->merge, ev);
+	return otr_merge_add(res->merge, ev);
 }
 
-static int dropped(void *arg, const struct otr_event *ev)
+static int drop_event(void *arg, const struct otr_event *ev)
 {
 	(void)arg;
 	(void)ev;
 	return 0;
 }
 
-static int released(void *arg, const struct otr_event *ev)
+static int on_event(void *arg, const struct otr_event *ev)
 {
-	struct seen *se = arg;
+	struct result *res = arg;
 
-	if (ev->kind == OTR_EV_DATA && !se->first_ns)
-		se->first_ns = ev->time_ns;
-	return otr_pipeline_event(se->pl, ev);
+	if (ev->kind == OTR_EV_DATA && !res->first_ns)
+		res->first_ns = ev->time_ns;
+	return otr_pipeline_event(res->pl, ev);
 }
 
-/* Both wait for a byte on `go`; then they talk. */
-static void serve(int door, int go)
+/* Both children wait for a byte on `go` before they speak. */
+static void serve(int listener, int go)
 {
 	char bytes[512];
 	int fd;
 
 	if (read(go, bytes, 1) != 1)
 		_exit(1);
-	fd = accept(door, NULL, NULL);
+	fd = accept(listener, NULL, NULL);
 	if (fd < 0 || recv(fd, bytes, sizeof(bytes), 0) <= 0 ||
 	    send(fd, answer, sizeof(answer) - 1, 0) < 0)
 		_exit(1);
@@ -127,22 +128,23 @@ static int start_pair(struct pair *p)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(at);
-	int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), go[2];
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), go[2];
 
-	if (door < 0 || bind(door, (struct sockaddr *)&at, sizeof(at)) || listen(door, 1) ||
-	    getsockname(door, (struct sockaddr *)&at, &len) || pipe2(go, O_CLOEXEC))
+	if (listener < 0 || bind(listener, (struct sockaddr *)&at, sizeof(at)) ||
+	    listen(listener, 1) || getsockname(listener, (struct sockaddr *)&at, &len) ||
+	    pipe2(go, O_CLOEXEC))
 		return -errno;
 	p->server = fork();
 	if (!p->server) {
 		close(go[1]);
-		serve(door, go[0]);
+		serve(listener, go[0]);
 	}
 	p->client = fork();
 	if (!p->client) {
 		close(go[1]);
 		ask(&at, go[0]);
 	}
-	close(door);
+	close(listener);
 	close(go[0]);
 	p->go = go[1];
 	return p->server < 0 || p->client < 0 ? -errno : 0;
@@ -150,41 +152,41 @@ static int start_pair(struct pair *p)
 
 static void end_pair(struct pair *p)
 {
-	close(p->go); /* whoever still waits ends */
+	close(p->go); /* a child that still waits reads the end of the pipe, and ends */
 	if (p->client > 0)
 		waitpid(p->client, NULL, 0);
 	if (p->server > 0)
 		waitpid(p->server, NULL, 0);
 }
 
-/* Events and time for the stages, as session.c gives them. */
-static void pass(struct seen *se, uint64_t until)
+/* Gives events and time to the stages, as session.c does. */
+static void advance(struct result *res, uint64_t until)
 {
 	const struct otr_event tick = otr_synthetic_tick(until);
 
-	otr_merge_release(se->merge, until, released, se);
-	otr_pipeline_event(se->pl, &tick);
+	otr_merge_release(res->merge, until, on_event, res);
+	otr_pipeline_event(res->pl, &tick);
 }
 
-static void watch(struct otr_bpf *b, struct seen *se, struct otr_selftest *st)
+static void wait_for_spans(struct otr_bpf *b, struct result *res, struct otr_selftest *st)
 {
 	uint64_t began = otr_now(), now;
 
 	do {
 		usleep(1000);
 		now = otr_now();
-		otr_bpf_drain(b, drained, se);
-		pass(se, now - SETTLE_NS);
-	} while (!se->joined && now - began < PATIENCE_NS);
-	st->ok = se->client == 1 && se->server == 1 && se->joined;
-	st->ns = se->first_ns && now > se->first_ns ? now - se->first_ns : 0;
+		otr_bpf_drain(b, add_event, res);
+		advance(res, now - SETTLE_NS);
+	} while (!res->joined && now - began < TIMEOUT_NS);
+	st->ok = res->client == 1 && res->server == 1 && res->joined;
+	st->ns = res->first_ns && now > res->first_ns ? now - res->first_ns : 0;
 	if (!st->ok)
 		snprintf(st->why, sizeof(st->why),
-			 "1 request gave %d client and %d server spans, %s joined", se->client,
-			 se->server, se->joined ? "" : "not");
+			 "1 request gave %d client and %d server spans, %s joined", res->client,
+			 res->server, res->joined ? "" : "not");
 }
 
-struct here {
+struct listeners {
 	struct otr_check *ck;
 	size_t n;
 };
@@ -192,8 +194,8 @@ struct here {
 static int add_listener(void *arg, const struct otr_event *ev)
 {
 	const struct otr_ev_conn *cn = (const void *)ev;
-	struct here *here = arg;
-	size_t len = strlen(here->ck->found);
+	struct listeners *listeners = arg;
+	size_t len = strlen(listeners->ck->found);
 	char word[48], name[32], exe[512];
 
 	if (ev->kind != OTR_EV_LISTEN || cn->local.family == AF_UNIX ||
@@ -201,23 +203,23 @@ static int add_listener(void *arg, const struct otr_event *ev)
 		return 0;
 	snprintf(name, sizeof(name), "%.24s", strrchr(exe, '/') + 1);
 	snprintf(word, sizeof(word), "%s :%u,", name, cn->local.port);
-	if (strstr(here->ck->found, word) || len + strlen(word) + 4 > OTR_DOCTOR_WIDTH)
+	if (strstr(listeners->ck->found, word) || len + strlen(word) + 4 > OTR_DOCTOR_WIDTH)
 		return 0;
-	snprintf(here->ck->found + len, sizeof(here->ck->found) - len, " %s", word);
-	here->n++;
+	snprintf(listeners->ck->found + len, sizeof(listeners->ck->found) - len, " %s", word);
+	listeners->n++;
 	return 0;
 }
 
-/* Who listens on a port: what could be attached to. */
-static void list_here(struct otr_bpf *b, struct otr_check *ck)
+/* Fills `ck` with the processes that listen on a port, which could be attached to. */
+static void list_listeners(struct otr_bpf *b, struct otr_check *ck)
 {
-	struct here here = {.ck = ck};
+	struct listeners listeners = {.ck = ck};
 
 	memset(ck, 0, sizeof(*ck));
 	ck->id = "here";
 	snprintf(ck->found, sizeof(ck->found), "listen:");
-	otr_bpf_listeners(b, add_listener, &here);
-	if (here.n)
+	otr_bpf_listeners(b, add_listener, &listeners);
+	if (listeners.n)
 		ck->found[strlen(ck->found) - 1] = 0; /* the last comma */
 	else
 		snprintf(ck->found, sizeof(ck->found), "nobody listens on a port");
@@ -225,17 +227,17 @@ static void list_here(struct otr_bpf *b, struct otr_check *ck)
 
 static void request_once(struct otr_bpf *b, struct otr_selftest *st)
 {
-	struct seen se = {0};
+	struct result res = {0};
 	const struct otr_pipeline_config cfg = {
 		.hold_ns = OTR_NS_PER_S,
 		.seed = 1,
 		.span = on_span,
 		.trace = on_trace,
-		.arg = &se,
+		.arg = &res,
 	};
 	struct pair p = {.go = -1};
 
-	if (otr_pipeline_new(&se.pl, &cfg) || otr_merge_new(&se.merge, MERGE_BYTES) ||
+	if (otr_pipeline_new(&res.pl, &cfg) || otr_merge_new(&res.merge, MERGE_BYTES) ||
 	    start_pair(&p)) {
 		snprintf(st->why, sizeof(st->why), "cannot start: %s", strerror(errno));
 	} else if (otr_bpf_target(b, (uint32_t)p.server, false) ||
@@ -243,12 +245,12 @@ static void request_once(struct otr_bpf *b, struct otr_selftest *st)
 		   write(p.go, "go", 2) != 2) {
 		snprintf(st->why, sizeof(st->why), "cannot trace: %s", strerror(errno));
 	} else {
-		watch(b, &se, st);
+		wait_for_spans(b, &res, st);
 	}
 	end_pair(&p);
-	otr_bpf_drain(b, dropped, NULL); /* their ends are nothing to another pair */
-	otr_merge_free(&se.merge);
-	otr_pipeline_free(&se.pl);
+	otr_bpf_drain(b, drop_event, NULL); /* events of this pair are none of the next pair's */
+	otr_merge_free(&res.merge);
+	otr_pipeline_free(&res.pl);
 }
 
 struct rows {
@@ -293,7 +295,7 @@ size_t otr_selftest_run(const struct otr_settings *cfg, struct otr_selftest *st,
 	otr_bpf_arm_all(b);
 	otr_bpf_each(b, add_row, &rows);
 	if (rows.n < max)
-		list_here(b, &checks[rows.n++]);
+		list_listeners(b, &checks[rows.n++]);
 	for (int i = 0; i < TRIES && !st->ok; i++)
 		request_once(b, st);
 	otr_bpf_close(&b);

@@ -31,10 +31,6 @@ int otr_session_open(struct otr_session **out, const struct otr_session_config *
  * otr_session_start() it takes effect there. Returns 0 or -errno. */
 int otr_session_target(struct otr_session *s, uint32_t tgid);
 
-/* Says at which rate traces that begin in a process are sampled (agent/sample/sampler.h), as a fact
- * that is recorded; NULL: no rule says it. */
-void otr_session_sample(struct otr_session *s, uint32_t tgid, const char *rate);
-
 /* Takes an event that the caller makes itself (root.h), and records it. `session`: a struct
  * otr_session. */
 void otr_session_event(void *session, const struct otr_event *ev);

@@ -15,7 +15,6 @@
 #include "agent/resource/name.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
-#include "agent/session.h"
 #include "agent/session_state.h"
 #include "agent/sinks.h"
 #include "agent/source/sources.h"
@@ -87,9 +86,9 @@ static void adopt(struct otr_session *s, uint32_t tgid)
 
 	if (!s->cfg.cfg->verbose || (is != OTR_ADOPT_HELD && is != OTR_ADOPT_DENIED))
 		return;
-	snprintf(text, sizeof(text), "process %u: by probes alone: %s", tgid,
-		 is == OTR_ADOPT_HELD ? "another agent reads its library, and lives"
-				      : "to look for the library takes CAP_SYS_ADMIN");
+	snprintf(text, sizeof(text), "process %u is traced by kernel probes alone: %s", tgid,
+		 is == OTR_ADOPT_HELD ? "another agent reads its library"
+				      : "its library can be read with CAP_SYS_ADMIN alone");
 	otr_sinks_notice(s->cfg.sinks, text);
 }
 

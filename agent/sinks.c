@@ -20,6 +20,7 @@
 #include "agent/sample/sampler.h"
 #include "agent/sink/sink.h"
 #include "agent/sink/trace_hold.h"
+#include "agent/stitch/open.h"
 
 /* One sink of the table that is open. */
 struct open_sink {

@@ -140,7 +140,9 @@ static int refuse_kind(uint32_t pid, struct otr_err *err)
 	case OTR_KIND_32BIT:
 		otr_err_set(err, "process %u (%s) is a 32-bit program: its bytes are not read", pid,
 			    is.name);
-		otr_err_hint(err, "right: its 64-bit build, or who asks it: otrace attach NAME");
+		otr_err_hint(
+			err,
+			"right: its 64-bit build, or a program that asks it: otrace attach NAME");
 		return -EINVAL;
 	default:
 		return 0;
@@ -172,7 +174,7 @@ static int by_port(struct search *se, struct otr_err *err)
 	otr_session_listeners(se->t->session, if_on_port, se);
 	if (se->found)
 		return 0;
-	otr_err_set(err, "nobody listens on port %u, in any network namespace", se->port);
+	otr_err_set(err, "no process listens on port %u, in any network namespace", se->port);
 	if (se->others[0])
 		otr_err_hint(err, "listened on: %s", se->others);
 	return -ESRCH;

@@ -25,7 +25,7 @@ struct words {
 static const struct words words[] = {
 	{OTR_UNCARRIED_STATIC, "statically linked: the library cannot be loaded into it",
 	 STEP_PROBES},
-	{OTR_UNCARRIED_GO, "Go program: its system calls go past the library", STEP_PROBES},
+	{OTR_UNCARRIED_GO, "Go program: its system calls bypass the library", STEP_PROBES},
 	{OTR_UNCARRIED_32BIT,
 	 "32-bit program: its bytes are not read, and what it starts does not "
 	 "carry the library",
@@ -47,7 +47,7 @@ static const struct words words[] = {
 	 "and login services alone",
 	 STEP_PROBES},
 	{OTR_UNCARRIED_DEEP,
-	 "module opened with RTLD_DEEPBIND or dlmopen(): its calls go past "
+	 "module opened with RTLD_DEEPBIND or dlmopen(): its calls bypass "
 	 "the library",
 	 STEP_PROBES},
 };

@@ -3,8 +3,8 @@
 #define OTR_UNCARRIED_H
 
 /*
- * uncarried.h - programs that do not carry the library, and so are not seen: as the process that
- * starts them reports (bpf/ring.h, enum otr_uncarried), or as /proc shows.
+ * uncarried.h - programs that do not carry the library, so that it sees nothing of them: as the
+ * process that starts them reports (bpf/ring.h, enum otr_uncarried), or as /proc shows.
  */
 
 #include <stdbool.h>
@@ -25,17 +25,17 @@ struct otr_uncarried_row {
 struct otr_uncarried_table {
 	struct otr_uncarried_row rows[OTR_UNCARRIED_ROWS];
 	size_t n;
-	uint64_t more; /* reports that found no row */
+	uint64_t more; /* reports beyond OTR_UNCARRIED_ROWS programs */
 };
 
-/* Adds a program; with OTR_UNCARRIED_DEEP `path` is that of the module. An unknown `why` is
+/* Adds a program; with OTR_UNCARRIED_DEEP, `path` is that of the module. An unknown `why` is
  * ignored. */
 void otr_uncarried_add(struct otr_uncarried_table *t, uint32_t tgid, int why, const char *path);
 
 /* Was this process added for this reason? */
 bool otr_uncarried_is(const struct otr_uncarried_table *t, uint32_t tgid, int why);
 
-/* Prints one line a program; `root`: otrace has the rights of root, and leaves out the probes by
+/* Appends one line for each program. `root`: otrace runs as root, so that probes are missing by
  * choice. */
 void otr_uncarried_print(struct otr_buf *out, const struct otr_uncarried_table *t, bool root);
 

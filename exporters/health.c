@@ -51,7 +51,7 @@ static void failing(const struct otr_health *he, const struct otr_health_push *p
 	otr_buf_printf(out, "%.*s, %u times in %" PRIu64 " s\n", (int)len, why, he->failures,
 		       seconds(push->now_ns - he->since_ns));
 	spans(out, push->waiting);
-	otr_buf_printf(out, " wait%s, room for ", push->waiting == 1 ? "s" : "");
+	otr_buf_printf(out, " wait%s, limit ", push->waiting == 1 ? "s" : "");
 	number(out, push->room);
 	otr_buf_printf(out, ", next try in %" PRIu64 " s; tracing goes on.",
 		       seconds(push->next_ns));
@@ -133,8 +133,8 @@ void otr_health_full(const char *where, const char *origin, size_t waiting, uint
 {
 	otr_buf_printf(out, "export to %s (from %s): ", where, origin);
 	spans(out, waiting);
-	otr_buf_str(out, " wait, no room for more: ");
+	otr_buf_str(out, " wait, the queue is full: ");
 	number(out, lost);
-	otr_buf_str(out, " lost so far\ntracing goes on; what comes is lost "
-			 "until there is room.");
+	otr_buf_str(out, " lost so far\ntracing goes on; new spans are lost "
+			 "until the queue has a free slot.");
 }

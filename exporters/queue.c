@@ -289,9 +289,10 @@ void otr_queue_push(struct otr_queue *q, struct otr_span *sp)
 		first = !q->stats.dropped++;
 		pthread_mutex_unlock(&q->lock);
 		if (first)
-			otr_loss_because(OTR_LOSS_QUEUE,
-					 "%s: room for %zu (OTEL_BSP_MAX_QUEUE_SIZE)",
-					 q->ops->where(q->state), (size_t)q->cfg.queue_max);
+			otr_loss_because(
+				OTR_LOSS_QUEUE,
+				"%s: its queue is limited to %zu (OTEL_BSP_MAX_QUEUE_SIZE)",
+				q->ops->where(q->state), (size_t)q->cfg.queue_max);
 		count_span(OTR_LOSS_QUEUE, sp);
 		return;
 	}

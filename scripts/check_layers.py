@@ -13,23 +13,18 @@ INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
 
 
 def read_layers(path):
-    """{folder: (group, rank)}, the folders that are not checked, and those with circles inside."""
-    ranks, unchecked, round_inside, group = {}, set(), set(), 0
+    """{folder: (group, rank)}"""
+    ranks, group = {}, 0
     with open(path, encoding="utf-8") as lines:
         for rank, line in enumerate(lines):
             line = line.strip()
             if line.startswith("#"):
                 continue
-            if line.startswith("?"):
-                unchecked.add(line[1:].strip())
-            elif line:
-                if line.startswith("~"):
-                    line = line[1:].strip()
-                    round_inside.add(line)
+            if line:
                 ranks[line] = (group, rank)
             else:
                 group += 1
-    return ranks, unchecked, round_inside
+    return ranks
 
 
 def sources():
@@ -58,13 +53,13 @@ def upward(includes, ranks):
                 yield f"{name}: includes {target}: {folder} is not in scripts/layers.txt"
 
 
-def unlisted(includes, ranks, unchecked):
-    tops = {folder.split("/")[0] for folder in set(ranks) | unchecked}
+def unlisted(includes, ranks):
+    tops = {folder.split("/")[0] for folder in ranks}
     folders = {os.path.dirname(name) for name in includes}
-    for folder in sorted(folders - set(ranks) - unchecked):
+    for folder in sorted(folders - set(ranks)):
         if folder.split("/")[0] in tops:
             yield f"{folder}: not in scripts/layers.txt: add a line where it belongs"
-    for folder in sorted((set(ranks) | unchecked) - folders):
+    for folder in sorted(set(ranks) - folders):
         yield f"scripts/layers.txt: {folder}: no such folder with sources"
 
 
@@ -99,10 +94,10 @@ def circles(graph):
 
 def main():
     path = sys.argv[1] if len(sys.argv) > 1 else "scripts/layers.txt"
-    ranks, unchecked, round_inside = read_layers(path)
+    ranks = read_layers(path)
     includes = sources()
-    faults = [*upward(includes, ranks), *unlisted(includes, ranks, unchecked),
-              *circles(modules(includes, set(ranks) - round_inside))]
+    faults = [*upward(includes, ranks), *unlisted(includes, ranks),
+              *circles(modules(includes, ranks))]
     print("\n".join(faults), end="\n" if faults else "")
     return 1 if faults else 0
 

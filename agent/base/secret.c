@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* secret.c - which keys name secrets, and which values are shaped as secrets. */
+/* secret.c - which keys name secrets, and which values have the shape of secrets. */
 
 #include "agent/base/secret.h"
 
@@ -12,15 +12,15 @@
 #define UUID_LEN    36
 
 enum means {
-	SECRET,	 /* wherever it stands in a key */
-	ALONE,	 /* where it is all of the key */
-	KEY,	 /* at the end, and before `id`, unless a harmless word is before it */
-	CODE,	 /* alone, and at the end behind a word of sign-in */
-	PREFIX,	 /* begins a word that is a secret */
-	ENDING,	 /* ends a word, or all words put together */
-	IS_TOLD, /* at the end: the key tells of a secret, and holds none */
-	NO_KEY,	 /* before `key`: a key of a table, not of a door */
-	SIGN_IN, /* before `code` */
+	SECRET, /* a secret wherever it stands in a key */
+	ALONE,	/* a secret if it is the whole key */
+	KEY,  /* a secret at the end of a key and before `id`, unless a NO_KEY word is before it */
+	CODE, /* a secret alone, and at the end behind a SIGN_IN word */
+	PREFIX,	   /* begins a word that is a secret */
+	ENDING,	   /* ends a word, or all words joined, that is a secret */
+	DESCRIBES, /* at the end: the key is about a secret, and its value is none */
+	NO_KEY,	   /* before a KEY word: that one is an index, not a secret */
+	SIGN_IN,   /* before a CODE word: that one is a secret */
 };
 
 struct word {
@@ -34,7 +34,7 @@ struct word {
 		text, sizeof(text) - 1, 1u << (means) \
 	}
 
-/* Of a word that is all of one. */
+/* What a whole word means. */
 static const struct word words[] = {
 	WORD("token", SECRET),
 	WORD("jwt", SECRET),
@@ -81,24 +81,24 @@ static const struct word words[] = {
 	WORD("key", KEY),
 	WORD("code", CODE),
 
-	WORD("type", IS_TOLD),
-	WORD("count", IS_TOLD),
-	WORD("limit", IS_TOLD),
-	WORD("length", IS_TOLD),
-	WORD("size", IS_TOLD),
-	WORD("method", IS_TOLD),
-	WORD("algorithm", IS_TOLD),
-	WORD("alg", IS_TOLD),
-	WORD("version", IS_TOLD),
-	WORD("expires", IS_TOLD),
-	WORD("expiry", IS_TOLD),
-	WORD("in", IS_TOLD),
-	WORD("url", IS_TOLD),
-	WORD("uri", IS_TOLD),
-	WORD("enabled", IS_TOLD),
-	WORD("file", IS_TOLD),
-	WORD("path", IS_TOLD),
-	WORD("name", IS_TOLD),
+	WORD("type", DESCRIBES),
+	WORD("count", DESCRIBES),
+	WORD("limit", DESCRIBES),
+	WORD("length", DESCRIBES),
+	WORD("size", DESCRIBES),
+	WORD("method", DESCRIBES),
+	WORD("algorithm", DESCRIBES),
+	WORD("alg", DESCRIBES),
+	WORD("version", DESCRIBES),
+	WORD("expires", DESCRIBES),
+	WORD("expiry", DESCRIBES),
+	WORD("in", DESCRIBES),
+	WORD("url", DESCRIBES),
+	WORD("uri", DESCRIBES),
+	WORD("enabled", DESCRIBES),
+	WORD("file", DESCRIBES),
+	WORD("path", DESCRIBES),
+	WORD("name", DESCRIBES),
 
 	WORD("sort", NO_KEY),
 	WORD("primary", NO_KEY),
@@ -141,7 +141,7 @@ static const struct word words[] = {
 	WORD("grant", SIGN_IN),
 };
 
-/* Of a word that begins or ends so; the shortest has four letters. */
+/* What the beginning or end of a word means; the shortest has four letters. */
 static const struct word parts[] = {
 	WORD("saml", PREFIX),	    WORD("aspsession", PREFIX),
 
@@ -160,7 +160,7 @@ static const struct word parts[] = {
 	WORD("lozinka", ENDING),    WORD("geheimnis", ENDING),	 WORD("jeton", ENDING),
 };
 
-/* What services call their tokens. */
+/* Prefixes by which services mark their tokens. */
 static const char *const prefixes[] = {
 	"ghp_",	    "gho_",	"ghu_", "ghs_",	 "ghr_",  "github_pat_", "glpat-",  "sk_live_",
 	"sk_test_", "rk_live_", "sk-",	"xoxb-", "xoxp-", "xoxa-",	 "xoxs-",   "xapp-",
@@ -187,7 +187,7 @@ static bool in_word(char c)
 	return is_digit(c) || is_upper(c) || is_lower(c);
 }
 
-static int hex(char c)
+static int hex_digit(char c)
 {
 	if (is_digit(c))
 		return c - '0';
@@ -195,16 +195,16 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* One round, in place; false: nothing was encoded. */
+/* Decodes once, in place; false: nothing was encoded. */
 static bool decode_once(char *text, size_t *len)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < *len; i++, n++) {
 		text[n] = text[i];
-		if (text[i] == '%' && i + 2 < *len && hex(text[i + 1]) >= 0 &&
-		    hex(text[i + 2]) >= 0) {
-			text[n] = (char)(hex(text[i + 1]) << 4 | hex(text[i + 2]));
+		if (text[i] == '%' && i + 2 < *len && hex_digit(text[i + 1]) >= 0 &&
+		    hex_digit(text[i + 2]) >= 0) {
+			text[n] = (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
 			i += 2;
 		}
 	}
@@ -227,8 +227,8 @@ struct otr_slice otr_secret_decode(char *out, size_t size, struct otr_slice text
 	return (struct otr_slice){out, len};
 }
 
-/* All that the table says of `word`, a bit of enum means each. */
-static unsigned int means(struct otr_slice word)
+/* Returns all that the tables say of `word`, one bit of enum means each. */
+static unsigned int meaning_of(struct otr_slice word)
 {
 	char first = word.len ? otr_lower(word.data[0]) : 0;
 	unsigned int all = 0;
@@ -240,7 +240,7 @@ static unsigned int means(struct otr_slice word)
 	return all;
 }
 
-static bool is(unsigned int means, enum means what)
+static bool has_meaning(unsigned int means, enum means what)
 {
 	return means >> what & 1;
 }
@@ -258,8 +258,8 @@ static bool begins_or_ends(struct otr_slice word)
 		text = (struct otr_slice){parts[i].text, parts[i].len};
 		if (text.len > word.len)
 			continue;
-		at = is(parts[i].means, ENDING) ? word.len - text.len : 0;
-		if (is(parts[i].means, ENDING) && text.data[text.len - 1] != last)
+		at = has_meaning(parts[i].means, ENDING) ? word.len - text.len : 0;
+		if (has_meaning(parts[i].means, ENDING) && text.data[text.len - 1] != last)
 			continue;
 		part = otr_slice_sub(word, at, text.len);
 		if (otr_slice_eq_nocase(part, text))
@@ -269,7 +269,7 @@ static bool begins_or_ends(struct otr_slice word)
 }
 
 /* Takes the next word off `key`: "AWSAccessKeyId" is AWS, Access, Key, Id. */
-static struct otr_slice take_word(struct otr_slice *key)
+static struct otr_slice next_word(struct otr_slice *key)
 {
 	const char *s = key->data;
 	size_t i = 0, from, end;
@@ -281,13 +281,13 @@ static struct otr_slice take_word(struct otr_slice *key)
 		    (!is_upper(s[i - 1]) || (i + 1 < key->len && is_lower(s[i + 1]))))
 			break;
 	for (end = i; end > from + 1 && is_digit(s[end - 1]);)
-		end--; /* password1 */
+		end--; /* password1 is the word password */
 	*key = otr_slice_sub(*key, i, key->len);
 	return (struct otr_slice){s + from, end - from};
 }
 
-/* Its letters and digits in a row: APIkey, pass-word. */
-static struct otr_slice joined(char *out, struct otr_slice key)
+/* Writes the letters and digits of `key` alone: APIkey, pass-word. */
+static struct otr_slice join_letters(char *out, struct otr_slice key)
 {
 	size_t n = 0;
 
@@ -299,33 +299,34 @@ static struct otr_slice joined(char *out, struct otr_slice key)
 	return (struct otr_slice){out, n};
 }
 
-/* One word of a key, and what the table says of it. */
+/* One word of a key, and what the tables say of it. */
 struct key_word {
 	struct otr_slice text;
 	unsigned int means;
 };
 
-static struct key_word take(struct otr_slice *key)
+static struct key_word take_key_word(struct otr_slice *key)
 {
-	struct otr_slice text = take_word(key);
+	struct otr_slice text = next_word(key);
 
-	return (struct key_word){text, means(text)};
+	return (struct key_word){text, meaning_of(text)};
 }
 
-/* Is `word` a secret, between the word before and the word behind it? */
+/* Is `word` a secret, given the words before and behind it? */
 static bool is_secret(const struct key_word *before, const struct key_word *word,
 		      const struct key_word *behind)
 {
 	bool last = !behind->text.len;
 
-	if (is(word->means, SECRET) || begins_or_ends(word->text))
+	if (has_meaning(word->means, SECRET) || begins_or_ends(word->text))
 		return true;
-	if (is(word->means, ALONE))
+	if (has_meaning(word->means, ALONE))
 		return last && !before->text.len;
-	if (is(word->means, KEY))
+	if (has_meaning(word->means, KEY))
 		return (last || otr_slice_eq_nocase(behind->text, OTR_SLICE("id"))) &&
-		       !is(before->means, NO_KEY);
-	return is(word->means, CODE) && last && (!before->text.len || is(before->means, SIGN_IN));
+		       !has_meaning(before->means, NO_KEY);
+	return has_meaning(word->means, CODE) && last &&
+	       (!before->text.len || has_meaning(before->means, SIGN_IN));
 }
 
 static bool names_secret(struct otr_slice key)
@@ -336,15 +337,15 @@ static bool names_secret(struct otr_slice key)
 
 	key = otr_secret_decode(text, sizeof(text), key);
 	if (!key.data)
-		return true; /* too long to be looked at */
+		return true; /* too long to be searched */
 	key.len = otr_secret_fold(text, key.len);
 	if (!otr_secret_readable(key))
 		return true;
-	secret = begins_or_ends(joined(all, key));
-	for (word = take(&key); word.text.len; word = behind) {
-		behind = take(&key);
+	secret = begins_or_ends(join_letters(all, key));
+	for (word = take_key_word(&key); word.text.len; word = behind) {
+		behind = take_key_word(&key);
 		secret |= is_secret(&before, &word, &behind);
-		if (!behind.text.len && before.text.len && is(word.means, IS_TOLD))
+		if (!behind.text.len && before.text.len && has_meaning(word.means, DESCRIBES))
 			return false;
 		before = word;
 	}
@@ -356,21 +357,21 @@ bool otr_secret_word(struct otr_slice word)
 	bool secret = begins_or_ends(word);
 	struct key_word at;
 
-	for (at = take(&word); at.text.len; at = take(&word)) {
-		secret |= is(at.means, SECRET) || begins_or_ends(at.text);
-		if (is(at.means, IS_TOLD) && !word.len)
+	for (at = take_key_word(&word); at.text.len; at = take_key_word(&word)) {
+		secret |= has_meaning(at.means, SECRET) || begins_or_ends(at.text);
+		if (has_meaning(at.means, DESCRIBES) && !word.len)
 			return false;
 	}
 	return secret;
 }
 
-/* The same keys come again with each request: what was said of one is kept, a thread. Who asks
- * for many others only makes it be worked out anew. */
+/* Each request has the same keys again, so each thread remembers the verdicts on them. A client
+ * that sends many other keys only makes the verdicts be computed again. */
 #define KEPT	 256
 #define KEPT_LEN 30
 
 struct kept {
-	uint8_t len; /* 0: free */
+	uint8_t len; /* 0: the row is free */
 	bool secret;
 	char text[KEPT_LEN];
 };
@@ -406,7 +407,7 @@ static bool is_uuid(struct otr_slice s)
 		return false;
 	for (size_t i = 0; i < s.len; i++)
 		if ((i == 8 || i == 13 || i == 18 || i == 23) ? s.data[i] != '-'
-							      : hex(s.data[i]) < 0)
+							      : hex_digit(s.data[i]) < 0)
 			return false;
 	return true;
 }
@@ -416,8 +417,8 @@ static int class_of(char c)
 	return is_digit(c) ? 1 : is_upper(c) ? 2 : 3;
 }
 
-/* A person changes between letters, digits and capitals at the seams of words, a random
- * text at nearly every second place. A capital that begins a word is no change. */
+/* Is `s` random? In names, letters change to digits or capitals at the boundaries of words; in
+ * random text, at nearly every second place. A capital that begins a word is no change. */
 static bool is_random(struct otr_slice s)
 {
 	size_t letters = 0, digits = 0, changes = 0, hexes = 0;
@@ -432,7 +433,7 @@ static bool is_random(struct otr_slice s)
 		}
 		digits += is_digit(c);
 		letters++;
-		hexes += hex(c) >= 0;
+		hexes += hex_digit(c) >= 0;
 		if (last && class_of(c) != class_of(last) && !(is_upper(last) && is_lower(c)))
 			changes++;
 		last = c;
@@ -451,7 +452,7 @@ static bool has_prefix(struct otr_slice s)
 	return false;
 }
 
-/* A run of base64url, or of base64 where the value is nothing else. */
+/* Is `s` a token: base64url, or base64 if the value is nothing else? */
 static bool is_token(struct otr_slice s)
 {
 	return !is_uuid(s) && (is_random(s) || has_prefix(s));

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * secret_code.c - code in a command line. Whatever an interpreter is told to run (`python3 -c
- * CODE`, `perl -ne CODE`, `mysql -e SQL`) may hold literals of any kind, so all of it is hidden.
- * A shell's is a command line of its own and of use to people: what is quoted in it, and what
- * stands behind a here-document's sign, is hidden.
+ * secret_code.c - code in a command line.
  *
- * An option that takes code is found where the options of that program stand: before its first
- * argument that is none (`python3 app.py -c conf` has a script's own option).
+ * Code that an interpreter runs (`python3 -c CODE`, `perl -ne CODE`, `mysql -e SQL`) may hold literals
+ * of any kind, so all of it is hidden. Code that a shell runs is a command line itself, and useful to
+ * people: only quoted texts in it, and the text of a here-document, are hidden.
+ *
+ * An option that takes code is searched among the options of that program, which stand before its
+ * first argument that is none: in `python3 app.py -c conf`, -c is an option of the script.
  */
 
 #include "agent/base/buf.h"
@@ -14,12 +15,12 @@
 #include "agent/base/secret.h"
 
 struct runner {
-	const char *name;     /* of the program, without the version behind it */
-	const char *code;     /* letters of options that take code */
-	const char *flags;    /* of those that take nothing, and may stand before in one argument */
-	const char *valued;   /* of those that take the next argument */
-	const char *words;    /* long options and arguments that take code, parted by blanks */
-	bool shell, anywhere; /* anywhere: such an option may stand behind arguments, too */
+	const char *name;     /* of the program, without a version */
+	const char *code;     /* one-letter options that take code */
+	const char *flags;    /* one-letter options that may precede `code` in one argument */
+	const char *valued;   /* one-letter options that take the next argument */
+	const char *words;    /* long options and arguments that take code, separated by blanks */
+	bool shell, anywhere; /* `anywhere`: its options may stand behind arguments, too */
 };
 
 static const struct runner runners[] = {
@@ -62,8 +63,8 @@ static const struct runner runners[] = {
 };
 
 struct state {
-	const struct runner *is; /* whose options these are; NULL: nobody's */
-	bool after_flag;	 /* the argument before takes no other */
+	const struct runner *is; /* the program whose options these are; NULL: none */
+	bool after_flag;	 /* the argument before is an option that takes no value */
 	bool after_valued;
 	bool next_is_code;
 };
@@ -83,12 +84,12 @@ static const struct runner *runner_of(struct otr_slice arg)
 	return NULL;
 }
 
-static bool has(const char *letters, char c)
+static bool has_letter(const char *letters, char c)
 {
 	return c && strchr(letters, c);
 }
 
-/* Is `word` one of a list? */
+/* Is `word` in the list, which blanks separate? */
 static bool is_listed(const char *list, struct otr_slice word)
 {
 	size_t n;
@@ -101,8 +102,8 @@ static bool is_listed(const char *list, struct otr_slice word)
 	return false;
 }
 
-/* Where code begins in this argument; 0: nowhere. `-ne` makes the next one code, `--eval=CODE`
- * and `-eCODE` hold it. */
+/* Returns where code begins in this argument; 0: nowhere. In `--eval=CODE` and `-eCODE` the
+ * option holds it; behind `-ne` the next argument is code. */
 static size_t code_within(struct state *st, struct otr_slice arg)
 {
 	const char *sign = memchr(arg.data, '=', arg.len);
@@ -115,22 +116,22 @@ static size_t code_within(struct state *st, struct otr_slice arg)
 	}
 	if (arg.len < 2 || arg.data[0] != '-')
 		return 0;
-	st->after_flag =
-		arg.len == 2 && arg.data[1] == '-'; /* nobody knows what a long one takes */
+	st->after_flag = arg.len == 2 && arg.data[1] == '-'; /* a long option may take a value */
 	if (arg.data[1] == '-')
 		return 0;
-	while (i < arg.len && has(st->is->flags, arg.data[i]) && !has(st->is->code, arg.data[i]))
+	while (i < arg.len && has_letter(st->is->flags, arg.data[i]) &&
+	       !has_letter(st->is->code, arg.data[i]))
 		i++;
 	st->after_flag = i == arg.len;
-	st->after_valued = i + 1 == arg.len && has(st->is->valued, arg.data[i]);
-	if (i == arg.len || !has(st->is->code, arg.data[i]))
+	st->after_valued = i + 1 == arg.len && has_letter(st->is->valued, arg.data[i]);
+	if (i == arg.len || !has_letter(st->is->code, arg.data[i]))
 		return 0;
-	/* A shell's flags may stand behind: sh -ce CODE. */
+	/* Flags of a shell may stand behind -c: sh -ce CODE. */
 	st->next_is_code = i + 1 == arg.len || st->is->shell;
 	return st->next_is_code ? 0 : i + 1;
 }
 
-/* Behind the quote at `i`, or where the text ends. */
+/* Returns the position behind the quoted text at `i`, or the end of the text. */
 static size_t unquote(struct otr_slice s, size_t i)
 {
 	char quote = s.data[i];
@@ -153,7 +154,7 @@ static void hide_quoted(struct otr_buf *out, struct otr_slice s)
 			otr_buf_byte(out, s.data[++i]);
 			continue;
 		}
-		if (!has("'\"`", s.data[i]))
+		if (!has_letter("'\"`", s.data[i]))
 			continue;
 		end = unquote(s, i);
 		if (end > i + 1)
@@ -172,9 +173,8 @@ static void put_code(struct otr_buf *out, const struct state *st, struct otr_sli
 		otr_buf_str(out, OTR_SECRET_HIDDEN);
 }
 
-/* An argument that is no option: the program that is run, a value, or all that is left is a
- * script's. */
-static void take_plain(struct state *st, struct otr_slice arg)
+/* Takes an argument that is no option: a program, a value, or the first argument of a script. */
+static void take_argument(struct state *st, struct otr_slice arg)
 {
 	const struct runner *is = runner_of(arg);
 	bool ends = !st->is || (!st->is->anywhere && !st->after_valued && st->after_flag);
@@ -205,7 +205,7 @@ static void put_arg(struct otr_buf *out, struct state *st, struct otr_slice arg,
 	}
 	otr_buf_slice(out, arg);
 	if (!st->next_is_code && (first || !arg.len || arg.data[0] != '-'))
-		take_plain(st, arg);
+		take_argument(st, arg);
 }
 
 void otr_secret_hide_code(struct otr_buf *out, struct otr_slice args)

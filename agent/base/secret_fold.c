@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * secret_fold.c - one way to write a word: full-width letters (U+FF01..) are ASCII, Latin letters
- * lose their accents, so that a table of ASCII words finds `ＴＯＫＥＮ` and `contraseña`.
+ * secret_fold.c - replaces full-width letters (U+FF01..) by ASCII and removes accents of Latin letters,
+ * so that a table of ASCII words finds `ＴＯＫＥＮ` and `contraseña`.
  */
 
 #include "agent/base/secret.h"
@@ -13,8 +13,9 @@ static const char latin[] = "AAAAAAACEEEEIIIIDNOOOOO*OUUUUYTsaaaaaaaceeeeiiiidno
 			    "AaAaAaCcCcCcCcDdDdEeEeEeEeEeGgGgGgGgHhHhIiIiIiIiIiJjJjKkkLlLlLlLlLl"
 			    "NnNnNnnNnOoOoOoOoRrRrRrSsSsSsSsTtTtTtUuUuUuUuUuUuWwYyYZzZzZzs";
 
-/* The character at the head of `s`, and its length; 0: broken, or beyond U+FFFF. */
-static size_t utf8(struct otr_slice s, uint32_t *c)
+/* Reads the character at the head of `s` and returns its length; 0: it is broken, or beyond
+ * U+FFFF. */
+static size_t read_utf8(struct otr_slice s, uint32_t *c)
 {
 	const uint8_t *at = (const uint8_t *)s.data;
 	size_t n = at[0] >= 0xe0 ? 3 : 2;
@@ -33,7 +34,7 @@ static size_t utf8(struct otr_slice s, uint32_t *c)
 #define NOTHING 0 /* an accent by itself */
 #define ITSELF	(-1)
 
-static int folded(uint32_t c)
+static int fold_char(uint32_t c)
 {
 	if (c >= 0xc0 && c < 0xc0 + sizeof(latin) - 1)
 		return latin[c - 0xc0];
@@ -51,9 +52,10 @@ size_t otr_secret_fold(char *text, size_t len)
 	int is;
 
 	for (size_t i = 0; i < len; i += used) {
-		used = (uint8_t)text[i] < 0x80 ? 0
-					       : utf8((struct otr_slice){text + i, len - i}, &c);
-		is = used ? folded(c) : ITSELF;
+		used = (uint8_t)text[i] < 0x80
+			       ? 0
+			       : read_utf8((struct otr_slice){text + i, len - i}, &c);
+		is = used ? fold_char(c) : ITSELF;
 		used = used ? used : 1;
 		if (is > 0)
 			text[n++] = (char)is;

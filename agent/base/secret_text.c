@@ -4,8 +4,7 @@
  *
  *	curl -u joe:PASSWORD -H "Authorization: Bearer TOKEN" http://joe:PASSWORD@h/
  *
- * A command line is a text whose arguments are parted by NUL, so that one of them may
- * hold blanks.
+ * A command line is a text whose arguments are separated by NUL, since an argument may hold blanks.
  */
 
 #include "agent/base/buf.h"
@@ -13,7 +12,7 @@
 #include "agent/base/secret.h"
 
 #define TEXT_MAX     2048
-#define USERINFO_MAX 256 /* looked at, so that a row of colons costs no square */
+#define USERINFO_MAX 256 /* bytes that are searched: many colons take no quadratic time */
 
 struct span {
 	size_t begin, end;
@@ -30,7 +29,7 @@ static bool is_quote(char c)
 	return c == '"' || c == '\'' || c == '\\';
 }
 
-/* Of a key: what parts its words belongs to it. */
+/* Can `c` be in a key? The characters that separate its words can. */
 static bool in_key(char c)
 {
 	c = otr_lower(c);
@@ -43,8 +42,8 @@ static char at(struct otr_slice s, size_t i)
 	return i < s.len ? s.data[i] : 0;
 }
 
-/* Where the first of `stops` is behind `i`, or an argument ends. */
-static size_t until(struct otr_slice s, size_t i, const char *stops)
+/* Returns where the first of `stops` is behind `i`, or where the argument ends. */
+static size_t find_end(struct otr_slice s, size_t i, const char *stops)
 {
 	while (i < s.len && s.data[i] && !strchr(stops, s.data[i]))
 		i++;
@@ -58,31 +57,31 @@ static size_t skip_blanks(struct otr_slice s, size_t i)
 	return i;
 }
 
-static bool found(struct span *sp, size_t begin, size_t end)
+static bool set_span(struct span *sp, size_t begin, size_t end)
 {
 	*sp = (struct span){begin, end, false};
 	return end > begin;
 }
 
-/* What stands before '@' in what follows "//". */
-static bool after_slashes(struct otr_slice s, size_t i, struct span *sp)
+/* Finds userinfo: the text between "//" and '@'. */
+static bool find_userinfo(struct otr_slice s, size_t i, struct span *sp)
 {
-	size_t end = until(otr_slice_sub(s, 0, i + USERINFO_MAX), i, "/?# \t\r\n\"'<>\\");
+	size_t end = find_end(otr_slice_sub(s, 0, i + USERINFO_MAX), i, "/?# \t\r\n\"'<>\\");
 	const char *sign = end > i ? memrchr(s.data + i, '@', end - i) : NULL;
 
 	if (!sign)
 		return false;
-	found(sp, i, (size_t)(sign - s.data));
+	set_span(sp, i, (size_t)(sign - s.data));
 	sp->userinfo = true;
 	return sp->end > i;
 }
 
-/* joe:password@host, without slashes before it; an address of mail is none. */
-static bool bare_userinfo(struct otr_slice s, size_t i, size_t colon, struct span *sp)
+/* Finds joe:password@host without "//" before it. An address of mail has no colon. */
+static bool find_bare_userinfo(struct otr_slice s, size_t i, size_t colon, struct span *sp)
 {
 	struct otr_slice name = otr_slice_sub(s, i, colon - i);
-	size_t end =
-		until(otr_slice_sub(s, 0, colon + USERINFO_MAX), colon + 1, "/?#&;, \t\r\n\"'<>\\");
+	size_t end = find_end(otr_slice_sub(s, 0, colon + USERINFO_MAX), colon + 1,
+			      "/?#&;, \t\r\n\"'<>\\");
 	const char *sign =
 		end > colon + 1 ? memrchr(s.data + colon + 1, '@', end - colon - 1) : NULL;
 
@@ -90,12 +89,12 @@ static bool bare_userinfo(struct otr_slice s, size_t i, size_t colon, struct spa
 	    otr_slice_eq_nocase(name, OTR_SLICE("acct")) ||
 	    otr_slice_eq_nocase(name, OTR_SLICE("sip")))
 		return false;
-	found(sp, i, (size_t)(sign - s.data));
+	set_span(sp, i, (size_t)(sign - s.data));
 	sp->userinfo = true;
 	return true;
 }
 
-/* A JSON key some letters of which are written as \u0061: the last of them begins at `from`. */
+/* Is it a JSON key with letters that are written as \u0061? The last of them begins at `from`. */
 static bool is_escaped(struct otr_slice s, size_t from)
 {
 	struct otr_slice c = otr_slice_sub(s, from ? from - 1 : 0, 6);
@@ -103,8 +102,8 @@ static bool is_escaped(struct otr_slice s, size_t from)
 	return from && c.len == 6 && c.data[0] == '\\' && !otr_secret_readable(c);
 }
 
-/* key=value, "key": "value", Key: value; `i` is where the key ends. */
-static bool pair(struct otr_slice s, size_t from, size_t i, struct span *sp)
+/* Finds the value of a key: key=value, "key": "value", Key: value; `i` is where the key ends. */
+static bool find_pair(struct otr_slice s, size_t from, size_t i, struct span *sp)
 {
 	struct otr_slice key = otr_slice_sub(s, from, i - from);
 	bool whole = !from || !s.data[from - 1];
@@ -121,14 +120,14 @@ static bool pair(struct otr_slice s, size_t from, size_t i, struct span *sp)
 		i++;
 	quote = at(s, i);
 	if (quote == '"' || quote == '\'')
-		return found(sp, i + 1, until(s, i + 1, quote == '"' ? "\"\\" : "'\\"));
+		return set_span(sp, i + 1, find_end(s, i + 1, quote == '"' ? "\"\\" : "'\\"));
 	if (sign == ':')
-		return found(sp, i, until(s, i, "\r\n\"'}"));
-	return found(sp, i, until(s, i, whole ? "" : "&;, \t\r\n\"'}#"));
+		return set_span(sp, i, find_end(s, i, "\r\n\"'}"));
+	return set_span(sp, i, find_end(s, i, whole ? "" : "&;, \t\r\n\"'}#"));
 }
 
-/* Bearer x, Basic x */
-static bool credentials(struct otr_slice s, size_t from, size_t i, struct span *sp)
+/* Finds what follows Bearer or Basic. */
+static bool find_credentials(struct otr_slice s, size_t from, size_t i, struct span *sp)
 {
 	struct otr_slice word = otr_slice_sub(s, from, i - from);
 	size_t end;
@@ -138,30 +137,31 @@ static bool credentials(struct otr_slice s, size_t from, size_t i, struct span *
 	    at(s, i) != ' ')
 		return false;
 	i = skip_blanks(s, i);
-	end = until(s, i, " \t\r\n\"',");
-	return end - i >= 6 && found(sp, i, end);
+	end = find_end(s, i, " \t\r\n\"',");
+	return end - i >= 6 && set_span(sp, i, end);
 }
 
-/* Behind the option that ends at `i`: where its value begins, or 0. */
-static size_t argument(struct otr_slice s, size_t i)
+/* Returns where the value of the option that ends at `i` begins, or 0. */
+static size_t value_start(struct otr_slice s, size_t i)
 {
 	if (at(s, i) == '=' || (i < s.len && !s.data[i]))
 		return i + 1;
 	return at(s, i) == ' ' ? skip_blanks(s, i) : 0;
 }
 
-/* Where the value at `begin` ends, of the option s[i..option_end). What is an argument
- * of its own, or the rest of one, may hold blanks. */
-static size_t argument_end(struct otr_slice s, size_t begin, size_t i, size_t option_end)
+/* Returns where the value at `begin` of the option s[i..option_end) ends. A value that is an
+ * argument, or the rest of one, may hold blanks. */
+static size_t value_end(struct otr_slice s, size_t begin, size_t i, size_t option_end)
 {
 	bool own = begin && !s.data[begin - 1];
 	bool rest = (!i || !s.data[i - 1]) && at(s, option_end) != ' ';
 
-	return until(s, begin, own || rest ? "" : " \t\r\n\"'");
+	return find_end(s, begin, own || rest ? "" : " \t\r\n\"'");
 }
 
-/* Is one of `names` before `i`? A program decides what a short option is. */
-static bool runs(struct otr_slice s, size_t i, const char *const names[])
+/* Does one of the programs `names` stand before `i`? The meaning of a one-letter option depends
+ * on the program. */
+static bool is_program_before(struct otr_slice s, size_t i, const char *const names[])
 {
 	for (; *names; names++)
 		if (memmem(s.data, i, *names, strlen(*names)))
@@ -169,10 +169,10 @@ static bool runs(struct otr_slice s, size_t i, const char *const names[])
 	return false;
 }
 
-/* Options of one letter whose value is a secret. */
+/* One-letter options whose value is a secret. */
 static const struct {
 	char letter;
-	bool glued; /* only as -pSECRET: -p alone takes nothing */
+	bool attached; /* only in the form -pSECRET: -p alone takes no value */
 	const char *programs[4];
 } short_options[] = {
 	{'p', true, {"mysql", "mariadb", "sshpass"}},
@@ -185,33 +185,33 @@ static const struct {
 	{'P', false, {"zip", "sqlcmd", "ipmitool"}},
 };
 
-static bool short_option(struct otr_slice s, size_t i, struct span *sp)
+static bool find_short_option(struct otr_slice s, size_t i, struct span *sp)
 {
 	size_t begin, end;
 
 	for (size_t k = 0; k < OTR_ARRAY_SIZE(short_options); k++) {
 		if (at(s, i + 1) != short_options[k].letter ||
-		    !runs(s, i, short_options[k].programs))
+		    !is_program_before(s, i, short_options[k].programs))
 			continue;
 		begin = i + 2;
-		if (!short_options[k].glued || is_space(at(s, begin)))
-			begin = short_options[k].glued ? 0 : argument(s, i + 2);
+		if (!short_options[k].attached || is_space(at(s, begin)))
+			begin = short_options[k].attached ? 0 : value_start(s, i + 2);
 		else
-			return found(sp, begin, until(s, begin, " \t\r\n\"'"));
-		end = argument_end(s, begin, i, i + 2);
-		if (begin && found(sp, begin, end))
+			return set_span(sp, begin, find_end(s, begin, " \t\r\n\"'"));
+		end = value_end(s, begin, i, i + 2);
+		if (begin && set_span(sp, begin, end))
 			return true;
 	}
 	return false;
 }
 
-/* Where in curl's options of one letter, s[i..end), one takes USER:PASSWORD or CERT:PASSWORD:
- * -u, -sSu, -sujoe:password. 0: nowhere. */
-static size_t of_curl(struct otr_slice s, size_t i, size_t end)
+/* Returns where, in the one-letter options s[i..end) of curl, one takes USER:PASSWORD or
+ * CERT:PASSWORD: -u, -sSu, -sujoe:password. 0: nowhere. */
+static size_t curl_user_option(struct otr_slice s, size_t i, size_t end)
 {
 	static const char *const curl[] = {"curl", NULL};
 
-	if (at(s, i + 1) == '-' || !runs(s, i, curl))
+	if (at(s, i + 1) == '-' || !is_program_before(s, i, curl))
 		return 0;
 	for (i++; i < end && !strchr("uUE", s.data[i]); i++)
 		if (!strchr("0123456#afgGiIjJklLMnNOpqRsSvVZB:", s.data[i]))
@@ -219,7 +219,7 @@ static size_t of_curl(struct otr_slice s, size_t i, size_t end)
 	return i < end ? i : 0;
 }
 
-/* They take USER:PASSWORD; those of certificates, CERT:PASSWORD. */
+/* Options that take USER:PASSWORD, or for certificates CERT:PASSWORD. */
 static bool is_user_option(struct otr_slice name)
 {
 	static const char *const all[] = {"--user", "--proxy-user", "--auth", "--cert",
@@ -231,45 +231,45 @@ static bool is_user_option(struct otr_slice name)
 	return false;
 }
 
-/* -u joe:password, --user joe:password */
-static bool user_option(struct otr_slice s, size_t i, size_t end, struct span *sp)
+/* Finds the password in -u joe:password, --user joe:password. */
+static bool find_user_option(struct otr_slice s, size_t i, size_t end, struct span *sp)
 {
 	struct otr_slice name = otr_slice_sub(s, i, end - i);
 	bool is_long = is_user_option(name);
-	size_t letter = is_long ? 0 : of_curl(s, i, end);
+	size_t letter = is_long ? 0 : curl_user_option(s, i, end);
 	char c = at(s, i + 1);
 	size_t begin, stop, colon;
 
 	if (!letter)
 		letter = i + 1;
 	if (!is_long && letter == i + 1 && c != 'u' && c != 'U' && c != 'a' &&
-	    !(c == 'E' && of_curl(s, i, end)))
+	    !(c == 'E' && curl_user_option(s, i, end)))
 		return false;
-	begin = is_long || end == letter + 1 ? argument(s, end) : letter + 1;
+	begin = is_long || end == letter + 1 ? value_start(s, end) : letter + 1;
 	if (!begin)
 		return false;
-	stop = argument_end(s, begin, i, end);
+	stop = value_end(s, begin, i, end);
 	begin += at(s, begin) == '"' || at(s, begin) == '\'';
 	if (stop < begin)
-		stop = until(s, begin, "\"'");
+		stop = find_end(s, begin, "\"'");
 	for (colon = begin; colon < stop && s.data[colon] != ':'; colon++)
 		;
 	return colon < stop && !otr_slice_starts(otr_slice_sub(s, colon, 3), OTR_SLICE("://")) &&
-	       found(sp, colon + 1, stop);
+	       set_span(sp, colon + 1, stop);
 }
 
-/* --password x, -passin x: its value is an argument of its own. */
-static bool long_option(struct otr_slice s, size_t i, size_t end, struct span *sp)
+/* Finds the value of --password x, -passin x: it is an argument of its own. */
+static bool find_long_option(struct otr_slice s, size_t i, size_t end, struct span *sp)
 {
-	size_t begin = argument(s, end), name = i + 1 + (at(s, i + 1) == '-');
+	size_t begin = value_start(s, end), name = i + 1 + (at(s, i + 1) == '-');
 
 	if ((name == i + 1 && end < i + 3) || !begin || at(s, end) == '=' || at(s, begin) == '-' ||
 	    !otr_secret_key(otr_slice_sub(s, name, end - name)))
 		return false;
-	return found(sp, begin, argument_end(s, begin, i, end));
+	return set_span(sp, begin, value_end(s, begin, i, end));
 }
 
-static bool option(struct otr_slice s, size_t i, struct span *sp)
+static bool find_option(struct otr_slice s, size_t i, struct span *sp)
 {
 	size_t end = i;
 
@@ -277,11 +277,12 @@ static bool option(struct otr_slice s, size_t i, struct span *sp)
 		return false;
 	while (in_key(at(s, end)))
 		end++;
-	return user_option(s, i, end, sp) || short_option(s, i, sp) || long_option(s, i, end, sp);
+	return find_user_option(s, i, end, sp) || find_short_option(s, i, sp) ||
+	       find_long_option(s, i, end, sp);
 }
 
-/* bot123456:TOKEN, a segment of a path at Telegram's. */
-static bool bot(struct otr_slice s, size_t from, size_t i, struct span *sp)
+/* Finds the token in bot123456:TOKEN, a segment in paths of Telegram. */
+static bool find_bot_token(struct otr_slice s, size_t from, size_t i, struct span *sp)
 {
 	size_t digits = from + 3;
 
@@ -290,42 +291,44 @@ static bool bot(struct otr_slice s, size_t from, size_t i, struct span *sp)
 		return false;
 	while (digits < i && s.data[digits] >= '0' && s.data[digits] <= '9')
 		digits++;
-	return digits == i && i > from + 3 && found(sp, i + 1, until(s, i + 1, "/?# "));
+	return digits == i && i > from + 3 && set_span(sp, i + 1, find_end(s, i + 1, "/?# "));
 }
 
-/* What begins at `i`, where a run of a key's characters begins. */
-static bool run(struct otr_slice s, size_t i, size_t end, struct span *sp)
+/* Finds the secret that begins at `i`, which is the beginning of a run of key characters. */
+static bool find_at(struct otr_slice s, size_t i, size_t end, struct span *sp)
 {
 	struct otr_slice word = otr_slice_sub(s, i, end - i);
 
-	if (pair(s, i, end, sp) || credentials(s, i, end, sp) || bot(s, i, end, sp))
+	if (find_pair(s, i, end, sp) || find_credentials(s, i, end, sp) ||
+	    find_bot_token(s, i, end, sp))
 		return true;
-	if (at(s, end) == ':' && bare_userinfo(s, i, end, sp))
+	if (at(s, end) == ':' && find_bare_userinfo(s, i, end, sp))
 		return true;
-	return otr_secret_shape(word) && found(sp, i, end);
+	return otr_secret_shape(word) && set_span(sp, i, end);
 }
 
-/* The next secret at or behind `i`. */
-static bool next(struct otr_slice s, size_t i, bool command, struct span *sp)
+/* Finds the next secret at or behind `i`. */
+static bool find_next(struct otr_slice s, size_t i, bool command, struct span *sp)
 {
 	size_t end;
 
 	while (i < s.len) {
-		if (s.data[i] == '/' && at(s, i + 1) == '/' && after_slashes(s, i + 2, sp))
+		if (s.data[i] == '/' && at(s, i + 1) == '/' && find_userinfo(s, i + 2, sp))
 			return true;
-		if (command && option(s, i, sp))
+		if (command && find_option(s, i, sp))
 			return true;
 		for (end = i; end < s.len && in_key(s.data[end]); end++)
 			;
-		if (end > i && run(s, i, end, sp))
+		if (end > i && find_at(s, i, end, sp))
 			return true;
 		i = end > i ? end : i + 1;
 	}
 	return false;
 }
 
-/* Takes the next word off a text: blanks, '+' (a blank in a query) and punctuation part them. */
-static struct otr_slice take_word(struct otr_slice *text)
+/* Takes the next word off a text, which blanks, '+' (a blank in a query) and punctuation
+ * separate. */
+static struct otr_slice next_word(struct otr_slice *text)
 {
 	static const char parts[] = "+,;\"'()<>|!";
 	struct otr_slice s = *text;
@@ -352,21 +355,22 @@ static bool has_digit(struct otr_slice word)
 	return has_one_of(word, '0', '9');
 }
 
-/* Does a text say what it holds: "token X", "my password is X", "key a1b2"? What may be a word
- * of a sentence as well (key, code, state) tells of the next word alone, if that has a digit. */
-static bool tells(struct otr_slice text)
+/* Does the text announce a secret in it: "token X", "my password is X", "key a1b2"? A word that
+ * is also common in sentences (key, code, state) announces only the next word, and only if that
+ * has a digit. */
+static bool announces_secret(struct otr_slice text)
 {
-	bool emitted = false, perhaps = false, telling;
+	bool announced = false, perhaps = false, telling;
 	struct otr_slice word;
 
-	for (word = take_word(&text); word.len; word = take_word(&text)) {
+	for (word = next_word(&text); word.len; word = next_word(&text)) {
 		telling = otr_secret_word(word);
-		/* "id_token token" lists what there is. */
-		if (emitted && !(telling && !has_digit(word) && !has_one_of(word, 'A', 'Z')))
+		/* "id_token token" is a list of names, not a secret */
+		if (announced && !(telling && !has_digit(word) && !has_one_of(word, 'A', 'Z')))
 			return true;
 		if (perhaps && has_digit(word))
 			return true;
-		emitted |= telling;
+		announced |= telling;
 		perhaps = otr_secret_readable(word) && otr_secret_key(word);
 	}
 	return false;
@@ -378,12 +382,12 @@ bool otr_secret_within(struct otr_slice text)
 	struct span sp;
 
 	text = otr_secret_decode(decoded, sizeof(decoded), text);
-	if (!text.data || otr_secret_shape(text) || next(text, 0, false, &sp))
+	if (!text.data || otr_secret_shape(text) || find_next(text, 0, false, &sp))
 		return true;
 	if (otr_secret_readable(text))
-		return tells(text);
+		return announces_secret(text);
 	text.len = otr_secret_fold(decoded, text.len);
-	return next(text, 0, false, &sp) || tells(text);
+	return find_next(text, 0, false, &sp) || announces_secret(text);
 }
 
 static void hide(struct otr_buf *out, struct otr_slice text, bool command)
@@ -391,7 +395,7 @@ static void hide(struct otr_buf *out, struct otr_slice text, bool command)
 	struct span sp;
 	size_t i = 0;
 
-	while (next(text, i, command, &sp)) {
+	while (find_next(text, i, command, &sp)) {
 		otr_buf_slice(out, otr_slice_sub(text, i, sp.begin - i));
 		otr_buf_str(out, sp.userinfo ? OTR_SECRET_HIDDEN ":" OTR_SECRET_HIDDEN
 					     : OTR_SECRET_HIDDEN);

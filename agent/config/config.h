@@ -2,54 +2,16 @@
 #ifndef OTR_CONFIG_H
 #define OTR_CONFIG_H
 
-/*
- * config.h - a table of options, and the ways to set them.
- *
- * An option is declared once, as a row. The flag, the environment variable, the default, the check
- * of the range, the text of --help, of otrace(1) and of the completions are all made from that
- * row.
- */
+/* config.h - sets options from command line and environment, and prints them. The rows of the
+ * table are struct otr_option. */
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
+#include "agent/config/option.h"
+
 struct otr_err;
-
-enum otr_option_type {
-	OTR_OPTION_BOOL,     /* bool      on, off, true, false, 1, 0 */
-	OTR_OPTION_INT,	     /* int64_t   min..max */
-	OTR_OPTION_DURATION, /* uint64_t  ns: 250ms, 5s */
-	OTR_OPTION_RATE,     /* int64_t   per second: 10/s, 10 */
-	OTR_OPTION_SHARE,    /* double    of 1: 10%, 0.1 */
-	OTR_OPTION_ENUM,     /* int       one of `words` */
-	OTR_OPTION_STRING,   /* char *    owned by the config */
-	OTR_OPTION_LIST,     /* char **   the option repeated; `;` parts items of a variable.
-			      * NULL ends; NULL when empty */
-};
-
-struct otr_option {
-	/* "a-b" is the flag --a-b and the variable OTRACE_A_B. `env` lists standard variables that
-	 * are read too, parted by blanks; the first one that is set counts. Or NULL. */
-	const char *name;
-	const char *env;
-	char letter;		  /* -o; 0: none */
-	uint32_t commands;	  /* which commands take it, one bit each */
-	const char *const *words; /* of an enum; NULL ends */
-
-	enum otr_option_type type;
-	size_t offset; /* of the field, in the struct that the table fills */
-	const char *fallback;
-	int64_t min, max;  /* inclusive, in the unit of the field; 0, 0: any */
-	const char *group; /* the heading of the option in --help=all */
-	const char *value; /* the name of the value; NULL for a bool */
-	const char *help;  /* sentences: capital, full stop. -h shows the first */
-
-	/* Gives what the manual and --help=all say beyond `help`, one paragraph a call of `line`;
-	 * the text is borrowed for that call. NULL: nothing. */
-	void (*details)(void (*line)(void *arg, const char *text), void *arg);
-};
 
 /* Where a value came from, the weakest first. A weaker origin never overrides a stronger one, so
  * origins can be read in any order. */

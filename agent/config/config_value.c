@@ -9,13 +9,13 @@
 #include "agent/config/config_value.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/base/text.h"
-#include "agent/config/settings.h"
 
 /* The most edits between a word and the one that was probably meant. Short words allow fewer:
  * two edits turn "no" into any word of two letters. */
@@ -196,7 +196,7 @@ static int parse_string(const char *text, const char *from, char **field, struct
 		return wrong(err, from, text, "a value", "a text that is not empty");
 	copy = strdup(text);
 	if (!copy) {
-		otr_err_set(err, "%s: no memory", from);
+		otr_err_set(err, "%s: out of memory", from);
 		return -ENOMEM;
 	}
 	free(*field);
@@ -223,7 +223,7 @@ static int parse_list(const char *text, const char *from, char ***field, struct 
 		n++;
 	list = realloc(*field, (n + 2) * sizeof(*list));
 	if (!list) {
-		otr_err_set(err, "%s: no memory", from);
+		otr_err_set(err, "%s: out of memory", from);
 		return -ENOMEM;
 	}
 	list[n] = OTR_TAKE(item);

@@ -4,9 +4,11 @@
 
 /* config_value.h - parses values of options, those of commands and those of exporters. */
 
-#include <stdint.h>
+#include <stddef.h>
 
-#include "agent/config/config.h"
+#include "agent/config/option.h"
+
+struct otr_err;
 
 /* Parses `text` into `field`, which has the type of `opt`; a list gets one more item. Returns
  * 0, -EINVAL, -ERANGE or -ENOMEM with the reason in `err`, which begins with `from` ("--hold"). */

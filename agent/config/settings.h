@@ -23,9 +23,6 @@ enum otr_color {
 	OTR_COLOR_NEVER
 };
 
-/* cpu_budget: 5 % of what the traced processes use, and a quarter of one core in any case. */
-#define OTR_SHARE_AUTO (-1.0)
-
 struct otr_settings {
 	/* what */
 	bool no_follow;
@@ -45,9 +42,11 @@ struct otr_settings {
 	bool no_query_text;
 	/* how much */
 	uint64_t hold_ns;
-	char *sample;	   /* "10%", "100/s"; NULL: as OTEL_TRACES_SAMPLER says */
-	char *keep;	   /* "error,slow=1s,first" */
-	double cpu_budget; /* share of a core, or of what is traced; 0: no limit; OTR_SHARE_AUTO */
+	char *sample; /* "10%", "100/s"; NULL: as OTEL_TRACES_SAMPLER says */
+	char *keep;   /* "error,slow=1s,first" */
+	/* A share of one core; 0: no limit. OTR_SHARE_AUTO: 5 % of what the traced processes use, but
+	 * at least a quarter of one core. */
+	double cpu_budget;
 	/* show */
 	char *output;
 	int format; /* enum otr_format */

@@ -2,79 +2,35 @@
 /*
  * console.c - traces for a person: opening and closing the console, and what is printed when.
  *
- * Spans wait in pending.c until their trace is complete. Each block is whole lines in one
- * write(2). On a terminal that CMD writes to as well, each block begins with COLUMNS blanks and
- * \r: the cursor moves to the next line only if CMD left it inside a line.
+ * Spans wait in pending.c until their trace is complete.
  */
 
 #include "agent/console/console.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <strings.h>
-#include <sys/ioctl.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/base/own.h"
 #include "agent/base/text.h"
 #include "agent/base/version.h"
+#include "agent/config/settings.h"
+#include "agent/console/block.h"
 #include "agent/console/cells.h"
-#include "agent/console/console_int.h"
+#include "agent/console/console_state.h"
+#include "agent/console/line.h"
+#include "agent/console/output.h"
 #include "agent/span/span.h"
+#include "agent/view/hist.h"
 #include "agent/view/label.h"
+#include "agent/view/tree.h"
 #include "agent/view/units.h"
 
 #define SECOND	   1000000000ull
 #define LOST_EVERY (10 * SECOND)
 #define FORGET	   (60 * SECOND) /* the stitcher completes a trace after 30 s at most */
-#define WIDTH_MIN  40		 /* narrower terminals wrap the lines */
-#define WIDTH_MAX  200
-
-static bool locale_is_utf8(void)
-{
-	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-	const char *value = NULL;
-
-	for (size_t i = 0; i < OTR_ARRAY_SIZE(names) && !(value && *value); i++)
-		value = getenv(names[i]);
-	if (!value)
-		return false;
-	value = strrchr(value, '.');
-	return value && (!strncasecmp(value, ".utf-8", 6) || !strncasecmp(value, ".utf8", 5));
-}
-
-static bool wants_color(const struct otr_console_config *cfg)
-{
-	const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	if (cfg->cfg->color != OTR_COLOR_AUTO)
-		return cfg->cfg->color == OTR_COLOR_ALWAYS;
-	return cfg->terminal && !(none && *none) && !(term && !strcmp(term, "dumb"));
-}
-
-static unsigned int terminal_columns(int fd)
-{
-	struct winsize size;
-
-	return ioctl(fd, TIOCGWINSZ, &size) ? 0 : size.ws_col;
-}
-
-void otr_console_measure(struct otr_console *con)
-{
-	const char *columns = getenv("COLUMNS");
-	unsigned int width = con->cfg.width;
-
-	if (!width && columns)
-		width = (unsigned int)strtoul(columns, NULL, 10);
-	if (!width && con->cfg.terminal)
-		width = terminal_columns(con->cfg.fd);
-	if (!width)
-		width = con->cfg.terminal ? 80 : 100;
-	con->look.whole = !con->cfg.terminal && !con->cfg.width;
-	con->look.width = width < WIDTH_MIN ? WIDTH_MIN : width > WIDTH_MAX ? WIDTH_MAX : width;
-}
 
 int otr_console_new(struct otr_console **out, const struct otr_console_config *cfg)
 {
@@ -84,10 +40,7 @@ int otr_console_new(struct otr_console **out, const struct otr_console_config *c
 	if (!con || otr_stats_init(&con->stats))
 		return -ENOMEM;
 	con->cfg = *cfg;
-	con->look.ascii = cfg->cfg->ascii || !locale_is_utf8();
-	con->look.color = wants_color(cfg);
-	con->look.verbose = cfg->cfg->verbose;
-	otr_console_measure(con);
+	otr_console_style_init(&con->look, cfg);
 	*out = OTR_TAKE(con);
 	return 0;
 }
@@ -102,84 +55,6 @@ void otr_console_free(struct otr_console **cp)
 	otr_stats_fini(&con->stats);
 	otr_buf_fini(&con->out);
 	free(con);
-}
-
-/* Waits 200 ms at most: a terminal that is stopped with Ctrl-S must not stop the tracing. */
-static bool writable(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-
-	return poll(&p, 1, 200) > 0;
-}
-
-static int write_all(int fd, const char *data, size_t len)
-{
-	ssize_t n;
-
-	while (len) {
-		if (!writable(fd))
-			return -EAGAIN;
-		n = write(fd, data, len);
-		if (n < 0 && errno != EINTR && errno != EAGAIN)
-			return -errno;
-		data += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
-void otr_console_unwritten(struct otr_console *con, int rc)
-{
-	const char *where = con->cfg.cfg->output;
-
-	con->unwritten++;
-	otr_loss_add(OTR_LOSS_OUTPUT, 1);
-	otr_loss_because(OTR_LOSS_OUTPUT, "%s: %s", where ? where : "the terminal",
-			 rc == -EAGAIN ? "nobody read it" : strerror(-rc));
-}
-
-static void put(struct otr_console *con, int fd)
-{
-	OTR_AUTO(otr_buf_fini) struct otr_buf all = {0};
-	int rc;
-
-	if (con->cfg.shared && con->out.len) {
-		otr_cells_blank(&all, con->look.width);
-		otr_buf_byte(&all, '\r');
-	}
-	otr_buf_slice(&all, otr_buf_view(&con->out));
-	rc = con->out.rc ? con->out.rc : all.rc;
-	if (!rc)
-		rc = write_all(fd, all.data, all.len);
-	if (rc)
-		otr_console_unwritten(con, rc);
-	otr_buf_reset(&con->out);
-}
-
-void otr_console_flush(struct otr_console *con)
-{
-	put(con, con->cfg.fd);
-}
-
-uint64_t otr_console_wall(const struct otr_console *con)
-{
-	struct timespec now;
-
-	if (con->epoch_ns)
-		return con->epoch_ns + (con->now_ns - con->at_ns);
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
-
-void otr_console_clock(struct otr_buf *out, uint64_t epoch_ns, bool ms)
-{
-	time_t s = (time_t)(epoch_ns / SECOND);
-	struct tm tm;
-
-	localtime_r(&s, &tm);
-	otr_buf_printf(out, "%02d:%02d:%02d", tm.tm_hour, tm.tm_min, tm.tm_sec);
-	if (ms)
-		otr_buf_printf(out, ".%03u", (unsigned int)(epoch_ns / 1000000 % 1000));
 }
 
 static bool prints_traces(const struct otr_console *con)
@@ -201,7 +76,7 @@ void otr_console_start(struct otr_console *con, const char *what, const char *so
 
 	if (!prints_traces(con) || !is_text_format(con))
 		return;
-	otr_console_measure(con);
+	otr_console_style_measure(&con->look, &con->cfg);
 	otr_text_escape(&how, otr_slice_str(sources));
 	otr_text_escape(&line, otr_slice_str(what));
 	col = (unsigned int)strlen(head) + 1 + otr_cells(otr_buf_view(&how));
@@ -255,7 +130,7 @@ static void print(struct otr_console *con, const struct otr_tree *tree, const st
 	const struct otr_span *const *spans = (const struct otr_span *const *)p->spans;
 	int rc;
 
-	otr_console_measure(con);
+	otr_console_style_measure(&con->look, &con->cfg);
 	switch (con->cfg.cfg->format) {
 	case OTR_FORMAT_JSONL:
 		rc = otr_console_json(&con->out, spans, p->n);
@@ -303,11 +178,22 @@ void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
 		print(con, &tree, p);
 }
 
+/* The time of now, in ns since the epoch, for lines that belong to no span. */
+static uint64_t wall_ns(const struct otr_console *con)
+{
+	struct timespec now;
+
+	if (con->epoch_ns)
+		return con->epoch_ns + (con->now_ns - con->at_ns);
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
 /* Prints a line that begins with the time of now, since it belongs to no span. */
 static void print_stamped(struct otr_console *con, struct otr_slice text)
 {
-	otr_console_measure(con);
-	otr_console_clock(&con->out, otr_console_wall(con), false);
+	otr_console_style_measure(&con->look, &con->cfg);
+	otr_console_clock(&con->out, wall_ns(con), false);
 	otr_cells_put(&con->out, text, otr_console_style_room(&con->look, con->look.width - 8),
 		      con->look.ascii);
 	otr_buf_byte(&con->out, '\n');
@@ -358,7 +244,7 @@ static bool report_loss(struct otr_console *con, enum otr_losses which, const ch
 	OTR_AUTO(otr_buf_fini) struct otr_buf what = {0};
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 
-	if (!otr_console_losses(&what, con, which))
+	if (!otr_console_losses(&what, &con->losses, which))
 		return false;
 	otr_buf_printf(&text, " LOST     %.*s; %s", OTR_SLICE_ARG(otr_buf_view(&what)), so);
 	print_stamped(con, otr_buf_view(&text));
@@ -376,7 +262,7 @@ static void report_losses(struct otr_console *con)
 	reported |= report_loss(con, OTR_LOSSES_SENT, "no backend has them");
 	if (!reported)
 		return;
-	otr_console_losses_shown(con);
+	otr_console_losses_shown(&con->losses);
 	con->losses_shown_ns = con->now_ns;
 }
 
@@ -446,7 +332,7 @@ void otr_console_notice(struct otr_console *con, const char *text)
 
 	if (fd < 0)
 		return;
-	otr_console_measure(con);
+	otr_console_style_measure(&con->look, &con->cfg);
 	for (;; text++) {
 		len = strcspn(text, "\n");
 		if (len)
@@ -457,5 +343,5 @@ void otr_console_notice(struct otr_console *con, const char *text)
 		if (!*text)
 			break;
 	}
-	put(con, fd);
+	otr_console_write_to(con, fd);
 }

@@ -10,26 +10,13 @@
  * only appends text; it never redraws.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
+#include "agent/console/console_config.h"
 #include "agent/sink/sink.h"
 
 struct otr_console;
-struct otr_settings;
 struct otr_span;
-
-struct otr_console_config {
-	const struct otr_settings *cfg; /* format, width, colour, filters; borrowed */
-	int fd;				/* where it writes; not closed */
-	bool terminal;			/* fd is a terminal: width from it, colour by default */
-	bool shared;			/* CMD writes to that terminal too: each block begins
-				  * with COLUMNS blanks and \r */
-	unsigned int width;		/* 0: COLUMNS, the terminal, else 100 */
-	int notice_fd;			/* for notices; 0: stderr if fd is stdout; else fd, or
-				  * nowhere unless the format is text */
-};
 
 /* Makes a console. Returns 0 or -ENOMEM. */
 int otr_console_new(struct otr_console **out, const struct otr_console_config *cfg);
@@ -57,11 +44,5 @@ void otr_console_tick(struct otr_console *con, uint64_t now_ns);
 
 /* Prints one notice, "otrace: .." and its further lines, escaped, at once. */
 void otr_console_notice(struct otr_console *con, const char *text);
-
-/* True if otr_console_summary() writes something, and no block was dropped so far. */
-bool otr_console_summarizes(const struct otr_console *con);
-
-/* Prints the summary, unless the settings ask for none or the format is not text. */
-void otr_console_summary(struct otr_console *con, const struct otr_summary *sum);
 
 #endif /* OTR_CONSOLE_H */

@@ -5,14 +5,18 @@
  * Keys of logfmt may be added; none is renamed or removed.
  */
 
+#include "agent/console/line.h"
+
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
+#include "agent/base/buf.h"
 #include "agent/base/own.h"
 #include "agent/base/text.h"
-#include "agent/console/console_int.h"
 #include "agent/span/span.h"
 #include "agent/view/label.h"
+#include "agent/view/tree.h"
 #include "agent/view/units.h"
 #include "exporters/otlp_json.h"
 

@@ -4,10 +4,10 @@
  * known.
  */
 
-#include <string.h>
+#include "agent/console/loss.h"
 
+#include "agent/base/buf.h"
 #include "agent/base/text.h"
-#include "agent/console/console_int.h"
 #include "agent/view/units.h"
 
 #define NAMED_MAX 3 /* services of one cause */
@@ -34,13 +34,13 @@ static bool is_among(enum otr_loss cause, enum otr_losses which)
 }
 
 /* The shares of `cause`; without `all`, less what was reported before. Returns their number. */
-static size_t unreported_shares(const struct otr_console *con, enum otr_loss cause, bool all,
+static size_t unreported_shares(const struct otr_losses_shown *shown, enum otr_loss cause, bool all,
 				struct otr_loss_share out[OTR_LOSS_SHARES])
 {
 	size_t n = otr_loss_shares(out), kept = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		out[i].n -= all ? 0 : con->lost_by[i];
+		out[i].n -= all ? 0 : shown->share[i];
 		if (out[i].cause == cause && out[i].n)
 			out[kept++] = out[i];
 	}
@@ -58,11 +58,11 @@ static struct otr_loss_share *largest(struct otr_loss_share *sh, size_t n)
 	return best;
 }
 
-static void by_service(struct otr_buf *out, const struct otr_console *con, enum otr_loss cause,
-		       bool all)
+static void by_service(struct otr_buf *out, const struct otr_losses_shown *shown,
+		       enum otr_loss cause, bool all)
 {
 	struct otr_loss_share sh[OTR_LOSS_SHARES], *best;
-	size_t n = unreported_shares(con, cause, all, sh);
+	size_t n = unreported_shares(shown, cause, all, sh);
 	char count[OTR_UNITS];
 
 	for (size_t i = 0; i < n && i < NAMED_MAX; i++) {
@@ -75,7 +75,7 @@ static void by_service(struct otr_buf *out, const struct otr_console *con, enum 
 	otr_buf_str(out, n > NAMED_MAX ? ", .." : "");
 }
 
-uint64_t otr_console_losses(struct otr_buf *out, const struct otr_console *con,
+uint64_t otr_console_losses(struct otr_buf *out, const struct otr_losses_shown *shown,
 			    enum otr_losses which)
 {
 	bool all = which == OTR_LOSSES_ALL;
@@ -85,25 +85,25 @@ uint64_t otr_console_losses(struct otr_buf *out, const struct otr_console *con,
 	for (int i = 0; i < OTR_LOSS_MAX; i++) {
 		enum otr_loss cause = (enum otr_loss)i;
 
-		n = otr_loss_get(cause) - (all ? 0 : con->lost[i]);
+		n = otr_loss_get(cause) - (all ? 0 : shown->sum[i]);
 		if (!n || !otr_loss_word(cause) || !is_among(cause, which))
 			continue;
 		otr_buf_printf(out, "%s%s %s (%s", sum ? ", " : "", otr_units_count(n, count),
 			       otr_loss_unit(cause), otr_loss_word(cause));
-		by_service(out, con, cause, all);
+		by_service(out, shown, cause, all);
 		otr_buf_byte(out, ')');
 		sum += n;
 	}
 	return sum;
 }
 
-void otr_console_losses_shown(struct otr_console *con)
+void otr_console_losses_shown(struct otr_losses_shown *shown)
 {
 	struct otr_loss_share sh[OTR_LOSS_SHARES];
 	size_t n = otr_loss_shares(sh);
 
 	for (int i = 0; i < OTR_LOSS_MAX; i++)
-		con->lost[i] = otr_loss_get((enum otr_loss)i);
+		shown->sum[i] = otr_loss_get((enum otr_loss)i);
 	for (size_t i = 0; i < n; i++)
-		con->lost_by[i] = sh[i].n;
+		shown->share[i] = sh[i].n;
 }

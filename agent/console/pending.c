@@ -6,12 +6,14 @@
  * that is dropped is counted.
  */
 
+#include "agent/console/pending.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/keyed.h"
+#include "agent/base/loss.h"
 #include "agent/base/own.h"
-#include "agent/console/console_int.h"
 #include "agent/span/span.h"
 
 static struct otr_pending **bucket_of(struct otr_pendings *ps, const uint8_t trace_id[16])

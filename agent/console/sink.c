@@ -9,6 +9,7 @@
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/console/console.h"
+#include "agent/console/summary.h"
 
 static bool is_wanted(const struct otr_sink_config *cfg)
 {

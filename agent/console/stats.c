@@ -2,16 +2,20 @@
 /* stats.c - counts for flood lines and the summary. The tables are bounded: a name that finds
  * no room is counted as `rest`. */
 
+#include "agent/console/stats.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/own.h"
-#include "agent/console/console_int.h"
 #include "agent/resource/resource.h"
 #include "agent/span/span.h"
+#include "agent/view/hist.h"
 #include "agent/view/label.h"
+#include "agent/view/tree.h"
 #include "agent/view/units.h"
+#include "agent/view/words.h"
 
 static int table_init(struct otr_stats_table *t, size_t max)
 {

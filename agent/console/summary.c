@@ -6,14 +6,20 @@
  * Lines without content are left out, except `lost` and `overhead`.
  */
 
+#include "agent/console/summary.h"
+
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/base/own.h"
 #include "agent/base/text.h"
+#include "agent/config/settings.h"
 #include "agent/console/cells.h"
-#include "agent/console/console_int.h"
+#include "agent/console/console_state.h"
+#include "agent/console/output.h"
 #include "agent/sink/sink.h"
 #include "agent/stitch/stitch.h"
+#include "agent/view/hist.h"
 #include "agent/view/units.h"
 
 #define ROWS	    10
@@ -252,7 +258,7 @@ static void lost(struct otr_console *con)
 	char n[OTR_UNITS];
 
 	otr_buf_str(&text, "lost      ");
-	if (!otr_console_losses(&text, con, OTR_LOSSES_ALL))
+	if (!otr_console_losses(&text, &con->losses, OTR_LOSSES_ALL))
 		otr_buf_str(&text, "nothing");
 	if (con->stats.holes)
 		otr_buf_printf(&text, ": %s trace%s, marked \"?\"",
@@ -304,7 +310,7 @@ void otr_console_summary(struct otr_console *con, const struct otr_summary *sum)
 
 	if (!is_wanted(con))
 		return;
-	otr_console_measure(con);
+	otr_console_style_measure(&con->look, &con->cfg);
 	title(con, sum);
 	services(con, sum);
 	slowest(con);

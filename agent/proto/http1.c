@@ -49,7 +49,7 @@ static enum otr_http1_method method_of(struct otr_slice name)
 	return OTR_HTTP1_PLAIN;
 }
 
-/* The end of the body is not known, so it ends with its run. */
+/* Ends the body with its run, as its length is not known. */
 static void end_by_run(struct otr_http1_dir *d, struct otr_msg *msg)
 {
 	msg->end = OTR_END_RUN;
@@ -61,9 +61,9 @@ static void add_length(uint64_t *used, uint64_t length)
 	*used = length < OTR_USED_ALL - *used ? *used + length : OTR_USED_ALL;
 }
 
-/* RFC 9112 section 6.3, for a head whose message may have a body. */
-static void frame(const struct otr_http1_head *head, struct otr_http1_dir *d, bool to_eof,
-		  uint64_t *used, struct otr_msg *msg)
+/* Sets how the body of a message ends: RFC 9112 section 6.3. */
+static void set_body_end(const struct otr_http1_head *head, struct otr_http1_dir *d, bool to_eof,
+			 uint64_t *used, struct otr_msg *msg)
 {
 	switch (head->framing) {
 	case OTR_HTTP1_LENGTH:
@@ -79,22 +79,22 @@ static void frame(const struct otr_http1_head *head, struct otr_http1_dir *d, bo
 			*used = OTR_USED_ALL;
 		else if (head->response || head->framing == OTR_HTTP1_CODED)
 			end_by_run(d, msg);
-		break; /* a request that says nothing of a body has none */
+		break; /* a request without any of these fields has no body */
 	case OTR_HTTP1_UNCLEAR:
 		end_by_run(d, msg);
 		break;
 	}
 }
 
-static void frame_request(struct otr_http1 *h, struct otr_http1_dir *d,
-			  const struct otr_http1_head *head, uint64_t *used, struct otr_msg *msg)
+static void set_request_end(struct otr_http1 *h, struct otr_http1_dir *d,
+			    const struct otr_http1_head *head, uint64_t *used, struct otr_msg *msg)
 {
 	pending_push(h, method_of(head->method));
-	frame(head, d, false, used, msg);
+	set_body_end(head, d, false, used, msg);
 }
 
-static void frame_response(struct otr_http1 *h, struct otr_http1_dir *d,
-			   const struct otr_http1_head *head, uint64_t *used, struct otr_msg *msg)
+static void set_response_end(struct otr_http1 *h, struct otr_http1_dir *d,
+			     const struct otr_http1_head *head, uint64_t *used, struct otr_msg *msg)
 {
 	enum otr_http1_method method;
 
@@ -106,12 +106,12 @@ static void frame_response(struct otr_http1 *h, struct otr_http1_dir *d,
 	if (head->status == 101 || (method == OTR_HTTP1_CONNECT && head->status < 300))
 		h->tunnel = true;
 	else if (method != OTR_HTTP1_NO_BODY && head->status != 204 && head->status != 304)
-		frame(head, d, method != OTR_HTTP1_UNKNOWN, used, msg);
+		set_body_end(head, d, method != OTR_HTTP1_UNKNOWN, used, msg);
 }
 
-/* Emits the head in `in`, which is whole or cut for good. */
-static enum otr_parse take(struct otr_http1 *h, struct otr_http1_dir *d, struct otr_slice in,
-			   bool whole, uint64_t *used, struct otr_msg *msg)
+/* Emits the head in `in`, which is whole, or cut and will stay so. */
+static enum otr_parse emit_head(struct otr_http1 *h, struct otr_http1_dir *d, struct otr_slice in,
+				bool whole, uint64_t *used, struct otr_msg *msg)
 {
 	struct otr_http1_head head;
 
@@ -123,10 +123,10 @@ static enum otr_parse take(struct otr_http1 *h, struct otr_http1_dir *d, struct 
 	d->ended_by_run = false;
 	msg->partial = !whole;
 	if (head.response)
-		frame_response(h, d, &head, used, msg);
+		set_response_end(h, d, &head, used, msg);
 	else
-		frame_request(h, d, &head, used, msg);
-	if (!whole) { /* the part that was read does not show the framing */
+		set_request_end(h, d, &head, used, msg);
+	if (!whole) { /* the part of the head that was read does not show how the body ends */
 		*used = in.len;
 		d->phase = OTR_HTTP1_HEAD;
 		end_by_run(d, msg);
@@ -134,7 +134,7 @@ static enum otr_parse take(struct otr_http1 *h, struct otr_http1_dir *d, struct 
 	return OTR_PARSE_MSG;
 }
 
-/* Takes a head that is whole, or cut for good. MORE: it goes on. */
+/* Reads a head that is whole, or cut and will stay so. MORE: the rest of the head is to come. */
 static enum otr_parse parse_head(struct otr_http1 *h, struct otr_http1_dir *d, struct otr_slice in,
 				 unsigned int flags, uint64_t *used, struct otr_msg *msg)
 {
@@ -151,10 +151,10 @@ static enum otr_parse parse_head(struct otr_http1 *h, struct otr_http1_dir *d, s
 		d->scanned = (uint32_t)in.len;
 		return OTR_PARSE_MORE;
 	}
-	return take(h, d, otr_slice_sub(in, 0, end ? end : in.len), end > 0, used, msg);
+	return emit_head(h, d, otr_slice_sub(in, 0, end ? end : in.len), end > 0, used, msg);
 }
 
-static size_t empty_lines(struct otr_slice in)
+static size_t skip_empty_lines(struct otr_slice in)
 {
 	size_t i = 0;
 
@@ -181,7 +181,7 @@ static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, 
 	if (d->phase != OTR_HTTP1_HEAD)
 		return otr_http1_chunks(d, in, flags, used, msg);
 
-	*used = empty_lines(in);
+	*used = skip_empty_lines(in);
 	if (*used)
 		return OTR_PARSE_SKIP;
 	return parse_head(h, d, in, flags, used, msg);
@@ -189,7 +189,7 @@ static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, 
 
 /* Requests may be among the bytes that were lost, so the queue is emptied. If the last message
  * only had no known end, no others were lost. */
-static void forget(struct otr_http1 *h, struct otr_http1_dir *d)
+static void reset_queue(struct otr_http1 *h, struct otr_http1_dir *d)
 {
 	if (d->phase == OTR_HTTP1_HEAD && !d->ended_by_run)
 		h->n = h->more = 0;
@@ -202,19 +202,19 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 	struct otr_http1 *h = state;
 	size_t i;
 
-	forget(h, &h->dirs[dir]);
+	reset_queue(h, &h->dirs[dir]);
 	for (i = 0; i < in.len; i++)
 		if (otr_http1_certain(otr_slice_sub(in, i, in.len)))
 			break;
 	return i;
 }
 
-/* Is there a first line that no other protocol has? Empty lines before it are skipped, as
- * servers do (2.2). */
+/* Does `head` begin with a first line that no other protocol has? Empty lines before it are
+ * skipped, as servers do (2.2). */
 static bool sniff(enum otr_dir dir, struct otr_slice head)
 {
 	(void)dir;
-	head = otr_slice_sub(head, empty_lines(head), head.len);
+	head = otr_slice_sub(head, skip_empty_lines(head), head.len);
 	return otr_http1_certain(head) || otr_http1_any_case(head);
 }
 

@@ -2,17 +2,18 @@
 #ifndef OTR_HTTP1_H
 #define OTR_HTTP1_H
 
-/* http1.h - what the files of the HTTP/1 parser share. Only they and tests include it. */
+/* http1.h - shared by the files of the HTTP/1 parser. Only they and tests include it. */
 
 #include "agent/proto/proto.h"
 
 #define OTR_HTTP1_HEAD_MAX    65536 /* bytes; a longer head is refused */
 #define OTR_HTTP1_LINE_MAX    4096  /* bytes of the size and extensions of a chunk */
-#define OTR_HTTP1_TRACESTATES 8	    /* fields of one head: the list may be split */
+#define OTR_HTTP1_TRACESTATES 8	    /* fields of one head: a tracestate may be split over several */
 #define OTR_HTTP1_METHOD_MAX  24
 #define OTR_HTTP1_PENDING     64 /* requests in flight whose method is kept */
 
-/* An attribute of messages that is in no convention: the host that the first proxy was asked for. */
+/* An attribute of messages that is in no convention: the host for which the first proxy was
+ * asked. */
 #define OTR_HTTP1_FORWARDED_HOST OTR_SLICE("forwarded.host")
 
 enum otr_http1_phase {
@@ -20,7 +21,7 @@ enum otr_http1_phase {
 	OTR_HTTP1_SIZE,	   /* the size of the first chunk */
 	OTR_HTTP1_NEXT,	   /* the line end of a chunk's data, then a size */
 	OTR_HTTP1_TRAILER, /* lines after the last chunk */
-	OTR_HTTP1_LOST,	   /* the size of a chunk was cut: only a tail can show the end */
+	OTR_HTTP1_LOST, /* the size of a chunk was not copied: only the tail of a run can show the end */
 };
 
 /* What the length of an answer depends on. */
@@ -43,19 +44,19 @@ struct otr_http1 {
 	bool tunnel;		      /* after CONNECT or an upgrade */
 	uint8_t first;		      /* of `methods`, which is a ring */
 	uint8_t n;
-	uint32_t more; /* requests after those in the ring, whose methods are not kept */
+	uint32_t more; /* requests behind those in the ring, whose methods are not kept */
 	uint8_t methods[OTR_HTTP1_PENDING]; /* enum otr_http1_method */
 };
 
 enum otr_http1_framing {
-	OTR_HTTP1_NONE, /* the head says nothing of a body */
+	OTR_HTTP1_NONE, /* no field of the head speaks of a body */
 	OTR_HTTP1_LENGTH,
 	OTR_HTTP1_CHUNKED,
 	OTR_HTTP1_CODED,   /* coded, but not chunked: until the stream ends */
 	OTR_HTTP1_UNCLEAR, /* lengths contradict each other */
 };
 
-/* A head, read. Slices alias the bytes it was read from. */
+/* A head that was read. Slices alias the bytes it was read from. */
 struct otr_http1_head {
 	bool response;
 	bool whole; /* its empty line was there */
@@ -80,15 +81,16 @@ struct otr_http1_head {
 /* Could `in` be the beginning of a head? Looks at its first bytes only. */
 bool otr_http1_plausible(struct otr_slice in);
 
-/* Is there a first line at the front of `in` that cannot be anything else? Its line
- * end is searched before `line_end` only. Needs a method we know. */
+/* Is there a first line at the front of `in` that is HTTP/1 without doubt? Its line end is
+ * searched before `line_end` only. The method has to be a known one. */
 bool otr_http1_certain(struct otr_slice in);
 
-/* Is there a whole request line whose method is one we know but for its case? Methods are
- * case-sensitive (RFC 9110, 9.1): it is another one, and up to the server what it means. */
+/* Is there a whole request line whose method is a known one in another case? Methods are
+ * case-sensitive (RFC 9110, 9.1), so it is another method, and the server decides what that
+ * means. */
 bool otr_http1_any_case(struct otr_slice in);
 
-/* Where the head that begins `in` ends, behind its empty line, or 0 if it is not
+/* Returns the end of the head that begins `in`, behind its empty line, or 0 if that line is not
  * there. No end lies before `from`. */
 size_t otr_http1_head_end(struct otr_slice in, size_t from);
 
@@ -96,7 +98,7 @@ size_t otr_http1_head_end(struct otr_slice in, size_t from);
  * `head` in any state, if its first line is no HTTP/1. */
 bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in, bool whole);
 
-/* Puts what the conventions ask for into `msg`. */
+/* Adds to `msg` what the conventions ask for. */
 void otr_http1_head_fill(const struct otr_http1_head *head, struct otr_msg *msg);
 
 /* Walks a chunked body, RFC 9112 section 7.1. */
@@ -107,8 +109,8 @@ enum otr_parse otr_http1_chunks(struct otr_http1_dir *d, struct otr_slice in, un
 enum otr_parse otr_http1_tail(struct otr_http1_dir *d, struct otr_slice in, uint64_t *used,
 			      struct otr_msg *msg);
 
-/* Does Host, `host` and `port`, contradict the address that the client is connected to? Then
- * it is what a proxy passed on, and no name of whom it asks. */
+/* Does Host, `host` and `port`, contradict the address that the client is connected to? Then a
+ * proxy passed on the Host of its own request, and Host does not name the server. */
 bool otr_http1_host_differs(const struct otr_side *side, struct otr_slice host, uint16_t port);
 
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,

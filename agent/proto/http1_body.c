@@ -10,7 +10,7 @@
 
 #include "agent/proto/http1.h"
 
-#define SIZE_DIGITS 15 /* so that no sum of sizes overflows */
+#define SIZE_DIGITS 15 /* more digits could overflow a sum of sizes */
 
 static int hex_digit(char c)
 {
@@ -20,7 +20,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The size on a chunk's first line, -1 if there is none. */
+/* Returns the size on the first line of a chunk, -1 if there is none. */
 static int64_t read_size(struct otr_slice line)
 {
 	int64_t size = 0;
@@ -36,7 +36,7 @@ static int64_t read_size(struct otr_slice line)
 	return i == line.len || strchr("; \t\r\n", line.data[i]) ? size : -1;
 }
 
-/* Length of the line that begins `in`, its end included; 0: it is not whole. */
+/* Returns the length of the line that begins `in`, with its end; 0: the line is not whole. */
 static size_t line_len(struct otr_slice in)
 {
 	const char *lf;
@@ -51,9 +51,9 @@ static bool is_empty(struct otr_slice in, size_t len)
 	return len == 1 || (len == 2 && in.data[0] == '\r');
 }
 
-/* Takes one line of the framing, and the data it announces, off the front of `in`:
- * its length, which may pass in.len; 0: not whole; -1: no framing. */
-static int64_t step(struct otr_http1_dir *d, struct otr_slice in, bool *over)
+/* Takes one line of the framing, and the data that it announces, off the front of `in`. Returns
+ * their length, which may pass in.len; 0: the line is not whole; -1: it is no framing. */
+static int64_t take_line(struct otr_http1_dir *d, struct otr_slice in, bool *over)
 {
 	size_t len = line_len(in);
 	int64_t size;
@@ -85,7 +85,7 @@ enum otr_parse otr_http1_chunks(struct otr_http1_dir *d, struct otr_slice in, un
 	if (d->phase == OTR_HTTP1_LOST)
 		return OTR_PARSE_BAD;
 	while (n > 0 && *used < in.len && !msg->over) {
-		n = step(d, otr_slice_sub(in, *used, in.len), &msg->over);
+		n = take_line(d, otr_slice_sub(in, *used, in.len), &msg->over);
 		*used += n > 0 ? (uint64_t)n : 0;
 	}
 	if (msg->over)
@@ -110,7 +110,7 @@ enum otr_parse otr_http1_tail(struct otr_http1_dir *d, struct otr_slice in, uint
 			      struct otr_msg *msg)
 {
 	if (d->phase == OTR_HTTP1_HEAD)
-		return OTR_PARSE_BAD; /* nothing is open */
+		return OTR_PARSE_BAD; /* no chunked body is open */
 	msg->over =
 		ends_with(in, OTR_SLICE("\n0\r\n\r\n")) || otr_slice_eq(in, OTR_SLICE("0\r\n\r\n"));
 	d->phase = msg->over ? OTR_HTTP1_HEAD : OTR_HTTP1_LOST;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http1_describe.c - the span of an HTTP exchange, by the OpenTelemetry conventions
- * for HTTP spans 1.44 (stable).
+ * http1_describe.c - the span of an HTTP exchange, by the OpenTelemetry conventions for HTTP spans
+ * 1.44 (stable).
  *
- * Departures: the target in the name of a span is a route guessed from the path (route.h).
- * It is set as otrace.route, not as http.route, which only the framework knows. More of a
- * target is hidden than the conventions ask for (url.h).
+ * Departures: the target in the name of a span is a route that is guessed from the path (route.h). It
+ * is set as otrace.route, not as http.route, which only the framework knows. More parts of a target
+ * are hidden than the conventions ask for (url.h).
  */
 
 #include "agent/proto/http1.h"
@@ -26,7 +26,7 @@
 
 #define TEXT_MAX 65536
 
-/* One exchange while it is described. */
+/* One exchange that is being described. */
 struct exchange {
 	const struct otr_side *side;
 	const struct otr_msg *req;
@@ -37,7 +37,7 @@ struct exchange {
 	struct otr_slice scheme;
 	struct otr_slice host;
 	uint16_t port;
-	bool passed_on; /* Host is not the name of the server that is asked */
+	bool passed_on; /* Host is not the name of the server, but was passed on by a proxy */
 	char host_text[OTR_ADDR_TEXT];
 };
 
@@ -72,7 +72,7 @@ static bool is_standard(const struct otr_proto_settings *set, struct otr_slice m
 	return false;
 }
 
-/* Only "http" and "https" are schemes here, whatever a client sends. */
+/* Returns the scheme if it is "http" or "https"; clients may send any text. */
 static struct otr_slice scheme_word(struct otr_slice s)
 {
 	if (otr_slice_eq_nocase(s, OTR_SLICE("https")))
@@ -93,7 +93,7 @@ static void find_scheme(struct exchange *ex)
 }
 
 /* Finds the name that the client asked for: in the target, in what a proxy forwards, in Host. If
- * there is none, or Host cannot be the name of the server, it is the address of the socket. A
+ * there is none, or Host is not the name of the server, the name is the address of the socket. A
  * name without a port has the port of the scheme. */
 static void find_host(struct exchange *ex)
 {
@@ -203,7 +203,7 @@ static int set_server(const struct exchange *ex, struct otr_span_builder *sb)
 	return set_user_agent(ex, sb);
 }
 
-/* Routes belong to the side that answers: this service, or the host that is asked. */
+/* Returns the owner of the routes: this service, or the host that is asked. */
 static struct otr_slice route_owner(const struct exchange *ex)
 {
 	return ex->server && ex->side->service.data ? ex->side->service : ex->host;
@@ -220,7 +220,7 @@ static void set_name(const struct exchange *ex, struct otr_span_builder *sb)
 		method = OTR_SLICE("HTTP");
 	n = otr_route(ex->side->memory->routes, route, route_owner(ex), ex->path,
 		      ex->rsp ? ex->rsp->status : 0);
-	len = method.len; /* OTR_HTTP1_METHOD_MAX at most */
+	len = method.len; /* at most OTR_HTTP1_METHOD_MAX */
 	memcpy(name, method.data, len);
 	if (n)
 		name[len++] = ' ';

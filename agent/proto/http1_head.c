@@ -42,15 +42,15 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Are the bytes that both have the same? */
-static bool agrees(struct otr_slice in, struct otr_slice with)
+/* Are `in` and `with` equal, up to the end of the shorter one? */
+static bool shares_prefix(struct otr_slice in, struct otr_slice with)
 {
 	size_t n = in.len < with.len ? in.len : with.len;
 
 	return !memcmp(in.data, with.data, n);
 }
 
-static struct otr_slice token(struct otr_slice in)
+static struct otr_slice take_token(struct otr_slice in)
 {
 	size_t i = 0;
 
@@ -63,9 +63,9 @@ bool otr_http1_plausible(struct otr_slice in)
 {
 	struct otr_slice name;
 
-	if (agrees(in, OTR_SLICE("HTTP/1.")))
+	if (shares_prefix(in, OTR_SLICE("HTTP/1.")))
 		return true;
-	name = token(in);
+	name = take_token(in);
 	if (!name.len || name.len > METHOD_MAX)
 		return false;
 	return name.len == in.len || in.data[name.len] == ' ';
@@ -83,8 +83,8 @@ static struct otr_slice known_method(struct otr_slice in)
 	return OTR_SLICE_NONE;
 }
 
-/* Can `in` be a target (RFC 9112, 3.2), by its first bytes? `method` and its blank are taken
- * off. */
+/* Can the first bytes of `in`, behind `method` and its blank, be those of a target (RFC 9112,
+ * 3.2)? */
 static bool target_begins(struct otr_slice method, struct otr_slice in)
 {
 	if (!in.len)
@@ -112,7 +112,7 @@ static struct otr_slice trim(struct otr_slice s)
 	return s;
 }
 
-/* Takes a line off `in`, without its end. False: `in` has no whole line. */
+/* Takes a line off `in`, without its line end. False: `in` has no whole line. */
 static bool take_line(struct otr_slice *in, struct otr_slice *line)
 {
 	const char *lf = in->len ? memchr(in->data, '\n', in->len) : NULL;
@@ -126,7 +126,7 @@ static bool take_line(struct otr_slice *in, struct otr_slice *line)
 	return true;
 }
 
-/* "HTTP/1.x" at the end of a request line. */
+/* Does the request line end with "HTTP/1.x"? */
 static bool ends_with_version(struct otr_slice line)
 {
 	const char *at;
@@ -146,7 +146,7 @@ bool otr_http1_certain(struct otr_slice in)
 	method = known_method(in);
 	if (!method.len || !target_begins(method, otr_slice_sub(in, method.len + 1, in.len)))
 		return false;
-	rest = otr_slice_sub(in, 0, 4 * OTR_SNIFF_MAX); /* bounds the work of one call */
+	rest = otr_slice_sub(in, 0, 4 * OTR_SNIFF_MAX); /* a bound for one call */
 	if (!take_line(&rest, &line))			/* RTSP and SIP have "OPTIONS *" too */
 		return in.data[method.len + 1] != '*';
 	return ends_with_version(line);
@@ -162,7 +162,7 @@ static bool is_known_in_any_case(struct otr_slice method)
 
 bool otr_http1_any_case(struct otr_slice in)
 {
-	struct otr_slice method = token(in), line;
+	struct otr_slice method = take_token(in), line;
 
 	if (!is_known_in_any_case(method) || !take_line(&in, &line) || line.len <= method.len ||
 	    line.data[method.len] != ' ')
@@ -186,7 +186,7 @@ size_t otr_http1_head_end(struct otr_slice in, size_t from)
 	return 0;
 }
 
-static bool printable(struct otr_slice s)
+static bool is_printable(struct otr_slice s)
 {
 	for (size_t i = 0; i < s.len; i++)
 		if ((unsigned char)s.data[i] < ' ' || s.data[i] == 0x7f)
@@ -205,8 +205,8 @@ static bool read_status_line(struct otr_http1_head *head, struct otr_slice line)
 	return true;
 }
 
-/* The part of a cut target that is certain: its path, if a query has begun, and each pair of the
- * query, if the next one has. Half of a path would be another path. */
+/* Returns the part of a cut target that is certain: its path if a query has begun, and each pair
+ * of the query that is followed by another. A path that is cut would be another path. */
 static struct otr_slice whole_part(struct otr_slice target)
 {
 	const char *end = memchr(target.data, ' ', target.len), *query;
@@ -220,21 +220,22 @@ static struct otr_slice whole_part(struct otr_slice target)
 	return otr_slice_sub(target, 0, (size_t)((end ? end : query) - target.data));
 }
 
-/* `cut`: the line is not whole, so its version is missing; then only a known method is accepted. */
+/* Reads a request line. `cut`: the line is not whole, so its version is missing; then only a
+ * known method is accepted. */
 static bool read_request_line(struct otr_http1_head *head, struct otr_slice line, bool cut)
 {
 	struct otr_slice rest;
 
-	head->method = cut ? known_method(line) : token(line);
+	head->method = cut ? known_method(line) : take_token(line);
 	if (!head->method.len || head->method.len > METHOD_MAX || head->method.len >= line.len ||
 	    line.data[head->method.len] != ' ')
 		return false;
 	rest = otr_slice_sub(line, head->method.len + 1, line.len);
 	if (cut) {
 		head->target = whole_part(rest);
-		return printable(rest) && target_begins(head->method, rest);
+		return is_printable(rest) && target_begins(head->method, rest);
 	}
-	if (!ends_with_version(line) || !printable(line) || rest.len < 9)
+	if (!ends_with_version(line) || !is_printable(line) || rest.len < 9)
 		return false;
 	head->version = otr_slice_sub(rest, rest.len - 3, 3);
 	head->target = trim(otr_slice_sub(rest, 0, rest.len - 9));
@@ -259,7 +260,7 @@ static void read_length(struct otr_http1_head *head, struct otr_slice value)
 	head->length = n;
 }
 
-/* The body is chunked if that is the last coding. */
+/* Reads Transfer-Encoding: the body is chunked if that is the last coding. */
 static void read_coding(struct otr_http1_head *head, struct otr_slice value)
 {
 	size_t from = value.len;
@@ -295,7 +296,7 @@ static void read_tracestate(struct otr_http1_head *head, struct otr_slice value)
 
 static const struct {
 	struct otr_slice name;
-	size_t at; /* offset of a slice in struct otr_http1_head; 0: `read` takes it */
+	size_t at; /* offset of a slice in struct otr_http1_head; 0: `read` reads the field */
 	void (*read)(struct otr_http1_head *head, struct otr_slice value);
 } fields[] = {
 #define ROW(member, text) {{text, sizeof(text) - 1}, offsetof(struct otr_http1_head, member), NULL},
@@ -348,7 +349,7 @@ bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in, bool 
 	return true;
 }
 
-/* The first element of a list, for X-Forwarded-*. */
+/* Returns the first element of a list, for X-Forwarded-*. */
 static struct otr_slice first_of(struct otr_slice list)
 {
 	const char *comma = list.len ? memchr(list.data, ',', list.len) : NULL;
@@ -358,7 +359,7 @@ static struct otr_slice first_of(struct otr_slice list)
 	return trim(list);
 }
 
-/* The value of `name` in the first element of a Forwarded field. */
+/* Returns the value of `name` in the first element of a Forwarded field. */
 static struct otr_slice forwarded(struct otr_slice list, struct otr_slice name)
 {
 	struct otr_slice pair, value;
@@ -381,7 +382,7 @@ static struct otr_slice forwarded(struct otr_slice list, struct otr_slice name)
 	return OTR_SLICE_NONE;
 }
 
-static struct otr_slice either(struct otr_slice a, struct otr_slice b)
+static struct otr_slice first_nonempty(struct otr_slice a, struct otr_slice b)
 {
 	return a.len ? a : b;
 }
@@ -410,19 +411,19 @@ static struct otr_slice tracestate(const struct otr_http1_head *head)
 
 static void emit_request(const struct otr_http1_head *head, struct otr_msg *msg)
 {
-	struct otr_slice host = either(forwarded(head->forwarded, OTR_SLICE("host")),
-				       first_of(head->x_forwarded_host));
+	struct otr_slice host = first_nonempty(forwarded(head->forwarded, OTR_SLICE("host")),
+					       first_of(head->x_forwarded_host));
 
 	msg->op = head->method;
 	msg->target = head->target;
 	otr_msg_add_text(msg, OTR_KEY_SERVER_ADDRESS, head->host);
 	otr_msg_add_custom(msg, OTR_HTTP1_FORWARDED_HOST, host);
 	otr_msg_add_text(msg, OTR_KEY_URL_SCHEME,
-			 either(forwarded(head->forwarded, OTR_SLICE("proto")),
-				first_of(head->x_forwarded_proto)));
+			 first_nonempty(forwarded(head->forwarded, OTR_SLICE("proto")),
+					first_of(head->x_forwarded_proto)));
 	otr_msg_add_text(msg, OTR_KEY_CLIENT_ADDRESS,
-			 either(forwarded(head->forwarded, OTR_SLICE("for")),
-				first_of(head->x_forwarded_for)));
+			 first_nonempty(forwarded(head->forwarded, OTR_SLICE("for")),
+					first_of(head->x_forwarded_for)));
 	otr_msg_add_text(msg, OTR_KEY_USER_AGENT_ORIGINAL, head->user_agent);
 	msg->baggage = head->baggage;
 	if (head->n_traceparent == 1 && otr_traceparent_valid(head->traceparent)) {

@@ -21,7 +21,7 @@ static bool is_loopback(const struct otr_addr *addr)
 	return addr->family == AF_INET6 && !memcmp(addr->ip, &in6addr_loopback, 16);
 }
 
-/* Reads `host` if it is an address. */
+/* Reads `host` if it is an address, not a name. */
 static bool read_address(struct otr_slice host, struct otr_addr *out)
 {
 	char text[INET6_ADDRSTRLEN];

@@ -5,8 +5,7 @@
 /*
  * memory.h - what describe() remembers from span to span.
  *
- * Each stitcher owns one, and one thread uses it. The same calls on a new one give the same
- * spans.
+ * Each stitcher owns one, and one thread uses it. The same calls on an empty memory give the same spans.
  */
 
 struct otr_routes;

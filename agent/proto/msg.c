@@ -3,7 +3,7 @@
 
 #include "agent/proto/msg.h"
 
-static struct otr_attr *add(struct otr_msg *msg, enum otr_key key, enum otr_attr_type type)
+static struct otr_attr *add_attr(struct otr_msg *msg, enum otr_key key, enum otr_attr_type type)
 {
 	struct otr_attr *at;
 
@@ -17,7 +17,7 @@ static struct otr_attr *add(struct otr_msg *msg, enum otr_key key, enum otr_attr
 
 void otr_msg_add_text(struct otr_msg *msg, enum otr_key key, struct otr_slice value)
 {
-	struct otr_attr *at = value.len ? add(msg, key, OTR_ATTR_STRING) : NULL;
+	struct otr_attr *at = value.len ? add_attr(msg, key, OTR_ATTR_STRING) : NULL;
 
 	if (at)
 		at->string = value;
@@ -25,7 +25,7 @@ void otr_msg_add_text(struct otr_msg *msg, enum otr_key key, struct otr_slice va
 
 void otr_msg_add_custom(struct otr_msg *msg, struct otr_slice name, struct otr_slice value)
 {
-	struct otr_attr *at = value.len ? add(msg, OTR_KEY_CUSTOM, OTR_ATTR_STRING) : NULL;
+	struct otr_attr *at = value.len ? add_attr(msg, OTR_KEY_CUSTOM, OTR_ATTR_STRING) : NULL;
 
 	if (!at)
 		return;
@@ -35,14 +35,14 @@ void otr_msg_add_custom(struct otr_msg *msg, struct otr_slice name, struct otr_s
 
 void otr_msg_add_int(struct otr_msg *msg, enum otr_key key, int64_t value)
 {
-	struct otr_attr *at = add(msg, key, OTR_ATTR_INT);
+	struct otr_attr *at = add_attr(msg, key, OTR_ATTR_INT);
 
 	if (at)
 		at->integer = value;
 }
 
-static const struct otr_attr *find(const struct otr_msg *msg, enum otr_key key,
-				   enum otr_attr_type type, struct otr_slice name)
+static const struct otr_attr *find_attr(const struct otr_msg *msg, enum otr_key key,
+					enum otr_attr_type type, struct otr_slice name)
 {
 	const struct otr_attr *at = msg->attrs, *end = at + msg->n_attrs;
 
@@ -55,21 +55,21 @@ static const struct otr_attr *find(const struct otr_msg *msg, enum otr_key key,
 
 struct otr_slice otr_msg_text(const struct otr_msg *msg, enum otr_key key)
 {
-	const struct otr_attr *at = find(msg, key, OTR_ATTR_STRING, OTR_SLICE_NONE);
+	const struct otr_attr *at = find_attr(msg, key, OTR_ATTR_STRING, OTR_SLICE_NONE);
 
 	return at ? at->string : OTR_SLICE_NONE;
 }
 
 struct otr_slice otr_msg_custom(const struct otr_msg *msg, struct otr_slice name)
 {
-	const struct otr_attr *at = find(msg, OTR_KEY_CUSTOM, OTR_ATTR_STRING, name);
+	const struct otr_attr *at = find_attr(msg, OTR_KEY_CUSTOM, OTR_ATTR_STRING, name);
 
 	return at ? at->string : OTR_SLICE_NONE;
 }
 
 int64_t otr_msg_int(const struct otr_msg *msg, enum otr_key key, int64_t fallback)
 {
-	const struct otr_attr *at = find(msg, key, OTR_ATTR_INT, OTR_SLICE_NONE);
+	const struct otr_attr *at = find_attr(msg, key, OTR_ATTR_INT, OTR_SLICE_NONE);
 
 	return at ? at->integer : fallback;
 }

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pgsql.c - PostgreSQL's protocol 3 on one connection ("Frontend/Backend Protocol",
- * chapter 55 of the manual of version 17).
+ * pgsql.c - PostgreSQL's protocol 3 on one connection ("Frontend/Backend Protocol", chapter 55 of the
+ * manual of version 17).
  *
  *	| type, 1 byte | length, 4, big-endian, itself included | body |
  *
- * A request is a Query, an Execute of the extended protocol (it begins with the
- * Parse or Bind of its batch), a FunctionCall, or a batch that only prepares. Its
- * answer begins with the first message that the server sends for it. The answer to a Query
- * or to a batch in error is emitted at ReadyForQuery, as it is over only then. Each
- * request has a serial number, and its answer the same (msg.stream).
+ * A request is a Query, an Execute of the extended protocol (it begins with the Parse or Bind of its
+ * batch), a FunctionCall, or a batch that only prepares. Its answer begins with the first message that
+ * the server sends for it. The answer to a Query, or to a batch that failed, ends at ReadyForQuery and
+ * is emitted there. Each request has a serial number, and its answer has the same one (msg.stream).
  *
- * Passwords, rows, parameters and COPY data are stepped over by their length.
- * Departures: protocol 2 (before 7.4) is not read; encrypted GSSAPI is treated as TLS.
+ * Passwords, rows, parameters and COPY data are stepped over by their length. Departures: protocol 2
+ * (before 7.4) is not read; encrypted GSSAPI is treated as TLS.
  */
 
 #include "agent/proto/pgsql.h"
@@ -25,10 +24,10 @@ enum side {
 	SERVER
 };
 
-#define UNDECIDED 64 /* bytes that must show which side sent them */
+#define UNDECIDED 64 /* bytes that are enough to show which side sent them */
 
-/* Which side sends bytes like these? For a connection that is joined in its middle. */
-static enum side guess(struct otr_slice in, bool (*test)(bool client, struct otr_slice in))
+/* Returns the side that sends bytes like these, where a connection is joined in its middle. */
+static enum side side_by_bytes(struct otr_slice in, bool (*test)(bool client, struct otr_slice in))
 {
 	bool client = otr_pgsql_startup_valid(in) || test(true, in);
 	bool server = test(false, in);
@@ -45,12 +44,12 @@ static enum side side_of(const struct otr_pgsql *pg, enum otr_dir dir)
 	return pg->client == 1 + dir ? CLIENT : SERVER;
 }
 
-static void learn(struct otr_pgsql *pg, enum otr_dir dir, enum side side)
+static void learn_side(struct otr_pgsql *pg, enum otr_dir dir, enum side side)
 {
 	pg->client = (uint8_t)(1 + (side == CLIENT ? dir : !dir));
 }
 
-/* The answer to SSLRequest and GSSENCRequest is one byte. */
+/* Takes the answer to SSLRequest or GSSENCRequest, which is one byte. */
 static enum otr_parse answer_encryption(struct otr_pgsql *pg, struct otr_slice in, uint64_t *used)
 {
 	pg->asked = false;
@@ -63,8 +62,8 @@ static enum otr_parse answer_encryption(struct otr_pgsql *pg, struct otr_slice i
 	return OTR_PARSE_SWITCH;
 }
 
-static enum otr_parse typed(struct otr_pgsql *pg, bool client, struct otr_slice in,
-			    unsigned int flags, uint64_t *used, struct otr_msg *msg)
+static enum otr_parse take_message(struct otr_pgsql *pg, bool client, struct otr_slice in,
+				   unsigned int flags, uint64_t *used, struct otr_msg *msg)
 {
 	struct otr_pgsql_frame fr;
 	size_t need;
@@ -74,7 +73,7 @@ static enum otr_parse typed(struct otr_pgsql *pg, bool client, struct otr_slice 
 	if (in.len < 5 && !flags)
 		return OTR_PARSE_MORE;
 	if (in.len < 5) {
-		*used = in.len; /* a hole begins within its header */
+		*used = in.len; /* a hole begins within the header of the message */
 		return client ? OTR_PARSE_SKIP : otr_pgsql_back_part(pg, msg);
 	}
 	fr.type = in.data[0];
@@ -89,8 +88,8 @@ static enum otr_parse typed(struct otr_pgsql *pg, bool client, struct otr_slice 
 	return client ? otr_pgsql_front(pg, &fr, msg) : otr_pgsql_back(pg, &fr, msg);
 }
 
-/* The side is not known: MORE if more bytes can show it, otherwise BAD. */
-static enum otr_parse undecided(struct otr_slice in, unsigned int flags)
+/* The side is not known. Returns MORE if more bytes can show it, otherwise BAD. */
+static enum otr_parse await_side(struct otr_slice in, unsigned int flags)
 {
 	bool possible = otr_pgsql_startup_valid(in) || otr_pgsql_valid(true, in) ||
 			otr_pgsql_valid(false, in);
@@ -117,20 +116,20 @@ static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, 
 				      : otr_pgsql_back_tail(pg, in, msg);
 	}
 	if (side == UNKNOWN) {
-		side = guess(in, otr_pgsql_strong);
+		side = side_by_bytes(in, otr_pgsql_strong);
 		if (side == UNKNOWN)
-			return undecided(in, flags);
-		learn(pg, dir, side);
+			return await_side(in, flags);
+		learn_side(pg, dir, side);
 	}
 	if (side == CLIENT && !in.data[0])
 		return otr_pgsql_startup(pg, in, flags, used, msg);
 	if (side == SERVER && pg->asked && in.data[0] != 'E')
 		return answer_encryption(pg, in, used);
-	return typed(pg, side == CLIENT, in, flags, used, msg);
+	return take_message(pg, side == CLIENT, in, flags, used, msg);
 }
 
-/* The number of batches that the server has not finished. */
-static unsigned int batches(const struct otr_pgsql *pg)
+/* Returns the number of batches that the server has not finished. */
+static unsigned int count_batches(const struct otr_pgsql *pg)
 {
 	const struct otr_pgsql_debt *debt;
 	unsigned int n = 0;
@@ -143,18 +142,19 @@ static unsigned int batches(const struct otr_pgsql *pg)
 	return n;
 }
 
-/* After a hole in the answers: a client that asked again had the answers before. */
-static void settle(struct otr_pgsql *pg)
+/* Called after a hole in the answers: if the client has sent another batch, it has read the
+ * answers to the batches before. */
+static void drop_answered(struct otr_pgsql *pg)
 {
 	memset(&pg->answer, 0, sizeof(pg->answer));
-	while (batches(pg) > 1)
+	while (count_batches(pg) > 1)
 		otr_pgsql_paid(pg);
 }
 
 static bool starts_here(enum side side, struct otr_slice in)
 {
 	if (side == UNKNOWN)
-		return guess(in, otr_pgsql_certain) != UNKNOWN;
+		return side_by_bytes(in, otr_pgsql_certain) != UNKNOWN;
 	return otr_pgsql_certain(side == CLIENT, in);
 }
 
@@ -167,14 +167,14 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 	if (side == CLIENT)
 		otr_pgsql_doubt(pg);
 	else
-		settle(pg);
+		drop_answered(pg);
 	while (i < in.len && !starts_here(side, otr_slice_sub(in, i, in.len)))
 		i++;
 	return i;
 }
 
-/* The first message must be whole, or as long as a sniff can see: packets of MySQL can begin the
- * same. */
+/* The first message must be whole, or fill the bytes that a sniff gets, since packets of MySQL
+ * can begin with the same bytes. */
 static bool sniff(enum otr_dir dir, struct otr_slice head)
 {
 	(void)dir;
@@ -183,10 +183,10 @@ static bool sniff(enum otr_dir dir, struct otr_slice head)
 	if (head.len < 5 || !head.data[0] ||
 	    (head.len < OTR_SNIFF_MAX && head.len <= otr_pgsql_u32(head.data + 1)))
 		return false;
-	return guess(head, otr_pgsql_certain) != UNKNOWN;
+	return side_by_bytes(head, otr_pgsql_certain) != UNKNOWN;
 }
 
-/* After an SSLRequest follows TLS, unless the server answers N. */
+/* TLS follows an SSLRequest, unless the server answers N. */
 static const char *unread(struct otr_slice first, struct otr_slice answer)
 {
 	bool refused = answer.len && answer.data[0] == 'N';
@@ -208,7 +208,7 @@ const struct otr_proto_ops otr_pgsql = {
 	.in_order = true,
 	.state_size = sizeof(struct otr_pgsql),
 	.capture = OTR_CAPTURE_CALLS,
-	.head_bytes = 4096, /* what ends an answer lies at the end of a call */
+	.head_bytes = 4096, /* the end of an answer is at the end of a call */
 	.body_by_tail = true,
 	.sniff = sniff,
 	.parse = parse,

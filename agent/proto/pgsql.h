@@ -2,7 +2,7 @@
 #ifndef OTR_PGSQL_H
 #define OTR_PGSQL_H
 
-/* pgsql.h - what the files of the PostgreSQL parser share. Only they and tests include it. */
+/* pgsql.h - shared by the files of the PostgreSQL parser. Only they and tests include it. */
 
 #include "agent/proto/proto.h"
 
@@ -21,12 +21,12 @@
 #define OTR_PGSQL_CALL	  OTR_SLICE("FunctionCall")
 #define OTR_PGSQL_CANCEL  OTR_SLICE("CancelRequest")
 
-/* A prepared statement; its text lies in the arena. */
+/* A prepared statement. Its text lies in the arena. */
 struct otr_pgsql_stmt {
 	uint64_t name; /* hash; 0: free */
 	uint16_t at;
 	uint16_t len;
-	bool cut; /* the text goes on */
+	bool cut; /* the text is longer than what is kept */
 };
 
 struct otr_pgsql_portal {
@@ -34,7 +34,7 @@ struct otr_pgsql_portal {
 	uint64_t stmt;
 };
 
-/* What the server has to send for a request. */
+/* What the server still has to send for a request. */
 enum otr_pgsql_owed {
 	OTR_PGSQL_OWES_READY, /* an answer that ends at ReadyForQuery: Query, Prepare */
 	OTR_PGSQL_OWES_ROWS,  /* an answer with an end of its own: Execute */
@@ -50,31 +50,31 @@ struct otr_pgsql_debt {
 	uint8_t owed; /* enum otr_pgsql_owed */
 };
 
-/* The answer that is coming in. */
+/* The answer that is being received. */
 struct otr_pgsql_answer {
 	bool failed;   /* ErrorResponse came */
-	bool has_rows; /* a command that returns rows was completed */
+	bool has_rows; /* a command that returns rows has completed */
 	int64_t rows;
-	char state[5]; /* SQLSTATE, with `failed` */
+	char state[5]; /* SQLSTATE, if `failed` */
 };
 
-/* The state of one connection. Zeroed, it is ready. */
+/* The state of one connection. Zero is the state of a new one. */
 struct otr_pgsql {
 	uint8_t client; /* 1 + direction of the client's bytes; 0: not known */
 	bool asked;	/* SSLRequest or GSSENCRequest was sent: one byte answers it */
 	bool encrypted;
-	bool parsed;	/* the batch has a Parse, */
-	bool described; /* a Describe of a statement, */
-	bool executed;	/* an Execute */
-	uint8_t first;	/* oldest of `debts`, which is a ring */
+	bool parsed;	/* the batch has a Parse */
+	bool described; /* the batch has a Describe of a statement */
+	bool executed;	/* the batch has an Execute */
+	uint8_t first;	/* index of the oldest of `debts`, which is a ring */
 	uint8_t n;
 	uint8_t next_stmt;
 	uint8_t next_portal;
 	uint16_t arena_at;
 	uint64_t serial; /* of the last request */
 	struct otr_pgsql_answer answer;
-	uint64_t running; /* hash of the statement last bound, parsed */
-	uint64_t fresh;	  /* of the statement that this batch prepared, while `parsed` */
+	uint64_t running; /* hash of the statement that was bound or parsed last */
+	uint64_t fresh;	  /* hash of the statement that this batch prepared, while `parsed` */
 	char database[OTR_PGSQL_NAME];
 	char user[OTR_PGSQL_NAME];
 	struct otr_pgsql_debt debts[OTR_PGSQL_QUEUE];
@@ -86,48 +86,49 @@ struct otr_pgsql {
 /* One typed message: | type | length, itself included (4, big-endian) | body | */
 struct otr_pgsql_frame {
 	char type;
-	uint64_t size;	       /* of all of it */
-	struct otr_slice body; /* as much of it as was copied */
+	uint64_t size;	       /* with its header */
+	struct otr_slice body; /* as many of its bytes as were copied */
 	bool whole;
 };
 
-/* How many bytes of a body are looked at, at most, by type and side. */
+/* Returns how many bytes of a body are read, at most, by type and side. */
 size_t otr_pgsql_need(bool client, char type);
 
-/* Could a message begin `in`? Looks at the header and what it needs of the body; the
- * less is there, the more is possible. */
+/* Can `in` begin with a message? Checks the header and the beginning of the body; the fewer
+ * bytes there are, the more is possible. */
 bool otr_pgsql_valid(bool client, struct otr_slice in);
 
-/* Stricter: are its type, length and body more than chance? Only the message at the
- * front counts, so the answer does not depend on how bytes were cut. */
+/* Stricter: are its type, length and body unlikely to be chance? Only the message at the front
+ * counts, so that the result does not depend on how bytes were cut. */
 bool otr_pgsql_strong(bool client, struct otr_slice in);
 
-/* Stricter still: do messages of that side follow it, as far as `in` goes? To find
- * the place where one begins. */
+/* Stricter still: is the message followed by messages of the same side, as far as `in` goes?
+ * Used to find where a message begins. */
 bool otr_pgsql_certain(bool client, struct otr_slice in);
 
-/* A packet without a type: StartupMessage, SSLRequest, CancelRequest .. */
+/* Is `in` a packet without a type: StartupMessage, SSLRequest, CancelRequest ..? */
 bool otr_pgsql_startup_valid(struct otr_slice in);
 enum otr_parse otr_pgsql_startup(struct otr_pgsql *pg, struct otr_slice in, unsigned int flags,
 				 uint64_t *used, struct otr_msg *msg);
 
-/* Each takes one whole or cut message of the client, of the server. The caller spends it. */
+/* Each takes one message of the client, or of the server, whole or cut. The caller spends its
+ * bytes. */
 enum otr_parse otr_pgsql_front(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
 			       struct otr_msg *msg);
 enum otr_parse otr_pgsql_back(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
 			      struct otr_msg *msg);
 
-/* A message of the server of which fewer bytes than its header were copied. */
+/* Takes a message of the server of which fewer bytes than its header were copied. */
 enum otr_parse otr_pgsql_back_part(struct otr_pgsql *pg, struct otr_msg *msg);
 
-/* The tail of a run whose middle was not seen. */
+/* Take the tail of a run whose middle was not copied. */
 enum otr_parse otr_pgsql_front_tail(struct otr_pgsql *pg, struct otr_slice in, struct otr_msg *msg);
 enum otr_parse otr_pgsql_back_tail(struct otr_pgsql *pg, struct otr_slice in, struct otr_msg *msg);
 
-/* The debts of the server. */
+/* Adds a debt of the server. */
 void otr_pgsql_owe(struct otr_pgsql *pg, enum otr_pgsql_owed owed);
-struct otr_pgsql_debt *otr_pgsql_debt(struct otr_pgsql *pg); /* oldest, or NULL */
-void otr_pgsql_paid(struct otr_pgsql *pg);		     /* one of the oldest */
+struct otr_pgsql_debt *otr_pgsql_debt(struct otr_pgsql *pg); /* the oldest debt, or NULL */
+void otr_pgsql_paid(struct otr_pgsql *pg); /* one request of the oldest debt was answered */
 
 /* Prepared statements and portals, by name. */
 void otr_pgsql_prepare(struct otr_pgsql *pg, struct otr_slice name, struct otr_slice text,
@@ -138,10 +139,10 @@ const struct otr_pgsql_stmt *otr_pgsql_stmt(const struct otr_pgsql *pg, uint64_t
 uint64_t otr_pgsql_portal(const struct otr_pgsql *pg, struct otr_slice name);
 uint64_t otr_pgsql_hash(struct otr_slice name);
 
-/* The client's bytes have a hole: forget what a lost message may have replaced. */
+/* The client's bytes have a hole: forgets what a lost message may have replaced. */
 void otr_pgsql_doubt(struct otr_pgsql *pg);
 
-/* The text up to its NUL, which is taken off `in` too; `*whole`: the NUL was there. */
+/* Takes the text up to its NUL off `in`, the NUL included; `*whole`: there was a NUL. */
 struct otr_slice otr_pgsql_string(struct otr_slice *in, bool *whole);
 
 static inline uint32_t otr_pgsql_u32(const char *p)

@@ -12,7 +12,7 @@
 #include "agent/proto/msg.h"
 #include "agent/proto/pgsql.h"
 
-/* The bytes belong to the next answer, if the server owes one. */
+/* The bytes belong to the next answer, if a request waits for one. */
 enum otr_parse otr_pgsql_back_part(struct otr_pgsql *pg, struct otr_msg *msg)
 {
 	const struct otr_pgsql_debt *debt = otr_pgsql_debt(pg);
@@ -21,14 +21,14 @@ enum otr_parse otr_pgsql_back_part(struct otr_pgsql *pg, struct otr_msg *msg)
 	return OTR_PARSE_SKIP;
 }
 
-/* Class 00 is success, 01 a warning. */
+/* SQLSTATE: class 00 is success, 01 a warning. */
 static bool is_error(const char state[5])
 {
 	return state[0] != '0' || (state[1] != '0' && state[1] != '1');
 }
 
-/* Emits the answer that pays the oldest debt. The SQLSTATE in it lies in the state, until the
- * next answer. */
+/* Emits the answer to the request of the oldest debt. The SQLSTATE of `msg` points into `pg`,
+ * and lives until the next answer. */
 static enum otr_parse emit(struct otr_pgsql *pg, struct otr_msg *msg)
 {
 	struct otr_pgsql_answer *a = &pg->answer;
@@ -48,7 +48,7 @@ static enum otr_parse emit(struct otr_pgsql *pg, struct otr_msg *msg)
 	return OTR_PARSE_MSG;
 }
 
-/* "SELECT 5": commands that return rows count them so; "INSERT 0 5" returns none. */
+/* Reads the number of rows: "SELECT 5" says that 5 were returned, "INSERT 0 5" returns none. */
 static void count_rows(struct otr_pgsql_answer *a, struct otr_slice tag)
 {
 	static const char *const words[] = {"SELECT ", "FETCH ", "TABLE ", "VALUES "};
@@ -68,15 +68,15 @@ static void count_rows(struct otr_pgsql_answer *a, struct otr_slice tag)
 	}
 }
 
-static bool owes(struct otr_pgsql *pg, enum otr_pgsql_owed owed)
+static bool owes_answer(struct otr_pgsql *pg, enum otr_pgsql_owed owed)
 {
 	const struct otr_pgsql_debt *debt = otr_pgsql_debt(pg);
 
 	return debt && debt->owed == owed;
 }
 
-static enum otr_parse complete(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
-			       struct otr_msg *msg)
+static enum otr_parse on_complete(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
+				  struct otr_msg *msg)
 {
 	struct otr_slice body = fr->body, tag;
 	bool whole;
@@ -86,37 +86,40 @@ static enum otr_parse complete(struct otr_pgsql *pg, const struct otr_pgsql_fram
 	tag = otr_pgsql_string(&body, &whole);
 	if (whole)
 		count_rows(&pg->answer, tag);
-	if (!owes(pg, OTR_PGSQL_OWES_ROWS))
+	if (!owes_answer(pg, OTR_PGSQL_OWES_ROWS))
 		return otr_pgsql_back_part(pg, msg);
 	msg->partial = !whole;
 	return emit(pg, msg);
 }
 
-/* EmptyQueryResponse, PortalSuspended. */
-static enum otr_parse stop(struct otr_pgsql *pg, struct otr_msg *msg)
+/* EmptyQueryResponse or PortalSuspended ends an answer. */
+static enum otr_parse end_answer(struct otr_pgsql *pg, struct otr_msg *msg)
 {
-	if (owes(pg, OTR_PGSQL_OWES_ROWS))
+	if (owes_answer(pg, OTR_PGSQL_OWES_ROWS))
 		return emit(pg, msg);
 	return otr_pgsql_back_part(pg, msg);
 }
 
-/* The answer that a flushed Prepare waits for. */
-static enum otr_parse prepared(struct otr_pgsql *pg, enum otr_pgsql_owed owed, struct otr_msg *msg)
+/* Emits the answer to a Prepare that was flushed. */
+static enum otr_parse on_prepared(struct otr_pgsql *pg, enum otr_pgsql_owed owed,
+				  struct otr_msg *msg)
 {
-	if (owes(pg, owed))
+	if (owes_answer(pg, owed))
 		return emit(pg, msg);
 	return otr_pgsql_back_part(pg, msg);
 }
 
-/* | 'S' "ERROR" NUL | 'V' "ERROR" NUL | 'C' "42P01" NUL | .. | NUL |. Only the code is taken, as
- * other fields may hold secrets. */
+/*
+ * Reads | 'S' "ERROR" NUL | 'V' "ERROR" NUL | 'C' "42P01" NUL | .. | NUL |. Only the code is kept, as
+ * other fields may hold secrets.
+ */
 static bool read_error(struct otr_pgsql_answer *a, struct otr_slice in)
 {
 	struct otr_slice value;
 	bool fatal = false, whole = true;
 	char field;
 
-	memcpy(a->state, "XX000", sizeof(a->state)); /* if the message has no code */
+	memcpy(a->state, "XX000", sizeof(a->state)); /* for a message without a code */
 	a->failed = true;
 	while (whole && in.len && in.data[0]) {
 		field = in.data[0];
@@ -131,46 +134,47 @@ static bool read_error(struct otr_pgsql_answer *a, struct otr_slice in)
 	return fatal;
 }
 
-static enum otr_parse error(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
-			    struct otr_msg *msg)
+static enum otr_parse on_error(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
+			       struct otr_msg *msg)
 {
 	bool fatal = read_error(&pg->answer, fr->body);
 
-	if (!otr_pgsql_debt(pg) || owes(pg, OTR_PGSQL_OWES_SYNC)) {
-		pg->answer.failed = !fatal; /* of a batch whose request was not seen yet */
+	if (!otr_pgsql_debt(pg) || owes_answer(pg, OTR_PGSQL_OWES_SYNC)) {
+		pg->answer.failed = !fatal; /* the failed request may not be seen yet */
 		return OTR_PARSE_SKIP;
 	}
-	/* Fatal: the connection ends here. Flushed: Sync comes only after this. */
-	if (fatal || owes(pg, OTR_PGSQL_OWES_PARSE) || owes(pg, OTR_PGSQL_OWES_SHAPE))
+	/* After a fatal error the connection ends; after an error in a flushed batch, the client
+	 * sends Sync only when it has read the error. In both cases the answer ends here. */
+	if (fatal || owes_answer(pg, OTR_PGSQL_OWES_PARSE) || owes_answer(pg, OTR_PGSQL_OWES_SHAPE))
 		return emit(pg, msg);
 	return otr_pgsql_back_part(pg, msg);
 }
 
-/* The number of requests that a batch in error leaves without an answer, up to its Sync. */
+/* Returns the number of requests that a failed batch leaves without an answer, up to its Sync. */
 static uint16_t skip_batch(struct otr_pgsql *pg)
 {
 	uint32_t n = 0;
 
-	while (owes(pg, OTR_PGSQL_OWES_ROWS) || owes(pg, OTR_PGSQL_OWES_PARSE) ||
-	       owes(pg, OTR_PGSQL_OWES_SHAPE)) {
+	while (owes_answer(pg, OTR_PGSQL_OWES_ROWS) || owes_answer(pg, OTR_PGSQL_OWES_PARSE) ||
+	       owes_answer(pg, OTR_PGSQL_OWES_SHAPE)) {
 		otr_pgsql_paid(pg);
 		n++;
 	}
-	if (owes(pg, OTR_PGSQL_OWES_SYNC))
+	if (owes_answer(pg, OTR_PGSQL_OWES_SYNC))
 		otr_pgsql_paid(pg);
 	return n < UINT16_MAX ? (uint16_t)n : UINT16_MAX;
 }
 
-static enum otr_parse ready(struct otr_pgsql *pg, struct otr_msg *msg)
+static enum otr_parse on_ready(struct otr_pgsql *pg, struct otr_msg *msg)
 {
-	if (owes(pg, OTR_PGSQL_OWES_READY))
+	if (owes_answer(pg, OTR_PGSQL_OWES_READY))
 		return emit(pg, msg);
-	if (owes(pg, OTR_PGSQL_OWES_ROWS) && pg->answer.failed) {
+	if (owes_answer(pg, OTR_PGSQL_OWES_ROWS) && pg->answer.failed) {
 		emit(pg, msg);
 		msg->skips = skip_batch(pg);
 		return OTR_PARSE_MSG;
 	}
-	skip_batch(pg); /* answers that were not seen */
+	skip_batch(pg); /* the answers to these were not seen */
 	memset(&pg->answer, 0, sizeof(pg->answer));
 	return OTR_PARSE_SKIP;
 }
@@ -181,26 +185,26 @@ enum otr_parse otr_pgsql_back(struct otr_pgsql *pg, const struct otr_pgsql_frame
 	pg->asked = false;
 	switch (fr->type) {
 	case '1':
-		return prepared(pg, OTR_PGSQL_OWES_PARSE, msg);
+		return on_prepared(pg, OTR_PGSQL_OWES_PARSE, msg);
 	case 'T':
 	case 'n':
-		return prepared(pg, OTR_PGSQL_OWES_SHAPE, msg);
+		return on_prepared(pg, OTR_PGSQL_OWES_SHAPE, msg);
 	case 'C':
-		return complete(pg, fr, msg);
+		return on_complete(pg, fr, msg);
 	case 'I':
 	case 's':
-		return stop(pg, msg);
+		return end_answer(pg, msg);
 	case 'E':
-		return error(pg, fr, msg);
+		return on_error(pg, fr, msg);
 	case 'Z':
-		return ready(pg, msg);
+		return on_ready(pg, msg);
 	default: /* rows and other messages are stepped over */
 		return otr_pgsql_back_part(pg, msg);
 	}
 }
 
-/* The answer was not copied whole. ReadyForQuery is its last message; whether it failed is not
- * known. */
+/* The answer was not copied whole. ReadyForQuery is its last message; whether the request failed
+ * is not known. */
 enum otr_parse otr_pgsql_back_tail(struct otr_pgsql *pg, struct otr_slice in, struct otr_msg *msg)
 {
 	static const char end[5] = {'Z', 0, 0, 0, 5};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pgsql_check.c - which bytes can be a PostgreSQL message: sections 55.7 "Message
- * Formats" and 55.2.1 "Start-up" of PostgreSQL 17's manual.
+ * pgsql_check.c - which bytes can be a PostgreSQL message: sections 55.7 "Message Formats" and 55.2.1
+ * "Start-up" of the manual of version 17.
  *
- * The length is checked for each type, and the beginning of the body if that is fixed: a
- * connection that is joined in its middle can be recognised by nothing else.
+ * The length is checked for each type, and the beginning of the body if that is fixed: nothing else
+ * shows that a connection that is joined in its middle is PostgreSQL.
  */
 
 #include "agent/proto/pgsql.h"
@@ -13,8 +13,8 @@
 
 #define LENGTH_MAX  0x40000000u /* bytes; the server refuses more */
 #define STARTUP_MAX 10000u
-#define CHAIN	    4	       /* messages that are looked at */
-#define CERTAIN_MAX (1u << 20) /* bytes; a longer length may be chance */
+#define CHAIN	    4	       /* messages in a row that are checked */
+#define CERTAIN_MAX (1u << 20) /* bytes; a larger length may be chance */
 
 /* How a body begins. */
 enum shape {
@@ -23,13 +23,13 @@ enum shape {
 	TEXT,	/* text up to the NUL that ends the body */
 	NAMES,	/* Parse, Bind, Execute: begins with a string */
 	TARGET, /* 'S' or 'P', a name, NUL */
-	COUNT,	/* a number of columns first */
+	COUNT,	/* begins with a number of columns */
 	STATUS, /* I, T or E */
 	FIELDS, /* of an error or a notice: a letter, a string .. */
 	AUTH,
-	COPY, /* a format, 0 or 1, first */
+	COPY, /* begins with a format, 0 or 1 */
 	PAIR, /* two strings */
-	EXEC, /* a string and a number, no more */
+	EXEC, /* a string and a number, and no more */
 	TAG,  /* of CommandComplete: upper-case words, numbers */
 };
 
@@ -91,7 +91,7 @@ size_t otr_pgsql_need(bool client, char type)
 	return k ? k->need : 0;
 }
 
-/* Has it no control characters but white space, as statements of people and drivers? */
+/* Has `s`, as statements have, no control characters but white space? */
 static bool is_text(struct otr_slice s)
 {
 	for (size_t i = 0; i < s.len; i++)
@@ -100,7 +100,7 @@ static bool is_text(struct otr_slice s)
 	return true;
 }
 
-/* `whole`: `body` is all of it. */
+/* Does the text end with the body? `whole`: `body` is all of the body. */
 static bool text_ends_body(struct otr_slice body, bool whole)
 {
 	const char *nul = memchr(body.data, 0, body.len);
@@ -111,7 +111,8 @@ static bool text_ends_body(struct otr_slice body, bool whole)
 	       is_text(otr_slice_sub(body, 0, body.len - 1));
 }
 
-/* Does the body begin with text up to a NUL? The NUL may be missing if the body goes on. */
+/* Does the body begin with text up to a NUL? The NUL may be missing if the body is longer than
+ * what was copied. */
 static bool begins_with_name(struct otr_slice body, bool whole)
 {
 	const char *nul = memchr(body.data, 0, body.len);
@@ -138,10 +139,10 @@ static bool is_tag(struct otr_slice body, bool whole)
 	return text_ends_body(body, whole);
 }
 
-static bool fits(enum shape shape, struct otr_slice body, bool whole)
+static bool fits_shape(enum shape shape, struct otr_slice body, bool whole)
 {
 	if (!body.len)
-		return true; /* the body is not here yet: its length is all there is */
+		return true; /* no byte of the body was copied yet: only its length can be checked */
 	switch (shape) {
 	case TEXT:
 		return text_ends_body(body, whole);
@@ -151,7 +152,7 @@ static bool fits(enum shape shape, struct otr_slice body, bool whole)
 	case TARGET:
 		return (body.data[0] == 'S' || body.data[0] == 'P') &&
 		       (body.len == 1 || text_ends_body(otr_slice_sub(body, 1, body.len), whole));
-	case COUNT: /* 1664 columns at most */
+	case COUNT: /* at most 1664 columns */
 		return (unsigned char)body.data[0] <= 6;
 	case STATUS:
 		return memchr("ITE", body.data[0], 3) != NULL;
@@ -172,8 +173,8 @@ static bool fits(enum shape shape, struct otr_slice body, bool whole)
 	return true;
 }
 
-/* The length field, as far as it is there, cannot be right. */
-static bool length_wrong(const struct kind *k, struct otr_slice in)
+/* Can the length field, as far as it was copied, not be right? */
+static bool is_wrong_length(const struct kind *k, struct otr_slice in)
 {
 	uint32_t most = k->most ? k->most : LENGTH_MAX, len;
 
@@ -183,7 +184,7 @@ static bool length_wrong(const struct kind *k, struct otr_slice in)
 	return len < k->least || len > most;
 }
 
-/* The body as far as it is there and needed. */
+/* Returns the part of the body that was copied and is needed. */
 static struct otr_slice body_of(const struct kind *k, struct otr_slice in, bool *whole)
 {
 	uint32_t len = otr_pgsql_u32(in.data + 1) - 4;
@@ -199,12 +200,12 @@ static bool valid_kind(const struct kind *k, struct otr_slice in)
 	bool whole;
 	struct otr_slice body;
 
-	if (!k || length_wrong(k, in))
+	if (!k || is_wrong_length(k, in))
 		return false;
 	if (in.len < 5)
 		return true;
 	body = body_of(k, in, &whole);
-	return fits((enum shape)k->shape, body, whole);
+	return fits_shape((enum shape)k->shape, body, whole);
 }
 
 bool otr_pgsql_valid(bool client, struct otr_slice in)
@@ -243,17 +244,17 @@ bool otr_pgsql_startup_valid(struct otr_slice in)
 {
 	uint32_t len, code;
 
-	if (in.len < 8) /* its beginning: 0, 0, less than STARTUP_MAX, any */
+	if (in.len < 8) /* the packet begins with 0, 0, a byte less than STARTUP_MAX, any byte */
 		return in.len && !in.data[0] && (in.len < 2 || !in.data[1]) &&
 		       (in.len < 3 || (unsigned char)in.data[2] <= STARTUP_MAX >> 8);
 	len = otr_pgsql_u32(in.data);
 	code = otr_pgsql_u32(in.data + 4);
 	if (len < 8 || len > STARTUP_MAX)
 		return false;
-	if (code >> 16 == 1234) /* requests: cancel, SSL, GSS */
+	if (code >> 16 == 1234) /* requests to cancel, for SSL, for GSS */
 		return (code & 0xffff) >= 5678 && (code & 0xffff) <= 5680;
-	/* A name of a parameter follows; Kafka's Metadata request begins alike, but
-	 * there it is a number. */
+	/* The name of a parameter follows. Kafka's Metadata request begins with the same bytes,
+	 * but there a number follows. */
 	return code >> 16 == 3 && (code & 0xffff) < 10000 && len > 8 &&
 	       (in.len == 8 || in.data[8] == '_' || (in.data[8] >= 'a' && in.data[8] <= 'z'));
 }

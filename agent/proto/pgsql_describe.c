@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pgsql_describe.c - the span of a PostgreSQL request, by the OpenTelemetry conventions
- * for database spans 1.44.
+ * pgsql_describe.c - the span of a PostgreSQL request, by the OpenTelemetry conventions for database
+ * spans 1.44.
  *
- * Departures: a text with parameters is sanitised like any other, since nothing says
- * that its literals are the program's and not a user's. db.namespace is the
- * database of the connection, without a schema. A batch that only prepares is named
- * PREPARE and the summary.
+ * Departures: a text with parameters is sanitised like any other, since its literals may come from a
+ * user. db.namespace is the database of the connection, without a schema. A batch that only prepares
+ * is named PREPARE and the summary.
  */
 
 #include "agent/proto/pgsql.h"
@@ -28,8 +27,8 @@ static bool is_op(const struct otr_msg *req, struct otr_slice op)
 	return otr_slice_eq(req->op, op);
 }
 
-/* What is left to name a span whose statement is not known. */
-static struct otr_slice fallback(const struct otr_msg *req)
+/* Names a span whose statement is not known. */
+static struct otr_slice fallback_name(const struct otr_msg *req)
 {
 	struct otr_slice db = otr_msg_text(req, OTR_KEY_DB_NAMESPACE);
 
@@ -45,7 +44,7 @@ static void set_name(const struct otr_msg *req, struct otr_slice what, struct ot
 
 	otr_sb_string(sb, OTR_KEY_DB_QUERY_SUMMARY, what);
 	if (!what.len)
-		what = fallback(req);
+		what = fallback_name(req);
 	if (!is_op(req, OTR_PGSQL_PREPARE)) {
 		otr_sb_name(sb, what);
 		return;

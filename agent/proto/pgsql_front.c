@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pgsql_front.c - what a PostgreSQL client says: start-up, simple and extended query,
- * COPY. Manual of version 17, sections 55.2 and 55.7.
+ * pgsql_front.c - messages of a PostgreSQL client: start-up, simple and extended query, COPY. Manual
+ * of version 17, sections 55.2 and 55.7.
  *
  *	Parse Bind Describe Execute Bind Execute Sync
  *	|----- a request ----------|--- another -|
@@ -35,7 +35,7 @@ static void keep_name(char to[OTR_PGSQL_NAME], struct otr_slice name)
 	memcpy(to, name.data, name.len < OTR_PGSQL_NAME ? name.len : OTR_PGSQL_NAME - 1);
 }
 
-/* StartupMessage: pairs of strings; who connects, and to what. */
+/* Reads StartupMessage: pairs of strings, among them the user and the database. */
 static void read_parameters(struct otr_pgsql *pg, struct otr_slice in)
 {
 	struct otr_slice key, value;
@@ -89,8 +89,8 @@ enum otr_parse otr_pgsql_startup(struct otr_pgsql *pg, struct otr_slice in, unsi
 	return OTR_PARSE_SKIP;
 }
 
-static enum otr_parse ask(struct otr_pgsql *pg, struct otr_slice op, enum otr_pgsql_owed owed,
-			  struct otr_msg *msg)
+static enum otr_parse emit_request(struct otr_pgsql *pg, struct otr_slice op,
+				   enum otr_pgsql_owed owed, struct otr_msg *msg)
 {
 	otr_pgsql_owe(pg, owed);
 	msg->kind = OTR_MSG_REQUEST;
@@ -100,7 +100,8 @@ static enum otr_parse ask(struct otr_pgsql *pg, struct otr_slice op, enum otr_pg
 	return OTR_PARSE_MSG;
 }
 
-/* A statement prepared before we came, or long ago, has a text we do not know. */
+/* Sets the text of the statement. It is not known if it was prepared before otrace began, or if
+ * it was forgotten. */
 static void emit_text(const struct otr_pgsql *pg, uint64_t name, struct otr_msg *msg)
 {
 	const struct otr_pgsql_stmt *s = otr_pgsql_stmt(pg, name);
@@ -113,14 +114,15 @@ static void emit_text(const struct otr_pgsql *pg, uint64_t name, struct otr_msg 
 	}
 }
 
-static enum otr_parse part(struct otr_msg *msg)
+static enum otr_parse take_part(struct otr_msg *msg)
 {
 	msg->opens = true;
 	return OTR_PARSE_SKIP;
 }
 
-/* A driver may tell of its span in a comment. It counts for the batch that brought the
- * text: a statement run again later still says what it said first. */
+/* Reads the context that a driver writes into a comment. It counts only for the batch that sent
+ * the text: when the statement is executed again later, the text still has the context of the
+ * first time. */
 static void emit_context(struct otr_msg *msg)
 {
 	struct otr_slice context = otr_sql_context(msg->target);
@@ -129,8 +131,8 @@ static void emit_context(struct otr_msg *msg)
 		msg->trace_ctx = context;
 }
 
-static enum otr_parse query(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
-			    struct otr_msg *msg)
+static enum otr_parse on_query(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
+			       struct otr_msg *msg)
 {
 	struct otr_slice body = fr->body;
 	bool whole;
@@ -138,11 +140,11 @@ static enum otr_parse query(struct otr_pgsql *pg, const struct otr_pgsql_frame *
 	msg->target = otr_pgsql_string(&body, &whole);
 	msg->partial = !whole;
 	emit_context(msg);
-	return ask(pg, OTR_PGSQL_QUERY, OTR_PGSQL_OWES_READY, msg);
+	return emit_request(pg, OTR_PGSQL_QUERY, OTR_PGSQL_OWES_READY, msg);
 }
 
-static enum otr_parse parse(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
-			    struct otr_msg *msg)
+static enum otr_parse on_parse(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
+			       struct otr_msg *msg)
 {
 	struct otr_slice body = fr->body, name, text;
 	bool whole, all;
@@ -153,11 +155,11 @@ static enum otr_parse parse(struct otr_pgsql *pg, const struct otr_pgsql_frame *
 		otr_pgsql_prepare(pg, name, text, !all);
 	pg->running = pg->fresh = whole ? otr_pgsql_hash(name) : 0;
 	pg->parsed = true;
-	return part(msg);
+	return take_part(msg);
 }
 
-static enum otr_parse bind(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
-			   struct otr_msg *msg)
+static enum otr_parse on_bind(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
+			      struct otr_msg *msg)
 {
 	struct otr_slice body = fr->body, portal, stmt;
 	bool whole, all;
@@ -168,11 +170,11 @@ static enum otr_parse bind(struct otr_pgsql *pg, const struct otr_pgsql_frame *f
 		otr_pgsql_bind(pg, portal, stmt);
 	else
 		otr_pgsql_close(pg, 'P', portal);
-	return part(msg);
+	return take_part(msg);
 }
 
-static enum otr_parse execute(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
-			      struct otr_msg *msg)
+static enum otr_parse on_execute(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr,
+				 struct otr_msg *msg)
 {
 	struct otr_slice body = fr->body;
 	uint64_t stmt;
@@ -183,12 +185,12 @@ static enum otr_parse execute(struct otr_pgsql *pg, const struct otr_pgsql_frame
 	emit_text(pg, stmt, msg);
 	if (pg->parsed && stmt == pg->fresh)
 		emit_context(msg);
-	return ask(pg, OTR_PGSQL_EXECUTE, OTR_PGSQL_OWES_ROWS, msg);
+	return emit_request(pg, OTR_PGSQL_EXECUTE, OTR_PGSQL_OWES_ROWS, msg);
 }
 
-/* Ends a batch. One that only prepared is a request of its own: it takes a round
- * trip, and it is where a statement's errors come. */
-static enum otr_parse sync(struct otr_pgsql *pg, struct otr_msg *msg)
+/* Ends a batch. A batch that only prepares is a request: it takes a round trip, and the errors
+ * of the statement come in its answer. */
+static enum otr_parse on_sync(struct otr_pgsql *pg, struct otr_msg *msg)
 {
 	bool prepared = pg->parsed && !pg->executed;
 
@@ -200,11 +202,11 @@ static enum otr_parse sync(struct otr_pgsql *pg, struct otr_msg *msg)
 	emit_text(pg, pg->running, msg);
 	if (pg->running == pg->fresh)
 		emit_context(msg);
-	return ask(pg, OTR_PGSQL_PREPARE, OTR_PGSQL_OWES_READY, msg);
+	return emit_request(pg, OTR_PGSQL_PREPARE, OTR_PGSQL_OWES_READY, msg);
 }
 
-/* Likewise for drivers that look at what they prepared before they run it. */
-static enum otr_parse flush(struct otr_pgsql *pg, struct otr_msg *msg)
+/* The same for a driver that flushes, to read the answer to a Prepare before it executes. */
+static enum otr_parse on_flush(struct otr_pgsql *pg, struct otr_msg *msg)
 {
 	enum otr_pgsql_owed owed = pg->described ? OTR_PGSQL_OWES_SHAPE : OTR_PGSQL_OWES_PARSE;
 
@@ -214,10 +216,10 @@ static enum otr_parse flush(struct otr_pgsql *pg, struct otr_msg *msg)
 	emit_text(pg, pg->running, msg);
 	if (pg->running == pg->fresh)
 		emit_context(msg);
-	return ask(pg, OTR_PGSQL_PREPARE, owed, msg);
+	return emit_request(pg, OTR_PGSQL_PREPARE, owed, msg);
 }
 
-static enum otr_parse close_named(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr)
+static enum otr_parse on_close(struct otr_pgsql *pg, const struct otr_pgsql_frame *fr)
 {
 	struct otr_slice name = otr_slice_sub(fr->body, 1, fr->body.len);
 	bool whole;
@@ -233,31 +235,31 @@ enum otr_parse otr_pgsql_front(struct otr_pgsql *pg, const struct otr_pgsql_fram
 {
 	switch (fr->type) {
 	case 'Q':
-		return query(pg, fr, msg);
+		return on_query(pg, fr, msg);
 	case 'P':
-		return parse(pg, fr, msg);
+		return on_parse(pg, fr, msg);
 	case 'B':
-		return bind(pg, fr, msg);
+		return on_bind(pg, fr, msg);
 	case 'E':
-		return execute(pg, fr, msg);
+		return on_execute(pg, fr, msg);
 	case 'S':
-		return sync(pg, msg);
+		return on_sync(pg, msg);
 	case 'F':
-		return ask(pg, OTR_PGSQL_CALL, OTR_PGSQL_OWES_READY, msg);
+		return emit_request(pg, OTR_PGSQL_CALL, OTR_PGSQL_OWES_READY, msg);
 	case 'H':
-		return flush(pg, msg);
+		return on_flush(pg, msg);
 	case 'D':
 		pg->described = true;
-		return part(msg);
+		return take_part(msg);
 	case 'C':
-		return close_named(pg, fr);
+		return on_close(pg, fr);
 	default: /* COPY, passwords, Terminate: stepped over */
 		return OTR_PARSE_SKIP;
 	}
 }
 
-/* A Bind too long to be copied whole: the batch it began ends with an Execute without
- * a limit of rows, and Sync. */
+/* Takes the tail of a batch whose Bind was too long to be copied whole: if it ends with an
+ * Execute without a limit of rows, and Sync, the batch is a request. */
 enum otr_parse otr_pgsql_front_tail(struct otr_pgsql *pg, struct otr_slice in, struct otr_msg *msg)
 {
 	static const char end[8] = {0, 0, 0, 'S', 0, 0, 0, 4};
@@ -268,7 +270,7 @@ enum otr_parse otr_pgsql_front_tail(struct otr_pgsql *pg, struct otr_slice in, s
 	pg->parsed = pg->described = false;
 	msg->partial = true;
 	emit_text(pg, pg->running, msg);
-	ask(pg, OTR_PGSQL_EXECUTE, OTR_PGSQL_OWES_ROWS, msg);
+	emit_request(pg, OTR_PGSQL_EXECUTE, OTR_PGSQL_OWES_ROWS, msg);
 	otr_pgsql_owe(pg, OTR_PGSQL_OWES_SYNC);
 	return OTR_PARSE_MSG;
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pgsql_stmt.c - what one PostgreSQL connection remembers: prepared statements,
- * portals, and what the server owes.
+ * pgsql_stmt.c - what is remembered of one PostgreSQL connection: prepared statements, portals, and
+ * what the server has to send.
  *
- * All tables are of fixed size and forget the oldest. Texts lie in a ring of bytes:
- * a new one pushes out those it comes to lie on. Names are kept as hashes. What is
- * forgotten is reported as unknown, never guessed.
+ * All tables have a fixed size and drop the oldest row. Texts lie in a ring of bytes: a new text
+ * overwrites old ones, whose statements are dropped. Names are kept as hashes. A statement that was
+ * dropped is reported as unknown, never guessed.
  */
 
 #include "agent/proto/pgsql.h"
 
 #include "agent/base/own.h"
 
-/* FNV-1a, without a key: the table is of one connection, is searched from end to end, and who
- * makes two of his names equal gets one of his own statements for the other. */
+/* FNV-1a. It needs no key: the table belongs to one connection and is searched from end to end.
+ * A client that makes two names collide gets only its own statements mixed up. */
 uint64_t otr_pgsql_hash(struct otr_slice name)
 {
 	uint64_t h = 0xcbf29ce484222325ULL;
@@ -36,8 +36,8 @@ const struct otr_pgsql_stmt *otr_pgsql_stmt(const struct otr_pgsql *pg, uint64_t
 	return NULL;
 }
 
-/* Room for `len` bytes in a row; statements that lay there are forgotten. */
-static uint16_t arena_room(struct otr_pgsql *pg, size_t len)
+/* Allocates `len` bytes of the ring in a row; statements whose text lies there are dropped. */
+static uint16_t arena_alloc(struct otr_pgsql *pg, size_t len)
 {
 	struct otr_pgsql_stmt *s = pg->stmts;
 	size_t at = pg->arena_at;
@@ -63,7 +63,7 @@ void otr_pgsql_prepare(struct otr_pgsql *pg, struct otr_slice name, struct otr_s
 	cut = cut || text.len > OTR_PGSQL_KEPT;
 	text = otr_slice_sub(text, 0, OTR_PGSQL_KEPT);
 
-	s->at = arena_room(pg, text.len);
+	s->at = arena_alloc(pg, text.len);
 	s->len = (uint16_t)text.len;
 	s->cut = cut;
 	s->name = key;
@@ -111,7 +111,8 @@ void otr_pgsql_close(struct otr_pgsql *pg, char what, struct otr_slice name)
 		p->name = 0;
 }
 
-/* Named statements are not replaced without being closed; others are all the time. */
+/* A named statement is not replaced unless it is closed first; the unnamed one and portals are
+ * replaced often. */
 void otr_pgsql_doubt(struct otr_pgsql *pg)
 {
 	struct otr_pgsql_stmt *s = find_stmt(pg, otr_pgsql_hash(OTR_SLICE("")));
@@ -139,7 +140,8 @@ void otr_pgsql_paid(struct otr_pgsql *pg)
 	pg->n--;
 }
 
-/* Sync makes no request, so it has no serial. Rows of requests have serials in a row. */
+/* Sync is no request, so it has no serial. The serials of the requests of one debt are
+ * consecutive. */
 void otr_pgsql_owe(struct otr_pgsql *pg, enum otr_pgsql_owed owed)
 {
 	uint64_t serial = owed == OTR_PGSQL_OWES_SYNC ? 0 : ++pg->serial;
@@ -150,7 +152,7 @@ void otr_pgsql_owe(struct otr_pgsql *pg, enum otr_pgsql_owed owed)
 		last->n++;
 		return;
 	}
-	if (pg->n == OTR_PGSQL_QUEUE) { /* no client pipelines as much: the queue is out of step */
+	if (pg->n == OTR_PGSQL_QUEUE) { /* no client pipelines as much: it is wrong */
 		pg->first = (pg->first + 1) % OTR_PGSQL_QUEUE;
 		pg->n--;
 	}

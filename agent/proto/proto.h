@@ -93,12 +93,10 @@ struct otr_msg {
 	bool opens;		    /* with SKIP: part of the message that the next MSG gives */
 	bool over;		    /* with SKIP: the open message ends behind *used bytes */
 	bool failed;		    /* the protocol itself reports an error */
-	bool partial;		    /* capture ended before the message did: some texts
-			      * are cut or absent; `end` says if its end is known */
+	bool partial;		    /* not copied to its end: some texts are cut or absent */
 	bool interim;		    /* RESPONSE: the final answer is to come (1xx) */
 	int32_t status;		    /* its status code; 0: it has none */
-	uint16_t skips;		    /* RESPONSE: the server dropped this many requests after the one
-			 * it answers: they end here, unanswered */
+	uint16_t skips;		    /* RESPONSE: requests behind its own that the server dropped */
 	uint64_t stream;	    /* pairs an answer with its request; 0: in order */
 	struct otr_slice op;	    /* "GET", "SELECT", "HGET" */
 	struct otr_slice target;    /* path, statement, key, topic */
@@ -118,17 +116,18 @@ struct otr_proto_ops {
 	const char *title; /* "HTTP/1", "PostgreSQL", as people write it */
 	const char *scope; /* instrumentation scope of its spans: "otrace/http" */
 
-	/* The server's end of an exchange becomes no span, only an end of the wire: a
-	 * database that is traced itself says nothing that its client did not. */
+	/* The server's end of an exchange becomes no span, only an end of the wire: the spans of
+	 * a database would repeat those of its clients. */
 	bool client_only;
 	const char *server_exe; /* with client_only: name of the server's executable */
 
-	/* How the console shows its client spans. NULL: as those of HTTP, by their host. */
+	/* How the console shows client spans of this protocol. NULL: by their host, as those of
+	 * HTTP. */
 	const char *system;    /* their db.system.name: "postgresql" */
 	const char *label;     /* shown instead of `system`: "postgres"; NULL: `system` */
 	const char *ok_status; /* the db.response.status_code of a success, which is not shown */
 
-	/* Answers come in order of `stream`: a request that is passed over has lost its own. */
+	/* Answers come in order of `stream`: a request whose answer was passed over has lost it. */
 	bool in_order;
 
 	size_t state_size;	  /* bytes of per-connection state, zeroed; may be 0 */

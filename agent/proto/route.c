@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * route.c - a path's route, guessed.
+ * route.c - guesses the route of a path.
  *
- * A node is a place in a path: the owner and all segments before it, as they are in
- * the route. It remembers which values it has shown, by their hashes. When the table
- * is crowded the node idle longest of a few goes and learns anew.
+ * A node is a position in a path: the owner and all segments before it, as they are in the route. It
+ * remembers, by their hashes, which values it has had. If the table is crowded, the node that was idle
+ * longest among a few is replaced.
  */
 
 #include "agent/proto/route.h"
@@ -26,7 +26,7 @@ struct node {
 	uint64_t used;
 	uint32_t kids[KIDS_FIRST];
 	uint8_t n;
-	bool many; /* any value: {id} */
+	bool many; /* it has had many values: {id} */
 };
 
 struct otr_routes {
@@ -44,8 +44,8 @@ void otr_routes_free(struct otr_routes **rp)
 	free(OTR_TAKE(*rp));
 }
 
-/* FNV-1a, without a key, since which node goes decides what comes out and a replay must give
- * the same. Eight places are looked at: hostile collisions only make a route coarser. */
+/* FNV-1a, without a key: the hash decides which node is replaced, and a replay must give the
+ * same routes. Eight slots are searched, so that collisions by intent only make a route coarser. */
 static uint64_t hash(uint64_t h, struct otr_slice s)
 {
 	h ^= 0xcbf29ce484222325ULL;
@@ -70,8 +70,8 @@ static struct node *node_of(struct otr_routes *rt, uint64_t key)
 	return oldest;
 }
 
-/* Has the place shown this value? Learns it if `learn`. */
-static bool shown(struct node *nd, struct otr_slice seg, size_t most, bool learn)
+/* Has the node had this value? Adds the value if `learn`. */
+static bool has_value(struct node *nd, struct otr_slice seg, size_t most, bool learn)
 {
 	uint32_t h = (uint32_t)(hash(0, seg) >> 16);
 
@@ -89,10 +89,10 @@ static bool shown(struct node *nd, struct otr_slice seg, size_t most, bool learn
 
 struct counts {
 	size_t digits, hex, other; /* other: neither hex nor a dash */
-	bool odd;		   /* no part of a route is written so */
+	bool odd;		   /* has characters that no part of a route has */
 };
 
-static struct counts count(struct otr_slice s)
+static struct counts count_chars(struct otr_slice s)
 {
 	struct counts n = {0};
 	unsigned char c;
@@ -111,20 +111,20 @@ static struct counts count(struct otr_slice s)
 	return n;
 }
 
-/* A path comes without its secrets (url.h); what stands for them is no name. */
-static bool hides(struct otr_slice s)
+/* Has a secret been replaced in the segment (url.h)? The replacement is no name. */
+static bool has_redacted(struct otr_slice s)
 {
 	static const char word[] = OTR_SECRET_HIDDEN;
 
 	return s.len >= sizeof(word) - 1 && memmem(s.data, s.len, word, sizeof(word) - 1);
 }
 
-/* Made by a machine: 17, 2024-01-31, a UUID, 5f0e.., ORD-00123, a session's token. */
+/* Is the segment generated: 17, 2024-01-31, a UUID, 5f0e.., ORD-00123, the token of a session? */
 static bool is_variable(struct otr_slice s)
 {
-	struct counts n = count(s);
+	struct counts n = count_chars(s);
 
-	if (n.odd || s.len > SEG_MAX || hides(s))
+	if (n.odd || s.len > SEG_MAX || has_redacted(s))
 		return true;
 	if (n.digits && !n.other)
 		return !n.hex || s.len >= 8;
@@ -133,9 +133,9 @@ static bool is_variable(struct otr_slice s)
 	return (n.digits >= 4 && n.digits * 2 >= s.len) || (n.digits >= 3 && s.len >= 20);
 }
 
-/* What stands for `seg` behind the route so far; a none slice: the path has no route. */
-static struct otr_slice stand_in(struct otr_routes *rt, struct otr_slice seg, uint64_t key,
-				 int depth, int status)
+/* Returns what replaces `seg` behind the route so far; a none slice: the path has no route. */
+static struct otr_slice replacement(struct otr_routes *rt, struct otr_slice seg, uint64_t key,
+				    int depth, int status)
 {
 	struct node *nd;
 
@@ -144,12 +144,12 @@ static struct otr_slice stand_in(struct otr_routes *rt, struct otr_slice seg, ui
 	nd = node_of(rt, key);
 	if (!nd->many)
 		nd->used = ++rt->now;
-	if (!nd->many && !shown(nd, seg, depth ? KIDS : KIDS_FIRST, status != 404))
+	if (!nd->many && !has_value(nd, seg, depth ? KIDS : KIDS_FIRST, status != 404))
 		return OTR_SLICE_NONE;
 	return nd->many ? OTR_SLICE("{id}") : seg;
 }
 
-/* Takes "/segment" off `path`; parameters behind ';' are no part of it. */
+/* Takes "/segment" off `path`, without parameters behind ';'. */
 static struct otr_slice take_segment(struct otr_slice *path)
 {
 	struct otr_slice seg = otr_slice_sub(*path, 1, path->len);
@@ -164,7 +164,7 @@ static struct otr_slice take_segment(struct otr_slice *path)
 	return seg;
 }
 
-static size_t put(char *out, size_t at, struct otr_slice s)
+static size_t put_segment(char *out, size_t at, struct otr_slice s)
 {
 	out[at] = '/';
 	if (s.len)
@@ -184,14 +184,14 @@ size_t otr_route(struct otr_routes *rt, char out[OTR_ROUTE_MAX], struct otr_slic
 	for (int depth = 0; path.len; depth++) {
 		seg = take_segment(&path);
 		if (depth == DEPTH || at + SEG_MAX + 8 > OTR_ROUTE_MAX)
-			return put(out, at, rest);
+			return put_segment(out, at, rest);
 		if (seg.len) {
-			seg = stand_in(rt, seg, key, depth, status);
+			seg = replacement(rt, seg, key, depth, status);
 			if (!seg.len)
 				return 0;
 		}
 		key = hash(key, seg);
-		at = put(out, at, seg);
+		at = put_segment(out, at, seg);
 	}
 	return at;
 }

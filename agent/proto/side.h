@@ -2,7 +2,7 @@
 #ifndef OTR_SIDE_H
 #define OTR_SIDE_H
 
-/* side.h - the end of a connection that a message was seen at, for describe(). */
+/* side.h - the end of a connection at which a message was seen, for describe(). */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,9 +16,9 @@ struct otr_proto_settings;
 struct otr_resource;
 struct otr_span_builder;
 
-/* One end of one message: who moved its first byte, where, when, and what the source knew of
- * its cause. stream/ fills it in for otr_stitch_msg(), stitch/ for describe(). It borrows
- * everything it points to for the call. */
+/* One end of one message: which process moved its first byte, where, when, and what the source
+ * knew of its cause. stream/ fills it in for otr_stitch_msg(), stitch/ for describe(). It
+ * borrows everything it points to for the call. */
 struct otr_side {
 	struct otr_ref ref;		/* the message's first byte */
 	const struct otr_ev_conn *conn; /* addresses, namespace, peer, ISNs; NULL: not known */
@@ -32,7 +32,7 @@ struct otr_side {
 	struct otr_resource *resource;		   /* of the process; NULL: not known */
 	struct otr_slice service;		   /* with describe(): its service.name, or none */
 	enum otr_role role;
-	bool same_host; /* the process asks another address by the name it was asked by */
+	bool same_host; /* the process asks another address by the host name for which it was asked itself */
 };
 
 #define OTR_ADDR_TEXT 112 /* bytes of an address as text, with its NUL */

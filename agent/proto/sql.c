@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sql.c - statements made fit to be shown: OpenTelemetry's rules for db.query.text.
- * Tokens are those of PostgreSQL 17, section 4.1: E'..', U&'..', $tag$..$tag$, nested
- * comments. A sign before a number belongs to it, as the rules' examples have it.
+ * sql.c - sanitises statements, by OpenTelemetry's rules for db.query.text. Tokens are those of
+ * PostgreSQL 17, section 4.1: E'..', U&'..', $tag$..$tag$, nested comments. A sign before a number
+ * belongs to it, as in the examples of the rules.
  *
- * Departures, since no literal may leave:
- * - Whether a backslash escapes the quote behind it depends on what the lexer cannot
- *   know: standard_conforming_strings, the string that this one continues, the dialect
- *   (MySQL), the encoding (the second byte of a character in SJIS, GBK and BIG5 may be
- *   a backslash). Where the two readings differ, the rest of the statement is one
- *   literal. The same holds for Oracle's q'[..]'.
+ * Departures, since no literal may leave the host:
+ * - Whether a backslash escapes the quote behind it depends on what the lexer cannot know:
+ * standard_conforming_strings, the string that this one continues, the dialect (MySQL), the encoding
+ * (the second byte of a character in SJIS, GBK and BIG5 may be a backslash). If two readings differ,
+ * the rest of the statement is one literal. The same holds for Oracle's q'[..]'.
  * - Words that SET gives to a setting are literals: SET my.token TO word.
  * - A statement with parameters loses its literals like any other.
  */
@@ -40,14 +39,14 @@ static bool in_word(char c)
 	return begins_word(c) || is_digit(c) || c == '$';
 }
 
-/* The byte at `i`, or NUL past the end. */
+/* Returns the byte at `i`, or NUL behind the end. */
 static char at(struct otr_slice in, size_t i)
 {
 	return i < in.len ? in.data[i] : 0;
 }
 
-/* Where the name whose text begins at `i` ends, its quote included. */
-static size_t quoted(struct otr_slice in, size_t i, char quote)
+/* Returns the end of the quoted name whose text begins at `i`, behind its quote. */
+static size_t quoted_end(struct otr_slice in, size_t i, char quote)
 {
 	while (i < in.len)
 		if (in.data[i++] == quote) {
@@ -58,29 +57,30 @@ static size_t quoted(struct otr_slice in, size_t i, char quote)
 	return in.len;
 }
 
-/* What a row of backslashes does to the quote behind it. */
+/* What a sequence of backslashes does to the quote behind it. */
 enum escape {
 	NOT_ESCAPED,
 	ESCAPED,
-	UNSURE, /* one reading says so, another does not */
+	UNCERTAIN, /* it depends on the dialect or the encoding */
 };
 
-/* The row is in[from..quote), the string's text begins at `begin`. `escapes`: E'..' */
+/* The backslashes are in[from..quote), the text of the string begins at `begin`. `escapes`: the
+ * string is E'..'. */
 static enum escape escape_of(struct otr_slice in, size_t begin, size_t from, size_t quote,
 			     bool escapes)
 {
 	bool odd = (quote - from) & 1;
 
 	if (from > begin && (unsigned char)in.data[from - 1] >= 0x80)
-		return UNSURE; /* the first may end a character */
+		return UNCERTAIN; /* the first backslash may be the end of a character */
 	if (!odd)
 		return NOT_ESCAPED;
-	return escapes ? ESCAPED : UNSURE;
+	return escapes ? ESCAPED : UNCERTAIN;
 }
 
-/* Where the string whose text begins at `begin` ends, its quote included; in.len too
- * where its end is not certain. */
-static size_t string(struct otr_slice in, size_t begin, bool escapes)
+/* Returns the end of the string whose text begins at `begin`, behind its quote; in.len also if
+ * its end is not certain. */
+static size_t string_end(struct otr_slice in, size_t begin, bool escapes)
 {
 	enum escape escape;
 	size_t i = begin, from;
@@ -95,7 +95,7 @@ static size_t string(struct otr_slice in, size_t begin, bool escapes)
 		if (at(in, i) != '\'')
 			continue;
 		escape = i > from ? escape_of(in, begin, from, i, escapes) : NOT_ESCAPED;
-		if (escape == UNSURE)
+		if (escape == UNCERTAIN)
 			return in.len;
 		i++;
 		if (escape == ESCAPED)
@@ -107,27 +107,27 @@ static size_t string(struct otr_slice in, size_t begin, bool escapes)
 	return in.len;
 }
 
-/* Oracle's q'[it's]': any delimiter, brackets in pairs. Where it ends differently than a
- * string, its end is not certain. `i`: behind its quote. */
-static size_t q_string(struct otr_slice in, size_t i)
+/* Returns the end of Oracle's q'[it's]', which takes any delimiter, and brackets in pairs. `i`:
+ * behind its quote. If read as a plain string it ended elsewhere, its end is not certain. */
+static size_t q_string_end(struct otr_slice in, size_t i)
 {
 	static const char pairs[] = "[]{}()<>";
 	const char *pair = at(in, i) ? strchr(pairs, at(in, i)) : NULL;
 	char end[2] = {pair && (pair - pairs) % 2 == 0 ? pair[1] : at(in, i), '\''};
 	const char *found = i + 1 < in.len ? memmem(in.data + i + 1, in.len - i - 1, end, 2) : NULL;
-	size_t plain = string(in, i, false);
+	size_t plain = string_end(in, i, false);
 
 	return found && (size_t)(found - in.data) + 2 == plain ? plain : in.len;
 }
 
-static size_t line_comment(struct otr_slice in, size_t i)
+static size_t line_comment_end(struct otr_slice in, size_t i)
 {
 	while (i < in.len && in.data[i] != '\n' && in.data[i] != '\r')
 		i++;
 	return i;
 }
 
-static size_t block_comment(struct otr_slice in, size_t i)
+static size_t block_comment_end(struct otr_slice in, size_t i)
 {
 	size_t depth = 1;
 
@@ -145,8 +145,8 @@ static size_t block_comment(struct otr_slice in, size_t i)
 	return i < in.len ? i : in.len;
 }
 
-/* $tag$ .. $tag$, from its first byte; 0: it is none. */
-static size_t dollar_quoted(struct otr_slice in, size_t i)
+/* Returns the end of $tag$ .. $tag$, which begins at `i`; 0: there is none. */
+static size_t dollar_quoted_end(struct otr_slice in, size_t i)
 {
 	size_t tag = i + 1;
 	const char *end;
@@ -162,11 +162,11 @@ static size_t dollar_quoted(struct otr_slice in, size_t i)
 	return end ? (size_t)(end - in.data) + tag - i : in.len;
 }
 
-static size_t number(struct otr_slice in, size_t i)
+static size_t number_end(struct otr_slice in, size_t i)
 {
 	bool hex = at(in, i) == '0' && otr_lower(at(in, i + 1)) == 'x';
 
-	/* No number has a '$': 1$$text$$ are two literals. */
+	/* No number holds a '$': 1$$text$$ are two literals. */
 	while (i < in.len && in.data[i] != '$' && (in_word(in.data[i]) || in.data[i] == '.')) {
 		if (!hex && otr_lower(in.data[i]) == 'e' &&
 		    (at(in, i + 1) == '-' || at(in, i + 1) == '+'))
@@ -181,7 +181,7 @@ static bool begins_number(struct otr_slice in, size_t i)
 	return is_digit(at(in, i)) || (at(in, i) == '.' && is_digit(at(in, i + 1)));
 }
 
-/* E'..', B'..', X'..', N'..', U&'..': where the quote is, or 0. */
+/* Returns where the quote of E'..', B'..', X'..', N'..' or U&'..' is, or 0. */
 static size_t prefixed_quote(struct otr_slice in, size_t i)
 {
 	char c = otr_lower(at(in, i));
@@ -193,14 +193,14 @@ static size_t prefixed_quote(struct otr_slice in, size_t i)
 	return 0;
 }
 
-static size_t word(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
+static size_t take_word(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 {
 	size_t quote = prefixed_quote(in, i), from = i;
 	struct otr_slice text;
 
 	if (quote) {
 		*kind = OTR_SQL_LITERAL;
-		return string(in, quote + 1, otr_lower(in.data[i]) == 'e');
+		return string_end(in, quote + 1, otr_lower(in.data[i]) == 'e');
 	}
 	while (i < in.len && in_word(in.data[i]))
 		i++;
@@ -208,7 +208,7 @@ static size_t word(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 	if (at(in, i) == '\'' && (otr_slice_eq_nocase(text, OTR_SLICE("q")) ||
 				  otr_slice_eq_nocase(text, OTR_SLICE("nq")))) {
 		*kind = OTR_SQL_LITERAL;
-		return q_string(in, i + 1);
+		return q_string_end(in, i + 1);
 	}
 	*kind = otr_slice_eq_nocase(text, OTR_SLICE("true")) ||
 				otr_slice_eq_nocase(text, OTR_SLICE("false"))
@@ -217,18 +217,18 @@ static size_t word(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 	return i;
 }
 
-/* A name in quotes; one that never ends may as well be a literal. */
-static size_t quoted_name(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
+/* Takes a name in quotes. One without an end may be a literal, so it becomes one. */
+static size_t take_quoted_name(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 {
-	size_t end = quoted(in, i + 1, in.data[i]);
+	size_t end = quoted_end(in, i + 1, in.data[i]);
 
 	*kind = end > i + 1 && in.data[end - 1] == in.data[i] ? OTR_SQL_QUOTED : OTR_SQL_LITERAL;
 	return end;
 }
 
-static size_t dollar(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
+static size_t take_dollar(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 {
-	size_t end = dollar_quoted(in, i);
+	size_t end = dollar_quoted_end(in, i);
 
 	if (end) {
 		*kind = OTR_SQL_LITERAL;
@@ -250,22 +250,22 @@ static size_t lex(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 	}
 	if ((c == '-' && next == '-') || (c == '/' && next == '*')) {
 		*kind = OTR_SQL_COMMENT;
-		return c == '-' ? line_comment(in, i) : block_comment(in, i + 2);
+		return c == '-' ? line_comment_end(in, i) : block_comment_end(in, i + 2);
 	}
 	if (begins_number(in, i) || ((c == '-' || c == '+') && begins_number(in, i + 1))) {
 		*kind = OTR_SQL_LITERAL;
-		return number(in, i + (c == '-' || c == '+'));
+		return number_end(in, i + (c == '-' || c == '+'));
 	}
 	if (c == '\'') {
 		*kind = OTR_SQL_LITERAL;
-		return string(in, i + 1, false);
+		return string_end(in, i + 1, false);
 	}
 	if (c == '"' || c == '`')
-		return quoted_name(in, i, kind);
+		return take_quoted_name(in, i, kind);
 	if (c == '$')
-		return dollar(in, i, kind);
+		return take_dollar(in, i, kind);
 	if (begins_word(c))
-		return word(in, i, kind);
+		return take_word(in, i, kind);
 	*kind = OTR_SQL_OTHER;
 	return i + 1;
 }
@@ -283,19 +283,19 @@ struct otr_sql_token otr_sql_next(struct otr_slice in, size_t *from)
 	return tok;
 }
 
-/* A comment parts what stands around it; once it is gone a blank does, unless there was
- * one: SELECT followed by a comment and a name is not one word. */
-static void part(struct otr_buf *out, enum otr_sql_kind next)
+/* Puts a blank in place of a comment, unless there was one: SELECT, a comment and a name must
+ * not become one word. */
+static void put_blank(struct otr_buf *out, enum otr_sql_kind next)
 {
 	if (out->len && next != OTR_SQL_SPACE && !is_space(out->data[out->len - 1]))
 		otr_buf_byte(out, ' ');
 }
 
-/* Where a statement is, as far as words of it may be values of a setting. */
+/* Where a token stands in its statement: words may be values of a setting. */
 enum place {
-	START,	    /* its first word comes next */
-	BEFORE_SET, /* ALTER, CREATE: SET may follow */
-	SETTING,    /* behind SET: '=' or TO follows its name */
+	START,	    /* the first word of a statement comes next */
+	BEFORE_SET, /* behind ALTER, CREATE: SET may follow */
+	SETTING,    /* behind SET and the name of a setting: '=' or TO follows */
 	VALUES,	    /* words are values, to the end of the statement */
 	ELSEWHERE,
 };
@@ -310,7 +310,7 @@ static enum place first_word(struct otr_slice word)
 	return ELSEWHERE;
 }
 
-/* SET x TO y, SET x = y, SET TIME ZONE y; ALTER ROLE r SET x TO y. */
+/* Follows SET x TO y, SET x = y, SET TIME ZONE y; ALTER ROLE r SET x TO y. */
 static enum place next_place(enum place place, const struct otr_sql_token *tok)
 {
 	if (place == ELSEWHERE && tok->kind == OTR_SQL_WORD)
@@ -353,7 +353,7 @@ void otr_sql_sanitize(struct otr_buf *out, struct otr_slice sql)
 			continue;
 		}
 		if (parted)
-			part(out, tok.kind);
+			put_blank(out, tok.kind);
 		parted = false;
 		if (is_value(place, &tok))
 			otr_buf_byte(out, '?');
@@ -364,8 +364,8 @@ void otr_sql_sanitize(struct otr_buf *out, struct otr_slice sql)
 	}
 }
 
-/* The value of traceparent='..' in a comment, as sqlcommenter writes it; it has no
- * character that would be escaped. */
+/* Returns the value of traceparent='..' in a comment, as sqlcommenter writes it. The value has
+ * no character that would be escaped. */
 static struct otr_slice context_in(struct otr_slice comment)
 {
 	static const char key[] = "traceparent='";
@@ -397,7 +397,7 @@ struct otr_slice otr_sql_context(struct otr_slice sql)
 	while ((tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END) {
 		one = tok.kind == OTR_SQL_COMMENT ? context_in(tok.text) : OTR_SLICE_NONE;
 		if (one.len && found.len)
-			return OTR_SLICE_NONE; /* of which one? */
+			return OTR_SLICE_NONE; /* there are several: none is certain */
 		if (one.len)
 			found = one;
 	}

@@ -3,12 +3,11 @@
 #define OTR_SQL_H
 
 /*
- * sql.h - SQL statements: without literals, and summed up.
+ * sql.h - sanitises and summarises SQL statements.
  *
- * A lexer, not a parser: it takes any bytes, never fails, and looks at each byte a few
- * times at most. Dialect: PostgreSQL, and what all have in common. A dialect in
- * which '"' or '[' quote strings, '#' begins a comment, or comments do not nest needs
- * its own lexer.
+ * It is a lexer, not a parser: it takes any bytes, never fails, and reads each byte a few times at
+ * most. It knows PostgreSQL, and what all dialects have in common. A dialect in which '"' or '[' quote
+ * strings, '#' begins a comment, or comments do not nest needs a lexer of its own.
  */
 
 #include <stdbool.h>
@@ -25,9 +24,8 @@ struct otr_buf;
  * Never longer than `sql`. */
 void otr_sql_sanitize(struct otr_buf *out, struct otr_slice sql);
 
-/* Writes the summary (db.query.summary): operations and what they work on, in order
- * of the text. No literal is in it. Returns its length, no NUL at its end; 0: nothing is
- * known. */
+/* Writes the summary (db.query.summary): operations and what they work on, in order of the text,
+ * without literals. Returns its length; there is no NUL at its end. 0: nothing is known. */
 size_t otr_sql_summary(char out[OTR_SQL_SUMMARY_MAX], struct otr_slice sql);
 
 /* Returns the traceparent in a comment of `sql`, as sqlcommenter appends it; a none slice if

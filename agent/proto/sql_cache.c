@@ -13,15 +13,15 @@
 #include "agent/base/own.h"
 #include "agent/proto/sql.h"
 
-struct place {
-	uint64_t hash; /* of the latest statement in this place */
-	/* In one allocation: statement, sanitised text, summary. NULL: it came once. */
+struct slot {
+	uint64_t hash; /* of the latest statement in this slot */
+	/* In one allocation: statement, sanitised text, summary. NULL: the statement came once. */
 	char *data;
 	uint32_t raw_len, text_len, summary_len;
 };
 
 struct otr_sql_cache {
-	struct place places[OTR_SQL_CACHE_PLACES];
+	struct slot slots[OTR_SQL_CACHE_SLOTS];
 	struct otr_buf text; /* of a statement that is not remembered */
 	char summary[OTR_SQL_SUMMARY_MAX];
 };
@@ -31,12 +31,12 @@ struct otr_sql_cache *otr_sql_cache_new(void)
 	return calloc(1, sizeof(struct otr_sql_cache));
 }
 
-static bool is_of(const struct place *at, struct otr_slice sql)
+static bool holds(const struct slot *at, struct otr_slice sql)
 {
 	return at->data && at->raw_len == sql.len && !memcmp(at->data, sql.data, sql.len);
 }
 
-static void give(struct otr_sql_known *out, const struct place *at)
+static void give_known(struct otr_sql_known *out, const struct slot *at)
 {
 	const char *text = at->data + at->raw_len;
 
@@ -52,15 +52,14 @@ static int make(struct otr_sql_cache *cache, struct otr_sql_known *out, struct o
 	text->max = 2 * sql.len + 1;
 	otr_sql_sanitize(text, sql);
 	while (text->len && text->data[text->len - 1] == ' ')
-		text->len--; /* blanks before a comment that was removed */
+		text->len--; /* drop blanks before a comment that was removed */
 	out->text = otr_buf_view(text);
 	out->summary = (struct otr_slice){cache->summary, otr_sql_summary(cache->summary, sql)};
 	return text->rc == -ENOMEM ? -ENOMEM : 0;
 }
 
-/* Remembers a statement that came for the second time. Without memory, the place stays as it
- * was. */
-static void remember(struct place *at, struct otr_slice sql, const struct otr_sql_known *known)
+/* Remembers a statement that came for the second time. Without memory, the slot is unchanged. */
+static void remember(struct slot *at, struct otr_slice sql, const struct otr_sql_known *known)
 {
 	char *data = malloc(sql.len + known->text.len + known->summary.len + 1);
 
@@ -80,16 +79,16 @@ static void remember(struct place *at, struct otr_slice sql, const struct otr_sq
 
 int otr_sql_know(struct otr_sql_cache *cache, struct otr_sql_known *out, struct otr_slice sql)
 {
-	struct place *at;
+	struct slot *at;
 	uint64_t hash;
 	int rc;
 
 	if (!sql.len || sql.len > OTR_SQL_CACHE_TEXT)
 		return make(cache, out, sql);
 	hash = otr_keyed_hash(sql.data, sql.len);
-	at = &cache->places[hash % OTR_SQL_CACHE_PLACES];
-	if (is_of(at, sql)) {
-		give(out, at);
+	at = &cache->slots[hash % OTR_SQL_CACHE_SLOTS];
+	if (holds(at, sql)) {
+		give_known(out, at);
 		return 0;
 	}
 	rc = make(cache, out, sql);
@@ -105,8 +104,8 @@ void otr_sql_cache_free(struct otr_sql_cache **cp)
 
 	if (!cache)
 		return;
-	for (size_t i = 0; i < OTR_SQL_CACHE_PLACES; i++)
-		free(cache->places[i].data);
+	for (size_t i = 0; i < OTR_SQL_CACHE_SLOTS; i++)
+		free(cache->slots[i].data);
 	otr_buf_fini(&cache->text);
 	free(cache);
 }

@@ -2,7 +2,7 @@
 #ifndef OTR_SQL_LEX_H
 #define OTR_SQL_LEX_H
 
-/* sql_lex.h - the tokens of a statement; shared by sql.c and sql_summary.c. */
+/* sql_lex.h - the tokens of a statement, for sql.c and sql_summary.c. */
 
 #include "agent/base/slice.h"
 

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sql_summary.c - what a statement does, in a few words: OpenTelemetry's rules for
- * db.query.summary.
+ * sql_summary.c - summarises a statement, by OpenTelemetry's rules for db.query.summary.
  *
  *	INSERT INTO a SELECT x FROM b JOIN c ..	->	INSERT a SELECT b c
  *
- * Operations and their targets in order of the text, as they are written, nothing
- * else. A FROM in the arguments of a function, as in EXTRACT(year FROM t), names no
- * table; `parens` remembers what each open parenthesis is. Nor does the FROM of a
- * partition's bounds, FOR VALUES FROM (..).
+ * The summary has operations and their targets in order of the text, as they are written. A FROM in
+ * the arguments of a function, as in EXTRACT(year FROM t), names no table; `parens` remembers what
+ * each open parenthesis is. The FROM of a partition's bounds, FOR VALUES FROM (..), names none either.
  *
- * Departure: a string where a table stands, which some dialects take for its name, is
- * left out. It is a literal.
+ * Departure: a string in the place of a table, which some dialects take for its name, is left out,
+ * since it is a literal.
  */
 
 #include "agent/base/own.h"
@@ -147,16 +145,16 @@ struct summary {
 	char *out;
 	size_t len;
 	bool full;
-	bool first;   /* a statement begins here */
-	bool want;    /* a name comes next */
-	bool object;  /* a kind of object may come before it */
-	bool list;    /* a comma brings another name */
-	bool sources; /* USING brings a table: MERGE, DELETE */
-	bool deaf;    /* COPY, REVOKE: FROM names no table */
-	bool opened;  /* the last token was '(' */
+	bool first;	       /* the next token begins a statement */
+	bool want_name;	       /* the next token is a name */
+	bool object;	       /* a kind of object may precede the name */
+	bool list;	       /* a comma is followed by another name */
+	bool using_is_table;   /* USING is followed by a table: MERGE, DELETE */
+	bool from_is_no_table; /* FROM is followed by no table: COPY, REVOKE */
+	bool opened;	       /* the last token was '(' */
 	size_t depth;
-	uint8_t parens[DEPTH]; /* enum paren, of those open */
-	bool lists[DEPTH];     /* `list` outside of each */
+	uint8_t parens[DEPTH]; /* enum paren of each open parenthesis */
+	bool lists[DEPTH];     /* the value of `list` outside of each */
 	struct otr_slice last; /* the last word */
 };
 
@@ -174,7 +172,7 @@ static void put(struct summary *s, struct otr_slice text)
 	s->len += text.len;
 }
 
-static enum paren where(const struct summary *s)
+static enum paren innermost_paren(const struct summary *s)
 {
 	if (!s->depth)
 		return QUERY;
@@ -197,7 +195,7 @@ static bool last_is(const struct summary *s, const char *word)
 	return otr_slice_eq_nocase(s->last, otr_slice_str(word));
 }
 
-/* FOR UPDATE, ON DELETE CASCADE, DO UPDATE SET: no operations. */
+/* Is the word an operation? It is none in FOR UPDATE, ON DELETE CASCADE, DO UPDATE SET. */
 static bool is_operation(const struct summary *s)
 {
 	return !last_is(s, "for") && !last_is(s, "on") && !last_is(s, "do") &&
@@ -206,7 +204,8 @@ static bool is_operation(const struct summary *s)
 	       !last_is(s, "instead");
 }
 
-/* Words that may also be names of columns are keywords only at the beginning. */
+/* Is the word a keyword here? Words that may also be names of columns are keywords only at the
+ * beginning. */
 static bool is_first(const struct summary *s, struct otr_slice text, int means)
 {
 	return means == OPERATION || s->first || s->opened ||
@@ -214,70 +213,70 @@ static bool is_first(const struct summary *s, struct otr_slice text, int means)
 	       last_is(s, "analyze");
 }
 
-static void operation(struct summary *s, struct otr_slice text, bool name, bool object)
+static void take_operation(struct summary *s, struct otr_slice text, bool name, bool object)
 {
 	put(s, text);
-	s->want = name;
+	s->want_name = name;
 	s->object = object;
 	s->list = false;
-	s->deaf |= otr_slice_eq_nocase(text, OTR_SLICE("copy"));
-	s->sources = otr_slice_eq_nocase(text, OTR_SLICE("merge")) ||
-		     otr_slice_eq_nocase(text, OTR_SLICE("delete"));
+	s->from_is_no_table |= otr_slice_eq_nocase(text, OTR_SLICE("copy"));
+	s->using_is_table = otr_slice_eq_nocase(text, OTR_SLICE("merge")) ||
+			    otr_slice_eq_nocase(text, OTR_SLICE("delete"));
 	if (s->opened && s->depth && s->depth <= DEPTH)
 		s->parens[s->depth - 1] = QUERY;
 }
 
-static void tables(struct summary *s, bool list)
+static void take_tables(struct summary *s, bool list)
 {
-	if (where(s) == ARGUMENTS || last_is(s, "distinct") || last_is(s, "values"))
+	if (innermost_paren(s) == ARGUMENTS || last_is(s, "distinct") || last_is(s, "values"))
 		return;
-	s->want = true;
+	s->want_name = true;
 	s->object = false;
 	s->list = list;
 }
 
-/* Takes a keyword. False: the word is none, so it may be a name. */
-static bool keyword(struct summary *s, struct otr_slice text, int means)
+/* Takes a keyword. False: the word is no keyword here, so it may be a name. */
+static bool take_keyword(struct summary *s, struct otr_slice text, int means)
 {
 	switch (means) {
 	case OPERATION:
 	case OP_NAME:
 	case OP_OBJECT:
-		if ((where(s) == ARGUMENTS && !s->opened) || !is_operation(s) ||
+		if ((innermost_paren(s) == ARGUMENTS && !s->opened) || !is_operation(s) ||
 		    !is_first(s, text, means))
-			return !s->want;
-		operation(s, text, means != OPERATION, means == OP_OBJECT);
+			return !s->want_name;
+		take_operation(s, text, means != OPERATION, means == OP_OBJECT);
 		return true;
 	case FIRST_ONLY:
 		if (s->first)
 			put(s, text);
-		s->deaf |= otr_slice_eq_nocase(text, OTR_SLICE("revoke"));
+		s->from_is_no_table |= otr_slice_eq_nocase(text, OTR_SLICE("revoke"));
 		s->list &= s->first;
-		return !s->want || s->object; /* CREATE OR REPLACE */
+		return !s->want_name || s->object; /* CREATE OR REPLACE */
 	case FROM:
-		if (!s->deaf || s->depth)
-			tables(s, true);
+		if (!s->from_is_no_table || s->depth)
+			take_tables(s, true);
 		return true;
 	case JOIN:
-		tables(s, s->list);
+		take_tables(s, s->list);
 		return true;
 	case INTO:
-		tables(s, false);
+		take_tables(s, false);
 		return true;
 	case USING:
-		if (s->sources)
-			tables(s, true);
+		if (s->using_is_table)
+			take_tables(s, true);
 		return true;
 	case SKIPPED:
-		return s->want;
+		return s->want_name;
 	case OBJECT:
-		if (!s->object || !s->want)
+		if (!s->object || !s->want_name)
 			return false;
 		put(s, text);
 		s->object = false;
 		return true;
 	case CLAUSE:
-		if (s->want)
+		if (s->want_name)
 			return false;
 		s->list = false;
 		return true;
@@ -285,7 +284,7 @@ static bool keyword(struct summary *s, struct otr_slice text, int means)
 	return false;
 }
 
-/* A name, with its qualifiers: dbo.Table, "my schema".t */
+/* Takes a name with its qualifiers: dbo.Table, "my schema".t */
 static struct otr_slice whole_name(struct otr_slice sql, struct otr_sql_token tok, size_t *from)
 {
 	size_t begin = (size_t)(tok.text.data - sql.data), next = *from;
@@ -300,15 +299,16 @@ static struct otr_slice whole_name(struct otr_slice sql, struct otr_sql_token to
 	return otr_slice_sub(sql, begin, *from - begin);
 }
 
-static void name(struct summary *s, struct otr_slice sql, struct otr_sql_token tok, size_t *from)
+static void take_name(struct summary *s, struct otr_slice sql, struct otr_sql_token tok,
+		      size_t *from)
 {
 	put(s, whole_name(sql, tok, from));
-	s->want = s->object = false;
+	s->want_name = s->object = false;
 }
 
 static void open_paren(struct summary *s)
 {
-	enum paren what = s->want ? TABLES : ARGUMENTS;
+	enum paren what = s->want_name ? TABLES : ARGUMENTS;
 
 	/* ARGUMENTS become a QUERY if SELECT follows */
 	if (s->depth < DEPTH) {
@@ -321,25 +321,25 @@ static void open_paren(struct summary *s)
 
 static void close_paren(struct summary *s)
 {
-	s->want = s->object = false;
+	s->want_name = s->object = false;
 	if (!s->depth)
 		return;
 	s->depth--;
 	s->list = s->depth < DEPTH && s->lists[s->depth];
 }
 
-static void sign(struct summary *s, char c)
+static void take_sign(struct summary *s, char c)
 {
 	if (c == '(')
 		open_paren(s);
 	else if (c == ')')
 		close_paren(s);
-	else if (c == ',' && s->list && where(s) != ARGUMENTS)
-		s->want = true;
+	else if (c == ',' && s->list && innermost_paren(s) != ARGUMENTS)
+		s->want_name = true;
 	else if (c == ';') {
 		s->first = true;
-		s->want = s->list = s->object = s->sources = false;
-		s->deaf = false;
+		s->want_name = s->list = s->object = s->using_is_table = false;
+		s->from_is_no_table = false;
 		s->depth = 0;
 	}
 }
@@ -347,24 +347,25 @@ static void sign(struct summary *s, char c)
 static void take_word(struct summary *s, struct otr_slice sql, struct otr_sql_token tok,
 		      size_t *from)
 {
-	if (!keyword(s, tok.text, meaning(tok.text)) && s->want)
-		name(s, sql, tok, from);
+	if (!take_keyword(s, tok.text, meaning(tok.text)) && s->want_name)
+		take_name(s, sql, tok, from);
 	s->last = tok.text;
 	s->first = false;
 }
 
-static void take(struct summary *s, struct otr_slice sql, struct otr_sql_token tok, size_t *from)
+static void take_token(struct summary *s, struct otr_slice sql, struct otr_sql_token tok,
+		       size_t *from)
 {
 	bool opens = tok.text.data[0] == '(';
 
 	if (tok.kind == OTR_SQL_WORD)
 		take_word(s, sql, tok, from);
-	else if (tok.kind == OTR_SQL_QUOTED && s->want)
-		name(s, sql, tok, from);
+	else if (tok.kind == OTR_SQL_QUOTED && s->want_name)
+		take_name(s, sql, tok, from);
 	else if (tok.kind == OTR_SQL_LITERAL)
-		s->want = false;
+		s->want_name = false;
 	else if (tok.kind == OTR_SQL_OTHER)
-		sign(s, tok.text.data[0]);
+		take_sign(s, tok.text.data[0]);
 	s->opened = opens;
 }
 
@@ -376,6 +377,6 @@ size_t otr_sql_summary(char out[OTR_SQL_SUMMARY_MAX], struct otr_slice sql)
 
 	while (!s.full && (tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END)
 		if (tok.kind != OTR_SQL_SPACE && tok.kind != OTR_SQL_COMMENT)
-			take(&s, sql, tok, &from);
+			take_token(&s, sql, tok, &from);
 	return s.len;
 }

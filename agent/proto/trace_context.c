@@ -26,7 +26,7 @@ static bool hex(uint8_t *out, size_t n, const char *in)
 	return true;
 }
 
-static bool zero(const uint8_t *id, size_t n)
+static bool is_zero(const uint8_t *id, size_t n)
 {
 	uint8_t any = 0;
 
@@ -46,6 +46,6 @@ bool otr_traceparent_read(struct otr_traceparent *out, struct otr_slice s)
 	if (s.data[2] != '-' || s.data[35] != '-' || s.data[52] != '-')
 		return false;
 	return hex(out->trace_id, 16, s.data + 3) && hex(out->span_id, 8, s.data + 36) &&
-	       hex(&out->flags, 1, s.data + 53) && !zero(out->trace_id, 16) &&
-	       !zero(out->span_id, 8);
+	       hex(&out->flags, 1, s.data + 53) && !is_zero(out->trace_id, 16) &&
+	       !is_zero(out->span_id, 8);
 }

@@ -19,8 +19,8 @@ struct otr_traceparent {
 	uint8_t flags;
 };
 
-/* Reads `s`. Returns false, `out` in any state, for version ff, ids of zeros, upper
- * case, or a wrong length; a later version may go on after another '-'. */
+/* Reads `s`. Returns false, with `out` in any state, for version ff, ids of zeros, upper case,
+ * or a wrong length; in a later version, '-' and more text may follow. */
 bool otr_traceparent_read(struct otr_traceparent *out, struct otr_slice s);
 
 static inline bool otr_traceparent_valid(struct otr_slice s)

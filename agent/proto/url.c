@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* url.c - request targets: their parts (RFC 3986), and what of them may be shown. */
+/* url.c - parts of request targets (RFC 3986), and which of them may be shown. */
 
 #include "agent/proto/url.h"
 
@@ -35,12 +35,12 @@ static bool is_redacted(struct otr_slice key, char *const *redact)
 static bool is_secret(struct otr_slice key, char *const *redact)
 {
 	if (!key.len || otr_secret_key(key))
-		return true; /* nothing says what a value without a key is */
+		return true; /* a value without a key may be anything */
 	return redact && is_redacted(key, redact);
 }
 
-/* Where the first of `set` is in `s`, or s.len. */
-static size_t find(struct otr_slice s, const char *set)
+/* Returns where the first character of `set` is in `s`, or s.len. */
+static size_t find_any(struct otr_slice s, const char *set)
 {
 	size_t i = 0;
 
@@ -51,7 +51,7 @@ static size_t find(struct otr_slice s, const char *set)
 
 static void split_authority(struct otr_url *out, struct otr_slice *rest)
 {
-	size_t n = find(*rest, "/?#");
+	size_t n = find_any(*rest, "/?#");
 
 	out->authority = otr_slice_sub(*rest, 0, n);
 	*rest = otr_slice_sub(*rest, n, rest->len);
@@ -59,7 +59,7 @@ static void split_authority(struct otr_url *out, struct otr_slice *rest)
 
 void otr_url_split(struct otr_url *out, struct otr_slice target, bool connect)
 {
-	size_t n = find(target, ":/?#");
+	size_t n = find_any(target, ":/?#");
 
 	memset(out, 0, sizeof(*out));
 	if (connect) {
@@ -71,16 +71,16 @@ void otr_url_split(struct otr_url *out, struct otr_slice target, bool connect)
 		target = otr_slice_sub(target, n + 3, target.len);
 		split_authority(out, &target);
 	}
-	target.len = find(target, "#");
-	n = find(target, "?");
+	target.len = find_any(target, "#");
+	n = find_any(target, "?");
 	out->path = otr_slice_sub(target, 0, n);
 	out->query = otr_slice_sub(target, n + 1, target.len);
 	if (!out->path.len && out->scheme.len)
 		out->path = OTR_SLICE("/");
 }
 
-/* Userinfo is the text before the last '@'. */
-static size_t userinfo(struct otr_slice authority)
+/* Returns the length of the userinfo, the text before the last '@'. */
+static size_t userinfo_len(struct otr_slice authority)
 {
 	const char *at = authority.len ? memrchr(authority.data, '@', authority.len) : NULL;
 
@@ -103,11 +103,11 @@ static uint16_t read_port(struct otr_slice s)
 
 struct otr_slice otr_url_host(struct otr_slice authority, uint16_t *port)
 {
-	struct otr_slice host = otr_slice_sub(authority, userinfo(authority), authority.len);
+	struct otr_slice host = otr_slice_sub(authority, userinfo_len(authority), authority.len);
 	size_t colon = host.len;
 
 	if (host.len && host.data[0] == '[') {
-		colon = find(host, "]");
+		colon = find_any(host, "]");
 		*port = read_port(otr_slice_sub(host, colon + 2, host.len));
 		return otr_slice_sub(host, 1, colon - 1);
 	}
@@ -121,15 +121,15 @@ struct otr_slice otr_url_host(struct otr_slice authority, uint16_t *port)
 
 void otr_url_authority(struct otr_buf *out, struct otr_slice authority)
 {
-	size_t n = userinfo(authority);
+	size_t n = userinfo_len(authority);
 
 	if (n)
 		otr_buf_str(out, HIDDEN ":" HIDDEN "@");
 	otr_buf_slice(out, otr_slice_sub(authority, n, authority.len));
 }
 
-/* Can `s` hold a secret at all? Most values are too short and too plain. */
-static bool worth_a_look(struct otr_slice s)
+/* Can `s` hold a secret? Most values are too short, or too plain. */
+static bool may_hold_secret(struct otr_slice s)
 {
 	if (s.len >= 16)
 		return true;
@@ -141,12 +141,12 @@ static bool worth_a_look(struct otr_slice s)
 
 static bool holds_secret(struct otr_slice s)
 {
-	return worth_a_look(s) && otr_secret_within(s);
+	return may_hold_secret(s) && otr_secret_within(s);
 }
 
 static void put_pair(struct otr_buf *out, struct otr_slice pair, char *const *redact)
 {
-	size_t n = find(pair, "=");
+	size_t n = find_any(pair, "=");
 	struct otr_slice key = otr_slice_sub(pair, 0, n);
 	struct otr_slice value = otr_slice_sub(pair, n + 1, pair.len);
 
@@ -160,14 +160,13 @@ static void put_pair(struct otr_buf *out, struct otr_slice pair, char *const *re
 	}
 }
 
-/* Is a segment, decoded, one word, and not a pair or a word in an alphabet that is not known
- * here? */
+/* Is a decoded segment one word: no pair, and in an alphabet that the tables know? */
 static bool is_plain(struct otr_slice seg)
 {
-	return seg.len && find(seg, ";=:%") == seg.len && otr_secret_readable(seg);
+	return seg.len && find_any(seg, ";=:%") == seg.len && otr_secret_readable(seg);
 }
 
-/* Does a path go on with a secret behind this segment: /token/X, /reset/X? */
+/* Is the segment behind this one a secret: /token/X, /reset/X? */
 static bool announces_secret(struct otr_slice seg)
 {
 	static const char *const words[] = {
@@ -189,8 +188,8 @@ static bool announces_secret(struct otr_slice seg)
 	return is_plain(seg) && otr_secret_key(seg);
 }
 
-/* Is a segment behind one that announces a secret a word, as in /password/forgotten, or a
- * version, as in /auth/v1? Such a segment is no secret. */
+/* Is a segment that follows an announcing one a word, as in /password/forgotten, or a version,
+ * as in /auth/v1? Such a segment is no secret. */
 static bool is_word(struct otr_slice seg)
 {
 	size_t n = seg.len > 1 && seg.data[0] == 'v' ? 1 : 0;
@@ -206,10 +205,10 @@ static bool is_word(struct otr_slice seg)
 	return true;
 }
 
-/* Appends a segment. Behind an empty one, userinfo needs no password: x//TOKEN@h */
+/* Appends a segment. Behind an empty segment, userinfo may lack a password: x//TOKEN@h */
 static void put_segment(struct otr_buf *out, struct otr_slice seg, bool behind_empty)
 {
-	size_t n = behind_empty ? userinfo(seg) : 0;
+	size_t n = behind_empty ? userinfo_len(seg) : 0;
 
 	if (n) {
 		otr_url_authority(out, seg);
@@ -230,7 +229,7 @@ void otr_url_path(struct otr_buf *out, struct otr_slice path)
 	size_t n;
 
 	while (path.len) {
-		n = find(path, "/");
+		n = find_any(path, "/");
 		seg = otr_slice_sub(path, 0, n);
 		if (announced && !is_word(seg))
 			otr_buf_str(out, HIDDEN);
@@ -250,7 +249,7 @@ void otr_url_path_words(struct otr_buf *out, struct otr_slice path)
 	size_t n;
 
 	while (path.len) {
-		n = find(path, "/");
+		n = find_any(path, "/");
 		seg = otr_slice_sub(path, 0, n);
 		if (is_word(seg) && !otr_secret_shape(seg))
 			otr_buf_slice(out, seg);
@@ -267,7 +266,7 @@ void otr_url_query(struct otr_buf *out, struct otr_slice query, char *const *red
 	size_t n;
 
 	while (query.len) {
-		n = find(query, "&;");
+		n = find_any(query, "&;");
 		put_pair(out, otr_slice_sub(query, 0, n), redact);
 		if (n < query.len)
 			otr_buf_byte(out, query.data[n]);

@@ -3,12 +3,12 @@
 #define OTR_URL_H
 
 /*
- * url.h - request targets: their parts (RFC 3986), and what of them may be shown.
+ * url.h - parts of request targets (RFC 3986), and which of them may be shown.
  *
- * No secret leaves the host: userinfo becomes REDACTED:REDACTED; REDACTED stands for the
- * value of a query key that names a secret (the key stays), for a value that holds one
- * (a URL with a token, a JWT), and for such a segment of a path. What a secret is:
- * agent/base/secret.h. --redact adds keys, compared without regard to case.
+ * No secret leaves the host. Userinfo becomes REDACTED:REDACTED. REDACTED replaces the value of a query
+ * key that names a secret (the key stays), a value that holds one (a URL with a token, a JWT), and a
+ * segment of a path that is one. What a secret is: agent/base/secret.h. --redact adds keys, compared
+ * without regard to case.
  */
 
 #include <stdbool.h>
@@ -32,15 +32,15 @@ struct otr_url {
 /* Splits a request target, RFC 9112 section 3.2. `connect`: `target` is an authority. */
 void otr_url_split(struct otr_url *out, struct otr_slice target, bool connect);
 
-/* Splits "user:pw@host:port", brackets of an IPv6 address dropped. `*port` is 0
- * where it gives none, or no number. Returns the host. */
+/* Splits "user:pw@host:port", brackets of an IPv6 address dropped. `*port` is 0 if there is
+ * none, or it is no number. Returns the host. */
 struct otr_slice otr_url_host(struct otr_slice authority, uint16_t *port);
 
-/* Appends `query` without the values that shall not be seen. `redact`: query keys that the user
+/* Appends `query` without the values that must not be shown. `redact`: query keys that the user
  * added, ended by NULL; or NULL. */
 void otr_url_query(struct otr_buf *out, struct otr_slice query, char *const *redact);
 
-/* Appends a path without the segments and parameters that shall not be seen. */
+/* Appends a path without the segments and parameters that must not be shown. */
 void otr_url_path(struct otr_buf *out, struct otr_slice path);
 
 /* Appends a path whose segments are hidden unless they are words (/otlp/v1/traces). In a URL that

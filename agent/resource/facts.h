@@ -7,10 +7,10 @@
 #include "agent/base/slice.h"
 #include "agent/resource/resource.h"
 
-/* What is not known is a none slice. */
+/* An unknown fact is a none slice. */
 struct otr_facts {
 	struct otr_slice text[OTR_META_MAX]; /* by enum otr_meta */
-	struct otr_slice comm;		     /* the kernel's 15 characters */
+	struct otr_slice comm;		     /* name of the first thread, at most 15 characters */
 };
 
 #endif /* OTR_FACTS_H */

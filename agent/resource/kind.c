@@ -10,10 +10,10 @@
 #include "agent/base/elf_class.h"
 #include "agent/base/foreign.h"
 
-#define KTHREAD 0x00200000u /* PF_KTHREAD of linux/sched.h: the ninth field of stat */
+#define KTHREAD 0x00200000u /* PF_KTHREAD of linux/sched.h, in the ninth field of stat */
 
-/* The command in parentheses may hold anything: it ends at the last one. The first thread of
- * a process may have ended while others go on. */
+/* The command in parentheses may hold any character, so the last ")" ends it. The first thread
+ * of a process may have ended while other threads run. */
 static void read_stat(uint32_t pid, struct otr_kind_of *out)
 {
 	char text[1024], state;

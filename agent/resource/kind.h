@@ -2,7 +2,7 @@
 #ifndef OTR_KIND_H
 #define OTR_KIND_H
 
-/* kind.h - processes in which there is nothing to trace, as proc(5) tells them apart. */
+/* kind.h - processes in which there is nothing to trace, as proc(5) shows them. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,7 +21,7 @@ struct otr_kind_of {
 	uint32_t parent; /* of OTR_KIND_THREAD: the process */
 };
 
-/* What cannot be read is a program. */
+/* Reads what kind of process `pid` is; OTR_KIND_PROGRAM if that cannot be read. */
 void otr_kind_read(uint32_t pid, struct otr_kind_of *out);
 
 #endif /* OTR_KIND_H */

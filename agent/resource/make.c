@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * make.c - makes a resource from the facts of a process and its host. OpenTelemetry semantic
+ * make.c - makes a resource from the facts of a process and its host, by the OpenTelemetry semantic
  * conventions 1.44: service, process, host, os, container, telemetry.
  *
- * What the process says in OTEL_RESOURCE_ATTRIBUTES wins over what was found, except for
- * service.name (name.h) and telemetry.*.
+ * An attribute in OTEL_RESOURCE_ATTRIBUTES of the process overrides the one that was found, except
+ * for service.name (name.h) and telemetry.*.
  *
- * A resource is one allocation:  | struct otr_resource | attrs[n_attrs] | text |
+ * A resource is one allocation:
+ *
+ *	| struct otr_resource | attrs[n_attrs] | text |
  */
 
 #include "agent/resource/make.h"
@@ -26,13 +28,13 @@
 #define ATTRS_MAX 64
 #define VALUE_MAX 4096
 
-/* Of service.instance.id, as the conventions give it. */
+/* The namespace of service.instance.id, as the conventions give it. */
 static const uint8_t instance_ns[16] = {
 	0x4d, 0x63, 0x00, 0x9a, 0x8d, 0x0f, 0x11, 0xee,
 	0xaa, 0xd7, 0x4c, 0x79, 0x6e, 0xd8, 0xe3, 0x20,
 };
 
-/* Under construction: slices of strings hold offsets into `text`. */
+/* A resource that is being made: slices of strings hold offsets into `text`. */
 struct draft {
 	struct otr_attr at[ATTRS_MAX];
 	size_t n;
@@ -44,7 +46,7 @@ static void draft_fini(struct draft *d)
 	otr_buf_fini(&d->text);
 }
 
-static struct otr_slice keep(struct draft *d, struct otr_slice s)
+static struct otr_slice keep_text(struct draft *d, struct otr_slice s)
 {
 	size_t at = d->text.len;
 	char *to;
@@ -72,20 +74,20 @@ static struct otr_attr *add(struct draft *d, enum otr_key key)
 	return &d->at[d->n++];
 }
 
-/* What is there already stays; nothing is added for an empty value. */
-static void text(struct draft *d, enum otr_key key, struct otr_slice value)
+/* Adds an attribute, unless the value is empty or the attribute is there already. */
+static void add_text(struct draft *d, enum otr_key key, struct otr_slice value)
 {
 	struct otr_attr *at = value.len ? add(d, key) : NULL;
 
 	if (!at)
 		return;
 	at->type = OTR_ATTR_STRING;
-	at->string = keep(d, value);
+	at->string = keep_text(d, value);
 }
 
-static void str(struct draft *d, enum otr_key key, const char *value)
+static void add_str(struct draft *d, enum otr_key key, const char *value)
 {
-	text(d, key, otr_slice_str(value));
+	add_text(d, key, otr_slice_str(value));
 }
 
 static enum otr_key key_of(struct otr_slice name)
@@ -119,19 +121,19 @@ static void on_pair(void *arg, struct otr_slice name, struct otr_slice value)
 	    otr_slice_starts(name, OTR_SLICE("telemetry.")))
 		return;
 	if (key != OTR_KEY_CUSTOM) {
-		text(d, key, value);
+		add_text(d, key, value);
 		return;
 	}
 	at = is_twice(d, name) ? NULL : add(d, key);
 	if (!at)
 		return;
 	at->type = OTR_ATTR_STRING;
-	at->name = keep(d, name);
-	at->string = keep(d, value);
+	at->name = keep_text(d, name);
+	at->string = keep_text(d, value);
 }
 
-/* ISO 8601 in milliseconds: what /proc tells is no finer. */
-static size_t iso(char *out, size_t size, uint64_t ns)
+/* Writes the time as ISO 8601 in milliseconds; /proc has no finer times. */
+static size_t write_iso(char *out, size_t size, uint64_t ns)
 {
 	time_t s = (time_t)(ns / 1000000000u);
 	struct tm tm;
@@ -142,8 +144,9 @@ static size_t iso(char *out, size_t size, uint64_t ns)
 				(unsigned int)(ns / 1000000u % 1000u));
 }
 
-/* The id of a process stays the same when otrace is started again; no other process has it. */
-static void instance(struct draft *d, const struct otr_make *from)
+/* Sets the id of the process, which no other process has, and which is the same when otrace is
+ * started again. */
+static void add_instance(struct draft *d, const struct otr_make *from)
 {
 	struct otr_slice host = from->host->text[OTR_META_HOST_ID];
 	char id[OTR_UUID_TEXT], name[256];
@@ -152,10 +155,10 @@ static void instance(struct draft *d, const struct otr_make *from)
 			 from->tgid, from->created_ns / 1000000u);
 
 	otr_uuid5(id, instance_ns, (struct otr_slice){name, (size_t)n});
-	str(d, OTR_KEY_SERVICE_INSTANCE_ID, id);
+	add_str(d, OTR_KEY_SERVICE_INSTANCE_ID, id);
 }
 
-static void process(struct draft *d, const struct otr_make *from)
+static void add_process(struct draft *d, const struct otr_make *from)
 {
 	const struct otr_facts *f = from->facts;
 	struct otr_slice exe = otr_name_exe(f->text[OTR_META_EXE]);
@@ -167,37 +170,37 @@ static void process(struct draft *d, const struct otr_make *from)
 		at->integer = from->tgid;
 	}
 	if (from->created_ns) {
-		iso(when, sizeof(when), from->created_ns);
-		str(d, OTR_KEY_PROCESS_CREATION_TIME, when);
+		write_iso(when, sizeof(when), from->created_ns);
+		add_str(d, OTR_KEY_PROCESS_CREATION_TIME, when);
 	}
-	text(d, OTR_KEY_PROCESS_EXECUTABLE_NAME, exe.len ? otr_name_base(exe) : f->comm);
-	text(d, OTR_KEY_PROCESS_EXECUTABLE_PATH, exe);
-	text(d, OTR_KEY_PROCESS_OWNER, f->text[OTR_META_OWNER]);
+	add_text(d, OTR_KEY_PROCESS_EXECUTABLE_NAME, exe.len ? otr_name_base(exe) : f->comm);
+	add_text(d, OTR_KEY_PROCESS_EXECUTABLE_PATH, exe);
+	add_text(d, OTR_KEY_PROCESS_OWNER, f->text[OTR_META_OWNER]);
 	if (f->text[OTR_META_GO].len)
-		str(d, OTR_KEY_PROCESS_RUNTIME_NAME, "go");
-	text(d, OTR_KEY_PROCESS_RUNTIME_VERSION, f->text[OTR_META_GO]);
-	text(d, OTR_KEY_CONTAINER_ID, otr_name_container(f->text[OTR_META_CGROUP]));
+		add_str(d, OTR_KEY_PROCESS_RUNTIME_NAME, "go");
+	add_text(d, OTR_KEY_PROCESS_RUNTIME_VERSION, f->text[OTR_META_GO]);
+	add_text(d, OTR_KEY_CONTAINER_ID, otr_name_container(f->text[OTR_META_CGROUP]));
 }
 
-static void host(struct draft *d, const struct otr_facts *f)
+static void add_host(struct draft *d, const struct otr_facts *f)
 {
-	text(d, OTR_KEY_HOST_NAME, f->text[OTR_META_HOST]);
-	text(d, OTR_KEY_HOST_ID, f->text[OTR_META_HOST_ID]);
-	text(d, OTR_KEY_HOST_ARCH, f->text[OTR_META_ARCH]);
-	str(d, OTR_KEY_OS_TYPE, "linux");
+	add_text(d, OTR_KEY_HOST_NAME, f->text[OTR_META_HOST]);
+	add_text(d, OTR_KEY_HOST_ID, f->text[OTR_META_HOST_ID]);
+	add_text(d, OTR_KEY_HOST_ARCH, f->text[OTR_META_ARCH]);
+	add_str(d, OTR_KEY_OS_TYPE, "linux");
 }
 
-/* Not "opentelemetry", which is reserved for its own SDKs. */
-static void telemetry(struct draft *d, const struct otr_facts *f)
+/* The name is not "opentelemetry", which is reserved for the SDKs of the project. */
+static void add_telemetry(struct draft *d, const struct otr_facts *f)
 {
 	struct otr_slice exe = otr_name_exe(f->text[OTR_META_EXE]);
 
-	str(d, OTR_KEY_TELEMETRY_SDK_NAME, "otrace");
-	str(d, OTR_KEY_TELEMETRY_SDK_LANGUAGE,
-	    f->text[OTR_META_GO].len ? "go" : otr_name_language(exe.len ? exe : f->comm));
-	str(d, OTR_KEY_TELEMETRY_SDK_VERSION, OTR_VERSION);
-	str(d, OTR_KEY_TELEMETRY_DISTRO_NAME, "otrace");
-	str(d, OTR_KEY_TELEMETRY_DISTRO_VERSION, OTR_VERSION);
+	add_str(d, OTR_KEY_TELEMETRY_SDK_NAME, "otrace");
+	add_str(d, OTR_KEY_TELEMETRY_SDK_LANGUAGE,
+		f->text[OTR_META_GO].len ? "go" : otr_name_language(exe.len ? exe : f->comm));
+	add_str(d, OTR_KEY_TELEMETRY_SDK_VERSION, OTR_VERSION);
+	add_str(d, OTR_KEY_TELEMETRY_DISTRO_NAME, "otrace");
+	add_str(d, OTR_KEY_TELEMETRY_DISTRO_VERSION, OTR_VERSION);
 }
 
 static void fill(struct draft *d, const struct otr_make *from)
@@ -205,16 +208,16 @@ static void fill(struct draft *d, const struct otr_make *from)
 	char service[OTR_SERVICE_MAX + 1];
 	size_t len = otr_name_service(from->facts, service);
 
-	text(d, OTR_KEY_SERVICE_NAME, (struct otr_slice){service, len});
-	telemetry(d, from->facts);
+	add_text(d, OTR_KEY_SERVICE_NAME, (struct otr_slice){service, len});
+	add_telemetry(d, from->facts);
 	otr_name_pairs(otr_name_env(from->facts->text[OTR_META_ENV], "OTEL_RESOURCE_ATTRIBUTES"),
 		       on_pair, d, NULL);
-	instance(d, from);
-	process(d, from);
-	host(d, from->host);
+	add_instance(d, from);
+	add_process(d, from);
+	add_host(d, from->host);
 }
 
-static void settle(struct otr_slice *s, const char *base)
+static void resolve_slice(struct otr_slice *s, const char *base)
 {
 	s->data = s->len ? base + (size_t)s->data : NULL;
 }
@@ -233,14 +236,14 @@ static struct otr_resource *finish(const struct draft *d, uint32_t tgid)
 	memcpy(at, d->at, attrs);
 	memcpy(base, d->text.data, d->text.len);
 	for (size_t i = 0; i < d->n; i++) {
-		settle(&at[i].name, base);
+		resolve_slice(&at[i].name, base);
 		if (at[i].type == OTR_ATTR_STRING)
-			settle(&at[i].string, base);
+			resolve_slice(&at[i].string, base);
 	}
 	res->tgid = tgid;
 	res->attrs = at;
 	res->n_attrs = (uint16_t)d->n;
-	res->service = at[0].string; /* fill() begins with it */
+	res->service = at[0].string; /* the attribute that fill() adds first */
 	return res;
 }
 

@@ -13,7 +13,7 @@ struct otr_make {
 	uint64_t created_ns; /* CLOCK_REALTIME; 0: unknown */
 };
 
-/* Gives a resource, one reference, or NULL when memory ran out. */
+/* Gives a resource, one reference, or NULL without memory. */
 struct otr_resource *otr_resource_make(const struct otr_make *from);
 
 #endif /* OTR_RESOURCE_MAKE_H */

@@ -2,9 +2,9 @@
 /*
  * name.c - names a process from its facts.
  *
- * OpenTelemetry semantic conventions, "Service", and the specification of
- * OTEL_RESOURCE_ATTRIBUTES. Departure: where one pair cannot be decoded, only that pair is
- * discarded, not all pairs.
+ * It follows the OpenTelemetry semantic conventions, "Service", and the specification of
+ * OTEL_RESOURCE_ATTRIBUTES. Departure: if one pair cannot be decoded, that pair alone is discarded,
+ * not all pairs.
  */
 
 #include "agent/resource/name.h"
@@ -97,7 +97,7 @@ struct otr_slice otr_name_container(struct otr_slice cgroup)
 			run++;
 			continue;
 		}
-		if (run == CONTAINER_ID) /* the innermost container's */
+		if (run == CONTAINER_ID) /* of nested containers, the innermost is the last */
 			found = otr_slice_sub(cgroup, i - run, run);
 		run = 0;
 	}
@@ -109,8 +109,8 @@ struct found {
 	size_t len;
 };
 
-/* Writes bytes from any source as a name: cut, valid UTF-8, safe for a terminal. */
-static size_t clean(char *out, struct otr_slice s)
+/* Writes bytes from any source as a name: cut, valid UTF-8, without control characters. */
+static size_t write_clean(char *out, struct otr_slice s)
 {
 	size_t len = 0, n;
 
@@ -120,7 +120,8 @@ static size_t clean(char *out, struct otr_slice s)
 			break;
 		memcpy(out + len, n ? s.data : "\xef\xbf\xbd", n ? n : 3);
 		len += n ? n : 3;
-		n = n ? n : otr_utf8_char(s); /* whole, where it is only unfit */
+		/* A valid character that must not be shown is replaced as a whole. */
+		n = n ? n : otr_utf8_char(s);
 		n = n ? n : 1;
 	}
 	out[len] = '\0';
@@ -132,12 +133,12 @@ static void on_pair(void *arg, struct otr_slice key, struct otr_slice value)
 	struct found *f = arg;
 
 	if (otr_slice_eq(key, OTR_SLICE("service.name")))
-		f->len = clean(f->out, value);
+		f->len = write_clean(f->out, value);
 }
 
 static size_t set_by_env(struct otr_slice env, char *out)
 {
-	struct found f = {out, clean(out, otr_name_env(env, "OTEL_SERVICE_NAME"))};
+	struct found f = {out, write_clean(out, otr_name_env(env, "OTEL_SERVICE_NAME"))};
 
 	if (!f.len)
 		otr_name_pairs(otr_name_env(env, "OTEL_RESOURCE_ATTRIBUTES"), on_pair, &f, NULL);
@@ -146,13 +147,13 @@ static size_t set_by_env(struct otr_slice env, char *out)
 
 size_t otr_name_service(const struct otr_facts *facts, char out[OTR_SERVICE_MAX + 1])
 {
-	size_t n = clean(out, facts->text[OTR_META_SERVICE]);
+	size_t n = write_clean(out, facts->text[OTR_META_SERVICE]);
 
 	if (!n)
 		n = set_by_env(facts->text[OTR_META_ENV], out);
 	if (!n)
-		n = clean(out, otr_name_guess(facts));
+		n = write_clean(out, otr_name_guess(facts));
 	if (!n)
-		n = clean(out, facts->comm);
-	return n ? n : clean(out, OTR_SLICE("unknown_service"));
+		n = write_clean(out, facts->comm);
+	return n ? n : write_clean(out, OTR_SLICE("unknown_service"));
 }

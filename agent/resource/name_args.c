@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * name_args.c - which program an interpreter was told to run.
+ * name_args.c - finds the program that an interpreter runs, in the arguments of the interpreter.
  *
- * One row a runtime: which of its options take a value, so that this is not taken for
- * the script; what gives the name once the script is known is one function.
+ * There is one row for each interpreter. It has the options that take a value, so that the value is
+ * not taken for the script, and a function that names the program by its script.
  */
 
 #include "agent/resource/name_args.h"
@@ -19,13 +19,13 @@ typedef void (*program_fn)(struct otr_program *pg, struct otr_slice rest);
 struct runtime {
 	const char *family;
 	const char *valued;  /* options whose value is the next argument */
-	const char *module;  /* the option before a module's or archive's name */
-	const char *command; /* .. before program text: there is no script */
-	const char *skip;    /* words before the script */
-	program_fn read;     /* `pg->path` is the script, `rest` what follows */
+	const char *module;  /* the option before the name of a module or archive */
+	const char *command; /* the option before program text: there is no script */
+	const char *skip;    /* words that stand before the script */
+	program_fn read;     /* names the program; `pg->path` is the script, `rest` follows it */
 };
 
-static bool listed(const char *list, struct otr_slice word)
+static bool is_listed(const char *list, struct otr_slice word)
 {
 	size_t n;
 
@@ -37,7 +37,7 @@ static bool listed(const char *list, struct otr_slice word)
 	return false;
 }
 
-static bool take(struct otr_slice *args, struct otr_slice *arg)
+static bool next_arg(struct otr_slice *args, struct otr_slice *arg)
 {
 	size_t n;
 
@@ -49,14 +49,14 @@ static bool take(struct otr_slice *args, struct otr_slice *arg)
 	return true;
 }
 
-static struct otr_slice before(struct otr_slice s, char c)
+static struct otr_slice text_before(struct otr_slice s, char c)
 {
 	const char *at = s.len ? memchr(s.data, c, s.len) : NULL;
 
 	return at ? otr_slice_sub(s, 0, (size_t)(at - s.data)) : s;
 }
 
-static struct otr_slice without(struct otr_slice s, const char *endings)
+static struct otr_slice strip_ending(struct otr_slice s, const char *endings)
 {
 	size_t n;
 
@@ -68,7 +68,7 @@ static struct otr_slice without(struct otr_slice s, const char *endings)
 	return s;
 }
 
-/* The last part between dots that is not one of `dull`; else the last one. */
+/* Returns the last part between dots that is not one of `dull`, or the last part if all are. */
 static struct otr_slice last_part(struct otr_slice s, const char *dull)
 {
 	struct otr_slice part = s, rest = s;
@@ -78,7 +78,7 @@ static struct otr_slice last_part(struct otr_slice s, const char *dull)
 		for (n = rest.len; n && rest.data[n - 1] != '.';)
 			n--;
 		part = otr_slice_sub(rest, n, rest.len);
-		if (part.len && !listed(dull, part))
+		if (part.len && !is_listed(dull, part))
 			return part;
 		rest = otr_slice_sub(rest, 0, n ? n - 1 : 0);
 	}
@@ -99,26 +99,26 @@ static bool is_module(struct otr_slice s)
 	return true;
 }
 
-/* "orders.wsgi:app"; "localhost:8000", the value of an option, is not. */
+/* True for "orders.wsgi:app", false for "localhost:8000", which may be the value of an option. */
 static bool is_app(struct otr_slice s)
 {
-	struct otr_slice mod = before(s, ':');
+	struct otr_slice mod = text_before(s, ':');
 	struct otr_slice attr = otr_slice_sub(s, mod.len + 1, s.len);
 
 	return mod.len < s.len && is_module(mod) && attr.len &&
 	       (isalpha((unsigned char)attr.data[0]) || attr.data[0] == '_');
 }
 
-/* The application a Python server was given: MODULE:ATTRIBUTE anywhere, else the last
- * word that is a module and no option's value. */
+/* Returns the application that a Python server runs: MODULE:ATTRIBUTE anywhere in `args`, else
+ * the last word that is a module and not the value of an option. */
 static struct otr_slice app_of(struct otr_slice args)
 {
 	struct otr_slice arg, best = OTR_SLICE_NONE;
 	bool value = false;
 
-	while (take(&args, &arg)) {
+	while (next_arg(&args, &arg)) {
 		if (is_app(arg))
-			return before(arg, ':');
+			return text_before(arg, ':');
 		if (!value && is_module(arg))
 			best = arg;
 		value = arg.len && arg.data[0] == '-' && !memchr(arg.data, '=', arg.len);
@@ -126,52 +126,54 @@ static struct otr_slice app_of(struct otr_slice args)
 	return best;
 }
 
-/* Flask and Celery: --app NAME, -A NAME, --app=NAME. */
+/* Returns the application of Flask and Celery, which an option names: --app NAME, -A NAME,
+ * --app=NAME. */
 static struct otr_slice app_option(struct otr_slice args)
 {
 	struct otr_slice arg, value;
 
-	while (take(&args, &arg)) {
-		value = before(arg, '=');
-		if (!listed("--app -A", value))
+	while (next_arg(&args, &arg)) {
+		value = text_before(arg, '=');
+		if (!is_listed("--app -A", value))
 			continue;
 		if (value.len < arg.len)
 			return otr_slice_sub(arg, value.len + 1, arg.len);
-		return take(&args, &arg) ? arg : OTR_SLICE_NONE;
+		return next_arg(&args, &arg) ? arg : OTR_SLICE_NONE;
 	}
 	return OTR_SLICE_NONE;
 }
 
 static struct otr_slice module_name(struct otr_slice module)
 {
-	module = without(otr_name_base(before(module, ':')), ".py");
+	module = strip_ending(otr_name_base(text_before(module, ':')), ".py");
 	return last_part(module, DULL_MODULES);
 }
 
 static void read_python(struct otr_program *pg, struct otr_slice rest)
 {
-	struct otr_slice tool = without(otr_name_base(pg->path), ".py");
+	struct otr_slice tool = strip_ending(otr_name_base(pg->path), ".py");
 	struct otr_slice skip;
 
 	pg->name = tool;
-	if (listed("gunicorn uvicorn hypercorn daphne granian waitress-serve", tool)) {
+	if (is_listed("gunicorn uvicorn hypercorn daphne granian waitress-serve", tool)) {
 		pg->name = module_name(app_of(rest));
-		pg->path = OTR_SLICE_NONE; /* the server's, not the service's */
-	} else if (listed("flask celery", tool)) {
+		pg->path = OTR_SLICE_NONE; /* the script of the server, not of the service */
+	} else if (is_listed("flask celery", tool)) {
 		pg->name = module_name(app_option(rest));
 		pg->path = OTR_SLICE_NONE;
-	} else if (listed("streamlit fastapi", tool)) {
+	} else if (is_listed("streamlit fastapi", tool)) {
 		pg->path = OTR_SLICE_NONE;
-		while (take(&rest, &skip) && !pg->path.len)
-			if (skip.len > 3 && without(skip, ".py").len < skip.len)
+		while (next_arg(&rest, &skip) && !pg->path.len)
+			if (skip.len > 3 && strip_ending(skip, ".py").len < skip.len)
 				pg->path = skip;
 		pg->name = module_name(pg->path);
-	} else if (!listed("http.server", tool)) {
+	} else if (!is_listed("http.server", tool)) {
 		pg->name = module_name(tool);
 	}
 }
 
-/* A program inside node_modules is a tool: the service is what it stands in. */
+/* A program inside node_modules is a tool. It serves the project whose folder node_modules is
+ * in. */
 static void read_node(struct otr_program *pg, struct otr_slice rest)
 {
 	const char *at = NULL;
@@ -179,7 +181,7 @@ static void read_node(struct otr_program *pg, struct otr_slice rest)
 	(void)rest;
 	if (pg->path.len)
 		at = memmem(pg->path.data, pg->path.len, "node_modules/", 13);
-	pg->name = without(otr_name_base(pg->path), ".js .mjs .cjs .ts .mts .cts .jsx .tsx");
+	pg->name = strip_ending(otr_name_base(pg->path), ".js .mjs .cjs .ts .mts .cts .jsx .tsx");
 	if (!at && !otr_slice_starts(pg->name, OTR_SLICE("next-server")))
 		return;
 	pg->name = OTR_SLICE_NONE;
@@ -188,11 +190,11 @@ static void read_node(struct otr_program *pg, struct otr_slice rest)
 
 static struct otr_slice jar_name(struct otr_slice path)
 {
-	struct otr_slice s = without(otr_name_base(path), ".jar .war");
+	struct otr_slice s = strip_ending(otr_name_base(path), ".jar .war");
 
 	for (size_t i = 1; i + 1 < s.len; i++)
 		if (s.data[i] == '-' && isdigit((unsigned char)s.data[i + 1]))
-			return otr_slice_sub(s, 0, i); /* -1.2.3-SNAPSHOT */
+			return otr_slice_sub(s, 0, i); /* the rest is a version: -1.2.3-SNAPSHOT */
 	return s;
 }
 
@@ -201,11 +203,11 @@ static void read_java(struct otr_program *pg, struct otr_slice rest)
 	struct otr_slice s = pg->path;
 
 	(void)rest;
-	if (without(s, ".jar .war").len < s.len) {
+	if (strip_ending(s, ".jar .war").len < s.len) {
 		pg->name = jar_name(s);
 		return;
 	}
-	pg->path = OTR_SLICE_NONE; /* a class, module/class */
+	pg->path = OTR_SLICE_NONE; /* `s` is a class or module/class, not a path */
 	if (memmem(s.data, s.len, "catalina", 8))
 		pg->name = OTR_SLICE("tomcat");
 	else
@@ -216,18 +218,18 @@ static void read_java(struct otr_program *pg, struct otr_slice rest)
 static void read_ruby(struct otr_program *pg, struct otr_slice rest)
 {
 	(void)rest;
-	pg->name = without(otr_name_base(pg->path), ".rb .ru");
-	if (!listed("puma rails rackup unicorn thin bundle sidekiq rake", pg->name))
+	pg->name = strip_ending(otr_name_base(pg->path), ".rb .ru");
+	if (!is_listed("puma rails rackup unicorn thin bundle sidekiq rake", pg->name))
 		return;
 	pg->name = OTR_SLICE_NONE;
-	pg->path = OTR_SLICE_NONE; /* the working directory is the project's */
+	pg->path = OTR_SLICE_NONE; /* the working directory is that of the project */
 }
 
 static void read_script(struct otr_program *pg, struct otr_slice rest)
 {
 	(void)rest;
-	pg->name = without(otr_name_base(pg->path), ".php .pl .sh .dll");
-	if (listed("artisan console", pg->name))
+	pg->name = strip_ending(otr_name_base(pg->path), ".php .pl .sh .dll");
+	if (is_listed("artisan console", pg->name))
 		pg->name = OTR_SLICE_NONE;
 }
 
@@ -237,11 +239,12 @@ static void read_uwsgi(struct otr_program *pg, struct otr_slice rest)
 
 	pg->path = OTR_SLICE_NONE;
 	pg->name = OTR_SLICE_NONE;
-	while (take(&rest, &arg)) {
-		if (listed("-w --module --wsgi-file --wsgi --file", arg) && take(&rest, &arg))
+	while (next_arg(&rest, &arg)) {
+		if (is_listed("-w --module --wsgi-file --wsgi --file", arg) &&
+		    next_arg(&rest, &arg))
 			pg->name = module_name(arg);
-		else if (without(arg, ".ini .yaml .yml").len < arg.len && !pg->name.len)
-			pg->name = without(otr_name_base(arg), ".ini .yaml .yml");
+		else if (strip_ending(arg, ".ini .yaml .yml").len < arg.len && !pg->name.len)
+			pg->name = strip_ending(otr_name_base(arg), ".ini .yaml .yml");
 	}
 }
 
@@ -275,8 +278,8 @@ static const struct runtime runtimes[] = {
 	{"uwsgi-core", "", "", "", "", NULL},
 };
 
-/* "gunicorn: master [orders.wsgi]", "puma 6.0 (tcp://..) [orders]": a title that took
- * the place of the arguments. */
+/* Reads a title that replaced the arguments: "gunicorn: master [orders.wsgi]", "puma 6.0
+ * (tcp://..) [orders]". */
 static bool read_title(struct otr_program *pg, struct otr_slice title)
 {
 	const char *from, *to;
@@ -292,29 +295,30 @@ static bool read_title(struct otr_program *pg, struct otr_slice title)
 	return true;
 }
 
-/* Python's -um MODULE, -Xutf8 ..: letters in one word. */
-static bool bundled(const struct runtime *rt, struct otr_slice arg, char c)
+/* Is `arg` a group of Python's one-letter options that ends with `c`, as -um in "-um MODULE"?
+ * -Xutf8 is none. */
+static bool is_grouped(const struct runtime *rt, struct otr_slice arg, char c)
 {
 	return rt->read == read_python && arg.len > 2 && arg.data[1] != '-' && arg.data[1] != 'W' &&
 	       arg.data[1] != 'X' && arg.data[arg.len - 1] == c;
 }
 
-/* Finds the script in `args`; leaves what follows it. False: program text was given,
- * or nothing. */
+/* Takes the arguments up to the script off `args`. False: there is program text instead of a
+ * script, or nothing. */
 static bool find_script(const struct runtime *rt, struct otr_slice *args, struct otr_slice *script)
 {
 	struct otr_slice arg;
 
-	while (take(args, &arg)) {
-		if (listed(rt->command, arg) || bundled(rt, arg, 'c'))
+	while (next_arg(args, &arg)) {
+		if (is_listed(rt->command, arg) || is_grouped(rt, arg, 'c'))
 			return false;
-		if (listed(rt->module, arg) || bundled(rt, arg, 'm'))
-			return take(args, script);
-		if (listed(rt->valued, arg)) {
-			take(args, &arg);
+		if (is_listed(rt->module, arg) || is_grouped(rt, arg, 'm'))
+			return next_arg(args, script);
+		if (is_listed(rt->valued, arg)) {
+			next_arg(args, &arg);
 			continue;
 		}
-		if (!arg.len || arg.data[0] == '-' || listed(rt->skip, arg))
+		if (!arg.len || arg.data[0] == '-' || is_listed(rt->skip, arg))
 			continue;
 		*script = arg;
 		return true;
@@ -335,7 +339,7 @@ bool otr_program_of(struct otr_program *pg, struct otr_slice family, const struc
 		pg->name = jar_name(pg->path);
 		return true;
 	}
-	if (read_title(pg, args) || !take(&args, &argv0))
+	if (read_title(pg, args) || !next_arg(&args, &argv0))
 		return true;
 	if (!rt->read)
 		read_uwsgi(pg, args);

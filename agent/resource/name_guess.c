@@ -28,7 +28,7 @@ static const char *const generic[] = {
 	"dotnet",      "deno",	 "bun",	  "uwsgi",    "pypy",
 };
 
-/* Folders whose names say nothing; so do those of generic[]. */
+/* Folders whose names say nothing about a service, besides those of generic[]. */
 static const char *const plain_dirs[] = {
 	"apps",	   "src",      "code",	 "srv",	    "html",	 "home",    "root",
 	"opt",	   "usr",      "var",	 "lib",	    "local",	 "bin",	    "sbin",
@@ -37,13 +37,13 @@ static const char *const plain_dirs[] = {
 	"dev",	   "data",     "share",	 "libexec", "tmp",
 };
 
-/* Units that start other people's programs. */
+/* Units that start programs of other services. */
 static const char *const carriers[] = {
 	"user@",  "session-",	"cron",	  "crond", "ssh",      "sshd",
 	"docker", "containerd", "podman", "init",  "systemd-",
 };
 
-static bool among(const char *const *list, size_t n, struct otr_slice s)
+static bool is_listed(const char *const *list, size_t n, struct otr_slice s)
 {
 	for (size_t i = 0; i < n; i++)
 		if (otr_slice_eq_nocase(s, otr_slice_str(list[i])))
@@ -53,10 +53,10 @@ static bool among(const char *const *list, size_t n, struct otr_slice s)
 
 static bool is_generic(struct otr_slice s)
 {
-	return !s.len || among(generic, OTR_ARRAY_SIZE(generic), s);
+	return !s.len || is_listed(generic, OTR_ARRAY_SIZE(generic), s);
 }
 
-/* Release numbers and hashes are no names. */
+/* False for release numbers and hashes, which are no names. */
 static bool has_word(struct otr_slice s)
 {
 	size_t digits = 0;
@@ -87,8 +87,9 @@ static bool is_temporary(struct otr_slice path)
 	       otr_slice_starts(path, OTR_SLICE("/dev/shm/"));
 }
 
-/* The first folder, from `dir` upwards, whose name says something; or an empty slice. */
-static struct otr_slice telling(struct otr_slice dir)
+/* Returns the first folder, from `dir` upwards, whose name is neither generic nor plain; or an
+ * empty slice. */
+static struct otr_slice distinctive_dir(struct otr_slice dir)
 {
 	struct otr_slice base;
 
@@ -97,15 +98,15 @@ static struct otr_slice telling(struct otr_slice dir)
 	for (; dir.len; dir = dir_of(dir)) {
 		base = otr_name_base(dir);
 		if (otr_slice_eq(dir_of(dir), OTR_SLICE("/home")))
-			break; /* a person, not a service */
+			break; /* the name is that of a person, not of a service */
 		if (has_word(base) && base.data[0] != '.' && !is_generic(base) &&
-		    !among(plain_dirs, OTR_ARRAY_SIZE(plain_dirs), base))
+		    !is_listed(plain_dirs, OTR_ARRAY_SIZE(plain_dirs), base))
 			return base;
 	}
 	return OTR_SLICE_NONE;
 }
 
-/* "orders" of ..../orders.service, unless that unit starts other programs. */
+/* Returns "orders" of ..../orders.service, unless that unit starts programs of other services. */
 static struct otr_slice unit_of(struct otr_slice cgroup)
 {
 	static const char end[] = ".service";
@@ -129,19 +130,20 @@ static struct otr_slice unit_of(struct otr_slice cgroup)
 	return OTR_SLICE_NONE;
 }
 
-/* The folder of the script, which may be given relative to the working directory. */
-static struct otr_slice folder(const struct otr_facts *facts, const struct otr_program *pg)
+/* Returns the folder of the script. The path of the script may be relative to the working
+ * directory. */
+static struct otr_slice script_dir(const struct otr_facts *facts, const struct otr_program *pg)
 {
 	struct otr_slice dir = dir_of(pg->path), found = OTR_SLICE_NONE;
 
 	if (pg->path.len && pg->path.data[0] == '/')
-		return telling(dir);
+		return distinctive_dir(dir);
 	if (dir.len && !is_temporary(facts->text[OTR_META_CWD]))
-		found = telling(dir);
-	return found.len ? found : telling(facts->text[OTR_META_CWD]);
+		found = distinctive_dir(dir);
+	return found.len ? found : distinctive_dir(facts->text[OTR_META_CWD]);
 }
 
-/* The kernel keeps 15 characters of what was executed. */
+/* Is `comm` the name of `path`, as far as the kernel keeps it (15 characters)? */
 static bool is_comm(struct otr_slice path, struct otr_slice comm)
 {
 	struct otr_slice base = otr_name_base(path);
@@ -149,8 +151,9 @@ static bool is_comm(struct otr_slice path, struct otr_slice comm)
 	return comm.len && otr_slice_eq(otr_slice_sub(base, 0, COMM_MAX), comm);
 }
 
-/* One file may be several programs: /usr/bin/redis-server is a link to redis-check-rdb. Then the
- * name in the kernel and the first argument both say as what it was executed. */
+/* Returns the name under which the program was executed. One file may have several names:
+ * /usr/bin/redis-server is a link to redis-check-rdb. Then the first argument has the name, if
+ * the name in the kernel confirms it. */
 static struct otr_slice program_name(const struct otr_facts *facts)
 {
 	struct otr_slice exe = otr_name_exe(facts->text[OTR_META_EXE]);
@@ -159,7 +162,7 @@ static struct otr_slice program_name(const struct otr_facts *facts)
 
 	first = otr_slice_sub(args, 0, n);
 	if (exe.len && !is_comm(exe, facts->comm)) {
-		/* A title has blanks where arguments have NULs. */
+		/* a title has blanks between its words, arguments have NULs */
 		const char *blank = n ? memchr(first.data, ' ', n) : NULL;
 
 		if (blank)
@@ -186,7 +189,7 @@ struct otr_slice otr_name_guess(const struct otr_facts *facts)
 		return pg.name;
 	better = unit_of(facts->text[OTR_META_CGROUP]);
 	if (!better.len)
-		better = folder(facts, &pg);
+		better = script_dir(facts, &pg);
 	if (better.len)
 		return better;
 	return pg.name.len ? pg.name : otr_name_family(exe);

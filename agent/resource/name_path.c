@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* name_path.c - what the path of a program says; see name_path.h. */
+/* name_path.c - names in the path of a program; see name_path.h. */
 
 #include "agent/resource/name_path.h"
 

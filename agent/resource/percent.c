@@ -19,7 +19,7 @@ struct otr_slice otr_trim(struct otr_slice s)
 	return s;
 }
 
-static struct otr_slice until(struct otr_slice s, char c)
+static struct otr_slice find_char(struct otr_slice s, char c)
 {
 	const char *at = s.len ? memchr(s.data, c, s.len) : NULL;
 
@@ -31,13 +31,13 @@ bool otr_pair_next(struct otr_slice *list, struct otr_slice *key, struct otr_sli
 	struct otr_slice pair = OTR_SLICE_NONE;
 
 	while (list->len && !pair.len) {
-		pair = until(*list, ',');
+		pair = find_char(*list, ',');
 		*list = otr_slice_sub(*list, pair.len + 1, list->len);
 		pair = otr_trim(pair);
 	}
 	if (!pair.len)
 		return false;
-	*key = until(pair, '=');
+	*key = find_char(pair, '=');
 	*value = OTR_SLICE_NONE;
 	if (key->len < pair.len)
 		*value = otr_trim(otr_slice_sub(pair, key->len + 1, pair.len));
@@ -45,7 +45,7 @@ bool otr_pair_next(struct otr_slice *list, struct otr_slice *key, struct otr_sli
 	return true;
 }
 
-static int digit(char c)
+static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -60,9 +60,9 @@ bool otr_percent_decode(struct otr_buf *out, struct otr_slice s)
 			otr_buf_byte(out, s.data[i]);
 			continue;
 		}
-		if (i + 2 >= s.len || digit(s.data[i + 1]) < 0 || digit(s.data[i + 2]) < 0)
+		if (i + 2 >= s.len || hex_digit(s.data[i + 1]) < 0 || hex_digit(s.data[i + 2]) < 0)
 			return false;
-		otr_buf_byte(out, (char)(digit(s.data[i + 1]) << 4 | digit(s.data[i + 2])));
+		otr_buf_byte(out, (char)(hex_digit(s.data[i + 1]) << 4 | hex_digit(s.data[i + 2])));
 		i += 2;
 	}
 	return true;

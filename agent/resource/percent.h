@@ -2,8 +2,10 @@
 #ifndef OTR_PERCENT_H
 #define OTR_PERCENT_H
 
-/* percent.h - lists of pairs as OTEL_* variables hold them: "k=v,k2=v2", with what
- * would end a key or value percent-encoded (RFC 3986, 2.1). */
+/*
+ * percent.h - lists of pairs as OTEL_* variables hold them: "k=v,k2=v2". A character that would end
+ * a key or value is percent-encoded (RFC 3986, 2.1).
+ */
 
 #include <stdbool.h>
 
@@ -11,14 +13,14 @@
 
 struct otr_buf;
 
-/* Without the blanks and tabs at both ends. */
+/* Returns `s` without the blanks and tabs at both ends. */
 struct otr_slice otr_trim(struct otr_slice s);
 
-/* Takes the next pair off the front of `list`, trimmed, or false at the end. Empty
- * ones are passed over. A pair without "=" has value.data == NULL. */
+/* Takes the next pair off the front of `list`, trimmed; false at the end. Empty pairs are
+ * skipped. A pair without "=" has value.data == NULL. */
 bool otr_pair_next(struct otr_slice *list, struct otr_slice *key, struct otr_slice *value);
 
-/* Appends `s` decoded. False where a % is not followed by two hex digits. */
+/* Appends `s` decoded. False if a % is not followed by two hex digits. */
 bool otr_percent_decode(struct otr_buf *out, struct otr_slice s);
 
 #endif /* OTR_PERCENT_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* procfs.c - the processes of the machine, as /proc lists them now; see proc(5). */
+/* procfs.c - the processes that run now, as /proc lists them; see proc(5). */
 
 #include "agent/resource/procfs.h"
 
@@ -30,7 +30,7 @@ void otr_procfs_each(bool (*fn)(void *arg, uint32_t pid), void *arg)
 		closedir(dir);
 }
 
-#define ENVIRON_BYTES (256u << 10) /* what lies behind is not looked at */
+#define ENVIRON_BYTES (256u << 10) /* of an environment; the rest is not read */
 
 bool otr_procfs_env_has(uint32_t pid, const char *entry)
 {
@@ -50,7 +50,7 @@ uint32_t otr_procfs_parent(uint32_t pid)
 	unsigned int parent = 0;
 	const char *end;
 
-	/* The command in parentheses may hold anything: skip to the last one. */
+	/* The command in parentheses may hold any character: skip to the last ")". */
 	if (otr_foreign_proc(pid, "stat", text, sizeof(text)) <= 0)
 		return 0;
 	end = strrchr(text, ')');
@@ -121,7 +121,8 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The first two arguments that are no option: the program, and what it runs. */
+/* Is `name` the base name of one of the first two arguments that are no option: the program, or
+ * the script that it runs? */
 static bool names_it(const char *args, size_t len, const char *name)
 {
 	int seen = 0;
@@ -151,7 +152,7 @@ bool otr_procfs_is(uint32_t pid, const char *name)
 	return otr_procfs_names(exe, args, len, name);
 }
 
-#define FDS 16384 /* a process may have a million open; what lies behind is not looked at */
+#define FDS 16384 /* descriptors that are looked at; a process may have a million open */
 
 int otr_procfs_fds(uint32_t pid, const char *kind)
 {
@@ -219,7 +220,7 @@ void otr_procfs_tls(uint32_t pid, char *out, size_t size)
 		snprintf(out, size, "%s", maps.name);
 }
 
-/* The program by its base name, its arguments as they are but for secrets. */
+/* Writes the base name of the program and its arguments, without secrets. */
 static void title_of(struct otr_slice args, char *out, size_t size)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};

@@ -26,12 +26,12 @@
 
 #define GRACE_NS   60000000000ull
 #define EXITED_MAX 1024
-#define TICK_NS	   10000000ull /* of starts in /proc: both sources agree on it */
-#define TEXT_BYTES 8192	       /* of one fact */
+#define TICK_NS	   10000000ull /* unit of start times in /proc; kernel and /proc agree to that */
+#define TEXT_BYTES 8192	       /* of one fact, at most */
 
 struct facts {
 	unsigned int refs;
-	struct otr_facts known; /* each text its own allocation */
+	struct otr_facts known; /* each text is an allocation of its own */
 	char comm[16];
 };
 
@@ -39,13 +39,13 @@ struct proc {
 	uint32_t tgid;
 	uint64_t start_ns;   /* since boot; 0: unknown */
 	uint64_t created_ns; /* since the epoch; 0: unknown. Never changes */
-	uint64_t exit_ns;    /* 0: it lives */
+	uint64_t exit_ns;    /* 0: it has not exited */
 	struct facts *facts;
-	bool named;		       /* OTR_META_SERVICE is its own, not its parent's */
-	unsigned int age;	       /* of the host's facts in `resource` */
-	struct otr_resource *resource; /* NULL: to be made */
-	struct proc *prev, *next;      /* of those that exited, by when */
-	UT_hash_handle hh;	       /* also the order of arrival */
+	bool named;	  /* it has an OTR_META_SERVICE of its own, not that of its parent */
+	unsigned int age; /* of the host's facts from which `resource` was made */
+	struct otr_resource *resource; /* NULL: it has to be made */
+	struct proc *prev, *next;      /* of those that have exited, in order of `exit_ns` */
+	UT_hash_handle hh;	       /* its order is that of arrival */
 };
 
 struct otr_procs {
@@ -53,7 +53,7 @@ struct otr_procs {
 	struct proc *exited;
 	size_t n_exited, max;
 	uint64_t now_ns;
-	uint64_t epoch_ns; /* of boot, by CLOCK_REALTIME; 0: unknown */
+	uint64_t epoch_ns; /* time of boot, by CLOCK_REALTIME; 0: unknown */
 	struct facts *host;
 	unsigned int host_age;
 	uint64_t changes; /* events that may have changed a fact */
@@ -79,7 +79,7 @@ static struct facts *facts_new(void)
 	return f;
 }
 
-/* An empty text is an absent one. */
+/* Sets one fact; an empty text removes it. */
 static int fact_set(struct facts *f, size_t key, struct otr_slice s)
 {
 	char *copy = NULL;
@@ -104,7 +104,7 @@ static void set_comm(struct facts *f, const char comm[16])
 	f->known.comm = (struct otr_slice){f->comm, strnlen(f->comm, sizeof(f->comm))};
 }
 
-/* Makes the facts of `p` its own, so that they can change. */
+/* Gives `p` facts of its own, so that they can change. */
 static int facts_own(struct proc *p)
 {
 	OTR_AUTO(facts_unref) struct facts *mine = NULL;
@@ -140,7 +140,7 @@ static void forget(struct otr_procs *procs, struct proc *p)
 	proc_free(p);
 }
 
-/* Makes room for one more process: the one that exited first is forgotten, else the oldest. */
+/* Frees one process for another: the one that exited first, else the oldest. */
 static void make_room(struct otr_procs *procs)
 {
 	if (HASH_COUNT(procs->all) < procs->max)
@@ -192,7 +192,7 @@ static struct proc *find_or_insert(struct otr_procs *procs, uint32_t tgid)
 	return p ? p : insert(procs, tgid, NULL);
 }
 
-static void changed(struct proc *p)
+static void on_change(struct proc *p)
 {
 	otr_resource_unref(&p->resource);
 }
@@ -208,7 +208,7 @@ static int take_fork(struct otr_procs *procs, const struct otr_ev_proc *ev)
 	struct proc *old = find(procs, ev->hdr.tgid), *p, *parent;
 
 	if (old)
-		forget(procs, old); /* the number is that of another process now */
+		forget(procs, old); /* the pid was used again */
 	make_room(procs);
 	parent = find(procs, ev->ppid);
 	p = insert(procs, ev->hdr.tgid, parent ? parent->facts : NULL);
@@ -220,7 +220,7 @@ static int take_fork(struct otr_procs *procs, const struct otr_ev_proc *ev)
 	return 0;
 }
 
-/* Is this another process with a number that was seen before? */
+/* Is `ev` about another process than `p`, with the same pid? */
 static bool is_other(const struct proc *p, const struct otr_ev_proc *ev)
 {
 	return p->exit_ns || (p->start_ns && ev->start_ns && p->start_ns != ev->start_ns);
@@ -242,10 +242,10 @@ static int take_exec(struct otr_procs *procs, const struct otr_ev_proc *ev)
 	if (!p || facts_own(p))
 		return -ENOMEM;
 	learn_start(p, ev->start_ns);
-	changed(p);
+	on_change(p);
 	f = p->facts;
 	set_comm(f, ev->comm);
-	/* The environment is inherited until it is read again. */
+	/* The environment of the parent stands until that of the process is read. */
 	fact_set(f, OTR_META_JAR, OTR_SLICE_NONE);
 	fact_set(f, OTR_META_GO, OTR_SLICE_NONE);
 	if (!p->named)
@@ -261,13 +261,13 @@ static int take_exit(struct otr_procs *procs, const struct otr_ev_proc *ev)
 		p->exit_ns = ev->hdr.time_ns ? ev->hdr.time_ns : 1;
 		DL_APPEND(procs->exited, p);
 		procs->n_exited++;
-		changed(p);
+		on_change(p);
 	}
 	forget_exited(procs);
 	return 0;
 }
 
-static uint64_t decimal(struct otr_slice s)
+static uint64_t read_decimal(struct otr_slice s)
 {
 	uint64_t n = 0;
 
@@ -279,8 +279,8 @@ static uint64_t decimal(struct otr_slice s)
 	return n;
 }
 
-/* Programs write over their arguments to show a title in ps. What was given at exec
- * names the service better, so only a longer reading of the same replaces it. */
+/* Is `args` a title? Programs write over their arguments to show a title in ps. The arguments of
+ * the exec name the service better, so only a longer reading of them replaces them. */
 static bool is_title(const struct facts *f, struct otr_slice args)
 {
 	struct otr_slice have = f->known.text[OTR_META_CMDLINE];
@@ -312,15 +312,15 @@ static int take_meta(struct otr_procs *procs, const struct otr_ev_meta *ev)
 	struct proc *p;
 
 	if (ev->key == OTR_META_NONE || ev->key == OTR_META_NAMED || ev->key >= OTR_META_MAX)
-		return 0; /* not a fact of a process, or one of a later version of otrace */
+		return 0; /* no fact of a process, or a fact of a later version of otrace */
 	if (!ev->hdr.tgid)
 		return take_host_meta(procs, ev->key, s);
 	p = find_or_insert(procs, ev->hdr.tgid);
 	if (!p)
 		return -ENOMEM;
-	if (ev->key == OTR_META_START && !p->created_ns && decimal(s)) {
-		p->created_ns = decimal(s);
-		changed(p);
+	if (ev->key == OTR_META_START && !p->created_ns && read_decimal(s)) {
+		p->created_ns = read_decimal(s);
+		on_change(p);
 	}
 	if (ev->key == OTR_META_SERVICE)
 		p->named = true;
@@ -329,7 +329,7 @@ static int take_meta(struct otr_procs *procs, const struct otr_ev_meta *ev)
 		return 0;
 	if (facts_own(p))
 		return -ENOMEM;
-	changed(p);
+	on_change(p);
 	if (ev->key == OTR_META_COMM) {
 		learn_comm(p->facts, s);
 		return 0;
@@ -337,7 +337,7 @@ static int take_meta(struct otr_procs *procs, const struct otr_ev_meta *ev)
 	return fact_set(p->facts, ev->key, s);
 }
 
-/* The first one counts: a clock that is set later moves no process's birth. */
+/* The first clock counts: a clock that is set later changes no start time of a process. */
 static int take_clock(struct otr_procs *procs, const struct otr_ev_clock *ev)
 {
 	uint64_t epoch = ev->realtime_ns - ev->boottime_ns;
@@ -389,7 +389,7 @@ struct otr_resource *otr_procs_resource(struct otr_procs *procs, uint32_t tgid)
 	if (!p)
 		return NULL;
 	if (p->age != procs->host_age)
-		changed(p);
+		on_change(p);
 	if (!p->resource)
 		p->resource = make(procs, p);
 	return p->resource;

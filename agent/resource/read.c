@@ -2,10 +2,9 @@
 /*
  * read.c - reads /proc of one process, and the host, as OTR_EV_META (proc(5)).
  *
- * Facts are not interpreted here except to leave things out. Of the environment only what
- * OpenTelemetry defines is kept, without *_HEADERS, which hold passwords: events end up in
- * recordings. All sizes are bounded. Users are looked up in /etc/passwd alone, since a directory
- * service may block.
+ * Facts are not interpreted here. Of the environment, only the variables that OpenTelemetry defines
+ * are kept, without *_HEADERS, which hold passwords: events are written to recordings. All sizes are
+ * bounded. User names come from /etc/passwd alone, since a directory service may block.
  */
 
 #include <ctype.h>
@@ -27,11 +26,11 @@
 #include "bpf/ring.h"
 
 _Static_assert(OTR_RING_META_ENV == OTR_META_ENV && OTR_RING_META_NAMED == OTR_META_NAMED,
-	       "what a process tells itself");
+	       "the library and the agent number facts alike");
 
 #define ARGS_BYTES    4096
-#define ENVIRON_BYTES (256u << 10) /* looked through */
-#define ENV_BYTES     8192	   /* kept of it */
+#define ENVIRON_BYTES (256u << 10) /* of an environment that are searched */
+#define ENV_BYTES     8192	   /* of an environment that are kept */
 #define SMALL_BYTES   4096
 #define TICK_NS	      10000000ull
 #define SECOND_NS     1000000000ull
@@ -41,7 +40,7 @@ struct reader {
 	uint64_t time_ns;
 	otr_meta_fn put;
 	void *arg;
-	int n; /* facts given */
+	int n; /* facts given so far */
 };
 
 void otr_meta_put(uint32_t tgid, enum otr_meta key, struct otr_slice text, uint64_t time_ns,
@@ -81,8 +80,8 @@ static void fd_close(int *fd)
 		close(*fd);
 }
 
-/* Up to `size` bytes of a file. It may be one that changes while it is read. */
-static struct otr_slice slurp(int dir, const char *name, char *buf, size_t size)
+/* Reads up to `size` bytes of a file, which may change meanwhile. */
+static struct otr_slice read_file(int dir, const char *name, char *buf, size_t size)
 {
 	OTR_AUTO(fd_close) int fd = otr_foreign_open_proc(dir, name);
 	ssize_t n = fd < 0 ? fd : otr_foreign_slurp(fd, buf, size);
@@ -102,7 +101,7 @@ static void read_link(struct reader *rd, int dir, const char *name, enum otr_met
 static void read_comm(struct reader *rd, int dir)
 {
 	char buf[32];
-	struct otr_slice s = slurp(dir, "comm", buf, sizeof(buf));
+	struct otr_slice s = read_file(dir, "comm", buf, sizeof(buf));
 
 	while (s.len && s.data[s.len - 1] == '\n')
 		s.len--;
@@ -112,7 +111,7 @@ static void read_comm(struct reader *rd, int dir)
 static void give_args(struct reader *rd, struct otr_slice s)
 {
 	while (s.len && !s.data[s.len - 1])
-		s.len--; /* its last NUL; titles are padded with more */
+		s.len--; /* drop its last NUL, and those that pad a title */
 	give(rd, OTR_META_CMDLINE, s);
 }
 
@@ -131,7 +130,7 @@ static bool is_wanted(struct otr_slice entry)
 	return false;
 }
 
-/* Moves what is wanted to the front of `all`; whole entries, NUL between. */
+/* Moves the wanted entries, whole, to the front of `all`, with NUL between. */
 static struct otr_slice pick_env(char *all, size_t size)
 {
 	struct otr_slice rest = {all, size}, entry;
@@ -149,20 +148,20 @@ static struct otr_slice pick_env(char *all, size_t size)
 	return (struct otr_slice){all, kept ? kept - 1 : 0};
 }
 
-/* What is the process's own memory, so that it may let a reader wait: foreign.h. Read by one
- * thread, which keeps `dir` and `text` where it is left behind. */
+/* Files that show memory of the process, whose read may block: foreign.h. A thread reads them;
+ * if it is left behind, `dir` and `text` belong to it. */
 struct memory {
 	int dir;
-	char *text; /* arguments, and behind ARGS_BYTES the environment */
+	char *text; /* the arguments, and from ARGS_BYTES on the environment */
 	size_t args, env;
 };
 
-static void look_at_memory(void *io)
+static void read_in_thread(void *io)
 {
 	struct memory *mem = io;
 
-	mem->args = slurp(mem->dir, "cmdline", mem->text, ARGS_BYTES).len;
-	mem->env = slurp(mem->dir, "environ", mem->text + ARGS_BYTES, ENVIRON_BYTES).len;
+	mem->args = read_file(mem->dir, "cmdline", mem->text, ARGS_BYTES).len;
+	mem->env = read_file(mem->dir, "environ", mem->text + ARGS_BYTES, ENVIRON_BYTES).len;
 }
 
 static void memory_free(void *io)
@@ -173,8 +172,7 @@ static void memory_free(void *io)
 	free(mem->text);
 }
 
-/* That the environment holds none of these is a fact, too: it removes what was known before an
- * exec. */
+/* Gives the environment, also an empty one: that removes what was known before an exec. */
 static void give_env(struct reader *rd, char *text, size_t len)
 {
 	if (!len)
@@ -210,7 +208,7 @@ static void read_memory(struct reader *rd, int dir)
 	int rc = -ENOMEM;
 
 	if (mem.dir >= 0 && mem.text)
-		rc = otr_foreign_within(OTR_FOREIGN_MS, look_at_memory, memory_free, &mem,
+		rc = otr_foreign_within(OTR_FOREIGN_MS, read_in_thread, memory_free, &mem,
 					sizeof(mem));
 	if (rc == -ETIMEDOUT)
 		return;
@@ -221,13 +219,13 @@ static void read_memory(struct reader *rd, int dir)
 	memory_free(&mem);
 }
 
-/* The path behind the second colon of "0::/path"; of version 1 the longest. */
+/* Gives the path behind the second colon of "0::/path"; of version 1, the longest path. */
 static void read_cgroup(struct reader *rd, int dir)
 {
 	struct otr_slice best = OTR_SLICE_NONE, line, rest;
 	char buf[SMALL_BYTES];
 
-	rest = slurp(dir, "cgroup", buf, sizeof(buf));
+	rest = read_file(dir, "cgroup", buf, sizeof(buf));
 	while (rest.len) {
 		const char *end = memchr(rest.data, '\n', rest.len);
 		const char *at;
@@ -281,12 +279,12 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)ts.tv_sec * SECOND_NS + (uint64_t)ts.tv_nsec;
 }
 
-/* Field 22 of stat counts ticks since boot; the name before it may hold anything, so
- * fields are counted from its last parenthesis. */
+/* Gives the start time: field 22 of stat, in ticks since boot. The name in parentheses may hold
+ * any character, so fields are counted from the last ")". */
 static void read_start(struct reader *rd, int dir)
 {
 	char buf[SMALL_BYTES], text[32];
-	struct otr_slice s = slurp(dir, "stat", buf, sizeof(buf) - 1);
+	struct otr_slice s = read_file(dir, "stat", buf, sizeof(buf) - 1);
 	unsigned long long ticks;
 	uint64_t epoch;
 	const char *at;
@@ -304,8 +302,8 @@ static void read_start(struct reader *rd, int dir)
 	give(rd, OTR_META_START, otr_slice_str(text));
 }
 
-/* All is read through one descriptor of /proc/TGID: when the process ends and its number is used
- * again, the rest fails, and is not that of another process. */
+/* All files are read through one descriptor of /proc/TGID: if the process ends and its number is
+ * used again, reading fails, and gives no facts of another process. */
 int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put, void *arg)
 {
 	struct reader rd = {tgid, time_ns, put, arg, 0};
@@ -329,16 +327,16 @@ int otr_resource_read(uint32_t tgid, uint64_t time_ns, otr_meta_fn put, void *ar
 static void read_machine_id(struct reader *rd)
 {
 	char buf[64];
-	struct otr_slice s = slurp(AT_FDCWD, "/etc/machine-id", buf, sizeof(buf));
+	struct otr_slice s = read_file(AT_FDCWD, "/etc/machine-id", buf, sizeof(buf));
 
 	if (!s.len)
-		s = slurp(AT_FDCWD, "/var/lib/dbus/machine-id", buf, sizeof(buf));
+		s = read_file(AT_FDCWD, "/var/lib/dbus/machine-id", buf, sizeof(buf));
 	while (s.len && isspace((unsigned char)s.data[s.len - 1]))
 		s.len--;
 	give(rd, OTR_META_HOST_ID, s);
 }
 
-/* As the conventions call it. */
+/* Returns the name of the architecture in the conventions. */
 static const char *arch_of(const char *machine)
 {
 	if (!strcmp(machine, "x86_64"))

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* utf8.c - RFC 3629, section 4: no overlong forms, no surrogates, nothing beyond
- * U+10FFFF. Text is ASCII nearly always, so eight bytes are looked at in one step. */
+/*
+ * utf8.c - RFC 3629, section 4: no overlong forms, no surrogates, nothing beyond U+10FFFF. Text is
+ * nearly always ASCII, so eight bytes are checked in one step.
+ */
 
 #include "agent/resource/utf8.h"
 
 #define HIGH_BITS 0x8080808080808080ull
 #define LOW_BITS  0x0101010101010101ull
 
-/* The second byte decides what the first leaves open; further ones are 80..BF. */
+/* Returns the length of the character that begins with the bytes `a` and `b`, or 0. The second
+ * byte decides what the first leaves open; further bytes are 80..BF. */
 static size_t expected(unsigned char a, unsigned char b)
 {
 	if (a >= 0xc2 && a <= 0xdf)
@@ -37,7 +40,7 @@ size_t otr_utf8_char(struct otr_slice s)
 	return n;
 }
 
-/* Where ASCII ends, from `at` on. */
+/* Returns where ASCII ends, from `at` on. */
 static size_t ascii(struct otr_slice s, size_t at)
 {
 	uint64_t eight;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* uuid5.c - UUIDs made of names: RFC 9562, 5.5; SHA-1: RFC 3174, method 1. Nothing
- * here is about secrecy; a library would be one more thing to load for 40 lines. */
+/*
+ * uuid5.c - UUIDs made from names: RFC 9562, 5.5; SHA-1: RFC 3174, method 1. The hash protects no
+ * secret, and 40 lines save loading a library.
+ */
 
 #include "agent/resource/uuid5.h"
 
@@ -25,7 +27,7 @@ static uint32_t mix(unsigned int t, const uint32_t s[5])
 	return (s[1] ^ s[2] ^ s[3]) + 0xca62c1d6;
 }
 
-static void eat(uint32_t h[5], const uint8_t *in)
+static void hash_block(uint32_t h[5], const uint8_t *in)
 {
 	uint32_t w[80], s[5], t;
 	unsigned int i;
@@ -63,13 +65,13 @@ void otr_sha1(uint8_t out[20], struct otr_slice in)
 	size_t rest = in.len % BLOCK, end = rest < BLOCK - 8 ? BLOCK : 2 * BLOCK;
 
 	for (size_t i = 0; i + BLOCK <= in.len; i += BLOCK)
-		eat(h, (const uint8_t *)in.data + i);
+		hash_block(h, (const uint8_t *)in.data + i);
 	if (rest)
 		memcpy(last, in.data + in.len - rest, rest);
 	last[rest] = 0x80;
 	big_endian(last + end - 8, (uint64_t)in.len * 8, 8);
 	for (size_t i = 0; i < end; i += BLOCK)
-		eat(h, last + i);
+		hash_block(h, last + i);
 	for (size_t i = 0; i < 5; i++)
 		big_endian(out + 4 * i, h[i], 4);
 }

@@ -93,7 +93,8 @@ static int open_each(struct otr_sources *s, const struct otr_sources_config *cfg
 		return rc;
 	rc = otr_combine_new(&s->combine, &cb);
 	if (rc)
-		otr_err_set(err, "probes and library at once: %s", strerror(-rc));
+		otr_err_set(err, "cannot merge the events of probes and library: %s",
+			    strerror(-rc));
 	return rc;
 }
 

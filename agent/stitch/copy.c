@@ -5,7 +5,7 @@
  *	| struct otr_msg, but the attributes it does not use | texts, one after the other |
  */
 
-#include "agent/stitch/emit.h"
+#include "agent/stitch/copy.h"
 
 #include <stdlib.h>
 #include <string.h>

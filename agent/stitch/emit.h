@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 struct otr_exchange;
-struct otr_msg;
 struct otr_span;
 struct otr_stitch;
 
@@ -18,9 +17,5 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex);
 /* Gives the span of one that is open, as if it ended now. NULL: no memory, or it has no
  * messages any more. */
 struct otr_span *otr_exchange_now(struct otr_stitch *st, const struct otr_exchange *ex);
-
-/* copy.c: copies a message into one allocation, which the caller frees with free(). NULL: no
- * memory. */
-struct otr_msg *otr_msg_copy(const struct otr_msg *msg);
 
 #endif /* OTR_STITCH_EMIT_H */

@@ -5,7 +5,6 @@
 
 #include "agent/base/loss.h"
 #include "agent/resource/resource.h"
-#include "agent/stitch/wire.h"
 
 #define NEAR_NS \
 	(10 * 1000000000ull) /* a pause comes each second or two while the budget is used up */
@@ -55,27 +54,4 @@ bool otr_exchange_after_loss(const struct otr_stitch *st, const struct otr_excha
 	return (ex->error || ex->answer == OTR_ANSWER_MISSING) && loss->to_ns &&
 	       (!loss->tgid || loss->tgid == ex->tgid) && ex->start_ns <= loss->to_ns &&
 	       ex->end_ns + OTR_LOSS_WINDOW_NS >= loss->from_ns;
-}
-
-/* Is the byte `pos`, which is not before `ex`, in its request? */
-static bool holds(const struct otr_exchange *ex, uint64_t pos)
-{
-	uint32_t from = (uint32_t)pos - (uint32_t)ex->ref.pos;
-
-	return !ex->end_pos || from < ex->end_pos - ex->ref.pos;
-}
-
-struct otr_exchange *otr_exchange_at(const struct otr_stitch *st, const struct otr_ref *ref)
-{
-	struct otr_wire *wire = otr_wire_find(st, ref->conn);
-	struct otr_exchange *ex = wire && wire->all ? wire->all->wire_prev : NULL;
-
-	/* From the newest back to the first one that begins at or before the byte. */
-	for (; ex; ex = ex == wire->all ? NULL : ex->wire_prev) {
-		if (ex->ref.layer != ref->layer || ex->ref.dir != ref->dir)
-			continue;
-		if ((int32_t)((uint32_t)ref->pos - (uint32_t)ex->ref.pos) >= 0)
-			return holds(ex, ref->pos) ? ex : NULL;
-	}
-	return NULL;
 }

@@ -26,10 +26,9 @@
 #include "agent/proto/side.h"
 #include "agent/proto/trace_context.h"
 #include "agent/span/span_builder.h"
-#include "agent/stitch/failed.h"
 #include "agent/stitch/ids.h"
 #include "agent/stitch/run.h"
-#include "agent/stitch/stitch.h"
+#include "agent/stitch/stitch_config.h"
 
 #define OTR_EXCHANGE_LINKS 4 /* of one exchange, at most */
 
@@ -166,6 +165,17 @@ struct otr_exchange {
 	struct otr_link *links;	  /* OTR_EXCHANGE_LINKS of them, or NULL: few have any */
 };
 
+#define OTR_FAILED 64 /* attempts held at once; one more ends the oldest */
+
+/* A connect() that failed, held as failed.c says. */
+struct otr_failed {
+	struct otr_exchange *ex;    /* NULL: the slot is free */
+	uint64_t first_ns, last_ns; /* begin of the first attempt, end of the last one */
+	struct otr_addr remote;	    /* of the last attempt, as is `conn` */
+	uint64_t conn;
+	uint64_t parent; /* the connection of the exchange that it was made for; 0: of none */
+};
+
 /* The latest time in which records were lost. A loss is reported later than it happens, by this
  * much at most. */
 #define OTR_LOSS_WINDOW_NS 1000000000ull
@@ -228,9 +238,6 @@ static inline bool otr_is_proved(uint8_t evidence)
 /* The requests of a strand, or NULL. */
 struct otr_stitch_strand *otr_stitch_strand_find(const struct otr_stitch *st, uint32_t tgid,
 						 uint64_t strand);
-
-/* The exchange whose request holds the byte `ref` names, or NULL. */
-struct otr_exchange *otr_exchange_at(const struct otr_stitch *st, const struct otr_ref *ref);
 
 /* Sets `ex->answer`, and takes `ex` off the list of its wire if it was AWAITED. */
 void otr_exchange_answer(struct otr_exchange *ex, enum otr_answer answer);

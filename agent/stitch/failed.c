@@ -174,7 +174,7 @@ static void hold(struct otr_stitch *st, const struct otr_ev_failed *ev,
 	struct otr_exchange *ex;
 	struct otr_failed *at;
 
-	otr_stitch_room(st);
+	otr_exchange_evict(st);
 	ex = make(st, ev, remote);
 	if (!ex)
 		return;

@@ -2,32 +2,22 @@
 #ifndef OTR_STITCH_FAILED_H
 #define OTR_STITCH_FAILED_H
 
-/* failed.h - calls of connect() that failed. Inside of stitch/ only. */
+/* failed.h - calls of connect() that failed. */
 
-#include <stdint.h>
-
-#include "bpf/event.h"
-
-struct otr_exchange;
+struct otr_ev_failed;
+struct otr_event;
 struct otr_stitch;
 
-#define OTR_FAILED 64 /* held at once; one more ends the oldest */
+/* A connect() failed. It becomes a span once no other attempt can stand for it: see failed.c. */
+void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev);
 
-struct otr_failed {
-	struct otr_exchange *ex;    /* NULL: the slot is free */
-	uint64_t first_ns, last_ns; /* begin of the first attempt, end of the last one */
-	struct otr_addr remote;	    /* of the last attempt, as is `conn` */
-	uint64_t conn;
-	uint64_t parent; /* the connection of the exchange that it was made for; 0: of none */
-};
+/* Takes any other event, for what it means for attempts that failed. */
+void otr_stitch_attempts(struct otr_stitch *st, const struct otr_event *ev);
 
-/* Ends all that are held: they become spans. */
+/* Inside of stitch/ only, as is the next one. Ends all that are held: they become spans. */
 void otr_failed_flush(struct otr_stitch *st);
 
 /* Ends those that were held for long enough. */
 void otr_failed_tick(struct otr_stitch *st);
-
-/* stitch.c: makes room for one more exchange. */
-void otr_stitch_room(struct otr_stitch *st);
 
 #endif /* OTR_STITCH_FAILED_H */

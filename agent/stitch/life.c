@@ -11,7 +11,7 @@
 
 #include "agent/base/loss.h"
 #include "agent/resource/resource.h"
-#include "agent/stitch/emit.h"
+#include "agent/stitch/copy.h"
 #include "agent/stitch/exchange.h"
 #include "agent/stitch/named.h"
 #include "agent/stitch/trace.h"
@@ -237,4 +237,30 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t e
 	if (ex->answer == OTR_ANSWER_AWAITED)
 		otr_exchange_answer(ex, OTR_ANSWER_ABSENT);
 	otr_trace_over(st, ex);
+}
+
+void otr_exchange_end_cut(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns)
+{
+	ex->cut = true;
+	otr_exchange_end(st, ex, end_ns);
+}
+
+static void evict_one(struct otr_stitch *st)
+{
+	struct otr_exchange *ex = st->kept;
+
+	if (!ex) {
+		ex = st->live;
+		otr_exchange_lost(st, ex, OTR_LOSS_EVICT);
+		if (otr_is_open(ex))
+			otr_exchange_end_cut(st, ex, st->now_ns);
+		otr_trace_emit(st, ex->trace);
+	}
+	otr_exchange_free(st, ex);
+}
+
+void otr_exchange_evict(struct otr_stitch *st)
+{
+	while (st->n && st->n >= st->cfg.max_open)
+		evict_one(st);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open.c - reports requests that are open for long. */
 
-#include "agent/stitch/exchange.h"
+#include "agent/stitch/open.h"
 
 #include "agent/base/own.h"
 #include "agent/stitch/emit.h"
+#include "agent/stitch/exchange.h"
 
 #define SECOND_NS 1000000000ull
 

@@ -27,114 +27,19 @@
 
 #include "agent/stitch/parent.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "agent/proto/msg.h"
-#include "agent/resource/resource.h"
+#include "agent/stitch/edge.h"
+#include "agent/stitch/env_parent.h"
 #include "agent/stitch/exchange.h"
 #include "agent/stitch/named.h"
+#include "agent/stitch/peer.h"
 #include "agent/stitch/process.h"
+#include "agent/stitch/root.h"
 #include "agent/stitch/trace.h"
 #include "agent/stitch/wire.h"
 
 #define CLOCKS_NS (1 * 1000000ull) /* times taken by two threads differ by less */
-
-static void leave_parent(struct otr_exchange *ex)
-{
-	if (ex->parent)
-		ex->parent->n_kids--;
-	ex->parent = NULL;
-}
-
-/* Is `ex` what a proxy passes on of `parent`: is its Host the one of `parent`, at another
- * address? */
-static bool asks_by_same_host(const struct otr_exchange *ex, const struct otr_exchange *parent)
-{
-	const struct otr_addr *ours = &parent->wire->facts.local, *theirs = &ex->wire->facts.remote;
-	struct otr_slice host, name;
-
-	if (otr_is_server(ex) || !otr_is_server(parent) || ex->tgid != parent->tgid || !ex->req ||
-	    !parent->req)
-		return false;
-	host = otr_msg_text(parent->req, OTR_KEY_SERVER_ADDRESS);
-	name = otr_msg_text(ex->req, OTR_KEY_SERVER_ADDRESS);
-	return host.len && otr_slice_eq_nocase(host, name) &&
-	       memcmp(ours, theirs, sizeof(*ours)) != 0;
-}
-
-static void set_parent(struct otr_exchange *ex, struct otr_exchange *parent, uint8_t evidence)
-{
-	/* If the parent becomes no span, its parent takes its place. */
-	bool shown = !otr_is_server(parent) || otr_server_shown(parent->proto);
-
-	leave_parent(ex);
-	memcpy(ex->parent_id, shown ? parent->span_id : parent->parent_id, sizeof(ex->parent_id));
-	ex->parent = parent;
-	parent->n_kids++;
-	ex->parent_start_ns = parent->start_ns;
-	ex->evidence = evidence;
-	ex->remote = false;
-	ex->same_host = asks_by_same_host(ex, parent);
-}
-
-static void set_remote(struct otr_exchange *ex, const struct otr_traceparent *parent,
-		       uint8_t evidence)
-{
-	memcpy(ex->parent_id, parent->span_id, sizeof(ex->parent_id));
-	ex->evidence = evidence;
-	ex->remote = true;
-}
-
-static void set_root(struct otr_exchange *ex)
-{
-	leave_parent(ex);
-	memset(ex->parent_id, 0, sizeof(ex->parent_id));
-	ex->evidence = OTR_EVIDENCE_NONE;
-	ex->remote = false;
-	ex->parent_start_ns = 0;
-}
-
-/* The ids of a link are copied now, as the other exchange may be freed before this one. */
-static void add_link(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *to,
-		     uint8_t evidence)
-{
-	struct otr_link *ln;
-
-	for (uint8_t i = 0; i < ex->n_links; i++)
-		if (!memcmp(ex->links[i].span_id, to->span_id, 8))
-			return;
-	if (ex->n_links == OTR_EXCHANGE_LINKS)
-		return;
-	if (!ex->links)
-		ex->links = calloc(OTR_EXCHANGE_LINKS, sizeof(*ex->links));
-	if (!ex->links)
-		return;
-	ln = &ex->links[ex->n_links];
-	otr_trace_name(st, to->trace);
-	memcpy(ln->trace_id, to->trace->id, sizeof(ln->trace_id));
-	memcpy(ln->span_id, to->span_id, sizeof(ln->span_id));
-	ln->evidence = evidence;
-	ex->n_links++;
-}
-
-/* Is `to` an ancestor of `ex`, or `ex` itself? */
-static bool is_below(const struct otr_exchange *ex, const struct otr_exchange *to)
-{
-	for (; ex; ex = ex->parent)
-		if (ex == to)
-			return true;
-	return false;
-}
-
-static bool adopt(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *parent,
-		  uint8_t evidence)
-{
-	if (is_below(parent, ex) || !otr_trace_join(st, parent->trace, ex->trace))
-		return false;
-	set_parent(ex, parent, evidence);
-	return true;
-}
 
 /* With this evidence the parent may be of another process. */
 static bool crosses_processes(uint8_t evidence)
@@ -152,7 +57,7 @@ static struct otr_exchange *claimed(const struct otr_stitch *st, struct otr_exch
 
 	if (!cause || cause->evidence == OTR_EVIDENCE_NONE || !cause->parent.conn)
 		return NULL;
-	parent = otr_exchange_at(st, &cause->parent);
+	parent = otr_wire_exchange_at(st, &cause->parent);
 	if (!parent && otr_exchange_paused(st, ex))
 		ex->thinned = true; /* the parent was shed: `ex` is no root */
 	if (!parent || parent == ex)
@@ -170,41 +75,18 @@ static bool was_injected(const struct otr_exchange *ex, const struct otr_cause *
 	       !memcmp(cause->span_id, ex->header.span_id, 8);
 }
 
-/* If a process has no inbound exchange open, the span it was started for may be in its
- * environment (OpenTelemetry: environment variables as context propagation carriers). */
-static void find_in_environment(struct otr_stitch *st, struct otr_exchange *ex)
-{
-	struct otr_exchange *by = NULL;
-	struct otr_traceparent said;
-	struct otr_slice text;
-
-	if (!st->cfg.procs || ex->doubtful)
-		return;
-	text = otr_procs_env(st->cfg.procs, ex->tgid, "TRACEPARENT");
-	if (!text.len || !otr_traceparent_read(&said, text) ||
-	    !otr_process_from_env(st, ex, &said, &by))
-		return;
-	if (!by)
-		by = otr_owned_find(st, said.span_id);
-	if (by && !adopt(st, ex, by, OTR_EVIDENCE_EXEC))
-		add_link(st, ex, by, OTR_EVIDENCE_EXEC);
-	if (by || !otr_trace_take_id(ex->trace, said.trace_id, said.flags))
-		return; /* its trace has another id already */
-	set_remote(ex, &said, OTR_EVIDENCE_EXEC);
-}
-
 /* The parent is the span that the header names, here or on a host that is not traced; or,
  * nearer, the exchange by which its process read the same header. */
 static void find_by_header(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	struct otr_exchange *by = otr_process_named(st, &ex->header);
+	struct otr_exchange *by = otr_root_named(st, &ex->header);
 
 	if (!by && !otr_is_server(ex))
 		by = otr_named_reader(st, ex);
 	if (!by)
 		by = otr_owned_find(st, ex->header.span_id);
-	if (!by || !adopt(st, ex, by, OTR_EVIDENCE_HEADER))
-		set_remote(ex, &ex->header, OTR_EVIDENCE_HEADER);
+	if (!by || !otr_edge_set(st, ex, by, OTR_EVIDENCE_HEADER))
+		otr_edge_set_remote(ex, &ex->header, OTR_EVIDENCE_HEADER);
 	if (ex->remote && !otr_is_server(ex))
 		otr_named_add(st, ex);
 }
@@ -218,14 +100,8 @@ static bool find_process(struct otr_stitch *st, struct otr_exchange *ex)
 	if (!root)
 		return false;
 	if (!root->n_kids && !root->evidence)
-		find_in_environment(st, root);
-	return adopt(st, ex, root, evidence);
-}
-
-void otr_parent_none(struct otr_stitch *st, struct otr_exchange *ex)
-{
-	set_root(ex);
-	find_in_environment(st, ex);
+		otr_env_parent_find(st, root);
+	return otr_edge_set(st, ex, root, evidence);
 }
 
 static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
@@ -238,31 +114,16 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 		memcpy(ex->span_id, cause->span_id, sizeof(ex->span_id));
 		otr_named_add(st, ex);
 	}
-	if (ex->has_header && !(injected && otr_process_was_released(st, &ex->header)))
+	if (ex->has_header && !(injected && otr_root_was_released(st, &ex->header)))
 		otr_trace_take_id(ex->trace, ex->header.trace_id, ex->header.flags);
-	if (parent && adopt(st, ex, parent, cause->evidence))
+	if (parent && otr_edge_set(st, ex, parent, cause->evidence))
 		return;
 	if (ex->has_header && !injected)
 		find_by_header(st, ex);
 	if (parent)
-		add_link(st, ex, parent, cause->evidence);
+		otr_edge_link(st, ex, parent, cause->evidence);
 	else if ((!ex->has_header || injected) && !find_process(st, ex))
-		find_in_environment(st, ex);
-}
-
-/* Both ends of a request are seen: they are peers. */
-static void join_ends(struct otr_stitch *st, struct otr_exchange *client,
-		      struct otr_exchange *server)
-{
-	struct otr_exchange *passed;
-
-	client->peer = server;
-	server->peer = client;
-	if (!adopt(st, server, client, OTR_EVIDENCE_WIRE))
-		add_link(st, server, client, OTR_EVIDENCE_WIRE);
-	passed = otr_named_passed(st, client);
-	if (passed)
-		adopt(st, passed, server, OTR_EVIDENCE_HEADER);
+		otr_env_parent_find(st, ex);
 }
 
 void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struct otr_cause *cause)
@@ -274,7 +135,7 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struc
 		if (!mate)
 			mate = otr_named_mate(st, ex);
 		if (mate)
-			join_ends(st, ex, mate);
+			otr_peer_join(st, ex, mate);
 		return;
 	}
 	otr_process_serves(st, ex->tgid);
@@ -288,28 +149,7 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struc
 	if (!mate)
 		mate = otr_named_mate(st, ex);
 	if (mate)
-		join_ends(st, mate, ex);
-}
-
-/* A server's end that is emitted already stays a root. */
-static void join_late(struct otr_stitch *st, struct otr_exchange *ex)
-{
-	struct otr_exchange *mate = ex->peer ? NULL : otr_wire_mate(ex);
-
-	if (!mate)
-		return;
-	if (otr_is_server(ex) && !otr_is_emitted(ex))
-		join_ends(st, mate, ex);
-	else if (otr_is_server(mate) && !otr_is_emitted(mate))
-		join_ends(st, ex, mate);
-}
-
-void otr_parent_wired(struct otr_stitch *st, struct otr_wire *wire)
-{
-	struct otr_exchange *ex;
-
-	DL_FOREACH2(wire->all, ex, wire_next)
-	join_late(st, ex);
+		otr_peer_join(st, mate, ex);
 }
 
 static void dispute(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *late)
@@ -317,11 +157,11 @@ static void dispute(struct otr_stitch *st, struct otr_exchange *ex, struct otr_e
 	struct otr_exchange *was = ex->parent;
 
 	if (was && was != late)
-		add_link(st, ex, was, ex->evidence);
-	add_link(st, ex, late, OTR_EVIDENCE_HANDOFF);
+		otr_edge_link(st, ex, was, ex->evidence);
+	otr_edge_link(st, ex, late, OTR_EVIDENCE_HANDOFF);
 	if (ex->evidence == OTR_EVIDENCE_HEADER || !otr_trace_split(st, ex))
 		return;
-	set_root(ex);
+	otr_edge_clear(ex);
 	ex->disputed = true;
 }
 
@@ -341,7 +181,7 @@ void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex, struct otr_
 	}
 	if (ex->evidence && !otr_trace_split(st, ex))
 		return;
-	set_root(ex);
-	if (!adopt(st, ex, parent, OTR_EVIDENCE_HANDOFF))
-		add_link(st, ex, parent, OTR_EVIDENCE_HANDOFF);
+	otr_edge_clear(ex);
+	if (!otr_edge_set(st, ex, parent, OTR_EVIDENCE_HANDOFF))
+		otr_edge_link(st, ex, parent, OTR_EVIDENCE_HANDOFF);
 }

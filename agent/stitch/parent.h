@@ -10,7 +10,6 @@
 struct otr_cause;
 struct otr_exchange;
 struct otr_stitch;
-struct otr_wire;
 
 /* Finds the parent of `ex`, a new exchange, by `cause` (NULL: nothing is known), by its header, its
  * wire, its process; and its peer, if that is here. */
@@ -19,12 +18,5 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struc
 /* Late evidence: `ex` was done for `parent`. If `ex` is emitted, that is counted as lost; if it
  * has a proved parent, the two contradict each other. */
 void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *parent);
-
-/* Both ends of `wire` are known now: the exchanges that it carried before are joined to their
- * mates. The facts of a connection may come after its bytes, where a CPU stood still. */
-void otr_parent_wired(struct otr_stitch *st, struct otr_wire *wire);
-
-/* `ex` has no parent but the one that its environment names. It is alone in its trace. */
-void otr_parent_none(struct otr_stitch *st, struct otr_exchange *ex);
 
 #endif /* OTR_STITCH_PARENT_H */

@@ -33,12 +33,13 @@
 #include "agent/base/own.h"
 #include "agent/resource/name_path.h"
 #include "agent/resource/resource.h"
-#include "agent/stitch/emit.h"
+#include "agent/stitch/copy.h"
+#include "agent/stitch/descendant.h"
+#include "agent/stitch/env_parent.h"
 #include "agent/stitch/exchange.h"
 #include "agent/stitch/life.h"
+#include "agent/stitch/root.h"
 #include "agent/stitch/trace.h"
-
-#define KIDS_MAX 4096 /* children, which are kept until it ends; one more releases it */
 
 static struct otr_slice executable(const struct otr_resource *res)
 {
@@ -85,48 +86,9 @@ static const struct otr_proto_ops process_ops = {
 	.describe = describe,
 };
 
-static struct otr_descendant *descendant_of(const struct otr_stitch *st, uint32_t tgid)
-{
-	struct otr_descendant *desc = NULL;
-
-	HASH_FIND(hh, st->run.descendants, &tgid, sizeof(tgid), desc);
-	return desc;
-}
-
-static struct otr_descendant *descendant_add(struct otr_stitch *st, uint32_t tgid)
-{
-	struct otr_descendant *desc = descendant_of(st, tgid);
-
-	if (desc || !(desc = calloc(1, sizeof(*desc))))
-		return desc;
-	desc->tgid = tgid;
-	HASH_ADD(hh, st->run.descendants, tgid, sizeof(desc->tgid), desc);
-	if (desc->hh.tbl)
-		return desc;
-	free(desc); /* no memory */
-	return NULL;
-}
-
-static void descendant_drop(struct otr_stitch *st, struct otr_descendant *desc)
-{
-	if (!desc)
-		return;
-	HASH_DEL(st->run.descendants, desc);
-	free(desc);
-}
-
-static void forget_all(struct otr_stitch *st)
-{
-	struct otr_descendant *desc, *next;
-
-	HASH_ITER(hh, st->run.descendants, desc, next)
-		descendant_drop(st, desc);
-	st->run.tgid = 0;
-}
-
 void otr_process_fini(struct otr_stitch *st)
 {
-	forget_all(st);
+	otr_descendant_drop_all(st);
 }
 
 /* Its id and its parent are those in its environment. */
@@ -158,7 +120,7 @@ static void begin(struct otr_stitch *st, const struct otr_event *ev)
 		otr_spares_put(&st->old_traces, tr);
 		free(wire);
 		free(req);
-		forget_all(st);
+		otr_descendant_drop_all(st);
 		return;
 	}
 	wire->closed = true;
@@ -193,28 +155,16 @@ static void name(struct otr_exchange *ex, const struct otr_ev_proc *ev)
 	ex->req = copy;
 }
 
-static void learn(struct otr_stitch *st, struct otr_exchange *ex)
-{
-	struct otr_resource *res =
-		st->cfg.procs ? otr_procs_resource(st->cfg.procs, ex->tgid) : NULL;
-
-	if (!res || res == ex->resource)
-		return;
-	if (ex->resource)
-		otr_resource_unref(&ex->resource);
-	ex->resource = otr_resource_ref(res);
-}
-
 /* Every process that carries the library descends from the first process, even if its parent was
  * not reported. */
 static struct otr_descendant *find_or_add(struct otr_stitch *st, const struct otr_ev_proc *ev)
 {
-	const struct otr_descendant *from = descendant_of(st, ev->ppid);
-	struct otr_descendant *desc = descendant_of(st, ev->hdr.tgid);
+	const struct otr_descendant *from = otr_descendant_find(st, ev->ppid);
+	struct otr_descendant *desc = otr_descendant_find(st, ev->hdr.tgid);
 
 	if (desc || ev->hdr.hook != OTR_HOOK_PRELOAD)
 		return desc;
-	desc = descendant_add(st, ev->hdr.tgid);
+	desc = otr_descendant_add(st, ev->hdr.tgid);
 	if (desc)
 		desc->served = from && from->served;
 	return desc;
@@ -240,8 +190,8 @@ static void on_exec(struct otr_stitch *st, const struct otr_ev_proc *ev)
 
 static void on_fork(struct otr_stitch *st, const struct otr_ev_proc *ev)
 {
-	const struct otr_descendant *from = descendant_of(st, ev->ppid);
-	struct otr_descendant *desc = from ? descendant_add(st, ev->hdr.tgid) : NULL;
+	const struct otr_descendant *from = otr_descendant_find(st, ev->ppid);
+	struct otr_descendant *desc = from ? otr_descendant_add(st, ev->hdr.tgid) : NULL;
 
 	if (!desc)
 		return;
@@ -251,7 +201,7 @@ static void on_fork(struct otr_stitch *st, const struct otr_ev_proc *ev)
 
 static void on_listen(struct otr_stitch *st, uint32_t tgid)
 {
-	struct otr_descendant *desc = descendant_of(st, tgid);
+	struct otr_descendant *desc = otr_descendant_find(st, tgid);
 
 	if (desc)
 		desc->listens = true;
@@ -265,13 +215,13 @@ static void on_end(struct otr_stitch *st, const struct otr_ev_proc *ev)
 	/* The library does not know how its process ended. */
 	if (ev->hdr.tgid == st->run.tgid && ev->hdr.hook == OTR_HOOK_PRELOAD)
 		return;
-	descendant_drop(st, descendant_of(st, ev->hdr.tgid));
+	otr_descendant_drop(st, otr_descendant_find(st, ev->hdr.tgid));
 	if (ev->hdr.tgid != st->run.tgid)
 		return;
-	forget_all(st);
+	otr_descendant_drop_all(st);
 	if (!ex || !otr_is_open(ex))
 		return;
-	learn(st, ex);
+	otr_root_learn(st);
 	ex->rsp = otr_msg_copy(&msg);
 	otr_exchange_end(st, ex, ev->hdr.time_ns);
 }
@@ -281,7 +231,7 @@ static void read_ids(struct otr_run *run, struct otr_slice text)
 {
 	size_t len = text.len < 55 ? text.len : 55;
 
-	run->gone = false;
+	run->released = false;
 	run->outer = (struct otr_traceparent){.flags = 0};
 	run->named = otr_traceparent_read(&run->own, otr_slice_sub(text, 0, len));
 	if (text.len > 56 && !otr_traceparent_read(&run->outer, otr_slice_sub(text, 56, text.len)))
@@ -296,45 +246,17 @@ static void on_root(struct otr_stitch *st, uint32_t tgid, struct otr_slice names
 		return;
 	st->run.tgid = tgid;
 	read_ids(&st->run, names);
-	desc = descendant_add(st, tgid);
+	desc = otr_descendant_add(st, tgid);
 	if (desc)
 		desc->evidence = OTR_EVIDENCE_EXEC;
-}
-
-static bool names_first(const struct otr_stitch *st, const struct otr_traceparent *said)
-{
-	return st->run.named && !memcmp(said->span_id, st->run.own.span_id, 8) &&
-	       !memcmp(said->trace_id, st->run.own.trace_id, 16);
-}
-
-static bool is_old(const struct otr_stitch *st)
-{
-	return st->now_ns > st->run.ex->start_ns + st->cfg.close_ns;
-}
-
-/* Can the first process be a parent still? It cannot if it was emitted without a span. */
-static bool can_be_parent(const struct otr_stitch *st)
-{
-	const struct otr_exchange *root = st->run.ex;
-
-	return root && !st->run.gone && (!otr_is_emitted(root) || st->run.emitted) && !is_old(st) &&
-	       root->n_kids < KIDS_MAX;
-}
-
-struct otr_exchange *otr_process_named(struct otr_stitch *st, const struct otr_traceparent *said)
-{
-	if (!names_first(st, said) || !can_be_parent(st))
-		return NULL;
-	learn(st, st->run.ex);
-	return st->run.ex;
 }
 
 /* A process that is not traced has used it as a parent, so it must be emitted. */
 static void on_used_as_parent(struct otr_stitch *st, struct otr_slice text)
 {
-	struct otr_traceparent said;
+	struct otr_traceparent ctx;
 
-	if (otr_traceparent_read(&said, text) && otr_process_named(st, &said))
+	if (otr_traceparent_read(&ctx, text) && otr_root_named(st, &ctx))
 		st->run.emitted++;
 }
 
@@ -373,9 +295,9 @@ static void release(struct otr_stitch *st)
 {
 	struct otr_exchange *root = st->run.ex;
 
-	forget_all(st);
-	st->run.gone = true;
-	if (otr_trace_disband(st, root))
+	otr_descendant_drop_all(st);
+	st->run.released = true;
+	if (otr_trace_disband(st, root, otr_env_parent_only))
 		otr_exchange_free(st, root);
 }
 
@@ -389,7 +311,7 @@ static bool can_release(const struct otr_stitch *st)
 struct otr_exchange *otr_process_for(struct otr_stitch *st, const struct otr_exchange *ex,
 				     uint8_t *evidence)
 {
-	const struct otr_descendant *desc = descendant_of(st, ex->tgid);
+	const struct otr_descendant *desc = otr_descendant_find(st, ex->tgid);
 	struct otr_exchange *root = st->run.ex;
 
 	/* If the first process has an id, its work names that id. */
@@ -397,7 +319,7 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st, const struct otr_exc
 		return NULL;
 	if (!desc || desc->served || ex->doubtful)
 		return NULL;
-	if (root->n_kids >= KIDS_MAX && can_release(st)) {
+	if (root->n_kids >= OTR_RUN_KIDS_MAX && can_release(st)) {
 		release(st);
 		return NULL;
 	}
@@ -405,34 +327,13 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st, const struct otr_exc
 	if (!otr_slice_eq(context(st, ex->tgid), context(st, root->tgid)))
 		return NULL;
 	*evidence = desc->evidence;
-	learn(st, root);
+	otr_root_learn(st);
 	return root;
-}
-
-bool otr_process_was_released(const struct otr_stitch *st, const struct otr_traceparent *header)
-{
-	return st->run.gone && st->run.named &&
-	       !memcmp(header->trace_id, st->run.own.trace_id, sizeof(header->trace_id));
-}
-
-bool otr_process_from_env(struct otr_stitch *st, const struct otr_exchange *ex,
-			  struct otr_traceparent *said, struct otr_exchange **root)
-{
-	static const uint8_t none[8];
-	const struct otr_descendant *desc = descendant_of(st, ex->tgid);
-
-	if (!names_first(st, said))
-		return true;
-	*root = desc && desc->served ? NULL : otr_process_named(st, said);
-	if (*root)
-		return true;
-	*said = st->run.outer;
-	return memcmp(said->span_id, none, sizeof(none)) != 0;
 }
 
 void otr_process_serves(struct otr_stitch *st, uint32_t tgid)
 {
-	struct otr_descendant *desc = descendant_of(st, tgid);
+	struct otr_descendant *desc = otr_descendant_find(st, tgid);
 
 	if (desc)
 		desc->served = true;
@@ -442,6 +343,6 @@ void otr_process_serves(struct otr_stitch *st, uint32_t tgid)
 
 void otr_process_tick(struct otr_stitch *st)
 {
-	if (can_release(st) && is_old(st))
+	if (can_release(st) && otr_root_is_old(st))
 		release(st);
 }

@@ -11,6 +11,8 @@
 #include "agent/base/keyed.h"
 #include "agent/proto/trace_context.h"
 
+#define OTR_RUN_KIDS_MAX 4096 /* children, which are kept until it ends; one more releases it */
+
 /* The first process, or one that descends from it. */
 struct otr_descendant {
 	UT_hash_handle hh;
@@ -26,7 +28,7 @@ struct otr_run {
 	struct otr_descendant *descendants;
 	uint32_t emitted; /* children that were emitted, and processes that named it */
 	bool named;	  /* its environment names it: `own` */
-	bool gone;	  /* it was released: it becomes no span */
+	bool released;	  /* it becomes no span, and is no parent any more: see process.c */
 	struct otr_traceparent own, outer; /* outer: its own parent; all zero: none */
 };
 

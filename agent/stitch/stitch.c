@@ -17,11 +17,12 @@
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
-#include "agent/stitch/emit.h"
+#include "agent/stitch/copy.h"
 #include "agent/stitch/exchange.h"
 #include "agent/stitch/failed.h"
 #include "agent/stitch/life.h"
 #include "agent/stitch/parent.h"
+#include "agent/stitch/peer.h"
 #include "agent/stitch/process.h"
 #include "agent/stitch/trace.h"
 #include "agent/stitch/wire.h"
@@ -114,7 +115,7 @@ static struct otr_wire *get_wire(struct otr_stitch *st, const struct otr_ev_conn
 	struct otr_wire *wire = otr_wire_get(st, conn, &joined);
 
 	if (joined)
-		otr_parent_wired(st, wire);
+		otr_peer_join_wire(st, wire);
 	return wire;
 }
 
@@ -123,39 +124,12 @@ void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn)
 	get_wire(st, conn);
 }
 
-static void end_cut(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns)
-{
-	ex->cut = true;
-	otr_exchange_end(st, ex, end_ns);
-}
-
-/* Makes room for one more. */
-static void evict(struct otr_stitch *st)
-{
-	struct otr_exchange *ex = st->kept;
-
-	if (!ex) {
-		ex = st->live;
-		otr_exchange_lost(st, ex, OTR_LOSS_EVICT);
-		if (otr_is_open(ex))
-			end_cut(st, ex, st->now_ns);
-		otr_trace_emit(st, ex->trace);
-	}
-	otr_exchange_free(st, ex);
-}
-
-void otr_stitch_room(struct otr_stitch *st)
-{
-	while (st->n && st->n >= st->cfg.max_open)
-		evict(st);
-}
-
 static int take_request(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
 			const struct otr_msg *msg)
 {
 	struct otr_exchange *ex;
 
-	otr_stitch_room(st);
+	otr_exchange_evict(st);
 	ex = otr_exchange_new(st, wire, side, msg);
 	if (!ex)
 		return -ENOMEM;
@@ -199,7 +173,7 @@ static void end_passed_over(struct otr_stitch *st, const struct otr_wire *wire,
 
 	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next)
 	if (ex->ref.layer == side->ref.layer && ex->ref.dir != side->ref.dir && ex->stream < stream)
-		end_cut(st, ex, side->start_ns);
+		otr_exchange_end_cut(st, ex, side->start_ns);
 }
 
 static int take_response(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
@@ -275,12 +249,12 @@ void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, 
 	last = but_last ? wire->unanswered->wait_prev : NULL;
 	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next)
 	if (ex->ref.layer == layer && ex != last)
-		end_cut(st, ex, now_ns);
+		otr_exchange_end_cut(st, ex, now_ns);
 }
 
 int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
 {
-	struct otr_exchange *parent = otr_exchange_at(st, &ev->parent), *ex;
+	struct otr_exchange *parent = otr_wire_exchange_at(st, &ev->parent), *ex;
 	struct otr_stitch_strand *of = otr_stitch_strand_find(st, ev->hdr.tgid, ev->hdr.strand);
 	uint64_t since = ev->since_ns > ev->strand_since_ns ? ev->since_ns : ev->strand_since_ns;
 
@@ -335,7 +309,7 @@ static void drop_orphans(struct otr_stitch *st)
 	DL_FOREACH_SAFE(st->live, ex, tmp)
 		if (otr_is_open(ex) && ex->answer != OTR_ANSWER_BEGUN &&
 		    ex->start_ns + st->cfg.orphan_ns < st->now_ns)
-			end_cut(st, ex, st->now_ns);
+			otr_exchange_end_cut(st, ex, st->now_ns);
 }
 
 void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
@@ -363,7 +337,7 @@ void otr_stitch_flush(struct otr_stitch *st)
 	otr_failed_flush(st);
 	DL_FOREACH_SAFE(st->live, ex, tmp)
 		if (otr_is_open(ex))
-			end_cut(st, ex, st->now_ns);
+			otr_exchange_end_cut(st, ex, st->now_ns);
 	while (st->settled)
 		otr_trace_emit(st, st->settled);
 }

@@ -10,41 +10,20 @@
  * One stitcher belongs to one thread. It starts no threads, makes no system
  * calls and learns the time only from the messages and from otr_stitch_tick(),
  * so a recording replays to the same spans, byte for byte.
+ *
+ * Events about failed attempts go to failed.h, those about processes to process.h; open.h reports
+ * requests that are open for long.
  */
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
+#include "agent/stitch/stitch_config.h"
 #include "bpf/event.h"
 
 struct otr_msg;
-struct otr_proto_settings;
 struct otr_side;
-struct otr_span;
-struct otr_stitch; /* opaque; see stitch.c */
-
-struct otr_procs;
-
-struct otr_stitch_config {
-	size_t max_open;	       /* exchanges; one more closes the oldest, which is counted */
-	uint64_t hold_ns;	       /* how long a trace waits for late evidence */
-	uint64_t orphan_ns;	       /* how long a request waits for its answer */
-	uint64_t close_ns;	       /* how long what is over waits for the rest of its trace */
-	uint64_t seed;		       /* of trace and span ids */
-	struct otr_procs *procs;       /* borrowed, for environments; or NULL */
-	struct otr_samplers *samplers; /* borrowed; NULL: all traces are sampled */
-	const struct otr_proto_settings *settings; /* borrowed, for describe(); NULL: defaults */
-};
-
-/* Called once for each span that is finished. It takes a reference to keep the span, and must
- * not call the stitcher. */
-typedef void (*otr_span_fn)(void *arg, struct otr_span *span);
-
-/* Called once for each trace that is complete on this host, after all its spans. `flags`: of W3C
- * Trace Context, as in its spans. `proved`: no
- * parent in it is weak. Spans that come later come alone. */
-typedef void (*otr_trace_fn)(void *arg, const uint8_t trace_id[16], uint8_t flags, bool proved);
+struct otr_stitch; /* opaque; see exchange.h */
 
 /* Makes a stitcher; copies `cfg`. `arg` goes to both functions; `done` may be NULL. Returns 0 or
  * -ENOMEM; then *out is untouched. */
@@ -71,19 +50,9 @@ void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref, uint64_t 
 void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
 			   uint64_t now_ns);
 
-/* A connect() failed. It becomes a span once no other attempt can stand for it: see failed.c. */
-void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev);
-
-/* Takes any other event, for what it means for attempts that failed. */
-void otr_stitch_attempts(struct otr_stitch *st, const struct otr_event *ev);
-
 /* A connection was first seen, or got facts that it lacked. Copies what pairs both ends of a
  * wire. */
 void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn);
-
-/* Takes what processes do (PROC_*, META, CONN_OPEN, LISTEN), for the process that `run` started:
- * its span is the root of what it and its descendants ask. Ignores other kinds. */
-void otr_stitch_process(struct otr_stitch *st, const struct otr_event *ev);
 
 /* Takes late evidence of a parent. Returns how many requests it is about. */
 int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev);
@@ -118,19 +87,7 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns);
 /* Ends what is open, cut, and emits every span, as at shutdown. */
 void otr_stitch_flush(struct otr_stitch *st);
 
-/* Calls `fn` for each root that has been open for 5, 10, 30, 60 s, or one more minute, since
- * the last call: with its span as if it ended now, and the span of the youngest request that
- * is open below it, or NULL. `fn` borrows both. */
-typedef void (*otr_open_fn)(void *arg, struct otr_span *root, struct otr_span *waits);
-void otr_stitch_each_open(struct otr_stitch *st, otr_open_fn fn, void *arg);
-
-/* Counts of all spans that were emitted, by how well their parents are known. */
-struct otr_stitch_stats {
-	uint64_t spans, traces;
-	uint64_t proved, weak, roots, orphans, contradicted;
-	uint64_t open;	   /* exchanges that are open now */
-	uint64_t requests; /* that were understood, whatever became of them */
-};
+/* Counts of all spans that were emitted so far. */
 void otr_stitch_stats(const struct otr_stitch *st, struct otr_stitch_stats *out);
 
 #endif /* OTR_STITCH_H */

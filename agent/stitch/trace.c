@@ -16,7 +16,6 @@
 #include "agent/sample/sampler.h"
 #include "agent/stitch/emit.h"
 #include "agent/stitch/exchange.h"
-#include "agent/stitch/parent.h"
 #include "bpf/sample.h"
 
 #define SETTLE_NS (50 * 1000000ull)   /* since the last end in a trace */
@@ -207,7 +206,7 @@ static struct otr_exchange *child_of_root(struct otr_exchange *ex, const struct 
 	return ex;
 }
 
-static bool move_alone(struct otr_stitch *st, struct otr_exchange *ex)
+static bool move_alone(struct otr_stitch *st, struct otr_exchange *ex, otr_alone_fn alone)
 {
 	struct otr_trace *tr = otr_trace_new(st);
 
@@ -215,12 +214,12 @@ static bool move_alone(struct otr_stitch *st, struct otr_exchange *ex)
 		return false;
 	take_out(ex);
 	otr_trace_add(st, tr, ex);
-	otr_parent_none(st, ex);
+	alone(st, ex);
 	update_list(st, tr);
 	return true;
 }
 
-bool otr_trace_disband(struct otr_stitch *st, struct otr_exchange *root)
+bool otr_trace_disband(struct otr_stitch *st, struct otr_exchange *root, otr_alone_fn alone)
 {
 	struct otr_trace *was = root->trace;
 	struct otr_exchange *ex, *top;
@@ -230,7 +229,7 @@ bool otr_trace_disband(struct otr_stitch *st, struct otr_exchange *root)
 		if (!ex)
 			return true;
 		top = child_of_root(ex, root);
-		if (top->trace == was && !move_alone(st, top))
+		if (top->trace == was && !move_alone(st, top, alone))
 			return false;
 		if (ex == top)
 			continue;

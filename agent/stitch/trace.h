@@ -27,9 +27,10 @@ bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to, struct otr_trac
 /* Moves `ex` and all below it into a new trace. False: no memory, nothing is moved. */
 bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex);
 
-/* Moves each child of `root`, with all below it, into a trace of its own, without a parent.
- * False: no memory, some are left. */
-bool otr_trace_disband(struct otr_stitch *st, struct otr_exchange *root);
+/* Moves each child of `root`, with all below it, into a trace of its own, and calls `alone` for the
+ * child, which has to clear its parent. False: no memory, some are left. */
+typedef void (*otr_alone_fn)(struct otr_stitch *st, struct otr_exchange *ex);
+bool otr_trace_disband(struct otr_stitch *st, struct otr_exchange *root, otr_alone_fn alone);
 
 /* Puts `ex`, which is in no trace, into `tr`; takes it out, and frees a trace without members. */
 void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr, struct otr_exchange *ex);

@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 
 #include "agent/stitch/exchange.h"
-#include "agent/stitch/parent.h"
+#include "agent/stitch/peer.h"
 #include "agent/stitch/wire.h"
 
 #define LOOKED_AT 1024 /* exchanges; if there are more, none is taken */
@@ -98,6 +98,6 @@ void otr_unix_pair(struct otr_stitch *st, struct otr_exchange *client)
 	server = only_mate(st, client);
 	if (server && only_mate(st, server) == client) {
 		otr_wire_join(client->wire, server->wire);
-		otr_parent_wired(st, client->wire);
+		otr_peer_join_wire(st, client->wire);
 	}
 }

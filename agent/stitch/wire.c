@@ -265,3 +265,26 @@ struct otr_exchange *otr_wire_mate(const struct otr_exchange *ex)
 		return only_open(wire, ex->ref.dir) == ex ? only_open(peer, !ex->ref.dir) : NULL;
 	return at_same_place(peer, ex);
 }
+
+/* Is the byte `pos`, which is not before `ex`, in its request? */
+static bool holds(const struct otr_exchange *ex, uint64_t pos)
+{
+	uint32_t from = (uint32_t)pos - (uint32_t)ex->ref.pos;
+
+	return !ex->end_pos || from < ex->end_pos - ex->ref.pos;
+}
+
+struct otr_exchange *otr_wire_exchange_at(const struct otr_stitch *st, const struct otr_ref *ref)
+{
+	struct otr_wire *wire = otr_wire_find(st, ref->conn);
+	struct otr_exchange *ex = wire && wire->all ? wire->all->wire_prev : NULL;
+
+	/* From the newest back to the first one that begins at or before the byte. */
+	for (; ex; ex = ex == wire->all ? NULL : ex->wire_prev) {
+		if (ex->ref.layer != ref->layer || ex->ref.dir != ref->dir)
+			continue;
+		if ((int32_t)((uint32_t)ref->pos - (uint32_t)ex->ref.pos) >= 0)
+			return holds(ex, ref->pos) ? ex : NULL;
+	}
+	return NULL;
+}

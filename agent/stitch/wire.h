@@ -9,6 +9,7 @@
 
 struct otr_ev_conn;
 struct otr_exchange;
+struct otr_ref;
 struct otr_stitch;
 struct otr_wire;
 
@@ -16,11 +17,11 @@ struct otr_wire;
 struct otr_wire *otr_wire_find(const struct otr_stitch *st, uint64_t conn);
 
 /* The same, with `facts` copied into it; made if there is none. `*joined`: its peer was found
- * now, so the caller owes it an otr_parent_wired(). NULL: no memory. */
+ * now, so the caller owes it an otr_peer_join_wire(). NULL: no memory. */
 struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *facts, bool *joined);
 
 /* The two are ends of one connection. Neither has a peer yet; the caller owes them an
- * otr_parent_wired(). */
+ * otr_peer_join_wire(). */
 void otr_wire_join(struct otr_wire *wire, struct otr_wire *peer);
 
 /* The connection is closed: it is not found any more. otr_wire_put() frees it. */
@@ -31,5 +32,8 @@ void otr_wire_put(struct otr_wire *wire);
 
 /* The same request at the other end of its wire, or NULL. */
 struct otr_exchange *otr_wire_mate(const struct otr_exchange *ex);
+
+/* The exchange whose request holds the byte `ref` names, or NULL. */
+struct otr_exchange *otr_wire_exchange_at(const struct otr_stitch *st, const struct otr_ref *ref);
 
 #endif /* OTR_STITCH_WIRE_H */

@@ -10,7 +10,7 @@
 #include "agent/proto/side.h"
 #include "agent/resource/resource.h"
 #include "agent/source/feedback.h"
-#include "agent/stream/flow.h"
+#include "agent/stream/flow_state.h"
 
 const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn)
 {

@@ -2,14 +2,15 @@
 #ifndef OTR_STREAM_CONN_H
 #define OTR_STREAM_CONN_H
 
-/* conn.h - one connection, and the table it is in. Inside of stream/ only. */
+/* conn.h - one connection, the table it is in, and how its flows reach the rest of the pipeline.
+ * Inside of stream/ only. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/base/keyed.h"
 #include "agent/stream/half_stream.h"
-#include "agent/stream/stream.h"
+#include "agent/stream/stream_ops.h"
 
 struct otr_flow;
 
@@ -42,5 +43,36 @@ struct otr_streams {
 	uint32_t pauses; /* how often the source has paused */
 	bool lossy;	 /* records were lost; the facts of a connection may be among them */
 };
+
+/* Addresses, role and so on; they may come later than the first bytes. */
+const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn);
+
+/* Sets which end asks, as the messages show. */
+void otr_conn_role(struct otr_conn *cn, enum otr_role role);
+
+/* Hands a message on. Fills in `side->resource`, and empties contexts of `msg` that the user
+ * does not want. */
+void otr_conn_msg(struct otr_conn *cn, struct otr_side *side, struct otr_msg *msg);
+
+/* As `done` and `after_loss` of struct otr_stream_ops, `policy` and `watch` of struct otr_feedback. */
+void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref, uint64_t end_pos,
+		   uint64_t until_ns, int error, bool cut);
+void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir, enum otr_capture capture,
+		     uint32_t head_bytes);
+void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want);
+void otr_conn_after_loss(struct otr_conn *cn, const struct otr_flow *fl, bool but_last,
+			 uint64_t time_ns);
+
+/* Counts one loss, by the service whose process moved bytes last. */
+void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause);
+
+/* Puts the flow into the list that otr_streams_tick() looks at, or takes it out. */
+void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want);
+
+/* How often the source has paused. */
+uint32_t otr_conn_pauses(const struct otr_conn *cn);
+
+/* Were records lost since the start, so that any connection may lack some? */
+bool otr_conn_lossy(const struct otr_conn *cn);
 
 #endif /* OTR_STREAM_CONN_H */

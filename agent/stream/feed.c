@@ -7,11 +7,16 @@
  * the agent came is joined at the first run that a parser understands.
  */
 
-#include "agent/stream/flow.h"
+#include "agent/stream/feed.h"
 
 #include <errno.h>
 
 #include "agent/proto/proto.h"
+#include "agent/stream/conn.h"
+#include "agent/stream/flow.h"
+#include "agent/stream/flow_state.h"
+#include "agent/stream/message.h"
+#include "agent/stream/read.h"
 
 #define WAIT_NS \
 	(20 * 1000000ull) /* how long bytes wait: for a request, a hole, the record of a run */

@@ -7,6 +7,9 @@
 
 #include "agent/base/own.h"
 #include "agent/proto/proto.h"
+#include "agent/stream/conn.h"
+#include "agent/stream/flow_state.h"
+#include "agent/stream/message.h"
 
 struct otr_flow *otr_flow_new(struct otr_conn *conn, uint8_t layer, struct otr_budget *budget)
 {

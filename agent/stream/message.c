@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* message.c - a message is emitted when its head was read; its end is reported later. */
 
-#include "agent/stream/flow.h"
+#include "agent/stream/message.h"
 
 #include "agent/proto/proto.h"
 #include "agent/proto/side.h"
+#include "agent/stream/conn.h"
+#include "agent/stream/flow_state.h"
 
 static struct otr_ref ref_of(const struct otr_flow *fl, const struct otr_dir_state *ds,
 			     uint64_t pos)
@@ -36,7 +38,7 @@ void otr_dir_state_end(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t e
 	otr_conn_done(fl->conn, &ref, end, when_ns, error, cut);
 }
 
-/* See flow.h. */
+/* See message.h. */
 void otr_dir_state_check_end(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint64_t when_ns = 0;
@@ -48,7 +50,7 @@ void otr_dir_state_check_end(struct otr_flow *fl, struct otr_dir_state *ds)
 	otr_dir_state_end(fl, ds, ds->open_end, when_ns, 0, !exact);
 }
 
-/* See flow.h. */
+/* See message.h. */
 void otr_dir_state_mark(struct otr_dir_state *ds)
 {
 	const struct otr_segment_origin *from = otr_half_stream_origin(&ds->hs, ds->hs.at);
@@ -126,7 +128,7 @@ void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, struct ot
 		stop_pairing(fl, side.start_ns);
 }
 
-/* See flow.h. */
+/* See message.h. */
 void otr_dir_state_abandon(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	if (ds->open)

@@ -20,9 +20,13 @@
  * behind a loss is paired only if its request is seen to be the last before it.
  */
 
-#include "agent/stream/flow.h"
+#include "agent/stream/read.h"
 
 #include "agent/proto/proto.h"
+#include "agent/stream/conn.h"
+#include "agent/stream/flow.h"
+#include "agent/stream/flow_state.h"
+#include "agent/stream/message.h"
 
 #define MAX_BAD 16		 /* times in a row that resync() may be wrong */
 #define LATE_NS (2 * 1000000ull) /* times taken by two threads differ by less */

@@ -21,7 +21,9 @@
 #include "agent/proto/proto.h"
 #include "agent/resource/resource.h"
 #include "agent/stream/conn.h"
+#include "agent/stream/feed.h"
 #include "agent/stream/flow.h"
+#include "agent/stream/flow_state.h"
 
 int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cfg,
 		    const struct otr_stream_ops *ops, struct otr_procs *procs, void *arg)

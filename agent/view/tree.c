@@ -16,7 +16,7 @@
 #include "agent/resource/resource.h"
 #include "agent/span/span.h"
 #include "agent/view/label.h"
-#include "agent/view/tree_int.h"
+#include "agent/view/tree_time.h"
 #include "bpf/event.h"
 
 struct work {
@@ -26,7 +26,7 @@ struct work {
 	size_t mask;
 	uint32_t *node_of;   /* span -> node */
 	uint32_t *server_of; /* client span -> server span */
-	uint64_t *room;
+	uint64_t *scratch;
 };
 
 static void work_fini(struct work *w)
@@ -84,12 +84,12 @@ static int work_init(struct work *w, const struct otr_span *const *spans, size_t
 	w->n = n;
 	w->mask = slots - 1;
 	w->by_start =
-		malloc(n * (sizeof(*w->by_start) + sizeof(*w->room) + 2 * sizeof(*w->node_of)) +
+		malloc(n * (sizeof(*w->by_start) + sizeof(*w->scratch) + 2 * sizeof(*w->node_of)) +
 		       slots * sizeof(*w->slots));
 	if (!w->by_start)
 		return -ENOMEM;
-	w->room = (uint64_t *)(w->by_start + n);
-	w->node_of = (uint32_t *)(w->room + n);
+	w->scratch = (uint64_t *)(w->by_start + n);
+	w->node_of = (uint32_t *)(w->scratch + n);
 	w->server_of = w->node_of + n;
 	w->slots = w->server_of + n;
 	memset(w->slots, 0, slots * sizeof(*w->slots));
@@ -235,10 +235,10 @@ int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans, s
 	tree->spans = n;
 	make_nodes(tree, &w, join);
 	find_parents(tree, &w);
-	cut_cycles(tree, w.room);
+	cut_cycles(tree, w.scratch);
 	link_children(tree);
-	otr_tree_count(tree, w.room);
-	otr_tree_times(tree, (uint32_t *)w.room);
+	otr_tree_count(tree, w.scratch);
+	otr_tree_times(tree, (uint32_t *)w.scratch);
 	return 0;
 }
 

@@ -11,41 +11,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+
+#include "agent/view/node.h"
 
 struct otr_label;
 struct otr_span;
-
-#define OTR_NODE_NONE UINT32_MAX
-
-/* What one row shows: one span, or both spans of one exchange. */
-struct otr_node {
-	const struct otr_span *span;   /* the only one, or that of the client */
-	const struct otr_span *server; /* of the same exchange as `span`, or NULL */
-	uint32_t parent;
-	uint32_t child; /* the first child; the others follow by `next`, in order of start */
-	uint32_t next;
-	uint32_t children;
-	uint64_t start_ns, end_ns;
-	uint64_t self_ns; /* time in which no child ran */
-	bool critical;	  /* on the critical path */
-	bool failed;
-	bool answered;	  /* the server span is known: of this node, or of a child */
-	bool lost_parent; /* the span names a parent that is not among the spans */
-};
-
-/* Borrows the spans. */
-struct otr_tree {
-	struct otr_node *nodes; /* in order of start */
-	uint32_t n;
-	uint32_t root; /* the first root; the others follow by `next` */
-	size_t spans, failed, services, weak, orphans, cut;
-	uint64_t start_ns, end_ns; /* of the whole trace */
-	uint32_t slowest;	   /* node with the largest self time */
-	uint32_t first_error;	   /* first node that failed while no child of it failed, or NONE */
-	uint32_t fan;		   /* node with the most children at the same time, or NONE */
-	uint32_t fan_width;	   /* the number of those children */
-};
 
 /* Makes the tree of `n` spans, at least one. `join`: the client and the server span of one exchange
  * share a node. Returns 0, or -ENOMEM; otr_tree_fini() frees the tree in both cases. */
@@ -58,11 +28,5 @@ const struct otr_span *otr_node_face(const struct otr_node *node);
 /* Fills in the label of the node. A client span whose server is known is not named after its
  * peer. */
 void otr_node_label(const struct otr_node *node, struct otr_label *out);
-
-/* The duration of the node. */
-static inline uint64_t otr_node_ns(const struct otr_node *node)
-{
-	return node->end_ns - node->start_ns;
-}
 
 #endif /* OTR_VIEW_TREE_H */

@@ -7,13 +7,14 @@
  * before that for the child that ended last before this one began, and so on, for each level.
  */
 
-#include "agent/view/tree_int.h"
+#include "agent/view/tree_time.h"
 
 #include <stdlib.h>
 
 #include "agent/resource/resource.h"
 #include "agent/span/span.h"
 #include "agent/view/label.h"
+#include "agent/view/node.h"
 
 /* For qsort_r(): the latest end first. */
 static int later_end(const void *a, const void *b, void *arg)
@@ -54,14 +55,14 @@ static uint64_t covered(const struct otr_tree *tree, const struct otr_node *node
 }
 
 /* The largest number of children at the same time: counts starts and ends in order. */
-static uint32_t overlap(const struct otr_tree *tree, uint32_t at, uint32_t *room)
+static uint32_t overlap(const struct otr_tree *tree, uint32_t at, uint32_t *scratch)
 {
-	uint32_t n = children_by_end(tree, at, room), ended = n, most = 0, begun = 0;
+	uint32_t n = children_by_end(tree, at, scratch), ended = n, most = 0, begun = 0;
 	const struct otr_node *child;
 
 	for (uint32_t i = tree->nodes[at].child; i != OTR_NODE_NONE; i = child->next) {
 		child = &tree->nodes[i];
-		while (ended && tree->nodes[room[ended - 1]].end_ns <= child->start_ns)
+		while (ended && tree->nodes[scratch[ended - 1]].end_ns <= child->start_ns)
 			ended--;
 		begun++;
 		if (begun - (n - ended) > most && begun > n - ended)
@@ -70,7 +71,7 @@ static uint32_t overlap(const struct otr_tree *tree, uint32_t at, uint32_t *room
 	return most;
 }
 
-static void self_times(struct otr_tree *tree, uint32_t *room)
+static void self_times(struct otr_tree *tree, uint32_t *scratch)
 {
 	struct otr_node *node;
 	uint32_t width;
@@ -81,7 +82,7 @@ static void self_times(struct otr_tree *tree, uint32_t *room)
 		node->self_ns = otr_node_ns(node) - covered(tree, node);
 		if (node->self_ns > tree->nodes[tree->slowest].self_ns)
 			tree->slowest = i;
-		width = node->children > 1 ? overlap(tree, i, room) : 0;
+		width = node->children > 1 ? overlap(tree, i, scratch) : 0;
 		if (width > 1 && width > tree->fan_width) {
 			tree->fan = i;
 			tree->fan_width = width;
@@ -90,14 +91,14 @@ static void self_times(struct otr_tree *tree, uint32_t *room)
 }
 
 /* Marks the children that the node waited for. */
-static void mark(struct otr_tree *tree, uint32_t at, uint32_t *room)
+static void mark(struct otr_tree *tree, uint32_t at, uint32_t *scratch)
 {
 	const struct otr_node *node = &tree->nodes[at];
-	uint32_t n = children_by_end(tree, at, room);
+	uint32_t n = children_by_end(tree, at, scratch);
 	uint64_t until = node->end_ns, end;
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct otr_node *child = &tree->nodes[room[i]];
+		struct otr_node *child = &tree->nodes[scratch[i]];
 
 		end = child->end_ns < node->end_ns ? child->end_ns : node->end_ns;
 		if (end > until || child->start_ns > end)
@@ -124,14 +125,14 @@ static uint32_t next_critical(const struct otr_tree *tree, uint32_t top, uint32_
 	}
 }
 
-void otr_tree_times(struct otr_tree *tree, uint32_t *room)
+void otr_tree_times(struct otr_tree *tree, uint32_t *scratch)
 {
-	self_times(tree, room);
+	self_times(tree, scratch);
 	tree->nodes[tree->root].critical = true;
 	for (uint32_t at = tree->root; at != OTR_NODE_NONE;
 	     at = next_critical(tree, tree->root, at))
 		if (tree->nodes[at].child != OTR_NODE_NONE)
-			mark(tree, at, room);
+			mark(tree, at, scratch);
 }
 
 static int by_number(const void *a, const void *b)
@@ -148,19 +149,19 @@ static uint64_t service_sum(const struct otr_span *sp)
 	return res ? otr_sum_bytes(0, res->service.data, res->service.len) : 0;
 }
 
-static void count_services(struct otr_tree *tree, uint64_t *room)
+static void count_services(struct otr_tree *tree, uint64_t *scratch)
 {
 	const struct otr_node *node;
 	size_t n = 0;
 
 	for (node = tree->nodes; node < tree->nodes + tree->n; node++) {
-		room[n++] = service_sum(node->span);
+		scratch[n++] = service_sum(node->span);
 		if (node->server)
-			room[n++] = service_sum(node->server);
+			scratch[n++] = service_sum(node->server);
 	}
-	qsort(room, n, sizeof(*room), by_number);
+	qsort(scratch, n, sizeof(*scratch), by_number);
 	for (size_t i = 0; i < n; i++)
-		tree->services += !i || room[i] != room[i - 1];
+		tree->services += !i || scratch[i] != scratch[i - 1];
 }
 
 static void count_span(struct otr_tree *tree, const struct otr_span *sp)
@@ -183,7 +184,7 @@ static bool failed_first(const struct otr_tree *tree, const struct otr_node *nod
 	return true;
 }
 
-void otr_tree_count(struct otr_tree *tree, uint64_t *room)
+void otr_tree_count(struct otr_tree *tree, uint64_t *scratch)
 {
 	const struct otr_node *node, *first;
 
@@ -202,5 +203,5 @@ void otr_tree_count(struct otr_tree *tree, uint64_t *room)
 		if (failed_first(tree, node) && (!first || node->end_ns < first->end_ns))
 			tree->first_error = i;
 	}
-	count_services(tree, room);
+	count_services(tree, scratch);
 }

@@ -106,6 +106,20 @@ __attribute__((noinline)) static uint16_t keep_list(char *to, size_t most, const
 	return (uint16_t)len;
 }
 
+/* Finds the lines of our headers. Returns whether it is a complete head of a request. */
+static int find_lines(struct otr_want want[WANTED], const struct iovec *iov, int n)
+{
+	struct otr_head_facts facts;
+
+	if (!n || !otr_head_scan(iov->iov_base, iov->iov_len, &facts) || facts.is_twice)
+		return otr_head_begins(iov, n) && otr_head_values(iov, n, want, WANTED);
+	want[PARENT].out = (char *)iov->iov_base + facts.parent.at;
+	want[PARENT].len = facts.parent.len;
+	want[STATE].seen = facts.state.at != 0;
+	want[BAGGAGE].seen = facts.baggage.at != 0;
+	return 1;
+}
+
 static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const struct iovec *iov,
 		     int n)
 {
@@ -116,7 +130,7 @@ static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const str
 		[BAGGAGE] = {.name = "baggage"},
 	};
 
-	if (!otr_head_begins(iov, n) || !otr_head_values(iov, n, want, WANTED))
+	if (!find_lines(want, iov, n))
 		return;
 	make_ids(ids, sv, want);
 	if (!ids->has_ids || (!want[STATE].seen && !want[BAGGAGE].seen) || otr_on_other_stack())

@@ -92,7 +92,7 @@ once() {
 	until_true 40 left_alone
 	# Its status is that of the machine, which may lack something else.
 	said=$(for pid in $(pgrep -P "$main"); do "$OTRACE" doctor --quick "$pid"; done) || true
-	grep -q 'libotrace.so waits for an agent: attach has it' <<<"$said"
+	grep -q 'libotrace.so waits for an agent: attach uses it' <<<"$said"
 	attach --cpu-budget 0 ":$front"
 	adopted
 	detach
@@ -236,7 +236,7 @@ hold_open() {
 	run ! headed /probes
 	spans '[s.asked for s in V] == ["/probes"]'
 	run "$OTRACE" doctor --quick "$main"
-	[[ "$output" == *"libotrace.so, asleep or before its first byte"* ]]
+	[[ "$output" == *"libotrace.so, idle or before its first byte"* ]]
 }
 
 @test "a Python server inside TLS that asks another: plaintext, and a header" {
@@ -315,9 +315,9 @@ hold_open() {
 	bg second "$OTRACE" attach --cpu-budget 0 -v -o "$dir/text2" --export "file:$dir/spans2" ":$front"
 	second=$pid
 	until_true 30 grep -q '^otrace .* bpf$' "$dir/text2"
-	grep -q 'by probes alone: another agent reads its library, and lives' "$dir/second.err"
+	grep -q 'is traced by kernel probes alone: another agent reads its library' "$dir/second.err"
 	run "$OTRACE" doctor --quick "$main"
-	[[ "$output" == *"read by an agent that lives"* ]]
+	[[ "$output" == *"read by another agent"* ]]
 	for i in 1 2 3; do get "/both$i"; done
 	for i in 1 2 3; do headed "/both$i"; done
 	quiet

@@ -146,7 +146,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	run "$OTRACE" attach ":$free"
 	echo "$output"
 	[ "$status" -eq 1 ]
-	[ "${lines[0]}" = "otrace attach: nobody listens on port $free, in any network namespace" ]
+	[ "${lines[0]}" = "otrace attach: no process listens on port $free, in any network namespace" ]
 	[[ ${lines[1]} == *"listened on:"*" :$port "* ]]
 	run "$OTRACE" attach nosuchprogram
 	[ "$status" -eq 1 ]

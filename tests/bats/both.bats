@@ -86,7 +86,7 @@ prepared() {
 	past static -static
 	traced "$dir/static" "$port" calls /alone
 	spans 'len(C) == 1' 'C[0].name == "GET /alone"'
-	[ "$(grep -c 'is statically linked: seen by kernel probes, no traceparent is put in' "$dir/text")" -eq 1 ]
+	[ "$(grep -c 'is statically linked: seen by kernel probes, no traceparent is injected' "$dir/text")" -eq 1 ]
 }
 
 @test "stdio on a socket, direct system calls: unharmed, named in not seen" {
@@ -98,7 +98,7 @@ prepared() {
 		run ! grep '^not seen' "$dir/text"
 		traced "$dir/past" "$port" calls /before "$how" "/$how" calls /after
 		grep -q "^hello /$how" "$dir/out"
-		grep "^not seen  past (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*past the library (stdio, direct system calls, io_uring)\$" \
+		grep "^not seen  past (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*bypassed the library (stdio, direct system calls, io_uring)\$" \
 			"$dir/text"
 		spans '[s.name for s in C] == ["GET /before", "GET /after"]'
 	done
@@ -153,7 +153,7 @@ prepared() {
 	"$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- $PY "$dir/heirs.py" 3>&-
 	cat "$dir/text"
 	spans 'len(C) == 7' 'len(V) == 7'
-	run ! grep -q 'past the library' "$dir/text"
+	run ! grep -q 'bypassed the library' "$dir/text"
 }
 
 @test "--no-shim: by the probes alone, and nothing is put in" {
@@ -173,11 +173,11 @@ prepared() {
 	cp "$OTRACE" "$dir/alone/"
 	OTRACE=$dir/alone/otrace traced curl -s "127.0.0.1:$port/probes"
 	spans 'len(C) == 1'
-	[ "$(grep -c 'probes alone, no traceparent is put in: .*libotrace.so: No such file' "$dir/text")" -eq 1 ]
+	[ "$(grep -c 'probes alone, no traceparent is injected: .*libotrace.so: No such file' "$dir/text")" -eq 1 ]
 	unshare -m sh -c "mount -t tmpfs none /sys/kernel/btf && exec '$OTRACE' run -o '$dir/text' \
 		--export 'file:$dir/spans' -- curl -s '127.0.0.1:$port/library'" >"$dir/out"
 	spans 'len(C) == 1'
-	[ "$(grep -c 'no kernel probes, so not static programs (Go): ' "$dir/text")" -eq 1 ]
+	[ "$(grep -c 'no kernel probes, so static programs and Go programs are not seen: ' "$dir/text")" -eq 1 ]
 	grep -q '^otrace .* shim$' "$dir/text"
 }
 

@@ -100,7 +100,7 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	grep -q "^otrace: export to http://127.0.0.1:$down/v1/traces (from OTEL_EXPORTER_OTLP_ENDPOINT): connection refused, 3 times in" "$dir/all"
 	grep -q "Nothing listens on port $down here." "$dir/all"
 	[ "$(grep -c ' trace=.* root="httpd GET /more"' "$dir/text")" -eq 4 ]
-	grep -q '^    [0-9]* spans wait, room for 2,048, ' "$dir/all"
+	grep -q '^    [0-9]* spans wait, limit 2,048, ' "$dir/all"
 }
 
 @test "5: a backend that is slow: requests are not, the end comes in time" {

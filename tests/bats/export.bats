@@ -197,7 +197,7 @@ witness() { # FILE..: what it says in $output
 	[ "$(figure slowest_us)" -lt 500000 ]
 	[ "$(figure close_ms)" -lt 10000 ]
 	[[ $output == *"export to $url/v1/traces (from OTEL_EXPORTER_OTLP_ENDPOINT): connection refused, 3 times in "* ]]
-	[[ $output == *"200 spans wait, room for 200, next try in "*" s; tracing goes on. Nothing listens on port "*" here."* ]]
+	[[ $output == *"200 spans wait, limit 200, next try in "*" s; tracing goes on. Nothing listens on port "*" here."* ]]
 	[ "$(grep -c 'connection refused' <<<"$output")" -eq 1 ]
 }
 

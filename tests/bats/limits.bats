@@ -26,7 +26,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	redis-cli -p "$port" PING
 	echo "secret words" | openssl s_client -quiet -connect "127.0.0.1:$tls" 2>/dev/null
 	until_true 60 told 'Redis is not parsed yet'
-	told '^otrace: 1[0-9] s and no request understood$'
+	told '^otrace: no request was understood in 1[0-9] s$'
 	told "^ *redis-[a-z-]* (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*Redis is not parsed yet"
 	told "^ *openssl (pid [0-9]*): 1 connection to 127.0.0.1:$tls, .* TLS: not readable here"
 	detach
@@ -41,8 +41,8 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	bg busy "$OTRACE" attach -o "$dir/other" --export "file:$dir/spans2" ":$other"
 	busy=$pid
 	seen "$dir/spans2" "$other" /busy
-	until_true 60 told 'no traffic at all: idle, or it is not this process that serves; try  otrace attach :PORT'
-	[ "$(grep -c 'no request understood' "$dir/tracer.err")" -eq 1 ]
+	until_true 60 told 'no traffic at all: the program is idle, or another process serves; try  otrace attach :PORT'
+	[ "$(grep -c 'no request was understood' "$dir/tracer.err")" -eq 1 ]
 	run cat "$dir/busy.err"
 	echo "it said: $output"
 	[ "$output" = "" ]
@@ -92,8 +92,8 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	uring=$pid
 	until_true 30 grep -q ready "$dir/uring.out"
 	attach "$uring" ":$port"
-	told "^otrace: fds of uring .*(pid $uring): io_uring in use: what it moves that way is counted, not read$"
-	told '^ *tracing goes on with the rest$'
+	told "^otrace: uring .*(pid $uring) uses io_uring: bytes that it moves that way are counted, not read$"
+	told '^ *all other traffic is traced$'
 	touch "$dir/go"
 	ended "$uring"
 	[ "$status" -eq 0 ]

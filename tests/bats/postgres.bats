@@ -131,13 +131,13 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 @test "attached to the server alone: what is missing is said at once, with the next step" {
 	export COLUMNS=160
 	attach ":$PG_PORT"
-	until_true 5 grep -q 'serves PostgreSQL: a database is seen by who asks it, so none of this is shown yet$' "$dir/tracer.err"
+	until_true 5 grep -q 'serves PostgreSQL: its requests are shown as spans of the programs that send them, and none of these is traced yet$' "$dir/tracer.err"
 	grep -q '^    try  sudo otrace attach NAME  ' "$dir/tracer.err"
 	psql -X -q "$DSN sslmode=disable" -c 'SELECT 1' >/dev/null
 	sleep 0.3
 	detach
 	grep -q ' 0 traces, 0 spans$' "$dir/text"
-	run -1 grep 'no request understood' "$dir/tracer.err"
+	run -1 grep 'no request was understood' "$dir/tracer.err"
 	[ "$(grep -c serves "$dir/tracer.err")" -eq 1 ]
 	rm "$dir/text" "$dir/spans"
 	bg client $PY "$APPS/sql.py" "$DSN sslmode=disable" pooled "$dir/go"

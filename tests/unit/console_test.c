@@ -24,7 +24,8 @@
 #include "agent/config/settings.h"
 #include "agent/console/cells.h"
 #include "agent/console/console.h"
-#include "agent/console/console_int.h"
+#include "agent/console/console_state.h"
+#include "agent/console/summary.h"
 #include "agent/sink/sink.h"
 #include "agent/stitch/stitch.h"
 #include "tests/unit/make_spans.h"
@@ -307,7 +308,7 @@ static void tells_whose_loss_it_is(void **state)
 
 	open_console(b, 160, false);
 	otr_console_tick(b->con, SECOND);
-	otr_console_losses_shown(b->con); /* of other tests */
+	otr_console_losses_shown(&b->con->losses); /* of other tests */
 	forget(b);
 	otr_loss_of(OTR_LOSS_HOLE, 12, OTR_SLICE("orders"));
 	otr_loss_of(OTR_LOSS_HOLE, 300, OTR_SLICE("front\x1b[2J"));

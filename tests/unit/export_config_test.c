@@ -285,7 +285,7 @@ static void tells_news_only(void **state)
 	assert_string_equal(note(&he, &out, OTR_PUSH_RETRY, why, 0, 12), "");
 	assert_string_equal(note(&he, &out, OTR_PUSH_RETRY, why, 0, 14),
 			    WHERE "connection refused, 3 times in 4 s\n"
-				  "214 spans wait, room for 2,048, next try in 8 s; tracing goes "
+				  "214 spans wait, limit 2,048, next try in 8 s; tracing goes "
 				  "on. Nothing listens on port 4318 here.");
 	assert_string_equal(note(&he, &out, OTR_PUSH_RETRY, why, 0, 22), "");
 	assert_string_equal(note(&he, &out, OTR_PUSH_OK, "", 0, 52),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/parse/env_lists.c preload/trace/header.c preload/parse/inject.c
+// needs: preload/parse/env_lists.c preload/trace/header.c preload/parse/inject.c preload/parse/head_scan.c
 // needs: preload/parse/environ.c preload/base/inbound.c
 /* header_test.c - which trace and which span a header names, and whether it is sampled. */
 

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "agent/base/keyed.h"
-#include "agent/console/console_int.h"
+#include "agent/console/pending.h"
 #include "agent/span/span.h"
 #include "tests/unit/make_spans.h"
 

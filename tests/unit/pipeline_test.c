@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "agent/stitch/open.h"
 #include "tests/unit/story.h"
 
 static void one_request(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/trace/proof.c preload/parse/inject.c
+// needs: preload/trace/proof.c preload/parse/inject.c preload/parse/head_scan.c
 /* proof_test.c - what the kernel says of a connection before a header is put in. */
 
 #include <setjmp.h>

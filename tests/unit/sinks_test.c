@@ -25,6 +25,7 @@
 #include "agent/proto/proto.h"
 #include "agent/sink/sink.h"
 #include "agent/sinks.h"
+#include "agent/stitch/open.h"
 #include "agent/stitch/stitch.h"
 #include "tests/unit/make_spans.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tree.c - a trace as a block of rows.
+ * block.c - a trace as a block of rows.
  *
  *	| label .................... | status | duration | | bar ........ |
  *	  W - 17 - B                    7          9      1   B: 2/5 of W - 17
@@ -8,17 +8,25 @@
  * Below 60 columns there is no bar. Colour never shows what the text does not show too.
  */
 
-#include <errno.h>
-#include <stdlib.h>
+#include "agent/console/block.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/base/buf.h"
 #include "agent/base/own.h"
 #include "agent/base/text.h"
 #include "agent/console/cells.h"
-#include "agent/console/console_int.h"
+#include "agent/console/style.h"
 #include "agent/resource/resource.h"
 #include "agent/span/span.h"
+#include "agent/view/fold.h"
 #include "agent/view/label.h"
+#include "agent/view/tree.h"
 #include "agent/view/units.h"
+#include "agent/view/words.h"
 #include "bpf/event.h"
 
 #define STATUS	 7

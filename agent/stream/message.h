@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_STREAM_MESSAGE_H
+#define OTR_STREAM_MESSAGE_H
+
+/* message.h - begin and end of messages. Inside of stream/ only. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct otr_dir_state;
+struct otr_flow;
+struct otr_msg;
+
+/* Keeps where the message at hand begins, as its segment may be spent before it is emitted. */
+void otr_dir_state_mark(struct otr_dir_state *ds);
+
+/* Emits the message that began at the mark. It is open from now on. */
+void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_msg *msg);
+
+/* Ends the open message before `end`, at `when_ns`; `cut`: its end is a guess. */
+void otr_dir_state_end(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t end,
+		       uint64_t when_ns, int error, bool cut);
+
+/* Ends the open message if its end is known and its last byte has moved. */
+void otr_dir_state_check_end(struct otr_flow *fl, struct otr_dir_state *ds);
+
+/* Ends the open message, if any, as it stands, cut. */
+void otr_dir_state_abandon(struct otr_flow *fl, struct otr_dir_state *ds);
+
+/* Asks the source to report how the run goes on, or to stop that. */
+void otr_dir_state_watch(struct otr_flow *fl, struct otr_dir_state *ds, bool want);
+
+/* Requests that are not answered have lost their answers; `but_last`: all but the last one. From
+ * now on `fl->after_loss` holds. */
+void otr_flow_set_after_loss(struct otr_flow *fl, bool but_last, uint64_t time_ns);
+
+#endif /* OTR_STREAM_MESSAGE_H */
