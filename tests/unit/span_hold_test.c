@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: tests/unit/make_spans.c
-/* span_hold_test.c - what --ignore keeps from exporters, and what not. */
+/* span_hold_test.c - which spans --ignore keeps from exporters. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -89,7 +89,7 @@ static void the_whole_trace_or_none_of_it(void **state)
 	otr_span_hold_fini(&b.hold);
 }
 
-/* A root seen by both its ends is called by its server's. */
+/* A root of which both ends are seen has the name of the server's. */
 static void both_ends_are_one(void **state)
 {
 	struct bench b;
