@@ -13,7 +13,7 @@
 #include "agent/base/own.h"
 #include "agent/base/text.h"
 
-/* The host's own: nobody asks for traces of these. */
+/* Programs of the host itself, which are not traced unless a rule names them. */
 static const char *const denied[] = {
 	"sshd",	   "systemd*", "kubelet", "containerd*", "dockerd", "docker-*", "dbus-*",
 	"chronyd", "ntpd",     "rpcbind", "avahi-*",	 "cupsd",   "otrace",

@@ -12,7 +12,7 @@
 unsigned __int128 otr_keyed_secret[2 * OTR_KEYED_WORDS];
 static uint64_t secret[2];
 
-/* What SipHash makes of 0, 1, 2, .. cannot be told from random bits. */
+/* SipHash of 0, 1, 2, .. looks like random bits to anybody without the key. */
 static void expand(void)
 {
 	uint64_t half[2], n = 0;

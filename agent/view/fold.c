@@ -164,8 +164,8 @@ static void order(struct fold *f)
 	qsort_r(f->order, f->n_units, sizeof(*f->order), by_rank, f);
 }
 
-/* The number of rows that it takes to keep node `i` and its ancestors; more than `room` if they do
- * not fit. */
+/* Returns the number of rows that it takes to keep node `i` and its ancestors; more than `room`
+ * if they do not fit. */
 static uint32_t rows_needed(const struct fold *f, uint32_t i, uint32_t room)
 {
 	uint32_t n = 0;
