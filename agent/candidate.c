@@ -18,15 +18,24 @@ static void join(struct otr_candidate *who)
 	who->cmd[who->args_len] = 0;
 }
 
-static void from_record(struct otr_candidate *who, const struct otr_ev_proc *exec)
+static void args_from_record(struct otr_candidate *who, const struct otr_ev_proc *exec)
 {
 	size_t n = exec->args_len;
 
-	snprintf(who->exe, sizeof(who->exe), "%.*s", exec->exe_len, exec->text);
 	if (n > sizeof(who->args) - 1)
 		n = sizeof(who->args) - 1;
 	memcpy(who->args, exec->text + exec->exe_len, n);
 	who->args_len = n;
+}
+
+/* A process that ends while it is looked at has an executable in /proc for longer than arguments:
+ * what its exec was told stands in for what is missing. */
+static void complete(struct otr_candidate *who, const struct otr_ev_proc *exec)
+{
+	if (!who->exe[0])
+		snprintf(who->exe, sizeof(who->exe), "%.*s", exec->exe_len, exec->text);
+	if (!who->args_len)
+		args_from_record(who, exec);
 }
 
 bool otr_candidate_read(struct otr_candidate *who, uint32_t tgid, uint16_t port,
@@ -38,9 +47,9 @@ bool otr_candidate_read(struct otr_candidate *who, uint32_t tgid, uint16_t port,
 	if (otr_procfs_exe(tgid, who->exe, sizeof(who->exe))) {
 		who->args_len = otr_procfs_args(tgid, who->args, sizeof(who->args));
 		otr_procfs_cgroup(tgid, who->cgroup, sizeof(who->cgroup));
-	} else if (exec) {
-		from_record(who, exec);
 	}
+	if (exec)
+		complete(who, exec);
 	join(who);
 	return who->exe[0];
 }

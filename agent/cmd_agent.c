@@ -18,6 +18,7 @@
 #include "agent/resource/procfs.h"
 #include "agent/rules.h"
 #include "agent/session.h"
+#include "agent/session_procs.h"
 #include "agent/sinks.h"
 
 #define DRAIN_NS (5 * OTR_NS_PER_S)
@@ -38,13 +39,6 @@ static int fail(const struct otr_err *err, int status)
 	return status;
 }
 
-static enum otr_verdict judge_by_rules(void *arg, const struct otr_candidate *who)
-{
-	const struct agent *ag = arg;
-
-	return otr_rules_judge(&ag->rules, who);
-}
-
 /* Traces the process if the rules want it. The agent itself and its parent are never traced. */
 static void judge_process(struct agent *ag, uint32_t tgid, uint16_t port)
 {
@@ -52,10 +46,12 @@ static void judge_process(struct agent *ag, uint32_t tgid, uint16_t port)
 
 	if (tgid == (uint32_t)getpid() || tgid == (uint32_t)getppid() ||
 	    otr_session_has(ag->session, tgid) || !otr_candidate_read(&who, tgid, port, NULL) ||
-	    judge_by_rules(ag, &who) != OTR_VERDICT_TRACE)
+	    otr_rules_judge(&ag->rules, &who) != OTR_VERDICT_TRACE)
 		return;
 	if (otr_session_target(ag->session, tgid))
 		otr_log(OTR_LOG_WARN, "process %u cannot be traced", tgid);
+	else
+		otr_session_sample(ag->session, tgid, otr_rules_sample(&ag->rules, &who));
 }
 
 static bool was_judged(const struct agent *ag, uint32_t tgid)
@@ -98,8 +94,9 @@ static int open_all(struct agent *ag, struct otr_err *err)
 		.adopt = true,
 		.host = true,
 		.at_exec = otr_rules_at_exec(&ag->rules),
-		.wanted = judge_by_rules,
-		.arg = ag,
+		.wanted = otr_rules_wanted,
+		.sample = otr_rules_rate,
+		.arg = &ag->rules,
 	};
 
 	if (otr_sinks_open(&ag->sinks, &sinks, err))

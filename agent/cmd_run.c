@@ -33,6 +33,7 @@
 #include "agent/report.h"
 #include "agent/root.h"
 #include "agent/rules.h"
+#include "agent/sample/sampler.h"
 #include "agent/session.h"
 #include "agent/sinks.h"
 #include "agent/switches.h"
@@ -52,6 +53,7 @@ struct run {
 	struct otr_err notice; /* which of the two is not used, and why; "": both are */
 	int uncarried; /* enum otr_uncarried: why no source sees what CMD itself does; 0: one sees it */
 	struct otr_rules rules;
+	struct otr_sampler sampler;	   /* of the traces that begin with CMD */
 	struct otr_ring_switches switches; /* for the library */
 	struct otr_launch_root root;	   /* with the library: the ids in the environment of CMD */
 	struct otr_loop loop;
@@ -134,13 +136,6 @@ static void start_line(struct run *r)
 }
 
 /* Each process that CMD starts is traced, unless a rule says no. */
-static enum otr_verdict judge(void *arg, const struct otr_candidate *who)
-{
-	const struct run *r = arg;
-
-	return otr_rules_judge(&r->rules, who);
-}
-
 static int open_session(struct run *r, struct otr_err *err)
 {
 	const struct otr_session_config session = {
@@ -149,8 +144,9 @@ static int open_session(struct run *r, struct otr_err *err)
 		.no_probes = !r->probes,
 		.library = r->uses_library,
 		.say = &r->switches,
-		.wanted = r->rules.n ? judge : NULL,
-		.arg = r,
+		.wanted = r->rules.n ? otr_rules_wanted : NULL,
+		.sample = r->rules.n ? otr_rules_rate : NULL,
+		.arg = &r->rules,
 	};
 
 	return otr_session_open(&r->session, &session, err);
@@ -260,7 +256,7 @@ static int trace_cmd(struct run *r, struct otr_err *err)
 	int exec_error = -1, status;
 
 	if (r->uses_library)
-		otr_launch_root(&r->root);
+		otr_launch_root(&r->root, r->sampler.threshold);
 	if (open_all(r, err) || start_child(r, &exec_error, err))
 		return fail(err, OTR_EXIT_RUN_FAILED);
 	if (otr_loop_watch(&r->loop, r->pid)) {
@@ -418,6 +414,7 @@ static int run_untraced(struct run *r, struct otr_err *err)
 static int read_switches(struct run *r, struct otr_err *err)
 {
 	if (otr_rules_parse(&r->rules, r->cfg->rules, err) ||
+	    otr_sampler_default(&r->sampler, r->cfg->sample, err) < 0 ||
 	    otr_switches_read(&r->switches, r->cfg, err))
 		return OTR_EXIT_RUN_FAILED;
 	if (!r->cfg->no_observe || !r->probes)

@@ -203,12 +203,12 @@ static void write_hex(char *out, const uint8_t *bytes, size_t n)
 /* How long the stitcher keeps the trace of a run together: cfg.close_ns of stitch/process.c. */
 #define TOGETHER_NS (30 * OTR_NS_PER_S)
 
-void otr_launch_root(struct otr_launch_root *root)
+void otr_launch_root(struct otr_launch_root *root, uint64_t threshold)
 {
 	const char *had = getenv("TRACEPARENT");
 	struct otr_traceparent outer = {.flags = 1}, own;
 	char trace[33], span[17], above[17] = "0000000000000000";
-	bool has = had && otr_traceparent_read(&outer, otr_slice_str(had));
+	bool has = had && otr_traceparent_read(&outer, otr_slice_str(had)), sampled;
 
 	memset(root, 0, sizeof(*root));
 	if (getrandom(&own, sizeof(own), 0) != sizeof(own))
@@ -219,8 +219,11 @@ void otr_launch_root(struct otr_launch_root *root)
 	write_hex(span, own.span_id, 8);
 	if (has)
 		write_hex(above, outer.span_id, 8);
+	sampled = otr_sample_low(own.trace_id) >= threshold;
 	snprintf(root->parent, sizeof(root->parent), "00-%s-%s-%02x", trace, span,
-		 has ? outer.flags : 1);
+		 has ? outer.flags : sampled);
+	if (!has && sampled && threshold)
+		otr_sample_state(threshold, root->state);
 	snprintf(root->run, sizeof(root->run), "%s-%s-", span, above);
 	snprintf(root->names, sizeof(root->names), "%s%s%.55s", root->parent, has ? " " : "",
 		 has ? had : "");
@@ -238,6 +241,8 @@ void otr_launch_named(const struct otr_launch_root *root)
 		 (unsigned long long)(otr_now() + TOGETHER_NS));
 	setenv("TRACEPARENT", root->parent, 1);
 	setenv("OTRACE_RUN", run, 1);
+	if (root->state[0])
+		setenv("TRACESTATE", root->state, 1);
 }
 
 void otr_launch_environment(const char *library, const char *session, bool follow)

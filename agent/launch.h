@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bpf/sample.h"
+
 struct otr_err;
 
 /* Writes the path of libotrace.so: in the folder of otrace (where it was built), else in
@@ -31,11 +33,14 @@ enum otr_launch otr_launch_can(const char *path, const char *user);
 struct otr_launch_root {
 	char parent[56]; /* TRACEPARENT for its environment; "": no random number could be had */
 	char run[35];	 /* OTRACE_RUN up to its end time, see preload/parse/environ.h */
-	char names
-		[112]; /* `parent`, and behind a blank the TRACEPARENT of otrace's own environment */
+	/* `parent`, and behind a blank the TRACEPARENT of otrace's own environment. */
+	char names[112];
+	char state[OTR_SAMPLE_STATE + 1]; /* TRACESTATE of a trace that begins here; or "" */
 };
 
-void otr_launch_root(struct otr_launch_root *root);
+/* Makes the ids of the program. A trace that begins with it is sampled at `threshold`
+ * (bpf/sample.h). */
+void otr_launch_root(struct otr_launch_root *root, uint64_t threshold);
 
 /* Sets TRACEPARENT and OTRACE_RUN in the environment of this process, right before it executes
  * the program. */

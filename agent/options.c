@@ -46,8 +46,10 @@ const struct otr_option otr_option_table[] = {
 		 "Repeatable."},
 	{LIST("rule", rules, "RULE", R | G), .group = "what",
 	 .help = "What to trace. "
-		 "exe=, cmd=, port=, cgroup=, mode=trace|off, as in "
-		 "exe=/usr/bin/node,port=3000. Repeatable."},
+		 "exe=, cmd=, port=, cgroup=, sample=RATE, mode=trace|off. "
+		 "As in exe=/usr/bin/node,port=3000. "
+		 "sample= without mode= only sets the rate. "
+		 "Repeatable."},
 
 	{FLAG("no-bpf", no_bpf, R), .group = "how",
 	 .help = "No kernel probes: trace by the library alone. "
@@ -81,6 +83,16 @@ const struct otr_option otr_option_table[] = {
 	{TIME("hold", hold_ns, R | A | G), .group = "how much", .fallback = "1s",
 	 .help = "How long a trace waits for late evidence. "
 		 "Only where a parent is not proved yet."},
+
+	{TEXT("sample", sample, "RATE", R | A | G | P), .group = "how much",
+	 .help = "Traces that are kept: 10%, 0.1 or 100/s. "
+		 "Whole traces, by their id: all hosts decide alike. All traces are counted. "
+		 "A trace that begins elsewhere is kept if its caller keeps it. "
+		 "A process may set OTRACE_SAMPLE or OTEL_TRACES_SAMPLER for itself. "
+		 "Default: all, or as OTEL_TRACES_SAMPLER says."},
+	{TEXT("keep", keep, "LIST", R | A | G | P), .group = "how much",
+	 .help = "Kept whatever --sample says: error,slow=1s,first. "
+		 "first: the first trace of each route in each minute."},
 
 	{.name = "cpu-budget",
 	 .type = OTR_OPTION_SHARE,

@@ -28,6 +28,7 @@ struct otr_pipeline {
 	struct otr_pipeline_config cfg;
 	const struct otr_feedback *feedback; /* borrowed; or NULL */
 	struct otr_procs *procs;
+	struct otr_samplers *samplers;
 	struct otr_streams *streams;
 	struct otr_stitch *stitch;
 	uint64_t now_ns;
@@ -106,8 +107,11 @@ static int make_stages(struct otr_pipeline *pl)
 	int rc = otr_procs_new(&pl->procs, MAX_PROCS);
 
 	if (!rc)
+		rc = otr_samplers_new(&pl->samplers, &pl->cfg.sampler, pl->procs);
+	if (!rc)
 		rc = otr_streams_new(&pl->streams, &streams, &stream_ops, pl->procs, pl);
 	cfg.procs = pl->procs;
+	cfg.samplers = pl->samplers;
 	if (!rc)
 		rc = otr_stitch_new(&pl->stitch, &cfg, pl->cfg.span, pl->cfg.trace, pl->cfg.arg);
 	return rc;
@@ -143,6 +147,7 @@ void otr_pipeline_free(struct otr_pipeline **pp)
 		return;
 	otr_streams_free(&pl->streams);
 	otr_stitch_free(&pl->stitch);
+	otr_samplers_free(&pl->samplers);
 	otr_procs_free(&pl->procs);
 	free(pl);
 }
@@ -159,6 +164,7 @@ static void tick(struct otr_pipeline *pl, uint64_t now_ns)
 {
 	if (now_ns > pl->now_ns)
 		pl->now_ns = now_ns;
+	otr_samplers_tick(pl->samplers, pl->now_ns);
 	otr_streams_tick(pl->streams, pl->now_ns);
 	otr_stitch_tick(pl->stitch, pl->now_ns);
 }
@@ -216,6 +222,11 @@ void otr_pipeline_flush(struct otr_pipeline *pl)
 {
 	otr_streams_flush(pl->streams, pl->now_ns);
 	otr_stitch_flush(pl->stitch);
+}
+
+uint64_t otr_pipeline_threshold(struct otr_pipeline *pl, uint32_t tgid)
+{
+	return otr_samplers_of(pl->samplers, tgid).threshold;
 }
 
 struct otr_procs *otr_pipeline_procs(struct otr_pipeline *pl)

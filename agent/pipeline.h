@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/sample/sampler.h"
 #include "agent/stitch/stitch.h"
 #include "agent/stream/stream.h"
 
@@ -24,6 +25,7 @@ struct otr_pipeline_config {
 	uint64_t hold_ns;			   /* how long a trace waits for late evidence */
 	uint64_t seed;				   /* of trace and span ids */
 	const struct otr_proto_settings *settings; /* borrowed; NULL: the defaults */
+	struct otr_sampler sampler;		   /* of processes that have none of their own */
 	otr_span_fn span;			   /* every finished span, borrowed */
 	otr_trace_fn trace;			   /* every complete trace; or NULL */
 	/* What is known of a connection at its end. NULL: it is not asked for. */
@@ -48,6 +50,9 @@ int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev);
 
 /* Ends and emits all that is open. */
 void otr_pipeline_flush(struct otr_pipeline *pl);
+
+/* The threshold at which traces that begin in process `tgid` are sampled now (bpf/sample.h). */
+uint64_t otr_pipeline_threshold(struct otr_pipeline *pl, uint32_t tgid);
 
 /* The stages, borrowed. */
 struct otr_procs *otr_pipeline_procs(struct otr_pipeline *pl);

@@ -12,6 +12,7 @@
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/base/text.h"
+#include "agent/sample/sampler.h"
 
 /* Programs of the host itself, which are not traced unless a rule names them. */
 static const char *const denied[] = {
@@ -19,7 +20,7 @@ static const char *const denied[] = {
 	"chronyd", "ntpd",     "rpcbind", "avahi-*",	 "cupsd",   "otrace",
 };
 
-static const char *const keys[] = {"exe", "cmd", "port", "cgroup", "mode"};
+static const char *const keys[] = {"exe", "cmd", "port", "cgroup", "mode", "sample"};
 
 static int bad_key(const char *text, const char *key, struct otr_err *err)
 {
@@ -30,7 +31,7 @@ static int bad_key(const char *text, const char *key, struct otr_err *err)
 			meant = keys[i];
 	otr_err_set(err, "--rule %s: %s is no key%s%s%s", text, key, meant ? "; did you mean " : "",
 		    meant ? meant : "", meant ? "?" : "");
-	otr_err_hint(err, "right: exe=, cmd=, port=, cgroup=, mode=trace or mode=off, "
+	otr_err_hint(err, "right: exe=, cmd=, port=, cgroup=, sample=, mode=trace or mode=off, "
 			  "commas between");
 	return -EINVAL;
 }
@@ -50,12 +51,27 @@ static int set_port(struct otr_rule *rule, const char *text, const char *value, 
 
 static int set_mode(struct otr_rule *rule, const char *text, const char *value, struct otr_err *err)
 {
+	rule->has_mode = true;
 	if (!strcmp(value, "off"))
 		rule->mode = OTR_MODE_OFF;
 	else if (strcmp(value, "trace")) {
 		otr_err_set(err, "--rule %s: mode=%s: right: trace or off", text, value);
 		return -EINVAL;
 	}
+	return 0;
+}
+
+static int set_sample(struct otr_rule *rule, const char *text, const char *value,
+		      struct otr_err *err)
+{
+	struct otr_sampler sampler;
+
+	if (!otr_sampler_read(&sampler, otr_slice_str(value))) {
+		otr_err_set(err, "--rule %s: sample=%s: not a rate", text, value);
+		otr_err_hint(err, "right: 10%% (a share), 0.1 (the same), 100/s (a limit)");
+		return -EINVAL;
+	}
+	rule->sample = value;
 	return 0;
 }
 
@@ -76,6 +92,8 @@ static int set_term(struct otr_rule *rule, const char *text, char *term, struct 
 		return set_port(rule, text, value, err);
 	else if (!strcmp(term, "mode"))
 		return set_mode(rule, text, value, err);
+	else if (!strcmp(term, "sample"))
+		return set_sample(rule, text, value, err);
 	else
 		return bad_key(text, term, err);
 	return 0;
@@ -96,6 +114,8 @@ static int parse_one(struct otr_rule *rule, const char *text, struct otr_err *er
 	for (char *term = strtok_r(rule->text, ",", &save); term && !rc;
 	     term = strtok_r(NULL, ",", &save))
 		rc = set_term(rule, text, term, err);
+	if (rule->sample && !rule->has_mode)
+		rule->mode = OTR_MODE_UNCHANGED;
 	return rc;
 }
 
@@ -112,7 +132,7 @@ int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err)
 		rc = parse_one(&rules->rules[rules->n], *texts, err);
 		if (rc)
 			return rc;
-		rules->names_wanted |= rules->rules[rules->n].mode != OTR_MODE_OFF;
+		rules->names_wanted |= rules->rules[rules->n].mode == OTR_MODE_TRACE;
 		rules->n++;
 	}
 	return 0;
@@ -143,7 +163,7 @@ static bool is_denied(const char *exe)
 bool otr_rules_at_exec(const struct otr_rules *rules)
 {
 	for (size_t i = 0; i < rules->n; i++)
-		if (rules->rules[i].mode != OTR_MODE_OFF && !rules->rules[i].port)
+		if (rules->rules[i].mode == OTR_MODE_TRACE && !rules->rules[i].port)
 			return true;
 	return false;
 }
@@ -155,8 +175,28 @@ enum otr_verdict otr_rules_judge(const struct otr_rules *rules, const struct otr
 	if (!rules->names_wanted && who->port && !is_denied(who->exe))
 		is = OTR_VERDICT_TRACE;
 	for (size_t i = 0; i < rules->n; i++)
-		if (rule_fits(&rules->rules[i], who))
+		if (rules->rules[i].mode != OTR_MODE_UNCHANGED && rule_fits(&rules->rules[i], who))
 			is = rules->rules[i].mode == OTR_MODE_OFF ? OTR_VERDICT_OFF
 								  : OTR_VERDICT_TRACE;
 	return is;
+}
+
+const char *otr_rules_sample(const struct otr_rules *rules, const struct otr_candidate *who)
+{
+	const char *rate = NULL;
+
+	for (size_t i = 0; i < rules->n; i++)
+		if (rules->rules[i].sample && rule_fits(&rules->rules[i], who))
+			rate = rules->rules[i].sample;
+	return rate;
+}
+
+enum otr_verdict otr_rules_wanted(void *rules, const struct otr_candidate *who)
+{
+	return otr_rules_judge(rules, who);
+}
+
+const char *otr_rules_rate(void *rules, const struct otr_candidate *who)
+{
+	return otr_rules_sample(rules, who);
 }

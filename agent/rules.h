@@ -9,7 +9,8 @@
  *
  * All terms of a rule have to hold; * and ? are wildcards. The last rule that fits decides.
  * Without a rule of another mode than `off`, every process that listens on a port is traced,
- * except a list of the host's own services.
+ * except a list of the host's own services. A rule with `sample` and without `mode` selects
+ * nothing: it only says how many of the traces that begin in a process are kept.
  */
 
 #include <stdbool.h>
@@ -25,19 +26,22 @@ struct otr_err;
 enum otr_mode {
 	OTR_MODE_TRACE,
 	OTR_MODE_OFF,
+	OTR_MODE_UNCHANGED, /* what other rules say */
 };
 
 struct otr_rule {
 	char text[512];			/* as typed, cut at its terms */
 	const char *exe, *cmd, *cgroup; /* patterns, or NULL */
+	const char *sample;		/* a rate (agent/sample/sampler.h), or NULL */
 	uint16_t port;			/* 0: any */
 	enum otr_mode mode;
+	bool has_mode;
 };
 
 struct otr_rules {
 	struct otr_rule rules[OTR_RULES_MAX];
 	size_t n;
-	bool names_wanted; /* there is a rule other than `off`: only such processes are traced */
+	bool names_wanted; /* a rule has the mode `trace`: only such processes are traced */
 };
 
 /* Parses every --rule. Returns 0, or -EINVAL with the reason in `err`. */
@@ -48,5 +52,12 @@ bool otr_rules_at_exec(const struct otr_rules *rules);
 
 /* Judges one process. Pure. */
 enum otr_verdict otr_rules_judge(const struct otr_rules *rules, const struct otr_candidate *who);
+
+/* The rate of the last rule that fits and has one, or NULL. Pure; borrows from `rules`. */
+const char *otr_rules_sample(const struct otr_rules *rules, const struct otr_candidate *who);
+
+/* Both as the functions of struct otr_session_config; `rules` is a struct otr_rules. */
+enum otr_verdict otr_rules_wanted(void *rules, const struct otr_candidate *who);
+const char *otr_rules_rate(void *rules, const struct otr_candidate *who);
 
 #endif /* OTR_RULES_H */

@@ -61,10 +61,11 @@ static void on_span(void *arg, struct otr_span *sp)
 	}
 }
 
-static void on_trace(void *arg, const uint8_t trace_id[16], bool proved)
+static void on_trace(void *arg, const uint8_t trace_id[16], uint8_t flags, bool proved)
 {
 	(void)arg;
 	(void)trace_id;
+	(void)flags;
 	(void)proved;
 }
 

@@ -218,6 +218,13 @@ static void set_pace(struct otr_session *s)
 	otr_pace_start(&s->pace, s->cfg.cfg->cpu_budget, s->began_ns);
 }
 
+static uint64_t threshold(void *arg, uint32_t tgid)
+{
+	const struct otr_session *s = arg;
+
+	return otr_pipeline_threshold(otr_sinks_pipeline(s->cfg.sinks), tgid);
+}
+
 static int open_sources(struct otr_session *s, struct otr_err *err)
 {
 	const struct otr_session_config *cfg = &s->cfg;
@@ -233,6 +240,7 @@ static int open_sources(struct otr_session *s, struct otr_err *err)
 		.switches = cfg->say,
 		.born = born,
 		.uncarried = uncarried,
+		.threshold = threshold,
 		.arg = s,
 	};
 	const struct otr_sources_config src = {

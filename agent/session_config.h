@@ -25,6 +25,8 @@ struct otr_session_config {
 	/* Decides, when a process executes a program (`port` 0) or listens on a port,
 	 * whether it is traced from now on. NULL: no process is. */
 	enum otr_verdict (*wanted)(void *arg, const struct otr_candidate *who);
+	/* What its rule says of the sampling of such a process, or NULL. NULL: no rule does. */
+	const char *(*sample)(void *arg, const struct otr_candidate *who);
 	void *arg;
 };
 

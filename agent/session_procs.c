@@ -143,6 +143,12 @@ static void untarget(struct otr_session *s, uint32_t tgid)
 		otr_sources_untarget(s->src, tgid);
 }
 
+void otr_session_sample(struct otr_session *s, uint32_t tgid, const char *rate)
+{
+	otr_meta_put(tgid, OTR_META_SAMPLE, otr_slice_str(rate ? rate : ""), otr_now(),
+		     otr_session_put, s);
+}
+
 /* A traced process stays traced, unless a rule or its environment says no. */
 void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 		       const struct otr_ev_proc *exec)
@@ -155,6 +161,8 @@ void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 		return;
 	if (s->cfg.wanted && otr_candidate_read(&who, tgid, port, exec))
 		is = s->cfg.wanted(s->cfg.arg, &who);
+	if (is == OTR_VERDICT_TRACE && s->cfg.sample)
+		otr_session_sample(s, tgid, s->cfg.sample(s->cfg.arg, &who));
 	if (((exec && traced) || is == OTR_VERDICT_TRACE) &&
 	    otr_procfs_env_has(tgid, "OTRACE_DISABLED=1"))
 		is = OTR_VERDICT_OFF;

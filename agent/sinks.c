@@ -10,13 +10,16 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
+#include "agent/base/log.h"
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/config/settings.h"
 #include "agent/notseen.h"
 #include "agent/parser_settings.h"
 #include "agent/proto/proto.h"
+#include "agent/sample/sampler.h"
 #include "agent/sink/sink.h"
+#include "agent/sink/trace_hold.h"
 #include "agent/stitch/open.h"
 
 /* One sink of the table that is open. */
@@ -28,33 +31,43 @@ struct open_sink {
 struct otr_sinks {
 	struct otr_sinks_config cfg;
 	struct otr_proto_settings parsers;
+	struct otr_sampler sampler;
 	struct otr_pipeline *pipeline;
 	struct otr_notseen *notseen;
+	struct otr_trace_hold hold;
 	struct open_sink *open; /* in the order of the table */
 	size_t n;
 	uint64_t spans;
 	uint64_t open_requests_ns; /* when requests that are open for long were last reported */
 };
 
+static void pass_on(void *arg, struct otr_span *sp, enum otr_outcome outcome)
+{
+	struct otr_sinks *sk = arg;
+
+	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
+		if (s->ops->span)
+			s->ops->span(s->sink, sp, outcome);
+}
+
 static void on_span(void *arg, struct otr_span *sp)
 {
 	struct otr_sinks *sk = arg;
 
 	sk->spans++;
-	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
-		if (s->ops->span)
-			s->ops->span(s->sink, sp);
+	otr_trace_hold_span(&sk->hold, sp);
 }
 
 /* Every parent of the trace carries its own evidence, so `proved` is of no use to a sink. */
-static void on_trace(void *arg, const uint8_t trace_id[16], bool proved)
+static void on_trace(void *arg, const uint8_t trace_id[16], uint8_t flags, bool proved)
 {
 	struct otr_sinks *sk = arg;
+	enum otr_outcome outcome = otr_trace_hold_trace(&sk->hold, trace_id, flags);
 
 	(void)proved;
 	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
 		if (s->ops->trace)
-			s->ops->trace(s->sink, trace_id);
+			s->ops->trace(s->sink, trace_id, outcome);
 }
 
 static void on_ended(void *arg, const struct otr_stream_stat *stat)
@@ -67,6 +80,23 @@ static void on_ended(void *arg, const struct otr_stream_stat *stat)
 static void on_notice(void *arg, const char *text)
 {
 	otr_sinks_notice(arg, text);
+}
+
+static int read_sampling(struct otr_sinks *sk, struct otr_err *err)
+{
+	const struct otr_settings *cfg = sk->cfg.cfg;
+	int rc = otr_sampler_default(&sk->sampler, cfg->sample, err);
+
+	if (rc > 0)
+		otr_log(OTR_LOG_WARN,
+			"OTEL_TRACES_SAMPLER=%s is left to the SDKs that know it: otrace samples "
+			"all traces; --sample sets a rate",
+			getenv("OTEL_TRACES_SAMPLER"));
+
+	sk->hold.ignore = cfg->ignore;
+	sk->hold.pass = pass_on;
+	sk->hold.arg = sk;
+	return rc < 0 ? rc : otr_keep_read(&sk->hold.keep, cfg->keep, err);
 }
 
 static size_t count_rows(void)
@@ -116,6 +146,7 @@ static int open_pipeline(struct otr_sinks *sk, struct otr_err *err)
 		.hold_ns = sk->cfg.cfg->hold_ns,
 		.seed = sk->cfg.seed,
 		.settings = &sk->parsers,
+		.sampler = sk->sampler,
 		.span = on_span,
 		.trace = on_trace,
 		.ended = on_ended,
@@ -139,6 +170,8 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg, s
 	}
 	sk->cfg = *cfg;
 	rc = otr_parser_settings_read(&sk->parsers, cfg->cfg, err);
+	if (!rc)
+		rc = read_sampling(sk, err);
 	if (!rc && otr_notseen_new(&sk->notseen)) {
 		otr_err_set(err, "out of memory");
 		return -ENOMEM;
@@ -187,6 +220,7 @@ static void report_open_requests(struct otr_sinks *sk, uint64_t now_ns)
 void otr_sinks_tick(struct otr_sinks *sk, uint64_t now_ns)
 {
 	report_open_requests(sk, now_ns);
+	otr_trace_hold_flush(&sk->hold);
 	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
 		if (s->ops->tick)
 			s->ops->tick(s->sink, now_ns);
@@ -253,6 +287,7 @@ void otr_sinks_drain(struct otr_sinks *sk, uint64_t grace_ns)
 {
 	uint64_t deadline_ns = otr_now() + grace_ns;
 
+	otr_trace_hold_flush(&sk->hold);
 	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
 		if (s->ops->drain)
 			s->ops->drain(s->sink, deadline_ns);
@@ -290,6 +325,7 @@ void otr_sinks_close(struct otr_sinks **sp)
 	for (struct open_sink *s = sk->open; s < sk->open + sk->n; s++)
 		s->ops->close(s->sink);
 	free(sk->open);
+	otr_trace_hold_fini(&sk->hold);
 	otr_notseen_free(&sk->notseen);
 	free(sk);
 }

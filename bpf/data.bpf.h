@@ -48,11 +48,15 @@ static __noinline int otr_handle_end(struct otr_task *t, __u8 dir, int ret, __u6
 }
 
 /* A call that moved no bytes: end of file, an error, or nothing to read yet. */
-static __always_inline void otr_not_moved(struct otr_task *t, struct sock *sk,
-					  struct otr_bpf_conn *c, __u8 dir, int ret)
+OTR_GLOBAL int otr_not_moved(struct otr_task *t, struct otr_bpf_conn *c, const struct otr_move *mv,
+			     int ret)
 {
 	const __u32 none[2] = {};
+	__u8 dir;
 
+	if (!t || !c || !mv)
+		return 0;
+	dir = mv->dir;
 	otr_handle_end(t, dir, ret, c->inode);
 	if (ret == -EAGAIN)
 		otr_touched(t, c);
@@ -61,30 +65,61 @@ static __always_inline void otr_not_moved(struct otr_task *t, struct sock *sk,
 	else if (!ret && dir == OTR_DIR_IN)
 		otr_over(c, dir, 0);
 	else
-		return;
+		return 0;
 	/* No hook shows the end of an AF_UNIX connection; nothing more comes, so its end is
 	 * emitted here. */
 	if (c->family == AF_UNIX && c->announced && c->flow[OTR_DIR_IN].eof) {
-		otr_emit_conn(sk, c, OTR_EV_CONN_CLOSE, bpf_ktime_get_ns(), none);
+		otr_emit_conn((struct sock *)mv->sk, c, OTR_EV_CONN_CLOSE, bpf_ktime_get_ns(),
+			      none);
 		otr_forget(c);
 		c->announced = 0;
 	}
+	return 0;
 }
 
-/* `mv` has what moved and where; `regs` of the call. */
-static __always_inline void otr_take(struct otr_task *t, struct sock *sk, struct otr_bpf_conn *c,
-				     struct otr_move *mv, struct pt_regs *regs)
+/* `mv` has what moved and where. */
+static __always_inline void otr_take(struct otr_task *t, struct otr_bpf_conn *c,
+				     struct otr_move *mv, __u8 dir)
 {
 	struct otr_strand *st;
 	__u64 strand;
 
 	if (!c->pair) {
-		otr_moved(t, sk, c, mv, regs);
+		otr_moved(t, c, mv, dir);
 		return;
 	}
 	/* R9: a pair made by one process wakes its loop: one slot a process. */
 	st = otr_strand_now(t, &strand);
-	otr_rule_notify(t, st, t->tgid, mv->dir == OTR_DIR_OUT, mv->now);
+	otr_rule_notify(t, st, t->tgid, dir == OTR_DIR_OUT, mv->now);
+}
+
+/* One for each direction, so that a program has the rules of its own alone. */
+static __always_inline int otr_take_in(struct otr_task *t, struct otr_bpf_conn *c,
+				       struct otr_move *mv)
+{
+	if (t && c && mv)
+		otr_take(t, c, mv, OTR_DIR_IN);
+	return 0;
+}
+
+static __always_inline int otr_take_out(struct otr_task *t, struct otr_bpf_conn *c,
+					struct otr_move *mv)
+{
+	if (t && c && mv)
+		otr_take(t, c, mv, OTR_DIR_OUT);
+	return 0;
+}
+
+/* A call of `dir`, a constant, ended with `ret`: bytes moved, or not. */
+static __always_inline void otr_done(struct otr_task *t, struct otr_bpf_conn *c,
+				     struct otr_move *mv, __u8 dir, int ret)
+{
+	if (ret <= 0)
+		otr_not_moved(t, c, mv, ret);
+	else if (dir == OTR_DIR_IN)
+		otr_take_in(t, c, mv);
+	else
+		otr_take_out(t, c, mv);
 }
 
 #endif /* OTR_DATA_BPF_H */

@@ -80,13 +80,17 @@ static __always_inline void otr_emit_conn(struct sock *sk, struct otr_bpf_conn *
 }
 
 /* A run has ended, and some of its bytes gave no record. */
-static __noinline void otr_emit_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, __u64 now)
+OTR_GLOBAL int otr_emit_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, __u64 now)
 {
-	struct otr_bpf_dir *f = &c->flow[dir & 1];
-	struct otr_ev_run *run = otr_reserve_fact(sizeof(*run));
+	struct otr_ev_run *run;
+	struct otr_bpf_dir *f;
 
+	if (!c)
+		return 0;
+	run = otr_reserve_fact(sizeof(*run));
 	if (!run)
-		return;
+		return 0;
+	f = &c->flow[dir & 1];
 	__builtin_memset(run, 0, sizeof(*run));
 	/* The record is before the event that ended the run, in the order of times as well. */
 	otr_head(&run->hdr, OTR_EV_RUN, OTR_HOOK_SOCKET, sizeof(*run), now - 1);
@@ -103,6 +107,7 @@ static __noinline void otr_emit_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, 
 	run->eof = eof;
 	__builtin_memcpy(run->tail, f->tail, sizeof(run->tail));
 	otr_submit_fact(run);
+	return 0;
 }
 
 /* Fills all of a DATA record but its payload. */
@@ -126,13 +131,15 @@ static __always_inline void otr_fill_data(struct otr_ev_data *rec, const struct 
 	rec->first = mv->first;
 }
 
-/* bpf_ringbuf_reserve() takes a constant, so each size class has a call of its own. */
+/* bpf_ringbuf_reserve() takes a constant, so each size class has a call of its own. `many`: the
+ * bytes are in several buffers. */
 static __always_inline int otr_emit_class(const struct otr_task *t, const struct otr_bpf_conn *c,
-					  __u64 strand, const struct otr_move *mv,
-					  const struct otr_cause *cause, __u32 cap,
-					  const __u32 size)
+					  __u64 strand, struct otr_move *mv,
+					  const struct otr_cause *cause, const __u32 size,
+					  const int many)
 {
 	struct otr_ev_data *rec;
+	__u32 cap = 0;
 
 	rec = bpf_ringbuf_reserve(&otr_data, sizeof(*rec) + size, 0);
 	if (!rec) {
@@ -140,8 +147,11 @@ static __always_inline int otr_emit_class(const struct otr_task *t, const struct
 		return 0;
 	}
 	otr_fill_data(rec, t, c, strand, mv, cause);
-	if (size && cap) {
-		cap = otr_copy((char *)(rec + 1), size, cap, mv);
+	if (size && mv->seg.copy) {
+		if (many)
+			cap = otr_gather((char *)(rec + 1), size, mv->seg.copy, mv);
+		else
+			cap = otr_copy((char *)(rec + 1), size, mv->seg.copy, mv);
 		if (!cap)
 			otr_lost(OTR_LOSS_FAULT);
 		rec->cap = cap;
@@ -151,30 +161,32 @@ static __always_inline int otr_emit_class(const struct otr_task *t, const struct
 	return cap;
 }
 
-/* Emits one DATA record with the first mv->seg.copy bytes. Returns how many were copied. The
- * function is not static, so that it is verified once and not again for each path to it; that
- * would be most of the time that loading takes, or pass the limit of the verifier. */
-__weak __noinline int otr_emit_data(const struct otr_task *t, const struct otr_bpf_conn *c,
-				    const struct otr_move *mv, const struct otr_cause *cause,
-				    __u64 strand)
+/* Emits one DATA record with the first mv->seg.copy bytes. Returns how many were copied. Of
+ * several buffers half of a class is copied, at most; those have fewer classes, since each takes
+ * the verifier a millisecond. */
+OTR_GLOBAL int otr_emit_data(const struct otr_task *t, const struct otr_bpf_conn *c,
+			     struct otr_move *mv, const struct otr_cause *cause, __u64 strand)
 {
-	__u32 cap, room;
+	__u32 cap;
 
 	if (!t || !c || !mv || !cause)
 		return 0;
 	cap = mv->seg.copy;
-	room = mv->kind == OTR_BYTES_IOV ? cap * 2 : cap;
 	if (mv->kind == OTR_BYTES_NONE)
 		return otr_emit_class(t, c, strand, mv, cause, 0, 0);
-	if (room <= 256)
-		return otr_emit_class(t, c, strand, mv, cause, cap, 256);
-	if (room <= 1024)
-		return otr_emit_class(t, c, strand, mv, cause, cap, 1024);
-	if (room <= 2048) /* a head of 1024 in several buffers */
-		return otr_emit_class(t, c, strand, mv, cause, cap, 2048);
-	if (room <= 4096)
-		return otr_emit_class(t, c, strand, mv, cause, cap, 4096);
-	return otr_emit_class(t, c, strand, mv, cause, cap, 16384);
+	if (mv->kind == OTR_BYTES_IOV && cap <= 128)
+		return otr_emit_class(t, c, strand, mv, cause, 256, 1);
+	if (mv->kind == OTR_BYTES_IOV && cap <= 1024)
+		return otr_emit_class(t, c, strand, mv, cause, 2048, 1);
+	if (mv->kind == OTR_BYTES_IOV)
+		return otr_emit_class(t, c, strand, mv, cause, 16384, 1);
+	if (cap <= 256)
+		return otr_emit_class(t, c, strand, mv, cause, 256, 0);
+	if (cap <= 1024)
+		return otr_emit_class(t, c, strand, mv, cause, 1024, 0);
+	if (cap <= 4096)
+		return otr_emit_class(t, c, strand, mv, cause, 4096, 0);
+	return otr_emit_class(t, c, strand, mv, cause, 16384, 0);
 }
 
 #endif /* OTR_EMIT_BPF_H */

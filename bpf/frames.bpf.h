@@ -71,8 +71,8 @@ static int otr_walk_step(__u32 i, struct otr_walk *w)
 
 /* Walks one buffer, and changes `mv`. What the walk does not reach is copied as it is. Verified
  * once, as otr_emit_data() is. */
-__weak __noinline int otr_walk(struct otr_task *t, struct otr_bpf_conn *c, struct otr_move *mv,
-			       const struct otr_cause *cause, __u64 strand)
+OTR_GLOBAL int otr_walk(struct otr_task *t, struct otr_bpf_conn *c, struct otr_move *mv,
+			const struct otr_cause *cause, __u64 strand)
 {
 	struct otr_walk w = {
 		.task = t,
@@ -123,12 +123,14 @@ static __always_inline __u32 otr_walk_iovs(struct otr_task *t, struct otr_bpf_co
 }
 
 /* A call on a connection that is captured by FRAMES; changes `mv`. */
-static __always_inline void otr_frames(struct otr_task *t, struct otr_bpf_conn *c,
-				       struct otr_move *mv, const struct otr_cause *cause,
-				       __u64 strand)
+OTR_GLOBAL int otr_frames(struct otr_task *t, struct otr_bpf_conn *c, struct otr_move *mv,
+			  const struct otr_cause *cause, __u64 strand)
 {
-	__u32 left = mv->moved;
+	__u32 left;
 
+	if (!t || !c || !mv || !cause)
+		return 0;
+	left = mv->moved;
 	if (mv->kind == OTR_BYTES_PLAIN) {
 		otr_walk(t, c, mv, cause, strand);
 		left = 0;
@@ -136,15 +138,19 @@ static __always_inline void otr_frames(struct otr_task *t, struct otr_bpf_conn *
 		left = otr_walk_iovs(t, c, mv, cause, strand);
 	if (left) /* the next header may be anywhere */
 		c->flow[mv->dir & 1].frames.lost = 1;
+	return 0;
 }
 
 /* The first bytes of a direction: which protocol do they begin? */
-static __always_inline __u8 otr_open(struct otr_bpf_conn *c, const struct otr_move *mv)
+OTR_GLOBAL int otr_open(struct otr_bpf_conn *c, const struct otr_move *mv)
 {
 	__u8 first[OTR_OPENING_BYTES] = {};
-	__u64 at = mv->base;
 	struct iovec one = {};
+	__u64 at;
 
+	if (!c || !mv)
+		return OTR_OPENING_OTHER;
+	at = mv->base;
 	if (mv->kind == OTR_BYTES_IOV) {
 		bpf_probe_read_user(&one, sizeof(one), (void *)at);
 		at = one.iov_len < sizeof(first) ? 0 : (__u64)one.iov_base;

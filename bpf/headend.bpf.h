@@ -53,7 +53,7 @@ static __always_inline __u32 otr_head_left(__u64 base, __u64 before, __u32 n, __
 
 /* Keeps the last two bytes that moved. Global, as the next two functions are, so that each has a
  * stack of its own and is verified once. */
-__weak __noinline int otr_keep_last(struct otr_bpf_dir *f, const struct otr_move *mv)
+OTR_GLOBAL int otr_keep_last(struct otr_bpf_dir *f, const struct otr_move *mv)
 {
 	__u64 end;
 	__u32 n;
@@ -91,9 +91,9 @@ static __always_inline __u64 otr_first_bytes(const struct otr_move *mv, __u64 *n
 	return (__u64)one.iov_base;
 }
 
-__weak __noinline int otr_opens_request(const struct otr_move *mv)
+OTR_GLOBAL int otr_opens_request(const struct otr_move *mv)
 {
-	__u8 line[OTR_REQUEST_LINE] = {};
+	__u64 line[OTR_REQUEST_LINE / 8] = {};
 	__u64 n, at;
 
 	if (!mv)
@@ -102,7 +102,7 @@ __weak __noinline int otr_opens_request(const struct otr_move *mv)
 	otr_clamp(n, sizeof(line));
 	if (bpf_probe_read_user(line, n, (void *)at))
 		return 0;
-	return otr_begins_request(line);
+	return otr_begins_request(line[0], line[1]);
 }
 
 /* The call is longer than `cap`, and a head that was open before it may go on in it. */
@@ -125,33 +125,55 @@ static __always_inline __u32 otr_long_cap(struct otr_bpf_dir *f, const struct ot
 	return want > cap ? want : cap;
 }
 
-/* How many bytes of a call are copied, where `cap` bytes would be and a head may go on in it.
- * `mv` is of the direction of requests. */
-__weak __noinline int otr_head_cap(struct otr_bpf_dir *f, const struct otr_move *mv, __u32 cap)
+/* Is the head still open behind the bytes of this call? `whole`: all of them are copied. */
+static __always_inline void otr_head_goes_on(struct otr_bpf_dir *f, const struct otr_move *mv,
+					     int whole)
+{
+	if (whole && (f->head_last == 0x0a0d || f->head_last == 0x0a0a))
+		f->head_open = 0; /* nearly every request ends so */
+	else if (mv->first)
+		f->head_open = otr_opens_request(mv);
+}
+
+/* How many bytes of a call are copied, where `cap` bytes would be and a head that is open goes on
+ * in it. `mv` is of the direction of requests. */
+OTR_GLOBAL int otr_head_cap(struct otr_bpf_dir *f, const struct otr_move *mv, __u32 cap)
 {
 	__u64 before;
 
 	if (!f || !mv)
 		return cap;
-	if (mv->first) {
-		f->head_open = 1;
-		f->head_last = 0;
-	}
-	if (!f->head_open || mv->kind == OTR_BYTES_NONE) {
+	if (mv->kind == OTR_BYTES_NONE) {
 		f->head_open = 0;
 		return cap;
 	}
 	before = (__u64)f->head_last << 48;
 	otr_keep_last(f, mv);
-	if (cap == mv->moved && (f->head_last == 0x0a0d || f->head_last == 0x0a0a)) {
-		f->head_open = 0; /* nearly every request ends so */
-		return cap;
-	}
-	if (mv->first)
-		f->head_open = otr_opens_request(mv);
+	otr_head_goes_on(f, mv, cap == mv->moved);
 	if (f->head_open && cap < mv->moved)
 		cap = otr_long_cap(f, mv, before, cap);
 	return cap;
+}
+
+/* The same for any call of that direction. Where all bytes are in one buffer and are copied, the
+ * look at the last two waits for the copy: to read memory of the process is what costs most here. */
+static __always_inline __u32 otr_request_cap(struct otr_bpf_dir *f, struct otr_move *mv, __u32 cap)
+{
+	if (mv->first) {
+		f->head_open = 1;
+		f->head_last = 0;
+	}
+	if (!f->head_open)
+		return cap;
+	mv->whole = cap >= 2 && cap == mv->moved && mv->kind == OTR_BYTES_PLAIN;
+	return mv->whole ? cap : otr_head_cap(f, mv, cap);
+}
+
+/* The bytes of such a call were copied. */
+static __always_inline void otr_request_copied(struct otr_bpf_dir *f, const struct otr_move *mv)
+{
+	f->head_last = mv->last;
+	otr_head_goes_on(f, mv, 1);
 }
 
 #endif /* OTR_HEADEND_BPF_H */

@@ -42,24 +42,40 @@ static inline __attribute__((always_inline)) __u64 otr_blank_line(__u64 before, 
 	return lf & (lf_1 | (cr_1 & lf_2));
 }
 
-/* May `line`, the first bytes of a run, begin a request line: a method, a blank, a visible
- * character? */
-static inline __attribute__((always_inline)) int otr_begins_request(
-	const __u8 line[OTR_REQUEST_LINE])
+/* Sets 0x80 at each byte of `word` that is at least `c`, below 0x80. */
+static inline __attribute__((always_inline)) __u64 otr_bytes_from(__u64 word, __u8 c)
 {
-	int blank = 0, odd = 0;
+	const __u64 low = 0x7f7f7f7f7f7f7f7full;
 
-	/* Unrolled: the verifier of Linux 6.1 refuses the loop that clang makes of it. */
-#pragma GCC unroll 16
-	for (int i = 0; i < OTR_REQUEST_LINE - 1; i++) {
-		__u8 c = line[i] | 0x20, next = line[i + 1];
+	return ((word & low) + 0x0101010101010101ull * (0x80 - c)) & ~word & ~low;
+}
 
-		if (blank || odd)
-			continue;
-		blank = i && line[i] == ' ' && next > ' ' && next < 0x7f;
-		odd = line[i] != '-' && (c < 'a' || c > 'z');
-	}
-	return blank;
+/* The letters and hyphens of which the names of methods consist. */
+static inline __attribute__((always_inline)) __u64 otr_bytes_of_method(__u64 word)
+{
+	__u64 small = word | 0x2020202020202020ull;
+
+	return (otr_bytes_from(small, 'a') & ~otr_bytes_from(small, 'z' + 1)) |
+	       otr_bytes_of(word, '-');
+}
+
+/* May the first bytes of a run, OTR_REQUEST_LINE of them in two words, begin a request line: a
+ * method, a blank, a visible character? */
+static inline __attribute__((always_inline)) int otr_begins_request(__u64 one, __u64 two)
+{
+	const __u64 high = 0x8080808080808080ull;
+	__u64 seen_1 = otr_bytes_from(one, ' ' + 1) & ~otr_bytes_of(one, 0x7f);
+	__u64 seen_2 = otr_bytes_from(two, ' ' + 1) & ~otr_bytes_of(two, 0x7f);
+	__u64 end_1 = ~otr_bytes_of_method(one) & high;
+	__u64 end_2 = end_1 ? 0 : ~otr_bytes_of_method(two) & high;
+	__u64 ok_1, ok_2;
+
+	/* The first byte that belongs to no method; the one behind it may be in the second word. */
+	end_1 &= -end_1;
+	end_2 &= -end_2;
+	ok_1 = end_1 & otr_bytes_of(one, ' ') & ~0x80ull;
+	ok_2 = end_2 & otr_bytes_of(two, ' ');
+	return ((ok_1 << 8 & seen_1) | (ok_1 >> 56 & seen_2) | (ok_2 << 8 & seen_2)) != 0;
 }
 
 #endif /* OTR_HEADEND_H */

@@ -13,13 +13,15 @@
 #include "move.bpf.h"
 
 /* R4: a connect() begins. A socket that does not block remembers the current of the strand. */
-static __always_inline void otr_connecting(struct otr_task *t, struct otr_bpf_conn *c)
+OTR_GLOBAL int otr_connecting(struct otr_task *t, struct otr_bpf_conn *c)
 {
 	struct otr_proc_state *proc;
 	struct otr_strand *st;
 	__u64 strand;
 	__u8 blocks, awake = 0;
 
+	if (!t || !c)
+		return 0;
 	otr_hit(OTR_HIT_LIFE);
 	c->role = OTR_ROLE_CLIENT;
 	c->tgid = t->tgid;
@@ -39,12 +41,13 @@ static __always_inline void otr_connecting(struct otr_task *t, struct otr_bpf_co
 					    c->dialed_ns, &c->dialed_for);
 	}
 	if (!proc || !st || !c->nonblock || t->go_goid)
-		return;
+		return 0;
 	otr_want_waits(t);
 	blocks = st->blocks;
 	st->blocks |= awake; /* current is of the present turn */
 	otr_r4_born(st, proc, &c->asked, otr_exch_of(st->cur.conn), bpf_ktime_get_ns());
 	st->blocks = blocks;
+	return 0;
 }
 
 static __always_inline void otr_emit_life(struct sock *sk, struct otr_bpf_conn *c, __u16 kind)
@@ -131,17 +134,22 @@ static __always_inline void otr_state_moved(struct sock *sk, struct otr_bpf_conn
 }
 
 /* R8: deletes what is kept of a connection; its exchange is no strand's current any more. */
-static __always_inline void otr_forget(struct otr_bpf_conn *c)
+OTR_GLOBAL int otr_forget(struct otr_bpf_conn *c)
 {
-	struct otr_exch *ex = otr_exch_of(c->inode);
-	__u64 in = otr_dir_key(c->inode, OTR_DIR_IN);
-	__u64 out = otr_dir_key(c->inode, OTR_DIR_OUT);
+	__u64 conn, in, out;
+	struct otr_exch *ex;
 	__u32 tgid;
 
+	if (!c)
+		return 0;
+	conn = c->inode;
+	in = otr_dir_key(conn, OTR_DIR_IN);
+	out = otr_dir_key(conn, OTR_DIR_OUT);
+	ex = otr_exch_of(conn);
 	if (ex) {
 		tgid = ex->tgid;
 		otr_exch_end(ex, bpf_map_lookup_elem(&otr_proc_states, &tgid));
-		bpf_map_delete_elem(&otr_exchs, &c->inode);
+		bpf_map_delete_elem(&otr_exchs, &conn);
 	}
 	bpf_map_delete_elem(&otr_runs, &in);
 	bpf_map_delete_elem(&otr_runs, &out);
@@ -149,6 +157,7 @@ static __always_inline void otr_forget(struct otr_bpf_conn *c)
 		bpf_map_delete_elem(&otr_policies, &in);
 		bpf_map_delete_elem(&otr_policies, &out);
 	}
+	return 0;
 }
 
 static __always_inline void otr_ended(struct sock *sk, struct otr_bpf_conn *c)

@@ -16,6 +16,12 @@
 #include "frames.h"
 #include "shared.h"
 
+/* A function that the verifier checks once for each program, for any arguments, and not again for
+ * each path that leads to it: most of the time that loading takes went there. A pointer may be
+ * NULL as far as the verifier knows, and is to a struct of fixed size. Linux 6.1 takes nothing
+ * reached through one as the key of a map. Not static, so __weak. */
+#define OTR_GLOBAL __weak __noinline
+
 /* One thread of a process that is traced, or on trial. A thread is traced if it has this entry. */
 struct otr_task {
 	__u32 tgid; /* in the agent's pid namespace */

@@ -32,32 +32,40 @@ static __always_inline void otr_refresh_policy(struct otr_bpf_conn *c, __u8 dir)
 	f->head_bytes = p ? p->head_bytes : OTR_HEAD_BYTES;
 }
 
-static __always_inline void otr_refresh_policies(struct otr_bpf_conn *c)
+OTR_GLOBAL int otr_refresh_policies(struct otr_bpf_conn *c)
 {
+	if (!c)
+		return 0;
 	otr_refresh_policy(c, OTR_DIR_IN);
 	otr_refresh_policy(c, OTR_DIR_OUT);
+	return 0;
 }
 
 /* The run of a direction is over; `eof`: nothing more comes in this direction. */
-static __always_inline void otr_end_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, __u64 now)
+OTR_GLOBAL int otr_end_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, __u64 now)
 {
-	__u64 key = otr_dir_key(c->inode, dir);
-	struct otr_bpf_dir *f = &c->flow[dir & 1];
+	struct otr_bpf_dir *f;
+	__u64 key;
 
+	if (!c)
+		return 0;
+	key = otr_dir_key(c->inode, dir);
+	f = &c->flow[dir & 1];
 	if (!c->shed && c->by_lib != OTR_BY_LIB_ALL && (f->cut || eof || c->error))
 		otr_emit_run(c, dir, eof, now);
 	if (f->cut)
 		bpf_map_delete_elem(&otr_runs, &key);
 	f->cut = 0;
 	f->eof = eof;
+	return 0;
 }
 
 static __always_inline void otr_begin_run(struct otr_bpf_conn *c, const struct otr_move *mv)
 {
-	struct otr_bpf_dir *f = &c->flow[mv->dir & 1];
+	struct otr_bpf_dir *f = &c->flow[mv->dir & 1], *last = &c->flow[c->last_dir & 1];
 
-	if (c->last_dir != OTR_DIR_NONE)
-		otr_end_run(c, c->last_dir, 0, mv->now);
+	if (c->last_dir != OTR_DIR_NONE && (last->cut || last->eof || c->error))
+		otr_end_run(c, c->last_dir, 0, mv->now); /* else there is nothing to do */
 	c->last_dir = mv->dir;
 	f->pos = mv->pos;
 	f->bytes = 0;
@@ -71,23 +79,28 @@ static __always_inline void otr_begin_run(struct otr_bpf_conn *c, const struct o
 	}
 }
 
-/* Writes the state of a run that is longer than what is copied to otr_runs, where the agent reads
- * it while the run goes on. */
-static __always_inline void otr_flush_run(struct otr_bpf_conn *c, __u8 dir)
+/* A run is longer than what is copied: keeps its tail, which may be in a call that was copied
+ * whole, and writes its state to otr_runs, where the agent reads it while the run goes on. */
+OTR_GLOBAL int otr_flush_run(struct otr_bpf_conn *c, const struct otr_move *mv)
 {
-	__u64 key = otr_dir_key(c->inode, dir);
-	struct otr_bpf_dir *f = &c->flow[dir & 1];
-	struct otr_run_now fresh = {}, *run = &fresh;
+	struct otr_run_now fresh = {}, *run;
+	struct otr_bpf_dir *f;
+	__u64 key;
 
+	if (!c || !mv)
+		return 0;
+	key = otr_dir_key(c->inode, mv->dir);
+	f = &c->flow[mv->dir & 1];
+	otr_keep_tail(f->tail, mv);
 	run = bpf_map_lookup_elem(&otr_runs, &key);
 	if (!run) {
 		if (bpf_map_update_elem(&otr_runs, &key, &fresh, BPF_ANY)) {
 			otr_lost(OTR_LOSS_TABLE);
-			return;
+			return 0;
 		}
 		run = bpf_map_lookup_elem(&otr_runs, &key);
 		if (!run)
-			return;
+			return 0;
 	}
 	run->pos = f->pos;
 	run->first_ns = f->first_ns;
@@ -96,6 +109,7 @@ static __always_inline void otr_flush_run(struct otr_bpf_conn *c, __u8 dir)
 	__builtin_memcpy(run->tail, f->tail, sizeof(run->tail));
 	run->last_ns = f->last_ns;
 	run->bytes = f->bytes;
+	return 0;
 }
 
 /* How many bytes of this call are to be copied. */
@@ -128,93 +142,107 @@ static __always_inline void otr_shed(struct otr_bpf_conn *c, const struct otr_mo
 		otr_lost(OTR_LOSS_BUDGET);
 }
 
-/* From here on the library reports the bytes of this connection. Emits how many moved before, so
- * that the agent knows where the library's count begins. */
-static __always_inline void otr_emit_change(struct sock *sk, struct otr_bpf_conn *c, __u64 now)
-{
-	const __u32 none[2] = {};
-
-	if (c->announced)
-		otr_emit_conn(sk, c, OTR_EV_CONN_OPEN, now, none);
-}
-
-/* Not inlined, to save stack: Linux 6.1 allows 512 bytes for the longest chain of calls. */
-static __noinline void otr_emit_open(struct otr_task *t, struct sock *sk, struct otr_bpf_conn *c,
-				     const struct otr_move *mv)
+/* Emits CONN_OPEN. */
+OTR_GLOBAL int otr_emit_open(struct otr_bpf_conn *c, const struct otr_move *mv, int is_fresh)
 {
 	__u32 fresh[2] = {};
 
+	if (!c || !mv)
+		return 0;
+	if (is_fresh && mv->dir == OTR_DIR_OUT)
+		fresh[OTR_DIR_OUT] = mv->moved;
+	else if (is_fresh)
+		fresh[OTR_DIR_IN] = mv->moved;
+	otr_emit_conn((struct sock *)mv->sk, c, OTR_EV_CONN_OPEN, mv->now, fresh);
+	return 0;
+}
+
+/* The first bytes of the connection, or of this process on it. */
+static __always_inline void otr_announce(struct otr_task *t, struct otr_bpf_conn *c,
+					 const struct otr_move *mv)
+{
 	c->tgid = t->tgid;
 	if (c->announced || !c->inode || c->shed)
 		return;
 	c->announced = 1;
-	if (mv->dir == OTR_DIR_OUT)
-		fresh[OTR_DIR_OUT] = mv->moved;
-	else
-		fresh[OTR_DIR_IN] = mv->moved;
-	otr_emit_conn(sk, c, OTR_EV_CONN_OPEN, mv->now, fresh);
+	otr_emit_open(c, mv, 1);
 }
 
-/*
- * A traced process moved `mv->moved` bytes. `regs`: of the system call, or NULL where they are
- * known not to hold the address of the bytes.
- */
-static __always_inline void otr_moved(struct otr_task *t, struct sock *sk, struct otr_bpf_conn *c,
-				      struct otr_move *mv, struct pt_regs *regs)
+/* Notes who reports the bytes. Where that is the library from here on, emits how many moved
+ * before, so that the agent knows where the library's count begins. */
+static __always_inline void otr_note_lib(struct otr_bpf_conn *c, const struct otr_move *mv,
+					 int has_lib)
+{
+	if (has_lib && c->by_lib == OTR_BY_LIB_NO) {
+		c->by_lib = OTR_BY_LIB_MIXED;
+		if (c->announced)
+			otr_emit_open(c, mv, 0);
+	}
+	c->by_lib |= has_lib ? OTR_BY_LIB_ALL : OTR_BY_LIB_NO;
+}
+
+/* Copies what the policy of the connection asks for. */
+static __always_inline void otr_capture(struct otr_task *t, struct otr_bpf_conn *c,
+					struct otr_move *mv, const struct otr_cause *cause,
+					__u64 strand)
 {
 	struct otr_bpf_dir *f = &c->flow[mv->dir & 1];
+	__u32 cap;
+
+	otr_find_bytes(mv);
+	if (f->total == mv->moved && otr_open(c, mv) == OTR_OPENING_HTTP2)
+		otr_refresh_policies(c);
+	if (f->capture == OTR_CAPTURE_FRAMES) {
+		otr_frames(t, c, mv, cause, strand);
+		return;
+	}
+	cap = otr_cap(f, mv);
+	if (f->capture == OTR_CAPTURE_HEAD && otr_asks(c, mv->dir))
+		cap = otr_request_cap(f, mv, cap);
+	if (cap) {
+		mv->seg.copy = cap;
+		cap = otr_emit_data(t, c, mv, cause, strand);
+		f->copied += cap;
+		if (mv->whole)
+			otr_request_copied(f, mv);
+	}
+	if (c->opening == OTR_OPENING_SSH)
+		otr_refresh_policies(c); /* the banner was copied: mute the rest */
+	f->cut |= cap < mv->moved;
+	if (f->cut)
+		otr_flush_run(c, mv);
+}
+
+/* A traced process moved `mv->moved` bytes. `dir`: mv->dir, a constant. */
+static __always_inline void otr_moved(struct otr_task *t, struct otr_bpf_conn *c,
+				      struct otr_move *mv, __u8 dir)
+{
+	struct otr_bpf_dir *f = &c->flow[dir];
 	struct otr_cause cause = {};
 	__u64 strand = t->tid;
 	int has_lib = otr_has_lib(t);
-	__u32 cap;
 
-	if (has_lib && c->by_lib == OTR_BY_LIB_NO) {
-		c->by_lib = OTR_BY_LIB_MIXED;
-		otr_emit_change(sk, c, mv->now);
-	}
-	c->by_lib |= has_lib ? OTR_BY_LIB_ALL : OTR_BY_LIB_NO;
-	mv->first = c->last_dir != mv->dir;
-	if (!c->inode)
-		c->inode = otr_sock_inode(sk); /* the socket had no descriptor before */
+	otr_note_lib(c, mv, has_lib);
+	mv->first = c->last_dir != dir;
+	if (!c->inode) /* the socket had no descriptor before */
+		c->inode = otr_sock_inode((struct sock *)mv->sk);
 	if (mv->first)
 		otr_begin_run(c, mv); /* and ends the last run, whether it was shed or not */
 	if (!has_lib)
 		otr_shed(c, mv);
 	if (!c->announced || c->tgid != t->tgid)
-		otr_emit_open(t, sk, c, mv);
+		otr_announce(t, c, mv);
 	if (c->role == OTR_ROLE_UNKNOWN && !c->pair)
-		c->role = mv->dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER;
+		c->role = dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER;
 	f->bytes += mv->moved;
 	f->total += mv->moved;
 	f->calls++;
 	f->last_ns = mv->now;
-	otr_rules(t, c, mv, &cause, &strand);
+	otr_rules(t, c, mv, dir, &cause, &strand);
 
 	f->frames.lost |= c->shed | has_lib; /* otr_frames() does not see these bytes */
-	if (has_lib || f->capture == OTR_CAPTURE_MUTE || c->shed)
-		return; /* only `total` counts them */
-	otr_find_bytes(mv, regs);
-	if (f->total == mv->moved && otr_open(c, mv) == OTR_OPENING_HTTP2)
-		otr_refresh_policies(c);
-	if (f->capture == OTR_CAPTURE_FRAMES) {
-		otr_frames(t, c, mv, &cause, strand);
-		return;
-	}
-	cap = otr_cap(f, mv);
-	if (f->capture == OTR_CAPTURE_HEAD && otr_asks(c, mv->dir))
-		cap = otr_head_cap(f, mv, cap);
-	if (cap) {
-		mv->seg.copy = cap;
-		cap = otr_emit_data(t, c, mv, &cause, strand);
-		f->copied += cap;
-	}
-	if (c->opening == OTR_OPENING_SSH)
-		otr_refresh_policies(c); /* the banner was copied: mute the rest */
-	f->cut |= cap < mv->moved;
-	if (f->cut) { /* the tail of a cut run may be in a call that was copied whole */
-		otr_keep_tail(f->tail, mv);
-		otr_flush_run(c, mv->dir);
-	}
+	if (!has_lib && f->capture != OTR_CAPTURE_MUTE && !c->shed)
+		otr_capture(t, c, mv, &cause, strand);
 }
 
 #endif /* OTR_MOVE_BPF_H */

@@ -23,12 +23,15 @@ struct otr_move {
 	__u64 now;
 	__u64 pos;
 	__u64 base;  /* user address of the bytes, or of the iovecs */
-	__u64 count; /* iovecs */
+	__u32 count; /* iovecs */
+	__u16 last;  /* the last two bytes that were copied, where the call has one buffer */
+	__u16 pad;
+	__u64 sk; /* struct sock *, for probe reads: an OTR_GLOBAL takes no pointer to it */
 	__u32 moved;
 	__u8 kind; /* enum otr_bytes */
 	__u8 dir;
 	__u8 first;
-	__u8 pad;
+	__u8 whole;		/* a head is open, and all bytes are copied from one buffer */
 	struct otr_segment seg; /* the bytes that the next record is about */
 };
 
@@ -61,6 +64,8 @@ enum {
 	NR_SENDMSG = 46,
 	NR_RECVMSG = 47,
 	NR_FUTEX = 202,
+	NR_PPOLL = 271,
+	NR_EPOLL_PWAIT2 = 441,
 };
 #define OTR_NR(r)   ((r)->orig_ax)
 #define OTR_ARG0(r) ((r)->di)
@@ -80,6 +85,8 @@ enum {
 	NR_SENDMSG = 211,
 	NR_RECVMSG = 212,
 	NR_FUTEX = 98,
+	NR_PPOLL = 73,
+	NR_EPOLL_PWAIT2 = 441,
 };
 #define OTR_NR(r)      ((unsigned long)(r)->syscallno)
 #define OTR_ARG0(r)    ((r)->orig_x0)
@@ -100,10 +107,12 @@ static __always_inline void otr_find_msg(struct otr_move *mv, __u64 msg)
 }
 
 /* Finds the bytes of the current call: fills base, count and kind. */
-static __always_inline void otr_find_bytes(struct otr_move *mv, struct pt_regs *regs)
+static __always_inline int otr_find_bytes(struct otr_move *mv)
 {
-	if (OTR_FOREIGN(regs))
-		return;
+	struct pt_regs *regs = otr_regs_now();
+
+	if (!mv || OTR_FOREIGN(regs))
+		return 0;
 	mv->base = OTR_ARG1(regs);
 	switch (OTR_NR(regs)) {
 	case NR_READ:
@@ -129,6 +138,7 @@ static __always_inline void otr_find_bytes(struct otr_move *mv, struct pt_regs *
 		mv->base = (__u64)one.iov_base;
 		mv->kind = OTR_BYTES_PLAIN;
 	}
+	return 0;
 }
 
 /* Copies at most `cap` bytes to `to`, a buffer of `size` bytes (a constant). Of an array of
@@ -160,16 +170,15 @@ static __always_inline __u32 otr_gather(char *to, const __u32 size, __u32 cap,
 	return off > cap ? cap : off;
 }
 
-static __always_inline __u32 otr_copy(char *to, const __u32 size, __u32 cap,
-				      const struct otr_move *mv)
+static __always_inline __u32 otr_copy(char *to, const __u32 size, __u32 cap, struct otr_move *mv)
 {
 	__u64 n = cap;
 
-	if (mv->kind == OTR_BYTES_IOV)
-		return otr_gather(to, size, cap, mv);
 	otr_clamp(n, size);
 	if (bpf_probe_read_user(to, n, (void *)mv->base))
 		return 0;
+	if (n >= 2)
+		mv->last = (__u8)to[n - 2] | (__u16)(__u8)to[n - 1] << 8;
 	return n;
 }
 

@@ -104,8 +104,7 @@ struct otr_ring_hosts {
 struct otr_ring_switches {
 	__u32 flags; /* OTR_RING_NO_.. */
 	__u32 pad;
-	/* A trace that begins here is sampled if the low 56 bits of its id are not less than
-	 * this. 0: all are, 1 << 56: none is. It decides the flag on the wire alone. */
+	/* At which traces that begin here are sampled (sample.h). */
 	__u64 threshold;
 	struct otr_ring_hosts hosts; /* that get no injected header */
 };

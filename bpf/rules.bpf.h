@@ -25,14 +25,15 @@ static __always_inline void otr_cause_of(struct otr_cause *cause, const struct o
 /* The exchange of an inbound connection; its entry is made at the first request. */
 static __always_inline struct otr_exch *otr_exch_make(const struct otr_bpf_conn *c, __u32 tgid)
 {
-	struct otr_exch *ex = otr_exch_of(c->inode), fresh = {};
+	__u64 conn = c->inode; /* on the stack: Linux 6.1 takes no other key in an OTR_GLOBAL */
+	struct otr_exch *ex = otr_exch_of(conn), fresh = {};
 
 	if (ex)
 		return ex;
 	fresh.tgid = tgid;
 	fresh.pos_kind = c->pos_kind;
-	bpf_map_update_elem(&otr_exchs, &c->inode, &fresh, BPF_NOEXIST);
-	ex = otr_exch_of(c->inode);
+	bpf_map_update_elem(&otr_exchs, &conn, &fresh, BPF_NOEXIST);
+	ex = otr_exch_of(conn);
 	if (!ex)
 		otr_lost(OTR_LOSS_TABLE);
 	return ex;
@@ -45,6 +46,8 @@ static __always_inline int otr_has_one_thread(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
+	/* A probe read: where a program follows a pointer, the verifier searches all types of the
+	 * kernel four times (Linux 6.18: 2 ms), and this is seldom reached. */
 	return BPF_CORE_READ(task, signal, nr_threads) == 1;
 }
 
@@ -58,7 +61,7 @@ static __always_inline __u64 otr_sleeps(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	return BPF_CORE_READ(task, nvcsw) + 1;
+	return task->nvcsw + 1;
 }
 
 #define OTR_AWAKE_NOT 0
@@ -73,28 +76,40 @@ static __always_inline __u64 otr_sleeps(void)
  * before R4 and not by R4, because the stack of Linux 6.1 does not hold both; t->awake carries
  * the result to R4.
  */
-static __noinline int otr_look_awake(struct otr_task *t, struct otr_strand *st)
+OTR_GLOBAL int otr_look_awake(struct otr_task *t, struct otr_strand *st)
 {
-	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
-	__u64 slept = t->awake;
+	struct otr_proc_state *proc;
+	__u64 slept;
 
+	if (!t || !st)
+		return 0;
+	slept = t->awake;
 	t->awake = OTR_AWAKE_NOT;
-	if (slept && st && proc && !st->waited && st->from_request && !proc->go && !proc->mux &&
-	    OTR_GET(proc->open) == 1 && slept == otr_sleeps() && otr_has_one_thread())
+	if (!slept || st->waited || !st->from_request)
+		return 0;
+	proc = otr_proc_state_of(t->tgid);
+	if (proc && !proc->go && !proc->mux && OTR_GET(proc->open) == 1 && slept == otr_sleeps() &&
+	    otr_has_one_thread())
 		t->awake = OTR_AWAKE;
 	return 0;
 }
 
 /* R1 */
-static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st,
-				       struct otr_bpf_conn *c, struct otr_move *mv, __u64 strand)
+OTR_GLOBAL int otr_rule_request(struct otr_task *t, struct otr_strand *st, struct otr_bpf_conn *c,
+				struct otr_move *mv, __u64 strand)
 {
-	struct otr_exch *ex = otr_exch_make(c, t->tgid);
-	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
-	struct otr_xref ref = {.conn = c->inode, .pos = mv->pos};
+	struct otr_proc_state *proc;
+	struct otr_exch *ex;
+	struct otr_xref ref;
 
-	if (!proc || !st)
+	if (!t || !st || !c || !mv)
 		return 0;
+	ex = otr_exch_make(c, t->tgid);
+	proc = otr_proc_state_of(t->tgid);
+	if (!proc)
+		return 0;
+	ref.conn = c->inode;
+	ref.pos = mv->pos;
 	if (!ex) { /* the table is full: its requests have no parents */
 		otr_join(st, 0, OTR_LEVEL_NONE, c->inode);
 		return 0;
@@ -107,7 +122,9 @@ static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st
 	t->awake = otr_sleeps();
 	if (mv->first) {
 		ex->tgid = t->tgid;
-		otr_r1_first(st, proc, ex, &ref, otr_exch_of(st->mine.conn),
+		/* The request before may be of the same connection: then the rule asks for none. */
+		otr_r1_first(st, proc, ex, &ref,
+			     st->mine.conn == ref.conn ? NULL : otr_exch_of(st->mine.conn),
 			     c->nonblock && !proc->go, strand, mv->now);
 	} else {
 		ref.pos = c->flow[OTR_DIR_IN].pos;
@@ -117,18 +134,23 @@ static __noinline int otr_rule_request(struct otr_task *t, struct otr_strand *st
 }
 
 /* R3 */
-static __noinline int otr_rule_answer(struct otr_task *t, struct otr_strand *st,
-				      struct otr_bpf_conn *c, struct otr_move *mv, __u64 strand)
+OTR_GLOBAL int otr_rule_answer(struct otr_task *t, struct otr_strand *st, struct otr_bpf_conn *c,
+			       struct otr_move *mv, __u64 strand)
 {
-	struct otr_exch *ex = otr_exch_of(c->inode);
-	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
-	struct otr_xref ref = {.conn = c->inode};
+	struct otr_proc_state *proc;
+	struct otr_exch *ex;
+	struct otr_xref ref;
 
-	if (!proc || !st)
+	if (!t || !st || !c || !mv)
 		return 0;
 	st->entry_ns = mv->now;
-	if (!mv->first || !ex || !ex->open)
+	if (!mv->first)
 		return 0;
+	ex = otr_exch_of(c->inode);
+	proc = otr_proc_state_of(t->tgid);
+	if (!proc || !ex || !ex->open)
+		return 0;
+	ref.conn = c->inode;
 	ref.pos = ex->pos;
 	otr_r3_answer(st, proc, ex, &ref, ex->reader != strand, mv->now);
 	return 0;
@@ -148,31 +170,58 @@ static __always_inline int otr_is_pump(const struct otr_task *t, const struct ot
 }
 
 /* R10: was the connection looked at since its bytes moved last? */
-static __noinline int otr_rule_looked(struct otr_bpf_conn *c, const struct otr_move *mv)
+OTR_GLOBAL int otr_rule_looked(struct otr_bpf_conn *c, const struct otr_move *mv)
 {
-	const struct otr_bpf_dir *in = &c->flow[OTR_DIR_IN];
-	struct otr_look *look = bpf_map_lookup_elem(&otr_looks, &c->inode);
+	const struct otr_bpf_dir *in;
+	struct otr_look *look;
+	__u64 conn;
 
+	if (!c || !mv)
+		return 0;
+	in = &c->flow[OTR_DIR_IN];
+	conn = c->inode;
+	look = bpf_map_lookup_elem(&otr_looks, &conn);
 	if (!look)
 		return 0;
 	otr_r10_looked(&c->asked, look, mv->pos, in->pos + in->bytes);
-	bpf_map_delete_elem(&otr_looks, &c->inode);
+	bpf_map_delete_elem(&otr_looks, &conn);
+	return 0;
+}
+
+/* otr_exch_of(conn), where that of `other` is known to be `ex`: a look-up less, most often. */
+static __always_inline struct otr_exch *otr_exch_again(__u64 conn, __u64 other, struct otr_exch *ex)
+{
+	return conn && conn == other ? ex : otr_exch_of(conn);
+}
+
+/* R4: books a request whose parent, an exchange that is `ex`, was found by cause->evidence. */
+OTR_GLOBAL int otr_rule_book(struct otr_proc_state *proc, struct otr_bpf_conn *c,
+			     const struct otr_xref *parent, struct otr_exch *ex,
+			     struct otr_cause *cause)
+{
+	if (!proc || !c || !parent || !cause)
+		return 0;
+	otr_r4_book(proc, &c->asked, parent, ex);
+	otr_cause_of(cause, parent, ex, cause->evidence);
 	return 0;
 }
 
 /* R4 */
-static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
-				   struct otr_bpf_conn *c, struct otr_move *mv,
-				   struct otr_cause *cause)
+OTR_GLOBAL int otr_rule_ask(struct otr_task *t, struct otr_strand *st, struct otr_bpf_conn *c,
+			    struct otr_move *mv, struct otr_cause *cause)
 {
-	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
+	struct otr_exch *ex, *cur;
+	struct otr_proc_state *proc;
 	struct otr_xref parent;
-	struct otr_exch *ex;
-	int may_loop = c->nonblock && !t->go_goid;
 	enum otr_evidence why;
+	int may_loop;
 
-	if (!proc || !st)
+	if (!t || !st || !c || !mv || !cause)
 		return 0;
+	proc = otr_proc_state_of(t->tgid);
+	if (!proc)
+		return 0;
+	may_loop = c->nonblock && !t->go_goid;
 	if (may_loop)
 		otr_want_waits(t);
 	if (t->awake == OTR_AWAKE)
@@ -182,22 +231,27 @@ static __noinline int otr_rule_ask(struct otr_task *t, struct otr_strand *st,
 	t->asked_ns = mv->now;
 	if (otr_any_looks && !c->asked.pending)
 		otr_rule_looked(c, mv);
+	cur = otr_exch_of(st->cur.conn);
 	why = otr_r4_ask(st, proc, &c->asked, otr_exch_of(c->asked.claim.conn),
-			 otr_exch_of(c->asked.born.conn), otr_exch_of(st->cur.conn), may_loop,
-			 c->inode, mv->now, &parent);
-	ex = otr_exch_of(parent.conn);
-	otr_r4_book(proc, &c->asked, &parent, ex);
-	otr_cause_of(cause, &parent, ex, why);
+			 otr_exch_of(c->asked.born.conn), cur, may_loop, c->inode, mv->now,
+			 &parent);
+	ex = otr_exch_again(parent.conn, st->cur.conn, cur);
+	cause->evidence = why;
+	otr_rule_book(proc, c, &parent, ex, cause);
 	return 0;
 }
 
 /* R2 */
-static __noinline int otr_rule_answered(struct otr_task *t, struct otr_strand *st,
-					struct otr_bpf_conn *c, struct otr_move *mv)
+OTR_GLOBAL int otr_rule_answered(struct otr_task *t, struct otr_strand *st, struct otr_bpf_conn *c,
+				 struct otr_move *mv)
 {
-	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
+	struct otr_proc_state *proc;
+	struct otr_exch *ex, *cur;
 
-	if (!proc || !st)
+	if (!t || !st || !c || !mv)
+		return 0;
+	proc = otr_proc_state_of(t->tgid);
+	if (!proc)
 		return 0;
 	t->got_ns = mv->now;
 	if (!mv->first) {
@@ -205,22 +259,27 @@ static __noinline int otr_rule_answered(struct otr_task *t, struct otr_strand *s
 			    mv->now);
 		return 0;
 	}
-	otr_refresh(st, otr_exch_of(st->cur.conn));
-	otr_r2_answer(st, proc, &c->asked, otr_exch_of(c->asked.believed.conn), c->inode, mv->now);
+	cur = otr_exch_of(st->cur.conn);
+	otr_refresh(st, cur);
+	ex = otr_exch_again(c->asked.believed.conn, st->cur.conn, cur);
+	otr_r2_answer(st, proc, &c->asked, ex, c->inode, mv->now);
 	return 0;
 }
 
 /* R9 over an unnamed socket pair. The key of the slot is the lower inode of the two: a pair is
  * used to wake a loop, so it does not matter which end writes. */
-static __noinline int otr_rule_notify(struct otr_task *t, struct otr_strand *st, __u64 slot_key,
-				      int write, __u64 now)
+OTR_GLOBAL int otr_rule_notify(struct otr_task *t, struct otr_strand *st, __u64 slot_key, int write,
+			       __u64 now)
 {
-	struct otr_notify_token *slot = bpf_map_lookup_elem(&otr_notify_tokens, &slot_key);
-	struct otr_proc_state *proc = otr_proc_state_of(t->tgid);
-	struct otr_notify_token fresh = {};
+	struct otr_notify_token *slot, fresh = {};
+	struct otr_proc_state *proc;
 
-	if (!proc || !st || proc->go)
+	if (!t || !st)
 		return 0;
+	proc = otr_proc_state_of(t->tgid);
+	if (!proc || proc->go)
+		return 0;
+	slot = bpf_map_lookup_elem(&otr_notify_tokens, &slot_key);
 	if (!slot) {
 		bpf_map_update_elem(&otr_notify_tokens, &slot_key, &fresh, BPF_ANY);
 		slot = bpf_map_lookup_elem(&otr_notify_tokens, &slot_key);
@@ -244,19 +303,21 @@ static __always_inline int otr_by_call(const struct otr_bpf_dir *out)
 	return out->capture == OTR_CAPTURE_CALLS || out->capture == OTR_CAPTURE_FRAMES;
 }
 
-/* Applies the rules to bytes that moved; fills `cause` for an outbound request. */
+/* Applies the rules to bytes that moved; fills `cause` for an outbound request. `dir`: mv->dir, a
+ * constant, so that a program has the rules of its direction alone. */
 static __always_inline void otr_rules(struct otr_task *t, struct otr_bpf_conn *c,
-				      struct otr_move *mv, struct otr_cause *cause, __u64 *strand)
+				      struct otr_move *mv, __u8 dir, struct otr_cause *cause,
+				      __u64 *strand)
 {
 	struct otr_strand *st = otr_strand_now(t, strand);
 	int ask = c->role == OTR_ROLE_CLIENT;
 
 	if (c->role == OTR_ROLE_SERVER) {
-		if (mv->dir == OTR_DIR_IN)
+		if (dir == OTR_DIR_IN)
 			otr_rule_request(t, st, c, mv, *strand);
 		else
 			otr_rule_answer(t, st, c, mv, *strand);
-	} else if (ask && mv->dir == OTR_DIR_OUT) {
+	} else if (ask && dir == OTR_DIR_OUT) {
 		if ((mv->first || otr_by_call(&c->flow[OTR_DIR_OUT])) &&
 		    !otr_is_pump(t, c, *strand)) {
 			otr_look_awake(t, st);

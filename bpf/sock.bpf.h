@@ -159,20 +159,48 @@ static __always_inline void otr_sock_facts(struct sock *sk, const struct otr_bpf
 			BPF_CORE_READ(tp, copied_seq) - cn->isn_in == fresh[OTR_DIR_IN];
 }
 
+/* What is read of a socket when it is first seen. */
+struct otr_first_look {
+	__u64 sk; /* struct sock * */
+	__u64 inode;
+	__u16 family;
+	__u8 role;
+	__u8 nonblock;
+	__u32 pad;
+};
+
+/* Returns 0, or -1 where the socket is not one that is followed. */
+OTR_GLOBAL int otr_look_first(struct otr_first_look *look)
+{
+	struct sock *sk;
+	__u16 family;
+
+	if (!look)
+		return -1;
+	sk = (struct sock *)look->sk;
+	if (!otr_sock_wanted(sk, &family))
+		return -1;
+	look->inode = otr_sock_inode(sk);
+	look->family = family;
+	look->role = otr_sock_role(sk, family);
+	look->nonblock = otr_sock_nonblock(sk);
+	return 0;
+}
+
 /* Fills a new entry. Returns 0, or -1 where the socket is not one that is followed. */
 static __always_inline int otr_conn_init(struct otr_bpf_conn *c, struct sock *sk)
 {
-	__u16 family;
+	struct otr_first_look look = {.sk = (__u64)sk};
 
-	if (!otr_sock_wanted(sk, &family))
+	if (otr_look_first(&look))
 		return -1;
-	c->family = family;
-	c->inode = otr_sock_inode(sk);
-	c->role = otr_sock_role(sk, family);
+	c->family = look.family;
+	c->inode = look.inode;
+	c->role = look.role;
 	c->last_dir = OTR_DIR_NONE;
-	c->nonblock = otr_sock_nonblock(sk);
+	c->nonblock = look.nonblock;
 	c->policy_gen = ~0u;
-	if (family == AF_UNIX) {
+	if (look.family == AF_UNIX) {
 		/* Connections that were there before the agent were listed at its start. */
 		c->seen_open = 1;
 		c->pos_kind = OTR_POS_OFFSET;

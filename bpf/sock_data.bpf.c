@@ -10,12 +10,11 @@
 
 #include "data.bpf.h"
 
-static __always_inline struct otr_bpf_conn *conn_of(struct otr_task *t, struct sock *sk)
+/* The entry of a socket that moves its first bytes. */
+static __always_inline struct otr_bpf_conn *make(struct otr_task *t, struct sock *sk)
 {
-	struct otr_bpf_conn *c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
+	struct otr_bpf_conn *c;
 
-	if (c)
-		return c;
 	c = bpf_sk_storage_get(&otr_conns, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!c) {
 		otr_lost(OTR_LOSS_TABLE);
@@ -53,22 +52,21 @@ static __always_inline int sock_data(struct sock *sk, __u8 dir, int ret, int fla
 	if (!t || flags & MSG_PEEK)
 		return 0;
 	otr_hit(OTR_HIT_DATA);
-	if (ret <= 0) {
-		c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
-		if (c && c->family)
-			otr_not_moved(t, sk, c, dir, ret);
-		else if (!c)
-			otr_handle_end(t, dir, ret, (__u64)sk);
-		return 0;
-	}
-	c = conn_of(t, sk);
+	c = bpf_sk_storage_get(&otr_conns, sk, 0, 0);
+	if (!c && ret <= 0)
+		otr_handle_end(t, dir, ret, (__u64)sk);
+	else if (!c)
+		c = make(t, sk);
 	if (!c || !c->family)
 		return 0;
-	mv.now = bpf_ktime_get_ns();
-	mv.moved = ret;
+	mv.sk = (__u64)sk;
 	mv.dir = dir;
-	mv.pos = place(sk, c, dir, ret);
-	otr_take(t, sk, c, &mv, otr_regs_now());
+	if (ret > 0) {
+		mv.now = bpf_ktime_get_ns();
+		mv.moved = ret;
+		mv.pos = place(sk, c, dir, ret);
+	}
+	otr_done(t, c, &mv, dir, ret);
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 #include "data.bpf.h"
 #include "fd.bpf.h"
 
-struct sys_exit_ctx {
+struct otr_sys_exit {
 	__u64 common;
 	long id;
 	long ret;
@@ -63,7 +63,7 @@ static __always_inline __u64 place(struct sock *sk, struct otr_bpf_conn *c, __u8
 			     BPF_CORE_READ(tp, rcv_nxt));
 }
 
-static __always_inline int sys_data(struct sys_exit_ctx *ctx, __u8 dir, struct sock *sk)
+static __always_inline int sys_data(struct otr_sys_exit *ctx, __u8 dir, struct sock *sk)
 {
 	struct otr_task *t = otr_task_now();
 	struct otr_move mv = {};
@@ -80,15 +80,14 @@ static __always_inline int sys_data(struct sys_exit_ctx *ctx, __u8 dir, struct s
 			otr_handle_end(t, dir, ctx->ret, (__u64)sk);
 		return 0;
 	}
-	if (ctx->ret <= 0) {
-		otr_not_moved(t, sk, c, dir, ctx->ret);
-		return 0;
-	}
-	mv.now = bpf_ktime_get_ns();
-	mv.moved = ctx->ret;
+	mv.sk = (__u64)sk;
 	mv.dir = dir;
-	mv.pos = place(sk, c, dir, ctx->ret);
-	otr_take(t, sk, c, &mv, otr_regs_now());
+	if (ctx->ret > 0) {
+		mv.now = bpf_ktime_get_ns();
+		mv.moved = ctx->ret;
+		mv.pos = place(sk, c, dir, ctx->ret);
+	}
+	otr_done(t, c, &mv, dir, ctx->ret);
 	return 0;
 }
 
@@ -98,42 +97,31 @@ static __always_inline struct sock *sock_arg(void)
 	return otr_task_now() ? otr_sock_of_fd(OTR_ARG0(otr_regs_now())) : NULL;
 }
 
-#define MOVES(name, call, dir)                          \
-	SEC("tp/syscalls/sys_exit_" call)               \
-	int name(struct sys_exit_ctx *ctx)              \
-	{                                               \
-		struct sock *sk = sock_arg();           \
-                                                        \
-		return sk ? sys_data(ctx, dir, sk) : 0; \
-	}
-
-MOVES(otr_x_read, "read", OTR_DIR_IN)
-MOVES(otr_x_readv, "readv", OTR_DIR_IN)
-MOVES(otr_x_write, "write", OTR_DIR_OUT)
-MOVES(otr_x_writev, "writev", OTR_DIR_OUT)
-MOVES(otr_x_sendto, "sendto", OTR_DIR_OUT)
-MOVES(otr_x_sendmsg, "sendmsg", OTR_DIR_OUT)
-MOVES(otr_x_sendfile, "sendfile64", OTR_DIR_OUT)
-
 /* A peek takes no bytes from the stream. */
-SEC("tp/syscalls/sys_exit_recvfrom")
-int otr_x_recvfrom(struct sys_exit_ctx *ctx)
+static __always_inline int peeks(const struct otr_sys_exit *ctx)
 {
-	struct sock *sk = sock_arg();
+	struct pt_regs *regs = otr_regs_now();
 
-	if (!sk || OTR_ARG3(otr_regs_now()) & MSG_PEEK)
-		return 0;
-	return sys_data(ctx, OTR_DIR_IN, sk);
+	return (ctx->id == NR_RECVFROM && OTR_ARG3(regs) & MSG_PEEK) ||
+	       (ctx->id == NR_RECVMSG && OTR_ARG2(regs) & MSG_PEEK);
 }
 
-SEC("tp/syscalls/sys_exit_recvmsg")
-int otr_x_recvmsg(struct sys_exit_ctx *ctx)
+/* One program for the exits of several calls, since each is verified by itself; the table of
+ * probes (agent/source/probes.c) says which. */
+SEC("tp/syscalls/sys_exit_read")
+int otr_x_in(struct otr_sys_exit *ctx)
 {
 	struct sock *sk = sock_arg();
 
-	if (!sk || OTR_ARG2(otr_regs_now()) & MSG_PEEK)
-		return 0;
-	return sys_data(ctx, OTR_DIR_IN, sk);
+	return sk && !peeks(ctx) ? sys_data(ctx, OTR_DIR_IN, sk) : 0;
+}
+
+SEC("tp/syscalls/sys_exit_write")
+int otr_x_out(struct otr_sys_exit *ctx)
+{
+	struct sock *sk = sock_arg();
+
+	return sk ? sys_data(ctx, OTR_DIR_OUT, sk) : 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")

@@ -11,7 +11,7 @@
 #include "fd.bpf.h"
 #include "move.bpf.h"
 
-struct sys_exit_ctx {
+struct otr_sys_exit {
 	__u64 common;
 	long id;
 	long ret;
@@ -69,7 +69,7 @@ static __always_inline __s64 from_timespec(unsigned long addr)
 	return ts[0] || ts[1] ? -1 : 0;
 }
 
-static __always_inline int waited(struct sys_exit_ctx *ctx, int many, __s64 timeout)
+static __always_inline int waited(struct otr_sys_exit *ctx, int many, __s64 timeout)
 {
 	struct otr_task *t = otr_task_now();
 
@@ -83,7 +83,7 @@ static __always_inline int waited(struct sys_exit_ctx *ctx, int many, __s64 time
 }
 
 /* poll() of one descriptor is a wait and a look. */
-static __always_inline int polled(struct sys_exit_ctx *ctx, __s64 timeout)
+static __always_inline int polled(struct otr_sys_exit *ctx, __s64 timeout)
 {
 	struct pt_regs *regs = otr_regs_now();
 	struct otr_task *t = otr_task_now();
@@ -111,49 +111,28 @@ static __always_inline int many_events(struct pt_regs *regs)
 	return proc && proc->mux;
 }
 
+/* As with the programs of sys_data.bpf.c, one is for the exits of several calls. */
 SEC("tp/syscalls/sys_exit_epoll_wait")
-int otr_epoll_wait(struct sys_exit_ctx *ctx)
+int otr_epoll(struct otr_sys_exit *ctx)
 {
 	struct pt_regs *regs = otr_regs_now();
+	unsigned long until = OTR_ARG3(regs);
 
-	return waited(ctx, many_events(regs), from_ms(OTR_ARG3(regs)));
-}
-
-SEC("tp/syscalls/sys_exit_epoll_pwait")
-int otr_epoll_pwait(struct sys_exit_ctx *ctx)
-{
-	struct pt_regs *regs = otr_regs_now();
-
-	return waited(ctx, many_events(regs), from_ms(OTR_ARG3(regs)));
-}
-
-SEC("tp/syscalls/sys_exit_epoll_pwait2")
-int otr_epollpwait2(struct sys_exit_ctx *ctx)
-{
-	struct pt_regs *regs = otr_regs_now();
-
-	return waited(ctx, many_events(regs), from_timespec(OTR_ARG3(regs)));
-}
-
-SEC("tp/syscalls/sys_exit_poll")
-int otr_poll(struct sys_exit_ctx *ctx)
-{
-	struct pt_regs *regs = otr_regs_now();
-
-	return polled(ctx, from_ms(OTR_ARG2(regs)));
+	return waited(ctx, many_events(regs),
+		      ctx->id == NR_EPOLL_PWAIT2 ? from_timespec(until) : from_ms(until));
 }
 
 SEC("tp/syscalls/sys_exit_ppoll")
-int otr_ppoll(struct sys_exit_ctx *ctx)
+int otr_poll(struct otr_sys_exit *ctx)
 {
-	struct pt_regs *regs = otr_regs_now();
+	unsigned long until = OTR_ARG2(otr_regs_now());
 
-	return polled(ctx, from_timespec(OTR_ARG2(regs)));
+	return polled(ctx, ctx->id == NR_PPOLL ? from_timespec(until) : from_ms(until));
 }
 
 /* A strand that adds a connection to an epoll set is about to use it. */
 SEC("tp/syscalls/sys_exit_epoll_ctl")
-int otr_epoll_ctl(struct sys_exit_ctx *ctx)
+int otr_epoll_ctl(struct otr_sys_exit *ctx)
 {
 	struct pt_regs *regs = otr_regs_now();
 	struct otr_task *t = otr_task_now();
@@ -164,20 +143,15 @@ int otr_epoll_ctl(struct sys_exit_ctx *ctx)
 }
 
 /* select() counts as a wait for several descriptors. */
-SEC("tp/syscalls/sys_exit_select")
-int otr_select(struct sys_exit_ctx *ctx)
-{
-	return waited(ctx, 1, -1);
-}
-
 SEC("tp/syscalls/sys_exit_pselect6")
-int otr_pselect6(struct sys_exit_ctx *ctx)
+int otr_select(struct otr_sys_exit *ctx)
 {
 	return waited(ctx, 1, -1);
 }
 
 /* accept() handles one descriptor, for no exchange yet. */
-static __always_inline int accepted(struct sys_exit_ctx *ctx)
+SEC("tp/syscalls/sys_exit_accept")
+int otr_accept(struct otr_sys_exit *ctx)
 {
 	struct otr_task *t = otr_task_now();
 
@@ -186,18 +160,6 @@ static __always_inline int accepted(struct sys_exit_ctx *ctx)
 	t->strand.entry_ns = bpf_ktime_get_ns();
 	otr_handle(&t->strand, 1);
 	return 0;
-}
-
-SEC("tp/syscalls/sys_exit_accept")
-int otr_accept(struct sys_exit_ctx *ctx)
-{
-	return accepted(ctx);
-}
-
-SEC("tp/syscalls/sys_exit_accept4")
-int otr_accept4(struct sys_exit_ctx *ctx)
-{
-	return accepted(ctx);
 }
 
 /* The key of the notify slot of a descriptor: the inode of a pipe, the context of an eventfd; 0
@@ -217,7 +179,8 @@ static __always_inline __u64 slot_of(unsigned int fd, long ret)
 	return 0;
 }
 
-static __always_inline int token(struct sys_exit_ctx *ctx, int write)
+SEC("tp/syscalls/sys_exit_read")
+int otr_token(struct otr_sys_exit *ctx)
 {
 	struct otr_task *t = otr_task_now();
 	__u64 key;
@@ -226,18 +189,6 @@ static __always_inline int token(struct sys_exit_ctx *ctx, int write)
 		return 0;
 	key = slot_of(OTR_ARG0(otr_regs_now()), ctx->ret);
 	if (key)
-		otr_rule_notify(t, &t->strand, key, write, bpf_ktime_get_ns());
+		otr_rule_notify(t, &t->strand, key, ctx->id == NR_WRITE, bpf_ktime_get_ns());
 	return 0;
-}
-
-SEC("tp/syscalls/sys_exit_read")
-int otr_read(struct sys_exit_ctx *ctx)
-{
-	return token(ctx, 0);
-}
-
-SEC("tp/syscalls/sys_exit_write")
-int otr_write(struct sys_exit_ctx *ctx)
-{
-	return token(ctx, 1);
 }

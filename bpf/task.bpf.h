@@ -151,17 +151,18 @@ static __always_inline __u64 otr_goid_now(const struct otr_task *t, __u64 *paren
 }
 
 /* R7: a goroutine that is seen for the first time inherits the current of its parent, as WEAK. */
-static __always_inline struct otr_goroutine *otr_go_new(const struct otr_go_key *key, __u64 parent)
+OTR_GLOBAL int otr_go_new(__u32 tgid, __u64 goid, __u64 parent)
 {
-	struct otr_go_key up = {.goid = parent, .tgid = key->tgid};
+	struct otr_go_key key = {.goid = goid, .tgid = tgid};
+	struct otr_go_key up = {.goid = parent, .tgid = tgid};
 	struct otr_goroutine fresh = {.parent = parent};
 	struct otr_goroutine *from;
 
 	from = parent ? bpf_map_lookup_elem(&otr_goroutines, &up) : NULL;
 	if (from && from->strand.cur.conn)
 		otr_set(&fresh.strand, &from->strand.cur, OTR_LEVEL_WEAK, OTR_EVIDENCE_CLONE);
-	bpf_map_update_elem(&otr_goroutines, key, &fresh, BPF_ANY);
-	return bpf_map_lookup_elem(&otr_goroutines, key);
+	bpf_map_update_elem(&otr_goroutines, &key, &fresh, BPF_ANY);
+	return 0;
 }
 
 /* The strand that runs: a goroutine of a Go program, else the thread. NULL: not known. */
@@ -181,8 +182,10 @@ static __always_inline struct otr_strand *otr_strand_now(struct otr_task *t, __u
 		return NULL;
 	*name = key.goid | OTR_STRAND_GO;
 	g = bpf_map_lookup_elem(&otr_goroutines, &key);
-	if (!g)
-		g = otr_go_new(&key, parent);
+	if (!g) {
+		otr_go_new(t->tgid, key.goid, parent);
+		g = bpf_map_lookup_elem(&otr_goroutines, &key);
+	}
 	return g ? &g->strand : &t->strand;
 }
 

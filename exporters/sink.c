@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sink.c - the export queues as a row of the table of sinks (agent/sink/sink.h): one queue for each
- * --export, and before them the spans that wait until --ignore can be judged.
+ * --export. Only traces that are kept are sent.
  */
 
 #include "agent/sink/sink.h"
@@ -13,7 +13,6 @@
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/config/settings.h"
-#include "agent/sink/span_hold.h"
 #include "exporters/queue.h"
 
 #define EXPORTS_MAX    16
@@ -23,7 +22,6 @@
 
 struct export
 {
-	struct otr_span_hold hold;
 	struct otr_queue *queues[EXPORTS_MAX];
 	size_t n_queues;
 	bool blocking;
@@ -51,18 +49,6 @@ static void wait_for_room(struct export *ex, struct otr_queue *q)
 	}
 }
 
-/* The trace of `sp` is not ignored. */
-static void push(void *arg, struct otr_span *sp)
-{
-	struct export *ex = arg;
-
-	for (size_t i = 0; i < ex->n_queues; i++) {
-		if (ex->blocking)
-			wait_for_room(ex, ex->queues[i]);
-		otr_queue_push(ex->queues[i], sp);
-	}
-}
-
 static bool is_wanted(const struct otr_sink_config *cfg)
 {
 	return cfg->settings->exports && cfg->settings->exports[0];
@@ -85,17 +71,15 @@ static int open_queues(struct export *ex, const struct otr_settings *settings, s
 	return 0;
 }
 
-static void span(void *sink, struct otr_span *sp)
+static void span(void *sink, struct otr_span *sp, enum otr_outcome outcome)
 {
 	struct export *ex = sink;
 
-	if (ex->n_queues)
-		otr_span_hold_span(&ex->hold, sp);
-}
-
-static void trace(void *sink, const uint8_t trace_id[16])
-{
-	otr_span_hold_trace(&((struct export *)sink)->hold, trace_id);
+	for (size_t i = 0; outcome == OTR_TRACE_KEPT && i < ex->n_queues; i++) {
+		if (ex->blocking)
+			wait_for_room(ex, ex->queues[i]);
+		otr_queue_push(ex->queues[i], sp);
+	}
 }
 
 static void tick(void *sink, uint64_t now_ns)
@@ -103,7 +87,6 @@ static void tick(void *sink, uint64_t now_ns)
 	struct export *ex = sink;
 
 	(void)now_ns;
-	otr_span_hold_flush(&ex->hold);
 	for (size_t i = 0; i < ex->n_queues; i++)
 		otr_queue_tick(ex->queues[i], ex->notice, ex->arg);
 }
@@ -112,7 +95,6 @@ static void drain(void *sink, uint64_t deadline_ns)
 {
 	struct export *ex = sink;
 
-	otr_span_hold_flush(&ex->hold);
 	for (size_t i = 0; i < ex->n_queues; i++) {
 		otr_queue_tick(ex->queues[i], ex->notice, ex->arg);
 		otr_queue_close(&ex->queues[i], deadline_ns);
@@ -122,10 +104,7 @@ static void drain(void *sink, uint64_t deadline_ns)
 
 static void close_export(void *sink)
 {
-	struct export *ex = sink;
-
-	otr_span_hold_fini(&ex->hold);
-	free(ex);
+	free(sink);
 }
 
 /* What was opened before a later one failed. */
@@ -151,9 +130,6 @@ static int open_export(void **out, const struct otr_sink_config *cfg, struct otr
 	ex->blocking = cfg->blocking;
 	ex->notice = cfg->notice;
 	ex->arg = cfg->arg;
-	ex->hold.ignore = cfg->settings->ignore;
-	ex->hold.pass = push;
-	ex->hold.arg = ex;
 	rc = open_queues(ex, cfg->settings, err);
 	if (!rc)
 		*out = OTR_TAKE(ex);
@@ -165,7 +141,6 @@ const struct otr_sink_ops otr_sink_export = {
 	.is_wanted = is_wanted,
 	.open = open_export,
 	.span = span,
-	.trace = trace,
 	.tick = tick,
 	.drain = drain,
 	.close = close_export,

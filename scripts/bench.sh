@@ -9,7 +9,7 @@
 # status 1: a budget is missed.
 #
 # OTRACE=FILE measures another build; PAIRS=N compares the service N times (20, 10 s each). The rows of
-# programs that carry the library (shim..) are in bench_shim.sh. --cpu-budget has no limit unless a row
+# programs that carry the library (shim..) are in bench_shim.sh. CPU is not limited unless a row
 # says otherwise, so that the whole cost is measured.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1

@@ -148,7 +148,15 @@ static void print(struct otr_console *con, const struct otr_tree *tree, const st
 		otr_console_flush(con);
 }
 
-void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16])
+/* A trace that only its caller elsewhere does not sample is shown: somebody looks. */
+static bool is_shown(const struct otr_console *con, enum otr_outcome outcome)
+{
+	return outcome == OTR_TRACE_KEPT ||
+	       (outcome == OTR_TRACE_UNSAMPLED && !con->cfg.cfg->sample);
+}
+
+void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
+		       enum otr_outcome outcome)
 {
 	OTR_AUTO(otr_pending_free) struct otr_pending *p = NULL;
 	OTR_AUTO(otr_tree_fini) struct otr_tree tree = {0};
@@ -163,11 +171,10 @@ void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16])
 		return;
 	}
 	first = otr_stats_trace(&con->stats, &tree);
-	if (otr_label_ignored(cfg->ignore, otr_node_face(&tree.nodes[tree.root]))) {
-		con->stats.ignored++;
-		return;
-	}
-	if (prints_traces(con) && passes_filter(con, &tree) && within_limit(con, &tree, first))
+	con->stats.ignored += outcome == OTR_TRACE_IGNORED;
+	con->stats.unsampled += outcome == OTR_TRACE_UNSAMPLED;
+	if (is_shown(con, outcome) && prints_traces(con) && passes_filter(con, &tree) &&
+	    within_limit(con, &tree, first))
 		print(con, &tree, p);
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "agent/console/console_config.h"
+#include "agent/sink/sink.h"
 
 struct otr_console;
 struct otr_span;
@@ -27,8 +28,10 @@ void otr_console_start(struct otr_console *con, const char *what, const char *so
 /* Takes one finished span; keeps a reference until its trace is printed. */
 void otr_console_span(struct otr_console *con, struct otr_span *sp);
 
-/* The trace is complete: prints it, or counts it if the limit of --print is reached. */
-void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16]);
+/* The trace is complete: it counts, and is printed if it is kept and the limit of --print is not
+ * reached. */
+void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
+		       enum otr_outcome outcome);
 
 /* Prints one line about a request that has been open for long: `root` as it stands, `waits` the
  * request that it waits for, or NULL. */

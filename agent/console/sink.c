@@ -40,14 +40,15 @@ static void start(void *con, const char *what, const char *sources)
 	otr_console_start(con, what, sources);
 }
 
-static void span(void *con, struct otr_span *sp)
+static void span(void *con, struct otr_span *sp, enum otr_outcome outcome)
 {
+	(void)outcome; /* it counts in any case */
 	otr_console_span(con, sp);
 }
 
-static void trace(void *con, const uint8_t trace_id[16])
+static void trace(void *con, const uint8_t trace_id[16], enum otr_outcome outcome)
 {
-	otr_console_trace(con, trace_id);
+	otr_console_trace(con, trace_id, outcome);
 }
 
 static void open_request(void *con, struct otr_span *root, struct otr_span *waits)

@@ -35,7 +35,7 @@ struct otr_stats_table {
 
 struct otr_stats {
 	struct otr_stats_table services, routes, errors;
-	uint64_t traces, spans, holes, ignored;
+	uint64_t traces, spans, holes, ignored, unsampled;
 	uint64_t slowest_ns;
 	struct otr_buf slowest; /* "7f3c91d2 GET /checkout   68% .." */
 };

@@ -204,6 +204,22 @@ static void ignored(struct otr_console *con)
 	line(con, &text);
 }
 
+/* The counts above are of all traces: these say how many were kept. */
+static void sampled(struct otr_console *con)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
+	uint64_t all = con->stats.traces - con->stats.ignored;
+	char n[OTR_UNITS];
+
+	if (!con->stats.unsampled || !all)
+		return;
+	otr_buf_printf(&text, "sampled   %s", otr_units_count(all - con->stats.unsampled, n));
+	otr_buf_printf(&text, " of %s traces kept (%.3g%%), all counted above",
+		       otr_units_count(all, n),
+		       100.0 * (double)(all - con->stats.unsampled) / (double)all);
+	line(con, &text);
+}
+
 /* Prints one row for each line of `text`. */
 static void not_seen(struct otr_console *con, const char *text)
 {
@@ -307,6 +323,7 @@ void otr_console_summary(struct otr_console *con, const struct otr_summary *sum)
 		otr_buf_reset(&text);
 	}
 	ignored(con);
+	sampled(con);
 	not_seen(con, sum->not_seen);
 	if (sum->budget) {
 		otr_buf_printf(&text, "budget    %s", sum->budget);

@@ -56,6 +56,7 @@ struct otr_procs {
 	uint64_t epoch_ns; /* time of boot, by CLOCK_REALTIME; 0: unknown */
 	struct facts *host;
 	unsigned int host_age;
+	uint64_t changes; /* events that may have changed a fact */
 };
 
 static void facts_unref(struct facts **fp)
@@ -350,6 +351,8 @@ int otr_procs_event(struct otr_procs *procs, const struct otr_event *ev)
 {
 	if (ev->time_ns > procs->now_ns)
 		procs->now_ns = ev->time_ns;
+	procs->changes += ev->kind == OTR_EV_META || ev->kind == OTR_EV_PROC_FORK ||
+			  ev->kind == OTR_EV_PROC_EXEC;
 	switch (ev->kind) {
 	case OTR_EV_PROC_FORK:
 		return take_fork(procs, (const struct otr_ev_proc *)ev);
@@ -399,6 +402,18 @@ struct otr_slice otr_procs_env(const struct otr_procs *procs, uint32_t tgid, con
 	if (!p)
 		return OTR_SLICE_NONE;
 	return otr_name_env(p->facts->known.text[OTR_META_ENV], name);
+}
+
+struct otr_slice otr_procs_sample(const struct otr_procs *procs, uint32_t tgid)
+{
+	const struct proc *p = find(procs, tgid);
+
+	return p ? p->facts->known.text[OTR_META_SAMPLE] : OTR_SLICE_NONE;
+}
+
+uint64_t otr_procs_changes(const struct otr_procs *procs)
+{
+	return procs->changes;
 }
 
 int otr_procs_new(struct otr_procs **out, size_t max)

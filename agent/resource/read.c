@@ -117,7 +117,8 @@ static void give_args(struct reader *rd, struct otr_slice s)
 
 static bool is_wanted(struct otr_slice entry)
 {
-	static const char *const heads[] = {"OTEL_", "TRACEPARENT=", "TRACESTATE=", "BAGGAGE="};
+	static const char *const heads[] = {
+		"OTEL_", "TRACEPARENT=", "TRACESTATE=", "BAGGAGE=", "OTRACE_SAMPLE="};
 	const char *eq = entry.len ? memchr(entry.data, '=', entry.len) : NULL;
 	size_t name = eq ? (size_t)(eq - entry.data) : 0;
 

@@ -39,7 +39,9 @@ enum otr_meta {
 	OTR_META_RUN_ROOT, /* the process that `run` started: its tgid */
 	OTR_META_COMM,	   /* name of its first thread: 15 characters */
 	OTR_META_GO,	   /* the version of Go that built it: "go1.26.1" */
-	OTR_META_NAMED, /* a traceparent with the id of the run's span was passed on unchanged: its text */
+	/* A traceparent with the id of the run's span was passed on unchanged: its text. */
+	OTR_META_NAMED,
+	OTR_META_SAMPLE, /* what a rule says of its traces: "10%"; nothing: no rule does */
 	OTR_META_MAX,
 };
 
@@ -62,6 +64,12 @@ struct otr_resource *otr_procs_resource(struct otr_procs *procs, uint32_t tgid);
 /* Returns the environment variable `name` of a process, one of those in OTR_META_ENV, or a none
  * slice. It is valid until the next event. */
 struct otr_slice otr_procs_env(const struct otr_procs *procs, uint32_t tgid, const char *name);
+
+/* What a rule says of the sampling of a process, or a none slice. Valid until the next event. */
+struct otr_slice otr_procs_sample(const struct otr_procs *procs, uint32_t tgid);
+
+/* Grows with each change of a fact of any process: what was made of facts is out of date then. */
+uint64_t otr_procs_changes(const struct otr_procs *procs);
 
 /* Reads /proc/TGID once and gives each fact to `put`, as a checked OTR_EV_META of time
  * `time_ns`. A process that has ended, or may not be read, gives fewer facts. Returns how many,

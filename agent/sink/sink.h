@@ -19,6 +19,13 @@ struct otr_settings;
 struct otr_span;
 struct otr_stitch_stats;
 
+/* What becomes of a trace. All traces count in the summary; only those that are kept are sent. */
+enum otr_outcome {
+	OTR_TRACE_KEPT,
+	OTR_TRACE_IGNORED,   /* by --ignore */
+	OTR_TRACE_UNSAMPLED, /* by its sampled flag, and --keep does not ask for it */
+};
+
 /* What every sink is opened with. Borrowed for the call; `settings` and `arg` for its life. */
 struct otr_sink_config {
 	const struct otr_settings *settings;
@@ -61,11 +68,12 @@ struct otr_sink_ops {
 	/* Tracing begins: `what` is "python3 app.py (4242)", `sources` "bpf". */
 	void (*start)(void *sink, const char *what, const char *sources);
 
-	/* One finished span. Borrows it; a sink that keeps the span takes a reference. */
-	void (*span)(void *sink, struct otr_span *sp);
+	/* One finished span, and what becomes of its trace. Borrows it; a sink that keeps the span
+	 * takes a reference. */
+	void (*span)(void *sink, struct otr_span *sp, enum otr_outcome outcome);
 
 	/* No more spans of this trace are expected. */
-	void (*trace)(void *sink, const uint8_t trace_id[16]);
+	void (*trace)(void *sink, const uint8_t trace_id[16], enum otr_outcome outcome);
 
 	/* A request has been open for long, called once a second: `root` as it stands now,
 	 * `waits` the request that it waits for, or NULL. Borrows both. */

@@ -109,17 +109,30 @@ static struct bpf_link *attach_tracepoint(const struct bpf_program *prog, const 
 	return NULL;
 }
 
-static int attach_program(struct otr_bpf *b, const char *name)
+/* `which`: "NAME" or "NAME@CALL", as in otr_probes. */
+static struct bpf_link *attach_at(const struct bpf_program *prog, const char *which)
+{
+	const char *call = strchr(which, '@'), *at = bpf_program__section_name(prog);
+	char name[64];
+
+	if (call) {
+		snprintf(name, sizeof(name), "syscalls/sys_exit_%s", call + 1);
+		return attach_tracepoint(prog, name);
+	}
+	return strncmp(at, "tp/", 3) ? bpf_program__attach(prog) : attach_tracepoint(prog, at + 3);
+}
+
+static int attach_program(struct otr_bpf *b, const char *which)
 {
 	struct bpf_program *prog;
 	struct bpf_link *link;
-	const char *at;
+	char name[32];
 
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(which, "@"), which);
 	prog = bpf_object__find_program_by_name(b->skel->obj, name);
 	if (!prog || b->n_links == OTR_ARRAY_SIZE(b->links))
 		return -ENOENT;
-	at = bpf_program__section_name(prog);
-	link = strncmp(at, "tp/", 3) ? bpf_program__attach(prog) : attach_tracepoint(prog, at + 3);
+	link = attach_at(prog, which);
 	if (!link)
 		return -errno;
 	b->links[b->n_links++] = link;

@@ -9,12 +9,15 @@
 
 #include "agent/source/bpf.h"
 #include "agent/source/bpf_state.h"
+#include "agent/source/btf_small.h"
 
 #include "agent/source/otrace.skel.h" /* uses types of bpf/shared.h */
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <libelf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +34,7 @@
 #define RING_MIN      (4u << 20)
 #define RING_MAX      (64u << 20)
 #define KEEP_LOG      6000 /* bytes of one message */
+#define VMLINUX	      "/sys/kernel/btf/vmlinux"
 
 static struct otr_buf *log_to; /* libbpf has one print function for the process */
 
@@ -56,12 +60,14 @@ static const char *const *programs_of(const struct otr_bpf *b, size_t row)
 	return b->choice[row] < 0 ? NULL : otr_probes[row].choices[b->choice[row]].programs;
 }
 
+/* `name` ends where the row's entry does, or where its "@CALL" begins. */
 static bool in_row(const struct otr_bpf *b, size_t row, const char *name)
 {
 	const char *const *programs = programs_of(b, row);
+	size_t len = strlen(name);
 
 	for (size_t i = 0; programs && i < OTR_PROBE_PROGRAMS && programs[i]; i++)
-		if (!strcmp(programs[i], name))
+		if (!strncmp(programs[i], name, len) && strchr("@", programs[i][len]))
 			return true;
 	return false;
 }
@@ -128,11 +134,64 @@ static bool next_choice(struct otr_bpf *b, const char *name, int rc)
 	return false;
 }
 
+static struct btf *find_btf(Elf *elf)
+{
+	Elf_Scn *part = NULL;
+	const char *name;
+	Elf_Data *data;
+	size_t names;
+
+	if (!elf || elf_getshdrstrndx(elf, &names))
+		return NULL;
+	while ((part = elf_nextscn(elf, part))) {
+		name = elf_strptr(elf, names, elf64_getshdr(part)->sh_name);
+		data = name && !strcmp(name, ".BTF") ? elf_rawdata(part, NULL) : NULL;
+		if (data)
+			return btf__new(data->d_buf, (uint32_t)data->d_size);
+	}
+	return NULL;
+}
+
+/* The type information of our own programs. */
+static struct btf *own_btf(void)
+{
+	size_t size;
+	const void *bytes = otrace_bpf__elf_bytes(&size);
+	struct btf *own = NULL;
+	Elf *elf = NULL;
+
+	if (elf_version(EV_CURRENT) != EV_NONE)
+		elf = elf_memory((char *)bytes, size);
+	own = find_btf(elf);
+	elf_end(elf);
+	return own;
+}
+
+/* Makes the copy of the kernel's types that is searched instead of all of them, or leaves it: then
+ * all are searched. */
+static int small_btf(const struct otr_bpf_config *cfg)
+{
+	struct btf *own;
+	int fd;
+
+	if (cfg->btf)
+		return -1;
+	own = own_btf();
+	fd = own ? otr_btf_small(VMLINUX, own) : -1;
+	btf__free(own);
+	return fd;
+}
+
 static int open_skel(struct otr_bpf *b, const struct otr_bpf_config *cfg)
 {
 	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = cfg->btf);
 	struct bpf_program *prog;
+	char path[32];
 
+	if (b->types >= 0) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", b->types);
+		opts.btf_custom_path = path;
+	}
 	b->skel = otrace_bpf__open_opts(&opts);
 	if (!b->skel)
 		return -errno;
@@ -228,13 +287,14 @@ static int no_way(struct otr_bpf *b, struct otr_err *err, const char *name, int 
 
 static int load(struct otr_bpf *b, const struct otr_bpf_config *cfg, struct otr_err *err)
 {
-	const char *btf = cfg->btf ? cfg->btf : "/sys/kernel/btf/vmlinux";
+	const char *btf = cfg->btf ? cfg->btf : VMLINUX;
 	char name[64];
 	int rc;
 
 	if (access(btf, R_OK))
 		return no_btf(err, btf, errno);
 	force_out(b, cfg->force);
+	b->types = small_btf(cfg);
 	while ((rc = try_load(b, cfg))) {
 		if (rc == -EPERM || rc == -EACCES || geteuid() != 0)
 			if (!refused_name(&b->log, name, sizeof(name)) || rc == -EPERM)
@@ -315,7 +375,10 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg, struct 
 	}
 	libbpf_set_print(keep_log);
 	log_to = &b->log;
+	b->types = -1;
 	rc = load_and_attach(b, cfg, err);
+	if (b->types >= 0)
+		close(b->types);
 	log_to = NULL;
 	if (rc && cfg->verbose)
 		print_log(b);

@@ -24,6 +24,7 @@ struct otr_bpf {
 	struct ring_buffer *rings;
 	struct otr_ctl *ctl; /* the block that the agent and the programs share */
 	int cpus;
+	int types; /* while programs are loaded: the types that they need, or -1 */
 
 	/* By row of otr_probes: the choice that is used, or -1; and why none is. */
 	int choice[OTR_PROBES_MAX];

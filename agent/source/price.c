@@ -19,8 +19,8 @@
 #include "agent/source/bpf.h"
 #include "agent/source/bpf_state.h"
 
-#define ROUNDS 5
-#define CALLS  200
+#define ROUNDS 8
+#define CALLS  40 /* few: a short round is more often one that nothing interrupts */
 #define BYTES  256
 
 /* A connection of the child to itself, with a name that the kernel chooses: an unnamed pair would

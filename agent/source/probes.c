@@ -16,9 +16,10 @@ const struct otr_probe otr_probes[] = {
 				{"socket lengths",
 				 {"otr_sent", "otr_received", "otr_state", "otr_destroyed"}},
 				{"system-call exits",
-				 {"otr_x_read", "otr_x_write", "otr_x_recvfrom", "otr_x_sendto",
-				  "otr_x_recvmsg", "otr_x_sendmsg", "otr_x_readv", "otr_x_writev",
-				  "otr_x_sendfile", "otr_x_state", "otr_x_destroyed"}},
+				 {"otr_x_in@read", "otr_x_out@write", "otr_x_in@recvfrom",
+				  "otr_x_out@sendto", "otr_x_in@recvmsg", "otr_x_out@sendmsg",
+				  "otr_x_in@readv", "otr_x_out@writev", "otr_x_out@sendfile64",
+				  "otr_x_state", "otr_x_destroyed"}},
 			},
 	},
 	{
@@ -46,9 +47,10 @@ const struct otr_probe otr_probes[] = {
 		.choices =
 			{
 				{"system-call exits",
-				 {"otr_epoll_wait", "otr_epoll_pwait", "otr_epollpwait2",
-				  "otr_poll", "otr_ppoll", "otr_select", "otr_pselect6",
-				  "otr_accept", "otr_accept4", "otr_read", "otr_write",
+				 {"otr_epoll@epoll_wait", "otr_epoll@epoll_pwait",
+				  "otr_epoll@epoll_pwait2", "otr_poll@poll", "otr_poll@ppoll",
+				  "otr_select@select", "otr_select@pselect6", "otr_accept@accept",
+				  "otr_accept@accept4", "otr_token@read", "otr_token@write",
 				  "otr_epoll_ctl"}},
 			},
 	},

@@ -27,8 +27,10 @@ struct otr_probe {
 	bool required;	   /* the agent cannot work without it */
 	enum otr_probe_when when;
 	struct {
-		const char *what;			  /* "socket lengths (6.3+)" */
-		const char *programs[OTR_PROBE_PROGRAMS]; /* NULL ends */
+		const char *what; /* "socket lengths (6.3+)" */
+		/* NULL ends. "NAME": attached where its section says; "NAME@CALL": at the exit of
+		 * a system call, of which a program may have several. */
+		const char *programs[OTR_PROBE_PROGRAMS];
 	} choices[2];
 };
 

@@ -314,11 +314,30 @@ int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void 
 	return n;
 }
 
+static void ask_thresholds(struct otr_shims *s, uint64_t now_ns)
+{
+	struct shim *sh;
+
+	if (!s->threshold || now_ns < s->asked_ns + OTR_NS_PER_S)
+		return;
+	s->asked_ns = now_ns;
+	DL_FOREACH(s->all, sh)
+		otr_shim_set_threshold(s, sh);
+}
+
+void otr_shims_on_threshold(struct otr_shims *s, uint64_t (*fn)(void *arg, uint32_t tgid),
+			    void *arg)
+{
+	s->threshold = fn;
+	s->threshold_arg = arg;
+}
+
 void otr_shims_poll(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void *arg)
 {
 	struct shim *sh;
 
 	otr_watch_emit(&s->watch, now_ns, otr_shims_look, s, fn, arg);
+	ask_thresholds(s, now_ns);
 	DL_FOREACH(s->all, sh)
 		otr_shim_emit_losses(s, sh, now_ns, fn, arg);
 }

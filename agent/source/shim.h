@@ -27,7 +27,10 @@ struct otr_shim_config {
 	const struct otr_ring_switches *switches; /* of every process from its start on */
 	otr_shim_born_fn born;
 	otr_uncarried_fn uncarried; /* a program is started that will not carry the library */
-	void *arg;		    /* of both */
+	/* At which threshold traces that begin in a process are sampled (bpf/sample.h). Asked once a
+	 * second. */
+	uint64_t (*threshold)(void *arg, uint32_t tgid);
+	void *arg; /* of these functions */
 };
 
 /* Makes the sockets. Returns 0, or -errno with the reason in `err`. */
@@ -98,6 +101,10 @@ uint64_t otr_shims_cost_ns(const struct otr_shims *s);
 
 /* As `pause` in source.h. */
 void otr_shims_pause(struct otr_shims *s, bool pause);
+
+/* See struct otr_shim_config. */
+void otr_shims_on_threshold(struct otr_shims *s, uint64_t (*fn)(void *arg, uint32_t tgid),
+			    void *arg);
 
 /* Sets the switches of all processes that have a ring now or later. */
 void otr_shims_say(struct otr_shims *s, const struct otr_ring_switches *say);

@@ -13,6 +13,7 @@ static int open_shims(void **out, const void *config, struct otr_err *err)
 		return rc;
 	otr_shims_on_born(s, cfg->born, cfg->arg);
 	otr_shims_on_uncarried(s, cfg->uncarried, cfg->arg);
+	otr_shims_on_threshold(s, cfg->threshold, cfg->arg);
 	if (cfg->switches)
 		otr_shims_say(s, cfg->switches);
 	*out = s;

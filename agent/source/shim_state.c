@@ -92,13 +92,24 @@ bool otr_shims_has_room(const struct otr_shims *s, uint32_t uid)
 	return otr_shims_room(all, theirs, uid);
 }
 
+void otr_shim_set_threshold(const struct otr_shims *s, struct shim *sh)
+{
+	uint64_t threshold = s->threshold ? s->threshold(s->threshold_arg, sh->tgid) : 0;
+
+	if (threshold == sh->threshold)
+		return;
+	sh->threshold = threshold;
+	__atomic_store_n(&sh->rd.ring->say.threshold, threshold, __ATOMIC_RELAXED);
+}
+
 /* Switches that are in the process's environment hold as well. */
 void otr_shims_greet(const struct otr_shims *s, struct shim *sh)
 {
 	struct otr_ring_switches *to = &sh->rd.ring->say;
 
 	to->flags = s->say.flags;
-	to->threshold = s->say.threshold;
+	to->threshold = sh->threshold;
+	otr_shim_set_threshold(s, sh);
 	otr_shim_say_late(s, sh);
 	memcpy(to->hosts.name, s->say.hosts.name, sizeof(to->hosts.name));
 	__atomic_store_n(&to->hosts.n, s->say.hosts.n, __ATOMIC_RELEASE);

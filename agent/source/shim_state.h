@@ -30,6 +30,7 @@ struct shim {
 	uint64_t last_ns;  /* of its last record */
 	uint64_t stuck_ns; /* since when no record could be read, though there are some */
 	uint32_t uid;
+	uint64_t threshold;		   /* at which its traces are sampled, as its ring says */
 	uint64_t emitted[OTR_SHIM_COUNTS]; /* how much of each count has been emitted */
 	struct otr_cpu_clamp clamp;
 	uint64_t base[OTR_SHIM_COUNTS]; /* the counts when this agent began to read */
@@ -73,6 +74,9 @@ struct otr_shims {
 	void *born_arg;
 	otr_shim_born_fn adopted;
 	void *adopted_arg;
+	uint64_t (*threshold)(void *arg, uint32_t tgid);
+	void *threshold_arg;
+	uint64_t asked_ns; /* when the thresholds were last asked for */
 	bool (*welcome)(void *arg, uint32_t tgid);
 	void *welcome_arg;
 };
@@ -96,6 +100,8 @@ static inline void otr_shim_say_late(const struct otr_shims *s, struct shim *sh)
 }
 /* Writes the switches and `paused` to the ring. */
 void otr_shims_greet(const struct otr_shims *s, struct shim *sh);
+/* Writes the threshold to the ring, where it has changed. */
+void otr_shim_set_threshold(const struct otr_shims *s, struct shim *sh);
 /* shim_loss.c: counts a loss, once, where the process has overwritten its switches. Which records
  * it did not write for that reason is not known. */
 void otr_shim_check_said(const struct otr_shims *s, struct shim *sh);

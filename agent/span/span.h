@@ -53,6 +53,9 @@ struct otr_attr {
 	};
 };
 
+#define OTR_FLAG_SAMPLED 0x01 /* of W3C Trace Context */
+#define OTR_FLAG_RANDOM	 0x02
+
 enum otr_span_kind { /* OTLP's numbers */
 	OTR_SPAN_INTERNAL = 1,
 	OTR_SPAN_SERVER,

@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/buf.h"
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
 #include "agent/stitch/exchange.h"
+#include "bpf/sample.h"
 
 static struct otr_slice error_type(int error)
 {
@@ -79,6 +81,29 @@ static void set_times(struct otr_stitch *st, const struct otr_exchange *ex)
 	sp->end_ns = end_of(ex) + st->epoch_ns;
 }
 
+static bool has_threshold(struct otr_slice state)
+{
+	return otr_slice_starts(state, OTR_SLICE("ot=")) ||
+	       (state.len && memmem(state.data, state.len, ",ot=", 4));
+}
+
+/* A trace that was sampled here tells at which threshold, so that counts can be scaled. */
+static void set_trace_state(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	struct otr_slice state = ex->req->trace_state;
+	char room[OTR_SAMPLE_STATE + 256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, 1024);
+
+	if (ex->trace->threshold && ex->trace->flags & OTR_FLAG_SAMPLED && !has_threshold(state)) {
+		text.len = otr_sample_state(ex->trace->threshold, room);
+		otr_buf_str(&text, state.len ? "," : "");
+		otr_buf_slice(&text, state);
+		if (!text.rc)
+			state = otr_buf_view(&text);
+	}
+	otr_sb_trace_state(&st->sb, state);
+}
+
 static void set_ids(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_span *sp = &st->sb.span;
@@ -89,7 +114,7 @@ static void set_ids(struct otr_stitch *st, const struct otr_exchange *ex)
 	sp->flags = ex->trace->flags;
 	sp->evidence = ex->evidence;
 	sp->parent_remote = ex->remote;
-	otr_sb_trace_state(&st->sb, ex->req->trace_state);
+	set_trace_state(st, ex);
 	for (uint8_t i = 0; i < ex->n_links; i++)
 		otr_sb_link(&st->sb, &ex->links[i]);
 }

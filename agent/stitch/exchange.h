@@ -85,6 +85,7 @@ struct otr_trace {
 	uint8_t id[16];
 	uint8_t flags; /* of W3C Trace Context */
 	bool has_id;
+	bool decided;		 /* whether it is sampled is known */
 	bool emitted;		 /* st->done was called */
 	bool shown;		 /* it has spans */
 	bool proved;		 /* no parent that was emitted so far is weak */
@@ -92,6 +93,7 @@ struct otr_trace {
 	uint32_t n_unsent;	 /* members that are not emitted */
 	uint64_t last_end_ns;	 /* the latest end of a member */
 	uint64_t waits_since_ns; /* the oldest end of a member that is not emitted; 0: none */
+	uint64_t threshold;	 /* of bpf/sample.h, at which it was sampled here; 0: all are */
 	uint64_t settled_ns;	 /* since when none is open; st->settled is in this order */
 };
 

@@ -5,14 +5,10 @@
 /*
  * ids.h - trace and span ids from a seed: the same events give the same ids.
  *
- * W3C Trace Context level 2: the low 56 bits of a trace id are random, flag 0x02 says
- * so.
+ * W3C Trace Context level 2: the low 56 bits of a trace id are random, OTR_FLAG_RANDOM says so.
  */
 
 #include <stdint.h>
-
-#define OTR_FLAG_SAMPLED 0x01
-#define OTR_FLAG_RANDOM	 0x02
 
 struct otr_ids_maker {
 	uint64_t seed;

@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/sample/sampler.h"
 #include "agent/stitch/emit.h"
 #include "agent/stitch/exchange.h"
+#include "bpf/sample.h"
 
 #define SETTLE_NS (50 * 1000000ull)   /* since the last end in a trace */
 #define KEEP_NS	  (2000 * 1000000ull) /* how long an emitted exchange is kept for late children */
@@ -63,6 +65,39 @@ void otr_trace_name(struct otr_stitch *st, struct otr_trace *tr)
 		return;
 	otr_ids_trace(&st->ids, id);
 	otr_trace_take_id(tr, id, OTR_FLAG_SAMPLED | OTR_FLAG_RANDOM);
+}
+
+/* The member where the trace begins: the first without a parent among the members. */
+static const struct otr_exchange *root_of(const struct otr_trace *tr)
+{
+	const struct otr_exchange *ex, *root = NULL;
+
+	DL_FOREACH2(tr->members, ex, member_next)
+	if (!ex->parent && (!root || ex->start_ns < root->start_ns))
+		root = ex;
+	return root;
+}
+
+/* Decides whether the trace is sampled. A parent elsewhere has decided, and so has whoever named
+ * the trace on the wire: its flag stays. */
+static void decide(struct otr_stitch *st, struct otr_trace *tr, bool named_here)
+{
+	const struct otr_exchange *root = root_of(tr);
+	struct otr_sampler by;
+
+	if (tr->decided || !st->cfg.samplers || !root)
+		return;
+	tr->decided = true;
+	by = otr_samplers_of(st->cfg.samplers, root->tgid);
+	if (root->remote && !by.is_alone)
+		return;
+	otr_samplers_count(st->cfg.samplers, root->tgid);
+	tr->threshold = by.threshold;
+	if (!named_here && !by.is_alone)
+		return;
+	tr->flags &= (uint8_t)~OTR_FLAG_SAMPLED;
+	if (otr_sample_low(tr->id) >= by.threshold)
+		tr->flags |= OTR_FLAG_SAMPLED;
 }
 
 static void note_end(struct otr_trace *tr, const struct otr_exchange *ex)
@@ -250,8 +285,10 @@ static void emit_one(struct otr_stitch *st, struct otr_exchange *ex)
 void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr)
 {
 	struct otr_exchange *ex;
+	bool has_id = tr->has_id;
 
 	otr_trace_name(st, tr);
+	decide(st, tr, !has_id);
 	tr->waits_since_ns = 0;
 	DL_FOREACH2(tr->members, ex, member_next)
 	if (ex->life == OTR_LIFE_OVER)
@@ -262,7 +299,7 @@ void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr)
 	tr->emitted = true;
 	st->stats.traces++;
 	if (st->done)
-		st->done(st->arg, tr->id, tr->proved);
+		st->done(st->arg, tr->id, tr->flags, tr->proved);
 }
 
 void otr_trace_tick(struct otr_stitch *st)

@@ -182,10 +182,11 @@ static void look(int fd, struct otr_fd *f)
 struct otr_fd *otr_fd_slot(int fd)
 {
 	struct otr_fd_page *page = NULL;
+	uint32_t number = (uint32_t)fd;
 
-	if ((uint32_t)fd < otr_shim.n_fds)
-		page = __atomic_load_n(&otr_shim.fds[fd / OTR_FD_PAGE], __ATOMIC_ACQUIRE);
-	return page ? &page->fds[fd % OTR_FD_PAGE] : NULL;
+	if (number < otr_shim.n_fds)
+		page = __atomic_load_n(&otr_shim.fds[number / OTR_FD_PAGE], __ATOMIC_ACQUIRE);
+	return page ? &page->fds[number % OTR_FD_PAGE] : NULL;
 }
 
 struct otr_fd *otr_fd_make_slot(int fd)

@@ -98,6 +98,20 @@ static void add_unseen(struct otr_fd *f, int dir)
 	otr_count(OTR_SHIM_DROPPED);
 }
 
+static int has_unseen(const struct otr_fd *f)
+{
+	return (otr_get(&f->unseen_bytes[OTR_DIR_IN]) | otr_get(&f->unseen_bytes[OTR_DIR_OUT])) !=
+	       0;
+}
+
+__attribute__((noinline, cold)) static void add_all_unseen(struct otr_fd *f)
+{
+	add_unseen(f, OTR_DIR_IN);
+	add_unseen(f, OTR_DIR_OUT);
+	add_unseen(f + OTR_FD_PAGE, OTR_DIR_IN);
+	add_unseen(f + OTR_FD_PAGE, OTR_DIR_OUT);
+}
+
 static int is_held(const struct otr_self *self, const struct otr_fd *f)
 {
 	for (uint32_t i = 0; i < self->n_held; i++)
@@ -117,10 +131,8 @@ int otr_hold(struct otr_fd *f)
 	if (self->n_held == OTR_HELD || !try_to_take(f, self->tid))
 		return 0;
 	self->held[self->n_held++] = f;
-	add_unseen(f, OTR_DIR_IN);
-	add_unseen(f, OTR_DIR_OUT);
-	add_unseen(f + OTR_FD_PAGE, OTR_DIR_IN);
-	add_unseen(f + OTR_FD_PAGE, OTR_DIR_OUT);
+	if (has_unseen(f) || has_unseen(f + OTR_FD_PAGE))
+		add_all_unseen(f);
 	return 1;
 }
 

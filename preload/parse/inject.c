@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "preload/parse/chars.h"
+
 /* A position in bytes that lie in several pieces. */
 struct cursor {
 	const struct iovec *iov;
@@ -93,26 +95,6 @@ static void forward(struct cursor *c, size_t n)
 	}
 }
 
-#define METHOD(text, add)                   \
-	{                                   \
-		text, sizeof(text) - 1, add \
-	}
-/* Nothing is added to CONNECT and TRACE; unknown methods may be another protocol. */
-static const struct otr_method methods[] = {
-	METHOD("GET ", 1),     METHOD("POST ", 1),   METHOD("PUT ", 1),
-	METHOD("HEAD ", 1),    METHOD("DELETE ", 1), METHOD("PATCH ", 1),
-	METHOD("OPTIONS ", 1), METHOD("TRACE ", 0),  METHOD("CONNECT ", 0),
-};
-
-const struct otr_method *otr_method_of(const char *line, size_t len)
-{
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (len && *line == *methods[i].text &&
-		    !memcmp(line, methods[i].text, len < methods[i].len ? len : methods[i].len))
-			return &methods[i];
-	return NULL;
-}
-
 static enum otr_head read_method(const char *text, size_t len)
 {
 	const struct otr_method *m = len ? otr_method_of(text, len) : NULL;
@@ -120,25 +102,6 @@ static enum otr_head read_method(const char *text, size_t len)
 	if (!m || !m->add)
 		return OTR_HEAD_NONE;
 	return len < m->len ? OTR_HEAD_SPLIT : OTR_HEAD_WHOLE;
-}
-
-typedef uint8_t otr_chars __attribute__((vector_size(16)));
-
-/* Which of sixteen bytes are control characters? Fast, since every request's head is read. */
-static inline otr_chars controls(const char *text)
-{
-	otr_chars c;
-
-	memcpy(&c, text, sizeof(c));
-	return ((otr_chars)((c & 0xe0) == 0) & (otr_chars)(c != '\t')) | (otr_chars)(c == 0x7f);
-}
-
-static inline int is_any(otr_chars found)
-{
-	uint64_t half[2];
-
-	memcpy(half, &found, sizeof(half));
-	return (half[0] | half[1]) != 0;
 }
 
 int otr_has_control(const char *text, size_t len)
@@ -149,13 +112,13 @@ int otr_has_control(const char *text, size_t len)
 	if (len < sizeof(few)) {
 		memset(few, 'x', sizeof(few));
 		memcpy(few, text, len);
-		return is_any(controls(few));
+		return otr_chars_any(otr_controls(few));
 	}
 	for (size_t at = 0; at + sizeof(few) <= len; at += sizeof(few))
-		found |= controls(text + at);
-	found |=
-		controls(text + len - sizeof(few)); /* the last sixteen bytes, some of them again */
-	return is_any(found);
+		found |= otr_controls(text + at);
+	found |= otr_controls(text + len -
+			      sizeof(few)); /* the last sixteen bytes, some of them again */
+	return otr_chars_any(found);
 }
 
 static int has_control(struct cursor c, size_t len)
@@ -171,19 +134,11 @@ static int has_control(struct cursor c, size_t len)
 	return 0;
 }
 
-/* RFC 9110 5.6.2, one bit a character. */
-static int is_token(unsigned char c)
-{
-	static const uint64_t set[2] = {0x03ff6cfa00000000ull, 0x57ffffffc7fffffeull};
-
-	return c < 128 && (set[c / 64] >> c % 64 & 1);
-}
-
 size_t otr_token_len(const char *text, size_t len)
 {
 	size_t n = 0;
 
-	while (n < len && is_token((unsigned char)text[n]))
+	while (n < len && otr_is_token((unsigned char)text[n]))
 		n++;
 	return n;
 }
@@ -197,7 +152,7 @@ static int begins_with_name(struct cursor c, size_t len)
 	for (size_t at = 0; at < len; at += n) {
 		n = peek(c, text, len - at < sizeof(text) ? len - at : sizeof(text));
 		for (size_t i = 0; i < n; i++)
-			if (text[i] == ':' || !is_token((unsigned char)text[i]))
+			if (text[i] == ':' || !otr_is_token((unsigned char)text[i]))
 				return text[i] == ':' && at + i > 0;
 		forward(&c, n);
 	}
@@ -335,30 +290,43 @@ static enum otr_head read_fields(struct cursor c, int minor)
 	}
 }
 
-enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end)
+/* Reads a head that is not valid, or lies in several pieces. */
+static enum otr_head read_head(struct cursor start, size_t method_len, struct otr_head_facts *facts)
 {
-	struct cursor start = begin(iov, n), c = start;
+	struct cursor c = start;
+	int minor;
+
+	if (!next_line(&c))
+		return OTR_HEAD_SPLIT;
+	minor = read_request_line(start, c.pos, method_len);
+	if (minor < 0)
+		return OTR_HEAD_ODD;
+	facts->line_end = (uint32_t)c.pos;
+	return read_fields(c, minor);
+}
+
+enum otr_head otr_head_read(const struct iovec *iov, int n, struct otr_head_facts *facts)
+{
+	struct cursor c = begin(iov, n);
 	char room[NAME_ROOM];
 	size_t len = sizeof(room);
 	const char *text = look(&c, room, &len);
 	enum otr_head is = read_method(text, len);
-	int minor;
 
+	facts->len = facts->is_path = 0;
 	if (is != OTR_HEAD_WHOLE)
 		return is;
-	if (!next_line(&c))
-		return OTR_HEAD_SPLIT;
-	minor = read_request_line(start, c.pos, otr_method_of(text, len)->len);
-	if (minor < 0)
-		return OTR_HEAD_ODD;
-	*line_end = c.pos;
-	return read_fields(c, minor);
+	if (!otr_head_scan(c.iov->iov_base, c.iov->iov_len, facts))
+		return read_head(c, otr_method_of(text, len)->len, facts);
+	if (facts->parent.at)
+		return OTR_HEAD_HAS_ONE;
+	return judge(facts->len, facts->fields, facts->hosts, facts->minor);
 }
 
 size_t otr_head_target(const struct iovec *iov, int n, char *out, size_t size)
 {
 	struct cursor c = begin(iov, n);
-	char room[NAME_ROOM];
+	char room[NAME_ROOM] = "";
 	size_t len = sizeof(room);
 	const char *text = look(&c, room, &len);
 	const struct otr_method *m = otr_method_of(text, len);

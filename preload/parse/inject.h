@@ -13,9 +13,9 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#include "preload/parse/head_scan.h"
 
-#define OTR_HEAD_MAX 16384 /* a longer head gets no header */
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 enum otr_head {
 	OTR_HEAD_WHOLE,	  /* a complete head without traceparent */
@@ -25,21 +25,11 @@ enum otr_head {
 	OTR_HEAD_NONE,	  /* no HTTP/1 request */
 };
 
-struct otr_method {
-	const char *text; /* the name with a blank behind it */
-	size_t len;
-	int add; /* 1: a header may be put into its requests */
-};
-
-/* The first method with which a request line can begin of which `len` bytes are there; NULL:
- * none. */
-const struct otr_method *otr_method_of(const char *line, size_t len);
-
 /* Reads the head of an HTTP/1 request. WHOLE only where all of it is valid by RFC 9110 and
  * 9112, and it would stay within the limits of servers (bytes, number of fields) with one more
- * header. ODD: a NUL in a value, a folded line, a bare line feed, no Host. Then *line_end is
+ * header. ODD: a NUL in a value, a folded line, a bare line feed, no Host. Then facts->line_end is
  * the offset at which the request line ends, the only place where a header is put in. */
-enum otr_head otr_head_read(const struct iovec *iov, int n, size_t *line_end);
+enum otr_head otr_head_read(const struct iovec *iov, int n, struct otr_head_facts *facts);
 
 /* Copies the first bytes of the request-target of a head that is WHOLE. Returns their number. */
 size_t otr_head_target(const struct iovec *iov, int n, char *out, size_t size);

@@ -29,18 +29,7 @@ static int names(const struct otr_boundary *t, const char *name)
 
 static void take_length(struct otr_boundary *t, size_t at)
 {
-	uint64_t n = 0;
-	size_t first;
-
-	while (at < t->len && (t->line[at] == ' ' || t->line[at] == '\t'))
-		at++;
-	for (first = at; at < t->len && t->line[at] >= '0' && t->line[at] <= '9'; at++)
-		n = n < 1ull << 58 ? n * 10 + (uint64_t)(t->line[at] - '0') : n;
-	/* Two lengths, or a number that is longer than what is kept. */
-	if (t->left || n >= 1ull << 58 || at == first || at >= t->len ||
-	    (t->line[at] != '\r' && t->line[at] != '\n' && t->line[at] != ' '))
-		t->opaque = 1;
-	t->left = n;
+	t->opaque |= !otr_length_read(t->line + at, t->len - at, &t->left);
 }
 
 static void end_head(struct otr_boundary *t)
@@ -134,6 +123,18 @@ static void look_at_text(struct otr_boundary *t, const char *from, size_t n, int
 		t->cr = 0;
 }
 
+/* The next bytes are a head that was read in one pass. */
+static void take_head(struct otr_boundary *t, const struct otr_head_facts *facts)
+{
+	t->left = facts->length;
+	t->chunks = facts->chunks;
+	t->opaque = facts->is_unframed;
+	t->hosts = facts->hosts;
+	t->minor = facts->minor;
+	t->is_head = facts->is_head;
+	end_head(t);
+}
+
 static size_t in_head(struct otr_boundary *t, const char *from, size_t n)
 {
 	const char *lf = memchr(from, '\n', n);
@@ -225,10 +226,21 @@ static void in_chunk(struct otr_boundary *t, size_t n)
 		t->state = OTR_BOUNDARY_CHUNKS;
 }
 
+static size_t at_start(struct otr_boundary *t, const char *from, size_t n)
+{
+	struct otr_head_facts facts;
+
+	if (!otr_head_scan(from, n, &facts))
+		return in_head(t, from, n);
+	take_head(t, &facts);
+	return facts.len;
+}
+
 static size_t step(struct otr_boundary *t, const char *from, size_t n)
 {
 	switch (t->state) {
 	case OTR_BOUNDARY_START:
+		return at_start(t, from, n);
 	case OTR_BOUNDARY_HEAD:
 		return in_head(t, from, n);
 	case OTR_BOUNDARY_BODY:
@@ -270,22 +282,37 @@ void otr_boundary_sent(struct otr_boundary *t, uint64_t moved, const struct iove
 	unseen(t, moved);
 }
 
-void otr_boundary_sent_with(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
-			    size_t at, size_t added)
+/* Bytes that lie behind the first `skip` ones of `iov`. */
+static void sent_beyond(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
+			size_t skip)
 {
-	uint64_t head = added && at < moved ? at : moved;
-	size_t skip = at + added;
 	struct iovec first;
+	uint64_t head;
 
-	otr_boundary_sent(t, head, iov, n);
-	if (head == moved)
-		return;
 	for (; n && skip >= iov->iov_len; iov++, n--)
 		skip -= iov->iov_len;
-	first = n ? (struct iovec){(char *)iov->iov_base + skip, iov->iov_len - skip}
-		  : (struct iovec){NULL, 0};
-	moved -= head;
+	if (!n || !moved) {
+		unseen(t, moved);
+		return;
+	}
+	first = (struct iovec){iov->iov_base ? (char *)iov->iov_base + skip : NULL,
+			       iov->iov_len - skip};
 	head = first.iov_len < moved ? first.iov_len : moved;
-	otr_boundary_sent(t, head, &first, n > 0);
-	otr_boundary_sent(t, moved - head, iov + (n > 0), n - (n > 0));
+	otr_boundary_sent(t, head, &first, 1);
+	otr_boundary_sent(t, moved - head, iov + 1, n - 1);
+}
+
+void otr_boundary_sent_with(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
+			    const struct otr_head_facts *facts, size_t added)
+{
+	uint64_t head = added && facts->line_end < moved ? facts->line_end : moved;
+
+	if (t->state == OTR_BOUNDARY_START && facts->len && facts->len <= moved) {
+		head = facts->len;
+		take_head(t, facts);
+	} else {
+		otr_boundary_sent(t, head, iov, n);
+	}
+	if (head < moved)
+		sent_beyond(t, moved - head, iov, n, (size_t)head + added);
 }

@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "preload/parse/head_scan.h"
+
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 enum otr_boundary_state {
@@ -31,8 +33,6 @@ enum otr_boundary_chunks { /* otr_boundary.chunks: what the next line is */
 	OTR_CHUNKS_SIZE = 1,
 	OTR_CHUNKS_TRAILER,
 };
-
-#define OTR_BOUNDARY_LINE 40 /* bytes of a line that are kept: names and lengths are shorter */
 
 struct otr_boundary {
 	uint64_t left;
@@ -54,10 +54,10 @@ struct otr_boundary {
 
 /* `moved` bytes went out, the first of which are in `iov`. */
 void otr_boundary_sent(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n);
-/* The same for bytes that went out with `added` bytes of a header at offset `at`; `moved`
- * counts the others. */
+/* The same for bytes of which `facts` is known (facts->len 0: nothing is), and which went out with
+ * `added` bytes of a header behind the request line; `moved` counts the others. */
 void otr_boundary_sent_with(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
-			    size_t at, size_t added);
+			    const struct otr_head_facts *facts, size_t added);
 /* response_boundary.c: `moved` bytes of an answer came; `first`: the answer begins with them. */
 void otr_boundary_answered(struct otr_boundary *t, int first, uint64_t moved,
 			   const struct iovec *iov, int n);

@@ -56,8 +56,28 @@ static void judge(struct otr_boundary *t, int whole, const struct iovec *iov, si
 		t->state = OTR_BOUNDARY_OPAQUE;
 }
 
+static inline int is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Reads a status line that begins with `text` and is complete up to its status, as nearly every one
+ * is. Returns 0 where it is not. */
+static int take_status(struct otr_boundary *t, const char *text, size_t len)
+{
+	if (t->answer_len || len < STATUS_LEN || memcmp(text, pattern, 7) != 0 ||
+	    !is_digit(text[7]) || text[8] != ' ' || !is_digit(text[9]) || !is_digit(text[10]) ||
+	    !is_digit(text[11]))
+		return 0;
+	t->status = (uint16_t)((text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0'));
+	t->answer_len = STATUS_LEN;
+	return 1;
+}
+
 static void listen_to(struct otr_boundary *t, const char *text, size_t len)
 {
+	if (take_status(t, text, len))
+		return;
 	for (size_t i = 0; i < len && t->answer_len < STATUS_LEN; i++, t->answer_len++)
 		if (!fits(t, text[i])) {
 			t->state = OTR_BOUNDARY_OPAQUE;

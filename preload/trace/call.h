@@ -5,9 +5,11 @@
 /* call.h - a call that moves bytes, as its wrapper describes it. */
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "preload/parse/head_scan.h"
 #include "preload/parse/iov.h"
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
@@ -34,13 +36,17 @@ struct otr_in {
 	int n;
 };
 
+#define OTR_NO_PAGE 1 /* the address of no page */
+
 /* What was found in a call that sends, before it was made. */
 struct otr_seen {
 	const struct iovec *all; /* the caller's pieces; NULL: they cannot be read */
 	int n_all;
-	size_t at;	   /* the offset at which a header goes in */
-	int n;		   /* pieces in `iov` */
-	struct iovec *iov; /* the first bytes of `all`, which can be read */
+	int n;			    /* pieces in `iov` */
+	struct otr_head_facts head; /* of the request that these begin; a header goes in behind its
+				     * request line */
+	struct iovec *iov;	    /* the first bytes of `all`, which can be read */
+	uintptr_t page; /* that the kernel has found readable in this call; OTR_NO_PAGE: none */
 };
 
 /* How many pieces to make room for on the stack: as handlers of signals have as little as 2 KB,

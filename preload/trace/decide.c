@@ -56,9 +56,11 @@ int otr_head_gets_header(enum otr_head head, int plain)
 /* Why a request with a complete head gets no header all the same. OTR_SHIM_COUNTS: it gets one,
  * and the kernel takes *room bytes at once. */
 static enum otr_shim_count refusal(int fd, const struct otr_fd *f, const struct otr_fd *upper,
-				   const struct iovec *iov, int n, size_t *room)
+				   const struct iovec *iov, int n,
+				   const struct otr_head_facts *facts, size_t *room)
 {
-	if (f->is_denied || otr_target_is_denied(iov, n) || otr_header_denied(upper, iov, n))
+	if (f->is_denied || (!facts->is_path && otr_target_is_denied(iov, n)) ||
+	    otr_header_denied(upper, iov, n))
 		return OTR_SHIM_DENIED;
 	if (f->connected_by != otr_shim.pid || upper->greeting || otr_host_may_be_ftp(f))
 		return OTR_SHIM_UNPROVED;
@@ -112,14 +114,14 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 	/* The head was read, so the rest of the message can be read too. */
 	if (!otr_head_gets_header(head, head == OTR_HEAD_WHOLE && is_plain(o, seen)))
 		return 0;
-	no = refusal(o->fd, f, f, seen->iov, seen->n, &room);
+	no = refusal(o->fd, f, f, seen->iov, seen->n, &seen->head, &room);
 	*header = no == OTR_SHIM_COUNTS ? otr_header_claim(f) : NULL;
 	if (!*header) {
 		otr_count(no == OTR_SHIM_COUNTS ? OTR_SHIM_ODD : no);
 		return 0;
 	}
 	added = make_header(self, f, seen->iov, seen->n, now, (*header)->text);
-	added = fits_at_once(f, seen->at, added, room);
+	added = fits_at_once(f, seen->head.line_end, added, room);
 	if (added)
 		return added;
 	otr_header_free(f);
@@ -132,12 +134,14 @@ size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const str
 {
 	struct otr_fd *upper = otr_fd_upper(f);
 	enum otr_shim_count no;
+	struct otr_head_facts facts;
 	size_t room; /* not used: a TLS library sends each record to its end */
 
 	upper->cause.ids = OTR_IDS_NONE; /* of an earlier call that the library refused */
-	if (!may_add(upper) || !otr_head_gets_header(otr_head_read(iov, n, at), plain))
+	if (!may_add(upper) || !otr_head_gets_header(otr_head_read(iov, n, &facts), plain))
 		return 0;
-	no = refusal(fd, f, upper, iov, n, &room);
+	*at = facts.line_end;
+	no = refusal(fd, f, upper, iov, n, &facts, &room);
 	if (no == OTR_SHIM_COUNTS)
 		return make_header(self, upper, iov, n, now, out);
 	otr_count(no);

@@ -100,13 +100,14 @@ static void keep_tail(uint8_t tail[8], uint64_t moved, const struct iovec *iov, 
  * connection may be in the midst of a message, only the words of HTTP are evidence. */
 void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 {
-	int answer = n && iov->iov_len >= 7 && !memcmp(iov->iov_base, "HTTP/1.", 7);
+	int answer;
 
+	if (f->role != OTR_ROLE_UNKNOWN)
+		return;
+	answer = n && iov->iov_len >= 7 && !memcmp(iov->iov_base, "HTTP/1.", 7);
 	if (otr_fd_is_late(f) && !answer && !otr_head_begins(iov, n))
 		return;
-	if (f->role == OTR_ROLE_UNKNOWN)
-		otr_put(&f->role,
-			(dir == OTR_DIR_OUT) != answer ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER);
+	otr_put(&f->role, (dir == OTR_DIR_OUT) != answer ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER);
 }
 
 static void count_in(struct otr_shim_dir *w, uint64_t moved, uint64_t now)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "bpf/sample.h"
 #include "preload/base/clock.h"
 #include "preload/base/inbound.h"
 #include "preload/base/share.h"
@@ -18,9 +19,8 @@
 #include "preload/parse/environ.h"
 #include "preload/parse/inject.h"
 
-#define PARENT_LEN  70 /* of a traceparent line */
-#define SAMPLE_BITS 56
-#define CALLS_MAX   4096 /* a process that sends more is a load generator, not one piece of work */
+#define PARENT_LEN 70	/* of a traceparent line */
+#define CALLS_MAX  4096 /* a process that sends more is a load generator, not one piece of work */
 /* Requests in a row for which the kernel side found no parent, and requests before it found the
  * first one (R6c needs 100 wake-ups that confirm a thread after one that did not). */
 #define UNCLAIMED_MAX	4096
@@ -49,24 +49,16 @@ static void random_id(uint8_t *id, size_t size)
 	}
 }
 
-/* Consistent probability sampling: every observer that compares this id with this threshold
- * decides the same. */
-int otr_sampled(const uint8_t trace_id[16], uint64_t threshold)
-{
-	uint64_t low = 0;
-
-	for (int i = 16 - SAMPLE_BITS / 8; i < 16; i++)
-		low = low << 8 | trace_id[i];
-	return low >= threshold;
-}
-
-/* A trace begins here: whether it is sampled is decided once, now. */
-static void begin_trace(uint8_t trace_id[16], uint8_t *flags)
+/* A trace begins here: whether it is sampled is decided once, now. Writes what `tracestate` says of
+ * that, and returns its length; 0: nothing. */
+static size_t begin_trace(uint8_t trace_id[16], uint8_t *flags, char state[OTR_SAMPLE_STATE])
 {
 	const struct otr_ring *ring = otr_ring_now();
+	uint64_t threshold = ring ? otr_get(&ring->say.threshold) : 0;
 
 	random_id(trace_id, 16);
-	*flags = (uint8_t)otr_sampled(trace_id, ring ? ring->say.threshold : 0);
+	*flags = otr_sample_low(trace_id) >= threshold;
+	return *flags && threshold ? otr_sample_state(threshold, state) : 0;
 }
 
 /*
@@ -82,15 +74,18 @@ enum {
 	WANTED
 };
 
-static void make_ids(struct otr_span_ids *ids, struct otr_want want[WANTED])
+static void make_ids(struct otr_span_ids *ids, struct otr_inbound *sv, struct otr_want want[WANTED])
 {
+	char state[OTR_SAMPLE_STATE] __attribute__((aligned(8)));
 	int has = otr_parent_read(want[PARENT].out, want[PARENT].len, ids->trace_id, ids->span_id,
 				  &ids->flags);
 
 	if (!has && ids->shed)
 		return;
-	if (!has)
-		begin_trace(ids->trace_id, &ids->flags);
+	if (!has) {
+		ids->state_len = (uint16_t)begin_trace(ids->trace_id, &ids->flags, state);
+		otr_share_put(sv->state, state, sizeof(state));
+	}
 	if (!ids->shed)
 		random_id(ids->span_id, sizeof(ids->span_id));
 	if (!has)
@@ -111,6 +106,20 @@ __attribute__((noinline)) static uint16_t keep_list(char *to, size_t most, const
 	return (uint16_t)len;
 }
 
+/* Finds the lines of our headers. Returns whether it is a complete head of a request. */
+static int find_lines(struct otr_want want[WANTED], const struct iovec *iov, int n)
+{
+	struct otr_head_facts facts;
+
+	if (!n || !otr_head_scan(iov->iov_base, iov->iov_len, &facts) || facts.is_twice)
+		return otr_head_begins(iov, n) && otr_head_values(iov, n, want, WANTED);
+	want[PARENT].out = (char *)iov->iov_base + facts.parent.at;
+	want[PARENT].len = facts.parent.len;
+	want[STATE].seen = facts.state.at != 0;
+	want[BAGGAGE].seen = facts.baggage.at != 0;
+	return 1;
+}
+
 static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const struct iovec *iov,
 		     int n)
 {
@@ -121,9 +130,9 @@ static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const str
 		[BAGGAGE] = {.name = "baggage"},
 	};
 
-	if (!otr_head_begins(iov, n) || !otr_head_values(iov, n, want, WANTED))
+	if (!find_lines(want, iov, n))
 		return;
-	make_ids(ids, want);
+	make_ids(ids, sv, want);
 	if (!ids->has_ids || (!want[STATE].seen && !want[BAGGAGE].seen) || otr_on_other_stack())
 		return;
 	if (want[STATE].seen)
@@ -162,12 +171,19 @@ static char *put_line(char *out, size_t *room, const char *name, const char *val
 
 /* What a header is made of: the lists of a trace, and the span above. */
 struct origin {
+	char begun[OTR_SAMPLE_STATE] __attribute__((aligned(8))); /* of a trace that begins here */
 	const char *state, *baggage;
 	size_t state_len, baggage_len;
 	const uint8_t *above;	 /* span id of the span above; NULL: none */
 	struct otr_span_ids ids; /* of the inbound exchange, if the request is sent for one */
 	uint32_t seq;
 };
+
+static void begin_own(struct otr_cause *cause, struct origin *out)
+{
+	out->state = out->begun;
+	out->state_len = begin_trace(cause->trace_id, &cause->flags, out->begun);
+}
 
 static void set_trace(struct otr_cause *cause, const uint8_t trace_id[16], uint8_t flags)
 {
@@ -191,7 +207,7 @@ static void choose_own(struct otr_cause *cause, struct origin *out)
 
 	if (otr_get(&otr_shim.proc.open) ||
 	    !otr_started_holds(st, otr_get(&otr_shim.is_server), otr_clock_ns())) {
-		begin_trace(cause->trace_id, &cause->flags);
+		begin_own(cause, out);
 		return;
 	}
 	otr_own_call();
@@ -263,7 +279,7 @@ static int choose_served(struct otr_cause *cause, const struct otr_inbound *sv, 
 	if (!otr_ids_read(sv, cause->parent.conn, &out->ids, &out->seq)) {
 		if (!out->ids.is_binary)
 			return 0;
-		begin_trace(cause->trace_id, &cause->flags);
+		begin_own(cause, out);
 		return 1;
 	}
 	set_trace(cause, out->ids.trace_id, out->ids.flags);

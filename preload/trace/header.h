@@ -11,8 +11,6 @@
 /* Sets the ids of the exchange that begins on `f`, by the request head in `iov`. */
 void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov,
 		     int n);
-/* Is a trace with this id sampled at this threshold? See bpf/ring.h. */
-int otr_sampled(const uint8_t trace_id[16], uint64_t threshold);
 /* Is there a span that a header of the next request can name? f->cause is set. */
 int otr_header_has_span(const struct otr_fd *f);
 /* Writes the header of the request `iov` on `f` to `out`, which has OTR_HEADER_MAX bytes, and

@@ -58,9 +58,9 @@ static void splice_in(struct plan *p)
 {
 	struct otr_seen *s = &p->seen;
 
-	p->n = otr_trim(s->iov, s->all, s->n_all, s->at);
+	p->n = otr_trim(s->iov, s->all, s->n_all, s->head.line_end);
 	s->iov[p->n++] = (struct iovec){p->header->text, p->added};
-	p->n += otr_beyond(s->iov + p->n, s->all, s->n_all, s->at);
+	p->n += otr_beyond(s->iov + p->n, s->all, s->n_all, s->head.line_end);
 }
 
 /* Makes the same kind of call with other pieces. */
@@ -99,7 +99,7 @@ static void emit_moved(struct otr_self *self, struct plan *p, int fd, const stru
 		n = otr_is_single_threaded() ? otr_trim(sent, iov, n, moved) : 0;
 	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, sent, n);
 	if (p->f->role != OTR_ROLE_SERVER)
-		otr_boundary_sent_with(&p->f->boundary, ret, sent, n, p->seen.at,
+		otr_boundary_sent_with(&p->f->boundary, ret, sent, n, &p->seen.head,
 				       p->header ? p->added : 0);
 }
 
@@ -120,7 +120,7 @@ static void emit_added(struct otr_self *self, const struct otr_out *o, struct pl
 		       size_t ret, size_t rest)
 {
 	struct otr_fd *f = p->f;
-	size_t at = p->seen.at;
+	size_t at = p->seen.head.line_end;
 
 	if (k > at && f->has_cause) {
 		f->cause.added = (uint16_t)(p->added - rest);
@@ -138,7 +138,7 @@ static void emit_added(struct otr_self *self, const struct otr_out *o, struct pl
 
 static ssize_t send_added(const struct otr_out *o, struct plan *p)
 {
-	size_t rest, at = p->seen.at;
+	size_t rest, at = p->seen.head.line_end;
 	struct otr_self *self;
 	ssize_t k, ret;
 	int whole, error;
@@ -177,7 +177,7 @@ static void keep_copy(struct otr_self *self, const struct otr_out *o, struct pla
 {
 	if (p->header)
 		splice_in(p);
-	p->kept = otr_copy_keep(self, p->f, o, p->header ? p->seen.iov : NULL, p->n);
+	p->kept = otr_copy_keep(self, p->f, o, p->header ? p->seen.iov : NULL, p->n, p->seen.page);
 }
 
 /* Looks at the connection before a message begins. Leaves p->f NULL where there is none, and
@@ -302,7 +302,8 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int 
 	p.kept = NULL;
 	p.start_ns = p.received = 0;
 	p.n = 0;
-	p.seen.at = 0;
+	p.seen.page = OTR_NO_PAGE;
+	p.seen.head.len = p.seen.head.line_end = 0;
 	p.seen.iov = alloca(room * sizeof(*p.seen.iov));
 	if (look)
 		before_call(o, &p);
@@ -340,20 +341,10 @@ static ssize_t on_notify(const struct otr_out *o, uint64_t key, int is_event)
 	return ret;
 }
 
-/* Is the number known to be no socket that is followed, and not due for another check? */
-static int is_none(int fd)
+/* What the number of `f` (NULL: it was never used) is known to be; OTR_FD_NEW where that was found
+ * for another reader of the ring. */
+static enum otr_fd_kind kind_of(const struct otr_fd *f)
 {
-	struct otr_fd *f = otr_fd_slot(fd);
-
-	return f && otr_fd_is_none(f);
-}
-
-/* What the number is known to be; OTR_FD_NEW where that was found for another reader of the
- * ring. */
-static enum otr_fd_kind kind_of(int fd)
-{
-	struct otr_fd *f = otr_fd_slot(fd);
-
 	return f && otr_get(&f->reader_gen) == otr_get(&otr_shim.reader_gen) ? otr_get(&f->kind)
 									     : OTR_FD_NEW;
 }
@@ -378,16 +369,17 @@ static enum otr_fd_kind look_at(int fd, uint64_t *key)
 
 ssize_t otr_out(const struct otr_out *o)
 {
+	struct otr_fd *f = otr_fd_slot(o->fd);
 	enum otr_fd_kind kind;
 	uint64_t key;
 
 	if (otr_get(&otr_shim.n_rests) && otr_out_first(o->fd, o->is_message, o->flags))
 		return -1;
-	if (otr_is_off() || is_none(o->fd))
+	if (otr_is_off() || (f && otr_fd_is_none(f)))
 		return o->call(o);
-	kind = kind_of(o->fd);
+	kind = kind_of(f);
 	if (kind == OTR_FD_STREAM)
-		return on_stream(o, !is_shed_answer(otr_fd_slot(o->fd)));
+		return on_stream(o, !is_shed_answer(f));
 	if (kind != OTR_FD_ALIAS)
 		kind = look_at(o->fd, &key);
 	if (kind == OTR_FD_STREAM || kind == OTR_FD_ALIAS)
@@ -420,7 +412,7 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 /* Bytes came while another thread holds the connection, or on what is not followed. */
 static void received_unseen(struct otr_self *self, int fd, ssize_t ret)
 {
-	enum otr_fd_kind kind = kind_of(fd);
+	enum otr_fd_kind kind = kind_of(otr_fd_slot(fd));
 
 	otr_fd_unseen(fd, OTR_DIR_IN, ret);
 	if (ret > 0 && kind != OTR_FD_NEW && kind != OTR_FD_OTHER)
@@ -441,10 +433,12 @@ static void received_on(struct otr_self *self, const struct otr_in *in, ssize_t 
 
 void otr_in(const struct otr_in *in, ssize_t ret)
 {
+	struct otr_fd *f = otr_fd_slot(in->fd);
 	struct otr_self *self;
 	int error;
 
-	if (otr_is_off() || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE) || is_none(in->fd))
+	if (otr_is_off() || in->flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE) ||
+	    (f && otr_fd_is_none(f)))
 		return;
 	error = errno;
 	self = otr_enter();

@@ -288,7 +288,7 @@ static struct otr_copy *keep_own(const struct otr_tls_call *c, const struct otr_
 		return NULL;
 	t = otr_tls_find(c->session);
 	f = t ? otr_tls_socket(t, OTR_DIR_OUT) : NULL;
-	kept = otr_copy_keep(self, f ? otr_fd_upper(f) : NULL, NULL, &iov, 1);
+	kept = otr_copy_keep(self, f ? otr_fd_upper(f) : NULL, NULL, &iov, 1, OTR_NO_PAGE);
 	errno = error;
 	return kept;
 }

@@ -58,7 +58,7 @@ static int is_readable(struct asked *a, const void *from, size_t len)
 
 int otr_user_copy(void *to, const void *from, size_t len)
 {
-	struct asked a = {.page = 1};
+	struct asked a = {.page = OTR_NO_PAGE};
 
 	if (!is_readable(&a, from, len))
 		return 0;
@@ -104,19 +104,50 @@ static int readable_pieces(struct asked *a, struct iovec *out, const struct iove
 	return got;
 }
 
-enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_seen *seen)
+static size_t length(const struct iovec *iov, int n)
 {
-	struct asked a = {.page = 1};
+	size_t all = 0;
+
+	for (int i = 0; i < n; i++)
+		all += iov[i].iov_len;
+	return all;
+}
+
+/* How many bytes of a call that begins at `from` lie in the pages of its first LOOK bytes? */
+static size_t in_first_pages(const void *from)
+{
+	return LOOK + (PAGE - 1) - ((uintptr_t)from + LOOK - 1) % PAGE;
+}
+
+/* Nearly every head lies in the page where it begins: the others are not asked for then. */
+static enum otr_head read_head(struct asked *a, const struct otr_out *o, struct otr_seen *seen)
+{
+	enum otr_head head;
+	size_t sure;
 	int n;
 
-	seen->all = pieces(&a, o, &seen->n_all);
+	seen->all = pieces(a, o, &seen->n_all);
 	if (!seen->all)
 		return OTR_HEAD_NONE;
-	n = readable_pieces(&a, seen->iov, seen->all, seen->n_all, LOOK);
-	if (otr_head_read(seen->iov, n, &seen->at) == OTR_HEAD_NONE)
+	n = readable_pieces(a, seen->iov, seen->all, seen->n_all, LOOK);
+	if (!otr_head_begins(seen->iov, n))
 		return OTR_HEAD_NONE;
-	seen->n = readable_pieces(&a, seen->iov, seen->all, seen->n_all, OTR_HEAD_MAX + 2);
-	return otr_head_read(seen->iov, seen->n, &seen->at);
+	sure = in_first_pages(seen->iov->iov_base);
+	seen->n = readable_pieces(a, seen->iov, seen->all, seen->n_all, sure);
+	head = otr_head_read(seen->iov, seen->n, &seen->head);
+	if (head != OTR_HEAD_SPLIT || length(seen->iov, seen->n) < sure)
+		return head;
+	seen->n = readable_pieces(a, seen->iov, seen->all, seen->n_all, OTR_HEAD_MAX + 2);
+	return otr_head_read(seen->iov, seen->n, &seen->head);
+}
+
+enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_seen *seen)
+{
+	struct asked a = {.page = OTR_NO_PAGE};
+	enum otr_head head = read_head(&a, o, seen);
+
+	seen->page = a.page;
+	return head;
 }
 
 #define COPIES 256 /* at once */
@@ -176,13 +207,11 @@ static struct otr_copy *take_slot(int32_t tid)
 	return reuse_slot(tid);
 }
 
-static size_t length(const struct iovec *iov, int n)
+/* Is this piece a header of ours? */
+static int is_header(const void *at)
 {
-	size_t all = 0;
-
-	for (int i = 0; i < n; i++)
-		all += iov[i].iov_len;
-	return all;
+	return otr_shim.headers && (uintptr_t)at - (uintptr_t)otr_shim.headers <
+					   OTR_HEADERS * sizeof(*otr_shim.headers);
 }
 
 /* Returns how many of `len` bytes could be read. */
@@ -192,7 +221,7 @@ static size_t copy(struct asked *a, char *to, size_t len, const struct iovec *io
 
 	for (; n && got < len; iov++, n--) {
 		k = iov->iov_len < len - got ? iov->iov_len : len - got;
-		if (!is_readable(a, iov->iov_base, k))
+		if (!is_header(iov->iov_base) && !is_readable(a, iov->iov_base, k))
 			break;
 		memcpy(to + got, iov->iov_base, k);
 		got += k;
@@ -233,10 +262,11 @@ static struct otr_copy *take_copy(int32_t tid)
 
 /* Where it is not known what the call will send, nothing is copied. */
 struct otr_copy *otr_copy_keep(const struct otr_self *self, const struct otr_fd *f,
-			       const struct otr_out *o, const struct iovec *iov, int n)
+			       const struct otr_out *o, const struct iovec *iov, int n,
+			       uintptr_t page)
 {
 	size_t want = otr_is_single_threaded() ? 0 : f ? otr_wanted(f) : OTR_DATA_MAX;
-	struct asked a = {.page = 1};
+	struct asked a = {.page = page};
 	int error = errno;
 	struct otr_copy *c;
 

@@ -8,6 +8,7 @@
  */
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/uio.h>
 
 #include "preload/parse/inject.h"
@@ -33,9 +34,11 @@ enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_seen *seen)
 
 /* Before a call that sends `iov` (NULL: what `o` says) on `f` (NULL: not known yet): copies what
  * will be read after the call. otr_copy_free() must follow. NULL: nothing will be read, or the
- * process has one thread, so that the caller's memory stays as it is. */
+ * process has one thread, so that the caller's memory stays as it is. `page`: as in struct
+ * otr_seen. */
 struct otr_copy *otr_copy_keep(const struct otr_self *self, const struct otr_fd *f,
-			       const struct otr_out *o, const struct iovec *iov, int n);
+			       const struct otr_out *o, const struct iovec *iov, int n,
+			       uintptr_t page);
 
 /* After a call that sent `moved` bytes: sets `out`, which has room for three pieces, to those
  * of them that were copied. A piece whose base is NULL was not. Returns how many pieces. */

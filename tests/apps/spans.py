@@ -4,7 +4,7 @@
 
 `P` is a list of the spans of processes that `run` started, `F` of connections that failed (many
 a test waits so for a server), `S` of all others: .service .name
-.kind (client, server, internal) .attr .parent .span .trace .start .end (seconds) .error
+.kind (client, server, internal) .attr .parent .span .trace .state .low .start .end (seconds) .error
 .evidence .pid; `C`, `V` its clients and servers.
 `parent(s)` is the span it names, or None. Prints the spans when an expression is false.
 """
@@ -36,6 +36,8 @@ class Span:
         self.attr = attributes(raw)
         self.span, self.parent = raw["spanId"], raw.get("parentSpanId", "")
         self.trace = raw["traceId"]
+        self.state = raw.get("traceState", "")
+        self.low = int(self.trace[18:], 16)  # what sampling looks at: 56 bits
         self.start = int(raw["startTimeUnixNano"]) / 1e9
         self.end = int(raw["endTimeUnixNano"]) / 1e9
         self.ms = (self.end - self.start) * 1000

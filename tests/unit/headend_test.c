@@ -70,6 +70,43 @@ static void it_may_begin_with_the_last_two_bytes_of_what_came_before(void **stat
 			}
 }
 
+static int begins_request(const char *line)
+{
+	__u64 words[OTR_REQUEST_LINE / 8];
+
+	memcpy(words, line, sizeof(words));
+	return otr_begins_request(words[0], words[1]);
+}
+
+/* The same byte by byte. */
+static int begins_by_bytes(const char *line)
+{
+	int i = 0;
+
+	while (i < OTR_REQUEST_LINE - 1 &&
+	       (line[i] == '-' || ((line[i] | 0x20) >= 'a' && (line[i] | 0x20) <= 'z')))
+		i++;
+	return i && i < OTR_REQUEST_LINE - 1 && line[i] == ' ' && line[i + 1] > ' ' &&
+	       line[i + 1] < 0x7f;
+}
+
+static void a_request_line_is_known_by_words_as_by_bytes(void **state)
+{
+	static const char letters[] = "azAZ@[`{- \x1f\x21\x7f\xe1\xa0\0";
+	char line[OTR_REQUEST_LINE];
+	int found = 0;
+
+	(void)state;
+	srand(2);
+	for (int round = 0; round < 400000; round++) {
+		for (size_t i = 0; i < sizeof(line); i++)
+			line[i] = rand() % 8 ? 'G' : letters[(size_t)rand() % sizeof(letters)];
+		assert_int_equal(begins_request(line), begins_by_bytes(line));
+		found += begins_by_bytes(line);
+	}
+	assert_in_range(found, 10000, 390000);
+}
+
 static void only_a_request_line_begins_a_request(void **state)
 {
 	static const char *const yes[] = {
@@ -88,9 +125,9 @@ static void only_a_request_line_begins_a_request(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
-		assert_true(otr_begins_request((const __u8 *)yes[i]));
+		assert_true(begins_request(yes[i]));
 	for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++)
-		assert_false(otr_begins_request((const __u8 *)no[i]));
+		assert_false(begins_request(no[i]));
 }
 
 int main(void)
@@ -98,6 +135,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_blank_line_is_found_wherever_it_lies),
 		cmocka_unit_test(it_may_begin_with_the_last_two_bytes_of_what_came_before),
+		cmocka_unit_test(a_request_line_is_known_by_words_as_by_bytes),
 		cmocka_unit_test(only_a_request_line_begins_a_request),
 	};
 

@@ -25,7 +25,7 @@ static void its_time_begins_when_it_does(void **state)
 
 	(void)state;
 	unsetenv("TRACEPARENT");
-	otr_launch_root(&root);
+	otr_launch_root(&root, 0);
 	between = otr_now();
 	otr_launch_named(&root);
 	assert_string_equal(getenv("TRACEPARENT"), root.parent);
@@ -41,7 +41,7 @@ static void what_was_above_it_is_named(void **state)
 
 	(void)state;
 	setenv("TRACEPARENT", OUTER, 1);
-	otr_launch_root(&root);
+	otr_launch_root(&root, 0);
 	otr_launch_named(&root);
 	assert_memory_equal(getenv("TRACEPARENT"), OUTER, 36); /* the same trace */
 	assert_memory_not_equal(getenv("TRACEPARENT") + 36, OUTER + 36, 16);

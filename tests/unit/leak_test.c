@@ -77,7 +77,7 @@ static void console_text(struct otr_buf *out, struct otr_span *sp, int format)
 
 	assert_int_equal(otr_console_new(&con, &console), 0);
 	otr_console_span(con, sp);
-	otr_console_trace(con, sp->trace_id);
+	otr_console_trace(con, sp->trace_id, OTR_TRACE_KEPT);
 	otr_console_open(con, sp, NULL);
 	otr_console_free(&con);
 	n = pread(fd, text, sizeof(text), 0);

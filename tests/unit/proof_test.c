@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/trace/proof.c preload/parse/inject.c
+// needs: preload/trace/proof.c preload/parse/inject.c preload/parse/head_scan.c
 /* proof_test.c - the kernel's counts of a connection, before a header is injected. */
 
 #include <setjmp.h>

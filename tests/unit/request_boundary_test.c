@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/parse/response_boundary.c preload/parse/inject.c preload/parse/request_boundary.c
+// needs: preload/parse/response_boundary.c preload/parse/inject.c preload/parse/head_scan.c preload/parse/request_boundary.c
 /* request_boundary_test.c - where in its requests a client is, however its bytes are cut. */
 
 #include <setjmp.h>
@@ -155,6 +155,7 @@ static void ours_are_not_what_it_says(void **state)
 			     "X: ours\r\n"
 			     "Content-Length: 12\r\n\r\nhello world!";
 	const size_t at = 17, added = 9, all = sizeof(text) - 1;
+	const struct otr_head_facts facts = {.line_end = at};
 
 	(void)state;
 	for (size_t cut = 1; cut < all; cut++)
@@ -164,7 +165,7 @@ static void ours_are_not_what_it_says(void **state)
 
 			if (cut > gone)
 				continue;
-			otr_boundary_sent_with(&t, gone - added, iov, 2, at, added);
+			otr_boundary_sent_with(&t, gone - added, iov, 2, &facts, added);
 			otr_boundary_sent(&want, at, &(struct iovec){text, at}, 1);
 			otr_boundary_sent(&want, gone - at - added,
 					  &(struct iovec){text + at + added, gone - at - added}, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/trace/flow.c preload/trace/shed.c preload/trace/capture.c
 // needs: preload/trace/headend.c preload/parse/response_boundary.c preload/trace/frames.c
-// needs: preload/parse/inject.c
+// needs: preload/parse/inject.c preload/parse/head_scan.c
 /* shed_test.c - the library sheds requests: each as a whole, decided at its first byte; a
  * request that was begun before is recorded to its end. */
 

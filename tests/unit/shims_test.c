@@ -6,14 +6,21 @@
 
 #include "tests/unit/ring_ends.h"
 
+static uint64_t threshold_of(void *arg, uint32_t tgid)
+{
+	(void)arg;
+	return tgid ? 9 : 0;
+}
+
 static void what_is_said_is_heard(void **state)
 {
-	struct otr_ring_switches say = {.flags = OTR_RING_NO_INJECT, .threshold = 9};
+	struct otr_ring_switches say = {.flags = OTR_RING_NO_INJECT};
 
 	(void)state;
 	say.hosts.n = 1;
 	strcpy(say.hosts.name[0], "a.example");
 	otr_shims_say(shims, &say);
+	otr_shims_on_threshold(shims, threshold_of, NULL);
 	otr_shims_pause(shims, true);
 	joins(); /* a process that joins after the switch was set */
 	assert_true(otr_switch_is_on(OTR_RING_NO_INJECT));

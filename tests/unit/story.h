@@ -41,11 +41,12 @@ static inline void on_span(void *arg, struct otr_span *sp)
 	s->spans[s->n++] = otr_span_ref(sp);
 }
 
-static inline void on_trace(void *arg, const uint8_t id[16], bool proved)
+static inline void on_trace(void *arg, const uint8_t id[16], uint8_t flags, bool proved)
 {
 	struct story *s = arg;
 
 	(void)id;
+	(void)flags;
 	s->traces++;
 	s->proved = proved;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/parse/inject.c preload/trace/tls.c preload/trace/tls_session.c
+// needs: preload/parse/inject.c preload/parse/head_scan.c preload/trace/tls.c preload/trace/tls_session.c
 // needs: preload/trace/layer.c preload/trace/ciphertext.c preload/parse/response_boundary.c
 // needs: preload/parse/request_boundary.c
 /*
@@ -174,9 +174,10 @@ int otr_is_single_threaded(void)
 }
 
 struct otr_copy *otr_copy_keep(const struct otr_self *at, const struct otr_fd *f,
-			       const struct otr_out *o, const struct iovec *iov, int n)
+			       const struct otr_out *o, const struct iovec *iov, int n,
+			       uintptr_t readable)
 {
-	(void)at, (void)f, (void)o, (void)iov, (void)n;
+	(void)at, (void)f, (void)o, (void)iov, (void)n, (void)readable;
 	return NULL;
 }
 

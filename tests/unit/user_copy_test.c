@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/trace/user_copy.c preload/parse/inject.c
+// needs: preload/trace/user_copy.c preload/parse/inject.c preload/parse/head_scan.c
 /* user_copy_test.c - the bytes that threads send are copied before the call: as many as are
  * read, the end, and none that cannot be read. */
 
@@ -77,7 +77,7 @@ static struct otr_copy *keep(int32_t tid, const struct iovec *iov, int n)
 {
 	const struct otr_self self = {.tid = tid};
 
-	return otr_copy_keep(&self, &fd, NULL, iov, n);
+	return otr_copy_keep(&self, &fd, NULL, iov, n, OTR_NO_PAGE);
 }
 
 /* Of `len` bytes in two segments, `want` are wanted and `moved` are sent. The copy has what was
@@ -172,6 +172,49 @@ static void all_taken(void **state)
 	assert_non_null(keep(1, &one, 1));
 }
 
+/* A head that ends at `end`, with `beyond` more bytes in the call; *seen is what was found. */
+static enum otr_head head_before(char *end, size_t beyond, struct otr_seen *seen)
+{
+	static const char head[] = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n";
+	static struct iovec pieces[OTR_PIECES];
+	const size_t len = sizeof(head) - 1;
+	const struct iovec one = {end - len, len + beyond};
+	const struct otr_out o = {.iov = &one, .n = 1, .buf = end - len, .len = len + beyond};
+
+	memcpy(end - len, head, len);
+	memset(seen, 0, sizeof(*seen));
+	seen->iov = pieces;
+	return otr_user_copy_head(&o, seen);
+}
+
+/* The pages of a body are not asked for; those of a head are, all of them. */
+static void a_head_is_read_page_by_page(void **state)
+{
+	char *at = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct otr_seen seen;
+
+	(void)state;
+	assert_ptr_not_equal(at, MAP_FAILED);
+	assert_int_equal(mprotect(at + 8192, 4096, PROT_NONE), 0);
+	assert_int_equal(head_before(at + 8192, 4096, &seen), OTR_HEAD_WHOLE);
+	assert_int_equal(seen.page, (uintptr_t)at + 4096);
+	assert_ptr_equal((char *)seen.iov->iov_base + seen.iov->iov_len, at + 8192);
+	assert_int_equal(head_before(at + 4096 + 20, 100, &seen), OTR_HEAD_WHOLE);
+	assert_int_equal(seen.head.length, 9000);
+	assert_int_equal(mprotect(at + 4096, 4096, PROT_NONE), 0);
+	assert_int_equal(head_before(at + 4096, 100, &seen), OTR_HEAD_WHOLE);
+	assert_int_equal(mprotect(at, 4096, PROT_READ | PROT_WRITE), 0);
+	memcpy(at + 4096 - 30, "GET / HTTP/1.1\r\nHost: x\r\nA: b", 30);
+	seen.iov = &(struct iovec){0};
+	assert_int_equal(
+		otr_user_copy_head(&(struct otr_out){.iov = &(struct iovec){at + 4096 - 30, 90},
+						     .n = 1,
+						     .buf = at},
+				   &seen),
+		OTR_HEAD_NONE);
+	munmap(at, 3 * 4096);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, begin)
 
 int main(void)
@@ -181,6 +224,7 @@ int main(void)
 		TEST(nobody_looks),
 		TEST(cannot_be_read),
 		TEST(all_taken),
+		TEST(a_head_is_read_page_by_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

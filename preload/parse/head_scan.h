@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_HEAD_SCAN_H
+#define OTR_HEAD_SCAN_H
+
+/*
+ * head_scan.h - all that is asked of the head of a request, in one pass.
+ *
+ * Nearly every head is valid and lies in one piece. For these the pass says what otr_head_read()
+ * (inject.c), otr_boundary_sent() (request_boundary.c) and otr_head_values() would say. Of any other
+ * head it says nothing, and each of those reads the head itself.
+ *
+ * Pure: tests/unit/head_scan_test.c.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+
+#define OTR_HEAD_MAX 16384 /* a longer head gets no header */
+#define OTR_BOUNDARY_LINE \
+	40 /* bytes of a line that request_boundary.c keeps: names and lengths are
+			      * shorter */
+
+struct otr_method {
+	char text[8]; /* the name with a blank behind it, and zeros */
+	uint8_t len;
+	uint8_t add; /* 1: a header may be put into its requests */
+};
+
+/* The first method with which a request line can begin of which `len` bytes are there; NULL:
+ * none. */
+const struct otr_method *otr_method_of(const char *line, size_t len);
+
+/* Where the value of a field lies, without blanks at its ends. */
+struct otr_value {
+	uint32_t at, len; /* `at` 0: there is no such field */
+};
+
+struct otr_head_facts {
+	uint32_t len;	     /* of the head, its blank line included; 0: nothing is known */
+	uint32_t line_end;   /* length of the request line */
+	uint64_t length;     /* Content-Length */
+	uint16_t fields;     /* number of fields */
+	uint8_t hosts;	     /* Host fields, counted up to 2 */
+	uint8_t minor;	     /* x of HTTP/1.x */
+	uint8_t is_head;     /* 1: the method is HEAD */
+	uint8_t is_path;     /* 1: the request-target is a path, which names no host */
+	uint8_t chunks;	     /* 1: there is a Transfer-Encoding */
+	uint8_t is_unframed; /* 1: what follows the head cannot be followed: an upgrade, or a length
+			      * that is no number */
+	uint8_t is_twice;    /* 1: one of the fields below is there twice */
+	struct otr_value parent, state, baggage;
+};
+
+/* Reads a head that begins with `text`. Returns 1 where it is valid and complete in these `len`
+ * bytes; otherwise 0, and facts->len is 0. */
+int otr_head_scan(const char *text, size_t len, struct otr_head_facts *facts);
+
+/* Reads the value of a Content-Length, of which `len` bytes are there, into *length, which is that
+ * of an earlier field of this name, or 0. Returns 0 where the length is not known. */
+int otr_length_read(const char *text, size_t len, uint64_t *length);
+
+#pragma GCC visibility pop
+
+#endif /* OTR_HEAD_SCAN_H */
