@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pool.c - a C server whose threads leave their calls to a pool (accuracy tests).
+ * pool.c - a C server whose threads give their calls to a pool (accuracy tests).
  *
  *	pool PORT BACKPORT      GET /call?id=N: a thread of the pool asks the back
  *
- * A thread a connection; each has a condition variable of its own on which it waits for
- * its job to be done. The pool's eight threads share one.
+ * Each connection has a thread, which waits on a condition variable of its own for its job to be done.
+ * The eight threads of the pool share one.
  */
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -27,7 +27,7 @@ static pthread_cond_t queue_any = PTHREAD_COND_INITIALIZER;
 static struct job *queue, **queue_end = &queue;
 static struct sockaddr_in back = {.sin_family = AF_INET};
 
-/* Reads up to the end of a head, and the body that follows it at once. */
+/* Reads up to the end of a head, and the part of the body that arrives with it. */
 static int read_message(int fd, char *buf, size_t size)
 {
 	size_t got = 0, body;
