@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "agent/base/buf.h"
+#include "agent/base/slice.h"
 #include "agent/base/version.h"
 #include "agent/resource/utf8.h"
 #include "agent/span/resource.h"
@@ -349,23 +349,8 @@ static int make_order(struct otr_otlp_encoder *enc, size_t n)
 	return 0;
 }
 
-static int append(const struct otr_wire *w, struct otr_buf *out)
-{
-	size_t len = otr_wire_len(w);
-	char *to = otr_buf_room(out, len);
-	int rc = out->rc;
-
-	if (!to) {
-		out->rc = 0; /* nothing was written, so the buffer can be used on */
-		return rc;
-	}
-	memcpy(to, w->data + w->at, len);
-	out->len += len;
-	return 0;
-}
-
 int otr_otlp_encode(struct otr_otlp_encoder *enc, const struct otr_span *const *spans, size_t n,
-		    struct otr_buf *out)
+		    struct otr_slice *out)
 {
 	if (otr_otlp_group(&enc->groups, spans, n) || make_order(enc, 2 * n + 1) ||
 	    otr_wire_room(&enc->wire, 1))
@@ -374,7 +359,8 @@ int otr_otlp_encode(struct otr_otlp_encoder *enc, const struct otr_span *const *
 	for (size_t i = enc->groups.n; i--;)
 		if (enc->groups.at[i].lead && resource_spans(enc, spans, (uint32_t)i))
 			return -ENOMEM;
-	return append(&enc->wire, out);
+	*out = (struct otr_slice){enc->wire.data + enc->wire.at, otr_wire_len(&enc->wire)};
+	return 0;
 }
 
 void otr_otlp_encoder_fini(struct otr_otlp_encoder *enc)

@@ -9,7 +9,7 @@
 #include "exporters/otlp_group.h"
 #include "exporters/wire.h"
 
-struct otr_buf;
+struct otr_slice;
 struct otr_span;
 
 /* Memory that is reused. The bytes depend on the spans and on nothing else. */
@@ -22,9 +22,9 @@ struct otr_otlp_encoder { /* begins zeroed */
 
 void otr_otlp_encoder_fini(struct otr_otlp_encoder *enc);
 
-/* Appends one request with `n` spans, which it borrows, to `out`. Returns 0, -ENOMEM, or
- * -EMSGSIZE if `out` may not hold so much; after an error `out` is as it was. */
+/* Encodes one request with `n` spans, which it borrows. `out` is valid until the next call. Returns
+ * 0 or -ENOMEM; then `out` is untouched. */
 int otr_otlp_encode(struct otr_otlp_encoder *enc, const struct otr_span *const *spans, size_t n,
-		    struct otr_buf *out);
+		    struct otr_slice *out);
 
 #endif /* OTR_OTLP_ENCODE_H */

@@ -170,17 +170,17 @@ static int encode(struct http *h, const struct otr_span *const *spans, size_t n,
 {
 	int rc;
 
-	otr_buf_reset(&h->body);
-	if (h->cfg.json)
+	if (h->cfg.json) {
+		otr_buf_reset(&h->body);
 		rc = otr_otlp_json_line(&h->body, spans, n);
-	else
-		rc = otr_otlp_encode(&h->enc, spans, n, &h->body);
-	if (rc || !h->cfg.gzip) {
 		*out = otr_buf_view(&h->body);
-		return rc;
+	} else {
+		rc = otr_otlp_encode(&h->enc, spans, n, out);
 	}
+	if (rc || !h->cfg.gzip)
+		return rc;
 	otr_buf_reset(&h->packed);
-	rc = otr_gzip(&h->gz, &h->packed, otr_buf_view(&h->body));
+	rc = otr_gzip(&h->gz, &h->packed, *out);
 	*out = otr_buf_view(&h->packed);
 	return rc;
 }

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define FIRST 65536
+#define FIRST (256u << 10) /* a usual batch; pages that are not written are no memory */
 
 int otr_wire_room(struct otr_wire *w, size_t len)
 {

@@ -49,10 +49,32 @@ static inline size_t otr_wire_len(const struct otr_wire *w)
 	return w->cap - w->at;
 }
 
+/* Copies `len` bytes by two copies of fixed size, which may overlap: keys and most values are short,
+ * and a call of memcpy() takes longer than their copy. */
+static inline void otr_wire_copy(char *to, const char *from, size_t len)
+{
+	if (len > 32) {
+		memcpy(to, from, len);
+	} else if (len >= 16) {
+		memcpy(to, from, 16);
+		memcpy(to + len - 16, from + len - 16, 16);
+	} else if (len >= 8) {
+		memcpy(to, from, 8);
+		memcpy(to + len - 8, from + len - 8, 8);
+	} else if (len >= 4) {
+		memcpy(to, from, 4);
+		memcpy(to + len - 4, from + len - 4, 4);
+	} else if (len) {
+		to[0] = from[0];
+		to[len / 2] = from[len / 2];
+		to[len - 1] = from[len - 1];
+	}
+}
+
 static inline void otr_wire_bytes(struct otr_wire *w, const void *data, size_t len)
 {
 	w->at -= len;
-	memcpy(w->data + w->at, data, len);
+	otr_wire_copy(w->data + w->at, data, len);
 }
 
 static inline void otr_wire_varint(struct otr_wire *w, uint64_t n)
@@ -60,6 +82,10 @@ static inline void otr_wire_varint(struct otr_wire *w, uint64_t n)
 	char text[10];
 	size_t len = 0;
 
+	if (n < 0x80) { /* as most are */
+		w->data[--w->at] = (char)n;
+		return;
+	}
 	for (; n >= 0x80; n >>= 7)
 		text[len++] = (char)(n | 0x80);
 	text[len++] = (char)n;

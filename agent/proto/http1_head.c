@@ -308,6 +308,23 @@ static const struct {
 	{{"tracestate", 10}, 0, read_tracestate},
 };
 
+/* `want` has small letters and "-" alone: all of these have the bit 0x20, by which small letters
+ * differ from capitals. */
+static inline bool is_named(struct otr_slice name, struct otr_slice want)
+{
+	if (name.len != want.len)
+		return false;
+	for (size_t i = 0; i < want.len; i++)
+		if ((name.data[i] | 0x20) != want.data[i])
+			return false;
+	return true;
+}
+
+/* One bit for each length of a name in fields[]: most fields of a head are none of these. */
+#define BIT(len) (1u << (len))
+#define LENGTHS \
+	(BIT(4) | BIT(7) | BIT(9) | BIT(10) | BIT(11) | BIT(14) | BIT(15) | BIT(16) | BIT(17))
+
 static void read_field(struct otr_http1_head *head, struct otr_slice line)
 {
 	const char *colon = memchr(line.data, ':', line.len);
@@ -316,8 +333,10 @@ static void read_field(struct otr_http1_head *head, struct otr_slice line)
 	if (!colon)
 		return;
 	name = otr_slice_sub(line, 0, (size_t)(colon - line.data));
+	if (name.len > 17 || !(LENGTHS & BIT(name.len)))
+		return;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(fields); i++) {
-		if (!otr_slice_eq_nocase(name, fields[i].name))
+		if (!is_named(name, fields[i].name))
 			continue;
 		value = trim(otr_slice_sub(line, name.len + 1, line.len));
 		if (fields[i].read) {

@@ -22,6 +22,7 @@ void otr_sb_reset(struct otr_span_builder *sb)
 {
 	otr_buf_reset(&sb->text);
 	memset(&sb->span, 0, sizeof(sb->span));
+	memset(sb->place, 0, sizeof(sb->place));
 	sb->span.kind = OTR_SPAN_INTERNAL;
 }
 
@@ -68,12 +69,10 @@ void otr_sb_trace_state(struct otr_span_builder *sb, struct otr_slice text)
 static struct otr_attr *slot(struct otr_span_builder *sb, enum otr_key key)
 {
 	struct otr_span *sp = &sb->span;
-	struct otr_attr *at = sb->attrs;
+	struct otr_attr *at;
 
-	if (key != OTR_KEY_CUSTOM)
-		for (; at < sb->attrs + sp->n_attrs; at++)
-			if (at->key == key)
-				return at;
+	if (sb->place[key])
+		return &sb->attrs[sb->place[key] - 1];
 	if (sp->n_attrs == OTR_SPAN_ATTRS) {
 		sb->text.rc = -E2BIG;
 		return NULL;
@@ -81,6 +80,8 @@ static struct otr_attr *slot(struct otr_span_builder *sb, enum otr_key key)
 	at = &sb->attrs[sp->n_attrs++];
 	memset(at, 0, sizeof(*at));
 	at->key = (uint16_t)key;
+	if (key != OTR_KEY_CUSTOM)
+		sb->place[key] = (uint8_t)sp->n_attrs;
 	return at;
 }
 

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 seconds=${1:-10}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/otrace-tsan.XXXXXX")
 nginx_pid=
-trap '[ -z "$nginx_pid" ] || kill "$nginx_pid" 2>/dev/null; rm -rf "$dir"' EXIT
+trap 'cat "$dir"/report* 2>/dev/null; [ -z "$nginx_pid" ] || kill "$nginx_pid" 2>/dev/null; rm -rf "$dir"' EXIT
 make -s -j2 SAN=thread
 cp build/libotrace.so build-tsan/
 
@@ -28,18 +28,19 @@ http {
 }
 N
 export TSAN_OPTIONS="exitcode=66 die_after_fork=0 log_path=$dir/report"
-timeout $((seconds + 60)) build-tsan/otrace run -o "$dir/text" --export "file:$dir/spans" \
+timeout $((seconds + 300)) build-tsan/otrace run -o "$dir/text" --export "file:$dir/spans" \
 	--export "http://127.0.0.1:$(svc_port)" --record "$dir/otr" -- \
 	nginx -p "$dir" -c "$dir/nginx.conf" &
 agent=$!
 until curl -sf "127.0.0.1:$front/" >"$dir/first" || ! kill -0 $agent; do sleep 0.1; done
 nginx_pid=$(cat "$dir/pid")
 wrk -t1 -c8 -d"$seconds" "http://127.0.0.1:$front/" >"$dir/wrk" &
-for _ in $(seq $((seconds * 4))); do
-	curl -s "127.0.0.1:$front/" >"$dir/first"
+load=$!
+while kill -0 $load 2>/dev/null && kill -0 $agent 2>/dev/null; do
+	curl -s "127.0.0.1:$front/" >"$dir/first" || break
 	sleep 0.2
 done
-wait $!
+wait $load
 kill -QUIT "$nginx_pid"
 nginx_pid=
 status=0

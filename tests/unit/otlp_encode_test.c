@@ -140,7 +140,7 @@ static void is_what_protobuf_c_writes(void **state)
 	random_state = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL);
 	printf("OTR_SEED=%lu\n", (unsigned long)random_state);
 	for (int round = 0; round < ROUNDS; round++) {
-		OTR_AUTO(otr_buf_fini) struct otr_buf mine = {0};
+		struct otr_slice mine;
 		OTR_AUTO(otr_buf_fini) struct otr_buf theirs = {0};
 		size_t n = pick(SPANS + 1);
 
