@@ -60,7 +60,7 @@
  *	    for an answer: then it has work of its own, and passed a lock on. After such a
  *	    wake-up, and at the start, a number of wake-ups have to be plain before one is
  *	    believed, unless the exchange is solo. Never in a MUX process, nor where requests move
- *	    between the strands that read them.
+ *	    between the strands that read them. Which of its requests: work.h.
  *
  *	R7  A process or thread is cloned: the child inherits a STRONG current, as WEAK.
  *	R8  A connection is closed: its exchange is no strand's current.

@@ -33,6 +33,7 @@
 #define OTR_DOUBT_AFTER_ERROR 3000 /* after a test failed */
 #define OTR_AGAIN	      256  /* where the work may be work that was put off; otr_is_again() */
 #define OTR_DOUBT_AFTER_RELAY 100 /* R6c: after a lock was passed on; in pools 1 wake-up of 3,600 */
+#define OTR_DOUBT_AFTER_JOINT 1000 /* R6c: after one strand asked twice with no border between */
 
 enum otr_level {
 	OTR_LEVEL_NONE,
@@ -70,6 +71,9 @@ struct otr_proc_state {
 	__u8 moves; /* a strand that reads requests answered one that it had not read */
 	__u8 pad;
 	__u32 relays; /* wake-ups that have to be plain before R6c is believed */
+	__u32 idle;   /* R6c: jobs that asked nothing: the weight of those seen of late */
+	__u32 joint;  /* R6c: one strand asked twice, no border was seen between: wake-ups to go */
+	__u32 due;    /* R6c: strands that were woken for a job and have done nothing yet */
 };
 
 enum otr_turn { /* the exchanges whose bytes a loop read in its present turn */
@@ -142,6 +146,7 @@ OTR_RULE_FN void otr_proc_state_init(struct otr_proc_state *proc)
 	proc->doubt_born = OTR_DOUBT_AT_START;
 	proc->doubt_again = OTR_AGAIN;
 	proc->relays = OTR_DOUBT_AT_START;
+	proc->joint = OTR_DOUBT_AT_START;
 }
 
 OTR_RULE_FN int otr_is_loop(const struct otr_strand *st, const struct otr_proc_state *proc)

@@ -6,6 +6,7 @@
  * causality.h says what these rules are, and includes this header. */
 
 #include "causality_state.h"
+#include "work.h"
 
 /* R7: `from` makes `child`, which is zeroed. Call otr_refresh() on `from` before. */
 OTR_RULE_FN void otr_r7_clone(const struct otr_strand *from, struct otr_strand *child,
@@ -61,9 +62,8 @@ OTR_RULE_FN int otr_r6c_woken(const struct otr_strand *waker, struct otr_proc_st
 		proc->relays = OTR_DOUBT_AFTER_RELAY;
 		return 0;
 	}
-	if (!proc->relays)
+	if (!otr_r6c_counts(&proc->relays))
 		return 1;
-	proc->relays--;
 	return OTR_GET(proc->open) == 1;
 }
 

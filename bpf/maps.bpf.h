@@ -29,13 +29,10 @@ struct otr_task {
 	__u32 go_goid;
 	__u32 go_parent;
 	__u32 follow;
-	__u32 woken_by; /* R6c: the thread that woke this one for its work; 0: none */
-	__u64 woken_ns; /* R6c: when that was */
-	__u64 asked_ns; /* of its last outbound request */
-	__u64 asks_ns;	/* a request reported by a library may have begun as early as this */
+	__u32 pad;
 	__u64 trial_ns; /* 0: traced; else on trial until then */
 	struct otr_strand strand;
-	__u64 got_ns;	/* when it read the last answer to such a request */
+	struct otr_work work;
 	__u64 awake;	/* otr_slept() when it read a request; 0: it has asked since */
 	__u32 libs_gen; /* otr_ctl.libs_gen when `has_lib` was looked up */
 	__u32 has_lib;	/* its process carries the library, which reports the bytes */

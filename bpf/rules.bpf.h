@@ -114,6 +114,7 @@ OTR_GLOBAL int otr_rule_request(struct otr_task *t, struct otr_strand *st, struc
 		otr_join(st, 0, OTR_LEVEL_NONE, c->inode);
 		return 0;
 	}
+	otr_r6c_taken(&t->work, proc);
 	proc->go = t->go_goid != 0;
 	if (c->nonblock && !proc->go)
 		otr_want_waits(t);
@@ -227,8 +228,7 @@ OTR_GLOBAL int otr_rule_ask(struct otr_task *t, struct otr_strand *st, struct ot
 	if (t->awake == OTR_AWAKE)
 		may_loop = 0;
 	t->awake = OTR_AWAKE_NOT;
-	t->asks_ns = (t->asked_ns > t->got_ns ? t->asked_ns : t->got_ns) + 1;
-	t->asked_ns = mv->now;
+	otr_r6c_ask(&t->work, proc, mv->now);
 	if (otr_any_looks && !c->asked.pending)
 		otr_rule_looked(c, mv);
 	cur = otr_exch_of(st->cur.conn);
@@ -253,7 +253,7 @@ OTR_GLOBAL int otr_rule_answered(struct otr_task *t, struct otr_strand *st, stru
 	proc = otr_proc_state_of(t->tgid);
 	if (!proc)
 		return 0;
-	t->got_ns = mv->now;
+	t->work.got_ns = mv->now;
 	if (!mv->first) {
 		otr_r2_more(st, proc, &c->asked, otr_exch_of(c->asked.answered.conn), c->inode,
 			    mv->now);

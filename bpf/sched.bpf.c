@@ -132,6 +132,7 @@ int BPF_PROG(otr_exec, struct task_struct *task, int old_pid, struct linux_binpr
 		if (t->strand.level == OTR_LEVEL_WEAK)
 			otr_set(&kept, &t->strand.cur, OTR_LEVEL_WEAK, OTR_EVIDENCE_EXEC);
 		t->strand = kept;
+		__builtin_memset(&t->work, 0, sizeof(t->work));
 		t->tid = otr_tid_of(task);
 		t->go_goid = 0;
 		otr_lib_gone(t);
@@ -143,13 +144,25 @@ int BPF_PROG(otr_exec, struct task_struct *task, int old_pid, struct linux_binpr
 	return 0;
 }
 
+/* R6c: a thread that was woken for a job takes none any more. */
+static __always_inline void end_thread(struct otr_task *t)
+{
+	struct otr_proc_state *proc = bpf_map_lookup_elem(&otr_proc_states, &t->tgid);
+
+	if (proc)
+		otr_r6c_taken(&t->work, proc);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(otr_exit, struct task_struct *task)
 {
 	struct otr_task *t = bpf_task_storage_get(&otr_tasks, task, 0, 0);
 	struct otr_ev_proc *pr;
 
-	if (!t || BPF_CORE_READ(task, signal, live.counter))
+	if (!t)
+		return 0;
+	end_thread(t);
+	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
 	otr_hit(OTR_HIT_LIFE);
 	bpf_map_delete_elem(&otr_proc_states, &t->tgid);

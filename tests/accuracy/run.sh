@@ -3,8 +3,8 @@
 # run.sh [quick | CASE..] - are the parents right? One row a case and number of clients.
 #
 #	cases      nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c
-#	           late-node late-flask asyncio go-db go-nested go-http java-url java-client
-#	           java-async java-pool java-virtual threads-async node-immediate
+#	           pool-late pool-twice pool-mixed late-node late-flask asyncio go-db go-nested
+#	           go-http java-url java-client java-async java-pool java-virtual threads-async node-immediate
 #	           node-timeout0 node-two node-twice node-undici own-busy puma puma-thread
 #	           gevent uvloop own-flask own-node own-asyncio
 #	quick      six of them at 16 clients, 40 s
@@ -172,12 +172,24 @@ case_pool_python() {
 	each pool-python "$GUNICORN_PORT" /pooled ":$GUNICORN_PORT" --precision 99.9
 }
 
-case_pool_c() {
+pool_calls() { # NAME "ARG.." [JUDGE ARG..]: pool.c so set
+	local name=$1 args=$2
+	shift 2
 	mkdir -p "$B/tests/apps"
+	# shellcheck disable=SC2086
 	${CC:-cc} -O2 -D_GNU_SOURCE -o "$B/tests/apps/pool" tests/apps/pool.c -lpthread &&
-		back && app pool "$B/tests/apps/pool" @PORT@ "$BACK_PORT" || return 1
-	each pool-c "$APP_PORT" /call ":$APP_PORT" --precision 99.9
+		back && app pool "$B/tests/apps/pool" @PORT@ "$BACK_PORT" $args || return 1
+	each "$name" "$APP_PORT" /call ":$APP_PORT" "$@"
 }
+
+case_pool_c() { pool_calls pool-c ""; }
+
+# Handlers are held up before they wait: where their job is done by then, nobody wakes them.
+case_pool_late() { pool_calls pool-late "2000 6"; }
+
+# Each job asks twice; every other asks nothing.
+case_pool_twice() { pool_calls pool-twice "0 8 2"; }
+case_pool_mixed() { pool_calls pool-mixed "0 8 1 2" --precision 99.9; }
 
 case_asyncio() {
 	back && app aio /usr/bin/python3 "$SVC/calls_aio.py" @PORT@ "$PRICES" || return 1
@@ -298,7 +310,8 @@ case_own_asyncio() {
 	each own-asyncio "$APP_PORT" /call ":$APP_PORT" --own
 }
 
-all="nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c asyncio go-db go-nested go-http
+all="nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c pool-late
+	pool-twice pool-mixed asyncio go-db go-nested go-http
 	java-url java-client java-async java-pool java-virtual threads-async node-immediate
 	node-timeout0 node-twice node-two node-undici own-busy puma puma-thread gevent uvloop
 	own-flask own-node own-asyncio late-node late-flask"

@@ -2,10 +2,14 @@
 /*
  * pool.c - a C server whose threads give their calls to a pool (accuracy tests).
  *
- *	pool PORT BACKPORT      GET /call?id=N: a thread of the pool asks the back
+ *	pool PORT BACKPORT [LATE_US [THREADS [ASKS [NONE]]]]
+ *		GET /call?id=N: a thread of the pool asks the back
  *
- * Each connection has a thread, which waits on a condition variable of its own for its job to be done.
- * The eight threads of the pool share one.
+ * A thread a connection; each has a condition variable of its own on which it waits for
+ * its job to be done. The threads of the pool (eight, or THREADS) share one. With LATE_US a
+ * handler is held up for at most as long before it waits, as on a busy machine: its job may be
+ * done by then, so nobody wakes it. A job asks once, or ASKS times;
+ * every NONEth asks nothing.
  */
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -26,6 +30,8 @@ static pthread_mutex_t queue_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t queue_any = PTHREAD_COND_INITIALIZER;
 static struct job *queue, **queue_end = &queue;
 static struct sockaddr_in back = {.sin_family = AF_INET};
+static long late_us;
+static int asks = 1, none;
 
 /* Reads up to the end of a head, and the part of the body that arrives with it. */
 static int read_message(int fd, char *buf, size_t size)
@@ -77,23 +83,37 @@ static struct job *take(void)
 	return job;
 }
 
+static int ask(int fd, const char *id)
+{
+	char buf[4096];
+	int n = snprintf(buf, sizeof(buf), "GET /price?id=%s HTTP/1.1\r\nHost: b\r\n\r\n", id);
+
+	return send(fd, buf, n, MSG_NOSIGNAL) == n ? read_message(fd, buf, sizeof(buf)) : -1;
+}
+
+static void finish(struct job *job)
+{
+	pthread_mutex_lock(&job->lock);
+	job->is_done = 1;
+	pthread_cond_signal(&job->done);
+	pthread_mutex_unlock(&job->lock);
+}
+
+/* The back closes a connection on which nothing was asked for 5 s. */
 static void *work(void *arg)
 {
 	int fd = dial();
-	char buf[4096];
 
 	(void)arg;
 	for (;;) {
 		struct job *job = take();
-		int n = snprintf(buf, sizeof(buf), "GET /price?id=%s HTTP/1.1\r\nHost: b\r\n\r\n",
-				 job->id);
 
-		if (write(fd, buf, n) != n || read_message(fd, buf, sizeof(buf)))
-			exit(1);
-		pthread_mutex_lock(&job->lock);
-		job->is_done = 1;
-		pthread_cond_signal(&job->done);
-		pthread_mutex_unlock(&job->lock);
+		for (int i = none && random() % none == 0 ? asks : 0; i < asks; i++)
+			while (ask(fd, job->id)) {
+				close(fd);
+				fd = dial();
+			}
+		finish(job);
 	}
 	return NULL;
 }
@@ -107,6 +127,8 @@ static void submit(struct job *job)
 	queue_end = &job->next;
 	pthread_cond_signal(&queue_any);
 	pthread_mutex_unlock(&queue_lock);
+	if (late_us)
+		usleep(random() % late_us);
 	pthread_mutex_lock(&job->lock);
 	while (!job->is_done)
 		pthread_cond_wait(&job->done, &job->lock);
@@ -137,10 +159,14 @@ int main(int argc, char **argv)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET};
 	int listener = socket(AF_INET, SOCK_STREAM, 0), fd;
+	int threads = argc > 4 ? atoi(argv[4]) : 8;
 	pthread_t thread;
 
-	if (argc != 3)
+	if (argc < 3)
 		return 2;
+	late_us = argc > 3 ? atol(argv[3]) : 0;
+	asks = argc > 5 ? atoi(argv[5]) : 1;
+	none = argc > 6 ? atoi(argv[6]) : 0;
 	at.sin_addr.s_addr = back.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	at.sin_port = htons(atoi(argv[1]));
 	back.sin_port = htons(atoi(argv[2]));
@@ -148,7 +174,7 @@ int main(int argc, char **argv)
 		perror("listen");
 		return 1;
 	}
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < threads; i++)
 		pthread_create(&thread, NULL, work, NULL);
 	while ((fd = accept(listener, NULL, NULL)) >= 0)
 		if (pthread_create(&thread, NULL, serve, (void *)(long)fd))
