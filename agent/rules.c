@@ -14,7 +14,7 @@
 #include "agent/base/text.h"
 #include "agent/sample/sampler.h"
 
-/* The host's own: nobody asks for traces of these. */
+/* Programs of the host itself, which are not traced unless a rule names them. */
 static const char *const denied[] = {
 	"sshd",	   "systemd*", "kubelet", "containerd*", "dockerd", "docker-*", "dbus-*",
 	"chronyd", "ntpd",     "rpcbind", "avahi-*",	 "cupsd",   "otrace",

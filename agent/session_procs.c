@@ -174,8 +174,9 @@ void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 		otr_session_trace(s, tgid);
 }
 
-/* A record of a process that nobody has judged: its exec, fork or listen was lost. A child of a
- * traced process is traced like it; any other is judged now, and refused where it has left. */
+/* Judges the process of a record if its exec, fork or listen was lost. A child of a traced
+ * process is traced as its parent is; any other process is judged now, and refused if it has
+ * ended. */
 void otr_session_settle(struct otr_session *s, uint32_t tgid)
 {
 	uint32_t parent = otr_procfs_parent(tgid);

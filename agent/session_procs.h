@@ -31,7 +31,7 @@ void otr_session_check_pairs(struct otr_session *s, const struct otr_event *ev);
 void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 		       const struct otr_ev_proc *exec);
 
-/* Judges a process that a record names and that nobody has judged. Afterwards it is known. */
+/* Judges a process that a record names and that was not judged before. */
 void otr_session_settle(struct otr_session *s, uint32_t tgid);
 
 /* Takes an OTR_EV_PROC_EXEC of the kernel. Returns 0. */

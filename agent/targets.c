@@ -21,7 +21,7 @@ struct search {
 	const char *name;
 	uint16_t port;
 	size_t found;
-	char others[256]; /* ports that somebody listens on, for the message */
+	char others[256]; /* ports on which processes listen, for the message */
 	int rc;
 };
 
@@ -114,7 +114,7 @@ static int no_pid(const char *word, struct otr_err *err)
 	return -ESRCH;
 }
 
-/* Nothing will ever be seen of it: a person is told what it is. */
+/* Refuses a process of which nothing can be traced: the message says what it is. */
 static int refuse_kind(uint32_t pid, struct otr_err *err)
 {
 	struct otr_kind_of is;

@@ -10,7 +10,7 @@
 #include "agent/base/own.h"
 #include "bpf/shared.h"
 
-/* Records of it may still be on their way through the merge. */
+/* Records of a process may still be in the merge when it has ended. */
 #define KEPT_NS (2 * OTR_TRIAL_NS)
 
 enum state {

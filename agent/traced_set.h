@@ -24,7 +24,7 @@ void otr_traced_set_free(struct otr_traced_set **cp);
  * from otr_traced_set_count(). */
 void otr_traced_set_add(struct otr_traced_set *c, uint32_t tgid);
 
-/* A traced process has ended, at `now_ns`. Records of it may still be on their way. */
+/* A traced process has ended, at `now_ns`. Records of it may still come. */
 void otr_traced_set_end(struct otr_traced_set *c, uint32_t tgid, uint64_t now_ns);
 
 /* The process is not traced: its records are dropped until the kernel has ended its trial,
@@ -34,8 +34,8 @@ void otr_traced_set_refuse(struct otr_traced_set *c, uint32_t tgid, uint64_t now
 bool otr_traced_set_has(const struct otr_traced_set *c, uint32_t tgid);
 bool otr_traced_set_refused(const struct otr_traced_set *c, uint32_t tgid);
 
-/* Is it traced or refused, or has it just ended? Else nobody has judged it: what announced it
- * was lost. */
+/* Is the process traced or refused, or has it just ended? If not, it was not judged: the event
+ * that announces it was lost. */
 bool otr_traced_set_knows(const struct otr_traced_set *c, uint32_t tgid);
 
 /* How many processes are traced. */

@@ -176,6 +176,8 @@ OTR_GLOBAL int otr_emit_data(const struct otr_task *t, const struct otr_bpf_conn
 		return otr_emit_class(t, c, strand, mv, cause, 0, 0);
 	if (mv->kind == OTR_BYTES_IOV && cap <= 128)
 		return otr_emit_class(t, c, strand, mv, cause, 256, 1);
+	if (mv->kind == OTR_BYTES_IOV && cap <= 512)
+		return otr_emit_class(t, c, strand, mv, cause, 1024, 1);
 	if (mv->kind == OTR_BYTES_IOV && cap <= 1024)
 		return otr_emit_class(t, c, strand, mv, cause, 2048, 1);
 	if (mv->kind == OTR_BYTES_IOV)

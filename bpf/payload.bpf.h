@@ -39,6 +39,11 @@ struct otr_move {
  * stack; a verifier before Linux 6.2 does not see that the two are equal. */
 #define otr_clamp(n, max) asm volatile("if %0 < %1 goto +1\n\t%0 = %1" : "+r"(n) : "i"(max))
 
+/* The same for a loop: the verifier goes on with all that is not above `max` first, and then finds
+ * `max` itself among what it has seen. */
+#define otr_clamp_again(n, max) \
+	asm volatile("if %0 > %1 goto +1\n\tgoto +1\n\t%0 = %1" : "+r"(n) : "i"(max))
+
 #define OTR_IOVS 8 /* buffers that are looked at; the rest is a known gap */
 
 /* bpf_task_pt_regs() returns a pointer of a known type, so its fields are loads and not calls of a
@@ -161,7 +166,7 @@ static __always_inline __u32 otr_gather(char *to, const __u32 size, __u32 cap,
 		n = one.iov_len;
 		if (n > cap - off)
 			n = cap - off;
-		otr_clamp(n, size / 2);
+		otr_clamp_again(n, size / 2);
 		if (bpf_probe_read_user(to + off, n, one.iov_base))
 			break;
 		off += n;

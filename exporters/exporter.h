@@ -38,7 +38,7 @@ enum otr_push {
 	OTR_PUSH_DROP,	/* the backend will never take the batch; the queue counts it as lost */
 };
 
-/* What the backend answered beside the outcome. */
+/* What the backend answered, besides the outcome. */
 struct otr_push_result {
 	size_t rejected; /* spans of a batch that was taken in part: counted, not sent again */
 	uint64_t retry_after_ns; /* how long the backend asked to wait; 0: our own back-off */

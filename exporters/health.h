@@ -46,7 +46,7 @@ struct otr_health_push {
 void otr_health_note(struct otr_health *he, const struct otr_health_push *push,
 		     struct otr_buf *out);
 
-/* Appends the notice that the queue is full and that `lost` spans found no room. */
+/* Appends the notice that the queue is full and that `lost` spans were dropped. */
 void otr_health_full(const char *where, const char *origin, size_t waiting, uint64_t lost,
 		     struct otr_buf *out);
 

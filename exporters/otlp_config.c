@@ -110,7 +110,7 @@ static int set_path(CURLU *u, const char *origin)
 	return curl_url_set(u, CURLUPART_PATH, out.data, 0) ? -EINVAL : 0;
 }
 
-static bool has(CURLU *u, CURLUPart part)
+static bool has_part(CURLU *u, CURLUPart part)
 {
 	OTR_AUTO(str_free) char *v = NULL;
 
@@ -134,11 +134,11 @@ static char *shown(CURLU *u)
 {
 	char *out = NULL;
 
-	if (has(u, CURLUPART_USER) || has(u, CURLUPART_PASSWORD)) {
+	if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD)) {
 		curl_url_set(u, CURLUPART_USER, "REDACTED", 0);
 		curl_url_set(u, CURLUPART_PASSWORD, "REDACTED", 0);
 	}
-	if (has(u, CURLUPART_QUERY))
+	if (has_part(u, CURLUPART_QUERY))
 		curl_url_set(u, CURLUPART_QUERY, "REDACTED", 0);
 	curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
 	if (hide_path(u))

@@ -337,7 +337,7 @@ static int resource_spans(struct otr_otlp_encoder *enc, const struct otr_span *c
 	return 0;
 }
 
-/* Makes room in enc->order for the groups of a resource, and behind them the spans of one group. */
+/* Allocates enc->order for the groups of a resource, and behind them the spans of one group. */
 static int make_order(struct otr_otlp_encoder *enc, size_t n)
 {
 	uint32_t *order = n > enc->n_order ? realloc(enc->order, n * sizeof(*order)) : enc->order;

@@ -186,7 +186,7 @@ static int encode(struct http *h, const struct otr_span *const *spans, size_t n,
 }
 
 /* Returns how the transfer ended; CURLE_OK with `*done` false while it runs. */
-static CURLcode look(struct http *h, bool *done)
+static CURLcode poll_transfer(struct http *h, bool *done)
 {
 	const CURLMsg *msg;
 	int left;
@@ -212,7 +212,7 @@ static CURLcode run(struct http *h, uint64_t until_ns, const _Atomic uint64_t *d
 	for (;;) {
 		if (curl_multi_perform(h->multi, &running) != CURLM_OK)
 			break;
-		rc = look(h, &done);
+		rc = poll_transfer(h, &done);
 		if (done)
 			break;
 		rc = CURLE_OPERATION_TIMEDOUT;

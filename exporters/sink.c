@@ -29,7 +29,7 @@ struct export
 	void *arg; /* of notice */
 };
 
-/* Waits until the queue has room; once a backend stands still, no push blocks any more. */
+/* Waits until the queue is not full; once a backend is stuck, no push blocks any more. */
 static void wait_for_room(struct export *ex, struct otr_queue *q)
 {
 	struct otr_queue_stats stats;

@@ -35,7 +35,7 @@ struct otr_wire { /* begins zeroed */
 	size_t cap, at;
 };
 
-/* Makes room for `len` more bytes. Returns 0, or -ENOMEM with `w` unchanged. */
+/* Allocates `len` more bytes. Returns 0, or -ENOMEM with `w` unchanged. */
 int otr_wire_room(struct otr_wire *w, size_t len);
 void otr_wire_fini(struct otr_wire *w);
 

@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# bench.sh [ROW..] - what otrace costs here, as a table (docs/OVERHEAD.md says what the rows mean).
+# bench.sh [ROW..] - what otrace costs on this machine, as a table (the rows are explained in
+# docs/OVERHEAD.md).
 #
-# Bare and traced runs take turns; of times the least counts, of ratios the median. All
-# figures are this machine's, and those of a busy one are noise: only the difference or
-# the ratio of one run says something. Needs root, nginx, wrk, gunicorn, PostgreSQL, Node.
-# Without arguments: every row below, in a quarter of an hour. Exit status 1: a budget is missed.
+# Bare and traced runs alternate; of times the least counts, of ratios the median. Figures of a busy
+# machine are noise: only the difference or the ratio within one run means something. Needs root, nginx,
+# wrk, gunicorn, PostgreSQL, Node. Without arguments: every row below, in a quarter of an hour. Exit
+# status 1: a budget is missed.
 #
-# OTRACE=FILE measures another build; PAIRS=N compares the service N times (20, 10 s each).
-# The rows of programs with the library in them (shim..) are in bench_shim.sh.
-# No --cpu-budget is set but where a row says so: what is measured is what all costs.
+# OTRACE=FILE measures another build; PAIRS=N compares the service N times (20, 10 s each). The rows of
+# programs that carry the library (shim..) are in bench_shim.sh. CPU is not limited unless a row
+# says otherwise, so that the whole cost is measured.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . scripts/services.sh
@@ -36,14 +37,14 @@ build() {
 }
 
 row() { printf '%-42s %9s %9s %12s %9s  %s\n' "$@"; }
-# WHAT BARE TRACED FIGURE BUDGET CONDITION: one row of the table
+# WHAT BARE TRACED FIGURE BUDGET CONDITION: prints one row of the table
 say() {
 	local verdict=ok
 	[ "$(calc "($6) ? 1 : 0" 0)" = 1 ] || verdict=MISSED MISSED=1
 	row "$1" "$2" "$3" "$4" "$5" "$verdict"
 }
-# WHAT BARE TRACED BUDGET FILE: of `ratio FILE` in percent, with the range that holds the true
-# median in 95 of 100 cases. Not shown to be within the budget, and not beyond it: "open".
+# WHAT BARE TRACED BUDGET FILE: prints `ratio FILE` in percent, with the range that holds the true
+# median in 95 of 100 cases. "open": neither within the budget for certain, nor beyond it.
 say_range() {
 	local n lower mid upper verdict=open
 	n=$(ratios "$5" | wc -l)
@@ -59,12 +60,12 @@ say_range() {
 calc() { awk "BEGIN { printf \"%.${2:-2}f\", $1 }"; }
 least() { sort -g "$@" | head -n 1; }
 median() { sort -g "$@" | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
-cpu_us() { # PID..: of all their threads, by the scheduler
+cpu_us() { # PID..: CPU time of all their threads, by the scheduler
 	local pid
 	for pid; do cat /proc/"$pid"/task/*/schedstat; done 2>/dev/null |
 		awk '{ t += $1 } END { printf "%.0f", t / 1000 }'
 }
-family() { # PID..: they and all below them
+family() { # PID..: these and all their descendants
 	local pid
 	for pid; do
 		echo "$pid"
@@ -73,7 +74,7 @@ family() { # PID..: they and all below them
 	done
 }
 
-agent() { # attach's arguments; its pid in $AGENT
+agent() { # ARG..: `otrace attach`; its pid is in $AGENT
 	"$OTRACE" attach -o "$SVC/agent.txt" --no-live "$@" 2>"$SVC/agent.err" &
 	AGENT=$!
 	sleep 1
@@ -102,8 +103,8 @@ file_server() { # nginx with a file of 1 KiB, /files/small
 	head -c 1024 /dev/zero | tr '\0' x >"$SVC/nginx/small"
 }
 
-row_start() { # until the probes are in: the start line is written
-	local i from best=999999 took
+row_start() { # until the probes are attached: the start line is written
+	local i from best=999999 took cpu=999999 used
 	sleep 60 &
 	local pid=$!
 	for ((i = 0; i < 5; i++)); do
@@ -113,16 +114,19 @@ row_start() { # until the probes are in: the start line is written
 		AGENT=$!
 		while [ ! -s "$SVC/start.txt" ] && kill -0 $AGENT 2>/dev/null; do sleep 0.002; done
 		took=$((($(date +%s%N) - from) / 1000000))
+		used=$(cat /proc/$AGENT/task/*/schedstat | awk '{ n += $1 } END { print int(n / 1e6) }')
 		[ $took -lt $best ] && best=$took
+		[ "$used" -lt $cpu ] && cpu=$used
 		agent_end
 	done
 	kill $pid
 	wait $pid 2>/dev/null
-	say "start to probes attached" - "$best ms" "$best ms" "300 ms" "$best <= 300"
+	say "start to probes attached" - "$best ms" "$best ms" "150 ms" "$best <= 150"
+	say "  CPU of the agent until then" - "$cpu ms" "$cpu ms" "100 ms" "$cpu <= 100"
 }
 
-# NAME KIND: a ping-pong that waits to be told; its pid in $!. Under `run` where $SHIM is set.
-# A ring of the library holds two rounds: what is not recorded would cost less.
+# NAME KIND: a ping-pong that waits for its start; its pid in $!. Under `run` if $SHIM is set. A
+# ring of the library holds two rounds: records that find the ring full would cost less.
 pingpong_start() {
 	local cmd=(env OTRACE_NO_INJECT=1) rounds=10 calls=400
 	rm -f "$SVC/$1.in" "$SVC/$1.ns"
@@ -135,7 +139,8 @@ pingpong_start() {
 		cmd+=("$OTRACE" run $SHIM --no-live -o "$SVC/agent.txt" --)
 	"${cmd[@]}" "$B/pingpong" "$2" $rounds $calls <"$SVC/$1.in" >"$SVC/$1.ns" 2>"$SVC/$1.err" &
 }
-# KIND [NAME]: two ping-pongs by turns, the second one traced (or NAME). Sets BARE and TRACED, in ns.
+# KIND [NAME]: two ping-pongs alternate, the second one traced (or NAME). Sets BARE and TRACED, in
+# ns.
 pingpong() {
 	local i n=25 who two=${2:-traced} pids=()
 	[ -z "${SHIM+is set}" ] || n=75
@@ -151,12 +156,12 @@ pingpong() {
 		while [ "$(wc -l <"$SVC/bare.ns")" -lt $i ]; do sleep 0.002; done
 		echo go >&9
 		while [ "$(wc -l <"$SVC/$two.ns")" -lt $i ]; do sleep 0.002; done
-		sleep 0.03 # its ring is emptied
+		sleep 0.03 # the agent empties the ring
 	done
 	agent_end
 	exec 8>&- 9>&-
 	wait "${pids[@]}"
-	# Not the first ten: on a busy machine the agent may have come late.
+	# Without the first ten: on a busy machine the agent may have begun late.
 	BARE=$(tail -n +11 "$SVC/bare.ns" | least) TRACED=$(tail -n +11 "$SVC/$two.ns" | least)
 }
 call() { # WHAT KIND BUDGET
@@ -237,8 +242,8 @@ row_loss() {
 	done
 }
 
-# NAME: one run; appends rate and CPU per request. Who is asked: $ASK_PORT, $ASK_PATH (%d in it
-# becomes a number), and whose CPU it is: $ASK_PIDS.
+# NAME: one run; appends rate and CPU per request. $ASK_PORT, $ASK_PATH (%d in it becomes a number):
+# the server; $ASK_PIDS: the processes whose CPU counts.
 flood() {
 	local from got
 	# shellcheck disable=SC2046
@@ -251,9 +256,9 @@ flood() {
 	echo >>"$SVC/$1.cpu"
 	echo "${got#* }" >>"$SVC/$1.rate"
 }
-ratios() { paste "$SVC/traced.$1" "$SVC/bare.$1" | awk '{ print $1 / $2 }'; } # FILE: of each pair
-ratio() { calc "$(ratios "$1" | median)" 3; } # FILE: traced over bare, their median
-# Pairs of runs by turns: BARE TRACED, TRACED BARE, .. so that a drift is no difference.
+ratios() { paste "$SVC/traced.$1" "$SVC/bare.$1" | awk '{ print $1 / $2 }'; } # FILE: traced divided by bare, of each pair
+ratio() { calc "$(ratios "$1" | median)" 3; } # FILE: the median of these
+# Pairs of runs in alternating order: BARE TRACED, TRACED BARE, .. so that a drift is no difference.
 pairs() { # N RUN TARGET..
 	local i n=$1 run=$2
 	shift 2
@@ -267,7 +272,7 @@ pairs() { # N RUN TARGET..
 		[ $((i % 2)) = 0 ] || $run bare
 	done
 }
-saturated() { # PAIRS: nginx has core 0, wrk core 1; the agent is wherever there is room
+saturated() { # PAIRS: nginx has core 0, wrk core 1; the agent runs on either
 	local i
 	file_server
 	ASK_PORT=$FILE_PORT ASK_PATH=/files/small ASK_PIDS=$FILE_PID
@@ -294,7 +299,7 @@ row_budget() { # four seconds: two periods of the governor
 	sed -n 's/^budget */    /p; s/^lost */    lost /p' "$SVC/agent.txt"
 }
 
-load() { # NAME: one run at half of what it can; appends p99 and CPU
+load() { # NAME: one run at half of the highest rate; appends p99 and CPU
 	local from got
 	# shellcheck disable=SC2046
 	from=$(cpu_us $(family $ASK_PIDS))
@@ -304,7 +309,7 @@ load() { # NAME: one run at half of what it can; appends p99 and CPU
 	echo >>"$SVC/$1.half"
 	cut -d' ' -f4 <<<"$got" >>"$SVC/$1.p99"
 }
-half_rate() { # of whom is asked; sets RATE
+half_rate() { # half of the rate of the server; sets RATE
 	RATE=$(wrk -t1 -c16 -d3 "http://127.0.0.1:$ASK_PORT${ASK_PATH/\%d/1}" |
 		awk '/^Requests\/sec/ { printf "%d", $2 / 2 }')
 }
@@ -314,7 +319,7 @@ say_half() { # WHAT WHO
 	say_range "  CPU of $2 per request" "$(median "$SVC/bare.half") us" \
 		"$(median "$SVC/traced.half") us" 3 half
 }
-flask() { # one more: $GUNICORN_PORT, $GUNICORN_PID
+flask() { # one more gunicorn: $GUNICORN_PORT, $GUNICORN_PID
 	[ -n "${PG_PORT:-}" ] || svc_postgres || return
 	svc_gunicorn shop:app 2 8
 }

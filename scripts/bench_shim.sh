@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# bench_shim.sh - the rows of bench.sh about programs with libotrace.so in them. To be sourced.
+# bench_shim.sh - the rows of bench.sh about programs that carry libotrace.so. To be sourced.
 #
-# A program has the library for life, so bare and traced are two processes, which take turns.
+# A program keeps the library until its end, so bare and traced are two processes, which alternate.
 # shellcheck shell=bash
 
 lost() { grep -E '^lost' "$SVC/agent.txt" | grep -v nothing | sed 's/^lost */    lost /'; }
@@ -42,18 +42,18 @@ traced() {
 traced_pid() { tr -d ' ' <"/proc/$AGENT/task/$AGENT/children"; }
 traced_end() {
 	# shellcheck disable=SC2046
-	kill $(family "$(traced_pid)") 2>/dev/null # a worker may go with its master
+	kill $(family "$(traced_pid)") 2>/dev/null # a worker may end with its master
 	wait "$AGENT"
 	AGENT=
 }
-# Two of a kind: BARE_PORT, BARE_PIDS and TRACED_PORT, TRACED_PIDS. Which is asked now.
+# Two servers: BARE_PORT, BARE_PIDS and TRACED_PORT, TRACED_PIDS. Sets the one to ask.
 ask() { # NAME
 	case $1 in
 	bare) ASK_PORT=$BARE_PORT ASK_PIDS=$BARE_PIDS ;;
 	traced) ASK_PORT=$TRACED_PORT ASK_PIDS=$TRACED_PIDS ;;
 	esac
 }
-turns() { # N RUN..: pairs of them; BARE TRACED, TRACED BARE, .. so that a drift is no difference
+turns() { # N RUN..: pairs of runs; BARE TRACED, TRACED BARE, .. so that a drift is no difference
 	local i n=$1 name run
 	shift
 	for ((i = 0; i < n; i++)); do
@@ -65,7 +65,7 @@ turns() { # N RUN..: pairs of them; BARE TRACED, TRACED BARE, .. so that a drift
 }
 forget_turns() { rm -f "$SVC"/{bare,traced}.{cpu,rate,p99,half}; }
 
-# DIR PORT [UPSTREAM]: nginx.conf there, and /files/small: its own, or of an upstream
+# DIR PORT [UPSTREAM]: writes nginx.conf, and /files/small: its own file, or that of an upstream
 nginx_at() {
 	mkdir -p "$1"
 	chmod 755 "$1"
@@ -74,7 +74,7 @@ nginx_at() {
 		-e "s|worker_processes.*|worker_processes ${WORKERS:-2};|" \
 		${3:+-e /files/d} "$SVC/nginx.conf" >"$1/nginx.conf"
 }
-# One shell for all of them: it ends after they did.
+# One shell for all of them: it ends after them.
 nginx_all="trap : TERM; for dir; do nginx -p \$dir -c \$dir/nginx.conf -g 'daemon off;' & done; wait; wait"
 # FRONT.. of two nginx, one of them with the library: sets both ports and pids. KIND: static or
 # proxy, of an nginx of its own, with the library as well.
@@ -109,8 +109,8 @@ on_core() { # CORES PID..
 	shift
 	for pid in $(family "$@"); do taskset -cp "$core" "$pid" >/dev/null; done
 }
-shim_saturated() { # KIND PAIRS; the agent is where there is room
-	WORKERS=1 two_nginx "$1" # of two on one core, how they share connections decides the rate
+shim_saturated() { # KIND PAIRS; the agent runs on either core
+	WORKERS=1 two_nginx "$1" # with two workers on one core, the rate would depend on how they share connections
 	on_core 0 $BARE_PIDS $TRACED_PIDS
 	ASK_PATH=/files/small
 	forget_turns
@@ -133,13 +133,13 @@ shim_budget() { # KIND WHAT
 row_shimbudget() { shim_budget static "  the same with default budget"; }
 row_shimproxy() { shim_budget proxy "library: nginx to nginx, default budget"; }
 
-# WHAT WHO: what is asked at half of what it can, and saturated; see $BARE_.., $TRACED_..
+# WHAT WHO: asked at half of the highest rate, and saturated; see $BARE_.., $TRACED_..
 shim_service() {
 	forget_turns
 	ask bare
 	half_rate
 	ask traced
-	FLOOD_S=1 flood warm # both were asked before the first turn
+	FLOOD_S=1 flood warm # both have been asked before the first turn
 	FLOOD_CONNS=16 turns "$PAIRS_SHIM" load flood
 	traced_end
 	say_half "$1" "$2"
@@ -158,7 +158,7 @@ row_shimservice() {
 		shim_service "library: Flask" "the service"
 	kill "$bare_pid"
 }
-row_shimnode() { # node has core 0; who asks it, and whom it asks, core 1
+row_shimnode() { # node has core 0; its client and its upstream, core 1
 	local front="tests/bench/front.js" back
 	export NODE_PATH=/usr/share/nodejs
 	node -e 'require("express")' 2>/dev/null ||

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# check_man.sh - is otrace(1), as OTRACE prints it, clean for mandoc, and does it fit
-# its page?  usage: check_man.sh [path of otrace]
+# check_man.sh - checks otrace(1), as OTRACE prints it: mandoc accepts it, and no line is too long.
+# usage: check_man.sh [path of otrace]
 set -eu
 
 otrace=${1:-build/otrace}

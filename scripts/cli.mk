@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# cli.mk - what is made from the tables: version, man page, completions; install.
+# cli.mk - files that are made from the tables (version, man page, completions); install.
 
-# Written only when it changes, so that main.o is rebuilt only then.
+# The file is written only when it changes, so that main.o is rebuilt only then.
 $(B)/agent/build_id.h: $(if $(BPF_SRC),$(B)/otrace.bpf.o) FORCE
 	$(Q)mkdir -p $(@D) && { \
 		echo '#define OTR_GIT "$(GIT)"'; \
@@ -22,7 +22,7 @@ completions: $(B)/otrace ## completions of bash, zsh and fish
 	$(Q)for s in bash zsh fish; do \
 		$(B)/otrace completion $$s > $(B)/otrace.$$s || exit 1; done
 
-# Debian's places; /usr/bin when PREFIX is /usr.
+# The folders of Debian; /usr/bin when PREFIX is /usr.
 install: $(B)/otrace $(B)/libotrace.so man completions ## DESTDIR= PREFIX=
 	install -Dm755 $(B)/otrace $(DESTDIR)$(PREFIX)/bin/otrace
 	install -Dm755 $(B)/libotrace.so $(DESTDIR)$(PREFIX)/lib/otrace/libotrace.so

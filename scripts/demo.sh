@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# demo.sh - the first minute: real, unmodified services on free ports, started by `otrace
-# run`, a few requests, and what otrace saw of them. As root by kernel probes and the library,
-# else by the library alone. On a terminal it goes on tracing until Ctrl-C; without one it
-# ends by itself, and fails unless a whole tree was seen (demo_check.py).
+# demo.sh - the first minute: real, unmodified services on free ports, started by `otrace run`, a few
+# requests, and their traces. As root by kernel probes and the library, else by the library alone. On a
+# terminal it traces until Ctrl-C; without one it ends by itself, and fails unless a whole tree was seen
+# (demo_check.py).
 #
-# demo.sh --services DIR: what is traced; it ends when DIR/stop is written to.
+# demo.sh --services DIR: runs the services; it ends when DIR/stop is written to.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/services.sh
@@ -24,9 +24,9 @@ build() {
 	step 2 build "build/otrace, $((SECONDS - since)) s"
 }
 
-# Traced: the services, until it is over.
+# The services, which are traced, until the demo ends.
 services() { # DIR
-	trap 'set +e; svc_stop' EXIT # waits for what it killed
+	trap 'set +e; svc_stop' EXIT # waits for the processes that it killed
 	svc_init
 	svc_node ''
 	svc_postgres
@@ -38,7 +38,7 @@ services() { # DIR
 	read -r _ <"$1/stop" || true
 }
 
-up() { # they are there, and traced from their first byte
+up() { # waits until the services listen, and are traced from their first byte
 	local since=$SECONDS i
 	here=$(mktemp -d "${TMPDIR:-/tmp}/otrace-demo.XXXXXX")
 	trap stop EXIT
@@ -87,7 +87,7 @@ pick() {
 	show'
 }
 
-# By what it is traced, as the start line has it.
+# Prints the sources, as the start line has them.
 source_of() {
 	case $(sed -n '1s/.* //p' "$here/seen") in
 	bpf+shim*) echo "kernel probes + library" ;;
@@ -96,7 +96,7 @@ source_of() {
 	esac
 }
 
-# Spans are in the file soon after they are whole.
+# Spans are in the file soon after they are complete.
 check() {
 	local i
 	for ((i = 0; i < 50; i++)); do
@@ -123,7 +123,7 @@ trace() {
 	for i in $(seq 18); do ask "/checkout?id=$i"; done
 	ask "/slow?id=19"
 	ask "/fail?id=20"
-	sleep 1.3 # the hold time: what is not proved yet
+	sleep 1.3 # the hold time of traces that are not proved yet
 	summary
 	pick <"$here/seen"
 	echo

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # instructions.sh [NAME..] - how many instructions a span costs the agent, by callgrind.
 #
-# Replays the recordings of tests/bench/recordings to a sink on this host, whole and the first
-# quarter: the difference has no start-up in it. The clock has no part in it, so a busy machine
-# gives the same figures. A figure more than 3 % above its ceiling in tests/bench/instructions
-# fails; 3 % below it, it says that the ceiling may come down.
+# Replays the recordings of tests/bench/recordings to a sink on this host, the whole and the first
+# quarter: their difference has no start-up in it. Instructions do not depend on the clock, so a busy
+# machine gives the same figures. A figure more than 3 % above its ceiling in tests/bench/instructions
+# fails; 3 % below it, the ceiling may be lowered.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/services.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# lint.sh - what can be said of the sources without building them. Prints TAP.
+# lint.sh - checks of the sources that need no build. Prints TAP.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 n=0 bad=0
@@ -24,18 +24,18 @@ sizes() {
 	said=$(python3 scripts/check_size.py $(files '*.c' '*.h')) || echo "$said"
 }
 
-shell() { # what the sourcing script sets or uses is its own
+shell() { # variables of the sourcing script are not checked
 	files '*.sh' '*.bash' .ci/run | xargs shellcheck -x -S warning -e SC2034,SC2048,SC2154
 }
 
-# The shell goes on after `! cmd`, and after a first of several with && between that fails: in
-# a test neither asserts anything.
+# The shell continues after `! cmd`, and after the first of several commands joined by && that
+# fails: in a test neither asserts anything.
 asserted() {
 	files '*.bats' '*.bash' | xargs grep -nE '^[[:space:]]*(! |\[ .* \] && \[)' | grep -v '||'
 	true
 }
 
-alone() { # the project refers to nothing outside of it: what a page links to is here
+alone() { # pages link only to files of the project
 	local page link
 	files '*.md' | while read -r page; do
 		grep -oE '\]\([^)#]+' "$page" | sed 's/^](//' | grep -vE '^[a-z]+:' |
@@ -58,7 +58,7 @@ licences() {
 		done
 }
 
-readmes() { # one of its own, or a word in the one above
+readmes() { # each folder has a README.md, or is mentioned in the one above
 	local folder
 	files '*.c' '*.h' '*.sh' '*.py' '*.bats' '*.md' | xargs -n 1 dirname | sort -u | grep -v '^\.$' |
 		while read -r folder; do
@@ -74,7 +74,7 @@ keyed() { # tables whose keys come from others have a keyed hash: agent/base/key
 	true
 }
 
-# clang-format 14, of Debian 12: another version lays out other lines.
+# clang-format 14, of Debian 12: other versions format differently.
 formatted() {
 	command -v clang-format >/dev/null || {
 		echo "clang-format is missing: run scripts/setup.sh test"

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # services.sh - real services for the demo and the tests. To be sourced.
 #
-# Everything runs in $SVC, on free ports of loopback, from the machine's packages, and
-# ends with svc_stop: only processes started here are ended, by pid. PostgreSQL does not
-# run as root, so $SVC must be a place that others may enter.
+# Everything runs in $SVC, on free ports of loopback, from the packages of the machine, and ends with
+# svc_stop: only processes that were started here are ended, by pid. PostgreSQL does not run as root, so
+# other users must be able to enter $SVC.
 # shellcheck shell=bash
 
 svc_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 SVC_PIDS=()
-export PYTHONDONTWRITEBYTECODE=1 # the sources are not ours to write beside
+export PYTHONDONTWRITEBYTECODE=1 # Python must not write next to the sources
 
 svc_init() { # a folder for logs, data and sockets
 	SVC=$(mktemp -d "${TMPDIR:-/tmp}/otrace-services.XXXXXX")
@@ -17,8 +17,8 @@ svc_init() { # a folder for logs, data and sockets
 	chmod a+r "$SVC"/*
 }
 
-# Below those that the kernel gives to who connects: nobody gets it between now and then.
-svc_port() { # prints a port that nobody has
+# Below the ports that the kernel gives to clients: no client takes the port meanwhile.
+svc_port() { # prints a free port
 	/usr/bin/python3 - <<-'PY'
 		import random, socket
 		while True:

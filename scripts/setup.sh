@@ -4,13 +4,13 @@
 #
 #   scripts/setup.sh [--check] [build|demo|test|accuracy|programs|bench]..
 #
-# No group means the first three. `make test-all` alone needs two more: the languages of
-# tests/accuracy, and programs for tests/shim; and one row of `make bench` the last. --check installs nothing: it names what
-# lacks, and exits 1. Nothing is done, and nothing said, twice: the second run ends at once.
-# No service that a package brings is started.
+# No group means the first three. `make test-all` needs two more: the languages of tests/accuracy, and
+# programs for tests/shim; one row of `make bench` needs the last. --check installs nothing: it names
+# the missing packages, and exits with 1. A second run finds nothing to do, prints nothing and ends at
+# once. No service of a package is started.
 set -euo pipefail
 
-# One package a word; PACKAGE=COMMAND: the command will do, wherever it comes from.
+# One package a word. PACKAGE=COMMAND: the package is not needed if there is the command.
 build="gcc libc6-dev make pkg-config clang libbpf-dev bpftool=/usr/sbin/bpftool libelf-dev
 	zlib1g-dev libprotobuf-c-dev protobuf-c-compiler libcurl4-openssl-dev uthash-dev
 	libxxhash-dev libcap-ng-dev libseccomp-dev"
@@ -35,7 +35,7 @@ bench="node-express"
 
 say() { printf 'packages   %s\n' "$*"; }
 
-wanted() { # GROUP..: their words
+wanted() { # GROUP..: prints their packages
 	local group
 	for group in "$@"; do
 		case $group in
@@ -60,7 +60,7 @@ missing() { # WORD..: packages that are not installed
 	done
 }
 
-# Packages start their daemons unless this file says no. The one there is comes back.
+# Packages start their daemons unless this file forbids it. The file of before is restored.
 policy=/usr/sbin/policy-rc.d
 hold_services() {
 	[ ! -e $policy ] || mv $policy $policy.otrace

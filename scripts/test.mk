@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# test.mk - what people and CI run. Each is a script, so that it can be read and run alone.
+# test.mk - the tests that people and CI run. Each is a script, so that it can be read and run
+# alone.
 .PHONY: setup demo lint test test-all vm
 setup: ## install the packages that lack
 	@scripts/setup.sh

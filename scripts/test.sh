@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# test.sh [all] - everything CI runs; with `all`, the long steps at full length.
+# test.sh [all] - everything that CI runs; with `all`, the long steps at full length.
 #
-# Two steps at a time, each with a log of its own, build/test/STEP.log, of which the end
-# is shown when it fails. The last line counts the tests in all logs (TAP, cmocka); a step
-# that counts none is one. What needs root is left out, and said, where there is none.
+# Two steps run at a time, each with a log of its own, build/test/STEP.log, whose end is shown when the
+# step fails. The last line counts the tests in all logs (TAP, cmocka); a step without a count is one
+# test. Steps that need root are skipped without root, and named.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 logs=build/test
@@ -15,12 +15,12 @@ if [ "${1:-}" = all ]; then
 	fuzz_seconds=60 stress_seconds=300 accuracy=
 	groups=(build demo test accuracy programs)
 	long=(tests/shim/*.bats)
-	suites=(cpython websockets node libuv curl git) # other people's
+	suites=(cpython websockets node libuv curl git) # test suites of other projects
 	export TORTURE=50000
 fi
 
 passed=0 failed=0 skipped=0
-count() { # LOG STATUS: what a log holds, added to the three
+count() { # LOG STATUS: adds the counts of a log to the three sums
 	local ok=0 bad=0 skip=0
 	read -r ok bad skip < <(awk '
 		/^not ok / { bad++; next }
@@ -34,7 +34,7 @@ count() { # LOG STATUS: what a log holds, added to the three
 	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
 }
 
-step() { # NAME CMD..: now
+step() { # NAME CMD..: runs a step, and waits for it
 	local name=$1 since=$SECONDS status=0
 	shift
 	timeout -k 10 1200 "$@" >"$logs/$name.log" 2>&1 </dev/null || status=$?
@@ -50,7 +50,7 @@ step() { # NAME CMD..: now
 	return "$status"
 }
 
-beside() { # NAME CMD..: as soon as there is room
+start_step() { # NAME CMD..: as soon as fewer than $jobs steps run
 	while [ "$(jobs -rp | wc -l)" -ge $jobs ]; do wait -n; done
 	step "$@" &
 }
@@ -61,35 +61,35 @@ since=$SECONDS
 step setup scripts/setup.sh "${groups[@]}" || { echo "0 passed, 1 failed" && exit 1; }
 step build make -j2 || { echo "0 passed, 1 failed" && exit 1; }
 
-beside export nice bats tests/bats/export.bats # waits most of the time
-beside lint scripts/lint.sh
-beside unit make -j2 unit
-beside instructions scripts/instructions.sh
-beside arm64 make -s bpf preload ARCH=arm64 CC=aarch64-linux-gnu-gcc B=build-arm64
-beside san bash -c "make -j2 unit SAN=1 && { [ $(id -u) != 0 ] || bats tests/bats/rings.bats; }"
-beside fuzz make -j2 fuzz T=$fuzz_seconds
-beside stress make stress T=$stress_seconds
+start_step export nice bats tests/bats/export.bats # waits most of the time
+start_step lint scripts/lint.sh
+start_step unit make -j2 unit
+start_step instructions scripts/instructions.sh
+start_step arm64 make -s bpf preload ARCH=arm64 CC=aarch64-linux-gnu-gcc B=build-arm64
+start_step san bash -c "make -j2 unit SAN=1 && { [ $(id -u) != 0 ] || bats tests/bats/rings.bats; }"
+start_step fuzz make -j2 fuzz T=$fuzz_seconds
+start_step stress make stress T=$stress_seconds
 if [ "$(id -u)" = 0 ]; then
 	for file in tests/bats/*.bats; do
 		name=$(basename "$file" .bats)
-		[[ $name = export || $name = http || $name = rings ]] || beside "$name" bats "$file"
+		[[ $name = export || $name = http || $name = rings ]] || start_step "$name" bats "$file"
 	done
 	for file in "${long[@]}"; do
-		beside "shim-$(basename "$file" .bats)" bats "$file"
+		start_step "shim-$(basename "$file" .bats)" bats "$file"
 	done
 	for suite in "${suites[@]}"; do
-		beside "suite-$suite" "tests/shim/$suite.sh"
+		start_step "suite-$suite" "tests/shim/$suite.sh"
 	done
-	[ ${#long[@]} = 0 ] || beside suite-clients tests/shim/cpython.sh clients
-	[ ${#long[@]} = 0 ] || beside tsan-agent tests/stress/agent.sh 60
-	beside vm tests/vm/run.sh
+	[ ${#long[@]} = 0 ] || start_step suite-clients tests/shim/cpython.sh clients
+	[ ${#long[@]} = 0 ] || start_step tsan-agent tests/stress/agent.sh 60
+	start_step vm tests/vm/run.sh
 	wait
-	# These want the machine for themselves: load, and no record lost.
+	# These need the machine for themselves: load, and no record lost.
 	step http bats tests/bats/http.bats
 	step demo scripts/demo.sh
 	[ ! -x tests/accuracy/run.sh ] || step accuracy tests/accuracy/run.sh $accuracy
 else
-	beside cli bats tests/bats/cli.bats
+	start_step cli bats tests/bats/cli.bats
 	echo "  left out, without root: what traces, the kernels in QEMU, the demo"
 fi
 wait

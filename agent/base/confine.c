@@ -138,7 +138,7 @@ static int filter(void)
 	return rc;
 }
 
-static bool has(unsigned int cap)
+static bool has_capability(unsigned int cap)
 {
 	return capng_have_capability(CAPNG_PERMITTED, cap);
 }
@@ -148,8 +148,9 @@ static bool has(unsigned int cap)
 static bool is_kept(unsigned int cap, unsigned int by, unsigned int needs)
 {
 	if (cap == CAP_SYS_ADMIN &&
-	    ((needs & OTR_CONFINE_PROBES && (!has(CAP_BPF) || !has(CAP_PERFMON))) ||
-	     (needs & OTR_CONFINE_ADOPT && !has(CAP_CHECKPOINT_RESTORE))))
+	    ((needs & OTR_CONFINE_PROBES &&
+	      (!has_capability(CAP_BPF) || !has_capability(CAP_PERFMON))) ||
+	     (needs & OTR_CONFINE_ADOPT && !has_capability(CAP_CHECKPOINT_RESTORE))))
 		return true;
 	return !by || by & needs;
 }
@@ -163,7 +164,7 @@ static int keep_capabilities(unsigned int needs)
 	if (capng_get_caps_process())
 		return -EIO;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(kept); i++)
-		keep[i] = has(kept[i].cap) && is_kept(kept[i].cap, kept[i].needs, needs);
+		keep[i] = has_capability(kept[i].cap) && is_kept(kept[i].cap, kept[i].needs, needs);
 	capng_clear(CAPNG_SELECT_ALL);
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(kept); i++)
 		if (keep[i])
@@ -195,14 +196,14 @@ void otr_confine_thread(void)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-static void look(unsigned int needs, struct otr_confined *is)
+static void confine_and_report(unsigned int needs, struct otr_confined *is)
 {
 	size_t len = 0;
 	int rc = otr_confine(needs);
 
 	capng_get_caps_process();
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(kept); i++)
-		if (has(kept[i].cap))
+		if (has_capability(kept[i].cap))
 			len += (size_t)snprintf(is->keeps + len, sizeof(is->keeps) - len, "%s%s",
 						len ? " " : "", kept[i].name);
 	is->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
@@ -220,7 +221,7 @@ int otr_confine_try(unsigned int needs, struct otr_confined *out)
 		return -errno;
 	pid = fork();
 	if (!pid) {
-		look(needs, &is);
+		confine_and_report(needs, &is);
 		_exit(write(ends[1], &is, sizeof(is)) != sizeof(is));
 	}
 	close(ends[1]);

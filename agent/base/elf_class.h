@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-/* ELFCLASS32 or ELFCLASS64 of what process `pid` executes; ELFCLASSNONE: it is gone, or its file
- * cannot be read in time. */
+/* Returns ELFCLASS32 or ELFCLASS64, the class of the executable of process `pid`; ELFCLASSNONE:
+ * the process has ended, or the file cannot be read in time. */
 int otr_elf_class(uint32_t pid);
 
 #endif /* OTR_ELF_CLASS_H */

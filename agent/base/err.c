@@ -50,7 +50,7 @@ void otr_err_print(const struct otr_err *err, const char *cmd)
 		otr_buf_str(&out, "    ");
 	}
 	if (out.len && write(STDERR_FILENO, out.data, out.len) < 0) {
-		/* nobody is left to be told */
+		/* stderr is closed: the error cannot be printed */
 	}
 	otr_buf_fini(&out);
 }

@@ -14,8 +14,8 @@
 #define HOW  (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 #define LINE 16384
 
-/* O_PATH looks the name up and opens nothing; its type is asked of what the kernel knows
- * already, and only then the very same file is opened. */
+/* O_PATH finds the file without opening it. Its type is read from the inode in memory, and only
+ * then the same file is opened. */
 int otr_foreign_open(int dir, const char *path)
 {
 	int at = openat(dir, path, O_PATH | O_CLOEXEC), fd, rc;

@@ -32,10 +32,10 @@ struct worker {
 	pthread_cond_t changed;
 	struct job *job; /* NULL: it waits for one */
 	bool ends;	 /* it is to end */
-	bool left;	 /* nobody waits for its job any more: the worker frees all */
+	bool left;	 /* the caller has left: the worker frees everything */
 };
 
-static struct worker *idle; /* who needs a worker takes this one out */
+static struct worker *idle; /* an idle worker; the next caller takes it */
 static unsigned int stuck;  /* workers that were left behind */
 
 static void worker_free(struct worker *wk)

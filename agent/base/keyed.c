@@ -12,7 +12,7 @@
 unsigned __int128 otr_keyed_secret[2 * OTR_KEYED_WORDS];
 static uint64_t secret[2];
 
-/* What SipHash makes of 0, 1, 2, .. cannot be told from random bits. */
+/* SipHash of 0, 1, 2, .. looks like random bits to anybody without the key. */
 static void expand(void)
 {
 	uint64_t half[2], n = 0;
@@ -63,7 +63,7 @@ static inline void mix(struct sip *s)
 	s->c = turn(s->c, 32);
 }
 
-static inline void take(struct sip *s, uint64_t word)
+static inline void add_word(struct sip *s, uint64_t word)
 {
 	s->d ^= word;
 	mix(s);
@@ -80,12 +80,12 @@ uint64_t otr_keyed_bytes(const void *data, size_t len)
 
 	for (; left >= 8; at += 8, left -= 8) {
 		memcpy(&word, at, 8);
-		take(&s, le64toh(word));
+		add_word(&s, le64toh(word));
 	}
 	word = 0;
 	if (left)
 		memcpy(&word, at, left);
-	take(&s, le64toh(word) | (uint64_t)len << 56);
+	add_word(&s, le64toh(word) | (uint64_t)len << 56);
 	s.c ^= 0xff;
 	mix(&s);
 	mix(&s);

@@ -54,7 +54,7 @@ void otr_log(enum otr_log_level level, const char *fmt, ...)
 	}
 	otr_buf_str(&out, "\"\n");
 	if (!out.rc && write(STDERR_FILENO, out.data, out.len) < 0) {
-		/* nobody is left to be told */
+		/* stderr is closed: the line cannot be written */
 	}
 	otr_buf_fini(&out);
 }

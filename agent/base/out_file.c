@@ -86,7 +86,8 @@ static void go_to(struct out *o, int dir)
 	o->dir = dir;
 }
 
-/* `fd` is a link on the way, and no other can take its place: it is read itself. */
+/* Follows the link that `fd` is: its text is read from the descriptor, so that no other link can
+ * replace it meanwhile. */
 static int follow(struct out *o, int fd, uid_t owner)
 {
 	char target[PATH_MAX], rest[PATH_MAX];
@@ -216,7 +217,7 @@ static int refuse_shared(struct out *o, int rc)
 	return rc;
 }
 
-/* The mode first, so that a file whose mode cannot be changed keeps what is in it. */
+/* Sets the mode first, so that a file whose mode cannot be changed keeps its content. */
 static int empty(struct out *o, int fd, mode_t mode)
 {
 	if (mode & 077 && fchmod(fd, MODE))
@@ -264,7 +265,7 @@ static int open_last(struct out *o)
 	return errno == EEXIST || errno == EISDIR ? open_existing(o) : failed(o);
 }
 
-/* The number of a descriptor of ours that `path` names, or -1. */
+/* Returns the number of a descriptor of this process that `path` names, or -1. */
 static int own_descriptor(const char *path)
 {
 	static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};

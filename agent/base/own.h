@@ -2,7 +2,8 @@
 #ifndef OTR_OWN_H
 #define OTR_OWN_H
 
-/* own.h - marks a local that owns something, which is given up in one way only. */
+/* own.h - locals that own something: it is released when they go out of scope, or moved by
+ * OTR_TAKE(). */
 
 #define OTR_AUTO(fini) __attribute__((cleanup(fini)))
 

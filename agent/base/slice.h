@@ -3,10 +3,10 @@
 #define OTR_SLICE_H
 
 /*
- * slice.h - a view of bytes that belong to somebody else.
+ * slice.h - a view of bytes that another object owns.
  *
- * A slice owns nothing, ends where `len` says and not at a NUL, and may hold any byte. An absent
- * value has data == NULL; an empty one has len == 0.
+ * A slice owns nothing, ends at `len` and not at a NUL, and may hold any byte. An absent value has data
+ * == NULL; an empty one has len == 0.
  */
 
 #include <stdbool.h>

@@ -51,7 +51,7 @@ static inline void otr_spares_put(struct otr_spares *sp, void *p)
 	free(p);
 }
 
-/* Frees the objects that nobody needed since the last call. */
+/* Frees the objects that were spare all the time since the last call. */
 static inline void otr_spares_trim(struct otr_spares *sp)
 {
 	for (; sp->least; sp->least--, sp->n--) {

@@ -61,8 +61,9 @@ struct otr_settings {
 	bool verbose;
 	/* send */
 	char **exports;
-	const char *exports_from; /* who named them: "--export", "OTRACE_EXPORT",
-				   * "OTEL_EXPORTER_OTLP_ENDPOINT" ..; or NULL */
+	/* The option or variable that named them: "--export", "OTRACE_EXPORT",
+	 * "OTEL_EXPORTER_OTLP_ENDPOINT" ..; or NULL. */
+	const char *exports_from;
 	/* keep */
 	char *record;
 	/* machine */

@@ -348,7 +348,7 @@ static void draw_head(struct block *b, struct otr_slice note_text)
 	OTR_AUTO(otr_buf_fini) struct otr_buf name = {0};
 	const struct otr_node *root = &b->tree->nodes[b->tree->root];
 	bool wide = b->look->width >= WIDE && !note_text.len;
-	/* The columns beside the name: clock, status, and the trace id. */
+	/* Columns for clock, status and trace id, which stand next to the name. */
 	unsigned int col = wide ? 18 : 23, all = b->look->width, room;
 	struct otr_label lb;
 

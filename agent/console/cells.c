@@ -57,7 +57,7 @@ unsigned int otr_cells(struct otr_slice s)
 	return sum;
 }
 
-static void put(struct otr_buf *out, const char *at, size_t n, unsigned int cells, bool ascii)
+static void put_cells(struct otr_buf *out, const char *at, size_t n, unsigned int cells, bool ascii)
 {
 	if (!ascii || n == 1)
 		otr_buf_add(out, at, n);
@@ -76,7 +76,7 @@ unsigned int otr_cells_put(struct otr_buf *out, struct otr_slice s, unsigned int
 		n = next(s, i, &cells);
 		if (col + cells > room)
 			break;
-		put(out, s.data + i, n, cells, ascii);
+		put_cells(out, s.data + i, n, cells, ascii);
 		col += cells;
 	}
 	if (all <= max || !max)

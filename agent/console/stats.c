@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stats.c - counts for flood lines and the summary. The tables are bounded: a name that finds
- * no room is counted as `rest`. */
+/*
+ * stats.c - counts for flood lines and the summary. The tables are bounded: a name for which there is no
+ * row is counted in `rest`.
+ */
 
 #include "agent/console/stats.h"
 

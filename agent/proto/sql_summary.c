@@ -158,7 +158,7 @@ struct summary {
 	struct otr_slice last; /* the last word */
 };
 
-static void put(struct summary *s, struct otr_slice text)
+static void put_word(struct summary *s, struct otr_slice text)
 {
 	size_t gap = s->len > 0;
 
@@ -215,7 +215,7 @@ static bool is_first(const struct summary *s, struct otr_slice text, int means)
 
 static void take_operation(struct summary *s, struct otr_slice text, bool name, bool object)
 {
-	put(s, text);
+	put_word(s, text);
 	s->want_name = name;
 	s->object = object;
 	s->list = false;
@@ -249,7 +249,7 @@ static bool take_keyword(struct summary *s, struct otr_slice text, int means)
 		return true;
 	case FIRST_ONLY:
 		if (s->first)
-			put(s, text);
+			put_word(s, text);
 		s->from_is_no_table |= otr_slice_eq_nocase(text, OTR_SLICE("revoke"));
 		s->list &= s->first;
 		return !s->want_name || s->object; /* CREATE OR REPLACE */
@@ -272,7 +272,7 @@ static bool take_keyword(struct summary *s, struct otr_slice text, int means)
 	case OBJECT:
 		if (!s->object || !s->want_name)
 			return false;
-		put(s, text);
+		put_word(s, text);
 		s->object = false;
 		return true;
 	case CLAUSE:
@@ -302,7 +302,7 @@ static struct otr_slice whole_name(struct otr_slice sql, struct otr_sql_token to
 static void take_name(struct summary *s, struct otr_slice sql, struct otr_sql_token tok,
 		      size_t *from)
 {
-	put(s, whole_name(sql, tok, from));
+	put_word(s, whole_name(sql, tok, from));
 	s->want_name = s->object = false;
 }
 

@@ -58,7 +58,7 @@ static struct otr_slice keep_text(struct draft *d, struct otr_slice s)
 	return (struct otr_slice){(const char *)at, d->text.len - at};
 }
 
-static bool has(const struct draft *d, enum otr_key key)
+static bool has_attr(const struct draft *d, enum otr_key key)
 {
 	for (size_t i = 0; i < d->n; i++)
 		if (d->at[i].key == key)
@@ -68,7 +68,7 @@ static bool has(const struct draft *d, enum otr_key key)
 
 static struct otr_attr *add(struct draft *d, enum otr_key key)
 {
-	if (d->n == ATTRS_MAX || (key != OTR_KEY_CUSTOM && has(d, key)))
+	if (d->n == ATTRS_MAX || (key != OTR_KEY_CUSTOM && has_attr(d, key)))
 		return NULL;
 	d->at[d->n] = (struct otr_attr){.key = (uint16_t)key};
 	return &d->at[d->n++];

@@ -66,7 +66,7 @@ void otr_meta_put(uint32_t tgid, enum otr_meta key, struct otr_slice text, uint6
 	free(ev);
 }
 
-static void give(struct reader *rd, enum otr_meta key, struct otr_slice text)
+static void give_fact(struct reader *rd, enum otr_meta key, struct otr_slice text)
 {
 	if (!text.len)
 		return;
@@ -95,7 +95,7 @@ static void read_link(struct reader *rd, int dir, const char *name, enum otr_met
 	ssize_t n = readlinkat(dir, name, buf, sizeof(buf));
 
 	if (n > 0)
-		give(rd, key, (struct otr_slice){buf, (size_t)n});
+		give_fact(rd, key, (struct otr_slice){buf, (size_t)n});
 }
 
 static void read_comm(struct reader *rd, int dir)
@@ -105,14 +105,14 @@ static void read_comm(struct reader *rd, int dir)
 
 	while (s.len && s.data[s.len - 1] == '\n')
 		s.len--;
-	give(rd, OTR_META_COMM, s);
+	give_fact(rd, OTR_META_COMM, s);
 }
 
 static void give_args(struct reader *rd, struct otr_slice s)
 {
 	while (s.len && !s.data[s.len - 1])
 		s.len--; /* drop its last NUL, and those that pad a title */
-	give(rd, OTR_META_CMDLINE, s);
+	give_fact(rd, OTR_META_CMDLINE, s);
 }
 
 static bool is_wanted(struct otr_slice entry)
@@ -240,7 +240,7 @@ static void read_cgroup(struct reader *rd, int dir)
 		if (line.len > best.len)
 			best = line;
 	}
-	give(rd, OTR_META_CGROUP, best);
+	give_fact(rd, OTR_META_CGROUP, best);
 }
 
 static bool passwd_name(uid_t uid, char *out, size_t size)
@@ -268,7 +268,7 @@ static void read_owner(struct reader *rd, int dir)
 		return;
 	if (!passwd_name(st.st_uid, name, sizeof(name)))
 		snprintf(name, sizeof(name), "%u", st.st_uid);
-	give(rd, OTR_META_OWNER, otr_slice_str(name));
+	give_fact(rd, OTR_META_OWNER, otr_slice_str(name));
 }
 
 static uint64_t clock_ns(clockid_t clock)
@@ -299,7 +299,7 @@ static void read_start(struct reader *rd, int dir)
 	snprintf(text, sizeof(text), "%llu",
 		 (unsigned long long)(epoch - epoch % TICK_NS) +
 			 ticks * (SECOND_NS / (unsigned long long)sysconf(_SC_CLK_TCK)));
-	give(rd, OTR_META_START, otr_slice_str(text));
+	give_fact(rd, OTR_META_START, otr_slice_str(text));
 }
 
 /* All files are read through one descriptor of /proc/TGID: if the process ends and its number is
@@ -333,7 +333,7 @@ static void read_machine_id(struct reader *rd)
 		s = read_file(AT_FDCWD, "/var/lib/dbus/machine-id", buf, sizeof(buf));
 	while (s.len && isspace((unsigned char)s.data[s.len - 1]))
 		s.len--;
-	give(rd, OTR_META_HOST_ID, s);
+	give_fact(rd, OTR_META_HOST_ID, s);
 }
 
 /* Returns the name of the architecture in the conventions. */
@@ -353,8 +353,8 @@ int otr_resource_read_host(uint64_t time_ns, otr_meta_fn put, void *arg)
 
 	if (uname(&un))
 		return 0;
-	give(&rd, OTR_META_HOST, otr_slice_str(un.nodename));
-	give(&rd, OTR_META_ARCH, otr_slice_str(arch_of(un.machine)));
+	give_fact(&rd, OTR_META_HOST, otr_slice_str(un.nodename));
+	give_fact(&rd, OTR_META_ARCH, otr_slice_str(arch_of(un.machine)));
 	read_machine_id(&rd);
 	return rd.n;
 }

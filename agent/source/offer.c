@@ -48,8 +48,8 @@ static int make_names(char *session, size_t size)
 	return 0;
 }
 
-/* The kernel drops each datagram without the secret, so that nobody else can fill the few places
- * in a queue. */
+/* Attaches a filter that drops each datagram without the secret, so that no other process can
+ * fill the queue. */
 static int only_with_secret(int fd, const char *session)
 {
 	struct sock_filter code[2 * SECRET_WORDS + 2];

@@ -27,7 +27,7 @@ struct otr_record {
 	uint64_t *copy; /* BLANK_MAX bytes: an event without its secrets */
 };
 
-static void put(struct otr_record *rec, const void *data, size_t len)
+static void put_bytes(struct otr_record *rec, const void *data, size_t len)
 {
 	if (!rec->rc && fwrite(data, 1, len, rec->file) != len)
 		rec->rc = errno ? -errno : -EIO;
@@ -43,7 +43,7 @@ static int start(struct otr_record *rec, int fd)
 		return -ENOMEM;
 	}
 	setvbuf(rec->file, NULL, _IOFBF, BUFFER);
-	put(rec, &head, sizeof(head));
+	put_bytes(rec, &head, sizeof(head));
 	return 0;
 }
 
@@ -77,8 +77,8 @@ void otr_record_put(struct otr_record *rec, const struct otr_event *ev)
 		ev = (const void *)rec->copy;
 		otr_record_auth_blank(&rec->auth, (void *)rec->copy);
 	}
-	put(rec, ev, ev->size);
-	put(rec, zero, OTR_RECORD_PADDED(ev->size) - ev->size);
+	put_bytes(rec, ev, ev->size);
+	put_bytes(rec, zero, OTR_RECORD_PADDED(ev->size) - ev->size);
 }
 
 int otr_record_close(struct otr_record **rp)

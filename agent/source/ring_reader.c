@@ -84,8 +84,8 @@ static uint64_t not_later(uint64_t time_ns, uint64_t now_ns)
 	return time_ns < now_ns ? time_ns : now_ns;
 }
 
-static const struct otr_event *take(struct otr_ring_reader *rd, uint64_t head, uint32_t tgid,
-				    uint64_t now_ns)
+static const struct otr_event *take_record(struct otr_ring_reader *rd, uint64_t head, uint32_t tgid,
+					   uint64_t now_ns)
 {
 	const struct otr_ring_slot *slot = slot_at(rd, rd->tail);
 	uint32_t size = __atomic_load_n(&slot->size, __ATOMIC_RELAXED);
@@ -116,7 +116,7 @@ const struct otr_event *otr_ring_next(struct otr_ring_reader *rd, uint32_t tgid,
 
 	while (!ev && rd->tail < head) {
 		if (is_whole(rd, rd->tail))
-			ev = take(rd, head, tgid, now_ns);
+			ev = take_record(rd, head, tgid, now_ns);
 		else if (over)
 			step_over(rd, head);
 		else

@@ -102,10 +102,10 @@ struct otr_span *otr_span_ref(const struct otr_span *sp);
 /* Drops one reference; the last one frees. Sets *spp to NULL. */
 void otr_span_unref(struct otr_span **spp);
 
-/* The text of an attribute, or a none slice where it has none of that key. */
+/* Returns the text of an attribute, or a none slice if the span has none of that key. */
 struct otr_slice otr_span_string(const struct otr_span *sp, enum otr_key key);
 
-/* Its number; `fallback` where it has none of that key. */
+/* Returns the number of an attribute; `fallback` if the span has none of that key. */
 int64_t otr_span_int(const struct otr_span *sp, enum otr_key key, int64_t fallback);
 
 #endif /* OTR_SPAN_H */

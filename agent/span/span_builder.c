@@ -42,7 +42,7 @@ static struct otr_slice clip(struct otr_slice s)
 	return s;
 }
 
-static struct otr_slice keep(struct otr_span_builder *sb, struct otr_slice s)
+static struct otr_slice keep_text(struct otr_span_builder *sb, struct otr_slice s)
 {
 	size_t at = sb->text.len;
 
@@ -53,17 +53,17 @@ static struct otr_slice keep(struct otr_span_builder *sb, struct otr_slice s)
 
 void otr_sb_name(struct otr_span_builder *sb, struct otr_slice name)
 {
-	sb->span.name = keep(sb, name);
+	sb->span.name = keep_text(sb, name);
 }
 
 void otr_sb_status(struct otr_span_builder *sb, struct otr_slice text)
 {
-	sb->span.status_text = keep(sb, text);
+	sb->span.status_text = keep_text(sb, text);
 }
 
 void otr_sb_trace_state(struct otr_span_builder *sb, struct otr_slice text)
 {
-	sb->span.trace_state = keep(sb, text);
+	sb->span.trace_state = keep_text(sb, text);
 }
 
 static struct otr_attr *slot(struct otr_span_builder *sb, enum otr_key key)
@@ -92,7 +92,7 @@ void otr_sb_string(struct otr_span_builder *sb, enum otr_key key, struct otr_sli
 	if (!at)
 		return;
 	at->type = OTR_ATTR_STRING;
-	at->string = keep(sb, value);
+	at->string = keep_text(sb, value);
 }
 
 void otr_sb_int(struct otr_span_builder *sb, enum otr_key key, int64_t value)
@@ -123,8 +123,8 @@ static void set_custom(struct otr_span_builder *sb, enum otr_attr_type type, str
 	if (!at)
 		return;
 	at->type = (uint16_t)type;
-	at->name = keep(sb, name);
-	at->string = keep(sb, value);
+	at->name = keep_text(sb, name);
+	at->string = keep_text(sb, value);
 }
 
 void otr_sb_custom(struct otr_span_builder *sb, struct otr_slice name, struct otr_slice value)

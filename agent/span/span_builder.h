@@ -38,7 +38,7 @@ void otr_sb_string(struct otr_span_builder *sb, enum otr_key key, struct otr_sli
 void otr_sb_int(struct otr_span_builder *sb, enum otr_key key, int64_t value);
 void otr_sb_bool(struct otr_span_builder *sb, enum otr_key key, bool value);
 void otr_sb_custom(struct otr_span_builder *sb, struct otr_slice name, struct otr_slice value);
-/* A list of one string, as headers are told. */
+/* Adds a list of one string, as the conventions give headers. */
 void otr_sb_custom_list(struct otr_span_builder *sb, struct otr_slice name, struct otr_slice value);
 void otr_sb_link(struct otr_span_builder *sb, const struct otr_link *link);
 

@@ -182,7 +182,7 @@ struct otr_failed {
 
 struct otr_loss_window {
 	uint64_t from_ns, to_ns; /* first and last report; 0: none */
-	uint32_t tgid;		 /* whose records; 0: of several processes, or not known */
+	uint32_t tgid; /* the process whose records were lost; 0: several processes, or not known */
 };
 
 struct otr_stitch {

@@ -60,7 +60,7 @@ static const struct otr_proto_ops connect_ops = {
 
 /* The attempt may be the first event of its process. Then the environment, which may name its
  * parent, comes later, from the library or from /proc. */
-static void finish(struct otr_stitch *st, struct otr_failed *at)
+static void end_attempt(struct otr_stitch *st, struct otr_failed *at)
 {
 	struct otr_exchange *ex = at->ex;
 
@@ -75,7 +75,7 @@ static void finish(struct otr_stitch *st, struct otr_failed *at)
 void otr_failed_flush(struct otr_stitch *st)
 {
 	for (size_t i = 0; i < OTR_FAILED; i++)
-		finish(st, &st->failed[i]);
+		end_attempt(st, &st->failed[i]);
 }
 
 static bool is_due(const struct otr_stitch *st, const struct otr_failed *at)
@@ -87,7 +87,7 @@ void otr_failed_tick(struct otr_stitch *st)
 {
 	for (size_t i = 0; i < OTR_FAILED; i++)
 		if (st->failed[i].ex && is_due(st, &st->failed[i]))
-			finish(st, &st->failed[i]);
+			end_attempt(st, &st->failed[i]);
 }
 
 /* A free slot; if there is none, the oldest one ends and gives its slot. */
@@ -98,7 +98,7 @@ static struct otr_failed *take_slot(struct otr_stitch *st)
 	for (size_t i = 0; i < OTR_FAILED && oldest->ex; i++)
 		if (!st->failed[i].ex || st->failed[i].first_ns < oldest->first_ns)
 			oldest = &st->failed[i];
-	finish(st, oldest);
+	end_attempt(st, oldest);
 	return oldest;
 }
 
@@ -131,8 +131,8 @@ static struct otr_failed *same_attempt(struct otr_stitch *st, const struct otr_e
 	return NULL;
 }
 
-static struct otr_exchange *make(struct otr_stitch *st, const struct otr_ev_failed *ev,
-				 const struct otr_addr *remote)
+static struct otr_exchange *make_exchange(struct otr_stitch *st, const struct otr_ev_failed *ev,
+					  const struct otr_addr *remote)
 {
 	struct otr_wire *wire = calloc(1, sizeof(*wire));
 	struct otr_side side = {
@@ -168,14 +168,14 @@ static void unmap(struct otr_addr *addr)
 	memset(addr->ip + 4, 0, 12);
 }
 
-static void hold(struct otr_stitch *st, const struct otr_ev_failed *ev,
-		 const struct otr_addr *remote)
+static void hold_attempt(struct otr_stitch *st, const struct otr_ev_failed *ev,
+			 const struct otr_addr *remote)
 {
 	struct otr_exchange *ex;
 	struct otr_failed *at;
 
 	otr_exchange_evict(st);
-	ex = make(st, ev, remote);
+	ex = make_exchange(st, ev, remote);
 	if (!ex)
 		return;
 	otr_exchange_answer(ex, OTR_ANSWER_MISSING);
@@ -200,7 +200,7 @@ void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev)
 	unmap(&remote);
 	at = same_attempt(st, ev, &remote);
 	if (!at) {
-		hold(st, ev, &remote);
+		hold_attempt(st, ev, &remote);
 		return;
 	}
 	if (at->conn == ev->hdr.conn) {
@@ -239,5 +239,5 @@ void otr_stitch_attempts(struct otr_stitch *st, const struct otr_event *ev)
 		return;
 	for (size_t i = 0; i < OTR_FAILED; i++)
 		if (st->failed[i].ex && st->failed[i].ex->tgid == ev->tgid)
-			finish(st, &st->failed[i]);
+			end_attempt(st, &st->failed[i]);
 }

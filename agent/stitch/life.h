@@ -25,8 +25,8 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t e
 /* The same, where bytes or records were lost: when it ended is not known. */
 void otr_exchange_end_cut(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns);
 
-/* Frees exchanges until there is room for one more: first those that are emitted, then the oldest
- * one, which is emitted as it stands and counted as lost. */
+/* Frees exchanges until one more is within cfg.max_open: first those that are emitted, then the
+ * oldest one, which is emitted as it stands and counted as lost. */
 void otr_exchange_evict(struct otr_stitch *st);
 
 /* Frees what is kept of processes without open requests, once all exchanges are freed. */

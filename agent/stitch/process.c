@@ -108,7 +108,7 @@ static void take_ids(const struct otr_run *run, struct otr_exchange *ex)
 }
 
 /* It is on no connection: its wire is closed from the start, and freed with it. */
-static void begin(struct otr_stitch *st, const struct otr_event *ev)
+static void begin_root(struct otr_stitch *st, const struct otr_event *ev)
 {
 	struct otr_exchange *ex = otr_spares_get(&st->old_exchanges, sizeof(*ex));
 	struct otr_trace *tr = otr_trace_new(st);
@@ -143,7 +143,7 @@ static void begin(struct otr_stitch *st, const struct otr_event *ev)
 }
 
 /* The name is that of the file that was executed: deploy.sh, not sh. */
-static void name(struct otr_exchange *ex, const struct otr_ev_proc *ev)
+static void set_name(struct otr_exchange *ex, const struct otr_ev_proc *ev)
 {
 	struct otr_slice exe = {ev->text, ev->exe_len};
 	struct otr_msg msg = {.op = otr_name_base(exe)}, *copy;
@@ -183,9 +183,9 @@ static void on_exec(struct otr_stitch *st, const struct otr_ev_proc *ev)
 	if (ev->hdr.tgid != st->run.tgid || ev->hdr.hook == OTR_HOOK_PRELOAD)
 		return;
 	if (!st->run.ex)
-		begin(st, &ev->hdr);
+		begin_root(st, &ev->hdr);
 	if (st->run.ex)
-		name(st->run.ex, ev);
+		set_name(st->run.ex, ev);
 }
 
 static void on_fork(struct otr_stitch *st, const struct otr_ev_proc *ev)

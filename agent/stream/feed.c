@@ -39,8 +39,8 @@ static void give_up_run(struct otr_flow *fl, struct otr_dir_state *ds)
 		otr_flow_mute(fl);
 }
 
-/* Finds the parser of a flow by the bytes at hand. What the other side sent before is kept if
- * the same parser's sniff() takes it, as where the server speaks first. */
+/* Finds the parser of a flow by the unread bytes. Earlier bytes of the other side are kept if
+ * sniff() of the same parser accepts them: the server may speak first. */
 static void identify(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	struct otr_slice in = otr_half_stream_bytes(&ds->hs);

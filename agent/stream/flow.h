@@ -20,7 +20,7 @@ void otr_flow_free(struct otr_flow *fl);
  * the flow has no parser. */
 bool otr_flow_take(struct otr_flow *fl, const struct otr_proto_ops *proto);
 
-/* Ends what is open and reads no more; mute() also tells the source to copy no more. */
+/* Both end what is open and read no more; mute() also makes the source copy no more. */
 void otr_flow_shut(struct otr_flow *fl);
 void otr_flow_mute(struct otr_flow *fl);
 

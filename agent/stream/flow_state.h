@@ -57,7 +57,7 @@ struct otr_flow {
 	bool hides;	    /* behind the last request there may be others that were not copied */
 	enum otr_dir asker; /* the direction of requests */
 	uint8_t tries;	    /* runs that no parser understood */
-	uint8_t bad;	    /* times in a row that parse() said BAD */
+	uint8_t bad;	    /* times in a row that parse() returned BAD */
 	uint32_t unanswered;
 	uint32_t pauses;	  /* of the source, as many as this flow has dealt with */
 	uint32_t head_bytes;	  /* the policy that the source was asked for last */

@@ -101,7 +101,7 @@ static uint64_t joined_end(const struct otr_half_stream *h)
 	return h->at + (h->buf.len - h->head);
 }
 
-/* Makes room at the front of buf when most of it is spent. */
+/* Moves the bytes to the front of buf when most of it is spent. */
 static void compact(struct otr_half_stream *h)
 {
 	size_t left = h->buf.len - h->head;
@@ -125,7 +125,7 @@ static void join(struct otr_half_stream *h, const struct otr_stream_segment *p, 
 	otr_buf_add(&h->buf, data + known, p->cap - known);
 }
 
-/* Is there a gap between the bytes at hand and `p`? */
+/* Is there a gap between the unread bytes and `p`? */
 static bool is_apart(const struct otr_half_stream *h, const struct otr_stream_segment *p)
 {
 	return p->pos > joined_end(h) || h->buf.len - h->head > OTR_HALF_MAX;

@@ -43,7 +43,7 @@ struct otr_stream_segment {
 	struct otr_segment_origin from;
 	uint32_t cap;	  /* bytes kept, from pos on */
 	uint32_t cost;	  /* bytes of the budget */
-	bool bare;	  /* `data` has no room */
+	bool bare;	  /* `data` has no bytes */
 	bool by_run_only; /* only the record of its run says that it moved */
 	uint8_t data[];	  /* the bytes kept, unless they went straight into `buf` */
 };
@@ -76,7 +76,7 @@ struct otr_half_stream {
 	bool run_over; /* it is known to have ended */
 };
 
-/* What follows the bytes at hand. */
+/* What follows the unread bytes. */
 enum otr_follow {
 	OTR_FOLLOW_NOTHING, /* nothing has moved yet */
 	OTR_FOLLOW_GAP,	    /* bytes that were not copied, and never will be */

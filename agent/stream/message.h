@@ -11,7 +11,8 @@ struct otr_dir_state;
 struct otr_flow;
 struct otr_msg;
 
-/* Keeps where the message at hand begins, as its segment may be spent before it is emitted. */
+/* Keeps where the message that is being read begins, as its segment may be spent before it is
+ * emitted. */
 void otr_dir_state_mark(struct otr_dir_state *ds);
 
 /* Emits the message that began at the mark. It is open from now on. */

@@ -164,8 +164,8 @@ static void order(struct fold *f)
 	qsort_r(f->order, f->n_units, sizeof(*f->order), by_rank, f);
 }
 
-/* The number of rows that it takes to keep node `i` and its ancestors; more than `room` if they do
- * not fit. */
+/* Returns the number of rows that it takes to keep node `i` and its ancestors; more than `room`
+ * if they do not fit. */
 static uint32_t rows_needed(const struct fold *f, uint32_t i, uint32_t room)
 {
 	uint32_t n = 0;
@@ -177,7 +177,7 @@ static uint32_t rows_needed(const struct fold *f, uint32_t i, uint32_t room)
 
 /* Keeps node `i` with its ancestors if they fit, else `i` alone if it has a rank. Returns the
  * number of rows that this took. */
-static uint32_t keep(struct fold *f, uint32_t i, uint32_t room)
+static uint32_t keep_node(struct fold *f, uint32_t i, uint32_t room)
 {
 	uint32_t n = rows_needed(f, i, room);
 
@@ -201,7 +201,7 @@ static void choose(struct fold *f, uint32_t max)
 		if (f->n_units <= max)
 			f->kept[f->order[i]] = true;
 		else if (room && !f->kept[f->order[i]])
-			room -= keep(f, f->order[i], room);
+			room -= keep_node(f, f->order[i], room);
 }
 
 /* The node after `at` in depth-first order. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulk.c - bulk PORT: asks an HTTP server by sendmmsg and recvmmsg, then by splice from a
- * pipe, then over a descriptor that dup2 put there and syscall(SYS_close) took away,
- * waiting by pselect and epoll_pwait2; prints the last bytes of each answer.
+ * bulk.c - bulk PORT: asks an HTTP server by sendmmsg and recvmmsg, then by splice from a pipe, then
+ * over a descriptor that dup2 made and syscall(SYS_close) closed, waiting by pselect and epoll_pwait2;
+ * prints the last bytes of each answer.
  */
 
 #include <arpa/inet.h>
@@ -28,7 +28,7 @@ static int dial(const char *port)
 	return fd;
 }
 
-/* Head and body may come apart. */
+/* Prints an answer, whose head and body may arrive separately. */
 static void show(const char *how, int fd, char *buf, ssize_t n)
 {
 	size_t len = n > 0 ? (size_t)n : 0;

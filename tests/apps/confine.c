@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * confine.c - runs a program in less than it is used to.
+ * confine.c - runs a program under restrictions.
  *
- *	confine mdwe CMD..	no memory is both written and run (as systemd's
+ *	confine mdwe CMD..	no memory may be both written and executed (as systemd's
  *				MemoryDenyWriteExecute asks the kernel)
  *	confine filter CMD..	the same by a filter of system calls
  *	confine nothing CMD..	memfd_create() and sockets of AF_UNIX are refused, too
@@ -30,7 +30,7 @@
 #define ALLOW		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define IS(nr, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, yes, no)
 
-/* mprotect() that lets memory be run, and mmap() that lets it be written as well. */
+/* Refuses mprotect() to executable, and mmap() to both writable and executable. */
 static struct sock_filter run[] = {
 	LOAD(nr),
 	IS(SYS_mprotect, 0, 3),

@@ -63,7 +63,7 @@ static void pair(void)
 	close(door);
 }
 
-/* What a call returned, and all that came of it but a header of ours. */
+/* Prints what a call returned, and all bytes that arrived, without an injected header. */
 static void row(const char *name, long ret)
 {
 	char got[8192], *ours;
@@ -165,7 +165,7 @@ static long many(void)
 	return n * 1000 + msgs[0].msg_len + msgs[1].msg_len;
 }
 
-/* The message, its pieces and its bytes where nobody may write. */
+/* The message, its segments and its bytes are in read-only memory. */
 static long read_only(void)
 {
 	struct {
@@ -184,7 +184,7 @@ static long read_only(void)
 	return sendmsg(fd[0], &page->msg, 0);
 }
 
-/* A request with a descriptor beside it, over AF_UNIX: the descriptor comes once. */
+/* Passes a descriptor with a request, over AF_UNIX: the descriptor must arrive once. */
 static void passes(void)
 {
 	union {
@@ -247,7 +247,7 @@ static void messages(void)
 	passes();
 }
 
-/* Exported by this file as a library. */
+/* Called by dlsym(), if this file is built as a library. */
 long corners_say(int to);
 long corners_say(int to)
 {

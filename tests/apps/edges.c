@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * edges.c - odd calls, and what they return: the same with and without a library before libc.
+ * edges.c - unusual calls, and what they return: the same with and without the library.
  *
  *	edges MODE	calls, sockets, thread, strict, filter: see the rows at the end
  */
@@ -31,8 +31,8 @@
 #define GET "GET /edges HTTP/1.1\r\nHost: edges\r\n\r\n"
 
 static char text[] = GET;
-static char *bad;  /* no page is there */
-static char *edge; /* 24 bytes that can be read, and then no more */
+static char *bad;  /* an address without a page */
+static char *edge; /* 24 bytes that can be read, before an unmapped page */
 
 static void fail(const char *what)
 {
@@ -40,7 +40,7 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* A connection to ourselves. */
+/* Makes a connection from this process to itself. */
 static void pair(int fd[2])
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -67,7 +67,7 @@ static void make_pages(void)
 	memcpy(edge, text, 24);
 }
 
-/* What it returned, and errno; `n` bytes sent, or received, are taken away. */
+/* Prints what the call returned, and errno; reads away the `n` bytes that it sent or received. */
 static void row(const char *name, long ret, const int fd[2])
 {
 	char away[4096];
@@ -80,7 +80,8 @@ static void row(const char *name, long ret, const int fd[2])
 	errno = 0;
 }
 
-/* Each on a connection of its own: the first bytes of a request are what is looked into. */
+/* Runs each call on a connection of its own, since the library reads the first bytes of a
+ * request. */
 #define CASE(expr)                            \
 	do {                                  \
 		int fd[2];                    \
@@ -163,7 +164,7 @@ static void odd_sizes(void)
 	CASE(close(-1));
 	CASE(select(0, NULL, NULL, NULL, &(struct timeval){0, 1}));
 	CASE(prctl(PR_SET_NAME, "edges"));
-	CASE(errno = 77); /* and what succeeds leaves errno as it is */
+	CASE(errno = 77); /* a call that succeeds leaves errno as it was */
 	CASE(send(fd[0], (errno = 77, text), 36, 0) < 0 || errno != 77);
 }
 
@@ -226,7 +227,7 @@ static int passed(int over)
 	return fd;
 }
 
-/* Numbers that become others' past close(), by twos, by messages, in children. */
+/* Numbers of descriptors that are used again: past close(), by dup2, by messages, in children. */
 static void sockets(void)
 {
 	int fd[2], other[2], over[2], twice;
@@ -265,7 +266,7 @@ static void sockets(void)
 	wait(NULL);
 }
 
-/* Threads that write one connection without a lock, a whole request each time. */
+/* Threads that write to one connection without a lock, a whole request each time. */
 #define WRITERS	 4
 #define REQUESTS 1000
 static void *writes(void *arg)
@@ -327,7 +328,7 @@ static void thread(void)
 	pthread_join(id, NULL);
 }
 
-/* From here on: read, write, _exit, and nothing else. */
+/* From here on only read, write and _exit are allowed. */
 static void strict(void)
 {
 	int fd[2];
@@ -339,8 +340,8 @@ static void strict(void)
 	syscall(SYS_exit, 7);
 }
 
-/* A program that sandboxes itself as libseccomp does it, between two connections: all but
- * what it uses kills. */
+/* The program sandboxes itself between two connections, as with libseccomp: each call that it
+ * does not use kills it. */
 static void filter(void)
 {
 	static const int may[] = {SYS_read, SYS_write, SYS_close, SYS_exit_group};

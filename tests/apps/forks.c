@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * forks.c - forks DIR N: processes that live shortly, one after the other: half of them
- * run /bin/true, half say something on a connection to themselves. A hundred first; then
- * it makes DIR/warm, waits for DIR/go, goes on to N, makes DIR/done and waits for DIR/end.
+ * forks.c - forks DIR N: processes with a short life, one after the other: half of them run /bin/true,
+ * half send bytes over a connection to themselves. A hundred first; then it makes DIR/warm, waits for
+ * DIR/go, continues to N, makes DIR/done and waits for DIR/end.
  */
 
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 #define GET "GET /forks HTTP/1.1\r\nHost: forks\r\n\r\n"
 
-/* Ports would run out. */
+/* Uses AF_UNIX: ports of TCP would run out. */
 static int say(void)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};

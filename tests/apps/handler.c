@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * handler.c - handler FILE [many]: every call that a handler of a signal may make and a library before
- * libc's may stand before, made by one, each in a child that has made none, or has answered
- * a request; `many`: which has two threads. Prints what each returned; FILE gets how many
- * bytes of stack the handler took, its own frame included.
+ * handler.c - handler FILE [many]: a handler of a signal makes every call that it may make and that the
+ * library hooks. Each call is made in a child that has made none before, or has answered a request;
+ * `many`: that has two threads. Prints what each call returned; FILE gets how many bytes of stack the
+ * handler used, with its own frame.
  */
 
 #include <errno.h>
@@ -31,7 +31,7 @@
 static int fd[2], door;
 static struct sockaddr_in at;
 static long result;
-static uintptr_t top; /* of the handler's own frame */
+static uintptr_t top; /* address in the handler's own frame */
 static char got[1024];
 static struct iovec pieces[64];
 static struct msghdr msg = {.msg_iov = pieces, .msg_iovlen = 64};
@@ -55,7 +55,7 @@ static void dial(void)
 		die("connect");
 }
 
-/* A connection to ourselves, made by calls that nobody stands before. */
+/* Makes a connection to this process, by calls that the library does not hook. */
 static void pair(void)
 {
 	socklen_t len = sizeof(at);
@@ -80,7 +80,7 @@ static void came(void)
 	FD_SET(fd[0], &set);
 }
 
-/* A request came, and was read. */
+/* A request has arrived, and was read. */
 static void serve(void)
 {
 	came();
@@ -145,7 +145,7 @@ ROWS
 #undef ROW
 };
 
-/* How much of it was written to. */
+/* Returns how many bytes of the stack were written. */
 static size_t used(const char *stack)
 {
 	size_t i = 0;

@@ -35,7 +35,7 @@ int SSL_read(int *ssl, void *buf, int n)
 	return (int)read(*ssl, buf, (size_t)n);
 }
 
-/* Its records go straight to the socket, and it says so as OpenSSL does. */
+/* Records go directly to the socket, and SSL_get_wbio() says so, as in OpenSSL. */
 const void *SSL_get_wbio(const void *ssl)
 {
 	return ssl;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * locked.c - locked FILE: a program that locks all its memory, now and later, then asks itself
- * for something over a socket. Prints what each call returned; FILE gets, in kB, what the
- * kernel has promised it at main() and what is locked and mapped at the end.
+ * locked.c - locked FILE: a program that locks all its memory, now and later, then sends itself a
+ * request over a socket. Prints what each call returned; FILE gets, in kB, what the kernel has promised
+ * it at main() and what is locked and mapped at the end.
  */
 
 #include <errno.h>
@@ -35,7 +35,7 @@ static void row(const char *name, long ret)
 	printf("%s %ld %s\n", name, ret, ret < 0 ? strerror(errno) : "-");
 }
 
-/* Both ends are ours: a client's memory, and a server's. */
+/* Both ends are in this process: it has the memory of a client and of a server. */
 static void exchange(void)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pool.c - a C server whose threads leave their calls to a pool (accuracy tests).
+ * pool.c - a C server whose threads give their calls to a pool (accuracy tests).
  *
  *	pool PORT BACKPORT [LATE_US [THREADS [ASKS [NONE]]]]
  *		GET /call?id=N: a thread of the pool asks the back
  *
- * A thread a connection; each has a condition variable of its own on which it waits for
- * its job to be done. The threads of the pool (eight, or THREADS) share one. With LATE_US a
- * handler is held up for at most as long before it waits, as on a busy machine: its job may be
- * done by then, so nobody wakes it. A job asks once, or ASKS times;
- * every NONEth asks nothing.
+ * Each connection has a thread, which waits on a condition variable of its own for its job to be
+ * done. The threads of the pool (eight, or THREADS) share one. With LATE_US a handler is held up
+ * for at most that long before it waits, as on a busy machine: its job may be done by then, and
+ * then nobody wakes it. A job asks once, or ASKS times; every NONEth asks nothing.
  */
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -33,7 +32,7 @@ static struct sockaddr_in back = {.sin_family = AF_INET};
 static long late_us;
 static int asks = 1, none;
 
-/* Reads up to the end of a head, and the body that follows it at once. */
+/* Reads up to the end of a head, and the part of the body that arrives with it. */
 static int read_message(int fd, char *buf, size_t size)
 {
 	size_t got = 0, body;

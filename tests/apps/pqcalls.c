@@ -25,7 +25,7 @@ static void sure(const char *what, int ok)
 	printf("%s %s\n", what, ok ? "ok" : PQerrorMessage(db));
 }
 
-/* As a program does that waits for its descriptors by itself. */
+/* Waits for the descriptor, as a program does that has its own loop. */
 static void ready(void)
 {
 	struct pollfd at = {PQsocket(db), POLLIN, 0};
@@ -95,7 +95,7 @@ static void async(void)
 	drain("sent");
 	sure("send", PQsendQuery(db, "SELECT nosuch FROM items"));
 	drain("sent");
-	/* Read by the call that comes next. */
+	/* The result is read by the call that comes next. */
 	sure("send", PQsendQuery(db, "SELECT 'left' FROM items"));
 	show("exec", PQexec(db, "SELECT 'next'"));
 	PQsetnonblocking(db, 0);
@@ -121,7 +121,7 @@ static void queue(const char *text)
 	sure("pipe", PQsendQueryParams(db, text, 0, NULL, NULL, NULL, NULL, 0));
 }
 
-/* N statements' results, each with the NULL behind it; or a Sync's, which has none. */
+/* Reads the results of `n` statements, each with the NULL behind it; that of a Sync has none. */
 static void results(int n)
 {
 	PGresult *res;
@@ -198,7 +198,7 @@ static void function(void)
 	printf("fn: %d\n", out);
 }
 
-/* Longer than what is told of it. */
+/* A statement that is longer than what the library records of it. */
 static void longer(void)
 {
 	static char text[300000];
@@ -219,7 +219,7 @@ static void cut(void)
 	show("reset", PQexec(db, "SELECT 'after a reset'"));
 }
 
-/* Asked, and nobody reads what came. */
+/* A request whose answer is never read. */
 static void unread(void)
 {
 	sure("send", PQsendQuery(db, "SELECT 'unread'"));
@@ -236,7 +236,7 @@ static void many(void)
 	}
 }
 
-/* What a statement takes of our CPU, the least of five rounds. */
+/* Prints the CPU that a statement costs this process, the least of five rounds. */
 static void cost(void)
 {
 	double best = 1e9;

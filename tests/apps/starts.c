@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * starts.c - starts PORT LISTEN: a service that eight threads prepare, each by a request to
- * PORT, all at the same moment; then it serves one request on LISTEN, and ends.
+ * starts.c - starts PORT LISTEN: a service that eight threads prepare, each by a request to PORT, all at
+ * the same moment; then it serves one request on LISTEN, and ends.
  */
 
 #include <arpa/inet.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stingy.c - a library that stands between a program, or what stands before libc's calls, and
- * libc: of what is sent it takes some bytes only, as a kernel may. With STINGY=poll it fails
- * at times, too, as one that has no room.
+ * stingy.c - a library before libc that takes only some of the bytes that are sent, as a kernel may.
+ * With STINGY=poll it also fails at times, as a socket does whose buffer is full.
  */
 
 #include <dlfcn.h>
@@ -33,7 +32,7 @@ static int is_stream(int fd)
 	return type == SOCK_STREAM;
 }
 
-/* How many bytes are taken; 0: none, and errno says why. */
+/* Returns how many bytes are taken; 0: none, with errno set. */
 static size_t taken(int fd, size_t len)
 {
 	static int again = -1;
@@ -59,7 +58,7 @@ static size_t all(const struct iovec *iov, size_t n)
 	return len;
 }
 
-/* The first `len` bytes of `iov`, as its own list. */
+/* Writes a list of the first `len` bytes of `iov`. */
 static size_t first(struct iovec *out, const struct iovec *iov, size_t len)
 {
 	size_t n = 0;
@@ -72,7 +71,7 @@ static size_t first(struct iovec *out, const struct iovec *iov, size_t len)
 	return n;
 }
 
-/* Found once: a handler of a signal may send, too. */
+/* The function is searched once: a handler of a signal may send, too. */
 #define NEXT(name)                                                        \
 	static __typeof__(&name) next_##name;                             \
 	__attribute__((constructor)) static void find_##name(void)        \

@@ -103,7 +103,7 @@ int main(int argc, char **argv)
 		goto failed;
 	if (!fork())
 		serve();
-	close(fuse); /* so that the connection ends with its server, and who waits with it */
+	close(fuse); /* the connection ends with its server, and with it each read that waits */
 	snprintf(path, sizeof(path), "%s/file", argv[1]);
 	file = open(path, O_RDONLY);
 	mapped = file < 0 ? MAP_FAILED : mmap(NULL, 4096, PROT_READ, MAP_SHARED, file, 0);

@@ -102,7 +102,7 @@ static void plain(void)
 	over(ssl);
 }
 
-/* New keys between a head and its body, and between requests. */
+/* Keys are updated between a head and its body, and between requests. */
 static void update(void)
 {
 	SSL *ssl = greeted();
@@ -141,7 +141,7 @@ static int keep(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
-/* `n` bytes of the head go with the handshake, the others behind it. */
+/* `n` bytes of the head are sent with the handshake, the others behind it. */
 static void early(size_t n)
 {
 	size_t done = 0;
@@ -172,7 +172,7 @@ static void early_whole(void)
 	early(LEN(HEAD));
 }
 
-/* Through OpenSSL's own BIO of TLS: its writes pass by SSL_write(). */
+/* Writes by OpenSSL's own BIO of TLS, which bypass SSL_write(). */
 static BIO *inside(SSL *ssl)
 {
 	BIO *bio = BIO_new(BIO_f_ssl());
@@ -202,7 +202,7 @@ static void by_halves(void)
 	over(ssl);
 }
 
-/* Records wait in a BIO; those of the head passed by SSL_write(). */
+/* Records wait in a BIO; those of the head bypass SSL_write(). */
 static void buffered(void)
 {
 	int fd = connected();
@@ -234,7 +234,7 @@ static void pump(int fd, BIO *from)
 	(void)BIO_reset(from);
 }
 
-/* The handshake through the socket, then records go to memory first. */
+/* The handshake goes over the socket, later records go to memory first. */
 static void memory_later(void)
 {
 	int fd = connected();
@@ -267,7 +267,7 @@ static void fill(int fd, BIO *to)
 		BIO_write(to, in, (int)n);
 }
 
-/* All in memory, pumped by the program: asyncio, node, nginx. */
+/* All records are in memory, and the program moves them: asyncio, node, nginx. */
 static void memory(void)
 {
 	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
@@ -298,7 +298,7 @@ static void memory(void)
 	close(fd);
 }
 
-/* A pair: the program's end of it is read in pieces, and sent by a bare system call. */
+/* A BIO pair: the program reads its end in parts, and sends them by a direct system call. */
 static void pair(void)
 {
 	BIO *near, *far;
@@ -352,7 +352,7 @@ static void *reads(void *ssl)
 	return NULL;
 }
 
-/* One reads, one writes. OpenSSL promises nothing, yet programs do so. */
+/* One thread reads, one writes. OpenSSL does not promise that this works, yet programs do it. */
 static void threads(void)
 {
 	pthread_t reader;
@@ -369,7 +369,7 @@ static void threads(void)
 	over(ssl);
 }
 
-/* The same object for another connection, in the midst of what it was saying. */
+/* The object is used for another connection, in the middle of a request. */
 static void cleared(void)
 {
 	SSL *ssl = greeted();
@@ -417,7 +417,7 @@ static void child(void)
 	waitpid(pid, NULL, 0);
 }
 
-/* The function itself, as programs get it that load the library on demand. */
+/* The function is found by dlsym(), as in programs that load the library on demand. */
 static void by_name(void)
 {
 	int (*direct)(SSL *, const void *, int);
@@ -436,7 +436,7 @@ static void by_name(void)
 	close(fd);
 }
 
-/* TLS ends, and the connection goes on in clear. */
+/* TLS ends, and the connection continues in clear. */
 static void unwrapped(void)
 {
 	SSL *ssl = greeted();

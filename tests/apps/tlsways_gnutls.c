@@ -56,7 +56,7 @@ static void put(gnutls_session_t s, const char *text, size_t n)
 	printf("send %zd of %zu\n", gnutls_record_send(s, text, n), n);
 }
 
-/* 1: a byte; a ticket that comes first, or new keys, are not. */
+/* Returns 1 for a byte; 0 for a ticket or new keys, which may come before it. */
 static int byte_of(gnutls_session_t s, char *byte)
 {
 	ssize_t n;
@@ -152,7 +152,7 @@ static void early_whole(void)
 	early(LEN(HEAD));
 }
 
-/* What is sent waits; a part of it went past gnutls_record_send(). */
+/* Bytes wait until they are uncorked; a part of them bypassed gnutls_record_send(). */
 static void corked(void)
 {
 	gnutls_session_t s = greeted("NORMAL");
@@ -178,7 +178,7 @@ static void corked_whole(void)
 	over(s);
 }
 
-/* A transport of the program's own that keeps records until it is asked. */
+/* A transport of the program that keeps records until it is asked to send them. */
 static char waits[65536];
 static size_t waits_n;
 static int is_kept;
@@ -227,7 +227,7 @@ static void *reads(void *s)
 	return NULL;
 }
 
-/* One reads, one writes, as GnuTLS allows. */
+/* One thread reads, one writes, as GnuTLS allows. */
 static void threads(void)
 {
 	gnutls_session_t s = greeted("NORMAL");

@@ -42,7 +42,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* A connection to ourselves, with little room. */
+/* Makes a connection to this process, with small buffers. */
 static void pair(void)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -67,7 +67,7 @@ static void part(void)
 	close(fd[1]);
 }
 
-/* One request and its answer: is it as it was sent, with a header of ours or without? */
+/* Is one request, and its answer, as it was sent, with an injected header or without? */
 static int is_whole(void)
 {
 	char got[512];
@@ -100,7 +100,7 @@ static void give_back(int *held)
 	given_back += *held;
 }
 
-/* The first goes through; the next, 1 MB of them, do not. */
+/* Sends one small request, and then requests of 1 MB, which block. */
 static void *sends(void *big)
 {
 	int held __attribute__((cleanup(give_back))) = 1;
@@ -112,7 +112,7 @@ static void *sends(void *big)
 	return "sent";
 }
 
-/* More came than the first, so the second stands in the way of itself. */
+/* Have more bytes arrived than those of the first request, so that the second one blocks? */
 static int is_full(void)
 {
 	int n = 0;
@@ -192,7 +192,7 @@ static void sends_here(int signo)
 	errno = error;
 }
 
-/* Below it no page is there. */
+/* The page below the stack is not mapped. */
 static void stack(int times)
 {
 	size_t page = 4096, room = getauxval(AT_MINSIGSTKSZ) + 2048;
@@ -255,7 +255,7 @@ static void forks(int times)
 	printf("children %d bad %d\n", times, bad);
 }
 
-/* What a call is told, and what it sends: in a page of its own. */
+/* The arguments of a call, and the bytes that it sends, in a page of their own. */
 struct given {
 	struct msghdr msg;
 	struct iovec iov[4];
@@ -282,7 +282,7 @@ static ssize_t by_call(struct given *at, size_t had)
 	return send(fd[0], at->text + had, sizeof(at->text) - had, 0);
 }
 
-/* In four. */
+/* Cuts the bytes into four segments. */
 static void cut(struct given *at, size_t had)
 {
 	size_t len = (sizeof(at->text) - had) / 4;
@@ -305,7 +305,7 @@ static ssize_t by_message(struct given *at, size_t had)
 	return sendmsg(fd[0], &at->msg, 0);
 }
 
-/* What the kernel writes into stays. */
+/* The page that the kernel writes to stays mapped. */
 static ssize_t by_many(struct given *at, size_t had)
 {
 	struct mmsghdr one = {.msg_len = 0};

@@ -53,7 +53,7 @@ static int small(int fd)
 	int size = 2048;
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	if (!getenv("STINGY")) /* many small segments would be dropped, and waited for */
+	if (!getenv("STINGY")) /* the kernel would drop many small segments, and wait before it sends them again */
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 	return fd;
@@ -179,7 +179,7 @@ static void wait_for(int fd, short what)
 	}
 }
 
-/* Is it one that passes? */
+/* Counts an error, unless it is one that goes away. */
 static void meet(int fd, short what, const char *name)
 {
 	again += errno == EAGAIN;
@@ -190,7 +190,7 @@ static void meet(int fd, short what, const char *name)
 		die(name);
 }
 
-/* Up to eight pieces of random size. */
+/* Cuts `len` bytes into up to eight segments of random size. */
 static int cut(struct iovec *iov, char *from, size_t len)
 {
 	int n = 0;
@@ -229,7 +229,7 @@ static void send_all(int fd, char *from, size_t len)
 	ssize_t n;
 
 	while (len) {
-		/* Often all that is left, as programs do; else a part of it. */
+		/* Often all that is left, as programs do, or a part of it. */
 		n = send_some(fd, from, rnd(4) ? len : 1 + rnd((unsigned int)len));
 		if (n < 0)
 			meet(fd, POLLOUT, "send");

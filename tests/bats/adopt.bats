@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# adopt.bats - an agent that comes later has the library of programs that carry it already: of
-# those whose agent was killed or has ended, of those that wait for one; nothing is told twice.
-# No limit on CPU, so that all is told, however busy the machine is.
+# adopt.bats - an agent that starts later reads the rings of programs that carry the library
+# already: of those whose agent was killed or has ended, and of those that wait for one; nothing is
+# emitted twice. CPU is not limited, so that all is emitted, however busy the machine is.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -16,7 +16,7 @@ setup() {
 }
 teardown() { live_teardown; }
 
-# nginx at $front, in front of a relay that keeps what came to it in $dir/wire. ENV.. CMD..
+# ENV.. CMD..: nginx at $front, in front of a relay that writes what it received to $dir/wire.
 proxy() {
 	proxy_conf off
 	bg nginx env "$@" nginx -c "$dir/ng.conf"
@@ -40,14 +40,14 @@ proxy_conf() { # on, off: a daemon?
 }
 
 get() { [ "$(curl -s -m 10 "127.0.0.1:$front$1")" = "hello $1" ]; }
-# PATH: has it reached the relay with a header of ours?
+# PATH: did it reach the relay with an injected header?
 headed() { grep -a -A 1 "^GET $1 " "$dir/wire" | grep -aq '^traceparent: 00-'; }
 asked_with_header() {
 	count=$((${count:-0} + 1))
 	get "/try$count" && settled_wire && headed "/try$count"
 }
 settled_wire() { until_true 10 grep -aq "GET /try$count " "$dir/wire"; }
-# The library has it by now: the agent says that it put a header in.
+# Waits until the agent reads the ring: it says that a header was injected.
 adopted() { until_true 30 counted; }
 counted() {
 	asked_with_header || return 1
@@ -55,7 +55,7 @@ counted() {
 	until_true 1 grep -q '^headers' "$dir/text"
 }
 rings() { grep -c 'rw-s 00000000 .*/memfd:otrace-ring' "/proc/$1/maps"; }
-# Each request once at each end: client and server of nginx.
+# Each request gives one span at each end: client and server of nginx.
 once() {
 	spans 'len({(s.kind, s.asked) for s in S}) == len(S)' \
 		'{s.asked for s in V} == {s.asked for s in C}' \
@@ -90,7 +90,7 @@ once() {
 	kill -9 "$pid"
 	ended "$pid"
 	until_true 40 left_alone
-	# Its status is that of the machine, which may lack something else.
+	# The exit status is that of the machine, which may lack something else.
 	said=$(for pid in $(pgrep -P "$main"); do "$OTRACE" doctor --quick "$pid"; done) || true
 	grep -q 'libotrace.so waits for an agent: attach uses it' <<<"$said"
 	attach --cpu-budget 0 ":$front"
@@ -106,8 +106,8 @@ left_alone() {
 }
 adopted_by_run() { until_true 10 asked_with_header; }
 
-# How long a loop had waited when it was woken up is not known: what it does next may be a
-# timer's, and is nobody's.
+# How long a loop had waited when it was switched on is not known: its next request may be a
+# timer's, so it gets no parent.
 once_but_first() {
 	spans 'len({(s.kind, s.asked) for s in S}) == len(S)' \
 		'{s.asked for s in V} == {s.asked for s in C}' \
@@ -115,7 +115,7 @@ once_but_first() {
 		'all(parent(s).asked == s.asked for s in C if parent(s))'
 }
 
-# One connection for all: $1 FIRST, $2 LAST, $3 seconds between.
+# Requests on one connection: $1 FIRST, $2 LAST, $3 seconds between.
 hold_open() {
 	cat >"$dir/client.py" <<-P
 		import http.client, sys, time
@@ -141,7 +141,7 @@ hold_open() {
 	detach
 	wait "$client"
 	once_but_first
-	# All of them but those before, in a row to the last.
+	# All of them but the first ones, consecutive to the last.
 	spans 'len(V) > 5' \
 		'sorted(int(s.asked[3:]) for s in V) == list(range(41 - len(V), 41))'
 	grep -q '^lost *nothing' "$dir/text"
@@ -394,7 +394,7 @@ hold_open() {
 	abi=$(sed -n 's/^#define OTR_ABI[[:space:]]*\([0-9]*\).*/\1/p' bpf/event.h)
 	magic=$(sed -n 's/^#define OTR_RING_MAGIC[[:space:]]*\(0x[0-9a-f]*\)u.*/\1/p' bpf/ring.h)
 	liar=$(free_port)
-	# The last one passes for a ring: its process says nothing in it, and so is not seen.
+	# The last one has the form of a ring: its process writes nothing to it, and so is not seen.
 	for more in "" crooked; do
 		bg forge $PY "$dir/forge.py" "$liar" "$abi" "$magic" $more
 		forge=$pid

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# agent.bats - `otrace agent`: the host by rules; what runs, what is executed, what listens.
-# Other tests run beside this one, so the rules here name what is ours.
+# agent.bats - `otrace agent`: the host by rules; programs that run, are executed, or listen. Other
+# tests run at the same time, so the rules name the programs of this test.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -13,7 +13,7 @@ setup() {
 }
 teardown() { live_teardown; }
 
-agent() { # ARG..: until it watches; its pid in $tracer
+agent() { # ARG..: starts the agent and waits until it watches; its pid is in $tracer
 	local pid
 	bg tracer "$OTRACE" agent --export "file:$dir/spans" "$@"
 	tracer=$pid
@@ -29,7 +29,7 @@ stop() {
 	[ ! -s "$dir/tracer.out" ]
 }
 
-serve() { # PORT: under our own name
+serve() { # PORT: under a name of this test
 	bg "serve$1" $PY "$dir/$mine" "$1"
 	up "$1"
 }
@@ -140,7 +140,7 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 }
 
 @test "no rule: who listens is traced, the deny list is not" {
-	# In a pid namespace of our own the host is ours alone.
+	# In a pid namespace of the test, no other process is on the host.
 	cp /usr/bin/python3 "$dir/sshd"
 	other=$(free_port)
 	cat >"$dir/alone" <<-S
@@ -176,7 +176,7 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 	cat "$dir/log"
 	kill "$others"
 	ended "$others"
-	spans 'len(S) == 1' 'S[0].name == "GET /inside"' # nobody from outside
+	spans 'len(S) == 1' 'S[0].name == "GET /inside"' # no process from outside
 	agent --rule "cmd=*$mine*"
 	later=$(free_port)
 	bg inner unshare --pid --kill-child --fork $PY "$dir/$mine" "$later"

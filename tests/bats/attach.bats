@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# attach.bats - `otrace attach`: what runs already, with what it had open before.
+# attach.bats - `otrace attach`: programs that run already, with connections that were open before.
 
 bats_require_minimum_version 1.5.0
 load helpers

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# attach_kinds.bats - `attach PID` of what runs no program that can be traced: what it is, and
-# what to do.
+# attach_kinds.bats - `attach PID` of a process that is no traceable program: the message says what
+# it is, and what to do.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -111,7 +111,7 @@ attached_to_first() {
 	[ ! -s "$dir/spans" ]
 }
 
-# The lock of its memory map waits for a file system of its own: foreign.h.
+# The lock of the memory map waits for a file system that never answers: foreign.h.
 @test "a process whose arguments let their reader wait: it is traced, and all else" {
 	cc -O1 -o "$dir/stuckargs" "$APPS/stuckargs.c" -lpthread
 	mkdir "$dir/mnt"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# both.bats - `run` as root: the library in programs that can carry it, kernel probes for the
-# others; nobody is observed twice, and one trace runs through all.
+# both.bats - `run` as root: the library in programs that can load it, kernel probes for the others;
+# nothing is observed twice, and one trace spans all.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -21,7 +21,7 @@ past() { # NAME [CC OPTION..]
 	${CC:-cc} -O2 -Wall -Wextra -Werror -D_GNU_SOURCE "$@" -o "$dir/$name" "$APPS/past.c"
 }
 
-# A server of its own in each run, so that both ends are traced: $1 SCRIPT with $p, its port.
+# $1 SCRIPT with $p, its port: starts a server in each run, so that both ends are traced.
 with_server() {
 	cat >"$dir/script" <<-S
 		p=$(free_port)
@@ -29,7 +29,7 @@ with_server() {
 		server=\$!
 		until (exec 3<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null; do sleep 0.02; done
 		$1
-		sleep 0.3 # killed in the midst of its last record, it tells nothing of it
+		sleep 0.3 # a server that is killed before its last record is written does not report it
 		kill \$server
 	S
 	traced bash "$dir/script"
@@ -92,7 +92,7 @@ prepared() {
 @test "stdio on a socket, direct system calls: unharmed, named in not seen" {
 	past past
 	for how in stdio direct; do
-		# Its library sees no byte, and never says that it is there: the probes do it.
+		# The library sees no byte, and does not announce the connection: the probes do.
 		traced "$dir/past" "$port" "$how" /alone
 		spans '[s.name for s in C] == ["GET /alone"]'
 		run ! grep '^not seen' "$dir/text"
@@ -200,7 +200,8 @@ prepared() {
 	[ "$wrong" -eq 0 ]
 }
 
-# What Bun does: one thread reads requests and waits for many, another asks for all of them.
+# As Bun does: one thread reads requests and waits for many descriptors, another asks for all of
+# them.
 @test "a loop whose other threads ask: each request has a header, as with the library alone" {
 	cat >"$dir/loop.py" <<-'P'
 		import asyncio, sys, urllib.request

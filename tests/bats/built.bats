@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# built.bats - what the compiler and the linker put in against faults, read from the binaries.
+# built.bats - the protections that compiler and linker add to the binaries.
 
 setup() {
 	OTRACE=build/otrace LIBRARY=build/libotrace.so
@@ -19,7 +19,7 @@ hardened() { # FILE
 	[ -z "$(grep -E 'RPATH|RUNPATH' <<<"$text" || true)" ]
 }
 
-# Does FUNCTION begin as a jump may come to it?
+# FILE FUNCTION: does FUNCTION begin with an instruction that indirect jumps may reach?
 is_landing() { # FILE FUNCTION
 	local first
 	first=$(objdump -d --disassemble="$2" --no-show-raw-insn "$1" | sed -n "/<$2[^>]*>:/{n;p;q}")
@@ -39,7 +39,7 @@ is_landing() { # FILE FUNCTION
 @test "the agent: stack protector and checked copies of level 3" {
 	nm -D $OTRACE | grep -q ' __stack_chk_fail'
 	[ "$(nm -D $OTRACE | grep -cE ' __(memcpy|memset|memmove|snprintf|vsnprintf|read|recv)_chk')" -ge 3 ]
-	# Level 3 alone knows the size of what malloc() was asked for at run time.
+	# Level 3 alone knows the size that malloc() was asked for at run time.
 	grep -q -- '-D_FORTIFY_SOURCE=3' < <(make -n -W agent/main.c build/agent/main.o V=1)
 }
 

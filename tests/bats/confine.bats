@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# confine.bats - which rights a live otrace has left, thread by thread, and that what it traces
-# keeps its own.
+# confine.bats - the rights that a running otrace has left, thread by thread; traced programs keep
+# their own.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -39,7 +39,7 @@ has_exactly() { # FILE MASK
 	grep -q 'Seccomp 2' <<<"$text"
 }
 
-# Every thread: those that export have nothing, the others what is named.
+# PID MASK EXPORTERS: threads that export have no capability, the others those in MASK.
 threads() { # PID MASK EXPORTERS
 	local task exporters=0
 	for task in /proc/"$1"/task/*; do
@@ -60,7 +60,8 @@ threads() { # PID MASK EXPORTERS
 		--rule "port=$port"
 	until_true 30 confined "$pid"
 	threads "$pid" "$(mask 40)" 2
-	# It works so: a request, a process that is adopted or listens later, its name from /proc.
+	# The agent works with these rights: a request, a process that is adopted or listens later,
+	# its name from /proc.
 	curl -s "127.0.0.1:$port/first" >/dev/null
 	until_true 30 grep -q '/first' "$dir/spans"
 	threads "$pid" "$(mask 40)" 2
@@ -100,7 +101,7 @@ has_no_filter() { # PID
 		if [ -z "$how" ]; then
 			threads "$pid" "$(mask 5)" 0
 		else
-			threads "$pid" "$(printf '%016x' $((1 << 40 | 1 << 19 | 1 << 5 | 1 << 2)))" 0 # rings that no door took
+			threads "$pid" "$(printf '%016x' $((1 << 40 | 1 << 19 | 1 << 5 | 1 << 2)))" 0 # rings that were offered at no door
 		fi
 		grep -q "CapEff:.$own" "$dir/was"
 		grep -q 'NoNewPrivs:.0' "$dir/was"

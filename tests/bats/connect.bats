@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# connect.bats - a connect() that fails is a span of the client's.
+# connect.bats - a connect() that fails gives a client span.
 
 bats_require_minimum_version 1.5.0
 load helpers

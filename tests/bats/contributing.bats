@@ -14,7 +14,7 @@ setup_file() {
 	make -s -j2 all
 }
 
-# A line server and its client in one program: two questions, one is refused.
+# A server of a line protocol and its client in one program: two requests, one is refused.
 toy() {
 	cat >"$BATS_TEST_TMPDIR/toy.py" <<'P'
 import socket, threading

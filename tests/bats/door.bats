@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# door.bats - where rings are offered: programs of a session in other network namespaces, under
-# other root directories and as other users reach the agent, and nothing is left behind.
+# door.bats - the doors at which rings are offered: programs of a session in other network
+# namespaces, under other root directories and as other users reach the agent, and nothing is left
+# behind.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -96,8 +97,8 @@ in_a_namespace() {
 	[ -z "$(folders "$pid")" ]
 }
 
-# In a network namespace of its own and below another root directory, so that no door is
-# reached; it asks, waits, and asks again.
+# In a network namespace of its own and below another root directory, so that it reaches no door; it
+# asks, waits, and asks again.
 apart() {
 	mkdir "$dir/jail"
 	cat >"$dir/apart.py" <<-P
@@ -120,7 +121,7 @@ apart() {
 		for i in range(3): ask(b"/later")
 		time.sleep(0.5)
 	P
-	# The chroot is there before the first socket, so that no ring is offered before it.
+	# The process changes its root before its first socket, so that no ring is offered before.
 	sed -i '/^place = /d; s/^os.chroot.*/&\nplace = socket.socket(); place.bind((b"127.0.0.1", 8077)); place.listen()/' "$dir/apart.py"
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# edges.bats - unusual traffic: understood, or left alone; never harmed, never made up.
+# edges.bats - unusual traffic: it is understood or left alone, never harmed, and no span is made
+# up.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -133,7 +134,7 @@ joined='all(parent(v) and parent(v).kind == "client" and v.evidence == "wire" fo
 	spans 'sum(v.code == 200 for v in V) == 1' 'all(s.name.startswith("GET /good") or s.error for s in S)'
 }
 
-no_control() { # FILE..: no byte a terminal obeys, no bidi control, valid UTF-8
+no_control() { # FILE..: no byte that a terminal obeys, no bidi control, valid UTF-8
 	$PY - "$@" <<-'P'
 		import re, sys
 		for path in sys.argv[1:]:
@@ -186,7 +187,7 @@ no_control() { # FILE..: no byte a terminal obeys, no bidi control, valid UTF-8
 }
 
 @test "a pid used again is another process" {
-	# In a pid namespace of its own the next pid can be said.
+	# In a pid namespace of the test, the next pid can be chosen.
 	http "$port"
 	cat >"$dir/again" <<-S
 		for name in one two three; do

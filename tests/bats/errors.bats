@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# errors.bats - what cannot be done: said in words, with the input, its place, a way out.
+# errors.bats - what cannot be done: messages with the input, its place, and what to do.
 
 bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
 	opts=()
-	# Others may read nothing above the tree: they get a copy.
+	# Other users may not read the folders above the tree: they get a copy.
 	install -m 755 "$OTRACE" "$dir/otrace"
 }
 teardown() { live_teardown; }
@@ -32,7 +32,7 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	[ "$status" -eq 4 ]
 	[[ $output == *"uid 65534 lacks"* ]]
 	chmod 777 "$dir"
-	# run needs none, if the library is there.
+	# run needs no privilege, if there is the library.
 	run as_nobody "$dir/otrace" run -o "$dir/t" -- touch "$dir/started"
 	is_message run
 	[ "$status" -eq 125 ]
@@ -117,7 +117,7 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	grep -q 'bad 0' "$dir/load"
 	before=$(date +%s%N)
 	detach
-	[ $((($(date +%s%N) - before) / 1000000)) -lt 15000 ] # not the backend's 30 s
+	[ $((($(date +%s%N) - before) / 1000000)) -lt 15000 ] # less than the 30 s of the backend
 	good=$(cut -d ' ' -f 2 "$dir/load")
 	grep '^lost' "$dir/text"
 	grep -q "^lost .*$good" "$dir/text"

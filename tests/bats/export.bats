@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# export.bats - spans on their way to backends: good ones, bad ones, none at all.
-# Run from the root of the repository after `make`; the Collector and the witness are
-# built once into $OTRACE_CACHE (~/.cache/otrace), and left out where they cannot be.
+# export.bats - spans on their way to backends: good ones, bad ones, none at all. Run from the root
+# of the repository after `make`; the Collector and the witness are built once into $OTRACE_CACHE
+# (~/.cache/otrace), and skipped if they cannot be built.
 
 setup_file() {
 	export CACHE=${OTRACE_CACHE:-${HOME:-/var}/.cache/otrace}
@@ -63,7 +63,7 @@ print(round((t[int(sys.argv[3])] - t[int(sys.argv[2])]) * 10))
 ' "$dir/requests" "$1" "$2"
 }
 
-witness() { # FILE..: what it says in $output
+witness() { # FILE..: what the witness prints, in $output
 	$here/get-witness.sh "$CACHE" >"$dir/get" 2>&1 ||
 		skip "the witness cannot be fetched: $(tail -n 1 "$dir/get")"
 	run "$CACHE/venv/bin/python" $here/witness.py "$@"
@@ -82,7 +82,7 @@ witness() { # FILE..: what it says in $output
 
 @test "headers: type, gzip, agent, and those of the user" {
 	mock ok
-	# On this host nothing is packed unless it was asked for.
+	# To a backend on this host nothing is compressed unless an option asks for it.
 	OTEL_EXPORTER_OTLP_COMPRESSION=gzip \
 		OTEL_EXPORTER_OTLP_HEADERS='api-key=s%20cret, x=y' drive "$url"
 	[ "$(header 0 content-type)" = application/x-protobuf ]
@@ -206,7 +206,7 @@ witness() { # FILE..: what it says in $output
 	drive "$url" spans=600 until=0 close=700
 	have delivered=0 export=600
 	[ "$(figure slowest_us)" -lt 500000 ]
-	[ "$(figure close_ms)" -lt 15000 ] # not the backend's 30 s
+	[ "$(figure close_ms)" -lt 15000 ] # less than the 30 s of the backend
 }
 
 @test "a slow backend: OTEL_EXPORTER_OTLP_TIMEOUT ends a try" {
@@ -300,7 +300,7 @@ tls_files() {
 }
 
 @test "a real Collector takes protobuf, JSON and the lines of the file" {
-	# Debian 12's own Go is too old to build it: said and counted, where no other is.
+	# The Go of Debian 12 is too old to build it: the test is skipped if there is no other.
 	go version | grep -qE 'go1\.(2[4-9]|[3-9][0-9])' || skip "no Go that can build the Collector"
 	nice -n 10 $here/get-otelcol.sh "$CACHE" >"$dir/get" 2>&1 ||
 		skip "the Collector cannot be built: $(tail -n 1 "$dir/get")"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# governor.bats - --cpu-budget: too little for the load, what is let go is counted, what is
-# shown is whole or marked, and it ends with the load.
+# governor.bats - --cpu-budget: too small for the load. Requests that are shed are counted, spans
+# are whole or marked, and shedding ends with the load.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -18,8 +18,8 @@ setup() {
 }
 teardown() { live_teardown; }
 
-# SECONDS: as much as costs too much, and not so much that the ring runs over on a machine
-# that does other things, too. Every request is answered.
+# SECONDS: a load that exceeds the budget, but does not fill the ring on a machine that is busy.
+# Every request is answered.
 load() {
 	local sent answered
 	run -0 "$dir/openloop" "$front" /price/7 16 1500 "$1"
@@ -28,10 +28,10 @@ load() {
 	[ "$sent" = "$answered" ]
 }
 
-# As many as it can take, so that some are on their way whenever a pause begins.
+# As many as it can take, so that some are being served whenever a pause begins.
 flood() { run -0 wrk -t1 -c16 -d5s "http://127.0.0.1:$front/price/7"; }
 
-burn() { # until the notice came, and then with pauses
+burn() { # until the notice came, and then with breaks
 	for _ in $(seq 20); do
 		load 2
 		! grep -q 'traced for' "$dir/tracer.err" || { load 5; return; }
@@ -52,7 +52,7 @@ burn() { # until the notice came, and then with pauses
 	# A pause leaves no hole. (A machine so busy that the ring was full does.)
 	grep -q '^lost .*(ring)' "$dir/text" || ! grep -q '^lost .*(hole)' "$dir/text"
 	grep -Eq '^budget +over --cpu-budget 1% for [0-9]+ s: traced for' "$dir/text"
-	# Whole, or marked: nobody asks the back but the front.
+	# Whole, or marked: only the front asks the back.
 	spans "all(s.parent in known or 'otrace.cut' in s.attr for s in V if s.pid == $backs)" \
 		"len([s for s in S if s.attr.get('otrace.cut') == 'budget']) < len(S) / 2" \
 		"sum(s.path == '/price/after' for s in S) >= 2" \
@@ -80,7 +80,7 @@ burn() { # until the notice came, and then with pauses
 	run ! grep -q 'budget' "$dir/text" "$dir/tracer.err"
 }
 
-# The same by the library: two servers with it in them, one agent.
+# The same by the library: two servers that carry it, one agent.
 shim_pair() { # ARG..: its pid in $tracer
 	shim_setup
 	back=$(free_port)
@@ -117,8 +117,8 @@ over_its_budget() { # ARG..
 	grep -Eq '^lost .*[0-9] requests \(budget\)' "$dir/text"
 	grep -q '^lost .*(ring)' "$dir/text" || ! grep -q '^lost .*(hole)' "$dir/text"
 	grep -Eq '^budget +over --cpu-budget 1% for [0-9]+ s: traced for' "$dir/text"
-	# Nobody asks the back but the front, and each request has a header or none that names
-	# what is not there.
+	# Only the front asks the back, and each request has no header, or one that names an emitted
+	# span.
 	spans "any(int(s.attr['server.port']) == $back for s in V)" \
 		"all(s.parent in known or 'otrace.cut' in s.attr for s in V if int(s.attr['server.port']) == $back)" \
 		"len([s for s in S if s.attr.get('otrace.cut') == 'budget']) < len(S) / 2" \

@@ -7,7 +7,8 @@ load helpers
 setup() { live_setup; opts=(); port=$(free_port); }
 teardown() { live_teardown; }
 
-# Others may trace beside us: the programs and links of process $1 are known by their ids.
+# Other tests may trace at the same time: the programs and links of process $1 are known by their
+# ids.
 held() { cat /proc/"$1"/fdinfo/* 2>/dev/null | sed -n 's/^\(prog\|link\)_id:[ \t]*/\1 /p' | sort -u; }
 
 none_there() { [ "$(still_there "$dir/held")" -eq 0 ]; }
@@ -129,7 +130,7 @@ still_there() { # FILE of `held`: how many of them the kernel still has
 		    c.close()
 	P
 	}
-	# What is kept for late children, and spare parts for what comes next, fill first.
+	# Memory of late children and spare objects is allocated first.
 	for _ in 1 2 3 4 5 6 7 8 9 10; do ask; done
 	sleep 0.5
 	before=$(awk '/VmRSS/ {print $2}' "/proc/$tracer/status")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# heads.bats - heads that are longer than what is copied of every run.
+# heads.bats - heads that are longer than what is copied of a run.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -26,7 +26,7 @@ found() {
 		'all("otrace.cut" not in s.attr for s in V)'
 }
 
-served() { # the server under `run`, by PORT; ends it once it was asked
+served() { # PORT: the server under `run`; ends it once it has served
 	bg tracer "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" "${opts[@]}" -- \
 		"$PY" "$APPS/httpd.py" "$port"
 	tracer=$pid
@@ -83,7 +83,8 @@ over() {
 	[ "$output" = 0 ]
 }
 
-# Each request is for another status: an answer that is another's is seen by that.
+# Each request asks for another status, so that an answer that is paired with another request is
+# found.
 deep() { # DEPTH PAD
 	run "$PY" "$APPS/pipeline.py" "$port" "$1" "$2"
 	[ "$output" = "$1" ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# helpers.bash - what the live tests share. Sourced by `load helpers`.
+# helpers.bash - shared by the live tests. Sourced by `load helpers`.
 #
 # A test starts processes with `bg` and ends them by pid in teardown; it works in $dir,
 # on ports of its own, so that several files run side by side. It waits for conditions,
@@ -22,8 +22,8 @@ live_setup() {
 	unset "${!OTEL_@}" "${!OTRACE_@}"
 }
 
-# For tests of the library: otrace and it where every user can read them, which this folder
-# may not be.
+# For tests of the library: copies otrace and the library to where every user can read them, since
+# this folder may not be readable.
 shim_setup() {
 	local from=$OTRACE
 	mkdir "$dir/bin"
@@ -33,7 +33,7 @@ shim_setup() {
 	port=$(free_port)
 }
 
-# Of a whole file: a PostgreSQL that can be given TLS (`ssl = on`), and its end.
+# For a whole file: starts a PostgreSQL that can use TLS (`ssl = on`); and ends it.
 pg_setup_file() {
 	svc_init
 	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
@@ -61,7 +61,7 @@ live_teardown() {
 bg() { # NAME CMD..: in the background, its streams in $dir/NAME.{out,err}; pid in $pid
 	local name=$1
 	shift
-	rm -f "$dir/$name.out" "$dir/$name.err" # what the one before said
+	rm -f "$dir/$name.out" "$dir/$name.err" # the output of the process of that name before
 	"$@" >"$dir/$name.out" 2>"$dir/$name.err" </dev/null 3>&- &
 	pid=$!
 	pids+=("$pid")
@@ -81,7 +81,7 @@ one_nginx() { # WORD..: what its one process does with each request; in $dir/ngi
 	END
 }
 
-up() { # PORT [HOST]: somebody listens
+up() { # PORT [HOST]: a process listens
 	until_true 60 listens "$@" && return 0
 	echo "nobody listens on $1"
 	tail -n 5 "$dir"/*.err
@@ -109,10 +109,10 @@ ended() { # PID: its exit status in $status
 	wait "$1" || status=$?
 }
 
-# Who answered may still stand between sending and the probe that tells of it: what this
-# test started has done its work when all its threads wait for something.
+# A process that has answered may still be between sending and the probe that reports it. The
+# processes of this test have done their work when all their threads wait.
 quiet() { until_true 30 asleep "${pids[@]}" "${SVC_PIDS[@]}"; }
-asleep() { # PID..: they, and what descends from them
+asleep() { # PID..: these and their descendants
 	ps -eLo ppid=,pid=,stat= | awk -v roots="$*" '
 		BEGIN { split(roots, list); for (i in list) ours[list[i]] }
 		{ parent[$2] = $1 }
@@ -125,11 +125,11 @@ asleep() { # PID..: they, and what descends from them
 		}'
 }
 
-# Not every output says when it began: asks until an answer was traced.
+# Not every output shows that tracing has begun: asks until an answer was traced.
 seen() { until_true 30 asked_and_seen "$@"; } # FILE PORT PATH
 asked_and_seen() {
 	curl -s -m 10 -o "$dir/answer" "127.0.0.1:$2$3"
-	grep -q -e "GET $3" "$1" # a path alone may be a part of where we are
+	grep -q -e "GET $3" "$1" # a path alone may be a part of the path of this folder
 }
 
 http() { # PORT: the HTTP server of these tests; its pid in $pid
@@ -137,8 +137,8 @@ http() { # PORT: the HTTP server of these tests; its pid in $pid
 	up "$1"
 }
 
-# Load makes more spans at once than wait for a file by default: the tests that count them
-# all say so first.
+# Load makes more spans at once than wait for a file by default: tests that count spans call this
+# first.
 room_for_all() { export OTEL_BSP_MAX_QUEUE_SIZE=100000; }
 
 attach() { # ARG..: `otrace attach` until it has begun; its pid in $tracer

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# hosts.bats - whom a client asks, where a proxy passes on the Host that it was asked by.
+# hosts.bats - which server a client asks, if a proxy passes on the Host of its own request.
 
 bats_require_minimum_version 1.5.0
 load helpers

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # http2.bats - clients on libnghttp2 with the library: the same output and status, and one
-# traceparent a request, which names a span that is there.
+# traceparent a request, which names an emitted span.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -29,7 +29,8 @@ in_front() {
 	up "$front"
 }
 
-# N: so many requests with a header of ours, in one trace; without them, the same heads.
+# N: this many requests have an injected header, in one trace; without the headers, the heads are
+# the same.
 added() {
 	[ "$(grep -c '^traceparent: ' "$dir/heads.shim")" = "$1" ]
 	[ "$(grep -o '^traceparent: 00-[0-9a-f]\{32\}' "$dir/heads.shim" | sort -u | wc -l)" = 1 ]
@@ -37,7 +38,7 @@ added() {
 	grep -q "headers   $1 put in\$" "$dir/text"
 }
 
-# Everything in one process tree: PROGRAM [ARG..]; its servers end with it.
+# PROGRAM [ARG..]: all in one process tree; the servers of PROGRAM end with it.
 all_of() {
 	cat >"$dir/all" <<-S
 		$PY $APPS/httpd.py $port & app=\$!

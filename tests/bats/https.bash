@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# https.bash - for tests of clients inside TLS: a server that tells what it read, and each
-# client raw and with the library. After helpers.bash, whose shim_setup makes $port.
+# https.bash - for tests of clients inside TLS: a server that prints what it read, and each client
+# without and with the library. After helpers.bash, whose shim_setup makes $port.
 # shellcheck shell=bash disable=SC2154
 
 https_setup() {
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/key.pem" -out "$dir/cert.pem" \
 		-days 2 -subj /CN=localhost -addext 'subjectAltName=DNS:localhost' 2>/dev/null
 	: >"$dir/heads"
-	# What says elsewhere whom to trust: each client is told of the certificate itself.
+	# Clients find certificates in different ways: each is given this one.
 	unset CURL_CA_BUNDLE REQUESTS_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR GIT_SSL_CAINFO
 }
 
@@ -26,7 +26,7 @@ as_wanted() { # STATUS
 	[ -s "$dir/out.raw" ]
 }
 
-# N: so many headers of ours, each behind its request line; without them, the same heads.
+# N: this many injected headers, each behind its request line; without them, the same heads.
 injected() {
 	grep -A 1 ' HTTP/1.1$' "$dir/heads.shim" |
 		grep -c '^traceparent: 00-[0-9a-f]\{32\}-[0-9a-f]\{16\}-01$' | grep -qx "$1" ||

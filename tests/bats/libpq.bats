@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# libpq.bats - statements told by the library, where libpq is called: the same ones that the
-# wire tells, each once, whatever the connection is made of; and programs that notice nothing.
+# libpq.bats - statements that the library records where libpq is called: the same ones that the
+# wire shows, each once, whatever the connection is made of; and programs notice nothing.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -48,14 +48,14 @@ raw() { # CMD..
 	[ -s "$dir/raw.out" ]
 }
 
-same() { # NAME..: as without us
+same() { # NAME..: the same as without the library
 	local name end
 	for name; do for end in out err rc; do cmp "$dir/raw.$end" "$dir/$name.$end"; done; done
 }
 
 statements() { $PY "$APPS/statements.py" "$@"; }
 
-# All but the part that nobody reads the end of: that is a test of its own.
+# All but the part whose end nobody reads: that has a test of its own.
 every=(simple errors extended async single pipeline copy function longer many cut)
 
 @test "every call of libpq: the statements of the wire, each once; the same answers" {
@@ -101,8 +101,8 @@ every=(simple errors extended async single pipeline copy function longer many cu
 	kept some --no-bpf -- "$SVC/pqcalls" "$secret" "${every[@]}"
 	same some
 	mv "$dir/some.spans" "$dir/spans"
-	# Of two statements in a call the last says how many rows; one that was cut off, or left
-	# to be read by the next call, is not over.
+	# Of two statements in a call, the number of rows is that of the last; one that was cut off,
+	# or whose result the next call reads, is not over.
 	spans '[c.attr["db.response.returned_rows"] for c in C if " a; " in c.text] == ["2"]' \
 		'[c.error for c in C if "terminate" in c.text] == [True]' \
 		'[c.attr.get("otrace.cut") for c in C if c.text == "SELECT ? FROM items"] == ["answer"]' \
@@ -222,7 +222,7 @@ every=(simple errors extended async single pipeline copy function longer many cu
 	pgbench=$(find /usr/lib/postgresql -name pgbench | sort -V | tail -n 1)
 	export PGHOST=127.0.0.1 PGPORT=$PG_PORT PGUSER=postgres PGSSLMODE=require
 	"$pgbench" -i -q postgres >/dev/null 2>&1
-	# So few that its ring holds all of them, should otrace not be given time to read it.
+	# So few that the ring holds all of them, should otrace get no time to read it.
 	for mode in simple extended prepared; do
 		kept bench --no-bpf -- "$pgbench" -n -c 8 -j 4 -t 4 -M "$mode" postgres
 		mv "$dir/bench.spans" "$dir/spans"
@@ -298,7 +298,7 @@ wakes() {
 	grep -q "headers   $n put in" "$dir/lib.text"
 	spans "[1 for line in open('$dir/comments') if (known.get(line.split('-')[2]) or None) in C] == [1] * $n" \
 		'not any("traceparent" in str(c.attr) for c in C)'
-	# Prepared by name, empty, or with its own: as the program wrote them.
+	# Prepared by name, empty, or with a comment of its own: as the program wrote them.
 	grep -q 'execute get: .*SELECT id, name FROM items' "$dir/log"
 	run ! grep -E 'execute (get|later):.*traceparent' "$dir/log"
 	from=$(wc -l <"$log")

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# limits.bats - what cannot be seen is told in time; --strict makes a status of it.
+# limits.bats - traffic that cannot be seen is reported in time; --strict makes an exit status of
+# it.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -69,7 +70,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	for strict in "" --strict; do
 		want=${strict:+5}
 		want=${want:-0}
-		rm -f "$dir/text" # what the one before said
+		rm -f "$dir/text" # the output of the run before
 		bg tracer "$OTRACE" attach $strict -o "$dir/text" --export "http://127.0.0.1:$down" ":$port"
 		tracer=$pid
 		seen "$dir/text" "$port" /lost
@@ -138,6 +139,6 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	until_true 30 asked_until_seen
 	detach
 	spans '"/mine" in {s.asked for s in V}' '"/strange" not in {s.asked for s in S}'
-	# What announced these processes was lost, else this shows nothing.
+	# If the announcement of these processes was not lost, the test shows nothing.
 	grep -q '^lost .*events (facts)' "$dir/text"
 }

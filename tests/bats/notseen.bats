@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# notseen.bats - what otrace cannot see is named, with the reason and the next step; and what
-# is seen is not.
+# notseen.bats - what otrace cannot see is named, with the reason and the next step; what is seen is
+# not named.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -22,7 +22,7 @@ static() { cc -O2 -static -o "$dir/static" "$APPS/past.c"; }
 
 not_seen() { grep -E "^(not seen  | {10}).*$1" "$dir/text"; }
 
-# CMD..: `otrace run` as nobody in particular, from what everybody can read.
+# CMD..: `otrace run` as nobody, from a folder that everybody can read.
 traced_as_nobody() {
 	rm -f "$dir/text" "$dir/spans"
 	chmod -R a+rwX "$dir"
@@ -106,8 +106,8 @@ traced_as_nobody() {
 	spans 'len(C) == 1'
 }
 
-# Go programs that use cgo (Debian's caddy) are linked dynamically, and call the kernel
-# themselves; they are known by their note.
+# Go programs with cgo (Debian's caddy) are linked dynamically, and make their own system calls;
+# they are known by their note.
 @test "a Go program that is not static is named where there are no probes" {
 	cat >"$dir/go.c" <<-'C'
 		__asm__(".pushsection .note.go.buildid, \"a\", @note\n.long 4, 4, 4\n"
@@ -258,7 +258,7 @@ traced_as_nobody() {
 	[ "$status" -eq 1 ]
 }
 
-# What a client says first (hexadecimal), what the server answers; both stay connected a while.
+# The first bytes of the client (hexadecimal), and of the server; both stay connected a while.
 conversation() {
 	cat >"$dir/talk.py" <<-P
 		import os, socket, sys

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# output.bats - where traces are written: a descriptor of the caller's is used as it is, a file
-# holds whole lines, and what could not be written is said.
+# output.bats - where traces are written: a descriptor of the caller is used as it is, a file holds
+# whole lines, and a failed write is reported.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -102,7 +102,7 @@ whole() {
 	grep -qx 'hello /x' "$dir/out"
 }
 
-# Who takes what is posted and answers with a page, as a login or a proxy does.
+# A backend that accepts each POST and answers with a page, as a login or a proxy does.
 page_server() {
 	page=$(free_port)
 	cat >"$dir/pages.py" <<-P
@@ -122,7 +122,7 @@ page_server() {
 	up "$page"
 }
 
-# REASON OPTION..: without a summary it is one line on stderr, with one a line of it; under
+# REASON OPTION..: without a summary, the loss is one line on stderr, and REASON another; under
 # --strict the status is 5, without it the program's.
 loses() {
 	local reason=$1 status

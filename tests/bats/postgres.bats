@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# postgres.bats - a real PostgreSQL, asked by psql, psycopg2 and bytes of our own.
+# postgres.bats - a real PostgreSQL, asked by psql, psycopg2 and hand-made bytes.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -60,7 +60,7 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	sql copy
 	spans 'sorted(c.name for c in C)[:2] == ["COPY bulk", "COPY bulk"]' 'all(not c.error for c in C)'
 	size=$(stat -c %s "$dir/rec")
-	echo "recording: $size bytes of 6.0 MB" # calls of 8 KiB and 16 KiB, of which 4 are kept
+	echo "recording: $size bytes of 6.0 MB" # calls of 8 KiB and 16 KiB, 4 KiB of each are kept
 	[ "$size" -lt 4000000 ]
 }
 

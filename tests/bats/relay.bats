@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# relay.bats - what leaves a program is the same with the library, however it leaves.
+# relay.bats - the bytes that leave a program are the same with the library, by whichever call they
+# leave.
 
 load helpers
 setup() { live_setup; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# replay.bats - recordings: the same spans again, by anybody; damaged ones tell what they can.
+# replay.bats - recordings: the same spans again, for any user; damaged ones give what precedes the
+# damage.
 
 bats_require_minimum_version 1.5.0
 load helpers

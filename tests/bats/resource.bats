@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# resource.bats - what a process says of itself in its environment is on its resource.
+# resource.bats - attributes that a process has in its environment are on its resource.
 
 bats_require_minimum_version 1.5.0
 load helpers

@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# rings.bats - a traced process writes what it likes over the ring that it shares with the agent,
-# or offers rings that are none. The agent, under AddressSanitizer, goes on; of the others in
-# the session every span is there, and what was lost is said.
+# rings.bats - a traced process writes any bytes over the ring that it shares with the agent, or
+# offers rings that are none. The agent, under AddressSanitizer, continues; every span of the other
+# process in the session is there, and losses are reported.
 
 load helpers
 setup_file() {
-	# ~30 s where nothing is built yet.
+	# About 30 s if nothing is built yet.
 	make -s -j2 SAN=1 ${CC:+CC="$CC"} all 3>&-
 }
 setup() {
@@ -20,7 +20,7 @@ setup() {
 }
 teardown() { live_teardown; }
 
-# WAY SEED: both in one session; 30 requests of the other are there, each with its header.
+# WAY SEED: both processes in one session; 30 requests of the other are there, each with its header.
 rogue() {
 	local status=0
 	cat >"$dir/all" <<-S
@@ -39,14 +39,14 @@ rogue() {
 	echo "way $1, seed $2, status $status; the rogue has asked $(tail -n 1 "$dir/rogue.out") times"
 	if compgen -G "$dir/report*" >/dev/null; then cat "$dir"/report* && return 1; fi
 	[ "$status" = 0 ]
-	# What it counts is no more than it had the CPU for.
+	# It cannot make the agent count more time than it used CPU.
 	! grep -E '^headers .*[0-9]{10}' "$dir/text" || return 1
 	[ "$(grep -c hello "$dir/good.out")" = 30 ]
 	spans '{s.asked for s in S if s.asked and s.asked.startswith("/good/")} == {f"/good/{i}.{k}" for i in range(1, 11) for k in (1, 2, 3)}' \
 		'not any(s.error for s in S if s.asked and s.asked.startswith("/good/"))'
 }
 
-seeds() { # WAY: seeds that are always played, and a new one
+seeds() { # WAY: seeds that are always used, and a new one
 	local seed asked
 	for seed in 1 2 $RANDOM; do
 		rogue "$1" "$seed"

@@ -7,7 +7,7 @@ load helpers
 setup() { live_setup; opts=(); }
 teardown() { live_teardown; }
 
-# What CMD's environment gains, that children can join.
+# The variables that are added to CMD's environment, by which children join the session.
 added='(LD_PRELOAD|ASAN_OPTIONS|OTRACE_SESSION|OTRACE_RUN|TRACEPARENT|_)'
 
 same_as_bare() { # CMD..: streams, byte for byte, and status
@@ -26,7 +26,7 @@ same_as_bare() { # CMD..: streams, byte for byte, and status
 	same_as_bare sh -c 'echo out; echo err >&2; exit 7'
 	same_as_bare ls -l /nonexistent /etc/passwd
 	same_as_bare seq 1 200000
-	same_as_bare sh -c "env | grep -avE '^$added='" # the shell sets _, to what it started
+	same_as_bare sh -c "env | grep -avE '^$added='" # the shell sets _ to the program that it started
 	same_as_bare $PY -c 'import sys, os; print(sorted(set(os.environ) - set("'"${added//[|()]/ }"'".split()))); sys.exit("bad")'
 	"$OTRACE" run --no-shim -o "$dir/text" -- env -u _ env >"$dir/b.out"
 	env -u _ env | cmp - "$dir/b.out" # probes add nothing at all
@@ -37,7 +37,8 @@ same_as_bare() { # CMD..: streams, byte for byte, and status
 }
 
 @test "signal masks and dispositions are the program's own" {
-	# Not SigQ, which all processes share, and not signals 32 and 33, glibc's own: posix_spawn() (make) leaves them ignored.
+	# Not SigQ, which all processes share, and not signals 32 and 33, which belong to glibc:
+	# posix_spawn() (make) leaves them ignored.
 	same_as_bare sh -c "grep -E '^(Sig[^Q]|Shd)' /proc/self/status |
 		sed 's/^\(SigIgn:.[0-9a-f]\{7\}\)./\1-/'"
 }
@@ -55,7 +56,7 @@ same_as_bare() { # CMD..: streams, byte for byte, and status
 		[ "$status" -eq "$want" ]
 		grep -q "ended by signal $((want - 128)) " "$dir/text"
 	done
-	# A shell says 143 also for exit 143: here the kernel is asked.
+	# A shell gives 143 also for exit 143: here the kernel is asked.
 	$PY -c 'import subprocess, sys
 sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 		"$OTRACE" run -o "$dir/text" -- sh -c 'kill $$'
@@ -103,7 +104,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 }
 
 @test "Ctrl-C goes to the group: the handler runs, its status is kept, the summary comes" {
-	# What a shell starts in the background ignores SIGINT: not what a terminal gives.
+	# A program that a shell starts in the background ignores SIGINT, unlike one on a terminal.
 	bg run setsid env --default-signal=INT "$OTRACE" run -o "$dir/text" -- \
 		sh -c 'trap "echo caught; exit 42" INT; echo ready; while :; do sleep 0.1; done'
 	until_true 30 grep -q ready "$dir/run.out"
@@ -149,7 +150,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	http "$port"
 	cat >"$dir/chain" <<-'S'
 		#!/bin/sh
-		# fork, exec, fork, exec; the last one's parent is gone by then
+		# fork, exec, fork, exec; the parent of the last one has ended by then
 		sh -c 'exec sh -c "(sleep 0.2; exec curl -s $1/deep -o $2) & " x "$1" "$2"' x "$1" "$2"
 		env curl -s "$1/env"
 		(curl -s "$1/sub") | cat
@@ -175,7 +176,8 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	done
 }
 
-# otrace is halted meanwhile: when it reads the records, /proc has no environment any more.
+# otrace is stopped meanwhile: when it reads the records, /proc does not have the environment any
+# more.
 @test "a static program that has ended before it is looked at is the root of its requests" {
 	port=$(free_port)
 	http "$port"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# servers.bats - a process that accepts connections is a server: what its workers call is in
-# the trace of `run` no more, whatever protocol their requests come by.
+# servers.bats - a process that accepts connections is a server: the requests of its workers are not
+# in the trace of `run`, by whatever protocol it serves.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -25,7 +25,8 @@ five() {
 	cat "$dir/text" "$dir/tracer.err"
 }
 
-# Each call of a worker is alone in its trace, or below the span that was proved to be for it.
+# Each request of a worker is alone in its trace, or below the span that was proved to be its
+# parent.
 apart() {
 	spans 'sum(s.asked == "/asked" for s in C) == 5' \
 		'len({s.trace for s in C if s.asked == "/asked"}) == 5' \

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# shim.bash - a program raw and with the library, side by side. `load helpers` first.
+# shim.bash - a program without and with the library. `load helpers` first.
 # shellcheck shell=bash
 
-# Who runs the programs: root, or nobody in particular.
+# The user that runs the programs: root, or nobody.
 user=()
 as_nobody() {
-	rm -f "$dir/text" "$dir/spans" # root's: nobody may not write there
+	rm -f "$dir/text" "$dir/spans" # files of root, to which nobody may not write
 	chmod -R a+rwX "$dir"
 	user=(setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/tmp)
 }
 
-# CMD..: raw, then with the library: the same status, output and errors. What a client sent
+# CMD..: without, then with the library: the same status, output and errors. What a client sent
 # through `relay` is in $dir/wire.raw and $dir/wire.shim.
 both_ways() {
 	local a=0 b=0
@@ -28,17 +28,17 @@ both_ways() {
 	as_wanted "$a"
 }
 
-# STATUS: was that what the test is about?
+# STATUS: is that the status that the test is about?
 as_wanted() { :; }
 
-# What is on the wire, and that of one of the two runs.
+# The bytes on the wire, and those of one of the two runs.
 wire_begins() { : >"$dir/wire"; }
 wire_is() { settled && cp "$dir/wire" "$dir/wire.$1"; }
 
-# The relay writes when a connection is over, and those before it.
+# The relay writes a connection when it is over, and those before it.
 settled() { until_true 10 grep -aq ===== "$dir/wire" && until_true 10 drained; }
 
-relay() { # from $relay to the HTTP server at $port; what came is in $dir/wire
+relay() { # from $relay to the HTTP server at $port; what it received is in $dir/wire
 	http "$port"
 	relay=$(free_port)
 	bg relay $PY "$APPS/relay.py" "$relay" "$port" "$dir/wire"
@@ -47,16 +47,16 @@ relay() { # from $relay to the HTTP server at $port; what came is in $dir/wire
 	until_true 10 bound "$relay"
 }
 
-# It has a thread for each connection that is not over.
+# The relay has a thread for each connection that is open.
 drained() { [ "$(ls "/proc/$relay_pid/task" | wc -l)" -eq 1 ]; }
 
 bound() { ss -Hltn "sport = :$1" | grep -q .; }
 
-# What a client sent, without our header; connections and lines in any order with `sort`.
+# What a client sent, without injected headers; connections and lines in any order with `sort`.
 plain_wire() { sed '/^traceparent: 00-[0-9a-f]*-[0-9a-f]*-01\r$/d' "$dir/wire.shim"; }
 headers() { grep -ac '^traceparent: 00-[0-9a-f]\{32\}-[0-9a-f]\{16\}-01' "$dir/wire.shim"; }
 
-# N: so many headers of ours, and without them the same bytes.
+# N: this many injected headers, and without them the same bytes.
 injected() {
 	headers | grep -qx "$1" || { cat -A "$dir/wire.shim" | head -n 40; return 1; }
 	plain_wire | cmp - "$dir/wire.raw"

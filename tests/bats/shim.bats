@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# shim.bats - the library in real programs: the same bytes but for our header, the same
+# shim.bats - the library in real programs: the same bytes but for an injected header, the same
 # output, status and errors; and traces without any privilege.
 
 bats_require_minimum_version 1.5.0
@@ -46,7 +46,7 @@ teardown() {
 	relay
 	both_ways wget -q -O - "127.0.0.1:$relay/w"
 	injected 1
-	spans '[s.name for s in S] == ["GET /w"]' # whose answer it looks at before it reads it
+	spans '[s.name for s in S] == ["GET /w"]' # the client peeks at the answer before it reads it
 	both_ways $PY -c "
 import urllib.request
 for path in 'xy': print(urllib.request.urlopen('http://127.0.0.1:$relay/' + path).read())
@@ -111,7 +111,7 @@ syswrite $s, "GET /pl HTTP/1.0\r\nHost: x\r\n\r\n"; print grep /hello/, <$s>;'
 		'sum(s.parent == "" for s in S + P) == 1'
 }
 
-# HOW FILE CMD..: a server that checks each byte, and who asks it; what it met is in FILE.
+# HOW FILE CMD..: a server that checks each byte, and its client; FILE gets the errors that it met.
 tortured() {
 	local how=$1 file=$2 server
 	shift 2
@@ -131,7 +131,7 @@ torture() { # PRELOADED
 	local seed=${TORTURE_SEED:-$RANDOM} n=${TORTURE:-2000} how
 	cc -O2 -D_GNU_SOURCE -o "$dir/torture" "$APPS/torture.c"
 	echo "seed $seed"
-	# Before libc's; the library before it, where there is one.
+	# The fake library is before libc; the library of otrace, if it is used, before that one.
 	printf 'LD_PRELOAD=${LD_PRELOAD:+$LD_PRELOAD:}%s exec "$@"\n' "$1" >"$dir/with"
 	for how in poll edge block; do
 		[ -z "$1" ] || export STINGY=$how
@@ -140,7 +140,7 @@ torture() { # PRELOADED
 		tortured $how "$dir/out" "$OTRACE" run --no-bpf --no-live -o "$dir/text" -- \
 			sh "$dir/with"
 		cmp "$dir/out.raw" "$dir/out"
-		[ "$injected" -gt $((n / 4)) ] # while otrace is behind, and in pieces, none goes in
+		[ "$injected" -gt $((n / 4)) ] # none is injected while otrace is behind, nor into a head that is sent in parts
 		grep -q "headers   $injected put in" "$dir/text"
 	done
 }
@@ -259,7 +259,7 @@ for i in range(200):
 	injected 1
 	grep -q '^headers   1 put in$' "$dir/text"
 	spans 'len(S) == 1 and len(P) == 1' 'S[0].parent == P[0].span'
-	# A run in another's, by another installation.
+	# A run inside another one, of another installation.
 	cp "$dir/bin/otrace" "$dir/copy/"
 	both_ways "$dir/copy/otrace" run --no-bpf -o "$dir/inner" --export "file:$dir/inner.spans" -- \
 		curl -s "127.0.0.1:$relay/within"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# shim_child.bats - programs that are started: in the trace of what started them, with the
-# environment they would have had but for our variables; the same status, the same errors.
+# shim_child.bats - programs that are started: they are in the trace of the program that started
+# them, with the environment they would have had, but for the variables of otrace; the same status,
+# the same errors.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -14,13 +15,13 @@ setup() {
 }
 teardown() { live_teardown; }
 
-# NAME: the environment that was printed, without what is ours.
+# NAME: the environment that was printed, without the variables of otrace.
 plain() {
 	grep -avE '^(LD_PRELOAD|ASAN_OPTIONS|OTRACE_SESSION|OTRACE_RUN|TRACEPARENT|TRACESTATE|BAGGAGE|_)=' "$dir/$1" |
 		sort >"$dir/$1.plain"
 }
 
-# CMD..: raw, then with the library: the same output and status; $dir/raw, $dir/out.
+# CMD..: without, then with the library: the same output and status; in $dir/raw, $dir/out.
 both() {
 	local a=0 b=0
 	"$@" >"$dir/raw" 2>"$dir/raw.err" </dev/null 3>&- || a=$?
@@ -33,7 +34,7 @@ both() {
 
 spawner() { cc -O2 -D_GNU_SOURCE -o "$dir/spawn" "$APPS/spawn.c"; }
 
-# What answers each request with what `$1`, Python that sets `body`, finds.
+# Answers each request with the `body` that `$1`, Python, sets.
 server() {
 	cat >"$dir/app.py" <<-P
 		import http.server, os, socket, subprocess, sys, urllib.request
@@ -53,7 +54,7 @@ server() {
 	until_true 30 listens "$web"
 }
 
-served() { # the server ends, and what it was told of is in $dir/spans
+served() { # the server ends, and its spans are in $dir/spans
 	local app
 	app=$(pgrep -P "$runs")
 	kill "$app"

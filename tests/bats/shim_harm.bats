@@ -52,12 +52,12 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 @test "sockets with two numbers, passed in messages, closed past libc, in children" {
 	edges
 	same "$dir/edges" sockets
-	# One more is sent by stdio, which no library before libc sees.
+	# One more is sent by stdio, which bypasses the library.
 	spans 'all(s.name == "GET /edges" for s in S)' 'len(C) == 8' \
 		'{s.parent for s in V if s.parent} == {s.span for s in C}'
 	same "$dir/edges" thread
 	spans 'len(C) == 8'
-	# The same with numbers from 253 on: what is kept of them lies in pages of 256.
+	# The same with numbers from 253 on: their state lies in pages of 256.
 	same $PY -c 'import os, sys
 while os.open("/dev/null", os.O_RDONLY) < 252: pass
 for fd in range(3, 253): os.set_inheritable(fd, True)
@@ -94,7 +94,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 		[ "$(wc -l <"$dir/took")" -eq 24 ]
 		grep -q '^headers   [1-9].* put in' "$dir/text"
 		sort -n -k 2 "$dir/took" | tail -n 3
-		# Their own caller's address, and its frame, lie above.
+		# The address and the frame of the caller lie above.
 		awk '$2 > 2048 - 16 { exit 1 }' "$dir/took"
 	done
 }
@@ -170,7 +170,8 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 		same "$dir/torn" $mode
 		grep -q '^headers .*put in' "$dir/text"
 	done
-	# musl says nothing to constructors: here an earlier one leaves what looks like arguments.
+	# musl gives constructors no arguments: here an earlier one leaves what looks like
+	# arguments.
 	echo '__attribute__((constructor)) void first(void) { __asm__ volatile(
 		#if __x86_64__
 		"mov $3, %edi; mov $0x1234, %esi"
@@ -222,12 +223,13 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	read -r data locked _ <"$dir/kb.raw"
 	read -r data2 locked2 _ <"$dir/kb"
 	echo "promised at main: $data, $data2 kB; locked: $locked, $locked2 kB"
-	# What is promised counts where memory is not overcommitted, in each child again.
+	# Reserved memory counts where memory is not overcommitted, in each child again.
 	[ $((data2 - data)) -lt 4096 ]
 	[ $((locked2 - locked)) -lt 10240 ]
 }
 
-# URL: asks in a row until $dir/stop is there; how often, and how often in vain.
+# URL: asks again and again until $dir/stop is there; prints how often, and how often without an
+# answer.
 ask_always() {
 	$PY - "$1" "$dir/stop" <<-'P' 3>&-
 		import http.client, os, sys, urllib.parse
@@ -341,7 +343,7 @@ ask_always() {
 	[ "$(lost)" -gt 1000 ]
 }
 
-lost() { # events, or requests, that the summary says are missing
+lost() { # events, or requests, that the summary counts as lost
 	local n
 	n=$(sed -nE 's/^lost +([0-9,]+) (events|requests).*/\1/p' "$dir/text")
 	n=${n//,/}
@@ -362,7 +364,7 @@ lost() { # events, or requests, that the summary says are missing
 		wait
 	S
 	traced bash "$dir/all"
-	# Offers wait in few places (10, mostly): what came too early is counted.
+	# The queue of offers is short (10, mostly): an offer that found it full is counted.
 	spans 'len({s.pid for s in C}) == 100' "len(C) + $(lost) >= 200"
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# shim_progs.bats - programs that every machine has, raw and with the library: the same
-# bytes, words, threads, descriptors and statuses. More of them: tests/shim.
+# shim_progs.bats - programs that every machine has, without and with the library: the same bytes,
+# words, threads, descriptors and statuses. More programs: tests/shim.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -64,7 +64,7 @@ teardown() {
 		'all(c.attr["url.full"].endswith(parent(c).path) for c in C if parent(c))'
 }
 
-beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they live by
+beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files by which workers show that they run
 
 @test "nginx: files and a proxy, reloaded meanwhile: each call in its own request's trace" {
 	nginx_both_ways /usr/sbin/nginx
@@ -111,7 +111,7 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they 
 		both_ways $PY "$dir/many.py" $how
 		[ "$(headers)" -eq 12 ]
 		spans 'len(C) == 12'
-		# A server of forks serves: what its children ask is theirs.
+		# A server that forks serves: the requests of its children are their own.
 		[ $how = forkserver ] || spans 'len({c.trace for c in C}) == 1'
 	done
 }
@@ -142,11 +142,11 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they 
 			print("async")
 		P
 	}
-	alike() { # its helpers come and go
+	alike() { # the number of its helper processes changes
 		census "$1" | sort -u >"$dir/census"
 		[ "$(head -n 1 "$dir/census.raw")" = "$(head -n 1 "$dir/census")" ]
 	}
-	said() { # that it was asked too early is chance
+	said() { # whether it was asked too early is chance
 		grep -hE 'FATAL|PANIC|terminated|rror' "$dir"/server.{out,err} | grep -v 'starting up' |
 			sed 's/^.* UTC//' | sort
 	}
@@ -154,7 +154,7 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they 
 		-c listen_addresses=127.0.0.1 -c fsync=off
 	grep -q '50 42' "$dir/answers"
 	grep -qx async "$dir/answers"
-	spans 'not S' # statements are their clients' spans
+	spans 'not S' # statements are the spans of their clients
 }
 
 @test "git clones over HTTP, both ways it knows" {
@@ -238,7 +238,7 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they 
 	cmp "$dir/wire.raw" "$dir/wire.shim"
 	both_ways "$dir/get" "$relay"
 	injected 1
-	if [ "$(uname -m)" = x86_64 ]; then # one that is linked with nothing: the loader brings libc
+	if [ "$(uname -m)" = x86_64 ]; then # a program that is linked with nothing: the loader loads libc
 		echo 'void _start(void) { __asm__("syscall" : : "a"(60), "D"(7)); }' >"$dir/free.c"
 		cc -nostdlib -pie -fPIE -Wl,--dynamic-linker=/lib64/ld-linux-x86-64.so.2 -o "$dir/free" "$dir/free.c"
 		chmod 755 "$dir/free"
@@ -249,7 +249,7 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files that workers show they 
 	cat >"$dir/serve" <<-S
 		$dir/goserver $web & trap "kill \$!" TERM; wait \$!; wait \$!
 	S
-	alike() { true; } # Go's threads are as many as it likes
+	alike() { true; } # the number of Go's threads varies
 	server_both_ways "$web" TERM bash "$dir/serve"
 	[ "$(grep -c '^go' "$dir/answers")" -eq 20 ]
 	[ ! -s "$dir/spans" ]

@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# shim_switch.bats - what a user can switch in programs with the library: hosts and programs
-# that are left alone, only looking, only passing on, not at all; and that a wrong value is
-# said by the launcher, once.
+# shim_switch.bats - switches of the library: hosts and programs that are excluded, only observing,
+# only passing the context on, off; and the launcher reports a wrong value, once.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -16,7 +15,7 @@ teardown() { live_teardown; }
 
 headers() { grep -aic '^traceparent:' "$dir/wire"; }
 
-# ARG..: run is not started, with status 125; its words are in $lines.
+# ARG..: run does not start CMD, and exits with 125; its message is in $lines.
 refused() {
 	run "$OTRACE" run -o "$dir/text" "$@" -- touch "$dir/started"
 	echo "$output"
@@ -59,7 +58,7 @@ refused() {
 	opts=(--rule 'exe=*/curl,mode=off')
 	traced sh "$dir/s"
 	spans '[c.path or c.attr["url.full"].rsplit("/", 1)[1] for c in C] == ["python"]'
-	# The last rule that fits decides; arguments are looked at, too.
+	# The last rule that fits decides; rules may name arguments, too.
 	opts=(--no-bpf --rule 'exe=*/curl,mode=off' --rule 'cmd=curl*/curl,mode=trace')
 	traced sh "$dir/s"
 	spans 'len(C) == 2'
@@ -110,7 +109,7 @@ refused() {
 	settled
 	grep -aq "^traceparent: $PARENT-00" "$dir/wire"
 	: >"$dir/wire"
-	curl -s -m 10 "127.0.0.1:$front/outer" # no trace begins where it would have no root
+	curl -s -m 10 "127.0.0.1:$front/outer" # no trace begins at a program that has no spans
 	settled
 	[ "$(headers)" = 0 ]
 	kill -TERM "$pid"
@@ -128,7 +127,7 @@ refused() {
 	cat "$dir/err"
 	[ "$(cat "$dir/err")" = 'otrace run: OTRACE_DISABLED=1: bash runs untraced' ]
 	diff <(grep -v ^SHLVL "$dir/env.raw") <(grep -v ^SHLVL "$dir/env")
-	# Also of one program in what is traced, by the library or by probes.
+	# Also of one program in a session, by the library or by probes.
 	relay
 	traced env OTRACE_DISABLED=1 curl -s "127.0.0.1:$relay/a"
 	settled

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# shim_threads.bats - threads on one connection, and what the library takes from no one but the kernel.
+# shim_threads.bats - threads on one connection, and limits that the library takes from the kernel
+# alone.
 
 bats_require_minimum_version 1.5.0
 load helpers

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# terminal.bats - `otrace run` beside a program on one terminal, in tmux.
+# terminal.bats - `otrace run` and a program on one terminal, in tmux.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -75,7 +75,7 @@ shows() { screen | grep -q -e "$1"; }
 	until_true 30 shows '^lost '
 	screen >"$dir/screen"
 	cat "$dir/screen"
-	# A line of ours has nothing of the program's before it.
+	# A line of otrace has no text of the program before it.
 	[ "$(grep -c 'GET /h ' "$dir/screen")" -ge 6 ]
 	run ! grep -E 'half-[0-9]+\.\.\..*(GET /h|otrace:|lost  )' "$dir/screen"
 }

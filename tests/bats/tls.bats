@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# tls.bats - HTTPS with the library in real programs: the same output and status, one header
-# a request at the server, which tells what it read; and spans of what was said inside.
+# tls.bats - HTTPS with the library in real programs: the same output and status, one header a
+# request at the server, which prints what it read; and spans of the requests inside TLS.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -146,7 +146,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 		[ "$(sed 's/.* 00-\([0-9a-f]*\).*/\1/' "$dir/heads" | sort -u)" = \
 			"$($PY -c "import json; print(json.loads(open('$dir/spans').readline())['resourceSpans'][0]['scopeSpans'][0]['spans'][0]['traceId'])")" ]
 	done
-	spans 'S == []' 'len(P) == 1' # of HTTP/2 the program alone is one
+	spans 'S == []' 'len(P) == 1' # of HTTP/2 only the span of the program is there
 }
 
 @test "never blocking, through small buffers: what TLS could not write comes again, whole" {
@@ -210,7 +210,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	P
 	bg ktlsd "$PY" "$dir/ktlsd.py"
 	up "$port"
-	# Of a body that looks like a request nothing may be taken for one.
+	# No part of a body that looks like a request may be taken for one.
 	for _ in $(seq 3000); do printf 'GET /body HTTP/1.1\r\nHost: a\r\n\r\n'; done >"$dir/body"
 	cc -DLIBRARY -shared -fPIC -o "$dir/libkernel.so" "$APPS/ktls.c"
 	cc -o "$dir/ktls" "$APPS/ktls.c" -L"$dir" -lkernel -Wl,-rpath,"$dir"

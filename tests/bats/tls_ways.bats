@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# tls_ways.bats - attacks by TLS: heads and bodies that reach the connection by other ways than
-# the library expects, or behind bytes in clear. What the peer decrypts is what was sent,
-# but for headers where a request begins; what calls return is the same.
+# tls_ways.bats - unusual uses of TLS: heads and bodies that reach the connection by other functions
+# than the library expects, or behind bytes in clear. The peer decrypts the bytes that were sent,
+# but for headers at the beginning of requests; calls return the same.
 
 load helpers
 load https
@@ -21,8 +21,9 @@ teardown() { live_teardown; }
 wire_is() { until_true 15 grep -aq ===== "$dir/heads" && cp "$dir/heads" "$dir/heads.$1"; }
 as_wanted() { [ "$1" = 0 ]; }
 
-# N: so many headers, each in a head that the program began; all else is as without. `any`:
-# s_client shakes hands in a write of nothing, so which session it is may be known too late.
+# N: this many headers, each in a head that the program began; all other bytes are as without the
+# library. `any`: s_client handshakes in a write of no bytes, so the session may become known too
+# late.
 headers_only() {
 	$PY - "$dir" "$1" <<-'P'
 		import re, sys
@@ -57,7 +58,7 @@ gnutls_ways() {
 
 @test "OpenSSL: new keys, a second handshake, early data between a head and its body" {
 	openssl_ways plain=2 update=2 again=2 early_half=2 early_whole=2
-	# Of those two the headers are of the connection before, and early data was taken.
+	# In these two cases, the headers are of the connection before, and early data was accepted.
 	grep -q '^taken 1' "$dir/out"
 }
 

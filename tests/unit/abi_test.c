@@ -2,8 +2,8 @@
 /*
  * abi_test.c - the layout that kernel and agent share, as numbers.
  *
- * Written out, so that a change is seen where it is reviewed: recordings hold these
- * bytes. A number here changes only together with OTR_ABI.
+ * The numbers are written out, so that a reviewer sees each change: recordings hold these bytes. A
+ * number changes only together with OTR_ABI.
  */
 
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 #include "bpf/event.h"
 #include "bpf/shared.h"
 
-/* The next field: where it lies, how large it is; no hole before it. */
+/* Checks the next field: its offset and size, and that no hole precedes it. */
 #define FIELD(type, name, offset, size)                                  \
 	do {                                                             \
 		assert_int_equal(offsetof(struct type, name), (offset)); \
@@ -24,7 +24,7 @@
 		at += (size);                                            \
 	} while (0)
 
-/* No hole at the end. */
+/* Checks that no hole is at the end. */
 #define END(type, size)                                        \
 	do {                                                   \
 		assert_int_equal(sizeof(struct type), (size)); \

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
 // needs: preload/base/shim.c preload/base/real.c preload/base/find.c
-/* adopt_test.c - another agent finds the ring of a process that carries the library: it has it
- * where nobody reads it, and nothing forged is one. */
+/* adopt_test.c - an agent finds the ring of a process that carries the library: it reads a ring
+ * that has no reader, and accepts no forged one. */
 
 #include "tests/unit/ring_ends.h"
 
-/* Another agent looks at this process, where it finds memory with such descriptors. */
+/* Another agent. It looks for rings in this process, among the descriptors. */
 static struct otr_shims *later;
 static uint32_t left_to_it;
 
@@ -22,7 +22,7 @@ static size_t held(void)
 static void is_left(void *arg, uint32_t tgid)
 {
 	(void)arg;
-	assert_true(otr_shim.ring->off); /* it is not switched on yet */
+	assert_true(otr_shim.ring->off); /* the agent has not switched it on yet */
 	left_to_it = tgid;
 }
 
@@ -61,7 +61,7 @@ static int end_later(void **state)
 	return end(state);
 }
 
-/* Made here, as a process makes it; nobody is at its doors. */
+/* Makes a ring as a process does; no agent listens at its doors. */
 static int waiting(void)
 {
 	memset(&otr_shim, 0, sizeof(otr_shim));
@@ -84,7 +84,7 @@ static void one_that_waits_is_found(void **state)
 	assert_false(*otr_shim.off);
 	assert_int_not_equal(otr_shim.ring->gen, gen);
 	assert_string_equal(otr_shim.ring->session, otr_shims_session(later));
-	assert_int_equal(otr_shims_count(later, OTR_SHIM_INJECTED), 0); /* before us */
+	assert_int_equal(otr_shims_count(later, OTR_SHIM_INJECTED), 0); /* of before */
 	otr_count(OTR_SHIM_INJECTED);
 	assert_int_equal(otr_shims_count(later, OTR_SHIM_INJECTED), 1);
 	otr_shims_close(&later);
@@ -102,8 +102,8 @@ static void its_makers_is_not_its_own(void **state)
 	assert_int_equal(otr_shim.ring->reader, 0);
 }
 
-/* Who offers it chose its reader. When that is halted for long another has it; it finds that
- * out, and leaves all as it is. */
+/* The agent to which the ring was offered is its reader. If that agent stands still for long,
+ * another becomes the reader; the first finds that out, and leaves the ring as it is. */
 static void who_came_first(void **state)
 {
 	uint64_t now;
@@ -125,14 +125,14 @@ static void who_came_first(void **state)
 	otr_shims_drain(shims, now + 4 * OTR_NS_PER_S, came, NULL);
 	assert_int_equal(otr_shims_alive(shims), 0);
 	assert_false(*otr_shim.off);
-	otr_shims_close(&later); /* and may have it again */
+	otr_shims_close(&later); /* the first agent may be the reader again */
 	assert_true(*otr_shim.off);
 	otr_shims_drain(shims, now + 6 * OTR_NS_PER_S, came, NULL);
 	assert_int_equal(otr_shims_alive(shims), 1);
 	assert_false(*otr_shim.off);
 }
 
-/* What was told for another is nobody's any more; what comes then is. */
+/* Records that were written for an earlier reader are dropped; later ones are read. */
 static void what_lay_in_it(void **state)
 {
 	int fd;
@@ -151,8 +151,8 @@ static void what_lay_in_it(void **state)
 	assert_int_equal(reported_ns, 6);
 }
 
-/* Memory of that name that is none of ours: too small, unsealed, another word, a crooked head,
- * a reader who lives for ever. */
+/* Memory of that name that is no ring: too small, not sealed, another magic word, a wrong head,
+ * a lease without an end. */
 static void forged(void **state)
 {
 	struct otr_ring *ring;
@@ -183,11 +183,11 @@ static void forged(void **state)
 	ring->beat_ns = 1;
 	otr_shims_drain(later, otr_now() + 120 * OTR_NS_PER_S, came, NULL);
 	assert_int_equal(otr_shims_alive(later), 1);
-	ring->reader = 3; /* it says that another has it */
+	ring->reader = 3; /* the ring says that another agent reads it */
 	otr_shims_drain(later, otr_now() + 120 * OTR_NS_PER_S, came, NULL);
 	assert_int_equal(otr_shims_alive(later), 0);
 	assert_int_equal(held(), 1);
-	otr_shims_off(later, (uint32_t)getpid()); /* it is not wanted: nor is it later */
+	otr_shims_off(later, (uint32_t)getpid()); /* the process is switched off, and stays so */
 	otr_shims_drain(later, otr_now() + 180 * OTR_NS_PER_S, came, NULL);
 	assert_int_equal(otr_shims_alive(later) + held(), 0);
 	munmap(ring, sizeof(*ring));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* buf_test.c - bytes that grow: out of a caller's array, to a limit. */
+/* buf_test.c - buffers that grow: from the caller's array, up to a limit. */
 
 #include <setjmp.h>
 #include <stdarg.h>

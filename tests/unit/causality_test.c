@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * causality_test.c - the rules of parenthood, told as small stories.
+ * causality_test.c - the rules of causality (R1 to R10), on short sequences of events.
  *
- * A story is a line of steps; each request out is answered by a letter in `claims`: the
- * inbound connection it is claimed for, '-' for none.
+ * A sequence is a line of steps. For each request that is sent, `claims` has one letter: the inbound
+ * connection that is claimed as its parent, '-' for none.
  *
- *	a< a> ax    a request comes on inbound connection a (to d); is answered; is closed
- *	1> 1<       a request goes out on connection 1 (to 4); an answer comes
- *	1c 1? 1!    connect() = EINPROGRESS; a look at the idle connection; a look from
- *	            where it cannot be seen whether it is idle
+ *	a< a> ax    a request arrives on inbound connection a (to d); is answered; is closed
+ *	1> 1<       a request is sent on connection 1 (to 4); an answer arrives
+ *	1c 1? 1!    connect() = EINPROGRESS; a look at the idle connection; a look where it
+ *	            is not known whether the connection is idle
  *	w w0 p      a wait for many without end; with timeout 0; for one descriptor
- *	w9 wx       a wait of at most 9 ms; one that ran out
+ *	w9 wx       a wait of at most 9 ms; one that timed out
  *	W3          a wait without end that returned 3 descriptors; the others return 1
  *	e           a descriptor comes to its end
  *	L> L<       the notify slot is written; is read
- *	s1 k1       strand 1 (to 3) goes on from here; strand 1 is made by this one
- *	f1 F1       strand 1 waits, and is woken by this one, which waits for no answer;
- *	            which does: what that is evidence of, in `claims` too
+ *	s1 k1       the next steps are on strand 1 (to 3); this strand creates strand 1
+ *	f1 F1       strand 1 waits, and this strand wakes it, without waiting for an answer;
+ *	            waiting for one. What that is evidence of is in `claims` too
  *	+6          6 ms pass
  *	D G N       the process has passed its tests; is written in Go; sockets do not block
- *	A           but one of what is asked again at the end of a turn
+ *	A           has one more test to pass before work at the end of a turn is believed
  */
 
 #include <setjmp.h>
@@ -40,9 +40,9 @@ struct world {
 	struct otr_strand strands[4];
 	struct otr_exch exchs[4];  /* of inbound connections 1 to 4 */
 	struct otr_asked asked[4]; /* of outbound connections */
-	char last[2][4];	   /* what was moved last: '<' or '>' */
+	char last[2][4];	   /* direction of the last bytes: '<' or '>' */
 	struct otr_look looks[4];
-	uint32_t moved[2][4]; /* bytes of it: sent, got */
+	uint32_t moved[2][4]; /* bytes of each connection: sent, received */
 	struct otr_notify_token box;
 	uint64_t now, place;
 	int self, nonblock;
@@ -59,7 +59,7 @@ static struct otr_strand *self(struct world *w)
 	return &w->strands[w->self];
 }
 
-/* As the callers do: what is closed is nobody's current. */
+/* Drops the current exchange if it is over, as the callers of the rules do. */
 static struct otr_strand *fresh(struct world *w)
 {
 	otr_refresh(self(w), exch_of(w, self(w)->cur.conn));
@@ -168,7 +168,7 @@ static void inbound(struct world *w, int i, char what)
 		otr_exch_end(&w->exchs[i], &w->proc);
 }
 
-/* Where the connection's state is out of reach. */
+/* A look where the state of the connection cannot be read. */
 static void look(struct world *w, int i)
 {
 	if (otr_r10_claims(fresh(w), &w->proc, w->now))
@@ -246,7 +246,7 @@ static void step(struct world *w, const char *s)
 		setting(w, *s);
 }
 
-/* Counters say what is there, whatever happened. */
+/* The counters agree with the state after any steps. */
 static void counts_hold(const struct world *w, const char *steps)
 {
 	uint32_t open = 0, starving = 0;
@@ -314,7 +314,7 @@ static const struct tale tales[] = {
 	{"born when waits were not probed", "D N a< 1c w 1>", "-"},
 	{"nor is a look then one of a blocking strand", "D N a< 1? w 1>", "-"},
 	{"born for who reads a socket that blocks", "D a< N 1c s1 1>", "a"},
-	/* probation and disgrace */
+	/* doubt at the start, and after an error */
 	{"in doubt, alone", "w a< 1>", "a"},
 	{"in doubt, two", "w a< w b< 1>", "-"},
 	{"a blocking thread is no loop", "a< s1 b< 1>", "b"},
@@ -330,7 +330,7 @@ static const struct tale tales[] = {
 	{"but after what was handled", "D w a< +9 1> w9 b< 2>", "ab"},
 	{"a read that failed was of a descriptor, too: so many are left",
 	 "D W3 a< 1> b< 2> e c< 3>", "abc"},
-	/* work that is put off to the end of the turn */
+	/* work that is deferred to the end of the turn */
 	{"each asks when it is read", "D W3 a< 1> b< 2> c< 3>", "abc"},
 	{"one does not: descriptors are left", "D W3 a< b< 1>", "b"},
 	{"one does not: none is left", "D W2 a< b< 1>", "-"},
@@ -382,7 +382,7 @@ static const struct tale tales[] = {
 	/* R8 */
 	{"closed", "a< ax 1>", "-"},
 	{"closed behind its thread", "a< k1 ax s1 1>", "-"},
-	/* R9 */
+	/* R9, by a notify token */
 	{"a letter", "a< L> s1 L< 1>", "a"},
 	{"letters of two", "a< L> s1 b< L> s2 L< 1>", "-"},
 	{"a letter of nobody", "s1 L> s0 a< L> s2 L< 1>", "-"},
@@ -433,20 +433,20 @@ static void doubt(void **state)
 	doubt_is("", OTR_DOUBT_AT_START);
 	doubt_is("w a< w b< b>", OTR_DOUBT_AT_START - 1);
 	doubt_is("D w a< w b< b>", 0);
-	doubt_is("w a< a>", OTR_DOUBT_AT_START);	/* alone is no test */
-	doubt_is("w a< w b< w b>", OTR_DOUBT_AT_START); /* nor is not knowing */
+	doubt_is("w a< a>", OTR_DOUBT_AT_START);	/* one open request is no test */
+	doubt_is("w a< w b< w b>", OTR_DOUBT_AT_START); /* an answer without a belief is no test */
 	doubt_is("D w a< w b< a>", OTR_DOUBT_AFTER_ERROR);
-	doubt_is("D a< s1 b< s0 a>", 0);		  /* threads block */
-	doubt_is("D a< s1 b< a>", OTR_DOUBT_AFTER_ERROR); /* a work stealer */
-	doubt_is("D a< s1 a>", 0);			  /* who only writes */
+	doubt_is("D a< s1 b< s0 a>", 0);		  /* threads that block */
+	doubt_is("D a< s1 b< a>", OTR_DOUBT_AFTER_ERROR); /* a pool that steals work */
+	doubt_is("D a< s1 a>", 0);			  /* a thread that only writes */
 	doubt_is("G D a< s1 b< a>", 0);
 	doubt_is("D a< b< a>", 0); /* its waits are not seen yet */
 	doubt_is("w a< w b< 1> w 1< b>", OTR_DOUBT_AT_START - 1);
-	doubt_is("w a< w b< 1c w 1> w 1< b>", OTR_DOUBT_AT_START); /* born */
+	doubt_is("w a< w b< 1c w 1> w 1< b>", OTR_DOUBT_AT_START); /* of another turn */
 	doubt_is("D w a< w b< 1c w 1> w 1< a>", OTR_DOUBT_AFTER_ERROR);
 }
 
-/* What connect() remembered is tested, and believed, apart. */
+/* What connect() remembered has a test, and a belief, of its own. */
 static void born_is_apart(void **state)
 {
 	struct world w;
@@ -488,7 +488,7 @@ static void mux(void **state)
 	mux_is("G a< b<", 0);
 }
 
-/* Probation ends after so many tests as it says, and then a loop is believed. */
+/* After OTR_DOUBT_AT_START passed tests, a loop is believed. */
 static void probation_ends(void **state)
 {
 	struct world w;
@@ -510,7 +510,7 @@ static void probation_ends(void **state)
 	assert_string_equal(w.claims, "b");
 }
 
-/* So many wake-ups of a pool, and it is believed; one lock that is handed on, and not. */
+/* After enough wake-ups a pool is believed; a lock that is handed on is none. */
 static void relays_end(void **state)
 {
 	struct world w;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: tests/unit/fake_cmds.c
-/* config_test.c - options: how they are read, what is said of wrong ones, and
- * that help, man page and completions know the same. */
+/* config_test.c - options: how they are read, and the messages on wrong ones; help, man page and
+ * completions list the same options. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -132,7 +132,7 @@ static void lets_the_stronger_origin_win(void **state)
 	setenv("OTRACE_IGNORE", "GET /a;GET /b,c", 1);
 	setenv("OTRACE_SERVICE", "env", 1);
 	setenv("OTEL_SERVICE_NAME", "otel", 1);
-	setenv("OTRACE_LOG_LEVEL", "none", 1); /* none of run's */
+	setenv("OTRACE_LOG_LEVEL", "none", 1); /* no option of run */
 	assert_int_equal(args(b, ARGV(W("--service"), W("flag"), W("x"))), 0);
 	assert_int_equal(otr_options_env(&b->opts, &b->err), 0);
 	assert_string_equal(b->cfg.service, "flag");
@@ -216,7 +216,7 @@ static void quotes_what_is_wrong(void **state)
 	unsetenv("OTRACE_SLOW");
 }
 
-/* Thirty slips of the finger. */
+/* Thirty typing errors. */
 static void knows_what_was_meant(void **state)
 {
 	static const char *const slips[][2] = {
@@ -298,7 +298,7 @@ static void print_shell(FILE *out, const void *shell)
 	assert_true(otr_completion(shell, out));
 }
 
-/* Is `name` after `lead` in `text`, as a whole word? */
+/* Does `name` follow `lead` in `text`, as a whole word? */
 static bool lists(const char *text, const char *lead, const char *name)
 {
 	char want[96];

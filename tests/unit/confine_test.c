@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* confine_test.c - what a confined process may do, and may not. Each case is a child. */
+/* confine_test.c - which calls a confined process may make. Each case is a child process. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@
 #include "agent/base/confine.h"
 #include "agent/base/foreign.h"
 
-/* Returns 0, or the line that says no. */
+/* Returns 0, or the line whose condition is false. */
 #define MUST(is)                         \
 	do                               \
 		if (!(is))               \
@@ -96,7 +96,7 @@ static void *work(void *arg)
 	return arg;
 }
 
-/* What libcurl, TLS, glibc and we need goes on. */
+/* Calls that libcurl, TLS, glibc and otrace need are allowed. */
 static int allowed(void)
 {
 	unsigned long long seccomp = 0;
@@ -123,7 +123,7 @@ static int capabilities(void)
 	unsigned long long had = status_of("CapPrm");
 
 	MUST(!otr_confine(OTR_CONFINE_PROBES | OTR_CONFINE_ADOPT));
-	/* SYS_ADMIN stays where it stands for one that was not given. */
+	/* SYS_ADMIN is kept in place of a capability that was not given. */
 	MUST((had & all) != all || status_of("CapPrm") == all);
 	MUST(status_of("CapPrm") == status_of("CapEff"));
 	MUST(!status_of("CapInh") && !status_of("CapAmb"));
@@ -149,11 +149,12 @@ static void *exporter(void *arg)
 		      status_of("CapAmb") || status_of("NoNewPrivs") != 1;
 	pthread_barrier_wait(&both);
 	pthread_barrier_wait(&both);
-	*(int *)arg |= status_of("Seccomp") != 2; /* set for all threads at once */
+	*(int *)arg |=
+		status_of("Seccomp") != 2; /* the filter is installed for all threads at once */
 	return arg;
 }
 
-/* A thread gives up its own; the others keep theirs. */
+/* A thread drops its own capabilities; other threads keep theirs. */
 static int threads(void)
 {
 	unsigned long long had = status_of("CapEff");
@@ -170,7 +171,7 @@ static int threads(void)
 	return 0;
 }
 
-/* Of an ordinary user, who has nothing to give up but the calls. */
+/* An ordinary user has no capabilities to drop, and gets the filter. */
 static int as_nobody(void)
 {
 	MUST(geteuid() || !setuid(65534));
@@ -184,7 +185,7 @@ static void note_rights(void *io)
 	*(unsigned long long *)io = status_of("CapEff");
 }
 
-/* A worker that was there before has no more rights than the thread it works for. */
+/* A worker that was started before has no more rights than the thread it works for. */
 static int worker(void)
 {
 	unsigned long long rights = ~0ull;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: tests/unit/make_spans.c
 /*
- * console_test.c - what the console writes, against tests/golden/console/.
- * GOLDEN=update writes them anew: look at the difference before committing it.
+ * console_test.c - what the console writes, against tests/golden/console/. GOLDEN=update writes these
+ * files again: read the difference before committing it.
  */
 
 #include <fcntl.h>
@@ -191,7 +191,7 @@ static void prints_json(void **state)
 	checkout(b, 1);
 	text = written(b);
 	assert_memory_equal(text, "{\"resourceSpans\":[", 18);
-	assert_string_equal(strchr(text, '\n'), "\n"); /* one line, no other */
+	assert_string_equal(strchr(text, '\n'), "\n"); /* one line, and no other */
 }
 
 static void knows_a_file_from_a_terminal(void **state)
@@ -243,7 +243,7 @@ static void tells_orphans_and_far_parents(void **state)
 	compare("parents", written(b));
 }
 
-/* What `run` started, and what it called. */
+/* The process that `run` started, and its requests. */
 static void draws_a_script(void **state)
 {
 	static const struct make rows[] = {
@@ -308,7 +308,7 @@ static void tells_whose_loss_it_is(void **state)
 
 	open_console(b, 160, false);
 	otr_console_tick(b->con, SECOND);
-	otr_console_losses_shown(&b->con->losses); /* of other tests */
+	otr_console_losses_shown(&b->con->losses); /* forget the losses of other tests */
 	forget(b);
 	otr_loss_of(OTR_LOSS_HOLE, 12, OTR_SLICE("orders"));
 	otr_loss_of(OTR_LOSS_HOLE, 300, OTR_SLICE("front\x1b[2J"));
@@ -332,7 +332,7 @@ static void tells_whose_loss_it_is(void **state)
 					"..); no backend has them\n"));
 }
 
-/* More services than there is room for count in the sums. */
+/* Losses of services beyond OTR_LOSS_SHARES count in the sums. */
 static void shares_are_bounded(void **state)
 {
 	struct otr_loss_share shares[OTR_LOSS_SHARES];

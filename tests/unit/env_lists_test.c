@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/parse/env_lists.c
-/* env_lists_test.c - hosts that get no header, programs that are left alone. */
+/* env_lists_test.c - lists in the environment: hosts that get no header, programs that are not
+ * traced. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,7 +55,7 @@ static void hosts(void **state)
 			fail_msg("%s", rows[i].host);
 }
 
-/* Whoever wrote the list: no more is read than there is. */
+/* A list that anybody may have written is read only within its memory. */
 static void hosts_that_cannot_be(void **state)
 {
 	struct otr_ring_hosts list = {0};
@@ -71,7 +72,7 @@ static void hosts_that_cannot_be(void **state)
 	many[sizeof(many) - 1] = 0;
 	otr_hosts_read(&list, many);
 	assert_int_equal(list.n, OTR_RING_HOSTS);
-	memset(&list, 'x', sizeof(list)); /* no NUL anywhere, and a number that lies */
+	memset(&list, 'x', sizeof(list)); /* no NUL anywhere, and a wrong number of hosts */
 	assert_false(otr_hosts_have(&list, "y", 1, 80));
 	otr_hosts_read(NULL, NULL);
 }
@@ -89,7 +90,7 @@ static void rules(void **state)
 		{"exe=*/curl,mode=off;cmd=* y,mode=trace", "/b/curl", "curl y", 0},
 		{"exe=*/curl,mode=off;cmd=* y,mode=trace", "/b/curl", "curl z", 1},
 		{"mode=off", "/b/any", "any", 1},
-		/* The agent's to judge, and what is no rule. */
+		/* rules that the agent judges, and text that is no rule */
 		{"exe=*,port=80,mode=off", "/b/any", "any", 0},
 		{"mode=off;cgroup=/x,mode=trace", "/b/any", "any", 1},
 		{";;,,", "/b/any", "any", 0},

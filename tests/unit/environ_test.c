@@ -88,9 +88,9 @@ static void what_run_said_ends(void **state)
 	assert_false(otr_started_holds(&st, 1, 1));
 	st = started(below);
 	assert_true(otr_run_is_over(&st, 1, 1));
-	assert_true(otr_started_holds(&st, 1, 1)); /* what was above stays */
+	assert_true(otr_started_holds(&st, 1, 1)); /* the parent of the run stays */
 	st = started(other);
-	assert_false(otr_run_is_over(&st, 1, 5000)); /* the program's own */
+	assert_false(otr_run_is_over(&st, 1, 5000)); /* an environment of the program itself */
 }
 
 static void a_copy_replaces_ours_and_nothing_else(void **state)
@@ -179,7 +179,7 @@ static void only_our_library_is_taken_out(void **state)
 	assert_int_equal(len, 15);
 	memset(wide, 'x', sizeof(wide));
 	strcpy(wide + OTR_PRELOAD_MAX - 12, ":/libotrace.so");
-	assert_int_equal(otr_carry_unload(&carry, wide), 0); /* it stays as it is */
+	assert_int_equal(otr_carry_unload(&carry, wide), 0); /* the environment stays as it is */
 	assert_int_equal(otr_carry_unload(&carry, wide + 1), 1);
 }
 

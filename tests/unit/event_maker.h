@@ -3,14 +3,17 @@
 #define OTR_EVENT_MAKER_H
 
 /*
- * event_maker.h - made-up events for tests: a story told in calls.
+ * event_maker.h - makes events for tests, one call each.
  *
  *	struct end cl = tcp_client(100, 7), sv = tcp_server(200, 7);
- *	opens(&mk, &cl); opens(&mk, &sv);
- *	sends(&mk, &cl, "GET / HTTP/1.1\r\n\r\n"); gets(&mk, &sv, ..);
  *
- * An end keeps its positions; the maker keeps the time, which each call moves on by
- * 100 us, and hands every record, checked, to `sink`.
+ *	opens(&mk, &cl);
+ *	opens(&mk, &sv);
+ *	sends(&mk, &cl, "GET / HTTP/1.1\r\n\r\n");
+ *	gets(&mk, &sv, ..);
+ *
+ * An end keeps its positions. The maker keeps the time, which each call advances by 100 us, and gives
+ * each record, checked, to `sink`.
  */
 
 #include <assert.h>
@@ -34,7 +37,7 @@ struct maker {
 	uint32_t head; /* bytes copied of a run; 0: 1024 */
 };
 
-/* One end of a connection, and who holds it. */
+/* One end of a connection, and the process that has it. */
 struct end {
 	uint64_t conn;
 	uint32_t tgid, tid;
@@ -44,12 +47,12 @@ struct end {
 	uint32_t isn_out, isn_in;
 	uint64_t peer;
 	uint16_t port;		/* of the server */
-	struct otr_cause cause; /* of the next first record sent */
+	struct otr_cause cause; /* of the next record that opens a run */
 	uint64_t pos[2];
 	uint64_t run_pos[2];
 	uint64_t run_bytes[2];
 	uint64_t run_last_ns[2];
-	int run_dir; /* -1 before any */
+	int run_dir; /* -1: no run yet */
 	bool unseen_open;
 };
 
@@ -93,7 +96,7 @@ static inline struct end tcp_end(uint64_t conn, uint32_t tgid, uint8_t role, uin
 		.run_dir = -1};
 }
 
-/* Both ends of wire number `n` belong together. */
+/* The client and the server of one number `n` are the two ends of one wire. */
 static inline struct end tcp_client(uint64_t conn, uint32_t tgid, uint32_t n)
 {
 	return tcp_end(conn, tgid, OTR_ROLE_CLIENT, n * 1000003u, n * 7000003u + 1);
@@ -156,7 +159,7 @@ static inline void ticks(struct maker *mk, uint64_t ns)
 	}
 }
 
-/* The record a source makes of a run's state. */
+/* Emits the record of a run's state, as a source does. */
 static inline void emit_run(struct maker *mk, struct end *e, int dir, bool open, const char *tail,
 			    size_t len)
 {
@@ -184,7 +187,7 @@ static inline void run_is(struct maker *mk, struct end *e, int dir, bool open, c
 	emit_run(mk, e, dir, open, tail, strlen(tail));
 }
 
-/* It ended with these 8 bytes, whatever they are. */
+/* The run ended with the 8 bytes of `tail`. */
 static inline void run_ends(struct maker *mk, struct end *e, int dir, const char *tail)
 {
 	emit_run(mk, e, dir, false, tail, 8);
@@ -244,7 +247,7 @@ static inline void gets(struct maker *mk, struct end *e, const char *text)
 	move(mk, e, OTR_DIR_IN, text, strlen(text), strlen(text));
 }
 
-/* Bytes of a body that no record copies. */
+/* Moves bytes of a body that no record has copied. */
 static inline void pours(struct maker *mk, struct end *e, int dir, uint64_t bytes)
 {
 	move(mk, e, dir, "", 0, bytes);
@@ -258,8 +261,8 @@ static inline void closes(struct maker *mk, struct end *e, int error)
 	give(mk, &cn);
 }
 
-/* The next request `e` sends is made for the inbound one that ends before `of`'s next
- * byte, `back` bytes earlier. */
+/* The next request of `e` is made for the inbound request that ends `back` bytes before the next
+ * byte of `of`. */
 static inline void made_for(struct end *e, const struct end *of, uint64_t back, uint8_t evidence)
 {
 	e->cause = (struct otr_cause){

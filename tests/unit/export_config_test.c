@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* export_config_test.c - what users write, as exporters read it; what they are told. */
+/* export_config_test.c - settings of exporters, as users write them, and the messages on wrong
+ * ones. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -107,7 +108,7 @@ static void follows_the_endpoint_rules(void **state)
 	}
 }
 
-/* Of a URL that cannot be parsed, the beginning alone is shown. */
+/* If a URL cannot be parsed, a message shows only its beginning. */
 static void errors_show_no_secret(void **state)
 {
 	static const char *const bad[] = {

@@ -257,7 +257,7 @@ static void a_comma_is_written_in_percent(void **state)
 	assert_string_equal(text, "a,b,%2");
 }
 
-/* The specification of OpenTelemetry knows no options there. */
+/* The specification of OpenTelemetry defines no options in these variables. */
 static void variables_of_opentelemetry_keep_their_commas(void **state)
 {
 	struct otr_export_spec spec;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * fake_cmds.c - rows of commands for tests that link no command: weak, so that
- * the real ones win where they are there.
- */
+/* fake_cmds.c - rows of commands for tests that link no command. The symbols are weak, so that
+ * real commands replace them. */
 
 #include <stdlib.h>
 

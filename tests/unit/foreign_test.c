@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * foreign_test.c - what belongs to others is read to a bound: files that are none, lines
- * without an end, readers that wait for ever, an executable that claims 3 GB.
+ * foreign_test.c - files of others are read within bounds: no regular file, lines without an end, reads
+ * that never return, an executable that claims 3 GB.
  */
 
 #include <setjmp.h>
@@ -148,7 +148,8 @@ static void who_waits_for_ever_is_left_behind(void **state)
 	for (int i = 0; i < OTR_FOREIGN_STUCK; i++)
 		assert_int_equal(otr_foreign_within(1, wait_for_byte, say_undone, &w, sizeof(w)),
 				 -ETIMEDOUT);
-	assert_int_equal(w.value, 7); /* a thread that is behind writes to nothing of ours */
+	/* A worker that was left behind writes to no memory of the caller. */
+	assert_int_equal(w.value, 7);
 	assert_int_equal(otr_foreign_within(1, wait_for_byte, say_undone, &w, sizeof(w)), -EBUSY);
 	assert_int_equal(write(go[1], "yyyyyyyy", OTR_FOREIGN_STUCK), OTR_FOREIGN_STUCK);
 	for (int i = 0; i < OTR_FOREIGN_STUCK; i++)
@@ -179,7 +180,7 @@ static void a_worker_is_kept_until_it_is_ended_or_stuck(void **state)
 	(void)state;
 	assert_int_not_equal(first, gettid());
 	assert_int_equal(worker(), first);
-	if (!fork()) /* a child has no thread but its own, and gets a worker */
+	if (!fork()) /* a child process has only its own thread, and gets a new worker */
 		_exit(worker() == first);
 	assert_true(wait(&status) > 0 && WIFEXITED(status) && !WEXITSTATUS(status));
 	assert_int_equal(worker(), first);
@@ -201,7 +202,7 @@ static void a_worker_is_kept_until_it_is_ended_or_stuck(void **state)
 		close(i < 2 ? go[i] : undone[i - 2]);
 }
 
-/* A copy of `sleep` with a section table of its own: names, and .go.buildinfo of 3 GB. */
+/* Writes a copy of `sleep` with another section table: names, and a .go.buildinfo of 3 GB. */
 static void make_hoax(const char *path, uint64_t size, uint16_t sections)
 {
 	static const char names[] = "\0.go.buildinfo\0.shstrtab";

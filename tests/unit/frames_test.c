@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * frames_test.c - the walk along HTTP/2 frames, as the kernel side does it: what is copied,
- * however the bytes are cut into calls.
+ * frames_test.c - the walk over HTTP/2 frames, as the probes do it: what is copied does not depend on
+ * how the bytes are cut into calls.
  */
 
 #include <setjmp.h>
@@ -18,7 +18,7 @@
 
 struct wire {
 	uint8_t bytes[4096];
-	uint8_t kept[4096]; /* what is to be copied, by its place: 1 */
+	uint8_t kept[4096]; /* 1 for each byte that has to be copied */
 	size_t n;
 };
 
@@ -76,7 +76,7 @@ static void call(struct otr_frames *fr, const struct wire *w, size_t from, size_
 		}
 		at += n;
 	}
-	assert_int_equal(emit(&seg, begin, copied), to); /* nothing is left out */
+	assert_int_equal(emit(&seg, begin, copied), to); /* no byte is left out */
 }
 
 static struct wire conversation(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* governor_test.c - what was spent, in which time: how much of it is traced from now on. */
+/* governor_test.c - how much is traced, given the CPU that was spent in each period. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@ static void begin(struct otr_governor *g, double share)
 	used.now_ns += OTR_GOVERNOR_GRACE_NS;
 }
 
-/* One period in which `cores` were spent, and `traced` used by the programs. */
+/* One period in which otrace spent `cores`, and the traced programs used `traced`. */
 static bool spend(struct otr_governor *g, double cores, double traced)
 {
 	used.now_ns += PERIOD;
@@ -69,7 +69,7 @@ static void no_budget_is_never_due(void **state)
 	assert_false(otr_governor_due(&g, UINT64_MAX / 2));
 }
 
-/* Loading and listing at start are not judged. */
+/* The cost of loading and listing at the start does not count. */
 static void grace_at_start(void **state)
 {
 	struct otr_governor g;
@@ -93,7 +93,7 @@ static void one_burst_is_let_pass(void **state)
 	assert_int_equal(g.level, 0);
 }
 
-/* As far as halving would do; then by what it really cost. */
+/* First, tracing is halved as often as should suffice; then by what it really cost. */
 static void excess_is_halved(void **state)
 {
 	struct otr_governor g;
@@ -103,7 +103,7 @@ static void excess_is_halved(void **state)
 	spend(&g, 0.5, 0);
 	assert_true(spend(&g, 0.5, 0));
 	assert_int_equal(g.level, 3);	 /* an eighth of 0.5 is 0.0625 */
-	assert_true(spend(&g, 0.12, 0)); /* probes cost in pauses, too */
+	assert_true(spend(&g, 0.12, 0)); /* probes cost CPU in a pause, too */
 	assert_int_equal(g.level, 4);
 	assert_false(spend(&g, 0.08, 0));
 	assert_int_equal(g.thin_ns, 2 * PERIOD);
@@ -132,7 +132,7 @@ static void it_is_lifted_step_by_step(void **state)
 	spend(&g, 0.35, 0);
 	spend(&g, 0.35, 0);
 	assert_int_equal(g.level, 2);
-	assert_false(spend(&g, 0.05, 0)); /* twice that would leave no room */
+	assert_false(spend(&g, 0.05, 0)); /* twice that would be over the budget */
 	assert_true(spend(&g, 0.04, 0));
 	assert_int_equal(g.level, 1);
 	assert_true(spend(&g, 0, 0));
@@ -140,7 +140,7 @@ static void it_is_lifted_step_by_step(void **state)
 	assert_false(spend(&g, 0.5, 0)); /* a burst again */
 }
 
-/* All of it spent with nothing to do. */
+/* One period in which otrace spent `cores` without any work. */
 static bool rest(struct otr_governor *g, double cores)
 {
 	used.idle_ns += (uint64_t)(cores * (double)PERIOD);
@@ -158,7 +158,7 @@ static void what_is_spent_idle_ends_no_tracing(void **state)
 	assert_int_equal(g.level, 0);
 }
 
-/* 0.7 % of a core is no half of 1 %, and all that is spent when the load has ended. */
+/* 0.7 % of a core is more than half of 1 %, and all that is spent when the load has ended. */
 static void idle_cost_does_not_keep_it_paused(void **state)
 {
 	struct otr_governor g;
@@ -175,7 +175,7 @@ static void idle_cost_does_not_keep_it_paused(void **state)
 	assert_false(rest(&g, 0.007));
 }
 
-/* 0.004 idle and 0.004 of work: twice the work would be too much. */
+/* 0.004 without work and 0.004 for work: twice the work would be over the budget. */
 static void work_beside_idle_cost_is_doubled(void **state)
 {
 	struct otr_governor g;
@@ -192,7 +192,7 @@ static void work_beside_idle_cost_is_doubled(void **state)
 	assert_int_equal(g.level, 0);
 }
 
-/* Of what the traced processes use, where that is more than a core. */
+/* The budget is a share of what the traced processes use, if that is more than a core. */
 static void many_cores_allow_more(void **state)
 {
 	struct otr_governor g;
@@ -207,7 +207,7 @@ static void many_cores_allow_more(void **state)
 	assert_true(g.allowed > 0.099 && g.allowed < 0.101);
 }
 
-/* Processes that have ended take their CPU with them: a core is allowed, no less. */
+/* The CPU time of processes that have ended drops out of the sum; one core is the least. */
 static void sums_that_shrink(void **state)
 {
 	struct otr_governor g;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* headend_test.c - the end of a request's head is found eight bytes at a time as it is byte
- * by byte. */
+/* headend_test.c - the search for the end of a head by eight bytes at a time finds what one by
+ * bytes finds. */
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/parse/env_lists.c preload/trace/header.c preload/parse/inject.c preload/parse/head_scan.c
 // needs: preload/parse/environ.c preload/base/inbound.c
-/* header_test.c - which trace and which span a header names, and whether it is sampled. */
+/* header_test.c - which trace and which span an injected header names, and whether it is
+ * sampled. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +34,7 @@
 
 struct otr_shim otr_shim;
 static struct otr_ring ring;
-static struct otr_inbound *served; /* by connection 4 */
+static struct otr_inbound *served; /* the inbound exchange of connection 4 */
 static struct otr_fd fd;
 static char text[OTR_HEADER_MAX + 1];
 
@@ -69,7 +70,7 @@ static int begin(void **state)
 	memset(&ring, 0, sizeof(ring));
 	memset(&fd, 0, sizeof(fd));
 	memset(&otr_shim.started, 0, sizeof(otr_shim.started));
-	otr_shim.pid++; /* a child: it reads no requests yet */
+	otr_shim.pid++; /* a child process, which reads no requests yet */
 	otr_shim.proc.open = 0;
 	otr_shim.ring = &ring;
 	me = NULL;
@@ -96,7 +97,7 @@ static void serves(const char *head, int shed)
 	fd.cause.parent.conn = 4;
 }
 
-/* Returns the header of what is asked then, or "". */
+/* Returns the header that is injected into the next request, or "". */
 static const char *asks(void)
 {
 	const struct iovec iov = {(char *)BARE, strlen(BARE)};
@@ -109,7 +110,7 @@ static const char *asks(void)
 	"GET / HTTP/1.1\r\nHost: h\r\ntracestate: a=1\r\nbaggage: b=2\r\n" \
 	"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n"
 
-/* Of a head of `len` bytes. */
+/* The same for a head of `len` bytes. */
 static const char *asks_with(size_t len)
 {
 	static char head[OTR_HEAD_MAX + 2];
@@ -122,7 +123,7 @@ static const char *asks_with(size_t len)
 	return text;
 }
 
-/* The lists that go with the trace count as well: what does not fit is left out. */
+/* tracestate and baggage count for the limit as well: what exceeds it is left out. */
 static void lists_stay_within_the_limits_of_servers(void **state)
 {
 	static const size_t limits[] = {4096, 8192, 16384};
@@ -140,7 +141,7 @@ static void lists_stay_within_the_limits_of_servers(void **state)
 	}
 }
 
-/* A thread of a pool, which reads no requests, while one is open. */
+/* A thread of a pool, which reads no requests, while a request is open. */
 static void is_of_a_pool(void)
 {
 	static const struct otr_self pools;
@@ -149,7 +150,7 @@ static void is_of_a_pool(void)
 	otr_shim.proc.open = 1;
 }
 
-/* So often it asks without a header, then with one. */
+/* Returns how many requests get no header before one gets one. */
 static int asks_without(void)
 {
 	int n = 0;
@@ -159,7 +160,7 @@ static int asks_without(void)
 	return n;
 }
 
-/* Nobody tells whom a loop's threads work for: Bun, asyncio. */
+/* No evidence shows for which request the threads of a loop work: Bun, asyncio. */
 static void the_threads_of_a_loop_name_a_trace(void **state)
 {
 	(void)state;
@@ -169,7 +170,8 @@ static void the_threads_of_a_loop_name_a_trace(void **state)
 	assert_int_equal(asks_without(), 0);
 }
 
-/* Of who waits for a pool it may be told, and after so many calls it is not. */
+/* Late evidence may show for which request a pool works; after a number of calls without any, it
+ * is not expected. */
 static void a_pool_names_none_while_it_is_told_of(void **state)
 {
 	(void)state;
@@ -181,9 +183,9 @@ static void a_pool_names_none_while_it_is_told_of(void **state)
 	ring.late = 2;
 	assert_int_equal(asks_without(), 4096);
 	otr_shim.pid++;
-	ring.late = 3; /* whoever it was that waited */
+	ring.late = 3; /* late evidence came, of any strand */
 	assert_string_equal(asks(), "");
-	otr_shim.proc.open = 0; /* it is for nobody */
+	otr_shim.proc.open = 0; /* no request is open */
 	assert_int_equal(strlen(asks()), 70);
 }
 
@@ -194,7 +196,7 @@ static uint8_t flag(void)
 	return (uint8_t)(text[67] - '0');
 }
 
-/* Decided where the trace begins, for all of it, by its id alone. */
+/* Where a trace begins, its id alone decides whether it is sampled. */
 static void a_share_of_traces(void **state)
 {
 	uint8_t id[16];
@@ -210,14 +212,14 @@ static void a_share_of_traces(void **state)
 		assert_int_equal(flag(), otr_sample_low(id) >= ALL / 4);
 		assert_int_equal(served->ids.flags, flag());
 		assert_int_equal(strstr(text, "tracestate: ot=th:4\r\n") != NULL, flag());
-		ring.say.threshold = ALL; /* it was decided */
+		ring.say.threshold = ALL; /* the header that came has decided already */
 		asks();
 		assert_int_equal(flag(), served->ids.flags);
 		ring.say.threshold = ALL / 4;
 		sampled += served->ids.flags;
 	}
 	assert_in_range(sampled, 2800, 3200);
-	fd.cause.parent.conn = 0; /* nobody's: a trace of its own */
+	fd.cause.parent.conn = 0; /* no parent: a trace of its own */
 	ring.say.threshold = ALL;
 	asks();
 	assert_int_equal(flag(), 0);
@@ -231,10 +233,10 @@ static void what_came_in_is_respected(void **state)
 	assert_memory_equal(text, "traceparent: 00-" TRACE "-", 49);
 	assert_memory_not_equal(text + 49, ABOVE, 16);
 	assert_memory_not_equal(fd.cause.span_id, served->ids.span_id, 8);
-	assert_int_equal(flag(), 0); /* though all are sampled that begin here */
+	assert_int_equal(flag(), 0); /* though all traces that begin here are sampled */
 }
 
-/* What is not told has no span: the header names the nearest one that is. */
+/* A request that is shed has no span: the header names the nearest span that is emitted. */
 static void of_what_is_shed(void **state)
 {
 	(void)state;
@@ -243,10 +245,10 @@ static void of_what_is_shed(void **state)
 	assert_string_equal(asks(), "traceparent: 00-" TRACE "-" ABOVE "-00\r\n");
 	serves(BARE, 1);
 	assert_string_equal(asks(), "");
-	serves(BARE, 0); /* begun before the pause: its own span is told */
+	serves(BARE, 0); /* begun before the pause: its span is emitted */
 	asks();
 	assert_memory_equal(fd.cause.span_id, served->ids.span_id, 8);
-	fd.cause.parent.conn = 0; /* nobody's, in nobody's trace */
+	fd.cause.parent.conn = 0; /* no parent, and no trace in the environment */
 	assert_string_equal(asks(), "");
 }
 
@@ -260,15 +262,16 @@ static void in_the_trace_it_was_started_in(void **state)
 	fd.shed_next = 1;
 	otr_started_read(&otr_shim.started, env);
 	assert_string_equal(asks(), "traceparent: 00-" TRACE "-" ABOVE "-01\r\n");
-	env[1] = run; /* the root of `run` may be no span: who stands above it */
+	env[1] = run; /* the span of the run may not be emitted: its parent is named */
 	otr_started_read(&otr_shim.started, env);
 	assert_string_equal(asks(), "traceparent: 00-" TRACE "-00f067aa0ba902b7-01\r\n");
-	memset(run + 28, '0', 16); /* nobody does */
+	memset(run + 28, '0', 16); /* the run has no parent */
 	otr_started_read(&otr_shim.started, env);
 	assert_string_equal(asks(), "");
 }
 
-/* By the environment or by the agent; which port is meant where none is said. */
+/* Hosts excluded by the environment or by the agent; and the port that is meant if none is
+ * written. */
 static void hosts_that_get_none(void **state)
 {
 	static const char named[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";

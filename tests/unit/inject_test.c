@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/parse/inject.c preload/parse/head_scan.c
 /*
- * inject_test.c - a header goes in once, in its place, or not at all; and the caller is
- * told the truth about its own bytes, whatever the kernel takes.
+ * inject_test.c - a header is injected once, at the right position, or not at all; and the caller
+ * learns how many of its own bytes were sent, whatever the kernel takes.
  */
 
 #include <setjmp.h>
@@ -29,7 +29,7 @@ static enum otr_head read_in_pieces(const char *text, size_t piece, struct otr_h
 	for (size_t at = 0; at < len; at += piece) {
 		iov[n].iov_base = (char *)text + at;
 		iov[n++].iov_len = len - at < piece ? len - at : piece;
-		iov[n++] = (struct iovec){0}; /* empty pieces are allowed */
+		iov[n++] = (struct iovec){0}; /* empty segments are allowed */
 	}
 	return otr_head_read(iov, n, facts);
 }
@@ -48,7 +48,7 @@ static const struct vector vectors[] = {
 	{LINE "Host: x\r\nTRACEPARENT : x\r\n\r\n", OTR_HEAD_HAS_ONE},
 	{LINE "x-traceparent: 1\r\nHost: x\r\n\r\n", OTR_HEAD_WHOLE},
 	{LINE "traceparents: 1\r\nhost:x\r\n\r\n", OTR_HEAD_WHOLE},
-	/* Valid by RFC 9110 and 9112, or not. */
+	/* heads that are valid by RFC 9110 and 9112, or not */
 	{LINE "Host: x\r\nX: a\tb\x80\xff c\r\n\r\n", OTR_HEAD_WHOLE},
 	{LINE "Host: x\r\nX:\r\nY!#$%&'*+-.^_`|~09: z\r\n\r\n", OTR_HEAD_WHOLE},
 	{LINE "Host: x\r\nX: a\x01z\r\n\r\n", OTR_HEAD_ODD},
@@ -100,7 +100,7 @@ static void heads(void **state)
 		}
 }
 
-/* Each byte but a tab below a blank, and DEL, in each place of a value: none is let pass. */
+/* Each byte below a blank but the tab, and DEL, at each position of a value: none is accepted. */
 static void no_control_is_let_pass(void **state)
 {
 	char head[] = LINE "Host: x\r\nX: abcdefghijklmnopqrstuvwxyz\r\n\r\n";
@@ -154,7 +154,7 @@ static enum otr_head read_head_of(int fields, size_t len)
 	return is;
 }
 
-/* What a server just takes is not made into what it refuses. */
+/* A head that a server just accepts does not become one that it refuses. */
 static void limits_of_servers(void **state)
 {
 	static const size_t limits[] = {4096, 8192, 16384};
@@ -206,7 +206,7 @@ static void values(void **state)
 	assert_false(otr_head_has(two, 2, "traceparent"));
 }
 
-/* The peer's end of it all. */
+/* What the peer has received. */
 struct peer {
 	char got[128];
 	size_t len;
@@ -225,8 +225,8 @@ static void kernel_takes(struct peer *peer, const char *a, size_t na, const char
 }
 
 /*
- * A caller that writes its `n` bytes until all are gone, a kernel that takes `k` at first
- * and then `step` at a time, a header of `added` bytes to go in at `at`.
+ * A caller writes `n` bytes until all are sent. The kernel takes `k` at first and then `step` at a
+ * time; a header of `added` bytes is injected at `at`.
  */
 static void story(size_t n, size_t at, size_t added, size_t k, size_t step)
 {
@@ -251,7 +251,7 @@ static void story(size_t n, size_t at, size_t added, size_t k, size_t step)
 	assert_int_equal(whole, k > at);
 	sent = (size_t)took;
 	while (sent < n) {
-		/* What is left of the header goes first, by itself. */
+		/* The rest of the header is sent first, by itself. */
 		take = rest ? rest : n - sent;
 		take = take < step ? take : step;
 		kernel_takes(&peer, head + added - rest, rest, bytes + sent, n - sent, take);

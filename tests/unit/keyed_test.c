@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: tests/unit/make_spans.c
 /*
- * keyed_test.c - ids that were made to collide cost no more than others. Counted is how many
- * entries a look-up may meet, not how long it takes.
+ * keyed_test.c - ids that were chosen to collide cost no more than others. The tests count how many
+ * entries a look-up may visit, not how long it takes.
  */
 
 #include <setjmp.h>
@@ -27,7 +27,7 @@ struct item {
 	uint64_t id;
 };
 
-/* The hash that uthash has of its own, unless it is given another. */
+/* The hash that uthash uses by default. */
 static unsigned int old_hash(uint64_t id)
 {
 	unsigned int hash;
@@ -36,7 +36,8 @@ static unsigned int old_hash(uint64_t id)
 	return hash;
 }
 
-/* The next id, from a fixed stream, that falls into the old bucket 0 of 2^`bits`. */
+/* Returns the next id of a fixed sequence that falls into bucket 0 of 2^`bits` by the default
+ * hash. */
 static uint64_t next_id(uint64_t *state, unsigned int bits)
 {
 	uint64_t id;
@@ -48,7 +49,7 @@ static uint64_t next_id(uint64_t *state, unsigned int bits)
 	return id;
 }
 
-/* The longest chain of a table of IDS ids. */
+/* Returns the longest chain of a table of IDS ids. */
 static unsigned int longest(unsigned int bits)
 {
 	struct item *items = calloc(IDS, sizeof(*items)), *table = NULL;
@@ -72,12 +73,12 @@ static unsigned int longest(unsigned int bits)
 static void colliding_ids_are_as_others(void **state)
 {
 	(void)state;
-	/* Buckets are doubled where one holds 10 on average; by chance one has twice that. */
+	/* Buckets are doubled when one holds 10 on average; by chance one may have twice that. */
 	assert_true(longest(0) <= 20);
 	assert_true(longest(12) <= 20);
 }
 
-/* Trace ids that all fell into one of the console's 1,024 buckets. */
+/* Trace ids that the hash of before put into one of the console's 1,024 buckets. */
 static void colliding_traces_are_as_others(void **state)
 {
 	const uint64_t golden = 0x9e3779b97f4a7c15u;
@@ -131,8 +132,9 @@ static void it_is_siphash(void **state)
 	assert_true(otr_keyed_bytes("a", 1) != 4644417185603328019u);
 }
 
-/* Keys that a simple hash would put side by side, or into one bucket: multiples of a power of two, and
- * keys that differ in one word alone. Over 64 secrets no bucket of 1,024 has much more than its part. */
+/* Keys that a simple hash would put next to each other, or into one bucket: multiples of a power
+ * of two, and keys that differ in one word alone. Over 64 secrets, no bucket of 1,024 has much
+ * more than its share. */
 static void regular_keys_are_spread(void **state)
 {
 	static unsigned int n[1024];
@@ -156,7 +158,7 @@ static void regular_keys_are_spread(void **state)
 	}
 }
 
-/* Of 8 zeros and 16 zeros: two keys. */
+/* 8 zeros and 16 zeros are two keys. */
 static void length_counts(void **state)
 {
 	static const char zeros[64];

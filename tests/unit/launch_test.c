@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* launch_test.c - what `run` tells the program it starts. */
+/* launch_test.c - the environment that `run` gives the program it starts. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 #define OUTER	    "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
 #define TOGETHER_NS (30 * OTR_NS_PER_S)
 
-/* To attach the probes may take long: the program's time begins when it is started. */
+/* To attach the probes may take long: the time of the run begins when the program is started. */
 static void its_time_begins_when_it_does(void **state)
 {
 	struct otr_launch_root root;

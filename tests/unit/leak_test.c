@@ -2,11 +2,11 @@
 /* Its tables of words and statements stay several a line. */
 /* clang-format off */
 /*
- * leak_test.c - statements and requests from a seeded grammar, every literal of which
- * holds a mark; no output of their spans may hold one: name, attributes, status, OTLP,
- * and the console's text in each format (a replay prints the same).
+ * leak_test.c - no literal of a statement or secret of a request gets out.
  *
- * SEED=n repeats one run, RUNS=n says how many are made.
+ * Statements and requests come from a seeded grammar, and every literal in them holds a mark. No output
+ * of their spans may hold a mark: name, attributes, status, OTLP, and the console's text in each format
+ * (a replay prints the same). SEED=n repeats one run, RUNS=n says how many are made.
  */
 
 #include <setjmp.h>
@@ -36,7 +36,7 @@
 
 #define RUNS 4000
 
-/* Every literal holds one of these, in capitals or not, as words or digits. */
+/* Each literal holds one of these, in upper or lower case, as words or digits. */
 static const char *const marks[] = {"SECRETVAL", "9876543", "9_876_543"};
 
 static uint64_t random_state;
@@ -64,7 +64,7 @@ static bool has_mark(struct otr_slice s)
 	return false;
 }
 
-/* What the console writes of one span. */
+/* Appends what the console writes of one span. */
 static void console_text(struct otr_buf *out, struct otr_span *sp, int format)
 {
 	struct otr_settings cfg = {.rows = 30, .print_rate = 10, .format = format,
@@ -85,7 +85,7 @@ static void console_text(struct otr_buf *out, struct otr_span *sp, int format)
 	close(fd);
 }
 
-/* Appends all that leaves of a span. */
+/* Appends all outputs of a span. */
 static void outputs(struct otr_buf *out, struct otr_span *sp)
 {
 	const struct otr_span *one = sp;
@@ -137,7 +137,7 @@ static struct otr_span *span_of(const struct otr_proto_ops *proto, enum otr_role
 
 /* ---- statements ---- */
 
-/* How the server reads a backslash in '..': one reading for all of a statement. */
+/* How the server reads a backslash in '..': the same in all of a statement. */
 enum reading { STANDARD, ESCAPES };
 
 static void mark(struct otr_buf *out)
@@ -270,7 +270,7 @@ static void message(struct otr_buf *out, char type, const struct otr_buf *body)
 	otr_buf_slice(out, otr_buf_view(body));
 }
 
-/* Parses all of `in`; the last message told is in *msg. */
+/* Parses all of `in`; the last message is in *msg. */
 static void parse_all(const struct otr_proto_ops *proto, void *state, enum otr_dir dir,
 		      struct otr_slice in, struct otr_msg *msg)
 {
@@ -372,7 +372,7 @@ static const char *const keys[] = {
 
 #define FIRST_WITHOUT_A_KEY 27
 
-/* A word that tells, and the value behind it, in one value. */
+/* Appends a word that announces a secret, and the secret, in one value. */
 static void told(struct otr_buf *out)
 {
 	static const char *const words[] = {"token", "my password is", "Secret", "\uff54oken", "api key 1"};
@@ -395,7 +395,7 @@ static void escaped(struct otr_buf *out, char c, int rounds)
 	otr_buf_printf(out, "%02X", (unsigned char)c);
 }
 
-/* Some characters of a text, or all that are signs, percent-encoded. */
+/* Appends a text of which some characters, or all signs, are percent-encoded. */
 static void encoded(struct otr_buf *out, const char *text, bool signs, uint32_t odds)
 {
 	int rounds = 1 + (int)pick(2);
@@ -407,7 +407,7 @@ static void encoded(struct otr_buf *out, const char *text, bool signs, uint32_t 
 			otr_buf_byte(out, *text);
 }
 
-/* A value whose key tells nothing must be shaped as a token; it holds a mark. */
+/* Writes a token with a mark: a value whose key says nothing must have the shape of a token. */
 static void token(char *out, size_t size)
 {
 	static const char *const shapes[] = {
@@ -533,7 +533,7 @@ static void no_secret_of_a_request_leaves(void **state)
 	}
 }
 
-/* Were there a leak, it would be found: one is planted in each place. */
+/* The test itself: a mark that is put into each output is found. */
 static void a_planted_leak_is_found(void **state)
 {
 	static struct otr_resource res = {.refs = 1, .service = {"shop", 4}};

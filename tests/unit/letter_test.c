@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/trace/rules.c preload/base/inbound.c
-/* letter_test.c - a loop is woken, or reads, while another thread has what is known of that. */
+/* letter_test.c - a loop is woken, or reads, while another thread holds the notify token or the
+ * connection. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,7 +72,7 @@ void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struc
 	(void)sv, (void)f, (void)iov, (void)n;
 }
 
-/* A request comes on the connection. */
+/* A request arrives on the connection. */
 static void reads(struct otr_fd *f)
 {
 	struct otr_cause cause = {.evidence = 0};
@@ -79,7 +80,7 @@ static void reads(struct otr_fd *f)
 	otr_rules_moved(&self, f, OTR_DIR_IN, 1, 0, 1000, NULL, 0, &cause);
 }
 
-/* A loop that has read one request of the two things that it was woken for. */
+/* A loop was woken for two descriptors, and has read one request. */
 static int begin(void **state)
 {
 	(void)state;
@@ -128,7 +129,7 @@ static void but_who_blocks_goes_on(void **state)
 	assert_int_equal(self.strand.cur.conn, 4);
 }
 
-/* To write is to handle nothing. */
+/* To write is not to handle a request. */
 static void nor_who_writes(void **state)
 {
 	struct otr_notify_slot *box = otr_notify_slot_of(BOX);

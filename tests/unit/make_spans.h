@@ -8,7 +8,7 @@
 
 #include "agent/span/span.h"
 
-/* What a test does not name is zero; that is the point of struct make. */
+/* Fields of struct make that a test does not set are zero. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 #define MAKE_EPOCH 1767355471207000000u /* 2026-01-02T12:04:31.207Z */
@@ -18,7 +18,7 @@ struct make {
 	uint32_t id, parent;
 	const char *service, *name;
 	double start_ms, ms;
-	int status; /* HTTP's */
+	int status; /* of HTTP */
 	const char *db, *summary, *error;
 	const char *host; /* server.address */
 	int links;
@@ -29,7 +29,7 @@ struct make {
 /* One span of the trace numbered `trace`; gives one reference. */
 struct otr_span *make_span(uint32_t trace, const struct make *m);
 
-/* A checkout: 58 spans, 4 services. Returns how many were put. */
+/* Makes the spans of a checkout: 58 spans, 4 services. Returns how many. */
 size_t make_checkout(uint32_t trace, struct otr_span *out[64]);
 
 #endif /* OTR_MAKE_SPANS_H */

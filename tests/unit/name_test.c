@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* name_test.c - what services are called. */
+/* name_test.c - the names of services. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 static const struct {
 	const char *exe, *args, *cwd, *cgroup, *env, *want;
 } rows[] = {
-	/* told */
+	/* given by the environment */
 	{"/usr/bin/node", "node|x.js", "/", "", "OTEL_SERVICE_NAME=cart", "cart"},
 	{"/usr/bin/node", "node|x.js", "/", "",
 	 "OTEL_RESOURCE_ATTRIBUTES=a=b,service.name=my%20cart", "my cart"},
@@ -30,7 +30,7 @@ static const struct {
 	{"/app/node_modules/bun/bin/bun.exe", "bun|run|--preload|./x.ts|src/cart.tsx|--port|1", "/",
 	 "", "", "cart"},
 	{"/root/.bun/bin/bun", "bun|--cwd|/srv|start|cart.js", "/", "", "", "cart"},
-	/* programs of their own */
+	/* programs that are no interpreters */
 	{"/usr/sbin/nginx", "nginx: worker process", "/", "", "", "nginx"},
 	{"/usr/lib/postgresql/15/bin/postgres", "postgres: 15/main: walwriter", "/", "", "",
 	 "postgres"},
@@ -85,7 +85,7 @@ static const struct {
 	{"/usr/bin/php8.2", "php|artisan|serve", "/srv/shop", "", "", "shop"},
 	{"/usr/bin/dotnet", "dotnet|Orders.dll", "/", "", "", "Orders"},
 	{"/usr/bin/bash", "bash|/opt/x/backup.sh", "/", "", "", "backup"},
-	/* little, or hostile */
+	/* few or hostile facts */
 	{"", "", "", "", "", "unknown_service"},
 	{"", "python3|-", "", "", "", "python"},
 	{"/bin/a\xff\x1b[2J", "a", "/", "", "", "a\xef\xbf\xbd\xef\xbf\xbd[2J"},
@@ -121,7 +121,8 @@ static void names_services(void **state)
 	}
 }
 
-/* One file may be many programs: what was executed, where two agree on it. */
+/* One file may have several names: the name under which it was executed counts if two facts
+ * agree on it. */
 static void names_what_was_executed(void **state)
 {
 	static const struct {
@@ -190,7 +191,7 @@ static void knows_languages_and_containers(void **state)
 	assert_int_equal(otr_name_container(OTR_SLICE("/a/0123")).len, 0);
 }
 
-/* Any bytes at all: no crash, never empty, never beyond the bounds. */
+/* Any bytes: the name is never empty, and never longer than the limit. */
 static void takes_any_bytes(void **state)
 {
 	static const char *const exes[] = {"python3", "node", "java", "ruby", "uwsgi", "php", "x"};

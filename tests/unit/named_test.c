@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* named_test.c - spans of ours that a traceparent names, where nothing nearer is known. */
+/* named_test.c - spans of otrace that a traceparent names, where no nearer parent is known. */
 
 #include "tests/unit/story.h"
 
@@ -43,7 +43,8 @@ static void ends(struct story *s)
 	ticks(&s->mk, 3000 * MS);
 }
 
-/* What HTTP/2 asked for is not read; what came of it behind a proxy is. */
+/* Requests over HTTP/2 are not read; the request that a proxy makes of one is, and its header
+ * names the run. */
 static void a_header_names_the_run(void **state)
 {
 	struct end cl = tcp_client(101, 20, 2), sv = tcp_server(102, 30, 2);
@@ -67,7 +68,8 @@ static void a_header_names_the_run(void **state)
 	end(&s);
 }
 
-/* Nobody here saw who was told of it; and what another trace is called is not it. */
+/* A program that is not traced used the run's span as a parent, so the span is emitted. An id of
+ * another trace does not count. */
 static void a_run_that_was_named_is_a_span(void **state)
 {
 	struct story s;
@@ -88,7 +90,8 @@ static void a_run_that_was_named_is_a_span(void **state)
 	end(&s);
 }
 
-/* It is a span, since it was named, but no one piece of work: nobody is joined to it. */
+/* The run's span is emitted, as it was used as a parent; but after a minute no more exchanges
+ * join its trace. */
 static void a_run_of_a_minute_takes_no_more(void **state)
 {
 	struct end cl = tcp_client(101, 20, 2);
@@ -108,7 +111,8 @@ static void a_run_of_a_minute_takes_no_more(void **state)
 	end(&s);
 }
 
-/* Client (injected) -> proxy -> server; who the proxy asks for was not known in it. */
+/* Client (with an injected header) -> proxy -> server; in the proxy, no evidence shows for which
+ * request it asks. */
 static void a_proxy(struct story *s, uint32_t tgid, uint64_t late_ns)
 {
 	struct end c1 = tcp_client(100, 20, 1), s1 = tcp_server(101, 30, 1);
@@ -146,18 +150,18 @@ static void who_read_our_header_passed_it_on(void **state)
 	assert_int_equal(s.traces, 1);
 	end(&s);
 
-	a_proxy(&s, 31, 0); /* another process than read it */
+	a_proxy(&s, 31, 0); /* another process than the one that read the header */
 	in = span_of(&s, OTR_SPAN_CLIENT, "/in");
 	assert_memory_equal(in->parent_id, span_3, 8);
 	end(&s);
 
-	a_proxy(&s, 30, 50 * MS); /* its answer is out */
+	a_proxy(&s, 30, 50 * MS); /* the answer was sent before */
 	in = span_of(&s, OTR_SPAN_CLIENT, "/in");
 	assert_memory_equal(in->parent_id, span_3, 8);
 	end(&s);
 }
 
-/* The records of who asked came last: its process had just begun. */
+/* The records of the client come last: its process has just begun. */
 static void who_asked_is_known_last(void **state)
 {
 	struct end c1 = tcp_client(100, 20, 1), s1 = tcp_server(101, 30, 1);

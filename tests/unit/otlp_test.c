@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: tests/unit/arena.c tests/unit/otlp_witness.c
-/* otlp_test.c - spans as OTLP, read back; answers, judged. */
+/* otlp_test.c - spans as OTLP, read back; and what is made of the answers of backends. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -324,7 +324,8 @@ static void nobody_makes_us_wait_for_ever(void **state)
 	}
 }
 
-/* Doubling from 1 s to 30 s, each times 0.5 to 1.5; what is asked for can but lengthen it. */
+/* Waits double from 1 s to 30 s, each times 0.5 to 1.5; a backend that asks for a wait can only
+ * make it longer. */
 static void pauses_grow(void **state)
 {
 	const uint64_t s = 1000000000u, steps[] = {1, 2, 4, 8, 16, 30, 30, 30};
@@ -361,7 +362,7 @@ static void a_page_is_no_answer(void **state)
 	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_OK);
 	rsp.body = otr_slice_str(" \n<!DOCTYPE html>");
 	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_DROP);
-	rsp.type = "text/plain"; /* some say yes so */
+	rsp.type = "text/plain"; /* some backends answer a success so */
 	rsp.body = otr_slice_str("OK");
 	assert_int_equal(otr_otlp_judge(&rsp, 10, &res), OTR_PUSH_OK);
 }

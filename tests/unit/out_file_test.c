@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * out_file_test.c - which files otrace writes, and which it leaves alone. As root: files of
- * another user are made.
+ * out_file_test.c - which files otrace writes, and which it refuses. It has to run as root, since it
+ * makes files of another user.
  */
 
 #include <errno.h>
@@ -105,7 +105,7 @@ static void new_files_are_ours_alone(void **state)
 	assert_string_equal(get("own/new4"), "new");
 }
 
-/* What refuses, and that nothing was written for it. */
+/* Opening is refused, and nothing was written. */
 static void others_files_stay_as_they_are(void **state)
 {
 	static const struct {
@@ -159,7 +159,7 @@ static void others_files_stay_as_they_are(void **state)
 	assert_int_equal(access("own/fresh", F_OK), -1);
 }
 
-/* In place: who follows it goes on reading. */
+/* They are written in place: a reader that follows one continues to read. */
 static void streams_are_emptied_and_appended_to(void **state)
 {
 	struct otr_err err;
@@ -182,7 +182,7 @@ static void streams_are_emptied_and_appended_to(void **state)
 	close(b);
 }
 
-/* However it is written, and also where the directory takes no new file. */
+/* Also with each way to open a file, and if the directory takes no new file. */
 static void files_that_were_shared_are_ours_alone(void **state)
 {
 	static const unsigned int all[] = {0, OTR_OUT_REPLACE, OTR_OUT_NONBLOCK};
@@ -210,11 +210,11 @@ static void recordings_replace(void **state)
 	old = open("r", O_RDONLY);
 	assert_int_equal(open_and_write("r", OTR_OUT_REPLACE, &err), 0);
 	assert_int_equal(read(old, &c, 1), 1);
-	assert_int_equal(c, 'x'); /* who reads the old one keeps it */
+	assert_int_equal(c, 'x'); /* a reader of the old file keeps it */
 	close(old);
 	assert_string_equal(get("r"), "new");
 	assert_int_equal(mode_of("r"), 0600);
-	assert_int_equal(system("ls -A | grep -q '^\\.r'"), 256); /* no temporary name stays */
+	assert_int_equal(system("ls -A | grep -q '^\\.r'"), 256); /* no temporary name is left */
 }
 
 static void pipes_and_devices(void **state)
@@ -248,7 +248,7 @@ static void pipes_and_devices(void **state)
 	close(ends[1]);
 }
 
-/* As `echo before >f; otrace -o /dev/fd/1 >>f`: what stands there stays. */
+/* As `echo before >f; otrace -o /dev/fd/1 >>f`: what the file holds stays. */
 static void own_descriptors_are_duplicated(void **state)
 {
 	struct otr_err err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* parent_test.c - who is whose parent, and when a trace goes out. */
+/* parent_test.c - which exchange is the parent of which, and when a trace is emitted. */
 
 #include "tests/unit/story.h"
 
@@ -13,7 +13,7 @@ static const uint8_t trace_id[16] = {0x0a, 0xf7, 0x65, 0x19, 0x16, 0xcd, 0x43, 0
 static const uint8_t span_1[8] = {0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11};
 static const uint8_t span_2[8] = {0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22};
 
-/* A -> B: inbound at A, which asks B over a wire both ends of which are seen. */
+/* A -> B: A serves a request and asks B, over a wire both ends of which are seen. */
 static void both_ends_and_what_caused_them(void **state)
 {
 	struct story s;
@@ -46,7 +46,7 @@ static void both_ends_and_what_caused_them(void **state)
 	end(&s);
 }
 
-/* The readers' stamps came before the senders': two bounds of one event. */
+/* The times of reads are before those of the writes: two bounds of one event. */
 static void readers_are_seen_first(void **state)
 {
 	struct story s;
@@ -73,7 +73,7 @@ static void readers_are_seen_first(void **state)
 	end(&s);
 }
 
-/* One kernel counts the SYN, the other does not; addresses say nothing. */
+/* One kernel counts the SYN, the other does not; addresses do not help. */
 static void one_off_by_the_syn(void **state)
 {
 	struct story s;
@@ -96,7 +96,7 @@ static void one_off_by_the_syn(void **state)
 	end(&s);
 }
 
-/* Who fills in the facts of a connection stood still, so they come after its bytes. */
+/* The source of the facts of a connection stood still, so the facts come after the bytes. */
 static void facts_come_late(void **state)
 {
 	struct story s;
@@ -118,7 +118,7 @@ static void facts_come_late(void **state)
 	end(&s);
 }
 
-/* Likewise at the client's end. */
+/* The same at the client's end. */
 static void facts_of_the_client_come_late(void **state)
 {
 	struct story s;
@@ -198,7 +198,7 @@ static void proxy_passes_the_header_on(void **state)
 	end(&s);
 }
 
-/* An SDK in a's process begins the trace: all of ours is in it, as one tree. */
+/* An SDK in the process of `a` begins the trace: all spans of otrace are in it, as one tree. */
 static void sdk_writes_the_header(void **state)
 {
 	struct story s;
@@ -226,7 +226,7 @@ static void sdk_writes_the_header(void **state)
 	end(&s);
 }
 
-/* The ids on the wire win over what was in hand; a link tells. */
+/* The ids on the wire override the evidence of the source; a link keeps the other. */
 static void sdk_begins_another_trace(void **state)
 {
 	struct story s;
@@ -248,7 +248,7 @@ static void sdk_begins_another_trace(void **state)
 	end(&s);
 }
 
-/* Weak evidence: not before the hold is over. */
+/* A trace with weak evidence is not emitted before the hold is over. */
 static void weak_waits(void **state)
 {
 	struct story s;
@@ -290,8 +290,8 @@ static void hands_off(struct story *s, const struct end *worker, const struct en
 	give(&s->mk, &ho);
 }
 
-/* Two inbound requests; a pool's thread asks for one of them. `first`: what the source
- * said when it asked. */
+/* Two inbound requests are open, and a thread of a pool asks for one of them. `first`: the
+ * evidence of the source when it asked. */
 static const struct otr_span *pool(struct story *s, uint8_t first, bool of_other)
 {
 	struct end in1 = tcp_server(100, 10, 1), in2 = tcp_server(110, 10, 3);
@@ -331,7 +331,7 @@ static void late_evidence(void **state)
 {
 	(void)state;
 	pool_gives(OTR_EVIDENCE_NONE, false, OTR_EVIDENCE_HANDOFF);
-	/* it beats weak evidence */
+	/* late evidence overrides weak evidence */
 	pool_gives(OTR_EVIDENCE_WAKE, true, OTR_EVIDENCE_HANDOFF);
 	/* and agrees with what is known */
 	pool_gives(OTR_EVIDENCE_STRAND, false, OTR_EVIDENCE_STRAND);
@@ -353,7 +353,7 @@ static void two_candidates(void **state)
 	end(&s);
 }
 
-/* Its span is out as a root: that one was lost is counted, of its service. */
+/* The span was emitted as a root: the late parent is counted as lost, for its service. */
 static void too_late(void **state)
 {
 	struct story s;
@@ -383,7 +383,7 @@ static void too_late(void **state)
 	assert_string_equal(shares[n - 1].service, "unknown_service");
 	end(&s);
 
-	/* What it had is what comes late: nothing is lost. */
+	/* The late evidence names the parent that it has: nothing is lost. */
 	begin(&s);
 	in = tcp_server(100, 10, 1);
 	cl = tcp_client(101, 10, 2);
@@ -403,7 +403,7 @@ static void too_late(void **state)
 	end(&s);
 }
 
-/* Nothing known, others open: an orphan, told after the hold. */
+/* No evidence while others are open: an orphan, emitted after the hold. */
 static void orphan(void **state)
 {
 	struct story s;
@@ -428,7 +428,7 @@ static void orphan(void **state)
 	end(&s);
 }
 
-/* Work after the answer is nobody's child. */
+/* A request that is made after the answer has no parent. */
 static void after_the_answer(void **state)
 {
 	struct story s;
@@ -449,7 +449,7 @@ static void after_the_answer(void **state)
 	end(&s);
 }
 
-/* A child that is open keeps its trace; what is over for 30 s goes out. */
+/* A child that is open keeps its trace; spans that are over for 30 s are emitted. */
 static void slow_child(void **state)
 {
 	struct story s;
@@ -477,7 +477,7 @@ static void slow_child(void **state)
 	end(&s);
 }
 
-/* A claim that points into another process's request is not believed. */
+/* A claim of a request that another process serves is not believed. */
 static void another_process(void **state)
 {
 	struct story s;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* pause_test.c - the source let requests go, to keep its CPU budget: what is told before
- * and after is whole, or marked. */
+/*
+ * pause_test.c - the source shed requests, to keep its CPU budget: spans of before and after are whole,
+ * or marked.
+ */
 
 #include "tests/unit/story.h"
 
@@ -15,7 +17,7 @@ static void pauses(struct maker *mk)
 	give(mk, &lost);
 }
 
-/* A request and its answer that nobody tells of. */
+/* A request and its answer of which there are no records. */
 static void lets_go(struct end *e)
 {
 	e->pos[OTR_DIR_IN] += 40;
@@ -43,7 +45,7 @@ static bool is_marked(const struct otr_span *sp)
 	return is_cut_by(sp, OTR_SLICE("budget"));
 }
 
-/* It goes on with the next request, at once: no hole, nothing to wait for. */
+/* The stream continues with the next request, at once: there is no hole to wait for. */
 static void no_hole(void **state)
 {
 	uint64_t holes = otr_loss_get(OTR_LOSS_HOLE);
@@ -68,7 +70,7 @@ static void no_hole(void **state)
 	end(&s);
 }
 
-/* Its connection ended without an answer. Where records were lost, that may be one of them. */
+/* The connection ended without an answer. If records were lost, the answer may be among them. */
 static void no_answer_where_some_were_lost(void **state)
 {
 	struct otr_ev_lost lost = {.cause = OTR_LOSS_RING, .n = 1};
@@ -94,7 +96,7 @@ static void no_answer_where_some_were_lost(void **state)
 	(void)state;
 }
 
-/* Open when the pause began: what it asked of others since is not seen. */
+/* A request was open when the pause began: the requests that it made since are missing. */
 static void open_meanwhile(void **state)
 {
 	struct end sv = tcp_server(100, 10, 1);
@@ -112,7 +114,7 @@ static void open_meanwhile(void **state)
 	end(&s);
 }
 
-/* Its parent was let go: no root, though it looks like one. */
+/* The parent was shed: the child is no root, though it has no parent. */
 static void child_of_what_was_shed(void **state)
 {
 	struct end in = tcp_server(100, 10, 1), cl = tcp_client(101, 10, 2);
@@ -133,7 +135,7 @@ static void child_of_what_was_shed(void **state)
 	end(&s);
 }
 
-/* Both ends of a wire, one of which had told of the request when the other did not. */
+/* One end of a wire emitted the request, and the other shed it. */
 static void one_end_alone(void **state)
 {
 	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
@@ -152,8 +154,7 @@ static void one_end_alone(void **state)
 	end(&s);
 }
 
-/* A process is behind: what it tells is whole, what is on a wire whose other end it let go is
- * not. */
+/* A process is behind: its spans are whole, but an exchange whose other end was shed is marked. */
 static void behind(void **state)
 {
 	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
@@ -183,7 +184,7 @@ static void behind(void **state)
 	end(&s);
 }
 
-/* Long after the last pause nothing is blamed on it. */
+/* Long after the last pause, nothing is ascribed to it. */
 static void long_ago(void **state)
 {
 	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);

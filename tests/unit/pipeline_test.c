@@ -57,7 +57,7 @@ static void count_open(void *arg, struct otr_span *root, struct otr_span *waits)
 	(*reported)++;
 }
 
-/* Told at 5 and 10 s, once each, and no more once it is answered. */
+/* Reported at 5 and 10 s, once each, and no more once it is answered. */
 static void open_for_long(void **state)
 {
 	struct story s;
@@ -124,7 +124,7 @@ static void byte_by_byte(void **state)
 
 #define BIG 10000000ull
 
-/* Nothing is copied of a body but the run's state, asked for by watch. */
+/* Of a body, nothing is copied but the state of its run, which watch() asks for. */
 static void long_body(void **state)
 {
 	struct story s;
@@ -151,7 +151,7 @@ static void long_body(void **state)
 	assert_int_equal(s.spans[0]->end_ns, last);
 	assert_false(s.spans[0]->cut);
 
-	/* and the connection goes on */
+	/* and the connection is read on */
 	gets(&s.mk, &sv, GET("/next"));
 	sends(&s.mk, &sv, OK);
 	ticks(&s.mk, 100 * MS);
@@ -279,7 +279,7 @@ static void lost_amid_a_body(void **state)
 	begin(&s);
 	opens(&s.mk, &sv);
 	gets(&s.mk, &sv, "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n");
-	sv.pos[OTR_DIR_IN] += 400; /* never told */
+	sv.pos[OTR_DIR_IN] += 400; /* no record has these bytes */
 	gets(&s.mk, &sv,
 	     "12345678901234567890"
 	     "12345678901234567890"
@@ -288,12 +288,12 @@ static void lost_amid_a_body(void **state)
 	     "12345678901234567890");
 	sends(&s.mk, &sv, OK);
 	ticks(&s.mk, 100 * MS);
-	assert_int_equal(s.n, 1); /* stepped over: nothing was needed of it */
+	assert_int_equal(s.n, 1); /* the body was stepped over */
 	assert_false(s.spans[0]->cut);
 	end(&s);
 }
 
-/* A hole where a head should be: the next whole request is found again. */
+/* A hole in place of a head: the next whole request is found. */
 static void lost_amid_heads(void **state)
 {
 	struct story s;
@@ -317,7 +317,7 @@ static void lost_amid_heads(void **state)
 	end(&s);
 }
 
-/* Attached while a response was on its way. */
+/* Attached while a response is being sent. */
 static void joined_in_the_middle(void **state)
 {
 	struct story s;
@@ -330,7 +330,7 @@ static void joined_in_the_middle(void **state)
 	sends(&s.mk, &sv, "the rest of some body that nobody knows");
 	gets(&s.mk, &sv, GET("/a"));
 	sends(&s.mk, &sv, OK);
-	sends(&s.mk, &sv, OK); /* nobody asked: dropped */
+	sends(&s.mk, &sv, OK); /* it answers no request, so it is dropped */
 	ticks(&s.mk, 100 * MS);
 	gets(&s.mk, &sv, GET("/b"));
 	sends(&s.mk, &sv, OK);
@@ -342,7 +342,7 @@ static void joined_in_the_middle(void **state)
 #define GONE "HTTP/1.1 410 Gone\r\nContent-Length: 2\r\n\r\nno"
 
 /* Attached between a request and its whole answer, at either end: the next request, which
- * follows at once, has its own answer and not that one. */
+ * follows at once, is paired with its own answer and not with that one. */
 static void joined_before_an_answer(void **state)
 {
 	struct end ends[] = {tcp_server(100, 10, 1), tcp_client(100, 10, 1)};
@@ -377,7 +377,7 @@ static void joined_before_an_answer(void **state)
 	}
 }
 
-/* Sequence numbers come around within the stream. */
+/* Sequence numbers wrap within the stream. */
 static void wraps_at_4_gib(void **state)
 {
 	struct story s;
@@ -409,7 +409,7 @@ static void wraps_at_4_gib(void **state)
 	end(&s);
 }
 
-/* The same bytes told twice, and a record that overlaps. */
+/* The same bytes twice, and a record that overlaps another. */
 static void told_twice(void **state)
 {
 	struct story s;
@@ -429,7 +429,7 @@ static void told_twice(void **state)
 	end(&s);
 }
 
-/* Another thread's read was stamped before the write it answers. */
+/* A thread's read has an earlier time than the write of another thread that it answers. */
 static void answer_stamped_first(void **state)
 {
 	struct story s;

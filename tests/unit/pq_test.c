@@ -3,11 +3,11 @@
 /* clang-format off */
 // needs: preload/trace/pq.c preload/trace/pq_emit.c preload/parse/pqwire.c preload/parse/comment.c
 /*
- * pq_test.c - a libpq that calls us, or does not, and is not always seen: what is told is
- * what it was asked, each once, and nothing is answered by another's result.
+ * pq_test.c - the library at calls of libpq, some of which are made inside others, or not seen: each
+ * request is recorded once, and none is paired with the result of another.
  *
- * What is told is a line: '>' and the types of messages that go out, '<' and of those that
- * come in, '?' where bytes came that were not copied.
+ * A record is checked as a line: '>' and the types of the messages that were sent, '<' and the types of
+ * those that were received, '?' for bytes that were not copied.
  */
 
 #include <setjmp.h>
@@ -46,7 +46,7 @@ static const uint32_t on, off = 1;
 static char line[512];
 static int counts[OTR_SHIM_COUNTS];
 
-/* Of the library: */
+/* Fakes of functions of the library: */
 struct otr_self *otr_enter(void)
 {
 	if (self.wrapper_frame)
@@ -202,7 +202,7 @@ void otr_moved(struct otr_self *at, int fd, struct otr_fd *f, int dir, uint64_t 
 	}
 }
 
-/* libpq: */
+/* A fake of libpq: */
 struct result {
 	int status;
 	const char *tag, *code;
@@ -319,7 +319,7 @@ static void gets(struct result *res)
 	otr_pq_got(code, db, res);
 }
 
-/* By libpq itself: deeper in the stack than the call that it is made in. */
+/* A call by libpq itself, deeper in the stack than the call of the program. */
 __attribute__((noinline)) static void asks_within(enum otr_pq_kind kind, int ok)
 {
 	struct otr_pq_call c = call(kind, 0);
@@ -384,7 +384,7 @@ static void waits(int reaches, int sent, struct result *res)
 
 	otr_pq_begin(&c);
 	if (reaches) {
-		gets(NULL); /* what is left of the one before */
+		gets(NULL); /* what is left of the answer before */
 		asks_within(OTR_PQ_QUERY, sent);
 	}
 	if (reaches && sent) {
@@ -418,7 +418,7 @@ static void its_own_calls_do_not_reach_us(void **state)
 	struct otr_pq_call c = call(OTR_PQ_QUERY, 1);
 
 	(void)state;
-	waits(0, 1, NULL); /* nobody knows */
+	waits(0, 1, NULL); /* the state is not known */
 	is_line(">.");
 	waits(0, 1, &rows);
 	is_line(">Q<CZ");
@@ -486,13 +486,13 @@ static void what_libpq_does_of_its_own(void **state)
 	assert_false(SOCKET.opaque);
 	waits(1, 1, &rows);
 	is_line(">.Q<CZ");
-	asks_within(OTR_PQ_QUERY, 1); /* told of here by now, as nothing else is */
+	asks_within(OTR_PQ_QUERY, 1); /* recorded by the library now, as nothing else records it */
 	gets(&rows);
 	gets(NULL);
 	is_line(">Q<CZ");
 }
 
-/* Another's result is never this one's. */
+/* The result of another call is never paired with this one. */
 static void switched_off_meanwhile(void **state)
 {
 	(void)state;
@@ -505,7 +505,7 @@ static void switched_off_meanwhile(void **state)
 	gets(&bad);
 	is_line(">.Q");
 	active = 1;
-	asks(OTR_PQ_PARAMS, 1); /* in the midst of what we did not see */
+	asks(OTR_PQ_PARAMS, 1); /* between calls that were not seen */
 	is_line("");
 	active = 0;
 	gets(NULL);
@@ -539,7 +539,7 @@ static void another_socket(void **state)
 	is_line(">.Q");
 }
 
-/* A call that was left by longjmp is above us no more. */
+/* A call that was left by longjmp() is not an outer call any more. */
 static void left(void **state)
 {
 	struct otr_pq_call c = call(OTR_PQ_QUERY, 1);
@@ -549,7 +549,7 @@ static void left(void **state)
 	gets(NULL);
 	is_line(">.Q<Z");
 	otr_pq_begin(&c);
-	self.pq_frame = 16; /* deeper than we are now */
+	self.pq_frame = 16; /* deeper in the stack than now */
 	asks_within(OTR_PQ_QUERY, 1);
 	assert_int_equal(self.pq_frame, 0);
 	assert_false(self.pq_asked);
@@ -574,7 +574,7 @@ static void comments(void **state)
 		otr_pq_begin(&c);
 		assert_int_equal(kind == OTR_PQ_PARAMS, strlen(c.text) > 8);
 	}
-	memset(text, '1', sizeof(text) - 1); /* none that is told only in part */
+	memset(text, '1', sizeof(text) - 1); /* no text of which a part alone would be recorded */
 	for (size_t len = OTR_PQ_TEXT; len > 1000; len--) {
 		text[len - 1] = 0;
 		c = call(len % 2 ? OTR_PQ_QUERY : OTR_PQ_PARAMS, 0);

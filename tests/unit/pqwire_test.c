@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/parse/pqwire.c preload/parse/comment.c
-/* pqwire_test.c - what the library tells of libpq's calls, as the agent reads it; and where
- * a comment may stand behind a statement. */
+/* pqwire_test.c - the agent reads what the library records of libpq's calls; and where in a
+ * statement a comment may be added. */
 
 #include "preload/base/shim.h"
 #include "preload/parse/comment.h"
@@ -186,13 +186,13 @@ static void in_a_pipeline(void **state)
 	is(&s, 0, "SELECT a", 1, "");
 	is(&s, 1, "SELECT b", -1, "42P01");
 	is(&s, 2, "SELECT c", -1, "");
-	assert_false(s.spans[2]->failed); /* nobody ran it */
+	assert_false(s.spans[2]->failed); /* the statement was not executed */
 	is(&s, 3, "SELECT d", 4, "");
 	is(&s, 4, "PREPARE SELECT f", -1, "");
 	end(&s);
 }
 
-/* A long text is known to go on; what follows it is read all the same. */
+/* A text that was cut is marked; what follows is read. */
 static void longer_than_told(void **state)
 {
 	static const enum otr_pq_kind kinds[] = {OTR_PQ_QUERY, OTR_PQ_PARAMS, OTR_PQ_PREPARE};
@@ -226,7 +226,7 @@ static void longer_than_told(void **state)
 	end(&s);
 }
 
-/* An answer that was not seen is nobody else's. */
+/* An answer that was not seen is paired with no other request. */
 static void unseen(void **state)
 {
 	struct story s;
@@ -274,7 +274,7 @@ static void ask_numbered(struct story *s, struct end *e, int i, bool lost_out, b
 	s->mk.sink = sink;
 }
 
-/* What comes behind a loss is given to whom it belongs, or to nobody. */
+/* Behind a loss, an answer is paired with its own request, or with none. */
 static void behind_a_loss(void **state)
 {
 	(void)state;
@@ -308,7 +308,8 @@ static void behind_a_loss(void **state)
 	}
 }
 
-/* The bytes below say it once more, or would: from the first word of the library on. */
+/* The bytes of the connection repeat the calls: they are muted from the first record of the
+ * library on. */
 static void once(void **state)
 {
 	static const char q[] = "Q\0\0\0\x14SELECT * FROM x",
@@ -342,7 +343,7 @@ static void once(void **state)
 	end(&s);
 }
 
-/* The first of two equal answers is copied so far, though its run moved all. */
+/* Of the first of two equal answers `cut` bytes are copied, though its run moved all. */
 static void cut_at(enum otr_pq_kind kind, size_t cut, const char *rows, size_t n)
 {
 	struct end e = client(OTR_LAYER_SOCKET);
@@ -369,8 +370,7 @@ static void cut_at(enum otr_pq_kind kind, size_t cut, const char *rows, size_t n
 	end(&s);
 }
 
-/* An answer is over when its run is, wherever the copy of it ended: in a row, in what comes
- * before one, in the tag. */
+/* An answer ends with its run, wherever its copy ends: in a row, before one, in the tag. */
 static void cut_anywhere(void **state)
 {
 	static const char over[] = "C\0\0\0\x0eSELECT 12\0Z\0\0\0\5I";
@@ -391,7 +391,7 @@ static void cut_anywhere(void **state)
 	}
 }
 
-/* What libpq gives may be anything. */
+/* libpq may give anything. */
 static void no_answer(void **state)
 {
 	static const char *const tags[] = {
@@ -478,7 +478,7 @@ static const struct {
 	{"COPY a_b FROM STDIN", MAY},
 };
 
-/* Each at the end of a page, where a byte too far is seen under ASan. */
+/* Each text lies at the end of a page, so that ASan finds a read beyond it. */
 static void where_a_comment_may_stand(void **state)
 {
 	(void)state;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process_test.c - the process that `run` started, as the root of what it did. */
+/* process_test.c - the process that `run` started, as the root of the requests of its work. */
 
-#define MAX_SPANS 8192 /* a load is let go of at once */
+#define MAX_SPANS 8192 /* the spans of a load are emitted at once */
 #include "tests/unit/story.h"
 
-#define RUN    10 /* what `run` started */
+#define RUN    10 /* pid of the process that `run` started */
 #define SECOND (1000 * MS)
 
 static void put_meta(void *arg, const struct otr_event *ev)
@@ -56,7 +56,7 @@ static void runs(struct story *s, const char *exe)
 	executes(s, RUN, exe);
 }
 
-/* `tgid` asks for `path` on a connection of its own. */
+/* The process asks for `path` on a connection of its own. */
 static void asks(struct story *s, uint32_t tgid, const char *path)
 {
 	static uint32_t n = 500;
@@ -93,7 +93,7 @@ static void is_text(struct otr_slice s, const char *text)
 	assert_memory_equal(s.data, text, s.len);
 }
 
-/* deploy.sh: curl, a subshell, psql of a child's child; status 3. */
+/* deploy.sh: curl, a subshell, psql of a grandchild; status 3. */
 static void a_script_is_one_trace(void **state)
 {
 	struct story s;
@@ -235,7 +235,7 @@ static void a_server_among_its_children(void **state)
 	end(&s);
 }
 
-/* What it asked before it served is no piece of work either: it is let go of at once. */
+/* It asked before it served, but that is no piece of work: it is released at once. */
 static void a_server_is_no_root(void **state)
 {
 	struct story s;
@@ -294,7 +294,7 @@ static void a_worker_is_no_root(void **state)
 	end(&s);
 }
 
-/* 5,000 calls are a load, not a piece of work: nothing waits for the end, nor is lost. */
+/* 5,000 calls are a load, not a piece of work: none waits for the end, and none is lost. */
 static void a_load_is_no_root(void **state)
 {
 	static struct story s;
@@ -380,7 +380,7 @@ static void runs_named(struct story *s, const char *names)
 	executes(s, RUN, "/home/me/deploy.sh");
 }
 
-/* With the library nobody tells of forks: who is its work is told so by its environment. */
+/* The library reports no forks: a process is a descendant if its environment names the run. */
 static void by_name_it_is_the_parent(void **state)
 {
 	const struct otr_span *root;
@@ -410,7 +410,7 @@ static void by_name_it_is_the_parent(void **state)
 	end(&s);
 }
 
-/* Its name stays in environments when it is let go of: then what was above it is meant. */
+/* Environments name the first process after it was released: then its parent is meant. */
 static void a_name_outlives_it(void **state)
 {
 	struct story s;
@@ -437,7 +437,7 @@ static void a_name_outlives_it(void **state)
 	end(&s);
 }
 
-/* A call of `tgid` into which the library has put the name of the run's trace. */
+/* A call of `tgid` into which the library has injected the trace id of the run. */
 static void asks_in_its_trace(struct story *s, uint32_t tgid, uint8_t id)
 {
 	struct end cl = tcp_client(700u + id, tgid, 700u + id);
@@ -454,7 +454,7 @@ static void asks_in_its_trace(struct story *s, uint32_t tgid, uint8_t id)
 	gets(&s->mk, &cl, OK);
 }
 
-/* Who was told its name may call in its trace after it was let go of. */
+/* A process that has the run's id in its environment may call in its trace after the release. */
 static void each_root_has_a_trace(void **state)
 {
 	struct story s;
@@ -479,7 +479,7 @@ static void each_root_has_a_trace(void **state)
 	end(&s);
 }
 
-/* A connect() of `tgid` was refused, as `hook` says. */
+/* A connect() of `tgid` was refused, as the source `hook` reports. */
 static void is_refused(struct story *s, uint32_t tgid, uint16_t hook)
 {
 	struct end e = {.tgid = tgid, .tid = tgid, .conn = 47};
@@ -491,7 +491,7 @@ static void is_refused(struct story *s, uint32_t tgid, uint16_t hook)
 	give(&s->mk, &fa);
 }
 
-/* The first that a process does: its environment is told behind it. */
+/* It is the first event of a process: the environment comes after it. */
 static void a_failed_connect_is_its_child(void **state)
 {
 	struct story s;
@@ -510,7 +510,7 @@ static void a_failed_connect_is_its_child(void **state)
 	}
 }
 
-/* The library cannot tell how its process ended: who ran it does. */
+/* The library cannot report how its process ended; the process that started it does. */
 static void the_end_is_told_by_who_ran_it(void **state)
 {
 	struct end e = {.tgid = RUN, .tid = RUN};
@@ -530,7 +530,7 @@ static void the_end_is_told_by_who_ran_it(void **state)
 	end(&s);
 }
 
-/* `run` tells of one; a recording may say anything. */
+/* `run` reports one first process; a recording may hold anything. */
 static void nonsense_harms_nothing(void **state)
 {
 	struct story s;

@@ -118,7 +118,7 @@ static void forked_workers_are_their_parents_service(void **state)
 	assert_string_equal(service(11), "cart");
 	assert_true(otr_slice_eq(otr_procs_env(procs, 11, "OTEL_SERVICE_NAME"), OTR_SLICE("cart")));
 
-	/* Another program, in the environment it was given, until that is read. */
+	/* Another program, which has the environment of its parent until its own is read. */
 	proc(OTR_EV_PROC_EXEC, 11, 10, 6, "/usr/bin/mail");
 	assert_string_equal(service(11), "cart");
 	meta(11, OTR_META_ENV, "");
@@ -196,14 +196,14 @@ static void forgets_in_time_and_in_number(void **state)
 	for (uint32_t i = 20; i < 24; i++)
 		meta(i, OTR_META_EXE, "/bin/b");
 	proc(OTR_EV_PROC_EXIT, 22, 1, 0, "");
-	meta(30, OTR_META_EXE, "/bin/c"); /* the exited one goes */
+	meta(30, OTR_META_EXE, "/bin/c"); /* the one that exited is forgotten */
 	assert_string_equal(service(20), "b");
 	assert_string_equal(service(30), "c");
-	assert_string_equal(service(22), "unknown_service"); /* and 20 goes */
+	assert_string_equal(service(22), "unknown_service"); /* and 20 is forgotten */
 	assert_string_equal(service(20), "unknown_service");
 }
 
-/* Fifty thousand shells a minute: those that ended last are enough. */
+/* Fifty thousand shells a minute: only those that ended last are kept. */
 static void forgets_of_many_what_ended_first(void **state)
 {
 	struct otr_procs *many = NULL;
@@ -236,7 +236,7 @@ static void go_programs_and_links(void **state)
 	proc(OTR_EV_PROC_EXEC, 10, 1, 0, "/bin/x");
 	assert_string_equal(attr(10, "process.runtime.version"), "");
 	assert_string_equal(attr(10, "telemetry.sdk.language"), "cpp");
-	/* attached: what it is called comes from /proc */
+	/* attached: its name comes from /proc */
 	meta(11, OTR_META_EXE, "/usr/bin/redis-check-rdb");
 	meta(11, OTR_META_CMDLINE, "redis-server *:6379");
 	assert_string_equal(service(11), "redis-check-rdb");

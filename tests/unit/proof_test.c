@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/trace/proof.c preload/parse/inject.c preload/parse/head_scan.c
-/* proof_test.c - what the kernel says of a connection before a header is put in. */
+/* proof_test.c - the kernel's counts of a connection, before a header is injected. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,11 +68,11 @@ static void a_new_connection_has_room_for_a_segment(void **state)
 	assert_int_equal(getsockopt(client, IPPROTO_TCP, TCP_MAXSEG, &mss, &len), 0);
 	assert_true(otr_is_proved(client, &f, &f, &room));
 	assert_true(room >= 500 && room <= 2 * (size_t)mss);
-	f.dirs[OTR_DIR_OUT].total = 1; /* another count than the kernel's */
+	f.dirs[OTR_DIR_OUT].total = 1; /* the library has counted other bytes than the kernel */
 	assert_false(otr_is_proved(client, &f, &f, &room));
 }
 
-/* What the smallest buffer takes at once is no less than was said. */
+/* The smallest buffer takes at once as much as was promised. */
 static void as_much_is_taken(void **state)
 {
 	static const int segments[] = {88, 536, 1448, 2900, 2901, 8948, 0};
@@ -89,7 +89,7 @@ static void as_much_is_taken(void **state)
 	}
 }
 
-/* The peer has answered, and not read all that came before: the kernel may take a part. */
+/* The peer has answered before it read all bytes: the kernel may take a part. */
 static void a_connection_on_which_bytes_wait_has_none(void **state)
 {
 	static char bytes[262144];

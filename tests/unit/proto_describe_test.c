@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* proto_describe_test.c - spans by the conventions, and what a capture that was cut
- * still tells. */
+/* proto_describe_test.c - spans by the conventions, also of messages that were cut. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,7 +83,7 @@ static struct otr_slice custom(const struct otr_span *sp, const char *name)
 	return OTR_SLICE_NONE;
 }
 
-/* What a proxy passes on of its own Host does not name whom it asks: 10.0.0.2:5433. */
+/* A proxy passes on its own Host, which does not name the server: 10.0.0.2:5433. */
 static void http_host_of_a_proxy(void **state)
 {
 	static const char *const passed_on[] = {
@@ -108,7 +107,7 @@ static void http_host_of_a_proxy(void **state)
 	}
 }
 
-/* The same address, or a name that may be its own. */
+/* Host is the address, or may be a name of it. */
 static void http_host_of_the_server(void **state)
 {
 	static const char *const own[] = {"10.0.0.2:5433", "db.example:5433"};
@@ -135,7 +134,7 @@ static void http_client(void **state)
 
 	(void)state;
 	assert_int_equal(sp->kind, OTR_SPAN_CLIENT);
-	name_is(sp, "GET"); /* 404 teaches no route */
+	name_is(sp, "GET"); /* a path that is answered 404 is not learned */
 	text_is(sp, OTR_KEY_URL_FULL, "http://shop.example:5433/users/17/x?sig=REDACTED&page=2");
 	text_is(sp, OTR_KEY_SERVER_ADDRESS, "shop.example");
 	assert_int_equal(otr_span_int(sp, OTR_KEY_SERVER_PORT, 0), 5433);
@@ -182,7 +181,7 @@ static const char *method_told(const char *request)
 	return got;
 }
 
-/* OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS: in place of the conventions', case counts. */
+/* OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS replaces the list of the conventions; case counts. */
 static void http_methods_are_a_users_choice(void **state)
 {
 	(void)state;
@@ -266,7 +265,7 @@ static void http_cut(void **state)
 	assert_true(msg.over);
 }
 
-/* Half of a path is another path; a query is told pair by pair. */
+/* A path that is cut is another path; of a query, whole pairs are kept. */
 static void http_cut_target(void **state)
 {
 	static const char *const lines[][2] = {
@@ -330,7 +329,7 @@ static void pgsql_spans(void **state)
 	assert_int_equal(otr_span_int(sp, OTR_KEY_SERVER_PORT, 0), 5433);
 }
 
-/* The middle of a large result was not copied: its last bytes end it. */
+/* The middle of a large result was not copied: its last bytes show the end. */
 static void pgsql_tail(void **state)
 {
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;

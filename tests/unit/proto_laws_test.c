@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: tests/fuzz/laws.c tests/fuzz/laws_describe.c tests/fuzz/conv.c
 /*
- * proto_laws_test.c - every row of otr_protos[] keeps the laws of a parser on its
- * golden conversations, and reads from them what they are known to say.
+ * proto_laws_test.c - each row of otr_protos[] keeps the rules of proto.h on its golden conversations,
+ * and finds in them the known messages.
  *
- * OTR_GOLDEN=print prints what is read, as lines for the golden file.
+ * OTR_GOLDEN=print prints the messages, as lines for the golden file.
  */
 
 #include <glob.h>
@@ -94,7 +94,7 @@ static void finds_messages_behind_garbage(void **state)
 	assert_true(n_recovered > 20);
 }
 
-/* A conversation of one protocol is no other's. */
+/* The conversation of one protocol is that of no other. */
 static void check_sniff(const struct otr_proto_ops *proto, const char *path)
 {
 	OTR_AUTO(otr_conv_fini) struct otr_conv cv = {0};

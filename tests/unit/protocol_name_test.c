@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* protocol_name_test.c - the first bytes of real conversations, and of what is none of them. */
+/* protocol_name_test.c - the first bytes of real conversations, and of none. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,7 +44,7 @@ static const struct {
 	ROW("D-Bus", "\0AUTH EXTERNAL 30\r\n"),
 	ROW(NULL, ""),
 	ROW(NULL, "GET / HTTP/1.1\r\n"),
-	ROW(NULL, "\x01\x01\x00\x01\x00\x08\x00"), /* too short to tell */
+	ROW(NULL, "\x01\x01\x00\x01\x00\x08\x00"), /* too short to decide */
 	ROW(NULL, "\x16\x02\x01\x02\x00\x01\x00\x01"),
 	ROW(NULL, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
 	ROW(NULL, "hello, world, hello"),

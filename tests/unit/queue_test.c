@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* queue_test.c - a queue and its thread, before an exporter that does as it is told. */
+/* queue_test.c - a queue and its thread, with an exporter that the test controls. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -125,7 +125,7 @@ static void sends_full_batches_at_once_in_order(void **state)
 	push(q, 0, 25);
 	for (int i = 0; i < 500 && taken < 20; i++)
 		usleep(1000);
-	assert_int_equal(taken, 20); /* 5 wait for company */
+	assert_int_equal(taken, 20); /* 5 spans wait until the batch is full, or old enough */
 	otr_queue_stats(q, &st);
 	assert_int_equal(st.accepted + st.refused, 20);
 	otr_queue_close(&q, now_ns() + 1000 * MS);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/ring/reader_change.c
-/* reader_change_test.c - another agent reads the ring: what is forgotten, what is kept, whom children
- * are told of. */
+/* reader_change_test.c - another agent becomes the reader of a ring: what is reset, what is
+ * kept, and what children inherit. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,7 +73,7 @@ static void all_is_forgotten(void **state)
 	assert_int_equal(self.tls_fd, 6); /* it may be in a call of a TLS library */
 }
 
-/* Another thread does, or a handler of a signal came while this one did. */
+/* The same in another thread, or if a signal handler ran meanwhile. */
 static void one_thread_does(void **state)
 {
 	(void)state;
@@ -99,7 +99,8 @@ static void a_session_that_is_none(void **state)
 	assert_string_equal(otr_shim.session, "old.secret");
 }
 
-/* What a child has of a maker that is asleep is from before; of one that is awake it goes on. */
+/* A child of a process that is switched off resets its state; a child of one that is on keeps
+ * it. */
 static void a_child(void **state)
 {
 	(void)state;
@@ -112,7 +113,7 @@ static void a_child(void **state)
 	otr_reader_changed_child(&ring);
 	assert_int_equal(otr_shim.reader_gen, 2);
 	assert_int_equal(otr_shim.inbounds[7].conn, 0);
-	ring.off = 0; /* it was switched on, and has not been told yet */
+	ring.off = 0; /* it was switched on, and has not noticed yet */
 	otr_reader_changed_child(&ring);
 	assert_int_equal(otr_shim.reader_gen, 3);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record_auth_test.c - logins of PostgreSQL, cut into records in every way, leave no
- * secret in a recording; other bytes stay as they are. */
+/*
+ * record_auth_test.c - logins of PostgreSQL, cut into records in every way, leave no secret in a
+ * recording; other bytes are unchanged.
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +22,8 @@ union slot {
 	char bytes[sizeof(struct otr_ev_data) + 512];
 };
 
-static const char startup[] = "\0\0\0\x12\0\3\0\0user\0joe\0"; /* its NUL ends it */
+/* The NUL that ends the literal ends the packet. */
+static const char startup[] = "\0\0\0\x12\0\3\0\0user\0joe\0";
 static const char password[] = "p\0\0\0\x0dSECRETpw\0";
 static const char query[] = "Q\0\0\0\x0dSELECT 1";
 static const char server[] = "R\0\0\0\x0c\0\0\0\5SALT"
@@ -49,7 +52,7 @@ static void give(struct otr_record_auth *auth, union slot *s)
 		otr_record_auth_blank(auth, &s->data.hdr);
 }
 
-/* Gives `data` in pieces of `step` bytes; puts together what is left of it. */
+/* Gives `data` in records of `step` bytes; joins what is left of it. */
 static void in_pieces(struct otr_record_auth *auth, enum otr_dir dir, uint64_t pos,
 		      const char *data, uint32_t len, uint32_t step, char *left)
 {

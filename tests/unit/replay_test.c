@@ -20,7 +20,7 @@ static int record(void *arg, const struct otr_event *ev)
 	return 0;
 }
 
-/* Two services, a pool's hand-off and a request nobody answers. */
+/* Two services, a handoff in a pool, and a request that is never answered. */
 static void emit_story(struct maker *mk)
 {
 	struct end in = tcp_server(100, 10, 1), lone = tcp_client(104, 10, 4);
@@ -116,7 +116,7 @@ static int describe(const struct otr_side *side, const struct otr_msg *req,
 	return 0;
 }
 
-/* More requests than may be open: the oldest is closed, counted, told. */
+/* More requests than may be open: the oldest is closed, counted and emitted. */
 static void exchanges_are_bounded(void **state)
 {
 	static const struct otr_proto_ops proto = {.name = "http0", .describe = describe};

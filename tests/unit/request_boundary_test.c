@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/parse/response_boundary.c preload/parse/inject.c preload/parse/head_scan.c preload/parse/request_boundary.c
-/* request_boundary_test.c - where a client is in what it says, whatever pieces it says it in. */
+/* request_boundary_test.c - where in its requests a client is, however its bytes are cut. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@ static void say(struct otr_boundary *t, const char *text)
 	otr_boundary_sent(t, one.iov_len, &one, 1);
 }
 
-/* What state `text` leads to, in pieces of `step` bytes. */
+/* Returns the state behind `text`, which is given in parts of `step` bytes. */
 static int after(const char *text, size_t step)
 {
 	struct otr_boundary t = {.left = 0};
@@ -63,7 +63,7 @@ static void leads_there_in_any_pieces(void **state)
 		{POST "Transfer-Encoding: chunked\r\n\r\n", OTR_BOUNDARY_CHUNKS},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", OTR_BOUNDARY_CHUNKS},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello", OTR_BOUNDARY_CHUNK},
-		/* Data of a chunk that looks as the end of all chunks does. */
+		/* The data of a chunk looks like the end of all chunks. */
 		{POST "Transfer-Encoding: chunked\r\n\r\n25\r\n\r\n0\r\n\r\n", OTR_BOUNDARY_CHUNK},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n", OTR_BOUNDARY_CHUNK},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n", OTR_BOUNDARY_CHUNKS},
@@ -86,7 +86,7 @@ static void leads_there_in_any_pieces(void **state)
 		 OTR_BOUNDARY_START},
 		{"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", OTR_BOUNDARY_OPAQUE},
 		{"GET / HTTP/1.0\r\n\r\n", OTR_BOUNDARY_START},
-		/* Not valid: what follows may be anything. */
+		/* Not valid: any bytes may follow. */
 		{"GET / HTTP/1.1\r\n\r\n", OTR_BOUNDARY_OPAQUE},
 		{"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", OTR_BOUNDARY_OPAQUE},
 		{"GET / HTTP/2.0\r\nHost: x\r\n\r\n", OTR_BOUNDARY_OPAQUE},
@@ -188,7 +188,7 @@ static void pieces_without_a_place(void **state)
 	assert_int_equal(t.state, OTR_BOUNDARY_OPAQUE);
 }
 
-/* What state an answer leaves behind `request`, in pieces of `step` bytes. */
+/* Returns the state that an answer leaves behind `request`, in parts of `step` bytes. */
 static int answered(const char *request, const char *text, size_t step)
 {
 	struct otr_boundary t = {.left = 0};
@@ -238,7 +238,7 @@ static void no_request_follows_what_is_no_http_any_more(void **state)
 		assert_int_equal(answered(GET, "HTTP/1.1 200 x\r\n\r\n", step), OTR_BOUNDARY_START);
 		assert_int_equal(answered(GET, "HTTPS", step), OTR_BOUNDARY_OPAQUE);
 	}
-	say(&t, GET); /* what was not seen says nothing */
+	say(&t, GET); /* a part that was not seen shows nothing */
 	otr_boundary_answered(&t, 1, 100, NULL, 0);
 	otr_boundary_answered(&t, 0, 3, &(struct iovec){(void *)"xyz", 3}, 1);
 	assert_int_equal(t.state, OTR_BOUNDARY_START);

@@ -2,7 +2,8 @@
 #ifndef OTR_RING_ENDS_H
 #define OTR_RING_ENDS_H
 
-/* ring_ends.h - a process and the agent at both ends of a ring, in one: for tests. */
+/* ring_ends.h - a process with the library, and the agent, at both ends of a ring, in one
+ * process. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -80,7 +81,7 @@ static inline int rings_open(void)
 	return n;
 }
 
-/* Of the ring that is made this moment, where it is kept for another agent to find. */
+/* Set: the ring that is made next is kept, so that another agent can find it. */
 static bool keep;
 static int kept;
 
@@ -93,7 +94,7 @@ static inline void keep_ring(void)
 	kept = dup(fd);
 }
 
-/* What a child does that is made now. */
+/* What a child that is started next does. */
 static int (*child)(void);
 
 static inline int closes(void)
@@ -104,7 +105,7 @@ static inline int closes(void)
 	return was == 1 && !rings_open();
 }
 
-/* It has closed all that it had, and the number is another's. */
+/* The process has closed its descriptors, and the number of one is that of another file. */
 static inline int keeps(void)
 {
 	struct stat st;
@@ -118,7 +119,7 @@ static inline int keeps(void)
 	return 1;
 }
 
-/* Asked for while a ring is made. */
+/* Called while a ring is made. */
 uint32_t otr_netns(void)
 {
 	int status = 0;
@@ -162,7 +163,7 @@ static inline void say_session(void)
 	memcpy(otr_shim.session, session, otr_shim.session_len);
 }
 
-/* This process has the library, and offers its ring to itself. */
+/* This process loads the library, and offers its ring to the agent in it. */
 static inline void joins(void)
 {
 	say_session();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ring_find_test.c - which line of /proc/PID/maps is a ring's; whose ring it is to read; when
- * to look for one. */
+/* ring_find_test.c - which line of /proc/PID/maps is a ring; which agent may read it; when to
+ * look for one. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,7 +36,7 @@ static void lines(void **state)
 	assert_int_equal(range.from, 0x7f10a0000000);
 	assert_int_equal(range.to, 0x7f10a0082000);
 	assert_false(is("7f10a0082000-7f10a0102000 rw-s 00002000 00:01 2051 "
-			"/memfd:otrace-ring (deleted)")); /* its slots again */
+			"/memfd:otrace-ring (deleted)")); /* the second map of the slots */
 	assert_false(is("1000-2000 r--s 00000000 00:01 2051 /memfd:otrace-ring (deleted)"));
 	assert_false(is("1000-2000 rw-p 00000000 00:01 2051 /memfd:otrace-ring (deleted)"));
 	assert_false(is("1000-2000 rw-s 00000000 fe:01 2051 /memfd:otrace-ring (deleted)"));
@@ -87,17 +87,18 @@ static void whose(void **state)
 	assert_true(otr_ring_lease_take(&ring, 1, now));
 	assert_false(otr_ring_lease_take(&ring, 2, now + OTR_NS_PER_S));
 	assert_false(otr_ring_lease_given(&ring, 2, now));
-	assert_true(otr_ring_lease_keep(&ring, 1, now + 2 * OTR_NS_PER_S)); /* it lives */
+	assert_true(otr_ring_lease_keep(&ring, 1, now + 2 * OTR_NS_PER_S)); /* renewed */
 	assert_false(otr_ring_lease_take(&ring, 2, now + 4 * OTR_NS_PER_S));
-	assert_true(otr_ring_lease_take(&ring, 2, now + 6 * OTR_NS_PER_S)); /* it did not */
+	assert_true(otr_ring_lease_take(&ring, 2, now + 6 * OTR_NS_PER_S)); /* expired */
 	assert_false(otr_ring_lease_keep(&ring, 1, now + 7 * OTR_NS_PER_S));
-	otr_ring_lease_drop(&ring, 1); /* not its own */
+	otr_ring_lease_drop(&ring, 1); /* the lease is not that of agent 1 */
 	assert_true(otr_ring_lease_keep(&ring, 2, now + 7 * OTR_NS_PER_S));
 	otr_ring_lease_drop(&ring, 2);
-	assert_true(otr_ring_lease_take(&ring, 1, now + 7 * OTR_NS_PER_S)); /* at once */
+	assert_true(otr_ring_lease_take(&ring, 1, now + 7 * OTR_NS_PER_S)); /* without waiting */
 }
 
-/* One that is new is offered first; and nobody waits for who does not take it. */
+/* For a few seconds a new ring is given only to the agent that it was offered to; later, any agent
+ * may take it. */
 static void one_that_is_new(void **state)
 {
 	const uint64_t now = 100 * OTR_NS_PER_S;
@@ -111,7 +112,7 @@ static void one_that_is_new(void **state)
 	assert_false(otr_ring_lease_given(&ring, 1, now + 4 * OTR_NS_PER_S));
 }
 
-/* Of a clock that is ahead nothing is known but that it does not stand. */
+/* A lease whose time is ahead of the clock is not taken. */
 static void another_clock(void **state)
 {
 	struct otr_ring ring = {.reader = 7, .beat_ns = UINT64_MAX};

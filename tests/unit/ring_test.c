@@ -2,8 +2,8 @@
 // needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
 // needs: preload/base/shim.c preload/base/real.c preload/base/find.c
 /*
- * ring_test.c - records go through the ring: in order, over its end, past slots that were
- * never finished; and nothing a process writes there is believed.
+ * ring_test.c - records in the ring: in order, over its end, past slots that were never finished; and
+ * nothing that a process writes there is trusted.
  */
 
 #include <setjmp.h>
@@ -47,7 +47,7 @@ void otr_emit_environment(void)
 {
 }
 
-static int said; /* that it is behind */
+static int said; /* how often it was reported that the agent is behind */
 void otr_emit_behind(void)
 {
 	said++;
@@ -130,7 +130,7 @@ static void full_is_counted(void **state)
 	assert_int_equal(put(n, 1000, true), 0);
 }
 
-/* From three quarters of a ring until half is left to read: said once each time. */
+/* From three quarters of a ring until half is left to read: reported once each time. */
 static void behind_and_back(void **state)
 {
 	uint64_t used;
@@ -150,7 +150,7 @@ static void behind_and_back(void **state)
 	assert_int_equal(otr_shim.ring->counts[OTR_SHIM_DROPPED], 0);
 }
 
-/* That it lets requests go it may say; what else was lost the agent knows. */
+/* A process may report that it sheds requests; other losses the agent counts itself. */
 static void what_it_says_of_loss(void **state)
 {
 	static const struct {
@@ -182,7 +182,7 @@ static void a_writer_that_was_killed(void **state)
 	put(2, 3000, false);
 	put(3, 10, true);
 	assert_int_equal(otr_ring_next(&rd, 9, 5, false)->conn, 1);
-	/* It may still be at it. */
+	/* The writer may still be writing it. */
 	assert_null(otr_ring_next(&rd, 9, 5, false));
 	assert_int_equal(otr_ring_next(&rd, 9, 5, true)->conn, 3);
 	assert_null(otr_ring_next(&rd, 9, 5, true));
@@ -194,7 +194,7 @@ static void what_cannot_be(void **state)
 	uint64_t place, was = otr_loss_get(OTR_LOSS_RECORD);
 
 	(void)state;
-	/* A size beyond the ring, a record that lies, a kind that is the agent's. */
+	/* A size beyond the ring, a record with wrong lengths, a kind that only the agent makes. */
 	put(1, 10, true);
 	((struct otr_ring_slot *)otr_shim.slots)->size = 1u << 30;
 	put(2, 10, true);
@@ -208,7 +208,7 @@ static void what_cannot_be(void **state)
 	assert_null(otr_ring_next(&rd, 9, 5, false));
 	assert_int_equal(otr_loss_get(OTR_LOSS_RECORD), was + 2);
 
-	/* A head that is further than the ring is long, or nowhere. */
+	/* A head that is more than a ring ahead, or behind the tail. */
 	otr_shim.ring->head += 2 * OTR_RING_BYTES;
 	assert_null(otr_ring_next(&rd, 9, 5, false));
 	assert_true(rd.broken);

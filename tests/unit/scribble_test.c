@@ -2,10 +2,9 @@
 // needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
 // needs: preload/base/shim.c preload/base/real.c preload/base/find.c
 /*
- * scribble_test.c - a thread writes random bytes all over a ring while the agent reads it:
- * heads, stamps, sizes, counters, runs, records that are nearly right. The reader ends each drain
- * within the steps that one ring can hold, believes no record that was not checked, and crashes
- * never (make SAN=1 unit).
+ * scribble_test.c - a thread writes random bytes to a ring while the agent reads it: heads, stamps,
+ * sizes, counters, runs, records that are nearly right. The reader ends each drain within the steps that
+ * one ring can hold, gives no record that was not checked, and does not crash (make SAN=1 unit).
  */
 
 #include "tests/unit/ring_ends.h"
@@ -16,7 +15,7 @@
 #define SLOTS  (OTR_RING_BYTES / OTR_RING_SLOT)
 
 static struct {
-	char *ring; /* the same pages, as the process has them */
+	char *ring; /* the same pages, as the process maps them */
 	uint64_t seed;
 	_Atomic bool over;
 } scribbler;
@@ -29,7 +28,7 @@ static uint64_t dice(uint64_t *state)
 	return *state;
 }
 
-/* A slot whose stamp is right, and a record whose head nearly is. */
+/* Writes a slot with a right stamp, and a record whose head is nearly right. */
 static void forge(uint64_t place, uint64_t *state)
 {
 	struct otr_ring_slot *slot =
@@ -45,7 +44,7 @@ static void forge(uint64_t place, uint64_t *state)
 	__atomic_store_n(&slot->stamp, otr_ring_stamp(place), __ATOMIC_RELEASE);
 }
 
-/* Onwards, past slots that nobody has finished; no further than there is room. */
+/* Advances the head past slots that are not finished, within the size of the ring. */
 static void move_head(struct otr_ring *ring, uint64_t *state)
 {
 	uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_RELAXED);
@@ -56,7 +55,7 @@ static void move_head(struct otr_ring *ring, uint64_t *state)
 		__atomic_store_n(&ring->head, head + by, __ATOMIC_RELEASE);
 }
 
-/* Of the ring's own head what may change without an end: counters, policies, runs. */
+/* Fields of the ring's head that may change at any time: counters, policies, runs. */
 static const struct {
 	size_t at, size;
 } parts[] = {
@@ -81,7 +80,7 @@ static void step(uint64_t *state)
 		memcpy(scribbler.ring + parts[what / 8 % 3].at +
 			       what / 32 % parts[what / 8 % 3].size,
 		       state, sizeof(*state));
-	else /* anywhere: its head, its tail, who reads it. Then it is given up. */
+	else /* anywhere: its head, its tail, its reader. Then the agent gives the ring up. */
 		memcpy(scribbler.ring + what / 8 % OTR_RING_HEAD / 8 * 8, state, sizeof(*state));
 }
 
@@ -132,7 +131,7 @@ static void a_round(uint64_t seed)
 		for (int k = 0; k < 8; k++) /* and between, where the machine has one core */
 			step(&mine);
 		otr_shims_drain(shims, otr_now(), judge, NULL);
-		/* One ring, and once more what its writer has abandoned; then its end. */
+		/* At most one ring, and once more what its writer has abandoned; then its end. */
 		assert_true(came_all - before <= 2 * SLOTS + OTR_SHIM_COUNTS + 1);
 		otr_shims_watch(shims, (uint64_t)i % 64, OTR_DIR_IN, i % 2);
 		otr_shims_policy(shims, (uint64_t)i % 64, OTR_DIR_OUT, OTR_CAPTURE_MUTE, 0);
@@ -150,7 +149,7 @@ static void no_byte_is_believed(void **state)
 	(void)state;
 	for (uint64_t seed = 1; seed <= 40; seed++)
 		a_round(seed * 0x9e3779b97f4a7c15u);
-	/* It was not over at once: records came between what was none. */
+	/* The ring was not given up at once: valid records came among the invalid ones. */
 	assert_true(came_all > 100 && drains > 10000);
 	assert_true(shims->conns <= 64);
 }

@@ -171,7 +171,7 @@ static void targets(void **state)
 	}
 }
 
-/* Arguments are parted by '|' here, by NUL there. */
+/* '|' stands for the NUL between arguments. */
 static const struct row lines[] = {
 	{"curl|-u|joe:SECRET|http://h/", "curl -u joe:REDACTED http://h/"},
 	{"curl|-ujoe:SEC RET|http://h/", "curl -ujoe:REDACTED http://h/"},
@@ -273,8 +273,7 @@ static uint32_t pick(uint32_t n)
 	return (uint32_t)(random_state >> 33) % n;
 }
 
-/* '|' parts arguments; '!' stands for a mark, '@' for a text with quotes around a mark, of which a
- * shell's own words are not part. */
+/* '|' separates arguments; '!' stands for a mark, '@' for a quoted text with a mark in it. */
 static const char *const commands[] = {
 	"curl|-E|c.pem:!|h", "curl|--cert|c.pem:!", "curl|-sSu|joe:!|h", "curl|-kujoe:!",
 	"curl|--proxy-cert=c:!", "openssl|enc|-k|!", "openssl|enc|-K|!", "openssl|rsa|-passin|pass:!",

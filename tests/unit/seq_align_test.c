@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* seq_align_test.c - what the kernel and the library in a process say of one connection. */
+/* seq_align_test.c - the records of one connection by the kernel and by the library in a
+ * process. */
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -16,7 +17,7 @@
 #include "bpf/event.h"
 
 #define CONN	7001
-#define ISN_OUT 0xfffffff0u /* so that places go round */
+#define ISN_OUT 0xfffffff0u /* near 2^32, so that positions wrap */
 #define ISN_IN	1000u
 
 static union {
@@ -66,10 +67,11 @@ static void open_both(struct otr_seq_align *p)
 	give(p, &kernel);
 	assert_int_equal(n_got, 1);
 	give(p, &library);
-	assert_int_equal(n_got, 0); /* the kernel knows more */
+	assert_int_equal(n_got, 0); /* the kernel has counted more bytes */
 }
 
-/* `in` + `out`: what each says had moved at the end. Returns what moved past the library. */
+/* Closes both ends of the record: `in` + `out` is how many bytes each source has counted.
+ * Returns how many bytes bypassed the library. */
 static uint64_t close_both(struct otr_seq_align *p, uint64_t kernels, int64_t librarys)
 {
 	struct otr_ev_conn kernel = conn(OTR_EV_CONN_CLOSE, OTR_HOOK_SOCKET);
@@ -142,7 +144,7 @@ static void what_has_none_stays(void **state)
 
 	(void)state;
 	assert_int_equal(otr_seq_align_new(&p), 0);
-	give(p, &late); /* the kernel has not told of it: it is all there is */
+	give(p, &late); /* the kernel has not reported the connection: only the library has */
 	assert_int_equal(n_got, 1);
 	give(p, &out);
 	assert_int_equal(got[0].data.pos, 3);
@@ -155,7 +157,7 @@ static void what_has_none_stays(void **state)
 	kernel.pos_kind = OTR_POS_TCP_SEQ;
 	give(p, &kernel);
 	assert_int_equal(got[0].data.pos, 99);
-	late.seen_open = 0; /* its offsets begin nobody knows where */
+	late.seen_open = 0; /* the first offset of the stream is not known */
 	give(p, &late);
 	out.layer = OTR_LAYER_SOCKET;
 	give(p, &out);
@@ -174,7 +176,7 @@ static void what_moved_past_is_told(void **state)
 	assert_int_equal(close_both(p, 100, 100), 0);
 	open_both(p);
 	assert_int_equal(close_both(p, 100, 60), 40);
-	open_both(p); /* the process ended without closing it: nobody counted */
+	open_both(p); /* the process ended without closing it: there is no count of the library */
 	assert_int_equal(close_both(p, 100, -1), 0);
 	give(p, &stdio); /* the library never saw a byte */
 	assert_int_equal(close_both(p, 100, -1), 100);
@@ -203,8 +205,7 @@ static void nothing_is_told_where_counts_may_be_wrong(void **state)
 	otr_seq_align_free(&p);
 }
 
-/* A process that has a socket from its maker closes its own, or says so of a stranger's. */
-/* The library is woken up in a process whose connection was there before the probes. */
+/* The library is switched on in a process whose connection is older than the probes. */
 static void one_that_goes_on_is_cut(void **state)
 {
 	struct otr_ev_conn kernel = conn(OTR_EV_CONN_OPEN, OTR_HOOK_SOCKET);
@@ -236,7 +237,7 @@ static void one_that_goes_on_is_cut(void **state)
 	assert_int_equal(got[0].data.pos_kind, OTR_POS_OFFSET);
 	kernel.hdr.kind = OTR_EV_CONN_CLOSE;
 	give(p, &kernel);
-	assert_int_equal(n_got, 1); /* nothing is said to have moved past it */
+	assert_int_equal(n_got, 1); /* no byte is counted as bypassed */
 	otr_seq_align_free(&p);
 }
 

@@ -2,8 +2,8 @@
 // needs: preload/trace/flow.c preload/trace/shed.c preload/trace/capture.c
 // needs: preload/trace/headend.c preload/parse/response_boundary.c preload/trace/frames.c
 // needs: preload/parse/inject.c preload/parse/head_scan.c
-/* shed_test.c - the library lets requests go: each whole, decided at its first byte; what
- * was begun before is told to its end. */
+/* shed_test.c - the library sheds requests: each as a whole, decided at its first byte; a
+ * request that was begun before is recorded to its end. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,10 +29,10 @@
 struct otr_shim otr_shim;
 static struct otr_ring ring;
 static struct otr_self self;
-static int ruled; /* calls that the rules were told of */
+static int ruled; /* calls that the rules got */
 static struct otr_fd fd;
-static char text[4096];	 /* what is said */
-static char records[64]; /* o opened, d data, r run, c closed: in their order */
+static char text[4096];	 /* the bytes of the records */
+static char records[64]; /* kinds of the records, in order: o opened, d data, r run, c closed */
 
 static void emit(char what)
 {
@@ -189,7 +189,7 @@ static void move(int dir, uint64_t bytes, size_t seen)
 	otr_moved(&self, 3, &fd, dir, bytes, 0, &iov, seen ? 1 : 0);
 }
 
-/* A request and an answer of which a part is sent past us. */
+/* A request and an answer, a part of which bypasses the library. */
 static void exchange(void)
 {
 	move(OTR_DIR_IN, 50, 50);
@@ -203,9 +203,9 @@ static void whole_ones(void **state)
 	ring.paused = 1;
 	exchange();
 	exchange();
-	assert_string_equal(records, ""); /* nor that there is a connection */
+	assert_string_equal(records, ""); /* no record that there is a connection either */
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 2);
-	assert_int_equal(fd.dirs[OTR_DIR_OUT].total, 2000); /* positions go on */
+	assert_int_equal(fd.dirs[OTR_DIR_OUT].total, 2000); /* positions continue */
 	ring.paused = 0;
 	exchange();
 	exchange();
@@ -213,8 +213,8 @@ static void whole_ones(void **state)
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 2);
 }
 
-/* What nobody can be told to whom it belongs is not even looked at, but for the first of a
- * pause: of a server that asks nobody, or was told of no trace. Else the rules go on. */
+/* The rules do not run for a request whose parent nobody needs, except for the first one of a
+ * pause: in a server that asks nobody, or has no trace to propagate. Otherwise they run. */
 static void rules_where_they_serve(void **state)
 {
 	(void)state;
@@ -236,7 +236,7 @@ static void rules_where_they_serve(void **state)
 	assert_int_equal(fd.dirs[OTR_DIR_OUT].total, 6000);
 }
 
-/* What goes out while its strand works for nobody who is known, in a process that serves. */
+/* A request whose strand has no current exchange, in a process that serves. */
 static void asks_for_nobody(void **state)
 {
 	(void)state;
@@ -261,8 +261,8 @@ static void asks_for_nobody(void **state)
 	assert_string_equal(records, "odd");
 }
 
-/* Requests that come in are let go while the agent is behind, whole ones; what is asked is
- * told, or not, as what it is asked for. */
+/* While the agent is behind, inbound requests are shed as a whole; an outbound request is
+ * recorded or shed as the inbound one that it is made for. */
 static void while_it_is_behind(void **state)
 {
 	(void)state;
@@ -283,7 +283,7 @@ static void while_it_is_behind(void **state)
 	assert_int_equal(otr_will_shed(&fd, OTR_DIR_OUT), 0);
 }
 
-/* A pause ends between a request and its answer: the answer goes with it. */
+/* A pause ends between a request and its answer: the answer is shed, too. */
 static void answered_after(void **state)
 {
 	(void)state;
@@ -308,16 +308,16 @@ static void begun_before(void **state)
 	move(OTR_DIR_OUT, 100, 100);
 	move(OTR_DIR_OUT, 900, 0);
 	assert_string_equal(records, "oddd");
-	exchange(); /* its first byte ends what was told */
+	exchange(); /* its first byte ends what was recorded before */
 	assert_string_equal(records, "odddr");
 	ring.paused = 0;
-	move(OTR_DIR_OUT, 10, 10); /* the end of one that was let go */
+	move(OTR_DIR_OUT, 10, 10); /* the end of one that was shed */
 	otr_not_moved(&self, 3, &fd, OTR_DIR_IN, 0, 0);
 	assert_string_equal(records, "odddr");
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 1);
 }
 
-/* Its header was made when it was asked for whom it is: that holds. */
+/* The header was made when the request was begun, and with it the decision: it holds. */
 static void a_client_that_asked(void **state)
 {
 	(void)state;
@@ -356,7 +356,7 @@ static void only_passing_on(void **state)
 	(void)state;
 	fd.role = OTR_ROLE_CLIENT;
 	ring.say.flags = OTR_RING_NO_OBSERVE;
-	move(OTR_DIR_IN, 20, 20); /* who greets first */
+	move(OTR_DIR_IN, 20, 20); /* a server that speaks first */
 	move(OTR_DIR_OUT, 50, 50);
 	move(OTR_DIR_IN, 20, 20);
 	assert_string_equal(records, "");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
 // needs: preload/base/shim.c preload/base/real.c preload/base/find.c
-/* shims_test.c - a process and the agent at both ends of a ring: what is said reaches it at
- * once, and what it counts is believed only so far. */
+/* shims_test.c - a process and the agent at both ends of a ring: switches reach the process at
+ * once, and its counters are believed only within limits. */
 
 #include "tests/unit/ring_ends.h"
 
@@ -22,7 +22,7 @@ static void what_is_said_is_heard(void **state)
 	otr_shims_say(shims, &say);
 	otr_shims_on_threshold(shims, threshold_of, NULL);
 	otr_shims_pause(shims, true);
-	joins(); /* after it was said */
+	joins(); /* a process that joins after the switch was set */
 	assert_true(otr_switch_is_on(OTR_RING_NO_INJECT));
 	assert_false(otr_switch_is_on(OTR_RING_NO_OBSERVE));
 	assert_true(otr_shim.ring->paused);
@@ -37,11 +37,11 @@ static void what_is_said_is_heard(void **state)
 	assert_true(otr_switch_is_on(OTR_RING_NO_OBSERVE));
 	assert_false(otr_switch_is_on(OTR_RING_NO_INJECT));
 	assert_int_equal(otr_shim.ring->say.hosts.n, 2);
-	otr_shim.switches.flags = OTR_RING_NO_INJECT; /* by its environment: it holds, too */
+	otr_shim.switches.flags = OTR_RING_NO_INJECT; /* set by its environment: that holds, too */
 	assert_true(otr_switch_is_on(OTR_RING_NO_INJECT));
 }
 
-/* It counts on, whatever else is said meanwhile. */
+/* The count of late evidence continues, whatever else is switched meanwhile. */
 static void it_is_told_late(void **state)
 {
 	struct otr_ring_switches say = {.flags = 0};
@@ -52,7 +52,7 @@ static void it_is_told_late(void **state)
 	otr_shims_late(shims);
 	otr_shims_say(shims, &say);
 	assert_int_equal(otr_shim.ring->late, 1);
-	otr_shims_handoff(shims, 1); /* another's */
+	otr_shims_handoff(shims, 1); /* of another process */
 	assert_int_equal(otr_shim.ring->late, 1);
 	otr_shims_handoff(shims, (uint32_t)getpid());
 	otr_shims_handoff(shims, (uint32_t)getpid());
@@ -83,7 +83,7 @@ static void what_it_counts(void **state)
 	assert_int_equal(lost[OTR_LOSS_BUDGET], 2);
 	assert_int_equal(lost[OTR_LOSS_RING], 1);
 	assert_in_range(otr_shims_cost_ns(shims), 1, 10000);
-	otr_shim.ring->counts[OTR_SHIM_SHED] = 0; /* what goes back is nothing */
+	otr_shim.ring->counts[OTR_SHIM_SHED] = 0; /* a counter that decreases counts as nothing */
 	otr_shims_poll(shims, 4, came, NULL);
 	assert_int_equal(lost[OTR_LOSS_BUDGET], 2);
 }
@@ -93,7 +93,8 @@ static uint64_t cpu_ns(void)
 	return otr_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-/* It writes what it likes there, and has spent no more than it has used. */
+/* The process may write any time that the library spent; no more is counted than the CPU that
+ * the process used. */
 static void what_it_cannot_have_counted(void **state)
 {
 	uint64_t from = cpu_ns(), spent;
@@ -110,7 +111,7 @@ static void what_it_cannot_have_counted(void **state)
 	assert_true(lost[OTR_LOSS_BUDGET] + lost[OTR_LOSS_RING] < 2 * spent / 50);
 }
 
-/* What it used long ago, for something else, it cannot be billed for now. */
+/* CPU that the process used earlier, for other work, is not counted as spent by the library. */
 static void what_it_has_not_spent_of_late(void **state)
 {
 	uint64_t from;
@@ -124,7 +125,7 @@ static void what_it_has_not_spent_of_late(void **state)
 	assert_in_range(otr_shims_cost_ns(shims), 90000000, 100000000);
 }
 
-/* All that the agent writes there is its to write: it does not read it back. */
+/* The agent alone decides the switches, and does not read them back from the ring. */
 static void its_switches_are_not_believed(void **state)
 {
 	struct otr_ring_switches say = {.flags = OTR_RING_NO_INJECT};
@@ -146,20 +147,20 @@ static void its_switches_are_not_believed(void **state)
 	assert_int_equal(otr_shims_alive(shims), 1);
 }
 
-/* What was counted last, by one that is over, counts. */
+/* What a process counted last, before its end, counts. */
 static void the_last_of_one_that_is_over(void **state)
 {
 	(void)state;
 	joins();
 	otr_count(OTR_SHIM_SHED);
-	joins(); /* another program in the same process */
+	joins(); /* the process executes another program */
 	assert_int_equal(otr_shims_alive(shims), 1);
 	assert_int_equal(lost[OTR_LOSS_BUDGET], 1);
 	assert_int_equal(otr_shims_count(shims, OTR_SHIM_SHED), 1);
 }
 
-/* Without a descriptor more nobody would know when it ends: it is refused, and switched off
- * so that it names no span that nobody sees. */
+/* Without one more descriptor, the agent would not learn when the process ends: it refuses the
+ * ring, and switches the process off, so that it names no span that is not emitted. */
 static void no_descriptor_for_it(void **state)
 {
 	struct rlimit had, few;
@@ -183,7 +184,7 @@ static void no_descriptor_for_it(void **state)
 	assert_true(*otr_shim.off);
 }
 
-/* So that one user's processes leave room for the others'. */
+/* The processes of one user leave slots for those of others. */
 static void a_quarter_for_another_user(void **state)
 {
 	const size_t quarter = OTR_SHIM_RINGS / 4;
@@ -216,8 +217,8 @@ static uint64_t tells_at(uint64_t time_ns, uint64_t now_ns)
 	return reported_ns;
 }
 
-/* The rings are read for a while: what was told meanwhile keeps its time, which the kernel
- * side's records are ordered by, too. */
+/* The rings are read once in a while: records keep their times, by which those of the kernel are
+ * ordered, too. */
 static void its_times(void **state)
 {
 	uint64_t now = otr_now(), at;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: tests/unit/make_spans.c
-/* sinks_test.c - the table of sinks: which are opened, in which order they are called. The pipeline
- * and its table of sinks are fakes. */
+/*
+ * sinks_test.c - the table of sinks: which are opened, and in which order they are called. The pipeline
+ * and the table of sinks are fakes.
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -215,7 +217,7 @@ static void close_sink(void *sink)
 	add_call(sink, "close");
 }
 
-/* The first needs every function, the second as few as there can be. */
+/* The first has every function, the second as few as allowed. */
 static const struct otr_sink_ops sink_a = {
 	.name = "a",
 	.is_wanted = if_console,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_test.c - the door, the order of events, and a session in a file. */
+/* source_test.c - checks of events, their order, and a session in a file. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -55,9 +55,9 @@ static void door_refuses_what_lies(void **state)
 	(void)state;
 	assert_non_null(otr_event_check(&b, sizeof(b)));
 	assert_null(otr_event_check(&b, b.data.hdr.size - 1)); /* too long */
-	b.data.cap = 9;					       /* says more than it has */
+	b.data.cap = 9;					       /* its length exceeds the record */
 	assert_null(otr_event_check(&b, sizeof(b)));
-	b = data_of(8, 7); /* kept more than moved */
+	b = data_of(8, 7); /* more bytes kept than moved */
 	assert_null(otr_event_check(&b, sizeof(b)));
 	b = data_of(8, 8);
 	b.data.layer = OTR_LAYER_MAX;
@@ -113,7 +113,7 @@ static void merge_orders_by_time_then_arrival(void **state)
 	assert_int_equal(seen.n, 4);
 	assert_int_equal(otr_loss_get(OTR_LOSS_STRAGGLER), late);
 	add(m, 40, 6);
-	add(m, 15, 5); /* its time was released */
+	add(m, 15, 5); /* events of its time were released already */
 	assert_int_equal(otr_loss_get(OTR_LOSS_STRAGGLER), late + 1);
 	otr_merge_release(m, UINT64_MAX, see, &seen);
 	assert_int_equal(seen.n, 6);
@@ -130,7 +130,7 @@ static void merge_is_bounded(void **state)
 	for (uint32_t i = 1; i <= 5; i++)
 		add(m, 100 + i, i);
 	otr_merge_release(m, 0, see, &seen);
-	assert_int_equal(seen.n, 3); /* the oldest went early */
+	assert_int_equal(seen.n, 3); /* the oldest was released early */
 	assert_int_equal(seen.tids[0], 1);
 }
 
@@ -163,7 +163,7 @@ static void a_session_reads_back(void **state)
 	assert_int_equal(seen.n, 3);
 	assert_int_equal(seen.tids[2], 3);
 
-	/* cut short: what came before is given, the place is named */
+	/* a file that was cut: the events before are given, and the offset is named */
 	seen.n = 0;
 	assert_int_equal(truncate(path, 16 + 40 + 136 + 8), 0);
 	assert_int_equal(otr_source_read(&otr_replay_source, path, see, &seen, &err), -EINVAL);

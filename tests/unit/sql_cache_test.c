@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sql_cache_test.c - the cache of statements changes no result, whatever comes in what order. */
+/* sql_cache_test.c - the cache of statements changes no result, in whatever order statements
+ * come. */
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -19,7 +19,7 @@ static const struct {
 	const char *text; /* NULL: as it is */
 	const char *summary;
 } rows[] = {
-	/* the conventions' own */
+	/* examples of the conventions */
 	{"SELECT 12, -12, +12", "SELECT ?, ?, ?", "SELECT"},
 	{"SELECT 99+100", "SELECT ??", "SELECT"},
 	{"SELECT 12.34, -1.2, +1.2, .01", "SELECT ?, ?, ?, ?", "SELECT"},
@@ -72,7 +72,7 @@ static const struct {
 	{"SELECT a->1, a->>'k', b[1:2] FROM t", "SELECT a->?, a->>?, b[?:?] FROM t", "SELECT t"},
 	{"SELECT 1_000, 0b101, 0o17", "SELECT ?, ?, ?", "SELECT"},
 
-	/* what does not end is redacted to the end */
+	/* a literal without an end goes on to the end of the statement */
 	{"SELECT 'secret", "SELECT ?", "SELECT"},
 	{"SELECT 'secret''", "SELECT ?", "SELECT"},
 	{"SELECT E'secret\\", "SELECT ?", "SELECT"},

@@ -2,7 +2,7 @@
 #ifndef OTR_STORY_H
 #define OTR_STORY_H
 
-/* story.h - a pipeline, fed by event_maker.h, and the spans that come out of it. */
+/* story.h - a pipeline that gets the events of event_maker.h, and the spans that it gives. */
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,9 +3,9 @@
 // needs: preload/trace/layer.c preload/trace/ciphertext.c preload/parse/response_boundary.c
 // needs: preload/parse/request_boundary.c
 /*
- * tls_test.c - a TLS library that takes what it likes, when it likes: the stream is the
- * caller's with one header or none, a call made again brings the same bytes, and the caller
- * is told of its own alone.
+ * tls_test.c - a TLS library that takes as many bytes as it likes, when it likes: the stream is that of
+ * the caller, with one header or none; a call that is repeated has the same bytes; and the caller is
+ * told how many of its own bytes were taken.
  */
 
 #include <setjmp.h>
@@ -215,7 +215,7 @@ uint64_t otr_clock_ns(void)
 	return 1;
 }
 
-/* The library: what it was given so far, and what it will take. */
+/* A fake of the TLS library: what it was given so far, and how much it will take. */
 static char stream[256], again[256];
 static size_t len, again_len, plan[4];
 static int step;
@@ -243,7 +243,7 @@ static ssize_t take(const struct otr_tls_call *c, void *buf, size_t n)
 	return (ssize_t)k;
 }
 
-/* Do records go out at once? */
+/* Are records sent at once? */
 static int direct = 1;
 static int is_direct(const struct otr_tls_call *c)
 {
@@ -284,8 +284,8 @@ static void fresh(int known)
 	assert_int_equal(page.fds[FD].opaque, known);
 }
 
-/* As a caller does that may be told of a part, and goes on with `most` bytes a call;
- * `move`: from another place each time. */
+/* Sends all bytes as a caller does that accepts partial writes, `most` bytes a call; `move`:
+ * from another address each time. */
 static void send_all(int switched_off, int move, size_t most)
 {
 	const struct otr_tls_call c = {&on, NULL, take, 0, is_direct};
@@ -349,7 +349,7 @@ static void an_unknown_session_is_left_alone(void **state)
 	assert_int_equal(told, 0);
 }
 
-/* What is kept for a call is not sent for another. */
+/* Bytes that are kept for one call are not sent in another. */
 static void other_bytes_are_the_callers(void **state)
 {
 	const struct otr_tls_call c = {&on, NULL, take, 0, is_direct};
@@ -367,7 +367,7 @@ static void other_bytes_are_the_callers(void **state)
 	assert_memory_equal(stream, other, N);
 }
 
-/* What waits with them may be the head of which this is the body. */
+/* The bytes that wait may hold the head of a request, whose body this is. */
 static void nothing_is_put_in_once_records_have_waited(void **state)
 {
 	(void)state;
@@ -393,7 +393,7 @@ static void a_session_that_is_over_is_forgotten(void **state)
 	assert_true(is_plain());
 }
 
-/* It went with the handshake, or past us: what follows may be a body. */
+/* The bytes were sent with the handshake, or bypassed the library: what follows may be a body. */
 static void after_what_was_not_seen_nothing_goes_in(void **state)
 {
 	(void)state;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* torn_test.c - records are lost in the midst of connections that are used again and again, at
- * random: fewer spans come out, but each has its own answer, or none and says so. */
+/*
+ * torn_test.c - records of reused connections are lost at random: there are fewer spans, but each has
+ * its own answer, or none and is marked.
+ */
 
 #define MAX_SPANS 256
 #include "tests/unit/story.h"
 
-#define ASKED 200 /* requests of one story */
+#define ASKED 200 /* requests of one run */
 
 enum source {
 	PLAIN,
@@ -19,8 +21,8 @@ struct torn {
 	enum source source;
 	uint32_t seed;
 	uint32_t one_in, longest; /* how often a burst is lost, of how many records */
-	uint32_t burst;		  /* to be lost still */
-	struct otr_ev_run run;	  /* what is told of one whose bytes were lost */
+	uint32_t burst;		  /* records of the burst that are still to be lost */
+	struct otr_ev_run run;	  /* the run of the bytes that were lost */
 	uint64_t lost, shed;
 };
 
@@ -41,7 +43,7 @@ static void emit_lost(struct torn *t, uint32_t cause, uint32_t n)
 	feed(&t->s, &lost.hdr);
 }
 
-/* As the library tells: so many bytes moved, though there was no room for them. */
+/* Reports, as the library does, how many bytes moved whose records were lost. */
 static void keep_run(struct torn *t, const struct otr_ev_data *da)
 {
 	t->run = (struct otr_ev_run){.hdr = da->hdr};
@@ -65,7 +67,7 @@ static int lose(struct torn *t, const struct otr_event *ev)
 	return 0;
 }
 
-/* As a ring that is full for a moment, again and again. */
+/* Loses bursts of records, as a ring does that is full for a moment. */
 static int lossy(void *arg, const struct otr_event *ev)
 {
 	const struct otr_ev_data *da = (const void *)ev;
@@ -94,7 +96,7 @@ static size_t message(char *out, char type, const char *body, size_t len)
 	return sizeof(head) + len;
 }
 
-/* Its number is in what is asked and in what is answered: of a statement the number of rows. */
+/* Writes a request or an answer with its number in it; for SQL the number of rows. */
 static size_t make(char out[200], const char *proto, bool answer, int n)
 {
 	char text[64];
@@ -124,7 +126,7 @@ static void exchange(struct torn *t, struct end *e, const char *proto, int n)
 	}
 }
 
-/* The source pauses, and what is exchanged meanwhile is not told. */
+/* The source pauses: the exchanges of that time are not recorded. */
 static void pause_for(struct torn *t, struct end *e, uint32_t n)
 {
 	emit_lost(t, OTR_LOSS_BUDGET, 0);
@@ -160,7 +162,7 @@ static int number(struct otr_slice text)
 	return atoi(last);
 }
 
-/* Returns how many have their answer. */
+/* Returns how many requests have their own answer. */
 static uint64_t check(const struct torn *t, bool http)
 {
 	uint64_t right = 0;
@@ -185,7 +187,7 @@ static uint64_t check(const struct torn *t, bool http)
 	return right;
 }
 
-/* A loss costs what was lost and what lies next to it. */
+/* A loss costs the exchanges that were lost and those next to them. */
 static void one(struct end e, const char *proto, enum source source, uint32_t seed)
 {
 	static const uint32_t often[] = {5, 15, 45, 135}, longest[] = {1, 4, 16, 64};

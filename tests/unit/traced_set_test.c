@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* traced_set_test.c - a process is traced, refused, or neither; never both. */
+/* traced_set_test.c - a process is traced, refused, or neither, and never both. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ static void traced_and_refused(void **state)
 	assert_true(otr_traced_set_refused(c, 8) && !otr_traced_set_has(c, 8));
 	assert_false(otr_traced_set_has(c, 9) || otr_traced_set_refused(c, 9));
 
-	/* Later it listens on a port that is asked for, and the other one ends. */
+	/* Later, a process that is traced listens on the wanted port, and the other one ends. */
 	otr_traced_set_add(c, 8);
 	otr_traced_set_end(c, 7, 150);
 	assert_true(otr_traced_set_has(c, 8) && !otr_traced_set_refused(c, 8));

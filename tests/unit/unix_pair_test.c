@@ -13,7 +13,7 @@ static struct end unix_end(uint64_t conn, uint64_t peer, uint32_t tgid, uint8_t 
 	return e;
 }
 
-/* `by_client`, `by_server`: who each names as the other end; 0: it could not be told. */
+/* `by_client`, `by_server`: the peer that each end knows; 0: none. */
 static void unix_pair(bool from_the_start, uint64_t by_client, uint64_t by_server)
 {
 	struct story s;
@@ -49,7 +49,7 @@ static void unix_sockets(void **state)
 	unix_pair(true, 0, 101);
 }
 
-/* Nobody is taken for the other end because he names one of two, or a third. */
+/* An end that names one of two, or a third, is paired with none. */
 static void unix_strangers(void **state)
 {
 	struct end cl = unix_end(101, 103, 10, OTR_ROLE_CLIENT);
@@ -73,8 +73,8 @@ static void unix_strangers(void **state)
 	end(&s);
 }
 
-/* Ends of connections at one path that nobody could ask the kernel about: `n` clients of one
- * process, each with its server, all open at once; `who` is said to have connected. */
+/* Connections at one path whose peers the kernel could not be asked for: `n` clients of one
+ * process, each with its server, all open at once; `who` has connected, as the kernel says. */
 static void short_ones(struct story *s, struct end *cl, struct end *sv, int n, uint32_t who)
 {
 	begin(s);
@@ -110,7 +110,7 @@ static void short_unix_connections(void **state)
 	end(&s);
 }
 
-/* Two alike at once, or one that another process is said to have made: joined with none. */
+/* Two equal requests at once, or a connection by another process, are not paired. */
 static void short_ones_that_are_not_known(void **state)
 {
 	struct end cl[2], sv[2];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unix_peer_test.c - the other end of a connection of AF_UNIX, of our own. */
+/* unix_peer_test.c - finds the other end of a connection of AF_UNIX. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@ static uint64_t inode(int fd)
 	return st.st_ino;
 }
 
-/* A connection by name; `fds`: who asks, who accepts, the door. */
+/* A connection to a path; `fds`: client, accepted, listening. */
 static void connection(int fds[3])
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};

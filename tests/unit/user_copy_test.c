@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/trace/user_copy.c preload/parse/inject.c preload/parse/head_scan.c
-/* user_copy_test.c - what threads send is copied before the call: as much as is looked at, its end,
- * and nothing that cannot be read. */
+/* user_copy_test.c - the bytes that threads send are copied before the call: as many as are
+ * read, the end, and none that cannot be read. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -80,8 +80,8 @@ static struct otr_copy *keep(int32_t tid, const struct iovec *iov, int n)
 	return otr_copy_keep(&self, &fd, NULL, iov, n, OTR_NO_PAGE);
 }
 
-/* Of `len` bytes in two pieces so many are wanted, and so many are sent. What is seen of them
- * is what was sent, and where that ends. */
+/* Of `len` bytes in two segments, `want` are wanted and `moved` are sent. The copy has what was
+ * sent, up to its end. */
 static void sent(size_t len, size_t want, size_t moved)
 {
 	struct iovec iov[2] = {{bytes, len / 3}, {bytes + len / 3, len - len / 3}}, seen[3];
@@ -125,7 +125,7 @@ static void nobody_looks(void **state)
 	wanted = 0;
 	assert_null(keep(1, &one, 1));
 	wanted = 100;
-	single = 1; /* then it is there after the call, too */
+	single = 1; /* then the bytes can be read after the call, too */
 	assert_null(keep(1, &one, 1));
 }
 
@@ -142,13 +142,13 @@ static void cannot_be_read(void **state)
 	errno = EXDEV;
 	c = keep(1, iov, 2);
 	assert_int_equal(errno, EXDEV);
-	assert_int_equal(otr_copy_read(c, seen, 5010), 3); /* its last page can be */
+	assert_int_equal(otr_copy_read(c, seen, 5010), 3); /* its last page can be read */
 	assert_int_equal(seen[0].iov_len, 10);
 	otr_copy_free(c);
 	munmap(page, 3 * 4096);
 }
 
-/* One slot a thread; one whose thread was cancelled in its call is found again. */
+/* Each thread has one slot; the slot of a thread that was cancelled in its call is used again. */
 static void all_taken(void **state)
 {
 	const struct iovec one = {bytes, 100};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vouch_test.c - a process speaks of its own sockets. Real processes hold real sockets here; their
- * rings are made up.
+ * vouch_test.c - a process reports only its own sockets. Real processes hold real sockets here; their
+ * rings are fakes.
  */
 
 #include <setjmp.h>
@@ -23,10 +23,10 @@
 #include "agent/source/vouch.h"
 
 static struct otr_shims shims;
-static int mine; /* a socket, here and in children that keep it */
+static int mine; /* a socket of this process and of children that keep it */
 static uint64_t inode;
 
-/* A child that waits, with the socket or without. */
+/* Starts a child that waits, with the socket or without. */
 static pid_t start(bool keeps)
 {
 	int told[2];
@@ -95,7 +95,7 @@ static void what_the_kernel_says(void **state)
 	assert_int_equal(otr_vouch((uint32_t)with, inode), OTR_VOUCH_GONE);
 }
 
-/* Its parents are not told: no kin. */
+/* No parents of these processes are known, so they are not descendants. */
 static void nobody_speaks_for_another(void **state)
 {
 	pid_t with = start(true), without = start(false);
@@ -110,7 +110,7 @@ static void nobody_speaks_for_another(void **state)
 	assert_false(says(&liar, OTR_EV_CONN_CLOSE, inode));
 	assert_ptr_equal(home(inode), &victim);
 	assert_true(says(&victim, OTR_EV_DATA, inode));
-	assert_true(says(&liar, OTR_EV_CONN_OPEN, inode + 1)); /* of its own: what it likes */
+	assert_true(says(&liar, OTR_EV_CONN_OPEN, inode + 1)); /* its own socket */
 	assert_false(liar.rd.broken);
 	for (uint32_t i = liar.lies; i < OTR_SHIM_LIES; i++)
 		assert_false(says(&liar, OTR_EV_RUN, inode));
@@ -122,7 +122,7 @@ static void nobody_speaks_for_another(void **state)
 	stop(without);
 }
 
-/* It guesses which inode comes next, and is there first. */
+/* A process guesses which inode comes next, and reports it first. */
 static void who_was_first_is_no_proof(void **state)
 {
 	pid_t with = start(true), without = start(false);
@@ -141,7 +141,7 @@ static void who_was_first_is_no_proof(void **state)
 	stop(without);
 }
 
-/* A socket that both have: inherited, or sent. */
+/* A socket that two processes have: inherited, or sent. */
 static void who_shares_it_may(void **state)
 {
 	pid_t one = start(true), two = start(true);
@@ -155,7 +155,7 @@ static void who_shares_it_may(void **state)
 	before = shims.proofs;
 	for (int i = 0; i < 1000; i++)
 		assert_true(says(&b, OTR_EV_DATA, inode) && says(&a, OTR_EV_DATA, inode));
-	assert_int_equal(shims.proofs, before); /* asked for once a second, not for each record */
+	assert_int_equal(shims.proofs, before); /* checked once a second, not for each record */
 	assert_true(says(&b, OTR_EV_CONN_OPEN, inode));
 	assert_ptr_equal(home(inode), &b);
 	assert_true(says(&a, OTR_EV_DATA, inode));
@@ -166,7 +166,7 @@ static void who_shares_it_may(void **state)
 	stop(two);
 }
 
-/* A child served what its parent had accepted, and has ended before it is asked for. */
+/* A child served what its parent had accepted, and has ended before it is checked. */
 static void a_child_may_have_ended(void **state)
 {
 	struct shim parent = {.tgid = (uint32_t)getpid(), .parent = 1}, child = {.tgid = 1u << 30};
