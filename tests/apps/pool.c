@@ -5,11 +5,10 @@
  *	pool PORT BACKPORT [LATE_US [THREADS [ASKS [NONE]]]]
  *		GET /call?id=N: a thread of the pool asks the back
  *
- * A thread a connection; each has a condition variable of its own on which it waits for
- * its job to be done. The threads of the pool (eight, or THREADS) share one. With LATE_US a
- * handler is held up for at most as long before it waits, as on a busy machine: its job may be
- * done by then, so nobody wakes it. A job asks once, or ASKS times;
- * every NONEth asks nothing.
+ * Each connection has a thread, which waits on a condition variable of its own for its job to be
+ * done. The threads of the pool (eight, or THREADS) share one. With LATE_US a handler is held up
+ * for at most that long before it waits, as on a busy machine: its job may be done by then, and
+ * then nobody wakes it. A job asks once, or ASKS times; every NONEth asks nothing.
  */
 #include <arpa/inet.h>
 #include <pthread.h>
