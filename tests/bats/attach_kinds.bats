@@ -103,11 +103,11 @@ attached_to_first() {
 @test "process 1: whom it will follow is said, and followed" {
 	http "$port"
 	attached_to_first
-	grep -qE 'process 1 has started all others: ([3-9]) processes are traced now, and all that they start$' "$dir/first.err"
+	grep -qE 'process 1 is the ancestor of all others: ([3-9]) processes are traced now, and all that they start$' "$dir/first.err"
 	grep -q 'otrace attach --no-follow 1$' "$dir/first.err"
 	spans 'len(C) == 1' 'C[0].asked == "/later"'
 	attached_to_first --no-follow
-	grep -q 'process 1 alone is traced, not what it started (--no-follow)$' "$dir/first.err"
+	grep -q 'process 1 alone is traced, without the processes that it started (--no-follow)$' "$dir/first.err"
 	[ ! -s "$dir/spans" ]
 }
 
