@@ -178,6 +178,15 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 		answered(self, f, first, now);
 }
 
+/* R8. What a child of fork closes of its parent's connections ends no exchange that it counts. */
+void otr_rules_closed(struct otr_fd *f)
+{
+	struct otr_exch *ex = otr_exch_of(f->inode);
+
+	if (ex && otr_get(&ex->tgid) == (uint32_t)otr_shim.pid)
+		otr_exch_end(ex, &otr_shim.proc);
+}
+
 /* R10 */
 void otr_rules_touch(struct otr_self *self, struct otr_fd *f)
 {

@@ -18,6 +18,9 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 /* R4 for the request that is about to go out on `f`: once, into f->cause. */
 void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now);
 
+/* R8: `f`, a connection that is held, is about to be closed. */
+void otr_rules_closed(struct otr_fd *f);
+
 /* R10: the thread looked at a connection and found nothing to read, or no room to write. */
 void otr_rules_touch(struct otr_self *self, struct otr_fd *f);
 
