@@ -61,6 +61,16 @@ static void read_unknown(struct otr_strand *st, uint64_t key, uint64_t now)
 	otr_join(st, NULL, OTR_LEVEL_NONE, key);
 }
 
+/* A child of fork has copies of the exchanges that its parent has read, which its own counts leave
+ * out: such an exchange ends without them. Returns whether it is one. */
+static int end_of_parent(struct otr_exch *ex)
+{
+	if (otr_get(&ex->tgid) == (uint32_t)otr_shim.pid)
+		return 0;
+	otr_exch_end(ex, NULL);
+	return 1;
+}
+
 /* R1 */
 static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t pos, uint64_t now,
 		    const struct iovec *iov, int n, struct otr_cause *cause)
@@ -83,6 +93,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		otr_all_waits_seen(st); /* the process has one thread, and wrappers see all its
 					 * waits */
 	if (first) {
+		end_of_parent(&sv->exch);
 		otr_put(&sv->exch.tgid, (uint32_t)otr_shim.pid);
 		otr_r1_first(st, &otr_shim.proc, &sv->exch, &ref, otr_exch_of(st->mine.conn),
 			     f->nonblock, (uint64_t)self->tid, now);
@@ -104,6 +115,10 @@ static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t 
 	st->entry_ns = now;
 	if (!first || !ex || !otr_get(&ex->open))
 		return;
+	if (end_of_parent(ex)) {
+		otr_set(st, NULL, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
+		return;
+	}
 	ref.pos = otr_get(&ex->pos);
 	otr_r3_answer(st, &otr_shim.proc, ex, &ref, otr_get(&ex->reader) != (uint64_t)self->tid,
 		      now);
@@ -178,7 +193,7 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 		answered(self, f, first, now);
 }
 
-/* R8. What a child of fork closes of its parent's connections ends no exchange that it counts. */
+/* R8. A child of fork may work for an exchange whose connection only its parent uses. */
 void otr_rules_closed(struct otr_fd *f)
 {
 	struct otr_exch *ex = otr_exch_of(f->inode);

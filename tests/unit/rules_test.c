@@ -224,6 +224,28 @@ static void another_end_goes_on(void **state)
 	assert_int_equal(closings, 0);
 }
 
+/* A child of fork answers the request that its parent has read, or reads the next one. */
+static void a_child_counts_its_own_exchanges(void **state)
+{
+	(void)state;
+	for (int fd = 4; fd < 6; fd++) {
+		connects(fd, OTR_ROLE_SERVER);
+		moves(fd, OTR_DIR_IN);
+	}
+	otr_shim.pid++;
+	otr_proc_state_init(&otr_shim.proc);
+	moves(4, OTR_DIR_OUT);
+	assert_int_equal(otr_exch_of(1004)->open, 0);
+	assert_int_equal(otr_shim.proc.open, 0);
+	assert_int_equal(self.strand.cur.conn, 0);
+	moves(5, OTR_DIR_IN);
+	assert_int_equal(otr_shim.proc.open, 1);
+	assert_int_equal(otr_shim.proc.starving, 1);
+	moves(5, OTR_DIR_OUT);
+	assert_int_equal(otr_shim.proc.open, 0);
+	assert_int_equal(otr_shim.proc.starving, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -231,6 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_closed_connection_ends_its_exchange),
 		TEST(another_end_goes_on),
+		TEST(a_child_counts_its_own_exchanges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
