@@ -335,7 +335,8 @@ static int choose_span(struct otr_fd *f, const struct origin *from)
 size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out)
 {
 	struct otr_cause *cause = &f->cause;
-	const struct otr_inbound *sv = otr_inbound_of(cause->parent.conn);
+	const struct otr_ref *parent = &cause->parent;
+	const struct otr_inbound *sv = otr_inbound_of(parent->conn);
 	const char *begin = out;
 	struct origin from;
 
@@ -349,8 +350,8 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 	out = otr_hex(out, &cause->flags, 1);
 	out = put(out, "\r\n", 2);
 	out = put_lists(out, &from, iov, n);
-	if (cause->parent.conn && !otr_inbound_same(sv, cause->parent.conn, from.seq))
-		return 0; /* another thread read the next request meanwhile */
+	if (parent->conn && !otr_inbound_is(sv, parent->conn, parent->pos, from.seq))
+		return 0; /* another thread has read the next request of the connection */
 	cause->ids = OTR_IDS_INJECTED;
 	return (size_t)(out - begin);
 }
