@@ -272,15 +272,27 @@ OTR_RULE_FN void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *aske
 		asked->believed = *believed;
 		asked->mixed = 0;
 		asked->pending = 1;
+		if (!believed->conn) /* one answer ends all that are pending: otr_land() */
+			__sync_fetch_and_add(&proc->orphans, 1);
 	} else {
 		asked->pending = 2;
 		if (!otr_xref_is(&asked->believed, believed))
 			asked->mixed = 1;
 	}
-	if (!believed->conn)
-		__sync_fetch_and_add(&proc->orphans, 1);
-	else if (otr_xref_open(believed, ex))
+	if (otr_xref_open(believed, ex))
 		otr_flight(proc, ex, 1);
+}
+
+/* R8: an outbound connection is closed: nothing is in flight on it. `ex`, `born_ex`: the exchanges
+ * last seen on the connections of asked->believed and asked->born, or NULL. */
+OTR_RULE_FN void otr_r8_asked(struct otr_proc_state *proc, struct otr_asked *asked,
+			      struct otr_exch *ex, struct otr_exch *born_ex)
+{
+	otr_land(proc, asked, ex);
+	if (asked->has_born && otr_xref_open(&asked->born, born_ex))
+		otr_flight(proc, born_ex, -1);
+	asked->pending = 0;
+	asked->has_born = 0;
 }
 
 /* R2: the first bytes of a response. `ex`: the exchange last seen on asked->believed.conn, or
@@ -294,13 +306,7 @@ OTR_RULE_FN void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *pro
 
 	st->entry_ns = now;
 	asked->read_ns = now;
-	if (asked->pending) {
-		if (!parent.conn) {
-			if (OTR_GET(proc->orphans))
-				__sync_fetch_and_add(&proc->orphans, -1);
-		} else if (open)
-			otr_flight(proc, ex, -1);
-	}
+	otr_land(proc, asked, ex);
 	if (asked->mixed)
 		open = 0;
 	asked->answered.conn = open ? parent.conn : 0;

@@ -62,7 +62,7 @@ struct otr_exch {
 struct otr_proc_state {
 	__u32 open;	/* inbound exchanges not answered */
 	__u32 starving; /* of these, exchanges with nothing in flight */
-	__u32 orphans;	/* outbound requests in flight that have no parent */
+	__u32 orphans;	/* outbound connections on which a request without parent is in flight */
 	__u32 doubt;
 	__u32 doubt_born;  /* of parents that connect() remembered */
 	__u32 doubt_again; /* of parents at the end of a turn; see otr_is_again() */
@@ -247,6 +247,21 @@ OTR_RULE_FN void otr_flight(struct otr_proc_state *proc, struct otr_exch *ex, in
 	} else if (OTR_GET(ex->inflight)) {
 		if (__sync_fetch_and_add(&ex->inflight, -1) == 1)
 			__sync_fetch_and_add(&proc->starving, 1);
+	}
+}
+
+/* The answer to what was asked on a connection has come, or never will. `ex`: the exchange last seen
+ * on asked->believed.conn, or NULL. */
+OTR_RULE_FN void otr_land(struct otr_proc_state *proc, const struct otr_asked *asked,
+			  struct otr_exch *ex)
+{
+	if (!asked->pending)
+		return;
+	if (asked->believed.conn) {
+		if (otr_xref_open(&asked->believed, ex))
+			otr_flight(proc, ex, -1);
+	} else if (OTR_GET(proc->orphans)) {
+		__sync_fetch_and_add(&proc->orphans, -1);
 	}
 }
 

@@ -13,6 +13,7 @@
 #include "preload/base/thread.h"
 #include "preload/ring/ring.h"
 #include "preload/trace/header.h"
+#include "preload/trace/layer.h"
 #include "preload/trace/shed.h"
 
 void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enum otr_evidence why)
@@ -196,10 +197,14 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 /* R8. A child of fork may work for an exchange whose connection only its parent uses. */
 void otr_rules_closed(struct otr_fd *f)
 {
+	struct otr_asked *asked = &otr_fd_upper(f)->asked;
 	struct otr_exch *ex = otr_exch_of(f->inode);
 
 	if (ex && otr_get(&ex->tgid) == (uint32_t)otr_shim.pid)
 		otr_exch_end(ex, &otr_shim.proc);
+	if (f->connected_by == otr_shim.pid || f->announced_by == otr_shim.pid)
+		otr_r8_asked(&otr_shim.proc, asked, otr_exch_of(asked->believed.conn),
+			     otr_exch_of(asked->born.conn));
 }
 
 /* R10 */

@@ -224,6 +224,29 @@ static void another_end_goes_on(void **state)
 	assert_int_equal(closings, 0);
 }
 
+/* What was asked on a connection that is closed is in flight no more. */
+static void a_closed_connection_asks_no_more(void **state)
+{
+	(void)state;
+	connects(5, OTR_ROLE_CLIENT);
+	moves(5, OTR_DIR_OUT);
+	assert_int_equal(otr_shim.proc.orphans, 1);
+	otr_fd_closed(5);
+	assert_int_equal(otr_shim.proc.orphans, 0);
+	connects(4, OTR_ROLE_SERVER);
+	moves(4, OTR_DIR_IN);
+	connects(6, OTR_ROLE_CLIENT);
+	moves(6, OTR_DIR_OUT);
+	assert_int_equal(otr_shim.proc.starving, 0);
+	otr_fd_closed(6);
+	assert_int_equal(otr_shim.proc.starving, 1);
+	connects(7, OTR_ROLE_CLIENT)->asked.pending = 1; /* the parent has asked */
+	page.fds[7].connected_by = page.fds[7].announced_by = 1;
+	otr_shim.proc.orphans = 1;
+	otr_fd_closed(7);
+	assert_int_equal(otr_shim.proc.orphans, 1);
+}
+
 /* A child of fork answers the request that its parent has read, or reads the next one. */
 static void a_child_counts_its_own_exchanges(void **state)
 {
@@ -253,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_closed_connection_ends_its_exchange),
 		TEST(another_end_goes_on),
+		TEST(a_closed_connection_asks_no_more),
 		TEST(a_child_counts_its_own_exchanges),
 	};
 
