@@ -87,6 +87,7 @@ struct otr_fd {
 	struct otr_shim_dir dirs[2];
 	struct otr_asked asked;
 	struct otr_cause cause;	      /* of the request that goes out next */
+	struct otr_xref asked_for;    /* current of the thread that asked for `cause` */
 	struct otr_boundary boundary; /* where a client is in what it sends */
 	struct otr_dial dial;
 	uint32_t policy_gen;

@@ -150,8 +150,26 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 			 f->inode, now, &parent);
 	otr_r4_book(&otr_shim.proc, asked, &parent, otr_exch_of(parent.conn));
 	otr_rules_cause(&f->cause, &parent, why);
+	f->asked_for = st->cur;
 	f->shed_next = otr_will_shed(f, OTR_DIR_OUT) || parent_is_shed(parent.conn);
 	f->has_cause = 1;
+}
+
+/* A thread that is no loop works for one exchange at a time: if that is another one now, a pool has
+ * given it the connection. A loop sends in any turn what the kernel has not taken before. */
+void otr_rules_again(struct otr_self *self, struct otr_fd *f)
+{
+	const struct otr_strand *st = &self->strand;
+	struct otr_asked *asked = &f->asked;
+
+	if (!f->has_cause || !st->cur.conn || otr_xref_is(&st->cur, &f->asked_for) ||
+	    otr_is_loop(st, &otr_shim.proc))
+		return;
+	f->has_cause = 0;
+	if (asked->pending != 1)
+		return;
+	otr_land(&otr_shim.proc, asked, otr_exch_of(asked->believed.conn));
+	asked->pending = 0;
 }
 
 /* R2 */

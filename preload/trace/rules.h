@@ -18,6 +18,10 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 /* R4 for the request that is about to go out on `f`: once, into f->cause. */
 void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now);
 
+/* Before a call that sends on the socket `f`: forgets what R4 found for an earlier call that sent
+ * nothing, where this call is certainly not made for the same exchange. */
+void otr_rules_again(struct otr_self *self, struct otr_fd *f);
+
 /* R8: `f`, a connection that is held, is about to be closed. */
 void otr_rules_closed(struct otr_fd *f);
 

@@ -247,6 +247,37 @@ static void a_closed_connection_asks_no_more(void **state)
 	assert_int_equal(otr_shim.proc.orphans, 1);
 }
 
+/* The kernel took nothing of a request; then another thread sends on the connection. */
+static void what_was_not_sent(void **state)
+{
+	struct otr_self other = {.tid = 10};
+	struct otr_fd *f = connects(6, OTR_ROLE_CLIENT);
+
+	(void)state;
+	connects(4, OTR_ROLE_SERVER);
+	moves(4, OTR_DIR_IN);
+	otr_rules_ask(&self, f, 1);
+	otr_rules_again(&self, f); /* for the same request */
+	assert_true(f->has_cause);
+	self.strand.cur.conn = 0; /* by a thread that may do so for another */
+	otr_rules_again(&self, f);
+	assert_true(f->has_cause);
+	self = other;
+	connects(5, OTR_ROLE_SERVER);
+	moves(5, OTR_DIR_IN);
+	self.strand.loop = 1;
+	otr_rules_again(&self, f);
+	assert_true(f->has_cause);
+	self.strand.loop = 0;
+	otr_rules_again(&self, f); /* for another request */
+	assert_false(f->has_cause);
+	assert_int_equal(otr_shim.proc.starving, 2);
+	assert_int_equal(moves(6, OTR_DIR_OUT).parent.conn, 1005);
+	assert_int_equal(otr_shim.proc.starving, 1);
+	assert_false(f->asked.mixed);
+	assert_int_equal(f->asked.pending, 1);
+}
+
 /* A child of fork answers the request that its parent has read, or reads the next one. */
 static void a_child_counts_its_own_exchanges(void **state)
 {
@@ -277,6 +308,7 @@ int main(void)
 		TEST(a_closed_connection_ends_its_exchange),
 		TEST(another_end_goes_on),
 		TEST(a_closed_connection_asks_no_more),
+		TEST(what_was_not_sent),
 		TEST(a_child_counts_its_own_exchanges),
 	};
 
