@@ -226,13 +226,16 @@ static void before_call(const struct otr_out *o, struct plan *p)
 	errno = error;
 }
 
-static uint64_t slot_key(int fd, const struct otr_fd *f)
+/* The notify slot of a number of this kind, which the thread need not hold. 0: it has none. */
+static uint64_t slot_key(int fd, const struct otr_fd *f, enum otr_fd_kind kind)
 {
-	if (f->kind == OTR_FD_PIPE)
-		return f->inode;
+	if (kind == OTR_FD_PIPE)
+		return otr_get(&f->inode);
 	/* Pairs and eventfds wake loops. All pairs of a process share one slot; eventfds have
 	 * one by number, as all of them have one inode. */
-	return f->kind == OTR_FD_PAIR ? 1 : 1ull << 32 | (uint32_t)fd;
+	if (kind == OTR_FD_PAIR)
+		return 1;
+	return kind == OTR_FD_EVENT ? 1ull << 32 | (uint32_t)fd : 0;
 }
 
 /* Emits what a call without a header did. */
@@ -349,22 +352,24 @@ static enum otr_fd_kind kind_of(const struct otr_fd *f)
 									     : OTR_FD_NEW;
 }
 
-/* Checks a number that is used for the first time, or that was no socket before. */
+/* Checks a number that is used for the first time, or that was no socket before. Where another
+ * thread holds it, it is what that thread last found. */
 static enum otr_fd_kind look_at(int fd, uint64_t *key)
 {
 	int error = errno;
 	struct otr_self *self = otr_enter();
 	enum otr_fd_kind kind = OTR_FD_OTHER;
-	struct otr_fd *f;
+	const struct otr_fd *held, *f;
 
 	if (self) {
-		f = otr_fd_of(fd);
-		kind = f ? f->kind : OTR_FD_OTHER;
-		*key = f ? slot_key(fd, f) : 0;
+		held = otr_fd_of(fd);
+		f = held ? held : otr_fd_slot(fd);
+		kind = held ? held->kind : kind_of(f);
+		*key = slot_key(fd, f, kind);
 		otr_leave(self);
 	}
 	errno = error;
-	return kind;
+	return kind == OTR_FD_NEW ? OTR_FD_OTHER : kind;
 }
 
 ssize_t otr_out(const struct otr_out *o)
@@ -412,11 +417,12 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 /* Bytes came while another thread holds the connection, or on what is not followed. */
 static void received_unseen(struct otr_self *self, int fd, ssize_t ret)
 {
-	enum otr_fd_kind kind = kind_of(otr_fd_slot(fd));
+	const struct otr_fd *f = otr_fd_slot(fd);
+	enum otr_fd_kind kind = kind_of(f);
 
 	otr_fd_unseen(fd, OTR_DIR_IN, ret);
 	if (ret > 0 && kind != OTR_FD_NEW && kind != OTR_FD_OTHER)
-		otr_rules_notify(self, 0, 0, otr_clock_ns());
+		otr_rules_notify(self, slot_key(fd, f, kind), 0, otr_clock_ns());
 }
 
 static void received_on(struct otr_self *self, const struct otr_in *in, ssize_t ret, int error)
@@ -428,7 +434,7 @@ static void received_on(struct otr_self *self, const struct otr_in *in, ssize_t 
 	else if (f->kind == OTR_FD_STREAM)
 		received(self, in, f, ret, error);
 	else if (ret > 0 && (f->kind != OTR_FD_EVENT || ret == 8))
-		otr_rules_notify(self, slot_key(in->fd, f), 0, otr_clock_ns());
+		otr_rules_notify(self, slot_key(in->fd, f, f->kind), 0, otr_clock_ns());
 }
 
 void otr_in(const struct otr_in *in, ssize_t ret)

@@ -236,7 +236,7 @@ void otr_rules_touch(struct otr_self *self, struct otr_fd *f)
 	otr_r10_touch(st, &otr_shim.proc, &f->asked, otr_clock_ns());
 }
 
-/* R9. `key` 0: another thread holds the slot; a thread that blocks reads what it waits for. */
+/* R9. `key` 0: another thread holds the connection; a thread that blocks reads what it waits for. */
 void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;

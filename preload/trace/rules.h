@@ -28,8 +28,8 @@ void otr_rules_closed(struct otr_fd *f);
 /* R10: the thread looked at a connection and found nothing to read, or no room to write. */
 void otr_rules_touch(struct otr_self *self, struct otr_fd *f);
 
-/* R9: the thread wrote to, or read from, the notify slot `key`. 0: one that another thread
- * holds. */
+/* R9: the thread wrote to, or read from, the notify slot `key`. 0: it read from a connection that
+ * another thread holds. */
 void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t now);
 
 /* Sets *cause to `parent`, by the evidence `why`; nothing where that is OTR_EVIDENCE_NONE. */
