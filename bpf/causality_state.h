@@ -23,9 +23,16 @@
 #ifdef __bpf__
 #define OTR_GET(field)	      (field)
 #define OTR_PUT(field, value) ((field) = (value))
+#define OTR_SWAP(field, value)                \
+	({                                    \
+		__typeof__(field) was_ = (field); \
+		(field) = (value);            \
+		was_;                         \
+	})
 #else
 #define OTR_GET(field)	      __atomic_load_n(&(field), __ATOMIC_RELAXED)
 #define OTR_PUT(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
+#define OTR_SWAP(field, value) __atomic_exchange_n(&(field), (value), __ATOMIC_RELAXED)
 #endif
 
 /* How many tests a process has to pass before it is believed. */
@@ -139,14 +146,31 @@ OTR_RULE_FN int otr_xref_open(const struct otr_xref *ref, const struct otr_exch 
 	return ref->conn && ex && OTR_GET(ex->open) && OTR_GET(ex->pos) == ref->pos;
 }
 
+OTR_RULE_FN void otr_proc_state_doubt(struct otr_proc_state *proc)
+{
+	OTR_PUT(proc->doubt, OTR_DOUBT_AT_START);
+	OTR_PUT(proc->doubt_born, OTR_DOUBT_AT_START);
+	OTR_PUT(proc->doubt_again, OTR_AGAIN);
+	OTR_PUT(proc->relays, OTR_DOUBT_AT_START);
+	OTR_PUT(proc->joint, OTR_DOUBT_AT_START);
+}
+
 OTR_RULE_FN void otr_proc_state_init(struct otr_proc_state *proc)
 {
 	__builtin_memset(proc, 0, sizeof(*proc));
-	proc->doubt = OTR_DOUBT_AT_START;
-	proc->doubt_born = OTR_DOUBT_AT_START;
-	proc->doubt_again = OTR_AGAIN;
-	proc->relays = OTR_DOUBT_AT_START;
-	proc->joint = OTR_DOUBT_AT_START;
+	otr_proc_state_doubt(proc);
+}
+
+/* All that was learnt of the process is forgotten, while its strands go on. `open` and `starving`
+ * stay, as each exchange that ends takes its own from them. */
+OTR_RULE_FN void otr_proc_state_again(struct otr_proc_state *proc)
+{
+	otr_proc_state_doubt(proc);
+	OTR_PUT(proc->orphans, 0);
+	OTR_PUT(proc->mux, 0);
+	OTR_PUT(proc->moves, 0);
+	OTR_PUT(proc->idle, 0);
+	OTR_PUT(proc->due, 0);
 }
 
 OTR_RULE_FN int otr_is_loop(const struct otr_strand *st, const struct otr_proc_state *proc)
@@ -224,12 +248,11 @@ OTR_RULE_FN void otr_join(struct otr_strand *st, const struct otr_xref *ref, enu
 	otr_handle(st, conn);
 }
 
-/* The exchange is answered or closed. Returns whether it was open. */
+/* The exchange is answered or closed, by one of several strands. Returns whether it was open. */
 OTR_RULE_FN int otr_exch_end(struct otr_exch *ex, struct otr_proc_state *proc)
 {
-	if (!OTR_GET(ex->open))
+	if (!OTR_GET(ex->open) || !OTR_SWAP(ex->open, 0))
 		return 0;
-	OTR_PUT(ex->open, 0);
 	if (proc) {
 		__sync_fetch_and_add(&proc->open, -1);
 		if (!OTR_GET(ex->inflight))
