@@ -261,6 +261,23 @@ static void asks_for_nobody(void **state)
 	assert_string_equal(records, "odd");
 }
 
+/* No header goes in behind an answer that is no HTTP, nor when the pause is over. */
+static void an_answer_is_read_all_the_same(void **state)
+{
+	(void)state;
+	fd.role = OTR_ROLE_CLIENT;
+	otr_shim.is_server = ring.paused = 1;
+	for (int i = 0; i < 3; i++) {
+		strcpy(text, "GET / HTTP/1.1\r\n\r\n");
+		move(OTR_DIR_OUT, 50, 50);
+		strcpy(text, i < 2 ? "HTTP/1.1 204 x\r\n\r\n" : "HTTP/1.1 101 x\r\n\r\n");
+		assert_int_equal(fd.boundary.state, OTR_BOUNDARY_START);
+		move(OTR_DIR_IN, 100, 100);
+	}
+	assert_int_equal(fd.boundary.state, OTR_BOUNDARY_OPAQUE);
+	assert_int_equal(ruled, 2);
+}
+
 /* While the agent is behind, inbound requests are shed as a whole; an outbound request is
  * recorded or shed as the inbound one that it is made for. */
 static void while_it_is_behind(void **state)
@@ -377,7 +394,7 @@ int main(void)
 		TEST(a_client_that_asked), TEST(what_nobody_reads_is_no_loss),
 		TEST(only_passing_on),	   TEST(rules_where_they_serve),
 		TEST(answered_after),	   TEST(while_it_is_behind),
-		TEST(asks_for_nobody),
+		TEST(asks_for_nobody),	   TEST(an_answer_is_read_all_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
