@@ -71,7 +71,7 @@
  *	    claimed for that current.
  */
 
-#include "causality_state.h"
+#include "exchange.h"
 
 /* R1: the first bytes of a request, at `ref`. `mine`: the exchange last seen on st->mine.conn, or
  * NULL. `may_loop`: the socket does not block. */
@@ -281,18 +281,6 @@ OTR_RULE_FN void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *aske
 	}
 	if (otr_xref_open(believed, ex))
 		otr_flight(proc, ex, 1);
-}
-
-/* R8: an outbound connection is closed: nothing is in flight on it. `ex`, `born_ex`: the exchanges
- * last seen on the connections of asked->believed and asked->born, or NULL. */
-OTR_RULE_FN void otr_r8_asked(struct otr_proc_state *proc, struct otr_asked *asked,
-			      struct otr_exch *ex, struct otr_exch *born_ex)
-{
-	otr_land(proc, asked, ex);
-	if (asked->has_born && otr_xref_open(&asked->born, born_ex))
-		otr_flight(proc, born_ex, -1);
-	asked->pending = 0;
-	asked->has_born = 0;
 }
 
 /* R2: the first bytes of a response. `ex`: the exchange last seen on asked->believed.conn, or

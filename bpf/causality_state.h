@@ -23,15 +23,15 @@
 #ifdef __bpf__
 #define OTR_GET(field)	      (field)
 #define OTR_PUT(field, value) ((field) = (value))
-#define OTR_SWAP(field, value)                \
-	({                                    \
+#define OTR_SWAP(field, value)                    \
+	({                                        \
 		__typeof__(field) was_ = (field); \
-		(field) = (value);            \
-		was_;                         \
+		(field) = (value);                \
+		was_;                             \
 	})
 #else
-#define OTR_GET(field)	      __atomic_load_n(&(field), __ATOMIC_RELAXED)
-#define OTR_PUT(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
+#define OTR_GET(field)	       __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#define OTR_PUT(field, value)  __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
 #define OTR_SWAP(field, value) __atomic_exchange_n(&(field), (value), __ATOMIC_RELAXED)
 #endif
 
@@ -248,46 +248,6 @@ OTR_RULE_FN void otr_join(struct otr_strand *st, const struct otr_xref *ref, enu
 	otr_handle(st, conn);
 }
 
-/* The exchange is answered or closed, by one of several strands. Returns whether it was open. */
-OTR_RULE_FN int otr_exch_end(struct otr_exch *ex, struct otr_proc_state *proc)
-{
-	if (!OTR_GET(ex->open) || !OTR_SWAP(ex->open, 0))
-		return 0;
-	if (proc) {
-		__sync_fetch_and_add(&proc->open, -1);
-		if (!OTR_GET(ex->inflight))
-			__sync_fetch_and_add(&proc->starving, -1);
-	}
-	return 1;
-}
-
-/* One request more (`by` = 1) or less (-1) is in flight for an open exchange. */
-OTR_RULE_FN void otr_flight(struct otr_proc_state *proc, struct otr_exch *ex, int by)
-{
-	if (by > 0) {
-		if (!__sync_fetch_and_add(&ex->inflight, 1))
-			__sync_fetch_and_add(&proc->starving, -1);
-	} else if (OTR_GET(ex->inflight)) {
-		if (__sync_fetch_and_add(&ex->inflight, -1) == 1)
-			__sync_fetch_and_add(&proc->starving, 1);
-	}
-}
-
-/* The answer to what was asked on a connection has come, or never will. `ex`: the exchange last seen
- * on asked->believed.conn, or NULL. */
-OTR_RULE_FN void otr_land(struct otr_proc_state *proc, const struct otr_asked *asked,
-			  struct otr_exch *ex)
-{
-	if (!asked->pending)
-		return;
-	if (asked->believed.conn) {
-		if (otr_xref_open(&asked->believed, ex))
-			otr_flight(proc, ex, -1);
-	} else if (OTR_GET(proc->orphans)) {
-		__sync_fetch_and_add(&proc->orphans, -1);
-	}
-}
-
 /* A test was passed. If another strand fails one at the same moment, that counts. */
 OTR_RULE_FN void otr_agreed(__u32 *of)
 {
@@ -358,14 +318,6 @@ OTR_RULE_FN void otr_test(struct otr_strand *st, struct otr_proc_state *proc, in
 		otr_disagreed(proc);
 	if (!right)
 		st->puts_off = 1;
-}
-
-/* Have other open exchanges nothing in flight? The request on a connection that has just come
- * free may be made for one of them. `starving` counts them, and `cur_ex` is not one of the
- * others. */
-OTR_RULE_FN int otr_starve(const struct otr_proc_state *proc, const struct otr_exch *cur_ex)
-{
-	return OTR_GET(proc->starving) - (OTR_GET(cur_ex->inflight) == 0) > OTR_GET(proc->orphans);
 }
 
 /* Has this connection come free in this callback? Or in this turn, at whose end it may be given

@@ -162,12 +162,8 @@ static void a_child(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(all_is_forgotten),
-		TEST(others_are_inside),
-		TEST(those_of_a_parent),
-		TEST(one_thread_does),
-		TEST(a_session_that_is_none),
-		TEST(a_child),
+		TEST(all_is_forgotten), TEST(others_are_inside),      TEST(those_of_a_parent),
+		TEST(one_thread_does),	TEST(a_session_that_is_none), TEST(a_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

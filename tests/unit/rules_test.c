@@ -305,10 +305,8 @@ static void a_child_counts_its_own_exchanges(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_closed_connection_ends_its_exchange),
-		TEST(another_end_goes_on),
-		TEST(a_closed_connection_asks_no_more),
-		TEST(what_was_not_sent),
+		TEST(a_closed_connection_ends_its_exchange), TEST(another_end_goes_on),
+		TEST(a_closed_connection_asks_no_more),	     TEST(what_was_not_sent),
 		TEST(a_child_counts_its_own_exchanges),
 	};
 
