@@ -144,7 +144,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	struct otr_shim_dir *w = &f->dirs[dir];
 	struct otr_cause cause = {.evidence = 0};
 	uint64_t now = self->event_ns, pos = w->total;
-	int first = f->last_dir != dir, ready, go;
+	int first = f->last_dir != dir, ready, shed;
 
 	if (f->opaque) {
 		w->total += moved;
@@ -157,7 +157,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	 * counted all the same, so that later bytes have their right position. */
 	ready = otr_ring_ready();
 	otr_learn_role(f, dir, iov, n);
-	go = otr_will_shed(f, dir);
+	shed = otr_will_shed(f, dir);
 	if (dir == OTR_DIR_IN && f->connected_by && !f->dirs[OTR_DIR_OUT].total && !f->greeting)
 		otr_peer_spoke_first(f, iov, n);
 	if (dir == OTR_DIR_IN && f->role == OTR_ROLE_CLIENT)
@@ -166,17 +166,17 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 		otr_greeting_answered(f, iov, n);
 	if (first)
 		begin_run(f, dir, now); /* and ends the last one, shed or not */
-	otr_shed_decided(f, dir, first, go);
-	if (ready && !go && f->announced_by != otr_shim.pid)
+	otr_shed_decided(f, dir, first, shed);
+	if (ready && !shed && f->announced_by != otr_shim.pid)
 		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	count_in(w, moved, now);
 	otr_rules_moved(self, f, dir, first, pos, now, iov, n, &cause);
-	if (!ready && !go) {
+	if (!ready && !shed) {
 		w->cut = 1;
 		__atomic_fetch_add(&otr_shim.lost_records, 1, __ATOMIC_RELAXED);
 	}
-	f->dirs[dir].frames.lost |= (uint8_t)go; /* its frames are not followed */
-	if (!ready || go)
+	f->dirs[dir].frames.lost |= (uint8_t)shed; /* its frames are not followed */
+	if (!ready || shed)
 		return;
 	if (!pos && otr_opening_read(f, dir, iov, n) == OTR_OPENING_HTTP2)
 		otr_take_policies(f);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * header.c - which trace is a request in, and the header that names it (W3C Trace Context). An
- * id is made here only where it is sent.
+ * header.c - which trace is a request in, and the header that names it (W3C Trace Context). Ids
+ * are made here: of an inbound exchange when its request is read, of an outbound request when it
+ * gets a header.
  */
 
 #include "preload/trace/header.h"

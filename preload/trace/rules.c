@@ -32,7 +32,7 @@ void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enu
 }
 
 /* Sets the ids of the exchange, for the children that are started for it. */
-static void name(struct otr_cause *cause, const struct otr_inbound *sv, uint64_t conn)
+static void put_inbound_ids(struct otr_cause *cause, const struct otr_inbound *sv, uint64_t conn)
 {
 	struct otr_span_ids ids;
 	uint32_t seq;
@@ -99,7 +99,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		otr_r1_first(st, &otr_shim.proc, &sv->exch, &ref, otr_exch_of(st->mine.conn),
 			     f->nonblock, (uint64_t)self->tid, now);
 		otr_inbound_ids(sv, f, iov, n);
-		name(cause, sv, f->inode);
+		put_inbound_ids(cause, sv, f->inode);
 	} else {
 		ref.pos = f->dirs[OTR_DIR_IN].pos;
 		otr_r1_more(st, &sv->exch, &ref, now);
