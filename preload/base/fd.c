@@ -92,6 +92,7 @@ void otr_fd_forget(struct otr_fd *f)
 	if (otr_get(&f->header))
 		otr_header_free(f);
 	clear(f, offsetof(struct otr_fd, header));
+	otr_put(&f->rest_sender, 0);
 	f->senders = 0;
 	f->last_dir = OTR_DIR_NONE;
 	f->policy_gen = ~0u;
@@ -147,16 +148,26 @@ int otr_fd_pass_on(struct otr_fd *f)
 	    heir->inode != f->inode || otr_fd_is_other(number, f))
 		return 0;
 	otr_share_put(heir, f, offsetof(struct otr_fd, header) / 8 * 8);
-	otr_put(&heir->header, otr_get(&f->header)); /* the header goes along */
-	otr_put(&heir->rest, otr_get(&f->rest));
-	otr_put(&heir->rest_at, otr_get(&f->rest_at));
 	heir->senders = 0;
 	otr_put(&heir->life, heir->life + 1);
+	otr_header_pass_on(f, heir);
 	heir->alias = 0;
 	otr_put(home_of(f->inode), (uint32_t)number + 1);
-	otr_put(&f->rest, 0);
-	otr_put(&f->header, 0);
 	return 1;
+}
+
+struct otr_fd *otr_fd_heir(struct otr_fd *f, uint64_t inode, uint32_t *life)
+{
+	struct otr_fd *heir;
+
+	if (otr_get(&f->life) == *life)
+		return f;
+	heir = otr_fd_slot((int)otr_get(home_of(inode)) - 1);
+	if (!heir || heir == f || otr_get(&heir->kind) != OTR_FD_STREAM ||
+	    otr_get(&heir->inode) != inode)
+		return NULL;
+	*life = otr_get(&heir->life);
+	return heir;
 }
 
 static void look(int fd, struct otr_fd *f)

@@ -113,12 +113,20 @@ struct otr_fd {
 	uint8_t greeting;   /* enum otr_greeting: a peer that speaks first speaks no HTTP */
 	uint8_t is_denied;  /* the peer gets no header: see otr_peer_connected() */
 	uint32_t host_hash; /* of the peer's address without its port; 0: not known */
-	/* While a header is sent: its slot, + 1, and the bytes of it that have to be sent
-	 * before the caller's next ones (`rest` of them, at `rest_at`). */
-	uint16_t header __attribute__((aligned(8))), rest, rest_at;
-	uint16_t senders;	/* calls that send on it at this moment */
-	uint16_t rest_is_taken; /* thread `rest_sender` sends the rest */
-	int32_t rest_sender;
+	/* While a header is sent. Threads that cannot hold the connection change it, too, so it is
+	 * changed as one word: header_slot.c. */
+	union {
+		uint64_t header_word; /* * */
+		struct {
+			uint16_t header;      /* its slot, + 1; 0: no header is sent */
+			uint16_t rest;	      /* bytes of it that have to be sent before the
+					       * caller's next ones, */
+			uint16_t rest_at;     /* and where they begin */
+			uint16_t header_life; /* of `life`, when the slot was taken */
+		};
+	};
+	int32_t rest_sender; /* * the thread that sends the rest at this moment; 0: none */
+	uint16_t senders;    /* calls that send on it at this moment */
 	/* otr_fd_forget() leaves these. */
 	int32_t owner;		  /* * the thread that holds it; 0: none */
 	uint32_t life;		  /* number of times that all of it was forgotten */

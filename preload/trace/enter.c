@@ -72,6 +72,7 @@ static int begin_child(void)
 	otr_ring_forked();
 	otr_copies_forked();
 	if (otr_shim.no_follow) {
+		otr_shim.pid = otr_sys_getpid(); /* for otr_has_ended() */
 		otr_ring_unmap_parents();
 		return 0;
 	}
