@@ -94,6 +94,7 @@ void otr_fd_forget(struct otr_fd *f)
 	clear(f, offsetof(struct otr_fd, header));
 	otr_put(&f->rest_sender, 0);
 	f->senders = 0;
+	otr_put(&f->senders_gone, 0);
 	f->last_dir = OTR_DIR_NONE;
 	f->policy_gen = ~0u;
 	otr_put(&f->reader_gen, otr_get(&otr_shim.reader_gen));
@@ -148,7 +149,11 @@ int otr_fd_pass_on(struct otr_fd *f)
 	    heir->inode != f->inode || otr_fd_is_other(number, f))
 		return 0;
 	otr_share_put(heir, f, offsetof(struct otr_fd, header) / 8 * 8);
-	heir->senders = 0;
+	if (f->opaque) /* the state of the messages is that of the upper layer */
+		otr_share_put(heir + OTR_FD_PAGE, f + OTR_FD_PAGE,
+			      offsetof(struct otr_fd, header) / 8 * 8);
+	heir->senders = f->senders; /* they find it by otr_fd_heir() */
+	otr_put(&heir->senders_gone, otr_get(&f->senders_gone));
 	otr_put(&heir->life, heir->life + 1);
 	otr_header_pass_on(f, heir);
 	heir->alias = 0;

@@ -125,8 +125,9 @@ struct otr_fd {
 			uint16_t header_life; /* of `life`, when the slot was taken */
 		};
 	};
-	int32_t rest_sender; /* * the thread that sends the rest at this moment; 0: none */
-	uint16_t senders;    /* calls that send on it at this moment */
+	int32_t rest_sender;   /* * the thread that sends the rest at this moment; 0: none */
+	uint16_t senders;      /* calls that send on it at this moment, and `senders_gone` */
+	uint16_t senders_gone; /* * calls that have ended, of threads that could not hold it then */
 	/* otr_fd_forget() leaves these. */
 	int32_t owner;		  /* * the thread that holds it; 0: none */
 	uint32_t life;		  /* number of times that all of it was forgotten */
