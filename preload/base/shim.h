@@ -93,6 +93,7 @@ struct otr_fd {
 	uint32_t reader_gen;  /* * number of the reader of the ring: another one makes this stale */
 	int32_t connected_by; /* the process that connected it and saw its first byte; 0: none */
 	int32_t announced_by; /* the process that emitted CONN_OPEN; 0: none */
+	int32_t error;	      /* errno of a call that failed, for CONN_CLOSE; 0: none */
 	uint16_t calls_unchecked; /* * calls since the number was found to be no socket */
 	uint16_t family;
 	uint8_t kind; /* * enum otr_fd_kind */

@@ -32,7 +32,7 @@ void otr_fd_closed(int fd)
 	if (f->kind == OTR_FD_STREAM && !otr_fd_pass_on(f) && f->announced_by == otr_shim.pid &&
 	    f->reader_gen == otr_get(&otr_shim.reader_gen)) {
 		otr_end_runs(f);
-		otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
+		otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, f->error);
 	}
 	otr_fd_forget(f);
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,7 +32,8 @@ struct otr_shim otr_shim;
 static uint32_t homes[OTR_HOMES];
 static struct otr_header headers[OTR_HEADERS];
 static struct otr_self self;
-static int numbers[3], n_closed; /* of one socket; CONN_CLOSE that were emitted */
+static int numbers[3]; /* of one socket */
+static int n_closed, why; /* CONN_CLOSE that were emitted, and the error of the last */
 
 uint64_t otr_clock_ns(void)
 {
@@ -71,7 +73,8 @@ void otr_end_runs(struct otr_fd *f)
 
 void otr_emit_conn(int number, struct otr_fd *f, uint16_t kind, int error)
 {
-	(void)number, (void)f, (void)error;
+	(void)number, (void)f;
+	why = error;
 	n_closed += kind == OTR_EV_CONN_CLOSE;
 }
 
@@ -126,8 +129,10 @@ static void one_number_has_the_state(void **state)
 	shut(numbers[1]);
 	shut(numbers[2]);
 	assert_int_equal(n_closed, 0);
+	f->error = EPIPE;
 	shut(numbers[0]);
 	assert_int_equal(n_closed, 1);
+	assert_int_equal(why, EPIPE);
 }
 
 /* The messages of TLS are followed in an upper layer, which goes along. What the heir's number
