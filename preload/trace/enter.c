@@ -127,8 +127,11 @@ void otr_offer_early(int fd)
 	int error = errno;
 	struct otr_self *self = otr_enter();
 	struct otr_fd *f = self ? otr_fd_of(fd) : NULL;
+	int is_stream = f && f->kind == OTR_FD_STREAM;
 
-	if (f && f->kind == OTR_FD_STREAM)
+	if (self)
+		otr_hold_release(self); /* another thread may need the connection meanwhile */
+	if (is_stream)
 		otr_ring_ready();
 	if (self)
 		otr_leave(self);

@@ -223,6 +223,18 @@ static void look_before(struct otr_self *self, const struct otr_out *o, struct p
 	keep_copy(self, o, p);
 }
 
+/* Before the first byte moves: see otr_before(). The offer takes some 100 us, in which another
+ * thread may need the connection. */
+static struct otr_fd *offer_first(struct otr_self *self, int fd, struct otr_fd *f)
+{
+	if (__atomic_load_n(&otr_shim.is_offered, __ATOMIC_ACQUIRE))
+		return f;
+	otr_hold_release(self);
+	otr_ring_ready();
+	f = otr_fd_of(fd);
+	return f && f->kind == OTR_FD_STREAM ? f : NULL;
+}
+
 static void before_call(const struct otr_out *o, struct plan *p)
 {
 	struct otr_self *self;
@@ -238,8 +250,9 @@ static void before_call(const struct otr_out *o, struct plan *p)
 		keep_copy(self, o, p); /* the boundary of requests is still followed */
 	} else if (f && f->kind == OTR_FD_STREAM) {
 		p->start_ns = self->event_ns = otr_clock_ns();
-		otr_ring_ready(); /* before the first byte moves: see otr_before() */
-		look_before(self, o, p, f);
+		f = offer_first(self, o->fd, f);
+		if (f)
+			look_before(self, o, p, f);
 	}
 	otr_leave(self);
 	errno = error;
