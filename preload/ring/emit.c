@@ -165,6 +165,13 @@ static void put_peer(int fd, struct otr_ev_conn *cn)
 		cn->peer_tgid = (uint32_t)who.pid;
 }
 
+/* A ring that is not offered yet may be taken back, and its records are lost then. So what is
+ * announced in it is announced again once an agent has it. */
+static int32_t announcer(void)
+{
+	return otr_get(&otr_shim.is_offered) ? otr_shim.pid : 0;
+}
+
 void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 {
 	struct otr_ev_conn *cn;
@@ -187,7 +194,7 @@ void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 	} else {
 		put_names(fd, cn);
 		put_peer(fd, cn);
-		f->announced_by = otr_shim.pid;
+		f->announced_by = announcer();
 	}
 	otr_ring_commit(place);
 }
