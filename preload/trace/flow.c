@@ -192,7 +192,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 	       uint64_t start_ns, const struct iovec *iov, int n)
 {
-	if (f->reader_gen != otr_shim.reader_gen)
+	if (f->reader_gen != otr_get(&otr_shim.reader_gen))
 		return; /* the call began when another agent read the ring */
 	if (otr_shed_fast_path(self, f, dir, moved, iov, n))
 		return;
@@ -235,7 +235,7 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 {
 	struct otr_fd *upper = otr_fd_upper(f);
 
-	if (f->reader_gen != otr_shim.reader_gen)
+	if (f->reader_gen != otr_get(&otr_shim.reader_gen))
 		return;
 	if (ret < 0 && error == EAGAIN) {
 		otr_rules_touch(self, upper);
