@@ -109,11 +109,12 @@ struct otr_fd {
 			     * layer (otr_fd_upper()) has the state of the messages */
 	uint8_t shed;	    /* * enum otr_shed, of the current exchange */
 	uint8_t shed_next;  /* the request of `cause` will be shed */
-	uint16_t alias;	    /* another number of this socket, + 1; 0: none known */
 	uint16_t home;	    /* * of an alias: the number that has the state */
 	uint8_t greeting;   /* enum otr_greeting: a peer that speaks first speaks no HTTP */
 	uint8_t is_denied;  /* the peer gets no header: see otr_peer_connected() */
 	uint32_t host_hash; /* of the peer's address without its port; 0: not known */
+	uint32_t alias;	    /* * another number of this socket, + 1, whose `alias` is the next one;
+			     * 0: none known */
 	/* While a header is sent. Threads that cannot hold the connection change it, too, so it is
 	 * changed as one word: header_slot.c. */
 	union {

@@ -183,6 +183,38 @@ static void a_call_finds_the_heir(void **state)
 	assert_null(otr_fd_heir(f, inode, &life));
 }
 
+/* As long as one number is open, the connection goes on, in whatever order they are closed. */
+static void the_last_of_three_closes_it(void **state)
+{
+	static const int orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+					{1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		if (i)
+			begin(state);
+		shut(numbers[orders[i][0]]);
+		shut(numbers[orders[i][1]]);
+		assert_int_equal(n_closed, 0);
+		assert_int_equal(look(numbers[orders[i][2]])->announced_by, otr_shim.pid);
+		shut(numbers[orders[i][2]]);
+		assert_int_equal(n_closed, 1);
+	}
+}
+
+/* The highest number that is followed is one too high for 16 bits where it is kept. */
+static void the_highest_number_is_kept(void **state)
+{
+	struct otr_fd *f = look(numbers[0]);
+
+	(void)state;
+	f->alias = OTR_FDS;
+	assert_int_equal(f->alias, OTR_FDS);
+	f->alias = 0;
+	shut(numbers[0]);
+	shut(numbers[1]);
+	shut(numbers[2]);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, begin)
 
 int main(void)
@@ -191,6 +223,8 @@ int main(void)
 		TEST(one_number_has_the_state),
 		TEST(the_upper_layer_goes_along),
 		TEST(a_call_finds_the_heir),
+		TEST(the_last_of_three_closes_it),
+		TEST(the_highest_number_is_kept),
 	};
 
 	return cmocka_run_group_tests_name("fd", tests, NULL, NULL);
