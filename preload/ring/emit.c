@@ -322,8 +322,7 @@ void otr_emit_progress(struct otr_fd *f, int dir)
 void otr_forget_progress(struct otr_fd *f, int dir)
 {
 	struct otr_ring *ring = otr_ring_now();
-	struct otr_ring_run *r =
-		ring ? find_run(ring, otr_dir_key(f->inode, (uint32_t)dir)) : NULL;
+	struct otr_ring_run *r = ring ? find_run(ring, otr_dir_key(f->inode, (uint32_t)dir)) : NULL;
 
 	if (r)
 		__atomic_store_n(&r->key, 0, __ATOMIC_RELEASE);

@@ -85,7 +85,8 @@ static int begin_child(void)
  * then this call is made from above its frame, and not on a handler's own stack. */
 static int was_left(const struct otr_self *self, uintptr_t frame)
 {
-	return frame >= self->wrapper_frame && !otr_get(&otr_shim.has_seccomp) && !otr_on_other_stack();
+	return frame >= self->wrapper_frame && !otr_get(&otr_shim.has_seccomp) &&
+	       !otr_on_other_stack();
 }
 
 static int is_reader_new(void)

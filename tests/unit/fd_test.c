@@ -32,7 +32,7 @@ struct otr_shim otr_shim;
 static uint32_t homes[OTR_HOMES];
 static struct otr_header headers[OTR_HEADERS];
 static struct otr_self self;
-static int numbers[3]; /* of one socket */
+static int numbers[3];	  /* of one socket */
 static int n_closed, why; /* CONN_CLOSE that were emitted, and the error of the last */
 
 uint64_t otr_clock_ns(void)
@@ -220,10 +220,8 @@ static void the_highest_number_is_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(one_number_has_the_state),
-		TEST(the_upper_layer_goes_along),
-		TEST(a_call_finds_the_heir),
-		TEST(the_last_of_three_closes_it),
+		TEST(one_number_has_the_state),	  TEST(the_upper_layer_goes_along),
+		TEST(a_call_finds_the_heir),	  TEST(the_last_of_three_closes_it),
 		TEST(the_highest_number_is_kept),
 	};
 

@@ -26,7 +26,7 @@
 #include "preload/trace/flow.h"
 #include "preload/trace/io.h"
 
-#define LINE "traceparent: 00-x\r\n"
+#define LINE	  "traceparent: 00-x\r\n"
 #define OTHER_TID 77
 
 struct otr_shim otr_shim;
@@ -294,14 +294,10 @@ static void the_rest_is_passed_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_rest_goes_first),
-		TEST(a_closed_connection_keeps_no_rest),
-		TEST(a_later_header_is_left_alone),
-		TEST(a_thread_that_cannot_enter_sends_it),
-		TEST(the_turn_ends_without_a_hold),
-		TEST(another_thread_sends_it),
-		TEST(the_number_is_another_socket),
-		TEST(the_rest_is_passed_on),
+		TEST(the_rest_goes_first),	    TEST(a_closed_connection_keeps_no_rest),
+		TEST(a_later_header_is_left_alone), TEST(a_thread_that_cannot_enter_sends_it),
+		TEST(the_turn_ends_without_a_hold), TEST(another_thread_sends_it),
+		TEST(the_number_is_another_socket), TEST(the_rest_is_passed_on),
 	};
 
 	return cmocka_run_group_tests_name("rest", tests, NULL, NULL);

@@ -400,11 +400,16 @@ static void an_error_of_another_descriptor(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(whole_ones),	   TEST(begun_before),
-		TEST(a_client_that_asked), TEST(what_nobody_reads_is_no_loss),
-		TEST(only_passing_on),	   TEST(rules_where_they_serve),
-		TEST(answered_after),	   TEST(while_it_is_behind),
-		TEST(asks_for_nobody),	   TEST(an_answer_after_a_failed_call),
+		TEST(whole_ones),
+		TEST(begun_before),
+		TEST(a_client_that_asked),
+		TEST(what_nobody_reads_is_no_loss),
+		TEST(only_passing_on),
+		TEST(rules_where_they_serve),
+		TEST(answered_after),
+		TEST(while_it_is_behind),
+		TEST(asks_for_nobody),
+		TEST(an_answer_after_a_failed_call),
 		TEST(an_error_of_another_descriptor),
 	};
 
