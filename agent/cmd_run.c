@@ -81,6 +81,7 @@ static void exec_cmd(struct run *r, int wait_fd, int exec_error)
 	if (read(wait_fd, &byte, 1) != 1)
 		_exit(OTR_EXIT_RUN_FAILED); /* otrace gave up, and has printed why */
 	otr_loop_child();
+	otr_launch_sample(r->cfg->sample);
 	if (r->uses_library) {
 		otr_launch_named(&r->root);
 		otr_launch_environment(r->library, otr_session_join(r->session),

@@ -260,6 +260,12 @@ void otr_launch_environment(const char *library, const char *session, bool follo
 	setenv("OTRACE_ONLY", only, 1);
 }
 
+void otr_launch_sample(const char *rate)
+{
+	if (rate && (getenv("OTRACE_SAMPLE") || getenv("OTEL_TRACES_SAMPLER")))
+		setenv("OTRACE_SAMPLE", rate, 1);
+}
+
 int otr_launch_become(const char *name)
 {
 	struct passwd *pw;

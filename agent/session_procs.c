@@ -161,7 +161,7 @@ void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 		return;
 	if (s->cfg.wanted && otr_candidate_read(&who, tgid, port, exec))
 		is = s->cfg.wanted(s->cfg.arg, &who);
-	if (is == OTR_VERDICT_TRACE && s->cfg.sample)
+	if (s->cfg.sample && (is == OTR_VERDICT_TRACE || (traced && is == OTR_VERDICT_NONE)))
 		otr_session_sample(s, tgid, s->cfg.sample(s->cfg.arg, &who));
 	if (((exec && traced) || is == OTR_VERDICT_TRACE) &&
 	    otr_procfs_env_has(tgid, "OTRACE_DISABLED=1"))

@@ -336,6 +336,7 @@ void otr_queue_stats(struct otr_queue *q, struct otr_queue_stats *out)
 	pthread_mutex_lock(&q->lock);
 	*out = q->stats;
 	out->waiting = q->count;
+	out->room = q->cfg.queue_max;
 	pthread_mutex_unlock(&q->lock);
 }
 

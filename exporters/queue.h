@@ -43,6 +43,7 @@ struct otr_queue_stats {
 	uint64_t dropped;  /* the queue was full: OTR_LOSS_QUEUE */
 	uint64_t failed;   /* not delivered in time: OTR_LOSS_EXPORT */
 	uint64_t waiting;  /* in the queue now */
+	uint64_t room;	   /* of the queue, in spans */
 };
 void otr_queue_stats(struct otr_queue *q, struct otr_queue_stats *out);
 

@@ -37,7 +37,7 @@ static void wait_for_room(struct export *ex, struct otr_queue *q)
 
 	for (;;) {
 		otr_queue_stats(q, &stats);
-		if (stats.waiting < WAITING_MAX)
+		if (stats.waiting < WAITING_MAX && stats.waiting < stats.room / 2 + 1)
 			return;
 		tries = stats.waiting == before ? tries + 1 : 0;
 		before = stats.waiting;

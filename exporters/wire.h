@@ -79,17 +79,15 @@ static inline void otr_wire_bytes(struct otr_wire *w, const void *data, size_t l
 
 static inline void otr_wire_varint(struct otr_wire *w, uint64_t n)
 {
-	char text[10];
-	size_t len = 0;
+	char *to;
 
-	if (n < 0x80) { /* as most are */
-		w->data[--w->at] = (char)n;
-		return;
-	}
+	w->at--;
+	for (uint64_t rest = n; rest >= 0x80; rest >>= 7)
+		w->at--;
+	to = w->data + w->at;
 	for (; n >= 0x80; n >>= 7)
-		text[len++] = (char)(n | 0x80);
-	text[len++] = (char)n;
-	otr_wire_bytes(w, text, len);
+		*to++ = (char)(n | 0x80);
+	*to = (char)n;
 }
 
 /* `field` is below 16, so its tag is one byte. */

@@ -148,11 +148,11 @@ static void print(struct otr_console *con, const struct otr_tree *tree, const st
 		otr_console_flush(con);
 }
 
-/* A trace that only its caller elsewhere does not sample is shown: somebody looks. */
-static bool is_shown(const struct otr_console *con, enum otr_outcome outcome)
+/* A trace that a caller elsewhere does not sample is shown: who looks asked for no rate here. */
+static bool is_shown(enum otr_outcome outcome, const struct otr_tree *tree)
 {
 	return outcome == OTR_TRACE_KEPT ||
-	       (outcome == OTR_TRACE_UNSAMPLED && !con->cfg.cfg->sample);
+	       (outcome == OTR_TRACE_UNSAMPLED && tree->nodes[tree->root].span->parent_remote);
 }
 
 void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
@@ -173,7 +173,7 @@ void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
 	first = otr_stats_trace(&con->stats, &tree);
 	con->stats.ignored += outcome == OTR_TRACE_IGNORED;
 	con->stats.unsampled += outcome == OTR_TRACE_UNSAMPLED;
-	if (is_shown(con, outcome) && prints_traces(con) && passes_filter(con, &tree) &&
+	if (is_shown(outcome, &tree) && prints_traces(con) && passes_filter(con, &tree) &&
 	    within_limit(con, &tree, first))
 		print(con, &tree, p);
 }

@@ -13,7 +13,9 @@
 #include "bpf/sample.h"
 
 #define SECOND_NS  1000000000ull
-#define LIMITS_MAX 64 /* limits that count apart */
+#define LIMITS_MAX 256
+#define OF_OTHERS  80	/* of these, for rules and --sample: processes cannot use them up */
+#define UNUSED	   1e-4 /* traces a second: none for a minute */
 #define PER_S_MAX  1e6
 #define KNOWN	   256 /* processes whose sampler is remembered */
 
@@ -41,6 +43,7 @@ struct otr_samplers {
 	struct limit limits[LIMITS_MAX];
 	size_t n_limits;
 	uint64_t second_ns; /* when this second began */
+	uint64_t removed;   /* limits that were removed: what is known may point to one */
 };
 
 static bool read_limit(struct otr_sampler *out, struct otr_slice text)
@@ -75,10 +78,10 @@ bool otr_sampler_read(struct otr_sampler *out, struct otr_slice text)
 bool otr_sampler_read_otel(struct otr_sampler *out, struct otr_slice name, struct otr_slice arg)
 {
 	const struct otr_slice parent = OTR_SLICE("parentbased_");
-	struct otr_sampler is = {.is_alone = !otr_slice_starts(name, parent)};
+	struct otr_sampler is = {.ignores_caller = !otr_slice_starts(name, parent)};
 	struct otr_slice root = name;
 
-	if (!is.is_alone)
+	if (!is.ignores_caller)
 		root = otr_slice_sub(name, parent.len, name.len);
 	if (otr_slice_eq(root, OTR_SLICE("always_off")))
 		is.threshold = OTR_SAMPLE_NONE;
@@ -138,49 +141,51 @@ static bool read_environment(const struct otr_samplers *ss, uint32_t tgid, struc
 				     otr_procs_env(ss->procs, tgid, "OTEL_TRACES_SAMPLER_ARG"));
 }
 
-/* More limits than there is room for: they share the count of the one that is used least. */
-static struct limit *least_used(struct otr_samplers *ss)
+static bool is_equal(double a, double b)
 {
-	struct limit *least = ss->limits;
-
-	for (struct limit *at = ss->limits; at < ss->limits + ss->n_limits; at++)
-		if (at->rate + (double)at->began < least->rate + (double)least->began)
-			least = at;
-	return least;
+	return a >= b && a <= b;
 }
 
+/* NULL: there are too many; the process is sampled as if it had said nothing. */
 static struct limit *limit_of(struct otr_samplers *ss, double per_s, uint32_t tgid)
 {
 	struct limit *at = ss->limits;
 
 	for (; at < ss->limits + ss->n_limits; at++)
-		if (at->tgid == tgid && at->per_s >= per_s && at->per_s <= per_s)
+		if (at->tgid == tgid && is_equal(at->per_s, per_s))
 			return at;
-	if (ss->n_limits == LIMITS_MAX)
-		return least_used(ss);
+	if (ss->n_limits >= (tgid ? LIMITS_MAX - OF_OTHERS : LIMITS_MAX))
+		return NULL;
 	ss->n_limits++;
 	*at = (struct limit){.per_s = per_s, .tgid = tgid};
 	return at;
+}
+
+/* Never 0, which is what an unused row has. */
+static uint64_t changes(const struct otr_samplers *ss)
+{
+	return 1 + otr_procs_changes(ss->procs) + ss->removed;
 }
 
 static void learn(struct otr_samplers *ss, uint32_t tgid, struct known *at)
 {
 	bool own;
 
-	*at = (struct known){
-		.changes = otr_procs_changes(ss->procs), .tgid = tgid, .sampler = ss->all};
+	*at = (struct known){.changes = changes(ss), .tgid = tgid, .sampler = ss->all};
 	own = read_environment(ss, tgid, &at->sampler);
 	if (!own)
 		otr_sampler_read(&at->sampler, otr_procs_sample(ss->procs, tgid));
 	if (at->sampler.per_s > 0)
 		at->limit = limit_of(ss, at->sampler.per_s, own ? tgid : 0);
+	if (at->sampler.per_s > 0 && !at->limit)
+		at->sampler = ss->all;
 }
 
 static struct known *find(struct otr_samplers *ss, uint32_t tgid)
 {
 	struct known *at = &ss->known[tgid % KNOWN];
 
-	if (at->tgid != tgid || at->changes != otr_procs_changes(ss->procs))
+	if (at->tgid != tgid || at->changes != changes(ss))
 		learn(ss, tgid, at);
 	return at;
 }
@@ -203,17 +208,30 @@ void otr_samplers_count(struct otr_samplers *ss, uint32_t tgid)
 		at->limit->began++;
 }
 
-/* A rise of the rate counts at once, a fall by halves: a limit is rather kept than reached. */
+/* A rise of the rate counts at once, a fall by a fifth a second: so a burst after some quiet seconds
+ * does not pass whole, and a limit keeps too few rather than too many. */
 static void move_limit(struct limit *limit, double seconds)
 {
 	double rate = (double)limit->began / seconds;
 
 	limit->began = 0;
-	limit->rate = rate > limit->rate ? rate : (limit->rate + rate) / 2;
+	limit->rate = rate > limit->rate ? rate : limit->rate + (rate - limit->rate) / 5;
 	limit->threshold = 0;
 	if (limit->rate > limit->per_s)
 		limit->threshold =
 			otr_sample_threshold((uint64_t)(limit->per_s / limit->rate * 1e9), 9);
+}
+
+/* Most limits are those of processes, which end. */
+static void remove_unused(struct otr_samplers *ss)
+{
+	struct limit *to = ss->limits;
+
+	for (struct limit *at = ss->limits; at < ss->limits + ss->n_limits; at++)
+		if (at->rate >= UNUSED)
+			*to++ = *at;
+	ss->removed += (uint64_t)(ss->limits + ss->n_limits - to);
+	ss->n_limits = (size_t)(to - ss->limits);
 }
 
 void otr_samplers_tick(struct otr_samplers *ss, uint64_t now_ns)
@@ -225,6 +243,7 @@ void otr_samplers_tick(struct otr_samplers *ss, uint64_t now_ns)
 	for (size_t i = 0; ss->second_ns && i < ss->n_limits; i++)
 		move_limit(&ss->limits[i], (double)took_ns / (double)SECOND_NS);
 	ss->second_ns = now_ns;
+	remove_unused(ss);
 }
 
 int otr_samplers_new(struct otr_samplers **out, const struct otr_sampler *all,

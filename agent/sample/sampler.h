@@ -9,11 +9,11 @@
  * strongest first, what this process has in its environment (OTRACE_SAMPLE, then
  * OTEL_TRACES_SAMPLER with OTEL_TRACES_SAMPLER_ARG), what a rule says of it, and --sample. The
  * decision is a threshold of consistent probability sampling (bpf/sample.h), so that all hosts
- * and the library decide alike. A limit in traces per second is a threshold, too: it moves once
- * a second, as many traces as began in the second before tell.
+ * and the library decide alike. A limit in traces per second is a threshold, too, set once a
+ * second from the number of traces that began before. Rules with the same limit share it.
  *
- * Where a request names a parent on another host, that parent has decided (`parentbased_` of
- * OpenTelemetry), unless the sampler is one that OpenTelemetry defines without it.
+ * Where a request names a parent that otrace does not see, that parent has decided, unless the name
+ * of the sampler in OpenTelemetry lacks `parentbased_`.
  */
 
 #include <stdbool.h>
@@ -27,9 +27,9 @@ struct otr_procs;
 struct otr_samplers;
 
 struct otr_sampler {
-	uint64_t threshold; /* of bpf/sample.h; of a limit: that of its first second */
-	double per_s;	    /* limit in traces per second; 0: none */
-	bool is_alone;	    /* heeds no parent on another host */
+	uint64_t threshold;  /* of bpf/sample.h; for a limit, until its first second is over */
+	double per_s;	     /* limit in traces per second; 0: none */
+	bool ignores_caller; /* decides again, whatever a parent elsewhere has decided */
 };
 
 /* Reads "10%", "0.1" or "100/s". Returns false where the text is none of these. */
@@ -40,8 +40,8 @@ bool otr_sampler_read(struct otr_sampler *out, struct otr_slice text);
 bool otr_sampler_read_otel(struct otr_sampler *out, struct otr_slice name, struct otr_slice arg);
 
 /* The sampler of --sample, or of the environment of this process where `text` is NULL. Returns 0,
- * or -EINVAL with the reason in `err`, or 1: OTEL_TRACES_SAMPLER names a sampler of the
- * specification that asks a server; SDKs know it, and here all traces are sampled. */
+ * or -EINVAL with the reason in `err`, or 1: OTEL_TRACES_SAMPLER names a sampler
+ * that gets its rate from a server: otrace cannot, and samples all traces. */
 int otr_sampler_default(struct otr_sampler *out, const char *text, struct otr_err *err);
 
 /* Makes the samplers of all processes; `procs` is borrowed. Returns 0 or -ENOMEM. */
@@ -49,7 +49,7 @@ int otr_samplers_new(struct otr_samplers **out, const struct otr_sampler *all,
 		     const struct otr_procs *procs);
 void otr_samplers_free(struct otr_samplers **sp);
 
-/* The sampler of process `tgid` as it stands now: a limit as the threshold of this second. */
+/* The sampler of process `tgid` with the threshold of this second if it is a limit. */
 struct otr_sampler otr_samplers_of(struct otr_samplers *ss, uint32_t tgid);
 
 /* A trace begins in process `tgid`: it counts for the limit of its sampler. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/base/err.h"
+#include "agent/base/keyed.h"
 #include "agent/base/own.h"
 #include "agent/config/config_value.h"
 #include "agent/span/span.h"
@@ -18,11 +19,23 @@
 #define SPANS_MAX 65536 /* a larger trace is passed on in parts */
 #define MINUTE_NS 60000000000ull
 
+struct otr_route_seen {
+	uint64_t route;	 /* the hash of its label */
+	uint64_t minute; /* of its last first trace, since the epoch */
+	UT_hash_handle hh;
+};
+
 static int read_slow(struct otr_keep *keep, const char *text, struct otr_err *err)
 {
 	static const struct otr_option duration = {.name = "slow", .type = OTR_OPTION_DURATION};
 
-	return otr_value_parse(&duration, text, "--keep slow", &keep->slow_ns, err);
+	int rc = otr_value_parse(&duration, text, "--keep slow", &keep->slow_ns, err);
+
+	if (rc || keep->slow_ns)
+		return rc;
+	otr_err_set(err, "--keep slow=%.20s: that is every trace", text);
+	otr_err_hint(err, "right: slow=1s, or no --sample");
+	return -EINVAL;
 }
 
 static int read_word(struct otr_keep *keep, const char *word, struct otr_err *err)
@@ -76,16 +89,21 @@ static enum otr_outcome by_flags(uint8_t flags)
 	return flags & OTR_FLAG_SAMPLED ? OTR_TRACE_KEPT : OTR_TRACE_UNSAMPLED;
 }
 
-/* What is known of a trace that was judged, or else what its flag says. */
-static enum otr_outcome known(const struct otr_trace_hold *hold, const uint8_t id[16],
-			      uint8_t flags)
+/* Finds what became of a trace whose spans have been passed on, all or a part. */
+static bool find_known(const struct otr_trace_hold *hold, const uint8_t id[16],
+		       enum otr_outcome *outcome)
 {
 	size_t n = hold->n_known < OTR_TRACE_HOLD_KNOWN ? hold->n_known : OTR_TRACE_HOLD_KNOWN;
+	size_t at = hold->n_known;
 
-	for (size_t i = 0; i < n; i++)
-		if (!memcmp(hold->known[i].trace_id, id, 16))
-			return hold->known[i].outcome;
-	return by_flags(flags);
+	while (n--) {
+		at = (at + OTR_TRACE_HOLD_KNOWN - 1) % OTR_TRACE_HOLD_KNOWN;
+		if (memcmp(hold->known[at].trace_id, id, 16) != 0)
+			continue;
+		*outcome = hold->known[at].outcome;
+		return true;
+	}
+	return false;
 }
 
 static void remember(struct otr_trace_hold *hold, enum otr_outcome outcome)
@@ -96,21 +114,45 @@ static void remember(struct otr_trace_hold *hold, enum otr_outcome outcome)
 	hold->known[at].outcome = outcome;
 }
 
+/* Makes a row for a new route: in place of the oldest, if that is of an earlier minute. */
+static bool add_route(struct otr_trace_hold *hold, uint64_t route, uint64_t minute)
+{
+	struct otr_route_seen *at = hold->routes;
+
+	if (HASH_COUNT(hold->routes) >= OTR_TRACE_HOLD_ROUTES) {
+		if (at->minute >= minute)
+			return false;
+		HASH_DEL(hold->routes, at);
+		free(at);
+	}
+	at = calloc(1, sizeof(*at));
+	if (!at)
+		return false;
+	at->route = route;
+	at->minute = minute;
+	HASH_ADD(hh, hold->routes, route, sizeof(at->route), at);
+	if (at->hh.tbl)
+		return true;
+	free(at);
+	return false;
+}
+
 /* Is this the first trace of its route in this minute? */
 static bool is_first(struct otr_trace_hold *hold, const struct otr_node *root)
 {
-	uint64_t minute = root->start_ns / MINUTE_NS + 1, route;
+	uint64_t minute = root->start_ns / MINUTE_NS, route;
+	struct otr_route_seen *at;
 	struct otr_label label;
-	size_t at;
-	bool first;
 
 	otr_node_label(root, &label);
 	route = otr_label_sum(&label);
-	at = route % OTR_TRACE_HOLD_ROUTES;
-	first = hold->routes[at].route != route || hold->routes[at].minute != minute;
-	hold->routes[at].route = route;
-	hold->routes[at].minute = minute;
-	return first;
+	HASH_FIND(hh, hold->routes, &route, sizeof(route), at);
+	if (!at)
+		return add_route(hold, route, minute);
+	if (minute <= at->minute)
+		return false;
+	at->minute = minute;
+	return true;
 }
 
 static bool is_kept(struct otr_trace_hold *hold, const struct otr_tree *tree)
@@ -137,9 +179,31 @@ static enum otr_outcome judge(struct otr_trace_hold *hold)
 	return is_kept(hold, &tree) ? OTR_TRACE_KEPT : outcome;
 }
 
+static bool judges(const struct otr_trace_hold *hold)
+{
+	return hold->ignore || hold->keep.errors || hold->keep.first || hold->keep.slow_ns;
+}
+
+/* A part of a trace tells its errors, but neither its root nor how long the trace takes. */
+static enum otr_outcome judge_part(const struct otr_trace_hold *hold)
+{
+	for (size_t i = 0; hold->keep.errors && i < hold->n; i++)
+		if (hold->spans[i]->failed)
+			return OTR_TRACE_KEPT;
+	return by_flags(hold->flags);
+}
+
 void otr_trace_hold_flush(struct otr_trace_hold *hold)
 {
-	pass_spans(hold, known(hold, hold->trace_id, hold->flags));
+	enum otr_outcome outcome;
+
+	if (!hold->n)
+		return;
+	if (!find_known(hold, hold->trace_id, &outcome)) {
+		outcome = judge_part(hold);
+		remember(hold, outcome);
+	}
+	pass_spans(hold, outcome);
 }
 
 static bool has_room(struct otr_trace_hold *hold)
@@ -159,11 +223,6 @@ static bool has_room(struct otr_trace_hold *hold)
 	return true;
 }
 
-static bool judges(const struct otr_trace_hold *hold)
-{
-	return hold->ignore || hold->keep.errors || hold->keep.first || hold->keep.slow_ns;
-}
-
 void otr_trace_hold_span(struct otr_trace_hold *hold, struct otr_span *sp)
 {
 	bool other = memcmp(hold->trace_id, sp->trace_id, 16) != 0;
@@ -181,7 +240,7 @@ void otr_trace_hold_span(struct otr_trace_hold *hold, struct otr_span *sp)
 	if (has_room(hold))
 		hold->spans[hold->n++] = otr_span_ref(sp);
 	else
-		hold->pass(hold->arg, sp, known(hold, sp->trace_id, sp->flags));
+		hold->pass(hold->arg, sp, by_flags(sp->flags)); /* no memory */
 }
 
 enum otr_outcome otr_trace_hold_trace(struct otr_trace_hold *hold, const uint8_t trace_id[16],
@@ -189,17 +248,26 @@ enum otr_outcome otr_trace_hold_trace(struct otr_trace_hold *hold, const uint8_t
 {
 	enum otr_outcome outcome;
 
+	if (find_known(hold, trace_id, &outcome)) {
+		otr_trace_hold_flush(hold); /* the rest of it, or of another trace */
+		return outcome;
+	}
 	if (!hold->n || memcmp(hold->trace_id, trace_id, 16) != 0)
-		return known(hold, trace_id, flags); /* its spans have been passed on */
+		return by_flags(flags); /* its spans have been passed on */
 	outcome = judge(hold);
-	if (outcome != by_flags(hold->flags))
-		remember(hold, outcome);
+	remember(hold, outcome);
 	pass_spans(hold, outcome);
 	return outcome;
 }
 
 void otr_trace_hold_fini(struct otr_trace_hold *hold)
 {
+	struct otr_route_seen *at, *next;
+
+	HASH_ITER(hh, hold->routes, at, next) {
+		HASH_DEL(hold->routes, at);
+		free(at);
+	}
 	drop_spans(hold);
 	free(hold->spans);
 	hold->spans = NULL;

@@ -5,10 +5,11 @@
 /*
  * trace_hold.h - holds the spans of one trace until it is known what becomes of the trace.
  *
- * The stitcher emits the spans of a trace one after the other and then calls the trace complete.
+ * The stitcher emits the spans of a trace one after the other and then reports that the trace is complete.
  * Where --ignore or --keep are given, spans are passed on only then, with the outcome of their
  * trace; otherwise the flag of the trace decides, and nothing is held. Spans of a trace that
- * has been open for long are emitted before it is complete; they are passed on at the next tick.
+ * has been open for long are emitted before it is complete; they are passed on at the next tick, and
+ * the rest of the trace has the same outcome.
  */
 
 #include <stdbool.h>
@@ -20,8 +21,9 @@
 struct otr_err;
 struct otr_span;
 
-#define OTR_TRACE_HOLD_KNOWN  256  /* outcomes that are remembered for spans that come late */
-#define OTR_TRACE_HOLD_ROUTES 1024 /* routes whose first trace of a minute is known */
+#define OTR_TRACE_HOLD_KNOWN 256 /* outcomes that are remembered for spans that come late */
+#define OTR_TRACE_HOLD_ROUTES \
+	1024 /* routes whose first trace of a minute is kept; others are not */
 
 /* --keep: traces that are kept though they are not sampled. */
 struct otr_keep {
@@ -46,11 +48,8 @@ struct otr_trace_hold {
 		uint8_t trace_id[16];
 		enum otr_outcome outcome;
 	} known[OTR_TRACE_HOLD_KNOWN];
-	size_t n_known; /* so far */
-	struct {
-		uint64_t route;
-		uint64_t minute;
-	} routes[OTR_TRACE_HOLD_ROUTES];
+	size_t n_known;		       /* so far */
+	struct otr_route_seen *routes; /* oldest first */
 };
 
 /* Takes one finished span; holds a reference, or passes it on at once where nothing is to be

@@ -81,23 +81,56 @@ static void set_times(struct otr_stitch *st, const struct otr_exchange *ex)
 	sp->end_ns = end_of(ex) + st->epoch_ns;
 }
 
-static bool has_threshold(struct otr_slice state)
+/* Takes the next member off a tracestate, without the blanks around it (W3C Trace Context, 3.3.1). */
+static struct otr_slice next_member(struct otr_slice *state)
 {
-	return otr_slice_starts(state, OTR_SLICE("ot=")) ||
-	       (state.len && memmem(state.data, state.len, ",ot=", 4));
+	const char *comma = state->len ? memchr(state->data, ',', state->len) : NULL;
+	struct otr_slice member =
+		otr_slice_sub(*state, 0, comma ? (size_t)(comma - state->data) : state->len);
+
+	*state = otr_slice_sub(*state, member.len + 1, state->len);
+	while (member.len && (member.data[0] == ' ' || member.data[0] == '\t'))
+		member = otr_slice_sub(member, 1, member.len);
+	while (member.len &&
+	       (member.data[member.len - 1] == ' ' || member.data[member.len - 1] == '\t'))
+		member.len--;
+	return member;
 }
 
-/* A trace that was sampled here tells at which threshold, so that counts can be scaled. */
+static bool has_ot_member(struct otr_slice state)
+{
+	while (state.len)
+		if (otr_slice_starts(next_member(&state), OTR_SLICE("ot=")))
+			return true;
+	return false;
+}
+
+/* Writes "ot=th:.." and the members of `state`, but for its own `ot`. */
+static void put_threshold(struct otr_buf *out, uint64_t threshold, struct otr_slice state)
+{
+	char text[OTR_SAMPLE_STATE];
+	struct otr_slice member;
+
+	otr_buf_add(out, text, otr_sample_state(threshold, text));
+	while (state.len) {
+		member = next_member(&state);
+		if (!member.len || otr_slice_starts(member, OTR_SLICE("ot=")))
+			continue;
+		otr_buf_byte(out, ',');
+		otr_buf_slice(out, member);
+	}
+}
+
+/* A trace that was sampled here tells at which threshold, so that counts can be scaled. What a caller
+ * tells stays, unless the sampler ignores callers. */
 static void set_trace_state(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_slice state = ex->req->trace_state;
-	char room[OTR_SAMPLE_STATE + 256];
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, 1024);
+	char room[512];
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, 8192);
 
-	if (ex->trace->threshold && ex->trace->flags & OTR_FLAG_SAMPLED && !has_threshold(state)) {
-		text.len = otr_sample_state(ex->trace->threshold, room);
-		otr_buf_str(&text, state.len ? "," : "");
-		otr_buf_slice(&text, state);
+	if (ex->trace->tells_threshold && (ex->remote || !has_ot_member(state))) {
+		put_threshold(&text, ex->trace->threshold, state);
 		if (!text.rc)
 			state = otr_buf_view(&text);
 	}

@@ -85,7 +85,9 @@ struct otr_trace {
 	uint8_t id[16];
 	uint8_t flags; /* of W3C Trace Context */
 	bool has_id;
+	bool made_id;		 /* the id was made by this stitcher, not read */
 	bool decided;		 /* whether it is sampled is known */
+	bool tells_threshold;	 /* its spans tell `threshold`: it was sampled at that */
 	bool emitted;		 /* st->done was called */
 	bool shown;		 /* it has spans */
 	bool proved;		 /* no parent that was emitted so far is weak */
@@ -93,8 +95,9 @@ struct otr_trace {
 	uint32_t n_unsent;	 /* members that are not emitted */
 	uint64_t last_end_ns;	 /* the latest end of a member */
 	uint64_t waits_since_ns; /* the oldest end of a member that is not emitted; 0: none */
-	uint64_t threshold;	 /* of bpf/sample.h, at which it was sampled here; 0: all are */
+	uint64_t threshold;	 /* of the sampler of its root (bpf/sample.h) */
 	uint64_t settled_ns;	 /* since when none is open; st->settled is in this order */
+	uint32_t root_tgid;	 /* the process where it begins, until it is counted there; or 0 */
 };
 
 /* How far an exchange has come; each state follows the one before. */

@@ -65,6 +65,7 @@ void otr_trace_name(struct otr_stitch *st, struct otr_trace *tr)
 		return;
 	otr_ids_trace(&st->ids, id);
 	otr_trace_take_id(tr, id, OTR_FLAG_SAMPLED | OTR_FLAG_RANDOM);
+	tr->made_id = true;
 }
 
 /* The member where the trace begins: the first without a parent among the members. */
@@ -78,9 +79,9 @@ static const struct otr_exchange *root_of(const struct otr_trace *tr)
 	return root;
 }
 
-/* Decides whether the trace is sampled. A parent elsewhere has decided, and so has whoever named
- * the trace on the wire: its flag stays. */
-static void decide(struct otr_stitch *st, struct otr_trace *tr, bool named_here)
+/* Decides whether the trace is sampled. A parent that is not seen here has decided, and so has
+ * whoever put the id on the wire: their flag stays, unless the sampler ignores callers. */
+static void decide(struct otr_stitch *st, struct otr_trace *tr)
 {
 	const struct otr_exchange *root = root_of(tr);
 	struct otr_sampler by;
@@ -89,15 +90,27 @@ static void decide(struct otr_stitch *st, struct otr_trace *tr, bool named_here)
 		return;
 	tr->decided = true;
 	by = otr_samplers_of(st->cfg.samplers, root->tgid);
-	if (root->remote && !by.is_alone)
+	if (root->remote && !by.ignores_caller)
 		return;
-	otr_samplers_count(st->cfg.samplers, root->tgid);
+	tr->root_tgid = root->tgid;
+	if (tr->made_id || by.ignores_caller) {
+		tr->flags &= (uint8_t)~OTR_FLAG_SAMPLED;
+		if (otr_sample_low(tr->id) >= by.threshold)
+			tr->flags |= OTR_FLAG_SAMPLED;
+	}
+	tr->tells_threshold = tr->flags & OTR_FLAG_SAMPLED &&
+			      otr_sample_low(tr->id) >= by.threshold &&
+			      (by.threshold || by.ignores_caller);
 	tr->threshold = by.threshold;
-	if (!named_here && !by.is_alone)
+}
+
+/* A trace that begins here counts for the limit of its process, once, if it has spans. */
+static void count(struct otr_stitch *st, struct otr_trace *tr)
+{
+	if (!tr->root_tgid || !tr->shown)
 		return;
-	tr->flags &= (uint8_t)~OTR_FLAG_SAMPLED;
-	if (otr_sample_low(tr->id) >= by.threshold)
-		tr->flags |= OTR_FLAG_SAMPLED;
+	otr_samplers_count(st->cfg.samplers, tr->root_tgid);
+	tr->root_tgid = 0;
 }
 
 static void note_end(struct otr_trace *tr, const struct otr_exchange *ex)
@@ -151,14 +164,28 @@ void otr_trace_remove(struct otr_stitch *st, struct otr_exchange *ex)
 		update_list(st, tr);
 }
 
+static void copy_decision(struct otr_trace *to, const struct otr_trace *from)
+{
+	to->decided = true;
+	to->flags = from->flags;
+	to->threshold = from->threshold;
+	to->tells_threshold = from->tells_threshold;
+	to->root_tgid = from->root_tgid;
+}
+
 bool otr_trace_join(struct otr_stitch *st, struct otr_trace *to, struct otr_trace *from)
 {
 	struct otr_exchange *ex;
+	bool had_id = to->has_id;
 
 	if (to == from)
 		return true;
 	if (from->has_id && !otr_trace_take_id(to, from->id, from->flags))
 		return false;
+	if (!had_id)
+		to->made_id = from->made_id;
+	if (from->decided && !to->decided)
+		copy_decision(to, from);
 	to->proved = to->proved && from->proved;
 	to->shown = to->shown || from->shown;
 	while ((ex = from->members)) {
@@ -285,14 +312,14 @@ static void emit_one(struct otr_stitch *st, struct otr_exchange *ex)
 void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr)
 {
 	struct otr_exchange *ex;
-	bool has_id = tr->has_id;
 
 	otr_trace_name(st, tr);
-	decide(st, tr, !has_id);
+	decide(st, tr);
 	tr->waits_since_ns = 0;
 	DL_FOREACH2(tr->members, ex, member_next)
 	if (ex->life == OTR_LIFE_OVER)
 		emit_one(st, ex);
+	count(st, tr);
 	update_list(st, tr);
 	if (tr->n_open || tr->emitted || !tr->shown)
 		return;

@@ -62,7 +62,7 @@ static void index_ends(struct otr_stitch *st, struct otr_wire *wire)
 	if (same)
 		unindex(st, same);
 	HASH_ADD(by_ends, st->by_ends, ends, sizeof(wire->ends), wire);
-	wire->indexed = true;
+	wire->indexed = wire->by_ends.tbl; /* without memory it stays without a peer */
 }
 
 static void unname_peer(struct otr_stitch *st, struct otr_wire *wire)

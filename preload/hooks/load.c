@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bpf/sample.h"
 #include "preload/base/alloc.h"
 #include "preload/base/clock.h"
 #include "preload/base/real.h"
@@ -126,18 +127,26 @@ static void read_cmd(char *cmd, size_t size)
 			cmd[i] = ' ';
 }
 
+/* Do the rules refuse this program? Also reads which share of the traces that begin here is sampled:
+ * OTRACE_SAMPLE is stronger than a rule. */
 static int is_refused(void)
 {
-	const char *rules = getenv("OTRACE_RULE");
+	const char *rules = getenv("OTRACE_RULE"), *share = getenv("OTRACE_SAMPLE");
 	char exe[512], cmd[1024];
+	uint64_t threshold = 0;
+	int refused = 0;
 	ssize_t n;
 
-	if (!rules || !*rules)
-		return 0;
-	n = otr_sys_readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	exe[n > 0 ? n : 0] = 0;
-	read_cmd(cmd, sizeof(cmd));
-	return otr_rules_refuse(rules, exe, cmd);
+	if (rules && *rules) {
+		n = otr_sys_readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+		exe[n > 0 ? n : 0] = 0;
+		read_cmd(cmd, sizeof(cmd));
+		refused = otr_rules_refuse(rules, exe, cmd, &threshold);
+	}
+	if (share)
+		otr_sample_share(share, strlen(share), &threshold);
+	otr_shim.switches.threshold = threshold;
+	return refused;
 }
 
 /* Only "1" means yes: `otrace run` has checked and normalised the values. */

@@ -6,6 +6,8 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "bpf/sample.h"
+
 #define TERM_MAX 256 /* of a rule; a longer text matches nothing */
 
 void otr_hosts_read(struct otr_ring_hosts *hosts, const char *list)
@@ -91,6 +93,8 @@ int otr_hosts_have(const struct otr_ring_hosts *hosts, const char *host, size_t 
 /* One rule. */
 struct rule {
 	int fits, off, others;
+	int has_mode, has_sample, has_share;
+	uint64_t threshold; /* of its share of the traces (bpf/sample.h) */
 };
 
 static int begins(const char *term, const char *key)
@@ -104,9 +108,13 @@ static void read_term(struct rule *r, const char *term, const char *exe, const c
 		r->fits &= !fnmatch(term + 4, exe, 0);
 	else if (begins(term, "cmd="))
 		r->fits &= !fnmatch(term + 4, cmd, 0);
-	else if (begins(term, "mode="))
+	else if (begins(term, "mode=")) {
 		r->off = !strcmp(term + 5, "off");
-	else
+		r->has_mode = 1;
+	} else if (begins(term, "sample=")) {
+		r->has_sample = 1; /* a limit is left to the agent */
+		r->has_share = otr_sample_share(term + 7, strlen(term + 7), &r->threshold);
+	} else
 		r->others = 1;
 }
 
@@ -129,7 +137,7 @@ static struct rule read_rule(const char *text, size_t len, const char *exe, cons
 	return r;
 }
 
-int otr_rules_refuse(const char *rules, const char *exe, const char *cmd)
+int otr_rules_refuse(const char *rules, const char *exe, const char *cmd, uint64_t *threshold)
 {
 	struct rule r;
 	int off = 0;
@@ -138,8 +146,12 @@ int otr_rules_refuse(const char *rules, const char *exe, const char *cmd)
 	for (; rules && *rules; rules += len + (rules[len] == ';')) {
 		len = strcspn(rules, ";");
 		r = read_rule(rules, len, exe, cmd);
-		if (len && r.fits && !r.others)
+		if (!len || !r.fits || r.others)
+			continue;
+		if (r.has_mode || !r.has_sample) /* a rate alone selects nothing */
 			off = r.off;
+		if (r.has_share)
+			*threshold = r.threshold;
 	}
 	return off;
 }

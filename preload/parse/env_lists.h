@@ -25,8 +25,9 @@ int otr_hosts_have(const struct otr_ring_hosts *hosts, const char *host, size_t 
 		   unsigned int port);
 
 /* Does the last rule of OTRACE_RULE that matches say off? Rules with a port or a cgroup are
- * left to the agent. `cmd`: the arguments, with blanks between. `rules` may be NULL. */
-int otr_rules_refuse(const char *rules, const char *exe, const char *cmd);
+ * left to the agent. `cmd`: the arguments, with blanks between. `rules` may be NULL. `threshold`
+ * becomes that of the last share that matches (bpf/sample.h), if there is one. */
+int otr_rules_refuse(const char *rules, const char *exe, const char *cmd, uint64_t *threshold);
 
 #pragma GCC visibility pop
 

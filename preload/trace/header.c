@@ -56,6 +56,9 @@ static size_t begin_trace(uint8_t trace_id[16], uint8_t *flags, char state[OTR_S
 	const struct otr_ring *ring = otr_ring_now();
 	uint64_t threshold = ring ? otr_get(&ring->say.threshold) : 0;
 
+	if (!threshold) /* the agent says nothing, or nothing yet */
+		threshold = otr_shim.switches.threshold;
+
 	random_id(trace_id, 16);
 	*flags = otr_sample_low(trace_id) >= threshold;
 	return *flags && threshold ? otr_sample_state(threshold, state) : 0;

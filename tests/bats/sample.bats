@@ -159,7 +159,27 @@ told='all(s.state == "ot=th:c" for s in S)'
 	detach
 	spans "[s.path for s in S if s.attr['server.port'] == '$port'] == ['/yes']" \
 		"len([s for s in S if s.attr['server.port'] == '$alone']) == 3" \
-		"all(s.state == 'ot=th:8,x=y' for s in S if s.path == '/yes')"
+		"all(s.state == ('ot=th:8,x=y' if s.attr['server.port'] == '$port' else 'ot=th:0,x=y') for s in S if s.path == '/yes')"
+}
+
+@test "run --sample is stronger than the variables that otrace finds" {
+	port=$(free_port)
+	http "$port"
+	export OTEL_TRACES_SAMPLER=always_on
+	for how in --no-shim --no-bpf; do
+		"$OTRACE" run $how --sample 0 -o "$dir/text" --export "file:$dir/spans" -- \
+			"$PY" -c "import urllib.request; urllib.request.urlopen('http://127.0.0.1:$port/x').read()"
+		[ ! -s "$dir/spans" ]
+		grep -q '^sampled  *0 of 1 traces kept' "$dir/text"
+	done
+}
+
+@test "a rule of a rate alone holds for who listens nowhere" {
+	port=$(free_port)
+	http "$port"
+	"$OTRACE" run --rule 'exe=*/curl,sample=0' -o "$dir/text" --export "file:$dir/spans" -- \
+		bash -c "unset TRACEPARENT; curl -s 127.0.0.1:$port/curl; $PY -c \"import urllib.request; urllib.request.urlopen('http://127.0.0.1:$port/py').read()\""
+	spans 'len(C) == 1' 'C[0].asked == "/py"'
 }
 
 @test "--keep: errors, slow ones and the first of a route, though none is sampled" {

@@ -25,7 +25,7 @@ FUZZ_SRC   := $(wildcard agent/proto/*.c) $(filter-out agent/base/confine.c,$(wi
 
 # All that a pipeline is made of, for the one fuzzer that drives it.
 FUZZ_PIPE := $(filter-out $(FUZZ_SRC),$(wildcard agent/pipeline.c agent/base/loss.c \
-	agent/stream/*.c agent/stitch/*.c agent/resource/*.c))
+	agent/stream/*.c agent/stitch/*.c agent/sample/*.c agent/resource/*.c))
 $(FUZZ_B)/fuzz_pipeline: FUZZ_MORE := $(FUZZ_PIPE)
 $(FUZZ_B)/fuzz_pipeline: $(FUZZ_PIPE)
 

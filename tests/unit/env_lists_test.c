@@ -96,18 +96,25 @@ static void rules(void **state)
 		{";;,,", "/b/any", "any", 0},
 		{"exe=,mode=off", "/b/any", "any", 0},
 		{"mode=off,mode", "/b/any", "any", 0},
+		/* a rate alone selects nothing */
+		{"mode=off;exe=*,sample=10%", "/b/any", "any", 1},
+		{"mode=off;exe=*,sample=10%,mode=trace", "/b/any", "any", 0},
 	};
+	uint64_t t = 1;
 	char text[400];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (otr_rules_refuse(rows[i].rules, rows[i].exe, rows[i].cmd) != rows[i].off)
+		if (otr_rules_refuse(rows[i].rules, rows[i].exe, rows[i].cmd, &t) != rows[i].off)
 			fail_msg("%s", rows[i].rules);
+	assert_true(otr_rules_refuse("sample=1;sample=50%;exe=/c/*,sample=0;sample=9/s", "/b/any",
+				     "", &t) == 0);
+	assert_true(t == 1ull << 55);
 	memset(text, '*', sizeof(text) - 1);
 	memcpy(text, "exe=", 4);
 	memcpy(text + sizeof(text) - 10, ",mode=off", 10);
-	assert_false(otr_rules_refuse(text, "/b/any", ""));
-	assert_false(otr_rules_refuse(NULL, "/b/any", ""));
+	assert_false(otr_rules_refuse(text, "/b/any", "", &t));
+	assert_false(otr_rules_refuse(NULL, "/b/any", "", &t));
 }
 
 int main(void)

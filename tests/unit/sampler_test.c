@@ -27,7 +27,7 @@ static uint64_t otel(const char *name, const char *arg)
 
 	if (!otr_sampler_read_otel(&is, otr_slice_str(name), otr_slice_str(arg)))
 		return UINT64_MAX;
-	return is.threshold | (uint64_t)is.is_alone << 63;
+	return is.threshold | (uint64_t)is.ignores_caller << 63;
 }
 
 static void samplers_of_opentelemetry(void **state)
@@ -56,7 +56,7 @@ static void the_default(void **state)
 	(void)state;
 	unsetenv("OTEL_TRACES_SAMPLER");
 	assert_int_equal(otr_sampler_default(&is, NULL, &err), 0);
-	assert_true(!is.threshold && !is.is_alone);
+	assert_true(!is.threshold && !is.ignores_caller);
 	assert_int_equal(otr_sampler_default(&is, "50%", &err), 0);
 	assert_true(is.threshold == HALF);
 	assert_true(otr_sampler_default(&is, "10 %", &err) < 0);
@@ -122,7 +122,7 @@ static void the_strongest_decides(void **state)
 	assert_true(of(&b, 8) == HALF);
 	ENV(&b, 7, "OTEL_TRACES_SAMPLER=traceidratio\0OTEL_TRACES_SAMPLER_ARG=0.125");
 	assert_true(of(&b, 7) == OTR_SAMPLE_NONE / 8 * 7);
-	assert_true(otr_samplers_of(b.samplers, 7).is_alone);
+	assert_true(otr_samplers_of(b.samplers, 7).ignores_caller);
 	ENV(&b, 7, "OTEL_TRACES_SAMPLER=always_off\0OTRACE_SAMPLE=100%");
 	assert_true(of(&b, 7) == 0);
 	ENV(&b, 7, "OTEL_TRACES_SAMPLER=jaeger_remote\0OTRACE_SAMPLE=many"); /* no help */
@@ -158,9 +158,13 @@ static void a_limit_follows_the_rate(void **state)
 	assert_int_equal(per_mille(of(&b, 7)), 100);
 	second(&b, 4, 2000);
 	assert_int_equal(per_mille(of(&b, 7)), 50);
-	second(&b, 5, 1000); /* as if 1,500 */
-	assert_int_equal(per_mille(of(&b, 7)), 67);
-	for (uint64_t i = 6; i < 16; i++)
+	second(&b, 5, 1000); /* as if 1,800 */
+	assert_int_equal(per_mille(of(&b, 7)), 56);
+	second(&b, 6, 0); /* a burst after three quiet seconds */
+	second(&b, 7, 0);
+	second(&b, 8, 0);
+	assert_in_range(per_mille(of(&b, 7)), 90, 120);
+	for (uint64_t i = 9; i < 40; i++)
 		second(&b, i, 10);
 	assert_true(of(&b, 7) == 0);
 	end(&b);

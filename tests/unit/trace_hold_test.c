@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ struct bench {
 	struct otr_trace_hold hold;
 	uint32_t passed[256]; /* first byte of trace id << 8 | of span id */
 	size_t n;
-	size_t dropped;
+	size_t dropped, kept;
 	enum otr_outcome outcome; /* of the last trace */
 	uint8_t flags;		  /* of the spans from now on */
 };
@@ -271,9 +272,64 @@ static void the_first_of_a_route_and_minute_is_kept(void **state)
 	otr_trace_hold_fini(&b.hold);
 }
 
+/* A request of the minute before, which took long, is no first one again; nor does one route take the
+ * place of another. */
+static void minutes_and_routes_do_not_alternate(void **state)
+{
+	static const double minute = 60000;
+	struct bench b;
+
+	(void)state;
+	unsampled(&b, "first");
+	for (uint32_t i = 0; i < 8; i++) {
+		put(&b, i + 1,
+		    &(struct make){OTR_SPAN_SERVER, 0, 1, 0, "web", "GET /a", i % 2 ? 0 : minute, 1,
+				   200});
+		done(&b, i + 1);
+	}
+	assert_int_equal(b.n, 1);
+	for (uint32_t turn = 0; turn < 2; turn++) {
+		for (uint32_t i = 0; i < 1200; i++) {
+			char name[32];
+
+			snprintf(name, sizeof(name), "GET /r%u", i);
+			b.n = b.n > 200 ? 0 : b.n; /* only 256 are kept by this test */
+			put(&b, 100,
+			    &(struct make){OTR_SPAN_SERVER, 0, 1, 0, "web", name, 3 * minute, 1,
+					   200});
+			b.hold.n_known = 0;
+			done(&b, 100);
+			b.kept += b.outcome == OTR_TRACE_KEPT;
+		}
+	}
+	assert_int_equal(b.kept, OTR_TRACE_HOLD_ROUTES); /* in place of /a, too, which is older */
+	otr_trace_hold_fini(&b.hold);
+}
+
+/* What is known of the first part holds for the rest, whatever its root seems to be. */
+static void the_rest_of_a_trace_follows_its_first_part(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	b.hold.keep.errors = true;
+	b.flags = 0;
+	put(&b, 1,
+	    &(struct make){OTR_SPAN_CLIENT, 0, 3, 2, "web", "GET", 0, 9, 500, .error = "500"});
+	otr_trace_hold_flush(&b.hold); /* a tick */
+	assert_int_equal(b.n, 1);
+	server(&b, 1, "GET /ready"); /* --ignore names it */
+	done(&b, 1);
+	assert_int_equal(b.outcome, OTR_TRACE_KEPT);
+	assert_int_equal(b.n, 2);
+	otr_trace_hold_fini(&b.hold);
+}
+
 static void a_wrong_keep_is_refused(void **state)
 {
-	static const char *const bad[] = {"errors", "slow", "slow=", "slow=fast", "error first"};
+	static const char *const bad[] = {
+		"errors", "slow", "slow=", "slow=fast", "slow=0", "error first"};
 	struct otr_keep keep;
 	struct otr_err err;
 
@@ -297,6 +353,8 @@ int main(void)
 		cmocka_unit_test(errors_are_kept_whole),
 		cmocka_unit_test(slow_ones_are_kept),
 		cmocka_unit_test(the_first_of_a_route_and_minute_is_kept),
+		cmocka_unit_test(minutes_and_routes_do_not_alternate),
+		cmocka_unit_test(the_rest_of_a_trace_follows_its_first_part),
 		cmocka_unit_test(a_wrong_keep_is_refused),
 	};
 
