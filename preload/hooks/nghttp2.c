@@ -187,7 +187,7 @@ static struct otr_fields *prepare(const struct otr_nv *nv, size_t n)
 	struct otr_self *self;
 	int error = errno;
 
-	if (otr_is_off() || otr_switch_is_on(OTR_RING_NO_INJECT) || otr_shim.has_seccomp)
+	if (otr_is_off() || otr_switch_is_on(OTR_RING_NO_INJECT) || otr_get(&otr_shim.has_seccomp))
 		return NULL;
 	self = otr_enter();
 	if (self) {

@@ -27,7 +27,7 @@ static void end(int fd, struct otr_fd *f)
 	if (f->announced_by != otr_shim.pid)
 		return;
 	otr_end_runs(f);
-	otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
+	otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, f->error);
 }
 
 void otr_fd_closed(int fd)

@@ -385,16 +385,50 @@ static void only_passing_on(void **state)
 	assert_string_equal(records, "od");
 }
 
+/* A server answers a request that it does not read to its end, and closes: the client's call
+ * that sends fails, and the answer can be read. */
+static void an_answer_after_a_failed_call(void **state)
+{
+	(void)state;
+	fd.role = OTR_ROLE_CLIENT;
+	move(OTR_DIR_OUT, 50, 50);
+	otr_not_moved(&self, 3, &fd, OTR_DIR_OUT, -1, EPIPE);
+	move(OTR_DIR_IN, 100, 100);
+	assert_string_equal(records, "odrd");
+	assert_int_equal(fd.error, EPIPE);
+	otr_not_moved(&self, 3, &fd, OTR_DIR_IN, -1, ECONNRESET);
+	assert_string_equal(records, "odrdrc");
+}
+
+/* The file or the pipe at the other end of sendfile() or splice() fails, or the caller errs. */
+static void an_error_of_another_descriptor(void **state)
+{
+	(void)state;
+	move(OTR_DIR_IN, 50, 50);
+	move(OTR_DIR_OUT, 100, 100);
+	otr_not_moved(&self, 3, &fd, OTR_DIR_OUT, -1, EIO);
+	otr_not_moved(&self, 3, &fd, OTR_DIR_OUT, -1, EBADF);
+	otr_not_moved(&self, 3, &fd, OTR_DIR_IN, -1, EPIPE);
+	assert_string_equal(records, "odd");
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, begin)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(whole_ones),	   TEST(begun_before),
-		TEST(a_client_that_asked), TEST(what_nobody_reads_is_no_loss),
-		TEST(only_passing_on),	   TEST(rules_where_they_serve),
-		TEST(answered_after),	   TEST(while_it_is_behind),
-		TEST(asks_for_nobody),	   TEST(an_answer_is_read_all_the_same),
+		TEST(whole_ones),
+		TEST(begun_before),
+		TEST(a_client_that_asked),
+		TEST(what_nobody_reads_is_no_loss),
+		TEST(only_passing_on),
+		TEST(rules_where_they_serve),
+		TEST(answered_after),
+		TEST(while_it_is_behind),
+		TEST(asks_for_nobody),
+		TEST(an_answer_is_read_all_the_same),
+		TEST(an_answer_after_a_failed_call),
+		TEST(an_error_of_another_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
