@@ -178,33 +178,44 @@ static void rest_went(int fd, struct turn *t, long k)
 		emit_rest(fd, t, (size_t)k);
 }
 
-/* Another thread sends the rest. On a blocking descriptor this thread waits for it, as it would
- * for that thread's own bytes; otherwise it gets EAGAIN. It gets that under a seccomp filter,
- * too, which may kill a process that makes other calls than its own. */
-static int wait_for_other(int fd, int flags)
+#define YIELDS 20 /* a call that does not block has ended by then */
+
+static int refuse(void)
+{
+	errno = EAGAIN;
+	return -1;
+}
+
+/* Another thread sends the rest, for the `tries`-th time. On a blocking descriptor this thread
+ * waits for it, as it would for that thread's own bytes. Otherwise it waits for a moment: where
+ * the kernel itself says EAGAIN, it also says when there is room again. Under a seccomp filter,
+ * which may kill a process that makes other calls than its own, it gets EAGAIN at once. */
+static int wait_for_other(int fd, int flags, int tries)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};
 
-	if (flags & MSG_DONTWAIT || otr_get(&otr_shim.has_seccomp) ||
-	    otr_sys_fcntl(fd, F_GETFL, 0) & O_NONBLOCK) {
-		errno = EAGAIN;
-		return -1;
-	}
-	otr_sys(SYS_ppoll, NULL, 0, &moment, NULL, 0);
+	if (otr_get(&otr_shim.has_seccomp))
+		return refuse();
+	if (!(flags & MSG_DONTWAIT) && !(otr_sys_fcntl(fd, F_GETFL, 0) & O_NONBLOCK))
+		otr_sys(SYS_ppoll, NULL, 0, &moment, NULL, 0);
+	else if (tries < YIELDS)
+		otr_sys(SYS_sched_yield);
+	else
+		return refuse();
 	return 0;
 }
 
 /* The call blocks or fails here as it would if nothing of the caller's bytes had been sent yet. */
 int otr_out_first(int fd, int is_message, int flags)
 {
-	int error = errno;
+	int error = errno, tries = 0;
 	struct turn t;
 	enum rest is;
 	long k;
 
 	while ((is = look_for_rest(fd, &t)) != REST_NONE) {
 		if (is == REST_OTHER) {
-			if (wait_for_other(fd, flags))
+			if (wait_for_other(fd, flags, tries++))
 				return -1;
 			continue;
 		}
