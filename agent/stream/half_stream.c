@@ -193,18 +193,30 @@ static bool joins_now(const struct otr_half_stream *h, const struct otr_stream_s
 	return !h->to_join && before == h->last && !is_apart(h, key);
 }
 
+/* Sets the cost of a new segment. If the budget has no room for its bytes, they are not kept.
+ * Returns 0, or -ENOBUFS if bytes were dropped. */
+static int charge(const struct otr_budget *budget, struct otr_stream_segment *key)
+{
+	bool fits = budget->used + sizeof(*key) + key->cap <= budget->max;
+	int rc = !fits && key->cap ? -ENOBUFS : 0;
+
+	if (!fits)
+		key->cap = 0;
+	key->cost = (uint32_t)sizeof(*key) + key->cap;
+	return rc;
+}
+
 static int add(struct otr_half_stream *h, struct otr_stream_segment *key, const uint8_t *data)
 {
 	struct otr_stream_segment *before = find_before(h, key->pos), *p;
 	struct otr_stream_segment *after = before ? before->next : h->segments;
 	uint64_t skipped;
 	bool now;
+	int rc;
 
 	if (!trim(before, after, key, &skipped))
 		return 0;
-	key->cost = (uint32_t)sizeof(*p) + key->cap;
-	if (h->budget->used + key->cost > h->budget->max)
-		key->cap = 0;
+	rc = charge(h->budget, key);
 	now = joins_now(h, key, before);
 	key->bare = now || !key->cap;
 	p = key->bare ? otr_spares_get(&h->budget->segments, sizeof(*p))
@@ -219,14 +231,14 @@ static int add(struct otr_half_stream *h, struct otr_stream_segment *key, const 
 		data += skipped;
 	if (now) {
 		join(h, p, data);
-		return 0;
+		return rc;
 	}
 	if (p->cap)
 		memcpy(p->data, data, p->cap);
 	if (!h->to_join || h->to_join->pos > p->pos)
 		h->to_join = p;
 	join_waiting(h);
-	return 0;
+	return rc;
 }
 
 static void begin(struct otr_half_stream *h, uint64_t pos)
