@@ -93,7 +93,7 @@ static int make_stages(struct otr_pipeline *pl)
 	struct otr_stitch_config cfg = {
 		.max_open = 65536,
 		.hold_ns = pl->cfg.hold_ns,
-		.orphan_ns = 600 * SECOND_NS,
+		.answer_ns = 600 * SECOND_NS,
 		.close_ns = 30 * SECOND_NS,
 		.seed = pl->cfg.seed,
 		.settings = pl->cfg.settings,

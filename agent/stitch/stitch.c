@@ -302,13 +302,13 @@ static void drop_kept(struct otr_stitch *st)
 }
 
 /* Ends requests that have waited for an answer for too long. */
-static void drop_orphans(struct otr_stitch *st)
+static void end_unanswered_long(struct otr_stitch *st)
 {
 	struct otr_exchange *ex, *tmp;
 
 	DL_FOREACH_SAFE(st->live, ex, tmp)
 		if (otr_is_open(ex) && ex->answer != OTR_ANSWER_BEGUN &&
-		    ex->start_ns + st->cfg.orphan_ns < st->now_ns)
+		    ex->start_ns + st->cfg.answer_ns < st->now_ns)
 			otr_exchange_end_cut(st, ex, st->now_ns);
 }
 
@@ -324,7 +324,7 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	if (now_ns < st->swept_ns + SWEEP_NS)
 		return;
 	st->swept_ns = now_ns;
-	drop_orphans(st);
+	end_unanswered_long(st);
 	otr_trace_sweep(st);
 	otr_spares_trim(&st->old_exchanges);
 	otr_spares_trim(&st->old_traces);
