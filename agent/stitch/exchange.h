@@ -104,7 +104,7 @@ struct otr_trace {
 enum otr_life {
 	OTR_LIFE_OPEN,
 	OTR_LIFE_OVER,	  /* its end is known, or none is expected any more */
-	OTR_LIFE_EMITTED, /* its span is out, or it becomes none; kept for late children */
+	OTR_LIFE_EMITTED, /* its span is out, or it becomes none; it lingers for late children */
 };
 
 /* What is known of the answer to a request. */
@@ -122,7 +122,7 @@ struct otr_exchange {
 	struct otr_exchange *member_prev, *member_next;
 	struct otr_exchange *strand_prev, *strand_next;
 	struct otr_exchange *wait_prev, *wait_next;
-	struct otr_exchange *prev, *next; /* of st->live, or st->kept once emitted */
+	struct otr_exchange *prev, *next; /* of st->live, or st->lingering once emitted */
 	struct otr_wire *wire;
 	struct otr_trace *trace;
 	struct otr_stitch_strand *of_strand; /* of a client's end; or NULL */
@@ -138,7 +138,7 @@ struct otr_exchange {
 	uint64_t strand;
 	uint32_t tgid;
 	uint64_t start_ns, end_ns;
-	uint64_t kept_until_ns; /* once emitted: when it is freed */
+	uint64_t lingers_until_ns; /* once emitted: when it is freed */
 	const struct otr_proto_ops *proto;
 	struct otr_resource *resource; /* one reference; NULL: not known, or emitted */
 	struct otr_msg *req, *rsp;     /* copies, each in one allocation; NULL once emitted */
@@ -206,12 +206,12 @@ struct otr_stitch {
 	struct otr_inbound_open *inbound_open;
 	struct otr_run run;
 	struct otr_failed failed[OTR_FAILED];
-	struct otr_exchange *live; /* not emitted, oldest first */
-	struct otr_exchange *kept; /* emitted, oldest first */
+	struct otr_exchange *live;	/* not emitted, oldest first */
+	struct otr_exchange *lingering; /* emitted, oldest first */
 	struct otr_trace *open, *settled;
 	bool has_unix_servers; /* the server's end of a Unix socket was seen */
 	struct otr_spares old_exchanges, old_traces; /* memory for new ones */
-	size_t n;				     /* exchanges, live and kept */
+	size_t n;				     /* exchanges, live and lingering */
 	struct otr_proto_memory memory;		     /* for describe() */
 	struct otr_span_builder sb;
 	struct otr_stitch_stats stats;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * life.c - the life of an exchange: begun by a request, ended by its answer's last
- * byte, kept for a while after its span is out, so that late children find its id.
+ * byte, and lingering for a while after its span is out, so that late children find its id.
  */
 
 #include "agent/stitch/life.h"
@@ -207,7 +207,7 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 	if (otr_is_open(ex))
 		st->stats.open--;
 	if (otr_is_emitted(ex))
-		DL_DELETE(st->kept, ex);
+		DL_DELETE(st->lingering, ex);
 	else
 		DL_DELETE(st->live, ex);
 	otr_trace_remove(st, ex);
@@ -247,7 +247,7 @@ void otr_exchange_end_cut(struct otr_stitch *st, struct otr_exchange *ex, uint64
 
 static void evict_one(struct otr_stitch *st)
 {
-	struct otr_exchange *ex = st->kept;
+	struct otr_exchange *ex = st->lingering;
 
 	if (!ex) {
 		ex = st->live;

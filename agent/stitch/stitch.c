@@ -57,8 +57,8 @@ void otr_stitch_free(struct otr_stitch **stp)
 		return;
 	while (st->live)
 		otr_exchange_free(st, st->live);
-	while (st->kept)
-		otr_exchange_free(st, st->kept);
+	while (st->lingering)
+		otr_exchange_free(st, st->lingering);
 	while (st->wires) {
 		struct otr_wire *wire = st->wires;
 
@@ -295,10 +295,10 @@ void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn, int
 	otr_wire_put(wire);
 }
 
-static void drop_kept(struct otr_stitch *st)
+static void free_lingering(struct otr_stitch *st)
 {
-	while (st->kept && st->kept->kept_until_ns <= st->now_ns)
-		otr_exchange_free(st, st->kept);
+	while (st->lingering && st->lingering->lingers_until_ns <= st->now_ns)
+		otr_exchange_free(st, st->lingering);
 }
 
 /* Ends requests that have waited for an answer for too long. */
@@ -320,7 +320,7 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	otr_process_tick(st);
 	otr_failed_tick(st);
 	otr_trace_tick(st);
-	drop_kept(st);
+	free_lingering(st);
 	if (now_ns < st->swept_ns + SWEEP_NS)
 		return;
 	st->swept_ns = now_ns;

@@ -19,7 +19,7 @@
 #include "bpf/sample.h"
 
 #define SETTLE_NS (50 * 1000000ull)   /* since the last end in a trace */
-#define KEEP_NS	  (2000 * 1000000ull) /* how long an emitted exchange is kept for late children */
+#define LINGER_NS (2000 * 1000000ull) /* how long an emitted exchange lingers for late children */
 
 struct otr_trace *otr_trace_new(struct otr_stitch *st)
 {
@@ -303,10 +303,10 @@ static void emit_one(struct otr_stitch *st, struct otr_exchange *ex)
 	tr->proved = tr->proved && !is_weak(ex);
 	otr_exchange_emit(st, ex);
 	ex->life = OTR_LIFE_EMITTED;
-	ex->kept_until_ns = st->now_ns + KEEP_NS;
+	ex->lingers_until_ns = st->now_ns + LINGER_NS;
 	tr->n_unsent--;
 	DL_DELETE(st->live, ex);
-	DL_APPEND(st->kept, ex);
+	DL_APPEND(st->lingering, ex);
 }
 
 void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr)
