@@ -129,7 +129,7 @@ struct otr_exchange {
 	struct otr_exchange *parent;	     /* NULL: none, or it was freed */
 	uint32_t n_kids;		     /* exchanges whose `parent` this is */
 	struct otr_exchange *peer;	     /* the same request at the other end; or NULL */
-	UT_hash_handle by_name;		     /* by header.span_id, if `named` */
+	UT_hash_handle by_header;	     /* by header.span_id, if `indexed` */
 	UT_hash_handle by_own;		     /* by span_id, if `owned` */
 
 	struct otr_ref ref; /* first byte of the request; its direction is the role */
@@ -153,7 +153,7 @@ struct otr_exchange {
 	bool has_header;     /* `header` was read */
 	bool same_host;	     /* see struct otr_side */
 	bool partial;	     /* the head of its request was not seen whole */
-	bool named;	     /* it is in a table of named.c, by `header` */
+	bool indexed;	     /* it is in a table of named.c, by `header` */
 	bool owned;	     /* it is in st->owned: its process gave it `span_id` */
 	bool inbound_open;   /* it is counted in otr_inbound_open of its process */
 	uint16_t reported_s; /* the age at which it was reported as open, last */

@@ -96,7 +96,7 @@ static void take_ids(const struct otr_run *run, struct otr_exchange *ex)
 {
 	static const uint8_t none[8];
 
-	if (!run->named)
+	if (!run->env_has_ids)
 		return;
 	memcpy(ex->span_id, run->own.span_id, sizeof(ex->span_id));
 	otr_trace_take_id(ex->trace, run->own.trace_id, run->own.flags);
@@ -233,7 +233,7 @@ static void read_ids(struct otr_run *run, struct otr_slice text)
 
 	run->released = false;
 	run->outer = (struct otr_traceparent){.flags = 0};
-	run->named = otr_traceparent_read(&run->own, otr_slice_sub(text, 0, len));
+	run->env_has_ids = otr_traceparent_read(&run->own, otr_slice_sub(text, 0, len));
 	if (text.len > 56 && !otr_traceparent_read(&run->outer, otr_slice_sub(text, 56, text.len)))
 		run->outer = (struct otr_traceparent){.flags = 0};
 }
@@ -315,7 +315,7 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st, const struct otr_exc
 	struct otr_exchange *root = st->run.ex;
 
 	/* If the first process has an id, its work names that id. */
-	if (!root || !otr_is_open(root) || st->run.named)
+	if (!root || !otr_is_open(root) || st->run.env_has_ids)
 		return NULL;
 	if (!desc || desc->served || ex->doubtful)
 		return NULL;

@@ -27,7 +27,7 @@ struct otr_run {
 	struct otr_exchange *ex; /* its exchange; NULL before it executes a program */
 	struct otr_descendant *descendants;
 	uint32_t emitted; /* children that were emitted, and processes that named it */
-	bool named;	  /* its environment names it: `own` */
+	bool env_has_ids; /* its environment names it: `own` */
 	bool released;	  /* it becomes no span, and is no parent any more: see process.c */
 	struct otr_traceparent own, outer; /* outer: its own parent; all zero: none */
 };

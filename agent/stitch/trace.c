@@ -57,7 +57,7 @@ bool otr_trace_take_id(struct otr_trace *tr, const uint8_t id[16], uint8_t flags
 	return true;
 }
 
-void otr_trace_name(struct otr_stitch *st, struct otr_trace *tr)
+void otr_trace_make_id(struct otr_stitch *st, struct otr_trace *tr)
 {
 	uint8_t id[16];
 
@@ -313,7 +313,7 @@ void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr)
 {
 	struct otr_exchange *ex;
 
-	otr_trace_name(st, tr);
+	otr_trace_make_id(st, tr);
 	decide(st, tr);
 	tr->waits_since_ns = 0;
 	DL_FOREACH2(tr->members, ex, member_next)
