@@ -91,7 +91,7 @@ static const struct otr_stream_ops stream_ops = {
 static int make_stages(struct otr_pipeline *pl)
 {
 	struct otr_stitch_config cfg = {
-		.max_open = 65536,
+		.max_exchanges = 65536,
 		.hold_ns = pl->cfg.hold_ns,
 		.answer_ns = 600 * SECOND_NS,
 		.close_ns = 30 * SECOND_NS,

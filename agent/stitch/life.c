@@ -261,6 +261,6 @@ static void evict_one(struct otr_stitch *st)
 
 void otr_exchange_evict(struct otr_stitch *st)
 {
-	while (st->n && st->n >= st->cfg.max_open)
+	while (st->n && st->n >= st->cfg.max_exchanges)
 		evict_one(st);
 }

@@ -25,7 +25,7 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t e
 /* The same, where bytes or records were lost: when it ended is not known. */
 void otr_exchange_end_cut(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns);
 
-/* Frees exchanges until one more is within cfg.max_open: first those that are emitted, then the
+/* Frees exchanges until one more is within cfg.max_exchanges: first those that are emitted, then the
  * oldest one, which is emitted as it stands and counted as lost. */
 void otr_exchange_evict(struct otr_stitch *st);
 

@@ -5,7 +5,7 @@
  *	message -> wire.c -> life.c -> parent.c -> trace.c -> emit.c -> span
  *
  * An answer is paired with a request in order, or by the number that both carry (`stream`).
- * cfg.max_open bounds all tables: exchanges that are emitted are freed first; then the oldest
+ * cfg.max_exchanges bounds all tables: exchanges that are emitted are freed first; then the oldest
  * one is closed as it stands, which is counted.
  */
 
