@@ -94,7 +94,7 @@ static int make_stages(struct otr_pipeline *pl)
 		.max_exchanges = 65536,
 		.hold_ns = pl->cfg.hold_ns,
 		.answer_ns = 600 * SECOND_NS,
-		.close_ns = 30 * SECOND_NS,
+		.together_ns = 30 * SECOND_NS,
 		.seed = pl->cfg.seed,
 		.settings = pl->cfg.settings,
 	};

@@ -13,7 +13,7 @@
  *		that, or while it listens (workers): the call of a timer does not belong to
  *		the start of the server;
  *	all, if the first process itself serves, runs for longer than a trace is kept together
- *		(close_ns), or asks as often as a load generator. Then the first process is
+ *		(together_ns), or asks as often as a load generator. Then the first process is
  *		released: its children lose it as their parent. Otherwise a week of a worker
  *		would be one trace.
  *

@@ -30,7 +30,7 @@ static bool names_first(const struct otr_stitch *st, const struct otr_traceparen
 
 bool otr_root_is_old(const struct otr_stitch *st)
 {
-	return st->now_ns > st->run.ex->start_ns + st->cfg.close_ns;
+	return st->now_ns > st->run.ex->start_ns + st->cfg.together_ns;
 }
 
 /* Can the first process be a parent still? It cannot if it was emitted without a span. */

@@ -17,7 +17,7 @@ struct otr_stitch_config {
 	size_t max_exchanges;	       /* exchanges; one more closes the oldest, which is counted */
 	uint64_t hold_ns;	       /* how long a trace waits for late evidence */
 	uint64_t answer_ns;	       /* how long a request waits for its answer */
-	uint64_t close_ns;	       /* how long what is over waits for the rest of its trace */
+	uint64_t together_ns;	       /* how long what is over waits for the rest of its trace */
 	uint64_t seed;		       /* of trace and span ids */
 	struct otr_procs *procs;       /* borrowed, for environments; or NULL */
 	struct otr_samplers *samplers; /* borrowed; NULL: all traces are sampled */

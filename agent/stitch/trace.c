@@ -351,6 +351,6 @@ void otr_trace_sweep(struct otr_stitch *st)
 	struct otr_trace *tr, *tmp;
 
 	DL_FOREACH_SAFE(st->open, tr, tmp)
-		if (tr->waits_since_ns && st->now_ns > tr->waits_since_ns + st->cfg.close_ns)
+		if (tr->waits_since_ns && st->now_ns > tr->waits_since_ns + st->cfg.together_ns)
 			otr_trace_emit(st, tr);
 }

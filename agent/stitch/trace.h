@@ -45,7 +45,7 @@ void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr);
 /* Emits every trace that is ready at st->now_ns. */
 void otr_trace_tick(struct otr_stitch *st);
 
-/* Emits what has been over for longer than cfg.close_ns in traces that are not. */
+/* Emits what has been over for longer than cfg.together_ns in traces that are not. */
 void otr_trace_sweep(struct otr_stitch *st);
 
 #endif /* OTR_STITCH_TRACE_H */
