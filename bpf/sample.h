@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define OTR_SAMPLE_BITS	 56
-#define OTR_SAMPLE_NONE	 (1ull << OTR_SAMPLE_BITS) /* the threshold that no trace reaches */
+#define OTR_SAMPLE_NEVER (1ull << OTR_SAMPLE_BITS) /* the threshold that no trace reaches */
 #define OTR_SAMPLE_STATE 24 /* bytes for otr_sample_state(): "ot=th:" and 14 digits */
 
 static inline uint64_t otr_sample_low(const uint8_t trace_id[16])
@@ -51,7 +51,7 @@ static inline uint64_t otr_sample_threshold(uint64_t m, unsigned int places)
 	while (places--)
 		whole *= 10;
 	part = ((unsigned __int128)m << OTR_SAMPLE_BITS) / whole;
-	return otr_sample_round(OTR_SAMPLE_NONE - (uint64_t)part);
+	return otr_sample_round(OTR_SAMPLE_NEVER - (uint64_t)part);
 }
 
 /* Reads a share, "10%", "0.1" or "1", of at most 18 digits. Returns 1 and its threshold, or 0
@@ -93,7 +93,7 @@ static inline size_t otr_sample_state(uint64_t threshold, char out[OTR_SAMPLE_ST
 		out[len] = head[len];
 	do {
 		out[len++] = "0123456789abcdef"[threshold >> (OTR_SAMPLE_BITS - 4) & 15];
-		threshold = threshold << 4 & (OTR_SAMPLE_NONE - 1);
+		threshold = threshold << 4 & (OTR_SAMPLE_NEVER - 1);
 	} while (threshold);
 	return len;
 }

@@ -61,7 +61,7 @@ static bool read_limit(struct otr_sampler *out, struct otr_slice text)
 	n = strtod(number, &end);
 	if (*end || n > PER_S_MAX)
 		return false;
-	*out = (struct otr_sampler){.per_s = n, .threshold = n > 0 ? 0 : OTR_SAMPLE_NONE};
+	*out = (struct otr_sampler){.per_s = n, .threshold = n > 0 ? 0 : OTR_SAMPLE_NEVER};
 	return true;
 }
 
@@ -84,7 +84,7 @@ bool otr_sampler_read_otel(struct otr_sampler *out, struct otr_slice name, struc
 	if (!is.ignores_caller)
 		root = otr_slice_sub(name, parent.len, name.len);
 	if (otr_slice_eq(root, OTR_SLICE("always_off")))
-		is.threshold = OTR_SAMPLE_NONE;
+		is.threshold = OTR_SAMPLE_NEVER;
 	else if (otr_slice_eq(root, OTR_SLICE("traceidratio")))
 		is.threshold = 0;
 	else if (!otr_slice_eq(root, OTR_SLICE("always_on")))
