@@ -37,7 +37,7 @@ struct known {
 };
 
 struct otr_samplers {
-	struct otr_sampler all;
+	struct otr_sampler fallback;
 	const struct otr_procs *procs;
 	struct known known[KNOWN]; /* by tgid */
 	struct limit limits[LIMITS_MAX];
@@ -171,14 +171,14 @@ static void learn(struct otr_samplers *ss, uint32_t tgid, struct known *at)
 {
 	bool own;
 
-	*at = (struct known){.changes = changes(ss), .tgid = tgid, .sampler = ss->all};
+	*at = (struct known){.changes = changes(ss), .tgid = tgid, .sampler = ss->fallback};
 	own = read_environment(ss, tgid, &at->sampler);
 	if (!own)
 		otr_sampler_read(&at->sampler, otr_procs_sample(ss->procs, tgid));
 	if (at->sampler.per_s > 0)
 		at->limit = limit_of(ss, at->sampler.per_s, own ? tgid : 0);
 	if (at->sampler.per_s > 0 && !at->limit)
-		at->sampler = ss->all;
+		at->sampler = ss->fallback;
 }
 
 static struct known *find(struct otr_samplers *ss, uint32_t tgid)
@@ -246,14 +246,14 @@ void otr_samplers_tick(struct otr_samplers *ss, uint64_t now_ns)
 	remove_unused(ss);
 }
 
-int otr_samplers_new(struct otr_samplers **out, const struct otr_sampler *all,
+int otr_samplers_new(struct otr_samplers **out, const struct otr_sampler *fallback,
 		     const struct otr_procs *procs)
 {
 	struct otr_samplers *ss = calloc(1, sizeof(*ss));
 
 	if (!ss)
 		return -ENOMEM;
-	ss->all = *all;
+	ss->fallback = *fallback;
 	ss->procs = procs;
 	*out = ss;
 	return 0;
