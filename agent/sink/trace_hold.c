@@ -179,7 +179,7 @@ static enum otr_outcome judge(struct otr_trace_hold *hold)
 	return is_kept(hold, &tree) ? OTR_TRACE_KEPT : outcome;
 }
 
-static bool judges(const struct otr_trace_hold *hold)
+static bool needs_whole_traces(const struct otr_trace_hold *hold)
 {
 	return hold->ignore || hold->keep.errors || hold->keep.first || hold->keep.slow_ns;
 }
@@ -231,7 +231,7 @@ void otr_trace_hold_span(struct otr_trace_hold *hold, struct otr_span *sp)
 		otr_trace_hold_flush(hold);
 	memcpy(hold->trace_id, sp->trace_id, sizeof(hold->trace_id));
 	hold->flags = sp->flags;
-	if (!judges(hold)) {
+	if (!needs_whole_traces(hold)) {
 		hold->pass(hold->arg, sp, by_flags(sp->flags));
 		return;
 	}
