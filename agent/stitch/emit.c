@@ -202,7 +202,7 @@ static void count(struct otr_stitch *st, const struct otr_exchange *ex)
 		stats->weak++;
 	else if (ex->disputed)
 		stats->contradicted++;
-	else if ((!otr_is_server(ex) && ex->doubtful) || is_unread(ex))
+	else if ((!otr_is_server(ex) && ex->may_be_orphan) || is_unread(ex))
 		stats->orphans++;
 	else
 		stats->roots++;

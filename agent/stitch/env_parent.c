@@ -18,7 +18,7 @@ void otr_env_parent_find(struct otr_stitch *st, struct otr_exchange *ex)
 	struct otr_traceparent ctx;
 	struct otr_slice text;
 
-	if (!st->cfg.procs || ex->doubtful)
+	if (!st->cfg.procs || ex->may_be_orphan)
 		return;
 	text = otr_procs_env(st->cfg.procs, ex->tgid, "TRACEPARENT");
 	if (!text.len || !otr_traceparent_read(&ctx, text) || !otr_root_from_env(st, ex, &ctx, &by))

@@ -147,7 +147,7 @@ struct otr_exchange {
 	uint8_t answer;	     /* enum otr_answer; otr_exchange_answer() sets it */
 	bool cut;	     /* records were lost: the end or the answer is not known */
 	bool thinned;	     /* requests around it were shed: children may be missing */
-	bool doubtful;	     /* its process had inbound exchanges open: it may be an orphan */
+	bool may_be_orphan;  /* its process had inbound exchanges open: it may be an orphan */
 	bool disputed;	     /* two proved candidates for its parent: a root, with links */
 	bool remote;	     /* its parent is on no traced host */
 	bool has_header;     /* `header` was read */

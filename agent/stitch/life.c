@@ -117,7 +117,7 @@ static void add_to_lists(struct otr_stitch *st, struct otr_exchange *ex)
 	if (otr_is_server(ex)) {
 		count_inbound(st, ex);
 	} else {
-		ex->doubtful = has_inbound_open(st, ex->tgid);
+		ex->may_be_orphan = has_inbound_open(st, ex->tgid);
 		remember_strand(st, ex);
 	}
 }

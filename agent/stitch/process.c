@@ -317,7 +317,7 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st, const struct otr_exc
 	/* If the first process has an id, its work names that id. */
 	if (!root || !otr_is_open(root) || st->run.env_has_ids)
 		return NULL;
-	if (!desc || desc->served || ex->doubtful)
+	if (!desc || desc->served || ex->may_be_orphan)
 		return NULL;
 	if (root->n_kids >= OTR_RUN_KIDS_MAX && can_release(st)) {
 		release(st);

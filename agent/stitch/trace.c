@@ -278,7 +278,7 @@ static bool is_certain(const struct otr_exchange *ex)
 {
 	if (ex->evidence)
 		return otr_is_proved(ex->evidence);
-	return otr_is_server(ex) || !ex->doubtful || ex->disputed;
+	return otr_is_server(ex) || !ex->may_be_orphan || ex->disputed;
 }
 
 static bool all_certain(const struct otr_trace *tr)
