@@ -50,8 +50,8 @@ static bool crosses_processes(uint8_t evidence)
 
 /* The inbound exchange that the source claims as the parent, or NULL. If it was over before
  * these bytes were sent, the claim is old. */
-static struct otr_exchange *claimed(const struct otr_stitch *st, struct otr_exchange *ex,
-				    const struct otr_cause *cause)
+static struct otr_exchange *cause_parent(const struct otr_stitch *st, struct otr_exchange *ex,
+					 const struct otr_cause *cause)
 {
 	struct otr_exchange *parent;
 
@@ -107,7 +107,7 @@ static bool find_process(struct otr_stitch *st, struct otr_exchange *ex)
 static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 			    const struct otr_cause *cause)
 {
-	struct otr_exchange *parent = claimed(st, ex, cause);
+	struct otr_exchange *parent = cause_parent(st, ex, cause);
 	bool injected = was_injected(ex, cause);
 
 	if (injected) {
