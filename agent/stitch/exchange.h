@@ -80,7 +80,7 @@ struct otr_wire {
 /* Exchanges with one trace id. */
 struct otr_trace {
 	struct otr_trace *prev, *next;
-	struct otr_trace **in;	      /* its list: st->open, st->settled; NULL: all is emitted */
+	struct otr_trace **list;      /* its list: st->open, st->settled; NULL: all is emitted */
 	struct otr_exchange *members; /* by member_prev, member_next */
 	uint8_t id[16];
 	uint8_t flags; /* of W3C Trace Context */
@@ -92,7 +92,7 @@ struct otr_trace {
 	bool shown;		 /* it has spans */
 	bool proved;		 /* no parent that was emitted so far is weak */
 	uint32_t n_open;	 /* members that are open */
-	uint32_t n_unsent;	 /* members that are not emitted */
+	uint32_t n_unemitted;	 /* members that are not emitted */
 	uint64_t last_end_ns;	 /* the latest end of a member */
 	uint64_t waits_since_ns; /* the oldest end of a member that is not emitted; 0: none */
 	uint64_t threshold;	 /* of the sampler of its root (bpf/sample.h) */
@@ -130,7 +130,7 @@ struct otr_exchange {
 	uint32_t n_kids;		     /* exchanges whose `parent` this is */
 	struct otr_exchange *peer;	     /* the same request at the other end; or NULL */
 	UT_hash_handle by_header;	     /* by header.span_id, if `indexed` */
-	UT_hash_handle by_own;		     /* by span_id, if `owned` */
+	UT_hash_handle by_process_id;	     /* by span_id, if `has_process_id` */
 
 	struct otr_ref ref; /* first byte of the request; its direction is the role */
 	uint64_t end_pos;   /* where the request ends; 0: not known */
@@ -154,7 +154,7 @@ struct otr_exchange {
 	bool same_host;	     /* see struct otr_side */
 	bool partial;	     /* the head of its request was not seen whole */
 	bool indexed;	     /* it is in a table of named.c, by `header` */
-	bool owned;	     /* it is in st->owned: its process gave it `span_id` */
+	bool has_process_id; /* it is in st->by_process_id: its process gave it `span_id` */
 	bool inbound_open;   /* it is counted in otr_inbound_open of its process */
 	uint16_t reported_s; /* the age at which it was reported as open, last */
 	int error;	     /* errno that ended it, or 0 */
@@ -201,7 +201,7 @@ struct otr_stitch {
 	struct otr_loss_window loss;
 	uint64_t swept_ns; /* when otr_stitch_tick() last did what it does each second */
 	struct otr_wire *wires, *by_isn, *by_ends, *by_peer;
-	struct otr_exchange *named_clients, *named_servers, *passed_on, *owned;
+	struct otr_exchange *named_clients, *named_servers, *passed_on, *by_process_id;
 	struct otr_stitch_strand *strands;
 	struct otr_inbound_open *inbound_open;
 	struct otr_run run;

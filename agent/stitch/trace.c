@@ -30,15 +30,15 @@ struct otr_trace *otr_trace_new(struct otr_stitch *st)
 	return tr;
 }
 
-static void move_to(struct otr_trace *tr, struct otr_trace **in)
+static void move_to(struct otr_trace *tr, struct otr_trace **list)
 {
-	if (tr->in == in)
+	if (tr->list == list)
 		return;
-	if (tr->in)
-		DL_DELETE(*tr->in, tr);
-	if (in)
-		DL_APPEND(*in, tr);
-	tr->in = in;
+	if (tr->list)
+		DL_DELETE(*tr->list, tr);
+	if (list)
+		DL_APPEND(*list, tr);
+	tr->list = list;
 }
 
 static void trace_free(struct otr_stitch *st, struct otr_trace *tr)
@@ -128,7 +128,7 @@ void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr, struct otr_excha
 	ex->trace = tr;
 	DL_APPEND2(tr->members, ex, member_prev, member_next);
 	tr->n_open += otr_is_open(ex);
-	tr->n_unsent += !otr_is_emitted(ex);
+	tr->n_unemitted += !otr_is_emitted(ex);
 	note_end(tr, ex);
 	if (tr->n_open)
 		move_to(tr, &st->open);
@@ -139,9 +139,9 @@ void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr, struct otr_excha
  * them. */
 static void update_list(struct otr_stitch *st, struct otr_trace *tr)
 {
-	if (!tr->n_open && tr->n_unsent && tr->in != &st->settled)
+	if (!tr->n_open && tr->n_unemitted && tr->list != &st->settled)
 		tr->settled_ns = st->now_ns;
-	move_to(tr, tr->n_open ? &st->open : tr->n_unsent ? &st->settled : NULL);
+	move_to(tr, tr->n_open ? &st->open : tr->n_unemitted ? &st->settled : NULL);
 }
 
 static void take_out(struct otr_exchange *ex)
@@ -150,7 +150,7 @@ static void take_out(struct otr_exchange *ex)
 
 	DL_DELETE2(tr->members, ex, member_prev, member_next);
 	tr->n_open -= otr_is_open(ex);
-	tr->n_unsent -= !otr_is_emitted(ex);
+	tr->n_unemitted -= !otr_is_emitted(ex);
 }
 
 void otr_trace_remove(struct otr_stitch *st, struct otr_exchange *ex)
@@ -304,7 +304,7 @@ static void emit_one(struct otr_stitch *st, struct otr_exchange *ex)
 	otr_exchange_emit(st, ex);
 	ex->life = OTR_LIFE_EMITTED;
 	ex->lingers_until_ns = st->now_ns + LINGER_NS;
-	tr->n_unsent--;
+	tr->n_unemitted--;
 	DL_DELETE(st->live, ex);
 	DL_APPEND(st->lingering, ex);
 }
