@@ -234,7 +234,7 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 
 /* Frees the messages of an exchange that is emitted. Its ids are kept for two more seconds; at
  * thousands of exchanges a second, messages would be most of the memory of the agent. */
-static void release(struct otr_exchange *ex)
+static void free_messages(struct otr_exchange *ex)
 {
 	free(ex->req);
 	free(ex->rsp);
@@ -265,7 +265,7 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
 
 	if (!is_span(st, ex)) {
-		release(ex);
+		free_messages(ex);
 		return;
 	}
 	if (!describe(st, ex)) {
@@ -277,7 +277,7 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 	}
 	if (!sp)
 		otr_exchange_lost(st, ex, OTR_LOSS_CUT); /* no memory */
-	release(ex);
+	free_messages(ex);
 	if (!sp)
 		return;
 	count(st, ex);
