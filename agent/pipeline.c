@@ -211,7 +211,7 @@ int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 		break;
 	default:
 		otr_streams_event(pl->streams, ev);
-		otr_stitch_attempts(pl->stitch, ev);
+		otr_failed_event(pl->stitch, ev);
 		otr_stitch_process(pl->stitch, ev);
 		break;
 	}

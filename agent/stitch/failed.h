@@ -12,7 +12,7 @@ struct otr_stitch;
 void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev);
 
 /* Takes any other event, for what it means for attempts that failed. */
-void otr_stitch_attempts(struct otr_stitch *st, const struct otr_event *ev);
+void otr_failed_event(struct otr_stitch *st, const struct otr_event *ev);
 
 /* Inside of stitch/ only, as is the next one. Ends all that are held: they become spans. */
 void otr_failed_flush(struct otr_stitch *st);
