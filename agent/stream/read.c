@@ -100,7 +100,7 @@ static bool takes_turns(const struct otr_flow *fl)
  * was not seen, and if the answer waited, each request from then on would be paired with the
  * answer to the one before.
  */
-static bool must_wait(struct otr_flow *fl, struct otr_dir_state *ds)
+static bool wait_for_request(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	if (fl->knows_asker && fl->asker == OTR_DIR_IN)
 		return false;
@@ -126,7 +126,7 @@ static uint64_t next_ns(const struct otr_dir_state *ds)
 }
 
 /* Must bytes that are needed and missing be waited for? */
-static bool await(struct otr_flow *fl, struct otr_dir_state *ds)
+static bool wait_for_bytes(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint64_t since_ns = otr_half_stream_hole_ns(&ds->hs);
 
@@ -248,10 +248,10 @@ static bool across_gap(struct otr_flow *fl, struct otr_dir_state *ds, enum otr_f
 	if ((ds->open && ds->end != OTR_END_HERE) || ds->begun) {
 		if (end_with_run(fl, ds))
 			return true;
-		await(fl, ds);
+		wait_for_bytes(fl, ds);
 		return false;
 	}
-	if (follow == OTR_FOLLOW_HOLE && !is_lost(fl, ds) && await(fl, ds))
+	if (follow == OTR_FOLLOW_HOLE && !is_lost(fl, ds) && wait_for_bytes(fl, ds))
 		return false;
 	if (follow == OTR_FOLLOW_HOLE)
 		otr_conn_lost(fl->conn, OTR_LOSS_HOLE);
@@ -304,7 +304,7 @@ static bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_
 		return true;
 	case OTR_PARSE_MORE:
 		if (follow == OTR_FOLLOW_HOLE)
-			await(fl, ds);
+			wait_for_bytes(fl, ds);
 		return false;
 	case OTR_PARSE_SWITCH:
 		otr_half_stream_spend(&ds->hs, used);
@@ -333,7 +333,7 @@ static bool step(struct otr_flow *fl, struct otr_dir_state *ds)
 	/* The rest of the run belongs to the message that ends with it. */
 	if (!in.len || (ds->open && ds->end == OTR_END_RUN))
 		return across_gap(fl, ds, follow);
-	if (must_wait(fl, ds))
+	if (wait_for_request(fl, ds))
 		return false;
 	if (ds->resync)
 		return find_again(fl, ds, in);
