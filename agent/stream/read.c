@@ -67,7 +67,7 @@ static void take_bad(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_s
 	otr_dir_state_abandon(fl, ds);
 	if (!fl->messages && ++fl->tries < OTR_FLOW_TRIES) {
 		otr_flow_take(fl, NULL);
-		ds->pass = true;
+		ds->skips_run = true;
 		return;
 	}
 	if (!fl->proto->resync || ++fl->bad > MAX_BAD) {
@@ -107,7 +107,7 @@ static bool wait_for_request(struct otr_flow *fl, struct otr_dir_state *ds)
 	if (!fl->seen_open && !fl->messages)
 		return false;
 	if (takes_turns(fl) || !fl->knows_asker || otr_dir_state_dir(fl, ds) == fl->asker ||
-	    fl->unanswered || ds->open || ds->wait_expired || fl->drain)
+	    fl->unanswered || ds->open || ds->wait_expired || fl->reads_waiting)
 		return false;
 	if (!ds->wait_ns)
 		ds->wait_ns = ds->hs.moved_ns;
@@ -130,7 +130,7 @@ static bool wait_for_bytes(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint64_t since_ns = otr_half_stream_hole_ns(&ds->hs);
 
-	if (ds->wait_expired || ds->ended || fl->drain)
+	if (ds->wait_expired || ds->ended || fl->reads_waiting)
 		return false;
 	if (!ds->wait_ns)
 		ds->wait_ns = since_ns ? since_ns : ds->hs.moved_ns;
@@ -147,7 +147,7 @@ static bool is_lost(const struct otr_flow *fl, const struct otr_dir_state *ds)
 	uint64_t out_ns = fl->dirs[OTR_DIR_OUT].hs.moved_ns;
 	uint64_t since_ns = otr_half_stream_hole_ns(&ds->hs);
 
-	return ds->wait_expired || ds->ended || fl->drain ||
+	return ds->wait_expired || ds->ended || fl->reads_waiting ||
 	       (since_ns && (in_ns > out_ns ? in_ns : out_ns) >= since_ns + LATE_NS);
 }
 
@@ -234,7 +234,7 @@ static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 	ds->begun = false;
 	jump(fl, ds, end, after_loss);
 	if (hides && !after_loss && fl->knows_asker && otr_dir_state_dir(fl, ds) == fl->asker)
-		fl->hides = true; /* the answers to earlier requests come first */
+		fl->may_hide_requests = true; /* the answers to earlier requests come first */
 	else if (hides && !after_loss)
 		otr_flow_set_after_loss(fl, false, ds->hs.moved_ns);
 	return true;
