@@ -168,8 +168,7 @@ static void clear_pointers(struct otr_exchange *ex)
 		ex->peer->peer = NULL;
 	if (ex->parent)
 		ex->parent->n_kids--;
-	DL_FOREACH2(ex->trace->members, other, member_next)
-	{
+	DL_FOREACH2(ex->trace->members, other, member_next) {
 		if (!ex->n_kids)
 			return;
 		if (other->parent != ex)

@@ -40,5 +40,5 @@ void otr_peer_join_wire(struct otr_stitch *st, struct otr_wire *wire)
 	struct otr_exchange *ex;
 
 	DL_FOREACH2(wire->all, ex, wire_next)
-	join_late(st, ex);
+		join_late(st, ex);
 }

@@ -145,9 +145,9 @@ static struct otr_exchange *oldest_request(const struct otr_wire *wire, const st
 	struct otr_exchange *ex;
 
 	DL_FOREACH2(wire->unanswered, ex, wait_next)
-	if (ex->ref.layer == side->ref.layer && ex->ref.dir != side->ref.dir &&
-	    ex->stream == stream)
-		return ex;
+		if (ex->ref.layer == side->ref.layer && ex->ref.dir != side->ref.dir &&
+		    ex->stream == stream)
+			return ex;
 	return NULL;
 }
 
@@ -172,8 +172,9 @@ static void end_passed_over(struct otr_stitch *st, const struct otr_wire *wire,
 	struct otr_exchange *ex, *tmp;
 
 	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next)
-	if (ex->ref.layer == side->ref.layer && ex->ref.dir != side->ref.dir && ex->stream < stream)
-		otr_exchange_end_cut(st, ex, side->start_ns);
+		if (ex->ref.layer == side->ref.layer && ex->ref.dir != side->ref.dir &&
+		    ex->stream < stream)
+			otr_exchange_end_cut(st, ex, side->start_ns);
 }
 
 static int take_response(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
@@ -248,8 +249,8 @@ void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, 
 		return;
 	last = but_last ? wire->unanswered->wait_prev : NULL;
 	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next)
-	if (ex->ref.layer == layer && ex != last)
-		otr_exchange_end_cut(st, ex, now_ns);
+		if (ex->ref.layer == layer && ex != last)
+			otr_exchange_end_cut(st, ex, now_ns);
 }
 
 int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
@@ -263,10 +264,10 @@ int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
 	if (!of || !parent || parent->tgid != ev->hdr.tgid)
 		return 0;
 	DL_FOREACH2(of->sent, ex, strand_next)
-	if (ex->start_ns >= since && ex->start_ns <= ev->hdr.time_ns) {
-		otr_parent_late(st, ex, parent);
-		n++;
-	}
+		if (ex->start_ns >= since && ex->start_ns <= ev->hdr.time_ns) {
+			otr_parent_late(st, ex, parent);
+			n++;
+		}
 	return n;
 }
 
@@ -289,8 +290,8 @@ void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn, int
 	if (!wire)
 		return;
 	DL_FOREACH2(wire->all, ex, wire_next)
-	if (otr_is_open(ex))
-		end_unanswered(st, ex, error, now_ns);
+		if (otr_is_open(ex))
+			end_unanswered(st, ex, error, now_ns);
 	otr_wire_close(st, wire);
 	otr_wire_put(wire);
 }

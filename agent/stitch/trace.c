@@ -74,8 +74,8 @@ static const struct otr_exchange *root_of(const struct otr_trace *tr)
 	const struct otr_exchange *ex, *root = NULL;
 
 	DL_FOREACH2(tr->members, ex, member_next)
-	if (!ex->parent && (!root || ex->start_ns < root->start_ns))
-		root = ex;
+		if (!ex->parent && (!root || ex->start_ns < root->start_ns))
+			root = ex;
 	return root;
 }
 
@@ -211,8 +211,7 @@ bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex)
 
 	if (!tr)
 		return false;
-	DL_FOREACH_SAFE2(was->members, at, tmp, member_next)
-	{
+	DL_FOREACH_SAFE2(was->members, at, tmp, member_next) {
 		if (!is_below(at, ex))
 			continue;
 		take_out(at);
@@ -286,8 +285,8 @@ static bool all_certain(const struct otr_trace *tr)
 	const struct otr_exchange *ex;
 
 	DL_FOREACH2(tr->members, ex, member_next)
-	if (!otr_is_emitted(ex) && !is_certain(ex))
-		return false;
+		if (!otr_is_emitted(ex) && !is_certain(ex))
+			return false;
 	return true;
 }
 
@@ -317,8 +316,8 @@ void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr)
 	decide(st, tr);
 	tr->waits_since_ns = 0;
 	DL_FOREACH2(tr->members, ex, member_next)
-	if (ex->life == OTR_LIFE_OVER)
-		emit_one(st, ex);
+		if (ex->life == OTR_LIFE_OVER)
+			emit_one(st, ex);
 	count(st, tr);
 	update_list(st, tr);
 	if (tr->n_open || tr->emitted || !tr->shown)

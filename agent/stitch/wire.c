@@ -220,8 +220,7 @@ static struct otr_exchange *only_open(const struct otr_wire *wire, uint8_t dir)
 {
 	struct otr_exchange *ex, *only = NULL;
 
-	DL_FOREACH2(wire->unanswered, ex, wait_next)
-	{
+	DL_FOREACH2(wire->unanswered, ex, wait_next) {
 		if (ex->peer || ex->ref.dir != dir)
 			continue;
 		if (only)
