@@ -98,7 +98,7 @@ static int make_stages(struct otr_pipeline *pl)
 		.seed = pl->cfg.seed,
 		.settings = pl->cfg.settings,
 	};
-	/* The budget is 24 MiB of memory at 1,000 connections. */
+	/* Upper bounds; 1,000 connections take 24 MiB in all. */
 	const struct otr_stream_config streams = {
 		.max_conns = 65536,
 		.max_bytes = 64u << 20,

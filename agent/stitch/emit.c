@@ -55,7 +55,8 @@ static void set_error(struct otr_stitch *st, const struct otr_exchange *ex)
 	otr_sb_error(&st->sb, type);
 }
 
-/* If both ends were seen, each event has two times. An answer is sent no later than it is read. */
+/* An answer is sent no later than it is read. If the client has read the answer before the server's
+ * record says it was sent, the client's time holds. */
 static uint64_t end_of(const struct otr_exchange *ex)
 {
 	const struct otr_exchange *reader = otr_is_server(ex) ? ex->peer : NULL;
@@ -66,7 +67,8 @@ static uint64_t end_of(const struct otr_exchange *ex)
 	return reader->end_ns;
 }
 
-/* A request is sent no later than it is read, too. If any other child begins before its parent,
+/* A request is sent no later than it is read. If the server has read the request before the client's
+ * record says it was sent, the server's time holds. If any other child begins before its parent,
  * two clocks differ. */
 static void set_times(struct otr_stitch *st, const struct otr_exchange *ex)
 {

@@ -77,10 +77,11 @@ struct otr_wire {
 	bool names_peer; /* it is in by_peer */
 };
 
-/* Exchanges with one trace id. */
+/* Exchanges joined by parents. The id comes from a header, or is made at emission; other traces may
+ * have the same id. */
 struct otr_trace {
 	struct otr_trace *prev, *next;
-	struct otr_trace **list;      /* its list: st->open, st->settled; NULL: all is emitted */
+	struct otr_trace **list; /* st->open, st->settled; NULL: it is new, or all is emitted */
 	struct otr_exchange *members; /* by member_prev, member_next */
 	uint8_t id[16];
 	uint8_t flags; /* of W3C Trace Context */
@@ -147,7 +148,7 @@ struct otr_exchange {
 	uint8_t answer;	     /* enum otr_answer; otr_exchange_answer() sets it */
 	bool cut;	     /* records were lost: the end or the answer is not known */
 	bool thinned;	     /* requests around it were shed: children may be missing */
-	bool may_be_orphan;  /* its process had inbound exchanges open: it may be an orphan */
+	bool may_be_orphan;  /* its process had inbound exchanges open */
 	bool disputed;	     /* two proved candidates for its parent: a root, with links */
 	bool remote;	     /* its parent is on no traced host */
 	bool has_header;     /* `header` was read */

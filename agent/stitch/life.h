@@ -32,8 +32,8 @@ void otr_exchange_evict(struct otr_stitch *st);
 /* Frees what is kept of processes without open requests, once all exchanges are freed. */
 void otr_life_fini(struct otr_stitch *st);
 
-/* Frees it, and its trace and its closed wire if they hold no other. Nothing points at it any
- * more. */
+/* Frees `ex`, and its trace and its closed wire if they hold no other exchange, and clears all that
+ * points at `ex`. */
 void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex);
 
 #endif /* OTR_STITCH_LIFE_H */

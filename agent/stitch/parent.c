@@ -39,7 +39,8 @@
 #include "agent/stitch/trace.h"
 #include "agent/stitch/wire.h"
 
-#define CLOCKS_NS (1 * 1000000ull) /* times taken by two threads differ by less */
+/* Times that two threads take of one event differ by less; SWAP_NS of feed.c is the same. */
+#define CLOCKS_NS (1 * 1000000ull)
 
 /* With this evidence the parent may be of another process. */
 static bool crosses_processes(uint8_t evidence)
@@ -48,8 +49,8 @@ static bool crosses_processes(uint8_t evidence)
 	       evidence == OTR_EVIDENCE_NOTIFY;
 }
 
-/* The inbound exchange that the source claims as the parent, or NULL. If it was over before
- * these bytes were sent, the claim is old. */
+/* The exchange that `cause`, of the record of `ex`, gives as the parent, or NULL. An exchange that was
+ * over before `ex` began cannot be the parent: the cause is old. */
 static struct otr_exchange *cause_parent(const struct otr_stitch *st, struct otr_exchange *ex,
 					 const struct otr_cause *cause)
 {

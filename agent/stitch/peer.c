@@ -8,7 +8,6 @@
 #include "agent/stitch/named.h"
 #include "agent/stitch/wire.h"
 
-/* Both ends of a request are seen: they are peers. */
 void otr_peer_join(struct otr_stitch *st, struct otr_exchange *client, struct otr_exchange *server)
 {
 	struct otr_exchange *passed;

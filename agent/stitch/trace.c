@@ -3,9 +3,9 @@
  * trace.c - exchanges that belong together, and when they are emitted.
  *
  * Every exchange begins in a trace of its own; a parent joins two traces. A trace is settled
- * when none of its exchanges is open. If every parent in it is proved, it is emitted after a
- * short while, as the two ends of an exchange do not end at the same moment; otherwise after
- * the hold, since late evidence may come.
+ * when none of its exchanges is open. If no late evidence can change a parent in it, it is emitted
+ * after a short while, as the two ends of an exchange do not end at the same moment; otherwise
+ * after the hold.
  */
 
 #include "agent/stitch/trace.h"
@@ -335,7 +335,7 @@ void otr_trace_tick(struct otr_stitch *st)
 
 	DL_FOREACH_SAFE(st->settled, tr, tmp) {
 		if (st->now_ns < tr->settled_ns + SETTLE_NS)
-			break; /* so are all behind it, 750 of them at 15,000 a second */
+			break; /* all behind it settled later (750 traces at 15,000 a second) */
 		if (st->now_ns < tr->last_end_ns + SETTLE_NS)
 			continue;
 		wait_ns = all_certain(tr) ? SETTLE_NS : st->cfg.hold_ns;

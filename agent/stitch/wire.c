@@ -125,6 +125,7 @@ static struct otr_wire *find_by_isn(const struct otr_stitch *st, const struct ot
 {
 	struct otr_wire *peer = NULL;
 
+	/* Each of the two numbers may differ by -1, 0 or 1. */
 	for (uint32_t i = 0; wire->isn && i < 9; i++) {
 		uint64_t key =
 			isn_key(wire->facts.isn_in + i / 3 - 1, wire->facts.isn_out + i % 3 - 1);
