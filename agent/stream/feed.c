@@ -20,7 +20,8 @@
 
 #define WAIT_NS \
 	(20 * 1000000ull) /* how long bytes wait: for a request, a hole, the record of a run */
-#define SWAP_NS (1 * 1000000ull) /* times taken by two threads differ by less */
+/* Times that two threads take of one event differ by less; CLOCKS_NS of parent.c is the same. */
+#define SWAP_NS (1 * 1000000ull)
 
 static const struct otr_proto_ops *sniff(enum otr_dir dir, struct otr_slice in)
 {

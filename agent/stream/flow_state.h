@@ -30,7 +30,7 @@ struct otr_dir_state {
 	uint64_t wait_ns;  /* since when bytes wait: for a request, for a hole; or 0 */
 	bool wait_expired; /* they have waited long enough */
 	bool resync;	   /* bytes were missing: resync() before the next parse() */
-	bool skips_run;	   /* this run is not understood: skip to the next one */
+	bool skips_run;	   /* this run is not understood: its records are skipped */
 	bool watching;	   /* the source reports how the run goes on */
 	bool flipped;	   /* the other side has spoken since the latest run here */
 	bool ended;	   /* no more bytes will come */

@@ -28,8 +28,11 @@
 #include "agent/stream/flow_state.h"
 #include "agent/stream/message.h"
 
-#define MAX_BAD 16		 /* times in a row that resync() may be wrong */
-#define LATE_NS (2 * 1000000ull) /* times taken by two threads differ by less */
+#define MAX_BAD 16 /* times in a row that resync() may be wrong */
+
+/* Bytes at a hole are lost if others moved this much later. It is twice SWAP_NS of feed.c: if bytes
+ * that are only late were declared lost, their message would be, too. */
+#define LATE_NS (2 * 1000000ull)
 
 static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
 		      struct otr_msg *msg)
@@ -94,11 +97,12 @@ static bool takes_turns(const struct otr_flow *fl)
 }
 
 /*
- * Must an answer without a request wait for the request? Only at the client's end, where one
- * thread may have read the answer before the time of the write was taken; a server has read what
- * it answers. And not the first answer on a connection that is older than the agent: its request
- * was not seen, and if the answer waited, each request from then on would be paired with the
- * answer to the one before.
+ * Lets an answer without a request wait for the request: sets wait_ns, and adds the flow to those
+ * that wait. False: the answer does not wait. It waits at the client's end alone, where one thread
+ * may have read the answer before the time of the write was taken; a server has read what it
+ * answers. The first answer on a connection that is older than the agent does not wait either: its
+ * request was not seen, and if the answer waited, each request from then on would be paired with
+ * the answer to the one before.
  */
 static bool wait_for_request(struct otr_flow *fl, struct otr_dir_state *ds)
 {
@@ -125,7 +129,8 @@ static uint64_t next_ns(const struct otr_dir_state *ds)
 	return p ? p->from.start_ns : UINT64_MAX;
 }
 
-/* Must bytes that are needed and missing be waited for? */
+/* Lets `ds` wait for bytes that are needed and missing: sets wait_ns, and adds the flow to those that
+ * wait. False: it has waited long enough, no more bytes come, or what waits is read now. */
 static bool wait_for_bytes(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint64_t since_ns = otr_half_stream_hole_ns(&ds->hs);
