@@ -92,6 +92,7 @@ static void find_scheme(struct description *d)
 								: OTR_SLICE("http");
 }
 
+/* find_scheme() has set "https" or "http". */
 static uint16_t default_port(const struct description *d)
 {
 	return d->scheme.len == 5 ? 443 : 80;
