@@ -128,7 +128,7 @@ int otr_sampler_default(struct otr_sampler *out, const char *text, struct otr_er
 	return -EINVAL;
 }
 
-/* What the environment of a process says. A value that is none of these is as none at all. */
+/* What the environment of a process says. A value that cannot be read is ignored. */
 static bool read_environment(const struct otr_samplers *ss, uint32_t tgid, struct otr_sampler *out)
 {
 	struct otr_slice text = otr_procs_env(ss->procs, tgid, "OTRACE_SAMPLE");
@@ -146,7 +146,7 @@ static bool is_equal(double a, double b)
 	return a >= b && a <= b;
 }
 
-/* NULL: there are too many; the process is sampled as if it had said nothing. */
+/* NULL: there are too many; the process is sampled by the fallback. */
 static struct limit *limit_of(struct otr_samplers *ss, double per_s, uint32_t tgid)
 {
 	struct limit *at = ss->limits;
