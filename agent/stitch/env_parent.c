@@ -24,7 +24,7 @@ void otr_env_parent_find(struct otr_stitch *st, struct otr_exchange *ex)
 	if (!text.len || !otr_traceparent_read(&ctx, text) || !otr_root_from_env(st, ex, &ctx, &by))
 		return;
 	if (!by)
-		by = otr_process_id_find(st, ctx.span_id);
+		by = otr_given_id_find(st, ctx.span_id);
 	if (by && !otr_edge_set(st, ex, by, OTR_EVIDENCE_EXEC))
 		otr_edge_link(st, ex, by, OTR_EVIDENCE_EXEC);
 	if (by || !otr_trace_take_id(ex->trace, ctx.trace_id, ctx.flags))

@@ -131,7 +131,7 @@ struct otr_exchange {
 	uint32_t n_kids;		     /* exchanges whose `parent` this is */
 	struct otr_exchange *peer;	     /* the same request at the other end; or NULL */
 	UT_hash_handle by_header;	     /* by header.span_id, if `indexed` */
-	UT_hash_handle by_process_id;	     /* by span_id, if `has_process_id` */
+	UT_hash_handle by_given_id;	     /* by span_id, if `has_given_id` */
 
 	struct otr_ref ref; /* first byte of the request; its direction is the role */
 	uint64_t end_pos;   /* where the request ends; 0: not known */
@@ -155,7 +155,7 @@ struct otr_exchange {
 	bool same_host;	     /* see struct otr_side */
 	bool partial;	     /* the head of its request was not seen whole */
 	bool indexed;	     /* it is in a table of named.c, by `header` */
-	bool has_process_id; /* it is in st->by_process_id: its process gave it `span_id` */
+	bool has_given_id;   /* it is in st->by_given_id: its process gave it `span_id` */
 	bool inbound_open;   /* it is counted in otr_inbound_open of its process */
 	uint16_t reported_s; /* the age at which it was reported as open, last */
 	int error;	     /* errno that ended it, or 0 */
@@ -202,7 +202,7 @@ struct otr_stitch {
 	struct otr_loss_window loss;
 	uint64_t swept_ns; /* when otr_stitch_tick() last did what it does each second */
 	struct otr_wire *wires, *by_isn, *by_ends, *by_peer;
-	struct otr_exchange *named_clients, *named_servers, *passed_on, *by_process_id;
+	struct otr_exchange *named_clients, *named_servers, *passed_on, *by_given_id;
 	struct otr_stitch_strand *strands;
 	struct otr_inbound_open *inbound_open;
 	struct otr_run run;

@@ -79,37 +79,37 @@ struct otr_exchange *otr_named_passed(struct otr_stitch *st, const struct otr_ex
 	return ex && ex->remote && !otr_is_emitted(ex) && can_pass_on(by->peer, ex) ? ex : NULL;
 }
 
-struct otr_exchange *otr_process_id_find(struct otr_stitch *st, const uint8_t span_id[8])
+struct otr_exchange *otr_given_id_find(struct otr_stitch *st, const uint8_t span_id[8])
 {
 	struct otr_exchange *ex;
 
-	HASH_FIND(by_process_id, st->by_process_id, span_id, 8, ex);
+	HASH_FIND(by_given_id, st->by_given_id, span_id, 8, ex);
 	return ex;
 }
 
 /* If one record has several requests, the id is that of the first. */
-void otr_process_id_add(struct otr_stitch *st, struct otr_exchange *ex, const uint8_t span_id[8])
+void otr_given_id_add(struct otr_stitch *st, struct otr_exchange *ex, const uint8_t span_id[8])
 {
 	static const uint8_t none[8];
 
-	if (!memcmp(span_id, none, 8) || otr_process_id_find(st, span_id))
+	if (!memcmp(span_id, none, 8) || otr_given_id_find(st, span_id))
 		return;
 	memcpy(ex->span_id, span_id, 8);
-	HASH_ADD(by_process_id, st->by_process_id, span_id, 8, ex);
-	ex->has_process_id = ex->by_process_id.tbl != NULL;
+	HASH_ADD(by_given_id, st->by_given_id, span_id, 8, ex);
+	ex->has_given_id = ex->by_given_id.tbl != NULL;
 }
 
-static void process_id_remove(struct otr_stitch *st, struct otr_exchange *ex)
+static void given_id_remove(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	if (!ex->has_process_id)
+	if (!ex->has_given_id)
 		return;
-	HASH_DELETE(by_process_id, st->by_process_id, ex);
-	ex->has_process_id = false;
+	HASH_DELETE(by_given_id, st->by_given_id, ex);
+	ex->has_given_id = false;
 }
 
 void otr_named_remove(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	process_id_remove(st, ex);
+	given_id_remove(st, ex);
 	if (!ex->indexed)
 		return;
 	HASH_DELETE(by_header, *table_of(st, ex), ex);

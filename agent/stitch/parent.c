@@ -85,7 +85,7 @@ static void find_by_header(struct otr_stitch *st, struct otr_exchange *ex)
 	if (!by && !otr_is_server(ex))
 		by = otr_named_reader(st, ex);
 	if (!by)
-		by = otr_process_id_find(st, ex->header.span_id);
+		by = otr_given_id_find(st, ex->header.span_id);
 	if (!by || !otr_edge_set(st, ex, by, OTR_EVIDENCE_HEADER))
 		otr_edge_set_remote(ex, &ex->header, OTR_EVIDENCE_HEADER);
 	if (ex->remote && !otr_is_server(ex))
@@ -141,7 +141,7 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struc
 	}
 	otr_process_serves(st, ex->tgid);
 	if (cause && cause->ids == OTR_IDS_READ)
-		otr_process_id_add(st, ex, cause->span_id);
+		otr_given_id_add(st, ex, cause->span_id);
 	if (ex->has_header) {
 		otr_trace_take_id(ex->trace, ex->header.trace_id, ex->header.flags);
 		find_by_header(st, ex);
