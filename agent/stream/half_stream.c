@@ -149,7 +149,7 @@ static struct otr_stream_segment *find_before(const struct otr_half_stream *h, u
 	return before;
 }
 
-/* Cuts off bytes that the neighbours have. False: none are left. */
+/* Cuts off bytes of `fresh` that the segments beside it have. False: none are left. */
 static bool trim(const struct otr_stream_segment *before, const struct otr_stream_segment *after,
 		 struct otr_stream_segment *fresh, uint64_t *skipped)
 {
@@ -187,7 +187,7 @@ static void link_segment(struct otr_half_stream *h, struct otr_stream_segment *b
 		h->last = seg;
 }
 
-/* Can its bytes be joined now, as all before are? */
+/* Can the bytes of `fresh` be joined now? They can if those of all segments before it are. */
 static bool joins_now(const struct otr_half_stream *h, const struct otr_stream_segment *fresh,
 		      const struct otr_stream_segment *before)
 {
