@@ -17,7 +17,7 @@
 #define OF_OTHERS  80	/* of these, for rules and --sample: processes cannot use them up */
 #define UNUSED	   1e-4 /* traces a second: none for a minute */
 #define PER_S_MAX  1e6
-#define KNOWN	   256 /* processes whose sampler is remembered */
+#define CACHE_ROWS 256 /* processes whose sampler is remembered */
 
 /* A limit in traces per second. Those of environments count for each process alone. */
 struct limit {
@@ -29,7 +29,7 @@ struct limit {
 };
 
 /* What was found for a process, good until a fact changes. */
-struct known {
+struct cache_row {
 	uint64_t changes;
 	uint32_t tgid;
 	struct otr_sampler sampler;
@@ -39,11 +39,11 @@ struct known {
 struct otr_samplers {
 	struct otr_sampler fallback;
 	const struct otr_procs *procs;
-	struct known known[KNOWN]; /* by tgid */
+	struct cache_row cache[CACHE_ROWS]; /* by tgid */
 	struct limit limits[LIMITS_MAX];
 	size_t n_limits;
 	uint64_t second_ns; /* when this second began */
-	uint64_t removed;   /* limits that were removed: what is known may point to one */
+	uint64_t removed;   /* limits that were removed: a row of the cache may point to one */
 };
 
 static bool read_limit(struct otr_sampler *out, struct otr_slice text)
@@ -167,11 +167,11 @@ static uint64_t changes(const struct otr_samplers *ss)
 	return 1 + otr_procs_changes(ss->procs) + ss->removed;
 }
 
-static void learn(struct otr_samplers *ss, uint32_t tgid, struct known *at)
+static void learn(struct otr_samplers *ss, uint32_t tgid, struct cache_row *at)
 {
 	bool own;
 
-	*at = (struct known){.changes = changes(ss), .tgid = tgid, .sampler = ss->fallback};
+	*at = (struct cache_row){.changes = changes(ss), .tgid = tgid, .sampler = ss->fallback};
 	own = read_environment(ss, tgid, &at->sampler);
 	if (!own)
 		otr_sampler_read(&at->sampler, otr_procs_sample(ss->procs, tgid));
@@ -181,9 +181,9 @@ static void learn(struct otr_samplers *ss, uint32_t tgid, struct known *at)
 		at->sampler = ss->fallback;
 }
 
-static struct known *find(struct otr_samplers *ss, uint32_t tgid)
+static struct cache_row *find(struct otr_samplers *ss, uint32_t tgid)
 {
-	struct known *at = &ss->known[tgid % KNOWN];
+	struct cache_row *at = &ss->cache[tgid % CACHE_ROWS];
 
 	if (at->tgid != tgid || at->changes != changes(ss))
 		learn(ss, tgid, at);
@@ -192,7 +192,7 @@ static struct known *find(struct otr_samplers *ss, uint32_t tgid)
 
 struct otr_sampler otr_samplers_of(struct otr_samplers *ss, uint32_t tgid)
 {
-	const struct known *at = find(ss, tgid);
+	const struct cache_row *at = find(ss, tgid);
 	struct otr_sampler is = at->sampler;
 
 	if (at->limit)
@@ -202,7 +202,7 @@ struct otr_sampler otr_samplers_of(struct otr_samplers *ss, uint32_t tgid)
 
 void otr_samplers_count(struct otr_samplers *ss, uint32_t tgid)
 {
-	const struct known *at = find(ss, tgid);
+	const struct cache_row *at = find(ss, tgid);
 
 	if (at->limit)
 		at->limit->began++;
