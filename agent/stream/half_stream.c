@@ -22,7 +22,8 @@ void otr_half_stream_init(struct otr_half_stream *h, struct otr_budget *budget)
 {
 	memset(h, 0, sizeof(*h));
 	h->budget = budget;
-	h->buf.max = 2 * OTR_HALF_MAX;
+	/* Fewer bytes are spent than unread (compact()), and one more record is joined. */
+	h->buf.max = 2 * OTR_HALF_MAX + OTR_DATA_MAX;
 }
 
 static void segment_free(struct otr_half_stream *h, struct otr_stream_segment *seg)

@@ -14,18 +14,18 @@
 #include "agent/stream/stream.h"
 #include "tests/unit/event_maker.h"
 
-#define SEGMENT	   sizeof(struct otr_stream_segment)
-#define RECORD_MAX 100
+#define SEGMENT sizeof(struct otr_stream_segment)
+#define KIB	1024u
 
 /* Gives `h` a record of `len` bytes at `pos`. */
 static int put(struct otr_half_stream *h, uint64_t pos, uint32_t len)
 {
 	struct {
 		struct otr_ev_data ev;
-		uint8_t room[RECORD_MAX];
+		uint8_t room[OTR_DATA_MAX];
 	} rec = {.ev = {.pos = pos, .pos_kind = OTR_POS_OFFSET, .moved = len, .cap = len}};
 
-	assert_true(len <= RECORD_MAX);
+	assert_true(len <= OTR_DATA_MAX);
 	return otr_half_stream_data(h, &rec.ev);
 }
 
@@ -38,7 +38,7 @@ static void bytes_beyond_the_budget_are_a_gap(void **state)
 	otr_half_stream_init(&h, &budget);
 	otr_half_stream_begin(&h, 0, OTR_POS_OFFSET);
 	assert_int_equal(put(&h, 0, 10), 0);
-	assert_int_equal(put(&h, 10, RECORD_MAX), -ENOBUFS);
+	assert_int_equal(put(&h, 10, 100), -ENOBUFS);
 	assert_int_equal(otr_half_stream_bytes(&h).len, 10);
 	assert_int_equal(otr_half_stream_follow(&h), OTR_FOLLOW_GAP);
 	otr_half_stream_fini(&h);
@@ -48,18 +48,44 @@ static void bytes_beyond_the_budget_are_a_gap(void **state)
 
 static void dropped_bytes_use_no_budget(void **state)
 {
-	struct otr_budget budget = {.max = SEGMENT + RECORD_MAX - 1};
+	struct otr_budget budget = {.max = SEGMENT + 99};
 	struct otr_half_stream h;
 
 	(void)state;
 	otr_half_stream_init(&h, &budget);
 	otr_half_stream_begin(&h, 0, OTR_POS_OFFSET);
-	assert_int_equal(put(&h, 0, RECORD_MAX), -ENOBUFS);
+	assert_int_equal(put(&h, 0, 100), -ENOBUFS);
 	assert_int_equal(budget.used, SEGMENT);
 	otr_half_stream_restart(&h);
 	assert_int_equal(budget.used, 0);
-	assert_int_equal(put(&h, 0, RECORD_MAX - 1), 0);
+	assert_int_equal(put(&h, 0, 99), 0);
 	assert_int_equal(budget.used, budget.max);
+	otr_half_stream_fini(&h);
+	otr_spares_fini(&budget.segments);
+	otr_buf_fini(&budget.spare);
+}
+
+/* As many bytes are unread as a half stream takes, and nearly as many are spent and not yet moved out
+ * of its memory: then a record of the largest size finds room. */
+static void a_full_half_stream_takes_a_record(void **state)
+{
+	struct otr_budget budget = {.max = 64 * KIB * KIB};
+	struct otr_half_stream h;
+	uint64_t pos = 0;
+
+	(void)state;
+	otr_half_stream_init(&h, &budget);
+	otr_half_stream_begin(&h, 0, OTR_POS_OFFSET);
+	for (; pos < OTR_HALF_MAX; pos += OTR_DATA_MAX)
+		assert_int_equal(put(&h, pos, OTR_DATA_MAX), 0);
+	for (; pos < 2 * OTR_HALF_MAX - 2 * KIB; pos += KIB) {
+		otr_half_stream_spend(&h, KIB);
+		otr_half_stream_retire(&h);
+		assert_int_equal(put(&h, pos, KIB), 0);
+	}
+	assert_int_equal(put(&h, pos, OTR_DATA_MAX), 0);
+	assert_int_equal(otr_half_stream_bytes(&h).len, OTR_HALF_MAX + OTR_DATA_MAX);
+	assert_int_equal(otr_half_stream_follow(&h), OTR_FOLLOW_NOTHING);
 	otr_half_stream_fini(&h);
 	otr_spares_fini(&budget.segments);
 	otr_buf_fini(&budget.spare);
@@ -109,6 +135,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_beyond_the_budget_are_a_gap),
 		cmocka_unit_test(dropped_bytes_use_no_budget),
+		cmocka_unit_test(a_full_half_stream_takes_a_record),
 		cmocka_unit_test(dropped_bytes_are_counted),
 	};
 
