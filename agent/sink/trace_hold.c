@@ -184,7 +184,8 @@ static bool needs_whole_traces(const struct otr_trace_hold *hold)
 	return hold->ignore || hold->keep.errors || hold->keep.first || hold->keep.slow_ns;
 }
 
-/* A part of a trace tells its errors, but neither its root nor how long the trace takes. */
+/* The outcome of a trace of which a part is held: the errors in the part are known, but neither the
+ * root of the trace nor its duration. */
 static enum otr_outcome judge_part(const struct otr_trace_hold *hold)
 {
 	for (size_t i = 0; hold->keep.errors && i < hold->n; i++)

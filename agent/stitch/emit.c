@@ -123,15 +123,15 @@ static void put_threshold(struct otr_buf *out, uint64_t threshold, struct otr_sl
 	}
 }
 
-/* A trace that was sampled here tells at which threshold, so that counts can be scaled. What a caller
- * tells stays, unless the sampler ignores callers. */
+/* The spans of a trace that was sampled here carry the threshold, so that counts can be scaled. The
+ * `ot` of a caller stays, unless the sampler ignores callers. */
 static void set_trace_state(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_slice state = ex->req->trace_state;
 	char room[512];
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, 8192);
 
-	if (ex->trace->tells_threshold && (ex->remote || !has_ot_member(state))) {
+	if (ex->trace->carries_threshold && (ex->remote || !has_ot_member(state))) {
 		put_threshold(&text, ex->trace->threshold, state);
 		if (!text.rc)
 			state = otr_buf_view(&text);

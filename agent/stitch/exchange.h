@@ -88,7 +88,7 @@ struct otr_trace {
 	bool has_id;
 	bool made_id;		 /* the id was made by this stitcher, not read */
 	bool decided;		 /* whether it is sampled is known */
-	bool tells_threshold;	 /* its spans tell `threshold`: it was sampled at that */
+	bool carries_threshold;	 /* its spans carry `threshold`, by which it was sampled */
 	bool emitted;		 /* st->done was called */
 	bool shown;		 /* it has spans */
 	bool proved;		 /* no parent that was emitted so far is weak */

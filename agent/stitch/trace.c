@@ -98,9 +98,9 @@ static void decide(struct otr_stitch *st, struct otr_trace *tr)
 		if (otr_sample_low(tr->id) >= by.threshold)
 			tr->flags |= OTR_FLAG_SAMPLED;
 	}
-	tr->tells_threshold = tr->flags & OTR_FLAG_SAMPLED &&
-			      otr_sample_low(tr->id) >= by.threshold &&
-			      (by.threshold || by.ignores_caller);
+	tr->carries_threshold = tr->flags & OTR_FLAG_SAMPLED &&
+				otr_sample_low(tr->id) >= by.threshold &&
+				(by.threshold || by.ignores_caller);
 	tr->threshold = by.threshold;
 }
 
@@ -169,7 +169,7 @@ static void copy_decision(struct otr_trace *to, const struct otr_trace *from)
 	to->decided = true;
 	to->flags = from->flags;
 	to->threshold = from->threshold;
-	to->tells_threshold = from->tells_threshold;
+	to->carries_threshold = from->carries_threshold;
 	to->root_tgid = from->root_tgid;
 }
 
