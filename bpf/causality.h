@@ -71,7 +71,7 @@
  *	    claimed for that current.
  */
 
-#include "causality_state.h"
+#include "exchange.h"
 
 /* R1: the first bytes of a request, at `ref`. `mine`: the exchange last seen on st->mine.conn, or
  * NULL. `may_loop`: the socket does not block. */
@@ -272,14 +272,14 @@ OTR_RULE_FN void otr_r4_book(struct otr_proc_state *proc, struct otr_asked *aske
 		asked->believed = *believed;
 		asked->mixed = 0;
 		asked->pending = 1;
+		if (!believed->conn) /* one answer ends all that are pending: otr_land() */
+			__sync_fetch_and_add(&proc->orphans, 1);
 	} else {
 		asked->pending = 2;
 		if (!otr_xref_is(&asked->believed, believed))
 			asked->mixed = 1;
 	}
-	if (!believed->conn)
-		__sync_fetch_and_add(&proc->orphans, 1);
-	else if (otr_xref_open(believed, ex))
+	if (otr_xref_open(believed, ex))
 		otr_flight(proc, ex, 1);
 }
 
@@ -294,13 +294,7 @@ OTR_RULE_FN void otr_r2_answer(struct otr_strand *st, struct otr_proc_state *pro
 
 	st->entry_ns = now;
 	asked->read_ns = now;
-	if (asked->pending) {
-		if (!parent.conn) {
-			if (OTR_GET(proc->orphans))
-				__sync_fetch_and_add(&proc->orphans, -1);
-		} else if (open)
-			otr_flight(proc, ex, -1);
-	}
+	otr_land(proc, asked, ex);
 	if (asked->mixed)
 		open = 0;
 	asked->answered.conn = open ? parent.conn : 0;

@@ -23,9 +23,16 @@
 #ifdef __bpf__
 #define OTR_GET(field)	      (field)
 #define OTR_PUT(field, value) ((field) = (value))
+#define OTR_SWAP(field, value)                    \
+	({                                        \
+		__typeof__(field) was_ = (field); \
+		(field) = (value);                \
+		was_;                             \
+	})
 #else
-#define OTR_GET(field)	      __atomic_load_n(&(field), __ATOMIC_RELAXED)
-#define OTR_PUT(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
+#define OTR_GET(field)	       __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#define OTR_PUT(field, value)  __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
+#define OTR_SWAP(field, value) __atomic_exchange_n(&(field), (value), __ATOMIC_RELAXED)
 #endif
 
 /* How many tests a process has to pass before it is believed. */
@@ -62,7 +69,7 @@ struct otr_exch {
 struct otr_proc_state {
 	__u32 open;	/* inbound exchanges not answered */
 	__u32 starving; /* of these, exchanges with nothing in flight */
-	__u32 orphans;	/* outbound requests in flight that have no parent */
+	__u32 orphans;	/* outbound connections on which a request without parent is in flight */
 	__u32 doubt;
 	__u32 doubt_born;  /* of parents that connect() remembered */
 	__u32 doubt_again; /* of parents at the end of a turn; see otr_is_again() */
@@ -139,14 +146,31 @@ OTR_RULE_FN int otr_xref_open(const struct otr_xref *ref, const struct otr_exch 
 	return ref->conn && ex && OTR_GET(ex->open) && OTR_GET(ex->pos) == ref->pos;
 }
 
+OTR_RULE_FN void otr_proc_state_doubt(struct otr_proc_state *proc)
+{
+	OTR_PUT(proc->doubt, OTR_DOUBT_AT_START);
+	OTR_PUT(proc->doubt_born, OTR_DOUBT_AT_START);
+	OTR_PUT(proc->doubt_again, OTR_AGAIN);
+	OTR_PUT(proc->relays, OTR_DOUBT_AT_START);
+	OTR_PUT(proc->joint, OTR_DOUBT_AT_START);
+}
+
 OTR_RULE_FN void otr_proc_state_init(struct otr_proc_state *proc)
 {
 	__builtin_memset(proc, 0, sizeof(*proc));
-	proc->doubt = OTR_DOUBT_AT_START;
-	proc->doubt_born = OTR_DOUBT_AT_START;
-	proc->doubt_again = OTR_AGAIN;
-	proc->relays = OTR_DOUBT_AT_START;
-	proc->joint = OTR_DOUBT_AT_START;
+	otr_proc_state_doubt(proc);
+}
+
+/* All that was learnt of the process is forgotten, while its strands go on. `open` and `starving`
+ * stay, as each exchange that ends takes its own from them. */
+OTR_RULE_FN void otr_proc_state_again(struct otr_proc_state *proc)
+{
+	otr_proc_state_doubt(proc);
+	OTR_PUT(proc->orphans, 0);
+	OTR_PUT(proc->mux, 0);
+	OTR_PUT(proc->moves, 0);
+	OTR_PUT(proc->idle, 0);
+	OTR_PUT(proc->due, 0);
 }
 
 OTR_RULE_FN int otr_is_loop(const struct otr_strand *st, const struct otr_proc_state *proc)
@@ -224,32 +248,6 @@ OTR_RULE_FN void otr_join(struct otr_strand *st, const struct otr_xref *ref, enu
 	otr_handle(st, conn);
 }
 
-/* The exchange is answered or closed. Returns whether it was open. */
-OTR_RULE_FN int otr_exch_end(struct otr_exch *ex, struct otr_proc_state *proc)
-{
-	if (!OTR_GET(ex->open))
-		return 0;
-	OTR_PUT(ex->open, 0);
-	if (proc) {
-		__sync_fetch_and_add(&proc->open, -1);
-		if (!OTR_GET(ex->inflight))
-			__sync_fetch_and_add(&proc->starving, -1);
-	}
-	return 1;
-}
-
-/* One request more (`by` = 1) or less (-1) is in flight for an open exchange. */
-OTR_RULE_FN void otr_flight(struct otr_proc_state *proc, struct otr_exch *ex, int by)
-{
-	if (by > 0) {
-		if (!__sync_fetch_and_add(&ex->inflight, 1))
-			__sync_fetch_and_add(&proc->starving, -1);
-	} else if (OTR_GET(ex->inflight)) {
-		if (__sync_fetch_and_add(&ex->inflight, -1) == 1)
-			__sync_fetch_and_add(&proc->starving, 1);
-	}
-}
-
 /* A test was passed. If another strand fails one at the same moment, that counts. */
 OTR_RULE_FN void otr_agreed(__u32 *of)
 {
@@ -320,14 +318,6 @@ OTR_RULE_FN void otr_test(struct otr_strand *st, struct otr_proc_state *proc, in
 		otr_disagreed(proc);
 	if (!right)
 		st->puts_off = 1;
-}
-
-/* Have other open exchanges nothing in flight? The request on a connection that has just come
- * free may be made for one of them. `starving` counts them, and `cur_ex` is not one of the
- * others. */
-OTR_RULE_FN int otr_starve(const struct otr_proc_state *proc, const struct otr_exch *cur_ex)
-{
-	return OTR_GET(proc->starving) - (OTR_GET(cur_ex->inflight) == 0) > OTR_GET(proc->orphans);
 }
 
 /* Has this connection come free in this callback? Or in this turn, at whose end it may be given

@@ -26,7 +26,7 @@ void *otr_alloc_once(void *place, size_t size)
 	void *__attribute__((may_alias)) *at = place;
 	void *made = __atomic_load_n(at, __ATOMIC_ACQUIRE), *other = NULL;
 
-	if (made || otr_shim.has_seccomp)
+	if (made || otr_get(&otr_shim.has_seccomp))
 		return made;
 	made = otr_alloc(size);
 	if (!made ||

@@ -87,12 +87,45 @@ static void clear(struct otr_fd *f, size_t len)
 	otr_put(&f->life, f->life + 1);
 }
 
+static uint32_t *home_of(uint64_t inode)
+{
+	return &otr_shim.homes[otr_ring_hash(inode) % OTR_HOMES];
+}
+
+static int is_home(const struct otr_fd *home, const struct otr_fd *f)
+{
+	return otr_get(&home->kind) == OTR_FD_STREAM && otr_get(&home->inode) == f->inode &&
+	       otr_get(&home->reader_gen) == f->reader_gen;
+}
+
+#define ALIASES 64 /* numbers of one socket that are looked at */
+
+/* The other numbers of a socket are linked from its home: `f`, one of them, is no more. */
+static void unlink_alias(const struct otr_fd *f)
+{
+	struct otr_fd *at = otr_fd_slot(otr_get(&f->home)), *next;
+
+	if (!at || !is_home(at, f) || !otr_hold(at))
+		return;
+	for (int i = 0; at && otr_get(&at->alias) && i < ALIASES; i++, at = next) {
+		next = otr_fd_slot((int)otr_get(&at->alias) - 1);
+		if (next == f) {
+			otr_put(&at->alias, otr_get(&f->alias));
+			return;
+		}
+	}
+}
+
 void otr_fd_forget(struct otr_fd *f)
 {
 	if (otr_get(&f->header))
 		otr_header_free(f);
+	if (otr_get(&f->kind) == OTR_FD_ALIAS)
+		unlink_alias(f);
 	clear(f, offsetof(struct otr_fd, header));
+	otr_put(&f->rest_sender, 0);
 	f->senders = 0;
+	otr_put(&f->senders_gone, 0);
 	f->last_dir = OTR_DIR_NONE;
 	f->policy_gen = ~0u;
 	otr_put(&f->reader_gen, otr_get(&otr_shim.reader_gen));
@@ -109,17 +142,6 @@ int otr_fd_is_stale(struct otr_fd *f)
 	return 0;
 }
 
-static uint32_t *home_of(uint64_t inode)
-{
-	return &otr_shim.homes[otr_ring_hash(inode) % OTR_HOMES];
-}
-
-static int is_home(const struct otr_fd *home, const struct otr_fd *f)
-{
-	return otr_get(&home->kind) == OTR_FD_STREAM && otr_get(&home->inode) == f->inode &&
-	       otr_get(&home->reader_gen) == f->reader_gen;
-}
-
 /* One socket may have several numbers (dup, the 0 and 1 of inetd): one of them keeps the state,
  * so that the bytes of the connection are counted once. */
 static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
@@ -131,32 +153,90 @@ static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
 		if (!otr_hold(home) || !is_home(home, f))
 			return OTR_FD_NEW; /* to be checked again */
 		otr_put(&f->home, (uint16_t)(hint - 1));
-		home->alias = (uint16_t)fd + 1;
+		otr_put(&f->alias, otr_get(&home->alias));
+		otr_put(&home->alias, (uint32_t)fd + 1);
 		return OTR_FD_ALIAS;
 	}
 	otr_put(home_of(f->inode), (uint32_t)fd + 1);
 	return OTR_FD_STREAM;
 }
 
+/* Is the number still one of the socket `f`? */
+static int is_alias(int number, const struct otr_fd *f)
+{
+	const struct otr_fd *at = otr_fd_slot(number);
+
+	return at && otr_get(&at->kind) == OTR_FD_ALIAS && otr_get(&at->inode) == f->inode &&
+	       !otr_fd_is_other(number, f);
+}
+
+/* -1: none is known. */
+static int other_number(const struct otr_fd *f)
+{
+	const struct otr_fd *at = f;
+	int number;
+
+	for (int i = 0; at && otr_get(&at->alias) && i < ALIASES; i++) {
+		number = (int)otr_get(&at->alias) - 1;
+		if (is_alias(number, f))
+			return number;
+		at = otr_fd_slot(number);
+	}
+	return -1;
+}
+
+/* The numbers that are linked from `heir` have their state there from now on. */
+static void set_home(const struct otr_fd *heir, int number)
+{
+	struct otr_fd *at = otr_fd_slot((int)otr_get(&heir->alias) - 1);
+
+	for (int i = 0; at && at != heir && i < ALIASES; i++) {
+		if (otr_get(&at->kind) == OTR_FD_ALIAS && otr_get(&at->inode) == heir->inode)
+			otr_put(&at->home, (uint16_t)number);
+		at = otr_fd_slot((int)otr_get(&at->alias) - 1);
+	}
+}
+
+static void take_over(struct otr_fd *heir, struct otr_fd *f)
+{
+	uint32_t next = otr_get(&heir->alias);
+
+	otr_share_put(heir, f, offsetof(struct otr_fd, header) / 8 * 8);
+	if (f->opaque) /* the state of the messages is that of the upper layer */
+		otr_share_put(heir + OTR_FD_PAGE, f + OTR_FD_PAGE,
+			      offsetof(struct otr_fd, header) / 8 * 8);
+	otr_put(&heir->alias, next);
+	heir->senders = f->senders; /* they find it by otr_fd_heir() */
+	otr_put(&heir->senders_gone, otr_get(&f->senders_gone));
+	otr_put(&heir->life, heir->life + 1);
+	otr_header_pass_on(f, heir);
+}
+
 int otr_fd_pass_on(struct otr_fd *f)
 {
-	int number = (int)f->alias - 1;
+	int number = other_number(f);
 	struct otr_fd *heir = otr_fd_slot(number);
 
-	if (!f->alias || !heir || !otr_hold(heir) || heir->kind != OTR_FD_ALIAS ||
-	    heir->inode != f->inode || otr_fd_is_other(number, f))
+	if (!heir || !otr_hold(heir) || !is_alias(number, f))
 		return 0;
-	otr_share_put(heir, f, offsetof(struct otr_fd, header) / 8 * 8);
-	otr_put(&heir->header, otr_get(&f->header)); /* the header goes along */
-	otr_put(&heir->rest, otr_get(&f->rest));
-	otr_put(&heir->rest_at, otr_get(&f->rest_at));
-	heir->senders = 0;
-	otr_put(&heir->life, heir->life + 1);
-	heir->alias = 0;
+	take_over(heir, f);
+	set_home(heir, number);
 	otr_put(home_of(f->inode), (uint32_t)number + 1);
-	otr_put(&f->rest, 0);
-	otr_put(&f->header, 0);
 	return 1;
+}
+
+struct otr_fd *otr_fd_heir(struct otr_fd *f, uint64_t inode, uint32_t *life)
+{
+	struct otr_fd *heir;
+
+	if (otr_get(&f->life) == *life)
+		return f;
+	heir = otr_fd_slot((int)otr_get(home_of(inode)) - 1);
+	if (!heir || heir == f || otr_get(&heir->kind) != OTR_FD_STREAM ||
+	    otr_get(&heir->inode) != inode)
+		return NULL;
+	*life = otr_get(&heir->life);
+	return heir;
 }
 
 static void look(int fd, struct otr_fd *f)

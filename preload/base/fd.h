@@ -49,6 +49,10 @@ void otr_fd_forget(struct otr_fd *f);
 int otr_fd_is_stale(struct otr_fd *f);
 /* The number that kept the state is closed: does another number of the socket take it over? */
 int otr_fd_pass_on(struct otr_fd *f);
+/* After a call for which the state of socket `inode` was found at `f`, in its life *life: where
+ * that state is now, which need not be held. Another number may have taken it over during the
+ * call; then *life is that one's. NULL: the connection has ended. */
+struct otr_fd *otr_fd_heir(struct otr_fd *f, uint64_t inode, uint32_t *life);
 
 /* Did it perhaps begin while no agent read the ring? Then its position in the protocol is not
  * known. */

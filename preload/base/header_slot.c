@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* header_slot.c - headers that are being sent, and what of each is left. */
+/*
+ * header_slot.c - headers that are being sent, and what of each is left.
+ *
+ * A thread that comes back from its call may find that it cannot hold the connection, and that
+ * another thread closes it at this moment. So the slot and its rest are one word, which changes
+ * by compare-and-swap, with the life of the connection in it: a rest is never left behind
+ * without its slot, and never gets the slot of a later connection.
+ */
 
 #include "preload/base/header_slot.h"
 
@@ -7,31 +14,59 @@
 
 #include "preload/base/shim.h"
 
+/* otr_fd.header_word, by its parts. */
+union word {
+	uint64_t all;
+	struct {
+		uint16_t header, rest, at, life;
+	};
+};
+
+static union word word_of(const struct otr_fd *f)
+{
+	OTR_YIELD();
+	return (union word){__atomic_load_n(&f->header_word, __ATOMIC_ACQUIRE)};
+}
+
+/* Changes the word from `was` to `now`. Returns 0 where another thread has changed it. */
+static int change(struct otr_fd *f, union word was, union word now)
+{
+	OTR_YIELD();
+	if (!__atomic_compare_exchange_n(&f->header_word, &was.all, now.all, 0, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return 0;
+	if (now.rest && !was.rest)
+		__atomic_fetch_add(&otr_shim.n_rests, 1, __ATOMIC_RELAXED);
+	if (!now.rest && was.rest)
+		__atomic_fetch_sub(&otr_shim.n_rests, 1, __ATOMIC_RELAXED);
+	if (!now.header && was.header)
+		__atomic_store_n(&otr_shim.headers[was.header - 1].taken, 0, __ATOMIC_RELEASE);
+	return 1;
+}
+
 int otr_header_left(const struct otr_fd *f, struct iovec *rest)
 {
-	uint16_t place = __atomic_load_n(&f->header, __ATOMIC_ACQUIRE);
-	uint16_t len = __atomic_load_n(&f->rest, __ATOMIC_ACQUIRE);
-	uint16_t at = otr_get(&f->rest_at);
+	union word is = word_of(f);
 
-	if (!place || !len || len + at > OTR_HEADER_MAX)
+	if (!is.header || !is.rest || is.rest + is.at > OTR_HEADER_MAX)
 		return 0;
-	*rest = (struct iovec){otr_shim.headers[place - 1].text + at, len};
+	*rest = (struct iovec){otr_shim.headers[is.header - 1].text + is.at, is.rest};
 	return 1;
 }
 
 struct otr_header *otr_header_claim(struct otr_fd *f)
 {
-	uint32_t none;
-	uint16_t free = 0;
+	union word none = {0}, mine = {.life = (uint16_t)f->life};
+	uint32_t free;
 
 	for (uint16_t i = 0; i < OTR_HEADERS; i++) {
-		none = 0;
+		free = 0;
 		if (otr_get(&otr_shim.headers[i].taken) ||
-		    !__atomic_compare_exchange_n(&otr_shim.headers[i].taken, &none, 1, 0,
+		    !__atomic_compare_exchange_n(&otr_shim.headers[i].taken, &free, 1, 0,
 						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			continue;
-		if (__atomic_compare_exchange_n(&f->header, &free, (uint16_t)(i + 1), 0,
-						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		mine.header = (uint16_t)(i + 1);
+		if (change(f, none, mine))
 			return &otr_shim.headers[i];
 		__atomic_store_n(&otr_shim.headers[i].taken, 0, __ATOMIC_RELEASE);
 		break;
@@ -39,34 +74,48 @@ struct otr_header *otr_header_claim(struct otr_fd *f)
 	return NULL;
 }
 
+static union word with_rest(union word is, size_t rest, size_t at)
+{
+	if (!rest)
+		return (union word){0};
+	is.rest = (uint16_t)rest;
+	is.at = (uint16_t)at;
+	return is;
+}
+
 void otr_header_rest(struct otr_fd *f, size_t rest, size_t at)
 {
-	uint16_t had;
+	union word was;
 
-	otr_put(&f->rest_at, (uint16_t)at);
-	had = __atomic_exchange_n(&f->rest, (uint16_t)rest, __ATOMIC_ACQ_REL);
-	if (rest && !had)
-		__atomic_fetch_add(&otr_shim.n_rests, 1, __ATOMIC_RELAXED);
-	if (!rest && had)
-		__atomic_fetch_sub(&otr_shim.n_rests, 1, __ATOMIC_RELAXED);
+	do
+		was = word_of(f);
+	while (was.header && !change(f, was, with_rest(was, rest, at)));
 }
 
 void otr_header_free(struct otr_fd *f)
 {
-	uint16_t place;
-
 	otr_header_rest(f, 0, 0);
-	place = __atomic_exchange_n(&f->header, 0, __ATOMIC_ACQ_REL);
-	if (place)
-		__atomic_store_n(&otr_shim.headers[place - 1].taken, 0, __ATOMIC_RELEASE);
 }
 
 void otr_header_orphan(struct otr_fd *f, uint32_t life, size_t rest, size_t at)
 {
-	if (otr_get(&f->life) != life)
-		return; /* it was closed, which has freed the header */
-	if (rest)
-		otr_header_rest(f, rest, at);
-	else
-		otr_header_free(f);
+	union word was;
+
+	do {
+		was = word_of(f);
+		if (!was.header || was.life != (uint16_t)life || otr_get(&f->life) != life)
+			return; /* it was closed, which has freed the header */
+	} while (!change(f, was, with_rest(was, rest, at)));
+}
+
+void otr_header_pass_on(struct otr_fd *f, struct otr_fd *heir)
+{
+	union word was, now;
+
+	otr_put(&heir->rest_sender, otr_get(&f->rest_sender));
+	otr_put(&f->rest_sender, 0);
+	was.all = __atomic_exchange_n(&f->header_word, 0, __ATOMIC_ACQ_REL);
+	now = was;
+	now.life = was.header ? (uint16_t)heir->life : 0;
+	__atomic_store_n(&heir->header_word, now.all, __ATOMIC_RELEASE);
 }

@@ -13,8 +13,8 @@ struct otr_header;
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-/* Takes a slot for a header that goes out on `f`. NULL: all are taken, or another thread sends
- * a header on `f`. */
+/* Takes a slot for a header that goes out on `f`, which is held. NULL: all are taken, or another
+ * thread sends a header on `f`. */
 struct otr_header *otr_header_claim(struct otr_fd *f);
 
 /* Gives the slot back: all of the header was sent, or nothing of it. */
@@ -26,10 +26,14 @@ void otr_header_rest(struct otr_fd *f, size_t rest, size_t at);
 /* Sets *rest to what still has to be sent. Returns 0 where that is nothing. */
 int otr_header_left(const struct otr_fd *f, struct iovec *rest);
 
-/* The same as otr_header_rest(), or otr_header_free() where `rest` is 0, by the thread that took
- * the slot but cannot hold `f` now. Nothing happens where the connection is another one by now:
- * its count is not `life` any more. */
+/* The same as otr_header_rest(), or otr_header_free() where `rest` is 0, by a thread that cannot
+ * hold `f` now. Nothing happens where the connection is another one by now: its count is not
+ * `life` any more. */
 void otr_header_orphan(struct otr_fd *f, uint32_t life, size_t rest, size_t at);
+
+/* The number that kept the state is closed: its header goes along to `heir`, with the thread
+ * that sends the rest. Both are held, and `heir` has its new `life`. */
+void otr_header_pass_on(struct otr_fd *f, struct otr_fd *heir);
 
 #pragma GCC visibility pop
 

@@ -93,8 +93,10 @@ static void add_unseen(struct otr_fd *f, int dir)
 		w->calls++;
 		w->cut = 1;
 	}
-	if (dir == OTR_DIR_OUT)
+	if (dir == OTR_DIR_OUT) {
 		f->boundary.state = OTR_BOUNDARY_OPAQUE;
+		f->has_cause = 0; /* its request is sent */
+	}
 	otr_count(OTR_SHIM_DROPPED);
 }
 

@@ -51,10 +51,16 @@ void otr_inbound_unlock(struct otr_inbound *sv)
 	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_RELEASE);
 }
 
-int otr_inbound_same(const struct otr_inbound *sv, uint64_t conn, uint32_t seq)
+static int is_same(const struct otr_inbound *sv, uint64_t conn, uint32_t seq)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return otr_get(&sv->conn) == conn && !(seq & 1) && otr_get(&sv->seq) == seq;
+}
+
+/* R1 sets `pos` before the ids: who has read the ids of the next exchange finds its `pos` here. */
+int otr_inbound_is(const struct otr_inbound *sv, uint64_t conn, uint64_t pos, uint32_t seq)
+{
+	return is_same(sv, conn, seq) && otr_get(&sv->exch.pos) == pos;
 }
 
 int otr_ids_read(const struct otr_inbound *sv, uint64_t conn, struct otr_span_ids *out,
@@ -62,7 +68,7 @@ int otr_ids_read(const struct otr_inbound *sv, uint64_t conn, struct otr_span_id
 {
 	*seq = __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE);
 	otr_share_get(out, &sv->ids, sizeof(*out));
-	return otr_inbound_same(sv, conn, *seq) && out->has_ids;
+	return is_same(sv, conn, *seq) && out->has_ids;
 }
 
 /* Takes a slot of connection `was` for `conn`. */

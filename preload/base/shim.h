@@ -87,12 +87,14 @@ struct otr_fd {
 	struct otr_shim_dir dirs[2];
 	struct otr_asked asked;
 	struct otr_cause cause;	      /* of the request that goes out next */
+	struct otr_xref asked_for;    /* current of the thread that asked for `cause` */
 	struct otr_boundary boundary; /* where a client is in what it sends */
 	struct otr_dial dial;
 	uint32_t policy_gen;
 	uint32_t reader_gen;  /* * number of the reader of the ring: another one makes this stale */
 	int32_t connected_by; /* the process that connected it and saw its first byte; 0: none */
 	int32_t announced_by; /* the process that emitted CONN_OPEN; 0: none */
+	int32_t error;	      /* errno of a call that failed, for CONN_CLOSE; 0: none */
 	uint16_t calls_unchecked; /* * calls since the number was found to be no socket */
 	uint16_t family;
 	uint8_t kind; /* * enum otr_fd_kind */
@@ -108,17 +110,27 @@ struct otr_fd {
 			     * layer (otr_fd_upper()) has the state of the messages */
 	uint8_t shed;	    /* * enum otr_shed, of the current exchange */
 	uint8_t shed_next;  /* the request of `cause` will be shed */
-	uint16_t alias;	    /* another number of this socket, + 1; 0: none known */
 	uint16_t home;	    /* * of an alias: the number that has the state */
 	uint8_t greeting;   /* enum otr_greeting: a peer that speaks first speaks no HTTP */
 	uint8_t is_denied;  /* the peer gets no header: see otr_peer_connected() */
 	uint32_t host_hash; /* of the peer's address without its port; 0: not known */
-	/* While a header is sent: its slot, + 1, and the bytes of it that have to be sent
-	 * before the caller's next ones (`rest` of them, at `rest_at`). */
-	uint16_t header __attribute__((aligned(8))), rest, rest_at;
-	uint16_t senders;	/* calls that send on it at this moment */
-	uint16_t rest_is_taken; /* thread `rest_sender` sends the rest */
-	int32_t rest_sender;
+	uint32_t alias;	    /* * another number of this socket, + 1, whose `alias` is the next one;
+			     * 0: none known */
+	/* While a header is sent. Threads that cannot hold the connection change it, too, so it is
+	 * changed as one word: header_slot.c. */
+	union {
+		uint64_t header_word; /* * */
+		struct {
+			uint16_t header;      /* its slot, + 1; 0: no header is sent */
+			uint16_t rest;	      /* bytes of it that have to be sent before the
+					       * caller's next ones, */
+			uint16_t rest_at;     /* and where they begin */
+			uint16_t header_life; /* of `life`, when the slot was taken */
+		};
+	};
+	int32_t rest_sender;   /* * the thread that sends the rest at this moment; 0: none */
+	uint16_t senders;      /* calls that send on it at this moment, and `senders_gone` */
+	uint16_t senders_gone; /* * calls that have ended, of threads that could not hold it then */
 	/* otr_fd_forget() leaves these. */
 	int32_t owner;		  /* * the thread that holds it; 0: none */
 	uint32_t life;		  /* number of times that all of it was forgotten */

@@ -39,7 +39,7 @@ static int is_php(void)
 	int error = errno;
 	ssize_t n = 0;
 
-	if (!otr_shim.idle && !otr_shim.has_seccomp)
+	if (!otr_shim.idle && !otr_get(&otr_shim.has_seccomp))
 		n = otr_sys_readlink("/proc/self/exe", exe, sizeof(exe));
 	errno = error;
 	return n > 0 && is_named_php(exe, (size_t)n);
@@ -51,7 +51,7 @@ static void emit_past(const char *path)
 {
 	int error = errno;
 
-	if (path && !otr_shim.idle && !otr_shim.has_seccomp && !otr_on_other_stack())
+	if (path && !otr_shim.idle && !otr_get(&otr_shim.has_seccomp) && !otr_on_other_stack())
 		otr_program_emit(OTR_UNCARRIED_DEEP, path, NULL);
 	errno = error;
 }

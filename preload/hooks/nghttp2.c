@@ -83,14 +83,15 @@ static const struct otr_xref *current(struct otr_strand *st)
 		       : &st->cur;
 }
 
-/* Names the span of the exchange, unless another thread reads the next request of its
- * connection meanwhile. */
-static int name_served(struct otr_named *out, const struct otr_inbound *sv, uint64_t conn)
+/* Names the span of the exchange, unless another thread has read the next request of its
+ * connection. */
+static int name_served(struct otr_named *out, const struct otr_inbound *sv,
+		       const struct otr_xref *ref)
 {
 	struct otr_span_ids ids;
 	uint32_t seq;
 
-	if (!otr_ids_read(sv, conn, &ids, &seq) || ids.state_len > sizeof(out->state) ||
+	if (!otr_ids_read(sv, ref->conn, &ids, &seq) || ids.state_len > sizeof(out->state) ||
 	    ids.baggage_len > sizeof(out->baggage))
 		return 0;
 	memcpy(out->trace_id, ids.trace_id, sizeof(out->trace_id));
@@ -100,7 +101,7 @@ static int name_served(struct otr_named *out, const struct otr_inbound *sv, uint
 	out->baggage_len = ids.baggage_len;
 	otr_share_text(out->state, sv->state, ids.state_len);
 	otr_share_text(out->baggage, sv->baggage, ids.baggage_len);
-	return otr_inbound_same(sv, conn, seq);
+	return otr_inbound_is(sv, ref->conn, ref->pos, seq);
 }
 
 /* Tells the agent, once, that the run span was used as a parent, so that the agent emits it. */
@@ -142,7 +143,7 @@ static int name(struct otr_named *out, struct otr_self *self)
 	const struct otr_inbound *sv = by ? otr_inbound_of(by->conn) : NULL;
 
 	if (by)
-		return sv && name_served(out, sv, by->conn);
+		return sv && name_served(out, sv, by);
 	return !self->strand.cur.conn && !otr_get(&otr_shim.proc.open) && name_started(out);
 }
 
@@ -186,7 +187,7 @@ static struct otr_fields *prepare(const struct otr_nv *nv, size_t n)
 	struct otr_self *self;
 	int error = errno;
 
-	if (otr_is_off() || otr_switch_is_on(OTR_RING_NO_INJECT) || otr_shim.has_seccomp)
+	if (otr_is_off() || otr_switch_is_on(OTR_RING_NO_INJECT) || otr_get(&otr_shim.has_seccomp))
 		return NULL;
 	self = otr_enter();
 	if (self) {

@@ -451,12 +451,12 @@ size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *ou
 	return want.len;
 }
 
-ssize_t otr_account(size_t at, size_t added, ssize_t k, size_t *rest, int *whole)
+ssize_t otr_account(size_t at, size_t added, ssize_t k, size_t *rest, int *begun)
 {
 	size_t took = (size_t)k;
 
 	*rest = 0;
-	*whole = took > at;
+	*begun = took > at;
 	if (took <= at)
 		return k;
 	if (took < at + added) {

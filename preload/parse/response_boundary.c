@@ -2,7 +2,8 @@
 /*
  * response_boundary.c - does HTTP go on behind this answer (RFC 9112 6.3)? It does not behind
  * an answer that is no HTTP, that switches protocols, or that ends with the connection: some
- * servers use the connection as a stream of bytes, both ways (Docker's attach).
+ * servers use the connection as a stream of bytes, both ways (Docker's attach). An answer whose
+ * beginning was not read (splice, MSG_TRUNC) may be any of these.
  */
 
 #include <string.h>
@@ -99,7 +100,7 @@ void otr_boundary_answered(struct otr_boundary *t, int first, uint64_t moved,
 	if (len)
 		listen_to(t, iov->iov_base, len);
 	else
-		t->answer_len = STATUS_LEN; /* the beginning was not read */
-	if (len && t->state != OTR_BOUNDARY_OPAQUE && t->answer_len == STATUS_LEN)
+		t->state = OTR_BOUNDARY_OPAQUE; /* its beginning was not read */
+	if (t->state != OTR_BOUNDARY_OPAQUE && t->answer_len == STATUS_LEN)
 		judge(t, first, iov, len);
 }

@@ -7,14 +7,15 @@
 #include "preload/ring/emit.h"
 #include "preload/ring/ring.h"
 
-static uint64_t unread(const struct otr_ring *ring)
+/* Less than 0: the reader has passed the head that was read here a moment ago. */
+static int64_t unread(const struct otr_ring *ring)
 {
-	return __atomic_load_n(&ring->head, __ATOMIC_RELAXED) -
-	       __atomic_load_n(&otr_shim.seen_tail, __ATOMIC_RELAXED);
+	return (int64_t)(__atomic_load_n(&ring->head, __ATOMIC_RELAXED) -
+			 __atomic_load_n(&otr_shim.seen_tail, __ATOMIC_RELAXED));
 }
 
-#define BEHIND	  (OTR_RING_BYTES / 4 * 3) /* unread */
-#define CAUGHT_UP (OTR_RING_BYTES / 2)
+#define BEHIND	  ((int64_t)OTR_RING_BYTES / 4 * 3) /* unread */
+#define CAUGHT_UP ((int64_t)OTR_RING_BYTES / 2)
 
 /* Where it begins, one thread emits the record. */
 int otr_ring_is_behind(void)

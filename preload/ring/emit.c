@@ -165,6 +165,13 @@ static void put_peer(int fd, struct otr_ev_conn *cn)
 		cn->peer_tgid = (uint32_t)who.pid;
 }
 
+/* A ring that is not offered yet may be taken back, and its records are lost then. So what is
+ * announced in it is announced again once an agent has it. */
+static int32_t announcer(void)
+{
+	return otr_get(&otr_shim.is_offered) ? otr_shim.pid : 0;
+}
+
 void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 {
 	struct otr_ev_conn *cn;
@@ -187,7 +194,7 @@ void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 	} else {
 		put_names(fd, cn);
 		put_peer(fd, cn);
-		f->announced_by = otr_shim.pid;
+		f->announced_by = announcer();
 	}
 	otr_ring_commit(place);
 }
@@ -257,30 +264,47 @@ uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_
 	return cap;
 }
 
-static struct otr_ring_run *run_place(uint64_t key, int make)
-{
-	struct otr_ring *ring = otr_ring_now();
-	uint32_t at = otr_ring_hash(key);
-	struct otr_ring_run *r;
-	uint64_t none;
+#define RUN_PROBES 8 /* the agent looks at as many */
 
-	for (uint32_t i = 0; i < 8; i++) {
-		r = &ring->runs[(at + i) % OTR_RING_RUNS];
-		none = 0;
-		if (__atomic_load_n(&r->key, __ATOMIC_ACQUIRE) == key ||
-		    (make && __atomic_compare_exchange_n(&r->key, &none, key, 0, __ATOMIC_ACQ_REL,
-							 __ATOMIC_RELAXED)))
+static struct otr_ring_run *find_run(struct otr_ring *ring, uint64_t key)
+{
+	struct otr_ring_run *r;
+
+	for (uint32_t i = 0; i < RUN_PROBES; i++) {
+		r = &ring->runs[(otr_ring_hash(key) + i) % OTR_RING_RUNS];
+		if (__atomic_load_n(&r->key, __ATOMIC_ACQUIRE) == key)
 			return r;
 	}
 	return NULL;
 }
 
+/* Only after find_run(): a place in front of the one that the run has may be free by now. */
+static struct otr_ring_run *make_run(struct otr_ring *ring, uint64_t key)
+{
+	struct otr_ring_run *r;
+	uint64_t none;
+
+	for (uint32_t i = 0; i < RUN_PROBES; i++) {
+		r = &ring->runs[(otr_ring_hash(key) + i) % OTR_RING_RUNS];
+		none = 0;
+		if (!otr_get(&r->key) &&
+		    __atomic_compare_exchange_n(&r->key, &none, key, 0, __ATOMIC_ACQ_REL,
+						__ATOMIC_RELAXED))
+			return r;
+	}
+	__atomic_fetch_add(&ring->runs_lost, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
 void otr_emit_progress(struct otr_fd *f, int dir)
 {
-	struct otr_ring_run *r =
-		otr_ring_now() ? run_place(otr_dir_key(f->inode, (uint32_t)dir), 1) : NULL;
+	uint64_t key = otr_dir_key(f->inode, (uint32_t)dir);
 	const struct otr_shim_dir *w = &f->dirs[dir];
+	struct otr_ring *ring = otr_ring_now();
+	struct otr_ring_run *r = ring ? find_run(ring, key) : NULL;
 
+	if (ring && !r)
+		r = make_run(ring, key);
 	if (!r)
 		return;
 	__atomic_fetch_add(&r->seq, 1, __ATOMIC_ACQ_REL);
@@ -297,8 +321,8 @@ void otr_emit_progress(struct otr_fd *f, int dir)
 
 void otr_forget_progress(struct otr_fd *f, int dir)
 {
-	struct otr_ring_run *r =
-		otr_ring_now() ? run_place(otr_dir_key(f->inode, (uint32_t)dir), 0) : NULL;
+	struct otr_ring *ring = otr_ring_now();
+	struct otr_ring_run *r = ring ? find_run(ring, otr_dir_key(f->inode, (uint32_t)dir)) : NULL;
 
 	if (r)
 		__atomic_store_n(&r->key, 0, __ATOMIC_RELEASE);

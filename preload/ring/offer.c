@@ -194,7 +194,7 @@ static void take_back(struct otr_ring *ring)
 	const struct otr_ring_slot *slot;
 	uint64_t at = 0;
 
-	ring->magic = 0;
+	otr_put(&ring->magic, 0);
 	__atomic_store_n(&otr_shim.off, &otr_shim.idle, __ATOMIC_RELEASE);
 	while (at < ring->head && at < OTR_RING_BYTES) {
 		slot = (const void *)(otr_shim.slots + at);
@@ -283,11 +283,13 @@ static int make_ring(void)
 static int wait_for_ring(void)
 {
 	const struct timespec most = {.tv_nsec = 20000000};
+	const struct otr_ring *ring;
 
 	if (__atomic_load_n(&otr_shim.offer_state, __ATOMIC_ACQUIRE) == OFFER_IN_PROGRESS)
 		otr_sys(SYS_futex, &otr_shim.offer_state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
 			OFFER_IN_PROGRESS, &most);
-	return otr_ring_now() != NULL;
+	ring = otr_ring_now();
+	return ring && otr_get(&ring->magic) == OTR_RING_MAGIC; /* it was not taken back */
 }
 
 static int make_and_offer(void)

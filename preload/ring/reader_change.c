@@ -34,7 +34,7 @@ void otr_take_session(const struct otr_ring *ring)
 	otr_shim.name_len = (uint16_t)name;
 }
 
-/* Sets `size` bytes to zero and gives their pages back to the kernel. */
+/* In a child that has one thread: sets `size` bytes to zero and gives their pages back to the kernel. */
 static void empty(void *room, size_t size)
 {
 	if (room && otr_sys_madvise(room, size, MADV_DONTNEED))
@@ -50,13 +50,28 @@ void otr_reader_changed_child(const struct otr_ring *parents)
 	otr_shim.reader_gen++;
 }
 
+/* Other threads may be using an exchange or a notify slot at this moment. So each exchange ends as
+ * if it were answered, its slot stays as its writer knows it, and who uses a notify slot next
+ * drops its token. */
+static void end_all(struct otr_shim *sh)
+{
+	struct otr_inbound *all = __atomic_load_n(&sh->inbounds, __ATOMIC_ACQUIRE);
+	struct otr_exch *ex;
+
+	for (uint32_t i = 0; all && i < OTR_EXCHS; i++) {
+		ex = &all[i].exch;
+		otr_exch_end(ex, otr_get(&ex->tgid) == (uint32_t)sh->pid ? &sh->proc : NULL);
+	}
+	for (uint32_t i = 0; i < OTR_NOTIFY_SLOTS; i++)
+		__atomic_store_n(&sh->notify_slots[i].contended, 1, __ATOMIC_RELEASE);
+}
+
 static void forget(struct otr_ring *ring)
 {
 	struct otr_shim *sh = &otr_shim;
 
-	otr_proc_state_init(&sh->proc);
-	memset(sh->notify_slots, 0, sizeof(sh->notify_slots));
-	empty(sh->inbounds, OTR_EXCHS * sizeof(*sh->inbounds));
+	end_all(sh);
+	otr_proc_state_again(&sh->proc);
 	for (uint32_t i = 0; i < OTR_RING_RUNS; i++)
 		__atomic_store_n(&ring->runs[i].key, 0, __ATOMIC_RELEASE);
 	ring->propagates = 1; /* it may have done so while no agent read */

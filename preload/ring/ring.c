@@ -15,6 +15,14 @@ void otr_ring_check_reader(struct otr_ring *ring, uint64_t now)
 		__atomic_store_n(&ring->off, 1, __ATOMIC_RELEASE);
 }
 
+/* `end` was made of a head that was read a moment ago: the reader may have passed it, as other
+ * threads have moved the head on. Then the compare-and-swap of the head fails, and all is
+ * looked at again. */
+static int is_within(uint64_t end, uint64_t tail)
+{
+	return (int64_t)(end - tail) <= (int64_t)OTR_RING_BYTES;
+}
+
 /* The agent writes the tail while it reads. It is read here only where the value seen last
  * leaves no room, since each read takes the cache line from the agent. An old tail only leaves
  * less room. */
@@ -22,10 +30,10 @@ static int has_room(const struct otr_ring *ring, uint64_t end)
 {
 	uint64_t *seen = &otr_shim.seen_tail;
 
-	if (end - __atomic_load_n(seen, __ATOMIC_ACQUIRE) <= OTR_RING_BYTES)
+	if (is_within(end, __atomic_load_n(seen, __ATOMIC_ACQUIRE)))
 		return 1;
 	__atomic_store_n(seen, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
-	return end - __atomic_load_n(seen, __ATOMIC_RELAXED) <= OTR_RING_BYTES;
+	return is_within(end, __atomic_load_n(seen, __ATOMIC_RELAXED));
 }
 
 void *otr_ring_reserve(uint32_t size, uint64_t *place)

@@ -3,13 +3,12 @@
 
 #include <alloca.h>
 #include <errno.h>
-#include <poll.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "preload/base/fd.h"
 #include "preload/base/header_slot.h"
 #include "preload/base/hold.h"
-#include "preload/base/real.h"
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
 #include "preload/base/thread.h"
@@ -87,99 +86,130 @@ enum rest {
 	REST_OTHER, /* another thread sends it at this moment */
 };
 
-/* `f` is held. */
-static enum rest claim_rest(int fd, struct otr_fd *f, int32_t tid, struct iovec *rest)
-{
-	if (!otr_header_left(f, rest))
-		return REST_NONE;
-	if (otr_fd_is_other(fd, f)) {
-		otr_header_free(f); /* the number is another socket by now */
-		return REST_NONE;
-	}
-	if (f->rest_is_taken && f->rest_sender != tid && !otr_has_ended(f->rest_sender))
-		return REST_OTHER;
-	f->rest_is_taken = 1;
-	f->rest_sender = tid;
-	return REST_MINE;
-}
+/* The rest of the header on a connection, and the thread that sends it. */
+struct turn {
+	struct otr_fd *f;
+	uint64_t inode;
+	uint32_t life;
+	int32_t tid;
+	struct iovec rest;
+};
 
-static enum rest look_for_rest(int fd, struct otr_fd **f, struct iovec *rest, uint32_t *life)
+/* Also of a thread for which otr_enter() does nothing: without a slot, in the handler of a signal
+ * that came in a wrapper, in a child that is not followed. The caller's bytes must not go out
+ * before the rest there either. */
+static int32_t own_tid(void)
 {
 	struct otr_self *self = otr_enter();
-	enum rest is = REST_OTHER;
+	const struct otr_self *slot = self ? self : otr_self_peek();
 
-	if (!self)
-		return REST_OTHER;
-	*f = otr_fd_known(fd);
-	if (*f) {
-		is = claim_rest(fd, *f, self->tid, rest);
-		*life = (*f)->life;
-	}
-	otr_leave(self);
-	return is;
+	if (self)
+		otr_leave(self);
+	if (!self && !otr_get(&otr_shim.has_seccomp))
+		return (int32_t)otr_sys(SYS_gettid); /* a child has another one than its slot */
+	return slot ? slot->tid : -1; /* under a filter one thread without a slot is told apart */
 }
 
-/* `k` bytes of the rest were sent, or -errno. */
-static void rest_went(int fd, struct otr_fd *f, uint32_t life, const struct iovec *rest, long k)
+/* Becomes the sender. The connection need not be held: only the word `rest_sender` decides. */
+static int take_turn(const struct turn *t)
 {
-	size_t went = k > 0 ? (size_t)k : 0;
-	uint16_t at = otr_get(&f->rest_at);
+	int32_t was = otr_get(&t->f->rest_sender);
+
+	if (was && was != t->tid && !otr_has_ended(was))
+		return 0;
+	return __atomic_compare_exchange_n(&t->f->rest_sender, &was, t->tid, 0, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
+
+static void end_turn(const struct turn *t)
+{
+	int32_t mine = t->tid;
+
+	__atomic_compare_exchange_n(&t->f->rest_sender, &mine, 0, 0, __ATOMIC_RELEASE,
+				    __ATOMIC_RELAXED);
+}
+
+static enum rest look_for_rest(int fd, struct turn *t)
+{
+	t->f = otr_fd_home(fd);
+	if (!t->f)
+		return REST_NONE;
+	t->life = otr_get(&t->f->life);
+	t->inode = otr_get(&t->f->inode);
+	if (!otr_header_left(t->f, &t->rest))
+		return REST_NONE;
+	t->tid = own_tid();
+	if (!take_turn(t))
+		return REST_OTHER;
+	if (otr_fd_is_other(fd, t->f)) /* the number is another socket by now */
+		otr_header_orphan(t->f, t->life, 0, 0);
+	if (otr_header_left(t->f, &t->rest)) /* the last sender may just have sent all of it */
+		return REST_MINE;
+	end_turn(t);
+	return REST_NONE;
+}
+
+static void emit_rest(int fd, const struct turn *t, size_t went)
+{
 	struct otr_self *self = otr_enter();
 
-	if (went)
-		otr_header_orphan(f, life, rest->iov_len - went, at + went);
-	if (self && otr_hold(f) && f->life == life) {
-		f->rest_is_taken = 0;
-		if (went && !otr_is_off())
-			otr_moved(self, fd, f, OTR_DIR_OUT, went, 0,
-				  &(struct iovec){rest->iov_base, went}, 1);
-	} else {
-		otr_count_unseen(f, OTR_DIR_OUT, k);
-	}
+	if (!self || !otr_hold(t->f))
+		otr_count_unseen(t->f, OTR_DIR_OUT, (ssize_t)went);
+	else if (t->f->life == t->life && !otr_is_off())
+		otr_moved(self, fd, t->f, OTR_DIR_OUT, went, 0,
+			  &(struct iovec){t->rest.iov_base, went}, 1);
 	if (self)
 		otr_leave(self);
 }
 
+/* `k` bytes of the rest were sent, or -errno. */
+static void rest_went(int fd, struct turn *t, long k)
+{
+	uint16_t at;
+
+	t->f = otr_fd_heir(t->f, t->inode, &t->life);
+	if (!t->f)
+		return; /* the connection is closed, and the rest is dropped */
+	at = otr_get(&t->f->rest_at);
+	if (k > 0)
+		otr_header_orphan(t->f, t->life, t->rest.iov_len - (size_t)k, at + (size_t)k);
+	end_turn(t);
+	if (k > 0)
+		emit_rest(fd, t, (size_t)k);
+}
+
 /* Another thread sends the rest. On a blocking descriptor this thread waits for it, as it would
- * for that thread's own bytes; otherwise it gets EAGAIN. */
+ * for that thread's own bytes; otherwise it gets EAGAIN. It gets that under a seccomp filter,
+ * too, which may kill a process that makes other calls than its own. */
 static int wait_for_other(int fd, int flags)
 {
-	struct pollfd one = {.fd = fd, .events = POLLOUT};
+	const struct timespec moment = {.tv_nsec = 1000000};
 
-	if (flags & MSG_DONTWAIT || otr_sys_fcntl(fd, F_GETFL, 0) & O_NONBLOCK) {
+	if (flags & MSG_DONTWAIT || otr_get(&otr_shim.has_seccomp) ||
+	    otr_sys_fcntl(fd, F_GETFL, 0) & O_NONBLOCK) {
 		errno = EAGAIN;
 		return -1;
 	}
-	otr_real.poll(&one, 1, 1);
-	otr_sys(SYS_sched_yield);
+	otr_sys(SYS_ppoll, NULL, 0, &moment, NULL, 0);
 	return 0;
-}
-
-static int has_rest(int fd)
-{
-	struct otr_fd *f = otr_fd_home(fd);
-
-	return f && otr_get(&f->rest);
 }
 
 /* The call blocks or fails here as it would if nothing of the caller's bytes had been sent yet. */
 int otr_out_first(int fd, int is_message, int flags)
 {
 	int error = errno;
-	struct iovec rest;
-	struct otr_fd *f = NULL;
-	uint32_t life = 0;
+	struct turn t;
 	enum rest is;
 	long k;
 
-	while (has_rest(fd)) {
-		is = look_for_rest(fd, &f, &rest, &life);
-		if (is == REST_OTHER && wait_for_other(fd, flags))
-			return -1;
-		if (is != REST_MINE)
+	while ((is = look_for_rest(fd, &t)) != REST_NONE) {
+		if (is == REST_OTHER) {
+			if (wait_for_other(fd, flags))
+				return -1;
 			continue;
-		k = send_rest(fd, is_message, flags, &rest);
-		rest_went(fd, f, life, &rest, k);
+		}
+		k = send_rest(fd, is_message, flags, &t.rest);
+		rest_went(fd, &t, k);
 		if (k < 0) {
 			errno = (int)-k;
 			return -1;

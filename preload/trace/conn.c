@@ -10,6 +10,7 @@
 #include "preload/base/sys.h"
 #include "preload/ring/emit.h"
 #include "preload/trace/flow.h"
+#include "preload/trace/rules.h"
 
 struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
 {
@@ -17,6 +18,16 @@ struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
 		return f;
 	otr_fd_closed(fd);
 	return otr_fd_of(fd);
+}
+
+/* A connection from the parent that this process never used is not over when it closes that. */
+static void end(int fd, struct otr_fd *f)
+{
+	otr_rules_closed(f);
+	if (f->announced_by != otr_shim.pid)
+		return;
+	otr_end_runs(f);
+	otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, f->error);
 }
 
 void otr_fd_closed(int fd)
@@ -27,13 +38,9 @@ void otr_fd_closed(int fd)
 	if (!f || otr_get(&f->kind) == OTR_FD_NEW || otr_sys_getpid() != otr_shim.pid ||
 	    !otr_hold(f))
 		return;
-	/* A connection from the parent that this process never used is not over when it closes
-	 * that. */
-	if (f->kind == OTR_FD_STREAM && !otr_fd_pass_on(f) && f->announced_by == otr_shim.pid &&
-	    f->reader_gen == otr_get(&otr_shim.reader_gen)) {
-		otr_end_runs(f);
-		otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, 0);
-	}
+	if (f->kind == OTR_FD_STREAM && !otr_fd_pass_on(f) &&
+	    f->reader_gen == otr_get(&otr_shim.reader_gen))
+		end(fd, f);
 	otr_fd_forget(f);
 }
 

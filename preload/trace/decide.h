@@ -2,7 +2,13 @@
 #ifndef OTR_DECIDE_H
 #define OTR_DECIDE_H
 
-/* decide.h - does a header go into what is about to be sent? Each refusal is counted. */
+/*
+ * decide.h - does a header go into what is about to be sent? A request with a head that gets none
+ * is counted by the reason (bpf/shim_count.def). Not counted is what was not read as a request: all
+ * bytes while injection is off or a seccomp filter is in force, what goes out where no request is
+ * known to begin (request_boundary.h) or on a connection that nobody records, and a request that
+ * is shed with no span above it.
+ */
 
 #include <stddef.h>
 #include <stdint.h>

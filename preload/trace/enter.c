@@ -72,6 +72,7 @@ static int begin_child(void)
 	otr_ring_forked();
 	otr_copies_forked();
 	if (otr_shim.no_follow) {
+		otr_shim.pid = otr_sys_getpid(); /* for otr_has_ended() */
 		otr_ring_unmap_parents();
 		return 0;
 	}
@@ -84,7 +85,8 @@ static int begin_child(void)
  * then this call is made from above its frame, and not on a handler's own stack. */
 static int was_left(const struct otr_self *self, uintptr_t frame)
 {
-	return frame >= self->wrapper_frame && !otr_shim.has_seccomp && !otr_on_other_stack();
+	return frame >= self->wrapper_frame && !otr_get(&otr_shim.has_seccomp) &&
+	       !otr_on_other_stack();
 }
 
 static int is_reader_new(void)
@@ -126,8 +128,11 @@ void otr_offer_early(int fd)
 	int error = errno;
 	struct otr_self *self = otr_enter();
 	struct otr_fd *f = self ? otr_fd_of(fd) : NULL;
+	int is_stream = f && f->kind == OTR_FD_STREAM;
 
-	if (f && f->kind == OTR_FD_STREAM)
+	if (self)
+		otr_hold_release(self); /* another thread may need the connection meanwhile */
+	if (is_stream)
 		otr_ring_ready();
 	if (self)
 		otr_leave(self);

@@ -25,7 +25,7 @@ void otr_leave(struct otr_self *self);
 void otr_offer_early(int fd);
 static inline void otr_before(int fd)
 {
-	if (!otr_is_off() && (!otr_shim.is_offered || !*otr_shim.alive))
+	if (!otr_is_off() && (!otr_get(&otr_shim.is_offered) || !otr_get(otr_shim.alive)))
 		otr_offer_early(fd);
 }
 

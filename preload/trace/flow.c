@@ -144,7 +144,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	struct otr_shim_dir *w = &f->dirs[dir];
 	struct otr_cause cause = {.evidence = 0};
 	uint64_t now = self->event_ns, pos = w->total;
-	int first = f->last_dir != dir, ready, go;
+	int first = f->last_dir != dir, ready, shed;
 
 	if (f->opaque) {
 		w->total += moved;
@@ -157,7 +157,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	 * counted all the same, so that later bytes have their right position. */
 	ready = otr_ring_ready();
 	otr_learn_role(f, dir, iov, n);
-	go = otr_will_shed(f, dir);
+	shed = otr_will_shed(f, dir);
 	if (dir == OTR_DIR_IN && f->connected_by && !f->dirs[OTR_DIR_OUT].total && !f->greeting)
 		otr_peer_spoke_first(f, iov, n);
 	if (dir == OTR_DIR_IN && f->role == OTR_ROLE_CLIENT)
@@ -166,17 +166,17 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 		otr_greeting_answered(f, iov, n);
 	if (first)
 		begin_run(f, dir, now); /* and ends the last one, shed or not */
-	otr_shed_decided(f, dir, first, go);
-	if (ready && !go && f->announced_by != otr_shim.pid)
+	otr_shed_decided(f, dir, first, shed);
+	if (ready && !shed && f->announced_by != otr_shim.pid)
 		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
 	count_in(w, moved, now);
 	otr_rules_moved(self, f, dir, first, pos, now, iov, n, &cause);
-	if (!ready && !go) {
+	if (!ready && !shed) {
 		w->cut = 1;
 		__atomic_fetch_add(&otr_shim.lost_records, 1, __ATOMIC_RELAXED);
 	}
-	f->dirs[dir].frames.lost |= (uint8_t)go; /* its frames are not followed */
-	if (!ready || go)
+	f->dirs[dir].frames.lost |= (uint8_t)shed; /* its frames are not followed */
+	if (!ready || shed)
 		return;
 	if (!pos && otr_opening_read(f, dir, iov, n) == OTR_OPENING_HTTP2)
 		otr_take_policies(f);
@@ -192,7 +192,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 	       uint64_t start_ns, const struct iovec *iov, int n)
 {
-	if (f->reader_gen != otr_shim.reader_gen)
+	if (f->reader_gen != otr_get(&otr_shim.reader_gen))
 		return; /* the call began when another agent read the ring */
 	if (otr_shed_fast_path(self, f, dir, moved, iov, n))
 		return;
@@ -209,34 +209,47 @@ void otr_end_runs(struct otr_fd *f)
 		end_run(upper, upper->last_dir, 0);
 }
 
-static int is_passing(int error)
+/* Does the error leave the connection as it is? Those below EPIPE are never of a connection, but
+ * mistakes of the caller, or of the file or pipe at the other end of sendfile() and splice(); for a
+ * call that receives, EPIPE is of that pipe, too. */
+static int is_passing(int dir, int error)
 {
-	return error == EAGAIN || error == EINTR || error == EINPROGRESS || error == EALREADY ||
-	       error == EFAULT || error == EINVAL || error == ENOBUFS || error == ENOMEM;
+	return error < EPIPE || (error == EPIPE && dir == OTR_DIR_IN) || error == EINPROGRESS ||
+	       error == EALREADY || error == ENOBUFS;
+}
+
+/* A call that sends has failed: what the peer sent before can still be read, often the answer
+ * to a request that it did not read to its end. So the connection is over when it is closed, or
+ * when a call that receives fails. */
+static void call_failed(int fd, struct otr_fd *f, int dir, int error)
+{
+	end_run(otr_fd_upper(f), dir, 1);
+	f->error = error;
+	if (dir == OTR_DIR_OUT)
+		return;
+	otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, error);
+	f->announced_by = 0;
 }
 
 void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssize_t ret, int error)
 {
 	struct otr_fd *upper = otr_fd_upper(f);
 
-	if (f->reader_gen != otr_shim.reader_gen)
+	if (f->reader_gen != otr_get(&otr_shim.reader_gen))
 		return;
 	if (ret < 0 && error == EAGAIN) {
 		otr_rules_touch(self, upper);
 		return;
 	}
 	/* The descriptor was one that the last wait returned. */
-	if (dir == OTR_DIR_IN && (!ret || !is_passing(error)))
+	if (dir == OTR_DIR_IN && (!ret || !is_passing(dir, error)))
 		otr_handle(&self->strand, f->inode);
 	if (ret < 0 && otr_dial_is_failure(error))
 		otr_dial_failed(self, f, error);
 	if (f->announced_by != otr_shim.pid || upper->dirs[dir].eof || !otr_ring_now())
 		return;
-	if (!ret && dir == OTR_DIR_IN) {
+	if (!ret && dir == OTR_DIR_IN)
 		end_run(upper, dir, 1);
-	} else if (ret < 0 && !is_passing(error)) {
-		end_run(upper, dir, 1);
-		otr_emit_conn(fd, f, OTR_EV_CONN_CLOSE, error);
-		f->announced_by = 0;
-	}
+	else if (ret < 0 && !is_passing(dir, error))
+		call_failed(fd, f, dir, error);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * header.c - which trace is a request in, and the header that names it (W3C Trace Context). An
- * id is made here only where it is sent.
+ * header.c - which trace is a request in, and the header that names it (W3C Trace Context). Ids
+ * are made here: of an inbound exchange when its request is read, of an outbound request when it
+ * gets a header.
  */
 
 #include "preload/trace/header.h"
@@ -338,7 +339,8 @@ static int choose_span(struct otr_fd *f, const struct origin *from)
 size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out)
 {
 	struct otr_cause *cause = &f->cause;
-	const struct otr_inbound *sv = otr_inbound_of(cause->parent.conn);
+	const struct otr_ref *parent = &cause->parent;
+	const struct otr_inbound *sv = otr_inbound_of(parent->conn);
 	const char *begin = out;
 	struct origin from;
 
@@ -352,8 +354,8 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 	out = otr_hex(out, &cause->flags, 1);
 	out = put(out, "\r\n", 2);
 	out = put_lists(out, &from, iov, n);
-	if (cause->parent.conn && !otr_inbound_same(sv, cause->parent.conn, from.seq))
-		return 0; /* another thread read the next request meanwhile */
+	if (parent->conn && !otr_inbound_is(sv, parent->conn, parent->pos, from.seq))
+		return 0; /* another thread has read the next request of the connection */
 	cause->ids = OTR_IDS_INJECTED;
 	return (size_t)(out - begin);
 }

@@ -42,6 +42,7 @@
  * `life` has changed. */
 struct plan {
 	struct otr_fd *f; /* NULL: no connection that is followed */
+	uint64_t inode;
 	uint32_t life;
 	int counted;		   /* 1: counted in f->senders */
 	struct otr_header *header; /* NULL: no header goes in */
@@ -73,18 +74,33 @@ static ssize_t send_pieces(const struct otr_out *o, const struct iovec *iov, int
 	return otr_real.writev(o->fd, iov, n);
 }
 
-/* Holds the connection of a call that was made. NULL: it is another connection by now, or
- * another thread holds it; then the `moved` bytes are counted. */
-static struct otr_fd *hold_again(const struct plan *p, ssize_t moved)
+/* The thread cannot hold the connection of a call that was made: its `moved` bytes are counted. */
+static void end_unheld(const struct plan *p, ssize_t moved)
 {
-	if (!otr_hold(p->f)) {
-		otr_count_unseen(p->f, OTR_DIR_OUT, moved);
+	if (otr_get(&p->f->life) != p->life)
+		return;
+	otr_count_unseen(p->f, OTR_DIR_OUT, moved);
+	if (p->counted)
+		__atomic_fetch_add(&p->f->senders_gone, 1, __ATOMIC_RELAXED);
+}
+
+/* Holds the connection of a call that was made, where its state is now. NULL: it is another
+ * connection by now, or it cannot be held. `self` NULL: the thread is not inside. */
+static struct otr_fd *hold_again(const struct otr_self *self, struct plan *p, ssize_t moved)
+{
+	struct otr_fd *f = otr_fd_heir(p->f, p->inode, &p->life);
+
+	if (!f)
+		return NULL;
+	p->f = f;
+	if (!self || !otr_hold(f)) {
+		end_unheld(p, moved);
 		return NULL;
 	}
-	if (p->f->life != p->life)
+	if (f->life != p->life)
 		return NULL;
-	p->f->senders -= p->counted && p->f->senders;
-	return p->f;
+	f->senders -= p->counted && f->senders;
+	return f;
 }
 
 /* The call took `moved` bytes of `iov`, header included: `ret` of them are the caller's. */
@@ -150,14 +166,12 @@ static ssize_t send_added(const struct otr_out *o, struct plan *p)
 	ret = otr_account(at, p->added, k, &rest, &whole);
 	otr_count(whole ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
 	self = otr_enter();
-	if (self && hold_again(p, k))
+	if (hold_again(self, p, k))
 		emit_added(self, o, p, (size_t)k, (size_t)ret, rest);
 	else
 		otr_header_orphan(p->f, p->life, rest, p->added - rest);
 	if (self)
 		otr_leave(self);
-	else
-		otr_count_unseen(p->f, OTR_DIR_OUT, k);
 	errno = error;
 	return ret;
 }
@@ -180,6 +194,15 @@ static void keep_copy(struct otr_self *self, const struct otr_out *o, struct pla
 	p->kept = otr_copy_keep(self, p->f, o, p->header ? p->seen.iov : NULL, p->n, p->seen.page);
 }
 
+/* `f` is held. */
+static void found(struct plan *p, struct otr_fd *f)
+{
+	p->f = f;
+	p->inode = f->inode;
+	p->life = f->life;
+	p->received = f->dirs[OTR_DIR_IN].total;
+}
+
 /* Looks at the connection before a message begins. Leaves p->f NULL where there is none, and
  * p->header NULL where a TLS library sends. */
 static void look_before(struct otr_self *self, const struct otr_out *o, struct plan *p,
@@ -191,15 +214,25 @@ static void look_before(struct otr_self *self, const struct otr_out *o, struct p
 		f = otr_fd_again(o->fd, f);
 	if (!f || f->kind != OTR_FD_STREAM)
 		return;
-	p->f = f;
-	p->life = f->life;
-	p->received = f->dirs[OTR_DIR_IN].total;
+	found(p, f);
 	p->counted = 1;
 	f->senders++;
 	if (below)
 		return;
 	p->added = otr_decide(self, o, f, p->start_ns, &p->seen, &p->header);
 	keep_copy(self, o, p);
+}
+
+/* Before the first byte moves: see otr_before(). The offer takes some 100 us, in which another
+ * thread may need the connection. */
+static struct otr_fd *offer_first(struct otr_self *self, int fd, struct otr_fd *f)
+{
+	if (__atomic_load_n(&otr_shim.is_offered, __ATOMIC_ACQUIRE))
+		return f;
+	otr_hold_release(self);
+	otr_ring_ready();
+	f = otr_fd_of(fd);
+	return f && f->kind == OTR_FD_STREAM ? f : NULL;
 }
 
 static void before_call(const struct otr_out *o, struct plan *p)
@@ -213,26 +246,28 @@ static void before_call(const struct otr_out *o, struct plan *p)
 		return;
 	f = otr_fd_of(o->fd);
 	if (f && f->kind == OTR_FD_STREAM && otr_ask_is_shed(self, f)) {
-		p->f = f;
-		p->life = f->life;
-		p->received = f->dirs[OTR_DIR_IN].total;
+		found(p, f);
 		keep_copy(self, o, p); /* the boundary of requests is still followed */
 	} else if (f && f->kind == OTR_FD_STREAM) {
 		p->start_ns = self->event_ns = otr_clock_ns();
-		otr_ring_ready(); /* before the first byte moves: see otr_before() */
-		look_before(self, o, p, f);
+		f = offer_first(self, o->fd, f);
+		if (f)
+			look_before(self, o, p, f);
 	}
 	otr_leave(self);
 	errno = error;
 }
 
-static uint64_t slot_key(int fd, const struct otr_fd *f)
+/* The notify slot of a number of this kind, which the thread need not hold. 0: it has none. */
+static uint64_t slot_key(int fd, const struct otr_fd *f, enum otr_fd_kind kind)
 {
-	if (f->kind == OTR_FD_PIPE)
-		return f->inode;
+	if (kind == OTR_FD_PIPE)
+		return otr_get(&f->inode);
 	/* Pairs and eventfds wake loops. All pairs of a process share one slot; eventfds have
 	 * one by number, as all of them have one inode. */
-	return f->kind == OTR_FD_PAIR ? 1 : 1ull << 32 | (uint32_t)fd;
+	if (kind == OTR_FD_PAIR)
+		return 1;
+	return kind == OTR_FD_EVENT ? 1ull << 32 | (uint32_t)fd : 0;
 }
 
 /* Emits what a call without a header did. */
@@ -255,27 +290,24 @@ static void emit_plain(struct otr_self *self, const struct otr_out *o, struct pl
  * it. */
 static void find_late(const struct otr_out *o, struct plan *p)
 {
-	p->f = otr_fd_of(o->fd);
-	if (p->f && p->f->kind != OTR_FD_STREAM)
-		p->f = NULL;
-	if (!p->f)
-		return;
-	p->life = p->f->life;
-	p->received = p->f->dirs[OTR_DIR_IN].total;
+	struct otr_fd *f = otr_fd_of(o->fd);
+
+	if (f && f->kind == OTR_FD_STREAM)
+		found(p, f);
 }
 
 static void after_call(const struct otr_out *o, struct plan *p, ssize_t ret, int error)
 {
 	struct otr_self *self = otr_enter();
 
-	if (p->header) /* the kernel refused the call */
-		otr_header_orphan(p->f, p->life, 0, 0);
 	if (self && !p->f)
 		find_late(o, p);
-	if (!self || !p->f)
+	if (!p->f)
 		otr_fd_unseen(o->fd, OTR_DIR_OUT, ret);
-	else if (hold_again(p, ret))
+	else if (hold_again(self, p, ret))
 		emit_plain(self, o, p, ret, error);
+	if (p->header) /* the kernel refused the call */
+		otr_header_orphan(p->f, p->life, 0, 0);
 	if (self)
 		otr_leave(self);
 }
@@ -296,6 +328,7 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int 
 	int error;
 
 	p.f = NULL;
+	p.inode = 0;
 	p.life = 0;
 	p.counted = 0;
 	p.header = NULL;
@@ -349,22 +382,24 @@ static enum otr_fd_kind kind_of(const struct otr_fd *f)
 									     : OTR_FD_NEW;
 }
 
-/* Checks a number that is used for the first time, or that was no socket before. */
+/* Checks a number that is used for the first time, or that was no socket before. Where another
+ * thread holds it, it is what that thread last found. */
 static enum otr_fd_kind look_at(int fd, uint64_t *key)
 {
 	int error = errno;
 	struct otr_self *self = otr_enter();
 	enum otr_fd_kind kind = OTR_FD_OTHER;
-	struct otr_fd *f;
+	const struct otr_fd *held, *f;
 
 	if (self) {
-		f = otr_fd_of(fd);
-		kind = f ? f->kind : OTR_FD_OTHER;
-		*key = f ? slot_key(fd, f) : 0;
+		held = otr_fd_of(fd);
+		f = held ? held : otr_fd_slot(fd);
+		kind = held ? held->kind : kind_of(f);
+		*key = slot_key(fd, f, kind);
 		otr_leave(self);
 	}
 	errno = error;
-	return kind;
+	return kind == OTR_FD_NEW ? OTR_FD_OTHER : kind;
 }
 
 ssize_t otr_out(const struct otr_out *o)
@@ -412,11 +447,12 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 /* Bytes came while another thread holds the connection, or on what is not followed. */
 static void received_unseen(struct otr_self *self, int fd, ssize_t ret)
 {
-	enum otr_fd_kind kind = kind_of(otr_fd_slot(fd));
+	const struct otr_fd *f = otr_fd_slot(fd);
+	enum otr_fd_kind kind = kind_of(f);
 
 	otr_fd_unseen(fd, OTR_DIR_IN, ret);
 	if (ret > 0 && kind != OTR_FD_NEW && kind != OTR_FD_OTHER)
-		otr_rules_notify(self, 0, 0, otr_clock_ns());
+		otr_rules_notify(self, slot_key(fd, f, kind), 0, otr_clock_ns());
 }
 
 static void received_on(struct otr_self *self, const struct otr_in *in, ssize_t ret, int error)
@@ -428,7 +464,7 @@ static void received_on(struct otr_self *self, const struct otr_in *in, ssize_t 
 	else if (f->kind == OTR_FD_STREAM)
 		received(self, in, f, ret, error);
 	else if (ret > 0 && (f->kind != OTR_FD_EVENT || ret == 8))
-		otr_rules_notify(self, slot_key(in->fd, f), 0, otr_clock_ns());
+		otr_rules_notify(self, slot_key(in->fd, f, f->kind), 0, otr_clock_ns());
 }
 
 void otr_in(const struct otr_in *in, ssize_t ret)

@@ -57,9 +57,10 @@ __attribute__((noinline)) int otr_is_proved(int fd, const struct otr_fd *f,
 {
 	char info[INFO_BYTES] __attribute__((aligned(8)));
 	socklen_t len = sizeof(info);
+	int others = (int16_t)(f->senders - otr_get(&f->senders_gone));
 	uint64_t sent;
 
-	if (f->family == AF_UNIX || f->senders > (upper == f))
+	if (f->family == AF_UNIX || others > (upper == f))
 		return 0;
 	if (otr_sys_getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &len) || len < sizeof(info))
 		return 0;

@@ -14,7 +14,11 @@
  *	was received before the first request		otr_is_proved()
  *	no other call sends on it at this moment	otr_fd.senders
  *	the last request has ended at this byte		request_boundary.h
+ *	the beginning of each answer was read, is HTTP, and says where
+ *	the answer ends					otr_boundary_answered()
  *	the head is valid by RFC 9110 and 9112		otr_head_read()
+ *	the peer is no server of cloud metadata, and its host is not one that gets no header
+ *							otr_fd.is_denied, otr_header_denied()
  *	the peer's host runs no FTP server, whose data connections carry files
  *	the kernel takes all bytes up to the end of the header at once, so that no rest is left
  *	for a later call, which the library may not see	otr_is_proved(), `room`

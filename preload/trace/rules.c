@@ -13,6 +13,7 @@
 #include "preload/base/thread.h"
 #include "preload/ring/ring.h"
 #include "preload/trace/header.h"
+#include "preload/trace/layer.h"
 #include "preload/trace/shed.h"
 
 void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enum otr_evidence why)
@@ -31,7 +32,7 @@ void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enu
 }
 
 /* Sets the ids of the exchange, for the children that are started for it. */
-static void name(struct otr_cause *cause, const struct otr_inbound *sv, uint64_t conn)
+static void put_inbound_ids(struct otr_cause *cause, const struct otr_inbound *sv, uint64_t conn)
 {
 	struct otr_span_ids ids;
 	uint32_t seq;
@@ -61,6 +62,16 @@ static void read_unknown(struct otr_strand *st, uint64_t key, uint64_t now)
 	otr_join(st, NULL, OTR_LEVEL_NONE, key);
 }
 
+/* A child of fork has copies of the exchanges that its parent has read, which its own counts leave
+ * out: such an exchange ends without them. Returns whether it is one. */
+static int end_of_parent(struct otr_exch *ex)
+{
+	if (otr_get(&ex->tgid) == (uint32_t)otr_shim.pid)
+		return 0;
+	otr_exch_end(ex, NULL);
+	return 1;
+}
+
 /* R1 */
 static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t pos, uint64_t now,
 		    const struct iovec *iov, int n, struct otr_cause *cause)
@@ -83,11 +94,12 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		otr_all_waits_seen(st); /* the process has one thread, and wrappers see all its
 					 * waits */
 	if (first) {
+		end_of_parent(&sv->exch);
 		otr_put(&sv->exch.tgid, (uint32_t)otr_shim.pid);
 		otr_r1_first(st, &otr_shim.proc, &sv->exch, &ref, otr_exch_of(st->mine.conn),
 			     f->nonblock, (uint64_t)self->tid, now);
 		otr_inbound_ids(sv, f, iov, n);
-		name(cause, sv, f->inode);
+		put_inbound_ids(cause, sv, f->inode);
 	} else {
 		ref.pos = f->dirs[OTR_DIR_IN].pos;
 		otr_r1_more(st, &sv->exch, &ref, now);
@@ -104,6 +116,10 @@ static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t 
 	st->entry_ns = now;
 	if (!first || !ex || !otr_get(&ex->open))
 		return;
+	if (end_of_parent(ex)) {
+		otr_set(st, NULL, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
+		return;
+	}
 	ref.pos = otr_get(&ex->pos);
 	otr_r3_answer(st, &otr_shim.proc, ex, &ref, otr_get(&ex->reader) != (uint64_t)self->tid,
 		      now);
@@ -134,8 +150,26 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 			 f->inode, now, &parent);
 	otr_r4_book(&otr_shim.proc, asked, &parent, otr_exch_of(parent.conn));
 	otr_rules_cause(&f->cause, &parent, why);
+	f->asked_for = st->cur;
 	f->shed_next = otr_will_shed(f, OTR_DIR_OUT) || parent_is_shed(parent.conn);
 	f->has_cause = 1;
+}
+
+/* A thread that is no loop works for one exchange at a time: if that is another one now, a pool has
+ * given it the connection. A loop sends in any turn what the kernel has not taken before. */
+void otr_rules_again(struct otr_self *self, struct otr_fd *f)
+{
+	const struct otr_strand *st = &self->strand;
+	struct otr_asked *asked = &f->asked;
+
+	if (!f->has_cause || !st->cur.conn || otr_xref_is(&st->cur, &f->asked_for) ||
+	    otr_is_loop(st, &otr_shim.proc))
+		return;
+	f->has_cause = 0;
+	if (asked->pending != 1)
+		return;
+	otr_land(&otr_shim.proc, asked, otr_exch_of(asked->believed.conn));
+	asked->pending = 0;
 }
 
 /* R2 */
@@ -178,6 +212,19 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 		answered(self, f, first, now);
 }
 
+/* R8. A child of fork may work for an exchange whose connection only its parent uses. */
+void otr_rules_closed(struct otr_fd *f)
+{
+	struct otr_asked *asked = &otr_fd_upper(f)->asked;
+	struct otr_exch *ex = otr_exch_of(f->inode);
+
+	if (ex && otr_get(&ex->tgid) == (uint32_t)otr_shim.pid)
+		otr_exch_end(ex, &otr_shim.proc);
+	if (f->connected_by == otr_shim.pid || f->announced_by == otr_shim.pid)
+		otr_r8_asked(&otr_shim.proc, asked, otr_exch_of(asked->believed.conn),
+			     otr_exch_of(asked->born.conn));
+}
+
 /* R10 */
 void otr_rules_touch(struct otr_self *self, struct otr_fd *f)
 {
@@ -189,7 +236,7 @@ void otr_rules_touch(struct otr_self *self, struct otr_fd *f)
 	otr_r10_touch(st, &otr_shim.proc, &f->asked, otr_clock_ns());
 }
 
-/* R9. `key` 0: another thread holds the slot; a thread that blocks reads what it waits for. */
+/* R9. `key` 0: another thread holds the connection; a thread that blocks reads what it waits for. */
 void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;

@@ -18,11 +18,18 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 /* R4 for the request that is about to go out on `f`: once, into f->cause. */
 void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now);
 
+/* Before a call that sends on the socket `f`: forgets what R4 found for an earlier call that sent
+ * nothing, where this call is certainly not made for the same exchange. */
+void otr_rules_again(struct otr_self *self, struct otr_fd *f);
+
+/* R8: `f`, a connection that is held, is about to be closed. */
+void otr_rules_closed(struct otr_fd *f);
+
 /* R10: the thread looked at a connection and found nothing to read, or no room to write. */
 void otr_rules_touch(struct otr_self *self, struct otr_fd *f);
 
-/* R9: the thread wrote to, or read from, the notify slot `key`. 0: one that another thread
- * holds. */
+/* R9: the thread wrote to, or read from, the notify slot `key`. 0: it read from a connection that
+ * another thread holds. */
 void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t now);
 
 /* Sets *cause to `parent`, by the evidence `why`; nothing where that is OTR_EVIDENCE_NONE. */

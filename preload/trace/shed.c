@@ -7,6 +7,7 @@
 
 #include "preload/base/shim.h"
 #include "preload/parse/inject.h"
+#include "preload/parse/request_boundary.h"
 #include "preload/ring/ring.h"
 #include "preload/trace/layer.h"
 
@@ -81,6 +82,8 @@ int otr_shed_moved(struct otr_self *self, struct otr_fd *f, int dir, uint64_t mo
 	}
 	if (f->shed != OTR_SHED_ALL)
 		return 0;
+	if (dir == OTR_DIR_IN && f->role == OTR_ROLE_CLIENT)
+		otr_boundary_answered(&f->boundary, f->last_dir != dir, moved, iov, n);
 	if (dir == OTR_DIR_IN)
 		otr_join(st, 0, OTR_LEVEL_NONE, f->inode);
 	else

@@ -26,11 +26,11 @@ int otr_will_shed(const struct otr_fd *f, int dir);
 /* Counts a request that is shed for want of CPU. */
 void otr_shed_count(const struct otr_fd *f, int dir);
 
-/* Keeps what otr_will_shed() said, `go`. `first`: a run begins in this direction. */
-static inline void otr_shed_decided(struct otr_fd *f, int dir, int first, int go)
+/* Keeps what otr_will_shed() said, `shed`. `first`: a run begins in this direction. */
+static inline void otr_shed_decided(struct otr_fd *f, int dir, int first, int shed)
 {
-	otr_put(&f->shed, (uint8_t)go);
-	if (go && first && otr_asks(f, dir))
+	otr_put(&f->shed, (uint8_t)shed);
+	if (shed && first && otr_asks(f, dir))
 		otr_shed_count(f, dir);
 }
 

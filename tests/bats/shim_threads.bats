@@ -38,6 +38,31 @@ shim() { "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@
 	done
 }
 
+@test "an answer that comes before the body is sent, and a reset: the request has its answer" {
+	local port
+	port=$(free_port)
+	bg early $PY -c "
+import socket, time
+door = socket.create_server(('127.0.0.1', $port))
+conn = door.accept()[0]
+conn.recv(1000)
+conn.sendall(b'HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig')
+time.sleep(0.2)
+conn.close() # what was not read makes it a reset"
+	until_true 10 bound "$port"
+	shim $PY -c "
+import socket
+conn = socket.create_connection(('127.0.0.1', $port))
+conn.sendall(b'POST /big HTTP/1.1\r\nHost: h\r\nContent-Length: 90000000\r\n\r\n')
+try:
+    for i in range(1000): conn.sendall(b'x' * 90000)
+except OSError as e: print(type(e).__name__)
+print(conn.recv(1000)[:12])" >"$dir/out"
+	grep -qxE 'ConnectionResetError|BrokenPipeError' "$dir/out"
+	grep -qxF "b'HTTP/1.1 413'" "$dir/out"
+	spans '[(s.name, s.code) for s in S if s.kind == "client"] == [("POST /big", 413)]'
+}
+
 @test "under faketime spans have the time it is" {
 	http "$port"
 	shim faketime -f -3650d curl -s "127.0.0.1:$port/" >/dev/null

@@ -49,8 +49,11 @@ children='all(parent(c).kind == "internal" or c.attr["url.full"].endswith(parent
 	grep -qx 'right 200' "$dir/out"
 	grep -q '^hello /tls2 100000' "$dir/out"
 	spans 'len(C) == 206' 'all(c.code == 200 for c in C)'
-	[ "$(headers)" -eq 206 ]
-	[ "$(grep -ac '^traceparent' "$dir/wire.shim")" -eq 206 ]
+	# On a busy machine the kernel still has bytes of the request before, now and then: no proof.
+	alone=$(sed -n 's/^headers .*left alone: \([0-9]*\) not proved.*/\1/p' "$dir/text")
+	[ "${alone:-0}" -le 6 ]
+	[ "$(headers)" -eq $((206 - ${alone:-0})) ]
+	[ "$(grep -ac '^traceparent' "$dir/wire.shim")" -eq "$(headers)" ]
 }
 
 @test "Java: its HTTP server, which asks another" {
@@ -87,7 +90,7 @@ no_pool() { sed -E 's/threads [0-9]+//; s/socket: *//g; s/ $//'; }
 @test "Node: a server that asks another" {
 	relay
 	as_nobody
-	sed '/^setInterval/d' "$APPS/calls.js" >"$dir/calls.js"
+	sed '/setInterval/d' "$APPS/calls.js" >"$dir/calls.js"
 	ask() { curl -s "127.0.0.1:$web/call?id=[1-50]"; }
 	server_both_ways "$web" TERM node "$dir/calls.js" "$web" "http://127.0.0.1:$relay"
 	injected_unordered 50

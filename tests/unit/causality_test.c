@@ -6,7 +6,7 @@
  * connection that is claimed as its parent, '-' for none.
  *
  *	a< a> ax    a request arrives on inbound connection a (to d); is answered; is closed
- *	1> 1<       a request is sent on connection 1 (to 4); an answer arrives
+ *	1> 1< 1x    a request is sent on connection 1 (to 4); an answer arrives; it is closed
  *	1c 1? 1!    connect() = EINPROGRESS; a look at the idle connection; a look where it
  *	            is not known whether the connection is idle
  *	w w0 p      a wait for many without end; with timeout 0; for one descriptor
@@ -176,6 +176,15 @@ static void look(struct world *w, int i)
 			.claim = self(w)->cur, .sent = w->moved[0][i], .got = w->moved[1][i]};
 }
 
+static void close_outbound(struct world *w, int i)
+{
+	struct otr_asked *asked = &w->asked[i];
+
+	w->last[1][i] = 0;
+	otr_r8_asked(&w->proc, asked, exch_of(w, asked->believed.conn),
+		     exch_of(w, asked->born.conn));
+}
+
 static void outbound(struct world *w, int i, char what)
 {
 	struct otr_strand *st = self(w);
@@ -188,6 +197,8 @@ static void outbound(struct world *w, int i, char what)
 		otr_r4_born(st, &w->proc, &w->asked[i], exch_of(w, st->cur.conn), w->now);
 	else if (what == '!')
 		look(w, i);
+	else if (what == 'x')
+		close_outbound(w, i);
 	else
 		otr_r10_touch(fresh(w), &w->proc, &w->asked[i], w->now);
 }
@@ -249,15 +260,16 @@ static void step(struct world *w, const char *s)
 /* The counters agree with the state after any steps. */
 static void counts_hold(const struct world *w, const char *steps)
 {
-	uint32_t open = 0, starving = 0;
+	uint32_t open = 0, starving = 0, orphans = 0;
 
 	for (int i = 0; i < 4; i++) {
 		open += w->exchs[i].open;
 		starving += w->exchs[i].open && !w->exchs[i].inflight;
+		orphans += w->asked[i].pending && !w->asked[i].believed.conn;
 	}
-	if (w->proc.open != open || w->proc.starving != starving)
-		fail_msg("%s: %u open, %u starving, not %u, %u", steps, w->proc.open,
-			 w->proc.starving, open, starving);
+	if (w->proc.open != open || w->proc.starving != starving || w->proc.orphans != orphans)
+		fail_msg("%s: %u open, %u starving, %u orphans, not %u, %u, %u", steps,
+			 w->proc.open, w->proc.starving, w->proc.orphans, open, starving, orphans);
 }
 
 static void emit(struct world *w, const char *steps)
@@ -305,6 +317,11 @@ static const struct tale tales[] = {
 	{"freed and taken while another starves", "D w a< 1> w b< w 1< 1>", "a-"},
 	{"freed and taken, nobody starves", "D w a< 1> w b< 2> w 1< 1>", "aba"},
 	{"freed and taken, who starves is served by an orphan", "D 3> w a< 1> w b< w 1< 1>", "-aa"},
+	{"an orphan is answered once for all that it sent", "D 3> 3> 3< w a< 1> w b< w 1< 1>",
+	 "--a-"},
+	{"an orphan on a closed connection serves nobody", "D 3> 3x w a< 1> w b< w 1< 1>", "-a-"},
+	{"nor does what was asked on one", "D w a< 1> 1x w b< 2> w 2< 2>", "ab-"},
+	{"nor what one was born for", "D w a< 1c 1x w b< 2> w 2< 2>", "b-"},
 	{"another connection than the one freed", "D w a< 1> w b< w 1< 2>", "aa"},
 	{"taken in a later turn", "D w a< 1> w b< w 1< w a< 1>", "aa"},
 	{"waits are not probed yet", "N a< 1>", "-"},
@@ -382,6 +399,7 @@ static const struct tale tales[] = {
 	/* R8 */
 	{"closed", "a< ax 1>", "-"},
 	{"closed behind its thread", "a< k1 ax s1 1>", "-"},
+	{"a closed connection forgets", "D w a< 1c 1x w b< 1>", "b"},
 	/* R9, by a notify token */
 	{"a letter", "a< L> s1 L< 1>", "a"},
 	{"letters of two", "a< L> s1 b< L> s2 L< 1>", "-"},

@@ -236,6 +236,21 @@ static void what_came_in_is_respected(void **state)
 	assert_int_equal(flag(), 0); /* though all traces that begin here are sampled */
 }
 
+/* The next request of the connection was read between R4 and the header: its ids are not those of
+ * the parent that the record names, so no header goes in. */
+static void of_a_request_that_is_over(void **state)
+{
+	(void)state;
+	served->exch.pos = fd.cause.parent.pos = 100;
+	serves(WITH, 0);
+	assert_int_equal(strlen(asks()), 70);
+	served->exch.pos = 200;
+	serves(BARE, 0);
+	assert_string_equal(asks(), "");
+	fd.cause.parent.pos = 200;
+	assert_int_equal(strlen(asks()), 70);
+}
+
 /* A request that is shed has no span: the header names the nearest span that is emitted. */
 static void of_what_is_shed(void **state)
 {
@@ -303,6 +318,7 @@ int main(void)
 		TEST(the_threads_of_a_loop_name_a_trace),
 		TEST(a_pool_names_none_while_it_is_told_of),
 		TEST(what_came_in_is_respected),
+		TEST(of_a_request_that_is_over),
 		TEST(of_what_is_shed),
 		TEST(in_the_trace_it_was_started_in),
 		TEST(hosts_that_get_none),

@@ -19,6 +19,7 @@
 #include "preload/base/thread.h"
 #include "preload/ring/ring.h"
 #include "preload/trace/header.h"
+#include "preload/trace/layer.h"
 #include "preload/trace/rules.h"
 #include "preload/trace/shed.h"
 
@@ -46,6 +47,11 @@ void *otr_alloc_once(void *place, size_t size)
 int otr_is_single_threaded(void)
 {
 	return 0;
+}
+
+struct otr_fd *otr_fd_upper(struct otr_fd *f)
+{
+	return f;
 }
 
 int otr_ring_is_behind(void)

@@ -72,6 +72,22 @@ static void a_new_connection_has_room_for_a_segment(void **state)
 	assert_false(otr_is_proved(client, &f, &f, &room));
 }
 
+/* While another call sends, nothing is proved. A thread that could not hold the connection when
+ * its call ended is no such call any more. */
+static void another_call_sends(void **state)
+{
+	size_t room;
+
+	(void)state;
+	f.senders = 2;
+	assert_false(otr_is_proved(client, &f, &f, &room));
+	f.senders_gone = 1;
+	assert_true(otr_is_proved(client, &f, &f, &room));
+	f.senders = 1;
+	f.senders_gone = UINT16_MAX; /* of very many */
+	assert_false(otr_is_proved(client, &f, &f, &room));
+}
+
 /* The smallest buffer takes at once as much as was promised. */
 static void as_much_is_taken(void **state)
 {
@@ -108,6 +124,7 @@ int main(void)
 #define TEST(t) cmocka_unit_test_setup_teardown(t, begin, end)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_connection_has_room_for_a_segment),
+		TEST(another_call_sends),
 		TEST(as_much_is_taken),
 		TEST(a_connection_on_which_bytes_wait_has_none),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/ring/reader_change.c
+// needs: preload/ring/reader_change.c preload/base/inbound.c preload/base/alloc.c
 /* reader_change_test.c - another agent becomes the reader of a ring: what is reset, what is
  * kept, and what children inherit. */
 
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "preload/base/inbound.h"
 #include "preload/base/shim.h"
 #include "preload/ring/reader_change.h"
 
@@ -35,7 +36,7 @@ static int begin(void **state)
 	otr_shim.inbounds[7].conn = 9;
 	otr_shim.inbounds[7].exch.open = 1;
 	otr_shim.notify_slots[3].key = 4;
-	otr_shim.proc.open = 1;
+	otr_shim.proc.open = otr_shim.proc.starving = 1;
 	ring.runs[2].key = 5;
 	ring.gen = 1;
 	strcpy(otr_shim.session, "old.secret");
@@ -57,9 +58,11 @@ static void all_is_forgotten(void **state)
 	assert_true(otr_reader_changed());
 	assert_int_equal(otr_shim.reader_gen, 1);
 	assert_int_equal(alive, OTR_ALIVE_YES);
-	assert_int_equal(otr_shim.inbounds[7].conn, 0);
-	assert_int_equal(otr_shim.notify_slots[3].key, 0);
+	assert_int_equal(otr_shim.inbounds[7].exch.open, 0);
+	assert_int_equal(otr_shim.notify_slots[3].contended, 1);
 	assert_int_equal(otr_shim.proc.open, 0);
+	assert_int_equal(otr_shim.proc.starving, 0);
+	assert_int_equal(otr_shim.proc.doubt, OTR_DOUBT_AT_START);
 	assert_int_equal(ring.runs[2].key, 0);
 	assert_true(ring.propagates);
 	assert_true(otr_shim.is_server);
@@ -71,6 +74,42 @@ static void all_is_forgotten(void **state)
 	assert_int_equal(self.reader_gen, 1);
 	assert_int_equal(self.tid, 4);
 	assert_int_equal(self.tls_fd, 6); /* it may be in a call of a TLS library */
+}
+
+/* Other threads are inside: one writes the ids of an exchange, one uses a notify slot, and one, by
+ * R3, ends an exchange. What each undoes then is what it did. */
+static void others_are_inside(void **state)
+{
+	struct otr_inbound *sv = &otr_shim.inbounds[7];
+	struct otr_exch *answered = &otr_shim.inbounds[8].exch;
+
+	(void)state;
+	assert_true(otr_inbound_lock(sv, 9));
+	otr_shim.notify_slots[3].taken = 1;
+	answered->open = 1;
+	otr_shim.proc.open = otr_shim.proc.starving = 2;
+	otr_shim.proc.mux = 1;
+	assert_true(otr_reader_changed());
+	otr_inbound_unlock(sv);
+	otr_exch_end(answered, &otr_shim.proc);
+	assert_true(otr_inbound_lock(sv, 9));
+	assert_int_equal(otr_shim.notify_slots[3].key, 4);
+	assert_int_equal(otr_shim.notify_slots[3].taken, 1);
+	assert_int_equal(otr_shim.proc.open, 0);
+	assert_int_equal(otr_shim.proc.starving, 0);
+	assert_int_equal(otr_shim.proc.mux, 0);
+}
+
+/* A child has copies of the exchanges of its parent, which its own counts leave out. */
+static void those_of_a_parent(void **state)
+{
+	(void)state;
+	otr_shim.pid = 5;
+	otr_shim.proc.open = otr_shim.proc.starving = 0;
+	assert_true(otr_reader_changed());
+	assert_int_equal(otr_shim.inbounds[7].exch.open, 0);
+	assert_int_equal(otr_shim.proc.open, 0);
+	assert_int_equal(otr_shim.proc.starving, 0);
 }
 
 /* The same in another thread, or if a signal handler ran meanwhile. */
@@ -123,10 +162,8 @@ static void a_child(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(all_is_forgotten),
-		TEST(one_thread_does),
-		TEST(a_session_that_is_none),
-		TEST(a_child),
+		TEST(all_is_forgotten), TEST(others_are_inside),      TEST(those_of_a_parent),
+		TEST(one_thread_does),	TEST(a_session_that_is_none), TEST(a_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -238,10 +238,26 @@ static void no_request_follows_what_is_no_http_any_more(void **state)
 		assert_int_equal(answered(GET, "HTTP/1.1 200 x\r\n\r\n", step), OTR_BOUNDARY_START);
 		assert_int_equal(answered(GET, "HTTPS", step), OTR_BOUNDARY_OPAQUE);
 	}
-	say(&t, GET); /* a part that was not seen shows nothing */
-	otr_boundary_answered(&t, 1, 100, NULL, 0);
+	say(&t, GET); /* what follows a status that was read shows nothing */
+	otr_boundary_answered(&t, 1, 12, &(struct iovec){(void *)"HTTP/1.1 200", 12}, 1);
+	otr_boundary_answered(&t, 0, 100, NULL, 0);
 	otr_boundary_answered(&t, 0, 3, &(struct iovec){(void *)"xyz", 3}, 1);
 	assert_int_equal(t.state, OTR_BOUNDARY_START);
+}
+
+/* splice(), or recv() with MSG_TRUNC: the status is not read, or a part of it. */
+static void an_answer_that_is_not_read_may_be_no_http(void **state)
+{
+	struct otr_boundary t = {.left = 0}, part = {.left = 0};
+
+	(void)state;
+	say(&t, GET);
+	otr_boundary_answered(&t, 1, 100, NULL, 0);
+	assert_int_equal(t.state, OTR_BOUNDARY_OPAQUE);
+	say(&part, GET);
+	otr_boundary_answered(&part, 1, 5, &(struct iovec){(void *)"HTTP/", 5}, 1);
+	otr_boundary_answered(&part, 0, 100, NULL, 0);
+	assert_int_equal(part.state, OTR_BOUNDARY_OPAQUE);
 }
 
 int main(void)
@@ -253,6 +269,7 @@ int main(void)
 		cmocka_unit_test(ours_are_not_what_it_says),
 		cmocka_unit_test(pieces_without_a_place),
 		cmocka_unit_test(no_request_follows_what_is_no_http_any_more),
+		cmocka_unit_test(an_answer_that_is_not_read_may_be_no_http),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,6 +130,29 @@ static void full_is_counted(void **state)
 	assert_int_equal(put(n, 1000, true), 0);
 }
 
+/* A thread reads the head, and loses its CPU while others write and the agent reads. The tail is
+ * ahead of that head: neither is the ring full, nor is the agent behind. */
+static void the_tail_is_ahead_of_an_old_head(void **state)
+{
+	(void)state;
+	otr_shim.ring->tail = otr_shim.seen_tail = 1000 * OTR_RING_SLOT;
+	assert_int_equal(otr_ring_is_behind(), 0);
+	assert_int_equal(put(1, 100, true), 0);
+	assert_int_equal(otr_shim.ring->counts[OTR_SHIM_DROPPED], 0);
+}
+
+/* No agent took the ring that another thread offered: nothing is written into it any more. */
+static void one_that_was_taken_back_is_not_ready(void **state)
+{
+	(void)state;
+	otr_shim.offer_state = 2; /* another thread has made the ring */
+	otr_shim.ring->magic = OTR_RING_MAGIC;
+	assert_true(otr_ring_ready());
+	otr_shim.ring->magic = 0;
+	assert_false(otr_ring_ready());
+	otr_shim.offer_state = 0;
+}
+
 /* From three quarters of a ring until half is left to read: reported once each time. */
 static void behind_and_back(void **state)
 {
@@ -233,6 +256,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(over_the_end_many_times),
 		TEST(full_is_counted),
+		TEST(the_tail_is_ahead_of_an_old_head),
+		TEST(one_that_was_taken_back_is_not_ready),
 		TEST(behind_and_back),
 		TEST(what_it_says_of_loss),
 		TEST(a_writer_that_was_killed),

@@ -261,6 +261,23 @@ static void asks_for_nobody(void **state)
 	assert_string_equal(records, "odd");
 }
 
+/* No header goes in behind an answer that is no HTTP, nor when the pause is over. */
+static void an_answer_is_read_all_the_same(void **state)
+{
+	(void)state;
+	fd.role = OTR_ROLE_CLIENT;
+	otr_shim.is_server = ring.paused = 1;
+	for (int i = 0; i < 3; i++) {
+		strcpy(text, "GET / HTTP/1.1\r\n\r\n");
+		move(OTR_DIR_OUT, 50, 50);
+		strcpy(text, i < 2 ? "HTTP/1.1 204 x\r\n\r\n" : "HTTP/1.1 101 x\r\n\r\n");
+		assert_int_equal(fd.boundary.state, OTR_BOUNDARY_START);
+		move(OTR_DIR_IN, 100, 100);
+	}
+	assert_int_equal(fd.boundary.state, OTR_BOUNDARY_OPAQUE);
+	assert_int_equal(ruled, 2);
+}
+
 /* While the agent is behind, inbound requests are shed as a whole; an outbound request is
  * recorded or shed as the inbound one that it is made for. */
 static void while_it_is_behind(void **state)
@@ -368,16 +385,50 @@ static void only_passing_on(void **state)
 	assert_string_equal(records, "od");
 }
 
+/* A server answers a request that it does not read to its end, and closes: the client's call
+ * that sends fails, and the answer can be read. */
+static void an_answer_after_a_failed_call(void **state)
+{
+	(void)state;
+	fd.role = OTR_ROLE_CLIENT;
+	move(OTR_DIR_OUT, 50, 50);
+	otr_not_moved(&self, 3, &fd, OTR_DIR_OUT, -1, EPIPE);
+	move(OTR_DIR_IN, 100, 100);
+	assert_string_equal(records, "odrd");
+	assert_int_equal(fd.error, EPIPE);
+	otr_not_moved(&self, 3, &fd, OTR_DIR_IN, -1, ECONNRESET);
+	assert_string_equal(records, "odrdrc");
+}
+
+/* The file or the pipe at the other end of sendfile() or splice() fails, or the caller errs. */
+static void an_error_of_another_descriptor(void **state)
+{
+	(void)state;
+	move(OTR_DIR_IN, 50, 50);
+	move(OTR_DIR_OUT, 100, 100);
+	otr_not_moved(&self, 3, &fd, OTR_DIR_OUT, -1, EIO);
+	otr_not_moved(&self, 3, &fd, OTR_DIR_OUT, -1, EBADF);
+	otr_not_moved(&self, 3, &fd, OTR_DIR_IN, -1, EPIPE);
+	assert_string_equal(records, "odd");
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, begin)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(whole_ones),	   TEST(begun_before),
-		TEST(a_client_that_asked), TEST(what_nobody_reads_is_no_loss),
-		TEST(only_passing_on),	   TEST(rules_where_they_serve),
-		TEST(answered_after),	   TEST(while_it_is_behind),
+		TEST(whole_ones),
+		TEST(begun_before),
+		TEST(a_client_that_asked),
+		TEST(what_nobody_reads_is_no_loss),
+		TEST(only_passing_on),
+		TEST(rules_where_they_serve),
+		TEST(answered_after),
+		TEST(while_it_is_behind),
 		TEST(asks_for_nobody),
+		TEST(an_answer_is_read_all_the_same),
+		TEST(an_answer_after_a_failed_call),
+		TEST(an_error_of_another_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// needs: preload/base/hold.c
+/* hold_test.c - a thread holds a connection; bytes that another one moved meanwhile. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "preload/base/hold.h"
+#include "preload/base/shim.h"
+#include "preload/base/thread.h"
+
+struct otr_shim otr_shim;
+static struct otr_self self = {.tid = 9};
+static struct otr_fd_page page;
+static int dropped;
+
+struct otr_self *otr_self_now(void)
+{
+	return &self;
+}
+
+int otr_has_ended(int32_t tid)
+{
+	(void)tid;
+	return 0;
+}
+
+int otr_is_single_threaded(void)
+{
+	return 0;
+}
+
+void otr_count(enum otr_shim_count what)
+{
+	dropped += what == OTR_SHIM_DROPPED;
+}
+
+/* They are the request that R4 was asked for: the next one has a cause of its own. */
+static void what_moved_unseen(void **state)
+{
+	struct otr_fd *f = &page.fds[4];
+
+	(void)state;
+	f->has_cause = 1;
+	f->last_dir = OTR_DIR_OUT;
+	otr_count_unseen(f, OTR_DIR_IN, 30);
+	assert_true(otr_hold(f));
+	assert_true(f->has_cause);
+	otr_hold_release(&self);
+	otr_count_unseen(f, OTR_DIR_OUT, 70);
+	assert_true(otr_hold(f));
+	assert_false(f->has_cause);
+	assert_int_equal(f->dirs[OTR_DIR_IN].total, 30);
+	assert_int_equal(f->dirs[OTR_DIR_OUT].total, 70);
+	assert_int_equal(f->boundary.state, OTR_BOUNDARY_OPAQUE);
+	assert_int_equal(dropped, 2);
+	otr_hold_release(&self);
+	assert_int_equal(f->owner, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_moved_unseen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
