@@ -200,7 +200,7 @@ static void write_hex(char *out, const uint8_t *bytes, size_t n)
 		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
-/* How long the stitcher keeps the trace of a run together: cfg.close_ns of stitch/process.c. */
+/* How long the stitcher keeps the trace of a run together: together_ns of pipeline.c. */
 #define TOGETHER_NS (30 * OTR_NS_PER_S)
 
 void otr_launch_root(struct otr_launch_root *root, uint64_t threshold)

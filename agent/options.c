@@ -85,9 +85,9 @@ const struct otr_option otr_option_table[] = {
 		 "Only where a parent is not proved yet."},
 
 	{TEXT("sample", sample, "RATE", R | A | G | P), .group = "how much",
-	 .help = "Traces that are kept: 10%, 0.1 or 100/s. "
+	 .help = "Traces that are sampled: 10%, 0.1 or 100/s. "
 		 "Whole traces, by their id: all hosts decide alike. All traces are counted. "
-		 "A trace that begins elsewhere is kept if its caller keeps it. "
+		 "A trace that begins elsewhere is sampled if its caller samples it. "
 		 "A process may set OTRACE_SAMPLE or OTEL_TRACES_SAMPLER for itself. "
 		 "Default: all, or as OTEL_TRACES_SAMPLER says."},
 	{TEXT("keep", keep, "LIST", R | A | G | P), .group = "how much",

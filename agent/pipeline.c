@@ -91,14 +91,14 @@ static const struct otr_stream_ops stream_ops = {
 static int make_stages(struct otr_pipeline *pl)
 {
 	struct otr_stitch_config cfg = {
-		.max_open = 65536,
+		.max_exchanges = 65536,
 		.hold_ns = pl->cfg.hold_ns,
-		.orphan_ns = 600 * SECOND_NS,
-		.close_ns = 30 * SECOND_NS,
+		.answer_ns = 600 * SECOND_NS,
+		.together_ns = 30 * SECOND_NS,
 		.seed = pl->cfg.seed,
 		.settings = pl->cfg.settings,
 	};
-	/* The budget is 24 MiB of memory at 1,000 connections. */
+	/* Upper bounds; 1,000 connections take 24 MiB in all. */
 	const struct otr_stream_config streams = {
 		.max_conns = 65536,
 		.max_bytes = 64u << 20,
@@ -211,7 +211,7 @@ int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 		break;
 	default:
 		otr_streams_event(pl->streams, ev);
-		otr_stitch_attempts(pl->stitch, ev);
+		otr_failed_event(pl->stitch, ev);
 		otr_stitch_process(pl->stitch, ev);
 		break;
 	}

@@ -7,8 +7,8 @@
  *
  * A trace is sampled if its randomness R is not less than a threshold T; both have 56 bits. R is
  * the low 56 bits of the trace id, so all who compare it with the same T decide the same. T is
- * 2^56 * (1 - probability); a `tracestate` of `ot=th:` tells it, in hexadecimal digits without the
- * zeros behind.
+ * 2^56 * (1 - probability); `ot=th:` in a `tracestate` gives it, in hexadecimal digits without
+ * trailing zeros.
  * https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/
  *
  * Functions here call nothing, so that the library can use them anywhere.
@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define OTR_SAMPLE_BITS	 56
-#define OTR_SAMPLE_NONE	 (1ull << OTR_SAMPLE_BITS) /* the threshold that no trace reaches */
+#define OTR_SAMPLE_NEVER (1ull << OTR_SAMPLE_BITS) /* the threshold that no trace reaches */
 #define OTR_SAMPLE_STATE 24 /* bytes for otr_sample_state(): "ot=th:" and 14 digits */
 
 static inline uint64_t otr_sample_low(const uint8_t trace_id[16])
@@ -30,7 +30,7 @@ static inline uint64_t otr_sample_low(const uint8_t trace_id[16])
 	return low;
 }
 
-/* Five hexadecimal digits behind the first that is no `f` say the probability to one part in a
+/* Five hexadecimal digits, from the first that is no `f` on, give the probability to one part in a
  * million; so a threshold needs few bytes on the wire. */
 static inline uint64_t otr_sample_round(uint64_t threshold)
 {
@@ -51,7 +51,7 @@ static inline uint64_t otr_sample_threshold(uint64_t m, unsigned int places)
 	while (places--)
 		whole *= 10;
 	part = ((unsigned __int128)m << OTR_SAMPLE_BITS) / whole;
-	return otr_sample_round(OTR_SAMPLE_NONE - (uint64_t)part);
+	return otr_sample_round(OTR_SAMPLE_NEVER - (uint64_t)part);
 }
 
 /* Reads a share, "10%", "0.1" or "1", of at most 18 digits. Returns 1 and its threshold, or 0
@@ -83,7 +83,7 @@ static inline int otr_sample_share(const char *text, size_t len, uint64_t *thres
 	return 1;
 }
 
-/* Writes the member of `tracestate` that tells `threshold`: "ot=th:fd70a4". Returns its length. */
+/* Writes the member of `tracestate` that gives `threshold`: "ot=th:fd70a4". Returns its length. */
 static inline size_t otr_sample_state(uint64_t threshold, char out[OTR_SAMPLE_STATE])
 {
 	static const char head[6] = {'o', 't', '=', 't', 'h', ':'};
@@ -93,7 +93,7 @@ static inline size_t otr_sample_state(uint64_t threshold, char out[OTR_SAMPLE_ST
 		out[len] = head[len];
 	do {
 		out[len++] = "0123456789abcdef"[threshold >> (OTR_SAMPLE_BITS - 4) & 15];
-		threshold = threshold << 4 & (OTR_SAMPLE_NONE - 1);
+		threshold = threshold << 4 & (OTR_SAMPLE_NEVER - 1);
 	} while (threshold);
 	return len;
 }

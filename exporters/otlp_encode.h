@@ -7,14 +7,14 @@
 #include <stddef.h>
 
 #include "exporters/otlp_group.h"
-#include "exporters/wire.h"
+#include "exporters/pbuf.h"
 
 struct otr_slice;
 struct otr_span;
 
 /* Memory that is reused. The bytes depend on the spans and on nothing else. */
 struct otr_otlp_encoder { /* begins zeroed */
-	struct otr_wire wire;
+	struct otr_pbuf wire;
 	struct otr_otlp_groups groups;
 	uint32_t *order; /* of one group, or of the groups of one resource */
 	size_t n_order;

@@ -205,11 +205,11 @@ static uint64_t pause_after(struct otr_queue *q, struct otr_backoff *bo,
 /* True if a batch whose first try was at `began` is not tried again after `pause`. */
 static bool is_given_up(const struct otr_queue *q, uint64_t began, uint64_t pause)
 {
-	uint64_t then = now_ns() + pause;
+	uint64_t now = now_ns();
 
-	if (q->closing && (then >= q->close_ns || q->health.failures >= OTR_HEALTH_TRIES))
+	if (q->closing && (now + pause >= q->close_ns || q->health.failures >= OTR_HEALTH_TRIES))
 		return true;
-	return otr_backoff_over(then - pause - began, pause);
+	return otr_backoff_over(now - began, pause);
 }
 
 /* Sleeps for the pause; ends early when the queue begins to close. */

@@ -26,8 +26,8 @@
 
 #define TEXT_MAX 65536
 
-/* One exchange that is being described. */
-struct exchange {
+/* What the span of one exchange is made of. */
+struct description {
 	const struct otr_side *side;
 	const struct otr_msg *req;
 	const struct otr_msg *rsp; /* may be NULL */
@@ -82,144 +82,150 @@ static struct otr_slice scheme_word(struct otr_slice s)
 	return OTR_SLICE_NONE;
 }
 
-static void find_scheme(struct exchange *ex)
+static void find_scheme(struct description *d)
 {
-	ex->scheme = scheme_word(ex->url.scheme);
-	if (!ex->scheme.len && ex->server)
-		ex->scheme = scheme_word(otr_msg_text(ex->req, OTR_KEY_URL_SCHEME));
-	if (!ex->scheme.len)
-		ex->scheme = ex->side->ref.layer == OTR_LAYER_TLS ? OTR_SLICE("https")
-								  : OTR_SLICE("http");
+	d->scheme = scheme_word(d->url.scheme);
+	if (!d->scheme.len && d->server)
+		d->scheme = scheme_word(otr_msg_text(d->req, OTR_KEY_URL_SCHEME));
+	if (!d->scheme.len)
+		d->scheme = d->side->ref.layer == OTR_LAYER_TLS ? OTR_SLICE("https")
+								: OTR_SLICE("http");
+}
+
+/* find_scheme() has set "https" or "http". */
+static uint16_t default_port(const struct description *d)
+{
+	return d->scheme.len == 5 ? 443 : 80;
 }
 
 /* Finds the name that the client asked for: in the target, in what a proxy forwards, in Host. If
  * there is none, or Host is not the name of the server, the name is the address of the socket. A
  * name without a port has the port of the scheme. */
-static void find_host(struct exchange *ex)
+static void find_host(struct description *d)
 {
-	struct otr_slice name = ex->url.authority;
+	struct otr_slice name = d->url.authority;
 
-	if (!name.len && ex->server)
-		name = otr_msg_custom(ex->req, OTR_HTTP1_FORWARDED_HOST);
+	if (!name.len && d->server)
+		name = otr_msg_custom(d->req, OTR_HTTP1_FORWARDED_HOST);
 	if (!name.len)
-		name = otr_msg_text(ex->req, OTR_KEY_SERVER_ADDRESS);
-	ex->host = otr_url_host(name, &ex->port);
-	if (!ex->port && ex->host.len)
-		ex->port = ex->scheme.len == 5 ? 443 : 80;
-	ex->passed_on = !ex->server && !ex->url.authority.len && ex->host.len &&
-			otr_http1_host_differs(ex->side, ex->host, ex->port);
-	if (!ex->host.len || ex->passed_on)
-		ex->host = otr_side_server(ex->side, ex->host_text, &ex->port);
-	if (!ex->port && ex->host.len)
-		ex->port = ex->scheme.len == 5 ? 443 : 80;
+		name = otr_msg_text(d->req, OTR_KEY_SERVER_ADDRESS);
+	d->host = otr_url_host(name, &d->port);
+	if (!d->port && d->host.len)
+		d->port = default_port(d);
+	d->passed_on = !d->server && !d->url.authority.len && d->host.len &&
+		       otr_http1_host_differs(d->side, d->host, d->port);
+	if (!d->host.len || d->passed_on)
+		d->host = otr_side_server(d->side, d->host_text, &d->port);
+	if (!d->port && d->host.len)
+		d->port = default_port(d);
 }
 
 /* Sets the Host that was passed on, without userinfo. */
-static int set_passed_on(const struct exchange *ex, struct otr_span_builder *sb)
+static int set_passed_on(const struct description *d, struct otr_span_builder *sb)
 {
 	char room[256];
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
-	if (!ex->passed_on)
+	if (!d->passed_on)
 		return 0;
-	otr_url_authority(&text, otr_msg_text(ex->req, OTR_KEY_SERVER_ADDRESS));
+	otr_url_authority(&text, otr_msg_text(d->req, OTR_KEY_SERVER_ADDRESS));
 	otr_sb_custom_list(sb, OTR_SLICE("http.request.header.host"), otr_buf_view(&text));
 	return text.rc == -ENOMEM ? -ENOMEM : 0;
 }
 
-static void put_host(const struct exchange *ex, struct otr_buf *out)
+static void put_host(const struct description *d, struct otr_buf *out)
 {
-	bool v6 = memchr(ex->host.data, ':', ex->host.len) != NULL;
+	bool v6 = memchr(d->host.data, ':', d->host.len) != NULL;
 
 	otr_buf_str(out, v6 ? "[" : "");
-	otr_buf_slice(out, ex->host);
+	otr_buf_slice(out, d->host);
 	otr_buf_str(out, v6 ? "]" : "");
-	if (ex->port != (ex->scheme.len == 5 ? 443 : 80))
-		otr_buf_printf(out, ":%u", (unsigned int)ex->port);
+	if (d->port != default_port(d))
+		otr_buf_printf(out, ":%u", (unsigned int)d->port);
 }
 
-static void put_query(const struct exchange *ex, struct otr_buf *out)
+static void put_query(const struct description *d, struct otr_buf *out)
 {
-	const struct otr_proto_settings *set = ex->side->settings;
+	const struct otr_proto_settings *set = d->side->settings;
 
-	otr_url_query(out, ex->url.query, set ? set->redact : NULL);
+	otr_url_query(out, d->url.query, set ? set->redact : NULL);
 }
 
-static int set_url_full(const struct exchange *ex, struct otr_span_builder *sb)
+static int set_url_full(const struct description *d, struct otr_span_builder *sb)
 {
 	char room[256];
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
-	if (!ex->host.len || !ex->url.path.len)
+	if (!d->host.len || !d->url.path.len)
 		return 0;
-	otr_buf_slice(&text, ex->scheme);
+	otr_buf_slice(&text, d->scheme);
 	otr_buf_str(&text, "://");
-	if (ex->url.authority.len)
-		otr_url_authority(&text, ex->url.authority);
+	if (d->url.authority.len)
+		otr_url_authority(&text, d->url.authority);
 	else
-		put_host(ex, &text);
-	if (ex->url.path.data[0] == '/')
-		otr_buf_slice(&text, ex->path);
-	if (ex->url.query.len) {
+		put_host(d, &text);
+	if (d->url.path.data[0] == '/')
+		otr_buf_slice(&text, d->path);
+	if (d->url.query.len) {
 		otr_buf_byte(&text, '?');
-		put_query(ex, &text);
+		put_query(d, &text);
 	}
 	otr_sb_string(sb, OTR_KEY_URL_FULL, otr_buf_view(&text));
 	return text.rc == -ENOMEM ? -ENOMEM : 0;
 }
 
-static int set_query(const struct exchange *ex, struct otr_span_builder *sb)
+static int set_query(const struct description *d, struct otr_span_builder *sb)
 {
 	char room[256];
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
-	put_query(ex, &text);
+	put_query(d, &text);
 	otr_sb_string(sb, OTR_KEY_URL_QUERY, otr_buf_view(&text));
 	return text.rc == -ENOMEM ? -ENOMEM : 0;
 }
 
-static int set_user_agent(const struct exchange *ex, struct otr_span_builder *sb)
+static int set_user_agent(const struct description *d, struct otr_span_builder *sb)
 {
 	char room[256];
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
-	otr_secret_hide(&text, otr_msg_text(ex->req, OTR_KEY_USER_AGENT_ORIGINAL));
+	otr_secret_hide(&text, otr_msg_text(d->req, OTR_KEY_USER_AGENT_ORIGINAL));
 	otr_sb_string(sb, OTR_KEY_USER_AGENT_ORIGINAL, otr_buf_view(&text));
 	return text.rc == -ENOMEM ? -ENOMEM : 0;
 }
 
-static int set_server(const struct exchange *ex, struct otr_span_builder *sb)
+static int set_server(const struct description *d, struct otr_span_builder *sb)
 {
 	char buf[OTR_ADDR_TEXT];
-	struct otr_slice client = otr_msg_text(ex->req, OTR_KEY_CLIENT_ADDRESS);
+	struct otr_slice client = otr_msg_text(d->req, OTR_KEY_CLIENT_ADDRESS);
 	uint16_t port;
 
 	client = otr_url_host(client, &port); /* Forwarded may have a port */
-	if (!client.len && ex->side->conn)
-		client = otr_addr_text(&ex->side->conn->remote, buf);
+	if (!client.len && d->side->conn)
+		client = otr_addr_text(&d->side->conn->remote, buf);
 	otr_sb_string(sb, OTR_KEY_CLIENT_ADDRESS, client);
-	otr_sb_string(sb, OTR_KEY_URL_PATH, ex->path);
-	otr_sb_string(sb, OTR_KEY_URL_SCHEME, ex->scheme);
-	return set_user_agent(ex, sb);
+	otr_sb_string(sb, OTR_KEY_URL_PATH, d->path);
+	otr_sb_string(sb, OTR_KEY_URL_SCHEME, d->scheme);
+	return set_user_agent(d, sb);
 }
 
 /* Returns the owner of the routes: this service, or the host that is asked. */
-static struct otr_slice route_owner(const struct exchange *ex)
+static struct otr_slice route_owner(const struct description *d)
 {
-	return ex->server && ex->side->service.data ? ex->side->service : ex->host;
+	return d->server && d->side->service.data ? d->side->service : d->host;
 }
 
-static void set_name(const struct exchange *ex, struct otr_span_builder *sb)
+static void set_name(const struct description *d, struct otr_span_builder *sb)
 {
 	char name[OTR_ROUTE_MAX + 32];
 	char route[OTR_ROUTE_MAX];
-	struct otr_slice method = ex->req->op;
+	struct otr_slice method = d->req->op;
 	size_t n, len;
 
-	if (!is_standard(ex->side->settings, method))
+	if (!is_standard(d->side->settings, method))
 		method = OTR_SLICE("HTTP");
-	n = otr_route(ex->side->memory->routes, route, route_owner(ex), ex->path,
-		      ex->rsp ? ex->rsp->status : 0);
+	n = otr_route(d->side->memory->routes, route, route_owner(d), d->path,
+		      d->rsp ? d->rsp->status : 0);
 	len = method.len; /* at most OTR_HTTP1_METHOD_MAX */
 	memcpy(name, method.data, len);
 	if (n)
@@ -229,60 +235,60 @@ static void set_name(const struct exchange *ex, struct otr_span_builder *sb)
 	otr_sb_string(sb, OTR_KEY_OTRACE_ROUTE, (struct otr_slice){route, n});
 }
 
-static void set_method(const struct exchange *ex, struct otr_span_builder *sb)
+static void set_method(const struct description *d, struct otr_span_builder *sb)
 {
-	bool known = is_standard(ex->side->settings, ex->req->op);
-	struct otr_slice original = ex->req->op;
+	bool known = is_standard(d->side->settings, d->req->op);
+	struct otr_slice original = d->req->op;
 
 	if (!known && otr_secret_shape(original))
 		original = OTR_SLICE(OTR_SECRET_HIDDEN);
-	otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD, known ? ex->req->op : OTR_SLICE("_OTHER"));
+	otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD, known ? d->req->op : OTR_SLICE("_OTHER"));
 	if (!known)
 		otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD_ORIGINAL, original);
 }
 
-static void set_status(const struct exchange *ex, struct otr_span_builder *sb)
+static void set_status(const struct description *d, struct otr_span_builder *sb)
 {
 	char text[12];
 	int n;
 
-	if (!ex->rsp || !ex->rsp->status)
+	if (!d->rsp || !d->rsp->status)
 		return;
-	otr_sb_int(sb, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, ex->rsp->status);
-	if (ex->rsp->status < (ex->server ? 500 : 400))
+	otr_sb_int(sb, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, d->rsp->status);
+	if (d->rsp->status < (d->server ? 500 : 400))
 		return;
-	n = snprintf(text, sizeof(text), "%d", ex->rsp->status);
+	n = snprintf(text, sizeof(text), "%d", d->rsp->status);
 	otr_sb_error(sb, (struct otr_slice){text, (size_t)n});
 }
 
-static void set_common(const struct exchange *ex, struct otr_span_builder *sb)
+static void set_common(const struct description *d, struct otr_span_builder *sb)
 {
-	set_name(ex, sb);
-	set_method(ex, sb);
-	set_status(ex, sb);
-	otr_sb_string(sb, OTR_KEY_SERVER_ADDRESS, ex->host);
-	if (ex->port)
-		otr_sb_int(sb, OTR_KEY_SERVER_PORT, ex->port);
+	set_name(d, sb);
+	set_method(d, sb);
+	set_status(d, sb);
+	otr_sb_string(sb, OTR_KEY_SERVER_ADDRESS, d->host);
+	if (d->port)
+		otr_sb_int(sb, OTR_KEY_SERVER_PORT, d->port);
 	otr_sb_string(sb, OTR_KEY_NETWORK_PROTOCOL_VERSION,
-		      otr_msg_text(ex->req, OTR_KEY_NETWORK_PROTOCOL_VERSION));
-	otr_side_peer(ex->side, sb);
-	if (ex->req->partial)
+		      otr_msg_text(d->req, OTR_KEY_NETWORK_PROTOCOL_VERSION));
+	otr_side_peer(d->side, sb);
+	if (d->req->partial)
 		otr_sb_string(sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("head"));
 }
 
-static int set_all(struct exchange *ex, struct otr_span_builder *sb)
+static int set_all(struct description *d, struct otr_span_builder *sb)
 {
 	int rc;
 
-	find_scheme(ex);
-	find_host(ex);
-	set_common(ex, sb);
-	if (!ex->server) {
-		rc = set_url_full(ex, sb);
-		return rc ? rc : set_passed_on(ex, sb);
+	find_scheme(d);
+	find_host(d);
+	set_common(d, sb);
+	if (!d->server) {
+		rc = set_url_full(d, sb);
+		return rc ? rc : set_passed_on(d, sb);
 	}
-	rc = set_server(ex, sb);
-	return rc ? rc : set_query(ex, sb);
+	rc = set_server(d, sb);
+	return rc ? rc : set_query(d, sb);
 }
 
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
@@ -290,19 +296,19 @@ int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
 {
 	char room[256];
 	OTR_AUTO(otr_buf_fini) struct otr_buf path = OTR_BUF_ON(room, TEXT_MAX);
-	struct exchange ex = {
+	struct description d = {
 		.side = side,
 		.req = req,
 		.rsp = rsp,
 		.server = side->role == OTR_ROLE_SERVER,
 	};
 
-	otr_url_split(&ex.url, req->target, otr_slice_eq(req->op, OTR_SLICE("CONNECT")));
-	otr_url_path(&path, ex.url.path);
+	otr_url_split(&d.url, req->target, otr_slice_eq(req->op, OTR_SLICE("CONNECT")));
+	otr_url_path(&path, d.url.path);
 	if (path.rc == -ENOMEM)
 		return -ENOMEM;
-	ex.path = otr_buf_view(&path);
+	d.path = otr_buf_view(&path);
 
-	sb->span.kind = ex.server ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
-	return set_all(&ex, sb);
+	sb->span.kind = d.server ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
+	return set_all(&d, sb);
 }

@@ -17,7 +17,7 @@
 #define OF_OTHERS  80	/* of these, for rules and --sample: processes cannot use them up */
 #define UNUSED	   1e-4 /* traces a second: none for a minute */
 #define PER_S_MAX  1e6
-#define KNOWN	   256 /* processes whose sampler is remembered */
+#define CACHE_ROWS 256 /* processes whose sampler is remembered */
 
 /* A limit in traces per second. Those of environments count for each process alone. */
 struct limit {
@@ -29,7 +29,7 @@ struct limit {
 };
 
 /* What was found for a process, good until a fact changes. */
-struct known {
+struct cache_row {
 	uint64_t changes;
 	uint32_t tgid;
 	struct otr_sampler sampler;
@@ -37,13 +37,13 @@ struct known {
 };
 
 struct otr_samplers {
-	struct otr_sampler all;
+	struct otr_sampler fallback;
 	const struct otr_procs *procs;
-	struct known known[KNOWN]; /* by tgid */
+	struct cache_row cache[CACHE_ROWS]; /* by tgid */
 	struct limit limits[LIMITS_MAX];
 	size_t n_limits;
 	uint64_t second_ns; /* when this second began */
-	uint64_t removed;   /* limits that were removed: what is known may point to one */
+	uint64_t removed;   /* limits that were removed: a row of the cache may point to one */
 };
 
 static bool read_limit(struct otr_sampler *out, struct otr_slice text)
@@ -61,7 +61,7 @@ static bool read_limit(struct otr_sampler *out, struct otr_slice text)
 	n = strtod(number, &end);
 	if (*end || n > PER_S_MAX)
 		return false;
-	*out = (struct otr_sampler){.per_s = n, .threshold = n > 0 ? 0 : OTR_SAMPLE_NONE};
+	*out = (struct otr_sampler){.per_s = n, .threshold = n > 0 ? 0 : OTR_SAMPLE_NEVER};
 	return true;
 }
 
@@ -84,7 +84,7 @@ bool otr_sampler_read_otel(struct otr_sampler *out, struct otr_slice name, struc
 	if (!is.ignores_caller)
 		root = otr_slice_sub(name, parent.len, name.len);
 	if (otr_slice_eq(root, OTR_SLICE("always_off")))
-		is.threshold = OTR_SAMPLE_NONE;
+		is.threshold = OTR_SAMPLE_NEVER;
 	else if (otr_slice_eq(root, OTR_SLICE("traceidratio")))
 		is.threshold = 0;
 	else if (!otr_slice_eq(root, OTR_SLICE("always_on")))
@@ -128,7 +128,7 @@ int otr_sampler_default(struct otr_sampler *out, const char *text, struct otr_er
 	return -EINVAL;
 }
 
-/* What the environment of a process says. A value that is none of these is as none at all. */
+/* What the environment of a process says. A value that cannot be read is ignored. */
 static bool read_environment(const struct otr_samplers *ss, uint32_t tgid, struct otr_sampler *out)
 {
 	struct otr_slice text = otr_procs_env(ss->procs, tgid, "OTRACE_SAMPLE");
@@ -146,7 +146,7 @@ static bool is_equal(double a, double b)
 	return a >= b && a <= b;
 }
 
-/* NULL: there are too many; the process is sampled as if it had said nothing. */
+/* NULL: there are too many; the process is sampled by the fallback. */
 static struct limit *limit_of(struct otr_samplers *ss, double per_s, uint32_t tgid)
 {
 	struct limit *at = ss->limits;
@@ -167,23 +167,23 @@ static uint64_t changes(const struct otr_samplers *ss)
 	return 1 + otr_procs_changes(ss->procs) + ss->removed;
 }
 
-static void learn(struct otr_samplers *ss, uint32_t tgid, struct known *at)
+static void learn(struct otr_samplers *ss, uint32_t tgid, struct cache_row *at)
 {
 	bool own;
 
-	*at = (struct known){.changes = changes(ss), .tgid = tgid, .sampler = ss->all};
+	*at = (struct cache_row){.changes = changes(ss), .tgid = tgid, .sampler = ss->fallback};
 	own = read_environment(ss, tgid, &at->sampler);
 	if (!own)
 		otr_sampler_read(&at->sampler, otr_procs_sample(ss->procs, tgid));
 	if (at->sampler.per_s > 0)
 		at->limit = limit_of(ss, at->sampler.per_s, own ? tgid : 0);
 	if (at->sampler.per_s > 0 && !at->limit)
-		at->sampler = ss->all;
+		at->sampler = ss->fallback;
 }
 
-static struct known *find(struct otr_samplers *ss, uint32_t tgid)
+static struct cache_row *find(struct otr_samplers *ss, uint32_t tgid)
 {
-	struct known *at = &ss->known[tgid % KNOWN];
+	struct cache_row *at = &ss->cache[tgid % CACHE_ROWS];
 
 	if (at->tgid != tgid || at->changes != changes(ss))
 		learn(ss, tgid, at);
@@ -192,7 +192,7 @@ static struct known *find(struct otr_samplers *ss, uint32_t tgid)
 
 struct otr_sampler otr_samplers_of(struct otr_samplers *ss, uint32_t tgid)
 {
-	const struct known *at = find(ss, tgid);
+	const struct cache_row *at = find(ss, tgid);
 	struct otr_sampler is = at->sampler;
 
 	if (at->limit)
@@ -202,7 +202,7 @@ struct otr_sampler otr_samplers_of(struct otr_samplers *ss, uint32_t tgid)
 
 void otr_samplers_count(struct otr_samplers *ss, uint32_t tgid)
 {
-	const struct known *at = find(ss, tgid);
+	const struct cache_row *at = find(ss, tgid);
 
 	if (at->limit)
 		at->limit->began++;
@@ -246,14 +246,14 @@ void otr_samplers_tick(struct otr_samplers *ss, uint64_t now_ns)
 	remove_unused(ss);
 }
 
-int otr_samplers_new(struct otr_samplers **out, const struct otr_sampler *all,
+int otr_samplers_new(struct otr_samplers **out, const struct otr_sampler *fallback,
 		     const struct otr_procs *procs)
 {
 	struct otr_samplers *ss = calloc(1, sizeof(*ss));
 
 	if (!ss)
 		return -ENOMEM;
-	ss->all = *all;
+	ss->fallback = *fallback;
 	ss->procs = procs;
 	*out = ss;
 	return 0;

@@ -8,7 +8,7 @@
  * A sink is one struct otr_sink_ops and one row of otr_sink_table[] (sink_table.c). sinks.c opens
  * each sink that the settings ask for, and calls every open sink in the order of the table. All
  * functions are called on the core thread and must not block it for long. An op that a sink does
- * not need is NULL, except open() and close().
+ * not need is NULL, except is_wanted(), open() and close().
  */
 
 #include <stdbool.h>

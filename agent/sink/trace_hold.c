@@ -179,12 +179,13 @@ static enum otr_outcome judge(struct otr_trace_hold *hold)
 	return is_kept(hold, &tree) ? OTR_TRACE_KEPT : outcome;
 }
 
-static bool judges(const struct otr_trace_hold *hold)
+static bool needs_whole_traces(const struct otr_trace_hold *hold)
 {
 	return hold->ignore || hold->keep.errors || hold->keep.first || hold->keep.slow_ns;
 }
 
-/* A part of a trace tells its errors, but neither its root nor how long the trace takes. */
+/* The outcome of a trace of which a part is held: the errors in the part are known, but neither the
+ * root of the trace nor its duration. */
 static enum otr_outcome judge_part(const struct otr_trace_hold *hold)
 {
 	for (size_t i = 0; hold->keep.errors && i < hold->n; i++)
@@ -231,7 +232,7 @@ void otr_trace_hold_span(struct otr_trace_hold *hold, struct otr_span *sp)
 		otr_trace_hold_flush(hold);
 	memcpy(hold->trace_id, sp->trace_id, sizeof(hold->trace_id));
 	hold->flags = sp->flags;
-	if (!judges(hold)) {
+	if (!needs_whole_traces(hold)) {
 		hold->pass(hold->arg, sp, by_flags(sp->flags));
 		return;
 	}

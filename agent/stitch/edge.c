@@ -81,7 +81,7 @@ void otr_edge_link(struct otr_stitch *st, struct otr_exchange *ex, struct otr_ex
 	if (!ex->links)
 		return;
 	ln = &ex->links[ex->n_links];
-	otr_trace_name(st, to->trace);
+	otr_trace_make_id(st, to->trace);
 	memcpy(ln->trace_id, to->trace->id, sizeof(ln->trace_id));
 	memcpy(ln->span_id, to->span_id, sizeof(ln->span_id));
 	ln->evidence = evidence;

@@ -23,7 +23,7 @@ void otr_edge_set_remote(struct otr_exchange *ex, const struct otr_traceparent *
 /* `ex` has no parent any more. */
 void otr_edge_clear(struct otr_exchange *ex);
 
-/* Adds a link from `ex` to `to`, unless it has one, or OTR_EXCHANGE_LINKS. */
+/* Adds a link from `ex` to `to`, unless `ex` has one to `to`, or OTR_EXCHANGE_LINKS already. */
 void otr_edge_link(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *to,
 		   uint8_t evidence);
 

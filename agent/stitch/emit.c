@@ -55,7 +55,8 @@ static void set_error(struct otr_stitch *st, const struct otr_exchange *ex)
 	otr_sb_error(&st->sb, type);
 }
 
-/* If both ends were seen, each event has two times. An answer is sent no later than it is read. */
+/* An answer is sent no later than it is read. If the client has read the answer before the server's
+ * record says it was sent, the client's time holds. */
 static uint64_t end_of(const struct otr_exchange *ex)
 {
 	const struct otr_exchange *reader = otr_is_server(ex) ? ex->peer : NULL;
@@ -66,7 +67,8 @@ static uint64_t end_of(const struct otr_exchange *ex)
 	return reader->end_ns;
 }
 
-/* A request is sent no later than it is read, too. If any other child begins before its parent,
+/* A request is sent no later than it is read. If the server has read the request before the client's
+ * record says it was sent, the server's time holds. If any other child begins before its parent,
  * two clocks differ. */
 static void set_times(struct otr_stitch *st, const struct otr_exchange *ex)
 {
@@ -121,15 +123,15 @@ static void put_threshold(struct otr_buf *out, uint64_t threshold, struct otr_sl
 	}
 }
 
-/* A trace that was sampled here tells at which threshold, so that counts can be scaled. What a caller
- * tells stays, unless the sampler ignores callers. */
+/* The spans of a trace that was sampled here carry the threshold, so that counts can be scaled. The
+ * `ot` of a caller stays, unless the sampler ignores callers. */
 static void set_trace_state(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_slice state = ex->req->trace_state;
 	char room[512];
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, 8192);
 
-	if (ex->trace->tells_threshold && (ex->remote || !has_ot_member(state))) {
+	if (ex->trace->carries_threshold && (ex->remote || !has_ot_member(state))) {
 		put_threshold(&text, ex->trace->threshold, state);
 		if (!text.rc)
 			state = otr_buf_view(&text);
@@ -202,7 +204,7 @@ static void count(struct otr_stitch *st, const struct otr_exchange *ex)
 		stats->weak++;
 	else if (ex->disputed)
 		stats->contradicted++;
-	else if ((!otr_is_server(ex) && ex->doubtful) || is_unread(ex))
+	else if ((!otr_is_server(ex) && ex->may_be_orphan) || is_unread(ex))
 		stats->orphans++;
 	else
 		stats->roots++;
@@ -234,7 +236,7 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 
 /* Frees the messages of an exchange that is emitted. Its ids are kept for two more seconds; at
  * thousands of exchanges a second, messages would be most of the memory of the agent. */
-static void release(struct otr_exchange *ex)
+static void free_messages(struct otr_exchange *ex)
 {
 	free(ex->req);
 	free(ex->rsp);
@@ -265,7 +267,7 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
 
 	if (!is_span(st, ex)) {
-		release(ex);
+		free_messages(ex);
 		return;
 	}
 	if (!describe(st, ex)) {
@@ -277,7 +279,7 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 	}
 	if (!sp)
 		otr_exchange_lost(st, ex, OTR_LOSS_CUT); /* no memory */
-	release(ex);
+	free_messages(ex);
 	if (!sp)
 		return;
 	count(st, ex);

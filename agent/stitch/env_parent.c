@@ -18,13 +18,13 @@ void otr_env_parent_find(struct otr_stitch *st, struct otr_exchange *ex)
 	struct otr_traceparent ctx;
 	struct otr_slice text;
 
-	if (!st->cfg.procs || ex->doubtful)
+	if (!st->cfg.procs || ex->may_be_orphan)
 		return;
 	text = otr_procs_env(st->cfg.procs, ex->tgid, "TRACEPARENT");
 	if (!text.len || !otr_traceparent_read(&ctx, text) || !otr_root_from_env(st, ex, &ctx, &by))
 		return;
 	if (!by)
-		by = otr_owned_find(st, ctx.span_id);
+		by = otr_given_id_find(st, ctx.span_id);
 	if (by && !otr_edge_set(st, ex, by, OTR_EVIDENCE_EXEC))
 		otr_edge_link(st, ex, by, OTR_EVIDENCE_EXEC);
 	if (by || !otr_trace_take_id(ex->trace, ctx.trace_id, ctx.flags))

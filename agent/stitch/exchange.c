@@ -7,7 +7,7 @@
 #include "agent/resource/resource.h"
 
 #define NEAR_NS \
-	(10 * 1000000000ull) /* a pause comes each second or two while the budget is used up */
+	(10 * 1000000000ull) /* five periods of the governor, each of which may have a pause */
 
 bool otr_server_shown(const struct otr_proto_ops *proto)
 {

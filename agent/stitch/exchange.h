@@ -77,22 +77,23 @@ struct otr_wire {
 	bool names_peer; /* it is in by_peer */
 };
 
-/* Exchanges with one trace id. */
+/* Exchanges joined by parents. The id comes from a header, or is made at emission; other traces may
+ * have the same id. */
 struct otr_trace {
 	struct otr_trace *prev, *next;
-	struct otr_trace **in;	      /* its list: st->open, st->settled; NULL: all is emitted */
+	struct otr_trace **list; /* st->open, st->settled; NULL: it is new, or all is emitted */
 	struct otr_exchange *members; /* by member_prev, member_next */
 	uint8_t id[16];
 	uint8_t flags; /* of W3C Trace Context */
 	bool has_id;
 	bool made_id;		 /* the id was made by this stitcher, not read */
 	bool decided;		 /* whether it is sampled is known */
-	bool tells_threshold;	 /* its spans tell `threshold`: it was sampled at that */
+	bool carries_threshold;	 /* its spans carry `threshold`, by which it was sampled */
 	bool emitted;		 /* st->done was called */
 	bool shown;		 /* it has spans */
 	bool proved;		 /* no parent that was emitted so far is weak */
 	uint32_t n_open;	 /* members that are open */
-	uint32_t n_unsent;	 /* members that are not emitted */
+	uint32_t n_unemitted;	 /* members that are not emitted */
 	uint64_t last_end_ns;	 /* the latest end of a member */
 	uint64_t waits_since_ns; /* the oldest end of a member that is not emitted; 0: none */
 	uint64_t threshold;	 /* of the sampler of its root (bpf/sample.h) */
@@ -104,7 +105,7 @@ struct otr_trace {
 enum otr_life {
 	OTR_LIFE_OPEN,
 	OTR_LIFE_OVER,	  /* its end is known, or none is expected any more */
-	OTR_LIFE_EMITTED, /* its span is out, or it becomes none; kept for late children */
+	OTR_LIFE_EMITTED, /* its span is out, or it becomes none; it lingers for late children */
 };
 
 /* What is known of the answer to a request. */
@@ -122,15 +123,15 @@ struct otr_exchange {
 	struct otr_exchange *member_prev, *member_next;
 	struct otr_exchange *strand_prev, *strand_next;
 	struct otr_exchange *wait_prev, *wait_next;
-	struct otr_exchange *prev, *next; /* of st->live, or st->kept once emitted */
+	struct otr_exchange *prev, *next; /* of st->live, or st->lingering once emitted */
 	struct otr_wire *wire;
 	struct otr_trace *trace;
 	struct otr_stitch_strand *of_strand; /* of a client's end; or NULL */
 	struct otr_exchange *parent;	     /* NULL: none, or it was freed */
 	uint32_t n_kids;		     /* exchanges whose `parent` this is */
 	struct otr_exchange *peer;	     /* the same request at the other end; or NULL */
-	UT_hash_handle by_name;		     /* by header.span_id, if `named` */
-	UT_hash_handle by_own;		     /* by span_id, if `owned` */
+	UT_hash_handle by_header;	     /* by header.span_id, if `indexed` */
+	UT_hash_handle by_given_id;	     /* by span_id, if `has_given_id` */
 
 	struct otr_ref ref; /* first byte of the request; its direction is the role */
 	uint64_t end_pos;   /* where the request ends; 0: not known */
@@ -138,7 +139,7 @@ struct otr_exchange {
 	uint64_t strand;
 	uint32_t tgid;
 	uint64_t start_ns, end_ns;
-	uint64_t kept_until_ns; /* once emitted: when it is freed */
+	uint64_t lingers_until_ns; /* once emitted: when it is freed */
 	const struct otr_proto_ops *proto;
 	struct otr_resource *resource; /* one reference; NULL: not known, or emitted */
 	struct otr_msg *req, *rsp;     /* copies, each in one allocation; NULL once emitted */
@@ -147,14 +148,14 @@ struct otr_exchange {
 	uint8_t answer;	     /* enum otr_answer; otr_exchange_answer() sets it */
 	bool cut;	     /* records were lost: the end or the answer is not known */
 	bool thinned;	     /* requests around it were shed: children may be missing */
-	bool doubtful;	     /* its process had inbound exchanges open: it may be an orphan */
+	bool may_be_orphan;  /* its process had inbound exchanges open */
 	bool disputed;	     /* two proved candidates for its parent: a root, with links */
 	bool remote;	     /* its parent is on no traced host */
 	bool has_header;     /* `header` was read */
 	bool same_host;	     /* see struct otr_side */
 	bool partial;	     /* the head of its request was not seen whole */
-	bool named;	     /* it is in a table of named.c, by `header` */
-	bool owned;	     /* it is in st->owned: its process gave it `span_id` */
+	bool indexed;	     /* it is in a table of named.c, by `header` */
+	bool has_given_id;   /* it is in st->by_given_id: its process gave it `span_id` */
 	bool inbound_open;   /* it is counted in otr_inbound_open of its process */
 	uint16_t reported_s; /* the age at which it was reported as open, last */
 	int error;	     /* errno that ended it, or 0 */
@@ -201,17 +202,17 @@ struct otr_stitch {
 	struct otr_loss_window loss;
 	uint64_t swept_ns; /* when otr_stitch_tick() last did what it does each second */
 	struct otr_wire *wires, *by_isn, *by_ends, *by_peer;
-	struct otr_exchange *named_clients, *named_servers, *passed_on, *owned;
+	struct otr_exchange *named_clients, *named_servers, *passed_on, *by_given_id;
 	struct otr_stitch_strand *strands;
 	struct otr_inbound_open *inbound_open;
 	struct otr_run run;
 	struct otr_failed failed[OTR_FAILED];
-	struct otr_exchange *live; /* not emitted, oldest first */
-	struct otr_exchange *kept; /* emitted, oldest first */
+	struct otr_exchange *live;	/* not emitted, oldest first */
+	struct otr_exchange *lingering; /* emitted, oldest first */
 	struct otr_trace *open, *settled;
 	bool has_unix_servers; /* the server's end of a Unix socket was seen */
 	struct otr_spares old_exchanges, old_traces; /* memory for new ones */
-	size_t n;				     /* exchanges, live and kept */
+	size_t n;				     /* exchanges, live and lingering */
 	struct otr_proto_memory memory;		     /* for describe() */
 	struct otr_span_builder sb;
 	struct otr_stitch_stats stats;

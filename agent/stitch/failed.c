@@ -229,7 +229,7 @@ static void on_connected(struct otr_stitch *st, const struct otr_ev_conn *cn)
 	}
 }
 
-void otr_stitch_attempts(struct otr_stitch *st, const struct otr_event *ev)
+void otr_failed_event(struct otr_stitch *st, const struct otr_event *ev)
 {
 	const struct otr_ev_conn *cn = (const void *)ev;
 

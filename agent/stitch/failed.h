@@ -11,8 +11,9 @@ struct otr_stitch;
 /* A connect() failed. It becomes a span once no other attempt can stand for it: see failed.c. */
 void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev);
 
-/* Takes any other event, for what it means for attempts that failed. */
-void otr_stitch_attempts(struct otr_stitch *st, const struct otr_event *ev);
+/* Takes any other event: a connection that opens, or a process that ends, decides attempts that are
+ * held. */
+void otr_failed_event(struct otr_stitch *st, const struct otr_event *ev);
 
 /* Inside of stitch/ only, as is the next one. Ends all that are held: they become spans. */
 void otr_failed_flush(struct otr_stitch *st);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * life.c - the life of an exchange: begun by a request, ended by its answer's last
- * byte, kept for a while after its span is out, so that late children find its id.
+ * byte, and lingering for a while after its span is out, so that late children find its id.
  */
 
 #include "agent/stitch/life.h"
@@ -117,7 +117,7 @@ static void add_to_lists(struct otr_stitch *st, struct otr_exchange *ex)
 	if (otr_is_server(ex)) {
 		count_inbound(st, ex);
 	} else {
-		ex->doubtful = has_inbound_open(st, ex->tgid);
+		ex->may_be_orphan = has_inbound_open(st, ex->tgid);
 		remember_strand(st, ex);
 	}
 }
@@ -168,8 +168,7 @@ static void clear_pointers(struct otr_exchange *ex)
 		ex->peer->peer = NULL;
 	if (ex->parent)
 		ex->parent->n_kids--;
-	DL_FOREACH2(ex->trace->members, other, member_next)
-	{
+	DL_FOREACH2(ex->trace->members, other, member_next) {
 		if (!ex->n_kids)
 			return;
 		if (other->parent != ex)
@@ -207,7 +206,7 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 	if (otr_is_open(ex))
 		st->stats.open--;
 	if (otr_is_emitted(ex))
-		DL_DELETE(st->kept, ex);
+		DL_DELETE(st->lingering, ex);
 	else
 		DL_DELETE(st->live, ex);
 	otr_trace_remove(st, ex);
@@ -247,7 +246,7 @@ void otr_exchange_end_cut(struct otr_stitch *st, struct otr_exchange *ex, uint64
 
 static void evict_one(struct otr_stitch *st)
 {
-	struct otr_exchange *ex = st->kept;
+	struct otr_exchange *ex = st->lingering;
 
 	if (!ex) {
 		ex = st->live;
@@ -261,6 +260,6 @@ static void evict_one(struct otr_stitch *st)
 
 void otr_exchange_evict(struct otr_stitch *st)
 {
-	while (st->n && st->n >= st->cfg.max_open)
+	while (st->n && st->n >= st->cfg.max_exchanges)
 		evict_one(st);
 }

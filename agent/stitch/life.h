@@ -25,15 +25,15 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t e
 /* The same, where bytes or records were lost: when it ended is not known. */
 void otr_exchange_end_cut(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns);
 
-/* Frees exchanges until one more is within cfg.max_open: first those that are emitted, then the
+/* Frees exchanges until one more is within cfg.max_exchanges: first those that are emitted, then the
  * oldest one, which is emitted as it stands and counted as lost. */
 void otr_exchange_evict(struct otr_stitch *st);
 
 /* Frees what is kept of processes without open requests, once all exchanges are freed. */
 void otr_life_fini(struct otr_stitch *st);
 
-/* Frees it, and its trace and its closed wire if they hold no other. Nothing points at it any
- * more. */
+/* Frees `ex`, and its trace and its closed wire if they hold no other exchange, and clears all that
+ * points at `ex`. */
 void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex);
 
 #endif /* OTR_STITCH_LIFE_H */

@@ -31,7 +31,7 @@ static struct otr_exchange *find(struct otr_exchange *table, const uint8_t span_
 {
 	struct otr_exchange *ex;
 
-	HASH_FIND(by_name, table, span_id, 8, ex);
+	HASH_FIND(by_header, table, span_id, 8, ex);
 	return ex;
 }
 
@@ -39,7 +39,7 @@ struct otr_exchange *otr_named_mate(struct otr_stitch *st, const struct otr_exch
 {
 	struct otr_exchange *mate;
 
-	if (!ex->has_header || (!otr_is_server(ex) && !(ex->named && is_own(ex))))
+	if (!ex->has_header || (!otr_is_server(ex) && !(ex->indexed && is_own(ex))))
 		return NULL;
 	mate = find(otr_is_server(ex) ? st->named_clients : st->named_servers, ex->header.span_id);
 	return mate && !mate->peer ? mate : NULL;
@@ -50,10 +50,10 @@ void otr_named_add(struct otr_stitch *st, struct otr_exchange *ex)
 	struct otr_exchange **table = table_of(st, ex);
 
 	/* Only the first exchange with an id is added: later ones passed it on. */
-	if (ex->named || find(*table, ex->header.span_id))
+	if (ex->indexed || find(*table, ex->header.span_id))
 		return;
-	HASH_ADD(by_name, *table, header.span_id, 8, ex);
-	ex->named = ex->by_name.tbl != NULL;
+	HASH_ADD(by_header, *table, header.span_id, 8, ex);
+	ex->indexed = ex->by_header.tbl != NULL;
 }
 
 static bool can_pass_on(const struct otr_exchange *reader, const struct otr_exchange *ex)
@@ -73,45 +73,45 @@ struct otr_exchange *otr_named_passed(struct otr_stitch *st, const struct otr_ex
 {
 	struct otr_exchange *ex;
 
-	if (!by->named || !is_own(by))
+	if (!by->indexed || !is_own(by))
 		return NULL;
 	ex = find(st->passed_on, by->header.span_id);
 	return ex && ex->remote && !otr_is_emitted(ex) && can_pass_on(by->peer, ex) ? ex : NULL;
 }
 
-struct otr_exchange *otr_owned_find(struct otr_stitch *st, const uint8_t span_id[8])
+struct otr_exchange *otr_given_id_find(struct otr_stitch *st, const uint8_t span_id[8])
 {
 	struct otr_exchange *ex;
 
-	HASH_FIND(by_own, st->owned, span_id, 8, ex);
+	HASH_FIND(by_given_id, st->by_given_id, span_id, 8, ex);
 	return ex;
 }
 
 /* If one record has several requests, the id is that of the first. */
-void otr_owned_add(struct otr_stitch *st, struct otr_exchange *ex, const uint8_t span_id[8])
+void otr_given_id_add(struct otr_stitch *st, struct otr_exchange *ex, const uint8_t span_id[8])
 {
 	static const uint8_t none[8];
 
-	if (!memcmp(span_id, none, 8) || otr_owned_find(st, span_id))
+	if (!memcmp(span_id, none, 8) || otr_given_id_find(st, span_id))
 		return;
 	memcpy(ex->span_id, span_id, 8);
-	HASH_ADD(by_own, st->owned, span_id, 8, ex);
-	ex->owned = ex->by_own.tbl != NULL;
+	HASH_ADD(by_given_id, st->by_given_id, span_id, 8, ex);
+	ex->has_given_id = ex->by_given_id.tbl != NULL;
 }
 
-static void owned_remove(struct otr_stitch *st, struct otr_exchange *ex)
+static void given_id_remove(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	if (!ex->owned)
+	if (!ex->has_given_id)
 		return;
-	HASH_DELETE(by_own, st->owned, ex);
-	ex->owned = false;
+	HASH_DELETE(by_given_id, st->by_given_id, ex);
+	ex->has_given_id = false;
 }
 
 void otr_named_remove(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	owned_remove(st, ex);
-	if (!ex->named)
+	given_id_remove(st, ex);
+	if (!ex->indexed)
 		return;
-	HASH_DELETE(by_name, *table_of(st, ex), ex);
-	ex->named = false;
+	HASH_DELETE(by_header, *table_of(st, ex), ex);
+	ex->indexed = false;
 }

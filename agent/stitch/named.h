@@ -29,7 +29,7 @@ void otr_named_remove(struct otr_stitch *st, struct otr_exchange *ex);
 
 /* The span of `ex`, a server's end, gets the id that its process gave it. find(): the exchange
  * that has this id, or NULL. */
-void otr_owned_add(struct otr_stitch *st, struct otr_exchange *ex, const uint8_t span_id[8]);
-struct otr_exchange *otr_owned_find(struct otr_stitch *st, const uint8_t span_id[8]);
+void otr_given_id_add(struct otr_stitch *st, struct otr_exchange *ex, const uint8_t span_id[8]);
+struct otr_exchange *otr_given_id_find(struct otr_stitch *st, const uint8_t span_id[8]);
 
 #endif /* OTR_STITCH_NAMED_H */

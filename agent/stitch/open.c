@@ -25,8 +25,7 @@ static const struct otr_exchange *youngest(const struct otr_exchange *root)
 {
 	const struct otr_exchange *ex, *best = NULL;
 
-	DL_FOREACH2(root->trace->members, ex, member_next)
-	{
+	DL_FOREACH2(root->trace->members, ex, member_next) {
 		if (ex != root && otr_is_open(ex) && !otr_is_server(ex) &&
 		    (!best || ex->start_ns > best->start_ns))
 			best = ex;

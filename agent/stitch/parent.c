@@ -39,7 +39,8 @@
 #include "agent/stitch/trace.h"
 #include "agent/stitch/wire.h"
 
-#define CLOCKS_NS (1 * 1000000ull) /* times taken by two threads differ by less */
+/* Times that two threads take of one event differ by less; SWAP_NS of feed.c is the same. */
+#define CLOCKS_NS (1 * 1000000ull)
 
 /* With this evidence the parent may be of another process. */
 static bool crosses_processes(uint8_t evidence)
@@ -48,10 +49,10 @@ static bool crosses_processes(uint8_t evidence)
 	       evidence == OTR_EVIDENCE_NOTIFY;
 }
 
-/* The inbound exchange that the source claims as the parent, or NULL. If it was over before
- * these bytes were sent, the claim is old. */
-static struct otr_exchange *claimed(const struct otr_stitch *st, struct otr_exchange *ex,
-				    const struct otr_cause *cause)
+/* The exchange that `cause`, of the record of `ex`, gives as the parent, or NULL. An exchange that was
+ * over before `ex` began cannot be the parent: the cause is old. */
+static struct otr_exchange *cause_parent(const struct otr_stitch *st, struct otr_exchange *ex,
+					 const struct otr_cause *cause)
 {
 	struct otr_exchange *parent;
 
@@ -84,7 +85,7 @@ static void find_by_header(struct otr_stitch *st, struct otr_exchange *ex)
 	if (!by && !otr_is_server(ex))
 		by = otr_named_reader(st, ex);
 	if (!by)
-		by = otr_owned_find(st, ex->header.span_id);
+		by = otr_given_id_find(st, ex->header.span_id);
 	if (!by || !otr_edge_set(st, ex, by, OTR_EVIDENCE_HEADER))
 		otr_edge_set_remote(ex, &ex->header, OTR_EVIDENCE_HEADER);
 	if (ex->remote && !otr_is_server(ex))
@@ -107,7 +108,7 @@ static bool find_process(struct otr_stitch *st, struct otr_exchange *ex)
 static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 			    const struct otr_cause *cause)
 {
-	struct otr_exchange *parent = claimed(st, ex, cause);
+	struct otr_exchange *parent = cause_parent(st, ex, cause);
 	bool injected = was_injected(ex, cause);
 
 	if (injected) {
@@ -140,7 +141,7 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struc
 	}
 	otr_process_serves(st, ex->tgid);
 	if (cause && cause->ids == OTR_IDS_READ)
-		otr_owned_add(st, ex, cause->span_id);
+		otr_given_id_add(st, ex, cause->span_id);
 	if (ex->has_header) {
 		otr_trace_take_id(ex->trace, ex->header.trace_id, ex->header.flags);
 		find_by_header(st, ex);

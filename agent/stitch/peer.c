@@ -8,7 +8,6 @@
 #include "agent/stitch/named.h"
 #include "agent/stitch/wire.h"
 
-/* Both ends of a request are seen: they are peers. */
 void otr_peer_join(struct otr_stitch *st, struct otr_exchange *client, struct otr_exchange *server)
 {
 	struct otr_exchange *passed;
@@ -40,5 +39,5 @@ void otr_peer_join_wire(struct otr_stitch *st, struct otr_wire *wire)
 	struct otr_exchange *ex;
 
 	DL_FOREACH2(wire->all, ex, wire_next)
-	join_late(st, ex);
+		join_late(st, ex);
 }

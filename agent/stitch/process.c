@@ -13,7 +13,7 @@
  *		that, or while it listens (workers): the call of a timer does not belong to
  *		the start of the server;
  *	all, if the first process itself serves, runs for longer than a trace is kept together
- *		(close_ns), or asks as often as a load generator. Then the first process is
+ *		(together_ns), or asks as often as a load generator. Then the first process is
  *		released: its children lose it as their parent. Otherwise a week of a worker
  *		would be one trace.
  *
@@ -96,7 +96,7 @@ static void take_ids(const struct otr_run *run, struct otr_exchange *ex)
 {
 	static const uint8_t none[8];
 
-	if (!run->named)
+	if (!run->env_has_ids)
 		return;
 	memcpy(ex->span_id, run->own.span_id, sizeof(ex->span_id));
 	otr_trace_take_id(ex->trace, run->own.trace_id, run->own.flags);
@@ -233,7 +233,7 @@ static void read_ids(struct otr_run *run, struct otr_slice text)
 
 	run->released = false;
 	run->outer = (struct otr_traceparent){.flags = 0};
-	run->named = otr_traceparent_read(&run->own, otr_slice_sub(text, 0, len));
+	run->env_has_ids = otr_traceparent_read(&run->own, otr_slice_sub(text, 0, len));
 	if (text.len > 56 && !otr_traceparent_read(&run->outer, otr_slice_sub(text, 56, text.len)))
 		run->outer = (struct otr_traceparent){.flags = 0};
 }
@@ -315,9 +315,9 @@ struct otr_exchange *otr_process_for(struct otr_stitch *st, const struct otr_exc
 	struct otr_exchange *root = st->run.ex;
 
 	/* If the first process has an id, its work names that id. */
-	if (!root || !otr_is_open(root) || st->run.named)
+	if (!root || !otr_is_open(root) || st->run.env_has_ids)
 		return NULL;
-	if (!desc || desc->served || ex->doubtful)
+	if (!desc || desc->served || ex->may_be_orphan)
 		return NULL;
 	if (root->n_kids >= OTR_RUN_KIDS_MAX && can_release(st)) {
 		release(st);

@@ -24,13 +24,13 @@ void otr_root_learn(struct otr_stitch *st)
 
 static bool names_first(const struct otr_stitch *st, const struct otr_traceparent *ctx)
 {
-	return st->run.named && !memcmp(ctx->span_id, st->run.own.span_id, 8) &&
+	return st->run.env_has_ids && !memcmp(ctx->span_id, st->run.own.span_id, 8) &&
 	       !memcmp(ctx->trace_id, st->run.own.trace_id, 16);
 }
 
 bool otr_root_is_old(const struct otr_stitch *st)
 {
-	return st->now_ns > st->run.ex->start_ns + st->cfg.close_ns;
+	return st->now_ns > st->run.ex->start_ns + st->cfg.together_ns;
 }
 
 /* Can the first process be a parent still? It cannot if it was emitted without a span. */
@@ -52,7 +52,7 @@ struct otr_exchange *otr_root_named(struct otr_stitch *st, const struct otr_trac
 
 bool otr_root_was_released(const struct otr_stitch *st, const struct otr_traceparent *header)
 {
-	return st->run.released && st->run.named &&
+	return st->run.released && st->run.env_has_ids &&
 	       !memcmp(header->trace_id, st->run.own.trace_id, sizeof(header->trace_id));
 }
 

@@ -11,7 +11,8 @@
 #include "agent/base/keyed.h"
 #include "agent/proto/trace_context.h"
 
-#define OTR_RUN_KIDS_MAX 4096 /* children, which are kept until it ends; one more releases it */
+/* Children of the first process; one more releases the first process. */
+#define OTR_RUN_KIDS_MAX 4096
 
 /* The first process, or one that descends from it. */
 struct otr_descendant {
@@ -26,8 +27,8 @@ struct otr_run {
 	uint32_t tgid;		 /* the first process; 0: there is none */
 	struct otr_exchange *ex; /* its exchange; NULL before it executes a program */
 	struct otr_descendant *descendants;
-	uint32_t emitted; /* children that were emitted, and processes that named it */
-	bool named;	  /* its environment names it: `own` */
+	uint32_t emitted; /* children that were emitted, and processes that used it as a parent */
+	bool env_has_ids; /* its environment has its ids: `own` */
 	bool released;	  /* it becomes no span, and is no parent any more: see process.c */
 	struct otr_traceparent own, outer; /* outer: its own parent; all zero: none */
 };

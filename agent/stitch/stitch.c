@@ -5,8 +5,8 @@
  *	message -> wire.c -> life.c -> parent.c -> trace.c -> emit.c -> span
  *
  * An answer is paired with a request in order, or by the number that both carry (`stream`).
- * cfg.max_open bounds all tables: exchanges that are emitted are freed first; then the oldest
- * one is closed as it stands, which is counted.
+ * cfg.max_exchanges bounds the exchanges, live and lingering: one that is emitted is freed first; if
+ * there is none, the oldest one ends as it stands, which is counted.
  */
 
 #include "agent/stitch/stitch.h"
@@ -57,8 +57,8 @@ void otr_stitch_free(struct otr_stitch **stp)
 		return;
 	while (st->live)
 		otr_exchange_free(st, st->live);
-	while (st->kept)
-		otr_exchange_free(st, st->kept);
+	while (st->lingering)
+		otr_exchange_free(st, st->lingering);
 	while (st->wires) {
 		struct otr_wire *wire = st->wires;
 
@@ -145,9 +145,9 @@ static struct otr_exchange *oldest_request(const struct otr_wire *wire, const st
 	struct otr_exchange *ex;
 
 	DL_FOREACH2(wire->unanswered, ex, wait_next)
-	if (ex->ref.layer == side->ref.layer && ex->ref.dir != side->ref.dir &&
-	    ex->stream == stream)
-		return ex;
+		if (ex->ref.layer == side->ref.layer && ex->ref.dir != side->ref.dir &&
+		    ex->stream == stream)
+			return ex;
 	return NULL;
 }
 
@@ -172,8 +172,9 @@ static void end_passed_over(struct otr_stitch *st, const struct otr_wire *wire,
 	struct otr_exchange *ex, *tmp;
 
 	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next)
-	if (ex->ref.layer == side->ref.layer && ex->ref.dir != side->ref.dir && ex->stream < stream)
-		otr_exchange_end_cut(st, ex, side->start_ns);
+		if (ex->ref.layer == side->ref.layer && ex->ref.dir != side->ref.dir &&
+		    ex->stream < stream)
+			otr_exchange_end_cut(st, ex, side->start_ns);
 }
 
 static int take_response(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
@@ -248,8 +249,8 @@ void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, 
 		return;
 	last = but_last ? wire->unanswered->wait_prev : NULL;
 	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next)
-	if (ex->ref.layer == layer && ex != last)
-		otr_exchange_end_cut(st, ex, now_ns);
+		if (ex->ref.layer == layer && ex != last)
+			otr_exchange_end_cut(st, ex, now_ns);
 }
 
 int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
@@ -263,10 +264,10 @@ int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
 	if (!of || !parent || parent->tgid != ev->hdr.tgid)
 		return 0;
 	DL_FOREACH2(of->sent, ex, strand_next)
-	if (ex->start_ns >= since && ex->start_ns <= ev->hdr.time_ns) {
-		otr_parent_late(st, ex, parent);
-		n++;
-	}
+		if (ex->start_ns >= since && ex->start_ns <= ev->hdr.time_ns) {
+			otr_parent_late(st, ex, parent);
+			n++;
+		}
 	return n;
 }
 
@@ -289,26 +290,26 @@ void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn, int
 	if (!wire)
 		return;
 	DL_FOREACH2(wire->all, ex, wire_next)
-	if (otr_is_open(ex))
-		end_unanswered(st, ex, error, now_ns);
+		if (otr_is_open(ex))
+			end_unanswered(st, ex, error, now_ns);
 	otr_wire_close(st, wire);
 	otr_wire_put(wire);
 }
 
-static void drop_kept(struct otr_stitch *st)
+static void free_lingering(struct otr_stitch *st)
 {
-	while (st->kept && st->kept->kept_until_ns <= st->now_ns)
-		otr_exchange_free(st, st->kept);
+	while (st->lingering && st->lingering->lingers_until_ns <= st->now_ns)
+		otr_exchange_free(st, st->lingering);
 }
 
 /* Ends requests that have waited for an answer for too long. */
-static void drop_orphans(struct otr_stitch *st)
+static void end_unanswered_long(struct otr_stitch *st)
 {
 	struct otr_exchange *ex, *tmp;
 
 	DL_FOREACH_SAFE(st->live, ex, tmp)
 		if (otr_is_open(ex) && ex->answer != OTR_ANSWER_BEGUN &&
-		    ex->start_ns + st->cfg.orphan_ns < st->now_ns)
+		    ex->start_ns + st->cfg.answer_ns < st->now_ns)
 			otr_exchange_end_cut(st, ex, st->now_ns);
 }
 
@@ -320,11 +321,11 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	otr_process_tick(st);
 	otr_failed_tick(st);
 	otr_trace_tick(st);
-	drop_kept(st);
+	free_lingering(st);
 	if (now_ns < st->swept_ns + SWEEP_NS)
 		return;
 	st->swept_ns = now_ns;
-	drop_orphans(st);
+	end_unanswered_long(st);
 	otr_trace_sweep(st);
 	otr_spares_trim(&st->old_exchanges);
 	otr_spares_trim(&st->old_traces);

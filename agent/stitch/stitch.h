@@ -5,7 +5,7 @@
 /*
  * stitch.h - messages in, spans out.
  *
- *	message -> pair -> span -> parent -> trace
+ *	message -> wire -> exchange -> parent -> trace -> span
  *
  * One stitcher belongs to one thread. It starts no threads, makes no system
  * calls and learns the time only from the messages and from otr_stitch_tick(),
@@ -80,8 +80,8 @@ void otr_stitch_lost(struct otr_stitch *st, uint64_t now_ns, uint32_t tgid);
 /* Sets the seed of the ids that are made from now on, as recorded: before the first message. */
 void otr_stitch_seed(struct otr_stitch *st, uint64_t seed);
 
-/* Time is `now_ns` of CLOCK_MONOTONIC, which never goes back: emits traces whose parents are
- * proved or whose hold is over, and closes what has waited too long. */
+/* Time is `now_ns` of CLOCK_MONOTONIC, which never goes back: emits traces whose parents no
+ * late evidence can change or whose hold is over, and ends requests that have waited too long. */
 void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns);
 
 /* Ends what is open, cut, and emits every span, as at shutdown. */

@@ -3,9 +3,9 @@
  * trace.c - exchanges that belong together, and when they are emitted.
  *
  * Every exchange begins in a trace of its own; a parent joins two traces. A trace is settled
- * when none of its exchanges is open. If every parent in it is proved, it is emitted after a
- * short while, as the two ends of an exchange do not end at the same moment; otherwise after
- * the hold, since late evidence may come.
+ * when none of its exchanges is open. If no late evidence can change a parent in it, it is emitted
+ * after a short while, as the two ends of an exchange do not end at the same moment; otherwise
+ * after the hold.
  */
 
 #include "agent/stitch/trace.h"
@@ -19,7 +19,7 @@
 #include "bpf/sample.h"
 
 #define SETTLE_NS (50 * 1000000ull)   /* since the last end in a trace */
-#define KEEP_NS	  (2000 * 1000000ull) /* how long an emitted exchange is kept for late children */
+#define LINGER_NS (2000 * 1000000ull) /* how long an emitted exchange lingers for late children */
 
 struct otr_trace *otr_trace_new(struct otr_stitch *st)
 {
@@ -30,15 +30,15 @@ struct otr_trace *otr_trace_new(struct otr_stitch *st)
 	return tr;
 }
 
-static void move_to(struct otr_trace *tr, struct otr_trace **in)
+static void move_to(struct otr_trace *tr, struct otr_trace **list)
 {
-	if (tr->in == in)
+	if (tr->list == list)
 		return;
-	if (tr->in)
-		DL_DELETE(*tr->in, tr);
-	if (in)
-		DL_APPEND(*in, tr);
-	tr->in = in;
+	if (tr->list)
+		DL_DELETE(*tr->list, tr);
+	if (list)
+		DL_APPEND(*list, tr);
+	tr->list = list;
 }
 
 static void trace_free(struct otr_stitch *st, struct otr_trace *tr)
@@ -57,7 +57,7 @@ bool otr_trace_take_id(struct otr_trace *tr, const uint8_t id[16], uint8_t flags
 	return true;
 }
 
-void otr_trace_name(struct otr_stitch *st, struct otr_trace *tr)
+void otr_trace_make_id(struct otr_stitch *st, struct otr_trace *tr)
 {
 	uint8_t id[16];
 
@@ -74,8 +74,8 @@ static const struct otr_exchange *root_of(const struct otr_trace *tr)
 	const struct otr_exchange *ex, *root = NULL;
 
 	DL_FOREACH2(tr->members, ex, member_next)
-	if (!ex->parent && (!root || ex->start_ns < root->start_ns))
-		root = ex;
+		if (!ex->parent && (!root || ex->start_ns < root->start_ns))
+			root = ex;
 	return root;
 }
 
@@ -98,9 +98,9 @@ static void decide(struct otr_stitch *st, struct otr_trace *tr)
 		if (otr_sample_low(tr->id) >= by.threshold)
 			tr->flags |= OTR_FLAG_SAMPLED;
 	}
-	tr->tells_threshold = tr->flags & OTR_FLAG_SAMPLED &&
-			      otr_sample_low(tr->id) >= by.threshold &&
-			      (by.threshold || by.ignores_caller);
+	tr->carries_threshold = tr->flags & OTR_FLAG_SAMPLED &&
+				otr_sample_low(tr->id) >= by.threshold &&
+				(by.threshold || by.ignores_caller);
 	tr->threshold = by.threshold;
 }
 
@@ -128,7 +128,7 @@ void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr, struct otr_excha
 	ex->trace = tr;
 	DL_APPEND2(tr->members, ex, member_prev, member_next);
 	tr->n_open += otr_is_open(ex);
-	tr->n_unsent += !otr_is_emitted(ex);
+	tr->n_unemitted += !otr_is_emitted(ex);
 	note_end(tr, ex);
 	if (tr->n_open)
 		move_to(tr, &st->open);
@@ -139,9 +139,9 @@ void otr_trace_add(struct otr_stitch *st, struct otr_trace *tr, struct otr_excha
  * them. */
 static void update_list(struct otr_stitch *st, struct otr_trace *tr)
 {
-	if (!tr->n_open && tr->n_unsent && tr->in != &st->settled)
+	if (!tr->n_open && tr->n_unemitted && tr->list != &st->settled)
 		tr->settled_ns = st->now_ns;
-	move_to(tr, tr->n_open ? &st->open : tr->n_unsent ? &st->settled : NULL);
+	move_to(tr, tr->n_open ? &st->open : tr->n_unemitted ? &st->settled : NULL);
 }
 
 static void take_out(struct otr_exchange *ex)
@@ -150,7 +150,7 @@ static void take_out(struct otr_exchange *ex)
 
 	DL_DELETE2(tr->members, ex, member_prev, member_next);
 	tr->n_open -= otr_is_open(ex);
-	tr->n_unsent -= !otr_is_emitted(ex);
+	tr->n_unemitted -= !otr_is_emitted(ex);
 }
 
 void otr_trace_remove(struct otr_stitch *st, struct otr_exchange *ex)
@@ -169,7 +169,7 @@ static void copy_decision(struct otr_trace *to, const struct otr_trace *from)
 	to->decided = true;
 	to->flags = from->flags;
 	to->threshold = from->threshold;
-	to->tells_threshold = from->tells_threshold;
+	to->carries_threshold = from->carries_threshold;
 	to->root_tgid = from->root_tgid;
 }
 
@@ -211,8 +211,7 @@ bool otr_trace_split(struct otr_stitch *st, struct otr_exchange *ex)
 
 	if (!tr)
 		return false;
-	DL_FOREACH_SAFE2(was->members, at, tmp, member_next)
-	{
+	DL_FOREACH_SAFE2(was->members, at, tmp, member_next) {
 		if (!is_below(at, ex))
 			continue;
 		take_out(at);
@@ -278,7 +277,7 @@ static bool is_certain(const struct otr_exchange *ex)
 {
 	if (ex->evidence)
 		return otr_is_proved(ex->evidence);
-	return otr_is_server(ex) || !ex->doubtful || ex->disputed;
+	return otr_is_server(ex) || !ex->may_be_orphan || ex->disputed;
 }
 
 static bool all_certain(const struct otr_trace *tr)
@@ -286,8 +285,8 @@ static bool all_certain(const struct otr_trace *tr)
 	const struct otr_exchange *ex;
 
 	DL_FOREACH2(tr->members, ex, member_next)
-	if (!otr_is_emitted(ex) && !is_certain(ex))
-		return false;
+		if (!otr_is_emitted(ex) && !is_certain(ex))
+			return false;
 	return true;
 }
 
@@ -303,22 +302,22 @@ static void emit_one(struct otr_stitch *st, struct otr_exchange *ex)
 	tr->proved = tr->proved && !is_weak(ex);
 	otr_exchange_emit(st, ex);
 	ex->life = OTR_LIFE_EMITTED;
-	ex->kept_until_ns = st->now_ns + KEEP_NS;
-	tr->n_unsent--;
+	ex->lingers_until_ns = st->now_ns + LINGER_NS;
+	tr->n_unemitted--;
 	DL_DELETE(st->live, ex);
-	DL_APPEND(st->kept, ex);
+	DL_APPEND(st->lingering, ex);
 }
 
 void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr)
 {
 	struct otr_exchange *ex;
 
-	otr_trace_name(st, tr);
+	otr_trace_make_id(st, tr);
 	decide(st, tr);
 	tr->waits_since_ns = 0;
 	DL_FOREACH2(tr->members, ex, member_next)
-	if (ex->life == OTR_LIFE_OVER)
-		emit_one(st, ex);
+		if (ex->life == OTR_LIFE_OVER)
+			emit_one(st, ex);
 	count(st, tr);
 	update_list(st, tr);
 	if (tr->n_open || tr->emitted || !tr->shown)
@@ -336,7 +335,7 @@ void otr_trace_tick(struct otr_stitch *st)
 
 	DL_FOREACH_SAFE(st->settled, tr, tmp) {
 		if (st->now_ns < tr->settled_ns + SETTLE_NS)
-			break; /* so are all behind it, 750 of them at 15,000 a second */
+			break; /* all behind it settled later (750 traces at 15,000 a second) */
 		if (st->now_ns < tr->last_end_ns + SETTLE_NS)
 			continue;
 		wait_ns = all_certain(tr) ? SETTLE_NS : st->cfg.hold_ns;
@@ -351,6 +350,6 @@ void otr_trace_sweep(struct otr_stitch *st)
 	struct otr_trace *tr, *tmp;
 
 	DL_FOREACH_SAFE(st->open, tr, tmp)
-		if (tr->waits_since_ns && st->now_ns > tr->waits_since_ns + st->cfg.close_ns)
+		if (tr->waits_since_ns && st->now_ns > tr->waits_since_ns + st->cfg.together_ns)
 			otr_trace_emit(st, tr);
 }

@@ -18,7 +18,7 @@ struct otr_trace *otr_trace_new(struct otr_stitch *st);
 bool otr_trace_take_id(struct otr_trace *tr, const uint8_t id[16], uint8_t flags);
 
 /* Makes an id for it, if it has none. */
-void otr_trace_name(struct otr_stitch *st, struct otr_trace *tr);
+void otr_trace_make_id(struct otr_stitch *st, struct otr_trace *tr);
 
 /* The members of `from` become those of `to`, and `from` is freed. False, with nothing done: both
  * have ids, and they differ. */
@@ -45,7 +45,7 @@ void otr_trace_emit(struct otr_stitch *st, struct otr_trace *tr);
 /* Emits every trace that is ready at st->now_ns. */
 void otr_trace_tick(struct otr_stitch *st);
 
-/* Emits what has been over for longer than cfg.close_ns in traces that are not. */
+/* Emits what has been over for longer than cfg.together_ns in traces that are not. */
 void otr_trace_sweep(struct otr_stitch *st);
 
 #endif /* OTR_STITCH_TRACE_H */

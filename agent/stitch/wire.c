@@ -125,6 +125,7 @@ static struct otr_wire *find_by_isn(const struct otr_stitch *st, const struct ot
 {
 	struct otr_wire *peer = NULL;
 
+	/* Each of the two numbers may differ by -1, 0 or 1. */
 	for (uint32_t i = 0; wire->isn && i < 9; i++) {
 		uint64_t key =
 			isn_key(wire->facts.isn_in + i / 3 - 1, wire->facts.isn_out + i % 3 - 1);
@@ -220,8 +221,7 @@ static struct otr_exchange *only_open(const struct otr_wire *wire, uint8_t dir)
 {
 	struct otr_exchange *ex, *only = NULL;
 
-	DL_FOREACH2(wire->unanswered, ex, wait_next)
-	{
+	DL_FOREACH2(wire->unanswered, ex, wait_next) {
 		if (ex->peer || ex->ref.dir != dir)
 			continue;
 		if (only)

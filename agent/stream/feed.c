@@ -20,7 +20,8 @@
 
 #define WAIT_NS \
 	(20 * 1000000ull) /* how long bytes wait: for a request, a hole, the record of a run */
-#define SWAP_NS (1 * 1000000ull) /* times taken by two threads differ by less */
+/* Times that two threads take of one event differ by less; CLOCKS_NS of parent.c is the same. */
+#define SWAP_NS (1 * 1000000ull)
 
 static const struct otr_proto_ops *sniff(enum otr_dir dir, struct otr_slice in)
 {
@@ -34,7 +35,7 @@ static const struct otr_proto_ops *sniff(enum otr_dir dir, struct otr_slice in)
 static void give_up_run(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	otr_half_stream_restart(&ds->hs);
-	ds->pass = true;
+	ds->skips_run = true;
 	if (++fl->tries >= OTR_FLOW_TRIES)
 		otr_flow_mute(fl);
 }
@@ -75,9 +76,9 @@ static bool takes_record(struct otr_flow *fl, struct otr_dir_state *ds,
 		if (ds->hs.begun && otr_half_stream_bytes(&ds->hs).len)
 			give_up_run(fl, ds);
 		otr_half_stream_restart(&ds->hs);
-		ds->pass = false;
+		ds->skips_run = false;
 	}
-	return fl->life != OTR_FLOW_MUTED && (ds->hs.begun || ev->first) && !ds->pass;
+	return fl->life != OTR_FLOW_MUTED && (ds->hs.begun || ev->first) && !ds->skips_run;
 }
 
 /* Reads what waits in `ds` if the other side has clearly sent its bytes later. */
@@ -98,10 +99,10 @@ static void expire_other(struct otr_flow *fl, struct otr_dir_state *ds,
 /* Reads what waits in both directions. */
 static void drain(struct otr_flow *fl)
 {
-	fl->drain = true;
+	fl->reads_waiting = true;
 	otr_flow_read(fl, &fl->dirs[fl->asker]);
 	otr_flow_read(fl, &fl->dirs[!fl->asker]);
-	fl->drain = false;
+	fl->reads_waiting = false;
 }
 
 /* Drops what is kept of `ds`: it goes on with its next run. */

@@ -30,7 +30,7 @@ struct otr_dir_state {
 	uint64_t wait_ns;  /* since when bytes wait: for a request, for a hole; or 0 */
 	bool wait_expired; /* they have waited long enough */
 	bool resync;	   /* bytes were missing: resync() before the next parse() */
-	bool pass;	   /* this run is not understood: skip to the next one */
+	bool skips_run;	   /* this run is not understood: its records are skipped */
 	bool watching;	   /* the source reports how the run goes on */
 	bool flipped;	   /* the other side has spoken since the latest run here */
 	bool ended;	   /* no more bytes will come */
@@ -52,12 +52,12 @@ struct otr_flow {
 	bool waiting;	    /* in the list of flows that otr_streams_tick() looks at */
 	bool knows_asker;   /* `asker` is known, not assumed */
 	bool seen_open;	    /* the connection was seen from its start: no older request is open */
-	bool drain;	    /* bytes that wait are read now */
+	bool reads_waiting; /* bytes that wait are read now */
 	bool after_loss;    /* records of it were lost: see read.c */
-	bool hides;	    /* behind the last request there may be others that were not copied */
-	enum otr_dir asker; /* the direction of requests */
-	uint8_t tries;	    /* runs that no parser understood */
-	uint8_t bad;	    /* times in a row that parse() returned BAD */
+	bool may_hide_requests; /* behind the last request there may be others that were not copied */
+	enum otr_dir asker;	/* the direction of requests */
+	uint8_t tries;		/* runs that no parser understood */
+	uint8_t bad;		/* times in a row that parse() returned BAD */
 	uint32_t unanswered;
 	uint32_t pauses;	  /* of the source, as many as this flow has dealt with */
 	uint32_t head_bytes;	  /* the policy that the source was asked for last */

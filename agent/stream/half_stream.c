@@ -22,28 +22,29 @@ void otr_half_stream_init(struct otr_half_stream *h, struct otr_budget *budget)
 {
 	memset(h, 0, sizeof(*h));
 	h->budget = budget;
-	h->buf.max = 2 * OTR_HALF_MAX;
+	/* Fewer bytes are spent than unread (compact()), and one more record is joined. */
+	h->buf.max = 2 * OTR_HALF_MAX + OTR_DATA_MAX;
 }
 
-static void piece_free(struct otr_half_stream *h, struct otr_stream_segment *p)
+static void segment_free(struct otr_half_stream *h, struct otr_stream_segment *seg)
 {
-	h->budget->used -= p->cost;
-	if (p->bare)
-		otr_spares_put(&h->budget->segments, p);
+	h->budget->used -= seg->cost;
+	if (seg->bare)
+		otr_spares_put(&h->budget->segments, seg);
 	else
-		free(p);
+		free(seg);
 }
 
 static void drop_first(struct otr_half_stream *h)
 {
-	struct otr_stream_segment *p = h->segments;
+	struct otr_stream_segment *seg = h->segments;
 
-	h->segments = p->next;
-	if (h->to_join == p)
-		h->to_join = p->next;
-	if (h->last == p)
+	h->segments = seg->next;
+	if (h->to_join == seg)
+		h->to_join = seg->next;
+	if (h->last == seg)
 		h->last = NULL;
-	piece_free(h, p);
+	segment_free(h, seg);
 }
 
 /* A half stream seldom keeps bytes from record to record, so all share one spare buffer. */
@@ -113,22 +114,23 @@ static void compact(struct otr_half_stream *h)
 	h->head = 0;
 }
 
-/* Takes the bytes of `p`, which start at or before joined_end, from `data`. */
-static void join(struct otr_half_stream *h, const struct otr_stream_segment *p, const uint8_t *data)
+/* Takes the bytes of `seg`, which start at or before joined_end, from `data`. */
+static void join(struct otr_half_stream *h, const struct otr_stream_segment *seg,
+		 const uint8_t *data)
 {
-	uint64_t known = joined_end(h) - p->pos;
+	uint64_t known = joined_end(h) - seg->pos;
 
-	if (known >= p->cap)
+	if (known >= seg->cap)
 		return;
 	compact(h);
 	borrow(h);
-	otr_buf_add(&h->buf, data + known, p->cap - known);
+	otr_buf_add(&h->buf, data + known, seg->cap - known);
 }
 
-/* Is there a gap between the unread bytes and `p`? */
-static bool is_apart(const struct otr_half_stream *h, const struct otr_stream_segment *p)
+/* Is there a gap between the unread bytes and `seg`? */
+static bool is_apart(const struct otr_half_stream *h, const struct otr_stream_segment *seg)
 {
-	return p->pos > joined_end(h) || h->buf.len - h->head > OTR_HALF_MAX;
+	return seg->pos > joined_end(h) || h->buf.len - h->head > OTR_HALF_MAX;
 }
 
 static void join_waiting(struct otr_half_stream *h)
@@ -143,90 +145,102 @@ static struct otr_stream_segment *find_before(const struct otr_half_stream *h, u
 
 	if (h->last && h->last->pos <= pos)
 		return h->last;
-	for (struct otr_stream_segment *p = h->segments; p && p->pos <= pos; p = p->next)
-		before = p;
+	for (struct otr_stream_segment *seg = h->segments; seg && seg->pos <= pos; seg = seg->next)
+		before = seg;
 	return before;
 }
 
-/* Cuts off bytes that the neighbours have. False: none are left. */
+/* Cuts off bytes of `fresh` that the segments beside it have. False: none are left. */
 static bool trim(const struct otr_stream_segment *before, const struct otr_stream_segment *after,
-		 struct otr_stream_segment *key, uint64_t *skipped)
+		 struct otr_stream_segment *fresh, uint64_t *skipped)
 {
-	uint64_t from = before && before->end > key->pos ? before->end : key->pos;
-	uint64_t to = after && after->pos < key->end ? after->pos : key->end;
+	uint64_t from = before && before->end > fresh->pos ? before->end : fresh->pos;
+	uint64_t to = after && after->pos < fresh->end ? after->pos : fresh->end;
 
 	if (from >= to)
 		return false;
-	*skipped = from - key->pos;
-	key->cap = key->cap > *skipped ? key->cap - (uint32_t)*skipped : 0;
-	if (key->cap > to - from)
-		key->cap = (uint32_t)(to - from);
-	key->pos = from;
-	key->end = to;
+	*skipped = from - fresh->pos;
+	fresh->cap = fresh->cap > *skipped ? fresh->cap - (uint32_t)*skipped : 0;
+	if (fresh->cap > to - from)
+		fresh->cap = (uint32_t)(to - from);
+	fresh->pos = from;
+	fresh->end = to;
 	return true;
 }
 
-static void note_moved(struct otr_half_stream *h, const struct otr_stream_segment *p)
+static void note_moved(struct otr_half_stream *h, const struct otr_stream_segment *seg)
 {
-	h->total += p->end - p->pos;
-	if (p->end <= h->moved_end && h->moved_end)
+	h->total += seg->end - seg->pos;
+	if (seg->end <= h->moved_end && h->moved_end)
 		return;
-	h->moved_end = p->end;
-	h->moved_ns = p->from.time_ns;
+	h->moved_end = seg->end;
+	h->moved_ns = seg->from.time_ns;
 }
 
-static void link_piece(struct otr_half_stream *h, struct otr_stream_segment *before,
-		       struct otr_stream_segment *p)
+static void link_segment(struct otr_half_stream *h, struct otr_stream_segment *before,
+			 struct otr_stream_segment *seg)
 {
 	struct otr_stream_segment **at = before ? &before->next : &h->segments;
 
-	p->next = *at;
-	*at = p;
-	if (!p->next)
-		h->last = p;
+	seg->next = *at;
+	*at = seg;
+	if (!seg->next)
+		h->last = seg;
 }
 
-/* Can its bytes be joined now, as all before are? */
-static bool joins_now(const struct otr_half_stream *h, const struct otr_stream_segment *key,
+/* Can the bytes of `fresh` be joined now? They can if those of all segments before it are. */
+static bool joins_now(const struct otr_half_stream *h, const struct otr_stream_segment *fresh,
 		      const struct otr_stream_segment *before)
 {
-	return !h->to_join && before == h->last && !is_apart(h, key);
+	return !h->to_join && before == h->last && !is_apart(h, fresh);
 }
 
-static int add(struct otr_half_stream *h, struct otr_stream_segment *key, const uint8_t *data)
+/* Sets the cost of a new segment. If the budget has no room for its bytes, they are not kept.
+ * Returns 0, or -ENOBUFS if bytes were dropped. */
+static int charge(const struct otr_budget *budget, struct otr_stream_segment *fresh)
 {
-	struct otr_stream_segment *before = find_before(h, key->pos), *p;
+	bool fits = budget->used + sizeof(*fresh) + fresh->cap <= budget->max;
+	int rc = !fits && fresh->cap ? -ENOBUFS : 0;
+
+	if (!fits)
+		fresh->cap = 0;
+	fresh->cost = (uint32_t)sizeof(*fresh) + fresh->cap;
+	return rc;
+}
+
+static int add(struct otr_half_stream *h, struct otr_stream_segment *fresh, const uint8_t *data)
+{
+	struct otr_stream_segment *before = find_before(h, fresh->pos), *seg;
 	struct otr_stream_segment *after = before ? before->next : h->segments;
 	uint64_t skipped;
 	bool now;
+	int rc;
 
-	if (!trim(before, after, key, &skipped))
+	if (!trim(before, after, fresh, &skipped))
 		return 0;
-	key->cost = (uint32_t)sizeof(*p) + key->cap;
-	if (h->budget->used + key->cost > h->budget->max)
-		key->cap = 0;
-	now = joins_now(h, key, before);
-	key->bare = now || !key->cap;
-	p = key->bare ? otr_spares_get(&h->budget->segments, sizeof(*p))
-		      : malloc(sizeof(*p) + key->cap);
-	if (!p)
+	rc = charge(h->budget, fresh);
+	now = joins_now(h, fresh, before);
+	fresh->bare = now || !fresh->cap;
+	seg = fresh->bare ? otr_spares_get(&h->budget->segments, sizeof(*seg))
+			  : malloc(sizeof(*seg) + fresh->cap);
+	if (!seg)
 		return -ENOMEM;
-	*p = *key;
-	h->budget->used += p->cost;
-	note_moved(h, p);
-	link_piece(h, before, p);
-	if (p->cap)
+	*seg = *fresh;
+	h->budget->used += seg->cost;
+	note_moved(h, seg);
+	link_segment(h, before, seg);
+	if (seg->cap)
 		data += skipped;
 	if (now) {
-		join(h, p, data);
-		return 0;
+		join(h, seg, data);
+		return rc;
 	}
-	if (p->cap)
-		memcpy(p->data, data, p->cap);
-	if (!h->to_join || h->to_join->pos > p->pos)
-		h->to_join = p;
+	if (seg->cap)
+		memcpy(seg->data, data, seg->cap);
+	if (!h->to_join || h->to_join->pos > seg->pos)
+		h->to_join = seg;
 	join_waiting(h);
-	return 0;
+	return rc;
 }
 
 static void begin(struct otr_half_stream *h, uint64_t pos)
@@ -244,7 +258,7 @@ void otr_half_stream_begin(struct otr_half_stream *h, uint64_t pos, uint8_t pos_
 int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev)
 {
 	uint64_t pos = otr_half_stream_place(h, ev->pos, ev->pos_kind);
-	struct otr_stream_segment key = {
+	struct otr_stream_segment fresh = {
 		.pos = pos,
 		.end = pos + ev->moved,
 		.from = {.pos = pos,
@@ -259,19 +273,19 @@ int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev
 
 	if (!h->begun)
 		begin(h, pos);
-	if (key.end <= h->at && key.end <= h->moved_end)
+	if (fresh.end <= h->at && fresh.end <= h->moved_end)
 		return 0;
 	if (ev->first && pos >= h->moved_end) {
 		h->run_pos = pos;
 		h->run_over = h->has_tail = false;
 	}
-	return add(h, &key, ev->data);
+	return add(h, &fresh, ev->data);
 }
 
 void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev)
 {
 	uint64_t pos = otr_half_stream_place(h, ev->pos, ev->pos_kind);
-	struct otr_stream_segment key = {
+	struct otr_stream_segment fresh = {
 		.pos = pos > h->moved_end ? pos : h->moved_end,
 		.end = pos + ev->bytes,
 		.from = {.pos = pos,
@@ -284,8 +298,8 @@ void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev)
 
 	if (!h->begun || pos < h->run_pos)
 		return;
-	if (key.end > key.pos)
-		add(h, &key, NULL);
+	if (fresh.end > fresh.pos)
+		add(h, &fresh, NULL);
 	h->run_pos = pos;
 	h->run_over = !ev->open;
 	h->has_tail = ev->bytes >= sizeof(h->tail);
@@ -301,9 +315,10 @@ struct otr_slice otr_half_stream_bytes(const struct otr_half_stream *h)
 
 static const struct otr_stream_segment *covering(const struct otr_half_stream *h, uint64_t pos)
 {
-	for (const struct otr_stream_segment *p = h->segments; p && p->pos <= pos; p = p->next)
-		if (pos < p->end)
-			return p;
+	for (const struct otr_stream_segment *seg = h->segments; seg && seg->pos <= pos;
+	     seg = seg->next)
+		if (pos < seg->end)
+			return seg;
 	return NULL;
 }
 
@@ -318,30 +333,30 @@ enum otr_follow otr_half_stream_follow(const struct otr_half_stream *h)
 
 bool otr_half_stream_is_after_loss(const struct otr_half_stream *h, uint64_t end, bool calls)
 {
-	const struct otr_stream_segment *p = h->segments;
+	const struct otr_stream_segment *seg = h->segments;
 	uint64_t at = joined_end(h);
 
-	for (; p && p->pos <= at; p = p->next)
-		if (p->end > at && !(calls && p->by_run_only))
-			at = p->end;
+	for (; seg && seg->pos <= at; seg = seg->next)
+		if (seg->end > at && !(calls && seg->by_run_only))
+			at = seg->end;
 	return at < end;
 }
 
 uint64_t otr_half_stream_hole_ns(const struct otr_half_stream *h)
 {
-	const struct otr_stream_segment *p = h->segments;
+	const struct otr_stream_segment *seg = h->segments;
 	uint64_t end = joined_end(h);
 
-	while (p && p->pos <= end)
-		p = p->next;
-	return p ? p->from.time_ns : 0;
+	while (seg && seg->pos <= end)
+		seg = seg->next;
+	return seg ? seg->from.time_ns : 0;
 }
 
 bool otr_half_stream_begins_run(const struct otr_half_stream *h)
 {
-	const struct otr_stream_segment *p = covering(h, h->at);
+	const struct otr_stream_segment *seg = covering(h, h->at);
 
-	return p && p->from.first && p->pos == h->at;
+	return seg && seg->from.first && seg->pos == h->at;
 }
 
 void otr_half_stream_spend(struct otr_half_stream *h, uint64_t n)
@@ -358,35 +373,35 @@ void otr_half_stream_spend(struct otr_half_stream *h, uint64_t n)
 /* A segment whose kept bytes reach past `pos`. */
 static const struct otr_stream_segment *next_kept(const struct otr_half_stream *h, uint64_t pos)
 {
-	const struct otr_stream_segment *p = h->segments;
+	const struct otr_stream_segment *seg = h->segments;
 
-	while (p && p->pos + p->cap <= pos)
-		p = p->next;
-	return p;
+	while (seg && seg->pos + seg->cap <= pos)
+		seg = seg->next;
+	return seg;
 }
 
 uint64_t otr_half_stream_gap_end(const struct otr_half_stream *h)
 {
-	const struct otr_stream_segment *p = next_kept(h, joined_end(h));
+	const struct otr_stream_segment *seg = next_kept(h, joined_end(h));
 
-	return p ? p->pos : h->moved_end;
+	return seg ? seg->pos : h->moved_end;
 }
 
 /* The first segment after `at` that opens another run. */
 static const struct otr_stream_segment *next_run(const struct otr_half_stream *h)
 {
-	const struct otr_stream_segment *p = h->segments;
+	const struct otr_stream_segment *seg = h->segments;
 
-	while (p && (!p->from.first || p->pos <= h->at))
-		p = p->next;
-	return p;
+	while (seg && (!seg->from.first || seg->pos <= h->at))
+		seg = seg->next;
+	return seg;
 }
 
 uint64_t otr_half_stream_run_end(const struct otr_half_stream *h)
 {
-	const struct otr_stream_segment *p = next_run(h);
+	const struct otr_stream_segment *seg = next_run(h);
 
-	return p ? p->pos : h->moved_end;
+	return seg ? seg->pos : h->moved_end;
 }
 
 bool otr_half_stream_run_ended(const struct otr_half_stream *h)
@@ -397,14 +412,14 @@ bool otr_half_stream_run_ended(const struct otr_half_stream *h)
 bool otr_half_stream_moved(const struct otr_half_stream *h, uint64_t end, uint64_t *when_ns,
 			   bool *exact)
 {
-	const struct otr_stream_segment *p = h->segments;
+	const struct otr_stream_segment *seg = h->segments;
 
 	if (end > h->moved_end)
 		return false;
 	*when_ns = h->spent_ns;
-	for (; p && p->pos < end; p = p->next) {
-		*when_ns = p->from.time_ns;
-		*exact = end <= p->end;
+	for (; seg && seg->pos < end; seg = seg->next) {
+		*when_ns = seg->from.time_ns;
+		*exact = end <= seg->end;
 		if (*exact)
 			return true;
 	}
@@ -415,9 +430,9 @@ bool otr_half_stream_moved(const struct otr_half_stream *h, uint64_t end, uint64
 const struct otr_segment_origin *otr_half_stream_origin(const struct otr_half_stream *h,
 							uint64_t pos)
 {
-	const struct otr_stream_segment *p = covering(h, pos);
+	const struct otr_stream_segment *seg = covering(h, pos);
 
-	return p ? &p->from : NULL;
+	return seg ? &seg->from : NULL;
 }
 
 void otr_half_stream_retire(struct otr_half_stream *h)

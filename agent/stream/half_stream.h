@@ -96,8 +96,9 @@ uint64_t otr_half_stream_place(const struct otr_half_stream *h, uint64_t pos, ui
 /* The half stream begins at `pos`. Without this call it begins with its first record. */
 void otr_half_stream_begin(struct otr_half_stream *h, uint64_t pos, uint8_t pos_kind);
 
-/* Takes the bytes of a record; those that are known already are dropped. Returns 0, or -ENOMEM:
- * the bytes become a gap. */
+/* Takes the bytes of a record; those that are known already are dropped. Returns 0; -ENOBUFS: the
+ * budget has no room for the bytes, which become a gap; or -ENOMEM: nothing is taken, and the bytes
+ * are a hole. */
 int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev);
 
 /* Takes what is known of a run: its bytes that were not seen become a gap. */

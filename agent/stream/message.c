@@ -97,7 +97,7 @@ void otr_flow_set_after_loss(struct otr_flow *fl, bool but_last, uint64_t time_n
 /* The next answers may belong to requests that were not seen. */
 static void stop_pairing(struct otr_flow *fl, uint64_t time_ns)
 {
-	fl->hides = false;
+	fl->may_hide_requests = false;
 	otr_flow_set_after_loss(fl, false, time_ns);
 }
 
@@ -114,7 +114,7 @@ void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, struct ot
 		.proto = fl->proto,
 	};
 
-	if (fl->hides && msg->kind != OTR_MSG_RESPONSE)
+	if (fl->may_hide_requests && msg->kind != OTR_MSG_RESPONSE)
 		stop_pairing(fl, side.start_ns);
 	if (fl->after_loss && !fl->proto->in_order && msg->kind != OTR_MSG_RESPONSE &&
 	    ds->begin.first)
@@ -124,7 +124,7 @@ void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, struct ot
 	ds->open = true;
 	ds->open_pos = ds->begin.pos;
 	otr_conn_msg(fl->conn, &side, msg);
-	if (fl->hides && !fl->unanswered)
+	if (fl->may_hide_requests && !fl->unanswered)
 		stop_pairing(fl, side.start_ns);
 }
 

@@ -28,8 +28,11 @@
 #include "agent/stream/flow_state.h"
 #include "agent/stream/message.h"
 
-#define MAX_BAD 16		 /* times in a row that resync() may be wrong */
-#define LATE_NS (2 * 1000000ull) /* times taken by two threads differ by less */
+#define MAX_BAD 16 /* times in a row that resync() may be wrong */
+
+/* Bytes at a hole are lost if others moved this much later. It is twice SWAP_NS of feed.c: if bytes
+ * that are only late were declared lost, their message would be, too. */
+#define LATE_NS (2 * 1000000ull)
 
 static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
 		      struct otr_msg *msg)
@@ -67,7 +70,7 @@ static void take_bad(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_s
 	otr_dir_state_abandon(fl, ds);
 	if (!fl->messages && ++fl->tries < OTR_FLOW_TRIES) {
 		otr_flow_take(fl, NULL);
-		ds->pass = true;
+		ds->skips_run = true;
 		return;
 	}
 	if (!fl->proto->resync || ++fl->bad > MAX_BAD) {
@@ -94,20 +97,21 @@ static bool takes_turns(const struct otr_flow *fl)
 }
 
 /*
- * Must an answer without a request wait for the request? Only at the client's end, where one
- * thread may have read the answer before the time of the write was taken; a server has read what
- * it answers. And not the first answer on a connection that is older than the agent: its request
- * was not seen, and if the answer waited, each request from then on would be paired with the
- * answer to the one before.
+ * Lets an answer without a request wait for the request: sets wait_ns, and adds the flow to those
+ * that wait. False: the answer does not wait. It waits at the client's end alone, where one thread
+ * may have read the answer before the time of the write was taken; a server has read what it
+ * answers. The first answer on a connection that is older than the agent does not wait either: its
+ * request was not seen, and if the answer waited, each request from then on would be paired with
+ * the answer to the one before.
  */
-static bool must_wait(struct otr_flow *fl, struct otr_dir_state *ds)
+static bool wait_for_request(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	if (fl->knows_asker && fl->asker == OTR_DIR_IN)
 		return false;
 	if (!fl->seen_open && !fl->messages)
 		return false;
 	if (takes_turns(fl) || !fl->knows_asker || otr_dir_state_dir(fl, ds) == fl->asker ||
-	    fl->unanswered || ds->open || ds->wait_expired || fl->drain)
+	    fl->unanswered || ds->open || ds->wait_expired || fl->reads_waiting)
 		return false;
 	if (!ds->wait_ns)
 		ds->wait_ns = ds->hs.moved_ns;
@@ -125,12 +129,13 @@ static uint64_t next_ns(const struct otr_dir_state *ds)
 	return p ? p->from.start_ns : UINT64_MAX;
 }
 
-/* Must bytes that are needed and missing be waited for? */
-static bool await(struct otr_flow *fl, struct otr_dir_state *ds)
+/* Lets `ds` wait for bytes that are needed and missing: sets wait_ns, and adds the flow to those that
+ * wait. False: it has waited long enough, no more bytes come, or what waits is read now. */
+static bool wait_for_bytes(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint64_t since_ns = otr_half_stream_hole_ns(&ds->hs);
 
-	if (ds->wait_expired || ds->ended || fl->drain)
+	if (ds->wait_expired || ds->ended || fl->reads_waiting)
 		return false;
 	if (!ds->wait_ns)
 		ds->wait_ns = since_ns ? since_ns : ds->hs.moved_ns;
@@ -147,7 +152,7 @@ static bool is_lost(const struct otr_flow *fl, const struct otr_dir_state *ds)
 	uint64_t out_ns = fl->dirs[OTR_DIR_OUT].hs.moved_ns;
 	uint64_t since_ns = otr_half_stream_hole_ns(&ds->hs);
 
-	return ds->wait_expired || ds->ended || fl->drain ||
+	return ds->wait_expired || ds->ended || fl->reads_waiting ||
 	       (since_ns && (in_ns > out_ns ? in_ns : out_ns) >= since_ns + LATE_NS);
 }
 
@@ -234,7 +239,7 @@ static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 	ds->begun = false;
 	jump(fl, ds, end, after_loss);
 	if (hides && !after_loss && fl->knows_asker && otr_dir_state_dir(fl, ds) == fl->asker)
-		fl->hides = true; /* the answers to earlier requests come first */
+		fl->may_hide_requests = true; /* the answers to earlier requests come first */
 	else if (hides && !after_loss)
 		otr_flow_set_after_loss(fl, false, ds->hs.moved_ns);
 	return true;
@@ -248,10 +253,10 @@ static bool across_gap(struct otr_flow *fl, struct otr_dir_state *ds, enum otr_f
 	if ((ds->open && ds->end != OTR_END_HERE) || ds->begun) {
 		if (end_with_run(fl, ds))
 			return true;
-		await(fl, ds);
+		wait_for_bytes(fl, ds);
 		return false;
 	}
-	if (follow == OTR_FOLLOW_HOLE && !is_lost(fl, ds) && await(fl, ds))
+	if (follow == OTR_FOLLOW_HOLE && !is_lost(fl, ds) && wait_for_bytes(fl, ds))
 		return false;
 	if (follow == OTR_FOLLOW_HOLE)
 		otr_conn_lost(fl->conn, OTR_LOSS_HOLE);
@@ -304,7 +309,7 @@ static bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_
 		return true;
 	case OTR_PARSE_MORE:
 		if (follow == OTR_FOLLOW_HOLE)
-			await(fl, ds);
+			wait_for_bytes(fl, ds);
 		return false;
 	case OTR_PARSE_SWITCH:
 		otr_half_stream_spend(&ds->hs, used);
@@ -333,7 +338,7 @@ static bool step(struct otr_flow *fl, struct otr_dir_state *ds)
 	/* The rest of the run belongs to the message that ends with it. */
 	if (!in.len || (ds->open && ds->end == OTR_END_RUN))
 		return across_gap(fl, ds, follow);
-	if (must_wait(fl, ds))
+	if (wait_for_request(fl, ds))
 		return false;
 	if (ds->resync)
 		return find_again(fl, ds, in);

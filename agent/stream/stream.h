@@ -36,7 +36,7 @@ void otr_streams_free(struct otr_streams **sp);
  * is no source to ask. */
 void otr_streams_bind(struct otr_streams *ss, const struct otr_feedback *feedback);
 
-/* Takes one event of kinds CONN_OPEN, CONN_CLOSE, DATA, RUN, LOST, PAST, PROC_EXIT; ignores
+/* Takes one event of kinds CONN_OPEN, CONN_CLOSE, DATA, RUN, LOST, BYPASSED, PROC_EXIT; ignores
  * others. */
 void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev);
 

@@ -66,7 +66,7 @@ struct otr_stream_stat {
 
 struct otr_stream_config {
 	size_t max_conns; /* one more evicts the one that is idle longest, counted */
-	size_t max_bytes; /* of all streams; what is beyond becomes holes, counted */
+	size_t max_bytes; /* of all streams; the bytes of one more record become a gap, counted */
 	const struct otr_proto_settings *settings; /* borrowed; NULL: the defaults */
 };
 

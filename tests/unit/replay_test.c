@@ -120,8 +120,10 @@ static int describe(const struct otr_side *side, const struct otr_msg *req,
 static void exchanges_are_bounded(void **state)
 {
 	static const struct otr_proto_ops proto = {.name = "http0", .describe = describe};
-	const struct otr_stitch_config cfg = {
-		.max_open = 8, .hold_ns = MS, .orphan_ns = MS * 1000, .close_ns = MS * 1000};
+	const struct otr_stitch_config cfg = {.max_exchanges = 8,
+					      .hold_ns = MS,
+					      .answer_ns = MS * 1000,
+					      .together_ns = MS * 1000};
 	struct otr_ev_conn conn = {.hdr = {.conn = 5}};
 	struct otr_side side = {
 		.ref = {.conn = 5, .dir = OTR_DIR_IN}, .conn = &conn, .proto = &proto};

@@ -41,8 +41,8 @@ static void shares_have_the_specified_thresholds(void **state)
 	assert_string_equal(state_of("0.01"), "ot=th:fd70a4");
 	assert_string_equal(state_of("1%"), "ot=th:fd70a4");
 	assert_string_equal(state_of(".001"), "ot=th:ffbe76d");
-	assert_true(of("0") == OTR_SAMPLE_NONE);
-	assert_true(of("0%") == OTR_SAMPLE_NONE);
+	assert_true(of("0") == OTR_SAMPLE_NEVER);
+	assert_true(of("0%") == OTR_SAMPLE_NEVER);
 }
 
 static void what_is_no_share_is_refused(void **state)
@@ -71,7 +71,7 @@ static void a_tenth_of_random_ids_is_sampled(void **state)
 		x ^= x << 17;
 		memcpy(id + 8, &x, sizeof(x));
 		low = otr_sample_low(id);
-		assert_true(low < OTR_SAMPLE_NONE);
+		assert_true(low < OTR_SAMPLE_NEVER);
 		n += low >= of("10%");
 	}
 	assert_in_range(n, 10000 - 475, 10000 + 475);

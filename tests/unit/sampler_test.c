@@ -17,8 +17,8 @@
 #include "bpf/event.h"
 #include "bpf/sample.h"
 
-#define HALF	(OTR_SAMPLE_NONE / 2)
-#define QUARTER (OTR_SAMPLE_NONE / 4 * 3)
+#define HALF	(OTR_SAMPLE_NEVER / 2)
+#define QUARTER (OTR_SAMPLE_NEVER / 4 * 3)
 #define SECOND	1000000000ull
 
 static uint64_t otel(const char *name, const char *arg)
@@ -36,10 +36,10 @@ static void samplers_of_opentelemetry(void **state)
 
 	(void)state;
 	assert_true(otel("always_on", "") == alone);
-	assert_true(otel("always_off", "0.5") == (alone | OTR_SAMPLE_NONE));
+	assert_true(otel("always_off", "0.5") == (alone | OTR_SAMPLE_NEVER));
 	assert_true(otel("traceidratio", "0.5") == (alone | HALF));
 	assert_true(otel("parentbased_always_on", "") == 0);
-	assert_true(otel("parentbased_always_off", "") == OTR_SAMPLE_NONE);
+	assert_true(otel("parentbased_always_off", "") == OTR_SAMPLE_NEVER);
 	assert_true(otel("parentbased_traceidratio", "0.25") == QUARTER);
 	assert_true(otel("parentbased_traceidratio", "") == 0);
 	assert_true(otel("parentbased_traceidratio", "25%") == UINT64_MAX);
@@ -121,7 +121,7 @@ static void the_strongest_decides(void **state)
 	assert_true(of(&b, 7) == QUARTER);
 	assert_true(of(&b, 8) == HALF);
 	ENV(&b, 7, "OTEL_TRACES_SAMPLER=traceidratio\0OTEL_TRACES_SAMPLER_ARG=0.125");
-	assert_true(of(&b, 7) == OTR_SAMPLE_NONE / 8 * 7);
+	assert_true(of(&b, 7) == OTR_SAMPLE_NEVER / 8 * 7);
 	assert_true(otr_samplers_of(b.samplers, 7).ignores_caller);
 	ENV(&b, 7, "OTEL_TRACES_SAMPLER=always_off\0OTRACE_SAMPLE=100%");
 	assert_true(of(&b, 7) == 0);
@@ -142,7 +142,8 @@ static void second(struct bench *b, uint64_t n, unsigned int began)
 /* How many of 1,000 would be sampled. */
 static unsigned int per_mille(uint64_t threshold)
 {
-	return (unsigned int)((double)(OTR_SAMPLE_NONE - threshold) / OTR_SAMPLE_NONE * 1000 + 0.5);
+	return (unsigned int)((double)(OTR_SAMPLE_NEVER - threshold) / OTR_SAMPLE_NEVER * 1000 +
+			      0.5);
 }
 
 static void a_limit_follows_the_rate(void **state)
@@ -176,7 +177,7 @@ static void a_limit_of_none_keeps_none(void **state)
 
 	(void)state;
 	assert_true(otr_sampler_read(&is, OTR_SLICE("0/s")));
-	assert_true(is.threshold == OTR_SAMPLE_NONE);
+	assert_true(is.threshold == OTR_SAMPLE_NEVER);
 	assert_false(otr_sampler_read(&is, OTR_SLICE("/s")));
 	assert_false(otr_sampler_read(&is, OTR_SLICE("-1/s")));
 	assert_false(otr_sampler_read(&is, OTR_SLICE("nan/s")));
@@ -198,7 +199,7 @@ static void many_limits(void **state)
 
 		fact(&b, tgid, OTR_META_ENV, text, (size_t)len);
 		otr_samplers_count(b.samplers, tgid);
-		assert_true(of(&b, tgid) < OTR_SAMPLE_NONE);
+		assert_true(of(&b, tgid) < OTR_SAMPLE_NEVER);
 	}
 	otr_samplers_tick(b.samplers, SECOND);
 	end(&b);

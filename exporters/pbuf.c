@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wire.c - the memory of protobuf's wire format; see wire.h. */
+/* pbuf.c - the memory of protobuf's wire format; see pbuf.h. */
 
-#include "exporters/wire.h"
+#include "exporters/pbuf.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #define FIRST (256u << 10) /* a usual batch; pages that are not written are no memory */
 
-int otr_wire_room(struct otr_wire *w, size_t len)
+int otr_pbuf_room(struct otr_pbuf *w, size_t len)
 {
-	size_t used = otr_wire_len(w), cap = w->cap ? w->cap : FIRST;
+	size_t used = otr_pbuf_len(w), cap = w->cap ? w->cap : FIRST;
 	char *data;
 
 	if (w->at >= len)
@@ -26,12 +26,12 @@ int otr_wire_room(struct otr_wire *w, size_t len)
 	if (used)
 		memcpy(data + cap - used, w->data + w->at, used);
 	free(w->data);
-	*w = (struct otr_wire){data, cap, cap - used};
+	*w = (struct otr_pbuf){data, cap, cap - used};
 	return 0;
 }
 
-void otr_wire_fini(struct otr_wire *w)
+void otr_pbuf_fini(struct otr_pbuf *w)
 {
 	free(w->data);
-	*w = (struct otr_wire){0};
+	*w = (struct otr_pbuf){0};
 }
