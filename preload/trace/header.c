@@ -88,7 +88,8 @@ static void make_ids(struct otr_span_ids *ids, struct otr_inbound *sv, struct ot
 		return;
 	if (!has) {
 		ids->state_len = (uint16_t)begin_trace(ids->trace_id, &ids->flags, state);
-		otr_share_put(sv->state, state, sizeof(state));
+		if (ids->state_len)
+			otr_share_put(sv->state, state, sizeof(state));
 	}
 	if (!ids->shed)
 		random_id(ids->span_id, sizeof(ids->span_id));
