@@ -9,6 +9,8 @@
 #include "agent/config/settings.h"
 
 #include "agent/cmd.h"
+#include "agent/sample/sampler.h"
+#include "agent/sink/trace_hold.h"
 #include "exporters/spec.h"
 
 #define R OTR_CMD_RUN
@@ -85,12 +87,13 @@ const struct otr_option otr_option_table[] = {
 		 "Only where a parent is not proved yet."},
 
 	{TEXT("sample", sample, "RATE", R | A | G | P), .group = "how much",
+	 .check = otr_sampler_check,
 	 .help = "Traces that are sampled: 10%, 0.1 or 100/s. "
 		 "Whole traces, by their id: all hosts decide alike. All traces are counted. "
 		 "A trace that begins elsewhere is sampled if its caller samples it. "
 		 "A process may set OTRACE_SAMPLE or OTEL_TRACES_SAMPLER for itself. "
 		 "Default: all, or as OTEL_TRACES_SAMPLER says."},
-	{TEXT("keep", keep, "LIST", R | A | G | P), .group = "how much",
+	{TEXT("keep", keep, "LIST", R | A | G | P), .group = "how much", .check = otr_keep_check,
 	 .help = "Kept whatever --sample says: error,slow=1s,first. "
 		 "first: the first trace of each route in each minute."},
 

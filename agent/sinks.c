@@ -92,11 +92,10 @@ static int read_sampling(struct otr_sinks *sk, struct otr_err *err)
 			"OTEL_TRACES_SAMPLER=%s is left to the SDKs that know it: otrace samples "
 			"all traces; --sample sets a rate",
 			getenv("OTEL_TRACES_SAMPLER"));
-
 	sk->hold.ignore = cfg->ignore;
 	sk->hold.pass = pass_on;
 	sk->hold.arg = sk;
-	return rc < 0 ? rc : otr_keep_read(&sk->hold.keep, cfg->keep, err);
+	return rc < 0 ? rc : otr_keep_read(&sk->hold.keep, cfg->keep, "--keep", err);
 }
 
 static size_t count_rows(void)

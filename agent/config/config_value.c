@@ -188,12 +188,17 @@ static int parse_enum(const struct otr_option *opt, const char *text, const char
 	return -EINVAL;
 }
 
-static int parse_string(const char *text, const char *from, char **field, struct otr_err *err)
+static int parse_string(const struct otr_option *opt, const char *text, const char *from,
+			char **field, struct otr_err *err)
 {
 	char *copy;
+	int rc;
 
 	if (!*text)
 		return wrong(err, from, text, "a value", "a text that is not empty");
+	rc = opt->check ? opt->check(text, from, err) : 0;
+	if (rc)
+		return rc;
 	copy = strdup(text);
 	if (!copy) {
 		otr_err_set(err, "%s: out of memory", from);
@@ -209,14 +214,15 @@ static void release(char **text)
 	free(*text);
 }
 
-static int parse_list(const char *text, const char *from, char ***field, struct otr_err *err)
+static int parse_list(const struct otr_option *opt, const char *text, const char *from,
+		      char ***field, struct otr_err *err)
 {
 	OTR_AUTO(release) char *item = NULL;
 	size_t n = 0;
 	char **list;
 	int rc;
 
-	rc = parse_string(text, from, &item, err);
+	rc = parse_string(opt, text, from, &item, err);
 	if (rc)
 		return rc;
 	while (*field && (*field)[n])
@@ -248,9 +254,9 @@ int otr_value_parse(const struct otr_option *opt, const char *text, const char *
 	case OTR_OPTION_ENUM:
 		return parse_enum(opt, text, from, field, err);
 	case OTR_OPTION_STRING:
-		return parse_string(text, from, field, err);
+		return parse_string(opt, text, from, field, err);
 	case OTR_OPTION_LIST:
-		return parse_list(text, from, field, err);
+		return parse_list(opt, text, from, field, err);
 	}
 	return -EINVAL;
 }

@@ -15,6 +15,8 @@
 /* The value of an OTR_OPTION_SHARE that is set to "auto". */
 #define OTR_SHARE_AUTO (-1.0)
 
+struct otr_err;
+
 enum otr_option_type {
 	OTR_OPTION_BOOL,     /* bool      on, off, true, false, 1, 0 */
 	OTR_OPTION_INT,	     /* int64_t   min..max */
@@ -43,6 +45,10 @@ struct otr_option {
 	const char *group; /* the heading of the option in --help=all */
 	const char *value; /* the name of the value; NULL for a bool */
 	const char *help;  /* sentences: capital, full stop. -h shows the first */
+
+	/* Checks the text of a string. Returns 0, or -EINVAL with the reason in `err`, which begins with
+	 * `from` ("--sample", "OTRACE_SAMPLE"). NULL: any text will do. */
+	int (*check)(const char *text, const char *from, struct otr_err *err);
 
 	/* Gives what the manual and --help=all say beyond `help`, one paragraph a call of `line`;
 	 * the text is borrowed for that call. NULL: nothing. */

@@ -96,6 +96,17 @@ bool otr_sampler_read_otel(struct otr_sampler *out, struct otr_slice name, struc
 	return true;
 }
 
+int otr_sampler_check(const char *text, const char *from, struct otr_err *err)
+{
+	struct otr_sampler sampler;
+
+	if (otr_sampler_read(&sampler, otr_slice_str(text)))
+		return 0;
+	otr_err_set(err, "%s: \"%.60s\" is not a rate", from, text);
+	otr_err_hint(err, OTR_SAMPLER_RIGHT);
+	return -EINVAL;
+}
+
 /* Samplers of the specification that ask a server. */
 static bool is_elsewhere(const char *name)
 {
@@ -108,11 +119,8 @@ int otr_sampler_default(struct otr_sampler *out, const char *text, struct otr_er
 	const char *name = getenv("OTEL_TRACES_SAMPLER"), *arg = getenv("OTEL_TRACES_SAMPLER_ARG");
 
 	*out = (struct otr_sampler){0};
-	if (text && !otr_sampler_read(out, otr_slice_str(text))) {
-		otr_err_set(err, "--sample: \"%.60s\" is not a rate", text);
-		otr_err_hint(err, "right: 10%% (a share), 0.1 (the same), 100/s (a limit)");
-		return -EINVAL;
-	}
+	if (text && !otr_sampler_read(out, otr_slice_str(text)))
+		return otr_sampler_check(text, "--sample", err);
 	if (text || !name || !*name)
 		return 0;
 	if (otr_sampler_read_otel(out, otr_slice_str(name), otr_slice_str(arg ? arg : "")))

@@ -35,6 +35,12 @@ struct otr_sampler {
 /* Reads "10%", "0.1" or "100/s". Returns false where the text is none of these. */
 bool otr_sampler_read(struct otr_sampler *out, struct otr_slice text);
 
+/* What is right instead, for a format string. */
+#define OTR_SAMPLER_RIGHT "right: 10%% (a share), 0.1 (the same), 100/s (a limit)"
+
+/* As `check` of struct otr_option: can otr_sampler_read() read it? */
+int otr_sampler_check(const char *text, const char *from, struct otr_err *err);
+
 /* Reads a sampler as OTEL_TRACES_SAMPLER names it; `arg` is OTEL_TRACES_SAMPLER_ARG or none.
  * Returns false where it is unknown, or `arg` is no share from 0 to 1. */
 bool otr_sampler_read_otel(struct otr_sampler *out, struct otr_slice name, struct otr_slice arg);

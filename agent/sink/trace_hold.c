@@ -25,49 +25,59 @@ struct otr_route_seen {
 	UT_hash_handle hh;
 };
 
-static int read_slow(struct otr_keep *keep, const char *text, struct otr_err *err)
+static int read_slow(struct otr_keep *keep, const char *text, const char *from, struct otr_err *err)
 {
 	static const struct otr_option duration = {.name = "slow", .type = OTR_OPTION_DURATION};
+	char name[64];
+	int rc;
 
-	int rc = otr_value_parse(&duration, text, "--keep slow", &keep->slow_ns, err);
-
+	snprintf(name, sizeof(name), "%s slow", from);
+	rc = otr_value_parse(&duration, text, name, &keep->slow_ns, err);
 	if (rc || keep->slow_ns)
 		return rc;
-	otr_err_set(err, "--keep slow=%.20s: that is every trace", text);
+	otr_err_set(err, "%s=%.20s: that is every trace", name, text);
 	otr_err_hint(err, "right: slow=1s, or no --sample");
 	return -EINVAL;
 }
 
-static int read_word(struct otr_keep *keep, const char *word, struct otr_err *err)
+static int read_word(struct otr_keep *keep, const char *word, const char *from, struct otr_err *err)
 {
 	if (!strcmp(word, "error"))
 		keep->errors = true;
 	else if (!strcmp(word, "first"))
 		keep->first = true;
 	else if (!strncmp(word, "slow=", 5))
-		return read_slow(keep, word + 5, err);
+		return read_slow(keep, word + 5, from, err);
 	else {
-		otr_err_set(err, "--keep: \"%.60s\" is not known", word);
+		otr_err_set(err, "%s: \"%.60s\" is not known", from, word);
 		otr_err_hint(err, "right: error, slow=1s, first; commas between");
 		return -EINVAL;
 	}
 	return 0;
 }
 
-int otr_keep_read(struct otr_keep *keep, const char *text, struct otr_err *err)
+int otr_keep_read(struct otr_keep *keep, const char *text, const char *from, struct otr_err *err)
 {
 	char words[256], *save = NULL;
 	int rc = 0;
 
 	*keep = (struct otr_keep){0};
 	if ((size_t)snprintf(words, sizeof(words), "%s", text ? text : "") >= sizeof(words)) {
-		otr_err_set(err, "--keep: longer than %zu bytes", sizeof(words) - 1);
+		otr_err_set(err, "%s: longer than %zu bytes", from, sizeof(words) - 1);
+		otr_err_hint(err, "right: error, slow=1s, first; each once");
 		return -EINVAL;
 	}
 	for (char *word = strtok_r(words, ",", &save); word && !rc;
 	     word = strtok_r(NULL, ",", &save))
-		rc = read_word(keep, word, err);
+		rc = read_word(keep, word, from, err);
 	return rc;
+}
+
+int otr_keep_check(const char *text, const char *from, struct otr_err *err)
+{
+	struct otr_keep keep;
+
+	return otr_keep_read(&keep, text, from, err);
 }
 
 static void drop_spans(struct otr_trace_hold *hold)

@@ -32,8 +32,12 @@ struct otr_keep {
 	uint64_t slow_ns; /* from this duration of the root on; 0: none */
 };
 
-/* Reads "error,slow=1s,first"; NULL: nothing. Returns 0, or -EINVAL with the reason in `err`. */
-int otr_keep_read(struct otr_keep *keep, const char *text, struct otr_err *err);
+/* Reads "error,slow=1s,first"; NULL: nothing. Returns 0, or -EINVAL with the reason in `err`, which
+ * begins with `from` ("--keep"). */
+int otr_keep_read(struct otr_keep *keep, const char *text, const char *from, struct otr_err *err);
+
+/* As `check` of struct otr_option. */
+int otr_keep_check(const char *text, const char *from, struct otr_err *err);
 
 struct otr_trace_hold {
 	char *const *ignore; /* patterns of `METHOD /route`, NULL ends; or NULL */

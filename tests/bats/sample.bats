@@ -230,6 +230,8 @@ told='all(s.state == "ot=th:c" for s in S)'
 	[[ "$output" == *'--sample: "1.5" is not a rate'*'10% (a share), 0.1 (the same), 100/s (a limit)'* ]]
 	run -125 "$OTRACE" run -o "$dir/text" --keep errors -- true
 	[[ "$output" == *'--keep: "errors" is not known'*'error, slow=1s, first'* ]]
+	OTRACE_SAMPLE=2 run -2 "$OTRACE" attach ":$(free_port)"
+	[[ "$output" == *'OTRACE_SAMPLE: "2" is not a rate'*'100/s (a limit)'* ]]
 	run -2 "$OTRACE" agent --export "file:$dir/x" --rule exe=x,sample=many
 	[[ "$output" == *'sample=many: not a rate'* ]]
 	OTEL_TRACES_SAMPLER=often run -125 "$OTRACE" run -- true

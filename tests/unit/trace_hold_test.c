@@ -210,7 +210,7 @@ static void unsampled(struct bench *b, const char *keep)
 	begin(b);
 	b->hold.ignore = NULL;
 	b->flags = 0;
-	assert_int_equal(otr_keep_read(&b->hold.keep, keep, &err), 0);
+	assert_int_equal(otr_keep_read(&b->hold.keep, keep, "--keep", &err), 0);
 }
 
 static void errors_are_kept_whole(void **state)
@@ -335,8 +335,8 @@ static void a_wrong_keep_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(bad); i++)
-		assert_int_equal(otr_keep_read(&keep, bad[i], &err), -EINVAL);
-	assert_int_equal(otr_keep_read(&keep, NULL, &err), 0);
+		assert_int_equal(otr_keep_read(&keep, bad[i], "--keep", &err), -EINVAL);
+	assert_int_equal(otr_keep_read(&keep, NULL, "--keep", &err), 0);
 	assert_false(keep.errors || keep.first || keep.slow_ns);
 }
 
