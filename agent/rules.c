@@ -51,10 +51,11 @@ static int set_port(struct otr_rule *rule, const char *text, const char *value, 
 
 static int set_mode(struct otr_rule *rule, const char *text, const char *value, struct otr_err *err)
 {
-	rule->has_mode = true;
 	if (!strcmp(value, "off"))
 		rule->mode = OTR_MODE_OFF;
-	else if (strcmp(value, "trace")) {
+	else if (!strcmp(value, "trace"))
+		rule->mode = OTR_MODE_TRACE;
+	else {
 		otr_err_set(err, "--rule %s: mode=%s: right: trace or off", text, value);
 		return -EINVAL;
 	}
@@ -68,7 +69,7 @@ static int set_sample(struct otr_rule *rule, const char *text, const char *value
 
 	if (!otr_sampler_read(&sampler, otr_slice_str(value))) {
 		otr_err_set(err, "--rule %s: sample=%s: not a rate", text, value);
-		otr_err_hint(err, "right: 10%% (a share), 0.1 (the same), 100/s (a limit)");
+		otr_err_hint(err, OTR_SAMPLER_RIGHT);
 		return -EINVAL;
 	}
 	rule->sample = value;
@@ -109,13 +110,13 @@ static int parse_one(struct otr_rule *rule, const char *text, struct otr_err *er
 			    sizeof(rule->text) - 1);
 		return -EINVAL;
 	}
-	memset(rule, 0, sizeof(*rule));
+	*rule = (struct otr_rule){.mode = OTR_MODE_UNCHANGED};
 	memcpy(rule->text, text, strlen(text));
 	for (char *term = strtok_r(rule->text, ",", &save); term && !rc;
 	     term = strtok_r(NULL, ",", &save))
 		rc = set_term(rule, text, term, err);
-	if (rule->sample && !rule->has_mode)
-		rule->mode = OTR_MODE_UNCHANGED;
+	if (rule->mode == OTR_MODE_UNCHANGED && !rule->sample)
+		rule->mode = OTR_MODE_TRACE; /* who names a program wants its traces */
 	return rc;
 }
 

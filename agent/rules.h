@@ -35,7 +35,6 @@ struct otr_rule {
 	const char *sample;		/* a rate (agent/sample/sampler.h), or NULL */
 	uint16_t port;			/* 0: any */
 	enum otr_mode mode;
-	bool has_mode;
 };
 
 struct otr_rules {
