@@ -123,7 +123,7 @@ void otr_fd_forget(struct otr_fd *f)
 	if (otr_get(&f->kind) == OTR_FD_ALIAS)
 		unlink_alias(f);
 	clear(f, offsetof(struct otr_fd, header));
-	otr_put(&f->rest_sender, 0);
+	otr_put(&f->unsent_sender, 0);
 	f->senders = 0;
 	otr_put(&f->senders_gone, 0);
 	f->last_dir = OTR_DIR_NONE;

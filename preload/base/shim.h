@@ -122,13 +122,13 @@ struct otr_fd {
 		uint64_t header_word; /* * */
 		struct {
 			uint16_t header;      /* its slot, + 1; 0: no header is sent */
-			uint16_t rest;	      /* bytes of it that have to be sent before the
+			uint16_t unsent;      /* bytes of it that have to be sent before the
 					       * caller's next ones, */
-			uint16_t rest_at;     /* and where they begin */
+			uint16_t unsent_at;   /* and where they begin */
 			uint16_t header_life; /* of `life`, when the slot was taken */
 		};
 	};
-	int32_t rest_sender;   /* * the thread that sends the rest at this moment; 0: none */
+	int32_t unsent_sender; /* * the thread that sends the unsent part at this moment; 0: none */
 	uint16_t senders;      /* calls that send on it at this moment, and `senders_gone` */
 	uint16_t senders_gone; /* * calls that have ended, of threads that could not hold it then */
 	/* otr_fd_forget() leaves these. */
@@ -237,7 +237,7 @@ struct otr_shim {
 	struct otr_copy *copies;
 	char *pq_texts;	    /* statements with a comment that names the trace */
 	uint8_t pq_comment; /* 1: statements get a comment */
-	uint32_t n_rests;   /* connections on which a part of a header has to be sent */
+	uint32_t n_unsent;  /* connections on which a part of a header has to be sent */
 	uint32_t *homes;    /* by hash of the inode: descriptor number + 1 */
 	struct otr_header *headers;
 	struct otr_inbound *inbounds;

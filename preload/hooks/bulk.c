@@ -15,7 +15,7 @@ ssize_t sendfile(int out, int in, off_t *at, size_t len)
 {
 	ssize_t ret;
 
-	if (otr_get(&otr_shim.n_rests) && otr_out_first(out, 0, 0))
+	if (otr_get(&otr_shim.n_unsent) && otr_header_send_unsent(out, 0, 0))
 		return -1;
 	otr_before(out);
 	ret = otr_real.sendfile(out, in, at, len);
@@ -31,7 +31,7 @@ ssize_t splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned
 {
 	ssize_t ret;
 
-	if (otr_get(&otr_shim.n_rests) && otr_out_first(out, 0, 0))
+	if (otr_get(&otr_shim.n_unsent) && otr_header_send_unsent(out, 0, 0))
 		return -1;
 	otr_before(in);
 	otr_before(out);
@@ -45,7 +45,7 @@ int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 {
 	int ret, error;
 
-	if (otr_get(&otr_shim.n_rests) && otr_out_first(fd, 1, flags))
+	if (otr_get(&otr_shim.n_unsent) && otr_header_send_unsent(fd, 1, flags))
 		return -1;
 	otr_before(fd);
 	ret = otr_real.sendmmsg(fd, msgs, n, flags);

@@ -451,16 +451,16 @@ size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *ou
 	return want.len;
 }
 
-ssize_t otr_account(size_t at, size_t added, ssize_t k, size_t *rest, int *begun)
+ssize_t otr_account(size_t at, size_t added, ssize_t k, size_t *unsent, int *begun)
 {
 	size_t took = (size_t)k;
 
-	*rest = 0;
+	*unsent = 0;
 	*begun = took > at;
 	if (took <= at)
 		return k;
 	if (took < at + added) {
-		*rest = at + added - took;
+		*unsent = at + added - took;
 		return (ssize_t)at;
 	}
 	return (ssize_t)(took - added);

@@ -80,10 +80,10 @@ size_t otr_head_room(const struct iovec *iov, int n);
 /*
  * The caller's bytes were sent with `added` bytes of a header at offset `at` (0 < at, and more
  * of the caller's bytes follow), and the kernel took `k` (> 0) of them all. Returns how many of
- * the caller's bytes it took; *rest is how many bytes of the header still have to be sent
+ * the caller's bytes it took; *unsent is how many bytes of the header still have to be sent
  * before the caller's next ones; *begun is 0 where none of the header was sent.
  */
-ssize_t otr_account(size_t at, size_t added, ssize_t k, size_t *rest, int *begun);
+ssize_t otr_account(size_t at, size_t added, ssize_t k, size_t *unsent, int *begun);
 
 #pragma GCC visibility pop
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bypass.c - bytes that do not pass through otr_out() and otr_in(), and the rest of a header. */
+/* bypass.c - bytes that do not pass through otr_out() and otr_in(), and the unsent part of a header. */
 
 #include <alloca.h>
 #include <errno.h>
@@ -21,20 +21,20 @@
 #include "preload/trace/io.h"
 
 static void emit(struct otr_self *self, int fd, struct otr_fd *f, int dir, const struct iovec *iov,
-		 int n, ssize_t ret, int is_programs)
+		 int n, ssize_t ret, int is_callers)
 {
 	struct iovec *seen = alloca(otr_n_pieces(0, n) * sizeof(*seen));
 
-	n = is_programs && !otr_is_single_threaded() ? 0 : otr_trim(seen, iov, n, (size_t)ret);
+	n = is_callers && !otr_is_single_threaded() ? 0 : otr_trim(seen, iov, n, (size_t)ret);
 	otr_moved(self, fd, f, dir, (uint64_t)ret, 0, seen, n);
-	if (is_programs && f->role != OTR_ROLE_SERVER)
+	if (is_callers && f->role != OTR_ROLE_SERVER)
 		otr_boundary_sent(&f->boundary, (uint64_t)ret, seen, n);
 }
 
 /* Emits what moved on a stream socket in direction `dir`; nothing of other descriptors.
- * `is_programs`: the bytes are the program's, so the boundary of requests moves on with them,
- * and they may be freed where there are threads. Otherwise they are the rest of a header. */
-static void report(int fd, int dir, const struct iovec *iov, int n, ssize_t ret, int is_programs)
+ * `is_callers`: the bytes are the program's, so the boundary of requests moves on with them,
+ * and they may be freed where there are threads. Otherwise they are the unsent part of a header. */
+static void report(int fd, int dir, const struct iovec *iov, int n, ssize_t ret, int is_callers)
 {
 	int error = errno;
 	struct otr_self *self;
@@ -45,7 +45,7 @@ static void report(int fd, int dir, const struct iovec *iov, int n, ssize_t ret,
 	self = otr_enter();
 	f = self ? otr_fd_of(fd) : NULL;
 	if (f && f->kind == OTR_FD_STREAM && ret > 0)
-		emit(self, fd, f, dir, iov, n, ret, is_programs);
+		emit(self, fd, f, dir, iov, n, ret, is_callers);
 	else if (f && f->kind == OTR_FD_STREAM)
 		otr_not_moved(self, fd, f, dir, ret, error);
 	else if (!f)
@@ -72,32 +72,32 @@ void otr_in_unseen(int fd, ssize_t ret)
 
 /* By bare system calls: a thread that is cancelled in a call of libc would not report how much
  * was sent. */
-static long send_rest(int fd, int is_message, int flags, const struct iovec *rest)
+static long send_unsent(int fd, int is_message, int flags, const struct iovec *unsent)
 {
 	if (!is_message)
-		return otr_sys(SYS_write, fd, rest->iov_base, rest->iov_len);
-	return otr_sys(SYS_sendto, fd, rest->iov_base, rest->iov_len,
+		return otr_sys(SYS_write, fd, unsent->iov_base, unsent->iov_len);
+	return otr_sys(SYS_sendto, fd, unsent->iov_base, unsent->iov_len,
 		       (flags & (MSG_DONTWAIT | MSG_NOSIGNAL)) | MSG_MORE);
 }
 
-enum rest {
-	REST_NONE,
-	REST_MINE,  /* this thread sends it */
-	REST_OTHER, /* another thread sends it at this moment */
+enum unsent {
+	UNSENT_NONE,
+	UNSENT_OURS,  /* this thread sends it */
+	UNSENT_OTHER, /* another thread sends it at this moment */
 };
 
-/* The rest of the header on a connection, and the thread that sends it. */
+/* The unsent part of the header on a connection, and the thread that sends it. */
 struct turn {
 	struct otr_fd *f;
 	uint64_t inode;
 	uint32_t life;
 	int32_t tid;
-	struct iovec rest;
+	struct iovec unsent;
 };
 
 /* Also of a thread for which otr_enter() does nothing: without a slot, in the handler of a signal
  * that came in a wrapper, in a child that is not followed. The caller's bytes must not go out
- * before the rest there either. */
+ * before the unsent part there either. */
 static int32_t own_tid(void)
 {
 	struct otr_self *self = otr_enter();
@@ -110,14 +110,14 @@ static int32_t own_tid(void)
 	return slot ? slot->tid : -1; /* under a filter one thread without a slot is told apart */
 }
 
-/* Becomes the sender. The connection need not be held: only the word `rest_sender` decides. */
+/* Becomes the sender. The connection need not be held: only the word `unsent_sender` decides. */
 static int take_turn(const struct turn *t)
 {
-	int32_t was = otr_get(&t->f->rest_sender);
+	int32_t was = otr_get(&t->f->unsent_sender);
 
 	if (was && was != t->tid && !otr_has_ended(was))
 		return 0;
-	return __atomic_compare_exchange_n(&t->f->rest_sender, &was, t->tid, 0, __ATOMIC_ACQ_REL,
+	return __atomic_compare_exchange_n(&t->f->unsent_sender, &was, t->tid, 0, __ATOMIC_ACQ_REL,
 					   __ATOMIC_RELAXED);
 }
 
@@ -125,57 +125,59 @@ static void end_turn(const struct turn *t)
 {
 	int32_t mine = t->tid;
 
-	__atomic_compare_exchange_n(&t->f->rest_sender, &mine, 0, 0, __ATOMIC_RELEASE,
+	__atomic_compare_exchange_n(&t->f->unsent_sender, &mine, 0, 0, __ATOMIC_RELEASE,
 				    __ATOMIC_RELAXED);
 }
 
-static enum rest look_for_rest(int fd, struct turn *t)
+static enum unsent find_unsent(int fd, struct turn *t)
 {
 	t->f = otr_fd_home(fd);
 	if (!t->f)
-		return REST_NONE;
+		return UNSENT_NONE;
 	t->life = otr_get(&t->f->life);
 	t->inode = otr_get(&t->f->inode);
-	if (!otr_header_left(t->f, &t->rest))
-		return REST_NONE;
+	if (!otr_header_get_unsent(t->f, &t->unsent))
+		return UNSENT_NONE;
 	t->tid = own_tid();
 	if (!take_turn(t))
-		return REST_OTHER;
+		return UNSENT_OTHER;
 	if (otr_fd_is_other(fd, t->f)) /* the number is another socket by now */
-		otr_header_orphan(t->f, t->life, 0, 0);
-	if (otr_header_left(t->f, &t->rest)) /* the last sender may just have sent all of it */
-		return REST_MINE;
+		otr_header_set_unsent_unheld(t->f, t->life, 0, 0);
+	if (otr_header_get_unsent(t->f,
+				  &t->unsent)) /* the last sender may just have sent all of it */
+		return UNSENT_OURS;
 	end_turn(t);
-	return REST_NONE;
+	return UNSENT_NONE;
 }
 
-static void emit_rest(int fd, const struct turn *t, size_t went)
+static void emit_sent(int fd, const struct turn *t, size_t sent)
 {
 	struct otr_self *self = otr_enter();
 
 	if (!self || !otr_hold(t->f))
-		otr_count_unseen(t->f, OTR_DIR_OUT, (ssize_t)went);
+		otr_count_unseen(t->f, OTR_DIR_OUT, (ssize_t)sent);
 	else if (t->f->life == t->life && !otr_is_off())
-		otr_moved(self, fd, t->f, OTR_DIR_OUT, went, 0,
-			  &(struct iovec){t->rest.iov_base, went}, 1);
+		otr_moved(self, fd, t->f, OTR_DIR_OUT, sent, 0,
+			  &(struct iovec){t->unsent.iov_base, sent}, 1);
 	if (self)
 		otr_leave(self);
 }
 
-/* `k` bytes of the rest were sent, or -errno. */
-static void rest_went(int fd, struct turn *t, long k)
+/* `k` bytes of the unsent part were sent, or -errno. */
+static void unsent_was_sent(int fd, struct turn *t, long k)
 {
 	uint16_t at;
 
 	t->f = otr_fd_heir(t->f, t->inode, &t->life);
 	if (!t->f)
-		return; /* the connection is closed, and the rest is dropped */
-	at = otr_get(&t->f->rest_at);
+		return; /* the connection is closed, and the unsent part is dropped */
+	at = otr_get(&t->f->unsent_at);
 	if (k > 0)
-		otr_header_orphan(t->f, t->life, t->rest.iov_len - (size_t)k, at + (size_t)k);
+		otr_header_set_unsent_unheld(t->f, t->life, t->unsent.iov_len - (size_t)k,
+					     at + (size_t)k);
 	end_turn(t);
 	if (k > 0)
-		emit_rest(fd, t, (size_t)k);
+		emit_sent(fd, t, (size_t)k);
 }
 
 #define YIELDS 20 /* a call that does not block has ended by then */
@@ -186,7 +188,7 @@ static int refuse(void)
 	return -1;
 }
 
-/* Another thread sends the rest, for the `tries`-th time. On a blocking descriptor this thread
+/* Another thread sends the unsent part, for the `tries`-th time. On a blocking descriptor this thread
  * waits for it, as it would for that thread's own bytes. Otherwise it waits for a moment: where
  * the kernel itself says EAGAIN, it also says when there is room again. Under a seccomp filter,
  * which may kill a process that makes other calls than its own, it gets EAGAIN at once. */
@@ -206,21 +208,21 @@ static int wait_for_other(int fd, int flags, int tries)
 }
 
 /* The call blocks or fails here as it would if nothing of the caller's bytes had been sent yet. */
-int otr_out_first(int fd, int is_message, int flags)
+int otr_header_send_unsent(int fd, int is_message, int flags)
 {
 	int error = errno, tries = 0;
 	struct turn t;
-	enum rest is;
+	enum unsent is;
 	long k;
 
-	while ((is = look_for_rest(fd, &t)) != REST_NONE) {
-		if (is == REST_OTHER) {
+	while ((is = find_unsent(fd, &t)) != UNSENT_NONE) {
+		if (is == UNSENT_OTHER) {
 			if (wait_for_other(fd, flags, tries++))
 				return -1;
 			continue;
 		}
-		k = send_rest(fd, is_message, flags, &t.rest);
-		rest_went(fd, &t, k);
+		k = send_unsent(fd, is_message, flags, &t.unsent);
+		unsent_was_sent(fd, &t, k);
 		if (k < 0) {
 			errno = (int)-k;
 			return -1;

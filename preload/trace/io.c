@@ -130,46 +130,46 @@ static void answer_came_first(const struct plan *p)
 		f->last_dir = OTR_DIR_IN;
 }
 
-/* `k` bytes were sent, the header perhaps among them; `rest` bytes of the header still have to
+/* `k` bytes were sent, the header perhaps among them; `unsent` bytes of the header still have to
  * be sent. */
 static void emit_added(struct otr_self *self, const struct otr_out *o, struct plan *p, size_t k,
-		       size_t ret, size_t rest)
+		       size_t ret, size_t unsent)
 {
 	struct otr_fd *f = p->f;
 	size_t at = p->seen.head.line_end;
 
 	if (k > at && f->has_cause) {
-		f->cause.added = (uint16_t)(p->added - rest);
+		f->cause.added = (uint16_t)(p->added - unsent);
 		f->cause.added_at = (uint16_t)at;
 	} else {
 		f->cause.ids = OTR_IDS_NONE;
 	}
 	emit_moved(self, p, o->fd, p->seen.iov, p->n, k, ret);
 	answer_came_first(p);
-	if (rest)
-		otr_header_rest(f, rest, p->added - rest);
+	if (unsent)
+		otr_header_set_unsent(f, unsent, p->added - unsent);
 	else
 		otr_header_free(f);
 }
 
 static ssize_t send_added(const struct otr_out *o, struct plan *p)
 {
-	size_t rest, at = p->seen.head.line_end;
+	size_t unsent, at = p->seen.head.line_end;
 	struct otr_self *self;
 	ssize_t k, ret;
-	int whole, error;
+	int header_begun, error;
 
 	k = send_pieces(o, p->seen.iov, p->n);
 	if (k <= 0)
 		return k;
 	error = errno;
-	ret = otr_account(at, p->added, k, &rest, &whole);
-	otr_count(whole ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
+	ret = otr_account(at, p->added, k, &unsent, &header_begun);
+	otr_count(header_begun ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
 	self = otr_enter();
 	if (hold_again(self, p, k))
-		emit_added(self, o, p, (size_t)k, (size_t)ret, rest);
+		emit_added(self, o, p, (size_t)k, (size_t)ret, unsent);
 	else
-		otr_header_orphan(p->f, p->life, rest, p->added - rest);
+		otr_header_set_unsent_unheld(p->f, p->life, unsent, p->added - unsent);
 	if (self)
 		otr_leave(self);
 	errno = error;
@@ -307,7 +307,7 @@ static void after_call(const struct otr_out *o, struct plan *p, ssize_t ret, int
 	else if (hold_again(self, p, ret))
 		emit_plain(self, o, p, ret, error);
 	if (p->header) /* the kernel refused the call */
-		otr_header_orphan(p->f, p->life, 0, 0);
+		otr_header_set_unsent_unheld(p->f, p->life, 0, 0);
 	if (self)
 		otr_leave(self);
 }
@@ -408,7 +408,7 @@ ssize_t otr_out(const struct otr_out *o)
 	enum otr_fd_kind kind;
 	uint64_t key;
 
-	if (otr_get(&otr_shim.n_rests) && otr_out_first(o->fd, o->is_message, o->flags))
+	if (otr_get(&otr_shim.n_unsent) && otr_header_send_unsent(o->fd, o->is_message, o->flags))
 		return -1;
 	if (otr_is_off() || (f && otr_fd_is_none(f)))
 		return o->call(o);

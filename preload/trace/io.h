@@ -31,7 +31,7 @@ void otr_out_reported(int fd, const struct iovec *iov, int n, ssize_t ret);
 
 /* Before any call that sends: sends what is left of a header, also where the library is off.
  * Returns 0, or -1 with errno where the rest cannot be sent yet. */
-int otr_out_first(int fd, int is_message, int flags);
+int otr_header_send_unsent(int fd, int is_message, int flags);
 
 #pragma GCC visibility pop
 

@@ -181,7 +181,7 @@ static void a_call_finds_the_heir(void **state)
 	assert_int_equal(life, f->life);
 	assert_int_equal(f->senders, 1);
 	assert_int_not_equal(f->header, 0);
-	otr_header_orphan(f, life, 0, 0);
+	otr_header_set_unsent_unheld(f, life, 0, 0);
 	assert_int_equal(f->header, 0);
 	assert_int_equal(headers[0].taken, 0);
 	shut(numbers[2]);

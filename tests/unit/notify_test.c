@@ -157,7 +157,7 @@ int otr_shed_moved(struct otr_self *s, struct otr_fd *f, int dir, uint64_t moved
 	return 0;
 }
 
-int otr_out_first(int fd, int is_message, int flags)
+int otr_header_send_unsent(int fd, int is_message, int flags)
 {
 	(void)fd, (void)is_message, (void)flags;
 	return 0;

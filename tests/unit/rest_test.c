@@ -158,8 +158,8 @@ static void leave_rest(size_t went)
 
 	assert_non_null(h);
 	memcpy(h->text, LINE, strlen(LINE));
-	otr_header_rest(&fd, strlen(LINE) - went, went);
-	assert_int_equal(otr_shim.n_rests, 1);
+	otr_header_set_unsent(&fd, strlen(LINE) - went, went);
+	assert_int_equal(otr_shim.n_unsent, 1);
 }
 
 static void assert_is_sent(const char *bytes)
@@ -173,9 +173,9 @@ static void assert_is_sent(const char *bytes)
 
 static void assert_is_over(void)
 {
-	assert_int_equal(otr_shim.n_rests, 0);
+	assert_int_equal(otr_shim.n_unsent, 0);
 	assert_int_equal(fd.header_word, 0);
-	assert_int_equal(fd.rest_sender, 0);
+	assert_int_equal(fd.unsent_sender, 0);
 	for (size_t i = 0; i < OTR_HEADERS; i++)
 		assert_int_equal(headers[i].taken, 0);
 }
@@ -184,7 +184,7 @@ static void the_rest_goes_first(void **state)
 {
 	(void)state;
 	leave_rest(10);
-	assert_int_equal(otr_out_first(ends[0], 1, 0), 0);
+	assert_int_equal(otr_header_send_unsent(ends[0], 1, 0), 0);
 	assert_is_sent(LINE + 10);
 	assert_is_over();
 	assert_int_equal(moved, strlen(LINE) - 10);
@@ -197,9 +197,9 @@ static void a_closed_connection_keeps_no_rest(void **state)
 	(void)state;
 	assert_non_null(otr_header_claim(&fd));
 	otr_header_free(&fd);
-	otr_header_orphan(&fd, fd.life, 5, 10); /* `life` is still the old one */
+	otr_header_set_unsent_unheld(&fd, fd.life, 5, 10); /* `life` is still the old one */
 	assert_is_over();
-	assert_int_equal(otr_out_first(ends[0], 1, 0), 0);
+	assert_int_equal(otr_header_send_unsent(ends[0], 1, 0), 0);
 	assert_is_sent("");
 }
 
@@ -212,9 +212,9 @@ static void a_later_header_is_left_alone(void **state)
 	(void)state;
 	assert_non_null(otr_header_claim(&fd));
 	fd.life = life; /* the first thread reads the number just before it changes */
-	otr_header_orphan(&fd, life, 5, 10);
-	assert_int_equal(otr_header_left(&fd, &rest), 0);
-	assert_int_equal(otr_shim.n_rests, 0);
+	otr_header_set_unsent_unheld(&fd, life, 5, 10);
+	assert_int_equal(otr_header_get_unsent(&fd, &rest), 0);
+	assert_int_equal(otr_shim.n_unsent, 0);
 	assert_int_equal(fd.header, 1);
 }
 
@@ -224,7 +224,7 @@ static void a_thread_that_cannot_enter_sends_it(void **state)
 	(void)state;
 	enters = holds = 0;
 	leave_rest(10);
-	assert_int_equal(otr_out_first(ends[0], 1, 0), 0);
+	assert_int_equal(otr_header_send_unsent(ends[0], 1, 0), 0);
 	assert_is_sent(LINE + 10);
 	assert_is_over();
 	assert_int_equal(fd.unseen_bytes[OTR_DIR_OUT], strlen(LINE) - 10);
@@ -240,26 +240,26 @@ static void the_turn_ends_without_a_hold(void **state)
 	leave_rest(10);
 	while (send(ends[0], bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
-	assert_int_equal(otr_out_first(ends[0], 1, MSG_DONTWAIT), -1);
+	assert_int_equal(otr_header_send_unsent(ends[0], 1, MSG_DONTWAIT), -1);
 	assert_int_equal(errno, EAGAIN);
-	assert_int_equal(fd.rest_sender, 0);
-	assert_int_equal(fd.rest, strlen(LINE) - 10);
+	assert_int_equal(fd.unsent_sender, 0);
+	assert_int_equal(fd.unsent, strlen(LINE) - 10);
 }
 
 static void another_thread_sends_it(void **state)
 {
 	(void)state;
 	leave_rest(10);
-	fd.rest_sender = OTHER_TID;
-	assert_int_equal(otr_out_first(ends[0], 1, MSG_DONTWAIT), -1);
+	fd.unsent_sender = OTHER_TID;
+	assert_int_equal(otr_header_send_unsent(ends[0], 1, MSG_DONTWAIT), -1);
 	assert_int_equal(errno, EAGAIN);
 	otr_shim.has_seccomp = 1; /* a filter may forbid to wait */
-	assert_int_equal(otr_out_first(ends[0], 1, 0), -1);
+	assert_int_equal(otr_header_send_unsent(ends[0], 1, 0), -1);
 	assert_int_equal(errno, EAGAIN);
 	assert_is_sent("");
 	otr_shim.has_seccomp = 0;
 	ended = 3; /* soon: a caller that does not block gets no EAGAIN that is not the kernel's */
-	assert_int_equal(otr_out_first(ends[0], 1, MSG_DONTWAIT), 0);
+	assert_int_equal(otr_header_send_unsent(ends[0], 1, MSG_DONTWAIT), 0);
 	assert_is_sent(LINE + 10);
 	assert_is_over();
 }
@@ -269,7 +269,7 @@ static void the_number_is_another_socket(void **state)
 	(void)state;
 	is_other = 1;
 	leave_rest(10);
-	assert_int_equal(otr_out_first(ends[0], 1, 0), 0);
+	assert_int_equal(otr_header_send_unsent(ends[0], 1, 0), 0);
 	assert_is_sent("");
 	assert_is_over();
 }
@@ -281,17 +281,17 @@ static void the_rest_is_passed_on(void **state)
 
 	(void)state;
 	leave_rest(10);
-	fd.rest_sender = OTHER_TID;
+	fd.unsent_sender = OTHER_TID;
 	heir.life = 9;
 	otr_header_pass_on(&fd, &heir);
 	fd.life++;
 	assert_int_equal(fd.header_word, 0);
-	assert_int_equal(heir.rest_sender, OTHER_TID);
-	assert_true(otr_header_left(&heir, &rest));
-	assert_int_equal(otr_shim.n_rests, 1);
-	otr_header_orphan(&heir, 9, 0, 0);
+	assert_int_equal(heir.unsent_sender, OTHER_TID);
+	assert_true(otr_header_get_unsent(&heir, &rest));
+	assert_int_equal(otr_shim.n_unsent, 1);
+	otr_header_set_unsent_unheld(&heir, 9, 0, 0);
 	assert_int_equal(heir.header_word, 0);
-	assert_int_equal(otr_shim.n_rests, 0);
+	assert_int_equal(otr_shim.n_unsent, 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
