@@ -202,7 +202,7 @@ static void take_over(struct otr_fd *heir, struct otr_fd *f)
 	uint32_t next = otr_get(&heir->alias);
 
 	otr_share_put(heir, f, offsetof(struct otr_fd, header) / 8 * 8);
-	if (f->opaque) /* the state of the messages is that of the upper layer */
+	if (f->has_upper) /* the state of the messages is that of the upper layer */
 		otr_share_put(heir + OTR_FD_PAGE, f + OTR_FD_PAGE,
 			      offsetof(struct otr_fd, header) / 8 * 8);
 	otr_put(&heir->alias, next);

@@ -65,7 +65,7 @@ static inline void otr_fd_begins(struct otr_fd *f)
 {
 	otr_put(&f->reader_gen, otr_get(&otr_shim.reader_gen));
 	if (otr_fd_is_late(f))
-		f->boundary.state = OTR_BOUNDARY_OPAQUE;
+		f->boundary.state = OTR_BOUNDARY_UNKNOWN;
 }
 
 #pragma GCC visibility pop

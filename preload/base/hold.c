@@ -39,8 +39,8 @@ static int take(struct otr_fd *f, int32_t was, int32_t tid)
  * not known any more. */
 static void forget_boundary(struct otr_fd *f)
 {
-	f->boundary.state = OTR_BOUNDARY_OPAQUE;
-	(f + OTR_FD_PAGE)->boundary.state = OTR_BOUNDARY_OPAQUE;
+	f->boundary.state = OTR_BOUNDARY_UNKNOWN;
+	(f + OTR_FD_PAGE)->boundary.state = OTR_BOUNDARY_UNKNOWN;
 	f->has_cause = (f + OTR_FD_PAGE)->has_cause = 0;
 }
 
@@ -94,7 +94,7 @@ static void add_unseen(struct otr_fd *f, int dir)
 		w->cut = 1;
 	}
 	if (dir == OTR_DIR_OUT) {
-		f->boundary.state = OTR_BOUNDARY_OPAQUE;
+		f->boundary.state = OTR_BOUNDARY_UNKNOWN;
 		f->has_cause = 0; /* its request is sent */
 	}
 	otr_count(OTR_SHIM_DROPPED);

@@ -102,17 +102,17 @@ struct otr_fd {
 	uint8_t seen_open;
 	uint8_t last_dir;
 	uint8_t nonblock;
-	uint8_t has_cause;  /* `cause` is set (R4), and its bytes are not sent yet */
-	uint8_t layer;	    /* enum otr_layer */
-	uint8_t opening;    /* enum otr_opening */
-	uint8_t is_binary;  /* its first byte is that of a binary protocol: see otr_span_ids */
-	uint8_t opaque;	    /* * the bytes are ciphertext, or made by a client library: the upper
-			     * layer (otr_fd_upper()) has the state of the messages */
-	uint8_t shed;	    /* * enum otr_shed, of the current exchange */
-	uint8_t shed_next;  /* the request of `cause` will be shed */
-	uint16_t home;	    /* * of an alias: the number that has the state */
-	uint8_t greeting;   /* enum otr_greeting: a peer that speaks first speaks no HTTP */
-	uint8_t is_denied;  /* the peer gets no header: see otr_peer_connected() */
+	uint8_t has_cause; /* `cause` is set (R4), and its bytes are not sent yet */
+	uint8_t layer;	   /* enum otr_layer */
+	uint8_t opening;   /* enum otr_opening */
+	uint8_t is_binary; /* its first byte is that of a binary protocol: see otr_span_ids */
+	uint8_t has_upper; /* * the bytes carry TLS or calls of a client library: otr_fd_upper() has
+			     * the state of the messages, and this state counts bytes alone */
+	uint8_t shed;	   /* * enum otr_shed, of the current exchange */
+	uint8_t shed_next; /* the request of `cause` will be shed */
+	uint16_t home;	   /* * of an alias: the number that has the state */
+	uint8_t greeting;  /* enum otr_greeting: a peer that speaks first speaks no HTTP */
+	uint8_t is_denied; /* the peer gets no header: see otr_peer_connected() */
 	uint32_t host_hash; /* of the peer's address without its port; 0: not known */
 	uint32_t alias;	    /* * another number of this socket, + 1, whose `alias` is the next one;
 			     * 0: none known */

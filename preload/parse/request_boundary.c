@@ -29,7 +29,7 @@ static int names(const struct otr_boundary *t, const char *name)
 
 static void take_length(struct otr_boundary *t, size_t at)
 {
-	t->opaque |= !otr_length_read(t->line + at, t->len - at, &t->left);
+	t->is_unframed |= !otr_length_read(t->line + at, t->len - at, &t->left);
 }
 
 static void end_head(struct otr_boundary *t)
@@ -39,8 +39,8 @@ static void end_head(struct otr_boundary *t)
 	t->state = t->left ? OTR_BOUNDARY_BODY : OTR_BOUNDARY_START;
 	if (t->chunks)
 		t->state = OTR_BOUNDARY_CHUNKS;
-	if (t->opaque || !has_host || (t->chunks && t->left))
-		t->state = OTR_BOUNDARY_OPAQUE;
+	if (t->is_unframed || !has_host || (t->chunks && t->left))
+		t->state = OTR_BOUNDARY_UNKNOWN;
 	t->lines = 0;
 	t->chunks = t->state == OTR_BOUNDARY_CHUNKS ? OTR_CHUNKS_SIZE : 0;
 }
@@ -54,9 +54,9 @@ static void end_request_line(struct otr_boundary *t)
 
 	t->is_head = t->line[0] == 'H';
 	t->minor = t->end[VERSION_LEN - 1] == '1';
-	t->opaque |= !m || !m->add /* CONNECT: a tunnel follows */ || t->blanks != 2 ||
-		     memcmp(t->end, " HTTP/1.", VERSION_LEN - 1) != 0 ||
-		     (!t->minor && t->end[VERSION_LEN - 1] != '0');
+	t->is_unframed |= !m || !m->add /* CONNECT: a tunnel follows */ || t->blanks != 2 ||
+			  memcmp(t->end, " HTTP/1.", VERSION_LEN - 1) != 0 ||
+			  (!t->minor && t->end[VERSION_LEN - 1] != '0');
 	t->lines = 1;
 	t->left = 0;
 	t->hosts = 0;
@@ -77,13 +77,13 @@ static void end_line(struct otr_boundary *t)
 	} else if (t->line[0] == '\r' && t->len == 2) {
 		end_head(t);
 	} else if (!is_field(t)) {
-		t->opaque = 1;
+		t->is_unframed = 1;
 	} else if (names(t, "content-length:")) {
 		take_length(t, strlen("content-length:"));
 	} else if (names(t, "transfer-encoding:")) {
 		t->chunks = 1;
 	} else if (names(t, "upgrade:")) {
-		t->opaque = 1; /* another protocol follows */
+		t->is_unframed = 1; /* another protocol follows */
 	} else if (names(t, "host:")) {
 		t->hosts += t->hosts < 2;
 	}
@@ -101,7 +101,7 @@ static void keep_end(struct otr_boundary *t, const char *from, size_t n)
 	memcpy(t->end + VERSION_LEN - last, from + n - last, last);
 	for (at = from; (at = memchr(at, ' ', (size_t)(from + n - at))); at++)
 		t->blanks += t->blanks < 3;
-	t->opaque |= memchr(from, '\t', n) != NULL;
+	t->is_unframed |= memchr(from, '\t', n) != NULL;
 }
 
 /* Reads a part of a line, which may have no control character but the CR LF at its end; these
@@ -111,12 +111,12 @@ static void look_at_text(struct otr_boundary *t, const char *from, size_t n, int
 	size_t text = n - (size_t)ends;
 
 	if (t->cr && !(ends && n == 1))
-		t->opaque = 1; /* a bare CR */
+		t->is_unframed = 1; /* a bare CR */
 	if (text)
 		t->cr = from[text - 1] == '\r';
-	t->opaque |= ends && !t->cr;
+	t->is_unframed |= ends && !t->cr;
 	text -= text && t->cr;
-	t->opaque |= otr_has_control(from, text);
+	t->is_unframed |= otr_has_control(from, text);
 	if (!t->lines)
 		keep_end(t, from, text);
 	if (ends)
@@ -128,7 +128,7 @@ static void take_head(struct otr_boundary *t, const struct otr_head_facts *facts
 {
 	t->left = facts->length;
 	t->chunks = facts->chunks;
-	t->opaque = facts->is_unframed;
+	t->is_unframed = facts->is_unframed;
 	t->hosts = facts->hosts;
 	t->minor = facts->minor;
 	t->is_head = facts->is_head;
@@ -142,12 +142,12 @@ static size_t in_head(struct otr_boundary *t, const char *from, size_t n)
 
 	if (t->state == OTR_BOUNDARY_START) {
 		t->state = OTR_BOUNDARY_HEAD;
-		t->opaque = t->blanks = t->cr = 0;
+		t->is_unframed = t->blanks = t->cr = 0;
 	}
 	keep(t, from, took);
 	look_at_text(t, from, took, lf != NULL);
 	if (!t->lines && !otr_method_of(t->line, t->len))
-		t->state = OTR_BOUNDARY_OPAQUE;
+		t->state = OTR_BOUNDARY_UNKNOWN;
 	else if (lf)
 		end_line(t);
 	return took;
@@ -189,7 +189,7 @@ static void end_size(struct otr_boundary *t)
 	uint64_t n = chunk_size(t, &digits);
 
 	if (!digits || !t->cr) {
-		t->state = OTR_BOUNDARY_OPAQUE;
+		t->state = OTR_BOUNDARY_UNKNOWN;
 	} else if (n) {
 		t->state = OTR_BOUNDARY_CHUNK;
 		t->left = n + 2; /* with the line end */
@@ -263,13 +263,13 @@ static void unseen(struct otr_boundary *t, uint64_t n)
 	} else if (t->state == OTR_BOUNDARY_CHUNK && n <= t->left) {
 		in_chunk(t, (size_t)n);
 	} else if (n) {
-		t->state = OTR_BOUNDARY_OPAQUE;
+		t->state = OTR_BOUNDARY_UNKNOWN;
 	}
 }
 
 void otr_boundary_sent(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n)
 {
-	for (; n && moved && t->state != OTR_BOUNDARY_OPAQUE; iov++, n--) {
+	for (; n && moved && t->state != OTR_BOUNDARY_UNKNOWN; iov++, n--) {
 		const char *from = iov->iov_base;
 		size_t len = iov->iov_len < moved ? iov->iov_len : (size_t)moved;
 

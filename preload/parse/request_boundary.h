@@ -23,10 +23,10 @@
 enum otr_boundary_state {
 	OTR_BOUNDARY_START, /* the next byte begins a request */
 	OTR_BOUNDARY_HEAD,
-	OTR_BOUNDARY_BODY,   /* `left` bytes of a body follow */
-	OTR_BOUNDARY_CHUNKS, /* a line between chunks, or behind the last */
-	OTR_BOUNDARY_CHUNK,  /* `left` bytes of a chunk follow, its line end among them */
-	OTR_BOUNDARY_OPAQUE, /* not known any more */
+	OTR_BOUNDARY_BODY,    /* `left` bytes of a body follow */
+	OTR_BOUNDARY_CHUNKS,  /* a line between chunks, or behind the last */
+	OTR_BOUNDARY_CHUNK,   /* `left` bytes of a chunk follow, its line end among them */
+	OTR_BOUNDARY_UNKNOWN, /* not known any more */
 };
 
 enum otr_boundary_chunks { /* otr_boundary.chunks: what the next line is */
@@ -36,10 +36,10 @@ enum otr_boundary_chunks { /* otr_boundary.chunks: what the next line is */
 
 struct otr_boundary {
 	uint64_t left;
-	uint8_t state;	/* enum otr_boundary_state */
-	uint8_t lines;	/* complete lines of this head: 0, or 1 for some */
-	uint8_t chunks; /* whether chunks follow this head; enum otr_boundary_chunks */
-	uint8_t opaque; /* 1: this head is not valid, or what follows it cannot be followed */
+	uint8_t state;	     /* enum otr_boundary_state */
+	uint8_t lines;	     /* complete lines of this head: 0, or 1 for some */
+	uint8_t chunks;	     /* whether chunks follow this head; enum otr_boundary_chunks */
+	uint8_t is_unframed; /* 1: this head is not valid, or what follows it cannot be followed */
 	uint8_t len;
 	uint8_t cr;	    /* 1: the last byte was a CR, and the line has not ended */
 	uint8_t blanks;	    /* blanks in the request line, counted up to 3 */

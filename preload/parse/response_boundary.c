@@ -54,7 +54,7 @@ static int has_no_body(const struct otr_boundary *t)
 static void judge(struct otr_boundary *t, int whole, const struct iovec *iov, size_t len)
 {
 	if (t->status == 101 || (whole && !has_no_body(t) && !is_framed(iov->iov_base, len)))
-		t->state = OTR_BOUNDARY_OPAQUE;
+		t->state = OTR_BOUNDARY_UNKNOWN;
 }
 
 static inline int is_digit(char c)
@@ -81,7 +81,7 @@ static void listen_to(struct otr_boundary *t, const char *text, size_t len)
 		return;
 	for (size_t i = 0; i < len && t->answer_len < STATUS_LEN; i++, t->answer_len++)
 		if (!fits(t, text[i])) {
-			t->state = OTR_BOUNDARY_OPAQUE;
+			t->state = OTR_BOUNDARY_UNKNOWN;
 			return;
 		}
 }
@@ -93,14 +93,14 @@ void otr_boundary_answered(struct otr_boundary *t, int first, uint64_t moved,
 
 	if (first)
 		t->answer_len = t->status = 0;
-	if (t->state == OTR_BOUNDARY_OPAQUE || t->answer_len >= STATUS_LEN)
+	if (t->state == OTR_BOUNDARY_UNKNOWN || t->answer_len >= STATUS_LEN)
 		return;
 	if (len > moved)
 		len = (size_t)moved;
 	if (len)
 		listen_to(t, iov->iov_base, len);
 	else
-		t->state = OTR_BOUNDARY_OPAQUE; /* its beginning was not read */
-	if (t->state != OTR_BOUNDARY_OPAQUE && t->answer_len == STATUS_LEN)
+		t->state = OTR_BOUNDARY_UNKNOWN; /* its beginning was not read */
+	if (t->state != OTR_BOUNDARY_UNKNOWN && t->answer_len == STATUS_LEN)
 		judge(t, first, iov, len);
 }

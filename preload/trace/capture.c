@@ -57,7 +57,7 @@ size_t otr_wanted(const struct otr_fd *f)
 {
 	const struct otr_shim_dir *w = &f->dirs[OTR_DIR_OUT];
 
-	if (f->opaque)
+	if (f->has_upper)
 		return 0;
 	if (f->role != OTR_ROLE_SERVER || w->capture == OTR_CAPTURE_FRAMES || !otr_ring_now() ||
 	    f->policy_gen != otr_ring_now()->policy_gen)

@@ -23,14 +23,14 @@ static int is_record(const struct iovec *iov, int n)
 int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov, int n)
 {
 	if (!otr_tls_inside(self))
-		return f->opaque && otr_fd_is_same(fd, f);
-	if (f->opaque && self->tls_is_handshake && !otr_fd_is_same(fd, f))
+		return f->has_upper && otr_fd_is_same(fd, f);
+	if (f->has_upper && self->tls_is_handshake && !otr_fd_is_same(fd, f))
 		f = otr_fd_again(fd, f);
 	if (!f || f->kind != OTR_FD_STREAM)
 		return 0;
-	if (!f->opaque && !is_record(iov, n))
+	if (!f->has_upper && !is_record(iov, n))
 		return 0;
-	if (!f->opaque)
+	if (!f->has_upper)
 		otr_fd_begin_upper(f, OTR_LAYER_TLS);
 	self->tls_fd = fd;
 	return 1;

@@ -146,7 +146,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	uint64_t now = self->event_ns, pos = w->total;
 	int first = f->last_dir != dir, ready, shed;
 
-	if (f->opaque) {
+	if (f->has_upper) {
 		w->total += moved;
 		if (dir == OTR_DIR_OUT)
 			otr_tls_sent_unseen(self, f);

@@ -315,7 +315,7 @@ static void after_call(const struct otr_out *o, struct plan *p, ssize_t ret, int
 /* Is this an answer that is shed? Then the call needs no preparation. */
 static int is_shed_answer(const struct otr_fd *f)
 {
-	return otr_get(&f->role) == OTR_ROLE_SERVER && otr_get(&f->shed) && !otr_get(&f->opaque);
+	return otr_get(&f->role) == OTR_ROLE_SERVER && otr_get(&f->shed) && !otr_get(&f->has_upper);
 }
 
 /* Not inlined, so that a call on anything else takes no room on the stack. */

@@ -26,7 +26,7 @@ int otr_tls_inside(const struct otr_self *self)
 
 struct otr_fd *otr_fd_upper(struct otr_fd *f)
 {
-	return f->opaque ? f + OTR_FD_PAGE : f;
+	return f->has_upper ? f + OTR_FD_PAGE : f;
 }
 
 /* The upper layer takes over what is known of the socket: its role, its peer, and the request
@@ -51,7 +51,7 @@ struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 	upper->last_dir = OTR_DIR_NONE;
 	upper->policy_gen = ~0u;
 	otr_fd_begins(upper);
-	otr_put(&f->opaque, 1);
+	otr_put(&f->has_upper, 1);
 	return upper;
 }
 
@@ -60,5 +60,5 @@ struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 void otr_tls_sent_unseen(const struct otr_self *self, struct otr_fd *f)
 {
 	if (!otr_tls_inside(self))
-		otr_fd_upper(f)->boundary.state = OTR_BOUNDARY_OPAQUE;
+		otr_fd_upper(f)->boundary.state = OTR_BOUNDARY_UNKNOWN;
 }

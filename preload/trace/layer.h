@@ -14,8 +14,8 @@ struct otr_self;
 /* The state of the topmost layer of `f`: `f` itself, or that of what its bytes carry. */
 struct otr_fd *otr_fd_upper(struct otr_fd *f);
 
-/* From now on the bytes of `f` carry `layer` (enum otr_layer), whose state this returns; `f`
- * becomes opaque. */
+/* From now on the bytes of `f` carry `layer` (enum otr_layer), whose state this returns. The
+ * state of `f` itself then counts bytes alone. */
 struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer);
 
 /* Is the thread in a call of a TLS library that a wrapper of ours made? */

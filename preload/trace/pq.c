@@ -9,9 +9,9 @@
  *	PQgetResult		ErrorResponse 42P01, ReadyForQuery
  *
  * The messages are a layer of the connection with positions of its own, which begins with a
- * StartupMessage, so that the agent reads it as any other. From its first statement on the
- * socket below is opaque, and so is TLS in it: each statement is emitted once, where it is
- * made.
+ * StartupMessage, so that the agent reads it as any other. From its first statement on,
+ * this layer has the state of the messages: the bytes of the socket, and TLS in them, are counted
+ * alone, so that each statement is emitted once.
  *
  * A call that waits (PQexec) is a PQsendQuery and PQgetResults inside libpq. These mostly reach
  * our wrappers, too, and then they are emitted. Where libpq was linked so that they do not
@@ -75,7 +75,7 @@ static int is_over(const struct otr_pq *pq)
 {
 	const struct otr_fd *f = otr_fd_home(otr_get(&pq->fd));
 
-	return !f || !otr_get(&f->opaque) || otr_get(&f->inode) != otr_get(&pq->inode);
+	return !f || !otr_get(&f->has_upper) || otr_get(&f->inode) != otr_get(&pq->inode);
 }
 
 /* The socket of the connection, held, while statements are emitted for it. */
@@ -83,7 +83,7 @@ static struct otr_fd *socket_of(const struct otr_pq *pq)
 {
 	struct otr_fd *f = otr_fd_known(otr_get(&pq->fd));
 
-	return f && f->opaque && f->inode == pq->inode && otr_fd_upper(f)->layer == OTR_LAYER_LIB
+	return f && f->has_upper && f->inode == pq->inode && otr_fd_upper(f)->layer == OTR_LAYER_LIB
 		       ? f
 		       : NULL;
 }

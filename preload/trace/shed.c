@@ -55,7 +55,7 @@ int otr_ask_is_shed(const struct otr_self *self, const struct otr_fd *f)
 	const struct otr_asked *asked = &f->asked;
 
 	return f->shed && f->role == OTR_ROLE_CLIENT && f->layer == OTR_LAYER_SOCKET &&
-	       !f->opaque && f->last_dir == OTR_DIR_IN && otr_ring_now() &&
+	       !f->has_upper && f->last_dir == OTR_DIR_IN && otr_ring_now() &&
 	       otr_ring_now()->paused && otr_get(&otr_shim.is_server) && !self->strand.cur.conn &&
 	       !f->has_cause && !asked->pending && !asked->has_born && !asked->claim.conn &&
 	       !otr_tls_inside(self);
@@ -73,7 +73,7 @@ int otr_shed_moved(struct otr_self *self, struct otr_fd *f, int dir, uint64_t mo
 {
 	struct otr_strand *st = &self->strand;
 
-	if (!otr_ring_now() || f->opaque || otr_tls_inside(self))
+	if (!otr_ring_now() || f->has_upper || otr_tls_inside(self))
 		return 0;
 	if (f->last_dir != dir && otr_asks(f, dir)) {
 		if (!begins_shed(self, f, dir, iov, n))

@@ -5,8 +5,7 @@
  * Which connection carries a session: the socket whose ciphertext the library moved while this
  * thread was in a call for that session, which may be a handshake. Bytes that look like a TLS
  * record prove it. A session that moves no bytes of a socket (memory BIO) is not followed. From
- * then on the socket itself is opaque: its bytes are counted, and rules and parsers see the
- * plaintext alone.
+ * then on the bytes of the socket itself are counted alone: rules and parsers see the plaintext.
  *
  * A header goes in only where all of it fits one record, which a library takes whole or not at
  * all. A library that took nothing must be given the same bytes again, so these are kept.
@@ -41,7 +40,7 @@ static void learn_session(struct otr_self *self, const void *session)
 {
 	struct otr_fd *f = otr_fd_of(self->tls_fd);
 	struct otr_tls *t =
-		f && f->kind == OTR_FD_STREAM && f->opaque ? otr_tls_make(session) : NULL;
+		f && f->kind == OTR_FD_STREAM && f->has_upper ? otr_tls_make(session) : NULL;
 
 	if (!t)
 		return;
@@ -87,7 +86,7 @@ static void follow_unseen(const struct otr_tls *t, int dir, size_t n)
 {
 	struct otr_fd *f = t ? otr_fd_home(otr_get(&t->fd)) : NULL;
 
-	if (f && otr_get(&f->opaque) && otr_get(&f->inode) == otr_get(&t->conn))
+	if (f && otr_get(&f->has_upper) && otr_get(&f->inode) == otr_get(&t->conn))
 		otr_count_unseen(f + OTR_FD_PAGE, dir, (ssize_t)n);
 }
 

@@ -84,7 +84,7 @@ void otr_tls_end(const void *session)
 
 int otr_tls_carries(const struct otr_tls *t, struct otr_fd *f)
 {
-	return f && f->opaque && f->inode == otr_get(&t->conn) &&
+	return f && f->has_upper && f->inode == otr_get(&t->conn) &&
 	       otr_fd_upper(f)->layer == OTR_LAYER_TLS;
 }
 

@@ -148,14 +148,14 @@ static void the_upper_layer_goes_along(void **state)
 	struct otr_fd *f = look(numbers[0]), *heir = otr_fd_slot(numbers[2]);
 
 	(void)state;
-	f->opaque = 1;
+	f->has_upper = 1;
 	(f + OTR_FD_PAGE)->inode = f->inode;
 	(f + OTR_FD_PAGE)->dirs[OTR_DIR_OUT].total = 50;
 	(heir + OTR_FD_PAGE)->inode = 4711;
 	(heir + OTR_FD_PAGE)->connected_by = 1;
 	shut(numbers[0]);
 	assert_ptr_equal(look(numbers[2]), heir);
-	assert_int_equal(heir->opaque, 1);
+	assert_int_equal(heir->has_upper, 1);
 	assert_int_equal((heir + OTR_FD_PAGE)->inode, heir->inode);
 	assert_int_equal((heir + OTR_FD_PAGE)->dirs[OTR_DIR_OUT].total, 50);
 	assert_int_equal((heir + OTR_FD_PAGE)->connected_by, 0);

@@ -58,7 +58,7 @@ static void what_moved_unseen(void **state)
 	assert_false(f->has_cause);
 	assert_int_equal(f->dirs[OTR_DIR_IN].total, 30);
 	assert_int_equal(f->dirs[OTR_DIR_OUT].total, 70);
-	assert_int_equal(f->boundary.state, OTR_BOUNDARY_OPAQUE);
+	assert_int_equal(f->boundary.state, OTR_BOUNDARY_UNKNOWN);
 	assert_int_equal(dropped, 2);
 	otr_hold_release(&self);
 	assert_int_equal(f->owner, 0);

@@ -86,7 +86,7 @@ int otr_hold(struct otr_fd *f)
 
 struct otr_fd *otr_fd_upper(struct otr_fd *f)
 {
-	return f->opaque ? f + OTR_FD_PAGE : f;
+	return f->has_upper ? f + OTR_FD_PAGE : f;
 }
 
 void otr_end_runs(struct otr_fd *f)

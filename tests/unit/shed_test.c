@@ -274,7 +274,7 @@ static void an_answer_is_read_all_the_same(void **state)
 		assert_int_equal(fd.boundary.state, OTR_BOUNDARY_START);
 		move(OTR_DIR_IN, 100, 100);
 	}
-	assert_int_equal(fd.boundary.state, OTR_BOUNDARY_OPAQUE);
+	assert_int_equal(fd.boundary.state, OTR_BOUNDARY_UNKNOWN);
 	assert_int_equal(ruled, 2);
 }
 

@@ -121,7 +121,7 @@ int otr_hold(struct otr_fd *f)
 void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n)
 {
 	(void)dir, (void)n;
-	f->boundary.state = OTR_BOUNDARY_OPAQUE;
+	f->boundary.state = OTR_BOUNDARY_UNKNOWN;
 }
 
 int otr_has_ended(int32_t tid)
@@ -281,7 +281,7 @@ static void fresh(int known)
 	step = 0;
 	if (known)
 		assert_int_equal(otr_tls_other(&c), 1);
-	assert_int_equal(page.fds[FD].opaque, known);
+	assert_int_equal(page.fds[FD].has_upper, known);
 }
 
 /* Sends all bytes as a caller does that accepts partial writes, `most` bytes a call; `move`:
@@ -412,7 +412,7 @@ static void after_what_was_not_seen_nothing_goes_in(void **state)
 	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_HEAD);
 	self.tls_frame = 0;
 	otr_tls_sent_unseen(&self, &page.fds[FD]);
-	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_OPAQUE);
+	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_UNKNOWN);
 }
 
 int main(void)
