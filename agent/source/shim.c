@@ -132,7 +132,7 @@ void otr_shims_on_born(struct otr_shims *s, otr_shim_born_fn fn, void *arg)
 
 void otr_shims_late(struct otr_shims *s)
 {
-	s->late = true;
+	s->late_evidence = true;
 }
 
 bool otr_shims_has(const struct otr_shims *s, uint32_t tgid)

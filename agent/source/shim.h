@@ -49,7 +49,7 @@ int otr_shims_fd(const struct otr_shims *s);
 /* How many processes have a ring that is read. */
 size_t otr_shims_alive(const struct otr_shims *s);
 
-/* Late evidence (R6c) comes from the kernel side in this session: see `late` in bpf/ring.h. */
+/* Late evidence (R6c) comes from the kernel side in this session: see `late_evidence` in bpf/ring.h. */
 void otr_shims_late(struct otr_shims *s);
 /* Late evidence has named a request of this process. */
 void otr_shims_handoff(struct otr_shims *s, uint32_t tgid);

@@ -153,7 +153,7 @@ void otr_shims_peer(const struct otr_shims *s, struct otr_ev_conn *cn)
 	bool is_unix = cn->local.family == AF_UNIX || cn->remote.family == AF_UNIX;
 
 	/* Never what the process wrote itself. With the probes, the kernel side reports it. */
-	cn->peer = is_unix && !s->late ? otr_unix_peer(s->peers, cn->hdr.conn) : 0;
+	cn->peer = is_unix && !s->late_evidence ? otr_unix_peer(s->peers, cn->hdr.conn) : 0;
 }
 
 bool otr_shims_look(void *ctx, uint64_t key, struct otr_run_now *now)

@@ -15,7 +15,7 @@ void otr_shims_handoff(struct otr_shims *s, uint32_t tgid)
 	if (!sh)
 		return;
 	if (++sh->handoffs == UINT32_MAX)
-		sh->handoffs = 1; /* `late` is neither 0 nor 1 again */
+		sh->handoffs = 1; /* `late_evidence` is neither 0 nor 1 again */
 	if (sh != s->all) {
 		DL_DELETE(s->all, sh);
 		DL_PREPEND(s->all, sh);

@@ -65,7 +65,7 @@ struct otr_shims {
 	struct otr_watch watch;
 	uint64_t counts[OTR_SHIM_COUNTS]; /* of processes that have ended */
 	uint64_t cost_ns;
-	bool paused, late;
+	bool paused, late_evidence;
 	struct otr_ring_switches say;
 	uint64_t me;	   /* the number of this agent as a reader; see ring_lease.h */
 	struct shim *held; /* rings that another agent reads */
@@ -93,10 +93,11 @@ void otr_shim_drop(struct shim *sh);
 void otr_shim_refuse(int fd);
 /* Has the process ended? Asked of the kernel each 50 ms at most. */
 bool otr_shim_has_ended(struct shim *sh, uint64_t now_ns);
-/* Writes `late` to the ring: whether late evidence can come, and how much has come. */
+/* Writes `late_evidence` to the ring: whether late evidence can come, and how much has come. */
 static inline void otr_shim_say_late(const struct otr_shims *s, struct shim *sh)
 {
-	__atomic_store_n(&sh->rd.ring->late, s->late ? 1 + sh->handoffs : 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&sh->rd.ring->late_evidence, s->late_evidence ? 1 + sh->handoffs : 0,
+			 __ATOMIC_RELAXED);
 }
 /* Writes the switches and `paused` to the ring. */
 void otr_shims_greet(const struct otr_shims *s, struct shim *sh);

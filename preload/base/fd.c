@@ -330,12 +330,12 @@ struct otr_fd *otr_fd_known(int fd)
 	return home;
 }
 
-void otr_fd_unseen(int fd, int dir, ssize_t n)
+void otr_fd_count_unread(int fd, int dir, ssize_t n)
 {
 	struct otr_fd *f = n > 0 ? otr_fd_home(fd) : NULL;
 
 	if (f)
-		otr_count_unseen(f, dir, n);
+		otr_hold_count_unread(f, dir, n);
 }
 
 int otr_fd_is_other(int fd, const struct otr_fd *f)

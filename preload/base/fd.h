@@ -26,7 +26,7 @@ static inline int otr_fd_is_none(struct otr_fd *f)
 }
 /* The state of a socket, pipe or eventfd, which this thread holds until otr_leave(). NULL: `fd`
  * is nothing that is followed, or another thread holds it; its bytes are then counted by
- * otr_fd_unseen(). */
+ * otr_fd_count_unread(). */
 struct otr_fd *otr_fd_of(int fd);
 struct otr_fd *otr_fd_slot(int fd); /* NULL: the number was never used */
 /* The state of a stream as it was found last, held, without a system call. NULL: none, or
@@ -35,7 +35,7 @@ struct otr_fd *otr_fd_known(int fd);
 /* The same without holding it. NULL: no stream. */
 struct otr_fd *otr_fd_home(int fd);
 /* Counts `n` bytes that were moved by a thread that cannot hold the state. */
-void otr_fd_unseen(int fd, int dir, ssize_t n);
+void otr_fd_count_unread(int fd, int dir, ssize_t n);
 /* Is `fd` certainly another socket than `f`? One system call; 0 under a seccomp filter. */
 int otr_fd_is_other(int fd, const struct otr_fd *f);
 /* Is `fd` still the socket `f`? The inode is read once in 10 ms at most: see fd.c. */
@@ -56,7 +56,7 @@ struct otr_fd *otr_fd_heir(struct otr_fd *f, uint64_t inode, uint32_t *life);
 
 /* Did it perhaps begin while no agent read the ring? Then its position in the protocol is not
  * known. */
-static inline int otr_fd_is_late(const struct otr_fd *f)
+static inline int otr_fd_may_be_midstream(const struct otr_fd *f)
 {
 	return otr_get(&otr_shim.reader_gen) && !f->seen_open;
 }
@@ -64,7 +64,7 @@ static inline int otr_fd_is_late(const struct otr_fd *f)
 static inline void otr_fd_begins(struct otr_fd *f)
 {
 	otr_put(&f->reader_gen, otr_get(&otr_shim.reader_gen));
-	if (otr_fd_is_late(f))
+	if (otr_fd_may_be_midstream(f))
 		f->boundary.state = OTR_BOUNDARY_UNKNOWN;
 }
 

@@ -78,14 +78,14 @@ static int try_to_take(struct otr_fd *f, int32_t tid)
 }
 
 /* Adds bytes that were moved while another thread held the connection, and that were not read. */
-static void add_unseen(struct otr_fd *f, int dir)
+static void add_unread(struct otr_fd *f, int dir)
 {
-	uint64_t n = otr_get(&f->unseen_bytes[dir]);
+	uint64_t n = otr_get(&f->unread_bytes[dir]);
 	struct otr_shim_dir *w = &f->dirs[dir];
 
 	if (!n)
 		return;
-	n = __atomic_exchange_n(&f->unseen_bytes[dir], 0, __ATOMIC_RELAXED);
+	n = __atomic_exchange_n(&f->unread_bytes[dir], 0, __ATOMIC_RELAXED);
 	w->total += n;
 	w->frames.lost = 1;
 	if (f->last_dir == dir) {
@@ -100,18 +100,18 @@ static void add_unseen(struct otr_fd *f, int dir)
 	otr_count(OTR_SHIM_DROPPED);
 }
 
-static int has_unseen(const struct otr_fd *f)
+static int has_unread(const struct otr_fd *f)
 {
-	return (otr_get(&f->unseen_bytes[OTR_DIR_IN]) | otr_get(&f->unseen_bytes[OTR_DIR_OUT])) !=
+	return (otr_get(&f->unread_bytes[OTR_DIR_IN]) | otr_get(&f->unread_bytes[OTR_DIR_OUT])) !=
 	       0;
 }
 
-__attribute__((noinline, cold)) static void add_all_unseen(struct otr_fd *f)
+__attribute__((noinline, cold)) static void add_all_unread(struct otr_fd *f)
 {
-	add_unseen(f, OTR_DIR_IN);
-	add_unseen(f, OTR_DIR_OUT);
-	add_unseen(f + OTR_FD_PAGE, OTR_DIR_IN);
-	add_unseen(f + OTR_FD_PAGE, OTR_DIR_OUT);
+	add_unread(f, OTR_DIR_IN);
+	add_unread(f, OTR_DIR_OUT);
+	add_unread(f + OTR_FD_PAGE, OTR_DIR_IN);
+	add_unread(f + OTR_FD_PAGE, OTR_DIR_OUT);
 }
 
 static int is_held(const struct otr_self *self, const struct otr_fd *f)
@@ -133,15 +133,15 @@ int otr_hold(struct otr_fd *f)
 	if (self->n_held == OTR_HELD || !try_to_take(f, self->tid))
 		return 0;
 	self->held[self->n_held++] = f;
-	if (has_unseen(f) || has_unseen(f + OTR_FD_PAGE))
-		add_all_unseen(f);
+	if (has_unread(f) || has_unread(f + OTR_FD_PAGE))
+		add_all_unread(f);
 	return 1;
 }
 
-void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n)
+void otr_hold_count_unread(struct otr_fd *f, int dir, ssize_t n)
 {
 	if (n > 0)
-		__atomic_fetch_add(&f->unseen_bytes[dir], (uint64_t)n, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&f->unread_bytes[dir], (uint64_t)n, __ATOMIC_RELAXED);
 }
 
 void otr_hold_release(struct otr_self *self)

@@ -17,7 +17,7 @@ struct otr_self;
 int otr_hold(struct otr_fd *f);
 
 /* Counts `n` bytes that were moved by a thread which could not hold `f`. */
-void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n);
+void otr_hold_count_unread(struct otr_fd *f, int dir, ssize_t n);
 
 /* Gives back all that the thread holds. */
 void otr_hold_release(struct otr_self *self);

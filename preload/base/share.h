@@ -21,7 +21,7 @@
  *	of the process		words of struct otr_shim: otr_get(), otr_put().
  *
  * No thread waits: one that finds a connection held for longer than a moment counts the bytes
- * that it moved (otr_fd_unseen()), and the next holder adds them to its positions, as bytes
+ * that it moved (otr_fd_count_unread()), and the next holder adds them to its positions, as bytes
  * that were not read. So no thread ever reads what another is writing.
  *
  * OTR_YIELD() marks the points at which another thread may run; a test makes it run there.

@@ -134,7 +134,7 @@ struct otr_fd {
 	/* otr_fd_forget() leaves these. */
 	int32_t owner;		  /* * the thread that holds it; 0: none */
 	uint32_t life;		  /* number of times that all of it was forgotten */
-	uint64_t unseen_bytes[2]; /* * bytes that threads moved without holding it: hold.c */
+	uint64_t unread_bytes[2]; /* * bytes that threads moved without holding it: hold.c */
 };
 
 /* The state of OTR_FD_PAGE numbers, and OTR_FD_PAGE entries behind it that of their upper

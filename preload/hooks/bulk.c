@@ -19,7 +19,7 @@ ssize_t sendfile(int out, int in, off_t *at, size_t len)
 		return -1;
 	otr_before(out);
 	ret = otr_real.sendfile(out, in, at, len);
-	otr_out_unseen(out, ret);
+	otr_out_unread(out, ret);
 	return ret;
 }
 
@@ -36,8 +36,8 @@ ssize_t splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned
 	otr_before(in);
 	otr_before(out);
 	ret = otr_real.splice(in, from, out, to, len, flags);
-	otr_in_unseen(in, ret);
-	otr_out_unseen(out, ret);
+	otr_in_unread(in, ret);
+	otr_out_unread(out, ret);
 	return ret;
 }
 
@@ -51,11 +51,11 @@ int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 	ret = otr_real.sendmmsg(fd, msgs, n, flags);
 	error = errno;
 	for (int i = 0; i < ret; i++)
-		otr_out_reported(fd, msgs[i].msg_hdr.msg_iov, (int)msgs[i].msg_hdr.msg_iovlen,
-				 (ssize_t)msgs[i].msg_len);
+		otr_out_after(fd, msgs[i].msg_hdr.msg_iov, (int)msgs[i].msg_hdr.msg_iovlen,
+			      (ssize_t)msgs[i].msg_len);
 	errno = error;
 	if (ret < 0)
-		otr_out_reported(fd, NULL, 0, ret);
+		otr_out_after(fd, NULL, 0, ret);
 	return ret;
 }
 

@@ -33,7 +33,7 @@ static ssize_t make_io(const struct otr_tls_call *c, void *buf, size_t n)
 }
 
 /* Where records may wait, gnutls_record_cork() and similar calls have marked the session
- * (otr_tls_unseen()). */
+ * (otr_tls_no_inject()). */
 static int is_direct(const struct otr_tls_call *c)
 {
 	(void)c;
@@ -89,7 +89,7 @@ ssize_t gnutls_record_send_early_data(void *session, const void *data, size_t n)
 
 	if (!next)
 		return INTERNAL;
-	otr_tls_unseen(session);
+	otr_tls_no_inject(session);
 	return next(session, (void *)data, n);
 }
 
@@ -98,7 +98,7 @@ ssize_t gnutls_record_send_early_data(void *session, const void *data, size_t n)
  * transport of the program while others are made. The program learns how many bytes have waited
  * (gnutls_record_uncork()), so none may be added to them.
  */
-static void is_unseen(const void *session)
+static void content_is_unread(const void *session)
 {
 	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
 	int is_ours = self && otr_tls_inside(self); /* gnutls_record_send() calls send2 */
@@ -106,14 +106,14 @@ static void is_unseen(const void *session)
 	if (self)
 		otr_leave(self);
 	if (!is_ours)
-		otr_tls_unseen(session);
+		otr_tls_no_inject(session);
 }
 
 void gnutls_record_cork(void *session)
 {
 	void (*next)(void *) = otr_next(OTR_GNUTLS_CORK, FROM);
 
-	is_unseen(session);
+	content_is_unread(session);
 	if (next)
 		next(session);
 }
@@ -125,7 +125,7 @@ ssize_t gnutls_record_send2(void *session, const void *data, size_t n, size_t pa
 
 	if (!next)
 		return INTERNAL;
-	is_unseen(session);
+	content_is_unread(session);
 	return next(session, data, n, pad, flags);
 }
 
@@ -136,7 +136,7 @@ ssize_t gnutls_record_send_range(void *session, const void *data, size_t n, cons
 
 	if (!next)
 		return INTERNAL;
-	is_unseen(session);
+	content_is_unread(session);
 	return next(session, data, n, range);
 }
 
@@ -146,6 +146,6 @@ ssize_t gnutls_record_send_file(void *session, int fd, off_t *at, size_t n)
 
 	if (!next)
 		return INTERNAL;
-	is_unseen(session);
+	content_is_unread(session);
 	return next(session, fd, at, n);
 }

@@ -177,7 +177,7 @@ int SSL_write_early_data(void *ssl, const void *buf, size_t n, size_t *done)
 
 	if (!next)
 		return missing() + 1;
-	otr_tls_unseen(ssl);
+	otr_tls_no_inject(ssl);
 	return next(ssl, (void *)buf, n, done);
 }
 
@@ -202,5 +202,5 @@ ssize_t SSL_sendfile(void *ssl, int fd, off_t at, size_t n, int flags)
 
 	if (!next)
 		return missing();
-	return otr_tls_write_unseen(&file.call, n);
+	return otr_tls_write_file(&file.call, n);
 }

@@ -255,7 +255,7 @@ static size_t step(struct otr_boundary *t, const char *from, size_t n)
 }
 
 /* Bytes that cannot be read. */
-static void unseen(struct otr_boundary *t, uint64_t n)
+static void skip_unread(struct otr_boundary *t, uint64_t n)
 {
 	if (t->state == OTR_BOUNDARY_BODY && n <= t->left) {
 		t->left -= n;
@@ -275,11 +275,11 @@ void otr_boundary_sent(struct otr_boundary *t, uint64_t moved, const struct iove
 
 		moved -= len;
 		if (!from)
-			unseen(t, len);
+			skip_unread(t, len);
 		for (size_t at = 0; from && at < len;)
 			at += step(t, from + at, len - at);
 	}
-	unseen(t, moved);
+	skip_unread(t, moved);
 }
 
 /* Bytes that lie behind the first `skip` ones of `iov`. */
@@ -292,7 +292,7 @@ static void sent_beyond(struct otr_boundary *t, uint64_t moved, const struct iov
 	for (; n && skip >= iov->iov_len; iov++, n--)
 		skip -= iov->iov_len;
 	if (!n || !moved) {
-		unseen(t, moved);
+		skip_unread(t, moved);
 		return;
 	}
 	first = (struct iovec){iov->iov_base ? (char *)iov->iov_base + skip : NULL,

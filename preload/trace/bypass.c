@@ -49,23 +49,23 @@ static void report(int fd, int dir, const struct iovec *iov, int n, ssize_t ret,
 	else if (f && f->kind == OTR_FD_STREAM)
 		otr_not_moved(self, fd, f, dir, ret, error);
 	else if (!f)
-		otr_fd_unseen(fd, dir, ret);
+		otr_fd_count_unread(fd, dir, ret);
 	if (self)
 		otr_leave(self);
 	errno = error;
 }
 
-void otr_out_reported(int fd, const struct iovec *iov, int n, ssize_t ret)
+void otr_out_after(int fd, const struct iovec *iov, int n, ssize_t ret)
 {
 	report(fd, OTR_DIR_OUT, iov, n, ret, 1);
 }
 
-void otr_out_unseen(int fd, ssize_t ret)
+void otr_out_unread(int fd, ssize_t ret)
 {
 	report(fd, OTR_DIR_OUT, NULL, 0, ret, 1);
 }
 
-void otr_in_unseen(int fd, ssize_t ret)
+void otr_in_unread(int fd, ssize_t ret)
 {
 	report(fd, OTR_DIR_IN, NULL, 0, ret, 0);
 }
@@ -155,7 +155,7 @@ static void emit_sent(int fd, const struct turn *t, size_t sent)
 	struct otr_self *self = otr_enter();
 
 	if (!self || !otr_hold(t->f))
-		otr_count_unseen(t->f, OTR_DIR_OUT, (ssize_t)sent);
+		otr_hold_count_unread(t->f, OTR_DIR_OUT, (ssize_t)sent);
 	else if (t->f->life == t->life && !otr_is_off())
 		otr_moved(self, fd, t->f, OTR_DIR_OUT, sent, 0,
 			  &(struct iovec){t->unsent.iov_base, sent}, 1);

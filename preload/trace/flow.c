@@ -105,7 +105,7 @@ void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 	if (f->role != OTR_ROLE_UNKNOWN)
 		return;
 	answer = n && iov->iov_len >= 7 && !memcmp(iov->iov_base, "HTTP/1.", 7);
-	if (otr_fd_is_late(f) && !answer && !otr_head_begins(iov, n))
+	if (otr_fd_may_be_midstream(f) && !answer && !otr_head_begins(iov, n))
 		return;
 	otr_put(&f->role, (dir == OTR_DIR_OUT) != answer ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER);
 }
@@ -149,7 +149,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	if (f->has_upper) {
 		w->total += moved;
 		if (dir == OTR_DIR_OUT)
-			otr_tls_sent_unseen(self, f);
+			otr_tls_ciphertext_sent(self, f);
 		otr_handle(&self->strand, f->inode);
 		return;
 	}

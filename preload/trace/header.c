@@ -230,17 +230,17 @@ static void choose_own(struct otr_cause *cause, struct origin *out)
 
 /* Threads of pools, in this process or its parent. */
 static struct {
-	int32_t sleeper;    /* pid of the process in which a thread that reads requests may sleep
+	int32_t sleeper; /* pid of the process in which a thread that reads requests may sleep
 			  * until the work is done */
-	uint32_t late;	    /* `late` of the ring, as it was read last */
-	uint32_t unclaimed; /* requests since then whose parent the kernel side has not found */
+	uint32_t late_evidence; /* `late_evidence` of the ring, as it was read last */
+	uint32_t unclaimed;	/* requests since then whose parent the kernel side has not found */
 } pools;
 
 void otr_may_sleep(void)
 {
 	if (otr_get(&pools.sleeper) == otr_shim.pid)
 		return;
-	otr_put(&pools.late, 0);
+	otr_put(&pools.late_evidence, 0);
 	otr_put(&pools.sleeper, otr_shim.pid);
 }
 
@@ -253,16 +253,16 @@ void otr_may_sleep(void)
  */
 static int kernel_finds_parents(const struct otr_ring *ring)
 {
-	uint32_t late = otr_get(&ring->late);
+	uint32_t late_evidence = otr_get(&ring->late_evidence);
 
-	if (!late || (late == 1 && otr_get(&pools.sleeper) != otr_shim.pid))
+	if (!late_evidence || (late_evidence == 1 && otr_get(&pools.sleeper) != otr_shim.pid))
 		return 0;
-	if (late != otr_get(&pools.late)) {
-		otr_put(&pools.late, late);
+	if (late_evidence != otr_get(&pools.late_evidence)) {
+		otr_put(&pools.late_evidence, late_evidence);
 		otr_put(&pools.unclaimed, 0);
 	}
 	return __atomic_add_fetch(&pools.unclaimed, 1, __ATOMIC_RELAXED) <=
-	       (late == 1 ? UNCLAIMED_FIRST : UNCLAIMED_MAX);
+	       (late_evidence == 1 ? UNCLAIMED_FIRST : UNCLAIMED_MAX);
 }
 
 /* A thread of a pool, which reads no requests itself, sends a request while exchanges are open.

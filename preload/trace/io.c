@@ -79,7 +79,7 @@ static void end_unheld(const struct plan *p, ssize_t moved)
 {
 	if (otr_get(&p->f->life) != p->life)
 		return;
-	otr_count_unseen(p->f, OTR_DIR_OUT, moved);
+	otr_hold_count_unread(p->f, OTR_DIR_OUT, moved);
 	if (p->counted)
 		__atomic_fetch_add(&p->f->senders_gone, 1, __ATOMIC_RELAXED);
 }
@@ -288,7 +288,7 @@ static void emit_plain(struct otr_self *self, const struct otr_out *o, struct pl
 
 /* No one looked at the connection before the call: its answer is shed, or another thread held
  * it. */
-static void find_late(const struct otr_out *o, struct plan *p)
+static void find_connection(const struct otr_out *o, struct plan *p)
 {
 	struct otr_fd *f = otr_fd_of(o->fd);
 
@@ -301,9 +301,9 @@ static void after_call(const struct otr_out *o, struct plan *p, ssize_t ret, int
 	struct otr_self *self = otr_enter();
 
 	if (self && !p->f)
-		find_late(o, p);
+		find_connection(o, p);
 	if (!p->f)
-		otr_fd_unseen(o->fd, OTR_DIR_OUT, ret);
+		otr_fd_count_unread(o->fd, OTR_DIR_OUT, ret);
 	else if (hold_again(self, p, ret))
 		emit_plain(self, o, p, ret, error);
 	if (p->header) /* the kernel refused the call */
@@ -445,12 +445,12 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 }
 
 /* Bytes came while another thread holds the connection, or on what is not followed. */
-static void received_unseen(struct otr_self *self, int fd, ssize_t ret)
+static void received_unheld(struct otr_self *self, int fd, ssize_t ret)
 {
 	const struct otr_fd *f = otr_fd_slot(fd);
 	enum otr_fd_kind kind = kind_of(f);
 
-	otr_fd_unseen(fd, OTR_DIR_IN, ret);
+	otr_fd_count_unread(fd, OTR_DIR_IN, ret);
 	if (ret > 0 && kind != OTR_FD_NEW && kind != OTR_FD_OTHER)
 		otr_rules_notify(self, slot_key(fd, f, kind), 0, otr_clock_ns());
 }
@@ -460,7 +460,7 @@ static void received_on(struct otr_self *self, const struct otr_in *in, ssize_t 
 	struct otr_fd *f = otr_fd_of(in->fd);
 
 	if (!f)
-		received_unseen(self, in->fd, ret);
+		received_unheld(self, in->fd, ret);
 	else if (f->kind == OTR_FD_STREAM)
 		received(self, in, f, ret, error);
 	else if (ret > 0 && (f->kind != OTR_FD_EVENT || ret == 8))
@@ -479,7 +479,7 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 	error = errno;
 	self = otr_enter();
 	if (!self) {
-		otr_fd_unseen(in->fd, OTR_DIR_IN, ret);
+		otr_fd_count_unread(in->fd, OTR_DIR_IN, ret);
 		return;
 	}
 	received_on(self, in, ret, error);

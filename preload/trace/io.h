@@ -23,11 +23,11 @@ ssize_t otr_out(const struct otr_out *o);
 void otr_in(const struct otr_in *in, ssize_t ret);
 
 /* After a call whose bytes cannot be read (sendfile, splice). */
-void otr_out_unseen(int fd, ssize_t ret);
-void otr_in_unseen(int fd, ssize_t ret);
+void otr_out_unread(int fd, ssize_t ret);
+void otr_in_unread(int fd, ssize_t ret);
 
 /* After a call that sent `iov` unchanged. */
-void otr_out_reported(int fd, const struct iovec *iov, int n, ssize_t ret);
+void otr_out_after(int fd, const struct iovec *iov, int n, ssize_t ret);
 
 /* Before any call that sends: sends what is left of a header, also where the library is off.
  * Returns 0, or -1 with errno where the rest cannot be sent yet. */

@@ -57,7 +57,7 @@ struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 
 /* What a call without a wrapper sent (gnutls_record_send2) may be a part of a request: where
  * the next request begins is not known any more. */
-void otr_tls_sent_unseen(const struct otr_self *self, struct otr_fd *f)
+void otr_tls_ciphertext_sent(const struct otr_self *self, struct otr_fd *f)
 {
 	if (!otr_tls_inside(self))
 		otr_fd_upper(f)->boundary.state = OTR_BOUNDARY_UNKNOWN;

@@ -23,7 +23,7 @@ int otr_tls_inside(const struct otr_self *self);
 
 /* Ciphertext of `f` was sent. Where no wrapper saw its plaintext, no header is put into this
  * connection any more. */
-void otr_tls_sent_unseen(const struct otr_self *self, struct otr_fd *f);
+void otr_tls_ciphertext_sent(const struct otr_self *self, struct otr_fd *f);
 
 #pragma GCC visibility pop
 

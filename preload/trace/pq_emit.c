@@ -46,7 +46,7 @@ static void emit_short(struct otr_self *self, struct otr_pq *pq, struct otr_fd *
 	emit_in(self, pq, f, out, otr_pq_short(out, type));
 }
 
-static void emit_unseen(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
+static void emit_unread_byte(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
 	otr_moved(self, pq->fd, otr_fd_upper(f), OTR_DIR_IN, 1, 0, NULL, 0);
 }
@@ -71,7 +71,7 @@ void otr_pq_emit_startup(struct otr_self *self, const struct otr_pq_call *c, str
 static void settle(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
 	if (pq->missed || (pq->busy && !pq->answered))
-		emit_unseen(self, pq, f);
+		emit_unread_byte(self, pq, f);
 	else if (pq->busy)
 		emit_short(self, pq, f, 'Z');
 	pq->missed = 0;

@@ -82,12 +82,12 @@ static void move_boundary(const struct otr_tls *t, const struct moved *m)
 }
 
 /* Counts bytes that were not read: the library is off, or another thread holds the connection. */
-static void follow_unseen(const struct otr_tls *t, int dir, size_t n)
+static void count_unread(const struct otr_tls *t, int dir, size_t n)
 {
 	struct otr_fd *f = t ? otr_fd_home(otr_get(&t->fd)) : NULL;
 
 	if (f && otr_get(&f->has_upper) && otr_get(&f->inode) == otr_get(&t->conn))
-		otr_count_unseen(f + OTR_FD_PAGE, dir, (ssize_t)n);
+		otr_hold_count_unread(f + OTR_FD_PAGE, dir, (ssize_t)n);
 }
 
 static int can_hold(const struct otr_tls *t)
@@ -104,7 +104,7 @@ static void emit_out(struct otr_self *self, const struct otr_tls *t, const struc
 	if (!t)
 		return;
 	if (!self || !can_hold(t)) {
-		follow_unseen(t, OTR_DIR_OUT, m->all);
+		count_unread(t, OTR_DIR_OUT, m->all);
 		return;
 	}
 	emit(self, t, OTR_DIR_OUT, m, start_ns);
@@ -163,9 +163,9 @@ static int is_retry(const struct otr_tls *t, const void *buf, size_t n)
  * held is not known when they are sent. */
 static int may_add(const struct otr_tls_call *c, struct otr_tls *t)
 {
-	if (!otr_get(&t->early) && !c->is_direct(c))
-		otr_put(&t->early, 1);
-	return !otr_get(&t->early);
+	if (!otr_get(&t->no_inject) && !c->is_direct(c))
+		otr_put(&t->no_inject, 1);
+	return !otr_get(&t->no_inject);
 }
 
 /* Keeps the caller's bytes with a header in them, if one belongs there. */
@@ -375,7 +375,7 @@ ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n)
 	return ret;
 }
 
-ssize_t otr_tls_write_unseen(const struct otr_tls_call *c, size_t n)
+ssize_t otr_tls_write_file(const struct otr_tls_call *c, size_t n)
 {
 	return write_own(c, begin(c), NULL, n);
 }
@@ -385,7 +385,7 @@ static void emit_in(struct otr_self *self, const struct otr_tls *t, const struct
 	if (t && can_hold(t))
 		emit(self, t, OTR_DIR_IN, m, 0);
 	else if (t)
-		follow_unseen(t, OTR_DIR_IN, m->all);
+		count_unread(t, OTR_DIR_IN, m->all);
 }
 
 ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)

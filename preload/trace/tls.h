@@ -30,7 +30,7 @@ struct otr_tls_call {
 ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n);
 ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n);
 /* The same for `n` bytes that cannot be read. */
-ssize_t otr_tls_write_unseen(const struct otr_tls_call *c, size_t n);
+ssize_t otr_tls_write_file(const struct otr_tls_call *c, size_t n);
 ssize_t otr_tls_other(const struct otr_tls_call *c);
 
 #pragma GCC visibility pop

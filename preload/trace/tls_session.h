@@ -14,7 +14,7 @@ struct otr_tls {
 	const void *session; /* the library's pointer; NULL: the slot is free */
 	uint64_t conn;	     /* the inode of its socket */
 	int32_t fd;
-	uint32_t early; /* 1: a part of a request may have been sent in it, unseen */
+	uint32_t no_inject; /* 1: bytes of a request may have been sent that no wrapper read */
 	/* Bytes that go out in place of the caller's: the header of `added` bytes at `at`, and
 	 * `gone` bytes that the library took. `len` 0: there are none. Thread `writer` owns them. */
 	int32_t writer;
@@ -41,7 +41,7 @@ struct otr_fd *otr_tls_socket(const struct otr_tls *t, int dir);
 
 /* What is sent next on the session is not seen, or its records wait in memory: no header is put
  * into it any more. */
-void otr_tls_unseen(const void *session);
+void otr_tls_no_inject(const void *session);
 
 /* The session ends: its slot is free. */
 void otr_tls_end(const void *session);

@@ -49,11 +49,11 @@ static void what_moved_unseen(void **state)
 	(void)state;
 	f->has_cause = 1;
 	f->last_dir = OTR_DIR_OUT;
-	otr_count_unseen(f, OTR_DIR_IN, 30);
+	otr_hold_count_unread(f, OTR_DIR_IN, 30);
 	assert_true(otr_hold(f));
 	assert_true(f->has_cause);
 	otr_hold_release(&self);
-	otr_count_unseen(f, OTR_DIR_OUT, 70);
+	otr_hold_count_unread(f, OTR_DIR_OUT, 70);
 	assert_true(otr_hold(f));
 	assert_false(f->has_cause);
 	assert_int_equal(f->dirs[OTR_DIR_IN].total, 30);

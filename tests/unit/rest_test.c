@@ -59,9 +59,9 @@ int otr_hold(struct otr_fd *f)
 	return holds;
 }
 
-void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n)
+void otr_hold_count_unread(struct otr_fd *f, int dir, ssize_t n)
 {
-	f->unseen_bytes[dir] += (uint64_t)n;
+	f->unread_bytes[dir] += (uint64_t)n;
 }
 
 struct otr_fd *otr_fd_of(int number)
@@ -91,7 +91,7 @@ int otr_fd_is_other(int number, const struct otr_fd *f)
 	return is_other;
 }
 
-void otr_fd_unseen(int number, int dir, ssize_t n)
+void otr_fd_count_unread(int number, int dir, ssize_t n)
 {
 	(void)number, (void)dir, (void)n;
 }
@@ -227,7 +227,7 @@ static void a_thread_that_cannot_enter_sends_it(void **state)
 	assert_int_equal(otr_header_send_unsent(ends[0], 1, 0), 0);
 	assert_is_sent(LINE + 10);
 	assert_is_over();
-	assert_int_equal(fd.unseen_bytes[OTR_DIR_OUT], strlen(LINE) - 10);
+	assert_int_equal(fd.unread_bytes[OTR_DIR_OUT], strlen(LINE) - 10);
 }
 
 /* The sender cannot hold the connection after its call: the next thread need not wait for it. */

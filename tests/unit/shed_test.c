@@ -42,7 +42,7 @@ static void emit(char what)
 	records[len] = what;
 }
 
-void otr_tls_sent_unseen(const struct otr_self *s, struct otr_fd *f)
+void otr_tls_ciphertext_sent(const struct otr_self *s, struct otr_fd *f)
 {
 	(void)s;
 	(void)f;

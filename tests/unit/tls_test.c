@@ -118,7 +118,7 @@ int otr_hold(struct otr_fd *f)
 	return 1;
 }
 
-void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n)
+void otr_hold_count_unread(struct otr_fd *f, int dir, ssize_t n)
 {
 	(void)dir, (void)n;
 	f->boundary.state = OTR_BOUNDARY_UNKNOWN;
@@ -399,7 +399,7 @@ static void after_what_was_not_seen_nothing_goes_in(void **state)
 	(void)state;
 	fresh(1);
 	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
-	otr_tls_unseen(&on);
+	otr_tls_no_inject(&on);
 	send_all(0, 0, N);
 	assert_true(is_plain());
 	otr_tls_end(&on);
@@ -408,10 +408,10 @@ static void after_what_was_not_seen_nothing_goes_in(void **state)
 	send_all(0, 0, N);
 	assert_true(has_header());
 	self.tls_frame = (uintptr_t)__builtin_frame_address(0) + 64;
-	otr_tls_sent_unseen(&self, &page.fds[FD]);
+	otr_tls_ciphertext_sent(&self, &page.fds[FD]);
 	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_HEAD);
 	self.tls_frame = 0;
-	otr_tls_sent_unseen(&self, &page.fds[FD]);
+	otr_tls_ciphertext_sent(&self, &page.fds[FD]);
 	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_UNKNOWN);
 }
 
