@@ -34,16 +34,16 @@ extern char **environ;
 static const struct otr_inbound *current(uint64_t now, struct otr_span_ids *ids)
 {
 	const struct otr_self *self = otr_self_peek();
-	const struct otr_inbound *sv;
+	const struct otr_inbound *inbound;
 	uint32_t seq;
 
 	if (!self || !self->strand.cur.conn)
 		return NULL;
-	sv = otr_inbound_of(self->strand.cur.conn);
-	if (!sv || !otr_ids_read(sv, self->strand.cur.conn, ids, &seq) ||
-	    !otr_xref_open(&self->strand.cur, &sv->exch))
+	inbound = otr_inbound_of(self->strand.cur.conn);
+	if (!inbound || !otr_ids_read(inbound, self->strand.cur.conn, ids, &seq) ||
+	    !otr_xref_open(&self->strand.cur, &inbound->exch))
 		return NULL;
-	return otr_current(&self->strand, &otr_shim.proc, now) ? sv : NULL;
+	return otr_current(&self->strand, &otr_shim.proc, now) ? inbound : NULL;
 }
 
 static int is_own(const char *parent)
@@ -60,18 +60,19 @@ static int choose(struct otr_carry *carry, char *const *env)
 	const struct otr_started *st = &otr_shim.started;
 	uint64_t now = otr_clock_ns();
 	struct otr_span_ids ids;
-	const struct otr_inbound *sv = current(now, &ids);
+	const struct otr_inbound *inbound = current(now, &ids);
 	const char *parent;
 
-	if (!sv && !otr_run_is_over(st, otr_get(&otr_shim.is_server), now))
+	if (!inbound && !otr_run_is_over(st, otr_get(&otr_shim.is_server), now))
 		return 0;
 	parent = otr_env_get(env, "TRACEPARENT");
-	if (is_own(parent) || (!sv && !parent))
+	if (is_own(parent) || (!inbound && !parent))
 		return 0;
 	carry->parent[0] = 0;
-	if (sv) {
+	if (inbound) {
 		otr_carry_parent(carry, ids.trace_id, ids.span_id, ids.flags);
-		otr_carry_lists(carry, sv->state, ids.state_len, sv->baggage, ids.baggage_len);
+		otr_carry_lists(carry, inbound->state, ids.state_len, inbound->baggage,
+				ids.baggage_len);
 		return 1;
 	}
 	if (st->run.has_outer)

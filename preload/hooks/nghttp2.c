@@ -85,13 +85,13 @@ static const struct otr_xref *current(struct otr_strand *st)
 
 /* Names the span of the exchange, unless another thread has read the next request of its
  * connection. */
-static int name_served(struct otr_named *out, const struct otr_inbound *sv,
+static int name_served(struct otr_named *out, const struct otr_inbound *inbound,
 		       const struct otr_xref *ref)
 {
 	struct otr_span_ids ids;
 	uint32_t seq;
 
-	if (!otr_ids_read(sv, ref->conn, &ids, &seq) || ids.state_len > sizeof(out->state) ||
+	if (!otr_ids_read(inbound, ref->conn, &ids, &seq) || ids.state_len > sizeof(out->state) ||
 	    ids.baggage_len > sizeof(out->baggage))
 		return 0;
 	memcpy(out->trace_id, ids.trace_id, sizeof(out->trace_id));
@@ -99,9 +99,9 @@ static int name_served(struct otr_named *out, const struct otr_inbound *sv,
 	out->flags = ids.flags;
 	out->state_len = ids.state_len;
 	out->baggage_len = ids.baggage_len;
-	otr_share_text(out->state, sv->state, ids.state_len);
-	otr_share_text(out->baggage, sv->baggage, ids.baggage_len);
-	return otr_inbound_is(sv, ref->conn, ref->pos, seq);
+	otr_share_text(out->state, inbound->state, ids.state_len);
+	otr_share_text(out->baggage, inbound->baggage, ids.baggage_len);
+	return otr_inbound_is(inbound, ref->conn, ref->pos, seq);
 }
 
 /* Tells the agent, once, that the run span was used as a parent, so that the agent emits it. */
@@ -140,10 +140,10 @@ static int name_started(struct otr_named *out)
 static int name(struct otr_named *out, struct otr_self *self)
 {
 	const struct otr_xref *by = current(&self->strand);
-	const struct otr_inbound *sv = by ? otr_inbound_of(by->conn) : NULL;
+	const struct otr_inbound *inbound = by ? otr_inbound_of(by->conn) : NULL;
 
 	if (by)
-		return sv && name_served(out, sv, by);
+		return inbound && name_served(out, inbound, by);
 	return !self->strand.cur.conn && !otr_get(&otr_shim.proc.open) && name_started(out);
 }
 

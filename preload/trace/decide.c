@@ -38,9 +38,9 @@ static int may_add(const struct otr_fd *upper)
 	       upper->dirs[OTR_DIR_OUT].capture != OTR_CAPTURE_MUTE;
 }
 
-static int is_plain(const struct otr_out *o, const struct otr_seen *seen)
+static int is_plain(const struct otr_out *o, const struct otr_out_view *view)
 {
-	return !(o->flags & ~PLAIN) && seen->n_all <= OTR_PIECES - 2 &&
+	return !(o->flags & ~PLAIN) && view->n_caller_iov <= OTR_PIECES - 2 &&
 	       !(o->msg && (o->msg->msg_name || o->msg->msg_controllen));
 }
 
@@ -101,7 +101,7 @@ static int is_nameless(struct otr_self *self, struct otr_fd *f, uint64_t now)
 
 /* A header goes into a call that can be replaced by one with more pieces. */
 size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd *f, uint64_t now,
-		  struct otr_seen *seen, struct otr_header **header)
+		  struct otr_out_view *view, struct otr_header **header)
 {
 	enum otr_shim_count no;
 	enum otr_head head;
@@ -111,18 +111,18 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 	otr_rules_again(self, f);
 	if (!may_add(f) || is_nameless(self, f, now))
 		return 0;
-	head = otr_user_copy_head(o, seen);
+	head = otr_user_copy_head(o, view);
 	/* The head was read, so the rest of the message can be read too. */
-	if (!otr_head_gets_header(head, head == OTR_HEAD_WHOLE && is_plain(o, seen)))
+	if (!otr_head_gets_header(head, head == OTR_HEAD_WHOLE && is_plain(o, view)))
 		return 0;
-	no = refusal(o->fd, f, f, seen->iov, seen->n, &seen->head, &room);
+	no = refusal(o->fd, f, f, view->iov, view->n, &view->facts, &room);
 	*header = no == OTR_SHIM_COUNTS ? otr_header_claim(f) : NULL;
 	if (!*header) {
 		otr_count(no == OTR_SHIM_COUNTS ? OTR_SHIM_ODD : no);
 		return 0;
 	}
-	added = make_header(self, f, seen->iov, seen->n, now, (*header)->text);
-	added = fits_at_once(f, seen->head.line_end, added, room);
+	added = make_header(self, f, view->iov, view->n, now, (*header)->text);
+	added = fits_at_once(f, view->facts.line_end, added, room);
 	if (added)
 		return added;
 	otr_header_free(f);

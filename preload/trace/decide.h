@@ -19,15 +19,15 @@
 struct otr_fd;
 struct otr_header;
 struct otr_out;
-struct otr_seen;
+struct otr_out_view;
 struct otr_self;
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 /* A call `o` that sends on `f`, which is held. Returns the length of the header in *header, whose
- * slot is taken, and says in `seen` where it goes in. 0: none. */
+ * slot is taken, and says in `view` where it goes in. 0: none. */
 size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd *f, uint64_t now,
-		  struct otr_seen *seen, struct otr_header **header);
+		  struct otr_out_view *view, struct otr_header **header);
 
 /* The same for plaintext `iov` of the socket `fd` inside TLS: writes the header to `out`, which
  * has OTR_HEADER_MAX bytes, and its offset in `iov` to *at. `plain`: the call may be changed. */

@@ -78,7 +78,8 @@ enum {
 	WANTED
 };
 
-static void make_ids(struct otr_span_ids *ids, struct otr_inbound *sv, struct otr_want want[WANTED])
+static void make_ids(struct otr_span_ids *ids, struct otr_inbound *inbound,
+		     struct otr_want want[WANTED])
 {
 	char state[OTR_SAMPLE_STATE] __attribute__((aligned(8)));
 	int has = otr_parent_read(want[PARENT].out, want[PARENT].len, ids->trace_id, ids->span_id,
@@ -89,7 +90,7 @@ static void make_ids(struct otr_span_ids *ids, struct otr_inbound *sv, struct ot
 	if (!has) {
 		ids->state_len = (uint16_t)begin_trace(ids->trace_id, &ids->flags, state);
 		if (ids->state_len)
-			otr_share_put(sv->state, state, sizeof(state));
+			otr_share_put(inbound->state, state, sizeof(state));
 	}
 	if (!ids->shed)
 		random_id(ids->span_id, sizeof(ids->span_id));
@@ -125,7 +126,7 @@ static int find_lines(struct otr_want want[WANTED], const struct iovec *iov, int
 	return 1;
 }
 
-static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const struct iovec *iov,
+static void take_ids(struct otr_span_ids *ids, struct otr_inbound *inbound, const struct iovec *iov,
 		     int n)
 {
 	char text[128];
@@ -137,24 +138,27 @@ static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const str
 
 	if (!find_lines(want, iov, n))
 		return;
-	make_ids(ids, sv, want);
+	make_ids(ids, inbound, want);
 	if (!ids->has_ids || (!want[STATE].seen && !want[BAGGAGE].seen) || otr_on_other_stack())
 		return;
 	if (want[STATE].seen)
-		ids->state_len = keep_list(sv->state, sizeof(sv->state), "tracestate", iov, n);
+		ids->state_len =
+			keep_list(inbound->state, sizeof(inbound->state), "tracestate", iov, n);
 	if (want[BAGGAGE].seen)
-		ids->baggage_len = keep_list(sv->baggage, sizeof(sv->baggage), "baggage", iov, n);
+		ids->baggage_len =
+			keep_list(inbound->baggage, sizeof(inbound->baggage), "baggage", iov, n);
 }
 
-void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov, int n)
+void otr_inbound_ids(struct otr_inbound *inbound, const struct otr_fd *f, const struct iovec *iov,
+		     int n)
 {
 	struct otr_span_ids ids = {.layer = f->layer, .shed = f->shed, .is_binary = f->is_binary};
 
-	if (!otr_inbound_lock(sv, f->inode))
+	if (!otr_inbound_lock(inbound, f->inode))
 		return; /* the slot is another connection's by now */
-	take_ids(&ids, sv, iov, n);
-	otr_share_put(&sv->ids, &ids, sizeof(ids));
-	otr_inbound_unlock(sv);
+	take_ids(&ids, inbound, iov, n);
+	otr_share_put(&inbound->ids, &ids, sizeof(ids));
+	otr_inbound_unlock(inbound);
 }
 
 static char *put(char *out, const char *text, size_t len)
@@ -277,19 +281,20 @@ static int is_decided_later(void)
 	       kernel_finds_parents(ring);
 }
 
-static int choose_served(struct otr_cause *cause, const struct otr_inbound *sv, struct origin *out)
+static int choose_served(struct otr_cause *cause, const struct otr_inbound *inbound,
+			 struct origin *out)
 {
-	if (!sv)
+	if (!inbound)
 		return 0;
-	if (!otr_ids_read(sv, cause->parent.conn, &out->ids, &out->seq)) {
+	if (!otr_ids_read(inbound, cause->parent.conn, &out->ids, &out->seq)) {
 		if (!out->ids.is_binary)
 			return 0;
 		begin_own(cause, out);
 		return 1;
 	}
 	set_trace(cause, out->ids.trace_id, out->ids.flags);
-	out->state = sv->state;
-	out->baggage = sv->baggage;
+	out->state = inbound->state;
+	out->baggage = inbound->baggage;
 	out->state_len = out->ids.state_len;
 	out->baggage_len = out->ids.baggage_len;
 	out->above = out->ids.span_id;
@@ -297,12 +302,13 @@ static int choose_served(struct otr_cause *cause, const struct otr_inbound *sv, 
 }
 
 /* Chooses the trace of these bytes. Returns 0 where it is not known. */
-static int choose_trace(struct otr_cause *cause, const struct otr_inbound *sv, struct origin *out)
+static int choose_trace(struct otr_cause *cause, const struct otr_inbound *inbound,
+			struct origin *out)
 {
 	out->state_len = out->baggage_len = 0;
 	out->above = NULL;
 	if (cause->parent.conn)
-		return choose_served(cause, sv, out);
+		return choose_served(cause, inbound, out);
 	if (is_decided_later())
 		return 0;
 	choose_own(cause, out);
@@ -341,11 +347,11 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 {
 	struct otr_cause *cause = &f->cause;
 	const struct otr_ref *parent = &cause->parent;
-	const struct otr_inbound *sv = otr_inbound_of(parent->conn);
+	const struct otr_inbound *inbound = otr_inbound_of(parent->conn);
 	const char *begin = out;
 	struct origin from;
 
-	if (!choose_trace(cause, sv, &from) || !choose_span(f, &from))
+	if (!choose_trace(cause, inbound, &from) || !choose_span(f, &from))
 		return 0;
 	out = put(out, "traceparent: 00-", 16);
 	out = otr_hex(out, cause->trace_id, 16);
@@ -355,7 +361,7 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 	out = otr_hex(out, &cause->flags, 1);
 	out = put(out, "\r\n", 2);
 	out = put_lists(out, &from, iov, n);
-	if (parent->conn && !otr_inbound_is(sv, parent->conn, parent->pos, from.seq))
+	if (parent->conn && !otr_inbound_is(inbound, parent->conn, parent->pos, from.seq))
 		return 0; /* another thread has read the next request of the connection */
 	cause->ids = OTR_IDS_INJECTED;
 	return (size_t)(out - begin);
@@ -363,11 +369,11 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 
 int otr_header_has_span(const struct otr_fd *f)
 {
-	const struct otr_inbound *sv = otr_inbound_of(f->cause.parent.conn);
+	const struct otr_inbound *inbound = otr_inbound_of(f->cause.parent.conn);
 
 	if (!f->shed_next)
 		return 1;
-	return f->cause.parent.conn ? sv && otr_get(&sv->ids.has_ids)
+	return f->cause.parent.conn ? inbound && otr_get(&inbound->ids.has_ids)
 				    : !otr_get(&otr_shim.is_server);
 }
 

@@ -9,7 +9,7 @@
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 /* Sets the ids of the exchange that begins on `f`, by the request head in `iov`. */
-void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov,
+void otr_inbound_ids(struct otr_inbound *inbound, const struct otr_fd *f, const struct iovec *iov,
 		     int n);
 /* Is there a span that a header of the next request can name? f->cause is set. */
 int otr_header_has_span(const struct otr_fd *f);

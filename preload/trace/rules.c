@@ -18,26 +18,27 @@
 
 void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enum otr_evidence why)
 {
-	const struct otr_inbound *sv;
+	const struct otr_inbound *inbound;
 
 	if (why == OTR_EVIDENCE_NONE)
 		return;
-	sv = otr_inbound_of(parent->conn);
+	inbound = otr_inbound_of(parent->conn);
 	cause->parent.conn = parent->conn;
 	cause->parent.pos = parent->pos;
 	cause->parent.dir = OTR_DIR_IN;
-	if (sv)
-		cause->parent.layer = otr_get(&sv->ids.layer);
+	if (inbound)
+		cause->parent.layer = otr_get(&inbound->ids.layer);
 	cause->evidence = (uint8_t)why;
 }
 
 /* Sets the ids of the exchange, for the children that are started for it. */
-static void put_inbound_ids(struct otr_cause *cause, const struct otr_inbound *sv, uint64_t conn)
+static void put_inbound_ids(struct otr_cause *cause, const struct otr_inbound *inbound,
+			    uint64_t conn)
 {
 	struct otr_span_ids ids;
 	uint32_t seq;
 
-	if (!otr_ids_read(sv, conn, &ids, &seq))
+	if (!otr_ids_read(inbound, conn, &ids, &seq))
 		return;
 	cause->ids = OTR_IDS_READ;
 	cause->flags = ids.flags;
@@ -77,12 +78,12 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		    const struct iovec *iov, int n, struct otr_cause *cause)
 {
 	struct otr_strand *st = &self->strand;
-	struct otr_inbound *sv = otr_inbound_make(f->inode);
+	struct otr_inbound *inbound = otr_inbound_make(f->inode);
 	struct otr_xref ref = {.conn = f->inode, .pos = pos};
 
 	if (!otr_get(&otr_shim.is_server))
 		otr_put(&otr_shim.is_server, 1);
-	if (!sv) {
+	if (!inbound) {
 		read_unknown(st, f->inode, now);
 		return;
 	}
@@ -94,15 +95,15 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		otr_all_waits_seen(st); /* the process has one thread, and wrappers see all its
 					 * waits */
 	if (first) {
-		end_of_parent(&sv->exch);
-		otr_put(&sv->exch.tgid, (uint32_t)otr_shim.pid);
-		otr_r1_first(st, &otr_shim.proc, &sv->exch, &ref, otr_exch_of(st->mine.conn),
+		end_of_parent(&inbound->exch);
+		otr_put(&inbound->exch.tgid, (uint32_t)otr_shim.pid);
+		otr_r1_first(st, &otr_shim.proc, &inbound->exch, &ref, otr_exch_of(st->mine.conn),
 			     f->nonblock, (uint64_t)self->tid, now);
-		otr_inbound_ids(sv, f, iov, n);
-		put_inbound_ids(cause, sv, f->inode);
+		otr_inbound_ids(inbound, f, iov, n);
+		put_inbound_ids(cause, inbound, f->inode);
 	} else {
 		ref.pos = f->dirs[OTR_DIR_IN].pos;
-		otr_r1_more(st, &sv->exch, &ref, now);
+		otr_r1_more(st, &inbound->exch, &ref, now);
 	}
 }
 
@@ -128,9 +129,9 @@ static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t 
 /* Is the parent of a request shed? A request without a parent is shed when new ones are. */
 static int parent_is_shed(uint64_t parent)
 {
-	const struct otr_inbound *sv = otr_inbound_of(parent);
+	const struct otr_inbound *inbound = otr_inbound_of(parent);
 
-	return parent ? sv && otr_get(&sv->ids.shed) : otr_ring_is_behind();
+	return parent ? inbound && otr_get(&inbound->ids.shed) : otr_ring_is_behind();
 }
 
 /* R4 */

@@ -120,33 +120,34 @@ static size_t in_first_pages(const void *from)
 }
 
 /* Nearly every head lies in the page where it begins: the others are not asked for then. */
-static enum otr_head read_head(struct asked *a, const struct otr_out *o, struct otr_seen *seen)
+static enum otr_head read_head(struct asked *a, const struct otr_out *o, struct otr_out_view *view)
 {
 	enum otr_head head;
 	size_t sure;
 	int n;
 
-	seen->all = pieces(a, o, &seen->n_all);
-	if (!seen->all)
+	view->caller_iov = pieces(a, o, &view->n_caller_iov);
+	if (!view->caller_iov)
 		return OTR_HEAD_NONE;
-	n = readable_pieces(a, seen->iov, seen->all, seen->n_all, LOOK);
-	if (!otr_head_begins(seen->iov, n))
+	n = readable_pieces(a, view->iov, view->caller_iov, view->n_caller_iov, LOOK);
+	if (!otr_head_begins(view->iov, n))
 		return OTR_HEAD_NONE;
-	sure = in_first_pages(seen->iov->iov_base);
-	seen->n = readable_pieces(a, seen->iov, seen->all, seen->n_all, sure);
-	head = otr_head_read(seen->iov, seen->n, &seen->head);
-	if (head != OTR_HEAD_SPLIT || length(seen->iov, seen->n) < sure)
+	sure = in_first_pages(view->iov->iov_base);
+	view->n = readable_pieces(a, view->iov, view->caller_iov, view->n_caller_iov, sure);
+	head = otr_head_read(view->iov, view->n, &view->facts);
+	if (head != OTR_HEAD_SPLIT || length(view->iov, view->n) < sure)
 		return head;
-	seen->n = readable_pieces(a, seen->iov, seen->all, seen->n_all, OTR_HEAD_MAX + 2);
-	return otr_head_read(seen->iov, seen->n, &seen->head);
+	view->n = readable_pieces(a, view->iov, view->caller_iov, view->n_caller_iov,
+				  OTR_HEAD_MAX + 2);
+	return otr_head_read(view->iov, view->n, &view->facts);
 }
 
-enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_seen *seen)
+enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_out_view *view)
 {
 	struct asked a = {.page = OTR_NO_PAGE};
-	enum otr_head head = read_head(&a, o, seen);
+	enum otr_head head = read_head(&a, o, view);
 
-	seen->page = a.page;
+	view->page = a.page;
 	return head;
 }
 

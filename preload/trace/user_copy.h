@@ -16,7 +16,7 @@
 struct otr_copy;
 struct otr_fd;
 struct otr_out;
-struct otr_seen;
+struct otr_out_view;
 struct otr_self;
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
@@ -30,12 +30,12 @@ void otr_copies_forked(void);
 int otr_user_copy(void *to, const void *from, size_t len);
 
 /* otr_head_read() of what `o` sends, as far as that can be read. */
-enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_seen *seen);
+enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_out_view *view);
 
 /* Before a call that sends `iov` (NULL: what `o` says) on `f` (NULL: not known yet): copies what
  * will be read after the call. otr_copy_free() must follow. NULL: nothing will be read, or the
  * process has one thread, so that the caller's memory stays as it is. `page`: as in struct
- * otr_seen. */
+ * otr_out_view. */
 struct otr_copy *otr_copy_keep(const struct otr_self *self, const struct otr_fd *f,
 			       const struct otr_out *o, const struct iovec *iov, int n,
 			       uintptr_t page);

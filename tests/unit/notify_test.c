@@ -118,7 +118,7 @@ struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
 }
 
 size_t otr_decide(struct otr_self *s, const struct otr_out *o, struct otr_fd *f, uint64_t now,
-		  struct otr_seen *seen, struct otr_header **header)
+		  struct otr_out_view *seen, struct otr_header **header)
 {
 	(void)s, (void)o, (void)f, (void)now, (void)seen, (void)header;
 	fail();
