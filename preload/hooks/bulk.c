@@ -17,7 +17,7 @@ ssize_t sendfile(int out, int in, off_t *at, size_t len)
 
 	if (otr_get(&otr_shim.n_unsent) && otr_header_send_unsent(out, 0, 0))
 		return -1;
-	otr_before(out);
+	otr_ensure_offered(out);
 	ret = otr_real.sendfile(out, in, at, len);
 	otr_out_unread(out, ret);
 	return ret;
@@ -33,8 +33,8 @@ ssize_t splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned
 
 	if (otr_get(&otr_shim.n_unsent) && otr_header_send_unsent(out, 0, 0))
 		return -1;
-	otr_before(in);
-	otr_before(out);
+	otr_ensure_offered(in);
+	otr_ensure_offered(out);
 	ret = otr_real.splice(in, from, out, to, len, flags);
 	otr_in_unread(in, ret);
 	otr_out_unread(out, ret);
@@ -47,7 +47,7 @@ int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 
 	if (otr_get(&otr_shim.n_unsent) && otr_header_send_unsent(fd, 1, flags))
 		return -1;
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.sendmmsg(fd, msgs, n, flags);
 	error = errno;
 	for (int i = 0; i < ret; i++)
@@ -63,7 +63,7 @@ int recvmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags, struct tim
 {
 	int ret, error;
 
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.recvmmsg(fd, msgs, n, flags, ts);
 	error = errno;
 

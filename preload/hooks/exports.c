@@ -105,7 +105,7 @@ ssize_t read(int fd, void *buf, size_t len)
 	const struct iovec one = {buf, len};
 	ssize_t ret;
 
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.read(fd, buf, len);
 	took(fd, &one, 1, 0, ret);
 	return ret;
@@ -115,7 +115,7 @@ ssize_t readv(int fd, const struct iovec *iov, int n)
 {
 	ssize_t ret;
 
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.readv(fd, iov, n);
 	took(fd, iov, n, 0, ret);
 	return ret;
@@ -126,7 +126,7 @@ ssize_t recv(int fd, void *buf, size_t len, int flags)
 	const struct iovec one = {buf, len};
 	ssize_t ret;
 
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.recv(fd, buf, len, flags);
 	took(fd, &one, 1, flags, ret);
 	return ret;
@@ -138,7 +138,7 @@ ssize_t recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *from
 	const struct iovec one = {buf, len};
 	ssize_t ret;
 
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.recvfrom(fd, buf, len, flags, from, from_len);
 	took(fd, &one, 1, flags, ret);
 	return ret;
@@ -148,7 +148,7 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	ssize_t ret;
 
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.recvmsg(fd, msg, flags);
 	if (ret >= 0)
 		otr_fds_received(msg); /* the kernel has filled it, so it can be read */
