@@ -71,7 +71,7 @@ int gnutls_handshake(void *session)
 
 	if (!next)
 		return INTERNAL;
-	return (int)otr_tls_other(&(struct otr_tls_call){session, next, make_plain, 1, NULL});
+	return (int)otr_tls_handshake(&(struct otr_tls_call){session, next, make_plain, 1, NULL});
 }
 
 void gnutls_deinit(void *session)

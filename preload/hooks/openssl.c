@@ -144,7 +144,7 @@ static int handshake(void *ssl, void *next)
 {
 	if (!next)
 		return missing();
-	return (int)otr_tls_other(&(struct otr_tls_call){ssl, next, make_plain, 1, NULL});
+	return (int)otr_tls_handshake(&(struct otr_tls_call){ssl, next, make_plain, 1, NULL});
 }
 
 int SSL_connect(void *ssl)

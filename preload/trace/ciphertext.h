@@ -2,7 +2,7 @@
 #ifndef OTR_CIPHERTEXT_H
 #define OTR_CIPHERTEXT_H
 
-/* ciphertext.h - bytes of a socket that a TLS library moves. */
+/* ciphertext.h - which bytes of a socket are ciphertext. */
 
 #include <sys/uio.h>
 
@@ -11,8 +11,8 @@ struct otr_self;
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-/* Are these bytes of `f` ciphertext? They are where a TLS library moves them now
- * and they look like a record, or where it did so before. */
+/* Are these bytes of `f`, the socket `fd`, ciphertext? They are if a TLS library moves them and they
+ * begin a TLS record, or if the socket is known to carry TLS. */
 int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov, int n);
 
 #pragma GCC visibility pop

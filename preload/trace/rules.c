@@ -15,6 +15,7 @@
 #include "preload/trace/header.h"
 #include "preload/trace/layer.h"
 #include "preload/trace/shed.h"
+#include "preload/trace/tls.h"
 
 void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enum otr_evidence why)
 {
@@ -31,7 +32,7 @@ void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enu
 	cause->evidence = (uint8_t)why;
 }
 
-/* Sets the ids of the exchange, for the children that are started for it. */
+/* Sets the ids of the inbound exchange in its record. */
 static void put_inbound_ids(struct otr_cause *cause, const struct otr_inbound *inbound,
 			    uint64_t conn)
 {
@@ -46,25 +47,26 @@ static void put_inbound_ids(struct otr_cause *cause, const struct otr_inbound *i
 	memcpy(cause->span_id, ids.span_id, sizeof(cause->span_id));
 }
 
-/* Are these the first bytes of a binary protocol (FastCGI, uwsgi, AJP)? HTTP/1 and HTTP/2 begin
- * with letters, a PROXY header with a line end; TLS may carry either. */
+/* Are these the first bytes of a binary protocol (FastCGI, uwsgi, AJP)? HTTP/1 and HTTP/2 begin with
+ * letters, a PROXY header with a line end; a TLS record may carry any protocol. */
 static uint8_t is_binary(const struct iovec *iov, int n)
 {
 	uint8_t first = n && iov->iov_len ? *(const uint8_t *)iov->iov_base : ' ';
 
-	return first < ' ' && first != '\r' && first != '\n' && (first < 0x14 || first > 0x17);
+	return first < ' ' && first != '\r' && first != '\n' &&
+	       (first < OTR_TLS_TYPE_FIRST || first > OTR_TLS_TYPE_LAST);
 }
 
-/* The strand read a request or a token that is not known, as another thread used the slot or a
- * table is full: its current is not what it works for now. */
+/* The strand read a request or a token that is not known, as another thread uses the slot or a table
+ * is full: then the current of the strand is not known either. */
 static void read_unknown(struct otr_strand *st, uint64_t key, uint64_t now)
 {
 	st->entry_ns = now;
 	otr_join(st, NULL, OTR_LEVEL_NONE, key);
 }
 
-/* A child of fork has copies of the exchanges that its parent has read, which its own counts leave
- * out: such an exchange ends without them. Returns whether it is one. */
+/* Ends an exchange that the parent of this process read before fork; the counts of this process do
+ * not include it. Returns 0 if `ex` is no such exchange. */
 static int end_of_parent(struct otr_exch *ex)
 {
 	if (otr_get(&ex->tgid) == (uint32_t)otr_shim.pid)
@@ -73,7 +75,7 @@ static int end_of_parent(struct otr_exch *ex)
 	return 1;
 }
 
-/* R1 */
+/* R1: a request, or more of it, was read. */
 static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t pos, uint64_t now,
 		    const struct iovec *iov, int n, struct otr_cause *cause)
 {
@@ -92,8 +94,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 	if (first && !pos && f->seen_open)
 		f->is_binary = is_binary(iov, n);
 	if (f->nonblock && !st->waited && otr_is_single_threaded())
-		otr_all_waits_seen(st); /* the process has one thread, and wrappers see all its
-					 * waits */
+		otr_all_waits_seen(st); /* our wrappers see each wait of the only thread */
 	if (first) {
 		end_of_parent(&inbound->exch);
 		otr_put(&inbound->exch.tgid, (uint32_t)otr_shim.pid);
@@ -107,7 +108,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 	}
 }
 
-/* R3 */
+/* R3: an answer was sent. */
 static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;
@@ -126,7 +127,7 @@ static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t 
 		      now);
 }
 
-/* Is the parent of a request shed? A request without a parent is shed when new ones are. */
+/* Is the parent of a request shed? A request without a parent is shed while the reader is behind. */
 static int parent_is_shed(uint64_t parent)
 {
 	const struct otr_inbound *inbound = otr_inbound_of(parent);
@@ -134,7 +135,7 @@ static int parent_is_shed(uint64_t parent)
 	return parent ? inbound && otr_get(&inbound->ids.shed) : otr_ring_is_behind();
 }
 
-/* R4 */
+/* R4: a request is about to be sent. */
 void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;
@@ -156,8 +157,8 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 	f->has_cause = 1;
 }
 
-/* A thread that is no loop works for one exchange at a time: if that is another one now, a pool has
- * given it the connection. A loop sends in any turn what the kernel has not taken before. */
+/* A thread that is no loop works for one exchange at a time: if its current has changed, the thread has
+ * taken the connection from a pool for another request. A loop repeats a failed call in any turn. */
 void otr_rules_again(struct otr_self *self, struct otr_fd *f)
 {
 	const struct otr_strand *st = &self->strand;
@@ -173,7 +174,7 @@ void otr_rules_again(struct otr_self *self, struct otr_fd *f)
 	asked->pending = 0;
 }
 
-/* R2 */
+/* R2: an answer was read. */
 static void answered(struct otr_self *self, struct otr_fd *f, int first, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;
@@ -188,6 +189,7 @@ static void answered(struct otr_self *self, struct otr_fd *f, int first, uint64_
 	otr_r2_answer(st, &otr_shim.proc, asked, otr_exch_of(asked->believed.conn), f->inode, now);
 }
 
+/* R4: a request, or more of it, was sent. */
 static void asked(struct otr_self *self, struct otr_fd *f, int first, uint64_t now,
 		  struct otr_cause *cause)
 {
@@ -237,7 +239,8 @@ void otr_rules_touch(struct otr_self *self, struct otr_fd *f)
 	otr_r10_touch(st, &otr_shim.proc, &f->asked, otr_clock_ns());
 }
 
-/* R9. `key` 0: another thread holds the connection; a thread that blocks reads what it waits for. */
+/* R9. `key` 0: another thread holds the connection, so it is not known what was read. A thread that
+ * blocks reads the answer that it waits for, so its current stays. */
 void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;

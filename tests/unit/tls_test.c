@@ -280,7 +280,7 @@ static void fresh(int known)
 	len = again_len = told = 0;
 	step = 0;
 	if (known)
-		assert_int_equal(otr_tls_other(&c), 1);
+		assert_int_equal(otr_tls_handshake(&c), 1);
 	assert_int_equal(page.fds[FD].has_upper, known);
 }
 
