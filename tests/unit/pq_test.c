@@ -410,7 +410,7 @@ static void waited_for(void **state)
 	gets(&rows);
 	gets(NULL);
 	is_line(">Q<CZ");
-	assert_false(lib.silent);
+	assert_false(lib.is_silent);
 }
 
 static void its_own_calls_do_not_reach_us(void **state)
