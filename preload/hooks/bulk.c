@@ -8,18 +8,20 @@
 
 #include "preload/base/real.h"
 #include "preload/base/shim.h"
+#include "preload/trace/bypass.h"
 #include "preload/trace/enter.h"
 #include "preload/trace/io.h"
+#include "preload/trace/unsent.h"
 
 ssize_t sendfile(int out, int in, off_t *at, size_t len)
 {
 	ssize_t ret;
 
-	if (otr_get(&otr_shim.n_unsent) && otr_header_send_unsent(out, 0, 0))
+	if (otr_get(&otr_shim.n_unsent) && otr_unsent_send(out, 0, 0))
 		return -1;
 	otr_ensure_offered(out);
 	ret = otr_real.sendfile(out, in, at, len);
-	otr_out_unread(out, ret);
+	otr_bypass_out(out, ret);
 	return ret;
 }
 
@@ -31,13 +33,13 @@ ssize_t splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned
 {
 	ssize_t ret;
 
-	if (otr_get(&otr_shim.n_unsent) && otr_header_send_unsent(out, 0, 0))
+	if (otr_get(&otr_shim.n_unsent) && otr_unsent_send(out, 0, 0))
 		return -1;
 	otr_ensure_offered(in);
 	otr_ensure_offered(out);
 	ret = otr_real.splice(in, from, out, to, len, flags);
-	otr_in_unread(in, ret);
-	otr_out_unread(out, ret);
+	otr_bypass_in(in, ret);
+	otr_bypass_out(out, ret);
 	return ret;
 }
 
@@ -45,17 +47,17 @@ int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 {
 	int ret, error;
 
-	if (otr_get(&otr_shim.n_unsent) && otr_header_send_unsent(fd, 1, flags))
+	if (otr_get(&otr_shim.n_unsent) && otr_unsent_send(fd, 1, flags))
 		return -1;
 	otr_ensure_offered(fd);
 	ret = otr_real.sendmmsg(fd, msgs, n, flags);
 	error = errno;
 	for (int i = 0; i < ret; i++)
-		otr_out_after(fd, msgs[i].msg_hdr.msg_iov, (int)msgs[i].msg_hdr.msg_iovlen,
-			      (ssize_t)msgs[i].msg_len);
+		otr_bypass_sent(fd, msgs[i].msg_hdr.msg_iov, (int)msgs[i].msg_hdr.msg_iovlen,
+				(ssize_t)msgs[i].msg_len);
 	errno = error;
 	if (ret < 0)
-		otr_out_after(fd, NULL, 0, ret);
+		otr_bypass_sent(fd, NULL, 0, ret);
 	return ret;
 }
 

@@ -35,6 +35,7 @@
 #include "preload/trace/proof.h"
 #include "preload/trace/rules.h"
 #include "preload/trace/shed.h"
+#include "preload/trace/unsent.h"
 #include "preload/trace/user_copy.h"
 
 /* One call that sends; on the caller's stack. The thread holds the connection before and after
@@ -414,7 +415,7 @@ ssize_t otr_out(const struct otr_out *o)
 	enum otr_fd_kind kind;
 	uint64_t key;
 
-	if (otr_get(&otr_shim.n_unsent) && otr_header_send_unsent(o->fd, o->is_message, o->flags))
+	if (otr_get(&otr_shim.n_unsent) && otr_unsent_send(o->fd, o->is_message, o->flags))
 		return -1;
 	if (otr_is_off() || (f && otr_fd_is_none(f)))
 		return o->call(o);

@@ -22,17 +22,6 @@ ssize_t otr_out(const struct otr_out *o);
 /* After a call that receives, which returned `ret`. errno stays as it is. */
 void otr_in(const struct otr_in *in, ssize_t ret);
 
-/* After a call whose bytes the library cannot read (sendfile, splice), which returned `ret`. */
-void otr_out_unread(int fd, ssize_t ret);
-void otr_in_unread(int fd, ssize_t ret);
-
-/* After a call that sends `iov` unchanged, which returned `ret`. */
-void otr_out_after(int fd, const struct iovec *iov, int n, ssize_t ret);
-
-/* Before any call that sends: sends what is left of a header, also where the library is off.
- * Returns 0, or -1 with errno where the rest cannot be sent yet. */
-int otr_header_send_unsent(int fd, int is_message, int flags);
-
 #pragma GCC visibility pop
 
 #endif /* OTR_IO_H */

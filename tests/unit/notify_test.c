@@ -33,6 +33,7 @@
 #include "preload/trace/io.h"
 #include "preload/trace/layer.h"
 #include "preload/trace/shed.h"
+#include "preload/trace/unsent.h"
 #include "preload/trace/user_copy.h"
 
 static struct otr_self self = {.tid = 9};
@@ -157,7 +158,7 @@ int otr_shed_moved(struct otr_self *s, struct otr_fd *f, int dir, uint64_t moved
 	return 0;
 }
 
-int otr_header_send_unsent(int fd, int is_message, int flags)
+int otr_unsent_send(int fd, int is_message, int flags)
 {
 	(void)fd, (void)is_message, (void)flags;
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/trace/bypass.c preload/base/header_slot.c preload/parse/iov.c
+// needs: preload/trace/unsent.c preload/base/header_slot.c
 /* rest_test.c - the rest of a header is sent before the caller's next bytes, by one thread, and
  * no thread waits for a rest that nobody sends. */
 
@@ -24,7 +24,7 @@
 #include "preload/parse/request_boundary.h"
 #include "preload/trace/enter.h"
 #include "preload/trace/flow.h"
-#include "preload/trace/io.h"
+#include "preload/trace/unsent.h"
 
 #define LINE	  "traceparent: 00-x\r\n"
 #define OTHER_TID 77
@@ -184,7 +184,7 @@ static void the_rest_goes_first(void **state)
 {
 	(void)state;
 	leave_rest(10);
-	assert_int_equal(otr_header_send_unsent(ends[0], 1, 0), 0);
+	assert_int_equal(otr_unsent_send(ends[0], 1, 0), 0);
 	assert_is_sent(LINE + 10);
 	assert_is_over();
 	assert_int_equal(moved, strlen(LINE) - 10);
@@ -199,7 +199,7 @@ static void a_closed_connection_keeps_no_rest(void **state)
 	otr_header_free(&fd);
 	otr_header_set_unsent_unheld(&fd, fd.life, 5, 10); /* `life` is still the old one */
 	assert_is_over();
-	assert_int_equal(otr_header_send_unsent(ends[0], 1, 0), 0);
+	assert_int_equal(otr_unsent_send(ends[0], 1, 0), 0);
 	assert_is_sent("");
 }
 
@@ -224,7 +224,7 @@ static void a_thread_that_cannot_enter_sends_it(void **state)
 	(void)state;
 	enters = holds = 0;
 	leave_rest(10);
-	assert_int_equal(otr_header_send_unsent(ends[0], 1, 0), 0);
+	assert_int_equal(otr_unsent_send(ends[0], 1, 0), 0);
 	assert_is_sent(LINE + 10);
 	assert_is_over();
 	assert_int_equal(fd.unread_bytes[OTR_DIR_OUT], strlen(LINE) - 10);
@@ -240,7 +240,7 @@ static void the_turn_ends_without_a_hold(void **state)
 	leave_rest(10);
 	while (send(ends[0], bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
-	assert_int_equal(otr_header_send_unsent(ends[0], 1, MSG_DONTWAIT), -1);
+	assert_int_equal(otr_unsent_send(ends[0], 1, MSG_DONTWAIT), -1);
 	assert_int_equal(errno, EAGAIN);
 	assert_int_equal(fd.unsent_sender, 0);
 	assert_int_equal(fd.unsent, strlen(LINE) - 10);
@@ -251,15 +251,15 @@ static void another_thread_sends_it(void **state)
 	(void)state;
 	leave_rest(10);
 	fd.unsent_sender = OTHER_TID;
-	assert_int_equal(otr_header_send_unsent(ends[0], 1, MSG_DONTWAIT), -1);
+	assert_int_equal(otr_unsent_send(ends[0], 1, MSG_DONTWAIT), -1);
 	assert_int_equal(errno, EAGAIN);
 	otr_shim.has_seccomp = 1; /* a filter may forbid to wait */
-	assert_int_equal(otr_header_send_unsent(ends[0], 1, 0), -1);
+	assert_int_equal(otr_unsent_send(ends[0], 1, 0), -1);
 	assert_int_equal(errno, EAGAIN);
 	assert_is_sent("");
 	otr_shim.has_seccomp = 0;
 	ended = 3; /* soon: a caller that does not block gets no EAGAIN that is not the kernel's */
-	assert_int_equal(otr_header_send_unsent(ends[0], 1, MSG_DONTWAIT), 0);
+	assert_int_equal(otr_unsent_send(ends[0], 1, MSG_DONTWAIT), 0);
 	assert_is_sent(LINE + 10);
 	assert_is_over();
 }
@@ -269,7 +269,7 @@ static void the_number_is_another_socket(void **state)
 	(void)state;
 	is_other = 1;
 	leave_rest(10);
-	assert_int_equal(otr_header_send_unsent(ends[0], 1, 0), 0);
+	assert_int_equal(otr_unsent_send(ends[0], 1, 0), 0);
 	assert_is_sent("");
 	assert_is_over();
 }
