@@ -34,7 +34,7 @@
 
 #define OTR_LIB_BYTES 4160 /* emitted of one call of a client library: see pqwire.h */
 
-#define OTR_HEADER_MAX (70 + 14 + OTR_TRACESTATE_MAX + 11 + OTR_BAGGAGE_MAX)
+#define OTR_HEADER_MAX (OTR_PARENT_LINE + OTR_STATE_LINE + OTR_BAGGAGE_LINE)
 
 enum otr_fd_kind {
 	OTR_FD_NEW, /* not checked yet */

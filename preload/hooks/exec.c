@@ -152,9 +152,9 @@ static size_t prepare(struct otr_carry *carry, const char *file, char *const *en
 	int error = errno;
 	size_t n = 0;
 
-	carry->says = !otr_is_off() && choose(carry, env);
+	carry->has_trace = !otr_is_off() && choose(carry, env);
 	look(carry, file, env);
-	n = carry->says || carry->unloaded ? otr_carry_room(env) : 0;
+	n = carry->has_trace || carry->unloaded ? otr_carry_room(env) : 0;
 	errno = error;
 	return n;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "preload/parse/chars.h"
+#include "preload/parse/environ.h"
 
 /* A position in bytes that lie in several pieces. */
 struct cursor {
@@ -239,7 +240,6 @@ static inline int names(const char *line, size_t len, const char *name)
  * would be refused with our header. Default limits: 4 KiB uWSGI; 8 KiB Tomcat, Jetty, lighttpd;
  * 16 KiB Node, haproxy. 100 fields: Python, Apache httpd, gunicorn, Tomcat.
  */
-#define LINE_LEN   70 /* length of our traceparent line */
 #define FIELDS_MAX 97 /* as at most three are added */
 
 static size_t room_in(size_t len)
@@ -252,7 +252,7 @@ static size_t room_in(size_t len)
 
 static int nears_limit(size_t len, int fields)
 {
-	return room_in(len) < LINE_LEN || fields > FIELDS_MAX;
+	return room_in(len) < OTR_PARENT_LINE || fields > FIELDS_MAX;
 }
 
 /* Judges a head that ends at `len` and has `fields` fields, `hosts` of them Host. */

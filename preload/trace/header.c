@@ -20,8 +20,7 @@
 #include "preload/parse/environ.h"
 #include "preload/parse/inject.h"
 
-#define PARENT_LEN 70	/* of a traceparent line */
-#define CALLS_MAX  4096 /* a process that sends more is a load generator, not one piece of work */
+#define CALLS_MAX 4096 /* a process that sends more is a load generator, not one piece of work */
 /* Requests in a row for which the kernel side found no parent, and requests before it found the
  * first one (R6c needs 100 wake-ups that confirm a thread after one that did not). */
 #define UNCLAIMED_MAX	4096
@@ -321,7 +320,8 @@ static char *put_lists(char *out, const struct origin *from, const struct iovec 
 
 	if (!state && !baggage)
 		return out;
-	room = otr_head_room(iov, n) - PARENT_LEN; /* there is room for it: see otr_head_read() */
+	room = otr_head_room(iov, n) -
+	       OTR_PARENT_LINE; /* there is room for it: see otr_head_read() */
 	if (state && state <= OTR_TRACESTATE_MAX && !otr_head_has(iov, n, "tracestate"))
 		out = put_line(out, &room, "tracestate: ", from->state, state);
 	if (baggage && baggage <= OTR_BAGGAGE_MAX && !otr_head_has(iov, n, "baggage"))
