@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* request_boundary.c - where in its requests is a client (RFC 9112)? See request_boundary.h. */
+/* request_boundary.c - where do the requests of a client begin (RFC 9112)? See request_boundary.h. */
 
 #include "preload/parse/request_boundary.h"
 
@@ -7,11 +7,13 @@
 
 #include "preload/parse/inject.h"
 
+/* The number of bytes in t->line. */
 static size_t kept(const struct otr_boundary *t)
 {
 	return t->len < sizeof(t->line) ? t->len : sizeof(t->line);
 }
 
+/* Adds the next bytes of the present line to t->line, as far as there is room. */
 static void keep(struct otr_boundary *t, const char *from, size_t n)
 {
 	size_t len = kept(t);
@@ -22,16 +24,19 @@ static void keep(struct otr_boundary *t, const char *from, size_t n)
 	t->len = (uint8_t)(len + n);
 }
 
-static int names(const struct otr_boundary *t, const char *name)
+/* Does the line begin with `name`, which is lower case? */
+static int begins_with(const struct otr_boundary *t, const char *name)
 {
 	return otr_begins_as(t->line, kept(t), name);
 }
 
+/* Reads the value of Content-Length, which begins at t->line + `at`. */
 static void take_length(struct otr_boundary *t, size_t at)
 {
 	t->is_unframed |= !otr_length_read(t->line + at, t->len - at, &t->left);
 }
 
+/* The head has ended: sets which bytes follow. */
 static void end_head(struct otr_boundary *t)
 {
 	int has_host = t->hosts == 1 || (!t->hosts && !t->minor);
@@ -54,7 +59,7 @@ static void end_request_line(struct otr_boundary *t)
 
 	t->is_head = t->line[0] == 'H';
 	t->minor = t->end[VERSION_LEN - 1] == '1';
-	t->is_unframed |= !m || !m->add /* CONNECT: a tunnel follows */ || t->blanks != 2 ||
+	t->is_unframed |= !m || !m->may_inject /* CONNECT: a tunnel follows */ || t->blanks != 2 ||
 			  memcmp(t->end, " HTTP/1.", VERSION_LEN - 1) != 0 ||
 			  (!t->minor && t->end[VERSION_LEN - 1] != '0');
 	t->lines = 1;
@@ -78,20 +83,20 @@ static void end_line(struct otr_boundary *t)
 		end_head(t);
 	} else if (!is_field(t)) {
 		t->is_unframed = 1;
-	} else if (names(t, "content-length:")) {
+	} else if (begins_with(t, "content-length:")) {
 		take_length(t, strlen("content-length:"));
-	} else if (names(t, "transfer-encoding:")) {
+	} else if (begins_with(t, "transfer-encoding:")) {
 		t->chunks = 1;
-	} else if (names(t, "upgrade:")) {
+	} else if (begins_with(t, "upgrade:")) {
 		t->is_unframed = 1; /* another protocol follows */
-	} else if (names(t, "host:")) {
+	} else if (begins_with(t, "host:")) {
 		t->hosts += t->hosts < 2;
 	}
 	t->len = 0;
 }
 
-/* Keeps the last bytes of the request line, and counts its blanks. `n` is the length without
- * the line end. */
+/* Keeps the last bytes of the request line in t->end, and counts its blanks. `n` does not count the
+ * line end. */
 static void keep_end(struct otr_boundary *t, const char *from, size_t n)
 {
 	size_t last = n < VERSION_LEN ? n : VERSION_LEN;
@@ -104,9 +109,9 @@ static void keep_end(struct otr_boundary *t, const char *from, size_t n)
 	t->is_unframed |= memchr(from, '\t', n) != NULL;
 }
 
-/* Reads a part of a line, which may have no control character but the CR LF at its end; these
- * may come in two calls. */
-static void look_at_text(struct otr_boundary *t, const char *from, size_t n, int ends)
+/* Checks a part of a line for control characters: there may be none but the CR LF at its end, which may
+ * come in two calls. `ends`: the part ends with LF. */
+static void check_text(struct otr_boundary *t, const char *from, size_t n, int ends)
 {
 	size_t text = n - (size_t)ends;
 
@@ -123,7 +128,7 @@ static void look_at_text(struct otr_boundary *t, const char *from, size_t n, int
 		t->cr = 0;
 }
 
-/* The next bytes are a head that was read in one pass. */
+/* The next bytes are a head that otr_head_scan() has read. */
 static void take_head(struct otr_boundary *t, const struct otr_head_facts *facts)
 {
 	t->left = facts->length;
@@ -135,6 +140,8 @@ static void take_head(struct otr_boundary *t, const struct otr_head_facts *facts
 	end_head(t);
 }
 
+/* Each of the functions below follows bytes in one state, and returns how many. */
+
 static size_t in_head(struct otr_boundary *t, const char *from, size_t n)
 {
 	const char *lf = memchr(from, '\n', n);
@@ -145,7 +152,7 @@ static size_t in_head(struct otr_boundary *t, const char *from, size_t n)
 		t->is_unframed = t->blanks = t->cr = 0;
 	}
 	keep(t, from, took);
-	look_at_text(t, from, took, lf != NULL);
+	check_text(t, from, took, lf != NULL);
 	if (!t->lines && !otr_method_of(t->line, t->len))
 		t->state = OTR_BOUNDARY_UNKNOWN;
 	else if (lf)
@@ -163,7 +170,7 @@ static size_t in_body(struct otr_boundary *t, size_t n)
 	return took;
 }
 
-/* Reads "5;name=value" CR LF. Without digits it is no chunk size. */
+/* Reads the chunk size of "5;name=value" CR LF. *digits is 0 if the line begins with none. */
 static uint64_t chunk_size(const struct otr_boundary *t, size_t *digits)
 {
 	uint64_t n = 0;
@@ -183,6 +190,7 @@ static uint64_t chunk_size(const struct otr_boundary *t, size_t *digits)
 	return n;
 }
 
+/* The line with the size of the next chunk has ended. */
 static void end_size(struct otr_boundary *t)
 {
 	size_t digits;
@@ -192,13 +200,13 @@ static void end_size(struct otr_boundary *t)
 		t->state = OTR_BOUNDARY_UNKNOWN;
 	} else if (n) {
 		t->state = OTR_BOUNDARY_CHUNK;
-		t->left = n + 2; /* with the line end */
+		t->left = n + 2; /* including its line end */
 	} else {
 		t->chunks = OTR_CHUNKS_TRAILER;
 	}
 }
 
-/* Reads a line between chunks, or behind the last one. Chunk data may look like either. */
+/* Reads a line between chunks or after the last one. */
 static size_t in_chunks(struct otr_boundary *t, const char *from, size_t n)
 {
 	const char *lf = memchr(from, '\n', n);
@@ -254,7 +262,7 @@ static size_t step(struct otr_boundary *t, const char *from, size_t n)
 	return n;
 }
 
-/* Bytes that cannot be read. */
+/* `n` bytes were not read: if they go beyond the body or chunk, the boundary is not known any more. */
 static void skip_unread(struct otr_boundary *t, uint64_t n)
 {
 	if (t->state == OTR_BOUNDARY_BODY && n <= t->left) {
@@ -282,12 +290,12 @@ void otr_boundary_sent(struct otr_boundary *t, uint64_t moved, const struct iove
 	skip_unread(t, moved);
 }
 
-/* Bytes that lie behind the first `skip` ones of `iov`. */
-static void sent_beyond(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
-			size_t skip)
+/* Follows `moved` bytes of `iov` after its first `skip` ones. */
+static void sent_after(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
+		       size_t skip)
 {
 	struct iovec first;
-	uint64_t head;
+	uint64_t in_first;
 
 	for (; n && skip >= iov->iov_len; iov++, n--)
 		skip -= iov->iov_len;
@@ -297,22 +305,22 @@ static void sent_beyond(struct otr_boundary *t, uint64_t moved, const struct iov
 	}
 	first = (struct iovec){iov->iov_base ? (char *)iov->iov_base + skip : NULL,
 			       iov->iov_len - skip};
-	head = first.iov_len < moved ? first.iov_len : moved;
-	otr_boundary_sent(t, head, &first, 1);
-	otr_boundary_sent(t, moved - head, iov + 1, n - 1);
+	in_first = first.iov_len < moved ? first.iov_len : moved;
+	otr_boundary_sent(t, in_first, &first, 1);
+	otr_boundary_sent(t, moved - in_first, iov + 1, n - 1);
 }
 
 void otr_boundary_sent_with(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
 			    const struct otr_head_facts *facts, size_t added)
 {
-	uint64_t head = added && facts->line_end < moved ? facts->line_end : moved;
+	uint64_t before = added && facts->line_end < moved ? facts->line_end : moved;
 
 	if (t->state == OTR_BOUNDARY_START && facts->len && facts->len <= moved) {
-		head = facts->len;
+		before = facts->len;
 		take_head(t, facts);
 	} else {
-		otr_boundary_sent(t, head, iov, n);
+		otr_boundary_sent(t, before, iov, n);
 	}
-	if (head < moved)
-		sent_beyond(t, moved - head, iov, n, (size_t)head + added);
+	if (before < moved)
+		sent_after(t, moved - before, iov, n, (size_t)before + added);
 }
