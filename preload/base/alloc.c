@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* alloc.c - memory for the state: tables that the constructor maps, and what is mapped when it
- * is needed. */
+/* alloc.c - memory for the state of the library; see alloc.h. */
 
 #include "preload/base/alloc.h"
 
@@ -36,7 +35,7 @@ void *otr_alloc_once(void *place, size_t size)
 	return other;
 }
 
-/* The limits count what is mapped, used or not. */
+/* How much can the process map? The limits count mapped memory, used or not. */
 static rlim_t most_memory(void)
 {
 	struct rlimit all, data;
@@ -46,6 +45,7 @@ static rlim_t most_memory(void)
 	return all.rlim_cur < data.rlim_cur ? all.rlim_cur : data.rlim_cur;
 }
 
+/* How many descriptor numbers can the process have? */
 static uint32_t most_fds(void)
 {
 	struct rlimit limit;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * header_slot.c - headers that are being sent, and what of each is left.
+ * header_slot.c - the headers that are being sent, and the unsent part of each; see header_slot.h.
  *
- * A thread that comes back from its call may find that it cannot hold the connection, and that
- * another thread closes it at this moment. So the slot and its unsent part are one word, which changes
- * by compare-and-swap, with the life of the connection in it: an unsent part is never left behind
- * without its slot, and never gets the slot of a later connection.
+ * A thread may come back from its call and be unable to hold the connection, which another thread
+ * closes at this moment. So the number of the slot, the unsent part and the life of the connection
+ * are one word, which changes by compare-and-swap: an unsent part always has its slot, and is never
+ * sent on a later connection.
  */
 
 #include "preload/base/header_slot.h"
@@ -14,7 +14,7 @@
 
 #include "preload/base/shim.h"
 
-/* otr_fd.header_word, by its parts. */
+/* The parts of otr_fd.header_word. */
 union word {
 	uint64_t all;
 	struct {
@@ -28,7 +28,7 @@ static union word word_of(const struct otr_fd *f)
 	return (union word){__atomic_load_n(&f->header_word, __ATOMIC_ACQUIRE)};
 }
 
-/* Changes the word from `was` to `now`. Returns 0 where another thread has changed it. */
+/* Changes the word from `was` to `now`. Returns 0 if another thread has changed it. */
 static int change(struct otr_fd *f, union word was, union word now)
 {
 	OTR_YIELD();
@@ -104,7 +104,7 @@ void otr_header_set_unsent_unheld(struct otr_fd *f, uint32_t life, size_t unsent
 	do {
 		was = word_of(f);
 		if (!was.header || was.life != (uint16_t)life || otr_get(&f->life) != life)
-			return; /* it was closed, which has freed the header */
+			return; /* the connection was closed, which has freed the header */
 	} while (!change(f, was, with_unsent(was, unsent, at)));
 }
 
