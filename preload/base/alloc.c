@@ -9,10 +9,9 @@
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
 
-#define LEAST_MEMORY \
-	(256u << 20) /* under a smaller limit the library stays off: the memory is the
-			    * program's */
-#define PAGE 65536   /* the largest page of any machine */
+/* Under a smaller limit the library stays off, and leaves the memory to the program. */
+#define LEAST_MEMORY (256u << 20)
+#define PAGE	     65536 /* the largest page of any machine */
 
 void *otr_alloc(size_t size)
 {

@@ -145,8 +145,9 @@ int otr_fd_is_stale(struct otr_fd *f)
 	return 0;
 }
 
-/* One socket may have several numbers (dup, 0 and 1 under inetd). One of them, the home, has the state, so
- * that the bytes of the connection are counted once. Returns whether `fd` is the home or an alias. */
+/* One socket may have several numbers (dup, 0 and 1 under inetd). One of them, the home, has the
+ * state, so that the bytes of the connection are counted once. Returns whether `fd` is the home or
+ * an alias. */
 static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
 {
 	uint32_t hint = otr_get(home_of(f->inode));
@@ -283,8 +284,8 @@ struct otr_fd *otr_fd_make_slot(int fd)
 	return f ? f : otr_fd_slot(fd);
 }
 
-/* Clears the state of `f`, which is held, and asks the kernel what `fd` is. What socket(), accept() or
- * connect() have said of it stays. */
+/* Clears the state of `f`, which is held, and asks the kernel what `fd` is. What socket(), accept()
+ * or connect() have said of it stays. */
 static void check_again(int fd, struct otr_fd *f)
 {
 	uint8_t role = f->role, seen = f->seen_open;
@@ -351,7 +352,8 @@ int otr_fd_is_other(int fd, const struct otr_fd *f)
 	return !otr_get(&otr_shim.has_seccomp) && (otr_sys_fstat(fd, &st) || st.st_ino != f->inode);
 }
 
-/* Was the inode of `fd` read less than SURE_NS ago? The time is kept for the home, not for aliases. */
+/* Was the inode of `fd` read less than SURE_NS ago? The time is kept for the home, not for
+ * aliases. */
 static int is_sure(int fd, const struct otr_fd *f, uint64_t now)
 {
 	return !otr_get(&otr_shim.missed_close) && f == otr_fd_slot(fd) &&

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hold.c - one thread at a time has the state of a connection; see share.h.
+ * hold.c - one thread at a time reads and writes the state of a connection; see share.h.
  *
  * A thread holds a connection for some hundred nanoseconds and makes no call that waits. So a
- * second thread tries for a moment. Where that is not enough (the holder lost its CPU, or was
- * cancelled), the second thread adds its bytes to a count and goes on.
+ * second thread tries for a moment. If the holder lost its CPU or was cancelled, that is not
+ * enough: then the second thread counts its bytes as unread and goes on.
  */
 
 #include "preload/base/hold.h"
@@ -35,8 +35,8 @@ static int take(struct otr_fd *f, int32_t was, int32_t tid)
 					   __ATOMIC_RELAXED);
 }
 
-/* The last holder may have left the state half written: where the client is in what it sends is
- * not known any more. */
+/* The last holder may have left the state half written: the boundary of requests is not known any
+ * more. */
 static void forget_boundary(struct otr_fd *f)
 {
 	f->boundary.state = OTR_BOUNDARY_UNKNOWN;
@@ -44,8 +44,8 @@ static void forget_boundary(struct otr_fd *f)
 	f->has_cause = (f + OTR_FD_PAGE)->has_cause = 0;
 }
 
-/* Takes a connection whose holder left by longjmp(), has ended, or is a thread of the parent
- * process. */
+/* Takes a connection whose holder left the call by longjmp(), has ended, or is a thread of the
+ * parent process. */
 static int take_over(struct otr_fd *f, int32_t tid)
 {
 	int32_t was = otr_get(&f->owner);
@@ -77,7 +77,7 @@ static int try_to_take(struct otr_fd *f, int32_t tid)
 	return take_over(f, tid);
 }
 
-/* Adds bytes that were moved while another thread held the connection, and that were not read. */
+/* Adds the unread bytes of one direction to its positions. */
 static void add_unread(struct otr_fd *f, int dir)
 {
 	uint64_t n = otr_get(&f->unread_bytes[dir]);
@@ -95,7 +95,7 @@ static void add_unread(struct otr_fd *f, int dir)
 	}
 	if (dir == OTR_DIR_OUT) {
 		f->boundary.state = OTR_BOUNDARY_UNKNOWN;
-		f->has_cause = 0; /* its request is sent */
+		f->has_cause = 0; /* the request of `cause` is sent */
 	}
 	otr_count(OTR_SHIM_DROPPED);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inbound.c - inbound exchanges and notify slots by key, in tables without locks. A slot is
- * taken by compare-and-swap of its key. Where none is free, one whose exchange is over is
- * reused; else the new exchange is not followed.
+ * inbound.c - inbound exchanges and notify slots, in hash tables without locks. If no slot is free
+ * for an exchange, one whose exchange is over is reused; if there is none, the exchange is not
+ * followed.
  */
 
 #include "preload/base/inbound.h"
@@ -14,7 +14,7 @@
 #include "preload/base/share.h"
 #include "preload/base/shim.h"
 
-#define PROBES 8
+#define PROBES 8 /* slots in which a key may be */
 
 static struct otr_inbound *place(uint64_t conn, uint32_t i)
 {
@@ -51,13 +51,15 @@ void otr_inbound_unlock(struct otr_inbound *inbound)
 	__atomic_fetch_add(&inbound->seq, 1, __ATOMIC_RELEASE);
 }
 
+/* Is the slot still of this connection, and not written since `seq` was read? */
 static int is_same(const struct otr_inbound *inbound, uint64_t conn, uint32_t seq)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return otr_get(&inbound->conn) == conn && !(seq & 1) && otr_get(&inbound->seq) == seq;
 }
 
-/* R1 sets `pos` before the ids: who has read the ids of the next exchange finds its `pos` here. */
+/* R1 sets `pos` before the ids: a thread that has read the ids of the next exchange finds the `pos`
+ * of that exchange here. */
 int otr_inbound_is(const struct otr_inbound *inbound, uint64_t conn, uint64_t pos, uint32_t seq)
 {
 	return is_same(inbound, conn, seq) && otr_get(&inbound->exch.pos) == pos;

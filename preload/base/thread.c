@@ -3,8 +3,8 @@
  * thread.c - the threads of the process, each with a slot in a table.
  *
  * A thread finds its slot once, and keeps a pointer in thread-local storage. The library does not
- * see that a thread ends: another thread takes its slot, if it finds no free one, after a system call
- * that says that the thread does not exist any more.
+ * see that a thread ends: another thread takes its slot, if it finds no free one, after a system
+ * call that says that the thread does not exist any more.
  */
 
 #include "preload/base/thread.h"
@@ -20,8 +20,8 @@
 #include "preload/base/sys.h"
 
 static __thread struct otr_self *own_slot __attribute__((tls_model("initial-exec")));
-/* Calls of a thread that has found no slot. It tries again once in RETRY_CALLS, since each try makes system
- * calls. */
+/* Calls of a thread that has found no slot. It tries again once in RETRY_CALLS, since each try
+ * makes system calls. */
 static __thread uint32_t no_slot_calls __attribute__((tls_model("initial-exec")));
 #define RETRY_CALLS 1024
 

@@ -13,8 +13,8 @@ struct otr_self;
 /* In the constructor: finds libc's variable for otr_is_single_threaded(). */
 void otr_threads_find(void);
 
-/* Returns the slot of the calling thread, which takes one at its first call. NULL: none is free, or a
- * seccomp filter is in force and the thread has none. */
+/* Returns the slot of the calling thread, which takes one at its first call. NULL: none is free, or
+ * a seccomp filter is in force and the thread has none. */
 struct otr_self *otr_self_now(void);
 
 /* Returns the slot of the calling thread, or NULL if it has none yet. */

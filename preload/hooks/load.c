@@ -127,8 +127,8 @@ static void read_cmd(char *cmd, size_t size)
 			cmd[i] = ' ';
 }
 
-/* Do the rules refuse this program? Also reads which share of the traces that begin here is sampled:
- * OTRACE_SAMPLE is stronger than a rule. */
+/* Do the rules refuse this program? Also reads which share of the traces that begin here is
+ * sampled: OTRACE_SAMPLE is stronger than a rule. */
 static int is_refused(void)
 {
 	const char *rules = getenv("OTRACE_RULE"), *share = getenv("OTRACE_SAMPLE");

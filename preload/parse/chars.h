@@ -51,8 +51,8 @@ static inline int otr_chars_any(otr_chars found)
 #endif
 }
 
-/* Is `text` the same as `name`, which is lower case, in upper or lower case? Both are tokens of `len`
- * characters, in which setting bit 0x20 changes letters alone. */
+/* Is `text` the same as `name`, which is lower case, in upper or lower case? Both are tokens of
+ * `len` characters, in which setting bit 0x20 changes letters alone. */
 static inline int otr_is_name(const char *text, const char *name, size_t len)
 {
 	size_t n = 0;

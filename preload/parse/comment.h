@@ -26,8 +26,8 @@ enum otr_comment {
 	OTR_COMMENT_ODD,     /* the text is no statement, or its end cannot be found for certain */
 };
 
-/* Reads a statement in PostgreSQL's dialect. ODD also if a setting of the session decides how the text
- * is read (a backslash in a string). */
+/* Reads a statement in PostgreSQL's dialect. ODD also if a setting of the session decides how the
+ * text is read (a backslash in a string). */
 enum otr_comment otr_comment_may(const char *sql, size_t len);
 
 /* Writes `len` bytes of `sql`, the comment and a NUL to `out`, which has room for them. */

@@ -23,7 +23,8 @@ void otr_hosts_read(struct otr_ring_hosts *hosts, const char *list)
 	}
 }
 
-/* A host name or address, and its port: the number after the last colon outside of brackets (0: none). */
+/* A host name or address, and its port: the number after the last colon outside of brackets (0:
+ * none). */
 struct host_port {
 	const char *name;
 	size_t len;

@@ -24,8 +24,8 @@ int otr_hosts_have(const struct otr_ring_hosts *hosts, const char *host, size_t 
 		   unsigned int port);
 
 /* Does the last rule of OTRACE_RULE that matches this program have mode=off? Rules with a port or a
- * cgroup are left to the agent. `cmd`: the arguments, with blanks between. `rules` may be NULL. Sets
- * *threshold (bpf/sample.h) by the last matching rule with sample=SHARE, if there is one. */
+ * cgroup are left to the agent. `cmd`: the arguments, with blanks between. `rules` may be NULL.
+ * Sets *threshold (bpf/sample.h) by the last matching rule with sample=SHARE, if there is one. */
 int otr_rules_refuse(const char *rules, const char *exe, const char *cmd, uint64_t *threshold);
 
 #pragma GCC visibility pop

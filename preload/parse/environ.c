@@ -7,8 +7,8 @@
 
 static const char *const trace_entries[] = {"TRACEPARENT=", "TRACESTATE=", "BAGGAGE="};
 
-/* The value of a hex digit; NO_DIGIT for any other character. A table, since the CPU predicts branches
- * on random digits badly. */
+/* The value of a hex digit; NO_DIGIT for any other character. A table, since the CPU predicts
+ * branches on random digits badly. */
 #define NO_DIGIT 0x80
 static const uint8_t digit_value[256] = {
 	[0 ... '0' - 1] = NO_DIGIT,

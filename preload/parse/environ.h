@@ -27,10 +27,10 @@
 #define OTR_ENTRIES_MAX	 1024 /* entries of an environment that is copied */
 
 /*
- * OTRACE_RUN, which `otrace run` sets for the program that it starts: SPAN-OUTER-UNTIL, each of 16 hex
- * digits. SPAN is the span of the program, the root of its work, which its TRACEPARENT names, too.
- * OUTER is the span that TRACEPARENT named for `otrace run` itself, or zeros. UNTIL is a time in ns
- * of CLOCK_MONOTONIC, after which the work of the program does not belong to SPAN any more.
+ * OTRACE_RUN, which `otrace run` sets for the program that it starts: SPAN-OUTER-UNTIL, each of 16
+ * hex digits. SPAN is the span of the program, the root of its work, which its TRACEPARENT names,
+ * too. OUTER is the span that TRACEPARENT named for `otrace run` itself, or zeros. UNTIL is a time
+ * in ns of CLOCK_MONOTONIC, after which the work of the program does not belong to SPAN any more.
  */
 struct otr_run_root {
 	uint8_t span_id[8];
@@ -49,9 +49,9 @@ struct otr_started {
 	char state[OTR_TRACESTATE_MAX];
 	char baggage[OTR_BAGGAGE_MAX];
 	struct otr_run_root run;
-	/* The entries that the library emits: a valid TRACEPARENT, and OpenTelemetry's variables that
-	 * name the process, with NUL between. The agent cannot read /proc of a process that lives for
-	 * 5 ms in time. */
+	/* The entries that the library emits: a valid TRACEPARENT, and OpenTelemetry's variables
+	 * that name the process, with NUL between. The agent cannot read /proc of a process that
+	 * lives for 5 ms in time. */
 	uint16_t emitted_len;
 	char emitted[OTR_EMITTED_MAX];
 };
@@ -83,8 +83,8 @@ struct otr_carry {
 	char preload[OTR_PRELOAD_MAX]; /* then the entry without our library, or "" */
 };
 
-/* Sets carry->preload to the entry LD_PRELOAD without our library, which `value` names. Returns 0 if
- * `value` does not name the library, or the entry is too long. */
+/* Sets carry->preload to the entry LD_PRELOAD without our library, which `value` names. Returns 0
+ * if `value` does not name the library, or the entry is too long. */
 int otr_carry_unload(struct otr_carry *carry, const char *value);
 
 /* Returns the path of our library in a value of LD_PRELOAD, and its length in *len; NULL: none. */
@@ -96,10 +96,11 @@ void otr_carry_parent(struct otr_carry *carry, const uint8_t trace_id[16], const
 void otr_carry_lists(struct otr_carry *carry, const char *state, size_t state_len,
 		     const char *baggage, size_t baggage_len);
 
-/* Returns how many pointers otr_carry_copy() writes at most; 0: the environment is too long to copy. */
+/* Returns how many pointers otr_carry_copy() writes at most; 0: the environment is too long to
+ * copy. */
 size_t otr_carry_room(char *const *env);
-/* Writes to `out` the pointers of `env` with the entries of `carry` in place of its own, and a NULL.
- * Returns `out`. */
+/* Writes to `out` the pointers of `env` with the entries of `carry` in place of its own, and a
+ * NULL. Returns `out`. */
 char *const *otr_carry_copy(const struct otr_carry *carry, char *const *env, char **out);
 
 /* Writes two hex digits for each byte, without a NUL. Returns the end of what was written. */

@@ -45,11 +45,12 @@ struct otr_fields {
 /* Returns the first field of this name, or NULL. */
 const struct otr_nv *otr_fields_find(const struct otr_nv *nv, size_t n, const char *name);
 
-/* Returns OTR_HEAD_WHOLE if a traceparent can be added to these fields; otherwise the reason why not. */
+/* Returns OTR_HEAD_WHOLE if a traceparent can be added to these fields; otherwise the reason why
+ * not. */
 enum otr_head otr_fields_read(const struct otr_nv *nv, size_t n);
 
-/* Sets the list to the fields `nv`, which are OTR_HEAD_WHOLE, and those that name fl->span. A tracestate or
- * baggage that the program sends itself stays as it is. */
+/* Sets the list to the fields `nv`, which are OTR_HEAD_WHOLE, and those that name fl->span. A
+ * tracestate or baggage that the program sends itself stays as it is. */
 void otr_fields_make(struct otr_fields *fl, const struct otr_nv *nv, size_t n);
 
 #pragma GCC visibility pop

@@ -101,8 +101,8 @@ static inline const char *find_blank(const char *at, const char *end)
 
 #define VERSION_LEN 11 /* of " HTTP/1.1\r\n" */
 
-/* METHOD SP request-target SP HTTP/1.x CR LF (RFC 9112 3). Returns the end of the line; NULL: it is no
- * request line. */
+/* METHOD SP request-target SP HTTP/1.x CR LF (RFC 9112 3). Returns the end of the line; NULL: it is
+ * no request line. */
 static const char *read_request_line(const char *text, const char *end, struct otr_head_facts *out)
 {
 	const struct otr_method *m = otr_method_of(text, (size_t)(end - text));
@@ -164,7 +164,8 @@ static void take_length(struct otr_head_facts *out, const char *line, const char
 	out->is_unframed |= !otr_length_read(at, (size_t)(kept - at), &out->length);
 }
 
-/* Takes a field whose name has `n` characters, and whose value lies from `at` to the line end at `cr`. */
+/* Takes a field whose name has `n` characters, and whose value lies from `at` to the line end at
+ * `cr`. */
 static void take_field(struct otr_head_facts *out, const char *text, const char *line, size_t n,
 		       const char *at, const char *cr)
 {
@@ -184,8 +185,8 @@ static void take_field(struct otr_head_facts *out, const char *text, const char 
 		out->chunks = 1;
 }
 
-/* field-name ":" field-value CR LF, not folded (RFC 9112 5). Returns the end of the line; NULL: it is no
- * valid field, or its name is longer than what request_boundary.c keeps of a line. */
+/* field-name ":" field-value CR LF, not folded (RFC 9112 5). Returns the end of the line; NULL: it
+ * is no valid field, or its name is longer than what request_boundary.c keeps of a line. */
 static const char *read_field(const char *text, const char *line, const char *end,
 			      struct otr_head_facts *out)
 {

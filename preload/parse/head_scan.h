@@ -28,8 +28,8 @@ struct otr_method {
 	uint8_t may_inject; /* 1: a header may be put into requests with this method */
 };
 
-/* Returns the method with which the request line begins, by its first `len` bytes, which may be a part
- * of the name alone; NULL: none. */
+/* Returns the method with which the request line begins, by its first `len` bytes, which may be a
+ * part of the name alone; NULL: none. */
 const struct otr_method *otr_method_of(const char *line, size_t len);
 
 /* The offset and length of the value of a field, without blanks at its ends. */
@@ -53,12 +53,12 @@ struct otr_head_facts {
 	struct otr_value parent, state, baggage; /* traceparent, tracestate, baggage */
 };
 
-/* Reads the head with which `text` begins. Returns 1 if the head is valid and complete in these `len`
- * bytes; otherwise 0, and facts->len is 0. */
+/* Reads the head with which `text` begins. Returns 1 if the head is valid and complete in these
+ * `len` bytes; otherwise 0, and facts->len is 0. */
 int otr_head_scan(const char *text, size_t len, struct otr_head_facts *facts);
 
-/* Reads the value of a Content-Length, `len` bytes with the line end, into *length, which has the value of
- * an earlier such field, or 0. Returns 0 if the value is no number, or there are two. */
+/* Reads the value of a Content-Length, `len` bytes with the line end, into *length, which has the
+ * value of an earlier such field, or 0. Returns 0 if the value is no number, or there are two. */
 int otr_length_read(const char *text, size_t len, uint64_t *length);
 
 #pragma GCC visibility pop

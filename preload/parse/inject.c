@@ -51,8 +51,8 @@ static size_t peek(struct cursor c, char *out, size_t len)
 	return got;
 }
 
-/* Returns up to *len of the next bytes, and sets *len to their number: in the caller's memory if they lie
- * in one piece, else copied to `out`. */
+/* Returns up to *len of the next bytes, and sets *len to their number: in the caller's memory if
+ * they lie in one piece, else copied to `out`. */
 static inline const char *next_bytes(const struct cursor *c, char *out, size_t *len)
 {
 	if (c->left && c->iov->iov_len - c->off >= *len)
@@ -237,9 +237,9 @@ static inline int has_name(const char *line, size_t len, const char *name)
 #define NAME_ROOM 16 /* more than the length of each name that is compared */
 
 /*
- * Servers refuse a head beyond a limit. A head just within the limit would be refused with our header
- * in it, so it gets none. Default limits: 4 KiB uWSGI; 8 KiB Tomcat, Jetty, lighttpd; 16 KiB Node,
- * haproxy. 100 fields: Python, Apache httpd, gunicorn, Tomcat.
+ * Servers refuse a head beyond a limit. A head just within the limit would be refused with our
+ * header in it, so it gets none. Default limits: 4 KiB uWSGI; 8 KiB Tomcat, Jetty, lighttpd; 16 KiB
+ * Node, haproxy. 100 fields: Python, Apache httpd, gunicorn, Tomcat.
  */
 #define FIELDS_MAX 97 /* 100, less the three that we add at most */
 
@@ -349,8 +349,8 @@ int otr_head_begins(const struct iovec *iov, int n)
 	return read_method(text, len) != OTR_HEAD_NONE;
 }
 
-/* Moves to the next line of a head and returns its first bytes, up to NAME_ROOM, in *text. Returns 0 if
- * there is none, or the head is longer than OTR_HEAD_MAX. */
+/* Moves to the next line of a head and returns its first bytes, up to NAME_ROOM, in *text. Returns
+ * 0 if there is none, or the head is longer than OTR_HEAD_MAX. */
 static inline int next_line_text(struct cursor *c, char *room, const char **text, size_t *len)
 {
 	if (!next_line(c) || c->pos > OTR_HEAD_MAX)
@@ -394,8 +394,8 @@ size_t otr_head_room(const struct iovec *iov, int n)
 	return SIZE_MAX;
 }
 
-/* Copies the rest of the line without the blanks at its ends. Returns its length; 0: it is longer than
- * `size`, or has a control character. */
+/* Copies the rest of the line without the blanks at its ends. Returns its length; 0: it is longer
+ * than `size`, or has a control character. */
 static size_t take_value(struct cursor c, char *out, size_t size)
 {
 	struct cursor end = c;

@@ -11,8 +11,8 @@
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-/* Writes the pieces of the first `len` bytes of `iov` to `out`, up to OTR_PIECES of them. Returns their
- * number. */
+/* Writes the pieces of the first `len` bytes of `iov` to `out`, up to OTR_PIECES of them. Returns
+ * their number. */
 int otr_trim(struct iovec *out, const struct iovec *iov, int n, size_t len);
 
 /* Writes the pieces after the first `len` bytes of `iov` to `out`, which has room for `n`. Returns

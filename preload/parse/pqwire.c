@@ -4,8 +4,8 @@
  *
  *	| type, 1 byte | length, 4, big-endian, itself included | body |
  *
- * Of the text of a Parse the bytes that the agent keeps are emitted, and one more, so that the agent
- * sees that it is cut: a longer text would leave no room for the messages after it.
+ * Of the text of a Parse, the bytes that the agent keeps are emitted, and one more, so that the
+ * agent sees that the text goes on: a longer one would leave no room for the messages after it.
  */
 
 #include "preload/parse/pqwire.h"
@@ -23,7 +23,8 @@ static void put_length(char *out, size_t len)
 	out[3] = (char)len;
 }
 
-/* Takes `n` more bytes of `room`: as a part of the last piece if that ends there, else as a new piece. */
+/* Takes `n` more bytes of `room`: as a part of the last piece if that ends there, else as a new
+ * piece. */
 static char *take(struct otr_pq_words *w, size_t n)
 {
 	char *at = w->room + w->used;

@@ -3,9 +3,9 @@
 #define OTR_PQWIRE_H
 
 /*
- * pqwire.h - writes calls of libpq as messages of PostgreSQL's protocol 3, as far as the agent reads
- * them (agent/proto/pgsql*.c): which statements begin, and how they end. Parameters and rows are
- * left out.
+ * pqwire.h - writes calls of libpq as messages of PostgreSQL's protocol 3, as far as the agent
+ * reads them (agent/proto/pgsql*.c): which statements begin, and how they end. Parameters and rows
+ * are left out.
  *
  * Pure; tests/unit/pqwire_test.c has the agent's parser read what is written here.
  */
@@ -41,8 +41,8 @@ struct otr_pq_words {
 	char room[2 * OTR_PQ_NAME + 64];
 };
 
-/* Sets *w to the messages of a client for one statement. `name` may be NULL; `text` is NULL if the kind has
- * none. `sync`: a Sync follows, as it does outside of a pipeline. */
+/* Sets *w to the messages of a client for one statement. `name` may be NULL; `text` is NULL if the
+ * kind has none. `sync`: a Sync follows, as it does outside of a pipeline. */
 void otr_pq_ask(struct otr_pq_words *w, enum otr_pq_kind kind, const char *name, const char *text,
 		int sync);
 
@@ -51,10 +51,11 @@ size_t otr_pq_startup(char out[OTR_PQ_ANSWER], const char *user, const char *db)
 
 /* Writes a CommandComplete of a server. Returns its length; 0: `tag` is no command tag. */
 size_t otr_pq_complete(char out[OTR_PQ_ANSWER], const char *tag);
-/* Writes an ErrorResponse with the SQLSTATE `code`. Returns its length; 0: `code` is no SQLSTATE. */
+/* Writes an ErrorResponse with the SQLSTATE `code`. Returns its length; 0: `code` is no
+ * SQLSTATE. */
 size_t otr_pq_error(char out[OTR_PQ_ANSWER], const char *severity, const char *code);
-/* Writes a message without content: ParseComplete ('1'), EmptyQueryResponse ('I'), ReadyForQuery ('Z').
- * Returns its length. */
+/* Writes a message without content: ParseComplete ('1'), EmptyQueryResponse ('I'), ReadyForQuery
+ * ('Z'). Returns its length. */
 size_t otr_pq_short(char out[OTR_PQ_ANSWER], char type);
 
 #pragma GCC visibility pop

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* request_boundary.c - where do the requests of a client begin (RFC 9112)? See request_boundary.h. */
+/* request_boundary.c - where do the requests of a client begin (RFC 9112)? See
+ * request_boundary.h. */
 
 #include "preload/parse/request_boundary.h"
 
@@ -109,8 +110,8 @@ static void keep_end(struct otr_boundary *t, const char *from, size_t n)
 	t->is_unframed |= memchr(from, '\t', n) != NULL;
 }
 
-/* Checks a part of a line for control characters: there may be none but the CR LF at its end, which may
- * come in two calls. `ends`: the part ends with LF. */
+/* Checks a part of a line for control characters: there may be none but the CR LF at its end, which
+ * may come in two calls. `ends`: the part ends with LF. */
 static void check_text(struct otr_boundary *t, const char *from, size_t n, int ends)
 {
 	size_t text = n - (size_t)ends;
@@ -262,7 +263,8 @@ static size_t step(struct otr_boundary *t, const char *from, size_t n)
 	return n;
 }
 
-/* `n` bytes were not read: if they go beyond the body or chunk, the boundary is not known any more. */
+/* `n` bytes were not read: if they go beyond the body or chunk, the boundary is not known any
+ * more. */
 static void skip_unread(struct otr_boundary *t, uint64_t n)
 {
 	if (t->state == OTR_BOUNDARY_BODY && n <= t->left) {

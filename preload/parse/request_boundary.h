@@ -54,8 +54,9 @@ struct otr_boundary {
 
 /* Follows `moved` bytes that went out, the first of which are in `iov`; others were not read. */
 void otr_boundary_sent(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n);
-/* The same for bytes that begin with a head that otr_head_scan() has read (facts->len 0: it has not).
- * `iov` has `added` bytes of our header after the request line, which `moved` does not count. */
+/* The same for bytes that begin with a head that otr_head_scan() has read (facts->len 0: it has
+ * not). `iov` has `added` bytes of our header after the request line, which `moved` does not
+ * count. */
 void otr_boundary_sent_with(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
 			    const struct otr_head_facts *facts, size_t added);
 /* response_boundary.c: follows `moved` bytes of an answer; `first`: the answer begins with them. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * response_boundary.c - do HTTP requests follow after this answer (RFC 9112 6.3)? They do not after an
- * answer that is no HTTP, that switches protocols, or that ends with the connection: some servers
- * then use the connection as a stream of bytes in both directions (Docker's attach). An answer
- * whose beginning was not read (splice, MSG_TRUNC) may be any of these.
+ * response_boundary.c - do HTTP requests follow after this answer (RFC 9112 6.3)? They do not after
+ * an answer that is no HTTP, that switches protocols, or that ends with the connection: some
+ * servers then use the connection as a stream of bytes in both directions (Docker's attach). An
+ * answer whose beginning was not read (splice, MSG_TRUNC) may be any of these.
  */
 
 #include <string.h>
@@ -63,8 +63,8 @@ static inline int is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Reads the status line with which `text` begins. Returns 0 if it is not complete up to the status code,
- * which is rare, or not valid. */
+/* Reads the status line with which `text` begins. Returns 0 if it is not complete up to the status
+ * code, which is rare, or not valid. */
 static int take_status(struct otr_boundary *t, const char *text, size_t len)
 {
 	if (t->answer_len || len < STATUS_LEN || memcmp(text, pattern, 7) != 0 ||

@@ -34,7 +34,8 @@ void otr_take_session(const struct otr_ring *ring)
 	otr_shim.name_len = (uint16_t)name;
 }
 
-/* In a child that has one thread: sets `size` bytes to zero and gives their pages back to the kernel. */
+/* In a child that has one thread: sets `size` bytes to zero and gives their pages back to the
+ * kernel. */
 static void empty(void *room, size_t size)
 {
 	if (room && otr_sys_madvise(room, size, MADV_DONTNEED))

@@ -7,9 +7,9 @@
 
 #include "preload/base/fd.h"
 #include "preload/base/shim.h"
+#include "preload/parse/tls_record.h"
 #include "preload/trace/conn.h"
 #include "preload/trace/layer.h"
-#include "preload/trace/tls.h"
 
 #define VERSION_MAJOR	  3
 #define VERSION_MINOR_MAX 4

@@ -11,8 +11,8 @@ struct otr_self;
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-/* Are these bytes of `f`, the socket `fd`, ciphertext? They are if a TLS library moves them and they
- * begin a TLS record, or if the socket is known to carry TLS. */
+/* Are these bytes of `f`, the socket `fd`, ciphertext? They are if a TLS library moves them and
+ * they begin a TLS record, or if the socket is known to carry TLS. */
 int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov, int n);
 
 #pragma GCC visibility pop

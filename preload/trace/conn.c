@@ -20,8 +20,8 @@ struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
 	return otr_fd_of(fd);
 }
 
-/* Emits the end of a connection; not of one that this process has inherited and never used: that goes
- * on in the parent. */
+/* Emits the end of a connection; not of one that this process has inherited and never used: that
+ * goes on in the parent. */
 static void end(int fd, struct otr_fd *f)
 {
 	otr_rules_closed(f);

@@ -8,16 +8,16 @@
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-/* Before a message begins on `fd`: checks that it is still the socket `f`. Returns `f`, or what `fd` is
- * now, held; NULL: no connection, or another thread holds it. */
+/* Before a message begins on `fd`: checks that it is still the socket `f`. Returns `f`, or what
+ * `fd` is now, held; NULL: no connection, or another thread holds it. */
 struct otr_fd *otr_fd_again(int fd, struct otr_fd *f);
 
-/* `fd` is about to be closed: emits the end of its connection, unless another number of this process
- * names the same socket. */
+/* `fd` is about to be closed: emits the end of its connection, unless another number of this
+ * process names the same socket. */
 void otr_fd_closed(int fd);
 
-/* After socket(), accept() or connect(): `fd` is a socket of this role (OTR_ROLE_..), no byte of which
- * has moved yet. */
+/* After socket(), accept() or connect(): `fd` is a socket of this role (OTR_ROLE_..), no byte of
+ * which has moved yet. */
 void otr_fd_made(int fd, int role);
 
 #pragma GCC visibility pop

@@ -21,8 +21,8 @@
 /* Flags of calls into which a header may go: all others ask for special handling of the bytes. */
 #define PLAIN_FLAGS (MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE)
 
-/* The counter for each result of otr_head_read() with which a request gets no header. WHOLE: the call
- * cannot be changed. */
+/* The counter for each result of otr_head_read() with which a request gets no header. WHOLE: the
+ * call cannot be changed. */
 static const uint8_t count_of[] = {
 	[OTR_HEAD_HAS_ONE] = OTR_SHIM_HAD_ONE,
 	[OTR_HEAD_SPLIT] = OTR_SHIM_SPLIT,

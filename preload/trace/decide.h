@@ -25,9 +25,9 @@ struct otr_self;
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-/* Before the call `o` that sends on `f`, which is held. Returns the length of the header that goes in
- * after the request line, at view->facts.line_end, and sets *header to its slot, which the caller
- * frees (otr_header_free()). 0: no header. */
+/* Before the call `o` that sends on `f`, which is held. Returns the length of the header that goes
+ * in after the request line, at view->facts.line_end, and sets *header to its slot, which the
+ * caller frees (otr_header_free()). 0: no header. */
 size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd *f, uint64_t now,
 		  struct otr_out_view *view, struct otr_header **header);
 
@@ -36,8 +36,8 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov,
 		      int n, int can_change, uint64_t now, size_t *at, char *out);
 
-/* Is this the head of a request that a header can go into (counted otherwise)? `can_change`: the call
- * may be made with more bytes. */
+/* Is this the head of a request that a header can go into (counted otherwise)? `can_change`: the
+ * call may be made with more bytes. */
 int otr_head_gets_header(enum otr_head head, int can_change);
 
 #pragma GCC visibility pop

@@ -21,8 +21,8 @@
 #include "preload/ring/ring.h"
 #include "preload/trace/user_copy.h"
 
-/* Seeds the random numbers by the 16 bytes that the kernel gives to each program (AT_RANDOM). A child
- * has the bytes of its parent, so its pid and the time are added. */
+/* Seeds the random numbers by the 16 bytes that the kernel gives to each program (AT_RANDOM). A
+ * child has the bytes of its parent, so its pid and the time are added. */
 static void seed(void)
 {
 	const void *bytes = (const void *)getauxval(AT_RANDOM);

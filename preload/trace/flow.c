@@ -97,8 +97,8 @@ static void keep_tail(uint8_t tail[OTR_TAIL], uint64_t moved, const struct iovec
 	}
 }
 
-/* The end that sends first is the client, unless its first bytes are an answer. If the connection may
- * be midstream, only the first words of HTTP messages decide. */
+/* The end that sends first is the client, unless its first bytes are an answer. If the connection
+ * may be midstream, only the first words of HTTP messages decide. */
 void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 {
 	int is_answer;
@@ -212,8 +212,8 @@ void otr_end_runs(struct otr_fd *f)
 		end_run(upper, upper->last_dir, 0);
 }
 
-/* Does the connection survive the error? Errors below EPIPE are mistakes of the caller, or come from
- * the file or pipe at the other end of sendfile() and splice(). In a call that receives, EPIPE
+/* Does the connection survive the error? Errors below EPIPE are mistakes of the caller, or come
+ * from the file or pipe at the other end of sendfile() and splice(). In a call that receives, EPIPE
  * comes from that pipe, too. */
 static int is_survived(int dir, int error)
 {
@@ -222,8 +222,8 @@ static int is_survived(int dir, int error)
 }
 
 /* After a call that sends has failed, bytes that the peer sent before can still be read: often the
- * answer to a request that the peer did not read to its end. So a connection ends when it is closed,
- * or when a call that receives fails. */
+ * answer to a request that the peer did not read to its end. So a connection ends when it is
+ * closed, or when a call that receives fails. */
 static void call_failed(int fd, struct otr_fd *f, int dir, int error)
 {
 	end_run(otr_fd_upper(f), dir, 1);

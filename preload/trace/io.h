@@ -15,8 +15,8 @@
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-/* Makes the call `o`, with a header in it where one belongs. Returns what the call returned, without
- * the bytes of the header. */
+/* Makes the call `o`, with a header in it where one belongs. Returns what the call returned,
+ * without the bytes of the header. */
 ssize_t otr_out(const struct otr_out *o);
 
 /* After a call that receives, which returned `ret`. errno stays as it is. */

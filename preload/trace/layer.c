@@ -12,8 +12,8 @@
 
 #define LIB_STACK 65536 /* a TLS library uses less stack than this below the frame of our wrapper */
 
-/* `tls_frame` may be stale, if the call was left by longjmp(), or belong to another fiber: then it is
- * not close above this frame. */
+/* `tls_frame` may be stale, if the call was left by longjmp(), or belong to another fiber: then it
+ * is not close above this frame. */
 int otr_tls_inside(const struct otr_self *self)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);

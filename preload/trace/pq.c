@@ -77,7 +77,8 @@ static int is_over(const struct otr_pq *pq)
 	return !f || !otr_get(&f->has_upper) || otr_get(&f->inode) != otr_get(&pq->inode);
 }
 
-/* The socket of the connection, held; NULL: the connection has ended, or another thread holds it. */
+/* The socket of the connection, held; NULL: the connection has ended, or another thread holds
+ * it. */
 static struct otr_fd *socket_of(const struct otr_pq *pq)
 {
 	struct otr_fd *f = otr_fd_known(otr_get(&pq->fd));
@@ -135,8 +136,8 @@ static struct otr_pq *begin_layer(struct otr_self *self, const struct otr_pq_cal
 	return pq;
 }
 
-/* Did the program make this call, itself or by another call of libpq? A statement that libpq makes on
- * its own (on connecting) does not begin the layer: the bytes of the connection show it. */
+/* Did the program make this call, itself or by another call of libpq? A statement that libpq makes
+ * on its own (on connecting) does not begin the layer: the bytes of the connection show it. */
 static int is_of_program(const struct otr_self *self, const struct otr_pq_call *c)
 {
 	uintptr_t from = (uintptr_t)c->from;
@@ -144,7 +145,8 @@ static int is_of_program(const struct otr_self *self, const struct otr_pq_call *
 	return self->pq_conn == c->conn || from < c->lib->begin || from >= c->lib->end;
 }
 
-/* Returns the connection of a statement that is about to be sent; NULL: the statement is not emitted. */
+/* Returns the connection of a statement that is about to be sent; NULL: the statement is not
+ * emitted. */
 static struct otr_pq *connection_of(struct otr_self *self, struct otr_pq_call *c)
 {
 	int fd = c->conn && c->lib->status(c->conn) == CONNECTION_OK ? c->lib->socket(c->conn) : -1;
@@ -220,7 +222,8 @@ static void ask(struct otr_self *self, struct otr_pq_call *c, int within)
 		add_comment(c, upper);
 }
 
-/* Forgets the call that waits, if it was left by longjmp(): then its frame is not close above `c`. */
+/* Forgets the call that waits, if it was left by longjmp(): then its frame is not close above
+ * `c`. */
 static void drop_left_frame(struct otr_self *self, const struct otr_pq_call *c)
 {
 	uintptr_t here = (uintptr_t)c;

@@ -15,17 +15,18 @@
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-/* Returns the libpq that has the function `fn`; NULL: its functions were not found. errno stays as it
- * is. */
+/* Returns the libpq that has the function `fn`; NULL: its functions were not found. errno stays as
+ * it is. */
 struct otr_pq_lib *otr_pq_lib_of(const void *fn);
 
-/* In the constructor: allocates the connections. Returns 0 if there is no memory. `comments`: statements
- * get a comment that names the trace. */
+/* In the constructor: allocates the connections. Returns 0 if there is no memory. `comments`:
+ * statements get a comment that names the trace. */
 int otr_pq_alloc(int comments);
 
 /* Each wrapper calls this before libpq's own function. */
 void otr_pq_begin(struct otr_pq_call *c);
-/* After a call that only sends; `ok`: it succeeded. After a call that waits: `res`, its result or NULL. */
+/* After a call that only sends; `ok`: it succeeded. After a call that waits: `res`, its result or
+ * NULL. */
 void otr_pq_asked(struct otr_pq_call *c, int ok);
 void otr_pq_waited(struct otr_pq_call *c, void *res);
 /* After PQgetResult() of libpq, at the address `fn`, returned `res`. */

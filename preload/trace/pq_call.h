@@ -2,7 +2,8 @@
 #ifndef OTR_PQ_CALL_H
 #define OTR_PQ_CALL_H
 
-/* pq_call.h - a copy of libpq in the process, and a call of it, as the wrappers of libpq.c describe it. */
+/* pq_call.h - a copy of libpq in the process, and a call of it, as the wrappers of libpq.c describe
+ * it. */
 
 #include <stdint.h>
 

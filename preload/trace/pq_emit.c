@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pq_emit.c - the records of a connection of libpq. A call that was not seen (the library was off, or
- * libpq failed without an SQLSTATE) is emitted as one byte that came and was not copied: the agent
- * then resynchronises.
+ * pq_emit.c - the records of a connection of libpq. A call that was not seen (the library was off,
+ * or libpq failed without an SQLSTATE) is emitted as one byte that came and was not copied: the
+ * agent then resynchronises.
  */
 
 #include "preload/trace/pq_emit.h"
@@ -66,7 +66,8 @@ void otr_pq_emit_startup(struct otr_self *self, const struct otr_pq_call *c, str
 	upper->dirs[OTR_DIR_OUT].total = iov.iov_len;
 }
 
-/* Before a statement outside of a pipeline: ends the last one, whose results libpq must have read. */
+/* Before a statement outside of a pipeline: ends the last one, whose results libpq must have
+ * read. */
 static void end_last(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
 	if (pq->missed || (pq->busy && !pq->answered))

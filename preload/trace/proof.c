@@ -87,8 +87,8 @@ static int is_link_local_v6(const uint8_t ip[16])
 	return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
 }
 
-/* Is this a link-local address, or one at which a cloud serves metadata of the machine? Such a server
- * sends no spans, and some refuse requests with headers that they do not know. */
+/* Is this a link-local address, or one at which a cloud serves metadata of the machine? Such a
+ * server sends no spans, and some refuse requests with headers that they do not know. */
 static int is_metadata_v4(const uint8_t ip[4])
 {
 	static const uint8_t alibaba[4] = {100, 100, 100, 200}, azure[4] = {168, 63, 129, 16};

@@ -3,9 +3,9 @@
 #define OTR_PROOF_H
 
 /*
- * proof.h - is it proved that the bytes that a process is about to send begin an HTTP request? Bytes
- * that look like a head prove nothing: they may be a part of a body, or of a file. A header goes in
- * only if all of this is true:
+ * proof.h - is it proved that the next bytes that a process sends begin an HTTP request?
+ * Bytes that look like a head prove nothing: they may be a part of a body, or of a file. A header
+ * goes in only if all of this is true:
  *
  *	this process has connected the socket (not accepted, inherited or received it)
  *							otr_fd.connected_by

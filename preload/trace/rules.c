@@ -11,11 +11,11 @@
 #include "preload/base/inbound.h"
 #include "preload/base/shim.h"
 #include "preload/base/thread.h"
+#include "preload/parse/tls_record.h"
 #include "preload/ring/ring.h"
 #include "preload/trace/header.h"
 #include "preload/trace/layer.h"
 #include "preload/trace/shed.h"
-#include "preload/trace/tls.h"
 
 void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enum otr_evidence why)
 {
@@ -47,8 +47,8 @@ static void put_inbound_ids(struct otr_cause *cause, const struct otr_inbound *i
 	memcpy(cause->span_id, ids.span_id, sizeof(cause->span_id));
 }
 
-/* Are these the first bytes of a binary protocol (FastCGI, uwsgi, AJP)? HTTP/1 and HTTP/2 begin with
- * letters, a PROXY header with a line end; a TLS record may carry any protocol. */
+/* Are these the first bytes of a binary protocol (FastCGI, uwsgi, AJP)? HTTP/1 and HTTP/2 begin
+ * with letters, a PROXY header with a line end; a TLS record may carry any protocol. */
 static uint8_t is_binary(const struct iovec *iov, int n)
 {
 	uint8_t first = n && iov->iov_len ? *(const uint8_t *)iov->iov_base : ' ';
@@ -57,8 +57,8 @@ static uint8_t is_binary(const struct iovec *iov, int n)
 	       (first < OTR_TLS_TYPE_FIRST || first > OTR_TLS_TYPE_LAST);
 }
 
-/* The strand read a request or a token that is not known, as another thread uses the slot or a table
- * is full: then the current of the strand is not known either. */
+/* The strand read a request or a token that is not known, as another thread uses the slot or a
+ * table is full: then the current of the strand is not known either. */
 static void read_unknown(struct otr_strand *st, uint64_t key, uint64_t now)
 {
 	st->entry_ns = now;
@@ -127,7 +127,8 @@ static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t 
 		      now);
 }
 
-/* Is the parent of a request shed? A request without a parent is shed while the reader is behind. */
+/* Is the parent of a request shed? A request without a parent is shed while the reader is
+ * behind. */
 static int parent_is_shed(uint64_t parent)
 {
 	const struct otr_inbound *inbound = otr_inbound_of(parent);
@@ -157,8 +158,9 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 	f->has_cause = 1;
 }
 
-/* A thread that is no loop works for one exchange at a time: if its current has changed, the thread has
- * taken the connection from a pool for another request. A loop repeats a failed call in any turn. */
+/* A thread that is no loop works for one exchange at a time: if its current has changed, the thread
+ * has taken the connection from a pool for another request. A loop repeats a failed call in any
+ * turn. */
 void otr_rules_again(struct otr_self *self, struct otr_fd *f)
 {
 	const struct otr_strand *st = &self->strand;

@@ -18,8 +18,8 @@ void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first
 /* R4 for the request that is about to go out on `f`: sets f->cause, unless it is set. */
 void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now);
 
-/* Before a call that sends on the socket `f`: clears f->cause if an earlier call, which sent nothing,
- * set it for an exchange for which this call is certainly not made. */
+/* Before a call that sends on the socket `f`: clears f->cause if an earlier call, which sent
+ * nothing, set it for an exchange for which this call is certainly not made. */
 void otr_rules_again(struct otr_self *self, struct otr_fd *f);
 
 /* R8: the connection `f` is about to be closed. */
@@ -28,8 +28,8 @@ void otr_rules_closed(struct otr_fd *f);
 /* R10: the thread checked the connection `f`, and could neither read nor write. */
 void otr_rules_touch(struct otr_self *self, struct otr_fd *f);
 
-/* R9: the thread wrote to (`write` 1), or read from, the descriptor whose notify slot has this key. 0:
- * it read from a connection that another thread holds. */
+/* R9: the thread wrote to (`write` 1), or read from, the descriptor whose notify slot has this key.
+ * 0: it read from a connection that another thread holds. */
 void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t now);
 
 /* Sets *cause to `parent`, by the evidence `why`; does nothing if that is OTR_EVIDENCE_NONE. */

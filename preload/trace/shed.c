@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shed.c - requests that are left out: the CPU budget or the ring is used up, or --no-observe is set. */
+/* shed.c - requests that are left out: the CPU budget or the ring is used up, or --no-observe is
+ * set. */
 
 #include "preload/trace/shed.h"
 
@@ -11,15 +12,16 @@
 #include "preload/ring/ring.h"
 #include "preload/trace/layer.h"
 
-/* Are requests that begin in this direction shed? An outbound request is also shed if its parent is:
- * see otr_rules_ask(). */
+/* Are requests that begin in this direction shed? An outbound request is also shed if its parent
+ * is: see otr_rules_ask(). */
 static int is_paused(int dir)
 {
 	return __atomic_load_n(&otr_ring_now()->paused, __ATOMIC_RELAXED) ||
 	       (dir == OTR_DIR_IN && otr_ring_is_behind());
 }
 
-/* The counterpart of otr_shed() in bpf/. The causality rules still follow a request that is shed. */
+/* The counterpart of otr_shed() in bpf/. The causality rules still follow a request that is
+ * shed. */
 int otr_will_shed(const struct otr_fd *f, int dir)
 {
 	const struct otr_ring *ring = otr_ring_now();

@@ -2,7 +2,8 @@
 #ifndef OTR_PRELOAD_SHED_H
 #define OTR_PRELOAD_SHED_H
 
-/* shed.h - requests that are left out, each with its answer, so that no half exchange is emitted. */
+/* shed.h - requests that are left out, each with its answer, so that no half exchange is
+ * emitted. */
 
 #include <stdint.h>
 #include <sys/uio.h>
@@ -31,12 +32,13 @@ static inline void otr_shed_decided(struct otr_fd *f, int dir, int first, int sh
 		otr_shed_count(f, dir);
 }
 
-/* May the request that is about to go out be shed without the causality rules? So it is if the agent has
- * paused this server, the thread works for no known request, and the last exchange was shed, too. */
+/* May the request that is about to go out be shed without the causality rules? So it is if the
+ * agent has paused this server, the thread works for no known request, and the last exchange was
+ * shed, too. */
 int otr_ask_is_shed(const struct otr_self *self, const struct otr_fd *f);
 
-/* Counts bytes of a connection whose exchange is shed with OTR_SHED_ALL. Returns 0 if more than that has
- * to be done; then nothing is counted. */
+/* Counts bytes of a connection whose exchange is shed with OTR_SHED_ALL. Returns 0 if more than
+ * that has to be done; then nothing is counted. */
 int otr_shed_moved(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
 		   const struct iovec *iov, int n);
 static inline int otr_shed_fast_path(struct otr_self *self, struct otr_fd *f, int dir,

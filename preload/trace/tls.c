@@ -5,12 +5,12 @@
  *
  * A session is carried by the socket whose ciphertext the library moved while this thread was in a
  * call for that session, which may be a handshake; the ciphertext has to begin like a TLS record. A
- * session that moves no bytes of a socket (memory BIO) is not followed. From
- * then on the bytes of the socket itself are counted alone: rules and parsers see the plaintext.
+ * session that moves no bytes of a socket (memory BIO) is not followed. From then on the bytes of
+ * the socket itself are counted alone: rules and parsers see the plaintext.
  *
- * A header goes in only if the request with it fits one record, which the library takes completely or
- * not at all. After a call in which the library took nothing, it must be called with the same bytes
- * again, so these are kept.
+ * A header goes in only if the request with it fits one record, which the library takes completely
+ * or not at all. After a call in which the library took nothing, it must be called with the same
+ * bytes again, so these are kept.
  */
 
 #include "preload/trace/tls.h"
@@ -27,6 +27,7 @@
 #include "preload/base/thread.h"
 #include "preload/parse/inject.h"
 #include "preload/parse/request_boundary.h"
+#include "preload/parse/tls_record.h"
 #include "preload/ring/emit.h"
 #include "preload/ring/ring.h"
 #include "preload/trace/call.h"
@@ -137,8 +138,8 @@ static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *b
 	return ret;
 }
 
-/* Enters. NULL: the call is not followed, as the library is off, or as the call is made within a call
- * for another session (TLS within TLS), whose plaintext is followed. */
+/* Enters. NULL: the call is not followed, as the library is off, or as the call is made within a
+ * call for another session (TLS within TLS), whose plaintext is followed. */
 static struct otr_self *begin(const struct otr_tls_call *c)
 {
 	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
@@ -150,8 +151,8 @@ static struct otr_self *begin(const struct otr_tls_call *c)
 	return self;
 }
 
-/* Does the program repeat a call in which the library took nothing? Then it gives the same bytes, or
- * more; or NULL, to GnuTLS. */
+/* Does the program repeat a call in which the library took nothing? Then it gives the same bytes,
+ * or more; or NULL, to GnuTLS. */
 static int is_retry(const struct otr_tls *t, const void *buf, size_t n)
 {
 	size_t all = t->len - t->added;
@@ -162,8 +163,8 @@ static int is_retry(const struct otr_tls *t, const void *buf, size_t n)
 	       !memcmp((const char *)buf + t->at, t->bytes + t->at + t->added, all - t->at);
 }
 
-/* May a header go into this session? Never again once records have waited in memory, as their content
- * is not known when they are sent. */
+/* May a header go into this session? Never again once records have waited in memory, as their
+ * content is not known when they are sent. */
 static int may_add(const struct otr_tls_call *c, struct otr_tls *t)
 {
 	if (!otr_get(&t->no_inject) && !c->is_direct(c))
@@ -213,8 +214,9 @@ static void set_added(const struct otr_self *self, const struct otr_tls *t)
 	}
 }
 
-/* The library took `k` more of the kept bytes. The others are kept until all of the header is taken;
- * then the caller's own bytes follow. Returns how many of the `k` bytes were the caller's. */
+/* The library took `k` more of the kept bytes. The others are kept until all of the header is
+ * taken; then the caller's own bytes follow. Returns how many of the `k` bytes were the
+ * caller's. */
 static ssize_t account_kept(struct otr_self *self, struct otr_tls *t, uint32_t k, uint64_t start_ns)
 {
 	const struct iovec iov = {t->bytes + t->taken, k};
@@ -345,8 +347,8 @@ static void end_writing(struct otr_tls *t)
 	__atomic_store_n(&t->writer, 0, __ATOMIC_RELEASE);
 }
 
-/* Writes the kept bytes, if there are any. Returns 1: the caller gets *ret; 0: the caller's own bytes
- * are written next. */
+/* Writes the kept bytes, if there are any. Returns 1: the caller gets *ret; 0: the caller's own
+ * bytes are written next. */
 static int write_all_kept(const struct otr_tls_call *c, struct otr_self **self, struct otr_tls *t,
 			  const void *buf, size_t n, ssize_t *ret)
 {

@@ -9,16 +9,11 @@
 
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
-#define OTR_TLS_RECORD 16384 /* bytes of plaintext that one record holds at most */
-/* Content types with which a record begins: change_cipher_spec to application_data (RFC 8446 5.1). */
-#define OTR_TLS_TYPE_FIRST 20
-#define OTR_TLS_TYPE_LAST  23
-
 struct otr_tls_call {
 	const void *session;
 	void *next; /* the library's own function */
-	/* Calls `next`. Returns the number of bytes that moved, or, if none did, the value <= 0 that
-	 * the library returned. */
+	/* Calls `next`. Returns the number of bytes that moved, or, if none did, the value <= 0
+	 * that the library returned. */
 	ssize_t (*make)(const struct otr_tls_call *c, void *buf, size_t n);
 	int is_handshake;
 	/* Does the library write each record to the socket at once? Records that wait in memory may

@@ -36,11 +36,12 @@ struct otr_tls *otr_tls_make(const void *session);
  * calls of libpq above it are emitted instead (pq.c). */
 int otr_tls_carries(const struct otr_tls *t, struct otr_fd *f);
 
-/* Returns the socket of a session, held. If a message begins in this direction, checks that the number
- * is still that socket. NULL: no socket is known, or the number is another one. */
+/* Returns the socket of a session, held. If a message begins in this direction, checks that the
+ * number is still that socket. NULL: no socket is known, or the number is another one. */
 struct otr_fd *otr_tls_socket(const struct otr_tls *t, int dir);
 
-/* The session gets no header any more: its next bytes are not seen, or its records wait in memory. */
+/* The session gets no header any more: its next bytes are not seen, or its records wait in
+ * memory. */
 void otr_tls_no_inject(const void *session);
 
 /* The session ends: frees its slot. */

@@ -16,8 +16,8 @@
 #include "preload/trace/enter.h"
 #include "preload/trace/flow.h"
 
-/* Returns the number of bytes that were sent, or -errno. Bare system calls: a thread that is cancelled
- * in a call of libc would not report how many bytes were sent. */
+/* Returns the number of bytes that were sent, or -errno. Bare system calls: a thread that is
+ * cancelled in a call of libc would not report how many bytes were sent. */
 static long send_part(int fd, int is_message, int flags, const struct iovec *unsent)
 {
 	if (!is_message)
@@ -57,8 +57,8 @@ static int32_t own_tid(void)
 	return slot ? slot->tid : -1; /* -1: one thread without a slot, under a seccomp filter */
 }
 
-/* Becomes the sender, by compare-and-swap of `unsent_sender`: the connection need not be held. Returns
- * 0 if another thread is the sender. */
+/* Becomes the sender, by compare-and-swap of `unsent_sender`: the connection need not be held.
+ * Returns 0 if another thread is the sender. */
 static int become_sender(const struct sender *t)
 {
 	int32_t was = otr_get(&t->f->unsent_sender);
@@ -136,10 +136,11 @@ static int refuse(void)
 	return -1;
 }
 
-/* Another thread sends the unsent part; this thread has found that `tries` times before. On a blocking
- * descriptor this thread waits, as it would wait in the kernel for the bytes of the other thread. On
- * any other it waits for a moment, then fails with EAGAIN. Under a seccomp filter, which may kill the
- * process for a system call that the program does not make itself, it fails at once. */
+/* Another thread sends the unsent part; this thread has found that `tries` times before. On a
+ * blocking descriptor this thread waits, as it would wait in the kernel for the bytes of the
+ * other thread. On any other it waits for a moment, then fails with EAGAIN. Under a seccomp
+ * filter, which may kill the process for a system call that the program does not make itself, it
+ * fails at once. */
 static int wait_for_other(int fd, int flags, int tries)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};

@@ -7,10 +7,10 @@
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 /*
- * Before any call that sends on `fd`, also while the library is off: sends the unsent part of a header,
- * by send() if `is_message`, else by write(). `flags`: those of the caller's call. Returns 0 if there
- * is no unsent part any more; or -1 with the errno that the caller's call would set if it could send
- * none of its own bytes.
+ * Before any call that sends on `fd`, also while the library is off: sends the unsent part of a
+ * header, by send() if `is_message`, else by write(). `flags`: those of the caller's call. Returns
+ * 0 if there is no unsent part any more; or -1 with the errno that the caller's call would set if
+ * it could send none of its own bytes.
  */
 int otr_unsent_send(int fd, int is_message, int flags);
 
