@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bulk.c - wrappers of calls that move several messages, or bytes that cannot be read. */
+/* bulk.c - wrappers of calls that move several messages, or bytes that the library cannot read. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,10 +25,10 @@ ssize_t sendfile(int out, int in, off_t *at, size_t len)
 	return ret;
 }
 
-/* off_t has 64 bits on all machines that are supported. */
+/* off_t has 64 bits on all supported machines. */
 ssize_t sendfile64(int out, int in, off64_t *at, size_t len) __attribute__((alias("sendfile")));
 
-/* One end is a pipe, which a proxy uses for its data: it is no notify slot. */
+/* One end is a pipe, through which a proxy moves data: R9 does not apply to it. */
 ssize_t splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned int flags)
 {
 	ssize_t ret;
