@@ -124,7 +124,7 @@ static int span_of_start(struct otr_named *out)
 
 	if (!st->known || (over && !st->run.has_outer))
 		return 0;
-	otr_own_call();
+	otr_count_run_call();
 	memcpy(out->trace_id, st->trace_id, sizeof(out->trace_id));
 	memcpy(out->span_id, over ? st->run.outer : st->span_id, sizeof(out->span_id));
 	out->flags = st->flags;

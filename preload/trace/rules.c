@@ -90,7 +90,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 		return;
 	}
 	if (!f->nonblock)
-		otr_may_sleep();
+		otr_reader_blocks();
 	if (first && !pos && f->seen_open)
 		f->is_binary = is_binary(iov, n);
 	if (f->nonblock && !st->waited && otr_is_single_threaded())

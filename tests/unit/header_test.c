@@ -177,7 +177,7 @@ static void a_pool_names_none_while_it_is_told_of(void **state)
 	(void)state;
 	is_of_a_pool();
 	ring.late_evidence = 1;
-	otr_may_sleep();
+	otr_reader_blocks();
 	assert_int_equal(asks_without(), 512);
 	assert_int_equal(asks_without(), 0);
 	ring.late_evidence = 2;

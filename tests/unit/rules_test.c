@@ -134,7 +134,7 @@ int otr_will_shed(const struct otr_fd *f, int dir)
 	return 0;
 }
 
-void otr_may_sleep(void)
+void otr_reader_blocks(void)
 {
 }
 
