@@ -33,9 +33,10 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 	}
 	rc = otr_offers_open(&s->offers);
 	if (rc) {
-		otr_err_set(err, "sockets for the library: %s", strerror(-rc));
+		otr_err_set(err, "cannot open the sockets at which programs offer their rings: %s",
+			    strerror(-rc));
 		if (rc == -EMFILE)
-			otr_err_hint(err, "right: %u descriptors more (ulimit -n)",
+			otr_err_hint(err, "raise the limit (ulimit -n) by %u descriptors",
 				     OTR_OFFER_DOORS + 1);
 		free(OTR_TAKE(s));
 		return rc;
