@@ -85,7 +85,7 @@ static void clear(struct otr_fd *f, size_t len)
 
 	for (size_t at = 0; at < len / 8 * 8; at += sizeof(none))
 		otr_share_put((char *)f + at, &none, sizeof(none));
-	otr_put(&f->life, f->life + 1);
+	otr_put(&f->gen, f->gen + 1);
 }
 
 /* The hint at which number the state of a socket is kept. */
@@ -213,7 +213,7 @@ static void take_over(struct otr_fd *heir, struct otr_fd *f)
 	otr_put(&heir->alias, next);
 	heir->senders = f->senders; /* these calls find `heir` by otr_fd_heir() */
 	otr_put(&heir->senders_gone, otr_get(&f->senders_gone));
-	otr_put(&heir->life, heir->life + 1);
+	otr_put(&heir->gen, heir->gen + 1);
 	otr_header_pass_on(f, heir);
 }
 
@@ -230,17 +230,17 @@ int otr_fd_pass_on(struct otr_fd *f)
 	return 1;
 }
 
-struct otr_fd *otr_fd_heir(struct otr_fd *f, uint64_t inode, uint32_t *life)
+struct otr_fd *otr_fd_heir(struct otr_fd *f, uint64_t inode, uint32_t *gen)
 {
 	struct otr_fd *heir;
 
-	if (otr_get(&f->life) == *life)
+	if (otr_get(&f->gen) == *gen)
 		return f;
 	heir = otr_fd_slot((int)otr_get(home_of(inode)) - 1);
 	if (!heir || heir == f || otr_get(&heir->kind) != OTR_FD_STREAM ||
 	    otr_get(&heir->inode) != inode)
 		return NULL;
-	*life = otr_get(&heir->life);
+	*gen = otr_get(&heir->gen);
 	return heir;
 }
 

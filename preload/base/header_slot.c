@@ -3,7 +3,7 @@
  * header_slot.c - the headers that are being sent, and the unsent part of each; see header_slot.h.
  *
  * A thread may come back from its call and be unable to hold the connection, which another thread
- * closes at this moment. So the number of the slot, the unsent part and the life of the connection
+ * closes at this moment. So the number of the slot, the unsent part and the generation of the connection
  * are one word, which changes by compare-and-swap: an unsent part always has its slot, and is never
  * sent on a later connection.
  */
@@ -18,7 +18,7 @@
 union word {
 	uint64_t all;
 	struct {
-		uint16_t header, unsent, at, life;
+		uint16_t header, unsent, at, gen;
 	};
 };
 
@@ -56,7 +56,7 @@ int otr_header_get_unsent(const struct otr_fd *f, struct iovec *unsent)
 
 struct otr_header *otr_header_claim(struct otr_fd *f)
 {
-	union word none = {0}, mine = {.life = (uint16_t)f->life};
+	union word none = {0}, mine = {.gen = (uint16_t)f->gen};
 	uint32_t free;
 
 	for (uint16_t i = 0; i < OTR_HEADERS; i++) {
@@ -97,13 +97,13 @@ void otr_header_free(struct otr_fd *f)
 	otr_header_set_unsent(f, 0, 0);
 }
 
-void otr_header_set_unsent_unheld(struct otr_fd *f, uint32_t life, size_t unsent, size_t at)
+void otr_header_set_unsent_unheld(struct otr_fd *f, uint32_t gen, size_t unsent, size_t at)
 {
 	union word was;
 
 	do {
 		was = word_of(f);
-		if (!was.header || was.life != (uint16_t)life || otr_get(&f->life) != life)
+		if (!was.header || was.gen != (uint16_t)gen || otr_get(&f->gen) != gen)
 			return; /* the connection was closed, which has freed the header */
 	} while (!change(f, was, with_unsent(was, unsent, at)));
 }
@@ -116,6 +116,6 @@ void otr_header_pass_on(struct otr_fd *f, struct otr_fd *heir)
 	otr_put(&f->unsent_sender, 0);
 	was.all = __atomic_exchange_n(&f->header_word, 0, __ATOMIC_ACQ_REL);
 	now = was;
-	now.life = was.header ? (uint16_t)heir->life : 0;
+	now.gen = was.header ? (uint16_t)heir->gen : 0;
 	__atomic_store_n(&heir->header_word, now.all, __ATOMIC_RELEASE);
 }

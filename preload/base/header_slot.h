@@ -28,12 +28,12 @@ void otr_header_set_unsent(struct otr_fd *f, size_t unsent, size_t at);
 int otr_header_get_unsent(const struct otr_fd *f, struct iovec *unsent);
 
 /* The same as otr_header_set_unsent(), or as otr_header_free() if `unsent` is 0, for a thread
- * that does not hold `f`. Does nothing if f->life is not `life`: then `f` is another connection
+ * that does not hold `f`. Does nothing if f->gen is not `gen`: then `f` is another connection
  * by now. */
-void otr_header_set_unsent_unheld(struct otr_fd *f, uint32_t life, size_t unsent, size_t at);
+void otr_header_set_unsent_unheld(struct otr_fd *f, uint32_t gen, size_t unsent, size_t at);
 
 /* The number `f` is closed, and `heir` takes over its state: moves the header, with the thread that
- * sends its unsent part, to `heir`. Both are held, and `heir` has its new `life`. */
+ * sends its unsent part, to `heir`. Both are held, and `heir` has its new generation. */
 void otr_header_pass_on(struct otr_fd *f, struct otr_fd *heir);
 
 #pragma GCC visibility pop

@@ -14,7 +14,7 @@
  *	of a call		struct plan (io.c), struct otr_copy (user_copy.c): on the stack of
  *				the caller, or taken by compare-and-swap. After the call the
  *				thread holds the connection again, which is the same one if
- *				its `life` is the same.
+ *				its generation (`gen`) is the same.
  *	of a TLS session	the bytes that go out in place of the caller's: thread `writer`
  *				(tls.c).
  *	of an exchange		struct otr_inbound: the thread that writes makes `seq` odd;

@@ -123,11 +123,11 @@ struct otr_fd {
 	union {
 		uint64_t header_word; /* * */
 		struct {
-			uint16_t header;      /* its slot, + 1; 0: no header is sent */
-			uint16_t unsent;      /* bytes of it that have to be sent before the
+			uint16_t header;     /* its slot, + 1; 0: no header is sent */
+			uint16_t unsent;     /* bytes of it that have to be sent before the
 					       * caller's next ones, */
-			uint16_t unsent_at;   /* and where they begin */
-			uint16_t header_life; /* of `life`, when the slot was taken */
+			uint16_t unsent_at;  /* and where they begin */
+			uint16_t header_gen; /* `gen` when the slot was taken */
 		};
 	};
 	int32_t unsent_sender; /* * the thread that sends the unsent part at this moment; 0: none */
@@ -137,7 +137,7 @@ struct otr_fd {
 	uint16_t senders_gone; /* * */
 	/* otr_fd_forget() does not clear these. */
 	int32_t owner;		  /* * the thread that holds the connection; 0: none */
-	uint32_t life;		  /* * how often the state was cleared */
+	uint32_t gen;		  /* * generation: how often the state was cleared */
 	uint64_t unread_bytes[2]; /* * bytes of threads that could not hold it: hold.c */
 };
 

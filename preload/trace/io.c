@@ -40,11 +40,11 @@
 
 /* One call that sends; on the caller's stack. The thread holds the connection before and after
  * the call, not while the call is made. Meanwhile the descriptor number may become that of another
- * socket: then `life` of the connection has changed. */
+ * socket: then `gen` of the connection has changed. */
 struct plan {
 	struct otr_fd *f; /* NULL: the library does not follow the descriptor */
 	uint64_t inode;
-	uint32_t life;
+	uint32_t gen;
 	int is_counted;		   /* 1: the call is counted in f->senders */
 	struct otr_header *header; /* NULL: no header goes in */
 	size_t added;		   /* length of the header */
@@ -79,7 +79,7 @@ static ssize_t send_pieces(const struct otr_out *o, const struct iovec *iov, int
 /* After a call whose connection the thread cannot hold: counts its `moved` bytes as unread. */
 static void end_unheld(const struct plan *p, ssize_t moved)
 {
-	if (otr_get(&p->f->life) != p->life)
+	if (otr_get(&p->f->gen) != p->gen)
 		return;
 	otr_hold_count_unread(p->f, OTR_DIR_OUT, moved);
 	if (p->is_counted)
@@ -91,7 +91,7 @@ static void end_unheld(const struct plan *p, ssize_t moved)
  * returned no slot. */
 static struct otr_fd *hold_again(const struct otr_self *self, struct plan *p, ssize_t moved)
 {
-	struct otr_fd *f = otr_fd_heir(p->f, p->inode, &p->life);
+	struct otr_fd *f = otr_fd_heir(p->f, p->inode, &p->gen);
 
 	if (!f)
 		return NULL;
@@ -100,7 +100,7 @@ static struct otr_fd *hold_again(const struct otr_self *self, struct plan *p, ss
 		end_unheld(p, moved);
 		return NULL;
 	}
-	if (f->life != p->life)
+	if (f->gen != p->gen)
 		return NULL;
 	f->senders -= p->is_counted && f->senders;
 	return f;
@@ -173,7 +173,7 @@ static ssize_t send_with_header(const struct otr_out *o, struct plan *p)
 	if (hold_again(self, p, k))
 		emit_with_header(self, o, p, (size_t)k, (size_t)ret, unsent);
 	else
-		otr_header_set_unsent_unheld(p->f, p->life, unsent, p->added - unsent);
+		otr_header_set_unsent_unheld(p->f, p->gen, unsent, p->added - unsent);
 	if (self)
 		otr_leave(self);
 	errno = error;
@@ -204,7 +204,7 @@ static void set_connection(struct plan *p, struct otr_fd *f)
 {
 	p->f = f;
 	p->inode = f->inode;
-	p->life = f->life;
+	p->gen = f->gen;
 	p->received = f->dirs[OTR_DIR_IN].total;
 }
 
@@ -314,7 +314,7 @@ static void after_call(const struct otr_out *o, struct plan *p, ssize_t ret, int
 	else if (hold_again(self, p, ret))
 		emit_plain(self, o, p, ret, error);
 	if (p->header) /* the kernel refused the call */
-		otr_header_set_unsent_unheld(p->f, p->life, 0, 0);
+		otr_header_set_unsent_unheld(p->f, p->gen, 0, 0);
 	if (self)
 		otr_leave(self);
 }
@@ -336,7 +336,7 @@ __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int 
 
 	p.f = NULL;
 	p.inode = 0;
-	p.life = 0;
+	p.gen = 0;
 	p.is_counted = 0;
 	p.header = NULL;
 	p.kept = NULL;

@@ -36,7 +36,7 @@ enum who_sends {
 struct sender {
 	struct otr_fd *f;
 	uint64_t inode;
-	uint32_t life;
+	uint32_t gen;
 	int32_t tid;
 	struct iovec unsent;
 };
@@ -82,7 +82,7 @@ static enum who_sends find_sender(int fd, struct sender *t)
 	t->f = otr_fd_home(fd);
 	if (!t->f)
 		return NOBODY;
-	t->life = otr_get(&t->f->life);
+	t->gen = otr_get(&t->f->gen);
 	t->inode = otr_get(&t->f->inode);
 	if (!otr_header_get_unsent(t->f, &t->unsent))
 		return NOBODY;
@@ -90,7 +90,7 @@ static enum who_sends find_sender(int fd, struct sender *t)
 	if (!become_sender(t))
 		return OTHER_THREAD;
 	if (otr_fd_is_other(fd, t->f)) /* the number is another socket by now */
-		otr_header_set_unsent_unheld(t->f, t->life, 0, 0);
+		otr_header_set_unsent_unheld(t->f, t->gen, 0, 0);
 	if (otr_header_get_unsent(t->f,
 				  &t->unsent)) /* 0: the last sender has just sent all of it */
 		return THIS_THREAD;
@@ -104,7 +104,7 @@ static void emit_sent(int fd, const struct sender *t, size_t sent)
 
 	if (!self || !otr_hold(t->f))
 		otr_hold_count_unread(t->f, OTR_DIR_OUT, (ssize_t)sent);
-	else if (t->f->life == t->life && !otr_is_off())
+	else if (t->f->gen == t->gen && !otr_is_off())
 		otr_moved(self, fd, t->f, OTR_DIR_OUT, sent, 0,
 			  &(struct iovec){t->unsent.iov_base, sent}, 1);
 	if (self)
@@ -116,12 +116,12 @@ static void note_sent(int fd, struct sender *t, long k)
 {
 	uint16_t at;
 
-	t->f = otr_fd_heir(t->f, t->inode, &t->life);
+	t->f = otr_fd_heir(t->f, t->inode, &t->gen);
 	if (!t->f)
 		return; /* the connection is closed, and the unsent part is dropped */
 	at = otr_get(&t->f->unsent_at);
 	if (k > 0)
-		otr_header_set_unsent_unheld(t->f, t->life, t->unsent.iov_len - (size_t)k,
+		otr_header_set_unsent_unheld(t->f, t->gen, t->unsent.iov_len - (size_t)k,
 					     at + (size_t)k);
 	end_sending(t);
 	if (k > 0)

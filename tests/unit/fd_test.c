@@ -169,24 +169,24 @@ static void a_call_finds_the_heir(void **state)
 {
 	struct otr_fd *f = look(numbers[0]);
 	uint64_t inode = f->inode;
-	uint32_t life = f->life;
+	uint32_t gen = f->gen;
 
 	(void)state;
 	f->senders = 1;
 	assert_non_null(otr_header_claim(f));
 	shut(numbers[0]);
-	f = otr_fd_heir(f, inode, &life);
+	f = otr_fd_heir(f, inode, &gen);
 	assert_non_null(f);
 	assert_ptr_equal(f, look(numbers[2]));
-	assert_int_equal(life, f->life);
+	assert_int_equal(gen, f->gen);
 	assert_int_equal(f->senders, 1);
 	assert_int_not_equal(f->header, 0);
-	otr_header_set_unsent_unheld(f, life, 0, 0);
+	otr_header_set_unsent_unheld(f, gen, 0, 0);
 	assert_int_equal(f->header, 0);
 	assert_int_equal(headers[0].taken, 0);
 	shut(numbers[2]);
 	shut(numbers[1]);
-	assert_null(otr_fd_heir(f, inode, &life));
+	assert_null(otr_fd_heir(f, inode, &gen));
 }
 
 /* As long as one number is open, the connection goes on, in whatever order they are closed. */

@@ -76,12 +76,12 @@ struct otr_fd *otr_fd_home(int number)
 	return &fd;
 }
 
-struct otr_fd *otr_fd_heir(struct otr_fd *f, uint64_t inode, uint32_t *life)
+struct otr_fd *otr_fd_heir(struct otr_fd *f, uint64_t inode, uint32_t *gen)
 {
 	(void)inode;
-	if (f->life == *life)
+	if (f->gen == *gen)
 		return f;
-	*life = heir.life;
+	*gen = heir.gen;
 	return heir.inode ? &heir : NULL;
 }
 
@@ -137,7 +137,7 @@ static int begin(void **state)
 	otr_shim.off = &on;
 	otr_shim.headers = headers;
 	self.tid = 7;
-	fd.life = 3;
+	fd.gen = 3;
 	enters = holds = 1;
 	is_other = moved = 0;
 	ended = -1;
@@ -197,7 +197,7 @@ static void a_closed_connection_keeps_no_rest(void **state)
 	(void)state;
 	assert_non_null(otr_header_claim(&fd));
 	otr_header_free(&fd);
-	otr_header_set_unsent_unheld(&fd, fd.life, 5, 10); /* `life` is still the old one */
+	otr_header_set_unsent_unheld(&fd, fd.gen, 5, 10); /* `gen` is still the old one */
 	assert_is_over();
 	assert_int_equal(otr_unsent_send(ends[0], 1, 0), 0);
 	assert_is_sent("");
@@ -206,13 +206,13 @@ static void a_closed_connection_keeps_no_rest(void **state)
 /* The same, where a later connection has a header of its own by then. */
 static void a_later_header_is_left_alone(void **state)
 {
-	uint32_t life = fd.life++;
+	uint32_t gen = fd.gen++;
 	struct iovec rest;
 
 	(void)state;
 	assert_non_null(otr_header_claim(&fd));
-	fd.life = life; /* the first thread reads the number just before it changes */
-	otr_header_set_unsent_unheld(&fd, life, 5, 10);
+	fd.gen = gen; /* the first thread reads the number just before it changes */
+	otr_header_set_unsent_unheld(&fd, gen, 5, 10);
 	assert_int_equal(otr_header_get_unsent(&fd, &rest), 0);
 	assert_int_equal(otr_shim.n_unsent, 0);
 	assert_int_equal(fd.header, 1);
@@ -282,9 +282,9 @@ static void the_rest_is_passed_on(void **state)
 	(void)state;
 	leave_rest(10);
 	fd.unsent_sender = OTHER_TID;
-	heir.life = 9;
+	heir.gen = 9;
 	otr_header_pass_on(&fd, &heir);
-	fd.life++;
+	fd.gen++;
 	assert_int_equal(fd.header_word, 0);
 	assert_int_equal(heir.unsent_sender, OTHER_TID);
 	assert_true(otr_header_get_unsent(&heir, &rest));
