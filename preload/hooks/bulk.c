@@ -8,9 +8,9 @@
 
 #include "preload/base/real.h"
 #include "preload/base/shim.h"
-#include "preload/trace/bypass.h"
 #include "preload/trace/enter.h"
 #include "preload/trace/io.h"
+#include "preload/trace/report.h"
 #include "preload/trace/unsent.h"
 
 ssize_t sendfile(int out, int in, off_t *at, size_t len)
@@ -21,7 +21,7 @@ ssize_t sendfile(int out, int in, off_t *at, size_t len)
 		return -1;
 	otr_ensure_offered(out);
 	ret = otr_real.sendfile(out, in, at, len);
-	otr_bypass_out(out, ret);
+	otr_report_out(out, ret);
 	return ret;
 }
 
@@ -38,8 +38,8 @@ ssize_t splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned
 	otr_ensure_offered(in);
 	otr_ensure_offered(out);
 	ret = otr_real.splice(in, from, out, to, len, flags);
-	otr_bypass_in(in, ret);
-	otr_bypass_out(out, ret);
+	otr_report_in(in, ret);
+	otr_report_out(out, ret);
 	return ret;
 }
 
@@ -53,11 +53,11 @@ int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 	ret = otr_real.sendmmsg(fd, msgs, n, flags);
 	error = errno;
 	for (int i = 0; i < ret; i++)
-		otr_bypass_sent(fd, msgs[i].msg_hdr.msg_iov, (int)msgs[i].msg_hdr.msg_iovlen,
+		otr_report_sent(fd, msgs[i].msg_hdr.msg_iov, (int)msgs[i].msg_hdr.msg_iovlen,
 				(ssize_t)msgs[i].msg_len);
 	errno = error;
 	if (ret < 0)
-		otr_bypass_sent(fd, NULL, 0, ret);
+		otr_report_sent(fd, NULL, 0, ret);
 	return ret;
 }
 

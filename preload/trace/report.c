@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bypass.c - bytes that do not pass through otr_out() and otr_in(); see bypass.h. */
+/* report.c - bytes that do not pass through otr_out() and otr_in(); see report.h. */
 
-#include "preload/trace/bypass.h"
+#include "preload/trace/report.h"
 
 #include <alloca.h>
 #include <errno.h>
@@ -51,17 +51,17 @@ static void report(int fd, int dir, const struct iovec *iov, int n, ssize_t ret)
 	errno = error;
 }
 
-void otr_bypass_sent(int fd, const struct iovec *iov, int n, ssize_t ret)
+void otr_report_sent(int fd, const struct iovec *iov, int n, ssize_t ret)
 {
 	report(fd, OTR_DIR_OUT, iov, n, ret);
 }
 
-void otr_bypass_out(int fd, ssize_t ret)
+void otr_report_out(int fd, ssize_t ret)
 {
 	report(fd, OTR_DIR_OUT, NULL, 0, ret);
 }
 
-void otr_bypass_in(int fd, ssize_t ret)
+void otr_report_in(int fd, ssize_t ret)
 {
 	report(fd, OTR_DIR_IN, NULL, 0, ret);
 }
