@@ -25,7 +25,8 @@ static int is_record(const struct iovec *iov, int n)
 	       (p[3] << 8 | p[4]) <= OTR_TLS_RECORD + EXPANSION_MAX;
 }
 
-int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov, int n)
+int otr_ciphertext_is(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov,
+		      int n)
 {
 	if (!otr_tls_inside(self))
 		return f->has_upper && otr_fd_is_same(fd, f);

@@ -12,8 +12,11 @@ struct otr_self;
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 /* Are these bytes of `f`, the socket `fd`, ciphertext? They are if a TLS library moves them and
- * they begin a TLS record, or if the socket is known to carry TLS. */
-int otr_tls_below(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov, int n);
+ * they begin a TLS record, or if the socket is known to carry TLS. If the thread is in a call of a
+ * TLS library, keeps `fd` as the socket of its session (otr_self.tls_fd), and begins the upper
+ * layer of `f`. */
+int otr_ciphertext_is(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov,
+		      int n);
 
 #pragma GCC visibility pop
 

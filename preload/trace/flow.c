@@ -111,6 +111,7 @@ void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 	otr_put(&f->role, (dir == OTR_DIR_OUT) != is_answer ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER);
 }
 
+/* Counts a call that moved bytes. */
 static void count_bytes(struct otr_shim_dir *w, uint64_t moved, uint64_t now)
 {
 	w->bytes += moved;
@@ -139,6 +140,7 @@ static void emit_first(struct otr_fd *f, struct otr_self *self, int dir, uint64_
 	}
 }
 
+/* Follows bytes that moved on `f`, of which self->event_ns is the time. */
 static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 		       uint64_t start_ns, const struct iovec *iov, int n)
 {
@@ -176,8 +178,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 		w->cut = 1;
 		__atomic_fetch_add(&otr_shim.lost_records, 1, __ATOMIC_RELAXED);
 	}
-	f->dirs[dir].frames.lost |=
-		(uint8_t)shed; /* the frames of a shed request are not followed */
+	w->frames.lost |= (uint8_t)shed; /* the frames of a shed request are not followed */
 	if (!ready || shed)
 		return;
 	if (!pos && otr_opening_read(f, dir, iov, n) == OTR_OPENING_HTTP2)
@@ -215,7 +216,7 @@ void otr_end_runs(struct otr_fd *f)
 /* Does the connection survive the error? Errors below EPIPE are mistakes of the caller, or come
  * from the file or pipe at the other end of sendfile() and splice(). In a call that receives, EPIPE
  * comes from that pipe, too. */
-static int is_survived(int dir, int error)
+static int connection_survives(int dir, int error)
 {
 	return error < EPIPE || (error == EPIPE && dir == OTR_DIR_IN) || error == EINPROGRESS ||
 	       error == EALREADY || error == ENOBUFS;
@@ -245,7 +246,7 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		return;
 	}
 	/* R5: the last wait has returned this descriptor. */
-	if (dir == OTR_DIR_IN && (!ret || !is_survived(dir, error)))
+	if (dir == OTR_DIR_IN && (!ret || !connection_survives(dir, error)))
 		otr_handle(&self->strand, f->inode);
 	if (ret < 0 && otr_dial_is_failure(error))
 		otr_dial_failed(self, f, error);
@@ -253,6 +254,6 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		return;
 	if (!ret && dir == OTR_DIR_IN)
 		end_run(upper, dir, 1);
-	else if (ret < 0 && !is_survived(dir, error))
+	else if (ret < 0 && !connection_survives(dir, error))
 		call_failed(fd, f, dir, error);
 }

@@ -40,7 +40,7 @@
 
 /* One call that sends; on the caller's stack. The thread holds the connection before and after
  * the call, not while the call is made. Meanwhile the descriptor number may become that of another
- * socket: then `gen` of the connection has changed. */
+ * socket: then f->gen has changed. */
 struct plan {
 	struct otr_fd *f; /* NULL: the library does not follow the descriptor */
 	uint64_t inode;
@@ -49,7 +49,7 @@ struct plan {
 	struct otr_header *header; /* NULL: no header goes in */
 	size_t added;		   /* length of the header */
 	uint64_t start_ns;
-	uint64_t received; /* bytes received before the call */
+	uint64_t received; /* bytes that were received before the call */
 	struct otr_out_view view;
 	int n_send; /* pieces in view.iov once splice_in() has put the header among them */
 	struct otr_copy *kept; /* copy of what goes out, as another thread may free that; or NULL */
@@ -58,12 +58,12 @@ struct plan {
 /* Sets view.iov to the caller's pieces with the header after the request line. */
 static void splice_in(struct plan *p)
 {
-	struct otr_out_view *s = &p->view;
+	struct otr_out_view *v = &p->view;
 
-	p->n_send = otr_trim(s->iov, s->caller_iov, s->n_caller_iov, s->facts.line_end);
-	s->iov[p->n_send++] = (struct iovec){p->header->text, p->added};
+	p->n_send = otr_trim(v->iov, v->caller_iov, v->n_caller_iov, v->facts.line_end);
+	v->iov[p->n_send++] = (struct iovec){p->header->text, p->added};
 	p->n_send +=
-		otr_beyond(s->iov + p->n_send, s->caller_iov, s->n_caller_iov, s->facts.line_end);
+		otr_beyond(v->iov + p->n_send, v->caller_iov, v->n_caller_iov, v->facts.line_end);
 }
 
 /* Makes the caller's kind of call, with `iov` in place of the caller's pieces. */
@@ -185,10 +185,10 @@ static ssize_t send_with_header(const struct otr_out *o, struct plan *p)
 static int is_ciphertext(struct otr_self *self, const struct otr_out *o, struct otr_fd *f)
 {
 	if (!otr_tls_inside(self))
-		return otr_tls_below(self, o->fd, f, NULL, 0);
+		return otr_ciphertext_is(self, o->fd, f, NULL, 0);
 	if (o->is_sendmsg)
-		return otr_tls_below(self, o->fd, f, o->msg->msg_iov, (int)o->msg->msg_iovlen);
-	return otr_tls_below(self, o->fd, f, o->iov, o->n);
+		return otr_ciphertext_is(self, o->fd, f, o->msg->msg_iov, (int)o->msg->msg_iovlen);
+	return otr_ciphertext_is(self, o->fd, f, o->iov, o->n);
 }
 
 static void keep_copy(struct otr_self *self, const struct otr_out *o, struct plan *p)
@@ -241,6 +241,7 @@ static struct otr_fd *offer_unheld(struct otr_self *self, int fd, struct otr_fd 
 	return f && f->kind == OTR_FD_STREAM ? f : NULL;
 }
 
+/* Before the call: sets `p` if the call sends on a stream that this thread can hold. */
 static void before_call(const struct otr_out *o, struct plan *p)
 {
 	struct otr_self *self;
@@ -263,6 +264,8 @@ static void before_call(const struct otr_out *o, struct plan *p)
 	otr_leave(self);
 	errno = error;
 }
+
+#define EVENT_BYTES 8 /* that a call on an eventfd moves */
 
 /* The key of the notify slot of `fd`, which is of this kind; 0: it has none. The thread need not
  * hold `f`. */
@@ -303,6 +306,7 @@ static void find_connection(const struct otr_out *o, struct plan *p)
 		set_connection(p, f);
 }
 
+/* After a call that was made without a header, or that sent nothing: emits it, frees the header. */
 static void after_call(const struct otr_out *o, struct plan *p, ssize_t ret, int error)
 {
 	struct otr_self *self = otr_enter();
@@ -370,12 +374,13 @@ static void apply_notify(uint64_t key, int write)
 	otr_leave(self);
 }
 
+/* A call that writes to a descriptor with a notify slot. */
 static ssize_t on_notify(const struct otr_out *o, uint64_t key, int is_event)
 {
 	ssize_t ret = o->call(o);
 	int error = errno;
 
-	if (ret > 0 && (!is_event || ret == 8))
+	if (ret > 0 && (!is_event || ret == EVENT_BYTES))
 		apply_notify(key, 1);
 	errno = error;
 	return ret;
@@ -430,8 +435,8 @@ ssize_t otr_out(const struct otr_out *o)
 }
 
 /* Emits what a call on the stream `f`, which the thread holds, has received. */
-static void received(struct otr_self *self, const struct otr_in *in, struct otr_fd *f, ssize_t ret,
-		     int error)
+static void emit_received(struct otr_self *self, const struct otr_in *in, struct otr_fd *f,
+			  ssize_t ret, int error)
 {
 	struct iovec *seen = alloca(otr_n_pieces(0, in->n) * sizeof(*seen));
 	int n = 0;
@@ -444,7 +449,7 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 		n = otr_trim(seen, in->iov, in->n, (size_t)ret);
 	if (otr_shed_fast_path(self, f, OTR_DIR_IN, (uint64_t)ret, seen, n))
 		return;
-	if (!otr_tls_below(self, in->fd, f, seen, n) && f->role != OTR_ROLE_CLIENT &&
+	if (!otr_ciphertext_is(self, in->fd, f, seen, n) && f->role != OTR_ROLE_CLIENT &&
 	    f->last_dir != OTR_DIR_IN)
 		f = otr_fd_again(in->fd, f);
 	if (f && f->kind == OTR_FD_STREAM)
@@ -452,7 +457,7 @@ static void received(struct otr_self *self, const struct otr_in *in, struct otr_
 }
 
 /* Bytes came while another thread holds the connection, or on a descriptor that is not followed. */
-static void received_unheld(struct otr_self *self, int fd, ssize_t ret)
+static void count_received(struct otr_self *self, int fd, ssize_t ret)
 {
 	const struct otr_fd *f = otr_fd_slot(fd);
 	enum otr_fd_kind kind = kind_of(f);
@@ -462,15 +467,16 @@ static void received_unheld(struct otr_self *self, int fd, ssize_t ret)
 		otr_rules_notify(self, slot_key(fd, f, kind), 0, otr_clock_ns());
 }
 
-static void received_on(struct otr_self *self, const struct otr_in *in, ssize_t ret, int error)
+/* After a call that receives, on a descriptor of any kind. */
+static void after_receive(struct otr_self *self, const struct otr_in *in, ssize_t ret, int error)
 {
 	struct otr_fd *f = otr_fd_of(in->fd);
 
 	if (!f)
-		received_unheld(self, in->fd, ret);
+		count_received(self, in->fd, ret);
 	else if (f->kind == OTR_FD_STREAM)
-		received(self, in, f, ret, error);
-	else if (ret > 0 && (f->kind != OTR_FD_EVENT || ret == 8))
+		emit_received(self, in, f, ret, error);
+	else if (ret > 0 && (f->kind != OTR_FD_EVENT || ret == EVENT_BYTES))
 		otr_rules_notify(self, slot_key(in->fd, f, f->kind), 0, otr_clock_ns());
 }
 
@@ -489,7 +495,7 @@ void otr_in(const struct otr_in *in, ssize_t ret)
 		otr_fd_count_unread(in->fd, OTR_DIR_IN, ret);
 		return;
 	}
-	received_on(self, in, ret, error);
+	after_receive(self, in, ret, error);
 	otr_leave(self);
 	errno = error;
 }

@@ -51,10 +51,10 @@ static int32_t own_tid(void)
 
 	if (self)
 		otr_leave(self);
+	/* The slot may have the id of the parent, in a child after fork. */
 	if (!self && !otr_get(&otr_shim.has_seccomp))
-		return (int32_t)otr_sys(
-			SYS_gettid);  /* in a child after fork the slot has the id of the parent */
-	return slot ? slot->tid : -1; /* -1: one thread without a slot, under a seccomp filter */
+		return (int32_t)otr_sys(SYS_gettid);
+	return slot ? slot->tid : -1; /* -1: under a seccomp filter, without a slot */
 }
 
 /* Becomes the sender, by compare-and-swap of `unsent_sender`: the connection need not be held.
@@ -77,6 +77,7 @@ static void end_sending(const struct sender *t)
 				    __ATOMIC_RELAXED);
 }
 
+/* Who sends the unsent part of the header on `fd`? If it is this thread, sets *t. */
 static enum who_sends find_sender(int fd, struct sender *t)
 {
 	t->f = otr_fd_home(fd);
@@ -91,13 +92,13 @@ static enum who_sends find_sender(int fd, struct sender *t)
 		return OTHER_THREAD;
 	if (otr_fd_is_other(fd, t->f)) /* the number is another socket by now */
 		otr_header_set_unsent_unheld(t->f, t->gen, 0, 0);
-	if (otr_header_get_unsent(t->f,
-				  &t->unsent)) /* 0: the last sender has just sent all of it */
+	if (otr_header_get_unsent(t->f, &t->unsent))
 		return THIS_THREAD;
-	end_sending(t);
+	end_sending(t); /* the last sender has just sent all of it */
 	return NOBODY;
 }
 
+/* Emits `sent` bytes of the unsent part. */
 static void emit_sent(int fd, const struct sender *t, size_t sent)
 {
 	struct otr_self *self = otr_enter();

@@ -100,7 +100,7 @@ int otr_tls_inside(const struct otr_self *s)
 	return 0;
 }
 
-int otr_tls_below(struct otr_self *s, int fd, struct otr_fd *f, const struct iovec *iov, int n)
+int otr_ciphertext_is(struct otr_self *s, int fd, struct otr_fd *f, const struct iovec *iov, int n)
 {
 	(void)s, (void)fd, (void)f, (void)iov, (void)n;
 	fail();

@@ -260,7 +260,7 @@ static ssize_t hello(const struct otr_tls_call *c, void *buf, size_t n)
 	(void)buf;
 	(void)n;
 	if (self.tls_is_handshake)
-		otr_tls_below(&self, FD, &page.fds[FD], &iov, 1);
+		otr_ciphertext_is(&self, FD, &page.fds[FD], &iov, 1);
 	return 1;
 }
 
