@@ -267,8 +267,7 @@ static void before_call(const struct otr_out *o, struct plan *p)
 
 #define EVENT_BYTES 8 /* that a call on an eventfd moves */
 
-/* The key of the notify slot of `fd`, which is of this kind; 0: it has none. The thread need not
- * hold `f`. */
+/* The key of the notify slot of `fd`, which is of this kind; 0: none. `f` need not be held. */
 static uint64_t slot_key(int fd, const struct otr_fd *f, enum otr_fd_kind kind)
 {
 	if (kind == OTR_FD_PIPE)
@@ -296,8 +295,7 @@ static void emit_plain(struct otr_self *self, const struct otr_out *o, struct pl
 	keep_answer_last(p);
 }
 
-/* Finds the connection after the call: before_call() was not made, as the answer is shed, or could
- * not hold it. */
+/* Finds the connection after a call that was not prepared, or whose connection was held. */
 static void find_connection(const struct otr_out *o, struct plan *p)
 {
 	struct otr_fd *f = otr_fd_of(o->fd);
@@ -332,8 +330,8 @@ static int is_shed_answer(const struct otr_fd *f)
 /* A call that sends on a stream. Not inlined, so that other calls need no room on the stack. */
 __attribute__((noinline)) static ssize_t on_stream(const struct otr_out *o, int needs_prepare)
 {
-	size_t room = otr_n_pieces(o->is_sendmsg, o->n) + 2; /* the header, and the piece that it
-							      * cuts in two */
+	/* Two more: the header, and the piece that the header cuts in two. */
+	size_t room = otr_n_pieces(o->is_sendmsg, o->n) + 2;
 	struct plan p;
 	ssize_t ret;
 	int error;
@@ -456,7 +454,7 @@ static void emit_received(struct otr_self *self, const struct otr_in *in, struct
 		otr_moved(self, in->fd, f, OTR_DIR_IN, (uint64_t)ret, 0, seen, n);
 }
 
-/* Bytes came while another thread holds the connection, or on a descriptor that is not followed. */
+/* Bytes came while another thread holds the connection, or on what is not followed. */
 static void count_received(struct otr_self *self, int fd, ssize_t ret)
 {
 	const struct otr_fd *f = otr_fd_slot(fd);
