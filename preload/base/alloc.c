@@ -30,7 +30,7 @@ void *otr_alloc_once(void *place, size_t size)
 	if (!made ||
 	    __atomic_compare_exchange_n(at, &other, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return made;
-	otr_sys_munmap(made, size); /* another thread was first */
+	otr_sys_munmap(made, size); /* another thread has set it first */
 	return other;
 }
 

@@ -55,8 +55,8 @@ int otr_fd_is_stale(struct otr_fd *f);
  * Returns 0 if none is known. */
 int otr_fd_pass_on(struct otr_fd *f);
 /* After a call on the socket `inode`, whose state was that of `f` with f->gen == *gen before the
- * call: returns where that state is now, and sets *gen to its generation. Another number may have taken
- * it over during the call. NULL: the connection has ended. Holds nothing. */
+ * call: returns where that state is now, and sets *gen to its generation. Another number may have
+ * taken it over during the call. NULL: the connection has ended. Holds nothing. */
 struct otr_fd *otr_fd_heir(struct otr_fd *f, uint64_t inode, uint32_t *gen);
 
 /* May the connection have begun while no agent read the ring? Then its position in the protocol is

@@ -3,9 +3,9 @@
  * header_slot.c - the headers that are being sent, and the unsent part of each; see header_slot.h.
  *
  * A thread may come back from its call and be unable to hold the connection, which another thread
- * closes at this moment. So the number of the slot, the unsent part and the generation of the connection
- * are one word, which changes by compare-and-swap: an unsent part always has its slot, and is never
- * sent on a later connection.
+ * closes at this moment. So the number of the slot, the unsent part and the generation of the
+ * connection are one word, which changes by compare-and-swap: an unsent part always has its slot,
+ * and is never sent on a later connection.
  */
 
 #include "preload/base/header_slot.h"

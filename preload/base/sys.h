@@ -96,7 +96,7 @@ static inline int otr_sys_getpeername(int fd, void *sa, socklen_t *len)
 	return (int)otr_sys(SYS_getpeername, fd, sa, len);
 }
 
-/* NULL where there is no memory. */
+/* Returns NULL if there is no memory. */
 static inline void *otr_sys_mmap(void *at, size_t len, int prot, int flags, int fd, off_t from)
 {
 	long ret = otr_sys(SYS_mmap, at, len, prot, flags, fd, from);
@@ -119,7 +119,7 @@ static inline int otr_sys_getrlimit(int which, struct rlimit *out)
 	return (int)otr_sys(SYS_prlimit64, 0, which, NULL, out);
 }
 
-/* The length, or -errno; no NUL is added. */
+/* Returns the length, or -errno; adds no NUL. */
 static inline ssize_t otr_sys_readlink(const char *path, char *out, size_t size)
 {
 	return otr_sys(SYS_readlinkat, AT_FDCWD, path, out, size);

@@ -56,7 +56,7 @@ struct otr_started {
 	char emitted[OTR_EMITTED_MAX];
 };
 
-/* Reads a traceparent. Returns 0 where it is not valid. */
+/* Reads a traceparent. Returns 0 if it is not valid. */
 int otr_parent_read(const char *text, size_t len, uint8_t trace_id[16], uint8_t span_id[8],
 		    uint8_t *flags);
 

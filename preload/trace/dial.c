@@ -102,7 +102,7 @@ void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error)
 	if (!f->dial.start_ns || f->dirs[0].total + f->dirs[1].total)
 		return;
 	if (f->asked.has_born && otr_xref_open(&f->asked.born, ex))
-		otr_flight(&otr_shim.proc, ex, -1); /* the exchange waits no more */
+		otr_flight(&otr_shim.proc, ex, -1); /* the exchange does not wait for it any more */
 	f->asked.has_born = 0;
 	if (f->inode && otr_ring_ready())
 		emit(self, f, error);
@@ -118,9 +118,10 @@ void otr_dial(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa
 		otr_dial_failed(self, f, error);
 }
 
-/* A pending connect() is cancelled by close(). One that has failed, without that the program read
- * SO_ERROR, is emitted with EIO: reading SO_ERROR here would clear it for another process that has
- * the socket. A child made by vfork() closes only its own descriptor. */
+/* A pending connect() is cancelled by close(). One that has failed, and whose SO_ERROR the
+ * program has not read, is emitted with EIO: reading SO_ERROR here would clear it for another
+ * process that has the socket. A child made by vfork() closes a descriptor of its own: then
+ * nothing is emitted. */
 void otr_dial_closing(struct otr_self *self, int fd)
 {
 	struct otr_fd *f = otr_fd_of(fd);

@@ -75,7 +75,7 @@ static int begin_child(void)
 	otr_ring_forked();
 	otr_copies_forked();
 	if (otr_shim.no_follow) {
-		otr_shim.pid = otr_sys_getpid(); /* for otr_has_ended() */
+		otr_shim.pid = otr_sys_getpid(); /* otr_has_ended() needs it */
 		otr_ring_unmap_parents();
 		return 0;
 	}
@@ -116,7 +116,7 @@ struct otr_self *otr_enter(void)
 	if (self->reader_gen != otr_get(&otr_shim.reader_gen))
 		otr_self_forget(self);
 	self->wrapper_frame = frame;
-	self->event_ns = 0; /* of a call that was left by longjmp() */
+	self->event_ns = 0; /* an earlier call may have been left by longjmp() */
 	return self;
 }
 

@@ -128,7 +128,7 @@ static void emit_first(struct otr_fd *f, struct otr_self *self, int dir, uint64_
 	struct otr_shim_dir *w = &f->dirs[dir];
 	uint32_t cap = n ? to_copy(w, moved) : 0;
 
-	if (n && w->capture == OTR_CAPTURE_HEAD && otr_asks(f, dir))
+	if (n && w->capture == OTR_CAPTURE_HEAD && otr_is_request_dir(f, dir))
 		cap = otr_head_cap(w, first, moved, iov, n, cap);
 	if (cap)
 		cap = otr_emit_data(f, self, dir, pos, moved, start_ns, first, cause, iov, n, cap);

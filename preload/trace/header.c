@@ -21,9 +21,8 @@
 #include "preload/parse/inject.h"
 
 #define CALLS_MAX 4096 /* a process that sends more requests is a load generator */
-/* Requests in a row without late evidence from the kernel side after which it is not expected
- * any more; and requests before the first such evidence (R6c needs 100 wake-ups that confirm a
- * thread). */
+/* Requests in a row without late evidence after which none is expected any more. Before the first
+ * evidence it is fewer: R6c needs 100 wake-ups that confirm a thread. */
 #define NO_EVIDENCE_MAX	  4096
 #define NO_EVIDENCE_FIRST 512
 

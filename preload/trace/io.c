@@ -2,7 +2,7 @@
 /*
  * io.c - one call that moves bytes; see io.h.
  * A thread is between otr_enter() and otr_leave() only before and after the call itself: while
- * the call blocks, a handler of a signal may run, and may leave by longjmp().
+ * the call blocks, a signal handler may run, and may leave it by longjmp().
  */
 
 #include "preload/trace/io.h"

@@ -14,7 +14,7 @@
 
 /* Are requests that begin in this direction shed? An outbound request is also shed if its parent
  * is: see otr_rules_ask(). */
-static int is_paused(int dir)
+static int sheds_new(int dir)
 {
 	return __atomic_load_n(&otr_ring_now()->paused, __ATOMIC_RELAXED) ||
 	       (dir == OTR_DIR_IN && otr_ring_is_behind());
@@ -25,13 +25,13 @@ static int is_paused(int dir)
 int otr_will_shed(const struct otr_fd *f, int dir)
 {
 	const struct otr_ring *ring = otr_ring_now();
-	int begins = f->last_dir != dir && otr_asks(f, dir);
+	int begins = f->last_dir != dir && otr_is_request_dir(f, dir);
 
 	if (!begins && f->last_dir != OTR_DIR_NONE)
 		return f->shed;
 	if (f->has_cause)
 		return f->shed_next;
-	return otr_switch_is_on(OTR_RING_NO_OBSERVE) || (begins && ring && is_paused(dir));
+	return otr_switch_is_on(OTR_RING_NO_OBSERVE) || (begins && ring && sheds_new(dir));
 }
 
 void otr_shed_count(const struct otr_fd *f, int dir)
@@ -46,7 +46,7 @@ void otr_shed_count(const struct otr_fd *f, int dir)
  * trace is propagated. */
 static int loses_no_context(const struct otr_fd *f, const struct iovec *iov, int n)
 {
-	return f->last_dir == OTR_DIR_OUT && is_paused(OTR_DIR_IN) &&
+	return f->last_dir == OTR_DIR_OUT && sheds_new(OTR_DIR_IN) &&
 	       (!otr_ring_now()->propagates || !otr_head_has(iov, n, "traceparent"));
 }
 
@@ -76,7 +76,7 @@ int otr_shed_moved(struct otr_self *self, struct otr_fd *f, int dir, uint64_t mo
 
 	if (!otr_ring_now() || f->has_upper || otr_tls_inside(self))
 		return 0;
-	if (f->last_dir != dir && otr_asks(f, dir)) {
+	if (f->last_dir != dir && otr_is_request_dir(f, dir)) {
 		if (!begins_shed(self, f, dir, iov, n))
 			return 0;
 		otr_shed_decided(f, dir, 1, OTR_SHED_ALL);

@@ -13,7 +13,7 @@
 #pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
 
 /* Is this the direction of requests? */
-static inline int otr_asks(const struct otr_fd *f, int dir)
+static inline int otr_is_request_dir(const struct otr_fd *f, int dir)
 {
 	return (dir == OTR_DIR_IN) == (f->role == OTR_ROLE_SERVER);
 }
@@ -28,7 +28,7 @@ void otr_shed_count(const struct otr_fd *f, int dir);
 static inline void otr_shed_decided(struct otr_fd *f, int dir, int first, int shed)
 {
 	otr_put(&f->shed, (uint8_t)shed);
-	if (shed && first && otr_asks(f, dir))
+	if (shed && first && otr_is_request_dir(f, dir))
 		otr_shed_count(f, dir);
 }
 

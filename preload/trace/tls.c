@@ -4,9 +4,9 @@
  * library.
  *
  * A session is carried by the socket whose ciphertext the library moved while this thread was in a
- * call for that session, which may be a handshake; the ciphertext has to begin like a TLS record. A
- * session that moves no bytes of a socket (memory BIO) is not followed. From then on the bytes of
- * the socket itself are counted alone: rules and parsers see the plaintext.
+ * call for that session, which may be a handshake; the ciphertext has to begin like a TLS record.
+ * From then on the bytes of the socket itself are only counted: the rules and parsers see the
+ * plaintext. A session that moves no bytes of a socket (memory BIO) is not followed.
  *
  * A header goes in only if the request with it fits one record, which the library takes completely
  * or not at all. After a call in which the library took nothing, it must be called with the same

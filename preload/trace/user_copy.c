@@ -202,7 +202,7 @@ static struct otr_copy *take_slot(int32_t tid)
 	for (uint32_t i = 0; i < COPIES; i++) {
 		at = &otr_shim.copies[((uint32_t)tid + i) % COPIES];
 		was = otr_get(&at->tid);
-		if (was == tid) /* left by longjmp() */
+		if (was == tid) /* an earlier call was left by longjmp() */
 			return at;
 		if (!was && take(at, 0, tid))
 			return at;
