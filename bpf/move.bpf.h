@@ -125,7 +125,7 @@ static __always_inline __u32 otr_cap(const struct otr_bpf_dir *f, const struct o
 }
 
 /* Do requests go in this direction? */
-static __always_inline int otr_is_request_dir(const struct otr_bpf_conn *c, __u8 dir)
+static __always_inline int otr_asks(const struct otr_bpf_conn *c, __u8 dir)
 {
 	return dir == (c->role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN);
 }
@@ -135,7 +135,7 @@ static __always_inline int otr_is_request_dir(const struct otr_bpf_conn *c, __u8
  * state. */
 static __always_inline void otr_shed(struct otr_bpf_conn *c, const struct otr_move *mv)
 {
-	if (!mv->first || !otr_is_request_dir(c, mv->dir) || c->role == OTR_ROLE_UNKNOWN)
+	if (!mv->first || !otr_asks(c, mv->dir) || c->role == OTR_ROLE_UNKNOWN)
 		return;
 	c->shed = otr_ctl.paused != 0;
 	if (c->shed && c->flow[mv->dir & 1].capture != OTR_CAPTURE_MUTE)
@@ -197,7 +197,7 @@ static __always_inline void otr_capture(struct otr_task *t, struct otr_bpf_conn 
 		return;
 	}
 	cap = otr_cap(f, mv);
-	if (f->capture == OTR_CAPTURE_HEAD && otr_is_request_dir(c, mv->dir))
+	if (f->capture == OTR_CAPTURE_HEAD && otr_asks(c, mv->dir))
 		cap = otr_request_cap(f, mv, cap);
 	if (cap) {
 		mv->seg.copy = cap;
