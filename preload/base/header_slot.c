@@ -56,7 +56,7 @@ int otr_header_get_unsent(const struct otr_fd *f, struct iovec *unsent)
 
 struct otr_header *otr_header_claim(struct otr_fd *f)
 {
-	union word none = {0}, mine = {.gen = (uint16_t)f->gen};
+	union word none = {0}, claimed = {.gen = (uint16_t)f->gen};
 	uint32_t free;
 
 	for (uint16_t i = 0; i < OTR_HEADERS; i++) {
@@ -65,8 +65,8 @@ struct otr_header *otr_header_claim(struct otr_fd *f)
 		    !__atomic_compare_exchange_n(&otr_shim.headers[i].taken, &free, 1, 0,
 						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			continue;
-		mine.header = (uint16_t)(i + 1);
-		if (change(f, none, mine))
+		claimed.header = (uint16_t)(i + 1);
+		if (change(f, none, claimed))
 			return &otr_shim.headers[i];
 		__atomic_store_n(&otr_shim.headers[i].taken, 0, __ATOMIC_RELEASE);
 		break;
