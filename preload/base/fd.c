@@ -293,7 +293,7 @@ static void check_again(int fd, struct otr_fd *f)
 	otr_fd_forget(f);
 	otr_put(&f->role, role);
 	f->seen_open = seen;
-	otr_fd_begins(f);
+	otr_fd_follow(f);
 	check(fd, f);
 }
 

@@ -66,7 +66,7 @@ static inline int otr_fd_may_be_midstream(const struct otr_fd *f)
 	return otr_get(&otr_shim.reader_gen) && !f->seen_open;
 }
 /* The library follows `f` from now on, for the present reader of the ring. */
-static inline void otr_fd_begins(struct otr_fd *f)
+static inline void otr_fd_follow(struct otr_fd *f)
 {
 	otr_put(&f->reader_gen, otr_get(&otr_shim.reader_gen));
 	if (otr_fd_may_be_midstream(f))

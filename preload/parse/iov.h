@@ -13,11 +13,11 @@
 
 /* Writes the pieces of the first `len` bytes of `iov` to `out`, up to OTR_PIECES of them. Returns
  * their number. */
-int otr_trim(struct iovec *out, const struct iovec *iov, int n, size_t len);
+int otr_iov_first(struct iovec *out, const struct iovec *iov, int n, size_t len);
 
 /* Writes the pieces after the first `len` bytes of `iov` to `out`, which has room for `n`. Returns
  * their number. */
-int otr_beyond(struct iovec *out, const struct iovec *iov, int n, size_t len);
+int otr_iov_after(struct iovec *out, const struct iovec *iov, int n, size_t len);
 
 #pragma GCC visibility pop
 

@@ -55,7 +55,7 @@ void otr_take_policies(struct otr_fd *f)
 
 /* A client's bytes are all read, since the boundary of its requests is followed; of a server's
  * answer the first and last bytes. */
-size_t otr_wanted(const struct otr_fd *f)
+size_t otr_capture_wanted(const struct otr_fd *f)
 {
 	const struct otr_shim_dir *w = &f->dirs[OTR_DIR_OUT];
 

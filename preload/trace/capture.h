@@ -15,7 +15,7 @@
 void otr_take_policies(struct otr_fd *f);
 
 /* How many bytes of the next call that sends on `f` may be read after the call? */
-size_t otr_wanted(const struct otr_fd *f);
+size_t otr_capture_wanted(const struct otr_fd *f);
 
 #pragma GCC visibility pop
 

@@ -31,7 +31,7 @@ int otr_ciphertext_is(struct otr_self *self, int fd, struct otr_fd *f, const str
 	if (!otr_tls_inside(self))
 		return f->has_upper && otr_fd_is_same(fd, f);
 	if (f->has_upper && self->tls_is_handshake && !otr_fd_is_same(fd, f))
-		f = otr_fd_again(fd, f);
+		f = otr_fd_recheck(fd, f);
 	if (!f || f->kind != OTR_FD_STREAM)
 		return 0;
 	if (!f->has_upper && !is_record(iov, n))

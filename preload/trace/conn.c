@@ -12,7 +12,7 @@
 #include "preload/trace/flow.h"
 #include "preload/trace/rules.h"
 
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+struct otr_fd *otr_fd_recheck(int fd, struct otr_fd *f)
 {
 	if (otr_fd_is_same(fd, f))
 		return f;

@@ -10,7 +10,7 @@
 
 /* Before a message begins on `fd`: checks that it is still the socket `f`. Returns `f`, or what
  * `fd` is now, held; NULL: no connection, or another thread holds it. */
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f);
+struct otr_fd *otr_fd_recheck(int fd, struct otr_fd *f);
 
 /* `fd` is about to be closed: emits the end of its connection, unless another number of this
  * process names the same socket. */

@@ -112,7 +112,7 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 	size_t added, room = 0;
 
 	f->cause.ids = OTR_IDS_NONE; /* an earlier call may have set them, and have failed */
-	otr_rules_again(self, f);
+	otr_rules_recheck(self, f);
 	if (!may_add(f) || is_nameless(self, f, now))
 		return 0;
 	head = otr_user_copy_head(o, view);

@@ -60,10 +60,10 @@ static void splice_in(struct plan *p)
 {
 	struct otr_out_view *v = &p->view;
 
-	p->n_send = otr_trim(v->iov, v->caller_iov, v->n_caller_iov, v->facts.line_end);
+	p->n_send = otr_iov_first(v->iov, v->caller_iov, v->n_caller_iov, v->facts.line_end);
 	v->iov[p->n_send++] = (struct iovec){p->header->text, p->added};
-	p->n_send +=
-		otr_beyond(v->iov + p->n_send, v->caller_iov, v->n_caller_iov, v->facts.line_end);
+	p->n_send += otr_iov_after(v->iov + p->n_send, v->caller_iov, v->n_caller_iov,
+				   v->facts.line_end);
 }
 
 /* Makes the caller's kind of call, with `iov` in place of the caller's pieces. */
@@ -115,7 +115,7 @@ static void emit_moved(struct otr_self *self, struct plan *p, int fd, const stru
 	if (p->kept)
 		n = otr_copy_read(p->kept, sent, moved);
 	else
-		n = otr_is_single_threaded() ? otr_trim(sent, iov, n, moved) : 0;
+		n = otr_is_single_threaded() ? otr_iov_first(sent, iov, n, moved) : 0;
 	otr_moved(self, fd, p->f, OTR_DIR_OUT, moved, p->start_ns, sent, n);
 	if (p->f->role != OTR_ROLE_SERVER)
 		otr_boundary_sent_with(&p->f->boundary, ret, sent, n, &p->view.facts,
@@ -217,7 +217,7 @@ static void prepare(struct otr_self *self, const struct otr_out *o, struct plan 
 	int is_tls = is_ciphertext(self, o, f);
 
 	if (!is_tls && f->role != OTR_ROLE_SERVER && f->last_dir != OTR_DIR_OUT)
-		f = otr_fd_again(o->fd, f);
+		f = otr_fd_recheck(o->fd, f);
 	if (!f || f->kind != OTR_FD_STREAM)
 		return;
 	set_connection(p, f);
@@ -444,12 +444,12 @@ static void emit_received(struct otr_self *self, const struct otr_in *in, struct
 		return;
 	}
 	if (!(in->flags & MSG_TRUNC))
-		n = otr_trim(seen, in->iov, in->n, (size_t)ret);
+		n = otr_iov_first(seen, in->iov, in->n, (size_t)ret);
 	if (otr_shed_fast_path(self, f, OTR_DIR_IN, (uint64_t)ret, seen, n))
 		return;
 	if (!otr_ciphertext_is(self, in->fd, f, seen, n) && f->role != OTR_ROLE_CLIENT &&
 	    f->last_dir != OTR_DIR_IN)
-		f = otr_fd_again(in->fd, f);
+		f = otr_fd_recheck(in->fd, f);
 	if (f && f->kind == OTR_FD_STREAM)
 		otr_moved(self, in->fd, f, OTR_DIR_IN, (uint64_t)ret, 0, seen, n);
 }

@@ -47,7 +47,7 @@ struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 	upper->layer = layer;
 	upper->last_dir = OTR_DIR_NONE;
 	upper->policy_gen = ~0u;
-	otr_fd_begins(upper);
+	otr_fd_follow(upper);
 	otr_put(&f->has_upper, 1);
 	return upper;
 }

@@ -154,7 +154,7 @@ static struct otr_pq *connection_of(struct otr_self *self, struct otr_pq_call *c
 	struct otr_pq *pq = find(c->conn);
 
 	if (f && f->kind == OTR_FD_STREAM)
-		f = otr_fd_again(fd, f);
+		f = otr_fd_recheck(fd, f);
 	if (!f || f->kind != OTR_FD_STREAM || f->role == OTR_ROLE_SERVER)
 		return NULL;
 	if (pq && pq->fd == fd && socket_of(pq) == f) {

@@ -23,8 +23,9 @@ static void emit(struct otr_self *self, int fd, struct otr_fd *f, int dir, const
 {
 	struct iovec *seen = alloca(otr_n_pieces(0, n) * sizeof(*seen));
 
-	n = dir == OTR_DIR_OUT && !otr_is_single_threaded() ? 0
-							    : otr_trim(seen, iov, n, (size_t)ret);
+	n = dir == OTR_DIR_OUT && !otr_is_single_threaded()
+		    ? 0
+		    : otr_iov_first(seen, iov, n, (size_t)ret);
 	otr_moved(self, fd, f, dir, (uint64_t)ret, 0, seen, n);
 	if (dir == OTR_DIR_OUT && f->role != OTR_ROLE_SERVER)
 		otr_boundary_sent(&f->boundary, (uint64_t)ret, seen, n);

@@ -161,7 +161,7 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 /* A thread that is no loop works for one exchange at a time: if its current has changed, the thread
  * has taken the connection from a pool for another request. A loop repeats a failed call in any
  * turn. */
-void otr_rules_again(struct otr_self *self, struct otr_fd *f)
+void otr_rules_recheck(struct otr_self *self, struct otr_fd *f)
 {
 	const struct otr_strand *st = &self->strand;
 	struct otr_asked *asked = &f->asked;

@@ -20,7 +20,7 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now);
 
 /* Before a call that sends on the socket `f`: clears f->cause if an earlier call, which sent
  * nothing, set it for an exchange for which this call is certainly not made. */
-void otr_rules_again(struct otr_self *self, struct otr_fd *f);
+void otr_rules_recheck(struct otr_self *self, struct otr_fd *f);
 
 /* R8: the connection `f` is about to be closed. */
 void otr_rules_closed(struct otr_fd *f);

@@ -268,7 +268,7 @@ struct otr_copy *otr_copy_keep(const struct otr_self *self, const struct otr_fd 
 			       const struct otr_out *o, const struct iovec *iov, int n,
 			       uintptr_t page)
 {
-	size_t want = otr_is_single_threaded() ? 0 : f ? otr_wanted(f) : OTR_DATA_MAX;
+	size_t want = otr_is_single_threaded() ? 0 : f ? otr_capture_wanted(f) : OTR_DATA_MAX;
 	struct checked a = {.page = page};
 	int error = errno;
 	struct otr_copy *c;

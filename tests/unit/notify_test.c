@@ -112,7 +112,7 @@ struct otr_fd *otr_fd_upper(struct otr_fd *f)
 	return f;
 }
 
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+struct otr_fd *otr_fd_recheck(int fd, struct otr_fd *f)
 {
 	(void)fd;
 	return f;

@@ -81,7 +81,7 @@ struct otr_fd *otr_fd_of(int fd)
 struct otr_fd *otr_fd_home(int fd) __attribute__((alias("otr_fd_of")));
 struct otr_fd *otr_fd_known(int fd) __attribute__((alias("otr_fd_of")));
 
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+struct otr_fd *otr_fd_recheck(int fd, struct otr_fd *f)
 {
 	(void)fd;
 	return f;

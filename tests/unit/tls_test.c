@@ -135,7 +135,7 @@ int otr_fd_is_same(int fd, struct otr_fd *f)
 	return f == otr_fd_slot(fd);
 }
 
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+struct otr_fd *otr_fd_recheck(int fd, struct otr_fd *f)
 {
 	(void)fd;
 	return f;

@@ -52,7 +52,7 @@ void *otr_alloc_once(void *place, size_t size)
 	return *at;
 }
 
-size_t otr_wanted(const struct otr_fd *f)
+size_t otr_capture_wanted(const struct otr_fd *f)
 {
 	assert_ptr_equal(f, &fd);
 	return wanted;
