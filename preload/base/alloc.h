@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* In the constructor: maps the tables that most programs need. Returns 0 if there is no memory, or
  * the limit of the process is so low that all of it is left to the program. */

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* In the constructor: finds the clock of the vDSO. */
 void otr_clock_find(void);

@@ -6,7 +6,7 @@
 
 #include "preload/base/shim.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Returns the inode of the network namespace of the process, or 0. */
 uint32_t otr_netns(void);

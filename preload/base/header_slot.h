@@ -11,7 +11,7 @@
 struct otr_fd;
 struct otr_header;
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Takes a slot for a header that goes out on `f`, which is held. NULL: all are taken, or another
  * header is sent on `f`. */

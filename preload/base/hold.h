@@ -9,7 +9,7 @@
 struct otr_fd;
 struct otr_self;
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Makes the calling thread the holder of a connection until otr_leave(). Returns 1, also if the
  * thread is the holder already; 0 if another thread holds it for longer than a moment, or the

@@ -9,7 +9,7 @@
 
 #include "preload/base/shim.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Returns the last exchange of a connection, or NULL. */
 struct otr_inbound *otr_inbound_of(uint64_t conn);

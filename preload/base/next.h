@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 enum otr_next_fn {
 	OTR_NGHTTP2_REQUEST,

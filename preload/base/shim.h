@@ -205,7 +205,7 @@ struct otr_self {
 	int32_t pq_asked; /* 1: the call has made another one that sends a statement */
 };
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 struct otr_shim {
 	/* Read first by every wrapper, in otr_is_off(). Points to `idle` until there is a ring. */

@@ -8,7 +8,7 @@
 
 struct otr_self;
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* In the constructor: finds libc's variable for otr_is_single_threaded(). */
 void otr_threads_find(void);

@@ -6,7 +6,7 @@
 
 struct msghdr;
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* After a message was received: forgets the numbers of the descriptors in it (SCM_RIGHTS), which
  * may have been those of other sockets. */

@@ -12,7 +12,7 @@
 
 #include "preload/parse/environ.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* The format of sqlcommenter, which the agent and other tools read. */
 #define OTR_COMMENT_HEAD " /*traceparent='"

@@ -14,7 +14,7 @@
 
 #include "bpf/ring.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Adds the hosts of OTRACE_NO_INJECT_TO, "host;host:port;*.suffix"; `list` may be NULL. */
 void otr_hosts_read(struct otr_ring_hosts *hosts, const char *list);

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 #define OTR_TRACESTATE_MAX 512 /* the length that the W3C asks everybody to carry at least */
 #define OTR_BAGGAGE_MAX	   1024
@@ -41,7 +41,7 @@ struct otr_run_root {
 
 /* The trace that a process was started in. */
 struct otr_started {
-	uint8_t known;	/* 1: TRACEPARENT is valid; 0: all but `emitted` is 0 */
+	uint8_t known;	/* 1: TRACEPARENT is valid; 0: only `emitted` is set */
 	uint8_t by_run; /* 1: TRACEPARENT was set by `otrace run` */
 	uint8_t trace_id[16], span_id[8], flags;
 	uint16_t state_len, baggage_len;

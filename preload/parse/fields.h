@@ -14,7 +14,7 @@
 #include "preload/parse/environ.h"
 #include "preload/parse/inject.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 #define OTR_FIELDS_MAX 64 /* fields of a request; a longer list stays as it is */
 

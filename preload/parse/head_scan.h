@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 #define OTR_HEAD_MAX 16384 /* a longer head gets no header */
 #define OTR_BOUNDARY_LINE \

@@ -16,7 +16,7 @@
 
 #include "preload/parse/head_scan.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 enum otr_head {
 	OTR_HEAD_WHOLE,	  /* a complete head without traceparent */

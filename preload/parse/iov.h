@@ -9,7 +9,7 @@
 
 #define OTR_PIECES 48 /* pieces of a call that are read; later ones are not */
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Writes the pieces of the first `len` bytes of `iov` to `out`, up to OTR_PIECES of them. Returns
  * their number. */

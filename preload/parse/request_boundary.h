@@ -18,7 +18,7 @@
 
 #include "preload/parse/head_scan.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 enum otr_boundary_state {
 	OTR_BOUNDARY_START,   /* the next byte begins a request */

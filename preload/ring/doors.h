@@ -12,7 +12,7 @@
 
 struct msghdr;
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* The value of OTRACE_SESSION, NAME.SECRET, borrowed; `name_len`: the length of NAME. */
 struct otr_session_name {

@@ -15,7 +15,7 @@ struct otr_cause;
 struct otr_fd;
 struct otr_self;
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* The process: executable, arguments, ids. */
 void otr_emit_process(void);

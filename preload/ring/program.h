@@ -15,7 +15,7 @@
 
 #include "bpf/ring.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Finds `file` as execvp() does, by the PATH of this process, and writes its path to `out`. Returns
  * 0 or -errno. */

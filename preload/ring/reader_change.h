@@ -11,7 +11,7 @@ struct otr_self;
 #define OTR_ALIVE_YES	    1
 #define OTR_ALIVE_BEGINNING 2 /* a thread resets the state at this moment */
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Forgets the state of connections and exchanges. Returns 0 if another thread does so at this
  * moment. */

@@ -8,7 +8,7 @@
 
 #include "bpf/ring.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* offer.c: makes the ring and offers it to the agent, once. Returns 1 if records can be written, 0
  * if there is no ring yet, or none can be made. A ring that no agent takes stays, switched off, for

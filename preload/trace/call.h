@@ -12,7 +12,7 @@
 #include "preload/parse/head_scan.h"
 #include "preload/parse/iov.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* A call that sends. All pointers are borrowed for the call. */
 struct otr_out {
@@ -21,7 +21,7 @@ struct otr_out {
 	int is_message; /* 1: send, sendto or sendmsg; 0: write or writev */
 	int is_sendmsg; /* 1: the pieces are those of `msg`, which is the caller's memory */
 	const struct msghdr *msg;
-	const struct iovec *iov; /* if `buf` is set on the wrapper's stack, else the caller's */
+	const struct iovec *iov; /* the wrapper's if `buf` is set, else the caller's */
 	int n;
 	ssize_t (*call)(const struct otr_out *o); /* makes the call, unchanged */
 	const void *buf;

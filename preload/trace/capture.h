@@ -8,7 +8,7 @@
 
 #include "preload/base/shim.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Reads the policies of both directions of `f` from the table that the agent writes. There must be
  * a ring. */

@@ -9,7 +9,7 @@
 struct otr_fd;
 struct otr_self;
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Are these bytes of `f`, the socket `fd`, ciphertext? They are if a TLS library moves them and
  * they begin a TLS record, or if the socket is known to carry TLS. If the thread is in a call of a

@@ -6,7 +6,7 @@
 
 #include "preload/base/fd.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Before a message begins on `fd`: checks that it is still the socket `f`. Returns `f`, or what
  * `fd` is now, held; NULL: no connection, or another thread holds it. */

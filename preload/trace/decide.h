@@ -23,7 +23,7 @@ struct otr_out;
 struct otr_out_view;
 struct otr_self;
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Before the call `o` that sends on `f`, which is held. Returns the length of the header that goes
  * in after the request line, at view->facts.line_end, and sets *header to its slot, which the
@@ -32,12 +32,13 @@ size_t otr_decide(struct otr_self *self, const struct otr_out *o, struct otr_fd 
 		  struct otr_out_view *view, struct otr_header **header);
 
 /* The same for plaintext `iov` inside TLS on the socket `fd`: writes the header to `out`, which has
- * OTR_HEADER_MAX bytes, and its offset in `iov` to *at. `can_change`: the header fits the call. */
+ * OTR_HEADER_MAX bytes, and its offset in `iov` to *at. `can_change`: the call can be
+ * made with the header in it. */
 size_t otr_header_for(struct otr_self *self, int fd, struct otr_fd *f, const struct iovec *iov,
 		      int n, int can_change, uint64_t now, size_t *at, char *out);
 
 /* Is this the head of a request that a header can go into (counted otherwise)? `can_change`: the
- * call may be made with more bytes. */
+ * call can be made with the header in it. */
 int otr_head_gets_header(enum otr_head head, int can_change);
 
 #pragma GCC visibility pop

@@ -9,7 +9,7 @@
 
 #include "bpf/causality_state.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 struct otr_fd;
 struct otr_self;

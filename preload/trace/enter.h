@@ -6,7 +6,7 @@
 
 #include "preload/base/shim.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* In the constructor, and in a child after fork: sets the state of a process that has made no call
  * yet. */

@@ -14,7 +14,7 @@
 
 #include "preload/base/shim.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Emits `moved` bytes of `f`, the socket `fd`, and applies the causality rules. `start_ns`: when
  * the call began; 0: not known. */

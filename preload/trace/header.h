@@ -6,7 +6,7 @@
 
 #include "preload/base/shim.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Sets the ids of the inbound exchange that begins on `f`, by the request head in `iov`. */
 void otr_inbound_ids(struct otr_inbound *inbound, const struct otr_fd *f, const struct iovec *iov,

@@ -13,7 +13,7 @@
 
 #include "preload/trace/call.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Makes the call `o`, with a header in it where one belongs. Returns what the call returned,
  * without the bytes of the header. */

@@ -9,7 +9,7 @@
 struct otr_fd;
 struct otr_self;
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* The state of the messages on `f`: that of its upper layer if there is one, else `f` itself. */
 struct otr_fd *otr_fd_upper(struct otr_fd *f);

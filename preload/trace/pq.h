@@ -13,7 +13,7 @@
 
 #include "preload/trace/pq_call.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Returns the libpq that has the function `fn`; NULL: its functions were not found. errno stays as
  * it is. */

@@ -9,7 +9,7 @@
 
 #include "preload/parse/pqwire.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* One copy of libpq. A process may have several, of different versions. */
 struct otr_pq_lib {

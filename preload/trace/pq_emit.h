@@ -8,7 +8,7 @@
 
 #include "preload/trace/pq_call.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 struct otr_pq {
 	const void *conn; /* PGconn; NULL: the slot is free */

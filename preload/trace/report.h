@@ -11,7 +11,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* After a call that sends `iov` unchanged. */
 void otr_report_sent(int fd, const struct iovec *iov, int n, ssize_t ret);

@@ -9,7 +9,7 @@
 
 #include "preload/base/shim.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* R1 to R4 for bytes that moved. Sets *cause if they begin a request. */
 void otr_rules_moved(struct otr_self *self, struct otr_fd *f, int dir, int first, uint64_t pos,

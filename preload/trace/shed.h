@@ -10,7 +10,7 @@
 
 #include "preload/base/shim.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* Is this the direction of requests? */
 static inline int otr_is_request_dir(const struct otr_fd *f, int dir)

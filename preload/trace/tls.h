@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 struct otr_tls_call {
 	const void *session;

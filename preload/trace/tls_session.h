@@ -8,7 +8,7 @@
 
 struct otr_fd;
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 struct otr_tls {
 	const void *session; /* the library's pointer; NULL: the slot is free */

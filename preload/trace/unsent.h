@@ -4,7 +4,7 @@
 
 /* unsent.h - the unsent part of a header: what the kernel did not take of it. */
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /*
  * Before any call that sends on `fd`, also while the library is off: sends the unsent part of a

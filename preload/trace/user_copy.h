@@ -19,7 +19,7 @@ struct otr_out;
 struct otr_out_view;
 struct otr_self;
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* In the constructor: allocates the copies. Returns 0 if there is no memory. */
 int otr_copies_alloc(void);
