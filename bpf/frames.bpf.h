@@ -24,21 +24,26 @@ struct otr_walk {
 	__u32 left; /* bytes of the buffer that the walk has not reached */
 };
 
-static __always_inline void otr_walk_emit(struct otr_walk *w)
+static __always_inline void otr_segment_emit(struct otr_walk *w)
 {
 	struct otr_move *mv = w->mv;
 
-	if (!mv->seg.len)
-		return;
 	mv->moved = mv->seg.len;
-	if (mv->seg.copy > OTR_FRAMES_BYTES)
-		mv->seg.copy = OTR_FRAMES_BYTES;
 	otr_emit_data(w->task, w->conn, mv, w->cause, w->strand);
 	mv->pos += mv->moved;
 	mv->base += mv->moved;
 	mv->first = 0;
 	mv->seg.copy = 0;
 	mv->seg.len = 0;
+}
+
+static __always_inline void otr_walk_emit(struct otr_walk *w)
+{
+	if (!w->mv->seg.len)
+		return;
+	if (w->mv->seg.copy > OTR_FRAMES_BYTES)
+		w->mv->seg.copy = OTR_FRAMES_BYTES;
+	otr_segment_emit(w);
 }
 
 /* Reads what comes next, where the walk needs it. */
@@ -138,6 +143,30 @@ OTR_GLOBAL int otr_frames(struct otr_task *t, struct otr_bpf_conn *c, struct otr
 		left = otr_walk_iovs(t, c, mv, cause, strand);
 	if (left) /* the next header may be anywhere */
 		c->flow[mv->dir & 1].frames.lost = 1;
+	return 0;
+}
+
+static int otr_call_step(__u32 i, struct otr_walk *w)
+{
+	__u32 n = w->left < OTR_DATA_MAX ? w->left : OTR_DATA_MAX;
+
+	w->mv->seg.copy = n;
+	w->mv->seg.len = i + 1 < OTR_CALL_RECORDS ? n : w->left;
+	w->left -= w->mv->seg.len;
+	otr_segment_emit(w);
+	return !w->left;
+}
+
+/* Copies a call by several records; changes `mv`. */
+OTR_GLOBAL int otr_long_call(struct otr_task *t, struct otr_bpf_conn *c, struct otr_move *mv,
+			     const struct otr_cause *cause, __u64 strand)
+{
+	struct otr_walk w = {.task = t, .conn = c, .mv = mv, .cause = cause, .strand = strand};
+
+	if (!t || !c || !mv || !cause)
+		return 0;
+	w.left = mv->moved;
+	bpf_loop(OTR_CALL_RECORDS, otr_call_step, &w, 0);
 	return 0;
 }
 
