@@ -168,7 +168,7 @@ ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags, st
 static void check(size_t len, size_t room)
 {
 	if (len > room)
-		otr_real.chk_fail(); /* as libc does: it ends the program */
+		otr_real.__chk_fail(); /* as libc does: it ends the program */
 }
 
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
