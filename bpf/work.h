@@ -3,7 +3,7 @@
 #define OTR_WORK_H
 
 /* work.h - R6c: which of the requests that a worker sent were for the job that has just ended.
- * causality.h says what the rule is; wake.bpf.c calls this. Told as stories in
+ * causality.h says what the rule is; wake.bpf.c calls this. Its stories are in
  * tests/unit/work_test.c. */
 
 #include "causality_state.h"

@@ -266,7 +266,7 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 		else
 			otr_loss_add(OTR_LOSS_RECORD, 1);
 	}
-	otr_cpu_clamp_take(&sh->clamp, (uint64_t)n, OTR_PRICE_TOLD, &s->cost_ns);
+	otr_cpu_clamp_take(&sh->clamp, (uint64_t)n, OTR_PRICE_RECORD, &s->cost_ns);
 	return n;
 }
 

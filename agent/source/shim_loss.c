@@ -9,7 +9,7 @@
 /* The price of a request that is shed, in ns: in a process that asks nobody, and in one that may
  * pass on the trace of a request, where the rules of causality go on (at most). See
  * docs/OVERHEAD.md. */
-#define PRICE_LET_GO	250
+#define PRICE_SHED	250
 #define PRICE_PASSED_ON 430
 
 /* What a process counts that is a loss. The process can write anything there: see cpu_clamp.h. */
@@ -18,9 +18,9 @@ static const struct {
 	enum otr_loss cause;
 	uint64_t price_ns;
 } losses[] = {
-	{OTR_SHIM_DROPPED, OTR_LOSS_RING, OTR_PRICE_TOLD},
-	{OTR_SHIM_SHED, OTR_LOSS_BUDGET, PRICE_LET_GO},
-	{OTR_SHIM_BEHIND, OTR_LOSS_BEHIND, PRICE_LET_GO},
+	{OTR_SHIM_DROPPED, OTR_LOSS_RING, OTR_PRICE_RECORD},
+	{OTR_SHIM_SHED, OTR_LOSS_BUDGET, PRICE_SHED},
+	{OTR_SHIM_BEHIND, OTR_LOSS_BEHIND, PRICE_SHED},
 };
 
 static uint64_t price(const struct shim *sh, size_t loss)

@@ -120,7 +120,7 @@ void otr_shims_retry_held(struct otr_shims *s, uint64_t now_ns);
 /* Drops the rings that other agents read. */
 void otr_shims_drop_held(struct otr_shims *s);
 
-#define OTR_PRICE_TOLD 250 /* ns that a record costs its process: scripts/bench.sh shimtcp */
+#define OTR_PRICE_RECORD 250 /* ns that a record costs its process: scripts/bench.sh shimtcp */
 
 /* Emits what the process has counted as lost since the last call, and charges its price
  * (cpu_clamp.h). */

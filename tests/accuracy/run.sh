@@ -64,7 +64,7 @@ load() { # CLIENTS PORT PATH: bounded; sets SENT
 }
 
 # The load comes from outside of what is traced: who loads asks for it here.
-loads_outside() { # ASK TELL: pipes
+loads_outside() { # ASK SENT: pipes
 	local clients port path
 	while read -r clients port path <"$1"; do
 		[ "$clients" != over ] || return 0
@@ -329,9 +329,9 @@ one() { # CASE
 shim_one() { # CASE
 	local clients name requests more source=--no-bpf
 	[ "$SHIM" != both ] || source=
-	rm -f "$OUT/inside.ask" "$OUT/inside.told"
-	mkfifo "$OUT/inside.ask" "$OUT/inside.told"
-	loads_outside "$OUT/inside.ask" "$OUT/inside.told" &
+	rm -f "$OUT/inside.ask" "$OUT/inside.sent"
+	mkfifo "$OUT/inside.ask" "$OUT/inside.sent"
+	loads_outside "$OUT/inside.ask" "$OUT/inside.sent" &
 	for clients in $CLIENTS; do
 		rm -f "$OUT/inside"
 		# shellcheck disable=SC2086

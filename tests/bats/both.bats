@@ -15,10 +15,10 @@ setup() {
 }
 teardown() { live_teardown; }
 
-past() { # NAME [CC OPTION..]
+build_bypass() { # NAME [CC OPTION..]
 	local name=$1
 	shift
-	${CC:-cc} -O2 -Wall -Wextra -Werror -D_GNU_SOURCE "$@" -o "$dir/$name" "$APPS/past.c"
+	${CC:-cc} -O2 -Wall -Wextra -Werror -D_GNU_SOURCE "$@" -o "$dir/$name" "$APPS/bypass.c"
 }
 
 # $1 SCRIPT with $p, its port: starts a server in each run, so that both ends are traced.
@@ -72,7 +72,7 @@ prepared() {
 }
 
 @test "a static program is seen by the probes: one trace through it and the others" {
-	past static -static
+	build_bypass static -static
 	with_server "curl -s 127.0.0.1:\$p/carries; $dir/static \$p calls /static"
 	grep -q '^hello /static' "$dir/out"
 	spans 'len({s.trace for s in S + P}) == 1' 'len(P) == 1' \
@@ -83,26 +83,26 @@ prepared() {
 }
 
 @test "a static CMD: said once, and traced" {
-	past static -static
+	build_bypass static -static
 	traced "$dir/static" "$port" calls /alone
 	spans 'len(C) == 1' 'C[0].name == "GET /alone"'
 	[ "$(grep -c 'is statically linked: seen by kernel probes, no traceparent is injected' "$dir/text")" -eq 1 ]
 }
 
 @test "stdio on a socket, direct system calls: unharmed, named in not seen" {
-	past past
+	build_bypass bypass
 	for how in stdio direct; do
 		# The library sees no byte, and does not announce the connection: the probes do.
-		traced "$dir/past" "$port" "$how" /alone
+		traced "$dir/bypass" "$port" "$how" /alone
 		spans '[s.name for s in C] == ["GET /alone"]'
 		run ! grep '^not seen' "$dir/text"
-		traced "$dir/past" "$port" calls /before "$how" "/$how" calls /after
+		traced "$dir/bypass" "$port" calls /before "$how" "/$how" calls /after
 		grep -q "^hello /$how" "$dir/out"
-		grep "^not seen  past (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*bypassed the library (stdio, direct system calls, io_uring)\$" \
+		grep "^not seen  bypass (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*bypassed the library (stdio, direct system calls, io_uring)\$" \
 			"$dir/text"
 		spans '[s.name for s in C] == ["GET /before", "GET /after"]'
 	done
-	traced "$dir/past" "$port" calls /calls
+	traced "$dir/bypass" "$port" calls /calls
 	run ! grep '^not seen' "$dir/text"
 	spans 'len(C) == 1'
 }

@@ -191,7 +191,7 @@ witness() { # FILE..: what the witness prints, in $output
 @test "nobody there: nothing blocks, all is counted, the port is named" {
 	mock ok
 	kill "${pids[0]}"; wait "${pids[0]}" || true
-	OTEL_BSP_MAX_QUEUE_SIZE=200 drive "$url" spans=1000 told=2 linger=3000 close=700 \
+	OTEL_BSP_MAX_QUEUE_SIZE=200 drive "$url" spans=1000 reported=2 linger=3000 close=700 \
 		origin=OTEL_EXPORTER_OTLP_ENDPOINT
 	have delivered=0 queue=800 export=200
 	[ "$(figure slowest_us)" -lt 500000 ]

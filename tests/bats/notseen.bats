@@ -18,7 +18,7 @@ client32() {
 		"$APPS/client32.c" /lib32/libc.so.6 -Wl,-dynamic-linker,/lib/ld-linux.so.2
 }
 
-static() { cc -O2 -static -o "$dir/static" "$APPS/past.c"; }
+static() { cc -O2 -static -o "$dir/static" "$APPS/bypass.c"; }
 
 not_seen() { grep -E "^(not seen  | {10}).*$1" "$dir/text"; }
 
@@ -196,7 +196,7 @@ traced_as_nobody() {
 }
 
 @test "a user's own program called as a tool of the system is seen" {
-	cc -O2 -o "$dir/perf" "$APPS/past.c"
+	cc -O2 -o "$dir/perf" "$APPS/bypass.c"
 	cp "$dir/perf" "$dir/ld"
 	http "$port"
 	for name in perf ld; do
@@ -209,7 +209,7 @@ traced_as_nobody() {
 }
 
 @test "a tool of the system that the library leaves alone: named where it uses the network" {
-	cc -O2 -o "$dir/client" "$APPS/past.c"
+	cc -O2 -o "$dir/client" "$APPS/bypass.c"
 	http "$port"
 	for how in client server; do
 		[ "$how" = client ] || cat >"$dir/client" <<-P

@@ -73,14 +73,14 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 
 @test "calls cancelled, left by siglongjmp, made on 2 KB of stack, first by many threads of a child: as without" {
 	local n=$((${TORTURE:-3000} / 10)) mode
-	cc -O1 -fexceptions -Wl,-z,now -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
+	cc -O1 -fexceptions -Wl,-z,now -D_GNU_SOURCE -o "$dir/interrupted" "$APPS/interrupted.c" -lpthread
 	for mode in cancel jump stack; do
-		same "$dir/torn" $mode "$n"
+		same "$dir/interrupted" $mode "$n"
 		grep -qx 'one more, whole: 1' "$dir/out"
 		grep -q '^headers .*put in' "$dir/text"
 	done
 	grep -qx "handled $n wrong 0" "$dir/out"
-	same "$dir/torn" fork $((n * 4))
+	same "$dir/interrupted" fork $((n * 4))
 	grep -qx "children $((n * 4)) bad 0" "$dir/out"
 }
 
@@ -100,15 +100,15 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 }
 
 @test "memory that is given back by whoever has what was sent, before the call has returned" {
-	cc -O1 -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
-	for _ in 1 2 3 4 5; do same "$dir/torn" give 50000; done
+	cc -O1 -D_GNU_SOURCE -o "$dir/interrupted" "$APPS/interrupted.c" -lpthread
+	for _ in 1 2 3 4 5; do same "$dir/interrupted" give 50000; done
 }
 
 @test "so with the list of its pieces, and the message that names them" {
 	local mode
-	cc -O1 -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
+	cc -O1 -D_GNU_SOURCE -o "$dir/interrupted" "$APPS/interrupted.c" -lpthread
 	for mode in pieces message many; do
-		same "$dir/torn" $mode 30000
+		same "$dir/interrupted" $mode 30000
 		grep -qx 'given 30000' "$dir/out"
 	done
 }
@@ -154,9 +154,9 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	grep -q '= 1' "$dir/out"
 }
 
-@test "musl: sockets, threads, forks, calls that are torn, and a constructor's arguments: as without" {
+@test "musl: sockets, threads, forks, calls that are interrupted, and a constructor's arguments: as without" {
 	local headers=(-idirafter /usr/include -idirafter "/usr/include/$(gcc -dumpmachine)") mode
-	for name in edges torn get; do
+	for name in edges interrupted get; do
 		musl-gcc "${headers[@]}" -O1 -w -D_GNU_SOURCE -o "$dir/$name" "$APPS/$name.c"
 	done
 	for mode in sockets thread; do
@@ -167,7 +167,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	same "$dir/edges" strict
 	for mode in 'cancel 100' 'jump 100' 'fork 300' 'give 20000' 'message 10000'; do
 		# shellcheck disable=SC2086 # a mode and how often
-		same "$dir/torn" $mode
+		same "$dir/interrupted" $mode
 		grep -q '^headers .*put in' "$dir/text"
 	done
 	# musl gives constructors no arguments: here an earlier one leaves what looks like

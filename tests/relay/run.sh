@@ -16,15 +16,15 @@ fi
 dir=$(mktemp -d "${TMPDIR:-/tmp}/otrace-relay.XXXXXX")
 server=
 trap '[ -z "$server" ] || kill "$server"; rm -rf "$dir"' EXIT
-cc -O1 -Wall -Werror -D_GNU_SOURCE -o "$dir/talks" tests/relay/{talks,guests}.c -lpthread
+cc -O1 -Wall -Werror -D_GNU_SOURCE -o "$dir/conversations" tests/relay/{conversations,guests}.c -lpthread
 
 play() { # HOW SEED CMD..
 	local how=$1 seed=$2
 	shift 2
-	"$dir/talks" serve "$dir/$how.wire" >"$dir/ports" &
+	"$dir/conversations" serve "$dir/$how.wire" >"$dir/ports" &
 	server=$!
 	until [ -s "$dir/ports" ]; do sleep 0.02; done
-	timeout 300 "$@" "$dir/talks" play "$(cat "$dir/ports")" "$seed" "$n" >"$dir/$how.out"
+	timeout 300 "$@" "$dir/conversations" play "$(cat "$dir/ports")" "$seed" "$n" >"$dir/$how.out"
 	sleep 0.3 # the last connection is written down
 	kill "$server"
 	wait "$server" 2>/dev/null || true

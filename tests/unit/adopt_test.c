@@ -142,11 +142,11 @@ static void what_lay_in_it(void **state)
 	fd = kept;
 	otr_shims_close(&shims);
 	reported_ns = 0;
-	tells_at_ring(5);
+	emit_at_ring(5);
 	assert_int_equal(finds(fd, (uint32_t)getpid(), otr_now()), OTR_ADOPT_TAKEN);
 	otr_shims_drain(later, otr_now(), came, NULL);
 	assert_int_equal(reported_ns, 0);
-	tells_at_ring(6);
+	emit_at_ring(6);
 	otr_shims_drain(later, otr_now(), came, NULL);
 	assert_int_equal(reported_ns, 6);
 }

@@ -172,7 +172,7 @@ static void the_threads_of_a_loop_name_a_trace(void **state)
 
 /* Late evidence may show for which request a pool works; after a number of calls without any, it
  * is not expected. */
-static void a_pool_names_none_while_it_is_told_of(void **state)
+static void a_pool_names_no_span_while_the_kernel_reports_its_work(void **state)
 {
 	(void)state;
 	is_of_a_pool();
@@ -316,7 +316,7 @@ int main(void)
 		TEST(lists_stay_within_the_limits_of_servers),
 		TEST(a_share_of_traces),
 		TEST(the_threads_of_a_loop_name_a_trace),
-		TEST(a_pool_names_none_while_it_is_told_of),
+		TEST(a_pool_names_no_span_while_the_kernel_reports_its_work),
 		TEST(what_came_in_is_respected),
 		TEST(of_a_request_that_is_over),
 		TEST(of_what_is_shed),

@@ -410,7 +410,7 @@ static void wraps_at_4_gib(void **state)
 }
 
 /* The same bytes twice, and a record that overlaps another. */
-static void told_twice(void **state)
+static void reported_twice(void **state)
 {
 	struct story s;
 	struct end sv = tcp_server(100, 10, 1);
@@ -519,7 +519,7 @@ int main(void)
 		cmocka_unit_test(joined_in_the_middle),
 		cmocka_unit_test(joined_before_an_answer),
 		cmocka_unit_test(wraps_at_4_gib),
-		cmocka_unit_test(told_twice),
+		cmocka_unit_test(reported_twice),
 		cmocka_unit_test(answer_stamped_first),
 		cmocka_unit_test(nobodys_protocol),
 		cmocka_unit_test(until_it_closes),

@@ -46,7 +46,7 @@ static void asks(struct story *s, struct end *e, enum otr_pq_kind kind, const ch
 	move(&s->mk, e, OTR_DIR_OUT, bytes, cap, w.size);
 }
 
-static void told(struct story *s, struct end *e, const char *bytes, size_t n)
+static void server_sends(struct story *s, struct end *e, const char *bytes, size_t n)
 {
 	assert_in_range(n, 5, OTR_PQ_ANSWER);
 	move(&s->mk, e, OTR_DIR_IN, bytes, n, n);
@@ -56,21 +56,21 @@ static void done(struct story *s, struct end *e, const char *tag)
 {
 	char out[OTR_PQ_ANSWER];
 
-	told(s, e, out, otr_pq_complete(out, tag));
+	server_sends(s, e, out, otr_pq_complete(out, tag));
 }
 
 static void fails(struct story *s, struct end *e, const char *severity, const char *code)
 {
 	char out[OTR_PQ_ANSWER];
 
-	told(s, e, out, otr_pq_error(out, severity, code));
+	server_sends(s, e, out, otr_pq_error(out, severity, code));
 }
 
 static void says(struct story *s, struct end *e, char type)
 {
 	char out[OTR_PQ_ANSWER];
 
-	told(s, e, out, otr_pq_short(out, type));
+	server_sends(s, e, out, otr_pq_short(out, type));
 }
 
 static void starts(struct story *s, struct end *e, const char *user, const char *db)
@@ -193,7 +193,7 @@ static void in_a_pipeline(void **state)
 }
 
 /* A text that was cut is marked; what follows is read. */
-static void longer_than_told(void **state)
+static void longer_than_announced(void **state)
 {
 	static const enum otr_pq_kind kinds[] = {OTR_PQ_QUERY, OTR_PQ_PARAMS, OTR_PQ_PREPARE};
 	char *text = malloc(1 << 20), name[100];
@@ -512,7 +512,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind),
 		cmocka_unit_test(in_a_pipeline),
-		cmocka_unit_test(longer_than_told),
+		cmocka_unit_test(longer_than_announced),
 		cmocka_unit_test(unseen),
 		cmocka_unit_test(behind_a_loss),
 		cmocka_unit_test(once),

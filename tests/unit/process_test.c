@@ -511,7 +511,7 @@ static void a_failed_connect_is_its_child(void **state)
 }
 
 /* The library cannot report how its process ended; the process that started it does. */
-static void the_end_is_told_by_who_ran_it(void **state)
+static void the_end_is_reported_by_the_process_that_ran_it(void **state)
 {
 	struct end e = {.tgid = RUN, .tid = RUN};
 	struct otr_ev_proc pr = {.ppid = 1};
@@ -570,7 +570,7 @@ int main(void)
 		cmocka_unit_test(a_name_outlives_it),
 		cmocka_unit_test(each_root_has_a_trace),
 		cmocka_unit_test(a_failed_connect_is_its_child),
-		cmocka_unit_test(the_end_is_told_by_who_ran_it),
+		cmocka_unit_test(the_end_is_reported_by_the_process_that_ran_it),
 		cmocka_unit_test(nonsense_harms_nothing),
 	};
 

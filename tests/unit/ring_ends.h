@@ -174,7 +174,7 @@ static inline void joins(void)
 	assert_int_equal(born, getpid());
 }
 
-static inline void tells_at_ring(uint64_t time_ns)
+static inline void emit_at_ring(uint64_t time_ns)
 {
 	struct otr_ev_conn *cn;
 	uint64_t place;

@@ -165,7 +165,7 @@ static void what_has_none_stays(void **state)
 	otr_seq_align_free(&p);
 }
 
-static void what_moved_past_is_told(void **state)
+static void bytes_that_bypass_the_library_are_reported(void **state)
 {
 	struct otr_ev_conn stdio = conn(OTR_EV_CONN_OPEN, OTR_HOOK_SOCKET);
 	struct otr_seq_align *p = NULL;
@@ -183,7 +183,7 @@ static void what_moved_past_is_told(void **state)
 	otr_seq_align_free(&p);
 }
 
-static void nothing_is_told_where_counts_may_be_wrong(void **state)
+static void nothing_is_reported_where_counts_may_be_wrong(void **state)
 {
 	struct otr_ev_conn other = conn(OTR_EV_CONN_OPEN, OTR_HOOK_PRELOAD);
 	struct otr_ev_lost lost = {.hdr = {.kind = OTR_EV_LOST,
@@ -262,10 +262,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(offsets_become_sequence_numbers),
 		cmocka_unit_test(what_has_none_stays),
-		cmocka_unit_test(what_moved_past_is_told),
+		cmocka_unit_test(bytes_that_bypass_the_library_are_reported),
 		cmocka_unit_test(another_closes_it),
 		cmocka_unit_test(one_that_goes_on_is_cut),
-		cmocka_unit_test(nothing_is_told_where_counts_may_be_wrong),
+		cmocka_unit_test(nothing_is_reported_where_counts_may_be_wrong),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,7 @@ static void what_is_said_is_heard(void **state)
 }
 
 /* The count of late evidence continues, whatever else is switched meanwhile. */
-static void it_is_told_late(void **state)
+static void it_is_reported_late(void **state)
 {
 	struct otr_ring_switches say = {.flags = 0};
 
@@ -210,9 +210,9 @@ static void a_child_that_is_made_meanwhile(void **state)
 	assert_int_equal(rings_open(), 0);
 }
 
-static uint64_t tells_at(uint64_t time_ns, uint64_t now_ns)
+static uint64_t reported_after(uint64_t time_ns, uint64_t now_ns)
 {
-	tells_at_ring(time_ns);
+	emit_at_ring(time_ns);
 	otr_shims_drain(shims, now_ns, came, NULL);
 	return reported_ns;
 }
@@ -225,9 +225,9 @@ static void its_times(void **state)
 
 	(void)state;
 	joins();
-	assert_int_equal(tells_at(now - 7, now), now - 7);
-	assert_int_equal(tells_at(now, now - 5 * OTR_NS_PER_MS), now);
-	at = tells_at(now + 60 * OTR_NS_PER_S, now);
+	assert_int_equal(reported_after(now - 7, now), now - 7);
+	assert_int_equal(reported_after(now, now - 5 * OTR_NS_PER_MS), now);
+	at = reported_after(now + 60 * OTR_NS_PER_S, now);
 	assert_in_range(at, now, otr_now());
 }
 
@@ -235,7 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_said_is_heard),
-		TEST(it_is_told_late),
+		TEST(it_is_reported_late),
 		TEST(one_is_switched_off),
 		TEST(what_it_counts),
 		TEST(what_it_cannot_have_counted),

@@ -51,7 +51,7 @@ static const uint32_t on, off = 1;
 struct otr_shim otr_shim;
 static struct otr_fd_page page;
 static int records;
-static size_t told;
+static size_t counted;
 
 struct otr_self *otr_enter(void)
 {
@@ -165,7 +165,7 @@ void otr_moved(struct otr_self *at, int fd, struct otr_fd *f, int dir, uint64_t 
 	(void)iov;
 	(void)n;
 	assert_int_equal(f->layer, OTR_LAYER_TLS);
-	told += moved;
+	counted += moved;
 }
 
 int otr_is_single_threaded(void)
@@ -277,7 +277,7 @@ static void fresh(int known)
 	page.fds[FD].inode = 99;
 	page.fds[FD].kind = OTR_FD_STREAM;
 	page.fds[FD].role = OTR_ROLE_CLIENT;
-	len = again_len = told = 0;
+	len = again_len = counted = 0;
 	step = 0;
 	if (known)
 		assert_int_equal(otr_tls_other(&c), 1);
@@ -335,7 +335,7 @@ static void one_header_or_none(void **state)
 			first = plan[1] ? plan[1] : plan[2];
 		assert_true(first > AT ? has_header() : is_plain());
 		if (!(how & 1))
-			assert_int_equal(told, len);
+			assert_int_equal(counted, len);
 	}
 }
 
@@ -346,7 +346,7 @@ static void an_unknown_session_is_left_alone(void **state)
 	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
 	send_all(0, 0, N);
 	assert_true(is_plain());
-	assert_int_equal(told, 0);
+	assert_int_equal(counted, 0);
 }
 
 /* Bytes that are kept for one call are not sent in another. */

@@ -29,22 +29,22 @@ static uint64_t inode;
 /* Starts a child that waits, with the socket or without. */
 static pid_t start(bool keeps)
 {
-	int told[2];
+	int ready[2];
 	char c;
 	pid_t pid;
 
-	assert_int_equal(pipe(told), 0);
+	assert_int_equal(pipe(ready), 0);
 	pid = fork();
 	if (!pid) {
 		if (!keeps)
 			close(mine);
-		if (write(told[1], "x", 1) == 1)
+		if (write(ready[1], "x", 1) == 1)
 			pause();
 		_exit(0);
 	}
-	assert_int_equal(read(told[0], &c, 1), 1);
-	close(told[0]);
-	close(told[1]);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
 	return pid;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/trace/rules.c preload/base/inbound.c
-/* letter_test.c - a loop is woken, or reads, while another thread holds the notify token or the
+/* notify_slot_test.c - a loop is woken, or reads, while another thread holds the notify token or the
  * connection. */
 
 #include <setjmp.h>
@@ -23,7 +23,7 @@
 #include "preload/trace/rules.h"
 #include "preload/trace/shed.h"
 
-#define BOX (1ull << 32 | 7)
+#define SLOT (1ull << 32 | 7)
 
 struct otr_shim otr_shim;
 static struct otr_self self;
@@ -110,13 +110,13 @@ static void is_for_nobody(void)
 
 static void while_another_writes(void **state)
 {
-	struct otr_notify_slot *box = otr_notify_slot_of(BOX);
+	struct otr_notify_slot *slot = otr_notify_slot_of(SLOT);
 
 	(void)state;
-	assert_non_null(box);
-	otr_rules_notify(&self, BOX, 0, 1000);
+	assert_non_null(slot);
+	otr_rules_notify(&self, SLOT, 0, 1000);
 	is_for_nobody();
-	otr_notify_slot_clear(box);
+	otr_notify_slot_clear(slot);
 }
 
 static void what_another_thread_holds(void **state)
@@ -138,15 +138,15 @@ static void but_who_blocks_goes_on(void **state)
 /* To write is not to handle a request. */
 static void nor_who_writes(void **state)
 {
-	struct otr_notify_slot *box = otr_notify_slot_of(BOX);
+	struct otr_notify_slot *slot = otr_notify_slot_of(SLOT);
 
 	(void)state;
-	otr_rules_notify(&self, BOX, 1, 1000);
+	otr_rules_notify(&self, SLOT, 1, 1000);
 	assert_int_equal(self.strand.cur.conn, 4);
-	otr_notify_slot_clear(box);
+	otr_notify_slot_clear(slot);
 }
 
-static void a_request_for_which_there_is_no_room(void **state)
+static void a_request_for_which_no_exchange_is_free(void **state)
 {
 	struct otr_fd b = a;
 
@@ -168,7 +168,7 @@ int main(void)
 		TEST(what_another_thread_holds),
 		TEST(but_who_blocks_goes_on),
 		TEST(nor_who_writes),
-		TEST(a_request_for_which_there_is_no_room),
+		TEST(a_request_for_which_no_exchange_is_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
