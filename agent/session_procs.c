@@ -88,7 +88,7 @@ static void adopt(struct otr_session *s, uint32_t tgid)
 		return;
 	snprintf(text, sizeof(text), "process %u is traced by kernel probes alone: %s", tgid,
 		 is == OTR_ADOPT_HELD ? "another agent reads its library"
-				      : "its library can be read with CAP_SYS_ADMIN alone");
+				      : "only an agent with CAP_SYS_ADMIN can read its library");
 	otr_sinks_notice(s->cfg.sinks, text);
 }
 

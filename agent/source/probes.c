@@ -30,14 +30,15 @@ const struct otr_probe otr_probes[] = {
 		.choices = {{"scheduler", {"otr_fork", "otr_exec", "otr_exit"}}},
 	},
 	{
-		.name = "before us",
-		.means = "what runs already cannot be traced",
+		.name = "existing",
+		.means = "processes that already run cannot be traced",
 		.required = true,
 		.when = OTR_PROBE_LIST,
 		.choices =
 			{
 				{"task and file iterators", {"otr_list_tasks", "otr_list_files"}},
-				{"task iterator, sockets when they speak", {"otr_list_tasks"}},
+				{"task iterator; sockets from their next bytes on",
+				 {"otr_list_tasks"}},
 			},
 	},
 	{

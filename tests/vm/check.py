@@ -13,7 +13,7 @@ import sys
 
 PROCESS, SERVER, CLIENT = 1, 2, 3
 BYTES = {"linux-image-amd64": "system-call exits"}  # 6.1; those after have the better
-ROWS = ["bytes", "processes", "before us", "waits", "wake-ups", "self-test"]
+ROWS = ["bytes", "processes", "existing", "waits", "wake-ups", "self-test"]
 
 
 def parts(path):
