@@ -35,7 +35,7 @@ with_server() {
 	traced bash "$dir/script"
 }
 
-@test "who carries the library is told of by it alone: no byte twice" {
+@test "a process with the library is reported by the library alone: no byte twice" {
 	opts=(--record "$dir/record")
 	with_server 'curl -s 127.0.0.1:$p/unmistakable'
 	grep -q '^otrace .* bpf+shim$' "$dir/text"
@@ -63,7 +63,7 @@ prepared() {
 			'len({s.trace for s in S}) == 9'
 	done
 }
-@test "eight first requests at once of a program that then serves: one trace a root" {
+@test "eight first requests at once of a program that serves later: each root has a trace" {
 	cc -O1 -D_GNU_SOURCE -Wall -Wextra -Werror -o "$dir/starts" "$APPS/starts.c" -lpthread
 	for source in --no-bpf --no-shim ""; do
 		echo "# with '$source'"
@@ -71,7 +71,7 @@ prepared() {
 	done
 }
 
-@test "a static program is seen by the probes: one trace through it and the others" {
+@test "a static program is seen by the probes, in one trace with programs that carry the library" {
 	build_bypass static -static
 	with_server "curl -s 127.0.0.1:\$p/carries; $dir/static \$p calls /static"
 	grep -q '^hello /static' "$dir/out"
@@ -82,14 +82,14 @@ prepared() {
 	grep -q '^headers *1 put in$' "$dir/text"
 }
 
-@test "a static CMD: said once, and traced" {
+@test "a static CMD is reported once, and traced by the probes" {
 	build_bypass static -static
 	traced "$dir/static" "$port" calls /alone
 	spans 'len(C) == 1' 'C[0].name == "GET /alone"'
 	[ "$(grep -c 'is statically linked: seen by kernel probes, no traceparent is injected' "$dir/text")" -eq 1 ]
 }
 
-@test "stdio on a socket, direct system calls: unharmed, named in not seen" {
+@test "stdio on a socket and direct system calls work as before, and are named in 'not seen'" {
 	build_bypass bypass
 	for how in stdio direct; do
 		# The library sees no byte, and does not announce the connection: the probes do.
@@ -107,7 +107,7 @@ prepared() {
 	spans 'len(C) == 1'
 }
 
-@test "forks, many threads that begin at once: each byte once" {
+@test "with forks and many threads that begin at once, each byte is reported once" {
 	cat >"$dir/many.py" <<-'P'
 		import os, sys, threading, urllib.request
 		def ask(path):
@@ -128,7 +128,7 @@ prepared() {
 	done
 }
 
-@test "a child that closes what it has from its parent: that goes on, and was all seen" {
+@test "a child closes descriptors of its parent: the parent's connections go on and are seen whole" {
 	cat >"$dir/heirs.py" <<-'P'
 		import os, socket
 		def pair():
@@ -156,7 +156,7 @@ prepared() {
 	run ! grep -q 'bypassed the library' "$dir/text"
 }
 
-@test "--no-shim: by the probes alone, and nothing is put in" {
+@test "--no-shim traces by the probes alone and injects nothing" {
 	opts=(--no-shim)
 	with_server 'curl -s 127.0.0.1:$p/bare; env >&2'
 	run ! grep -E 'LD_PRELOAD|OTRACE_|TRACEPARENT' "$dir/err"
@@ -168,7 +168,7 @@ prepared() {
 	[ ! -e "$dir/started" ]
 }
 
-@test "a missing library, a kernel that takes no probes: said once, the rest goes on" {
+@test "a missing library, or a kernel that refuses the probes, is reported once; the other source goes on" {
 	mkdir "$dir/alone"
 	cp "$OTRACE" "$dir/alone/"
 	OTRACE=$dir/alone/otrace traced curl -s "127.0.0.1:$port/probes"
@@ -181,7 +181,7 @@ prepared() {
 	grep -q '^otrace .* shim$' "$dir/text"
 }
 
-@test "work handed to a pool: the kernel says who did whose, and no other trace is in the way" {
+@test "work that is handed to a pool: the kernel side finds for which request it was done" {
 	SHIM=both SECONDS_EACH=1 CLIENTS=4 run "$ROOT/tests/accuracy/run.sh" pool-c
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -191,7 +191,7 @@ prepared() {
 }
 
 # Before the window of a worker was as narrow as it is, 1 to 5 of 3,000 here had a wrong parent.
-@test "handlers that come late to wait for their job: no request of another job is taken for theirs" {
+@test "handlers that begin to wait late for their job get no request of another job" {
 	SHIM=both SECONDS_EACH=2 CLIENTS=6 run "$ROOT/tests/accuracy/run.sh" pool-late
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -202,7 +202,7 @@ prepared() {
 
 # As Bun does: one thread reads requests and waits for many descriptors, another asks for all of
 # them.
-@test "a loop whose other threads ask: each request has a header, as with the library alone" {
+@test "an event loop whose other threads ask: each request has a header, as with the library alone" {
 	cat >"$dir/loop.py" <<-'P'
 		import asyncio, sys, urllib.request
 		def ask(path):

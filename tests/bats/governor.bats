@@ -40,7 +40,7 @@ burn() { # until the notice came, and then with breaks
 	return 1
 }
 
-@test "over its budget it says so, counts what it lets go, and takes it back" {
+@test "over the budget less is traced, with a notice and a count of the rest; later all is traced again" {
 	OTEL_BSP_MAX_QUEUE_SIZE=100000 attach --cpu-budget 1% --slow 1h ":$front" ":$back"
 	burn
 	grep -q 'CPU budget: .*% of a core used, [0-9.]*% allowed (--cpu-budget 1%): traced for' "$dir/tracer.err"
@@ -59,7 +59,7 @@ burn() { # until the notice came, and then with breaks
 		"not any('otrace.cut' in s.attr for s in S if s.path == '/price/after')"
 }
 
-@test "a replay of it marks the same spans" {
+@test "a replay of a reduced session marks the same spans" {
 	OTEL_BSP_MAX_QUEUE_SIZE=100000 attach --cpu-budget 1% --slow 1h --record "$dir/r.otr" ":$front" ":$back"
 	burn
 	flood
@@ -73,7 +73,7 @@ burn() { # until the notice came, and then with breaks
 	diff "$dir/spans.cut" "$dir/spans.again.cut"
 }
 
-@test "--cpu-budget 0: no limit, whatever it costs" {
+@test "--cpu-budget 0 sets no limit" {
 	attach --cpu-budget 0 --slow 1h ":$front" ":$back"
 	load 8
 	detach
@@ -126,22 +126,22 @@ over_its_budget() { # ARG..
 		"not any('otrace.cut' in s.attr for s in S if s.path == '/price/after')"
 }
 
-@test "the library over its budget: the same notice, the same count, whole or marked spans" {
+@test "the library over its budget: the same notice and count; spans are whole or marked" {
 	over_its_budget --no-bpf
 }
 
-@test "both at once over their budget: they pause together" {
+@test "library and probes over the budget pause together" {
 	over_its_budget
 }
 
-@test "the library, --cpu-budget 0: no limit, whatever it costs" {
+@test "--cpu-budget 0 sets no limit for the library" {
 	shim_pair --no-bpf --cpu-budget 0
 	load 8
 	end_pair
 	run ! grep -q 'budget' "$dir/text" "$dir/tracer.err"
 }
 
-@test "a share is read as such, or refused" {
+@test "--cpu-budget takes a share, and refuses other words" {
 	run -2 "$OTRACE" attach --cpu-budget 1e9 ":$front"
 	[[ "$output" == *'"1e9" is not a share'*'10%, 0.1 (the same)'* ]]
 	run -2 "$OTRACE" attach --cpu-budget 150% ":$front"

@@ -15,7 +15,7 @@ asked() { # HOST: of a proxy under attach
 	detach
 }
 
-@test "a proxy that keeps Host: the client span names whom it asked" {
+@test "behind a proxy that keeps Host, the client span names the server that was asked" {
 	one_nginx "proxy_pass http://127.0.0.1:$back;" 'proxy_set_header Host $http_host;'
 	asked "127.0.0.1:$port"
 	spans 'len(C) == 1' "C[0].attr['server.address'] == '127.0.0.1'" \
@@ -25,7 +25,7 @@ asked() { # HOST: of a proxy under attach
 		"V[0].attr['server.port'] == '$port'"
 }
 
-@test "a name with the port of whom is asked is kept, unless the proxy was asked by it" {
+@test "a Host with the port of the server is kept as its name, unless the proxy was asked by that name" {
 	one_nginx "proxy_pass http://127.0.0.1:$back;" "proxy_set_header Host shop.example:$back;"
 	asked "127.0.0.1:$port"
 	spans "C[0].attr['url.full'] == 'http://shop.example:$back/a'" \

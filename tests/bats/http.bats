@@ -54,7 +54,7 @@ ask() { curl -s -m 20 "$@"; }
 		'all(parent(v).attr["url.full"].split("?")[1] == v.attr["url.query"] for v in V if v.parent)'
 }
 
-@test "Python http.server and curl, started by run; the file arrives" {
+@test "run traces Python http.server and curl, and the file arrives" {
 	port=$(free_port)
 	head -c 300000 /dev/urandom >"$dir/file"
 	traced bash -c "cd $dir; $PY -m http.server $port --bind 127.0.0.1 >log 2>&1 & s=\$!
@@ -90,7 +90,7 @@ ask() { curl -s -m 20 "$@"; }
 		'all(s.resource["process.runtime.version"].startswith("go1.") for s in S)'
 }
 
-@test "nginx -> gunicorn over a unix socket: joined by wire" {
+@test "nginx -> gunicorn over a Unix socket: the ends are joined by wire" {
 	bg gunicorn env -C "$SVC" $PY /usr/bin/gunicorn -w 1 --threads 2 -b "unix:$dir/app.sock" shop:app
 	guni=$pid
 	until_true 30 test -S "$dir/app.sock"
@@ -103,7 +103,7 @@ ask() { curl -s -m 20 "$@"; }
 		'all(parent(v).attr["network.peer.address"].endswith("/app.sock") for v in V if v.parent)'
 }
 
-@test "Redis: unharmed, muted, named in not seen" {
+@test "Redis works as before, is muted, and is named in 'not seen'" {
 	port=$(free_port)
 	bg redis redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$dir"
 	up "$port"

@@ -16,7 +16,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 
 told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1; }; }
 
-@test "10 s with traffic and no request understood: which connections, and why" {
+@test "after 10 s of traffic without a request a notice lists the connections, with the reasons" {
 	tls=$(free_port)
 	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout "$dir/key" -out "$dir/cert" 2>/dev/null
 	bg tls openssl s_server -quiet -accept "$tls" -key "$dir/key" -cert "$dir/cert"
@@ -33,7 +33,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	detach
 }
 
-@test "10 s and no traffic at all: told so; one request, and nothing is told" {
+@test "after 10 s without traffic a notice says so; after one request there is none" {
 	other=$(free_port)
 	http "$port"
 	http "$other"
@@ -52,7 +52,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	ended "$idle"
 }
 
-@test "--strict: 0 when nothing is lost, of run the program's own status" {
+@test "--strict gives status 0 if nothing is lost, for run the program's own status" {
 	http "$port"
 	attach --strict ":$port"
 	ask /x
@@ -64,7 +64,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	[ "$status" -eq 3 ]
 }
 
-@test "--strict: 5 when spans are lost, of attach, run and replay; without it 0" {
+@test "--strict gives status 5 if spans are lost, for attach, run and replay; without it the status is 0" {
 	down=$(free_port)
 	http "$port"
 	for strict in "" --strict; do
@@ -86,7 +86,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	done
 }
 
-@test "9: io_uring: said at once; its answers are unharmed, the rest is traced" {
+@test "9: io_uring is reported at once and works as before; all other traffic is traced" {
 	${CC:-cc} -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o "$dir/uring" "$APPS/uring.c"
 	http "$port"
 	bg uring "$dir/uring" "$port" "$dir/go"
@@ -103,7 +103,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	spans 'len(V) == 1' 'V[0].path == "/ring" and V[0].code == 200'
 }
 
-@test "2: a kernel that gives no type information" {
+@test "2: without type information attach is refused, and doctor says that the library alone works" {
 	run unshare -m sh -c "mount -t tmpfs none /sys/kernel/btf && exec '$OTRACE' attach 1"
 	echo "$output"
 	[ "$status" -eq 4 ]

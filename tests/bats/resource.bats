@@ -11,7 +11,7 @@ setup() {
 }
 teardown() { live_teardown; }
 
-@test "OTEL_RESOURCE_ATTRIBUTES: all of it, decoded, of a process that is gone at once" {
+@test "OTEL_RESOURCE_ATTRIBUTES is read whole and decoded, also of a process that ends at once" {
 	for opts in --no-bpf --no-shim --quiet; do # the last: both sources
 		opts=("$opts")
 		traced env OTEL_RESOURCE_ATTRIBUTES='deployment.environment.name=x%2Cy,team = z ,service.version=2,service.name=shop' \
@@ -22,7 +22,7 @@ teardown() { live_teardown; }
 	done
 }
 
-@test "OTEL_RESOURCE_ATTRIBUTES: bad pairs are ignored alone, and said once with -v" {
+@test "of OTEL_RESOURCE_ATTRIBUTES only bad pairs are ignored, which -v reports once" {
 	local words='OTEL_RESOURCE_ATTRIBUTES of process [0-9]*: .bad=%zz. is ignored'
 	opts+=(-v)
 	traced env OTEL_RESOURCE_ATTRIBUTES='a=1,bad=%zz,none,b=2' \

@@ -57,14 +57,14 @@ seeds() { # WAY: seeds that are always used, and a new one
 	done
 }
 
-@test "any word of the ring's head is any number" { seeds head; }
+@test "random words in the head of a ring harm nothing" { seeds head; }
 
-@test "slots that are whole, with sizes that are not" { seeds sizes; }
+@test "slots with a right stamp and wrong sizes harm nothing" { seeds sizes; }
 
-@test "counters that run backwards, and over each other" { seeds backwards; }
+@test "counters of a ring that go backwards or cross each other harm nothing" { seeds backwards; }
 
-@test "random numbers all over the ring" { seeds anywhere; }
+@test "random bytes in the whole ring harm nothing" { seeds anywhere; }
 
-@test "rings that shrink, of other sizes, no memory at all, the same twice" { seeds offers; }
+@test "rings that shrink, have other sizes, are no memory or are offered twice harm nothing" { seeds offers; }
 
-@test "a child writes over the ring of its parent" { seeds children; }
+@test "a child that writes into the ring of its parent harms nothing" { seeds children; }

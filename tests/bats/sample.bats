@@ -38,7 +38,7 @@ whole='sum(len({s.span for s in S if s.trace == t}) != 3 for t in {s.trace for s
 reaches='all(s.low >= 0xc0000000000000 for s in S)'
 told='all(s.state == "ot=th:c" for s in S)'
 
-@test "a quarter, by probes: whole traces, each tells the threshold; all are counted" {
+@test "--sample 25% with probes: traces are whole, carry the threshold, and are all counted" {
 	pair
 	room_for_all
 	attach --sample 25% ":$front" ":$back"
@@ -52,7 +52,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	spans "len({s.trace for s in S}) == $kept"
 }
 
-@test "a quarter, by the library: the flags on the wire are those of the spans" {
+@test "--sample 25% with the library: the flags on the wire are those of the spans" {
 	shim_setup
 	room_for_all
 	port=$(free_port)
@@ -101,7 +101,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	P
 }
 
-@test "a process says it for itself: OTRACE_SAMPLE, OTEL_TRACES_SAMPLER" {
+@test "OTRACE_SAMPLE and OTEL_TRACES_SAMPLER set the rate of their process" {
 	never=$(free_port)
 	always=$(free_port)
 	half=$(free_port)
@@ -123,7 +123,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 		"all(s.low >= 1 << 55 and s.state == 'ot=th:8' for s in S if s.attr['server.port'] == '$half')"
 }
 
-@test "a rule says it for some" {
+@test "sample= of a rule sets the rate of the processes that match it" {
 	port=$(free_port)
 	other=$(free_port)
 	cp "$APPS/httpd.py" "$dir/ruled.py" # others of that name are none of ours
@@ -143,7 +143,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	spans 'len(S) == 50' "all(s.attr['server.port'] == '$other' for s in S)"
 }
 
-@test "a caller elsewhere has decided: its flag, whatever the rate, unless the sampler is alone" {
+@test "the flag of a remote caller decides, unless the sampler is not parent-based" {
 	port=$(free_port)
 	alone=$(free_port)
 	http "$port"
@@ -162,7 +162,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 		"all(s.state == ('ot=th:8,x=y' if s.attr['server.port'] == '$port' else 'ot=th:0,x=y') for s in S if s.path == '/yes')"
 }
 
-@test "run --sample is stronger than the variables that otrace finds" {
+@test "run --sample is stronger than the variables of the environment" {
 	port=$(free_port)
 	http "$port"
 	export OTEL_TRACES_SAMPLER=always_on
@@ -174,7 +174,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	done
 }
 
-@test "a rule of a rate alone holds for who listens nowhere" {
+@test "a rule with a rate alone holds for processes that do not listen, too" {
 	port=$(free_port)
 	http "$port"
 	"$OTRACE" run --rule 'exe=*/curl,sample=0' -o "$dir/text" --export "file:$dir/spans" -- \
@@ -182,7 +182,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	spans 'len(C) == 1' 'C[0].asked == "/py"'
 }
 
-@test "--keep: errors, slow ones and the first of a route, though none is sampled" {
+@test "--keep keeps errors, slow traces and the first of a route, though none is sampled" {
 	port=$(free_port)
 	http "$port"
 	attach --sample 0% --keep error,slow=300ms ":$port"
@@ -200,7 +200,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	spans "{s.path for s in S} == {'/a', '/b'}" "2 <= len(S) <= 4" # a minute may begin between
 }
 
-@test "a limit: about so many a second, once the rate is known" {
+@test "a limit keeps about that number of traces per second, once the rate is known" {
 	pair
 	room_for_all
 	gcc -O2 -D_GNU_SOURCE -o "$dir/openloop" tests/bench/openloop.c
@@ -212,7 +212,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 		"any(s.state.startswith('ot=th:f') for s in S)"
 }
 
-@test "a replay keeps the same" {
+@test "a replay keeps the same traces" {
 	pair
 	room_for_all
 	attach --sample 25% --record "$dir/r.otr" ":$front" ":$back"
@@ -225,7 +225,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	[ "$(ids "$dir/spans.all" | wc -l)" -ge 200 ]
 }
 
-@test "what is no rate is refused, with what is right" {
+@test "a wrong rate is refused, with the right form" {
 	run -125 "$OTRACE" run --sample 1.5 -- true
 	[[ "$output" == *'--sample: "1.5" is not a rate'*'10% (a share), 0.1 (the same), 100/s (a limit)'* ]]
 	run -125 "$OTRACE" run -o "$dir/text" --keep errors -- true

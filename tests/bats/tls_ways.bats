@@ -94,7 +94,7 @@ gnutls_ways() {
 	ways "$PY" "$APPS/tlsways.py" -- memory=0 unwrapped=1
 }
 
-@test "STARTTLS: behind a greeting (SMTP) nothing is put in; LDAP, PostgreSQL: no body is touched" {
+@test "STARTTLS: after a greeting (SMTP) nothing is injected; of LDAP and PostgreSQL no body is changed" {
 	printf '%s\r\n' 'GET /g HTTP/1.1' 'Host: body' '' >"$dir/letter"
 	client() { # PROTOCOL PORT
 		timeout 20 openssl s_client -starttls "$1" -connect "127.0.0.1:$2" -quiet -no_ign_eof \
