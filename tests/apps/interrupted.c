@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * interrupted.c - calls that are left in the middle, and calls from places with little room.
+ * interrupted.c - calls that are left in the middle, and calls with little stack.
  *
- *	interrupted cancel N	threads cancelled while they send: what they hold is given back
+ *	interrupted cancel N	threads are cancelled while they send: they release what they hold
  *	interrupted jump N	a handler leaves a blocked call by siglongjmp()
  *	interrupted stack N	handlers on a stack of their own with 2 KB to spare send requests
- *	interrupted fork N	children whose threads all begin at once
- *	interrupted give N	what is sent is the receiver's from then on, who gives it back
- *	interrupted pieces N	so is the list of its pieces (writev); of "message" the message
- *			(sendmsg), too; of "many" the list alone (sendmmsg)
+ *	interrupted fork N	children whose threads begin at the same time
+ *	interrupted give N	the receiver frees the memory that was sent
+ *	interrupted pieces N	the receiver frees the iovec list (writev), too; "message": and the message
+ *			(sendmsg); "many": the list alone (sendmmsg)
  *
- * Each prints what it saw; and then sends one request more, in the plain way, and tells
- * whether that came whole.
+ * Each mode prints what it saw; then it sends one more request by a plain call, and prints whether
+ * that arrived whole.
  */
 
 #include <errno.h>

@@ -190,7 +190,7 @@ prepared() {
 	[ "$wrong" -eq 0 ]
 }
 
-# Before the window of a worker was as narrow as it is, 1 to 5 of 3,000 here had a wrong parent.
+# With a wider window of a worker 1 to 5 of 3,000 requests have a wrong parent here.
 @test "handlers that begin to wait late for their job get no request of another job" {
 	SHIM=both SECONDS_EACH=2 CLIENTS=6 run "$ROOT/tests/accuracy/run.sh" pool-late
 	echo "$output"

@@ -50,7 +50,7 @@ setup() {
 	run "$OTRACE" docter
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"did you mean doctor?"* ]]
-	run "$OTRACE" att # no prefixes
+	run "$OTRACE" att # a prefix is not a command
 	[ "$status" -eq 2 ]
 }
 

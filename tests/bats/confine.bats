@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# confine.bats - the rights that a running otrace has left, thread by thread; traced programs keep
-# their own.
+# confine.bats - the capabilities and filters of a running otrace, thread by thread; traced programs
+# keep their own.
 
 bats_require_minimum_version 1.5.0
 load helpers
@@ -101,7 +101,7 @@ has_no_filter() { # PID
 		if [ -z "$how" ]; then
 			threads "$pid" "$(mask 5)" 0
 		else
-			threads "$pid" "$(printf '%016x' $((1 << 40 | 1 << 19 | 1 << 5 | 1 << 2)))" 0 # rings that were offered at no door
+			threads "$pid" "$(printf '%016x' $((1 << 40 | 1 << 19 | 1 << 5 | 1 << 2)))" 0 # to read rings that reached no door
 		fi
 		grep -q "CapEff:.$own" "$dir/was"
 		grep -q 'NoNewPrivs:.0' "$dir/was"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# edges.bats - unusual traffic: it is understood or left alone, never harmed, and no span is made
-# up.
+# edges.bats - unusual traffic is traced or left alone; its bytes are unchanged, and no span is
+# invented.
 
 bats_require_minimum_version 1.5.0
 load helpers

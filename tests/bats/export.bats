@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# export.bats - spans on their way to backends: good ones, bad ones, none at all. Run from the root
+# export.bats - exports to backends that work, that fail, and that do not exist. Run from the root
 # of the repository after `make`; the Collector and the witness are built once into $OTRACE_CACHE
 # (~/.cache/otrace), and skipped if they cannot be built.
 

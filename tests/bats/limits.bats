@@ -14,7 +14,7 @@ asked_until_seen() {
 }
 ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 
-told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1; }; }
+notice() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1; }; }
 
 @test "after 10 s of traffic without a request a notice lists the connections, with the reasons" {
 	tls=$(free_port)
@@ -26,10 +26,10 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	attach ":$port" ":$tls"
 	redis-cli -p "$port" PING
 	echo "secret words" | openssl s_client -quiet -connect "127.0.0.1:$tls" 2>/dev/null
-	until_true 60 told 'Redis is not parsed yet'
-	told '^otrace: no request was understood in 1[0-9] s$'
-	told "^ *redis-[a-z-]* (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*Redis is not parsed yet"
-	told "^ *openssl (pid [0-9]*): 1 connection to 127.0.0.1:$tls, .* TLS: not readable here"
+	until_true 60 notice 'Redis is not parsed yet'
+	notice '^otrace: no request was understood in 1[0-9] s$'
+	notice "^ *redis-[a-z-]* (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*Redis is not parsed yet"
+	notice "^ *openssl (pid [0-9]*): 1 connection to 127.0.0.1:$tls, .* TLS: not readable here"
 	detach
 }
 
@@ -42,7 +42,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	bg busy "$OTRACE" attach -o "$dir/other" --export "file:$dir/spans2" ":$other"
 	busy=$pid
 	seen "$dir/spans2" "$other" /busy
-	until_true 60 told 'no traffic at all: the program is idle, or another process serves; try  otrace attach :PORT'
+	until_true 60 notice 'no traffic at all: the program is idle, or another process serves; try  otrace attach :PORT'
 	[ "$(grep -c 'no request was understood' "$dir/tracer.err")" -eq 1 ]
 	run cat "$dir/busy.err"
 	echo "it said: $output"
@@ -93,8 +93,8 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	uring=$pid
 	until_true 30 grep -q ready "$dir/uring.out"
 	attach "$uring" ":$port"
-	told "^otrace: uring .*(pid $uring) uses io_uring: bytes that it moves that way are counted, not read$"
-	told '^ *all other traffic is traced$'
+	notice "^otrace: uring .*(pid $uring) uses io_uring: bytes that it moves that way are counted, not read$"
+	notice '^ *all other traffic is traced$'
 	touch "$dir/go"
 	ended "$uring"
 	[ "$status" -eq 0 ]

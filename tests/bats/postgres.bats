@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# postgres.bats - a real PostgreSQL, asked by psql, psycopg2 and hand-made bytes.
+# postgres.bats - a real PostgreSQL, asked by psql, by psycopg2, and with bytes that the test writes.
 
 bats_require_minimum_version 1.5.0
 load helpers

@@ -36,7 +36,7 @@ quarter='180 <= len({s.trace for s in S}) <= 320'
 # (A busy machine has an orphan now and then: a trace in two parts.)
 whole='sum(len({s.span for s in S if s.trace == t}) != 3 for t in {s.trace for s in S}) <= 8'
 reaches='all(s.low >= 0xc0000000000000 for s in S)'
-told='all(s.state == "ot=th:c" for s in S)'
+carried='all(s.state == "ot=th:c" for s in S)'
 
 @test "--sample 25% with probes: traces are whole, carry the threshold, and are all counted" {
 	pair
@@ -44,7 +44,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	attach --sample 25% ":$front" ":$back"
 	ask 1000
 	detach
-	spans "$quarter" "$whole" "$reaches" "$told"
+	spans "$quarter" "$whole" "$reaches" "$carried"
 	grep -Eq '^sampled +[0-9]+ of 1,0[0-9][0-9] traces kept \([0-9.]+%\), all counted above' "$dir/text"
 	grep -Eq '^node +2,000 |^prices +2,000 ' "$dir/text"
 	# What is shown is what is sent.

@@ -17,8 +17,9 @@ enum port {
 	PORTS
 };
 
-#define HOST	 INADDR_LOOPBACK
-#define FTP_HOST (INADDR_LOOPBACK + 1) /* whoever is greeted there gets no header any more */
+#define HOST INADDR_LOOPBACK
+#define FTP_HOST \
+	(INADDR_LOOPBACK + 1) /* a client that is greeted there gets no header from then on */
 
 void die(const char *what);
 int listening(struct sockaddr_in *at); /* at any port, which is returned */

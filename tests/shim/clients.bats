@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# clients.bats - programs that ask for something, raw and with the library.
+# clients.bats - HTTP clients without and with the library.
 #
 #	scripts/setup.sh programs && bats tests/shim/clients.bats
 
@@ -41,7 +41,7 @@ teardown() { live_teardown; }
 	[ "$(stat -c %s "$dir/got")" -eq 3000000 ]
 }
 
-@test "Rust's std: a head in pieces is left alone, and that is counted" {
+@test "Rust's std: a head in several writes gets no header, and is counted" {
 	relay
 	rustc -O -o "$dir/std" "$APPS/std.rs"
 	as_nobody

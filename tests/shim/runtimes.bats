@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# runtimes.bats - what is written in Java, JavaScript, PHP, Python, Ruby: raw and with the
+# runtimes.bats - programs in Java, JavaScript, PHP, Python and Ruby without and with the
 # library, as clients and as servers that ask others.
 #
 #	scripts/setup.sh programs && bats tests/shim/runtimes.bats
@@ -18,7 +18,7 @@ teardown() {
 	[ -z "${PG_PID:-}" ] || ended_postgres
 }
 
-https() { # beside the others: what nobody looks into
+https() { # an HTTPS server beside the others, whose TLS is not readable
 	tls=$(free_port)
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/key.pem" -out "$dir/cert.pem" \
 		-days 2 -subj /CN=localhost 2>/dev/null
@@ -36,7 +36,7 @@ ended_postgres() {
 	rm -rf "$SVC"
 }
 
-# The parent of what a server asked for is what it was asked for, or nobody.
+# The parent of a server's request is the request that the server answers, or there is none.
 children='all(parent(c).kind == "internal" or c.attr["url.full"].endswith(parent(c).path) for c in C if c.parent)'
 
 @test "Java: HttpURLConnection, HttpClient, TLS of its own, 200 threads" {
@@ -49,7 +49,7 @@ children='all(parent(c).kind == "internal" or c.attr["url.full"].endswith(parent
 	grep -qx 'right 200' "$dir/out"
 	grep -q '^hello /tls2 100000' "$dir/out"
 	spans 'len(C) == 206' 'all(c.code == 200 for c in C)'
-	# On a busy machine the kernel still has bytes of the request before, now and then: no proof.
+	# On a busy machine the kernel sometimes still has bytes of the request before: then proof fails.
 	alone=$(sed -n 's/^headers .*left alone: \([0-9]*\) not proved.*/\1/p' "$dir/text")
 	[ "${alone:-0}" -le 6 ]
 	[ "$(headers)" -eq $((206 - ${alone:-0})) ]
@@ -74,7 +74,7 @@ children='all(parent(c).kind == "internal" or c.attr["url.full"].endswith(parent
 		'all(parent(c).attr["url.query"] == c.attr["url.full"].split("?")[1] for c in C if c.parent)'
 	[ "$(headers)" -eq 200 ]
 }
-# Connections wait in pools for as long as they like, and threads.
+# Connections and threads stay in pools for any time.
 no_pool() { sed -E 's/threads [0-9]+//; s/socket: *//g; s/ $//'; }
 
 @test "Node: connections that are kept, closed past libc, streamed bodies, TLS of its own" {
@@ -136,7 +136,7 @@ no_pool() { sed -E 's/threads [0-9]+//; s/socket: *//g; s/ $//'; }
 	server_both_ways "$web" TERM php-fpm8.2 -n -d extension=curl -d extension=pdo -d extension=pdo_pgsql \
 		-y "$dir/fpm.conf"
 	[ "$(grep -c '"n":42' "$dir/answers")" -eq 20 ]
-	# Before a child has answered, whom it asks for is not known: it speaks FastCGI.
+	# Before the first answer of a child the library does not know its requests: it speaks FastCGI.
 	local n
 	n=$(headers)
 	echo "$n headers"
@@ -147,7 +147,7 @@ no_pool() { sed -E 's/threads [0-9]+//; s/socket: *//g; s/ $//'; }
 		'len([c for c in C if c.text.startswith("SELECT")]) >= 20'
 }
 
-@test "PHP: alone" {
+@test "PHP without extensions: a request of its HTTP stream gets one header" {
 	relay
 	as_nobody
 	both_ways php -n -r "echo file_get_contents('http://127.0.0.1:$relay/stream');"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# tls.bats - HTTPS as Ruby, PHP and Perl have it, raw and with the library.
+# tls.bats - HTTPS clients of Ruby, PHP and Perl without and with the library.
 #
 #	scripts/setup.sh programs && bats tests/shim/tls.bats
 
