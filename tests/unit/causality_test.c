@@ -466,7 +466,7 @@ static void doubt(void **state)
 }
 
 /* What connect() remembered has a test, and a belief, of its own. */
-static void born_is_apart(void **state)
+static void born_has_a_doubt_of_its_own(void **state)
 {
 	struct world w;
 
@@ -530,7 +530,7 @@ static void probation_ends(void **state)
 }
 
 /* After enough wake-ups a pool is believed; a lock that is handed on is none. */
-static void relays_end(void **state)
+static void a_pool_is_believed_after_enough_plain_wake_ups(void **state)
 {
 	struct world w;
 
@@ -551,9 +551,12 @@ static void relays_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_stories),	 cmocka_unit_test(doubt),
-		cmocka_unit_test(mux),		 cmocka_unit_test(probation_ends),
-		cmocka_unit_test(born_is_apart), cmocka_unit_test(relays_end),
+		cmocka_unit_test(all_stories),
+		cmocka_unit_test(doubt),
+		cmocka_unit_test(mux),
+		cmocka_unit_test(probation_ends),
+		cmocka_unit_test(born_has_a_doubt_of_its_own),
+		cmocka_unit_test(a_pool_is_believed_after_enough_plain_wake_ups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

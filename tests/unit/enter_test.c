@@ -129,7 +129,7 @@ static void no_connection_is_held_during_an_offer(void **state)
 }
 
 /* Such a child asks the kernel for threads of its own process, not of its parent's. */
-static void a_child_that_is_not_followed(void **state)
+static void a_child_that_is_not_traced_has_threads_of_its_own(void **state)
 {
 	(void)state;
 	otr_shim.pid = 1;
@@ -147,7 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(no_connection_is_held_during_an_offer),
-		TEST(a_child_that_is_not_followed),
+		TEST(a_child_that_is_not_traced_has_threads_of_its_own),
 	};
 
 	return cmocka_run_group_tests_name("enter", tests, NULL, NULL);

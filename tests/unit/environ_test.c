@@ -72,7 +72,7 @@ static void a_process_reads_its_variables(void **state)
 	assert_false(otr_run_is_over(&st, 1, 1));
 }
 
-static void what_run_said_ends(void **state)
+static void the_span_of_run_expires(void **state)
 {
 	const char *alone[] = {"TRACEPARENT=00-" T "-" S "-01",
 			       "OTRACE_RUN=" S "-" Z "-00000000000003e8", NULL};
@@ -214,7 +214,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_a_sound_traceparent_is_followed),
 		cmocka_unit_test(a_process_reads_its_variables),
-		cmocka_unit_test(what_run_said_ends),
+		cmocka_unit_test(the_span_of_run_expires),
 		cmocka_unit_test(a_copy_replaces_ours_and_nothing_else),
 		cmocka_unit_test(a_copy_without_the_library_is_the_same_for_the_rest),
 		cmocka_unit_test(some_variables_go_to_the_agent),

@@ -42,7 +42,7 @@ void otr_count(enum otr_shim_count what)
 }
 
 /* They are the request that R4 was asked for: the next one has a cause of its own. */
-static void what_moved_unseen(void **state)
+static void bytes_moved_during_a_hold_are_counted(void **state)
 {
 	struct otr_fd *f = &page.fds[4];
 
@@ -67,7 +67,7 @@ static void what_moved_unseen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_moved_unseen),
+		cmocka_unit_test(bytes_moved_during_a_hold_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,7 +108,7 @@ static void is_for_nobody(void)
 	assert_int_equal(self.strand.left, 0);
 }
 
-static void while_another_writes(void **state)
+static void a_slot_that_another_thread_holds(void **state)
 {
 	struct otr_notify_slot *slot = otr_notify_slot_of(SLOT);
 
@@ -119,7 +119,7 @@ static void while_another_writes(void **state)
 	otr_notify_slot_clear(slot);
 }
 
-static void what_another_thread_holds(void **state)
+static void a_connection_that_another_thread_holds(void **state)
 {
 	(void)state;
 	otr_rules_notify(&self, 0, 0, 1000);
@@ -127,7 +127,7 @@ static void what_another_thread_holds(void **state)
 }
 
 /* It waits for its own answer. */
-static void but_who_blocks_goes_on(void **state)
+static void a_strand_that_blocks_keeps_its_current(void **state)
 {
 	(void)state;
 	self.strand.loop = 0;
@@ -136,7 +136,7 @@ static void but_who_blocks_goes_on(void **state)
 }
 
 /* To write is not to handle a request. */
-static void nor_who_writes(void **state)
+static void a_write_handles_no_request(void **state)
 {
 	struct otr_notify_slot *slot = otr_notify_slot_of(SLOT);
 
@@ -164,10 +164,10 @@ static void a_request_for_which_no_exchange_is_free(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(while_another_writes),
-		TEST(what_another_thread_holds),
-		TEST(but_who_blocks_goes_on),
-		TEST(nor_who_writes),
+		TEST(a_slot_that_another_thread_holds),
+		TEST(a_connection_that_another_thread_holds),
+		TEST(a_strand_that_blocks_keeps_its_current),
+		TEST(a_write_handles_no_request),
 		TEST(a_request_for_which_no_exchange_is_free),
 	};
 

@@ -73,7 +73,7 @@ static int places_taken(void)
 }
 
 /* The first of two runs ends; the second keeps its place, and gives it back at its end. */
-static void a_run_has_one_place(void **state)
+static void a_run_uses_one_slot_until_its_end(void **state)
 {
 	struct otr_fd a = rival(0), b = rival(1);
 
@@ -88,7 +88,7 @@ static void a_run_has_one_place(void **state)
 	assert_int_equal(places_taken(), 0);
 }
 
-static void a_run_without_a_place_is_counted(void **state)
+static void a_run_without_a_slot_is_counted(void **state)
 {
 	struct otr_fd f;
 
@@ -121,8 +121,8 @@ static void a_ring_that_is_not_offered_yet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_run_has_one_place),
-		TEST(a_run_without_a_place_is_counted),
+		TEST(a_run_uses_one_slot_until_its_end),
+		TEST(a_run_without_a_slot_is_counted),
 		TEST(a_ring_that_is_not_offered_yet),
 	};
 

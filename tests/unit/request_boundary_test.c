@@ -144,7 +144,7 @@ static void bytes_not_seen_may_be_a_body_and_nothing_else(void **state)
 	assert_int_equal(other.state, OTR_BOUNDARY_START);
 }
 
-static void ours_are_not_what_it_says(void **state)
+static void an_injected_header_is_not_counted(void **state)
 {
 	static char text[] = "POST / HTTP/1.1\r\n"
 			     "X: ours\r\n"
@@ -170,7 +170,7 @@ static void ours_are_not_what_it_says(void **state)
 		}
 }
 
-static void pieces_without_a_place(void **state)
+static void segments_that_were_not_copied(void **state)
 {
 	struct otr_boundary t = {.left = 0};
 	static char head[] = POST "Content-Length: 100\r\n\r\n";
@@ -261,8 +261,8 @@ int main(void)
 		cmocka_unit_test(the_state_does_not_depend_on_how_the_bytes_are_split),
 		cmocka_unit_test(a_long_line_is_no_trouble),
 		cmocka_unit_test(bytes_not_seen_may_be_a_body_and_nothing_else),
-		cmocka_unit_test(ours_are_not_what_it_says),
-		cmocka_unit_test(pieces_without_a_place),
+		cmocka_unit_test(an_injected_header_is_not_counted),
+		cmocka_unit_test(segments_that_were_not_copied),
 		cmocka_unit_test(no_request_follows_what_is_no_http_any_more),
 		cmocka_unit_test(an_answer_that_is_not_read_may_be_no_http),
 	};

@@ -116,7 +116,7 @@ static void over_the_end_many_times(void **state)
 	assert_null(otr_ring_next(&rd, 9, 5, false));
 }
 
-static void full_is_counted(void **state)
+static void records_that_a_full_ring_drops_are_counted(void **state)
 {
 	uint32_t n = 0;
 
@@ -142,7 +142,7 @@ static void the_tail_is_ahead_of_an_old_head(void **state)
 }
 
 /* No agent took the ring that another thread offered: nothing is written into it any more. */
-static void one_that_was_taken_back_is_not_ready(void **state)
+static void a_ring_that_was_withdrawn_is_not_ready(void **state)
 {
 	(void)state;
 	otr_shim.offer_state = 2; /* another thread has made the ring */
@@ -154,7 +154,7 @@ static void one_that_was_taken_back_is_not_ready(void **state)
 }
 
 /* From three quarters of a ring until half is left to read: reported once each time. */
-static void behind_and_back(void **state)
+static void shedding_begins_at_three_quarters_and_ends_at_half(void **state)
 {
 	uint64_t used;
 
@@ -174,7 +174,7 @@ static void behind_and_back(void **state)
 }
 
 /* A process may report that it sheds requests; other losses the agent counts itself. */
-static void what_it_says_of_loss(void **state)
+static void a_process_reports_shed_requests_alone(void **state)
 {
 	static const struct {
 		uint16_t cause;
@@ -211,7 +211,7 @@ static void a_writer_that_was_killed(void **state)
 	assert_null(otr_ring_next(&rd, 9, 5, true));
 }
 
-static void what_cannot_be(void **state)
+static void impossible_records_are_skipped(void **state)
 {
 	struct otr_ev_data *rec;
 	uint64_t place, was = otr_loss_get(OTR_LOSS_RECORD);
@@ -237,7 +237,7 @@ static void what_cannot_be(void **state)
 	assert_true(rd.broken);
 }
 
-static void time_is_not_from_the_future(void **state)
+static void a_time_in_the_future_becomes_now(void **state)
 {
 	struct otr_ev_data *rec = (void *)(otr_shim.slots + sizeof(struct otr_ring_slot));
 	uint64_t at, now = otr_now();
@@ -255,14 +255,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(over_the_end_many_times),
-		TEST(full_is_counted),
+		TEST(records_that_a_full_ring_drops_are_counted),
 		TEST(the_tail_is_ahead_of_an_old_head),
-		TEST(one_that_was_taken_back_is_not_ready),
-		TEST(behind_and_back),
-		TEST(what_it_says_of_loss),
+		TEST(a_ring_that_was_withdrawn_is_not_ready),
+		TEST(shedding_begins_at_three_quarters_and_ends_at_half),
+		TEST(a_process_reports_shed_requests_alone),
 		TEST(a_writer_that_was_killed),
-		TEST(what_cannot_be),
-		TEST(time_is_not_from_the_future),
+		TEST(impossible_records_are_skipped),
+		TEST(a_time_in_the_future_becomes_now),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

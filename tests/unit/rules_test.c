@@ -209,7 +209,7 @@ static void a_closed_connection_ends_its_exchange(void **state)
 }
 
 /* What another number of the socket keeps, and what the parent process has read, go on. */
-static void another_end_goes_on(void **state)
+static void exchanges_of_another_number_and_of_the_parent_go_on(void **state)
 {
 	(void)state;
 	connects(4, OTR_ROLE_SERVER)->alias = 7;
@@ -248,7 +248,7 @@ static void a_closed_connection_asks_no_more(void **state)
 }
 
 /* The kernel took nothing of a request; then another thread sends on the connection. */
-static void what_was_not_sent(void **state)
+static void a_request_of_which_no_byte_was_sent(void **state)
 {
 	struct otr_self other = {.tid = 10};
 	struct otr_fd *f = connects(6, OTR_ROLE_CLIENT);
@@ -305,8 +305,10 @@ static void a_child_counts_its_own_exchanges(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_closed_connection_ends_its_exchange), TEST(another_end_goes_on),
-		TEST(a_closed_connection_asks_no_more),	     TEST(what_was_not_sent),
+		TEST(a_closed_connection_ends_its_exchange),
+		TEST(exchanges_of_another_number_and_of_the_parent_go_on),
+		TEST(a_closed_connection_asks_no_more),
+		TEST(a_request_of_which_no_byte_was_sent),
 		TEST(a_child_counts_its_own_exchanges),
 	};
 

@@ -197,7 +197,7 @@ static void exchange(void)
 	move(OTR_DIR_OUT, 900, 0);
 }
 
-static void whole_ones(void **state)
+static void exchanges_are_shed_whole(void **state)
 {
 	(void)state;
 	ring.paused = 1;
@@ -215,7 +215,7 @@ static void whole_ones(void **state)
 
 /* The rules do not run for a request whose parent nobody needs, except for the first one of a
  * pause: in a server that asks nobody, or has no trace to propagate. Otherwise they run. */
-static void rules_where_they_serve(void **state)
+static void the_rules_run_where_a_parent_is_needed(void **state)
 {
 	(void)state;
 	ring.paused = 1;
@@ -237,7 +237,7 @@ static void rules_where_they_serve(void **state)
 }
 
 /* A request whose strand has no current exchange, in a process that serves. */
-static void asks_for_nobody(void **state)
+static void a_request_without_a_current_exchange(void **state)
 {
 	(void)state;
 	fd.role = OTR_ROLE_CLIENT;
@@ -280,7 +280,7 @@ static void an_answer_is_read_all_the_same(void **state)
 
 /* While the agent is behind, inbound requests are shed as a whole; an outbound request is
  * recorded or shed as the inbound one that it is made for. */
-static void while_it_is_behind(void **state)
+static void requests_are_shed_while_the_agent_is_behind(void **state)
 {
 	(void)state;
 	move(OTR_DIR_IN, 50, 50);
@@ -301,7 +301,7 @@ static void while_it_is_behind(void **state)
 }
 
 /* A pause ends between a request and its answer: the answer is shed, too. */
-static void answered_after(void **state)
+static void the_answer_of_a_shed_request_is_shed(void **state)
 {
 	(void)state;
 	ring.paused = 1;
@@ -316,7 +316,7 @@ static void answered_after(void **state)
 	assert_string_equal(records, "od");
 }
 
-static void begun_before(void **state)
+static void an_exchange_that_began_before_the_pause_is_recorded(void **state)
 {
 	(void)state;
 	move(OTR_DIR_IN, 50, 50);
@@ -356,7 +356,7 @@ static void a_client_that_asked(void **state)
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 1);
 }
 
-static void what_nobody_reads_is_no_loss(void **state)
+static void muted_connections_lose_nothing(void **state)
 {
 	(void)state;
 	ring.paused = 1;
@@ -368,7 +368,7 @@ static void what_nobody_reads_is_no_loss(void **state)
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 0);
 }
 
-static void only_passing_on(void **state)
+static void with_no_observe_nothing_is_emitted(void **state)
 {
 	(void)state;
 	fd.role = OTR_ROLE_CLIENT;
@@ -401,7 +401,7 @@ static void an_answer_after_a_failed_call(void **state)
 }
 
 /* The file or the pipe at the other end of sendfile() or splice() fails, or the caller errs. */
-static void an_error_of_another_descriptor(void **state)
+static void an_error_of_another_descriptor_is_no_record(void **state)
 {
 	(void)state;
 	move(OTR_DIR_IN, 50, 50);
@@ -417,18 +417,18 @@ static void an_error_of_another_descriptor(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(whole_ones),
-		TEST(begun_before),
+		TEST(exchanges_are_shed_whole),
+		TEST(an_exchange_that_began_before_the_pause_is_recorded),
 		TEST(a_client_that_asked),
-		TEST(what_nobody_reads_is_no_loss),
-		TEST(only_passing_on),
-		TEST(rules_where_they_serve),
-		TEST(answered_after),
-		TEST(while_it_is_behind),
-		TEST(asks_for_nobody),
+		TEST(muted_connections_lose_nothing),
+		TEST(with_no_observe_nothing_is_emitted),
+		TEST(the_rules_run_where_a_parent_is_needed),
+		TEST(the_answer_of_a_shed_request_is_shed),
+		TEST(requests_are_shed_while_the_agent_is_behind),
+		TEST(a_request_without_a_current_exchange),
 		TEST(an_answer_is_read_all_the_same),
 		TEST(an_answer_after_a_failed_call),
-		TEST(an_error_of_another_descriptor),
+		TEST(an_error_of_another_descriptor_is_no_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

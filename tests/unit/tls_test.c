@@ -350,7 +350,7 @@ static void an_unknown_session_is_left_alone(void **state)
 }
 
 /* Bytes that are kept for one call are not sent in another. */
-static void other_bytes_are_the_callers(void **state)
+static void bytes_kept_for_one_call_are_not_sent_by_another(void **state)
 {
 	const struct otr_tls_call c = {&on, NULL, take, 0, is_direct};
 	char other[N];
@@ -420,7 +420,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_header_or_none),
 		cmocka_unit_test(an_unknown_session_is_left_alone),
-		cmocka_unit_test(other_bytes_are_the_callers),
+		cmocka_unit_test(bytes_kept_for_one_call_are_not_sent_by_another),
 		cmocka_unit_test(nothing_is_put_in_once_records_have_waited),
 		cmocka_unit_test(a_session_that_is_over_is_forgotten),
 		cmocka_unit_test(after_what_was_not_seen_nothing_goes_in),

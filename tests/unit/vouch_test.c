@@ -96,7 +96,7 @@ static void what_the_kernel_says(void **state)
 }
 
 /* No parents of these processes are known, so they are not descendants. */
-static void nobody_speaks_for_another(void **state)
+static void a_process_reports_no_socket_of_another(void **state)
 {
 	pid_t with = start(true), without = start(false);
 	struct shim victim = {.tgid = (uint32_t)with}, liar = {.tgid = (uint32_t)without};
@@ -123,7 +123,7 @@ static void nobody_speaks_for_another(void **state)
 }
 
 /* A process guesses which inode comes next, and reports it first. */
-static void who_was_first_is_no_proof(void **state)
+static void to_report_a_socket_first_is_no_proof(void **state)
 {
 	pid_t with = start(true), without = start(false);
 	struct shim victim = {.tgid = (uint32_t)with}, liar = {.tgid = (uint32_t)without};
@@ -142,7 +142,7 @@ static void who_was_first_is_no_proof(void **state)
 }
 
 /* A socket that two processes have: inherited, or sent. */
-static void who_shares_it_may(void **state)
+static void two_processes_may_share_a_socket(void **state)
 {
 	pid_t one = start(true), two = start(true);
 	struct shim a = {.tgid = (uint32_t)one, .parent = 1};
@@ -196,9 +196,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_the_kernel_says, begin),
-		cmocka_unit_test_setup(nobody_speaks_for_another, begin),
-		cmocka_unit_test_setup(who_was_first_is_no_proof, begin),
-		cmocka_unit_test_setup(who_shares_it_may, begin),
+		cmocka_unit_test_setup(a_process_reports_no_socket_of_another, begin),
+		cmocka_unit_test_setup(to_report_a_socket_first_is_no_proof, begin),
+		cmocka_unit_test_setup(two_processes_may_share_a_socket, begin),
 		cmocka_unit_test_setup(a_child_may_have_ended, begin),
 		cmocka_unit_test_setup(proofs_are_bounded, begin),
 	};

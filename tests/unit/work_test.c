@@ -200,7 +200,7 @@ static void idle_jobs(void **state)
 }
 
 /* A second wake-up for one job, by the lock that it held, is no job that asked nothing. */
-static void locks(void **state)
+static void a_wake_up_by_a_lock_is_no_idle_job(void **state)
 {
 	struct pool p;
 
@@ -217,7 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_stories),
 		cmocka_unit_test(idle_jobs),
-		cmocka_unit_test(locks),
+		cmocka_unit_test(a_wake_up_by_a_lock_is_no_idle_job),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
