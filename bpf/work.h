@@ -13,8 +13,8 @@
 
 /*
  * R6c: what a strand did in the job it may be at. A border between two jobs is seen where the
- * strand slept, and where it woke the one who waited for the job. It is not seen where nobody
- * slept: the next job was there already, and nobody waited yet for the last one.
+ * strand slept, and where it woke the thread that waited for the job. It is not seen where
+ * neither slept: the next job was there already, and no thread waited yet for the last one.
  */
 struct otr_work {
 	__u64 woken_ns; /* the last border that was seen */
