@@ -28,10 +28,10 @@ shim() { "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@
 
 @test "eight threads whose first requests leave at once give eight spans, and nothing is lost" {
 	local i
-	cc -O1 -D_GNU_SOURCE -o "$dir/eight" "$APPS/eight.c" -lpthread
+	cc -O1 -D_GNU_SOURCE -o "$dir/starts" "$APPS/starts.c" -lpthread
 	http "$port"
 	for i in 1 2 3 4 5 6 7 8 9 10; do
-		shim "$dir/eight" "$port"
+		shim "$dir/starts" "$port"
 		cat "$dir/text"
 		grep -q '^lost  *nothing$' "$dir/text"
 		spans 'len(C) == 8' '{c.attr["url.full"][-3:] for c in C} == {f"/t{i}" for i in range(8)}'

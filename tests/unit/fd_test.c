@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/base/fd.c preload/base/alloc.c preload/base/header_slot.c preload/base/hold.c
 // needs: preload/trace/conn.c
+// needs: tests/unit/shim_fakes.c
 /* fd_test.c - a socket with several numbers: one of them keeps the state, and another one takes
  * it over when that is closed. */
 
@@ -36,11 +37,6 @@ static struct otr_self self;
 static int numbers[3];	  /* of one socket */
 static int n_closed, why; /* CONN_CLOSE that were emitted, and the error of the last */
 
-uint64_t otr_clock_ns(void)
-{
-	return 1;
-}
-
 struct otr_self *otr_self_now(void)
 {
 	return &self;
@@ -51,28 +47,12 @@ const struct otr_self *otr_self_peek(void)
 	return &self;
 }
 
-int otr_has_ended(int32_t tid)
-{
-	(void)tid;
-	return 0;
-}
-
 int otr_is_single_threaded(void)
 {
 	return 1;
 }
 
-void otr_count(enum otr_shim_count what)
-{
-	(void)what;
-}
-
 void otr_rules_closed(struct otr_fd *f)
-{
-	(void)f;
-}
-
-void otr_end_runs(struct otr_fd *f)
 {
 	(void)f;
 }

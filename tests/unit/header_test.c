@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/parse/env_lists.c preload/trace/header.c preload/parse/inject.c preload/parse/head_scan.c
 // needs: preload/parse/environ.c preload/base/inbound.c
+// needs: tests/unit/shim_fakes.c
 /* header_test.c - which trace and which span an injected header names, and whether it is
  * sampled. */
 
@@ -38,30 +39,11 @@ static struct otr_inbound *served; /* the inbound exchange of connection 4 */
 static struct otr_fd fd;
 static char text[OTR_HEADER_MAX + 1];
 
-uint64_t otr_clock_ns(void)
-{
-	return 1;
-}
-
 static const struct otr_self *me; /* a thread */
 
 const struct otr_self *otr_self_peek(void)
 {
 	return me;
-}
-
-int otr_on_other_stack(void)
-{
-	return 0;
-}
-
-void *otr_alloc_once(void *place, size_t size)
-{
-	void **at = place;
-
-	if (!*at)
-		*at = calloc(1, size);
-	return *at;
 }
 
 static int begin(void **state)

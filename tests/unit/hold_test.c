@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/base/hold.c
+// needs: tests/unit/shim_fakes.c
 /* hold_test.c - a thread holds a connection; bytes that another one moved meanwhile. */
 
 #include <setjmp.h>
@@ -23,17 +24,6 @@ static int dropped;
 struct otr_self *otr_self_now(void)
 {
 	return &self;
-}
-
-int otr_has_ended(int32_t tid)
-{
-	(void)tid;
-	return 0;
-}
-
-int otr_is_single_threaded(void)
-{
-	return 0;
 }
 
 void otr_count(enum otr_shim_count what)

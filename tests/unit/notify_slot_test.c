@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/trace/rules.c preload/base/inbound.c
+// needs: tests/unit/shim_fakes.c
 /* notify_slot_test.c - a loop is woken, or reads, while another thread holds the notify token or the
  * connection. */
 
@@ -42,40 +43,6 @@ void *otr_alloc_once(void *place, size_t size)
 	if (!*at && !no_room)
 		*at = calloc(1, size);
 	return *at;
-}
-
-int otr_is_single_threaded(void)
-{
-	return 0;
-}
-
-struct otr_fd *otr_fd_upper(struct otr_fd *f)
-{
-	return f;
-}
-
-int otr_ring_is_behind(void)
-{
-	return 0;
-}
-
-int otr_will_shed(const struct otr_fd *f, int dir)
-{
-	(void)f, (void)dir;
-	return 0;
-}
-
-void otr_mark_propagates(void)
-{
-}
-
-void otr_may_sleep(void)
-{
-}
-
-void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov, int n)
-{
-	(void)sv, (void)f, (void)iov, (void)n;
 }
 
 /* A request arrives on the connection. */

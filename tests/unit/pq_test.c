@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+// needs: tests/unit/shim_fakes.c
 /* Its tables of words and statements stay several a line. */
 /* clang-format off */
 // needs: preload/trace/pq.c preload/trace/pq_emit.c preload/parse/pqwire.c preload/parse/comment.c
@@ -81,12 +82,6 @@ struct otr_fd *otr_fd_of(int fd)
 struct otr_fd *otr_fd_home(int fd) __attribute__((alias("otr_fd_of")));
 struct otr_fd *otr_fd_known(int fd) __attribute__((alias("otr_fd_of")));
 
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
-{
-	(void)fd;
-	return f;
-}
-
 struct otr_fd *otr_fd_upper(struct otr_fd *f)
 {
 	return f->opaque ? f + OTR_FD_PAGE : f;
@@ -106,25 +101,10 @@ int otr_switch_is_on(uint32_t flag)
 	return 0;
 }
 
-int otr_ring_ready(void)
-{
-	return 1;
-}
-
-void otr_end_runs(struct otr_fd *f)
-{
-	(void)f;
-}
-
 void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 {
 	(void)fd, (void)kind, (void)error;
 	f->announced_by = otr_shim.pid;
-}
-
-uint64_t otr_clock_ns(void)
-{
-	return 1;
 }
 
 void otr_count(enum otr_shim_count what)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/ring/emit.c
+// needs: tests/unit/shim_fakes.c
 /* progress_test.c - how far runs have come, in the table beside the ring: each has one place; and
  * what is announced in a ring that no agent has yet. */
 
@@ -21,11 +22,6 @@
 struct otr_shim otr_shim;
 static struct otr_ring ring;
 static struct otr_ev_conn record; /* the last one; larger ones are lost */
-
-uint64_t otr_clock_ns(void)
-{
-	return 1;
-}
 
 struct otr_self *otr_self_now(void)
 {

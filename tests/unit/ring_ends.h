@@ -47,19 +47,6 @@ uint64_t otr_clock_ns(void)
 	return otr_now();
 }
 
-void otr_take_session(const struct otr_ring *ring)
-{
-	(void)ring;
-}
-
-void otr_emit_process(void)
-{
-}
-
-void otr_emit_environment(void)
-{
-}
-
 void otr_emit_behind(void)
 {
 }

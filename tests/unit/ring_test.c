@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
 // needs: preload/base/shim.c preload/base/real.c preload/base/find.c
+// needs: tests/unit/shim_fakes.c
 /*
  * ring_test.c - records in the ring: in order, over its end, past slots that were never finished; and
  * nothing that a process writes there is trusted.
@@ -32,19 +33,6 @@
 uint64_t otr_clock_ns(void)
 {
 	return otr_now();
-}
-
-void otr_take_session(const struct otr_ring *ring)
-{
-	(void)ring;
-}
-
-void otr_emit_process(void)
-{
-}
-
-void otr_emit_environment(void)
-{
 }
 
 static int said; /* how often it was reported that the agent is behind */

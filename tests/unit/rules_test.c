@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/trace/rules.c preload/trace/conn.c preload/base/inbound.c
+// needs: tests/unit/shim_fakes.c
 /* rules_test.c - the rules of causality as the library applies them to its connections: what
  * begins an exchange, what ends it, and for which exchange a request goes out. */
 
@@ -78,69 +79,15 @@ void otr_fd_forget(struct otr_fd *f)
 	memset(f, 0, sizeof(*f));
 }
 
-int otr_hold(struct otr_fd *f)
-{
-	(void)f;
-	return 1;
-}
-
 struct otr_fd *otr_fd_upper(struct otr_fd *f)
 {
 	return f->opaque ? f + OTR_FD_PAGE : f;
-}
-
-void otr_end_runs(struct otr_fd *f)
-{
-	(void)f;
 }
 
 void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 {
 	(void)fd, (void)f, (void)error;
 	closings += kind == OTR_EV_CONN_CLOSE;
-}
-
-uint64_t otr_clock_ns(void)
-{
-	return 1;
-}
-
-void *otr_alloc_once(void *place, size_t size)
-{
-	void **at = place;
-
-	if (!*at)
-		*at = calloc(1, size);
-	return *at;
-}
-
-int otr_is_single_threaded(void)
-{
-	return 0;
-}
-
-void otr_mark_propagates(void)
-{
-}
-
-int otr_ring_is_behind(void)
-{
-	return 0;
-}
-
-int otr_will_shed(const struct otr_fd *f, int dir)
-{
-	(void)f, (void)dir;
-	return 0;
-}
-
-void otr_may_sleep(void)
-{
-}
-
-void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov, int n)
-{
-	(void)sv, (void)f, (void)iov, (void)n;
 }
 
 static int begin(void **state)

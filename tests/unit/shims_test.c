@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
 // needs: preload/base/shim.c preload/base/real.c preload/base/find.c
+// needs: tests/unit/shim_fakes.c
 /* shims_test.c - a process and the agent at both ends of a ring: switches reach the process at
  * once, and its counters are believed only within limits. */
 

@@ -2,6 +2,7 @@
 // needs: preload/parse/inject.c preload/parse/head_scan.c preload/trace/tls.c preload/trace/tls_session.c
 // needs: preload/trace/layer.c preload/trace/ciphertext.c preload/parse/response_boundary.c
 // needs: preload/parse/request_boundary.c
+// needs: tests/unit/shim_fakes.c
 /*
  * tls_test.c - a TLS library that takes as many bytes as it likes, when it likes: the stream is that of
  * the caller, with one header or none; a call that is repeated has the same bytes; and the caller is
@@ -66,13 +67,6 @@ void otr_leave(struct otr_self *at)
 	at->wrapper_frame = 0;
 }
 
-int otr_will_shed(const struct otr_fd *f, int dir)
-{
-	(void)f;
-	(void)dir;
-	return 0;
-}
-
 void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 {
 	(void)iov, (void)n;
@@ -112,33 +106,15 @@ struct otr_fd *otr_fd_home(int fd)
 	return otr_fd_slot(fd);
 }
 
-int otr_hold(struct otr_fd *f)
-{
-	(void)f;
-	return 1;
-}
-
 void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n)
 {
 	(void)dir, (void)n;
 	f->boundary.state = OTR_BOUNDARY_OPAQUE;
 }
 
-int otr_has_ended(int32_t tid)
-{
-	(void)tid;
-	return 0;
-}
-
 int otr_fd_is_same(int fd, struct otr_fd *f)
 {
 	return f == otr_fd_slot(fd);
-}
-
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
-{
-	(void)fd;
-	return f;
 }
 
 size_t otr_header_for(struct otr_self *at, int number, struct otr_fd *f, const struct iovec *iov,
@@ -187,32 +163,12 @@ int otr_copy_read(const struct otr_copy *c, struct iovec *out, size_t moved)
 	return 0;
 }
 
-void otr_copy_free(struct otr_copy *c)
-{
-	(void)c;
-}
-
-void otr_count(enum otr_shim_count what)
-{
-	(void)what;
-}
-
-int otr_ring_ready(void)
-{
-	return 1;
-}
-
 void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 {
 	(void)fd;
 	(void)f;
 	(void)kind;
 	(void)error;
-}
-
-uint64_t otr_clock_ns(void)
-{
-	return 1;
 }
 
 /* A fake of the TLS library: what it was given so far, and how much it will take. */
