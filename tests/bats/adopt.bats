@@ -4,8 +4,6 @@
 # already: of those whose agent was killed or has ended, and of those that wait for one; nothing is
 # emitted twice. CPU is not limited, so that all is emitted, however busy the machine is.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load https
 setup() {
 	live_setup
@@ -14,7 +12,6 @@ setup() {
 	lib=$dir/bin/libotrace.so
 	export COLUMNS=200
 }
-teardown() { live_teardown; }
 
 # ENV.. CMD..: nginx at $front, in front of a relay that writes what it received to $dir/wire.
 proxy() {

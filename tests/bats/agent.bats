@@ -3,7 +3,6 @@
 # agent.bats - `otrace agent`: the host by rules; programs that run, are executed, or listen. Other
 # tests run at the same time, so the rules name the programs of this test.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
@@ -11,7 +10,6 @@ setup() {
 	mine=mine$RANDOM.py
 	cp "$APPS/httpd.py" "$dir/$mine"
 }
-teardown() { live_teardown; }
 
 agent() { # ARG..: starts the agent and waits until it watches; its pid is in $tracer
 	local pid

@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # attach.bats - `otrace attach`: programs that run already, with connections that were open before.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; port=$(free_port); }
-teardown() { live_teardown; }
 
 ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 

@@ -3,13 +3,11 @@
 # attach_kinds.bats - `attach PID` of a process that is no traceable program: the message says what
 # it is, and what to do.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
 	port=$(free_port)
 }
-teardown() { live_teardown; }
 
 has_zombie() { ps -o stat= --ppid "$1" | grep -q '^Z'; }
 

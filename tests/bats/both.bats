@@ -3,8 +3,6 @@
 # both.bats - `run` as root: the library in programs that can load it, kernel probes for the others;
 # nothing is observed twice, and one trace spans all.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
 setup() {
 	live_setup
@@ -13,7 +11,6 @@ setup() {
 	export COLUMNS=200
 	http "$port"
 }
-teardown() { live_teardown; }
 
 build_bypass() { # NAME [CC OPTION..]
 	local name=$1

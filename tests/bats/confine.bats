@@ -3,13 +3,11 @@
 # confine.bats - the capabilities and filters of a running otrace, thread by thread; traced programs
 # keep their own.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
 	port=$(free_port)
 }
-teardown() { live_teardown; }
 
 # What /proc says of a thread: a word a line.
 rights() { # FILE

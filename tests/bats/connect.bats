@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # connect.bats - a connect() that fails gives a client span.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; shim_setup; dead=$(free_port); }
-teardown() { live_teardown; }
 
 each() { # TEST..: by each source alone and by both
 	for opts in --no-bpf --no-shim ""; do

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # contributing.bats - the steps of docs/CONTRIBUTING.md, done in a copy of the tree.
-load helpers
 
 # A program that serves a line protocol and asks itself, over three connections: while it serves
 # `bread`, it asks for `flour`. `wine` is refused.

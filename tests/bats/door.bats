@@ -4,13 +4,11 @@
 # namespaces, under other root directories and as other users reach the agent, and nothing is left
 # behind.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
 	shim_setup
 }
-teardown() { live_teardown; }
 
 folders() { find /run /tmp -maxdepth 1 -type d -name "otrace-$1-*" 2>/dev/null; }
 

@@ -3,10 +3,8 @@
 # edges.bats - unusual traffic is traced or left alone; its bytes are unchanged, and no span is
 # invented.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; opts=(); port=$(free_port); }
-teardown() { live_teardown; }
 
 raw() { # SCRIPT-NAME [ARG..]: a client of tests/apps/raw.py against $port, traced with the server
 	traced bash -c '

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # errors.bats - what cannot be done: messages with the input, its place, and what to do.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
@@ -10,7 +9,6 @@ setup() {
 	# Other users may not read the folders above the tree: they get a copy.
 	install -m 755 "$OTRACE" "$dir/otrace"
 }
-teardown() { live_teardown; }
 
 as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups env -C / "$@"; }
 

@@ -3,7 +3,6 @@
 # governor.bats - --cpu-budget: too small for the load. Requests that are shed are counted, spans
 # are whole or marked, and shedding ends with the load.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
@@ -16,7 +15,6 @@ setup() {
 	BACK=http://127.0.0.1:$back bg front node "$APPS/prices.js" "$front"
 	up "$front"
 }
-teardown() { live_teardown; }
 
 # SECONDS: a load that exceeds the budget, but does not fill the ring on a machine that is busy.
 # Every request is answered.

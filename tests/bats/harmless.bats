@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # harmless.bats - whatever happens to otrace, traced programs work as before.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; opts=(); port=$(free_port); }
-teardown() { live_teardown; }
 
 # Other tests may trace at the same time: the programs and links of process $1 are known by their
 # ids.

@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # heads.bats - heads that are longer than what is copied of a run.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; shim_setup; trace=0af7651916cd43dd8448eb211c80319c; above=b7ad6b7169203331; }
-teardown() { live_teardown; }
 
 long() { # COOKIE PIECES
 	run "$PY" "$APPS/longhead.py" "$port" "$1" "$2" "00-$trace-$above-01"

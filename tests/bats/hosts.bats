@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # hosts.bats - which server a client asks, if a proxy passes on the Host of its own request.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; shim_setup; back=$(free_port); http "$back"; }
-teardown() { live_teardown; }
 
 asked() { # HOST: of a proxy under attach
 	bg nginx nginx -c "$dir/nginx.conf"

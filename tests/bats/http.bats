@@ -3,7 +3,6 @@
 # http.bats - real HTTP programs: nginx, gunicorn/Flask, Node, Python, curl, Go; and one that is not
 # HTTP: Redis. Both ends are traced, parents are proved by the wire.
 
-bats_require_minimum_version 1.5.0
 load helpers
 
 setup_file() { # Go has no cache of its own here: it is built once

@@ -3,8 +3,6 @@
 # http2.bats - clients on libnghttp2 with the library: the same output and status, and one
 # traceparent a request, which names an emitted span.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load https
 setup() {
 	live_setup
@@ -14,7 +12,6 @@ setup() {
 	clear=$(free_port)
 	chmod 755 "$dir"
 }
-teardown() { live_teardown; }
 
 # URL: nginx with HTTP/2 on $front, and on $clear without TLS, before it.
 before() {

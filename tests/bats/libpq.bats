@@ -3,7 +3,6 @@
 # libpq.bats - statements that the library records where libpq is called: the same ones that the
 # wire shows, each once, whatever the connection is made of; and programs notice nothing.
 
-bats_require_minimum_version 1.5.0
 load helpers
 
 setup_file() {
@@ -24,7 +23,6 @@ setup() {
 	SVC_PIDS=("$PG_PID")
 	plain="$DSN sslmode=disable" secret="$DSN sslmode=require"
 }
-teardown() { live_teardown; }
 
 # NAME OPTION.. -- CMD..: traced; spans, output and status in $dir/NAME.*
 kept() {

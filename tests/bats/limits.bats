@@ -3,10 +3,8 @@
 # limits.bats - traffic that cannot be seen is reported in time; --strict makes an exit status of
 # it.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; opts=(); port=$(free_port); }
-teardown() { live_teardown; }
 
 asked_until_seen() {
 	ask /mine

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # net.bats - network namespaces, NAT, the same addresses twice. In network namespaces of the test.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup

@@ -3,15 +3,12 @@
 # notseen.bats - what otrace cannot see is named, with the reason and the next step; what is seen is
 # not named.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
 setup() {
 	live_setup
 	shim_setup
 	export PORT=$port
 }
-teardown() { live_teardown; }
 
 client32() {
 	gcc -m32 -nostartfiles -nodefaultlibs -fno-pic -no-pie -fno-stack-protector -o "$dir/client32" \

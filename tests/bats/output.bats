@@ -3,13 +3,11 @@
 # output.bats - where traces are written: a descriptor of the caller is used as it is, a file holds
 # whole lines, and a failed write is reported.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
 	shim_setup
 }
-teardown() { live_teardown; }
 
 # All that three writers of one descriptor have written, in order.
 whole() {

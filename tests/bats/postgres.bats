@@ -2,13 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # postgres.bats - a real PostgreSQL, asked by psql, by psycopg2, and with bytes that the test writes.
 
-bats_require_minimum_version 1.5.0
 load helpers
 
 setup_file() { pg_setup_file; }
 teardown_file() { pg_teardown_file; }
 setup() { live_setup; opts=(); SVC_PIDS=("$PG_PID"); }
-teardown() { live_teardown; }
 
 sql() { traced $PY "$APPS/sql.py" "$DSN sslmode=${ssl:-disable}" "$@"; cat "$dir/out"; }
 ssl_mode() { # on | off

@@ -3,7 +3,6 @@
 # replay.bats - recordings: the same spans again, for any user; damaged ones give what precedes the
 # damage.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
@@ -12,7 +11,6 @@ setup() {
 	http "$port"
 	traced bash -c "for i in 1 2 3 4 5; do curl -s 127.0.0.1:$port/r/\$i; done; curl -s 127.0.0.1:$port/big/100000 >/dev/null"
 }
-teardown() { live_teardown; }
 
 replay() { "$OTRACE" replay --format jsonl --no-summary -o "$dir/$1" "$dir/rec.otr"; }
 

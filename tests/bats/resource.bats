@@ -2,14 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # resource.bats - attributes that a process has in its environment are on its resource.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
 	shim_setup
 	http "$port"
 }
-teardown() { live_teardown; }
 
 @test "OTEL_RESOURCE_ATTRIBUTES is read whole and decoded, also of a process that ends at once" {
 	for opts in --no-bpf --no-shim --quiet; do # the last: both sources

@@ -18,7 +18,6 @@ setup() {
 	port=$(free_port)
 	http "$port"
 }
-teardown() { live_teardown; }
 
 # WAY SEED: both processes in one session; 30 requests of the other are there, each with its header.
 rogue() {

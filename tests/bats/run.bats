@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.bats - `otrace run`: the program's streams, status, signals and terminal are its own.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; opts=(); }
-teardown() { live_teardown; }
 
 # The variables that are added to CMD's environment, by which children join the session.
 added='(LD_PRELOAD|ASAN_OPTIONS|OTRACE_SESSION|OTRACE_RUN|TRACEPARENT|_)'

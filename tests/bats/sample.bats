@@ -3,11 +3,7 @@
 # sample.bats - which traces are kept: whole ones, by their id, as the flag on the wire says; and how
 # many there were is counted in any case.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
-setup() { live_setup; }
-teardown() { live_teardown; }
 
 pair() { # ENV..: two servers, one behind the other, at $front and $back
 	back=$(free_port)

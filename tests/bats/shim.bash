@@ -1,6 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# shim.bash - a program without and with the library. `load helpers` first.
+# shim.bash - a program without and with the library. Has all of helpers.bash.
 # shellcheck shell=bash
+
+# shellcheck source=tests/bats/helpers.bash
+source "$(dirname "${BASH_SOURCE[0]}")/helpers.bash"
+
+setup() {
+	live_setup
+	shim_setup
+}
 
 # The user that runs the programs: root, or nobody.
 user=()

@@ -3,13 +3,7 @@
 # shim.bats - the library in real programs: the same bytes but for an injected header, the same
 # output, status and errors; and traces without any privilege.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
-setup() {
-	live_setup
-	shim_setup
-}
 teardown() {
 	[ -z "${ns:-}" ] || ip netns del "$ns" 2>/dev/null || true
 	live_teardown

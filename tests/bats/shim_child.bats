@@ -4,7 +4,6 @@
 # them, with the environment they would have had, but for the variables of otrace; the same status,
 # the same errors.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup_file() { pg_setup_file; }
 teardown_file() { pg_teardown_file; }
@@ -13,7 +12,6 @@ setup() {
 	unset TRACEPARENT TRACESTATE BAGGAGE
 	shim_setup
 }
-teardown() { live_teardown; }
 
 # NAME: the environment that was printed, without the variables of otrace.
 plain() {

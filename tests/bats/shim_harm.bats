@@ -3,14 +3,7 @@
 # shim_harm.bats - the library does no harm: odd calls, sandboxes, debuggers, other libcs,
 # servers that are reloaded, and otrace killed, all under load.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
-setup() {
-	live_setup
-	shim_setup
-}
-teardown() { live_teardown; }
 
 shim() { "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@"; }
 

@@ -3,8 +3,6 @@
 # shim_progs.bats - programs that every machine has, without and with the library: the same bytes,
 # words, threads, descriptors and statuses. More programs: tests/shim.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
 setup() {
 	live_setup

@@ -3,15 +3,12 @@
 # shim_switch.bats - switches of the library: hosts and programs that are excluded, only observing,
 # only passing the context on, off; and the launcher reports a wrong value, once.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
 setup() {
 	live_setup
 	shim_setup
 	PARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331
 }
-teardown() { live_teardown; }
 
 headers() { grep -aic '^traceparent:' "$dir/wire"; }
 

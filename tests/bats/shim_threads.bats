@@ -3,14 +3,7 @@
 # shim_threads.bats - threads on one connection, and limits that the library takes from the kernel
 # alone.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
-setup() {
-	live_setup
-	shim_setup
-}
-teardown() { live_teardown; }
 
 shim() { "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@"; }
 

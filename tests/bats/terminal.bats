@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # terminal.bats - `otrace run` and a program on one terminal, in tmux.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup

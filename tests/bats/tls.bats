@@ -3,8 +3,6 @@
 # tls.bats - HTTPS with the library in real programs: the same output and status, one header a
 # request at the server, which prints what it read; and spans of the requests inside TLS.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load https
 setup() {
 	live_setup

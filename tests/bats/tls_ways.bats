@@ -4,7 +4,6 @@
 # than the library expects, or behind bytes in clear. The peer decrypts the bytes that were sent,
 # but for headers at the beginning of requests; calls return the same.
 
-load helpers
 load https
 setup() {
 	live_setup
@@ -15,7 +14,6 @@ setup() {
 	until_true 30 test -s "$dir/tlsd.out"
 	read -r port greets <"$dir/tlsd.out"
 }
-teardown() { live_teardown; }
 
 # Connections are written down when they are over.
 wire_is() { until_true 15 grep -aq ===== "$dir/heads" && cp "$dir/heads" "$dir/heads.$1"; }

@@ -4,14 +4,7 @@
 #
 #	scripts/setup.sh programs && bats tests/shim/clients.bats
 
-bats_require_minimum_version 1.5.0
-load ../bats/helpers
 load ../bats/shim
-setup() {
-	live_setup
-	shim_setup
-}
-teardown() { live_teardown; }
 
 @test "Perl: HTTP::Tiny, LWP" {
 	relay

@@ -5,14 +5,7 @@
 #
 #	scripts/setup.sh programs && bats tests/shim/machines.bats
 
-bats_require_minimum_version 1.5.0
-load ../bats/helpers
 load ../bats/shim
-setup() {
-	live_setup
-	shim_setup
-}
-teardown() { live_teardown; }
 
 # PROGRAM ARG..: what an arm64 process does, without the library and with its own.
 emulated() {

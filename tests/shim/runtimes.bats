@@ -5,8 +5,6 @@
 #
 #	scripts/setup.sh programs && bats tests/shim/runtimes.bats
 
-bats_require_minimum_version 1.5.0
-load ../bats/helpers
 load ../bats/shim
 setup() {
 	live_setup

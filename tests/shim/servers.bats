@@ -5,15 +5,12 @@
 #
 #	scripts/setup.sh programs && bats tests/shim/servers.bats
 
-bats_require_minimum_version 1.5.0
-load ../bats/helpers
 load ../bats/shim
 setup() {
 	live_setup
 	shim_setup
 	web=$(free_port)
 }
-teardown() { live_teardown; }
 
 # The parent of a server's request is the request that the server answers, or there is none.
 children='all(parent(c).kind == "internal" or c.attr["url.full"].endswith(parent(c).path) for c in C if c.parent)'

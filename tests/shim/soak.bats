@@ -2,13 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # soak.bats - the library over many processes: what remains of them.
 
-bats_require_minimum_version 1.5.0
 load ../bats/helpers
 setup() {
 	live_setup
 	shim_setup
 }
-teardown() { live_teardown; }
 
 # Prints what the agent holds: descriptors, mappings of rings, kB. It has no descriptor of a ring, but
 # one of each process that has a ring.

@@ -4,15 +4,12 @@
 #
 #	scripts/setup.sh programs && bats tests/shim/tls.bats
 
-bats_require_minimum_version 1.5.0
-load ../bats/helpers
 load ../bats/https
 setup() {
 	live_setup
 	shim_setup
 	https_setup
 }
-teardown() { live_teardown; }
 
 three='[s.name for s in S] == ["GET /a", "GET /b", "POST /p"]'
 

@@ -67,11 +67,11 @@ for meta in "$@"; do
 	fi
 	exec 9>&-
 	boot "$meta" || true
-	if said=$(/usr/bin/python3 $here/check.py "$meta" "$out/$meta.console"); then
-		echo "ok $n - $meta: $said, $((SECONDS - since)) s"
+	if result=$(/usr/bin/python3 $here/check.py "$meta" "$out/$meta.console"); then
+		echo "ok $n - $meta: $result, $((SECONDS - since)) s"
 	else
 		echo "not ok $n - $meta, $((SECONDS - since)) s"
-		printf '# %s\n' "$said"
+		printf '# %s\n' "$result"
 		tail -n 60 "$out/$meta.console" | tr -d '\r' | cut -c1-200 | sed 's/^/# | /'
 		bad=1
 	fi
