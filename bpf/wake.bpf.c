@@ -132,7 +132,7 @@ SEC("tp_btf/sched_waking")
 int BPF_PROG(otr_waking, struct task_struct *task)
 {
 	struct otr_task *woken, *waker;
-	struct pt_regs *regs, *mine;
+	struct pt_regs *regs, *own_regs;
 	struct otr_proc_state *proc;
 	struct otr_exch *ex;
 	__u64 now;
@@ -145,9 +145,9 @@ int BPF_PROG(otr_waking, struct task_struct *task)
 	if (!in_futex(regs))
 		return 0;
 	waker = otr_task_now();
-	mine = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	if (!waker || waker == woken || waker->tgid != woken->tgid || !in_futex(mine) ||
-	    OTR_ARG0(mine) != OTR_ARG0(regs))
+	own_regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	if (!waker || waker == woken || waker->tgid != woken->tgid || !in_futex(own_regs) ||
+	    OTR_ARG0(own_regs) != OTR_ARG0(regs))
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (!waits_long(regs, now))

@@ -96,7 +96,7 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 	if (first) {
 		end_of_parent(&sv->exch);
 		otr_put(&sv->exch.tgid, (uint32_t)otr_shim.pid);
-		otr_r1_first(st, &otr_shim.proc, &sv->exch, &ref, otr_exch_of(st->mine.conn),
+		otr_r1_first(st, &otr_shim.proc, &sv->exch, &ref, otr_exch_of(st->last_read.conn),
 			     f->nonblock, (uint64_t)self->tid, now);
 		otr_inbound_ids(sv, f, iov, n);
 		put_inbound_ids(cause, sv, f->inode);

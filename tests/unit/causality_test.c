@@ -77,7 +77,7 @@ static void request(struct world *w, int i)
 		return;
 	}
 	w->last[0][i] = '<';
-	otr_r1_first(st, &w->proc, &w->exchs[i], &ref, exch_of(w, st->mine.conn), w->nonblock,
+	otr_r1_first(st, &w->proc, &w->exchs[i], &ref, exch_of(w, st->last_read.conn), w->nonblock,
 		     w->self, w->now);
 }
 
