@@ -186,6 +186,31 @@ static void a_process_reports_shed_requests_alone(void **state)
 	}
 }
 
+/* What only the agent makes: a process cannot forge it. */
+static void only_the_agent_makes_some_kinds(void **state)
+{
+	static const struct {
+		uint16_t kind;
+		uint32_t size;
+	} rows[] = {{OTR_EV_TICK, sizeof(struct otr_event)},
+		    {OTR_EV_CLOCK, sizeof(struct otr_ev_clock)},
+		    {OTR_EV_BYPASSED, sizeof(struct otr_ev_bypassed)},
+		    {OTR_EV_SHARE, sizeof(struct otr_ev_share)}};
+	struct otr_ev_share *made;
+	uint64_t place;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		made = otr_ring_reserve(rows[i].size, &place);
+		memset(made, 0, rows[i].size);
+		made->hdr = (struct otr_event){.kind = rows[i].kind, .size = rows[i].size};
+		if (rows[i].kind == OTR_EV_SHARE)
+			made->millionths = 1;
+		otr_ring_commit(place);
+		assert_null(otr_ring_next(&rd, 9, 5, false));
+	}
+}
+
 static void a_writer_that_was_killed(void **state)
 {
 	(void)state;
@@ -248,6 +273,7 @@ int main(void)
 		TEST(a_ring_that_was_withdrawn_is_not_ready),
 		TEST(shedding_begins_at_three_quarters_and_ends_at_half),
 		TEST(a_process_reports_shed_requests_alone),
+		TEST(only_the_agent_makes_some_kinds),
 		TEST(a_writer_that_was_killed),
 		TEST(impossible_records_are_skipped),
 		TEST(a_time_in_the_future_becomes_now),
