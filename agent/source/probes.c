@@ -43,7 +43,7 @@ const struct otr_probe otr_probes[] = {
 	},
 	{
 		.name = "waits",
-		.means = "event loops (nginx, Node) get no parents",
+		.means = "requests of event loops (nginx, Node) have no parents",
 		.when = OTR_PROBE_WAITS,
 		.choices =
 			{
@@ -57,7 +57,7 @@ const struct otr_probe otr_probes[] = {
 	},
 	{
 		.name = "wake-ups",
-		.means = "work handed to a pool of threads gets no parent",
+		.means = "requests of thread pools have no parents",
 		.when = OTR_PROBE_WAKES,
 		.choices = {{"scheduler", {"otr_waking"}}},
 	},

@@ -301,7 +301,7 @@ static const struct tale stories[] = {
 	{"a second request on the same connection", "a< 1> a> a< 2>", "aa"},
 	/* R2 */
 	{"blocked in its own call", "a< 1> 1< 1>", "aa"},
-	{"an answer tells a loop whose turn it is", "D w a< 1> w b< 2> w 1< 3>", "aba"},
+	{"an answer shows a loop whose turn it is", "D w a< 1> w b< 2> w 1< 3>", "aba"},
 	{"so does each read of it", "D w a< 1> w b< 2> w 1< w 1< 3>", "aba"},
 	{"an answer to nobody", "D 1> w a< 1< 2>", "--"},
 	{"an answer for what is over", "D w a< 1> w a> w b< w 1< 2>", "a-"},
