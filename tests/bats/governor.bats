@@ -26,10 +26,10 @@ load() {
 	[ "$sent" = "$answered" ]
 }
 
-# As many as it can take, so that some are being served whenever a pause begins.
+# As many requests as the servers take, so that some are in progress whenever a pause begins.
 flood() { run -0 wrk -t1 -c16 -d5s "http://127.0.0.1:$front/price/7"; }
 
-burn() { # until the notice came, and then with breaks
+burn() { # a load without breaks until the notice comes, then with breaks
 	for _ in $(seq 20); do
 		load 2
 		! grep -q 'traced for' "$dir/tracer.err" || { load 5; return; }
@@ -80,7 +80,7 @@ burn() { # until the notice came, and then with breaks
 	run ! grep -q 'budget' "$dir/text" "$dir/tracer.err"
 }
 
-# The same by the library: two servers that carry it, one agent.
+# Starts two servers that carry the library, and one agent.
 shim_pair() { # ARG..: its pid in $tracer
 	shim_setup
 	back=$(free_port)

@@ -5,7 +5,7 @@
 
 load helpers
 
-setup_file() { # Go has no cache of its own here: it is built once
+setup_file() { # the Go server is built once, as Go has no cache here
 	export GOCACHE=${OTRACE_CACHE:-${HOME:-/var}/.cache/otrace}/go
 	export GOBIN_=$BATS_FILE_TMPDIR/goserver
 	(cd "$PWD/tests/apps" && env GOFLAGS=-mod=mod GO111MODULE=off GOPROXY=off CGO_ENABLED=0 \

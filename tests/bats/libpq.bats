@@ -208,7 +208,7 @@ every=(simple errors extended async single pipeline copy function longer many cu
 			# shellcheck disable=SC2086
 			kept lib --no-bpf -- $program "$ssl"
 			same wire lib
-			# Perl names what it prepares by its process.
+			# The names of the statements that Perl prepares contain its pid.
 			sed -i 's/dbdpg_p[0-9]*/dbdpg_p/g' "$dir"/*.spans
 			statements "$dir/wire.spans" "$dir/lib.spans"
 		done

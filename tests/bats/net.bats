@@ -14,7 +14,7 @@ teardown() {
 	for ns in "${spaces[@]}"; do ip netns del "$ns" || true; done
 }
 
-space() { # NAME: made; its full name in $ns
+space() { # NAME: makes a network namespace, whose full name is in $ns
 	ns=otr$$-$RANDOM-$1
 	ip netns add "$ns"
 	spaces+=("$ns")

@@ -38,7 +38,7 @@ rogue() {
 	echo "way $1, seed $2, status $status; the rogue has asked $(tail -n 1 "$dir/rogue.out") times"
 	if compgen -G "$dir/report*" >/dev/null; then cat "$dir"/report* && return 1; fi
 	[ "$status" = 0 ]
-	# It cannot make the agent count more time than it used CPU.
+	# The process cannot make the agent count more time than the CPU that it used.
 	! grep -E '^headers .*[0-9]{10}' "$dir/text" || return 1
 	[ "$(grep -c hello "$dir/good.out")" = 30 ]
 	spans '{s.asked for s in S if s.asked and s.asked.startswith("/good/")} == {f"/good/{i}.{k}" for i in range(1, 11) for k in (1, 2, 3)}' \

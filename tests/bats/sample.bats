@@ -43,7 +43,7 @@ carried='all(s.state == "ot=th:c" for s in S)'
 	spans "$quarter" "$whole" "$reaches" "$carried"
 	grep -Eq '^sampled +[0-9]+ of 1,0[0-9][0-9] traces kept \([0-9.]+%\), all counted above' "$dir/text"
 	grep -Eq '^node +2,000 |^prices +2,000 ' "$dir/text"
-	# What is shown is what is sent.
+	# The console shows the spans that are exported.
 	kept=$(sed -n 's/^sampled *\([0-9]*\) of.*/\1/p' "$dir/text")
 	spans "len({s.trace for s in S}) == $kept"
 }
@@ -62,7 +62,7 @@ carried='all(s.state == "ot=th:c" for s in S)'
 		        assert c.getresponse().read()
 		        time.sleep(pause)
 		    c.close()
-		ask(1, 0.01) # its own work, as the first process's, until it serves
+		ask(1, 0.01) # this request belongs to the run, as the process serves nothing yet
 		import socket, threading
 		s = socket.create_server(("127.0.0.1", 0))
 		threading.Thread(target=lambda: s.accept()[0].close(), daemon=True).start()
@@ -122,7 +122,7 @@ carried='all(s.state == "ot=th:c" for s in S)'
 @test "sample= of a rule sets the rate of the processes that match it" {
 	port=$(free_port)
 	other=$(free_port)
-	cp "$APPS/httpd.py" "$dir/ruled.py" # others of that name are none of ours
+	cp "$APPS/httpd.py" "$dir/ruled.py" # no other test uses this name
 	bg ruled "$PY" "$dir/ruled.py" "$port"
 	bg other "$PY" "$dir/ruled.py" "$other"
 	up "$port"

@@ -144,7 +144,7 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files by which workers show t
 		census "$1" | sort -u >"$dir/census"
 		[ "$(head -n 1 "$dir/census.raw")" = "$(head -n 1 "$dir/census")" ]
 	}
-	said() { # whether it was asked too early is chance
+	said() { # it is random whether a request comes too early
 		grep -hE 'FATAL|PANIC|terminated|rror' "$dir"/server.{out,err} | grep -v 'starting up' |
 			sed 's/^.* UTC//' | sort
 	}
