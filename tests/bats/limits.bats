@@ -91,7 +91,7 @@ notice() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 
 	uring=$pid
 	until_true 30 grep -q ready "$dir/uring.out"
 	attach "$uring" ":$port"
-	notice "^otrace: uring .*(pid $uring) uses io_uring: bytes that it moves that way are counted, not read$"
+	notice "^otrace: uring .*(pid $uring) uses io_uring: bytes that it moves by io_uring are counted, not read$"
 	notice '^ *all other traffic is traced$'
 	touch "$dir/go"
 	ended "$uring"

@@ -84,12 +84,12 @@ struct otr_fd *otr_fd_known(int fd) __attribute__((alias("otr_fd_of")));
 
 struct otr_fd *otr_fd_upper(struct otr_fd *f)
 {
-	return f->opaque ? f + OTR_FD_PAGE : f;
+	return f->has_upper ? f + OTR_FD_PAGE : f;
 }
 
 struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 {
-	f->opaque = 1;
+	f->has_upper = 1;
 	memset(otr_fd_upper(f), 0, sizeof(*f));
 	otr_fd_upper(f)->layer = layer;
 	return otr_fd_upper(f);
@@ -390,7 +390,7 @@ static void a_call_that_waits_for_the_result(void **state)
 	gets(&rows);
 	gets(NULL);
 	is_line(">Q<CZ");
-	assert_false(lib.silent);
+	assert_false(lib.is_silent);
 }
 
 static void a_libpq_whose_inner_calls_are_not_seen(void **state)
@@ -463,7 +463,7 @@ static void a_statement_that_libpq_sends_itself(void **state)
 	gets(&rows);
 	gets(NULL);
 	is_line("");
-	assert_false(SOCKET.opaque);
+	assert_false(SOCKET.has_upper);
 	waits(1, 1, &rows);
 	is_line(">.Q<CZ");
 	asks_within(OTR_PQ_QUERY, 1); /* recorded by the library now, as nothing else records it */

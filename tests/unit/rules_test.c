@@ -81,7 +81,7 @@ void otr_fd_forget(struct otr_fd *f)
 
 struct otr_fd *otr_fd_upper(struct otr_fd *f)
 {
-	return f->opaque ? f + OTR_FD_PAGE : f;
+	return f->has_upper ? f + OTR_FD_PAGE : f;
 }
 
 void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
@@ -204,19 +204,19 @@ static void a_request_of_which_no_byte_was_sent(void **state)
 	connects(4, OTR_ROLE_SERVER);
 	moves(4, OTR_DIR_IN);
 	otr_rules_ask(&self, f, 1);
-	otr_rules_again(&self, f); /* for the same request */
+	otr_rules_recheck(&self, f); /* for the same request */
 	assert_true(f->has_cause);
 	self.strand.cur.conn = 0; /* by a thread that may do so for another */
-	otr_rules_again(&self, f);
+	otr_rules_recheck(&self, f);
 	assert_true(f->has_cause);
 	self = other;
 	connects(5, OTR_ROLE_SERVER);
 	moves(5, OTR_DIR_IN);
 	self.strand.loop = 1;
-	otr_rules_again(&self, f);
+	otr_rules_recheck(&self, f);
 	assert_true(f->has_cause);
 	self.strand.loop = 0;
-	otr_rules_again(&self, f); /* for another request */
+	otr_rules_recheck(&self, f); /* for another request */
 	assert_false(f->has_cause);
 	assert_int_equal(otr_shim.proc.starving, 2);
 	assert_int_equal(moves(6, OTR_DIR_OUT).parent.conn, 1005);

@@ -92,7 +92,7 @@ WEAK int otr_ring_is_behind(void)
 	return 0;
 }
 
-WEAK struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+WEAK struct otr_fd *otr_fd_recheck(int fd, struct otr_fd *f)
 {
 	(void)fd;
 	return f;
@@ -109,7 +109,7 @@ WEAK void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const 
 	(void)sv, (void)f, (void)iov, (void)n;
 }
 
-WEAK void otr_may_sleep(void)
+WEAK void otr_reader_blocks(void)
 {
 }
 

@@ -49,17 +49,17 @@ static void late_evidence_is_counted_across_switches(void **state)
 
 	(void)state;
 	joins();
-	assert_int_equal(otr_shim.ring->late, 0);
+	assert_int_equal(otr_shim.ring->late_evidence, 0);
 	otr_shims_late(shims);
 	otr_shims_say(shims, &say);
-	assert_int_equal(otr_shim.ring->late, 1);
+	assert_int_equal(otr_shim.ring->late_evidence, 1);
 	otr_shims_handoff(shims, 1); /* of another process */
-	assert_int_equal(otr_shim.ring->late, 1);
+	assert_int_equal(otr_shim.ring->late_evidence, 1);
 	otr_shims_handoff(shims, (uint32_t)getpid());
 	otr_shims_handoff(shims, (uint32_t)getpid());
-	assert_int_equal(otr_shim.ring->late, 3);
+	assert_int_equal(otr_shim.ring->late_evidence, 3);
 	otr_shims_say(shims, &say);
-	assert_int_equal(otr_shim.ring->late, 3);
+	assert_int_equal(otr_shim.ring->late_evidence, 3);
 }
 
 static void one_process_is_switched_off(void **state)

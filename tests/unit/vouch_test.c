@@ -112,7 +112,7 @@ static void a_process_reports_no_socket_of_another(void **state)
 	assert_true(says(&victim, OTR_EV_DATA, inode));
 	assert_true(says(&liar, OTR_EV_CONN_OPEN, inode + 1)); /* its own socket */
 	assert_false(liar.rd.broken);
-	for (uint32_t i = liar.lies; i < OTR_SHIM_LIES; i++)
+	for (uint32_t i = liar.refused; i < OTR_SHIM_REFUSED_MAX; i++)
 		assert_false(says(&liar, OTR_EV_RUN, inode));
 	assert_true(liar.rd.broken);
 	assert_false(victim.rd.broken);
@@ -159,7 +159,7 @@ static void two_processes_may_share_a_socket(void **state)
 	assert_true(says(&b, OTR_EV_CONN_OPEN, inode));
 	assert_ptr_equal(home(inode), &b);
 	assert_true(says(&a, OTR_EV_DATA, inode));
-	assert_int_equal(a.lies + b.lies, 0);
+	assert_int_equal(a.refused + b.refused, 0);
 	otr_shims_forget(&shims, &a);
 	otr_shims_forget(&shims, &b);
 	stop(one);
@@ -187,7 +187,7 @@ static void proofs_are_bounded(void **state)
 	assert_true(says(&holder, OTR_EV_CONN_OPEN, inode));
 	shims.proofs = 0;
 	assert_false(says(&liar, OTR_EV_DATA, inode));
-	assert_int_equal(liar.lies, 0);
+	assert_int_equal(liar.refused, 0);
 	assert_int_equal(shims.proofs, 0);
 	otr_shims_forget(&shims, &holder);
 }
