@@ -6,7 +6,7 @@
 
 load ../bats/shim
 
-@test "Perl: HTTP::Tiny, LWP" {
+@test "Perl's HTTP::Tiny and LWP work as without the library, with one header per request" {
 	relay
 	as_nobody
 	user+=(PERL_HASH_SEED=0) # the order of headers
@@ -24,7 +24,7 @@ load ../bats/shim
 	spans 'len(C) == 4' 'all(c.code == 200 for c in C)'
 }
 
-@test "lynx, aria2" {
+@test "lynx and aria2 work as without the library" {
 	relay
 	as_nobody
 	both_ways env LYNX_CFG=/dev/null lynx -cfg=/dev/null -dump "http://127.0.0.1:$relay/lynx"

@@ -23,7 +23,7 @@ emulated() {
 	diff "$dir/err.raw" "$dir/err"
 }
 
-@test "arm64: the same values and bytes, headers, spans" {
+@test "the library for arm64 gives the same values and bytes, headers and spans" {
 	relay
 	make -s preload CC=aarch64-linux-gnu-gcc B="$dir/arm64"
 	aarch64-linux-gnu-gcc -D_GNU_SOURCE -o "$dir/get" "$APPS/get.c"

@@ -37,7 +37,7 @@ ended_postgres() {
 # The parent of a server's request is the request that the server answers, or there is none.
 children='all(parent(c).kind == "internal" or c.attr["url.full"].endswith(parent(c).path) for c in C if c.parent)'
 
-@test "Java: HttpURLConnection, HttpClient, TLS of its own, 200 threads" {
+@test "Java's HttpURLConnection and HttpClient, with 200 threads, work as without the library" {
 	relay
 	https
 	cp "$APPS/Threads.java" "$dir"
@@ -54,7 +54,7 @@ children='all(parent(c).kind == "internal" or c.attr["url.full"].endswith(parent
 	[ "$(grep -ac '^traceparent' "$dir/wire.shim")" -eq "$(headers)" ]
 }
 
-@test "Java: its HTTP server, which asks another" {
+@test "in Java's HTTP server the context goes on to the request that it sends" {
 	relay
 	cp "$APPS/Calls.java" "$dir"
 	javac -d "$dir" "$dir/Calls.java"
@@ -80,7 +80,7 @@ children='all(parent(c).kind == "internal" or c.attr["url.full"].endswith(parent
 # Connections and threads stay in pools for any time.
 no_pool() { sed -E 's/threads [0-9]+//; s/socket: *//g; s/ $//'; }
 
-@test "Node: connections that are kept, closed past libc, streamed bodies, TLS of its own" {
+@test "Node with kept connections, direct close calls, streamed bodies and its own TLS works as before" {
 	relay
 	https
 	as_nobody
@@ -90,7 +90,7 @@ no_pool() { sed -E 's/threads [0-9]+//; s/socket: *//g; s/ $//'; }
 	spans 'len(C) == 43' 'all(c.code == 200 for c in C)'
 }
 
-@test "Node: a server that asks another" {
+@test "in a Node server the context goes on to the request that it sends" {
 	relay
 	as_nobody
 	sed '/setInterval/d' "$APPS/calls.js" >"$dir/calls.js"
@@ -101,7 +101,7 @@ no_pool() { sed -E 's/threads [0-9]+//; s/socket: *//g; s/ $//'; }
 		'all(parent(c).attr["url.query"] == c.attr["url.full"].split("?")[1] for c in C if c.parent)'
 }
 
-@test "PHP: php-fpm behind nginx; streams, curl, PostgreSQL" {
+@test "php-fpm behind nginx: streams, curl and PostgreSQL work as before, and requests have their parents" {
 	relay
 	postgres
 	mkdir "$dir/doc"

@@ -60,8 +60,8 @@ apache() { # MPM
 }
 no_sockets() { sed 's/socket: *//g; s/ $//'; }
 
-@test "apache2, prefork: a thousand requests through mod_proxy" { apache prefork; }
-@test "apache2, event: a thousand requests through mod_proxy" { apache event; }
+@test "apache2, prefork: a thousand requests through mod_proxy are answered, with their headers" { apache prefork; }
+@test "apache2, event: a thousand requests through mod_proxy are answered, with their headers" { apache event; }
 
 @test "haproxy: bytes that go through a pipe (splice) are the same" {
 	relay
