@@ -73,15 +73,15 @@
 
 #include "exchange.h"
 
-/* R1: the first bytes of a request, at `ref`. `mine`: the exchange last seen on st->mine.conn, or
- * NULL. `may_loop`: the socket does not block. */
+/* R1: the first bytes of a request, at `ref`. `last_ex`: the exchange last seen on
+ * st->last_read.conn, or NULL. `may_loop`: the socket does not block. */
 OTR_RULE_FN void otr_r1_first(struct otr_strand *st, struct otr_proc_state *proc,
 			      struct otr_exch *ex, const struct otr_xref *ref,
-			      const struct otr_exch *mine, int may_loop, __u64 strand, __u64 now)
+			      const struct otr_exch *last_ex, int may_loop, __u64 strand, __u64 now)
 {
 	otr_exch_end(ex, proc); /* the exchange before this one was never answered */
 	/* A blocking thread answers its first request before it reads a second one. */
-	if (!proc->go && otr_xref_open(&st->mine, mine) && st->mine.conn != ref->conn)
+	if (!proc->go && otr_xref_open(&st->last_read, last_ex) && st->last_read.conn != ref->conn)
 		OTR_PUT(proc->mux, 1);
 	OTR_PUT(ex->pos, ref->pos);
 	OTR_PUT(ex->reader, strand);
@@ -89,7 +89,7 @@ OTR_RULE_FN void otr_r1_first(struct otr_strand *st, struct otr_proc_state *proc
 	OTR_PUT(ex->open, 1);
 	__sync_fetch_and_add(&proc->open, 1);
 	__sync_fetch_and_add(&proc->starving, 1);
-	st->mine = *ref;
+	st->last_read = *ref;
 	st->blocks = !may_loop;
 	st->freed = 0;
 	st->entry_ns = now;
@@ -125,7 +125,7 @@ OTR_RULE_FN void otr_r3_answer(struct otr_strand *st, struct otr_proc_state *pro
 	if (OTR_GET(ex->inflight))
 		st->puts_off = 1;
 	/* Tasks move between threads that read requests: the process steals work. */
-	if (!proc->go && reader_is_other && st->mine.conn) {
+	if (!proc->go && reader_is_other && st->last_read.conn) {
 		otr_disagreed(proc);
 		OTR_PUT(proc->moves, 1);
 	}

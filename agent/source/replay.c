@@ -46,7 +46,7 @@ static int read_head(struct replay *re, struct otr_err *err)
 
 	if (fread(&head, sizeof(head), 1, re->file) != 1 ||
 	    memcmp(head.magic, OTR_RECORD_MAGIC, sizeof(head.magic))) {
-		otr_err_set(err, "%s is no recording of otrace", re->path);
+		otr_err_set(err, "%s is not a recording of otrace", re->path);
 		otr_err_hint(err, "make one with  otrace run --record FILE -- CMD");
 		return -EINVAL;
 	}
@@ -55,6 +55,7 @@ static int read_head(struct replay *re, struct otr_err *err)
 			    "%s was recorded by another version of otrace: "
 			    "format %u, this one reads %u",
 			    re->path, head.abi, OTR_ABI);
+		otr_err_hint(err, "replay it with that version, or record anew");
 		return -EINVAL;
 	}
 	re->offset = sizeof(head);
