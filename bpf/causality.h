@@ -340,6 +340,10 @@ OTR_RULE_FN void otr_r2_more(struct otr_strand *st, const struct otr_proc_state 
 	st->freed = conn;
 }
 
+/* A loop rounds the time until its next timer up to a millisecond, CPython twice: 8.1 ms become
+ * 9 * 0.001, which is more than 9 ms as a float, so the kernel is given 10. */
+#define OTR_ROUNDED_UP_NS 2000000
+
 /* R5: a wait for several descriptors returned `ret`. `timeout_ns` < 0: without end. `turn_ex`: the
  * exchange last seen on st->turn.conn, or NULL. */
 OTR_RULE_FN void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_ex,
@@ -374,7 +378,7 @@ OTR_RULE_FN void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_
 	otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 	st->due_ns = 0;
 	if (timeout_ns > 0)
-		st->due_ns = st->clock_ns + (__u64)timeout_ns - 1000000;
+		st->due_ns = st->clock_ns + (__u64)timeout_ns - OTR_ROUNDED_UP_NS;
 	if (!ret)
 		st->due_ns = 1; /* the timeout ran out: timers are due now */
 	st->entry_ns = now;

@@ -340,6 +340,7 @@ static const struct tale stories[] = {
 	/* timers */
 	{"before a timer is due", "D w a< 1> w b< 2> w9 1< 3>", "aba"},
 	{"a timer may be what runs", "D w a< 1> w b< 2> w9 1< +9 3>", "ab-"},
+	{"a timer of 7.1 ms, for which CPython waits 9 ms", "D w a< 1> w b< 2> w9 1< +7 3>", "ab-"},
 	{"but not while an event waits", "D w a< w b< 2> w9 +9 3>", "b-"},
 	{"a wait ran out", "D w a< 1> w b< 2> wx 1< 3>", "ab-"},
 	{"a timeout counts from the loop's clock, which is read before timers",
