@@ -7,8 +7,7 @@
  * spans by protobuf-c, and otlp_test.c compares the bytes. Everything is written from the end to
  * the front (pbuf.h), so functions write the last field first.
  *
- * Every string is made valid UTF-8: a byte that is none, or a NUL, becomes U+FFFD, since
- * receivers refuse a whole request for one bad string.
+ * Texts and attributes: agent/span/attr_wire.h.
  */
 
 #include "exporters/otlp_encode.h"
@@ -18,7 +17,8 @@
 
 #include "agent/base/slice.h"
 #include "agent/base/version.h"
-#include "agent/resource/utf8.h"
+#include "agent/span/attr_block.h"
+#include "agent/span/attr_wire.h"
 #include "agent/span/resource.h"
 #include "agent/span/span.h"
 
@@ -33,14 +33,6 @@ enum { /* otlp.proto */
 	SCOPE_SPANS_SCHEMA_URL = 3,
 	SCOPE_NAME = 1,
 	SCOPE_VERSION = 2,
-	KEY_VALUE_KEY = 1,
-	KEY_VALUE_VALUE = 2,
-	VALUE_STRING = 1,
-	VALUE_BOOL = 2,
-	VALUE_INT = 3,
-	VALUE_DOUBLE = 4,
-	VALUE_ARRAY = 5,
-	ARRAY_VALUES = 1,
 	SPAN_TRACE_ID = 1,
 	SPAN_SPAN_ID = 2,
 	SPAN_TRACE_STATE = 3,
@@ -49,7 +41,7 @@ enum { /* otlp.proto */
 	SPAN_KIND = 6,
 	SPAN_START = 7,
 	SPAN_END = 8,
-	SPAN_ATTRIBUTES = 9,
+	SPAN_ATTRIBUTES = OTR_WIRE_SPAN_ATTRIBUTES,
 	SPAN_LINKS = 13,
 	SPAN_STATUS = 15,
 	SPAN_FLAGS = 16,
@@ -62,129 +54,22 @@ enum { /* otlp.proto */
 
 #define STATUS_CODE_ERROR 2
 
-/* ---- upper bounds of encoded sizes ---- */
+/* ---- encoding ---- */
 
-static size_t text_max(struct otr_slice s)
-{
-	return OTR_PBUF_TAG_MAX + OTR_UTF8_COPY_MAX(s.len);
-}
-
-static size_t attrs_max(const struct otr_attr *at, size_t n)
+static size_t blocks_bytes(const struct otr_span *sp)
 {
 	size_t sum = 0;
 
-	for (const struct otr_attr *end = at + n; at < end; at++) {
-		sum += 128; /* tags, lengths, and a key that otrace defines */
-		if (at->key == OTR_KEY_CUSTOM)
-			sum += text_max(at->name);
-		if (at->type == OTR_ATTR_STRING)
-			sum += text_max(at->string);
-		else if (at->type == OTR_ATTR_STRINGS) /* at most one string for each byte */
-			sum += (at->string.len + 1) * (2 * OTR_PBUF_TAG_MAX + 3);
-	}
+	for (uint16_t i = 0; i < sp->n_blocks; i++)
+		sum += sp->blocks[i]->wire.len;
 	return sum;
 }
 
 static size_t span_max(const struct otr_span *sp)
 {
-	return 512 + text_max(sp->name) + text_max(sp->trace_state) + text_max(sp->status_text) +
-	       attrs_max(sp->attrs, sp->n_attrs) + sp->n_links * 256u;
-}
-
-/* ---- encoding ---- */
-
-/* The bytes of a string, without tag and length. */
-static void put_chars(struct otr_pbuf *w, struct otr_slice s)
-{
-	size_t max, n;
-
-	if (otr_utf8_valid(s) == s.len) {
-		otr_pbuf_bytes(w, s.data, s.len);
-		return;
-	}
-	max = OTR_UTF8_COPY_MAX(s.len);
-	n = otr_utf8_copy(w->data + w->at - max, s);
-	memmove(w->data + w->at - n, w->data + w->at - max, n);
-	w->at -= n;
-}
-
-static void put_text_or_empty(struct otr_pbuf *w, unsigned int field, struct otr_slice s)
-{
-	size_t from = otr_pbuf_len(w);
-
-	if (s.len)
-		put_chars(w, s);
-	otr_pbuf_close(w, field, from);
-}
-
-static void put_text(struct otr_pbuf *w, unsigned int field, struct otr_slice s)
-{
-	if (s.len)
-		put_text_or_empty(w, field, s);
-}
-
-/* Writes an array of the strings of `s`, which are parted by NULs. */
-static void put_strings(struct otr_pbuf *w, struct otr_slice s)
-{
-	size_t list = otr_pbuf_len(w), value, end = s.len, at;
-
-	if (end && !s.data[end - 1])
-		end--; /* the NUL that ends the last string */
-	for (bool more = s.len > 0; more; end = at ? at - 1 : 0) {
-		for (at = end; at && s.data[at - 1];)
-			at--;
-		value = otr_pbuf_len(w);
-		put_text_or_empty(w, VALUE_STRING, otr_slice_sub(s, at, end - at));
-		otr_pbuf_close(w, ARRAY_VALUES, value);
-		more = at > 0;
-	}
-	otr_pbuf_close(w, VALUE_ARRAY, list);
-}
-
-static void put_value(struct otr_pbuf *w, const struct otr_attr *at)
-{
-	uint64_t bits;
-
-	switch ((enum otr_attr_type)at->type) {
-	case OTR_ATTR_STRING:
-		put_text_or_empty(w, VALUE_STRING, at->string);
-		break;
-	case OTR_ATTR_INT:
-		otr_pbuf_number(w, VALUE_INT, (uint64_t)at->integer);
-		break;
-	case OTR_ATTR_BOOL:
-		otr_pbuf_number(w, VALUE_BOOL, at->boolean);
-		break;
-	case OTR_ATTR_DOUBLE:
-		memcpy(&bits, &at->real, sizeof(bits));
-		otr_pbuf_fixed64(w, VALUE_DOUBLE, bits);
-		break;
-	case OTR_ATTR_STRINGS:
-		put_strings(w, at->string);
-		break;
-	}
-}
-
-static void put_attr(struct otr_pbuf *w, unsigned int field, const struct otr_attr *at)
-{
-	size_t from = otr_pbuf_len(w), value = from;
-	struct otr_slice key;
-
-	put_value(w, at);
-	otr_pbuf_close(w, KEY_VALUE_VALUE, value);
-	if (at->key == OTR_KEY_CUSTOM) {
-		put_text(w, KEY_VALUE_KEY, at->name);
-	} else {
-		key = otr_key_slice(at->key);
-		otr_pbuf_string(w, KEY_VALUE_KEY, key.data, key.len);
-	}
-	otr_pbuf_close(w, field, from);
-}
-
-static void put_attrs(struct otr_pbuf *w, unsigned int field, const struct otr_attr *at, size_t n)
-{
-	while (n)
-		put_attr(w, field, &at[--n]);
+	return 512 + blocks_bytes(sp) + otr_wire_text_max(sp->name) +
+	       otr_wire_text_max(sp->trace_state) + otr_wire_text_max(sp->status_text) +
+	       otr_wire_attrs_max(sp->attrs, sp->n_attrs) + sp->n_links * 256u;
 }
 
 static void put_extra(struct otr_pbuf *w, unsigned int field, enum otr_key key, const char *text)
@@ -192,7 +77,7 @@ static void put_extra(struct otr_pbuf *w, unsigned int field, enum otr_key key, 
 	const struct otr_attr at = {
 		.key = key, .type = OTR_ATTR_STRING, .string = {text, strlen(text)}};
 
-	put_attr(w, field, &at);
+	otr_wire_attr(w, field, &at);
 }
 
 static void put_link(struct otr_pbuf *w, const struct otr_link *ln)
@@ -212,8 +97,23 @@ static void put_status(struct otr_pbuf *w, const struct otr_span *sp)
 	size_t from = otr_pbuf_len(w);
 
 	otr_pbuf_number(w, STATUS_CODE, STATUS_CODE_ERROR);
-	put_text(w, STATUS_MESSAGE, sp->status_text);
+	otr_wire_text(w, STATUS_MESSAGE, sp->status_text);
 	otr_pbuf_close(w, SPAN_STATUS, from);
+}
+
+/* Writes the attributes of the span and of its blocks. */
+static void put_blocks(struct otr_pbuf *w, const struct otr_span *sp)
+{
+	size_t end = sp->n_attrs;
+
+	for (size_t i = sp->n_blocks; i--; end = sp->block_at[i]) {
+		const struct otr_slice wire = sp->blocks[i]->wire;
+
+		otr_wire_attrs(w, SPAN_ATTRIBUTES, sp->attrs + sp->block_at[i],
+			       end - sp->block_at[i]);
+		otr_pbuf_bytes(w, wire.data, wire.len);
+	}
+	otr_wire_attrs(w, SPAN_ATTRIBUTES, sp->attrs, end);
 }
 
 static void put_span_attrs(struct otr_pbuf *w, const struct otr_span *sp)
@@ -224,7 +124,7 @@ static void put_span_attrs(struct otr_pbuf *w, const struct otr_span *sp)
 		put_extra(w, SPAN_ATTRIBUTES, OTR_KEY_OTRACE_CUT, "true");
 	if (why)
 		put_extra(w, SPAN_ATTRIBUTES, OTR_KEY_OTRACE_PARENT_EVIDENCE, why);
-	put_attrs(w, SPAN_ATTRIBUTES, sp->attrs, sp->n_attrs);
+	put_blocks(w, sp);
 }
 
 /* The tag of the field takes two bytes: 16 << 3 | FIXED32. */
@@ -251,10 +151,10 @@ static void put_span(struct otr_pbuf *w, const struct otr_span *sp)
 		otr_pbuf_fixed64(w, SPAN_START, sp->start_ns);
 	if (sp->kind)
 		otr_pbuf_number(w, SPAN_KIND, sp->kind);
-	put_text(w, SPAN_NAME, sp->name);
+	otr_wire_text(w, SPAN_NAME, sp->name);
 	if (memcmp(sp->parent_id, none, sizeof(none)) != 0)
 		otr_pbuf_string(w, SPAN_PARENT_ID, sp->parent_id, sizeof(sp->parent_id));
-	put_text(w, SPAN_TRACE_STATE, sp->trace_state);
+	otr_wire_text(w, SPAN_TRACE_STATE, sp->trace_state);
 	otr_pbuf_string(w, SPAN_SPAN_ID, sp->span_id, sizeof(sp->span_id));
 	otr_pbuf_string(w, SPAN_TRACE_ID, sp->trace_id, sizeof(sp->trace_id));
 	otr_pbuf_close(w, SCOPE_SPANS_SPANS, from);
@@ -280,7 +180,7 @@ static void put_resource(struct otr_pbuf *w, const struct otr_resource *res)
 	size_t from = otr_pbuf_len(w);
 
 	if (res)
-		put_attrs(w, RESOURCE_ATTRIBUTES, res->attrs, res->n_attrs);
+		otr_wire_attrs(w, RESOURCE_ATTRIBUTES, res->attrs, res->n_attrs);
 	else
 		put_extra(w, RESOURCE_ATTRIBUTES, OTR_KEY_SERVICE_NAME, OTR_OTLP_UNKNOWN);
 	otr_pbuf_close(w, RESOURCE_SPANS_RESOURCE, from);
@@ -330,7 +230,7 @@ static int resource_spans(struct otr_otlp_encoder *enc, const struct otr_span *c
 	while (n--)
 		if (scope_spans(enc, spans, &at[order[n]], order + n + 1))
 			return -ENOMEM;
-	if (otr_pbuf_room(w, 512 + (res ? attrs_max(res->attrs, res->n_attrs) : 0)))
+	if (otr_pbuf_room(w, 512 + (res ? otr_wire_attrs_max(res->attrs, res->n_attrs) : 0)))
 		return -ENOMEM;
 	put_resource(w, res);
 	otr_pbuf_close(w, REQUEST_RESOURCE_SPANS, from);

@@ -6,6 +6,8 @@
 
 #include "agent/proto/proto.h"
 
+struct otr_attr_key;
+
 #define OTR_HTTP1_HEAD_MAX    65536 /* bytes; a longer head is refused */
 #define OTR_HTTP1_LINE_MAX    4096  /* bytes of the size and extensions of a chunk */
 #define OTR_HTTP1_TRACESTATES 8	    /* fields of one head: a tracestate may be split over several */
@@ -112,6 +114,14 @@ enum otr_parse otr_http1_tail(struct otr_http1_dir *d, struct otr_slice in, uint
 /* Does Host, `host` and `port`, contradict the address that the client is connected to? Then a
  * proxy passed on the Host of its own request, and Host does not name the server. */
 bool otr_http1_host_differs(const struct otr_side *side, struct otr_slice host, uint16_t port);
+
+/* Keys of the parts of a span that http1_describe.c remembers: what each depends on. `request`: the
+ * serial of what is known for the key of the request, or 0. In http1_key.c. */
+void otr_http1_request_key(struct otr_attr_key *key, const struct otr_side *side,
+			   const struct otr_msg *req);
+void otr_http1_agent_key(struct otr_attr_key *key, const struct otr_msg *req);
+void otr_http1_target_key(struct otr_attr_key *key, uint64_t request, const struct otr_msg *req,
+			  const struct otr_msg *rsp);
 
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb);

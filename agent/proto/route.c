@@ -18,13 +18,13 @@
 #define PROBES	   8
 #define KIDS_FIRST 32
 #define KIDS	   10
-#define DEPTH	   8
 #define SEG_MAX	   40
 
 struct node {
 	uint64_t key; /* 0: free */
 	uint64_t used;
 	uint32_t kids[KIDS_FIRST];
+	uint32_t changes; /* never set back: it may be the node of another position now */
 	uint8_t n;
 	bool many; /* it has had many values: {id} */
 };
@@ -65,8 +65,7 @@ static struct node *node_of(struct otr_routes *rt, uint64_t key)
 		if (!oldest || nd->used < oldest->used)
 			oldest = nd;
 	}
-	memset(oldest, 0, sizeof(*oldest));
-	oldest->key = key;
+	*oldest = (struct node){.key = key, .changes = oldest->changes + 1};
 	return oldest;
 }
 
@@ -80,6 +79,7 @@ static bool has_value(struct node *nd, struct otr_slice seg, size_t most, bool l
 			return true;
 	if (!learn)
 		return false;
+	nd->changes++;
 	if (nd->n == most)
 		nd->many = true;
 	else
@@ -133,15 +133,19 @@ static bool is_variable(struct otr_slice s)
 	return (n.digits >= 4 && n.digits * 2 >= s.len) || (n.digits >= 3 && s.len >= 20);
 }
 
+static void note_node(struct otr_route_walk *walk, const struct otr_routes *rt,
+		      const struct node *nd)
+{
+	if (!walk)
+		return;
+	walk->at[walk->n].node = (uint32_t)(nd - rt->nodes);
+	walk->at[walk->n++].changes = nd->changes;
+}
+
 /* Returns what replaces `seg` behind the route so far; a none slice: the path has no route. */
-static struct otr_slice replacement(struct otr_routes *rt, struct otr_slice seg, uint64_t key,
+static struct otr_slice replacement(struct otr_routes *rt, struct otr_slice seg, struct node *nd,
 				    int depth, int status)
 {
-	struct node *nd;
-
-	if (is_variable(seg))
-		return OTR_SLICE("{id}");
-	nd = node_of(rt, key);
 	if (!nd->many)
 		nd->used = ++rt->now;
 	if (!nd->many && !has_value(nd, seg, depth ? KIDS : KIDS_FIRST, status != 404))
@@ -173,20 +177,27 @@ static size_t put_segment(char *out, size_t at, struct otr_slice s)
 }
 
 size_t otr_route(struct otr_routes *rt, char out[OTR_ROUTE_MAX], struct otr_slice owner,
-		 struct otr_slice path, int status)
+		 struct otr_slice path, int status, struct otr_route_walk *walk)
 {
 	struct otr_slice rest = OTR_SLICE("{rest}"), seg;
 	uint64_t key = hash(0, owner);
+	struct node *nd;
 	size_t at = 0;
 
+	if (walk)
+		walk->n = 0;
 	if (!path.len || path.data[0] != '/')
 		return 0;
 	for (int depth = 0; path.len; depth++) {
 		seg = take_segment(&path);
-		if (depth == DEPTH || at + SEG_MAX + 8 > OTR_ROUTE_MAX)
+		if (depth == OTR_ROUTE_DEPTH || at + SEG_MAX + 8 > OTR_ROUTE_MAX)
 			return put_segment(out, at, rest);
-		if (seg.len) {
-			seg = replacement(rt, seg, key, depth, status);
+		if (seg.len && is_variable(seg)) {
+			seg = OTR_SLICE("{id}");
+		} else if (seg.len) {
+			nd = node_of(rt, key);
+			seg = replacement(rt, seg, nd, depth, status);
+			note_node(walk, rt, nd);
 			if (!seg.len)
 				return 0;
 		}
@@ -194,4 +205,19 @@ size_t otr_route(struct otr_routes *rt, char out[OTR_ROUTE_MAX], struct otr_slic
 		at = put_segment(out, at, seg);
 	}
 	return at;
+}
+
+bool otr_route_again(struct otr_routes *rt, const struct otr_route_walk *walk)
+{
+	struct node *nd;
+
+	for (uint32_t i = 0; i < walk->n; i++)
+		if (rt->nodes[walk->at[i].node].changes != walk->at[i].changes)
+			return false;
+	for (uint32_t i = 0; i < walk->n; i++) {
+		nd = &rt->nodes[walk->at[i].node];
+		if (!nd->many)
+			nd->used = ++rt->now;
+	}
+	return true;
 }

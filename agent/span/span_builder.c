@@ -6,6 +6,8 @@
  * finish() lays everything behind the span and turns offsets into addresses:
  *
  *	| struct otr_span | attrs[n_attrs] | links[n_links] | text |
+ *
+ * Blocks are not copied. Their references pass from the builder to the span.
  */
 
 #include "agent/span/span_builder.h"
@@ -14,20 +16,30 @@
 #include <stdlib.h>
 
 #include "agent/base/own.h"
+#include "agent/span/attr_block.h"
 #include "agent/span/resource.h"
 
 #define TEXT_MAX 4096
 
+static void drop_blocks(struct otr_span_builder *sb)
+{
+	while (sb->span.n_blocks)
+		otr_attr_block_unref(&sb->span.blocks[--sb->span.n_blocks]);
+}
+
 void otr_sb_reset(struct otr_span_builder *sb)
 {
+	drop_blocks(sb);
 	otr_buf_reset(&sb->text);
 	memset(&sb->span, 0, sizeof(sb->span));
 	memset(sb->place, 0, sizeof(sb->place));
+	sb->block_name = OTR_SLICE_NONE;
 	sb->span.kind = OTR_SPAN_INTERNAL;
 }
 
 void otr_sb_fini(struct otr_span_builder *sb)
 {
+	drop_blocks(sb);
 	otr_buf_fini(&sb->text);
 }
 
@@ -54,6 +66,7 @@ static struct otr_slice keep_text(struct otr_span_builder *sb, struct otr_slice 
 void otr_sb_name(struct otr_span_builder *sb, struct otr_slice name)
 {
 	sb->span.name = keep_text(sb, name);
+	sb->block_name = OTR_SLICE_NONE;
 }
 
 void otr_sb_status(struct otr_span_builder *sb, struct otr_slice text)
@@ -151,9 +164,23 @@ void otr_sb_error(struct otr_span_builder *sb, struct otr_slice type)
 
 struct otr_slice otr_sb_name_of(const struct otr_span_builder *sb)
 {
+	if (sb->block_name.len)
+		return sb->block_name;
 	if (!sb->text.data)
 		return OTR_SLICE_NONE;
 	return (struct otr_slice){sb->text.data + (size_t)sb->span.name.data, sb->span.name.len};
+}
+
+void otr_sb_block(struct otr_span_builder *sb, struct otr_attr_block *bk)
+{
+	if (sb->span.n_blocks == OTR_SPAN_BLOCKS) {
+		sb->text.rc = -E2BIG;
+		return;
+	}
+	sb->span.block_at[sb->span.n_blocks] = (uint8_t)sb->span.n_attrs;
+	sb->span.blocks[sb->span.n_blocks++] = otr_attr_block_ref(bk);
+	if (bk->name.len)
+		sb->block_name = bk->name;
 }
 
 static void settle(struct otr_slice *s, const char *text)
@@ -168,6 +195,30 @@ static void settle_attrs(struct otr_attr *at, size_t n, const char *text)
 		if (at->type == OTR_ATTR_STRING || at->type == OTR_ATTR_STRINGS)
 			settle(&at->string, text);
 	}
+}
+
+struct otr_attr_block *otr_sb_block_since(const struct otr_span_builder *sb, uint16_t from,
+					  bool named)
+{
+	size_t n = (size_t)(sb->span.n_attrs - from);
+	struct otr_attr attrs[OTR_SPAN_ATTRS];
+
+	if (sb->text.rc)
+		return NULL;
+	memcpy(attrs, sb->attrs + from, n * sizeof(attrs[0]));
+	settle_attrs(attrs, n, sb->text.data);
+	return otr_attr_block_new(attrs, n, named ? otr_sb_name_of(sb) : OTR_SLICE_NONE);
+}
+
+/* Sets the addresses of the texts, which lie at `text`. */
+static void settle_all(struct otr_span *sp, const struct otr_span_builder *sb, const char *text)
+{
+	settle(&sp->name, text);
+	settle(&sp->status_text, text);
+	settle(&sp->trace_state, text);
+	settle_attrs((struct otr_attr *)sp->attrs, sp->n_attrs, text);
+	if (sb->block_name.len)
+		sp->name = sb->block_name;
 }
 
 struct otr_span *otr_sb_finish(struct otr_span_builder *sb)
@@ -191,10 +242,8 @@ struct otr_span *otr_sb_finish(struct otr_span_builder *sb)
 	if (sb->text.len)
 		memcpy(at, sb->text.data, sb->text.len);
 
-	settle(&sp->name, at);
-	settle(&sp->status_text, at);
-	settle(&sp->trace_state, at);
-	settle_attrs((struct otr_attr *)sp->attrs, sp->n_attrs, at);
+	settle_all(sp, sb, at);
+	sb->span.n_blocks = 0;
 	if (sp->resource)
 		sp->resource = otr_resource_ref(sp->resource);
 	return sp;

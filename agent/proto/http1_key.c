@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http1_key.c - what the parts of an HTTP span depend on; see http1_describe.c.
+ *
+ * A key begins with the lengths of all texts behind it, so no two requests have one key.
+ */
+
+#include "agent/proto/http1.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent/proto/attr_cache.h"
+#include "agent/proto/msg.h"
+#include "agent/proto/side.h"
+
+enum part { /* the first byte of each key in the cache of a stitcher */
+	PART_REQUEST = 'h',
+	PART_AGENT,
+	PART_TARGET,
+};
+
+#define TEXTS 7 /* behind a request_key */
+
+/* All but the target of a request: the same for most requests of a service. */
+struct request_key {
+	uint8_t part, server, tls, same_host;
+	uint16_t unix_socket;
+	uint16_t text_len[TEXTS];
+	struct otr_addr end; /* the server's: it names the server where no Host does */
+};
+
+static bool is_unix(const struct otr_ev_conn *conn)
+{
+	return conn->local.family == AF_UNIX || conn->remote.family == AF_UNIX;
+}
+
+static void set_end(struct request_key *fixed, const struct otr_ev_conn *conn)
+{
+	fixed->end = fixed->server ? conn->local : conn->remote;
+	fixed->unix_socket = is_unix(conn);
+}
+
+/* Is the target no path alone? Then the server's name may come from it. */
+static bool names_server(const struct otr_msg *req)
+{
+	return !req->target.len || req->target.data[0] != '/' ||
+	       otr_slice_eq(req->op, OTR_SLICE("CONNECT"));
+}
+
+void otr_http1_request_key(struct otr_attr_key *key, const struct otr_side *side,
+			   const struct otr_msg *req)
+{
+	struct request_key fixed = {.part = PART_REQUEST,
+				    .server = side->role == OTR_ROLE_SERVER,
+				    .tls = side->ref.layer == OTR_LAYER_TLS,
+				    .same_host = side->same_host};
+	const struct otr_slice texts[TEXTS] = {
+		req->op,
+		otr_msg_text(req, OTR_KEY_NETWORK_PROTOCOL_VERSION),
+		otr_msg_text(req, OTR_KEY_SERVER_ADDRESS),
+		otr_msg_custom(req, OTR_HTTP1_FORWARDED_HOST),
+		otr_msg_text(req, OTR_KEY_URL_SCHEME),
+		side->service,
+		side->conn && is_unix(side->conn)
+			? (struct otr_slice){side->conn->path, sizeof(side->conn->path)}
+			: OTR_SLICE_NONE,
+	};
+
+	key->len = 0;
+	if (req->partial || names_server(req))
+		return;
+	if (side->conn)
+		set_end(&fixed, side->conn);
+	for (size_t i = 0; i < TEXTS; i++) {
+		if (texts[i].len > OTR_ATTR_KEY_MAX)
+			return;
+		fixed.text_len[i] = (uint16_t)texts[i].len;
+	}
+	otr_attr_key_begin(key, &fixed, sizeof(fixed));
+	for (size_t i = 0; i < TEXTS; i++)
+		otr_attr_key_add(key, texts[i]);
+}
+
+void otr_http1_agent_key(struct otr_attr_key *key, const struct otr_msg *req)
+{
+	static const char part = PART_AGENT;
+
+	otr_attr_key_begin(key, &part, sizeof(part));
+	otr_attr_key_add(key, otr_msg_text(req, OTR_KEY_USER_AGENT_ORIGINAL));
+}
+
+void otr_http1_target_key(struct otr_attr_key *key, uint64_t request, const struct otr_msg *req,
+			  const struct otr_msg *rsp)
+{
+	const struct {
+		uint32_t part;
+		int32_t status;
+		uint64_t request;
+	} fixed = {PART_TARGET, rsp ? rsp->status : 0, request};
+
+	key->len = 0;
+	if (!request)
+		return;
+	otr_attr_key_begin(key, &fixed, sizeof(fixed));
+	otr_attr_key_add(key, req->target);
+}
