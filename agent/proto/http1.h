@@ -61,7 +61,6 @@ enum otr_http1_framing {
 /* A head that was read. Slices alias the bytes it was read from. */
 struct otr_http1_head {
 	bool response;
-	bool whole; /* its empty line was there */
 	int32_t status;
 	struct otr_slice method;
 	struct otr_slice target; /* as sent */
@@ -96,9 +95,16 @@ bool otr_http1_any_case(struct otr_slice in);
  * there. No end lies before `from`. */
 size_t otr_http1_head_end(struct otr_slice in, size_t from);
 
-/* Reads the head in `in`, which may be cut anywhere (`whole` false). Returns false,
- * `head` in any state, if its first line is no HTTP/1. */
-bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in, bool whole);
+/* Reads the head that begins `in`, in one pass. Returns its end, behind its empty line; 0, `head` in
+ * any state: the empty line is not there, or the first line is no HTTP/1. */
+size_t otr_http1_head_take(struct otr_http1_head *head, struct otr_slice in);
+
+/* Reads the head in `in`, which may be cut anywhere. Returns false, `head` in any state, if its first
+ * line is no HTTP/1. */
+bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in);
+
+/* Reads one field, a line that is not empty, without its line end. In http1_field.c. */
+void otr_http1_field(struct otr_http1_head *head, struct otr_slice line);
 
 /* Adds to `msg` what the conventions ask for. */
 void otr_http1_head_fill(const struct otr_http1_head *head, struct otr_msg *msg);
