@@ -18,6 +18,7 @@
 #define WAYS	  4
 #define SETS	  (OTR_ATTR_CACHE_ROWS / WAYS)
 #define SEEN	  1024
+#define KINDS	  16 /* more than there are */
 #define ENTRY_MAX (OTR_ATTR_CACHE_BYTES / 16)
 
 struct row {
@@ -31,30 +32,15 @@ struct row {
 
 struct otr_attr_cache {
 	struct row rows[SETS][WAYS];
+	struct row *last[KINDS]; /* by kind: the row that was found last is asked first */
 	uint32_t seen[SEEN];
 	uint64_t now; /* counts uses and entries */
+	uint64_t turned_away;
 	uint64_t serial;
 	size_t bytes;
 	size_t hand; /* the row that is dropped next where there are too many bytes */
+	char flat[OTR_ATTR_KEY_MAX + 4];
 };
-
-void otr_attr_key_begin(struct otr_attr_key *key, const void *fixed, size_t len)
-{
-	memcpy(key->data, fixed, len);
-	key->len = len;
-}
-
-void otr_attr_key_add(struct otr_attr_key *key, struct otr_slice text)
-{
-	if (!key->len || !text.len)
-		return;
-	if (text.len > OTR_ATTR_KEY_MAX - key->len) {
-		key->len = 0;
-		return;
-	}
-	memcpy(key->data + key->len, text.data, text.len);
-	key->len += text.len;
-}
 
 struct otr_attr_cache *otr_attr_cache_new(void)
 {
@@ -88,11 +74,62 @@ void otr_attr_cache_free(struct otr_attr_cache **cp)
 	free(cache);
 }
 
-/* Hashes whole words: the bytes behind the key are zeroed, and a key tells its own length. */
-static void set_hash(struct otr_attr_key *key)
+static bool is_usable(const struct otr_attr_key *key)
 {
-	memset(key->data + key->len, 0, 4);
-	key->hash = otr_keyed_hash(key->data, (key->len + 3) / 4 * 4);
+	return key->len && key->len <= OTR_ATTR_KEY_MAX;
+}
+
+/* Most texts are short, and a call of memcmp() takes longer than their comparison. */
+static inline bool is_same(const char *a, const char *b, size_t len)
+{
+	uint64_t one[2], other[2];
+
+	if (len < 8 || len > 16)
+		return !memcmp(a, b, len);
+	memcpy(&one[0], a, 8);
+	memcpy(&other[0], b, 8);
+	memcpy(&one[1], a + len - 8, 8);
+	memcpy(&other[1], b + len - 8, 8);
+	return one[0] == other[0] && one[1] == other[1];
+}
+
+static bool holds(const struct row *at, const struct otr_attr_key *key)
+{
+	const char *to = at->key;
+
+	if (at->key_len != key->len || memcmp(to, key->fixed, key->n_fixed) != 0)
+		return false;
+	to += key->n_fixed;
+	for (uint32_t i = 0; i < key->n_texts; to += key->texts[i++].len)
+		if (key->texts[i].len && !is_same(to, key->texts[i].data, key->texts[i].len))
+			return false;
+	return true;
+}
+
+static void flatten(char *to, const struct otr_attr_key *key)
+{
+	memcpy(to, key->fixed, key->n_fixed);
+	to += key->n_fixed;
+	for (uint32_t i = 0; i < key->n_texts; to += key->texts[i++].len)
+		if (key->texts[i].len)
+			memcpy(to, key->texts[i].data, key->texts[i].len);
+}
+
+/* Hashes whole words, with zeros behind the last byte: a key tells its own length. */
+static void set_hash(struct otr_attr_cache *cache, struct otr_attr_key *key)
+{
+	const size_t most = 8 * OTR_KEYED_WORDS;
+	const char *at = cache->flat;
+	size_t left = (key->len + 3) / 4 * 4;
+
+	flatten(cache->flat, key);
+	memset(cache->flat + key->len, 0, 4);
+	key->hash = otr_keyed_hash(at, left < most ? left : most);
+	while (left > most) {
+		at += most;
+		left -= most;
+		key->hash = otr_keyed_more(key->hash, at, left < most ? left : most);
+	}
 }
 
 static struct row *set_of(struct otr_attr_cache *cache, uint64_t hash)
@@ -100,18 +137,12 @@ static struct row *set_of(struct otr_attr_cache *cache, uint64_t hash)
 	return cache->rows[hash % SETS];
 }
 
-static bool holds(const struct row *at, const struct otr_attr_key *key)
-{
-	return at->hash == key->hash && at->key_len == key->len &&
-	       !memcmp(at->key, key->data, key->len);
-}
-
-static struct row *find(struct otr_attr_cache *cache, const struct otr_attr_key *key)
+static struct row *search(struct otr_attr_cache *cache, const struct otr_attr_key *key)
 {
 	struct row *at = set_of(cache, key->hash);
 
 	for (struct row *end = at + WAYS; at < end; at++)
-		if (holds(at, key))
+		if (at->hash == key->hash && holds(at, key))
 			return at;
 	return NULL;
 }
@@ -119,28 +150,22 @@ static struct row *find(struct otr_attr_cache *cache, const struct otr_attr_key 
 const struct otr_attr_known *otr_attr_cache_find(struct otr_attr_cache *cache,
 						 struct otr_attr_key *key)
 {
-	struct row *at;
+	struct row **last, *at;
 
-	if (!key->len)
+	if (!is_usable(key))
 		return NULL;
-	set_hash(key);
-	at = find(cache, key);
+	last = &cache->last[(unsigned char)key->fixed[0] % KINDS];
+	at = *last;
+	if (!at || !holds(at, key)) {
+		set_hash(cache, key);
+		at = search(cache, key);
+	}
 	if (!at)
 		return NULL;
+	*last = at;
+	key->hash = at->hash;
 	at->used = ++cache->now;
 	return &at->known;
-}
-
-bool otr_attr_cache_wants(struct otr_attr_cache *cache, const struct otr_attr_key *key)
-{
-	uint32_t *seen = &cache->seen[key->hash % SEEN];
-	uint32_t upper = (uint32_t)(key->hash >> 32);
-	bool again = *seen == upper;
-
-	if (!key->len)
-		return false;
-	*seen = upper;
-	return again;
 }
 
 static struct row *oldest(struct row *set)
@@ -151,6 +176,29 @@ static struct row *oldest(struct row *set)
 		if (at->used < least->used)
 			least = at;
 	return least;
+}
+
+/* Where more keys come in turn than there are rows, each would push out what comes next. So a row
+ * that was used a short while ago is given up to one key in eight only. */
+static bool is_worth_a_row(struct otr_attr_cache *cache, uint64_t hash)
+{
+	const struct row *at = oldest(set_of(cache, hash));
+
+	return !at->used || cache->now - at->used > 8 * OTR_ATTR_CACHE_ROWS ||
+	       ++cache->turned_away % 8 == 0;
+}
+
+bool otr_attr_cache_wants(struct otr_attr_cache *cache, const struct otr_attr_key *key)
+{
+	uint32_t upper = (uint32_t)(key->hash >> 32), *seen;
+	bool again;
+
+	if (!is_usable(key))
+		return false;
+	seen = &cache->seen[key->hash % SEEN];
+	again = *seen == upper;
+	*seen = upper;
+	return again && is_worth_a_row(cache, key->hash);
 }
 
 /* Drops rows, one after the other round the table, until there is room for `bytes`. */
@@ -172,7 +220,7 @@ static bool fill(struct row *at, const struct otr_attr_key *key, const void *not
 		return false;
 	if (note_len)
 		memcpy(data, note, note_len);
-	memcpy(data + note_len, key->data, key->len);
+	flatten(data + note_len, key);
 	at->known.note = data;
 	at->key = data + note_len;
 	at->key_len = key->len;
@@ -187,10 +235,10 @@ void otr_attr_cache_put(struct otr_attr_cache *cache, const struct otr_attr_key 
 	size_t bytes = block ? block->bytes + note_len + key->len : 0;
 	struct row *at;
 
-	if (!mine || !key->len || bytes > ENTRY_MAX)
+	if (!mine || !is_usable(key) || bytes > ENTRY_MAX)
 		return;
 	make_room(cache, bytes);
-	at = find(cache, key);
+	at = search(cache, key);
 	if (!at)
 		at = oldest(set_of(cache, key->hash));
 	drop(cache, at);

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "agent/base/slice.h"
 
@@ -29,16 +30,32 @@ struct otr_attr_block;
 #define OTR_ATTR_CACHE_BYTES (512u << 10) /* of keys and blocks together */
 #define OTR_ATTR_KEY_MAX     2304	  /* bytes; what has a longer key is not remembered */
 
-/* A key begins as otr_attr_key_begin() makes it; parts are added. */
+#define OTR_ATTR_KEY_FIXED 48
+#define OTR_ATTR_KEY_TEXTS 7
+
+/* Begins with bytes whose first one says of which kind the key is, and which tell where each text
+ * behind them ends. Texts are borrowed. */
 struct otr_attr_key {
+	char fixed[OTR_ATTR_KEY_FIXED];
+	uint32_t n_fixed, n_texts;
+	size_t len; /* of all; 0: too long, or there is no key */
+	struct otr_slice texts[OTR_ATTR_KEY_TEXTS];
 	uint64_t hash; /* otr_attr_cache_find() sets it */
-	size_t len;    /* 0: too long, or there is no key */
-	char data[OTR_ATTR_KEY_MAX + 8];
 };
 
-/* Begins with `fixed`, whose lengths must tell where the texts that are added end. */
-void otr_attr_key_begin(struct otr_attr_key *key, const void *fixed, size_t len);
-void otr_attr_key_add(struct otr_attr_key *key, struct otr_slice text);
+static inline void otr_attr_key_begin(struct otr_attr_key *key, const void *fixed, size_t len)
+{
+	memcpy(key->fixed, fixed, len);
+	key->n_fixed = (uint32_t)len;
+	key->n_texts = 0;
+	key->len = len;
+}
+
+static inline void otr_attr_key_add(struct otr_attr_key *key, struct otr_slice text)
+{
+	key->texts[key->n_texts++] = text;
+	key->len += text.len;
+}
 
 struct otr_attr_known {
 	struct otr_attr_block *block;

@@ -129,6 +129,10 @@ void otr_http1_agent_key(struct otr_attr_key *key, const struct otr_msg *req);
 void otr_http1_target_key(struct otr_attr_key *key, uint64_t request, const struct otr_msg *req,
 			  const struct otr_msg *rsp);
 
+/* Sets network.peer.* and client.address of a server's span. In http1_peer.c. */
+void otr_http1_peer(const struct otr_side *side, const struct otr_msg *req,
+		    struct otr_span_builder *sb);
+
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb);
 

@@ -9,7 +9,7 @@
  *
  * A span is made of parts that come again each for itself, and are remembered (attr_cache.h): the
  * request without its target, the user agent, and the target with the status of its answer. What
- * differs between connections is set each time. The order of attributes is that of the parts,
+ * differs between connections is kept with them (http1_peer.c). The order of attributes is that of the parts,
  * remembered or not.
  */
 
@@ -206,19 +206,6 @@ static int set_user_agent(struct description *d, struct otr_span_builder *sb)
 	return text.rc == -ENOMEM ? -ENOMEM : 0;
 }
 
-/* Forwarded may have a port, which is left out. */
-static void set_client(const struct description *d, struct otr_span_builder *sb)
-{
-	char buf[OTR_ADDR_TEXT];
-	struct otr_slice client = otr_msg_text(d->req, OTR_KEY_CLIENT_ADDRESS);
-	uint16_t port;
-
-	client = otr_url_host(client, &port);
-	if (!client.len && d->side->conn)
-		client = otr_addr_text(&d->side->conn->remote, buf);
-	otr_sb_string(sb, OTR_KEY_CLIENT_ADDRESS, client);
-}
-
 /* Returns the owner of the routes: this service, or the host that is asked. */
 static struct otr_slice route_owner(const struct description *d)
 {
@@ -309,11 +296,9 @@ static int set_target(struct description *d, struct otr_span_builder *sb)
 /* What is set each time: the rest. */
 static void set_others(const struct description *d, struct otr_span_builder *sb)
 {
+	if (d->server)
+		otr_http1_peer(d->side, d->req, sb);
 	set_error(d, sb);
-	if (d->server) {
-		otr_side_peer(d->side, sb);
-		set_client(d, sb);
-	}
 	if (d->req->partial)
 		otr_sb_string(sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("head"));
 }

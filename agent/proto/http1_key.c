@@ -20,7 +20,16 @@ enum part { /* the first byte of each key in the cache of a stitcher */
 	PART_TARGET,
 };
 
-#define TEXTS 7 /* behind a request_key */
+enum text { /* behind a request_key */
+	TEXT_METHOD,
+	TEXT_VERSION,
+	TEXT_HOST,
+	TEXT_FORWARDED,
+	TEXT_SCHEME,
+	TEXT_SERVICE,
+	TEXT_PATH,
+	TEXTS,
+};
 
 /* All but the target of a request: the same for most requests of a service. */
 struct request_key {
@@ -48,6 +57,21 @@ static bool names_server(const struct otr_msg *req)
 	       otr_slice_eq(req->op, OTR_SLICE("CONNECT"));
 }
 
+/* Finds the texts of a request that its key needs, but for its target. */
+static void find_texts(const struct otr_msg *req, struct otr_slice texts[TEXTS])
+{
+	texts[TEXT_METHOD] = req->op;
+	for (const struct otr_attr *at = req->attrs; at < req->attrs + req->n_attrs; at++)
+		if (at->key == OTR_KEY_NETWORK_PROTOCOL_VERSION)
+			texts[TEXT_VERSION] = at->string;
+		else if (at->key == OTR_KEY_SERVER_ADDRESS)
+			texts[TEXT_HOST] = at->string;
+		else if (at->key == OTR_KEY_URL_SCHEME)
+			texts[TEXT_SCHEME] = at->string;
+		else if (at->key == OTR_KEY_CUSTOM) /* OTR_HTTP1_FORWARDED_HOST is the only one */
+			texts[TEXT_FORWARDED] = at->string;
+}
+
 void otr_http1_request_key(struct otr_attr_key *key, const struct otr_side *side,
 			   const struct otr_msg *req)
 {
@@ -55,23 +79,16 @@ void otr_http1_request_key(struct otr_attr_key *key, const struct otr_side *side
 				    .server = side->role == OTR_ROLE_SERVER,
 				    .tls = side->ref.layer == OTR_LAYER_TLS,
 				    .same_host = side->same_host};
-	const struct otr_slice texts[TEXTS] = {
-		req->op,
-		otr_msg_text(req, OTR_KEY_NETWORK_PROTOCOL_VERSION),
-		otr_msg_text(req, OTR_KEY_SERVER_ADDRESS),
-		otr_msg_custom(req, OTR_HTTP1_FORWARDED_HOST),
-		otr_msg_text(req, OTR_KEY_URL_SCHEME),
-		side->service,
-		side->conn && is_unix(side->conn)
-			? (struct otr_slice){side->conn->path, sizeof(side->conn->path)}
-			: OTR_SLICE_NONE,
-	};
+	struct otr_slice texts[TEXTS] = {[TEXT_SERVICE] = side->service};
 
 	key->len = 0;
 	if (req->partial || names_server(req))
 		return;
+	find_texts(req, texts);
 	if (side->conn)
 		set_end(&fixed, side->conn);
+	if (fixed.unix_socket)
+		texts[TEXT_PATH] = (struct otr_slice){side->conn->path, sizeof(side->conn->path)};
 	for (size_t i = 0; i < TEXTS; i++) {
 		if (texts[i].len > OTR_ATTR_KEY_MAX)
 			return;
@@ -79,7 +96,8 @@ void otr_http1_request_key(struct otr_attr_key *key, const struct otr_side *side
 	}
 	otr_attr_key_begin(key, &fixed, sizeof(fixed));
 	for (size_t i = 0; i < TEXTS; i++)
-		otr_attr_key_add(key, texts[i]);
+		if (texts[i].len)
+			otr_attr_key_add(key, texts[i]);
 }
 
 void otr_http1_agent_key(struct otr_attr_key *key, const struct otr_msg *req)

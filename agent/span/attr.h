@@ -19,6 +19,10 @@ enum otr_key {
 	OTR_KEY_MAX,
 };
 
+/* For sets of keys. */
+#define OTR_KEY_BIT(key) (UINT64_C(1) << (key))
+_Static_assert(OTR_KEY_MAX <= 64, "a set of keys is one word");
+
 /* The name of `key`; "" for OTR_KEY_NONE and OTR_KEY_CUSTOM. */
 const char *otr_key_name(enum otr_key key);
 struct otr_slice otr_key_slice(enum otr_key key);

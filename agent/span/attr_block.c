@@ -69,9 +69,8 @@ static struct otr_attr_block *make(const struct otr_attr *attrs, size_t n, struc
 	bk->bytes = bytes;
 	to = move_texts(own, n, &bk->name, (char *)own + room);
 	move_slice(&bk->wire, &to);
-	for (size_t i = n; i--;)
-		if (own[i].key != OTR_KEY_CUSTOM)
-			bk->place[own[i].key] = (uint8_t)(i + 1);
+	for (size_t i = 0; i < n; i++)
+		bk->keys |= OTR_KEY_BIT(own[i].key);
 	return bk;
 }
 
@@ -80,7 +79,7 @@ struct otr_attr_block *otr_attr_block_new(const struct otr_attr *attrs, size_t n
 {
 	OTR_AUTO(otr_pbuf_fini) struct otr_pbuf wire = {0};
 
-	if (n > UINT8_MAX || otr_pbuf_room(&wire, otr_wire_attrs_max(attrs, n) + 1))
+	if (n > UINT16_MAX || otr_pbuf_room(&wire, otr_wire_attrs_max(attrs, n) + 1))
 		return NULL;
 	otr_wire_attrs(&wire, OTR_WIRE_SPAN_ATTRIBUTES, attrs, n);
 	return make(attrs, n, name, (struct otr_slice){wire.data + wire.at, otr_pbuf_len(&wire)});

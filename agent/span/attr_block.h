@@ -19,14 +19,14 @@
 struct otr_attr_block {
 	atomic_uint refs;
 	uint16_t n_attrs;
-	uint8_t place[OTR_KEY_MAX]; /* of each key in `attrs`, from 1 on; 0: it has none */
+	uint64_t keys; /* a bit for each key in `attrs` */
 	const struct otr_attr *attrs;
 	struct otr_slice name; /* of the spans; empty: the block does not name them */
 	struct otr_slice wire; /* all attributes as elements of a span's field */
 	size_t bytes;	       /* of the allocation */
 };
 
-/* Copies `n` attributes, at most 255, and the name. Gives one reference, or NULL without memory. */
+/* Copies `n` attributes and the name. Gives one reference, or NULL without memory. */
 struct otr_attr_block *otr_attr_block_new(const struct otr_attr *attrs, size_t n,
 					  struct otr_slice name);
 
@@ -39,12 +39,5 @@ static inline struct otr_attr_block *otr_attr_block_ref(struct otr_attr_block *b
 
 /* Drops one reference; the last one frees. Sets *bkp, which may be NULL, to NULL. */
 void otr_attr_block_unref(struct otr_attr_block **bkp);
-
-/* Returns the attribute of `key`, or NULL. */
-static inline const struct otr_attr *otr_attr_block_find(const struct otr_attr_block *bk,
-							 enum otr_key key)
-{
-	return bk->place[key] ? &bk->attrs[bk->place[key] - 1] : NULL;
-}
 
 #endif /* OTR_ATTR_BLOCK_H */

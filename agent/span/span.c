@@ -3,11 +3,10 @@
 
 #include "agent/span/span.h"
 
-#include <stdlib.h>
-
 #include "agent/base/own.h"
 #include "agent/span/attr_block.h"
 #include "agent/span/resource.h"
+#include "agent/span/span_memory.h"
 
 struct otr_span *otr_span_ref(const struct otr_span *sp)
 {
@@ -26,7 +25,7 @@ void otr_span_unref(struct otr_span **spp)
 	otr_resource_unref(&sp->resource);
 	for (uint16_t i = 0; i < sp->n_blocks; i++)
 		otr_attr_block_unref(&sp->blocks[i]);
-	free(sp);
+	otr_span_dealloc(sp, sp->bytes);
 }
 
 const struct otr_attr *otr_span_attr(const struct otr_span *sp, size_t i)
@@ -46,19 +45,22 @@ const struct otr_attr *otr_span_attr(const struct otr_span *sp, size_t i)
 	return i < sp->n_attrs ? &sp->attrs[i] : NULL;
 }
 
-static const struct otr_attr *find(const struct otr_span *sp, enum otr_key key)
+static const struct otr_attr *find_in(const struct otr_attr *at, size_t n, enum otr_key key)
 {
-	const struct otr_attr *at;
-
-	for (uint16_t k = 0; k < sp->n_blocks; k++) {
-		at = otr_attr_block_find(sp->blocks[k], key);
-		if (at)
-			return at;
-	}
-	for (at = sp->attrs; at < sp->attrs + sp->n_attrs; at++)
+	for (const struct otr_attr *end = at + n; at < end; at++)
 		if (at->key == key)
 			return at;
 	return NULL;
+}
+
+static const struct otr_attr *find(const struct otr_span *sp, enum otr_key key)
+{
+	if (!(sp->keys & OTR_KEY_BIT(key)))
+		return NULL;
+	for (uint16_t k = 0; k < sp->n_blocks; k++)
+		if (sp->blocks[k]->keys & OTR_KEY_BIT(key))
+			return find_in(sp->blocks[k]->attrs, sp->blocks[k]->n_attrs, key);
+	return find_in(sp->attrs, sp->n_attrs, key);
 }
 
 struct otr_slice otr_span_string(const struct otr_span *sp, enum otr_key key)

@@ -39,12 +39,13 @@ struct otr_link {
 
 struct otr_resource; /* one per process, counted too; agent/resource/ */
 
-#define OTR_SPAN_BLOCKS 3 /* of one span, at most */
+#define OTR_SPAN_BLOCKS 4 /* of one span, at most */
 
 struct otr_attr_block; /* attributes that many spans have in common; attr_block.h */
 
 struct otr_span {
 	atomic_uint refs;
+	uint32_t bytes; /* of its allocation; span_memory.h */
 	uint8_t trace_id[16];
 	uint8_t span_id[8];
 	uint8_t parent_id[8]; /* zero: a root */
@@ -61,6 +62,7 @@ struct otr_span {
 	struct otr_slice name;
 	struct otr_slice status_text; /* of a failed span, if it says more */
 	struct otr_slice trace_state;
+	uint64_t keys; /* a bit for each key of its attributes, those of blocks, too */
 	struct otr_attr_block *blocks[OTR_SPAN_BLOCKS];
 	uint8_t block_at[OTR_SPAN_BLOCKS]; /* how many of `attrs` come before each block */
 	const struct otr_attr *attrs;	   /* its own; no key is in a block, too */

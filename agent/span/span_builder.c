@@ -13,11 +13,11 @@
 #include "agent/span/span_builder.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "agent/base/own.h"
 #include "agent/span/attr_block.h"
 #include "agent/span/resource.h"
+#include "agent/span/span_memory.h"
 
 #define TEXT_MAX 4096
 
@@ -91,6 +91,7 @@ static struct otr_attr *slot(struct otr_span_builder *sb, enum otr_key key)
 		return NULL;
 	}
 	at = &sb->attrs[sp->n_attrs++];
+	sp->keys |= OTR_KEY_BIT(key);
 	memset(at, 0, sizeof(*at));
 	at->key = (uint16_t)key;
 	if (key != OTR_KEY_CUSTOM)
@@ -179,6 +180,7 @@ void otr_sb_block(struct otr_span_builder *sb, struct otr_attr_block *bk)
 	}
 	sb->span.block_at[sb->span.n_blocks] = (uint8_t)sb->span.n_attrs;
 	sb->span.blocks[sb->span.n_blocks++] = otr_attr_block_ref(bk);
+	sb->span.keys |= bk->keys;
 	if (bk->name.len)
 		sb->block_name = bk->name;
 }
@@ -225,16 +227,18 @@ struct otr_span *otr_sb_finish(struct otr_span_builder *sb)
 {
 	size_t attrs = sb->span.n_attrs * sizeof(struct otr_attr);
 	size_t links = sb->span.n_links * sizeof(struct otr_link);
+	size_t bytes = sizeof(struct otr_span) + attrs + links + sb->text.len;
 	struct otr_span *sp;
 	char *at;
 
 	if (sb->text.rc)
 		return NULL;
-	sp = malloc(sizeof(*sp) + attrs + links + sb->text.len);
+	sp = otr_span_alloc(bytes);
 	if (!sp)
 		return NULL;
 	*sp = sb->span;
 	atomic_init(&sp->refs, 1);
+	sp->bytes = (uint32_t)bytes;
 	at = (char *)(sp + 1);
 	sp->attrs = memcpy(at, sb->attrs, attrs);
 	sp->links = memcpy(at + attrs, sb->links, links);

@@ -213,6 +213,7 @@ void otr_wire_put(struct otr_wire *wire)
 		return;
 	if (wire->peer)
 		wire->peer->peer = NULL;
+	otr_side_memo_fini(&wire->memo);
 	free(wire);
 }
 

@@ -17,7 +17,7 @@ static void key_of(struct otr_attr_key *key, uint32_t n, size_t len)
 {
 	static const char filler[2 * OTR_ATTR_KEY_MAX];
 
-	otr_attr_key_begin(key, &n, sizeof(n));
+	otr_attr_key_begin(key, &n, sizeof(n)); /* of a kind that changes with each key */
 	otr_attr_key_add(key, (struct otr_slice){filler, len});
 }
 
@@ -93,11 +93,26 @@ static void is_bounded_in_rows_and_bytes(void **state)
 	for (uint32_t n = 0; n < 20000; n++)
 		for (int i = 0; i < 2; i++)
 			ask(cache, n, n % 2000, (n * 7) % 9000);
+	otr_attr_cache_clear(cache);
 	for (uint32_t n = 0; n < 20000; n++) /* small ones: rows are the bound */
 		for (int i = 0; i < 2; i++)
 			ask(cache, 30000 + n, 0, 1);
 	assert_true(otr_attr_cache_bytes(cache) > 0);
 	assert_true(otr_attr_cache_bytes(cache) < OTR_ATTR_CACHE_ROWS * 1024);
+}
+
+/* A few more than there is room for, in turn: most of what is remembered is used. */
+static void is_not_emptied_by_a_round(void **state)
+{
+	OTR_AUTO(otr_attr_cache_free) struct otr_attr_cache *cache = otr_attr_cache_new();
+	unsigned int hits = 0;
+
+	(void)state;
+	assert_non_null(cache);
+	for (uint32_t i = 0; i < 40; i++)
+		for (uint32_t n = 0; n < 2 * OTR_ATTR_CACHE_ROWS; n++)
+			hits += ask(cache, n, 20, 20);
+	assert_true(hits > 40 * OTR_ATTR_CACHE_ROWS / 4);
 }
 
 /* A few that come all the time stay, whatever comes once or twice in between. */
@@ -142,6 +157,7 @@ int main(void)
 		cmocka_unit_test(knows_nothing_of_what_is_too_long),
 		cmocka_unit_test(is_bounded_in_rows_and_bytes),
 		cmocka_unit_test(keeps_what_is_used),
+		cmocka_unit_test(is_not_emptied_by_a_round),
 		cmocka_unit_test(a_reference_outlives_the_cache),
 	};
 

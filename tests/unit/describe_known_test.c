@@ -53,7 +53,7 @@ static const struct otr_proto_settings settings[] = {
 	{.no_query_text = true},
 };
 
-static const struct otr_ev_conn conns[] = {
+static struct otr_ev_conn conns[] = {
 	{.local = {AF_INET, 8080, {10, 0, 0, 1}}, .remote = {AF_INET, 80, {10, 0, 0, 2}}},
 	{.local = {AF_INET, 8080, {10, 0, 0, 1}}, .remote = {AF_INET, 443, {10, 0, 0, 2}}},
 	{.local = {AF_INET6, 1, {1}}, .remote = {AF_INET6, 5432, {[15] = 1}}},
@@ -121,6 +121,7 @@ static void make_request(char *to, size_t size)
 static struct otr_proto_memory kept, emptied;
 static struct otr_span_builder builder;
 static struct otr_otlp_encoder encoder;
+static struct otr_side_memo memos[OTR_ARRAY_SIZE(conns)]; /* with `kept` */
 static unsigned long n_blocks; /* of spans described with a memory that is kept */
 
 static void describe(struct otr_buf *out, struct otr_proto_memory *memory, struct otr_side side,
@@ -131,6 +132,8 @@ static void describe(struct otr_buf *out, struct otr_proto_memory *memory, struc
 	struct otr_slice wire;
 
 	side.memory = memory;
+	if (memory == &kept && side.conn)
+		side.memo = &memos[side.conn - conns];
 	otr_sb_reset(&builder);
 	assert_int_equal(side.proto->describe(&side, req, rsp, &builder), 0);
 	sp = otr_sb_finish(&builder);
@@ -220,6 +223,8 @@ static void changes_no_span(void **state)
 	random_state = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL);
 	printf("OTR_SEED=%lu\n", (unsigned long)random_state);
 	for (round_now = 0; round_now < ROUNDS; round_now++) {
+		if (!pick(20)) /* more is learned of a connection */
+			ONE_OF(conns).remote.port = (uint16_t)(80 + pick(2));
 		http_round();
 		if (round_now % 3 == 0)
 			pgsql_round();
@@ -239,6 +244,8 @@ int main(void)
 	rc = cmocka_run_group_tests_name("describe_known", tests, NULL, NULL);
 	otr_proto_memory_fini(&kept);
 	otr_proto_memory_fini(&emptied);
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(memos); i++)
+		otr_side_memo_fini(&memos[i]);
 	otr_sb_fini(&builder);
 	otr_otlp_encoder_fini(&encoder);
 	return rc;
