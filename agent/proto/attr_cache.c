@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/eight.h"
 #include "agent/base/keyed.h"
 #include "agent/base/own.h"
 #include "agent/span/attr_block.h"
@@ -82,15 +83,15 @@ static bool is_usable(const struct otr_attr_key *key)
 /* Most texts are short, and a call of memcmp() takes longer than their comparison. */
 static inline bool is_same(const char *a, const char *b, size_t len)
 {
-	uint64_t one[2], other[2];
-
-	if (len < 8 || len > 16)
+	if (len > 16)
 		return !memcmp(a, b, len);
-	memcpy(&one[0], a, 8);
-	memcpy(&other[0], b, 8);
-	memcpy(&one[1], a + len - 8, 8);
-	memcpy(&other[1], b + len - 8, 8);
-	return one[0] == other[0] && one[1] == other[1];
+	if (len >= 8)
+		return otr_eight(a) == otr_eight(b) &&
+		       otr_eight(a + len - 8) == otr_eight(b + len - 8);
+	for (size_t i = 0; i < len; i++)
+		if (a[i] != b[i])
+			return false;
+	return true;
 }
 
 static bool holds(const struct row *at, const struct otr_attr_key *key)

@@ -103,6 +103,14 @@ size_t otr_http1_head_take(struct otr_http1_head *head, struct otr_slice in);
  * line is no HTTP/1. */
 bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in);
 
+/* The first letters of the fields that otr_http1_field() reads, a bit each; small and capital ones
+ * have the same bit. */
+#define OTR_HTTP1_LETTER(c) ((c)&31)
+#define OTR_HTTP1_FIELD_LETTERS                                                                    \
+	(1u << OTR_HTTP1_LETTER('b') | 1u << OTR_HTTP1_LETTER('c') | 1u << OTR_HTTP1_LETTER('f') | \
+	 1u << OTR_HTTP1_LETTER('h') | 1u << OTR_HTTP1_LETTER('t') | 1u << OTR_HTTP1_LETTER('u') | \
+	 1u << OTR_HTTP1_LETTER('x'))
+
 /* Reads one field, a line that is not empty, without its line end. In http1_field.c. */
 void otr_http1_field(struct otr_http1_head *head, struct otr_slice line);
 

@@ -44,7 +44,7 @@ struct description {
 	struct otr_slice host;
 	uint16_t port;
 	bool passed_on; /* Host is not the name of the server, but was passed on by a proxy */
-	bool has_host;	/* find_host() was called */
+	bool has_host;	/* find_host() was called; before, there is no URL, scheme, host and port */
 	struct otr_route_walk walk; /* of the name */
 	char host_text[OTR_ADDR_TEXT];
 };
@@ -106,17 +106,19 @@ static uint16_t default_port(const struct description *d)
 	return d->scheme.len == 5 ? 443 : 80;
 }
 
-/* Finds the name that the client asked for: in the target, in what a proxy forwards, in Host. If
+/* Splits the target, and finds the name that the client asked for: in the target, in what a proxy forwards, in Host. If
  * there is none, or Host is not the name of the server, the name is the address of the socket. A
  * name without a port has the port of the scheme. */
 static void find_host(struct description *d)
 {
-	struct otr_slice name = d->url.authority;
+	struct otr_slice name;
 
 	if (d->has_host)
 		return;
 	d->has_host = true;
+	otr_url_split(&d->url, d->req->target, otr_slice_eq(d->req->op, OTR_SLICE("CONNECT")));
 	find_scheme(d);
+	name = d->url.authority;
 	if (!name.len && d->server)
 		name = otr_msg_custom(d->req, OTR_HTTP1_FORWARDED_HOST);
 	if (!name.len)
@@ -279,11 +281,11 @@ static int set_target(struct description *d, struct otr_span_builder *sb)
 	char room[256];
 	OTR_AUTO(otr_buf_fini) struct otr_buf path = OTR_BUF_ON(room, TEXT_MAX);
 
+	find_host(d);
 	otr_url_path(&path, d->url.path);
 	if (path.rc == -ENOMEM)
 		return -ENOMEM;
 	d->path = otr_buf_view(&path);
-	find_host(d);
 	set_name(d, sb);
 	if (d->rsp && d->rsp->status)
 		otr_sb_int(sb, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, d->rsp->status);
@@ -368,7 +370,6 @@ static void begin(struct description *d, const struct otr_side *side, const stru
 	d->req = req;
 	d->rsp = rsp;
 	d->server = side->role == OTR_ROLE_SERVER;
-	otr_url_split(&d->url, req->target, otr_slice_eq(req->op, OTR_SLICE("CONNECT")));
 }
 
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,

@@ -86,13 +86,14 @@ static const struct row {
 	TEXT(x_forwarded_proto, "x-forwarded-proto"),
 };
 
-/* By the lower five bits of a letter, the same for small and capital ones: the row behind the last
- * of that letter, and how many rows it has. */
+/* By letter (OTR_HTTP1_FIELD_LETTERS has them all): the row behind its last one, and how many rows it has. */
 static const struct {
 	uint8_t end, n;
 } letters[32] = {
-	['b' & 31] = {1, 1}, ['c' & 31] = {2, 1}, ['f' & 31] = {3, 1},	['h' & 31] = {4, 1},
-	['t' & 31] = {7, 3}, ['u' & 31] = {8, 1}, ['x' & 31] = {11, 3},
+	[OTR_HTTP1_LETTER('b')] = {1, 1},  [OTR_HTTP1_LETTER('c')] = {2, 1},
+	[OTR_HTTP1_LETTER('f')] = {3, 1},  [OTR_HTTP1_LETTER('h')] = {4, 1},
+	[OTR_HTTP1_LETTER('t')] = {7, 3},  [OTR_HTTP1_LETTER('u')] = {8, 1},
+	[OTR_HTTP1_LETTER('x')] = {11, 3},
 };
 
 #define CASE_BITS 0x2020202020202020ull
@@ -135,7 +136,7 @@ static void take_value(struct otr_http1_head *head, const struct row *row, struc
 
 void otr_http1_field(struct otr_http1_head *head, struct otr_slice line)
 {
-	unsigned int letter = (unsigned char)line.data[0] & 31;
+	unsigned int letter = OTR_HTTP1_LETTER((unsigned char)line.data[0]);
 	const struct row *row = fields + letters[letter].end;
 
 	for (unsigned int n = letters[letter].n; n--;) {

@@ -14,6 +14,7 @@
 
 #include "agent/proto/http1.h"
 
+#include "agent/base/eight.h"
 #include "agent/base/own.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/trace_context.h"
@@ -190,27 +191,15 @@ size_t otr_http1_head_end(struct otr_slice in, size_t from)
 	return 0;
 }
 
-#define EACH(byte) (0x0101010101010101ull * (byte))
-
-/* Has one of eight bytes a value below ' ', or 0x7f? A byte above 0x7f has neither. */
-static inline bool has_control(uint64_t eight)
-{
-	uint64_t del = eight ^ EACH(0x7f);
-
-	return (((eight - EACH(' ')) | (del - EACH(1))) & ~eight & EACH(0x80)) != 0;
-}
-
 static bool is_printable(struct otr_slice s)
 {
-	uint64_t eight;
+	const char *at = s.data, *end = s.data + s.len;
 
-	for (; s.len >= sizeof(eight); s = (struct otr_slice){s.data + 8, s.len - 8}) {
-		memcpy(&eight, s.data, sizeof(eight));
-		if (has_control(eight))
+	for (; at + 8 <= end; at += 8)
+		if (otr_eight_has_control(otr_eight(at)) || otr_eight_has(otr_eight(at), 0x7f))
 			return false;
-	}
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.data[i] < ' ' || s.data[i] == 0x7f)
+	for (; at < end; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
 			return false;
 	return true;
 }
@@ -285,14 +274,19 @@ bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in)
 
 size_t otr_http1_head_take(struct otr_http1_head *head, struct otr_slice in)
 {
+	const char *const end = in.data + in.len;
 	struct otr_slice rest = in, line;
+	const char *at, *lf;
 
 	if (!take_line(&rest, &line) || !read_first_line(head, line, false))
 		return 0;
-	while (take_line(&rest, &line)) {
+	for (at = rest.data; (lf = memchr(at, '\n', (size_t)(end - at))); at = lf + 1) {
+		line = (struct otr_slice){at, (size_t)(lf - at)};
+		line.len -= line.len && lf[-1] == '\r';
 		if (!line.len)
-			return in.len - rest.len;
-		otr_http1_field(head, line);
+			return (size_t)(lf + 1 - in.data);
+		if (OTR_HTTP1_FIELD_LETTERS >> OTR_HTTP1_LETTER((unsigned char)line.data[0]) & 1)
+			otr_http1_field(head, line);
 	}
 	return 0;
 }
