@@ -21,6 +21,7 @@
 #include "agent/span/attr_wire.h"
 #include "agent/span/resource.h"
 #include "agent/span/span.h"
+#include "bpf/event.h"
 
 enum { /* otlp.proto */
 	REQUEST_RESOURCE_SPANS = 1,
@@ -37,7 +38,7 @@ enum { /* otlp.proto */
 	SPAN_SPAN_ID = 2,
 	SPAN_TRACE_STATE = 3,
 	SPAN_PARENT_ID = 4,
-	SPAN_NAME = 5,
+	SPAN_NAME = OTR_WIRE_SPAN_NAME,
 	SPAN_KIND = 6,
 	SPAN_START = 7,
 	SPAN_END = 8,
@@ -80,13 +81,46 @@ static void put_extra(struct otr_pbuf *w, unsigned int field, enum otr_key key, 
 	otr_wire_attr(w, field, &at);
 }
 
+#define EVIDENCE_KEY "otrace.parent.evidence"
+#define EVIDENCE_MAX 8 /* bytes of a value */
+
+/* The attribute otrace.parent.evidence in the wire format, but for the tag of its field. */
+struct evidence {
+	uint8_t len; /* of what follows, without what is not used of `value` */
+	uint8_t key_tag, key_len;
+	char key[sizeof(EVIDENCE_KEY) - 1];
+	uint8_t value_tag, value_len, string_tag, string_len;
+	char value[EVIDENCE_MAX];
+};
+
+#define TAG(field)	((field) << 3 | OTR_PBUF_LEN)
+#define EVIDENCE_LEN(n) (offsetof(struct evidence, value) - 1 + (n))
+#define ROW(id, exported)                                                                          \
+	[OTR_EVIDENCE_##id] = {EVIDENCE_LEN(sizeof(exported) - 1), TAG(1),                         \
+			       sizeof(EVIDENCE_KEY) - 1,	   EVIDENCE_KEY,                   \
+			       TAG(2),                             sizeof(exported) + 1,           \
+			       TAG(1),                             sizeof(exported) - 1,           \
+			       exported},
+
+static const struct evidence evidence[OTR_EVIDENCE_MAX] = {
+#define OTR_EVIDENCE_ROW(id, exported, shown) ROW(id, exported)
+#include "bpf/evidence.def"
+#undef OTR_EVIDENCE_ROW
+};
+
+static void put_evidence(struct otr_pbuf *w, unsigned int field, uint8_t how)
+{
+	if (how >= OTR_EVIDENCE_MAX || !evidence[how].len)
+		return;
+	otr_pbuf_bytes(w, &evidence[how], 1u + evidence[how].len);
+	otr_pbuf_tag(w, field, OTR_PBUF_LEN);
+}
+
 static void put_link(struct otr_pbuf *w, const struct otr_link *ln)
 {
-	const char *why = otr_otlp_evidence(ln->evidence);
 	size_t from = otr_pbuf_len(w);
 
-	if (why)
-		put_extra(w, LINK_ATTRIBUTES, OTR_KEY_OTRACE_PARENT_EVIDENCE, why);
+	put_evidence(w, LINK_ATTRIBUTES, ln->evidence);
 	otr_pbuf_string(w, LINK_SPAN_ID, ln->span_id, sizeof(ln->span_id));
 	otr_pbuf_string(w, LINK_TRACE_ID, ln->trace_id, sizeof(ln->trace_id));
 	otr_pbuf_close(w, SPAN_LINKS, from);
@@ -109,8 +143,9 @@ static void put_blocks(struct otr_pbuf *w, const struct otr_span *sp)
 	for (size_t i = sp->n_blocks; i--; end = sp->block_at[i]) {
 		const struct otr_slice wire = sp->blocks[i]->wire;
 
-		otr_wire_attrs(w, SPAN_ATTRIBUTES, sp->attrs + sp->block_at[i],
-			       end - sp->block_at[i]);
+		if (end > sp->block_at[i])
+			otr_wire_attrs(w, SPAN_ATTRIBUTES, sp->attrs + sp->block_at[i],
+				       end - sp->block_at[i]);
 		otr_pbuf_bytes(w, wire.data, wire.len);
 	}
 	otr_wire_attrs(w, SPAN_ATTRIBUTES, sp->attrs, end);
@@ -118,12 +153,9 @@ static void put_blocks(struct otr_pbuf *w, const struct otr_span *sp)
 
 static void put_span_attrs(struct otr_pbuf *w, const struct otr_span *sp)
 {
-	const char *why = otr_otlp_evidence(sp->evidence);
-
 	if (sp->cut && !otr_span_string(sp, OTR_KEY_OTRACE_CUT).len)
 		put_extra(w, SPAN_ATTRIBUTES, OTR_KEY_OTRACE_CUT, "true");
-	if (why)
-		put_extra(w, SPAN_ATTRIBUTES, OTR_KEY_OTRACE_PARENT_EVIDENCE, why);
+	put_evidence(w, SPAN_ATTRIBUTES, sp->evidence);
 	put_blocks(w, sp);
 }
 
@@ -134,9 +166,49 @@ static void put_flags(struct otr_pbuf *w, uint32_t flags)
 	otr_pbuf_varint(w, SPAN_FLAGS << 3 | OTR_PBUF_FIXED32);
 }
 
-static void put_span(struct otr_pbuf *w, const struct otr_span *sp)
+static void put_name(struct otr_pbuf *w, const struct otr_span *sp)
+{
+	if (sp->name_wire.len)
+		otr_pbuf_bytes(w, sp->name_wire.data, sp->name_wire.len);
+	else
+		otr_wire_text(w, SPAN_NAME, sp->name);
+}
+
+/* The functions below write by a copy of `w`: no byte that they write can be one of the copy's, so
+ * the compiler keeps it in registers. */
+
+static void put_times(struct otr_pbuf *w, const struct otr_span *sp)
+{
+	struct otr_pbuf to = *w;
+
+	if (sp->end_ns)
+		otr_pbuf_fixed64(&to, SPAN_END, sp->end_ns);
+	if (sp->start_ns)
+		otr_pbuf_fixed64(&to, SPAN_START, sp->start_ns);
+	if (sp->kind)
+		otr_pbuf_number(&to, SPAN_KIND, sp->kind);
+	*w = to;
+}
+
+static void put_parent(struct otr_pbuf *w, const struct otr_span *sp)
 {
 	static const uint8_t none[sizeof(sp->parent_id)];
+
+	if (memcmp(sp->parent_id, none, sizeof(none)) != 0)
+		otr_pbuf_string(w, SPAN_PARENT_ID, sp->parent_id, sizeof(sp->parent_id));
+}
+
+static void put_ids(struct otr_pbuf *w, const struct otr_span *sp)
+{
+	struct otr_pbuf to = *w;
+
+	otr_pbuf_string(&to, SPAN_SPAN_ID, sp->span_id, sizeof(sp->span_id));
+	otr_pbuf_string(&to, SPAN_TRACE_ID, sp->trace_id, sizeof(sp->trace_id));
+	*w = to;
+}
+
+static void put_span(struct otr_pbuf *w, const struct otr_span *sp)
+{
 	size_t from = otr_pbuf_len(w);
 
 	put_flags(w, otr_otlp_flags(sp));
@@ -145,18 +217,11 @@ static void put_span(struct otr_pbuf *w, const struct otr_span *sp)
 	for (size_t n = sp->n_links; n;)
 		put_link(w, &sp->links[--n]);
 	put_span_attrs(w, sp);
-	if (sp->end_ns)
-		otr_pbuf_fixed64(w, SPAN_END, sp->end_ns);
-	if (sp->start_ns)
-		otr_pbuf_fixed64(w, SPAN_START, sp->start_ns);
-	if (sp->kind)
-		otr_pbuf_number(w, SPAN_KIND, sp->kind);
-	otr_wire_text(w, SPAN_NAME, sp->name);
-	if (memcmp(sp->parent_id, none, sizeof(none)) != 0)
-		otr_pbuf_string(w, SPAN_PARENT_ID, sp->parent_id, sizeof(sp->parent_id));
+	put_times(w, sp);
+	put_name(w, sp);
+	put_parent(w, sp);
 	otr_wire_text(w, SPAN_TRACE_STATE, sp->trace_state);
-	otr_pbuf_string(w, SPAN_SPAN_ID, sp->span_id, sizeof(sp->span_id));
-	otr_pbuf_string(w, SPAN_TRACE_ID, sp->trace_id, sizeof(sp->trace_id));
+	put_ids(w, sp);
 	otr_pbuf_close(w, SCOPE_SPANS_SPANS, from);
 }
 

@@ -2,7 +2,7 @@
 /*
  * attr_block.c - attributes that many spans have in common; see attr_block.h.
  *
- *	| struct otr_attr_block | attrs[n_attrs] | texts | wire |
+ *	| struct otr_attr_block | attrs[n_attrs] | texts | wire | name_wire |
  */
 
 #include "agent/span/attr_block.h"
@@ -47,8 +47,9 @@ static char *move_texts(struct otr_attr *attrs, size_t n, struct otr_slice *name
 	return to;
 }
 
+/* `wire` holds the attributes, then the name. */
 static struct otr_attr_block *make(const struct otr_attr *attrs, size_t n, struct otr_slice name,
-				   struct otr_slice wire)
+				   struct otr_slice wire, size_t name_wire)
 {
 	size_t room = n * sizeof(*attrs);
 	size_t bytes = sizeof(struct otr_attr_block) + room + text_bytes(attrs, n, name) + wire.len;
@@ -65,10 +66,11 @@ static struct otr_attr_block *make(const struct otr_attr *attrs, size_t n, struc
 	bk->attrs = own;
 	bk->n_attrs = (uint16_t)n;
 	bk->name = name;
-	bk->wire = wire;
 	bk->bytes = bytes;
 	to = move_texts(own, n, &bk->name, (char *)own + room);
-	move_slice(&bk->wire, &to);
+	move_slice(&wire, &to);
+	bk->wire = otr_slice_sub(wire, 0, wire.len - name_wire);
+	bk->name_wire = otr_slice_sub(wire, bk->wire.len, name_wire);
 	for (size_t i = 0; i < n; i++)
 		bk->keys |= OTR_KEY_BIT(own[i].key);
 	return bk;
@@ -78,11 +80,16 @@ struct otr_attr_block *otr_attr_block_new(const struct otr_attr *attrs, size_t n
 					  struct otr_slice name)
 {
 	OTR_AUTO(otr_pbuf_fini) struct otr_pbuf wire = {0};
+	size_t name_wire;
 
-	if (n > UINT16_MAX || otr_pbuf_room(&wire, otr_wire_attrs_max(attrs, n) + 1))
+	if (n > UINT16_MAX ||
+	    otr_pbuf_room(&wire, otr_wire_attrs_max(attrs, n) + otr_wire_text_max(name)))
 		return NULL;
+	otr_wire_text(&wire, OTR_WIRE_SPAN_NAME, name);
+	name_wire = otr_pbuf_len(&wire);
 	otr_wire_attrs(&wire, OTR_WIRE_SPAN_ATTRIBUTES, attrs, n);
-	return make(attrs, n, name, (struct otr_slice){wire.data + wire.at, otr_pbuf_len(&wire)});
+	return make(attrs, n, name, (struct otr_slice){wire.data + wire.at, otr_pbuf_len(&wire)},
+		    name_wire);
 }
 
 void otr_attr_block_unref(struct otr_attr_block **bkp)

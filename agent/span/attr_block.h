@@ -23,6 +23,7 @@ struct otr_attr_block {
 	const struct otr_attr *attrs;
 	struct otr_slice name; /* of the spans; empty: the block does not name them */
 	struct otr_slice wire; /* all attributes as elements of a span's field */
+	struct otr_slice name_wire; /* the name as a span's field; empty: it has none */
 	size_t bytes;	       /* of the allocation */
 };
 

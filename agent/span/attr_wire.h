@@ -16,7 +16,8 @@
 #include "agent/base/slice.h"
 #include "agent/span/attr.h"
 
-/* The number of the field `attributes` of a span. */
+/* Numbers of fields of a span. */
+#define OTR_WIRE_SPAN_NAME	 5
 #define OTR_WIRE_SPAN_ATTRIBUTES 9
 
 /* Returns the most bytes that otr_wire_text() writes. */

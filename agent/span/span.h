@@ -60,6 +60,7 @@ struct otr_span {
 	struct otr_resource *resource;
 	const char *scope; /* of the parser: "otrace/http" */
 	struct otr_slice name;
+	struct otr_slice name_wire;   /* of the block that names it (attr_block.h); or empty */
 	struct otr_slice status_text; /* of a failed span, if it says more */
 	struct otr_slice trace_state;
 	uint64_t keys; /* a bit for each key of its attributes, those of blocks, too */

@@ -32,8 +32,7 @@ void otr_sb_reset(struct otr_span_builder *sb)
 	drop_blocks(sb);
 	otr_buf_reset(&sb->text);
 	memset(&sb->span, 0, sizeof(sb->span));
-	memset(sb->place, 0, sizeof(sb->place));
-	sb->block_name = OTR_SLICE_NONE;
+	sb->namer = NULL;
 	sb->span.kind = OTR_SPAN_INTERNAL;
 }
 
@@ -66,7 +65,7 @@ static struct otr_slice keep_text(struct otr_span_builder *sb, struct otr_slice 
 void otr_sb_name(struct otr_span_builder *sb, struct otr_slice name)
 {
 	sb->span.name = keep_text(sb, name);
-	sb->block_name = OTR_SLICE_NONE;
+	sb->namer = NULL;
 }
 
 void otr_sb_status(struct otr_span_builder *sb, struct otr_slice text)
@@ -79,23 +78,32 @@ void otr_sb_trace_state(struct otr_span_builder *sb, struct otr_slice text)
 	sb->span.trace_state = keep_text(sb, text);
 }
 
+/* The span's own attribute of `key`, or NULL. */
+static struct otr_attr *find_own(struct otr_span_builder *sb, enum otr_key key)
+{
+	if (key == OTR_KEY_CUSTOM || !(sb->span.keys & OTR_KEY_BIT(key)))
+		return NULL;
+	for (uint16_t i = 0; i < sb->span.n_attrs; i++)
+		if (sb->attrs[i].key == key)
+			return &sb->attrs[i];
+	return NULL;
+}
+
 static struct otr_attr *slot(struct otr_span_builder *sb, enum otr_key key)
 {
 	struct otr_span *sp = &sb->span;
-	struct otr_attr *at;
+	struct otr_attr *at = find_own(sb, key);
 
-	if (sb->place[key])
-		return &sb->attrs[sb->place[key] - 1];
+	if (at)
+		return at;
 	if (sp->n_attrs == OTR_SPAN_ATTRS) {
 		sb->text.rc = -E2BIG;
 		return NULL;
 	}
 	at = &sb->attrs[sp->n_attrs++];
 	sp->keys |= OTR_KEY_BIT(key);
-	memset(at, 0, sizeof(*at));
 	at->key = (uint16_t)key;
-	if (key != OTR_KEY_CUSTOM)
-		sb->place[key] = (uint8_t)sp->n_attrs;
+	at->name = OTR_SLICE_NONE;
 	return at;
 }
 
@@ -165,8 +173,8 @@ void otr_sb_error(struct otr_span_builder *sb, struct otr_slice type)
 
 struct otr_slice otr_sb_name_of(const struct otr_span_builder *sb)
 {
-	if (sb->block_name.len)
-		return sb->block_name;
+	if (sb->namer)
+		return sb->namer->name;
 	if (!sb->text.data)
 		return OTR_SLICE_NONE;
 	return (struct otr_slice){sb->text.data + (size_t)sb->span.name.data, sb->span.name.len};
@@ -182,7 +190,7 @@ void otr_sb_block(struct otr_span_builder *sb, struct otr_attr_block *bk)
 	sb->span.blocks[sb->span.n_blocks++] = otr_attr_block_ref(bk);
 	sb->span.keys |= bk->keys;
 	if (bk->name.len)
-		sb->block_name = bk->name;
+		sb->namer = bk;
 }
 
 static void settle(struct otr_slice *s, const char *text)
@@ -219,8 +227,10 @@ static void settle_all(struct otr_span *sp, const struct otr_span_builder *sb, c
 	settle(&sp->status_text, text);
 	settle(&sp->trace_state, text);
 	settle_attrs((struct otr_attr *)sp->attrs, sp->n_attrs, text);
-	if (sb->block_name.len)
-		sp->name = sb->block_name;
+	if (!sb->namer)
+		return;
+	sp->name = sb->namer->name;
+	sp->name_wire = sb->namer->name_wire;
 }
 
 struct otr_span *otr_sb_finish(struct otr_span_builder *sb)

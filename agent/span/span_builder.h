@@ -19,9 +19,8 @@
 struct otr_span_builder {
 	struct otr_span span; /* set its plain fields directly */
 	struct otr_attr attrs[OTR_SPAN_ATTRS];
-	uint8_t place[OTR_KEY_MAX]; /* of each key in `attrs`, from 1 on; 0: it has none */
 	struct otr_link links[OTR_SPAN_LINKS];
-	struct otr_slice block_name; /* of a block, instead of span.name; or empty */
+	struct otr_attr_block *namer; /* the block that names the span, not span.name; or NULL */
 	struct otr_buf text;
 	/* While building, slices hold offsets into `text`, not addresses. */
 };
