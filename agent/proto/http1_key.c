@@ -34,8 +34,9 @@ enum text { /* behind a request_key */
 /* All but the target of a request: the same for most requests of a service. */
 struct request_key {
 	uint8_t part, server, tls, same_host;
-	uint16_t unix_socket;
+	uint8_t unix_socket, too_long;
 	uint16_t text_len[TEXTS];
+	uint32_t order;	     /* in which the texts stand */
 	struct otr_addr end; /* the server's: it names the server where no Host does */
 };
 
@@ -57,19 +58,34 @@ static bool names_server(const struct otr_msg *req)
 	       otr_slice_eq(req->op, OTR_SLICE("CONNECT"));
 }
 
-/* Finds the texts of a request that its key needs, but for its target. */
-static void find_texts(const struct otr_msg *req, struct otr_slice texts[TEXTS])
+static void add_text(struct otr_attr_key *key, struct request_key *fixed, enum text which,
+		     struct otr_slice text)
 {
-	texts[TEXT_METHOD] = req->op;
+	if (!text.len || fixed->text_len[which])
+		return; /* the first one counts */
+	if (text.len > UINT16_MAX) {
+		fixed->too_long = true;
+		return;
+	}
+	fixed->text_len[which] = (uint16_t)text.len;
+	fixed->order = fixed->order * TEXTS + which;
+	otr_attr_key_add(key, text);
+}
+
+/* Adds the texts of a request that its key needs, but for its target. */
+static void add_texts(struct otr_attr_key *key, struct request_key *fixed,
+		      const struct otr_msg *req)
+{
+	add_text(key, fixed, TEXT_METHOD, req->op);
 	for (const struct otr_attr *at = req->attrs; at < req->attrs + req->n_attrs; at++)
 		if (at->key == OTR_KEY_NETWORK_PROTOCOL_VERSION)
-			texts[TEXT_VERSION] = at->string;
+			add_text(key, fixed, TEXT_VERSION, at->string);
 		else if (at->key == OTR_KEY_SERVER_ADDRESS)
-			texts[TEXT_HOST] = at->string;
+			add_text(key, fixed, TEXT_HOST, at->string);
 		else if (at->key == OTR_KEY_URL_SCHEME)
-			texts[TEXT_SCHEME] = at->string;
+			add_text(key, fixed, TEXT_SCHEME, at->string);
 		else if (at->key == OTR_KEY_CUSTOM) /* OTR_HTTP1_FORWARDED_HOST is the only one */
-			texts[TEXT_FORWARDED] = at->string;
+			add_text(key, fixed, TEXT_FORWARDED, at->string);
 }
 
 void otr_http1_request_key(struct otr_attr_key *key, const struct otr_side *side,
@@ -79,25 +95,21 @@ void otr_http1_request_key(struct otr_attr_key *key, const struct otr_side *side
 				    .server = side->role == OTR_ROLE_SERVER,
 				    .tls = side->ref.layer == OTR_LAYER_TLS,
 				    .same_host = side->same_host};
-	struct otr_slice texts[TEXTS] = {[TEXT_SERVICE] = side->service};
 
 	key->len = 0;
 	if (req->partial || names_server(req))
 		return;
-	find_texts(req, texts);
+	otr_attr_key_begin(key, &fixed, sizeof(fixed));
+	add_texts(key, &fixed, req);
+	add_text(key, &fixed, TEXT_SERVICE, side->service);
 	if (side->conn)
 		set_end(&fixed, side->conn);
 	if (fixed.unix_socket)
-		texts[TEXT_PATH] = (struct otr_slice){side->conn->path, sizeof(side->conn->path)};
-	for (size_t i = 0; i < TEXTS; i++) {
-		if (texts[i].len > OTR_ATTR_KEY_MAX)
-			return;
-		fixed.text_len[i] = (uint16_t)texts[i].len;
-	}
-	otr_attr_key_begin(key, &fixed, sizeof(fixed));
-	for (size_t i = 0; i < TEXTS; i++)
-		if (texts[i].len)
-			otr_attr_key_add(key, texts[i]);
+		add_text(key, &fixed, TEXT_PATH,
+			 (struct otr_slice){side->conn->path, sizeof(side->conn->path)});
+	memcpy(key->fixed, &fixed, sizeof(fixed));
+	if (fixed.too_long)
+		key->len = 0;
 }
 
 void otr_http1_agent_key(struct otr_attr_key *key, const struct otr_msg *req)

@@ -87,27 +87,28 @@ static bool has_value(struct node *nd, struct otr_slice seg, size_t most, bool l
 	return true;
 }
 
-struct counts {
-	size_t digits, hex, other; /* other: neither hex nor a dash */
-	bool odd;		   /* has characters that no part of a route has */
+/* How many characters of a kind a text has, 8 bits each; of a text of at most SEG_MAX. */
+#define DIGIT (1u << 0)
+#define HEX   (1u << 8)	 /* a to f */
+#define OTHER (1u << 16) /* neither of these, nor a dash */
+#define ODD   (1u << 24) /* in no part of a route */
+
+#define ODD_OTHER (ODD | OTHER)
+
+static const uint32_t kinds[256] = {
+	[0 ... ' '] = ODD_OTHER,     ['!' ... '$'] = OTHER, ['%'] = ODD_OTHER,
+	['&' ... ','] = OTHER,	     ['.' ... '/'] = OTHER, ['0' ... '9'] = DIGIT,
+	[':' ... '?'] = OTHER,	     ['@'] = ODD_OTHER,	    ['A' ... 'F'] = HEX,
+	['G' ... '`'] = OTHER,	     ['a' ... 'f'] = HEX,   ['g' ... '~'] = OTHER,
+	[0x7f ... 0xff] = ODD_OTHER,
 };
 
-static struct counts count_chars(struct otr_slice s)
+static uint32_t count_chars(struct otr_slice s)
 {
-	struct counts n = {0};
-	unsigned char c;
+	uint32_t n = 0;
 
-	for (size_t i = 0; i < s.len; i++) {
-		c = (unsigned char)otr_lower(s.data[i]);
-		if (c >= '0' && c <= '9')
-			n.digits++;
-		else if (c >= 'a' && c <= 'f')
-			n.hex++;
-		else if (c != '-')
-			n.other++;
-		if (c < '!' || c >= 0x7f || c == '%' || c == '@')
-			n.odd = true;
-	}
+	for (size_t i = 0; i < s.len; i++)
+		n += kinds[(unsigned char)s.data[i]];
 	return n;
 }
 
@@ -116,21 +117,23 @@ static bool has_redacted(struct otr_slice s)
 {
 	static const char word[] = OTR_SECRET_HIDDEN;
 
-	return s.len >= sizeof(word) - 1 && memmem(s.data, s.len, word, sizeof(word) - 1);
+	return s.len >= sizeof(word) - 1 && memchr(s.data, word[0], s.len) &&
+	       memmem(s.data, s.len, word, sizeof(word) - 1);
 }
 
 /* Is the segment generated: 17, 2024-01-31, a UUID, 5f0e.., ORD-00123, the token of a session? */
 static bool is_variable(struct otr_slice s)
 {
-	struct counts n = count_chars(s);
+	uint32_t n = s.len <= SEG_MAX ? count_chars(s) : ODD;
+	uint32_t digits = n & 0xff, hex = n / HEX & 0xff, other = n / OTHER & 0xff;
 
-	if (n.odd || s.len > SEG_MAX || has_redacted(s))
+	if (n >= ODD || has_redacted(s))
 		return true;
-	if (n.digits && !n.other)
-		return !n.hex || s.len >= 8;
-	if (!n.other)
+	if (digits && !other)
+		return !hex || s.len >= 8;
+	if (!other)
 		return s.len >= 16;
-	return (n.digits >= 4 && n.digits * 2 >= s.len) || (n.digits >= 3 && s.len >= 20);
+	return (digits >= 4 && digits * 2 >= s.len) || (digits >= 3 && s.len >= 20);
 }
 
 static void note_node(struct otr_route_walk *walk, const struct otr_routes *rt,
