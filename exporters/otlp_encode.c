@@ -95,11 +95,15 @@ struct evidence {
 
 #define TAG(field)	((field) << 3 | OTR_PBUF_LEN)
 #define EVIDENCE_LEN(n) (offsetof(struct evidence, value) - 1 + (n))
-#define ROW(id, exported)                                                                          \
-	[OTR_EVIDENCE_##id] = {EVIDENCE_LEN(sizeof(exported) - 1), TAG(1),                         \
-			       sizeof(EVIDENCE_KEY) - 1,	   EVIDENCE_KEY,                   \
-			       TAG(2),                             sizeof(exported) + 1,           \
-			       TAG(1),                             sizeof(exported) - 1,           \
+#define ROW(id, exported)                                          \
+	[OTR_EVIDENCE_##id] = {EVIDENCE_LEN(sizeof(exported) - 1), \
+			       TAG(1),                             \
+			       sizeof(EVIDENCE_KEY) - 1,           \
+			       EVIDENCE_KEY,                       \
+			       TAG(2),                             \
+			       sizeof(exported) + 1,               \
+			       TAG(1),                             \
+			       sizeof(exported) - 1,               \
 			       exported},
 
 static const struct evidence evidence[OTR_EVIDENCE_MAX] = {

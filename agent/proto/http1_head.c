@@ -15,6 +15,7 @@
 #include "agent/proto/http1.h"
 
 #include "agent/base/eight.h"
+#include "agent/base/find_byte.h"
 #include "agent/base/own.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/trace_context.h"
@@ -118,16 +119,17 @@ static struct otr_slice trim(struct otr_slice s)
 }
 
 /* Takes a line off `in`, without its line end. False: `in` has no whole line. */
-static bool take_line(struct otr_slice *in, struct otr_slice *line)
+static inline bool take_line(struct otr_slice *in, struct otr_slice *line)
 {
-	const char *lf = in->len ? memchr(in->data, '\n', in->len) : NULL;
+	const char *const end = in->data + in->len;
+	const char *lf = otr_find_byte(in->data, end, '\n');
 	size_t n;
 
 	if (!lf)
 		return false;
 	n = (size_t)(lf - in->data);
-	*line = otr_slice_sub(*in, 0, n && lf[-1] == '\r' ? n - 1 : n);
-	*in = otr_slice_sub(*in, n + 1, in->len);
+	*line = (struct otr_slice){in->data, n && lf[-1] == '\r' ? n - 1 : n};
+	*in = (struct otr_slice){lf + 1, (size_t)(end - lf - 1)};
 	return true;
 }
 
@@ -274,17 +276,13 @@ bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in)
 
 size_t otr_http1_head_take(struct otr_http1_head *head, struct otr_slice in)
 {
-	const char *const end = in.data + in.len;
 	struct otr_slice rest = in, line;
-	const char *at, *lf;
 
 	if (!take_line(&rest, &line) || !read_first_line(head, line, false))
 		return 0;
-	for (at = rest.data; (lf = memchr(at, '\n', (size_t)(end - at))); at = lf + 1) {
-		line = (struct otr_slice){at, (size_t)(lf - at)};
-		line.len -= line.len && lf[-1] == '\r';
+	while (take_line(&rest, &line)) {
 		if (!line.len)
-			return (size_t)(lf + 1 - in.data);
+			return (size_t)(rest.data - in.data);
 		if (OTR_HTTP1_FIELD_LETTERS >> OTR_HTTP1_LETTER((unsigned char)line.data[0]) & 1)
 			otr_http1_field(head, line);
 	}

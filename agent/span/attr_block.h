@@ -21,10 +21,10 @@ struct otr_attr_block {
 	uint16_t n_attrs;
 	uint64_t keys; /* a bit for each key in `attrs` */
 	const struct otr_attr *attrs;
-	struct otr_slice name; /* of the spans; empty: the block does not name them */
-	struct otr_slice wire; /* all attributes as elements of a span's field */
+	struct otr_slice name;	    /* of the spans; empty: the block does not name them */
+	struct otr_slice wire;	    /* all attributes as elements of a span's field */
 	struct otr_slice name_wire; /* the name as a span's field; empty: it has none */
-	size_t bytes;	       /* of the allocation */
+	size_t bytes;		    /* of the allocation */
 };
 
 /* Copies `n` attributes and the name. Gives one reference, or NULL without memory. */
