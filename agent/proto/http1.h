@@ -74,9 +74,9 @@ struct otr_http1_head {
 	struct otr_slice x_forwarded_proto;
 	struct otr_slice user_agent;
 	struct otr_slice traceparent;
-	struct otr_slice tracestate[OTR_HTTP1_TRACESTATES];
 	struct otr_slice baggage;
 	uint8_t n_traceparent, n_tracestate;
+	struct otr_slice tracestate[OTR_HTTP1_TRACESTATES]; /* not cleared: `n_tracestate` counts */
 };
 
 /* Could `in` be the beginning of a head? Looks at its first bytes only. */

@@ -257,7 +257,7 @@ static bool read_request_line(struct otr_http1_head *head, struct otr_slice line
 /* Reads the first line of a head. `cut`: it is not whole. */
 static bool read_first_line(struct otr_http1_head *head, struct otr_slice line, bool cut)
 {
-	memset(head, 0, sizeof(*head));
+	memset(head, 0, offsetof(struct otr_http1_head, tracestate));
 	return read_status_line(head, line) || read_request_line(head, line, cut);
 }
 
@@ -274,17 +274,34 @@ bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in)
 	return true;
 }
 
+/* Is the line that begins at `at` empty? */
+static inline bool is_empty_line(const char *at, const char *end)
+{
+	return *at == '\n' || (*at == '\r' && at + 1 < end && at[1] == '\n');
+}
+
+static inline bool may_be_field(char first)
+{
+	return OTR_HTTP1_FIELD_LETTERS >> OTR_HTTP1_LETTER((unsigned char)first) & 1;
+}
+
 size_t otr_http1_head_take(struct otr_http1_head *head, struct otr_slice in)
 {
+	const char *const end = in.data + in.len;
 	struct otr_slice rest = in, line;
+	const char *at, *lf;
 
 	if (!take_line(&rest, &line) || !read_first_line(head, line, false))
 		return 0;
-	while (take_line(&rest, &line)) {
-		if (!line.len)
-			return (size_t)(rest.data - in.data);
-		if (OTR_HTTP1_FIELD_LETTERS >> OTR_HTTP1_LETTER((unsigned char)line.data[0]) & 1)
-			otr_http1_field(head, line);
+	for (at = rest.data; at < end; at = lf + 1) {
+		lf = otr_find_byte(at, end, '\n');
+		if (is_empty_line(at, end))
+			return (size_t)(at - in.data) + (*at == '\n' ? 1 : 2);
+		if (!lf)
+			return 0;
+		if (may_be_field(*at))
+			otr_http1_field(head, (struct otr_slice){at, (size_t)(lf - at) -
+									     (lf[-1] == '\r')});
 	}
 	return 0;
 }
@@ -335,7 +352,9 @@ static struct otr_slice tracestate(const struct otr_http1_head *head)
 	struct otr_slice one;
 	size_t len = 0;
 
-	if (head->n_tracestate < 2)
+	if (!head->n_tracestate)
+		return OTR_SLICE_NONE;
+	if (head->n_tracestate == 1)
 		return head->tracestate[0];
 	for (uint8_t i = 0; i < head->n_tracestate; i++) {
 		one = head->tracestate[i];
