@@ -18,6 +18,14 @@ static inline uint64_t otr_eight(const char *at)
 	return eight;
 }
 
+static inline uint32_t otr_four(const char *at)
+{
+	uint32_t four;
+
+	memcpy(&four, at, sizeof(four));
+	return four;
+}
+
 /* Is one of them below ' '? A byte above 0x7f is not. A byte that borrows from the next one is below
  * ' ' itself, so the answer is right. */
 static inline bool otr_eight_has_control(uint64_t eight)

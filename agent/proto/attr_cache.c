@@ -80,7 +80,7 @@ static bool is_usable(const struct otr_attr_key *key)
 	return key->len && key->len <= OTR_ATTR_KEY_MAX;
 }
 
-/* Most texts are short, and a call of memcmp() takes longer than their comparison. */
+/* Compares `len` bytes, at least one. Most texts are short, and a call of memcmp() takes longer than their comparison. */
 static inline bool is_same(const char *a, const char *b, size_t len)
 {
 	if (len > 16)
@@ -88,10 +88,9 @@ static inline bool is_same(const char *a, const char *b, size_t len)
 	if (len >= 8)
 		return otr_eight(a) == otr_eight(b) &&
 		       otr_eight(a + len - 8) == otr_eight(b + len - 8);
-	for (size_t i = 0; i < len; i++)
-		if (a[i] != b[i])
-			return false;
-	return true;
+	if (len < 4) /* one to three bytes */
+		return a[0] == b[0] && a[len / 2] == b[len / 2] && a[len - 1] == b[len - 1];
+	return otr_four(a) == otr_four(b) && otr_four(a + len - 4) == otr_four(b + len - 4);
 }
 
 static bool holds(const struct row *at, const struct otr_attr_key *key)

@@ -300,8 +300,8 @@ size_t otr_http1_head_take(struct otr_http1_head *head, struct otr_slice in)
 		if (!lf)
 			return 0;
 		if (may_be_field(*at))
-			otr_http1_field(head, (struct otr_slice){at, (size_t)(lf - at) -
-									     (lf[-1] == '\r')});
+			otr_http1_field(
+				head, (struct otr_slice){at, (size_t)(lf - at) - (lf[-1] == '\r')});
 	}
 	return 0;
 }
@@ -405,7 +405,8 @@ void otr_http1_head_fill(const struct otr_http1_head *head, struct otr_msg *msg)
 	msg->kind = head->response ? OTR_MSG_RESPONSE : OTR_MSG_REQUEST;
 	msg->status = head->status;
 	msg->failed = head->status >= 500;
+	if (head->response)
+		return;
 	otr_msg_add_text(msg, OTR_KEY_NETWORK_PROTOCOL_VERSION, head->version);
-	if (!head->response)
-		emit_request(head, msg);
+	emit_request(head, msg);
 }
