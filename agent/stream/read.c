@@ -162,6 +162,7 @@ static bool ends_by_tail(struct otr_flow *fl, struct otr_dir_state *ds, struct o
 	struct otr_slice tail = {(const char *)ds->hs.tail, sizeof(ds->hs.tail)};
 	uint64_t used = 0;
 
+	otr_msg_clear(msg);
 	if ((ds->open && ds->end != OTR_END_LATER) || !fl->proto->body_by_tail || !ds->hs.has_tail)
 		return false;
 	switch (fl->proto->parse(fl->state, otr_dir_state_dir(fl, ds), tail, OTR_IN_TAIL, &used,
@@ -217,7 +218,7 @@ static bool hides_messages(struct otr_flow *fl, const struct otr_dir_state *ds, 
  * tail must give it. False: its end is not known yet. */
 static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 {
-	struct otr_msg msg = {0};
+	struct otr_msg msg;
 	bool ended = otr_half_stream_run_ended(&ds->hs) || (ds->wait_expired && ds->flipped);
 	bool emitted = ends_by_tail(fl, ds, &msg);
 	uint64_t end = otr_half_stream_run_end(&ds->hs), when_ns = 0;
@@ -296,9 +297,10 @@ static bool find_again(struct otr_flow *fl, struct otr_dir_state *ds, struct otr
 static bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice in,
 		      enum otr_follow follow)
 {
-	struct otr_msg msg = {0};
+	struct otr_msg msg;
 	uint64_t used = 0;
 
+	otr_msg_clear(&msg);
 	switch (fl->proto->parse(fl->state, otr_dir_state_dir(fl, ds), in, flags_of(fl, ds, follow),
 				 &used, &msg)) {
 	case OTR_PARSE_MSG:
