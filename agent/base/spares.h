@@ -23,17 +23,25 @@ struct otr_spares {	 /* begins zeroed */
 	size_t n, least; /* the least number of spare objects since the last trim */
 };
 
-/* Gives `size` bytes, all zero; the same size each time. NULL: no memory. */
-static inline void *otr_spares_get(struct otr_spares *sp, size_t size)
+/* Gives `size` bytes, whose contents mean nothing; the same size each time. NULL: no memory. */
+static inline void *otr_spares_take(struct otr_spares *sp, size_t size)
 {
 	void *p = sp->first;
 
 	if (!p)
-		return calloc(1, size);
+		return malloc(size);
 	memcpy(&sp->first, p, sizeof(sp->first));
 	if (--sp->n < sp->least)
 		sp->least = sp->n;
-	return memset(p, 0, size);
+	return p;
+}
+
+/* As otr_spares_take(), all zero. */
+static inline void *otr_spares_get(struct otr_spares *sp, size_t size)
+{
+	void *p = otr_spares_take(sp, size);
+
+	return p ? memset(p, 0, size) : NULL;
 }
 
 /* Takes an object back. */

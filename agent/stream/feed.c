@@ -197,6 +197,7 @@ void otr_flow_data(struct otr_flow *fl, const struct otr_ev_data *ev)
 		otr_flow_read(fl, ds);
 	else
 		identify(fl, ds);
+	otr_half_stream_keep(&ds->hs);
 }
 
 void otr_flow_run(struct otr_flow *fl, const struct otr_ev_run *ev)

@@ -2,9 +2,9 @@
 /*
  * half_stream.c - one direction of one stream: bytes at positions, and what is missing.
  *
- * In the usual case a record begins where the last one ended, and its bytes go straight
- * into `buf`; its segment remembers only who and when. A segment keeps its own bytes while
- * something before it is missing.
+ * In the usual case a record begins where the last one ended, and nothing before it is unread. Then
+ * its bytes are read where they are, and only what is left of them goes into `buf`; its segment
+ * remembers only who and when. A segment keeps its own bytes while something before it is missing.
  */
 
 #include "agent/stream/half_stream.h"
@@ -65,7 +65,9 @@ static void give_back(struct otr_half_stream *h)
 	struct otr_buf *spare = &h->budget->spare;
 
 	h->head = 0;
-	if (!spare->data) {
+	if (!h->buf.data && !h->buf.rc)
+		return;
+	if (!spare->data && !h->buf.lent) {
 		spare->data = h->buf.data;
 		spare->cap = h->buf.cap;
 		h->buf.data = NULL;
@@ -114,6 +116,35 @@ static void compact(struct otr_half_stream *h)
 	h->head = 0;
 }
 
+struct otr_slice otr_half_stream_bytes(const struct otr_half_stream *h)
+{
+	size_t left = h->buf.len - h->head;
+
+	return (struct otr_slice){left ? h->buf.data + h->head : "", left};
+}
+
+/* Reads `data`, all that is unread, where it is. */
+static void lend(struct otr_half_stream *h, const void *data, size_t len)
+{
+	h->buf.data = (char *)(uintptr_t)data; /* of a buffer that is lent, nothing is changed */
+	h->buf.len = h->buf.cap = len;
+	h->buf.lent = true;
+	h->head = 0;
+}
+
+/* See half_stream.h. */
+void otr_half_stream_keep(struct otr_half_stream *h)
+{
+	struct otr_slice left = otr_half_stream_bytes(h);
+
+	if (!h->buf.lent)
+		return;
+	otr_buf_fini(&h->buf);
+	h->head = 0;
+	borrow(h);
+	otr_buf_slice(&h->buf, left);
+}
+
 /* Takes the bytes of `seg`, which start at or before joined_end, from `data`. */
 static void join(struct otr_half_stream *h, const struct otr_stream_segment *seg,
 		 const uint8_t *data)
@@ -122,6 +153,7 @@ static void join(struct otr_half_stream *h, const struct otr_stream_segment *seg
 
 	if (known >= seg->cap)
 		return;
+	otr_half_stream_keep(h);
 	compact(h);
 	borrow(h);
 	otr_buf_add(&h->buf, data + known, seg->cap - known);
@@ -255,30 +287,60 @@ void otr_half_stream_begin(struct otr_half_stream *h, uint64_t pos, uint8_t pos_
 	begin(h, otr_half_stream_place(h, pos, pos_kind));
 }
 
+/* The segment of a record. */
+static void fill_in(struct otr_stream_segment *seg, uint64_t pos, const struct otr_ev_data *ev)
+{
+	seg->next = NULL;
+	seg->pos = pos;
+	seg->end = pos + ev->moved;
+	seg->from = (struct otr_segment_origin){
+		.pos = pos,
+		.start_ns = ev->dir == OTR_DIR_IN ? ev->hdr.time_ns : ev->start_ns,
+		.time_ns = ev->hdr.time_ns,
+		.strand = ev->hdr.strand,
+		.tgid = ev->hdr.tgid,
+		.first = ev->first,
+		.cause = ev->cause,
+	};
+	seg->cap = ev->cap;
+	seg->by_run_only = false;
+}
+
+/* Takes a record at `at` while no other is known from there on. */
+static int add_next(struct otr_half_stream *h, const struct otr_ev_data *ev)
+{
+	struct otr_stream_segment *seg = otr_spares_take(&h->budget->segments, sizeof(*seg));
+	int rc;
+
+	if (!seg)
+		return -ENOMEM;
+	fill_in(seg, h->at, ev);
+	rc = charge(h->budget, seg);
+	seg->bare = true;
+	h->budget->used += seg->cost;
+	note_moved(h, seg);
+	h->segments = h->last = seg;
+	if (seg->cap)
+		lend(h, ev->data, seg->cap);
+	return rc;
+}
+
 int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev)
 {
 	uint64_t pos = otr_half_stream_place(h, ev->pos, ev->pos_kind);
-	struct otr_stream_segment fresh = {
-		.pos = pos,
-		.end = pos + ev->moved,
-		.from = {.pos = pos,
-			 .start_ns = ev->dir == OTR_DIR_IN ? ev->hdr.time_ns : ev->start_ns,
-			 .time_ns = ev->hdr.time_ns,
-			 .strand = ev->hdr.strand,
-			 .tgid = ev->hdr.tgid,
-			 .first = ev->first,
-			 .cause = ev->cause},
-		.cap = ev->cap,
-	};
+	struct otr_stream_segment fresh;
 
 	if (!h->begun)
 		begin(h, pos);
-	if (fresh.end <= h->at && fresh.end <= h->moved_end)
+	if (pos + ev->moved <= h->at && pos + ev->moved <= h->moved_end)
 		return 0;
 	if (ev->first && pos >= h->moved_end) {
 		h->run_pos = pos;
 		h->run_over = h->has_tail = false;
 	}
+	if (!h->segments && !h->buf.data && pos == h->at)
+		return add_next(h, ev);
+	fill_in(&fresh, pos, ev);
 	return add(h, &fresh, ev->data);
 }
 
@@ -304,13 +366,6 @@ void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev)
 	h->run_over = !ev->open;
 	h->has_tail = ev->bytes >= sizeof(h->tail);
 	memcpy(h->tail, ev->tail, sizeof(h->tail));
-}
-
-struct otr_slice otr_half_stream_bytes(const struct otr_half_stream *h)
-{
-	size_t left = h->buf.len - h->head;
-
-	return (struct otr_slice){left ? h->buf.data + h->head : "", left};
 }
 
 static const struct otr_stream_segment *covering(const struct otr_half_stream *h, uint64_t pos)

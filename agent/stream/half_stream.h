@@ -60,7 +60,7 @@ struct otr_half_stream {
 	struct otr_stream_segment *segments; /* by position; none overlap */
 	struct otr_stream_segment *last;
 	struct otr_stream_segment *to_join; /* the first whose bytes are not in buf */
-	struct otr_buf buf;
+	struct otr_buf buf; /* `lent`: its bytes are those of the latest record */
 	size_t head;	    /* bytes of buf that are spent */
 	uint64_t at;	    /* of the next byte to parse */
 	uint64_t moved_end; /* behind the last byte that is known to have moved */
@@ -96,10 +96,13 @@ uint64_t otr_half_stream_place(const struct otr_half_stream *h, uint64_t pos, ui
 /* The half stream begins at `pos`. Without this call it begins with its first record. */
 void otr_half_stream_begin(struct otr_half_stream *h, uint64_t pos, uint8_t pos_kind);
 
-/* Takes the bytes of a record; those that are known already are dropped. Returns 0; -ENOBUFS: the
- * budget has no room for the bytes, which become a gap; or -ENOMEM: nothing is taken, and the bytes
- * are a hole. */
+/* Takes the bytes of a record; those that are known already are dropped. Borrows them until
+ * otr_half_stream_keep(). Returns 0; -ENOBUFS: the budget has no room for the bytes, which become a
+ * gap; or -ENOMEM: nothing is taken, and the bytes are a hole. */
 int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev);
+
+/* Copies what is not spent yet of bytes that are borrowed. Called before their record is gone. */
+void otr_half_stream_keep(struct otr_half_stream *h);
 
 /* Takes what is known of a run: its bytes that were not seen become a gap. */
 void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev);
