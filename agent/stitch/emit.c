@@ -236,10 +236,10 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 
 /* Frees the messages of an exchange that is emitted. Its ids are kept for two more seconds; at
  * thousands of exchanges a second, messages would be most of the memory of the agent. */
-static void free_messages(struct otr_exchange *ex)
+static void free_messages(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	free(ex->req);
-	free(ex->rsp);
+	otr_pool_put(&st->messages, ex->req);
+	otr_pool_put(&st->messages, ex->rsp);
 	ex->req = ex->rsp = NULL;
 	if (ex->resource)
 		otr_resource_unref(&ex->resource);
@@ -267,7 +267,7 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
 
 	if (!is_span(st, ex)) {
-		free_messages(ex);
+		free_messages(st, ex);
 		return;
 	}
 	if (!describe(st, ex)) {
@@ -279,7 +279,7 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 	}
 	if (!sp)
 		otr_exchange_lost(st, ex, OTR_LOSS_CUT); /* no memory */
-	free_messages(ex);
+	free_messages(st, ex);
 	if (!sp)
 		return;
 	count(st, ex);

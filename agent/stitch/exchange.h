@@ -20,6 +20,7 @@
 #include <utlist.h>
 
 #include "agent/base/keyed.h"
+#include "agent/base/pool.h"
 #include "agent/base/spares.h"
 #include "agent/proto/memory.h"
 #include "agent/proto/proto.h"
@@ -142,7 +143,7 @@ struct otr_exchange {
 	uint64_t lingers_until_ns; /* once emitted: when it is freed */
 	const struct otr_proto_ops *proto;
 	struct otr_resource *resource; /* one reference; NULL: not known, or emitted */
-	struct otr_msg *req, *rsp;     /* copies, each in one allocation; NULL once emitted */
+	struct otr_msg *req, *rsp;     /* copies, of st->messages; NULL once emitted */
 
 	uint8_t life;	     /* enum otr_life */
 	uint8_t answer;	     /* enum otr_answer; otr_exchange_answer() sets it */
@@ -212,6 +213,7 @@ struct otr_stitch {
 	struct otr_trace *open, *settled;
 	bool has_unix_servers; /* the server's end of a Unix socket was seen */
 	struct otr_spares old_exchanges, old_traces; /* memory for new ones */
+	struct otr_pool messages;
 	size_t n;				     /* exchanges, live and lingering */
 	struct otr_proto_memory memory;		     /* for describe() */
 	struct otr_span_builder sb;

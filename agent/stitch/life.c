@@ -126,12 +126,12 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wi
 				      const struct otr_side *side, const struct otr_msg *msg)
 {
 	struct otr_exchange *ex = otr_spares_get(&st->old_exchanges, sizeof(*ex));
-	struct otr_msg *req = otr_msg_copy(msg);
+	struct otr_msg *req = otr_msg_copy(&st->messages, msg);
 	struct otr_trace *tr = otr_trace_new(st);
 
 	if (!ex || !req || !tr) {
 		otr_spares_put(&st->old_exchanges, ex);
-		free(req);
+		otr_pool_put(&st->messages, req);
 		otr_spares_put(&st->old_traces, tr);
 		return NULL;
 	}
@@ -215,8 +215,8 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 	otr_wire_put(wire);
 	if (ex->resource)
 		otr_resource_unref(&ex->resource);
-	free(ex->req);
-	free(ex->rsp);
+	otr_pool_put(&st->messages, ex->req);
+	otr_pool_put(&st->messages, ex->rsp);
 	free(ex->links);
 	otr_spares_put(&st->old_exchanges, ex);
 }

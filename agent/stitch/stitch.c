@@ -69,6 +69,7 @@ void otr_stitch_free(struct otr_stitch **stp)
 	otr_process_fini(st);
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);
+	otr_pool_fini(&st->messages);
 	otr_proto_memory_fini(&st->memory);
 	otr_sb_fini(&st->sb);
 	free(st);
@@ -190,7 +191,7 @@ static int take_response(struct otr_stitch *st, struct otr_wire *wire, const str
 	otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
 	wire->now[side->ref.layer][side->ref.dir] = ex;
 	end_skipped(st, wire, side, msg);
-	ex->rsp = otr_msg_copy(msg);
+	ex->rsp = otr_msg_copy(&st->messages, msg);
 	return ex->rsp ? 0 : -ENOMEM;
 }
 
@@ -329,6 +330,7 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	otr_trace_sweep(st);
 	otr_spares_trim(&st->old_exchanges);
 	otr_spares_trim(&st->old_traces);
+	otr_pool_trim(&st->messages);
 }
 
 void otr_stitch_flush(struct otr_stitch *st)
