@@ -116,13 +116,6 @@ static void compact(struct otr_half_stream *h)
 	h->head = 0;
 }
 
-struct otr_slice otr_half_stream_bytes(const struct otr_half_stream *h)
-{
-	size_t left = h->buf.len - h->head;
-
-	return (struct otr_slice){left ? h->buf.data + h->head : "", left};
-}
-
 /* Reads `data`, all that is unread, where it is. */
 static void lend(struct otr_half_stream *h, const void *data, size_t len)
 {
@@ -377,13 +370,10 @@ static const struct otr_stream_segment *covering(const struct otr_half_stream *h
 	return NULL;
 }
 
-enum otr_follow otr_half_stream_follow(const struct otr_half_stream *h)
+/* See half_stream.h: some bytes behind those that are unread have moved. */
+enum otr_follow otr_half_stream_gap(const struct otr_half_stream *h)
 {
-	uint64_t end = joined_end(h);
-
-	if (covering(h, end))
-		return OTR_FOLLOW_GAP;
-	return end < h->moved_end ? OTR_FOLLOW_HOLE : OTR_FOLLOW_NOTHING;
+	return covering(h, joined_end(h)) ? OTR_FOLLOW_GAP : OTR_FOLLOW_HOLE;
 }
 
 bool otr_half_stream_is_after_loss(const struct otr_half_stream *h, uint64_t end, bool calls)
@@ -490,7 +480,7 @@ const struct otr_segment_origin *otr_half_stream_origin(const struct otr_half_st
 	return seg ? &seg->from : NULL;
 }
 
-void otr_half_stream_retire(struct otr_half_stream *h)
+void otr_half_stream_drop_spent(struct otr_half_stream *h)
 {
 	while (h->segments && h->segments->end <= h->at) {
 		h->spent_ns = h->segments->from.time_ns;

@@ -108,10 +108,21 @@ void otr_half_stream_keep(struct otr_half_stream *h);
 void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev);
 
 /* The unparsed bytes at `at`; they live until the next call. */
-struct otr_slice otr_half_stream_bytes(const struct otr_half_stream *h);
+static inline struct otr_slice otr_half_stream_bytes(const struct otr_half_stream *h)
+{
+	size_t left = h->buf.len - h->head;
+
+	return (struct otr_slice){left ? h->buf.data + h->head : "", left};
+}
 
 /* What follows those bytes. */
-enum otr_follow otr_half_stream_follow(const struct otr_half_stream *h);
+enum otr_follow otr_half_stream_gap(const struct otr_half_stream *h);
+static inline enum otr_follow otr_half_stream_follow(const struct otr_half_stream *h)
+{
+	bool more = h->at + (h->buf.len - h->head) < h->moved_end;
+
+	return more ? otr_half_stream_gap(h) : OTR_FOLLOW_NOTHING;
+}
 
 /* Spends `n` bytes, which may pass all that came. */
 void otr_half_stream_spend(struct otr_half_stream *h, uint64_t n);
@@ -142,6 +153,11 @@ const struct otr_segment_origin *otr_half_stream_origin(const struct otr_half_st
 							uint64_t pos);
 
 /* Frees segments that are spent. Their times and origins cannot be asked for any more. */
-void otr_half_stream_retire(struct otr_half_stream *h);
+void otr_half_stream_drop_spent(struct otr_half_stream *h);
+static inline void otr_half_stream_retire(struct otr_half_stream *h)
+{
+	if (h->segments && h->segments->end <= h->at)
+		otr_half_stream_drop_spent(h);
+}
 
 #endif /* OTR_HALF_STREAM_H */

@@ -39,15 +39,13 @@ void otr_dir_state_end(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t e
 }
 
 /* See message.h. */
-void otr_dir_state_check_end(struct otr_flow *fl, struct otr_dir_state *ds)
+void otr_dir_state_end_if_moved(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint64_t when_ns = 0;
 	bool exact = false;
 
-	if (!ds->open || ds->end != OTR_END_HERE ||
-	    !otr_half_stream_moved(&ds->hs, ds->open_end, &when_ns, &exact))
-		return;
-	otr_dir_state_end(fl, ds, ds->open_end, when_ns, 0, !exact);
+	if (otr_half_stream_moved(&ds->hs, ds->open_end, &when_ns, &exact))
+		otr_dir_state_end(fl, ds, ds->open_end, when_ns, 0, !exact);
 }
 
 /* See message.h. */

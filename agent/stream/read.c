@@ -34,6 +34,12 @@
  * that are only late were declared lost, their message would be, too. */
 #define LATE_NS (2 * 1000000ull)
 
+static void check_end(struct otr_flow *fl, struct otr_dir_state *ds)
+{
+	if (ds->open && ds->end == OTR_END_HERE)
+		otr_dir_state_end_if_moved(fl, ds);
+}
+
 static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
 		      struct otr_msg *msg)
 {
@@ -44,7 +50,7 @@ static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t us
 	ds->open_end = used > UINT64_MAX - ds->hs.at ? OTR_USED_ALL : ds->hs.at + used;
 	otr_dir_state_emit(fl, ds, msg);
 	otr_half_stream_spend(&ds->hs, used);
-	otr_dir_state_check_end(fl, ds);
+	check_end(fl, ds);
 }
 
 static void take_skip(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
@@ -58,7 +64,7 @@ static void take_skip(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t us
 		ds->open_end = ds->hs.at + used;
 	}
 	otr_half_stream_spend(&ds->hs, used);
-	otr_dir_state_check_end(fl, ds);
+	check_end(fl, ds);
 }
 
 /* The bytes are not of this protocol. If nothing was understood so far, another parser may take
@@ -331,7 +337,7 @@ static bool step(struct otr_flow *fl, struct otr_dir_state *ds)
 	struct otr_slice in;
 	enum otr_follow follow;
 
-	otr_dir_state_check_end(fl, ds);
+	check_end(fl, ds);
 	otr_half_stream_retire(&ds->hs);
 	in = otr_half_stream_bytes(&ds->hs);
 	follow = otr_half_stream_follow(&ds->hs);
