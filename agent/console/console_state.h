@@ -12,6 +12,7 @@
 #include "agent/console/pending.h"
 #include "agent/console/stats.h"
 #include "agent/console/style.h"
+#include "agent/view/node.h"
 
 /* The traces that were to be printed in this second, and those that were. */
 struct otr_flood {
@@ -31,6 +32,7 @@ struct otr_console {
 	uint64_t losses_shown_ns; /* when the last LOST line was printed */
 	uint64_t unwritten;	  /* blocks that were dropped */
 	struct otr_buf out;
+	struct otr_tree tree; /* of the trace that is complete now */
 };
 
 #endif /* OTR_CONSOLE_CONSOLE_STATE_H */

@@ -45,10 +45,11 @@ static struct otr_pending *detach(struct otr_pendings *ps, struct otr_pending **
 static struct otr_pending *begin(struct otr_pendings *ps, struct otr_pending **at,
 				 const uint8_t trace_id[16])
 {
-	struct otr_pending *p = calloc(1, sizeof(*p));
+	struct otr_pending *p = otr_spares_take(&ps->old, sizeof(*p));
 
 	if (!p)
 		return NULL;
+	*p = (struct otr_pending){.of = ps, .spans = p->few, .cap = OTR_PENDING_FEW};
 	memcpy(p->trace_id, trace_id, sizeof(p->trace_id));
 	p->older = ps->newest;
 	*(ps->newest ? &ps->newest->newer : &ps->oldest) = p;
@@ -69,28 +70,40 @@ static void drop_oldest(struct otr_pendings *ps)
 
 static bool grow(struct otr_pending *p)
 {
-	size_t cap = p->cap ? p->cap * 2 : 8;
+	bool few = p->spans == p->few;
 	struct otr_span **spans = NULL;
 
 	if (p->n < p->cap)
 		return true;
 	if (p->n < OTR_TRACE_SPANS)
-		spans = realloc(p->spans, cap * sizeof(*spans));
+		spans = realloc(few ? NULL : p->spans, 2 * p->cap * sizeof(*spans));
 	if (!spans)
 		return false;
+	if (few)
+		memcpy(spans, p->few, sizeof(p->few));
 	p->spans = spans;
-	p->cap = cap;
+	p->cap *= 2;
 	return true;
+}
+
+/* Spans of a trace come one after the other. */
+static struct otr_pending *find_or_begin(struct otr_pendings *ps, const uint8_t trace_id[16])
+{
+	struct otr_pending **at;
+
+	if (ps->newest && !memcmp(ps->newest->trace_id, trace_id, 16))
+		return ps->newest;
+	at = find(ps, trace_id);
+	return *at ? *at : begin(ps, at, trace_id);
 }
 
 void otr_pending_add(struct otr_pendings *ps, struct otr_span *sp, uint64_t now_ns)
 {
-	struct otr_pending **at, *p;
+	struct otr_pending *p;
 
 	while (ps->oldest && (ps->traces >= OTR_PENDING_TRACES || ps->spans >= OTR_PENDING_SPANS))
 		drop_oldest(ps);
-	at = find(ps, sp->trace_id);
-	p = *at ? *at : begin(ps, at, sp->trace_id);
+	p = find_or_begin(ps, sp->trace_id);
 	if (!p || !grow(p)) {
 		ps->dropped++;
 		otr_loss_add(OTR_LOSS_EVICT, 1);
@@ -116,8 +129,9 @@ void otr_pending_free(struct otr_pending **pp)
 		return;
 	for (size_t i = 0; i < p->n; i++)
 		otr_span_unref(&p->spans[i]);
-	free(p->spans);
-	free(p);
+	if (p->spans != p->few)
+		free(p->spans);
+	otr_spares_put(&p->of->old, p);
 }
 
 /* Spans of a trace that was printed before they came: the stitcher counted them as late. */
@@ -129,4 +143,11 @@ void otr_pending_forget(struct otr_pendings *ps, uint64_t ns)
 		p = detach(ps, find(ps, ps->oldest->trace_id));
 		otr_pending_free(&p);
 	}
+	otr_spares_trim(&ps->old);
+}
+
+void otr_pendings_fini(struct otr_pendings *ps)
+{
+	otr_pending_forget(ps, UINT64_MAX);
+	otr_spares_fini(&ps->old);
 }

@@ -19,6 +19,8 @@
 #include "agent/view/units.h"
 #include "agent/view/words.h"
 
+#define FIRST 8 /* rows that are compared by name */
+
 static int table_init(struct otr_stats_table *t, size_t max)
 {
 	t->max = max;
@@ -50,12 +52,27 @@ void otr_stats_fini(struct otr_stats *st)
 	otr_buf_fini(&st->slowest);
 }
 
+/* The row of a name that fits a row, if it is among the first: found without the hash. Or NULL. */
+static struct otr_stat *row_among_first(struct otr_stats_table *t, struct otr_slice name)
+{
+	struct otr_stat *end = t->row + (t->n < FIRST ? t->n : FIRST);
+
+	for (struct otr_stat *row = t->row; row < end; row++)
+		if (row->len == name.len && !memcmp(row->name, name.data, name.len))
+			return row;
+	return NULL;
+}
+
 struct otr_stat *otr_stats_row(struct otr_stats_table *t, struct otr_slice name, bool *fresh)
 {
-	uint64_t sum = otr_sum_bytes(0, name.data, name.len);
-	struct otr_stat *row;
+	bool is_whole = name.len && name.len < sizeof(t->rest.name);
+	struct otr_stat *row = is_whole ? row_among_first(t, name) : NULL;
+	uint64_t sum;
 
 	*fresh = false;
+	if (row)
+		return row;
+	sum = otr_sum_bytes(0, name.data, name.len);
 	for (size_t i = 0; i < t->n; i++)
 		if (t->row[i].sum == sum)
 			return &t->row[i];
@@ -64,6 +81,7 @@ struct otr_stat *otr_stats_row(struct otr_stats_table *t, struct otr_slice name,
 	*fresh = true;
 	row = &t->row[t->n++];
 	row->sum = sum;
+	row->len = name.len;
 	if (name.len > sizeof(row->name) - 1)
 		for (name.len = sizeof(row->name) - 1;
 		     name.len && (name.data[name.len] & 0xc0) == 0x80;)
@@ -94,7 +112,7 @@ void otr_stats_span(struct otr_stats *st, const struct otr_span *sp)
 	measure(row, sp->end_ns > sp->start_ns ? sp->end_ns - sp->start_ns : 0);
 }
 
-static void note_slowest(struct otr_stats *st, const struct otr_tree *tree, struct otr_slice name)
+static void note_slowest(struct otr_stats *st, struct otr_tree *tree, struct otr_slice name)
 {
 	const struct otr_node *root = &tree->nodes[tree->root];
 
@@ -107,6 +125,7 @@ static void note_slowest(struct otr_stats *st, const struct otr_tree *tree, stru
 	otr_buf_byte(&st->slowest, ' ');
 	otr_buf_slice(&st->slowest, name);
 	otr_buf_str(&st->slowest, "   ");
+	otr_tree_time(tree);
 	otr_words_why(&st->slowest, tree);
 }
 
@@ -144,9 +163,10 @@ static void note_error(struct otr_stats *st, const struct otr_tree *tree)
 	otr_stats_row(&st->errors, otr_buf_view(&text), &fresh)->count++;
 }
 
-bool otr_stats_trace(struct otr_stats *st, const struct otr_tree *tree)
+bool otr_stats_trace(struct otr_stats *st, struct otr_tree *tree)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf name = {0};
+	char room[256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf name = OTR_BUF_ON(room, 0);
 	const struct otr_node *root = &tree->nodes[tree->root];
 	struct otr_label lb;
 	struct otr_stat *row;

@@ -60,14 +60,14 @@ struct otr_half_stream {
 	struct otr_stream_segment *segments; /* by position; none overlap */
 	struct otr_stream_segment *last;
 	struct otr_stream_segment *to_join; /* the first whose bytes are not in buf */
-	struct otr_buf buf; /* `lent`: its bytes are those of the latest record */
-	size_t head;	    /* bytes of buf that are spent */
-	uint64_t at;	    /* of the next byte to parse */
-	uint64_t moved_end; /* behind the last byte that is known to have moved */
-	uint64_t moved_ns;  /* when the byte before moved_end moved */
-	uint64_t spent_ns;  /* when the last segment before `at` moved */
-	uint64_t total;	    /* bytes known to have moved */
-	bool begun;	    /* `at` is set */
+	struct otr_buf buf;		    /* `lent`: its bytes are those of the latest record */
+	size_t head;			    /* bytes of buf that are spent */
+	uint64_t at;			    /* of the next byte to parse */
+	uint64_t moved_end;		    /* behind the last byte that is known to have moved */
+	uint64_t moved_ns;		    /* when the byte before moved_end moved */
+	uint64_t spent_ns;		    /* when the last segment before `at` moved */
+	uint64_t total;			    /* bytes known to have moved */
+	bool begun;			    /* `at` is set */
 
 	/* The latest run. */
 	uint64_t run_pos; /* where it begins */
