@@ -188,11 +188,22 @@ static void take_handoff(struct otr_pipeline *pl, const struct otr_ev_handoff *e
 		fb->handoff(fb->arg, ev->hdr.tgid);
 }
 
+/* Nearly all events are of a kind that only the streams take. */
+static bool is_of_streams(const struct otr_event *ev)
+{
+	return ev->kind == OTR_EV_DATA || ev->kind == OTR_EV_RUN || ev->kind == OTR_EV_BYPASSED;
+}
+
 int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 {
 	const void *rec = ev;
-	int rc = otr_procs_event(pl->procs, ev);
+	int rc;
 
+	if (is_of_streams(ev)) {
+		otr_streams_event(pl->streams, ev);
+		return 0;
+	}
+	rc = otr_procs_event(pl->procs, ev);
 	switch (ev->kind) {
 	case OTR_EV_CLOCK:
 		take_clock(pl, rec);

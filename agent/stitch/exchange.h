@@ -21,6 +21,7 @@
 
 #include "agent/base/keyed.h"
 #include "agent/base/pool.h"
+#include "agent/base/recent.h"
 #include "agent/base/spares.h"
 #include "agent/proto/memory.h"
 #include "agent/proto/proto.h"
@@ -203,6 +204,7 @@ struct otr_stitch {
 	struct otr_loss_window loss;
 	uint64_t swept_ns; /* when otr_stitch_tick() last did what it does each second */
 	struct otr_wire *wires, *by_isn, *by_ends, *by_peer;
+	struct otr_recent recent_wires; /* of `wires` */
 	struct otr_exchange *named_clients, *named_servers, *passed_on, *by_given_id;
 	struct otr_stitch_strand *strands;
 	struct otr_inbound_open *inbound_open;
@@ -214,8 +216,8 @@ struct otr_stitch {
 	bool has_unix_servers; /* the server's end of a Unix socket was seen */
 	struct otr_spares old_exchanges, old_traces; /* memory for new ones */
 	struct otr_pool messages;
-	size_t n;				     /* exchanges, live and lingering */
-	struct otr_proto_memory memory;		     /* for describe() */
+	size_t n;			/* exchanges, live and lingering */
+	struct otr_proto_memory memory; /* for describe() */
 	struct otr_span_builder sb;
 	struct otr_stitch_stats stats;
 };

@@ -14,7 +14,7 @@ struct otr_stitch;
 struct otr_wire;
 
 /* The end that is open and has this `conn`, or NULL. */
-struct otr_wire *otr_wire_find(const struct otr_stitch *st, uint64_t conn);
+struct otr_wire *otr_wire_find(struct otr_stitch *st, uint64_t conn);
 
 /* The same, with `facts` copied into it; made if there is none. `*joined`: its peer was found
  * now, so the caller owes it an otr_peer_join_wire(). NULL: no memory. */
@@ -34,6 +34,6 @@ void otr_wire_put(struct otr_wire *wire);
 struct otr_exchange *otr_wire_mate(const struct otr_exchange *ex);
 
 /* The exchange whose request holds the byte `ref` names, or NULL. */
-struct otr_exchange *otr_wire_exchange_at(const struct otr_stitch *st, const struct otr_ref *ref);
+struct otr_exchange *otr_wire_exchange_at(struct otr_stitch *st, const struct otr_ref *ref);
 
 #endif /* OTR_STITCH_WIRE_H */

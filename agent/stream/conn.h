@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "agent/base/keyed.h"
+#include "agent/base/recent.h"
 #include "agent/stream/half_stream.h"
 #include "agent/stream/stream_ops.h"
 
@@ -35,8 +36,9 @@ struct otr_streams {
 	void *arg;
 	const struct otr_feedback *feedback; /* borrowed; or NULL */
 	struct otr_procs *procs;
-	struct otr_conn *conns;	 /* hash by facts.hdr.conn */
-	struct otr_conn *by_use; /* the one that is idle longest first */
+	struct otr_conn *conns;	  /* hash by facts.hdr.conn */
+	struct otr_recent recent; /* of `conns` */
+	struct otr_conn *by_use;  /* the one that is idle longest first */
 	size_t n;
 	struct otr_flow *waiting; /* flows that a tick may read on */
 	struct otr_budget budget;

@@ -54,6 +54,7 @@ static void conn_free(struct otr_conn *cn)
 		otr_flow_free(cn->flows[i]);
 	DL_DELETE(ss->by_use, cn);
 	HASH_DEL(ss->conns, cn);
+	otr_recent_drop(&ss->recent, cn->facts.hdr.conn);
 	ss->n--;
 	free(cn);
 }
@@ -120,11 +121,15 @@ static void end_conn(struct otr_conn *cn, int error, uint64_t now_ns)
 	conn_free(cn);
 }
 
-static struct otr_conn *find(const struct otr_streams *ss, uint64_t id)
+static struct otr_conn *find(struct otr_streams *ss, uint64_t id)
 {
-	struct otr_conn *cn = NULL;
+	struct otr_conn *cn = otr_recent_find(&ss->recent, id);
 
+	if (cn)
+		return cn;
 	HASH_FIND(hh, ss->conns, &id, sizeof(id), cn);
+	if (cn)
+		otr_recent_put(&ss->recent, id, cn);
 	return cn;
 }
 
@@ -157,6 +162,8 @@ static struct otr_conn *get(struct otr_streams *ss, const struct otr_event *ev)
 
 	if (!cn)
 		return make(ss, ev);
+	if (!cn->next) /* it is the last already */
+		return cn;
 	DL_DELETE(ss->by_use, cn);
 	DL_APPEND(ss->by_use, cn);
 	return cn;
