@@ -47,7 +47,10 @@ struct otr_streams {
 };
 
 /* Addresses, role and so on; they may come later than the first bytes. */
-const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn);
+static inline const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn)
+{
+	return &cn->facts;
+}
 
 /* Sets which end asks, as the messages show. */
 void otr_conn_role(struct otr_conn *cn, enum otr_role role);
@@ -72,9 +75,15 @@ void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause);
 void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want);
 
 /* How often the source has paused. */
-uint32_t otr_conn_pauses(const struct otr_conn *cn);
+static inline uint32_t otr_conn_pauses(const struct otr_conn *cn)
+{
+	return cn->ss->pauses;
+}
 
 /* Were records lost since the start, so that any connection may lack some? */
-bool otr_conn_lossy(const struct otr_conn *cn);
+static inline bool otr_conn_lossy(const struct otr_conn *cn)
+{
+	return cn->ss->lossy;
+}
 
 #endif /* OTR_STREAM_CONN_H */

@@ -60,14 +60,25 @@ static void borrow(struct otr_half_stream *h)
 	spare->cap = 0;
 }
 
+static void end_loan(struct otr_half_stream *h)
+{
+	h->buf.data = NULL;
+	h->buf.len = h->buf.cap = 0;
+	h->buf.rc = 0;
+	h->buf.lent = false;
+	h->head = 0;
+}
+
 static void give_back(struct otr_half_stream *h)
 {
 	struct otr_buf *spare = &h->budget->spare;
 
-	h->head = 0;
-	if (!h->buf.data && !h->buf.rc)
+	if (h->buf.lent) {
+		end_loan(h);
 		return;
-	if (!spare->data && !h->buf.lent) {
+	}
+	h->head = 0;
+	if (!spare->data) {
 		spare->data = h->buf.data;
 		spare->cap = h->buf.cap;
 		h->buf.data = NULL;
@@ -126,14 +137,11 @@ static void lend(struct otr_half_stream *h, const void *data, size_t len)
 }
 
 /* See half_stream.h. */
-void otr_half_stream_keep(struct otr_half_stream *h)
+void otr_half_stream_copy(struct otr_half_stream *h)
 {
 	struct otr_slice left = otr_half_stream_bytes(h);
 
-	if (!h->buf.lent)
-		return;
-	otr_buf_fini(&h->buf);
-	h->head = 0;
+	end_loan(h);
 	borrow(h);
 	otr_buf_slice(&h->buf, left);
 }
@@ -412,7 +420,8 @@ void otr_half_stream_spend(struct otr_half_stream *h, uint64_t n)
 	h->at = n > UINT64_MAX - h->at ? UINT64_MAX : h->at + n;
 	if (h->head == h->buf.len)
 		give_back(h);
-	join_waiting(h);
+	if (h->to_join)
+		join_waiting(h);
 }
 
 /* A segment whose kept bytes reach past `pos`. */

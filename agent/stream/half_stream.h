@@ -102,7 +102,12 @@ void otr_half_stream_begin(struct otr_half_stream *h, uint64_t pos, uint8_t pos_
 int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev);
 
 /* Copies what is not spent yet of bytes that are borrowed. Called before their record is gone. */
-void otr_half_stream_keep(struct otr_half_stream *h);
+void otr_half_stream_copy(struct otr_half_stream *h);
+static inline void otr_half_stream_keep(struct otr_half_stream *h)
+{
+	if (h->buf.lent)
+		otr_half_stream_copy(h);
+}
 
 /* Takes what is known of a run: its bytes that were not seen become a gap. */
 void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev);
@@ -133,6 +138,12 @@ bool otr_half_stream_is_after_loss(const struct otr_half_stream *h, uint64_t end
 
 /* When the first bytes behind the hole moved; 0: there is no hole. */
 uint64_t otr_half_stream_hole_ns(const struct otr_half_stream *h);
+
+/* Is `at` behind the segment whose bytes were spent last? */
+static inline bool otr_half_stream_ended_segment(const struct otr_half_stream *h)
+{
+	return !h->segments || h->segments->end <= h->at;
+}
 
 /* Does a run begin at `at`? */
 bool otr_half_stream_begins_run(const struct otr_half_stream *h);

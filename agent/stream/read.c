@@ -300,20 +300,39 @@ static bool find_again(struct otr_flow *fl, struct otr_dir_state *ds, struct otr
 	return true;
 }
 
+/* Parses, and steps over what is skipped: to a message, to the end of a segment, or as far as the
+ * bytes go. *in and *follow are those of the last parse(). */
+static enum otr_parse parse_on(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice *in,
+			       enum otr_follow *follow, uint64_t *used, struct otr_msg *msg)
+{
+	enum otr_dir dir = otr_dir_state_dir(fl, ds);
+	enum otr_parse rc;
+
+	for (;;) {
+		otr_msg_clear(msg);
+		rc = fl->proto->parse(fl->state, dir, *in, flags_of(fl, ds, *follow), used, msg);
+		if (rc != OTR_PARSE_SKIP)
+			return rc;
+		take_skip(fl, ds, *used, msg);
+		*used = 0;
+		*in = otr_half_stream_bytes(&ds->hs);
+		*follow = otr_half_stream_follow(&ds->hs);
+		if (msg->over || !in->len || otr_half_stream_ended_segment(&ds->hs))
+			return rc;
+	}
+}
+
 static bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice in,
 		      enum otr_follow follow)
 {
 	struct otr_msg msg;
 	uint64_t used = 0;
 
-	otr_msg_clear(&msg);
-	switch (fl->proto->parse(fl->state, otr_dir_state_dir(fl, ds), in, flags_of(fl, ds, follow),
-				 &used, &msg)) {
+	switch (parse_on(fl, ds, &in, &follow, &used, &msg)) {
 	case OTR_PARSE_MSG:
 		take_head(fl, ds, used, &msg);
 		return true;
 	case OTR_PARSE_SKIP:
-		take_skip(fl, ds, used, &msg);
 		return true;
 	case OTR_PARSE_MORE:
 		if (follow == OTR_FOLLOW_HOLE)
@@ -384,6 +403,11 @@ static void read_in_turn(struct otr_flow *fl, struct otr_dir_state *ds)
 	bool stuck[2] = {false, false};
 	struct otr_dir_state *now = ds;
 
+	if (!otr_dir_state_other(fl, ds)->hs.segments) { /* there is nothing to read in turn */
+		while (fl->proto && step(fl, ds))
+			;
+		return;
+	}
 	while (fl->proto && (now = in_turn(fl, ds, stuck)))
 		if (!step(fl, now))
 			stuck[otr_dir_state_dir(fl, now)] = true;
