@@ -254,7 +254,7 @@ static int add(struct otr_half_stream *h, struct otr_stream_segment *fresh, cons
 	rc = charge(h->budget, fresh);
 	now = joins_now(h, fresh, before);
 	fresh->bare = now || !fresh->cap;
-	seg = fresh->bare ? otr_spares_get(&h->budget->segments, sizeof(*seg))
+	seg = fresh->bare ? otr_spares_take(&h->budget->segments, sizeof(*seg))
 			  : malloc(sizeof(*seg) + fresh->cap);
 	if (!seg)
 		return -ENOMEM;
