@@ -2,16 +2,18 @@
 /*
  * governor.c - how much of the time is traced; see governor.h.
  *
- * What is spent falls with the share of the time that is traced, nearly: probes cost a
- * little in a pause, too. So a level is chosen by halving, judged by what it really cost,
- * and left only when twice that would still be within the budget: it cannot swing. What is spent
- * with nothing to do is not doubled; where it alone is more than the budget, a pause only loses.
+ * What is spent on work falls with the part of the time that is traced, nearly: probes cost a
+ * little in a pause, too. So the part that fits is worked out from the last period, and again after
+ * each: what it really cost corrects it. It aims below the budget and moves only where that
+ * changes much, so it cannot swing.
  */
 
 #include "agent/governor.h"
 
-#define ROOM   0.9  /* of the budget, that going back one level may fill */
+#define AIM    0.9  /* of the budget */
 #define NOUGHT 0.05 /* of the budget: a pause that saves less is of no use */
+#define WORTH  1.1  /* more is traced where it is this many times more */
+#define RISE   4    /* times more in the next period, at most */
 
 void otr_governor_init(struct otr_governor *g, double share, const struct otr_usage *now)
 {
@@ -20,6 +22,7 @@ void otr_governor_init(struct otr_governor *g, double share, const struct otr_us
 	*g = (struct otr_governor){.share = is_auto ? OTR_SHARE_USED : share,
 				   .floor = is_auto ? OTR_SHARE_FLOOR : share,
 				   .is_auto = is_auto,
+				   .part_ns = OTR_GOVERNOR_PERIOD_NS,
 				   .was = *now};
 	g->was.now_ns += OTR_GOVERNOR_GRACE_NS;
 }
@@ -44,57 +47,67 @@ static double allowed(const struct otr_governor *g, const struct otr_usage *now,
 	return g->share * used > g->floor ? g->share * used : g->floor;
 }
 
-static unsigned int higher(unsigned int level, double spent, double budget)
+static uint64_t at_most(double part_ns, uint64_t max_ns)
 {
-	do {
-		level++;
-		spent /= 2;
-	} while (spent > budget && level < OTR_GOVERNOR_LEVELS);
-	return level > OTR_GOVERNOR_LEVELS ? OTR_GOVERNOR_LEVELS : level;
+	if (part_ns > (double)max_ns)
+		return max_ns;
+	return part_ns > (double)OTR_GOVERNOR_LEAST_NS ? (uint64_t)part_ns : OTR_GOVERNOR_LEAST_NS;
 }
 
-static unsigned int next_level(struct otr_governor *g)
+/* The part of which the work would cost what the budget leaves beside the idle cost. */
+static double fitting_ns(const struct otr_governor *g, double work)
 {
-	double work = g->spent - g->idle;
-	bool over = g->spent > g->allowed && work > 2 * NOUGHT * g->allowed, again = g->over;
+	double room = AIM * g->allowed - g->idle;
 
-	g->over = over && !g->level;
-	if (over && (g->level || again))
-		return higher(g->level, g->spent, g->allowed);
-	if (g->level && (work <= NOUGHT * g->allowed || g->idle + 2 * work <= ROOM * g->allowed))
-		return g->level - 1;
-	return g->level;
+	if (work <= NOUGHT * g->allowed)
+		return (double)OTR_GOVERNOR_PERIOD_NS;
+	return room > 0 ? (double)g->part_ns * room / work : 0;
+}
+
+static uint64_t next_part(struct otr_governor *g)
+{
+	double work = g->spent - g->idle, fits_ns = fitting_ns(g, work);
+	bool over = g->spent > g->allowed && work > 2 * NOUGHT * g->allowed, again = g->over;
+	uint64_t most_ns = RISE * g->part_ns;
+
+	g->over = over && !otr_governor_thins(g);
+	if (over)
+		return g->over && !again ? g->part_ns : at_most(fits_ns, g->part_ns);
+	if (fits_ns < WORTH * (double)g->part_ns && fits_ns < (double)OTR_GOVERNOR_PERIOD_NS)
+		return g->part_ns;
+	return at_most(fits_ns,
+		       most_ns < OTR_GOVERNOR_PERIOD_NS ? most_ns : OTR_GOVERNOR_PERIOD_NS);
 }
 
 bool otr_governor_judge(struct otr_governor *g, const struct otr_usage *now)
 {
 	uint64_t took_ns = now->now_ns - g->was.now_ns;
-	unsigned int level = g->level;
+	uint64_t part_ns = g->part_ns;
 
 	g->spent = cores(g->was.cost_ns, now->cost_ns, took_ns);
 	g->idle = cores(g->was.idle_ns, now->idle_ns, took_ns);
 	if (g->idle > g->spent)
 		g->idle = g->spent;
 	g->allowed = allowed(g, now, took_ns);
-	if (level) {
+	if (otr_governor_thins(g)) {
 		g->thin_ns += took_ns;
-		g->seen_ns += OTR_GOVERNOR_PERIOD_NS >> level;
+		g->seen_ns += part_ns;
 	}
-	g->level = next_level(g);
+	g->part_ns = next_part(g);
 	g->was = *now;
-	return g->level != level;
+	return g->part_ns != part_ns;
 }
 
 bool otr_governor_pauses(const struct otr_governor *g, uint64_t now_ns)
 {
-	return g->level && now_ns >= g->was.now_ns + (OTR_GOVERNOR_PERIOD_NS >> g->level);
+	return otr_governor_thins(g) && now_ns >= g->was.now_ns + g->part_ns;
 }
 
 uint64_t otr_governor_until(const struct otr_governor *g, uint64_t now_ns)
 {
 	uint64_t end = g->was.now_ns + OTR_GOVERNOR_PERIOD_NS;
 
-	if (g->level && !otr_governor_pauses(g, now_ns))
-		end = g->was.now_ns + (OTR_GOVERNOR_PERIOD_NS >> g->level);
+	if (!otr_governor_pauses(g, now_ns))
+		end = g->was.now_ns + g->part_ns;
 	return end > now_ns ? end - now_ns : 0;
 }

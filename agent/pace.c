@@ -70,30 +70,31 @@ static const char *budget(const struct otr_governor *g, char word[16])
 	return word;
 }
 
-/* `was`: the level before. The first and the last level are always reported; in between, from
- * time to time, that less is traced. */
-static void report(struct otr_pace *p, unsigned int was, uint64_t now_ns)
+/* `was_ns`: the part that was traced before. The first pause and the last are always reported; in
+ * between, from time to time, that less is traced. */
+static void report(struct otr_pace *p, uint64_t was_ns, uint64_t now_ns)
 {
 	const struct otr_governor *g = &p->governor;
-	double each = 2.0 / (double)(1u << g->level);
+	bool thinned = was_ns < OTR_GOVERNOR_PERIOD_NS;
 	char text[320], word[16];
 	int n;
 
-	if (was && g->level && (g->level < was || now_ns < p->reported_ns + REPORT_NS))
+	if (thinned && otr_governor_thins(g) &&
+	    (g->part_ns > was_ns || now_ns < p->reported_ns + REPORT_NS))
 		return;
 	p->reported_ns = now_ns;
 	n = snprintf(text, sizeof(text),
 		     "CPU budget: %.1f%% of a core used, %.1f%% "
 		     "allowed (--cpu-budget %s): ",
 		     100 * g->spent, 100 * g->allowed, budget(g, word));
-	if (!g->level)
+	if (!otr_governor_thins(g))
 		snprintf(text + n, sizeof(text) - (size_t)n, "all requests are traced again");
 	else
 		snprintf(text + n, sizeof(text) - (size_t)n,
 			 "traced for %.2g s in each 2 s\nother requests are not "
 			 "traced, and counted as lost; traces that a pause cuts are "
 			 "marked \"?\"",
-			 each);
+			 (double)g->part_ns / OTR_NS_PER_S);
 	otr_sinks_notice(p->sinks, text);
 }
 
@@ -101,13 +102,13 @@ static void judge(struct otr_pace *p, uint64_t now_ns)
 {
 	struct otr_governor *g = &p->governor;
 	struct otr_usage now = usage(p, now_ns);
-	unsigned int was = g->level;
+	uint64_t was_ns = g->part_ns;
 
-	if (g->level ||
+	if (otr_governor_thins(g) ||
 	    (double)(now.cost_ns - g->was.cost_ns) > g->floor * (double)(now_ns - g->was.now_ns))
 		now.traced_ns = p->traced_ns(p->arg);
 	if (otr_governor_judge(g, &now))
-		report(p, was, now_ns);
+		report(p, was_ns, now_ns);
 }
 
 /* A step begins where the one before ended: the wait and the way out of it are its own. */
@@ -129,7 +130,7 @@ int otr_pace_step(struct otr_pace *p, uint64_t now_ns, uint64_t events, int wait
 	if (otr_governor_due(&p->governor, now_ns))
 		judge(p, now_ns);
 	set_paused(p, now_ns);
-	if (!p->governor.level)
+	if (!otr_governor_thins(&p->governor))
 		return wait_ms;
 	until_ms = otr_governor_until(&p->governor, now_ns) / OTR_NS_PER_MS + 1;
 	return until_ms < (uint64_t)wait_ms ? (int)until_ms : wait_ms;

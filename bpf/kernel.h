@@ -256,6 +256,7 @@ struct sock {
 	__u16 sk_type;
 	__u32 sk_max_ack_backlog;
 	int sk_err;
+	__u8 sk_shutdown;
 };
 struct inet_sock {
 	struct sock sk;

@@ -78,17 +78,34 @@ static __always_inline void otr_emit_failed(struct sock *sk, struct otr_bpf_conn
 	otr_submit_fact(ev);
 }
 
+/* R8: nothing goes out on a connection any more, and nothing that comes is read. */
+OTR_GLOBAL int otr_rule_closed(struct otr_bpf_conn *c)
+{
+	struct otr_proc_state *proc;
+	struct otr_exch *ex;
+	__u32 tgid;
+
+	if (!c)
+		return 0;
+	ex = otr_exch_of(c->inode);
+	if (ex) {
+		tgid = ex->tgid;
+		otr_exch_end(ex, bpf_map_lookup_elem(&otr_proc_states, &tgid));
+	}
+	tgid = c->tgid;
+	proc = bpf_map_lookup_elem(&otr_proc_states, &tgid);
+	if (proc)
+		otr_r8_asked(proc, &c->asked, otr_exch_of(c->asked.believed.conn),
+			     otr_exch_of(c->asked.born.conn));
+	return 0;
+}
+
 /* A connect() has failed: no request follows. */
 static __always_inline void otr_refused(struct sock *sk, struct otr_bpf_conn *c)
 {
-	struct otr_exch *ex = otr_exch_of(c->asked.born.conn);
-	struct otr_proc_state *proc = otr_proc_state_of(c->tgid);
-
 	if (c->announced)
 		return;
-	if (proc && c->asked.has_born && otr_xref_open(&c->asked.born, ex))
-		otr_flight(proc, ex, -1); /* the exchange waits for this connection no more */
-	c->asked.has_born = 0;
+	otr_rule_closed(c);
 	c->error = BPF_CORE_READ(sk, sk_err);
 	if (!c->error)
 		c->error = ECANCELED; /* closed while connect() was under way */
@@ -116,11 +133,17 @@ static __always_inline void otr_listening(struct sock *sk)
 	otr_emit_life(sk, &c, OTR_EV_LISTEN);
 }
 
-/* This end has sent its FIN: nothing more goes out. */
-static __always_inline void otr_closing(struct otr_bpf_conn *c)
+#define SHUT_BOTH \
+	3 /* RCV_SHUTDOWN | SEND_SHUTDOWN: close(), unlike a shutdown() of one direction */
+
+/* This end has sent its FIN: nothing more goes out. After close() TCP may keep the connection for a
+ * minute, until the peer closes, too. */
+static __always_inline void otr_closing(struct sock *sk, struct otr_bpf_conn *c)
 {
 	if (c->announced && !c->flow[OTR_DIR_OUT].eof)
 		otr_end_run(c, OTR_DIR_OUT, 1, bpf_ktime_get_ns());
+	if (BPF_CORE_READ(sk, sk_shutdown) == SHUT_BOTH)
+		otr_rule_closed(c);
 }
 
 /* The TCP state of a connection with an entry has changed. */
@@ -130,27 +153,21 @@ static __always_inline void otr_state_moved(struct sock *sk, struct otr_bpf_conn
 	if (old == TCP_SYN_SENT && new == TCP_CLOSE)
 		otr_refused(sk, c);
 	else if (new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK)
-		otr_closing(c);
+		otr_closing(sk, c);
 }
 
-/* R8: deletes what is kept of a connection; its exchange is no strand's current any more. */
+/* Deletes what is kept of a connection. */
 OTR_GLOBAL int otr_forget(struct otr_bpf_conn *c)
 {
 	__u64 conn, in, out;
-	struct otr_exch *ex;
-	__u32 tgid;
 
 	if (!c)
 		return 0;
+	otr_rule_closed(c);
 	conn = c->inode;
 	in = otr_dir_key(conn, OTR_DIR_IN);
 	out = otr_dir_key(conn, OTR_DIR_OUT);
-	ex = otr_exch_of(conn);
-	if (ex) {
-		tgid = ex->tgid;
-		otr_exch_end(ex, bpf_map_lookup_elem(&otr_proc_states, &tgid));
-		bpf_map_delete_elem(&otr_exchs, &conn);
-	}
+	bpf_map_delete_elem(&otr_exchs, &conn);
 	bpf_map_delete_elem(&otr_runs, &in);
 	bpf_map_delete_elem(&otr_runs, &out);
 	if (c->policy_gen) {
@@ -164,8 +181,10 @@ static __always_inline void otr_ended(struct sock *sk, struct otr_bpf_conn *c)
 {
 	int err = BPF_CORE_READ(sk, sk_err);
 
-	if (!c->announced && !c->shed)
+	if (!c->announced && !c->shed) {
+		otr_rule_closed(c);
 		return;
+	}
 	if (err)
 		c->error = err;
 	if (c->announced && c->last_dir != OTR_DIR_NONE)

@@ -198,11 +198,12 @@ row_untraced() {
 }
 row_waits() { file_server && other "  the same while waits are seen" 50 ":$FILE_PORT"; }
 
+# The load before the measured one lasts until the tables of the agent have grown.
 row_cpu() {
 	local from took n
 	sink && file_server
 	agent --export "http://127.0.0.1:$SINK_PORT" ":$FILE_PORT"
-	"$B/openloop" "$FILE_PORT" /files/small 100 5000 1 >/dev/null
+	"$B/openloop" "$FILE_PORT" /files/small 100 5000 6 >/dev/null
 	from=$(cpu_us $AGENT)
 	n=$("$B/openloop" "$FILE_PORT" /files/small 100 5000 5 | cut -d' ' -f2)
 	sleep 0.5

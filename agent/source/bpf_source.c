@@ -24,10 +24,11 @@ static int fd(const void *src)
 	return otr_bpf_fd(src);
 }
 
+/* A ring of the kernel that is an eighth full wakes the agent. */
 static int rest_ms(const void *src, bool busy)
 {
 	(void)src;
-	return busy ? 10 : 100;
+	return busy ? 50 : 100;
 }
 
 static int drain(void *src, uint64_t now_ns, otr_event_fn fn, void *arg)

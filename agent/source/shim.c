@@ -250,6 +250,7 @@ static bool is_stuck(struct shim *sh, int n, uint64_t now_ns)
 static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool over,
 		     otr_event_fn fn, void *arg)
 {
+	uint64_t from = sh->rd.tail;
 	const struct otr_event *ev;
 	int n = 0;
 
@@ -266,6 +267,8 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 		else
 			otr_loss_add(OTR_LOSS_RECORD, 1);
 	}
+	if (sh->rd.tail - from > s->fullest)
+		s->fullest = sh->rd.tail - from;
 	otr_cpu_clamp_take(&sh->clamp, (uint64_t)n, OTR_PRICE_TOLD, &s->cost_ns);
 	return n;
 }
@@ -309,9 +312,16 @@ int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void 
 		;
 	otr_shims_retry_held(s, now_ns);
 	s->proofs = OTR_SHIM_PROOFS;
+	s->fullest = 0;
 	DL_FOREACH_SAFE(s->all, sh, next)
 		n += visit(s, sh, now_ns, fn, arg);
+	otr_ring_rest_read(&s->rest, now_ns, s->fullest);
 	return n;
+}
+
+int otr_shims_rest_ms(const struct otr_shims *s)
+{
+	return s->rest.ms;
 }
 
 static void ask_thresholds(struct otr_shims *s, uint64_t now_ns)

@@ -87,6 +87,9 @@ void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_OFFER_DOORS]
  * ended is OTR_EV_PROC_EXIT. Returns how many records. */
 int otr_shims_drain(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void *arg);
 
+/* In how many ms otr_shims_drain() has to be called again, so that no ring fills; see ring_rest.h. */
+int otr_shims_rest_ms(const struct otr_shims *s);
+
 /* Gives `fn` the state of watched runs, and the losses since the last call. */
 void otr_shims_poll(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void *arg);
 

@@ -32,12 +32,11 @@ static int fd(const void *src)
 	return otr_shims_fd(src);
 }
 
-/* The ring of a process is small. */
 static int rest_ms(const void *src, bool busy)
 {
 	if (!otr_shims_alive(src))
 		return busy ? 10 : 100;
-	return busy ? 2 : 20;
+	return otr_shims_rest_ms(src);
 }
 
 static int drain(void *src, uint64_t now_ns, otr_event_fn fn, void *arg)

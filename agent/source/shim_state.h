@@ -12,6 +12,7 @@
 #include "agent/source/offer.h"
 #include "agent/source/ring_find.h"
 #include "agent/source/ring_reader.h"
+#include "agent/source/ring_rest.h"
 #include "agent/source/source.h"
 #include "agent/source/watch.h"
 
@@ -65,6 +66,8 @@ struct otr_shims {
 	struct otr_watch watch;
 	uint64_t counts[OTR_SHIM_COUNTS]; /* of processes that have ended */
 	uint64_t cost_ns;
+	struct otr_ring_rest rest;
+	uint64_t fullest; /* bytes that this drain took from one ring, at most */
 	bool paused, late;
 	struct otr_ring_switches say;
 	uint64_t me;	   /* the number of this agent as a reader; see ring_lease.h */

@@ -81,3 +81,37 @@ behind() {
 	spans 'len(F) == 1' 'len(V) == 1' 'F[0].parent == V[0].span' "F[0].trace == V[0].trace"
 }
 @test "a server's own: below the request that it was made for" { each behind; }
+
+# PID: its requests in flight that have no parent, as the kernel side counts them for this session
+orphans() {
+	for id in $(sed -n 's/^map_id:\t//p' "/proc/$tracer/fdinfo/"*); do
+		bpftool -j map dump id "$id" 2>/dev/null |
+			jq ".[].formatted? | select(.key? == $1) | .value.orphans? // empty"
+	done
+}
+
+# A live process is looked at, so it waits for its end on stdin.
+@test "probes: a request whose connection is closed is not in flight (R8)" {
+	mkfifo "$dir/stdin"
+	bg run "$OTRACE" run --no-shim -o "$dir/text" -- "$PY" -c "
+import os, socket, sys
+with socket.socket() as lst:
+    lst.bind(('127.0.0.1', 0))
+    lst.listen(8)
+    for i in range(5):
+        with socket.create_connection(lst.getsockname()) as s:
+            s.send(b'GET /x HTTP/1.1\r\nHost: h\r\n\r\n')
+            print(os.getpid(), i, flush=True)
+            open('$dir/stdin').read()"
+	tracer=$pid
+	until_true 30 grep -q ' 0$' "$dir/run.out"
+	read -r asker _ <"$dir/run.out"
+	[ "$(orphans "$asker")" = 1 ]
+	for i in 1 2 3 4; do
+		: >"$dir/stdin"
+		until_true 30 grep -q " $i$" "$dir/run.out"
+	done
+	[ "$(orphans "$asker")" = 1 ] # of five requests, four are closed
+	: >"$dir/stdin"
+	wait "$tracer"
+}
