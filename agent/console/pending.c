@@ -21,7 +21,8 @@ static struct otr_pending **bucket_of(struct otr_pendings *ps, const uint8_t tra
 	return &ps->bucket[otr_keyed_hash(trace_id, 16) % OTR_ARRAY_SIZE(ps->bucket)];
 }
 
-static struct otr_pending **find(struct otr_pendings *ps, const uint8_t trace_id[16])
+/* Where the trace is linked, or is to be. */
+static struct otr_pending **place_of(struct otr_pendings *ps, const uint8_t trace_id[16])
 {
 	struct otr_pending **at = bucket_of(ps, trace_id);
 
@@ -30,11 +31,19 @@ static struct otr_pending **find(struct otr_pendings *ps, const uint8_t trace_id
 	return at;
 }
 
-static struct otr_pending *detach(struct otr_pendings *ps, struct otr_pending **at)
+/* Spans of a trace come one after the other, and its end after the last. */
+static struct otr_pending *find(struct otr_pendings *ps, const uint8_t trace_id[16])
 {
-	struct otr_pending *p = *at;
+	if (ps->newest && !memcmp(ps->newest->trace_id, trace_id, 16))
+		return ps->newest;
+	return *place_of(ps, trace_id);
+}
 
-	*at = p->next;
+static struct otr_pending *detach(struct otr_pendings *ps, struct otr_pending *p)
+{
+	*p->link = p->next;
+	if (p->next)
+		p->next->link = p->link;
 	*(p->newer ? &p->newer->older : &ps->newest) = p->older;
 	*(p->older ? &p->older->newer : &ps->oldest) = p->newer;
 	ps->traces--;
@@ -49,7 +58,7 @@ static struct otr_pending *begin(struct otr_pendings *ps, struct otr_pending **a
 
 	if (!p)
 		return NULL;
-	*p = (struct otr_pending){.of = ps, .spans = p->few, .cap = OTR_PENDING_FEW};
+	*p = (struct otr_pending){.of = ps, .spans = p->few, .cap = OTR_PENDING_FEW, .link = at};
 	memcpy(p->trace_id, trace_id, sizeof(p->trace_id));
 	p->older = ps->newest;
 	*(ps->newest ? &ps->newest->newer : &ps->oldest) = p;
@@ -61,7 +70,7 @@ static struct otr_pending *begin(struct otr_pendings *ps, struct otr_pending **a
 
 static void drop_oldest(struct otr_pendings *ps)
 {
-	struct otr_pending *p = detach(ps, find(ps, ps->oldest->trace_id));
+	struct otr_pending *p = detach(ps, ps->oldest);
 
 	ps->dropped += p->n;
 	otr_loss_add(OTR_LOSS_EVICT, p->n);
@@ -86,24 +95,15 @@ static bool grow(struct otr_pending *p)
 	return true;
 }
 
-/* Spans of a trace come one after the other. */
-static struct otr_pending *find_or_begin(struct otr_pendings *ps, const uint8_t trace_id[16])
-{
-	struct otr_pending **at;
-
-	if (ps->newest && !memcmp(ps->newest->trace_id, trace_id, 16))
-		return ps->newest;
-	at = find(ps, trace_id);
-	return *at ? *at : begin(ps, at, trace_id);
-}
-
 void otr_pending_add(struct otr_pendings *ps, struct otr_span *sp, uint64_t now_ns)
 {
 	struct otr_pending *p;
 
 	while (ps->oldest && (ps->traces >= OTR_PENDING_TRACES || ps->spans >= OTR_PENDING_SPANS))
 		drop_oldest(ps);
-	p = find_or_begin(ps, sp->trace_id);
+	p = find(ps, sp->trace_id);
+	if (!p)
+		p = begin(ps, place_of(ps, sp->trace_id), sp->trace_id);
 	if (!p || !grow(p)) {
 		ps->dropped++;
 		otr_loss_add(OTR_LOSS_EVICT, 1);
@@ -116,9 +116,9 @@ void otr_pending_add(struct otr_pendings *ps, struct otr_span *sp, uint64_t now_
 
 struct otr_pending *otr_pending_take(struct otr_pendings *ps, const uint8_t trace_id[16])
 {
-	struct otr_pending **at = find(ps, trace_id);
+	struct otr_pending *p = find(ps, trace_id);
 
-	return *at ? detach(ps, at) : NULL;
+	return p ? detach(ps, p) : NULL;
 }
 
 void otr_pending_free(struct otr_pending **pp)
@@ -140,7 +140,7 @@ void otr_pending_forget(struct otr_pendings *ps, uint64_t ns)
 	struct otr_pending *p;
 
 	while (ps->oldest && ps->oldest->seen_ns < ns) {
-		p = detach(ps, find(ps, ps->oldest->trace_id));
+		p = detach(ps, ps->oldest);
 		otr_pending_free(&p);
 	}
 	otr_spares_trim(&ps->old);

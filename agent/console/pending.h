@@ -20,6 +20,7 @@ struct otr_span;
 /* One trace that is not complete. */
 struct otr_pending {
 	struct otr_pending *next;	   /* in its bucket */
+	struct otr_pending **link;	   /* what points to it there */
 	struct otr_pending *newer, *older; /* in order of arrival */
 	uint8_t trace_id[16];
 	uint64_t seen_ns;	 /* when the last span came */

@@ -123,20 +123,25 @@ static void put_threshold(struct otr_buf *out, uint64_t threshold, struct otr_sl
 	}
 }
 
+static void set_threshold(struct otr_stitch *st, uint64_t threshold, struct otr_slice state)
+{
+	char room[512];
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, 8192);
+
+	put_threshold(&text, threshold, state);
+	otr_sb_trace_state(&st->sb, text.rc ? state : otr_buf_view(&text));
+}
+
 /* The spans of a trace that was sampled here carry the threshold, so that counts can be scaled. The
  * `ot` of a caller stays, unless the sampler ignores callers. */
 static void set_trace_state(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_slice state = ex->req->trace_state;
-	char room[512];
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, 8192);
 
-	if (ex->trace->carries_threshold && (ex->remote || !has_ot_member(state))) {
-		put_threshold(&text, ex->trace->threshold, state);
-		if (!text.rc)
-			state = otr_buf_view(&text);
-	}
-	otr_sb_trace_state(&st->sb, state);
+	if (ex->trace->carries_threshold && (ex->remote || !has_ot_member(state)))
+		set_threshold(st, ex->trace->threshold, state);
+	else
+		otr_sb_trace_state(&st->sb, state);
 }
 
 static void set_ids(struct otr_stitch *st, const struct otr_exchange *ex)

@@ -129,6 +129,7 @@ struct otr_exchange {
 	struct otr_wire *wire;
 	struct otr_trace *trace;
 	struct otr_stitch_strand *of_strand; /* of a client's end; or NULL */
+	struct otr_inbound_open *inbound;    /* where it is counted while it is open; or NULL */
 	struct otr_exchange *parent;	     /* NULL: none, or it was freed */
 	uint32_t n_kids;		     /* exchanges whose `parent` this is */
 	struct otr_exchange *peer;	     /* the same request at the other end; or NULL */
@@ -158,7 +159,6 @@ struct otr_exchange {
 	bool partial;	     /* the head of its request was not seen whole */
 	bool indexed;	     /* it is in a table of named.c, by `header` */
 	bool has_given_id;   /* it is in st->by_given_id: its process gave it `span_id` */
-	bool inbound_open;   /* it is counted in otr_inbound_open of its process */
 	uint16_t reported_s; /* the age at which it was reported as open, last */
 	int error;	     /* errno that ended it, or 0 */
 
@@ -208,6 +208,7 @@ struct otr_stitch {
 	struct otr_exchange *named_clients, *named_servers, *passed_on, *by_given_id;
 	struct otr_stitch_strand *strands;
 	struct otr_inbound_open *inbound_open;
+	struct otr_inbound_open *recent_inbound; /* that was found last; or NULL */
 	struct otr_run run;
 	struct otr_failed failed[OTR_FAILED];
 	struct otr_exchange *live;	/* not emitted, oldest first */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/base/loss.h"
+#include "agent/base/own.h"
 #include "agent/resource/resource.h"
 #include "agent/stitch/copy.h"
 #include "agent/stitch/exchange.h"
@@ -54,56 +55,73 @@ static void forget_strand(struct otr_stitch *st, struct otr_exchange *ex)
 #define IDLE_KEPT \
 	256 /* processes with no request open that stay in the table: the next comes soon */
 
+static struct otr_inbound_open *find_inbound(struct otr_stitch *st, uint32_t tgid)
+{
+	struct otr_inbound_open *in = st->recent_inbound;
+
+	if (in && in->tgid == tgid)
+		return in;
+	HASH_FIND(hh, st->inbound_open, &tgid, sizeof(tgid), in);
+	if (in)
+		st->recent_inbound = in;
+	return in;
+}
+
+static struct otr_inbound_open *add_inbound(struct otr_stitch *st, uint32_t tgid)
+{
+	struct otr_inbound_open *in = calloc(1, sizeof(*in));
+
+	if (!in)
+		return NULL;
+	in->tgid = tgid;
+	HASH_ADD(hh, st->inbound_open, tgid, sizeof(in->tgid), in);
+	if (in->hh.tbl)
+		return in;
+	free(in);
+	return NULL;
+}
+
+static void drop_inbound(struct otr_stitch *st, struct otr_inbound_open *in)
+{
+	if (st->recent_inbound == in)
+		st->recent_inbound = NULL;
+	HASH_DEL(st->inbound_open, in);
+	free(in);
+}
+
 static void count_inbound(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	struct otr_inbound_open *inbound_open = NULL;
+	struct otr_inbound_open *in = find_inbound(st, ex->tgid);
 
-	HASH_FIND(hh, st->inbound_open, &ex->tgid, sizeof(ex->tgid), inbound_open);
-	if (!inbound_open) {
-		inbound_open = calloc(1, sizeof(*inbound_open));
-		if (!inbound_open)
-			return;
-		inbound_open->tgid = ex->tgid;
-		HASH_ADD(hh, st->inbound_open, tgid, sizeof(inbound_open->tgid), inbound_open);
-		if (!inbound_open->hh.tbl) {
-			free(inbound_open);
-			return;
-		}
-	}
-	inbound_open->open++;
-	ex->inbound_open = true;
+	if (!in)
+		in = add_inbound(st, ex->tgid);
+	if (!in)
+		return;
+	in->open++;
+	ex->inbound = in;
 }
 
 static void uncount_inbound(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	struct otr_inbound_open *inbound_open = NULL;
+	struct otr_inbound_open *in = OTR_TAKE(ex->inbound);
 
-	if (!ex->inbound_open)
-		return;
-	ex->inbound_open = false;
-	HASH_FIND(hh, st->inbound_open, &ex->tgid, sizeof(ex->tgid), inbound_open);
-	if (!inbound_open || --inbound_open->open || HASH_COUNT(st->inbound_open) <= IDLE_KEPT)
-		return;
-	HASH_DEL(st->inbound_open, inbound_open);
-	free(inbound_open);
+	if (in && !--in->open && HASH_COUNT(st->inbound_open) > IDLE_KEPT)
+		drop_inbound(st, in);
 }
 
 void otr_life_fini(struct otr_stitch *st)
 {
 	struct otr_inbound_open *at, *next;
 
-	HASH_ITER(hh, st->inbound_open, at, next) {
-		HASH_DEL(st->inbound_open, at);
-		free(at);
-	}
+	HASH_ITER(hh, st->inbound_open, at, next)
+		drop_inbound(st, at);
 }
 
-static bool has_inbound_open(const struct otr_stitch *st, uint32_t tgid)
+static bool has_inbound_open(struct otr_stitch *st, uint32_t tgid)
 {
-	struct otr_inbound_open *inbound_open = NULL;
+	const struct otr_inbound_open *in = find_inbound(st, tgid);
 
-	HASH_FIND(hh, st->inbound_open, &tgid, sizeof(tgid), inbound_open);
-	return inbound_open && inbound_open->open;
+	return in && in->open;
 }
 
 static void add_to_lists(struct otr_stitch *st, struct otr_exchange *ex)

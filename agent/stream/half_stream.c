@@ -326,10 +326,18 @@ static int add_next(struct otr_half_stream *h, const struct otr_ev_data *ev)
 	return rc;
 }
 
+/* Takes a record at `pos`, which may be anywhere. */
+static int add_at(struct otr_half_stream *h, uint64_t pos, const struct otr_ev_data *ev)
+{
+	struct otr_stream_segment fresh;
+
+	fill_in(&fresh, pos, ev);
+	return add(h, &fresh, ev->data);
+}
+
 int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev)
 {
 	uint64_t pos = otr_half_stream_place(h, ev->pos, ev->pos_kind);
-	struct otr_stream_segment fresh;
 
 	if (!h->begun)
 		begin(h, pos);
@@ -341,8 +349,7 @@ int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev
 	}
 	if (!h->segments && !h->buf.data && pos == h->at)
 		return add_next(h, ev);
-	fill_in(&fresh, pos, ev);
-	return add(h, &fresh, ev->data);
+	return add_at(h, pos, ev);
 }
 
 void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev)

@@ -271,6 +271,32 @@ static void link_children(struct otr_tree *tree)
 	}
 }
 
+/* Many traces are of one span. */
+static void make_only_node(struct otr_tree *tree, const struct otr_span *sp)
+{
+	struct otr_node *node = tree->nodes;
+
+	*node = (struct otr_node){
+		.span = sp,
+		.parent = OTR_NODE_NONE,
+		.child = OTR_NODE_NONE,
+		.next = OTR_NODE_NONE,
+		.lost_parent = has_parent(sp) && !has_id(sp, sp->parent_id) && !sp->parent_remote,
+	};
+	set_times(node);
+	tree->n = 1;
+}
+
+static void make_all_nodes(struct otr_tree *tree, struct work *w,
+			   const struct otr_span *const *spans, bool join)
+{
+	take_spans(w, spans);
+	make_nodes(tree, w, join);
+	find_parents(tree, w);
+	cut_cycles(tree, w->scratch);
+	link_children(tree);
+}
+
 int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans, size_t n, bool join)
 {
 	struct work w;
@@ -279,11 +305,10 @@ int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans, s
 	if (n > UINT32_MAX / 4 || work_init(&w, tree, n))
 		return -ENOMEM;
 	tree->spans = n;
-	take_spans(&w, spans);
-	make_nodes(tree, &w, join);
-	find_parents(tree, &w);
-	cut_cycles(tree, w.scratch);
-	link_children(tree);
+	if (n == 1)
+		make_only_node(tree, spans[0]);
+	else
+		make_all_nodes(tree, &w, spans, join);
 	otr_tree_count(tree, w.scratch);
 	tree->scratch = (uint32_t *)w.scratch;
 	return 0;
