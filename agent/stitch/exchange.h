@@ -215,7 +215,7 @@ struct otr_stitch {
 	struct otr_exchange *lingering; /* emitted, oldest first */
 	struct otr_trace *open, *settled;
 	bool has_unix_servers; /* the server's end of a Unix socket was seen */
-	struct otr_spares old_exchanges, old_traces; /* memory for new ones */
+	struct otr_spares old_exchanges, old_traces, old_wires; /* memory for new ones */
 	struct otr_pool messages;
 	size_t n;			/* exchanges, live and lingering */
 	struct otr_proto_memory memory; /* for describe() */

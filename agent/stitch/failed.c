@@ -26,6 +26,7 @@
 #include "agent/stitch/exchange.h"
 #include "agent/stitch/life.h"
 #include "agent/stitch/parent.h"
+#include "agent/stitch/wire.h"
 
 #define HELD_NS	 (300 * 1000000ull)  /* another attempt follows within this time, or none */
 #define POLLS_NS (1000 * 1000000ull) /* attempts without a parent make one span in this time */
@@ -134,7 +135,7 @@ static struct otr_failed *same_attempt(struct otr_stitch *st, const struct otr_e
 static struct otr_exchange *make_exchange(struct otr_stitch *st, const struct otr_ev_failed *ev,
 					  const struct otr_addr *remote)
 {
-	struct otr_wire *wire = calloc(1, sizeof(*wire));
+	struct otr_wire *wire = otr_wire_apart(st);
 	struct otr_side side = {
 		.ref = {.conn = ev->hdr.conn, .dir = OTR_DIR_OUT},
 		.tgid = ev->hdr.tgid,
@@ -147,13 +148,12 @@ static struct otr_exchange *make_exchange(struct otr_stitch *st, const struct ot
 
 	if (!wire)
 		return NULL;
-	wire->closed = true; /* it has no other exchange, so it is freed with this one */
 	wire->facts.remote = *remote;
 	if (st->cfg.procs)
 		side.resource = otr_procs_resource(st->cfg.procs, ev->hdr.tgid);
 	ex = otr_exchange_new(st, wire, &side, &(struct otr_msg){0});
 	if (!ex)
-		free(wire);
+		otr_wire_put(st, wire);
 	return ex;
 }
 

@@ -230,7 +230,7 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 	otr_trace_remove(st, ex);
 	DL_DELETE2(wire->all, ex, wire_prev, wire_next);
 	st->n--;
-	otr_wire_put(wire);
+	otr_wire_put(st, wire);
 	if (ex->resource)
 		otr_resource_unref(&ex->resource);
 	otr_pool_put(&st->messages, ex->req);

@@ -40,6 +40,7 @@
 #include "agent/stitch/life.h"
 #include "agent/stitch/root.h"
 #include "agent/stitch/trace.h"
+#include "agent/stitch/wire.h"
 
 static struct otr_slice executable(const struct otr_resource *res)
 {
@@ -107,23 +108,22 @@ static void take_ids(const struct otr_run *run, struct otr_exchange *ex)
 	ex->remote = true;
 }
 
-/* It is on no connection: its wire is closed from the start, and freed with it. */
+/* It is on no connection: its wire is freed with it. */
 static void begin_root(struct otr_stitch *st, const struct otr_event *ev)
 {
 	struct otr_exchange *ex = otr_spares_get(&st->old_exchanges, sizeof(*ex));
 	struct otr_trace *tr = otr_trace_new(st);
-	struct otr_wire *wire = calloc(1, sizeof(*wire));
+	struct otr_wire *wire = otr_wire_apart(st);
 	struct otr_msg *req = otr_msg_copy(&st->messages, &(struct otr_msg){0});
 
 	if (!ex || !tr || !wire || !req) {
 		otr_spares_put(&st->old_exchanges, ex);
 		otr_spares_put(&st->old_traces, tr);
-		free(wire);
+		otr_wire_put(st, wire);
 		otr_pool_put(&st->messages, req);
 		otr_descendant_drop_all(st);
 		return;
 	}
-	wire->closed = true;
 	ex->wire = wire;
 	ex->req = req;
 	ex->ref.dir = OTR_DIR_OUT;

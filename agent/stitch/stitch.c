@@ -63,12 +63,13 @@ void otr_stitch_free(struct otr_stitch **stp)
 		struct otr_wire *wire = st->wires;
 
 		otr_wire_close(st, wire);
-		otr_wire_put(wire);
+		otr_wire_put(st, wire);
 	}
 	otr_life_fini(st);
 	otr_process_fini(st);
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);
+	otr_spares_fini(&st->old_wires);
 	otr_pool_fini(&st->messages);
 	otr_proto_memory_fini(&st->memory);
 	otr_sb_fini(&st->sb);
@@ -294,7 +295,7 @@ void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn, int
 		if (otr_is_open(ex))
 			end_unanswered(st, ex, error, now_ns);
 	otr_wire_close(st, wire);
-	otr_wire_put(wire);
+	otr_wire_put(st, wire);
 }
 
 static void free_lingering(struct otr_stitch *st)
@@ -330,6 +331,7 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	otr_trace_sweep(st);
 	otr_spares_trim(&st->old_exchanges);
 	otr_spares_trim(&st->old_traces);
+	otr_spares_trim(&st->old_wires);
 	otr_pool_trim(&st->messages);
 }
 

@@ -182,13 +182,13 @@ struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *f
 	struct otr_wire *wire = otr_wire_find(st, facts->hdr.conn);
 
 	if (!wire) {
-		wire = calloc(1, sizeof(*wire));
+		wire = otr_spares_get(&st->old_wires, sizeof(*wire));
 		if (!wire)
 			return NULL;
 		wire->conn = facts->hdr.conn;
 		HASH_ADD(hh, st->wires, conn, sizeof(wire->conn), wire);
 		if (!wire->hh.tbl) {
-			free(wire);
+			otr_spares_put(&st->old_wires, wire);
 			return NULL;
 		}
 	}
@@ -212,13 +212,22 @@ void otr_wire_close(struct otr_stitch *st, struct otr_wire *wire)
 	unname_peer(st, wire);
 }
 
-void otr_wire_put(struct otr_wire *wire)
+struct otr_wire *otr_wire_apart(struct otr_stitch *st)
 {
-	if (!wire->closed || wire->all)
+	struct otr_wire *wire = otr_spares_get(&st->old_wires, sizeof(*wire));
+
+	if (wire)
+		wire->closed = true;
+	return wire;
+}
+
+void otr_wire_put(struct otr_stitch *st, struct otr_wire *wire)
+{
+	if (!wire || !wire->closed || wire->all)
 		return;
 	if (wire->peer)
 		wire->peer->peer = NULL;
-	free(wire);
+	otr_spares_put(&st->old_wires, wire);
 }
 
 /* The only exchange of `wire` that is open and has no mate, or NULL. */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "agent/base/keyed.h"
+#include "agent/base/pool.h"
 #include "agent/base/recent.h"
 #include "agent/stream/half_stream.h"
 #include "agent/stream/stream_ops.h"
@@ -42,6 +43,9 @@ struct otr_streams {
 	size_t n;
 	struct otr_flow *waiting; /* flows that a tick may read on */
 	struct otr_budget budget;
+	struct otr_spares old_conns, old_flows; /* memory for new ones */
+	struct otr_pool parsers;		/* their states */
+	uint64_t trimmed_ns;
 	uint32_t pauses; /* how often the source has paused */
 	bool lossy;	 /* records were lost; the facts of a connection may be among them */
 };

@@ -25,6 +25,8 @@
 #include "agent/stream/flow.h"
 #include "agent/stream/flow_state.h"
 
+#define TRIM_NS 1000000000ull
+
 int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cfg,
 		    const struct otr_stream_ops *ops, struct otr_procs *procs, void *arg)
 {
@@ -56,7 +58,7 @@ static void conn_free(struct otr_conn *cn)
 	HASH_DEL(ss->conns, cn);
 	otr_recent_drop(&ss->recent, cn->facts.hdr.conn);
 	ss->n--;
-	free(cn);
+	otr_spares_put(&ss->old_conns, cn);
 }
 
 void otr_streams_free(struct otr_streams **sp)
@@ -67,6 +69,9 @@ void otr_streams_free(struct otr_streams **sp)
 		return;
 	while (ss->by_use)
 		conn_free(ss->by_use);
+	otr_spares_fini(&ss->old_conns);
+	otr_spares_fini(&ss->old_flows);
+	otr_pool_fini(&ss->parsers);
 	otr_spares_fini(&ss->budget.segments);
 	otr_buf_fini(&ss->budget.spare);
 	free(ss);
@@ -135,7 +140,7 @@ static struct otr_conn *find(struct otr_streams *ss, uint64_t id)
 
 static struct otr_conn *make(struct otr_streams *ss, const struct otr_event *ev)
 {
-	struct otr_conn *cn = calloc(1, sizeof(*cn));
+	struct otr_conn *cn = otr_spares_get(&ss->old_conns, sizeof(*cn));
 
 	if (!cn)
 		return NULL;
@@ -148,7 +153,7 @@ static struct otr_conn *make(struct otr_streams *ss, const struct otr_event *ev)
 	HASH_ADD(hh, ss->conns, facts.hdr.conn, sizeof(uint64_t), cn);
 	if (!cn->hh.tbl) {
 		otr_loss_add(OTR_LOSS_EVICT, 1);
-		free(cn);
+		otr_spares_put(&ss->old_conns, cn);
 		return NULL;
 	}
 	DL_APPEND(ss->by_use, cn);
@@ -340,10 +345,23 @@ void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev)
 	}
 }
 
+/* Once a second, gives back what was not needed. */
+static void trim_memory(struct otr_streams *ss, uint64_t now_ns)
+{
+	if (now_ns < ss->trimmed_ns + TRIM_NS)
+		return;
+	ss->trimmed_ns = now_ns;
+	otr_spares_trim(&ss->old_conns);
+	otr_spares_trim(&ss->old_flows);
+	otr_pool_trim(&ss->parsers);
+	otr_spares_trim(&ss->budget.segments);
+}
+
 void otr_streams_tick(struct otr_streams *ss, uint64_t now_ns)
 {
 	struct otr_flow *fl, *tmp;
 
+	trim_memory(ss, now_ns);
 	DL_FOREACH_SAFE(ss->waiting, fl, tmp)
 		otr_flow_tick(fl, now_ns);
 }
