@@ -194,16 +194,11 @@ static bool is_of_streams(const struct otr_event *ev)
 	return ev->kind == OTR_EV_DATA || ev->kind == OTR_EV_RUN || ev->kind == OTR_EV_BYPASSED;
 }
 
-int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
+__attribute__((noinline)) static int take_other(struct otr_pipeline *pl, const struct otr_event *ev)
 {
 	const void *rec = ev;
-	int rc;
+	int rc = otr_procs_event(pl->procs, ev);
 
-	if (is_of_streams(ev)) {
-		otr_streams_event(pl->streams, ev);
-		return 0;
-	}
-	rc = otr_procs_event(pl->procs, ev);
 	switch (ev->kind) {
 	case OTR_EV_CLOCK:
 		take_clock(pl, rec);
@@ -227,6 +222,14 @@ int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 		break;
 	}
 	return rc;
+}
+
+int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
+{
+	if (!is_of_streams(ev))
+		return take_other(pl, ev);
+	otr_streams_event(pl->streams, ev);
+	return 0;
 }
 
 void otr_pipeline_flush(struct otr_pipeline *pl)

@@ -265,12 +265,16 @@ static bool report_loss(struct otr_console *con, enum otr_losses which, const ch
 /* Reports losses once in 10 s at most. */
 static void report_losses(struct otr_console *con)
 {
+	uint64_t sum = otr_loss_sum();
 	bool reported;
 
+	if (sum == con->losses_checked)
+		return;
 	if (con->losses_shown_ns && con->now_ns - con->losses_shown_ns < LOST_EVERY)
 		return;
 	reported = report_loss(con, OTR_LOSSES_HOLES, "spans of this time may be missing");
 	reported |= report_loss(con, OTR_LOSSES_SENT, "no backend has them");
+	con->losses_checked = sum;
 	if (!reported)
 		return;
 	otr_console_losses_shown(&con->losses);

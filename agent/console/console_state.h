@@ -30,6 +30,7 @@ struct otr_console {
 	uint64_t epoch_ns, at_ns; /* the latest end of a span, and `now_ns` when it came */
 	struct otr_losses_shown losses;
 	uint64_t losses_shown_ns; /* when the last LOST line was printed */
+	uint64_t losses_checked;  /* otr_loss_sum() up to which nothing is left to report */
 	uint64_t unwritten;	  /* blocks that were dropped */
 	struct otr_buf out;
 	struct otr_tree tree; /* of the trace that is complete now */

@@ -21,7 +21,7 @@ struct mover {
 };
 
 /* Most texts are a few bytes long: two words that overlap are the quickest copy. */
-static void copy_text(char *to, const char *from, size_t len)
+static inline void copy_text(char *to, const char *from, size_t len)
 {
 	uint64_t first, last;
 
@@ -35,7 +35,7 @@ static void copy_text(char *to, const char *from, size_t len)
 	memcpy(to + len - 8, &last, 8);
 }
 
-static void move_slice(struct mover *mv, struct otr_slice *s)
+static inline void move_slice(struct mover *mv, struct otr_slice *s)
 {
 	if (!s->len)
 		return;

@@ -211,6 +211,7 @@ struct otr_stitch {
 	struct otr_inbound_open *recent_inbound; /* that was found last; or NULL */
 	struct otr_run run;
 	struct otr_failed failed[OTR_FAILED];
+	size_t n_failed;		/* slots of `failed` that are not free */
 	struct otr_exchange *live;	/* not emitted, oldest first */
 	struct otr_exchange *lingering; /* emitted, oldest first */
 	struct otr_trace *open, *settled;

@@ -65,9 +65,10 @@ static void end_attempt(struct otr_stitch *st, struct otr_failed *at)
 {
 	struct otr_exchange *ex = at->ex;
 
-	at->ex = NULL;
 	if (!ex)
 		return;
+	at->ex = NULL;
+	st->n_failed--;
 	if (!ex->evidence && !ex->n_links)
 		otr_parent_find(st, ex, NULL);
 	otr_exchange_end(st, ex, at->last_ns);
@@ -86,7 +87,7 @@ static bool is_due(const struct otr_stitch *st, const struct otr_failed *at)
 
 void otr_failed_tick(struct otr_stitch *st)
 {
-	for (size_t i = 0; i < OTR_FAILED; i++)
+	for (size_t i = 0; st->n_failed && i < OTR_FAILED; i++)
 		if (st->failed[i].ex && is_due(st, &st->failed[i]))
 			end_attempt(st, &st->failed[i]);
 }
@@ -182,6 +183,7 @@ static void hold_attempt(struct otr_stitch *st, const struct otr_ev_failed *ev,
 	ex->error = ev->error == ECANCELED ? ETIMEDOUT : ev->error;
 	otr_parent_find(st, ex, &ev->cause);
 	at = take_slot(st);
+	st->n_failed++;
 	*at = (struct otr_failed){
 		.ex = ex,
 		.first_ns = ev->start_ns,

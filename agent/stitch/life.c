@@ -203,8 +203,10 @@ static void forget_holders(struct otr_stitch *st, const struct otr_exchange *ex)
 	if (ex->wire->conn)
 		return;
 	for (size_t i = 0; i < OTR_FAILED; i++)
-		if (st->failed[i].ex == ex)
+		if (st->failed[i].ex == ex) {
 			st->failed[i].ex = NULL;
+			st->n_failed--;
+		}
 	if (st->run.ex != ex)
 		return;
 	st->run.ex = NULL;

@@ -72,7 +72,7 @@ struct otr_flow {
 static inline enum otr_dir otr_dir_state_dir(const struct otr_flow *fl,
 					     const struct otr_dir_state *ds)
 {
-	return (enum otr_dir)(ds - fl->dirs);
+	return ds == &fl->dirs[OTR_DIR_IN] ? OTR_DIR_IN : OTR_DIR_OUT;
 }
 
 static inline struct otr_dir_state *otr_dir_state_other(struct otr_flow *fl,
