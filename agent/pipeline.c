@@ -180,6 +180,11 @@ static void take_loss(struct otr_pipeline *pl, const struct otr_ev_lost *ev)
 	otr_streams_event(pl->streams, &ev->hdr);
 }
 
+static void take_share(struct otr_pipeline *pl, const struct otr_ev_share *ev)
+{
+	otr_stitch_share(pl->stitch, ev->hdr.time_ns, ev->millionths);
+}
+
 static void take_handoff(struct otr_pipeline *pl, const struct otr_ev_handoff *ev)
 {
 	const struct otr_feedback *fb = pl->feedback;
@@ -208,6 +213,9 @@ __attribute__((noinline)) static int take_other(struct otr_pipeline *pl, const s
 		break;
 	case OTR_EV_LOST:
 		take_loss(pl, rec);
+		break;
+	case OTR_EV_SHARE:
+		take_share(pl, rec);
 		break;
 	case OTR_EV_CONN_FAILED:
 		otr_stitch_failed(pl->stitch, rec);

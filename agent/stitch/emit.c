@@ -198,6 +198,22 @@ static void set_cut(struct otr_stitch *st, const struct otr_exchange *ex)
 		      ex->answer == OTR_ANSWER_BEGUN ? OTR_SLICE("end") : OTR_SLICE("answer"));
 }
 
+/* A trace was seen because it began while requests were traced: its spans have one share. */
+static void set_share(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	const struct otr_exchange *top = ex;
+	uint32_t millionths;
+
+	if (!st->shares.n || ex == st->run.ex)
+		return;
+	while (top->parent && top->parent != st->run.ex)
+		top = top->parent;
+	millionths = otr_shares_at(&st->shares, top->start_ns);
+	if (millionths < OTR_SHARE_WHOLE)
+		otr_sb_double(&st->sb, OTR_KEY_OTRACE_SAMPLED_SHARE,
+			      (double)millionths / OTR_SHARE_WHOLE);
+}
+
 static void count(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_stitch_stats *stats = &st->stats;
@@ -279,6 +295,7 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 		set_ids(st, ex);
 		set_times(st, ex);
 		set_cut(st, ex);
+		set_share(st, ex);
 		set_error(st, ex);
 		sp = otr_sb_finish(&st->sb);
 	}

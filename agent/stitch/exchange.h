@@ -30,6 +30,7 @@
 #include "agent/span/span_builder.h"
 #include "agent/stitch/ids.h"
 #include "agent/stitch/run.h"
+#include "agent/stitch/share.h"
 #include "agent/stitch/stitch_config.h"
 
 #define OTR_EXCHANGE_LINKS 4 /* of one exchange, at most */
@@ -201,6 +202,7 @@ struct otr_stitch {
 	uint64_t now_ns;
 	uint64_t paused_ns; /* when the source last began to shed all requests */
 	uint64_t behind_ns; /* when a process last began to shed its requests */
+	struct otr_shares shares;
 	struct otr_loss_window loss;
 	uint64_t swept_ns; /* when otr_stitch_tick() last did what it does each second */
 	struct otr_wire *wires, *by_isn, *by_ends, *by_peer;

@@ -91,6 +91,11 @@ void otr_stitch_pause(struct otr_stitch *st, uint64_t now_ns)
 	st->paused_ns = now_ns;
 }
 
+void otr_stitch_share(struct otr_stitch *st, uint64_t now_ns, uint32_t millionths)
+{
+	otr_shares_add(&st->shares, now_ns, millionths);
+}
+
 void otr_stitch_behind(struct otr_stitch *st, uint64_t now_ns)
 {
 	st->behind_ns = now_ns;
