@@ -20,6 +20,7 @@ struct otr_flow *otr_flow_new(struct otr_conn *conn, uint8_t layer, struct otr_b
 	fl->layer = layer;
 	fl->capture = OTR_CAPTURE_HEAD;
 	fl->head_bytes = OTR_HEAD_DEFAULT;
+	fl->dirs[OTR_DIR_OUT].dir = OTR_DIR_OUT;
 	otr_half_stream_init(&fl->dirs[OTR_DIR_IN].hs, budget);
 	otr_half_stream_init(&fl->dirs[OTR_DIR_OUT].hs, budget);
 	return fl;

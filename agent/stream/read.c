@@ -40,8 +40,8 @@ static void check_end(struct otr_flow *fl, struct otr_dir_state *ds)
 		otr_dir_state_end_if_moved(fl, ds);
 }
 
-static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
-		      struct otr_msg *msg)
+static inline void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
+			     struct otr_msg *msg)
 {
 	ds->end = msg->end;
 	if (!ds->begun)
@@ -84,8 +84,8 @@ static void take_bad(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_s
 		otr_flow_mute(fl);
 		return;
 	}
-	from = 1 + fl->proto->resync(fl->state, otr_dir_state_dir(fl, ds),
-				     otr_slice_sub(in, 1, in.len));
+	from = 1 +
+	       fl->proto->resync(fl->state, otr_dir_state_dir(ds), otr_slice_sub(in, 1, in.len));
 	otr_half_stream_spend(&ds->hs, from < in.len ? from : in.len);
 	if (!fl->proto->in_order)
 		otr_flow_set_after_loss(fl, false, ds->hs.moved_ns);
@@ -110,13 +110,13 @@ static bool takes_turns(const struct otr_flow *fl)
  * request was not seen, and if the answer waited, each request from then on would be paired with
  * the answer to the one before.
  */
-static bool wait_for_request(struct otr_flow *fl, struct otr_dir_state *ds)
+static inline bool wait_for_request(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	if (fl->knows_asker && fl->asker == OTR_DIR_IN)
 		return false;
 	if (!fl->seen_open && !fl->messages)
 		return false;
-	if (takes_turns(fl) || !fl->knows_asker || otr_dir_state_dir(fl, ds) == fl->asker ||
+	if (takes_turns(fl) || !fl->knows_asker || otr_dir_state_dir(ds) == fl->asker ||
 	    fl->unanswered || ds->open || ds->wait_expired || fl->reads_waiting)
 		return false;
 	if (!ds->wait_ns)
@@ -171,8 +171,7 @@ static bool ends_by_tail(struct otr_flow *fl, struct otr_dir_state *ds, struct o
 	otr_msg_clear(msg);
 	if ((ds->open && ds->end != OTR_END_LATER) || !fl->proto->body_by_tail || !ds->hs.has_tail)
 		return false;
-	switch (fl->proto->parse(fl->state, otr_dir_state_dir(fl, ds), tail, OTR_IN_TAIL, &used,
-				 msg)) {
+	switch (fl->proto->parse(fl->state, otr_dir_state_dir(ds), tail, OTR_IN_TAIL, &used, msg)) {
 	case OTR_PARSE_SKIP:
 		return ds->open && msg->over;
 	case OTR_PARSE_MSG:
@@ -188,7 +187,7 @@ static bool knows_last(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	const struct otr_dir_state *asker = otr_dir_state_other(fl, ds);
 
-	return fl->knows_asker && otr_dir_state_dir(fl, asker) == fl->asker && !asker->resync &&
+	return fl->knows_asker && otr_dir_state_dir(asker) == fl->asker && !asker->resync &&
 	       asker->begin.first && next_ns(ds) < next_ns(asker) &&
 	       otr_half_stream_origin(&asker->hs, asker->hs.at);
 }
@@ -217,7 +216,7 @@ static bool hides_messages(struct otr_flow *fl, const struct otr_dir_state *ds, 
 	if (fl->proto->in_order || ds->end != OTR_END_RUN || !ds->open ||
 	    otr_half_stream_bytes(&ds->hs).len >= end - ds->hs.at)
 		return false;
-	return !fl->knows_asker || otr_dir_state_dir(fl, ds) == fl->asker || fl->unanswered > 0;
+	return !fl->knows_asker || otr_dir_state_dir(ds) == fl->asker || fl->unanswered > 0;
 }
 
 /* Bytes of the message were not copied, so it ends with its run. If it was not emitted yet, the
@@ -245,7 +244,7 @@ static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 					     ds->end == OTR_END_LATER));
 	ds->begun = false;
 	jump(fl, ds, end, after_loss);
-	if (hides && !after_loss && fl->knows_asker && otr_dir_state_dir(fl, ds) == fl->asker)
+	if (hides && !after_loss && fl->knows_asker && otr_dir_state_dir(ds) == fl->asker)
 		fl->may_hide_requests = true; /* the answers to earlier requests come first */
 	else if (hides && !after_loss)
 		otr_flow_set_after_loss(fl, false, ds->hs.moved_ns);
@@ -292,7 +291,7 @@ static bool find_again(struct otr_flow *fl, struct otr_dir_state *ds, struct otr
 		otr_flow_mute(fl);
 		return false;
 	}
-	from = fl->proto->resync(fl->state, otr_dir_state_dir(fl, ds), in);
+	from = fl->proto->resync(fl->state, otr_dir_state_dir(ds), in);
 	if (!anywhere && (from || !otr_half_stream_begins_run(&ds->hs)))
 		from = otr_half_stream_run_end(&ds->hs) - ds->hs.at;
 	ds->resync = from >= in.len;
@@ -302,10 +301,11 @@ static bool find_again(struct otr_flow *fl, struct otr_dir_state *ds, struct otr
 
 /* Parses, and steps over what is skipped: to a message, to the end of a segment, or as far as the
  * bytes go. *in and *follow are those of the last parse(). */
-static enum otr_parse parse_on(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice *in,
-			       enum otr_follow *follow, uint64_t *used, struct otr_msg *msg)
+static inline enum otr_parse parse_on(struct otr_flow *fl, struct otr_dir_state *ds,
+				      struct otr_slice *in, enum otr_follow *follow, uint64_t *used,
+				      struct otr_msg *msg)
 {
-	enum otr_dir dir = otr_dir_state_dir(fl, ds);
+	enum otr_dir dir = otr_dir_state_dir(ds);
 	enum otr_parse rc;
 
 	for (;;) {
@@ -322,8 +322,8 @@ static enum otr_parse parse_on(struct otr_flow *fl, struct otr_dir_state *ds, st
 	}
 }
 
-static bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice in,
-		      enum otr_follow follow)
+static inline bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice in,
+			     enum otr_follow follow)
 {
 	struct otr_msg msg;
 	uint64_t used = 0;
@@ -351,7 +351,7 @@ static bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_
 }
 
 /* Spends at most one message. Returns whether there may be more to do. */
-static bool step(struct otr_flow *fl, struct otr_dir_state *ds)
+static inline bool step(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	struct otr_slice in;
 	enum otr_follow follow;
@@ -389,35 +389,39 @@ static struct otr_dir_state *in_turn(struct otr_flow *fl, struct otr_dir_state *
 				     const bool stuck[2])
 {
 	struct otr_dir_state *other = otr_dir_state_other(fl, ds);
-	bool can = !stuck[otr_dir_state_dir(fl, ds)];
+	bool can = !stuck[otr_dir_state_dir(ds)];
 
 	if (!takes_turns(fl) || next_ns(other) >= next_ns(ds))
 		return can ? ds : NULL;
-	if (!stuck[otr_dir_state_dir(fl, other)])
+	if (!stuck[otr_dir_state_dir(other)])
 		return other;
 	return can && !is_at_hole(other) ? ds : NULL;
 }
 
-static void read_in_turn(struct otr_flow *fl, struct otr_dir_state *ds)
+__attribute__((noinline)) static void read_in_turn(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	bool stuck[2] = {false, false};
 	struct otr_dir_state *now = ds;
 
-	if (!otr_dir_state_other(fl, ds)->hs.segments) { /* there is nothing to read in turn */
-		while (fl->proto && step(fl, ds))
-			;
-		return;
-	}
 	while (fl->proto && (now = in_turn(fl, ds, stuck)))
 		if (!step(fl, now))
-			stuck[otr_dir_state_dir(fl, now)] = true;
+			stuck[otr_dir_state_dir(now)] = true;
+}
+
+static void read_one_side(struct otr_flow *fl, struct otr_dir_state *ds)
+{
+	while (fl->proto && step(fl, ds))
+		;
 }
 
 void otr_flow_read(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint32_t before = fl->unanswered;
 
-	read_in_turn(fl, ds);
+	if (otr_dir_state_other(fl, ds)->hs.segments)
+		read_in_turn(fl, ds);
+	else
+		read_one_side(fl, ds);
 	if (!fl->proto)
 		return;
 	watch_if_long(fl, ds);

@@ -138,7 +138,8 @@ static struct otr_conn *find(struct otr_streams *ss, uint64_t id)
 	return cn;
 }
 
-static struct otr_conn *make(struct otr_streams *ss, const struct otr_event *ev)
+__attribute__((noinline)) static struct otr_conn *make(struct otr_streams *ss,
+						       const struct otr_event *ev)
 {
 	struct otr_conn *cn = otr_spares_get(&ss->old_conns, sizeof(*cn));
 
@@ -167,10 +168,10 @@ static struct otr_conn *get(struct otr_streams *ss, const struct otr_event *ev)
 
 	if (!cn)
 		return make(ss, ev);
-	if (!cn->next) /* it is the last already */
-		return cn;
-	DL_DELETE(ss->by_use, cn);
-	DL_APPEND(ss->by_use, cn);
+	if (cn->next) { /* it is not the last already */
+		DL_DELETE(ss->by_use, cn);
+		DL_APPEND(ss->by_use, cn);
+	}
 	return cn;
 }
 
@@ -314,7 +315,7 @@ static void on_exit_of(struct otr_streams *ss, const struct otr_event *ev)
 			end_conn(cn, 0, ev->time_ns);
 }
 
-void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev)
+__attribute__((noinline)) static void take_other(struct otr_streams *ss, const struct otr_event *ev)
 {
 	const void *rec = ev;
 
@@ -324,9 +325,6 @@ void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev)
 		break;
 	case OTR_EV_CONN_CLOSE:
 		on_close(ss, rec);
-		break;
-	case OTR_EV_DATA:
-		on_data(ss, rec);
 		break;
 	case OTR_EV_RUN:
 		on_run(ss, rec);
@@ -355,6 +353,14 @@ static void trim_memory(struct otr_streams *ss, uint64_t now_ns)
 	otr_spares_trim(&ss->old_flows);
 	otr_pool_trim(&ss->parsers);
 	otr_spares_trim(&ss->budget.segments);
+}
+
+void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev)
+{
+	if (ev->kind == OTR_EV_DATA) /* nearly all are */
+		on_data(ss, (const struct otr_ev_data *)ev);
+	else
+		take_other(ss, ev);
 }
 
 void otr_streams_tick(struct otr_streams *ss, uint64_t now_ns)
