@@ -49,6 +49,19 @@ static void report_pause(struct otr_pace *p)
 	p->put(p->arg, &lost.hdr);
 }
 
+static void report_share(struct otr_pace *p)
+{
+	struct otr_ev_share share = {
+		.hdr = {.kind = OTR_EV_SHARE,
+			.hook = OTR_HOOK_AGENT,
+			.size = sizeof(share),
+			.time_ns = otr_now()},
+		.millionths = (uint32_t)(p->governor.part_ns * 1000000 / OTR_GOVERNOR_PERIOD_NS),
+	};
+
+	p->put(p->arg, &share.hdr);
+}
+
 static void set_paused(struct otr_pace *p, uint64_t now_ns)
 {
 	bool pause = otr_governor_pauses(&p->governor, now_ns);
@@ -107,8 +120,10 @@ static void judge(struct otr_pace *p, uint64_t now_ns)
 	if (otr_governor_thins(g) ||
 	    (double)(now.cost_ns - g->was.cost_ns) > g->floor * (double)(now_ns - g->was.now_ns))
 		now.traced_ns = p->traced_ns(p->arg);
-	if (otr_governor_judge(g, &now))
-		report(p, was_ns, now_ns);
+	if (!otr_governor_judge(g, &now))
+		return;
+	report_share(p);
+	report(p, was_ns, now_ns);
 }
 
 /* A step begins where the one before ended: the wait and the way out of it are its own. */

@@ -49,6 +49,7 @@ enum otr_event_kind {
 	OTR_EV_TICK,	    /* struct otr_event: time has passed, also for a replay */
 	OTR_EV_BYPASSED,    /* struct otr_ev_bypassed: made by the agent, before a CONN_CLOSE */
 	OTR_EV_CONN_FAILED, /* struct otr_ev_failed: a connect() that failed */
+	OTR_EV_SHARE,	    /* struct otr_ev_share: made by the agent, when the share changes */
 	OTR_EV_MAX,
 };
 
@@ -308,6 +309,13 @@ struct otr_ev_failed {
 	__s32 error; /* errno; ECANCELED: the caller closed the socket first */
 };
 
+/* From hdr.time_ns on, this part of the time is traced, in pieces, so that --cpu-budget is kept. */
+struct otr_ev_share {
+	struct otr_event hdr;
+	__u32 millionths;
+	__u32 pad;
+};
+
 _Static_assert(sizeof(struct otr_event) == 40, "ABI: otr_event");
 _Static_assert(sizeof(struct otr_ev_conn) == 240, "ABI: otr_ev_conn");
 _Static_assert(sizeof(struct otr_cause) == 56, "ABI: otr_cause");
@@ -320,6 +328,7 @@ _Static_assert(sizeof(struct otr_ev_meta) == 48, "ABI: otr_ev_meta");
 _Static_assert(sizeof(struct otr_ev_lost) == 56, "ABI: otr_ev_lost");
 _Static_assert(sizeof(struct otr_ev_bypassed) == 48, "ABI: otr_ev_bypassed");
 _Static_assert(sizeof(struct otr_ev_failed) == 128, "ABI: otr_ev_failed");
+_Static_assert(sizeof(struct otr_ev_share) == 48, "ABI: otr_ev_share");
 
 /* Does a pause begin here? Requests that begin from here on are shed, each with its answer. */
 static inline int otr_lost_is_pause(const struct otr_ev_lost *ev)

@@ -121,6 +121,13 @@ static bool failed_ok(const struct otr_event *ev)
 	       fa->cause.evidence < OTR_EVIDENCE_MAX;
 }
 
+static bool share_ok(const struct otr_event *ev)
+{
+	const struct otr_ev_share *sh = (const void *)ev;
+
+	return exact(ev, sizeof(*sh), 0) && sh->millionths && sh->millionths <= 1000000;
+}
+
 static const struct door doors[OTR_EV_MAX] = {
 	[OTR_EV_CONN_OPEN] = {sizeof(struct otr_ev_conn), conn_ok},
 	[OTR_EV_CONN_CLOSE] = {sizeof(struct otr_ev_conn), conn_ok},
@@ -137,6 +144,7 @@ static const struct door doors[OTR_EV_MAX] = {
 	[OTR_EV_TICK] = {sizeof(struct otr_event), tick_ok},
 	[OTR_EV_BYPASSED] = {sizeof(struct otr_ev_bypassed), past_ok},
 	[OTR_EV_CONN_FAILED] = {sizeof(struct otr_ev_failed), failed_ok},
+	[OTR_EV_SHARE] = {sizeof(struct otr_ev_share), share_ok},
 };
 
 const struct otr_event *otr_event_check(const void *copy, size_t len)

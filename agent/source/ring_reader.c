@@ -72,7 +72,8 @@ static bool is_agents(const struct otr_event *ev)
 		return lost->cause != OTR_LOSS_BEHIND || lost->n;
 	if (ev->kind == OTR_EV_META)
 		return meta->key != OTR_RING_META_ENV && meta->key != OTR_RING_META_NAMED;
-	return ev->kind == OTR_EV_TICK || ev->kind == OTR_EV_CLOCK || ev->kind == OTR_EV_BYPASSED;
+	return ev->kind == OTR_EV_TICK || ev->kind == OTR_EV_CLOCK || ev->kind == OTR_EV_BYPASSED ||
+	       ev->kind == OTR_EV_SHARE;
 }
 
 /* A record may be written after `now_ns` was read, and not before its time: returns a time that

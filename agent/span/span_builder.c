@@ -127,6 +127,16 @@ void otr_sb_int(struct otr_span_builder *sb, enum otr_key key, int64_t value)
 	at->integer = value;
 }
 
+void otr_sb_double(struct otr_span_builder *sb, enum otr_key key, double value)
+{
+	struct otr_attr *at = slot(sb, key);
+
+	if (!at)
+		return;
+	at->type = OTR_ATTR_DOUBLE;
+	at->real = value;
+}
+
 void otr_sb_bool(struct otr_span_builder *sb, enum otr_key key, bool value)
 {
 	struct otr_attr *at = slot(sb, key);

@@ -36,6 +36,7 @@ void otr_sb_status(struct otr_span_builder *sb, struct otr_slice text);
 void otr_sb_trace_state(struct otr_span_builder *sb, struct otr_slice text);
 void otr_sb_string(struct otr_span_builder *sb, enum otr_key key, struct otr_slice value);
 void otr_sb_int(struct otr_span_builder *sb, enum otr_key key, int64_t value);
+void otr_sb_double(struct otr_span_builder *sb, enum otr_key key, double value);
 void otr_sb_bool(struct otr_span_builder *sb, enum otr_key key, bool value);
 void otr_sb_custom(struct otr_span_builder *sb, struct otr_slice name, struct otr_slice value);
 /* Adds a list of one string, as the conventions give headers. */

@@ -63,12 +63,14 @@ void otr_stitch_free(struct otr_stitch **stp)
 		struct otr_wire *wire = st->wires;
 
 		otr_wire_close(st, wire);
-		otr_wire_put(wire);
+		otr_wire_put(st, wire);
 	}
 	otr_life_fini(st);
 	otr_process_fini(st);
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);
+	otr_spares_fini(&st->old_wires);
+	otr_pool_fini(&st->messages);
 	otr_proto_memory_fini(&st->memory);
 	otr_sb_fini(&st->sb);
 	free(st);
@@ -87,6 +89,11 @@ void otr_stitch_clock(struct otr_stitch *st, uint64_t epoch_offset_ns)
 void otr_stitch_pause(struct otr_stitch *st, uint64_t now_ns)
 {
 	st->paused_ns = now_ns;
+}
+
+void otr_stitch_share(struct otr_stitch *st, uint64_t now_ns, uint32_t millionths)
+{
+	otr_shares_add(&st->shares, now_ns, millionths);
 }
 
 void otr_stitch_behind(struct otr_stitch *st, uint64_t now_ns)
@@ -190,7 +197,7 @@ static int take_response(struct otr_stitch *st, struct otr_wire *wire, const str
 	otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
 	wire->now[side->ref.layer][side->ref.dir] = ex;
 	end_skipped(st, wire, side, msg);
-	ex->rsp = otr_msg_copy(msg);
+	ex->rsp = otr_msg_copy(&st->messages, msg);
 	return ex->rsp ? 0 : -ENOMEM;
 }
 
@@ -293,7 +300,7 @@ void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn, int
 		if (otr_is_open(ex))
 			end_unanswered(st, ex, error, now_ns);
 	otr_wire_close(st, wire);
-	otr_wire_put(wire);
+	otr_wire_put(st, wire);
 }
 
 static void free_lingering(struct otr_stitch *st)
@@ -329,6 +336,8 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	otr_trace_sweep(st);
 	otr_spares_trim(&st->old_exchanges);
 	otr_spares_trim(&st->old_traces);
+	otr_spares_trim(&st->old_wires);
+	otr_pool_trim(&st->messages);
 }
 
 void otr_stitch_flush(struct otr_stitch *st)

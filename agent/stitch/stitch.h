@@ -69,6 +69,9 @@ void otr_stitch_clock(struct otr_stitch *st, uint64_t epoch_offset_ns);
  * children because of that are marked. */
 void otr_stitch_pause(struct otr_stitch *st, uint64_t now_ns);
 
+/* From now on requests that begin are traced in `millionths` of the time, in pieces. */
+void otr_stitch_share(struct otr_stitch *st, uint64_t now_ns, uint32_t millionths);
+
 /* A process sheds its requests, since the agent is behind. Unlike in a pause, what is asked for a
  * request that it emits is emitted, too. */
 void otr_stitch_behind(struct otr_stitch *st, uint64_t now_ns);

@@ -56,7 +56,8 @@ burn() { # until the notice came, and then with breaks
 	spans "all(s.parent in known or 'otrace.cut' in s.attr for s in V if s.pid == $backs)" \
 		"len([s for s in S if s.attr.get('otrace.cut') == 'budget']) < len(S) / 2" \
 		"sum(s.path == '/price/after' for s in S) >= 2" \
-		"not any('otrace.cut' in s.attr for s in S if s.path == '/price/after')"
+		"any(0 < s.attr.get('otrace.sampled_share', 0) < 1 for s in S)" \
+		"not any('otrace.cut' in s.attr or 'otrace.sampled_share' in s.attr for s in S if s.path == '/price/after')"
 }
 
 @test "a replay of it marks the same spans" {
@@ -66,6 +67,7 @@ burn() { # until the notice came, and then with breaks
 	detach
 	"$OTRACE" replay --no-live -o "$dir/again" --export "file:$dir/spans.again" "$dir/r.otr"
 	grep -Eq '^lost .*requests \(budget\)' "$dir/again"
+	diff <(grep -o otrace.sampled_share "$dir/spans" | wc -l) <(grep -o otrace.sampled_share "$dir/spans.again" | wc -l)
 	for f in spans spans.again; do
 		grep -o '"otrace.cut","value":{"stringValue":"[a-z]*"' "$dir/$f" | sort | uniq -c >"$dir/$f.cut"
 	done
@@ -123,7 +125,8 @@ over_its_budget() { # ARG..
 		"all(s.parent in known or 'otrace.cut' in s.attr for s in V if int(s.attr['server.port']) == $back)" \
 		"len([s for s in S if s.attr.get('otrace.cut') == 'budget']) < len(S) / 2" \
 		"sum(s.path == '/price/after' for s in S) >= 2" \
-		"not any('otrace.cut' in s.attr for s in S if s.path == '/price/after')"
+		"any(0 < s.attr.get('otrace.sampled_share', 0) < 1 for s in S)" \
+		"not any('otrace.cut' in s.attr or 'otrace.sampled_share' in s.attr for s in S if s.path == '/price/after')"
 }
 
 @test "the library over its budget: the same notice, the same count, whole or marked spans" {

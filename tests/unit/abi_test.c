@@ -319,7 +319,8 @@ static void order_of_event_kind(void **state)
 	assert_int_equal(OTR_EV_TICK, 13);
 	assert_int_equal(OTR_EV_BYPASSED, 14);
 	assert_int_equal(OTR_EV_CONN_FAILED, 15);
-	assert_int_equal(OTR_EV_MAX, 16);
+	assert_int_equal(OTR_EV_SHARE, 16);
+	assert_int_equal(OTR_EV_MAX, 17);
 }
 
 static void order_of_hook(void **state)

@@ -204,13 +204,67 @@ static void long_ago(void **state)
 	end(&s);
 }
 
+static void share_is(struct maker *mk, uint32_t millionths)
+{
+	struct otr_ev_share share = {
+		.hdr = stamp(mk, NULL, OTR_EV_SHARE, sizeof(share)),
+		.millionths = millionths,
+	};
+
+	give(mk, &share);
+}
+
+static double share_of(struct story *s, const char *path)
+{
+	const struct otr_span *sp = span_of(s, OTR_SPAN_SERVER, path);
+
+	for (uint16_t i = 0; i < sp->n_attrs; i++)
+		if (sp->attrs[i].key == OTR_KEY_OTRACE_SAMPLED_SHARE)
+			return sp->attrs[i].real;
+	return 1;
+}
+
+/* Spans say which part of the time was traced when their trace began. */
+static void the_share_travels_with_the_spans(void **state)
+{
+	static const struct {
+		const char *path;
+		uint32_t millionths;
+	} rows[] = {{"/a", 0}, {"/b", 250000}, {"/c", 1000000}};
+	struct end sv = tcp_server(100, 10, 1);
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	opens(&s.mk, &sv);
+	for (size_t i = 0; i < 3; i++) {
+		if (rows[i].millionths)
+			share_is(&s.mk, rows[i].millionths);
+		gets(&s.mk, &sv, i == 0 ? GET("/a") : i == 1 ? GET("/b") : GET("/c"));
+		ticks(&s.mk, 1 * MS);
+		if (i == 1) /* the share of its beginning counts */
+			share_is(&s.mk, 500000);
+		sends(&s.mk, &sv, OK);
+	}
+	ticks(&s.mk, 60 * MS);
+	assert_int_equal(s.n, 3);
+	assert_true(share_of(&s, "/a") > 0.99);
+	assert_true(share_of(&s, "/b") > 0.249 && share_of(&s, "/b") < 0.251);
+	assert_true(share_of(&s, "/c") > 0.99);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_hole),	  cmocka_unit_test(no_answer_where_some_were_lost),
-		cmocka_unit_test(open_meanwhile), cmocka_unit_test(child_of_what_was_shed),
-		cmocka_unit_test(one_end_alone),  cmocka_unit_test(behind),
+		cmocka_unit_test(no_hole),
+		cmocka_unit_test(no_answer_where_some_were_lost),
+		cmocka_unit_test(open_meanwhile),
+		cmocka_unit_test(child_of_what_was_shed),
+		cmocka_unit_test(one_end_alone),
+		cmocka_unit_test(behind),
 		cmocka_unit_test(long_ago),
+		cmocka_unit_test(the_share_travels_with_the_spans),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

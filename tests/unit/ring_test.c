@@ -198,6 +198,31 @@ static void what_it_says_of_loss(void **state)
 	}
 }
 
+/* What only the agent makes: a process cannot forge it. */
+static void what_only_the_agent_says(void **state)
+{
+	static const struct {
+		uint16_t kind;
+		uint32_t size;
+	} rows[] = {{OTR_EV_TICK, sizeof(struct otr_event)},
+		    {OTR_EV_CLOCK, sizeof(struct otr_ev_clock)},
+		    {OTR_EV_BYPASSED, sizeof(struct otr_ev_bypassed)},
+		    {OTR_EV_SHARE, sizeof(struct otr_ev_share)}};
+	struct otr_ev_share *made;
+	uint64_t place;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		made = otr_ring_reserve(rows[i].size, &place);
+		memset(made, 0, rows[i].size);
+		made->hdr = (struct otr_event){.kind = rows[i].kind, .size = rows[i].size};
+		if (rows[i].kind == OTR_EV_SHARE)
+			made->millionths = 1;
+		otr_ring_commit(place);
+		assert_null(otr_ring_next(&rd, 9, 5, false));
+	}
+}
+
 static void a_writer_that_was_killed(void **state)
 {
 	(void)state;
@@ -260,6 +285,7 @@ int main(void)
 		TEST(one_that_was_taken_back_is_not_ready),
 		TEST(behind_and_back),
 		TEST(what_it_says_of_loss),
+		TEST(what_only_the_agent_says),
 		TEST(a_writer_that_was_killed),
 		TEST(what_cannot_be),
 		TEST(time_is_not_from_the_future),
