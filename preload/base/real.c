@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* real.c - finds the functions that our wrappers stand before; see real.h. */
+/* real.c - finds the real functions of libc; see real.h. */
 
 #include "preload/base/real.h"
 
@@ -13,8 +13,8 @@
 
 #include "preload/base/sys.h"
 
-/* dlsym is weak: where it is not in libc (before glibc 2.34 it was in libdl, which a
- * program may not have), the system calls below stay. */
+/* dlsym is weak: before glibc 2.34 it was in libdl, which a program may not have. Then find.c is
+ * used. */
 #if defined(__GLIBC__) && defined(__x86_64__)
 __asm__(".symver dlsym,dlsym@GLIBC_2.2.5");
 #elif defined(__GLIBC__) && defined(__aarch64__)
@@ -150,7 +150,7 @@ static int raw_epoll_ctl(int ep, int op, int fd, struct epoll_event *ev)
 
 static int raw_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask)
 {
-	struct timespec left = {0}; /* the kernel writes into its own */
+	struct timespec left = {0}; /* a copy: the kernel writes the time that is left */
 
 	if (ts)
 		left = *ts;
@@ -186,14 +186,14 @@ static int raw_pselect(int n, fd_set *r, fd_set *w, fd_set *x, const struct time
 		       const sigset_t *mask)
 {
 	const uintptr_t both[2] = {(uintptr_t)mask, SIGSET_BYTES};
-	struct timespec left = {0}; /* the kernel writes into its own */
+	struct timespec left = {0}; /* a copy: the kernel writes the time that is left */
 
 	if (ts)
 		left = *ts;
 	return (int)RAW(SYS_pselect6, n, r, w, x, ts ? &left : NULL, both);
 }
 
-/* A program linked with glibc 2.35 may run on a kernel before 5.11, which has no such call. */
+/* Before Linux 5.11 there is no such call, and it fails. */
 static int raw_epoll_pwait2(int ep, struct epoll_event *evs, int n, const struct timespec *ts,
 			    const sigset_t *mask)
 {
@@ -241,8 +241,8 @@ static int raw_fexecve(int fd, char *const argv[], char *const envp[])
 	return (int)RAW(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
 }
 
-/* Functions that libc builds from several system calls have no bare call: find.c finds them
- * wherever there is a libc, so these stand-ins are never used there. */
+/* Functions that libc makes of several system calls. These are never called where a libc is loaded,
+ * as find.c finds the real ones. */
 static int no_execvpe(const char *file, char *const argv[], char *const envp[])
 {
 	(void)file, (void)argv, (void)envp;
@@ -262,15 +262,15 @@ static int no_spawn(pid_t *pid, const char *file, const posix_spawn_file_actions
 	return ENOSYS;
 }
 
-/* Other libraries may make threads before our constructor has run. */
-static int find_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
-		       void *arg)
+/* Called if another library makes a thread before our constructor has run. */
+static int find_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			       void *(*start)(void *), void *arg)
 {
 	int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 	void *at = dlsym ? dlsym(RTLD_NEXT, "pthread_create") : otr_find("pthread_create");
 
 	memcpy(&next, &at, sizeof(next));
-	return next ? next(thread, attr, run, arg) : EAGAIN;
+	return next ? next(thread, attr, start, arg) : EAGAIN;
 }
 
 static void raw_chk_fail(void)
@@ -306,7 +306,7 @@ struct otr_real otr_real = {
 	.select = raw_select,
 	.chk_fail = raw_chk_fail,
 	.prctl = raw_prctl,
-	.pthread_create = find_thread,
+	.pthread_create = find_pthread_create,
 	.pselect = raw_pselect,
 	.epoll_pwait2 = raw_epoll_pwait2,
 	.sendmmsg = raw_sendmmsg,
@@ -323,7 +323,7 @@ struct otr_real otr_real = {
 	.posix_spawnp = no_spawn,
 };
 
-/* One row for each function: its name, and where its address is kept. */
+/* One row for each function: its name, and the offset of its address in struct otr_real. */
 #define ROW(name)                                      \
 	{                                              \
 #name, offsetof(struct otr_real, name) \
@@ -364,7 +364,7 @@ void *otr_real_symbol(const char *name)
 	return dlsym ? dlsym(RTLD_NEXT, name) : NULL;
 }
 
-/* A program without dlopen() calls only ours. */
+/* Called if libc has no dlopen(). */
 static void *no_dlopen(const char *path, int mode)
 {
 	(void)path, (void)mode;

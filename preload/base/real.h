@@ -3,8 +3,8 @@
 #define OTR_REAL_H
 
 /*
- * real.h - the functions that our wrappers stand before: the next ones in the program's search
- * order, or, until these are looked up, the bare system calls.
+ * real.h - the real functions of libc that our wrappers call: the next ones in the search order of
+ * the program, or bare system calls until otr_real_find() has found these.
  */
 
 #include <poll.h>
@@ -16,7 +16,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 struct otr_real {
 	ssize_t (*read)(int, void *, size_t);
@@ -69,20 +69,20 @@ struct otr_real {
 
 extern struct otr_real otr_real;
 
-/* Looks all of them up. Needs no memory; may run before and after other constructors. */
+/* In the constructor: finds all of them. Allocates no memory. */
 void otr_real_find(void);
 
-/* The next dlopen(), never NULL: other libraries may need it before our constructor has run. */
+/* Returns the next dlopen(), never NULL, also before the constructor has run. */
 typedef void *(*otr_dlopen_fn)(const char *, int);
 otr_dlopen_fn otr_real_dlopen(void);
 
-/* Any other symbol of this name, which may be a variable; NULL: none. */
+/* Returns the next symbol of this name, which may be a variable; NULL: there is none. */
 void *otr_real_symbol(const char *name);
 
-/* find.c: a function of libc, or of its libdl, by name, without dlsym(); NULL: none. Where
- * there are several versions it is the default one. */
+/* find.c: returns the default version of a function of libc or libdl, without dlsym(); NULL: there
+ * is none. */
 void *otr_find(const char *name);
-/* The same in one ELF image that is mapped, such as the vDSO. */
+/* The same for one mapped ELF image, such as the vDSO. */
 void *otr_find_in(const void *image, const char *name);
 
 #pragma GCC visibility pop

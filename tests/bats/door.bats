@@ -137,5 +137,5 @@ apart() {
 		--export "file:$dir/spans" -- unshare -rn sh -c "ip link set lo up; $PY $dir/apart.py $dir/jail" \
 		>"$dir/out" 2>"$dir/err" 3>&-
 	cat "$dir/text" "$dir/err"
-	grep -q 'not seen  python3.*: its rings could not be offered: .*run otrace as root' "$dir/text"
+	grep -q 'not seen  python3.*: cannot reach the agent: .*run otrace as root' "$dir/text"
 }

@@ -93,7 +93,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	uring=$pid
 	until_true 30 grep -q ready "$dir/uring.out"
 	attach "$uring" ":$port"
-	told "^otrace: uring .*(pid $uring) uses io_uring: bytes that it moves that way are counted, not read$"
+	told "^otrace: uring .*(pid $uring) uses io_uring: bytes that it moves by io_uring are counted, not read$"
 	told '^ *all other traffic is traced$'
 	touch "$dir/go"
 	ended "$uring"

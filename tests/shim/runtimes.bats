@@ -72,7 +72,12 @@ children='all(parent(c).kind == "internal" or c.attr["url.full"].endswith(parent
 	[ "$(grep -c ok "$dir/answers")" -eq 150 ]
 	spans 'len(V) == 150 and len(C) == 200' \
 		'all(parent(c).attr["url.query"] == c.attr["url.full"].split("?")[1] for c in C if c.parent)'
-	[ "$(headers)" -eq 200 ]
+	# On a busy machine one of two threads on a connection may be halted while it holds the state: the
+	# bytes of the other are not looked at, so the requests after them on this connection are not
+	# proved. The two connections of `async` have 100 requests.
+	alone=$(sed -n 's/^headers .*left alone: \([0-9]*\) not proved.*/\1/p' "$dir/text")
+	[ "${alone:-0}" -le 100 ]
+	[ "$(headers)" -eq $((200 - ${alone:-0})) ]
 }
 # Connections wait in pools for as long as they like, and threads.
 no_pool() { sed -E 's/threads [0-9]+//; s/socket: *//g; s/ $//'; }

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 seconds=${1:-10}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/otrace-tsan.XXXXXX")
 nginx_pid=
-trap 'cat "$dir"/report* 2>/dev/null; [ -z "$nginx_pid" ] || kill "$nginx_pid" 2>/dev/null; rm -rf "$dir"' EXIT
+trap 'cat "$dir"/report* 2>/dev/null || true; [ -z "$nginx_pid" ] || kill "$nginx_pid" 2>/dev/null; rm -rf "$dir"' EXIT
 make -s -j2 SAN=thread
 cp build/libotrace.so build-tsan/
 

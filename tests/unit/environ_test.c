@@ -99,7 +99,7 @@ static void a_copy_replaces_ours_and_nothing_else(void **state)
 			     "BAGGAGE=old", "TRACESTATE=old", "A=1",
 			     NULL};
 	char *copy[sizeof(env) / sizeof(env[0]) + 4];
-	struct otr_carry carry = {.says = 1};
+	struct otr_carry carry = {.has_trace = 1};
 	uint8_t trace[16] = {0x0a}, span[8] = {0xb7};
 
 	(void)state;

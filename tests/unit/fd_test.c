@@ -148,14 +148,14 @@ static void the_upper_layer_goes_along(void **state)
 	struct otr_fd *f = look(numbers[0]), *heir = otr_fd_slot(numbers[2]);
 
 	(void)state;
-	f->opaque = 1;
+	f->has_upper = 1;
 	(f + OTR_FD_PAGE)->inode = f->inode;
 	(f + OTR_FD_PAGE)->dirs[OTR_DIR_OUT].total = 50;
 	(heir + OTR_FD_PAGE)->inode = 4711;
 	(heir + OTR_FD_PAGE)->connected_by = 1;
 	shut(numbers[0]);
 	assert_ptr_equal(look(numbers[2]), heir);
-	assert_int_equal(heir->opaque, 1);
+	assert_int_equal(heir->has_upper, 1);
 	assert_int_equal((heir + OTR_FD_PAGE)->inode, heir->inode);
 	assert_int_equal((heir + OTR_FD_PAGE)->dirs[OTR_DIR_OUT].total, 50);
 	assert_int_equal((heir + OTR_FD_PAGE)->connected_by, 0);
@@ -169,24 +169,24 @@ static void a_call_finds_the_heir(void **state)
 {
 	struct otr_fd *f = look(numbers[0]);
 	uint64_t inode = f->inode;
-	uint32_t life = f->life;
+	uint32_t gen = f->gen;
 
 	(void)state;
 	f->senders = 1;
 	assert_non_null(otr_header_claim(f));
 	shut(numbers[0]);
-	f = otr_fd_heir(f, inode, &life);
+	f = otr_fd_heir(f, inode, &gen);
 	assert_non_null(f);
 	assert_ptr_equal(f, look(numbers[2]));
-	assert_int_equal(life, f->life);
+	assert_int_equal(gen, f->gen);
 	assert_int_equal(f->senders, 1);
 	assert_int_not_equal(f->header, 0);
-	otr_header_orphan(f, life, 0, 0);
+	otr_header_set_unsent_unheld(f, gen, 0, 0);
 	assert_int_equal(f->header, 0);
 	assert_int_equal(headers[0].taken, 0);
 	shut(numbers[2]);
 	shut(numbers[1]);
-	assert_null(otr_fd_heir(f, inode, &life));
+	assert_null(otr_fd_heir(f, inode, &gen));
 }
 
 /* As long as one number is open, the connection goes on, in whatever order they are closed. */

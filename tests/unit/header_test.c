@@ -166,7 +166,7 @@ static void the_threads_of_a_loop_name_a_trace(void **state)
 	(void)state;
 	is_of_a_pool();
 	assert_int_equal(asks_without(), 0); /* no probes */
-	ring.late = 1;
+	ring.late_evidence = 1;
 	assert_int_equal(asks_without(), 0);
 }
 
@@ -176,14 +176,14 @@ static void a_pool_names_none_while_it_is_told_of(void **state)
 {
 	(void)state;
 	is_of_a_pool();
-	ring.late = 1;
-	otr_may_sleep();
+	ring.late_evidence = 1;
+	otr_reader_blocks();
 	assert_int_equal(asks_without(), 512);
 	assert_int_equal(asks_without(), 0);
-	ring.late = 2;
+	ring.late_evidence = 2;
 	assert_int_equal(asks_without(), 4096);
 	otr_shim.pid++;
-	ring.late = 3; /* late evidence came, of any strand */
+	ring.late_evidence = 3; /* late evidence came, of any strand */
 	assert_string_equal(asks(), "");
 	otr_shim.proc.open = 0; /* no request is open */
 	assert_int_equal(strlen(asks()), 70);

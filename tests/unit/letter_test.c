@@ -69,7 +69,7 @@ void otr_mark_propagates(void)
 {
 }
 
-void otr_may_sleep(void)
+void otr_reader_blocks(void)
 {
 }
 

@@ -33,6 +33,7 @@
 #include "preload/trace/io.h"
 #include "preload/trace/layer.h"
 #include "preload/trace/shed.h"
+#include "preload/trace/unsent.h"
 #include "preload/trace/user_copy.h"
 
 static struct otr_self self = {.tid = 9};
@@ -83,7 +84,7 @@ void otr_mark_propagates(void)
 {
 }
 
-void otr_may_sleep(void)
+void otr_reader_blocks(void)
 {
 }
 
@@ -99,7 +100,7 @@ int otr_tls_inside(const struct otr_self *s)
 	return 0;
 }
 
-int otr_tls_below(struct otr_self *s, int fd, struct otr_fd *f, const struct iovec *iov, int n)
+int otr_ciphertext_is(struct otr_self *s, int fd, struct otr_fd *f, const struct iovec *iov, int n)
 {
 	(void)s, (void)fd, (void)f, (void)iov, (void)n;
 	fail();
@@ -111,14 +112,14 @@ struct otr_fd *otr_fd_upper(struct otr_fd *f)
 	return f;
 }
 
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+struct otr_fd *otr_fd_recheck(int fd, struct otr_fd *f)
 {
 	(void)fd;
 	return f;
 }
 
 size_t otr_decide(struct otr_self *s, const struct otr_out *o, struct otr_fd *f, uint64_t now,
-		  struct otr_seen *seen, struct otr_header **header)
+		  struct otr_out_view *seen, struct otr_header **header)
 {
 	(void)s, (void)o, (void)f, (void)now, (void)seen, (void)header;
 	fail();
@@ -157,7 +158,7 @@ int otr_shed_moved(struct otr_self *s, struct otr_fd *f, int dir, uint64_t moved
 	return 0;
 }
 
-int otr_out_first(int fd, int is_message, int flags)
+int otr_unsent_send(int fd, int is_message, int flags)
 {
 	(void)fd, (void)is_message, (void)flags;
 	return 0;

@@ -81,7 +81,7 @@ struct otr_fd *otr_fd_of(int fd)
 struct otr_fd *otr_fd_home(int fd) __attribute__((alias("otr_fd_of")));
 struct otr_fd *otr_fd_known(int fd) __attribute__((alias("otr_fd_of")));
 
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+struct otr_fd *otr_fd_recheck(int fd, struct otr_fd *f)
 {
 	(void)fd;
 	return f;
@@ -89,12 +89,12 @@ struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
 
 struct otr_fd *otr_fd_upper(struct otr_fd *f)
 {
-	return f->opaque ? f + OTR_FD_PAGE : f;
+	return f->has_upper ? f + OTR_FD_PAGE : f;
 }
 
 struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 {
-	f->opaque = 1;
+	f->has_upper = 1;
 	memset(otr_fd_upper(f), 0, sizeof(*f));
 	otr_fd_upper(f)->layer = layer;
 	return otr_fd_upper(f);
@@ -410,7 +410,7 @@ static void waited_for(void **state)
 	gets(&rows);
 	gets(NULL);
 	is_line(">Q<CZ");
-	assert_false(lib.silent);
+	assert_false(lib.is_silent);
 }
 
 static void its_own_calls_do_not_reach_us(void **state)
@@ -483,7 +483,7 @@ static void what_libpq_does_of_its_own(void **state)
 	gets(&rows);
 	gets(NULL);
 	is_line("");
-	assert_false(SOCKET.opaque);
+	assert_false(SOCKET.has_upper);
 	waits(1, 1, &rows);
 	is_line(">.Q<CZ");
 	asks_within(OTR_PQ_QUERY, 1); /* recorded by the library now, as nothing else records it */

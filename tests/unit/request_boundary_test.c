@@ -53,13 +53,13 @@ static void leads_there_in_any_pieces(void **state)
 		{POST "cONTENT-lENGTH:5\r\n\r\nGET /", OTR_BOUNDARY_START},
 		{POST "Content-Length: 0\r\n\r\n", OTR_BOUNDARY_START},
 		{POST "Content-Length: 5\r\n\r\nhelloGET", OTR_BOUNDARY_HEAD},
-		{POST "Content-Length: 5\r\n\r\nhello\x16", OTR_BOUNDARY_OPAQUE},
-		{POST "Content-Length: 5, 5\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{POST "Content-Length: x\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{POST "Content-Length: \r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{POST "Content-Length : 5\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{POST "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{POST "Content-Length: 99999999999999999999\r\n\r\n", OTR_BOUNDARY_OPAQUE},
+		{POST "Content-Length: 5\r\n\r\nhello\x16", OTR_BOUNDARY_UNKNOWN},
+		{POST "Content-Length: 5, 5\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{POST "Content-Length: x\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{POST "Content-Length: \r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{POST "Content-Length : 5\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{POST "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{POST "Content-Length: 99999999999999999999\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
 		{POST "Transfer-Encoding: chunked\r\n\r\n", OTR_BOUNDARY_CHUNKS},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", OTR_BOUNDARY_CHUNKS},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello", OTR_BOUNDARY_CHUNK},
@@ -73,34 +73,34 @@ static void leads_there_in_any_pieces(void **state)
 		 OTR_BOUNDARY_START},
 		{POST "Transfer-Encoding: chunked\r\n\r\nA\r\n0123456789\r\n0\r\n\r\nG",
 		 OTR_BOUNDARY_HEAD},
-		{POST "Transfer-Encoding: chunked\r\n\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{POST "Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n", OTR_BOUNDARY_OPAQUE},
+		{POST "Transfer-Encoding: chunked\r\n\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{POST "Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n", OTR_BOUNDARY_UNKNOWN},
 		{POST "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff0\r\n",
-		 OTR_BOUNDARY_OPAQUE},
+		 OTR_BOUNDARY_UNKNOWN},
 		{POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
 		 OTR_BOUNDARY_START},
 		{POST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
-		 OTR_BOUNDARY_OPAQUE},
-		{"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", OTR_BOUNDARY_OPAQUE},
+		 OTR_BOUNDARY_UNKNOWN},
+		{"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
 		{"GET / HTTP/1.1\r\nHost: x\r\nUpgrade-Insecure-Requests: 1\r\n\r\n",
 		 OTR_BOUNDARY_START},
-		{"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", OTR_BOUNDARY_OPAQUE},
+		{"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
 		{"GET / HTTP/1.0\r\n\r\n", OTR_BOUNDARY_START},
 		/* Not valid: any bytes may follow. */
-		{"GET / HTTP/1.1\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{"GET / HTTP/2.0\r\nHost: x\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{"GET /a\tb HTTP/1.1\r\nHost: x\r\n\r\n", OTR_BOUNDARY_OPAQUE},
+		{"GET / HTTP/1.1\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{"GET / HTTP/2.0\r\nHost: x\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{"GET /a\tb HTTP/1.1\r\nHost: x\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
 		{"GET / HTTP/1.1\nHost: x\n\n", OTR_BOUNDARY_HEAD},
-		{"GET / HTTP/1.1\r\nHost: x\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{"GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{"GET / HTTP/1.1\r\nHost: x\r\nA: b\x01\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{"CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{"PRI * HTTP/2.0\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{"EHLO x\r\n", OTR_BOUNDARY_OPAQUE},
-		{"\x16\x03\x01", OTR_BOUNDARY_OPAQUE},
+		{"GET / HTTP/1.1\r\nHost: x\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{"GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{"GET / HTTP/1.1\r\nHost: x\r\nA: b\x01\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{"CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{"PRI * HTTP/2.0\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{"EHLO x\r\n", OTR_BOUNDARY_UNKNOWN},
+		{"\x16\x03\x01", OTR_BOUNDARY_UNKNOWN},
 	};
 
 	(void)state;
@@ -137,14 +137,14 @@ static void bytes_not_seen_may_be_a_body_and_nothing_else(void **state)
 	otr_boundary_sent(&t, 40000, NULL, 0);
 	assert_int_equal(t.state, OTR_BOUNDARY_START);
 	otr_boundary_sent(&t, 1, NULL, 0);
-	assert_int_equal(t.state, OTR_BOUNDARY_OPAQUE);
+	assert_int_equal(t.state, OTR_BOUNDARY_UNKNOWN);
 	t = (struct otr_boundary){.left = 0};
 	say(&t, POST "Transfer-Encoding: chunked\r\n\r\n64\r\n");
 	otr_boundary_sent(&t, 102, NULL, 0);
 	assert_int_equal(t.state, OTR_BOUNDARY_CHUNKS);
 	say(&t, "64\r\n");
 	otr_boundary_sent(&t, 103, NULL, 0);
-	assert_int_equal(t.state, OTR_BOUNDARY_OPAQUE);
+	assert_int_equal(t.state, OTR_BOUNDARY_UNKNOWN);
 	otr_boundary_sent(&other, 0, NULL, 0);
 	assert_int_equal(other.state, OTR_BOUNDARY_START);
 }
@@ -185,7 +185,7 @@ static void pieces_without_a_place(void **state)
 	otr_boundary_sent(&t, sizeof(head) - 1 + 100, iov, 3);
 	assert_int_equal(t.state, OTR_BOUNDARY_START);
 	otr_boundary_sent(&t, 92, iov + 1, 1);
-	assert_int_equal(t.state, OTR_BOUNDARY_OPAQUE);
+	assert_int_equal(t.state, OTR_BOUNDARY_UNKNOWN);
 }
 
 /* Returns the state that an answer leaves behind `request`, in parts of `step` bytes. */
@@ -220,12 +220,12 @@ static void no_request_follows_what_is_no_http_any_more(void **state)
 		{GET, "HTTP/1.1 200 OK\r\nServer: x\r\n", OTR_BOUNDARY_START},
 		{"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n",
 		 OTR_BOUNDARY_START},
-		{GET, "HTTP/1.1 200 OK\r\nContent-Type: raw\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{GET, "HTTP/1.0 200 OK\r\n\r\nContent-Length: 5\r\n", OTR_BOUNDARY_OPAQUE},
-		{GET, "HTTP/1.1 101 UPGRADED\r\nContent-Length: 0\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{GET, "+OK\r\n", OTR_BOUNDARY_OPAQUE},
-		{GET, "HTTP/2 200\r\n\r\n", OTR_BOUNDARY_OPAQUE},
-		{GET, "HTTP/1.1 2x0 \r\n\r\n", OTR_BOUNDARY_OPAQUE},
+		{GET, "HTTP/1.1 200 OK\r\nContent-Type: raw\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{GET, "HTTP/1.0 200 OK\r\n\r\nContent-Length: 5\r\n", OTR_BOUNDARY_UNKNOWN},
+		{GET, "HTTP/1.1 101 UPGRADED\r\nContent-Length: 0\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{GET, "+OK\r\n", OTR_BOUNDARY_UNKNOWN},
+		{GET, "HTTP/2 200\r\n\r\n", OTR_BOUNDARY_UNKNOWN},
+		{GET, "HTTP/1.1 2x0 \r\n\r\n", OTR_BOUNDARY_UNKNOWN},
 	};
 	struct otr_boundary t = {.left = 0};
 
@@ -234,9 +234,9 @@ static void no_request_follows_what_is_no_http_any_more(void **state)
 		assert_int_equal(answered(rows[i].request, rows[i].answer, 1000), rows[i].state);
 	for (size_t step = 1; step < 12; step++) {
 		assert_int_equal(answered(GET, "HTTP/1.1 101 x\r\n\r\n", step),
-				 OTR_BOUNDARY_OPAQUE);
+				 OTR_BOUNDARY_UNKNOWN);
 		assert_int_equal(answered(GET, "HTTP/1.1 200 x\r\n\r\n", step), OTR_BOUNDARY_START);
-		assert_int_equal(answered(GET, "HTTPS", step), OTR_BOUNDARY_OPAQUE);
+		assert_int_equal(answered(GET, "HTTPS", step), OTR_BOUNDARY_UNKNOWN);
 	}
 	say(&t, GET); /* what follows a status that was read shows nothing */
 	otr_boundary_answered(&t, 1, 12, &(struct iovec){(void *)"HTTP/1.1 200", 12}, 1);
@@ -253,11 +253,11 @@ static void an_answer_that_is_not_read_may_be_no_http(void **state)
 	(void)state;
 	say(&t, GET);
 	otr_boundary_answered(&t, 1, 100, NULL, 0);
-	assert_int_equal(t.state, OTR_BOUNDARY_OPAQUE);
+	assert_int_equal(t.state, OTR_BOUNDARY_UNKNOWN);
 	say(&part, GET);
 	otr_boundary_answered(&part, 1, 5, &(struct iovec){(void *)"HTTP/", 5}, 1);
 	otr_boundary_answered(&part, 0, 100, NULL, 0);
-	assert_int_equal(part.state, OTR_BOUNDARY_OPAQUE);
+	assert_int_equal(part.state, OTR_BOUNDARY_UNKNOWN);
 }
 
 int main(void)

@@ -86,7 +86,7 @@ int otr_hold(struct otr_fd *f)
 
 struct otr_fd *otr_fd_upper(struct otr_fd *f)
 {
-	return f->opaque ? f + OTR_FD_PAGE : f;
+	return f->has_upper ? f + OTR_FD_PAGE : f;
 }
 
 void otr_end_runs(struct otr_fd *f)
@@ -134,7 +134,7 @@ int otr_will_shed(const struct otr_fd *f, int dir)
 	return 0;
 }
 
-void otr_may_sleep(void)
+void otr_reader_blocks(void)
 {
 }
 
@@ -257,19 +257,19 @@ static void what_was_not_sent(void **state)
 	connects(4, OTR_ROLE_SERVER);
 	moves(4, OTR_DIR_IN);
 	otr_rules_ask(&self, f, 1);
-	otr_rules_again(&self, f); /* for the same request */
+	otr_rules_recheck(&self, f); /* for the same request */
 	assert_true(f->has_cause);
 	self.strand.cur.conn = 0; /* by a thread that may do so for another */
-	otr_rules_again(&self, f);
+	otr_rules_recheck(&self, f);
 	assert_true(f->has_cause);
 	self = other;
 	connects(5, OTR_ROLE_SERVER);
 	moves(5, OTR_DIR_IN);
 	self.strand.loop = 1;
-	otr_rules_again(&self, f);
+	otr_rules_recheck(&self, f);
 	assert_true(f->has_cause);
 	self.strand.loop = 0;
-	otr_rules_again(&self, f); /* for another request */
+	otr_rules_recheck(&self, f); /* for another request */
 	assert_false(f->has_cause);
 	assert_int_equal(otr_shim.proc.starving, 2);
 	assert_int_equal(moves(6, OTR_DIR_OUT).parent.conn, 1005);

@@ -48,17 +48,17 @@ static void it_is_told_late(void **state)
 
 	(void)state;
 	joins();
-	assert_int_equal(otr_shim.ring->late, 0);
+	assert_int_equal(otr_shim.ring->late_evidence, 0);
 	otr_shims_late(shims);
 	otr_shims_say(shims, &say);
-	assert_int_equal(otr_shim.ring->late, 1);
+	assert_int_equal(otr_shim.ring->late_evidence, 1);
 	otr_shims_handoff(shims, 1); /* of another process */
-	assert_int_equal(otr_shim.ring->late, 1);
+	assert_int_equal(otr_shim.ring->late_evidence, 1);
 	otr_shims_handoff(shims, (uint32_t)getpid());
 	otr_shims_handoff(shims, (uint32_t)getpid());
-	assert_int_equal(otr_shim.ring->late, 3);
+	assert_int_equal(otr_shim.ring->late_evidence, 3);
 	otr_shims_say(shims, &say);
-	assert_int_equal(otr_shim.ring->late, 3);
+	assert_int_equal(otr_shim.ring->late_evidence, 3);
 }
 
 static void one_is_switched_off(void **state)

@@ -118,10 +118,10 @@ int otr_hold(struct otr_fd *f)
 	return 1;
 }
 
-void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n)
+void otr_hold_count_unread(struct otr_fd *f, int dir, ssize_t n)
 {
 	(void)dir, (void)n;
-	f->boundary.state = OTR_BOUNDARY_OPAQUE;
+	f->boundary.state = OTR_BOUNDARY_UNKNOWN;
 }
 
 int otr_has_ended(int32_t tid)
@@ -135,7 +135,7 @@ int otr_fd_is_same(int fd, struct otr_fd *f)
 	return f == otr_fd_slot(fd);
 }
 
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+struct otr_fd *otr_fd_recheck(int fd, struct otr_fd *f)
 {
 	(void)fd;
 	return f;
@@ -260,7 +260,7 @@ static ssize_t hello(const struct otr_tls_call *c, void *buf, size_t n)
 	(void)buf;
 	(void)n;
 	if (self.tls_is_handshake)
-		otr_tls_below(&self, FD, &page.fds[FD], &iov, 1);
+		otr_ciphertext_is(&self, FD, &page.fds[FD], &iov, 1);
 	return 1;
 }
 
@@ -280,8 +280,8 @@ static void fresh(int known)
 	len = again_len = told = 0;
 	step = 0;
 	if (known)
-		assert_int_equal(otr_tls_other(&c), 1);
-	assert_int_equal(page.fds[FD].opaque, known);
+		assert_int_equal(otr_tls_handshake(&c), 1);
+	assert_int_equal(page.fds[FD].has_upper, known);
 }
 
 /* Sends all bytes as a caller does that accepts partial writes, `most` bytes a call; `move`:
@@ -399,7 +399,7 @@ static void after_what_was_not_seen_nothing_goes_in(void **state)
 	(void)state;
 	fresh(1);
 	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
-	otr_tls_unseen(&on);
+	otr_tls_no_inject(&on);
 	send_all(0, 0, N);
 	assert_true(is_plain());
 	otr_tls_end(&on);
@@ -408,11 +408,11 @@ static void after_what_was_not_seen_nothing_goes_in(void **state)
 	send_all(0, 0, N);
 	assert_true(has_header());
 	self.tls_frame = (uintptr_t)__builtin_frame_address(0) + 64;
-	otr_tls_sent_unseen(&self, &page.fds[FD]);
+	otr_tls_ciphertext_sent(&self, &page.fds[FD]);
 	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_HEAD);
 	self.tls_frame = 0;
-	otr_tls_sent_unseen(&self, &page.fds[FD]);
-	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_OPAQUE);
+	otr_tls_ciphertext_sent(&self, &page.fds[FD]);
+	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_UNKNOWN);
 }
 
 int main(void)

@@ -52,7 +52,7 @@ void *otr_alloc_once(void *place, size_t size)
 	return *at;
 }
 
-size_t otr_wanted(const struct otr_fd *f)
+size_t otr_capture_wanted(const struct otr_fd *f)
 {
 	assert_ptr_equal(f, &fd);
 	return wanted;
@@ -173,7 +173,7 @@ static void all_taken(void **state)
 }
 
 /* A head that ends at `end`, with `beyond` more bytes in the call; *seen is what was found. */
-static enum otr_head head_before(char *end, size_t beyond, struct otr_seen *seen)
+static enum otr_head head_before(char *end, size_t beyond, struct otr_out_view *seen)
 {
 	static const char head[] = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n";
 	static struct iovec pieces[OTR_PIECES];
@@ -191,7 +191,7 @@ static enum otr_head head_before(char *end, size_t beyond, struct otr_seen *seen
 static void a_head_is_read_page_by_page(void **state)
 {
 	char *at = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct otr_seen seen;
+	struct otr_out_view seen;
 
 	(void)state;
 	assert_ptr_not_equal(at, MAP_FAILED);
@@ -200,7 +200,7 @@ static void a_head_is_read_page_by_page(void **state)
 	assert_int_equal(seen.page, (uintptr_t)at + 4096);
 	assert_ptr_equal((char *)seen.iov->iov_base + seen.iov->iov_len, at + 8192);
 	assert_int_equal(head_before(at + 4096 + 20, 100, &seen), OTR_HEAD_WHOLE);
-	assert_int_equal(seen.head.length, 9000);
+	assert_int_equal(seen.facts.length, 9000);
 	assert_int_equal(mprotect(at + 4096, 4096, PROT_NONE), 0);
 	assert_int_equal(head_before(at + 4096, 100, &seen), OTR_HEAD_WHOLE);
 	assert_int_equal(mprotect(at, 4096, PROT_READ | PROT_WRITE), 0);
