@@ -16,7 +16,7 @@
 #include "agent/span/span_memory.h"
 
 #define THREADS 3
-#define SPANS	1500 /* more than are kept */
+#define SPANS	1500
 
 struct made {
 	struct otr_span *sp[SPANS];
@@ -69,6 +69,8 @@ static void memory_belongs_to_one_span(void **state)
 			pthread_join(threads[i], NULL);
 		are_whole(&last, 9);
 		free_all(&last);
+		if (round % 3 == 0)
+			otr_span_memory_trim();
 	}
 }
 
