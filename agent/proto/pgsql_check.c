@@ -83,13 +83,6 @@ static const struct kind *kind_of(bool client, char type)
 	return k->type == type && type ? k : NULL;
 }
 
-size_t otr_pgsql_need(bool client, char type)
-{
-	const struct kind *k = kind_of(client, type);
-
-	return k ? k->need : 0;
-}
-
 /* Has `s`, as statements have, no control characters but white space? */
 static bool is_text(struct otr_slice s)
 {
@@ -131,15 +124,22 @@ static bool is_exec(struct otr_slice body, bool whole)
 	return begins_with_name(body, whole) && (!whole || body.data + body.len == nul + 5);
 }
 
+static inline bool in_tag(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ' ';
+}
+
 static bool is_tag(struct otr_slice body, bool whole)
 {
+	size_t i = 0;
+
 	if (body.data[0] < 'A' || body.data[0] > 'Z')
 		return false;
-	for (size_t i = 0; i < body.len && body.data[i]; i++)
-		if (!(body.data[i] >= 'A' && body.data[i] <= 'Z') &&
-		    !(body.data[i] >= '0' && body.data[i] <= '9') && body.data[i] != ' ')
-			return false;
-	return text_ends_body(body, whole);
+	while (i < body.len && in_tag(body.data[i]))
+		i++;
+	if (i == body.len)
+		return !whole;
+	return !body.data[i] && i + 1 == body.len && whole;
 }
 
 static bool fits_shape(enum shape shape, struct otr_slice body, bool whole)
@@ -214,6 +214,16 @@ static bool valid_kind(const struct kind *k, struct otr_slice in)
 bool otr_pgsql_valid(bool client, struct otr_slice in)
 {
 	return in.len && valid_kind(kind_of(client, in.data[0]), in);
+}
+
+bool otr_pgsql_begins(bool client, struct otr_slice in, size_t *need)
+{
+	const struct kind *k = kind_of(client, in.data[0]);
+
+	if (!valid_kind(k, in))
+		return false;
+	*need = k->need;
+	return true;
 }
 
 bool otr_pgsql_strong(bool client, struct otr_slice in)
