@@ -89,14 +89,15 @@ static void console_text(struct otr_buf *out, struct otr_span *sp, int format)
 static void outputs(struct otr_buf *out, struct otr_span *sp)
 {
 	const struct otr_span *one = sp;
+	const struct otr_attr *at;
 
 	otr_buf_slice(out, sp->name);
 	otr_buf_byte(out, '\n');
 	otr_buf_slice(out, sp->status_text);
-	for (uint16_t i = 0; i < sp->n_attrs; i++)
-		if (sp->attrs[i].type == OTR_ATTR_STRING) {
+	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
+		if (at->type == OTR_ATTR_STRING) {
 			otr_buf_str(out, "\n");
-			otr_buf_slice(out, sp->attrs[i].string);
+			otr_buf_slice(out, at->string);
 		}
 	otr_buf_byte(out, '\n');
 	assert_int_equal(otr_otlp_json_line(out, &one, 1), 0);

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 
 #include "agent/base/own.h"
+#include "agent/base/utf8.h"
 #include "agent/resource/resource.h"
-#include "agent/resource/utf8.h"
 #include "agent/span/span_builder.h"
 #include "bpf/event.h"
 #include "exporters/backoff.h"

@@ -76,10 +76,11 @@ static struct otr_span *http_span(const char *request, int status, enum otr_role
 
 static struct otr_slice custom(const struct otr_span *sp, const char *name)
 {
-	for (size_t i = 0; i < sp->n_attrs; i++)
-		if (sp->attrs[i].key == OTR_KEY_CUSTOM &&
-		    otr_slice_eq(sp->attrs[i].name, otr_slice_str(name)))
-			return sp->attrs[i].string;
+	const struct otr_attr *at;
+
+	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
+		if (at->key == OTR_KEY_CUSTOM && otr_slice_eq(at->name, otr_slice_str(name)))
+			return at->string;
 	return OTR_SLICE_NONE;
 }
 
@@ -215,7 +216,7 @@ static void http_userinfo_is_hidden(void **state)
 static void route_is(struct otr_routes *rt, const char *path, int status, const char *want)
 {
 	char route[OTR_ROUTE_MAX];
-	size_t n = otr_route(rt, route, OTR_SLICE("svc"), otr_slice_str(path), status);
+	size_t n = otr_route(rt, route, OTR_SLICE("svc"), otr_slice_str(path), status, NULL);
 
 	if (!otr_slice_eq((struct otr_slice){route, n}, otr_slice_str(want)))
 		fail_msg("%s is %.*s, not %s", path, (int)n, route, want);

@@ -176,6 +176,38 @@ static void a_session_reads_back(void **state)
 	assert_int_equal(otr_source_read(&otr_replay_source, path, see, &seen, &err), -ENOENT);
 }
 
+static int check_order(void *arg, const struct otr_event *ev)
+{
+	uint32_t *n = arg;
+
+	assert_int_equal((uintptr_t)ev % 8, 0);
+	assert_int_equal(ev->time_ns, ++*n);
+	return 0;
+}
+
+/* More than is read at once, in records whose sizes divide nothing. */
+static void a_long_recording_reads_back(void **state)
+{
+	char path[] = "/tmp/otr-record-XXXXXX";
+	struct otr_record *rec = NULL;
+	struct otr_err err = {0};
+	uint32_t n = 0;
+
+	(void)state;
+	close(mkstemp(path));
+	assert_int_equal(otr_record_open(&rec, path, &err), 0);
+	for (uint32_t i = 1; i <= 8000; i++) {
+		union big b = data_of(i % 11, 1 + i % 11);
+
+		b.data.hdr.time_ns = i;
+		otr_record_put(rec, &b.data.hdr);
+	}
+	assert_int_equal(otr_record_close(&rec), 0);
+	assert_int_equal(otr_source_read(&otr_replay_source, path, check_order, &n, &err), 0);
+	assert_int_equal(n, 8000);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +215,7 @@ int main(void)
 		cmocka_unit_test(merge_orders_by_time_then_arrival),
 		cmocka_unit_test(merge_is_bounded),
 		cmocka_unit_test(a_session_reads_back),
+		cmocka_unit_test(a_long_recording_reads_back),
 	};
 
 	return cmocka_run_group_tests_name("source", tests, NULL, NULL);

@@ -63,6 +63,7 @@ static void build(struct bench *b, uint32_t max)
 {
 	assert_int_equal(
 		otr_tree_build(&b->tree, (const struct otr_span *const *)b->spans, b->n, true), 0);
+	otr_tree_time(&b->tree);
 	assert_int_equal(otr_rows_build(&b->rows, &b->tree, max), 0);
 }
 
