@@ -71,9 +71,18 @@ $(B)/libotrace.so: $(SHIM_SRC:%.c=$(B)/%.o) preload/hooks/exports.map
 	$(Q)$(CC) -shared $(SHIM_CFLAGS) $(SHIM_LTO) $(HARD_LD) -Wl,--version-script=preload/hooks/exports.map \
 		-o $@ $(filter %.o,$^)
 
+# The way from an event to an encoded span passes through a hundred small functions. They are optimised
+# as a whole, too: a tenth of the instructions of a span, and six seconds more of each link.
+HOT := agent/stream/% agent/stitch/% agent/proto/% agent/span/% agent/sink/% agent/view/tree% \
+       agent/view/label.c agent/console/console.c agent/console/pending.c agent/console/stats.c \
+       agent/base/buf.c agent/base/keyed.c agent/base/spares.c agent/resource/procs.c agent/resource/utf8.c \
+       agent/source/event.c agent/source/replay.c agent/pipeline.c agent/sinks.c \
+       exporters/otlp_encode.c exporters/pbuf.c
+HOT_LTO := $(if $(SAN),,-O3 -flto=auto -ffat-lto-objects)
+$(patsubst %.c,$(B)/%.o,$(filter $(HOT),$(SRC))): ALL_CFLAGS += $(HOT_LTO)
 $(B)/otrace: $(B)/agent/main.o $(LIB_OBJ)
 	$(call msg,LD,$@)
-	$(Q)$(CC) -pie $(HARD_LD) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) -pie $(if $(HOT_LTO),$(CFLAGS) $(HARDEN) $(HOT_LTO)) $(HARD_LD) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # On a bare machine: say what to do before the compiler misses a header.
 $(B)/packages:
@@ -82,8 +91,8 @@ $(B)/packages:
 
 # Other flags, other objects. Written only when they change.
 $(B)/flags: FORCE
-	$(Q)mkdir -p $(@D); printf '%s\n' '$(ALL_CFLAGS)' '$(SHIM_CFLAGS) $(SHIM_LTO)' '$(HARD_LD)' | \
-		if cmp -s - $@; then :; else printf '%s\n' '$(ALL_CFLAGS)' '$(SHIM_CFLAGS) $(SHIM_LTO)' '$(HARD_LD)' > $@; fi
+	$(Q)mkdir -p $(@D); printf '%s\n' '$(ALL_CFLAGS)' '$(SHIM_CFLAGS) $(SHIM_LTO)' '$(HOT) $(HOT_LTO)' '$(HARD_LD)' | \
+		if cmp -s - $@; then :; else printf '%s\n' '$(ALL_CFLAGS)' '$(SHIM_CFLAGS) $(SHIM_LTO)' '$(HOT) $(HOT_LTO)' '$(HARD_LD)' > $@; fi
 
 # Objects wait for what is generated; after that the .d files know.
 GEN := $(if $(BPF_SRC),$(B)/agent/source/otrace.skel.h) $(if $(wildcard exporters/otlp.proto),$(B)/exporters/otlp.pb-c.h)

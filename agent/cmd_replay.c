@@ -49,7 +49,8 @@ static int on_event(void *arg, const struct otr_event *ev)
 	struct replay *re = arg;
 
 	re->bytes += ev->size;
-	otr_progress_step(&re->progress, re->bytes, otr_sinks_spans(re->sinks));
+	if (otr_progress_due(&re->progress))
+		otr_progress_report(&re->progress, re->bytes, otr_sinks_spans(re->sinks));
 	if (!re->events++)
 		otr_sinks_start_line(re->sinks, re->path, "replay");
 	if (!re->first_ns)

@@ -193,7 +193,13 @@ static void take_handoff(struct otr_pipeline *pl, const struct otr_ev_handoff *e
 		fb->handoff(fb->arg, ev->hdr.tgid);
 }
 
-int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
+/* Nearly all events are of a kind that only the streams take. */
+static bool is_of_streams(const struct otr_event *ev)
+{
+	return ev->kind == OTR_EV_DATA || ev->kind == OTR_EV_RUN || ev->kind == OTR_EV_BYPASSED;
+}
+
+__attribute__((noinline)) static int take_other(struct otr_pipeline *pl, const struct otr_event *ev)
 {
 	const void *rec = ev;
 	int rc = otr_procs_event(pl->procs, ev);
@@ -224,6 +230,14 @@ int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 		break;
 	}
 	return rc;
+}
+
+int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
+{
+	if (!is_of_streams(ev))
+		return take_other(pl, ev);
+	otr_streams_event(pl->streams, ev);
+	return 0;
 }
 
 void otr_pipeline_flush(struct otr_pipeline *pl)

@@ -9,10 +9,9 @@
 #include "agent/base/clock.h"
 #include "agent/view/units.h"
 
-#define LONG_NS	     OTR_NS_PER_S
-#define ESTIMATE_NS  (5 * OTR_NS_PER_S)
-#define AGAIN_NS     (OTR_NS_PER_S / 5)
-#define CALLS_A_LOOK 1024 /* calls between two looks at the clock */
+#define LONG_NS	    OTR_NS_PER_S
+#define ESTIMATE_NS (5 * OTR_NS_PER_S)
+#define AGAIN_NS    (OTR_NS_PER_S / 5)
 
 void otr_progress_begin(struct otr_progress *p, const char *cmd, const char *what, uint64_t total,
 			bool quiet)
@@ -40,13 +39,11 @@ static void report_line(struct otr_progress *p, uint64_t bytes, uint64_t spans, 
 		otr_units_count(spans, n), left);
 }
 
-void otr_progress_step(struct otr_progress *p, uint64_t bytes, uint64_t spans)
+void otr_progress_report(struct otr_progress *p, uint64_t bytes, uint64_t spans)
 {
 	char all[OTR_UNITS];
 	uint64_t now_ns;
 
-	if (p->quiet || p->calls++ % CALLS_A_LOOK)
-		return;
 	now_ns = otr_now();
 	if (now_ns - p->began_ns < LONG_NS || now_ns - p->reported_ns < AGAIN_NS)
 		return;

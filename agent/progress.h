@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define OTR_PROGRESS_CALLS 1024 /* between two looks at the clock */
+
 struct otr_progress {
 	const char *cmd, *what; /* borrowed: "replay", the file */
 	uint64_t total;		/* bytes; 0: unknown */
@@ -25,8 +27,14 @@ struct otr_progress {
 void otr_progress_begin(struct otr_progress *p, const char *cmd, const char *what, uint64_t total,
 			bool quiet);
 
-/* So far `bytes` were read and gave `spans`. Cheap: it may be called for each record. */
-void otr_progress_step(struct otr_progress *p, uint64_t bytes, uint64_t spans);
+/* Asked for each record: is it time to report? */
+static inline bool otr_progress_due(struct otr_progress *p)
+{
+	return !p->quiet && !(p->calls++ % OTR_PROGRESS_CALLS);
+}
+
+/* So far `bytes` were read and gave `spans`. Looks at the clock, and reports. */
+void otr_progress_report(struct otr_progress *p, uint64_t bytes, uint64_t spans);
 
 /* Ends: clears the line of a terminal, elsewhere prints the last line. */
 void otr_progress_end(struct otr_progress *p, uint64_t spans);

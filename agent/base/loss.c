@@ -18,7 +18,7 @@ static const struct {
 #undef OTR_LOSS_ROW
 };
 
-static _Atomic uint64_t counts[OTR_LOSS_MAX];
+static _Atomic uint64_t counts[OTR_LOSS_MAX], sum;
 
 /* Losses by service. Rows are only appended, so that a share keeps its index. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -29,6 +29,7 @@ static size_t n_shares;
 void otr_loss_add(enum otr_loss cause, uint64_t n)
 {
 	atomic_fetch_add_explicit(&counts[cause], n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&sum, n, memory_order_release);
 }
 
 static bool is_of(const struct otr_loss_share *sh, enum otr_loss cause, struct otr_slice service)
@@ -115,6 +116,11 @@ size_t otr_loss_shares(struct otr_loss_share out[OTR_LOSS_SHARES])
 uint64_t otr_loss_get(enum otr_loss cause)
 {
 	return atomic_load_explicit(&counts[cause], memory_order_relaxed);
+}
+
+uint64_t otr_loss_sum(void)
+{
+	return atomic_load_explicit(&sum, memory_order_acquire);
 }
 
 bool otr_loss_any(void)

@@ -46,6 +46,9 @@ size_t otr_loss_shares(struct otr_loss_share out[OTR_LOSS_SHARES]);
 /* The value of a counter. */
 uint64_t otr_loss_get(enum otr_loss cause);
 
+/* All counters together: while it stays, none of them changes. */
+uint64_t otr_loss_sum(void);
+
 /* True if anything was lost. */
 bool otr_loss_any(void);
 

@@ -3,75 +3,112 @@
 #define OTR_SPARES_H
 
 /*
- * spares.h - a free list for objects of one size that are made and freed thousands of times a
- * second.
+ * spares.h - memory for objects of one size that are made and freed thousands of times a second.
  *
- * A freed object is kept, up to a bound, and given out next: without a search, and often still in
- * the cache. What was not needed for a while is returned to the heap; else a few thousand
- * objects, each in another page, would keep all these pages. Under sanitizers each object is a
- * malloc of its own.
+ *	chunk	| in use, .. | chunk, object | chunk, object | ..
+ *
+ * A page or so is allocated at once. A freed object is kept and given out next: without a search, and
+ * often still in the cache. A chunk of which nothing is in use goes back to the heap once its objects
+ * were spare for a while. Under sanitizers each object is a malloc of its own.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define OTR_SPARES_MAX 4096
+#define OTR_SPARES_CHUNK 4000u /* bytes; a larger object has a chunk of its own */
+#define OTR_SPARES_MAX	 4096u /* with more spare objects, a chunk goes back at once */
 
-struct otr_spares {	 /* begins zeroed */
-	void *first;	 /* each begins with the address of the next */
-	size_t n, least; /* the least number of spare objects since the last trim */
+struct otr_spares_chunk;
+
+/* What stands before an object; while it is spare, its bytes hold the rest. */
+struct otr_spare {
+	struct otr_spares_chunk *chunk;
+	struct otr_spare *next, *prev; /* of those that are spare */
 };
 
-/* Gives `size` bytes, all zero; the same size each time. NULL: no memory. */
-static inline void *otr_spares_get(struct otr_spares *sp, size_t size)
-{
-	void *p = sp->first;
+#define OTR_SPARE_HEAD offsetof(struct otr_spare, next)
 
-	if (!p)
-		return calloc(1, size);
-	memcpy(&sp->first, p, sizeof(sp->first));
+struct otr_spares_chunk {
+	struct otr_spares_chunk *next, *prev;
+	size_t stride; /* from object to object */
+	size_t objects, in_use;
+};
+
+struct otr_spares { /* begins zeroed */
+	struct otr_spare *first;
+	struct otr_spares_chunk *chunks;
+	size_t n, least; /* spare objects now, and the least since the last trim */
+};
+
+/* Adds a chunk of objects of `size` bytes, all spare. False: no memory. */
+bool otr_spares_grow(struct otr_spares *sp, size_t size);
+
+/* Gives a chunk, all of whose objects are spare, back to the heap. */
+void otr_spares_shrink(struct otr_spares *sp, struct otr_spares_chunk *chunk);
+
+/* Gives `size` bytes, whose contents mean nothing; the same size each time. NULL: no memory. */
+static inline void *otr_spares_take(struct otr_spares *sp, size_t size)
+{
+#ifdef __SANITIZE_ADDRESS__
+	(void)sp;
+	return malloc(size);
+#else
+	struct otr_spare *spare;
+
+	if (!sp->first && !otr_spares_grow(sp, size))
+		return NULL;
+	spare = sp->first;
+	sp->first = spare->next;
+	if (sp->first)
+		sp->first->prev = NULL;
 	if (--sp->n < sp->least)
 		sp->least = sp->n;
-	return memset(p, 0, size);
+	spare->chunk->in_use++;
+	return (char *)spare + OTR_SPARE_HEAD;
+#endif
 }
 
-/* Takes an object back. */
+/* As otr_spares_take(), all zero. */
+static inline void *otr_spares_get(struct otr_spares *sp, size_t size)
+{
+	void *p = otr_spares_take(sp, size);
+
+	return p ? memset(p, 0, size) : NULL;
+}
+
+static inline void otr_spares_push(struct otr_spares *sp, struct otr_spare *spare)
+{
+	spare->prev = NULL;
+	spare->next = sp->first;
+	if (sp->first)
+		sp->first->prev = spare;
+	sp->first = spare;
+	sp->n++;
+}
+
+/* Takes an object back, which may be NULL. */
 static inline void otr_spares_put(struct otr_spares *sp, void *p)
 {
-#ifndef __SANITIZE_ADDRESS__
-	if (p && sp->n < OTR_SPARES_MAX) {
-		memcpy(p, &sp->first, sizeof(sp->first));
-		sp->first = p;
-		sp->n++;
-		return;
-	}
-#endif
+#ifdef __SANITIZE_ADDRESS__
 	(void)sp;
 	free(p);
+#else
+	struct otr_spare *spare = (struct otr_spare *)((char *)p - OTR_SPARE_HEAD);
+
+	if (!p)
+		return;
+	otr_spares_push(sp, spare);
+	if (!--spare->chunk->in_use && sp->n > OTR_SPARES_MAX)
+		otr_spares_shrink(sp, spare->chunk);
+#endif
 }
 
-/* Frees the objects that were spare all the time since the last call. */
-static inline void otr_spares_trim(struct otr_spares *sp)
-{
-	for (; sp->least; sp->least--, sp->n--) {
-		void *p = sp->first;
+/* Gives back chunks as far as their objects were spare all the time since the last call. */
+void otr_spares_trim(struct otr_spares *sp);
 
-		memcpy(&sp->first, p, sizeof(sp->first));
-		free(p);
-	}
-	sp->least = sp->n;
-}
-
-static inline void otr_spares_fini(struct otr_spares *sp)
-{
-	while (sp->first) {
-		void *p = sp->first;
-
-		memcpy(&sp->first, p, sizeof(sp->first));
-		free(p);
-	}
-	sp->n = sp->least = 0;
-}
+/* Gives all back; no object may be in use. */
+void otr_spares_fini(struct otr_spares *sp);
 
 #endif /* OTR_SPARES_H */

@@ -30,6 +30,7 @@
 
 #define SECOND	   1000000000ull
 #define LOST_EVERY (10 * SECOND)
+#define TREE_KEPT  256		 /* spans of a tree whose memory is kept for the next */
 #define FORGET	   (60 * SECOND) /* the stitcher completes a trace after 30 s at most */
 
 int otr_console_new(struct otr_console **out, const struct otr_console_config *cfg)
@@ -51,7 +52,8 @@ void otr_console_free(struct otr_console **cp)
 
 	if (!con)
 		return;
-	otr_pending_forget(&con->pending, UINT64_MAX);
+	otr_pendings_fini(&con->pending);
+	otr_tree_fini(&con->tree);
 	otr_stats_fini(&con->stats);
 	otr_buf_fini(&con->out);
 	free(con);
@@ -125,11 +127,12 @@ static bool within_limit(struct otr_console *con, const struct otr_tree *tree, b
 	return true;
 }
 
-static void print(struct otr_console *con, const struct otr_tree *tree, const struct otr_pending *p)
+static void print(struct otr_console *con, struct otr_tree *tree, const struct otr_pending *p)
 {
 	const struct otr_span *const *spans = (const struct otr_span *const *)p->spans;
 	int rc;
 
+	otr_tree_time(tree);
 	otr_console_style_measure(&con->look, &con->cfg);
 	switch (con->cfg.cfg->format) {
 	case OTR_FORMAT_JSONL:
@@ -155,27 +158,35 @@ static bool is_shown(enum otr_outcome outcome, const struct otr_tree *tree)
 	       (outcome == OTR_TRACE_UNSAMPLED && tree->nodes[tree->root].span->parent_remote);
 }
 
+/* Counts a complete trace, and prints it where it is to be shown. */
+static void take_trace(struct otr_console *con, const struct otr_pending *p,
+		       enum otr_outcome outcome)
+{
+	struct otr_tree *tree = &con->tree;
+	bool first = otr_stats_trace(&con->stats, tree);
+
+	con->stats.ignored += outcome == OTR_TRACE_IGNORED;
+	con->stats.unsampled += outcome == OTR_TRACE_UNSAMPLED;
+	if (is_shown(outcome, tree) && prints_traces(con) && passes_filter(con, tree) &&
+	    within_limit(con, tree, first))
+		print(con, tree, p);
+}
+
 void otr_console_trace(struct otr_console *con, const uint8_t trace_id[16],
 		       enum otr_outcome outcome)
 {
 	OTR_AUTO(otr_pending_free) struct otr_pending *p = NULL;
-	OTR_AUTO(otr_tree_fini) struct otr_tree tree = {0};
-	const struct otr_settings *cfg = con->cfg.cfg;
-	bool first;
 
 	p = otr_pending_take(&con->pending, trace_id);
 	if (!p || !p->n)
 		return;
-	if (otr_tree_build(&tree, (const struct otr_span *const *)p->spans, p->n, !cfg->spans)) {
+	if (otr_tree_build(&con->tree, (const struct otr_span *const *)p->spans, p->n,
+			   !con->cfg.cfg->spans))
 		otr_console_unwritten(con, -ENOMEM);
-		return;
-	}
-	first = otr_stats_trace(&con->stats, &tree);
-	con->stats.ignored += outcome == OTR_TRACE_IGNORED;
-	con->stats.unsampled += outcome == OTR_TRACE_UNSAMPLED;
-	if (is_shown(outcome, &tree) && prints_traces(con) && passes_filter(con, &tree) &&
-	    within_limit(con, &tree, first))
-		print(con, &tree, p);
+	else
+		take_trace(con, p, outcome);
+	if (p->n > TREE_KEPT)
+		otr_tree_fini(&con->tree);
 }
 
 /* The time of now, in ns since the epoch, for lines that belong to no span. */
@@ -254,12 +265,16 @@ static bool report_loss(struct otr_console *con, enum otr_losses which, const ch
 /* Reports losses once in 10 s at most. */
 static void report_losses(struct otr_console *con)
 {
+	uint64_t sum = otr_loss_sum();
 	bool reported;
 
+	if (sum == con->losses_checked)
+		return;
 	if (con->losses_shown_ns && con->now_ns - con->losses_shown_ns < LOST_EVERY)
 		return;
 	reported = report_loss(con, OTR_LOSSES_HOLES, "spans of this time may be missing");
 	reported |= report_loss(con, OTR_LOSSES_SENT, "no backend has them");
+	con->losses_checked = sum;
 	if (!reported)
 		return;
 	otr_console_losses_shown(&con->losses);

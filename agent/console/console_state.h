@@ -12,6 +12,7 @@
 #include "agent/console/pending.h"
 #include "agent/console/stats.h"
 #include "agent/console/style.h"
+#include "agent/view/node.h"
 
 /* The traces that were to be printed in this second, and those that were. */
 struct otr_flood {
@@ -29,8 +30,10 @@ struct otr_console {
 	uint64_t epoch_ns, at_ns; /* the latest end of a span, and `now_ns` when it came */
 	struct otr_losses_shown losses;
 	uint64_t losses_shown_ns; /* when the last LOST line was printed */
+	uint64_t losses_checked;  /* otr_loss_sum() up to which nothing is left to report */
 	uint64_t unwritten;	  /* blocks that were dropped */
 	struct otr_buf out;
+	struct otr_tree tree; /* of the trace that is complete now */
 };
 
 #endif /* OTR_CONSOLE_CONSOLE_STATE_H */

@@ -19,6 +19,8 @@
 #include "agent/view/units.h"
 #include "agent/view/words.h"
 
+#define FIRST 8 /* rows that are compared by name */
+
 static int table_init(struct otr_stats_table *t, size_t max)
 {
 	t->max = max;
@@ -50,12 +52,28 @@ void otr_stats_fini(struct otr_stats *st)
 	otr_buf_fini(&st->slowest);
 }
 
+/* The row with the whole of `name`, if it is among the first: found without the hash. Or NULL. */
+static struct otr_stat *row_of_whole(struct otr_stats_table *t, struct otr_slice name)
+{
+	struct otr_stat *end = t->row + (t->n < FIRST ? t->n : FIRST);
+
+	if (!name.len || name.len >= sizeof(t->rest.name))
+		return NULL;
+	for (struct otr_stat *row = t->row; row < end; row++)
+		if (row->len == name.len && !memcmp(row->name, name.data, name.len))
+			return row;
+	return NULL;
+}
+
 struct otr_stat *otr_stats_row(struct otr_stats_table *t, struct otr_slice name, bool *fresh)
 {
-	uint64_t sum = otr_sum_bytes(0, name.data, name.len);
-	struct otr_stat *row;
+	struct otr_stat *row = row_of_whole(t, name);
+	uint64_t sum;
 
 	*fresh = false;
+	if (row)
+		return row;
+	sum = otr_sum_bytes(0, name.data, name.len);
 	for (size_t i = 0; i < t->n; i++)
 		if (t->row[i].sum == sum)
 			return &t->row[i];
@@ -64,6 +82,7 @@ struct otr_stat *otr_stats_row(struct otr_stats_table *t, struct otr_slice name,
 	*fresh = true;
 	row = &t->row[t->n++];
 	row->sum = sum;
+	row->len = name.len;
 	if (name.len > sizeof(row->name) - 1)
 		for (name.len = sizeof(row->name) - 1;
 		     name.len && (name.data[name.len] & 0xc0) == 0x80;)
@@ -94,19 +113,18 @@ void otr_stats_span(struct otr_stats *st, const struct otr_span *sp)
 	measure(row, sp->end_ns > sp->start_ns ? sp->end_ns - sp->start_ns : 0);
 }
 
-static void note_slowest(struct otr_stats *st, const struct otr_tree *tree, struct otr_slice name)
+static void note_slowest(struct otr_stats *st, struct otr_tree *tree, const struct otr_label *lb)
 {
 	const struct otr_node *root = &tree->nodes[tree->root];
 
-	if (otr_node_ns(root) <= st->slowest_ns && st->slowest.len)
-		return;
 	st->slowest_ns = otr_node_ns(root);
 	otr_buf_reset(&st->slowest);
 	for (int i = 0; i < 4; i++)
 		otr_buf_printf(&st->slowest, "%02x", root->span->trace_id[i]);
 	otr_buf_byte(&st->slowest, ' ');
-	otr_buf_slice(&st->slowest, name);
+	otr_label_name(&st->slowest, lb);
 	otr_buf_str(&st->slowest, "   ");
+	otr_tree_time(tree);
 	otr_words_why(&st->slowest, tree);
 }
 
@@ -144,24 +162,37 @@ static void note_error(struct otr_stats *st, const struct otr_tree *tree)
 	otr_stats_row(&st->errors, otr_buf_view(&text), &fresh)->count++;
 }
 
-bool otr_stats_trace(struct otr_stats *st, const struct otr_tree *tree)
+/* The row of a route. A name that equals that of a row is written as it is. */
+static struct otr_stat *row_of_route(struct otr_stats *st, const struct otr_label *lb, bool *fresh)
 {
-	OTR_AUTO(otr_buf_fini) struct otr_buf name = {0};
+	struct otr_stat *row = lb->route.len ? NULL : row_of_whole(&st->routes, lb->name);
+	char room[256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf name = OTR_BUF_ON(room, 0);
+
+	*fresh = false;
+	if (row)
+		return row;
+	otr_label_name(&name, lb);
+	return otr_stats_row(&st->routes, otr_buf_view(&name), fresh);
+}
+
+bool otr_stats_trace(struct otr_stats *st, struct otr_tree *tree)
+{
 	const struct otr_node *root = &tree->nodes[tree->root];
 	struct otr_label lb;
 	struct otr_stat *row;
 	bool fresh;
 
 	otr_node_label(root, &lb);
-	otr_label_name(&name, &lb);
 	st->traces++;
 	st->holes += tree->cut > 0;
-	row = otr_stats_row(&st->routes, otr_buf_view(&name), &fresh);
+	row = row_of_route(st, &lb, &fresh);
 	row->count++;
 	if (!row->in_window++ && row->hist)
 		memset(row->hist, 0, sizeof(*row->hist));
 	measure(row, otr_node_ns(root));
-	note_slowest(st, tree, otr_buf_view(&name));
+	if (otr_node_ns(root) > st->slowest_ns || !st->slowest.len)
+		note_slowest(st, tree, &lb);
 	note_error(st, tree);
 	return fresh;
 }

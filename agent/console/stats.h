@@ -22,6 +22,7 @@ struct otr_tree;
 /* The counts of one name. */
 struct otr_stat {
 	uint64_t sum; /* hash of the name */
+	size_t len;   /* of the name, before it was cut */
 	char name[160];
 	uint64_t count, errors, in_window;
 	struct otr_hist *hist; /* of a service: all durations; of a route: those of this second */
@@ -49,7 +50,7 @@ struct otr_stat *otr_stats_row(struct otr_stats_table *t, struct otr_slice name,
 /* Count a span, and a whole trace. otr_stats_trace() returns true for the first trace of a
  * route. */
 void otr_stats_span(struct otr_stats *st, const struct otr_span *sp);
-bool otr_stats_trace(struct otr_stats *st, const struct otr_tree *tree);
+bool otr_stats_trace(struct otr_stats *st, struct otr_tree *tree);
 
 /* Sorts the rows in place, the largest first: by `count`, or by the sum of durations (`time`). */
 void otr_stats_sort(struct otr_stats_table *t, bool time);

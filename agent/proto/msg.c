@@ -12,6 +12,7 @@ static struct otr_attr *add_attr(struct otr_msg *msg, enum otr_key key, enum otr
 	at = &msg->attrs[msg->n_attrs++];
 	at->key = (uint16_t)key;
 	at->type = (uint16_t)type;
+	at->name = OTR_SLICE_NONE;
 	return at;
 }
 

@@ -86,7 +86,7 @@ enum otr_msg_kind {
 
 /* One message, in terms that all protocols share. Slices point into the parser's input
  * or its state, and live until the next call on the same state. The caller zeroes it
- * before each parse(). */
+ * before each parse(), by otr_msg_clear() or whole. */
 struct otr_msg {
 	enum otr_msg_kind kind;
 	enum otr_end end;	    /* with MSG */
@@ -109,6 +109,12 @@ struct otr_msg {
 	/* For the semantic conventions. The last field: a copy ends behind the used ones. */
 	struct otr_attr attrs[OTR_MSG_ATTRS];
 };
+
+/* Zeroes all but `attrs`: those behind `n_attrs` mean nothing. */
+static inline void otr_msg_clear(struct otr_msg *msg)
+{
+	memset(msg, 0, offsetof(struct otr_msg, attrs));
+}
 
 /* One protocol: all that the rest of otrace knows of it. */
 struct otr_proto_ops {

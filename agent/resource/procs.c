@@ -50,6 +50,7 @@ struct proc {
 
 struct otr_procs {
 	struct proc *all;
+	struct proc *recent; /* that was found last; or NULL */
 	struct proc *exited;
 	size_t n_exited, max;
 	uint64_t now_ns;
@@ -107,19 +108,19 @@ static void set_comm(struct facts *f, const char comm[16])
 /* Gives `p` facts of its own, so that they can change. */
 static int facts_own(struct proc *p)
 {
-	OTR_AUTO(facts_unref) struct facts *mine = NULL;
+	OTR_AUTO(facts_unref) struct facts *copy = NULL;
 
 	if (p->facts->refs == 1)
 		return 0;
-	mine = facts_new();
-	if (!mine)
+	copy = facts_new();
+	if (!copy)
 		return -ENOMEM;
 	for (size_t i = 0; i < OTR_META_MAX; i++)
-		if (fact_set(mine, i, p->facts->known.text[i]))
+		if (fact_set(copy, i, p->facts->known.text[i]))
 			return -ENOMEM;
-	set_comm(mine, p->facts->comm);
+	set_comm(copy, p->facts->comm);
 	facts_unref(&p->facts);
-	p->facts = OTR_TAKE(mine);
+	p->facts = OTR_TAKE(copy);
 	return 0;
 }
 
@@ -133,6 +134,8 @@ static void proc_free(struct proc *p)
 static void forget(struct otr_procs *procs, struct proc *p)
 {
 	HASH_DEL(procs->all, p);
+	if (procs->recent == p)
+		procs->recent = NULL;
 	if (p->exit_ns) {
 		DL_DELETE(procs->exited, p);
 		procs->n_exited--;
@@ -384,8 +387,10 @@ static struct otr_resource *make(const struct otr_procs *procs, struct proc *p)
 
 struct otr_resource *otr_procs_resource(struct otr_procs *procs, uint32_t tgid)
 {
-	struct proc *p = find_or_insert(procs, tgid);
+	struct proc *p = procs->recent;
 
+	if (!p || p->tgid != tgid)
+		p = procs->recent = find_or_insert(procs, tgid);
 	if (!p)
 		return NULL;
 	if (p->age != procs->host_age)

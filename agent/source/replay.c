@@ -7,24 +7,30 @@
  */
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/source/record.h"
 #include "agent/source/source.h"
 
-#define BUFFER	   (256u << 10)
-#define PART	   256 /* events of one drain */
+#define BUFFER	   (256u << 10) /* more than one record */
+#define PART	   256		/* events of one drain */
 #define MAX_RECORD OTR_RECORD_PADDED(sizeof(struct otr_ev_proc) + 2 * 65535)
+
+_Static_assert(BUFFER >= MAX_RECORD, "a record fits the buffer");
 
 struct replay {
 	const char *path; /* borrowed */
-	FILE *file;
+	int fd;
+	bool at_end;	 /* the file has no more bytes than those that are read */
 	uint64_t offset; /* of the record that is read */
-	uint64_t *slot;	 /* MAX_RECORD bytes, aligned */
+	char *bytes;	 /* BUFFER bytes; records begin at multiples of 8 */
+	size_t from, to; /* of the bytes that are read and not given yet */
 	struct otr_err err;
 };
 
@@ -34,19 +40,44 @@ static void replay_free(struct replay **rp)
 
 	if (!re)
 		return;
-	if (re->file)
-		fclose(re->file);
-	free(re->slot);
+	if (re->fd >= 0)
+		close(re->fd);
+	free(re->bytes);
 	free(re);
+}
+
+/* Reads on until `n` bytes wait. False: the file has fewer, or cannot be read. */
+static bool fill(struct replay *re, size_t n)
+{
+	ssize_t got = 1;
+
+	memmove(re->bytes, re->bytes + re->from, re->to - re->from);
+	re->to -= re->from;
+	re->from = 0;
+	while (re->to < n && got > 0) {
+		got = read(re->fd, re->bytes + re->to, BUFFER - re->to);
+		if (got > 0)
+			re->to += (size_t)got;
+		else if (got < 0 && errno == EINTR)
+			got = 1;
+	}
+	re->at_end = !got;
+	return re->to >= n;
+}
+
+static bool has(struct replay *re, size_t n)
+{
+	return re->to - re->from >= n || fill(re, n);
 }
 
 static int read_head(struct replay *re, struct otr_err *err)
 {
-	struct otr_record_head head;
+	struct otr_record_head head = {0};
 
-	if (fread(&head, sizeof(head), 1, re->file) != 1 ||
-	    memcmp(head.magic, OTR_RECORD_MAGIC, sizeof(head.magic))) {
-		otr_err_set(err, "%s is no recording of otrace", re->path);
+	if (has(re, sizeof(head)))
+		memcpy(&head, re->bytes, sizeof(head));
+	if (memcmp(head.magic, OTR_RECORD_MAGIC, sizeof(head.magic)) != 0) {
+		otr_err_set(err, "%s is not a recording of otrace", re->path);
 		otr_err_hint(err, "make one with  otrace run --record FILE -- CMD");
 		return -EINVAL;
 	}
@@ -55,9 +86,10 @@ static int read_head(struct replay *re, struct otr_err *err)
 			    "%s was recorded by another version of otrace: "
 			    "format %u, this one reads %u",
 			    re->path, head.abi, OTR_ABI);
+		otr_err_hint(err, "replay it with that version, or record anew");
 		return -EINVAL;
 	}
-	re->offset = sizeof(head);
+	re->from = re->offset = sizeof(head);
 	return 0;
 }
 
@@ -67,19 +99,20 @@ static int open_replay(void **out, const void *config, struct otr_err *err)
 	int rc;
 
 	if (re)
-		re->slot = malloc(MAX_RECORD);
-	if (!re || !re->slot) {
+		re->fd = -1;
+	if (re)
+		re->bytes = malloc(BUFFER);
+	if (!re || !re->bytes) {
 		otr_err_set(err, "cannot read %s: out of memory", (const char *)config);
 		return -ENOMEM;
 	}
 	re->path = config;
-	re->file = fopen(re->path, "re");
-	if (!re->file) {
+	re->fd = open(re->path, O_RDONLY | O_CLOEXEC);
+	if (re->fd < 0) {
 		rc = -errno;
 		otr_err_set(err, "cannot read %s: %s", re->path, strerror(-rc));
 		return rc;
 	}
-	setvbuf(re->file, NULL, _IOFBF, BUFFER);
 	rc = read_head(re, err);
 	if (!rc)
 		*out = OTR_TAKE(re);
@@ -100,26 +133,29 @@ static int damaged(struct replay *re, const char *what)
 	return -EINVAL;
 }
 
-/* Gives 1 and a record in *out, 0 at the end of the file, or -EINVAL. */
+/* Gives 1 and a record in *out, which lives until the next call, 0 at the end of the file, or
+ * -EINVAL. */
 static int read_record(struct replay *re, const struct otr_event **out)
 {
-	struct otr_event *ev = (void *)re->slot;
-	size_t got = fread(ev, 1, sizeof(*ev), re->file);
-	size_t rest;
+	const struct otr_event *ev;
+	size_t size;
 
-	if (!got && feof(re->file))
-		return 0;
-	if (got != sizeof(*ev))
-		return damaged(re, "the recording ends within a record");
-	if (ev->size < sizeof(*ev) || OTR_RECORD_PADDED(ev->size) > MAX_RECORD)
+	if (!has(re, sizeof(*ev)))
+		return re->at_end && re->from == re->to
+			       ? 0
+			       : damaged(re, "the recording ends within a record");
+	ev = (const void *)(re->bytes + re->from);
+	size = OTR_RECORD_PADDED(ev->size);
+	if (ev->size < sizeof(*ev) || size > MAX_RECORD)
 		return damaged(re, "damaged record");
-	rest = OTR_RECORD_PADDED(ev->size) - sizeof(*ev);
-	if (fread(ev + 1, 1, rest, re->file) != rest)
+	if (!has(re, size))
 		return damaged(re, "the recording ends within a record");
+	ev = (const void *)(re->bytes + re->from); /* the bytes may have moved */
 	*out = otr_event_check(ev, ev->size);
 	if (!*out)
 		return damaged(re, "damaged record");
-	re->offset += sizeof(*ev) + rest;
+	re->from += size;
+	re->offset += size;
 	return 1;
 }
 

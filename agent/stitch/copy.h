@@ -5,9 +5,9 @@
 /* copy.h - a message that outlives the parser's input. Inside of stitch/ only. */
 
 struct otr_msg;
+struct otr_pool;
 
-/* Copies a message into one allocation, which the caller frees with free(). NULL: no
- * memory. */
-struct otr_msg *otr_msg_copy(const struct otr_msg *msg);
+/* Copies a message into one object of `pool`, which otr_pool_put() takes back. NULL: no memory. */
+struct otr_msg *otr_msg_copy(struct otr_pool *pool, const struct otr_msg *msg);
 
 #endif /* OTR_STITCH_COPY_H */

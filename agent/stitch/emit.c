@@ -123,20 +123,25 @@ static void put_threshold(struct otr_buf *out, uint64_t threshold, struct otr_sl
 	}
 }
 
+static void set_threshold(struct otr_stitch *st, uint64_t threshold, struct otr_slice state)
+{
+	char room[512];
+	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, 8192);
+
+	put_threshold(&text, threshold, state);
+	otr_sb_trace_state(&st->sb, text.rc ? state : otr_buf_view(&text));
+}
+
 /* The spans of a trace that was sampled here carry the threshold, so that counts can be scaled. The
  * `ot` of a caller stays, unless the sampler ignores callers. */
 static void set_trace_state(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_slice state = ex->req->trace_state;
-	char room[512];
-	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, 8192);
 
-	if (ex->trace->carries_threshold && (ex->remote || !has_ot_member(state))) {
-		put_threshold(&text, ex->trace->threshold, state);
-		if (!text.rc)
-			state = otr_buf_view(&text);
-	}
-	otr_sb_trace_state(&st->sb, state);
+	if (ex->trace->carries_threshold && (ex->remote || !has_ot_member(state)))
+		set_threshold(st, ex->trace->threshold, state);
+	else
+		otr_sb_trace_state(&st->sb, state);
 }
 
 static void set_ids(struct otr_stitch *st, const struct otr_exchange *ex)
@@ -237,6 +242,7 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 		.proto = ex->proto,
 		.settings = st->cfg.settings,
 		.memory = &st->memory,
+		.memo = &ex->wire->memo,
 		.resource = ex->resource,
 		.service = ex->resource ? ex->resource->service : OTR_SLICE_NONE,
 		.same_host = ex->same_host,
@@ -252,10 +258,10 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 
 /* Frees the messages of an exchange that is emitted. Its ids are kept for two more seconds; at
  * thousands of exchanges a second, messages would be most of the memory of the agent. */
-static void free_messages(struct otr_exchange *ex)
+static void free_messages(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	free(ex->req);
-	free(ex->rsp);
+	otr_pool_put(&st->messages, ex->req);
+	otr_pool_put(&st->messages, ex->rsp);
 	ex->req = ex->rsp = NULL;
 	if (ex->resource)
 		otr_resource_unref(&ex->resource);
@@ -283,7 +289,7 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
 
 	if (!is_span(st, ex)) {
-		free_messages(ex);
+		free_messages(st, ex);
 		return;
 	}
 	if (!describe(st, ex)) {
@@ -296,7 +302,7 @@ void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 	}
 	if (!sp)
 		otr_exchange_lost(st, ex, OTR_LOSS_CUT); /* no memory */
-	free_messages(ex);
+	free_messages(st, ex);
 	if (!sp)
 		return;
 	count(st, ex);

@@ -20,6 +20,8 @@
 #include <utlist.h>
 
 #include "agent/base/keyed.h"
+#include "agent/base/pool.h"
+#include "agent/base/recent.h"
 #include "agent/base/spares.h"
 #include "agent/proto/memory.h"
 #include "agent/proto/proto.h"
@@ -66,6 +68,7 @@ struct otr_wire {
 	UT_hash_handle by_peer; /* by facts.peer, while open; AF_UNIX only */
 	struct otr_wire_ends ends;
 	struct otr_ev_conn facts;
+	struct otr_side_memo memo;
 	uint64_t conn; /* 0: it is no connection, see failed.c and process.c */
 	uint64_t isn;  /* initial sequence numbers: of what it sends, 32 bits, and receives */
 	struct otr_wire *peer;
@@ -128,6 +131,7 @@ struct otr_exchange {
 	struct otr_wire *wire;
 	struct otr_trace *trace;
 	struct otr_stitch_strand *of_strand; /* of a client's end; or NULL */
+	struct otr_inbound_open *inbound;    /* where it is counted while it is open; or NULL */
 	struct otr_exchange *parent;	     /* NULL: none, or it was freed */
 	uint32_t n_kids;		     /* exchanges whose `parent` this is */
 	struct otr_exchange *peer;	     /* the same request at the other end; or NULL */
@@ -143,7 +147,7 @@ struct otr_exchange {
 	uint64_t lingers_until_ns; /* once emitted: when it is freed */
 	const struct otr_proto_ops *proto;
 	struct otr_resource *resource; /* one reference; NULL: not known, or emitted */
-	struct otr_msg *req, *rsp;     /* copies, each in one allocation; NULL once emitted */
+	struct otr_msg *req, *rsp;     /* copies, of st->messages; NULL once emitted */
 
 	uint8_t life;	     /* enum otr_life */
 	uint8_t answer;	     /* enum otr_answer; otr_exchange_answer() sets it */
@@ -157,7 +161,6 @@ struct otr_exchange {
 	bool partial;	     /* the head of its request was not seen whole */
 	bool indexed;	     /* it is in a table of named.c, by `header` */
 	bool has_given_id;   /* it is in st->by_given_id: its process gave it `span_id` */
-	bool inbound_open;   /* it is counted in otr_inbound_open of its process */
 	uint16_t reported_s; /* the age at which it was reported as open, last */
 	int error;	     /* errno that ended it, or 0 */
 
@@ -204,18 +207,22 @@ struct otr_stitch {
 	struct otr_loss_window loss;
 	uint64_t swept_ns; /* when otr_stitch_tick() last did what it does each second */
 	struct otr_wire *wires, *by_isn, *by_ends, *by_peer;
+	struct otr_recent recent_wires; /* of `wires` */
 	struct otr_exchange *named_clients, *named_servers, *passed_on, *by_given_id;
 	struct otr_stitch_strand *strands;
 	struct otr_inbound_open *inbound_open;
+	struct otr_inbound_open *recent_inbound; /* that was found last; or NULL */
 	struct otr_run run;
 	struct otr_failed failed[OTR_FAILED];
+	size_t n_failed;		/* slots of `failed` that are not free */
 	struct otr_exchange *live;	/* not emitted, oldest first */
 	struct otr_exchange *lingering; /* emitted, oldest first */
 	struct otr_trace *open, *settled;
 	bool has_unix_servers; /* the server's end of a Unix socket was seen */
-	struct otr_spares old_exchanges, old_traces; /* memory for new ones */
-	size_t n;				     /* exchanges, live and lingering */
-	struct otr_proto_memory memory;		     /* for describe() */
+	struct otr_spares old_exchanges, old_traces, old_wires; /* memory for new ones */
+	struct otr_pool messages;
+	size_t n;			/* exchanges, live and lingering */
+	struct otr_proto_memory memory; /* for describe() */
 	struct otr_span_builder sb;
 	struct otr_stitch_stats stats;
 };

@@ -26,6 +26,7 @@
 #include "agent/stitch/exchange.h"
 #include "agent/stitch/life.h"
 #include "agent/stitch/parent.h"
+#include "agent/stitch/wire.h"
 
 #define HELD_NS	 (300 * 1000000ull)  /* another attempt follows within this time, or none */
 #define POLLS_NS (1000 * 1000000ull) /* attempts without a parent make one span in this time */
@@ -64,9 +65,10 @@ static void end_attempt(struct otr_stitch *st, struct otr_failed *at)
 {
 	struct otr_exchange *ex = at->ex;
 
-	at->ex = NULL;
 	if (!ex)
 		return;
+	at->ex = NULL;
+	st->n_failed--;
 	if (!ex->evidence && !ex->n_links)
 		otr_parent_find(st, ex, NULL);
 	otr_exchange_end(st, ex, at->last_ns);
@@ -85,7 +87,7 @@ static bool is_due(const struct otr_stitch *st, const struct otr_failed *at)
 
 void otr_failed_tick(struct otr_stitch *st)
 {
-	for (size_t i = 0; i < OTR_FAILED; i++)
+	for (size_t i = 0; st->n_failed && i < OTR_FAILED; i++)
 		if (st->failed[i].ex && is_due(st, &st->failed[i]))
 			end_attempt(st, &st->failed[i]);
 }
@@ -134,7 +136,7 @@ static struct otr_failed *same_attempt(struct otr_stitch *st, const struct otr_e
 static struct otr_exchange *make_exchange(struct otr_stitch *st, const struct otr_ev_failed *ev,
 					  const struct otr_addr *remote)
 {
-	struct otr_wire *wire = calloc(1, sizeof(*wire));
+	struct otr_wire *wire = otr_wire_apart(st);
 	struct otr_side side = {
 		.ref = {.conn = ev->hdr.conn, .dir = OTR_DIR_OUT},
 		.tgid = ev->hdr.tgid,
@@ -147,13 +149,12 @@ static struct otr_exchange *make_exchange(struct otr_stitch *st, const struct ot
 
 	if (!wire)
 		return NULL;
-	wire->closed = true; /* it has no other exchange, so it is freed with this one */
 	wire->facts.remote = *remote;
 	if (st->cfg.procs)
 		side.resource = otr_procs_resource(st->cfg.procs, ev->hdr.tgid);
 	ex = otr_exchange_new(st, wire, &side, &(struct otr_msg){0});
 	if (!ex)
-		free(wire);
+		otr_wire_put(st, wire);
 	return ex;
 }
 
@@ -182,6 +183,7 @@ static void hold_attempt(struct otr_stitch *st, const struct otr_ev_failed *ev,
 	ex->error = ev->error == ECANCELED ? ETIMEDOUT : ev->error;
 	otr_parent_find(st, ex, &ev->cause);
 	at = take_slot(st);
+	st->n_failed++;
 	*at = (struct otr_failed){
 		.ex = ex,
 		.first_ns = ev->start_ns,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/base/loss.h"
+#include "agent/base/own.h"
 #include "agent/resource/resource.h"
 #include "agent/stitch/copy.h"
 #include "agent/stitch/exchange.h"
@@ -54,56 +55,73 @@ static void forget_strand(struct otr_stitch *st, struct otr_exchange *ex)
 #define IDLE_KEPT \
 	256 /* processes with no request open that stay in the table: the next comes soon */
 
+static struct otr_inbound_open *find_inbound(struct otr_stitch *st, uint32_t tgid)
+{
+	struct otr_inbound_open *in = st->recent_inbound;
+
+	if (in && in->tgid == tgid)
+		return in;
+	HASH_FIND(hh, st->inbound_open, &tgid, sizeof(tgid), in);
+	if (in)
+		st->recent_inbound = in;
+	return in;
+}
+
+static struct otr_inbound_open *add_inbound(struct otr_stitch *st, uint32_t tgid)
+{
+	struct otr_inbound_open *in = calloc(1, sizeof(*in));
+
+	if (!in)
+		return NULL;
+	in->tgid = tgid;
+	HASH_ADD(hh, st->inbound_open, tgid, sizeof(in->tgid), in);
+	if (in->hh.tbl)
+		return in;
+	free(in);
+	return NULL;
+}
+
+static void drop_inbound(struct otr_stitch *st, struct otr_inbound_open *in)
+{
+	if (st->recent_inbound == in)
+		st->recent_inbound = NULL;
+	HASH_DEL(st->inbound_open, in);
+	free(in);
+}
+
 static void count_inbound(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	struct otr_inbound_open *inbound_open = NULL;
+	struct otr_inbound_open *in = find_inbound(st, ex->tgid);
 
-	HASH_FIND(hh, st->inbound_open, &ex->tgid, sizeof(ex->tgid), inbound_open);
-	if (!inbound_open) {
-		inbound_open = calloc(1, sizeof(*inbound_open));
-		if (!inbound_open)
-			return;
-		inbound_open->tgid = ex->tgid;
-		HASH_ADD(hh, st->inbound_open, tgid, sizeof(inbound_open->tgid), inbound_open);
-		if (!inbound_open->hh.tbl) {
-			free(inbound_open);
-			return;
-		}
-	}
-	inbound_open->open++;
-	ex->inbound_open = true;
+	if (!in)
+		in = add_inbound(st, ex->tgid);
+	if (!in)
+		return;
+	in->open++;
+	ex->inbound = in;
 }
 
 static void uncount_inbound(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	struct otr_inbound_open *inbound_open = NULL;
+	struct otr_inbound_open *in = OTR_TAKE(ex->inbound);
 
-	if (!ex->inbound_open)
-		return;
-	ex->inbound_open = false;
-	HASH_FIND(hh, st->inbound_open, &ex->tgid, sizeof(ex->tgid), inbound_open);
-	if (!inbound_open || --inbound_open->open || HASH_COUNT(st->inbound_open) <= IDLE_KEPT)
-		return;
-	HASH_DEL(st->inbound_open, inbound_open);
-	free(inbound_open);
+	if (in && !--in->open && HASH_COUNT(st->inbound_open) > IDLE_KEPT)
+		drop_inbound(st, in);
 }
 
 void otr_life_fini(struct otr_stitch *st)
 {
 	struct otr_inbound_open *at, *next;
 
-	HASH_ITER(hh, st->inbound_open, at, next) {
-		HASH_DEL(st->inbound_open, at);
-		free(at);
-	}
+	HASH_ITER(hh, st->inbound_open, at, next)
+		drop_inbound(st, at);
 }
 
-static bool has_inbound_open(const struct otr_stitch *st, uint32_t tgid)
+static bool has_inbound_open(struct otr_stitch *st, uint32_t tgid)
 {
-	struct otr_inbound_open *inbound_open = NULL;
+	const struct otr_inbound_open *in = find_inbound(st, tgid);
 
-	HASH_FIND(hh, st->inbound_open, &tgid, sizeof(tgid), inbound_open);
-	return inbound_open && inbound_open->open;
+	return in && in->open;
 }
 
 static void add_to_lists(struct otr_stitch *st, struct otr_exchange *ex)
@@ -126,12 +144,12 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wi
 				      const struct otr_side *side, const struct otr_msg *msg)
 {
 	struct otr_exchange *ex = otr_spares_get(&st->old_exchanges, sizeof(*ex));
-	struct otr_msg *req = otr_msg_copy(msg);
+	struct otr_msg *req = otr_msg_copy(&st->messages, msg);
 	struct otr_trace *tr = otr_trace_new(st);
 
 	if (!ex || !req || !tr) {
 		otr_spares_put(&st->old_exchanges, ex);
-		free(req);
+		otr_pool_put(&st->messages, req);
 		otr_spares_put(&st->old_traces, tr);
 		return NULL;
 	}
@@ -185,8 +203,10 @@ static void forget_holders(struct otr_stitch *st, const struct otr_exchange *ex)
 	if (ex->wire->conn)
 		return;
 	for (size_t i = 0; i < OTR_FAILED; i++)
-		if (st->failed[i].ex == ex)
+		if (st->failed[i].ex == ex) {
 			st->failed[i].ex = NULL;
+			st->n_failed--;
+		}
 	if (st->run.ex != ex)
 		return;
 	st->run.ex = NULL;
@@ -212,11 +232,11 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 	otr_trace_remove(st, ex);
 	DL_DELETE2(wire->all, ex, wire_prev, wire_next);
 	st->n--;
-	otr_wire_put(wire);
+	otr_wire_put(st, wire);
 	if (ex->resource)
 		otr_resource_unref(&ex->resource);
-	free(ex->req);
-	free(ex->rsp);
+	otr_pool_put(&st->messages, ex->req);
+	otr_pool_put(&st->messages, ex->rsp);
 	free(ex->links);
 	otr_spares_put(&st->old_exchanges, ex);
 }

@@ -51,7 +51,7 @@ static bool crosses_processes(uint8_t evidence)
 
 /* The exchange that `cause`, of the record of `ex`, gives as the parent, or NULL. An exchange that was
  * over before `ex` began cannot be the parent: the cause is old. */
-static struct otr_exchange *cause_parent(const struct otr_stitch *st, struct otr_exchange *ex,
+static struct otr_exchange *cause_parent(struct otr_stitch *st, struct otr_exchange *ex,
 					 const struct otr_cause *cause)
 {
 	struct otr_exchange *parent;

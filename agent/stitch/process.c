@@ -40,6 +40,7 @@
 #include "agent/stitch/life.h"
 #include "agent/stitch/root.h"
 #include "agent/stitch/trace.h"
+#include "agent/stitch/wire.h"
 
 static struct otr_slice executable(const struct otr_resource *res)
 {
@@ -107,23 +108,22 @@ static void take_ids(const struct otr_run *run, struct otr_exchange *ex)
 	ex->remote = true;
 }
 
-/* It is on no connection: its wire is closed from the start, and freed with it. */
+/* It is on no connection: its wire is freed with it. */
 static void begin_root(struct otr_stitch *st, const struct otr_event *ev)
 {
 	struct otr_exchange *ex = otr_spares_get(&st->old_exchanges, sizeof(*ex));
 	struct otr_trace *tr = otr_trace_new(st);
-	struct otr_wire *wire = calloc(1, sizeof(*wire));
-	struct otr_msg *req = otr_msg_copy(&(struct otr_msg){0});
+	struct otr_wire *wire = otr_wire_apart(st);
+	struct otr_msg *req = otr_msg_copy(&st->messages, &(struct otr_msg){0});
 
 	if (!ex || !tr || !wire || !req) {
 		otr_spares_put(&st->old_exchanges, ex);
 		otr_spares_put(&st->old_traces, tr);
-		free(wire);
-		free(req);
+		otr_wire_put(st, wire);
+		otr_pool_put(&st->messages, req);
 		otr_descendant_drop_all(st);
 		return;
 	}
-	wire->closed = true;
 	ex->wire = wire;
 	ex->req = req;
 	ex->ref.dir = OTR_DIR_OUT;
@@ -143,15 +143,15 @@ static void begin_root(struct otr_stitch *st, const struct otr_event *ev)
 }
 
 /* The name is that of the file that was executed: deploy.sh, not sh. */
-static void set_name(struct otr_exchange *ex, const struct otr_ev_proc *ev)
+static void set_name(struct otr_stitch *st, struct otr_exchange *ex, const struct otr_ev_proc *ev)
 {
 	struct otr_slice exe = {ev->text, ev->exe_len};
 	struct otr_msg msg = {.op = otr_name_base(exe)}, *copy;
 
-	copy = otr_msg_copy(&msg);
+	copy = otr_msg_copy(&st->messages, &msg);
 	if (!copy)
 		return;
-	free(ex->req);
+	otr_pool_put(&st->messages, ex->req);
 	ex->req = copy;
 }
 
@@ -185,7 +185,7 @@ static void on_exec(struct otr_stitch *st, const struct otr_ev_proc *ev)
 	if (!st->run.ex)
 		begin_root(st, &ev->hdr);
 	if (st->run.ex)
-		set_name(st->run.ex, ev);
+		set_name(st, st->run.ex, ev);
 }
 
 static void on_fork(struct otr_stitch *st, const struct otr_ev_proc *ev)
@@ -222,7 +222,7 @@ static void on_end(struct otr_stitch *st, const struct otr_ev_proc *ev)
 	if (!ex || !otr_is_open(ex))
 		return;
 	otr_root_learn(st);
-	ex->rsp = otr_msg_copy(&msg);
+	ex->rsp = otr_msg_copy(&st->messages, &msg);
 	otr_exchange_end(st, ex, ev->hdr.time_ns);
 }
 

@@ -17,6 +17,7 @@
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
+#include "agent/span/span_memory.h"
 #include "agent/stitch/copy.h"
 #include "agent/stitch/exchange.h"
 #include "agent/stitch/failed.h"
@@ -63,12 +64,14 @@ void otr_stitch_free(struct otr_stitch **stp)
 		struct otr_wire *wire = st->wires;
 
 		otr_wire_close(st, wire);
-		otr_wire_put(wire);
+		otr_wire_put(st, wire);
 	}
 	otr_life_fini(st);
 	otr_process_fini(st);
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);
+	otr_spares_fini(&st->old_wires);
+	otr_pool_fini(&st->messages);
 	otr_proto_memory_fini(&st->memory);
 	otr_sb_fini(&st->sb);
 	free(st);
@@ -195,7 +198,7 @@ static int take_response(struct otr_stitch *st, struct otr_wire *wire, const str
 	otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
 	wire->now[side->ref.layer][side->ref.dir] = ex;
 	end_skipped(st, wire, side, msg);
-	ex->rsp = otr_msg_copy(msg);
+	ex->rsp = otr_msg_copy(&st->messages, msg);
 	return ex->rsp ? 0 : -ENOMEM;
 }
 
@@ -298,7 +301,7 @@ void otr_stitch_close(struct otr_stitch *st, const struct otr_ev_conn *conn, int
 		if (otr_is_open(ex))
 			end_unanswered(st, ex, error, now_ns);
 	otr_wire_close(st, wire);
-	otr_wire_put(wire);
+	otr_wire_put(st, wire);
 }
 
 static void free_lingering(struct otr_stitch *st)
@@ -334,6 +337,9 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	otr_trace_sweep(st);
 	otr_spares_trim(&st->old_exchanges);
 	otr_spares_trim(&st->old_traces);
+	otr_spares_trim(&st->old_wires);
+	otr_span_memory_trim();
+	otr_pool_trim(&st->messages);
 }
 
 void otr_stitch_flush(struct otr_stitch *st)

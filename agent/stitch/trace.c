@@ -79,6 +79,11 @@ static const struct otr_exchange *root_of(const struct otr_trace *tr)
 	return root;
 }
 
+static bool is_sampled_by(const struct otr_trace *tr, uint64_t threshold)
+{
+	return !threshold || otr_sample_low(tr->id) >= threshold;
+}
+
 /* Decides whether the trace is sampled. A parent that is not seen here has decided, and so has
  * whoever put the id on the wire: their flag stays, unless the sampler ignores callers. */
 static void decide(struct otr_stitch *st, struct otr_trace *tr)
@@ -95,12 +100,11 @@ static void decide(struct otr_stitch *st, struct otr_trace *tr)
 	tr->root_tgid = root->tgid;
 	if (tr->made_id || by.ignores_caller) {
 		tr->flags &= (uint8_t)~OTR_FLAG_SAMPLED;
-		if (otr_sample_low(tr->id) >= by.threshold)
+		if (is_sampled_by(tr, by.threshold))
 			tr->flags |= OTR_FLAG_SAMPLED;
 	}
-	tr->carries_threshold = tr->flags & OTR_FLAG_SAMPLED &&
-				otr_sample_low(tr->id) >= by.threshold &&
-				(by.threshold || by.ignores_caller);
+	tr->carries_threshold = (by.threshold || by.ignores_caller) &&
+				tr->flags & OTR_FLAG_SAMPLED && is_sampled_by(tr, by.threshold);
 	tr->threshold = by.threshold;
 }
 

@@ -26,11 +26,15 @@ static uint64_t isn_key(uint32_t out, uint32_t in)
 	return (uint64_t)out << 32 | in;
 }
 
-struct otr_wire *otr_wire_find(const struct otr_stitch *st, uint64_t conn)
+struct otr_wire *otr_wire_find(struct otr_stitch *st, uint64_t conn)
 {
-	struct otr_wire *wire = NULL;
+	struct otr_wire *wire = otr_recent_find(&st->recent_wires, conn);
 
+	if (wire)
+		return wire;
 	HASH_FIND(hh, st->wires, &conn, sizeof(conn), wire);
+	if (wire)
+		otr_recent_put(&st->recent_wires, conn, wire);
 	return wire;
 }
 
@@ -139,7 +143,7 @@ static struct otr_wire *find_by_isn(const struct otr_stitch *st, const struct ot
 
 /* A Unix socket may know its peer before the peer knows it. If the kernel is asked after one end
  * was closed (agent/source/unix_peer.h), only one of them ever does. */
-static struct otr_wire *find_unix(const struct otr_stitch *st, const struct otr_wire *wire)
+static struct otr_wire *find_unix(struct otr_stitch *st, const struct otr_wire *wire)
 {
 	struct otr_wire *peer = NULL;
 
@@ -178,13 +182,13 @@ struct otr_wire *otr_wire_get(struct otr_stitch *st, const struct otr_ev_conn *f
 	struct otr_wire *wire = otr_wire_find(st, facts->hdr.conn);
 
 	if (!wire) {
-		wire = calloc(1, sizeof(*wire));
+		wire = otr_spares_get(&st->old_wires, sizeof(*wire));
 		if (!wire)
 			return NULL;
 		wire->conn = facts->hdr.conn;
 		HASH_ADD(hh, st->wires, conn, sizeof(wire->conn), wire);
 		if (!wire->hh.tbl) {
-			free(wire);
+			otr_spares_put(&st->old_wires, wire);
 			return NULL;
 		}
 	}
@@ -203,17 +207,28 @@ void otr_wire_close(struct otr_stitch *st, struct otr_wire *wire)
 		return;
 	wire->closed = true;
 	HASH_DEL(st->wires, wire);
+	otr_recent_drop(&st->recent_wires, wire->conn);
 	unindex(st, wire);
 	unname_peer(st, wire);
 }
 
-void otr_wire_put(struct otr_wire *wire)
+struct otr_wire *otr_wire_apart(struct otr_stitch *st)
 {
-	if (!wire->closed || wire->all)
+	struct otr_wire *wire = otr_spares_get(&st->old_wires, sizeof(*wire));
+
+	if (wire)
+		wire->closed = true;
+	return wire;
+}
+
+void otr_wire_put(struct otr_stitch *st, struct otr_wire *wire)
+{
+	if (!wire || !wire->closed || wire->all)
 		return;
 	if (wire->peer)
 		wire->peer->peer = NULL;
-	free(wire);
+	otr_side_memo_fini(&wire->memo);
+	otr_spares_put(&st->old_wires, wire);
 }
 
 /* The only exchange of `wire` that is open and has no mate, or NULL. */
@@ -274,7 +289,7 @@ static bool holds(const struct otr_exchange *ex, uint64_t pos)
 	return !ex->end_pos || from < ex->end_pos - ex->ref.pos;
 }
 
-struct otr_exchange *otr_wire_exchange_at(const struct otr_stitch *st, const struct otr_ref *ref)
+struct otr_exchange *otr_wire_exchange_at(struct otr_stitch *st, const struct otr_ref *ref)
 {
 	struct otr_wire *wire = otr_wire_find(st, ref->conn);
 	struct otr_exchange *ex = wire && wire->all ? wire->all->wire_prev : NULL;

@@ -12,11 +12,6 @@
 #include "agent/source/feedback.h"
 #include "agent/stream/flow_state.h"
 
-const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn)
-{
-	return &cn->facts;
-}
-
 void otr_conn_role(struct otr_conn *cn, enum otr_role role)
 {
 	if (cn->facts.role == role)
@@ -90,14 +85,4 @@ void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want)
 		DL_APPEND(cn->ss->waiting, fl);
 	else
 		DL_DELETE(cn->ss->waiting, fl);
-}
-
-uint32_t otr_conn_pauses(const struct otr_conn *cn)
-{
-	return cn->ss->pauses;
-}
-
-bool otr_conn_lossy(const struct otr_conn *cn)
-{
-	return cn->ss->lossy;
 }

@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 #include "agent/base/keyed.h"
+#include "agent/base/pool.h"
+#include "agent/base/recent.h"
 #include "agent/stream/half_stream.h"
 #include "agent/stream/stream_ops.h"
 
@@ -35,17 +37,24 @@ struct otr_streams {
 	void *arg;
 	const struct otr_feedback *feedback; /* borrowed; or NULL */
 	struct otr_procs *procs;
-	struct otr_conn *conns;	 /* hash by facts.hdr.conn */
-	struct otr_conn *by_use; /* the one that is idle longest first */
+	struct otr_conn *conns;	  /* hash by facts.hdr.conn */
+	struct otr_recent recent; /* of `conns` */
+	struct otr_conn *by_use;  /* the one that is idle longest first */
 	size_t n;
 	struct otr_flow *waiting; /* flows that a tick may read on */
 	struct otr_budget budget;
+	struct otr_spares old_conns, old_flows; /* memory for new ones */
+	struct otr_pool parsers;		/* their states */
+	uint64_t trimmed_ns;
 	uint32_t pauses; /* how often the source has paused */
 	bool lossy;	 /* records were lost; the facts of a connection may be among them */
 };
 
 /* Addresses, role and so on; they may come later than the first bytes. */
-const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn);
+static inline const struct otr_ev_conn *otr_conn_facts(const struct otr_conn *cn)
+{
+	return &cn->facts;
+}
 
 /* Sets which end asks, as the messages show. */
 void otr_conn_role(struct otr_conn *cn, enum otr_role role);
@@ -70,9 +79,15 @@ void otr_conn_lost(struct otr_conn *cn, enum otr_loss cause);
 void otr_conn_wait(struct otr_conn *cn, struct otr_flow *fl, bool want);
 
 /* How often the source has paused. */
-uint32_t otr_conn_pauses(const struct otr_conn *cn);
+static inline uint32_t otr_conn_pauses(const struct otr_conn *cn)
+{
+	return cn->ss->pauses;
+}
 
 /* Were records lost since the start, so that any connection may lack some? */
-bool otr_conn_lossy(const struct otr_conn *cn);
+static inline bool otr_conn_lossy(const struct otr_conn *cn)
+{
+	return cn->ss->lossy;
+}
 
 #endif /* OTR_STREAM_CONN_H */

@@ -47,7 +47,7 @@ static void identify(struct otr_flow *fl, struct otr_dir_state *ds)
 	struct otr_slice in = otr_half_stream_bytes(&ds->hs);
 	enum otr_follow follow = otr_half_stream_follow(&ds->hs);
 	struct otr_dir_state *peer = otr_dir_state_other(fl, ds);
-	const struct otr_proto_ops *proto = in.len ? sniff(otr_dir_state_dir(fl, ds), in) : NULL;
+	const struct otr_proto_ops *proto = in.len ? sniff(otr_dir_state_dir(ds), in) : NULL;
 
 	if (!proto) {
 		if (in.len >= OTR_SNIFF_MAX || follow == OTR_FOLLOW_GAP)
@@ -59,7 +59,7 @@ static void identify(struct otr_flow *fl, struct otr_dir_state *ds)
 		return;
 	}
 	in = otr_half_stream_bytes(&peer->hs);
-	if (!in.len || !proto->sniff(otr_dir_state_dir(fl, peer), in))
+	if (!in.len || !proto->sniff(otr_dir_state_dir(peer), in))
 		otr_half_stream_restart(&peer->hs);
 	otr_flow_read(fl, peer);
 	if (fl->proto)
@@ -197,6 +197,7 @@ void otr_flow_data(struct otr_flow *fl, const struct otr_ev_data *ev)
 		otr_flow_read(fl, ds);
 	else
 		identify(fl, ds);
+	otr_half_stream_keep(&ds->hs);
 }
 
 void otr_flow_run(struct otr_flow *fl, const struct otr_ev_run *ev)

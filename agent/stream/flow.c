@@ -3,9 +3,8 @@
 
 #include "agent/stream/flow.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-#include "agent/base/own.h"
 #include "agent/proto/proto.h"
 #include "agent/stream/conn.h"
 #include "agent/stream/flow_state.h"
@@ -13,7 +12,7 @@
 
 struct otr_flow *otr_flow_new(struct otr_conn *conn, uint8_t layer, struct otr_budget *budget)
 {
-	struct otr_flow *fl = calloc(1, sizeof(*fl));
+	struct otr_flow *fl = otr_spares_get(&conn->ss->old_flows, sizeof(*fl));
 
 	if (!fl)
 		return NULL;
@@ -21,6 +20,7 @@ struct otr_flow *otr_flow_new(struct otr_conn *conn, uint8_t layer, struct otr_b
 	fl->layer = layer;
 	fl->capture = OTR_CAPTURE_HEAD;
 	fl->head_bytes = OTR_HEAD_DEFAULT;
+	fl->dirs[OTR_DIR_OUT].dir = OTR_DIR_OUT;
 	otr_half_stream_init(&fl->dirs[OTR_DIR_IN].hs, budget);
 	otr_half_stream_init(&fl->dirs[OTR_DIR_OUT].hs, budget);
 	return fl;
@@ -30,7 +30,7 @@ static void drop_parser(struct otr_flow *fl)
 {
 	if (fl->proto && fl->proto->fini && fl->state)
 		fl->proto->fini(fl->state);
-	free(fl->state);
+	otr_pool_put(&fl->conn->ss->parsers, fl->state);
 	fl->state = NULL;
 	fl->proto = NULL;
 }
@@ -43,7 +43,7 @@ void otr_flow_free(struct otr_flow *fl)
 	drop_parser(fl);
 	otr_half_stream_fini(&fl->dirs[OTR_DIR_IN].hs);
 	otr_half_stream_fini(&fl->dirs[OTR_DIR_OUT].hs);
-	free(fl);
+	otr_spares_put(&fl->conn->ss->old_flows, fl);
 }
 
 /* See flow.h. */
@@ -86,9 +86,10 @@ bool otr_flow_take(struct otr_flow *fl, const struct otr_proto_ops *proto)
 	drop_parser(fl);
 	if (!proto)
 		return false;
-	fl->state = calloc(1, proto->state_size ? proto->state_size : 1);
+	fl->state = otr_pool_take(&fl->conn->ss->parsers, proto->state_size);
 	if (!fl->state)
 		return false;
+	memset(fl->state, 0, proto->state_size);
 	fl->proto = proto;
 	fl->bad = 0;
 	ask_policy(fl);

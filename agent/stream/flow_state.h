@@ -22,6 +22,7 @@ struct otr_conn;
 /* One direction of a flow. Positions are those of the stream. */
 struct otr_dir_state {
 	struct otr_half_stream hs;
+	uint8_t dir;			 /* enum otr_dir */
 	struct otr_segment_origin begin; /* first byte of the message being read */
 	bool begun;			 /* `begin` was set by a SKIP with `opens` */
 	bool open;			 /* a message was emitted, its end is to come */
@@ -69,16 +70,15 @@ struct otr_flow {
 	struct otr_flow *prev, *next;	   /* of the flows that wait */
 };
 
-static inline enum otr_dir otr_dir_state_dir(const struct otr_flow *fl,
-					     const struct otr_dir_state *ds)
+static inline enum otr_dir otr_dir_state_dir(const struct otr_dir_state *ds)
 {
-	return (enum otr_dir)(ds - fl->dirs);
+	return (enum otr_dir)ds->dir;
 }
 
 static inline struct otr_dir_state *otr_dir_state_other(struct otr_flow *fl,
 							const struct otr_dir_state *ds)
 {
-	return &fl->dirs[!otr_dir_state_dir(fl, ds)];
+	return &fl->dirs[!ds->dir];
 }
 
 #endif /* OTR_FLOW_STATE_H */

@@ -2,9 +2,9 @@
 /*
  * half_stream.c - one direction of one stream: bytes at positions, and what is missing.
  *
- * In the usual case a record begins where the last one ended, and its bytes go straight
- * into `buf`; its segment remembers only who and when. A segment keeps its own bytes while
- * something before it is missing.
+ * In the usual case a record begins where the last one ended, and nothing before it is unread. Then
+ * its bytes are read where they are, and only what is left of them goes into `buf`; its segment
+ * remembers only who and when. A segment keeps its own bytes while something before it is missing.
  */
 
 #include "agent/stream/half_stream.h"
@@ -60,10 +60,23 @@ static void borrow(struct otr_half_stream *h)
 	spare->cap = 0;
 }
 
+static void end_loan(struct otr_half_stream *h)
+{
+	h->buf.data = NULL;
+	h->buf.len = h->buf.cap = 0;
+	h->buf.rc = 0;
+	h->buf.lent = false;
+	h->head = 0;
+}
+
 static void give_back(struct otr_half_stream *h)
 {
 	struct otr_buf *spare = &h->budget->spare;
 
+	if (h->buf.lent) {
+		end_loan(h);
+		return;
+	}
 	h->head = 0;
 	if (!spare->data) {
 		spare->data = h->buf.data;
@@ -114,6 +127,25 @@ static void compact(struct otr_half_stream *h)
 	h->head = 0;
 }
 
+/* Reads `data`, all that is unread, where it is. */
+static void lend(struct otr_half_stream *h, const void *data, size_t len)
+{
+	h->buf.data = (char *)(uintptr_t)data; /* of a buffer that is lent, nothing is changed */
+	h->buf.len = h->buf.cap = len;
+	h->buf.lent = true;
+	h->head = 0;
+}
+
+/* See half_stream.h. */
+void otr_half_stream_copy(struct otr_half_stream *h)
+{
+	struct otr_slice left = otr_half_stream_bytes(h);
+
+	end_loan(h);
+	borrow(h);
+	otr_buf_slice(&h->buf, left);
+}
+
 /* Takes the bytes of `seg`, which start at or before joined_end, from `data`. */
 static void join(struct otr_half_stream *h, const struct otr_stream_segment *seg,
 		 const uint8_t *data)
@@ -122,6 +154,7 @@ static void join(struct otr_half_stream *h, const struct otr_stream_segment *seg
 
 	if (known >= seg->cap)
 		return;
+	otr_half_stream_keep(h);
 	compact(h);
 	borrow(h);
 	otr_buf_add(&h->buf, data + known, seg->cap - known);
@@ -221,7 +254,7 @@ static int add(struct otr_half_stream *h, struct otr_stream_segment *fresh, cons
 	rc = charge(h->budget, fresh);
 	now = joins_now(h, fresh, before);
 	fresh->bare = now || !fresh->cap;
-	seg = fresh->bare ? otr_spares_get(&h->budget->segments, sizeof(*seg))
+	seg = fresh->bare ? otr_spares_take(&h->budget->segments, sizeof(*seg))
 			  : malloc(sizeof(*seg) + fresh->cap);
 	if (!seg)
 		return -ENOMEM;
@@ -255,31 +288,68 @@ void otr_half_stream_begin(struct otr_half_stream *h, uint64_t pos, uint8_t pos_
 	begin(h, otr_half_stream_place(h, pos, pos_kind));
 }
 
+/* The segment of a record. */
+static void fill_in(struct otr_stream_segment *seg, uint64_t pos, const struct otr_ev_data *ev)
+{
+	seg->next = NULL;
+	seg->pos = pos;
+	seg->end = pos + ev->moved;
+	seg->from = (struct otr_segment_origin){
+		.pos = pos,
+		.start_ns = ev->dir == OTR_DIR_IN ? ev->hdr.time_ns : ev->start_ns,
+		.time_ns = ev->hdr.time_ns,
+		.strand = ev->hdr.strand,
+		.tgid = ev->hdr.tgid,
+		.first = ev->first,
+		.cause = ev->cause,
+	};
+	seg->cap = ev->cap;
+	seg->by_run_only = false;
+}
+
+/* Takes a record at `at` while no other is known from there on. */
+static int add_next(struct otr_half_stream *h, const struct otr_ev_data *ev)
+{
+	struct otr_stream_segment *seg = otr_spares_take(&h->budget->segments, sizeof(*seg));
+	int rc;
+
+	if (!seg)
+		return -ENOMEM;
+	fill_in(seg, h->at, ev);
+	rc = charge(h->budget, seg);
+	seg->bare = true;
+	h->budget->used += seg->cost;
+	note_moved(h, seg);
+	h->segments = h->last = seg;
+	if (seg->cap)
+		lend(h, ev->data, seg->cap);
+	return rc;
+}
+
+/* Takes a record at `pos`, which may be anywhere. */
+static int add_at(struct otr_half_stream *h, uint64_t pos, const struct otr_ev_data *ev)
+{
+	struct otr_stream_segment fresh;
+
+	fill_in(&fresh, pos, ev);
+	return add(h, &fresh, ev->data);
+}
+
 int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev)
 {
 	uint64_t pos = otr_half_stream_place(h, ev->pos, ev->pos_kind);
-	struct otr_stream_segment fresh = {
-		.pos = pos,
-		.end = pos + ev->moved,
-		.from = {.pos = pos,
-			 .start_ns = ev->dir == OTR_DIR_IN ? ev->hdr.time_ns : ev->start_ns,
-			 .time_ns = ev->hdr.time_ns,
-			 .strand = ev->hdr.strand,
-			 .tgid = ev->hdr.tgid,
-			 .first = ev->first,
-			 .cause = ev->cause},
-		.cap = ev->cap,
-	};
 
 	if (!h->begun)
 		begin(h, pos);
-	if (fresh.end <= h->at && fresh.end <= h->moved_end)
+	if (pos + ev->moved <= h->at && pos + ev->moved <= h->moved_end)
 		return 0;
 	if (ev->first && pos >= h->moved_end) {
 		h->run_pos = pos;
 		h->run_over = h->has_tail = false;
 	}
-	return add(h, &fresh, ev->data);
+	if (!h->segments && !h->buf.data && pos == h->at)
+		return add_next(h, ev);
+	return add_at(h, pos, ev);
 }
 
 void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev)
@@ -306,13 +376,6 @@ void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev)
 	memcpy(h->tail, ev->tail, sizeof(h->tail));
 }
 
-struct otr_slice otr_half_stream_bytes(const struct otr_half_stream *h)
-{
-	size_t left = h->buf.len - h->head;
-
-	return (struct otr_slice){left ? h->buf.data + h->head : "", left};
-}
-
 static const struct otr_stream_segment *covering(const struct otr_half_stream *h, uint64_t pos)
 {
 	for (const struct otr_stream_segment *seg = h->segments; seg && seg->pos <= pos;
@@ -322,13 +385,10 @@ static const struct otr_stream_segment *covering(const struct otr_half_stream *h
 	return NULL;
 }
 
-enum otr_follow otr_half_stream_follow(const struct otr_half_stream *h)
+/* See half_stream.h: some bytes behind those that are unread have moved. */
+enum otr_follow otr_half_stream_gap(const struct otr_half_stream *h)
 {
-	uint64_t end = joined_end(h);
-
-	if (covering(h, end))
-		return OTR_FOLLOW_GAP;
-	return end < h->moved_end ? OTR_FOLLOW_HOLE : OTR_FOLLOW_NOTHING;
+	return covering(h, joined_end(h)) ? OTR_FOLLOW_GAP : OTR_FOLLOW_HOLE;
 }
 
 bool otr_half_stream_is_after_loss(const struct otr_half_stream *h, uint64_t end, bool calls)
@@ -367,7 +427,8 @@ void otr_half_stream_spend(struct otr_half_stream *h, uint64_t n)
 	h->at = n > UINT64_MAX - h->at ? UINT64_MAX : h->at + n;
 	if (h->head == h->buf.len)
 		give_back(h);
-	join_waiting(h);
+	if (h->to_join)
+		join_waiting(h);
 }
 
 /* A segment whose kept bytes reach past `pos`. */
@@ -435,7 +496,7 @@ const struct otr_segment_origin *otr_half_stream_origin(const struct otr_half_st
 	return seg ? &seg->from : NULL;
 }
 
-void otr_half_stream_retire(struct otr_half_stream *h)
+void otr_half_stream_drop_spent(struct otr_half_stream *h)
 {
 	while (h->segments && h->segments->end <= h->at) {
 		h->spent_ns = h->segments->from.time_ns;

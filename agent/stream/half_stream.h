@@ -60,14 +60,14 @@ struct otr_half_stream {
 	struct otr_stream_segment *segments; /* by position; none overlap */
 	struct otr_stream_segment *last;
 	struct otr_stream_segment *to_join; /* the first whose bytes are not in buf */
-	struct otr_buf buf;
-	size_t head;	    /* bytes of buf that are spent */
-	uint64_t at;	    /* of the next byte to parse */
-	uint64_t moved_end; /* behind the last byte that is known to have moved */
-	uint64_t moved_ns;  /* when the byte before moved_end moved */
-	uint64_t spent_ns;  /* when the last segment before `at` moved */
-	uint64_t total;	    /* bytes known to have moved */
-	bool begun;	    /* `at` is set */
+	struct otr_buf buf;		    /* `lent`: its bytes are those of the latest record */
+	size_t head;			    /* bytes of buf that are spent */
+	uint64_t at;			    /* of the next byte to parse */
+	uint64_t moved_end;		    /* behind the last byte that is known to have moved */
+	uint64_t moved_ns;		    /* when the byte before moved_end moved */
+	uint64_t spent_ns;		    /* when the last segment before `at` moved */
+	uint64_t total;			    /* bytes known to have moved */
+	bool begun;			    /* `at` is set */
 
 	/* The latest run. */
 	uint64_t run_pos; /* where it begins */
@@ -96,19 +96,38 @@ uint64_t otr_half_stream_place(const struct otr_half_stream *h, uint64_t pos, ui
 /* The half stream begins at `pos`. Without this call it begins with its first record. */
 void otr_half_stream_begin(struct otr_half_stream *h, uint64_t pos, uint8_t pos_kind);
 
-/* Takes the bytes of a record; those that are known already are dropped. Returns 0; -ENOBUFS: the
- * budget has no room for the bytes, which become a gap; or -ENOMEM: nothing is taken, and the bytes
- * are a hole. */
+/* Takes the bytes of a record; those that are known already are dropped. Borrows them until
+ * otr_half_stream_keep(). Returns 0; -ENOBUFS: the budget has no room for the bytes, which become a
+ * gap; or -ENOMEM: nothing is taken, and the bytes are a hole. */
 int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev);
+
+/* Copies what is not spent yet of bytes that are borrowed. Called before their record is gone. */
+void otr_half_stream_copy(struct otr_half_stream *h);
+static inline void otr_half_stream_keep(struct otr_half_stream *h)
+{
+	if (h->buf.lent)
+		otr_half_stream_copy(h);
+}
 
 /* Takes what is known of a run: its bytes that were not seen become a gap. */
 void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev);
 
 /* The unparsed bytes at `at`; they live until the next call. */
-struct otr_slice otr_half_stream_bytes(const struct otr_half_stream *h);
+static inline struct otr_slice otr_half_stream_bytes(const struct otr_half_stream *h)
+{
+	size_t left = h->buf.len - h->head;
+
+	return (struct otr_slice){left ? h->buf.data + h->head : "", left};
+}
 
 /* What follows those bytes. */
-enum otr_follow otr_half_stream_follow(const struct otr_half_stream *h);
+enum otr_follow otr_half_stream_gap(const struct otr_half_stream *h);
+static inline enum otr_follow otr_half_stream_follow(const struct otr_half_stream *h)
+{
+	bool more = h->at + (h->buf.len - h->head) < h->moved_end;
+
+	return more ? otr_half_stream_gap(h) : OTR_FOLLOW_NOTHING;
+}
 
 /* Spends `n` bytes, which may pass all that came. */
 void otr_half_stream_spend(struct otr_half_stream *h, uint64_t n);
@@ -119,6 +138,12 @@ bool otr_half_stream_is_after_loss(const struct otr_half_stream *h, uint64_t end
 
 /* When the first bytes behind the hole moved; 0: there is no hole. */
 uint64_t otr_half_stream_hole_ns(const struct otr_half_stream *h);
+
+/* Is `at` behind the segment whose bytes were spent last? */
+static inline bool otr_half_stream_ended_segment(const struct otr_half_stream *h)
+{
+	return !h->segments || h->segments->end <= h->at;
+}
 
 /* Does a run begin at `at`? */
 bool otr_half_stream_begins_run(const struct otr_half_stream *h);
@@ -139,6 +164,11 @@ const struct otr_segment_origin *otr_half_stream_origin(const struct otr_half_st
 							uint64_t pos);
 
 /* Frees segments that are spent. Their times and origins cannot be asked for any more. */
-void otr_half_stream_retire(struct otr_half_stream *h);
+void otr_half_stream_drop_spent(struct otr_half_stream *h);
+static inline void otr_half_stream_retire(struct otr_half_stream *h)
+{
+	if (h->segments && h->segments->end <= h->at)
+		otr_half_stream_drop_spent(h);
+}
 
 #endif /* OTR_HALF_STREAM_H */

@@ -15,7 +15,7 @@ static struct otr_ref ref_of(const struct otr_flow *fl, const struct otr_dir_sta
 		.conn = otr_conn_facts(fl->conn)->hdr.conn,
 		.pos = pos,
 		.layer = fl->layer,
-		.dir = (uint8_t)otr_dir_state_dir(fl, ds),
+		.dir = (uint8_t)otr_dir_state_dir(ds),
 		.pos_kind = fl->pos_kind,
 	};
 }
@@ -25,7 +25,7 @@ void otr_dir_state_watch(struct otr_flow *fl, struct otr_dir_state *ds, bool wan
 	if (ds->watching == want)
 		return;
 	ds->watching = want;
-	otr_conn_watch(fl->conn, otr_dir_state_dir(fl, ds), want);
+	otr_conn_watch(fl->conn, otr_dir_state_dir(ds), want);
 }
 
 void otr_dir_state_end(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t end,
@@ -39,15 +39,13 @@ void otr_dir_state_end(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t e
 }
 
 /* See message.h. */
-void otr_dir_state_check_end(struct otr_flow *fl, struct otr_dir_state *ds)
+void otr_dir_state_end_if_moved(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint64_t when_ns = 0;
 	bool exact = false;
 
-	if (!ds->open || ds->end != OTR_END_HERE ||
-	    !otr_half_stream_moved(&ds->hs, ds->open_end, &when_ns, &exact))
-		return;
-	otr_dir_state_end(fl, ds, ds->open_end, when_ns, 0, !exact);
+	if (otr_half_stream_moved(&ds->hs, ds->open_end, &when_ns, &exact))
+		otr_dir_state_end(fl, ds, ds->open_end, when_ns, 0, !exact);
 }
 
 /* See message.h. */
@@ -119,7 +117,7 @@ void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, struct ot
 	if (fl->after_loss && !fl->proto->in_order && msg->kind != OTR_MSG_RESPONSE &&
 	    ds->begin.first)
 		otr_flow_set_after_loss(fl, false, side.start_ns);
-	count_message(fl, otr_dir_state_dir(fl, ds), msg);
+	count_message(fl, otr_dir_state_dir(ds), msg);
 	side.role = (enum otr_role)facts->role;
 	ds->open = true;
 	ds->open_pos = ds->begin.pos;

@@ -22,8 +22,8 @@ void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, struct ot
 void otr_dir_state_end(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t end,
 		       uint64_t when_ns, int error, bool cut);
 
-/* Ends the open message if its end is known and its last byte has moved. */
-void otr_dir_state_check_end(struct otr_flow *fl, struct otr_dir_state *ds);
+/* Ends the open message, whose end is known, if its last byte has moved. */
+void otr_dir_state_end_if_moved(struct otr_flow *fl, struct otr_dir_state *ds);
 
 /* Ends the open message, if any, as it stands, cut. */
 void otr_dir_state_abandon(struct otr_flow *fl, struct otr_dir_state *ds);

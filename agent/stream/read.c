@@ -34,8 +34,14 @@
  * that are only late were declared lost, their message would be, too. */
 #define LATE_NS (2 * 1000000ull)
 
-static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
-		      struct otr_msg *msg)
+static void check_end(struct otr_flow *fl, struct otr_dir_state *ds)
+{
+	if (ds->open && ds->end == OTR_END_HERE)
+		otr_dir_state_end_if_moved(fl, ds);
+}
+
+static inline void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
+			     struct otr_msg *msg)
 {
 	ds->end = msg->end;
 	if (!ds->begun)
@@ -44,7 +50,7 @@ static void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t us
 	ds->open_end = used > UINT64_MAX - ds->hs.at ? OTR_USED_ALL : ds->hs.at + used;
 	otr_dir_state_emit(fl, ds, msg);
 	otr_half_stream_spend(&ds->hs, used);
-	otr_dir_state_check_end(fl, ds);
+	check_end(fl, ds);
 }
 
 static void take_skip(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
@@ -58,7 +64,7 @@ static void take_skip(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t us
 		ds->open_end = ds->hs.at + used;
 	}
 	otr_half_stream_spend(&ds->hs, used);
-	otr_dir_state_check_end(fl, ds);
+	check_end(fl, ds);
 }
 
 /* The bytes are not of this protocol. If nothing was understood so far, another parser may take
@@ -78,8 +84,8 @@ static void take_bad(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_s
 		otr_flow_mute(fl);
 		return;
 	}
-	from = 1 + fl->proto->resync(fl->state, otr_dir_state_dir(fl, ds),
-				     otr_slice_sub(in, 1, in.len));
+	from = 1 +
+	       fl->proto->resync(fl->state, otr_dir_state_dir(ds), otr_slice_sub(in, 1, in.len));
 	otr_half_stream_spend(&ds->hs, from < in.len ? from : in.len);
 	if (!fl->proto->in_order)
 		otr_flow_set_after_loss(fl, false, ds->hs.moved_ns);
@@ -104,13 +110,13 @@ static bool takes_turns(const struct otr_flow *fl)
  * request was not seen, and if the answer waited, each request from then on would be paired with
  * the answer to the one before.
  */
-static bool wait_for_request(struct otr_flow *fl, struct otr_dir_state *ds)
+static inline bool wait_for_request(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	if (fl->knows_asker && fl->asker == OTR_DIR_IN)
 		return false;
 	if (!fl->seen_open && !fl->messages)
 		return false;
-	if (takes_turns(fl) || !fl->knows_asker || otr_dir_state_dir(fl, ds) == fl->asker ||
+	if (takes_turns(fl) || !fl->knows_asker || otr_dir_state_dir(ds) == fl->asker ||
 	    fl->unanswered || ds->open || ds->wait_expired || fl->reads_waiting)
 		return false;
 	if (!ds->wait_ns)
@@ -162,10 +168,10 @@ static bool ends_by_tail(struct otr_flow *fl, struct otr_dir_state *ds, struct o
 	struct otr_slice tail = {(const char *)ds->hs.tail, sizeof(ds->hs.tail)};
 	uint64_t used = 0;
 
+	otr_msg_clear(msg);
 	if ((ds->open && ds->end != OTR_END_LATER) || !fl->proto->body_by_tail || !ds->hs.has_tail)
 		return false;
-	switch (fl->proto->parse(fl->state, otr_dir_state_dir(fl, ds), tail, OTR_IN_TAIL, &used,
-				 msg)) {
+	switch (fl->proto->parse(fl->state, otr_dir_state_dir(ds), tail, OTR_IN_TAIL, &used, msg)) {
 	case OTR_PARSE_SKIP:
 		return ds->open && msg->over;
 	case OTR_PARSE_MSG:
@@ -181,7 +187,7 @@ static bool knows_last(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	const struct otr_dir_state *asker = otr_dir_state_other(fl, ds);
 
-	return fl->knows_asker && otr_dir_state_dir(fl, asker) == fl->asker && !asker->resync &&
+	return fl->knows_asker && otr_dir_state_dir(asker) == fl->asker && !asker->resync &&
 	       asker->begin.first && next_ns(ds) < next_ns(asker) &&
 	       otr_half_stream_origin(&asker->hs, asker->hs.at);
 }
@@ -210,14 +216,14 @@ static bool hides_messages(struct otr_flow *fl, const struct otr_dir_state *ds, 
 	if (fl->proto->in_order || ds->end != OTR_END_RUN || !ds->open ||
 	    otr_half_stream_bytes(&ds->hs).len >= end - ds->hs.at)
 		return false;
-	return !fl->knows_asker || otr_dir_state_dir(fl, ds) == fl->asker || fl->unanswered > 0;
+	return !fl->knows_asker || otr_dir_state_dir(ds) == fl->asker || fl->unanswered > 0;
 }
 
 /* Bytes of the message were not copied, so it ends with its run. If it was not emitted yet, the
  * tail must give it. False: its end is not known yet. */
 static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 {
-	struct otr_msg msg = {0};
+	struct otr_msg msg;
 	bool ended = otr_half_stream_run_ended(&ds->hs) || (ds->wait_expired && ds->flipped);
 	bool emitted = ends_by_tail(fl, ds, &msg);
 	uint64_t end = otr_half_stream_run_end(&ds->hs), when_ns = 0;
@@ -238,7 +244,7 @@ static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 					     ds->end == OTR_END_LATER));
 	ds->begun = false;
 	jump(fl, ds, end, after_loss);
-	if (hides && !after_loss && fl->knows_asker && otr_dir_state_dir(fl, ds) == fl->asker)
+	if (hides && !after_loss && fl->knows_asker && otr_dir_state_dir(ds) == fl->asker)
 		fl->may_hide_requests = true; /* the answers to earlier requests come first */
 	else if (hides && !after_loss)
 		otr_flow_set_after_loss(fl, false, ds->hs.moved_ns);
@@ -285,7 +291,7 @@ static bool find_again(struct otr_flow *fl, struct otr_dir_state *ds, struct otr
 		otr_flow_mute(fl);
 		return false;
 	}
-	from = fl->proto->resync(fl->state, otr_dir_state_dir(fl, ds), in);
+	from = fl->proto->resync(fl->state, otr_dir_state_dir(ds), in);
 	if (!anywhere && (from || !otr_half_stream_begins_run(&ds->hs)))
 		from = otr_half_stream_run_end(&ds->hs) - ds->hs.at;
 	ds->resync = from >= in.len;
@@ -293,19 +299,40 @@ static bool find_again(struct otr_flow *fl, struct otr_dir_state *ds, struct otr
 	return true;
 }
 
-static bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice in,
-		      enum otr_follow follow)
+/* Parses, and steps over what is skipped: to a message, to the end of a segment, or as far as the
+ * bytes go. *in and *follow are those of the last parse(). */
+static inline enum otr_parse parse_on(struct otr_flow *fl, struct otr_dir_state *ds,
+				      struct otr_slice *in, enum otr_follow *follow, uint64_t *used,
+				      struct otr_msg *msg)
 {
-	struct otr_msg msg = {0};
+	enum otr_dir dir = otr_dir_state_dir(ds);
+	enum otr_parse rc;
+
+	for (;;) {
+		otr_msg_clear(msg);
+		rc = fl->proto->parse(fl->state, dir, *in, flags_of(fl, ds, *follow), used, msg);
+		if (rc != OTR_PARSE_SKIP)
+			return rc;
+		take_skip(fl, ds, *used, msg);
+		*used = 0;
+		*in = otr_half_stream_bytes(&ds->hs);
+		*follow = otr_half_stream_follow(&ds->hs);
+		if (msg->over || !in->len || otr_half_stream_ended_segment(&ds->hs))
+			return rc;
+	}
+}
+
+static inline bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice in,
+			     enum otr_follow follow)
+{
+	struct otr_msg msg;
 	uint64_t used = 0;
 
-	switch (fl->proto->parse(fl->state, otr_dir_state_dir(fl, ds), in, flags_of(fl, ds, follow),
-				 &used, &msg)) {
+	switch (parse_on(fl, ds, &in, &follow, &used, &msg)) {
 	case OTR_PARSE_MSG:
 		take_head(fl, ds, used, &msg);
 		return true;
 	case OTR_PARSE_SKIP:
-		take_skip(fl, ds, used, &msg);
 		return true;
 	case OTR_PARSE_MORE:
 		if (follow == OTR_FOLLOW_HOLE)
@@ -324,12 +351,12 @@ static bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_
 }
 
 /* Spends at most one message. Returns whether there may be more to do. */
-static bool step(struct otr_flow *fl, struct otr_dir_state *ds)
+static inline bool step(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	struct otr_slice in;
 	enum otr_follow follow;
 
-	otr_dir_state_check_end(fl, ds);
+	check_end(fl, ds);
 	otr_half_stream_retire(&ds->hs);
 	in = otr_half_stream_bytes(&ds->hs);
 	follow = otr_half_stream_follow(&ds->hs);
@@ -362,30 +389,39 @@ static struct otr_dir_state *in_turn(struct otr_flow *fl, struct otr_dir_state *
 				     const bool stuck[2])
 {
 	struct otr_dir_state *other = otr_dir_state_other(fl, ds);
-	bool can = !stuck[otr_dir_state_dir(fl, ds)];
+	bool can = !stuck[otr_dir_state_dir(ds)];
 
 	if (!takes_turns(fl) || next_ns(other) >= next_ns(ds))
 		return can ? ds : NULL;
-	if (!stuck[otr_dir_state_dir(fl, other)])
+	if (!stuck[otr_dir_state_dir(other)])
 		return other;
 	return can && !is_at_hole(other) ? ds : NULL;
 }
 
-static void read_in_turn(struct otr_flow *fl, struct otr_dir_state *ds)
+__attribute__((noinline)) static void read_in_turn(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	bool stuck[2] = {false, false};
 	struct otr_dir_state *now = ds;
 
 	while (fl->proto && (now = in_turn(fl, ds, stuck)))
 		if (!step(fl, now))
-			stuck[otr_dir_state_dir(fl, now)] = true;
+			stuck[otr_dir_state_dir(now)] = true;
+}
+
+static void read_one_side(struct otr_flow *fl, struct otr_dir_state *ds)
+{
+	while (fl->proto && step(fl, ds))
+		;
 }
 
 void otr_flow_read(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint32_t before = fl->unanswered;
 
-	read_in_turn(fl, ds);
+	if (otr_dir_state_other(fl, ds)->hs.segments)
+		read_in_turn(fl, ds);
+	else
+		read_one_side(fl, ds);
 	if (!fl->proto)
 		return;
 	watch_if_long(fl, ds);

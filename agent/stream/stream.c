@@ -25,6 +25,8 @@
 #include "agent/stream/flow.h"
 #include "agent/stream/flow_state.h"
 
+#define TRIM_NS 1000000000ull
+
 int otr_streams_new(struct otr_streams **out, const struct otr_stream_config *cfg,
 		    const struct otr_stream_ops *ops, struct otr_procs *procs, void *arg)
 {
@@ -54,8 +56,9 @@ static void conn_free(struct otr_conn *cn)
 		otr_flow_free(cn->flows[i]);
 	DL_DELETE(ss->by_use, cn);
 	HASH_DEL(ss->conns, cn);
+	otr_recent_drop(&ss->recent, cn->facts.hdr.conn);
 	ss->n--;
-	free(cn);
+	otr_spares_put(&ss->old_conns, cn);
 }
 
 void otr_streams_free(struct otr_streams **sp)
@@ -66,6 +69,9 @@ void otr_streams_free(struct otr_streams **sp)
 		return;
 	while (ss->by_use)
 		conn_free(ss->by_use);
+	otr_spares_fini(&ss->old_conns);
+	otr_spares_fini(&ss->old_flows);
+	otr_pool_fini(&ss->parsers);
 	otr_spares_fini(&ss->budget.segments);
 	otr_buf_fini(&ss->budget.spare);
 	free(ss);
@@ -120,17 +126,22 @@ static void end_conn(struct otr_conn *cn, int error, uint64_t now_ns)
 	conn_free(cn);
 }
 
-static struct otr_conn *find(const struct otr_streams *ss, uint64_t id)
+static struct otr_conn *find(struct otr_streams *ss, uint64_t id)
 {
-	struct otr_conn *cn = NULL;
+	struct otr_conn *cn = otr_recent_find(&ss->recent, id);
 
+	if (cn)
+		return cn;
 	HASH_FIND(hh, ss->conns, &id, sizeof(id), cn);
+	if (cn)
+		otr_recent_put(&ss->recent, id, cn);
 	return cn;
 }
 
-static struct otr_conn *make(struct otr_streams *ss, const struct otr_event *ev)
+__attribute__((noinline)) static struct otr_conn *make(struct otr_streams *ss,
+						       const struct otr_event *ev)
 {
-	struct otr_conn *cn = calloc(1, sizeof(*cn));
+	struct otr_conn *cn = otr_spares_get(&ss->old_conns, sizeof(*cn));
 
 	if (!cn)
 		return NULL;
@@ -143,7 +154,7 @@ static struct otr_conn *make(struct otr_streams *ss, const struct otr_event *ev)
 	HASH_ADD(hh, ss->conns, facts.hdr.conn, sizeof(uint64_t), cn);
 	if (!cn->hh.tbl) {
 		otr_loss_add(OTR_LOSS_EVICT, 1);
-		free(cn);
+		otr_spares_put(&ss->old_conns, cn);
 		return NULL;
 	}
 	DL_APPEND(ss->by_use, cn);
@@ -157,8 +168,10 @@ static struct otr_conn *get(struct otr_streams *ss, const struct otr_event *ev)
 
 	if (!cn)
 		return make(ss, ev);
-	DL_DELETE(ss->by_use, cn);
-	DL_APPEND(ss->by_use, cn);
+	if (cn->next) { /* it is not the last already */
+		DL_DELETE(ss->by_use, cn);
+		DL_APPEND(ss->by_use, cn);
+	}
 	return cn;
 }
 
@@ -302,7 +315,7 @@ static void on_exit_of(struct otr_streams *ss, const struct otr_event *ev)
 			end_conn(cn, 0, ev->time_ns);
 }
 
-void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev)
+__attribute__((noinline)) static void take_other(struct otr_streams *ss, const struct otr_event *ev)
 {
 	const void *rec = ev;
 
@@ -312,9 +325,6 @@ void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev)
 		break;
 	case OTR_EV_CONN_CLOSE:
 		on_close(ss, rec);
-		break;
-	case OTR_EV_DATA:
-		on_data(ss, rec);
 		break;
 	case OTR_EV_RUN:
 		on_run(ss, rec);
@@ -333,10 +343,31 @@ void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev)
 	}
 }
 
+/* Once a second, gives back what was not needed. */
+static void trim_memory(struct otr_streams *ss, uint64_t now_ns)
+{
+	if (now_ns < ss->trimmed_ns + TRIM_NS)
+		return;
+	ss->trimmed_ns = now_ns;
+	otr_spares_trim(&ss->old_conns);
+	otr_spares_trim(&ss->old_flows);
+	otr_pool_trim(&ss->parsers);
+	otr_spares_trim(&ss->budget.segments);
+}
+
+void otr_streams_event(struct otr_streams *ss, const struct otr_event *ev)
+{
+	if (ev->kind == OTR_EV_DATA) /* nearly all are */
+		on_data(ss, (const struct otr_ev_data *)ev);
+	else
+		take_other(ss, ev);
+}
+
 void otr_streams_tick(struct otr_streams *ss, uint64_t now_ns)
 {
 	struct otr_flow *fl, *tmp;
 
+	trim_memory(ss, now_ns);
 	DL_FOREACH_SAFE(ss->waiting, fl, tmp)
 		otr_flow_tick(fl, now_ns);
 }

@@ -21,8 +21,8 @@ struct otr_node {
 	uint32_t next;
 	uint32_t children;
 	uint64_t start_ns, end_ns;
-	uint64_t self_ns; /* time in which no child ran */
-	bool critical;	  /* on the critical path */
+	uint64_t self_ns; /* of a timed tree: time in which no child ran */
+	bool critical;	  /* of a timed tree: on the critical path */
 	bool failed;
 	bool answered;	  /* the server span is known: of this node, or of a child */
 	bool lost_parent; /* the span names a parent that is not among the spans */
@@ -35,10 +35,14 @@ struct otr_tree {
 	uint32_t root; /* the first root; the others follow by `next` */
 	size_t spans, failed, services, weak, orphans, cut;
 	uint64_t start_ns, end_ns; /* of the whole trace */
-	uint32_t slowest;	   /* node with the largest self time */
 	uint32_t first_error;	   /* first node that failed while no child of it failed, or NONE */
+	bool timed;		   /* by otr_tree_time(); the next three are set */
+	uint32_t slowest;	   /* node with the largest self time */
 	uint32_t fan;		   /* node with the most children at the same time, or NONE */
 	uint32_t fan_width;	   /* the number of those children */
+	uint32_t *scratch;	   /* for otr_tree_time(): as many as there are nodes */
+	void *memory;		   /* of the nodes, and of what builds them */
+	size_t bytes;		   /* of `memory` */
 };
 
 /* The duration of the node. */

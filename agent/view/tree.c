@@ -12,27 +12,23 @@
 #include <string.h>
 
 #include "agent/base/keyed.h"
-#include "agent/base/own.h"
 #include "agent/resource/resource.h"
 #include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/tree_time.h"
 #include "bpf/event.h"
 
+#define FEW 8 /* spans that are searched and sorted one by one */
+
 struct work {
-	const struct otr_span **by_start; /* the allocation; the others lie in it */
+	const struct otr_span **by_start;
 	size_t n;
-	uint32_t *slots; /* hash of span id -> index in by_start, plus 1 */
+	uint32_t *slots; /* hash of span id -> index in by_start, plus 1; NULL: the spans are few */
 	size_t mask;
 	uint32_t *node_of;   /* span -> node */
 	uint32_t *server_of; /* client span -> server span */
 	uint64_t *scratch;
 };
-
-static void work_fini(struct work *w)
-{
-	free(w->by_start);
-}
 
 static int by_start(const void *a, const void *b)
 {
@@ -51,12 +47,25 @@ static size_t slot_of(const struct work *w, const uint8_t id[8])
 	return otr_keyed_hash(id, 8) & w->mask;
 }
 
+static bool has_id(const struct otr_span *sp, const uint8_t id[8])
+{
+	return !memcmp(sp->span_id, id, 8);
+}
+
+static uint32_t find_among_few(const struct work *w, const uint8_t id[8])
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		if (has_id(w->by_start[i], id))
+			return i;
+	return OTR_NODE_NONE;
+}
+
 static uint32_t find(const struct work *w, const uint8_t id[8])
 {
-	size_t at = slot_of(w, id);
-
-	for (; w->slots[at]; at = (at + 1) & w->mask)
-		if (!memcmp(w->by_start[w->slots[at] - 1]->span_id, id, 8))
+	if (!w->slots)
+		return find_among_few(w, id);
+	for (size_t at = slot_of(w, id); w->slots[at]; at = (at + 1) & w->mask)
+		if (has_id(w->by_start[w->slots[at] - 1], id))
 			return w->slots[at] - 1;
 	return OTR_NODE_NONE;
 }
@@ -64,6 +73,7 @@ static uint32_t find(const struct work *w, const uint8_t id[8])
 /* Of several spans with one id, the first one gets the children. */
 static void index_ids(struct work *w)
 {
+	memset(w->slots, 0, (w->mask + 1) * sizeof(*w->slots));
 	for (size_t i = 0; i < w->n; i++) {
 		size_t at = slot_of(w, w->by_start[i]->span_id);
 
@@ -75,29 +85,69 @@ static void index_ids(struct work *w)
 	}
 }
 
-static int work_init(struct work *w, const struct otr_span *const *spans, size_t n)
+static void sort_few(const struct otr_span **spans, size_t n)
 {
-	size_t slots = 16;
+	const struct otr_span *sp;
+	size_t at;
 
-	while (slots < n * 2)
+	for (size_t i = 1; i < n; i++) {
+		sp = spans[i];
+		for (at = i; at && by_start(&spans[at - 1], &sp) > 0; at--)
+			spans[at] = spans[at - 1];
+		spans[at] = sp;
+	}
+}
+
+static void sort(struct work *w)
+{
+	if (w->n <= FEW)
+		sort_few(w->by_start, w->n);
+	else
+		qsort(w->by_start, w->n, sizeof(*w->by_start), by_start);
+}
+
+/* Gives `bytes` of memory that the tree keeps, NULL if there is none. */
+static void *memory_of(struct otr_tree *tree, size_t bytes)
+{
+	if (tree->bytes >= bytes)
+		return tree->memory;
+	free(tree->memory);
+	tree->memory = malloc(bytes);
+	tree->bytes = tree->memory ? bytes : 0;
+	return tree->memory;
+}
+
+/* Lays out nodes and work in the memory of the tree. */
+static int work_init(struct work *w, struct otr_tree *tree, size_t n)
+{
+	size_t slots = n <= FEW ? 0 : 16;
+
+	while (slots && slots < n * 2)
 		slots *= 2;
+	tree->nodes = memory_of(tree, n * (sizeof(*tree->nodes) + sizeof(*w->by_start) +
+					   sizeof(*w->scratch) + 2 * sizeof(*w->node_of)) +
+					      slots * sizeof(*w->slots));
+	if (!tree->nodes)
+		return -ENOMEM;
 	w->n = n;
 	w->mask = slots - 1;
-	w->by_start =
-		malloc(n * (sizeof(*w->by_start) + sizeof(*w->scratch) + 2 * sizeof(*w->node_of)) +
-		       slots * sizeof(*w->slots));
-	if (!w->by_start)
-		return -ENOMEM;
+	w->by_start = (const struct otr_span **)(tree->nodes + n);
 	w->scratch = (uint64_t *)(w->by_start + n);
 	w->node_of = (uint32_t *)(w->scratch + n);
 	w->server_of = w->node_of + n;
-	w->slots = w->server_of + n;
-	memset(w->slots, 0, slots * sizeof(*w->slots));
-	memcpy(w->by_start, spans, n * sizeof(*w->by_start));
-	qsort(w->by_start, n, sizeof(*w->by_start), by_start);
-	memset(w->server_of, 0xff, n * sizeof(*w->server_of));
-	index_ids(w);
+	w->slots = slots ? w->server_of + n : NULL;
 	return 0;
+}
+
+static void take_spans(struct work *w, const struct otr_span *const *spans)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		w->by_start[i] = spans[i];
+		w->server_of[i] = w->node_of[i] = OTR_NODE_NONE;
+	}
+	sort(w);
+	if (w->slots)
+		index_ids(w);
 }
 
 static bool has_parent(const struct otr_span *sp)
@@ -129,7 +179,6 @@ static void make_nodes(struct otr_tree *tree, struct work *w, bool join)
 	struct otr_node *node;
 	uint32_t client;
 
-	memset(w->node_of, 0xff, w->n * sizeof(*w->node_of));
 	for (size_t i = 0; i < w->n; i++) {
 		client = client_of(w, w->by_start[i]);
 		if (client == OTR_NODE_NONE)
@@ -222,29 +271,52 @@ static void link_children(struct otr_tree *tree)
 	}
 }
 
+/* Many traces are of one span. */
+static void make_only_node(struct otr_tree *tree, const struct otr_span *sp)
+{
+	struct otr_node *node = tree->nodes;
+
+	*node = (struct otr_node){
+		.span = sp,
+		.parent = OTR_NODE_NONE,
+		.child = OTR_NODE_NONE,
+		.next = OTR_NODE_NONE,
+		.lost_parent = has_parent(sp) && !has_id(sp, sp->parent_id) && !sp->parent_remote,
+	};
+	set_times(node);
+	tree->n = 1;
+}
+
+static void make_all_nodes(struct otr_tree *tree, struct work *w,
+			   const struct otr_span *const *spans, bool join)
+{
+	take_spans(w, spans);
+	make_nodes(tree, w, join);
+	find_parents(tree, w);
+	cut_cycles(tree, w->scratch);
+	link_children(tree);
+}
+
 int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans, size_t n, bool join)
 {
-	OTR_AUTO(work_fini) struct work w = {0};
+	struct work w;
 
-	memset(tree, 0, sizeof(*tree));
-	if (n > UINT32_MAX / 4 || work_init(&w, spans, n))
-		return -ENOMEM;
-	tree->nodes = malloc(n * sizeof(*tree->nodes));
-	if (!tree->nodes)
+	*tree = (struct otr_tree){.memory = tree->memory, .bytes = tree->bytes};
+	if (n > UINT32_MAX / 4 || work_init(&w, tree, n))
 		return -ENOMEM;
 	tree->spans = n;
-	make_nodes(tree, &w, join);
-	find_parents(tree, &w);
-	cut_cycles(tree, w.scratch);
-	link_children(tree);
+	if (n == 1)
+		make_only_node(tree, spans[0]);
+	else
+		make_all_nodes(tree, &w, spans, join);
 	otr_tree_count(tree, w.scratch);
-	otr_tree_times(tree, (uint32_t *)w.scratch);
+	tree->scratch = (uint32_t *)w.scratch;
 	return 0;
 }
 
 void otr_tree_fini(struct otr_tree *tree)
 {
-	free(tree->nodes);
+	free(tree->memory);
 	memset(tree, 0, sizeof(*tree));
 }
 

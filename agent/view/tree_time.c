@@ -15,6 +15,7 @@
 #include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/node.h"
+#include "agent/view/tree.h"
 
 /* For qsort_r(): the latest end first. */
 static int later_end(const void *a, const void *b, void *arg)
@@ -32,7 +33,8 @@ static uint32_t children_by_end(const struct otr_tree *tree, uint32_t at, uint32
 
 	for (at = tree->nodes[at].child; at != OTR_NODE_NONE; at = tree->nodes[at].next)
 		out[n++] = at;
-	qsort_r(out, n, sizeof(*out), later_end, tree->nodes);
+	if (n > 1)
+		qsort_r(out, n, sizeof(*out), later_end, tree->nodes);
 	return n;
 }
 
@@ -125,8 +127,13 @@ static uint32_t next_critical(const struct otr_tree *tree, uint32_t top, uint32_
 	}
 }
 
-void otr_tree_times(struct otr_tree *tree, uint32_t *scratch)
+void otr_tree_time(struct otr_tree *tree)
 {
+	uint32_t *scratch = tree->scratch;
+
+	if (tree->timed)
+		return;
+	tree->timed = true;
 	self_times(tree, scratch);
 	tree->nodes[tree->root].critical = true;
 	for (uint32_t at = tree->root; at != OTR_NODE_NONE;
@@ -149,11 +156,26 @@ static uint64_t service_sum(const struct otr_span *sp)
 	return res ? otr_sum_bytes(0, res->service.data, res->service.len) : 0;
 }
 
+/* Most traces are of one process. */
+static bool is_of_one_process(const struct otr_tree *tree)
+{
+	const struct otr_resource *res = tree->nodes->span->resource;
+
+	for (const struct otr_node *node = tree->nodes; node < tree->nodes + tree->n; node++)
+		if (node->span->resource != res || (node->server && node->server->resource != res))
+			return false;
+	return true;
+}
+
 static void count_services(struct otr_tree *tree, uint64_t *scratch)
 {
 	const struct otr_node *node;
 	size_t n = 0;
 
+	if (is_of_one_process(tree)) {
+		tree->services = 1;
+		return;
+	}
 	for (node = tree->nodes; node < tree->nodes + tree->n; node++) {
 		scratch[n++] = service_sum(node->span);
 		if (node->server)

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -25,8 +26,66 @@ static int put(struct otr_half_stream *h, uint64_t pos, uint32_t len)
 		uint8_t room[OTR_DATA_MAX];
 	} rec = {.ev = {.pos = pos, .pos_kind = OTR_POS_OFFSET, .moved = len, .cap = len}};
 
+	int rc;
+
 	assert_true(len <= OTR_DATA_MAX);
-	return otr_half_stream_data(h, &rec.ev);
+	rc = otr_half_stream_data(h, &rec.ev);
+	otr_half_stream_keep(h);
+	return rc;
+}
+
+/* What is read of a record where it is stays the same, in memory of its own, when the record is gone. */
+static void bytes_of_a_record_are_borrowed(void **state)
+{
+	struct {
+		struct otr_ev_data ev;
+		char text[8];
+	} rec = {.ev = {.pos_kind = OTR_POS_OFFSET, .moved = 8, .cap = 8}, .text = "abcdefg"};
+	struct otr_budget budget = {.max = KIB};
+	struct otr_half_stream h;
+
+	(void)state;
+	otr_half_stream_init(&h, &budget);
+	assert_int_equal(otr_half_stream_data(&h, &rec.ev), 0);
+	assert_ptr_equal(otr_half_stream_bytes(&h).data, rec.ev.data);
+	otr_half_stream_spend(&h, 2);
+	otr_half_stream_keep(&h);
+	memset(rec.text, 'x', sizeof(rec.text));
+	assert_int_equal(otr_half_stream_bytes(&h).len, 6);
+	assert_string_equal(otr_half_stream_bytes(&h).data, "cdefg");
+	rec.ev.pos = 8;
+	assert_int_equal(otr_half_stream_data(&h, &rec.ev), 0);
+	assert_memory_equal(otr_half_stream_bytes(&h).data, "cdefg\0xxxxxxxx", 14);
+	otr_half_stream_spend(&h, 14);
+	otr_half_stream_retire(&h);
+	assert_int_equal(budget.used, 0);
+	otr_half_stream_fini(&h);
+	otr_spares_fini(&budget.segments);
+	otr_buf_fini(&budget.spare);
+}
+
+/* The next record comes while bytes of the one before it are still borrowed. */
+static void borrowed_bytes_are_kept_for_the_next(void **state)
+{
+	struct {
+		struct otr_ev_data ev;
+		char text[4];
+	} one = {.ev = {.pos_kind = OTR_POS_OFFSET, .moved = 4, .cap = 4}, .text = "abcd"};
+	struct otr_budget budget = {.max = KIB};
+	struct otr_half_stream h;
+
+	(void)state;
+	otr_half_stream_init(&h, &budget);
+	otr_half_stream_data(&h, &one.ev);
+	otr_half_stream_spend(&h, 1);
+	one.ev.pos = 4;
+	otr_half_stream_data(&h, &one.ev);
+	assert_int_equal(otr_half_stream_bytes(&h).len, 7);
+	assert_memory_equal(otr_half_stream_bytes(&h).data, "bcdabcd", 7);
+	assert_memory_equal(one.text, "abcd", 4);
+	otr_half_stream_fini(&h);
+	otr_spares_fini(&budget.segments);
+	otr_buf_fini(&budget.spare);
 }
 
 static void bytes_beyond_the_budget_are_a_gap(void **state)
@@ -133,6 +192,8 @@ static void dropped_bytes_are_counted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes_of_a_record_are_borrowed),
+		cmocka_unit_test(borrowed_bytes_are_kept_for_the_next),
 		cmocka_unit_test(bytes_beyond_the_budget_are_a_gap),
 		cmocka_unit_test(dropped_bytes_use_no_budget),
 		cmocka_unit_test(a_full_half_stream_takes_a_record),
