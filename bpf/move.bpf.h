@@ -22,6 +22,12 @@ static __always_inline __u32 otr_own_policy(const struct otr_bpf_conn *c)
 						 : OTR_CAPTURE_HEAD;
 }
 
+/* Do requests go in this direction? */
+static __always_inline int otr_asks(const struct otr_bpf_conn *c, __u8 dir)
+{
+	return dir == (c->role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN);
+}
+
 /* Looks up the policy of a direction: when a run begins and any policy has changed. */
 static __always_inline void otr_refresh_policy(struct otr_bpf_conn *c, __u8 dir)
 {
@@ -31,7 +37,7 @@ static __always_inline void otr_refresh_policy(struct otr_bpf_conn *c, __u8 dir)
 
 	f->capture = p ? p->capture : otr_own_policy(c);
 	f->head_bytes = p				  ? p->head_bytes
-			: c->opening == OTR_OPENING_REDIS ? OTR_DATA_MAX
+			: c->opening == OTR_OPENING_REDIS ? otr_redis_bytes(otr_asks(c, dir))
 							  : OTR_HEAD_BYTES;
 }
 
@@ -127,12 +133,6 @@ static __always_inline __u32 otr_cap(const struct otr_bpf_dir *f, const struct o
 	return mv->moved < left ? mv->moved : left;
 }
 
-/* Do requests go in this direction? */
-static __always_inline int otr_asks(const struct otr_bpf_conn *c, __u8 dir)
-{
-	return dir == (c->role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN);
-}
-
 /* While the agent is over its CPU budget, requests are shed: each whole, with its answer, so that
  * none is seen in part. The rules of causality go on, since requests traced later need their
  * state. */
@@ -203,8 +203,9 @@ static __always_inline void otr_capture(struct otr_task *t, struct otr_bpf_conn 
 		return;
 	}
 	cap = otr_cap(f, mv);
-	if (f->capture == OTR_CAPTURE_CALLS && cap == OTR_DATA_MAX && otr_asks(c, mv->dir) &&
-	    mv->kind == OTR_BYTES_PLAIN) {
+	if (f->capture == OTR_CAPTURE_CALLS && f->head_bytes == OTR_DATA_MAX &&
+	    otr_asks(c, mv->dir) &&
+	    (mv->kind == OTR_BYTES_IOV ? mv->count > OTR_IOVS : cap == OTR_DATA_MAX)) {
 		f->cut |= mv->moved > OTR_CALL_RECORDS * OTR_DATA_MAX;
 		otr_long_call(t, c, mv, cause, strand);
 		return;

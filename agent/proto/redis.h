@@ -114,6 +114,7 @@ struct otr_redis {
 	bool ended;	 /* nothing more is read */
 	bool confirmed;	 /* the other side has sent what only a server sends */
 	bool spoke;	 /* the server has answered since the last request */
+	bool doubtful;	 /* the client went on without all answers, if none of them was lost */
 	bool overlaps;	 /* the client does not wait for all answers before it goes on */
 	bool resp3;	 /* pushes have a type of their own */
 	bool subscribed; /* messages may come in place of answers */

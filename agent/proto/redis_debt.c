@@ -63,7 +63,15 @@ void otr_redis_paid(struct otr_redis *rd)
 {
 	uint16_t *row = row_at(rd, 0);
 
+	if (kind_of(*row) == OTR_REDIS_UNKNOWN) {
+		drop_row(rd);
+		return;
+	}
 	rd->answered++;
+	if (rd->doubtful) { /* the answer came behind a request that did not wait for it */
+		rd->overlaps = true;
+		rd->doubtful = false;
+	}
 	if (otr_redis_is_subscribe(kind_of(*row)) || (*row & NUMBER) == 1)
 		drop_row(rd);
 	else
@@ -100,11 +108,12 @@ void otr_redis_turn(struct otr_redis *rd)
 	if (!rd->spoke)
 		return;
 	rd->spoke = false;
+	rd->doubtful = false;
 	rd->batch = rd->serial + 1;
 	if (!rd->n)
 		return;
 	if (!has_unknown(rd))
-		rd->overlaps = true;
+		rd->doubtful = true;
 	else if (!rd->overlaps)
 		drop_all(rd);
 	else
@@ -133,6 +142,7 @@ void otr_redis_answers_lost(struct otr_redis *rd)
 		rd->ended = true;
 		return;
 	}
+	rd->doubtful = false;
 	while (rd->n && rd->answered + 1 < rd->batch)
 		otr_redis_paid(rd);
 	if (rd->n > 1 || (rd->n && rd->serial > rd->answered + 1))
