@@ -15,8 +15,6 @@
 #include <linux/types.h>
 #endif
 
-#include "event.h"
-
 enum otr_opening {
 	OTR_OPENING_OTHER,
 	OTR_OPENING_HTTP2, /* it begins with the preface of HTTP/2: captured by FRAMES */
@@ -27,8 +25,6 @@ enum otr_opening {
 /* A call that is captured by CALLS and longer than one record can be, is copied by as many records, if
  * it sends requests and its policy is to copy all that a record can hold. */
 #define OTR_CALL_RECORDS 4
-
-#define OTR_REDIS_ANSWER 4096 /* bytes of a call that are copied of answers */
 
 #define OTR_OPENING_BYTES 8  /* bytes that are looked at */
 #define OTR_PREFACE_BYTES 24 /* "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" */
@@ -61,12 +57,6 @@ static inline __attribute__((always_inline)) int otr_opens_redis(
 {
 	return first[0] == '*' && (otr_is_redis_head(first + 2) || otr_is_redis_head(first + 3) ||
 				   otr_is_redis_head(first + 4) || otr_is_redis_head(first + 5));
-}
-
-/* How many bytes of a call are copied, if the agent has set no policy. */
-static inline __attribute__((always_inline)) __u32 otr_redis_bytes(int asks)
-{
-	return asks ? OTR_DATA_MAX : OTR_REDIS_ANSWER;
 }
 
 static inline __attribute__((always_inline)) enum otr_opening otr_opening_of(

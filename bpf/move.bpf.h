@@ -37,7 +37,7 @@ static __always_inline void otr_refresh_policy(struct otr_bpf_conn *c, __u8 dir)
 
 	f->capture = p ? p->capture : otr_own_policy(c);
 	f->head_bytes = p				  ? p->head_bytes
-			: c->opening == OTR_OPENING_REDIS ? otr_redis_bytes(otr_asks(c, dir))
+			: c->opening == OTR_OPENING_REDIS ? OTR_DATA_MAX
 							  : OTR_HEAD_BYTES;
 }
 

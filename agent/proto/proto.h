@@ -139,7 +139,6 @@ struct otr_proto_ops {
 	size_t state_size;	  /* bytes of per-connection state, zeroed; may be 0 */
 	enum otr_capture capture; /* how sources copy its connections */
 	uint32_t head_bytes;	  /* how many bytes they copy, per run or per call */
-	uint32_t answer_bytes;	  /* the same of answers, where the role is known; 0: head_bytes */
 	bool body_by_tail;	  /* needs the last 8 bytes of a run: chunked bodies */
 
 	/* Is a connection whose first bytes are `head` of this protocol? `head` has 1 to

@@ -150,7 +150,6 @@ const struct otr_proto_ops otr_redis = {
 	.state_size = sizeof(struct otr_redis),
 	.capture = OTR_CAPTURE_CALLS,
 	.head_bytes = 16384, /* a pipeline is one call */
-	.answer_bytes = 4096,
 	.sniff = sniff,
 	.parse = parse,
 	.resync = resync,

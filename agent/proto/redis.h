@@ -34,7 +34,9 @@ enum otr_redis_owed {
 	OTR_REDIS_SUNSUBSCRIBE,
 	OTR_REDIS_SELECT,
 	OTR_REDIS_HELLO,
+	OTR_REDIS_MULTI,
 	OTR_REDIS_EXEC,
+	OTR_REDIS_DISCARD,
 	OTR_REDIS_STREAM, /* MONITOR, PSYNC: what follows the answer is not read */
 	OTR_REDIS_RESET,
 	OTR_REDIS_UNKNOWN, /* requests that were not seen, of any number */

@@ -162,6 +162,8 @@ static bool is_possible(enum otr_redis_owed owed, const struct element *el)
 	switch (owed) {
 	case OTR_REDIS_STATUS:
 	case OTR_REDIS_SELECT:
+	case OTR_REDIS_MULTI:
+	case OTR_REDIS_DISCARD:
 	case OTR_REDIS_RESET:
 		return type == '+' || text;
 	case OTR_REDIS_INT:

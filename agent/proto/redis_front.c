@@ -19,14 +19,13 @@
  * answered. */
 static enum otr_redis_owed note_effects(struct otr_redis *rd, const struct otr_redis_request *rq)
 {
-	const char *name = rq->command ? rq->command->name : "";
 	enum otr_redis_owed owed =
 		rq->command ? (enum otr_redis_owed)rq->command->owed : OTR_REDIS_ANY;
 	bool queued = rd->in_multi;
 
-	if (!strcmp(name, "MULTI")) {
+	if (owed == OTR_REDIS_MULTI) {
 		rd->in_multi = true;
-	} else if (!strcmp(name, "EXEC") || !strcmp(name, "DISCARD")) {
+	} else if (owed == OTR_REDIS_EXEC || owed == OTR_REDIS_DISCARD) {
 		queued = rd->in_multi = false;
 	} else if (owed == OTR_REDIS_SELECT) {
 		rd->db_before = rd->db;

@@ -4,6 +4,8 @@
 
 #include "agent/proto/redis.h"
 
+#include <endian.h>
+
 #include "agent/base/own.h"
 
 /* Sorted by name. */
@@ -42,7 +44,7 @@ static const struct otr_redis_command commands[] = {
 	{"DELEX", -2, OTR_REDIS_KEY, OTR_REDIS_ANY, false},
 	{"DELIFEQ", 3, OTR_REDIS_KEY, OTR_REDIS_ANY, false},
 	{"DIGEST", 2, OTR_REDIS_KEY, OTR_REDIS_ANY, true},
-	{"DISCARD", 1, OTR_REDIS_NO_KEYS, OTR_REDIS_STATUS, true},
+	{"DISCARD", 1, OTR_REDIS_NO_KEYS, OTR_REDIS_DISCARD, true},
 	{"DUMP", 2, OTR_REDIS_KEY, OTR_REDIS_BULK_OR_NULL, true},
 	{"ECHO", 2, OTR_REDIS_NO_KEYS, OTR_REDIS_BULK_OR_NULL, true},
 	{"EVAL", -3, OTR_REDIS_SCRIPT, OTR_REDIS_ANY, true},
@@ -136,7 +138,7 @@ static const struct otr_redis_command commands[] = {
 	{"MSET", -3, OTR_REDIS_KEY_VALUES, OTR_REDIS_STATUS, false},
 	{"MSETEX", -4, OTR_REDIS_NO_KEYS, OTR_REDIS_ANY, false},
 	{"MSETNX", -3, OTR_REDIS_KEY_VALUES, OTR_REDIS_INT, false},
-	{"MULTI", 1, OTR_REDIS_NO_KEYS, OTR_REDIS_STATUS, true},
+	{"MULTI", 1, OTR_REDIS_NO_KEYS, OTR_REDIS_MULTI, true},
 	{"OBJECT", -2, OTR_REDIS_KEY2, OTR_REDIS_ANY, true},
 	{"PERSIST", 2, OTR_REDIS_KEY, OTR_REDIS_INT, true},
 	{"PEXPIRE", -3, OTR_REDIS_KEY, OTR_REDIS_INT, false},
@@ -389,25 +391,31 @@ static const char *const subcommands[] = {
 	"WHOAMI",
 };
 
-/* The sign of `name`, in upper case, against that of a row. */
-static int compare(const char *upper, size_t len, const char *row)
+/* Compares two names as strcmp() does. Both end with NULs. */
+static int compare(const char a[OTR_REDIS_OP], const char b[OTR_REDIS_OP])
 {
-	int rc = strncmp(upper, row, len);
+	uint64_t x, y;
 
-	return rc ? rc : -(row[len] != '\0');
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	x = be64toh(x);
+	y = be64toh(y);
+	if (x != y)
+		return x < y ? -1 : 1;
+	return memcmp(a + sizeof(x), b + sizeof(y), OTR_REDIS_OP - sizeof(x));
 }
 
-static bool to_upper(char *out, size_t size, struct otr_slice name)
+static bool to_upper(char out[OTR_REDIS_OP], struct otr_slice name)
 {
-	if (!name.len || name.len >= size)
+	if (!name.len || name.len >= OTR_REDIS_OP)
 		return false;
+	memset(out, 0, OTR_REDIS_OP);
 	for (size_t i = 0; i < name.len; i++) {
 		if (name.data[i] <= ' ' || name.data[i] > '~')
 			return false;
 		out[i] = name.data[i] >= 'a' && name.data[i] <= 'z' ? (char)(name.data[i] - 32)
 								    : name.data[i];
 	}
-	out[name.len] = '\0';
 	return true;
 }
 
@@ -417,11 +425,11 @@ const struct otr_redis_command *otr_redis_command(struct otr_slice name)
 	char upper[OTR_REDIS_OP];
 	int rc;
 
-	if (!to_upper(upper, sizeof(upper), name))
+	if (!to_upper(upper, name))
 		return NULL;
 	while (low < high) {
 		mid = (low + high) / 2;
-		rc = compare(upper, name.len, commands[mid].name);
+		rc = compare(upper, commands[mid].name);
 		if (!rc)
 			return &commands[mid];
 		if (rc < 0)
@@ -436,8 +444,7 @@ bool otr_redis_is_module(struct otr_slice name)
 {
 	char upper[OTR_REDIS_OP];
 
-	if (!to_upper(upper, sizeof(upper), name) ||
-	    strspn(upper, "ABCDEFGHIJKLMNOPQRSTUVWXYZ._") < name.len)
+	if (!to_upper(upper, name) || strspn(upper, "ABCDEFGHIJKLMNOPQRSTUVWXYZ._") < name.len)
 		return false;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(modules); i++)
 		if (!strncmp(upper, modules[i], strlen(modules[i])) && upper[strlen(modules[i])])
@@ -449,8 +456,7 @@ bool otr_redis_is_subcommand(struct otr_slice name)
 {
 	char upper[OTR_REDIS_OP];
 
-	for (size_t i = 0; to_upper(upper, sizeof(upper), name) && i < OTR_ARRAY_SIZE(subcommands);
-	     i++)
+	for (size_t i = 0; to_upper(upper, name) && i < OTR_ARRAY_SIZE(subcommands); i++)
 		if (!strcmp(upper, subcommands[i]))
 			return true;
 	return false;

@@ -60,21 +60,13 @@ void otr_flow_shut(struct otr_flow *fl)
 
 void otr_flow_mute(struct otr_flow *fl)
 {
+	if (fl->proto && fl->unanswered) /* the answers will not be read */
+		otr_conn_after_loss(fl->conn, fl, false, fl->dirs[!fl->asker].hs.moved_ns);
 	otr_flow_shut(fl);
 	if (fl->layer == OTR_LAYER_LIB)
 		return;
 	otr_conn_policy(fl->conn, OTR_DIR_IN, OTR_CAPTURE_MUTE, 0);
 	otr_conn_policy(fl->conn, OTR_DIR_OUT, OTR_CAPTURE_MUTE, 0);
-}
-
-/* How many bytes the source copies of a run or a call in this direction. */
-static uint32_t bytes_of(const struct otr_flow *fl, enum otr_dir dir)
-{
-	enum otr_role role = (enum otr_role)otr_conn_facts(fl->conn)->role;
-	bool answers = role != OTR_ROLE_UNKNOWN &&
-		       dir == (role == OTR_ROLE_CLIENT ? OTR_DIR_IN : OTR_DIR_OUT);
-
-	return answers && fl->proto->answer_bytes ? fl->proto->answer_bytes : fl->proto->head_bytes;
 }
 
 static void ask_policy(struct otr_flow *fl)
@@ -87,8 +79,8 @@ static void ask_policy(struct otr_flow *fl)
 		return; /* a policy is for the bytes of a connection, which are muted */
 	fl->capture = proto->capture;
 	fl->head_bytes = proto->head_bytes;
-	otr_conn_policy(fl->conn, OTR_DIR_IN, proto->capture, bytes_of(fl, OTR_DIR_IN));
-	otr_conn_policy(fl->conn, OTR_DIR_OUT, proto->capture, bytes_of(fl, OTR_DIR_OUT));
+	otr_conn_policy(fl->conn, OTR_DIR_IN, proto->capture, proto->head_bytes);
+	otr_conn_policy(fl->conn, OTR_DIR_OUT, proto->capture, proto->head_bytes);
 }
 
 bool otr_flow_take(struct otr_flow *fl, const struct otr_proto_ops *proto)

@@ -6,7 +6,6 @@
 #include <stddef.h>
 
 #include "preload/base/shim.h"
-#include "preload/trace/shed.h"
 
 /* The capture of a connection for which the agent has set no policy. */
 static uint8_t default_policy(const struct otr_fd *f)
@@ -27,9 +26,7 @@ static void take_policy(struct otr_fd *f, int dir)
 	struct otr_shim_dir *w = &f->dirs[dir];
 
 	w->capture = default_policy(f);
-	w->head_bytes = f->opening == OTR_OPENING_REDIS
-				? otr_redis_bytes(otr_is_request_dir(f, dir))
-				: OTR_HEAD_BYTES;
+	w->head_bytes = f->opening == OTR_OPENING_REDIS ? OTR_DATA_MAX : OTR_HEAD_BYTES;
 	if (f->layer == OTR_LAYER_LIB) { /* each call emits one complete message */
 		w->capture = OTR_CAPTURE_CALLS;
 		w->head_bytes = OTR_LIB_BYTES;

@@ -221,6 +221,34 @@ static void lengths_near_the_limits_are_refused(void **state)
 	assert_int_equal(give(OTR_DIR_IN, "$4294967296\r\n", 0, &used), OTR_PARSE_BAD);
 }
 
+/* The rest of an error may hold values. */
+static void errors_are_named_by_their_first_word(void **state)
+{
+	static const char *const rows[][2] = {
+		{"-MOVED 3999 127.0.0.1:6381\r\n", "MOVED"},
+		{"-ASK 3999 127.0.0.1:6381\r\n", "ASK"},
+		{"-WRONGTYPE Operation against a key\r\n", "WRONGTYPE"},
+		{"-ERR unknown command 'secret'\r\n", "ERR"},
+		{"-secret words of a script\r\n", "ERR"},
+		{"-SECRET17 words\r\n", "ERR"},
+		{"-CLUSTERDOWN\r\n", "CLUSTERDOWN"},
+		{"-\r\n", "ERR"},
+		{"!21\r\nSYNTAX invalid syntax\r\n", "SYNTAX"},
+	};
+	uint64_t used;
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++) {
+		assert_int_equal(ask(GET), 1);
+		assert_int_equal(give(OTR_DIR_IN, rows[i][0], 0, &used), OTR_PARSE_MSG);
+		assert_true(msg.failed);
+		assert_string_equal(otr_key_name((enum otr_key)msg.attrs[0].key),
+				    "db.response.status_code");
+		if (!otr_slice_eq(msg.attrs[0].string, otr_slice_str(rows[i][1])))
+			fail_msg("%s is %.*s", rows[i][0], OTR_SLICE_ARG(msg.attrs[0].string));
+	}
+}
+
 struct shown {
 	const char *line, *text;
 };
@@ -307,6 +335,7 @@ int main(void)
 		cmocka_unit_test_setup(lists_are_not_taken_for_requests, setup),
 		cmocka_unit_test_setup(sides_are_swapped_when_a_server_shows, setup),
 		cmocka_unit_test_setup(lengths_near_the_limits_are_refused, setup),
+		cmocka_unit_test_setup(errors_are_named_by_their_first_word, setup),
 		cmocka_unit_test_setup(values_are_hidden_and_keys_are_shown, setup),
 		cmocka_unit_test_setup(each_command_is_found, setup),
 		cmocka_unit_test_setup(too_many_requests_are_not_mixed_up, setup),
