@@ -200,9 +200,9 @@ static inline int otr_redis_number(struct otr_slice in, int64_t *number)
 	int64_t n = 0;
 
 	for (i += minus; i < in.len && in.data[i] >= '0' && in.data[i] <= '9'; i++) {
-		n = n * 10 + (in.data[i] - '0');
 		if (++digits > 18)
 			return -1;
+		n = n * 10 + (in.data[i] - '0');
 	}
 	if (i == in.len)
 		return 0;

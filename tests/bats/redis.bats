@@ -151,9 +151,10 @@ no_secret() { run -1 grep -ai secret "$dir/spans"; }
 	ended "$client"
 	[ "$status" -eq 0 ]
 	detach
-	spans 'all(s.kind == "client" for s in S)' 'len(C) == 41' \
+	spans 'len([s for s in S if s.pid == '"$client"']) == 41' \
+		'not any("db.system.name" in s.attr for s in S if s.pid != '"$client"')' \
 		'sum(c.name == "SET" for c in C) == 20' 'sum(c.name == "GET" for c in C) == 20' \
-		'[c.attr["db.response.status_code"] for c in C if c.error] == ["WRONGTYPE"]' \
+		'[c.attr["error.type"] for c in C if c.error and c.pid == '"$client"'] == ["WRONGTYPE"]' \
 		'not any("db.namespace" in c.attr for c in C)' \
 		'[c.text for c in C if c.name == "GET"] == ["GET after:%d" % i for i in range(20)]'
 }
