@@ -2,10 +2,13 @@
 /*
  * merge.c - the events of all sources, in the order of their times.
  *
- * A heap by time, then by arrival: equal times keep the order of their source. A record that
- * comes after the watermark has passed its time is counted, and released next. Records lie in
- * chunks, one behind the other; a chunk is used again once all its records were released. Records
- * come and go nearly in order, so a few chunks are enough.
+ * By time, then by arrival: equal times keep the order of their source. Each source gives its
+ * records nearly in order, so a few queues take nearly all of them; what fits behind no queue goes
+ * into a heap. The earliest of their first ones is next.
+ *
+ * A record that comes after the watermark has passed its time is counted, and released next. Records
+ * lie in chunks, one behind the other; a chunk is used again once all its records were released.
+ * Records come and go nearly in order, so a few chunks are enough.
  */
 
 #include "agent/source/merge.h"
@@ -17,40 +20,36 @@
 
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
+#include "agent/source/fifo.h"
 #include "bpf/event.h"
 
-#define FIRST_SLOTS 1024
+#define FIFOS	    4 /* two rings of the kernel, the library, and what comes between */
+#define FIRST_SLOTS 256
 #define CHUNK_BYTES (64u << 10)
 #define SPARE_MAX   8 /* empty chunks kept */
 
-struct chunk {
-	struct chunk *next; /* of the chunks that are kept */
-	size_t records;	    /* records in this chunk */
+struct otr_merge_chunk {
+	struct otr_merge_chunk *next; /* of the chunks that are kept */
+	size_t records;		      /* records in this chunk */
 	size_t used, size;
 	_Alignas(struct otr_event) char data[];
 };
 
-struct slot {
-	uint64_t time_ns;
-	uint64_t arrival;
-	struct otr_event *ev; /* the record, in `chunk` */
-	struct chunk *chunk;
-};
-
 struct otr_merge {
-	struct slot *heap; /* heap[0] is the earliest */
-	size_t n, cap;
+	struct otr_fifo fifos[FIFOS];
+	struct otr_merge_slot *heap; /* heap[0] is its earliest */
+	size_t n, cap;		     /* of the heap */
 	size_t bytes, max_bytes;
 	uint64_t arrivals;
 	uint64_t watermark_ns; /* all records before this time were released */
-	struct chunk *filling;
-	struct chunk *spare;
+	struct otr_merge_chunk *filling;
+	struct otr_merge_chunk *spare;
 	size_t n_spare;
 };
 
-static struct chunk *chunk_new(struct otr_merge *m, size_t room)
+static struct otr_merge_chunk *chunk_new(struct otr_merge *m, size_t room)
 {
-	struct chunk *ch = m->spare;
+	struct otr_merge_chunk *ch = m->spare;
 
 	if (ch && room <= CHUNK_BYTES) {
 		m->spare = ch->next;
@@ -67,7 +66,7 @@ static struct chunk *chunk_new(struct otr_merge *m, size_t room)
 	return ch;
 }
 
-static void chunk_free(struct otr_merge *m, struct chunk *ch)
+static void chunk_free(struct otr_merge *m, struct otr_merge_chunk *ch)
 {
 	if (ch->size > CHUNK_BYTES || m->n_spare == SPARE_MAX) {
 		free(ch);
@@ -80,7 +79,7 @@ static void chunk_free(struct otr_merge *m, struct chunk *ch)
 }
 
 /* One record of this chunk was released. */
-static void chunk_put(struct otr_merge *m, struct chunk *ch)
+static void chunk_put(struct otr_merge *m, struct otr_merge_chunk *ch)
 {
 	if (--ch->records)
 		return;
@@ -93,7 +92,7 @@ static void chunk_put(struct otr_merge *m, struct chunk *ch)
 /* Room for `size` bytes in m->filling, or NULL. */
 static void *take_room(struct otr_merge *m, size_t size)
 {
-	struct chunk *ch = m->filling;
+	struct otr_merge_chunk *ch = m->filling;
 	void *at;
 
 	size = (size + 7) & ~(size_t)7;
@@ -109,6 +108,99 @@ static void *take_room(struct otr_merge *m, size_t size)
 	ch->used += size;
 	ch->records++;
 	return at;
+}
+
+static void swap(struct otr_merge_slot *a, struct otr_merge_slot *b)
+{
+	struct otr_merge_slot was = *a;
+
+	*a = *b;
+	*b = was;
+}
+
+static void sift_up(struct otr_merge_slot *heap, size_t i)
+{
+	for (; i && otr_merge_before(&heap[i], &heap[(i - 1) / 2]); i = (i - 1) / 2)
+		swap(&heap[i], &heap[(i - 1) / 2]);
+}
+
+static void sift_down(struct otr_merge_slot *heap, size_t n)
+{
+	size_t i = 0, kid;
+
+	while ((kid = 2 * i + 1) < n) {
+		if (kid + 1 < n && otr_merge_before(&heap[kid + 1], &heap[kid]))
+			kid++;
+		if (!otr_merge_before(&heap[kid], &heap[i]))
+			return;
+		swap(&heap[i], &heap[kid]);
+		i = kid;
+	}
+}
+
+static int grow_heap(struct otr_merge *m)
+{
+	struct otr_merge_slot *heap;
+
+	if (m->n < m->cap)
+		return 0;
+	heap = reallocarray(m->heap, m->cap * 2, sizeof(*heap));
+	if (!heap)
+		return -ENOMEM;
+	m->heap = heap;
+	m->cap *= 2;
+	return 0;
+}
+
+/* The queue that the record goes to. NULL: each ends later, so it goes into the heap. */
+static struct otr_fifo *fifo_for(struct otr_merge *m, uint64_t time_ns)
+{
+	for (struct otr_fifo *f = m->fifos; f < m->fifos + FIFOS; f++)
+		if (f->last_ns <= time_ns)
+			return f;
+	return NULL;
+}
+
+static void put(struct otr_merge *m, struct otr_fifo *fifo, const struct otr_merge_slot *slot)
+{
+	if (fifo) {
+		otr_fifo_add(fifo, slot);
+		return;
+	}
+	m->heap[m->n] = *slot;
+	sift_up(m->heap, m->n++);
+}
+
+/* Gives the earliest record in *first, NULL if there is none, and returns its queue; NULL: it is in
+ * the heap. */
+static struct otr_fifo *earliest(struct otr_merge *m, const struct otr_merge_slot **first)
+{
+	struct otr_fifo *in = NULL;
+
+	*first = m->n ? m->heap : NULL;
+	for (struct otr_fifo *f = m->fifos; f < m->fifos + FIFOS; f++) {
+		if (!f->n || (*first && !otr_merge_before(otr_fifo_first(f), *first)))
+			continue;
+		*first = otr_fifo_first(f);
+		in = f;
+	}
+	return in;
+}
+
+/* Takes `first`, which is in queue `in` or, NULL, in the heap. */
+static struct otr_merge_slot take_first(struct otr_merge *m, struct otr_fifo *in,
+					const struct otr_merge_slot *first)
+{
+	struct otr_merge_slot slot = *first;
+
+	m->bytes -= slot.ev->size;
+	if (in) {
+		otr_fifo_drop_first(in);
+		return slot;
+	}
+	m->heap[0] = m->heap[--m->n];
+	sift_down(m->heap, m->n);
+	return slot;
 }
 
 int otr_merge_new(struct otr_merge **out, size_t max_bytes)
@@ -128,13 +220,17 @@ int otr_merge_new(struct otr_merge **out, size_t max_bytes)
 
 void otr_merge_free(struct otr_merge **mp)
 {
+	const struct otr_merge_slot *first;
 	struct otr_merge *m = OTR_TAKE(*mp);
-	struct chunk *ch;
+	struct otr_merge_chunk *ch;
+	struct otr_fifo *fifo;
 
 	if (!m)
 		return;
-	for (size_t i = 0; i < m->n; i++)
-		chunk_put(m, m->heap[i].chunk);
+	while ((fifo = earliest(m, &first)) || first)
+		chunk_put(m, take_first(m, fifo, first).chunk);
+	for (size_t i = 0; i < FIFOS; i++)
+		otr_fifo_fini(&m->fifos[i]);
 	free(m->filling);
 	while ((ch = m->spare)) {
 		m->spare = ch->next;
@@ -144,58 +240,12 @@ void otr_merge_free(struct otr_merge **mp)
 	free(m);
 }
 
-static bool before(const struct slot *a, const struct slot *b)
-{
-	return a->time_ns != b->time_ns ? a->time_ns < b->time_ns : a->arrival < b->arrival;
-}
-
-static void swap(struct slot *a, struct slot *b)
-{
-	struct slot was = *a;
-
-	*a = *b;
-	*b = was;
-}
-
-static void sift_up(struct slot *heap, size_t i)
-{
-	for (; i && before(&heap[i], &heap[(i - 1) / 2]); i = (i - 1) / 2)
-		swap(&heap[i], &heap[(i - 1) / 2]);
-}
-
-static void sift_down(struct slot *heap, size_t n)
-{
-	size_t i = 0, kid;
-
-	while ((kid = 2 * i + 1) < n) {
-		if (kid + 1 < n && before(&heap[kid + 1], &heap[kid]))
-			kid++;
-		if (!before(&heap[kid], &heap[i]))
-			return;
-		swap(&heap[i], &heap[kid]);
-		i = kid;
-	}
-}
-
-static int grow(struct otr_merge *m)
-{
-	struct slot *heap;
-
-	if (m->n < m->cap)
-		return 0;
-	heap = reallocarray(m->heap, m->cap * 2, sizeof(*heap));
-	if (!heap)
-		return -ENOMEM;
-	m->heap = heap;
-	m->cap *= 2;
-	return 0;
-}
-
 int otr_merge_add(struct otr_merge *m, const struct otr_event *ev)
 {
+	struct otr_fifo *fifo = fifo_for(m, ev->time_ns);
 	struct otr_event *copy;
 
-	if (grow(m))
+	if (fifo ? otr_fifo_room(fifo) : grow_heap(m))
 		return -ENOMEM;
 	copy = take_room(m, ev->size);
 	if (!copy)
@@ -203,33 +253,26 @@ int otr_merge_add(struct otr_merge *m, const struct otr_event *ev)
 	memcpy(copy, ev, ev->size);
 	if (ev->time_ns < m->watermark_ns)
 		otr_loss_add(OTR_LOSS_STRAGGLER, 1);
-
-	m->heap[m->n] = (struct slot){ev->time_ns, m->arrivals++, copy, m->filling};
-	sift_up(m->heap, m->n++);
 	m->bytes += ev->size;
+	put(m, fifo, &(struct otr_merge_slot){ev->time_ns, m->arrivals++, copy, m->filling});
 	return 0;
-}
-
-static struct slot take_first(struct otr_merge *m)
-{
-	struct slot first = m->heap[0];
-
-	m->heap[0] = m->heap[--m->n];
-	sift_down(m->heap, m->n);
-	m->bytes -= first.ev->size;
-	return first;
 }
 
 void otr_merge_release(struct otr_merge *m, uint64_t until_ns, otr_event_fn fn, void *arg)
 {
-	struct slot first;
+	const struct otr_merge_slot *first;
+	struct otr_merge_slot slot;
+	struct otr_fifo *in;
 
-	while (m->n && (m->heap[0].time_ns < until_ns || m->bytes > m->max_bytes)) {
-		first = take_first(m);
-		if (first.time_ns > m->watermark_ns)
-			m->watermark_ns = first.time_ns;
-		fn(arg, first.ev);
-		chunk_put(m, first.chunk);
+	for (;;) {
+		in = earliest(m, &first);
+		if (!first || (first->time_ns >= until_ns && m->bytes <= m->max_bytes))
+			break;
+		slot = take_first(m, in, first);
+		if (slot.time_ns > m->watermark_ns)
+			m->watermark_ns = slot.time_ns;
+		fn(arg, slot.ev);
+		chunk_put(m, slot.chunk);
 	}
 	if (until_ns > m->watermark_ns)
 		m->watermark_ns = until_ns;

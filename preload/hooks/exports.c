@@ -168,7 +168,7 @@ ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags, st
 static void check(size_t len, size_t room)
 {
 	if (len > room)
-		otr_real.chk_fail(); /* ends the program, as libc does */
+		otr_real.__chk_fail(); /* ends the program, as libc does */
 }
 
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)

@@ -75,8 +75,9 @@ static const struct otr_xref *current(struct otr_strand *st)
 
 	if (!st->cur.conn)
 		return st->blocks && !otr_get(&proc->mux) &&
-				       otr_xref_open(&st->mine, otr_exch_of(st->mine.conn))
-			       ? &st->mine
+				       otr_xref_open(&st->last_read,
+						     otr_exch_of(st->last_read.conn))
+			       ? &st->last_read
 			       : NULL;
 	if (!otr_is_known(st) || !otr_current(st, proc, otr_clock_ns()))
 		return NULL;

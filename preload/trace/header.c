@@ -276,7 +276,7 @@ static int is_decided_later(void)
 	const struct otr_ring *ring = otr_ring_now();
 	const struct otr_self *self = otr_self_peek();
 
-	return ring && otr_get(&otr_shim.proc.open) && self && !self->strand.mine.conn &&
+	return ring && otr_get(&otr_shim.proc.open) && self && !self->strand.last_read.conn &&
 	       kernel_finds_parents(ring);
 }
 

@@ -98,8 +98,9 @@ static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t
 	if (first) {
 		end_of_parent(&inbound->exch);
 		otr_put(&inbound->exch.tgid, (uint32_t)otr_shim.pid);
-		otr_r1_first(st, &otr_shim.proc, &inbound->exch, &ref, otr_exch_of(st->mine.conn),
-			     f->nonblock, (uint64_t)self->tid, now);
+		otr_r1_first(st, &otr_shim.proc, &inbound->exch, &ref,
+			     otr_exch_of(st->last_read.conn), f->nonblock, (uint64_t)self->tid,
+			     now);
 		otr_inbound_ids(inbound, f, iov, n);
 		put_inbound_ids(cause, inbound, f->inode);
 	} else {

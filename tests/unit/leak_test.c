@@ -374,7 +374,7 @@ static const char *const keys[] = {
 #define FIRST_WITHOUT_A_KEY 27
 
 /* Appends a word that announces a secret, and the secret, in one value. */
-static void told(struct otr_buf *out)
+static void announced(struct otr_buf *out)
 {
 	static const char *const words[] = {"token", "my password is", "Secret", "\uff54oken", "api key 1"};
 	static const char *const gaps[] = {" ", "+", "%20", "%2520", "%3D", ": ", ",", "%E3%80%80"};
@@ -436,7 +436,7 @@ static void query(struct otr_buf *out)
 	token(text, sizeof(text));
 	switch (pick(7)) {
 	case 6:
-		told(out);
+		announced(out);
 		break;
 	case 0:
 		otr_buf_printf(out, "q=%s", text);

@@ -167,7 +167,7 @@ static void http_server(void **state)
 	assert_int_equal(otr_span_int(sp, OTR_KEY_SERVER_PORT, 0), 443);
 }
 
-static const char *method_told(const char *request)
+static const char *method_known_as(const char *request)
 {
 	static char got[80];
 	struct otr_span *sp = http_span(request, 200, OTR_ROLE_SERVER);
@@ -186,17 +186,17 @@ static const char *method_told(const char *request)
 static void http_methods_are_a_users_choice(void **state)
 {
 	(void)state;
-	assert_string_equal(method_told("PURGE /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER PURGE");
+	assert_string_equal(method_known_as("PURGE /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER PURGE");
 	settings.http_methods = "GET, PURGE,,abcdefghijklmnopqrstuvwx";
-	assert_string_equal(method_told("PURGE /a HTTP/1.1\r\n\r\n"), "PURGE PURGE ");
-	assert_string_equal(method_told("purge /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER purge");
-	assert_string_equal(method_told("POST /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER POST");
-	assert_string_equal(method_told("abcdefghijklmnopqrstuvwx /a HTTP/1.1\r\n\r\n"),
+	assert_string_equal(method_known_as("PURGE /a HTTP/1.1\r\n\r\n"), "PURGE PURGE ");
+	assert_string_equal(method_known_as("purge /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER purge");
+	assert_string_equal(method_known_as("POST /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER POST");
+	assert_string_equal(method_known_as("abcdefghijklmnopqrstuvwx /a HTTP/1.1\r\n\r\n"),
 			    "abcdefghijklmnopqrstuvwx abcdefghijklmnopqrstuvwx ");
 	settings.http_methods = "";
-	assert_string_equal(method_told("GET /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER GET");
+	assert_string_equal(method_known_as("GET /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER GET");
 	settings.http_methods = NULL;
-	assert_string_equal(method_told("GET /a HTTP/1.1\r\n\r\n"), "GET GET ");
+	assert_string_equal(method_known_as("GET /a HTTP/1.1\r\n\r\n"), "GET GET ");
 }
 
 static void http_userinfo_is_hidden(void **state)

@@ -231,7 +231,7 @@ static void a_thread_that_cannot_enter_sends_it(void **state)
 }
 
 /* The sender cannot hold the connection after its call: the next thread need not wait for it. */
-static void the_turn_ends_without_a_hold(void **state)
+static void the_turn_of_a_sender_ends_without_a_hold(void **state)
 {
 	char bytes[4096] = {0};
 
@@ -264,7 +264,7 @@ static void another_thread_sends_it(void **state)
 	assert_is_over();
 }
 
-static void the_number_is_another_socket(void **state)
+static void a_number_of_another_socket_ends_the_rest(void **state)
 {
 	(void)state;
 	is_other = 1;
@@ -275,7 +275,7 @@ static void the_number_is_another_socket(void **state)
 }
 
 /* The number that kept the state is closed: another number of the socket has the rest. */
-static void the_rest_is_passed_on(void **state)
+static void the_rest_moves_to_another_number_of_the_socket(void **state)
 {
 	struct iovec rest;
 
@@ -299,10 +299,14 @@ static void the_rest_is_passed_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_rest_goes_first),	    TEST(a_closed_connection_keeps_no_rest),
-		TEST(a_later_header_is_left_alone), TEST(a_thread_that_cannot_enter_sends_it),
-		TEST(the_turn_ends_without_a_hold), TEST(another_thread_sends_it),
-		TEST(the_number_is_another_socket), TEST(the_rest_is_passed_on),
+		TEST(the_rest_goes_first),
+		TEST(a_closed_connection_keeps_no_rest),
+		TEST(a_later_header_is_left_alone),
+		TEST(a_thread_that_cannot_enter_sends_it),
+		TEST(the_turn_of_a_sender_ends_without_a_hold),
+		TEST(another_thread_sends_it),
+		TEST(a_number_of_another_socket_ends_the_rest),
+		TEST(the_rest_moves_to_another_number_of_the_socket),
 	};
 
 	return cmocka_run_group_tests_name("rest", tests, NULL, NULL);

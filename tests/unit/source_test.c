@@ -120,6 +120,47 @@ static void merge_orders_by_time_then_arrival(void **state)
 	assert_memory_equal(seen.tids, want, sizeof(want));
 }
 
+static int check_sorted(void *arg, const struct otr_event *ev)
+{
+	struct otr_event *last = arg;
+
+	assert_true(ev->time_ns > last->time_ns ||
+		    (ev->time_ns == last->time_ns && ev->tid > last->tid));
+	*last = *ev;
+	return 0;
+}
+
+/* Records from several sources, each nearly in order, and some from anywhere. */
+static void merge_orders_whatever_comes(void **state)
+{
+	OTR_AUTO(otr_merge_free) struct otr_merge *m = NULL;
+	uint64_t base[6] = {0};
+	struct otr_event last = {0};
+	uint32_t n = 0;
+
+	(void)state;
+	srandom(1);
+	assert_int_equal(otr_merge_new(&m, 64 << 20), 0);
+	for (uint64_t now = 1000; now < 200000; now += 1000) {
+		for (int i = 0; i < 40; i++) {
+			uint64_t *at = &base[random() % 6];
+
+			*at = *at < now ? now : *at + (uint64_t)(random() % 3);
+			add(m, random() % 20 ? *at : now + (uint64_t)(random() % 900), ++n);
+		}
+		otr_merge_release(m, now + (uint64_t)(random() % 1000), check_sorted, &last);
+		last.time_ns = 0; /* what comes now may be earlier */
+	}
+	otr_merge_release(m, UINT64_MAX, check_sorted, &last);
+	for (uint32_t i = 0; i < 3000; i++) /* falling times: all but the first go into the heap */
+		add(m, 1000000 - i, ++n);
+	last = (struct otr_event){0};
+	otr_merge_release(m, UINT64_MAX, check_sorted, &last);
+	assert_int_equal(last.tid, n - 2999);
+	add(m, 2000000, 1); /* some are left when it is freed */
+	add(m, 1999999, 2);
+}
+
 static void merge_is_bounded(void **state)
 {
 	OTR_AUTO(otr_merge_free) struct otr_merge *m = NULL;
@@ -213,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(door_refuses_what_lies),
 		cmocka_unit_test(merge_orders_by_time_then_arrival),
+		cmocka_unit_test(merge_orders_whatever_comes),
 		cmocka_unit_test(merge_is_bounded),
 		cmocka_unit_test(a_session_reads_back),
 		cmocka_unit_test(a_long_recording_reads_back),

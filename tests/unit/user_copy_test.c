@@ -104,7 +104,7 @@ static void sent(size_t len, size_t want, size_t moved)
 	otr_copy_free(c);
 }
 
-static void head_and_end(void **state)
+static void the_head_and_the_end_are_copied(void **state)
 {
 	static const size_t lens[] = {1, 7, 8, 9, 24, 100, 1000, 1024, 1030, 4097, 8192};
 
@@ -117,7 +117,7 @@ static void head_and_end(void **state)
 		sent(1000, 64, moved);
 }
 
-static void nobody_looks(void **state)
+static void bytes_that_are_not_needed_are_not_copied(void **state)
 {
 	const struct iovec one = {bytes, 100};
 
@@ -129,7 +129,7 @@ static void nobody_looks(void **state)
 	assert_null(keep(1, &one, 1));
 }
 
-static void cannot_be_read(void **state)
+static void the_copy_ends_at_unreadable_memory(void **state)
 {
 	char *page =
 		mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -149,7 +149,7 @@ static void cannot_be_read(void **state)
 }
 
 /* Each thread has one slot; the slot of a thread that was cancelled in its call is used again. */
-static void all_taken(void **state)
+static void each_thread_has_one_slot(void **state)
 {
 	const struct iovec one = {bytes, 100};
 	struct otr_copy *c[SLOTS];
@@ -220,10 +220,10 @@ static void a_head_is_read_page_by_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(head_and_end),
-		TEST(nobody_looks),
-		TEST(cannot_be_read),
-		TEST(all_taken),
+		TEST(the_head_and_the_end_are_copied),
+		TEST(bytes_that_are_not_needed_are_not_copied),
+		TEST(the_copy_ends_at_unreadable_memory),
+		TEST(each_thread_has_one_slot),
 		TEST(a_head_is_read_page_by_page),
 	};
 
