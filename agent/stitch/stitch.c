@@ -70,6 +70,7 @@ void otr_stitch_free(struct otr_stitch **stp)
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);
 	otr_spares_fini(&st->old_wires);
+	otr_spares_fini(&st->old_named);
 	otr_pool_fini(&st->messages);
 	otr_proto_memory_fini(&st->memory);
 	otr_sb_fini(&st->sb);
@@ -337,6 +338,7 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	otr_spares_trim(&st->old_exchanges);
 	otr_spares_trim(&st->old_traces);
 	otr_spares_trim(&st->old_wires);
+	otr_spares_trim(&st->old_named);
 	otr_pool_trim(&st->messages);
 }
 
